@@ -98,7 +98,9 @@ json::object reason_json(const Reason& reason) {
           {"enhanced", row.enhanced},
           {"layer", row.layer},
           {"rule", row.rule},
-          {"text", row.rule.empty() ? reply : reason.words},
+          {"text", !row.rule.empty() ? reason.words
+                   : reply.empty()   ? "other reasons"
+                                     : reply},
           {"count", reason.n},
           {"query", query}};
 }

@@ -10,6 +10,9 @@ constexpr std::int64_t slots_an_hour = hour_ms / slot_ms;
 constexpr std::chrono::hours fine_for{48};
 /// Hours folded at a time: a look for old rows never takes long.
 constexpr int hours_a_look = 4;
+/// Of one scope in one slot. Endpoints choose their replies, scripts the names of their rules: what
+/// is beyond is counted by its outcome alone.
+constexpr std::int64_t most_reasons = 64;
 
 /// The first slot of the hour whose counts, being old, are to become one; nullopt: none are.
 std::optional<std::int64_t> hour_to_fold(Database& database, std::int64_t fine_since) {
@@ -29,11 +32,21 @@ void count(Database& database, const TraceRow& row) {
   if (!accepted && !rejected && !deferred) return;
   const std::int64_t at = to_millis(row.time);
   const auto add = [&](const std::string& scope) {
+    const auto known = database.execute(
+        "UPDATE tally SET n = n + 1 WHERE slot = ?1 AND scope = ?2 AND outcome = ?3 AND code = ?4"
+        " AND enhanced = ?5 AND layer = ?6 AND rule = ?7",
+        at / slot_ms, scope, row.outcome, accepted ? 0 : row.code,
+        accepted ? std::string() : row.enhanced, row.layer, row.rule);
+    if (!known || *known != 0) return;
+    const auto reasons = database.number(
+        "SELECT count(*) FROM tally WHERE slot = ?1 AND scope = ?2", at / slot_ms, scope);
+    const bool named = !accepted && reasons.value_or(0) < most_reasons;
     (void)database.execute(
         "INSERT INTO tally (slot, scope, outcome, code, enhanced, layer, rule, n) VALUES"
         " (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1) ON CONFLICT DO UPDATE SET n = n + 1",
-        at / slot_ms, scope, row.outcome, accepted ? 0 : row.code,
-        accepted ? std::string() : row.enhanced, row.layer, row.rule);
+        at / slot_ms, scope, row.outcome, named ? row.code : 0,
+        named ? row.enhanced : std::string(), named ? row.layer : std::string(),
+        named ? row.rule : std::string());
   };
   add("g");
   if (row.account_id) add("a" + *row.account_id);

@@ -486,6 +486,29 @@ Trace refused(int code, std::uint16_t detail, const char* client,
   return made;
 }
 
+TEST_F(Traces, of_endless_reasons_are_counted_by_their_outcome) {
+  const auto writing = writer();
+  const auto at = std::chrono::system_clock::now();
+  for (std::uint16_t i = 0; i < 500; ++i) {
+    Trace one = trace("a", "1", "rejected", at);
+    one.reply = {.code = 550, .enhanced = {5, 100, i}, .text = "as the endpoint says"};
+    writing->post(std::move(one));
+  }
+  writing->post(trace("a", "1", "accepted", at));
+  writing->flush();
+  for (const TallyQuery& scope : {TallyQuery{}, TallyQuery{.account_id = "acc_1"},
+                                  TallyQuery{.account_id = {}, .webhook_id = "wh_a"}}) {
+    TallyQuery query = scope;
+    query.from = now() - std::chrono::hours(1);
+    query.until = now() + std::chrono::minutes(10);
+    const auto rows = reader()->tallies(query);
+    EXPECT_EQ(rows->size(), 64u + 2u);
+    std::uint64_t sum = 0;
+    for (const TallyRow& row : *rows) sum += row.n;
+    EXPECT_EQ(sum, 501u);
+  }
+}
+
 TEST_F(Traces, a_search_finds_the_same_by_an_index_as_row_by_row) {
   const auto writing = writer();
   for (int i = 0; i < 40; ++i) {
