@@ -4,6 +4,7 @@
 
 #include "admin/digest.h"
 #include "base/text.h"
+#include "net/http_target.h"
 #include "store/store.h"
 
 namespace postern::admin {
@@ -57,6 +58,13 @@ void check_role(const Caller& caller, Access access) {
 }
 
 bool is_write(const Call& call) { return call.request.method != "GET"; }
+
+/// Host and port that no name server leads elsewhere. Any other name may be another site's, which
+/// points it at this gateway (DNS rebinding): then Host and Origin agree, too.
+bool is_fixed(std::string_view authority) {
+  const auto parts = split_port(authority);
+  return parts && (net::is_localhost_name(parts->host) || IpAddress::from_text(parts->host));
+}
 
 }  // namespace
 
@@ -180,7 +188,8 @@ Task<std::optional<Caller>> Authenticator::cookie_caller(const Call& call) {
 }
 
 void Authenticator::check_origin(const Call& call) const {
-  const Refusal foreign = forbidden("the request comes from another site");
+  const Refusal foreign =
+      forbidden("the request comes from another site than api.public_url, or the address itself");
   if (const auto site = call.request.header("sec-fetch-site");
       site && *site != "same-origin" && *site != "none") {
     throw foreign;
@@ -189,13 +198,12 @@ void Authenticator::check_origin(const Call& call) const {
   if (!origin || iequals(*origin, core_.options.public_url)) return;
   const std::size_t authority = origin->find("://");
   const auto host = call.request.header("host");
-  if (authority == std::string_view::npos || !host ||
+  if (authority == std::string_view::npos || !host || !is_fixed(*host) ||
       !iequals(origin->substr(authority + 3), *host))
     throw foreign;
 }
 
 void Authenticator::check_same_site(const Call& call, std::string_view session_id) const {
-  check_origin(call);
   const auto given = call.request.header("x-csrf-token");
   if (!given || !equal_in_constant_time(*given, core_.csrf_token(session_id))) {
     throw forbidden("the X-CSRF-Token header is missing or wrong");
@@ -203,6 +211,7 @@ void Authenticator::check_same_site(const Call& call, std::string_view session_i
 }
 
 Task<void> Authenticator::admit(Call& call, Access access) {
+  if (is_write(call)) check_origin(call);
   if (access == Access::open) co_return;
   if (const std::optional<std::string> bearer = bearer_of(call)) {
     // Only session tokens have dots: each kind is looked for where it can be.

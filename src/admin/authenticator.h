@@ -27,7 +27,8 @@ class Authenticator {
   explicit Authenticator(Core& core) : core_(core) {}
 
   /// Fills call.caller. Throws 401 or 403 when `access` wants more than the caller has, be it of a
-  /// token or of a role; for Access::open nobody is asked for anything.
+  /// token or of a role, or when a write comes from another site; for Access::open nobody is asked
+  /// for more than that.
   Task<void> admit(Call& call, Access access);
   /// What admit() would tell the guest now; nullopt: it would let it in.
   Task<std::optional<Refusal>> judge_again(Guest& guest);
@@ -42,13 +43,14 @@ class Authenticator {
   Task<void> admit_operator(const Call& call);
   /// The account and session behind the cookie, if it is good; for pages, which redirect instead.
   Task<std::optional<Caller>> cookie_caller(const Call& call);
-  /// Throws 403 unless a write with a cookie comes from our own pages: same origin, and the
-  /// session's CSRF token in X-CSRF-Token.
+  /// Throws 403 unless a write with a cookie, which was admitted, has the session's CSRF token in
+  /// X-CSRF-Token.
   void check_same_site(const Call& call, std::string_view session_id) const;
-  /// The same without a session to protect (sign-in by a page): the origin alone.
-  void check_origin(const Call& call) const;
 
  private:
+  /// Throws 403 when a browser sends the request for another site than ours: public_url, or an
+  /// address or localhost that Host names, too. Without Origin (RFC 6454 §7) it is no browser.
+  void check_origin(const Call& call) const;
   Task<Caller> session_caller(const Call& call, std::string token);
   Task<Caller> api_token_caller(const Call& call, std::string token, Access access);
   /// The caller of a session that has not ended; nullopt otherwise.

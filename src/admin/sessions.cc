@@ -302,7 +302,6 @@ Task<net::HttpResponse> Sessions::end(Call& call) {
 }
 
 Task<net::HttpResponse> Sessions::create_cookie(Call& call) {
-  authenticator_.check_origin(call);
   Credentials given = read_credentials(call, "email");
   net::HttpResponse response =
       co_await first_step(call, std::move(given.email), std::move(given.password), Carrier::cookie);
@@ -310,7 +309,6 @@ Task<net::HttpResponse> Sessions::create_cookie(Call& call) {
 }
 
 Task<net::HttpResponse> Sessions::complete_cookie(Call& call) {
-  authenticator_.check_origin(call);
   const store::AccountRow account = co_await second_step(call);
   net::HttpResponse response =
       co_await start(call, account, Carrier::cookie, Proof::password_and_code);

@@ -357,6 +357,26 @@ TEST_F(SessionsTest, pages_sign_in_from_their_own_origin_only) {
   EXPECT_EQ(sign_in("https://evil.example"), 403);
 }
 
+TEST_F(SessionsTest, writes_for_another_site_are_refused_on_every_route) {
+  const auto from = [&](const std::string& target, const std::string& origin,
+                        const std::string& host, const std::string& body) {
+    TestApi::Request request{"POST", target, body, "", {{"origin", origin}, {"host", host}}};
+    request.peer = "127.0.0.1";
+    return api_.call(request).status;
+  };
+  const std::string other = R"({"email":"b@example.com","password":"correct-horse-battery"})";
+  // DNS rebinding: the name of another site leads here.
+  EXPECT_EQ(from("/api/v1/accounts", "http://evil.example", "evil.example", other), 403);
+  EXPECT_EQ(from("/api/v1/accounts", "http://127.0.0.1:80", "127.0.0.1:8025", other), 403);
+  EXPECT_EQ(from("/api/v1/accounts", "null", "127.0.0.1:8025", other), 403);
+  EXPECT_EQ(from("/api/v1/sessions", "http://evil.example", "evil.example", good), 403);
+  EXPECT_EQ(from("/api/v1/login", "http://evil.example", "evil.example", good), 403);
+  EXPECT_EQ(from("/app/session", "http://evil.example", "evil.example", good), 403);
+  for (const std::string host : {"127.0.0.1:8025", "[::1]:8025", "localhost:8025"})
+    EXPECT_NE(from("/api/v1/sessions", "http://" + host, host, good), 403) << host;
+  EXPECT_EQ(from("/api/v1/accounts", "https://postern.example.net", "127.0.0.1:8025", other), 201);
+}
+
 TEST_F(SessionsTest, forged_tokens_are_refused) {
   const std::string token = api_.post("/api/v1/sessions", good).text("/access_token");
   EXPECT_EQ(api_.get("/api/v1/smtp-policies", token + ".x").status, 401);
