@@ -66,17 +66,26 @@ void Core::count_guess(const std::string& key) {
 
 void Core::guess_was_right(const std::string& key) { guesses.give_back(key); }
 
-void Core::count_sign_in(const Call& call, const std::string& email) {
-  count_guess(subscriber_key(call.client));
-  // Hashed: the key has one size, whatever was sent.
-  if (const auto wait = account_guesses.take(sha256(lower(email)))) {
-    throw rate_limited(*wait, "tries");
-  }
+Core::CountedBy Core::count_sign_in(const Call& call, const std::string& email) {
+  const std::string client = subscriber_key(call.client);
+  count_guess(client);
+  const std::string account = sha256(lower(email));  // the key has one size, whatever was sent
+  if (known_clients.find(client, account, std::chrono::steady_clock::now()))
+    return CountedBy::address;
+  if (const auto wait = account_guesses.take(account)) throw rate_limited(*wait, "tries");
+  return CountedBy::address_and_account;
 }
 
-void Core::sign_in_was_right(const Call& call, const std::string& email) {
+void Core::sign_in_was_no_guess(const Call& call, const std::string& email, CountedBy counted) {
   guess_was_right(subscriber_key(call.client));
-  account_guesses.give_back(sha256(lower(email)));
+  if (counted == CountedBy::address_and_account) account_guesses.give_back(sha256(lower(email)));
+}
+
+void Core::sign_in_was_right(const Call& call, const std::string& email, CountedBy counted) {
+  sign_in_was_no_guess(call, email, counted);
+  if (!call.client.is_known()) return;  // many share that key
+  known_clients.remember(subscriber_key(call.client), sha256(lower(email)), {},
+                         std::chrono::steady_clock::now());
 }
 
 TokenKeys Core::keys() const {

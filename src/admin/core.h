@@ -2,11 +2,13 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <type_traits>
+#include <variant>
 
 #include <boost/json/value.hpp>
 
@@ -18,6 +20,7 @@
 #include "admin/refusal.h"
 #include "admin/sign_in_log.h"
 #include "admin/time_text.h"
+#include "base/known_clients.h"
 #include "base/window_counter.h"
 #include "dialect/webhook/body_reader.h"
 
@@ -56,9 +59,14 @@ class Core {
   void count_guess(const std::string& key);
   void guess_was_right(const std::string& key);
   /// The same for a sign-in, by the caller's address and by the account that is tried, so that many
-  /// addresses together may not guess at one account either.
-  void count_sign_in(const Call& call, const std::string& email);
-  void sign_in_was_right(const Call& call, const std::string& email);
+  /// addresses together may not guess at one account either. Addresses that have signed in to it
+  /// lately count by themselves alone: others' guesses do not lock them out.
+  enum class CountedBy { address, address_and_account };
+  [[nodiscard]] CountedBy count_sign_in(const Call& call, const std::string& email);
+  /// Takes back what count_sign_in() said that it has counted.
+  void sign_in_was_no_guess(const Call& call, const std::string& email, CountedBy counted);
+  /// The same, and the address is known from now on.
+  void sign_in_was_right(const Call& call, const std::string& email, CountedBy counted);
 
   /// Forgets what deliveries left of deleted webhooks, their attachment files too. Blocks.
   Result<void> forget_deliveries(std::span<const std::string> webhooks) const;
@@ -73,6 +81,7 @@ class Core {
   Passwords passwords;
   WindowCounter guesses;          ///< failed sign-ins by address, wrong confirmations by account
   WindowCounter account_guesses;  ///< failed sign-ins by the account tried, from anywhere
+  KnownClients<std::monostate> known_clients{std::chrono::days(7)};
   WindowCounter signups;          ///< by address
   WindowCounter anonymous_calls;  ///< by address
   WindowCounter account_calls;    ///< by account

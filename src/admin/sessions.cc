@@ -98,7 +98,7 @@ void Sessions::add_routes(Router& router) {
 }
 
 Task<store::AccountRow> Sessions::sign_in(Call& call, std::string email, Secret password) {
-  core_.count_sign_in(call, email);
+  const Core::CountedBy counted = core_.count_sign_in(call, email);
   auto look = [&store = core_.deps.store, email] { return store.account_by_email(email); };
   std::optional<store::AccountRow> account = co_await core_.disk(call, std::move(look));
   const Secret stored = account ? account->password_hash : Secret();
@@ -107,14 +107,14 @@ Task<store::AccountRow> Sessions::sign_in(Call& call, std::string email, Secret 
   if (account) turn.account = account->id;
   const Result<PasswordCheck> checked = co_await core_.passwords.check(turn, password, stored);
   if (!checked) {
-    core_.sign_in_was_right(call, email);  // nothing was judged
+    core_.sign_in_was_no_guess(call, email, counted);  // nothing was judged
     throw busy();
   }
   if (*checked == PasswordCheck::wrong && account) {
     core_.sign_ins.failed(call, *account, "the password was wrong");
   }
   if (*checked == PasswordCheck::wrong || !account) throw invalid_credentials();
-  core_.sign_in_was_right(call, email);
+  core_.sign_in_was_right(call, email, counted);
   if (*checked == PasswordCheck::right_but_weak_hash) {
     const Result<Secret> stronger = co_await core_.passwords.hash(turn, std::move(password));
     if (stronger) {

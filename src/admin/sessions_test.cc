@@ -193,6 +193,23 @@ TEST(SessionLimits, many_addresses_may_not_guess_at_one_account_either) {
   EXPECT_EQ(attempt(unknown, 200).status, 401) << "other accounts are open";
 }
 
+TEST(SessionLimits, guesses_of_others_do_not_lock_out_who_has_signed_in_before) {
+  TestApi api([](Options& options, Dependencies&) { options.rate_limits = true; });
+  api.post("/api/v1/accounts", good);
+  const auto attempt = [&](const std::string& body, const std::string& peer) {
+    return api.call({"POST", "/api/v1/sessions", body, "", {}, peer}).status;
+  };
+  const std::string home = "203.0.113.7";
+  ASSERT_EQ(attempt(good, home), 200);
+  for (int i = 0; i < 100; ++i)
+    EXPECT_EQ(attempt(wrong, "198.51.100." + std::to_string(1 + i / 5)), 401) << i;
+  EXPECT_EQ(attempt(good, "203.0.113.8"), 429) << "a new address waits";
+  EXPECT_EQ(attempt(good, home), 200);
+  EXPECT_EQ(attempt(good, "203.0.113.8"), 429) << "which opens nothing to others";
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(attempt(wrong, home), 401) << i;
+  EXPECT_EQ(attempt(good, home), 429) << "its own guesses count";
+}
+
 TEST(SessionLimits, wrong_codes_of_a_second_factor_close_its_account) {
   TestApi api([](Options& options, Dependencies&) { options.rate_limits = true; });
   const std::string token = api.account();

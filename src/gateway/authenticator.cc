@@ -143,7 +143,7 @@ void Authenticator::note_failure(const IpAddress& client, const Accounts& accoun
 
 void Authenticator::note_success(const IpAddress& client, const Accounts& accounts,
                                  policy::AskedBefore opened) {
-  const auto now = KnownClients::Clock::now();
+  const auto now = decltype(known_)::Clock::now();
   for (const std::string& account : accounts)
     known_.remember(subscriber_key(client), account, opened, now);
 }

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "base/known_clients.h"
 #include "base/shared_pointer.h"
 #include "base/task.h"
 #include "base/window_counter.h"
-#include "gateway/known_clients.h"
 #include "policy/verifier.h"
 #include "smtp/server_session.h"
 
@@ -88,7 +88,7 @@ class Authenticator {
   WindowCounter by_address_;
   WindowCounter by_subnet_;
   WindowCounter by_account_;
-  KnownClients known_;
+  KnownClients<policy::AskedBefore> known_;
   SharedPointer<const Verifiers> verifiers_;
 };
 
