@@ -236,8 +236,8 @@ Task<net::HttpResponse> Traces::page(Call& call, TraceQuery wanted) {
 Task<void> Traces::name_webhooks(json::array& data, const std::string& account) {
   std::map<std::string, std::string> names;
   for (const json::value& one : data) {
-    if (const json::value& id = one.at("webhook_id"); id.is_string())
-      names.emplace(id.as_string(), "");
+    const json::value* id = one.as_object().if_contains("webhook_id");
+    if (id != nullptr && id->is_string()) names.emplace(id->as_string(), "");
   }
   auto look = [&store = core_.deps.store, account,
                names]() -> Result<std::map<std::string, std::string>> {
@@ -251,8 +251,9 @@ Task<void> Traces::name_webhooks(json::array& data, const std::string& account) 
   };
   names = co_await core_.disk({.account = account, .client = {}}, std::move(look));
   for (json::value& one : data) {
-    const json::value& id = one.at("webhook_id");
-    const auto name = id.is_string() ? names.find(std::string(id.as_string())) : names.end();
+    const json::value* id = one.as_object().if_contains("webhook_id");
+    if (id == nullptr || !id->is_string()) continue;  // of a hidden recipient there is none
+    const auto name = names.find(std::string(id->as_string()));
     if (name != names.end()) one.as_object()["webhook_name"] = name->second;
   }
 }

@@ -59,7 +59,8 @@ class Story {
       : trace_(explanation.trace),
         evidence_(trace_.evidence),
         explanation_(explanation),
-        account_(account) {
+        account_(account),
+        settled_(trace_.settled()) {
     find_decider();
     find_reach();
   }
@@ -85,6 +86,7 @@ class Story {
   const Evidence& evidence_;
   const Explanation& explanation_;
   const std::optional<std::string>& account_;
+  smtp::Reply settled_;                ///< code 0: none, or another account's
   const Decision* refusal_ = nullptr;  ///< the one that settled it
   const Step* decider_ = nullptr;
   std::size_t reached_ = connect_at;
@@ -93,6 +95,10 @@ class Story {
 void Story::find_decider() {
   if (trace_.outcome == "accepted") return;
   refusal_ = trace_.settling();
+  if (refusal_ != nullptr && is_foreign(*refusal_)) {
+    refusal_ = nullptr;  // the client left, and what it had heard last is not this account's
+    settled_ = {.code = 0, .enhanced = {}, .text = {}};
+  }
   if (refusal_ != nullptr) decider_ = policy::refusing_step(*refusal_);
 }
 
@@ -133,12 +139,12 @@ std::string_view Story::state_of(std::size_t place) const {
   const bool stops = refusal_ != nullptr ? place_of(refusal_->stage) == place
                                          : place == delivery_at && trace_.reply.code >= 400;
   if (!stops) return "passed";
-  return trace_.settled().code >= 500 ? "refused" : "deferred";
+  return settled_.code >= 500 ? "refused" : "deferred";
 }
 
 json::value Story::code_of(std::size_t place) const {
   const std::string_view state = state_of(place);
-  if (state == "refused" || state == "deferred") return trace_.settled().code;
+  if (state == "refused" || state == "deferred") return settled_.code;
   if (state != "passed") return nullptr;
   if (place == connect_at) return 220;
   if (place == auth_at) return 235;
@@ -170,7 +176,7 @@ std::string Story::summary_of(std::size_t place) const {
       for (const Decision& one : trace_.decisions) {
         if (one.stage != Stage::rcpt) continue;
         ++asked;
-        last = one.recipient;
+        last = is_foreign(one) ? "" : one.recipient;
       }
       if (asked <= 1) return shown(last);
       return fmt::format("{} of {} recipients taken", evidence_.recipients.size() + trace_.omitted,
@@ -230,12 +236,13 @@ json::array Story::layers_json(const Decision& decision) const {
 }
 
 json::object Story::decision_json(const Decision& decision) const {
+  if (is_foreign(decision)) return {{"hidden", true}, {"layers", json::array()}};
   json::object out{
       {"recipient",
        decision.stage == Stage::rcpt ? json::value(shown(decision.recipient)) : nullptr},
       {"took_ns", decision.took.count()},
       {"reply", nullptr},
-      {"layers", is_foreign(decision) ? json::array() : layers_json(decision)}};
+      {"layers", layers_json(decision)}};
   if (policy::refused(decision)) out["reply"] = reply_json(decision.reply);
   return out;
 }
@@ -262,10 +269,10 @@ json::value Story::decided_by() const {
                         {"text", shown(trace_.reply.text)}};
   }
   if (refusal_ == nullptr) return nullptr;
-  if (decider_ == nullptr || is_foreign(*refusal_)) {
-    // The dialogue itself, as with a wrong password; or a policy that is another account's.
+  if (decider_ == nullptr) {
+    // The dialogue itself, as with a wrong password.
     return json::object{{"stage", stages[place_of(refusal_->stage)]},
-                        {"layer", decider_ == nullptr ? "gateway" : decider_->layer},
+                        {"layer", "gateway"},
                         {"rule", ""},
                         {"origin", ""},
                         {"text", shown(refusal_->reply.text)}};
@@ -290,9 +297,12 @@ json::array Story::recipients() const {
   json::array out;
   for (const Decision& decision : trace_.decisions) {
     if (decision.stage != Stage::rcpt) continue;
+    if (is_foreign(decision)) {
+      out.push_back(json::object{{"hidden", true}});
+      continue;
+    }
     const policy::Recipient* subject = subject_of(decision);
-    const policy::Webhook* webhook =
-        subject != nullptr && !is_foreign(decision) ? subject->route.webhook.get() : nullptr;
+    const policy::Webhook* webhook = subject != nullptr ? subject->route.webhook.get() : nullptr;
     out.push_back(
         json::object{{"address", shown(decision.recipient)},
                      {"accepted", !policy::refused(decision)},
@@ -320,19 +330,18 @@ void Story::hide_grants(json::object& client) const {
 }
 
 json::object Story::tell() const {
-  const smtp::Reply reply = trace_.settled();
   json::object out{
       {"id", trace_.id},
       {"time", to_rfc3339(trace_.started, 6)},
       {"outcome", trace_.outcome},
-      {"reply", reply.code == 0 ? json::value(nullptr) : json::value(reply_json(reply))},
+      {"reply", settled_.code == 0 ? json::value(nullptr) : json::value(reply_json(settled_))},
       {"decided_by", decided_by()},
       {"client", client_json(evidence_.session)},
       {"mail_from", evidence_.reverse_path ? shown(evidence_.reverse_path->text()) : ""},
       {"recipients", recipients()},
       {"message", nullptr}};
   json::array hints;
-  if (decider_ != nullptr && !is_foreign(*refusal_)) {
+  if (decider_ != nullptr) {
     for (std::string& hint : hints_for(*decider_, subject_of(*refusal_), evidence_))
       hints.emplace_back(std::move(hint));
   }
@@ -356,8 +365,11 @@ json::object Story::tell() const {
   out["again"] = rederived_json(explanation_.again);
   const bool others = std::any_of(trace_.decisions.begin(), trace_.decisions.end(),
                                   [&](const Decision& one) { return is_foreign(one); });
-  // Differences name the rules of every recipient.
-  if (others) out["again"].as_object()["differences"] = json::array();
+  // Differences name the rules of every recipient, questions the recipients.
+  if (others) {
+    out["again"].as_object()["differences"] = json::array();
+    out["policy_answers"] = json::array();
+  }
   // An account's mail may come in a session that a policy of the operator's let in.
   out["again"].as_object().erase("hangs_on_withheld");
   return out;

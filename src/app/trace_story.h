@@ -11,8 +11,8 @@
 
 namespace postern::app {
 
-/// For an account, what was judged for other accounts' recipients is left out: they keep their
-/// address and reply, which the client has seen. Without one, everything. `webhook_name` and
+/// For an account, what is other accounts' is left out: `{"hidden": true}` stands for each of their
+/// recipients and what was judged for it. Without one, everything. `webhook_name` and
 /// `deliveries` are filled in by who knows them.
 boost::json::object story_json(const Explanation& explanation,
                                const std::optional<std::string>& account);

@@ -129,9 +129,11 @@ TEST_F(TraceStory, an_account_does_not_hear_of_the_others) {
   const std::string id = trace.id;
   const auto own = told(trace, "acc_1");
   const std::string text = json::serialize(*own);
-  EXPECT_NE(text.find("other@hooks.example.net"), std::string::npos) << "it was asked for";
+  EXPECT_EQ(text_at(*own, "/recipients/0"), R"({"hidden":true})");
+  EXPECT_EQ(text_at(*own, "/recipients/1/address"), "tickets@hooks.example.net");
+  EXPECT_EQ(text_at(*own, "/stages/4/decisions/0"), R"({"hidden":true,"layers":[]})");
   EXPECT_NE(text.find("wh_tickets"), std::string::npos);
-  for (const char* secret : {"192.0.2.8", "pol_2", "wh_other", "theirs"}) {
+  for (const char* secret : {"192.0.2.8", "pol_2", "wh_other", "theirs", "other@"}) {
     EXPECT_EQ(text.find(secret), std::string::npos) << secret;
   }
   EXPECT_EQ(text_at(*own, "/again/differences"), "[]");
@@ -140,6 +142,20 @@ TEST_F(TraceStory, an_account_does_not_hear_of_the_others) {
   for (const char* part : {"192.0.2.8", "pol_2", "wh_other", "wh_tickets"}) {
     EXPECT_NE(all.find(part), std::string::npos) << part;
   }
+}
+
+TEST_F(TraceStory, an_account_does_not_hear_what_others_refused_before_the_client_left) {
+  options_.recipients = {"tickets@hooks.example.net", "other@hooks.example.net"};
+  policy::Trace trace = decided();
+  trace.outcome = "aborted";
+  trace.reply = {.code = 0, .enhanced = {}, .text = {}};
+  const auto own = told(trace, "acc_1");
+  ASSERT_TRUE(own);
+  EXPECT_EQ(text_at(*own, "/reply"), "null");
+  EXPECT_EQ(text_at(*own, "/decided_by"), "null");
+  EXPECT_EQ(text_at(*own, "/stages/4/state"), "passed");
+  EXPECT_EQ(json::serialize(*own).find("other@"), std::string::npos);
+  EXPECT_EQ(text_at(*told(trace, std::nullopt), "/stages/4/state"), "refused");
 }
 
 TEST_F(TraceStory, a_password_that_was_wrong_is_the_gateways_refusal) {

@@ -274,12 +274,14 @@ TEST(Record, one_account_does_not_see_the_others) {
     return boost::json::serialize(record);
   };
   const std::string first = seen_by("acc_1");
-  for (const char* foreign : {"pol_2", "wh_b", "acc_2", "203.0.113.8", "\"rate_tokens\":\"3\""}) {
+  for (const char* foreign :
+       {"pol_2", "wh_b", "acc_2", "203.0.113.8", "\"rate_tokens\":\"3\"",
+        "[\"b\",\"hooks.example.net\"]", "send to this recipient separately"}) {
     EXPECT_NE(text.find(foreign), std::string::npos) << foreign;
     EXPECT_EQ(first.find(foreign), std::string::npos) << foreign;
   }
-  for (const char* own :
-       {"pol_1", "wh_a", "webhook/is_active", "send to this recipient separately"}) {
+  EXPECT_NE(first.find(R"({"hidden":true})"), std::string::npos);
+  for (const char* own : {"pol_1", "wh_a", "webhook/is_active"}) {
     EXPECT_NE(first.find(own), std::string::npos) << own;
   }
   const std::string second = seen_by("acc_2");

@@ -27,11 +27,8 @@ void hide_judged(json::value& recipient, const std::vector<bool>& own) {
   if (judged != nullptr && is_foreign(*judged, own)) recipient.as_object().erase("judged");
 }
 
-void hide_route(json::value& recipient) {
-  recipient.as_object().erase("route");
-  recipient.as_object().erase("tag");
-  recipient.as_object()["hidden"] = true;
-}
+/// What stands in the place of another account's.
+json::object hidden() { return {{"hidden", true}}; }
 
 /// Policies of other accounts that the same user name and password open.
 void hide_grants(json::object& session, std::string_view name, const json::array& routes) {
@@ -49,6 +46,15 @@ void hide_grants(json::object& session, std::string_view name, const json::array
   auth->as_object()["granted"] = std::move(kept);
 }
 
+/// What services, tables and scripts were told: they name every recipient. Moves other members of
+/// the record.
+void hide_questions(json::object& record) {
+  for (json::value& decision : record.at("decisions").as_array())
+    decision.as_object().erase("script");
+  record.erase("consulted");
+  record.erase("copies");
+}
+
 }  // namespace
 
 void hide_logins(json::object& record) {
@@ -61,6 +67,7 @@ void hide_other_accounts(json::object& record, std::string_view account_id) {
   json::array& routes = record.at("routes").as_array();
   const std::vector<bool> own = own_routes(routes, account_id);
   json::array& recipients = record.at("recipients").as_array();
+  bool others = false;
   for (json::value& decision : record.at("decisions").as_array()) {
     json::value* recipient = decision.as_object().if_contains("recipient");
     if (recipient == nullptr) {
@@ -75,19 +82,22 @@ void hide_other_accounts(json::object& record, std::string_view account_id) {
         accepted ? recipients.at(recipient->to_number<std::size_t>()) : *recipient;
     const json::value* judged = listed.as_object().if_contains("judged");
     if (!is_foreign(judged != nullptr ? *judged : listed, own)) continue;
-    if (!accepted) hide_route(*recipient);
-    decision.as_object()["steps"] = json::array();
-    decision.as_object().erase("rate_tokens");  // moves other members: `recipient` is gone
+    decision = hidden();
+    others = true;
   }
   for (json::value& recipient : recipients) {
-    if (is_foreign(recipient, own)) hide_route(recipient);
+    if (is_foreign(recipient, own)) {
+      recipient = hidden();
+      others = true;
+    }
     hide_judged(recipient, own);
   }
   for (std::size_t i = 0; i < routes.size(); ++i) {
-    if (!own[i]) routes[i] = json::object{{"hidden", true}};
+    if (!own[i]) routes[i] = hidden();
   }
   for (const char* name : {"auth", "revoked"})
     hide_grants(record.at("session").as_object(), name, routes);
+  if (others) hide_questions(record);
 }
 
 }  // namespace postern::policy

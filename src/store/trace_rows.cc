@@ -30,20 +30,17 @@ std::string cut(std::string_view text) {
   return out + "…";
 }
 
-/// What another account's policy said of its recipient is not for the list of this one.
+/// What was said of another account's recipient is not for the list of this one.
 bool is_foreign(const policy::Decision& decision, const TraceRow& row) {
   const policy::Webhook* webhook =
       decision.candidate ? decision.candidate->route.webhook.get() : nullptr;
-  return webhook != nullptr && webhook->account_id != row.account_id;
+  return row.account_id && webhook != nullptr && webhook->account_id != *row.account_id;
 }
 
 void tell_reason(const policy::Trace& trace, TraceRow& row) {
   const policy::Decision* settling = trace.settling();
   const policy::Step* step = settling ? policy::refusing_step(*settling) : nullptr;
-  if (step != nullptr && is_foreign(*settling, row)) {
-    row.layer = step->layer;
-    row.reason = cut(settling->reply.shown());
-  } else if (step != nullptr) {
+  if (step != nullptr) {
     row.layer = step->layer;
     row.rule = step->check;
     row.origin = cut(step->origin);
@@ -65,16 +62,12 @@ TraceRow row_of(const policy::Trace& trace) {
   const policy::Recipient* subject = subject_of(trace);
   const policy::Webhook* webhook = subject ? subject->route.webhook.get() : nullptr;
   const auto& from = trace.evidence.reverse_path;
-  const smtp::Reply settled = trace.settled();
   TraceRow row{.id = trace.id,
                .time = from_millis(to_millis(trace.started)),
                .outcome = trace.outcome,
                .client_ip = trace.evidence.session.client_ip.to_string(),
                .mail_from = from ? from->text() : std::string(),
-               .rcpt = subject ? subject->address.text() : std::string(),
-               .code = settled.code,
-               .enhanced = settled.enhanced.present() ? settled.enhanced.to_string() : "",
-               .reply = cut(settled.text)};
+               .rcpt = subject ? subject->address.text() : std::string()};
   if (webhook != nullptr) {
     row.webhook_id = webhook->id;
     row.account_id = webhook->account_id;
@@ -84,6 +77,12 @@ TraceRow row_of(const policy::Trace& trace) {
       row.shadow = row.shadow || (!step.enforced && step.verdict.refuses());
     }
   }
+  const policy::Decision* settling = trace.settling();
+  if (settling != nullptr && is_foreign(*settling, row)) return row;
+  const smtp::Reply settled = trace.settled();
+  row.code = settled.code;
+  row.enhanced = settled.enhanced.present() ? settled.enhanced.to_string() : "";
+  row.reply = cut(settled.text);
   if (row.outcome != "accepted") tell_reason(trace, row);
   return row;
 }

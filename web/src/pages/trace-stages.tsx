@@ -45,6 +45,7 @@ function OneStage({ stage, story }: { stage: Stage; story: Story }) {
 }
 
 function OneDecision({ decision, several, stage, story }: { decision: Decision; several: boolean; stage: Stage; story: Story }) {
+  if (decision.hidden) return <p class="small muted mt">Judged for a recipient of another account.</p>;
   const { reply } = decision, refused = reply && reply.code >= 400, told = reply ? `${reply.code} ${reply.enhanced} ${reply.text}` : '';
   return <div class="decision">
     {several && decision.recipient ? <h4 class="small"><Foreign class="mono" text={decision.recipient} />{decision.took_ns ? <span class="muted"> {took(decision.took_ns)}</span> : null}</h4> : null}

@@ -25,7 +25,7 @@ export default function TracePage({ ids }: PageProps) {
   if (!story?.stages) return <Page title="Trace" crumbs={crumbs}>{load.error
     ? <Note tone="no" role="alert"><p>{load.error.status === 404 ? 'There is no such trace here. Traces are kept for a while and then removed.' : load.error.message}</p></Note>
     : story ? <Note tone="no" role="alert"><p>This server cannot display this trace. <code>postern explain {id}</code> does.</p></Note> : <p class="loading" role="status">Reading…</p>}</Page>;
-  const to = story.recipients?.map((r) => r.address) ?? [];
+  const to = story.recipients?.flatMap((r) => r.address ?? []) ?? [];
   return <Page title={<Title story={story} />} crumbs={crumbs}
     sub={<>{story.mail_from ? <Foreign text={story.mail_from} /> : 'The null sender'}{to.length ? <> to <Foreign text={to[0]} />{to.length > 1 ? ` and ${to.length - 1} more` : ''}</> : null}, <time dateTime={story.time}>{day(story.time)} at {clock(story.time)} {zone()}</time></>}
     actions={<Actions id={id} around={around} again={again} />}>
@@ -133,15 +133,16 @@ export const text = (of: unknown, ...names: string[]): string => {
 
 function About({ story }: { story: Story }) {
   const { client, message } = story, tls = text(client, 'tls') || [text(client, 'tls', 'version'), text(client, 'tls', 'cipher')].filter(Boolean).join(', ');
-  const user = text(client, 'auth', 'username') || text(client, 'auth'), hooks = story.recipients?.filter((r) => r.webhook_id) ?? [], size = Number(text(message, 'size'));
+  const user = text(client, 'auth', 'username') || text(client, 'auth'), hooks = story.recipients?.filter((r) => r.webhook_id) ?? [], shown = story.recipients?.filter((r) => !r.hidden) ?? [], hidden = (story.recipients?.length ?? 0) - shown.length, size = Number(text(message, 'size'));
   const mono = (name: string, value: string) => value ? <Fact name={name}><Foreign class="mono" text={value} /></Fact> : null;
   return <Card title="Message"><Facts>
     {mono('Client', text(client, 'ip'))}{mono('HELO', text(client, 'helo'))}
     <Fact name="TLS">{tls || 'none'}</Fact>{mono('User', user)}
     {hooks.length ? <Fact name={hooks.length === 1 ? 'Webhook' : 'Webhooks'}>{hooks.slice(0, 20).map((r, i) => <span key={r.address}>{i ? ', ' : ''}<a href={`/app/webhooks/${r.webhook_id}`}>{r.webhook_name || r.address}</a></span>)}</Fact> : null}
     {mono('From', story.mail_from || '<>')}
-    {(story.recipients ?? []).slice(0, 20).map((r) => <Fact key={r.address} name="To"><Foreign class="mono" text={r.address} />{r.accepted ? '' : ' (refused)'}</Fact>)}
-    {(story.recipients?.length ?? 0) > 20 ? <Fact name="">and {story.recipients!.length - 20} more</Fact> : null}
+    {shown.slice(0, 20).map((r) => <Fact key={r.address} name="To"><Foreign class="mono" text={r.address} />{r.accepted ? '' : ' (refused)'}</Fact>)}
+    {shown.length > 20 ? <Fact name="">and {shown.length - 20} more</Fact> : null}
+    {hidden ? <Fact name="">{hidden === 1 ? '1 recipient' : `${hidden} recipients`} of other accounts</Fact> : null}
     {mono('Message-ID', text(message, 'message_id'))}{mono('Subject', text(message, 'subject'))}
     {size ? <Fact name="Size">{size.toLocaleString('en-US')} octets</Fact> : null}
     {story.took_ns !== undefined ? <Fact name="Decided in">{took(story.took_ns)}{story.dns_ns ? `, ${took(story.dns_ns)} of them DNS` : ''}</Fact> : null}
