@@ -14,4 +14,10 @@ inline std::string subscriber_key(const IpAddress& address) {
   return std::string(address.octets().substr(0, address.is_v4() ? 4 : 8));
 }
 
+/// What neighbours share who were given one block: the octets of an IPv4 /24 or an IPv6 /48.
+inline std::string subnet_key(const IpAddress& address) {
+  if (!address.is_known()) return "unknown";
+  return std::string(address.octets().substr(0, address.is_v4() ? 3 : 6));
+}
+
 }  // namespace postern

@@ -1,60 +1,163 @@
 #include "gateway/admission.h"
 
+#include <limits>
 #include <utility>
 
 #include "base/subscriber.h"
 
 namespace postern::gateway {
 
+/// One session in the books.
+struct Admission::Seat {
+  std::atomic<bool> lost{false};
+  bool present = true;
+  Networks::pointer network = nullptr;  ///< null: an exempt address
+  Addresses::pointer address = nullptr;
+  std::optional<Waiting> waits;
+  std::list<Seat*>::iterator position;
+  std::uint64_t number = 0;  ///< of its wait
+};
+
 Admission::Admission(AdmissionLimits limits)
     : limits_(std::move(limits)),
       recent_(limits_.new_sessions_per_minute, std::chrono::minutes(1)) {}
+
+Admission::Ticket::Ticket() = default;
+
+Admission::Ticket::Ticket(Admission* owner, std::unique_ptr<Seat> seat)
+    : owner_(owner), seat_(std::move(seat)) {}
+
+Admission::Ticket::Ticket(Ticket&& other) noexcept
+    : owner_(std::exchange(other.owner_, nullptr)), seat_(std::move(other.seat_)) {}
 
 Admission::Ticket& Admission::Ticket::operator=(Ticket&& other) noexcept {
   if (this != &other) {
     release();
     owner_ = std::exchange(other.owner_, nullptr);
-    key_ = std::move(other.key_);
+    seat_ = std::move(other.seat_);
   }
   return *this;
 }
 
+Admission::Ticket::~Ticket() { release(); }
+
 void Admission::Ticket::release() {
-  if (Admission* owner = std::exchange(owner_, nullptr)) owner->leave(key_);
+  if (!seat_) return;
+  {
+    const std::lock_guard lock(owner_->mutex_);
+    owner_->take_out(*seat_);
+  }
+  seat_.reset();
+}
+
+void Admission::Ticket::wait(bool in_transaction) {
+  if (!seat_ || seat_->network == nullptr) return;
+  const std::lock_guard lock(owner_->mutex_);
+  owner_->begin_waiting(*seat_, in_transaction ? inside : outside);
+}
+
+bool Admission::Ticket::resume() {
+  if (!seat_ || seat_->network == nullptr) return true;
+  const std::lock_guard lock(owner_->mutex_);
+  if (seat_->lost.load(std::memory_order_relaxed)) return false;
+  owner_->end_waiting(*seat_);
+  return true;
+}
+
+const std::atomic<bool>* Admission::Ticket::lost() const { return seat_ ? &seat_->lost : nullptr; }
+
+std::uint64_t Admission::open_of(const std::string& address) const {
+  const auto found = addresses_.find(address);
+  return found == addresses_.end() ? 0 : found->second;
+}
+
+void Admission::rank(Network& network) {
+  for (const Waiting how : all_waiting) {
+    std::optional<Rank> rank;
+    if (!network.waiting[how].empty()) {
+      rank = Rank(std::numeric_limits<std::uint64_t>::max() - network.open,
+                  network.waiting[how].front()->number);
+    }
+    if (rank == network.rank[how]) continue;
+    if (network.rank[how]) ranking_[how].erase(*network.rank[how]);
+    if (rank) ranking_[how].emplace(*rank, &network);
+    network.rank[how] = rank;
+  }
+}
+
+void Admission::begin_waiting(Seat& seat, Waiting how) {
+  if (!seat.present || seat.waits) return;
+  std::list<Seat*>& line = seat.network->second.waiting[how];
+  seat.waits = how;
+  seat.number = ++waits_;
+  seat.position = line.insert(line.end(), &seat);
+  rank(seat.network->second);
+}
+
+void Admission::end_waiting(Seat& seat) {
+  if (!seat.waits) return;
+  seat.network->second.waiting[*seat.waits].erase(seat.position);
+  seat.waits.reset();
+  rank(seat.network->second);
+}
+
+void Admission::take_out(Seat& seat) {
+  if (!std::exchange(seat.present, false)) return;
+  open_.fetch_sub(1, std::memory_order_relaxed);
+  if (seat.network == nullptr) return;
+  end_waiting(seat);
+  --seat.network->second.open;
+  rank(seat.network->second);
+  if (seat.network->second.open == 0) networks_.erase(networks_.find(seat.network->first));
+  if (--seat.address->second == 0) addresses_.erase(addresses_.find(seat.address->first));
+}
+
+Admission::Seat* Admission::find_loser(const std::string& address,
+                                       const std::string& network) const {
+  const Network* most = nullptr;
+  Seat* loser = nullptr;
+  for (const Waiting how : all_waiting) {
+    if (ranking_[how].empty()) continue;
+    const Network* first = ranking_[how].begin()->second;
+    if (most != nullptr && first->open <= most->open) continue;
+    most = first;
+    loser = first->waiting[how].front();
+  }
+  if (loser == nullptr) return nullptr;
+  const auto own = networks_.find(network);
+  if (own != networks_.end() && &own->second == most)
+    return open_of(address) < loser->address->second ? loser : nullptr;
+  return (own == networks_.end() ? 0 : own->second.open) < most->open ? loser : nullptr;
 }
 
 Admission::Answer Admission::admit(const IpAddress& address) {
-  if (open_.fetch_add(1, std::memory_order_relaxed) >= limits_.sessions) {
-    open_.fetch_sub(1, std::memory_order_relaxed);
-    return {.ticket = {}, .refusal = Refusal::too_many_sessions};
-  }
-  if (exempt(address)) return {.ticket = Ticket(this, {}), .refusal = {}};
-
-  std::string key = subscriber_key(address);
-  std::optional<Refusal> refusal;
-  if (!recent_.add(key, WindowCounter::Clock::now())) refusal = Refusal::too_many_new;
-  if (!refusal && limits_.sessions_per_address != 0) {
-    const std::lock_guard lock(mutex_);
-    std::uint64_t& open_here = by_address_[key];
-    if (open_here >= limits_.sessions_per_address) {
-      refusal = Refusal::too_many_from_address;
-    } else {
-      ++open_here;
-    }
-  }
-  if (refusal) {
-    open_.fetch_sub(1, std::memory_order_relaxed);
-    return {.ticket = {}, .refusal = refusal};
-  }
-  return {.ticket = Ticket(this, std::move(key)), .refusal = {}};
-}
-
-void Admission::leave(const std::string& key) {
-  open_.fetch_sub(1, std::memory_order_relaxed);
-  if (key.empty() || limits_.sessions_per_address == 0) return;
+  const bool counted = !exempt(address);
+  const std::string key = counted ? subscriber_key(address) : std::string();
+  const std::string network = counted ? subnet_key(address) : std::string();
   const std::lock_guard lock(mutex_);
-  const auto found = by_address_.find(key);
-  if (found != by_address_.end() && --found->second == 0) by_address_.erase(found);
+  Seat* loser = nullptr;
+  if (open_.load(std::memory_order_relaxed) >= limits_.sessions) {
+    loser = find_loser(key, network);
+    if (loser == nullptr) return {.ticket = {}, .refusal = Refusal::too_many_sessions};
+  }
+  if (counted && !recent_.add(key, WindowCounter::Clock::now()))
+    return {.ticket = {}, .refusal = Refusal::too_many_new};
+  if (counted && limits_.sessions_per_address != 0 && open_of(key) >= limits_.sessions_per_address)
+    return {.ticket = {}, .refusal = Refusal::too_many_from_address};
+  if (loser != nullptr) {
+    take_out(*loser);
+    loser->lost.store(true, std::memory_order_relaxed);
+  }
+  auto seat = std::make_unique<Seat>();
+  if (counted) {
+    seat->network = &*networks_.try_emplace(network).first;
+    seat->address = &*addresses_.try_emplace(key).first;
+    ++seat->network->second.open;
+    ++seat->address->second;
+    rank(seat->network->second);
+  }
+  open_.fetch_add(1, std::memory_order_relaxed);
+  return {.ticket = Ticket(this, std::move(seat)), .refusal = {}};
 }
 
 }  // namespace postern::gateway

@@ -1,12 +1,16 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
+#include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "base/ip.h"
 #include "base/window_counter.h"
@@ -15,34 +19,46 @@ namespace postern::gateway {
 
 struct AdmissionLimits {
   std::uint64_t sessions = 1000;
-  std::uint64_t sessions_per_address = 50;     ///< an IPv4 address or IPv6 /64
+  std::uint64_t sessions_per_address = 50;     ///< an IPv4 address or IPv6 /64; 0: no limit
   std::uint64_t new_sessions_per_minute = 30;  ///< likewise
   CidrSet exempt;                              ///< no limits by address for these
 };
 
-/// Who may have another session. Thread-safe; shared by all event loops.
+/// Who may have another session. When all places are taken, a newcomer takes that of a session
+/// which waits for a command: of the network (IPv4 /24 or IPv6 /48) that has most sessions, if it
+/// has more than the newcomer's, outside a transaction rather than inside, the longest waiting one.
+/// Within one network addresses are compared likewise. Sessions of exempt addresses keep theirs.
+/// Thread-safe; shared by all event loops. Costs no more than the logarithm of the networks.
 class Admission {
+  struct Seat;
+
  public:
   enum class Refusal { too_many_sessions, too_many_from_address, too_many_new };
 
   explicit Admission(AdmissionLimits limits);
 
-  /// Counts as a session while it lives.
+  /// Counts as a session while it lives, or until another one takes its place. Of one thread.
   class Ticket {
    public:
-    Ticket() = default;
-    Ticket(Ticket&& other) noexcept
-        : owner_(std::exchange(other.owner_, nullptr)), key_(std::move(other.key_)) {}
+    Ticket();
+    Ticket(Ticket&& other) noexcept;
     Ticket& operator=(Ticket&& other) noexcept;
-    ~Ticket() { release(); }
+    ~Ticket();
+
+    /// The session waits for a command from now on.
+    void wait(bool in_transaction);
+    /// It waits no longer. False: another one has the place, and it must end.
+    bool resume();
+    /// True: another one has the place. As long as the ticket lives; null: it is nobody's.
+    const std::atomic<bool>* lost() const;
 
    private:
     friend class Admission;
-    Ticket(Admission* owner, std::string key) : owner_(owner), key_(std::move(key)) {}
+    Ticket(Admission* owner, std::unique_ptr<Seat> seat);
     void release();
 
     Admission* owner_ = nullptr;
-    std::string key_;  ///< empty: an exempt address
+    std::unique_ptr<Seat> seat_;
   };
 
   /// A ticket, or why not. The Admission must outlive its tickets.
@@ -55,13 +71,34 @@ class Admission {
   std::uint64_t open_sessions() const { return open_.load(std::memory_order_relaxed); }
 
  private:
-  void leave(const std::string& key);
+  enum Waiting : std::size_t { outside, inside };  ///< a transaction
+  static constexpr std::array<Waiting, 2> all_waiting{outside, inside};
+  /// Most sessions first, then whose first one waits longest.
+  using Rank = std::pair<std::uint64_t, std::uint64_t>;
+  struct Network {
+    std::uint64_t open = 0;
+    std::array<std::list<Seat*>, 2> waiting;  ///< the longest waiting first
+    std::array<std::optional<Rank>, 2> rank;  ///< where there are such
+  };
+  using Networks = std::unordered_map<std::string, Network>;
+  using Addresses = std::unordered_map<std::string, std::uint64_t>;
+
+  /// Whose place somebody may have; null: nobody's. Empty keys: an exempt address.
+  Seat* find_loser(const std::string& address, const std::string& network) const;
+  void rank(Network& network);
+  void begin_waiting(Seat& seat, Waiting how);
+  void end_waiting(Seat& seat);
+  void take_out(Seat& seat);
+  std::uint64_t open_of(const std::string& address) const;
 
   const AdmissionLimits limits_;
   WindowCounter recent_;
   std::atomic<std::uint64_t> open_{0};
-  std::mutex mutex_;
-  std::unordered_map<std::string, std::uint64_t> by_address_;
+  std::mutex mutex_;  ///< what follows, and all seats
+  Networks networks_;
+  Addresses addresses_;
+  std::array<std::map<Rank, Network*>, 2> ranking_;  ///< of networks that have somebody waiting
+  std::uint64_t waits_ = 0;                          ///< so far: tells who waits longer
 };
 
 }  // namespace postern::gateway

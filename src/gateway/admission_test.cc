@@ -47,5 +47,80 @@ TEST(Admission, exempt_networks_have_only_the_total) {
   EXPECT_EQ(admission.admit(stranger).refusal, Refusal::too_many_sessions);
 }
 
+TEST(Admission, a_newcomer_takes_a_place_of_the_network_that_has_most) {
+  Admission admission({.sessions = 4, .sessions_per_address = 0, .new_sessions_per_minute = 0});
+  const auto from = [&](const char* address) {
+    return admission.admit(*IpAddress::parse(address));
+  };
+  auto first = from("198.51.100.1");
+  auto second = from("198.51.100.2");
+  auto third = from("198.51.100.3");
+  auto other = from("192.0.2.1");
+  EXPECT_EQ(from("203.0.113.9").refusal, Refusal::too_many_sessions) << "nobody waits";
+  other.ticket.wait(false);
+  third.ticket.wait(true);
+  second.ticket.wait(false);
+  first.ticket.wait(false);
+
+  auto newcomer = from("203.0.113.9");
+  EXPECT_FALSE(newcomer.refusal);
+  EXPECT_EQ(admission.open_sessions(), 4u);
+  EXPECT_TRUE(*second.ticket.lost()) << "the longest waiting one outside a transaction";
+  EXPECT_FALSE(second.ticket.resume());
+  EXPECT_FALSE(*third.ticket.lost());
+  EXPECT_FALSE(*other.ticket.lost());
+  ASSERT_TRUE(first.ticket.resume());
+
+  auto next = from("203.0.113.10");
+  EXPECT_FALSE(next.refusal);
+  EXPECT_TRUE(*third.ticket.lost()) << "inside a transaction where nobody else waits";
+  EXPECT_FALSE(*other.ticket.lost());
+  EXPECT_EQ(from("198.51.100.9").refusal, Refusal::too_many_sessions) << "its network has as many";
+  second.ticket = {};
+  third.ticket = {};
+  EXPECT_EQ(admission.open_sessions(), 4u) << "lost ones are counted no more";
+  other.ticket = {};
+  EXPECT_EQ(admission.open_sessions(), 3u);
+  EXPECT_FALSE(from("192.0.2.2").refusal);
+}
+
+TEST(Admission, within_one_network_addresses_are_compared) {
+  Admission admission({.sessions = 3, .sessions_per_address = 0, .new_sessions_per_minute = 0});
+  const auto from = [&](const char* address) {
+    return admission.admit(*IpAddress::parse(address));
+  };
+  auto many = from("2001:db8:0:1::1");
+  auto more = from("2001:db8:0:1::2");
+  auto one = from("2001:db8:0:2::1");
+  for (auto* each : {&many, &more, &one}) each->ticket.wait(false);
+  auto newcomer = from("2001:db8:0:3::1");
+  EXPECT_FALSE(newcomer.refusal);
+  EXPECT_TRUE(*many.ticket.lost());
+  EXPECT_EQ(from("2001:db8:0:3::1").refusal, Refusal::too_many_sessions) << "it has as many";
+}
+
+TEST(Admission, sessions_of_exempt_networks_keep_their_places) {
+  Admission admission({.sessions = 1, .exempt = CidrSet({*Cidr::parse("203.0.113.0/24")})});
+  auto own = admission.admit(stranger);
+  own.ticket.wait(false);
+  EXPECT_EQ(admission.admit(*IpAddress::parse("192.0.2.1")).refusal, Refusal::too_many_sessions);
+  EXPECT_TRUE(own.ticket.resume());
+}
+
+TEST(Admission, a_newcomer_that_is_refused_takes_nobodys_place) {
+  Admission admission({.sessions = 2, .new_sessions_per_minute = 1});
+  auto first = admission.admit(*IpAddress::parse("198.51.100.1"));
+  auto second = admission.admit(*IpAddress::parse("198.51.100.2"));
+  first.ticket.wait(false);
+  second.ticket.wait(false);
+  auto newcomer = admission.admit(stranger);
+  EXPECT_FALSE(newcomer.refusal);
+  newcomer.ticket = {};
+  auto again = admission.admit(*IpAddress::parse("192.0.2.1"));
+  EXPECT_FALSE(again.refusal) << "there is a place";
+  EXPECT_EQ(admission.admit(stranger).refusal, Refusal::too_many_new);
+  EXPECT_TRUE(second.ticket.resume());
+}
+
 }  // namespace
 }  // namespace postern::gateway

@@ -33,11 +33,6 @@ std::string random_octets(std::size_t size) {
   return out;
 }
 
-/// What neighbours share who were given one block: guesses come from all of it.
-std::string subnet_key(const IpAddress& address) {
-  return std::string(address.octets().substr(0, address.is_v4() ? 3 : 6));
-}
-
 std::string_view served_as(std::string_view mechanism) {
   return mechanism == "SCRAM-SHA-256-PLUS" ? "SCRAM-SHA-256" : mechanism;
 }

@@ -82,8 +82,8 @@ Task<void> Connection::run() {
     if (!identified) {
       metrics_.turned_away(telemetry::Turned::proxy);
     } else {
-      Admission::Answer admitted = admission_.admit(transaction_.session().client_ip);
-      if (room_ == Room::none) admitted.refusal = Admission::Refusal::too_many_sessions;
+      Admission::Answer admitted{.ticket = {}, .refusal = Admission::Refusal::too_many_sessions};
+      if (room_ != Room::none) admitted = admission_.admit(transaction_.session().client_ip);
       if (admitted.refusal) {
         end_ = "refused";
         metrics_.turned_away(reason_of(*admitted.refusal));
@@ -94,6 +94,7 @@ Task<void> Connection::run() {
         co_await farewell(no_memory());
       } else {
         ticket_ = std::move(admitted.ticket);
+        deadline_.watch(ticket_.lost());
         co_await converse();
       }
     }
@@ -183,6 +184,13 @@ Task<void> Connection::converse() {
     co_await handle(std::move(event));
     if (settings_->rewriter) co_await speak(command);
     if (session_.output_size() > max_output) open = co_await flush();
+  }
+  if (lost_place_) {
+    deadline_.watch(nullptr);
+    end_ = "refused";
+    metrics_.turned_away(telemetry::Turned::limit);
+    co_await farewell(service_closing({4, 3, 2}, "the place is needed, try again later"));
+    co_return;
   }
   if (stream_.cancelled()) {
     if (deadline_.expired()) {

@@ -80,6 +80,7 @@ class Connection {
   Admission::Ticket ticket_;
   MemoryCharge charge_;
   bool tls_begun_ = false;
+  bool lost_place_ = false;  ///< to another session
   net::Deadlines::Entry deadline_;
   Clock::time_point started_;
   Clock::time_point data_started_;

@@ -123,10 +123,16 @@ Task<bool> Connection::read_more() {
     stream_.cancel();
     co_return false;
   }
+  if (!in_data) ticket_.wait(session_.in_transaction());
   deadline_.set_idle(!in_data);
   const std::string_view bytes =
       co_await stream_.read(in_data ? net::Expect::bulk : net::Expect::command);
   deadline_.set_idle(false);
+  if (!in_data && !ticket_.resume()) {
+    lost_place_ = true;
+    stream_.cancel();
+    co_return false;
+  }
   if (bytes.empty()) co_return false;
   session_.feed(bytes);
   if (in_data) {

@@ -779,6 +779,46 @@ TEST_F(ServerTest, a_client_gets_the_settings_of_its_network) {
   EXPECT_EQ(TestClient(port).reply().substr(0, 21), "220 other.example.net");
 }
 
+TEST_F(ServerTest, a_newcomer_takes_the_place_of_who_waits_and_has_most) {
+  settings.proxy_required = true;
+  settings.proxy_from = CidrSet({*Cidr::parse("127.0.0.0/8")});
+  Admission two{{.sessions = 2, .sessions_per_address = 0, .new_sessions_per_minute = 0}};
+  server = std::make_unique<Server>(2, services, two);
+  const auto opened = server->listen({.ip = IpAddress::v4(0x7f000001), .port = 0},
+                                     std::make_shared<const ListenerSettings>(settings));
+  EXPECT_TRUE(opened);
+  server->start();
+  const auto from = [&](const std::string& address) {
+    auto client = std::make_unique<TestClient>(*opened);
+    client->send("PROXY TCP4 " + address + " 127.0.0.1 4000 25\r\n");
+    return client;
+  };
+  auto first = from("198.51.100.1");
+  EXPECT_EQ(first->reply().substr(0, 3), "220");
+  EXPECT_EQ(first->ask("EHLO a.example.org").substr(0, 3), "250");
+  std::this_thread::sleep_for(milliseconds(100));  // it waits longest
+  auto second = from("198.51.100.2");
+  EXPECT_EQ(second->reply().substr(0, 3), "220");
+  EXPECT_EQ(second->ask("EHLO b.example.org").substr(0, 3), "250");
+  std::string greeting;
+  std::unique_ptr<TestClient> newcomer;
+  // Whoever has read a reply is a moment ahead of the server's wait for the next command.
+  for (int i = 0; i < 100 && greeting.substr(0, 3) != "220"; ++i) {
+    if (i > 0) std::this_thread::sleep_for(milliseconds(20));
+    newcomer = from("203.0.113.9");
+    greeting = newcomer->reply();
+  }
+  EXPECT_EQ(greeting.substr(0, 3), "220");
+  EXPECT_EQ(first->reply().substr(0, 9), "421 4.3.2");
+  EXPECT_EQ(first->reply(), "closed");
+  EXPECT_EQ(second->ask("NOOP").substr(0, 3), "250");
+  EXPECT_EQ(newcomer->ask("EHLO c.example.org").substr(0, 3), "250");
+  first.reset();
+  second.reset();
+  newcomer.reset();
+  server.reset();  // before its Admission
+}
+
 TEST_F(ServerTest, a_port_in_use_is_a_conflict) {
   start();
   Server second(1, services, admission);

@@ -19,6 +19,11 @@ Deadlines::Entry::~Entry() {
 
 void Deadlines::sweep(Clock::time_point now) {
   for (Entry* entry = first_; entry != nullptr; entry = entry->next_) {
+    if (entry->over_ != nullptr && entry->over_->load(std::memory_order_relaxed)) {
+      entry->over_ = nullptr;
+      entry->stream_.cancel();
+      continue;
+    }
     if (entry->at_ > now || entry->expired_) continue;
     entry->expired_ = true;
     entry->stream_.cancel();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 
 namespace postern::net {
@@ -28,6 +29,9 @@ class Deadlines {
       expired_ = false;
     }
     bool expired() const { return expired_; }
+    /// The stream is cancelled once, soon after `over` has become true on whatever thread; null:
+    /// nobody says so. `over` outlives the entry.
+    void watch(const std::atomic<bool>* over) { over_ = over; }
     /// Whether a shutdown may cut in: waiting for a command, not amid a message.
     void set_idle(bool idle) { idle_ = idle; }
 
@@ -38,11 +42,12 @@ class Deadlines {
     Clock::time_point at_ = Clock::time_point::max();
     Entry* previous_ = nullptr;
     Entry* next_ = nullptr;
+    const std::atomic<bool>* over_ = nullptr;
     bool expired_ = false;
     bool idle_ = false;
   };
 
-  /// Cancels the streams whose time is over.
+  /// Cancels the streams whose time is over, or that are over as watch() says.
   void sweep(Clock::time_point now);
   /// Cancels the streams that wait idly; the rest finish first.
   void cancel_idle();

@@ -289,6 +289,7 @@ bool ServerSession::authenticated() const { return state_->authenticated; }
 bool ServerSession::esmtp() const { return state_->extended; }
 std::size_t ServerSession::errors() const { return state_->errors; }
 bool ServerSession::in_data() const { return state_->message_begun; }
+bool ServerSession::in_transaction() const { return state_->in_transaction; }
 
 std::size_t ServerSession::held() const {
   // What an exchange of credentials keeps beside its line: at most two such lines, decoded.

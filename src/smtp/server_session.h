@@ -177,6 +177,8 @@ class ServerSession {
   std::size_t errors() const;
   /// A message is on its way (354 or BDAT was said, no final reply yet).
   bool in_data() const;
+  /// From a MAIL that was accepted to its message's end, RSET or EHLO.
+  bool in_transaction() const;
   /// Gives back memory that an idle session does not need.
   void shrink();
   /// Octets that it keeps of what was read and of what is to be written.
