@@ -16,9 +16,29 @@ const dns::Answer* Answers::find(std::string_view name, dns::Type type) {
   return nullptr;
 }
 
+namespace {
+
+/// Whether a record of 0.1.0 holds this request: its requests to policy servers had two attributes
+/// less. Each attribute is a line (Postfix SMTPD_POLICY_README).
+bool is_earlier_form(std::string_view recorded, std::string_view request) {
+  if (recorded.size() >= request.size() || !recorded.starts_with("request=smtpd_access_policy\n")) {
+    return false;
+  }
+  std::string without;
+  for (const std::string_view line : split(request, '\n')) {
+    if (line.starts_with("server_address=") || line.starts_with("server_port=")) continue;
+    without.append(line).append("\n");
+  }
+  without.pop_back();  // there is a part behind the last line's end
+  return recorded == without;
+}
+
+}  // namespace
+
 const Consultation* Replies::find(std::string_view service, std::string_view request) {
   const auto known = std::find_if(known_.begin(), known_.end(), [&](const Consultation& one) {
-    return one.service == service && one.request == request;
+    return one.service == service &&
+           (one.request == request || is_earlier_form(one.request, request));
   });
   if (known != known_.end()) return &*known;
   if (!wanted_) wanted_ = {.service = std::string(service), .request = std::string(request)};

@@ -28,6 +28,17 @@ auto settle(std::vector<DnsRecord>& records, Ask ask) {
 
 const IpAddress client = *IpAddress::parse("198.51.100.7");
 
+// The attributes came with 0.2; a recorded decision is made again all the same.
+TEST(RepliesOfServices, requests_of_older_records_are_found) {
+  const std::string head = "request=smtpd_access_policy\nsender=a@example.com\n";
+  const std::vector<Consultation> known{{.service = "inet:127.0.0.1:9", .request = head + "\n"}};
+  Replies replies(known);
+  EXPECT_NE(replies.find("inet:127.0.0.1:9", head + "server_address=192.0.2.1\nserver_port=25\n\n"),
+            nullptr);
+  EXPECT_EQ(replies.find("inet:127.0.0.1:9", head + "server_port=25\nsize=1\n\n"), nullptr);
+  EXPECT_EQ(replies.find("inet:127.0.0.1:8", head + "server_port=25\n\n"), nullptr);
+}
+
 TEST(ClientName, is_verified_by_its_address) {
   const std::string ptr = "7.100.51.198.in-addr.arpa";
   struct {
