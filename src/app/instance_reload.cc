@@ -10,6 +10,7 @@
 #include "app/listener_certificate.h"
 #include "app/relay_options.h"
 #include "app/room_options.h"
+#include "base/time_text.h"
 #include "dialect/kumo/rewriter.h"
 #include "telemetry/log.h"
 #include "telemetry/log_record.h"
@@ -69,7 +70,7 @@ void note_renewed(const gateway::ListenerSettings& before, const gateway::Listen
   if (old == nullptr || renewed == nullptr || X509_cmp(old, renewed) == 0) return;
   telemetry::log::info("tls.renewed")
       .msg("new sessions get another certificate, valid until " +
-           telemetry::rfc3339(now.certificate->not_after()))
+           to_rfc3339(now.certificate->not_after(), 0))
       .field("listener", now.name);
 }
 
