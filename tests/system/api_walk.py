@@ -11,7 +11,7 @@ import subprocess
 import time
 
 from bench import send
-from harness import instance
+from harness import instance, smtp
 
 PASSWORD, OTHER_PASSWORD = "correct-horse-battery-staple", "another-horse-battery-staple"
 MESSAGE = {"client_ip": "192.0.2.1", "helo": "mx.partner.example.com", "mail_from": "a@partner.example.com"}
@@ -230,6 +230,25 @@ class Walk:
         self.call("getStats", query="%s&step=5m&webhook_id=%s" % (times, self.webhook))
         self.stream()
         self.call("updateWebhook", self.webhook, body={"clear_security_policy": True})
+        self.shared_transaction()
+
+    def shared_transaction(self):
+        """Recipients of two accounts in one transaction, as the account sees it that operates nothing."""
+        tenant = {"email": "tenant@example.com", "password": PASSWORD}
+        self.call("createAccount", body=tenant, token=None)
+        token = get(self.call("createSession", body=tenant, token=None), "access_token")
+        own = get(self.call("createWebhook", body={"target_url": "inbox"}, token=token), "email_address")
+        client = smtp.Client(self.server.smtp_port)
+        try:
+            client.reply()
+            for line, want in (("EHLO mx.partner.example.com", "250"), ("MAIL FROM:<alerts@partner.example.com>", "250"), ("RCPT TO:<%s>" % own, "250"),
+                               ("RCPT TO:<%s>" % self.address, "452"), ("DATA", "354")):
+                client.command(line, want)
+            client.data((PLAIN % (30, 30)).format(to=own).encode())
+        finally:
+            client.close()
+        for one in get(self.call("listTraces", token=token), "data") or []:
+            self.call("getTrace", one["id"], token=token, query="?view=story")
 
     def stream(self):
         """Its answer does not end: the first octets say that it is one."""
