@@ -63,9 +63,10 @@ TEST_F(Import, NothingIsOverwritten) {
 }
 
 TEST_F(Import, PasswordsOfARunThatFailsAreTakenAway) {
-  folder_.write("with.cf",
-                "transport_maps = texthash:hops\nsmtp_sasl_auth_enable = yes\n"
-                "smtp_sasl_password_maps = texthash:passwords\n");
+  folder_.write(
+      "with.cf",
+      "compatibility_level = 3.6\ntransport_maps = texthash:hops\nsmtp_sasl_auth_enable = yes\n"
+      "smtp_sasl_password_maps = texthash:passwords\n");
   folder_.write("hops", "a.example smtp:[one.example]\nb.example smtp:[two.example]\n");
   folder_.write("passwords", "[one.example] a:1\n[two.example] b:2\n");
   folder_.write("two.example.password", "mine");

@@ -56,7 +56,8 @@ TEST(ConfigLint, TheElementThatIsMeantIsMarked) {
             Codes{"R121 4:29"});
   EXPECT_EQ(codes(load("relay_domains = \"example.org, a..b\"\n"), Severity::warning),
             Codes{"R123 4:31"});
-  EXPECT_EQ(codes(load("relay = \"\"\"\n  permit\n\"\"\"\n"), Severity::error), Codes{"R110 5:3"});
+  EXPECT_THAT(codes(load("relay = \"\"\"\n  permit\n\"\"\"\n"), Severity::error),
+              testing::Contains("R110 5:3"));
 }
 
 TEST(ConfigLint, ListsMayHaveToBeComplete) {

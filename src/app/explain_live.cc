@@ -19,6 +19,7 @@
 #include "net/unbound_resolver.h"
 #include "policy/authentication.h"
 #include "policy/gateway_layer.h"
+#include "policy/own_addresses.h"
 
 namespace postern::app {
 
@@ -158,7 +159,7 @@ Result<std::unique_ptr<dns::Resolver>> resolver_for(const Config& config,
 
 struct Sent {
   std::vector<mail::Mailbox> recipients;
-  std::string origin;                  ///< the domain of those without one
+  policy::OwnNames names;
   std::optional<std::string> message;  ///< CRLF at line ends
 };
 
@@ -180,8 +181,7 @@ Task<bool> decide(const policy::Engine& engine, const Sent& sent,
     if (!ask(std::move(decision))) co_return false;
   }
   for (const mail::Mailbox& recipient : sent.recipients) {
-    policy::Route route = directory.resolve(
-        recipient.domain.empty() ? mail::Mailbox{recipient.local_part, sent.origin} : recipient);
+    policy::Route route = policy::route_of(directory, recipient, sent.names);
     evidence.consider({.address = recipient, .route = std::move(route)});
     policy::Decision decision = co_await engine.decide(Stage::rcpt, evidence, gatherer);
     if (ask(std::move(decision))) evidence.recipients.push_back(*evidence.candidate);
@@ -224,7 +224,7 @@ Result<Trace> decide_live(const Config& config, const ExplainOptions& options,
     evidence.reverse_path = std::move(*path);
   }
   Sent sent;
-  sent.origin = listener.origin.empty() ? config.server.hostname : listener.origin;
+  sent.names = {.hostname = config.server.hostname, .origin = listener.origin};
   for (const std::string& text : options.recipients) {
     Result<mail::Mailbox> recipient = address("--to", text, bare);
     if (!recipient) return tl::unexpected(recipient.error());

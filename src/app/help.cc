@@ -164,8 +164,7 @@ std::string_view meaning_of(ExitCode code) {
     case ExitCode::ok:
       return "done";
     case ExitCode::no:
-      return "the answer is no: a check or proof failed, a message is refused, a replay decides "
-             "otherwise";
+      return "the answer is no: a check failed, a message is refused, a replay differs";
     case ExitCode::usage:
       return "the command line is wrong";
     case ExitCode::bad_data:

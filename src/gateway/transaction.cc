@@ -10,6 +10,7 @@
 #include "base/ulid.h"
 #include "gateway/consultation.h"
 #include "policy/memory.h"
+#include "policy/own_addresses.h"
 #include "policy/webhook.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -316,33 +317,23 @@ Task<smtp::Reply> Transaction::mail(smtp::Mail event) {
   co_return reply_of(250, {2, 1, 0}, "sender ok");
 }
 
+policy::OwnNames Transaction::own_names() const {
+  return {.hostname = settings_->session.hostname, .origin = settings_->origin};
+}
+
 policy::Recipient Transaction::recipient_of(mail::Mailbox address) const {
-  policy::Recipient recipient{.address = std::move(address), .route = {}};
-  recipient.route = services_.directory.resolve(completed(recipient.address));
-  if (recipient.route.kind == policy::Route::Kind::none && is_own_postmaster(recipient.address)) {
-    recipient.route.kind = policy::Route::Kind::relay;  // by the route of this host's name
-  }
-  return recipient;
+  policy::Route route = policy::route_of(services_.directory, address, own_names());
+  return {.address = std::move(address), .route = std::move(route)};
 }
 
 mail::Mailbox Transaction::completed(mail::Mailbox address) const {
-  if (!address.domain.empty()) return address;
-  // <postmaster> is the host's own, whatever addresses without a domain belong to.
-  const bool at_host = settings_->origin.empty() || is_own_postmaster(address);
-  address.domain = at_host ? settings_->session.hostname : settings_->origin;
-  return address;
+  return policy::completed(std::move(address), own_names());
 }
 
 bool Transaction::has_bare_addresses() const {
   return (evidence_.reverse_path && evidence_.reverse_path->domain.empty()) ||
          std::ranges::any_of(evidence_.recipients,
                              [](const auto& one) { return one.address.domain.empty(); });
-}
-
-/// RFC 5321 §4.5.1: this mailbox is always there.
-bool Transaction::is_own_postmaster(const mail::Mailbox& address) const {
-  const bool here = address.domain.empty() || iequals(address.domain, settings_->session.hostname);
-  return here && iequals(address.unquoted_local_part(), "postmaster");
 }
 
 bool Transaction::is_ours(const mail::Mailbox& address) {

@@ -20,6 +20,7 @@
 #include "policy/authentication.h"
 #include "policy/directory.h"
 #include "policy/layer.h"
+#include "policy/own_addresses.h"
 #include "smtp/server_session.h"
 #include "spool/body.h"
 
@@ -109,7 +110,7 @@ class Transaction final : private policy::Gatherer {
   /// With a domain where it has none, as it is handed on. The lists judge it as it was given.
   mail::Mailbox completed(mail::Mailbox address) const;
   bool has_bare_addresses() const;
-  bool is_own_postmaster(const mail::Mailbox& address) const;
+  policy::OwnNames own_names() const;
   /// A credential that was changed or taken away since AUTH counts as not signed in.
   void forget_revoked();
   /// What webhooks and policies were edited to since RCPT: recipients get the routes of now, and

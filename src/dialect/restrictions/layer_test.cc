@@ -451,8 +451,8 @@ TEST(RestrictionsLayer, a_list_that_is_not_delayed_refuses_at_its_own_command_al
 // Whoever signs up has credentials of its own making, under any name.
 TEST(RestrictionsLayer, a_tenants_login_is_none_to_the_lists) {
   Outside outside;
-  for (const char* list :
-       {"permit_sasl_authenticated, reject", "check_sasl_access inline:{ann=OK}, reject"}) {
+  {
+    const char* const list = "permit_sasl_authenticated, reject";
     const Engine lists =
         engine({{"smtpd_relay_restrictions", list}, {"smtpd_sasl_auth_enable", "yes"}});
     Evidence evidence = from_client("192.0.2.7");

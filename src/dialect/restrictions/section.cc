@@ -118,7 +118,11 @@ Place place_in(const Parameters& parameters, const Policy& policy, const Finding
   for (const Word& word : words.value_or(std::vector<Word>())) {
     std::string text = word.text;
     std::erase_if(text, [](char c) { return c == '[' || c == ']'; });
-    if (iequals(text, finding.word)) return {finding.list, word.offset};
+    // An address is the network of itself alone.
+    const std::string_view alone = text.find(':') == std::string::npos ? "/32" : "/128";
+    if (iequals(text, finding.word) || iequals(text + std::string(alone), finding.word)) {
+      return {finding.list, word.offset};
+    }
   }
   return place;
 }
