@@ -99,9 +99,9 @@ constexpr CodePage pages[] = {
      "as if the row said DUNNO. Or a policy service has attributes that do nothing: a server is "
      "asked once and has authentication.decide_within to answer.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nrecipient = "
-     "\"check_recipient_access { inline:{ {a@x.example = BCC b@x.example} } }\"\n",
+     "\"check_recipient_access inline:{{a@x.example = BCC b@x.example}}\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nrecipient = "
-     "\"check_recipient_access { inline:{ {a@x.example = REJECT gone} } }\"\n"},
+     "\"check_recipient_access inline:{{a@x.example = REJECT gone}}\"\n"},
     {"R101", "the list does not decide everything",
      "A note: the end of the list permits what no rule decided. With `require_complete_lists = "
      "true` it is an error.",

@@ -191,7 +191,6 @@ TEST_F(DnssecTest, follows_what_the_servers_can_do) {
 TEST_F(DnssecTest, opens_without_the_network) {
   const auto begin = std::chrono::steady_clock::now();
   open({.servers = {"127.0.0.1:1"}, .dnssec = Dnssec::off});
-  EXPECT_EQ(answer("localhost", dns::Type::a).records, Records{"127.0.0.1"});  // RFC 6761 §6.3
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 1s);
   EXPECT_EQ(state(), "off: `dns.dnssec` says so");
 }

@@ -13,9 +13,10 @@ namespace asio = boost::asio;
 namespace {
 
 /// The names that libunbound answers itself unless told otherwise. A gateway must see what DNS says
-/// of them: policies ask about private addresses too. `localhost.` stays local (RFC 6761 §6.3).
+/// of all of them: policies ask about private addresses and `localhost` too, as Postfix does.
 std::vector<std::string> built_in_zones() {
-  std::vector<std::string> zones{"test.",
+  std::vector<std::string> zones{"localhost.",
+                                 "test.",
                                  "invalid.",
                                  "onion.",
                                  "home.arpa.",
@@ -119,9 +120,13 @@ Result<void> UnboundContext::set_up(const UnboundContextOptions& options) {
       return fail(Fault::permanent,
                   fmt::format("the resolver cannot start: {}", ub_strerror(error)));
   // The first question makes the library's event loop, and without a descriptor left for that it
-  // ends the process: so it is asked now, of a name that stays local, and not by the first mail.
+  // ends the process: so it is asked now, of a name that no server is asked about, and not by the
+  // first mail.
+  constexpr const char* own_name = "start.postern.invalid.";
+  if (const int error = ub_ctx_zone_add(context_, own_name, "static"); error != 0)
+    return fail(Fault::permanent, fmt::format("the resolver cannot start: {}", ub_strerror(error)));
   if (const int begun = ub_resolve_async(
-          context_, "localhost.", 1, 1, nullptr,
+          context_, own_name, 1, 1, nullptr,
           [](void*, int, ub_result* result) { ub_resolve_free(result); }, nullptr);
       begun != 0 || ub_wait(context_) != 0) {
     if (!options.trust_anchor_file.empty())

@@ -64,23 +64,27 @@ std::string unlisted_recipients(const Parameters& parameters) {
                                       {"relay_domains", "relay_recipient_maps"}};
   std::string missing;
   for (const Class& one : classes) {
-    if (parameters.text(one.domains).empty()) continue;
+    // Without a word mydestination is the host's own names.
+    const bool by_default = one.domains == "mydestination" && !parameters.is_set(one.domains);
+    if (!by_default && parameters.text(one.domains).empty()) continue;
     if (parameters.is_set(one.recipients) && !parameters.text(one.recipients).empty()) continue;
     missing +=
         fmt::format("{}{} (for {})", missing.empty() ? "" : ", ", one.recipients, one.domains);
   }
-  if (missing.empty()) return missing;
-  std::string out = fmt::format(
-      "no list of recipients in {}: any recipient of these domains is answered 250, and mail to a "
-      "wrong one bounces later, often to a forged sender; name a table with a row for each "
-      "recipient",
-      missing);
+  std::string out;
+  if (!missing.empty()) {
+    out = fmt::format(
+        "no list of recipients in {}: any recipient of these domains is answered 250, and mail to "
+        "a wrong one bounces later, often to a forged sender; name a table with a row for each "
+        "recipient. ",
+        missing);
+  }
   if (!parameters.is_set("local_recipient_maps")) {
     out +=
-        ". For local_recipient_maps Postfix has a default, the accounts of the machine "
+        "For local_recipient_maps Postfix has a default, the accounts of the machine "
         "(unix:passwd.byname) and $alias_maps, which are not looked at here";
   }
-  return out;
+  return std::string(trim(out));
 }
 
 /// Where the default is another one in newer versions of Postfix, whatever the level.

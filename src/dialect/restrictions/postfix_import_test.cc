@@ -38,7 +38,8 @@ PostfixImport imported(std::string_view text, std::optional<std::string> master 
     }
     if (path == "/empty_rows") {
       return std::string(
-          ".example.org :\nsub.relay.example :\nlocal.example :\nother.example smtp:\n* smtp:[x.example]\n");
+          ".example.org :\nsub.relay.example :\nlocal.example :\nother.example smtp:\n* "
+          "smtp:[x.example]\n");
     }
     if (path == "/key.pem")
       return std::string(
@@ -307,12 +308,12 @@ TEST(PostfixImport, ServicesOfMasterAreNamed) {
   EXPECT_THAT(notes(alone), HasSubstr("master.cf is not read"));
   EXPECT_THAT(fate_of(alone, "mua_client_restrictions"),
               HasSubstr("nothing refers to it in main.cf"));
-  const PostfixImport both = imported(
-      text,
-      "smtp inet n - y - - smtpd\n# comment\nsubmission inet n - y - - smtpd\n"
-      "  -o syslog_name=postfix/submission\n  -o smtpd_tls_security_level=encrypt\n"
-      "  -o { smtpd_client_restrictions = $mua_client_restrictions }\n"
-      "relay unix - - y - - smtp -o syslog_name=relay\nslow unix - - y - 1 smtp -o a=b\n");
+  const PostfixImport both =
+      imported(text,
+               "smtp inet n - y - - smtpd\n# comment\nsubmission inet n - y - - smtpd\n"
+               "  -o syslog_name=postfix/submission\n  -o smtpd_tls_security_level=encrypt\n"
+               "  -o { smtpd_client_restrictions = $mua_client_restrictions }\n"
+               "relay unix - - y - - smtp -o syslog_name=relay\nslow unix - - y - 1 smtp -o a=b\n");
   EXPECT_THAT(notes(both),
               HasSubstr("master.cf line 3: submission inet (smtpd) is not carried: it is a "
                         "[[listener]] of its own here; it sets smtpd_tls_security_level=encrypt, "
@@ -623,7 +624,9 @@ TEST(PostfixImport, OnlyTablesThatAreNotReadStandInTheWay) {
                      return fail(Fault::not_found, path);
                    }});
     const bool is_denied = !opened && opened.error().fault == Fault::denied;
-    EXPECT_EQ(fate.starts_with("not supported"), is_denied) << type.name << ": " << fate;
+    // What is not written right, `tcp:/a`, would not load either; a file may come later.
+    const bool stops = !opened && opened.error().fault != Fault::not_found;
+    EXPECT_EQ(fate.starts_with("not supported"), stops) << type.name << ": " << fate;
     EXPECT_EQ(is_denied, type.kind == TableType::Kind::foreign) << type.name;
   }
   EXPECT_THAT(fate_of("relay_recipient_maps = pipemap:{ hash:/a, nis:people }"),

@@ -177,7 +177,8 @@ TEST(Table, alias_files_have_names_and_colons) {  // aliases(5)
                      "  dora\n"
                      "\"q k\" : val\n"
                      "\"a:b\\\"c\": val\n"
-                     "list :  :include:/etc/list\n"}};
+                     "list :  :include:/etc/list\n"
+                     "abuse root\n"}};
   TableSources sources = texts.sources();
   sources.aliases = {"hash:/aliases", "texthash:/aliases"};
   const auto opened = open_table("proxy:hash:/aliases", sources);
@@ -186,18 +187,18 @@ TEST(Table, alias_files_have_names_and_colons) {  // aliases(5)
                                    {"BOB", "carl,  dora"},
                                    {"q k", "val"},
                                    {"a:b\"c", "val"},
-                                   {"list", ":include:/etc/list"}}) {
+                                   {"list", ":include:/etc/list"},
+                                   {"abuse", "root"}}) {
     EXPECT_EQ((*opened)->lookup(key).value, value) << key;
   }
-  EXPECT_EQ((*opened)->rows(), 5u);
+  EXPECT_EQ((*opened)->rows(), 6u);
   const auto plain = open_table("texthash:/aliases", sources);  // postalias makes none
   ASSERT_TRUE(plain) << plain.error().message;
   EXPECT_EQ((*plain)->lookup("ann").status, Found::Status::absent);
 }
 
 TEST(Table, bad_rows_of_alias_files) {
-  for (const auto& [text, says] : {std::pair{"a: b\nc d\n", "/a line 2: no colon behind the name"},
-                                   {"a: b\n\"c: d\n", "/a line 2: a quote is not closed"},
+  for (const auto& [text, says] : {std::pair{"a: b\n\"c: d\n", "/a line 2: a quote is not closed"},
                                    {"a: b\n: d\n", "/a line 2: a colon without a name"},
                                    {"a: b\nc:\n", "/a line 2: a name without a value"}}) {
     const Texts texts{{"/a", text}};
