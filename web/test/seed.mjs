@@ -103,7 +103,10 @@ async function target(actions, url) {
 /** A fresh secret asks once before it is left; here it was seen. */
 async function leaveSecret(actions) {
   const hide = actions.page.getByRole('button', { name: 'Hide', exact: true });
-  if (await hide.count()) { actions.steps++; await hide.click(); }
+  // The address is there before the page that shows the secret is drawn.
+  await until(async () => (await hide.count()) ? '' : 'the secret is not shown');
+  actions.steps++;
+  await hide.click();
 }
 
 async function shared({ actions }, state) {
