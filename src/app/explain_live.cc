@@ -134,8 +134,9 @@ policy::SessionFacts session_of(const Config& config, const ExplainOptions& opti
     const auto operates = [&](const std::string& account) {
       return operators.empty() || std::ranges::find(operators, account) != operators.end();
     };
-    identity.tenant = !directory.credentials(*options.auth, 1).empty();
-    for (const auto& match : directory.credentials(*options.auth, every)) {
+    const auto matches = directory.credentials(*options.auth, every);
+    identity.tenant = !matches.empty();
+    for (const auto& match : matches) {
       identity.granted.emplace(match.policy->id, match.stamp);
       identity.tenant = identity.tenant && !operates(match.policy->account_id);
     }

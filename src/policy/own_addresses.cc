@@ -12,7 +12,7 @@ bool is_own_postmaster(const mail::Mailbox& address, const OwnNames& names) {
 mail::Mailbox completed(mail::Mailbox address, const OwnNames& names) {
   if (!address.domain.empty()) return address;
   const bool at_host = names.origin.empty() || is_own_postmaster(address, names);
-  address.domain = at_host ? names.hostname : names.origin;
+  address.domain = std::string(at_host ? names.hostname : names.origin);
   return address;
 }
 

@@ -2,16 +2,17 @@
 // `explain` alike.
 #pragma once
 
-#include <string>
+#include <string_view>
 
 #include "policy/directory.h"
 
 namespace postern::policy {
 
 /// What this host is called, and the domain of addresses without one; empty: the host's name.
+/// Borrowed.
 struct OwnNames {
-  std::string hostname;
-  std::string origin;
+  std::string_view hostname;
+  std::string_view origin;
 };
 
 /// RFC 5321 §4.5.1: postmaster, without a domain or at this host, is always there.

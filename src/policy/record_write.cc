@@ -194,7 +194,7 @@ class Writer {
       bytes("authz_id", given.authz_id);
     if (!given.groups.empty())
       array("groups", given.groups, [&](const std::string& group) { bytes(group); });
-    if (given.tenant) flag("tenant", true);
+    flag("tenant", given.tenant);
     out_.end_object();
   }
 
