@@ -3,8 +3,8 @@
 #include <boost/json.hpp>
 
 #include "admin/json_body.h"
-#include "admin/time_text.h"
 #include "base/text.h"
+#include "base/time_text.h"
 #include "invariant.h"
 #include "net/http_head.h"
 
@@ -53,8 +53,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   check_json(text);
   check_head(text);
-  if (const auto time = admin::from_rfc3339(text)) {
-    must(admin::from_rfc3339(admin::to_rfc3339(*time)) == time, "a time reads back");
+  if (const auto time = from_rfc3339(text)) {
+    must(from_rfc3339(to_rfc3339(*time)) == time, "a time reads back");
   }
   return 0;
 }
