@@ -84,6 +84,8 @@ struct Dependencies {
   LiveAnswers* answers = nullptr;
   /// Asked once the gateway listens; unset: nothing takes mail.
   std::function<std::vector<SmtpListener>()> smtp_listeners = {};
+  /// Where verdicts of DNSSEC come from, in words; unset: nobody asks DNS.
+  std::function<std::string()> dnssec = {};
 };
 
 class AdminApi {

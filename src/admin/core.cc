@@ -12,26 +12,20 @@
 #include "base/ulid.h"
 
 namespace postern::admin {
-namespace {
-
-constexpr std::uint32_t no_limit = std::numeric_limits<std::uint32_t>::max();
-
-std::uint32_t limit(const Options& options, std::uint32_t events) {
-  return options.rate_limits ? events : no_limit;
+std::uint32_t rate_of(const Options& options, std::uint32_t events) {
+  return options.rate_limits ? events : std::numeric_limits<std::uint32_t>::max();
 }
-
-}  // namespace
 
 Core::Core(const Dependencies& dependencies, const Options& given, TokenKeys token_keys,
            Secret csrf_key)
     : deps(dependencies),
       options(given),
       passwords(dependencies.hashing, given.argon2, given.hashing_patience),
-      guesses(limit(given, 10), std::chrono::minutes(10)),
-      account_guesses(limit(given, 100), std::chrono::minutes(10)),
-      signups(limit(given, 30), std::chrono::minutes(10)),
-      anonymous_calls(limit(given, 300), std::chrono::minutes(1)),
-      account_calls(limit(given, 1200), std::chrono::minutes(1)),
+      guesses(rate_of(given, 10), std::chrono::minutes(10)),
+      account_guesses(rate_of(given, 100), std::chrono::minutes(10)),
+      signups(rate_of(given, 30), std::chrono::minutes(10)),
+      anonymous_calls(rate_of(given, 300), std::chrono::minutes(1)),
+      account_calls(rate_of(given, 1200), std::chrono::minutes(1)),
       shares(given.requests_per_account, given.waits_per_account),
       keys_(std::move(token_keys)),
       csrf_key_(std::move(csrf_key)) {}

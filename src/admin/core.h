@@ -32,6 +32,9 @@ net::Turn turn_of(const Call& call);
 /// The gateway's own, beside its callers'.
 net::Turn own_turn();
 
+/// What a window counts to: `events`, or no end where Options::rate_limits is off.
+std::uint32_t rate_of(const Options& options, std::uint32_t events);
+
 class Core {
  public:
   Core(const Dependencies& dependencies, const Options& options, TokenKeys token_keys,

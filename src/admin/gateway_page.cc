@@ -98,6 +98,9 @@ Task<net::HttpResponse> GatewayPage::show(Call& call) {
       listeners.push_back(boost::json::object{{"address", one.address}, {"tls", one.tls}});
   }
   boost::json::value waiting = co_await queue(call);
+  boost::json::value dnssec;  // the words name our name servers
+  if (core_.deps.dnssec && co_await authenticator_.operates_gateway(call.caller.account_id))
+    dnssec = core_.deps.dnssec();
   co_return json_response(200, {{"version", core_.options.version},
                                 {"hostname", core_.options.hostname},
                                 {"public_domain", core_.options.public_domain},
@@ -105,6 +108,7 @@ Task<net::HttpResponse> GatewayPage::show(Call& call) {
                                 {"smtp", std::move(listeners)},
                                 {"signup", core_.options.open_signup ? "open" : "closed"},
                                 {"has_queue", core_.options.has_queue},
+                                {"dnssec", std::move(dnssec)},
                                 {"relay", relay()},
                                 {"queue", std::move(waiting)}});
 }

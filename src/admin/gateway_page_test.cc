@@ -47,6 +47,7 @@ struct GatewayApi {
           lists = std::make_unique<RunningLists>(deps.store, "mx.example.net");
           deps.lists = lists.get();
           deps.queue = &queue;
+          deps.dnssec = [] { return std::string("validating"); };
           deps.smtp_listeners = [] {
             return std::vector<SmtpListener>{{"0.0.0.0:25", "starttls"},
                                              {"0.0.0.0:465", "implicit"}};
@@ -81,12 +82,14 @@ TEST(GatewayPage, says_what_the_gateway_is) {
   EXPECT_EQ(answer.text("/smtp/1/address"), "0.0.0.0:465");
   EXPECT_EQ(answer.text("/smtp/1/tls"), "implicit");
   EXPECT_EQ(answer.text("/signup"), "open");
+  EXPECT_EQ(answer.text("/dnssec"), "validating");
   EXPECT_EQ(answer.text("/relay/verdict"), "none");
   EXPECT_EQ(boost::json::serialize(answer.json.at("queue")),
             R"({"queued":5,"held":4,"dead":1,"quarantined":5})");
   const Answer other = gateway.api.get("/api/v1/gateway", gateway.api.account("b@example.com"));
   EXPECT_EQ(other.status, 200);
   EXPECT_TRUE(other.json.at("queue").is_null()) << "the queue is for operators";
+  EXPECT_TRUE(other.json.at("dnssec").is_null()) << "and so are our name servers";
   EXPECT_EQ(gateway.api.get("/api/v1/gateway").status, 401);
 }
 

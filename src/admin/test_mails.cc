@@ -59,7 +59,8 @@ class TestMails::Turn {
   const std::string account_;
 };
 
-TestMails::TestMails(Core& core) : core_(core), sent_(mails_a_minute, std::chrono::minutes(1)) {}
+TestMails::TestMails(Core& core)
+    : core_(core), sent_(rate_of(core.options, mails_a_minute), std::chrono::minutes(1)) {}
 
 void TestMails::add_routes(Router& router) {
   router.add({"POST", "/api/v1/webhooks/{id}/test-mail", Access::write, Body::optional_json,

@@ -35,7 +35,16 @@ struct Inquiry {
   relay::Routed routed;
   relay::Answers answers;
   std::vector<std::vector<relay::PlannedHost>> attempts;  ///< draws of the order
+  std::vector<IpAddress> without_source;  ///< the pool has no address of their family
 };
+
+/// A source address of `pool` can reach `address`; without a pool the machine chooses.
+bool has_source(const relay::EgressPool* pool, const IpAddress& address) {
+  if (pool == nullptr || pool->fallback) return true;
+  return std::any_of(pool->sources.begin(), pool->sources.end(), [&](const auto& source) {
+    return (address.is_v4() ? source.v4 : source.v6).has_value();
+  });
+}
 
 /// `enforce:mx1.example.org,*.example.net`
 std::optional<relay::StsPolicy> read_policy(std::string_view text) {
@@ -146,6 +155,8 @@ json::object inquiry_json(const Inquiry& inquiry, const relay::RelayConfig& conf
   for (const relay::Skipped& each : routed.skipped)
     skipped.push_back(
         json::object{{"host", octets_json(each.host)}, {"why", relay::to_string(each.why)}});
+  for (const IpAddress& address : inquiry.without_source)
+    skipped.push_back(json::object{{"host", address.to_string()}, {"why", "no_source"}});
   out["skipped"] = std::move(skipped);
   json::array attempts;
   for (const auto& plan : inquiry.attempts) {
@@ -226,6 +237,9 @@ std::string inquiry_text(const Inquiry& inquiry, const relay::RelayConfig& confi
   }
   for (const relay::Skipped& each : routed.skipped)
     out += fact("left out", fmt::format("{}: {}", printable(each.host, longest), reason(each.why)));
+  for (const IpAddress& address : inquiry.without_source)
+    out += fact("left out", fmt::format("{}: the pool has no IPv{} address", address.to_string(),
+                                        address.is_v4() ? 4 : 6));
   if (dnssec) out += fact("DNSSEC", dnssec->text());
   return out + dns_text(records_of(inquiry));
 }
@@ -236,9 +250,19 @@ void draw_attempts(Inquiry& inquiry, const relay::RelayConfig& config, std::uint
     return std::uniform_int_distribution<std::size_t>(0, bound - 1)(engine);
   };
   if (inquiry.routed.kind != relay::Routed::Kind::targets) return;
+  const relay::EgressPool* const pool = config.settings_of(*inquiry.route).pool.get();
   for (std::uint64_t i = 0; i < count; ++i) {
-    inquiry.attempts.push_back(
-        relay::plan_attempt(inquiry.routed.groups, config.limits, relay::Family::v6, random));
+    auto plan =
+        relay::plan_attempt(inquiry.routed.groups, config.limits, relay::Family::v6, random);
+    for (relay::PlannedHost& host : plan) {
+      const auto lost = std::stable_partition(host.addresses.begin(), host.addresses.end(),
+                                              [&](const auto& a) { return has_source(pool, a); });
+      if (i == 0)
+        inquiry.without_source.insert(inquiry.without_source.end(), lost, host.addresses.end());
+      host.addresses.erase(lost, host.addresses.end());
+    }
+    std::erase_if(plan, [](const relay::PlannedHost& host) { return host.addresses.empty(); });
+    inquiry.attempts.push_back(std::move(plan));
   }
 }
 

@@ -50,6 +50,22 @@ TEST_F(RouteCommand, shows_hosts_in_order_and_what_was_left_out) {
   EXPECT_THAT(answer.out, Not(HasSubstr("result"))) << "nobody hears a reply yet";
 }
 
+TEST_F(RouteCommand, leaves_out_addresses_that_the_pool_cannot_reach) {
+  folder_.write(
+      "postern.toml",
+      "[server]\nhostname = \"mx.example.net\"\n"
+      "[[egress]]\npool = \"four\"\naddress = \"192.0.2.25\"\n"
+      "[[route]]\nmatch = [\"a.example\", \"b.example\", \"example.org\", \"d.example\"]\n"
+      "egress = \"four\"\n");
+  const Answer answer = route({"ann@example.org"});
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  EXPECT_THAT(answer.out, HasSubstr("a.example, b.example, example.org and 1 more"));
+  EXPECT_THAT(answer.out, HasSubstr("mx1.example.org, preference 10, port 25: 192.0.2.1\n"));
+  EXPECT_THAT(answer.out, HasSubstr("2001:db8::1: the pool has no IPv6 address"));
+  const Answer machine = route({"--json", "ann@example.org"});
+  EXPECT_THAT(machine.out, HasSubstr(R"({"host":"2001:db8::1","why":"no_source"})"));
+}
+
 TEST_F(RouteCommand, shows_a_route_with_its_names_and_no_password) {
   const Answer answer = route({"b@smart.example"});
   EXPECT_EQ(answer.code, 0) << answer.err;

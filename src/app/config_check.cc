@@ -187,6 +187,14 @@ class Checker {
           "`trusted_proxies` has no effect while `behind_proxy` is false", "",
           "write `behind_proxy = true`, or remove `trusted_proxies`", Severity::warning);
     }
+    if (api.behind_proxy && api.public_url.empty()) {
+      add("api.behind_proxy", "C040",
+          fmt::format("without `public_url`, links to attachments and invitations begin with {}",
+                      api.base_url()),
+          "the address behind the proxy",
+          "write the proxy's address, for example `public_url = \"https://mail.example.com\"`",
+          Severity::warning);
+    }
     for (const Cidr& network : api.trusted_proxies.networks()) {
       if (network.prefix() > 0) continue;
       add("api.trusted_proxies", "C037",

@@ -488,13 +488,23 @@ TEST(Config, the_api_has_more_connections_than_requests) {
 TEST(Config, trusted_proxies_are_named_and_needed) {
   EXPECT_EQ(codes(parse("[api]\ntrusted_proxies = [\"10.0.0.1/32\"]")),
             std::vector<std::string>{"C036"});
-  EXPECT_EQ(codes(parse("[api]\nbehind_proxy = true\ntrusted_proxies = [\"0.0.0.0/0\"]")),
+  const std::string behind =
+      "[api]\nbehind_proxy = true\npublic_url = \"https://mail.example.com\"\n";
+  EXPECT_EQ(codes(parse(behind + "trusted_proxies = [\"0.0.0.0/0\"]")),
             std::vector<std::string>{"C037"});
-  const ConfigResult result =
-      parse("[api]\nbehind_proxy = true\ntrusted_proxies = [\"10.0.0.0/8\"]");
+  const ConfigResult result = parse(behind + "trusted_proxies = [\"10.0.0.0/8\"]");
   EXPECT_TRUE(result.diagnostics.list().empty());
   EXPECT_TRUE(result.config.api.trusted_proxies.contains(*IpAddress::parse("10.1.2.3")));
   EXPECT_FALSE(result.config.api.trusted_proxies.contains(*IpAddress::parse("127.0.0.1")));
+}
+
+TEST(Config, behind_a_proxy_links_need_its_address) {
+  const ConfigResult result = parse("[api]\nbehind_proxy = true");
+  EXPECT_TRUE(result.ok()) << "a warning";
+  ASSERT_EQ(codes(result), std::vector<std::string>{"C040"});
+  EXPECT_THAT(result.diagnostics.list()[0].message,
+              HasSubstr("links to attachments and invitations begin with http://127.0.0.1:8025"));
+  EXPECT_THAT(result.diagnostics.list()[0].hint, HasSubstr("public_url = "));
 }
 
 TEST(Config, addresses_and_names_are_used_once) {

@@ -129,6 +129,11 @@ constexpr CodePage pages[] = {
      "`connections` must be greater than `requests` by 24 at least, so that whoever comes is "
      "heard and the state of the gateway can be asked.",
      "[api]\nconnections = 100\nrequests = 100\n", "[api]\nconnections = 200\nrequests = 100\n"},
+    {"C040", "links lead behind the proxy",
+     "A warning: links in payloads, invitations and mail begin with `public_url`. Without it they "
+     "name the address that the gateway itself listens on, which people outside cannot reach.",
+     "[api]\nbehind_proxy = true\n",
+     "[api]\nbehind_proxy = true\npublic_url = \"https://mail.example.com\"\n"},
     {"C060", "a source of accounts that cannot be",
      "Each kind of `[[auth.source]]` needs keys of its own: a list or file of users, a database "
      "and its query, a server and how a name becomes an entry there.",

@@ -176,7 +176,8 @@ Instance::Started Instance::open_api() {
                                     .trace_hub = &trace_hub_,
                                     .trace_rerun = trace_rerun_.get(),
                                     .answers = live_answers_.get(),
-                                    .smtp_listeners = [this] { return smtp_listeners(); }},
+                                    .smtp_listeners = [this] { return smtp_listeners(); },
+                                    .dnssec = [this] { return dnssec().text(); }},
                                    options);
   if (!api) return database_error(data_dir_ + "/postern.db", api.error());
   api_ = std::move(*api);

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <map>
 #include <optional>
+#include <ranges>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -263,7 +264,10 @@ void Reader::check_verify(const RouteConfig& given, const relay::Route& route) {
 
 relay::RouteSettings Reader::settings_of(const RouteConfig& given) {
   relay::RouteSettings out;
-  out.name = given.match.front();
+  constexpr std::size_t shown = 3;
+  out.name = fmt::format("{}", fmt::join(given.match | std::views::take(shown), ", "));
+  if (given.match.size() > shown)
+    out.name += fmt::format(" and {} more", given.match.size() - shown);
   out.tls = roots(given.ca);
   out.tlsa = given.tlsa;
   out.auth_insecure = given.auth_insecure;

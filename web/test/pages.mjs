@@ -63,8 +63,21 @@ export default async function pages(browser) {
   const made = await demo();
   const wanted = process.env.POSTERN_STATES ? new RegExp(process.env.POSTERN_STATES) : /./;
   const left = (await all(made)).filter((s) => wanted.test(s.name));
-  // Two at a time: one page waits while the other computes.
-  const worker = async () => { for (let state; (state = left.shift());) await visit(browser, state); };
+  // Three at a time: one page waits while the others compute. States of one turn come one after the other.
+  const turns = new Map();
+  const take = () => {
+    const at = left.findIndex((s) => !turns.get(s.turn));
+    return at < 0 ? left[0] : left.splice(at, 1)[0];
+  };
+  const worker = async () => {
+    while (left.length) {
+      const state = take();
+      if (turns.get(state.turn)) { await turns.get(state.turn); continue; }
+      const done = visit(browser, state);
+      if (state.turn) turns.set(state.turn, done.finally(() => turns.delete(state.turn)));
+      await done;
+    }
+  };
   await Promise.all([worker(), worker(), worker()]);
   if (!process.env.POSTERN_STATES) await keyboard(browser, made);
 }

@@ -1,5 +1,5 @@
-// Every page and state: {name, path, as, may, then, shot, heading}. `as` is who looks, `may` what the server may answer no with,
-// `then` brings the page into its state by what can be seen. States with `shot` are also pictures.
+// Every page and state: {name, path, as, may, then, shot, heading, turn}. `as` is who looks, `may` what the server may answer no with,
+// `then` brings the page into its state by what can be seen. States of one `turn` are not visited beside each other. States with `shot` are also pictures.
 import { Account, word } from './world.mjs';
 import { until } from './actions.mjs';
 
@@ -38,8 +38,8 @@ function webhooks(made) {
     { name: 'webhook-delete', path: of('Invoices'), as, then: dialog('More actions', 'Delete') },
     { name: 'webhook-rotate', path: of('Invoices'), as, then: dialog('More actions', 'Rotate secret') },
     { name: 'webhook-deactivate', path: of('Invoices'), as, then: dialog('More actions', 'Deactivate') },
-    { name: 'webhook-test-mail', path: of('Newsletter replies'), as, then: async (a) => { await a.click('Send test mail'); await a.text('See why in its trace'); } },
-    { name: 'webhook-refused-test-mail', path: of('Scanner upload'), as, shot: true, then: async (a) => { await a.click('Send test mail'); await a.text('See why in its trace'); } },
+    { name: 'webhook-test-mail', turn: 'a test mail', path: of('Newsletter replies'), as, then: async (a) => { await a.click('Send test mail'); await a.text('See why in its trace'); } },
+    { name: 'webhook-refused-test-mail', turn: 'a test mail', path: of('Scanner upload'), as, shot: true, then: async (a) => { await a.click('Send test mail'); await a.text('See why in its trace'); } },
     { name: 'webhook-inactive', path: of('Old contact form'), as },
     { name: 'webhook-by-viewer', path: of('Invoices'), as: viewer },
     { name: 'webhook-missing', path: '/app/webhooks/wh_01HX5B3W7Q8Z2M4N6P8R0T2V4X', as, may: ['GET 404'] },

@@ -172,16 +172,11 @@ Judgement judge_style(const Parameters& parameters) {
   return not_supported("networks are not read from the interfaces; list them in mynetworks");
 }
 
-/// The lists complete such an address by myorigin, the queue by the server's name.
 Judgement judge_at_myorigin(const Parameters& parameters) {
   const auto wanted = parameters.flag("append_at_myorigin");
   if (!wanted) return not_supported(wanted.error().message);
-  constexpr std::string_view here =
-      "an address without a domain is judged as one at myorigin, and goes to one at "
-      "server.hostname";
-  if (!*wanted) return not_supported(std::string(here));
-  const bool same = iequals(parameters.text("myorigin"), parameters.text("myhostname"));
-  return same ? carried("Postern always does so") : changed(std::string(here));
+  if (*wanted) return carried("Postern always does so");
+  return not_supported("an address without a domain is always completed with myorigin");
 }
 
 Judgement judge_broken_clients(const Parameters& parameters) {
