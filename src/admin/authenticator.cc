@@ -244,10 +244,9 @@ bool Authenticator::admit_control(Call& call) const {
 }
 
 Task<bool> Authenticator::operates_gateway(std::string team) {
-  if (!core_.options.operators.empty()) co_return listed(core_.options.operators, team);
-  auto look = [&store = core_.deps.store] { return store.first_account(); };
-  const std::string first = co_await core_.disk({.account = team, .client = {}}, std::move(look));
-  co_return !first.empty() && first == team;
+  if (const auto known = operators_.known(team)) co_return *known;
+  auto look = [this, team] { return operators_.contains(team); };
+  co_return co_await core_.disk({.account = team, .client = {}}, std::move(look));
 }
 
 Task<void> Authenticator::admit_operator(const Call& call) {

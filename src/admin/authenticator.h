@@ -4,6 +4,7 @@
 #include "admin/access_watch.h"
 #include "admin/core.h"
 #include "admin/router.h"
+#include "store/operators.h"
 
 namespace postern::admin {
 
@@ -24,7 +25,8 @@ struct Guest {
 
 class Authenticator {
  public:
-  explicit Authenticator(Core& core) : core_(core) {}
+  explicit Authenticator(Core& core)
+      : core_(core), operators_(core.deps.store, core.options.operators) {}
 
   /// Fills call.caller. Throws 401 or 403 when `access` wants more than the caller has, be it of a
   /// token or of a role, or when a write comes from another site; for Access::open nobody is asked
@@ -58,6 +60,7 @@ class Authenticator {
                                            store::Time now);
 
   Core& core_;
+  const store::Operators operators_;
 };
 
 }  // namespace postern::admin

@@ -20,6 +20,7 @@
 #include "base/text.h"
 #include "base/ulid.h"
 #include "policy/record.h"
+#include "store/operators.h"
 #include "store/sqlite_store.h"
 
 namespace postern::app {
@@ -98,10 +99,9 @@ Result<void> load_policies(bool there, Config& running, policy::Directory& direc
     control.store = std::move(*empty);
   }
   if (Result<void> put = take_running_lists(running, *control.store); !put) return put;
-  if (running.api.operators.empty()) {
-    const Result<std::string> first = control.store->first_account();
-    if (first && !first->empty()) running.api.operators = {*first};
-  }
+  auto operators = store::Operators(*control.store, running.api.operators).accounts();
+  if (!operators) return tl::unexpected(operators.error());
+  running.api.operators = std::move(*operators);
   admin::Publisher publisher(*control.store, directory, running.webhooks.public_domain);
   return publisher.load();
 }

@@ -129,10 +129,10 @@ policy::SessionFacts session_of(const Config& config, const ExplainOptions& opti
     policy::Authentication identity;
     identity.username = std::string(policy::split_login(*options.auth).username);
     identity.mechanism = "PLAIN";
-    // As the policies' verifier has it; where nobody is named everybody operates.
+    // As the policies' verifier has it; explain() has named the operators.
     const std::vector<std::string>& operators = config.api.operators;
     const auto operates = [&](const std::string& account) {
-      return operators.empty() || std::ranges::find(operators, account) != operators.end();
+      return std::ranges::find(operators, account) != operators.end();
     };
     const auto matches = directory.credentials(*options.auth, every);
     identity.tenant = !matches.empty();

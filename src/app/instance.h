@@ -131,8 +131,6 @@ class Instance {
   std::unique_ptr<spool::Inbox> inbox_;
   ControlFile control_;
   policy::Directory directory_;
-  std::mutex first_account_mutex_;  ///< guards the next
-  std::string first_account_;       ///< empty: not known yet
   policy::DkimKeyring dkim_keys_;   ///< what signs outgoing mail
   policy::AuthenticationCaches authentication_;
   std::unique_ptr<admin::Publisher> publisher_;

@@ -1,5 +1,5 @@
 // The part of an Instance that says who knows accounts.
-#include <set>
+#include <memory>
 
 #include <fmt/format.h>
 
@@ -8,6 +8,7 @@
 #include "dialect/kumo/layer.h"
 #include "dialect/vsl/layer.h"
 #include "gateway/policies_verifier.h"
+#include "store/operators.h"
 
 namespace postern::app {
 
@@ -23,17 +24,9 @@ ScriptWorld& Instance::world_trusting(const std::string& ca_file) {
 }
 
 gateway::PoliciesVerifier::Operates Instance::operators_of(const Config& config) {
-  const std::vector<std::string>& named = config.api.operators;
-  if (!named.empty()) {
-    return [ids = std::set<std::string>(named.begin(), named.end())](const std::string& account) {
-      return ids.contains(account);
-    };
-  }
-  return [this](const std::string& account) {
-    const std::lock_guard lock(first_account_mutex_);
-    // Asked once in the life of a gateway that has an account; nobody becomes the first later.
-    if (first_account_.empty()) first_account_ = store_->first_account().value_or("");
-    return account == first_account_;
+  auto operators = std::make_shared<const store::Operators>(*store_, config.api.operators);
+  return [operators = std::move(operators)](const std::string& account) {
+    return operators->contains(account).value_or(false);
   };
 }
 
