@@ -125,11 +125,7 @@ void AdClient::run() {
 }
 
 void AdClient::send(const Job& job) {
-  // In presentation format a backslash starts an escape; in a question it is an octet like any
-  // other.
-  std::string name;
-  for (const char c : job.question.name)
-    name += c == '\\' ? std::string("\\\\") : std::string(1, c);
+  const std::string name = presentation_of(job.question.name);
   unsigned char* packet = nullptr;
   int length = 0;
   const auto id = static_cast<unsigned short>(randombytes_uniform(0x10000));

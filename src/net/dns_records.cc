@@ -189,6 +189,15 @@ Record read_record(Message& message) {
 
 }  // namespace
 
+std::string presentation_of(std::string_view name) {
+  std::string out;
+  for (const char c : name) {
+    if (c == '\\') out += c;
+    out += c;
+  }
+  return out;
+}
+
 dns::Answer answer_of(const ub_result& result, const dns::Question& question) {
   dns::Answer answer;
   answer.ttl = std::chrono::seconds(result.ttl);

@@ -1,6 +1,7 @@
 // What name servers say as our answer.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "dns/dns.h"
@@ -8,6 +9,10 @@
 struct ub_result;
 
 namespace postern::net {
+
+/// A question's name as libraries read it: in presentation format a backslash starts an escape (RFC
+/// 1035 §5.1), in a question it is an octet like any other.
+std::string presentation_of(std::string_view name);
 
 /// The answer in the text forms of dns::Answer; a record that does not parse is left out. A bogus
 /// result hands over no data (RFC 4035 §5.5).

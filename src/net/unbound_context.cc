@@ -151,11 +151,7 @@ void UnboundContext::listen() {
 }
 
 bool UnboundContext::begin(const Query& query) {
-  // In presentation format a backslash starts an escape; in a question it is an octet like any
-  // other.
-  std::string name;
-  for (const char c : query.question.name)
-    name += c == '\\' ? std::string("\\\\") : std::string(1, c);
+  const std::string name = presentation_of(query.question.name);
   const std::lock_guard lock(mutex_);
   return ub_resolve_async(context_, name.c_str(), static_cast<int>(query.question.type), 1,
                           const_cast<Query*>(&query), &UnboundContext::on_result, nullptr) == 0;
