@@ -251,9 +251,9 @@ Instance::Started Instance::open_delivery() {
   recorder_ = std::make_unique<Recorder>(*delivery_log_, *traces_, &trace_hub_);
   recorder_->watch(trace_watch_);
   rate_probe_ = std::make_unique<WebhookRates>(rates_);
-  services_ = std::make_unique<gateway::Services>(
-      gateway::Services{directory_, *authenticator_, outbound_->sink(), *recorder_, *rate_probe_,
-                        *resources_, *resolver_, authentication_, *sightings_});
+  services_ = std::make_unique<gateway::Services>(gateway::Services{
+      directory_, *authenticator_, outbound_->sink(), *recorder_, *rate_probe_, *resources_,
+      *resolver_, authentication_, *sightings_, operators_of(config_)});
   server_ = std::make_unique<gateway::Server>(
       config_.server.threads != 0 ? config_.server.threads : cores(), *services_, *admission_);
   return {};

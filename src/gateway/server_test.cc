@@ -446,6 +446,40 @@ TEST_F(ServerTest, a_credential_that_is_revoked_signs_nobody_in) {
   EXPECT_EQ(session.revoked->username, "sender1");
 }
 
+// Anybody may sign up and give itself the user name and the password of somebody else.
+TEST_F(ServerTest, a_tenants_grant_does_not_outlive_the_operators) {
+  const Secret hash = *policy::bcrypt_hash(Secret("s3cr3t"), 4);
+  const auto grant = [&](const std::string& account) {
+    auto made = std::make_shared<policy::WebhookPolicy>();
+    made->id = "pol_" + account;
+    made->account_id = account;
+    made->credentials.push_back({"ann", hash, policy::credential_stamp(hash), 1});
+    return made;
+  };
+  directory.apply({.put_policies = {grant("acc_operator"), grant("acc_tenant")}});
+  services.operates = [](const std::string& account) { return account == "acc_operator"; };
+  authenticator.set_verifiers(
+      std::make_shared<policy::Verifiers>(policy::Verifiers{std::make_shared<PoliciesVerifier>(
+          directory, pool, std::chrono::minutes(1), services.operates)}));
+  start();
+  auto client = greeted();
+  client->ask("STARTTLS");
+  ASSERT_TRUE(client->start_tls());
+  client->ask("EHLO client.example.org");
+  ASSERT_EQ(
+      client->ask("AUTH PLAIN " + base64_encode(std::string("\0ann\0s3cr3t", 11))).substr(0, 3),
+      "235");
+  client->ask("MAIL FROM:<a@example.org>");
+  EXPECT_EQ(client->ask("RCPT TO:<open@hooks.example.net>").substr(0, 3), "250");
+  directory.apply({.remove_policies = {"pol_acc_operator"}});
+  EXPECT_EQ(client->ask("RCPT TO:<open@hooks.example.net>").substr(0, 3), "250");
+  client->ask("DATA");
+  client->ask(std::string(message) + ".");
+  client->ask("QUIT");
+  ASSERT_EQ(recorder.traces.size(), 1u);
+  EXPECT_FALSE(recorder.traces[0].evidence.session.auth) << "the operator's credential is gone";
+}
+
 TEST_F(ServerTest, starttls_forgets_and_drops_what_was_sent_behind_it) {
   start();
   auto client = greeted();

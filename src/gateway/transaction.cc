@@ -45,11 +45,11 @@ std::size_t memory_of_recipient(const policy::Recipient& recipient) {
          recipient.address.text().size() + 16;
 }
 
-/// What one recipient is told from another by. A webhook's address is ours and is read in any case;
-/// of others the domain is (in lower case already), and the local part means what its own host says
-/// (RFC 5321 §2.4).
-std::string key_of(const policy::Recipient& recipient) {
-  const std::string text = recipient.address.text();
+/// What one recipient is told from another by: the address with its domain. A webhook's address is
+/// ours and is read in any case; of others the domain is (in lower case already), and the local
+/// part means what its own host says (RFC 5321 §2.4).
+std::string key_of(const policy::Recipient& recipient, const policy::OwnNames& names) {
+  const std::string text = policy::completed(recipient.address, names).text();
   return recipient.route.kind == policy::Route::Kind::webhook ? lower(text) : text;
 }
 
@@ -343,10 +343,13 @@ bool Transaction::is_ours(const mail::Mailbox& address) {
 void Transaction::forget_revoked() {
   policy::SessionFacts& session = evidence_.session;
   if (!session.auth || session.auth->granted.empty()) return;
-  for (const auto& [id, stamp] : session.auth->granted) {
+  const policy::Authentication& auth = *session.auth;
+  for (const auto& [id, stamp] : auth.granted) {
     const auto policy = services_.directory.policy(id);
-    const policy::Credential* now = policy ? policy->credential(session.auth->username) : nullptr;
-    if (now != nullptr && now->stamp == stamp) return;
+    const policy::Credential* now = policy ? policy->credential(auth.username) : nullptr;
+    if (now == nullptr || now->stamp != stamp) continue;
+    // What a tenant grants does not keep up the login that an operator granted.
+    if (auth.tenant || !services_.operates || services_.operates(policy->account_id)) return;
   }
   log::info("auth.revoked")
       .field("session", session.id)
@@ -388,7 +391,7 @@ Task<smtp::Reply> Transaction::rcpt(smtp::Rcpt event) {
     co_return said;
   }
   // The same mailbox again is accepted and not repeated; order is that of first sight.
-  std::string key = key_of(*evidence_.candidate);
+  std::string key = key_of(*evidence_.candidate, own_names());
   if (!accepted_.contains(key)) {
     held_ += memory_of_recipient(*evidence_.candidate);
     (void)charge();  // there is room: decide() has seen to it

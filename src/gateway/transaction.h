@@ -12,6 +12,7 @@
 #include "base/memory_budget.h"
 #include "base/task.h"
 #include "gateway/authenticator.h"
+#include "gateway/policies_verifier.h"
 #include "gateway/ports.h"
 #include "gateway/resources.h"
 #include "gateway/settings.h"
@@ -37,6 +38,8 @@ struct Services {
   dns::Resolver& resolver;
   policy::AuthenticationCaches& authentication;
   SignatureSightings& sightings;
+  /// Whether an account operates the gateway; empty: every account does.
+  PoliciesVerifier::Operates operates = {};
 };
 
 class Transaction final : private policy::Gatherer {
