@@ -140,8 +140,8 @@ class ServerTest : public testing::Test {
   }
 
   void TearDown() override {
+    pool.stop();  // its threads post to the server's loops
     server.reset();
-    pool.stop();
   }
 
   void add_webhook(const std::string& name, std::optional<dialect::webhook::PolicyFields> fields) {
