@@ -87,7 +87,7 @@ std::optional<smtp::Reply> AcceptedMail::trouble(std::uint64_t octets) const {
   return reply_of_spool(ready.error());
 }
 
-/// <postmaster> (RFC 5321 §4.5.1) and literals of this host (§4.1.3) are addresses at its name.
+/// Literals of this host (RFC 5321 §4.1.3) are addresses at its name.
 mail::Mailbox AcceptedMail::qualified(const mail::Mailbox& address,
                                       const relay::RelayConfig& relay) const {
   const auto own = [&](const IpAddress& ip) {
@@ -96,7 +96,7 @@ mail::Mailbox AcceptedMail::qualified(const mail::Mailbox& address,
                        [&](const relay::Endpoint& one) { return one.address == ip; });
   };
   const auto literal = mail::literal_address(address.domain);
-  if (!address.domain.empty() && !(literal && own(*literal))) return address;
+  if (!literal || !own(*literal)) return address;
   return {address.local_part, settings_.hostname};
 }
 
@@ -104,7 +104,18 @@ std::optional<smtp::Reply> AcceptedMail::refusal(const policy::Recipient& recipi
   if (recipient.route.webhook) return std::nullopt;
   const auto relay = relay_.load();
   const mail::Mailbox address = qualified(recipient.address, *relay);
+  if (rooms_.postmaster != nullptr && iequals(address.local_part, "postmaster")) {
+    const auto destination = destination_of(recipient, address, *relay);
+    if (destination && is_postmasters(*destination) &&
+        rooms_.postmaster->is_full(rooms_.measure_postmaster))
+      return smtp::Reply{452, {4, 2, 2}, "mailbox full"};
+  }
   return relay::refusal_at_rcpt(*relay, address.local_part, address.domain);
+}
+
+bool AcceptedMail::is_postmasters(const spool::Destination& destination) const {
+  return rooms_.postmaster != nullptr && destination.kind == spool::RouteKind::local &&
+         destination.key == rooms_.postmaster->path();
 }
 
 gateway::MessageSink::QueueRun AcceptedMail::run_queue(const std::string& domain) {
@@ -117,7 +128,7 @@ gateway::MessageSink::QueueRun AcceptedMail::run_queue(const std::string& domain
 struct AcceptedMail::Accepted {
   std::vector<spool::Mail> mails;
   std::vector<std::unique_ptr<deliver::LinkedFiles>> files;  ///< that payloads link to
-  std::string words;   ///< of the 250
+  std::string words;                                         ///< of the 250
   bool named = false;  ///< they name a mail for hosts, which has the message's own id
 };
 
@@ -324,6 +335,9 @@ Task<smtp::Reply> AcceptedMail::for_hosts(const Copy& copy, const Ruling& ruling
   envelope.body_8bit = !is_ascii(octets->substr(header_end));
   envelope.evidence = policy::write_evidence(*copy.evidence, ruling.trace_id);
 
+  for (const spool::Recipient& one : envelope.recipients) {
+    if (is_postmasters(one.destination)) rooms_.postmaster->add(octets->size());
+  }
   auto body = co_await stamped(copy, envelope.id, received);
   if (!body) {
     telemetry::log::error("store.error").field("error", body.error().message);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "app/postmaster_box.h"
 #include "base/shared_pointer.h"
 #include "deliver/queued_webhooks.h"
 #include "deliver/stamp.h"
@@ -38,6 +39,8 @@ class AcceptedMail final : public gateway::MessageSink {
     /// Tries what is queued for recipients in this domain, at this destination; see run_queue().
     std::function<gateway::MessageSink::QueueRun(std::string domain, spool::Destination at)>
         run_queue = {};
+    PostmasterBox* postmaster = nullptr;              ///< null: no bound
+    PostmasterBox::Later measure_postmaster = [] {};  ///< soon, elsewhere
   };
 
   AcceptedMail(Rooms rooms, Settings settings, std::shared_ptr<const relay::RelayConfig> relay)
@@ -74,6 +77,7 @@ class AcceptedMail final : public gateway::MessageSink {
   std::string account_of(const policy::Evidence& evidence) const;
   spool::Envelope envelope_of(const policy::Evidence& evidence, const Ruling& ruling,
                               Time received) const;
+  bool is_postmasters(const spool::Destination& destination) const;
   mail::Mailbox qualified(const mail::Mailbox& address, const relay::RelayConfig& relay) const;
   Task<Result<std::vector<spool::MessageId>>> stored(Accepted& mail);
   Task<smtp::Reply> put(Accepted accepted);

@@ -162,6 +162,7 @@ struct RelayConfig {
   std::uint64_t max_addresses = 10;
   std::uint64_t max_sessions = 3;
   Milliseconds longest_wait = std::chrono::hours(1);
+  std::uint64_t postmaster_max_size = std::uint64_t{256} << 20;
 };
 
 struct QueueConfig {

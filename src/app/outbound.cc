@@ -10,8 +10,8 @@
 #include <boost/asio/post.hpp>
 
 #include "app/descriptors.h"
+#include "app/relay_options.h"
 #include "base/thread.h"
-#include "dialect/kumo/listener.h"
 #include "relay/destination.h"
 #include "telemetry/log.h"
 
@@ -69,6 +69,7 @@ queue::RunnerOptions runner_options(const Config& config) {
 Outbound::Outbound(const Config& config, const std::string& data_dir, Rooms rooms)
     : rooms_(rooms),
       disk_(disk_threads, disk_queue + slots(config.queue), "queue-disk"),
+      postmaster_(postmaster_folder(config), config.relay.postmaster_max_size),
       folder_disk_(folder_threads, slots(config.queue), "queue-folder") {
   const std::string temporary = data_dir + "/tmp";
   queued_ = std::make_unique<deliver::QueuedWebhooks>(
@@ -98,24 +99,6 @@ Outbound::Outbound(const Config& config, const std::string& data_dir, Rooms room
       config.server.hostname, temporary, destination,
       std::chrono::duration_cast<std::chrono::seconds>(config.queue.expire), rooms.keys);
 }
-
-namespace {
-
-/// Of listeners that a policy gave a name.
-std::map<std::string, std::string, std::less<>> hostnames_of(const Config& config) {
-  std::map<std::string, std::string, std::less<>> names;
-  const auto add = [&](const dialect::kumo::Listener& one) {
-    if (!one.hostname.empty()) names[one.name] = one.hostname;
-  };
-  for (const ListenerConfig& listener : config.listeners) {
-    if (!listener.started) continue;
-    add(*listener.started);
-    for (const auto& variant : listener.started->variants) add(*variant.as);
-  }
-  return names;
-}
-
-}  // namespace
 
 std::unique_ptr<Outbound> Outbound::make(const Config& config, const std::string& data_dir,
                                          std::shared_ptr<const relay::RelayConfig> relay,
@@ -150,10 +133,11 @@ std::unique_ptr<Outbound> Outbound::make(const Config& config, const std::string
                           [runner = outbound->runner_.get()] { runner->wake(); },
                           [&self](std::string domain, spool::Destination destination) {
                             return self.run_queue(std::move(domain), std::move(destination));
-                          }},
+                          },
+                          &self.postmaster_, [&self] { self.measure_postmaster(); }},
       AcceptedMail::Settings{.hostname = config.server.hostname,
                              .temporary_directory = data_dir + "/tmp",
-                             .hostnames = hostnames_of(config),
+                             .hostnames = listener_hostnames(config),
                              .discards = config.webhooks.disposition == Disposition::discard},
       std::move(relay));
   return outbound;
@@ -177,6 +161,16 @@ Task<Result<queue::Told>> Outbound::report(spool::Message message) {
 }
 
 Task<Result<std::size_t>> Outbound::running() { co_return runner_->running(); }
+
+void Outbound::measure_postmaster() {
+  auto measure = [](Outbound& self) -> Task<void> {
+    (void)co_await self.folder_disk_.run([&box = self.postmaster_] {
+      box.measure();
+      return true;
+    });
+  };
+  boost::asio::co_spawn(loop_, measure(*this), boost::asio::detached);
+}
 
 /// Anybody may ask. So the messages of a destination are looked through once a minute, whatever
 /// domains are named, and those of one destination at a time.
@@ -205,11 +199,12 @@ gateway::MessageSink::QueueRun Outbound::run_queue(std::string domain,
     return retry_domain(rooms_.spool, told, destination, domain, most_messages);
   };
   auto flush = [](Outbound& self, auto job, std::string name) -> Task<void> {
-    const auto ran = co_await self.disk_.run(std::move(job));
-    {
+    // However it ends: what the job throws is thrown here.
+    const std::shared_ptr<void> over(nullptr, [&self](void*) {
       const std::lock_guard lock(self.flushes_mutex_);
       self.flushing_ = false;
-    }
+    });
+    const auto ran = co_await self.disk_.run(std::move(job));
     const Error* trouble = !ran ? &ran.error() : !*ran ? &ran->error() : nullptr;
     if (trouble != nullptr) {
       telemetry::log::warning("queue.etrn").field("name", name).field("error", trouble->message);

@@ -62,6 +62,7 @@ class Outbound {
   Task<Result<QueueHooks::Sleeping>> sleeping(std::vector<spool::Destination> destinations);
   Task<Result<queue::Told>> report(spool::Message message);
   Task<Result<std::size_t>> running();
+  void measure_postmaster();
   gateway::MessageSink::QueueRun run_queue(std::string domain, spool::Destination destination);
 
   Rooms rooms_;
@@ -72,6 +73,7 @@ class Outbound {
   std::unique_ptr<FolderCourier> folders_;
   std::unique_ptr<SenderReports> reports_;
   std::unique_ptr<queue::Runner> runner_;
+  PostmasterBox postmaster_;
   std::unique_ptr<AcceptedMail> sink_;
   SharedPointer<const relay::RelayConfig> config_;
   /// A folder that hangs, or a mailbox that stays locked, holds up folders alone. It is destroyed

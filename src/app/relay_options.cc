@@ -119,10 +119,7 @@ class Reader {
     out_.settings.front().tls = roots("");
     for (at_ = 0; at_ < config_.routes.size(); ++at_) read_route(config_.routes[at_]);
     add_postmaster(config_.server.hostname);
-    for (const ListenerConfig& listener : config_.listeners) {
-      const auto& started = listener.started;
-      if (started != nullptr && !started->hostname.empty()) add_postmaster(started->hostname);
-    }
+    for (const auto& [listener, hostname] : listener_hostnames(config_)) add_postmaster(hostname);
     return std::move(out_);
   }
 
@@ -329,6 +326,19 @@ std::shared_ptr<const net::TlsClientContext> Reader::roots(const std::string& fi
 
 std::string postmaster_folder(const Config& config) {
   return (std::filesystem::absolute(config.server.data_dir) / "postmaster").string();
+}
+
+std::map<std::string, std::string, std::less<>> listener_hostnames(const Config& config) {
+  std::map<std::string, std::string, std::less<>> names;
+  const auto add = [&](const dialect::kumo::Listener& one) {
+    if (!one.hostname.empty()) names[one.name] = one.hostname;
+  };
+  for (const ListenerConfig& listener : config.listeners) {
+    if (!listener.started) continue;
+    add(*listener.started);
+    for (const auto& variant : listener.started->variants) add(*variant.as);
+  }
+  return names;
 }
 
 relay::RelayConfig read_relay(const Config& config, RelayFiles files,

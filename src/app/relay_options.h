@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 
 #include "app/config.h"
@@ -26,6 +27,9 @@ enum class RelayFiles : std::uint8_t {
 
 /// The Maildir of mail to <postmaster> (RFC 5321 §4.5.1) where no route says where it goes.
 std::string postmaster_folder(const Config& config);
+
+/// What listeners call themselves that a policy gave a name, by theirs: those for some peers too.
+std::map<std::string, std::string, std::less<>> listener_hostnames(const Config& config);
 
 /// Everything but what is complained of, or is in files that are not opened.
 relay::RelayConfig read_relay(const Config& config, RelayFiles files,

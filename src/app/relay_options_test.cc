@@ -1,8 +1,10 @@
 #include "app/relay_options.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/temporary_folder_test.h"
+#include "dialect/kumo/listener.h"
 #include "relay/destination.h"
 
 namespace postern::app {
@@ -107,6 +109,23 @@ TEST(RelayOptions, mail_to_our_postmaster_has_a_place) {
   EXPECT_EQ(place("[[route]]\nmatch = [\"mx.example.net\"]\nto = [\"mx\"]\n"), "mx");
   EXPECT_EQ(place("[[route]]\nmatch = [\"postmaster@mx.example.net\"]\nto = [\"b.example\"]\n"),
             "[b.example]");
+}
+
+TEST(RelayOptions, names_for_some_peers_are_our_names_too) {
+  const auto variant = std::make_shared<dialect::kumo::Listener>();
+  variant->name = "in/2";
+  variant->hostname = "other.example.net";
+  const auto started = std::make_shared<dialect::kumo::Listener>();
+  started->name = "in";
+  started->variants.push_back({.peer = std::nullopt, .via = std::nullopt, .as = variant});
+  ConfigResult result = parse("[server]\ndata_dir = \"/var/lib/postern\"\n");
+  result.config.listeners.front().started = started;
+  EXPECT_THAT(listener_hostnames(result.config),
+              testing::ElementsAre(testing::Pair("in/2", "other.example.net")));
+  const auto relay = relay_options(result.config);
+  ASSERT_TRUE(relay) << relay.error().message;
+  EXPECT_EQ(relay::to_texts(relay->routes.find("postmaster", "other.example.net")).front(),
+            "maildir:/var/lib/postern/postmaster");
 }
 
 TEST(RelayOptions, what_we_listen_on_is_us) {

@@ -57,7 +57,7 @@ constexpr CodeMeaning codes[] = {
     {451, {4, 7, 5}, "TLS or a signature's key cannot be verified now", "RFC 3463 §3.8"},
     {451, {4, 7, 24}, "SPF cannot be evaluated now", "RFC 7208 §8.6, RFC 7372 §3.2"},
     {451, {4, 7, 26}, "DMARC cannot be evaluated now", "RFC 7489 §6.6.3, RFC 7372 §3.3"},
-    {452, {4, 2, 2}, "the inbox is full", "RFC 3463 §3.3"},
+    {452, {4, 2, 2}, "the inbox, or the postmaster's mailbox, is full", "RFC 3463 §3.3"},
     {452, {4, 3, 1}, "no room: memory, disk, queue or all inboxes together", "RFC 5321 §4.2.4"},
     {452, {4, 5, 3}, "too many recipients in one transaction", "RFC 5321 §4.5.3.1.10"},
     {454, {4, 7, 0}, "authentication, or TLS, is not available now", "RFC 4954 §6, RFC 3207 §4"},
