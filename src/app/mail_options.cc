@@ -74,7 +74,8 @@ std::optional<std::int64_t> parse_time(std::string_view text) {
 }
 
 std::string time_text(std::int64_t time) {
-  return to_rfc3339(Instant(std::chrono::seconds(time)), 0);
+  const auto instant = instant_at(time);
+  return instant ? to_rfc3339(*instant, 0) : std::to_string(time);
 }
 
 tl::expected<std::int64_t, UsageError> now_for(const Arguments& arguments) {

@@ -112,6 +112,8 @@ class TodaysPolicies {
 
  private:
   void put(policy::Recipient& recipient, Sentences& cannot_tell) {
+    // What completes an address without a domain is not recorded: its route stays.
+    if (recipient.address.domain.empty()) return;
     recipient.route = directory_.resolve(recipient.address);
     recipient.judged.reset();
     const auto& policy = recipient.route.policy;

@@ -86,6 +86,13 @@ Result<Instant> instant_of(int year, unsigned month, unsigned day, int hour, int
   return Instant(sys_days(date)) + hours(hour) + minutes(minute) + seconds(second);
 }
 
+std::optional<Instant> instant_at(std::int64_t seconds) {
+  constexpr std::int64_t first = -62'135'596'800;  // 0001-01-01T00:00:00Z
+  constexpr std::int64_t last = 253'402'300'799;   // 9999-12-31T23:59:59Z
+  if (seconds < first || seconds > last) return std::nullopt;
+  return Instant(std::chrono::seconds(seconds));
+}
+
 Result<Instant> parse_rfc3339(std::string_view text) {
   const auto refuse = [text] {
     return fail(Fault::malformed,

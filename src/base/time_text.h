@@ -21,6 +21,9 @@ inline std::string to_rfc3339(ClockTime time, int digits = 3) {
   return to_rfc3339(std::chrono::floor<std::chrono::microseconds>(time), digits);
 }
 
+/// A Unix time; nullopt outside the years 1 to 9999, which RFC 3339 cannot write.
+std::optional<Instant> instant_at(std::int64_t seconds);
+
 /// RFC 3339 §5.6 with any offset; fractions beyond microseconds are dropped, second 60 is the first
 /// of the next minute. Fault::malformed for anything else, years before 1 included.
 Result<Instant> parse_rfc3339(std::string_view text);

@@ -1,5 +1,7 @@
 #include "base/time_text.h"
 
+#include <limits>
+
 #include <gtest/gtest.h>
 
 namespace postern {
@@ -42,6 +44,14 @@ TEST(TimeText, refuses_the_rest) {
 TEST(TimeText, dates_of_mail_and_http) {
   EXPECT_EQ(rfc5322_date(at_millis(1'767'323'045'000)), "Fri, 2 Jan 2026 03:04:05 +0000");
   EXPECT_EQ(http_date(at_millis(1'767'323'045'000)), "Fri, 02 Jan 2026 03:04:05 GMT");
+}
+
+TEST(TimeText, unix_times_have_a_year_of_four_digits) {
+  EXPECT_EQ(to_rfc3339(instant_at(253'402'300'799).value(), 0), "9999-12-31T23:59:59Z");
+  EXPECT_EQ(to_rfc3339(instant_at(-62'135'596'800).value(), 0), "0001-01-01T00:00:00Z");
+  EXPECT_FALSE(instant_at(253'402'300'800));
+  EXPECT_FALSE(instant_at(std::numeric_limits<std::int64_t>::max()));
+  EXPECT_FALSE(instant_at(std::numeric_limits<std::int64_t>::min()));
 }
 
 }  // namespace

@@ -87,9 +87,10 @@ std::optional<std::string> date_to_rfc3339(std::string_view field) {
     local = nullptr;
   }
   if (local == nullptr) return std::nullopt;
-  const std::chrono::seconds since_epoch(g_date_time_to_unix(local));
+  const auto instant = instant_at(g_date_time_to_unix(local));
   g_date_time_unref(local);
-  return to_rfc3339(Instant(since_epoch), 0);
+  if (!instant) return std::nullopt;
+  return to_rfc3339(*instant, 0);
 }
 
 }  // namespace postern::deliver

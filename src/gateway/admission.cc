@@ -68,37 +68,45 @@ const std::atomic<bool>* Admission::Ticket::lost() const { return seat_ ? &seat_
 
 std::uint64_t Admission::open_of(const std::string& address) const {
   const auto found = addresses_.find(address);
-  return found == addresses_.end() ? 0 : found->second;
+  return found == addresses_.end() ? 0 : found->second.open;
 }
 
-void Admission::rank(Network& network) {
+void Admission::rank(Address& address) {
+  Network& network = *address.network;
+  const auto move = [](auto& ranking, std::optional<Rank>& held, std::optional<Rank> now,
+                       auto* who) {
+    if (held == now) return;
+    if (held) ranking.erase(*held);
+    if (now) ranking.emplace(*now, who);
+    held = now;
+  };
+  constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
   for (const Waiting how : all_waiting) {
-    std::optional<Rank> rank;
-    if (!network.waiting[how].empty()) {
-      rank = Rank(std::numeric_limits<std::uint64_t>::max() - network.open,
-                  network.waiting[how].front()->number);
-    }
-    if (rank == network.rank[how]) continue;
-    if (network.rank[how]) ranking_[how].erase(*network.rank[how]);
-    if (rank) ranking_[how].emplace(*rank, &network);
-    network.rank[how] = rank;
+    std::optional<Rank> of_address;
+    if (!address.waiting[how].empty())
+      of_address = Rank(most - address.open, address.waiting[how].front()->number);
+    move(network.waiting[how], address.rank[how], of_address, &address);
+    std::optional<Rank> of_network;
+    if (!network.waiting[how].empty())
+      of_network = Rank(most - network.open, network.waiting[how].begin()->first.second);
+    move(ranking_[how], network.rank[how], of_network, &network);
   }
 }
 
 void Admission::begin_waiting(Seat& seat, Waiting how) {
   if (!seat.present || seat.waits) return;
-  std::list<Seat*>& line = seat.network->second.waiting[how];
+  std::list<Seat*>& line = seat.address->second.waiting[how];
   seat.waits = how;
   seat.number = ++waits_;
   seat.position = line.insert(line.end(), &seat);
-  rank(seat.network->second);
+  rank(seat.address->second);
 }
 
 void Admission::end_waiting(Seat& seat) {
   if (!seat.waits) return;
-  seat.network->second.waiting[*seat.waits].erase(seat.position);
+  seat.address->second.waiting[*seat.waits].erase(seat.position);
   seat.waits.reset();
-  rank(seat.network->second);
+  rank(seat.address->second);
 }
 
 void Admission::take_out(Seat& seat) {
@@ -107,26 +115,33 @@ void Admission::take_out(Seat& seat) {
   if (seat.network == nullptr) return;
   end_waiting(seat);
   --seat.network->second.open;
-  rank(seat.network->second);
+  --seat.address->second.open;
+  rank(seat.address->second);
+  if (seat.address->second.open == 0) addresses_.erase(addresses_.find(seat.address->first));
   if (seat.network->second.open == 0) networks_.erase(networks_.find(seat.network->first));
-  if (--seat.address->second == 0) addresses_.erase(addresses_.find(seat.address->first));
 }
 
 Admission::Seat* Admission::find_loser(const std::string& address,
                                        const std::string& network) const {
   const Network* most = nullptr;
-  Seat* loser = nullptr;
   for (const Waiting how : all_waiting) {
     if (ranking_[how].empty()) continue;
     const Network* first = ranking_[how].begin()->second;
-    if (most != nullptr && first->open <= most->open) continue;
-    most = first;
+    if (most == nullptr || first->open > most->open) most = first;
+  }
+  if (most == nullptr) return nullptr;
+  const Address* holder = nullptr;
+  Seat* loser = nullptr;
+  for (const Waiting how : all_waiting) {
+    if (most->waiting[how].empty()) continue;
+    const Address* first = most->waiting[how].begin()->second;
+    if (holder != nullptr && first->open <= holder->open) continue;
+    holder = first;
     loser = first->waiting[how].front();
   }
-  if (loser == nullptr) return nullptr;
   const auto own = networks_.find(network);
   if (own != networks_.end() && &own->second == most)
-    return open_of(address) < loser->address->second ? loser : nullptr;
+    return open_of(address) < holder->open ? loser : nullptr;
   return (own == networks_.end() ? 0 : own->second.open) < most->open ? loser : nullptr;
 }
 
@@ -152,9 +167,10 @@ Admission::Answer Admission::admit(const IpAddress& address) {
   if (counted) {
     seat->network = &*networks_.try_emplace(network).first;
     seat->address = &*addresses_.try_emplace(key).first;
+    seat->address->second.network = &seat->network->second;
     ++seat->network->second.open;
-    ++seat->address->second;
-    rank(seat->network->second);
+    ++seat->address->second.open;
+    rank(seat->address->second);
   }
   open_.fetch_add(1, std::memory_order_relaxed);
   return {.ticket = Ticket(this, std::move(seat)), .refusal = {}};

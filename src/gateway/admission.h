@@ -27,8 +27,9 @@ struct AdmissionLimits {
 /// Who may have another session. When all places are taken, a newcomer takes that of a session
 /// which waits for a command: of the network (IPv4 /24 or IPv6 /48) that has most sessions, if it
 /// has more than the newcomer's, outside a transaction rather than inside, the longest waiting one.
-/// Within one network addresses are compared likewise. Sessions of exempt addresses keep theirs.
-/// Thread-safe; shared by all event loops. Costs no more than the logarithm of the networks.
+/// Within one network addresses are compared likewise: the place of the address that has most is
+/// taken. Sessions of exempt addresses keep theirs. Thread-safe; shared by all event loops. Costs
+/// no more than the logarithm of the networks and of a network's addresses.
 class Admission {
   struct Seat;
 
@@ -73,19 +74,27 @@ class Admission {
  private:
   enum Waiting : std::size_t { outside, inside };  ///< a transaction
   static constexpr std::array<Waiting, 2> all_waiting{outside, inside};
-  /// Most sessions first, then whose first one waits longest.
+  /// Most sessions first, then the one that waits longest.
   using Rank = std::pair<std::uint64_t, std::uint64_t>;
-  struct Network {
+  struct Network;
+  struct Address {
+    Network* network = nullptr;
     std::uint64_t open = 0;
     std::array<std::list<Seat*>, 2> waiting;  ///< the longest waiting first
-    std::array<std::optional<Rank>, 2> rank;  ///< where there are such
+    std::array<std::optional<Rank>, 2> rank;  ///< in its network, where there are such
+  };
+  struct Network {
+    std::uint64_t open = 0;
+    std::array<std::map<Rank, Address*>, 2> waiting;  ///< addresses that have somebody waiting
+    std::array<std::optional<Rank>, 2> rank;          ///< where there are such
   };
   using Networks = std::unordered_map<std::string, Network>;
-  using Addresses = std::unordered_map<std::string, std::uint64_t>;
+  using Addresses = std::unordered_map<std::string, Address>;
 
   /// Whose place somebody may have; null: nobody's. Empty keys: an exempt address.
   Seat* find_loser(const std::string& address, const std::string& network) const;
-  void rank(Network& network);
+  /// Puts the address and its network where they belong after a change of either.
+  void rank(Address& address);
   void begin_waiting(Seat& seat, Waiting how);
   void end_waiting(Seat& seat);
   void take_out(Seat& seat);

@@ -99,6 +99,21 @@ TEST(Admission, within_one_network_addresses_are_compared) {
   EXPECT_EQ(from("2001:db8:0:3::1").refusal, Refusal::too_many_sessions) << "it has as many";
 }
 
+TEST(Admission, a_newcomer_from_elsewhere_takes_the_place_of_the_neighbour_that_has_most) {
+  Admission admission({.sessions = 4, .sessions_per_address = 0, .new_sessions_per_minute = 0});
+  auto quiet = admission.admit(*IpAddress::parse("192.0.2.1"));
+  quiet.ticket.wait(false);
+  std::vector<Admission::Answer> greedy;
+  for (int i = 0; i < 3; ++i) {
+    greedy.push_back(admission.admit(*IpAddress::parse("192.0.2.2")));
+    greedy.back().ticket.wait(true);
+  }
+  auto newcomer = admission.admit(stranger);
+  EXPECT_FALSE(newcomer.refusal);
+  EXPECT_FALSE(quiet.ticket.lost()->load()) << "it waits longer, outside a transaction, and alone";
+  EXPECT_TRUE(greedy.front().ticket.lost()->load());
+}
+
 TEST(Admission, sessions_of_exempt_networks_keep_their_places) {
   Admission admission({.sessions = 1, .exempt = CidrSet({*Cidr::parse("203.0.113.0/24")})});
   auto own = admission.admit(stranger);

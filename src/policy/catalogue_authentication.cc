@@ -101,7 +101,7 @@ Verdict judge_dkim_signed(const Evidence& evidence, const Argument& argument) {
 constexpr auto dmarc_later = "DMARC could not be evaluated, try again later";
 constexpr auto dmarc_invalid = "invalid From: one address that all read alike is required";
 
-/// RFC 7489 §6.6.2 with §10.3; the codes are those of RFC 7372 §3.3.
+/// RFC 7489 §6.6.2 with §10.3; the codes are those of RFC 7372 §3.4.
 Verdict judge_dmarc_aligned(const Evidence& evidence, const Argument&) {
   if (!evidence.dmarc) return refuse(451, {4, 7, 26}, dmarc_later);
   const dmarc::Result& result = *evidence.dmarc;

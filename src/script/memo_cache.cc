@@ -9,9 +9,9 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
+
+#include "base/hmac.h"
 
 namespace postern::script {
 
@@ -165,13 +165,8 @@ std::string memo_key(const json::value& arguments) {
   }();
   std::string text;
   append_sorted(arguments, text);
-  std::string key(EVP_MAX_MD_SIZE, '\0');
-  unsigned int size = 0;
-  HMAC(EVP_sha256(), secret.data(), secret.size(),
-       reinterpret_cast<const unsigned char*>(text.data()), text.size(),
-       reinterpret_cast<unsigned char*>(key.data()), &size);
-  key.resize(size);
-  return key;
+  return hmac_sha256(std::string_view(reinterpret_cast<const char*>(secret.data()), secret.size()),
+                     text);
 }
 
 }  // namespace postern::script

@@ -153,8 +153,9 @@ Task<Verdict> RestrictionsLayer::give_route(Evidence& evidence, Gatherer& gather
   if (evidence.candidate->route.missing == Route::Missing::unknown_address) {
     // What another program says of the domain was asked while the lists were evaluated.
     policy::Replies replies(evidence.consulted);
+    const std::string& said = evidence.candidate->address.domain;
     const DomainClass of_domain =
-        policy_->domain_class(evidence.candidate->address.domain, &replies);
+        policy_->domain_class(said.empty() ? policy_->myorigin : said, &replies);
     if (of_domain == DomainClass::foreign) co_return policy::pass_on();
     if (of_domain == DomainClass::unknown) {
       co_return policy::refuse(451, {4, 3, 0}, "temporary lookup failure",

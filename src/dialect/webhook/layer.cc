@@ -44,7 +44,7 @@ Task<Verdict> WebhookLayer::judge(Stage stage, Evidence& evidence, Gatherer& gat
 Verdict combine(std::vector<Verdict> refusals) {
   const auto permanent = [](const Verdict& one) { return one.kind == Verdict::Kind::reject; };
   const auto count = std::count_if(refusals.begin(), refusals.end(), permanent);
-  if (count > 1) {  // RFC 7372 §3.3
+  if (count > 1) {  // RFC 7372 §3.4
     std::string detail;
     for (const Verdict& one : refusals) detail += (detail.empty() ? "" : "; ") + one.detail;
     return policy::refuse(550, {5, 7, 26}, "neither SPF nor DKIM vouches for this message",
