@@ -14,8 +14,10 @@ struct Admission::Seat {
   Networks::pointer network = nullptr;  ///< null: an exempt address
   Addresses::pointer address = nullptr;
   std::optional<Waiting> waits;
+  bool fresh = false;  ///< it stands in fresh_, not in the line of its address
   std::list<Seat*>::iterator position;
   std::uint64_t number = 0;  ///< of its wait
+  Clock::time_point since;
 };
 
 Admission::Admission(AdmissionLimits limits)
@@ -50,10 +52,10 @@ void Admission::Ticket::release() {
   seat_.reset();
 }
 
-void Admission::Ticket::wait(bool in_transaction) {
+void Admission::Ticket::wait(Waiting how, bool late, Clock::time_point now) {
   if (!seat_ || seat_->network == nullptr) return;
   const std::lock_guard lock(owner_->mutex_);
-  owner_->begin_waiting(*seat_, in_transaction ? inside : outside);
+  owner_->begin_waiting(*seat_, how, late, now);
 }
 
 bool Admission::Ticket::resume() {
@@ -93,20 +95,45 @@ void Admission::rank(Address& address) {
   }
 }
 
-void Admission::begin_waiting(Seat& seat, Waiting how) {
+void Admission::begin_waiting(Seat& seat, Waiting how, bool late, Clock::time_point now) {
   if (!seat.present || seat.waits) return;
-  std::list<Seat*>& line = seat.address->second.waiting[how];
   seat.waits = how;
   seat.number = ++waits_;
+  seat.since = now;
+  if (late) return line_up(seat);
+  // Most waits end here again, which costs no look at the ranking.
+  seat.fresh = true;
+  seat.position = fresh_[how].insert(fresh_[how].end(), &seat);
+}
+
+void Admission::line_up(Seat& seat) {
+  seat.fresh = false;
+  std::list<Seat*>& line = seat.address->second.waiting[*seat.waits];
   seat.position = line.insert(line.end(), &seat);
   rank(seat.address->second);
 }
 
+void Admission::end_patience(Clock::time_point now) {
+  for (const Waiting how : all_waiting) {
+    std::list<Seat*>& fresh = fresh_[how];
+    while (!fresh.empty() && now - fresh.front()->since >= limits_.patience[how]) {
+      Seat& seat = *fresh.front();
+      fresh.pop_front();
+      line_up(seat);
+    }
+  }
+}
+
 void Admission::end_waiting(Seat& seat) {
   if (!seat.waits) return;
-  seat.address->second.waiting[*seat.waits].erase(seat.position);
+  if (seat.fresh) {
+    fresh_[*seat.waits].erase(seat.position);
+  } else {
+    seat.address->second.waiting[*seat.waits].erase(seat.position);
+    rank(seat.address->second);
+  }
+  seat.fresh = false;
   seat.waits.reset();
-  rank(seat.address->second);
 }
 
 void Admission::take_out(Seat& seat) {
@@ -123,40 +150,31 @@ void Admission::take_out(Seat& seat) {
 
 Admission::Seat* Admission::find_loser(const std::string& address,
                                        const std::string& network) const {
-  const Network* most = nullptr;
+  const auto own = networks_.find(network);
+  const std::uint64_t own_open = own == networks_.end() ? 0 : own->second.open;
   for (const Waiting how : all_waiting) {
     if (ranking_[how].empty()) continue;
-    const Network* first = ranking_[how].begin()->second;
-    if (most == nullptr || first->open > most->open) most = first;
+    const Network& most = *ranking_[how].begin()->second;
+    const Address& holder = *most.waiting[how].begin()->second;
+    const bool same = own != networks_.end() && &own->second == &most;
+    if (same ? open_of(address) < holder.open : own_open < most.open)
+      return holder.waiting[how].front();
   }
-  if (most == nullptr) return nullptr;
-  const Address* holder = nullptr;
-  Seat* loser = nullptr;
-  for (const Waiting how : all_waiting) {
-    if (most->waiting[how].empty()) continue;
-    const Address* first = most->waiting[how].begin()->second;
-    if (holder != nullptr && first->open <= holder->open) continue;
-    holder = first;
-    loser = first->waiting[how].front();
-  }
-  const auto own = networks_.find(network);
-  if (own != networks_.end() && &own->second == most)
-    return open_of(address) < holder->open ? loser : nullptr;
-  return (own == networks_.end() ? 0 : own->second.open) < most->open ? loser : nullptr;
+  return nullptr;
 }
 
-Admission::Answer Admission::admit(const IpAddress& address) {
+Admission::Answer Admission::admit(const IpAddress& address, Clock::time_point now) {
   const bool counted = !exempt(address);
   const std::string key = counted ? subscriber_key(address) : std::string();
   const std::string network = counted ? subnet_key(address) : std::string();
   const std::lock_guard lock(mutex_);
   Seat* loser = nullptr;
   if (open_.load(std::memory_order_relaxed) >= limits_.sessions) {
+    end_patience(now);
     loser = find_loser(key, network);
     if (loser == nullptr) return {.ticket = {}, .refusal = Refusal::too_many_sessions};
   }
-  if (counted && !recent_.add(key, WindowCounter::Clock::now()))
-    return {.ticket = {}, .refusal = Refusal::too_many_new};
+  if (counted && !recent_.add(key, now)) return {.ticket = {}, .refusal = Refusal::too_many_new};
   if (counted && limits_.sessions_per_address != 0 && open_of(key) >= limits_.sessions_per_address)
     return {.ticket = {}, .refusal = Refusal::too_many_from_address};
   if (loser != nullptr) {

@@ -64,6 +64,7 @@ class Connection {
   /// Ends the session before it began.
   void turn_away(telemetry::Turned why, const smtp::Reply& reply);
   void set_read_deadline();
+  void wait_for_client();
   /// Charges what the session keeps beside its transaction. False: there is no memory left.
   bool charge();
   void log_end() const;

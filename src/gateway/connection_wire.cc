@@ -115,6 +115,22 @@ void Connection::set_read_deadline() {
   deadline_.set(at);
 }
 
+/// A message that comes slower than this, after some seconds, holds its place for nothing when
+/// others want one.
+void Connection::wait_for_client() {
+  constexpr std::uint64_t brisk = 10'000;  // octets a second
+  constexpr std::chrono::seconds some(10);
+  if (!session_.in_data()) {
+    ticket_.wait(session_.in_transaction() ? Admission::in_transaction : Admission::idle);
+    return;
+  }
+  const Clock::time_point now = Clock::now();
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(now - data_started_);
+  const bool slow =
+      took >= some && data_octets_ * 1000 / static_cast<std::uint64_t>(took.count()) < brisk;
+  ticket_.wait(Admission::receiving, slow, now);
+}
+
 Task<bool> Connection::read_more() {
   const bool in_data = session_.in_data();
   set_read_deadline();
@@ -123,12 +139,12 @@ Task<bool> Connection::read_more() {
     stream_.cancel();
     co_return false;
   }
-  if (!in_data) ticket_.wait(session_.in_transaction());
+  wait_for_client();
   deadline_.set_idle(!in_data);
   const std::string_view bytes =
       co_await stream_.read(in_data ? net::Expect::bulk : net::Expect::command);
   deadline_.set_idle(false);
-  if (!in_data && !ticket_.resume()) {
+  if (!ticket_.resume()) {
     lost_place_ = true;
     stream_.cancel();
     co_return false;

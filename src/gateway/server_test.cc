@@ -816,7 +816,8 @@ TEST_F(ServerTest, a_client_gets_the_settings_of_its_network) {
 TEST_F(ServerTest, a_newcomer_takes_the_place_of_who_waits_and_has_most) {
   settings.proxy_required = true;
   settings.proxy_from = CidrSet({*Cidr::parse("127.0.0.0/8")});
-  Admission two{{.sessions = 2, .sessions_per_address = 0, .new_sessions_per_minute = 0}};
+  Admission two{
+      {.sessions = 2, .sessions_per_address = 0, .new_sessions_per_minute = 0, .patience = {}}};
   server = std::make_unique<Server>(2, services, two);
   const auto opened = server->listen({.ip = IpAddress::v4(0x7f000001), .port = 0},
                                      std::make_shared<const ListenerSettings>(settings));
