@@ -104,7 +104,7 @@ std::optional<smtp::Reply> AcceptedMail::refusal(const policy::Recipient& recipi
   if (recipient.route.webhook) return std::nullopt;
   const auto relay = relay_.load();
   const mail::Mailbox address = qualified(recipient.address, *relay);
-  if (rooms_.postmaster != nullptr && iequals(address.local_part, "postmaster")) {
+  if (rooms_.postmaster != nullptr && iequals(address.unquoted_local_part(), "postmaster")) {
     const auto destination = destination_of(recipient, address, *relay);
     if (destination && is_postmasters(*destination) &&
         rooms_.postmaster->is_full(rooms_.measure_postmaster))

@@ -2,7 +2,18 @@
 
 #include <algorithm>
 
+#include "base/sha256.h"
+
 namespace postern {
+namespace {
+
+/// Clients choose what a key holds, the name of an account: it does not cost more for that.
+std::string kept(std::string_view key) {
+  constexpr std::size_t longest = 64;
+  return key.size() <= longest ? std::string(key) : "sha256 " + sha256(key);
+}
+
+}  // namespace
 
 WindowCounter::WindowCounter(std::uint64_t limit, Clock::duration window, Clock::duration lockout,
                              std::size_t max_keys)
@@ -35,13 +46,13 @@ void WindowCounter::sweep(Clock::time_point now) {
 bool WindowCounter::exceeded(std::string_view key, Clock::time_point now) {
   const std::lock_guard lock(mutex_);
   if (limit_ == 0) return false;
-  const auto found = entries_.find(std::string(key));
+  const auto found = entries_.find(kept(key));
   return found != entries_.end() && found->second.count >= limit_ && !is_over(found->second, now);
 }
 
 WindowCounter::Entry& WindowCounter::entry_of(std::string_view key, Clock::time_point now) {
   if (entries_.size() >= sweep_at_) sweep(now);
-  Entry& entry = entries_[std::string(key)];
+  Entry& entry = entries_[kept(key)];
   if (entry.count == 0 || is_over(entry, now)) entry = {.started = now, .count = 0};
   return entry;
 }
@@ -69,13 +80,13 @@ std::optional<std::uint64_t> WindowCounter::take(std::string_view key, Clock::ti
 
 void WindowCounter::give_back(std::string_view key) {
   const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(std::string(key));
+  const auto found = entries_.find(kept(key));
   if (found != entries_.end() && found->second.count > 0) --found->second.count;
 }
 
 void WindowCounter::forget(std::string_view key) {
   const std::lock_guard lock(mutex_);
-  entries_.erase(std::string(key));
+  entries_.erase(kept(key));
 }
 
 }  // namespace postern

@@ -90,9 +90,13 @@ Task<void> Transaction::gather(policy::Need needs, policy::Evidence& evidence) {
 
 void Transaction::count_signatures() {
   if (!evidence_.dkim || !sighted_.empty()) return;
+  // Each account's mail counts for itself: what one lets itself be sent keeps no mail from others.
+  const policy::Recipient* subject = evidence_.subject();
+  const std::string account =
+      subject != nullptr && subject->route.webhook ? subject->route.webhook->account_id : "";
   for (const auto& one : evidence_.dkim->signatures) {
     if (one.status != mailauth::dkim::Status::pass) continue;
-    const auto key = services_.sightings.key_of(one.signature.value);
+    const auto key = services_.sightings.key_of(account + "\n" + one.signature.value);
     if (std::ranges::find(sighted_, key) != sighted_.end()) continue;  // twice in one header
     sighted_.push_back(key);
     const std::uint64_t seen = services_.sightings.add(key, SignatureSightings::Clock::now());

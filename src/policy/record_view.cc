@@ -17,9 +17,11 @@ std::vector<bool> own_routes(const json::array& routes, std::string_view account
   return own;
 }
 
+/// A recipient of another account, or of none: addresses that the gateway itself takes mail for, or
+/// refuses, are its operators' business.
 bool is_foreign(const json::value& recipient, const std::vector<bool>& own) {
   const json::value* route = recipient.as_object().if_contains("route");
-  return route != nullptr && !own.at(route->to_number<std::size_t>());
+  return route == nullptr || !own.at(route->to_number<std::size_t>());
 }
 
 void hide_judged(json::value& recipient, const std::vector<bool>& own) {

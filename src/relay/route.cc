@@ -85,6 +85,12 @@ std::string to_text(const RouteHost& host) {
 }
 
 /// A key of the table: `*`, `.parent`, `domain` or `local@domain`, lower case, A-labels.
+/// RFC 5321 §4.1.2: "ann" and ann are one local part, however it is quoted. Case does not matter.
+std::string normal_local_part(std::string_view local_part) {
+  if (!local_part.starts_with('"')) return lower(local_part);
+  return lower(mail::Mailbox{std::string(local_part), {}}.unquoted_local_part());
+}
+
 std::optional<std::string> normal_key(std::string_view key) {
   if (key == "*") return std::string(key);
   const std::size_t at = key.rfind('@');
@@ -94,7 +100,7 @@ std::optional<std::string> normal_key(std::string_view key) {
   const Result<mail::Domain> domain =
       mail::Domain::parse(address ? key.substr(at + 1) : key.substr(parent ? 1 : 0));
   if (!domain) return std::nullopt;
-  return (address  ? lower(key.substr(0, at)) + "@"
+  return (address  ? normal_local_part(key.substr(0, at)) + "@"
           : parent ? std::string(".")
                    : std::string()) +
          domain->text();
@@ -177,7 +183,7 @@ const Route* RouteTable::at(const std::string& key) const {
 const Route& RouteTable::find(std::string_view local_part, std::string_view domain) const {
   static const Route plain;
   if (routes_.empty()) return plain;
-  std::string key = lower(local_part) + "@";
+  std::string key = normal_local_part(local_part) + "@";
   key += domain;
   if (const Route* route = at(key)) return *route;
   if (const Route* route = at(std::string(domain))) return *route;

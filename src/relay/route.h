@@ -70,7 +70,7 @@ class RouteTable {
   /// is none of these, Fault::conflict when it is there already.
   Result<void> add(std::string_view key, Route route);
   /// The route of that address, of its domain, of the longest parent, of `*`, else plain MX (R1).
-  /// `domain` in the form of mail::Domain; case of the local part does not matter.
+  /// `domain` in the form of mail::Domain; case and quotes of the local part do not matter.
   const Route& find(std::string_view local_part, std::string_view domain) const;
 
  private:

@@ -113,5 +113,16 @@ TEST(RouteTable, refuses_keys_that_are_none_and_keys_twice) {
   EXPECT_EQ(twice.error().fault, Fault::conflict);
 }
 
+// RFC 5321 §4.1.2: quoting does not make another mailbox.
+TEST(RouteTable, quotes_of_a_local_part_do_not_matter) {
+  RouteTable table;
+  ASSERT_TRUE(table.add("postmaster@mx.example.net", {.kind = Route::Kind::discard}));
+  ASSERT_TRUE(table.add("\"two words\"@mx.example.net", {.kind = Route::Kind::discard}));
+  for (const char* local_part :
+       {"postmaster", "\"postmaster\"", "\"Post\\master\"", "\"two words\"", "\"two\\ words\""})
+    EXPECT_EQ(table.find(local_part, "mx.example.net").kind, Route::Kind::discard) << local_part;
+  EXPECT_EQ(table.find("\"post master\"", "mx.example.net").kind, Route::Kind::mx);
+}
+
 }  // namespace
 }  // namespace postern::relay
