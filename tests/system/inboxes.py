@@ -23,6 +23,22 @@ def check(function):
 
 
 @check
+def the_postmasters_mailbox_has_a_bound(bench):
+    """However the address is quoted, its mail goes to the Maildir of the data directory, until that is full; then it is 452 4.2.2."""
+    server = bench.server({**LOCAL, "server": {"hostname": "mx.example.net"}, "relay": {"postmaster_max_size": "1 MiB"}})
+    text = "Subject: x\r\n\r\n" + ("x" * 76 + "\r\n") * 9000
+    for number, to in enumerate(("postmaster", '"Post\\\\master"@mx.example.net'), 1):
+        smtp.check("250 2.0.0", send(server, to, content=text.replace("{", "{{")), "message to " + to)
+        folder = server.root / "data" / "postmaster" / "new"
+        end = time.monotonic() + 20
+        while not folder.is_dir() or len(list(folder.iterdir())) < number:
+            if time.monotonic() > end:
+                raise Fail("%s is not in %s" % (to, folder))
+            time.sleep(0.05)
+    smtp.check("452 4.2.2", send(server, "postmaster", content="Subject: x\r\n\r\nx\r\n"), "the message beyond")
+
+
+@check
 def a_full_inbox_refuses_and_tells_its_owner(bench):
     """The third message to an inbox of two is 452 4.2.2; the two stay; API and `postern inbox` say that it is full."""
     server = bench.server(LOCAL)

@@ -227,6 +227,24 @@ def open_relays(bench):
     expect("check of one's own networks", (0, err), (status, err))
 
 
+def a_tenants_grant_outlives_no_login(bench):
+    """An operator's credential that is taken away ends the login, even if a tenant gave itself the same name and password."""
+    server = bench.server({**LOCAL, "restrictions": {"mynetworks": "192.0.2.1"}, "route": [{"match": ["*"], "to": ["[127.0.0.1]:9"]}]})
+    policies = []
+    for account in (instance.Account(server), instance.Account(server)):
+        fields = {"name": "p", "require_smtp_auth": True, "smtp_credentials": [{"username": "ann", "password": "correct-horse"}]}
+        policies.append((account, account.call("POST", "/smtp-policies", fields, expect=201)["id"]))
+    client = connect(bench, server)
+    client.command("STARTTLS", "220")
+    client.start_tls()
+    client.command("EHLO mx.partner.example.com", "250")
+    client.command("AUTH PLAIN " + base64.b64encode(b"\0ann\0correct-horse").decode(), "235")
+    smtp.check("250 2.1.5", rcpt(client, "target@example.org"), "RCPT while the credential is there")
+    operator, policy = policies[0]
+    operator.call("DELETE", "/smtp-policies/" + policy, expect=204)
+    smtp.check("454 4.7.1", client.command("RCPT TO:<other@example.org>"), "RCPT after it was taken away")
+
+
 def etrn_of_many_domains(bench):
     """Anybody may ask, and names below a relay domain are many: one destination's messages are looked through once a minute."""
     server = bench.server({**LOCAL, "restrictions": {"relay_domains": "example.net"},
@@ -257,4 +275,4 @@ def a_tenants_login_relays_nothing(bench):
         expect("explain --auth " + user, status, bench.run("explain", "--exit-code", "--auth", user, *options)[0])
 
 
-CHECKS = [a_tenants_login_relays_nothing, etrn_of_many_domains, lists_over_the_api, lists_of_the_file, replay_over_the_api, files_that_requests_name, open_relays]
+CHECKS = [a_tenants_login_relays_nothing, a_tenants_grant_outlives_no_login, etrn_of_many_domains, lists_over_the_api, lists_of_the_file, replay_over_the_api, files_that_requests_name, open_relays]
