@@ -27,7 +27,7 @@ def the_postmasters_mailbox_has_a_bound(bench):
     """However the address is quoted, its mail goes to the Maildir of the data directory, until that is full; then it is 452 4.2.2."""
     server = bench.server({**LOCAL, "server": {"hostname": "mx.example.net"}, "relay": {"postmaster_max_size": "1 MiB"}})
     text = "Subject: x\r\n\r\n" + ("x" * 76 + "\r\n") * 9000
-    for number, to in enumerate(("postmaster", '"Post\\\\master"@mx.example.net'), 1):
+    for number, to in enumerate(("postmaster", '"Post\\master"@mx.example.net'), 1):
         smtp.check("250 2.0.0", send(server, to, content=text.replace("{", "{{")), "message to " + to)
         folder = server.root / "data" / "postmaster" / "new"
         end = time.monotonic() + 20
