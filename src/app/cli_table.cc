@@ -137,8 +137,12 @@ constexpr CommandSpec table[] = {
      "[--config FILE] [--strict] [--json]", 0, check_examples, check_options, check_exits,
      "postern help config, postern help C012"},
     {"explain", "Write policy", "why a message was, or would be, refused",
-     "Shows a decision step by step: each stage, rule, the evidence it saw and the reply.",
-     "ID [--password-stdin] | --message FILE --from ADDRESS --to ADDRESS --client-ip IP [OPTIONS]",
+     "Shows a decision step by step: each stage, rule, the evidence it saw and the reply. With "
+     "--to "
+     "it decides now: no mail is sent or kept, and scripts write nothing and run no program, but "
+     "policy services, tables of other programs and HTTP of Lua hooks are really asked.",
+     "ID [--password-stdin] | --from ADDRESS --to ADDRESS [--message FILE] [--client-ip IP] "
+     "[OPTIONS]",
      1, explain_examples, explain_options, explain_exits, "postern help tracing"},
     {"inbox", "Operate", "show what the built-in inbox received",
      "Shows the messages that webhooks with the target \"inbox\" received. Each webhook says how "

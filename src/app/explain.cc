@@ -17,6 +17,7 @@
 #include "app/explain_report.h"
 #include "app/live_data.h"
 #include "app/room_options.h"
+#include "app/script_runtime.h"
 #include "base/text.h"
 #include "base/ulid.h"
 #include "policy/record.h"
@@ -119,6 +120,9 @@ Result<Explanation> live(const Config& config, const ExplainOptions& options) {
   policy::Directory directory;
   if (const Result<void> loaded = load_policies(there, running, directory); !loaded) {
     return tl::unexpected(loaded.error());
+  }
+  for (const auto& runtime : {running.lua.runtime, running.vsl.runtime}) {
+    if (runtime) runtime->simulate();
   }
   const Result<policy::Trace> trace = decide_live(running, options, directory);
   if (!trace) return tl::unexpected(trace.error());

@@ -38,6 +38,8 @@ class ScriptRuntime {
     std::string text;
   };
   void listen(std::vector<Line>* lines) { world_.lines = lines; }
+  /// From now on its scripts write nothing and run no program. Before any of them runs.
+  void simulate() { world_.simulated = true; }
   /// What the memory of its scripts is charged to from now on.
   void charge_to(std::shared_ptr<MemoryBudget> budget) { world_.charge_to(std::move(budget)); }
   /// Waits for what blocks and ends the loop: before the loops that wait for its answers go.
@@ -60,9 +62,11 @@ class ScriptRuntime {
       const std::lock_guard lock(mutex_);
       memory_ = std::move(budget);
     }
+    bool simulates() override { return simulated; }
     void log(std::string_view level, std::string_view place, std::string_view text) override;
 
     std::vector<Line>* lines = nullptr;
+    bool simulated = false;
 
    private:
     ScriptRuntime& runtime_;

@@ -48,6 +48,7 @@ class CallWorld final : public script::World {
   Task<Result<void>> blocking(std::function<void()> job) override;
   void log(std::string_view level, std::string_view place, std::string_view text) override;
   std::shared_ptr<MemoryBudget> memory() override { return live_.memory(); }
+  bool simulates() override { return live_.simulates(); }
 
  private:
   script::World& live_;

@@ -12,7 +12,13 @@ std::string words_of(const Spent& spent) {
   text += spent.instructions < 1000 ? std::string(", under 1000 instructions")
                                     : fmt::format(", {} instructions", spent.instructions);
   if (spent.host_calls > 0) {
-    text += fmt::format(", waited {} times for {} us", spent.host_calls, us(spent.waiting));
+    const std::string times = spent.host_calls == 1   ? "once"
+                              : spent.host_calls == 2 ? "twice"
+                                                      : fmt::format("{} times", spent.host_calls);
+    text += fmt::format(", waited {}, {} us", times, us(spent.waiting));
+  }
+  if (!spent.left_undone.empty()) {
+    text += ", not done in a simulation: " + spent.left_undone;
   }
   return text;
 }

@@ -40,9 +40,10 @@ struct Spent {
   std::chrono::nanoseconds waiting{0};
   std::size_t host_calls = 0;  ///< those that waited
   Stopped stopped = Stopped::no;
+  std::string left_undone;  ///< what a simulation did not do, by commas
 };
 
-/// "85 us, under 1000 instructions, waited 2 times for 900 us".
+/// "85 us, under 1000 instructions, waited twice, 900 us".
 std::string words_of(const Spent& spent);
 
 }  // namespace postern::script

@@ -9,6 +9,18 @@
 
 namespace postern::script {
 
+bool Call::leaves_undone(std::string_view what) {
+  if (!world_.simulates()) return false;
+  constexpr std::size_t enough = 400;
+  std::string& all = spent_.left_undone;
+  if (all.size() < enough) all += (all.empty() ? "" : ", ") + std::string(what);
+  return true;
+}
+
+void Call::demand_real(std::string_view what) {
+  demand(!world_.simulates(), "not done in a simulation: " + std::string(what));
+}
+
 std::string Call::redacted(std::string text) const {
   const std::vector<std::string_view> secrets(secrets_.begin(), secrets_.end());
   return script::redacted(std::move(text), secrets);

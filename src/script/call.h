@@ -48,6 +48,10 @@ class Call {
   }
 
   World& world() { return world_; }
+  /// True in a simulation, where it is not done, which spent() says. `what`: "write to a file".
+  bool leaves_undone(std::string_view what);
+  /// Throws in a simulation: there is no answer without doing it.
+  void demand_real(std::string_view what);
   /// The state that runs it. Only for host functions.
   State& state() const { return *state_; }
   const Limits& limits() const { return limits_; }

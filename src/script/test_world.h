@@ -27,6 +27,9 @@ class TestWorld final : public World {
     lines.push_back(std::string(level) + " " + std::string(place) + " " + std::string(text));
   }
 
+  bool simulates() override { return simulated; }
+
+  bool simulated = false;
   std::vector<HttpQuestion> questions;
   std::vector<HttpAnswer> answers;
   std::vector<std::string> lines;

@@ -43,6 +43,8 @@ class World {
   virtual Task<Result<void>> blocking(std::function<void()> job) = 0;
   /// What is charged for the memory that scripts take beyond what they loaded; null: nobody is.
   virtual std::shared_ptr<MemoryBudget> memory() { return nullptr; }
+  /// A simulation: functions that write to files and databases or run programs do not.
+  virtual bool simulates() { return false; }
   /// A line of a script's log. `level`: "debug", "info", "warning", "error".
   virtual void log(std::string_view level, std::string_view place, std::string_view text) = 0;
 };

@@ -82,8 +82,12 @@ Task<json::value> execute(Call& call, AConnection connection, std::string sql, R
   const script::Turn turn(connection->turns());
   const auto result = std::make_shared<json::value>();
   auto job = [connection, result, sql = std::move(sql), values = std::move(values.values),
-              deadline = call.deadline()] { *result = connection->execute(sql, values, deadline); };
+              deadline = call.deadline(),
+              writes = call.world().simulates() ? SqliteWrites::left_out : SqliteWrites::done] {
+    *result = connection->execute(sql, values, deadline, SqliteRows::by_name, writes);
+  };
   value_of(co_await script::blocking(call, std::move(job)));
+  if (result->is_null()) call.demand_real("change a database");
   co_return std::move(*result);
 }
 

@@ -360,6 +360,18 @@ TEST_F(LibSqlite, a_job_that_was_given_up_keeps_nobody_waiting) {
   busy.join();
 }
 
+TEST_F(LibSqlite, a_simulation_changes_nothing) {
+  library.world.simulated = true;
+  const std::string writable = "local db = require 'sqlite'.open('auth.db', 500, 'rw') ";
+  EXPECT_THAT(library.answer(writable + "db:execute 'delete from auth'"),
+              HasSubstr("not done in a simulation: change a database"));
+  EXPECT_EQ(library.answer(writable + "result(db:execute 'select count(*) from auth')"), "[3]");
+  EXPECT_EQ(library.answer("local db = require 'sqlite'.open ':memory:' "
+                           "db:execute 'create table t (n)' "
+                           "result(db:execute 'insert into t values (1)')"),
+            "1");
+}
+
 TEST_F(LibSqlite, a_lock_is_waited_for_but_not_long) {
   sqlite3* other = nullptr;
   ASSERT_EQ(sqlite3_open(folder.file("auth.db").c_str(), &other), SQLITE_OK);

@@ -61,6 +61,8 @@ class Statement {
     guard_.executes = true;
   }
 
+  bool only_reads() const { return sqlite3_stmt_readonly(statement_.get()) != 0; }
+
   void bind(const std::vector<json::value>& values) {
     if (values.size() == 1 && values[0].is_object()) return bind_names(values[0].get_object());
     if (values.size() == 1 && values[0].is_array()) return bind_places(values[0].get_array());
@@ -230,7 +232,8 @@ void SqliteConnection::open(std::chrono::milliseconds busy) {
 
 json::value SqliteConnection::execute(const std::string& sql,
                                       const std::vector<json::value>& values,
-                                      Clock::time_point deadline, SqliteRows rows) {
+                                      Clock::time_point deadline, SqliteRows rows,
+                                      SqliteWrites writes) {
   // A call that was given up may have left its job running.
   const std::unique_lock lock(mutex_, deadline);
   demand(lock.owns_lock(), "sqlite: the connection is busy with other calls");
@@ -239,6 +242,8 @@ json::value SqliteConnection::execute(const std::string& sql,
   open(std::min(left, options_.busy));
   const Watch watch(handle_.get(), deadline);
   Statement statement(handle_.get(), sql, guard_);
+  const bool changes = !options_.in_memory() && !statement.only_reads();
+  if (changes && writes == SqliteWrites::left_out) return nullptr;
   statement.bind(values);
   return statement.run(rows);
 }

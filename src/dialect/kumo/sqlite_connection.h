@@ -24,6 +24,8 @@ namespace json = boost::json;
 /// What a row is: the value of a single column, of several an object by their names; or a list of
 /// the values in any case.
 enum class SqliteRows { by_name, as_arrays };
+/// A statement that may change a file: done, or left out, with null as its result.
+enum class SqliteWrites { done, left_out };
 
 struct SqliteOptions {
   std::string path;  ///< or ":memory:"
@@ -47,7 +49,8 @@ class SqliteConnection {
   /// broken off at `deadline`. Without columns the number of rows that it changed, else a list of
   /// rows. Throws a sentence without bound values.
   json::value execute(const std::string& sql, const std::vector<json::value>& values,
-                      script::Clock::time_point deadline, SqliteRows rows = SqliteRows::by_name);
+                      script::Clock::time_point deadline, SqliteRows rows = SqliteRows::by_name,
+                      SqliteWrites writes = SqliteWrites::done);
   /// For good: execute() throws from then on.
   void close();
   /// Gives the file back until execute() needs it again. Never waits: nothing when it is in use, or

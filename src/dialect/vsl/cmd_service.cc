@@ -206,6 +206,7 @@ class CmdService final : public Service {
       demand(one.find('\0') == std::string::npos, "an argument of a command cannot hold a NUL");
     }
     const std::string path = allowed_program(options_.command, rule_of(call).site.allowed_commands);
+    call.demand_real("run " + printable(path, 200));
     const auto own_end = Clock::now() + options_.timeout;
     const int status =
         co_await status_of(path, std::move(arguments), std::min(own_end, call.deadline()));

@@ -37,6 +37,8 @@ class CsvService final : public Service {
     demand_arguments(arguments, method, 1, 1);
     demand(!get || options_.reads, "the database is write-only");
     demand(get || options_.writes, "the database is read-only");
+    if (!get && call.leaves_undone("change service `" + printable(name(), 60) + "`"))
+      co_return Value();
     const auto result = std::make_shared<CsvFields>();
     std::function<void()> job;
     if (set) {

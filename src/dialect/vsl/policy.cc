@@ -32,6 +32,7 @@ class Policy::PlacedWorld final : public script::World {
     return inner_.blocking(std::move(job));
   }
   std::shared_ptr<MemoryBudget> memory() override { return inner_.memory(); }
+  bool simulates() override { return inner_.simulates(); }
   void log(std::string_view level, std::string_view place, std::string_view text) override {
     inner_.log(level, script_ != nullptr ? script_->place_of(place) : std::string(place), text);
   }

@@ -176,6 +176,24 @@ TEST_F(SqliteTest, read_only_where_it_is_said) {
   EXPECT_THAT(ask("'query', 'delete from seen'"), HasSubstr("readonly"));
 }
 
+TEST_F(SqliteTest, a_simulation_reads_and_changes_nothing) {
+  folder.write("people.csv", "john,doe\n");
+  program("scan", "touch " + folder.file("ran"));
+  script->world.simulated = true;
+  ASSERT_EQ(declare("db", "csv", "'connector', 'people.csv'"), "");
+  EXPECT_EQ(ask("'set', array.of('ann', 'x')"), "()");
+  EXPECT_EQ(ask("'rm', 'john'"), "()");
+  EXPECT_EQ(ask("'get', 'john'"), R"(["john", "doe"])");
+  EXPECT_EQ(tests::read_file(folder.file("people.csv")), "john,doe\n");
+  ASSERT_EQ(declare("db", "sqlite", "'path', 'grey.db'"), "");
+  EXPECT_EQ(ask("'query', 'delete from seen'"), "[]");
+  EXPECT_EQ(ask("'query', 'insert into seen (n) values (1) returning n'"), "[]");
+  EXPECT_EQ(ask("'query', 'select count(*) from seen'"), R"([["2"]])");
+  ASSERT_EQ(declare("cmd", "", "'command', 'scan'"), "");
+  EXPECT_THAT(ask("'run'"), HasSubstr("not done in a simulation: run "));
+  EXPECT_FALSE(std::filesystem::exists(folder.file("ran")));
+}
+
 TEST_F(SqliteTest, a_statement_has_its_time) {
   ASSERT_EQ(declare("db", "sqlite", "'path', 'grey.db', 'timeout', '100ms'"), "");
   EXPECT_THAT(ask("'query', 'with recursive c(x) as (select 1 union all select x + 1 from c) "

@@ -66,12 +66,16 @@ class SqliteService final : public Service {
     co_await connection_->take_turn(deadline);
     const script::Turn turn(connection_->turns());
     const auto result = std::make_shared<json::value>();
+    const auto writes =
+        call.world().simulates() ? kumo::SqliteWrites::left_out : kumo::SqliteWrites::done;
     auto job = [connection = connection_, result, text = *sql, parameters = std::move(parameters),
-                deadline] {
-      *result = connection->execute(text, parameters, deadline, kumo::SqliteRows::as_arrays);
+                deadline, writes] {
+      *result =
+          connection->execute(text, parameters, deadline, kumo::SqliteRows::as_arrays, writes);
     };
     const Result<void> done = co_await script::blocking(call, std::move(job));
     demand(done.has_value(), done ? "" : done.error().message);
+    if (result->is_null()) call.leaves_undone("change service `" + printable(name(), 60) + "`");
     co_return rows_of(*result);
   }
 

@@ -167,6 +167,7 @@ Task<void> write_message(Call& call, std::string folder, std::string extension, 
   Context& context = rule_of(call);
   const std::string& root = context.site.app_directory;
   demand(!root.empty(), "no app directory is configured for files");
+  if (call.leaves_undone("write a file into " + printable(folder, 200))) co_return;
   const auto written = std::make_shared<Result<std::string>>();
   auto job = [written, root, folder, extension, text = std::move(text),
               name = context.evidence.session.id] {

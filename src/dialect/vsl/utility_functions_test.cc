@@ -138,6 +138,15 @@ TEST_F(VslFiles, a_decision_that_is_made_again_writes_nothing) {
             1);
 }
 
+TEST_F(VslFiles, a_simulation_writes_nothing_and_says_so) {
+  world.simulated = true;
+  script::Call call(world, {}, &context);
+  EXPECT_EQ(run("vsl.write('a') vsl.dump('b') r(true)", call), "true");
+  EXPECT_TRUE(fs::is_empty(root.file("app")));
+  EXPECT_THAT(script::words_of(call.spent()),
+              HasSubstr("not done in a simulation: write a file into a, write a file into b"));
+}
+
 TEST_F(VslFiles, nothing_is_written_elsewhere) {
   fs::create_directory(root.file("other"));
   fs::create_directory_symlink(root.file("other"), root.file("app/link"));
