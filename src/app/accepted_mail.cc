@@ -88,8 +88,8 @@ std::optional<smtp::Reply> AcceptedMail::trouble(std::uint64_t octets) const {
 }
 
 /// Literals of this host (RFC 5321 §4.1.3) are addresses at its name.
-mail::Mailbox AcceptedMail::qualified(const mail::Mailbox& address,
-                                      const relay::RelayConfig& relay) const {
+mail::Mailbox qualified(const mail::Mailbox& address, const relay::RelayConfig& relay,
+                        std::string_view hostname) {
   const auto own = [&](const IpAddress& ip) {
     return ip.is_loopback() ||
            std::any_of(relay.routing.self.begin(), relay.routing.self.end(),
@@ -97,20 +97,27 @@ mail::Mailbox AcceptedMail::qualified(const mail::Mailbox& address,
   };
   const auto literal = mail::literal_address(address.domain);
   if (!literal || !own(*literal)) return address;
-  return {address.local_part, settings_.hostname};
+  return {address.local_part, std::string(hostname)};
+}
+
+std::optional<smtp::Reply> refusal_of(const policy::Recipient& recipient,
+                                      const relay::RelayConfig& relay, std::string_view hostname) {
+  if (recipient.route.webhook) return std::nullopt;
+  const mail::Mailbox address = qualified(recipient.address, relay, hostname);
+  return relay::refusal_at_rcpt(relay, address.local_part, address.domain);
 }
 
 std::optional<smtp::Reply> AcceptedMail::refusal(const policy::Recipient& recipient) const {
-  if (recipient.route.webhook) return std::nullopt;
   const auto relay = relay_.load();
-  const mail::Mailbox address = qualified(recipient.address, *relay);
-  if (rooms_.postmaster != nullptr && iequals(address.unquoted_local_part(), "postmaster")) {
-    const auto destination = destination_of(recipient, address, *relay);
+  if (rooms_.postmaster != nullptr && !recipient.route.webhook &&
+      iequals(recipient.address.unquoted_local_part(), "postmaster")) {
+    const auto destination =
+        destination_of(recipient, qualified(recipient.address, *relay, settings_.hostname), *relay);
     if (destination && is_postmasters(*destination) &&
         rooms_.postmaster->is_full(rooms_.measure_postmaster))
       return smtp::Reply{452, {4, 2, 2}, "mailbox full"};
   }
-  return relay::refusal_at_rcpt(*relay, address.local_part, address.domain);
+  return refusal_of(recipient, *relay, settings_.hostname);
 }
 
 bool AcceptedMail::is_postmasters(const spool::Destination& destination) const {
@@ -275,7 +282,7 @@ spool::Envelope AcceptedMail::envelope_of(const policy::Evidence& evidence, cons
   const std::shared_ptr<const relay::RelayConfig> relay = relay_.load();
   for (const policy::Recipient& recipient : evidence.recipients) {
     if (recipient.route.webhook) continue;
-    const mail::Mailbox address = qualified(recipient.address, *relay);
+    const mail::Mailbox address = qualified(recipient.address, *relay, settings_.hostname);
     const auto destination = destination_of(recipient, address, *relay);
     if (!destination) continue;  // taken and thrown away
     envelope.recipients.push_back({.address = address.text(),

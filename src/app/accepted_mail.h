@@ -78,7 +78,6 @@ class AcceptedMail final : public gateway::MessageSink {
   spool::Envelope envelope_of(const policy::Evidence& evidence, const Ruling& ruling,
                               Time received) const;
   bool is_postmasters(const spool::Destination& destination) const;
-  mail::Mailbox qualified(const mail::Mailbox& address, const relay::RelayConfig& relay) const;
   Task<Result<std::vector<spool::MessageId>>> stored(Accepted& mail);
   Task<smtp::Reply> put(Accepted accepted);
 
@@ -86,6 +85,14 @@ class AcceptedMail final : public gateway::MessageSink {
   const Settings settings_;
   SharedPointer<const relay::RelayConfig> relay_;
 };
+
+/// <postmaster> (RFC 5321 §4.5.1) and literals of this host (§4.1.3) are addresses at its name;
+/// others are as they are.
+mail::Mailbox qualified(const mail::Mailbox& address, const relay::RelayConfig& relay,
+                        std::string_view hostname);
+/// What is certain at RCPT of a recipient that a policy let through; nullopt: it is taken.
+std::optional<smtp::Reply> refusal_of(const policy::Recipient& recipient,
+                                      const relay::RelayConfig& relay, std::string_view hostname);
 
 /// The reply to what the spool could not do: 452 4.3.1 without room, else 451 4.3.0.
 smtp::Reply reply_of_spool(const Error& error);

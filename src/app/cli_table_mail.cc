@@ -179,7 +179,8 @@ constexpr CommandSpec table[] = {
      "Shows the route of an address, the hosts that would be tried, their addresses and TLS "
      "levels, "
      "what was left out and why, or the reply. Nothing is sent. The exit code is 1 where the "
-     "recipient would be refused, 75 where it would be tried later.",
+     "recipient would be refused, 75 where it would be tried later. Whether the gateway takes "
+     "the mail is not asked, and webhooks are not known: postern explain says that.",
      "ADDRESS... [--config FILE] [--dns FILE] [--json]", 50, route_examples, route_options,
      verify_exits, "postern check, postern help config"},
 };

@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 #include <random>
 
+#include "app/accepted_mail.h"
 #include "app/commands_mail.h"
 #include "app/mail_dns.h"
 #include "app/mail_text.h"
@@ -69,6 +70,19 @@ Task<void> look_up_into(const relay::RelayConfig* config, dns::Resolver* resolve
                         std::chrono::milliseconds limit, Inquiry* inquiry) {
   inquiry->routed = co_await relay::look_up(config->routing, config->routes, inquiry->recipient,
                                             *resolver, limit, inquiry->answers);
+}
+
+/// The address, with or without its angle brackets; `postmaster` is the one at `hostname`
+/// (RFC 5321 §4.5.1).
+Result<mail::Mailbox> address_of(std::string_view text, std::string_view hostname) {
+  if (text.starts_with('<') && text.ends_with('>')) text = text.substr(1, text.size() - 2);
+  if (iequals(text, "postmaster")) return mail::Mailbox{std::string(text), std::string(hostname)};
+  return mail::parse_mailbox(text, mail::Utf8::allowed);
+}
+
+/// Delivered on this machine: no host is looked up.
+bool is_folder(const Inquiry& inquiry) {
+  return inquiry.route->kind == relay::Route::Kind::maildir;
 }
 
 std::vector<policy::DnsRecord> records_of(const Inquiry& inquiry) {
@@ -136,8 +150,9 @@ json::object inquiry_json(const Inquiry& inquiry, const relay::RelayConfig& conf
       {"to", texts(relay::to_texts(*inquiry.route))},
       {"destination", octets_json(relay::destination_of(config, inquiry.recipient.local_part,
                                                         inquiry.recipient.domain))},
-      {"result", result_name(routed.kind)},
+      {"result", is_folder(inquiry) ? "folder" : result_name(routed.kind)},
   };
+  if (is_folder(inquiry)) out["folder"] = octets_json(inquiry.route->path);
   if (has_reply(routed)) {
     out["code"] = routed.reply.code;
     out["enhanced"] = routed.reply.enhanced.to_string();
@@ -216,6 +231,10 @@ std::string inquiry_text(const Inquiry& inquiry, const relay::RelayConfig& confi
                                          fmt::join(relay::to_texts(*inquiry.route), ", ")));
   if (settings.pool != nullptr) out += fact("from", "pool " + settings.pool->name);
   if (settings.login) out += fact("as", printable(settings.login->user, longest));
+  if (is_folder(inquiry)) {
+    out += fact("result",
+                fmt::format("folder {}, delivered here", printable(inquiry.route->path, longest)));
+  }
   if (routed.kind == relay::Routed::Kind::discard) out += fact("result", "discarded");
   if (has_reply(routed)) {
     out += fact(
@@ -286,9 +305,10 @@ int run_route(const Arguments& arguments, Streams& streams) {
     return report_usage({"--attempts: a number up to 1000", help_of(arguments)}, json, streams);
   }
   for (const std::string& address : arguments.words) {
-    const std::size_t at = address.rfind('@');
-    if (at != std::string::npos && at > 0 && at + 1 < address.size()) continue;
-    return report_usage({fmt::format("{} is no address", printable(address, longest)),
+    const auto parsed = address_of(address, {});
+    if (parsed) continue;
+    return report_usage({fmt::format("{} is not an address: {}", printable(address, longest),
+                                     parsed.error().message),
                          "postern route ann@example.org"},
                         json, streams);
   }
@@ -302,13 +322,15 @@ int run_route(const Arguments& arguments, Streams& streams) {
   ExitCode code = ExitCode::ok;
   for (const std::string& address : arguments.words) {
     Inquiry inquiry{.address = address};
-    const std::size_t at = address.rfind('@');
-    inquiry.recipient = {.local_part = address.substr(0, at), .domain = address.substr(at + 1)};
+    const mail::Mailbox to = qualified(address_of(address, config->server.hostname).value(), relay,
+                                       config->server.hostname);
+    inquiry.recipient = {.local_part = to.local_part, .domain = to.domain};
     inquiry.route = &relay::route_of(relay, inquiry.recipient.local_part, inquiry.recipient.domain);
     const auto domain = mail::Domain::parse(inquiry.recipient.domain);
     const auto of = relay::policy_domain(relay.routes, inquiry.recipient);
     if (of && domain && *of == domain->text()) inquiry.recipient.sts = sts;
-    (*dns)->run(look_up_into(&relay, &(*dns)->resolver(), config->dns.timeout, &inquiry));
+    if (!is_folder(inquiry))
+      (*dns)->run(look_up_into(&relay, &(*dns)->resolver(), config->dns.timeout, &inquiry));
     draw_attempts(inquiry, relay, *attempts);
     if (json) {
       streams.out << boost::json::serialize(inquiry_json(inquiry, relay, (*dns)->dnssec())) << '\n';

@@ -117,7 +117,25 @@ TEST_F(RouteCommand, prints_an_object_for_each_address_that_can_be_asked_again) 
   EXPECT_EQ(json::parse(again.out).at("groups"), parsed.at("groups")) << again.err;
 }
 
+TEST_F(RouteCommand, says_which_folder_mail_is_delivered_to) {
+  folder_.write("postern.toml",
+                "[server]\nhostname = \"mx.example.net\"\n"
+                "[[route]]\nmatch = [\"here.example\"]\nto = [\"maildir:/var/mail/here\"]\n");
+  const Answer answer = route({"ann@here.example"});
+  EXPECT_EQ(answer.code, 0) << answer.out;
+  EXPECT_THAT(answer.out, HasSubstr("folder /var/mail/here, delivered here"));
+  const json::value parsed = json::parse(route({"--json", "ann@here.example"}).out);
+  EXPECT_EQ(parsed.at("result"), "folder");
+  EXPECT_EQ(parsed.at("folder"), "/var/mail/here");
+  for (const char* own : {"postmaster", "<postmaster>", "postmaster@mx.example.net"}) {
+    const Answer kept = route({own});
+    EXPECT_EQ(kept.code, 0) << kept.err;
+    EXPECT_THAT(kept.out, HasSubstr("postmaster, delivered here")) << own;
+  }
+}
+
 TEST_F(RouteCommand, refuses_what_is_no_address) {
+  EXPECT_EQ(route({"a@@b"}).code, 64);
   EXPECT_EQ(route({"example.org"}).code, 64);
   EXPECT_EQ(route({}).code, 64);
   EXPECT_EQ(route({"--sts", "sometimes:mx.example.org", "ann@example.org"}).code, 64);

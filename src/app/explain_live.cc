@@ -8,8 +8,10 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include "app/accepted_mail.h"
 #include "app/input_file.h"
 #include "app/mail_dns.h"
+#include "app/relay_options.h"
 #include "app/room_options.h"
 #include "base/ulid.h"
 #include "dialect/kumo/layer.h"
@@ -161,8 +163,26 @@ Result<std::unique_ptr<dns::Resolver>> resolver_for(const Config& config,
 struct Sent {
   std::vector<mail::Mailbox> recipients;
   policy::OwnNames names;
+  relay::RelayConfig relay;
   std::optional<std::string> message;  ///< CRLF at line ends
 };
+
+/// What the gateway asks at RCPT when the layers let a recipient through.
+void ask_next_hop(const Sent& sent, policy::Recipient recipient, policy::Decision& decision) {
+  if (policy::refused(decision)) return;
+  if (recipient.address.domain.empty()) {
+    recipient.address = policy::completed(std::move(recipient.address), sent.names);
+  }
+  const auto refusal = refusal_of(recipient, sent.relay, sent.names.hostname);
+  if (!refusal) return;
+  decision.reply = *refusal;
+  decision.steps.push_back(
+      {.stage = Stage::rcpt,
+       .layer = "gateway",
+       .check = "next_hop",
+       .origin = {},
+       .verdict = policy::refuse(refusal->code, refusal->enhanced, refusal->text)});
+}
 
 Task<bool> decide(const policy::Engine& engine, const Sent& sent,
                   const policy::Directory& directory, Evidence& evidence, Trace& trace,
@@ -185,6 +205,7 @@ Task<bool> decide(const policy::Engine& engine, const Sent& sent,
     policy::Route route = policy::route_of(directory, recipient, sent.names);
     evidence.consider({.address = recipient, .route = std::move(route)});
     policy::Decision decision = co_await engine.decide(Stage::rcpt, evidence, gatherer);
+    ask_next_hop(sent, *evidence.candidate, decision);
     if (ask(std::move(decision))) evidence.recipients.push_back(*evidence.candidate);
   }
   evidence.candidate.reset();
@@ -226,6 +247,8 @@ Result<Trace> decide_live(const Config& config, const ExplainOptions& options,
   }
   Sent sent;
   sent.names = {.hostname = config.server.hostname, .origin = listener.origin};
+  // Nobody connects: certificates and passwords are not needed.
+  sent.relay = read_relay(config, RelayFiles::none, [](RelayComplaint) {});
   for (const std::string& text : options.recipients) {
     Result<mail::Mailbox> recipient = address("--to", text, bare);
     if (!recipient) return tl::unexpected(recipient.error());

@@ -172,6 +172,25 @@ TEST_F(Explain, lists_judge_addresses_without_a_domain) {
   EXPECT_NE(trace.evidence.recipients[0].route.webhook, nullptr) << "completed with myorigin";
 }
 
+TEST_F(Explain, asks_the_next_hop_as_the_gateway_does_at_rcpt) {
+  config_ = parse_config(
+                "[restrictions]\nmynetworks = \"203.0.113.0/24\"\n"
+                "[[route]]\nmatch = [\"gone.example\"]\nto = [\"error:550 5.1.2 gone\"]\n",
+                "x")
+                .config;
+  config_.server.data_dir = folder_.path();
+  options_.auth.reset();
+  options_.recipients = {"ann@gone.example"};
+  const policy::Trace trace = decided();
+  EXPECT_EQ(trace.outcome, "rejected");
+  EXPECT_EQ(trace.settled().to_string(), "550 5.1.2 gone");
+  EXPECT_EQ(trace.decisions.back().steps.back().check, "next_hop");
+  options_.recipients = {"ann@[192.0.2.9]"};
+  EXPECT_TRUE(reply().starts_with("550 5.1.2 ")) << reply();
+  options_.recipients = {"ann@elsewhere.example"};
+  EXPECT_EQ(decided().outcome, "accepted");
+}
+
 TEST_F(Explain, names_the_option_that_is_wrong) {
   options_.message = "no-such-file.eml";
   EXPECT_EQ(decide_live(config_, options_, directory_).error().fault, Fault::not_found);
