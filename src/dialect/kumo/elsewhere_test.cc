@@ -108,6 +108,17 @@ TEST_F(SetElsewhere, names_of_events_that_nobody_knows) {
                           "named `unrelated`"));
 }
 
+TEST_F(SetElsewhere, options_of_queues_are_named_once_each) {
+  const auto found = findings(
+      "require('policy-extras.queue'):setup { { tenant = {\n"
+      "  a = { egress_pool = 'p', require_authz = { 'x' } },\n"
+      "  b = { egress_pool = 'q', max_age = '3 days', require_authz = { 'x' } },\n"
+      "}, queue = { ['example.com'] = { routing_domain = 'relay.example' } } } }");
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_THAT(found[0], HasSubstr("`egress_pool` has no effect here: `egress` of a [[route]]"));
+  EXPECT_THAT(found[1], HasSubstr("`max_age` has no effect here: [queue] expire"));
+}
+
 TEST_F(SetElsewhere, what_needs_an_answer_is_not_available) {
   for (const char* call :
        {"kumo.http.connect_websocket {}", "kumo.make_throttle('a', '1/s')",

@@ -17,24 +17,32 @@ enum class Kind { duration, rate, text, table, list };
 struct Option {
   std::string_view name;
   Kind kind;
+  std::string_view here;  ///< where Postern has it; empty: the option is acted on
 };
 
+constexpr std::string_view age = "[queue] expire says how long mail is tried";
+constexpr std::string_view pool = "`egress` of a [[route]] names the pool";
+constexpr std::string_view rate = "messages_per_minute in [[route]] bounds a destination";
+constexpr std::string_view retry = "first_retry and longest_retry in [queue] space the attempts";
+constexpr std::string_view to = "[[route]] says where mail goes and how";
+constexpr std::string_view own = "the queue orders itself";
+
 constexpr std::array options{
-    Option{"egress_pool", Kind::text},
-    Option{"max_age", Kind::duration},
-    Option{"max_message_rate", Kind::rate},
-    Option{"max_retry_interval", Kind::duration},
-    Option{"overall_max_message_rate", Kind::rate},
-    Option{"protocol", Kind::table},
-    Option{"provider_name", Kind::text},
-    Option{"reap_interval", Kind::duration},
-    Option{"refresh_interval", Kind::duration},
-    Option{"refresh_strategy", Kind::text},
-    Option{"retry_interval", Kind::duration},
-    Option{"routing_domain", Kind::text},
-    Option{"shrink_policy", Kind::list},
-    Option{"strategy", Kind::text},
-    Option{"timerwheel_tick_interval", Kind::duration},
+    Option{"egress_pool", Kind::text, pool},
+    Option{"max_age", Kind::duration, age},
+    Option{"max_message_rate", Kind::rate, rate},
+    Option{"max_retry_interval", Kind::duration, retry},
+    Option{"overall_max_message_rate", Kind::rate, rate},
+    Option{"protocol", Kind::table, to},
+    Option{"provider_name", Kind::text, rate},
+    Option{"reap_interval", Kind::duration, own},
+    Option{"refresh_interval", Kind::duration, own},
+    Option{"refresh_strategy", Kind::text, own},
+    Option{"retry_interval", Kind::duration, retry},
+    Option{"routing_domain", Kind::text, {}},
+    Option{"shrink_policy", Kind::list, own},
+    Option{"strategy", Kind::text, own},
+    Option{"timerwheel_tick_interval", Kind::duration, own},
 };
 
 const Option* find(std::string_view name) {
@@ -79,6 +87,11 @@ const std::vector<std::string_view>& queue_options() {
 }
 
 bool is_queue_option(std::string_view name) { return find(name) != nullptr; }
+
+std::string_view instead_of_queue_option(std::string_view name) {
+  const Option* option = find(name);
+  return option ? option->here : std::string_view();
+}
 
 std::string check_queue_option(std::string_view name, const json::value& value) {
   const Option* option = find(name);

@@ -14,6 +14,8 @@ namespace postern::dialect::kumo {
 /// script can ask for them and files written for KumoMTA load as they are.
 const std::vector<std::string_view>& queue_options();
 bool is_queue_option(std::string_view name);
+/// Where Postern has what the option does: a sentence without its point; empty: the option works.
+std::string_view instead_of_queue_option(std::string_view name);
 /// What is wrong with a value: "must be a duration like '5 minutes': ..."; empty: nothing.
 std::string check_queue_option(std::string_view name, const boost::json::value& value);
 

@@ -49,6 +49,8 @@ struct QueuesConfig {
   DomainMap<QueueScope> domains;
   /// Where each tenant that [queue.DOMAIN.TENANT] names is named, in the data's order.
   std::vector<std::pair<std::string, std::string>> scoped_tenants;
+  /// Options that Postern does not act on: their first place in the data, by name.
+  TextMap<std::string> without_effect;
   // "queue.toml:3", for what is reported of a configuration.
   std::string default_tenant_place;
   std::string tenant_header_place;

@@ -1,7 +1,11 @@
 #include "dialect/kumo/queues_bind.h"
 
+#include <fmt/format.h>
+
+#include "dialect/kumo/elsewhere.h"
 #include "dialect/kumo/events.h"
 #include "dialect/kumo/listener_domains.h"
+#include "dialect/kumo/queue_options.h"
 #include "dialect/kumo/queues.h"
 #include "dialect/kumo/sources.h"
 #include "dialect/kumo/tenant_lint.h"
@@ -40,6 +44,13 @@ void log_findings(Call& call, const QueuesConfig& config) {
   for (const TenantFinding& finding : lint_tenants(config)) {
     const bool warning = finding.severity == TenantFinding::Severity::warning;
     call.world().log(warning ? "warning" : "debug", finding.place, finding.text);
+  }
+  for (const std::string_view option : queue_options()) {
+    const auto set = config.without_effect.find(option);
+    if (set == config.without_effect.end()) continue;
+    report_elsewhere(
+        call, set->second,
+        fmt::format("`{}` has no effect here: {}", option, instead_of_queue_option(option)));
   }
 }
 

@@ -73,6 +73,9 @@ class Reader {
       return;
     }
     options[name] = value;
+    if (!instead_of_queue_option(name).empty()) {
+      config_.without_effect.try_emplace(std::string(name), data_.place(here));
+    }
   }
 
   /// A table of options alone.
