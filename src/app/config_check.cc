@@ -1,5 +1,6 @@
 // The checks that need more than one key, or the machine.
 #include <algorithm>
+#include <filesystem>
 #include <map>
 
 #include <sys/resource.h>
@@ -12,6 +13,7 @@
 #include "app/descriptors.h"
 #include "app/relay_options.h"
 #include "app/room_options.h"
+#include "base/text.h"
 #include "dialect/kumo/listener.h"
 #include "net/unbound_resolver.h"
 #include "policy/crypt_hash.h"
@@ -19,6 +21,65 @@
 namespace postern::app {
 
 namespace {
+
+using gateway::AuthSource;
+using Source = AuthSource::Kind;
+
+/// A key of [[auth.source]] that not every kind heeds.
+struct SourceKey {
+  std::string_view name;
+  std::vector<Source> kinds;
+  bool (*written)(const AuthSource& source);  ///< it is not its default
+};
+
+const std::vector<SourceKey>& source_keys() {
+  static const AuthSource preset;
+  static const std::vector<SourceKey> all{
+      {"users", {Source::fixed}, [](const AuthSource& s) { return !s.users.empty(); }},
+      {"file",
+       {Source::fixed, Source::htpasswd, Source::sqlite, Source::dovecot},
+       [](const AuthSource& s) { return !s.file.empty(); }},
+      {"query",
+       {Source::sqlite, Source::postgresql},
+       [](const AuthSource& s) { return !s.query.empty(); }},
+      {"servers",
+       {Source::postgresql, Source::ldap},
+       [](const AuthSource& s) { return !s.servers.empty(); }},
+      {"user",
+       {Source::postgresql, Source::ldap},
+       [](const AuthSource& s) { return !s.user.empty(); }},
+      {"password",
+       {Source::postgresql, Source::ldap},
+       [](const AuthSource& s) { return !s.password.empty(); }},
+      {"database", {Source::postgresql}, [](const AuthSource& s) { return !s.database.empty(); }},
+      {"dn", {Source::ldap}, [](const AuthSource& s) { return !s.dn.empty(); }},
+      {"base", {Source::ldap}, [](const AuthSource& s) { return !s.base.empty(); }},
+      {"filter", {Source::ldap}, [](const AuthSource& s) { return !s.filter.empty(); }},
+      {"start_tls", {Source::ldap}, [](const AuthSource& s) { return s.start_tls; }},
+      {"address",
+       {Source::vault, Source::introspection},
+       [](const AuthSource& s) { return !s.address.empty(); }},
+      {"token", {Source::vault}, [](const AuthSource& s) { return !s.token.empty(); }},
+      {"mount", {Source::vault}, [](const AuthSource& s) { return s.mount != preset.mount; }},
+      {"path", {Source::vault}, [](const AuthSource& s) { return !s.path.empty(); }},
+      {"key", {Source::vault}, [](const AuthSource& s) { return s.key != preset.key; }},
+      {"client_id",
+       {Source::introspection},
+       [](const AuthSource& s) { return !s.client_id.empty(); }},
+      {"client_secret",
+       {Source::introspection},
+       [](const AuthSource& s) { return !s.client_secret.empty(); }},
+      {"claim",
+       {Source::introspection},
+       [](const AuthSource& s) { return s.claim != preset.claim; }},
+      {"scope", {Source::introspection}, [](const AuthSource& s) { return !s.scope.empty(); }},
+      {"audience",
+       {Source::introspection},
+       [](const AuthSource& s) { return !s.audience.empty(); }},
+      {"oauthbearer", {Source::dovecot}, [](const AuthSource& s) { return s.oauthbearer; }},
+  };
+  return all;
+}
 
 class Checker {
  public:
@@ -35,6 +96,8 @@ class Checker {
     check_auth();
     check_limits();
     check_dnssec();
+    check_scripts();
+    check_pools();
     const RelayFiles files = options_.read_files ? RelayFiles::named : RelayFiles::none;
     read_relay(config_, files, [&](const RelayComplaint& complaint) {
       add(complaint.path, complaint.code, complaint.message, "", complaint.hint);
@@ -164,6 +227,7 @@ class Checker {
   void check_api() {
     check_proxies();
     check_places();
+    check_names();
     if (config_.api.address.address.is_loopback() || config_.api.behind_proxy) return;
     add("api.address", "C033",
         fmt::format("API address {} is reachable from outside without TLS: passwords and tokens "
@@ -172,6 +236,82 @@ class Checker {
         "not a loopback address",
         "put a TLS proxy in front and write `behind_proxy = true` below `[api]`, or listen on "
         "127.0.0.1");
+  }
+
+  void no_effect(const std::string& path, std::string message, std::string hint) {
+    add(path, "C036", std::move(message), "", std::move(hint), Severity::warning);
+  }
+
+  void check_source_keys(const AuthSource& source, const std::string& path) {
+    for (const SourceKey& key : source_keys()) {
+      if (!key.written(source) || std::ranges::find(key.kinds, source.kind) != key.kinds.end())
+        continue;
+      std::string kinds;
+      for (const Source kind : key.kinds) {
+        kinds += (kinds.empty() ? "" : ", ") + fmt::format("\"{}\"", gateway::to_string(kind));
+      }
+      const std::string at = fmt::format("{}.{}", path, key.name);
+      if (source.kind == Source::none) {
+        no_effect(at, fmt::format("`{}` has no effect: the source has no `kind`", key.name),
+                  fmt::format("write for example `kind = \"{}\"`",
+                              gateway::to_string(key.kinds.front())));
+      } else {
+        no_effect(at,
+                  fmt::format("`{}` has no effect with kind \"{}\"", key.name,
+                              gateway::to_string(source.kind)),
+                  fmt::format("it is for kind {}", kinds));
+      }
+    }
+  }
+
+  void check_scripts() {
+    const LuaConfig& lua = config_.lua;
+    if (!lua.policy.empty()) return;
+    const struct {
+      std::string_view key;
+      bool written;
+    } keys[] = {{"relay_to", !lua.relay_to.empty()},
+                {"relay_hosts", !lua.relay_hosts.networks().empty()},
+                {"read", !lua.read.empty()},
+                {"ca", !lua.ca.empty()}};
+    for (const auto& [key, written] : keys) {
+      if (!written) continue;
+      no_effect(fmt::format("lua.{}", key), fmt::format("`{}` has no effect without `policy`", key),
+                "write `policy = \"policy.lua\"` below `[lua]`, or remove it");
+    }
+  }
+
+  void check_pools() {
+    std::vector<std::string_view> used;
+    for (const RouteConfig& route : config_.routes) used.push_back(route.egress);
+    for (std::size_t i = 0; i < config_.egress.size(); ++i) {
+      const std::string& pool = config_.egress[i].pool;
+      const EgressConfig& one = config_.egress[i];
+      if (pool.empty() || (!one.v4 && !one.v6) || std::ranges::find(used, pool) != used.end())
+        continue;
+      used.push_back(pool);  // said once
+      no_effect(fmt::format("egress.{}.pool", i),
+                fmt::format("no route sends from the pool `{}`", printable(pool, 64)),
+                fmt::format("write `egress = \"{}\"` in a [[route]]", printable(pool, 64)));
+    }
+  }
+
+  void check_names() {
+    for (const std::string& account : config_.api.operators) {
+      if (account.starts_with("acc_")) continue;
+      no_effect("api.operators",
+                fmt::format("`{}` is not the id of an account", printable(account, 64)),
+                "ids begin with `acc_`: GET /accounts/me and the account's page show them");
+    }
+    if (!options_.read_files) return;
+    for (const std::string& folder : config_.api.table_folders) {
+      std::error_code trouble;
+      if (std::filesystem::is_directory(folder, trouble)) continue;
+      no_effect(
+          "api.table_folders",
+          fmt::format("there is no folder {}: nothing in it can be named", printable(folder, 200)),
+          "make it, or name another");
+    }
   }
 
   void check_proxies() {
@@ -220,6 +360,7 @@ class Checker {
     policy::set_longest_hash(config_.auth.longest_hash);
     for (std::size_t i = 0; i < config_.auth.sources.size(); ++i) {
       const std::string path = fmt::format("auth.source.{}", i);
+      check_source_keys(config_.auth.sources[i], path);
       for (const gateway::AuthSourceComplaint& complaint : gateway::complaints_of(
                config_.auth.sources[i],
                options_.read_files ? gateway::AuthFiles::read : gateway::AuthFiles::none)) {

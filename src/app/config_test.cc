@@ -485,6 +485,35 @@ TEST(Config, the_api_has_more_connections_than_requests) {
             std::vector<std::string>{"C039"});
 }
 
+TEST(Config, keys_that_another_key_makes_idle_are_named) {
+  const auto said = [](const std::string& text) {
+    const ConfigResult result = parse(text);
+    std::vector<std::string> out;
+    for (const Diagnostic& one : result.diagnostics.list()) {
+      EXPECT_EQ(one.severity, Severity::warning) << one.message;
+      out.push_back(one.code + " " + one.message);
+    }
+    return out;
+  };
+  using ::testing::ElementsAre;
+  EXPECT_THAT(said("[[auth.source]]\nusers = [\"a:b\"]\n"),
+              ElementsAre("C036 `users` has no effect: the source has no `kind`"));
+  EXPECT_THAT(said("[[auth.source]]\nkind = \"sqlite\"\nfile = \"u.db\"\nquery = \"SELECT 1\"\n"
+                   "dn = \"%s\"\nscope = \"mail\"\n"),
+              ElementsAre("C036 `dn` has no effect with kind \"sqlite\"",
+                          "C036 `scope` has no effect with kind \"sqlite\""));
+  EXPECT_THAT(said("[lua]\nrelay_to = [\"example.org\"]\n"),
+              ElementsAre("C036 `relay_to` has no effect without `policy`"));
+  EXPECT_THAT(said("[[egress]]\npool = \"a\"\nv4 = \"192.0.2.25\"\n"
+                   "[[egress]]\npool = \"a\"\nv4 = \"192.0.2.26\"\n"),
+              ElementsAre("C036 no route sends from the pool `a`"));
+  EXPECT_THAT(said("[api]\noperators = [\"acc_1\", \"nobody\"]\n"),
+              ElementsAre("C036 `nobody` is not the id of an account"));
+  EXPECT_THAT(said("[api]\ntable_folders = [\"/nonexistent/tables\"]\n"),
+              ElementsAre("C036 there is no folder /nonexistent/tables: nothing in it can be "
+                          "named"));
+}
+
 TEST(Config, trusted_proxies_are_named_and_needed) {
   EXPECT_EQ(codes(parse("[api]\ntrusted_proxies = [\"10.0.0.1/32\"]")),
             std::vector<std::string>{"C036"});
