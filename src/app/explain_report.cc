@@ -304,7 +304,11 @@ std::string rederived_text(const Explanation& explanation, const Paint& paint) {
   const auto& answers = explanation.again->answers;
   const auto asked = std::count_if(answers.begin(), answers.end(),
                                    [](const auto& answer) { return answer.asked; });
-  if (asked == 0) return "No layer decided: there is nothing to make again from the record.\n";
+  if (asked == 0) {
+    return login_text(explanation.trace).empty()
+               ? "No layer decided: there is nothing to make again from the record.\n"
+               : "";
+  }
   const auto same = std::count_if(answers.begin(), answers.end(), [](const auto& answer) {
     return answer.asked && answer.differences.empty();
   });

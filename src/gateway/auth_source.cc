@@ -285,7 +285,8 @@ Task<AuthAnswer> TableVerifier::ask(const policy::AuthAttempt& attempt,
                          .detail = "too many passwords wait: " + right.error().message};
   }
   if (!*found) co_return AuthAnswer{.detail = "no such user"};
-  if (!*right) co_return AuthAnswer{.kind = Said::refused, .detail = "wrong password"};
+  if (!*right)
+    co_return AuthAnswer{.kind = Said::refused, .detail = "wrong password", .known = true};
   AuthAnswer answer{.kind = Said::accepted};
   answer.identity.username = *name;
   co_return answer;

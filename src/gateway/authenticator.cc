@@ -9,7 +9,6 @@
 #include "base/subscriber.h"
 #include "base/text.h"
 #include "smtp/saslprep.h"
-#include "telemetry/log.h"
 
 namespace postern::gateway {
 
@@ -37,15 +36,7 @@ std::string_view served_as(std::string_view mechanism) {
   return mechanism == "SCRAM-SHA-256-PLUS" ? "SCRAM-SHA-256" : mechanism;
 }
 
-void log_trouble(const policy::Evidence& evidence, std::string_view verifier,
-                 std::string_view detail) {
-  telemetry::log::warning("auth.unavailable")
-      .field("session", evidence.session.id)
-      .field("client_ip", evidence.session.client_ip)
-      .field("code", 454)
-      .field("rule", verifier)
-      .field("error", detail);
-}
+constexpr std::string_view has_keys = "has SCRAM keys of this name";
 
 /// RFC 4616 §2: whom the client wants to be, it may be: itself, or whom the verifier named.
 bool may_be(const policy::AuthAttempt& attempt, const policy::Authentication& identity) {
@@ -186,18 +177,21 @@ Task<Authenticator::Result> Authenticator::verify(smtp::Auth event, policy::Evid
   if (event.proof != smtp::Proof::none) {
     answer.kind = event.proof == smtp::Proof::right ? Said::accepted : Said::refused;
     answer.identity.username = prepared(attempt.authn_id).value_or(attempt.authn_id);
+    answer.known = std::ranges::any_of(
+        steps, [](const policy::Step& one) { return one.verdict.detail == has_keys; });
     steps.push_back(step_of("scram", {}, answer));
   } else if (!attempt.password.empty()) {
     policy::Asked asked =
         co_await policy::ask_in_order(*verifiers, attempt, evidence, gatherer, steps);
     answer = std::move(asked.answer);
     opened.verifier = asked.by;
-    if (answer.kind == Said::unavailable) log_trouble(evidence, asked.by, answer.detail);
   }
   Result result{.kind = Kind::refused};
   if (is_refusal(answer.reply)) result.reply = std::move(answer.reply);
   if (answer.kind == Said::unavailable) {
     result.kind = Kind::unavailable;
+    result.verifier = opened.verifier;
+    result.trouble = std::move(answer.detail);
     co_return result;
   }
   // Guesses that came together, while the first of them were looked into, are told nothing either.
@@ -211,6 +205,13 @@ Task<Authenticator::Result> Authenticator::verify(smtp::Auth event, policy::Evid
     note_success(client, accounts, std::move(opened));
     result.kind = Kind::accepted;
     co_return result;
+  }
+  if (answer.known) {
+    result.known_name = attempt.authn_id;
+    if (!steps.empty()) {
+      std::string& detail = steps.back().verdict.detail;
+      detail += (detail.empty() ? "user " : ", user ") + printable(attempt.authn_id, 64);
+    }
   }
   if (answer.kind == Said::accepted) {
     steps.push_back(step_of("authz_id", {},
@@ -260,14 +261,9 @@ Task<tl::expected<policy::ScramKeys, Kind>> Authenticator::scram_keys(
     }
     AuthAnswer answer{.kind = Said::unknown, .detail = "no SCRAM keys of this name"};
     if (!found) answer = {.kind = Said::unavailable, .detail = found.error().message};
-    if (found && *found) answer.detail = "has SCRAM keys of this name";
+    if (found && *found) answer.detail = has_keys;
     steps.push_back(step_of(verifier->name(), {}, answer));
     if (!found) {
-      telemetry::log::warning("auth.unavailable")
-          .field("client_ip", client)
-          .field("code", 454)
-          .field("rule", verifier->name())
-          .field("error", answer.detail);
       co_return tl::unexpected(Kind::unavailable);
     }
     if (*found) co_return std::move(**found);

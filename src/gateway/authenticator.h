@@ -43,6 +43,10 @@ class Authenticator {
     } kind = Kind::refused;
     policy::Authentication identity;   ///< when accepted
     std::optional<smtp::Reply> reply;  ///< a verifier's own words for a refusal
+    std::string known_name;            ///< when refused: the name, where an account has it
+    /// When unavailable: who could not say, and why. Holds no secret.
+    std::string verifier = {};
+    std::string trouble = {};
   };
 
   /// `salt_key`: SCRAM salts that are not stored come of it; empty: random. Kept over restarts it

@@ -121,6 +121,23 @@ TEST_F(AuthenticatorTest, the_first_that_knows_decides) {
   }
 }
 
+TEST_F(AuthenticatorTest, a_name_is_told_only_where_an_account_has_it) {
+  add("a", {.kind = Said::refused, .detail = "wrong password", .known = true});
+  EXPECT_EQ(attempt("scott").known_name, "scott");
+  EXPECT_EQ(steps.back().verdict.detail, "wrong password, user scott");
+  verifiers_.clear();
+  add("a", {.kind = Said::refused, .detail = "the query does not say true"});
+  use();
+  EXPECT_EQ(attempt("tiger").known_name, "");
+  EXPECT_EQ(steps.back().verdict.detail, "the query does not say true");
+  verifiers_.clear();
+  add("a", {.kind = Said::unavailable, .detail = "the database is away"});
+  use();
+  const Authenticator::Result away = attempt("scott");
+  EXPECT_EQ(away.verifier, "a");
+  EXPECT_EQ(away.trouble, "the database is away");
+}
+
 TEST_F(AuthenticatorTest, offers_and_asks_what_is_served) {
   const auto plain = add("a", accepts("u"), "PLAIN");
   const auto tokens = add("b", accepts("u"), "OAUTHBEARER");

@@ -65,7 +65,8 @@ Task<AuthAnswer> PoliciesVerifier::verify(const policy::AuthAttempt& attempt,
     co_return AuthAnswer{.kind = Said::unavailable, .detail = "too many passwords wait: " + why};
   if (opened.empty()) {
     co_return AuthAnswer{.kind = check.known ? Said::refused : Said::unknown,
-                         .detail = check.known ? "wrong password" : "no such user"};
+                         .detail = check.known ? "wrong password" : "no such user",
+                         .known = check.known};
   }
   answer.identity.username = check.username;
   answer.identity.tenant = operates_ && std::ranges::none_of(opened, operates_);

@@ -253,7 +253,14 @@ Task<tl::expected<smtp::ScramKeys, smtp::Reply>> Transaction::scram_keys(smtp::S
   policy::Decision asked{.stage = Stage::auth};
   auto keys = co_await services_.authenticator.scram_keys(std::move(event.authn_id),
                                                           evidence_.session.client_ip, asked.steps);
-  if (!keys) co_return tl::unexpected(refuse_auth({.kind = keys.error()}, std::move(asked)));
+  if (!keys) {
+    Authenticator::Result refused{.kind = keys.error()};
+    if (!asked.steps.empty()) {
+      refused.verifier = asked.steps.back().check;
+      refused.trouble = asked.steps.back().verdict.detail;
+    }
+    co_return tl::unexpected(refuse_auth(std::move(refused), std::move(asked)));
+  }
   scram_steps_ = std::move(asked.steps);
   co_return std::move(*keys);
 }
@@ -266,12 +273,17 @@ smtp::Reply Transaction::refuse_auth(Authenticator::Result result, policy::Decis
   if (result.reply) asked.reply = std::move(*result.reply);
   smtp::Reply reply = asked.reply;
   record(std::move(asked));
-  if (result.kind == Kind::unavailable) return reply;  // told by whoever could not say
-  auto line = failed ? log::info("auth.failed") : log::info("auth.throttled");
+  const bool trouble = result.kind == Kind::unavailable;
+  auto line = failed    ? log::info("auth.failed")
+              : trouble ? log::warning("auth.unavailable")
+                        : log::info("auth.throttled");
   line.field("session", evidence_.session.id)
       .field("trace", trace_->id)
       .field("client_ip", evidence_.session.client_ip)
       .field("code", reply.code);
+  if (trouble) line.field("rule", result.verifier).field("error", result.trouble);
+  // Who typed a password in the name's place shall not find it in the log.
+  if (failed) line.field("auth_id", result.known_name.empty() ? "unknown" : result.known_name);
   return reply;
 }
 

@@ -52,6 +52,9 @@ struct AuthAnswer {
   std::optional<smtp::Reply> reply;
   /// For log and trace; holds no secret.
   std::string detail;
+  /// When refused: an account has this name for certain, so that it is no password that was typed
+  /// in its place.
+  bool known = false;
 };
 
 using smtp::ScramKeys;
