@@ -107,6 +107,17 @@ Result<void> load_policies(bool there, Config& running, policy::Directory& direc
   return publisher.load();
 }
 
+/// Where policies alone have accounts: whether none has one of that name.
+bool nobody_has(const std::string& name, const Config& config, const policy::Directory& directory) {
+  const auto asks = [](const gateway::AuthSource& source) {
+    return source.kind != gateway::AuthSource::Kind::none;
+  };
+  const bool scripts = (config.lua.loaded && config.lua.mode == LuaMode::enforce) ||
+                       (config.vsl.loaded && config.vsl.mode == LuaMode::enforce);
+  return !scripts && std::ranges::none_of(config.auth.sources, asks) &&
+         (!config.auth.policies || directory.credentials(name, 1).empty());
+}
+
 /// Decides by the store's policies, then goes through the record like a trace of the gateway's.
 Result<Explanation> live(const Config& config, const ExplainOptions& options) {
   const std::filesystem::path path = config.server.data_dir / "postern.db";
@@ -135,7 +146,12 @@ Result<Explanation> live(const Config& config, const ExplainOptions& options) {
                        }
                        return fail(Fault::bug, id + " is not kept");
                      });
-  if (explanation) explanation->live = true;
+  if (!explanation) return explanation;
+  explanation->live = true;
+  if (options.auth && nobody_has(*options.auth, running, directory)) {
+    explanation->note = fmt::format(
+        "no account has the user name {}: the gateway would answer AUTH with 535", *options.auth);
+  }
   return explanation;
 }
 
@@ -167,7 +183,7 @@ int explain(const Config& config, const ExplainOptions& options) {
   const std::string id = upper(options.id.value_or(""));
   if (options.id && !is_ulid(id)) {
     return fail_with(
-        ExitCode::usage, fmt::format("`{}` is no trace id", printable(*options.id, 64)),
+        ExitCode::usage, fmt::format("`{}` is not a trace id", printable(*options.id, 64)),
         "an id has 26 letters and digits, as in 01JD9X3V5W6Y7Z8A9B0C1D2E3F", options.json);
   }
   const Result<Explanation> explanation =

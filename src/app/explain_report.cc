@@ -193,8 +193,11 @@ std::string fate_of(const Trace& trace) {
   return {};
 }
 
-std::string accepted_line(const Trace& trace, bool live) {
-  const std::string would = (live ? "would be accepted" : "accepted") + fate_of(trace);
+std::string accepted_line(const Trace& trace, bool live, bool whole = true) {
+  const std::string would = (!live    ? "accepted"
+                             : !whole ? "accepted so far"
+                                      : "would be accepted") +
+                            fate_of(trace);
   if (trace.evidence.discard) return would;
   if (trace.evidence.recipients.empty()) return would;
   const policy::Route& route = trace.evidence.recipients.front().route;
@@ -327,7 +330,9 @@ std::string outcome_line(const Explanation& explanation) {
   const smtp::Reply reply = trace.settled();
   const bool refused = was_refused(trace);
   if (explanation.live) {
-    return refused ? "would be refused: " + reply.to_string() : accepted_line(trace, true);
+    if (refused) return "would be refused: " + reply.to_string();
+    const bool whole = trace.evidence.message || trace.evidence.recipients.empty();
+    return accepted_line(trace, true, whole) + (whole ? "" : "; no message was given");
   }
   std::string line = trace.outcome + (refused ? std::string() : fate_of(trace));
   if (refused || trace.reply.code != 0) line += ": " + reply.to_string();
@@ -372,6 +377,7 @@ std::string explanation_text(const Explanation& explanation, bool color) {
   out += authentication_text(evidence, paint);
   const std::string outcome = outcome_line(explanation);
   out += "\nOutcome: " + (was_refused(trace) ? paint.red(outcome) : paint.green(outcome)) + "\n";
+  if (!explanation.note.empty()) out += "Note: " + shown(explanation.note) + "\n";
   return out + login_text(trace) + rederived_text(explanation, paint);
 }
 
@@ -541,6 +547,7 @@ json::object explanation_json(const Explanation& explanation) {
   out["dns"] = dns_answers_json(evidence.dns);
   out["omitted"] = trace.omitted;
   out["outcome"] = trace.outcome;
+  if (!explanation.note.empty()) out["note"] = shown(explanation.note);
   out["refused"] = was_refused(trace);
   const smtp::Reply reply = trace.settled();
   out["reply"] = reply.code == 0 ? json::value() : json::value(reply_json(reply));

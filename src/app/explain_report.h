@@ -17,6 +17,7 @@ struct Explanation {
   bool live = false;            ///< decided just now; nothing was sent
   bool password_given = false;  ///< made again with what somebody says the password was
   Result<dialect::Rederived> again;
+  std::string note = {};  ///< what the decisions above do not show; empty: nothing
 };
 
 using DefinitionText = std::function<Result<std::string>(const std::string&, std::uint64_t)>;

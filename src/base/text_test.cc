@@ -41,6 +41,7 @@ TEST(Text, printable_shows_octets_and_cuts) {
 }
 
 TEST(Text, nearest_suggests_only_what_is_near) {
+  EXPECT_EQ(nearest("vls", {"dns", "vsl"}), "vsl") << "two letters that changed places";
   EXPECT_EQ(nearest("recipent", {"recipient", "sender"}), "recipient");
   EXPECT_FALSE(nearest("zzz", {"recipient", "sender"}));
 }
