@@ -62,6 +62,12 @@ class LineParser {
                    : std::string("`postern --help`");
   }
 
+  /// For a word beyond those that a command takes: most often a configuration.
+  std::string word_hint(const std::string& word) const {
+    if (!word.ends_with(".toml")) return help_line();
+    return fmt::format("`postern {} --config {}`", out_.command->name, printable(word, 64));
+  }
+
   bool take_option(const std::string& word) {
     const std::size_t equals = word.find('=');
     std::string name = word.substr(0, equals);
@@ -114,7 +120,7 @@ class LineParser {
     if (out_.words.size() == out_.command->most_arguments) {
       return refuse(fmt::format("`{}` is one word too many for `postern {}`", printable(word, 64),
                                 out_.command->name),
-                    help_line());
+                    word_hint(word));
     }
     out_.words.push_back(word);
     return true;

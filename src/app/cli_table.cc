@@ -127,7 +127,7 @@ constexpr ExampleSpec version_examples[] = {
 constexpr CommandSpec table[] = {
     {"serve", "Run", "run the gateway",
      "Runs the gateway until it is told to stop; with no configuration on embedded defaults, "
-     "loopback only. SIGHUP (systemctl reload postern) reads configuration, policies, tables and\n"
+     "loopback only. SIGHUP (systemctl reload postern) reads configuration, policies, tables and "
      "renewed certificates again; sessions in hand end as they began.",
      "[--config FILE] [--data-dir DIR] [--smtp ADDR:PORT] [--api ADDR:PORT]", 0, serve_examples,
      serve_options, serve_exits, "postern check, postern help config"},
@@ -146,9 +146,9 @@ constexpr CommandSpec table[] = {
      1, explain_examples, explain_options, explain_exits, "postern help tracing"},
     {"inbox", "Operate", "show what the built-in inbox received",
      "Shows the messages that webhooks with the target \"inbox\" received. Each webhook says how "
-     "much\n"
+     "much "
      "its inbox keeps (inbox_max_messages, inbox_max_octets, inbox_keep_days). A full inbox "
-     "refuses\n"
+     "refuses "
      "mail with 452, and this command says so.",
      "[ADDRESS|WEBHOOK_ID] [--follow] [--json]", 1, inbox_examples, inbox_options, inbox_exits,
      "postern explain"},

@@ -85,7 +85,14 @@ TEST(CommandLine, mistakes_name_the_nearest) {
   EXPECT_EQ(refused({"serve", "--config"}), "option `--config` needs a value: --config FILE");
   EXPECT_EQ(refused({"serve", "--json=yes"}), "option `--json` takes no value");
   EXPECT_EQ(refused({"serve", "now"}), "`now` is one word too many for `postern serve`");
+  const auto file = parse_command_line({"check", "postern.toml"});
+  EXPECT_EQ(std::get<UsageError>(file).hint, "`postern check --config postern.toml`");
   EXPECT_EQ(refused({"\x1b[2J"}), "unknown command `\\x1b[2J`");
+}
+
+TEST(CommandLine, a_script_for_a_shell_is_no_json) {
+  EXPECT_EQ(help_on("completion")->find("--json"), std::string::npos);
+  EXPECT_NE(help_on("version")->find("--json"), std::string::npos);
 }
 
 TEST(CommandLine, a_command_may_have_two_words) {

@@ -123,7 +123,8 @@ int act(const Arguments& arguments, Streams& streams, spool::Action action) {
   }
   if (all && filter->empty()) {
     return usage(
-        {"--all needs a filter", fmt::format("`postern queue {} --all --state held`", word)},
+        {"--all needs a filter", fmt::format("`postern queue {} --all --state {}`", word,
+                                             action == spool::Action::hold ? "queued" : "held")},
         arguments, streams);
   }
   if (!all && !filter->empty()) {

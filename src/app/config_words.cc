@@ -87,7 +87,7 @@ std::optional<Complaint> fill_choice(const Key& key, const Slot& slot, std::stri
   const auto fits = as_switch(key, text);
   const bool switches = means_on(text) || means_off(text);
   const auto near = switches ? std::nullopt : nearest(text, words);
-  return Complaint{"C017", fmt::format("{} is none of its words", quoted(text)),
+  return Complaint{"C017", fmt::format("{} is not one of the allowed values", quoted(text)),
                    fits   ? fmt::format("`{}` fits best", *fits)
                    : near ? fmt::format("did you mean `{}`?", *near)
                           : "",

@@ -59,9 +59,10 @@ std::string row(std::string_view left, std::string_view right, std::size_t inden
   return head + wrapped(right, indent, indent);
 }
 
-std::string option_rows(std::span<const OptionSpec> options) {
+std::string option_rows(std::span<const OptionSpec> options, std::string_view skipped = {}) {
   std::string out;
   for (const OptionSpec& option : options) {
+    if (option.name == skipped) continue;
     const std::string left = option.value.empty() ? std::string(option.name)
                                                   : fmt::format("{} {}", option.name, option.value);
     const std::string right = option.preset.empty()
@@ -217,7 +218,8 @@ std::string command_help(const CommandSpec& command) {
   for (const ExampleSpec& example : command.examples) {
     out += wrapped("$ " + std::string(example.line), 2) + wrapped(example.what, 6);
   }
-  out += "\nOptions:\n" + option_rows(command.options) + option_rows(common_options());
+  out += "\nOptions:\n" + option_rows(command.options) +
+         option_rows(common_options(), command.name == "completion" ? "--json" : "");
   out += "\nExit codes:\n";
   for (const ExitCode code : command.exit_codes) {
     out += row(std::to_string(to_int(code)), meaning_of(code), 6);

@@ -305,10 +305,12 @@ std::string arc_text(const mailauth::arc::Verdict& verdict) {
 }
 
 json::object arc_json(const mailauth::arc::Verdict& verdict) {
+  const mailauth::arc::Reason reason = verdict.trouble.reason;
   json::array sealers;
   for (const std::string& domain : verdict.sealers) sealers.emplace_back(domain);
   return {{"result", mailauth::arc::to_text(verdict.status)},
-          {"reason", mailauth::arc::to_text(verdict.trouble.reason)},
+          {"reason", reason == mailauth::arc::Reason::ok ? json::value(nullptr)
+                                                         : json::value(to_text(reason))},
           {"detail", mailauth::dkim::to_text(verdict.trouble.detail)},
           {"instance", verdict.instance},
           {"oldest_pass", verdict.oldest_pass},

@@ -123,8 +123,12 @@ std::vector<AuthSourceComplaint> complaints_of(const AuthSource& source, AuthFil
       judge.need("client_secret", source.client_id.empty() == source.client_secret.empty());
       break;
   }
-  if (has_unknown_name(source.query))
-    judge.complain("query", "only :user, :local, :domain and :password are filled in");
+  if (const std::string name = unknown_name(source.query); !name.empty()) {
+    judge.complain("query",
+                   fmt::format("unknown word `:{}`; :user, :local, :domain and :password are "
+                               "filled in",
+                               printable(name, 64)));
+  }
   if (files == AuthFiles::read) judge.check_secrets();
   const bool has_users = source.kind == Kind::fixed || source.kind == Kind::htpasswd;
   if (has_users && judge.found.empty()) {

@@ -204,10 +204,10 @@ bool has_name(const std::string& query, std::string_view name) {
   return has;
 }
 
-bool has_unknown_name(const std::string& query) {
-  bool unknown = false;
+std::string unknown_name(const std::string& query) {
+  std::string unknown;
   with_names(query, [&](std::string_view name) {
-    unknown |= !named_value(name, {}).has_value();
+    if (unknown.empty() && !named_value(name, {})) unknown = name;
     return std::string();
   });
   return unknown;

@@ -145,8 +145,8 @@ OpenedSource open_introspection(const AuthSource& source, AuthWorkers workers);
 
 /// Whether all users can be read; without `files` those in the configuration alone.
 Result<void> check_users(const AuthSource& source, AuthFiles files);
-/// Whether a query has a name that nothing stands for.
-bool has_unknown_name(const std::string& query);
+/// The first name in a query that nothing stands for; empty: there is none.
+std::string unknown_name(const std::string& query);
 
 /// The one line of a file, without its end.
 Result<Secret> secret_in(const std::string& file);

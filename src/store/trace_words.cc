@@ -74,7 +74,7 @@ Result<void> take(TraceWords& words, const Piece& piece) {
     (piece.key == "after" ? words.after : words.before) = time;
   } else {
     return fail(Fault::malformed,
-                "there is no word " + piece.key + ": here; those that are: " + std::string(known));
+                "unknown word `" + piece.key + ":`; known are " + std::string(known));
   }
   return {};
 }

@@ -478,7 +478,8 @@ class Compiler {
     auto table = open_table(spec, sources_);
     if (!table) {
       say_late("R004", rule.place, table.error().message,
-               "see that the file is there and can be read");
+               spec.starts_with("inline:") ? "write it as inline:{ {key = action}, key = word }"
+                                           : "see that the file is there and can be read");
     }
     rule.table = table ? std::move(*table) : failing_table(spec, table.error().message);
     return rule;

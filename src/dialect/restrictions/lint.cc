@@ -142,7 +142,8 @@ class Linter {
       const std::string list(parameter_of(one.list));
       const std::string words = printable(policy_.list(one.list)[one.index].words, 200);
       for (const auto& [passed, why] : report_.witness.passed) {
-        if (rule == nullptr && passed == list && why == words + " permits") rule = &one;
+        if (rule == nullptr && passed == list && why == "`" + words + "` lets it through")
+          rule = &one;
       }
     }
     const ListKind kind = rule != nullptr ? rule->list : ListKind::relay;

@@ -281,8 +281,8 @@ TEST(Lint, AWitnessReadsAsADialogue) {
       (Texts{"client mail.stranger.example [198.51.100.77]", "C: EHLO friend.example",
              "C: MAIL FROM:<someone@stranger.example>", "S: 250",
              "C: RCPT TO:<victim@foreign.example>", "S: 250", "C: DATA", "S: 354", "C: .", "S: 250",
-             "smtpd_relay_restrictions: check_helo_access inline:{ {friend.example = OK} } "
-             "permits",
+             "smtpd_relay_restrictions: `check_helo_access inline:{ {friend.example = OK} }` "
+             "lets it through",
              "smtpd_recipient_restrictions: the list is empty"}));
   const std::string text = to_text(report);
   EXPECT_NE(text.find("OPEN RELAY: anybody can send"), std::string::npos);

@@ -150,7 +150,7 @@ class Player {
     for (const Mark& mark : result.marks) {
       const bool decided = mark.rule != nullptr && mark.result == Mark::Result::permitted &&
                            mark.rule->origin.starts_with(list + ":");
-      if (decided) why = fmt::format("{} permits", printable(mark.rule->words, 200));
+      if (decided) why = fmt::format("`{}` lets it through", printable(mark.rule->words, 200));
     }
     dialogue_.passed.emplace_back(list, std::move(why));
     if (!services_.empty() && service_ != "DUNNO") {
