@@ -83,7 +83,7 @@ Task<std::shared_ptr<const PolicyFields>> Policies::draft(const Call& call) {
 
 Task<net::HttpResponse> Policies::check_draft(Call& call) {
   BodyReader body(call.body);
-  body.refuse_unknown(draft_members, {}, "check");
+  body.refuse_unknown(draft_members, {}, "check", "put the policy into `policy`");
   check(body);
   const auto fields = co_await draft(call);
   boost::json::array warnings;

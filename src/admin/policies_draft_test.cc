@@ -34,6 +34,15 @@ TEST_F(PoliciesDraftTest, check_normalises_reads_and_warns) {
   EXPECT_EQ(policies(), 0) << "nothing is stored";
 }
 
+TEST_F(PoliciesDraftTest, a_policy_beside_its_place_is_told_where_it_goes) {
+  const Answer answer = api_.post(check, R"({"name":"p"})", token_);
+  EXPECT_NE(answer.body.find("put the policy into `policy`"), std::string::npos) << answer.body;
+  const Answer domain = api_.post("/api/v1/domains", R"({"domain":"example.com"})", token_);
+  EXPECT_NE(domain.body.find("`domain` is not a field of a domain; its only field is `name`"),
+            std::string::npos)
+      << domain.body;
+}
+
 TEST_F(PoliciesDraftTest, check_refuses_as_a_write_would) {
   const std::string id =
       api_.policy(token_, R"({"name":"p","require_spf":true,"allowed_spf_domains":"a.example"})");

@@ -148,7 +148,7 @@ std::optional<ListText> BodyReader::list(std::string_view name) {
 
 void BodyReader::refuse_unknown(std::span<const std::string_view> writable,
                                 std::span<const std::string_view> read_only,
-                                std::string_view object) {
+                                std::string_view object, std::string_view otherwise) {
   const std::vector<std::string_view> names(writable.begin(), writable.end());
   for (const auto& member : body_) {
     if (errors_.full()) return;
@@ -157,9 +157,12 @@ void BodyReader::refuse_unknown(std::span<const std::string_view> writable,
     if (std::find(read_only.begin(), read_only.end(), name) != read_only.end()) continue;
     const std::string shown = printable(name, 64);
     const auto near = nearest(name.substr(0, 64), names);
+    std::string hint(otherwise);
+    if (hint.empty() && names.size() == 1) hint = fmt::format("its only field is `{}`", names[0]);
+    if (near) hint = fmt::format("did you mean `{}`?", *near);
     error(name.size() > 64 ? shown : std::string(name),
-          fmt::format("`{}` is not a field of a {}{}", shown, object,
-                      near ? fmt::format("; did you mean `{}`?", *near) : ""));
+          fmt::format("`{}` is not a field of a {}{}{}", shown, object, hint.empty() ? "" : "; ",
+                      hint));
   }
 }
 

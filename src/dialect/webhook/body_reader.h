@@ -36,7 +36,8 @@ class BodyReader {
   std::optional<ListText> list(std::string_view name);
   /// Notes each member that is in neither list, with the nearest name that is.
   void refuse_unknown(std::span<const std::string_view> writable,
-                      std::span<const std::string_view> read_only, std::string_view object);
+                      std::span<const std::string_view> read_only, std::string_view object,
+                      std::string_view otherwise = {});
 
   void error(std::string_view name, std::string sentence) {
     errors_.add(name, std::move(sentence));
