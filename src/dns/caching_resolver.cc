@@ -29,8 +29,8 @@ Task<Answer> CachingResolver::lookup_for(std::string client, Question question,
   misses_.fetch_add(1, std::memory_order_relaxed);
   const std::uint64_t age = age_.load();
   Answer answer = co_await inner_.lookup_for(std::move(client), question, limit);
-  if (!answer.trouble() && answer.ttl > std::chrono::seconds::zero() && age == age_.load()) {
-    keep(shard, question, answer);
+  if (!answer.trouble() && answer.ttl > std::chrono::seconds::zero()) {
+    keep(shard, question, answer, age);
   }
   co_return answer;
 }
@@ -66,9 +66,12 @@ std::optional<Answer> CachingResolver::find(Shard& shard, const Question& questi
   return answer;
 }
 
-void CachingResolver::keep(Shard& shard, const Question& question, Answer answer) {
+void CachingResolver::keep(Shard& shard, const Question& question, Answer answer,
+                           std::uint64_t age) {
   const auto ttl = std::min(answer.ttl, longest);
   const std::lock_guard lock(shard.mutex);
+  // Under the lock: forget() counts first, and clears this shard after whoever is here.
+  if (age != age_.load()) return;
   put(shard, question, {std::move(answer), Clock::now() + ttl});
 }
 

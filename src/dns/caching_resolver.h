@@ -52,7 +52,8 @@ class CachingResolver final : public Resolver {
   };
 
   std::optional<Answer> find(Shard& shard, const Question& question);
-  void keep(Shard& shard, const Question& question, Answer answer);
+  /// Nothing when something was forgotten since `age`.
+  void keep(Shard& shard, const Question& question, Answer answer, std::uint64_t age);
   void put(Shard& shard, const Question& question, Entry entry);
 
   Resolver& inner_;

@@ -1,6 +1,8 @@
 #include "dns/caching_resolver.h"
 
+#include <atomic>
 #include <functional>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <boost/asio/co_spawn.hpp>
@@ -78,6 +80,35 @@ TEST(CachingResolver, forgets_what_it_has_and_what_is_on_its_way) {
   EXPECT_EQ(inner.asked, 3);
   lookup(cache, "example.com");
   EXPECT_EQ(inner.asked, 3);
+}
+
+/// Answers what was true when it was asked, and so much of it that keeping it takes a while.
+class Changing final : public Resolver {
+ public:
+  Task<Answer> lookup(Question, std::chrono::milliseconds) override {
+    const bool secure = now_secure;
+    asked = true;
+    co_return Answer{.status = Status::found, .records = records, .secure = secure, .ttl = 60s};
+  }
+  const std::vector<std::string> records = std::vector<std::string>(20'000, "192.0.2.1");
+  std::atomic<bool> now_secure{false};
+  std::atomic<bool> asked{false};
+};
+
+TEST(CachingResolver, forgets_an_answer_that_is_being_kept) {
+  for (int round = 0; round < 100; ++round) {
+    Changing inner;
+    CachingResolver cache(inner);
+    std::thread forgetting([&] {
+      while (!inner.asked) std::this_thread::yield();
+      inner.now_secure = true;
+      std::this_thread::sleep_for(round * 50us);  // anywhere within the look-up
+      cache.forget();
+    });
+    lookup(cache, "example.com");
+    forgetting.join();
+    ASSERT_TRUE(lookup(cache, "example.com").secure) << round;
+  }
 }
 
 TEST(CachingResolver, keeps_that_a_name_does_not_exist) {
