@@ -7,6 +7,7 @@ import re
 import select
 import signal
 import subprocess
+import termios
 import time
 
 from bench import LOCAL, expect, wait_ready
@@ -136,14 +137,18 @@ class Asked:
         os.close(theirs)
         self.text = ""
 
-    def answer(self, question, words):
+    def answer(self, question, words, echo=False):
         deadline = time.monotonic() + 20
         while question not in self.text:
             if time.monotonic() > deadline or not select.select([self.master], [], [], 20)[0]:
                 raise Fail("no %r in %r" % (question, self.text))
             self.text += os.read(self.master, 4096).decode()
         self.text = self.text.split(question, 1)[1]
-        time.sleep(0.2)  # what is typed before the echo is off is thrown away
+        # What is typed before the echo changes is thrown away.
+        while bool(termios.tcgetattr(self.master)[3] & termios.ECHO) != echo:
+            if time.monotonic() > deadline:
+                raise Fail("the echo is %s at %r" % ("off" if echo else "on", question))
+            time.sleep(0.01)
         os.write(self.master, words.encode() + b"\n")
 
     def end(self):
@@ -164,7 +169,7 @@ def no_account_unasked(bench):
         asked = Asked(bench.binary, *words, "owner@example.com", cwd=bench.root)
         asked.answer("New password of owner@example.com: ", PASSWORD)
         asked.answer("Once more: ", PASSWORD)
-        asked.answer("There is no account owner@example.com. Make it? [y/N] ", reply)
+        asked.answer("There is no account owner@example.com. Make it? [y/N] ", reply, echo=True)
         expect("status after %r" % reply, want, asked.end())
     expect("status for one that is there", 0, bench.run(*words, "owner@example.com", given=PASSWORD + "\n")[0])
     expect("status with --create", 0, bench.run(*words, "--create", "second@example.com", given=PASSWORD + "\n")[0])
