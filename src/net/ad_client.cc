@@ -1,5 +1,7 @@
 #include "net/ad_client.h"
 
+#include <chrono>
+#include <new>
 #include <utility>
 
 #include <ares.h>
@@ -22,29 +24,31 @@ constexpr int in_class = 1;
 constexpr int udp_octets = 1232;  // what no path fragments
 constexpr int first_wait_ms = 2000;
 constexpr int tries = 2;
+constexpr std::chrono::milliseconds no_memory_wait{10};
+
+dns::Answer answer_from(int status, std::string_view packet, const dns::Question& question) {
+  if (status == ARES_SUCCESS) return answer_of(packet, question);
+  if (status == ARES_ETIMEOUT) return {.status = dns::Status::timeout};
+  // It cannot be put in a question, so it does not exist.
+  if (status == ARES_EBADNAME) return {.status = dns::Status::nx_domain};
+  return {.status = dns::Status::server_failure};
+}
 
 }  // namespace
 
 Result<std::shared_ptr<AdClient>> AdClient::open(const std::vector<std::string>& servers,
-                                                 std::size_t lookups) {
+                                                 std::size_t lookups, Transport transport) {
   static const int library = ares_library_init(ARES_LIB_INIT_ALL);
   auto client = std::make_shared<AdClient>(lookups);
   client->wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   ares_options options{};
   options.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_EDNS;
+  if (transport == Transport::streams) options.flags |= ARES_FLAG_USEVC;
   options.timeout = first_wait_ms;
   options.tries = tries;
   options.ednspsz = udp_octets;
   options.sock_state_cb_data = client.get();
-  options.sock_state_cb = [](void* self, ares_socket_t socket, int readable, int writable) {
-    auto& watched = static_cast<AdClient*>(self)->watched_;
-    if (readable == 0 && writable == 0) {
-      watched.erase(socket);
-    } else {
-      watched[socket] =
-          static_cast<short>((readable != 0 ? POLLIN : 0) | (writable != 0 ? POLLOUT : 0));
-    }
-  };
+  options.sock_state_cb = &AdClient::on_socket;
   constexpr int given = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_EDNSPSZ |
                         ARES_OPT_SOCK_STATE_CB;
   int status = library;
@@ -72,6 +76,20 @@ AdClient::~AdClient() {
   if (wake_ >= 0) ::close(wake_);
 }
 
+void AdClient::on_socket(void* client, int socket, int readable, int writable) noexcept {
+  auto& watched = static_cast<AdClient*>(client)->watched_;
+  if (readable == 0 && writable == 0) {
+    watched.erase(socket);
+    return;
+  }
+  try {
+    watched[socket] =
+        static_cast<short>((readable != 0 ? POLLIN : 0) | (writable != 0 ? POLLOUT : 0));
+  } catch (const std::bad_alloc&) {
+    return;  // what is asked there takes too long
+  }
+}
+
 bool AdClient::begin(const Query& query) {
   hand_over({.client = this, .key = query.key, .question = query.question});
   return true;
@@ -95,33 +113,49 @@ void AdClient::hand_over(Job job) {
 
 void AdClient::run() {
   for (;;) {
-    std::vector<Job> jobs;
-    {
-      const std::lock_guard lock(mutex_);
-      if (stopping_) return;
-      jobs.swap(jobs_);
+    try {
+      if (!turn()) return;
+    } catch (const std::bad_alloc&) {
+      std::this_thread::sleep_for(no_memory_wait);
     }
-    for (const Job& job : jobs) send(job);
-
-    std::vector<pollfd> ready{{.fd = wake_, .events = POLLIN, .revents = 0}};
-    for (const auto& [socket, events] : watched_) ready.push_back({socket, events, 0});
-    timeval room{};
-    const timeval* due = ares_timeout(channel_, nullptr, &room);
-    const int wait =
-        due == nullptr ? -1 : static_cast<int>(due->tv_sec * 1000 + due->tv_usec / 1000 + 1);
-    ::poll(ready.data(), ready.size(), wait);
-    eventfd_t ignored = 0;
-    ::eventfd_read(wake_, &ignored);
-    for (std::size_t i = 1; i < ready.size(); ++i) {
-      const bool failed = (ready[i].revents & (POLLERR | POLLHUP)) != 0;
-      const bool in = failed || (ready[i].revents & POLLIN) != 0;
-      const bool out = (ready[i].revents & POLLOUT) != 0;
-      if (in || out)
-        ares_process_fd(channel_, in ? ready[i].fd : ARES_SOCKET_BAD,
-                        out ? ready[i].fd : ARES_SOCKET_BAD);
-    }
-    ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);  // what took too long
   }
+}
+
+/// Sends what is new and waits once for what comes. False: it is to stop.
+bool AdClient::turn() {
+  std::vector<Job> jobs;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return false;
+    jobs.swap(jobs_);
+  }
+  for (const Job& job : jobs) {
+    try {
+      send(job);
+    } catch (const std::bad_alloc&) {
+      end(job, {.status = dns::Status::server_failure});
+    }
+  }
+
+  std::vector<pollfd> ready{{.fd = wake_, .events = POLLIN, .revents = 0}};
+  for (const auto& [socket, events] : watched_) ready.push_back({socket, events, 0});
+  timeval room{};
+  const timeval* due = ares_timeout(channel_, nullptr, &room);
+  const int wait =
+      due == nullptr ? -1 : static_cast<int>(due->tv_sec * 1000 + due->tv_usec / 1000 + 1);
+  ::poll(ready.data(), ready.size(), wait);
+  eventfd_t ignored = 0;
+  ::eventfd_read(wake_, &ignored);
+  for (std::size_t i = 1; i < ready.size(); ++i) {
+    const bool failed = (ready[i].revents & (POLLERR | POLLHUP)) != 0;
+    const bool in = failed || (ready[i].revents & POLLIN) != 0;
+    const bool out = (ready[i].revents & POLLOUT) != 0;
+    if (in || out)
+      ares_process_fd(channel_, in ? ready[i].fd : ARES_SOCKET_BAD,
+                      out ? ready[i].fd : ARES_SOCKET_BAD);
+  }
+  ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);  // what took too long
+  return true;
 }
 
 void AdClient::send(const Job& job) {
@@ -142,24 +176,21 @@ void AdClient::send(const Job& job) {
   ares_free_string(packet);
 }
 
-void AdClient::on_answer(void* data, int status, int, unsigned char* packet, int length) {
+void AdClient::on_answer(void* data, int status, int, unsigned char* packet, int length) noexcept {
   const std::unique_ptr<Job> job(static_cast<Job*>(data));
   if (status == ARES_EDESTRUCTION) return;
-  dns::Answer answer;
-  if (status == ARES_SUCCESS) {
-    answer = answer_of({reinterpret_cast<const char*>(packet), static_cast<std::size_t>(length)},
-                       job->question);
-  } else if (status == ARES_ETIMEOUT) {
-    answer.status = dns::Status::timeout;
-  } else if (status == ARES_EBADNAME) {  // it cannot be put in a question, so it does not exist
-    answer.status = dns::Status::nx_domain;
-  }
-  if (job->key != 0) return job->client->finish(job->key, std::move(answer));
+  const std::string_view message(reinterpret_cast<const char*>(packet),
+                                 static_cast<std::size_t>(length));
+  job->client->end(*job, made_by([&] { return answer_from(status, message, job->question); }));
+}
+
+void AdClient::end(const Job& job, dns::Answer answer) noexcept {
+  if (job.key != 0) return finish(job.key, std::move(answer));
   using Outcome = DnssecProbe::Outcome;
-  const std::lock_guard lock(job->client->mutex_);
-  job->client->probe_ = DnssecProbe{.outcome = answer.trouble() ? Outcome::silent
-                                               : answer.secure  ? Outcome::secure
-                                                                : Outcome::insecure};
+  const std::lock_guard lock(mutex_);
+  probe_ = DnssecProbe{.outcome = answer.trouble() ? Outcome::silent
+                                  : answer.secure  ? Outcome::secure
+                                                   : Outcome::insecure};
 }
 
 }  // namespace postern::net

@@ -80,7 +80,7 @@ std::optional<Lookups::Query> Lookups::take(std::uint64_t key) {
   return std::move(node.mapped());
 }
 
-void Lookups::finish(std::uint64_t key, dns::Answer answer) {
+void Lookups::finish(std::uint64_t key, dns::Answer answer) noexcept try {
   // The lock spans the post: while it is held, who waits cannot leave, and its loop is there.
   const std::lock_guard lock(mutex_);
   const std::optional<Query> query = take(key);
@@ -93,6 +93,8 @@ void Lookups::finish(std::uint64_t key, dns::Answer answer) {
     waiter->answer = std::move(answer);
     waiter->timer.cancel();
   });
+} catch (...) {
+  return;
 }
 
 Task<dns::Answer> Lookups::lookup(std::weak_ptr<Lookups> backend, std::string client,

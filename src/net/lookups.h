@@ -52,7 +52,18 @@ class Lookups : public std::enable_shared_from_this<Lookups> {
   /// Starts a look-up, which ends by finish(), on any thread, and lives until then. False: it
   /// cannot start.
   virtual bool begin(const Query& query) = 0;
-  void finish(std::uint64_t key, dns::Answer answer);
+  /// Without memory to hand it over nobody is told: who waits does so for a limited time.
+  void finish(std::uint64_t key, dns::Answer answer) noexcept;
+  /// What `make` makes, for the callbacks of C libraries, which no exception may leave: without
+  /// memory Status::server_failure.
+  template <class Make>
+  static dns::Answer made_by(Make make) noexcept {
+    try {
+      return make();
+    } catch (...) {
+      return {.status = dns::Status::server_failure};
+    }
+  }
 
  private:
   bool take_place(Waiter& waiter);

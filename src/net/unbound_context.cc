@@ -157,12 +157,14 @@ bool UnboundContext::begin(const Query& query) {
                           const_cast<Query*>(&query), &UnboundContext::on_result, nullptr) == 0;
 }
 
-void UnboundContext::on_result(void* data, int error, ub_result* result) {
+void UnboundContext::on_result(void* data, int error, ub_result* result) noexcept {
   const Query& query = *static_cast<const Query*>(data);
-  dns::Answer answer;
-  if (error == 0 && result != nullptr) answer = answer_of(*result, query.question);
-  // A name that cannot be put in a question (an empty or overlong label) does not exist.
-  if (error == UB_SYNTAX) answer.status = dns::Status::nx_domain;
+  dns::Answer answer = made_by([&]() -> dns::Answer {
+    if (error == 0 && result != nullptr) return answer_of(*result, query.question);
+    // A name that cannot be put in a question (an empty or overlong label) does not exist.
+    if (error == UB_SYNTAX) return {.status = dns::Status::nx_domain};
+    return {.status = dns::Status::server_failure};
+  });
   ub_resolve_free(result);
   static_cast<UnboundContext*>(query.backend)->finish(query.key, std::move(answer));
 }

@@ -42,7 +42,7 @@ class UnboundContext final : public Lookups {
   Result<void> set_up(const UnboundContextOptions& options);
   Result<void> set(const char* option, const std::string& value);
   bool begin(const Query& query) override;
-  static void on_result(void* query, int error, ub_result* result);
+  static void on_result(void* query, int error, ub_result* result) noexcept;
   static void on_probe(void* context, int error, ub_result* result);
 
   ub_ctx* context_ = nullptr;

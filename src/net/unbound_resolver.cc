@@ -130,7 +130,7 @@ class UnboundResolver::State : public std::enable_shared_from_this<State> {
   Result<std::shared_ptr<Lookups>> context(Anchor anchor) const;
   Result<std::shared_ptr<Lookups>> trusting_client() const;
   std::string server_list() const;
-  bool may_trust() const;
+  bool on_loopback() const;
 
   Result<std::shared_ptr<Lookups>> first_backend();
   DnssecState first_state() const;
@@ -191,13 +191,14 @@ Result<std::shared_ptr<Lookups>> UnboundResolver::State::trusting_client() const
     return fail(Fault::permanent,
                 "`dnssec = \"trust-ad\"` trusts name servers, and none is named: write "
                 "`dns.servers`");
-  auto opened = AdClient::open(servers, options_.lookups);
+  const auto transport = on_loopback() ? AdClient::Transport::any : AdClient::Transport::streams;
+  auto opened = AdClient::open(servers, options_.lookups, transport);
   if (!opened) return tl::unexpected(opened.error());
   return std::shared_ptr<Lookups>(std::move(*opened));
 }
 
 /// RFC 4035 §4.9.3: the bit counts where the way to the server is secure.
-bool UnboundResolver::State::may_trust() const {
+bool UnboundResolver::State::on_loopback() const {
   return !servers_.empty() &&
          std::all_of(servers_.begin(), servers_.end(),
                      [](const Server& server) { return server.address.is_loopback(); });
@@ -259,7 +260,7 @@ void UnboundResolver::State::begin_round() {
 }
 
 void UnboundResolver::State::begin_trusting() {
-  if (options_.dnssec == Dnssec::automatic && !may_trust()) return;
+  if (options_.dnssec == Dnssec::automatic && !on_loopback()) return;
   auto trusting = trusting_client();
   if (trusting && (*trusting)->begin_probe()) round_->trusting = std::move(*trusting);
 }
