@@ -187,6 +187,20 @@ Record read_record(Message& message) {
   return record;
 }
 
+/// How many records are in the answer and in the authority section, behind the flags and the
+/// questions.
+std::pair<unsigned, unsigned> begin_records(Message& message) {
+  const unsigned questions = message.number16();
+  const unsigned answers = message.number16();
+  const unsigned authorities = message.number16();
+  message.number16();
+  for (unsigned i = 0; i < questions && !message.bad(); ++i) {
+    message.name();
+    message.skip(4);
+  }
+  return {answers, authorities};
+}
+
 }  // namespace
 
 std::string presentation_of(std::string_view name) {
@@ -237,14 +251,7 @@ dns::Answer answer_of(std::string_view packet, const dns::Question& question) {
   Message message(packet);
   message.number16();  // the identifier
   const unsigned flags = message.number16();
-  const unsigned questions = message.number16();
-  const unsigned answers = message.number16();
-  const unsigned authorities = message.number16();
-  message.number16();
-  for (unsigned i = 0; i < questions && !message.bad(); ++i) {
-    message.name();
-    message.skip(4);
-  }
+  const auto [answers, authorities] = begin_records(message);
   std::vector<Record> records;
   for (unsigned i = 0; i < answers && !message.bad(); ++i) records.push_back(read_record(message));
   std::optional<std::uint32_t> negative;  // RFC 2308 §5: the least of the SOA's TTL and its MINIMUM
@@ -285,6 +292,17 @@ dns::Answer answer_of(std::string_view packet, const dns::Question& question) {
                                            : dns::Status::found;
   if (answer.status == dns::Status::nx_domain) answer.records.clear();
   return answer;
+}
+
+bool has_record(std::string_view packet, unsigned type) {
+  Message message(packet);
+  message.skip(4);  // the identifier and the flags
+  const auto [answers, authorities] = begin_records(message);
+  for (unsigned i = 0; i < answers + authorities && !message.bad(); ++i) {
+    const Record record = read_record(message);
+    if (!message.bad() && record.type == type) return true;
+  }
+  return false;
 }
 
 }  // namespace postern::net

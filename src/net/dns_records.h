@@ -21,4 +21,8 @@ dns::Answer answer_of(const ub_result& result, const dns::Question& question);
 /// is set. One that does not parse is Status::server_failure.
 dns::Answer answer_of(std::string_view packet, const dns::Question& question);
 
+/// Whether a message has a record of the type in its answer or authority section; not when it does
+/// not parse up to there.
+bool has_record(std::string_view packet, unsigned type);
+
 }  // namespace postern::net

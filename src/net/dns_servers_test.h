@@ -63,12 +63,12 @@ class DnsServerProcess {
   int port_ = 0;
 };
 
-/// The suites' DNS stub, which knows nothing of DNSSEC. `port` 0: a free one.
+/// The suites' DNS stub, which knows nothing of DNSSEC.
 class StubServer final : public DnsServerProcess {
  public:
-  explicit StubServer(std::string_view zone, int port = 0) {
+  explicit StubServer(std::string_view zone) {
     run({"python3", file_of_tests("suites/dns_stub.py"),
-         folder_.write("zone.json", std::string(zone)), "--port", std::to_string(port)});
+         folder_.write("zone.json", std::string(zone))});
   }
 
  private:
@@ -78,15 +78,24 @@ class StubServer final : public DnsServerProcess {
 /// The signed root of tests/dnssec/, from a server that validates and passes signatures.
 class SigningServer final : public DnsServerProcess {
  public:
-  enum class Passes { all, no_absence };  ///< no_absence: signatures, but no NSEC records
+  /// no_absence: signatures, but no NSEC records. unsigned_only: nothing of DNSSEC. forged:
+  /// signatures that are wrong.
+  enum class Passes { all, no_absence, unsigned_only, forged };
 
-  explicit SigningServer(int port = 0, Passes passes = Passes::all) {
-    std::vector<std::string> command{"python3", file_of_tests("dnssec/serve.py"), "--port",
-                                     std::to_string(port)};
-    if (passes == Passes::no_absence) command.push_back("--no-absence");
-    run(std::move(command));
+  explicit SigningServer(Passes what = Passes::all) {
+    pass(what);
+    run({"python3", file_of_tests("dnssec/serve.py"), "--passes", folder_.file("passes")});
+  }
+  /// From the next question on.
+  void pass(Passes what) {
+    constexpr const char* words[] = {"all", "no-absence", "unsigned", "forged"};
+    std::filesystem::rename(folder_.write("next", words[static_cast<int>(what)]),
+                            folder_.file("passes"));
   }
   static std::string anchor() { return file_of_tests("dnssec/anchor.key"); }
+
+ private:
+  tests::TemporaryFolder folder_;
 };
 
 }  // namespace postern::net

@@ -25,6 +25,7 @@ std::string DnssecState::text() const {
   std::string out = to_string(kind);
   if (kind == Kind::trusting) out += " " + servers;
   if (!trouble.empty()) out += (kind == Kind::off ? ": " : ", but ") + trouble;
+  if (!doubt.empty()) out += "; the last probe: " + doubt;
   return out;
 }
 

@@ -22,22 +22,26 @@ struct DnssecState {
   /// `off`: why. Otherwise what keeps answers from being secure; empty when nothing is known to.
   std::string trouble;
   std::string servers = {};  ///< that are trusted
+  /// What the last probe found instead of a proof; it changes nothing until it is found again.
+  std::string doubt = {};
 
   /// Whether answers can be secure, so that DANE acts.
   bool proves() const { return kind != Kind::off && trouble.empty(); }
-  /// `validating`, `trusting 127.0.0.1`, `off: the servers pass no DNSSEC records`.
+  /// `validating`, `trusting 127.0.0.1`, `off: the servers pass no DNSSEC records`, `validating;
+  /// the last probe: what the servers say of the root fails validation`.
   std::string text() const;
   bool operator==(const DnssecState&) const = default;
 };
 /// `validating`, `trusting`, `off`.
 const char* to_string(DnssecState::Kind kind);
 
-/// What became of the question about the keys of the root, `. DNSKEY`.
+/// What became of the questions about the root: the last of these that one of them came to.
 struct DnssecProbe {
   enum class Outcome : std::uint8_t {
     secure,
-    insecure,  ///< an answer, and no proof
     silent,    ///< no answer
+    bogus,     ///< an answer whose proof fails, as a forged one's does
+    insecure,  ///< an answer without what proves it
   };
   Outcome outcome = Outcome::silent;
   std::string why = {};  ///< the resolver's word on an answer that fails validation

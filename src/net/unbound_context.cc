@@ -1,5 +1,7 @@
 #include "net/unbound_context.h"
 
+#include <new>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -53,8 +55,28 @@ constexpr const char* private_tops[] = {"test.",    "local.", "internal.", "intr
 
 /// The keys of the root, and a proof that something is not there: behind a server that passes
 /// signatures but no such proofs all that is not signed would be bogus.
-constexpr std::pair<const char*, int> probes[] = {{".", 48 /* DNSKEY */},
-                                                  {"no-such-name-of-postern.", 43 /* DS */}};
+struct ProbeQuestion {
+  const char* name;
+  int type;
+  unsigned proof;  ///< the type of records that prove the answer
+};
+constexpr ProbeQuestion probes[] = {
+    {".", 48 /* DNSKEY */, 46 /* RRSIG */},
+    {"no-such-name-of-postern.", 43 /* DS */, 47 /* NSEC, as the root has */}};
+
+/// Without what proves it an answer is of servers that pass no such records; with it, of somebody
+/// who cannot sign. libunbound calls both bogus.
+DnssecProbe::Outcome outcome_of(int error, const ub_result* result) {
+  using Outcome = DnssecProbe::Outcome;
+  if (error != 0 || result == nullptr) return Outcome::silent;
+  if (result->bogus == 0 && result->rcode != 0 && result->nxdomain == 0) return Outcome::silent;
+  if (result->secure != 0) return Outcome::secure;
+  const std::string_view packet(static_cast<const char*>(result->answer_packet),
+                                static_cast<std::size_t>(result->answer_len));
+  for (const ProbeQuestion& probe : probes)
+    if (probe.type == result->qtype && has_record(packet, probe.proof)) return Outcome::bogus;
+  return Outcome::insecure;
+}
 
 }  // namespace
 
@@ -171,29 +193,29 @@ void UnboundContext::on_result(void* data, int error, ub_result* result) noexcep
 
 bool UnboundContext::begin_probe() {
   const std::lock_guard lock(mutex_);
-  for (const auto& [name, type] : probes) {
-    if (ub_resolve_async(context_, name, type, 1, this, &UnboundContext::on_probe, nullptr) != 0)
+  for (const ProbeQuestion& probe : probes) {
+    if (ub_resolve_async(context_, probe.name, probe.type, 1, this, &UnboundContext::on_probe,
+                         nullptr) != 0)
       return false;
     ++unanswered_;
   }
   return true;
 }
 
-void UnboundContext::on_probe(void* data, int error, ub_result* result) {
-  using Outcome = DnssecProbe::Outcome;
+void UnboundContext::on_probe(void* data, int error, ub_result* result) noexcept {
   auto* const self = static_cast<UnboundContext*>(data);
-  const std::lock_guard lock(self->mutex_);
-  --self->unanswered_;
-  const bool answered = error == 0 && result != nullptr &&
-                        (result->bogus != 0 || result->rcode == 0 || result->nxdomain != 0);
-  DnssecProbe& probe = self->probe_;
-  if (!answered) {
-    if (probe.outcome == Outcome::secure) probe.outcome = Outcome::silent;
-  } else if (result->secure == 0 && probe.outcome != Outcome::insecure) {
-    probe.outcome = Outcome::insecure;
-    if (result->why_bogus != nullptr) probe.why = result->why_bogus;
+  DnssecProbe probe;
+  try {
+    const auto outcome = outcome_of(error, result);
+    if (result != nullptr && result->why_bogus != nullptr) probe.why = result->why_bogus;
+    probe.outcome = outcome;
+  } catch (const std::bad_alloc&) {
+    probe.outcome = DnssecProbe::Outcome::silent;
   }
   ub_resolve_free(result);
+  const std::lock_guard lock(self->mutex_);
+  --self->unanswered_;
+  if (probe.outcome > self->probe_.outcome) self->probe_ = std::move(probe);
 }
 
 std::optional<DnssecProbe> UnboundContext::probed() {

@@ -43,7 +43,7 @@ class UnboundContext final : public Lookups {
   Result<void> set(const char* option, const std::string& value);
   bool begin(const Query& query) override;
   static void on_result(void* query, int error, ub_result* result) noexcept;
-  static void on_probe(void* context, int error, ub_result* result);
+  static void on_probe(void* context, int error, ub_result* result) noexcept;
 
   ub_ctx* context_ = nullptr;
   boost::asio::posix::stream_descriptor descriptor_;

@@ -36,7 +36,16 @@ constexpr milliseconds probe_limit{30'000};
 constexpr milliseconds retire_after{120'000};
 
 constexpr const char* no_records = "the servers pass no DNSSEC records";
+constexpr const char* no_proof = "what the servers say of the root fails validation";
 constexpr const char* no_answer = "the servers do not answer what the keys of the root are";
+constexpr const char* no_mark = "they mark no answer as authentic (AD)";
+
+using Outcome = DnssecProbe::Outcome;
+
+/// Rounds whose answers lack all proof, `probe_again` apart and no proof between them, until less
+/// counts as proved than before: who forges a few answers does not switch DANE off. An answer that
+/// fails validation is as good as none.
+constexpr int rounds_without_proof = 3;
 
 struct Server {
   IpAddress address;
@@ -86,16 +95,24 @@ struct Round {
   steady_clock::time_point begun = steady_clock::now();
   std::shared_ptr<Lookups> validating;
   std::shared_ptr<Lookups> trusting;
-  std::string why;  ///< not validating
-  bool silent = false;
+  std::string anchor;                     ///< the file's text, as `validating` has it
+  std::string why;                        ///< not validating
+  Outcome validated = Outcome::insecure;  ///< also of what cannot be asked
+  Outcome trusted = Outcome::insecure;
 };
 
 /// What a round of probes has found.
 struct Found {
   DnssecState state;
   std::shared_ptr<Lookups> backend;  ///< that does what `state` says; none: the one in use does
-  bool silent = false;               ///< nothing answered: what was known before stands
 };
+
+/// Empty when it cannot be read: trust_anchor_trouble() says so.
+std::string text_of(const std::string& file) {
+  std::ostringstream text;
+  text << std::ifstream(file).rdbuf();
+  return text.str();
+}
 
 }  // namespace
 
@@ -138,6 +155,8 @@ class UnboundResolver::State : public std::enable_shared_from_this<State> {
   void begin_trusting();
   std::optional<Found> look();
   void take(Found found);
+  bool stands(const DnssecState& before, const Round& round, const DnssecState& found);
+  void say(const DnssecState& state);
   steady_clock::time_point next_turn();
   static Task<void> watch(std::weak_ptr<State> weak, std::shared_ptr<asio::steady_timer> timer);
 
@@ -151,6 +170,8 @@ class UnboundResolver::State : public std::enable_shared_from_this<State> {
   // Of the loop's thread once it runs.
   bool listening_ = false;
   std::optional<Round> round_;
+  std::string anchor_;     ///< what the backend in use has of the file; empty: it does not validate
+  int without_proof_ = 0;  ///< rounds of this kind in succession
   steady_clock::time_point due_{};  ///< of the next round
   std::shared_ptr<Lookups> retired_;
   steady_clock::time_point retired_until_{};
@@ -227,6 +248,7 @@ DnssecState UnboundResolver::State::first_state() const {
 Result<void> UnboundResolver::State::open() {
   state_ = first_state();
   // What cannot be opened at all is known before anybody waits.
+  if (options_.dnssec == Dnssec::validate) anchor_ = text_of(options_.trust_anchor_file);
   Result<std::shared_ptr<Lookups>> first = first_backend();
   if (!first) return tl::unexpected(first.error());
   current_.store(std::move(*first));
@@ -250,6 +272,7 @@ Result<void> UnboundResolver::State::open() {
 void UnboundResolver::State::begin_round() {
   round_.emplace();
   if (options_.dnssec == Dnssec::trust_ad) return begin_trusting();
+  round_->anchor = text_of(options_.trust_anchor_file);  // before libunbound reads it
   auto validating = context(Anchor::file);
   if (validating && (*validating)->begin_probe()) {
     round_->validating = std::move(*validating);
@@ -268,7 +291,6 @@ void UnboundResolver::State::begin_trusting() {
 /// What the round has found, or nothing yet.
 std::optional<Found> UnboundResolver::State::look() {
   using Kind = DnssecState::Kind;
-  using Outcome = DnssecProbe::Outcome;
   Round& round = *round_;
   const bool overdue = steady_clock::now() > round.begun + probe_limit;
   if (round.validating) {
@@ -276,13 +298,14 @@ std::optional<Found> UnboundResolver::State::look() {
     if (!probe && overdue) probe.emplace();
     if (!probe) return std::nullopt;
     Found found{.state = {.kind = Kind::validating}, .backend = std::move(round.validating)};
+    round.validated = probe->outcome;
     if (probe->outcome == Outcome::secure) return found;
-    round.silent = probe->outcome == Outcome::silent;
-    round.why = round.silent ? no_answer : no_records;
+    round.why = probe->outcome == Outcome::silent  ? no_answer
+                : probe->outcome == Outcome::bogus ? no_proof
+                                                   : no_records;
     if (!probe->why.empty()) round.why += fmt::format(" ({})", printable(probe->why, 300));
     if (options_.dnssec == Dnssec::validate) {
       found.state.trouble = round.why;
-      found.silent = round.silent;
       return found;
     }
     begin_trusting();
@@ -293,24 +316,51 @@ std::optional<Found> UnboundResolver::State::look() {
     if (!probe) return std::nullopt;
     Found found{.state = {.kind = Kind::trusting, .servers = server_list()},
                 .backend = std::move(round.trusting)};
+    round.trusted = probe->outcome;
     if (probe->outcome == Outcome::secure) return found;
     if (options_.dnssec == Dnssec::trust_ad) {
-      found.silent = probe->outcome == Outcome::silent;
-      found.state.trouble = found.silent ? no_answer : "they mark no answer as authentic (AD)";
+      round.why = probe->outcome == Outcome::silent ? no_answer : no_mark;
+      found.state.trouble = round.why;
       return found;
     }
   }
-  return Found{.state = {.kind = Kind::off, .trouble = round.why}, .silent = round.silent};
+  return Found{.state = {.kind = Kind::off, .trouble = round.why}};
+}
+
+/// Whether what was known before the round stands, since it proved more.
+bool UnboundResolver::State::stands(const DnssecState& before, const Round& round,
+                                    const DnssecState& found) {
+  if (!before.proves() || (found.proves() && found.kind <= before.kind)) {
+    without_proof_ = 0;
+    return false;
+  }
+  // A server that is silent for a while has not unlearnt what it could do.
+  const Outcome outcome =
+      before.kind == DnssecState::Kind::trusting ? round.trusted : round.validated;
+  if (outcome == Outcome::insecure && ++without_proof_ >= rounds_without_proof) return false;
+  if (outcome != Outcome::silent && before.doubt.empty()) {
+    DnssecState doubtful = before;
+    doubtful.doubt = round.why;
+    say(doubtful);
+  }
+  return true;
 }
 
 /// Ends the round.
 void UnboundResolver::State::take(Found found) {
+  const Round round = std::move(*round_);
   round_.reset();
   const DnssecState before = dnssec();
-  due_ = steady_clock::now() + (found.silent ? options_.probe_again : options_.probe_every);
-  // A server that is silent for a while has not unlearnt what it could do.
-  if (found.silent && before.kind != DnssecState::Kind::off) return;
-  if (found.state.kind != before.kind) {
+  const bool stays = stands(before, round, found.state);
+  const bool proves = found.state.proves();
+  const bool answered = round.validated == Outcome::insecure && round.trusted == Outcome::insecure;
+  due_ = steady_clock::now() +
+         (!stays && (proves || answered) ? options_.probe_every : options_.probe_again);
+  if (stays) return;
+  const std::string anchor =
+      found.state.kind == DnssecState::Kind::validating ? round.anchor : std::string();
+  const bool other_anchor = proves && anchor != anchor_;
+  if (found.state.kind != before.kind || other_anchor) {
     if (!found.backend) {
       auto plain = context(Anchor::none);
       if (!plain) return;  // at the next round
@@ -320,13 +370,18 @@ void UnboundResolver::State::take(Found found) {
     retired_until_ = steady_clock::now() + retire_after;
     if (listening_) found.backend->listen();
     current_.store(std::move(found.backend));
+    anchor_ = anchor;
+    without_proof_ = 0;
   }
-  if (found.state == before) return;
+  if (found.state != before || other_anchor) say(found.state);
+}
+
+void UnboundResolver::State::say(const DnssecState& state) {
   {
     const std::lock_guard lock(mutex_);
-    state_ = found.state;
+    state_ = state;
   }
-  if (listening_ && options_.on_change) options_.on_change(found.state);
+  if (listening_ && options_.on_change) options_.on_change(state);
 }
 
 /// What is to be done now, and when the next is.

@@ -31,8 +31,10 @@ struct UnboundOptions {
   /// How long open() waits to learn what the name servers can do.
   std::chrono::milliseconds probe_wait{2000};
   std::chrono::milliseconds probe_every{std::chrono::hours(1)};
-  std::chrono::milliseconds probe_again{std::chrono::minutes(1)};  ///< when nothing answered
-  /// Called on the resolver's loop when what dnssec() says has changed since open().
+  /// When nothing answered, or what did proves less than before.
+  std::chrono::milliseconds probe_again{std::chrono::minutes(1)};
+  /// Called on the resolver's loop when what dnssec() says has changed since open(), or the trust
+  /// anchor has.
   std::function<void(const DnssecState&)> on_change = {};
 };
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """A name server with the signed root of this folder, which validates and passes DNSSEC records (python3 standard library only).
 
-usage: serve.py [--port N] [--no-absence]
+usage: serve.py [--port N] [--passes FILE]
 
-Over UDP and TCP on one port of 127.0.0.1, which is the first line printed. Who asks with DO gets signatures and proofs of absence (RFC 4035 §3);
---no-absence leaves the proofs out. AD is set for who asks for it (RFC 6840 §5.8) where the answer is signed; what was tampered with is SERVFAIL
+Over UDP and TCP on one port of 127.0.0.1, which is the first line printed. Who asks with DO gets signatures and proofs of absence (RFC 4035 §3).
+The word in FILE, read anew for each question, changes that: all; no-absence leaves those proofs out; unsigned knows nothing of DNSSEC; forged
+spoils the signatures, as somebody on the way would who makes answers up. AD is set for who asks for it (RFC 6840 §5.8) where the answer is signed; what was tampered with is SERVFAIL
 but for who asks with CD. plain.zone is not signed.
 """
 import argparse
@@ -108,8 +109,8 @@ class Zone:
 
 
 class Server:
-    def __init__(self, zone, absence):
-        self.zone, self.proves_absence = zone, absence
+    def __init__(self, zone, passes):
+        self.zone, self.passes = zone, passes
 
     def answer(self, query, limit):
         ident, flags, _, _, _, more = struct.unpack_from("!6H", query)
@@ -123,13 +124,16 @@ class Server:
             kind, size, bits = struct.unpack_from("!HHI", query, after)
             dnssec_ok = kind == 41 and bool(bits & 0x8000)
             limit = limit and max(limit, size)
+        passes = self.passes.read_text() if self.passes else "all"
+        dnssec_ok = dnssec_ok and passes != "unsigned"
         checking_disabled = bool(flags & 0x10)
         answers, authority, code, secure = [], [], 0, True
 
         def add(section, owner, kind):
             section.extend((owner, kind, ttl, data) for ttl, data in self.zone.records.get((owner, kind), []))
             if dnssec_ok:
-                section.extend((owner, 46, ttl, data) for ttl, data in self.zone.records.get((owner, -kind), []))
+                section.extend((owner, 46, ttl, data[:-1] + bytes([data[-1] ^ 1]) if passes == "forged" else data)
+                               for ttl, data in self.zone.records.get((owner, -kind), []))
 
         while (name, 5) in self.zone.records and number != 5:
             add(answers, name, 5)
@@ -143,13 +147,13 @@ class Server:
         else:
             code = 0 if self.zone.exists(name) else 3
             add(authority, "plain.example" if below else "", 6)
-            if dnssec_ok and not below and self.proves_absence:
+            if dnssec_ok and not below and passes != "no-absence":
                 for owner in self.zone.absence(name):
                     add(authority, owner, 47)
         if name == TAMPERED and number == 1 and not checking_disabled:
             answers, authority, code, secure = [], [], 2, False
         out = 0x8180 | code | (flags & 0x10)
-        if secure and name != TAMPERED and (flags & 0x20 or dnssec_ok):
+        if secure and name != TAMPERED and passes != "unsigned" and (flags & 0x20 or dnssec_ok):
             out |= 0x20
         body = b"".join(encode_name(owner) + struct.pack("!HHIH", kind, 1, ttl, len(data)) + data for owner, kind, ttl, data in answers + authority)
         extra = b"\0" + struct.pack("!HHIH", 41, 1232, 0x8000 if dnssec_ok else 0, 0) if more else b""
@@ -176,9 +180,9 @@ class Server:
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--no-absence", action="store_true")
+    parser.add_argument("--passes", type=pathlib.Path)
     options = parser.parse_args()
-    server = Server(Zone(), not options.no_absence)
+    server = Server(Zone(), options.passes)
     for _ in range(50):
         udp, tcp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket()
         tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
