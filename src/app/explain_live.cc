@@ -66,8 +66,9 @@ class LiveGatherer final : public policy::Gatherer {
  public:
   LiveGatherer(const policy::AuthenticationOptions& options, policy::AuthenticationCaches& caches,
                dns::Resolver& resolver, std::shared_ptr<gateway::RemoteTables> tables,
-               const policy::Directory& directory)
+               const policy::Directory& directory, policy::OwnNames names)
       : directory_(directory),
+        names_(names),
         patience_(options.decide_within),
         tables_(std::move(tables)),
         authentication_(options, caches, resolver) {}
@@ -88,7 +89,7 @@ class LiveGatherer final : public policy::Gatherer {
   }
 
   bool is_ours(const mail::Mailbox& address) override {
-    return directory_.resolve(address).kind != policy::Route::Kind::none;
+    return policy::route_of(directory_, address, names_).kind != policy::Route::Kind::none;
   }
 
   Task<void> consult(policy::Consultation question, Evidence& evidence) override {
@@ -97,6 +98,7 @@ class LiveGatherer final : public policy::Gatherer {
 
  private:
   const policy::Directory& directory_;
+  const policy::OwnNames names_;
   const std::chrono::milliseconds patience_;
   const std::shared_ptr<gateway::RemoteTables> tables_;
   std::optional<std::string_view> message_;
@@ -273,7 +275,7 @@ Result<Trace> decide_live(const Config& config, const ExplainOptions& options,
   net::WorkPool lookups(1, 1);
   const auto tables = std::make_shared<gateway::RemoteTables>(lookups);
   tables->replace(remote_tables(config));
-  LiveGatherer gatherer(authentication, caches, **resolver, tables, directory);
+  LiveGatherer gatherer(authentication, caches, **resolver, tables, directory, sent.names);
   bool accepted = false;
   boost::asio::co_spawn(loop, decide(engine, sent, directory, evidence, trace, gatherer),
                         [&](std::exception_ptr error, bool result) {
