@@ -3,12 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <sstream>
 
+#include <fmt/format.h>
 #include <boost/json.hpp>
 
 #include "app/commands.h"
+#include "app/config_schema.h"
 #include "app/diagnostic.h"
+#include "app/dnssec_report.h"
 #include "app/help.h"
 #include "base/text.h"
 
@@ -223,6 +227,28 @@ TEST(Commands, check_says_ok_and_what_would_run) {
   EXPECT_EQ(answer.err, "");
 }
 
+TEST(Commands, check_names_each_listener_once_with_its_tls) {
+  const std::string quiet = "[dns]\ndnssec = \"off\"\n[relay]\ndane = false\n";
+  const Key* tls = find_key("listener", "tls");
+  ASSERT_TRUE(tls);
+  const std::map<std::string_view, std::string_view> words{{"starttls", "STARTTLS"},
+                                                           {"implicit", "implicit TLS"},
+                                                           {"none", "no TLS"},
+                                                           {"required", "STARTTLS required"}};
+  for (const std::string_view choice : tls->choices) {
+    ASSERT_TRUE(words.contains(choice)) << choice;
+    const Answer answer = run_with(run_check, {"check", "--config", "-"},
+                                   fmt::format("{}[[listener]]\ntls = \"{}\"\n", quiet, choice));
+    EXPECT_EQ(answer.code, 0) << answer.err;
+    EXPECT_THAT(answer.out, HasSubstr(fmt::format("1 listener (smtp 127.0.0.1:2525 {}), API",
+                                                  words.at(choice))));
+  }
+  const Answer named =
+      run_with(run_check, {"check", "--config", "-"},
+               quiet + "[[listener]]\nname = \"a\"\naddress = \"127.0.0.1:2526\"\n");
+  EXPECT_THAT(named.out, HasSubstr("(a 127.0.0.1:2526 STARTTLS)"));
+}
+
 TEST(Commands, check_warns_where_dane_protects_no_mail) {
   const std::string off = "[dns]\ndnssec = \"off\"\n";
   const Answer answer = run_with(run_check, {"check", "--config", "-"}, off);
@@ -233,6 +259,35 @@ TEST(Commands, check_warns_where_dane_protects_no_mail) {
   EXPECT_EQ(boost::json::parse(json.out).at("dnssec"), "off: `dns.dnssec` says so");
   EXPECT_THAT(std::string(boost::json::parse(json.out).at("dane").as_string()),
               HasSubstr("relay.dane"));
+  EXPECT_EQ(boost::json::parse(json.out).at("warnings"), 1);
+  EXPECT_THAT(answer.out, HasSubstr("<stdin>: ok with 1 warning: "));
+}
+
+TEST(Commands, with_strict_a_warning_about_dane_counts_as_an_error) {
+  const std::string off = "[dns]\ndnssec = \"off\"\n";
+  const Answer strict = run_with(run_check, {"check", "--strict", "--config", "-"}, off);
+  EXPECT_EQ(strict.code, 78);
+  EXPECT_THAT(strict.err, HasSubstr("warning: DANE protects no mail"));
+  EXPECT_THAT(strict.err, HasSubstr("<stdin>: 0 errors, 1 warning"));
+  EXPECT_EQ(run_with(run_check, {"check", "--strict", "--quiet", "--config", "-"}, off).code, 78);
+  const Answer json = run_with(run_check, {"check", "--strict", "--json", "--config", "-"}, off);
+  EXPECT_EQ(json.code, 78);
+  EXPECT_EQ(boost::json::parse(json.out).at("ok"), false);
+  EXPECT_EQ(boost::json::parse(json.out).at("errors"), 0);
+  EXPECT_EQ(boost::json::parse(json.out).at("warnings"), 1);
+  EXPECT_TRUE(boost::json::parse(json.out).as_object().contains("dane"));
+}
+
+TEST(Dnssec, is_told_without_the_resolvers_own_words) {
+  net::DnssecState state{.kind = net::DnssecState::Kind::off,
+                         .trouble =
+                             "the servers pass no DNSSEC records (validation failure <x. DS "
+                             "IN>: no DNSKEY (of .))"};
+  EXPECT_EQ(brief_dnssec(state), "off: the servers pass no DNSSEC records");
+  EXPECT_THAT(*dane_warning({}, state), HasSubstr("DNSSEC is off: the servers pass no DNSSEC "
+                                                  "records; see docs/relay.md"));
+  state.trouble.clear();
+  EXPECT_EQ(brief_dnssec(state), "off");
 }
 
 TEST(Commands, check_prints_every_mistake_and_exits_78) {

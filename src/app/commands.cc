@@ -11,6 +11,7 @@
 #include <boost/json.hpp>
 
 #include "app/config_schema.h"
+#include "app/config_words.h"
 #include "app/dnssec_report.h"
 #include "app/help.h"
 #include "base/text.h"
@@ -79,17 +80,44 @@ void print_text(std::string_view text, std::string_view member, const Arguments&
   streams.out << boost::json::serialize(boost::json::object{{member, text}}) << '\n';
 }
 
-/// "2 listeners (127.0.0.1:25 starttls, ...), API 127.0.0.1:8025, data in ./postern-data"
+/// "2 listeners (smtp 127.0.0.1:25 STARTTLS, ...), API 127.0.0.1:8025, data in ./postern-data"
 std::string summary(const Config& config) {
-  static constexpr std::string_view modes[] = {"STARTTLS", "implicit TLS", "no TLS"};
   std::string list;
   for (const ListenerConfig& listener : config.listeners) {
     if (!list.empty()) list += ", ";
-    list += fmt::format("{} {} {}", listener.name, listener.address.to_string(),
-                        modes[static_cast<std::size_t>(listener.tls)]);
+    const std::string address = listener.address.to_string();
+    list += listener.name;
+    // That of a Lua policy has its address in its name.
+    if (!listener.name.ends_with(address)) list += " " + address;
+    list += fmt::format(" {}", tls_text(listener.tls));
   }
   return fmt::format("{} ({}), API {}, data in {}", counted(config.listeners.size(), "listener"),
                      list, config.api.address.to_string(), config.server.data_dir.string());
+}
+
+/// What `check` finds out besides the file's diagnostics, each member with its name in the answer
+/// of
+/// --json.
+struct OfTheMachine {
+  std::optional<net::DnssecState> state;
+  std::string dnssec;  ///< in full; empty: nobody asked
+  std::optional<std::string> dane;
+  std::optional<std::string> traces_key;
+
+  std::size_t warnings() const { return (dane ? 1u : 0u) + (traces_key ? 1u : 0u); }
+};
+
+OfTheMachine look_at_machine(const Config& config, bool asks_dns) {
+  OfTheMachine found;
+  found.traces_key = store::trace_key_trouble((config.server.data_dir / "traces.db").string());
+  if (!asks_dns) return found;
+  const Result<net::DnssecState> state = probe_dnssec(config);
+  found.dnssec = state ? state->text() : state.error().message;
+  if (state) {
+    found.state = *state;
+    found.dane = dane_warning(config, *state);
+  }
+  return found;
 }
 
 }  // namespace
@@ -118,8 +146,15 @@ int run_check(const Arguments& arguments, Streams& streams) {
   const Diagnostics& found = result.diagnostics;
   const bool json = arguments.has("--json");
   const bool quiet = arguments.has("--quiet");
+  const bool strict = arguments.has("--strict");
+  OfTheMachine machine;
+  if (result.ok()) {
+    // Who hears nothing need not wait for name servers.
+    machine = look_at_machine(result.config, json || strict || !quiet);
+  }
+  const std::size_t warnings = found.warnings() + machine.warnings();
   // With --strict a warning counts as an error.
-  const bool ok = result.ok() && (found.warnings() == 0 || !arguments.has("--strict"));
+  const bool ok = result.ok() && (warnings == 0 || !strict);
   if (!ok || !quiet) print(found, arguments, json ? streams.out : streams.err);
   const auto& judged = result.config.restrictions.judged;
   const auto* lint = judged ? judged->lint.get() : nullptr;
@@ -128,46 +163,29 @@ int run_check(const Arguments& arguments, Streams& streams) {
     streams.err << dialect::restrictions::findings_text(*lint, Level::note)
                 << "restriction lists: " << dialect::restrictions::conclusion_text(*lint);
   }
-  if (!ok) {
-    if (json) {
-      boost::json::object answer{{"ok", false},
-                                 {"file", name},
-                                 {"errors", found.errors()},
-                                 {"warnings", found.warnings()}};
-      if (lint) answer["restrictions"] = dialect::restrictions::to_json(*lint);
-      streams.out << boost::json::serialize(answer) << '\n';
-    }
-    if (!json) {
-      streams.err << fmt::format("\n{}: {}, {}\n", name, counted(found.errors(), "error"),
-                                 counted(found.warnings(), "warning"));
-    }
-    return to_int(ExitCode::config);
+  if (!json && (!ok || !quiet)) {
+    for (const auto& warning : {machine.traces_key, machine.dane})
+      if (warning) streams.err << "warning: " << *warning << "\n";
   }
-  const auto key_trouble =
-      store::trace_key_trouble((result.config.server.data_dir / "traces.db").string());
-  if (key_trouble && !json && !quiet) streams.err << "warning: " << *key_trouble << "\n";
-  std::string dnssec;
-  std::optional<std::string> without_dane;
-  if (json || !quiet) {  // who hears nothing need not wait for name servers
-    const Result<net::DnssecState> state = probe_dnssec(result.config);
-    dnssec = state ? state->text() : state.error().message;
-    if (state) without_dane = dane_warning(result.config, *state);
-  }
-  if (without_dane && !json && !quiet) streams.err << "warning: " << *without_dane << "\n";
   if (json) {
-    boost::json::object answer{
-        {"ok", true}, {"file", name}, {"warnings", found.warnings()}, {"dnssec", dnssec}};
-    if (without_dane) answer["dane"] = *without_dane;
-    if (key_trouble) answer["traces_key"] = *key_trouble;
+    boost::json::object answer{{"ok", ok}, {"file", name}};
+    if (!ok) answer["errors"] = found.errors();
+    answer["warnings"] = warnings;
+    if (!machine.dnssec.empty()) answer["dnssec"] = machine.dnssec;
+    if (machine.dane) answer["dane"] = *machine.dane;
+    if (machine.traces_key) answer["traces_key"] = *machine.traces_key;
     if (lint) answer["restrictions"] = dialect::restrictions::to_json(*lint);
     streams.out << boost::json::serialize(answer) << '\n';
+  } else if (!ok) {
+    streams.err << fmt::format("\n{}: {}, {}\n", name, counted(found.errors(), "error"),
+                               counted(warnings, "warning"));
   } else if (!quiet) {
     streams.out << fmt::format(
         "{}: ok{}: {}, DNSSEC {}\n", name,
-        found.warnings() > 0 ? " with " + counted(found.warnings(), "warning") : std::string(),
-        summary(result.config), dnssec);
+        warnings > 0 ? " with " + counted(warnings, "warning") : std::string(),
+        summary(result.config), machine.state ? brief_dnssec(*machine.state) : machine.dnssec);
   }
-  return to_int(ExitCode::ok);
+  return to_int(ok ? ExitCode::ok : ExitCode::config);
 }
 
 int run_config(const Arguments& arguments, Streams& streams) {

@@ -76,7 +76,9 @@ struct Answer {
 
 Answer check(std::vector<std::string> words, const std::string& restrictions) {
   words.insert(words.begin(), {"check", "--config", "-"});
-  std::istringstream in("[restrictions]\n" + restrictions);
+  // What the machine's name servers do is no matter of these tests.
+  std::istringstream in("[restrictions]\n" + restrictions +
+                        "\n[dns]\ndnssec = \"off\"\n[relay]\ndane = false\n");
   std::ostringstream out;
   std::ostringstream err;
   Streams streams{in, out, err};

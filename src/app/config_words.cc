@@ -325,6 +325,20 @@ void ListFiller::finish() {
     **list = std::move(names_);
 }
 
+std::string_view tls_text(TlsMode mode) {
+  switch (mode) {
+    case TlsMode::starttls:
+      return "STARTTLS";
+    case TlsMode::implicit:
+      return "implicit TLS";
+    case TlsMode::none:
+      return "no TLS";
+    case TlsMode::required:
+      return "STARTTLS required";
+  }
+  return "";
+}
+
 std::string example_value(const Key& key) {
   switch (key.kind) {
     case Kind::networks:

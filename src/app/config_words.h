@@ -39,6 +39,8 @@ class ListFiller {
   std::vector<Milliseconds> durations_;
 };
 
+/// A listener's TLS in one or two words, for a person.
+std::string_view tls_text(TlsMode mode);
 /// A right value of the key, for a hint.
 std::string example_value(const Key& key);
 /// Labels of letters, digits and hyphens, 63 octets each, 253 together (RFC 1123 §2.1).

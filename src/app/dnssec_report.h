@@ -10,6 +10,9 @@
 
 namespace postern::app {
 
+/// state.text() without the resolver's own words on an answer, which stand in parentheses.
+std::string brief_dnssec(const net::DnssecState& state);
+
 /// What keeps TLSA records from counting though `relay.dane` wants them; nothing when they count or
 /// need not.
 std::optional<std::string> dane_warning(const Config& config, const net::DnssecState& state);
@@ -17,7 +20,8 @@ std::optional<std::string> dane_warning(const Config& config, const net::DnssecS
 /// Asks the configured name servers, for about 2 s at most. The error is the resolver's.
 Result<net::DnssecState> probe_dnssec(const Config& config);
 
-/// `dns.dnssec` in the log: a warning when DANE does not act.
+/// `dns.dnssec` in the log: a warning when DANE does not act; the resolver's own words at level
+/// debug.
 void log_dnssec(const Config& config, const net::DnssecState& state);
 /// The gauge `postern_dnssec`.
 void show_dnssec(const net::DnssecState& state);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "app/commands.h"
+#include "app/config_words.h"
 #include "app/dnssec_report.h"
 #include "app/first_steps.h"
 #include "app/instance.h"
@@ -60,17 +61,14 @@ void print_table(const Instance& instance, const ServeOptions& options,
   out << fmt::format("Postern {} is ready in {:.1f} s\n\n", current_version().number,
                      static_cast<double>(took.count()) / 1000);
   for (const ListenerConfig& listener : config.listeners) {
-    const std::string_view tls = listener.tls == TlsMode::none       ? "no TLS"
-                                 : listener.tls == TlsMode::implicit ? "TLS from the start"
-                                                                     : "STARTTLS";
-    out << fmt::format("  SMTP    {:<28} {}{}\n", listener.address.to_string(), tls,
-                       listener.tls != TlsMode::none && listener.certificate.empty()
-                           ? ", self-made certificate"
-                           : "");
+    out << fmt::format(
+        "  SMTP    {:<28} {}{}\n", listener.address.to_string(), tls_text(listener.tls),
+        listener.tls != TlsMode::none && listener.certificate.empty() ? ", self-made certificate"
+                                                                      : "");
   }
   out << fmt::format("  API     {:<28} try {}/api/v1/ping\n", config.api.base_url(),
                      config.api.base_url());
-  out << fmt::format("  DNSSEC  {}\n", instance.dnssec().text());
+  out << fmt::format("  DNSSEC  {}\n", brief_dnssec(instance.dnssec()));
   out << fmt::format("  data    {}\n", config.server.data_dir.string());
   if (options.config_file) {
     out << fmt::format("  config  {}\n\n", options.config_file->string());
@@ -259,7 +257,7 @@ int serve(const Config& config, const ServeOptions& given) {
   const net::DnssecState dnssec = instance.dnssec();
   log_dnssec(config, dnssec);
   log::info("server.ready")
-      .msg(fmt::format("Postern is ready; DNSSEC: {}", dnssec.text()))
+      .msg(fmt::format("Postern is ready; DNSSEC: {}", brief_dnssec(dnssec)))
       .field("version", current_version().number)
       .field("duration_ms", took);
   note_loaded();
