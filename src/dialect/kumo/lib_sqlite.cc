@@ -44,16 +44,16 @@ SqliteOptions options_of(const Call& call, const std::string& path,
           .writable = mode == "rw"};
 }
 
-/// Why the file cannot be used; null: it can, or the script only runs again from its record.
-json::value trouble_with(const Call& call, const SqliteOptions& options) {
+/// Why the file cannot be used; null: it can, or the script only runs again from its record. `path`
+/// is the script's, which Files::open() puts behind the policy's folder itself.
+json::value trouble_with(const Call& call, const std::string& path, const SqliteOptions& options) {
   if (options.in_memory() || call.state().files().given) return nullptr;
   std::string why;
   if (access(options.path.c_str(), options.writable ? R_OK | W_OK : R_OK) != 0) {
     why = std::generic_category().message(errno);
   } else {
     // Its size does not matter: it is not read into memory.
-    const auto file =
-        call.state().files().open(options.path, std::numeric_limits<std::uint64_t>::max());
+    const auto file = call.state().files().open(path, std::numeric_limits<std::uint64_t>::max());
     if (file) return nullptr;
     why = file.error().message;
   }
@@ -64,8 +64,8 @@ json::value trouble_with(const Call& call, const SqliteOptions& options) {
 AConnection open(Call& call, std::string path, std::optional<std::int64_t> busy,
                  std::optional<std::string> mode) {
   SqliteOptions options = options_of(call, path, busy, mode.value_or("ro"));
-  const json::value trouble =
-      call.told_by("open", [&] { return trouble_with(call, options); }, script::Source::facts);
+  const json::value trouble = call.told_by(
+      "open", [&] { return trouble_with(call, path, options); }, script::Source::facts);
   if (trouble.is_string()) throw std::runtime_error(std::string(trouble.get_string()));
   const auto connection = std::make_shared<SqliteConnection>(std::move(options));
   // A hook that forgets its connection shall not keep a file open until Lua collects its garbage.

@@ -203,6 +203,28 @@ TEST_F(LibSqlite, the_gateways_own_databases_are_closed) {
   EXPECT_THAT(opened(own, "postern.db"), HasSubstr(closed));
 }
 
+// `lua.policy` may be named relative to where the gateway was started.
+TEST_F(LibSqlite, a_policys_folder_may_be_relative) {
+  std::filesystem::create_directory(folder.file("more"));
+  std::filesystem::copy(folder.file("auth.db"), folder.file("more/auth.db"));
+  const std::string relative = std::filesystem::relative(folder.path()).string();
+  ASSERT_FALSE(std::filesystem::path(relative).is_absolute());
+  for (const std::string& directory : {relative, "./" + relative}) {
+    testing::Library there{{sqlite_functions()}, {.directory = directory, .roots = {}}};
+    for (const std::string& path :
+         {std::string("auth.db"), std::string("more/auth.db"), folder.file("auth.db")}) {
+      for (const char* mode : {"ro", "rw"}) {
+        EXPECT_EQ(there.answer("local db = require 'sqlite'.open('" + path + "', 9, '" + mode +
+                               "') result(#db:execute 'select * from auth')"),
+                  "3")
+            << directory << " " << path << " " << mode;
+      }
+    }
+    EXPECT_THAT(there.answer("require 'sqlite'.open 'nowhere.db'"),
+                HasSubstr("cannot open " + directory + "/nowhere.db: No such file"));
+  }
+}
+
 // Some pragmas are the whole process's: with a heap limit of 1 nobody's database answers any more.
 TEST_F(LibSqlite, pragmas_stay_within_their_connection) {
   const char* refused[] = {"hard_heap_limit = 1",
