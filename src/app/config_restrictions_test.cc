@@ -181,6 +181,24 @@ TEST(ConfigLint, ListsThatDoNotLoadGetNoAdvice) {
   EXPECT_THAT(good.err, HasSubstr("R102"));
 }
 
+TEST(ConfigLint, AMisspeltKeywordIsNotToldAsAMissingOne) {
+  const auto first = [](const std::string& lists) { return load(lists).diagnostics.first_error(); };
+  for (const std::string lists :
+       {"relay = \"permit_mynetworks, reject_unauth_destinaton\"\n",
+        "relay = \"\"\nrecipient = \"permit_mynetworks, reject_unauth_destinaton\"\n",
+        "smtpd_restriction_classes = \"k\"\nk = \"reject_unauth_destinaton\"\n"
+        "relay = \"permit_mynetworks, k\"\n"}) {
+    const Answer said = check({}, lists);
+    EXPECT_EQ(said.code, 78);
+    EXPECT_THAT(said.err, HasSubstr("error[R001]")) << lists;
+    EXPECT_THAT(said.err, testing::Not(HasSubstr("R113"))) << lists;
+    EXPECT_THAT(first(lists), HasSubstr("unknown keyword reject_unauth_destinaton")) << lists;
+  }
+  // One elsewhere is about something else.
+  EXPECT_THAT(check({}, "relay = \"permit_mynetworks\"\nhelo = \"reject_bogus\"\n").err,
+              HasSubstr("R113"));
+}
+
 TEST(ConfigLint, StrictTakesWarningsForErrors) {
   const std::string warned = "relay = \"reject_unauth_destination\"\nsoft_bounce = \"yes\"\n";
   EXPECT_EQ(check({}, warned).code, 0);

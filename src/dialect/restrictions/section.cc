@@ -85,13 +85,16 @@ std::set<std::string_view> words_used(const Section& section) {
 
 using Severity = Diagnostic::Severity;
 
+using Names = std::set<std::string, std::less<>>;
+
 /// Lists that hold a mistake, or name a class that does: what the linter makes of the rest of them
-/// is about other lists than those that are meant.
-std::set<std::string, std::less<>> broken_lists(const Parameters& parameters,
-                                                const Diagnostics& diagnostics) {
-  std::set<std::string, std::less<>> broken;
+/// is about other lists than those that are meant. `code`: only such mistakes; empty: any.
+Names broken_lists(const Parameters& parameters, const Diagnostics& diagnostics,
+                   std::string_view code = {}) {
+  Names broken;
   for (const Diagnostic& one : diagnostics) {
-    if (one.severity == Severity::error) broken.insert(one.place.parameter);
+    const bool counts = code.empty() || one.code == code;
+    if (counts && one.severity == Severity::error) broken.insert(one.place.parameter);
   }
   std::vector<std::string> lists;
   for (const OtherName& one : list_names) lists.emplace_back(one.parameter);
@@ -250,10 +253,15 @@ Judged judge(const Section& section, const std::string& hostname, const TableSou
   auto report = std::make_shared<LintReport>(lint(*compiled.draft, compiled.diagnostics));
   judged.diagnostics = compiled.diagnostics;
   const Parameters parameters = parameters_of(section, hostname);
-  const auto broken = broken_lists(parameters, compiled.diagnostics);
+  const Names broken = broken_lists(parameters, compiled.diagnostics);
+  // A misspelt keyword may be the very one whose absence R113 would be about.
+  const Names misspelt = broken_lists(parameters, compiled.diagnostics, "R001");
+  const bool may_protect = misspelt.contains(parameter_of(ListKind::relay)) ||
+                           misspelt.contains(parameter_of(ListKind::recipient));
   // What stands in a broken list is not advised on, nor the style of one that nobody wrote; that
   // the whole is open is said all the same.
   std::erase_if(report->findings, [&](const Finding& one) {
+    if (one.code == "R113" && may_protect) return true;
     const bool advice = one.code.starts_with("R1") && one.severity != Severity::error;
     const bool is_default =
         one.severity == Severity::note && !section.parameters.contains(one.list);
