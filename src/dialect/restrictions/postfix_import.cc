@@ -38,7 +38,7 @@ class Importer {
   Importer(std::vector<Setting> settings, const ImportOptions& options)
       : options_(options),
         settings_(unique(std::move(settings))),
-        parameters_(values(settings_), "myhostname.invalid"),
+        parameters_(values(settings_), std::string(no_hostname)),
         sending_(sending_of(parameters_, options)) {}
 
   void run(PostfixImport& result) {
@@ -57,7 +57,7 @@ class Importer {
       }
       result.parameters.push_back(std::move(report));
     }
-    result.notes = import_notes(parameters_, has_indexed_);
+    result.notes = import_notes(parameters_, sending_, has_indexed_);
     result.notes.insert(result.notes.end(), sending_.notes.begin(), sending_.notes.end());
     for (std::string& note : master_notes(options_.master_cf)) {
       result.notes.push_back(std::move(note));
@@ -171,7 +171,7 @@ class Importer {
     std::vector<std::string> unread;
     sources.read = [&](const std::string& path) -> Result<std::string> {
       auto text = options_.read ? options_.read(path)
-                                 : Result<std::string>(fail(Fault::not_found, "not looked at"));
+                                : Result<std::string>(fail(Fault::not_found, "not looked at"));
       if (text) return text;
       unread.push_back(printable(path, 200));
       return std::string();

@@ -1,5 +1,5 @@
-// master.cf (master(5)): its services are not carried, so that each which sets something apart is
-// named.
+// master.cf (master(5)): of its services port 25 is carried, without what it sets with -o; each
+// that sets something apart is named.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -48,6 +48,13 @@ std::vector<std::string> overrides_of(const std::vector<std::string_view>& field
   return out;
 }
 
+/// Whether one of them is a restriction list.
+bool sets_a_list(const std::vector<std::string>& overrides) {
+  return std::ranges::any_of(overrides, [](const std::string& one) {
+    return trim(std::string_view(one).substr(0, one.find('='))).ends_with("_restrictions");
+  });
+}
+
 }  // namespace
 
 std::vector<std::string> master_notes(const std::optional<std::string>& master_cf) {
@@ -61,16 +68,29 @@ std::vector<std::string> master_notes(const std::optional<std::string>& master_c
     const auto fields = fields_of(lines.text());
     if (fields.size() < 8) continue;
     const std::vector<std::string> overrides = overrides_of(fields);
-    const bool is_first = fields[0] == "smtp" || fields[0] == "25";
-    const bool listens = fields[1] == "inet" && fields[7] == "smtpd" && !is_first;
+    const bool is_smtpd = fields[1] == "inet" && fields[7] == "smtpd";
+    const bool is_first = is_smtpd && (fields[0] == "smtp" || fields[0] == "25");
+    const bool listens = is_smtpd && !is_first;
     if (overrides.empty() && !listens) continue;
-    std::string note = fmt::format("master.cf line {}: {} {} ({}) is not carried", lines.number(),
-                                   printable(fields[0], 40), printable(fields[1], 10),
-                                   printable(fields[7], 40));
-    if (listens) note += ": it is a [[listener]] of its own here";
+    const std::string service = fmt::format("{} {} ({})", printable(fields[0], 40),
+                                            printable(fields[1], 10), printable(fields[7], 40));
     std::string sets;
     for (const std::string& one : overrides) sets += (sets.empty() ? "" : ", ") + one;
-    if (!sets.empty()) note += "; it sets " + sets;
+    std::string note = fmt::format("master.cf line {}: ", lines.number());
+    if (is_first) {
+      note += fmt::format("{} is carried, but not what it sets with -o: {}; write that in main.cf",
+                          service, sets);
+    } else {
+      note += service + " is not carried";
+      if (listens) note += ": it is a [[listener]] of its own here";
+      if (!sets.empty()) note += "; it sets " + sets;
+    }
+    if (is_smtpd && sets_a_list(overrides)) {
+      note +=
+          "; restriction lists are the same for all listeners: where only those may send who have "
+          "signed in, a Lua policy refuses the others (docs/auth.md, A port where everybody signs "
+          "in)";
+    }
     out.push_back(std::move(note));
   }
   return out;

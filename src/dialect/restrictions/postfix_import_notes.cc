@@ -11,8 +11,8 @@ namespace postern::dialect::restrictions {
 
 namespace {
 
-/// The domains that these parameters list, as far as they are names.
-std::string domains_of(const Parameters& parameters,
+/// The domains that these parameters list, as far as they are names without a [[route]].
+std::string domains_of(const Parameters& parameters, const Sending& sending,
                        std::initializer_list<std::string_view> names) {
   std::string out;
   std::set<std::string> seen;
@@ -21,6 +21,8 @@ std::string domains_of(const Parameters& parameters,
     for (const Word& word : words ? *words : std::vector<Word>()) {
       if (word.text.find_first_of(":/") != std::string::npos) continue;
       if (word.text.find('.') == std::string::npos || !is_utf8(word.text)) continue;
+      if (sending.routed.contains(lower(word.text))) continue;
+      if (is_stand_in(lower(word.text), parameters)) continue;
       if (!seen.insert(lower(word.text)).second) continue;
       out += (out.empty() ? "" : ", ") + printable(word.text, 80);
     }
@@ -101,16 +103,15 @@ void newer_defaults(const Parameters& parameters, std::vector<std::string>& out)
   }
 }
 
-/// Where accepted mail goes that no webhook or route is for.
-std::string way_out(const Parameters& parameters) {
-  const std::string hop = parameters.text("relayhost");
-  if (hop.empty() || !is_utf8(hop)) return "to the MX hosts of its domain";
-  return "to the smart host " + printable(hop, 80);
-}
-
 }  // namespace
 
-std::vector<std::string> import_notes(const Parameters& parameters, bool has_indexed) {
+bool is_stand_in(std::string_view domain, const Parameters& parameters) {
+  if (parameters.is_set("myhostname")) return false;
+  return domain == no_hostname || domain == "localhost.invalid";
+}
+
+std::vector<std::string> import_notes(const Parameters& parameters, const Sending& sending,
+                                      bool has_indexed) {
   std::vector<std::string> out;
   if (!parameters.is_set("compatibility_level")) {
     std::string note = "no compatibility_level: level 0 is carried, as Postfix takes it";
@@ -155,22 +156,23 @@ std::vector<std::string> import_notes(const Parameters& parameters, bool has_ind
         "no message_size_limit: Postfix takes 10240000 octets by default, Postern 25 MiB "
         "(limits.message_size)");
   }
-  const std::string local = domains_of(parameters, {"mydestination", "virtual_mailbox_domains"});
+  const std::string local =
+      domains_of(parameters, sending, {"mydestination", "virtual_mailbox_domains"});
   if (!local.empty()) {
     out.push_back("mail for " + local +
                   ": Postfix puts it into mailboxes, which Postern does not keep; give each domain "
                   "webhooks (webhooks.public_domain) or a [[route]] to where its mailboxes are, or "
-                  "take it out of mydestination and virtual_mailbox_domains; until then such mail "
-                  "is taken and leaves " +
-                  way_out(parameters));
+                  "take it out of mydestination and virtual_mailbox_domains; until then the "
+                  "gateway accepts such mail and " +
+                  sending.rest);
   }
-  if (const std::string aliased = domains_of(parameters, {"virtual_alias_domains"});
+  if (const std::string aliased = domains_of(parameters, sending, {"virtual_alias_domains"});
       !aliased.empty()) {
     out.push_back("mail for " + aliased +
                   ": addresses are not rewritten, so that it goes on as it came; give each domain "
                   "webhooks or a [[route]] to who rewrites it, or take it out of "
-                  "virtual_alias_domains; until then such mail is taken and leaves " +
-                  way_out(parameters));
+                  "virtual_alias_domains; until then the gateway accepts such mail and " +
+                  sending.rest);
   }
   if (!parameters.is_set("bounce_queue_lifetime") || !parameters.is_set("delay_warning_time")) {
     out.push_back(

@@ -61,9 +61,9 @@ Judgement judge_networks(std::string_view name, std::string_view key, const Para
 
 /// What Postern does not carry among the words of a value.
 struct ForeignWords {
-  std::set<std::string> keywords;  ///< of a restriction list: "reject_unverified_sender"
+  std::set<std::string> keywords;    ///< of a restriction list: "reject_unverified_sender"
   std::set<const TableType*> types;  ///< of tables that are not read here
-  bool indexed = false;            ///< a hash: table or the like, whose source is read instead
+  bool indexed = false;              ///< a hash: table or the like, whose source is read instead
 };
 ForeignWords foreign_words(std::string_view value, bool is_restriction_list);
 
@@ -93,6 +93,8 @@ struct Sending {
   std::vector<TomlSection> sections;  ///< [[auth.source]], [[egress]], [[route]]
   std::vector<SecretFile> secrets;
   std::vector<std::string> notes;
+  std::set<std::string, std::less<>> routed;  ///< patterns that a [[route]] is for
+  std::string rest;  ///< what the gateway does with other mail: "sends it to smart.example"
 };
 Sending sending_of(const Parameters& parameters, const ImportOptions& options);
 
@@ -103,6 +105,12 @@ std::span<const std::string_view> parameters_of_levels();
 std::vector<std::string> master_notes(const std::optional<std::string>& master_cf);
 
 /// About what the file leaves to defaults. `has_indexed`: it names hash: tables or the like.
-std::vector<std::string> import_notes(const Parameters& parameters, bool has_indexed);
+std::vector<std::string> import_notes(const Parameters& parameters, const Sending& sending,
+                                      bool has_indexed);
+
+/// The name that myhostname has here while the file does not set it; nobody's domain.
+inline constexpr std::string_view no_hostname = "myhostname.invalid";
+/// Whether a domain is made of that name.
+bool is_stand_in(std::string_view domain, const Parameters& parameters);
 
 }  // namespace postern::dialect::restrictions

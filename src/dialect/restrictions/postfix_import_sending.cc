@@ -158,6 +158,7 @@ class Builder {
     read_sources();
     read_logins();
     for (const Route& route : routes_) write(route);
+    tell_where_mail_goes();
     leave_out_what_is_no_text();
     return std::move(out_);
   }
@@ -273,10 +274,35 @@ class Builder {
     const std::string& trouble = relay_.trouble;
     if (relay_.to.empty()) {
       judge("relayhost", not_supported(trouble.empty() ? "names no next hop" : trouble));
-      return;
     }
-    judge("relayhost", trouble.empty() ? carried("[[route]] match = [\"*\"]")
-                                       : changed("[[route]] match = [\"*\"]: " + trouble));
+  }
+
+  /// The route of all mail that no route before it is for; null: none yet.
+  const Route* route_of_all() const {
+    const auto found = std::ranges::find_if(routes_, [](const Route& one) {
+      return std::ranges::find(one.match, "*") != one.match.end();
+    });
+    return found == routes_.end() ? nullptr : &*found;
+  }
+  /// Why a parameter that would be the route of all is none.
+  static std::string taken_by(const Route& all) {
+    return all.origin == "default_transport" ? "default_transport names a next hop"
+                                             : fmt::format("{} has a row for *", all.origin);
+  }
+
+  void add_relay_host() {
+    if (relay_.to.empty()) return;
+    const std::string& trouble = relay_.trouble;
+    const std::string also = trouble.empty() ? "" : ": " + trouble;
+    if (const Route* all = route_of_all()) {
+      return judge("relayhost",
+                   relay_is_used_ ? changed(fmt::format("the next hop of rows that name none; {}{}",
+                                                        taken_by(*all), also))
+                                  : meaningless("not used: " + taken_by(*all)));
+    }
+    add("*", relay_, "relayhost");
+    const std::string route = "[[route]] match = [\"*\"]";
+    judge("relayhost", trouble.empty() ? carried(route) : changed(route + also));
   }
 
   /// One right-hand side of transport_maps. Who gets no route of it is noted in `left`.
@@ -324,8 +350,9 @@ class Builder {
     if (!transport.empty() && (!is_smtp(transport) || !next_hop.empty())) {
       return add_transport({key, value}, origin, left);
     }
-    if (!relay_.to.empty()) return add(key, relay_, origin);
-    add(key, "mx", origin);
+    if (relay_.to.empty()) return add(key, "mx", origin);
+    relay_is_used_ = true;
+    add(key, relay_, origin);
   }
 
   struct Class {
@@ -345,8 +372,7 @@ class Builder {
       for (const Word& word : words ? *words : std::vector<Word>()) {
         const std::string name = lower(word.text);
         const bool below = !one.has_mailboxes && domain.size() > name.size() &&
-                           domain.ends_with(name) &&
-                           domain[domain.size() - name.size() - 1] == '.';
+                           domain.ends_with(name) && domain[domain.size() - name.size() - 1] == '.';
         if (domain == name || below) return &one;
       }
     }
@@ -409,39 +435,67 @@ class Builder {
       if (!is_smtp(transport) && transport != "error" && transport != "discard") {
         continue;  // a mailbox's; judged by its name
       }
-      if (is_smtp(transport) && next_hop.empty()) {
+      if (is_smtp(transport) && next_hop.empty() && goes_to_mx(one)) {
         judge(one.transport, carried("mail goes to the MX hosts of its domain"));
+        const auto words = parameters_.words(one.domains);
+        for (const Word& word : words ? *words : std::vector<Word>())
+          out_.routed.insert(lower(word.text));
         continue;
       }
       std::set<std::string> left;
-      std::size_t count = 0;
-      const bool below = !one.has_mailboxes;
+      std::size_t routes = 0;
       const auto words = parameters_.words(one.domains);
       for (const Word& word : words ? *words : std::vector<Word>()) {
-        if (word.text.find_first_of(":/") != std::string::npos) {
-          left.insert(printable(word.text, 80));
-          continue;
-        }
-        const std::string domain = lower(word.text);
-        add_transport({domain, value}, one.transport, left);
-        if (below && !domain.starts_with('.')) {
-          add_transport({"." + domain, value}, one.transport, left);
-        }
-        ++count;
+        if (add_class_domain(one, word.text, value, left)) ++routes;
       }
+      const std::string sections = fmt::format("[[route]]s of {}", one.domains);
       if (words && words->empty()) {
         judge(one.transport, meaningless(fmt::format("{} names no domain", one.domains)));
-      } else if (count == 0 || !left.empty()) {
+      } else if (!left.empty() && routes > 0) {
+        judge(one.transport, changed(sections + "; not carried: " + listed(left)));
+      } else if (!left.empty()) {
+        judge(one.transport, not_supported("write a [[route]] for each domain: " + listed(left)));
+      } else if (routes == 0) {
         judge(one.transport,
-              not_supported(fmt::format("the domains of {} cannot all be listed; write a [[route]] "
-                                        "for each",
+              not_supported(fmt::format("the domains of {} cannot be listed; write a [[route]] for "
+                                        "each",
                                         one.domains)));
       } else {
-        judge(one.transport, carried(fmt::format("[[route]]s of {}", one.domains)));
+        judge(one.transport, carried(sections));
       }
     }
-    if (!relay_.to.empty()) add("*", relay_, "relayhost");
+    // A next hop of its own comes before relayhost.
     if (is_set("default_transport")) read_default_transport();
+    add_relay_host();
+  }
+
+  /// Whether mail of the class needs no [[route]] to go on to the MX hosts: what is only passed on
+  /// follows relayhost in Postfix too, what would have a mailbox does not.
+  bool goes_to_mx(const Class& its_class) const {
+    const bool alone =
+        relay_.to.empty() && route_of_all() == nullptr && !is_set("default_transport");
+    return !its_class.has_mailboxes || alone;
+  }
+
+  /// One domain of a class. False: there is no route for it, and `left` says why.
+  bool add_class_domain(const Class& its_class, const std::string& text, const std::string& value,
+                        std::set<std::string>& left) {
+    const std::string domain = lower(text);
+    const std::size_t before = left.size();
+    if (text.find_first_of(":/") != std::string::npos) {
+      left.insert(printable(text, 80) + " (its domains cannot be listed)");
+    } else if (is_stand_in(domain, parameters_)) {
+      left.insert("$myhostname (not set)");
+    } else if (!is_pattern(domain)) {
+      left.insert(printable(text, 80) + " (a [[route]] wants a dot in the name)");
+    } else {
+      add_transport({domain, value}, its_class.transport, left);
+      if (!its_class.has_mailboxes && !domain.starts_with('.')) {
+        add_transport({"." + domain, value}, its_class.transport, left);
+      }
+      return left.size() == before;
+    }
+    return false;
   }
 
   void read_default_transport() {
@@ -450,6 +504,9 @@ class Builder {
     std::set<std::string> left;
     if (is_smtp(transport) && next_hop.empty()) {
       return judge("default_transport", carried("mail is passed on by SMTP"));
+    }
+    if (const Route* all = route_of_all()) {
+      return judge("default_transport", meaningless("not used: " + taken_by(*all)));
     }
     add_transport({"*", value}, "default_transport", left);
     judge("default_transport", left.empty() ? carried("[[route]] match = [\"*\"]")
@@ -508,11 +565,12 @@ class Builder {
     if (!is_set("smtp_tls_policy_maps")) return;
     std::string trouble;
     const std::vector<Row> rows = rows_of("smtp_tls_policy_maps", trouble);
-    std::set<std::string> left;
+    std::map<std::string, std::set<std::string>> left;  ///< by reasons
     for (const Row& row : rows) {
       const auto words = split_words(row.value);
       if (!words || words->empty()) continue;
       const std::string word = lower(words->front().text);
+      if (word == "dane") continue;
       const Level level = level_of(word);
       std::vector<std::string> names;
       for (std::size_t i = 1; i < words->size(); ++i) {
@@ -525,13 +583,15 @@ class Builder {
           }
         }
       }
-      if (level.word.empty() || word == "dane" || word == "dane-only" ||
-          !hold(row.key, level.word, names)) {
-        if (word != "dane") left.insert(printable(row.key, 80));
-      }
+      std::string why = level.word.empty() ? std::string(level.difference)
+                        : word == "dane-only"
+                            ? "no [[route]] insists on TLSA records; those that are published are "
+                              "held to"
+                            : hold(row.key, level.word, names);
+      if (!why.empty()) left[std::move(why)].insert(printable(row.key, 80));
     }
-    if (!left.empty()) {
-      add_trouble(trouble, "not carried: " + listed(left));
+    for (const auto& [why, keys] : left) {
+      add_trouble(trouble, fmt::format("not carried: {} ({})", listed(keys), why));
     }
     judge("smtp_tls_policy_maps", rows.empty() && !trouble.empty()
                                       ? not_supported(trouble)
@@ -539,8 +599,9 @@ class Builder {
                                                 (trouble.empty() ? "" : "; " + trouble)));
   }
 
-  /// A level for a next hop or a domain. False: no route can say so.
-  bool hold(const std::string& key, std::string_view level, const std::vector<std::string>& names) {
+  /// A level for a next hop or a domain. Returns why no route can say so; empty: one does.
+  std::string hold(const std::string& key, std::string_view level,
+                   const std::vector<std::string>& names) {
     bool found = false;
     for (Route& route : routes_) {
       const bool hop = std::ranges::any_of(
@@ -550,9 +611,14 @@ class Builder {
       route.names = names;
       found = true;
     }
-    if (found) return true;
-    if (key.starts_with('[') || !is_pattern(key) || matched_.contains("*")) return false;
-    if (matched_.contains(key)) return false;
+    if (found) return {};
+    if (key.starts_with('[')) return "no next hop is written so";
+    if (!is_pattern(key)) return "a [[route]] wants a dot in the name";
+    // Postfix asks for the next hop, and so for none of these.
+    if (matched_.contains("*") || matched_.contains(key)) {
+      return "a [[route]] sends this mail to another next hop, to which the row does not apply in "
+             "Postfix either";
+    }
     matched_.insert(key);
     Route route;
     route.match = {key};
@@ -561,7 +627,7 @@ class Builder {
     if (level == "verify") route.names = names;
     route.origin = "smtp_tls_policy_maps";
     routes_.push_back(std::move(route));
-    return true;
+    return {};
   }
 
   // --- passwords ---
@@ -721,6 +787,28 @@ class Builder {
 
   // --- the file ---
 
+  void tell_where_mail_goes() {
+    for (const Route& route : routes_) {
+      if (route.origin == "smtp_tls_policy_maps") continue;  // to the MX hosts, as without it
+      for (const std::string& match : route.match) out_.routed.insert(match);
+    }
+    const Route* all = route_of_all();
+    // A route that is no text stands in no file.
+    const bool is_there = all != nullptr && is_utf8(all->hops.to.front());
+    const std::string to = is_there ? printable(all->hops.to.front(), 80) : "mx";
+    if (to == "discard") {
+      out_.rest = "discards it";
+    } else if (to.starts_with("error:")) {
+      out_.rest = "returns it to its sender";
+    } else if (to == "mx") {
+      out_.rest = "sends it to the MX hosts of its domain";
+    } else if (to.starts_with("mx:")) {
+      out_.rest = "sends it to the MX hosts of " + to.substr(3);
+    } else {
+      out_.rest = "sends it to " + to;
+    }
+  }
+
   /// TOML is UTF-8, and main.cf need not be.
   void leave_out_what_is_no_text() {
     std::erase_if(out_.sections, [&](const TomlSection& section) {
@@ -754,7 +842,8 @@ class Builder {
   const Parameters& parameters_;
   const ImportOptions& options_;
   Sending out_;
-  NextHops relay_;  ///< of relayhost
+  NextHops relay_;              ///< of relayhost
+  bool relay_is_used_ = false;  ///< by a row of transport_maps
   std::vector<Route> routes_;
   std::set<std::string> matched_;
   bool has_source_ = false;

@@ -122,13 +122,17 @@ struct Always {
   std::string_view name;
   bool on;
   std::string_view instead;  ///< what is lost when the other is asked for, and what to do
+  std::string_view same = "Postern always does so";  ///< when this is asked for
 };
 constexpr Always always[] = {
     {"allow_min_user", true,
      "addresses that start with a hyphen are taken; a list can refuse them"},
-    {"append_dot_mydomain", false, "names are not completed; write mydestination out in full"},
-    {"smtpd_tls_ask_ccert", false, "no client certificates; let clients log in instead"},
-    {"smtpd_tls_req_ccert", false, "no client certificates; let clients log in instead"},
+    {"append_dot_mydomain", false, "names are not completed; write mydestination out in full",
+     "names without a dot are never completed, as here"},
+    {"smtpd_tls_ask_ccert", false, "no client certificates; let clients log in instead",
+     "clients are never asked for a certificate, as here"},
+    {"smtpd_tls_req_ccert", false, "no client certificates; let clients log in instead",
+     "clients are never asked for a certificate, as here"},
     {"smtputf8_enable", true, "SMTPUTF8 is always offered"},
     {"strict_rfc821_envelopes", true, "addresses in MAIL and RCPT stand in angle brackets"},
 };
@@ -136,7 +140,7 @@ constexpr Always always[] = {
 Judgement judge_always(const Always& fixed, const Parameters& parameters) {
   const auto wanted = parameters.flag(fixed.name);
   if (!wanted) return not_supported(wanted.error().message);
-  if (*wanted == fixed.on) return carried("Postern always does so");
+  if (*wanted == fixed.on) return carried(std::string(fixed.same));
   return not_supported(std::string(fixed.instead));
 }
 

@@ -41,6 +41,7 @@ PostfixImport imported(std::string_view text, std::optional<std::string> master 
           ".example.org :\nsub.relay.example :\nlocal.example :\nother.example smtp:\n* "
           "smtp:[x.example]\n");
     }
+    if (path == "/all_rows") return std::string("a.example smtp:[a.example]\n* smtp:[x.example]\n");
     if (path == "/key.pem")
       return std::string(
           "-----BEGIN "
@@ -65,7 +66,8 @@ PostfixImport imported(std::string_view text, std::optional<std::string> master 
     if (path == "/tls") {
       return std::string(
           "[smart.example.net]:587 secure match=smart.example.net:nexthop\n"
-          "odd.example fingerprint\n");
+          "odd.example fingerprint\npartner.example encrypt\nfar.example secure\n"
+          "sole.example dane-only\n");
     }
     return fail(Fault::not_found, path + ": no such file");
   };
@@ -263,8 +265,76 @@ TEST(PostfixImport, WhereMailWithoutMailboxesLeavesIsSaid) {
   const std::string there = notes(domains + "relayhost = [smart.example]:587\n");
   EXPECT_THAT(there, HasSubstr("mail for a.example: Postfix puts it into mailboxes"));
   EXPECT_THAT(there, HasSubstr("mail for b.example: addresses are not rewritten"));
-  EXPECT_THAT(there, HasSubstr("is taken and leaves to the smart host [smart.example]:587"));
-  EXPECT_THAT(notes(domains), HasSubstr("is taken and leaves to the MX hosts of its domain"));
+  EXPECT_THAT(there, HasSubstr("until then the gateway accepts such mail and sends it to "
+                               "smart.example:587\n"));
+  EXPECT_THAT(notes(domains), HasSubstr("accepts such mail and sends it to the MX hosts of its "
+                                        "domain\n"));
+  // What is in the file decides, not what main.cf says beside it.
+  EXPECT_THAT(notes(domains + "relayhost = [smart.example]\ntransport_maps = hash:/empty_rows\n"),
+              HasSubstr("sends it to x.example\n"));
+  EXPECT_THAT(notes(domains + "default_transport = error:5.7.1 no\n"),
+              HasSubstr("accepts such mail and returns it to its sender\n"));
+}
+
+TEST(PostfixImport, DomainsWithARouteHaveNoOtherWay) {
+  const auto notes = [](const std::string& text) {
+    std::string all;
+    for (const std::string& one : imported(text).notes) all += one + "\n";
+    return all;
+  };
+  const std::string smart = "relayhost = [smart.example]\n";
+  for (const std::string& text :
+       {smart + "virtual_mailbox_domains = v.example\nmydestination =\n"
+                "virtual_transport = smtp:[127.0.0.1]:26725\n",
+        smart + "virtual_mailbox_domains = v.example\nmydestination =\nvirtual_transport = smtp\n",
+        std::string("virtual_mailbox_domains = v.example\nmydestination =\n"
+                    "virtual_transport = smtp\n"),
+        smart + "mydestination = a.example\nlocal_transport = error:5.1.1 nobody\n",
+        smart + "mydestination = mx.example\ntransport_maps = hash:/transport\n"}) {
+    EXPECT_THAT(notes(text), Not(HasSubstr("puts it into mailboxes"))) << text;
+  }
+  const std::string both = notes(smart +
+                                 "virtual_mailbox_domains = v.example\nmydestination = a.example\n"
+                                 "virtual_transport = smtp:[127.0.0.1]:26725\n");
+  EXPECT_THAT(both, HasSubstr("mail for a.example: Postfix puts it into mailboxes"));
+  // Nor is a name that nobody wrote anybody's domain.
+  EXPECT_THAT(notes(""), Not(HasSubstr("myhostname.invalid")));
+}
+
+TEST(PostfixImport, DomainsOfAClassBecomeRoutesAsFarAsTheyCan) {
+  const std::string none = "local_transport = error:5.1.1 nobody\n";
+  const PostfixImport out = imported("myhostname = mx.example.com\n" + none);
+  EXPECT_THAT(out.toml, HasSubstr("match = [\"mx.example.com\", \"localhost.example.com\"]"));
+  EXPECT_EQ(fate_of(out, "local_transport"),
+            "carried with a change: [[route]]s of mydestination; not carried: localhost (a "
+            "[[route]] wants a dot in the name)");
+  EXPECT_EQ(fate_of(imported(none), "local_transport"),
+            "not supported: write a [[route]] for each domain: $myhostname (not set), localhost (a "
+            "[[route]] wants a dot in the name)");
+  EXPECT_FALSE(parsed(imported(none)).contains("route"));
+  const PostfixImport direct = imported(
+      "relayhost = [smart.example]\nvirtual_mailbox_domains = v.example\nvirtual_transport = "
+      "smtp\n");
+  EXPECT_EQ(parsed(direct)["route"][0]["to"][0].value_or(std::string()), "mx")
+      << "relayhost is not asked for it";
+  EXPECT_EQ(fate_of(direct, "virtual_transport"), "carried: [[route]]s of virtual_mailbox_domains");
+}
+
+TEST(PostfixImport, OneRouteOfAllIsTheFirst) {
+  const std::string rows = "transport_maps = hash:/all_rows\n";
+  EXPECT_EQ(fate_of(imported(rows + "relayhost = [smart.example]\n"), "relayhost"),
+            "has no meaning here: not used: transport_maps has a row for *");
+  EXPECT_EQ(fate_of(imported(rows + "default_transport = smtp:[y.example]\n"), "default_transport"),
+            "has no meaning here: not used: transport_maps has a row for *");
+  EXPECT_EQ(fate_of(imported("transport_maps = hash:/empty_rows\nrelayhost = [smart.example]\n"),
+                    "relayhost"),
+            "carried with a change: the next hop of rows that name none; transport_maps has a row "
+            "for *");
+  const PostfixImport two =
+      imported("default_transport = smtp:[y.example]\nrelayhost = [smart.example]\n");
+  EXPECT_EQ(fate_of(two, "relayhost"),
+            "has no meaning here: not used: default_transport names a next hop");
+  EXPECT_EQ(parsed(two)["route"][0]["to"][0].value_or(std::string()), "y.example");
 }
 
 TEST(PostfixImport, ASlipOfTheHandIsTold) {
@@ -317,11 +387,19 @@ TEST(PostfixImport, ServicesOfMasterAreNamed) {
   EXPECT_THAT(notes(both),
               HasSubstr("master.cf line 3: submission inet (smtpd) is not carried: it is a "
                         "[[listener]] of its own here; it sets smtpd_tls_security_level=encrypt, "
-                        "smtpd_client_restrictions = $mua_client_restrictions\n"));
+                        "smtpd_client_restrictions = $mua_client_restrictions; restriction lists "
+                        "are the same for all listeners: where only those may send who have signed "
+                        "in, a Lua policy refuses the others (docs/auth.md, A port where everybody "
+                        "signs in)\n"));
   EXPECT_THAT(notes(both), HasSubstr("slow unix (smtp) is not carried; it sets a=b\n"));
   EXPECT_THAT(notes(both), Not(HasSubstr("relay unix")));
   EXPECT_THAT(notes(both), Not(HasSubstr("line 1")));
   EXPECT_THAT(fate_of(both, "mua_client_restrictions"), HasSubstr("master.cf refers to it"));
+  EXPECT_THAT(notes(imported(text, "smtp inet n - y - - smtpd\n  -o smtpd_banner=x\n")),
+              HasSubstr("master.cf line 1: smtp inet (smtpd) is carried, but not what it sets with "
+                        "-o: smtpd_banner=x; write that in main.cf\n"));
+  EXPECT_THAT(notes(imported(text, "465 inet n - y - - smtpd -o smtpd_tls_wrappermode=yes\n")),
+              Not(HasSubstr("restriction lists are the same")));
 }
 
 TEST(PostfixImport, LimitsDoNotCountMynetworks) {
@@ -419,6 +497,14 @@ TEST(PostfixImport, WhereMailGoes) {
             "box.example (lmtp)");
   EXPECT_THAT(fate_of(out, "smtp_tls_policy_maps"), HasSubstr("not carried: [smart"))
       << "the name of the port differs";
+  EXPECT_THAT(
+      fate_of(out, "smtp_tls_policy_maps"),
+      HasSubstr("; not carried: far.example, partner.example (a [[route]] sends this mail to "
+                "another next hop, to which the row does not apply in Postfix either)"));
+  EXPECT_THAT(fate_of(out, "smtp_tls_policy_maps"),
+              HasSubstr("; not carried: [smart.example.net]:587 (no next hop is written so)"));
+  EXPECT_THAT(fate_of(out, "smtp_tls_policy_maps"),
+              HasSubstr("; not carried: odd.example (name the certificate in tlsa"));
   EXPECT_THAT(fate_of(out, "smtp_tls_security_level"), HasSubstr("relay.tls = \"encrypt\""));
   EXPECT_EQ(file["egress"][0]["v4"].value_or(""), std::string("192.0.2.7"));
 }
@@ -725,7 +811,10 @@ TEST(PostfixImport, AmountsWithinTheirBounds) {
 }
 
 TEST(PostfixImport, WhatPosternDoesAnyway) {
-  EXPECT_EQ(fate_of("append_dot_mydomain = no"), "carried: Postern always does so");
+  EXPECT_EQ(fate_of("append_dot_mydomain = no"),
+            "carried: names without a dot are never completed, as here");
+  EXPECT_EQ(fate_of("smtpd_tls_ask_ccert = no"),
+            "carried: clients are never asked for a certificate, as here");
   EXPECT_THAT(fate_of("append_dot_mydomain = yes"), HasSubstr("not supported"));
   EXPECT_THAT(fate_of("smtputf8_enable = no"), HasSubstr("not supported"));
   EXPECT_THAT(fate_of("smtputf8_enable = maybe"), HasSubstr("is yes or no"));
