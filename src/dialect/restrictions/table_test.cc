@@ -178,7 +178,9 @@ TEST(Table, alias_files_have_names_and_colons) {  // aliases(5)
                      "\"q k\" : val\n"
                      "\"a:b\\\"c\": val\n"
                      "list :  :include:/etc/list\n"
-                     "abuse root\n"}};
+                     "broken line\n"
+                     "alone\n"
+                     "abuse: root\n"}};
   TableSources sources = texts.sources();
   sources.aliases = {"hash:/aliases", "texthash:/aliases"};
   const auto opened = open_table("proxy:hash:/aliases", sources);
@@ -192,6 +194,12 @@ TEST(Table, alias_files_have_names_and_colons) {  // aliases(5)
     EXPECT_EQ((*opened)->lookup(key).value, value) << key;
   }
   EXPECT_EQ((*opened)->rows(), 6u);
+  // As postalias(1): "need name:value pair", and it goes on.
+  EXPECT_EQ((*opened)->lookup("broken").status, Found::Status::absent);
+  EXPECT_EQ((*opened)->lookup("alone").status, Found::Status::absent);
+  EXPECT_THAT((*opened)->warnings(),
+              ElementsAre(HasSubstr("/aliases line 8: no colon"), HasSubstr("/aliases line 9: no "
+                                                                            "colon")));
   const auto plain = open_table("texthash:/aliases", sources);  // postalias makes none
   ASSERT_TRUE(plain) << plain.error().message;
   EXPECT_EQ((*plain)->lookup("ann").status, Found::Status::absent);
