@@ -50,9 +50,7 @@ bool takes_word_elsewhere(std::string_view word) {
 std::uint16_t code_of(const Keyword& keyword, const Policy& policy) {
   const auto found = policy.codes.find(keyword.code_parameter);
   if (found == policy.codes.end()) return 0;
-  if (keyword.name != "defer_unauth_destination") return found->second;
-  // Postfix takes 100 off, and 450 for what is no reply code then.
-  return found->second >= 500 ? static_cast<std::uint16_t>(found->second - 100) : 450;
+  return code_for(keyword, found->second);
 }
 
 class Compiler {

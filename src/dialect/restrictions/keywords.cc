@@ -420,6 +420,12 @@ constexpr std::string_view elsewhere[] = {
 
 std::span<const Keyword> keywords() { return table; }
 
+std::uint16_t code_for(const Keyword& keyword, std::uint16_t value) {
+  if (keyword.name != "defer_unauth_destination") return value;
+  // Postfix takes 100 off, and 450 for what is no reply code then.
+  return value >= 500 ? static_cast<std::uint16_t>(value - 100) : 450;
+}
+
 const Keyword* find_keyword(std::string_view word) {
   const auto found = std::find_if(std::begin(table), std::end(table), [&](const Keyword& one) {
     return iequals(one.name, word) || (!one.former.empty() && iequals(one.former, word));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "dialect/capabilities.h"
 #include "dialect/restrictions/parameters.h"
 #include "dialect/restrictions/rules.h"
@@ -48,12 +49,17 @@ std::string_view argument_of(Keyword::Takes takes) {
 }
 
 std::string answer_of(const Keyword& keyword) {
+  // What they answer when nothing else decides has no parameter.
+  if (keyword.name == "defer_if_permit" || keyword.name == "defer_if_reject") return "450 4.7.0";
   if (keyword.kind != Keyword::Class::reject) return {};
   if (keyword.code_parameter.empty()) return keyword.enhanced.to_string();
-  const auto code = default_value(keyword.code_parameter, "3.6").value_or("");
+  const auto value =
+      parse_number(default_value(keyword.code_parameter, "3.6").value_or("")).value_or(0);
+  const std::uint16_t code = code_for(keyword, static_cast<std::uint16_t>(value));
   smtp::EnhancedCode enhanced = keyword.enhanced;
-  if (!code.empty()) enhanced.klass = static_cast<std::uint8_t>(code.front() - '0');
-  return fmt::format("{} {} (`{}`)", code, enhanced.to_string(), keyword.code_parameter);
+  enhanced.klass = static_cast<std::uint8_t>(code / 100);
+  return fmt::format("{} {} (`{}`{})", code, enhanced.to_string(), keyword.code_parameter,
+                     code == value ? "" : " less 100");
 }
 
 }  // namespace

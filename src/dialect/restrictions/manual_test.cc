@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "base/temporary_folder_test.h"
+#include "base/text.h"
 #include "dialect/capabilities.h"
 
 namespace postern::dialect::restrictions {
@@ -33,6 +34,20 @@ TEST(RestrictionsManual, the_page_that_a_sentence_names_is_there) {
     if (!std::regex_search(text, found, page)) continue;
     EXPECT_TRUE(std::filesystem::exists(std::string(POSTERN_SOURCE_DIR) + "/" + found.str()))
         << text;
+  }
+}
+
+TEST(RestrictionsManual, words_that_defer_are_answered_with_4xx) {
+  const std::string manual = keyword_manual();
+  for (const std::string row : {"| `defer` | whatever its list is about | always refuses for now | "
+                                "450 4.3.2 (`defer_code`) |\n",
+                                "for now | 454 4.7.1 (`relay_domains_reject_code` less 100) |\n",
+                                "none of ours | 554 5.7.1 (`relay_domains_reject_code`) |\n"}) {
+    EXPECT_THAT(manual, testing::HasSubstr(row));
+  }
+  for (const std::string_view line : split(manual, '\n')) {
+    if (!line.starts_with("| `defer")) continue;
+    EXPECT_TRUE(line.find("| 45") != line.npos && line.find(" 4.") != line.npos) << line;
   }
 }
 

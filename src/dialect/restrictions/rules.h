@@ -74,6 +74,8 @@ struct Keyword {
   std::string_view help;
 };
 std::span<const Keyword> keywords();
+/// The reply code of a keyword's refusals when its code_parameter has that value.
+std::uint16_t code_for(const Keyword& keyword, std::uint16_t value);
 /// Whether a list can know what the word looks at, with smtpd_delay_reject = yes as it is by
 /// default: client, HELO and sender lists then run at RCPT. Elsewhere the word is skipped.
 bool can_act_in(const Keyword& keyword, ListKind list);
@@ -118,7 +120,7 @@ struct Rule {
   std::shared_ptr<const Table> table;
   std::shared_ptr<const Actions> actions;
   std::optional<policy::DnsList> zone;
-  std::string service;  ///< "inet:127.0.0.1:10023"
+  std::string service;                            ///< "inet:127.0.0.1:10023"
   std::string policy_context;                     ///< what the service is told
   std::optional<std::string> default_action;      ///< of this service alone, as written
   std::shared_ptr<const Action> service_trouble;  ///< the same, compiled; null: the policy's
