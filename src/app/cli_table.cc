@@ -130,12 +130,12 @@ constexpr CommandSpec table[] = {
      "loopback only. SIGHUP (systemctl reload postern) reads configuration, policies, tables and "
      "renewed certificates again; sessions in hand end as they began.",
      "[--config FILE] [--data-dir DIR] [--smtp ADDR:PORT] [--api ADDR:PORT]", 0, serve_examples,
-     serve_options, serve_exits, "postern check, postern help config"},
+     serve_options, serve_exits, "postern check, postern help configuration"},
     {"check", "Write policy", "load the configuration, say what is wrong",
      "Loads the configuration as serve would, without starting anything, and prints every mistake "
      "in it.",
      "[--config FILE] [--strict] [--json]", 0, check_examples, check_options, check_exits,
-     "postern help config, postern help C012"},
+     "postern help configuration, postern help C012"},
     {"explain", "Write policy", "why a message was, or would be, refused",
      "Shows a decision step by step: each stage, rule, the evidence it saw and the reply. With "
      "--to "
@@ -161,7 +161,7 @@ constexpr CommandSpec table[] = {
      config_examples,
      {},
      plain_exits,
-     "postern check, postern help config"},
+     "postern check, postern help configuration"},
     {"passwd", "Set up", "set an account's password",
      "Sets the password of an account, or makes the account with --create. With --reset-link it "
      "changes nothing and prints a link instead.",
@@ -180,7 +180,7 @@ constexpr CommandSpec table[] = {
     {"help",
      "About",
      "a command, a topic or an error code",
-     "Explains a command, a topic (exit-codes, config, environment, tracing, keywords, "
+     "Explains a command, a topic (exit-codes, configuration, environment, tracing, keywords, "
      "capabilities) or an error code.",
      "[COMMAND|TOPIC|CODE]",
      2,

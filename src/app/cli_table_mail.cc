@@ -182,7 +182,7 @@ constexpr CommandSpec table[] = {
      "recipient would be refused, 75 where it would be tried later. Whether the gateway takes "
      "the mail is not asked, and webhooks are not known: postern explain says that.",
      "ADDRESS... [--config FILE] [--dns FILE] [--json]", 50, route_examples, route_options,
-     verify_exits, "postern check, postern help config"},
+     verify_exits, "postern check, postern help configuration"},
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -178,12 +179,30 @@ TEST(Help, topics_and_codes_are_known) {
   for (const std::string_view subject : help_subjects()) {
     const auto text = help_on(subject);
     ASSERT_TRUE(text) << subject;
-    if (subject == "config") continue;  // its rows are as wide as the longest default
+    if (subject == "configuration") continue;  // its rows are as wide as the longest default
     for (const std::string& line : lines_of(*text)) EXPECT_LE(display_width(line), 80u) << line;
   }
   EXPECT_FALSE(help_on("nonsense"));
   EXPECT_THAT(*help_on("exit-codes"), HasSubstr("78  the configuration is wrong"));
   EXPECT_THAT(*help_on("c012"), HasSubstr("mesage_size"));
+}
+
+TEST(Help, no_subject_hides_another) {
+  const auto subjects = help_subjects();
+  EXPECT_EQ(std::set(subjects.begin(), subjects.end()).size(), subjects.size());
+  // What --help names is there.
+  const std::string help = short_help();
+  const std::size_t at = help.rfind("postern help ");
+  ASSERT_NE(at, std::string::npos);
+  std::string names = help.substr(at + std::string_view("postern help ").size());
+  names.erase(names.find('\n'));
+  for (const std::string_view name : split(std::string_view(names), '|'))
+    EXPECT_TRUE(help_on(name)) << name;
+  const std::string text = *help_on("configuration");
+  for (const char* word : {"postern config example", "[[route]]  (once for each)\n", "[queue]\n",
+                           "64 KiB", "SIGHUP", "config.needs_restart"}) {
+    EXPECT_THAT(text, HasSubstr(word));
+  }
 }
 
 TEST(Help, completions_know_every_command_and_option) {

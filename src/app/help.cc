@@ -107,21 +107,45 @@ Traces are kept in the data directory for `traces.keep` and up to
 `traces.max_size`; recording one never delays a reply.
 )";
 
-std::string config_topic() {
-  std::string out =
-      "The configuration is one TOML file; every key has a default, and an unknown one is\n"
-      "an error. `postern config example` prints all of them, `postern check` finds\n"
-      "mistakes, `postern help CODE` explains one.\n";
+constexpr std::string_view configuration_head =
+    R"(The configuration is one TOML file, named with --config or POSTERN_CONFIG:
+
+  postern config example > postern.toml    every key, with its default
+  postern check --config postern.toml      every mistake, with line and column
+  postern help C012                        what a code of a mistake means
+
+Keys stand below the name of their section. A section in one bracket is there
+once; one in two, [[listener]], once for each listener, route and so on. Every
+key has a default, and an unknown one is an error:
+
+  [server]
+  hostname = "mx.example.com"
+
+  [[listener]]
+  address = "0.0.0.0:25"
+
+Text stands in quotes. Durations: "250ms", "5s", "3m", "1h", "7d". Sizes:
+"64 KiB", "25 MiB", or a number of octets. Lists: ["192.0.2.0/24"]. A secret may
+be "credential:NAME" (postern help environment).
+
+SIGHUP (systemctl reload postern) reads the file again. Decisions follow it at
+once, sessions from the next connection on. A file with a mistake changes
+nothing (reload.failed in the log); keys that wait for the next start are named
+there (config.needs_restart).
+)";
+
+std::string configuration_topic() {
+  std::string out(configuration_head);
   std::string_view section;
   for (const Key& key : config_keys()) {
     if (key.section != section) {
       section = key.section;
-      out += section == "listener" ? "\n[[listener]]  (once for each)\n"
-                                   : fmt::format("\n[{}]\n", section);
+      out += fmt::format("\n{}{}\n", section_header(section),
+                         is_list(section) ? "  (once for each)" : "");
     }
     out += row(fmt::format("{} = {}", key.name, key.preset), key.comment, 36);
   }
-  return out + "\nDurations: 250ms, 5s, 3m, 1h, 7d. Sizes: 64 KiB, 25 MiB, or octets.\n";
+  return out;
 }
 
 std::string keyword_topic() {
@@ -146,7 +170,7 @@ struct Topic {
 };
 constexpr Topic topics[] = {
     {"exit-codes", exit_code_topic},
-    {"config", config_topic},
+    {"configuration", configuration_topic},
     {"environment", [] { return std::string(environment_topic); }},
     {"tracing", [] { return std::string(tracing_topic); }},
     {"keywords", keyword_topic},
@@ -207,7 +231,7 @@ std::string short_help() {
       last = family;
     }
   }
-  return out + "\nStart: postern serve. More: postern help config|keywords|tracing|help\n";
+  return out + "\nStart: postern serve. More: postern help configuration|keywords|tracing|help\n";
 }
 
 std::string command_help(const CommandSpec& command) {

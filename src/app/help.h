@@ -13,7 +13,7 @@ namespace postern::app {
 std::string short_help();
 std::string command_help(const CommandSpec& command);
 std::string family_help(const FamilySpec& family);
-/// A command, a topic (exit-codes, config, ...) or an error code; nullopt: none.
+/// A command, a topic (exit-codes, configuration, ...) or an error code; nullopt: none.
 std::optional<std::string> help_on(std::string_view subject);
 /// Everything help_on() knows, for "did you mean".
 std::vector<std::string_view> help_subjects();
