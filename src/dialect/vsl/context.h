@@ -27,7 +27,7 @@ namespace json = boost::json;
 
 /// What the configuration tells scripts. Immutable; shared by sessions.
 struct Site {
-  std::string domain;    ///< server.domain
+  std::string domain;    ///< vsl.domain
   std::string hostname;  ///< of this machine
   /// Domains beside `domain`, in lower case, each with the key that signs for it, if it has one.
   std::map<std::string, std::shared_ptr<const mailauth::dkim::SigningKey>, std::less<>>

@@ -126,7 +126,7 @@ constexpr HostFunction functions[] = {
     {"vsl.server_address", "", "string", "Both, as client_address() has them.",
      bind<&server_address>},
     {"vsl.server_name", "", "string",
-     "The name that the client asked for in TLS, else `server.domain`.", bind<&server_name>},
+     "The name that the client asked for in TLS, else `vsl.domain`.", bind<&server_name>},
     {"vsl.connection_timestamp", "", "i64", "When the client connected, in seconds since 1970.",
      bind<&connection_timestamp>},
     {"vsl.is_secured", "", "bool", "Whether the connection has TLS.", bind<&is_secured>},

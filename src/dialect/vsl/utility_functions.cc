@@ -207,7 +207,7 @@ Value toml(Call& call, std::string name) {
 
 constexpr HostFunction functions[] = {
     {"vsl.in_domain", "value: address|fqdn|string", "bool",
-     "Whether mail of that domain is ours: `server.domain` and the virtual domains, without "
+     "Whether mail of that domain is ours: `vsl.domain` and the virtual domains, without "
      "regard to case, no sub-domains. No for the null sender and for values of other types.",
      bind<&in_domain>},
     {"vsl.log", "level: text, message: any", "",
