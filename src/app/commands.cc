@@ -95,8 +95,7 @@ std::string summary(const Config& config) {
                      list, config.api.address.to_string(), config.server.data_dir.string());
 }
 
-/// What `check` finds out besides the file's diagnostics, each member with its name in the answer
-/// of
+/// What `check` finds out besides the file's diagnostics. Each has a member in the answer of
 /// --json.
 struct OfTheMachine {
   std::optional<net::DnssecState> state;
