@@ -560,7 +560,8 @@ const Key keys[] = {
     {"traces", "keep", Kind::duration, R"("30d")", "older decisions are deleted",
      POSTERN_SLOT(c.traces.keep), seconds(1), hours(87600)},
     {"traces", "max_size", Kind::size, R"("1 GiB")",
-     "of the database; the oldest of the account that has most go first",
+     "of the database, traces with the policies they name; the oldest of the account that has most "
+     "go first",
      POSTERN_SLOT(c.traces.max_size), mib, 1024 * gib},
     {"delivery_log", "keep", Kind::duration, R"("30d")",
      "older deliveries and refusals are deleted", POSTERN_SLOT(c.delivery_log.keep), hours(1),

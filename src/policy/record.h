@@ -30,8 +30,9 @@ struct Definition {
 /// What the trace refers to, each once.
 std::vector<Definition> definitions_of(const Trace& trace);
 /// The same without copies, for definitions may hold whole tables; some come several times.
-using TakeDefinition =
-    std::function<void(const std::string& id, std::uint64_t version, const std::string& text)>;
+/// `account`: whose it is, "" for the gateway's.
+using TakeDefinition = std::function<void(const std::string& id, std::uint64_t version,
+                                          const std::string& text, const std::string& account)>;
 void each_definition(const Trace& trace, const TakeDefinition& take);
 
 /// One line of JSON.

@@ -506,9 +506,10 @@ std::string write_evidence(const Evidence& evidence, const std::string& trace_id
 
 void each_definition(const Trace& trace, const TakeDefinition& take) {
   static const std::string engine = "engine";
+  static const std::string nobody;
   const auto take_policy = [&](const Route& route) {
     const auto& policy = route.policy;
-    if (policy) take(policy->id, policy->version, policy->definition);
+    if (policy) take(policy->id, policy->version, policy->definition, policy->account_id);
   };
   for (const Recipient& recipient : trace.evidence.recipients) {
     take_policy(recipient.route);
@@ -516,23 +517,23 @@ void each_definition(const Trace& trace, const TakeDefinition& take) {
   }
   for (const Decision& decision : trace.decisions) {
     if (decision.candidate) take_policy(decision.candidate->route);
-    if (decision.engine) take(engine, version_of(decision.engine), *decision.engine);
+    if (decision.engine) take(engine, version_of(decision.engine), *decision.engine, nobody);
     if (decision.login) {
       const auto& verifier = decision.login->verifier;
-      take(engine, version_of(verifier), *verifier);
+      take(engine, version_of(verifier), *verifier, nobody);
     }
   }
 }
 
 std::vector<Definition> definitions_of(const Trace& trace) {
   std::vector<Definition> found;
-  each_definition(
-      trace, [&](const std::string& id, std::uint64_t version, const std::string& text) {
-        const bool known = std::any_of(found.begin(), found.end(), [&](const Definition& one) {
-          return one.id == id && one.version == version;
-        });
-        if (!known) found.push_back({id, version, text});
-      });
+  each_definition(trace, [&](const std::string& id, std::uint64_t version, const std::string& text,
+                             const std::string& /*account*/) {
+    const bool known = std::any_of(found.begin(), found.end(), [&](const Definition& one) {
+      return one.id == id && one.version == version;
+    });
+    if (!known) found.push_back({id, version, text});
+  });
   return found;
 }
 

@@ -1,5 +1,6 @@
 #include "store/traces.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "policy/record.h"
@@ -11,9 +12,7 @@ namespace postern::store {
 namespace {
 
 constexpr const char* migrations[] = {
-    // `seq` is the order of writing, which is that of time but for moments. A definition's `used`
-    // is
-    // the last day (since 1970) on which a trace referred to it.
+    // `seq` is the order of writing, which is that of time but for moments.
     R"(CREATE TABLE trace (
          seq INTEGER PRIMARY KEY,
          id TEXT NOT NULL UNIQUE,
@@ -126,16 +125,59 @@ constexpr const char* migrations[] = {
          DELETE FROM share
            WHERE scope = 'a' || coalesce(OLD.account_id, '') AND octets <= 0;
        END;)",
+    // Which traces name a definition, and whose it is: 'a' + account, or 'd' for the gateway's and
+    // for those from before. `used` is the last day (since 1970) on which a trace named it; the
+    // texts' own `used` stays unused. Numbers are not used again, so a name of what is gone names
+    // nothing. 1000 octets stand for what a definition takes beside its text.
+    R"(CREATE TABLE definition_share (
+         number INTEGER PRIMARY KEY AUTOINCREMENT,
+         id TEXT NOT NULL,
+         version INTEGER NOT NULL,
+         scope TEXT NOT NULL,
+         used INTEGER NOT NULL,
+         octets INTEGER NOT NULL,
+         UNIQUE (id, version)
+       );
+       CREATE INDEX definition_oldest ON definition_share (scope, used);
+       CREATE TABLE named (
+         seq INTEGER NOT NULL,
+         number INTEGER NOT NULL,
+         PRIMARY KEY (seq, number)
+       ) WITHOUT ROWID;
+       CREATE INDEX named_number ON named (number);
+       CREATE TRIGGER definition_comes AFTER INSERT ON definition_share BEGIN
+         INSERT INTO share VALUES ('g', NEW.octets), (NEW.scope, NEW.octets)
+           ON CONFLICT (scope) DO UPDATE SET octets = octets + excluded.octets;
+       END;
+       CREATE TRIGGER definition_goes AFTER DELETE ON definition_share BEGIN
+         DELETE FROM definition WHERE id = OLD.id AND version = OLD.version;
+         UPDATE share SET octets = octets - OLD.octets WHERE scope IN ('g', OLD.scope);
+         DELETE FROM share WHERE scope = OLD.scope AND octets <= 0;
+       END;
+       CREATE TRIGGER trace_names_nothing AFTER DELETE ON trace BEGIN
+         DELETE FROM named WHERE seq = OLD.seq;
+       END;
+       CREATE TRIGGER definition_unnamed AFTER DELETE ON named
+         WHEN NOT EXISTS (SELECT 1 FROM named WHERE number = OLD.number) BEGIN
+         DELETE FROM definition_share WHERE number = OLD.number;
+       END;
+       INSERT INTO definition_share (id, version, scope, used, octets)
+         SELECT id, version, 'd', used, length(text) + 1000 FROM definition;)",
 };
 constexpr Schema schema{.application_id = 0x50545243, .migrations = migrations};  // "PTRC"
 
 /// Old rows taken away at a time, and what is written between two looks for old ones, in traces
-/// and in octets of their records. Taking away more than what came in, the file shrinks to its
+/// and in octets, of a small file less. Taking away more than what came in, the file shrinks to its
 /// bound, and no look takes long. After each step it is asked anew who has most.
 constexpr std::int64_t rows_a_look = 512;
 constexpr std::int64_t rows_a_step = 8;
 constexpr std::uint64_t traces_a_look = 256;
-constexpr std::uint64_t octets_a_look = 512u << 10;
+constexpr std::uint64_t octets_a_look(std::uint64_t max_size) {
+  return std::min<std::uint64_t>(512u << 10, max_size / 16);
+}
+constexpr std::uint64_t octets_beside_record = 500;
+constexpr std::uint64_t octets_beside_definition = 1000;
+constexpr std::size_t most_known = 4096;
 
 /// Definitions hold policies, and those may hold passwords: a copy of the database alone does not
 /// show them.
@@ -169,37 +211,44 @@ std::string key_is_another(const std::string& key) {
 /// Whether the key fits what was sealed last. Where it does not, definitions are written again when
 /// they are used next, today too.
 Result<bool> opens_the_newest(Database& database, const Seal& seal) {
-  const auto newest =
-      database.one("SELECT text FROM definition WHERE sealed ORDER BY used DESC LIMIT 1",
-                   [](const Row& row) { return row.text(0); });
+  const auto newest = database.one(
+      "SELECT text FROM definition WHERE sealed AND (id, version) ="
+      " (SELECT id, version FROM definition_share ORDER BY used DESC LIMIT 1)",
+      [](const Row& row) { return row.text(0); });
   if (!newest) return tl::unexpected(newest.error());
   if (!*newest || seal.open(**newest)) return true;
   const std::int64_t today = day_of(now());
   const auto aged =
-      database.execute("UPDATE definition SET used = ?1 - 1 WHERE sealed AND used >= ?1", today);
+      database.execute("UPDATE definition_share SET used = ?1 - 1 WHERE used >= ?1", today);
   if (!aged) return tl::unexpected(aged.error());
   return false;
 }
 
 /// Errors are kept by the database until the commit, which then fails and counts this row as lost.
-/// Octets of the record; 0: it is there already.
-std::size_t insert_row(Database& database, const policy::Trace& trace, const TraceRow& row) {
+struct Inserted {
+  std::int64_t number = 0;   ///< 0: it is there already
+  std::uint64_t octets = 0;  ///< of the record
+};
+
+Inserted insert_row(Database& database, const policy::Trace& trace, const TraceRow& row) {
   const std::string record = policy::write_record(trace);
   const auto added = database.execute(
       "INSERT OR IGNORE INTO trace (id, time, outcome, client_ip, mail_from, rcpt, webhook_id,"
       " account_id, code, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
       row.id, row.time, row.outcome, row.client_ip, row.mail_from, row.rcpt, row.webhook_id,
       row.account_id, row.code, Blob{record});
-  if (!added || *added == 0) return 0;
+  if (!added || *added == 0) return {};
+  const auto number = database.number("SELECT last_insert_rowid()");
+  if (!number) return {};
   (void)database.execute(
       "INSERT INTO summary (seq, id, time, outcome, client_ip, mail_from, rcpt, webhook_id,"
       " account_id, code, enhanced, reply, layer, rule, origin, reason, shadow) VALUES"
-      " (last_insert_rowid(), ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
+      " (?17, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
       " ?16)",
       row.id, row.time, row.outcome, row.client_ip, row.mail_from, row.rcpt, row.webhook_id,
       row.account_id, row.code, row.enhanced, row.reply, row.layer, row.rule, row.origin,
-      row.reason, row.shadow);
-  return record.size();
+      row.reason, row.shadow, *number);
+  return {.number = *number, .octets = record.size()};
 }
 
 /// Octets of the file that are in use.
@@ -211,13 +260,8 @@ std::optional<std::uint64_t> used_octets(Database& database) {
   return static_cast<std::uint64_t>((*pages - *free) * *size);
 }
 
-/// Takes away the oldest traces of the account that has most; how many.
-std::int64_t take_from_largest(Database& database) {
-  const auto most = database.one(
-      "SELECT substr(scope, 2) FROM share WHERE scope <> 'g' ORDER BY octets DESC LIMIT 1",
-      [](const Row& row) { return row.text(0); });
-  if (!most || !*most) return 0;
-  const std::string& account = **most;
+/// The account's oldest; "" for those of no account. How many.
+std::int64_t take_traces(Database& database, const std::string& account) {
   const auto gone = account.empty() ? database.execute(
                                           "DELETE FROM trace WHERE seq IN (SELECT seq FROM summary"
                                           " WHERE account_id IS NULL ORDER BY seq LIMIT ?1)",
@@ -229,14 +273,47 @@ std::int64_t take_from_largest(Database& database) {
   return gone.value_or(0);
 }
 
-/// What is no trace (counts, definitions) may take half of `max_size` from the traces, no more.
+/// Takes away the oldest of a share; how many. Definitions that traces of others name go when there
+/// is nothing else, for they are of the account that made them; the gateway's when they were last
+/// used before today, for what all use would be written again at once.
+std::int64_t take_oldest(Database& database, const std::string& scope) {
+  if (scope.front() == 'a') {
+    const std::int64_t gone = take_traces(database, scope.substr(1));
+    if (gone != 0) return gone;
+  }
+  const auto gone = database.execute(
+      "DELETE FROM definition_share WHERE number IN (SELECT number FROM definition_share"
+      " WHERE scope = ?1 AND (scope <> 'd' OR used < ?2) ORDER BY used LIMIT 1)",
+      scope, day_of(now()));
+  return gone.value_or(0);
+}
+
+/// Takes away the oldest of who has most; how many.
+std::int64_t take_from_largest(Database& database) {
+  const auto largest =
+      database.all("SELECT scope FROM share WHERE scope <> 'g' ORDER BY octets DESC LIMIT 2",
+                   [](const Row& row) { return row.text(0); });
+  if (!largest) return 0;
+  for (const std::string& scope : *largest) {
+    const std::int64_t gone = take_oldest(database, scope);
+    if (gone != 0) return gone;
+  }
+  return 0;
+}
+
+/// What no account has (counts, the gateway's definitions) may take half of `max_size` from the
+/// accounts, no more.
 void make_room(Database& database, std::uint64_t max_size) {
+  const std::uint64_t goal = max_size - octets_a_look(max_size);
   for (std::int64_t taken = 0; taken < rows_a_look;) {
     const auto used = used_octets(database);
-    if (!used || *used <= max_size) return;
-    const auto traces = database.number("SELECT octets FROM share WHERE scope = 'g'");
-    if (!traces || *traces <= static_cast<std::int64_t>(max_size / 2)) return;
-    const std::int64_t gone = take_from_largest(database);
+    if (!used || *used <= goal) return;
+    const auto kept = database.number(
+        "SELECT octets - coalesce((SELECT octets FROM share WHERE scope = 'd'), 0) FROM share"
+        " WHERE scope = 'g'");
+    if (!kept) return;
+    const bool spare = *kept <= static_cast<std::int64_t>(max_size / 2);
+    const std::int64_t gone = spare ? take_oldest(database, "d") : take_from_largest(database);
     if (gone == 0) return;
     taken += gone;
   }
@@ -297,37 +374,76 @@ bool TraceWriter::forget_account(std::string account_id) {
     (void)database.execute(
         "DELETE FROM trace WHERE seq IN (SELECT seq FROM summary WHERE account_id = ?1)",
         account_id);
+    (void)database.execute("DELETE FROM definition_share WHERE scope = 'a' || ?1", account_id);
   });
 }
 
 void TraceWriter::Keeper::insert(Database& database, const policy::Trace& trace,
                                  const TraceRow& row) {
-  define(database, trace);
-  const std::size_t octets = insert_row(database, trace, row);
-  if (octets != 0) count(database, row);
-  octets_since += octets;
-  if (++since_last < traces_a_look && octets_since < octets_a_look) return;
+  const Inserted inserted = insert_row(database, trace, row);
+  if (inserted.number != 0) {
+    define(database, trace, inserted.number);
+    count(database, row);
+    octets_since += inserted.octets + octets_beside_record;
+  }
+  if (++since_last < traces_a_look && octets_since < octets_a_look(max_size)) return;
   since_last = octets_since = 0;
   enforce(database, now());
 }
 
-/// Once a definition and day: what it is does not change, and traces have few of them.
-void TraceWriter::Keeper::define(Database& database, const policy::Trace& trace) {
+/// Says which definitions the trace names. What a definition is does not change: its text is
+/// written when this process names it first, or when it is no longer there.
+void TraceWriter::Keeper::define(Database& database, const policy::Trace& trace,
+                                 std::int64_t number) {
   // What a transaction wrote that failed is not there.
-  if (rollbacks != database.rollbacks()) written.clear();
+  if (rollbacks != database.rollbacks() || known_count >= most_known) forget_known();
   rollbacks = database.rollbacks();
   const std::int64_t day = day_of(from_millis(to_millis(trace.started)));
-  policy::each_definition(
-      trace, [&](const std::string& id, std::uint64_t version, const std::string& text) {
-        const auto [entry, is_new] = written[id].try_emplace(version, day);
-        if (!is_new && entry->second >= day) return;
-        entry->second = day;
-        (void)database.execute(
-            "INSERT INTO definition (id, version, used, text, sealed) VALUES (?1, ?2, ?3, ?4, 1)"
-            " ON CONFLICT (id, version) DO UPDATE SET used = excluded.used, text = excluded.text,"
-            " sealed = 1 WHERE used < excluded.used",
-            id, version, day, Blob{seal.close(text)});
-      });
+  const auto name = [&](Known& entry) {
+    entry.trace = number;
+    const auto named = database.execute(
+        "INSERT INTO named (seq, number) SELECT ?1, number FROM definition_share WHERE number = ?2",
+        number, entry.number);
+    return named && *named != 0;
+  };
+  policy::each_definition(trace, [&](const std::string& id, std::uint64_t version,
+                                     const std::string& text, const std::string& account) {
+    const auto [at, is_new] = known[id].try_emplace(version, Known{});
+    Known& entry = at->second;
+    if (is_new) ++known_count;
+    if (entry.trace == number) return;
+    if (!is_new && name(entry)) {
+      if (entry.day >= day) return;
+      entry.day = day;
+      (void)database.execute(
+          "UPDATE definition_share SET used = ?2 WHERE number = ?1 AND used < ?2", entry.number,
+          day);
+      return;
+    }
+    const std::string sealed = seal.close(text);
+    (void)database.execute(
+        "INSERT INTO definition_share (id, version, scope, used, octets) VALUES (?1, ?2, ?3, ?4, "
+        "?5)"
+        " ON CONFLICT (id, version) DO UPDATE SET used = max(used, excluded.used)",
+        id, version, account.empty() ? "d" : "a" + account, day,
+        sealed.size() + octets_beside_definition);
+    (void)database.execute(
+        "INSERT INTO definition (id, version, used, text, sealed) VALUES (?1, ?2, 0, ?3, 1)"
+        " ON CONFLICT (id, version) DO UPDATE SET text = excluded.text, sealed = 1",
+        id, version, Blob{sealed});
+    octets_since += sealed.size() + octets_beside_definition;
+    entry.number = database
+                       .number("SELECT number FROM definition_share WHERE id = ?1 AND version = ?2",
+                               id, version)
+                       .value_or(0);
+    entry.day = day;
+    (void)name(entry);
+  });
+}
+
+void TraceWriter::Keeper::forget_known() {
+  known.clear();
+  known_count = 0;
 }
 
 void TraceWriter::Keeper::enforce(Database& database, Time now) {
@@ -344,11 +460,8 @@ void TraceWriter::Keeper::enforce(Database& database, Time now) {
   const auto oldest = database.number(oldest_time);
   if (!oldest || *oldest == 0) return;
   const std::int64_t needed = day_of(from_millis(*oldest)) - 1;
-  (void)database.execute("DELETE FROM definition WHERE used < ?1", needed);
-  for (auto& [id, versions] : written) {
-    std::erase_if(versions, [&](const auto& entry) { return entry.second < needed; });
-  }
-  std::erase_if(written, [](const auto& entry) { return entry.second.empty(); });
+  // No trace says which of those from before it names; of the others none is as old.
+  (void)database.execute("DELETE FROM definition_share WHERE scope = 'd' AND used < ?1", needed);
 }
 
 Result<std::unique_ptr<TraceReader>> TraceReader::open(const std::string& path) {

@@ -22,7 +22,8 @@ namespace postern::store {
 struct TraceOptions {
   std::chrono::seconds keep{std::chrono::hours(24 * 30)};
   /// Octets of the database file, its free pages aside. Beyond it the oldest traces of the account
-  /// that has most go; those of no account count together as one.
+  /// that has most go; those of no account count together as one. Definitions count as their
+  /// account's, and go with the last trace that names them.
   std::uint64_t max_size = 1ull << 30;
   BatchWriterOptions batch{.thread = "traces"};
 };
@@ -87,13 +88,20 @@ class TraceWriter {
     std::chrono::seconds keep;
     std::uint64_t max_size;
     std::uint64_t since_last = 0;    ///< traces written since the last look
-    std::uint64_t octets_since = 0;  ///< of their records
-    /// Definitions that are in the file: id, version, the day they were last said to be used.
-    std::map<std::string, std::map<std::uint64_t, std::int64_t>> written;
-    std::uint64_t rollbacks = 0;  ///< of the database, when `written` was begun
+    std::uint64_t octets_since = 0;  ///< of their records and of definitions
+    /// A definition that was in the file when this process named it last.
+    struct Known {
+      std::int64_t number = 0;
+      std::int64_t day = 0;    ///< when it was last said to be used, since 1970
+      std::int64_t trace = 0;  ///< the last one that named it
+    };
+    std::map<std::string, std::map<std::uint64_t, Known>> known;  ///< id, version
+    std::size_t known_count = 0;
+    std::uint64_t rollbacks = 0;  ///< of the database, when `known` was begun
 
     void insert(Database& database, const policy::Trace& trace, const TraceRow& row);
-    void define(Database& database, const policy::Trace& trace);
+    void define(Database& database, const policy::Trace& trace, std::int64_t number);
+    void forget_known();
     void enforce(Database& database, Time now);
   };
 

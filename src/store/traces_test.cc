@@ -320,6 +320,104 @@ TEST_F(Traces, of_great_size_do_not_outrun_the_bound) {
   EXPECT_LT(std::filesystem::file_size(path()), 4 * bound);
 }
 
+/// One that names this version of its account's policy.
+Trace edited(const char* account, std::uint64_t version, std::size_t octets) {
+  Trace made = trace("a", account);
+  auto policy = std::make_shared<policy::WebhookPolicy>();
+  policy->id = std::string("pol_") + account;
+  policy->account_id = std::string("acc_") + account;
+  policy->version = version;
+  policy->definition = std::string(octets, 'x');
+  made.decisions[0].candidate->route.policy = std::move(policy);
+  return made;
+}
+
+/// The first column of the first row.
+std::int64_t number(const std::string& path, const char* sql) {
+  sqlite3* database = nullptr;
+  EXPECT_EQ(sqlite3_open(path.c_str(), &database), SQLITE_OK);
+  std::int64_t found = -1;
+  const auto note = [](void* out, int, char** row, char**) {
+    *static_cast<std::int64_t*>(out) = std::atoll(row[0]);
+    return 0;
+  };
+  EXPECT_EQ(sqlite3_exec(database, sql, note, &found, nullptr), SQLITE_OK) << sql;
+  sqlite3_close(database);
+  return found;
+}
+
+std::uint64_t used_octets(const std::string& path) {
+  return static_cast<std::uint64_t>(
+      (number(path, "PRAGMA page_count") - number(path, "PRAGMA freelist_count")) *
+      number(path, "PRAGMA page_size"));
+}
+
+TEST_F(Traces, of_an_account_go_with_its_definitions_beyond_the_bound) {
+  const std::uint64_t bound = 4u << 20;
+  const auto writing = writer({.max_size = bound});
+  for (int i = 0; i < 30; ++i) {
+    writing->post(edited("2", 1, 1000));
+    writing->post(nobodys());
+  }
+  std::string last;
+  for (std::uint64_t version = 1; version <= 200; ++version) {
+    Trace one = edited("1", version, 100'000);
+    last = one.id;
+    ASSERT_TRUE(writing->post(std::move(one)));
+    if (version % 20 == 0) {
+      writing->flush();
+      EXPECT_LT(used_octets(path()), bound) << version;
+    }
+  }
+  const auto reading = reader();
+  EXPECT_EQ(reading->recent({.account_id = "acc_2", .limit = 1000})->size(), 30u);
+  EXPECT_EQ(reading->definition("pol_2", 1), std::string(1000, 'x'));
+  EXPECT_EQ(count(), 60u + reading->recent({.account_id = "acc_1", .limit = 1000})->size());
+  EXPECT_TRUE(reading->record(last)->has_value());
+  EXPECT_TRUE(reading->definition("pol_1", 200));
+  EXPECT_EQ(reading->definition("pol_1", 1).error().fault, Fault::not_found);
+  EXPECT_EQ(number(path(), "SELECT count(*) FROM definition"),
+            number(path(), "SELECT count(*) FROM definition_share"));
+  EXPECT_EQ(number(path(), "SELECT count(*) FROM named WHERE seq NOT IN (SELECT seq FROM trace)"),
+            0);
+  EXPECT_EQ(number(path(), "SELECT octets FROM share WHERE scope = 'g'"),
+            number(path(), "SELECT sum(octets) FROM share WHERE scope <> 'g'"));
+}
+
+/// Mail to both, of which the other account's trace is.
+TEST_F(Traces, of_others_do_not_go_for_a_definition_that_they_name) {
+  const std::uint64_t bound = 4u << 20;
+  const auto writing = writer({.max_size = bound});
+  for (std::uint64_t version = 1; version <= 200; ++version) {
+    Trace one = trace("b", "2");
+    one.evidence.recipients.push_back(*one.decisions[0].candidate);
+    one.note(edited("1", version, 100'000).decisions[0]);
+    writing->post(std::move(one));
+  }
+  writing->flush();
+  EXPECT_LT(used_octets(path()), bound);
+  EXPECT_EQ(count(), 200u);
+  EXPECT_TRUE(reader()->definition("pol_1", 200));
+  EXPECT_EQ(reader()->definition("pol_1", 1).error().fault, Fault::not_found);
+}
+
+TEST_F(Traces, a_definition_is_kept_once_and_as_long_as_a_trace_names_it) {
+  const auto writing = writer();
+  for (int i = 0; i < 3; ++i) writing->post(edited("1", 1, 1000));
+  writing->post(edited("1", 2, 1000));
+  writing->flush();
+  EXPECT_EQ(number(path(), "SELECT count(*) FROM definition"), 2);
+  EXPECT_EQ(number(path(), "SELECT count(*) FROM named"), 4);
+  writing->forget_account("acc_1");
+  writing->flush();
+  EXPECT_EQ(number(path(), "SELECT count(*) FROM definition"), 0);
+  EXPECT_EQ(number(path(), "SELECT count(*) FROM named"), 0);
+  EXPECT_EQ(number(path(), "SELECT sum(octets) FROM share"), 0);
+  writing->post(edited("1", 2, 1000));
+  writing->flush();
+  EXPECT_EQ(reader()->definition("pol_1", 2), std::string(1000, 'x'));
+}
+
 TEST_F(Traces, of_a_deleted_account_are_forgotten) {
   const auto writing = writer();
   writing->post(trace("a", "1"));
@@ -598,7 +696,12 @@ TEST_F(Traces, of_before_the_update_are_found) {
                          nullptr),
             SQLITE_OK);
   sqlite3_close(database);
-  EXPECT_EQ(shares, "aacc_1=502 g=502 ") << "counted as new ones are";
+  EXPECT_EQ(shares, "aacc_1=502 d=1002 g=1504 ") << "counted as new ones are";
+  const auto writing = writer();
+  for (int i = 0; i < 256; ++i) writing->post(trace("b", "2"));
+  writing->flush();
+  EXPECT_EQ(reader()->definition("pol_1", 2).error().fault, Fault::not_found)
+      << "older than all traces";
 }
 
 TEST_F(Traces, of_two_days_ago_are_counted_by_the_hour) {
