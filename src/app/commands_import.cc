@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <filesystem>
 #include <ostream>
-#include <sstream>
 #include <system_error>
 
 #include <fcntl.h>
@@ -14,6 +13,7 @@
 #include "app/commands_store.h"
 #include "app/input_file.h"
 #include "app/mail_text.h"
+#include "base/host_file.h"
 #include "base/text.h"
 #include "dialect/restrictions/postfix_import.h"
 #include "dialect/vsl/import.h"
@@ -198,7 +198,7 @@ struct Input {
 std::optional<Input> read_named(std::string_view usual, const Arguments& arguments,
                                 Streams& streams, int& code) {
   const std::string file = arguments.words.empty() ? "-" : arguments.words.front();
-  Result<std::string> text = read_input(file, streams.in);
+  Result<std::string> text = read_input(file, streams.in, largest_import);
   if (!text) {
     report(text.error().message, help_of(arguments), arguments.has("--json"), streams);
     code = to_int(exit_code_of(text.error().fault));
@@ -248,9 +248,9 @@ Result<void> write_secrets(const PostfixImport& import, const Arguments& argumen
   return {};
 }
 
+/// What the configuration names, or stands beside it: no device, and no pipe that nobody writes to.
 Result<std::string> read_text(const std::string& path) {
-  std::istringstream nothing;
-  return read_input(path, nothing);
+  return read_host_file(path, {.largest = largest_import});
 }
 
 std::optional<std::string> master_beside(const Arguments& arguments) {

@@ -1,7 +1,13 @@
 #include "app/commands_import.h"
 
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
 #include "app/commands_mail_test.h"
 #include "app/config.h"
+#include "app/input_file.h"
 
 namespace postern::app {
 namespace {
@@ -51,6 +57,26 @@ TEST_F(Import, FileAndReport) {
   EXPECT_EQ(loaded.diagnostics.errors(), 0U) << loaded.diagnostics.render();
   EXPECT_EQ(loaded.config.server.hostname, "mx.example.com");
   EXPECT_EQ(loaded.config.limits.session.message_size, 52428800U);
+}
+
+TEST_F(Import, DevicesAndPipesThatTheFileNamesAreNotRead) {
+  ASSERT_EQ(::mkfifo("pipe", 0600), 0);
+  folder_.write("odd.cf",
+                "compatibility_level = 3.6\ntransport_maps = texthash:/dev/zero\n"
+                "relay_domains = pipe\nmydestination = /dev/zero\nmyorigin = /dev/urandom\n"
+                "smtpd_recipient_restrictions = check_client_access texthash:pipe, "
+                "reject_unauth_destination\n");
+  EXPECT_THAT(import({"odd.cf"}).err, HasSubstr("/dev/urandom could not be read"));
+}
+
+TEST_F(Import, AFileThatIsTooLargeIsRefused) {
+  std::ofstream("large.cf") << "a = b\n";
+  std::filesystem::resize_file("large.cf", largest_import + 1);
+  for (const char* name : {"large.cf", "/dev/zero"}) {
+    const Answer answer = import({name});
+    EXPECT_NE(answer.code, 0) << name;
+    EXPECT_THAT(answer.err, HasSubstr("has more than 67108864 octets")) << name;
+  }
 }
 
 TEST_F(Import, NothingIsOverwritten) {

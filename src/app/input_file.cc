@@ -1,25 +1,48 @@
 #include "app/input_file.h"
 
+#include <array>
 #include <cerrno>
 #include <fstream>
-#include <iterator>
+#include <istream>
 #include <system_error>
 
 namespace postern::app {
 
-Result<std::string> read_input(const std::string& name, std::istream& in) {
-  if (name == "-") return std::string(std::istreambuf_iterator<char>(in), {});
-  errno = 0;
-  std::ifstream file(name, std::ios::binary);
-  std::string text;
-  if (file.is_open()) {
-    // A directory can be opened; only reading it fails, and the iterator would throw then.
-    file.peek();
-    if (!file.bad()) text.assign(std::istreambuf_iterator<char>(file), {});
+namespace {
+
+/// Devices need not end.
+bool take(std::istream& in, std::size_t largest, std::string& text) {
+  std::array<char, 65536> piece;
+  while (in.read(piece.data(), piece.size()) || in.gcount() > 0) {
+    text.append(piece.data(), static_cast<std::size_t>(in.gcount()));
+    if (text.size() > largest) return false;
   }
-  if (!file.is_open() || file.bad()) {
-    const std::string why = errno != 0 ? ": " + std::generic_category().message(errno) : "";
-    return fail(Fault::not_found, "cannot read " + name + why);
+  return true;
+}
+
+}  // namespace
+
+Result<std::string> read_input(const std::string& name, std::istream& in, std::size_t largest) {
+  std::string text;
+  errno = 0;
+  std::ifstream file;
+  if (name != "-") {
+    file.open(name, std::ios::binary);
+    // A directory can be opened; only reading it fails.
+    if (file.is_open()) file.peek();
+    if (!file.is_open() || file.bad()) {
+      const std::string why = errno != 0 ? ": " + std::generic_category().message(errno) : "";
+      return fail(Fault::not_found, "cannot read " + name + why);
+    }
+    file.clear();
+  }
+  if (!take(name == "-" ? in : file, largest, text)) {
+    return fail(Fault::limit, (name == "-" ? "standard input" : name) + " has more than " +
+                                  std::to_string(largest) + " octets");
+  }
+  if (file.bad()) {
+    return fail(Fault::not_found,
+                "cannot read " + name + ": " + std::generic_category().message(errno));
   }
   return text;
 }
