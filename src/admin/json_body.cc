@@ -16,7 +16,7 @@ namespace json = boost::json;
 using boost::system::error_code;
 
 /// What our own rules object to; Boost's parser has its own errors.
-enum class Objection { none, duplicate_key, too_many_members, not_finite };
+enum class Objection { none, duplicate_key, too_many_members, too_many_in_all, not_finite };
 
 /// Builds the value as Boost's own handler does, and looks at keys and numbers on the way: the
 /// library keeps the last of two equal keys and makes 1e999 an infinity without a word.
@@ -54,6 +54,7 @@ class Handler {
   bool on_key(json::string_view part, std::size_t, error_code& error) {
     key_.append(part.data(), part.size());
     if (keys_.back().size() >= max_json_members) return object(Objection::too_many_members, error);
+    if (++members_ > max_json_members_in_all) return object(Objection::too_many_in_all, error);
     if (!keys_.back().insert(std::move(key_)).second)
       return object(Objection::duplicate_key, error);
     key_.clear();
@@ -108,6 +109,7 @@ class Handler {
   /// Of each object that is open. In order, not hashed: whoever knows the hash makes its worst
   /// case.
   std::vector<std::set<std::string>> keys_;
+  std::size_t members_ = 0;  ///< of all objects
   Objection objection_ = Objection::none;
 };
 
@@ -117,6 +119,10 @@ std::string sentence_for(const error_code& error, Objection objection, std::size
     return "the body has a member twice in one object," + where;
   if (objection == Objection::too_many_members) {
     return "an object of the body has more than " + std::to_string(max_json_members) + " members," +
+           where;
+  }
+  if (objection == Objection::too_many_in_all) {
+    return "the body has more than " + std::to_string(max_json_members_in_all) + " members," +
            where;
   }
   if (objection == Objection::not_finite) return "the body has a number that is too large," + where;

@@ -56,6 +56,20 @@ TEST(JsonBody, refuses_thousands_of_members) {
   EXPECT_NE(refused.error().message.find("more than 4096 members"), std::string::npos);
 }
 
+TEST(JsonBody, counts_the_members_of_all_objects) {
+  // One for each object within, and one more for their list.
+  const auto body = [](std::size_t members) {
+    std::string text = R"({"list":[)";
+    for (std::size_t i = 0; i < members; ++i) text += i > 0 ? R"(,{"a":1})" : R"({"a":1})";
+    return text + "]}";
+  };
+  EXPECT_TRUE(parse_json_object(body(max_json_members_in_all - 1)));
+  const auto refused = parse_json_object(body(max_json_members_in_all));
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("the body has more than 16384 members"),
+            std::string::npos);
+}
+
 TEST(JsonBody, refuses_octets_behind_the_object) {
   EXPECT_NE(error_of(R"({"name":"p"} x)").find("behind"), std::string::npos);
   EXPECT_NE(error_of("{}{}").find("behind"), std::string::npos);
