@@ -217,6 +217,7 @@ Task<void> Instance::tick() {
     timer.expires_after(tick_interval);
     const auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
     if (error) co_return;
+    sightings_->tidy(gateway::SignatureSightings::Clock::now());
     co_await in_round("tick", [this]() -> Task<Result<void>> {
       co_await api_->tick();
       co_return Result<void>();

@@ -9,7 +9,9 @@ namespace postern::gateway {
 
 SignatureSightings::SignatureSightings(MemoryBudget& memory, std::size_t max_signatures,
                                        Clock::duration window)
-    : max_signatures_(std::max<std::size_t>(max_signatures, 1)),
+    : memory_(memory),
+      max_signatures_(std::clamp<std::size_t>(memory.limit() / 16 / entry_octets, 1,
+                                              std::max<std::size_t>(max_signatures, 1))),
       window_(window),
       secret_(new_ulid()),
       charge_(memory) {}
@@ -26,7 +28,7 @@ SignatureSightings::Key SignatureSightings::key_of(std::string_view value) const
 
 std::uint64_t SignatureSightings::add(const Key& key, Clock::time_point now) {
   const std::lock_guard lock(mutex_);
-  while (!entries_.empty() && now - entries_.front().last >= window_) forget_oldest();
+  forget_past(now);
   const auto found = by_key_.find(key);
   if (found != by_key_.end()) {
     Entry& entry = *found->second;
@@ -55,9 +57,22 @@ void SignatureSightings::withdraw(const Key& key) {
   (void)charge();
 }
 
+void SignatureSightings::tidy(Clock::time_point now) {
+  const std::lock_guard lock(mutex_);
+  forget_past(now);
+  if (!memory_.low()) return;
+  entries_.clear();
+  decltype(by_key_)().swap(by_key_);  // its table, too
+  (void)charge();
+}
+
 std::size_t SignatureSightings::size() const {
   const std::lock_guard lock(mutex_);
   return by_key_.size();
+}
+
+void SignatureSightings::forget_past(Clock::time_point now) {
+  while (!entries_.empty() && now - entries_.front().last >= window_) forget_oldest();
 }
 
 void SignatureSightings::forget_oldest() {

@@ -16,8 +16,8 @@ namespace postern::gateway {
 
 /// In how many messages of the last 24 hours a DKIM signature was (threats of replay, RFC 6376
 /// §8.6). Windows begin with a signature's first message. Memory is bounded and charged: beyond
-/// `max_signatures`, or when the budget is used up, the one not seen for the longest time is
-/// forgotten. Not kept over a restart. Thread-safe.
+/// `max_signatures` or a sixteenth of the budget, or when that is used up, the one not seen for the
+/// longest time is forgotten. Not kept over a restart. Thread-safe.
 class SignatureSightings {
  public:
   using Clock = std::chrono::steady_clock;
@@ -33,6 +33,9 @@ class SignatureSightings {
   std::uint64_t add(const Key& key, Clock::time_point now);
   /// The message was not accepted after all.
   void withdraw(const Key& key);
+  /// Forgets what is past its window, and all while the budget is low: then no message comes that
+  /// would. To be called from time to time.
+  void tidy(Clock::time_point now);
   std::size_t size() const;
 
  private:
@@ -50,11 +53,13 @@ class SignatureSightings {
     }
   };
   void forget_oldest();
+  void forget_past(Clock::time_point now);
   bool charge() { return charge_.set(by_key_.size() * entry_octets); }
 
   /// With the nodes of list and table.
   static constexpr std::size_t entry_octets = sizeof(Entry) + sizeof(Key) + 12 * sizeof(void*);
 
+  MemoryBudget& memory_;
   const std::size_t max_signatures_;
   const Clock::duration window_;
   const std::string secret_;

@@ -59,6 +59,37 @@ TEST(SignatureSightings, memory_is_bounded_and_charged) {
   EXPECT_FALSE(small.used_up());
 }
 
+TEST(SignatureSightings, takes_a_sixteenth_of_the_budget) {
+  MemoryBudget memory{1u << 20};
+  SignatureSightings sightings{memory};
+  for (int i = 0; i < 5000; ++i) sightings.add(sightings.key_of(std::to_string(i)), {});
+  EXPECT_GT(sightings.size(), 100u);
+  EXPECT_LE(memory.used(), memory.limit() / 16 + MemoryCharge::step);
+}
+
+TEST(SignatureSightings, gives_its_memory_back_without_new_messages) {
+  MemoryBudget memory{1u << 20};
+  SignatureSightings sightings{memory};
+  const Clock::time_point start{};
+  const auto fill = [&] {
+    for (int i = 0; i < 100; ++i) sightings.add(sightings.key_of(std::to_string(i)), start);
+  };
+  fill();
+  sightings.tidy(start + hours(23));
+  EXPECT_EQ(sightings.size(), 100u);
+  sightings.tidy(start + hours(24));
+  EXPECT_EQ(sightings.size(), 0u);
+  EXPECT_EQ(memory.used(), 0u);
+
+  fill();
+  const MemoryCharge sessions{memory, memory.limit() / 10 * 8};
+  ASSERT_TRUE(memory.low());
+  sightings.tidy(start);
+  EXPECT_EQ(sightings.size(), 0u);
+  EXPECT_EQ(memory.used(), sessions.charged());
+  EXPECT_EQ(sightings.add(sightings.key_of("1"), start), 1u);
+}
+
 TEST(SignatureSightings, threads_share_it) {
   MemoryBudget memory{1u << 30};
   SignatureSightings sightings{memory, 10};
