@@ -274,11 +274,11 @@ void draw_attempts(Inquiry& inquiry, const relay::RelayConfig& config, std::uint
     auto plan =
         relay::plan_attempt(inquiry.routed.groups, config.limits, relay::Family::v6, random);
     for (relay::PlannedHost& host : plan) {
-      const auto lost = std::stable_partition(host.addresses.begin(), host.addresses.end(),
-                                              [&](const auto& a) { return has_source(pool, a); });
-      if (i == 0)
-        inquiry.without_source.insert(inquiry.without_source.end(), lost, host.addresses.end());
-      host.addresses.erase(lost, host.addresses.end());
+      std::erase_if(host.addresses, [&](const IpAddress& address) {
+        const bool lost = !has_source(pool, address);
+        if (lost && i == 0) inquiry.without_source.push_back(address);
+        return lost;
+      });
     }
     std::erase_if(plan, [](const relay::PlannedHost& host) { return host.addresses.empty(); });
     inquiry.attempts.push_back(std::move(plan));

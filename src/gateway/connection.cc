@@ -58,8 +58,8 @@ Connection::Connection(asio::ip::tcp::socket socket,
       options_(settings_->session),
       session_(options_),
       transaction_(settings_, services),
-      deadline_(loop.deadlines, stream_),
       charge_(services.resources.memory()),
+      deadline_(loop.deadlines, stream_),
       started_(Clock::now()) {
   boost::system::error_code error;
   const auto remote = stream_.socket().remote_endpoint(error);
