@@ -54,7 +54,7 @@ TEST_F(RouteCommand, leaves_out_addresses_that_the_pool_cannot_reach) {
   folder_.write(
       "postern.toml",
       "[server]\nhostname = \"mx.example.net\"\n"
-      "[[egress]]\npool = \"four\"\naddress = \"192.0.2.25\"\n"
+      "[[egress]]\npool = \"four\"\nv4 = \"192.0.2.25\"\n"
       "[[route]]\nmatch = [\"a.example\", \"b.example\", \"example.org\", \"d.example\"]\n"
       "egress = \"four\"\n");
   const Answer answer = route({"ann@example.org"});

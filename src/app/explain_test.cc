@@ -103,6 +103,7 @@ TEST_F(Explain, nobody_has_signed_in_before_auth) {
                            "postern.toml")
                   .config;
     config_.server.data_dir = folder_.path();
+    config_.api.operators = {"acc_1"};
     return reply();
   };
   const std::string late =

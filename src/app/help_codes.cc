@@ -97,7 +97,8 @@ constexpr CodePage pages[] = {
      "a "
      "TLS proxy in front; behind_proxy = true says that there is one.",
      "[api]\naddress = \"0.0.0.0:8025\"\n",
-     "[api]\naddress = \"0.0.0.0:8025\"\nbehind_proxy = true\n"},
+     "[api]\naddress = \"0.0.0.0:8025\"\nbehind_proxy = true\npublic_url = "
+     "\"https://mail.example.com\"\n"},
     {"C034", "more sessions than open files allow",
      "A session may need four descriptors: its socket, a body file, a webhook connection, a DNS "
      "socket. An API connection needs one and its request one more, a delivery from the queue "
@@ -160,7 +161,9 @@ constexpr CodePage pages[] = {
      "[[route]]\nmatch = [\"*\"]\nto = [\"[127.0.0.1]:2526\"]\n"},
     {"C052", "a source address that cannot be",
      "Each [[egress]] names its pool and an IPv4 address, an IPv6 address, or one of each.",
-     "[[egress]]\npool = \"main\"\n", "[[egress]]\npool = \"main\"\nv4 = \"192.0.2.1\"\n"},
+     "[[egress]]\npool = \"main\"\n",
+     "[[egress]]\npool = \"main\"\nv4 = \"192.0.2.1\"\n\n[[route]]\nmatch = [\"*\"]\negress = "
+     "\"main\"\n"},
     {"L001", "the Lua policy did not load",
      "The message has the policy's file and line, or those of a data file that it reads. The whole "
      "file runs once before anything starts; whatever raises an error then stops the start, and a "
