@@ -280,8 +280,9 @@ std::string login_text(const Trace& trace) {
     return one.stage == policy::Stage::auth && !one.engine && !one.login;
   });
   if (!any) return {};
-  return "Signing in is not made again: it hangs on the password, which no record holds. Its steps "
-         "above tell what was said then.\n";
+  return "Authentication cannot be replayed: it depends on the password, which no record holds. "
+         "The "
+         "steps above show what was decided then.\n";
 }
 
 /// What is to be known of a login that comes out otherwise; empty when none does.
@@ -291,13 +292,11 @@ std::string withheld_text(const Explanation& explanation) {
                                [](const auto& answer) { return answer.hangs_on_withheld; });
   if (!any) return {};
   if (explanation.password_given) {
-    return "AUTH: either the password that was given is not the one of then, or the answer hangs "
-           "on "
-           "what a database, Vault or a file said, of which the record holds only what is equal to "
-           "what.";
+    return "AUTH: either this is not the password of that login, or the answer depends on a "
+           "database, Vault or a file, of whose values the record keeps only which are equal.";
   }
-  return "AUTH: the answer hangs on a string that is not kept: the password, or what a database, "
-         "Vault or a file said. With --password-stdin the handler gets the password.";
+  return "AUTH: the answer depends on a string that is not kept: the password, or a value from a "
+         "database, Vault or a file. With --password-stdin the handler gets the password.";
 }
 
 std::string rederived_text(const Explanation& explanation, const Paint& paint) {

@@ -143,7 +143,7 @@ def users_and_htpasswd(bench):
     time.sleep(1)
     traces = [json.loads(line)["trace"] for line in server.log.read_text().splitlines() if '"auth.failed"' in line]
     status, text, _ = bench.run("explain", traces[-1], "--config", server.root / "postern.toml")
-    for word in ("static", "htpasswd", "web", "no such user", "535", "No layer decided"):
+    for word in ("static", "htpasswd", "web", "no such user", "535", "Authentication cannot be replayed"):
         if status != 0 or word not in text:
             raise Fail("explain does not say %r: %s" % (word, text))
     no_secrets(server)
