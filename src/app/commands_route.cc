@@ -77,7 +77,14 @@ Task<void> look_up_into(const relay::RelayConfig* config, dns::Resolver* resolve
 Result<mail::Mailbox> address_of(std::string_view text, std::string_view hostname) {
   if (text.starts_with('<') && text.ends_with('>')) text = text.substr(1, text.size() - 2);
   if (iequals(text, "postmaster")) return mail::Mailbox{std::string(text), std::string(hostname)};
-  return mail::parse_mailbox(text, mail::Utf8::allowed);
+  auto parsed = mail::parse_mailbox(text, mail::Utf8::allowed);
+  const std::size_t literal = text.rfind("@[");
+  if (parsed || literal == std::string_view::npos) return parsed;
+  // What is no address in brackets is for the route to refuse.
+  auto known = mail::parse_mailbox(std::string(text.substr(0, literal)) + "@literal.invalid",
+                                   mail::Utf8::allowed);
+  if (known) known->domain = text.substr(literal + 1);
+  return known;
 }
 
 /// Delivered on this machine: no host is looked up.

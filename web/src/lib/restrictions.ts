@@ -70,7 +70,7 @@ export interface Cause { field: string; at: string; says: string; hint: string }
 /** A network that holds strangers, if the witness passes by `permit_mynetworks`; else the rule that the prover marks. Null: no single place is to blame. */
 export function causeOf(lint: Lint, parameters: { name: string; value: string }[]): Cause | null {
   if (lint.open_relay !== 'yes') return null;
-  const wide = lint.marks.find((m) => m.code === 'R120' && lint.witness.some((line) => line.endsWith(': permit_mynetworks permits')));
+  const wide = lint.marks.find((m) => m.code === 'R120' && lint.witness.some((line) => line.endsWith(': `permit_mynetworks` lets it through')));
   const row = wide ? parameters.findIndex((p) => p.name.trim() === wide.parameter) : -1;
   if (wide && row >= 0) return { field: `f-parameter-value-${row}`, at: `${wide.parameter} = ${parameters[row]!.value.trim()}`, says: wide.text, hint: wide.hint ?? '' };
   const mark = lint.marks.find((m) => m.code === 'R110' && m.list);
@@ -79,7 +79,7 @@ export function causeOf(lint: Lint, parameters: { name: string; value: string }[
 }
 
 /** Whether the list is one that says who may relay, and lets the witness through. */
-export const letsPass = (lint: Lint, list: string): boolean => lint.open_relay === 'yes' && (list === 'relay' || list === 'recipient') && lint.witness.some((line) => line.startsWith(`${lint.lists[list]?.parameter}: `) && line.endsWith(' permits'));
+export const letsPass = (lint: Lint, list: string): boolean => lint.open_relay === 'yes' && (list === 'relay' || list === 'recipient') && lint.witness.some((line) => line.startsWith(`${lint.lists[list]?.parameter}: `) && line.endsWith(' lets it through'));
 
 export interface Fix { name: string; start: number; end: number; text: string }
 
