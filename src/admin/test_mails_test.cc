@@ -29,7 +29,10 @@ class TestMailsTest : public ::testing::Test {
   Answer send(const std::string& body = "") { return api_.post(path_, body, token_); }
 
   FakeTestMail mail_;
-  TestApi api_{[this](Options&, Dependencies& deps) { deps.test_mail = &mail_; }};
+  TestApi api_{[this](Options& options, Dependencies& deps) {
+    options.rate_limits = true;
+    deps.test_mail = &mail_;
+  }};
   std::string token_ = api_.account();
   std::string id_ = api_.webhook(token_).text("/id");
   std::string path_ = "/api/v1/webhooks/" + id_ + "/test-mail";
