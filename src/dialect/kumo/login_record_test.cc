@@ -25,7 +25,7 @@ class LoginRecord : public testing::Hooks {
   LoginRecord() {
     options_.path = folder_.file("policy.lua");
     put("create table auth (user text, pass text, pin integer, salt text, hash text, flag text);"
-        "insert into auth values ('scott', 'correct horse', 4711, 'NaCl',"
+        "insert into auth values ('scott', 'correct horse', 471104711047, 'NaCl',"
         " '7d5f5b2a0e0f4f1f0a', 'active');");
   }
 
@@ -126,9 +126,9 @@ TEST_F(LoginRecord, comes_out_the_same_without_password_and_stores) {
   } cases[] = {
       {"return row.pass == password", "correct horse", "accepted"},
       {"return row.pass == password", "wrong horse", "refused"},
-      {"return tostring(row.pin) == password", "4711", "accepted"},
+      {"return tostring(row.pin) == password", "471104711047", "accepted"},
       {"return tostring(row.pin) == password", "4712", "refused"},
-      {"return row.pin == tonumber(password)", "4711", "accepted"},
+      {"return row.pin == tonumber(password)", "471104711047", "accepted"},
       {"return kumo.digest.sha256(password .. row.salt).hex == "
        "kumo.digest.sha256('correct horse' .. row.salt).hex",
        "correct horse", "accepted"},
@@ -181,7 +181,7 @@ TEST_F(LoginRecord, comes_out_the_same_without_password_and_stores) {
     if (one.body.find("correct") == std::string::npos) {
       EXPECT_THAT(kept_, Not(HasSubstr("correct horse"))) << one.body;
     }
-    for (const char* secret : {"4711", "NaCl", "7d5f5b2a", "Y29ycmVj"}) {
+    for (const char* secret : {"471104711047", "NaCl", "7d5f5b2a", "Y29ycmVj"}) {
       EXPECT_THAT(kept_, Not(HasSubstr(secret))) << one.body;
     }
   }
