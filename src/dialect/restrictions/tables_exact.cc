@@ -269,7 +269,7 @@ struct ExactRow {
   std::string key;
   std::string_view value;
   std::string_view trouble = {};  ///< what keeps it from being a row
-  std::string_view skipped = {};  ///< the same, where Postfix merely warns
+  std::string_view doubt = {};    ///< what Postfix would warn of; without a key it is no row
 };
 
 /// "key value".
@@ -301,7 +301,13 @@ ExactRow alias_row(std::string_view line) {
     name += line[at];
   }
   if (quoted) return {.trouble = "a quote is not closed"};
-  if (at == line.size()) return {.skipped = "no colon: aliases(5) wants name: value"};
+  if (at == line.size()) {
+    // Two words may be written for postmap(1).
+    ExactRow row = exact_row(line);
+    if (!row.trouble.empty()) row = {};
+    row.doubt = "no colon: aliases(5) wants `name: value`";
+    return row;
+  }
   const std::string_view value = trim_blanks(line.substr(at + 1));
   name = trim_blanks(name);
   if (name.empty()) return {.trouble = "a colon without a name"};
@@ -330,10 +336,8 @@ OpenedTable open_exact(std::string spec, std::string_view path, const TableSourc
     const std::string_view line = lines.text();
     const std::size_t number = lines.number();
     const ExactRow row = of_aliases ? alias_row(line) : exact_row(line);
-    if (!row.skipped.empty()) {
-      report.warn(number, fmt::format("{}; the row is skipped", row.skipped));
-      continue;
-    }
+    if (!row.doubt.empty()) report.warn(number, std::string(row.doubt));
+    if (!row.doubt.empty() && row.key.empty()) continue;
     if (!row.trouble.empty()) {
       if (!report.bad(number, row.trouble)) return report.error();
       continue;
