@@ -11,8 +11,7 @@ namespace postern::gateway {
 struct Admission::Seat {
   std::atomic<bool> lost{false};
   bool present = true;
-  Networks::pointer network = nullptr;  ///< null: an exempt address
-  Addresses::pointer address = nullptr;
+  Addresses::pointer address = nullptr;  ///< null: an exempt one
   std::optional<Waiting> waits;
   bool fresh = false;  ///< it stands in fresh_, not in the line of its address
   std::list<Seat*>::iterator position;
@@ -53,13 +52,13 @@ void Admission::Ticket::release() {
 }
 
 void Admission::Ticket::wait(Waiting how, bool late, Clock::time_point now) {
-  if (!seat_ || seat_->network == nullptr) return;
+  if (!seat_ || seat_->address == nullptr) return;
   const std::lock_guard lock(owner_->mutex_);
   owner_->begin_waiting(*seat_, how, late, now);
 }
 
 bool Admission::Ticket::resume() {
-  if (!seat_ || seat_->network == nullptr) return true;
+  if (!seat_ || seat_->address == nullptr) return true;
   const std::lock_guard lock(owner_->mutex_);
   if (seat_->lost.load(std::memory_order_relaxed)) return false;
   owner_->end_waiting(*seat_);
@@ -74,7 +73,7 @@ std::uint64_t Admission::open_of(const std::string& address) const {
 }
 
 void Admission::rank(Address& address) {
-  Network& network = *address.network;
+  Network& network = address.network->second;
   const auto move = [](auto& ranking, std::optional<Rank>& held, std::optional<Rank> now,
                        auto* who) {
     if (held == now) return;
@@ -139,13 +138,15 @@ void Admission::end_waiting(Seat& seat) {
 void Admission::take_out(Seat& seat) {
   if (!std::exchange(seat.present, false)) return;
   open_.fetch_sub(1, std::memory_order_relaxed);
-  if (seat.network == nullptr) return;
+  if (seat.address == nullptr) return;
   end_waiting(seat);
-  --seat.network->second.open;
-  --seat.address->second.open;
-  rank(seat.address->second);
-  if (seat.address->second.open == 0) addresses_.erase(addresses_.find(seat.address->first));
-  if (seat.network->second.open == 0) networks_.erase(networks_.find(seat.network->first));
+  auto& [key, address] = *seat.address;
+  auto& [network_key, network] = *address.network;
+  --network.open;
+  --address.open;
+  rank(address);
+  if (network.open == 0) networks_.erase(networks_.find(network_key));
+  if (address.open == 0) addresses_.erase(addresses_.find(key));
 }
 
 Admission::Seat* Admission::find_loser(const std::string& address,
@@ -183,12 +184,12 @@ Admission::Answer Admission::admit(const IpAddress& address, Clock::time_point n
   }
   auto seat = std::make_unique<Seat>();
   if (counted) {
-    seat->network = &*networks_.try_emplace(network).first;
     seat->address = &*addresses_.try_emplace(key).first;
-    seat->address->second.network = &seat->network->second;
-    ++seat->network->second.open;
-    ++seat->address->second.open;
-    rank(seat->address->second);
+    Address& own = seat->address->second;
+    own.network = &*networks_.try_emplace(network).first;
+    ++own.network->second.open;
+    ++own.open;
+    rank(own);
   }
   open_.fetch_add(1, std::memory_order_relaxed);
   return {.ticket = Ticket(this, std::move(seat)), .refusal = {}};

@@ -78,6 +78,7 @@ class Admission {
   };
   Answer admit(const IpAddress& address, Clock::time_point now = Clock::now());
   bool exempt(const IpAddress& address) const { return limits_.exempt.contains(address); }
+  std::chrono::milliseconds patience(Waiting how) const { return limits_.patience[how]; }
   std::uint64_t open_sessions() const { return open_.load(std::memory_order_relaxed); }
 
  private:
@@ -86,7 +87,7 @@ class Admission {
   using Rank = std::pair<std::uint64_t, std::uint64_t>;
   struct Network;
   struct Address {
-    Network* network = nullptr;
+    std::pair<const std::string, Network>* network = nullptr;  ///< in networks_
     std::uint64_t open = 0;
     std::array<std::list<Seat*>, 3> waiting;  ///< out of patience, the longest waiting first
     std::array<std::optional<Rank>, 3> rank;  ///< in its network, where there are such

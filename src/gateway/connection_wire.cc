@@ -115,19 +115,18 @@ void Connection::set_read_deadline() {
   deadline_.set(at);
 }
 
-/// A message that comes slower than this, after some seconds, holds its place for nothing when
-/// others want one.
+/// A message that has come for longer than patience lasts, and slower than this, holds its place
+/// for nothing when others want one.
 void Connection::wait_for_client() {
-  constexpr std::uint64_t brisk = 10'000;  // octets a second
-  constexpr std::chrono::seconds some(10);
+  constexpr std::int64_t brisk = 10'000;  // octets a second
   if (!session_.in_data()) {
     ticket_.wait(session_.in_transaction() ? Admission::in_transaction : Admission::idle);
     return;
   }
   const Clock::time_point now = Clock::now();
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(now - data_started_);
-  const bool slow =
-      took >= some && data_octets_ * 1000 / static_cast<std::uint64_t>(took.count()) < brisk;
+  const bool slow = took >= admission_.patience(Admission::receiving) &&
+                    static_cast<std::int64_t>(data_octets_) * 1000 < brisk * took.count();
   ticket_.wait(Admission::receiving, slow, now);
 }
 
