@@ -399,8 +399,9 @@ void TraceWriter::Keeper::define(Database& database, const policy::Trace& trace,
   if (rollbacks != database.rollbacks() || known_count >= most_known) forget_known();
   rollbacks = database.rollbacks();
   const std::int64_t day = day_of(from_millis(to_millis(trace.started)));
-  const auto name = [&](Known& entry) {
-    entry.trace = number;
+  std::vector<const Known*> said;  // by this trace: some come several times
+  const auto name = [&](const Known& entry) {
+    said.push_back(&entry);
     const auto named = database.execute(
         "INSERT INTO named (seq, number) SELECT ?1, number FROM definition_share WHERE number = ?2",
         number, entry.number);
@@ -411,7 +412,7 @@ void TraceWriter::Keeper::define(Database& database, const policy::Trace& trace,
     const auto [at, is_new] = known[id].try_emplace(version, Known{});
     Known& entry = at->second;
     if (is_new) ++known_count;
-    if (entry.trace == number) return;
+    if (std::ranges::find(said, &entry) != said.end()) return;
     if (!is_new && name(entry)) {
       if (entry.day >= day) return;
       entry.day = day;

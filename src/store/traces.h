@@ -92,8 +92,7 @@ class TraceWriter {
     /// A definition that was in the file when this process named it last.
     struct Known {
       std::int64_t number = 0;
-      std::int64_t day = 0;    ///< when it was last said to be used, since 1970
-      std::int64_t trace = 0;  ///< the last one that named it
+      std::int64_t day = 0;  ///< when it was last said to be used, since 1970
     };
     std::map<std::string, std::map<std::uint64_t, Known>> known;  ///< id, version
     std::size_t known_count = 0;
