@@ -12,6 +12,7 @@
 #include "base/ulid.h"
 
 namespace postern::admin {
+
 std::uint32_t rate_of(const Options& options, std::uint32_t events) {
   return options.rate_limits ? events : std::numeric_limits<std::uint32_t>::max();
 }

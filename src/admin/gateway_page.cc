@@ -74,10 +74,8 @@ boost::json::object GatewayPage::relay() {
   return relay_;
 }
 
-Task<boost::json::value> GatewayPage::queue(const Call& call) {
+Task<boost::json::value> GatewayPage::queue() {
   if (core_.deps.queue == nullptr) co_return nullptr;
-  const bool may = co_await authenticator_.operates_gateway(call.caller.account_id);
-  if (!may) co_return nullptr;
   const auto states = co_await core_.deps.queue->destinations();
   if (!states) co_return nullptr;  // a slow queue must not take the page with it
   std::uint64_t queued = 0, held = 0, dead = 0, quarantined = 0;
@@ -97,10 +95,14 @@ Task<net::HttpResponse> GatewayPage::show(Call& call) {
     for (const SmtpListener& one : core_.deps.smtp_listeners())
       listeners.push_back(boost::json::object{{"address", one.address}, {"tls", one.tls}});
   }
-  boost::json::value waiting = co_await queue(call);
-  boost::json::value dnssec;  // the words name our name servers
-  if (core_.deps.dnssec && co_await authenticator_.operates_gateway(call.caller.account_id))
-    dnssec = core_.deps.dnssec();
+  // The queue holds everybody's mail, and the words on DNSSEC name our name servers.
+  boost::json::value waiting;
+  boost::json::value dnssec;
+  const bool operates = co_await authenticator_.operates_gateway(call.caller.account_id);
+  if (operates) {
+    waiting = co_await queue();
+    if (core_.deps.dnssec) dnssec = core_.deps.dnssec();
+  }
   co_return json_response(200, {{"version", core_.options.version},
                                 {"hostname", core_.options.hostname},
                                 {"public_domain", core_.options.public_domain},

@@ -26,7 +26,7 @@ class GatewayPage {
   /// The verdict that was proved when the lists began to run; put into words once a revision.
   boost::json::object relay();
   /// Recipients by state, null for who is no operator or when nobody counts.
-  Task<boost::json::value> queue(const Call& call);
+  Task<boost::json::value> queue();
 
   Core& core_;
   Authenticator& authenticator_;

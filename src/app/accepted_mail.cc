@@ -87,7 +87,6 @@ std::optional<smtp::Reply> AcceptedMail::trouble(std::uint64_t octets) const {
   return reply_of_spool(ready.error());
 }
 
-/// Literals of this host (RFC 5321 §4.1.3) are addresses at its name.
 mail::Mailbox qualified(const mail::Mailbox& address, const relay::RelayConfig& relay,
                         std::string_view hostname) {
   const auto own = [&](const IpAddress& ip) {

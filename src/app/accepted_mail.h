@@ -86,11 +86,12 @@ class AcceptedMail final : public gateway::MessageSink {
   SharedPointer<const relay::RelayConfig> relay_;
 };
 
-/// <postmaster> (RFC 5321 §4.5.1) and literals of this host (§4.1.3) are addresses at its name;
-/// others are as they are.
+/// A literal of this host (RFC 5321 §4.1.3) becomes its name; other addresses are as they are, those
+/// without a domain too.
 mail::Mailbox qualified(const mail::Mailbox& address, const relay::RelayConfig& relay,
                         std::string_view hostname);
-/// What is certain at RCPT of a recipient that a policy let through; nullopt: it is taken.
+/// The reply at RCPT when the next hop of a recipient is ruled out without a DNS query; nullopt: it
+/// is not. The recipient has a domain.
 std::optional<smtp::Reply> refusal_of(const policy::Recipient& recipient,
                                       const relay::RelayConfig& relay, std::string_view hostname);
 

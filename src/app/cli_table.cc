@@ -138,18 +138,16 @@ constexpr CommandSpec table[] = {
      "postern help configuration, postern help C012"},
     {"explain", "Write policy", "why a message was, or would be, refused",
      "Shows a decision step by step: each stage, rule, the evidence it saw and the reply. With "
-     "--to "
-     "it decides now: no mail is sent or kept, and scripts write nothing and run no program, but "
+     "--to it decides now: no mail is sent or kept, and scripts write nothing and run no program, "
+     "but "
      "policy services, tables of other programs and HTTP of Lua hooks are really asked.",
      "ID [--password-stdin] | --from ADDRESS --to ADDRESS [--message FILE] [--client-ip IP] "
      "[OPTIONS]",
      1, explain_examples, explain_options, explain_exits, "postern help tracing"},
     {"inbox", "Operate", "show what the built-in inbox received",
      "Shows the messages that webhooks with the target \"inbox\" received. Each webhook says how "
-     "much "
-     "its inbox keeps (inbox_max_messages, inbox_max_octets, inbox_keep_days). A full inbox "
-     "refuses "
-     "mail with 452, and this command says so.",
+     "much its inbox keeps (inbox_max_messages, inbox_max_octets, inbox_keep_days). A full inbox "
+     "refuses mail with 452, and this command says so.",
      "[ADDRESS|WEBHOOK_ID] [--follow] [--json]", 1, inbox_examples, inbox_options, inbox_exits,
      "postern explain"},
     {"config",

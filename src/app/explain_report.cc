@@ -281,8 +281,7 @@ std::string login_text(const Trace& trace) {
   });
   if (!any) return {};
   return "Authentication cannot be replayed: it depends on the password, which no record holds. "
-         "The "
-         "steps above show what was decided then.\n";
+         "The steps above show what was decided then.\n";
 }
 
 /// What is to be known of a login that comes out otherwise; empty when none does.

@@ -87,10 +87,13 @@ Result<Instant> instant_of(int year, unsigned month, unsigned day, int hour, int
 }
 
 std::optional<Instant> instant_at(std::int64_t seconds) {
-  constexpr std::int64_t first = -62'135'596'800;  // 0001-01-01T00:00:00Z
-  constexpr std::int64_t last = 253'402'300'799;   // 9999-12-31T23:59:59Z
-  if (seconds < first || seconds > last) return std::nullopt;
-  return Instant(std::chrono::seconds(seconds));
+  const std::chrono::seconds given(seconds);
+  constexpr auto whole = [](Instant time) {
+    return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch());
+  };
+  // Compared in seconds: microseconds of them all do not fit.
+  if (given < whole(first_instant) || given > whole(last_instant)) return std::nullopt;
+  return Instant(given);
 }
 
 Result<Instant> parse_rfc3339(std::string_view text) {

@@ -13,6 +13,9 @@ namespace postern {
 /// Wide enough for every year of four digits, which the clock's nanoseconds are not.
 using Instant = std::chrono::sys_time<std::chrono::microseconds>;
 using ClockTime = std::chrono::system_clock::time_point;
+/// Of the years 1 to 9999, UTC without leap seconds: those that RFC 3339 can write.
+inline constexpr Instant first_instant{-std::chrono::microseconds(62'135'596'800'000'000)};
+inline constexpr Instant last_instant{std::chrono::microseconds(253'402'300'799'999'999)};
 
 /// RFC 3339 §5.6 with `digits` digits of the second's fraction, 0 to 6, cut and not rounded:
 /// "2026-01-02T03:04:05.678Z".
@@ -21,7 +24,7 @@ inline std::string to_rfc3339(ClockTime time, int digits = 3) {
   return to_rfc3339(std::chrono::floor<std::chrono::microseconds>(time), digits);
 }
 
-/// A Unix time; nullopt outside the years 1 to 9999, which RFC 3339 cannot write.
+/// A Unix time; nullopt outside first_instant to last_instant.
 std::optional<Instant> instant_at(std::int64_t seconds);
 
 /// RFC 3339 §5.6 with any offset; fractions beyond microseconds are dropped, second 60 is the first

@@ -7,7 +7,8 @@
 namespace postern {
 namespace {
 
-/// Clients choose what a key holds, the name of an account: it does not cost more for that.
+/// The key as it is stored. A client chooses the length of some keys (a user name); a digest keeps
+/// them short.
 std::string kept(std::string_view key) {
   constexpr std::size_t longest = 64;
   return key.size() <= longest ? std::string(key) : "sha256 " + sha256(key);

@@ -13,7 +13,8 @@ namespace postern {
 
 /// Counts events a key in fixed windows, each of which begins with the key's first event. Memory is
 /// bounded: past windows are swept as the table grows, and when `max_keys` have one, those with the
-/// fewest events go first; a key costs the same however long it is. An event costs constant time, a sweep included. Thread-safe.
+/// fewest events go first; a key costs the same however long it is. An event costs constant time, a
+/// sweep included. Thread-safe.
 class WindowCounter {
  public:
   using Clock = std::chrono::steady_clock;

@@ -11,9 +11,6 @@
 namespace postern::dialect::kumo {
 
 using Span = std::chrono::microseconds;
-/// Of the years 1 to 9999, UTC without leap seconds.
-inline constexpr Instant first_instant{-Span(62'135'596'800'000'000)};
-inline constexpr Instant last_instant{Span(253'402'300'799'999'999)};
 
 /// RFC 3339 §5.6; a blank may stand for the T.
 Result<Instant> parse_rfc3339(std::string_view text);

@@ -140,10 +140,9 @@ class Linter {
     const Opening* rule = nullptr;
     for (const Opening& one : verdict.openings) {
       const std::string list(parameter_of(one.list));
-      const std::string words = printable(policy_.list(one.list)[one.index].words, 200);
+      const std::string sentence = why_permitted(policy_.list(one.list)[one.index]);
       for (const auto& [passed, why] : report_.witness.passed) {
-        if (rule == nullptr && passed == list && why == "`" + words + "` lets it through")
-          rule = &one;
+        if (rule == nullptr && passed == list && why == sentence) rule = &one;
       }
     }
     const ListKind kind = rule != nullptr ? rule->list : ListKind::relay;

@@ -44,6 +44,10 @@ struct SearchResult {
 };
 SearchResult find_way(const Policy& policy);
 
+/// What a witness says of a list that a rule's permit ends: "`permit_mynetworks` lets it through".
+/// The web pages look for the words behind the rule.
+std::string why_permitted(const Rule& rule);
+
 /// Plays a dialogue; fills in `passed`. False: something refuses, or the message is thrown away.
 /// `service`: what policy servers answer.
 bool goes_through(const Policy& policy, Witness& dialogue, const std::string& service);

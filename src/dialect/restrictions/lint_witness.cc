@@ -150,7 +150,7 @@ class Player {
     for (const Mark& mark : result.marks) {
       const bool decided = mark.rule != nullptr && mark.result == Mark::Result::permitted &&
                            mark.rule->origin.starts_with(list + ":");
-      if (decided) why = fmt::format("`{}` lets it through", printable(mark.rule->words, 200));
+      if (decided) why = why_permitted(*mark.rule);
     }
     dialogue_.passed.emplace_back(list, std::move(why));
     if (!services_.empty() && service_ != "DUNNO") {
@@ -325,6 +325,10 @@ void hide(Witness& witness, const Candidates& candidates) {
 }
 
 }  // namespace
+
+std::string why_permitted(const Rule& rule) {
+  return fmt::format("`{}` lets it through", printable(rule.words, 200));
+}
 
 bool goes_through(const Policy& policy, Witness& dialogue, const std::string& service) {
   std::size_t rounds = most_rounds(policy);

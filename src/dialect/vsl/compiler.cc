@@ -55,13 +55,13 @@ std::optional<Mistake> long_parameters(const File& file) {
 /// Files that run when the first one does, or that its functions import by their names.
 std::set<std::size_t> needed_files(const Sources& sources) {
   std::set<std::size_t> needed{0};
-  std::vector<std::size_t> todo{0};
-  while (!todo.empty()) {
-    const File& file = sources.files[todo.back()];
-    todo.pop_back();
+  std::vector<std::size_t> unread{0};
+  while (!unread.empty()) {
+    const File& file = sources.files[unread.back()];
+    unread.pop_back();
     for_each_node_of(file, [&](const Node& node) {
       if (node.kind == Kind::import && node.file && needed.insert(*node.file).second) {
-        todo.push_back(*node.file);
+        unread.push_back(*node.file);
       }
     });
   }
