@@ -121,8 +121,8 @@ def api(method, path, body=None, token=None):
 
 
 def session_limit():
-    """Postern keeps four descriptors a session in reserve, and some for its API and queue, and refuses to start beyond that."""
-    return min(20000, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] * 7 // 8 - 2600) // 4)
+    """Postern keeps five descriptors a session in reserve, and some for its API and queue, and refuses to start beyond that."""
+    return min(20000, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] * 7 // 8 - 2600) // 5)
 
 
 class Sink:

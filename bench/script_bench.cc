@@ -58,10 +58,11 @@ void judge(benchmark::State& state, policy::Stage stage, const std::string& text
     std::vector<policy::Step> steps;
     for (auto _ : loops) {
       steps.clear();
-      evidence.script_record.clear();
-      const policy::Verdict verdict = co_await layer.judge(stage, evidence, gatherer, steps);
+      policy::Tape tape;
+      policy::Inquiry inquiry(evidence, gatherer, tape);
+      const policy::Ruling ruling = co_await layer.judge(stage, inquiry, steps);
       if (steps.size() != 1) std::abort();
-      benchmark::DoNotOptimize(&verdict);
+      benchmark::DoNotOptimize(&ruling);
     }
   });
 }
@@ -102,8 +103,9 @@ void auth_static_table(benchmark::State& state) {
                                       .password = Secret(std::string("tiger"))};
     for (auto _ : loops) {
       steps.clear();
-      const policy::AuthAnswer answer =
-          co_await verifier.verify(attempt, evidence, gatherer, steps);
+      policy::Tape tape;
+      policy::Inquiry inquiry(evidence, gatherer, tape);
+      const policy::AuthAnswer answer = co_await verifier.verify(attempt, inquiry, steps);
       if (answer.kind != policy::AuthAnswer::Kind::accepted) std::abort();
     }
     loops.counters["calls"] =

@@ -113,16 +113,17 @@ Task<void> one_message(const dialect::vsl::VslLayer& layer, policy::Evidence& ev
     if (stage == Stage::rcpt) {
       evidence.consider({.address = mail::Mailbox{"jane", "doe-family.com"}, .route = {}});
     }
-    const policy::Verdict verdict = co_await layer.judge(stage, evidence, gatherer, steps);
-    if (verdict.refuses()) {
-      std::fprintf(stderr, "refused: %s\n", verdict.reply.to_string().c_str());
+    policy::Tape tape;
+    policy::Inquiry inquiry(evidence, gatherer, tape);
+    const policy::Ruling ruling = co_await layer.judge(stage, inquiry, steps);
+    if (ruling.verdict.refuses()) {
+      std::fprintf(stderr, "refused: %s\n", ruling.verdict.reply.to_string().c_str());
       std::exit(1);
     }
     if (stage == Stage::rcpt) {
       evidence.recipients.push_back(*evidence.candidate);
       evidence.candidate.reset();
     }
-    evidence.script_record.clear();
   }
 }
 

@@ -203,13 +203,15 @@ void judge(const std::shared_ptr<const Policy>& policy) {
   const KumoVerifier verifier(policy);
   const policy::AuthAttempt attempt{
       .mechanism = "PLAIN", .authz_id = "", .authn_id = "scott", .password = Secret("p4ssw0rd!")};
-  (void)result_of(verifier.verify(attempt, evidence, gatherer, steps));
+  policy::Tape tape;
+  policy::Inquiry inquiry(evidence, gatherer, tape);
+  (void)result_of(verifier.verify(attempt, inquiry, steps));
   for (const policy::Step& step : steps) {
     must(step.verdict.detail.find("p4ssw0rd!") == std::string::npos, "no password in a step");
   }
   if (const auto rewriter = rewriter_of(policy)) {
     const smtp::Reply refusal{.code = 550, .enhanced = {5, 7, 1}, .text = "no"};
-    const smtp::Reply said = result_of(rewriter->rewrite(refusal, "DATA", evidence, gatherer));
+    const smtp::Reply said = result_of(rewriter->rewrite(refusal, "DATA", inquiry));
     must(said.code >= 500 && said.code < 600, "a refusal stays one");
   }
 }

@@ -16,7 +16,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::chrono::hours key_lifetime{30 * 24};
-/// Longer than any of our tokens is valid.
+/// Longer than the validity of any token.
 constexpr std::chrono::hours key_memory{8 * 24};
 /// Ours have about 350 octets.
 constexpr std::size_t max_token = 2048;
@@ -42,11 +42,11 @@ std::optional<json::object> decode_part(std::string_view part) {
   return std::move(*object);
 }
 
-/// RFC 7519 §4.1.4: NumericDate. Text, fractions and what does not fit are refused.
+/// A NumericDate (RFC 7519 §2). Text, fractions and out-of-range values are refused.
 std::optional<store::Time> time_member(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);
   if (value == nullptr || !value->is_int64()) return std::nullopt;
-  constexpr std::int64_t year_2200 = 7'258'118'400;  // a clock of nanoseconds ends in 2262
+  constexpr std::int64_t year_2200 = 7'258'118'400;  // a nanosecond clock ends in 2262
   if (value->get_int64() < 0 || value->get_int64() > year_2200) return std::nullopt;
   return from_unix(value->get_int64());
 }
@@ -116,14 +116,14 @@ tl::expected<Claims, TokenFault> TokenKeys::verify(std::string_view token, Token
   if (!header) return refuse(TokenFault::malformed);
   const auto algorithm = text_member(*header, "alg");
   const auto kid = text_member(*header, "kid");
-  // RFC 7515 §4.1.11: an extension that must be understood is not. jku, x5u and jwk are never read.
+  // Refuses critical extensions (RFC 7515 §4.1.11). jku, x5u and jwk are never read.
   if (!algorithm || *algorithm != "HS256" || !kid || header->contains("crit"))
     return refuse(TokenFault::forged);
   const store::SigningKeyRow* key = find(*kid);
   if (key == nullptr) return refuse(TokenFault::forged);
   const std::string expected =
       base64url_encode(hmac_sha256(key->key, token.substr(0, token.rfind('.'))));
-  // Compared as text: one signature has one spelling, padding or stray bits included.
+  // Compares the text, so that padding or stray bits give no second form of a signature.
   if (!equal_in_constant_time(expected, parts[2])) return refuse(TokenFault::forged);
   const auto payload = decode_part(parts[1]);
   if (!payload) return refuse(TokenFault::malformed);

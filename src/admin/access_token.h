@@ -1,6 +1,6 @@
-// Signed tokens that say who is calling: JSON Web Tokens with one algorithm, HS256, fixed by the
-// key (RFC 8725 §3.1). A key is chosen by its id among ours; nothing in a token can name another
-// one.
+// Access tokens and cookies as JSON Web Tokens (RFC 7519 §3) with one algorithm, HS256, fixed by
+// the key (RFC 8725 §3.1). The key is chosen by its id among ours; a token cannot name any other
+// key.
 #pragma once
 
 #include <mutex>
@@ -19,33 +19,41 @@ class Store;
 
 namespace postern::admin {
 
-/// What a token may be used as; one kind is never taken for the other.
+/// What a token may be used for; a token of one kind is refused as the other.
 enum class TokenUse { access, cookie };
 
+/// The claims of a token.
 struct Claims {
-  TokenUse use = TokenUse::access;
-  std::string account_id;
-  std::string session_id;
-  store::Time issued_at;
-  store::Time expires_at;
+  TokenUse use = TokenUse::access;  ///< claim `use`
+  std::string account_id;           ///< `sub`: the person's account
+  std::string session_id;           ///< `sid`
+  store::Time issued_at;            ///< `iat`
+  store::Time expires_at;           ///< `exp`
 };
 
-/// A clock of another node may differ by this much.
+/// Allowed difference between the clocks of two nodes.
 inline constexpr std::chrono::seconds clock_skew{60};
+/// Validity of an access token.
 inline constexpr std::chrono::seconds access_lifetime{900};
+/// Validity of a cookie.
 inline constexpr std::chrono::hours cookie_lifetime{7 * 24};
 
+/// Why a token is refused.
 enum class TokenFault { malformed, forged, expired };
 
+/// The keys that sign and verify tokens. Copies are independent; const methods are safe from any
+/// thread.
 class TokenKeys {
  public:
-  /// The first key signs; all that are not retired too long verify.
+  /// `keys`: newest first, at least one. The first key signs; all verify.
   explicit TokenKeys(std::vector<store::SigningKeyRow> keys) : keys_(std::move(keys)) {}
-  /// Reads the keys, makes a new one when the newest is 30 days old, and drops those that no valid
-  /// token can name any more. Blocks.
+  /// Reads the keys. Creates a new key if the newest is 30 days old, and deletes keys too old for
+  /// any valid token. Blocks on the disk. Errors: the store's.
   static Result<TokenKeys> load(store::Store& store, store::Time now);
 
+  /// A token with these claims.
   std::string sign(const Claims& claims) const;
+  /// The claims of a token, if it is valid at `now` for this use.
   tl::expected<Claims, TokenFault> verify(std::string_view token, TokenUse use,
                                           store::Time now) const;
 

@@ -18,7 +18,7 @@ TokenKeys keys() {
 
 Claims claims() { return {TokenUse::access, "acc_1", "ses_1", now, now + access_lifetime}; }
 
-/// A token with this header and payload text, signed with `key`.
+/// A token with this header and payload, signed with `key`.
 std::string token(std::string_view header, std::string_view payload, const Secret& key = key_text) {
   const std::string part = base64url_encode(header) + "." + base64url_encode(payload);
   return part + "." + base64url_encode(hmac_sha256(key, part));

@@ -15,7 +15,7 @@ namespace asio = boost::asio;
 struct AccessChanges::Waker {
   std::vector<std::string> ids;
   std::uint64_t changes = 0;
-  /// Made when it first waits, then of one event loop: touched there alone.
+  /// Created at the first wait; then used only on that event loop.
   std::shared_ptr<asio::steady_timer> timer;
 };
 
@@ -67,7 +67,7 @@ Task<void> AccessWatch::changed(std::optional<std::chrono::system_clock::time_po
     }
     if (waker_->changes != settled_) co_return;
   }
-  // A change from here on posts its wake behind the wait that begins now.
+  // A later change posts its cancellation, which runs after the wait below has begun.
   boost::system::error_code woken;
   co_await timer->async_wait(asio::redirect_error(asio::use_awaitable, woken));
 }

@@ -1,6 +1,6 @@
-// When somebody's access may have ended: who waits for long (a live tail, a long poll, a download)
-// is woken and judged anew, by the rule that let it in (Authenticator). Nothing is asked while
-// nothing happens.
+// Ends long requests (a live tail, a long poll, a download) when their caller loses access. A
+// change wakes the waiting request, which is then judged again as at its start (Authenticator). No
+// polling.
 #pragma once
 
 #include <chrono>
@@ -19,16 +19,17 @@ namespace postern::admin {
 
 class AccessWatch;
 
-/// Safe from any thread. Outlives its watches.
+/// Distributes changes of access to watches. Safe from any thread. Must outlive its watches.
 class AccessChanges {
  public:
+  /// No watches yet.
   AccessChanges();
   ~AccessChanges();
   AccessChanges(const AccessChanges&) = delete;
   AccessChanges& operator=(const AccessChanges&) = delete;
 
-  /// What somebody with this id (person, team, session or API token) may has changed, perhaps to
-  /// nothing; "": anybody's.
+  /// The rights of this id (person, team, session or API token) have changed or ended; "": those of
+  /// unknown ids.
   void changed(std::string_view id);
 
  private:
@@ -38,26 +39,28 @@ class AccessChanges {
   std::set<std::shared_ptr<Waker>> wakers_;
 };
 
-/// One who waits. Used on one event loop.
+/// Waits for changes that concern one request. Use it on one event loop.
 class AccessWatch {
  public:
+  /// `ids`: those whose changes concern the request.
   AccessWatch(AccessChanges& changes, std::vector<std::string> ids);
   ~AccessWatch();
   AccessWatch(const AccessWatch&) = delete;
   AccessWatch& operator=(const AccessWatch&) = delete;
 
-  /// Returns when something has changed since the last settle(), or at `until`.
+  /// Returns when something has changed since the last settle(), or at `until` (nullopt: never).
   Task<void> changed(std::optional<std::chrono::system_clock::time_point> until);
-  /// How often it has changed: to be read before it is judged.
+  /// The number of changes so far. Read it before judging the access.
   std::uint64_t seen() const;
+  /// Whether nothing has changed since the last settle().
   bool is_settled() const { return seen() == settled_; }
-  /// What had changed up to `seen` was judged.
+  /// The access was judged after `seen` changes.
   void settle(std::uint64_t seen);
 
  private:
   AccessChanges& changes_;
   const std::shared_ptr<AccessChanges::Waker> waker_;
-  /// Nothing was judged since the watch began: the first changed() returns at once.
+  /// No judgement yet, so the first changed() returns at once.
   std::uint64_t settled_ = ~std::uint64_t{0};
 };
 

@@ -19,7 +19,7 @@ using store::Outcome;
 
 constexpr std::string_view password = "correct-horse-battery";
 
-/// A gateway's API on a socket, an owner and a colleague. Nothing ends by itself for minutes.
+/// A gateway's API on a socket, with an owner and a colleague. No wait ends by itself for minutes.
 class AccessEnds : public ::testing::Test {
  protected:
   AccessEnds()
@@ -87,7 +87,7 @@ class AccessEnds : public ::testing::Test {
     hub_.publish(std::make_shared<const store::TraceRow>(std::move(row)));
   }
 
-  /// `end` takes the access of who came with this token: tail and poll end at once.
+  /// `end` removes the access of this token's holder: tail and poll end at once.
   template <class End>
   void expect_end(const std::string& token, End end) {
     const auto watched = tail(token);
@@ -202,7 +202,7 @@ TEST_F(AccessEnds, not_with_another_session_or_a_changed_role) {
   asio::read_until(watched->socket, asio::dynamic_buffer(watched->out), "{\"id\":\"01A\"");
 }
 
-/// A decision that comes right behind the removal is not shown: the judge comes first.
+/// A decision right after the removal is not shown: access is judged first.
 TEST_F(AccessEnds, before_the_next_piece) {
   for (int round = 0; round < 20; ++round) {
     const Answer made = api_.post("/api/v1/api-tokens", R"({"name":"t","scopes":["read"]})", kim_);

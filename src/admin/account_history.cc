@@ -45,7 +45,7 @@ Task<net::HttpResponse> AccountHistory::audit_log(Call& call) {
   if (!cursor.empty() && (!cursor.starts_with("al_") || !is_ulid(cursor.substr(3)))) {
     throw invalid("cursor", "is not the `next` of a page");
   }
-  // One more than is shown says whether there is a next page.
+  // Reads one entry more than shown, to know whether there is a next page.
   auto read = [&core = core_, id = call.caller.account_id, cursor, limit,
                now = call.now]() -> Result<store::Listed<store::AuditRow>> {
     if (auto written = core.sign_ins.write(core.deps.store, now); !written) {

@@ -1,4 +1,4 @@
-// What was done in the account's name, and where its person is signed in.
+// The account's audit log and its person's sign-ins.
 #pragma once
 
 #include "admin/core.h"
@@ -6,9 +6,12 @@
 
 namespace postern::admin {
 
+/// Endpoints of the audit log and of sign-ins.
 class AccountHistory {
  public:
+  /// `core` must outlive this.
   explicit AccountHistory(Core& core) : core_(core) {}
+  /// Adds the routes. This must outlive `router`.
   void add_routes(Router& router);
 
  private:

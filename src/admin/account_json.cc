@@ -8,15 +8,15 @@
 namespace postern::admin {
 namespace {
 
-constexpr std::ptrdiff_t min_password = 12;  // characters
-constexpr std::size_t max_password = 1024;   // octets
-constexpr std::size_t max_email = 254;       // RFC 5321 §4.5.3.1.3 less the brackets
+constexpr std::ptrdiff_t min_password = 12;  // in characters
+constexpr std::size_t max_password = 1024;   // in octets
+constexpr std::size_t max_email = 254;       // RFC 5321 §4.5.3.1.3, without the angle brackets
 
 std::ptrdiff_t characters(std::string_view utf8) {
   return std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xc0) != 0x80; });
 }
 
-/// What an account says that stands in other rows than its own.
+/// Members of an account that are stored in other rows.
 struct Elsewhere {
   std::string signing_public_key;  ///< the team's
   std::uint64_t backup_codes_left = 0;

@@ -1,4 +1,4 @@
-// An account as the API reads and writes it.
+// Reads and writes accounts as JSON.
 #pragma once
 
 #include "admin/authenticator.h"
@@ -6,13 +6,13 @@
 
 namespace postern::admin {
 
-/// The Account of docs/openapi.yaml.
+/// The Account of docs/openapi.yaml. Throws a Refusal if the store fails.
 Task<boost::json::object> describe_account(Core& core, Authenticator& authenticator,
                                            store::AccountRow account);
 
-/// The member "email", without blanks around it; throws 400 or 422.
+/// The member "email" without surrounding blanks; throws 400 or 422.
 std::string checked_email(dialect::webhook::BodyReader& body);
-/// A password that may become an account's; throws 400 or 422.
+/// The member `name` as a new password; throws 400 or 422.
 Secret checked_new_password(dialect::webhook::BodyReader& body, std::string_view name);
 
 }  // namespace postern::admin

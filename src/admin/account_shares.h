@@ -1,5 +1,4 @@
-// How many requests of one account may be in hand at a time, and how many of them may wait for
-// something to happen.
+// Limits the concurrent requests of each account, and how many of them may be long waits.
 #pragma once
 
 #include <cstddef>
@@ -10,15 +9,17 @@
 
 namespace postern::admin {
 
+/// Whether a request may wait for something to happen.
 enum class Stay { brief, waiting };
 
-/// Thread-safe. What it gives may outlive it.
+/// Thread-safe. Its places may outlive it.
 class AccountShares {
  public:
+  /// `requests`: concurrent requests per account; `waits`: those of them with Stay::waiting.
   AccountShares(std::size_t requests, std::size_t waits)
       : books_(std::make_shared<Books>()), requests_(requests), waits_(waits) {}
 
-  /// A place until it is released; null when the account has too many.
+  /// A place, released with its last copy; null if the account has too many.
   std::shared_ptr<void> take(const std::string& account, Stay stay);
 
  private:

@@ -30,8 +30,8 @@ std::vector<Secret> hashes_of(const std::vector<std::string>& codes) {
   return hashes;
 }
 
-/// Whether a Host header (RFC 9110 §7.2) means this machine by itself. A page elsewhere whose name
-/// was made to resolve to 127.0.0.1 sends its own.
+/// Whether a Host header (RFC 9110 §7.2) names this host by itself. A page whose host name was made
+/// to resolve to 127.0.0.1 (DNS rebinding) sends its own name.
 bool names_this_machine(std::string_view host) {
   const std::size_t port = host.find_last_of(":]");
   if (port != std::string_view::npos && host[port] == ':') host = host.substr(0, port);
@@ -40,7 +40,8 @@ bool names_this_machine(std::string_view host) {
   return iequals(host, "localhost") || (address && address->is_loopback());
 }
 
-/// Whether somebody on the gateway's own machine asks. A proxy there speaks for anybody.
+/// Whether the request comes from the gateway's own host. A local proxy may forward anybody's
+/// requests.
 bool is_local(const Call& call, bool behind_proxy) {
   const auto& request = call.request;
   if (behind_proxy || request.header("x-forwarded-for") || request.header("forwarded"))
@@ -59,7 +60,8 @@ bool is_timezone(std::string_view name, const std::string& zoneinfo) {
       if (!is_alnum(c) && c != '_' && c != '-' && c != '+') return false;
     }
   }
-  // RFC 8536 §3.1: a compiled zone begins with these four octets; other files lie there too.
+  // A compiled zone begins with these four octets (RFC 8536 §3.1); the directory also has other
+  // files.
   std::ifstream file(std::filesystem::path(zoneinfo) / std::string(name), std::ios::binary);
   char magic[4] = {};
   return file.read(magic, 4) && std::string_view(magic, 4) == "TZif";
@@ -114,7 +116,7 @@ Task<void> Accounts::admit_newcomer(const Call& call) {
   auto count = [&store = core_.deps.store] { return store.accounts({0, 1}); };
   const store::Listed<store::AccountRow> present = co_await core_.disk(call, std::move(count));
   if (present.total > 0) co_return;
-  // The first account operates the gateway.
+  // The first account operates the gateway, so it must be created locally.
   if (!is_local(call, core_.options.behind_proxy)) {
     throw forbidden("the first account is made with the link that postern serve printed");
   }

@@ -48,7 +48,7 @@ bool is_json(std::string_view content_type) {
   return iequals(trim(content_type.substr(0, content_type.find(';'))), "application/json");
 }
 
-/// RFC 9110 §12.5.1, as far as an API with one representation needs it.
+/// Checks Accept (RFC 9110 §12.5.1) as far as needed for a single representation.
 bool accepts_json(std::string_view accept) {
   for (const std::string_view element : split(accept, ',')) {
     const std::vector<std::string_view> parts = split(element, ';');
@@ -66,7 +66,7 @@ bool accepts_json(std::string_view accept) {
   return false;
 }
 
-/// The method as a metrics label: a closed set, whatever was sent.
+/// The method as a metrics label: a closed set, whatever the client sent.
 std::string_view method_label(std::string_view method) {
   for (const std::string_view known : {"GET", "POST", "PUT", "DELETE"}) {
     if (method == known) return known;
@@ -83,7 +83,8 @@ bool stays(const Route& route, const Call& call) {
   return call.request.parameter("wait").value_or("0") != "0";
 }
 
-/// An answer, or what the handler threw: beside other waits a thrown one would be waited past.
+/// The response or the exception of a handler. An exception thrown among parallel waits would be
+/// ignored until all end.
 struct Attempt {
   std::optional<net::HttpResponse> response;
   std::exception_ptr thrown;
@@ -116,15 +117,15 @@ Task<Piece> next_piece(std::shared_ptr<net::HttpResponse::Stream> stream) {
   try {
     Piece piece = co_await stream->next();
     co_return piece;
-  } catch (...) {  // a Refusal too: it comes too late to be an answer
+  } catch (...) {  // also a Refusal: it is too late for an error response
     co_return fail(Fault::bug, "the body ended in an exception");
   }
 }
 
-/// Whether an answer is a tail, which may end anywhere, or a document that is whole or broken off.
+/// Whether a body is a tail, which may end anywhere, or a document that is complete or broken off.
 enum class Ends { anywhere, whole };
 
-/// The stream's next piece, while its reader may have it.
+/// The next piece of the stream, as long as its reader has access.
 Task<Piece> guarded_piece(std::shared_ptr<net::HttpResponse::Stream> stream, Ends ends,
                           std::shared_ptr<Guest> guest, Authenticator& authenticator) {
   if (!guest->over) {
@@ -137,7 +138,7 @@ Task<Piece> guarded_piece(std::shared_ptr<net::HttpResponse::Stream> stream, End
     if (piece != nullptr && !refusal) co_return std::move(*piece);
     guest->over = true;
   }
-  // A tail just ends: its reader comes again and hears why it is refused.
+  // A tail just ends: its reader connects again and gets the refusal.
   if (ends == Ends::anywhere) co_return std::string();
   co_return fail(Fault::denied, "the access of who reads has ended");
 }
@@ -208,14 +209,15 @@ struct AdminApi::Parts {
   }
 
   Call call_of(net::HttpRequest request) const;
-  /// The route, and its caller judged; throws 404, 405, 401 or 403, which count as calls.
+  /// Finds the route and admits the caller. Throws 404, 405, 401 or 403; the call counts even so.
   Task<const Route*> admit(Call& call, const Router::Match& match);
   Task<net::HttpResponse> dispatch(Call& call, const Router::Match& match);
   Task<net::HttpResponse> answer(Call& call, const Router::Match& match);
-  /// A handler that waits for something to happen, no longer than its caller does and may.
+  /// Runs a handler that waits for something to happen, until its caller disconnects or loses
+  /// access.
   Task<net::HttpResponse> wait(Call& call, const Route& route);
   void count_call(const Call& call);
-  /// The account's place for this call; throws 429 when it has too many.
+  /// Takes the account's place for this call; throws 429 if it has too many.
   void take_place(Call& call, const Route& route);
 
   Core core;
@@ -311,7 +313,7 @@ Task<const Route*> AdminApi::Parts::admit(Call& call, const Router::Match& match
     if (!control) co_await authenticator.admit(call, route.access);
     if (!control && route.operators_only) co_await authenticator.admit_operator(call);
   } catch (const Refusal&) {
-    count_call(call);  // guessing at tokens is limited too
+    count_call(call);  // also limits guessing of tokens
     throw;
   }
   co_return match.route;
@@ -456,7 +458,7 @@ Task<void> AdminApi::tick() {
     return core.deps.store.written_elsewhere();
   };
   const auto written = co_await core.deps.disk.run(own_turn(), std::move(look));
-  // What cannot be asked may have changed.
+  // If the check failed, access may have changed.
   if (!written || !*written || **written) core.access->changed("");
 }
 

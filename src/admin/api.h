@@ -1,5 +1,5 @@
 // The control plane over HTTP (docs/api.md, docs/openapi.yaml): accounts, policies, webhooks, and
-// what became of mail. One call in, one answer out; the server around it is net::HttpServer.
+// the outcome of mail. Each request gets one response; net::HttpServer is the server around it.
 #pragma once
 
 #include <chrono>
@@ -24,95 +24,106 @@ class Publisher;
 class RunningLists;
 class TraceHub;
 
-/// Where the gateway takes mail.
+/// An address on which the gateway accepts mail.
 struct SmtpListener {
   std::string address;  ///< "0.0.0.0:25"
-  std::string tls;      ///< none, starttls, implicit
+  std::string tls;      ///< "none", "starttls", "implicit"
 };
 
+/// Settings of the API.
 struct Options {
   std::string version;                                  ///< of the program
-  std::string hostname = "localhost.localdomain";       ///< as it greets
-  std::string public_domain = "localhost.localdomain";  ///< webhook-<ULID>@ addresses
-  std::string public_url = "http://127.0.0.1:8025";     ///< no slash at its end
-  bool open_signup = true;
-  bool rate_limits = true;
-  bool behind_proxy = false;  ///< requests come through a proxy: none is from this machine
-  CidrSet trusted_proxies;    ///< who may say for whom they ask; empty: nobody
-  /// Requests of one account in hand at a time, and those of them that wait for something.
+  std::string hostname = "localhost.localdomain";       ///< in the greeting
+  std::string public_domain = "localhost.localdomain";  ///< of webhook-<ULID>@ addresses
+  std::string public_url = "http://127.0.0.1:8025";     ///< no trailing slash
+  bool open_signup = true;                              ///< anybody may create an account
+  bool rate_limits = true;    ///< false: no limits on requests and guesses
+  bool behind_proxy = false;  ///< requests come through a proxy, so none counts as local
+  CidrSet trusted_proxies;    ///< proxies that may name the client; empty: none
+  /// Concurrent requests per account.
   std::size_t requests_per_account = 64;
+  /// Concurrent requests per account that wait for something to happen.
   std::size_t waits_per_account = 16;
-  Secret metrics_token;  ///< bearer token of GET /metrics; empty: nobody may
-  /// Bearer token of the command line, for who may read the control file; empty: nobody.
+  Secret metrics_token;  ///< bearer token of GET /metrics; empty: refused
+  /// Bearer token of the command line, from the control file; empty: refused.
   Secret control_token;
+  /// Directory of the files behind attachment links.
   std::string attachment_dir;
-  bool allow_http = false;           ///< plain http targets
-  std::vector<Cidr> allow_networks;  ///< otherwise refused target addresses
+  bool allow_http = false;  ///< targets may use plain http
+  /// Target addresses that are. allowed although otherwise refused
+  std::vector<Cidr> allow_networks;
+  /// Target ports that are allowed although otherwise refused.
   std::vector<std::uint16_t> allow_ports;
-  bool has_queue = false;  ///< webhooks may ask for queued delivery
-  /// Ids of the accounts that may see and change what is the gateway's. Empty: the first account
-  /// that the store ever had.
+  bool has_queue = false;  ///< webhooks may use queued delivery
+  /// Ids of the accounts that operate the gateway. Empty: the first account ever created.
   std::vector<std::string> operators;
+  /// Cost of password hashes.
   Argon2Cost argon2;
-  /// A hash that waited longer for a thread is refused: 503.
+  /// How long a hash may wait for a thread; then 503.
   std::chrono::milliseconds hashing_patience = std::chrono::seconds(10);
+  /// Directory of the IANA time zones.
   std::string zoneinfo = "/usr/share/zoneinfo";
 };
 
-/// Everything outlives the API. Ports that are null answer 503.
+/// What the API uses; everything must outlive it. Endpoints of null ports answer 503.
 struct Dependencies {
-  store::Store& store;
-  store::DeliveryLog& delivery_log;
-  spool::Inbox& inbox;
-  Publisher& publisher;
-  dns::Resolver& resolver;
-  net::WorkPool& hashing;  ///< Argon2 and bcrypt
-  net::WorkPool& disk;     ///< database calls
-  /// What is wrong with a payload template, with line and column; unset: templates are refused.
+  store::Store& store;               ///< the control plane's database
+  store::DeliveryLog& delivery_log;  ///< records and links
+  spool::Inbox& inbox;               ///< the built-in inboxes
+  Publisher& publisher;              ///< applies changes to the hot path
+  dns::Resolver& resolver;           ///< verifies domains
+  net::WorkPool& hashing;            ///< Argon2 and bcrypt
+  net::WorkPool& disk;               ///< database calls
+  /// The error in a payload template, with line and column; nullopt: none. Unset: templates are
+  /// refused.
   std::function<std::optional<std::string>(std::string_view text)> template_error;
-  Simulator* simulator = nullptr;
-  DryRun* dry_run = nullptr;
-  TestMail* test_mail = nullptr;
-  TraceReader* traces = nullptr;
-  ReadinessProbe* readiness = nullptr;
-  MetricsSource* metrics = nullptr;
-  RunningLists* lists = nullptr;
-  Replayer* replayer = nullptr;
-  QueueControl* queue = nullptr;
-  TraceHub* trace_hub = nullptr;
-  TraceRerun* trace_rerun = nullptr;
-  LiveAnswers* answers = nullptr;
-  /// Asked once the gateway listens; unset: nothing takes mail.
+  Simulator* simulator = nullptr;       ///< see ports.h
+  DryRun* dry_run = nullptr;            ///< see ports.h
+  TestMail* test_mail = nullptr;        ///< see ports.h
+  TraceReader* traces = nullptr;        ///< see ports.h
+  ReadinessProbe* readiness = nullptr;  ///< see ports.h
+  MetricsSource* metrics = nullptr;     ///< see ports.h
+  RunningLists* lists = nullptr;        ///< the restriction lists
+  Replayer* replayer = nullptr;         ///< see ports.h
+  QueueControl* queue = nullptr;        ///< see ports.h
+  TraceHub* trace_hub = nullptr;        ///< live decisions
+  TraceRerun* trace_rerun = nullptr;    ///< see ports.h
+  LiveAnswers* answers = nullptr;       ///< see ports.h
+  /// Addresses on which mail is accepted; called once the gateway listens. Unset: none.
   std::function<std::vector<SmtpListener>()> smtp_listeners = {};
-  /// Where verdicts of DNSSEC come from, in words; unset: nobody asks DNS.
+  /// Where DNSSEC verdicts come from, for people; unset: DNS is not used.
   std::function<std::string()> dnssec = {};
 };
 
+/// The API. Called on any event loop.
 class AdminApi {
  public:
-  /// Reads (or makes) the signing keys; blocks and takes as long as one password hash.
+  /// Opens the API; reads or creates its signing keys. Blocks on the disk. Errors: the store's.
   static Result<std::unique_ptr<AdminApi>> open(const Dependencies& dependencies,
                                                 const Options& options);
   ~AdminApi();
 
+  /// Answers a request. Never throws.
   Task<net::HttpResponse> handle(net::HttpRequest request);
-  /// net::HttpGate: why a body larger than 64 KiB is not read, judged from the head alone. Only
-  /// callers who were let in may send one: what is open to anybody needs none.
+  /// The response to a request whose body is larger than 64 KiB, judged from its head
+  /// (net::HttpGate); nullopt: read the body. Only admitted callers may send such a body, and none
+  /// to a route open to anybody.
   Task<std::optional<net::HttpResponse>> refuse_large_body(const net::HttpRequest& head);
-  /// Method and template of every route: the closed set that MetricsSource::count_request() gets.
+  /// Method and template of each route: the closed set of labels of MetricsSource::count_request().
   std::vector<std::pair<std::string, std::string>> routes() const;
-  /// GET /metrics alone, without a token: for a listener of its own.
+  /// Answers GET /metrics without a token, for a separate listener.
   Task<net::HttpResponse> handle_metrics(net::HttpRequest request);
-  /// Housekeeping that a timer calls every few minutes: domains due for a check, expired sessions,
-  /// old signing keys.
+  /// Periodic work, to be called every few minutes: checks domains that are due, purges expired
+  /// sessions, renews signing keys.
   Task<void> housekeeping();
-  /// The gateway stops: requests that wait for something to happen are answered, and those that
-  /// would begin long work are refused. From any thread.
+  /// The gateway is stopping: answers requests that wait for something to happen, and refuses long
+  /// work. Safe from any thread.
   void stop();
-  /// What a timer calls every second: failed sign-ins are written into the audit log, and it is
-  /// looked whether another process (`postern passwd`) has changed what somebody may.
+  /// Periodic work, to be called every second: writes failed sign-ins to the audit log, and checks
+  /// whether another process (`postern passwd`) has changed anybody's access.
   Task<void> tick();
-  /// Writes what tick() would. Blocks; for the end, when nobody calls any more.
+  /// Writes the remaining sign-ins. Blocks on the disk; call it at the end, when there are no more
+  /// requests.
   void write_what_waits();
 
  private:

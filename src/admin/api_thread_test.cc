@@ -1,4 +1,4 @@
-// The thin thread: an account makes a policy and a webhook, and the hot path sees them at once.
+// End to end: an account creates a policy and a webhook, and the hot path uses them at once.
 #include <gtest/gtest.h>
 
 #include "admin/test_api.h"

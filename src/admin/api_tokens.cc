@@ -16,7 +16,8 @@ namespace {
 using dialect::webhook::BodyReader;
 
 constexpr std::string_view token_prefix = "postern_";
-constexpr std::size_t shown_octets = 14;  ///< of a token, prefix included: to tell tokens apart
+// Octets of a token, with its prefix, that are shown to tell tokens apart.
+constexpr std::size_t shown_octets = 14;
 constexpr std::size_t max_networks = 100;
 constexpr std::uint64_t max_tokens = 200;
 
@@ -44,7 +45,7 @@ std::optional<store::Time> read_expiry(BodyReader& body, store::Time now) {
   return time;
 }
 
-/// The strings of an array member; throws 422 when it is something else.
+/// The strings of an array member; throws 422 for anything else.
 std::vector<std::string> read_strings(BodyReader& body, std::string_view name) {
   std::vector<std::string> list;
   const boost::json::value* value = body.find(name);
@@ -70,7 +71,7 @@ std::vector<std::string> read_networks(BodyReader& body) {
 
 std::vector<std::string> read_scopes(BodyReader& body, store::Role role) {
   const bool may_write = role >= store::Role::operates;
-  // Left out: what most programs need. An empty list would be a token that may do nothing.
+  // The default is what most programs need. An empty list would make a useless token.
   if (body.find("scopes") == nullptr) {
     return may_write ? std::vector<std::string>{"read", "write"} : std::vector<std::string>{"read"};
   }
@@ -159,7 +160,7 @@ Task<net::HttpResponse> ApiTokens::list(Call& call) {
 }
 
 Task<net::HttpResponse> ApiTokens::revoke(Call& call) {
-  // An owner answers for what everybody's tokens do; others have their own ones.
+  // An owner is responsible for everybody's tokens; other people have only their own.
   const bool everybodys = call.caller.role == store::Role::owner;
   auto erase = [&store = core_.deps.store, account = call.caller.account_id,
                 maker = everybodys ? std::string() : call.caller.person_id, id = call.ids[0],

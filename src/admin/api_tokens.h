@@ -6,9 +6,12 @@
 
 namespace postern::admin {
 
+/// Endpoints of API tokens.
 class ApiTokens {
  public:
+  /// `core` must outlive this.
   explicit ApiTokens(Core& core) : core_(core) {}
+  /// Adds the routes. This must outlive `router`.
   void add_routes(Router& router);
 
  private:

@@ -23,7 +23,8 @@ std::optional<std::string> cookie_of(const Call& call, std::string_view name) {
   return std::nullopt;
 }
 
-/// RFC 6750 §2.1. Throws 401 for another scheme.
+/// The token of the Authorization field (RFC 6750 §2.1); nullopt: no such field. Throws 401 for
+/// another scheme.
 std::optional<std::string> bearer_of(const Call& call) {
   const auto header = call.request.header("authorization");
   if (!header) return std::nullopt;
@@ -38,7 +39,8 @@ bool listed(const std::vector<std::string>& list, std::string_view word) {
   return std::find(list.begin(), list.end(), word) != list.end();
 }
 
-/// An empty list is "everywhere"; an entry that does not parse matches nobody.
+/// Whether the list contains the client; an empty list contains all addresses, and an invalid entry
+/// none.
 bool address_allowed(const std::vector<std::string>& networks, const IpAddress& client) {
   if (networks.empty()) return true;
   return std::any_of(networks.begin(), networks.end(), [&](const std::string& text) {
@@ -47,7 +49,7 @@ bool address_allowed(const std::vector<std::string>& networks, const IpAddress& 
   });
 }
 
-/// The role rule, whatever the caller came with.
+/// Checks the role, independently of the kind of credentials.
 void check_role(const Caller& caller, Access access) {
   if (access == Access::write && caller.role < store::Role::operates) {
     throw forbidden("a viewer of this account may see everything and change nothing");
@@ -59,8 +61,8 @@ void check_role(const Caller& caller, Access access) {
 
 bool is_write(const Call& call) { return call.request.method != "GET"; }
 
-/// Host and port that no name server leads elsewhere. Any other name may be another site's, which
-/// points it at this gateway (DNS rebinding): then Host and Origin agree, too.
+/// Whether host and port cannot be redirected by a name server. Any other name may belong to
+/// another site that points it at this gateway (DNS rebinding): Host and Origin would then agree.
 bool is_fixed(std::string_view authority) {
   const auto parts = split_port(authority);
   return parts && (net::is_localhost_name(parts->host) || IpAddress::from_text(parts->host));
@@ -77,7 +79,7 @@ Guest::Guest(Core& core, const Call& given, Access wanted)
     : access(wanted),
       watch(*core.access, {given.caller.person_id, given.caller.account_id, given.caller.session_id,
                            given.caller.actor}) {
-  call.request.method = "GET";  // looked at, not written: no token of the page is asked for again
+  call.request.method = "GET";  // this only reads, so no CSRF token is needed again
   call.request.headers = given.request.headers;
   call.request.peer = given.request.peer;
   call.client = given.client;
@@ -94,7 +96,7 @@ Task<std::optional<Refusal>> Authenticator::judge_again(Guest& guest) {
   try {
     co_await admit(guest.call, guest.access);
   } catch (const Refusal& refused) {
-    co_return refused;  // what cannot be judged is refused, too
+    co_return refused;  // also refuses what cannot be judged
   } catch (const std::exception&) {
     co_return unavailable("the access could not be judged; try again");
   }
@@ -214,7 +216,7 @@ Task<void> Authenticator::admit(Call& call, Access access) {
   if (is_write(call)) check_origin(call);
   if (access == Access::open) co_return;
   if (const std::optional<std::string> bearer = bearer_of(call)) {
-    // Only session tokens have dots: each kind is looked for where it can be.
+    // Only session tokens contain dots, so each token is looked up in one place.
     if (bearer->find('.') != std::string::npos) {
       call.caller = co_await session_caller(call, *bearer);
     } else {

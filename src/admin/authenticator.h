@@ -1,4 +1,4 @@
-// Who is calling: a session's access token, an API token, or the cookie of the web pages.
+// Identifies callers: by a session's access token, an API token, or the cookie of the web pages.
 #pragma once
 
 #include "admin/access_watch.h"
@@ -8,50 +8,55 @@
 
 namespace postern::admin {
 
-/// The name of the pages' cookie. With https it has the prefix that makes browsers refuse it from
-/// another host of the domain or over http (RFC 6265bis §4.1.3.2).
+/// Name of the cookie. With https it has the prefix `__Host-`, so browsers refuse to accept it over
+/// http or from another host of the domain (RFC 6265bis §4.1.3.2).
 std::string_view cookie_name(const Options& options);
 
-/// A caller who was let in and stays: what is needed to judge it again.
+/// An admitted caller of a long request, with what is needed to judge it again.
 struct Guest {
+  /// `core` must outlive this.
   Guest(Core& core, const Call& call, Access wanted);
-  /// Nothing has changed since it was judged, and its time is not over.
+  /// Whether nothing has changed since the last judgement, and the session or token has not
+  /// expired.
   bool is_settled() const;
-  Call call;  ///< without body
-  Access access;
-  AccessWatch watch;
-  bool over = false;
+  Call call;          ///< without body
+  Access access;      ///< required by the route
+  AccessWatch watch;  ///< changes of the caller's access
+  bool over = false;  ///< the access has ended
 };
 
+/// Judges every call. Methods may be called on any event loop.
 class Authenticator {
  public:
+  /// `core` must outlive this.
   explicit Authenticator(Core& core)
       : core_(core), operators_(core.deps.store, core.options.operators) {}
 
-  /// Fills call.caller. Throws 401 or 403 when `access` wants more than the caller has, be it of a
-  /// token or of a role, or when a write comes from another site; for Access::open nobody is asked
-  /// for more than that.
+  /// Fills in call.caller. Throws 401 or 403 if the caller's token or role is not sufficient for
+  /// `access`, or if a write comes from another site. Access::open requires no caller.
   Task<void> admit(Call& call, Access access);
-  /// What admit() would tell the guest now; nullopt: it would let it in.
+  /// What admit() would throw now; nullopt: it would admit the guest.
   Task<std::optional<Refusal>> judge_again(Guest& guest);
-  /// Returns when the guest would no longer be let in, with what it would be told. Asks when
-  /// something has changed, and at the end of a session's or token's time.
+  /// Waits until the guest would no longer be admitted, and returns the refusal. Judges again after
+  /// each change, and when the session or token expires.
   Task<Refusal> end_of_access(Guest& guest);
-  /// True when the bearer token is that of the control file: then the caller is the command line.
+  /// Whether the bearer token is that of the control file; then the caller is the command line.
   bool admit_control(Call& call) const;
-  /// Whether this team may see and change what is the gateway's.
+  /// Whether this team operates the gateway.
   Task<bool> operates_gateway(std::string team);
-  /// Throws 403 unless the caller, who was admitted, is of such a team.
+  /// Throws 403 unless the admitted caller's team operates the gateway.
   Task<void> admit_operator(const Call& call);
-  /// The account and session behind the cookie, if it is good; for pages, which redirect instead.
+  /// The caller of a valid cookie; nullopt otherwise. For pages, which redirect instead of
+  /// refusing.
   Task<std::optional<Caller>> cookie_caller(const Call& call);
-  /// Throws 403 unless a write with a cookie, which was admitted, has the session's CSRF token in
-  /// X-CSRF-Token.
+  /// Throws 403 unless X-CSRF-Token has the session's CSRF token. For admitted writes with a
+  /// cookie.
   void check_same_site(const Call& call, std::string_view session_id) const;
 
  private:
-  /// Throws 403 when a browser sends the request for another site than ours: public_url, or an
-  /// address or localhost that Host names, too. Without Origin (RFC 6454 §7) it is no browser.
+  /// Throws 403 if a browser sends the request from another site than public_url, or than an
+  /// address or localhost in Host. A request without Origin (RFC 6454 §7) does not come from a
+  /// browser.
   void check_origin(const Call& call) const;
   Task<Caller> session_caller(const Call& call, std::string token);
   Task<Caller> api_token_caller(const Call& call, std::string token, Access access);

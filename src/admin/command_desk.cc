@@ -45,7 +45,7 @@ Task<net::HttpResponse> CommandDesk::answer(Call& call) {
   if (core_.deps.answers == nullptr) throw unavailable("nobody answers the command line");
   auto answer = co_await core_.deps.answers->answer(call.ids[0], std::move(call.body));
   if (answer) co_return json_response(200, *answer);
-  // Who asks may read the databases: the sentence is theirs to see.
+  // The caller may read the databases, so it may see the error's message.
   throw Refusal{422, std::string(fault_name(answer.error().fault)), answer.error().message, {}, {}};
 }
 

@@ -9,7 +9,7 @@ namespace {
 
 constexpr const char* token = "control-token-of-this-start";
 
-/// Answers with the question, or refuses with a fault by its name.
+/// Answers with the question, or fails with the fault that it names.
 class Echo final : public LiveAnswers {
  public:
   Task<Result<boost::json::object>> answer(std::string question,

@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::string_view base = "/api/v1/connection-policies";
 constexpr std::size_t longest_note = 500;
-/// Of one value, in octets: far beyond any list written by hand.
+/// Octets of one value: far beyond any list written by hand.
 constexpr std::size_t longest_value = 256 * 1024;
 
 json::object row_json(const ListRevisionRow& row) {
@@ -37,7 +37,7 @@ json::object row_json(const ListRevisionRow& row) {
 
 json::object lists_json(const Lists& lists, const std::string& hostname) {
   json::object out = row_json(lists.row);
-  // Where no lists run, an empty section says what writing one would begin with.
+  // If no lists are in force, shows an empty section: what a new one would begin with.
   for (auto& [name, value] : restrictions::written(lists.section.value_or(restrictions::Section{})))
     out[name] = std::move(value);
   out["enabled"] = lists.section.has_value();
@@ -61,7 +61,7 @@ std::string note_of(BodyReader& body) {
   return note;
 }
 
-/// A parameter's value: text, and for convenience numbers and true or false.
+/// The value of a parameter: text, or for convenience a number or a boolean.
 std::optional<std::string> value_of(const json::value& value) {
   if (value.is_string()) return json::value_to<std::string>(value);
   if (value.is_bool()) return value.as_bool() ? "yes" : "no";
@@ -70,7 +70,7 @@ std::optional<std::string> value_of(const json::value& value) {
   return std::nullopt;
 }
 
-/// The members of "lists" or "parameters".
+/// Reads the members of "lists" or "parameters".
 void take_values(BodyReader& body, std::string_view member, restrictions::Section& section) {
   const json::value* given = body.find(member);
   if (given == nullptr || given->is_null()) return;
@@ -220,7 +220,7 @@ Task<net::HttpResponse> ConnectionPolicies::put(Call& call, Lists next, std::str
 Task<net::HttpResponse> ConnectionPolicies::replace(Call& call) {
   restrictions::Section section = section_of(call.body);
   Lists next;
-  // Neither list nor parameter: no lists run, as before the first were written.
+  // Without lists and parameters, no lists are in force, as before the first revision.
   if (!section.parameters.empty()) next = co_await judge(call, std::move(section));
   BodyReader body(call.body);
   next.row.note = note_of(body);
@@ -277,7 +277,7 @@ Task<net::HttpResponse> ConnectionPolicies::roll_back(Call& call) {
   if (!then.definition.empty()) {
     auto section = restrictions::section_from_json(then.definition);
     if (!section) throw storage_trouble(section.error());
-    // Only the file may say that an open relay is meant.
+    // Only the configuration file may declare that an open relay is intended.
     section->open_relay_is_known = false;
     next = co_await judge(call, std::move(*section));
   }

@@ -1,5 +1,5 @@
-// The gateway's restriction lists over the API: what runs, drafts, changes, history. They judge all
-// accounts' mail, so only operators may see and change them.
+// The gateway's restriction lists over the API: current lists, drafts, changes and history. They
+// apply to all accounts' mail, so only operators may read and change them.
 #pragma once
 
 #include "admin/core.h"
@@ -8,9 +8,12 @@
 
 namespace postern::admin {
 
+/// Endpoints of the restriction lists.
 class ConnectionPolicies {
  public:
+  /// `core` must outlive this.
   explicit ConnectionPolicies(Core& core) : core_(core) {}
+  /// Adds the routes. This must outlive `router`.
   void add_routes(Router& router);
 
  private:
@@ -31,13 +34,13 @@ class ConnectionPolicies {
   Core& core_;
 };
 
-/// The section of a request body: "lists" by their short names, "parameters" by those of main.cf,
-/// and "mode", "errors", "require_complete_lists". Read-only members of an answer may come back.
-/// Throws 422.
+/// Reads a section from a request body: "lists" with short names, "parameters" with main.cf's
+/// names, "mode", "errors" and "require_complete_lists". Ignores the read-only members of a
+/// response. Throws 422.
 dialect::restrictions::Section section_of(const boost::json::object& body);
 
-/// Throws what is wrong with lists that cannot be served with: 409 with the dialogue when anybody
-/// could send through them, else 422 with the marks.
+/// Throws the reason why these lists cannot be used: 409 with an SMTP dialogue if they are an open
+/// relay, else 422 with the marked errors.
 [[noreturn]] void refuse_wrong(const Lists& lists, const std::string& hostname);
 
 }  // namespace postern::admin

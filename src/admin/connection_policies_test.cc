@@ -17,7 +17,7 @@ using ::testing::Not;
 
 constexpr const char* path = "/api/v1/connection-policies";
 
-/// An API with lists, and what was made to run by it.
+/// An API with lists, and records which lists were put into force.
 struct ListsApi {
   ListsApi()
       : api([this](Options& options, Dependencies& deps) {
@@ -33,7 +33,7 @@ struct ListsApi {
              std::vector<std::pair<std::string, std::string>> headers = {}) {
     return api.call({"PUT", path, body, token, std::move(headers)});
   }
-  /// A section of a file, judged as the configuration's load does.
+  /// A section of a file, judged as when the configuration is loaded.
   Result<void> follow(std::optional<restrictions::Section> section) {
     std::shared_ptr<const restrictions::Judged> judged;
     if (section)
@@ -91,7 +91,7 @@ TEST(ConnectionPolicies, a_put_runs_and_says_what_the_linter_thinks) {
     EXPECT_EQ(mark.at("fix").as_string(), "reject_non_fqdn_helo_hostname");
   }
   EXPECT_TRUE(old_name) << answer.body;
-  // What was read may be written back.
+  // A response may be sent back as a request.
   EXPECT_EQ(api.put(answer.body).status, 200);
   EXPECT_EQ(api.api.get(path, api.token).json.at("revision").as_int64(), 2);
 }
@@ -119,10 +119,10 @@ TEST(ConnectionPolicies, what_opens_a_relay_is_409_with_the_dialogue) {
   EXPECT_EQ(answer.code(), "open_relay");
   EXPECT_THAT(boost::json::serialize(answer.json.at("witness")), HasSubstr("MAIL FROM:<"));
   EXPECT_TRUE(api.applied.empty());
-  // Only the file may say that it is meant.
+  // Only the file may declare an open relay as intended.
   EXPECT_EQ(api.put(R"({"lists":{"relay":"permit"},"i_know_this_is_an_open_relay":true})").status,
             422);
-  // A shadow enforces nothing, so it opens nothing.
+  // A list in shadow mode enforces nothing, so it cannot be an open relay.
   EXPECT_EQ(api.put(R"({"lists":{"relay":"permit"},"mode":"shadow"})").status, 200);
 }
 
@@ -150,7 +150,7 @@ TEST(ConnectionPolicies, who_may_not_save_may_not_lint) {
   EXPECT_EQ(api.api.post(std::string(path) + "/lint", body, reader).status, 403);
 }
 
-/// Everything that a request can name a file with.
+/// All settings of a request that can name a file.
 class NamedFiles : public ::testing::Test {
  protected:
   NamedFiles() {
@@ -166,7 +166,7 @@ class NamedFiles : public ::testing::Test {
     const boost::json::object body{{"parameters", {{parameter, value}}}};
     return api.api.post(std::string(path) + "/lint", boost::json::serialize(body), api.token);
   }
-  /// With a table in every kind of place.
+  /// A section with a table in each of those places.
   std::vector<Answer> lint_all(const std::string& spec) {
     std::vector<Answer> answers;
     for (const char* keyword : {"check_client_access", "check_helo_access", "check_sender_access",
@@ -408,18 +408,18 @@ TEST(ConnectionPolicies, whoever_changed_them_last_wins) {
   ASSERT_TRUE(api.follow(section({{"smtpd_client_restrictions", "permit"}})));
   EXPECT_EQ(api.lists->current()->row.source, store::ListRevisionRow::Source::file);
   api.put(R"({"lists":{"client":"reject"}})");
-  // The same file again: what was put over the API stays.
+  // With an unchanged file, the lists set through the API stay in force.
   ASSERT_TRUE(api.follow(section({{"smtpd_client_restrictions", "permit"}})));
   EXPECT_EQ(api.lists->current()->row.revision, 2u);
   EXPECT_EQ(api.lists->current()->section->parameters.at("smtpd_client_restrictions"), "reject");
-  // A changed one replaces it, and so does one without the section.
+  // A changed file replaces them, and so does one without the section.
   ASSERT_TRUE(api.follow(section({{"smtpd_client_restrictions", "permit, reject"}})));
   EXPECT_EQ(api.lists->current()->row.revision, 3u);
   ASSERT_TRUE(api.follow(std::nullopt));
   EXPECT_EQ(api.lists->current()->row.revision, 4u);
   EXPECT_FALSE(api.lists->current()->section);
   EXPECT_EQ(api.api.get(path, api.token).json.at("enabled").as_bool(), false);
-  // A revision without lists can run again, too.
+  // A revision without lists can also be restored.
   api.put(R"({"lists":{"client":"reject"}})");
   EXPECT_EQ(api.api.post(std::string(path) + "/rollback", R"({"revision":4})", api.token).status,
             200);
@@ -470,7 +470,7 @@ TEST(ConnectionPolicies, are_the_operators) {
   }
   EXPECT_EQ(api.api.put(path, R"({"lists":{}})", stranger).status, 403);
   EXPECT_EQ(api.api.get(path).status, 401);
-  // Who comes after the first account is gone is not the first account.
+  // A later account does not become the first one when that is deleted.
   ASSERT_TRUE(api.api.store->delete_account(api.api.store->first_account().value(), nullptr));
   EXPECT_EQ(api.api.get(path, stranger).status, 403);
 }

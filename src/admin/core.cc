@@ -47,7 +47,7 @@ Result<void> Core::forget_deliveries(std::span<const std::string> webhooks) cons
   if (!files) return tl::unexpected(files.error());
   if (Result<void> emptied = deps.inbox.forget(webhooks); !emptied) return emptied;
   for (const std::string& file : *files) {
-    // A file that stays is disk space, not a way in: its link is gone.
+    // A leftover file costs disk space but gives no access: its link is gone.
     std::error_code ignored;
     const std::filesystem::path name = std::filesystem::path(file).filename();
     std::filesystem::remove(std::filesystem::path(options.attachment_dir) / name, ignored);
@@ -64,7 +64,7 @@ void Core::guess_was_right(const std::string& key) { guesses.give_back(key); }
 Core::CountedBy Core::count_sign_in(const Call& call, const std::string& email) {
   const std::string client = subscriber_key(call.client);
   count_guess(client);
-  const std::string account = sha256(lower(email));  // the key has one size, whatever was sent
+  const std::string account = sha256(lower(email));  // fixed size, whatever was sent
   if (known_clients.find(client, account, std::chrono::steady_clock::now()))
     return CountedBy::address;
   if (const auto wait = account_guesses.take(account)) throw rate_limited(*wait, "tries");
@@ -78,7 +78,7 @@ void Core::sign_in_was_no_guess(const Call& call, const std::string& email, Coun
 
 void Core::sign_in_was_right(const Call& call, const std::string& email, CountedBy counted) {
   sign_in_was_no_guess(call, email, counted);
-  if (!call.client.is_known()) return;  // many share that key
+  if (!call.client.is_known()) return;  // many clients share that key
   known_clients.remember(subscriber_key(call.client), sha256(lower(email)), {},
                          std::chrono::steady_clock::now());
 }

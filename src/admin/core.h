@@ -1,4 +1,4 @@
-// What all endpoints share: the database off the loop, limits, keys, audit entries.
+// What all endpoints share: pools, limits, keys, audit entries.
 #pragma once
 
 #include <atomic>
@@ -26,73 +26,82 @@
 
 namespace postern::admin {
 
-/// Whose turn a call's work waits for: its account's, and among its clients its own. Callers
-/// without an account share one.
+/// Who pays for a call's work in the pools: the caller's account, and within it the client address.
+/// Callers without an account share one turn.
 net::Turn turn_of(const Call& call);
-/// The gateway's own, beside its callers'.
+/// The turn of the gateway's own work.
 net::Turn own_turn();
 
-/// What a window counts to: `events`, or no end where Options::rate_limits is off.
+/// The limit of a window: `events`, or unlimited if Options::rate_limits is off.
 std::uint32_t rate_of(const Options& options, std::uint32_t events);
 
+/// The shared state. Methods may be called on any event loop, unless noted.
 class Core {
  public:
+  /// Dependencies must outlive this.
   Core(const Dependencies& dependencies, const Options& options, TokenKeys token_keys,
        Secret csrf_key);
 
-  /// Runs `work`, one password's hash or as much, which returns a Result and owns what it uses, on
-  /// the hashing pool. nullopt: it did not run, because the pool is full or the turn did not come
-  /// within Options::hashing_patience.
+  /// Runs `work` on the hashing pool. It does one password hash or similar work, returns a Result
+  /// and owns what it uses. nullopt: it did not run, because the pool is full or it waited longer
+  /// than Options::hashing_patience.
   template <class F>
   auto hash(net::Turn turn, F work) -> Task<std::optional<std::invoke_result_t<F>>>;
-  /// Runs `work`, which returns a Result and owns what it uses, on the disk pool in its turn.
-  /// Throws the Refusal that its Error amounts to.
+  /// Runs `work` on the disk pool. It returns a Result and owns what it uses. Throws its Error as a
+  /// Refusal, and 503 if the pool is full.
   template <class F>
   auto disk(net::Turn turn, F work) -> Task<typename std::invoke_result_t<F>::value_type>;
+  /// The same with the call's turn.
   template <class F>
   auto disk(const Call& call, F work) {
     return disk(turn_of(call), std::move(work));
   }
 
+  /// An audit entry for a change by the caller. `details` must not contain secrets.
   store::AuditRow audit(const Call& call, std::string action,
                         const boost::json::object& details = {}) const;
 
-  /// Counts an attempt to guess a password, before it is judged; throws 429 when there were too
-  /// many.
+  /// Counts an attempt to guess a password, before it is judged. Throws 429 after too many.
   void count_guess(const std::string& key);
+  /// Takes back one count.
   void guess_was_right(const std::string& key);
-  /// The same for a sign-in, by the caller's address and by the account that is tried, so that many
-  /// addresses together may not guess at one account either. Addresses that have signed in to it
-  /// lately count by themselves alone: others' guesses do not lock them out.
+  /// Counts a sign-in by client address and by account, so that many addresses together cannot
+  /// guess one account's password either. An address that recently signed in to the account counts
+  /// only by itself, so others' guesses do not lock it out.
+  /// What count_sign_in() has counted.
   enum class CountedBy { address, address_and_account };
+  /// Throws 429 after too many.
   [[nodiscard]] CountedBy count_sign_in(const Call& call, const std::string& email);
-  /// Takes back what count_sign_in() said that it has counted.
+  /// Takes back what count_sign_in() counted.
   void sign_in_was_no_guess(const Call& call, const std::string& email, CountedBy counted);
-  /// The same, and the address is known from now on.
+  /// The same, and remembers the address for this account.
   void sign_in_was_right(const Call& call, const std::string& email, CountedBy counted);
 
-  /// Forgets what deliveries left of deleted webhooks, their attachment files too. Blocks.
+  /// Deletes the log records, inboxes and attachment files of deleted webhooks. Blocks on the disk.
   Result<void> forget_deliveries(std::span<const std::string> webhooks) const;
 
+  /// A copy of the current keys. Safe from any thread.
   TokenKeys keys() const;
+  /// Replaces the keys. Safe from any thread.
   void set_keys(TokenKeys keys);
-  /// What a browser session must send back with every write.
+  /// What a browser must send with each write of this session.
   std::string csrf_token(std::string_view session_id) const;
 
-  Dependencies deps;
-  Options options;
-  Passwords passwords;
+  Dependencies deps;              ///< as given
+  Options options;                ///< as given
+  Passwords passwords;            ///< hashes passwords
   WindowCounter guesses;          ///< failed sign-ins by address, wrong confirmations by account
   WindowCounter account_guesses;  ///< failed sign-ins by the account tried, from anywhere
+  /// Clients that signed in recently, by account.
   KnownClients<std::monostate> known_clients{std::chrono::days(7)};
   WindowCounter signups;          ///< by address
   WindowCounter anonymous_calls;  ///< by address
   WindowCounter account_calls;    ///< by account
-  /// The gateway stops: nobody waits here for something to happen, and no long work begins.
+  /// The gateway is stopping: requests must not wait for something to happen, nor begin long work.
   std::atomic<bool> stopping{false};
-  AccountShares shares;
-  SignInLog sign_ins;
-  /// The store tells it (Store::on_access_change), also when this has gone.
+  AccountShares shares;  ///< concurrent requests per account
+  SignInLog sign_ins;    ///< sign-ins for the audit log
+  /// Shared with the store, which may call it after this is destroyed (Store::on_access_change()).
   const std::shared_ptr<AccessChanges> access = std::make_shared<AccessChanges>();
 
  private:
@@ -101,11 +110,11 @@ class Core {
   Secret csrf_key_;
 };
 
-/// The server cannot do it now: 503.
+/// 503 with `sentence`.
 Refusal unavailable(std::string sentence);
-/// In front of work that takes long. Throws 503 while the gateway stops.
+/// Throws 503 if the gateway is stopping. Call it before long work.
 void refuse_while_stopping(const Core& core);
-/// A password pool that is full.
+/// 503: a pool is full.
 Refusal busy();
 
 template <class F>
@@ -125,35 +134,42 @@ auto Core::disk(net::Turn turn, F work) -> Task<typename std::invoke_result_t<F>
   if constexpr (!std::is_void_v<typename R::value_type>) co_return std::move(**ran);
 }
 
+/// A JSON response. The body is safe to show in a browser.
 net::HttpResponse json_response(int status, const boost::json::object& body);
+/// 204.
 net::HttpResponse no_content();
 
-/// Throws 400 or 422 when the reader has found something.
+/// Throws 400 or 422 if the reader found errors.
 void check(dialect::webhook::BodyReader& body);
+/// Throws these errors as 400 or 422.
 [[noreturn]] void refuse(const dialect::webhook::FieldErrors& errors);
-/// A member that must be there; throws 400 missing_field, 422 when it is no text.
+/// A required text member. Throws 400 missing_field, or 422 if it is not text.
 std::string required_text(dialect::webhook::BodyReader& body, std::string_view name);
 
-/// ?page and ?page_size; throws 422.
+/// The query parameters `page` and `page_size`.
 struct PageQuery {
-  std::uint64_t page = 1;
-  std::uint64_t page_size = 20;
+  std::uint64_t page = 1;        ///< from 1
+  std::uint64_t page_size = 20;  ///< 1 to 200
+  /// The rows to select.
   store::Page as_page() const { return {(page - 1) * page_size, page_size}; }
 };
+/// Reads a PageQuery. Throws 422.
 PageQuery page_of(const Call& call);
-/// 200 with a page of a list: `total` is over all pages.
+/// 200 with a page of a list; `total` counts all pages.
 net::HttpResponse paged(boost::json::array data, const PageQuery& query, std::uint64_t total);
-/// ?cursor, ?limit and ?q; nullopt when none of them is given: pages are counted then. Throws 422.
+/// Reads ?cursor, ?limit and ?q. nullopt if none is given: the client uses pages. Throws 422.
 std::optional<store::Keyset> keyset_of(const Call& call);
-/// 200 with a piece of a list and where it goes on.
+/// 200 with a slice of a list and the cursor of the next one.
 net::HttpResponse sliced(boost::json::array data, std::uint64_t next);
-/// A query parameter that is a whole number of this range; throws 422.
+/// A query parameter that is an integer from `least` to `most`; nullopt: not given. Throws 422.
 std::optional<std::uint64_t> number_parameter(const Call& call, std::string_view name,
                                               std::uint64_t least, std::uint64_t most);
+/// A query parameter "true" or "false"; nullopt: not given. Throws 422.
 std::optional<bool> boolean_parameter(const Call& call, std::string_view name);
 
-/// RFC 9110 §13.1.1: false when If-Match is given and names another version.
+/// Whether If-Match (RFC 9110 §13.1.1) is absent or names this version.
 bool version_matches(const Call& call, std::uint64_t version);
+/// The entity tag of a version (RFC 9110 §8.8.3).
 std::string etag(std::uint64_t version);
 
 }  // namespace postern::admin

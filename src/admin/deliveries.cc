@@ -36,7 +36,7 @@ boost::json::object message_json(const spool::InboxMessage& message) {
           {"size", message.payload_size}};
 }
 
-/// What the inbox holds and may hold.
+/// The contents and limits of an inbox.
 boost::json::object box_json(const spool::InboxState& state, const policy::InboxLimits& limits) {
   return {{"messages", state.messages},
           {"octets", state.octets},
@@ -70,7 +70,7 @@ store::LogFilter read_filter(const Call& call) {
   return filter;
 }
 
-/// `headers`: name -> array of values.
+/// `headers`: field name to array of values.
 std::vector<std::pair<std::string, std::vector<std::string>>> read_headers(BodyReader& body) {
   std::vector<std::pair<std::string, std::vector<std::string>>> headers;
   const boost::json::value* value = body.find("headers");
@@ -96,7 +96,7 @@ std::vector<std::pair<std::string, std::vector<std::string>>> read_headers(BodyR
   return headers;
 }
 
-/// RFC 6266 §4: a plain name for old readers, the real one percent-encoded.
+/// A plain file name for old clients, and the real one percent-encoded (RFC 6266 §4.3).
 std::string disposition(const std::string& filename) {
   std::string plain;
   std::string encoded;
@@ -204,8 +204,7 @@ Task<net::HttpResponse> Deliveries::retry(Call& call) {
   const std::optional<store::LogRecord> record = co_await core_.disk(call, std::move(look));
   if (!record) throw not_found();
   const std::string message = co_await dead_letter_of(*record);
-  // In sync mode the sender's server has kept or bounced the message; there is nothing to send
-  // again.
+  // In sync mode the sending server has kept or bounced the message, so there is nothing to send.
   if (message.empty()) {
     throw conflict("conflict",
                    "the message of this record is no dead letter: it is not stored, was delivered "
@@ -220,7 +219,7 @@ Task<net::HttpResponse> Deliveries::retry(Call& call) {
   co_return json_response(202, {{"log_id", record->id}, {"id", message}, {"state", "queued"}});
 }
 
-/// Of the newest dead letters the one that the record's decision let in; empty: there is none.
+/// The newest dead letter that was accepted by the record's decision; "": none.
 Task<std::string> Deliveries::dead_letter_of(const store::LogRecord& record) {
   constexpr std::size_t page = 200;
   constexpr std::size_t most = 2000;
@@ -268,7 +267,7 @@ Task<net::HttpResponse> Deliveries::inbox(Call& call) {
   const auto with_box = [&](net::HttpResponse response) -> Task<net::HttpResponse> {
     auto read = [&inbox, id = webhook.id] { return inbox.reader().state(id); };
     const spool::InboxState state = co_await core_.disk(call, std::move(read));
-    // The answer is an object: the box becomes its last member.
+    // The response is an object: the box becomes its last member.
     response.body.back() = ',';
     response.body += "\"box\":" + boost::json::serialize(box_json(state, webhook.inbox)) + "}";
     co_return response;
@@ -296,8 +295,8 @@ Task<net::HttpResponse> Deliveries::inbox(Call& call) {
   co_return co_await with_box(paged(list_of(messages.rows, message_json), query, messages.total));
 }
 
-/// The payload is JSON of our own making and may be larger than the memory that there is: it goes
-/// from the disk to the client in pieces.
+/// The payload is valid JSON and may be larger than the available memory: it is streamed from the
+/// disk to the client.
 Task<net::HttpResponse> Deliveries::inbox_message(Call& call) {
   co_await check_owner(call);
   auto read = [&inbox = core_.deps.inbox, webhook = call.ids[0], id = call.ids[1]] {
@@ -354,7 +353,7 @@ Task<net::HttpResponse> Deliveries::attachment(Call& call) {
   const std::string token(call.request.parameter("t").value_or(""));
   auto look = [&log = core_.deps.delivery_log, id = call.ids[0]] { return log.attachment(id); };
   const std::optional<store::AttachmentRow> row = co_await core_.disk(call, std::move(look));
-  // Without the right token even an expired link is unknown.
+  // Without the right token, an expired link must look unknown, too.
   if (!row || !row->token_hash.equals(sha256(token))) throw not_found();
   if (row->expires_at <= call.now) throw Refusal{410, "not_found", "the link has expired", {}, {}};
   const std::filesystem::path name = std::filesystem::path(row->path).filename();
@@ -385,7 +384,7 @@ Task<net::HttpResponse> Deliveries::attachment(Call& call) {
     co_return std::move(*piece);
   };
   response.stream = {.size = row->size, .next = std::move(next)};
-  // Never shown by a browser as what the sender says it is.
+  // A browser must not render it as the type that the sender claims.
   response.content_type = "application/octet-stream";
   response.headers.emplace_back("Content-Disposition", disposition(row->filename));
   response.headers.emplace_back("Content-Security-Policy", "default-src 'none'; sandbox");

@@ -1,4 +1,4 @@
-// What became of mail: simulations, the delivery log, the built-in inbox, attachment links, traces.
+// The outcome of mail: simulations, the delivery log, the built-in inbox, attachment links.
 #pragma once
 
 #include "admin/core.h"
@@ -6,9 +6,12 @@
 
 namespace postern::admin {
 
+/// Endpoints of deliveries.
 class Deliveries {
  public:
+  /// `core` must outlive this.
   explicit Deliveries(Core& core) : core_(core) {}
+  /// Adds the routes. This must outlive `router`.
   void add_routes(Router& router);
 
  private:
@@ -21,10 +24,10 @@ class Deliveries {
   Task<net::HttpResponse> clear_inbox(Call& call);
   Task<net::HttpResponse> attachment(Call& call);
 
-  /// Throws 404 unless the webhook is the caller's.
+  /// Throws 404 unless the webhook is in the caller's account.
   Task<store::WebhookRow> check_owner(const Call& call);
   Task<std::string> dead_letter_of(const store::LogRecord& record);
-  /// Returns when a message has come into any inbox since `sequence`, or the time is over.
+  /// Returns when a message has arrived in any inbox since `sequence`, or after `limit`.
   Task<void> wait_for_inbox(std::uint64_t sequence, std::chrono::seconds limit);
 
   Core& core_;

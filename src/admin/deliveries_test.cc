@@ -83,7 +83,7 @@ class DeliveriesTest : public ::testing::Test {
     return made;
   }
 
-  /// An hour's link to the file `path`, opened by "good-token".
+  /// A link to the file `path`, valid for an hour, with the token "good-token".
   store::AttachmentRow linked(std::string id, std::string path, std::uint64_t size) {
     store::AttachmentRow row;
     row.id = std::move(id);

@@ -21,7 +21,7 @@ using dialect::webhook::BodyReader;
 using store::Outcome;
 
 constexpr std::chrono::seconds dns_limit{5};
-/// Two algorithms, each with an old and a new key, and some more.
+/// Two algorithms with an old and a new key each, and a reserve.
 constexpr std::uint64_t max_keys = 10;
 constexpr std::size_t max_pem = std::size_t{16} * 1024;
 constexpr std::array<std::string_view, 2> algorithms = {"rsa-sha256", "ed25519-sha256"};
@@ -36,7 +36,7 @@ boost::json::object to_json(const store::DkimKeyRow& row) {
           {"updated_at", to_rfc3339(row.updated_at)}};
 }
 
-/// RFC 6376 §3.1: one or more labels, which must fit in front of the domain.
+/// Selectors are one or more labels (RFC 6376 §3.1), which must fit in front of the domain.
 std::string checked_selector(std::string_view given, const std::string& domain) {
   const auto name = mailauth::normalize_domain(given);
   if (!name || !is_ascii(given)) throw invalid("selector", "is not a name of DNS labels");
@@ -45,7 +45,7 @@ std::string checked_selector(std::string_view given, const std::string& domain) 
   return *name;
 }
 
-/// What one body asks for; made on a worker thread, for RSA takes its time.
+/// What a request asks for. The key is made on a worker thread, because RSA takes long.
 struct Wanted {
   std::string algorithm;
   std::optional<Secret> pem;

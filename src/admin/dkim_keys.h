@@ -1,4 +1,4 @@
-// DKIM keys of own domains: made here or uploaded, published in DNS, put to use, taken out of use.
+// DKIM keys of an account's domains: created or uploaded, published in DNS, activated, deactivated.
 #pragma once
 
 #include "admin/core.h"
@@ -6,11 +6,13 @@
 
 namespace postern::admin {
 
-/// A key is `published` (its record belongs into DNS, it does not sign) or `signing`. Private keys
-/// go in and never out.
+/// Endpoints of DKIM keys. A key is `published` (its record may be in DNS, it does not sign) or
+/// `signing`. The API never returns private keys.
 class DkimKeys {
  public:
+  /// `core` must outlive this.
   explicit DkimKeys(Core& core) : core_(core) {}
+  /// Adds the routes. This must outlive `router`.
   void add_routes(Router& router);
 
  private:
@@ -21,15 +23,16 @@ class DkimKeys {
 
   Task<store::DomainRow> domain_of(const Call& call);
   Task<store::DkimKeyRow> stored(const Call& call);
-  /// Throws unless DNS has the key's record: signatures that nobody can verify are worse than none.
+  /// Throws unless DNS has the key's record: signatures that cannot be verified are worse than
+  /// none.
   Task<void> require_record(store::DkimKeyRow key);
 
   Core& core_;
 };
 
-/// Where a key's record stands.
+/// The DNS name of the key's record (RFC 6376 §3.6.2.1).
 std::string record_name(const store::DkimKeyRow& key);
-/// Whether verifiers that read `record` find this key and may use it.
+/// Whether verifiers that read `record` get this key and may use it.
 bool is_record_of(const store::DkimKeyRow& key, std::string_view record);
 
 }  // namespace postern::admin

@@ -12,7 +12,7 @@ namespace dkim = mailauth::dkim;
 
 class DkimKeysTest : public testing::Test {
  protected:
-  /// A domain of the account, verified.
+  /// A verified domain of the account.
   std::string domain(const std::string& name, const std::string& token) {
     const Answer claimed = api_.post("/api/v1/domains", R"({"name":")" + name + "\"}", token);
     api_.resolver.txt[claimed.text("/verification_record/name")] = {
@@ -30,7 +30,7 @@ class DkimKeysTest : public testing::Test {
   void publish(const Answer& key) {
     api_.resolver.txt[key.text("/record/name")] = {key.text("/record/value")};
   }
-  /// "b a" for the selectors that sign mail of the domain now.
+  /// "b a": the selectors that now sign mail of the domain.
   std::string signing(const std::string& name = "example.com") {
     std::string all;
     const auto signer = api_.keyring.signer_for(name);
@@ -89,7 +89,7 @@ TEST_F(DkimKeysTest, rotate_without_a_moment_unsigned) {
   const Answer both = api_.get(keys_, token_);
   EXPECT_EQ(both.json.at("total").to_number<int>(), 2) << "both records are shown";
   EXPECT_EQ(both.text("/data/1/record/value"), first.text("/record/value"));
-  // Back, should the new one be trouble.
+  // Back to the old key, in case the new one causes trouble.
   ASSERT_EQ(set("old", "signing").status, 200);
   ASSERT_EQ(set("new", "published").status, 200);
   EXPECT_EQ(signing(), "old");
@@ -214,7 +214,7 @@ TEST_F(DkimKeysTest, a_domain_that_is_lost_signs_no_more) {
   ASSERT_TRUE(api_.publisher->note_domain_check(row, now, now, false));
   EXPECT_EQ(signing(), "");
   EXPECT_EQ(set("s", "signing").code(), "domain_not_verified");
-  // Verified again, it signs again.
+  // Once verified again, it signs again.
   ASSERT_EQ(api_.post(domain_ + "/verify", "", token_).status, 200);
   EXPECT_EQ(signing(), "s");
 }

@@ -7,6 +7,7 @@
 
 #include "admin/digest.h"
 #include "admin/publisher.h"
+#include "base/domain_below.h"
 #include "base/text.h"
 #include "base/ulid.h"
 #include "mail/address.h"
@@ -38,12 +39,6 @@ boost::json::object to_json(const store::DomainRow& row) {
           {"failing_since", admin::to_json(row.failing_since)},
           {"created_at", to_rfc3339(row.created_at)},
           {"updated_at", to_rfc3339(row.updated_at)}};
-}
-
-/// True for the domain and everything below it.
-bool is_within(std::string_view name, std::string_view domain) {
-  return name == domain || (name.size() > domain.size() && name.ends_with(domain) &&
-                            name[name.size() - domain.size() - 1] == '.');
 }
 
 }  // namespace
@@ -91,7 +86,7 @@ Task<net::HttpResponse> Domains::claim(Call& call) {
   if (domain->text().find('.') == std::string::npos)
     throw invalid("name", "needs at least two labels");
   if (IpAddress::parse(domain->text())) throw invalid("name", "is an address, not a domain name");
-  if (is_within(domain->text(), lower(core_.options.public_domain))) {
+  if (domain_below(domain->text(), lower(core_.options.public_domain))) {
     throw invalid("name", "belongs to this server");
   }
   store::DomainRow row;
@@ -121,7 +116,7 @@ Task<Domains::Lookup> Domains::look_up(std::string name, std::string token) {
   for (const std::string_view label : labels) {
     const dns::Question question{std::string(label) + name, dns::Type::txt};
     const dns::Answer answer = co_await core_.deps.resolver.lookup(question, dns_limit);
-    // The whole string, so that a record which merely quotes the token proves nothing.
+    // Compares the whole string: a record that merely quotes the token proves nothing.
     if (std::find(answer.records.begin(), answer.records.end(), token) != answer.records.end()) {
       lookup.found = answer.status == dns::Status::found;
     }
@@ -181,7 +176,7 @@ Task<void> Domains::recheck(store::Time now) {
     const Lookup lookup = co_await look_up(row.name, row.verification_token);
     std::optional<store::Time> failing = row.failing_since;
     if (lookup.found) failing.reset();
-    // A name server that does not answer says nothing about the record.
+    // Without an answer from a name server, nothing is known about the record.
     if (!lookup.found && !lookup.trouble && !failing) failing = now;
     const bool verified = !failing || now - *failing < forgiveness;
     auto note = [&publisher = core_.deps.publisher, row, now, failing, verified] {

@@ -1,4 +1,4 @@
-// Own domains: claimed by name, verified by a TXT record.
+// An account's domains: claimed by name, verified by a TXT record.
 #pragma once
 
 #include "admin/core.h"
@@ -6,23 +6,27 @@
 
 namespace postern::admin {
 
-/// In front of a domain: where its verification record may stand, the one to publish first.
+/// Prefixes of the names at which a domain's verification record may be; the first one is
+/// recommended.
 inline constexpr std::array<std::string_view, 2> verification_labels = {"_conduit-verify.",
                                                                         "_postern-verify."};
 
+/// Endpoints of domains.
 class Domains {
  public:
+  /// `core` must outlive this.
   explicit Domains(Core& core) : core_(core) {}
+  /// Adds the routes. This must outlive `router`.
   void add_routes(Router& router);
-  /// Asks DNS for the verified domains whose last check is a day old. A record missing for seven
-  /// days makes the domain unverified; mail to its addresses still flows.
+  /// Checks in DNS the verified domains whose last check is a day old. After seven days without its
+  /// record a domain is no longer verified; mail to its addresses still flows.
   Task<void> recheck(store::Time now);
 
  private:
-  /// What DNS said about one domain.
+  /// The result of a DNS lookup for one domain.
   struct Lookup {
     bool found = false;
-    bool trouble = false;  ///< no name server answered: decides nothing
+    bool trouble = false;  ///< no name server answered: the lookup decides nothing
     std::string said;      ///< for people
   };
 

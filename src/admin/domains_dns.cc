@@ -1,4 +1,4 @@
-// GET /domains/{id}/dns: the records that a domain needs, with what DNS says now.
+// GET /domains/{id}/dns: the records that a domain needs, and what is in DNS now.
 #include <algorithm>
 
 #include <boost/asio/co_spawn.hpp>
@@ -18,9 +18,9 @@ namespace {
 
 namespace asio = boost::asio;
 
-/// All questions are asked at once, so this is the longest the whole takes.
+/// All lookups run concurrently, so this limits the whole request.
 constexpr std::chrono::seconds dns_limit{5};
-/// What is shown of a name's records: a domain may have hundreds, of any length.
+/// Limits on the records shown per name: a domain may have hundreds, of any length.
 constexpr std::size_t most_shown = 10;
 constexpr std::size_t longest_shown = 500;
 
@@ -45,7 +45,7 @@ Task<std::vector<dns::Answer>> ask_all(dns::Resolver& resolver,
   co_return std::move(answers);
 }
 
-/// A record that should be there, and how to tell.
+/// A required record, and how to recognise it.
 struct Wanted {
   std::string_view purpose;
   dns::Question question;
@@ -89,7 +89,7 @@ boost::json::object to_json(const Wanted& wanted, const dns::Answer& answer) {
           {"text", sentence(wanted, answer, ok)}};
 }
 
-/// The verification record where `answers` has it; else the place where it should be published.
+/// The index of the verification record in `answers`; if absent, the place where to publish it.
 std::size_t place_of_verification(const std::string& token,
                                   const std::vector<dns::Answer>& answers) {
   for (std::size_t i = 0; i < verification_labels.size(); ++i) {

@@ -7,7 +7,7 @@ namespace {
 
 class DomainsDnsTest : public ::testing::Test {
  protected:
-  /// purpose -> entry; every purpose once.
+  /// The entries by purpose; each purpose occurs once.
   std::map<std::string, boost::json::object> ask() {
     const Answer answer = api_.get(domain_ + "/dns", token_);
     EXPECT_EQ(answer.status, 200) << answer.body;
@@ -51,7 +51,7 @@ TEST_F(DomainsDnsTest, compares_with_what_is_there) {
   EXPECT_EQ(text(entries.at("mx")),
             "Mail for example.com goes elsewhere: no MX record names this gateway.");
 
-  api_.resolver.txt["_postern-verify.example.com"] = {token};  // the second place counts too
+  api_.resolver.txt["_postern-verify.example.com"] = {token};  // the second place is also valid
   api_.resolver.txt["example.com"].push_back("30 mx.example.net");
   entries = ask();
   EXPECT_TRUE(entries.at("verification").at("ok").as_bool());

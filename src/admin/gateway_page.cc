@@ -14,7 +14,7 @@ namespace restrictions = dialect::restrictions;
 
 namespace {
 
-/// Keys of a `keyed` verdict that a page shows.
+/// Keys of a `keyed` verdict shown on a page.
 constexpr std::size_t most_keys = 20;
 
 std::string_view word_of(restrictions::OpenRelay verdict) {
@@ -44,13 +44,13 @@ boost::json::object relay_of(const Lists& lists) {
 }  // namespace
 
 std::string openapi_for(std::string_view yaml, std::string_view public_url) {
-  // The description has one server, an example.
+  // The description has one server, as an example.
   constexpr std::string_view marker = "servers:\n- url: ";
   const std::size_t at = yaml.find(marker);
   std::string text(yaml);
   if (at == std::string_view::npos) return text;
   const std::size_t from = at + marker.size();
-  // A JSON string is a YAML string, whatever the operator wrote.
+  // A JSON string is a valid YAML string, whatever the operator wrote.
   const std::string url =
       boost::json::serialize(boost::json::string(std::string(public_url) + "/api/v1"));
   return text.replace(from, text.find('\n', from) - from, url);
@@ -77,7 +77,7 @@ boost::json::object GatewayPage::relay() {
 Task<boost::json::value> GatewayPage::queue() {
   if (core_.deps.queue == nullptr) co_return nullptr;
   const auto states = co_await core_.deps.queue->destinations();
-  if (!states) co_return nullptr;  // a slow queue must not take the page with it
+  if (!states) co_return nullptr;  // a slow queue must not fail the page
   std::uint64_t queued = 0, held = 0, dead = 0, quarantined = 0;
   for (const DestinationState& state : *states) {
     queued += state.queued;
@@ -95,7 +95,7 @@ Task<net::HttpResponse> GatewayPage::show(Call& call) {
     for (const SmtpListener& one : core_.deps.smtp_listeners())
       listeners.push_back(boost::json::object{{"address", one.address}, {"tls", one.tls}});
   }
-  // The queue holds everybody's mail, and the words on DNSSEC name our name servers.
+  // The queue has everybody's mail, and the DNSSEC text names our name servers.
   boost::json::value waiting;
   boost::json::value dnssec;
   const bool operates = co_await authenticator_.operates_gateway(call.caller.account_id);
@@ -120,11 +120,11 @@ Task<net::HttpResponse> GatewayPage::description(Call& call) {
   if (asset == nullptr) throw not_found();
   net::HttpResponse response;
   response.body = openapi_for(asset->octets, core_.options.public_url);
-  response.content_type = "application/yaml";  // RFC 9512
+  response.content_type = "application/yaml";  // RFC 9512 §2.1
   const std::string tag = "\"" + hex_encode(sha256(response.body)).substr(0, 32) + "\"";
   response.headers.emplace_back("ETag", tag);
   response.headers.emplace_back("Cache-Control", "no-cache");
-  // RFC 9110 §13.1.2
+  // A matching tag means that the client has this version (RFC 9110 §13.1.2).
   if (const auto known = call.request.header("if-none-match");
       known && (known->find(tag) != std::string_view::npos || trim(*known) == "*")) {
     response.status = 304;

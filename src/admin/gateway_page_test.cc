@@ -128,7 +128,7 @@ TEST(GatewayPage, serves_its_own_description) {
   EXPECT_EQ(asked("\"1\"").status, 200);
 }
 
-/// "GET /webhooks/{id}" for every operation of openapi.yaml.
+/// "GET /webhooks/{id}" for each operation of openapi.yaml.
 std::set<std::string> documented(const std::string& yaml) {
   std::set<std::string> operations;
   std::string path;
@@ -144,7 +144,7 @@ std::set<std::string> documented(const std::string& yaml) {
   return operations;
 }
 
-/// The words of refusals in the sources, without that for a client that is gone.
+/// The codes of refusals in the sources, except that of a disconnected client.
 std::set<std::string> codes_in_use() {
   std::set<std::string> codes;
   const std::regex word(
@@ -176,7 +176,7 @@ TEST(GatewayPage, every_code_word_is_described) {
   }
 }
 
-/// The other direction, that all of them are served, needs each to be called: tests/system/api.py.
+/// The opposite check, that each is sent, must call them all: see tests/system/api.py.
 TEST(GatewayPage, every_route_is_described) {
   GatewayApi gateway;
   const std::set<std::string> described = documented(gateway.api.get("/api/v1/openapi.yaml").body);

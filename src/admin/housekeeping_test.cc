@@ -1,4 +1,4 @@
-// What happens with time, and with a server in trouble.
+// Effects of time, and of failures of the server.
 #include <gtest/gtest.h>
 
 #include "admin/access_token.h"

@@ -15,11 +15,11 @@ namespace {
 namespace json = boost::json;
 using boost::system::error_code;
 
-/// What our own rules object to; Boost's parser has its own errors.
+/// Violations of our own rules; Boost's parser has its own errors.
 enum class Objection { none, duplicate_key, too_many_members, too_many_in_all, not_finite };
 
-/// Builds the value as Boost's own handler does, and looks at keys and numbers on the way: the
-/// library keeps the last of two equal keys and makes 1e999 an infinity without a word.
+/// Builds the value like Boost's handler, and checks keys and numbers: the library would silently
+/// keep the last of two equal keys and turn 1e999 into infinity.
 class Handler {
  public:
   static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
@@ -106,10 +106,10 @@ class Handler {
 
   json::value_stack stack_;
   std::string key_;
-  /// Of each object that is open. In order, not hashed: whoever knows the hash makes its worst
-  /// case.
+  /// The keys of each open object. An ordered set: an attacker could choose keys that collide in a
+  /// hash table.
   std::vector<std::set<std::string>> keys_;
-  std::size_t members_ = 0;  ///< of all objects
+  std::size_t members_ = 0;  // in all objects
   Objection objection_ = Objection::none;
 };
 

@@ -1,5 +1,4 @@
-// JSON as the API takes it: strict, so that two readers of one body can never understand two
-// things.
+// Strict JSON for request bodies, so that no two parsers can read the same body differently.
 #pragma once
 
 #include <string>
@@ -11,16 +10,16 @@
 
 namespace postern::admin {
 
-/// Objects and arrays may nest this deep.
+/// Depth of nested objects and arrays.
 inline constexpr std::size_t max_json_depth = 64;
-/// In one object; no request needs as many.
+/// Members of one object; no request needs as many.
 inline constexpr std::size_t max_json_members = 4096;
-/// In all objects of a body together: whoever knows the library's hash makes its worst case.
+/// Members of all objects of a body: the library's hash table is slow for keys chosen to collide.
 inline constexpr std::size_t max_json_members_in_all = 16'384;
 
-/// Reads one JSON object. Fault::malformed with a sentence for the client: no JSON, bad UTF-8, too
-/// deep, too many members, a key twice in one object, a number that is no finite double, octets
-/// behind the object, or something other than an object.
+/// Parses one JSON object. Fault::malformed with a message for the client: no JSON, invalid UTF-8,
+/// too deep, too many members, a duplicate key, a number that is not a finite double, text after
+/// the object, or another type.
 Result<boost::json::object> parse_json_object(std::string_view text);
 
 }  // namespace postern::admin

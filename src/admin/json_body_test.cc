@@ -36,12 +36,12 @@ TEST(JsonBody, refuses_broken_json) {
 TEST(JsonBody, refuses_a_key_given_twice) {
   EXPECT_NE(error_of(R"({"name":"p","name":"q"})").find("twice"), std::string::npos);
   EXPECT_NE(error_of(R"({"a":{"b":1,"b":1}})").find("twice"), std::string::npos);
-  // The same key, once spelled with an escape.
+  // The same key, once with an escape.
   EXPECT_NE(error_of(R"({"name":"p","n\u0061me":"q"})").find("twice"), std::string::npos);
   EXPECT_EQ(error_of(R"({"a":{"b":1},"c":{"b":1},"b":[{"b":1},{"b":2}]})"), "");
 }
 
-// What follows looks at each member, and libraries hash them: a body of 400 KB took seconds.
+// Later code looks up each member, and libraries hash the keys: a body of 400 KB took seconds.
 TEST(JsonBody, refuses_thousands_of_members) {
   const auto body = [](std::size_t members) {
     std::string text = "{";
@@ -57,7 +57,7 @@ TEST(JsonBody, refuses_thousands_of_members) {
 }
 
 TEST(JsonBody, counts_the_members_of_all_objects) {
-  // One for each object within, and one more for their list.
+  // One for each inner object, and one for their list.
   const auto body = [](std::size_t members) {
     std::string text = R"({"list":[)";
     for (std::size_t i = 0; i < members; ++i) text += i > 0 ? R"(,{"a":1})" : R"({"a":1})";

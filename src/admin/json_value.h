@@ -1,4 +1,4 @@
-// What may be missing, as JSON.
+// Optional values as JSON.
 #pragma once
 
 #include <optional>
@@ -8,6 +8,7 @@
 
 namespace postern::admin {
 
+/// Null for nullopt.
 template <class T>
 boost::json::value or_null(const std::optional<T>& value) {
   return value ? boost::json::value_from(*value) : boost::json::value(nullptr);

@@ -53,7 +53,7 @@ Task<net::HttpResponse> Links::show(Call& call) {
   const bool invitation = link->kind == Kind::invitation;
   boost::json::value role = nullptr;
   if (link->kind != Kind::reset) role = store::to_string(link->role);
-  // Whoever was never here chooses the first password, and is welcome.
+  // A person who has never signed in chooses a first password, and is welcomed.
   bool first = false;
   if (link->kind == Kind::reset) {
     auto look = [&store = core_.deps.store, id = link->account_id] { return store.account(id); };

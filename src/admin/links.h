@@ -1,5 +1,5 @@
-// One-time links: what lets somebody in who has no password yet, or no longer. The token is shown
-// once, to whom the link is given; the store knows its hash.
+// One-time links for people without a password: new people, and those who forgot theirs. The token
+// is shown once, to the creator of the link; the store has its hash.
 #pragma once
 
 #include "admin/core.h"
@@ -7,28 +7,33 @@
 
 namespace postern::admin {
 
+/// Validity of an invitation.
 inline constexpr std::chrono::hours invitation_lifetime{7 * 24};
+/// Validity of a password reset link.
 inline constexpr std::chrono::hours reset_lifetime{1};
-/// One sentence for unknown, used and expired: who guesses learns nothing.
+/// The same message for unknown, used and expired links, so that guessing reveals nothing.
 inline constexpr std::string_view dead_link =
     "the link is not valid: it was used, has expired or never was one";
 
-/// A link that is not stored yet.
+/// A link to be stored.
 struct NewLink {
-  store::LinkRow row;  ///< id, kind, created_at and expires_at; the rest is the caller's to fill
+  store::LinkRow row;  ///< with id, kind, created_at and expires_at; the caller sets the rest
   Secret hash;         ///< for store::Store::create_link()
-  std::string url;     ///< holds the token: for whom it is meant, never for a log
+  std::string url;     ///< contains the token: only for its recipient, never for a log
 };
-/// `public_url` without a slash at its end.
+/// A link with a random token. `public_url`: no trailing slash.
 NewLink new_link(store::LinkRow::Kind kind, std::string_view public_url, store::Time now);
 
-/// The link of this token; nullopt when there is none. Counts a wrong one as a guess, throws 429
+/// The valid link of this token; nullopt: none. Counts an invalid token as a guess; throws 429
 /// after too many.
 Task<std::optional<store::LinkRow>> find_link(Core& core, const Call& call, Secret token);
 
+/// Endpoints of links.
 class Links {
  public:
+  /// `core` must outlive this.
   explicit Links(Core& core) : core_(core) {}
+  /// Adds the routes. This must outlive `router`.
   void add_routes(Router& router);
 
  private:

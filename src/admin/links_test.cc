@@ -24,7 +24,7 @@ std::string token_of(const std::string& url) { return url.substr(url.find("?link
 
 class LinksTest : public ::testing::Test {
  protected:
-  /// A link in the store; its token.
+  /// Stores a link; returns its token.
   std::string link(Kind kind, const std::string& account_id = "", const std::string& email = "",
                    store::Time made = store::now()) {
     NewLink fresh = new_link(kind, api_.options.public_url, made);

@@ -1,4 +1,4 @@
-// A log record as the API shows it: LogRecord of docs/openapi.yaml.
+// Log records as JSON.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -7,6 +7,7 @@
 
 namespace postern::admin {
 
+/// The LogRecord of docs/openapi.yaml.
 boost::json::object log_json(const store::LogRecord& record);
 
 }  // namespace postern::admin

@@ -5,7 +5,7 @@
 namespace postern::admin {
 namespace {
 
-/// A path of ours: a redirect never carries the Host that was sent.
+/// Redirects to a path; never repeats the Host that was sent.
 net::HttpResponse redirect(std::string_view path) {
   net::HttpResponse response;
   response.content_type = "text/plain; charset=utf-8";
@@ -16,7 +16,7 @@ net::HttpResponse redirect(std::string_view path) {
 
 Task<net::HttpResponse> serve(net::HttpResponse response) { co_return response; }
 
-/// RFC 9110 §12.5.3, as far as it matters here: named, and not with a weight of nothing.
+/// Whether Accept-Encoding (RFC 9110 §12.5.3) names the coding with a weight other than 0.
 bool takes_coding(const net::HttpRequest& request, std::string_view coding) {
   const auto header = request.header("accept-encoding");
   if (!header) return false;
@@ -29,7 +29,7 @@ bool takes_coding(const net::HttpRequest& request, std::string_view coding) {
   return false;
 }
 
-/// The same page behind every address; what differs is its head.
+/// The same page for all paths; only its head differs.
 net::HttpResponse page(const Call& call, std::string_view name = "index.html") {
   return to_response(*web::find_asset(name), call.request);
 }
@@ -49,7 +49,7 @@ net::HttpResponse to_response(const web::Asset& asset, const net::HttpRequest& r
                                 asset.hashed ? "public, max-age=31536000, immutable" : "no-cache");
   response.headers.emplace_back("ETag", asset.etag);
   response.headers.emplace_back("Vary", "Accept-Encoding");
-  // RFC 9110 §13.1.2
+  // A matching tag means that the client has this version (RFC 9110 §13.1.2).
   if (const auto known = request.header("if-none-match");
       known && known->find(asset.etag) != std::string_view::npos) {
     response.status = 304;
@@ -93,7 +93,7 @@ Task<net::HttpResponse> Pages::inside(Call& call) {
   co_return page(call);
 }
 
-/// No page takes a form: all of them write through the API.
+/// Pages have no forms: they write through the API.
 Task<net::HttpResponse> Pages::write_inside(Call& call) {
   const std::optional<Caller> caller = co_await authenticator_.cookie_caller(call);
   if (!caller) throw forbidden("sign in first");

@@ -1,5 +1,5 @@
-// The web UI: files of the binary, and the one page that stands behind all of its addresses. No
-// inline script, nothing from elsewhere; what the pages do, they do through the API.
+// The web UI: files in the binary, and one page for all of its paths. No inline scripts and no
+// external resources; the pages use the API for everything.
 #pragma once
 
 #include "admin/authenticator.h"
@@ -9,9 +9,12 @@
 
 namespace postern::admin {
 
+/// Serves the web UI.
 class Pages {
  public:
+  /// `authenticator` must outlive this.
   explicit Pages(Authenticator& authenticator) : authenticator_(authenticator) {}
+  /// Adds the routes. This must outlive `router`.
   void add_routes(Router& router);
 
  private:
@@ -21,7 +24,7 @@ class Pages {
   Authenticator& authenticator_;
 };
 
-/// The asset in the best coding that the client takes, or 304 where it has it already.
+/// The asset in the smallest encoding that the client accepts, or 304 if the client has it already.
 net::HttpResponse to_response(const web::Asset& asset, const net::HttpRequest& request);
 
 }  // namespace postern::admin

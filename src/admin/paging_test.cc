@@ -7,7 +7,7 @@ namespace {
 
 class PagingTest : public ::testing::Test {
  protected:
-  /// `name` of every element over all answers, which follow one another; "|" ends an answer.
+  /// `name` of each element in all responses, following the cursors; "|" ends a response.
   std::string walk(const std::string& path, const std::string& query, const char* name) {
     std::string all;
     std::string cursor;
@@ -29,7 +29,7 @@ class PagingTest : public ::testing::Test {
 };
 
 TEST_F(PagingTest, lists_follow_their_cursor) {
-  // With a hyphen, which no id has: ids are searched too.
+  // The hyphen occurs in no id, because ids are also searched.
   for (const char* name : {"no-one", "no-two", "no-three"}) {
     api_.policy(token_, std::string(R"({"name":")") + name + "\"}");
     api_.webhook(token_, std::string(R"(,"name":")") + name + "\"");

@@ -1,4 +1,4 @@
-// Passwords of accounts: Argon2id, off the event loop.
+// Account passwords: Argon2id (RFC 9106 §3), off the event loop.
 #pragma once
 
 #include <chrono>
@@ -9,29 +9,31 @@
 
 namespace postern::admin {
 
-/// What one hash costs. The defaults take about 50 ms and 64 MiB; tests take the least there is.
+/// The cost of a hash. The defaults take about 50 ms and 64 MiB; tests use the minimum.
 struct Argon2Cost {
-  unsigned long long passes = 2;
+  unsigned long long passes = 2;               ///< iterations
   std::size_t memory = std::size_t{64} << 20;  ///< octets
 };
 
-/// The hash to store, made on the calling thread. Throws std::bad_alloc when its memory is not to
-/// be had.
+/// The hash to store (a libsodium string). Runs on the calling thread. Throws std::bad_alloc if
+/// there is not enough memory.
 Secret hash_password(const Secret& password, Argon2Cost cost = {});
 
-/// Whether it is the password of a stored hash; takes as long as the hash took.
+/// Whether a stored hash is of this password. Takes as long as hashing did.
 bool is_password(const Secret& password, const Secret& hash);
 
+/// The result of Passwords::check(). `right_but_weak_hash`: hash again at the current cost.
 enum class PasswordCheck { wrong, right, right_but_weak_hash };
 
+/// Hashes passwords on a pool. Safe from any event loop.
 class Passwords {
  public:
-  /// The pool outlives this. `patience`: how long a hash waits for a thread; 0: no limit.
+  /// `pool` must outlive this. `patience`: how long a hash may wait for a thread; 0: unlimited.
   Passwords(net::WorkPool& pool, Argon2Cost cost, std::chrono::milliseconds patience);
 
-  /// `turn`: whose it is. Fault::temporary when the pool is full, or the turn did not come in time.
+  /// `turn`: who pays for it. Fault::temporary if the pool is full or the wait was too long.
   Task<Result<Secret>> hash(net::Turn turn, Secret password);
-  /// An empty `hash` is one that no password has: it costs what a real one does.
+  /// Compares a password. An empty `hash` matches nothing, but takes as long as a real one.
   Task<Result<PasswordCheck>> check(net::Turn turn, Secret password, Secret hash);
 
  private:

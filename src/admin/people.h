@@ -1,4 +1,4 @@
-// Who signs in to an account, as what, and whom its owners invite.
+// The people of an account, their roles, and invitations.
 #pragma once
 
 #include "admin/core.h"
@@ -6,12 +6,15 @@
 
 namespace postern::admin {
 
-/// 409: nobody would be left who may let others in.
+/// 409: the account would have no owner.
 Refusal last_owner();
 
+/// Endpoints of people.
 class People {
  public:
+  /// `core` must outlive this.
   explicit People(Core& core) : core_(core) {}
+  /// Adds the routes. This must outlive `router`.
   void add_routes(Router& router);
 
  private:
@@ -23,7 +26,7 @@ class People {
   Task<net::HttpResponse> revoke(Call& call);
 
   Task<std::vector<store::AccountRow>> members(const Call& call);
-  /// The member of the path; throws 404.
+  /// The member named in the path; throws 404.
   Task<store::AccountRow> member(const Call& call);
 
   Core& core_;

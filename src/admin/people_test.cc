@@ -19,7 +19,7 @@ std::string sign_up(const std::string& email, const std::string& link) {
          link + "\"}";
 }
 
-/// What stands behind "?link=".
+/// The token after "?link=".
 std::string token_of(const std::string& url) { return url.substr(url.find("?link=") + 6); }
 
 class PeopleTest : public ::testing::Test {
@@ -38,7 +38,7 @@ class PeopleTest : public ::testing::Test {
               R"({"email":")" + email + R"(","password":")" + std::string(password) + "\"}")
         .text("/access_token");
   }
-  /// A person of the owner's team; the access token.
+  /// Adds a person to the owner's team; returns the access token.
   std::string member(const std::string& role) {
     const std::string email = role + std::to_string(++members_) + "@example.com";
     const Answer joined = api_.post("/api/v1/accounts", sign_up(email, invite(role)));
@@ -245,7 +245,7 @@ TEST_F(PeopleTest, sign_ins_are_listed_and_ended_one_by_one) {
   EXPECT_EQ(actions().front(), "session.ended");
 }
 
-/// Writes that are no change of the team's things, by what makes them so.
+/// Writes that do not change the team's objects, with the reason.
 bool is_ones_own(const std::string& path) {
   return path.starts_with("/api/v1/accounts/me") || path.starts_with("/api/v1/api-tokens") ||
          path == "/api/v1/sessions";
@@ -259,15 +259,15 @@ bool is_open(const std::string& path) {
          path == "/api/v1/accounts" || path == "/api/v1/password-resets" ||
          path.starts_with("/app/");
 }
-/// For the command line alone: no account's, whatever its role.
+/// For the command line only, whatever the account's role.
 bool is_nobodys(const std::string& path) { return path.starts_with("/control/"); }
-/// Route templates that owners alone may use.
+/// Route templates for owners only.
 bool is_for_owners(const std::string& path) {
   return path.starts_with("/api/v1/members/") || path.starts_with("/api/v1/invitations") ||
          path == "/api/v1/accounts/me/signing-key";
 }
 
-// Every route there is: one that is added without a thought for roles fails here.
+// Checks all routes, so that a new one without a decision about roles fails here.
 TEST_F(PeopleTest, no_route_forgets_the_roles) {
   const std::string viewer = member("viewer");
   const std::string operator_ = member("operator");

@@ -18,7 +18,7 @@ using dialect::webhook::PolicyFields;
 using dialect::webhook::PolicyWrite;
 using store::Outcome;
 
-/// Concurrent edits of one policy that are merged before the last writer is told to try again.
+/// Attempts to merge concurrent edits of a policy before the client must try again.
 constexpr int update_tries = 3;
 
 boost::json::object to_json(const store::PolicyRow& row) {
@@ -45,7 +45,7 @@ net::HttpResponse answer(int status, const store::PolicyRow& row) {
   return response;
 }
 
-/// Puts the judged fields into the row; versions and times are the caller's.
+/// Copies the validated fields to the row; the caller sets versions and times.
 void assign(store::PolicyRow& row, const PolicyFields& fields) {
   row.name = fields.name;
   row.definition = dialect::webhook::compile(row.id, row.account_id, row.version,
@@ -61,7 +61,7 @@ boost::json::object audit_details(const store::PolicyRow& row,
   return {{"id", row.id}, {"name", row.name}, {"changed", boost::json::value_from(changed)}};
 }
 
-/// The answer of GET /smtp-policies in pieces. One thread at a time.
+/// Writes the response of GET /smtp-policies in pieces. One thread at a time.
 class ListText {
  public:
   ListText(store::Store& store, std::string account, std::optional<store::Keyset> keyset,
@@ -75,7 +75,7 @@ class ListText {
     if (keyset_) keyset_->limit = 1;
   }
 
-  /// Some more policies, and what is around them; empty after the end. Blocks.
+  /// The next piece of the response; empty after the end. Blocks on the disk.
   Result<std::string> next() {
     if (ended_) return std::string();
     std::string text = std::exchange(begun_, true) ? "" : "{\"data\":[";
@@ -127,7 +127,7 @@ class ListText {
 
   store::Store& store_;
   const std::string account_;
-  std::optional<store::Keyset> keyset_;  ///< where the next one is; none: by offset_
+  std::optional<store::Keyset> keyset_;  // of the next page; nullopt: by offset_
   const PageQuery query_;
   std::uint64_t left_;
   std::uint64_t offset_;
@@ -165,13 +165,13 @@ void Policies::add_routes(Router& router) {
   add("POST", "/api/v1/smtp-policies/{id}/dry-run", Access::read, Body::json, &Policies::dry_run);
 }
 
-/// One job each, since there may be a thousand: others' sign-ins come in between.
+/// One job per hash: there may be a thousand, and other users' sign-ins must get their turns.
 Task<PolicyWrite> Policies::with_hashes(const Call& call, PolicyWrite write) {
   std::vector<Secret> hashes;
   for (const dialect::webhook::PasswordToHash& one : write.to_hash) {
     refuse_while_stopping(core_);
     auto work = [password = one.password] {
-      // RFC 4616 §2: what a hash is made of is prepared first. Clients may send either spelling.
+      // The password is prepared before it is hashed (RFC 4616 §2); clients may send either form.
       const std::vector<Secret> spellings = policy::spellings_of(password);
       const bool prepared = !spellings.empty() && policy::is_hashable(spellings.front());
       return policy::bcrypt_hash(prepared ? spellings.front() : password);
@@ -199,7 +199,7 @@ Task<store::PolicyRow> Policies::stored(const Call& call) {
   return find(call.caller.account_id, call.ids[0]);
 }
 
-/// A page may have 100 MiB: its policies are read, and written as JSON, a few at a time.
+/// A page may have 100 MiB, so its policies are read and written a few at a time.
 Task<net::HttpResponse> Policies::list(Call& call) {
   const auto keyset = keyset_of(call);
   const auto list = std::make_shared<ListText>(core_.deps.store, call.caller.account_id, keyset,

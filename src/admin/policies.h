@@ -1,4 +1,4 @@
-// SMTP policies: create, read, change, delete, and what one would do with a message.
+// SMTP policies: create, read, change, delete, and dry runs.
 #pragma once
 
 #include <memory>
@@ -15,9 +15,12 @@ struct PolicyWrite;
 
 namespace postern::admin {
 
+/// Endpoints of policies.
 class Policies {
  public:
+  /// `core` must outlive this.
   explicit Policies(Core& core) : core_(core) {}
+  /// Adds the routes. This must outlive `router`.
   void add_routes(Router& router);
 
  private:
@@ -26,19 +29,19 @@ class Policies {
   Task<net::HttpResponse> show(Call& call);
   Task<net::HttpResponse> update(Call& call);
   Task<net::HttpResponse> remove(Call& call);
-  // Of drafts: policies_draft.cc
+  // Drafts: policies_draft.cc
   Task<net::HttpResponse> check_draft(Call& call);
   Task<net::HttpResponse> dry_run(Call& call);
   Task<net::HttpResponse> dry_run_draft(Call& call);
 
-  /// The stored policy of this account; throws 404.
+  /// The policy of this account; throws 404.
   Task<store::PolicyRow> find(std::string account, std::string id);
   Task<store::PolicyRow> stored(const Call& call);
-  /// The members `policy` and `policy_id` of the body, judged as POST or PUT would; throws what
-  /// those would answer.
+  /// The members `policy` and `policy_id` of the body, validated as in POST and PUT, whose refusals
+  /// it throws.
   Task<std::shared_ptr<const dialect::webhook::PolicyFields>> draft(const Call& call);
   Task<net::HttpResponse> decide(DryRunRequest request);
-  /// nullopt: somebody changed the policy meanwhile.
+  /// nullopt: the policy was changed concurrently.
   Task<std::optional<store::PolicyRow>> try_update(Call& call);
   Task<dialect::webhook::PolicyWrite> with_hashes(const Call& call,
                                                   dialect::webhook::PolicyWrite write);
@@ -46,9 +49,9 @@ class Policies {
   Core& core_;
 };
 
-/// The fields of a stored policy, credentials included; throws when they cannot be read.
+/// The fields of a stored policy with its credentials. Throws if they cannot be read.
 dialect::webhook::PolicyFields fields_of(const store::PolicyRow& row);
-/// What the API says of a policy in words.
+/// The API's description of a policy in sentences.
 boost::json::array reads_as_json(const dialect::webhook::PolicyFields& fields);
 
 }  // namespace postern::admin

@@ -1,4 +1,4 @@
-// Policies that are not stored: what they would be, in words, and what they would do.
+// Policy drafts: their description in sentences, and dry runs.
 #include <array>
 
 #include <boost/json.hpp>
@@ -20,7 +20,7 @@ using dialect::webhook::PolicyFields;
 
 constexpr std::array<std::string_view, 2> draft_members = {"policy", "policy_id"};
 
-/// Members of a dry run; `more` are those that a draft adds.
+/// Reads the members of a dry run; `more`: further members of a draft.
 DryRunRequest read_dry_run(const Call& call, std::span<const std::string_view> more) {
   BodyReader body(call.body);
   std::vector<std::string_view> known = {"client_ip",     "helo",    "mail_from",     "tls",
@@ -77,7 +77,7 @@ Task<std::shared_ptr<const PolicyFields>> Policies::draft(const Call& call) {
   }
   auto parsed = dialect::webhook::parse_policy(policy->get_object(), before ? &*before : nullptr);
   if (!parsed) refuse(parsed.error());
-  // A new user's hash stays empty: nothing here is kept, and nobody signs in with it.
+  // A new user's hash stays empty: the draft is not stored, and nobody authenticates with it.
   co_return std::make_shared<const PolicyFields>(std::move(parsed->fields));
 }
 

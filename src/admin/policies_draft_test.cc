@@ -86,7 +86,8 @@ TEST_F(PoliciesDraftTest, answers_say_users_with_cost_and_the_words) {
   const Answer made = api_.post(path, members, token_);
   ASSERT_EQ(made.status, 201) << made.body;
   const std::string one = std::string(path) + "/" + made.text("/id");
-  // A user alone keeps its hash: no password is known to the page that sends it back.
+  // A user without a password keeps its hash: the page that sends it back does not know the
+  // password.
   const Answer kept = api_.put(
       one, R"({"smtp_credentials":[{"username":"old"},{"username":"more","password":"hunter3!"}]})",
       token_);

@@ -149,7 +149,7 @@ TEST_F(PoliciesTest, lists_of_large_policies_come_in_pieces) {
   }
 }
 
-/// The client has half of the JSON by then: the answer breaks off, and does not end.
+/// The client already has half of the JSON, so the response is broken off instead of ended.
 TEST_F(PoliciesTest, a_list_that_cannot_be_read_to_its_end_breaks_off) {
   std::string domains;
   for (int i = 0; i < 1000; ++i)

@@ -1,5 +1,5 @@
-// What the API asks of the rest of the house. Implemented where delivery and decisions live; the
-// app wires them in.
+// The interfaces through which the API uses the rest of the gateway. The app implements and
+// connects them. A Task is awaited on the API's event loop.
 #pragma once
 
 #include <chrono>
@@ -25,193 +25,213 @@
 
 namespace postern::admin {
 
-/// A synthetic message for a webhook; what is not given is made up by the simulator.
+/// A synthetic message for a webhook; the simulator makes up what is not given.
 struct SimulationRequest {
-  std::string webhook_id;
-  std::optional<std::string> from;
-  std::optional<std::string> subject;
-  std::optional<std::string> text;
-  std::optional<std::string> html;
-  std::vector<std::pair<std::string, std::vector<std::string>>> headers;
+  std::string webhook_id;                                                 ///< wh_
+  std::optional<std::string> from;                                        ///< reverse-path
+  std::optional<std::string> subject;                                     ///< header field
+  std::optional<std::string> text;                                        ///< plain text body
+  std::optional<std::string> html;                                        ///< HTML body
+  std::vector<std::pair<std::string, std::vector<std::string>>> headers;  ///< field name to values
 };
 
+/// The result of a simulation.
 struct SimulationResult {
-  std::optional<int> http_status;  ///< nullopt: no answer came
-  std::uint64_t duration_ms = 0;
-  std::optional<std::string> error;
-  std::string log_id;
+  std::optional<int> http_status;    ///< nullopt: no response
+  std::uint64_t duration_ms = 0;     ///< of the whole delivery
+  std::optional<std::string> error;  ///< nullopt: the endpoint accepted it
+  std::string log_id;                ///< log_
 };
 
-/// Posts to a webhook's target without SMTP and policy, and writes the log record.
+/// Posts to a webhook's target without SMTP and policy, and writes a log record.
 class Simulator {
  public:
   virtual ~Simulator() = default;
+  /// Fault::not_found: no such webhook.
   virtual Task<Result<SimulationResult>> simulate(SimulationRequest request) = 0;
 };
 
-/// A real mail to a webhook's address, from this machine over SMTP.
+/// A real message to a webhook's address, sent from this host over SMTP.
 struct TestMailRequest {
-  std::string webhook_id;
-  std::optional<std::string> from;  ///< "": the null sender; unset: postmaster
-  std::optional<std::string> subject;
-  std::optional<std::string> text;
+  std::string webhook_id;              ///< wh_
+  std::optional<std::string> from;     ///< "": the null reverse-path; nullopt: postmaster
+  std::optional<std::string> subject;  ///< nullopt: a default
+  std::optional<std::string> text;     ///< nullopt: a default
 };
 
+/// The result of a test message.
 struct TestMailResult {
+  /// A line of the SMTP dialogue.
   struct Line {
-    bool of_client = false;
-    std::string text;  ///< printable
+    bool of_client = false;  ///< sent by the client
+    std::string text;        ///< printable
   };
-  int code = 0;
-  std::string reply;    ///< "550 5.7.1 source address ..."
-  std::string outcome;  ///< accepted, rejected, deferred
-  std::optional<std::string> trace_id;
-  std::vector<Line> transcript;
+  int code = 0;                         ///< of the final reply
+  std::string reply;                    ///< "550 5.7.1 source address ..."
+  std::string outcome;                  ///< "accepted", "rejected", "deferred"
+  std::optional<std::string> trace_id;  ///< nullopt: no trace
+  std::vector<Line> transcript;         ///< the whole dialogue
 };
 
+/// Sends test messages.
 class TestMail {
  public:
   virtual ~TestMail() = default;
-  /// Fault::not_found: no such webhook; otherwise a sentence for the client: no listener can be
-  /// used, or it gave no answer.
+  /// Fault::not_found: no such webhook. Other faults have a message for the client: no listener can
+  /// be used, or it did not reply.
   virtual Task<Result<TestMailResult>> send(TestMailRequest request) = 0;
 };
 
+/// What to decide in a dry run.
 struct DryRunRequest {
-  std::shared_ptr<const policy::WebhookPolicy> policy;
-  IpAddress client_ip;
-  std::string helo;
-  std::string mail_from;  ///< empty: the null sender
-  bool tls = false;
-  std::optional<std::string> auth_username;  ///< as if authenticated under this name
-  std::optional<std::string> message;        ///< RFC 5322 octets
+  std::shared_ptr<const policy::WebhookPolicy> policy;  ///< the policy to apply
+  IpAddress client_ip;                                  ///< of the assumed client
+  std::string helo;                                     ///< argument of EHLO
+  std::string mail_from;                                ///< empty: the null reverse-path
+  bool tls = false;                                     ///< the assumed client uses TLS
+  /// The name with which the assumed client authenticated; nullopt: it did not.
+  std::optional<std::string> auth_username;
+  std::optional<std::string>
+      message;  ///< RFC 5322 §2.1; nullopt: controls that need it do not decide
 };
 
-/// Decides without mail, log or rate token. The object is the answer of the contract §4.7.
+/// Decides without mail, log or rate token. The result is the response of the contract §4.7.
 class DryRun {
  public:
   virtual ~DryRun() = default;
+  /// Applies the policy.
   virtual Task<Result<boost::json::object>> decide(DryRunRequest request) = 0;
 };
 
+/// Selects traces.
 struct TraceQuery {
-  std::string account_id;  ///< only traces whose webhook belongs to it
-  std::optional<std::string> webhook_id;
-  std::optional<std::string> outcome;  ///< accepted, rejected, deferred, aborted
-  std::uint64_t offset = 0;
-  std::uint64_t limit = 20;
+  std::string account_id;                 ///< only of webhooks in this account
+  std::optional<std::string> webhook_id;  ///< nullopt: all
+  std::optional<std::string> outcome;     ///< accepted, rejected, deferred, aborted
+  std::uint64_t offset = 0;               ///< traces to skip
+  std::uint64_t limit = 20;               ///< traces at most
 };
 
+/// A page of traces.
 struct TraceList {
   std::vector<boost::json::object> traces;  ///< newest first, without steps
-  std::uint64_t total = 0;
+  std::uint64_t total = 0;                  ///< of all pages
 };
 
+/// Reads traces.
 class TraceReader {
  public:
   virtual ~TraceReader() = default;
+  /// A page, newest first.
   virtual Task<Result<TraceList>> list(TraceQuery query) = 0;
-  /// Takes away what a deleted account left; soon, and without waiting.
+  /// Starts to delete the traces of a deleted account. Does not wait.
   virtual void forget_account(std::string account_id) = 0;
-  /// nullopt: no such trace in this account; without an account: of the gateway.
+  /// A trace; nullopt: none in this account. `account_id` nullopt: any trace.
   virtual Task<Result<std::optional<boost::json::object>>> find(
       std::optional<std::string> account_id, std::string id) = 0;
-  /// The same as the page draws it: TraceStory of docs/openapi.yaml, without its deliveries.
+  /// The same as a TraceStory of docs/openapi.yaml, without its deliveries.
   virtual Task<Result<std::optional<boost::json::object>>> story(
       std::optional<std::string> account_id, std::string id) = 0;
+  /// A page of matching traces, newest first.
   virtual Task<Result<store::TraceFound>> search(store::TraceSearch search,
                                                  store::TraceWords words) = 0;
+  /// Counts over time.
   virtual Task<Result<std::vector<store::TallyRow>>> tallies(store::TallyQuery query) = 0;
-  /// Of webhooks of the account, in the order of the ids.
+  /// The last 24 hours of the account's webhooks, in the order of the ids.
   virtual Task<Result<std::vector<store::DayCounts>>> day_counts(
       std::string account_id, std::vector<std::string> webhooks) = 0;
 };
 
-/// A recorded decision and today's.
+/// Compares a recorded decision with today's.
 struct TraceRerunResult {
-  bool same = true;  ///< no command would be answered otherwise
-  std::vector<std::string> changes;
-  store::TraceRow then;
-  store::TraceRow now;
-  std::vector<std::string> cannot_tell;  ///< sentences: what could not be asked again
-  std::vector<std::string> script_log;   ///< what scripts wrote while they decided again
+  bool same = true;                      ///< every command would get the same reply
+  std::vector<std::string> changes;      ///< sentences: what would differ
+  store::TraceRow then;                  ///< as recorded
+  store::TraceRow now;                   ///< as decided now
+  std::vector<std::string> cannot_tell;  ///< sentences: what could not be repeated
+  std::vector<std::string> script_log;   ///< log lines of scripts during the second decision
 };
 
-/// Decides recorded mail again with what holds today. Nothing is sent, stored or counted.
+/// Decides recorded mail again with the current settings. Sends, stores and counts nothing.
 class TraceRerun {
  public:
   virtual ~TraceRerun() = default;
-  /// nullopt: no such trace in this account; without an account, of nobody.
+  /// nullopt: no such trace in this account. `account` nullopt: any trace.
   virtual Task<Result<std::optional<TraceRerunResult>>> run(std::optional<std::string> account,
                                                             std::string id) = 0;
 };
 
-/// Recorded traffic under a draft.
+/// Replays recorded traffic with drafts.
 struct ReplayRequest {
-  /// Judged; nullopt: those that run.
+  /// Judged lists; nullopt: the running ones.
   std::optional<Lists> lists;
-  /// In the place of those recorded under the same id.
+  /// Replace the recorded policies with the same ids.
   std::vector<std::shared_ptr<const policy::WebhookPolicy>> policies;
+  /// Only traffic since then; nullopt: all.
   std::optional<store::Time> since;
-  std::optional<std::uint64_t> limit;  ///< the newest transactions of those
-  std::size_t samples = 5;             ///< of each kind of change
+  std::optional<std::uint64_t> limit;  ///< the newest transactions; nullopt: all
+  std::size_t samples = 5;             ///< examples per kind of change
 };
 
+/// The state of a replay.
 struct ReplayState {
+  /// `stopped`: by Replayer::stop().
   enum class Status { running, done, stopped, failed };
-  std::string id;  ///< rep_
-  Status status = Status::running;
-  std::uint64_t done = 0;  ///< transactions
-  std::uint64_t all = 0;
-  double seconds = 0;
-  boost::json::object result;  ///< of a done one: docs/replay.md
-  std::string error;           ///< of a failed one
-  store::Time created_at;
+  std::string id;                   ///< rep_
+  Status status = Status::running;  ///< of the replay
+  std::uint64_t done = 0;           ///< transactions replayed
+  std::uint64_t all = 0;            ///< transactions to replay
+  double seconds = 0;               ///< duration so far
+  boost::json::object result;       ///< of Status::done: docs/replay.md
+  std::string error;                ///< of Status::failed
+  store::Time created_at;           ///< start of the replay
 };
 
-/// One replay at a time, beside running mail at low priority. The last ones are kept in memory.
+/// Runs one replay at a time at low priority, next to live mail. Keeps the last ones in memory.
 class Replayer {
  public:
   virtual ~Replayer() = default;
-  /// The id of the replay that was started; Fault::conflict while another runs.
+  /// Returns the id of the started replay. Fault::conflict: another one is running.
   virtual Result<std::string> start(ReplayRequest request) = 0;
+  /// nullopt: unknown.
   virtual std::optional<ReplayState> state(const std::string& id) = 0;
   /// Newest first.
   virtual std::vector<ReplayState> states() = 0;
+  /// Does nothing if the replay is not running.
   virtual void stop(const std::string& id) = 0;
 };
 
-/// What waits for one destination, and what its deliveries do.
+/// The queue for one destination, and the state of its delivery.
 struct DestinationState {
-  spool::Destination destination;
-  std::uint64_t queued = 0;  ///< recipients, in each state
-  std::uint64_t held = 0;
-  std::uint64_t dead = 0;
-  std::uint64_t quarantined = 0;
-  spool::Time oldest;                         ///< when the oldest of them was received
-  std::optional<spool::Time> due;             ///< of the next attempt; nullopt: nothing is queued
-  std::optional<spool::Time> sleeping_until;  ///< nothing is tried before, after repeated trouble
+  spool::Destination destination;  ///< of the recipients counted here
+  std::uint64_t queued = 0;        ///< recipients in this state
+  std::uint64_t held = 0;          ///< recipients in this state
+  std::uint64_t dead = 0;          ///< recipients in this state
+  std::uint64_t quarantined = 0;   ///< recipients in this state
+  spool::Time oldest;              ///< reception of the oldest message
+  std::optional<spool::Time> due;  ///< time of the next attempt; nullopt: nothing is queued
+  std::optional<spool::Time> sleeping_until;  ///< no attempt before, after repeated failures
 };
 
-/// A stored message's octets. `next` gives pieces, an empty one at the end; Fault::permanent
-/// instead of the last one when they are damaged.
+/// The octets of a stored message. `next` returns pieces, and an empty one at the end;
+/// Fault::permanent instead of the last piece if the message is damaged.
 struct StoredText {
-  std::uint64_t size = 0;
-  std::function<Task<Result<std::string>>()> next;
+  std::uint64_t size = 0;                           ///< octets
+  std::function<Task<Result<std::string>>()> next;  ///< the next piece
 };
 
-/// Whether the sender is told that a message was dropped.
+/// Whether the sender gets a report about a dropped message.
 enum class Notify { no, yes };
 
-/// What an action did to those that a filter meets.
+/// The result of an action on all messages that match a filter.
 struct BulkResult {
-  std::uint64_t changed = 0;
-  std::uint64_t skipped = 0;  ///< gone meanwhile, damaged or busy
-  spool::MessageId next;      ///< where to go on: `before` of the next call; empty: all were seen
+  std::uint64_t changed = 0;  ///< messages
+  std::uint64_t skipped = 0;  ///< messages gone, damaged or busy
+  spool::MessageId next;      ///< `before` of the next call; empty: no more
 };
 
-/// The queue as its operators see and change it. Called on the API's event loop, which never waits
-/// for the disk. Faults as of spool::Spool; Fault::temporary also when too many ask at a time.
+/// The queue for its operators. Called on the API's event loop, and never blocks it on the disk.
+/// Faults as for spool::Spool; also Fault::temporary if there are too many requests.
 class QueueControl {
  public:
   virtual ~QueueControl() = default;
@@ -219,42 +239,46 @@ class QueueControl {
   virtual Task<Result<std::vector<spool::Message>>> list(spool::ListFilter filter,
                                                          spool::MessageId before,
                                                          std::size_t limit) = 0;
-  /// With recipients and evidence.
+  /// With recipients and evidence; nullopt: none.
   virtual Task<Result<std::optional<spool::Message>>> show(spool::MessageId id) = 0;
+  /// The message's octets. Fault::not_found: no such message.
   virtual Task<Result<StoredText>> text(spool::MessageId id) = 0;
-  /// Notify::yes is for Action::drop alone; Fault::denied when no report can be written.
+  /// Notify::yes is only for Action::drop. Fault::denied: no report can be written.
   virtual Task<Result<void>> act(spool::Action action, spool::MessageId id, Notify notify) = 0;
-  /// Newest first; as many messages as one call may change, then BulkResult::next.
+  /// Acts on the newest matching messages. Each call changes a limited number; see
+  /// BulkResult::next.
   virtual Task<Result<BulkResult>> act_on_all(spool::Action action, spool::ListFilter filter,
                                               spool::MessageId before, Notify notify) = 0;
-  /// Fault::conflict while another is under way.
+  /// Checks all stored messages. Fault::conflict: a check is already running.
   virtual Task<Result<spool::Verification>> verify() = 0;
-  /// In the order of destinations.
+  /// All destinations, sorted.
   virtual Task<Result<std::vector<DestinationState>>> destinations() = 0;
 };
 
-/// Answers to what the command line asks about live data, by the name of the question.
+/// Answers questions of the command line about live data, by name.
 class LiveAnswers {
  public:
   virtual ~LiveAnswers() = default;
+  /// `given`: arguments, not checked yet. Fault::malformed: unknown question, wrong arguments.
   virtual Task<Result<boost::json::object>> answer(std::string question,
                                                    boost::json::object given) = 0;
 };
 
-/// What keeps the gateway from doing its work; nothing when it is ready.
+/// Reports what prevents the gateway from working.
 class ReadinessProbe {
  public:
   virtual ~ReadinessProbe() = default;
-  /// One word and one sentence each: {"database", "..."}.
+  /// A word and a sentence for each problem: {"database", "..."}; empty: ready.
   virtual Task<std::vector<std::pair<std::string, std::string>>> problems() = 0;
 };
 
+/// Collects and shows metrics.
 class MetricsSource {
  public:
   virtual ~MetricsSource() = default;
   /// Prometheus text format.
   virtual Task<std::string> text() = 0;
-  /// `route` is a template of ours, or "other": a closed set.
+  /// `route` is a route's template, or "other": a closed set.
   virtual void count_request(std::string_view method, std::string_view route, int status,
                              std::chrono::nanoseconds took) = 0;
 };

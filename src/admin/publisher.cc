@@ -15,8 +15,7 @@ namespace {
 
 using store::Outcome;
 
-/// At the start rows are applied in pieces: memory for a million webhooks is needed once, not
-/// twice.
+/// Rows applied at a time by load(), so that memory for a million webhooks is needed only once.
 constexpr std::size_t load_batch = 4096;
 constexpr std::uint64_t page_rows = 200;
 
@@ -32,8 +31,8 @@ policy::RawMode raw_mode(std::string_view word) {
   return policy::RawMode::none;
 }
 
-/// The database has the change but memory could not follow: loud, because both differ until the
-/// next edit of the object or the next start.
+/// Logs that the database has a change that memory has not. They differ until the next edit of the
+/// object or the next start.
 tl::unexpected<Error> diverged(Error error) {
   telemetry::log::error("store.error")
       .field("error", error.message)
@@ -129,7 +128,7 @@ Result<void> Publisher::load() {
     flush(change.put_policies.size(), load_batch);
   });
   if (!read) return read;
-  // A policy that cannot be read would leave its webhooks open: better no start at all.
+  // A policy that cannot be read would leave its webhooks without protection: refuse to start.
   if (trouble) return tl::unexpected(*trouble);
   read = store_.each_webhook([&](const store::WebhookRow& row) {
     change.put_webhooks.push_back(to_webhook(row, seed_of(row.account_id)));
@@ -251,7 +250,7 @@ Result<Outcome> Publisher::update_webhook(const store::WebhookRow& webhook,
 
 Result<void> Publisher::switch_off_webhook(const std::string& account, const std::string& id,
                                            const std::string& why) {
-  // Somebody may edit it at the same time: then once more, from what they made of it.
+  // If the webhook is edited concurrently, try again from its new state.
   for (int round = 0; round < 3; ++round) {
     auto row = store_.webhook(account, id);
     if (!row) return tl::unexpected(row.error());

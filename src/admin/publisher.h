@@ -1,5 +1,5 @@
-// The one way into the hot path's memory: writes a change to the store and, before anybody is told
-// that it worked, to the policy::Directory. One edit at a time, so that both see the same order.
+// Applies changes to the hot path's memory: writes them to the store and, before the caller learns
+// of success, to the policy::Directory. One change at a time, so that both have the same order.
 #pragma once
 
 #include <functional>
@@ -15,62 +15,76 @@
 
 namespace postern::admin {
 
-/// The store's rows as the hot path sees them.
+/// The row as the hot path uses it. `signing_seed` empty: no `v1a` signatures.
 std::shared_ptr<const policy::Webhook> to_webhook(const store::WebhookRow& row,
                                                   const Secret& signing_seed);
+/// The same for a policy. Fault::malformed: the definition cannot be read.
 Result<std::shared_ptr<const policy::WebhookPolicy>> to_policy(const store::PolicyRow& row);
-/// `keys`: one domain's, at least one, newest first, of which the first of each algorithm signs.
+/// `keys`: of one domain, at least one, newest first. The first key of each algorithm signs.
 std::shared_ptr<const policy::DkimSigner> to_signer(const std::vector<store::DkimKeyRow>& keys);
 
-/// Blocks on the disk: call it on a worker thread. Safe from any thread.
+/// All methods block on the disk: call them on a worker thread. Safe from any thread. Outcomes and
+/// errors are those of the Store method with the same name; also an error, which is logged, if a
+/// stored change could not be applied.
 class Publisher {
  public:
-  /// `public_domain` is ours from the start: unknown addresses there are 550 5.1.1. `keyring` null:
-  /// nobody signs mail in this process.
+  /// `public_domain` is local from the start: unknown addresses in it get 550 5.1.1. `keyring`
+  /// null: this process does not sign mail. References must outlive this.
   Publisher(store::Store& store, policy::Directory& directory, const std::string& public_domain,
             policy::DkimKeyring* keyring = nullptr);
 
-  /// Fills directory and keyring from the store; once, before mail is taken.
+  /// Fills directory and keyring from the store. Call it once, before mail is accepted.
   Result<void> load();
 
+  /// Stores and applies a new policy.
   Result<store::Outcome> create_policy(const store::PolicyRow& policy,
                                        const store::AuditRow& audit);
+  /// Stores and applies a changed policy.
   Result<store::Outcome> update_policy(const store::PolicyRow& policy,
                                        std::uint64_t expected_version,
                                        const store::AuditRow& audit);
+  /// Deletes a policy and detaches its webhooks.
   Result<store::PolicyDeleted> delete_policy(
       const std::string& account, const std::string& id,
       std::optional<std::uint64_t> expected_version, store::IfUsed if_used, store::Time at,
       const std::function<store::AuditRow(const std::vector<std::string>& detached)>& audit);
 
+  /// Stores and applies a new webhook.
   Result<store::Outcome> create_webhook(const store::WebhookRow& webhook,
                                         const store::AuditRow& audit);
+  /// Stores and applies a changed webhook.
   Result<store::Outcome> update_webhook(const store::WebhookRow& webhook,
                                         std::uint64_t expected_version,
                                         const store::AuditRow& audit);
-  /// For an endpoint that says it is gone (HTTP 410): no mail until its owner activates it again.
+  /// Deactivates the webhook of an endpoint that is gone (HTTP 410), until its owner activates it.
+  /// `why`: for the audit log. Fault::conflict: it is being edited.
   Result<void> switch_off_webhook(const std::string& account, const std::string& id,
                                   const std::string& why);
+  /// Deletes a webhook.
   Result<store::Outcome> delete_webhook(const std::string& account, const std::string& id,
                                         std::optional<std::uint64_t> expected_version,
                                         const store::AuditRow& audit);
 
+  /// The domain becomes local, and its keys sign.
   Result<store::DomainVerified> verify_domain(const std::string& account,
                                               const store::DomainRow& domain, store::Time at,
                                               const store::AuditRow& audit);
+  /// The domain is no longer local, and its keys do not sign.
   Result<store::Outcome> delete_domain(const std::string& account, const store::DomainRow& domain,
                                        const store::AuditRow& audit);
 
-  /// As store::Store::note_domain_check(); a domain that is no longer verified no longer signs.
+  /// A domain that is no longer verified no longer signs.
   Result<store::Outcome> note_domain_check(const store::DomainRow& domain, store::Time at,
                                            std::optional<store::Time> failing_since, bool verified);
+  /// The domain's signatures follow at once.
   Result<store::Outcome> set_dkim_key_signing(const store::DomainRow& domain,
                                               const std::string& selector, bool signing,
                                               store::Time at, const store::AuditRow& audit);
 
+  /// Deletes a team with all its objects.
   Result<store::AccountDeleted> delete_account(const std::string& account,
                                                const store::AuditRow& audit);
-  /// An empty seed switches `v1a` signatures off; all of the account's webhooks follow at once.
+  /// All webhooks of the account follow at once. An empty seed disables `v1a` signatures.
   Result<store::Outcome> set_signing_key(const std::string& account, const Secret& seed,
                                          const std::string& public_key,
                                          const store::AuditRow& audit);
@@ -88,7 +102,7 @@ class Publisher {
   policy::Directory& directory_;
   std::string public_domain_;
   policy::DkimKeyring* keyring_;
-  std::mutex mutex_;  ///< held over store and directory
+  std::mutex mutex_;  ///< held during the change of store and directory
   std::unordered_map<std::string, Secret> seeds_;
 };
 

@@ -32,7 +32,7 @@ ListFilter filter_of(const Call& call) {
   return filter;
 }
 
-/// The id is a ULID, so it may stand in a header field.
+/// The id is a ULID, so it is safe in a header field.
 net::HttpResponse download(const std::string& id, StoredText text) {
   net::HttpResponse response;
   response.content_type = "message/rfc822";
@@ -44,7 +44,7 @@ net::HttpResponse download(const std::string& id, StoredText text) {
 
 Refusal no_such_message() { return {404, "not_found", "no such message is queued", {}, {}}; }
 
-/// Throws what an error of the queue amounts to.
+/// Throws the Refusal for an error of the queue.
 [[noreturn]] void refuse(const Error& error) {
   switch (error.fault) {
     case Fault::not_found:
@@ -226,7 +226,7 @@ Task<net::HttpResponse> Queue::retry_dead_letter(Call& call) {
     return one.destination == webhook && one.state == spool::State::dead;
   });
   if (!dead) throw no_such_message();
-  // An action is on the whole message; what goes elsewhere is not this account's to move.
+  // Actions apply to a whole message, and other recipients do not belong to this account.
   const bool all_own = std::all_of(recipients.begin(), recipients.end(),
                                    [&](const auto& one) { return one.destination == webhook; });
   if (!all_own) throw conflict("conflict", "the message goes elsewhere too; ask an operator");

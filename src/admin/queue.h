@@ -1,5 +1,5 @@
-// The queue over the API: what waits for delivery or for a decision, and what operators do to it;
-// for accounts, the dead letters of their own webhooks.
+// The queue over the API: for operators, stored messages and actions on them; for accounts, the
+// dead letters of their own webhooks.
 #pragma once
 
 #include "admin/core.h"
@@ -7,9 +7,12 @@
 
 namespace postern::admin {
 
+/// Endpoints of the queue.
 class Queue {
  public:
+  /// `core` must outlive this.
   explicit Queue(Core& core) : core_(core) {}
+  /// Adds the routes. This must outlive `router`.
   void add_routes(Router& router);
 
  private:
@@ -30,7 +33,7 @@ class Queue {
   Task<net::HttpResponse> act(Call& call, spool::Action action);
   Task<net::HttpResponse> page(const Call& call, spool::ListFilter filter);
   Task<spool::Message> found(const Call& call, const std::string& id);
-  /// Throws 404 for another account's.
+  /// Throws 404 unless the webhook is in the caller's account.
   Task<spool::Destination> own_webhook(const Call& call);
 
   Core& core_;

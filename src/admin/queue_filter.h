@@ -8,12 +8,13 @@
 
 namespace postern::admin {
 
-/// Filters of the queue by their names, in the query of GET /queue and behind `postern queue list`.
+/// The names of queue filters, for the query of GET /queue and the arguments of `postern queue
+/// list`.
 inline constexpr std::array<std::string_view, 7> queue_filters = {
     "state", "destination", "account", "sender", "recipient", "quarantine", "older_than"};
 
-/// Fault::not_found for a name that is none of these; Fault::malformed, with a sentence about it,
-/// for a value that is none. "<>" is the null sender; `now` is what older_than counts from.
+/// Sets one filter. Fault::not_found: unknown name. Fault::malformed, with a message: invalid
+/// value. "<>" is the null reverse-path. older_than is relative to `now`.
 Result<void> set_filter(spool::ListFilter& filter, std::string_view name, std::string_view value,
                         spool::Time now);
 

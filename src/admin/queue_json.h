@@ -1,4 +1,4 @@
-// The queue as JSON (docs/queue.md): the same in answers of the API and on the command line.
+// The queue as JSON (docs/queue.md), for the API and for the command line.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -7,17 +7,22 @@
 
 namespace postern::admin {
 
-/// Recipients that a message of a list shows; `recipient_count` has their number.
+/// Recipients per message in a list; `recipient_count` has the total.
 inline constexpr std::size_t recipients_in_list = 10;
 
+/// How much of a message is shown.
 enum class Detail {
   list,   ///< the first recipients
-  whole,  ///< all of them, and the evidence
+  whole,  ///< all recipients and the evidence
 };
 
+/// A message.
 boost::json::object to_json(const spool::Message& message, Detail detail);
+/// A destination.
 boost::json::object to_json(const DestinationState& state);
+/// The result of a check of all messages.
 boost::json::object to_json(const spool::Verification& found);
+/// The result of a bulk action.
 boost::json::object to_json(const BulkResult& result);
 
 }  // namespace postern::admin

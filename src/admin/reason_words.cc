@@ -68,9 +68,9 @@ std::string_view reason_words(std::string_view layer, std::string_view rule,
   };
   if (layer == "delivery") return "Endpoint did not take it";
   if (layer == "auth") return "Wrong name or password";
-  // The same rule says that nobody has the address, and that the domain is none of ours.
+  // This rule refuses unknown recipients and foreign domains; the latter with 5.7.1.
   if (rule == "recipient_known" && enhanced == "5.7.1") return "Relay not permitted";
-  // Of "reject_rbl_client zen.example" the keyword alone is looked up.
+  // Of "reject_rbl_client zen.example", only the keyword is looked up.
   const auto found = words.find(rule.substr(0, rule.find(' ')));
   return found != words.end() ? found->second : rule;
 }

@@ -1,4 +1,4 @@
-// A dry-run that keeps what it was asked and accepts; for tests.
+// A DryRun that records its request and accepts; for tests.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -7,8 +7,10 @@
 
 namespace postern::admin {
 
+/// Records the last request.
 class RecordingDryRun final : public DryRun {
  public:
+  /// The last request.
   DryRunRequest seen;
   Task<Result<boost::json::object>> decide(DryRunRequest request) override {
     seen = std::move(request);

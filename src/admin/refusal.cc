@@ -19,7 +19,7 @@ net::HttpResponse to_response(const Refusal& refusal) {
   response.status = refusal.status;
   response.body = shown_json(boost::json::serialize(body));
   response.headers = refusal.headers;
-  // RFC 9110 §11.6.1: a 401 names the scheme it wants.
+  // A 401 must name a scheme (RFC 9110 §15.5.2).
   if (refusal.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
   return response;
 }

@@ -1,4 +1,4 @@
-// What the API answers when it does not do what was asked: status, code word, sentence, fields.
+// An error response of the API: status, code, message, fields.
 #pragma once
 
 #include <map>
@@ -14,31 +14,37 @@
 
 namespace postern::admin {
 
-/// Thrown by endpoints and caught at the API request, the one place that turns it into an answer.
+/// Thrown by endpoints, and turned into a response in one place (AdminApi).
 struct Refusal {
-  int status = 500;
-  std::string code;                           ///< a word of docs/api.md
-  std::string sentence;                       ///< for people; holds no secret
-  std::map<std::string, std::string> fields;  ///< field -> sentence, on 400 and 422
+  int status = 500;                           ///< of the response
+  std::string code;                           ///< from docs/api.md
+  std::string sentence;                       ///< for people; without secrets
+  std::map<std::string, std::string> fields;  ///< field to message, with 400 and 422
+  /// Further header fields of the response.
   std::vector<std::pair<std::string, std::string>> headers;
-  boost::json::object more = {};  ///< further members of the answer
+  boost::json::object more = {};  ///< further members of the response
 };
 
+/// The response to send.
 net::HttpResponse to_response(const Refusal& refusal);
 
+/// 401 unauthorized.
 Refusal unauthorized(std::string sentence);
+/// 403 forbidden.
 Refusal forbidden(std::string sentence);
-/// The same answer for an id that does not exist and for another account's.
+/// 404, the same for an unknown id and for another account's object.
 Refusal not_found();
+/// 409 with `code`.
 Refusal conflict(std::string code, std::string sentence);
+/// 412: If-Match names another version (RFC 9110 §13.1.1).
 Refusal version_mismatch();
 Refusal account_limit();                                   ///< 422: store::AccountLimits
 Refusal invalid(std::string field, std::string sentence);  ///< 422 about one field
 Refusal missing(std::string field);                        ///< 400 missing_field
-/// 429: so many seconds until the next one is taken. `what` were too many.
+/// 429 with the seconds until the next attempt. `what`: what there was too much of.
 Refusal rate_limited(std::uint64_t retry_after_seconds, std::string_view what = "requests");
-/// A database in trouble: 507 when the disk is full, else 503. The error's own sentence goes to the
-/// log, never to the client.
+/// A failure of the database: 507 if the disk is full, else 503. The error's message is logged and
+/// never sent to the client.
 Refusal storage_trouble(const Error& error);
 
 }  // namespace postern::admin

@@ -50,7 +50,7 @@ json::object to_json(const ReplayState& state, bool whole) {
   return out;
 }
 
-/// A draft need not be one that may run: what it would let through is what a replay shows.
+/// Unlike running lists, a draft may be an open relay: the replay shows what it would accept.
 bool can_decide(const restrictions::Judged& judged) {
   return judged.unknown.empty() && judged.loaded->compiled.policy != nullptr;
 }
@@ -75,8 +75,8 @@ Replayer& Replays::replayer() const {
   return *core_.deps.replayer;
 }
 
-/// The stored policy with the members of `body` over it, as a PUT of them would make it.
-/// Credentials stay: who had signed in is the record's to say.
+/// The stored policy changed by the members of `body`, as PUT would do. Credentials stay: the
+/// record tells who had authenticated.
 Task<std::shared_ptr<const policy::WebhookPolicy>> Replays::draft_policy(const Call& call,
                                                                          std::string id,
                                                                          json::object body) {

@@ -1,4 +1,4 @@
-// Recorded traffic under drafts, over the API. It is all accounts' traffic: for operators.
+// Replays of recorded traffic with drafts. The traffic is of all accounts: for operators only.
 #pragma once
 
 #include "admin/core.h"
@@ -6,9 +6,12 @@
 
 namespace postern::admin {
 
+/// Endpoints of replays.
 class Replays {
  public:
+  /// `core` must outlive this.
   explicit Replays(Core& core) : core_(core) {}
+  /// Adds the routes. This must outlive `router`.
   void add_routes(Router& router);
 
  private:

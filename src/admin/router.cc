@@ -5,7 +5,7 @@
 namespace postern::admin {
 namespace {
 
-/// Fills `ids` and returns true when the segments fit the template.
+/// Whether the segments match the template; fills `ids`.
 bool fits(const std::vector<std::string_view>& pieces, const std::vector<std::string>& segments,
           std::vector<std::string>& ids) {
   ids.clear();
@@ -44,7 +44,7 @@ Router::Match Router::find(const std::string& method,
   for (const Entry& entry : entries_) {
     if (!fits(entry.pieces, segments, ids)) continue;
     if (match.path.empty()) match.path = entry.route.path;
-    if (entry.route.path != match.path) continue;  // a later, wider template
+    if (entry.route.path != match.path) continue;  // a later, more general template
     if (entry.route.method == method) {
       match.route = &entry.route;
       match.ids = ids;

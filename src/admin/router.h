@@ -1,4 +1,4 @@
-// Which endpoint a request means. Templates name the routes in metrics too: a closed set.
+// Finds the endpoint of a request. The templates are also the labels of metrics: a closed set.
 #pragma once
 
 #include <functional>
@@ -11,43 +11,48 @@
 
 namespace postern::admin {
 
-/// Who may call. Authenticator::admit() is the one place that judges it.
+/// Who may call a route; checked by Authenticator::admit() alone.
 enum class Access {
   open,     ///< anybody
   read,     ///< any role; a session, or an API token with the scope "read"
   write,    ///< an operator or an owner; a session, or an API token with the scope "write"
-  own,      ///< what concerns the caller alone: as write, but any role
-  session,  ///< as own, but a session: a stolen API token could take the account over with it
-  owner,    ///< a session of an owner: who else may, and what makes the whole team's mail forgeable
+  own,      ///< for the caller's own affairs: as write, but with any role
+  session,  ///< as own, but with a session: with a stolen API token the account could be taken over
+  owner,  ///< a session of an owner: for people's rights, and for what could forge the team's mail
 };
 
-/// What an endpoint wants of the body.
+/// Whether the route reads a body.
 enum class Body { none, optional_json, json };
 
-/// Whether the token of the running gateway's control file is taken instead of an account's.
-/// `required`: no account has one that would do.
+/// Whether the control file's token is accepted instead of an account's. `required`: no account's
+/// token is.
 enum class ControlToken { refused, taken, required };
 
-/// Whether a call may stay until something happens. Then it has one of few places of its account,
-/// and ends when the client leaves or loses the access it was let in with.
-enum class Stays { no, by_wait, always };  ///< by_wait: with ?wait= other than 0
+/// Whether a call may wait for something to happen. Such calls are limited per account
+/// (AccountShares), and end when the client disconnects or loses its access.
+enum class Stays { no, by_wait, always };  ///< by_wait: only with ?wait= other than 0
 
+/// An endpoint.
 struct Route {
-  std::string_view method;
-  std::string_view path;  ///< "/api/v1/webhooks/{id}"; "{*}" as the last piece takes any rest
-  Access access = Access::read;
-  Body body = Body::none;
-  std::function<Task<net::HttpResponse>(Call&)> handler;
-  /// What is the gateway's, not an account's: Options::operators alone.
+  std::string_view method;       ///< "GET"
+  std::string_view path;         ///< "/api/v1/webhooks/{id}"; a last piece "{*}" matches any rest
+  Access access = Access::read;  ///< who may call
+  Body body = Body::none;        ///< what it reads
+  std::function<Task<net::HttpResponse>(Call&)> handler;  ///< answers, or throws a Refusal
+  /// The route concerns the gateway and not an account: only for operators (Options::operators).
   bool operators_only = false;
+  /// Whether the command line may call.
   ControlToken control_token = ControlToken::refused;
+  /// Whether calls may wait.
   Stays stays = Stays::no;
 };
 
+/// Set up by one thread; find() is then safe from any thread.
 class Router {
  public:
+  /// Earlier routes take precedence. The texts of `route` must be static.
   void add(Route route);
-  /// A member function of `endpoints`, which outlives the router, for operators alone.
+  /// Adds a member function of `endpoints`, which must outlive the router, for operators only.
   template <class Endpoints>
   void add_for_operators(Endpoints& endpoints, std::string_view method, std::string_view path,
                          Access access, Body body,
@@ -62,14 +67,16 @@ class Router {
          .control_token = control_token});
   }
 
+  /// The result of find().
   struct Match {
-    const Route* route = nullptr;
-    std::vector<std::string> ids;  ///< what stood for {…}, in order
-    std::string allow;      ///< without a route: methods that the path has, "" for no such path
-    std::string_view path;  ///< the template that the path matched, also for another method
+    const Route* route = nullptr;  ///< null: none
+    std::vector<std::string> ids;  ///< values of the {…}, in order
+    std::string allow;             ///< without a route: the methods of this path; "": no such path
+    std::string_view path;         ///< the matching template, also with another method
   };
-  /// Method and template of every route, for the labels of metrics.
+  /// Method and template of each route, for the labels of metrics.
   std::vector<std::pair<std::string, std::string>> templates() const;
+  /// `segments`: the decoded path, split at "/".
   Match find(const std::string& method, const std::vector<std::string>& segments) const;
 
  private:

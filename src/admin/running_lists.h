@@ -1,5 +1,5 @@
-// The restriction lists that run, and their history. The configuration file and the API both write
-// them; whichever changed last is what runs (docs/decisions/0022).
+// The running restriction lists and their history. The configuration file and the API both write
+// them; the latest change is in force (docs/decisions/0022).
 #pragma once
 
 #include <functional>
@@ -14,46 +14,50 @@
 
 namespace postern::admin {
 
-/// One revision, judged. Immutable.
+/// A revision with its judgement. Immutable.
 struct Lists {
-  store::ListRevisionRow row;  ///< revision 0: nothing was ever written
-  /// Neither is there where no lists run.
+  store::ListRevisionRow row;  ///< revision 0: none was ever written
+  /// Both are empty if no lists are in force.
   std::optional<dialect::restrictions::Section> section;
+  /// What `section` means, and its errors.
   std::shared_ptr<const dialect::restrictions::Judged> judged;
 };
 
-/// Safe from any thread; what it does blocks on the disk.
+/// Safe from any thread. Changes block on the disk.
 class RunningLists {
  public:
-  /// `apply` makes the gateway decide by these lists, from the next command on; it is called with
-  /// every change, one at a time.
+  /// `apply` puts lists into force from the next SMTP command on. It is called with each change,
+  /// one at a time. `store` must outlive this.
   RunningLists(store::Store& store, std::string hostname,
                std::function<void(const Lists&)> apply = {});
 
+  /// Of the gateway.
   const std::string& hostname() const { return hostname_; }
-  /// Which files and servers lists may name that the API sets; until it is called, none. Those of
-  /// the configuration file may name others, within the same limits.
+  /// Sets which files and servers may be named by lists set through the API; initially none. Lists
+  /// of the configuration file may name others, within the same limits.
   void let_read(FileRules rules);
+  /// What let_read() set.
   FileRules file_rules() const;
+  /// The lists in force; never null.
   std::shared_ptr<const Lists> current() const;
 
-  /// At the start, and whenever the configuration is read again. A section that differs from the
-  /// newest one that came from a file becomes a revision; else the newest revision runs, whoever
-  /// wrote it, its tables read anew. `judged`: of `section`, which is nullopt when the file has
-  /// none. `rules`: which files lists may name from then on, as let_read(). Fault::malformed when
-  /// the lists that should run can no longer be served with: what ran goes on running, by the rules
-  /// that it had.
+  /// Call it at the start and after each reload of the configuration. If `section` (nullopt: the
+  /// file has none) differs from the newest revision from a file, it becomes a new revision.
+  /// Otherwise the newest revision stays in force, and its tables are read again. `judged`: of
+  /// `section`. `rules`: see let_read(). Fault::malformed: the lists cannot be used, so the
+  /// previous lists and rules stay in force. Other errors: the store's.
   Result<void> follow_file(const std::optional<dialect::restrictions::Section>& section,
                            const std::shared_ptr<const dialect::restrictions::Judged>& judged,
                            const FileRules& rules);
+  /// The same with the current rules.
   Result<void> follow_file(const std::optional<dialect::restrictions::Section>& section,
                            const std::shared_ptr<const dialect::restrictions::Judged>& judged) {
     return follow_file(section, judged, file_rules());
   }
 
-  /// Makes `next` (judged, without errors) the newest revision and lets it run; fills in its
-  /// number. `expected`: the revision it was made from; nullopt: whichever. Outcome::stale when
-  /// another is the newest.
+  /// Stores `next` (judged, without errors) as the newest revision, sets its number and puts it
+  /// into force. `expected`: the revision that it was made from; nullopt: any. Outcome::stale:
+  /// another revision is the newest.
   Result<store::Outcome> put(Lists next, std::optional<std::uint64_t> expected,
                              const store::AuditRow& audit);
 
@@ -64,7 +68,7 @@ class RunningLists {
   store::Store& store_;
   std::string hostname_;
   std::function<void(const Lists&)> apply_;
-  std::mutex change_;  ///< held over store and gateway: one change at a time
+  std::mutex change_;  ///< held during a change of store and gateway
   mutable std::mutex mutex_;
   std::shared_ptr<const Lists> current_;
   FileRules rules_{.folders = {{}},
@@ -73,15 +77,15 @@ class RunningLists {
                    .services_key = "api.table_services"};
 };
 
-/// The newest revision, when it holds for a file with this section; nullopt when the file's own
-/// section does: it has changed since, or nothing else was ever put.
+/// The newest revision, if it overrides a file with this section; nullopt: the file's section
+/// applies, because it has changed since, or nothing else was set. Errors: the store's.
 Result<std::optional<store::ListRevisionRow>> revision_over_file(
     store::Store& store, const std::optional<dialect::restrictions::Section>& section);
-/// A draft of the API's. What is wrong with a file is said without its content.
+/// Judges a draft from the API. Error messages do not quote the contents of files.
 Lists judged(dialect::restrictions::Section section, const std::string& hostname,
              const FileRules& rules);
-/// What the revision says, judged anew; `rules` are RunningLists::file_rules(). Fault::malformed
-/// when it cannot be read.
+/// Judges a stored revision again. `rules`: RunningLists::file_rules(). Fault::malformed: it cannot
+/// be read.
 Result<Lists> judged_again(store::ListRevisionRow row, const std::string& hostname,
                            FileRules rules);
 

@@ -23,7 +23,7 @@ constexpr std::size_t max_password = 1024;
 
 Secret new_refresh_token() { return Secret("rt_" + base64url_encode(random_bytes(32))); }
 
-/// One answer for an unknown address and a wrong password.
+/// The same response for an unknown address and a wrong password.
 Refusal invalid_credentials() {
   return {401, "invalid_credentials", "the e-mail address or the password is wrong", {}, {}};
 }
@@ -37,7 +37,7 @@ struct Credentials {
   Secret password;
 };
 
-/// `{email, password}`; `name` is what the first member is called.
+/// Reads `{email, password}`; `name` is the name of the first member.
 Credentials read_credentials(const Call& call, std::string_view name) {
   BodyReader body(call.body);
   body.refuse_unknown(std::array<std::string_view, 2>{name, "password"}, {}, "sign-in");
@@ -83,8 +83,8 @@ void Sessions::add_routes(Router& router) {
               [this](Call& c) { return complete(c); }});
   router.add({"POST", "/api/v1/sessions/refresh", Access::open, Body::json,
               [this](Call& c) { return refresh(c); }});
-  // The same sign-in under the name and member that many clients try first: it must not be a door
-  // without the limiter.
+  // An alias with the path and member that many clients try first. It must use the same rate
+  // limiter.
   router.add(
       {"POST", "/api/v1/login", Access::open, Body::json, [this](Call& c) { return login(c); }});
   router.add({"POST", "/app/session", Access::open, Body::json,
@@ -102,12 +102,12 @@ Task<store::AccountRow> Sessions::sign_in(Call& call, std::string email, Secret 
   auto look = [&store = core_.deps.store, email] { return store.account_by_email(email); };
   std::optional<store::AccountRow> account = co_await core_.disk(call, std::move(look));
   const Secret stored = account ? account->password_hash : Secret();
-  // Whose hash it is waits for that account's turn; strangers share one.
+  // Hashing counts for the account concerned; unknown accounts share one turn.
   net::Turn turn = turn_of(call);
   if (account) turn.account = account->id;
   const Result<PasswordCheck> checked = co_await core_.passwords.check(turn, password, stored);
   if (!checked) {
-    core_.sign_in_was_no_guess(call, email, counted);  // nothing was judged
+    core_.sign_in_was_no_guess(call, email, counted);  // the password was not judged
     throw busy();
   }
   if (*checked == PasswordCheck::wrong && account) {
@@ -184,7 +184,7 @@ Task<net::HttpResponse> Sessions::start(Call& call, const store::AccountRow& acc
   const store::Outcome kept = co_await core_.disk(call, std::move(keep));
   if (kept != store::Outcome::done) throw invalid_credentials();
   if (carrier == Carrier::tokens) co_return token_pair(call, account.id, session.id, token);
-  // The page's refresh token is never handed out: the session lives as long as its cookie.
+  // A page's refresh token is never given out, so the session lives as long as its cookie.
   const Claims claims{TokenUse::cookie, account.id, session.id, call.now,
                       call.now + cookie_lifetime};
   net::HttpResponse response = co_await cookie_answer(account, session.id);
@@ -270,7 +270,7 @@ Task<net::HttpResponse> Sessions::refresh(Call& call) {
   co_return token_pair(call, refreshed.account_id, refreshed.session_id, next);
 }
 
-/// A refresh token had two holders, which ended its session.
+/// Records that a reused refresh token has ended its session.
 Task<void> Sessions::note_end(const Call& call, std::string person, std::string session) {
   auto look = [&store = core_.deps.store, person] { return store.account(person); };
   const std::optional<store::AccountRow> account = co_await core_.disk(call, std::move(look));
@@ -290,7 +290,7 @@ Task<net::HttpResponse> Sessions::end(Call& call) {
   const Secret given(required_text(body, "refresh_token"));
   auto finish = [&store = core_.deps.store, &log = core_.sign_ins, client = call.client,
                  now = call.now, hash = Secret(sha256(given.reveal()))] {
-    // Whose session it is, the token says.
+    // The token determines the session.
     return store.end_session_by_token(hash, [&](const store::SessionRow& session) {
       return log.entry(client, now, session.team_id, session.account_id, "session.ended",
                        {{"id", session.id}, {"why", "signed out"}});

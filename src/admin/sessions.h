@@ -11,14 +11,15 @@
 
 namespace postern::admin {
 
-/// Sign-ins whose password was right and whose second factor is awaited. Bounded; lost at a
-/// restart.
+/// Sign-ins with a correct password that wait for the second factor. Bounded, kept in memory.
+/// Thread-safe.
 class Challenges {
  public:
-  /// The token to answer with: valid for five minutes and five tries.
+  /// A new token, valid for five minutes and five attempts. Throws 503 if there are too many.
   std::string open(const std::string& account, store::Time now);
-  /// The account behind the token, counting one try; nullopt when unknown, late or used up.
+  /// Counts an attempt and returns the account; nullopt: unknown, expired or no attempts left.
   std::optional<std::string> attempt(const std::string& token, store::Time now);
+  /// Ends the challenge.
   void close(const std::string& token);
 
  private:
@@ -31,18 +32,21 @@ class Challenges {
   std::unordered_map<std::string, Challenge> open_;
 };
 
+/// Endpoints of sessions.
 class Sessions {
  public:
+  /// All must outlive this.
   Sessions(Core& core, Authenticator& authenticator) : core_(core), authenticator_(authenticator) {}
+  /// Adds the routes. This must outlive `router`.
   void add_routes(Router& router);
 
-  /// True when `code` is the account's TOTP code of now, or one of its backup codes; it is spent
-  /// then.
+  /// Whether `code` is the account's current TOTP code or one of its backup codes. If so, the code
+  /// is spent.
   Task<bool> take_second_factor(const store::AccountRow& account, std::string code,
                                 store::Time now);
 
  private:
-  enum class Carrier { tokens, cookie };  ///< how the caller keeps the session
+  enum class Carrier { tokens, cookie };  ///< how the client keeps the session
   enum class Proof { password, password_and_code };
 
   Task<net::HttpResponse> create(Call& call);
@@ -55,14 +59,14 @@ class Sessions {
   Task<net::HttpResponse> show_cookie(Call& call);
   Task<net::HttpResponse> end_cookie(Call& call);
 
-  /// The account whose password this is; throws 401, 422 or 429.
+  /// The account with this password; throws 401, 422 or 429.
   Task<store::AccountRow> sign_in(Call& call, std::string email, Secret password);
   Task<store::AccountRow> second_step(Call& call);
   Task<net::HttpResponse> first_step(Call& call, std::string email, Secret password,
                                      Carrier carrier);
   Task<net::HttpResponse> start(Call& call, const store::AccountRow& account, Carrier carrier,
                                 Proof proof);
-  /// What a page asks first: the account, and the token that its writes must bear.
+  /// For a page: the account, and the CSRF token for its writes.
   Task<net::HttpResponse> cookie_answer(store::AccountRow account, std::string session);
   Task<void> note_end(const Call& call, std::string person, std::string session);
   net::HttpResponse token_pair(const Call& call, std::string account, std::string session,

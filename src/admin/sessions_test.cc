@@ -218,7 +218,7 @@ TEST(SessionLimits, wrong_codes_of_a_second_factor_close_its_account) {
   ASSERT_EQ(api.post("/api/v1/accounts/me/2fa/confirm", code, token).status, 200);
   Answer last;
   int tries = 0;
-  // Each sign-in has five tries, and each comes from somewhere else.
+  // Each sign-in has five attempts, and each comes from another address.
   for (; tries < 20 && last.status != 429; ++tries) {
     const std::string peer = "198.51.100." + std::to_string(tries + 1);
     const Answer first = api.call({"POST", "/api/v1/sessions", good, "", {}, peer});
@@ -382,7 +382,7 @@ TEST_F(SessionsTest, writes_for_another_site_are_refused_on_every_route) {
     return api_.call(request).status;
   };
   const std::string other = R"({"email":"b@example.com","password":"correct-horse-battery"})";
-  // DNS rebinding: the name of another site leads here.
+  // DNS rebinding: another site's name resolves to this gateway.
   EXPECT_EQ(from("/api/v1/accounts", "http://evil.example", "evil.example", other), 403);
   EXPECT_EQ(from("/api/v1/accounts", "http://127.0.0.1:80", "127.0.0.1:8025", other), 403);
   EXPECT_EQ(from("/api/v1/accounts", "null", "127.0.0.1:8025", other), 403);

@@ -62,10 +62,10 @@ Result<void> SignInLog::write(store::Store& store, store::Time now) {
   }
   for (auto row = rows.begin(); row != rows.end(); ++row) {
     const Result<void> kept = store.append_audit(*row);
-    // Fault::conflict: it is there, though an earlier attempt was told otherwise.
+    // Fault::conflict: the entry exists, although an earlier attempt reported an error.
     if (kept || kept.error().fault == Fault::conflict) continue;
     const std::lock_guard lock(mutex_);
-    // Newer ones make way: they are what capacity keeps out anyway.
+    // Newer entries are dropped first, as usual beyond the capacity.
     rows.erase(rows.begin(), row);
     const std::size_t room = capacity - std::min(capacity, rows.size());
     const std::size_t newer = std::min(room, waiting_.size());

@@ -1,5 +1,5 @@
-// Sign-ins in the audit log: who came, who did not get in, who left. A flood of them becomes a few
-// entries and a count, so that it neither fills the log nor hides what else is in it.
+// Sign-ins in the audit log: successful ones, failed ones, and sign-outs. A flood of them becomes a
+// few entries and a count, so that it neither fills the log nor hides other entries.
 #pragma once
 
 #include <chrono>
@@ -22,25 +22,27 @@ class Store;
 
 namespace postern::admin {
 
-/// Thread-safe.
+/// Counts sign-ins by person and kind. Thread-safe.
 class SignInLog {
  public:
-  /// Of one person and kind: so many have entries of their own in a window, the rest one together.
+  /// Entries per person, kind and window; the rest becomes one entry with a count.
   static constexpr std::size_t burst = 10;
+  /// Length of a window.
   static constexpr std::chrono::minutes window{10};
-  /// Persons and kinds remembered at a time, and entries that wait to be written.
+  /// Persons and kinds in memory; also the number of entries waiting to be written.
   static constexpr std::size_t capacity = 10'000;
 
-  /// The entry to write together with what was done; nullopt: it was counted.
+  /// An entry to write with the change itself; nullopt: it was only counted.
   std::optional<store::AuditRow> entry(const IpAddress& client, store::Time now,
                                        const std::string& team, const std::string& person,
                                        std::string action, const boost::json::object& details);
-  /// The same for what failed. It is written later: an attempt at an account must take no longer
-  /// than one at an address that nobody has.
+  /// Records a failed sign-in. It is written later, so that an attempt takes the same time whether
+  /// or not the account exists.
   void failed(const Call& call, const store::AccountRow& account, std::string_view why);
-  /// Writes what waits, and the counts of windows that are over. Blocks. After an error what is not
-  /// written waits for the next call; of more than `capacity` the newest are dropped.
+  /// Writes the waiting entries and the counts of finished windows. Blocks on the disk. After an
+  /// error the rest waits for the next call; beyond `capacity` the newest entries are dropped.
   Result<void> write(store::Store& store, store::Time now);
+  /// The number of waiting entries.
   std::size_t waiting() const;
 
  private:

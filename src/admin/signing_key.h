@@ -6,14 +6,15 @@
 
 namespace postern::admin {
 
-/// The ed25519 key of an account's `v1a` webhook signatures (Standard Webhooks).
+/// The Ed25519 key of an account's `v1a` webhook signatures (Standard Webhooks).
 struct SigningKeyPair {
   Secret seed;             ///< 32 octets
   std::string public_key;  ///< "whpk_" and base64
 };
+/// A random key.
 SigningKeyPair new_signing_key();
 
-/// "whsec_" and base64 of 32 random octets.
+/// "whsec_" and 32 random octets in base64.
 Secret new_webhook_secret();
 
 }  // namespace postern::admin

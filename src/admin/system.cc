@@ -16,7 +16,7 @@ void System::add_routes(Router& router) {
 
 Task<net::HttpResponse> System::ping(Call&) { co_return json_response(200, {{"status", "ok"}}); }
 
-/// The process answers; nothing else is asked, or a slow disk would get it restarted.
+/// Only shows that the process responds: a check of the disk could get a slow gateway restarted.
 Task<net::HttpResponse> System::health(Call&) { co_return json_response(200, {{"status", "ok"}}); }
 
 Task<net::HttpResponse> System::ready(Call&) {

@@ -1,4 +1,4 @@
-// Is it up, is it ready, how is it doing.
+// Liveness, readiness and metrics.
 #pragma once
 
 #include "admin/core.h"
@@ -6,11 +6,14 @@
 
 namespace postern::admin {
 
+/// Endpoints for monitoring.
 class System {
  public:
+  /// `core` must outlive this.
   explicit System(Core& core) : core_(core) {}
+  /// Adds the routes. This must outlive `router`.
   void add_routes(Router& router);
-  /// The metrics, whoever asks.
+  /// The metrics, without access control.
   Task<net::HttpResponse> metrics_text();
 
  private:

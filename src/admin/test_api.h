@@ -1,4 +1,4 @@
-// The API over a real SQLite store in a directory of its own; for tests.
+// The API on a real SQLite store in a temporary directory; for tests.
 #pragma once
 
 #include <filesystem>
@@ -24,10 +24,12 @@
 
 namespace postern::admin {
 
-/// TXT records by name; everything else does not exist.
+/// Has TXT records by name; all other names do not exist.
 class ZoneResolver : public dns::Resolver {
  public:
+  /// Name to strings.
   std::map<std::string, std::vector<std::string>> txt;
+  /// No name server answers.
   bool broken = false;
 
   Task<dns::Answer> lookup(dns::Question question, std::chrono::milliseconds) override {
@@ -42,33 +44,40 @@ class ZoneResolver : public dns::Resolver {
   }
 };
 
+/// A response.
 struct Answer {
-  int status = 0;
-  boost::json::value json;
-  std::string body;
-  net::HttpResponse raw;
+  int status = 0;           ///< HTTP status
+  boost::json::value json;  ///< the parsed body; null if it is not JSON
+  std::string body;         ///< the whole body
+  net::HttpResponse raw;    ///< as returned by the API
 
+  /// The text at a JSON pointer.
   std::string text(std::string_view pointer) const {
     return std::string(json.at_pointer(pointer).as_string());
   }
+  /// The member "code" of an error response.
   std::string code() const { return text("/code"); }
+  /// Whether an error response has a message about this field.
   bool has_field(std::string_view name) const {
     const auto* fields = json.as_object().if_contains("fields");
     return fields != nullptr && fields->as_object().contains(name);
   }
 };
 
+/// The API with all its dependencies.
 class TestApi {
  public:
+  /// A request.
   struct Request {
-    std::string method;
-    std::string target;
-    std::string body;
-    std::string token;
+    std::string method;  ///< "GET"
+    std::string target;  ///< path and query
+    std::string body;    ///< JSON unless a content-type is given
+    std::string token;   ///< bearer token; empty: none
     std::vector<std::pair<std::string, std::string>> headers;  ///< names in lower case
-    std::string peer = "192.0.2.1";
+    std::string peer = "192.0.2.1";                            ///< address of the client
   };
 
+  /// `adjust` changes settings before the API is opened.
   explicit TestApi(const std::function<void(Options&, Dependencies&)>& adjust = {}) {
     store = take(store::SqliteStore::open(folder.file("postern.db")));
     log = take(store::DeliveryLog::open(folder.file("delivery.db"), {}));
@@ -94,7 +103,9 @@ class TestApi {
     if (auto loaded = publisher->load(); !loaded) throw std::runtime_error(loaded.error().message);
     api = take(AdminApi::open(dependencies, options));
   }
+  /// Calls the API and runs the loop until it has answered.
   Answer call(const Request& given) { return finish(api->handle(http(given))); }
+  /// The request as the server would pass it on.
   net::HttpRequest http(const Request& given) const {
     net::HttpRequest request;
     request.method = given.method;
@@ -110,42 +121,48 @@ class TestApi {
     request.peer = *IpAddress::parse(given.peer);
     return request;
   }
-  /// Begins a call; its status is appended when it is answered. run() or a poll of the loop goes
-  /// on.
+  /// Starts a call, whose status is appended to `answered`. run() or a poll of the loop continues
+  /// it.
   void begin(const Request& given, std::vector<int>& answered) {
     boost::asio::co_spawn(loop, noted(api->handle(http(given)), answered), boost::asio::detached);
   }
+  /// See call().
   Answer get(const std::string& target, const std::string& token = {}) {
     return call({"GET", target, "", token, {}});
   }
+  /// See call().
   Answer post(const std::string& target, const std::string& body, const std::string& token = {}) {
     Request request{"POST", target, body, token, {}};
-    // The first account is made on the gateway's own machine.
+    // The first account must be created from the gateway's own host.
     if (target == "/api/v1/accounts") request.peer = "127.0.0.1";
     return call(request);
   }
+  /// See call().
   Answer put(const std::string& target, const std::string& body, const std::string& token) {
     return call({"PUT", target, body, token, {}});
   }
+  /// See call().
   Answer del(const std::string& target, const std::string& token, const std::string& body = {}) {
     return call({"DELETE", target, body, token, {}});
   }
 
-  /// Signs up and in; the access token.
+  /// Creates an account and signs in; returns the access token.
   std::string account(const std::string& email = "a@example.com") {
     post("/api/v1/accounts", R"({"email":")" + email + R"(","password":"correct-horse-battery"})");
     return post("/api/v1/sessions",
                 R"({"email":")" + email + R"(","password":"correct-horse-battery"})")
         .text("/access_token");
   }
+  /// Creates a policy; returns its id.
   std::string policy(const std::string& token, const std::string& body = R"({"name":"p"})") {
     return post("/api/v1/smtp-policies", body, token).text("/id");
   }
+  /// Creates a webhook; `more`: further members.
   Answer webhook(const std::string& token, const std::string& more = "") {
     return post("/api/v1/webhooks", R"({"target_url":"http://127.0.0.1/x")" + more + "}", token);
   }
 
-  /// Keeps a message in an inbox, as a delivery does.
+  /// Stores a message in an inbox, as a delivery does.
   void keep(const std::string& webhook, const std::string& id, const std::string& payload,
             const std::string& sender = "a@example.com", const std::string& subject = "s",
             const policy::InboxLimits& limits = {}) {
@@ -162,6 +179,7 @@ class TestApi {
     take(answer.get_future().get());
   }
 
+  /// Reads a stream to its end.
   std::string drained(const net::HttpResponse::Stream& stream) {
     std::string all;
     while (true) {
@@ -173,6 +191,7 @@ class TestApi {
     return all;
   }
 
+  /// Runs the loop until the task has ended.
   template <class T>
   T run(Task<T> task) {
     auto future = boost::asio::co_spawn(loop, std::move(task), boost::asio::use_future);
@@ -181,21 +200,22 @@ class TestApi {
     return future.get();
   }
 
-  tests::TemporaryFolder folder;
-  boost::asio::io_context loop;
-  net::WorkPool hashing{1, 100};
-  net::WorkPool disk{1, 100};
-  ZoneResolver resolver;
-  policy::Directory directory;
-  policy::DkimKeyring keyring;
-  Options options;
-  std::unique_ptr<store::SqliteStore> store;
-  std::unique_ptr<store::DeliveryLog> log;
-  std::unique_ptr<spool::Inbox> inbox;
-  std::unique_ptr<Publisher> publisher;
-  std::unique_ptr<Dependencies> deps;
-  std::unique_ptr<AdminApi> api;
+  tests::TemporaryFolder folder;              ///< removed at the end
+  boost::asio::io_context loop;               ///< runs all calls
+  net::WorkPool hashing{1, 100};              ///< one thread
+  net::WorkPool disk{1, 100};                 ///< one thread
+  ZoneResolver resolver;                      ///< DNS of the API
+  policy::Directory directory;                ///< what the publisher applies to
+  policy::DkimKeyring keyring;                ///< what the publisher applies to
+  Options options;                            ///< as adjusted
+  std::unique_ptr<store::SqliteStore> store;  ///< in `folder`
+  std::unique_ptr<store::DeliveryLog> log;    ///< in `folder`
+  std::unique_ptr<spool::Inbox> inbox;        ///< in `folder`
+  std::unique_ptr<Publisher> publisher;       ///< on `store` and `directory`
+  std::unique_ptr<Dependencies> deps;         ///< as adjusted
+  std::unique_ptr<AdminApi> api;              ///< under test
 
+  /// See call().
   Answer finish(Task<net::HttpResponse> task) {
     Answer answer;
     answer.raw = run(std::move(task));

@@ -40,7 +40,7 @@ TestMailRequest read_request(const Call& call) {
 
 }  // namespace
 
-/// One test mail at a time an account, however the request ends.
+/// Marks an account's test as running; the destructor ends it in every case.
 class TestMails::Turn {
  public:
   Turn(TestMails& mails, const std::string& account) : mails_(mails), account_(account) {

@@ -1,4 +1,4 @@
-// POST /webhooks/{id}/test-mail.
+// The endpoint POST /webhooks/{id}/test-mail.
 #pragma once
 
 #include <mutex>
@@ -10,9 +10,12 @@
 
 namespace postern::admin {
 
+/// Sends test messages, one at a time per account.
 class TestMails {
  public:
+  /// `core` must outlive this.
   explicit TestMails(Core& core);
+  /// Adds the routes. This must outlive `router`.
   void add_routes(Router& router);
 
  private:
@@ -22,7 +25,7 @@ class TestMails {
   Core& core_;
   WindowCounter sent_;  ///< by account
   std::mutex mutex_;
-  std::set<std::string> under_way_;  ///< accounts
+  std::set<std::string> under_way_;  ///< accounts with a running test
 };
 
 }  // namespace postern::admin

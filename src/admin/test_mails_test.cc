@@ -68,7 +68,7 @@ TEST_F(TestMailsTest, one_at_a_time_and_ten_a_minute) {
   std::vector<int> inner;
   mail_.meanwhile = [&] {
     mail_.meanwhile = nullptr;
-    // The same loop is busy with the first one; a second thread is another request.
+    // The first request occupies this loop; a second thread sends another one.
     std::thread other([&] {
       boost::asio::io_context loop;
       net::HttpRequest request;

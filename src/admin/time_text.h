@@ -1,4 +1,4 @@
-// Times as the API writes and reads them.
+// Times as JSON.
 #pragma once
 
 #include <boost/json/value.hpp>
@@ -7,7 +7,7 @@
 
 namespace postern::admin {
 
-/// Null for no time.
+/// RFC 3339 §5.6; null for nullopt.
 inline boost::json::value to_json(const std::optional<ClockTime>& time) {
   if (!time) return nullptr;
   return boost::json::value(to_rfc3339(*time));

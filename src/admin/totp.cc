@@ -25,7 +25,7 @@ std::string totp_code(const Secret& secret, std::int64_t step) {
   const std::string_view text = counter;
   const std::string code_of_step = hmac("SHA1", *key, {&text, 1});
   const auto* const digest = reinterpret_cast<const unsigned char*>(code_of_step.data());
-  // RFC 4226 §5.3: dynamic truncation.
+  // Dynamic truncation (RFC 4226 §5.3).
   const int offset = digest[19] & 0x0f;
   const std::uint32_t number = (static_cast<std::uint32_t>(digest[offset] & 0x7f) << 24) |
                                (static_cast<std::uint32_t>(digest[offset + 1]) << 16) |

@@ -8,7 +8,7 @@
 namespace postern::admin {
 namespace {
 
-// RFC 6238 appendix B uses the ASCII key 12345678901234567890 for SHA-1; the last six of its eight
+// RFC 6238 Appendix B uses the ASCII key 12345678901234567890 for SHA-1; the last six of its eight
 // digits.
 const Secret rfc_key(encode("12345678901234567890", Base::base32));
 

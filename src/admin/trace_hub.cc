@@ -24,10 +24,10 @@ std::uint64_t microseconds_now() {
 }  // namespace
 
 struct TraceHub::Waker {
-  std::string account;     ///< who pays for the stream
-  bool everybody = false;  ///< sees all rows, not the account's alone
+  std::string account;     // counts against this account's streams
+  bool everybody = false;  // sees the rows of all accounts
   bool waiting = false;
-  /// Made when it first waits, then of one event loop: touched there alone.
+  /// Created at the first wait; then used only on that event loop.
   std::shared_ptr<asio::steady_timer> timer;
 };
 

@@ -1,5 +1,5 @@
-// Decisions on their way to who watches them: the last ones in memory, and whom to wake for the
-// next.
+// Sends decisions to the clients that watch them: keeps the newest ones in memory and wakes the
+// clients.
 #pragma once
 
 #include <chrono>
@@ -18,52 +18,58 @@
 
 namespace postern::admin {
 
+/// Limits of a TraceHub.
 struct TraceHubOptions {
-  std::size_t kept = 1000;  ///< summaries
-  std::size_t streams = 512;
-  std::size_t streams_per_account = 4;
-  std::chrono::milliseconds keep_alive{15'000};
-  /// A stream ends after this and its client comes again: then it is looked at anew whether it may.
+  std::size_t kept = 1000;                       ///< summaries in memory
+  std::size_t streams = 512;                     ///< concurrent streams
+  std::size_t streams_per_account = 4;           ///< concurrent streams per account
+  std::chrono::milliseconds keep_alive{15'000};  ///< longest silence of a stream
+  /// Longest duration of a stream. Its client then connects again, and its access is checked again.
   std::chrono::milliseconds longest{600'000};
 };
 
-/// Safe from any thread. Outlives its subscriptions.
+/// Safe from any thread. Must outlive its subscriptions.
 class TraceHub {
  public:
-  /// What one client reads, on one event loop. Numbers grow, without gaps, over what this client
-  /// may see alone: they tell an account nothing about other accounts' mail.
+  /// The events for one client, on one event loop. Each client's events are numbered without gaps,
+  /// so the numbers reveal nothing about other accounts' mail.
   class Subscription;
 
+  /// A decision.
   struct Event {
-    std::uint64_t number = 0;
-    std::shared_ptr<const store::TraceRow> row;
+    std::uint64_t number = 0;                    ///< increasing, without gaps for this client
+    std::shared_ptr<const store::TraceRow> row;  ///< not null
   };
+  /// New events.
   struct Batch {
-    std::uint64_t missed = 0;     ///< in front of `events`
-    bool missed_unknown = false;  ///< the gateway has started again since the client's last event
-    std::vector<Event> events;
+    std::uint64_t missed = 0;     ///< events lost before `events`
+    bool missed_unknown = false;  ///< the gateway was restarted after the client's last event
+    std::vector<Event> events;    ///< in the order of decisions
+    /// Whether there is nothing to tell.
     bool empty() const { return missed == 0 && !missed_unknown && events.empty(); }
   };
 
+  /// No events yet.
   explicit TraceHub(TraceHubOptions options = {});
   ~TraceHub();
   TraceHub(const TraceHub&) = delete;
   TraceHub& operator=(const TraceHub&) = delete;
 
-  /// Takes one lock for some moves; never waits for who listens.
+  /// Adds an event and wakes its readers. Holds a lock briefly; never waits for readers.
   void publish(std::shared_ptr<const store::TraceRow> row);
 
-  /// For `account`, whose rows alone it gives; `everybody`: all rows. `after`: the number it had
-  /// last; without, it begins with what comes next. Null when there are too many streams.
+  /// Subscribes for `account` to its own rows, or with `everybody` to all rows. `after`: the number
+  /// of the client's last event; nullopt: new events only. Null: too many streams.
   std::unique_ptr<Subscription> subscribe(const std::string& account, bool everybody,
                                           std::optional<std::uint64_t> after);
 
+  /// As given.
   const TraceHubOptions& options() const { return options_; }
 
  private:
   struct Kept {
     std::uint64_t number = 0;
-    std::uint64_t of_account = 0;  ///< its number in its account; 0 without one
+    std::uint64_t of_account = 0;  ///< number within its account; 0: no account
     std::shared_ptr<const store::TraceRow> row;
   };
   struct Waker;
@@ -71,7 +77,7 @@ class TraceHub {
   std::uint64_t newest(const std::optional<std::string>& account) const;
 
   const TraceHubOptions options_;
-  /// Numbers begin beyond those of earlier lives of the gateway.
+  /// Numbers begin after those of earlier runs of the gateway.
   const std::uint64_t base_;
   mutable std::mutex mutex_;
   std::uint64_t last_;
@@ -80,15 +86,16 @@ class TraceHub {
   std::set<std::shared_ptr<Waker>> wakers_;
 };
 
+/// See above. The destructor ends it.
 class TraceHub::Subscription {
  public:
   ~Subscription();
   Subscription(const Subscription&) = delete;
   Subscription& operator=(const Subscription&) = delete;
 
-  /// What has come since; waits for it until `until`, then it is empty.
+  /// Returns the new events; if there are none, waits for some until `until`.
   Task<Batch> next(std::chrono::steady_clock::time_point until);
-  /// The number of the last event given, or of the one to begin after.
+  /// The number of the last event returned, or of the one to begin after.
   std::uint64_t number() const { return number_; }
 
  private:
@@ -96,14 +103,14 @@ class TraceHub::Subscription {
   Subscription(TraceHub& hub, std::shared_ptr<Waker> waker, std::optional<std::string> only)
       : hub_(hub), waker_(std::move(waker)), only_(std::move(only)) {}
 
-  /// With the hub's lock.
+  /// With the hub's lock held.
   Batch take();
 
   TraceHub& hub_;
   const std::shared_ptr<Waker> waker_;
-  const std::optional<std::string> only_;  ///< the account; nullopt: everybody's
+  const std::optional<std::string> only_;  ///< the account; nullopt: all rows
   std::uint64_t number_ = 0;
-  std::uint64_t position_ = 0;  ///< Kept::number up to which all was looked at
+  std::uint64_t position_ = 0;  ///< Kept::number up to which rows were examined
   bool from_earlier_life_ = false;
 };
 

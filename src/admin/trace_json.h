@@ -1,4 +1,4 @@
-// A trace as lists and the live tail show it: TraceSummary of docs/openapi.yaml.
+// Summaries of traces as JSON, for lists and the live tail.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -7,7 +7,7 @@
 
 namespace postern::admin {
 
-/// Without the webhook's name, which is null.
+/// The TraceSummary of docs/openapi.yaml; the webhook's name is null.
 boost::json::object summary_json(const store::TraceRow& row);
 
 }  // namespace postern::admin

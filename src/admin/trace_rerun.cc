@@ -10,7 +10,7 @@ namespace {
 
 namespace json = boost::json;
 
-/// A name in a set for as long as this lives.
+/// Holds a name in a set; the destructor removes it.
 class Place {
  public:
   Place(std::mutex& mutex, std::set<std::string>& names, std::string name)
@@ -40,7 +40,7 @@ json::array array_of(const std::vector<std::string>& sentences) {
 }  // namespace
 
 void TraceReruns::add_routes(Router& router) {
-  // Nothing changes, so any role may; it asks DNS, so a page of another site may not.
+  // Nothing changes, so any role may call it; but it uses DNS, so another site's page may not.
   router.add({"POST", "/api/v1/traces/{id}/run-again", Access::own, Body::none,
               [this](Call& call) { return run_again(call); }});
 }

@@ -1,4 +1,4 @@
-// POST /traces/{id}/run-again: what would be decided today.
+// The endpoint POST /traces/{id}/run-again: decides recorded mail with the current settings.
 #pragma once
 
 #include <mutex>
@@ -10,10 +10,13 @@
 
 namespace postern::admin {
 
+/// Runs one decision at a time per account.
 class TraceReruns {
  public:
+  /// All must outlive this.
   TraceReruns(Core& core, Authenticator& authenticator)
       : core_(core), authenticator_(authenticator) {}
+  /// Adds the routes. This must outlive `router`.
   void add_routes(Router& router);
 
  private:
@@ -22,7 +25,7 @@ class TraceReruns {
   Core& core_;
   Authenticator& authenticator_;
   std::mutex mutex_;
-  std::set<std::string> running_;  ///< accounts: each has one at a time
+  std::set<std::string> running_;  ///< accounts with a running decision
 };
 
 }  // namespace postern::admin

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view id = "01HX0000000000000000000000";
 
-/// Knows one trace, and whom it was asked for.
+/// Has one trace, and records for which account it was requested.
 class OneTrace final : public TraceRerun {
  public:
   Task<Result<std::optional<TraceRerunResult>>> run(std::optional<std::string> account,
@@ -81,7 +81,7 @@ TEST_F(TraceRerunRoute, runs_one_at_a_time_for_an_account) {
   int beside = 0;
   int of_another = 0;
   traces_.during = [&] {
-    // On a loop of its own, as the first one is still in hand.
+    // On a separate loop, because the first one is still running.
     const auto call = [&](const std::string& token) {
       net::HttpRequest request;
       request.method = "POST";

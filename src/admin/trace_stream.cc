@@ -17,10 +17,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// After so many milliseconds a browser connects again.
+/// Milliseconds until a browser reconnects.
 constexpr int retry_ms = 2000;
 
-/// One client's stream.
+/// The stream of one client.
 struct Feed {
   std::unique_ptr<TraceHub::Subscription> subscription;
   store::TraceWords words;
@@ -50,7 +50,7 @@ std::string events_of(const Feed& feed, const TraceHub::Batch& batch) {
   return text;
 }
 
-/// An id without data moves the client's place on, past what its filter hides.
+/// An id without data advances the client's position past events hidden by its filter.
 std::string place(const Feed& feed, std::string_view line) {
   return fmt::format("{}\nid: {}\n\n", line, feed.subscription->number());
 }
@@ -60,7 +60,7 @@ Task<Result<std::string>> next_piece(std::shared_ptr<Feed> feed) {
     feed->begun = true;
     co_return place(*feed, fmt::format("retry: {}", retry_ms));
   }
-  if (Clock::now() >= feed->end) co_return std::string();  // however much there is to say
+  if (Clock::now() >= feed->end) co_return std::string();  // even if there are events
   const Clock::time_point until = std::min(Clock::now() + feed->keep_alive, feed->end);
   for (;;) {
     const TraceHub::Batch batch = co_await feed->subscription->next(until);
@@ -71,7 +71,8 @@ Task<Result<std::string>> next_piece(std::shared_ptr<Feed> feed) {
   }
 }
 
-/// What a browser says when it comes again; what is no number of ours begins with what comes next.
+/// The position sent by a reconnecting browser; nullopt, for new events only, if it is not a
+/// number.
 std::optional<std::uint64_t> last_event_id(const net::HttpRequest& request) {
   auto given = request.header("last-event-id");
   if (!given) given = request.parameter("last_event_id");
@@ -113,7 +114,7 @@ Task<net::HttpResponse> TraceStream::stream(Call& call) {
 
   net::HttpResponse response;
   response.content_type = "text/event-stream";
-  response.headers.emplace_back("X-Accel-Buffering", "no");  // proxies that would collect events
+  response.headers.emplace_back("X-Accel-Buffering", "no");  // stops proxies from buffering events
   response.stream = net::HttpResponse::Stream{
       {}, [feed]() -> Task<Result<std::string>> { return next_piece(feed); }};
   co_return response;

@@ -1,4 +1,4 @@
-// GET /traces/stream: decisions as they are made, as server-sent events (the HTML standard, §9.2).
+// The endpoint GET /traces/stream: live decisions as server-sent events (HTML standard, §9.2).
 #pragma once
 
 #include "admin/authenticator.h"
@@ -7,11 +7,14 @@
 
 namespace postern::admin {
 
+/// Streams decisions.
 class TraceStream {
  public:
+  /// All must outlive this.
   TraceStream(Core& core, Authenticator& authenticator)
       : core_(core), authenticator_(authenticator) {}
-  /// In front of wider templates: "stream" is no trace's id.
+  /// Call it before wider templates are added: "stream" must not match as a trace id. This must
+  /// outlive `router`.
   void add_routes(Router& router);
 
  private:

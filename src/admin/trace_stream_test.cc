@@ -36,7 +36,7 @@ store::TraceRow a_row(const std::string& id, std::optional<std::string> account 
   return row;
 }
 
-/// The ids of the traces in a piece of a stream, with blanks between.
+/// The ids of the traces in a piece of a stream, separated by blanks.
 std::string ids_in(const std::string& piece) {
   static constexpr std::string_view mark = R"(data: {"id":")";
   std::string out;
@@ -47,7 +47,7 @@ std::string ids_in(const std::string& piece) {
   return out;
 }
 
-/// What stands behind the last "id: ".
+/// The text after the last "id: ".
 std::string last_id(const std::string& piece) {
   const std::size_t at = piece.rfind("\nid: ");
   const std::size_t begin = at == std::string::npos ? 4 : at + 5;
@@ -89,7 +89,7 @@ class TraceStreams : public ::testing::Test {
     return api_.call(request);
   }
   std::string next(const Answer& stream) { return *api_.run(stream.raw.stream->next()); }
-  /// Opens a stream and reads what it begins with.
+  /// Opens a stream and reads its beginning.
   Answer begun(const std::string& token, const std::string& query = {}) {
     Answer stream = open(token, query);
     EXPECT_EQ(stream.status, 200) << stream.body;
@@ -275,7 +275,7 @@ TEST_F(ShortTraceStreams, end_so_that_the_caller_is_asked_for_again) {
   EXPECT_EQ(next(busy), "");
 }
 
-/// Over a socket, published from another thread.
+/// Over a socket, with events published from another thread.
 TEST_F(TraceStreams, wake_who_waits) {
   asio::io_context loop;
   net::HttpServer server(

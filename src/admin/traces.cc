@@ -18,7 +18,7 @@ namespace {
 namespace json = boost::json;
 using std::chrono::minutes;
 
-/// Steps of statistics, and the most buckets an answer has.
+/// Step sizes of statistics. A response has a limited number of buckets.
 constexpr std::array<std::pair<std::string_view, minutes>, 5> steps = {{{"5m", minutes(5)},
                                                                         {"30m", minutes(30)},
                                                                         {"1h", minutes(60)},
@@ -72,7 +72,7 @@ struct Totals {
   }
 };
 
-/// The word that finds a rule: scripts name theirs as they like.
+/// The search word that finds a rule; scripts choose arbitrary names.
 std::string rule_word(std::string_view name) {
   const std::string begin(name.substr(0, name.find('"')));
   if (begin.empty()) return begin;
@@ -105,8 +105,8 @@ json::object reason_json(const Reason& reason) {
           {"query", query}};
 }
 
-/// One rule in the same words is one reason, whatever it replied; a rule that means several things
-/// by its replies is several, so that each finds its own.
+/// Rules with the same description are one reason, whatever the reply. A rule whose description
+/// depends on the reply is several reasons, so that each links to its own traces.
 json::array reasons_json(const std::vector<store::TallyRow>& rows) {
   std::map<std::tuple<std::string, std::string, std::string, std::string>, Reason> by_reason;
   for (const store::TallyRow& row : rows) {
@@ -232,7 +232,7 @@ Task<net::HttpResponse> Traces::page(Call& call, TraceQuery wanted) {
   co_return paged(std::move(data), query, list->total);
 }
 
-/// The names of the caller's own webhooks; another account's stay null.
+/// Adds the names of the caller's webhooks; those of other accounts stay null.
 Task<void> Traces::name_webhooks(json::array& data, const std::string& account) {
   std::map<std::string, std::string> names;
   for (const json::value& one : data) {
@@ -252,7 +252,7 @@ Task<void> Traces::name_webhooks(json::array& data, const std::string& account) 
   names = co_await core_.disk({.account = account, .client = {}}, std::move(look));
   for (json::value& one : data) {
     const json::value* id = one.as_object().if_contains("webhook_id");
-    if (id == nullptr || !id->is_string()) continue;  // of a hidden recipient there is none
+    if (id == nullptr || !id->is_string()) continue;  // a hidden recipient has none
     const auto name = names.find(std::string(id->as_string()));
     if (name != names.end()) one.as_object()["webhook_name"] = name->second;
   }
@@ -283,7 +283,7 @@ Task<net::HttpResponse> Traces::show(Call& call) {
                account]() -> Result<std::vector<store::LogRecord>> {
     auto all = log.of_trace(id);
     if (!all || !account) return all;
-    // A transaction may have asked for webhooks of several accounts.
+    // A transaction may have used webhooks of several accounts.
     std::vector<store::LogRecord> own;
     for (store::LogRecord& record : *all) {
       const auto webhook = store.webhook(*account, record.webhook_id);
@@ -304,7 +304,7 @@ Task<net::HttpResponse> Traces::stats(Call& call) {
   store::Time from = time_parameter(call, "from", until - std::chrono::hours(24));
   if (from >= until) throw invalid("from", "is not before until");
   const minutes step = step_of(call, until - from);
-  // Buckets begin at round times, so that a chart does not change its shape as time goes by.
+  // Buckets begin at multiples of the step, so that a chart keeps its shape over time.
   from = store::Time(std::chrono::floor<std::chrono::milliseconds>(from.time_since_epoch()) / step *
                      step);
   if ((until - from) / step >= most_buckets)

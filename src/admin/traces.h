@@ -1,4 +1,4 @@
-// Why mail was accepted or refused: searches, one decision drawn, counts over time.
+// Why mail was accepted or refused: searches, single decisions, counts over time.
 #pragma once
 
 #include "admin/authenticator.h"
@@ -8,9 +8,12 @@
 
 namespace postern::admin {
 
+/// Endpoints of traces.
 class Traces {
  public:
+  /// All must outlive this.
   Traces(Core& core, Authenticator& authenticator) : core_(core), authenticator_(authenticator) {}
+  /// Adds the routes. This must outlive `router`.
   void add_routes(Router& router);
 
  private:
@@ -19,8 +22,8 @@ class Traces {
   Task<net::HttpResponse> stats(Call& call);
 
   TraceReader& reader() const;
-  /// Whose traces the caller sees: the own account's, or, without a webhook named, all of the
-  /// gateway's for who operates it.
+  /// The account whose traces the caller sees: its own, or nullopt (all) for an operator who names
+  /// no webhook.
   Task<std::optional<std::string>> scope(const Call& call);
   Task<net::HttpResponse> page(Call& call, TraceQuery query);
   Task<void> name_webhooks(boost::json::array& data, const std::string& account);
@@ -29,7 +32,7 @@ class Traces {
   Authenticator& authenticator_;
 };
 
-/// The `q` of a request; throws 422 with the sentence under "q".
+/// Parses the query parameter `q`. Throws 422 with the message under "q".
 store::TraceWords words_of(const Call& call);
 
 }  // namespace postern::admin

@@ -11,7 +11,7 @@ namespace {
 
 namespace json = boost::json;
 
-/// traces.db as it is; stories are what the test says.
+/// Reads traces.db; the test sets the stories.
 class StoredTraces : public TraceReader {
  public:
   StoredTraces() {
@@ -54,7 +54,7 @@ class StoredTraces : public TraceReader {
 
 class TracesTest : public ::testing::Test {
  protected:
-  /// Refused at RCPT by `rule`, or accepted when there is none.
+  /// A trace refused at RCPT by `rule`, or accepted if `rule` is empty.
   policy::Trace trace(const Answer& webhook, std::string_view rule, int code = 550) {
     auto hook = std::make_shared<policy::Webhook>();
     hook->id = webhook.text("/id");

@@ -1,4 +1,4 @@
-// One account's work is not the others' wait.
+// The work of one account does not delay the others.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 
 constexpr const char* sign_in = R"({"email":"b@example.com","password":"correct-horse-battery"})";
 
-/// A thread of a pool, held until release().
+/// Occupies a thread of a pool until release().
 class Held {
  public:
   Held(boost::asio::io_context& loop, net::WorkPool& pool) {

@@ -1,4 +1,4 @@
-// What lists of webhooks say beside the webhooks: how mail went, and the name of the policy.
+// What lists of webhooks show besides the webhooks: counts of mail, and the policy's name.
 #pragma once
 
 #include <boost/json/array.hpp>
@@ -7,7 +7,7 @@
 
 namespace postern::admin {
 
-/// Adds policy_name, counts_24h and last_delivery to webhooks of the account, as JSON.
+/// Adds policy_name, counts_24h and last_delivery to the JSON of webhooks of the account.
 Task<void> add_facts(Core& core, const std::string& account, boost::json::array& webhooks);
 
 }  // namespace postern::admin

@@ -69,12 +69,12 @@ boost::json::object to_json(const store::WebhookRow& row, const std::string& sig
   return out;
 }
 
-/// What an audit entry calls the webhook: it can be read when the webhook is gone.
+/// The webhook's name in an audit entry, which stays readable after the webhook was deleted.
 const std::string& audit_name(const store::WebhookRow& row) {
   return row.name.empty() ? row.address : row.name;
 }
 
-/// The account's key for `v1a` signatures, or nothing.
+/// The account's public key for `v1a` signatures, or "".
 Result<std::string> public_key_of(store::Store& store, const std::string& account) {
   const auto row = store.account(account);
   if (!row) return tl::unexpected(row.error());
@@ -87,7 +87,7 @@ net::HttpResponse answer(int status, const store::WebhookRow& row, const std::st
   return response;
 }
 
-/// The refusals that a row's write may meet besides "not found".
+/// Throws the Refusal for an outcome other than "not found".
 void check_outcome(Outcome outcome) {
   if (outcome == Outcome::taken)
     throw conflict("address_taken", "another webhook has this address");
@@ -98,7 +98,7 @@ void check_outcome(Outcome outcome) {
   if (outcome != Outcome::done) throw not_found();
 }
 
-/// Rows of a list, with the key that signs for all of them. `fetch` gives the rows.
+/// The rows returned by `fetch`, and the public key of their account.
 template <class Fetch>
 auto with_key(store::Store& store, const std::string& account, Fetch fetch)
     -> Result<std::pair<typename std::invoke_result_t<Fetch>::value_type, std::string>> {
@@ -142,7 +142,7 @@ dialect::webhook::WebhookRules Webhooks::rules_for(const std::string& account) c
   rules.target.allow_ports = core_.options.allow_ports;
   rules.has_queue = core_.options.has_queue;
   rules.public_domain = core_.options.public_domain;
-  // Trouble while asking is "no" here; the write that follows then says what it is.
+  // An error counts as "no" here; the write that follows reports it.
   rules.owns_domain = [&store, account](std::string_view domain) {
     return store.owns_verified_domain(account, domain).value_or(false);
   };

@@ -10,13 +10,16 @@
 
 namespace postern::admin {
 
+/// Endpoints of webhooks.
 class Webhooks {
  public:
+  /// `core` must outlive this.
   explicit Webhooks(Core& core) : core_(core) {}
+  /// Adds the routes. This must outlive `router`.
   void add_routes(Router& router);
 
  private:
-  /// A row with what its account adds to the answer.
+  /// A row, and what its account adds to the response.
   struct Shown {
     store::WebhookRow row;
     std::string signing_public_key;
@@ -31,7 +34,7 @@ class Webhooks {
   Task<net::HttpResponse> deactivate(Call& call);
   Task<net::HttpResponse> rotate_secret(Call& call);
 
-  /// What an edit makes of a row: the names of the fields it changed, or what is wrong with it.
+  /// Changes a row and returns the names of the changed fields, or what is wrong.
   using Change =
       std::function<dialect::webhook::Parsed<std::vector<std::string>>(store::WebhookRow&)>;
   struct Edited {

@@ -21,7 +21,7 @@ namespace {
 using spool::RouteKind;
 using spool::State;
 
-/// Larger messages are in files, and stamped on a worker.
+/// Larger messages are in files, and trace fields are added on a worker thread.
 constexpr std::uint64_t offload_from = spool::Body::in_memory_limit;
 
 smtp::Reply accepted(std::string text) {
@@ -41,12 +41,13 @@ State state_of(const gateway::MessageSink::Ruling& ruling) {
   return ruling.afterwards.temporary() ? State::held : State::dead;
 }
 
-/// Why it is not queued, in words for whoever looks at the queue.
+/// Why the message is not queued, as shown to operators.
 std::string reason_of(const gateway::MessageSink::Ruling& ruling) {
   return ruling.afterwards.code == 0 ? std::string() : ruling.afterwards.to_string();
 }
 
-/// A part of an address as a name in a folder: what could lead elsewhere is percent-encoded.
+/// A part of an address as a file name; characters that could change the directory are
+/// percent-encoded.
 std::string file_name(std::string_view text) {
   std::string name;
   for (const char c : text) {
@@ -61,7 +62,7 @@ std::string file_name(std::string_view text) {
   return name;
 }
 
-/// The folder of a recipient, by a template with {domain} and {local}.
+/// The mailbox directory of a recipient, from a template with {domain} and {local}.
 std::string folder_of(std::string path, const mail::Mailbox& address) {
   for (const auto& [word, part] :
        {std::pair("{domain}", &address.domain), std::pair("{local}", &address.local_part)}) {
@@ -133,9 +134,9 @@ gateway::MessageSink::QueueRun AcceptedMail::run_queue(const std::string& domain
 
 struct AcceptedMail::Accepted {
   std::vector<spool::Mail> mails;
-  std::vector<std::unique_ptr<deliver::LinkedFiles>> files;  ///< that payloads link to
-  std::string words;                                         ///< of the 250
-  bool named = false;  ///< they name a mail for hosts, which has the message's own id
+  std::vector<std::unique_ptr<deliver::LinkedFiles>> files;  ///< files that payloads link to
+  std::string words;                                         ///< text of the 250 reply
+  bool named = false;  ///< the reply names a mail for hosts, which has the message's own id
 };
 
 namespace {
@@ -145,7 +146,7 @@ bool has_webhook(const policy::Recipient& recipient) { return recipient.route.we
 }  // namespace
 
 bool AcceptedMail::is_asked_at_once(const policy::Evidence& evidence, const Ruling& ruling) const {
-  // An inbox is a store of its own: what it took is kept.
+  // An inbox keeps what it accepts: it is not called from the queue.
   const policy::Webhook& webhook = *evidence.subject()->route.webhook;
   const bool queued =
       (webhook.queued && webhook.target_url != "inbox") || state_of(ruling) != State::queued;
@@ -156,8 +157,8 @@ Task<smtp::Reply> AcceptedMail::take(std::vector<Copy> copies, Ruling ruling) {
   const Time received = std::chrono::system_clock::now();
   Accepted accepted;
   std::vector<Copy> at_once;
-  // What can fail without anybody's doing comes first, and the commit last: who is asked in between
-  // knows the message by its webhook-id when the client sends all of it again.
+  // Steps that may fail locally come first, and the commit comes last. A webhook that is called in
+  // between recognizes the message by its webhook-id if the client sends it again.
   for (const Copy& copy : copies) {
     const auto& recipients = copy.evidence->recipients;
     if (std::any_of(recipients.begin(), recipients.end(), has_webhook)) {
@@ -186,7 +187,8 @@ Task<smtp::Reply> AcceptedMail::take(std::vector<Copy> copies, Ruling ruling) {
 }
 
 Task<Result<std::vector<spool::MessageId>>> AcceptedMail::stored(Accepted& mail) {
-  // First: a crash in between leaves files without mail, and never mail without its files.
+  // Before the mail: a crash in between leaves files without mail, but never mail without its
+  // files.
   for (const auto& files : mail.files) {
     const Result<void> kept =
         co_await queue::stored<void>([&](auto done) { files->keep(std::move(done)); });
@@ -203,7 +205,7 @@ Task<smtp::Reply> AcceptedMail::put(Accepted accepted_mail) {
   auto kept = co_await stored(accepted_mail);
   if (!kept) {
     note_refusal(kept.error());
-    // After a disk error nobody knows whether the mail is there.
+    // After a disk error it is unknown whether the mail was stored.
     const bool gone = kept.error().fault != Fault::permanent;
     for (const auto& files : accepted_mail.files) gone ? files->remove() : files->leave();
     co_return reply_of_spool(kept.error());
@@ -220,7 +222,7 @@ Task<smtp::Reply> AcceptedMail::for_webhook(const Copy& copy, const Ruling& ruli
                                           state_of(ruling), refused);
   if (!kept) {
     if (refused.reply.code == 0 || refused.reply.positive()) {
-      co_return reply_of_spool(kept.error());  // never a 250 for what is not kept
+      co_return reply_of_spool(kept.error());  // never 250 for a message that is not stored
     }
     co_return std::move(refused.reply);
   }
@@ -283,7 +285,7 @@ spool::Envelope AcceptedMail::envelope_of(const policy::Evidence& evidence, cons
     if (recipient.route.webhook) continue;
     const mail::Mailbox address = qualified(recipient.address, *relay, settings_.hostname);
     const auto destination = destination_of(recipient, address, *relay);
-    if (!destination) continue;  // taken and thrown away
+    if (!destination) continue;  // accepted and discarded
     envelope.recipients.push_back({.address = address.text(),
                                    .destination = *destination,
                                    .state = state_of(ruling),
@@ -314,7 +316,7 @@ Task<Result<spool::Body>> AcceptedMail::stamped(const Copy& copy, const std::str
     return deliver::stamped(evidence, text, options);
   };
   if (octets->size() <= offload_from) co_return stamp();
-  // Tenants take turns, and without one whoever signed in, or the client.
+  // Turns by account; without one by user name or client address.
   net::Turn turn{.account = account_of(evidence)};
   if (turn.account.empty()) {
     turn.client = evidence.session.auth ? evidence.session.auth->username
@@ -331,7 +333,7 @@ Task<smtp::Reply> AcceptedMail::for_hosts(const Copy& copy, const Ruling& ruling
   if (settings_.discards) co_return smtp::Reply{.code = 0};
   spool::Envelope envelope = envelope_of(*copy.evidence, ruling, received);
   if (envelope.recipients.empty()) co_return smtp::Reply{.code = 0};
-  // Of copies that differ the first has the id that hooks knew.
+  // Of several versions the first one has the id that hooks used.
   if (accepted_mail.named || envelope.id.empty()) envelope.id = new_ulid();
 
   const Result<std::string_view> octets = copy.message->view();

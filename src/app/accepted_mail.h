@@ -1,4 +1,4 @@
-// Where a message goes that was let through: to its webhook at once, or into the spool.
+// Passes accepted messages on: to a webhook synchronously, or into the spool.
 #pragma once
 
 #include <functional>
@@ -18,43 +18,51 @@
 
 namespace postern::app {
 
+/// The gateway's sink. Thread-safe: event loops of all sessions call it.
 class AcceptedMail final : public gateway::MessageSink {
  public:
+  /// Settings that a reload does not change.
   struct Settings {
-    std::string hostname;
-    std::string temporary_directory;
-    /// What listeners call themselves that have a name of their own, by their names here.
+    std::string hostname;             ///< in trace fields and for addresses of this host
+    std::string temporary_directory;  ///< for messages above the memory threshold
+    /// Host names of those listeners that have their own, by listener name.
     std::map<std::string, std::string, std::less<>> hostnames;
-    bool discards = false;  ///< what is accepted is thrown away (webhooks.disposition)
+    bool discards = false;  ///< accepted messages are discarded (webhooks.disposition)
   };
-  /// All outlive it.
+  /// What the sink uses; everything outlives it.
   struct Rooms {
-    deliver::WebhookDelivery& webhooks;
-    deliver::QueuedWebhooks& queued;
-    spool::Spool& spool;
-    net::WorkPool& workers;
-    const policy::Directory& directory;
-    const policy::DkimKeyring& keys;
-    std::function<void()> wake;  ///< there is mail in the spool
-    /// Tries what is queued for recipients in this domain, at this destination; see run_queue().
+    deliver::WebhookDelivery& webhooks;  ///< synchronous calls
+    deliver::QueuedWebhooks& queued;     ///< payloads for the queue
+    spool::Spool& spool;                 ///< the stored queue
+    net::WorkPool& workers;              ///< adds trace fields to large messages
+    const policy::Directory& directory;  ///< accounts' webhooks and policies
+    const policy::DkimKeyring& keys;     ///< sign outgoing mail
+    std::function<void()> wake;          ///< called after mail was put into the spool
+    /// Makes messages due that are queued at `at` for recipients in `domain`; see run_queue().
     std::function<gateway::MessageSink::QueueRun(std::string domain, spool::Destination at)>
         run_queue = {};
-    PostmasterBox* postmaster = nullptr;              ///< null: no bound
-    PostmasterBox::Later measure_postmaster = [] {};  ///< soon, elsewhere
+    PostmasterBox* postmaster = nullptr;  ///< null: the mailbox is not limited
+    /// Starts PostmasterBox::measure() on another thread.
+    PostmasterBox::Later measure_postmaster = [] {};
   };
 
+  /// `relay` is not null.
   AcceptedMail(Rooms rooms, Settings settings, std::shared_ptr<const relay::RelayConfig> relay)
       : rooms_(std::move(rooms)), settings_(std::move(settings)), relay_(std::move(relay)) {}
 
-  /// Messages from the next one on go by it. Safe from any thread.
+  /// Applies from the next message on. Any thread.
   void follow(std::shared_ptr<const relay::RelayConfig> relay) { relay_.store(std::move(relay)); }
 
+  /// Passes all copies on; see MessageSink.
   Task<smtp::Reply> take(std::vector<Copy> copies, Ruling ruling) override;
+  /// Whether the next hop rules the recipient out.
   std::optional<smtp::Reply> refusal(const policy::Recipient& recipient) const override;
+  /// Whether spool and disk have room.
   std::optional<smtp::Reply> trouble(std::uint64_t octets) const override;
+  /// ETRN for one domain.
   QueueRun run_queue(const std::string& domain) override;
 
-  /// Where mail for a recipient goes; nullopt: nowhere, it is thrown away.
+  /// The destination of a recipient; nullopt: its mail is discarded.
   static std::optional<spool::Destination> destination_of(const policy::Recipient& recipient,
                                                           const mail::Mailbox& address,
                                                           const relay::RelayConfig& relay);
@@ -62,18 +70,18 @@ class AcceptedMail final : public gateway::MessageSink {
  private:
   using Time = std::chrono::system_clock::time_point;
 
-  /// What a message is to the spool when all of it is ready.
+  /// A message with all that the spool stores of it.
   struct Accepted;
 
-  /// Whether the webhook of a copy is asked before the reply, not out of the queue.
+  /// Whether the webhook of a copy is called before the reply, instead of from the queue.
   bool is_asked_at_once(const policy::Evidence& evidence, const Ruling& ruling) const;
-  /// These add to `accepted`; a reply other than "" (code 0) says why they could not.
+  /// Both add to `accepted`; a reply with a code other than 0 is the error.
   Task<smtp::Reply> for_webhook(const Copy& copy, const Ruling& ruling, Time received,
                                 Accepted& accepted);
   Task<smtp::Reply> for_hosts(const Copy& copy, const Ruling& ruling, Time received,
                               Accepted& accepted);
   Task<Result<spool::Body>> stamped(const Copy& copy, const std::string& id, Time received);
-  /// Whose credential the client used; empty: none, or one of no account.
+  /// The account of the client's credential; empty: none.
   std::string account_of(const policy::Evidence& evidence) const;
   spool::Envelope envelope_of(const policy::Evidence& evidence, const Ruling& ruling,
                               Time received) const;
@@ -86,16 +94,16 @@ class AcceptedMail final : public gateway::MessageSink {
   SharedPointer<const relay::RelayConfig> relay_;
 };
 
-/// A literal of this host (RFC 5321 §4.1.3) becomes its name; other addresses are as they are, those
-/// without a domain too.
+/// An address literal of this host (RFC 5321 §4.1.3) is replaced by `hostname`; other addresses,
+/// also those without a domain, do not change.
 mail::Mailbox qualified(const mail::Mailbox& address, const relay::RelayConfig& relay,
                         std::string_view hostname);
-/// The reply at RCPT when the next hop of a recipient is ruled out without a DNS query; nullopt: it
-/// is not. The recipient has a domain.
+/// The refusal at RCPT if the next hop is ruled out without a DNS query; nullopt: it is not. The
+/// recipient must have a domain.
 std::optional<smtp::Reply> refusal_of(const policy::Recipient& recipient,
                                       const relay::RelayConfig& relay, std::string_view hostname);
 
-/// The reply to what the spool could not do: 452 4.3.1 without room, else 451 4.3.0.
+/// The reply to a spool error: 452 4.3.1 if there is no space, else 451 4.3.0.
 smtp::Reply reply_of_spool(const Error& error);
 
 }  // namespace postern::app

@@ -27,7 +27,8 @@ double WebhookRates::tokens(const policy::Webhook& webhook) {
 void Recorder::log_refusal(const policy::Trace& trace, const policy::Decision& decision) {
   const policy::Evidence& evidence = trace.evidence;
   const policy::Recipient* subject = decision.candidate ? &*decision.candidate : evidence.subject();
-  if (subject == nullptr || !subject->route.webhook) return;  // nobody's log to write into
+  // Without a webhook there is no delivery log to write to.
+  if (subject == nullptr || !subject->route.webhook) return;
   const policy::Step* step = policy::refusing_step(decision);
   const std::string_view control = step ? policy::checks::control_of(step->check) : "";
 
@@ -67,10 +68,11 @@ void Recorder::log_refusal(const policy::Trace& trace, const policy::Decision& d
 }
 
 void Recorder::ended(policy::Trace trace) {
-  // Once a transaction and webhook: a client that repeats a refused RCPT fills nobody's log.
+  // One row for each webhook of a transaction: a client that repeats a refused RCPT cannot fill the
+  // log.
   std::vector<const policy::Webhook*> logged;
   for (const policy::Decision& decision : trace.decisions) {
-    // Refused credentials concern no webhook: the message may have come without them.
+    // Refused credentials concern no webhook: the message may have been accepted without them.
     const bool of_credentials = decision.stage == policy::Stage::auth && !decision.engine;
     if (!policy::refused(decision) || of_credentials) continue;
     const policy::Recipient* subject =

@@ -1,5 +1,5 @@
-// Rooms that must not know each other meet here: each class fills one room's port with another's
-// work.
+// Adapters between rooms that must not depend on each other: each class implements one room's
+// interface with another room's objects.
 #pragma once
 
 #include "admin/ports.h"
@@ -15,24 +15,29 @@
 
 namespace postern::app {
 
+/// Webhooks' rate limits for the gateway.
 class WebhookRates final : public gateway::RateProbe {
  public:
+  /// `limiter` outlives it.
   explicit WebhookRates(deliver::RateLimiter& limiter) : limiter_(limiter) {}
+  /// Deliveries that are left now.
   double tokens(const policy::Webhook& webhook) override;
 
  private:
   deliver::RateLimiter& limiter_;
 };
 
-/// Ended transactions: refusals into the delivery log, everything into the trace database and to
-/// who watches.
+/// Records ended transactions: refusals in the delivery log, all in the trace database and for its
+/// watchers. Thread-safe.
 class Recorder final : public gateway::TransactionRecorder {
  public:
-  /// All are borrowed; `watchers` may be null.
+  /// The arguments outlive it; `watchers` may be null.
   Recorder(store::DeliveryLog& log, store::TraceWriter& traces, admin::TraceHub* watchers = nullptr)
       : log_(log), traces_(traces), watchers_(watchers) {}
-  /// Sees every trace before it is written; set before the first one ends, and outlives this.
+  /// `watch` sees every trace before it is written. Set before the first trace ends; it outlives
+  /// this object.
   void watch(TraceWatch& watch) { watch_ = &watch; }
+  /// Never blocks.
   void ended(policy::Trace trace) override;
 
  private:
@@ -47,11 +52,13 @@ class Recorder final : public gateway::TransactionRecorder {
 /// POST /webhooks/{id}/simulate.
 class SimulatorPort final : public admin::Simulator {
  public:
+  /// The references outlive it.
   SimulatorPort(const policy::Directory& directory, deliver::WebhookDelivery& delivery,
                 std::string temporary_directory)
       : directory_(directory),
         delivery_(delivery),
         temporary_directory_(std::move(temporary_directory)) {}
+  /// Delivers a simulated message; Fault::not_found for an unknown webhook.
   Task<Result<admin::SimulationResult>> simulate(admin::SimulationRequest request) override;
 
  private:
@@ -60,14 +67,15 @@ class SimulatorPort final : public admin::Simulator {
   const std::string temporary_directory_;
 };
 
-/// POST /smtp-policies/{id}/dry-run: every control of the policy is judged, not only the first that
-/// refuses. Asks DNS; no mail, no log record, no rate token.
+/// POST /smtp-policies/{id}/dry-run: judges by every control of a policy, not only up to the first
+/// refusal. Queries DNS; sends no mail, writes no log, takes no rate token.
 class DryRunPort final : public admin::DryRun {
  public:
-  /// Caches and resolver are borrowed.
+  /// `caches` and `resolver` outlive it.
   DryRunPort(policy::AuthenticationOptions options, policy::AuthenticationCaches& caches,
              dns::Resolver& resolver)
       : options_(std::move(options)), caches_(caches), resolver_(resolver) {}
+  /// The response's JSON.
   Task<Result<boost::json::object>> decide(admin::DryRunRequest request) override;
 
  private:
@@ -76,8 +84,8 @@ class DryRunPort final : public admin::DryRun {
   dns::Resolver& resolver_;
 };
 
-/// The message that a simulation delivers: RFC 5322, UTF-8, with what the request leaves out made
-/// up. `id_domain` is the right side of its Message-ID.
+/// The message of a simulation: RFC 5322 §2 with UTF-8, with defaults for what the request lacks.
+/// `id_domain`: the right side of its Message-ID.
 std::string simulated_message(const admin::SimulationRequest& request, const std::string& from,
                               const std::string& to,
                               std::string_view id_domain = "simulation.invalid");

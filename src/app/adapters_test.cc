@@ -24,7 +24,7 @@ std::string suite_file(const std::string& name) {
   return tests::read_file(POSTERN_SOURCE_DIR "/tests/suites/conduit/" + name);
 }
 
-/// Counts the questions.
+/// Counts the queries.
 class SuiteResolver final : public dns::Resolver {
  public:
   SuiteResolver() : zone_(*dns::RecordedResolver::parse(suite_file("dns/zone.json"))) {}
@@ -190,7 +190,7 @@ class RecorderTest : public ::testing::Test {
     trace_.evidence.message.emplace();
   }
 
-  /// The only record of a transaction that one decision refused.
+  /// The only log record of a transaction with one refusal.
   store::LogRecord record(policy::Stage stage, const std::vector<const policy::Check*>& refusing) {
     policy::Decision decision{
         .stage = stage, .steps = {}, .reply = {550, {5, 7, 26}, "no"}, .candidate = {}};

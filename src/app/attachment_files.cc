@@ -22,8 +22,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view prefix = "att_";
-/// Of links whose message is not accepted, or not known to be: a receiver that took it, and whose
-/// answer was lost, has so long to fetch them.
+/// Lifetime of links whose message was not accepted, or may not have been: a receiver that accepted
+/// it, but whose answer was lost, can fetch them that long.
 constexpr std::chrono::hours unkept_life{24};
 
 tl::unexpected<Error> trouble() {
@@ -118,11 +118,11 @@ class AttachmentFiles::Message final : public deliver::LinkedFiles {
     return {};
   }
 
-  /// The rows say whether the message was accepted meanwhile: who asks may not know it yet.
+  /// The rows know whether the message was accepted meanwhile; the caller may not.
   void drop(bool kept_too) {
     owner_.worker_.post([&log = owner_.log_, name = name_, path = path_, kept_too] {
       const Result<bool> gone = log.drop_attachments(name, kept_too);
-      if (!gone) return note(gone.error());  // they expire
+      if (!gone) return note(gone.error());  // the rows expire
       if (*gone) ::unlink(path.c_str());
     });
   }
@@ -130,12 +130,12 @@ class AttachmentFiles::Message final : public deliver::LinkedFiles {
   AttachmentFiles& owner_;
   const std::string name_;
   const std::string path_;
-  store::AttachmentRow common_;  ///< what all rows have in common
+  store::AttachmentRow common_;  ///< what all rows share
   std::vector<store::AttachmentRow> rows_;
   std::uint64_t size_ = 0;
   int fd_ = -1;
   bool made_ = false;
-  bool linked_ = false;  ///< the rows are there
+  bool linked_ = false;  ///< the rows exist
   bool left_ = false;
 };
 

@@ -8,20 +8,21 @@
 
 namespace postern::app {
 
-/// Attachments and raw messages handed out by link: one file a message under `directory`, so that
-/// writing it costs as many flushes as any other message, and a row for each link. A link opens
-/// with its token only, of which the hash is kept. Safe from any thread.
+/// Attachments and raw messages that are fetched by link. Each message has one file under
+/// `directory`, so that it costs no more fsync calls than other messages, and one row for each
+/// link. A link needs its token, of which only the hash is stored. Thread-safe.
 class AttachmentFiles final : public deliver::AttachmentStore {
  public:
-  /// `log` outlives this. Links start with `public_url`, which has no slash at its end.
+  /// `log` outlives this object. `public_url` begins all links and has no trailing slash.
   AttachmentFiles(store::DeliveryLog& log, std::string directory, std::string public_url)
       : log_(log), directory_(std::move(directory)), public_url_(std::move(public_url)) {}
 
-  /// Removes files that no link leads to: a crash left them. Before the first begin(); blocks.
+  /// Removes files without links, left by a crash. To be called before the first begin(); blocks.
   Result<void> recover();
+  /// Begins the files of one message; the links are valid for `life`.
   std::unique_ptr<deliver::LinkedFiles> begin(std::string message_id, std::string webhook_id,
                                               std::chrono::hours life) override;
-  /// Returns when what was asked for is done; what is asked for later is done where it is asked.
+  /// Waits for the jobs that are queued. Later jobs run on the caller's thread.
   void stop() { worker_.stop(); }
 
  private:
@@ -30,7 +31,7 @@ class AttachmentFiles final : public deliver::AttachmentStore {
   store::DeliveryLog& log_;
   const std::string directory_;
   const std::string public_url_;
-  spool::Workers worker_{1, "attachments"};  ///< commits and removals that nobody may wait for
+  spool::Workers worker_{1, "attachments"};  ///< commits and removals that no caller waits for
 };
 
 }  // namespace postern::app

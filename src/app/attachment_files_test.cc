@@ -60,7 +60,7 @@ class AttachmentFilesTest : public testing::Test {
     const std::size_t at = link.url.find("att_");
     return link.url.substr(at, link.url.find('?') - at);
   }
-  /// What is in the directory when all that was asked for is done.
+  /// The number of files after all jobs have ended.
   std::size_t on_disk() {
     files_->stop();
     return static_cast<std::size_t>(
@@ -112,7 +112,7 @@ TEST_F(AttachmentFilesTest, all_files_of_a_message_are_one_on_disk) {
   keep(*message);
   message.reset();
   EXPECT_EQ(on_disk(), 1u);
-  // And it expires as one.
+  // It also expires like one.
   const auto purged = log_->purge(store::now() + hours(8 * 24)).value();
   EXPECT_EQ(purged.files, std::vector<std::string>{last->path});
 }
@@ -135,7 +135,7 @@ TEST_F(AttachmentFilesTest, what_is_accepted_stays_as_long_as_its_links_say) {
   EXPECT_EQ(row()->expires_at, row()->created_at + hours(24)) << "until it is accepted";
   keep(*made);
   EXPECT_EQ(row()->expires_at, row()->created_at + hours(7 * 24));
-  made.reset();  // as when a session is cut before it hears of it
+  made.reset();  // as when a session is cut before the result arrives
   EXPECT_EQ(on_disk(), 1u);
   EXPECT_TRUE(row());
 }

@@ -45,7 +45,8 @@ std::string group_name(gid_t gid) {
   return entry ? fmt::format("{} ({})", entry->gr_name, gid) : std::to_string(gid);
 }
 
-/// Who owns a file we may not read, its mode, who we are, and the line that mends it.
+/// The owner and mode of a file that cannot be read, this process's user, and the command that
+/// fixes it.
 FileComplaint unreadable(std::string_view key, const std::string& file, int error) {
   struct stat status{};
   if (stat(file.c_str(), &status) != 0) {
@@ -78,7 +79,7 @@ std::optional<FileComplaint> check_readable(std::string_view key, const std::str
   return std::nullopt;
 }
 
-/// A key with a passphrase would make OpenSSL ask on the terminal.
+/// Refuses a key with a passphrase: OpenSSL would prompt on the terminal.
 int no_passphrase(char*, int, int, void*) { return 0; }
 
 std::string subject_of(X509* certificate) {
@@ -120,7 +121,7 @@ void check_dates(X509* certificate, const std::string& file, std::vector<FileCom
   }
 }
 
-/// The DNS names that the certificate is for, or else its subject.
+/// The DNS names of the certificate; if there are none, its subject.
 std::string names_of(X509* certificate) {
   std::string names;
   const std::unique_ptr<GENERAL_NAMES, Freed<GENERAL_NAMES_free>> all(static_cast<GENERAL_NAMES*>(
@@ -136,7 +137,7 @@ std::string names_of(X509* certificate) {
   return names.empty() ? subject_of(certificate) : printable(names, 300);
 }
 
-/// RFC 6125 §6.4: one of its names is the host's; a `*` stands for the whole left-most label.
+/// RFC 6125 §6.4: one of its names must match the host; a `*` matches the whole left-most label.
 void check_name(X509* certificate, const std::string& file, const std::string& host,
                 std::vector<FileComplaint>& found) {
   if (X509_check_host(certificate, host.data(), host.size(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS,

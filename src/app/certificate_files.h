@@ -6,22 +6,21 @@
 
 namespace postern::app {
 
-/// What is wrong with a certificate and its key on disk. Nothing secret is in it.
+/// An error of a certificate or its key on disk, without secrets.
 struct FileComplaint {
-  std::string_view key;  ///< the configuration key at fault: "certificate" or "key"
-  std::string code;      ///< T001 unreadable, T002 no match, T003 not PEM, T004 dates,
-                         ///< T005 another name
-  std::string message;
-  std::string hint;
-  bool fatal = true;
+  std::string_view key;  ///< the configuration key to change: "certificate" or "key"
+  std::string code;  ///< T001 unreadable, T002 no match, T003 not PEM, T004 dates, T005 other name
+  std::string message;  ///< one sentence
+  std::string hint;     ///< what to do
+  bool fatal = true;    ///< false: a warning
 };
 
-/// Reads both as the server will: each complaint names the file and what to do. The certificate is
-/// to be one of `host`, for 14 days at least. Blocks on the disk.
+/// Reads both files as the server does. The certificate must be for `host` and valid for at least
+/// 14 days. Each error names its file and what to do. Blocks on the disk.
 std::vector<FileComplaint> check_certificate_files(const std::string& certificate,
                                                    const std::string& key, const std::string& host);
-/// Dates and names of a certificate that is no file: of the first one in a PEM text. `called`: what
-/// complaints call it by. None of them is fatal; a text without a certificate has none.
+/// Checks dates and names of the first certificate in a PEM text. `called`: its name in errors. All
+/// are warnings; a text without a certificate has none.
 std::vector<FileComplaint> check_certificate_text(const std::string& pem, const std::string& called,
                                                   const std::string& host);
 

@@ -26,7 +26,7 @@ using ::testing::HasSubstr;
 class Files : public testing::Test {
  protected:
   void SetUp() override {
-    // Another user is to fail at the file, not at the folder.
+    // Another user must fail at the file, not at the directory.
     ASSERT_EQ(chmod(folder_.path().c_str(), 0755), 0);
     make("one", 0, 15 * day);
     make("two", 0, 15 * day);
@@ -68,7 +68,7 @@ class Files : public testing::Test {
     EVP_PKEY_free(pair);
   }
 
-  /// Of the host that certificate "one" and its like are for.
+  /// For the host of certificate "one" and its variants.
   static std::vector<FileComplaint> checked(const std::string& certificate,
                                             const std::string& key) {
     const std::string file = std::filesystem::path(certificate).stem().string();
@@ -174,7 +174,7 @@ TEST_F(Files, an_unreadable_key_says_who_owns_it_who_we_are_and_the_line_that_me
   const bool root = geteuid() == 0;
   chmod(key("one").c_str(), root ? 0600 : 0);
   const uid_t owner = geteuid();
-  // Root may read everything: look with the eyes of somebody else.
+  // Root may read everything: reads as another user.
   const uid_t reader = root ? 65534 : owner;
   ASSERT_EQ(seteuid(reader), 0);
   const auto found = checked(certificate("one"), key("one"));
@@ -219,7 +219,8 @@ TEST_F(Files, the_configuration_asks_for_the_names_of_hosts_and_of_further_domai
   for (const Diagnostic& one : result.diagnostics.list()) {
     said.push_back(fmt::format("{} {}", one.code, one.line));
   }
-  EXPECT_EQ(said, (std::vector<std::string>{"T005 4", "V005 6", "T005 12"})) << result.diagnostics.render();
+  EXPECT_EQ(said, (std::vector<std::string>{"T005 4", "V005 6", "T005 12"}))
+      << result.diagnostics.render();
 }
 
 TEST_F(Files, credentials_are_found_in_the_directory_systemd_names) {

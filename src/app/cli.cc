@@ -62,7 +62,7 @@ class LineParser {
                    : std::string("`postern --help`");
   }
 
-  /// For a word beyond those that a command takes: most often a configuration.
+  /// The hint for an argument too many: usually a configuration file.
   std::string word_hint(const std::string& word) const {
     if (!word.ends_with(".toml")) return help_line();
     return fmt::format("`postern {} --config {}`", out_.command->name, printable(word, 64));
@@ -168,7 +168,7 @@ class LineParser {
   std::size_t at_ = 0;
   bool wants_version_ = false;
   Arguments out_;
-  const FamilySpec* family_ = nullptr;  ///< read, and its command not yet
+  const FamilySpec* family_ = nullptr;  ///< its command was not read yet
   std::optional<UsageError> error_;
 };
 

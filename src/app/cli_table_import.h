@@ -6,8 +6,9 @@
 
 namespace postern::app {
 
-/// The part of commands() that takes over what another server had.
+/// Commands that import another server's configuration; a part of commands().
 std::span<const CommandSpec> import_commands();
+/// The families of import_commands().
 std::span<const FamilySpec> import_families();
 
 }  // namespace postern::app

@@ -6,8 +6,9 @@
 
 namespace postern::app {
 
-/// The part of commands() that is about mail itself: keys, signatures, records in DNS.
+/// Commands about mail itself: keys, signatures, DNS records; a part of commands().
 std::span<const CommandSpec> mail_commands();
+/// The families of mail_commands().
 std::span<const FamilySpec> mail_families();
 
 }  // namespace postern::app

@@ -6,8 +6,9 @@
 
 namespace postern::app {
 
-/// The parts of commands() and families() that look after the queue.
+/// Commands that manage the queue; a part of commands().
 std::span<const CommandSpec> queue_commands();
+/// The families of queue_commands().
 std::span<const FamilySpec> queue_families();
 
 }  // namespace postern::app

@@ -6,7 +6,7 @@
 
 namespace postern::app {
 
-/// The part of commands() that compares a draft with what happened.
+/// Commands that compare a draft with recorded traffic; a part of commands().
 std::span<const CommandSpec> replay_commands();
 
 }  // namespace postern::app

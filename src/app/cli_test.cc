@@ -166,7 +166,7 @@ TEST(Help, every_example_is_a_command_line_we_take) {
       for (const std::string_view word : split(example.line, ' ')) words.emplace_back(word);
       ASSERT_EQ(words.front(), "postern");
       words.erase(words.begin());
-      // What the shell does with > and < is not ours.
+      // Redirections are done by the shell.
       for (const char* sign : {">", ">>", "<"}) {
         words.erase(std::find(words.begin(), words.end(), sign), words.end());
       }
@@ -190,7 +190,7 @@ TEST(Help, topics_and_codes_are_known) {
 TEST(Help, no_subject_hides_another) {
   const auto subjects = help_subjects();
   EXPECT_EQ(std::set(subjects.begin(), subjects.end()).size(), subjects.size());
-  // What --help names is there.
+  // Everything that --help names exists.
   const std::string help = short_help();
   const std::size_t at = help.rfind("postern help ");
   ASSERT_NE(at, std::string::npos);

@@ -14,6 +14,7 @@
 #include "app/config_words.h"
 #include "app/dnssec_report.h"
 #include "app/help.h"
+#include "app/relay_proof.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "dialect/restrictions/lint_report.h"
@@ -44,7 +45,7 @@ int report_usage(const UsageError& error, bool json, Streams& streams) {
 
 namespace {
 
-/// Loads what --config, POSTERN_CONFIG or neither name; prints nothing.
+/// Loads the configuration of --config, of POSTERN_CONFIG, or the defaults; prints nothing.
 ConfigResult load_named(const Arguments& arguments, Streams& streams, const LoadOptions& options,
                         std::string& name) {
   const char* environment = std::getenv("POSTERN_CONFIG");
@@ -70,7 +71,7 @@ std::string counted(std::size_t n, std::string_view word) {
   return fmt::format("{} {}{}", n, word, n == 1 ? "" : "s");
 }
 
-/// A text as it is; with --json the one member of an object.
+/// Prints a text, with --json as the only member of an object.
 void print_text(std::string_view text, std::string_view member, const Arguments& arguments,
                 Streams& streams) {
   if (!arguments.has("--json")) {
@@ -87,7 +88,7 @@ std::string summary(const Config& config) {
     if (!list.empty()) list += ", ";
     const std::string address = listener.address.to_string();
     list += listener.name;
-    // That of a Lua policy has its address in its name.
+    // The name of a listener from a Lua policy contains its address.
     if (!listener.name.ends_with(address)) list += " " + address;
     list += fmt::format(" {}", tls_text(listener.tls));
   }
@@ -95,11 +96,10 @@ std::string summary(const Config& config) {
                      list, config.api.address.to_string(), config.server.data_dir.string());
 }
 
-/// What `check` finds out besides the file's diagnostics. Each has a member in the answer of
-/// --json.
+/// What `check` finds besides the file's diagnostics. Each has a member in the output of --json.
 struct OfTheMachine {
   std::optional<net::DnssecState> state;
-  std::string dnssec;  ///< in full; empty: nobody asked
+  std::string dnssec;  ///< in full; empty: name servers were not asked
   std::optional<std::string> dane;
   std::optional<std::string> traces_key;
 
@@ -141,18 +141,23 @@ std::optional<Config> load_for(const Arguments& arguments, Streams& streams,
 
 int run_check(const Arguments& arguments, Streams& streams) {
   std::string name;
-  const ConfigResult result = load_named(arguments, streams, {}, name);
+  ConfigResult result = load_named(arguments, streams, {}, name);
+  if (result.ok()) {
+    if (auto warning = open_relay_warning(result.config)) {
+      result.diagnostics.add(std::move(*warning));
+    }
+  }
   const Diagnostics& found = result.diagnostics;
   const bool json = arguments.has("--json");
   const bool quiet = arguments.has("--quiet");
   const bool strict = arguments.has("--strict");
   OfTheMachine machine;
   if (result.ok()) {
-    // Who hears nothing need not wait for name servers.
+    // With --quiet the name servers are not asked.
     machine = look_at_machine(result.config, json || strict || !quiet);
   }
   const std::size_t warnings = found.warnings() + machine.warnings();
-  // With --strict a warning counts as an error.
+  // With --strict, warnings count as errors.
   const bool ok = result.ok() && (warnings == 0 || !strict);
   if (!ok || !quiet) print(found, arguments, json ? streams.out : streams.err);
   const auto& judged = result.config.restrictions.judged;

@@ -1,5 +1,5 @@
-// The subcommands that need no running gateway. Each returns an ExitCode as int and writes to the
-// streams it is given.
+// The subcommands that need no running gateway. Each returns an ExitCode as int and uses the
+// streams that it is given.
 #pragma once
 
 #include <iosfwd>
@@ -13,39 +13,47 @@
 
 namespace postern::app {
 
+/// The standard streams of a command.
 struct Streams {
-  std::istream& in;
-  std::ostream& out;
-  std::ostream& err;
-  bool terminal = false;  ///< a person types on `in`: passwords are asked for, unseen
+  std::istream& in;       ///< standard input
+  std::ostream& out;      ///< results
+  std::ostream& err;      ///< errors and progress
+  bool terminal = false;  ///< `in` is a terminal: passwords are prompted for without echo
 };
 
-/// True when `err` should be coloured: a terminal, no --no-color, no NO_COLOR.
+/// Whether `err` is coloured: a terminal, without --no-color and NO_COLOR.
 bool wants_color(const Arguments& arguments);
 
-/// For a command that serves nothing: no certificate, key or policy is opened, and --data-dir
-/// counts. `arguments` must outlive the result.
+/// Options for a command that serves nothing: no certificate, key or policy is opened, and
+/// --data-dir applies. `arguments` must outlive the result.
 LoadOptions without_files(const Arguments& arguments);
-/// The configuration that --config, POSTERN_CONFIG or neither name. When it has errors they are
-/// printed and the result is empty.
+/// Loads the configuration of --config, of POSTERN_CONFIG, or the defaults. Prints errors; with
+/// errors the result is empty.
 std::optional<Config> load_for(const Arguments& arguments, Streams& streams,
                                const LoadOptions& options = {});
 
+/// `postern check`.
 int run_check(const Arguments& arguments, Streams& streams);
+/// `postern config`.
 int run_config(const Arguments& arguments, Streams& streams);
+/// `postern completion`.
 int run_completion(const Arguments& arguments, Streams& streams);
+/// `postern help`.
 int run_help(const Arguments& arguments, Streams& streams);
+/// `postern version`.
 int run_version(const Arguments& arguments, Streams& streams);
+/// `postern inbox`.
 int run_inbox(const Arguments& arguments, Streams& streams);
+/// `postern passwd`.
 int run_passwd(const Arguments& arguments, Streams& streams);
 
-/// The password of --password-stdin: a line, unseen where somebody types it. Fault::denied for an
-/// empty one, and for more octets than an AUTH line has.
+/// Reads the password of --password-stdin: one line, without echo on a terminal. Fault::denied if
+/// it is empty or longer than an AUTH line.
 Result<Secret> read_given_password(Streams& streams);
 
-/// Prints the mistake and returns 64.
+/// Prints the error and returns 64, ExitCode::usage.
 int report_usage(const UsageError& error, bool json, Streams& streams);
-/// `error: message` and what to do; or the same as JSON.
+/// Prints `error: message` and the hint, or both as JSON.
 void report(std::string_view message, std::string_view hint, bool json, Streams& streams);
 
 }  // namespace postern::app

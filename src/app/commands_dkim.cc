@@ -20,7 +20,7 @@ namespace {
 
 namespace dkim = mailauth::dkim;
 
-/// Behind "c=" in a signature.
+/// The value of the c= tag (RFC 6376 §3.5).
 tl::expected<dkim::Forms, UsageError> read_forms(const Arguments& arguments) {
   const std::string text = arguments.value("--canonicalization").value_or("relaxed/relaxed");
   if (const auto forms = dkim::parse_forms(text)) return *forms;
@@ -51,7 +51,7 @@ tl::expected<dkim::SignOptions, UsageError> read_sign_options(const Arguments& a
   return out;
 }
 
-/// Fields have CRLF; a message whose lines end in LF gets them so.
+/// Fields end in CRLF; LF if the message uses LF.
 std::string like_message(const std::string& field, const std::string& message) {
   const std::size_t line_end = message.find('\n');
   if (line_end == std::string::npos || (line_end > 0 && message[line_end - 1] == '\r')) {
@@ -104,7 +104,7 @@ int run_dkim_sign(const Arguments& arguments, Streams& streams) {
   if (json) {
     streams.out << boost::json::serialize(boost::json::object{{"field", *field}}) << '\n';
   } else {
-    // Octets of a message, not a text to read: a CR that is shown as \x0d breaks the signature.
+    // Octets of a message, not terminal text: an escaped CR would break the signature.
     written_all = write_octets(streams.out, written) &&
                   (arguments.has("--header-only") || write_octets(streams.out, *message));
   }

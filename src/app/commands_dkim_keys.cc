@@ -17,7 +17,7 @@ namespace {
 struct Key {
   std::string domain;
   std::string account_id;
-  bool verified = false;  ///< the domain
+  bool verified = false;  ///< of the domain
   std::string selector;
   std::string algorithm;
   bool signing = false;
@@ -50,7 +50,7 @@ std::string_view state_of(const Key& key) {
   return key.verified ? "signing" : "signing, once the domain is verified";
 }
 
-/// A zone file: what is not a record is a comment of one.
+/// As a zone file, in which all but the records are comments.
 std::string text_of(const Key& key) {
   return fmt::format("; {}, {}, since {}\n{}\n", key.algorithm, state_of(key), key.since(),
                      txt_line(key.name(), key.record));

@@ -10,7 +10,8 @@ using ::testing::Not;
 using ::testing::StartsWith;
 namespace json = boost::json;
 
-/// How a private key in PEM (RFC 7468 §10) begins; in two parts, for this file holds none.
+/// The beginning of a private key in PEM (RFC 7468 §10), in two parts, as this file contains no
+/// key.
 constexpr const char* key_head =
     "-----BEGIN "
     "PRIVATE KEY-----\n";

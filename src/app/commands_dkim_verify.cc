@@ -74,7 +74,7 @@ struct KeyCheck {
   std::string name;
   dkim::ParsedKey key = tl::unexpected(dkim::Reason::key_missing);
   dkim::Reason trouble = dkim::Reason::ok;
-  std::optional<bool> matches;  ///< the private key, when one was given
+  std::optional<bool> matches;  ///< if a private key was given
   std::vector<std::string> remarks;
 
   bool good() const { return trouble == dkim::Reason::ok && matches.value_or(true); }
@@ -90,7 +90,7 @@ std::vector<std::string> remarks_on(const dkim::KeyRecord& key) {
   return out;
 }
 
-/// `own`: the record that publishes the private key.
+/// Whether both are the same key; `own`: the record that publishes the private key.
 bool same_key(const dkim::KeyRecord& published, const std::string& own) {
   const auto parsed = dkim::parse_key_record(own);
   return parsed && EVP_PKEY_eq(published.key.get(), parsed->key.get()) == 1;

@@ -29,7 +29,7 @@ std::string_view to_text(dmarc::Alignment alignment) {
   return alignment == dmarc::Alignment::strict ? "strict" : "relaxed";
 }
 
-/// The DMARC records at _dmarc.`domain`, as they came.
+/// The DMARC records at _dmarc.`domain`, unmodified.
 std::vector<std::string> records_at(const std::string& domain,
                                     const std::vector<policy::DnsRecord>& answers) {
   std::vector<std::string> out;
@@ -85,7 +85,7 @@ Remarks remarks_on(const dmarc::Result& result) {
   return out;
 }
 
-/// Several records at one name count as none, which nothing in the result tells.
+/// Several records at one name count as none (RFC 7489 §6.6.3); the result does not tell.
 std::vector<std::string> several(const std::vector<policy::DnsRecord>& answers) {
   constexpr std::string_view prefix = "_dmarc.";
   std::vector<std::string> out;
@@ -110,7 +110,7 @@ std::string report_host(std::string_view uri) {
   return mailauth::normalize_domain(host).value_or("");
 }
 
-/// RFC 7489 §7.1: another organization says with this record that it wants the reports.
+/// RFC 7489 §7.1: by this record, another organization accepts the reports.
 mailauth::Evaluation<mailauth::Answer> ask_consent(std::string name) {
   const mailauth::Answer answer =
       co_await mailauth::Question{.name = std::move(name), .type = mailauth::RecordType::txt};
@@ -140,7 +140,7 @@ void judge_report_hosts(const dmarc::Result& result, MailDns& dns, Remarks& out)
 
 struct DomainCheck {
   dmarc::Result result;
-  std::string text;  ///< of the record
+  std::string text;  ///< the record
   bool usable = false;
   Remarks remarks;
 };
@@ -148,7 +148,7 @@ struct DomainCheck {
 DomainCheck check_domain(const std::string& domain, dmarc::Mode mode, MailDns& dns) {
   DomainCheck out;
   out.result = dns.resolve(dmarc::evaluate({.from_domain = domain}, {.mode = mode}));
-  // Nothing vouches for anybody here, so a usable record makes a fail.
+  // Without SPF and DKIM results, a usable record gives a fail.
   out.usable = out.result.status == dmarc::Status::fail;
   if (out.result.record) {
     const auto texts = records_at(out.result.record_domain, dns.records());
@@ -297,7 +297,7 @@ json::object message_json(const policy::Evidence& evidence, const std::string& f
           {"dns", dns_json(evidence.dns)}};
 }
 
-/// As the gateway does it for a message that arrives.
+/// Judges as the gateway does at the end of data.
 policy::Evidence judge(const Envelope& envelope, const std::string& message,
                        const policy::AuthenticationOptions& options, MailDns& dns) {
   policy::Evidence evidence;

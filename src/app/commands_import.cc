@@ -44,7 +44,7 @@ std::string counts_text(const ImportReport& import) {
   return out;
 }
 
-/// Name and line, then the note where there is one.
+/// Line and name, and the note if there is one.
 std::string parameter_text(const ImportedParameter& one) {
   std::string out = fmt::format("  {}:{}", one.line, printable(one.name, 80));
   if (!one.note.empty()) out += fmt::format(": {}", one.note);
@@ -54,7 +54,7 @@ std::string parameter_text(const ImportedParameter& one) {
 std::string report_text(const ImportReport& import, const std::string& name) {
   std::string out = fmt::format("{}: {} parameters: {}\n", name, import.parameters.size(),
                                 import.parameters.empty() ? "none set" : counts_text(import));
-  // What needs a hand comes last, where a terminal shows it.
+  // What needs manual work comes last, next to the prompt.
   for (const Fate fate : {Fate::meaningless, Fate::carried, Fate::changed, Fate::not_supported}) {
     if (import.count(fate) == 0) continue;
     out += fmt::format("\n{} (line:name)\n", fate_word(fate));
@@ -102,7 +102,7 @@ Result<void> write_new(const std::string& file, const std::string& text, mode_t 
   return fail(Fault::permanent, fmt::format("cannot write {}: {}", file, trouble));
 }
 
-/// The first mistake with what to do about it, and those behind it.
+/// The first mistake with its hint, and all others.
 int report_mistakes(const PostfixImport& import, const std::string& name,
                     const Arguments& arguments, Streams& streams) {
   using Severity = dialect::restrictions::Diagnostic::Severity;
@@ -113,8 +113,8 @@ int report_mistakes(const PostfixImport& import, const std::string& name,
   return to_int(ExitCode::bad_data);
 }
 
-/// What keeps the result from being served: lists that leave strangers a way through, or that
-/// Postfix itself would not serve with.
+/// Why the result cannot be served: its lists relay for unknown clients, or Postfix itself would
+/// reject them.
 std::vector<std::string> relay_troubles(const PostfixImport& import, const std::string& name) {
   LoadOptions options;
   options.read_files = false;
@@ -127,7 +127,7 @@ std::vector<std::string> relay_troubles(const PostfixImport& import, const std::
   return troubles;
 }
 
-/// What keeps the result from being served, and what to do about it.
+/// Why the result cannot be served, and what to do.
 struct Troubles {
   std::vector<std::string> relay;
   std::string hint;
@@ -165,7 +165,7 @@ int write_result(const ImportReport& import, const std::string& name, const Trou
   return to_int(verdict);
 }
 
-/// Each with its line, as those of our own configuration.
+/// Prints each with its line, like errors of our own configuration.
 int report_mistakes(const VsmtpImport& import, const std::string& name, std::string_view text,
                     const Arguments& arguments, Streams& streams) {
   Diagnostics diagnostics;
@@ -188,13 +188,13 @@ int report_mistakes(const VsmtpImport& import, const std::string& name, std::str
   return to_int(ExitCode::bad_data);
 }
 
-/// The file to import: named, or standard input.
+/// The file to import, or standard input.
 struct Input {
   std::string name;  ///< in reports and comments
   std::string text;
 };
 
-/// Nullopt: `code` is what to end with.
+/// Nullopt: `code` is the exit code.
 std::optional<Input> read_named(std::string_view usual, const Arguments& arguments,
                                 Streams& streams, int& code) {
   const std::string file = arguments.words.empty() ? "-" : arguments.words.front();
@@ -209,14 +209,14 @@ std::optional<Input> read_named(std::string_view usual, const Arguments& argumen
                *std::move(text)};
 }
 
-/// Absolute, of --out; empty when the result is printed.
+/// The absolute directory of --out; empty if the result is printed.
 std::string folder_of_result(const Arguments& arguments) {
   const auto out = arguments.value("--out");
   if (!out || *out == "-") return {};
   return std::filesystem::absolute(*out).parent_path().string();
 }
 
-/// Files that this run has made; those that are not kept go with it.
+/// The files created by this run. The destructor removes those that are not kept.
 class MadeFiles {
  public:
   MadeFiles() = default;
@@ -236,19 +236,20 @@ class MadeFiles {
   std::vector<std::string> files_;
 };
 
-/// The passwords that the result names, each in a file of its own, before the result itself.
+/// Writes each password that the result names to a file, before the result itself.
 Result<void> write_secrets(const PostfixImport& import, const Arguments& arguments,
                            MadeFiles& files) {
   const std::string folder = folder_of_result(arguments);
   if (folder.empty()) return {};
-  if (::access(arguments.value("--out")->c_str(), F_OK) == 0) return {};  // write_result() says so
+  // write_result() reports an existing file.
+  if (::access(arguments.value("--out")->c_str(), F_OK) == 0) return {};
   for (const auto& one : import.secrets) {
     if (auto written = files.write(folder + "/" + one.name, one.text); !written) return written;
   }
   return {};
 }
 
-/// What the configuration names, or stands beside it: no device, and no pipe that nobody writes to.
+/// Reads a file named in the configuration or next to it; devices and pipes are refused.
 Result<std::string> read_text(const std::string& path) {
   return read_host_file(path, {.largest = largest_import});
 }

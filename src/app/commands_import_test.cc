@@ -1,9 +1,13 @@
 #include "app/commands_import.h"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include "app/commands_mail_test.h"
 #include "app/config.h"
@@ -76,6 +80,73 @@ TEST_F(Import, AFileThatIsTooLargeIsRefused) {
     const Answer answer = import({name});
     EXPECT_NE(answer.code, 0) << name;
     EXPECT_THAT(answer.err, HasSubstr("has more than 67108864 octets")) << name;
+  }
+}
+
+/// `count` times what `make` says of 0, 1, ...
+template <class Make>
+std::string repeated(std::size_t count, Make make) {
+  std::string text;
+  for (std::size_t i = 0; i < count; ++i) text += make(i);
+  return text;
+}
+
+TEST_F(Import, TakesTimeThatGrowsWithTheFile) {
+  struct Case {
+    const char* name;
+    std::function<std::string(std::size_t)> file;
+  };
+  const Case cases[] = {
+      {"parameters of one's own",
+       [](std::size_t n) {
+         return repeated(n, [](std::size_t i) { return fmt::format("p{} = $p{} x\n", i, i + 7); });
+       }},
+      {"one parameter that refers to many",
+       [](std::size_t n) {
+         return "a = " + repeated(n, [](std::size_t i) { return fmt::format(" $p{}", i); }) + "\n";
+       }},
+      {"equal words on lines of their own",
+       [](std::size_t n) {
+         return "mydestination = a\n" + repeated(n, [](std::size_t) { return " b\n"; });
+       }},
+      {"checks of one table",
+       [](std::size_t n) {
+         return "smtpd_recipient_restrictions = " +
+                repeated(n, [](std::size_t) { return "check_client_access hash:/x, "; }) +
+                "reject_unauth_destination\n";
+       }},
+      {"checks of tables that are not here",
+       [](std::size_t n) {
+         return "smtpd_recipient_restrictions = " +
+                repeated(n,
+                         [](std::size_t i) {
+                           return fmt::format("check_client_access texthash:/no/{}, ", i);
+                         }) +
+                "reject_unauth_destination\n";
+       }},
+      {"unknown words",
+       [](std::size_t n) {
+         return "smtpd_recipient_restrictions = " +
+                repeated(n, [](std::size_t) { return "rejct_sender_domain, "; }) +
+                "reject_unauth_destination\n";
+       }},
+      {"permits",
+       [](std::size_t n) {
+         return "smtpd_recipient_restrictions = " +
+                repeated(n, [](std::size_t) { return "permit, "; }) + "reject_unauth_destination\n";
+       }},
+  };
+  const auto seconds = [&](const std::string& file) {
+    folder_.write("growing.cf", file);
+    const std::clock_t start = std::clock();
+    import({"growing.cf"});
+    return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+  };
+  constexpr std::size_t count = 2500;
+  for (const Case& one : cases) {
+    const double first = seconds(one.file(count));
+    // Four times as long; with the square sixteen times. What is short is mostly overhead.
+    EXPECT_LT(seconds(one.file(4 * count)), 10 * std::max(first, 0.05)) << one.name;
   }
 }
 

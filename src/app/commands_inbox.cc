@@ -24,9 +24,9 @@ namespace {
 constexpr std::uint64_t default_limit = 20;
 constexpr std::chrono::milliseconds poll_interval{300};
 
-/// A message of an answer; its payload is asked for apart.
+/// A message in an answer; its payload is requested separately.
 struct Shown {
-  std::uint64_t number = 0;  ///< grows over all inboxes
+  std::uint64_t number = 0;  ///< increases over all inboxes
   std::string id;
   std::string webhook_id;
   std::string address;
@@ -66,7 +66,7 @@ std::string text_line(const Shown& shown) {
                      shown.payload_size, shown.id);
 }
 
-/// The payload comes and goes in pieces: it may be larger than the memory that there is.
+/// Reads and writes the payload in pieces, as it may not fit into memory.
 Result<void> json_line(LiveData& data, const Shown& shown, std::ostream& out) {
   boost::json::object object{
       {"id", shown.id},           {"webhook_id", shown.webhook_id},
@@ -83,13 +83,13 @@ Result<void> json_line(LiveData& data, const Shown& shown, std::ostream& out) {
     if (!answer) return tl::unexpected(answer.error());
     const auto octets = base64_decode(std::string(answer->at("octets").as_string()));
     if (!octets || octets->empty()) {
-      if (at == 0) return {};  // deleted meanwhile
+      if (at == 0) return {};  // deleted in the meantime
       return fail(Fault::temporary, "the message was deleted while it was read");
     }
     if (at == 0) out << head;
     sum.add(*octets);
     at += octets->size();
-    // The last piece is shown only when the whole is right, as anywhere else.
+    // The last piece is printed only if the checksum of the whole is right.
     if (at == shown.payload_size &&
         base64_encode(sum.finish()) != std::string(answer->at("digest").as_string())) {
       return fail(Fault::permanent, "a payload is not what was stored: its checksum differs");
@@ -100,7 +100,7 @@ Result<void> json_line(LiveData& data, const Shown& shown, std::ostream& out) {
   return {};
 }
 
-/// Tells the owner what only senders hear otherwise.
+/// Tells the owner what otherwise only senders see.
 void warn_of_full(const boost::json::object& answer, std::ostream& err) {
   for (const boost::json::value& box : answer.at("full").as_array()) {
     const auto text = [&](std::string_view name) { return std::string(box.at(name).as_string()); };
@@ -148,7 +148,7 @@ int run_inbox(const Arguments& arguments, Streams& streams) {
   boost::json::object question{{"box", arguments.words.empty() ? "" : arguments.words.front()},
                                {"after", 0},
                                {"limit", *limit}};
-  // Without a gateway nothing new comes: the databases are opened for the first look alone.
+  // Without a gateway no mail arrives: the databases are opened only once.
   std::optional<Result<boost::json::object>> answer = data.ask("inbox", question);
   for (bool first = true;; first = false) {
     if (answer && !*answer) {
@@ -173,7 +173,7 @@ int run_inbox(const Arguments& arguments, Streams& streams) {
       }
       return to_int(ExitCode::ok);
     }
-    if (!streams.out) return to_int(ExitCode::ok);  // the reader is gone
+    if (!streams.out) return to_int(ExitCode::ok);  // the reader has closed its end
     std::this_thread::sleep_for(poll_interval);
     answer = data.ask_gateway("inbox", question);
   }

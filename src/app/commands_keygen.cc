@@ -18,12 +18,12 @@ namespace dkim = mailauth::dkim;
 namespace json = boost::json;
 
 struct Wanted {
-  std::string domain;  ///< in normal form, as the selector
+  std::string domain;  ///< in normal form, like the selector
   std::string selector;
   unsigned bits = 2048;
   bool rsa = true;
   bool ed25519 = false;
-  std::string out;  ///< empty: a file named after the selector
+  std::string out;  ///< empty: named after the selector
 };
 
 struct NewKey {
@@ -65,7 +65,8 @@ tl::expected<Wanted, UsageError> read_wanted(const Arguments& arguments) {
   if (const auto text = arguments.value("--bits")) {
     const auto bits = parse_number(*text);
     if (!out.rsa) return refuse("--bits is for RSA; an Ed25519 key has 256");
-    // RFC 8301 §3.2: below 1024 no receiver may take it, above 4096 none has to.
+    // RFC 8301 §3.2: verifiers must not accept keys under 1024 bits, and need not accept more than
+    // 4096.
     if (!bits || *bits < dkim::min_rsa_bits || *bits > dkim::max_rsa_bits) {
       return refuse(fmt::format("--bits takes a number from {} to {}", dkim::min_rsa_bits,
                                 dkim::max_rsa_bits));
@@ -76,7 +77,7 @@ tl::expected<Wanted, UsageError> read_wanted(const Arguments& arguments) {
   if (type == "both" && !out.out.empty() && out.out != "-") {
     return refuse("--out names one file, and --type both makes two keys");
   }
-  // The file name comes from these two, and DNS has no longer names.
+  // The file is named after both, and DNS names are no longer (RFC 1035 §2.3.4).
   if (fmt::format("{}-ed25519._domainkey.{}", out.selector, out.domain).size() > 253) {
     return refuse("selector and domain together are longer than a name in DNS");
   }
@@ -97,7 +98,7 @@ Result<std::vector<NewKey>> make_keys(const Wanted& wanted) {
     if (!made) return tl::unexpected(made.error());
   }
   if (wanted.ed25519) {
-    // A selector has one record, and the record one key (RFC 6376 §3.6.2.2).
+    // Each selector has one record with one key (RFC 6376 §3.6.2.2).
     const auto made = add(dkim::SigningKey::generate_ed25519(),
                           wanted.rsa ? wanted.selector + "-ed25519" : wanted.selector);
     if (!made) return tl::unexpected(made.error());
@@ -105,7 +106,7 @@ Result<std::vector<NewKey>> make_keys(const Wanted& wanted) {
   return out;
 }
 
-/// All files or none.
+/// Writes all files or none.
 Result<void> write_keys(const std::vector<NewKey>& keys) {
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const Result<void> written = write_key(keys[i].file, keys[i].key.private_pem());
@@ -124,7 +125,7 @@ std::string zone_line(const NewKey& key, const Wanted& wanted) {
   return txt_line(owner_of(key, wanted), key.key.public_record());
 }
 
-/// Every line that is not a record is a comment of a zone file.
+/// As a zone file, in which all but the records are comments.
 std::string advice(const std::vector<NewKey>& keys, const Wanted& wanted) {
   std::string out;
   std::string checks;
@@ -206,7 +207,8 @@ int run_dkim_keygen(const Arguments& arguments, Streams& streams) {
     streams.out << json::serialize(to_json(*keys, *wanted)) << '\n';
     return to_int(ExitCode::ok);
   }
-  // With the key on standard output the record goes beside it, so that `> key.pem` holds the key.
+  // If the key goes to standard output, the record goes to standard error, so that `> key.pem`
+  // contains only the key.
   std::ostream& records = to_output ? streams.err : streams.out;
   for (const NewKey& key : *keys) {
     if (to_output) streams.out << key.key.private_pem().reveal();

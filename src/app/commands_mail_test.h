@@ -1,4 +1,4 @@
-// What the tests of `dkim`, `spf` and `dmarc` share.
+// Shared by the tests of `dkim`, `spf` and `dmarc`.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -16,15 +16,17 @@
 
 namespace postern::app::testing_mail {
 
+/// The exit code and output of a command.
 struct Answer {
-  int code;
-  std::string out;
-  std::string err;
+  int code;         ///< exit code
+  std::string out;  ///< standard output
+  std::string err;  ///< standard error
 };
 
+/// A subcommand.
 using Command = int (*)(const Arguments&, Streams&);
 
-/// A directory of its own for the files of a test; commands run in it.
+/// Runs commands in a temporary directory.
 class MailCommands : public testing::Test {
  protected:
   void SetUp() override {

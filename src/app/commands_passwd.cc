@@ -25,12 +25,12 @@ namespace {
 volatile std::sig_atomic_t interrupted = 0;
 void note_interrupt(int) { interrupted = 1; }
 
-/// A terminal that does not show what is typed, as it was again when this goes, Ctrl-C included.
+/// Turns the terminal's echo off; the destructor restores it, also after Ctrl-C.
 class SilentTerminal {
  public:
   SilentTerminal() {
     struct sigaction action{};
-    action.sa_handler = note_interrupt;  // without SA_RESTART: read(2) ends
+    action.sa_handler = note_interrupt;  // without SA_RESTART, so that read(2) returns
     sigaction(SIGINT, &action, &old_interrupt_);
     tcgetattr(STDIN_FILENO, &old_);
     termios silent = old_;
@@ -85,7 +85,8 @@ Result<Secret> read_password(const std::string& email, Streams& streams) {
 }  // namespace
 
 Result<Secret> read_given_password(Streams& streams) {
-  constexpr std::size_t most = 12288;  // smtp::Limits::auth_line: a longer one signs nobody in
+  // smtp::Limits::auth_line: a longer one cannot be used in AUTH.
+  constexpr std::size_t most = 12288;
   Secret password;
   if (streams.terminal) {
     const SilentTerminal terminal;
@@ -129,7 +130,7 @@ Result<PasswordSet> set_account_password(const std::filesystem::path& data_dir,
                                          const std::string& email, const Secret& password,
                                          RevokeTokens revoke, MakeAccount make) {
   const Result<mail::Mailbox> mailbox = mail::parse_mailbox(email, mail::Utf8::allowed);
-  // RFC 5321 §4.5.3.1.3 less the brackets of a path.
+  // RFC 5321 §4.5.3.1.3, without the angle brackets.
   if (!mailbox || mailbox->is_literal() || email.size() > 254) {
     return fail(Fault::malformed,
                 fmt::format("`{}` is not an e-mail address", printable(email, 64)));
@@ -181,7 +182,7 @@ int show_reset_link(const ShownLink& link, const std::string& email, bool json, 
 
 namespace {
 
-/// Of who sits at the terminal, whether the account that is not there is to be made.
+/// Asks whether the missing account should be created.
 bool wants_account(const std::string& email, Streams& streams) {
   streams.err << fmt::format("There is no account {}. Make it? [y/N] ", printable(email, 254))
               << std::flush;

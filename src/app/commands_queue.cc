@@ -35,7 +35,7 @@ int usage(UsageError error, const Arguments& arguments, Streams& streams) {
   return report_usage(error, arguments.has("--json"), streams);
 }
 
-/// The filters of the command line, each judged already.
+/// The filters of the command line, already checked.
 tl::expected<QueueFilter, UsageError> filter_of(const Arguments& arguments) {
   QueueFilter filter;
   spool::ListFilter ignored;
@@ -55,7 +55,7 @@ tl::expected<QueueFilter, UsageError> filter_of(const Arguments& arguments) {
   return filter;
 }
 
-/// Opens the queue that the options name; prints what is wrong.
+/// Opens the queue that the options name; prints errors.
 tl::expected<Access, int> open_for(const Arguments& arguments, Streams& streams) {
   const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
   if (!config) return tl::unexpected(to_int(ExitCode::config));
@@ -94,7 +94,7 @@ int act_on_all(QueueAccess& queue, spool::Action action, const QueueFilter& filt
   return to_int(ExitCode::ok);
 }
 
-/// Each id for itself; the exit code is that of the first that failed.
+/// Acts on each id separately; the exit code is that of the first failure.
 int act_on_each(QueueAccess& queue, spool::Action action, admin::Notify notify,
                 const Arguments& arguments, Streams& streams) {
   ExitCode code = ExitCode::ok;

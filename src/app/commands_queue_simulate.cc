@@ -1,4 +1,4 @@
-// `postern queue simulate`: what becomes of mail when a destination answers so and so.
+// `postern queue simulate`: what happens to mail when a destination gives certain answers.
 #include <map>
 #include <ostream>
 
@@ -47,7 +47,7 @@ std::string_view word_of(Simulated::End how) {
   return "";
 }
 
-/// Whole ones as such: a double would be 1.2E3.
+/// Whole seconds as an integer: a double would be printed as 1.2E3.
 json::value in_seconds(Time time) {
   if (time.count() % 1000 == 0) return time.count() / 1000;
   return static_cast<double>(time.count()) / 1000;
@@ -87,7 +87,7 @@ std::string clock_text(Time time) {
 }
 
 std::string simulated_text(const Simulated& seen, const Scenario& scenario) {
-  // In order of time; what one moment brings, as it was seen.
+  // By time; events of the same time in the order of the simulation.
   std::multimap<Time, std::string> lines;
   const auto add = [&](Time at, std::size_t message, const std::string& what) {
     const std::string who =
@@ -103,7 +103,7 @@ std::string simulated_text(const Simulated& seen, const Scenario& scenario) {
   std::map<std::size_t, Time> last;
   for (const auto& each : seen.attempts) last[each.message] = each.at;
   for (const auto& each : seen.ends) {
-    if (each.how != Simulated::End::expired) {  // its attempt says so, unless that took a while
+    if (each.how != Simulated::End::expired) {  // its last attempt shows it, unless that took time
       if (each.at != last[each.message]) add(each.at, each.message, std::string(word_of(each.how)));
       continue;
     }

@@ -1,4 +1,4 @@
-// `postern queue` on a spool that nobody has, and beside a running gateway.
+// `postern queue` on a spool without a gateway, and with a running gateway.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -28,7 +28,7 @@ struct Answer {
   std::string err;
 };
 
-/// Every test twice: the command opens the queue itself, or asks a gateway.
+/// Runs every test twice: the command opens the queue itself, or asks a gateway.
 class QueueCommandTest : public SpoolTest, public ::testing::WithParamInterface<bool> {
  protected:
   QueueCommandTest() {
@@ -48,7 +48,7 @@ class QueueCommandTest : public SpoolTest, public ::testing::WithParamInterface<
                         .last_reply = "451 4.7.1 later\x1b[31m"}};
     const auto id = put(std::move(made), text);
     EXPECT_TRUE(id) << id.error().message;
-    if (state == State::queued) {  // one that was tried: not again while the test looks
+    if (state == State::queued) {  // already tried: not again during the test
       const auto claims = claim({{*id, 0}}, Time::max(), later);
       EXPECT_TRUE(settle({{.key = {*id, 0},
                            .attempt = claims->front().attempt,
@@ -59,7 +59,7 @@ class QueueCommandTest : public SpoolTest, public ::testing::WithParamInterface<
     return *id;
   }
 
-  /// From here on the queue belongs to the gateway, if there is to be one, or to nobody.
+  /// From here on the queue belongs to the gateway, if there is one.
   void let_go() {
     spool_.reset();
     if (!GetParam()) return;
@@ -67,7 +67,7 @@ class QueueCommandTest : public SpoolTest, public ::testing::WithParamInterface<
     config.server.data_dir = data_;
     config.api.address = *Endpoint::parse("127.0.0.1:0");
     for (auto& listener : config.listeners) listener.address = *Endpoint::parse("127.0.0.1:0");
-    // What it tries all the same stays on this machine, where nobody answers.
+    // Delivery attempts stay on this machine, where nothing listens.
     config.routes.push_back({.match = {"*"}, .to = {"[127.0.0.1]:9"}});
     auto started = Instance::start(config);
     ASSERT_TRUE(started) << started.error().message;

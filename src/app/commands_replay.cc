@@ -41,7 +41,7 @@ tl::expected<std::optional<store::Time>, UsageError> since_of(const Arguments& a
                                    "--since 24h, 7d, or 2026-11-20T09:00:00Z"});
 }
 
-/// `most` keeps a slip of the keyboard from filling the memory.
+/// `most` protects the memory from a typing error.
 tl::expected<std::optional<std::uint64_t>, UsageError> number_of(const Arguments& arguments,
                                                                  std::string_view option,
                                                                  std::uint64_t least,
@@ -77,7 +77,7 @@ tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
   return options;
 }
 
-/// A line on the terminal that is written over itself.
+/// A progress line that overwrites itself on a terminal.
 class Progress {
  public:
   Progress(std::ostream& out, bool wanted, std::uint64_t all)
@@ -166,7 +166,7 @@ int run_replay(const Arguments& arguments, Streams& streams) {
   const auto options = read_options(arguments);
   if (!options) return report_usage(options.error(), json, streams);
   LoadOptions load = without_files(arguments);
-  load.load_policy = true;  // scripts of the draft decide too
+  load.load_policy = true;  // scripts of the draft decide, too
   const std::optional<Config> config = load_for(arguments, streams, load);
   if (!config) return to_int(ExitCode::config);
 

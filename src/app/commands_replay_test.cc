@@ -35,8 +35,8 @@ struct Answer {
   std::string err;
 };
 
-/// A data directory with 40 accepted messages to a webhook, the oldest an hour and more ago; every
-/// fourth has a sender that `refusing` refuses.
+/// A data directory with 40 accepted messages to a webhook, at least an hour old; `refusing`
+/// rejects the sender of every fourth.
 class ReplayCommand : public testing::Test {
  protected:
   void SetUp() override {

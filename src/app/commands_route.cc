@@ -1,4 +1,4 @@
-// `postern route`: where mail for an address would go, without sending any.
+// `postern route`: shows where mail for an address goes, without sending any.
 #include <optional>
 #include <ostream>
 
@@ -28,18 +28,18 @@ namespace json = boost::json;
 constexpr std::size_t longest = 300;
 constexpr std::uint64_t most_attempts = 1000;
 
-/// One address, and what was found out about it.
+/// One address and what was found about it.
 struct Inquiry {
   std::string address;
   relay::Recipient recipient;
   const relay::Route* route = nullptr;
   relay::Routed routed;
   relay::Answers answers;
-  std::vector<std::vector<relay::PlannedHost>> attempts;  ///< draws of the order
-  std::vector<IpAddress> without_source;  ///< the pool has no address of their family
+  std::vector<std::vector<relay::PlannedHost>> attempts;  ///< possible orders of hosts
+  std::vector<IpAddress> without_source;  ///< addresses for whose family the pool has no source
 };
 
-/// A source address of `pool` can reach `address`; without a pool the machine chooses.
+/// Whether a source address of `pool` can reach `address`; without a pool the system chooses one.
 bool has_source(const relay::EgressPool* pool, const IpAddress& address) {
   if (pool == nullptr || pool->fallback) return true;
   return std::any_of(pool->sources.begin(), pool->sources.end(), [&](const auto& source) {
@@ -80,14 +80,14 @@ Result<mail::Mailbox> address_of(std::string_view text, std::string_view hostnam
   auto parsed = mail::parse_mailbox(text, mail::Utf8::allowed);
   const std::size_t literal = text.rfind("@[");
   if (parsed || literal == std::string_view::npos) return parsed;
-  // What is no address in brackets is for the route to refuse.
+  // An invalid address literal is refused by the route.
   auto known = mail::parse_mailbox(std::string(text.substr(0, literal)) + "@literal.invalid",
                                    mail::Utf8::allowed);
   if (known) known->domain = text.substr(literal + 1);
   return known;
 }
 
-/// Delivered on this machine: no host is looked up.
+/// Delivered on this machine, so that no host is looked up.
 bool is_folder(const Inquiry& inquiry) {
   return inquiry.route->kind == relay::Route::Kind::maildir;
 }
@@ -321,7 +321,7 @@ int run_route(const Arguments& arguments, Streams& streams) {
   }
   const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
   if (!config) return to_int(ExitCode::config);
-  // Nobody connects: certificates and passwords are not needed.
+  // No connection is made: certificates and passwords are not needed.
   const relay::RelayConfig relay = read_relay(*config, RelayFiles::none, [](RelayComplaint) {});
   const auto dns = MailDns::open(arguments, *config, streams);
   if (!dns) return dns.error();

@@ -74,7 +74,7 @@ TEST_F(RouteCommand, shows_a_route_with_its_names_and_no_password) {
   EXPECT_THAT(answer.out, Not(HasSubstr("nonexistent")));
 }
 
-/// The whole way: DANE acts behind a name server that another program is.
+/// End to end: DANE works with a name server that another process runs.
 TEST_F(RouteCommand, follows_tlsa_records_that_a_forwarder_passes_on) {
   const net::SigningServer server;
   const auto said = [&](const std::string& dnssec, const std::string& anchor) {

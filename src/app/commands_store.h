@@ -1,4 +1,4 @@
-// What `passwd` and `inbox` ask of the databases, apart from the command line.
+// What `passwd` and `inbox` do with the databases.
 #pragma once
 
 #include <filesystem>
@@ -10,26 +10,29 @@
 
 namespace postern::app {
 
+/// Whether API tokens of the account are revoked, too.
 enum class RevokeTokens { no, yes };
+/// Whether a missing account is created.
 enum class MakeAccount { no, yes };
 
+/// The result of set_account_password().
 struct PasswordSet {
-  std::string account_id;
-  bool created = false;
+  std::string account_id;  ///< the account's id
+  bool created = false;    ///< a new account
 };
 
-/// Shortest and longest password of an account in octets, as the API has them.
+/// The length of an account's password in octets; the API has the same limits.
 inline constexpr std::size_t min_password = 12;
-inline constexpr std::size_t max_password = 1024;
+inline constexpr std::size_t max_password = 1024;  ///< octets
 
-/// Gives the account this password and ends its sessions, or makes the account where that is asked
-/// for. A running gateway is asked to. `denied`: too short or too long; `malformed`: not an e-mail
-/// address; `not_found`: there is no such account, or no gateway's data, and none is to be made.
+/// Sets an account's password and ends its sessions; creates the account if requested. If a gateway
+/// runs, it does the work. Blocks. `denied`: too short or too long; `malformed`: not an e-mail
+/// address; `not_found`: no such account, or no gateway's data, and none is to be created.
 Result<PasswordSet> set_account_password(const std::filesystem::path& data_dir,
                                          const std::string& email, const Secret& password,
                                          RevokeTokens revoke, MakeAccount make);
 
-/// What a command returns when a database is in trouble.
+/// The exit code for an error of a database.
 ExitCode exit_code_of(Fault fault);
 
 }  // namespace postern::app

@@ -60,7 +60,7 @@ class DataDirectory : public testing::Test {
   }
 
   tests::TemporaryFolder folder_;
-  const std::string path_ = folder_.file("data");  ///< not there before a test makes it
+  const std::string path_ = folder_.file("data");  ///< created by the test
 };
 
 TEST_F(DataDirectory, passwd_makes_an_account_and_then_changes_its_password) {

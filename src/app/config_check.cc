@@ -1,4 +1,4 @@
-// The checks that need more than one key, or the machine.
+// Checks that concern several keys or the machine.
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -25,11 +25,11 @@ namespace {
 using gateway::AuthSource;
 using Source = AuthSource::Kind;
 
-/// A key of [[auth.source]] that not every kind heeds.
+/// A key of [[auth.source]] that only some kinds use.
 struct SourceKey {
   std::string_view name;
   std::vector<Source> kinds;
-  bool (*written)(const AuthSource& source);  ///< it is not its default
+  bool (*written)(const AuthSource& source);  ///< whether it differs from its default
 };
 
 const std::vector<SourceKey>& source_keys() {
@@ -209,7 +209,7 @@ class Checker {
     const std::uint64_t promised = promised_descriptors(config_);
     if (promised + of_deliveries <= files) return;
     const std::uint64_t over = promised + of_deliveries - files;
-    const std::uint64_t fewer = (over + 3) / 4;  // a session has four
+    const std::uint64_t fewer = (over + 4) / 5;  // a session has five (descriptors.h)
     const std::uint64_t most =
         config_.limits.sessions > fewer ? config_.limits.sessions - fewer : 0;
     const std::uint64_t needed = (promised * 8 + 6) / 7;
@@ -289,7 +289,7 @@ class Checker {
       const EgressConfig& one = config_.egress[i];
       if (pool.empty() || (!one.v4 && !one.v6) || std::ranges::find(used, pool) != used.end())
         continue;
-      used.push_back(pool);  // said once
+      used.push_back(pool);  // reported once
       no_effect(fmt::format("egress.{}.pool", i),
                 fmt::format("no route sends from the pool `{}`", printable(pool, 64)),
                 fmt::format("write `egress = \"{}\"` in a [[route]]", printable(pool, 64)));
@@ -317,7 +317,7 @@ class Checker {
   void check_proxies() {
     const ApiConfig& api = config_.api;
     const auto text = [](const Cidr& network) { return network.to_string(); };
-    // The default, written out, asks for nothing.
+    // The written default needs no report.
     const bool written =
         positions_.has("api.trusted_proxies") &&
         !std::ranges::equal(api.trusted_proxies.networks(), ApiConfig().trusted_proxies.networks(),
@@ -343,9 +343,10 @@ class Checker {
     }
   }
 
-  /// Whoever connects must be heard, also when every request's place is taken.
+  /// New connections must be accepted even if all places for requests are taken.
   void check_places() {
-    constexpr std::uint64_t spare = 16 + 8;  // net::HttpLimits::reserve, and some to come and go
+    // net::HttpLimits::reserve, and some that open and close.
+    constexpr std::uint64_t spare = 16 + 8;
     const ApiConfig& api = config_.api;
     if (api.connections >= api.requests + spare) return;
     const std::string key = positions_.has("api.requests") ? "api.requests" : "api.connections";
@@ -391,7 +392,7 @@ class Checker {
     }
   }
 
-  /// RFC 5321 §4.5.3.1 names sizes a server must be able to take.
+  /// RFC 5321 §4.5.3.1: the minimum sizes that a server must accept.
   void check_limits() {
     const smtp::Limits& session = config_.limits.session;
     warn_below("recipients", session.recipients, 100, "RFC 5321 §4.5.3.1.8");

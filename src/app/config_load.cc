@@ -1,5 +1,5 @@
-// TOML text to Config, one key of the table after the other. Every mistake is noted and reading
-// goes on; a value that is wrong leaves the default in place.
+// Reads TOML text into a Config, key by key. Reports every error and continues; an invalid value
+// leaves the default.
 #include <algorithm>
 #include <fstream>
 #include <sstream>
@@ -25,7 +25,7 @@ constexpr std::size_t max_file_size = 1u << 20;
 
 Place place_of(const toml::source_region& region) {
   Place place{region.begin.line, region.begin.column, region.end.column};
-  // A value over several lines is marked by its first character.
+  // A value over several lines is marked at its first character.
   if (region.end.line != region.begin.line) place.end_column = place.column + 1;
   return place;
 }
@@ -162,7 +162,7 @@ class Reader {
     }
   }
 
-  /// Its keys are main.cf's: texts, and for convenience numbers and true or false.
+  /// Its keys are main.cf parameters: texts, and for convenience numbers and booleans.
   void read_restrictions(const toml::key& name, const toml::node& node) {
     positions_.set("restrictions", place_of(name.source()));
     const toml::table* table = node.as_table();
@@ -280,7 +280,7 @@ class Reader {
     filler.finish();
   }
 
-  /// Notes what fill_*() found, if anything.
+  /// Reports the error of a fill_*() function, if any.
   void keep(const Place& place, const Key& key, const std::optional<Complaint>& complaint) {
     if (!complaint) return;
     add(place, complaint->code, fmt::format("`{}`: {}", key.name, complaint->message),
@@ -303,8 +303,8 @@ std::string machine_name() {
   return is_domain_name(name) ? name : "localhost";
 }
 
-/// What mends a line that is not TOML, where the parser stopped with `why`. Most often its text
-/// lacks the quotes.
+/// A hint for a line that is not TOML, where the parser stopped with `why`. Usually a text lacks
+/// quotes.
 std::string syntax_hint(std::string_view why, std::string_view line) {
   constexpr std::string_view rest = "nothing behind it was read (`postern help C001`)";
   const std::string plain = fmt::format("mend this line; {}", rest);
@@ -317,7 +317,7 @@ std::string syntax_hint(std::string_view why, std::string_view line) {
     return is_alnum(c) || c == '_' || c == '-' || c == '.';
   });
   const bool has_quotes = line.find_first_of("\"'") != line.npos;
-  if (equals == line.size()) {  // an element of a list of several lines
+  if (equals == line.size()) {  // an element of a list over several lines
     return has_quotes ? plain : fmt::format("put each text in quotes; {}", rest);
   }
   std::string_view value = trim(line.substr(equals + 1));
@@ -361,7 +361,7 @@ ConfigResult parse_config(std::string_view text, std::string_view name,
   } else {
     Diagnostic diagnostic = positions.at(place_of(parsed.error().source), "C001",
                                          "this is not TOML: " + parsed.error().why);
-    diagnostic.hint = syntax_hint(parsed.error().why, diagnostic.source_line);
+    diagnostic.hint = syntax_hint(parsed.error().why, diagnostic.source_line.view());
     result.diagnostics.add(std::move(diagnostic));
   }
   if (result.config.listeners.empty()) result.config.listeners.emplace_back();

@@ -26,16 +26,16 @@ namespace kumo = dialect::kumo;
 
 namespace {
 
-/// Of sessions, and of whoever else decides: the API, queued mail, commands.
+/// Threads that decide besides those of sessions: of the API, of queued mail, of commands.
 constexpr std::size_t other_threads = 3;
-/// Octets, as of any file that scripts read.
+/// Octets, as for all files that scripts read.
 constexpr std::uint64_t largest_policy = 16u << 20;
 
 std::string decoded(std::string_view raw) {
   deliver::Charsets charsets;
   deliver::WordNotes notes;
   std::string text = deliver::decode_words(raw, charsets, notes);
-  // What cannot be decoded stays as it is written: a policy compares with what it was told.
+  // A text that cannot be decoded stays unchanged, so that a policy can compare it.
   const bool broken =
       notes.charset.unknown_charset || notes.charset.undecodable || deliver::has_broken_base64(raw);
   return broken ? std::string(raw) : text;
@@ -64,8 +64,8 @@ std::vector<kumo::HeaderText::Entry> addresses_of(std::string_view raw) {
   return found;
 }
 
-/// "policy.lua:3: text", "policy.lua:3:7: text", "queue.toml:2: text": the place apart. Files are
-/// beside the policy unless they say where.
+/// Splits "policy.lua:3: text", "policy.lua:3:7: text" or "queue.toml:2: text" into place and text.
+/// Relative files are next to the policy.
 Diagnostic placed(const std::string& text, const std::filesystem::path& folder) {
   Diagnostic diagnostic;
   diagnostic.code = "L001";
@@ -82,20 +82,21 @@ Diagnostic placed(const std::string& text, const std::filesystem::path& folder) 
   for (std::uint32_t i = 0; i < diagnostic.line && std::getline(file, line); ++i) {
     if (i + 1 == diagnostic.line) diagnostic.source_line = line;
   }
-  diagnostic.column = 1 + static_cast<std::uint32_t>(std::min(
-                              diagnostic.source_line.find_first_not_of(" \t"), line.size()));
-  diagnostic.end_column = 1 + static_cast<std::uint32_t>(diagnostic.source_line.size());
+  const std::string_view source = diagnostic.source_line.view();
+  diagnostic.column =
+      1 + static_cast<std::uint32_t>(std::min(source.find_first_not_of(" \t"), line.size()));
+  diagnostic.end_column = 1 + static_cast<std::uint32_t>(source.size());
   if (found[3].matched) {
     diagnostic.column = static_cast<std::uint32_t>(std::stoul(found[3].str()));
     const auto is_part = [](char c) { return is_alnum(c) || c == '_'; };
-    std::size_t end = std::min<std::size_t>(diagnostic.column - 1, diagnostic.source_line.size());
-    while (end < diagnostic.source_line.size() && is_part(diagnostic.source_line[end])) ++end;
+    std::size_t end = std::min<std::size_t>(diagnostic.column - 1, source.size());
+    while (end < source.size() && is_part(source[end])) ++end;
     diagnostic.end_column = static_cast<std::uint32_t>(end) + 1;
   }
   return diagnostic;
 }
 
-/// What Policy::load() says: an error of the script, or lines that name one mistake each.
+/// The errors in a message of Policy::load(): one script error, or one error per line.
 std::vector<std::string_view> mistakes_of(std::string_view message) {
   static const std::regex mistake(R"([^:\n]+:\d+:(\d+:)? .*)");
   std::vector<std::string_view> lines = split(message, '\n');
@@ -142,8 +143,8 @@ kumo::PolicyOptions options_of(const Config& config, std::string text) {
   return options;
 }
 
-/// DESIGN §9.12: an open relay, unless that is what is wanted. `networks`: of whoever may send
-/// anywhere; `diagnostic` is where they are.
+/// DESIGN §9.12: an open relay is an error unless it is declared as intended. `networks`: clients
+/// that may relay; `diagnostic` has their place.
 void refuse_strangers(std::span<const Cidr> networks, const LuaConfig& lua, Diagnostic diagnostic,
                       Diagnostics& diagnostics) {
   const auto stranger = stranger_in(networks);
@@ -155,7 +156,7 @@ void refuse_strangers(std::span<const Cidr> networks, const LuaConfig& lua, Diag
   diagnostics.add(std::move(diagnostic));
 }
 
-/// `hostname`: the server's.
+/// `hostname`: of the server.
 void check_listeners(const LuaConfig& lua, const std::string& hostname, const FileRules& rules,
                      Diagnostics& diagnostics) {
   const auto check = [&](const kumo::Listener& one) {

@@ -1,4 +1,4 @@
-// The key table as an example file and as a page of the manual.
+// The key table as an example file and as a manual page.
 #include <fmt/format.h>
 
 #include "app/config_restart.h"
@@ -69,10 +69,10 @@ postern.toml: ok…: …
 
 )";
 
-/// A key of [restrictions], which has a table of its own (dialect/restrictions/section.h).
+/// A key of [restrictions], which has its own table (dialect/restrictions/section.h).
 struct ListKey {
   std::string_view name;
-  std::string_view preset;  ///< of what is no parameter; that of a parameter is asked for
+  std::string_view preset;  ///< for keys that are no parameters; parameters have their own
   std::string_view comment;
 };
 

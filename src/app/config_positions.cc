@@ -1,12 +1,15 @@
 #include "app/config_positions.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/text.h"
 
 namespace postern::app {
 
 namespace {
 
-/// A line that seems to set a secret is quoted without its value.
+/// A quoted line that may set a secret, without its value.
 std::string without_secret(std::string_view line) {
   const std::size_t equals = line.find('=');
   if (equals == std::string_view::npos) return std::string(line);
@@ -23,12 +26,14 @@ std::string without_secret(std::string_view line) {
 Positions::Positions(std::string file, std::string_view text) : file_(std::move(file)) {
   for (std::string_view line : split(text, '\n')) {
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-    lines_.push_back(without_secret(line));
+    lines_.emplace_back(without_secret(line));
+    const std::size_t begin = ends_.empty() ? 0 : ends_.back() + 1;
+    ends_.push_back(begin + lines_.back().view().size());
   }
 }
 
-std::string Positions::line_text(std::uint32_t number) const {
-  return number >= 1 && number <= lines_.size() ? lines_[number - 1] : std::string();
+std::string_view Positions::line_text(std::uint32_t number) const {
+  return number >= 1 && number <= lines_.size() ? lines_[number - 1].view() : std::string_view();
 }
 
 Diagnostic Positions::at(const Place& place, std::string code, std::string message) const {
@@ -38,7 +43,9 @@ Diagnostic Positions::at(const Place& place, std::string code, std::string messa
   diagnostic.line = place.line;
   diagnostic.column = place.column;
   diagnostic.end_column = place.end_column;
-  diagnostic.source_line = line_text(place.line);
+  if (place.line >= 1 && place.line <= lines_.size()) {
+    diagnostic.source_line = lines_[place.line - 1];
+  }
   diagnostic.message = std::move(message);
   return diagnostic;
 }
@@ -58,9 +65,9 @@ Diagnostic Positions::at_offset(const std::string& path, std::size_t offset, std
   const auto found = places_.find(path);
   if (found == places_.end()) return at(path, std::move(code), std::move(message));
   Place place = found->second;
-  std::string line = line_text(place.line);
+  std::string_view line = line_text(place.line);
   const auto quotes_at = [&](std::size_t column) {
-    const std::string_view rest = std::string_view(line).substr(std::min(column, line.size()));
+    const std::string_view rest = line.substr(std::min(column, line.size()));
     return rest.starts_with("\"\"\"") || rest.starts_with("'''");
   };
   std::size_t column = place.column - 1;
@@ -70,16 +77,19 @@ Diagnostic Positions::at_offset(const std::string& path, std::size_t offset, std
       line = line_text(++place.line);
       column = 0;
     }
-    while (column + offset > line.size() && place.line < lines_.size()) {
-      offset -= std::min(offset, line.size() - column + 1);
-      line = line_text(++place.line);
+    if (column + offset > line.size() && place.line < lines_.size()) {
+      const std::size_t at = ends_[place.line - 1] - line.size() + column + offset;
+      const auto end = std::lower_bound(ends_.begin() + place.line, std::prev(ends_.end()), at);
+      place.line = static_cast<std::uint32_t>(end - ends_.begin()) + 1;
+      line = line_text(place.line);
+      offset = at - (*end - line.size());
       column = 0;
     }
   } else {
     ++column;
   }
   column = std::min(column + offset, line.size());
-  // A value as a whole begins with its first word.
+  // A whole value is marked at its first word.
   const std::size_t word = line.find_first_not_of(" \t", column);
   if (word != std::string::npos) column = word;
   const std::size_t end =

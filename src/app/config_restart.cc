@@ -10,11 +10,11 @@ namespace postern::app {
 
 namespace {
 
-/// Of these sections no key is taken by a reload, but for `taken`.
+/// Sections whose keys all need a restart, except `taken`.
 constexpr std::array<std::string_view, 8> sections{"server", "api", "inbox", "delivery_log",
                                                    "traces", "log", "queue", "webhooks"};
 constexpr std::array<std::string_view, 2> taken{"api.table_folders", "api.table_services"};
-/// Of the other sections. Of some the sessions take what the rest has at the next start.
+/// Keys of other sections. Sessions apply some of them, but other parts need a restart.
 constexpr std::array<std::string_view, 20> keys{"limits.memory",
                                                 "limits.account_policies",
                                                 "limits.account_credentials",

@@ -1,4 +1,4 @@
-// Which keys a reload takes, and which wait for the next start.
+// Which keys a reload applies, and which need a restart.
 #pragma once
 
 #include <string>
@@ -8,15 +8,14 @@
 
 namespace postern::app {
 
-/// Whether a changed value takes effect at the next start only. Sections that are lists never do.
+/// Whether a change needs a restart. Keys of list sections never do.
 bool waits_for_start(const Key& key);
 
-/// Equal values of one key. `a` and `b` are slots of the same key.
+/// Whether the values are equal. `a` and `b` are slots of the same key.
 bool same_value(const Slot& a, const Slot& b);
 
-/// "webhooks.allow_http", …: the keys that wait for the next start and have other values in `read`
-/// than in `running`, in the order of the table. The slots want a Config that may be written to;
-/// nothing is written.
+/// The keys ("webhooks.allow_http", ...) that need a restart and have different values in `read`
+/// and `running`, in the order of the table. Slots need mutable objects; nothing is changed.
 std::vector<std::string> keys_that_wait(Config& running, Config& read);
 
 }  // namespace postern::app

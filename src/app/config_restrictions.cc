@@ -36,13 +36,23 @@ void compile_restrictions(RestrictionsConfig& config, const std::string& hostnam
                           const FileRules& rules, const Positions& positions,
                           Diagnostics& diagnostics) {
   if (!config.present) return;
+  const auto locate = [&](const restrictions::Place& place) -> std::string {
+    const auto value = config.section.parameters.find(place.parameter);
+    if (value == config.section.parameters.end()) return {};
+    // Of a value with variables, offsets are those of what they expand to.
+    const bool as_written = value->second.find('$') == std::string::npos;
+    const Diagnostic at = positions.at_offset("restrictions." + place.parameter,
+                                              as_written ? place.offset : 0, "", "");
+    if (at.line == 0) return {};
+    return fmt::format("{}:{}:{}", at.file, at.line, at.column);
+  };
   config.judged = std::make_shared<const restrictions::Judged>(
-      restrictions::judge(config.section, hostname, restrictions::file_sources(rules)));
+      restrictions::judge(config.section, hostname, restrictions::file_sources(rules), locate));
   for (const std::string& name : config.judged->unknown) {
     diagnostics.add(unknown_parameter(name, positions));
   }
   for (const restrictions::Diagnostic& one : config.judged->diagnostics) {
-    // The linter's notes are for `postern check` to print.
+    // `postern check` prints the linter's notes.
     const bool linted = one.code.starts_with("R1");
     if (linted && one.severity == restrictions::Diagnostic::Severity::note) continue;
     Diagnostic diagnostic = positions.at_offset("restrictions." + one.place.parameter,

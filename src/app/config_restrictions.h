@@ -1,4 +1,4 @@
-// The section [restrictions] of the configuration, compiled and linted while it is loaded.
+// The section [restrictions], compiled and linted while it is loaded.
 #pragma once
 
 #include <memory>
@@ -10,10 +10,11 @@
 
 namespace postern::app {
 
+/// The section [restrictions].
 struct RestrictionsConfig {
-  bool present = false;
-  dialect::restrictions::Section section;
-  /// Null without the section.
+  bool present = false;                    ///< whether the file has the section
+  dialect::restrictions::Section section;  ///< its values
+  /// The compiled lists; null without the section or after errors.
   std::shared_ptr<const dialect::restrictions::Judged> judged;
 
   /// What decides; null without the section.
@@ -22,8 +23,8 @@ struct RestrictionsConfig {
   }
 };
 
-/// Compiles and lints, and notes what is wrong at its place; an open relay is an error unless it is
-/// known. `rules`: of the files that tables are in.
+/// Compiles and lints the lists and reports errors at their places. An open relay is an error
+/// unless it is declared as intended. `rules`: which table files may be opened.
 void compile_restrictions(RestrictionsConfig& config, const std::string& hostname,
                           const FileRules& rules, const Positions& positions,
                           Diagnostics& diagnostics);

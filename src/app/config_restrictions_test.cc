@@ -23,7 +23,7 @@ ConfigResult load(const std::string& restrictions) {
                       "postern.toml");
 }
 
-/// The codes of what was found, each with where it is: "R110 4:11".
+/// The codes of all diagnostics with their places: "R110 4:11".
 std::vector<std::string> codes(const ConfigResult& result, Severity severity) {
   std::vector<std::string> all;
   for (const Diagnostic& one : result.diagnostics.list()) {
@@ -76,7 +76,7 @@ struct Answer {
 
 Answer check(std::vector<std::string> words, const std::string& restrictions) {
   words.insert(words.begin(), {"check", "--config", "-"});
-  // What the machine's name servers do is no matter of these tests.
+  // These tests do not depend on the machine's name servers.
   std::istringstream in("[restrictions]\n" + restrictions +
                         "\n[dns]\ndnssec = \"off\"\n[relay]\ndane = false\n");
   std::ostringstream out;
@@ -137,13 +137,13 @@ TEST(ConfigLint, NotesAreSaidOnceAndOfWhatWasWritten) {
   EXPECT_THAT(two.err,
               HasSubstr("note[R101] smtpd_sender_restrictions; smtpd_relay_restrictions: "));
   EXPECT_EQ(count(two.err, "R101"), 1u) << two.err;
-  // A default is not what the user could complete.
+  // The user cannot complete a default.
   for (const char* flag : {"", "require_complete_lists = true\n"}) {
     const Answer none = check({}, std::string(flag) + "mynetworks = \"192.0.2.0/24\"\n");
     EXPECT_EQ(none.code, 0) << none.err;
     EXPECT_EQ(count(none.err, "R101"), 0u) << none.err;
   }
-  // An error is no note besides.
+  // An error is not reported as a note, too.
   const Answer strict =
       check({}, "require_complete_lists = true\nrelay = \"reject_unauth_destination\"\n");
   EXPECT_EQ(strict.code, 78);
@@ -194,7 +194,7 @@ TEST(ConfigLint, AMisspeltKeywordIsNotToldAsAMissingOne) {
     EXPECT_THAT(said.err, testing::Not(HasSubstr("R113"))) << lists;
     EXPECT_THAT(first(lists), HasSubstr("unknown keyword reject_unauth_destinaton")) << lists;
   }
-  // One elsewhere is about something else.
+  // A trailing list of another restriction is unrelated.
   EXPECT_THAT(check({}, "relay = \"permit_mynetworks\"\nhelo = \"reject_bogus\"\n").err,
               HasSubstr("R113"));
 }

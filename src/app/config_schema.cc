@@ -15,7 +15,7 @@ constexpr std::uint64_t gib = 1u << 30;
 constexpr std::uint64_t seconds(std::uint64_t n) { return n * 1000; }
 constexpr std::uint64_t hours(std::uint64_t n) { return n * 3'600'000; }
 
-// In the order of their enumerators.
+// In the order of the enumerators.
 constexpr std::array<std::string_view, 4> tls_modes{"starttls", "implicit", "none", "required"};
 constexpr std::array<std::string_view, 9> source_kinds{"none",   "static",     "htpasswd",
                                                        "sqlite", "postgresql", "ldap",
@@ -37,8 +37,8 @@ constexpr std::array<std::string_view, 4> log_formats{"auto", "json", "text", "j
 constexpr std::array<std::string_view, 4> log_levels{"debug", "info", "warning", "error"};
 constexpr std::array<std::string_view, 3> address_styles{"full", "domain", "hash"};
 
-// The member a key fills; `c` is the Config, `l` the listener in hand, `r` the route, `e` the
-// address mail goes out from, `s` the source of accounts, `v` the further domain.
+// The member of a key; `c` is the Config, `l` the current listener, `r` the route, `e` the egress
+// address, `s` the source of accounts, `v` the virtual domain.
 #define POSTERN_SLOT(member)                              \
   [](Config& c [[maybe_unused]], Row& row) -> Slot {      \
     [[maybe_unused]] ListenerConfig& l = row.listener;    \
@@ -133,7 +133,7 @@ const Key keys[] = {
      "fields of the header section; more is 554 5.6.0",
      POSTERN_SLOT(c.limits.session.header_fields), 1, 1000000},
     {"limits", "sessions", Kind::count, "1000",
-     "at a time; a newcomer takes the place of an idle one, or is 421 4.7.0",
+     "at a time; a newcomer takes the place of one that keeps us waiting, or is 421 4.7.0",
      POSTERN_SLOT(c.limits.sessions), 1, 1000000},
     {"limits", "sessions_per_address", Kind::count, "50", "an IPv4 address or IPv6 /64",
      POSTERN_SLOT(c.limits.sessions_per_address), 1, 1000000},

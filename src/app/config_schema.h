@@ -1,5 +1,5 @@
-// Every key of the configuration, once: loader, example file, manual page and tests read this
-// table.
+// The table of all configuration keys: the loader, the example file, the manual page and tests use
+// it.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +14,9 @@
 
 namespace postern::app {
 
-/// What a key's value looks like.
+/// The form of a key's value.
 enum class Kind : std::uint8_t {
-  name,        ///< letters, digits, "-", "_", "."; a metrics label
+  name,        ///< letters, digits, "-", "_", "."; used as a metrics label
   domain,      ///< a domain name in ASCII
   file,        ///< a file name, or "credential:NAME"
   flag,        ///< true or false
@@ -25,20 +25,20 @@ enum class Kind : std::uint8_t {
   duration,    ///< "5s"
   networks,    ///< a list of CIDR networks
   address,     ///< "127.0.0.1:25"
-  servers,     ///< a list of addresses, port 53 unless written
+  servers,     ///< a list of addresses, port 53 by default
   ports,       ///< a list of port numbers
   names,       ///< a list of names
   durations,   ///< a list of durations
   domains,     ///< a list of domain names in ASCII
-  texts,       ///< a list of texts; what they mean is checked with the whole
+  texts,       ///< a list of texts, checked with the whole configuration
   text,        ///< one line of printable text
   host,        ///< an IP address
-  smtp_hosts,  ///< a list of addresses, port 25 unless written
+  smtp_hosts,  ///< a list of addresses, port 25 by default
   url,         ///< http:// or https://, no path
-  choice,      ///< one of a few words
+  choice,      ///< one of several words
 };
 
-/// Where a value goes. Choices are enums whose values count from 0 in the order of Key::choices.
+/// Where a value is stored. Choices are enums whose values are indices in Key::choices.
 using Slot =
     std::variant<std::string*, std::filesystem::path*, bool*, std::uint64_t*, Milliseconds*,
                  CidrSet*, Endpoint*, std::vector<Endpoint>*, std::vector<std::uint16_t>*,
@@ -48,43 +48,45 @@ using Slot =
                  net::Dnssec*, Disposition*, Signup*, LuaMode*, telemetry::LogFormat*,
                  telemetry::Level*, telemetry::AddressStyle*, gateway::AuthSource::Kind*>;
 
-/// The element of a list of sections that is read: the member of that section counts.
+/// The element of a list section that is being read; the member of that section is used.
+/// One member for each list section.
 struct Row {
-  ListenerConfig listener;
-  RouteConfig route;
-  EgressConfig egress;
-  gateway::AuthSource source;
-  VslVirtual virtual_domain;
+  ListenerConfig listener;     ///< [[listener]]
+  RouteConfig route;           ///< [[route]]
+  EgressConfig egress;         ///< [[egress]]
+  gateway::AuthSource source;  ///< [[auth.source]]
+  VslVirtual virtual_domain;   ///< [[vsl.virtual]]
 };
 
+/// One key.
 struct Key {
-  std::string_view section;
-  std::string_view name;
-  Kind kind;
-  std::string_view preset;   ///< the default as TOML
-  std::string_view comment;  ///< half a line, for the example file
-  Slot (*slot)(Config& config, Row& row);
-  std::uint64_t least = 0;  ///< counts, octets, milliseconds
-  std::uint64_t most = UINT64_MAX;
-  std::span<const std::string_view> choices = {};
+  std::string_view section;                        ///< without brackets: "limits"
+  std::string_view name;                           ///< within the section
+  Kind kind;                                       ///< form of its value
+  std::string_view preset;                         ///< default in TOML notation
+  std::string_view comment;                        ///< half a line, for the example file
+  Slot (*slot)(Config& config, Row& row);          ///< the member it is stored in
+  std::uint64_t least = 0;                         ///< lower bound of counts, octets, milliseconds
+  std::uint64_t most = UINT64_MAX;                 ///< upper bound
+  std::span<const std::string_view> choices = {};  ///< words of Kind::choice
 };
 
-/// In the order of the example file; the keys of a section stand together.
+/// All keys in the order of the example file, grouped by section.
 std::span<const Key> config_keys();
-/// The section names in order.
+/// The section names in the same order.
 std::vector<std::string_view> config_sections();
-/// Whether a section may be there several times, in two brackets.
+/// Whether the section is a list, written in double brackets.
 bool is_list(std::string_view section);
-/// `[limits]`, `[[listener]]`
+/// `[limits]` or `[[listener]]`.
 std::string section_header(std::string_view section);
-/// Null when there is no such key.
+/// Null if there is no such key.
 const Key* find_key(std::string_view section, std::string_view name);
-/// "duration", "list of networks", …
+/// "duration", "list of networks", ...
 std::string_view kind_name(Kind kind);
 
-/// What `postern config example` prints.
+/// The output of `postern config example`.
 std::string example_config();
-/// docs/configuration.md
+/// The text of docs/configuration.md.
 std::string config_manual();
 
 }  // namespace postern::app

@@ -1,4 +1,5 @@
 #include "app/config.h"
+#include "app/relay_proof.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -91,7 +92,7 @@ std::string file_with(const Key& key, std::string_view value) {
   return fmt::format("{}\n{} = {}\n", section_header(key.section), key.name, value);
 }
 
-/// What the first section of each list says.
+/// The first section of each list.
 Row first_row(const Config& config) {
   Row row;
   if (!config.listeners.empty()) row.listener = config.listeners[0];
@@ -132,7 +133,7 @@ TEST(Config, every_key_reaches_a_member_of_its_own) {
   }
 }
 
-// A reload said `reload.ok` and took no notice of them, `webhooks.allow_http = false` among them.
+// A reload reported `reload.ok` but ignored them, among them `webhooks.allow_http = false`.
 TEST(Config, keys_that_wait_for_the_next_start_are_named) {
   Config running = parse("").config;
   Config read = parse(
@@ -338,7 +339,7 @@ TEST(Config, a_switch_where_a_word_belongs_is_told_the_word_that_fits) {
     EXPECT_EQ(result.diagnostics.list()[0].label, label) << text;
     EXPECT_THAT(result.diagnostics.list()[0].hint, testing::StartsWith("write \"")) << text;
   }
-  // No word of a setting answers "on" with an "off".
+  // No key suggests "off" for "on".
   for (const Key& key : config_keys()) {
     if (key.kind != Kind::choice) continue;
     const std::string header = is_list(key.section) ? fmt::format("[[{}]]", key.section)
@@ -454,22 +455,22 @@ TEST(Config, an_api_outside_of_loopback_needs_a_tls_proxy) {
 
 TEST(Config, sessions_must_fit_into_the_open_files) {
   LoadOptions few = options();
-  few.open_files = 6441;
+  few.open_files = 7657;
   EXPECT_TRUE(parse_config("", "", few).ok());
-  few.open_files = 6440;
+  few.open_files = 7656;
   const ConfigResult refused = parse_config("", "", few);
   ASSERT_EQ(codes(refused), std::vector<std::string>{"C034"});
   EXPECT_THAT(
       refused.diagnostics.list()[0].message,
       HasSubstr(
-          "1000 sessions, 1024 API connections and the queue's deliveries need 6442 open files"));
-  EXPECT_THAT(refused.diagnostics.list()[0].hint, HasSubstr("ulimit -Hn 6442"));
+          "1000 sessions, 1024 API connections and the queue's deliveries need 7658 open files"));
+  EXPECT_THAT(refused.diagnostics.list()[0].hint, HasSubstr("ulimit -Hn 7658"));
   EXPECT_THAT(refused.diagnostics.list()[0].hint, HasSubstr("sessions = 999"));
 }
 
 TEST(Config, api_connections_count_among_the_open_files) {
   LoadOptions few = options();
-  few.open_files = 6441;
+  few.open_files = 7657;
   EXPECT_EQ(codes(parse_config("[api]\nconnections = 1025", "", few)),
             std::vector<std::string>{"C034"});
   few.open_files = 1000;
@@ -577,6 +578,55 @@ TEST(Config, networks_that_hold_strangers_open_the_relay_however_they_are_cut) {
   }
 }
 
+// What no key shows: a script's own grants, asked of the production engine.
+TEST(Config, a_policy_that_relays_for_anybody_is_found_with_a_dialogue) {
+  const tests::TemporaryFolder folder;
+  const std::string path = folder.file("policy.lua");
+  const auto with = [&](const std::string& text, const std::string& more = "") {
+    std::ofstream(path) << text;
+    return parse("[lua]\npolicy = \"" + path + "\"\n" + more);
+  };
+  const auto handler = [](const std::string& body) {
+    return "kumo.on('get_listener_domain', function(domain, listener, conn_meta) " + body +
+           " end)\n";
+  };
+  const std::string open[] = {
+      handler("return { relay_to = true }"),
+      handler("if domain ~= 'example.com' then return { relay_to = true } end"),
+      handler("if domain == 'stranger.example' then return { relay_from = { '0.0.0.0/1' } } end "
+              "return { relay_to = domain ~= '' }"),
+  };
+  const auto warning = [](const ConfigResult& result) {
+    EXPECT_TRUE(result.ok()) << result.diagnostics.render();
+    const auto found = open_relay_warning(result.config);
+    return found ? found->code + " " + found->message : std::string();
+  };
+  for (const std::string& text : open) {
+    EXPECT_THAT(warning(with(text)), testing::StartsWith("L003 the policy lets unknown clients"));
+    EXPECT_THAT(warning(with(text)), HasSubstr("RCPT TO:<victim@foreign.example>"));
+    EXPECT_EQ(warning(with(text, "i_know_this_is_an_open_relay = true\n")), "");
+  }
+  const std::string closed[] = {
+      handler("return { relay_to = domain == 'example.com' }"),
+      handler("return { relay_from = { '10.0.0.0/8' } }"),
+      handler("if conn_meta:get_meta('authn_id') then return { relay_to = true } end"),
+      // Reports alone are accepted, and a plain message is none.
+      handler("return { log_oob = true, log_arf = true }"),
+      // A later layer or hook refuses whom nobody knows.
+      handler("return { relay_to = true }") +
+          "kumo.on('smtp_server_mail_from', function(sender, conn_meta) "
+          "if not conn_meta:get_meta('authn_id') then kumo.reject(550, 'no') end end)\n",
+  };
+  for (const std::string& text : closed) EXPECT_EQ(warning(with(text)), "") << text;
+  // The lists refuse what the script would grant: all layers decide together.
+  EXPECT_EQ(warning(with(open[0], "[restrictions]\nrelay = \"permit_mynetworks, reject\"\n")), "");
+  // A shadow layer refuses nobody.
+  EXPECT_NE(warning(with(open[0],
+                         "[restrictions]\nmode = \"shadow\"\n"
+                         "relay = \"permit_mynetworks, reject\"\n")),
+            "");
+}
+
 TEST(Config, command_line_values_are_checked_with_the_file) {
   LoadOptions adjusted = options();
   adjusted.adjust = [](Config& config) { config.api.address = *Endpoint::parse("192.0.2.1:80"); };
@@ -610,7 +660,7 @@ TEST(Config, every_error_code_has_a_page_whose_examples_are_true) {
     few.open_files = 10'000;
     const ConfigResult right = parse_config(page.right, "x", few);
     for (const Diagnostic& one : right.diagnostics.list()) {
-      // An example of a key of [lua] does not name a policy that is not there.
+      // An example of a key of [lua] names no existing policy.
       EXPECT_TRUE(page.code.starts_with('L') && one.code == "C036") << page.code << "\n"
                                                                     << right.diagnostics.render();
     }
@@ -659,7 +709,7 @@ TEST(ConfigValues, sizes_are_octets_or_binary_units) {
   EXPECT_EQ(size_text(1000), "1000");
 }
 
-/// Not a check: `POSTERN_WRITE_DOCS=1 app_test` brings the generated pages up to date.
+/// Not a check: `POSTERN_WRITE_DOCS=1 app_test` writes the generated pages.
 class WriteDocs : public testing::Environment {
   void SetUp() override {
     if (!std::getenv("POSTERN_WRITE_DOCS")) return;
@@ -669,7 +719,7 @@ class WriteDocs : public testing::Environment {
 };
 [[maybe_unused]] auto* const write_docs = testing::AddGlobalTestEnvironment(new WriteDocs);
 
-/// "V001 2:8 message; hint" of everything that is wrong with a policy.
+/// All errors of a policy: "V001 2:8 message; hint".
 std::vector<std::string> wrong_with(const std::string& section, const std::string& file,
                                     const std::string& text) {
   const tests::TemporaryFolder folder;
@@ -696,7 +746,7 @@ TEST(Config, misspelt_names_of_a_vsl_policy_are_errors_all_at_once) {
           "V001 2:3 there is no stage `conect`; did you mean `connect`?",
           "V001 3:25 no function `acept` is defined; did you mean `accept`?",
           "V001 4:26 no function `clent_ip` is defined; did you mean `client_ip`?"}));
-  // What is like nothing may be of a rule that is never reached.
+  // A word without a similar name may be in a rule that is never reached.
   EXPECT_EQ(wrong_with("vsl", "main.vsl", "#{ mail: [ rule \"x\" || check_spf(allowed_hosts) ] }"),
             std::vector<std::string>{});
 }

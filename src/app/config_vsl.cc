@@ -23,12 +23,12 @@ namespace json = boost::json;
 
 namespace {
 
-/// Of sessions, and of whoever else decides: the API, queued mail, commands.
+/// Threads that decide besides those of sessions: of the API, of queued mail, of commands.
 constexpr std::size_t other_threads = 3;
 
 using Key = std::shared_ptr<const mailauth::dkim::SigningKey>;
 
-/// A signing key from a PEM file; null, with a complaint, when it is none.
+/// A signing key from a PEM file; null after an error, which is reported.
 Key read_key(const std::string& file, const std::string& path, const Positions& positions,
              Diagnostics& diagnostics) {
   if (file.empty()) return nullptr;
@@ -129,7 +129,7 @@ vsl::PolicyOptions options_of(const Config& config, vsl::Site site) {
   return options;
 }
 
-/// Where policy and configuration do not fit together.
+/// Reports settings of the policy and the configuration that contradict each other.
 void warn(const Config& config, const Positions& positions, Diagnostics& diagnostics) {
   const VslConfig& given = config.vsl;
   const auto add = [&](std::string message, std::string hint) {

@@ -45,7 +45,7 @@ bool is_one_of(std::string_view text, std::initializer_list<std::string_view> wo
                      [&](std::string_view word) { return iequals(text, word); });
 }
 
-/// The values of a switch, for which no word is a slip of the pen.
+/// Words for "off", for which no similar word is suggested.
 bool means_off(std::string_view text) {
   return is_one_of(text, {"off", "no", "false", "disabled", "0"});
 }
@@ -53,8 +53,8 @@ bool means_on(std::string_view text) {
   return is_one_of(text, {"on", "yes", "true", "enabled", "1"});
 }
 
-/// The choice that is meant by a switch's value: for "on" what holds unless it is set, or else the
-/// only choice that is no "off".
+/// The choice that a word for on or off means: for "on" the default, or else the only choice that
+/// is not "off".
 std::optional<std::string_view> as_switch(const Key& key, std::string_view text) {
   std::vector<std::string_view> on;
   for (const std::string_view word : key.choices) {
@@ -126,7 +126,7 @@ std::optional<Complaint> fill_domain(const Key& key, const Slot& slot, std::stri
   return std::nullopt;
 }
 
-/// systemd's LoadCredential= puts files where only this service can read them.
+/// systemd's LoadCredential= creates files that only this service can read.
 Result<std::string> resolve_credential(std::string_view text) {
   constexpr std::string_view prefix = "credential:";
   if (!text.starts_with(prefix)) return std::string(text);
@@ -257,7 +257,7 @@ std::optional<Complaint> fill_text(const Key& key, const Slot& slot, std::string
     case Kind::url:
       return fill_url(slot, text);
     default:
-      return std::nullopt;  // flags, counts and lists are not text
+      return std::nullopt;  // flags, counts and lists are not written as text
   }
 }
 

@@ -29,7 +29,8 @@ Result<DataLock> DataLock::take(const std::string& data_dir, std::chrono::millis
                                               std::strerror(errno)));
   }
   DataLock lock(fd);
-  // Of whom the directory is, whoever came first: root must not shut the gateway out.
+  // The lock belongs to the directory's owner even if root creates it; otherwise the gateway could
+  // not open it.
   struct stat made{};
   if (::geteuid() == 0 && ::fstat(fd, &made) == 0 && made.st_uid != about.st_uid) {
     (void)!::fchown(fd, about.st_uid, about.st_gid);

@@ -1,5 +1,5 @@
-// Who has the data directory: the gateway for as long as it runs, else a command for the time that
-// one answer takes.
+// The lock of the data directory: held by the gateway while it runs, or by a command for the time
+// of one operation.
 #pragma once
 
 #include <chrono>
@@ -10,14 +10,17 @@
 
 namespace postern::app {
 
-/// DATA_DIR/lock, held. Who holds it may open the databases; everybody else asks the holder.
+/// The held lock DATA_DIR/lock. Only the process that holds it may open the databases; other
+/// processes ask it.
 class DataLock {
  public:
-  /// Fault::conflict when another process has it still after `patience`; not_found: there is no
-  /// such directory; permanent: this user may not.
+  /// Waits for the lock for at most `patience`. Fault::conflict: another process holds it;
+  /// Fault::not_found: no such directory; Fault::permanent: no permission. Blocks.
   static Result<DataLock> take(const std::string& data_dir,
                                std::chrono::milliseconds patience = std::chrono::milliseconds(0));
+  /// Releases the lock.
   ~DataLock();
+  /// The source holds nothing afterwards.
   DataLock(DataLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
   DataLock& operator=(DataLock&& other) noexcept {
     std::swap(descriptor_, other.descriptor_);
@@ -29,9 +32,9 @@ class DataLock {
   int descriptor_;
 };
 
-/// Makes the data directory, readable by its owner alone, when it is not there. Its parent has to
-/// be: where a disk is not mounted, a new directory would be an empty gateway. Fault::permanent,
-/// with a sentence about which of the two is missing.
+/// Creates the data directory, readable by its owner only, if it is missing. Its parent must exist:
+/// with an unmounted disk, a new directory would start an empty gateway. Fault::permanent names the
+/// directory that is missing.
 Result<void> make_data_directory(const std::string& directory);
 
 }  // namespace postern::app

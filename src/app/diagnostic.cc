@@ -18,7 +18,7 @@ constexpr std::size_t tab_width = 4;
 
 bool is_between(char32_t c, char32_t first, char32_t last) { return c >= first && c <= last; }
 
-/// Combining marks and zero-width characters take no column.
+/// Combining marks and zero-width characters.
 bool takes_no_column(char32_t c) {
   return is_between(c, 0x300, 0x36f) || is_between(c, 0x483, 0x489) ||
          is_between(c, 0x591, 0x5bd) || is_between(c, 0x64b, 0x65f) ||
@@ -37,8 +37,7 @@ bool takes_two_columns(char32_t c) {
          is_between(c, 0x20000, 0x3fffd);
 }
 
-/// `text` as it is printed: tabs as four blanks, hidden characters as U+FFFD, which takes the one
-/// column that the caret below counts.
+/// `text` as printed: tabs as four spaces, invisible characters as U+FFFD, which takes one column.
 std::string shown(std::string_view text) {
   std::string out;
   while (!text.empty()) {
@@ -121,7 +120,7 @@ std::string render(const Diagnostic& diagnostic, bool color) {
   const std::string number = diagnostic.line > 0 ? std::to_string(diagnostic.line) : "";
   const std::string margin(std::max<std::size_t>(number.size(), 1), ' ');
   if (diagnostic.line > 0) {
-    const std::string_view source = diagnostic.source_line;
+    const std::string_view source = diagnostic.source_line.view();
     const std::string_view before = first_characters(source, diagnostic.column - 1);
     const std::string_view marked = first_characters(
         source.substr(before.size()),

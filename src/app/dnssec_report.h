@@ -1,5 +1,5 @@
-// Where verdicts of DNSSEC come from, told to whoever runs the gateway: DANE without them does
-// nothing, and nobody would see it.
+// Reports to the operator whether DNSSEC validation works: without it, DANE has no effect, which is
+// otherwise invisible.
 #pragma once
 
 #include <optional>
@@ -10,20 +10,20 @@
 
 namespace postern::app {
 
-/// state.text() without the resolver's own words on an answer, which stand in parentheses.
+/// state.text() without the part in parentheses, the resolver's own message.
 std::string brief_dnssec(const net::DnssecState& state);
 
-/// What keeps TLSA records from counting though `relay.dane` wants them; nothing when they count or
-/// need not.
+/// Why TLSA records are ignored although `relay.dane` is on; nullopt: they are used, or need not
+/// be.
 std::optional<std::string> dane_warning(const Config& config, const net::DnssecState& state);
 
-/// Asks the configured name servers, for about 2 s at most. The error is the resolver's.
+/// Queries the configured name servers for at most about 2 s. The error is the resolver's. Blocks.
 Result<net::DnssecState> probe_dnssec(const Config& config);
 
-/// `dns.dnssec` in the log: a warning when DANE does not act; the resolver's own words at level
-/// debug.
+/// Logs `dns.dnssec`: a warning if DANE has no effect. The resolver's own message is logged at
+/// level debug.
 void log_dnssec(const Config& config, const net::DnssecState& state);
-/// The gauge `postern_dnssec`.
+/// Sets the gauge `postern_dnssec`.
 void show_dnssec(const net::DnssecState& state);
 
 }  // namespace postern::app

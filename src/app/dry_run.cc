@@ -20,7 +20,7 @@ using policy::Stage;
 
 namespace {
 
-/// The webhook that a dry run pretends the mail is for.
+/// The webhook to which the mail of a dry run is addressed.
 std::shared_ptr<const policy::Webhook> stand_in(const policy::WebhookPolicy& policy) {
   auto webhook = std::make_shared<policy::Webhook>();
   webhook->id = "wh_00000000000000000000000000";
@@ -61,7 +61,7 @@ json::object reply_object(const smtp::Reply& reply) {
   return {{"code", reply.code}, {"enhanced", reply.enhanced.to_string()}, {"text", reply.text}};
 }
 
-/// What became of each control.
+/// The result of each control.
 class Judgement {
  public:
   bool refused(std::string_view control) const {
@@ -81,7 +81,7 @@ class Judgement {
     refusals.push_back(std::move(verdict));
   }
 
-  /// The control waits for a message.
+  /// The control needs a message, which is not given.
   void leave_open(const policy::Rule& rule) {
     Entry& entry = entries_[rule.check->control];
     entry.result = "not_evaluated";
@@ -105,7 +105,7 @@ class Judgement {
 
   std::string_view stage() const { return at_rcpt_.empty() ? "data" : "rcpt"; }
 
-  /// At RCPT the first refusal answers; at the end of data all controls have been asked.
+  /// RCPT is answered by the first refusal; at end of data all controls are evaluated.
   smtp::Reply reply() const {
     if (!at_rcpt_.empty()) return at_rcpt_.front().reply;
     const policy::Verdict verdict = dialect::webhook::combine(at_end_of_data_);
@@ -134,7 +134,7 @@ class Judgement {
   bool open_ = false;
 };
 
-/// The verdicts that no rule asked for. A domain that the policy does not list is not asked about.
+/// Results that no rule needed. Not for a domain that the policy does not list.
 Need unasked(const admin::DryRunRequest& request, const Judgement& judgement,
              const policy::Evidence& evidence) {
   const bool unlisted = judgement.refused("spf") && !evidence.spf;
@@ -145,8 +145,8 @@ Need unasked(const admin::DryRunRequest& request, const Judgement& judgement,
 }  // namespace
 
 Task<Result<json::object>> DryRunPort::decide(admin::DryRunRequest request) {
-  // A file with LF alone is what an MTA would send with CRLF (RFC 5321 §2.3.8); any other message
-  // is taken as it is.
+  // Bare LF as line ends becomes CRLF, as an MTA would send it (RFC 5321 §2.3.8); other messages
+  // are not changed.
   if (request.message && request.message->find("\r\n") == std::string::npos) {
     request.message = with_crlf(*request.message);
   }

@@ -28,7 +28,7 @@ namespace postern::app {
 
 namespace {
 
-/// The gateway commits traces some moments after the reply.
+/// The gateway commits a trace some time after the reply.
 constexpr std::chrono::milliseconds patience{1000};
 constexpr std::chrono::milliseconds pause{50};
 
@@ -68,7 +68,7 @@ Result<Explanation> recorded(const Config& config, const std::string& id,
   return explanation_of(*record, definitions, password ? &*password : nullptr);
 }
 
-/// The lists that were put over the API, where they are what runs.
+/// Applies the lists that were set through the API, if they are in force.
 Result<void> take_running_lists(Config& config, store::Store& store) {
   RestrictionsConfig& lists = config.restrictions;
   auto over =
@@ -87,7 +87,7 @@ Result<void> take_running_lists(Config& config, store::Store& store) {
   return {};
 }
 
-/// What the store has, when it is `there`. It is closed again before anything is decided.
+/// Loads the store's policies if there is a store, and closes it before deciding.
 Result<void> load_policies(bool there, Config& running, policy::Directory& directory) {
   LiveData::Control control;
   if (there) {
@@ -107,7 +107,7 @@ Result<void> load_policies(bool there, Config& running, policy::Directory& direc
   return publisher.load();
 }
 
-/// Where policies alone have accounts: whether none has one of that name.
+/// Whether no account has this name; known only if policies are the only source of accounts.
 bool nobody_has(const std::string& name, const Config& config, const policy::Directory& directory) {
   const auto asks = [](const gateway::AuthSource& source) {
     return source.kind != gateway::AuthSource::Kind::none;
@@ -118,12 +118,12 @@ bool nobody_has(const std::string& name, const Config& config, const policy::Dir
          (!config.auth.policies || directory.credentials(name, 1).empty());
 }
 
-/// Decides by the store's policies, then goes through the record like a trace of the gateway's.
+/// Decides with the store's policies, then treats the record like a trace of the gateway.
 Result<Explanation> live(const Config& config, const ExplainOptions& options) {
   const std::filesystem::path path = config.server.data_dir / "postern.db";
   std::error_code unreadable;
   const bool there = std::filesystem::exists(path, unreadable);
-  // Restriction lists stand in the configuration: they decide before any webhook was made.
+  // Restriction lists are part of the configuration: they decide even without webhooks.
   if (!there && !config.restrictions.present && !config.lua.loaded && !config.vsl.loaded) {
     return fail(Fault::not_found, "there is no " + path.string());
   }

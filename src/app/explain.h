@@ -10,25 +10,25 @@
 
 namespace postern::app {
 
-/// `postern explain`: a recorded decision by its id, or a new one from what the options say.
+/// `postern explain`: a recorded decision by its id, or a new decision from the options.
 struct ExplainOptions {
-  std::optional<std::string> id;             ///< ULID of a recorded trace
-  std::optional<std::string> message;        ///< file name; "-" is standard input
+  std::optional<std::string> id;             ///< ULID of a recorded trace; nullopt: a new decision
+  std::optional<std::string> message;        ///< path; "-" is standard input
   std::optional<std::string> mail_from;      ///< --from; "" is the null reverse-path
   std::vector<std::string> recipients;       ///< --to, may be repeated
   std::optional<IpAddress> client_ip;        ///< --client-ip
   std::optional<std::string> helo;           ///< --helo
-  bool tls = false;                          ///< --tls: as if STARTTLS had been done
-  std::optional<std::string> auth;           ///< --auth NAME: as if NAME had authenticated
-  std::optional<std::filesystem::path> dns;  ///< --dns FILE: the only answers there are
-  std::optional<std::filesystem::path> config_file;
-  std::optional<Secret> password;  ///< --password-stdin: what the client signed in with
-  bool json = false;
-  bool exit_code = false;  ///< --exit-code: 1 when the decision is a refusal
-  bool no_color = false;
+  bool tls = false;                          ///< --tls: as if after STARTTLS
+  std::optional<std::string> auth;           ///< --auth NAME: as if NAME were authenticated
+  std::optional<std::filesystem::path> dns;  ///< --dns FILE: the only source of DNS answers
+  std::optional<std::filesystem::path> config_file;  ///< --config; nullopt: see load_for()
+  std::optional<Secret> password;  ///< --password-stdin: the password of the recorded login
+  bool json = false;               ///< --json
+  bool exit_code = false;          ///< --exit-code: 1 if the decision is a refusal
+  bool no_color = false;           ///< --no-color
 };
 
-/// Returns an ExitCode as int. `config` is loaded already.
+/// Prints the explanation and returns an ExitCode as int. `config` is loaded. Blocks.
 int explain(const Config& config, const ExplainOptions& options);
 
 }  // namespace postern::app

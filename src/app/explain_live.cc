@@ -61,7 +61,7 @@ gateway::RemoteTables::Named remote_tables(const Config& config) {
 
 namespace {
 
-/// A full bucket: what other mail has used of a rate limit only the running gateway knows.
+/// Rate limits count as unused: only the running gateway knows their state.
 class LiveGatherer final : public policy::Gatherer {
  public:
   LiveGatherer(const policy::AuthenticationOptions& options, policy::AuthenticationCaches& caches,
@@ -105,7 +105,7 @@ class LiveGatherer final : public policy::Gatherer {
   policy::MessageAuthentication authentication_;
 };
 
-/// `bare`: whether it may lack a domain, as for the server that is asked about.
+/// `bare`: the domain may be missing, as in an address of this server.
 Result<mail::Mailbox> address(const std::string& option, const std::string& text, bool bare) {
   Result<mail::Mailbox> parsed = mail::parse_mailbox(text, mail::Utf8::allowed);
   if (parsed) return parsed;
@@ -127,13 +127,13 @@ policy::SessionFacts session_of(const Config& config, const ExplainOptions& opti
   session.client_ip = options.client_ip.value_or(IpAddress::v4(0x7f000001));
   session.helo = options.helo.value_or("[" + session.client_ip.to_string() + "]");
   session.esmtp = true;
-  // AUTH is offered inside TLS only.
+  // AUTH is offered only inside TLS.
   if (options.tls || options.auth) session.tls = policy::Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};
   if (options.auth) {
     policy::Authentication identity;
     identity.username = std::string(policy::split_login(*options.auth).username);
     identity.mechanism = "PLAIN";
-    // As the policies' verifier has it; explain() has named the operators.
+    // As the verifier of policies sets it; explain() has named the operators.
     const std::vector<std::string>& operators = config.api.operators;
     const auto operates = [&](const std::string& account) {
       return std::ranges::find(operators, account) != operators.end();
@@ -150,7 +150,7 @@ policy::SessionFacts session_of(const Config& config, const ExplainOptions& opti
   return session;
 }
 
-/// The answers of --dns alone, else the configured name servers.
+/// The answers of the --dns file, otherwise the configured name servers.
 Result<std::unique_ptr<dns::Resolver>> resolver_for(const Config& config,
                                                     const ExplainOptions& options,
                                                     boost::asio::io_context& loop) {
@@ -166,10 +166,10 @@ struct Sent {
   std::vector<mail::Mailbox> recipients;
   policy::OwnNames names;
   relay::RelayConfig relay;
-  std::optional<std::string> message;  ///< CRLF at line ends
+  std::optional<std::string> message;  ///< lines end in CRLF
 };
 
-/// What the gateway asks at RCPT when the layers let a recipient through.
+/// The check of the next hop after the layers accept a recipient.
 void ask_next_hop(const Sent& sent, policy::Recipient recipient, policy::Decision& decision) {
   if (policy::refused(decision)) return;
   if (recipient.address.domain.empty()) {
@@ -194,7 +194,7 @@ Task<bool> decide(const policy::Engine& engine, const Sent& sent,
     trace.note(std::move(decision));
     return accepted;
   };
-  // Before AUTH nobody has signed in.
+  // The client is not authenticated before the AUTH stage.
   std::optional<policy::Authentication> identity = std::exchange(evidence.session.auth, {});
   for (const Stage stage : {Stage::connect, Stage::helo, Stage::auth, Stage::mail}) {
     if (stage == Stage::auth) evidence.session.auth = std::move(identity);
@@ -249,7 +249,7 @@ Result<Trace> decide_live(const Config& config, const ExplainOptions& options,
   }
   Sent sent;
   sent.names = {.hostname = config.server.hostname, .origin = listener.origin};
-  // Nobody connects: certificates and passwords are not needed.
+  // No connection is made: certificates and passwords are not needed.
   sent.relay = read_relay(config, RelayFiles::none, [](RelayComplaint) {});
   for (const std::string& text : options.recipients) {
     Result<mail::Mailbox> recipient = address("--to", text, bare);
@@ -280,7 +280,7 @@ Result<Trace> decide_live(const Config& config, const ExplainOptions& options,
   boost::asio::co_spawn(loop, decide(engine, sent, directory, evidence, trace, gatherer),
                         [&](std::exception_ptr error, bool result) {
                           accepted = !error && result;
-                          loop.stop();  // the resolver would wait for more
+                          loop.stop();  // the resolver keeps the loop running
                         });
   loop.run();
   const std::uint64_t limit = config.limits.session.message_size;

@@ -9,14 +9,15 @@
 
 namespace postern::app {
 
-/// The layers of every listener, as `serve` runs them.
+/// The engine with the layers of all listeners, as in `serve`.
 policy::Engine engine_for(const Config& config);
 
-/// The tables of other programs that the lists look into.
+/// The remote tables that the restriction lists name.
 gateway::RemoteTables::Named remote_tables(const Config& config);
 
-/// Decides the message that the options describe by the directory's policies. Nothing is sent, no
-/// rate token is taken, no name is asked for. Fault::malformed and not_found name the option.
+/// Decides on the message that the options describe, with the directory's policies. Nothing is
+/// sent, no rate token is taken, and no host name is looked up for the client. Fault::malformed and
+/// Fault::not_found name the option. Blocks.
 Result<policy::Trace> decide_live(const Config& config, const ExplainOptions& options,
                                   const policy::Directory& directory);
 

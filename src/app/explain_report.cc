@@ -95,12 +95,40 @@ std::string_view words_of_layer(std::string_view layer) {
   return layer;
 }
 
+std::string_view words_of_effect(std::string_view effect) {
+  if (effect == "grant_relay") return "may be passed on";
+  if (effect == "trust_client") return "the client counts as one of ours";
+  if (effect == "discard") return "thrown away";
+  if (effect == "hold") return "held";
+  if (effect == "edit") return "message changed";
+  if (effect == "offer") return "EHLO offers other extensions";
+  return effect;
+}
+
+/// "smtpd_relay_restrictions:3, main.cf:12:3": the rule, and its place where a file has it.
+std::string where(const Explanation& explanation, const std::string& origin) {
+  const auto place = explanation.places.find(origin);
+  return shown(place == explanation.places.end() ? origin : origin + ", " + place->second);
+}
+
+/// "may be passed on, by the restriction lists (permit_mynetworks at main.cf:12:3): why".
+std::string effect_line(const Explanation& explanation, const policy::EffectNote& effect) {
+  std::string line = fmt::format("{}{}, by {}", effect.enforced ? "" : "(shadow, not applied) ",
+                                 words_of_effect(effect.effect), words_of_layer(effect.layer));
+  std::string place(effect.check);
+  if (!effect.place.empty()) {
+    place += (place.empty() ? "" : " at ") + where(explanation, effect.place);
+  }
+  if (!place.empty()) line += " (" + place + ")";
+  return effect.why.empty() ? line : line + ": " + shown(effect.why);
+}
+
 std::string route_line(const Decision& decision) {
   const Recipient& recipient = *decision.candidate;
   const policy::Route& route = recipient.route;
-  if (!decision.granted.empty()) {
+  if (const policy::EffectNote* grant = policy::relay_grant(decision)) {
     return fmt::format("passed on, by {}; `postern route {}` says to where",
-                       words_of_layer(decision.granted), shown(recipient.address.text()));
+                       words_of_layer(grant->layer), shown(recipient.address.text()));
   }
   if (route.kind == policy::Route::Kind::none) {
     return route.missing == policy::Route::Missing::foreign_domain
@@ -139,7 +167,7 @@ std::string verdict_word(const Step& step) {
   return step.enforced ? word : word + " (shadow)";
 }
 
-/// Rows of text under a header, each column as wide as its widest cell, the last one free.
+/// Rows of text under a header; each column is as wide as its widest cell, the last one unlimited.
 class Table {
  public:
   using Line = std::array<std::string, 5>;
@@ -163,7 +191,7 @@ class Table {
   }
 
  private:
-  /// Code points; escape sequences never stand in a table.
+  /// Counts code points; tables contain no escape sequences.
   static std::size_t columns(std::string_view text) {
     return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
       return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
@@ -184,7 +212,7 @@ struct Paint {
   }
 };
 
-/// What becomes of an accepted message that goes nowhere yet, or never: ", held: why".
+/// What happens to an accepted message that is not delivered now: ", held: why".
 std::string fate_of(const Trace& trace) {
   if (trace.evidence.discard) return ", thrown away: " + shown(*trace.evidence.discard);
   for (const Decision& decision : trace.decisions) {
@@ -217,9 +245,12 @@ std::string decision_text(const Explanation& explanation, const Decision& decisi
   table.add({"layer", "rule", "verdict", "where it stands", "evidence"});
   for (const Step& step : decision.steps) {
     table.add({std::string(step.layer), std::string(step.check), verdict_word(step),
-               shown(step.origin), shown(evidence_of(step))});
+               where(explanation, step.origin), shown(evidence_of(step))});
   }
   if (!decision.steps.empty()) out += table.text("  ");
+  for (const policy::EffectNote& effect : decision.effects) {
+    out += "  effect: " + effect_line(explanation, effect) + "\n";
+  }
   if (refused) {
     out += "  => " + paint.red(decision.reply.to_string()) + "\n";
   } else if (decision.quarantine) {
@@ -259,7 +290,7 @@ std::string authentication_text(const Evidence& evidence, const Paint& paint) {
   if (!evidence.consulted.empty()) {
     out += "\n" + paint.bold("Other programs asked") + "\n";
     for (const policy::Consultation& one : evidence.consulted) {
-      // A table is asked for a key; what a policy server is told stands in the decision.
+      // A table is queried with a key. A policy server's query is part of the decision.
       const bool is_line = one.request.find('\n') == std::string::npos;
       line(fmt::format("{}{}: {}{}", shown(one.service), is_line ? " " + shown(one.request) : "",
                        one.failed ? "failed: " : "", shown(one.answer)));
@@ -274,7 +305,7 @@ std::string authentication_text(const Evidence& evidence, const Paint& paint) {
   return out;
 }
 
-/// Why an attempt to sign in is not among what was made again.
+/// Why an authentication is not among the decisions made again.
 std::string login_text(const Trace& trace) {
   const bool any = std::any_of(trace.decisions.begin(), trace.decisions.end(), [](const auto& one) {
     return one.stage == policy::Stage::auth && !one.engine && !one.login;
@@ -284,7 +315,7 @@ std::string login_text(const Trace& trace) {
          "The steps above show what was decided then.\n";
 }
 
-/// What is to be known of a login that comes out otherwise; empty when none does.
+/// A note for a login whose decision differs; empty: none differs.
 std::string withheld_text(const Explanation& explanation) {
   const auto& answers = explanation.again->answers;
   const bool any = std::any_of(answers.begin(), answers.end(),
@@ -337,7 +368,7 @@ std::string outcome_line(const Explanation& explanation) {
   return line;
 }
 
-/// Whether the client came as far as MAIL: without, there is no sender, not even the null one.
+/// Whether the session reached MAIL; otherwise there is no sender, not even the null reverse-path.
 bool had_sender(const Trace& trace) {
   return trace.evidence.reverse_path || trace.evidence.message ||
          !trace.evidence.recipients.empty() ||
@@ -386,10 +417,11 @@ json::object reply_json(const smtp::Reply& reply) {
 
 namespace {
 
-json::object step_json(const Step& step) {
+json::object step_json(const Explanation& explanation, const Step& step) {
   json::object out{{"layer", step.layer},
                    {"rule", step.check},
                    {"origin", shown(step.origin)},
+                   {"place", place_json(explanation, step.origin)},
                    {"evidence", shown(evidence_of(step))},
                    {"verdict", policy::to_string(step.verdict.kind)},
                    {"enforced", step.enforced}};
@@ -397,7 +429,7 @@ json::object step_json(const Step& step) {
   return out;
 }
 
-json::object decision_json(const Decision& decision) {
+json::object decision_json(const Explanation& explanation, const Decision& decision) {
   json::object out{{"stage", policy::to_string(decision.stage)},
                    {"took_ns", decision.took.count()}};
   if (decision.candidate) {
@@ -409,8 +441,9 @@ json::object decision_json(const Decision& decision) {
     if (route.policy) out["policy_version"] = route.policy->version;
   }
   json::array steps;
-  for (const Step& step : decision.steps) steps.push_back(step_json(step));
+  for (const Step& step : decision.steps) steps.push_back(step_json(explanation, step));
   out["steps"] = std::move(steps);
+  out["effects"] = effects_json(explanation, decision);
   out["accepted"] = !policy::refused(decision);
   if (policy::refused(decision)) out["reply"] = reply_json(decision.reply);
   if (decision.quarantine) out["quarantine"] = shown(*decision.quarantine);
@@ -418,6 +451,26 @@ json::object decision_json(const Decision& decision) {
 }
 
 }  // namespace
+
+json::value place_json(const Explanation& explanation, const std::string& origin) {
+  const auto place = explanation.places.find(origin);
+  if (place == explanation.places.end()) return nullptr;
+  return json::value(shown(place->second));
+}
+
+json::array effects_json(const Explanation& explanation, const policy::Decision& decision) {
+  json::array out;
+  for (const policy::EffectNote& one : decision.effects) {
+    out.push_back(json::object{{"effect", one.effect},
+                               {"layer", one.layer},
+                               {"rule", one.check},
+                               {"origin", shown(one.place)},
+                               {"place", place_json(explanation, one.place)},
+                               {"text", shown(one.why)},
+                               {"enforced", one.enforced}});
+  }
+  return out;
+}
 
 json::object message_json(const policy::MessageFacts& facts) {
   return {{"size", facts.size},
@@ -494,7 +547,7 @@ json::array consulted_json(const std::vector<policy::Consultation>& consulted) {
   return out;
 }
 
-/// In the form that --dns takes.
+/// In the form that --dns reads.
 json::array dns_answers_json(const std::vector<policy::DnsRecord>& answers) {
   json::array out;
   for (const policy::DnsRecord& one : answers) {
@@ -537,7 +590,8 @@ json::object explanation_json(const Explanation& explanation) {
     out["message"] = message_json(*evidence.message);
   }
   json::array decisions;
-  for (const Decision& decision : trace.decisions) decisions.push_back(decision_json(decision));
+  for (const Decision& decision : trace.decisions)
+    decisions.push_back(decision_json(explanation, decision));
   out["decisions"] = std::move(decisions);
   out["authentication"] = authentication_json(evidence);
   out["consulted"] = consulted_json(evidence.consulted);

@@ -1,4 +1,4 @@
-// What scripts did, as `postern explain` shows it.
+// The effects of scripts, as `postern explain` shows them.
 #pragma once
 
 #include <string>
@@ -9,11 +9,11 @@
 
 namespace postern::app {
 
-/// A step's evidence; of a hook with what it has used.
+/// A step's evidence; for a hook, with the resources it used.
 std::string evidence_of(const policy::Step& step);
-/// The message as scripts left it, for whom, and with which values.
+/// The copies that scripts made, with recipients and values.
 boost::json::array copies_json(const policy::Evidence& evidence);
-/// The same as lines of text; empty when no script has spoken.
+/// The same as lines of text; empty if no script made a copy.
 std::string copies_text(const policy::Evidence& evidence);
 
 }  // namespace postern::app

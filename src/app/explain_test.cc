@@ -22,7 +22,7 @@ namespace {
 
 using namespace postern::policy::testing;
 
-/// A data directory and a directory of one webhook whose policy allows 203.0.113.0/24 and wants
+/// A data directory and a directory of one webhook whose policy allows 203.0.113.0/24 and requires
 /// AUTH.
 class Explain : public ::testing::Test {
  protected:
@@ -55,7 +55,7 @@ class Explain : public ::testing::Test {
     const smtp::Reply settled = decided().settled();
     return settled.code == 0 ? "" : settled.to_string();
   }
-  /// Runs the command; what it prints.
+  /// Runs the command and returns its output.
   std::string run_command(int expected) {
     ::testing::internal::CaptureStdout();
     ::testing::internal::CaptureStderr();
@@ -171,6 +171,27 @@ TEST_F(Explain, lists_judge_addresses_without_a_domain) {
   trace = decided();
   ASSERT_EQ(trace.evidence.recipients.size(), 1u);
   EXPECT_NE(trace.evidence.recipients[0].route.webhook, nullptr) << "completed with myorigin";
+}
+
+TEST_F(Explain, says_who_granted_relaying_and_where_the_rule_stands) {
+  config_ =
+      parse_config(
+          "[restrictions]\nmynetworks = \"203.0.113.0/24\"\n"
+          "relay = \"\"\"\n  reject_unknown_sender_domain\n  permit_mynetworks, reject\n\"\"\"\n",
+          "lists.toml")
+          .config;
+  config_.server.data_dir = folder_.path();
+  options_.auth.reset();
+  options_.client_ip = *IpAddress::parse("203.0.113.7");
+  options_.mail_from = "";
+  options_.recipients = {"b@far.example"};
+  const std::string text = run_command(0);
+  EXPECT_NE(text.find("smtpd_relay_restrictions:2, lists.toml:5:3"), std::string::npos) << text;
+  EXPECT_NE(text.find("effect: may be passed on, by the restriction lists "
+                      "(permit_mynetworks at smtpd_relay_restrictions:2, lists.toml:5:3)"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("effect: the client counts as one of ours"), std::string::npos) << text;
 }
 
 TEST_F(Explain, asks_the_next_hop_as_the_gateway_does_at_rcpt) {

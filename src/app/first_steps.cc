@@ -24,14 +24,14 @@ namespace {
 constexpr std::string_view owner_email = "owner@localhost.localdomain";
 constexpr std::string_view open_name = "first inbox";
 constexpr std::string_view closed_name = "refuses this machine";
-/// A documentation network (RFC 5737): no client of this machine is in it.
+/// A documentation network (RFC 5737 §3), in which this machine has no address.
 constexpr std::string_view far_network = "203.0.113.0/24";
 
 store::Time now() {
   return std::chrono::time_point_cast<store::Time::duration>(std::chrono::system_clock::now());
 }
 
-/// `details`: as the API writes them for the same action.
+/// `details`: in the API's form for the same action.
 store::AuditRow audit(const std::string& account, std::string_view action,
                       boost::json::object details) {
   return {.id = new_id("al_"),
@@ -43,7 +43,7 @@ store::AuditRow audit(const std::string& account, std::string_view action,
           .created_at = now()};
 }
 
-/// The program as it was called, so that the commands shown can be pasted.
+/// The program as it was called, so that users can paste the commands shown.
 std::string program_name() {
   std::ifstream line("/proc/self/cmdline", std::ios::binary);
   std::string name;
@@ -65,8 +65,7 @@ std::string password_file(const Instance& instance) {
   return instance.config().server.data_dir.string() + "/owner-password";
 }
 
-/// Whether the file that the first start wrote still opens the account. A file that does not, since
-/// its owner chose another password, is removed.
+/// Whether the password file of the first start is still valid. An outdated file is removed.
 bool has_first_password(const Instance& instance, const store::AccountRow& owner) {
   const std::string path = password_file(instance);
   std::ifstream file(path);
@@ -78,8 +77,8 @@ bool has_first_password(const Instance& instance, const store::AccountRow& owner
   return false;
 }
 
-/// Account, policy and two webhooks; the password's file is written first, so that an account whose
-/// password nobody knows never exists.
+/// An account, a policy and two webhooks. The password file is written first, so that there is
+/// never an account with an unknown password.
 Result<void> make_first_objects(Instance& instance) {
   const std::string password = base64url_encode(admin::random_bytes(18));
   const std::string file = password_file(instance);
@@ -130,7 +129,7 @@ Result<void> make_first_objects(Instance& instance) {
   return {};
 }
 
-/// Where the pages are. Who was never there has no password to type: a link lets them choose one.
+/// Where the pages are. An owner who has never logged in gets a link for setting a password.
 std::string open_the_pages(Instance& instance, const store::AccountRow& owner) {
   const std::string url = instance.config().api.base_url();
   if (owner.last_seen_at) return fmt::format("Open {}/app/\n", url);
@@ -149,7 +148,7 @@ std::optional<std::string> first_steps(Instance& instance) {
   if (!owner) return std::nullopt;
   if (!*owner) {
     const auto accounts = instance.store().accounts({.offset = 0, .limit = 1});
-    if (!accounts || accounts->total > 0) return std::nullopt;  // somebody is at home already
+    if (!accounts || accounts->total > 0) return std::nullopt;  // an account exists
     if (auto made = make_first_objects(instance); !made) {
       telemetry::log::warning("server.ready").field("error", made.error().message);
       return std::nullopt;

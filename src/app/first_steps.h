@@ -7,10 +7,11 @@ namespace postern::app {
 
 class Instance;
 
-/// For a gateway without a configuration: on its first start makes an owner account, a webhook that
-/// keeps mail in the built-in inbox and one whose policy refuses this machine; the owner's password
-/// goes into a file of the data directory. Until the owner has signed in, what to type begins with
-/// a link with which a password is chosen. Returns what to type next, nullopt when it cannot tell.
+/// For a gateway without a configuration. On the first start, creates an owner account, a webhook
+/// that keeps mail in the built-in inbox, and one whose policy rejects this machine; writes the
+/// owner's password to a file in the data directory. Returns instructions for the user, which begin
+/// with a link for setting a password until the owner has logged in; nullopt after an error.
+/// Blocks.
 std::optional<std::string> first_steps(Instance& instance);
 
 }  // namespace postern::app

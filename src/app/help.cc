@@ -29,8 +29,8 @@ constexpr ExitCode every_code[] = {ExitCode::ok,       ExitCode::no,        Exit
                                    ExitCode::io,       ExitCode::try_again, ExitCode::no_permission,
                                    ExitCode::config};
 
-/// `text` in lines of at most 80 columns, each behind `indent` blanks; the first is already begun
-/// at column `begun`.
+/// Wraps `text` at 80 columns with `indent` spaces before each line; the first line is already
+/// filled up to column `begun`.
 std::string wrapped(std::string_view text, std::size_t indent, std::size_t begun = 0) {
   std::string out;
   std::size_t column = begun > 0 ? begun : indent;

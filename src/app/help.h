@@ -1,4 +1,4 @@
-// What `postern help` says; every word of it comes from the tables of commands, keys and codes.
+// The output of `postern help`, generated from the tables of commands, keys and codes.
 #pragma once
 
 #include <optional>
@@ -9,29 +9,33 @@
 
 namespace postern::app {
 
-/// The one screen: groups, examples, topics.
+/// The overview on one screen: groups, examples, topics.
 std::string short_help();
+/// The help of one command.
 std::string command_help(const CommandSpec& command);
+/// The help of one family.
 std::string family_help(const FamilySpec& family);
-/// A command, a topic (exit-codes, configuration, ...) or an error code; nullopt: none.
+/// Help on a command, a topic (exit-codes, configuration, ...) or an error code; nullopt: unknown.
 std::optional<std::string> help_on(std::string_view subject);
-/// Everything help_on() knows, for "did you mean".
+/// All subjects of help_on(), for suggestions.
 std::vector<std::string_view> help_subjects();
-/// "bash", "zsh" or "fish"; nullopt: another.
+/// The completions for "bash", "zsh" or "fish"; nullopt: another shell.
 std::optional<std::string> completion_script(std::string_view shell);
-/// "the command line is wrong"
+/// "the command line is wrong", for example.
 std::string_view meaning_of(ExitCode code);
 
-/// A mistake and what it takes to mend it; `postern help CODE` shows both and tests load both.
+/// An error code with a wrong and a right example, which `postern help CODE` shows; tests load
+/// both.
 struct CodePage {
-  std::string_view code;
-  std::string_view title;
-  std::string_view text;
-  std::string_view wrong;  ///< TOML
-  std::string_view right;
+  std::string_view code;   ///< "C012"
+  std::string_view title;  ///< one line
+  std::string_view text;   ///< what it means and what to do
+  std::string_view wrong;  ///< TOML that causes the error
+  std::string_view right;  ///< TOML without it
 };
+/// All pages.
 std::span<const CodePage> code_pages();
-/// Those about restriction lists, which code_pages() has too.
+/// The pages about restriction lists, which code_pages() contains.
 std::span<const CodePage> restriction_code_pages();
 
 }  // namespace postern::app

@@ -1,4 +1,4 @@
-// One page an error code: what it means, and an example that has it and one that has not.
+// One page for each error code: its meaning, a wrong and a right example.
 #include <iterator>
 #include <vector>
 

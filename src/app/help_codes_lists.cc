@@ -1,4 +1,4 @@
-// Pages about the codes of restriction lists; help_codes.cc has the others.
+// Pages about error codes of restriction lists; the others are in help_codes.cc.
 #include "app/help.h"
 
 namespace postern::app {

@@ -6,13 +6,13 @@ namespace postern::app {
 
 namespace {
 
-/// The words a command takes as its argument, where they are known.
+/// The possible arguments of a command, if they are known.
 std::vector<std::string> argument_words(const CommandSpec& command) {
   if (command.name == "config") return {"example"};
   if (command.name == "completion") return {"bash", "zsh", "fish"};
   std::vector<std::string> out;
   if (command.name == "help") {
-    // A shell completes words: `dkim keygen` is reached by `dkim`.
+    // Shells complete words: `dkim keygen` is completed from `dkim`.
     for (const std::string_view subject : help_subjects()) {
       if (subject.find(' ') == std::string_view::npos) out.emplace_back(subject);
     }
@@ -24,7 +24,7 @@ bool takes_path(const OptionSpec& option) {
   return option.value == "FILE" || option.value == "DIR";
 }
 
-/// The positional argument of these is a message.
+/// Commands whose argument is a message file.
 bool takes_message(const CommandSpec& command) {
   return command.name == "dkim sign" || command.name == "dkim verify";
 }
@@ -105,7 +105,7 @@ std::string bash_script() {
       paths, names, cases);
 }
 
-/// In single quotes for a shell; zsh takes brackets and colons in descriptions with a backslash.
+/// Single-quoted text for a shell; zsh needs brackets and colons in descriptions escaped.
 std::string zsh_text(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -119,7 +119,7 @@ std::string zsh_text(std::string_view text) {
   return out;
 }
 
-/// What `_arguments` takes for a command; `at` is the place of its argument on the line.
+/// The arguments of zsh's `_arguments` for a command; `at` is the position of its argument.
 std::string zsh_arguments(const CommandSpec& command, int at) {
   std::string out = "_arguments";
   const auto add = [&](const OptionSpec& option) {
@@ -179,7 +179,7 @@ std::string fish_text(std::string_view text) {
   return out;
 }
 
-/// When the words of a command stand on the line.
+/// The fish condition that the words of a command are on the line.
 std::string fish_condition(const CommandSpec& command) {
   const FamilySpec* family = family_of(command);
   const std::string own = fmt::format("__fish_seen_subcommand_from {}", last_word(command));

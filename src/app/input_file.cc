@@ -10,7 +10,7 @@ namespace postern::app {
 
 namespace {
 
-/// Devices need not end.
+/// Reads with a limit, as a device may be endless.
 bool take(std::istream& in, std::size_t largest, std::string& text) {
   std::array<char, 65536> piece;
   while (in.read(piece.data(), piece.size()) || in.gcount() > 0) {
@@ -28,7 +28,7 @@ Result<std::string> read_input(const std::string& name, std::istream& in, std::s
   std::ifstream file;
   if (name != "-") {
     file.open(name, std::ios::binary);
-    // A directory can be opened; only reading it fails.
+    // A directory can be opened; reading it fails.
     if (file.is_open()) file.peek();
     if (!file.is_open() || file.bad()) {
       const std::string why = errno != 0 ? ": " + std::generic_category().message(errno) : "";

@@ -24,12 +24,12 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t payload_queue = 1024;
-/// Longer than a command keeps the databases.
+/// Longer than a command holds the databases.
 constexpr std::chrono::seconds lock_patience{3};
-/// Look-ups in databases: threads, which is connections a table, and how many wait for them.
+/// Look-ups in databases: threads, which is also connections per table, and waiting jobs.
 constexpr std::size_t lookup_threads = 4;
 constexpr std::size_t lookup_queue = 256;
-/// Likewise of accounts: a slow directory holds up nothing else.
+/// The same for accounts, so that a slow directory delays nothing else.
 constexpr std::size_t source_threads = 8;
 constexpr std::size_t source_queue = 128;
 
@@ -38,7 +38,7 @@ void start_metrics(const Config& config, std::vector<std::pair<std::string, std:
   setup.listeners.clear();
   for (const ListenerConfig& listener : config.listeners) setup.listeners.push_back(listener.name);
   for (const policy::Check* check : policy::checks::all()) setup.checks.emplace_back(check->name);
-  setup.layers.emplace_back("auth", "auth");  // what verifiers say of credentials
+  setup.layers.emplace_back("auth", "auth");  // results of verifiers
   for (const std::string_view verifier : gateway::auth_check_names())
     setup.checks.emplace_back(verifier);
   setup.routes = std::move(routes);
@@ -109,7 +109,7 @@ Instance::Started Instance::open_directory() {
     }
   }
   fs::permissions(data_dir_, fs::perms::owner_all, error);
-  // A command has it for a moment.
+  // A command may hold the lock briefly.
   auto lock = DataLock::take(data_dir_, lock_patience);
   if (!lock && lock.error().fault == Fault::conflict) {
     return cannot(ExitCode::try_again, lock.error().message,
@@ -190,7 +190,7 @@ Instance::Started Instance::open_databases() {
 Instance::Started Instance::open_resolver() {
   net::UnboundOptions options = resolver_options(config_);
   options.on_change = [this](const net::DnssecState& state) {
-    // What was insecure may be secure, and must not stay for its TTL.
+    // An answer that was insecure may now be secure, before its TTL ends.
     resolver_->forget();
     log_dnssec(config_, state);
   };
@@ -259,7 +259,7 @@ Instance::Started Instance::open_delivery() {
   return {};
 }
 
-/// The addresses come last: who can connect finds everything else in its place.
+/// Addresses are opened last: a client that connects finds everything ready.
 Instance::Started Instance::open_listeners() {
   start_metrics(config_, api_->routes());
   for (ListenerConfig& listener : config_.listeners) {
@@ -280,7 +280,7 @@ Instance::Started Instance::open_listeners() {
                 "ADDRESS:PORT"
               : "stop what uses the port, or choose another with --smtp ADDRESS:PORT");
     }
-    listener.address.port = *port;  // 0 in the file: the system chose one
+    listener.address.port = *port;  // 0 in the file: the system picked one
   }
   admin::AdminApi* handler = api_.get();
   http_ = std::make_unique<net::HttpServer>(

@@ -1,4 +1,4 @@
-// One running gateway: every room's objects, in the order in which they need each other.
+// One running gateway: the objects of all rooms, in the order of their dependencies.
 #pragma once
 
 #include <atomic>
@@ -43,29 +43,36 @@
 
 namespace postern::app {
 
+/// Whether inboxes react to test addresses.
 enum class TestRecipients { off, on };
 
+/// Started by start(), ended by stop(). Its owner's thread calls all functions.
 class Instance {
  public:
-  /// Opens everything: data directory, databases, certificates, addresses. Nothing is half started:
-  /// after an error all that was opened is closed again.
-  /// `test_recipients`: inboxes answer by magic tags (docs/delivery.md).
+  /// Opens the data directory, databases, certificates and addresses; after an error everything is
+  /// closed again. `test_recipients`: inboxes react to tags in addresses (docs/delivery.md).
+  /// Blocks.
   static tl::expected<std::unique_ptr<Instance>, StartError> start(
       const Config& config, TestRecipients test_recipients = TestRecipients::off);
+  /// Calls stop() if it was not called.
   ~Instance();
 
-  /// With the ports that listen.
+  /// The configuration with the ports that were opened.
   const Config& config() const { return config_; }
+  /// Open SMTP sessions.
   std::size_t sessions() const { return server_ ? server_->sessions() : 0; }
+  /// State of DNSSEC validation.
   net::DnssecState dnssec() const { return name_servers_->dnssec(); }
+  /// The control database.
   store::Store& store() { return *store_; }
+  /// Publishes changes of the store to the running gateway.
   admin::Publisher& publisher() { return *publisher_; }
 
-  /// Takes over what a changed configuration may change while running: limits, time-outs and
-  /// certificates. New sessions follow it. The error leaves everything as it was.
+  /// Applies the keys of `config` that need no restart, such as limits, time-outs and certificates,
+  /// to new sessions. After an error nothing has changed. Blocks.
   tl::expected<void, StartError> reload(const Config& config);
-  /// Sessions in hand may finish for `limit`; returns how many were cut. The one place that says in
-  /// which order the gateway ends (instance_stop.cc).
+  /// Ends the gateway; open sessions may finish within `limit`. Returns how many were ended.
+  /// instance_stop.cc defines the order. Blocks.
   std::size_t stop(std::chrono::milliseconds limit);
 
  private:
@@ -85,25 +92,25 @@ class Instance {
   void destroy_what_waits();
   void destroy_owners();
   void run_api_loop();
-  /// What is done every minute; trouble of one part is not the others'.
+  /// Runs every minute; the parts' errors are independent.
   Task<void> housekeeping();
   Task<Result<void>> purge_deliveries();
   Task<Result<void>> purge_queue();
   Task<Result<void>> purge_inboxes();
-  /// What the API does every second.
+  /// Runs every second for the API.
   Task<void> tick();
-  /// Makes the gateway decide by these lists.
+  /// Decides with these lists from now on.
   void follow_lists(const admin::Lists& lists);
   std::vector<admin::SmtpListener> smtp_listeners() const;
-  /// What the scripts of this configuration take is charged to the budget.
+  /// Charges the memory of this configuration's scripts to the budget.
   void charge_scripts(const Config& config) const;
   Started follow_file(const Config& config);
   dialect::Draft draft_of(const std::optional<admin::Lists>& lists);
-  /// Whose credentials count as the operator's own, and not as a tenant's.
+  /// Which accounts' credentials count as the operator's own, not a tenant's.
   gateway::PoliciesVerifier::Operates operators_of(const Config& config);
   tl::expected<std::shared_ptr<const gateway::Authenticator::Verifiers>, StartError> verifiers_of(
       const Config& config);
-  /// What reaches servers whose certificates the file vouches for; empty: the system's roots.
+  /// The World that trusts the certificates in `ca_file`; empty: the system's roots.
   ScriptWorld& world_trusting(const std::string& ca_file);
   ListenerResult listener_settings(const ListenerConfig& listener, const Config& config) const;
 
@@ -112,14 +119,14 @@ class Instance {
 
   Config config_;
   std::string data_dir_;
-  std::mutex deciding_mutex_;  ///< the next three
-  Config deciding_;            ///< as loaded last, with the lists that run
+  std::mutex deciding_mutex_;  ///< guards the next three members
+  Config deciding_;            ///< as last loaded, with the lists in force
   std::vector<std::shared_ptr<const gateway::ListenerSettings>> listeners_;
   std::shared_ptr<policy::CurrentEngine> engine_;
-  std::shared_ptr<MemoryBudget> memory_;  ///< what peers make us keep; scripts keep it too
+  std::shared_ptr<MemoryBudget> memory_;  ///< memory for clients' data and scripts
   std::unique_ptr<net::WorkPool> lookup_pool_;
-  std::shared_ptr<gateway::RemoteTables> tables_;  ///< of the lists that run
-  /// Of the policy that runs and of those that sessions still keep.
+  std::shared_ptr<gateway::RemoteTables> tables_;  ///< of the lists in force
+  /// Of the current policy and of earlier ones that sessions still use.
   std::vector<std::weak_ptr<ScriptRuntime>> scripts_;
   bool test_recipients_ = false;
   std::optional<DataLock> lock_;
@@ -131,7 +138,7 @@ class Instance {
   std::unique_ptr<spool::Inbox> inbox_;
   ControlFile control_;
   policy::Directory directory_;
-  policy::DkimKeyring dkim_keys_;   ///< what signs outgoing mail
+  policy::DkimKeyring dkim_keys_;  ///< signs outgoing mail
   policy::AuthenticationCaches authentication_;
   std::unique_ptr<admin::Publisher> publisher_;
   std::unique_ptr<admin::RunningLists> lists_;
@@ -148,17 +155,17 @@ class Instance {
   std::atomic<bool> stopping_{false};
   bool stopped_ = false;
 
-  // From here on things run on event loops.
+  // The following members run on event loops.
   net::EventLoop api_loop_;
   std::unique_ptr<net::UnboundResolver> name_servers_;
   std::unique_ptr<MeteredResolver> metered_;
   std::unique_ptr<dns::CachingResolver> resolver_;
   std::unique_ptr<net::WorkPool> auth_pool_;
-  std::unique_ptr<net::WorkPool> source_pool_;  ///< waits for databases of accounts
+  std::unique_ptr<net::WorkPool> source_pool_;  ///< blocks on databases of accounts
   std::map<std::string, std::unique_ptr<ScriptWorld>> worlds_;
   std::unique_ptr<net::WorkPool> account_pool_;
   std::unique_ptr<net::WorkPool> disk_pool_;
-  std::unique_ptr<net::WorkPool> queue_pool_;  ///< apart: a verification reads every message
+  std::unique_ptr<net::WorkPool> queue_pool_;  ///< separate, as a verification reads every message
   std::unique_ptr<net::WorkPool> payload_pool_;
   std::unique_ptr<net::WorkPool> heavy_pool_;
   std::unique_ptr<gateway::Authenticator> authenticator_;

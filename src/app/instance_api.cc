@@ -1,4 +1,4 @@
-// The part of an Instance that the API is: what it is given, its thread, and its housekeeping.
+// The API part of an Instance: its dependencies, its thread, and housekeeping.
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -31,14 +31,14 @@ namespace {
 
 constexpr std::chrono::minutes housekeeping_interval{1};
 constexpr std::chrono::seconds tick_interval{1};
-/// Jobs that wait for a database thread: beyond it the API answers 503.
+/// Jobs that wait for a database thread; above, the API answers 503.
 constexpr std::size_t disk_queue = 1024;
 constexpr std::size_t account_queue = 64;
 constexpr std::size_t queue_questions = 64;
 
 }  // namespace
 
-/// /readyz: the store can write, the queue's disk is trusted, and mail is taken.
+/// /readyz: the store is writable, the queue's disk works, and mail is accepted.
 class Instance::Readiness final : public admin::ReadinessProbe {
  public:
   explicit Readiness(Instance& instance) : instance_(instance) {}
@@ -47,7 +47,7 @@ class Instance::Readiness final : public admin::ReadinessProbe {
     std::vector<std::pair<std::string, std::string>> found;
     if (instance_.stopping_) found.emplace_back("gateway", "it is stopping");
     store::Store* store = instance_.store_.get();
-    // In a turn of its own: what accounts ask does not make the gateway unready.
+    // In its own turn: accounts' requests do not make the gateway unready.
     const auto probed = co_await instance_.disk_pool_->run(
         {.account = "readyz", .client = {}},
         [store] { return std::pair(store->probe(), store::lost_files()); });
@@ -90,7 +90,7 @@ class Instance::MetricsPort final : public admin::MetricsSource {
   explicit MetricsPort(Instance& instance) : instance_(instance) {}
 
   Task<std::string> text() override {
-    // When the queue cannot be asked, its last figures stay.
+    // If the queue cannot be read, its last values stay.
     spool::SqliteSpool* spool = instance_.spool_.get();
     co_await instance_.queue_pool_->run({.account = "metrics", .client = {}},
                                         [spool] { return show_queue(*spool); });
@@ -184,7 +184,7 @@ Instance::Started Instance::open_api() {
   return {};
 }
 
-/// The file's order. Ports are known by the time that anybody asks.
+/// In the file's order. The ports are known when this is called.
 std::vector<admin::SmtpListener> Instance::smtp_listeners() const {
   std::vector<admin::SmtpListener> all;
   for (const ListenerConfig& listener : config_.listeners) {
@@ -242,7 +242,7 @@ Task<void> Instance::housekeeping() {
 }
 
 Task<Result<void>> Instance::purge_deliveries() {
-  // A link a message may be a thousand: what one call leaves is not left to the next hour.
+  // A message may have a thousand links: repeats until nothing is left.
   for (bool more = true; more;) {
     const auto ran = co_await disk_pool_->run(admin::own_turn(), [this]() -> Result<bool> {
       const auto purged = delivery_log_->purge(store::now());

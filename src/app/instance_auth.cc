@@ -1,4 +1,4 @@
-// The part of an Instance that says who knows accounts.
+// The part of an Instance that makes the verifiers of accounts.
 #include <memory>
 
 #include <fmt/format.h>
@@ -43,14 +43,14 @@ Instance::verifiers_of(const Config& config) {
     if (!opened) return cannot(ExitCode::config, opened.error().message, "see `[[auth.source]]`");
     verifiers->push_back(std::move(*opened));
   }
-  // Rules that decide who authenticates decide alone; the sources are whom they may ask.
+  // .vsl rules that decide on authentication are the only verifier; they may ask the sources.
   if (config.vsl.loaded && config.vsl.mode == LuaMode::enforce) {
     auto rules =
         std::make_shared<dialect::vsl::VslVerifier>(config.vsl.loaded, std::move(*verifiers));
     verifiers->clear();
     verifiers->push_back(std::move(rules));
   }
-  // In shadow the hook decides nothing, and a password is no business of a trial.
+  // In shadow mode the hook is not asked: a policy on trial must not see passwords.
   if (config.lua.loaded && config.lua.mode == LuaMode::enforce) {
     verifiers->push_back(std::make_shared<dialect::kumo::KumoVerifier>(config.lua.loaded));
   }

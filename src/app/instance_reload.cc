@@ -1,4 +1,4 @@
-// The part of an Instance by which mail is decided, and which changes while it runs.
+// The part of an Instance that decides on mail and can change while it runs.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <openssl/ssl.h>
@@ -45,7 +45,7 @@ void Instance::follow_lists(const admin::Lists& lists) {
   }
 }
 
-/// The data directory is the running one, whatever a changed file says of the next start.
+/// The data directory stays, even if the changed file names another one.
 Instance::Started Instance::follow_file(const Config& config) {
   const RestrictionsConfig& restrictions = config.restrictions;
   const auto section = restrictions.present ? std::optional(restrictions.section) : std::nullopt;
@@ -62,7 +62,7 @@ Instance::Started Instance::follow_file(const Config& config) {
 
 namespace {
 
-/// For the log: a listener that shows new sessions another certificate than the one before.
+/// Logs that a listener uses another certificate for new sessions.
 void note_renewed(const gateway::ListenerSettings& before, const gateway::ListenerSettings& now) {
   if (!before.certificate || !now.certificate) return;
   const X509* const old = SSL_CTX_get0_certificate(before.certificate->handle());
@@ -148,7 +148,7 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
   for (std::size_t i = 0; i < settings.size(); ++i) note_renewed(*settings[i], *now[i]);
   charge_scripts(config);
   {
-    // Sessions in hand stay with the policy they began with.
+    // Open sessions keep their policy.
     const std::lock_guard lock(deciding_mutex_);
     std::erase_if(scripts_, [](const auto& script) { return script.expired(); });
     scripts_.push_back(config.lua.runtime);

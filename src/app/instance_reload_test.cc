@@ -1,4 +1,4 @@
-// What a reload may change, and what it leaves.
+// What a reload changes, and what stays.
 #include <filesystem>
 
 #include <gtest/gtest.h>

@@ -1,11 +1,11 @@
-// The part of an Instance that ends it. There is one order, whatever is under way:
+// The part of an Instance that ends it, always in this order:
 //
-//   1. Nobody new: no session, no long work, no job for who would wait for a loop that ends.
-//   2. Work in hand ends, or is told that it is cut. Loops, pools and the API run meanwhile, since
-//      mail in hand needs them: a webhook fetches its attachments here before it answers.
-//   3. Threads end: the API's answers first, then pools, loops and what they called.
-//   4. What still waits on the loops is destroyed, while everything that it refers to is there.
-//   5. Owners go, in the order in which they need each other.
+//   1. Nothing new is accepted: no session, no long job, no job for a waiter on a loop that ends.
+//   2. Work in progress ends or is told that it is cut. Loops, pools and the API still run, as
+//      mail in progress needs them: a webhook fetches attachments here before it answers.
+//   3. Threads end: first the API's answers, then pools, loops and what they called.
+//   4. Coroutines that still wait on loops are destroyed while everything they refer to exists.
+//   5. Owners are destroyed in the order of their dependencies.
 #include <algorithm>
 
 #include <unistd.h>
@@ -21,7 +21,7 @@ using std::chrono::steady_clock;
 namespace {
 
 constexpr milliseconds look_again{10};
-/// Requests of the API get at least this long, however long sessions took.
+/// Minimum time for requests of the API, even if sessions used up the limit.
 constexpr milliseconds last_answers{1000};
 
 milliseconds left_until(steady_clock::time_point end) {
@@ -51,7 +51,7 @@ void Instance::refuse_new_work() {
   if (replay_port_) replay_port_->close();
   if (queue_port_) queue_port_->close();
   if (spool_) spool_->stop_verifying();
-  // Its jobs ask the queue's loop, which answers until they are done.
+  // Its jobs query the queue's loop, which runs until they are done.
   if (queue_pool_) queue_pool_->stop();
 }
 
@@ -86,17 +86,17 @@ void Instance::stop_threads() {
   if (server_) server_->halt();
   api_loop_.stop();
   if (api_thread_.joinable()) api_thread_.join();
-  // Policies last: a thread that makes a virtual machine of one waits for its loop.
+  // Policies last: a thread that creates a state of one waits for its loop.
   for (const auto& script : scripts_) {
     if (const auto running = script.lock()) running->stop();
   }
-  // What was put or settled is written; the answers wait on loops that have stopped.
+  // Finishes writing; the waiters' loops have stopped.
   if (spool_) spool_->stop();
   if (inbox_) inbox_->stop();
   if (attachments_) attachments_->stop();
 }
 
-/// Coroutines of one loop may wait for those of another, and all of them refer to the members.
+/// Coroutines of one loop may wait for those of another, and all refer to the members.
 void Instance::destroy_what_waits() {
   for (const auto& script : scripts_) {
     if (const auto running = script.lock()) running->clear();
@@ -119,7 +119,8 @@ void Instance::destroy_owners() {
   api_.reset();
   replay_port_.reset();
   live_answers_.reset();
-  trace_port_.reset();  // its reader, so that the last one to close the file tidies it
+  // Closes its reader first, so that the writer closes the file last and cleans up.
+  trace_port_.reset();
   traces_.reset();
   delivery_log_.reset();
   store_.reset();

@@ -1,4 +1,4 @@
-// Private keys in files: made once, never overwritten, for their owner's eyes.
+// Private key files: created once, never overwritten, readable by the owner only.
 #pragma once
 
 #include <string>
@@ -11,11 +11,11 @@
 
 namespace postern::app {
 
-/// Makes a file of mode 0600. Fault::conflict when it exists; nothing is left behind on an error.
+/// Creates a file of mode 0600. Fault::conflict: it exists. After an error there is no file.
 Result<void> write_key(const std::string& file, const Secret& pem);
 
-/// Reads a key for a command and warns when others may read it too. Otherwise what is wrong has
-/// been printed, and the value is the exit code.
+/// Reads a key for a command; warns if other users may read it. After an error, which is printed,
+/// the value is the exit code.
 tl::expected<mailauth::dkim::SigningKey, int> read_key(const std::string& file,
                                                        const Arguments& arguments,
                                                        Streams& streams);

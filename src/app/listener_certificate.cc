@@ -30,7 +30,7 @@ ListenerConfig started_by(const dialect::kumo::Listener& started) {
   ListenerConfig listener;
   listener.name = started.name;
   listener.address = {started.address, started.port};
-  // Texts are used as they are; files are checked and read with those of the configuration.
+  // Texts are used directly; files are checked and read like those of the configuration.
   if (!pem_of(started)) {
     listener.certificate = started.certificate.file;
     listener.key = started.private_key.file;

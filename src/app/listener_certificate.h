@@ -1,5 +1,4 @@
-// What a listener shows its clients: a certificate from files, from a policy's key sources, or one
-// of our own making.
+// The certificate of a listener: from files, from a policy's key sources, or self-signed.
 #pragma once
 
 #include <memory>
@@ -13,16 +12,16 @@
 
 namespace postern::app {
 
-/// A listener that a policy starts, as one of the configuration.
+/// The listener that a policy starts, in the form of the configuration.
 ListenerConfig started_by(const dialect::kumo::Listener& started);
 
-/// The certificate and key of a listener that names at least one of them by something else than a
-/// file; nullopt: both are files, or there are none.
+/// The certificate and key of a listener, if at least one does not come from a file; nullopt: both
+/// are files, or there are none.
 std::optional<net::TlsContext::Pem> pem_of(const dialect::kumo::Listener& listener);
 
-/// Null for a listener without TLS. Without a certificate of its own one is made in `data_dir`:
-/// Fault::denied when that cannot be written. Fault::permanent with a sentence for what is no
-/// certificate, and for a key of another.
+/// Null for a listener without TLS. Without a certificate, creates a self-signed one in `data_dir`:
+/// Fault::denied if that is not writable. Fault::permanent with a sentence: an invalid certificate,
+/// or a key that does not match. Blocks.
 Result<std::shared_ptr<const net::TlsContext>> certificate_of(const ListenerConfig& listener,
                                                               const Config& config,
                                                               const std::string& data_dir);

@@ -10,11 +10,11 @@
 
 namespace postern::app {
 
-/// The running gateway's answers to the command line, from the databases it has open, on the disk
-/// threads.
+/// Answers questions of the command line in the running gateway, from its open databases, on the
+/// disk threads.
 class LiveAnswersPort final : public admin::LiveAnswers, private Databases {
  public:
-  /// All outlive this.
+  /// The references outlive it. `pages`: the URL of the pages; any thread.
   LiveAnswersPort(store::Store& store, store::DeliveryLog& log, spool::InboxReader& inbox,
                   TracePort& traces, net::WorkPool& disk, std::function<std::string()> pages)
       : store_(store),
@@ -24,6 +24,7 @@ class LiveAnswersPort final : public admin::LiveAnswers, private Databases {
         disk_(disk),
         pages_(std::move(pages)) {}
 
+  /// See answer_question().
   Task<Result<boost::json::object>> answer(std::string question,
                                            boost::json::object given) override;
 

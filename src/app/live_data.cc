@@ -18,11 +18,11 @@ namespace json = boost::json;
 
 namespace {
 
-/// A gateway that starts or stops has the lock and does not answer; so has another command.
+/// A gateway that starts or stops holds the lock and does not answer; another command does so, too.
 constexpr std::chrono::seconds patience{10};
 constexpr std::chrono::milliseconds pause{50};
 
-/// Opens what a question needs; the lock is held.
+/// Opens the databases that a question needs, under the lock.
 class OwnDatabases final : public Databases {
  public:
   OwnDatabases(const fs::path& directory, LiveData::Make make)
@@ -52,7 +52,7 @@ class OwnDatabases final : public Databases {
   auto opened(Pointer& slot, std::string_view name, bool may_make, Open open)
       -> Result<typename Pointer::element_type*> {
     if (slot) return slot.get();
-    // Opening would make the file; who looks in the wrong place should hear so.
+    // Opening would create the file; a wrong directory must be reported.
     std::error_code unreadable;
     if (!may_make && !fs::exists(directory_ / name, unreadable)) {
       return fail(Fault::not_found, fmt::format("there is no {} in {}", name, directory_.string()));
@@ -71,13 +71,13 @@ class OwnDatabases final : public Databases {
   std::unique_ptr<store::TraceReader> traces_;
 };
 
-/// nullopt: what answered is not the gateway whose control file this is.
+/// nullopt: the answer is not from the gateway of this control file.
 std::optional<Result<json::object>> read_answer(const net::LocalHttpAnswer& answer) {
   boost::system::error_code bad;
   json::value value = json::parse(answer.body, bad);
   json::object* const object = bad ? nullptr : value.if_object();
   if (answer.status == 200 && object) return Result<json::object>(std::move(*object));
-  if (answer.status == 401) return std::nullopt;  // one that was started anew
+  if (answer.status == 401) return std::nullopt;  // it was restarted
   if (answer.status == 404) {
     return fail(Fault::temporary, "the running gateway is an older one; restart it");
   }
@@ -105,8 +105,8 @@ std::optional<Result<json::object>> LiveData::ask_gateway(std::string_view quest
        .bearer = (*control)->token,
        .body = json::serialize(given)});
   if (answer) return read_answer(*answer);
-  if (answer.error().fault == Fault::not_found) return std::nullopt;  // it is no more, or not yet
-  // Not asked again: a second link or a second entry in the audit log might come of it.
+  if (answer.error().fault == Fault::not_found) return std::nullopt;  // ended, or not started
+  // Not asked again, as that could create a second link or audit log entry.
   return fail(Fault::temporary,
               fmt::format("the gateway was asked and gave no answer ({}); whether it did what was "
                           "asked is not known",

@@ -1,4 +1,4 @@
-// Commands about live data: on the databases that nobody has, and beside a running gateway.
+// Commands about live data: on databases without a gateway, and with a running gateway.
 #include "app/live_data.h"
 
 #include <gmock/gmock.h>
@@ -40,7 +40,7 @@ Config config_of(const std::string& data) {
   return config;
 }
 
-/// Every test twice: the command opens the databases itself, or asks a gateway.
+/// Runs every test twice: the command opens the databases itself, or asks a gateway.
 class LiveCommand : public ::testing::TestWithParam<bool> {
  protected:
   void SetUp() override {

@@ -18,10 +18,10 @@ namespace {
 
 using Answer = Result<json::object>;
 
-/// Of an answer: replay asks for as many records as this holds.
+/// Octets of an answer; replay asks for as many records as fit.
 constexpr std::size_t most_octets = std::size_t{8} << 20;
 
-/// What a question was given: by the command line of another version, perhaps.
+/// The arguments of a question, perhaps from a command line of another version.
 class Given {
  public:
   explicit Given(const json::object& object) : object_(object) {}
@@ -61,7 +61,7 @@ struct Box {
   policy::InboxLimits limits;
 };
 
-/// The boxes that `wanted` names by address or webhook id; all when it is empty.
+/// The inboxes that `wanted` names by address or webhook id; empty: all.
 Result<std::vector<Box>> find_boxes(store::Store& control, const std::string& wanted) {
   std::vector<Box> boxes;
   bool is_webhook = false;
@@ -86,8 +86,8 @@ struct Shown {
   std::string address;
 };
 
-/// Messages of one box, or of all, with greater numbers than `after`; oldest first, the last
-/// `limit` of them; and of the boxes that are full what their owner should know.
+/// The last `limit` messages of one or all inboxes with numbers above `after`, oldest first, and
+/// for full inboxes what their owner should know.
 Answer inbox(Databases& databases, const Given& given) {
   const auto control = databases.control();
   if (!control) return tl::unexpected(control.error());
@@ -132,8 +132,8 @@ Answer inbox(Databases& databases, const Given& given) {
   return json::object{{"messages", std::move(messages)}, {"full", std::move(full)}};
 }
 
-/// A piece of a payload, which may be larger than the memory that there is; without octets at its
-/// end, and when it was deleted meanwhile.
+/// A piece of a payload, which may not fit into memory; empty at its end, and if it was deleted in
+/// the meantime.
 Answer inbox_payload(Databases& databases, const Given& given) {
   const auto reader = databases.inbox();
   if (!reader) return tl::unexpected(reader.error());
@@ -171,7 +171,7 @@ Answer trace_span(Databases& databases, const Given& given) {
   return json::object{{"after", span->after}, {"last", span->last}, {"count", span->count}};
 }
 
-/// The oldest ones of a span, as many as fit an answer.
+/// The oldest records of a span, as many as fit into an answer.
 Answer trace_records(Databases& databases, const Given& given) {
   const auto traces = databases.traces();
   if (!traces) return tl::unexpected(traces.error());
@@ -217,7 +217,7 @@ Answer make_account(store::Store& store, const std::string& email, Secret hash) 
   return json::object{{"account_id", account.id}, {"created", true}};
 }
 
-/// The password's hash comes with it: the password itself goes to nobody.
+/// The argument is the password's hash; the password itself is never sent.
 Answer set_password(Databases& databases, const Given& given) {
   const auto control = databases.control();
   if (!control) return tl::unexpected(control.error());
@@ -243,7 +243,7 @@ Answer set_password(Databases& databases, const Given& given) {
   return json::object{{"account_id", (*account)->id}, {"created", false}};
 }
 
-/// `public_url` is what the configuration says; without one a running gateway knows best.
+/// `public_url`: from the configuration; empty: the running gateway's.
 Answer reset_link(Databases& databases, const Given& given) {
   const auto control = databases.control();
   if (!control) return tl::unexpected(control.error());
@@ -255,8 +255,7 @@ Answer reset_link(Databases& databases, const Given& given) {
   return json::object{{"url", link->url}, {"expires_at", store::to_millis(*link->expires_at)}};
 }
 
-/// Of every account, newest first within a domain, without private keys; of one domain with
-/// `domain`.
+/// The keys of all accounts or of `domain`, newest first within a domain, without private keys.
 Answer dkim_keys(Databases& databases, const Given& given) {
   const auto control = databases.control();
   if (!control) return tl::unexpected(control.error());

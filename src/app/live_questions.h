@@ -1,5 +1,5 @@
-// What commands ask about live data. A question has one answer, a function of the databases, which
-// the gateway calls where one runs and the command itself where none does.
+// The questions of commands about live data. The answer is a function of the databases, which the
+// running gateway calls, or the command itself if none runs.
 #pragma once
 
 #include <string>
@@ -15,22 +15,25 @@
 
 namespace postern::app {
 
-/// The databases of a data directory, open in the one process that may. Safe from any thread.
-/// Fault::not_found: there is no such file.
+/// The databases of a data directory, open in the one process that may open them. Thread-safe.
+/// Fault::not_found: the file does not exist. Results live as long as this object.
 class Databases {
  public:
   virtual ~Databases() = default;
+  /// Accounts, policies and webhooks.
   virtual Result<store::Store*> control() = 0;
+  /// The log of webhook deliveries.
   virtual Result<store::DeliveryLog*> deliveries() = 0;
+  /// The built-in inboxes.
   virtual Result<spool::InboxReader*> inbox() = 0;
-  /// Sees every trace that was posted before.
+  /// Includes all traces posted so far.
   virtual Result<store::TraceReader*> traces() = 0;
-  /// Where the running gateway's pages are; "": none runs.
+  /// The URL of the running gateway's pages; "": none runs.
   virtual std::string pages() const = 0;
 };
 
-/// The answer to a question by its name; `given` is checked by nobody before. Blocks. Faults:
-/// malformed, also for a question that nobody knows; not_found; and those of the databases.
+/// Answers a question by its name; `given` is not checked yet. Blocks. Fault::malformed, also for
+/// an unknown question; Fault::not_found; and errors of the databases.
 Result<boost::json::object> answer_question(std::string_view question, Databases& databases,
                                             const boost::json::object& given);
 

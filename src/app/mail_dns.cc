@@ -19,7 +19,7 @@ namespace postern::app {
 
 namespace {
 
-/// A person waits: all questions of a command have this together.
+/// The time for all queries of a command, as a user waits.
 constexpr std::chrono::seconds patience{20};
 constexpr std::size_t max_questions = 200;
 
@@ -81,7 +81,7 @@ void MailDns::run(Task<void> task) {
   std::exception_ptr thrown;
   boost::asio::co_spawn(loop_, std::move(task), [&](std::exception_ptr error) {
     thrown = std::move(error);
-    loop_.stop();  // the resolver waits for its pipe as long as it lives
+    loop_.stop();  // the resolver keeps the loop running
   });
   loop_.restart();
   loop_.run();

@@ -1,4 +1,4 @@
-// Who answers the DNS questions of a command, and what was answered.
+// The DNS answers of a command: where they come from, and a record of them.
 #pragma once
 
 #include <istream>
@@ -18,19 +18,20 @@
 
 namespace postern::app {
 
-/// The answers of a --dns file, a zone or JSON (docs/explain.md), and no other; `-` is `in`.
-/// Fault::malformed names file and line.
+/// Answers only from a --dns file, a zone or JSON (docs/explain.md); `-` is `in`. Fault::malformed
+/// names the file and line; Fault::not_found. Blocks.
 Result<std::unique_ptr<dns::Resolver>> dns_from_file(const std::string& name, std::istream& in);
 
+/// The resolver of one command. One thread.
 class MailDns {
  public:
-  /// The file of --dns, the servers of --dns-server, those of the configuration, or the system's.
-  /// Otherwise what is wrong has been printed, and the value is the exit code.
+  /// Uses the file of --dns, the servers of --dns-server, those of the configuration, or the
+  /// system's. After an error, which is printed, the value is the exit code.
   static tl::expected<std::unique_ptr<MailDns>, int> open(const Arguments& arguments,
                                                           const Config& config, Streams& streams);
   ~MailDns();
 
-  /// Drives an evaluation to its result.
+  /// Runs an evaluation to its result. Blocks.
   template <class T>
   T resolve(mailauth::Evaluation<T> evaluation) {
     while (const mailauth::Question* question = evaluation.next()) {
@@ -38,13 +39,14 @@ class MailDns {
     }
     return evaluation.result();
   }
-  /// Runs a task that asks resolver() itself.
+  /// Runs a task that uses resolver(). Blocks.
   void run(Task<void> task);
 
+  /// Lives as long as this object.
   dns::Resolver& resolver() { return *resolver_; }
-  /// Nothing when a --dns file answers.
+  /// nullopt if a --dns file answers.
   const std::optional<net::DnssecState>& dnssec() const { return dnssec_; }
-  /// Of resolve(), in the order asked.
+  /// The answers given to resolve(), in order.
   const std::vector<policy::DnsRecord>& records() const { return records_; }
 
  private:
@@ -58,7 +60,7 @@ class MailDns {
   std::unique_ptr<policy::DnsDesk> desk_;
 };
 
-/// When no question has an answer: says on `err` what can be done about it.
+/// If no query was answered, prints what can be done about it.
 void note_silence(const std::vector<policy::DnsRecord>& records, const Arguments& arguments,
                   Streams& streams);
 

@@ -102,7 +102,7 @@ tl::expected<Envelope, UsageError> read_envelope(const Arguments& arguments) {
   std::string from = arguments.value("--from").value_or("");
   if (from == "<>") from.clear();
   if (from.empty()) {
-    // RFC 7208 §2.4: postmaster at the HELO name is judged.
+    // RFC 7208 §2.4: postmaster at the HELO name is checked.
     if (arguments.has("--helo")) return out;
     return refuse("the null sender is judged by the name in HELO", "add --helo NAME");
   }

@@ -15,7 +15,7 @@ namespace json = boost::json;
 
 namespace {
 
-/// Longer texts of others are cut in reports for people; --json has them whole.
+/// Longer texts of other parties are cut in text reports, but not in --json.
 constexpr std::size_t longest = 1024;
 
 std::string_view plural(std::uint64_t n) { return n == 1 ? "" : "s"; }
@@ -109,7 +109,7 @@ json::array dns_json(const std::vector<policy::DnsRecord>& records) {
                                {"records", std::move(texts)},
                                {"secure", one.answer.secure},
                                {"ttl", one.answer.ttl.count()}});
-    // Without it the answers could not be asked for again.
+    // Needed to ask for the answers again.
     if (!one.answer.canonical_name.empty())
       out.back().as_object()["canonical_name"] = octets_json(one.answer.canonical_name);
   }
@@ -138,7 +138,7 @@ std::string spf_text(const mailauth::spf::Result& spf, const IpAddress& client) 
                                    spf.void_terms, mailauth::spf::max_void_terms, spf.queries,
                                    plural(static_cast<std::uint64_t>(spf.queries))));
   if (!spf.explanation.empty()) {
-    // RFC 7208 §11.5: the words of a stranger.
+    // RFC 7208 §11.5: the explanation is untrusted text.
     out += fact("they say", fmt::format("\"{}\" ({}'s own words)", printable(spf.explanation, 300),
                                         printable(spf.domain, 300)));
   }
@@ -161,7 +161,7 @@ json::object spf_json(const mailauth::spf::Result& spf) {
 
 namespace {
 
-/// Why a signature that verified says nothing of the message; empty when it does.
+/// Why a valid signature does not authenticate the message; empty: it does.
 std::vector<std::string> objections(const mailauth::dkim::SignatureResult& one,
                                     std::size_t from_fields) {
   std::vector<std::string> out;
@@ -188,7 +188,7 @@ std::string signature_head(const mailauth::dkim::SignatureResult& one, std::size
   return out + ", but not acceptable: " + joined(objections(one, from_fields), "; ");
 }
 
-/// "from x2, to, subject": h= without its repetitions.
+/// "from x2, to, subject": the names in h= with their counts.
 std::string signed_fields(const std::vector<std::string>& names) {
   std::vector<std::string> out;
   std::vector<std::string> seen;

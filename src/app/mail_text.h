@@ -1,5 +1,4 @@
-// What the commands about mail share: reading their options, showing times, DNS answers and
-// results.
+// Shared by the commands about mail: reads their options, formats times, DNS answers and results.
 #pragma once
 
 #include <cstdint>
@@ -22,57 +21,66 @@
 
 namespace postern::app {
 
-/// Options that have to be there, and "-" given twice; nullopt when the line is good.
+/// Checks that the `needed` options are given, and "-" only once; nullopt: the line is valid.
 std::optional<UsageError> check_options(const Arguments& arguments,
                                         std::initializer_list<std::string_view> needed);
-/// Where help about this command is: "`postern dkim sign --help`".
+/// Where the help of this command is: "`postern dkim sign --help`".
 std::string help_of(const Arguments& arguments);
 
-/// The message in FILE or on standard input with CRLF line ends. Prints what is wrong.
+/// Reads the message in FILE or from standard input, with CRLF line ends. After an error, which is
+/// printed, the value is the exit code.
 tl::expected<std::string, int> read_message(const Arguments& arguments,
                                             const std::optional<std::string>& file,
                                             Streams& streams);
 
-/// "2026-11-20T09:00:00Z" or seconds since 1970.
+/// Parses "2026-11-20T09:00:00Z" or seconds since 1970; nullopt: neither.
 std::optional<std::int64_t> parse_time(std::string_view text);
+/// A time in seconds since 1970, in the first form.
 std::string time_text(std::int64_t time);
-/// The time of --now, else the clock's. An error is one of usage.
+/// The time of --now, or the current time, in seconds since 1970.
 tl::expected<std::int64_t, UsageError> now_for(const Arguments& arguments);
 
-/// The envelope's client and sender of --ip, --from and --helo.
+/// The client and sender of --ip, --from and --helo.
 struct Envelope {
-  IpAddress client;
-  std::optional<mail::Mailbox> sender;  ///< nullopt: the null sender
-  std::string helo;                     ///< without --helo the client's address literal
+  IpAddress client;                     ///< --ip
+  std::optional<mail::Mailbox> sender;  ///< --from; nullopt: the null reverse-path
+  std::string helo;                     ///< --helo, or the client's address literal
 };
+/// Reads these options.
 tl::expected<Envelope, UsageError> read_envelope(const Arguments& arguments);
 
-/// A line "  name       value" of a report.
+/// One line "  name       value" of a report.
 std::string fact(std::string_view name, std::string_view value);
 
-/// A TXT record's strings, 255 octets each at most (RFC 1035 §3.3).
+/// Splits a TXT record into strings of at most 255 octets (RFC 1035 §3.3).
 std::vector<std::string> txt_strings(std::string_view record);
-/// The line of a zone file (RFC 1035 §5.1), without its end. `record` holds no quotes.
+/// A line of a zone file (RFC 1035 §5.1), without its end. `record` must not contain quotes.
 std::string txt_line(std::string_view name, std::string_view record);
 
-/// The DNS answers in their order; empty when there is none.
+/// The DNS answers in order, as text; empty if there are none.
 std::string dns_text(const std::vector<policy::DnsRecord>& records);
-/// As --dns reads them.
+/// In the form that --dns reads.
 boost::json::array dns_json(const std::vector<policy::DnsRecord>& records);
-/// Octets of a message or record as JSON: text, or what base64 makes of it.
+/// Octets of a message or record as JSON: a text, or an object with base64.
 boost::json::value octets_json(std::string_view octets);
-/// The same, null when there is none.
+/// The same; null for an empty text.
 boost::json::value or_null(std::string_view octets);
 
+/// The report of an SPF result.
 std::string spf_text(const mailauth::spf::Result& spf, const IpAddress& client);
+/// The same as JSON.
 boost::json::object spf_json(const mailauth::spf::Result& spf);
+/// The report of all DKIM signatures.
 std::string dkim_text(const mailauth::dkim::Results& results);
+/// The same as JSON.
 boost::json::array dkim_json(const mailauth::dkim::Results& results);
+/// The report of an ARC chain.
 std::string arc_text(const mailauth::arc::Verdict& verdict);
+/// The same as JSON.
 boost::json::object arc_json(const mailauth::arc::Verdict& verdict);
 
-/// The Authentication-Results field that a gateway of this name would write about the evidence, in
-/// lines that end in LF. With a client of no address it says nothing of the client.
+/// The Authentication-Results field (RFC 8601 §2.2) that a gateway with this name would write, with
+/// LF line ends. Results about the client are left out if its address is unknown.
 std::string results_text(const policy::Evidence& evidence, const std::string& hostname);
 
 }  // namespace postern::app

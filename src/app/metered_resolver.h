@@ -7,14 +7,17 @@
 
 namespace postern::app {
 
-/// Counts and times the questions that reach the name servers.
+/// Counts and times the queries that reach the name servers. As thread-safe as `inner`.
 class MeteredResolver final : public dns::Resolver {
  public:
+  /// `inner` outlives it.
   explicit MeteredResolver(dns::Resolver& inner) : inner_(inner) {}
 
+  /// As lookup_for(), for no client.
   Task<dns::Answer> lookup(dns::Question question, std::chrono::milliseconds limit) override {
     return lookup_for("", std::move(question), limit);
   }
+  /// Passes the query on and observes the answer.
   Task<dns::Answer> lookup_for(std::string client, dns::Question question,
                                std::chrono::milliseconds limit) override {
     const std::string_view type = dns::to_string(question.type);

@@ -1,4 +1,4 @@
-// One-time links that a terminal shows: whoever can read it may let somebody in.
+// One-time links for a terminal: its reader may set a password or create the first account.
 #pragma once
 
 #include <optional>
@@ -8,18 +8,19 @@
 
 namespace postern::app {
 
+/// A link and its validity.
 struct ShownLink {
-  std::string url;
-  std::optional<store::Time> expires_at;
+  std::string url;                        ///< with the secret
+  std::optional<store::Time> expires_at;  ///< nullopt: it does not expire
 };
 
-/// A link with which the account of this e-mail address gets a new password, also beside a running
-/// gateway. Fault::not_found: there is no such account.
+/// A link to set a new password for the account with this e-mail address; also while a gateway
+/// runs. Fault::not_found: no such account. Blocks.
 Result<ShownLink> make_reset_link(store::Store& store, const std::string& email,
                                   const std::string& public_url);
 
-/// The link with which the first account is made, in the place of the one of the last start;
-/// nullopt when there is an account.
+/// The link that creates the first account; it replaces that of the last start. nullopt: there is
+/// an account. Blocks.
 Result<std::optional<ShownLink>> make_owner_link(store::Store& store,
                                                  const std::string& public_url);
 

@@ -19,12 +19,12 @@ namespace postern::app {
 namespace {
 
 constexpr std::size_t disk_threads = 2;
-constexpr std::size_t disk_queue = 1024;  ///< beside a job for each attempt
+constexpr std::size_t disk_queue = 1024;  ///< besides one job per delivery attempt
 constexpr std::size_t folder_threads = 4;
 constexpr std::chrono::milliseconds look_again{20};
 constexpr std::chrono::seconds longest_question{10};
 
-/// How many deliveries the descriptors allow that others leave (C034): each may hold a socket,
+/// The number of deliveries that the remaining descriptors allow (C034): each may hold a socket,
 /// the stored text and a payload.
 std::uint64_t most_deliveries(const Config& config) {
   rlimit limit{};
@@ -35,7 +35,7 @@ std::uint64_t most_deliveries(const Config& config) {
          3;
 }
 
-/// As many jobs as attempts can run: none of them is turned away.
+/// As many jobs as delivery attempts may run, so that none is rejected.
 std::size_t slots(const QueueConfig& queue) {
   return queue.concurrency + queue.report_concurrency + queue.webhook_concurrency +
          queue.folder_concurrency;
@@ -172,8 +172,8 @@ void Outbound::measure_postmaster() {
   boost::asio::co_spawn(loop_, measure(*this), boost::asio::detached);
 }
 
-/// Anybody may ask. So the messages of a destination are looked through once a minute, whatever
-/// domains are named, and those of one destination at a time.
+/// Any client may send ETRN: a destination's messages are searched once a minute, whichever domains
+/// are named, and one destination at a time.
 gateway::MessageSink::QueueRun Outbound::run_queue(std::string domain,
                                                    spool::Destination destination) {
   using QueueRun = gateway::MessageSink::QueueRun;
@@ -199,7 +199,7 @@ gateway::MessageSink::QueueRun Outbound::run_queue(std::string domain,
     return retry_domain(rooms_.spool, told, destination, domain, most_messages);
   };
   auto flush = [](Outbound& self, auto job, std::string name) -> Task<void> {
-    // However it ends: what the job throws is thrown here.
+    // Runs however the job ends; its exceptions are thrown here.
     const std::shared_ptr<void> over(nullptr, [&self](void*) {
       const std::lock_guard lock(self.flushes_mutex_);
       self.flushing_ = false;

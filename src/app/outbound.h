@@ -1,4 +1,4 @@
-// The outbound side of a running gateway: spool, queue, couriers, and the sink that fills them.
+// The outbound part of a running gateway: spool, queue, couriers, and the sink that fills them.
 #pragma once
 
 #include <atomic>
@@ -21,40 +21,44 @@
 
 namespace postern::app {
 
+/// Owns the queue's thread and event loop. Its owner's thread calls all functions; see sink() and
+/// hooks() for others.
 class Outbound {
  public:
-  /// All outlive it, and the event loops that call the sink do too.
+  /// What it uses. All outlive it, as do the event loops that call the sink.
   struct Rooms {
-    deliver::WebhookDelivery& webhooks;
-    policy::Directory& directory;
-    spool::SqliteSpool& spool;
-    policy::DkimKeyring& keys;
-    dns::Resolver& resolver;
-    net::WorkPool& workers;
-    admin::Publisher& publisher;
+    deliver::WebhookDelivery& webhooks;  ///< calls webhooks
+    policy::Directory& directory;        ///< accounts' webhooks and policies
+    spool::SqliteSpool& spool;           ///< the stored queue
+    policy::DkimKeyring& keys;           ///< sign outgoing mail
+    dns::Resolver& resolver;             ///< MX, address and TLSA look-ups
+    net::WorkPool& workers;              ///< CPU-bound work
+    admin::Publisher& publisher;         ///< disables failing webhooks
   };
 
+  /// Nothing runs before start(). Not null.
   static std::unique_ptr<Outbound> make(const Config& config, const std::string& data_dir,
                                         std::shared_ptr<const relay::RelayConfig> relay,
                                         Rooms rooms);
   ~Outbound();
 
+  /// Thread-safe; lives as long as this object.
   gateway::MessageSink& sink() { return *sink_; }
-  /// What actions on the queue ask and tell. Good for as long as this is.
+  /// What actions on the queue ask and report; valid as long as this object. Any thread.
   QueueHooks hooks();
 
-  /// Begins to deliver what is queued.
+  /// Begins to deliver queued mail.
   void start();
-  /// Messages and attempts from the next one on go by it.
+  /// Applies to messages and delivery attempts from the next one on.
   void follow(std::shared_ptr<const relay::RelayConfig> relay);
-  /// Nothing new begins; attempts under way may end for `limit`. What is cut is tried again after
-  /// the next start. Questions of hooks() are answered still.
+  /// Begins nothing new; running delivery attempts may end within `limit`. Those that are cut are
+  /// repeated after the next start. hooks() still works. Blocks.
   void drain(std::chrono::milliseconds limit);
-  /// Ends the threads. What waits on the loop stays as it is until clear().
+  /// Ends the threads. Coroutines stay on the loop until clear().
   void halt();
-  /// Destroys what waits on the loop; nobody completes anything there any more.
+  /// Destroys the coroutines on the loop; no other thread may post to it any more.
   void clear() { loop_.clear(); }
-  /// Dead letters whose time is over go. Blocks on the disk.
+  /// Removes expired dead letters. Blocks on the disk.
   void purge(std::chrono::system_clock::time_point now);
 
  private:
@@ -76,7 +80,7 @@ class Outbound {
   PostmasterBox postmaster_;
   std::unique_ptr<AcceptedMail> sink_;
   SharedPointer<const relay::RelayConfig> config_;
-  /// A folder that hangs, or a mailbox that stays locked, holds up folders alone. It is destroyed
+  /// Separate, as a slow mailbox directory or a locked mbox must delay only its own kind. Destroyed
   /// before what its jobs use.
   net::WorkPool folder_disk_;
   std::thread thread_;
@@ -84,14 +88,14 @@ class Outbound {
     std::string domain;
     std::chrono::steady_clock::time_point begun;
   };
-  std::mutex flushes_mutex_;  ///< guards the two below
-  /// Destinations whose messages ETRN has made due, for which domain and when.
+  std::mutex flushes_mutex_;  ///< guards the next two members
+  /// Destinations whose messages ETRN made due, with the domain and the time.
   std::map<spool::Destination, Flush> flushes_;
-  bool flushing_ = false;  ///< it is at one
+  bool flushing_ = false;  ///< a flush is running
   std::atomic<bool> draining_{false};
 };
 
-/// How the queue schedules, from the configuration.
+/// The queue's schedule, from the configuration.
 queue::RunnerOptions runner_options(const Config& config);
 
 }  // namespace postern::app

@@ -25,7 +25,8 @@ void PostmasterBox::add(std::uint64_t octets) {
 void PostmasterBox::measure() {
   std::uint64_t octets = 0;
   for (const char* folder : {"/new", "/cur"}) {
-    std::error_code unreadable;  // what others take away meanwhile, or what is not there yet
+    // Files may be removed meanwhile, or the directory may not exist yet.
+    std::error_code unreadable;
     std::filesystem::directory_iterator files(path_ + folder, unreadable);
     while (!unreadable && files != std::filesystem::directory_iterator()) {
       std::error_code gone;

@@ -32,7 +32,7 @@ tl::unexpected<QueueError> failed(const Error& error) {
   return failed(refused ? ExitCode::no : exit_code_of(error.fault), error.message);
 }
 
-/// RFC 3986 §2.1, of a value in a query.
+/// Percent-encodes (RFC 3986 §2.1) a value in a query.
 std::string percent_encoded(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -45,7 +45,7 @@ std::string percent_encoded(std::string_view text) {
   return out;
 }
 
-/// The gateway's API, by the token of its control file.
+/// Uses the gateway's API with the token of its control file.
 class RemoteQueue final : public QueueAccess {
  public:
   explicit RemoteQueue(ControlFile control) : control_(std::move(control)) {}
@@ -71,7 +71,7 @@ class RemoteQueue final : public QueueAccess {
           return out(piece);
         });
     if (answer) return {};
-    // The gateway keeps the last piece of a damaged message back.
+    // The gateway withholds the last piece of a damaged message.
     if (begun) return failed(ExitCode::io, "the message ended early", "`postern queue verify`");
     return tl::unexpected(answer.error());
   }
@@ -155,7 +155,7 @@ class RemoteQueue final : public QueueAccess {
   const ControlFile control_;
 };
 
-/// The spool itself; its lock is held.
+/// Uses the spool itself; holds its lock.
 class LocalQueue final : public QueueAccess {
  public:
   LocalQueue(DataLock lock, std::unique_ptr<spool::SqliteSpool> spool)
@@ -220,12 +220,12 @@ class LocalQueue final : public QueueAccess {
   static spool::ListFilter filter_of(const QueueFilter& given) {
     spool::ListFilter filter;
     for (const auto& [name, value] : given) {
-      (void)admin::set_filter(filter, name, value, store::now());  // checked before
+      (void)admin::set_filter(filter, name, value, store::now());  // already checked
     }
     return filter;
   }
 
-  DataLock lock_;  ///< goes when the spool is closed
+  DataLock lock_;  ///< released after the spool is closed
   std::unique_ptr<spool::SqliteSpool> spool_;
 };
 
@@ -242,8 +242,8 @@ QueueResult<std::unique_ptr<QueueAccess>> open_queue(const std::string& data_dir
                   "name the gateway's data directory with --data-dir DIR or --config FILE, and be "
                   "the gateway's user");
   }
-  // The lock says whether a gateway runs: a control file may be left over from one that crashed.
-  // Files that another user makes in there would be closed to the gateway.
+  // The lock tells whether a gateway runs, as a crashed one leaves its control file. Files that
+  // another user creates in the directory would be unreadable for the gateway.
   if (about.st_uid == ::geteuid()) {
     auto lock = DataLock::take(data_dir);
     if (!lock && lock.error().fault != Fault::conflict) return failed(lock.error());

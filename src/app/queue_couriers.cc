@@ -10,12 +10,17 @@
 #include "deliver/maildir.h"
 #include "deliver/mbox.h"
 #include "deliver/stamp.h"
+#include "policy/questions/authenticated.h"
+#include "policy/questions/dkim.h"
+#include "policy/questions/spf.h"
 #include "policy/record.h"
 #include "relay/destination.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
 namespace postern::app {
+namespace questions = policy::questions;
+
 namespace {
 
 smtp::RecipientResult temporary(std::string why) {
@@ -26,11 +31,11 @@ relay::Time since_epoch(std::chrono::system_clock::time_point time) {
   return std::chrono::duration_cast<relay::Time>(time.time_since_epoch());
 }
 
-/// In front of a destination that a script named.
+/// Prefix of a destination that a script named.
 constexpr std::string_view named = "to ";
 constexpr std::size_t most_named = 64;
 
-/// Recipients of one transaction, by the route of the first.
+/// Recipients per transaction, from the first recipient's route.
 std::size_t at_a_time(const relay::RelayConfig& config, const queue::Errand& errand) {
   const std::string& address =
       errand.message.envelope.recipients[errand.recipients.front()].address;
@@ -41,12 +46,12 @@ std::size_t at_a_time(const relay::RelayConfig& config, const queue::Errand& err
   return std::max<std::size_t>(config.settings_of(route).max_recipients, 1);
 }
 
-/// The word of relay_attempts for a recipient.
+/// The recipient's label in the metric relay_attempts.
 std::string_view outcome_word(const relay::AttemptReport& report, std::size_t index) {
   const smtp::RecipientResult& result = report.results[index];
   if (result.klass == smtp::ResultClass::delivered) return "delivered";
   if (result.klass == smtp::ResultClass::permanent) return "permanent";
-  if (report.connections.empty()) return "dns";  // it was over before anybody was called
+  if (report.connections.empty()) return "dns";  // before any connection was tried
   const smtp::EnhancedCode& code = result.enhanced;
   if (code.subject == 7 && (code.detail == 4 || code.detail == 5)) return "tls";
   if (result.code == 0 && code.subject == 4) return "unreachable";
@@ -94,7 +99,7 @@ std::string RelayCourier::destination_to(std::string_view target) {
   if (const auto address = IpAddress::parse(target)) {
     hop = "[" + address->to_string() + "]";
   } else if (const std::size_t colon = target.rfind(':'); colon != std::string_view::npos) {
-    // An address with a port stands in brackets, one of IPv6 already does.
+    // An address with a port needs brackets; an IPv6 address already has them.
     if (const auto v4 = IpAddress::parse(target.substr(0, colon))) {
       hop = "[" + v4->to_string() + "]" + std::string(target.substr(colon));
     }
@@ -126,7 +131,7 @@ Task<queue::Carried> RelayCourier::carry(const queue::Errand& errand, queue::Tex
         config, resolver_, relay::CourierOptions{.longest_wait = config->longest_wait});
     used_ = config;
   }
-  // A reload makes others.
+  // A reload replaces both.
   const std::shared_ptr<relay::Courier> courier = courier_to(errand.destination.key);
   const std::shared_ptr<const relay::RelayConfig> config = used_;
   const spool::Envelope& envelope = errand.message.envelope;
@@ -162,7 +167,7 @@ Task<queue::Carried> RelayCourier::carry(const queue::Errand& errand, queue::Tex
           .field("attempt", errand.attempt)
           .msg(boost::json::serialize(attempt_json(report, message)));
     }
-    // The best contact says how the destination is.
+    // The best contact determines the destination's state.
     carried.contact =
         carried.results.empty() ? report.contact : std::min(carried.contact, report.contact);
     for (const std::size_t connection : report.connection_of) {
@@ -171,7 +176,7 @@ Task<queue::Carried> RelayCourier::carry(const queue::Errand& errand, queue::Tex
                                     : std::string());
     }
     std::move(report.results.begin(), report.results.end(), std::back_inserter(carried.results));
-    // Who cannot be reached is not called again for the rest.
+    // After a failed connection, the remaining recipients are not tried.
     const smtp::RecipientResult last = carried.results.back();
     if (report.contact == relay::Contact::connection_failed &&
         last.klass == smtp::ResultClass::temporary) {
@@ -231,7 +236,7 @@ SenderReports::SenderReports(std::string hostname, std::string directory,
       ttl_(ttl),
       keys_(keys) {}
 
-/// A report that cannot be signed goes without: better than a sender who is not told.
+/// A report that cannot be signed is sent unsigned.
 Result<void> SenderReports::sign(spool::Body& body, std::chrono::system_clock::time_point now) {
   const Result<std::string_view> octets = body.view();
   if (!octets) return tl::unexpected(octets.error());
@@ -279,27 +284,23 @@ Result<std::optional<queue::Reporter::Report>> SenderReports::report(Event event
         .last_attempt = errand.started,
         .delay_notice_sent = recipient.noticed};
     if (result.code != 0) {
-      reported.reply = fmt::format("{} {}", result.code, result.text);  // as the host said it
+      // The remote host's own text.
+      reported.reply = fmt::format("{} {}", result.code, result.text);
     } else {
       reported.finding = result.text;
     }
     reported.expired = result.enhanced == relay::expired_status;
     occasion.recipients.push_back(std::move(reported));
   }
-  // What cannot be read says nothing for the sender: then as for a stranger.
+  // With unreadable evidence, the client counts as unknown.
   if (const auto evidence = policy::read_evidence(envelope.evidence)) {
-    occasion.client = evidence->session.auth     ? relay::ClientStanding::authenticated
+    const bool authenticated = static_cast<bool>(questions::authenticated(*evidence));
+    occasion.client = authenticated              ? relay::ClientStanding::authenticated
                       : evidence->trusted_client ? relay::ClientStanding::trusted
                                                  : relay::ClientStanding::stranger;
-    occasion.spf_pass = evidence->reverse_path && evidence->spf &&
-                        evidence->spf->status == mailauth::spf::Status::pass;
-    if (evidence->dkim) {
-      for (const auto& signature : evidence->dkim->signatures) {
-        if (signature.status == mailauth::dkim::Status::pass && signature.acceptable) {
-          occasion.dkim_domains.push_back(signature.signature.domain);
-        }
-      }
-    }
+    const bool by_spf = questions::spf(*evidence).says == questions::Spf::Says::authorised;
+    occasion.spf_pass = evidence->reverse_path && by_spf;
+    occasion.dkim_domains = questions::vouching_domains(*evidence);
     occasion.helo = evidence->session.helo;
     occasion.client_address = evidence->session.client_ip.to_string();
   }
@@ -323,7 +324,7 @@ Result<std::optional<queue::Reporter::Report>> SenderReports::report(Event event
   }
   relay::Report made = relay::make_report(occasion, original, settings_, now, new_ulid());
   const auto to = mail::parse_mailbox(made.recipient, mail::Utf8::allowed);
-  if (!to) return std::nullopt;  // no mail goes there, ever
+  if (!to) return std::nullopt;  // no mail can ever be sent there
 
   spool::Body body(directory_);
   relay::ReturnedWriter writer(made.returned);

@@ -1,4 +1,4 @@
-// The queue's couriers and reports, as the rooms below fill them.
+// The queue's couriers and reports, implemented with other rooms.
 #pragma once
 
 #include <filesystem>
@@ -17,44 +17,50 @@
 
 namespace postern::app {
 
-/// To other hosts. Belongs to the queue's event loop, follow() excepted.
+/// Delivers to other hosts. Used on the queue's event loop, except follow().
 class RelayCourier final : public queue::Courier {
  public:
+  /// `config` is not null; `resolver` outlives it.
   RelayCourier(std::shared_ptr<const relay::RelayConfig> config, dns::Resolver& resolver);
 
-  /// Attempts from the next one on go by it; those under way end as they began. Any thread.
+  /// Applies from the next delivery attempt on; running ones are not affected. Any thread.
   void follow(std::shared_ptr<const relay::RelayConfig> config);
+  /// Limits of a destination's route.
   relay::DestinationLimits limits_of(const spool::Destination& destination) const;
+  /// Closes idle connections.
   void close();
-  /// The key of a destination that a script named, whatever the routes say: "192.0.2.1",
+  /// The destination key of a next hop that a script named, regardless of routes: "192.0.2.1",
   /// "192.0.2.1:2525", "[2001:db8::1]:25", "mx.example", "mx.example:25".
   static std::string destination_to(std::string_view target);
 
+  /// One delivery attempt.
   Task<queue::Carried> carry(const queue::Errand& errand, queue::Text& text) override;
 
  private:
   dns::Resolver& resolver_;
   SharedPointer<const relay::RelayConfig> config_;
-  std::shared_ptr<const relay::RelayConfig> used_;  ///< by `courier_`
-  /// What to say to whom, for a destination. Ours to the next reload.
+  std::shared_ptr<const relay::RelayConfig> used_;  ///< the one that `courier_` uses
+  /// The courier for a destination, until the next reload.
   std::shared_ptr<relay::Courier> courier_to(const std::string& key);
 
   std::shared_ptr<relay::Courier> courier_;
-  /// By the destinations that scripts named, the last few.
+  /// For next hops that scripts named, the most recent ones.
   std::map<std::string, std::shared_ptr<relay::Courier>, std::less<>> named_;
 };
 
-/// Into Maildirs and mboxes of this machine. Whoever waits for the disk does so on `workers`. Below
-/// `data_dir`, which is ours, the folders above a mailbox are made; elsewhere one that is missing
-/// may be one that is not mounted.
+/// Delivers to Maildirs and mboxes of this machine; blocks on threads of `workers`. Below
+/// `data_dir` it creates the directories above a mailbox; elsewhere a missing directory may be an
+/// unmounted disk, and delivery fails temporarily.
 class FolderCourier final : public queue::Courier {
  public:
+  /// `spool` and `workers` outlive it.
   FolderCourier(spool::Spool& spool, net::WorkPool& workers, std::string hostname,
                 const std::string& data_dir)
       : spool_(spool),
         workers_(workers),
         hostname_(std::move(hostname)),
         own_(std::filesystem::absolute(data_dir).string() + "/") {}
+  /// One delivery attempt.
   Task<queue::Carried> carry(const queue::Errand& errand, queue::Text& text) override;
 
  private:
@@ -64,17 +70,20 @@ class FolderCourier final : public queue::Courier {
   const std::string own_;
 };
 
-/// Reports of failures and delays (docs/reports.md). Belongs to the queue's event loop.
+/// Reports of failures and delays to senders (docs/reports.md). Used on the queue's event loop.
 class SenderReports final : public queue::Reporter {
  public:
-  /// `destination_of` says where mail for an address goes.
+  /// Returns the destination of mail to an address.
   using DestinationOf = std::function<spool::Destination(const mail::Mailbox& address)>;
-  /// `keys` sign reports when they have one for `hostname`; borrowed.
+  /// `keys` sign reports if they contain one for `hostname`, and outlive this object. `directory`:
+  /// for temporary files. `ttl`: lifetime of messages in the queue.
   SenderReports(std::string hostname, std::string directory, DestinationOf destination_of,
                 std::chrono::seconds ttl, const policy::DkimKeyring& keys);
 
+  /// The report to enqueue; nullopt: none is due.
   Result<std::optional<Report>> report(Event event, const queue::Errand& errand,
                                        const queue::Carried& carried, queue::Text& text) override;
+  /// Logs mail of which no report can be made.
   void lost(const queue::Errand& errand) override;
 
  private:

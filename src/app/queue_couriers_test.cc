@@ -25,7 +25,7 @@ struct FolderCourierTest : ::testing::Test {
     spool = *spool::SqliteSpool::open({.directory = folder.file("spool"), .min_free = 0});
   }
 
-  /// What becomes of a message for two recipients at one destination.
+  /// The result of a message for two recipients at one destination.
   queue::Carried carry(const std::string& key) {
     spool::Envelope envelope{.received = std::chrono::system_clock::now(),
                              .reverse_path = "ann@example.com"};

@@ -5,7 +5,7 @@
 
 namespace postern::app {
 
-/// Sets the gauges of the queue as it is now. Blocks: reads an index of the queue.
+/// Sets the queue's gauges to its current state. Blocks: reads an index of the queue.
 Result<void> show_queue(spool::SqliteSpool& spool);
 
 }  // namespace postern::app

@@ -49,7 +49,7 @@ TEST_F(QueueMetricsTest, the_gauges_follow_the_queue) {
 TEST_F(QueueMetricsTest, a_disk_that_failed_is_seen) {
   telemetry::start_metrics({});
   open();
-  // A large body's folder cannot be made: the disk, not the room on it.
+  // The file of a large body cannot be created: an error of the disk, not lack of space.
   std::filesystem::remove_all(folder_.file("bodies"));
   ASSERT_FALSE(put(envelope(), std::string(300'000, 'x')));
   static_cast<void>(show_queue(*spool_));

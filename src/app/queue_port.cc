@@ -15,7 +15,7 @@ using spool::Spool;
 
 namespace {
 
-/// So many actions wait for one commit together.
+/// Actions that wait for one commit together.
 constexpr std::size_t batch = 200;
 
 Result<queue::Told> report_drop(Spool& spool, const QueueHooks& hooks, const MessageId& id) {
@@ -37,14 +37,14 @@ std::future<Result<void>> begin(Spool& spool, Action action, const MessageId& id
   return future;
 }
 
-/// The answer for one that nothing was begun with.
+/// The result for a message on which no action was begun.
 std::future<Result<void>> refused(Error why) {
   std::promise<Result<void>> answer;
   answer.set_value(tl::unexpected(std::move(why)));
   return answer.get_future();
 }
 
-/// Of one message and no other: it is gone, damaged, or somebody is at it.
+/// Whether the error concerns this message only: it is gone, damaged, or being delivered.
 bool is_skipped(const Error& error) {
   return error.fault == Fault::not_found || error.fault == Fault::conflict;
 }
@@ -97,7 +97,7 @@ Result<std::vector<spool::Message>> list_whole(Spool& spool, const spool::ListFi
   for (spool::Message& message : *messages) {
     auto whole = spool.get(message.id);
     if (!whole) return tl::unexpected(whole.error());
-    // One that went meanwhile stays in the page, or the page would look like the last.
+    // A message that is gone meanwhile stays in the page; a shorter page would look like the last.
     if (*whole) message.envelope.recipients = std::move((**whole).envelope.recipients);
   }
   return messages;
@@ -108,7 +108,7 @@ Result<void> act_and_wait(Spool& spool, const QueueHooks& hooks, Action action, 
   if (notify == admin::Notify::yes) {
     const Result<queue::Told> told = report_drop(spool, hooks, id);
     if (!told) return tl::unexpected(told.error());
-    // Of one message the operator hears it and decides; of many, those go without.
+    // For one message the operator decides; for many, those without a report are dropped silently.
     if (*told == queue::Told::not_due) return fail(Fault::denied, "a report is not due");
   }
   Result<std::optional<spool::Message>> message;
@@ -122,7 +122,7 @@ Result<admin::BulkResult> act_on_some(Spool& spool, const QueueHooks& hooks, Act
                                       const spool::ListFilter& filter, const MessageId& before,
                                       admin::Notify notify, std::size_t most) {
   admin::BulkResult result{.next = before};
-  // What was changed is told before what went wrong: the call after this one meets it again.
+  // Changes are reported before the error, which the next call meets again.
   const auto ended_by = [&](const Error& trouble) -> Result<admin::BulkResult> {
     if (result.changed == 0) return tl::unexpected(trouble);
     return result;
@@ -223,7 +223,7 @@ auto SpoolQueuePort::on_disk(F work, net::Turn turn) -> Task<std::invoke_result_
 Task<Result<std::vector<spool::Message>>> SpoolQueuePort::list(spool::ListFilter filter,
                                                                MessageId before,
                                                                std::size_t limit) {
-  // What a webhook's owner asks about it is not the operators' wait.
+  // Queries of a webhook's owner must not delay those of operators.
   net::Turn turn;
   if (filter.destination && filter.destination->kind == spool::RouteKind::webhook) {
     turn.account = filter.destination->key;
@@ -241,7 +241,7 @@ Task<Result<std::optional<spool::Message>>> SpoolQueuePort::show(MessageId id) {
 
 namespace {
 
-/// A piece of a stored message, read on the pool.
+/// Reads a piece of a stored message on the pool.
 Task<Result<std::string>> next_piece(net::WorkPool& disk,
                                      std::shared_ptr<spool::BodyReader> reader) {
   auto read = [reader]() -> Result<std::string> {

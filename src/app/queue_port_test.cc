@@ -1,4 +1,4 @@
-// The queue over the API, on a real spool.
+// The queue through the API, on a real spool.
 #include "app/queue_port.h"
 
 #include <algorithm>
@@ -114,7 +114,7 @@ TEST_F(QueueApiTest, is_for_operators_and_for_the_control_token) {
     EXPECT_EQ(api_->get(path, control + "x").status, 401);
   }
   EXPECT_EQ(api_->post("/api/v1/queue/" + id + "/drop", "", stranger).status, 403);
-  // The token opens the queue and nothing else.
+  // The token permits queue operations only.
   for (const std::string path : {"/api/v1/webhooks", "/api/v1/replay", "/api/v1/accounts/me",
                                  "/api/v1/connection-policies"}) {
     EXPECT_EQ(api_->get(path, control).status, 401) << path;
@@ -252,11 +252,11 @@ TEST_F(QueueApiTest, a_drop_tells_the_sender_first_or_does_nothing) {
   EXPECT_TRUE(gone(id));
 }
 
-// A runner that does not answer in time once counted as one that had stored the report.
+// A runner that did not answer in time was counted as one that had stored the report.
 TEST_F(QueueApiTest, what_no_report_is_stored_for_is_not_dropped_by_a_bulk_action_either) {
   std::vector<MessageId> all;
   for (int i = 0; i < 5; ++i) all.push_back(one());
-  std::ranges::sort(all);  // ids of one millisecond are in no order
+  std::ranges::sort(all);  // ids of the same millisecond are unordered
   int reports = 0;
   hooks_.report = [&](const Message&) -> Result<queue::Told> {
     if (++reports > 2) return fail(Fault::temporary, "the event loop is too busy to answer");
@@ -278,7 +278,7 @@ TEST_F(QueueApiTest, what_no_report_is_stored_for_is_not_dropped_by_a_bulk_actio
   for (int i = 0; i < 5; ++i) EXPECT_EQ(gone(all[i]), i >= 3) << i;
 }
 
-// One that no report is due for ended a bulk drop, and the next call began at it again.
+// A message without a report ended a bulk drop, and the next call began with it again.
 TEST_F(QueueApiTest, a_bulk_drop_goes_past_what_needs_or_can_have_no_report) {
   const MessageId sound = one();
   const MessageId null = one("");
@@ -397,7 +397,7 @@ TEST_F(QueueApiTest, an_account_sees_and_retries_its_own_dead_letters_alone) {
   const Destination mine{RouteKind::webhook, webhook};
   const MessageId dead = add("a@example.org", {{"x@example.net", mine}});
   kill(dead);
-  add("a@example.org", {{"x@example.net", mine}});  // waits still
+  add("a@example.org", {{"x@example.net", mine}});  // still waits
   const MessageId mixed =
       add("a@example.org", {{"x@example.net", mine}, {"y@example.net", relay_}});
   kill(mixed);

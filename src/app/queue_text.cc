@@ -14,7 +14,7 @@ namespace {
 
 namespace json = boost::json;
 
-/// A member as text that a terminal takes; empty for null and for none.
+/// A member as safe terminal text; empty if it is null or missing.
 std::string text(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);
   return value && value->is_string() ? telemetry::clean(std::string_view(value->get_string()))
@@ -49,7 +49,7 @@ std::string octets(std::uint64_t count) {
   return fmt::format("{:.1f} {}", size, units[unit]);
 }
 
-/// "2h 5m": the two largest units.
+/// The two largest units: "2h 5m".
 std::string span(std::chrono::seconds seconds) {
   constexpr std::pair<std::int64_t, const char*> units[] = {
       {86'400, "d"}, {3'600, "h"}, {60, "m"}, {1, "s"}};
@@ -69,7 +69,7 @@ std::chrono::seconds between(store::Time from, store::Time to) {
   return std::chrono::duration_cast<std::chrono::seconds>(to - from);
 }
 
-/// Since when, or until when; empty for no time.
+/// "2h ago"; empty without a time.
 std::string ago(const std::string& time, store::Time now) {
   const auto at = from_rfc3339(time);
   return at ? span(between(*at, now)) + " ago" : std::string();

@@ -1,4 +1,4 @@
-// The queue's answers (docs/queue.md) as text for people.
+// Formats the queue's answers (docs/queue.md) as text.
 #pragma once
 
 #include <string>
@@ -9,10 +9,13 @@
 
 namespace postern::app {
 
-/// One line, and one for each recipient shown.
+/// One line for the message and one for each recipient shown.
 std::string listed_text(const boost::json::object& message, store::Time now);
+/// One message with all details.
 std::string message_text(const boost::json::object& message, store::Time now);
+/// The table of destinations.
 std::string destinations_text(const boost::json::object& answer, store::Time now);
+/// The result of a verification.
 std::string verification_text(const boost::json::object& found);
 
 }  // namespace postern::app

@@ -45,8 +45,8 @@ void Reaper::work() {
     std::shared_ptr<const void> held = std::move(taken_.front());
     taken_.pop_front();
     lock.unlock();
-    // What goes with it may be the reaper's too, such as a policy's runtime: it is taken by this
-    // thread, also while somebody waits in finish().
+    // The destructor may pass more to the reaper, such as a policy's runtime; this thread takes it,
+    // even while another thread waits in finish().
     held.reset();
     lock.lock();
   }

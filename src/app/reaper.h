@@ -1,5 +1,5 @@
-// Policies whose last session has ended are taken down here: closing their virtual machines, their
-// threads and their resolver takes time, which an event loop of mail does not have.
+// Destroys policies after their last session: closing their Lua states, threads and resolver takes
+// too long for an event loop.
 #pragma once
 
 #include <condition_variable>
@@ -10,17 +10,19 @@
 
 namespace postern::app {
 
-/// One for the process, with a thread that begins at the first use.
+/// One for the process; its thread starts at the first use. Thread-safe.
 class Reaper {
  public:
+  /// The only one.
   static Reaper& instance();
+  /// Calls finish().
   ~Reaper() { finish(); }
   Reaper(const Reaper&) = delete;
   Reaper& operator=(const Reaper&) = delete;
 
-  /// Lets go of what is held, on the reaper's thread. From any thread, its own too.
+  /// Releases `held` on the reaper's thread. Any thread, also the reaper's.
   void take(std::shared_ptr<const void> held);
-  /// Waits until all that was taken is gone, and ends the thread; the next take() begins another.
+  /// Waits until everything taken is released, and ends the thread; the next take() starts another.
   /// Not from the reaper's thread.
   void finish();
 
@@ -32,11 +34,11 @@ class Reaper {
   std::condition_variable wake_;
   std::deque<std::shared_ptr<const void>> taken_;
   bool stopping_ = false;
-  bool working_ = false;  ///< the thread has not come to its end
+  bool working_ = false;  ///< the thread has not ended
   std::thread thread_;
 };
 
-/// The same object under an owner of its own: when that one goes, the reaper lets go of the object.
+/// The same object with a separate owner: when that is destroyed, the reaper releases the object.
 template <class T>
 std::shared_ptr<T> reaped(std::shared_ptr<T> object) {
   T* const raw = object.get();

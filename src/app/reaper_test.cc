@@ -31,7 +31,7 @@ TEST(Reaper, who_lets_go_last_does_not_wait_for_the_end) {
   slow->may_end = end.get_future().share();
   std::future<std::thread::id> ended_on = slow->ended_on.get_future();
   std::shared_ptr<Slow> held = reaped(std::move(slow));
-  held.reset();  // would wait for ever
+  held.reset();  // would wait forever
   end.set_value();
   EXPECT_NE(ended_on.get(), std::this_thread::get_id());
   Reaper::instance().finish();
@@ -46,7 +46,7 @@ TEST(Reaper, finishing_waits_for_what_was_taken_and_it_begins_again) {
   }
 }
 
-/// Every command that loads a policy ends so: the policy holds a runtime.
+/// Every command that loads a policy ends like this: the policy owns a runtime.
 TEST(Reaper, finishing_waits_for_what_goes_with_what_was_taken) {
   struct Policy {
     std::shared_ptr<int> runtime;
@@ -62,8 +62,8 @@ TEST(Reaper, finishing_waits_for_what_goes_with_what_was_taken) {
   }
 }
 
-// The session that ends last lets go of a replaced policy: on an event loop, which other sessions
-// need. A job of the runtime that blocks held it up.
+// The last session releases a replaced policy on an event loop that other sessions need. A blocking
+// job of the runtime delayed the loop.
 TEST(Reaper, a_runtime_that_still_works_does_not_hold_up_the_loop_that_lets_go_of_it) {
   auto opened = ScriptRuntime::open({.servers = {"127.0.0.1:9"}, .resolv_conf = ""}, "");
   ASSERT_TRUE(opened) << opened.error().message;
@@ -83,7 +83,7 @@ TEST(Reaper, a_runtime_that_still_works_does_not_hold_up_the_loop_that_lets_go_o
       boost::asio::detached);
   loop.poll();
   begun.get_future().wait();
-  runtime.reset();  // would wait for the job, and so for ever
+  runtime.reset();  // would wait for the job, and thus forever
   end.set_value();
   loop.run();
   Reaper::instance().finish();

@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::size_t max_password_file = 4096;
 
-/// The addresses of this machine, for listeners on all of them.
+/// The addresses of this machine, for listeners on wildcard addresses.
 std::vector<IpAddress> machine_addresses() {
   std::vector<IpAddress> out;
   ifaddrs* list = nullptr;
@@ -78,7 +78,7 @@ relay::RoutingConfig routing_of(const Config& config) {
   if (given.relay_to_private != PrivateHosts::routes)
     out.private_addresses = given.relay_to_private == PrivateHosts::always;
   out.dane = given.dane;
-  // The first four levels in the order of the words.
+  // The enumerators of both types have the same order.
   out.default_tls = static_cast<relay::TlsLevel>(given.tls);
   return out;
 }
@@ -214,8 +214,8 @@ void Reader::add(const RouteConfig& given, const relay::Route& route) {
   }
 }
 
-/// RFC 5321 §4.5.1: mail to <postmaster> and to postmaster at our name is taken. Where no route
-/// says where it goes, the MX look-up would lead back to us.
+/// RFC 5321 §4.5.1: mail to <postmaster> and to postmaster at our host name is accepted. Without a
+/// route, the MX look-up would lead back to this host.
 void Reader::add_postmaster(const std::string& hostname) {
   const relay::Route& written = out_.routes.find("postmaster", hostname);
   if (written.kind != relay::Route::Kind::mx || written.settings != 0) return;
@@ -223,7 +223,7 @@ void Reader::add_postmaster(const std::string& hostname) {
                         {.kind = relay::Route::Kind::maildir, .path = postmaster_folder(config_)});
 }
 
-/// R9: a next hop that is us would send the mail in a circle.
+/// R9: a route to this host itself would be a mail loop.
 void Reader::check_self(const relay::Route& route) {
   for (const auto& group : route.hosts) {
     for (const relay::RouteHost& host : group) {
@@ -236,7 +236,7 @@ void Reader::check_self(const relay::Route& route) {
   }
 }
 
-/// `verify` needs something to verify, and the records of `tlsa` some TLS.
+/// `verify` needs something to verify, and `tlsa` needs TLS.
 void Reader::check_verify(const RouteConfig& given, const relay::Route& route) {
   const bool by_address =
       std::any_of(route.hosts.begin(), route.hosts.end(), [](const auto& group) {

@@ -1,4 +1,4 @@
-// The `[relay]`, `[[route]]` and `[[egress]]` sections in the words of the relay.
+// Converts the `[relay]`, `[[route]]` and `[[egress]]` sections to the types of room relay.
 #pragma once
 
 #include <functional>
@@ -10,32 +10,32 @@
 
 namespace postern::app {
 
-/// What is wrong with a section, at a path of Positions: "route.0.to".
+/// An error of a section.
 struct RelayComplaint {
-  std::string path;
-  std::string code;
-  std::string message;
-  std::string hint;
+  std::string path;     ///< as in Positions: "route.0.to"
+  std::string code;     ///< of the diagnostic
+  std::string message;  ///< one sentence
+  std::string hint;     ///< what to do; may be empty
 };
 
-/// Which files are opened.
+/// Which files are read.
 enum class RelayFiles : std::uint8_t {
   none,
-  named,  ///< passwords and roots that a route names
-  all,    ///< the system's roots too, which takes milliseconds
+  named,  ///< passwords and roots that routes name
+  all,    ///< the system's roots, too, which takes milliseconds
 };
 
-/// The Maildir of mail to <postmaster> (RFC 5321 §4.5.1) where no route says where it goes.
+/// The Maildir for mail to <postmaster> (RFC 5321 §4.5.1), unless a route matches it.
 std::string postmaster_folder(const Config& config);
 
-/// What listeners call themselves that a policy gave a name, by theirs: those for some peers too.
+/// The host names that a policy gave to listeners, also for some clients only, by listener name.
 std::map<std::string, std::string, std::less<>> listener_hostnames(const Config& config);
 
-/// Everything but what is complained of, or is in files that are not opened.
+/// Reads everything except invalid parts and files that are not opened. `complain` gets each error.
 relay::RelayConfig read_relay(const Config& config, RelayFiles files,
                               const std::function<void(RelayComplaint)>& complain);
 
-/// The same of a configuration that was checked. Fault::permanent: a file has changed since.
+/// The same for a valid configuration. Fault::permanent: a file has changed since. Blocks.
 Result<relay::RelayConfig> relay_options(const Config& config);
 
 }  // namespace postern::app

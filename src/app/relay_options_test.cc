@@ -19,7 +19,7 @@ LoadOptions options() {
 
 ConfigResult parse(std::string_view text) { return parse_config(text, "postern.toml", options()); }
 
-/// `CODE line:column`, one for each complaint.
+/// `CODE line:column` of each error.
 std::vector<std::string> complaints(std::string_view text) {
   std::vector<std::string> out;
   const ConfigResult result = parse(text);
@@ -150,7 +150,7 @@ TEST(RelayOptions, a_route_to_ourselves_is_an_error_with_its_place) {
   EXPECT_EQ(complaints("[relay]\nself_names = [\"mx2.example.net\"]\n"
                        "[[route]]\nmatch = [\"*\"]\nto = [\"a.example\", \"mx2.example.net\"]\n"),
             Complaints{"C051 5:6"});
-  // Another program on this machine, at its own port.
+  // Another program on this machine, on its own port.
   EXPECT_EQ(complaints("[[route]]\nmatch = [\"*\"]\nto = [\"[127.0.0.1]:10024\"]\n"), Complaints{});
 }
 

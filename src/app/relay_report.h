@@ -1,4 +1,4 @@
-// What an attempt of the relay did, as JSON for traces and explain.
+// One delivery attempt to other hosts as JSON for traces and explain.
 #pragma once
 
 #include <boost/json/fwd.hpp>
@@ -7,12 +7,12 @@
 
 namespace postern::app {
 
-/// Route, DNS answers, hosts left out, connections and results; `message` is the one that was
-/// tried. Addresses are as in the envelope; no password is in it.
+/// Route, DNS answers, skipped hosts, connections and results; `message` is the one that was sent.
+/// Contains the envelope's addresses, but no password.
 boost::json::object attempt_json(const relay::AttemptReport& report,
                                  const smtp::OutboundMessage& message);
 
-/// DNS answers as `--dns` reads them.
+/// DNS answers in the form that `--dns` reads.
 boost::json::array answers_json(const relay::Answers& answers);
 
 }  // namespace postern::app

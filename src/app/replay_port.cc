@@ -43,7 +43,7 @@ Result<std::string> ReplayPort::start(admin::ReplayRequest request) {
   if (!states_.empty() && states_.front().status == Status::running) {
     return fail(Fault::conflict, "a replay is running: " + states_.front().id);
   }
-  if (thread_.joinable()) thread_.join();  // it has said its last word already
+  if (thread_.joinable()) thread_.join();  // the thread has finished its work
   stop_ = false;
   states_.push_front({.id = new_id("rep_"), .created_at = store::now()});
   if (states_.size() > most_kept) states_.pop_back();

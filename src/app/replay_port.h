@@ -13,25 +13,29 @@
 
 namespace postern::app {
 
-/// POST /replay: replay_traces() on a thread of its own. Safe from any thread.
+/// POST /replay: runs replay_traces() on its own thread, one at a time. Thread-safe.
 class ReplayPort final : public admin::Replayer {
  public:
-  /// `draft_of`: what decides with these lists, or with those that run. `writer` outlives this; the
-  /// database at `path` exists.
+  /// Returns what decides with these lists; nullopt: with the lists in force.
   using DraftOf = std::function<dialect::Draft(const std::optional<admin::Lists>& lists)>;
-  /// `resolver` is asked for DNS answers that records lack; it outlives this.
+  /// `writer` and `resolver` outlive this object; the database at `path` exists. `resolver` answers
+  /// DNS queries that records lack.
   ReplayPort(store::TraceWriter& writer, std::string path, DraftOf draft_of,
              dns::Resolver& resolver);
-  /// Stops what runs and waits for it.
+  /// Stops a running replay and waits for it.
   ~ReplayPort() override;
 
+  /// Starts a replay and returns its id. Fault::conflict: one is running.
   Result<std::string> start(admin::ReplayRequest request) override;
+  /// The state of a replay; nullopt: unknown id.
   std::optional<admin::ReplayState> state(const std::string& id) override;
+  /// The last replays, newest first.
   std::vector<admin::ReplayState> states() override;
+  /// Ends a replay early. Does not wait.
   void stop(const std::string& id) override;
-  /// What runs ends early, and nothing begins any more.
+  /// Ends a running replay early and prevents new ones. Does not wait.
   void close();
-  /// close(), and waits for the end of what runs.
+  /// Calls close() and waits for the running replay.
   void wait();
 
  private:

@@ -27,7 +27,7 @@ constexpr std::size_t batches_ahead = 4;  ///< for each worker
 
 using Batch = std::vector<store::NumberedRecord>;
 
-/// Batches on their way from the reader to the workers.
+/// Batches between the reader and the workers.
 class Queue {
  public:
   explicit Queue(std::size_t most) : most_(most) {}
@@ -43,7 +43,7 @@ class Queue {
     closed_ = true;
     work_.notify_all();
   }
-  /// Nothing: it is over.
+  /// nullopt: there are no more.
   std::optional<Batch> pop() {
     std::unique_lock lock(mutex_);
     work_.wait(lock, [this] { return closed_ || !waiting_.empty(); });
@@ -63,8 +63,8 @@ class Queue {
   bool closed_ = false;
 };
 
-/// Today's DNS for the records of one worker: each question once, within bounds. What it may not
-/// ask any more is a timeout, which a replay takes as not known.
+/// Current DNS answers for one worker: each query once, within limits. Above the limits the answer
+/// is a timeout, which a replay treats as unknown.
 class DnsNow final : public dns::Resolver {
  public:
   DnsNow(dns::Resolver& resolver, const std::atomic<bool>* stop)
@@ -100,7 +100,7 @@ class DnsNow final : public dns::Resolver {
   Clock::duration waited_{0};
 };
 
-/// One thread's share.
+/// One thread of a replay.
 class Worker {
  public:
   Worker(const TraceSource& traces, const dialect::Draft& draft, const ReplayOptions& options,
@@ -135,7 +135,7 @@ class Worker {
     }
     boost::asio::io_context loop(1);
     while (std::optional<Batch> batch = queue_.pop()) {
-      if (trouble_) continue;  // the reader must not wait for room for ever
+      if (trouble_) continue;  // keeps the reader from waiting for space
       boost::asio::co_spawn(loop, decide(*batch),
                             [this](std::exception_ptr error) { note(error); });
       loop.run();
@@ -169,10 +169,10 @@ class Worker {
   Queue& queue_;
   bool in_background_;
   ReplayTally tally_;
-  std::unique_ptr<DnsNow> dns_;  ///< null: nobody is asked
+  std::unique_ptr<DnsNow> dns_;  ///< null: no queries
   policy::DefinitionSource source_;
   std::optional<Error> trouble_;
-  std::thread thread_;  ///< last: it uses the others
+  std::thread thread_;  ///< last, as it uses the other members
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Recorded traffic through a draft, on all cores: one thread reads, the others parse and decide.
+// Decides recorded traffic with a draft, on all cores: one thread reads, the others parse and
+// decide.
 #pragma once
 
 #include <atomic>
@@ -14,31 +15,34 @@
 
 namespace postern::app {
 
+/// Options of a replay.
 struct ReplayOptions {
-  std::size_t samples = 5;  ///< kept of each kind
-  /// Policies of webhooks to judge by in the place of those recorded under the same id.
+  std::size_t samples = 5;  ///< kept of each kind of change
+  /// Policies that replace the recorded ones with the same id.
   std::vector<std::shared_ptr<const policy::WebhookPolicy>> policies = {};
-  bool in_background = false;  ///< beside running mail: one worker, at low priority
-  /// Asked for DNS answers that the records lack, 1000 questions and a minute of each worker at
-  /// most; what it does not know then stays undecided. Null: nobody is asked. Outlives the run.
+  bool in_background = false;  ///< while mail is processed: one worker at low priority
+  /// Answers DNS queries that the records lack: at most 1000 queries and one minute per worker;
+  /// later ones stay unanswered, and their decisions undecided. Null: no queries. Outlives the run.
   dns::Resolver* dns_now = nullptr;
-  /// When it becomes true no more questions are asked. May be null.
+  /// When it becomes true, no more queries are sent. May be null.
   const std::atomic<bool>* stop = nullptr;
 };
 
-/// Where recorded traffic comes from. `definition` is called on any thread.
+/// A source of recorded traffic. `definition` is called on any thread.
 struct TraceSource {
+  /// The next records of a span, oldest first, at most `most`; empty: the end.
   std::function<Result<std::vector<store::NumberedRecord>>(const store::TraceSpan& span,
                                                            std::size_t most)>
       records;
+  /// The text of a definition.
   std::function<Result<std::string>(const std::string& id, std::uint64_t version)> definition;
 };
 
-/// `traces` outlives it.
+/// Reads from `traces`, which outlives the result.
 TraceSource source_of(store::TraceReader& traces);
 
-/// `progress` is called between batches on the calling thread with the transactions read so far;
-/// when it answers false the rest is left out.
+/// Runs a replay. `progress` is called between batches on the calling thread, with the number of
+/// transactions read; if it returns false, the rest is skipped. Blocks.
 Result<ReplayTally> replay_traces(const TraceSource& traces, const store::TraceSpan& span,
                                   const dialect::Draft& draft, const ReplayOptions& options,
                                   const std::function<bool(std::uint64_t done)>& progress);

@@ -31,7 +31,7 @@ constexpr std::string_view title_of(Change change) {
   return titles[static_cast<std::size_t>(change)];
 }
 
-/// What made the difference: the draft's rule, or the one that refuses no more.
+/// The rule that made the difference: the draft's, or the recorded one that no longer rejects.
 RuleName rule_of(const Replayed& found) {
   if (found.draft_rule) return *found.draft_rule;
   return found.recorded_rule.value_or(RuleName{});
@@ -80,7 +80,7 @@ json::object sample_json(const ReplaySample& sample) {
           {"draft_rule", rule_json(found.draft_rule)}};
 }
 
-/// Most first.
+/// Largest count first.
 std::vector<std::pair<RuleName, std::uint64_t>> ranked(
     const std::map<RuleName, std::uint64_t>& rules) {
   std::vector<std::pair<RuleName, std::uint64_t>> out(rules.begin(), rules.end());
@@ -125,7 +125,7 @@ void ReplayTally::add(std::uint64_t number, const policy::Trace& trace,
     if (one.change == Change::undecidable) {
       Missing& missing = missing_[one.lack.kind];
       ++missing.count;
-      // The least, so that it does not depend on who came first.
+      // The smallest one, so that it does not depend on the order.
       if (missing.example.empty() || one.lack.example < missing.example) {
         missing.example = one.lack.example;
       }

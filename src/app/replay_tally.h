@@ -1,4 +1,4 @@
-// What a replay found, counted: by kind of change, by rule, by what was missing, with samples.
+// Counts the results of a replay by kind of change, by rule and by missing data, with samples.
 #pragma once
 
 #include <array>
@@ -15,39 +15,49 @@
 
 namespace postern::app {
 
+/// One changed decision.
 struct ReplaySample {
-  std::uint64_t number = 0;  ///< order of writing
-  std::string trace_id;
-  std::int64_t time = 0;  ///< seconds since 1970
-  std::string client;
-  std::string sender;
-  std::string recipient;
-  dialect::Replayed found;
+  std::uint64_t number = 0;  ///< position in the order of recording
+  std::string trace_id;      ///< ULID
+  std::int64_t time = 0;     ///< seconds since 1970
+  std::string client;        ///< address
+  std::string sender;        ///< reverse-path
+  std::string recipient;     ///< empty: not of one recipient
+  dialect::Replayed found;   ///< the change
 };
 
-/// Workers fill one each; the sum does not depend on who counted what.
+/// Each worker fills one; the sum does not depend on the distribution. Not thread-safe.
 class ReplayTally {
  public:
+  /// `samples`: kept of each kind of change.
   explicit ReplayTally(std::size_t samples) : most_samples_(samples) {}
 
+  /// Counts the decisions of one trace.
   void add(std::uint64_t number, const policy::Trace& trace,
            const std::vector<dialect::Replayed>& found);
+  /// Counts a record that cannot be parsed.
   void add_unreadable(std::string why);
-  /// Questions that DNS was asked now, each counted once.
+  /// Counts distinct DNS queries that were sent now.
   void add_dns_questions(std::uint64_t asked) { dns_questions_ += asked; }
+  /// Adds another worker's counts.
   void add(ReplayTally other);
-  /// What scripts write meanwhile.
+  /// Log lines that scripts write during the replay.
   dialect::ScriptLog& script_log() { return script_log_; }
 
+  /// Decisions with this change.
   std::uint64_t count(dialect::Change change) const {
     return counts_[static_cast<std::size_t>(change)];
   }
+  /// All decisions.
   std::uint64_t decisions() const;
+  /// All transactions.
   std::uint64_t traces() const { return traces_; }
+  /// Whether any decision changed.
   bool changes() const;
 
-  /// `under`: what the draft is called.
+  /// The report. `under`: the draft's name.
   std::string text(std::string_view under) const;
+  /// The report as JSON; see docs/replay.md.
   boost::json::object json() const;
 
  private:
@@ -65,7 +75,7 @@ class ReplayTally {
   std::uint64_t dns_questions_ = 0;
   std::array<std::uint64_t, dialect::change_count> counts_{};
   std::array<RuleCounts, dialect::change_count> rules_;
-  /// Newest first, `most_samples_` of a kind.
+  /// Newest first, at most `most_samples_` of each kind.
   std::array<std::vector<ReplaySample>, dialect::change_count> samples_;
   std::map<std::string, Missing> missing_;
   dialect::ScriptLog script_log_;

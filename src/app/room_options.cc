@@ -23,7 +23,7 @@ void follow_lists(gateway::ListenerSettings& listener, const RestrictionsConfig&
   const auto* policy =
       lists != nullptr && !restrictions.section.shadow ? lists->compiled.policy.get() : nullptr;
   smtp::ServerOptions& session = listener.session;
-  // Where TLS is a condition and not to be had, AUTH is as good as switched off.
+  // Where AUTH needs TLS and there is none, AUTH is off.
   const bool auth_can_be = listener.tls != gateway::ListenerTls::none || session.auth_without_tls;
   session.auth = policy == nullptr || (policy->sasl && auth_can_be);
   session.bare_addresses = policy != nullptr;
@@ -37,7 +37,7 @@ void follow_lists(gateway::ListenerSettings& listener, const RestrictionsConfig&
 
 namespace {
 
-/// What kumo.start_esmtp_listener{} says.
+/// Applies kumo.start_esmtp_listener{}.
 void follow_script(gateway::ListenerSettings& settings, const dialect::kumo::Listener& script) {
   using LineEndings = dialect::kumo::Listener::LineEndings;
   if (!script.hostname.empty()) settings.session.hostname = script.hostname;
@@ -46,11 +46,11 @@ void follow_script(gateway::ListenerSettings& settings, const dialect::kumo::Lis
   limits.recipients = script.recipients;
   limits.message_size = script.message_size;
   limits.messages = script.messages;
-  limits.text_line = script.line_length + 2;  // it counts without CRLF
+  limits.text_line = script.line_length + 2;  // the script's limit excludes CRLF
   settings.session.bare_newline = script.line_endings == LineEndings::deny
                                       ? smtp::BareNewline::reject
                                       : smtp::BareNewline::normalize;
-  settings.session.bare_newline_code = 552;  // the codes that its author knows
+  settings.session.bare_newline_code = 552;  // the codes of KumoMTA
   settings.session.long_line_code = 500;
   settings.timeouts.command = script.client_timeout;
   settings.connections = script.connections;
@@ -67,7 +67,7 @@ gateway::ListenerSettings session_settings(const ListenerConfig& listener, const
   settings.session.tls_required = listener.tls == TlsMode::required;
   settings.session.auth_without_tls = listener.auth_without_tls;
   settings.session.reject_unauth_pipelining = listener.reject_unauth_pipelining;
-  // DATA without a recipient in the words of vSMTP, where its rules alone decide before it.
+  // DATA without recipients gets vSMTP's code, if only its rules decide before it.
   if (config.vsl.is_meant() && config.vsl.mode == LuaMode::enforce &&
       !config.restrictions.present) {
     settings.session.no_recipients = 503;

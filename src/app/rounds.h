@@ -1,4 +1,4 @@
-// Work that comes round again.
+// Periodic work.
 #pragma once
 
 #include <functional>
@@ -9,8 +9,8 @@
 
 namespace postern::app {
 
-/// Does one round of `work`, on the caller's executor. Its trouble, and what it throws, is logged
-/// as `api.housekeeping` under `name` and goes no further, so that the next round comes.
+/// Runs one round of `work` on the caller's executor. Its error or exception is logged as
+/// `api.housekeeping` under `name` and otherwise ignored, so that later rounds run.
 Task<void> in_round(std::string name, std::function<Task<Result<void>>()> work);
 
 }  // namespace postern::app

@@ -33,7 +33,7 @@ class Rounds : public ::testing::Test {
     telemetry::log::stop();
     ::close(fd_);
   }
-  /// What is logged of one round.
+  /// The log lines of one round.
   std::string round(std::function<Task<Result<void>>()> work) {
     boost::asio::io_context loop;
     auto done =

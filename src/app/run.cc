@@ -36,7 +36,7 @@ std::optional<std::filesystem::path> config_file(const Arguments& arguments) {
   return named && *named ? std::optional<std::filesystem::path>(named) : std::nullopt;
 }
 
-/// An option that must be an address and port, if it is there.
+/// Reads an option whose value is an address and port, if it was given.
 bool read_endpoint(const Arguments& arguments, std::string_view name, std::optional<Endpoint>& into,
                    std::optional<UsageError>& error) {
   const auto text = arguments.value(name);
@@ -116,7 +116,7 @@ int run_explain(const Arguments& arguments, Streams& streams) {
     options.password = std::move(*password);
   }
   LoadOptions load = without_files(arguments);
-  load.load_policy = !options.id;  // a recorded decision has its policy with it
+  load.load_policy = !options.id;  // a recorded decision contains its policy
   const std::optional<Config> config = load_for(arguments, streams, load);
   if (!config) return to_int(ExitCode::config);
   return explain(*config, options);
@@ -178,7 +178,8 @@ int run_line(const std::vector<std::string>& words, Streams& streams) {
 
 int run(int argc, char** argv) {
   (void)net::separate_tls_buffers();
-  // Whatever a command prints, of clients, files or arguments: none of it moves the cursor.
+  // Output may contain text from clients, files or arguments: terminal control sequences are
+  // filtered.
   const TerminalBuffer out(std::cout, isatty(STDOUT_FILENO) == 1);
   const TerminalBuffer err(std::cerr, isatty(STDERR_FILENO) == 1);
   Streams streams{std::cin, std::cout, std::cerr, isatty(STDIN_FILENO) == 1};

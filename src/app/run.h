@@ -9,7 +9,7 @@ namespace postern::app {
 
 /// The whole program: parses the command line, runs the subcommand, returns its exit code.
 int run(int argc, char** argv);
-/// The same for the words behind "postern"; exceptions pass.
+/// The same for the words after "postern"; does not catch exceptions.
 int run_line(const std::vector<std::string>& words, Streams& streams);
 
 }  // namespace postern::app

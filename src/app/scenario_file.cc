@@ -24,7 +24,7 @@ using std::chrono::seconds;
 constexpr double longest = 10.0 * 365 * 24 * 3600;
 constexpr std::size_t most_messages = 100'000;
 
-/// Remembers the first mistake; what is read behind it is thrown away.
+/// Keeps the first error; everything after it is discarded.
 class Reader {
  public:
   Reader(const json::object& file, const Scenario& preset) : file_(file) {
@@ -80,7 +80,7 @@ class Reader {
     return {};
   }
 
-  /// Seconds, or "3h"; of a clock that is set also less than none.
+  /// Seconds or "3h". `negative`: a clock change may be negative.
   Time time(const json::object& of, std::string_view key, bool negative = false) {
     const json::value* found = of.if_contains(key);
     if (found == nullptr) {
@@ -164,7 +164,7 @@ class Reader {
     } else {
       read_results("*", *given);
     }
-    // Who is named nowhere is delivered.
+    // Recipients that are not named are delivered.
     out_.results.try_emplace("*", std::vector<SimulatedResult>{{SimulatedResult::What::delivered}});
   }
   void read_results(std::string_view name, const json::value& value) {
@@ -219,7 +219,7 @@ class Reader {
     out_.events.push_back(event);
   }
 
-  /// 0, or the draws.
+  /// 0, or an array of random numbers.
   void read_jitter() {
     const json::value* given = file_.if_contains("jitter");
     if (given == nullptr || (given->is_int64() && given->get_int64() == 0)) return;

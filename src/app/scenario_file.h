@@ -1,4 +1,4 @@
-// The file of `postern queue simulate`.
+// Reads the input file of `postern queue simulate`.
 #pragma once
 
 #include <string_view>
@@ -8,8 +8,8 @@
 
 namespace postern::app {
 
-/// What docs/queue.md says about the format. `preset`: what holds where the file says nothing; of
-/// it the policy and limits count. Fault::malformed names the member.
+/// The format is in docs/queue.md. `preset`: the defaults; its policy and limits are used.
+/// Fault::malformed names the member.
 Result<relay::Scenario> read_scenario(std::string_view text, const relay::Scenario& preset);
 
 }  // namespace postern::app

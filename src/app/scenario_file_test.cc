@@ -24,7 +24,7 @@ constexpr double tolerance = 1;
 double number(const json::value& value) { return value.to_number<double>(); }
 double in_seconds(relay::Time time) { return static_cast<double>(time.count()) / 1000; }
 
-/// The scenario of a case: its members are the file's, but for what only the suite needs.
+/// The scenario of a test case: its members, except those that only the suite needs.
 Scenario scenario_of(const json::object& test) {
   json::object file = test;
   for (const auto* key : {"id", "title", "rules", "kind", "note"}) file.erase(key);
@@ -141,7 +141,7 @@ TEST(ScenarioFile, AMessageEndsWithItsLastAttempt) {
       {R"({"results": [{"class": "temporary"}, {"class": "delivered", "takes": 45}]})",
        Simulated::End::delivered, 345},
       {R"({"results": [{"class": "permanent", "takes": 30}]})", Simulated::End::permanent, 30},
-      // An attempt that began within the lifetime is waited for.
+      // A delivery attempt that began within the lifetime may end after it.
       {R"({"results": [{"class": "temporary", "takes": 600}], "config": {"ttl": "5m"}})",
        Simulated::End::expired, 600},
       {R"({"results": [{"class": "temporary", "takes": 10}], "config": {"ttl": "5m"}})",

@@ -17,19 +17,19 @@ namespace {
 
 constexpr std::size_t blocking_threads = 4;
 constexpr std::size_t blocking_queue = 4096;
-/// For ever: the task refers to what its caller holds. A script's budget ends it.
+/// Practically unlimited: the task refers to objects of its caller, and a script's budget ends it.
 constexpr std::chrono::hours no_limit{24 * 365};
 
 }  // namespace
 
 Result<std::shared_ptr<ScriptRuntime>> ScriptRuntime::open(const net::UnboundOptions& dns,
                                                            const std::string& ca_file) {
-  // The first policy is loaded before serve() blocks them: until then the main thread alone is
-  // ended by them, and a load that takes long can be broken off.
+  // The first policy is loaded before serve() blocks the signals: until then only the main thread
+  // receives them, so that a slow load can be interrupted.
   const SignalsBlocked blocked;
   std::shared_ptr<ScriptRuntime> runtime(new ScriptRuntime());
   net::UnboundOptions options = dns;
-  options.probe_wait = {};  // a policy loads before its loop runs: it is off until then
+  options.probe_wait = {};  // a policy loads before its loop runs
   options.on_change = [raw = runtime.get()](const net::DnssecState&) { raw->resolver_->forget(); };
   auto resolver = net::UnboundResolver::open(runtime->loop_.get_executor(), std::move(options));
   if (!resolver) return tl::unexpected(resolver.error());

@@ -1,5 +1,5 @@
-// The loop, the resolver and the threads behind a policy's host functions. One for each loaded
-// policy's configuration; whoever holds it keeps it.
+// The event loop, resolver and threads behind a policy's host functions. One for each loaded policy
+// configuration; shared ownership keeps it alive.
 #pragma once
 
 #include <functional>
@@ -19,32 +19,38 @@
 
 namespace postern::app {
 
+/// Thread-safe unless noted.
 class ScriptRuntime {
  public:
-  /// The error is the resolver's.
+  /// Starts loop and threads. `ca_file`: PEM roots for HTTPS; empty: the system's. The error is the
+  /// resolver's.
   static Result<std::shared_ptr<ScriptRuntime>> open(const net::UnboundOptions& dns,
                                                      const std::string& ca_file);
+  /// Calls stop().
   ~ScriptRuntime();
 
-  /// HTTP runs on the runtime's own loop, whoever asks.
+  /// HTTP runs on the runtime's own loop for every caller.
   script::World& world() { return world_; }
-  /// Runs a task on the runtime's loop and waits for its end. Not from a task that it runs. Throws
-  /// when the loop has stopped.
+  /// Runs a task on the runtime's loop and waits for its end. Not from a task of that loop. Throws
+  /// if the loop has stopped.
   void run(Task<void> task);
-  /// A script's warnings and errors while it loads are handed here; null: to the log.
+  /// A log line of a script that loads.
   struct Line {
-    std::string level;
-    std::string place;
-    std::string text;
+    std::string level;  ///< "warning" or "error"
+    std::string place;  ///< "policy.lua:3"
+    std::string text;   ///< without secrets
   };
+  /// From now on, warnings and errors of scripts are added to `lines`; null: they are logged. Only
+  /// while loading.
   void listen(std::vector<Line>* lines) { world_.lines = lines; }
-  /// From now on its scripts write nothing and run no program. Before any of them runs.
+  /// From now on its scripts write nothing and run no program. To be called before they run.
   void simulate() { world_.simulated = true; }
-  /// What the memory of its scripts is charged to from now on.
+  /// Charges the memory of its scripts from now on.
   void charge_to(std::shared_ptr<MemoryBudget> budget) { world_.charge_to(std::move(budget)); }
-  /// Waits for what blocks and ends the loop: before the loops that wait for its answers go.
+  /// Waits for blocking jobs and stops the loop. Call it before other loops that wait for its
+  /// answers are destroyed.
   void stop();
-  /// Destroys what waits on the loop, and with it who waits for that.
+  /// Destroys the coroutines on the loop, and with them those that wait for them.
   void clear() { loop_.clear(); }
 
  private:

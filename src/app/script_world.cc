@@ -12,12 +12,12 @@ using std::chrono::milliseconds;
 
 net::HttpClientOptions client_options(ScriptWorld::Options options) {
   net::HttpClientOptions client;
-  // The URL is the operator's own: Vault or an introspection endpoint is often on this machine.
+  // The operator names the URL: Vault or an introspection endpoint is often on this machine.
   client.egress.trusted = true;
   client.egress.allow_http = true;
   client.user_agent = std::move(options.user_agent);
   client.ca_file = std::move(options.ca_file);
-  client.body_timeout = std::chrono::minutes(10);  // the caller's deadline is the limit
+  client.body_timeout = std::chrono::minutes(10);  // the caller's deadline applies
   return client;
 }
 

@@ -1,5 +1,5 @@
-// Reports to senders, by the queue's runner on a real spool: whose report cannot be made has not
-// heard, so that the message stays.
+// Reports to senders by the queue's runner on a real spool. If a report cannot be made, the message
+// stays in the queue.
 #include <atomic>
 #include <filesystem>
 #include <functional>
@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 
-/// A host that says no at RCPT and asks for no text.
+/// A host that rejects at RCPT and does not read the text.
 class Refuses final : public queue::Courier {
  public:
   Task<queue::Carried> carry(const queue::Errand& errand, queue::Text&) override {
@@ -45,7 +45,7 @@ class Refuses final : public queue::Courier {
   std::atomic<int> calls{0};
 };
 
-/// Not one descriptor more than there are, until it ends.
+/// Uses up all descriptors during its lifetime.
 class NoDescriptors {
  public:
   NoDescriptors() {
@@ -91,10 +91,14 @@ struct SenderReportsTest : ::testing::Test {
     runner.reset();
   }
 
-  /// From a client that is trusted, to be returned whole if it fails.
-  spool::MessageId put(std::size_t octets = 300'000, spool::State state = spool::State::queued) {
+  static policy::Evidence trusted() {
     policy::Evidence evidence;
     evidence.trusted_client = true;
+    return evidence;
+  }
+  /// To be returned whole if it fails.
+  spool::MessageId put(std::size_t octets = 300'000, spool::State state = spool::State::queued,
+                       const policy::Evidence& evidence = trusted()) {
     spool::Envelope envelope{.received = std::chrono::system_clock::now(),
                              .reverse_path = "ann@example.com",
                              .ret = "FULL",
@@ -132,7 +136,7 @@ struct SenderReportsTest : ::testing::Test {
   bool gone(const spool::MessageId& id) {
     return soon([&] { return !spool->get(id)->has_value(); });
   }
-  /// Its state when the attempt that refused it is over.
+  /// Its state after the delivery attempt that failed.
   std::optional<spool::State> refused(const spool::MessageId& id, int calls = 1) {
     if (!soon([&] { return refuses.calls == calls; })) return std::nullopt;
     std::optional<spool::State> state;
@@ -152,7 +156,7 @@ struct SenderReportsTest : ::testing::Test {
   boost::asio::io_context loop{1};
   net::WorkPool disk{2, 100};
   policy::DkimKeyring keys;
-  /// Folders that take nothing for now: reports stay to be seen.
+  /// Mailboxes that fail temporarily, so that reports stay visible.
   struct : queue::Courier {
     Task<queue::Carried> carry(const queue::Errand& errand, queue::Text&) override {
       queue::Carried carried;
@@ -213,8 +217,19 @@ TEST_F(SenderReportsTest, what_the_report_finds_damaged_is_set_aside) {
   EXPECT_EQ(told(), 0u);
 }
 
-// Each report that was made counted towards the limit of an hour, so that a full disk used it up
-// and the message then failed without any.
+// Anybody may become a tenant: the sender that such a client named may be forged.
+TEST_F(SenderReportsTest, a_tenants_login_gets_no_report_for_a_sender_that_nothing_vouches_for) {
+  policy::Evidence evidence;
+  evidence.session.auth = policy::Authentication{.username = "ann", .mechanism = "PLAIN"};
+  EXPECT_TRUE(gone(put(1000, spool::State::queued, evidence)));
+  EXPECT_EQ(told(), 1u);
+  evidence.session.auth->tenant = true;
+  EXPECT_TRUE(gone(put(1000, spool::State::queued, evidence)));
+  EXPECT_EQ(told(), 1u);
+}
+
+// Each report that was made counted towards the hourly limit, so that a full disk used it up and
+// later messages failed without a report.
 TEST_F(SenderReportsTest, reports_that_were_not_stored_do_not_count_as_sent) {
   const auto id = put(1000, spool::State::held);
   const spool::Message message = **spool->get(id);

@@ -34,7 +34,7 @@ namespace log = telemetry::log;
 
 namespace {
 
-/// sd_notify(3) without its library: one datagram to the socket that systemd names.
+/// sd_notify(3) without its library: one datagram to systemd's socket.
 void notify_systemd(std::string_view state) {
   const char* path = std::getenv("NOTIFY_SOCKET");
   sockaddr_un address{};
@@ -50,8 +50,8 @@ void notify_systemd(std::string_view state) {
   ::close(fd);
 }
 
-/// Buffers of sessions that keep much go back to the system when they are freed. By itself the
-/// allocator raises this limit to the largest block that it has seen, up to 32 MiB, and keeps them.
+/// Returns large freed buffers to the system. By default the allocator raises this threshold to the
+/// largest block freed so far, up to 32 MiB, and keeps such blocks.
 void give_back_large_blocks() { ::mallopt(M_MMAP_THRESHOLD, 128 * 1024); }
 
 void print_table(const Instance& instance, const ServeOptions& options,
@@ -78,7 +78,7 @@ void print_table(const Instance& instance, const ServeOptions& options,
   }
 }
 
-/// So that the command in the log finds the data of this gateway from the same directory.
+/// The options with which the command in the log finds this gateway's data from the same directory.
 std::string options_for_explain(const Config& config, const ServeOptions& options) {
   const auto quoted = [](const std::string& text) {
     const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
@@ -95,12 +95,12 @@ std::string options_for_explain(const Config& config, const ServeOptions& option
 }
 
 ServeOptions quiet_if_not_a_terminal(ServeOptions options) {
-  // A log collector wants lines of one shape; the table is for people.
+  // Log collectors need uniform lines; the table is for terminals.
   if (options.json) options.quiet = true;
   return options;
 }
 
-/// Who reads this terminal may make the first account, from wherever the pages are opened.
+/// A user of this terminal may create the first account, from any browser.
 void print_owner_link(Instance& instance) {
   const auto link = make_owner_link(instance.store(), instance.config().api.base_url());
   if (!link) {
@@ -134,7 +134,7 @@ void reload(Instance& instance, const ServeOptions& options) {
   LoadOptions load;
   const std::string running = instance.config().server.data_dir;
   std::string data_dir;
-  // What is read now is kept out of the directory that is in use.
+  // The loaded configuration keeps the data directory that is in use.
   load.adjust = [&](Config& config) {
     options.apply_to(config);
     data_dir = std::exchange(config.server.data_dir, running);
@@ -161,13 +161,13 @@ void reload(Instance& instance, const ServeOptions& options) {
           "sessions");
 }
 
-/// Waits for signals until one ends the process; a second one ends it at once.
+/// Waits for signals until one ends the process; a second one ends it immediately.
 void wait_for_the_end(Instance& instance, const ServeOptions& options, const sigset_t& signals) {
   for (;;) {
     int signal = 0;
     if (::sigwait(&signals, &signal) != 0) continue;
-    // The kernel hands out the lower number first: whoever reloads without end could not be
-    // stopped.
+    // The kernel delivers the lowest signal number first: constant reloads would otherwise prevent
+    // the stop.
     sigset_t pending{};
     ::sigpending(&pending);
     const bool ends = ::sigismember(&pending, SIGTERM) == 1 || ::sigismember(&pending, SIGINT) == 1;
@@ -185,8 +185,8 @@ void wait_for_the_end(Instance& instance, const ServeOptions& options, const sig
     }
     notify_systemd("STOPPING=1");
     log::info("server.stopping").field("count", instance.sessions());
-    // From here on the default action ends the process: that is "again". SIGHUP stays blocked:
-    // there is nothing to reload any more, and its default action would cut sessions in hand.
+    // From here on, a signal's default action ends the process. SIGHUP is ignored: nothing can be
+    // reloaded, and its default action would cut open sessions.
     std::signal(SIGHUP, SIG_IGN);
     std::signal(SIGINT, SIG_DFL);
     std::signal(SIGTERM, SIG_DFL);
@@ -199,7 +199,8 @@ void wait_for_the_end(Instance& instance, const ServeOptions& options, const sig
   }
 }
 
-/// Sessions may use every descriptor the system grants; the configuration was checked against that.
+/// The configuration was checked against the hard limit: uses all descriptors that the system
+/// grants.
 void raise_descriptor_limit() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -207,8 +208,8 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/// Memory holds passwords, keys and mail. Not dumpable also means that another process of this user
-/// can neither trace it nor read /proc/PID/mem; root may still look.
+/// Memory contains passwords, keys and mail. A non-dumpable process also cannot be traced, nor its
+/// /proc/PID/mem read, by other processes of this user; root still can.
 void forbid_core_dumps() {
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
@@ -229,8 +230,8 @@ int serve(const Config& config, const ServeOptions& given) {
   const ServeOptions options = quiet_if_not_a_terminal(given);
   const auto begun = std::chrono::steady_clock::now();
   std::signal(SIGPIPE, SIG_IGN);
-  // Blocked in every thread from here on, and in those of a policy that is loaded already
-  // (ScriptRuntime::open), so that only wait_for_the_end() sees them.
+  // Blocked in all threads from here on, and in those of a loaded policy (ScriptRuntime::open), so
+  // that only wait_for_the_end() receives them.
   const sigset_t signals = awaited_signals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   telemetry::set_explain_options(options_for_explain(config, options));

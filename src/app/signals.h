@@ -1,4 +1,4 @@
-// The signals that the main thread of `serve` waits for; no other thread may see them.
+// The signals for which the main thread of `serve` waits; all other threads must block them.
 #pragma once
 
 #include <csignal>
@@ -7,7 +7,7 @@
 
 namespace postern::app {
 
-/// What ends the gateway or makes it read its configuration again.
+/// The signals that end the gateway or reload its configuration.
 inline sigset_t awaited_signals() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -15,14 +15,16 @@ inline sigset_t awaited_signals() {
   return signals;
 }
 
-/// Threads that are made while it lives have them blocked for ever, the thread that holds it until
-/// it goes: a signal that finds one thread where it is not blocked ends the process there.
+/// Blocks these signals in the current thread during its lifetime, and permanently in threads
+/// created meanwhile: a signal that any thread does not block would end the process.
 class SignalsBlocked {
  public:
+  /// Blocks the signals.
   SignalsBlocked() {
     const sigset_t signals = awaited_signals();
     ::pthread_sigmask(SIG_BLOCK, &signals, &before_);
   }
+  /// Restores the current thread's mask.
   ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
   SignalsBlocked(const SignalsBlocked&) = delete;
   SignalsBlocked& operator=(const SignalsBlocked&) = delete;

@@ -13,7 +13,7 @@ namespace postern::app {
 
 namespace {
 
-/// A field's value on one line: what a caller sends must not begin another field.
+/// A field value on one line: input must not begin another field.
 std::string one_line(std::string_view value) {
   std::string line(value);
   for (char& c : line) {

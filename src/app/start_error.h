@@ -9,15 +9,16 @@
 
 namespace postern::app {
 
-/// Why the gateway did not start: one sentence, what to do, and the exit code.
+/// Why the gateway did not start.
 struct StartError {
-  ExitCode code = ExitCode::bug;
-  std::string message;
-  std::string hint;
+  ExitCode code = ExitCode::bug;  ///< exit code
+  std::string message;            ///< one sentence
+  std::string hint;               ///< what to do
 };
 
+/// A StartError as a failed result.
 tl::unexpected<StartError> cannot(ExitCode code, std::string message, std::string hint);
-/// What keeps the database file `path` from being used.
+/// Why the database file `path` cannot be used.
 tl::unexpected<StartError> database_error(const std::string& path, const Error& error);
 
 }  // namespace postern::app

@@ -21,12 +21,12 @@ namespace {
 namespace asio = boost::asio;
 using Line = admin::TestMailResult::Line;
 
-/// The gateway ends a trace when it answers, or when the session does: on another thread.
+/// The gateway ends a trace on another thread, when it replies or when the session ends.
 constexpr std::chrono::milliseconds trace_limit{2000};
 constexpr std::chrono::milliseconds trace_poll{10};
 constexpr std::size_t longest_line = 1000;
 
-/// What was said, line by line; the message itself is counted and left out.
+/// The dialogue line by line; of the message itself only the size.
 class Transcript {
  public:
   void hear(relay::Speaker speaker, std::string_view octets) {
@@ -68,7 +68,7 @@ std::string_view outcome_of(smtp::ResultClass klass) {
   return klass == smtp::ResultClass::permanent ? "rejected" : "deferred";
 }
 
-/// Nullopt when there was none by the end of the wait: a trace database in trouble.
+/// nullopt: no trace within the limit, as with a failing trace database.
 Task<std::optional<std::string>> trace_of(const TraceWatch::Watched& watched) {
   const auto end = std::chrono::steady_clock::now() + trace_limit;
   asio::steady_timer timer(co_await asio::this_coro::executor);
@@ -133,7 +133,7 @@ Task<Result<admin::TestMailResult>> TestMailPort::send(admin::TestMailRequest re
   relay::Host host;
   host.address = reachable(listener->address.address);
   host.port = listener->address.port;
-  // Not our own name: a client that greets a host with the host's own name sees a loop.
+  // A client that greets a host with the host's own name would look like a loop.
   host.options.ehlo_name = mail::literal_of(host.address);
   host.options.send_8bit = true;
   host.options.send_utf8_headers = true;

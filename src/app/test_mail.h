@@ -1,5 +1,5 @@
-// POST /webhooks/{id}/test-mail: a mail from this machine to its own listener, which takes it as it
-// takes any other.
+// POST /webhooks/{id}/test-mail: sends a mail from this machine to its own listener, which handles
+// it like any other.
 #pragma once
 
 #include "admin/ports.h"
@@ -10,22 +10,25 @@
 
 namespace postern::app {
 
+/// Options of test mails.
 struct TestMailOptions {
-  std::string hostname;  ///< of the sender postmaster@ and of the Message-ID
-  /// Beside the time-out of the webhook, which the reply may wait for.
+  std::string hostname;  ///< domain of the sender postmaster@ and of the Message-ID
+  /// Added to the webhook's time-out, as the reply may wait for the webhook.
   std::chrono::milliseconds limit = std::chrono::seconds(15);
-  std::chrono::milliseconds longest = std::chrono::seconds(60);  ///< both together
+  std::chrono::milliseconds longest = std::chrono::seconds(60);  ///< upper bound of the sum
 };
 
+/// Thread-safe.
 class TestMailPort final : public admin::TestMail {
  public:
-  /// Everything outlives it. `listeners` are asked for at each mail: those that listen now.
+  /// All arguments outlive it. `listeners` returns the current listeners.
   TestMailPort(const policy::Directory& directory, TraceWatch& traces,
                std::function<std::vector<ListenerConfig>()> listeners, TestMailOptions options)
       : directory_(directory),
         traces_(traces),
         listeners_(std::move(listeners)),
         options_(std::move(options)) {}
+  /// Sends one mail and waits for its trace. Fault::not_found: unknown webhook.
   Task<Result<admin::TestMailResult>> send(admin::TestMailRequest request) override;
 
  private:
@@ -35,10 +38,10 @@ class TestMailPort final : public admin::TestMail {
   const TestMailOptions options_;
 };
 
-/// The first listener that a client without certificate and PROXY protocol can talk to, in the
-/// clear at first; null without.
+/// The first listener that accepts a plaintext connection without a client certificate or PROXY
+/// header; null: none.
 const ListenerConfig* usable_listener(const std::vector<ListenerConfig>& listeners);
-/// Where to dial for it: a wildcard address is reached over loopback.
+/// The address to connect to; for a wildcard address the loopback address.
 IpAddress reachable(const IpAddress& listening);
 
 }  // namespace postern::app

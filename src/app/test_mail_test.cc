@@ -40,7 +40,7 @@ TEST(TraceWatch, knows_a_connection_by_its_client) {
   trace.id = "T1";
   trace.evidence.session.client_ip = *IpAddress::parse("127.0.0.1");
   trace.evidence.session.client_port = 4000;
-  watch.ended(trace);  // nobody asked
+  watch.ended(trace);  // not watched
   const TraceWatch::Watched mine(watch, {*IpAddress::parse("127.0.0.1"), 4000});
   const TraceWatch::Watched other(watch, {*IpAddress::parse("127.0.0.1"), 4001});
   EXPECT_FALSE(mine.trace_id());

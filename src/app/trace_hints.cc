@@ -39,7 +39,7 @@ std::vector<std::string> dkim_hints(const std::vector<std::string>& domains) {
   return {"it carried a valid DKIM signature by " + listed(domains)};
 }
 
-/// By the field of the webhook policy that decided.
+/// Hints for the field of the webhook policy that decided.
 std::vector<std::string> field_hints(std::string_view field, const PolicyFields& fields,
                                      const policy::Evidence& evidence) {
   if (field == "allowed_source_ips") {

@@ -1,4 +1,4 @@
-// What would have changed a refusal, said from the evidence alone.
+// What would have prevented a refusal, derived from the evidence alone.
 #pragma once
 
 #include <string>
@@ -8,8 +8,8 @@
 
 namespace postern::app {
 
-/// Sentences that follow "It would pass if"; none where nothing is known. `subject` is whom the
-/// refusal was about; null: nobody.
+/// Sentences that complete "It would pass if"; empty if nothing is known. `subject`: the recipient
+/// of the refusal; null: none.
 std::vector<std::string> hints_for(const policy::Step& decider, const policy::Recipient* subject,
                                    const policy::Evidence& evidence);
 

@@ -8,8 +8,8 @@ namespace {
 
 using telemetry::metrics;
 
-/// The verdict of each layer that was asked: that of its last step, since a layer ends where a rule
-/// decides. A layer's dialect has its name.
+/// Counts the verdict of each layer that was asked, which is that of its last step: a layer ends
+/// when a rule decides.
 void count_layers(const policy::Decision& decision, std::string_view stage) {
   for (std::size_t i = 0; i < decision.steps.size(); ++i) {
     const policy::Step& step = decision.steps[i];

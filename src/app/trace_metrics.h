@@ -4,8 +4,8 @@
 
 namespace postern::app {
 
-/// Counts what a finished transaction decided: verdicts of layers, checks, durations, outcome.
-/// Called on event loops; some hundred nanoseconds a step.
+/// Counts the decisions of a finished transaction: verdicts of layers, checks, durations, outcome.
+/// Called on event loops; takes a few hundred nanoseconds per step.
 void count_decisions(const policy::Trace& trace);
 
 }  // namespace postern::app

@@ -13,7 +13,7 @@ namespace json = boost::json;
 
 namespace {
 
-/// How far back a list goes at most: `total` counts no further.
+/// The most traces that a list covers; `total` counts no further.
 constexpr std::uint64_t longest_list = 10'000;
 
 Result<admin::TraceList> read_list(store::TraceReader& reader, const admin::TraceQuery& query) {
@@ -56,6 +56,7 @@ Result<std::optional<json::object>> read_story(store::TraceReader& reader,
         return reader.definition(name, version);
       });
   if (!explanation) return tl::unexpected(explanation.error());
+  if (account) explanation->places.clear();  // the operators' files are not named to accounts
   return std::optional<json::object>(story_json(*explanation, account));
 }
 

@@ -19,11 +19,11 @@ using policy::Stage;
 using policy::Trace;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::seconds patience{10};  ///< for all questions together
+constexpr std::chrono::seconds patience{10};  ///< for all queries together
 constexpr std::size_t most_sentences = 100;
 constexpr std::size_t longest_answer = 300;
 
-/// Answers until a deadline, each question once, and keeps what it said.
+/// Current DNS until a deadline: sends each query once and keeps the answers.
 class TodaysDns final : public dns::Resolver {
  public:
   explicit TodaysDns(dns::Resolver& resolver) : resolver_(resolver) {}
@@ -48,7 +48,7 @@ class TodaysDns final : public dns::Resolver {
   std::map<dns::Question, dns::Answer> answers_;
 };
 
-/// Sentences, each once, and not without end.
+/// Distinct sentences, limited in number.
 class Sentences {
  public:
   void add(std::string sentence) {
@@ -63,7 +63,7 @@ class Sentences {
   std::vector<std::string> all_;
 };
 
-/// The records in one order, whatever the server's was.
+/// The records in a fixed order, independent of the server's.
 std::string words_of(const dns::Answer& answer) {
   if (answer.status != dns::Status::found) return std::string(dns::to_string(answer.status));
   std::vector<std::string> records = answer.records;
@@ -91,11 +91,11 @@ void tell_dns(const std::vector<policy::DnsRecord>& then, const TodaysDns& today
   }
 }
 
-/// Today's routes in the place of the recorded ones. What a policy's list of credentials says today
-/// of who had signed in stands in `granted`.
+/// Replaces recorded routes by current ones. `granted` holds what the current policies say about
+/// the authenticated user's credentials.
 class TodaysPolicies {
  public:
-  /// `account`: of others' policies nothing is said.
+  /// `account`: policies of other accounts are not reported.
   TodaysPolicies(Trace& trace, const policy::Directory& directory,
                  const std::optional<std::string>& account)
       : trace_(trace), directory_(directory), account_(account) {
@@ -112,7 +112,7 @@ class TodaysPolicies {
 
  private:
   void put(policy::Recipient& recipient, Sentences& cannot_tell) {
-    // What completes an address without a domain is not recorded: its route stays.
+    // The record lacks what completes an address without a domain: its route stays.
     if (recipient.address.domain.empty()) return;
     recipient.route = directory_.resolve(recipient.address);
     recipient.judged.reset();
@@ -135,7 +135,7 @@ class TodaysPolicies {
   std::map<std::string, std::uint64_t> granted_now_;
 };
 
-/// What is taken from the record although it may be different today.
+/// Lists what is taken from the record although it may differ today.
 void tell_recorded(const Trace& trace, const store::TraceRow& row, Sentences& cannot_tell) {
   const policy::Evidence& evidence = trace.evidence;
   if (evidence.dkim || evidence.arc) {
@@ -178,7 +178,7 @@ void put_refusal(store::TraceRow& row, const Replayed& one) {
   row.reason = one.draft_detail;
 }
 
-/// The recorded summary as it would be today. Where something decisive cannot be told it stays.
+/// The recorded summary as it would be today; unchanged if something decisive is unknown.
 store::TraceRow row_now(const store::TraceRow& then, const std::vector<Replayed>& found) {
   const Replayed* settling = nullptr;
   const Replayed* last_recipient = nullptr;
@@ -210,7 +210,7 @@ store::TraceRow row_now(const store::TraceRow& then, const std::vector<Replayed>
   return now;
 }
 
-/// Adds the recipients that are another account's business.
+/// Adds the recipients of other accounts.
 void note_foreign(const Trace& trace, const std::optional<std::string>& account,
                   std::set<std::string>& foreign) {
   for (const Decision& one : trace.decisions) {
@@ -232,7 +232,7 @@ Task<admin::TraceRerunResult> decide_again(policy::Trace trace, const dialect::D
   Sentences changes;
   Sentences cannot_tell;
   tell_recorded(trace, result.then, cannot_tell);
-  std::set<std::string> foreign;  // then or today
+  std::set<std::string> foreign;  // in the record or today
   note_foreign(trace, account, foreign);
   TodaysPolicies(trace, directory, account).put(cannot_tell);
   note_foreign(trace, account, foreign);

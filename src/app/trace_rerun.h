@@ -12,9 +12,10 @@
 
 namespace postern::app {
 
-/// A recorded transaction decided once more: by `draft`, by the directory's routes and policies,
-/// and with DNS as the resolver answers now. What other programs and scripts were told, and what
-/// was found in the message, stays as recorded. `account`: other accounts' recipients are left out.
+/// Decides on a recorded transaction again: by `draft`, with the directory's current routes and
+/// policies, and with current DNS. Recorded answers to other programs and scripts and results about
+/// the message stay. `account`: recipients of other accounts are left out. References outlive the
+/// task.
 Task<admin::TraceRerunResult> decide_again(policy::Trace trace, const dialect::Draft& draft,
                                            const policy::Directory& directory,
                                            dns::Resolver& resolver,
@@ -23,7 +24,8 @@ Task<admin::TraceRerunResult> decide_again(policy::Trace trace, const dialect::D
 /// POST /traces/{id}/run-again.
 class TraceRerunPort final : public admin::TraceRerun {
  public:
-  /// All outlive this; the database at `path` exists.
+  /// The references outlive this object; the database at `path` exists. `running` returns what
+  /// decides now.
   TraceRerunPort(store::TraceWriter& writer, std::string path, net::WorkPool& disk,
                  const policy::Directory& directory, dns::Resolver& resolver,
                  std::function<dialect::Draft()> running)
@@ -34,6 +36,7 @@ class TraceRerunPort final : public admin::TraceRerun {
         resolver_(resolver),
         running_(std::move(running)) {}
 
+  /// nullopt: the trace is unknown or not of the account.
   Task<Result<std::optional<admin::TraceRerunResult>>> run(std::optional<std::string> account,
                                                            std::string id) override;
 

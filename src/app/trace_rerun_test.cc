@@ -18,7 +18,7 @@ using namespace postern::policy::testing;
 
 constexpr std::string_view passes = R"({"example.com": {"TXT": ["v=spf1 ip4:203.0.113.10 -all"]}})";
 
-/// Records what the gateway decides for one webhook with a policy; then the test changes the world.
+/// Records decisions for one webhook with a policy; then the test changes policies and DNS.
 class TraceRerunTest : public ::testing::Test {
  protected:
   TraceRerunTest() {
@@ -46,7 +46,7 @@ class TraceRerunTest : public ::testing::Test {
     directory_.apply(
         {.put_policies = {dialect::webhook::compile("pol_1", "acc_1", version, version, fields_)}});
   }
-  /// Decides, and keeps the trace.
+  /// Decides and keeps the trace.
   void record() {
     Result<policy::Trace> trace = decide_live(config_, options_, directory_);
     ASSERT_TRUE(trace) << trace.error().message;

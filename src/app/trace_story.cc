@@ -26,7 +26,7 @@ using policy::Verdict;
 
 namespace {
 
-/// The stages of the page; what follows DATA is one of them.
+/// The stages of the page; all stages after DATA are one.
 constexpr std::array<std::string_view, 7> stages = {"connect", "helo",    "auth",    "mail",
                                                     "rcpt",    "message", "delivery"};
 enum : std::size_t { connect_at, helo_at, auth_at, mail_at, rcpt_at, message_at, delivery_at };
@@ -69,7 +69,7 @@ class Story {
  private:
   void find_decider();
   void find_reach();
-  /// Judged for a recipient of another account.
+  /// Whether it is about a recipient of another account or of none: the operators' business.
   bool is_foreign(const Decision& decision) const;
   const policy::Recipient* subject_of(const Decision& decision) const;
   std::string_view state_of(std::size_t place) const;
@@ -86,8 +86,8 @@ class Story {
   const Evidence& evidence_;
   const Explanation& explanation_;
   const std::optional<std::string>& account_;
-  smtp::Reply settled_;                ///< code 0: none, or another account's
-  const Decision* refusal_ = nullptr;  ///< the one that settled it
+  smtp::Reply settled_;                ///< code 0: none, or about another account
+  const Decision* refusal_ = nullptr;  ///< the decision that settled it
   const Step* decider_ = nullptr;
   std::size_t reached_ = connect_at;
 };
@@ -96,7 +96,7 @@ void Story::find_decider() {
   if (trace_.outcome == "accepted") return;
   refusal_ = trace_.settling();
   if (refusal_ != nullptr && is_foreign(*refusal_)) {
-    refusal_ = nullptr;  // the client left, and what it had heard last is not this account's
+    refusal_ = nullptr;  // the client left, and its last reply concerns another account
     settled_ = {.code = 0, .enhanced = {}, .text = {}};
   }
   if (refusal_ != nullptr) decider_ = policy::refusing_step(*refusal_);
@@ -112,7 +112,7 @@ void Story::find_reach() {
   if (evidence_.message || trace_.reply.code != 0)
     reached_ = std::max<std::size_t>(reached_, message_at);
   if (trace_.outcome == "accepted") reached_ = delivery_at;
-  // Nobody objected, and yet the message was not taken: the endpoint's answer, or the queue's.
+  // No layer refused, but the message was not accepted: the reply of the endpoint or the queue.
   if (refusal_ == nullptr && trace_.reply.code != 0) reached_ = delivery_at;
 }
 
@@ -125,8 +125,8 @@ const policy::Recipient* Story::subject_of(const Decision& decision) const {
 
 bool Story::is_foreign(const Decision& decision) const {
   const policy::Recipient* subject = account_ ? subject_of(decision) : nullptr;
-  return subject != nullptr && subject->route.webhook &&
-         subject->route.webhook->account_id != *account_;
+  return subject != nullptr &&
+         (!subject->route.webhook || subject->route.webhook->account_id != *account_);
 }
 
 std::string_view Story::state_of(std::size_t place) const {
@@ -192,7 +192,7 @@ std::string Story::summary_of(std::size_t place) const {
   return trace_.reply.code != 0 ? shown(trace_.reply.to_string()) : trace_.outcome;
 }
 
-/// Of several, the verdict that counts.
+/// The most severe of several verdicts.
 std::string_view strongest(const json::array& steps) {
   constexpr std::array<std::string_view, 4> order = {"reject", "defer", "quarantine", "permit"};
   for (const std::string_view word : order) {
@@ -224,6 +224,7 @@ json::array Story::layers_json(const Decision& decision) const {
     steps.push_back(
         json::object{{"rule", step.check},
                      {"origin", shown(step.origin)},
+                     {"place", place_json(explanation_, step.origin)},
                      {"verdict", policy::to_string(step.verdict.kind)},
                      {"text", step.verdict.refuses() ? shown(step.verdict.reply.to_string()) : ""},
                      {"evidence", shown(evidence_of(step))},
@@ -236,13 +237,15 @@ json::array Story::layers_json(const Decision& decision) const {
 }
 
 json::object Story::decision_json(const Decision& decision) const {
-  if (is_foreign(decision)) return {{"hidden", true}, {"layers", json::array()}};
+  if (is_foreign(decision))
+    return {{"hidden", true}, {"layers", json::array()}, {"effects", json::array()}};
   json::object out{
       {"recipient",
        decision.stage == Stage::rcpt ? json::value(shown(decision.recipient)) : nullptr},
       {"took_ns", decision.took.count()},
       {"reply", nullptr},
-      {"layers", layers_json(decision)}};
+      {"layers", layers_json(decision)},
+      {"effects", effects_json(explanation_, decision)}};
   if (policy::refused(decision)) out["reply"] = reply_json(decision.reply);
   return out;
 }
@@ -270,7 +273,7 @@ json::value Story::decided_by() const {
   }
   if (refusal_ == nullptr) return nullptr;
   if (decider_ == nullptr) {
-    // The dialogue itself, as with a wrong password.
+    // Decided by the dialogue itself, as for a wrong password.
     return json::object{{"stage", stages[place_of(refusal_->stage)]},
                         {"layer", "gateway"},
                         {"rule", ""},
@@ -312,7 +315,7 @@ json::array Story::recipients() const {
   return out;
 }
 
-/// Which policies a password opens is their owners' business.
+/// Only their owners may know which policies a password opens.
 void Story::hide_grants(json::object& client) const {
   if (!client.at("auth").is_object()) return;
   json::array kept;
@@ -365,12 +368,12 @@ json::object Story::tell() const {
   out["again"] = rederived_json(explanation_.again);
   const bool others = std::any_of(trace_.decisions.begin(), trace_.decisions.end(),
                                   [&](const Decision& one) { return is_foreign(one); });
-  // Differences name the rules of every recipient, questions the recipients.
+  // Differences name the rules of all recipients, queries the recipients.
   if (others) {
     out["again"].as_object()["differences"] = json::array();
     out["policy_answers"] = json::array();
   }
-  // An account's mail may come in a session that a policy of the operator's let in.
+  // The session may have been admitted by an operator's policy.
   out["again"].as_object().erase("hangs_on_withheld");
   return out;
 }

@@ -1,4 +1,4 @@
-// A trace as a page draws it: the message's way through stages, layers and rules (TraceStory of
+// A trace as the page shows it: the message's path through stages, layers and rules (TraceStory in
 // docs/openapi.yaml).
 #pragma once
 
@@ -11,9 +11,9 @@
 
 namespace postern::app {
 
-/// For an account, what is other accounts' is left out: `{"hidden": true}` stands for each of their
-/// recipients and what was judged for it. Without one, everything. `webhook_name` and
-/// `deliveries` are filled in by who knows them.
+/// With `account`, other accounts' data and that of no account is left out: `{"hidden": true}`
+/// replaces each such recipient and the decisions about it. Without it, everything is included. The
+/// caller fills in `webhook_name` and `deliveries`.
 boost::json::object story_json(const Explanation& explanation,
                                const std::optional<std::string>& account);
 

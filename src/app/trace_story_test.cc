@@ -17,7 +17,7 @@ namespace {
 using namespace postern::policy::testing;
 namespace json = boost::json;
 
-/// What the gateway would decide about one message for acc_1, whose trace is then asked for.
+/// Decides on one message for acc_1 and asks for its trace.
 class TraceStory : public ::testing::Test {
  protected:
   TraceStory() {
@@ -131,7 +131,7 @@ TEST_F(TraceStory, an_account_does_not_hear_of_the_others) {
   const std::string text = json::serialize(*own);
   EXPECT_EQ(text_at(*own, "/recipients/0"), R"({"hidden":true})");
   EXPECT_EQ(text_at(*own, "/recipients/1/address"), "tickets@hooks.example.net");
-  EXPECT_EQ(text_at(*own, "/stages/4/decisions/0"), R"({"hidden":true,"layers":[]})");
+  EXPECT_EQ(text_at(*own, "/stages/4/decisions/0"), R"({"hidden":true,"layers":[],"effects":[]})");
   EXPECT_NE(text.find("wh_tickets"), std::string::npos);
   for (const char* secret : {"192.0.2.8", "pol_2", "wh_other", "theirs", "other@"}) {
     EXPECT_EQ(text.find(secret), std::string::npos) << secret;
@@ -178,6 +178,23 @@ TEST_F(TraceStory, the_null_reverse_path_is_named) {
   options_.mail_from = "";
   const auto story = told(decided());
   EXPECT_EQ(text_at(*story, "/stages/3/summary"), "<>, the null reverse-path");
+}
+
+// Probing for addresses beside a webhook's own told its account what the gateway refuses.
+TEST_F(TraceStory, a_recipient_of_nobody_is_not_named_to_an_account) {
+  options_.recipients = {"tickets@hooks.example.net", "secret-name@elsewhere.example.org"};
+  policy::Trace trace = decided();
+  trace.outcome = "rejected";
+  trace.reply = {.code = 0, .enhanced = {}, .text = {}};
+  ASSERT_EQ(trace.settling()->recipient, "secret-name@elsewhere.example.org");
+  const auto own = told(trace, "acc_1");
+  ASSERT_TRUE(own);
+  EXPECT_EQ(text_at(*own, "/recipients/0/address"), "tickets@hooks.example.net");
+  EXPECT_EQ(text_at(*own, "/recipients/1"), R"({"hidden":true})");
+  EXPECT_EQ(text_at(*own, "/reply"), "null");
+  EXPECT_EQ(json::serialize(*own).find("secret-name"), std::string::npos);
+  const std::string all = json::serialize(*told(trace, std::nullopt));
+  EXPECT_NE(all.find("secret-name"), std::string::npos) << "operators see it";
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The trace of one connection, for whoever made that connection.
+// Reports the trace of a connection to the code that opened it.
 #pragma once
 
 #include <atomic>
@@ -13,19 +13,22 @@
 
 namespace postern::app {
 
-/// Knows a connection by its client's end. Safe from any thread; costs an atomic load a trace while
-/// nobody watches.
+/// Identifies connections by the client's address and port. Thread-safe; while nothing is watched,
+/// it costs one atomic load per trace.
 class TraceWatch {
  public:
+  /// The client's end of a connection.
   using Client = std::pair<IpAddress, std::uint16_t>;
 
-  /// While this lives, the id of the last trace of the client's connection is noted.
+  /// During its lifetime, the id of the last trace of the client's connection is kept.
   class Watched {
    public:
+    /// `watch` outlives it.
     Watched(TraceWatch& watch, Client client);
     ~Watched();
     Watched(const Watched&) = delete;
     Watched& operator=(const Watched&) = delete;
+    /// nullopt: no trace has ended yet.
     std::optional<std::string> trace_id() const;
 
    private:
@@ -33,6 +36,7 @@ class TraceWatch {
     Client client_;
   };
 
+  /// A transaction ended.
   void ended(const policy::Trace& trace);
 
  private:

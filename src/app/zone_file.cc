@@ -21,7 +21,7 @@ namespace json = boost::json;
 
 struct Entry {
   std::size_t line = 0;
-  bool own_name = true;  ///< false: begins with a blank, the name of the entry before holds
+  bool own_name = true;  ///< false: the line begins with a blank, and the previous name applies
   std::vector<std::string> words;
 };
 
@@ -30,7 +30,7 @@ class Lexer {
  public:
   explicit Lexer(std::string_view text) : text_(text) {}
 
-  /// Nullopt at the end of the text, and when trouble() says what is wrong.
+  /// nullopt at the end of the text or after an error, see trouble().
   std::optional<Entry> next() {
     while (at_ < text_.size() && trouble_.empty()) {
       Entry entry{.line = line_, .own_name = !is_blank(text_[at_]), .words = {}};
@@ -126,7 +126,7 @@ class ZoneReader {
       }
     }
     if (!lexer.trouble().empty()) return fail(Fault::malformed, lexer.trouble());
-    // Wrapped, since names such as "dns" would be taken for a wrapper.
+    // Wrapped in an object, as a name like "dns" could be taken for a wrapper.
     return json::serialize(json::object{{"zone", std::move(zone_)}});
   }
 
@@ -182,7 +182,7 @@ class ZoneReader {
     } else if (!dns::is_record_type(type)) {
       return fail(Fault::malformed, "there is no record type " + printable(type, 64));
     } else {
-      return {};  // SOA, NS and the like: nobody here asks for them
+      return {};  // SOA, NS and the like are never queried
     }
     json::value& name = zone_[owner_];
     if (!name.is_object()) name.emplace_object();

@@ -7,9 +7,8 @@
 
 namespace postern::app {
 
-/// A zone in the form of name servers (RFC 1035 §5) as JSON for dns::RecordedResolver. Records of
-/// types that no check asks for are skipped; without $ORIGIN every name counts as complete.
-/// Fault::malformed names the line.
+/// Converts a zone file (RFC 1035 §5) to JSON for dns::RecordedResolver. Record types that no check
+/// queries are skipped; without $ORIGIN all names are absolute. Fault::malformed names the line.
 Result<std::string> zone_to_json(std::string_view text);
 
 }  // namespace postern::app

@@ -1,6 +1,6 @@
-// Which addresses this gateway may connect to for others: the guard against server-side request
-// forgery. Webhooks: when a target is saved (literal addresses) and for every resolved address
-// before it is connected to. Mail: for every address that an MX record leads to.
+// Which addresses this gateway may connect to on behalf of others: the guard against server-side
+// request forgery. A webhook target is checked when it is saved (literal addresses) and again for
+// every resolved address before the connection. Outbound mail checks every address of an MX host.
 #pragma once
 
 #include <cstdint>
@@ -10,22 +10,24 @@
 
 namespace postern {
 
-/// What the special addresses are good for.
+/// Where the hosts of an address may be. Everything but `global` is in a special-purpose registry
+/// (RFC 6890 §2.2).
 enum class Reach : std::uint8_t {
   global,         ///< ordinary public addresses
-  documentation,  ///< nobody has them
-  local,          ///< networks of the operator's own
-  none,           ///< this machine, this link, no single host, or no host at all
+  documentation,  ///< reserved for documentation: no host has them
+  local,          ///< private networks: the operator's own hosts
+  none,           ///< this host, this link, multicast, or reserved: no usable mail host
 };
+/// An embedded IPv4 address is judged as in special_purpose().
 Reach reach_of(const IpAddress& address);
 
-/// What is special about an address: "loopback", "private network", ...; empty when it is an
-/// ordinary public one. IPv4 addresses inside IPv6 forms (mapped, NAT64, 6to4) are judged as
-/// themselves.
+/// The purpose of a special address: "loopback", "private network", ...; empty for an ordinary
+/// public address. An IPv4 address embedded in IPv6 (IPv4-mapped, NAT64, 6to4) is judged as that
+/// IPv4 address. The view is valid forever. Thread-safe.
 std::string_view special_purpose(const IpAddress& address);
 
-/// True unless the address is public or in `allowed`, the operator's exceptions. An embedded IPv4
-/// address is allowed only by a network that names it as IPv4.
+/// True unless the address is public or in `allowed`, the operator's exceptions. An exception for
+/// an embedded IPv4 address must be an IPv4 network. Thread-safe.
 bool refused(const IpAddress& address, const CidrSet& allowed);
 
 }  // namespace postern

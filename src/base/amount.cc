@@ -21,7 +21,7 @@ constexpr std::array<Unit, 3> size_units{{{"GiB", 1u << 30}, {"MiB", 1u << 20}, 
 constexpr std::uint64_t longest = 3650ull * 86'400'000;
 constexpr std::uint64_t largest = 1ull << 60;
 
-/// The digits at the front and what follows them, blanks between them dropped.
+/// The leading digits and the unit after them, blanks removed.
 std::pair<std::string_view, std::string_view> number_and_unit(std::string_view text) {
   std::size_t digits = 0;
   while (digits < text.size() && is_digit(text[digits])) ++digits;
@@ -72,7 +72,7 @@ Result<std::uint64_t> parse_size(std::string_view text) {
   if (number && name.empty()) return sized(1);
   for (const Unit& unit : size_units) {
     if (number && name == unit.name) return sized(unit.factor);
-    // "25 MB" and "25M" leave open whether a thousand or 1024 is meant.
+    // "25 MB" and "25M" are ambiguous: a factor of 1000 or 1024.
     if (number && !name.empty() && to_upper(name.front()) == unit.name.front()) {
       return fail(Fault::malformed, fmt::format("`{}` has an unknown unit; did you mean `{} {}`?",
                                                 printable(text, 64), digits, unit.name));

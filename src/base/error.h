@@ -1,5 +1,5 @@
-// Errors between rooms. An outcome the protocol names (a wrong password, an SPF fail) is a value of
-// its own; what may go wrong at a room's edge travels as Result<T>.
+// Errors that cross a module boundary. An outcome that the protocol names (a wrong password, an SPF
+// fail) has its own type; every other failure is a Result<T>.
 #pragma once
 
 #include <string>
@@ -8,29 +8,30 @@
 
 namespace postern {
 
-/// What kind of trouble it is; the caller's reaction depends on this alone. Only
-/// smtp::reply_for(Fault) turns it into a reply code, and the client never sees the sentence.
+/// The kind of an error. Callers react to the kind alone. Only smtp::reply_for(Fault) maps it to a
+/// reply code; the client never sees the message.
 enum class Fault {
-  malformed,  ///< the input is not what its grammar says
+  malformed,  ///< the input does not match its grammar
   limit,      ///< a configured limit is exceeded
-  temporary,  ///< may work later: a time-out, a full queue, a locked database
-  permanent,  ///< will not work again: disk error, missing file
+  temporary,  ///< a retry may succeed: a time-out, a full queue, a locked database
+  permanent,  ///< a retry will fail too: a disk error, a missing file
   denied,     ///< refused on purpose
-  not_found,  ///< the thing named does not exist
-  conflict,   ///< somebody else holds the name, or the version is stale
+  not_found,  ///< the named object does not exist
+  conflict,   ///< the name is taken, or the version is stale
   bug,        ///< an invariant is broken
 };
 
-/// A fault and one sentence for the log. The sentence never holds a secret.
+/// A fault and one sentence for the log. The sentence never contains a secret.
 struct Error {
-  Fault fault = Fault::bug;
-  std::string message;
+  Fault fault = Fault::bug;  ///< the kind
+  std::string message;       ///< one sentence, without a final dot
 };
 
-/// A value or an Error. In C++20 there is no std::expected; change the alias here when there is.
+/// A value or an Error. Becomes std::expected once the code is C++23.
 template <class T>
 using Result = tl::expected<T, Error>;
 
+/// An Error to return where a Result is expected.
 inline tl::unexpected<Error> fail(Fault fault, std::string message) {
   return tl::unexpected<Error>(Error{fault, std::move(message)});
 }

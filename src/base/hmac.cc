@@ -24,13 +24,13 @@ const unsigned char* octets_of(std::string_view text) {
 
 std::string hmac(const char* digest, std::string_view key,
                  std::span<const std::string_view> pieces) {
-  // Fetched once: a look-up in OpenSSL 3 costs more than a short HMAC.
+  // Fetched once: in OpenSSL 3 the lookup costs more than a short HMAC.
   static EVP_MAC* const algorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
   const std::unique_ptr<EVP_MAC_CTX, FreeMac> context(EVP_MAC_CTX_new(algorithm));
   const std::array parameters{
       OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, const_cast<char*>(digest), 0),
       OSSL_PARAM_construct_end()};
-  // With a null key EVP_MAC_init() keeps the one it had; an empty key is one too.
+  // With a null key EVP_MAC_init() keeps the previous key, so an empty key must not be null.
   if (key.data() == nullptr) key = "";
   bool good =
       context && EVP_MAC_init(context.get(), octets_of(key), key.size(), parameters.data()) == 1;

@@ -1,4 +1,4 @@
-// HMAC (RFC 2104).
+// HMAC (RFC 2104 §2).
 #pragma once
 
 #include <span>
@@ -9,14 +9,15 @@
 
 namespace postern {
 
-/// Of the pieces as if joined. `digest` is OpenSSL's name of a hash function: "SHA1", "SHA256",
-/// "SHA512". The result has that function's size in octets. Throws std::bad_alloc, also for a hash
-/// function that the system does not have. For any thread.
+/// The HMAC of the concatenated pieces. `digest` is OpenSSL's name of a hash function: "SHA1",
+/// "SHA256", "SHA512". Returns as many octets as the hash function does. Throws std::bad_alloc,
+/// also when the hash function is not available. Thread-safe.
 std::string hmac(const char* digest, std::string_view key,
                  std::span<const std::string_view> pieces);
 
-/// With SHA-256: 32 octets.
+/// HMAC with SHA-256: 32 octets. Throws and may be called as hmac().
 std::string hmac_sha256(std::string_view key, std::string_view text);
+/// As above.
 std::string hmac_sha256(const Secret& key, std::string_view text);
 
 }  // namespace postern

@@ -28,7 +28,7 @@ tl::unexpected<Error> cannot(const std::string& path, int code) {
                                             std::generic_category().message(code)));
 }
 
-/// The folder itself is not below it, and nothing is below a folder that is not there ("").
+/// False for the folder itself, and for the folder "" (one that does not exist).
 bool is_below(const fs::path& path, const fs::path& folder) {
   if (folder.empty()) return false;
   const fs::path plain = folder.has_filename() ? folder : folder.parent_path();
@@ -36,7 +36,7 @@ bool is_below(const fs::path& path, const fs::path& folder) {
   return end == plain.end() && at != path.end();
 }
 
-/// Of those that are there.
+/// The canonical paths of those folders that exist.
 std::vector<fs::path> real(const std::vector<std::string>& folders) {
   std::vector<fs::path> out;
   for (const std::string& folder : folders) {
@@ -62,7 +62,8 @@ tl::unexpected<Error> outside(const std::string& path, const FileRules& rules) {
                                          shown(path), rules.folders_key));
 }
 
-/// Before anything is looked at, so that the answer tells nothing about files elsewhere.
+/// Checked on the path alone, before any file is looked up: the answer reveals nothing about files
+/// outside the folders.
 bool names_a_folder_of(const std::string& path, const std::vector<std::string>& folders) {
   const fs::path plain = fs::path(path).lexically_normal();
   return plain.is_absolute() && std::ranges::any_of(folders, [&](const std::string& folder) {
@@ -76,9 +77,9 @@ bool is_same(const struct stat& one, const struct stat& other) {
   return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
 }
 
-/// Whether a file of the closed folders is this one, under whatever name. A file with one name is
-/// among the few at the top if at all (a folder mounted twice); only one with several is searched
-/// for.
+/// Whether this file, under any name, is in a closed folder. A file with a single name can only be
+/// at the top level (a folder mounted twice); subfolders are searched only for a file with several
+/// hard links.
 bool is_closed(const struct stat& file, const fs::path& path, const FileRules& rules) {
   const std::vector<fs::path> open = real(rules.open);
   for (const fs::path& closed : real(rules.closed)) {
@@ -100,7 +101,7 @@ bool is_closed(const struct stat& file, const fs::path& path, const FileRules& r
       if (S_ISDIR(found.st_mode) && file.st_nlink < 2) each.disable_recursion_pending();
       if (is_same(found, file) && !opened(each->path())) return true;
     }
-    if (error) return true;  // not all of it was seen
+    if (error) return true;  // the search is incomplete
   }
   return false;
 }
@@ -130,7 +131,7 @@ Result<HostFile> HostFile::open(const std::string& path, const FileRules& rules)
   HostFile file;
   file.path_ = path;
   file.largest_ = rules.largest;
-  // O_PATH opens without touching: no device moves, no FIFO waits, no lock of SQLite is lost.
+  // O_PATH does not open the content: no device is started, no FIFO blocks, no SQLite lock is lost.
   file.fd_ = ::open(path.c_str(), O_PATH | O_CLOEXEC);
   if (file.fd_ < 0) return cannot(path, errno);
   struct stat status{};
@@ -164,7 +165,7 @@ Result<std::string> HostFile::read() const {
   text.reserve(static_cast<std::size_t>(size_));
   std::array<char, 65536> piece;
   Result<std::string> out = std::string();
-  // Files of /proc have no size, and any file may grow meanwhile.
+  // Files of /proc have size 0, and any file may grow while it is read.
   for (;;) {
     const ssize_t got = ::read(fd, piece.data(), piece.size());
     if (got < 0 && errno == EINTR) continue;

@@ -1,6 +1,6 @@
-// Files of this machine that somebody else names: a request to the API, the configuration, a
-// script. All of them are opened here; and what else of this machine and its network such a text
-// may name.
+// Files of this machine that are named by someone else: an API request, the configuration, a
+// script. All of them are opened here. FileRules also says which network services such a text may
+// name.
 #pragma once
 
 #include <cstdint>
@@ -13,47 +13,52 @@
 
 namespace postern {
 
+/// What a file or service may be. The defaults allow every file and service.
 struct FileRules {
-  /// Folders that hold everything that may be opened; nullopt: any file of the machine.
+  /// A file must be below one of these folders; nullopt: anywhere.
   std::optional<std::vector<std::string>> folders = std::nullopt;
-  /// The configuration key that lists them, for messages.
+  /// The configuration key of `folders`, for error messages.
   std::string folders_key = {};
-  /// Folders of the gateway (server.data_dir). No file in them is opened, whatever the path: by a
-  /// symbolic or a hard link, by `..`, by /proc/self/fd.
+  /// The gateway's own folders (server.data_dir). A file in them is never opened, whatever the
+  /// path: a symbolic or hard link, `..`, /proc/self/fd.
   std::vector<std::string> closed = {};
-  /// Folders within closed ones that are not closed.
+  /// Subfolders of `closed` that are allowed.
   std::vector<std::string> open = {};
-  /// Octets of one file.
+  /// The largest file that may be read, in octets.
   std::uint64_t largest = std::uint64_t{1} << 30;
-  /// Servers that may be asked, each as it is named: "unix:/run/map", "inet:127.0.0.1:7777";
-  /// nullopt: any.
+  /// Services that may be queried, spelled as in the policy: "unix:/run/map",
+  /// "inet:127.0.0.1:7777"; nullopt: any.
   std::optional<std::vector<std::string>> services = std::nullopt;
-  /// The configuration key that lists them, for messages.
+  /// The configuration key of `services`, for error messages.
   std::string services_key = {};
 };
 
-/// Whether the rules let a server be asked. Fault::denied: they do not; nothing was looked at.
+/// Whether the rules allow a query to this service. Fault::denied: they do not. Opens no
+/// connection.
 Result<void> may_ask(std::string_view service, const FileRules& rules);
 
-/// A regular file that the rules let be opened. What is read is the file that was judged, whatever
-/// the path leads to by then.
+/// A regular file that the rules allow to be read. The object keeps the checked file: a later
+/// change of the path does not change what read() returns. Move-only; owns a descriptor.
 class HostFile {
  public:
-  /// Fault::denied: the rules forbid it, or it is no regular file. Fault::limit: it is too large.
-  /// Fault::not_found: it cannot be opened. The message names the path and never the content; of a
-  /// path outside the folders it does not tell whether a file is there.
+  /// Fault::denied: the rules forbid it, or it is not a regular file. Fault::limit: it is larger
+  /// than rules.largest. Fault::not_found: it cannot be opened. The message names the path, never
+  /// the content. For a path outside the folders it does not reveal whether the file exists.
   static Result<HostFile> open(const std::string& path, const FileRules& rules);
+  /// Closes the descriptor.
   ~HostFile();
   HostFile(HostFile&& other) noexcept;
   HostFile& operator=(HostFile&& other) noexcept;
 
-  /// Without symbolic links.
+  /// Absolute, symbolic links resolved.
   const std::string& real_path() const { return real_path_; }
+  /// Octets when it was opened; 0 for files of /proc.
   std::uint64_t size() const { return size_; }
-  /// All of it. Fault::limit: it has grown beyond the limit.
+  /// The whole content. Fault::limit: the file has grown beyond the limit. Fault::not_found: it
+  /// cannot be read.
   Result<std::string> read() const;
-  /// Whether its real path still leads to it, for those who can only open paths (SQLite): ask after
-  /// the path was opened.
+  /// Whether real_path() still leads to this file. For callers that can only open paths (SQLite):
+  /// check after opening the path.
   bool is_in_place() const;
 
  private:
@@ -63,10 +68,10 @@ class HostFile {
   std::string real_path_;
   std::uint64_t size_ = 0;
   std::uint64_t largest_ = 0;
-  int fd_ = -1;  ///< O_PATH: closing it leaves SQLite's locks on the file alone
+  int fd_ = -1;  ///< opened with O_PATH: closing it keeps SQLite's locks on the file
 };
 
-/// open() and read().
+/// open() and read(), with the errors of both.
 Result<std::string> read_host_file(const std::string& path, const FileRules& rules);
 
 }  // namespace postern

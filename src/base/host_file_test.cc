@@ -114,7 +114,7 @@ TEST_F(HostFiles, only_regular_files_of_the_size_that_is_left) {
   EXPECT_EQ(fault(folder.file("tables/none")), Fault::not_found);
   rules.folders.reset();
   EXPECT_EQ(fault("/dev/zero"), Fault::denied);
-  // Files of /proc have no size.
+  // Files of /proc have size 0.
   rules.largest = 3;
   EXPECT_EQ(fault("/proc/self/status"), Fault::limit);
 }
@@ -129,7 +129,7 @@ TEST_F(HostFiles, the_file_that_was_judged_is_the_one_that_is_read) {
   EXPECT_EQ(*file->read(), "inside");
 }
 
-/// Closing a descriptor of a file drops the locks of the process: SQLite's, for one.
+/// Closing a descriptor drops the process's locks on the file, including those of SQLite.
 TEST_F(HostFiles, locks_on_the_gateways_own_stay) {
   rules.folders.reset();
   const std::string path = folder.file("data/postern.db");

@@ -45,8 +45,8 @@ namespace {
 
 using Octets = std::array<std::uint8_t, 16>;
 
-/// Four decimal numbers up to 255 without leading zeros, into `octets` from `at` on, where there is
-/// room for four.
+/// Parses four decimal numbers up to 255 without leading zeros into `octets[at]` to `octets[at +
+/// 3]`.
 bool parse_quad(std::string_view text, Octets& octets, std::size_t at) {
   unsigned number = 0;
   unsigned digits = 0;
@@ -67,8 +67,8 @@ bool parse_quad(std::string_view text, Octets& octets, std::size_t at) {
   return true;
 }
 
-/// RFC 4291 §2.2: eight groups of up to four hexadecimal digits, of which one run of at least one
-/// may be left out as "::", and the last two may be an IPv4 address.
+/// RFC 4291 §2.2: eight groups of up to four hexadecimal digits. "::" replaces one run of one group
+/// or more; the last two groups may be an IPv4 address.
 bool parse_groups(std::string_view text, Octets& octets) {
   constexpr std::size_t none = 17;
   std::size_t filled = 0;
@@ -140,7 +140,7 @@ std::string IpAddress::to_string() const {
   if (!is_known()) return "unknown";
   char buffer[INET6_ADDRSTRLEN];
   if (!is_v4()) return inet_ntop(AF_INET6, octets_.data(), buffer, sizeof buffer);
-  // What most clients have; glibc would print it with sprintf.
+  // The common case; glibc would format it with sprintf.
   char* end = buffer;
   for (int i = 0; i < 4; ++i) {
     if (i > 0) *end++ = '.';

@@ -33,6 +33,24 @@ TEST(JsonText, escapes_what_a_string_must_not_hold) {
   EXPECT_EQ(json.text(), "\"\\\"\\\\\\n\\r\\t\\u0001\\u001f\\u0000/\x7f\u00e9\"");
 }
 
+TEST(JsonText, escapes_at_every_place_of_a_long_string) {
+  for (int octet = 0; octet < 256; ++octet) {
+    const char c = static_cast<char>(octet);
+    JsonText alone;
+    alone.value(std::string_view(&c, 1));
+    const std::string inside = alone.text().substr(1, alone.text().size() - 2);
+    for (std::size_t at = 0; at < 20; ++at) {
+      std::string text(20, at % 2 == 0 ? '!' : '\x7f');
+      std::string wanted = text;
+      text[at] = c;
+      wanted.replace(at, 1, inside);
+      JsonText json;
+      json.value(text);
+      EXPECT_EQ(json.text(), '"' + wanted + '"') << octet << " at " << at;
+    }
+  }
+}
+
 TEST(JsonText, writes_whole_numbers) {
   JsonText json;
   json.begin_array();

@@ -9,18 +9,21 @@
 
 namespace postern {
 
-/// Which client addresses signed in to which account lately, and what that opened: guesses of
-/// others, or of another tenant's user of the same name, do not lock them out. Memory is bounded.
-/// Thread-safe.
+/// Remembers which client address authenticated to which account recently, and the result
+/// (`Opened`). Password guesses of other clients, or for another tenant's user of the same name,
+/// therefore do not lock these clients out. Memory is bounded. Thread-safe.
 template <class Opened>
 class KnownClients {
  public:
+  /// The clock of `now`.
   using Clock = std::chrono::steady_clock;
+  /// Entries are valid for `kept`. At `max_clients` entries the expired ones are dropped; if none
+  /// is, all are.
   explicit KnownClients(Clock::duration kept = std::chrono::hours(24),
                         std::size_t max_clients = 100'000)
       : kept_(kept), max_clients_(max_clients) {}
 
-  /// `client`: subscriber_key() of the address.
+  /// `client` is subscriber_key() of the address.
   void remember(const std::string& client, const std::string& account, Opened opened,
                 Clock::time_point now) {
     const std::lock_guard lock(mutex_);
@@ -30,6 +33,7 @@ class KnownClients {
     entries_[key_of(client, account)] = {.opened = std::move(opened), .at = now};
   }
 
+  /// nullopt: not known, or older than `kept`.
   std::optional<Opened> find(const std::string& client, const std::string& account,
                              Clock::time_point now) const {
     const std::lock_guard lock(mutex_);

@@ -11,7 +11,7 @@ bool MemoryCharge::change(std::uint64_t wanted) {
     return true;
   }
   const std::uint64_t used = budget_->used_.fetch_add(by, std::memory_order_relaxed) + by;
-  // Not exact between threads, and need not be: it says when memory is worth giving back.
+  // Threads may race here; the peak is only a hint for returning memory to the system.
   if (used > budget_->peak_.load(std::memory_order_relaxed)) {
     budget_->peak_.store(used, std::memory_order_relaxed);
   }

@@ -1,5 +1,5 @@
-// One budget for what peers make the process keep (limits.memory): whatever grows with what a peer
-// sends is charged to it, and given back when it goes.
+// One budget (limits.memory) for memory whose size a peer controls: each such buffer is charged to
+// it and released with the buffer.
 #pragma once
 
 #include <atomic>
@@ -8,21 +8,24 @@
 
 namespace postern {
 
-/// Thread-safe. Outlives its charges.
+/// The total and its limit, in octets. Thread-safe. It must outlive its charges.
 class MemoryBudget {
  public:
-  explicit MemoryBudget(std::uint64_t limit) : limit_(limit) {}
+  explicit MemoryBudget(std::uint64_t limit) : limit_(limit) {}  ///< in octets
   MemoryBudget(const MemoryBudget&) = delete;
   MemoryBudget& operator=(const MemoryBudget&) = delete;
 
+  /// Octets, as configured.
   std::uint64_t limit() const { return limit_; }
+  /// Octets charged now; may exceed limit().
   std::uint64_t used() const { return used_.load(std::memory_order_relaxed); }
-  /// 80 % are used: nothing new is begun, so that what has begun can end.
+  /// More than 80 % is used: no new work is accepted, so that work in progress can finish.
   bool low() const { return used() > limit_ / 10 * 8; }
+  /// More than limit() is used.
   bool used_up() const { return used() > limit_; }
-  /// The most that was used since the last call.
+  /// The highest use since the last call, in octets, approximately.
   std::uint64_t take_peak() { return peak_.exchange(used(), std::memory_order_relaxed); }
-  /// Charges that could not be met, so far.
+  /// How many charges exceeded the limit so far.
   std::uint64_t refusals() const { return refusals_.load(std::memory_order_relaxed); }
 
  private:
@@ -34,14 +37,16 @@ class MemoryBudget {
   std::atomic<std::uint64_t> refusals_{0};
 };
 
-/// A share of a budget, given back with it. For one thread at a time.
+/// A share of a budget, released on destruction. Move-only. For one thread at a time.
 class MemoryCharge {
  public:
-  /// Shares grow by such steps: most changes of a small one touch no counter that threads share.
+  /// Shares are multiples of this many octets: most changes of a small share do not touch the
+  /// shared counter.
   static constexpr std::uint64_t step = 4096;
 
+  /// Without a budget: set() always succeeds and charges nothing.
   MemoryCharge() = default;
-  /// For `octets`, charged whether there is room or not.
+  /// Charges `octets` even if the budget is exceeded.
   explicit MemoryCharge(MemoryBudget& budget, std::uint64_t octets = 0) : budget_(&budget) {
     (void)set(octets);
   }
@@ -58,15 +63,16 @@ class MemoryCharge {
   }
   ~MemoryCharge() { give_back(); }
 
-  /// Charges for `octets` in all, in place of what it was. False: it has grown, and the budget is
-  /// used up. It is charged all the same until the caller has let go of it: what is there counts.
+  /// Sets the share to `octets` in total. False: it grew and the budget is exceeded. The share is
+  /// charged even then, until the caller frees the memory and lowers it.
   [[nodiscard]] bool set(std::uint64_t octets) {
     const std::uint64_t wanted = (octets + step - 1) / step * step;
     if (wanted == charged_ || budget_ == nullptr) return true;
     return change(wanted);
   }
-  /// Gives everything back; the charge may be used again.
+  /// Releases the share; the object may be used again.
   void clear() { (void)set(0); }
+  /// Octets charged: a multiple of `step`.
   std::uint64_t charged() const { return charged_; }
 
  private:

@@ -11,8 +11,8 @@ namespace {
 
 struct Alphabet {
   std::string_view letters;
-  unsigned bits;   ///< a letter stands for
-  unsigned group;  ///< letters that padding fills up to
+  unsigned bits;   ///< per letter
+  unsigned group;  ///< letters of a complete group
 };
 
 const Alphabet& alphabet(Base base) {
@@ -29,7 +29,7 @@ tl::unexpected<Error> wrong(std::size_t at, const char* what) {
   return fail(Fault::malformed, "at octet " + std::to_string(at + 1) + ": " + what);
 }
 
-/// The letters in front of the padding; a sentence where the padding is not right.
+/// The letters before the padding; an error if the padding is wrong.
 Result<std::string_view> without_padding(std::string_view text, const Alphabet& in,
                                          Padding padding) {
   const std::size_t end = text.find_last_not_of('=') + 1;
@@ -88,9 +88,9 @@ Result<std::string> decode(std::string_view text, Base base, Padding padding) {
       waiting &= (1u << count) - 1;
     }
   }
-  // No number of octets has so many letters: the last one would stand for nothing.
+  // No number of octets encodes to this many letters.
   if (count >= in.bits) return wrong(text.size(), "the text ends too early");
-  // §3.5: else several texts would stand for the same octets.
+  // RFC 4648 §3.5: otherwise several texts would decode to the same octets.
   if (waiting != 0) return wrong(letters->size() - 1, "bits are set that stand for nothing");
   return octets;
 }

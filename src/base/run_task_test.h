@@ -1,4 +1,4 @@
-// How tests run a coroutine.
+// Runs coroutines in tests.
 #pragma once
 
 #include <exception>
@@ -12,7 +12,7 @@
 
 namespace postern::tests {
 
-/// Runs a coroutine to its end on a loop of its own.
+/// Runs a coroutine to completion on a new event loop. Rethrows its exception.
 template <class T>
 T run(Task<T> task) {
   boost::asio::io_context loop;

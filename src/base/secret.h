@@ -8,11 +8,12 @@
 
 namespace postern {
 
-/// A password, token or key. It cannot be printed, formatted or compared by accident, and its
-/// bytes are wiped when it goes. `reveal()` marks each place that really needs them.
+/// A password, token or key. It cannot be printed, formatted or compared by accident, and its bytes
+/// are wiped on destruction. `reveal()` marks each place that needs the plain text.
 class Secret {
  public:
   Secret() = default;
+  /// Takes over the plain text.
   explicit Secret(std::string value) : value_(std::move(value)) {}
   Secret(const Secret&) = default;
   Secret(Secret&& other) noexcept : value_(std::move(other.value_)) { other.wipe(); }
@@ -33,11 +34,13 @@ class Secret {
   }
   ~Secret() { wipe(); }
 
+  /// The plain text. The reference is valid as long as the object is unchanged.
   const std::string& reveal() const { return value_; }
   bool empty() const { return value_.empty(); }
+  /// Octets.
   std::size_t size() const { return value_.size(); }
 
-  /// Equal in time that depends on the lengths only.
+  /// Constant-time for values of equal length.
   bool equals(std::string_view other) const {
     return value_.size() == other.size() &&
            CRYPTO_memcmp(value_.data(), other.data(), other.size()) == 0;

@@ -9,7 +9,7 @@ namespace postern {
 void Sha256::Free::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
 
 Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
-  // Fetched once: OpenSSL 3 looks an algorithm up at each EVP_sha256() use.
+  // Fetched once: EVP_sha256() makes OpenSSL 3 look up the algorithm on each use.
   static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   if (!context_ || EVP_DigestInit_ex(context_.get(), algorithm, nullptr) != 1) {
     throw std::bad_alloc();

@@ -1,4 +1,4 @@
-// SHA-256 (FIPS 180-4) of octets that come in pieces.
+// Incremental SHA-256 (FIPS 180-4).
 #pragma once
 
 #include <memory>
@@ -9,12 +9,14 @@ struct evp_md_ctx_st;
 
 namespace postern {
 
+/// One digest computation. For one thread at a time.
 class Sha256 {
  public:
-  /// Throws std::bad_alloc.
+  /// Throws std::bad_alloc when OpenSSL cannot provide a context.
   Sha256();
+  /// Appends octets to the input.
   void add(std::string_view octets);
-  /// 32 octets; ends the computation.
+  /// The 32 octets of the digest; the object must not be used afterwards.
   std::string finish();
 
  private:
@@ -24,7 +26,7 @@ class Sha256 {
   std::unique_ptr<evp_md_ctx_st, Free> context_;
 };
 
-/// Of all of it, as 32 octets.
+/// The digest of `octets`: 32 octets. Throws std::bad_alloc. Thread-safe.
 std::string sha256(std::string_view octets);
 
 }  // namespace postern

@@ -7,8 +7,9 @@
 
 namespace postern {
 
-/// In place of std::atomic<std::shared_ptr>: libstdc++ 12 releases its lock there with relaxed
-/// order, which is a race (docs/decisions/0045-stopping.md). tools/check-shapes refuses that one.
+/// A mutex around a std::shared_ptr. std::atomic<std::shared_ptr> of libstdc++ 12 unlocks with
+/// relaxed order, which is a data race (docs/decisions/0045-stopping.md); tools/check-shapes
+/// rejects it. Thread-safe.
 template <class T>
 class SharedPointer {
  public:
@@ -17,11 +18,12 @@ class SharedPointer {
   SharedPointer(const SharedPointer&) = delete;
   SharedPointer& operator=(const SharedPointer&) = delete;
 
+  /// The current value; it stays valid for its holder after a store().
   std::shared_ptr<T> load() const {
     const std::lock_guard lock(mutex_);
     return value_;
   }
-  /// What was held before is released after the lock.
+  /// Replaces the value. The old value is released after the lock.
   void store(std::shared_ptr<T> next) {
     const std::lock_guard lock(mutex_);
     value_.swap(next);

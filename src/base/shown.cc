@@ -15,7 +15,7 @@ void append_unit(std::string& out, unsigned unit) {
 
 bool is_between(char32_t c, char32_t first, char32_t last) { return c >= first && c <= last; }
 
-/// Whether a text of printable ASCII, line ends and tabs needs no second look.
+/// Whether the text is only printable ASCII, line ends and tabs, and so needs no escape.
 bool is_plain(std::string_view text) {
   return std::all_of(text.begin(), text.end(),
                      [](char c) { return (c >= 0x20 && c < 0x7f) || c == '\n' || c == '\t'; });
@@ -92,7 +92,7 @@ std::string shown_json(std::string json) {
   while (!rest.empty()) {
     const Character character = first_character(rest);
     const std::string_view octets = rest.substr(0, character.octets);
-    const bool between = character.value < 0x20;  // inside a string JSON escapes these itself
+    const bool between = character.value < 0x20;  // JSON strings escape these themselves
     if (between || !is_hidden(character.value)) {
       out += character.well_formed ? octets : "\xef\xbf\xbd";
     } else {

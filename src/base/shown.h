@@ -1,6 +1,6 @@
-// Foreign text as people get to see it. Every text that a client, a peer, a file or a script wrote
-// reaches a terminal, a log or a page through this: what would move the cursor, turn the line
-// around or hide in it is written out instead.
+// Untrusted text made safe to display. Text from a client, a peer, a file or a script goes through
+// this before it reaches a terminal, a log or a page: characters that move the cursor, change the
+// direction of the line or are invisible are escaped.
 #pragma once
 
 #include <cstddef>
@@ -9,29 +9,31 @@
 
 namespace postern {
 
-/// The character at the front of a text.
+/// The first character of a text.
 struct Character {
-  char32_t value = 0;      ///< U+FFFD of what is no UTF-8 (RFC 3629)
-  std::size_t octets = 1;  ///< of what is no UTF-8: 1
+  char32_t value = 0;      ///< U+FFFD when not valid UTF-8 (RFC 3629 §3)
+  std::size_t octets = 1;  ///< its length; 1 when not valid UTF-8
+  /// Whether it is valid UTF-8.
   bool well_formed = true;
 };
-/// `text` is not empty.
+/// Decodes the first character. `text` is not empty.
 Character first_character(std::string_view text);
 
-/// C0 and C1 controls and DEL; characters that turn text around, end a line, or are not seen:
-/// U+00AD, U+061C, U+180E, U+200B to U+200F, U+2028 to U+202E, U+2060 to U+206F, U+FEFF, U+FFF9 to
-/// U+FFFB, the tags U+E0000 to U+E007F. The pages have the same set (web/src/parts/basic.tsx).
+/// Whether a character must be escaped: C0 and C1 controls and DEL; characters that change
+/// direction, end a line or are invisible: U+00AD, U+061C, U+180E, U+200B to U+200F, U+2028 to
+/// U+202E, U+2060 to U+206F, U+FEFF, U+FFF9 to U+FFFB, the tags U+E0000 to U+E007F. The web pages
+/// use the same set (web/src/parts/basic.tsx).
 bool is_hidden(char32_t c);
 
-/// Appends what stands for a character that is not shown: `\x1b` of a C0 control and of an octet
-/// that is no UTF-8, else `\u202e` as in JSON.
+/// Appends the escape of a character: `\x1b` for a C0 control and for an octet that is not UTF-8,
+/// otherwise `\u202e` as in JSON. `octets` are the character's octets.
 void append_hidden(std::string& out, Character character, std::string_view octets);
 
-/// The text on one line.
+/// The text with hidden characters escaped, on one line. The result is valid UTF-8.
 std::string shown(std::string_view text);
 
-/// A JSON text with the same value (RFC 8259 §7) that can be printed: what is_hidden() in it is
-/// escaped. Line ends and tabs between values stay.
+/// The same JSON value (RFC 8259 §7), safe to print: hidden characters inside strings are escaped.
+/// Line ends and tabs between values stay.
 std::string shown_json(std::string json);
 
 }  // namespace postern

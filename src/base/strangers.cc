@@ -45,24 +45,24 @@ std::vector<Piece> pieces_of(std::span<const char* const> networks) {
 struct Family {
   bool v4;
   int bits;
-  int piece;     ///< a piece with a shorter prefix is too wide
-  int together;  ///< all pieces that are as many addresses as such a prefix are too many
-  std::vector<Piece> others;  ///< where nobody comes from over the Internet, in order
+  int piece;     ///< a contiguous range of more addresses than such a prefix is too wide
+  int together;  ///< ranges that total as many addresses as such a prefix are too many
+  std::vector<Piece> others;  ///< not reachable over the Internet; sorted
 };
 
-/// RFC 6890, and multicast.
+/// Networks that are not globally reachable (RFC 6890 §2.2), and multicast.
 const Family& family(bool v4) {
   static constexpr const char* not_public[] = {"0.0.0.0/8",      "10.0.0.0/8",     "100.64.0.0/10",
                                                "127.0.0.0/8",    "169.254.0.0/16", "172.16.0.0/12",
                                                "192.168.0.0/16", "198.18.0.0/15",  "224.0.0.0/3"};
-  // Global unicast is 2000::/3 alone (RFC 4291 §2.4, and what IANA has given out).
+  // Only 2000::/3 is allocated as global unicast (RFC 4291 §2.4, IANA registry).
   static constexpr const char* not_global[] = {"::/3", "4000::/2", "8000::/1"};
   static const Family four{true, 32, 8, 5, pieces_of(not_public)};
   static const Family six{false, 128, 32, 24, pieces_of(not_global)};
   return v4 ? four : six;
 }
 
-/// Sorted, and what touches is one.
+/// Sorted, with adjacent and overlapping pieces merged.
 std::vector<Piece> joined(std::vector<Piece> pieces) {
   std::ranges::sort(pieces, {}, &Piece::first);
   std::vector<Piece> out;
@@ -76,7 +76,7 @@ std::vector<Piece> joined(std::vector<Piece> pieces) {
   return out;
 }
 
-/// What of `all` is in none of `others`; both are in order and disjoint.
+/// The parts of `all` outside `others`; both are sorted and disjoint.
 std::vector<Piece> without(const std::vector<Piece>& all, const std::vector<Piece>& others) {
   std::vector<Piece> out;
   for (Piece one : all) {
@@ -96,7 +96,7 @@ std::vector<Piece> without(const std::vector<Piece>& all, const std::vector<Piec
 
 constexpr const char* usual[] = {"192.0.2.10", "198.51.100.77", "203.0.113.200", "2001:db8:77::a"};
 
-/// One that a reader knows for an example, where there is one.
+/// An example address to report: one reserved for documentation if the pieces contain one.
 IpAddress spokesman(const std::vector<Piece>& pieces, const Piece& widest, bool v4) {
   for (const char* text : usual) {
     const IpAddress one = *IpAddress::from_text(text);
@@ -109,10 +109,10 @@ IpAddress spokesman(const std::vector<Piece>& pieces, const Piece& widest, bool 
   return address_of(widest.first + (widest.last - widest.first) / 2, v4);
 }
 
-/// What the claims let in: of each, what none in front of it has decided. O(n log n): what is
-/// decided grows together.
+/// The ranges that the claims let in: of each claim, the part that no earlier claim has decided.
+/// O(n log n): decided ranges are merged.
 std::vector<Piece> pieces_of(std::span<const AddressClaim> claims, bool v4) {
-  std::map<Number, Number> decided;  // disjoint, first to last
+  std::map<Number, Number> decided;  // disjoint; first address to last
   std::vector<Piece> in;
   for (const AddressClaim& claim : claims) {
     if (claim.range.first.is_v4() != v4) continue;
@@ -176,7 +176,7 @@ std::optional<IpAddress> stranger_in(std::span<const Cidr> networks) {
 }
 
 std::optional<IpAddress> stranger_where(const std::function<bool(const IpAddress&)>& contains) {
-  std::vector<AddressClaim> claims;  // each probe of IPv4 stands for its /8
+  std::vector<AddressClaim> claims;  // each IPv4 probe stands for its /8
   std::vector<IpAddress> inside;
   for (const char* text : usual) {
     const IpAddress one = *IpAddress::from_text(text);
@@ -194,7 +194,7 @@ std::optional<IpAddress> stranger_where(const std::function<bool(const IpAddress
     const IpAddress one = *IpAddress::from_text(text);
     if (contains(one)) inside.push_back(one);
   }
-  // Two of them have no network in common that anybody has.
+  // No single operator's network contains two of these probes.
   return inside.size() > 1 ? std::optional(inside.front()) : std::nullopt;
 }
 

@@ -13,7 +13,7 @@ std::vector<Cidr> networks(std::initializer_list<const char*> texts) {
   return out;
 }
 
-/// All networks of that prefix, but every `step`th alone.
+/// Networks of that prefix; of each `step`, only the first.
 std::vector<Cidr> cut(int prefix, std::uint32_t step = 1) {
   std::vector<Cidr> out;
   for (std::uint64_t i = 0; i < std::uint64_t{1} << prefix; i += step) {

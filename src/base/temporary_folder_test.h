@@ -1,4 +1,4 @@
-// Where tests have their files, and how they read one.
+// Temporary folders and files of tests.
 #pragma once
 
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 
 namespace postern::tests {
 
-/// All octets of a file. Throws std::runtime_error when it cannot be opened.
+/// The content of a file. Throws std::runtime_error if it cannot be opened.
 inline std::string read_file(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) throw std::runtime_error("cannot read " + path.string());
@@ -23,8 +23,8 @@ inline std::string read_file(const std::filesystem::path& path) {
   return octets.str();
 }
 
-/// A folder of a test's own, removed with all that is in it when the object goes; so it is declared
-/// before whatever keeps files open in it.
+/// A temporary folder, removed with its content on destruction. Declare it before objects that keep
+/// files in it open.
 class TemporaryFolder {
  public:
   TemporaryFolder() {
@@ -40,12 +40,11 @@ class TemporaryFolder {
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
 
-  /// Absolute, without symbolic links, and short enough for a Unix socket in it.
+  /// Absolute, without symbolic links, short enough for a Unix socket path.
   const std::string& path() const { return path_; }
-  /// The path of `name` in it; nothing is made.
+  /// The path of `name` in the folder; creates nothing.
   std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
-  /// Makes or replaces a file, and makes the folders above it; returns its path. Throws when that
-  /// fails.
+  /// Creates or replaces a file and its parent folders; returns its path. Throws on failure.
   std::string write(std::string_view name, std::string_view octets) const {
     std::string path = file(name);
     std::filesystem::create_directories(std::filesystem::path(path).parent_path());

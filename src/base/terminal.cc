@@ -18,7 +18,7 @@ constexpr std::array<std::string_view, ink_count> sequences{
     "\x1b[0m",    "\x1b[1m",    "\x1b[31m",   "\x1b[32m", "\x1b[34m",
     "\x1b[1;31m", "\x1b[1;33m", "\x1b[1;36m", "\r\x1b[K"};
 
-/// ESC, a secret of this process and a letter each.
+/// ESC, a secret of this process, and one letter.
 struct Marks {
   Marks() {
     std::array<char, 16> secret{};
@@ -35,7 +35,7 @@ const Marks& marks() {
   return made;
 }
 
-/// The sequence of the mark at the front; empty: there is none.
+/// The escape sequence of a mark at the start of the text; empty: no mark.
 std::string_view sequence_at(std::string_view text) {
   const std::string& common = marks().common;
   if (text.size() <= common.size() || !text.starts_with(common)) return {};
@@ -44,7 +44,7 @@ std::string_view sequence_at(std::string_view text) {
   return index < ink_count ? sequences[index] : std::string_view();
 }
 
-/// Octets at the end that more text may make a character or a mark.
+/// The number of octets at the end that may be an incomplete character or mark.
 std::size_t unfinished(std::string_view text) {
   const std::size_t escape = text.rfind('\x1b');
   if (escape != std::string_view::npos && text.size() - escape <= marks().common.size() &&

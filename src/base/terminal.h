@@ -1,5 +1,5 @@
-// The standard streams of a command: all text that is written to them is shown (base/shown.h), so
-// that no output can forget it. What may move the cursor is the program's own and goes by marks.
+// The standard streams of a command: everything written to them is escaped (base/shown.h), so no
+// output can bypass it. The program's own colours and line rewrites are written as marks.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 
 namespace postern {
 
+/// A colour or style; `rewrite` returns to the start of the line and clears it.
 enum class Ink : std::uint8_t {
   plain,
   bold,
@@ -22,19 +23,20 @@ enum class Ink : std::uint8_t {
   rewrite
 };
 
-/// A mark in a text for a standard stream: from here on it is in this colour, or, of `rewrite`, the
-/// line is written anew. Nobody outside the process can know it.
+/// The mark that switches to this colour, or rewrites the line. It contains a secret of the
+/// process, so foreign text cannot forge it. The view is valid until the process ends. Thread-safe.
 std::string_view ink(Ink ink);
 
-/// The text with the marks made escape sequences of ECMA-48 and everything else shown; line ends
-/// and tabs stay. Octets that are no UTF-8 are U+FFFD, so that JSON stays JSON.
+/// Marks become escape sequences (ECMA-48); everything else is escaped as by shown(), except line
+/// ends and tabs. Invalid UTF-8 becomes U+FFFD, so that JSON stays valid. Thread-safe.
 std::string inked(std::string_view text);
 
-/// Puts itself in the place of a stream's buffer as long as it lives.
+/// Replaces a stream's buffer during its lifetime. Several threads may write.
 class TerminalBuffer final : public std::streambuf {
  public:
-  /// `is_terminal`: octets of messages are shown too (write_octets). Borrows the stream.
+  /// `is_terminal`: message content is escaped too (write_octets). Borrows the stream.
   TerminalBuffer(std::ostream& stream, bool is_terminal);
+  /// Writes what is pending and restores the stream's buffer.
   ~TerminalBuffer() override;
   TerminalBuffer(const TerminalBuffer&) = delete;
   TerminalBuffer& operator=(const TerminalBuffer&) = delete;
@@ -52,11 +54,12 @@ class TerminalBuffer final : public std::streambuf {
   std::ostream& stream_;
   std::streambuf* target_;
   const bool is_terminal_;
-  std::mutex mutex_;     ///< threads may write to one stream, as without it
-  std::string pending_;  ///< the beginning of a character or of a mark
+  std::mutex mutex_;     ///< threads may share a stream, as with the standard buffer
+  std::string pending_;  ///< an incomplete character or mark
 };
 
-/// A message's octets as they are, where no person watches; false: they could not be written.
+/// Writes message content: unchanged if the stream is not a terminal, otherwise escaped. False:
+/// writing failed.
 bool write_octets(std::ostream& out, std::string_view octets);
 
 }  // namespace postern

@@ -10,8 +10,8 @@ namespace postern {
 
 namespace {
 
-/// Eight octets at once, for names are short and looked up often: the bit 0x80 where there is a
-/// capital letter of ASCII.
+/// Works on eight octets at once, because names are short and looked up often: bit 0x80 of each
+/// octet that is an ASCII capital letter.
 std::uint64_t capitals(std::uint64_t octets) {
   constexpr std::uint64_t each = 0x0101010101010101;
   constexpr std::uint64_t high = 0x80 * each;
@@ -135,7 +135,7 @@ bool is_utf8(std::string_view text) {
 }
 
 bool is_ascii(std::string_view text) {
-  // In blocks without an early end, which the compiler turns into wide instructions.
+  // Blocks without early exit, so that the compiler can vectorize the loop.
   constexpr std::size_t block = 256;
   for (std::size_t at = 0; at < text.size(); at += block) {
     unsigned char seen = 0;
@@ -151,7 +151,7 @@ std::string encode(std::string_view bytes, int variant) {
   std::string out(sodium_base64_encoded_len(bytes.size(), variant), '\0');
   sodium_bin2base64(out.data(), out.size(), reinterpret_cast<const unsigned char*>(bytes.data()),
                     bytes.size(), variant);
-  out.pop_back();  // the terminator sodium counts
+  out.pop_back();  // sodium counts the terminating NUL
   return out;
 }
 

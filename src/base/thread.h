@@ -1,4 +1,4 @@
-// Threads with names, for ps -L, top, gdb and perf (docs/threads.md lists them).
+// Named threads, for ps -L, top, gdb and perf (docs/threads.md lists the names).
 #pragma once
 
 #include <algorithm>
@@ -11,16 +11,17 @@
 
 namespace postern {
 
-/// Linux keeps 15 octets; a longer name is cut.
+/// The limit of Linux, in octets; longer names are cut.
 inline constexpr std::size_t longest_thread_name = 15;
 
-/// Of the calling thread.
+/// Names the calling thread.
 inline void name_this_thread(std::string name) {
   name.resize(std::min(name.size(), longest_thread_name));
   ::pthread_setname_np(::pthread_self(), name.c_str());
 }
 
-/// The only way to make a thread: tools/check-shapes refuses std::thread elsewhere.
+/// Starts a named thread. The only way to start one: tools/check-shapes rejects std::thread
+/// elsewhere.
 template <class Work>
 std::thread named_thread(std::string name, Work work) {
   return std::thread([name = std::move(name), work = std::move(work)]() mutable {

@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono;
 
-/// `n` digits at `at`; nullopt when something else stands there.
+/// The `n` digits at `at`; nullopt if other characters are there.
 std::optional<int> digits_at(std::string_view text, std::size_t at, std::size_t n) {
   if (at + n > text.size()) return std::nullopt;
   const std::optional<std::uint64_t> number = parse_number(text.substr(at, n));
@@ -19,7 +19,7 @@ std::optional<int> digits_at(std::string_view text, std::size_t at, std::size_t 
   return static_cast<int>(*number);
 }
 
-/// The offset after the seconds, "Z" or "+hh:mm".
+/// The UTC offset after the seconds: "Z" or "+hh:mm".
 std::optional<minutes> offset_of(std::string_view text) {
   if (text == "Z" || text == "z") return minutes(0);
   if (text.size() != 6 || (text[0] != '+' && text[0] != '-') || text[3] != ':') return std::nullopt;
@@ -91,7 +91,7 @@ std::optional<Instant> instant_at(std::int64_t seconds) {
   constexpr auto whole = [](Instant time) {
     return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch());
   };
-  // Compared in seconds: microseconds of them all do not fit.
+  // Compared in seconds: the product in microseconds may overflow.
   if (given < whole(first_instant) || given > whole(last_instant)) return std::nullopt;
   return Instant(given);
 }
@@ -131,7 +131,7 @@ Result<Instant> parse_rfc3339(std::string_view text) {
 
 std::optional<ClockTime> from_rfc3339(std::string_view text) {
   const Result<Instant> time = parse_rfc3339(text);
-  // By the year as it is written: an offset may lead out of it by a day.
+  // Compared by the year as written: the offset may shift the instant into a neighbouring year.
   if (!time || text.substr(0, 4) < "1970" || text.substr(0, 4) > "2199") return std::nullopt;
   return ClockTime(floor<milliseconds>(*time));
 }

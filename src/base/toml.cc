@@ -10,7 +10,7 @@ namespace postern {
 
 namespace {
 
-/// The text up to the end of a line, which counts from 1.
+/// The first `line` lines, counted from 1.
 std::string_view up_to_line(std::string_view text, std::uint32_t line) {
   std::size_t end = 0;
   for (std::uint32_t i = 0; i < line; ++i) {
@@ -21,8 +21,8 @@ std::string_view up_to_line(std::string_view text, std::uint32_t line) {
   return text.substr(0, end - 1);
 }
 
-/// The line at which the parser gives up: it reads forward only, so every text that holds the line
-/// makes it give up and none before.
+/// The line at which the parser gives up. It only reads forward, so a prefix fails exactly if it
+/// contains that line.
 std::uint32_t line_of_trouble(std::string_view text) {
   std::uint32_t good = 0;
   auto bad = static_cast<std::uint32_t>(std::count(text.begin(), text.end(), '\n') + 1);
@@ -38,7 +38,7 @@ std::uint32_t line_of_trouble(std::string_view text) {
   return bad;
 }
 
-/// One past the string whose quotes begin at `start`.
+/// The position after the string whose opening quote is at `start`.
 std::size_t end_of_string(std::string_view text, std::size_t start) {
   const char quote = text[start];
   const std::string three(3, quote);
@@ -54,11 +54,11 @@ std::size_t end_of_string(std::string_view text, std::size_t start) {
     }
   }
   if (i >= text.size()) return text.size();
-  // Two quotes more belong to a string of several lines.
+  // A multi-line string may end in two more quotes.
   return std::min({text.find_first_not_of(quote, i), i + 5, text.size()});
 }
 
-/// What stands outside of strings and comments. `visit(i)` of each octet; false ends it.
+/// Calls `visit(i)` for each octet outside strings and comments, until it returns false.
 template <class Visit>
 void walk(std::string_view text, Visit visit) {
   for (std::size_t i = 0; i < text.size();) {
@@ -74,9 +74,9 @@ void walk(std::string_view text, Visit visit) {
   }
 }
 
-/// The place of a dot that no key has: each makes a table in a table, and whoever walks through
-/// them, down to the one who destroys them, uses up the stack. Of a text that is no TOML only what
-/// stands before its mistake has to be read as the parser reads it.
+/// The position of the first dot that makes a key too long. Each dot nests a table, and recursive
+/// traversal, including destruction, would exhaust the stack. In an invalid text, only the part
+/// before the first error must be tokenized as the parser does.
 std::optional<std::size_t> dot_too_many(std::string_view text) {
   int dots = 0;
   std::optional<std::size_t> found;

@@ -1,9 +1,9 @@
-// TOML through toml++, which every file that needs it includes from here, and reads texts with
-// parse_toml() alone.
+// TOML through toml++. Every file that needs TOML includes this header and parses with parse_toml()
+// only.
 //
-// toml++ 3.3 asserts where it should report ("[{" ends the process) and runs into "unreachable"
-// code on letters like "\u00fc" outside of strings. Here a broken assertion is an exception, which
-// parse_toml() makes a syntax error, and the unreachable ends of its character classes say "no".
+// toml++ 3.3 asserts on some syntax errors ("[{" ends the process) and reaches "unreachable" code
+// on letters like "\u00fc" outside strings. Here a failed assertion throws, which parse_toml()
+// turns into a syntax error, and the unreachable branches of the character classes return false.
 #pragma once
 
 #include <cstdint>
@@ -15,11 +15,13 @@
 #pragma push_macro("NDEBUG")
 #undef NDEBUG
 namespace postern {
+/// Thrown for a failed assertion; parse_toml() catches it.
 struct TomlParserGaveUp {};
 }  // namespace postern
 #define TOML_ASSERT(condition) ((condition) ? void() : throw postern::TomlParserGaveUp())
 #define TOML_EXCEPTIONS 0
-// A value is this times longest_toml_key deep at most; who walks through it calls himself for each.
+// Nesting of values is limited, because traversal is recursive; a value may be longest_toml_key
+// times deeper.
 #define TOML_MAX_NESTED_VALUES 64
 #include <toml++/impl/preprocessor.h>
 #undef TOML_UNREACHABLE
@@ -32,19 +34,19 @@ struct TomlParserGaveUp {};
 
 namespace postern {
 
-/// Where a text stops being TOML, and why. Lines and columns count from 1.
+/// Position and reason of a syntax error. Lines and columns count from 1.
 struct TomlError {
-  toml::source_region source;
-  std::string why;  ///< printable
+  toml::source_region source;  ///< of the first error
+  std::string why;             ///< printable text
 };
 
-/// Parts of a key `a.b.c`: none that people write comes near.
+/// The maximum number of parts in a key `a.b.c`, to bound recursion; real keys are far shorter.
 inline constexpr int longest_toml_key = 32;
 
-/// Of the tables, lists and values of a TOML text a number that is not too small.
+/// An upper bound of the number of tables, lists and values in a TOML text. O(n), without parsing.
 std::size_t most_toml_nodes(std::string_view text);
 
-/// `name` is what positions of the table's nodes call the text.
+/// Parses a text; `name` is its name in the source positions of nodes. Thread-safe.
 tl::expected<toml::table, TomlError> parse_toml(std::string_view text, std::string_view name = {});
 
 }  // namespace postern

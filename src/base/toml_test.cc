@@ -15,7 +15,7 @@ TEST(Toml, reads_a_table) {
   EXPECT_EQ((*table)["a"].node()->source().begin.line, 1u);
 }
 
-// A library that asserts or has undefined behaviour on these must not end a server.
+// Inputs on which the library asserts or has undefined behaviour must not end a server.
 TEST(Toml, every_broken_text_is_an_error_with_its_line) {
   const struct {
     std::string_view text;
@@ -38,7 +38,7 @@ std::string repeated(std::string_view text, int times) {
   return all;
 }
 
-// Each dot is a table in a table, and who destroys them calls himself for each.
+// Each dot nests a table, and destruction is recursive.
 TEST(Toml, a_key_of_too_many_parts_is_an_error) {
   const std::string dots = repeated("a.", 20'000);
   const std::string behind[] = {
@@ -68,7 +68,7 @@ TEST(Toml, keys_have_room_for_what_people_write) {
                          "]\nd = \"\"\"\n" + dots + "\"\"\""));
 }
 
-// As deep as a text can lead: nothing that walks through it runs out of stack.
+// The deepest possible text: recursive traversal must not exhaust the stack.
 TEST(Toml, the_deepest_table_is_destroyed) {
   const std::string parts = repeated("a.", 31) + "a";
   EXPECT_TRUE(parse_toml("[" + parts + "]\n" + repeated(parts + " = {", 60) + parts + " = 1" +

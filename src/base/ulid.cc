@@ -21,7 +21,7 @@ std::string encode(const std::array<unsigned char, 16>& bytes) {
   return out;
 }
 
-/// Random octets of this thread; drawn 1 KiB at a time, a system call each.
+/// Random octets, buffered per thread: one system call fills 1000 octets.
 void draw(unsigned char* out, std::size_t size) {
   thread_local std::array<unsigned char, 1000> pool;
   thread_local std::size_t used = pool.size();
@@ -55,9 +55,8 @@ std::string ulid_from_bytes(std::string_view sixteen_bytes) {
 
 bool is_ulid(std::string_view text) {
   return text.size() == 26 && text.front() <= '7' &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return alphabet.find(c) != std::string_view::npos;
-         });
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return alphabet.find(c) != std::string_view::npos; });
 }
 
 }  // namespace postern

@@ -7,8 +7,8 @@
 namespace postern {
 namespace {
 
-/// The key as it is stored. A client chooses the length of some keys (a user name); a digest keeps
-/// them short.
+/// The key as stored. Clients choose the length of some keys (a user name); long ones are replaced
+/// by a digest.
 std::string kept(std::string_view key) {
   constexpr std::size_t longest = 64;
   return key.size() <= longest ? std::string(key) : "sha256 " + sha256(key);
@@ -35,8 +35,8 @@ bool WindowCounter::is_over(const Entry& entry, Clock::time_point now) const {
 
 void WindowCounter::sweep(Clock::time_point now) {
   std::erase_if(entries_, [&](const auto& entry) { return is_over(entry.second, now); });
-  // Keys that a flood made, each seen once or twice, go before the memory does. A quarter of the
-  // table at least: the next sweep comes after as many new keys.
+  // Keys with few events, such as those of a flood, are removed first. At least a quarter of the
+  // table becomes free, so the next sweep comes after as many new keys.
   for (std::uint64_t floor = 1; entries_.size() > max_keys_ / 4 * 3; floor *= 2) {
     std::erase_if(entries_, [&](const auto& entry) { return entry.second.count <= floor; });
   }

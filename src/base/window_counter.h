@@ -1,4 +1,4 @@
-// Counting limits by address, account or name, in memory and bounded.
+// Rate limits by address, account or name, in bounded memory.
 #pragma once
 
 #include <chrono>
@@ -11,31 +11,35 @@
 
 namespace postern {
 
-/// Counts events a key in fixed windows, each of which begins with the key's first event. Memory is
-/// bounded: past windows are swept as the table grows, and when `max_keys` have one, those with the
-/// fewest events go first; a key costs the same however long it is. An event costs constant time, a
-/// sweep included. Thread-safe.
+/// Counts events per key in fixed windows; a window begins with the key's first event. Expired
+/// windows are removed as the table grows. At `max_keys` keys, those with the fewest events are
+/// removed; the memory of a key does not depend on its length. An event costs amortized constant
+/// time. Thread-safe.
 class WindowCounter {
  public:
+  /// The clock of all `now` arguments.
   using Clock = std::chrono::steady_clock;
 
-  /// One that counts nothing until it has limits.
+  /// Counts nothing until set_limits() sets a limit.
   WindowCounter() : WindowCounter(0, Clock::duration::zero()) {}
-  /// `limit` 0 never counts as exceeded. From the event that reaches the limit on it counts as
-  /// exceeded for `lockout`, or, where that is 0, until the window is over.
+  /// `limit` events are allowed per `window`; 0: no limit. A key that reaches the limit counts as
+  /// exceeded for `lockout`, or, if that is zero, until its window ends.
   WindowCounter(std::uint64_t limit, Clock::duration window,
                 Clock::duration lockout = Clock::duration::zero(), std::size_t max_keys = 100'000);
 
-  /// As the constructor takes them. What was counted stays, and is judged by these.
+  /// As in the constructor. Existing counts are kept and judged by the new limits.
   void set_limits(std::uint64_t limit, Clock::duration window, Clock::duration lockout);
 
+  /// Whether the key has reached the limit. Counts nothing.
   bool exceeded(std::string_view key, Clock::time_point now);
-  /// Counts one event; true while the limit is not exceeded by it.
+  /// Counts one event; false if it is beyond the limit.
   bool add(std::string_view key, Clock::time_point now);
-  /// Counts one event if the limit allows it. If not, the seconds to wait, 1 at least.
+  /// Counts one event if the limit allows it; nullopt: it does. Otherwise the seconds to wait, at
+  /// least 1.
   std::optional<std::uint64_t> take(std::string_view key, Clock::time_point now = Clock::now());
-  /// Takes back one event: it turned out to be harmless.
+  /// Removes one event that turned out to be harmless.
   void give_back(std::string_view key);
+  /// Removes all events of a key.
   void forget(std::string_view key);
 
  private:
@@ -44,7 +48,7 @@ class WindowCounter {
     std::uint64_t count = 0;
   };
   bool is_over(const Entry& entry, Clock::time_point now) const;
-  /// The key's entry, in a window that is not over.
+  /// The key's entry, reset if its window had ended.
   Entry& entry_of(std::string_view key, Clock::time_point now);
   void sweep(Clock::time_point now);
 

@@ -26,9 +26,9 @@ class DeliveryGate::Lines {
 
   explicit Lines(std::size_t limit) : limit_(limit) {}
 
-  /// Nullptr: there is room, and it is taken.
+  /// Takes a place if one is free and returns nullptr; else joins the line.
   std::shared_ptr<Waiter> enter(const std::string& webhook, const asio::any_io_executor& executor);
-  /// Whether the waiter has got a place; if not, it no longer waits.
+  /// Whether the waiter got a place. If not, it leaves the line.
   bool granted(const std::string& webhook, const std::shared_ptr<Waiter>& waiter);
   void leave(const std::string& webhook);
 
@@ -101,7 +101,7 @@ Task<DeliveryGate::Place> DeliveryGate::enter(std::string webhook,
   waiter->timer.expires_after(limit);
   boost::system::error_code woken;
   co_await waiter->timer.async_wait(asio::redirect_error(asio::use_awaitable, woken));
-  // A place that was handed over while the time ran out is taken all the same.
+  // A place granted while the time ran out is still taken.
   if (lines->granted(webhook, waiter)) co_return Place(lines, std::move(webhook));
   co_return Place();
 }
@@ -116,7 +116,7 @@ void DeliveryGate::Lines::leave(const std::string& webhook) {
     const std::shared_ptr<Waiter> next = line.waiting.front().lock();
     line.waiting.pop_front();
     if (!next) continue;
-    next->granted = true;  // the place passes on; `inside` stays
+    next->granted = true;  // the place is passed on, so `inside` stays
     asio::post(next->timer.get_executor(), [weak = std::weak_ptr<Waiter>(next)] {
       if (const std::shared_ptr<Waiter> waiter = weak.lock()) waiter->timer.cancel();
     });

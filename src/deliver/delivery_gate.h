@@ -1,5 +1,5 @@
-// How many deliveries a webhook may have under way, so that a slow endpoint holds up its own mail
-// only.
+// Limits the concurrent deliveries of each webhook, so that a slow endpoint delays only its own
+// mail.
 #pragma once
 
 #include <chrono>
@@ -11,20 +11,25 @@
 
 namespace postern::deliver {
 
-/// Safe from any thread; a waiter is resumed on its own executor, in order of arrival.
+/// Safe from any thread. A waiting coroutine resumes on its own executor, in order of arrival.
 class DeliveryGate {
  public:
+  /// `per_webhook`: deliveries of one webhook at a time.
   explicit DeliveryGate(std::size_t per_webhook);
 
+  /// The waiting lines; defined in the .cc file.
   class Lines;
-  /// A place; given back when it goes. It may outlive the gate, as coroutines do that are destroyed
-  /// with their event loop in the middle of a delivery.
+  /// Permission for one delivery; the destructor returns it. May outlive the gate: a coroutine may
+  /// be destroyed with its event loop in the middle of a delivery.
   class Place {
    public:
+    /// No permission.
     Place() = default;
+    /// Moves the permission.
     Place(Place&& other) noexcept = default;
     Place& operator=(Place&& other) noexcept;
     ~Place() { give_back(); }
+    /// Whether it is a permission.
     explicit operator bool() const { return lines_ != nullptr; }
 
    private:
@@ -36,7 +41,7 @@ class DeliveryGate {
     std::string webhook_;
   };
 
-  /// An empty Place when none came free within the limit.
+  /// Waits at most `limit` for a permission; false Place: the time ran out.
   Task<Place> enter(std::string webhook, std::chrono::milliseconds limit);
 
  private:

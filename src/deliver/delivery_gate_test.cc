@@ -67,7 +67,7 @@ TEST(DeliveryGate, what_is_inside_and_what_waits_may_outlive_it) {
   }
   EXPECT_EQ(seen.entered, 1);
   EXPECT_EQ(seen.refused, 0);
-  // The coroutines go with the loop, and give their places back to nobody.
+  // The coroutines are destroyed with the loop and return their places although the gate is gone.
 }
 
 TEST(DeliveryGate, holds_up_nobody_else) {

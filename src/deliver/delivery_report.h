@@ -1,4 +1,4 @@
-// What a delivery leaves behind: its log record, its metrics, and a line in the log when it failed.
+// Reports a delivery attempt: its log record, its metrics, and a log line if it failed.
 #pragma once
 
 #include <chrono>
@@ -11,23 +11,24 @@
 
 namespace postern::deliver {
 
-/// Facts of a delivery that its outcome does not have.
+/// The facts of a delivery attempt besides its Outcome.
 struct DeliveryFacts {
-  const policy::Evidence& evidence;
-  const policy::Webhook& webhook;
-  std::chrono::system_clock::time_point received_at;
-  std::uint64_t size = 0;
-  std::string message_id;  ///< the message's own, "" when it has none
-  bool simulated = false;
-  std::uint32_t attempt = 1;
-  std::optional<std::chrono::system_clock::time_point> next_attempt;  ///< from the queue
-  std::string trace_id = {};  ///< of the decision that took the message; "" without one
+  const policy::Evidence& evidence;                   ///< of the message; borrowed
+  const policy::Webhook& webhook;                     ///< the destination; borrowed
+  std::chrono::system_clock::time_point received_at;  ///< when the message came
+  std::uint64_t size = 0;                             ///< of the message, octets
+  std::string message_id;                             ///< the Message-ID, "" if there is none
+  bool simulated = false;                             ///< from the API, not from SMTP
+  std::uint32_t attempt = 1;                          ///< counts from 1
+  /// Time of the next attempt, from the queue; nullopt: none.
+  std::optional<std::chrono::system_clock::time_point> next_attempt;
+  std::string trace_id = {};  ///< of the decision that accepted the message; "" if none
 };
 
-/// The record of an attempt; `outcome.log_id` is its id. No secret and no body is in it.
+/// The log record of an attempt, with the id `outcome.log_id`. Contains no secret and no body.
 store::LogRecord log_record(const DeliveryFacts& facts, const Outcome& outcome);
 
-/// Counts the attempt and writes a log line when it failed.
+/// Counts the attempt in the metrics, and writes a log line if it failed.
 void report(const DeliveryFacts& facts, const Outcome& outcome);
 
 }  // namespace postern::deliver

@@ -20,7 +20,7 @@ void start() {
   static std::once_flag once;
   std::call_once(once, [] {
 #ifdef POSTERN_LEAK_CHECK
-    const __lsan::ScopedDisabler once_only;  // GMime forgets the entries that these replace
+    const __lsan::ScopedDisabler once_only;  // GMime leaks the entries that these replace
 #endif
     g_mime_init();
     for (const char* subtype : {"*", "rfc822", "rfc2822", "global", "global-headers", "news",

@@ -1,4 +1,5 @@
-// GMime behind plain types: only gmime.cc and mime.cc include its headers.
+// GMime behind plain types. Only this folder's MIME sources and gmime_stream.h include its headers.
+// headers.
 #pragma once
 
 #include <string>
@@ -8,18 +9,21 @@ struct _GMimeParserOptions;
 
 namespace postern::deliver::gmime {
 
-/// Starts GMime up once. Enclosed messages are leaves for it as for us: their octets stay together.
+/// Initialises GMime once; later calls do nothing. Enclosed messages are leaves, so that their
+/// octets stay together. Safe from any thread.
 void start();
 
-/// Octets without a charset are UTF-8 where valid, else windows-1252.
+/// Shared parser options: octets without a charset are UTF-8 if valid, else windows-1252. Not to be
+/// freed or changed.
 ::_GMimeParserOptions* options();
 
+/// What postern needs of a Content-Type.
 struct ContentType {
-  bool multipart = false;
-  std::string boundary;
-  bool doubled = false;  ///< a parameter occurs twice
+  bool multipart = false;  ///< type multipart/*
+  std::string boundary;    ///< "" if there is none
+  bool doubled = false;    ///< a parameter occurs twice
 };
-/// What a Content-Type value says, as GMime's parser reads it.
+/// Parses the value of a Content-Type field (RFC 2045 §5.1) with GMime.
 ContentType content_type(std::string_view value);
 
 }  // namespace postern::deliver::gmime

@@ -9,7 +9,7 @@ namespace {
 
 struct Pieces {
   std::vector<std::string_view> views;
-  std::vector<gint64> ends;  ///< offset behind each piece
+  std::vector<gint64> ends;  // offset after each piece
 
   std::size_t at(gint64 offset) const {
     return static_cast<std::size_t>(std::upper_bound(ends.begin(), ends.end(), offset) -

@@ -1,5 +1,5 @@
-// A GMimeStream that reads pieces of memory one behind the other, where they are. GMime's own
-// GMimeStreamCat would do, but its substreams do not tell where in the whole they are.
+// A GMimeStream over several pieces of memory, without copying them. GMimeStreamCat does not
+// qualify: its substreams do not tell their offset in the whole.
 #pragma once
 
 #include <string_view>
@@ -9,10 +9,11 @@
 
 namespace postern::deliver::gmime {
 
-/// The pieces and their octets must outlive the stream and all its substreams.
+/// A stream over `pieces` in order; the caller unrefs it. The octets must outlive the stream and
+/// its substreams.
 GMimeStream* new_piece_stream(const std::vector<std::string_view>& pieces);
 
-/// The octets of `stream`, one of these or a substream; empty when they are not in one piece.
+/// The octets of a stream made here or of its substream; empty if they span several pieces.
 std::string_view octets_of(const GMimeStream* stream);
 
 }  // namespace postern::deliver::gmime

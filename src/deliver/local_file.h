@@ -1,4 +1,4 @@
-// What deliveries into files of this machine share.
+// Helpers for deliveries into local files.
 #pragma once
 
 #include <cerrno>
@@ -11,16 +11,17 @@
 
 namespace postern::deliver {
 
-/// The spool's two lanes become one: whatever the disk says, the message waits.
+/// Makes any error temporary: whatever the disk reports, the message stays in the queue.
 inline tl::unexpected<Error> trouble(Error error) {
   error.fault = Fault::temporary;
   return tl::unexpected<Error>(std::move(error));
 }
-/// By `errno`.
+/// A temporary error from `errno`. `what`: "writing PATH".
 inline tl::unexpected<Error> trouble(std::string_view what) {
   return trouble(spool::io_error(what).value());
 }
 
+/// Writes all octets; an error is Fault::temporary and names `path`. Blocks on the disk.
 inline Result<void> write_all(int fd, std::string_view octets, std::string_view path) {
   while (!octets.empty()) {
     const ssize_t written = ::write(fd, octets.data(), octets.size());
@@ -31,10 +32,11 @@ inline Result<void> write_all(int fd, std::string_view octets, std::string_view 
   return {};
 }
 
-/// CRLF becomes LF, as programs that read local mail expect. A CR in front of anything else stays.
+/// Converts CRLF to LF, as programs that read local mail expect. Other CRs stay.
 class UnixLines {
+  /// One instance per message.
  public:
-  /// The octets in that form, but for a CR at their end; valid until the next call.
+  /// The next octets, converted, without a CR at their end; valid until the next call.
   std::string_view next(std::string_view octets) {
     text_.clear();
     for (const char c : octets) {
@@ -44,7 +46,7 @@ class UnixLines {
     }
     return text_;
   }
-  /// The message is over.
+  /// The end of the message: the CR held back, if any.
   std::string_view finish() { return held_cr_ ? "\r" : ""; }
 
  private:

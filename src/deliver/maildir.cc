@@ -16,7 +16,7 @@
 namespace postern::deliver {
 namespace {
 
-/// A file in tmp/ that is gone unless it was moved to new/.
+/// A file in tmp/; the destructor removes it unless it was moved to new/.
 class TmpFile {
  public:
   explicit TmpFile(std::string path)
@@ -32,7 +32,7 @@ class TmpFile {
 
   bool is_open() const { return fd_ >= 0; }
   Result<void> write(std::string_view octets) { return write_all(fd_, octets, path_); }
-  /// A file whose flush failed is never flushed again: see spool::BodyFiles::write().
+  /// Do not flush again after a failure: see spool::BodyFiles::write().
   Result<void> flush() {
     if (::fsync(fd_) != 0) return trouble("flushing " + path_);
     return {};
@@ -68,7 +68,7 @@ Result<void> Maildir::prepare() const {
       ::stat((path_ + "/cur").c_str(), &status) == 0) {
     return {};
   }
-  // tmp is made last: whoever sees it may rely on the others.
+  // tmp is created last: a process that sees it may rely on the others.
   for (const char* folder : {"", "/cur", "/new", "/tmp"}) {
     if (Result<void> made = make_directory(path_ + folder); !made) return made;
   }
@@ -108,7 +108,7 @@ Result<std::string> Maildir::deliver(const std::optional<mail::Mailbox>& reverse
   if (done) done = file.flush();
   if (done) done = file.move_to(path_ + "/new/" + name);
   if (!done) return tl::unexpected(done.error());
-  // A name that is not on stable storage may be gone tomorrow: the next attempt writes another.
+  // A name that is not on stable storage may be lost, so the next attempt writes another file.
   if (done = flush_directory(path_ + "/new"); !done) {
     ::unlink((path_ + "/new/" + name).c_str());
     return tl::unexpected(done.error());

@@ -1,4 +1,4 @@
-// Local delivery: a message becomes a file of a Maildir.
+// Local delivery into a Maildir: each message is one file.
 #pragma once
 
 #include <optional>
@@ -10,21 +10,21 @@
 
 namespace postern::deliver {
 
-/// One mailbox on disk: a directory with cur, new and tmp. Safe from any thread and beside other
-/// programs; a reader never sees half a message.
+/// A directory with cur, new and tmp. Safe from any thread and next to other programs: a reader
+/// never sees part of a message.
 class Maildir {
  public:
-  /// `hostname` goes into file names.
+  /// `path`: the directory. `hostname`: part of file names.
   Maildir(std::string path, std::string hostname)
       : path_(std::move(path)), hostname_(std::move(hostname)) {}
 
-  /// Writes Return-Path and Delivered-To (RFC 5321 §4.4), then the message with the line ends of
-  /// Unix. When it returns, the file is in new/ and on stable storage; its name there is the
-  /// result. After an error there is no file. Makes the Maildir, not the directories above it: one
-  /// that is not mounted is no reason to fill what is below it.
+  /// Writes Return-Path (RFC 5321 §4.4), Delivered-To and the message, with LF line ends. Returns
+  /// the file's name in new/, once it is on stable storage. After an error there is no file.
+  /// Creates the Maildir, but not the directories above it: a missing mount must not fill the file
+  /// system below it.
   ///
-  /// Every trouble here is Fault::temporary: a wrong setting must not send mail back. The error of
-  /// a damaged `body` is passed on as it is. Blocks on the disk: on a worker thread.
+  /// All errors are Fault::temporary, because a wrong setting must not bounce mail; only the error
+  /// of a damaged `body` is passed on unchanged. Blocks on the disk: call it on a worker thread.
   Result<std::string> deliver(const std::optional<mail::Mailbox>& reverse_path,
                               const mail::Mailbox& recipient, spool::BodyReader& body) const;
 

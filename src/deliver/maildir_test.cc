@@ -72,7 +72,7 @@ TEST_F(MaildirTest, writes_a_null_reverse_path) {
 }
 
 TEST_F(MaildirTest, line_ends_survive_the_borders_of_pieces) {
-  // A CR in front of anything but LF is the message's own.
+  // A CR before anything but LF belongs to the message.
   for (const std::size_t before : {spool::BodyReader::piece - 1, spool::BodyReader::piece}) {
     const std::string start(before, 'x');
     const Result<std::string> name = deliver(start + "\r\n\r\r\ny\rz\r");
@@ -157,7 +157,7 @@ TEST_F(MaildirTest, without_room_nothing_is_there_and_the_message_waits) {
 }
 
 TEST_F(MaildirTest, what_is_set_wrong_is_temporary_and_named) {
-  // Root may write anywhere: files in the place of directories refuse it too.
+  // Root may write anywhere, but files in place of directories stop it too.
   folder_.write("file", "x");
   struct {
     std::string path;

@@ -19,10 +19,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds between_looks{20};
-/// A lock file that old belongs to nobody any more.
+/// The owner of an older lock file is assumed to be dead.
 constexpr std::chrono::seconds stale_after{600};
 
-/// `PATH.lock`, which programs without fcntl() locks look at.
+/// `PATH.lock`, for programs that do not use fcntl() locks.
 class LockFile {
  public:
   explicit LockFile(const std::string& path) : path_(path + ".lock") {}
@@ -40,7 +40,7 @@ class LockFile {
         held_ = true;
         return {};
       }
-      // Where the folder is another's there is no such file: fcntl() has to do.
+      // If the directory belongs to somebody else, no lock file can be made: fcntl() must suffice.
       if (errno == EACCES || errno == EPERM || errno == EROFS) return {};
       if (errno != EEXIST) return trouble("making " + path_);
       if (is_stale()) {
@@ -63,7 +63,8 @@ class LockFile {
   bool held_ = false;
 };
 
-/// The mailbox, open and locked. What was appended is cut off again unless it was kept.
+/// The mailbox, open and locked. The destructor truncates what was appended, unless keep()
+/// succeeded.
 class Mailfile {
  public:
   explicit Mailfile(const std::string& path) : path_(path), lock_file_(path) {}
@@ -80,7 +81,7 @@ class Mailfile {
 
   Result<void> open(Clock::time_point deadline) {
     for (;;) {
-      // Never through a link: the folder may be one where others write too.
+      // Does not follow links: other users may be able to write to the directory.
       fd_ = ::open(path_.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
       if (fd_ < 0) return trouble("opening " + path_);
       struct stat mine{};
@@ -94,7 +95,7 @@ class Mailfile {
       const bool same = ::stat(path_.c_str(), &there) == 0 && mine.st_ino == there.st_ino &&
                         mine.st_dev == there.st_dev;
       if (same) return {};
-      // A reader put another file in its place while we waited.
+      // While we waited, another program replaced the file.
       ::close(fd_);
       fd_ = -1;
       if (Clock::now() >= deadline) return fail(Fault::temporary, path_ + " is never the same");
@@ -102,7 +103,7 @@ class Mailfile {
   }
 
   off_t size() const { return size_; }
-  /// What has to stand between the last message and the next.
+  /// Line ends needed between the last message and the next.
   Result<std::string_view> gap() const {
     if (size_ == 0) return "";
     char end[2] = {'\n', '\n'};
@@ -128,7 +129,7 @@ class Mailfile {
   }
 
  private:
-  /// Of this open file, not of the process: its threads keep each other out, too.
+  /// A lock of this open file, not of the process, so it also excludes other threads.
   Result<void> lock(Clock::time_point deadline) const {
     struct flock whole{};
     whole.l_type = F_WRLCK;
@@ -148,7 +149,7 @@ class Mailfile {
   bool appending_ = false;
 };
 
-/// Puts a `>` in front of lines that are `From ` behind any number of them.
+/// Adds a `>` to lines that consist of any number of `>`s followed by `From `.
 class FromLines {
  public:
   /// Valid until the next call.
@@ -174,7 +175,7 @@ class FromLines {
     if (!text_.empty()) last_ = text_.back();
     return text_;
   }
-  /// The message is over: its last line ends, and an empty one follows.
+  /// The end of the message: ends its last line and adds an empty one.
   std::string_view finish() {
     text_.clear();
     release();
@@ -193,13 +194,13 @@ class FromLines {
   }
 
   std::string text_;
-  std::string held_;         ///< of a line that may be one
+  std::string held_;         // of a line that may match
   std::size_t matched_ = 0;  ///< octets of `from`
   bool at_start_ = true;
   char last_ = '\n';
 };
 
-/// `From ann@example.com Sat Jan  3 01:05:34 1996`, RFC 4155 appendix A.
+/// `From ann@example.com Sat Jan  3 01:05:34 1996` (RFC 4155 Appendix A).
 std::string from_line(const std::optional<mail::Mailbox>& reverse_path) {
   std::string sender = reverse_path ? reverse_path->text() : "MAILER-DAEMON";
   std::replace_if(sender.begin(), sender.end(), is_space, '-');

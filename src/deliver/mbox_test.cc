@@ -37,7 +37,8 @@ class MboxTest : public testing::Test {
     return Mbox(path_, lock_within).deliver(sender, bob, body);
   }
   std::string text() const { return tests::read_file(path_); }
-  /// As a reader of mboxrd sees them, without their `From ` lines; nothing when the file is none.
+  /// The messages as a reader of mboxrd sees them, without `From ` lines; empty if the file is not
+  /// an mbox.
   std::vector<std::string> messages() const {
     static const std::regex separator(
         "From \\S+ [A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9]\\d \\d\\d:\\d\\d:\\d\\d \\d{4}");
@@ -128,8 +129,7 @@ TEST_F(MboxTest, a_sender_stays_one_word) {
 
 TEST_F(MboxTest, writers_wait_for_each_other) {
   const std::string octets = "Subject: x\r\n\r\n" + std::string(100'000, 'y') + "\r\nFrom z\r\n";
-  // Before there are threads: a child would keep the descriptor, and so the lock, that one of them
-  // has just then.
+  // Fork before threads exist: a child would inherit the descriptor, and so the lock, of a thread.
   const pid_t child = fork();
   ASSERT_GE(child, 0);
   if (child == 0) {

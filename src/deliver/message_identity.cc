@@ -6,7 +6,8 @@
 namespace postern::deliver {
 namespace {
 
-/// SHA-256 over strings, each with its length in front, so that no two lists give the same octets.
+/// SHA-256 of a list of strings. Each is preceded by its length, so different lists never hash the
+/// same octets.
 class ListHash {
  public:
   void add(std::string_view text) {

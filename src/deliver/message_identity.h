@@ -1,4 +1,5 @@
-// The webhook-id of a message: the same for the same message, so that a receiver can drop repeats.
+// The webhook-id of a message. It is the same for a repeated message, so that a receiver can drop
+// repeats.
 #pragma once
 
 #include <string>
@@ -8,9 +9,9 @@
 
 namespace postern::deliver {
 
-/// `msg_` and 26 characters shaped like a ULID. Derived from webhook, envelope and content when the
-/// message has a Message-ID (docs/decisions/0006-webhook-id.md); else new each time, since a
-/// sender without one may well mean to send the same text twice.
+/// `msg_` and 26 characters in the form of a ULID. If the message has a Message-ID, they are a hash
+/// of webhook, envelope and content (docs/decisions/0006-webhook-id.md). Otherwise they are new
+/// each time: a sender without Message-IDs may intend to send the same text twice.
 std::string message_identity(std::string_view webhook_id, const policy::Evidence& evidence,
                              std::string_view message);
 

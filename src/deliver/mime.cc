@@ -41,7 +41,7 @@ class Reader {
     if (root) walk(root.get());
   }
 
-  /// The leaves in order, without recursion.
+  /// Collects the leaves in order, without recursion.
   void walk(GMimeObject* root) {
     std::vector<GMimeObject*> open{root};
     while (!open.empty()) {
@@ -106,7 +106,7 @@ class Reader {
     }
   }
 
-  /// The octets of a part are where GMime's substream says, in the message itself.
+  /// GMime's substream tells where the part's octets are in the message.
   void content(PartView& part, GMimePart* object) {
     GMimeDataWrapper* wrapper = g_mime_part_get_content(object);
     part.body = rest_.substr(0, 0);
@@ -120,7 +120,7 @@ class Reader {
     }
   }
 
-  std::string_view rest_;  ///< the message behind the last part
+  std::string_view rest_;  // the message after the last part
   MessageView view_;
   Prescan prescan_;
   bool warned_transfer_ = false;

@@ -1,6 +1,6 @@
-// The structure of a message, found in one pass over its lines with an explicit stack: header
-// fields and leaf parts as views into the message, so that every part keeps its octets exactly.
-// Nesting, parts and header sizes are bounded; nothing recurses, and time is linear in the size.
+// The structure of a MIME message (RFC 2045, RFC 2046): header fields and leaf parts as views into
+// the message, so that each part keeps its exact octets. One pass over the lines with an explicit
+// stack; depth, parts and header sizes are limited, and time is linear in the size.
 #pragma once
 
 #include <cstdint>
@@ -14,49 +14,50 @@
 
 namespace postern::deliver {
 
-/// What a message may ask of the parser; beyond it parsing stops and what was found so far stands.
+/// Limits of the parser. If one is exceeded, parsing stops and the result is what was found so far.
 struct MimeLimits {
-  std::size_t depth = 50;            ///< multiparts inside each other
-  std::size_t parts = 1000;          ///< leaf parts
-  std::size_t header_fields = 1000;  ///< of one header
-  std::size_t header_size = 1024 * 1024;
-  std::size_t field_size = 100 * 1024;
+  std::size_t depth = 50;                 ///< nested multiparts
+  std::size_t parts = 1000;               ///< leaf parts
+  std::size_t header_fields = 1000;       ///< of one header
+  std::size_t header_size = 1024 * 1024;  ///< octets of one header
+  std::size_t field_size = 100 * 1024;    ///< octets of one field; a longer one is cut
 };
 
-/// One header field as it stands in the message.
+/// A header field as it is in the message.
 struct FieldView {
-  std::string_view name;
-  std::string_view value;  ///< folded, after the colon
+  std::string_view name;   ///< without the colon
+  std::string_view value;  ///< after the colon, still folded
 };
 
-/// A leaf: text, attachment or enclosed message. Views point into the message.
+/// A leaf: a text, an attachment or an enclosed message. Views point into the message.
 struct PartView {
-  std::string type = "text/plain";  ///< lower case, without parameters
-  std::string charset;              ///< label as written, "" without one
-  Transfer transfer = Transfer::identity;
-  std::string disposition;              ///< lower case, "" without one
-  std::optional<std::string> filename;  ///< cleaned
-  std::optional<std::string> content_id;
-  std::string_view body;
+  std::string type = "text/plain";         ///< media type in lower case, without parameters
+  std::string charset;                     ///< as written, "" if none
+  Transfer transfer = Transfer::identity;  ///< how `body` is encoded
+  std::string disposition;                 ///< lower case, "" if none
+  std::optional<std::string> filename;     ///< safe to show, see clean_filename()
+  std::optional<std::string> content_id;   ///< without angle brackets
+  std::string_view body;                   ///< still encoded
 
-  /// Whether it belongs to `text` or `html`: plain or HTML text that is neither named nor sent as
-  /// an attachment.
+  /// Whether the part belongs to the payload's `text` or `html`: plain or HTML text without a file
+  /// name and not sent as an attachment.
   bool is_body() const;
 };
 
+/// A parsed message. Views point into it.
 struct MessageView {
-  std::vector<FieldView> fields;  ///< of the top header
-  std::vector<PartView> parts;    ///< leaves in order
-  std::vector<std::string> warnings;
-  DecodeNotes names;        ///< what decoding file names and parameters had to put up with
-  bool ambiguous = false;   ///< other readers may see another message
-  std::string parse_error;  ///< which limit stopped the parser, "" when none did
+  std::vector<FieldView> fields;      ///< of the message's header
+  std::vector<PartView> parts;        ///< leaves in order
+  std::vector<std::string> warnings;  ///< sentences for people
+  DecodeNotes names;                  ///< problems with the charsets of MIME parameters
+  bool ambiguous = false;             ///< other programs may read the message differently
+  std::string parse_error;            ///< the limit that stopped the parser; "": none
 
-  /// The first field of that name (case ignored), or null.
+  /// The first field with that name, ignoring case; null if there is none.
   const FieldView* find(std::string_view name) const;
 };
 
-/// Never fails; `message` must outlive the result.
+/// Parses a message; never fails. `message` must outlive the result. Safe from any thread.
 MessageView scan_message(std::string_view message, Charsets& charsets,
                          const MimeLimits& limits = {});
 

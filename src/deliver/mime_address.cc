@@ -20,7 +20,7 @@ std::string text(const char* value) {
   return out;
 }
 
-/// Groups are flattened; GMime nests them, so this has a stack.
+/// Flattens groups with a stack, since GMime nests them.
 void flatten(InternetAddressList* list, std::vector<Address>& out, AddressNotes& notes) {
   struct Level {
     InternetAddressList* list;
@@ -56,9 +56,8 @@ void flatten(InternetAddressList* list, std::vector<Address>& out, AddressNotes&
   }
 }
 
-/// As GMime wants it: it stops at a semicolon outside a group, drops an address with octets that
-/// are not UTF-8, and recurses into groups inside groups (which RFC 5322 §3.4 does not have) until
-/// the stack ends.
+/// Adapts the field to GMime, which stops at a semicolon outside a group, drops addresses that are
+/// not UTF-8, and recurses into nested groups (not in RFC 5322 §3.4) until the stack overflows.
 std::string repaired(std::string_view text, Charsets& charsets, AddressNotes& notes) {
   const std::string field = relabelled(text, notes.words);
   std::string out;
@@ -88,8 +87,8 @@ void parse(const std::string& value, std::vector<Address>& out, AddressNotes& no
   if (list) flatten(list.get(), out, notes);
 }
 
-/// A field's addresses, one at a time: GMime looks ahead from each word without an address for one
-/// that it may be the name of, which takes the square of the field's length.
+/// Parses the addresses of a field one at a time: from each word without an address, GMime searches
+/// ahead for an address that the word may name, which is quadratic in the length of the field.
 class List {
  public:
   List(const std::string& value, std::vector<Address>& out, AddressNotes& notes)
@@ -133,7 +132,7 @@ class List {
   }
 
  private:
-  /// More in one piece are no name any more: nobody quotes so many.
+  /// With more commas, a piece is a list of names, not one name with unquoted commas.
   static constexpr std::ptrdiff_t most_commas = 16;
 
   void one(std::string_view text) {
@@ -150,7 +149,7 @@ class List {
     names_.clear();
   }
 
-  /// `Doe, John <john@example.com>` is one address, written without the quotes that it needs.
+  /// `Doe, John <john@example.com>` is one address whose name lacks quotes.
   void piece(std::size_t begin, std::size_t end) {
     const std::string_view text =
         std::string_view(value_).substr(std::min(begin, end), end - begin);
@@ -188,7 +187,7 @@ class List {
   std::vector<Address>& out_;
   AddressNotes& notes_;
   const std::size_t limit_;
-  std::deque<std::string_view> names_;  ///< of `value_`: words that the next address may belong to
+  std::deque<std::string_view> names_;  // of `value_`: may be the start of the next address's name
   bool in_group_ = false;
 };
 
@@ -199,13 +198,13 @@ void read_addresses(std::string_view field, Charsets& charsets, std::vector<Addr
   const std::string value = repaired(field, charsets, notes);
   const std::size_t before = out.size();
   List(value, out, notes).read();
-  // For GMime there is no address in `John Doe john@example.com` either.
+  // GMime does not find the address in `John Doe john@example.com`.
   if (out.size() == before && value.find('@') != std::string::npos &&
       value.find_first_of("<:;(),\"") == std::string::npos) {
     const std::size_t word = value.rfind(' ', value.rfind('@')) + 1;
     if (word > 0) parse(std::string(value).insert(word, "<"), out, notes);
   }
-  // A name alone is no address for GMime.
+  // GMime ignores an entry that is only a name.
   if (out.size() == before && value.find_first_of("@:;(),") == std::string::npos) {
     std::string name = decode_words(value, charsets, notes.words);
     std::erase_if(name, [](char c) { return c == '"' || c == '<' || c == '>'; });

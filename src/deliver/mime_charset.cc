@@ -12,8 +12,8 @@ namespace postern::deliver {
 namespace {
 
 constexpr std::string_view replacement_character = "\xEF\xBF\xBD";
-/// More labels than any honest message has; those beyond it are unknown. Opening a converter may
-/// mean loading a module.
+/// Labels opened per message; further ones count as unknown. No legitimate message has as many, and
+/// opening a converter may load a module.
 constexpr std::size_t max_open = 200;
 
 /// Length of the well-formed UTF-8 sequence at the start of `text` (RFC 3629 §4); 0 when malformed.
@@ -24,8 +24,8 @@ int sequence_length(std::string_view text) {
   return code >= 0x80000000u ? 0 : g_unichar_to_utf8(code, nullptr);
 }
 
-/// Whether damaged text is UTF-8 all the same, as when it was cut inside a character: it has more
-/// well-formed characters beyond ASCII than stray octets.
+/// Whether malformed text is still UTF-8, for example cut inside a character: it has more
+/// well-formed non-ASCII characters than invalid octets.
 bool mostly_utf8(std::string_view text) {
   std::size_t good = 0;
   std::size_t bad = 0;
@@ -43,8 +43,7 @@ struct Alias {
   std::string_view name;
 };
 
-/// Labels whose charset mail uses in a wider form than the label says. Underscores are hyphens
-/// here.
+/// Labels that mail uses for a larger charset than they name. Underscores are written as hyphens.
 constexpr Alias aliases[] = {
     {"utf-8", "UTF-8"},
     {"utf8", "UTF-8"},
@@ -129,8 +128,8 @@ constexpr Alias aliases[] = {
     {"unicode-1-1-utf-7", "UTF-7"},
 };
 
-/// Families that may be handed to iconv under their own name. Its other names (INTERNAL, WCHAR_T,
-/// UCS4, ...) are formats of the machine, not charsets of mail.
+/// Charset families that iconv may open by name. Its other names (INTERNAL, WCHAR_T, UCS4, ...) are
+/// machine formats, not charsets of mail.
 constexpr std::string_view families[] = {
     "iso-8859-", "iso8859-",    "windows-12", "cp12",        "cp43",        "cp73",     "cp77",
     "cp85",      "cp86",        "cp10",       "ibm",         "koi8-",       "mac",      "utf-16",
@@ -197,10 +196,10 @@ void Converter::feed(std::string_view bytes, std::string& out) {
     std::size_t room = buffer.size();
     const std::size_t result = g_mime_iconv(handle_, &from, &left, &to, &room);
     const int error = errno;
-    // iconv lets code points beyond U+10FFFF pass.
+    // iconv lets code points above U+10FFFF pass.
     out += valid_utf8({buffer.data(), buffer.size() - room});
     if (result != static_cast<std::size_t>(-1) || error == E2BIG) continue;
-    if (error == EINVAL && left < 16) break;  // an unfinished sequence: wait for more
+    if (error == EINVAL && left < 16) break;  // an incomplete sequence: wait for more
     replacement(out);
     const std::size_t skip = std::min(unit_, left);
     from += skip;

@@ -10,10 +10,10 @@
 namespace postern::deliver {
 namespace {
 
-constexpr std::size_t longest =
-    1000;  ///< octets of a field that are read: one line (RFC 5322 §2.1.1)
+// Octets of a field that are read: one line (RFC 5322 §2.1.1).
+constexpr std::size_t longest = 1000;
 
-/// Comments become a blank (RFC 5322 §3.2.2); what is left open takes the rest.
+/// Replaces comments by blanks (RFC 5322 §3.2.2); an unclosed comment extends to the end.
 std::string without_comments(std::string_view field) {
   std::string text;
   for (std::size_t at = 0; at < field.size();) {
@@ -25,8 +25,8 @@ std::string without_comments(std::string_view field) {
   return text;
 }
 
-/// As GMime wants it: "10.00.00" is read as midnight there, and so are "10:00:00+0200" and
-/// "10 : 00 : 00" (RFC 5322 §4.3).
+/// Adapts the field to GMime, which would read "10.00.00", "10:00:00+0200" and "10 : 00 : 00" (RFC
+/// 5322 §4.3) as midnight.
 std::string repaired(std::string_view field) {
   std::string text;
   bool after_colon = false;
@@ -50,7 +50,7 @@ struct TimeOfDay {
   int second = 0;
 };
 
-/// The time as it stands there: what GMime does not understand it reads as midnight.
+/// The time as written in the field: GMime reads a time that it does not understand as midnight.
 std::optional<TimeOfDay> time_of_day(std::string_view text) {
   const std::size_t colon = text.find(':');
   const std::size_t begin = text.rfind(' ', colon) + 1;
@@ -64,7 +64,7 @@ std::optional<TimeOfDay> time_of_day(std::string_view text) {
     numbers[i] = static_cast<int>(*number);
   }
   for (const std::string_view rest : split(text.substr(begin + word.size()), ' ')) {
-    if (iequals(rest, "am") || iequals(rest, "pm")) return std::nullopt;  // no mail date has them
+    if (iequals(rest, "am") || iequals(rest, "pm")) return std::nullopt;  // not in mail dates
   }
   return TimeOfDay{numbers[0], numbers[1], numbers[2]};
 }

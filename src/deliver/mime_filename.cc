@@ -5,7 +5,8 @@
 namespace postern::deliver {
 namespace {
 
-/// U+200E, U+200F, U+202A-202E, U+2066-2069 and U+061C reorder what a reader sees ("gpj.exe").
+/// Length of a control at the start of `text` that reorders characters (U+061C, U+200E, U+200F,
+/// U+202A-202E, U+2066-2069), as in "gpj.exe"; 0: none.
 std::size_t bidi_length(std::string_view text) {
   if (text.substr(0, 2) == "\xD8\x9C") return 2;
   if (text.size() < 3 || text[0] != '\xE2') return 0;
@@ -17,7 +18,7 @@ std::size_t bidi_length(std::string_view text) {
   return second == 0x81 && third >= 0xA6 && third <= 0xA9 ? 3 : 0;
 }
 
-/// At most `max` octets, cut between characters; a short extension is kept.
+/// Cuts to at most `max` octets between characters, keeping a short extension.
 std::string shortened(const std::string& name, std::size_t max) {
   if (name.size() <= max) return name;
   const std::size_t dot = name.rfind('.');

@@ -1,4 +1,4 @@
-// File names of parts, safe to show.
+// File names of parts, made safe to show.
 #pragma once
 
 #include <optional>
@@ -7,12 +7,11 @@
 
 namespace postern::deliver {
 
-/// Longest file name handed on, in octets.
+/// Longest result of clean_filename(), in octets.
 inline constexpr std::size_t max_filename = 255;
 
-/// A file name that is safe to show and to use as a suggestion, from a decoded one: directory
-/// parts, control and bidirectional characters removed, at most max_filename octets. Nullopt when
-/// nothing is left.
+/// Makes a decoded file name safe to show and to suggest: removes directories, control characters
+/// and bidirectional controls, and cuts to max_filename octets. nullopt if nothing is left.
 std::optional<std::string> clean_filename(std::string_view name);
 
 }  // namespace postern::deliver

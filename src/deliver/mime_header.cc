@@ -10,8 +10,8 @@
 namespace postern::deliver {
 namespace {
 
-/// Octets of the field name in front of the colon; 0 when the line is no field (RFC 5322 §2.2: a
-/// name is printable US-ASCII without colon). Blanks between name and colon are of RFC 5322 §4.5.
+/// Length of the field name before the colon (printable US-ASCII without colon, RFC 5322 §2.2); 0
+/// if the line is not a field. Blanks between name and colon are obsolete syntax (RFC 5322 §4.5).
 std::size_t name_length(std::string_view line) {
   std::size_t end = 0;
   while (end < line.size() && line[end] > 0x20 && line[end] < 0x7f && line[end] != ':') ++end;
@@ -38,8 +38,7 @@ void HeaderReader::warn_once(bool& done, const char* text) {
   done = true;
 }
 
-/// Another reader takes such a line for the end of the header (HeaderView::ambiguous() of
-/// mailauth).
+/// Other programs end the header at such a line (mailauth's HeaderView::ambiguous()).
 void HeaderReader::skip() {
   skipping_ = true;
   view_.ambiguous = view_.ambiguous || top_;
@@ -57,7 +56,7 @@ void HeaderReader::cut(FieldView& field) {
   }
 }
 
-/// Adds a line to `fields` as a new field or as a continuation; false when it is neither.
+/// Adds a line to `fields` as a new field or a continuation; false if it is neither.
 bool HeaderReader::take_line(std::string_view line, std::vector<FieldView>& fields) {
   header_size_ += line.size();
   if (header_size_ > limits_.header_size) {
@@ -67,7 +66,7 @@ bool HeaderReader::take_line(std::string_view line, std::vector<FieldView>& fiel
     if (fields.empty()) skip();
     if (skipping_) return true;
     FieldView& field = fields.back();
-    field.value = {field.value.begin(), line.end()};  // lines of a field follow each other
+    field.value = {field.value.begin(), line.end()};  // the lines of a field are contiguous
     cut(field);
     return true;
   }
@@ -97,7 +96,7 @@ HeaderEnd HeaderReader::read_top(std::string_view message, std::vector<FieldView
     const std::string_view line = line_at(message, at);
     if (is_empty_line(line)) return {at + line.size()};
     if (!take_line(line, fields)) {
-      // An mbox "From " line, or anything else that is no field.
+      // An mbox "From " line, or anything else that is not a field.
       if (!separated && line.substr(0, 5) != "From ") return {at};
       skip();
     }
@@ -118,8 +117,8 @@ bool HeaderReader::add_line(std::string_view line, std::string_view next) {
     }
     return true;
   }
-  // A stray line between fields is skipped; followed by anything else it is the body's first line,
-  // whose empty line was forgotten.
+  // A stray line between fields is skipped. If something else follows it, it is the first line of a
+  // body whose empty line is missing.
   if (line.substr(0, 5) != "From " && name_length(next) == 0) return false;
   skip();
   return true;

@@ -1,5 +1,5 @@
-// The small parsers under the payload: charsets, encoded words, parameters, addresses, dates,
-// transfer encodings.
+// The parsers used by the payload: charsets, encoded words, parameters, addresses, dates, transfer
+// encodings.
 #include <ctime>
 
 #include <gtest/gtest.h>
@@ -67,7 +67,7 @@ TEST(MimeCharset, notes_what_it_could_not_decode) {
                                        notes),
             "Grüße");
   EXPECT_TRUE(notes.guessed);
-  // Names that iconv knows and mail must not reach.
+  // Names that iconv knows but mail must not use.
   notes = {};
   charsets.decode("WCHAR_T", "abcd", notes);
   EXPECT_TRUE(notes.unknown_charset);
@@ -225,7 +225,7 @@ TEST(MimeAddress, names_with_commas) {
   EXPECT_EQ(addresses("<@a.example,@b.example:c@x.example>"), "[|c@x.example]");
 }
 
-// `To: b,b,b,...` of 60 KB kept an event loop for ten seconds.
+// `To: b,b,b,...` of 60 KB once blocked an event loop for ten seconds.
 TEST(MimeAddress, takes_linear_time_whatever_the_field) {
   for (const std::string_view prefix : {"", "<", "x <", "(", "x (", "\"", "[", "\\", "g: "}) {
     for (const std::string_view pattern :

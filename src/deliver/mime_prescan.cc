@@ -11,13 +11,13 @@
 namespace postern::deliver {
 namespace {
 
-/// Longest boundary that RFC 2046 §5.1.1 allows, and the longest we still go by.
+/// The longest boundary that RFC 2046 §5.1.1 allows, and the longest that is accepted.
 constexpr std::size_t rfc_boundary = 70;
 constexpr std::size_t max_boundary = 256;
-/// Parameters of one field; the rest is ignored.
+/// Parameters read per field; the rest is ignored.
 constexpr std::size_t max_parameters = 100;
 
-/// Fields of which a part may have one.
+/// Fields that a part may have once.
 constexpr std::string_view single_fields[] = {"Content-Type", "Content-Transfer-Encoding",
                                               "Content-Disposition", "Content-ID"};
 
@@ -26,14 +26,14 @@ std::string_view trim_end(std::string_view text) {
   return text;
 }
 
-/// Whether `text`, behind a blank, is `name=...`: then a semicolon was forgotten.
+/// Whether `text`, after a blank, is `name=...`: then a semicolon is missing.
 bool starts_parameter(std::string_view text) {
   std::size_t end = 0;
   while (end < text.size() && (is_alnum(text[end]) || text[end] == '-' || text[end] == '*')) ++end;
   return end > 0 && end < text.size() && text[end] == '=';
 }
 
-/// RFC 2045 §5.2: what is no type is plain text.
+/// A value without a valid type becomes text/plain (RFC 2045 §5.2).
 std::string with_type(std::string value) {
   const std::string_view type =
       trim(std::string_view(value).substr(0, value.find_first_of("; \t(")));
@@ -48,8 +48,8 @@ std::string with_type(std::string value) {
 
 }  // namespace
 
-/// `value` up to the parameter that is one too many, without what is no parameter: GMime reads no
-/// further than that. Backslashes of Windows paths are escaped: only \" and \\ are escapes there.
+/// Returns `value` up to the parameter limit, without what is not a parameter, at which GMime would
+/// stop. Escapes the backslashes of Windows paths: only \" and \\ count as escapes.
 std::string Prescan::within_limits(std::string_view value) {
   std::string out;
   std::size_t parameters = 0;
@@ -58,7 +58,7 @@ std::string Prescan::within_limits(std::string_view value) {
     bool quoted = false;
     bool equals = false;
     bool has_value = false;
-    bool closed = false;  // what follows a quoted value belongs to nothing
+    bool closed = false;  // text after a quoted value is ignored
     for (; at < value.size() && (quoted || value[at] != ';'); ++at) {
       const char c = value[at];
       if (is_space(c) && !quoted && has_value && starts_parameter(value.substr(at + 1))) break;
@@ -135,7 +135,7 @@ void Prescan::line(std::string_view line, std::size_t at) {
   if (!view_.parse_error.empty()) stop({});
 }
 
-/// Hands the MIME fields of an entity on, the first one of each name.
+/// Emits the MIME fields of an entity, the first one of each name.
 void Prescan::end_header(const std::vector<FieldView>& fields, std::size_t body) {
   const std::size_t mark = pieces_.size();
   std::string type;
@@ -187,7 +187,7 @@ void Prescan::end_header(const std::vector<FieldView>& fields, std::size_t body)
   open_.push_back({content.boundary, mark, body, false});
 }
 
-/// If `line` is the delimiter of an open multipart, the outermost one that it fits, acts on it.
+/// Handles `line` if it is the delimiter of an open multipart; the outermost match wins.
 bool Prescan::delimiter(std::string_view line, std::size_t at) {
   const std::string_view rest = line.substr(2, line.find_last_not_of("\r\n") - 1);
   for (std::size_t level = 0; level < open_.size(); ++level) {
@@ -205,9 +205,10 @@ void Prescan::on_delimiter(std::size_t level, bool close, std::string_view line,
   const bool empty_part = state_ == State::header && !any_line_ && level + 1 == open_.size();
   if (!empty_part) close_to(level + 1, at);
   if (stopped_) return;
-  if (empty_part) pieces_.pop_back();  // the delimiter before this one
+  if (empty_part) pieces_.pop_back();  // drops the previous delimiter
   open_[level].started = true;
-  // With line ends of its own: GMime takes the one in front of it to be like its own.
+  // With its own CRLFs, because GMime assumes that the line end before a delimiter is like the one
+  // after it.
   entity_mark_ = pieces_.size();
   added_.push_back(fmt::format("\r\n--{}{}\r\n", open_[level].boundary, close ? "--" : ""));
   pieces_.push_back(added_.back());
@@ -219,12 +220,12 @@ void Prescan::on_delimiter(std::size_t level, bool close, std::string_view line,
   if (close) open_.resize(level);
 }
 
-/// Ends the current part and every multipart from `level` on, at offset `end`.
+/// Ends the current part, and the multiparts from `level` on, at offset `end`.
 void Prescan::close_to(std::size_t level, std::size_t end) {
   if (state_ == State::header && !any_line_) pieces_.pop_back();  // a delimiter without a part
   if (state_ == State::header && any_line_) end_header(header_.take_fields(), end);
-  // RFC 2046 §5.1.1: the line end before a delimiter belongs to it. A missing last delimiter is
-  // taken to stand at the end.
+  // The line end before a delimiter belongs to the delimiter (RFC 2046 §5.1.1). A missing last
+  // delimiter is assumed at the end.
   std::size_t from = emitted_;
   bool newline_kept = open_.empty();
   while (open_.size() > level && !stopped_) {

@@ -1,5 +1,5 @@
-// The pass over a message before GMime reads it: it keeps the limits, finds the top header, skips
-// lines that are no header fields, and completes what GMime would misread.
+// The pass before GMime parses a message: enforces the limits, finds the message's header, skips
+// lines that are not fields, and rewrites what GMime would misread.
 #pragma once
 
 #include <deque>
@@ -12,24 +12,28 @@
 
 namespace postern::deliver {
 
+/// One instance per message.
 class Prescan {
  public:
-  /// Fields, warnings, ambiguities and exceeded limits go into `view`, which must outlive this.
+  /// Adds fields, warnings, ambiguities and exceeded limits to `view`. `message` and `view` must
+  /// outlive this.
   Prescan(std::string_view message, const MimeLimits& limits, MessageView& view)
       : message_(message), limits_(limits), view_(view), header_(limits, view) {}
 
+  /// Scans the message. Call it once.
   void run();
 
-  /// What GMime reads, in order: pieces of the message, and of text added to it.
+  /// What GMime parses, in order: pieces of the message and pieces added here. Valid as long as
+  /// this.
   const std::vector<std::string_view>& pieces() const { return pieces_; }
 
  private:
-  /// A multipart whose end has not been seen.
+  /// A multipart whose end has not been reached.
   struct Open {
     std::string boundary;
-    std::size_t header_piece;  ///< number of pieces before its header
-    std::size_t body;          ///< offset of its first octet
-    bool started = false;      ///< its boundary occurred
+    std::size_t header_piece;  ///< pieces before its header
+    std::size_t body;          ///< offset of the first octet
+    bool started = false;      ///< its boundary has occurred
   };
   enum class State { header, body };
 
@@ -51,10 +55,10 @@ class Prescan {
   std::deque<std::string> added_;
   std::vector<Open> open_;
   State state_ = State::header;
-  bool any_line_ = false;        ///< in the header being read
-  bool leaf_ = true;             ///< the entity being read is no multipart
-  std::size_t emitted_ = 0;      ///< the message up to here is in pieces_, or left out
-  std::size_t entity_mark_ = 0;  ///< number of pieces before the delimiter of this part
+  bool any_line_ = false;        ///< in the current header
+  bool leaf_ = true;             ///< the current entity is not a multipart
+  std::size_t emitted_ = 0;      ///< offset up to which the message is in pieces_ or left out
+  std::size_t entity_mark_ = 0;  ///< pieces before the delimiter of the current part
   std::size_t leaves_ = 0;
   bool stopped_ = false;
   bool warned_parameters_ = false;

@@ -89,7 +89,7 @@ TEST(Mime, skips_header_lines_that_are_no_fields) {
 }
 
 TEST(Mime, begins_the_body_at_the_first_line_that_is_no_field) {
-  // Only where no empty line says where it begins.
+  // Only if no empty line tells where the body begins.
   EXPECT_EQ(shape("Subject: a\r\nHello\r\nthere\r\n"), "[text/plain||Hello/there/]");
   EXPECT_EQ(shape(mixed("--b\r\nContent-Type: text/html\r\nHello\r\n\r\nthere\r\n--b--\r\n")),
             "[text/html||Hello//there]");

@@ -16,13 +16,13 @@ GMimeContentEncoding encoding_of(Transfer transfer) {
   return GMIME_CONTENT_ENCODING_UUENCODE;
 }
 
-/// Longest line held back until it is whole.
+/// Longest line held back until it is complete.
 constexpr std::size_t max_line = 4096;
 
-/// RFC 2045 §6.7 rule 3: blanks behind the "=" of a soft line break are not data. GMime keeps them.
+/// Blanks after the "=" of a soft line break are not data (RFC 2045 §6.7 rule 3). GMime keeps them.
 void drop_padding(std::string& lines) {
   std::size_t to = 0;
-  std::size_t equals = std::string::npos;  // behind the last "=" with nothing but blanks since
+  std::size_t equals = std::string::npos;  // after the last "=" followed only by blanks
   for (const char c : lines) {
     if (c == '\r' || c == '\n') {
       if (equals != std::string::npos) to = equals;
@@ -102,7 +102,7 @@ void TransferDecoder::feed(std::string_view bytes, std::string& out) {
     return;
   }
   if (transfer_ == Transfer::base64) return filter(bytes, out, g_mime_filter_filter);
-  // GMime decodes lines right only where it gets them whole.
+  // GMime decodes lines correctly only if it gets whole lines.
   const std::size_t end = bytes.rfind('\n') + 1;
   if (end == 0 && held_.size() + bytes.size() < max_line) {
     held_ += bytes;
@@ -118,12 +118,12 @@ void TransferDecoder::feed(std::string_view bytes, std::string& out) {
 void TransferDecoder::finish(std::string& out) {
   if (filter_ == nullptr) return;
   if (transfer_ == Transfer::quoted_printable) drop_padding(held_ += '\n');
-  // Without padding GMime drops a last group that has none.
+  // GMime drops an unpadded last group, so pad it.
   filter(transfer_ == Transfer::base64 ? "==" : held_, out, g_mime_filter_complete);
   if (transfer_ == Transfer::quoted_printable && !out.empty() && out.back() == '\n') out.pop_back();
 }
 
-/// Cuts what follows the "end" of a file: GMime reads the line as data at the start of a piece.
+/// Cuts what follows the "end" line: at the start of a piece GMime would decode that line as data.
 void TransferDecoder::to_end(std::string& lines) {
   std::size_t at = lines.substr(0, 3) == "end" ? 0 : lines.find("\nend");
   if (at != 0 && at != std::string::npos) ++at;
@@ -139,7 +139,7 @@ void TransferDecoder::filter(std::string_view bytes, std::string& out, FilterSte
   char* decoded = nullptr;
   size_t size = 0;
   size_t prespace = 0;
-  // The decoders read their input only.
+  // GMime's decoders do not write to their input.
   step(filter_, const_cast<char*>(bytes.data()), bytes.size(), 0, &decoded, &size, &prespace);
   out.append(decoded, size);
 }

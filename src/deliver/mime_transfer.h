@@ -1,4 +1,4 @@
-// Content-Transfer-Encodings, decoded as a stream (RFC 2045 §6).
+// Decodes Content-Transfer-Encodings as a stream (RFC 2045 §6).
 #pragma once
 
 #include <string>
@@ -8,18 +8,20 @@ struct _GMimeFilter;
 
 namespace postern::deliver {
 
+/// The encoding of a body; `identity` covers 7bit, 8bit and binary.
 enum class Transfer { identity, base64, quoted_printable, uuencode };
 
-/// The encoding a Content-Transfer-Encoding value names; an unknown one is the identity.
+/// The encoding named by a Content-Transfer-Encoding value. An unknown one is `identity` and sets
+/// `known` to false.
 Transfer transfer_named(std::string_view value, bool& known);
 
-/// Whether readers agree on what base64 says (RFC 2045 §6.8): some skip characters that are foreign
-/// to it and some stop there, some read on behind padding, some drop a last group that is not
-/// whole.
+/// Whether all programs decode a base64 body (RFC 2045 §6.8) alike. Given foreign characters, some
+/// skip them and some stop; some read on after padding; some drop an incomplete last group.
 class Base64Check {
  public:
+  /// The next octets of the body, cut anywhere.
   void feed(std::string_view bytes);
-  /// At the end of the body.
+  /// After the whole body: whether programs may differ.
   bool is_damaged() const;
 
  private:
@@ -28,14 +30,18 @@ class Base64Check {
   bool damaged_ = false;
 };
 
-/// Decodes one body with GMime's filters; feed() may cut anywhere. Malformed input never fails.
+/// Decodes one body with GMime's filters; feed() may be called with any pieces. Never fails on
+/// malformed input.
 class TransferDecoder {
  public:
+  /// Prepares for one body.
   explicit TransferDecoder(Transfer transfer);
   ~TransferDecoder();
   TransferDecoder(const TransferDecoder&) = delete;
   TransferDecoder& operator=(const TransferDecoder&) = delete;
+  /// Appends decoded octets to `out`; some may be held back.
   void feed(std::string_view bytes, std::string& out);
+  /// Appends the rest. Call it once, at the end of the body.
   void finish(std::string& out);
 
  private:
@@ -47,13 +53,13 @@ class TransferDecoder {
 
   Transfer transfer_;
   ::_GMimeFilter* filter_ = nullptr;
-  std::string held_;  ///< a line that is not whole yet
+  std::string held_;  ///< an incomplete line
   bool ended_ = false;
 };
 
-/// Hands the decoded octets of `body` to `sink(std::string_view)` in pieces of bounded size; stops
-/// when it returns false. Returns whether the end was reached; then `damaged` is set where it is
-/// base64 and other readers may see other octets.
+/// Passes the decoded octets of `body` to `sink(std::string_view)` in pieces of bounded size, until
+/// it returns false. Returns whether the end was reached. If so, `damaged` (may be null) tells
+/// whether the body is base64 that other programs may decode differently.
 template <class Sink>
 bool decode_transfer(Transfer transfer, std::string_view body, Sink&& sink,
                      bool* damaged = nullptr) {

@@ -29,8 +29,8 @@ std::string unfold(std::string_view raw, Charsets& charsets, WordNotes& notes) {
 
 namespace {
 
-/// The word in front of `text` with octets in hex, if it is one of base64: GMime decodes such words
-/// in a row as one, and stops at the padding of the first. Takes it off `text`.
+/// If `text` begins with a base64 word, removes it and returns it as a Q word in hex. GMime decodes
+/// consecutive base64 words as one, and stops at the padding of the first.
 std::string as_hex(std::string_view& text) {
   const std::size_t mark = text.find('?');
   const std::size_t end = text.find("?=", std::min(mark + 3, text.size()));
@@ -53,13 +53,13 @@ std::string as_hex(std::string_view& text) {
 std::string relabelled(std::string_view text, WordNotes& notes, std::string* rest_out) {
   std::string out;
   std::string clean;
-  if (text.find('\0') != std::string_view::npos) {  // GMime reads no further than a NUL
+  if (text.find('\0') != std::string_view::npos) {  // GMime stops at a NUL
     clean = text;
     std::replace(clean.begin(), clean.end(), '\0', ' ');
     text = clean;
   }
   std::string_view rest = text;
-  const std::size_t last_close = text.rfind("?=") + 1;  // 0 without one
+  const std::size_t last_close = text.rfind("?=") + 1;  // 0 if there is none
   std::size_t words = 0;
   for (std::size_t start = 0; (start = rest.find("=?")) != std::string_view::npos;) {
     const std::size_t end = rest.find_first_of("?* =", start + 2);

@@ -1,5 +1,5 @@
-// Header text as people read it: unfolded, RFC 2047 encoded words decoded exactly once, raw 8-bit
-// octets as UTF-8 or else windows-1252.
+// Header text for people: unfolded, encoded words (RFC 2047 §2) decoded exactly once, and raw 8-bit
+// octets read as UTF-8 or else windows-1252.
 #pragma once
 
 #include <string>
@@ -9,30 +9,30 @@
 
 namespace postern::deliver {
 
-/// Encoded words decoded in one field; later ones stay as they are written.
+/// Encoded words decoded in one field; the rest stays as written.
 inline constexpr std::size_t max_encoded_words = 500;
 
+/// Problems while decoding a field.
 struct WordNotes {
-  DecodeNotes charset;
-  bool too_many_words = false;
+  DecodeNotes charset;          ///< of the words and raw octets
+  bool too_many_words = false;  ///< more than max_encoded_words
 };
 
-/// Without the line ends of folding (RFC 5322 §2.2.3) and the blanks at both ends; octets as they
-/// are.
+/// Removes the line ends of folding (RFC 5322 §2.2.3) and blanks at both ends; other octets stay.
 std::string unfold_octets(std::string_view raw);
-/// The same, 8-bit octets made UTF-8.
+/// The same, with 8-bit octets converted to UTF-8.
 std::string unfold(std::string_view raw, Charsets& charsets, WordNotes& notes);
 
-/// `text` with its encoded words decoded, broken forms included: inside quotes or words, with
-/// blanks in them, multi-byte characters cut between two words. What they decode to is not looked
-/// at again. Line ends and NULs that come out of them become blanks.
+/// Decodes the encoded words of `text`, malformed ones included: inside quotes or words, with
+/// blanks inside, or with a character split between two words. The result is not decoded again;
+/// line ends and NULs in it become blanks.
 std::string decode_words(std::string_view text, Charsets& charsets, WordNotes& notes);
 
-/// Whether an encoded word in base64 (RFC 2047 §4.1) holds octets that are none.
+/// Whether an encoded word in base64 (RFC 2047 §4.1) contains characters outside base64.
 bool has_broken_base64(std::string_view text);
 
-/// `text` with the charset labels of its encoded words as iconv knows them, up to the word that is
-/// one too many; from there it is `rest`.
+/// `text` with the charset labels of its encoded words replaced by iconv's names. After
+/// max_encoded_words, the remaining text goes to `rest`, if not null.
 std::string relabelled(std::string_view text, WordNotes& notes, std::string* rest = nullptr);
 
 }  // namespace postern::deliver

@@ -12,7 +12,7 @@ namespace {
 /// Octets of a reply line with CRLF (RFC 5321 §4.5.3.1.5).
 constexpr std::size_t line_limit = 512;
 
-/// An endpoint may put its mail off by this much at a time.
+/// Longest delay that an endpoint may request at a time.
 constexpr std::chrono::hours longest_retry_after{24};
 
 smtp::Reply delivered(const std::string& message_id) {

@@ -1,5 +1,5 @@
-// What the webhook's answer means to the SMTP client, as the reply table of the webhook dialect
-// says.
+// Translates an endpoint's HTTP response into an SMTP reply, by the reply table of the webhook
+// dialect.
 #pragma once
 
 #include <chrono>
@@ -12,24 +12,24 @@
 
 namespace postern::deliver {
 
-/// A reply and what the delivery log keeps about it.
+/// An SMTP reply, and what the delivery log records with it.
 struct Outcome {
-  smtp::Reply reply;
-  std::string message_id;  ///< msg_…, empty when none was given
-  std::optional<int> http_status;
-  std::optional<std::string> error;  ///< in words, when the endpoint did not take the message
-  store::Override override = store::Override::none;
-  net::HttpTrouble trouble = net::HttpTrouble::none;
-  /// Which control of ours refused before anything was sent: "inactive", "rate_limit",
-  /// "inbox_full", else empty.
+  smtp::Reply reply;                 ///< to the SMTP client
+  std::string message_id;            ///< msg_…; empty if none was assigned
+  std::optional<int> http_status;    ///< nullopt: no response
+  std::optional<std::string> error;  ///< why the endpoint did not accept the message, for people
+  store::Override override = store::Override::none;   ///< by the endpoint's response
+  net::HttpTrouble trouble = net::HttpTrouble::none;  ///< what failed in the HTTP exchange
+  /// The check that refused before anything was sent: "inactive", "deleted", "rate_limit",
+  /// "inbox_full"; else empty.
   std::string failed_control;
-  /// The endpoint's Retry-After, a day at most.
+  /// The endpoint's Retry-After, limited to one day.
   std::optional<std::chrono::seconds> retry_after;
-  std::chrono::milliseconds duration{0};  ///< of the whole delivery
-  std::string log_id;                     ///< log_…, empty when nothing is logged
+  std::chrono::milliseconds duration{0};  ///< of the whole delivery attempt
+  std::string log_id;                     ///< log_…; empty if it is not logged
 };
 
-/// Pure. `message_id` goes into the positive reply.
+/// The outcome of a request. Pure. `message_id` becomes part of a positive reply.
 Outcome outcome_of(const net::HttpResult& result, const std::string& message_id);
 
 }  // namespace postern::deliver

@@ -23,11 +23,11 @@ namespace {
 
 namespace json = boost::json;
 
-/// The fields that `headers` leaves out: the payload has them under names of their own.
+/// Fields that `headers` omits: the payload has them as separate members.
 constexpr std::string_view named_fields[] = {"Message-Id", "From",         "To",          "Subject",
                                              "Date",       "Content-Type", "Mime-Version"};
 
-/// "x-MAILER" is "X-Mailer": capitals at the start and behind each hyphen.
+/// "x-MAILER" becomes "X-Mailer": capitals at the start and after each hyphen.
 std::string canonical_name(std::string_view name) {
   std::string canonical = lower(name);
   bool capital = true;
@@ -87,7 +87,7 @@ class Builder {
     writer_.value(value);
   }
 
-  /// RFC 8601 §5: fields that bear our own name came from outside and are not ours.
+  /// Removes fields with our authserv-id: they came from outside (RFC 8601 §5).
   void remove_our_results() {
     if (options_.authserv_id.empty()) return;
     const mailauth::ar::OwnIds own({options_.authserv_id});
@@ -163,7 +163,7 @@ class Builder {
     member("size", message_.size());
   }
 
-  /// Writes the addresses of every field of that name.
+  /// Writes the addresses of all fields with that name.
   void addresses(std::string_view key, std::string_view name) {
     std::vector<Address> list;
     AddressNotes notes;
@@ -242,7 +242,7 @@ class Builder {
   Warnings warnings_;
   BodyWriter parts_;
   WordNotes words_;
-  std::vector<std::string> values_;  ///< decoded, beside view_.fields
+  std::vector<std::string> values_;  // decoded, parallel to view_.fields
 };
 
 }  // namespace

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t max_warnings = 50;
 
-/// Whether the decoded octets of a part are UTF-8; they are never held as a whole.
+/// Whether the decoded octets of a part are UTF-8. Never holds all of them.
 bool decodes_to_utf8(const PartView& part, Charsets& charsets) {
   if (part.transfer == Transfer::identity) return is_utf8(part.body);
   bool known = true;
@@ -32,10 +32,10 @@ bool decodes_to_utf8(const PartView& part, Charsets& charsets) {
   return !utf8.take_replaced();
 }
 
-/// Text on its way into the JSON string: CRLF becomes LF, a byte order mark at the start goes.
+/// Writes text to a JSON string: converts CRLF to LF and removes a byte order mark at the start.
 class TextSink {
  public:
-  /// `written` says whether an earlier part wrote text: then one newline joins them.
+  /// `written`: whether an earlier part wrote text, to which one newline joins this part.
   TextSink(JsonWriter& writer, bool& written)
       : writer_(writer), joint_(written), written_(written) {}
 

@@ -75,7 +75,7 @@ TEST(PayloadBombs, are_defused_in_linear_time) {
     Result<Payload> payload = build_payload(bomb.message, policy::Evidence{}, identity, {});
     const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
     ASSERT_TRUE(payload) << bomb.name;
-    // 1.3 s for 25 MiB is the aim of an optimised build; tests and sanitizers get more.
+    // The aim is 1.3 s for 25 MiB in an optimised build; test and sanitizer builds get more time.
     EXPECT_LT(seconds, 10) << bomb.name;
     EXPECT_GT(payload->body.size(), 0u);
   }

@@ -16,7 +16,7 @@ namespace json = boost::json;
 
 namespace {
 
-/// Words that stand in capitals in a name.
+/// Words written in capitals inside names.
 constexpr std::string_view capitals[] = {"id",   "html",  "url", "ip",     "tls",      "spf",
                                          "dkim", "dmarc", "arc", "sha256", "smtputf8", "rdns"};
 
@@ -35,7 +35,7 @@ std::string camel_case(std::string_view name) {
   return camel;
 }
 
-/// Payloads nest seven levels at most.
+/// Recursion is safe: payloads nest at most seven levels.
 json::value camel_cased(const json::value& value) {
   if (value.is_array()) {
     json::array list;
@@ -108,8 +108,8 @@ json::value policy_object(const policy::Evidence& evidence) {
 PayloadOptions options_for(const policy::Webhook& webhook, PayloadOptions defaults) {
   defaults.attachments = webhook.attachments;
   defaults.include_raw = webhook.include_raw;
-  // What is kept here keeps what it links to: in the inbox, and in the queue with the time that a
-  // dead letter has.
+  // Links must live as long as the stored message: in the inbox, or in the queue including the time
+  // of a dead letter.
   const std::chrono::hours day(24);
   if (webhook.target_url == "inbox") {
     defaults.link_life = std::max(defaults.link_life, (webhook.inbox.keep_days + 1) * day);

@@ -1,4 +1,4 @@
-// The parts of a payload that come from the session and not from the message.
+// The members of a payload that describe the SMTP session.
 #pragma once
 
 #include <string_view>
@@ -9,10 +9,14 @@
 
 namespace postern::deliver {
 
-/// Distinct envelope recipients in first-seen order.
+/// The envelope recipients without duplicates, in the order of their first RCPT. Addresses are
+/// compared ignoring case.
 std::vector<const policy::Recipient*> distinct_recipients(const policy::Evidence& evidence);
+/// The `envelope` object.
 boost::json::value envelope_object(const policy::Evidence& evidence);
+/// The `client` object.
 boost::json::value client_object(const policy::Evidence& evidence);
+/// The `policy` object; null if the recipient has no policy.
 boost::json::value policy_object(const policy::Evidence& evidence);
 
 }  // namespace postern::deliver

@@ -9,7 +9,7 @@ namespace postern::deliver {
 namespace {
 
 constexpr std::size_t buffer_size = std::size_t{32} * 1024;
-/// Octets encoded at a time; a multiple of three, so that no padding stands in the middle.
+/// Octets encoded at a time; a multiple of three, so that padding occurs only at the end.
 constexpr std::size_t base64_chunk = std::size_t{12} * 1024;
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Plays tests/suites/messages: real mail of many origins, compared by the rules of its README.
+// Runs tests/suites/messages: real mail of many origins, compared by the rules of its README.
 
 #include <gtest/gtest.h>
 #include <openssl/sha.h>
@@ -31,7 +31,7 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
   return text;
 }
 
-/// A run of U+FFFD is one.
+/// Joins runs of U+FFFD.
 std::string one_replacement(std::string text) {
   while (text.find("\uFFFD\uFFFD") != std::string::npos) {
     text = replaced(std::move(text), "\uFFFD\uFFFD", "\uFFFD");
@@ -44,7 +44,7 @@ std::string string_at(const json::value& object, std::string_view key) {
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
-/// The rule for `text` and `html`.
+/// Normalises `text` and `html` by the rules.
 std::string normal_text(std::string text) {
   text = replaced(replaced(std::move(text), "\r\n", "\n"), "\r", "\n");
   while (text.substr(0, 3) == "\uFEFF") text.erase(0, 3);
@@ -87,7 +87,7 @@ std::string squeezed(std::string_view text) {
   return out;
 }
 
-/// Collects what differs in one message.
+/// Collects the differences in one message.
 class Comparison {
  public:
   Comparison(const json::value& want, const json::value& got) : want_(want), got_(got) {}

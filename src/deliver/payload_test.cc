@@ -52,7 +52,7 @@ std::string file(const std::string& path) {
   return tests::read_file(POSTERN_SOURCE_DIR "/tests/suites/conduit/messages/" + path);
 }
 
-/// Keeps files in memory, and hands out links that count up.
+/// Keeps files in memory and numbers the links.
 class MemoryStore final : public AttachmentStore {
  public:
   std::unique_ptr<LinkedFiles> begin(std::string message_id, std::string webhook_id,
@@ -318,7 +318,7 @@ TEST(Payload, follows_the_attachment_and_raw_settings) {
   const json::value linked = payload_of(message, options_for(webhook, options));
   EXPECT_FALSE(linked.at("attachments").at(0).as_object().contains("content"));
   EXPECT_EQ(store.lives.back(), std::chrono::days(7));
-  // The inbox kept the message for 30 days and what it links to for 7.
+  // Once the inbox kept the message for 30 days, but the linked files for 7.
   webhook.target_url = "inbox";
   payload_of(message, options_for(webhook, options));
   EXPECT_EQ(store.lives.back(), std::chrono::days(31));

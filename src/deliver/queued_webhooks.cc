@@ -6,10 +6,10 @@ namespace postern::deliver {
 namespace {
 
 constexpr int http_gone = 410;
-/// More of a payload is not kept in memory while its endpoint is waited for.
+/// Octets of a payload kept in memory while waiting for its endpoint.
 constexpr std::size_t kept_in_memory = 16 * 1024;
 
-/// What an attempt needs to know of the message.
+/// What an attempt must know about the message.
 struct Remembered {
   std::string id;  ///< the webhook-id
   policy::Evidence evidence;
@@ -30,15 +30,14 @@ smtp::RecipientResult result_of(const Outcome& outcome) {
                                              : smtp::ResultClass::permanent;
   result.code = outcome.reply.code;
   result.enhanced = outcome.reply.enhanced;
-  // The reply is the SMTP client's view; who looks at the queue wants to know what the endpoint
-  // said.
+  // The reply is for the SMTP client; the operator of the queue needs the endpoint's response.
   result.text = outcome.error ? *outcome.error : outcome.reply.text;
   return result;
 }
 
 relay::Contact contact_of(const Outcome& outcome) {
   if (outcome.reply.positive()) return relay::Contact::delivered;
-  // Nothing is known about the endpoint: fewer at a time, and no rest.
+  // The endpoint's state is unknown: send less at a time, but do not pause.
   if (outcome.trouble == net::HttpTrouble::exhausted) return relay::Contact::pushed_back;
   if (outcome.trouble != net::HttpTrouble::none) return relay::Contact::connection_failed;
   if (outcome.http_status == 429) return relay::Contact::pushed_back;
@@ -62,7 +61,7 @@ Task<Result<QueuedWebhooks::Kept>> QueuedWebhooks::keep(const policy::Evidence& 
       .evidence = prepared->id + " " + policy::write_evidence(evidence, trace_id)};
   if (evidence.reverse_path) envelope.reverse_path = evidence.reverse_path->text();
   if (evidence.session.auth) envelope.authn_id = evidence.session.auth->username;
-  // One POST, whatever the number of addresses.
+  // One POST, whatever the number of recipient addresses.
   envelope.recipients.push_back({.address = webhook.address,
                                  .destination = {spool::RouteKind::webhook, webhook.id},
                                  .state = state});

@@ -1,5 +1,5 @@
-// Webhooks in queued mode: a message becomes a payload in the spool, and the queue sends it until
-// the endpoint has taken it (docs/delivery.md).
+// Webhooks in queued mode: the message's payload is stored in the spool, and the queue sends it
+// until the endpoint accepts it (docs/delivery.md).
 #pragma once
 
 #include <functional>
@@ -10,12 +10,14 @@
 
 namespace postern::deliver {
 
+/// The courier of queued webhooks.
 class QueuedWebhooks final : public queue::Courier {
  public:
-  /// Called when an endpoint says that it is gone for good (HTTP 410). Must not wait.
+  /// Called when an endpoint reports that it is permanently gone (HTTP 410, RFC 9110 §15.5.11).
+  /// Must not block.
   using Gone = std::function<void(const policy::Webhook& webhook)>;
 
-  /// All are borrowed. `directory` takes payloads under way that are large.
+  /// Everything is borrowed. `directory` is for large payloads in transfer.
   QueuedWebhooks(WebhookDelivery& delivery, const policy::Directory& webhooks,
                  std::string directory, Gone gone)
       : delivery_(delivery),
@@ -23,18 +25,20 @@ class QueuedWebhooks final : public queue::Courier {
         directory_(std::move(directory)),
         gone_(std::move(gone)) {}
 
-  /// What the spool keeps of a message: envelope and payload. `envelope` comes with the trace's id,
-  /// and with a state if it is not to be queued. Fault and `refused` when there is nothing to keep.
+  /// What the spool stores for a message.
   struct Kept {
-    std::string id;  ///< the webhook-id
-    spool::Envelope envelope;
-    spool::Body body;
-    std::unique_ptr<LinkedFiles> files;  ///< what the payload links to; null without links
+    std::string id;                      ///< the webhook-id
+    spool::Envelope envelope;            ///< with the trace's id and one recipient
+    spool::Body body;                    ///< the payload
+    std::unique_ptr<LinkedFiles> files;  ///< the linked files; null without links
   };
+  /// Builds what the spool stores. `state`: of the recipient, if the message is not to be queued.
+  /// On an error `refused` has the reply for the client.
   Task<Result<Kept>> keep(const policy::Evidence& evidence, spool::Body& message,
                           WebhookDelivery::Time received_at, const std::string& trace_id,
                           spool::State state, Outcome& refused);
 
+  /// One delivery attempt; see queue::Courier.
   Task<queue::Carried> carry(const queue::Errand& errand, queue::Text& text) override;
 
  private:

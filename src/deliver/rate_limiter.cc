@@ -11,7 +11,7 @@ double RateLimiter::Bucket::filled(Time now) const {
 }
 
 void RateLimiter::Bucket::fill(std::uint32_t limit, Time now) {
-  // An edited limit counts at once: what was used stays used.
+  // A changed limit applies at once, and used tokens stay used.
   tokens = std::max(0.0, filled(now) + limit - per_minute);
   per_minute = limit;
   at = std::max(at, now);

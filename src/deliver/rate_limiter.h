@@ -1,4 +1,4 @@
-// A token bucket for each webhook that has a rate limit.
+// A token bucket for each webhook with a rate limit.
 #pragma once
 
 #include <array>
@@ -11,20 +11,21 @@
 
 namespace postern::deliver {
 
-/// A bucket holds a minute's allowance and fills evenly. A refused message takes nothing, since a
-/// token is taken just before a delivery. Safe from any thread; a full bucket costs no memory for
-/// long.
+/// A bucket holds the tokens of one minute and fills evenly. A token is taken just before a
+/// delivery, so refused mail takes none. Safe from any thread. Full buckets are dropped, so they
+/// use memory only for a time.
 class RateLimiter {
  public:
+  /// Monotonic.
   using Time = std::chrono::steady_clock::time_point;
 
-  /// Tokens left; infinite when `per_minute` is 0, which means no limit.
+  /// Tokens left. `per_minute` 0 means no limit: infinity.
   double tokens(std::string_view webhook_id, std::uint32_t per_minute,
                 Time at = std::chrono::steady_clock::now());
-  /// Takes one; false when there is not a whole one.
+  /// Takes one token; false if less than one is left.
   bool take(std::string_view webhook_id, std::uint32_t per_minute,
             Time at = std::chrono::steady_clock::now());
-  /// Buckets held.
+  /// Buckets in memory.
   std::size_t size() const;
 
  private:
@@ -38,7 +39,7 @@ class RateLimiter {
   struct Shard {
     mutable std::mutex mutex;
     std::unordered_map<std::string, Bucket> buckets;
-    std::size_t sweep_at = 1024;  ///< buckets after which full ones are dropped
+    std::size_t sweep_at = 1024;  ///< number of buckets at which full ones are dropped
     void sweep(Time at);
   };
 

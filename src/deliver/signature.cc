@@ -14,7 +14,7 @@
 namespace postern::deliver {
 namespace {
 
-/// The key inside "whsec_" + base64.
+/// Decodes the key in "whsec_" + base64.
 std::optional<Secret> key_of(const Secret& secret) {
   constexpr std::string_view prefix = "whsec_";
   const std::string& text = secret.reveal();
@@ -27,7 +27,7 @@ std::optional<Secret> key_of(const Secret& secret) {
 using Scalar = std::array<unsigned char, crypto_core_ed25519_SCALARBYTES>;
 using Hash = std::array<unsigned char, crypto_hash_sha512_BYTES>;
 
-/// SHA-512 of `head`, then the pieces, as a number modulo the group's order.
+/// SHA-512 of `head` and then the pieces, as an integer modulo the group order.
 Scalar hash_to_scalar(const std::vector<std::string_view>& head,
                       const std::vector<std::string_view>& pieces) {
   crypto_hash_sha512_state state;
@@ -61,7 +61,7 @@ SigningKeys SigningKeys::of(const policy::Webhook& webhook,
 }
 
 std::string ed25519_sign(const Secret& seed, const std::vector<std::string_view>& pieces) {
-  // RFC 8032 §5.1.5: the seed's hash is the scalar a (clamped) and the prefix of the nonce.
+  // The hash of the seed is the scalar a (clamped) and the nonce's prefix (RFC 8032 §5.1.5).
   std::array<unsigned char, 64> expanded;
   crypto_hash_sha512(expanded.data(), reinterpret_cast<const unsigned char*>(seed.reveal().data()),
                      32);

@@ -19,7 +19,7 @@ namespace {
 namespace ar = mailauth::ar;
 namespace dkim = mailauth::dkim;
 
-/// Nullopt when there is another.
+/// nullopt: there are several.
 std::optional<mail::Mailbox> only_recipient(const policy::Evidence& evidence) {
   const auto& all = evidence.recipients;
   if (all.empty()) return std::nullopt;
@@ -49,20 +49,21 @@ std::string received(const policy::Evidence& evidence, const StampOptions& optio
 
 std::string results(const policy::Evidence& evidence, const StampOptions& options) {
   ar::AuthenticationResults results = policy::results_of(evidence, options.authserv_id);
-  // The world behind the next hop need not learn under which name somebody signs in here.
+  // Next hops need not learn the user names of this host.
   for (ar::MethodResult& one : results.results) {
     if (one.method == "auth") one.properties.clear();
   }
   return ar::write_field(results);
 }
 
-/// Whether the client may write in the name of the signer's account.
+/// Whether the client may sign for the signer's account.
 bool may_sign(const policy::Evidence& evidence, const policy::DkimSigner& signer,
               const StampOptions& options) {
   if (options.trusted_client) return true;
   const std::optional<policy::Authentication>& auth = evidence.session.auth;
   if (!auth) return false;
-  // The operator's own, not an account's: a trusted proxy or a hook has vouched for the name.
+  // Granted by the operator and not by an account: a trusted proxy or a hook has authenticated the
+  // name.
   if (auth->granted.empty()) return true;
   return std::any_of(auth->granted.begin(), auth->granted.end(), [&](const auto& grant) {
     const auto policy = options.policies ? options.policies->policy(grant.first) : nullptr;
@@ -95,18 +96,18 @@ Result<std::string> signed_by(const policy::DkimSigner& signer, const mailauth::
 
 using MaySign = std::function<bool(const policy::DkimSigner&)>;
 
-/// The DKIM-Signature fields that are due; "" when none is. Every trouble is what it is to the
-/// client: a reason to try again.
+/// The DKIM-Signature fields that are due; "" if none. Every failure is temporary, so the client
+/// tries again.
 Result<std::string> due_signatures(std::string_view header_text, std::string_view body,
                                    const policy::DkimKeyring& keys,
                                    std::chrono::system_clock::time_point time, const MaySign& may) {
   std::string why;
   try {
-    // It was accepted: how many fields it may have has been judged.
+    // The message was accepted, so its number of fields has already been checked.
     const mailauth::HeaderView header =
         mailauth::HeaderView::parse(header_text, {.octets = SIZE_MAX, .fields = SIZE_MAX});
     const auto author = mailauth::dmarc::author_of(header);
-    // Where readers differ about the author there is nobody to sign for.
+    // If readers may see different authors, there is no domain to sign for.
     if (!author.is_strict()) return std::string();
     const auto signer = keys.signer_for(author.domains.front());
     if (!signer || !may(*signer)) return std::string();
@@ -119,7 +120,7 @@ Result<std::string> due_signatures(std::string_view header_text, std::string_vie
   return fail(Fault::temporary, "a due signature could not be made: " + why);
 }
 
-/// Where the blank line begins; without one all is header.
+/// Offset of the empty line; without one, everything is header.
 std::size_t header_end(std::string_view message) {
   if (message.starts_with("\r\n")) return 0;
   const std::size_t last = message.find("\r\n\r\n");
@@ -135,7 +136,7 @@ Result<spool::Body> stamped(const policy::Evidence& evidence, std::string_view m
   }
   const std::size_t header_size = header_end(message);
   const std::string_view rest = message.substr(header_size);
-  // What a script wrote in our name stands; it took received ones out.
+  // Keeps what a script wrote with our authserv-id; the script already removed received results.
   const bool written = std::any_of(
       evidence.copies.begin(), evidence.copies.end(), [&](const policy::ScriptCopy& copy) {
         return ar::OwnIds(copy.results_of).contains(options.authserv_id);

@@ -61,7 +61,7 @@ class Stamp : public testing::Test {
     EXPECT_FALSE(body);
     return body ? Error() : body.error();
   }
-  /// The fields in front of what the client sent.
+  /// The fields added before the client's message.
   std::string added(const policy::Evidence& facts, std::string_view octets = message) {
     const std::string whole = stamp(facts, octets);
     EXPECT_TRUE(whole.ends_with(octets)) << whole;
@@ -92,7 +92,7 @@ class Stamp : public testing::Test {
     }
     return check.result();
   }
-  /// "r1 e1" for what verifies; the d= of all of them must be `domain`.
+  /// "r1 e1" for the signatures that verify; the d= of all must be `domain`.
   std::string signers(std::string_view octets, const std::string& domain) {
     std::string names;
     for (const dkim::SignatureResult& one : verify(octets).signatures) {
@@ -341,7 +341,7 @@ TEST_F(Stamp, never_lets_mail_go_unsigned_that_is_to_be_signed) {
     EXPECT_NE(unread.message.find("torn._domainkey.example.com"), std::string::npos);
     EXPECT_EQ(unread.message.find("hush"), std::string::npos);
   }
-  stamp(evidence());  // what is not to be signed goes on
+  stamp(evidence());  // mail that is not to be signed passes
 }
 
 }  // namespace

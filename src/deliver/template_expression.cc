@@ -22,7 +22,7 @@ bool begins_operand(const TemplateToken& token) {
   }
 }
 
-/// ".A.B" as its names; "." has none.
+/// The names in ".A.B"; "." has none.
 std::vector<std::string> path_of(std::string_view dotted) {
   std::vector<std::string> path;
   if (dotted.size() > 1) {

@@ -1,4 +1,4 @@
-// Pipelines, commands and operands of a template action.
+// The expression parser: pipelines, commands and operands of a template action.
 #pragma once
 
 #include <string_view>
@@ -8,16 +8,18 @@
 
 namespace postern::deliver {
 
-/// Blocks, or parentheses, inside each other.
+/// Depth of nested blocks or parentheses.
 inline constexpr int max_template_nesting = 50;
 
-/// Moves `place` from offset `from` to offset `to` of the template.
+/// Advances `place` from offset `from` to offset `to` of the template.
 void advance(std::string_view text, std::size_t from, std::size_t to, Place& place);
 
-/// Turns offsets into line and column; quick when they are asked for in order.
+/// Converts offsets to lines and columns; fast for increasing offsets.
 class Places {
  public:
+  /// `text` must outlive this.
   explicit Places(std::string_view text) : text_(text) {}
+  /// The place of an offset.
   Place at(std::size_t offset);
 
  private:
@@ -26,12 +28,14 @@ class Places {
   Place known_;
 };
 
+/// Parses the expressions of one template.
 class ExpressionParser {
  public:
+  /// All must outlive this. Errors go to `errors`.
   ExpressionParser(std::string_view text, Places& places, SyntaxErrors& errors)
       : text_(text), places_(places), errors_(errors) {}
 
-  /// The pipeline that fills [begin, end). What it returns after an error is not to be used.
+  /// Parses the pipeline in [begin, end). The result is unusable after an error.
   TemplatePipeline parse(std::size_t begin, std::size_t end);
 
  private:

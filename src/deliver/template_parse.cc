@@ -9,14 +9,14 @@
 namespace postern::deliver {
 namespace {
 
-/// A piece of the template: text, or what stands between {{ and }}.
+/// A piece of the template: text, or the contents of {{ }}.
 struct Piece {
   bool action = false;
   std::size_t begin = 0;
   std::size_t end = 0;
 };
 
-/// Cuts a template into pieces; comments and the blanks that "-" trims are gone.
+/// Splits a template into pieces, without comments and without the blanks that "-" trims.
 class Cutter {
  public:
   Cutter(std::string_view text, SyntaxErrors& errors) : text_(text), errors_(errors) {}
@@ -49,7 +49,7 @@ class Cutter {
     return at + 1 < text_.size() && text_[at] == '-' && is_space(text_[at + 1]);
   }
 
-  /// Takes the action that begins at `action.begin`; the offset behind its "}}".
+  /// Reads the action that begins at `action.begin`; returns the offset after its "}}".
   std::size_t action_at(Piece action, bool& trim_next) {
     const bool comment = text_.substr(action.begin, 2) == "/*";
     std::size_t from = action.begin;
@@ -74,7 +74,7 @@ class Cutter {
     return behind;
   }
 
-  /// Where the "}}" of an action stands; those inside strings do not count.
+  /// The offset of the action's "}}", ignoring those inside strings.
   std::size_t end_of_action(std::size_t from) {
     char quote = 0;
     for (std::size_t at = from; at < text_.size(); ++at) {
@@ -100,7 +100,7 @@ class Cutter {
   std::vector<Piece> pieces_;
 };
 
-/// Puts pieces together into blocks.
+/// Assembles pieces into blocks.
 class Parser {
  public:
   Parser(std::string_view text, SyntaxErrors& errors)
@@ -114,7 +114,7 @@ class Parser {
   }
 
  private:
-  /// The keyword that an action begins with, else "".
+  /// The keyword at the start of an action, or "".
   std::string_view keyword(const Piece& piece) {
     if (!piece.action) return {};
     const std::string_view inside = trim(text_.substr(piece.begin, piece.end - piece.begin));
@@ -134,7 +134,7 @@ class Parser {
     return text_.find(word, piece.begin) + word.size();
   }
 
-  /// Nothing may follow "else" and "end" in their action.
+  /// Reports anything after "else" or "end" in their action.
   void bare(const Piece& piece, std::string_view word) {
     const std::size_t after = behind(piece, word);
     if (!trim(text_.substr(after, piece.end - after)).empty()) {
@@ -166,7 +166,7 @@ class Parser {
     return nodes;
   }
 
-  /// if, range or with; `piece` begins in front of the keyword and is behind the cursor.
+  /// Parses if, range or with. `piece` begins with the keyword; the cursor is after it.
   TemplateNode control(const Piece& piece, std::string_view word, int depth) {
     TemplateNode node;
     node.kind = word == "if"      ? TemplateNode::Kind::conditional
@@ -186,7 +186,7 @@ class Parser {
       const Piece rest{true, after, other.end};
       if (keyword(rest) == "if") {
         node.otherwise.push_back(control(rest, "if", depth + 1));
-        return node;  // the chained "if" has taken the {{end}}
+        return node;  // the chained "if" consumed the {{end}}
       }
       bare(other, "else");
       node.otherwise = block(depth + 1);

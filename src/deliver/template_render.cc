@@ -10,8 +10,8 @@ namespace {
 
 namespace json = boost::json;
 
-/// What one rendering may cost: a unit for each node and argument, and one for each 64 octets that
-/// a value copies or serialises. Templates that nest loops around large values end here.
+/// Cost limit of one rendering: one unit per node and argument, and one per 64 octets that are
+/// copied or serialised. It stops templates that nest loops around large values.
 constexpr std::size_t max_work = 4'000'000;
 
 const json::value null_value;
@@ -47,7 +47,7 @@ const char* kind_name(const json::value& value) {
   return "a number";
 }
 
-/// A value on its way through a pipeline: one of the data, or one made here.
+/// A value in a pipeline: borrowed from the data, or made here.
 class Value {
  public:
   Value() = default;
@@ -56,7 +56,7 @@ class Value {
     value.data_ = &data;
     return value;
   }
-  /// `held`: what all values that were made hold, as long as anybody has them.
+  /// `held`: octets of all made values that are still in use.
   static Value made(json::value data, std::uint64_t octets, std::uint64_t& held) {
     Value value;
     held += octets;
@@ -68,7 +68,7 @@ class Value {
     value.data_ = value.own_.get();
     return value;
   }
-  /// A part of this value.
+  /// A part of this value, with the same lifetime.
   Value part(const json::value& data) const {
     Value value = *this;
     value.data_ = &data;
@@ -106,7 +106,7 @@ class Renderer {
     return !failed_;
   }
 
-  /// Whether there is memory for so many octets beside what is there.
+  /// Whether memory for `octets` more can be charged.
   bool has_room(std::uint64_t octets, const Place& place) {
     if (!charge_.set(before_ + out_.capacity() + held_ + octets)) {
       stop(Fault::temporary, place, "limits.memory is used up");
@@ -119,7 +119,7 @@ class Renderer {
       return stop(Fault::limit, place,
                   fmt::format("the output is longer than {} octets", max_template_output));
     }
-    // Grown by doubling.
+    // The string grows by doubling.
     const bool grows = out_.size() + text.size() > out_.capacity();
     if (grows && !has_room(out_.size() + 2 * text.size(), place)) return;
     out_ += text;
@@ -238,7 +238,7 @@ class Renderer {
     return {};
   }
 
-  /// Follows the names of `operand.path`. What is absent is null, and null has no fields but null.
+  /// Follows the names in `operand.path`. An absent member is null, and so are the members of null.
   Value field(const Value& from, const TemplateOperand& operand) {
     Value value = from;
     for (const std::string& name : operand.path) {

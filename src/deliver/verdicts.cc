@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "deliver/mime_charset.h"
+#include "policy/questions/dkim.h"
 #include "policy/results_field.h"
 #include "policy/webhook.h"
 
@@ -41,12 +42,13 @@ json::value spf_object(const Evidence& evidence) {
   return object;
 }
 
-/// Acceptable, and by one of the domains that the policy lists, if it lists any.
+/// Acceptable, and by one of the policy's DKIM domains, if the policy lists any.
 bool is_allowed(const Evidence& evidence, const dkim::SignatureResult& one) {
   const policy::Recipient* subject = evidence.subject();
-  if (!one.acceptable || subject == nullptr || !subject->route.policy) return one.acceptable;
-  const policy::DomainSet& listed = subject->route.policy->dkim_domains;
-  return listed.empty() || listed.contains(one.signature.domain);
+  const policy::WebhookPolicy* owner = subject != nullptr ? subject->route.policy.get() : nullptr;
+  using policy::questions::says;
+  return says(one, owner != nullptr ? &owner->dkim_domains : nullptr) ==
+         policy::questions::Dkim::Says::vouched;
 }
 
 json::value signature_object(const Evidence& evidence, const dkim::SignatureResult& one) {

@@ -57,7 +57,7 @@ Evidence signed_by(dkim::SignatureResult one) {
   return with;
 }
 
-/// Members of the only signature's object.
+/// The object of the only signature.
 json::object told(const Evidence& evidence) {
   const json::value auth = auth_results(evidence);
   EXPECT_EQ(auth.at("dkim").as_array().size(), 1u);

@@ -29,16 +29,16 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr std::string_view inbox_target = "inbox";
-/// Of a payload, while its template is rendered.
+/// Memory for a template, as a multiple of the payload's size.
 constexpr std::uint64_t template_copies = 4;
-/// Below the ten minutes that a client waits for the end of data (RFC 5321 §4.5.3.2.6).
+/// Less than the ten minutes that a client waits after the end of data (RFC 5321 §4.5.3.2.6).
 constexpr std::chrono::minutes heavy_wait{4};
 
-/// Nothing was sent, and it is not the webhook's doing.
+/// The outcome of an internal failure: nothing was sent, and the webhook is not to blame.
 Outcome own_trouble(const Error& error) {
   Outcome outcome;
   switch (error.fault) {
-    case Fault::temporary:  // no room on the disk (RFC 3463 §3.4)
+    case Fault::temporary:  // no space on the disk (RFC 3463 §3.4)
       outcome.reply = {452, {4, 3, 1}, "insufficient system storage"};
       break;
     case Fault::limit:  // the worker pool's queue
@@ -51,8 +51,8 @@ Outcome own_trouble(const Error& error) {
   return outcome;
 }
 
-/// Of a payload that was stored when it was made; "" without one. build_payload() writes it among
-/// the first members, and in a string the quotes of `key` would be escaped.
+/// The subject of a stored payload; "" if there is none. build_payload() writes it among the first
+/// members, and inside a string the quotes of `key` would be escaped.
 std::string subject_of(std::string_view payload) {
   constexpr std::string_view key = R"(,"subject":)";
   constexpr std::size_t far_enough = 256 * 1024;
@@ -73,7 +73,7 @@ Outcome not_active() {
 
 Error busy() { return {Fault::limit, "too much work is waiting"}; }
 
-/// Fields that this class sets; the API refuses them too.
+/// Fields that this file sets; the API refuses them too.
 bool is_reserved(std::string_view name) {
   for (const std::string_view taken :
        {"Host", "Content-Length", "Content-Type", "Transfer-Encoding", "Connection", "Expect",
@@ -86,7 +86,7 @@ net::HttpHeaders request_headers(const policy::Webhook& webhook, net::HttpHeader
   net::HttpHeaders headers;
   std::string content_type = "application/json";
   for (const auto& [name, value] : webhook.custom_headers) {
-    // Whoever writes the body by a template knows what it is.
+    // A webhook with a template may set the type of its output.
     if (iequals(name, "Content-Type") && !webhook.payload_template.empty()) content_type = value;
     if (!is_reserved(name)) headers.emplace_back(name, value);
   }
@@ -106,7 +106,7 @@ std::int64_t unix_seconds(std::chrono::system_clock::time_point at) {
   return std::chrono::duration_cast<std::chrono::seconds>(at.time_since_epoch()).count();
 }
 
-/// Puts what the webhook's template makes of the payload in its place.
+/// Replaces the payload by the output of the webhook's template.
 Result<void> apply_template(const policy::Webhook& webhook, const std::string& directory,
                             Payload& payload, MemoryCharge& charge) {
   const Result<Template> parsed = Template::parse(webhook.payload_template);
@@ -122,7 +122,7 @@ Result<void> apply_template(const policy::Webhook& webhook, const std::string& d
   return {};
 }
 
-/// What became of a message that was sent is what becomes of the files behind its links.
+/// Keeps or removes the linked files according to the outcome of the delivery.
 Task<void> settle(LinkedFiles& files, const Outcome& outcome) {
   if (outcome.reply.positive()) {
     const Result<void> kept = co_await queue::stored<void>(
@@ -136,7 +136,7 @@ Task<void> settle(LinkedFiles& files, const Outcome& outcome) {
 
 }  // namespace
 
-/// One message under way. The referred belongs to the awaiting caller.
+/// A message in delivery. References belong to the awaiting caller.
 struct WebhookDelivery::Job {
   const policy::Evidence& evidence;
   spool::Body& message;
@@ -144,12 +144,13 @@ struct WebhookDelivery::Job {
   bool simulated = false;
   std::shared_ptr<const policy::Webhook> webhook;
   Clock::time_point start = Clock::now();
-  std::string message_id = {};  ///< the message's own
+  std::string message_id = {};  // the Message-ID
   std::uint64_t size = 0;       ///< of the message when `message` is its payload
   std::uint32_t attempt = 1;
   std::optional<Time> next_attempt = {};
   std::string trace_id = {};
-  mutable milliseconds held_up{0};  ///< by our own work on other mail: no fault of the webhook's
+  // Time waited for our own work, which does not count against the webhook's timeout.
+  mutable milliseconds held_up{0};
 
   milliseconds left() const {
     const auto used = std::chrono::duration_cast<milliseconds>(Clock::now() - start) - held_up;
@@ -168,7 +169,7 @@ WebhookDelivery::~WebhookDelivery() = default;
 template <class F>
 Task<std::invoke_result_t<F>> WebhookDelivery::offload(const Job& job, std::uint64_t size, F work) {
   if (size <= options_.offload_from) co_return work();
-  // Tenants take turns: one with much large mail is not the others' wait.
+  // Accounts take turns, so that one with much large mail does not delay the others.
   const bool heavy = size > options_.heavy_from;
   const net::Turn turn{.account = job.webhook->account_id,
                        .patience = heavy ? heavy_wait : milliseconds(0)};
@@ -227,7 +228,7 @@ Task<Outcome> WebhookDelivery::deliver(const policy::Evidence& evidence, spool::
   co_return outcome;
 }
 
-/// Where exceptions end.
+/// Turns exceptions into outcomes.
 template <class Work>
 Task<Outcome> WebhookDelivery::recorded(const Job& job, Work work) {
   Outcome outcome;
@@ -253,7 +254,7 @@ Task<Outcome> WebhookDelivery::simulate(std::shared_ptr<const policy::Webhook> w
 }
 
 Task<Result<Payload>> WebhookDelivery::build(const Job& job, std::string* id) {
-  // Files behind links are flushed to disk, whatever their size.
+  // Linked files are flushed to disk, whatever their size.
   const bool writes_files = job.webhook->attachments == policy::AttachmentMode::link ||
                             job.webhook->include_raw == policy::RawMode::link;
   const std::uint64_t weight =
@@ -275,7 +276,7 @@ Task<Result<Payload>> WebhookDelivery::build(const Job& job, std::string* id) {
   });
 }
 
-/// Payload and template; an error has its Outcome in `refused`.
+/// Builds the payload and applies the template. On an error `refused` has its Outcome.
 Task<Result<WebhookDelivery::Prepared>> WebhookDelivery::made(const Job& job, Outcome& refused) {
   std::string id;
   Result<Payload> payload = co_await build(job, &id);
@@ -287,7 +288,7 @@ Task<Result<WebhookDelivery::Prepared>> WebhookDelivery::made(const Job& job, Ou
   if (job.webhook->payload_template.empty() || job.webhook->target_url == inbox_target) {
     co_return Result<Prepared>(std::move(prepared));
   }
-  // The payload as a document, what the template sees of it, and what it makes.
+  // The parsed payload, the template's view of it, and the output.
   MemoryCharge charge(services_.memory);
   if (!charge.set(template_copies * prepared.payload.body.size())) {
     const Error full{Fault::temporary,
@@ -300,7 +301,7 @@ Task<Result<WebhookDelivery::Prepared>> WebhookDelivery::made(const Job& job, Ou
         return apply_template(*job.webhook, options_.payload.temporary_directory, prepared.payload,
                               charge);
       });
-  if (!shaped && shaped.error().fault == Fault::temporary) {  // no room in memory or on the disk
+  if (!shaped && shaped.error().fault == Fault::temporary) {  // no space in memory or on the disk
     refused = own_trouble(shaped.error());
     refused.message_id = std::move(prepared.id);
     co_return tl::unexpected<Error>(shaped.error());
@@ -331,7 +332,7 @@ Task<Result<WebhookDelivery::Prepared>> WebhookDelivery::prepare(const policy::E
     refused.reply = {550, {5, 2, 1}, "the webhook is not active"};
     refused.failed_control = "inactive";
   } else if (!services_.rates.take(job.webhook->id, job.webhook->rate_limit_per_minute)) {
-    // Taken once a message: its retries are no new mail.
+    // One token per message: retries are not new mail.
     refused.reply = {450, {4, 2, 1}, "the webhook's rate limit is reached, try again later"};
     refused.failed_control = "rate_limit";
   }
@@ -365,7 +366,7 @@ Task<Outcome> WebhookDelivery::redeliver(const Attempt& attempt, spool::Body pay
     job.size = job.evidence.message->size;
   }
   if (!job.webhook->is_active) {
-    // Switched off for a while, its mail waits as for one that does not answer.
+    // Mail for a deactivated webhook waits as if the endpoint did not respond.
     Outcome waits{.reply = {450, {4, 2, 1}, "the webhook is not active"},
                   .failed_control = "inactive"};
     record(job, waits);
@@ -395,7 +396,7 @@ Task<Outcome> WebhookDelivery::attempt(const Job& job) {
   if (!prepared) co_return refused;
   std::string id = std::move(prepared->id);
   if (job.webhook->target_url == inbox_target) {
-    // Making the payload may have taken a while.
+    // Building the payload may have taken a while, so look up the webhook again.
     const auto now = job.simulated ? job.webhook : services_.directory.webhook(job.webhook->id);
     if (!now || !now->is_active) co_return not_active();
     co_return co_await keep(job, std::move(id), std::move(prepared->payload));
@@ -405,11 +406,11 @@ Task<Outcome> WebhookDelivery::attempt(const Job& job) {
     co_return outcome_of({.trouble = net::HttpTrouble::timeout,
                           .detail = "too many deliveries of this webhook under way"},
                          id);
-  // Waiting may have taken a while: secret and target are those of now.
+  // Waiting may have taken a while: use the current secret and target.
   std::shared_ptr<const policy::Webhook> webhook =
       job.simulated ? job.webhook : services_.directory.webhook(job.webhook->id);
   if (!webhook || !webhook->is_active) co_return not_active();
-  // Last of all, so that refused mail cannot use up the allowance.
+  // Last, so that refused mail takes no token.
   if (!job.simulated && !services_.rates.take(webhook->id, webhook->rate_limit_per_minute))
     co_return Outcome{
         .reply = {450, {4, 2, 1}, "the webhook's rate limit is reached, try again later"},
@@ -478,13 +479,14 @@ Task<Outcome> WebhookDelivery::put(const Job& job, std::string id, std::string s
                               .subject = std::move(subject),
                               .links = files != nullptr ? files->name() : std::string()};
   if (job.evidence.reverse_path) message.sender = job.evidence.reverse_path->text();
-  // A 250 promises that the message is kept. No worker waits for the disk meanwhile.
+  // A 250 promises that the message is stored. No worker thread waits for the disk.
   auto stored = co_await queue::stored<spool::InboxPut>([&](spool::Inbox::Done done) {
     services_.inbox.put(std::move(message), std::move(payload), job.webhook->inbox, store::now(),
                         std::move(done));
   });
+  // After a permanent error it is unknown whether the message was stored.
   const bool mine = stored ? stored->answer == spool::InboxAnswer::taken && !stored->known
-                           : stored.error().fault == Fault::permanent;  // nobody knows
+                           : stored.error().fault == Fault::permanent;
   if (files != nullptr && mine) files->leave();
   if (!stored) co_return own_trouble(stored.error());
   telemetry::metrics().inbox_aged_out.counter({}).add(stored->aged_out);
@@ -502,20 +504,20 @@ Outcome WebhookDelivery::inbox_refusal(const Job& job, spool::InboxAnswer answer
   };
   const policy::InboxLimits& limits = job.webhook->inbox;
   switch (answer) {
-    case spool::InboxAnswer::storage:  // RFC 3463 §3.4: X.3.1, mail system full
+    case spool::InboxAnswer::storage:  // mail system full: X.3.1 (RFC 3463 §3.4)
       refused.reply = {452, {4, 3, 1}, "insufficient system storage"};
       refused.error =
           "all inboxes together have `inbox.max_size`, or the account has its share of it";
       count("storage");
       break;
-    case spool::InboxAnswer::too_large:  // §3.3: X.2.3, larger than the mailbox takes
+    case spool::InboxAnswer::too_large:  // larger than the mailbox limit: X.2.3 (RFC 3463 §3.3)
       refused.reply = {552, {5, 2, 3}, "the message is larger than this inbox"};
       refused.error = fmt::format(
           "the payload and its linked files are larger than inbox_max_octets, {}", limits.octets);
       count("too_large");
       break;
     case spool::InboxAnswer::taken:
-    case spool::InboxAnswer::full:  // X.2.2, mailbox full
+    case spool::InboxAnswer::full:  // mailbox full: X.2.2 (RFC 3463 §3.3)
       refused.reply = {452, {4, 2, 2}, "the inbox is full"};
       refused.error = fmt::format("the inbox is full: it keeps {} messages, {} octets",
                                   limits.messages, limits.octets);

@@ -1,5 +1,5 @@
-// A message on its way to its webhook. In sync mode what the endpoint answers is what the SMTP
-// client hears; in queued mode the payload is made when the message comes and sent from the queue.
+// Delivers messages to webhooks. In sync mode the endpoint's response becomes the reply to the SMTP
+// client; in queued mode the payload is built when the message arrives and sent from the queue.
 #pragma once
 
 #include <chrono>
@@ -20,81 +20,89 @@
 
 namespace postern::deliver {
 
+/// What to do with messages for webhooks.
 enum class Disposition {
-  deliver,
+  deliver,  ///< the normal case
   discard,  ///< accept and drop: nothing is built, sent or logged
 };
 
+/// Settings of all webhooks.
 struct DeliveryOptions {
-  net::HttpClientOptions http;
-  /// What no webhook sets: limits, attachment store, temporary directory, own names.
+  net::HttpClientOptions http;  ///< of the HTTP client
+  /// What no webhook sets itself: limits, attachment store, temporary directory, authserv-id.
   PayloadOptions payload;
-  std::size_t concurrency = 10;  ///< deliveries of one webhook at a time
-  Disposition disposition = Disposition::deliver;
-  /// Inbox webhooks answer by the recipient's local part or tag: `451@`, `550@`, `timeout@`.
+  std::size_t concurrency = 10;                    ///< concurrent deliveries per webhook
+  Disposition disposition = Disposition::deliver;  ///< discard: for load tests
+  /// Webhooks with target "inbox" reply by the recipient's local part or tag: `451@`, `550@`,
+  /// `timeout@`.
   bool test_recipients = false;
-  /// A message without a Message-ID gets one in the domain it was sent to.
+  /// A message without a Message-ID gets one in the domain of the webhook's address.
   bool make_message_id = true;
-  /// Messages over this many octets are worked on off the event loop.
+  /// Messages over this many octets are processed on a worker thread.
   std::uint64_t offload_from = 64 * 1024;
-  /// Messages over so many octets have threads of their own: payloads that take seconds to write
-  /// leave the others to other mail.
+  /// Messages over this many octets are processed on separate threads, so that payloads that take
+  /// seconds do not delay other mail.
   std::uint64_t heavy_from = 1024 * 1024;
 };
 
-/// What a delivery works with; all outlive it.
+/// What a delivery uses; everything must outlive it.
 struct DeliveryServices {
-  const policy::Directory& directory;
-  dns::Resolver& resolver;
-  net::WorkPool& workers;
-  net::WorkPool& heavy;  ///< for messages over DeliveryOptions::heavy_from
-  RateLimiter& rates;
-  store::DeliveryLog& log;
-  spool::Inbox& inbox;
-  MemoryBudget& memory;  ///< what a delivery takes beyond its transaction is charged there
+  const policy::Directory& directory;  ///< current webhooks
+  dns::Resolver& resolver;             ///< for targets
+  net::WorkPool& workers;              ///< for messages over DeliveryOptions::offload_from
+  net::WorkPool& heavy;                ///< for messages over DeliveryOptions::heavy_from
+  RateLimiter& rates;                  ///< tokens per webhook
+  store::DeliveryLog& log;             ///< every attempt is recorded
+  spool::Inbox& inbox;                 ///< for target "inbox"
+  MemoryBudget& memory;                ///< charged for what a delivery needs beyond its transaction
 };
 
-/// One for the process; called on any event loop of one thread. Each loop gets an HTTP client of
-/// its own when it first delivers. Destroy it after the loops have stopped and before they are
-/// destroyed.
+/// One object per process, called on event loops that run on one thread each. Each loop gets its
+/// own HTTP client at its first delivery. Destroy this after the loops have stopped and before they
+/// are destroyed.
 class WebhookDelivery {
  public:
+  /// As in the spool.
   using Time = std::chrono::system_clock::time_point;
 
+  /// Nothing is sent yet.
   WebhookDelivery(DeliveryServices services, DeliveryOptions options);
   ~WebhookDelivery();
   WebhookDelivery(const WebhookDelivery&) = delete;
   WebhookDelivery& operator=(const WebhookDelivery&) = delete;
 
-  /// Delivers an accepted message to the webhook of its first recipient. Never throws: trouble of
-  /// our own is a 451. `trace_id` goes into the delivery log. `evidence` and `message` belong to
-  /// the awaiting transaction.
+  /// Delivers an accepted message to the webhook of its first recipient. Never throws: an internal
+  /// failure is a 451 or 452. `trace_id` goes into the delivery log. `evidence` and `message`
+  /// belong to the awaiting transaction and must outlive the call.
   Task<Outcome> deliver(const policy::Evidence& evidence, spool::Body& message, Time received_at,
                         std::string trace_id = {});
 
-  /// What a queued message is kept as.
+  /// What the queue stores for a message.
   struct Prepared {
-    std::string id;  ///< the webhook-id of every attempt
-    Payload payload;
+    std::string id;   ///< the webhook-id of all attempts
+    Payload payload;  ///< to be sent
   };
-  /// Makes the payload of a message for the queue. `refused` says why not: the reply to the client.
+  /// Builds the payload of a message for the queue. On an error `refused` has the reply for the
+  /// client.
   Task<Result<Prepared>> prepare(const policy::Evidence& evidence, spool::Body& message,
                                  Time received_at, Outcome& refused);
 
-  /// One attempt from the queue.
+  /// A delivery attempt from the queue.
   struct Attempt {
-    std::string webhook_id;
-    std::string id;                    ///< of prepare()
+    std::string webhook_id;            ///< wh_
+    std::string id;                    ///< of Prepared
     const policy::Evidence& evidence;  ///< as recorded when the message came
-    Time received_at;
-    std::uint32_t number = 1;
-    std::optional<Time> next;  ///< when this one fails
-    std::string trace_id = {};
+    Time received_at;                  ///< when the message came
+    std::uint32_t number = 1;          ///< counts from 1
+    /// Time of the next attempt if this one fails; nullopt: it is the last.
+    std::optional<Time> next;
+    std::string trace_id = {};  ///< "" if there is none
   };
+  /// Sends a queued payload once and records the attempt. Never throws.
   Task<Outcome> redeliver(const Attempt& attempt, spool::Body payload);
 
-  /// POSTs a message of the API, without rate limit; logged as a simulation. `evidence` has the
-  /// envelope only.
+  /// POSTs a message made through the API, without rate limit; the log record is a simulation.
+  /// `evidence` has only an envelope.
   Task<Outcome> simulate(std::shared_ptr<const policy::Webhook> webhook,
                          const policy::Evidence& evidence, spool::Body& message, Time received_at);
 
@@ -108,7 +116,7 @@ class WebhookDelivery {
   Task<Outcome> post(const Job& job, std::string id, spool::Body payload,
                      std::shared_ptr<const policy::Webhook> webhook);
   Task<Outcome> keep(const Job& job, std::string id, Payload payload);
-  /// `files`: what the payload links to; null when that is not known here.
+  /// `files`: the linked files; null if unknown here.
   Task<Outcome> put(const Job& job, std::string id, std::string subject, spool::Body payload,
                     LinkedFiles* files);
   Task<Result<Payload>> build(const Job& job, std::string* id);

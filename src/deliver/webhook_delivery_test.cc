@@ -129,7 +129,7 @@ class WebhookDeliveryTest : public testing::Test {
   RateLimiter rates_;
   MemoryBudget memory_{1u << 30};
   asio::io_context loop_{1};
-  net::WorkPool workers_{2, 16};  // stops before the loop goes
+  net::WorkPool workers_{2, 16};  // stops before the loop
   net::WorkPool heavy_{1, 16};
   DeliveryOptions options_;
   policy::Webhook webhook_;
@@ -137,7 +137,7 @@ class WebhookDeliveryTest : public testing::Test {
   std::unique_ptr<WebhookDelivery> delivery_;
 };
 
-/// Says what became of the files of the last message.
+/// Records what happened to the files of the last message.
 class WatchedStore final : public AttachmentStore {
  public:
   std::unique_ptr<LinkedFiles> begin(std::string, std::string, std::chrono::hours) override {
@@ -364,7 +364,7 @@ TEST_F(WebhookDeliveryTest, delivers_on_several_loops) {
   serve([](const Request&) { return Response{}; });
   std::vector<std::thread> threads;
   std::atomic<int> good{0};
-  // The loops outlive the delivery, as those of the gateway do.
+  // The loops outlive the delivery, as in the gateway.
   std::vector<std::unique_ptr<asio::io_context>> loops;
   for (int t = 0; t < 3; ++t) loops.push_back(std::make_unique<asio::io_context>(1));
   WebhookDelivery& shared = delivery();
@@ -401,7 +401,7 @@ TEST_F(WebhookDeliveryTest, keeps_a_message_in_the_inbox) {
   EXPECT_EQ(deliver().message_id, outcome.message_id);
 }
 
-// Released from quarantine, or queued before the webhook's target became the inbox.
+// Such mail was released from quarantine, or queued before the webhook's target became the inbox.
 TEST_F(WebhookDeliveryTest, mail_from_the_queue_goes_to_the_inbox_too) {
   webhook_.target_url = "inbox";
   publish();
@@ -542,7 +542,7 @@ TEST_F(WebhookDeliveryTest, simulates_without_limit_and_marks_it) {
   EXPECT_TRUE(payload.at("simulated").as_bool());
 }
 
-// One tenant's large mail was everybody's wait.
+// Large mail of one account must not delay all others.
 TEST_F(WebhookDeliveryTest, tenants_take_turns_with_large_messages) {
   options_.offload_from = options_.heavy_from = 10;
   webhook_.target_url = "inbox";

@@ -1,5 +1,5 @@
-// DNS as scripts of any dialect ask it: through the gatherer of the decision, so that its record
-// holds every answer.
+// DNS for scripts of all dialects: through the decision's gatherer, so that its record has every
+// answer.
 #pragma once
 
 #include <string>
@@ -11,10 +11,9 @@
 
 namespace postern::dialect {
 
-/// The answer, which is in the evidence from now on; what is there is not asked again. Throws a
-/// sentence beyond 1000 answers. The references outlive the task.
-Task<dns::Answer> ask_dns(policy::Evidence& evidence, policy::Gatherer& gatherer, std::string name,
-                          dns::Type type);
+/// The answer, which is added to the evidence; a known one is not asked again. Throws
+/// std::runtime_error after 1000 answers. `inquiry` must outlive the task.
+Task<dns::Answer> ask_dns(policy::Inquiry& inquiry, std::string name, dns::Type type);
 
 /// "DNS: mx.example A: timeout".
 std::string dns_sentence(std::string_view name, dns::Type type, const dns::Answer& answer);

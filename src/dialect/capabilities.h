@@ -1,5 +1,5 @@
-// What Postern has in place of the parts of other mail servers, one sentence each. Importers, help
-// and documents take their words from here, so that they say the same.
+// Whether and how Postern covers the parts of other mail servers, a sentence each, for importers,
+// help and documents.
 #pragma once
 
 #include <array>
@@ -8,6 +8,7 @@
 
 namespace postern::dialect {
 
+/// A part of a mail server.
 enum class Part : std::uint8_t {
   relay,
   queue,
@@ -28,13 +29,15 @@ enum class Part : std::uint8_t {
   screening,
 };
 
+/// How Postern covers a part.
 struct Capability {
-  Part part;
-  std::string_view name;      ///< in people's words: "milters"
-  bool has;                   ///< Postern has it, with the configuration keys of the sentence
-  std::string_view sentence;  ///< begins in lower case, without a full stop; names its page
+  Part part;                  ///< which part
+  std::string_view name;      ///< for people: "milters"
+  bool has;                   ///< true: with the configuration keys in the sentence
+  std::string_view sentence;  ///< begins in lower case, has no full stop, names its page
 };
 
+/// All parts, once each.
 inline constexpr std::array capabilities{
     Capability{Part::relay, "passing mail on", true,
                "[[route]] and [relay] say where mail goes and with which TLS (docs/relay.md)"},
@@ -79,6 +82,7 @@ inline constexpr std::array capabilities{
                "asks DNS lists"},
 };
 
+/// Capability::sentence of a part; static.
 constexpr std::string_view sentence_of(Part part) {
   for (const Capability& one : capabilities) {
     if (one.part == part) return one.sentence;

@@ -1,4 +1,4 @@
-// A DKIM signature that a script asks for, made where it does not hold up the event loop.
+// DKIM signatures that scripts request, made off the event loop.
 #pragma once
 
 #include <memory>
@@ -11,7 +11,8 @@
 
 namespace postern::dialect {
 
-/// The field "DKIM-Signature: ..." with its CRLF; signed now, unless the options say when.
+/// The field "DKIM-Signature: ..." with CRLF. Signed with the current time unless the options have
+/// one.
 Task<Result<std::string>> signed_field(script::World& world,
                                        std::shared_ptr<const mailauth::dkim::SigningKey> key,
                                        mailauth::dkim::SignOptions options, std::string message);

@@ -1,5 +1,5 @@
-// What a configuration of another mail server became: the text of a postern.toml, and a word on
-// every parameter. Nothing is dropped without being named.
+// The result of importing another mail server's configuration: the text of a postern.toml, and a
+// report about every parameter. Nothing is dropped silently.
 #pragma once
 
 #include <array>
@@ -12,29 +12,33 @@ namespace postern::dialect {
 
 /// What became of a parameter.
 enum class Fate : std::uint8_t {
-  carried,        ///< means the same in the postern.toml
-  changed,        ///< carried; the note says what is different
+  carried,        ///< has the same meaning in the postern.toml
+  changed,        ///< converted; the note has the difference
   not_supported,  ///< something is lost; the note says what, and what to do
-  meaningless,    ///< about a part of the other server that Postern does not have or need
+  meaningless,    ///< about a part that Postern does not have or need
 };
+/// All values, in order.
 inline constexpr std::array fates{Fate::carried, Fate::changed, Fate::not_supported,
                                   Fate::meaningless};
 std::string_view fate_word(Fate fate);  ///< "carried with a change"
 std::string_view fate_key(Fate fate);   ///< "carried_with_change", for JSON
 
+/// A parameter of the file.
 struct ImportedParameter {
-  std::string name;
-  std::size_t line = 0;                 ///< of the setting that counts, the last one
+  std::string name;                     ///< as in the file
+  std::size_t line = 0;                 ///< of the last setting, which counts; from 1
   std::vector<std::size_t> overridden;  ///< lines of earlier settings, which do not count
-  Fate fate = Fate::carried;
-  std::string note;  ///< one sentence; may be empty for what is carried
+  Fate fate = Fate::carried;            ///< what became of it
+  std::string note;                     ///< one sentence; may be empty for `carried`
 };
 
+/// The result of an import.
 struct ImportReport {
-  std::string toml;                           ///< empty when the file has mistakes
-  std::vector<ImportedParameter> parameters;  ///< each name of the file once, in its order
-  std::vector<std::string> notes;             ///< about what the file does not say
+  std::string toml;                           ///< empty if the file has errors
+  std::vector<ImportedParameter> parameters;  ///< each name of the file once, in order
+  std::vector<std::string> notes;             ///< about settings that the file leaves out
 
+  /// Number of parameters with this fate.
   std::size_t count(Fate fate) const;
 };
 

@@ -1,4 +1,4 @@
-// Evidence as the gateway finds it out, for tests of layers that script it.
+// Evidence as the gateway gathers it, for tests of layers that run scripts.
 #pragma once
 
 #include <memory>
@@ -10,7 +10,7 @@
 
 namespace postern::dialect::testing {
 
-/// Finds evidence out as the gateway does, from a zone as JSON.
+/// Gathers evidence as the gateway does, with the DNS of a JSON zone.
 class MailGatherer final : public policy::Gatherer {
  public:
   explicit MailGatherer(const std::string& zone = "{}")

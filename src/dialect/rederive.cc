@@ -179,8 +179,9 @@ Task<std::vector<std::string>> differences_of_login(std::shared_ptr<const kumo::
   evidence.session.auth.reset();
   policy::Decision derived{.stage = recorded.stage};
   derived.reply.code = 0;
-  derived.steps =
-      co_await kumo::judge_again(std::move(judge), *recorded.login, evidence, gatherer, password);
+  policy::Tape tape = policy::Tape::of({});
+  policy::Inquiry inquiry(evidence, gatherer, tape);
+  derived.steps = co_await kumo::judge_again(std::move(judge), *recorded.login, inquiry, password);
   co_return policy::differences(of_script(recorded), derived);
 }
 
@@ -228,7 +229,8 @@ Task<Result<Rederived>> rederive(const policy::Trace& trace, const Secret* passw
     policy::Evidence evidence = policy::evidence_at(trace, recorded);
     evidence.spf.reset();
     evidence.dmarc.reset();
-    const policy::Decision derived = co_await engine->decide(recorded.stage, evidence, gatherer);
+    const policy::Decision derived = co_await engine->decide(recorded.stage, evidence, gatherer,
+                                                             policy::Tape::of(recorded.script));
     answer.asked = true;
     answer.differences = policy::differences(recorded, derived);
   }

@@ -1,4 +1,4 @@
-// A recorded decision made again from its record alone: no network, no database, no clock.
+// Replays recorded decisions from their record alone: without network, database or clock.
 #pragma once
 
 #include <string>
@@ -13,30 +13,30 @@
 
 namespace postern::dialect {
 
-/// The engine that a definition describes. Fault::not_found names a layer this version cannot
-/// build.
+/// Builds the engine of a definition. Fault::not_found for a layer that this version does not have.
 Result<policy::Engine> engine_from(std::string_view definition);
 
-/// Recorded policies, compiled: `text(id, version)` gives a Definition's text.
+/// Compiles recorded policies; `text(id, version)` returns Definition::text.
 policy::DefinitionSource definition_source(
     std::function<Result<std::string>(const std::string& id, std::uint64_t version)> text);
 
-/// One answer per decision of the trace.
+/// The comparison of replayed and recorded decisions, one answer per decision.
 struct Rederived {
+  /// The result for one decision.
   struct Answer {
-    bool asked = false;                    ///< false: no record of who made it
+    bool asked = false;  ///< false: the record does not have the engine or verifier
     std::vector<std::string> differences;  ///< empty: the same
-    /// Of a login: it differs for something that no record holds, so that nothing is said against
-    /// the policy or the record.
+    /// For a login: it differs only because of data that records withhold, so that this is no
+    /// contradiction between policy and record.
     bool hangs_on_withheld = false;
   };
-  std::vector<Answer> answers;
-  /// Nothing differs that hangs on the record alone.
+  std::vector<Answer> answers;  ///< in the order of the trace
+  /// Whether no decision differs, except for withheld data.
   bool agrees() const;
 };
 
-/// Makes each decision of a trace again, on the evidence as it was. `password`: what the client
-/// signed in with, for scripts that look into it; null: nobody knows.
+/// Replays each decision of a trace with the evidence of its time. `password`: that of the client,
+/// for scripts that read it; null: unknown.
 Task<Result<Rederived>> rederive(const policy::Trace& trace, const Secret* password = nullptr);
 
 }  // namespace postern::dialect

@@ -136,9 +136,10 @@ class Replay {
     return at;
   }
 
-  Task<Made> decide(Stage stage, Evidence evidence) {
+  Task<Made> decide(Stage stage, Evidence evidence, const std::string& script) {
     gatherer_.forget();
-    const Decision decision = co_await draft_.engine.decide(stage, evidence, gatherer_);
+    const Decision decision =
+        co_await draft_.engine.decide(stage, evidence, gatherer_, policy::Tape::of(script));
     const bool discarded = stage == Stage::message && evidence.discard;
     co_return Made{.answer = answer_of(decision, discarded),
                    .lack = gatherer_.lack_of(decision),
@@ -171,9 +172,11 @@ class Replay {
 
   /// Decides with the recipients so far. Those that may have been accepted must make no difference:
   /// answers depend on how many there are and on the first, so all, none and each alone are tried.
-  Task<Made> settle(Stage stage, Evidence evidence) {
+  Task<Made> settle(const Decision& at) {
+    const Stage stage = at.stage;
+    const Evidence evidence = evidence_at(at);
     const auto all = [](std::size_t) { return true; };
-    Made made = co_await decide(stage, with_recipients(stage, evidence, all));
+    Made made = co_await decide(stage, with_recipients(stage, evidence, all), at.script);
     const auto unsure = std::count_if(listed_.begin(), listed_.end(),
                                       [](const Listed& one) { return !one.certain; });
     if (unsure == 0) co_return made;
@@ -184,7 +187,7 @@ class Replay {
         made.lack = earlier_recipient;
         break;
       }
-      const Made other = co_await decide(stage, std::move(fewer));
+      const Made other = co_await decide(stage, std::move(fewer), at.script);
       if (other.lack || other.answer.text != made.answer.text) made.lack = earlier_recipient;
     }
     co_return made;
@@ -239,7 +242,7 @@ class Replay {
     }
     Made made{.answer = let_through, .lack = {}, .candidate = {}, .discard = discard_};
     if (speaks) {
-      Made decided = co_await settle(stage, evidence_at(as_recorded(stage, recorded)));
+      Made decided = co_await settle(as_recorded(stage, recorded));
       made = std::move(decided);
     }
     if (made.lack) {
@@ -269,13 +272,12 @@ class Replay {
   Task<void> recipient(const Decision& recorded) {
     if (!recorded.candidate) co_return;
     const bool was_refused = policy::refused(recorded);
-    Evidence evidence = evidence_at(recorded);
-    if (evidence.candidate->route.kind == Route::Kind::relay) {
+    if (recorded.candidate->route.kind == Route::Kind::relay) {
       undecided(Stage::rcpt, recorded.recipient, {"whose a relayed recipient would be", {}});
       listed_.push_back({*recorded.candidate, false});
       co_return;
     }
-    Made made = co_await settle(Stage::rcpt, std::move(evidence));
+    Made made = co_await settle(recorded);
     if (made.lack) {
       undecided(Stage::rcpt, recorded.recipient, *made.lack);
       listed_.push_back({*recorded.candidate, false});
@@ -308,7 +310,7 @@ class Replay {
     if (recorded == nullptr && !draft_.engine.speaks_at(Stage::message)) co_return;
     Decision at = as_recorded(Stage::message, recorded);
     if (recorded == nullptr) at.after_revoked = trace_.evidence.revoked_meanwhile;
-    Made made = co_await settle(Stage::message, evidence_at(at));
+    Made made = co_await settle(at);
     if (made.lack) {
       undecided(Stage::message, {}, *made.lack);
       co_return;

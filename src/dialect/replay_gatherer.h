@@ -1,4 +1,4 @@
-// Evidence for a decision that is made again (replay.cc).
+// Evidence for replayed decisions (replay.cc).
 #pragma once
 
 #include <set>
@@ -14,17 +14,19 @@
 
 namespace postern::dialect {
 
-/// Thrown for what the record does not hold. The engine makes a refusal of it, which says so in its
-/// step's words: these.
+/// Thrown for evidence that is not recorded. The engine turns it into a refusal with this text in
+/// its step.
 struct LacksEvidence : std::runtime_error {
+  /// The text names the lack.
   explicit LacksEvidence(const Lack& lack)
       : std::runtime_error("not in the record: " + lack.kind + " " + lack.example) {}
 };
 
-/// Answers from the record, of DNS also from a living resolver if there is one, and remembers what
-/// it could not answer.
+/// Answers from the record, for DNS also from a live resolver if there is one. Remembers what it
+/// could not answer.
 class ReplayGatherer final : public policy::Gatherer, private dns::Resolver {
  public:
+  /// All pointers and references are borrowed; `live` and `log` may be null.
   ReplayGatherer(const policy::AuthenticationOptions& options, dns::Resolver* live, ScriptLog* log,
                  DnsTrouble trouble)
       : options_(options), live_(live), log_(log), trouble_(trouble) {}
@@ -66,12 +68,13 @@ class ReplayGatherer final : public policy::Gatherer, private dns::Resolver {
   }
   void script_lacked(std::string_view layer) override { scripts_.insert(std::string(layer)); }
 
+  /// Forgets what was lacking; call it before each decision.
   void forget() {
     lacks_.clear();
     scripts_.clear();
   }
 
-  /// What kept an enforced layer from deciding.
+  /// The lack that kept an enforced layer from deciding; nullopt: none.
   std::optional<Lack> lack_of(const policy::Decision& decision) const {
     for (const policy::Step& step : decision.steps) {
       if (!step.enforced) continue;
@@ -114,7 +117,7 @@ class ReplayGatherer final : public policy::Gatherer, private dns::Resolver {
   ScriptLog* log_;
   DnsTrouble trouble_;
   std::vector<Lack> lacks_;
-  std::set<std::string, std::less<>> scripts_;  ///< layers whose scripts lacked something
+  std::set<std::string, std::less<>> scripts_;  ///< layers whose scripts lacked an answer
 };
 
 }  // namespace postern::dialect

@@ -87,7 +87,7 @@ Task<Result<void>> CallWorld::blocking(std::function<void()> job) {
 
 void CallWorld::log(std::string_view level, std::string_view place, std::string_view text) {
   if (offline_) {
-    gatherer_.script_wrote(level, place, text);
+    inquiry_.script_wrote(level, place, text);
   } else {
     live_.log(level, place, text);
   }

@@ -1,4 +1,4 @@
-// What scripts were told, as a decision's record keeps it: a line for each call of a script.
+// The recorded answers to scripts: one line per call of a script.
 #pragma once
 
 #include <span>
@@ -15,18 +15,20 @@
 
 namespace postern::dialect {
 
-/// With its line feed; "\n" when the call asked nobody.
+/// A line with its line feed; "
+/// " if the call asked for nothing.
 std::string line_of(const std::vector<script::Told>& all);
-/// Such a line again, without its line feed. Throws what Boost.JSON throws at one that is none.
+/// Parses a line without its line feed. Throws as Boost.JSON for an invalid one.
 std::vector<script::Told> told_of(std::string_view line);
-/// The first of the lines, which is taken off.
+/// Removes and returns the first line.
 std::string take_line(std::string& lines);
 
-/// Networks in a policy's definition; what is none there is left out.
+/// Networks as a JSON array, for definitions of policies.
 boost::json::array networks_json(std::span<const Cidr> networks);
+/// The reverse; skips elements that are no networks.
 CidrSet networks_of(const boost::json::value& list);
 
-/// Of a script that runs from its record: nobody is asked anything.
+/// The world of a script that runs from its record: every request fails.
 class NoWorld final : public script::World {
  public:
   Task<Result<script::HttpAnswer>> http(script::HttpQuestion question,
@@ -35,13 +37,13 @@ class NoWorld final : public script::World {
   void log(std::string_view, std::string_view, std::string_view) override {}
 };
 
-/// The world of one call of a script. While a recorded decision is made again nobody is asked
-/// anything, and what the script writes goes to the gatherer instead of the log.
+/// The world of one call of a script. During a replay requests fail, and log lines go to the
+/// gatherer instead of the log.
 class CallWorld final : public script::World {
  public:
-  /// All outlive it.
-  CallWorld(script::World& live, const policy::Evidence& evidence, policy::Gatherer& gatherer)
-      : live_(live), gatherer_(gatherer), offline_(evidence.offline) {}
+  /// Both must outlive this object.
+  CallWorld(script::World& live, policy::Inquiry& inquiry)
+      : live_(live), inquiry_(inquiry), offline_(inquiry.tape.playing) {}
 
   Task<Result<script::HttpAnswer>> http(script::HttpQuestion question,
                                         script::Clock::time_point deadline) override;
@@ -52,11 +54,11 @@ class CallWorld final : public script::World {
 
  private:
   script::World& live_;
-  policy::Gatherer& gatherer_;
+  policy::Inquiry& inquiry_;
   const bool offline_;
 };
 
-/// Runs a task to its end on a loop of its own: of scripts that load where none runs.
+/// Runs a task to its end on an event loop of its own; for scripts that load without one.
 void run_alone(Task<void> task);
 
 }  // namespace postern::dialect

@@ -1,4 +1,4 @@
-// Texts as TOML strings (TOML 1.0), for configurations that are written for people.
+// Text as TOML strings (TOML 1.0), readable for people.
 #pragma once
 
 #include <optional>
@@ -8,11 +8,11 @@
 
 namespace postern::dialect {
 
-/// A text as a TOML string. Nullopt when it is not UTF-8. Several lines become a multi-line string.
+/// The lines as a TOML string, multi-line if there are several. nullopt: not UTF-8.
 std::optional<std::string> toml_string(const std::vector<std::string>& lines);
-/// One text, known to be UTF-8; literally where that reads better.
+/// One text in UTF-8; as a literal string if that is more readable.
 std::string toml_quoted(std::string_view text);
-/// The same for each, in brackets.
+/// The texts as a TOML array.
 std::string toml_list(const std::vector<std::string>& texts);
 
 }  // namespace postern::dialect

@@ -8,7 +8,7 @@ namespace postern::dns {
 
 namespace {
 
-/// RFC 2181 §8 and RFC 8767 §4: a week is more than any answer deserves.
+/// RFC 8767 §4 recommends a maximum TTL of a week (RFC 2181 §8 allows 68 years).
 constexpr std::chrono::seconds longest{7 * 24 * 3600};
 
 }  // namespace
@@ -20,7 +20,7 @@ std::size_t CachingResolver::Hash::operator()(const Question& question) const {
 
 Task<Answer> CachingResolver::lookup_for(std::string client, Question question,
                                          std::chrono::milliseconds limit) {
-  question.name = lower(question.name);  // RFC 4343: names are equal whatever their case
+  question.name = lower(question.name);  // RFC 4343 §3: comparison ignores case
   Shard& shard = shards_[Hash()(question) % shard_count];
   if (std::optional<Answer> known = find(shard, question)) {
     hits_.fetch_add(1, std::memory_order_relaxed);
@@ -70,7 +70,7 @@ void CachingResolver::keep(Shard& shard, const Question& question, Answer answer
                            std::uint64_t age) {
   const auto ttl = std::min(answer.ttl, longest);
   const std::lock_guard lock(shard.mutex);
-  // Under the lock: forget() counts first, and clears this shard after whoever is here.
+  // Under the lock: forget() increments first, and then clears this shard after us.
   if (age != age_.load()) return;
   put(shard, question, {std::move(answer), Clock::now() + ttl});
 }

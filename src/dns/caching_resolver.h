@@ -10,29 +10,31 @@
 
 namespace postern::dns {
 
-/// Keeps the answers of another resolver for as long as their TTL allows, in this process's memory:
-/// a resolver that works in threads of its own costs two switches of thread a question, which is
-/// more than all that SPF, DKIM and DMARC then do with the answer. Trouble is not kept. Memory is
-/// bounded: the answers not asked for lately go when a new generation begins.
+/// Caches another resolver's answers for their TTL, in this process's memory. A resolver with its
+/// own threads costs two thread switches per query, more than SPF, DKIM and DMARC spend on the
+/// answer. Failures are not cached. Memory is bounded: a full generation replaces the previous one,
+/// whose unused answers are dropped. Thread-safe.
 class CachingResolver final : public Resolver {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// `inner` outlives the cache. Keeps `answers` to twice as many answers.
+  /// `inner` outlives the cache. Holds between `answers` and twice as many answers.
   explicit CachingResolver(Resolver& inner, std::size_t answers = 50'000)
       : inner_(inner), generation_(std::max<std::size_t>(1, answers / shard_count)) {}
 
-  /// The TTL of a kept answer is what is left of it. Safe from any thread.
+  /// The TTL of a cached answer is the remaining time. Waits at most `limit`.
   Task<Answer> lookup(Question question, std::chrono::milliseconds limit) override {
     return lookup_for("", std::move(question), limit);
   }
   Task<Answer> lookup_for(std::string client, Question question,
                           std::chrono::milliseconds limit) override;
 
-  /// Forgets all answers, also those that are on their way. Safe from any thread.
+  /// Drops all answers; answers of queries in progress are not cached either. Thread-safe.
   void forget();
 
+  /// Queries answered from the cache since the start.
   std::uint64_t hits() const { return hits_.load(std::memory_order_relaxed); }
+  /// Queries passed to `inner` since the start.
   std::uint64_t misses() const { return misses_.load(std::memory_order_relaxed); }
 
  private:
@@ -52,7 +54,7 @@ class CachingResolver final : public Resolver {
   };
 
   std::optional<Answer> find(Shard& shard, const Question& question);
-  /// Nothing when something was forgotten since `age`.
+  /// Does nothing if forget() was called since `age` was read.
   void keep(Shard& shard, const Question& question, Answer answer, std::uint64_t age);
   void put(Shard& shard, const Question& question, Entry entry);
 
@@ -61,7 +63,7 @@ class CachingResolver final : public Resolver {
   std::array<Shard, shard_count> shards_;
   std::atomic<std::uint64_t> hits_{0};
   std::atomic<std::uint64_t> misses_{0};
-  std::atomic<std::uint64_t> age_{0};  ///< counts what was forgotten
+  std::atomic<std::uint64_t> age_{0};  ///< counts calls of forget()
 };
 
 }  // namespace postern::dns

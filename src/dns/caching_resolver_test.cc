@@ -56,7 +56,7 @@ TEST(CachingResolver, answers_from_memory_within_the_ttl) {
   EXPECT_EQ(cache.misses(), 3u);
 }
 
-/// Something happens while it answers.
+/// Calls a function while the query is in progress.
 class Slow final : public Resolver {
  public:
   Task<Answer> lookup(Question, std::chrono::milliseconds) override {
@@ -82,7 +82,7 @@ TEST(CachingResolver, forgets_what_it_has_and_what_is_on_its_way) {
   EXPECT_EQ(inner.asked, 3);
 }
 
-/// Answers what was true when it was asked, and so much of it that keeping it takes a while.
+/// Returns the data of the time of the query, large enough that copying it takes a while.
 class Changing final : public Resolver {
  public:
   Task<Answer> lookup(Question, std::chrono::milliseconds) override {
@@ -102,7 +102,7 @@ TEST(CachingResolver, forgets_an_answer_that_is_being_kept) {
     std::thread forgetting([&] {
       while (!inner.asked) std::this_thread::yield();
       inner.now_secure = true;
-      std::this_thread::sleep_for(round * 50us);  // anywhere within the look-up
+      std::this_thread::sleep_for(round * 50us);  // at any point of the query
       cache.forget();
     });
     lookup(cache, "example.com");
@@ -149,7 +149,7 @@ TEST(CachingResolver, forgets_an_answer_when_its_time_is_over) {
 
 TEST(CachingResolver, is_bounded_and_keeps_what_is_asked_for) {
   Counting inner;
-  CachingResolver cache(inner, 160);  // 10 a shard, twice
+  CachingResolver cache(inner, 160);  // 10 per shard, two generations
   lookup(cache, "popular.example.com");
   for (int i = 0; i < 2000; ++i) {
     lookup(cache, "n" + std::to_string(i) + ".example.com");

@@ -1,4 +1,4 @@
-// DNS questions and answers as values, and the interface of whoever answers them.
+// DNS questions and answers as values.
 #pragma once
 
 #include <chrono>
@@ -12,6 +12,8 @@
 
 namespace postern::dns {
 
+/// The record types that Postern queries, with their numbers (RFC 1035 §3.2.2, RFC 3596 §2.1,
+/// RFC 6698 §7.1).
 enum class Type : std::uint16_t {
   a = 1,
   cname = 5,
@@ -21,32 +23,40 @@ enum class Type : std::uint16_t {
   aaaa = 28,
   tlsa = 52
 };
+/// The name: "A", "MX", ...; "?" for another type.
 std::string_view to_string(Type type);
-/// The type of that name, in any case.
+/// The type of that name, in either case; nullopt: another type.
 std::optional<Type> parse_type(std::string_view text);
 
+/// A query.
 struct Question {
   std::string name;  ///< A-labels, without trailing dot
   Type type = Type::a;
   auto operator<=>(const Question&) const = default;
 };
 
-/// `no_data` and `nx_domain` are answers; the rest is trouble and decides nothing.
+/// The outcome of a query. `found`, `no_data` and `nx_domain` are answers; the others are failures,
+/// from which nothing may be concluded. `bogus`: DNSSEC validation failed.
 enum class Status { found, no_data, nx_domain, server_failure, timeout, bogus };
+/// The enumerator's name.
 std::string_view to_string(Status status);
+/// The inverse; nullopt: another name.
 std::optional<Status> parse_status(std::string_view text);
 
+/// The result of a query.
 struct Answer {
   Status status = Status::server_failure;
-  /// One string a record. A/AAAA: text form; TXT: the strings joined, octets as received;
-  /// MX: "preference host"; PTR, CNAME: the name, lower case, no trailing dot.
+  /// One string per record. A, AAAA: text form. TXT: the strings joined, octets as received (RFC
+  /// 7208 §3.3). MX: "preference host". PTR, CNAME: the name, lower case, without trailing dot.
+  /// TLSA: three numbers and hexadecimal data.
   std::vector<std::string> records;
-  bool secure = false;  ///< DNSSEC-validated (RFC 4035 §4.3)
-  std::chrono::seconds ttl{0};
-  /// Where aliases led: the name that owns the records, lower case, no trailing dot. Empty when it
-  /// is the name asked for.
+  bool secure = false;          ///< DNSSEC-validated (RFC 4035 §4.3)
+  std::chrono::seconds ttl{0};  ///< remaining; 0: do not cache
+  /// The owner of the records after following CNAMEs, lower case, without trailing dot; empty: the
+  /// queried name.
   std::string canonical_name = {};
 
+  /// Whether the query failed.
   bool trouble() const {
     return status != Status::found && status != Status::no_data && status != Status::nx_domain;
   }

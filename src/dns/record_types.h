@@ -4,8 +4,8 @@
 
 namespace postern::dns {
 
-/// Whether there is a type of records of that name (IANA's list, and `TYPE65280` as of RFC 3597
-/// §5), in any case; whether Postern asks for it is another matter.
+/// Whether a record type of that name exists (IANA's list, or `TYPE65280` as in RFC 3597 §5), in
+/// either case. Postern does not query all of them.
 bool is_record_type(std::string_view text);
 
 }  // namespace postern::dns

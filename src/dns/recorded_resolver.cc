@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "base/domain_below.h"
 #include "base/text.h"
 #include "dns/record_types.h"
 
@@ -25,7 +26,7 @@ std::string normal(std::string_view name) {
   return lower(name);
 }
 
-/// Octets: text, or `{"hex": …}` or `{"base64": …}` for what is no UTF-8.
+/// Octets: a string, or `{"hex": …}` or `{"base64": …}` if they are not UTF-8.
 std::string octets(const json::value& value) {
   if (value.is_string()) return std::string(value.as_string());
   const json::object& object = value.as_object();
@@ -43,7 +44,7 @@ std::string word(const json::value& value) {
                            : std::to_string(value.to_number<std::uint64_t>());
 }
 
-/// A record of the zone form in the text form of Answer::records; throws when it is none.
+/// A record of the zone form in the text form of Answer::records. Throws if it is malformed.
 std::string record_text(Type type, const json::value& value) {
   switch (type) {
     case Type::a:
@@ -84,7 +85,7 @@ Status status_of_fault(std::string_view fault) {
   throw std::invalid_argument("unknown fault " + name);
 }
 
-/// Truncation sends a client to TCP, where the answer is whole: no fault to who sees answers only.
+/// A truncated answer is repeated over TCP, so it is not a fault at this level.
 bool is_truncation(std::string_view fault) { return iequals(fault, "TRUNCATE"); }
 
 }  // namespace
@@ -93,10 +94,10 @@ namespace {
 
 enum class Verdict { insecure, secure, bogus };
 
-/// What a validator says of each answer, denials and steps of aliases included.
+/// DNSSEC verdicts for each answer, including denials and CNAME steps.
 struct Verdicts {
   Verdict otherwise = Verdict::insecure;
-  std::vector<std::string> secure;           ///< these names and all below
+  std::vector<std::string> secure;           ///< these names and all names below them
   std::map<std::string, Verdict> overrides;  ///< by "name/TYPE"
 };
 
@@ -116,7 +117,7 @@ struct UnknownType {
   std::string type;
 };
 
-/// The line on which a member of an object stands, from 1; 0 when it is written some other way.
+/// The line of an object's member, counted from 1; 0: not found (escaped differently, for example).
 std::size_t line_of(std::string_view text, std::string_view object, std::string_view member) {
   std::size_t at = text.find(fmt::format("\"{}\"", object));
   if (at != std::string_view::npos) at = text.find(fmt::format("\"{}\"", member), at);
@@ -126,7 +127,7 @@ std::size_t line_of(std::string_view text, std::string_view object, std::string_
 
 }  // namespace
 
-/// The zone of the DNS stub, judged when it is loaded.
+/// The zone data of the DNS stub, parsed completely when loaded.
 class RecordedResolver::Zone {
  public:
   void add(std::string_view name, const json::value& entry);
@@ -146,7 +147,7 @@ class RecordedResolver::Zone {
   struct Entry {
     std::map<Type, std::vector<std::string>> records;
     std::map<Type, Status> faults;
-    std::optional<Status> others;  ///< of "*"
+    std::optional<Status> others;  ///< the status for "*"
     std::vector<Options> options;
   };
 
@@ -160,7 +161,7 @@ class RecordedResolver::Zone {
   std::optional<Verdicts> verdicts_;
   std::mutex mutex_;  ///< guards the hit counters
   std::map<std::string, Entry> entries_;
-  std::set<std::string> parents_;  ///< names that exist because one below them does
+  std::set<std::string> parents_;  ///< empty non-terminals: names with a name below them
   Entry empty_;
 };
 
@@ -209,7 +210,7 @@ void RecordedResolver::Zone::add(std::string_view name, const json::value& value
       }
       const std::optional<Type> type = parse_type(word);
       if (!type && !is_record_type(word)) throw UnknownType{std::string(name), std::string(word)};
-      if (!type) continue;  // NS, SOA, SRV and the like: nobody here asks for them
+      if (!type) continue;  // NS, SOA, SRV and the like: Postern does not query them
       if (content.is_string()) {
         if (!is_truncation(content.as_string()))
           entry.faults[*type] = status_of_fault(content.as_string());
@@ -233,7 +234,7 @@ RecordedResolver::Zone::Entry* RecordedResolver::Zone::find(const std::string& n
     up.erase(0, dot + 1);
     if (const auto wildcard = entries_.find("*." + up); wildcard != entries_.end())
       return &wildcard->second;
-    // RFC 4592 §3.3.1: the closest name that exists ends the search.
+    // RFC 4592 §3.3.1: the search stops at the closest encloser.
     if (entries_.contains(up) || parents_.contains(up)) break;
   }
   return nullptr;
@@ -280,13 +281,13 @@ Verdict RecordedResolver::Zone::verdict_of(const std::string& name, Type type) c
   const auto override_at =
       verdicts_->overrides.find(name + "/" + std::string(dns::to_string(type)));
   if (override_at != verdicts_->overrides.end()) return override_at->second;
-  const bool secure = std::any_of(
-      verdicts_->secure.begin(), verdicts_->secure.end(),
-      [&](const std::string& suffix) { return name == suffix || name.ends_with("." + suffix); });
+  const bool secure =
+      std::any_of(verdicts_->secure.begin(), verdicts_->secure.end(),
+                  [&](const std::string& suffix) { return domain_below(name, suffix); });
   return secure ? Verdict::secure : verdicts_->otherwise;
 }
 
-/// RFC 4035 §4.3: an answer is as secure as the weakest of its steps.
+/// RFC 4035 §4.3: an answer is secure only if each step is.
 Answer RecordedResolver::Zone::answer(const Question& question, std::chrono::milliseconds limit) {
   std::vector<std::string> steps{question.name};
   Answer answer = unsigned_answer(question, limit, steps);
@@ -301,7 +302,7 @@ Answer RecordedResolver::Zone::answer(const Question& question, std::chrono::mil
   return answer;
 }
 
-/// `steps` gets the names that aliases lead to.
+/// Appends the target of each CNAME to `steps`.
 Answer RecordedResolver::Zone::unsigned_answer(const Question& question,
                                                std::chrono::milliseconds limit,
                                                std::vector<std::string>& steps) {
@@ -339,7 +340,7 @@ Answer RecordedResolver::Zone::unsigned_answer(const Question& question,
     answer.canonical_name = name;
     steps.push_back(name);
     if (!seen.insert(name).second) {
-      answer.status = Status::server_failure;  // aliases in a circle
+      answer.status = Status::server_failure;  // CNAME loop
       return answer;
     }
   }

@@ -1,4 +1,4 @@
-// DNS out of a file: for `explain --dns`, for tests, and for making a recorded decision again.
+// DNS data from a file: for `explain --dns`, for tests, and for replaying recorded decisions.
 #pragma once
 
 #include <memory>
@@ -11,20 +11,25 @@
 
 namespace postern::dns {
 
-/// Knows what it was given and nothing else: another name does not exist, another type has no data.
-/// Answers at once and is safe from any thread.
+/// Answers only from the given data: an unknown name is NXDOMAIN, an unknown type of a known name
+/// has no data. Answers at once. Thread-safe.
 class RecordedResolver final : public Resolver {
  public:
+  /// The answers, in any order. Names may have any case and a trailing dot.
   explicit RecordedResolver(std::vector<std::pair<Question, Answer>> answers);
 
-  /// JSON in one of two forms; `{"dns": …}` and `{"zone": …}` around either is looked through.
-  ///  * A zone, `{name: {TYPE: records | fault, "*": fault, "!": fault | options}}`, as the test
-  ///    suites' DNS stub reads it: wildcards, aliases and faults included. A fault that only a wire
-  ///    can show (GARBAGE) is a server failure; a delay beyond the caller's limit is a time-out.
-  ///    Beside `{"zone": …}` may stand `"sec": {"default": verdict, "secure": [name…], "overrides":
-  ///    {"name/TYPE": verdict}}` with the verdicts of a validator, `secure`, `insecure` or `bogus`.
-  ///  * The answers of a trace, `[{"name", "type", "status", "records", "secure", "ttl"}]`.
-  /// Fault::malformed says which name cannot be read, or what line has no type of records.
+  /// Reads JSON in one of two forms; each may be wrapped in `{"dns": …}` or `{"zone": …}`.
+  ///   * A zone, `{name: {TYPE: records | fault, "*": fault, "!": fault | options}}`, as the DNS
+  ///   stub
+  ///     of the test suites reads it: wildcards, aliases and faults included. A fault that only
+  ///     exists on the wire (GARBAGE) is a server failure; a delay beyond the caller's limit is a
+  ///     time-out.
+  ///     `{"zone": …}` may have a sibling `"sec": {"default": verdict, "secure": [name…],
+  ///     "overrides":
+  ///     {"name/TYPE": verdict}}` with DNSSEC verdicts: `secure`, `insecure` or `bogus`.
+  ///   * The answers of a trace, `[{"name", "type", "status", "records", "secure", "ttl"}]`.
+  /// Fault::malformed: the message gives the name that cannot be read, or the line with an unknown
+  /// record type.
   static Result<std::unique_ptr<RecordedResolver>> parse(std::string_view json);
 
   ~RecordedResolver() override;
@@ -34,8 +39,9 @@ class RecordedResolver final : public Resolver {
   class Zone;
   RecordedResolver();
 
-  std::vector<std::pair<Question, Answer>> answers_;  ///< sorted, names lower case without dot
-  std::unique_ptr<Zone> zone_;                        ///< null for recorded answers
+  std::vector<std::pair<Question, Answer>>
+      answers_;                 ///< sorted; names in lower case, without trailing dot
+  std::unique_ptr<Zone> zone_;  ///< null for the answers of a trace
 };
 
 }  // namespace postern::dns

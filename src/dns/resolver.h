@@ -9,25 +9,25 @@
 
 namespace postern::dns {
 
-/// Answers questions. Never throws and never fails: trouble is Answer::status. An implementation
-/// may be called from any I/O thread and resumes the caller on its own executor.
+/// Answers DNS queries. Never throws: failures are values of Answer::status. May be called from any
+/// I/O thread; resumes the caller on its own executor.
 class Resolver {
  public:
   virtual ~Resolver() = default;
-  /// Waits `limit` at most; then Status::timeout.
+  /// Waits at most `limit`; then Status::timeout.
   virtual Task<Answer> lookup(Question question, std::chrono::milliseconds limit) = 0;
-  /// The same on behalf of a client (base/subscriber.h), "" for the gateway itself: where look-ups
-  /// are few at a time, each client has a share of them.
+  /// As lookup(), on behalf of a client (a key of base/subscriber.h; "": the gateway itself). An
+  /// implementation that limits concurrent queries gives each client a share.
   virtual Task<Answer> lookup_for(std::string /*client*/, Question question,
                                   std::chrono::milliseconds limit) {
     return lookup(std::move(question), limit);
   }
 };
 
-/// Asks another resolver on behalf of one client.
+/// Sends all queries to another resolver on behalf of one client.
 class ClientResolver final : public Resolver {
  public:
-  /// `inner` outlives it.
+  /// `inner` outlives this object; `client` is a key of base/subscriber.h.
   ClientResolver(Resolver& inner, std::string client) : inner_(inner), client_(std::move(client)) {}
 
   Task<Answer> lookup(Question question, std::chrono::milliseconds limit) override {

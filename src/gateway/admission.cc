@@ -1,5 +1,6 @@
 #include "gateway/admission.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -7,16 +8,74 @@
 
 namespace postern::gateway {
 
+using std::chrono::microseconds;
+
+namespace {
+
+/// What a session gets back for what it sends: one that sends 10 kB/s waits as long as it likes.
+constexpr microseconds earned_by_octet{100};
+constexpr microseconds earned_by_message = std::chrono::seconds(1);
+/// How far an allowance can be overdrawn. Who has come so far is not protected from newcomers that
+/// have just left another place.
+constexpr std::chrono::seconds most_overdrawn{60};
+/// How long a place that was taken counts after it was left, and how many such places at most.
+constexpr std::chrono::seconds taken_counts{60};
+constexpr std::size_t most_taken = 10'000;
+
+}  // namespace
+
 /// One session in the books.
-struct Admission::Seat {
+struct Admission::Seat final : net::PeerWaits {
+  explicit Seat(Admission& owner) : admission(owner), left(owner.limits_.allowance) {}
+
+  void begin() override {
+    waiting = true;
+    waited = {};
+    if (!in_line) look();
+  }
+  bool end() override {
+    waiting = false;
+    if (in_line) in_line = !admission.withdraw(*this);
+    return !in_line;
+  }
+  bool pass(microseconds time) override {
+    if (in_line) {
+      left -= time;
+      return !lost.load(std::memory_order_relaxed);
+    }
+    if (!waiting) return true;
+    left -= time;
+    waited += time;
+    look();
+    return true;
+  }
+  void earn(microseconds time) {
+    left = std::min<microseconds>(std::max<microseconds>(left, -most_overdrawn) + time,
+                                  admission.limits_.allowance);
+  }
+  /// Lines up where its time has come.
+  void look() {
+    const bool over = left.count() <= 0 || (idle && waited >= admission.limits_.idle);
+    if (!over || address == nullptr) return;
+    left = std::max<microseconds>(left, -most_overdrawn);
+    in_line = true;
+    admission.line_up(*this);
+  }
+
+  Admission& admission;
   std::atomic<bool> lost{false};
+  // Of the session's thread.
+  bool waiting = false;
+  bool idle = false;
+  bool in_line = false;  ///< it may lose its place, or has
+  microseconds left;     ///< of its allowance
+  microseconds waited{};
+  // Under the lock.
   bool present = true;
+  bool taken = false;                    ///< the place was somebody's
+  std::uint64_t taken_from = 0;          ///< how many sessions the network had that it was taken of
   Addresses::pointer address = nullptr;  ///< null: an exempt one
-  std::optional<Waiting> waits;
-  bool fresh = false;  ///< it stands in fresh_, not in the line of its address
-  std::list<Seat*>::iterator position;
-  std::uint64_t number = 0;  ///< of its wait
-  Clock::time_point since;
+  std::optional<Due> due;                ///< where it stands in the line of its address
 };
 
 Admission::Admission(AdmissionLimits limits)
@@ -46,30 +105,55 @@ void Admission::Ticket::release() {
   if (!seat_) return;
   {
     const std::lock_guard lock(owner_->mutex_);
-    owner_->take_out(*seat_);
+    owner_->take_out(*seat_, Clock::now());
+    if (seat_->lost.load(std::memory_order_relaxed)) --owner_->leaving_;
   }
   seat_.reset();
 }
 
-void Admission::Ticket::wait(Waiting how, bool late, Clock::time_point now) {
-  if (!seat_ || seat_->address == nullptr) return;
-  const std::lock_guard lock(owner_->mutex_);
-  owner_->begin_waiting(*seat_, how, late, now);
+net::PeerWaits* Admission::Ticket::waits() const { return seat_.get(); }
+
+void Admission::Ticket::set_idle(bool idle) {
+  if (seat_) seat_->idle = idle;
 }
 
-bool Admission::Ticket::resume() {
-  if (!seat_ || seat_->address == nullptr) return true;
-  const std::lock_guard lock(owner_->mutex_);
-  if (seat_->lost.load(std::memory_order_relaxed)) return false;
-  owner_->end_waiting(*seat_);
-  return true;
+void Admission::Ticket::received(std::size_t octets) {
+  if (seat_) seat_->earn(earned_by_octet * static_cast<std::int64_t>(octets));
 }
 
-const std::atomic<bool>* Admission::Ticket::lost() const { return seat_ ? &seat_->lost : nullptr; }
+void Admission::Ticket::accepted() {
+  if (seat_) seat_->earn(earned_by_message);
+}
 
-std::uint64_t Admission::open_of(const std::string& address) const {
-  const auto found = addresses_.find(address);
-  return found == addresses_.end() ? 0 : found->second.open;
+bool Admission::Ticket::lost() const {
+  return seat_ && seat_->lost.load(std::memory_order_relaxed);
+}
+
+std::optional<Admission::Refusal> Admission::Ticket::move(const IpAddress& address,
+                                                          Clock::time_point now) {
+  if (!seat_) return std::nullopt;
+  const Keys keys = owner_->keys_of(address);
+  const std::lock_guard lock(owner_->mutex_);
+  const Addresses::pointer held = seat_->address;
+  if (!seat_->present || (held != nullptr ? held->first == keys.address : keys.address.empty()))
+    return std::nullopt;
+  // For an exempt proxy everybody's place is free: its client keeps it if it could have taken it.
+  const auto own = owner_->networks_.find(keys.network);
+  if (seat_->taken && own != owner_->networks_.end()) {
+    const bool sits_there = held != nullptr && held->second.network == &*own;
+    if (own->second.open + own->second.taken >= seat_->taken_from + (sits_there ? 1 : 0))
+      return Refusal::too_many_sessions;
+  }
+  if (const auto refusal = owner_->count(keys, now)) return refusal;
+  owner_->stand_up(*seat_);
+  owner_->sit_down(*seat_, keys);
+  seat_->left = owner_->limits_.allowance;
+  return std::nullopt;
+}
+
+Admission::Keys Admission::keys_of(const IpAddress& address) const {
+  if (exempt(address)) return {};
+  return {.address = subscriber_key(address), .network = subnet_key(address)};
 }
 
 void Admission::rank(Address& address) {
@@ -82,115 +166,130 @@ void Admission::rank(Address& address) {
     held = now;
   };
   constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
-  for (const Waiting how : all_waiting) {
-    std::optional<Rank> of_address;
-    if (!address.waiting[how].empty())
-      of_address = Rank(most - address.open, address.waiting[how].front()->number);
-    move(network.waiting[how], address.rank[how], of_address, &address);
-    std::optional<Rank> of_network;
-    if (!network.waiting[how].empty())
-      of_network = Rank(most - network.open, network.waiting[how].begin()->first.second);
-    move(ranking_[how], network.rank[how], of_network, &network);
-  }
-}
-
-void Admission::begin_waiting(Seat& seat, Waiting how, bool late, Clock::time_point now) {
-  if (!seat.present || seat.waits) return;
-  seat.waits = how;
-  seat.number = ++waits_;
-  seat.since = now;
-  if (late) return line_up(seat);
-  // Most waits end here again, which costs no look at the ranking.
-  seat.fresh = true;
-  seat.position = fresh_[how].insert(fresh_[how].end(), &seat);
+  std::optional<Rank> of_address;
+  if (!address.due.empty()) of_address = Rank(most - address.open, address.due.begin()->first);
+  move(network.due, address.rank, of_address, &address);
+  std::optional<Rank> of_network;
+  if (!network.due.empty())
+    of_network = Rank(most - network.open, network.due.begin()->first.second);
+  move(ranking_, network.rank, of_network, &network);
 }
 
 void Admission::line_up(Seat& seat) {
-  seat.fresh = false;
-  std::list<Seat*>& line = seat.address->second.waiting[*seat.waits];
-  seat.position = line.insert(line.end(), &seat);
+  const std::lock_guard lock(mutex_);
+  if (!seat.present) return;
+  // All in the line wait, so that they stay in the order of what they have overdrawn.
+  seat.due = Due(Clock::now() + std::min(seat.left, microseconds(0)), ++numbers_);
+  seat.address->second.due.emplace(*seat.due, &seat);
   rank(seat.address->second);
 }
 
-void Admission::end_patience(Clock::time_point now) {
-  for (const Waiting how : all_waiting) {
-    std::list<Seat*>& fresh = fresh_[how];
-    while (!fresh.empty() && now - fresh.front()->since >= limits_.patience[how]) {
-      Seat& seat = *fresh.front();
-      fresh.pop_front();
-      line_up(seat);
-    }
-  }
+bool Admission::withdraw(Seat& seat) {
+  const std::lock_guard lock(mutex_);
+  if (!seat.present) return false;
+  seat.address->second.due.erase(*std::exchange(seat.due, std::nullopt));
+  rank(seat.address->second);
+  return true;
 }
 
-void Admission::end_waiting(Seat& seat) {
-  if (!seat.waits) return;
-  if (seat.fresh) {
-    fresh_[*seat.waits].erase(seat.position);
-  } else {
-    seat.address->second.waiting[*seat.waits].erase(seat.position);
-    rank(seat.address->second);
-  }
-  seat.fresh = false;
-  seat.waits.reset();
+void Admission::sit_down(Seat& seat, const Keys& keys) {
+  if (keys.address.empty()) return;
+  seat.address = &*addresses_.try_emplace(keys.address).first;
+  Address& address = seat.address->second;
+  address.network = &*networks_.try_emplace(keys.network).first;
+  ++address.network->second.open;
+  ++address.open;
+  rank(address);
 }
 
-void Admission::take_out(Seat& seat) {
-  if (!std::exchange(seat.present, false)) return;
-  open_.fetch_sub(1, std::memory_order_relaxed);
-  if (seat.address == nullptr) return;
-  end_waiting(seat);
-  auto& [key, address] = *seat.address;
-  auto& [network_key, network] = *address.network;
-  --network.open;
+void Admission::stand_up(Seat& seat) {
+  const Addresses::pointer held = std::exchange(seat.address, nullptr);
+  if (held == nullptr) return;
+  Address& address = held->second;
+  if (seat.due) address.due.erase(*std::exchange(seat.due, std::nullopt));
+  --address.network->second.open;
   --address.open;
   rank(address);
-  if (network.open == 0) networks_.erase(networks_.find(network_key));
-  if (address.open == 0) addresses_.erase(addresses_.find(key));
+  erase_if_empty(held);
 }
 
-Admission::Seat* Admission::find_loser(const std::string& address,
-                                       const std::string& network) const {
-  const auto own = networks_.find(network);
-  const std::uint64_t own_open = own == networks_.end() ? 0 : own->second.open;
-  for (const Waiting how : all_waiting) {
-    if (ranking_[how].empty()) continue;
-    const Network& most = *ranking_[how].begin()->second;
-    const Address& holder = *most.waiting[how].begin()->second;
-    const bool same = own != networks_.end() && &own->second == &most;
-    if (same ? open_of(address) < holder.open : own_open < most.open)
-      return holder.waiting[how].front();
+void Admission::erase_if_empty(Addresses::pointer address) {
+  const auto network = address->second.network;
+  const auto empty = [](const auto& one) { return one.open == 0 && one.taken == 0; };
+  if (empty(network->second)) networks_.erase(networks_.find(network->first));
+  if (empty(address->second)) addresses_.erase(addresses_.find(address->first));
+}
+
+void Admission::take_out(Seat& seat, Clock::time_point now) {
+  if (!std::exchange(seat.present, false)) return;
+  open_.fetch_sub(1, std::memory_order_relaxed);
+  if (seat.taken && seat.address != nullptr) {
+    ++seat.address->second.taken;
+    ++seat.address->second.network->second.taken;
+    taken_.emplace_back(now, seat.address);
+    if (taken_.size() > most_taken) forget_oldest();
   }
-  return nullptr;
+  stand_up(seat);
+}
+
+void Admission::forget_oldest() {
+  const Addresses::pointer address = taken_.front().second;
+  taken_.pop_front();
+  --address->second.taken;
+  --address->second.network->second.taken;
+  erase_if_empty(address);
+}
+
+void Admission::forget_taken(Clock::time_point now) {
+  while (!taken_.empty() && now - taken_.front().first >= taken_counts) forget_oldest();
+}
+
+Admission::Seat* Admission::find_loser(const Keys& newcomer, Clock::time_point now) const {
+  if (ranking_.empty() || leaving_ >= most_leaving(limits_.sessions)) return nullptr;
+  const Network& most = *ranking_.begin()->second;
+  const Address& holder = *most.due.begin()->second;
+  const auto& [due, seat] = *holder.due.begin();
+  const bool fair = now - due.first < most_overdrawn;
+  const auto count_of = [fair](const auto& all, const std::string& key) {
+    const auto own = all.find(key);
+    return own == all.end() ? 0 : own->second.open + (fair ? own->second.taken : 0);
+  };
+  const auto own = networks_.find(newcomer.network);
+  const bool same = own != networks_.end() && &own->second == &most;
+  const bool may = same ? count_of(addresses_, newcomer.address) < holder.open
+                        : count_of(networks_, newcomer.network) < most.open;
+  return may ? seat : nullptr;
+}
+
+std::optional<Admission::Refusal> Admission::count(const Keys& keys, Clock::time_point now) {
+  if (keys.address.empty()) return std::nullopt;
+  if (!recent_.add(keys.address, now)) return Refusal::too_many_new;
+  const auto own = addresses_.find(keys.address);
+  const std::uint64_t limit = limits_.sessions_per_address;
+  if (limit != 0 && own != addresses_.end() && own->second.open >= limit)
+    return Refusal::too_many_from_address;
+  return std::nullopt;
 }
 
 Admission::Answer Admission::admit(const IpAddress& address, Clock::time_point now) {
-  const bool counted = !exempt(address);
-  const std::string key = counted ? subscriber_key(address) : std::string();
-  const std::string network = counted ? subnet_key(address) : std::string();
+  const Keys keys = keys_of(address);
   const std::lock_guard lock(mutex_);
+  forget_taken(now);
   Seat* loser = nullptr;
   if (open_.load(std::memory_order_relaxed) >= limits_.sessions) {
-    end_patience(now);
-    loser = find_loser(key, network);
+    loser = find_loser(keys, now);
     if (loser == nullptr) return {.ticket = {}, .refusal = Refusal::too_many_sessions};
   }
-  if (counted && !recent_.add(key, now)) return {.ticket = {}, .refusal = Refusal::too_many_new};
-  if (counted && limits_.sessions_per_address != 0 && open_of(key) >= limits_.sessions_per_address)
-    return {.ticket = {}, .refusal = Refusal::too_many_from_address};
+  if (const auto refusal = count(keys, now)) return {.ticket = {}, .refusal = refusal};
+  auto seat = std::make_unique<Seat>(*this);
   if (loser != nullptr) {
-    take_out(*loser);
+    seat->taken = true;
+    seat->taken_from = loser->address->second.network->second.open;
+    take_out(*loser, now);
     loser->lost.store(true, std::memory_order_relaxed);
+    ++leaving_;
   }
-  auto seat = std::make_unique<Seat>();
-  if (counted) {
-    seat->address = &*addresses_.try_emplace(key).first;
-    Address& own = seat->address->second;
-    own.network = &*networks_.try_emplace(network).first;
-    ++own.network->second.open;
-    ++own.open;
-    rank(own);
-  }
+  sit_down(*seat, keys);
   open_.fetch_add(1, std::memory_order_relaxed);
   return {.ticket = Ticket(this, std::move(seat)), .refusal = {}};
 }

@@ -1,10 +1,9 @@
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <list>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -15,52 +14,65 @@
 
 #include "base/ip.h"
 #include "base/window_counter.h"
+#include "net/peer_waits.h"
 
 namespace postern::gateway {
 
+/// Limits on concurrent sessions and on new ones.
 struct AdmissionLimits {
   std::uint64_t sessions = 1000;
   std::uint64_t sessions_per_address = 50;     ///< an IPv4 address or IPv6 /64; 0: no limit
   std::uint64_t new_sessions_per_minute = 30;  ///< likewise
   CidrSet exempt;                              ///< no limits by address for these
-  /// How long a session must have waited before it can lose its place: idle, inside a transaction,
-  /// for message data.
-  std::array<std::chrono::milliseconds, 3> patience{
-      std::chrono::seconds(2), std::chrono::seconds(5), std::chrono::seconds(10)};
+  /// How long a session may keep the gateway waiting, all its waits together, and how long idly,
+  /// outside a transaction, at a time. Then it can lose its place.
+  std::chrono::milliseconds allowance{10'000};
+  std::chrono::milliseconds idle{2'000};
 };
 
 /// Who may have another session. When all places are taken, a newcomer takes that of a session
-/// which has waited for its client: one outside a transaction rather than one inside, and rather
-/// that than one whose message does not come. Among these it is one of the network (IPv4 /24 or
-/// IPv6 /48) that has most sessions, if that has more than the newcomer's; of its addresses the one
-/// that has most; there the longest waiting one. Sessions of exempt addresses keep their places.
-/// Thread-safe; shared by all event loops. Costs no more than the logarithm of the networks and of
-/// a network's addresses.
+/// which waits for its client and has used up its allowance, or is idle for too long. Among these
+/// it is one of the network (IPv4 /24 or IPv6 /48) that has most sessions, if that has more than
+/// the newcomer's; of its addresses the one that has most; there the one that has overdrawn its
+/// allowance most. Sessions of exempt addresses keep their places. Thread-safe; shared by all event
+/// loops. Costs no more than the logarithm of the networks and of a network's addresses, and a wait
+/// within the allowance nothing (docs/decisions/0053-who-gives-up-a-place.md).
 class Admission {
   struct Seat;
 
  public:
+  /// Why a client gets no session: `sessions`, `sessions_per_address`, `new_sessions_per_minute` of
+  /// the limits.
   enum class Refusal { too_many_sessions, too_many_from_address, too_many_new };
-  /// What a session waits for: a command outside a transaction, one inside, the message.
-  enum Waiting : std::size_t { idle, in_transaction, receiving };
   using Clock = std::chrono::steady_clock;
 
+  /// The limits do not change later.
   explicit Admission(AdmissionLimits limits);
 
-  /// Counts as a session while it lives, or until another one takes its place. Of one thread.
+  /// Counts as a session until it is destroyed or another session takes its place. The Admission
+  /// must outlive it. One thread at a time may use it, apart from the value at lost().
   class Ticket {
    public:
+    /// An empty ticket, which counts as no session.
     Ticket();
     Ticket(Ticket&& other) noexcept;
     Ticket& operator=(Ticket&& other) noexcept;
     ~Ticket();
 
-    /// The session waits for its client from now on. `late`: it has used up its patience.
-    void wait(Waiting how, bool late = false, Clock::time_point now = Clock::now());
-    /// It waits no longer. False: another one has the place, and it must end.
-    bool resume();
-    /// True: another one has the place. As long as the ticket lives; null: it is nobody's.
-    const std::atomic<bool>* lost() const;
+    /// What charges the session's waits to its allowance. As long as the ticket lives; null: it is
+    /// nobody's.
+    net::PeerWaits* waits() const;
+    /// Whether its next waits are idle: for a command outside a transaction.
+    void set_idle(bool idle);
+    /// So many octets of a message came: they earn allowance.
+    void received(std::size_t octets);
+    /// A message was accepted, which earns some, too.
+    void accepted();
+    /// The session is that of another client from now on (XCLIENT), with an allowance of its own.
+    /// Why it may not have one; it is to end then.
+    std::optional<Refusal> move(const IpAddress& address, Clock::time_point now = Clock::now());
+    /// Another one has the place: the session must end.
+    bool lost() const;
 
    private:
     friend class Admission;
@@ -71,56 +83,77 @@ class Admission {
     std::unique_ptr<Seat> seat_;
   };
 
-  /// A ticket, or why not. The Admission must outlive its tickets.
+  /// A ticket, or the reason for the refusal.
   struct Answer {
-    Ticket ticket;
-    std::optional<Refusal> refusal;
+    Ticket ticket;                   ///< empty when refused
+    std::optional<Refusal> refusal;  ///< nullopt: admitted
   };
+  /// Asks for a session of a client at `address`. Never blocks for long.
   Answer admit(const IpAddress& address, Clock::time_point now = Clock::now());
+  /// Whether the limits per address do not apply.
   bool exempt(const IpAddress& address) const { return limits_.exempt.contains(address); }
-  std::chrono::milliseconds patience(Waiting how) const { return limits_.patience[how]; }
   std::uint64_t open_sessions() const { return open_.load(std::memory_order_relaxed); }
+  /// Of so many sessions, how many may have lost their places and not have ended yet; as long as
+  /// there are more, nobody loses one.
+  static constexpr std::uint64_t most_leaving(std::uint64_t sessions) { return sessions / 4 + 16; }
 
  private:
-  static constexpr std::array<Waiting, 3> all_waiting{idle, in_transaction, receiving};
-  /// Most sessions first, then the one that waits longest.
-  using Rank = std::pair<std::uint64_t, std::uint64_t>;
+  /// When the allowance was used up, and a number that tells sessions apart.
+  using Due = std::pair<Clock::time_point, std::uint64_t>;
+  /// Most sessions first, then the one that is due longest.
+  using Rank = std::pair<std::uint64_t, Due>;
+  /// `taken`: places that it took from others and has left again, not long ago.
   struct Network;
   struct Address {
     std::pair<const std::string, Network>* network = nullptr;  ///< in networks_
     std::uint64_t open = 0;
-    std::array<std::list<Seat*>, 3> waiting;  ///< out of patience, the longest waiting first
-    std::array<std::optional<Rank>, 3> rank;  ///< in its network, where there are such
+    std::uint64_t taken = 0;
+    std::map<Due, Seat*> due;  ///< that may lose their places
+    std::optional<Rank> rank;  ///< in its network, where there are such
   };
   struct Network {
     std::uint64_t open = 0;
-    std::array<std::map<Rank, Address*>, 3> waiting;  ///< addresses that have somebody waiting
-    std::array<std::optional<Rank>, 3> rank;          ///< where there are such
+    std::uint64_t taken = 0;
+    std::map<Rank, Address*> due;  ///< addresses that have such sessions
+    std::optional<Rank> rank;      ///< where there are such
   };
   using Networks = std::unordered_map<std::string, Network>;
   using Addresses = std::unordered_map<std::string, Address>;
+  /// What an address counts under; empty: nothing, it is exempt.
+  struct Keys {
+    std::string address;
+    std::string network;
+  };
 
-  /// Whose place somebody may have; null: nobody's. Empty keys: an exempt address.
-  Seat* find_loser(const std::string& address, const std::string& network) const;
+  Keys keys_of(const IpAddress& address) const;
+  /// Whose place somebody may have; null: nobody's.
+  Seat* find_loser(const Keys& newcomer, Clock::time_point now) const;
+  /// Counts one more session of the address; why it may not have one.
+  std::optional<Refusal> count(const Keys& keys, Clock::time_point now);
+  void sit_down(Seat& seat, const Keys& keys);
+  void stand_up(Seat& seat);
+  /// Out of the books; what it took from somebody is remembered.
+  void take_out(Seat& seat, Clock::time_point now);
+  void forget_taken(Clock::time_point now);
+  void forget_oldest();
+  void erase_if_empty(Addresses::pointer address);
   /// Puts the address and its network where they belong after a change of either.
   void rank(Address& address);
-  void begin_waiting(Seat& seat, Waiting how, bool late, Clock::time_point now);
-  /// Those whose patience is over may lose their places from now on.
-  void end_patience(Clock::time_point now);
   void line_up(Seat& seat);
-  void end_waiting(Seat& seat);
-  void take_out(Seat& seat);
-  std::uint64_t open_of(const std::string& address) const;
+  /// It cannot lose its place any more. False: it has lost it.
+  bool withdraw(Seat& seat);
 
   const AdmissionLimits limits_;
   WindowCounter recent_;
   std::atomic<std::uint64_t> open_{0};
-  std::mutex mutex_;  ///< what follows, and all seats
+  std::mutex mutex_;  ///< what follows, and of seats what they say
   Networks networks_;
   Addresses addresses_;
-  std::array<std::list<Seat*>, 3> fresh_;            ///< that wait patiently yet, oldest first
-  std::array<std::map<Rank, Network*>, 3> ranking_;  ///< of networks that have somebody waiting
-  std::uint64_t waits_ = 0;                          ///< so far: tells who waits longer
+  std::map<Rank, Network*>
+      ranking_;  ///< of networks that have sessions which may lose their places
+  std::deque<std::pair<Clock::time_point, Addresses::pointer>> taken_;  ///< oldest first
+  std::uint64_t leaving_ = 0;  ///< sessions that have lost their places and not ended
+  std::uint64_t numbers_ = 0;
 };
 
 }  // namespace postern::gateway

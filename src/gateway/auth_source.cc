@@ -35,7 +35,7 @@ constexpr std::array<std::string_view, 9> kinds{"none",   "static",     "htpassw
                                                 "sqlite", "postgresql", "ldap",
                                                 "vault",  "dovecot",    "introspection"};
 
-/// Collects what is missing or too much.
+/// Collects missing and invalid keys.
 class Judge {
  public:
   explicit Judge(const AuthSource& source) : source_(source) {}
@@ -205,11 +205,11 @@ Result<Secret> secret_in(const std::string& file) {
 }
 
 Task<AuthAnswer> SourceVerifier::verify(const policy::AuthAttempt& attempt,
-                                        policy::Evidence& evidence, policy::Gatherer&,
+                                        policy::Inquiry& inquiry,
                                         std::vector<policy::Step>& steps) const {
   AuthAnswer answer;
   try {
-    AuthAnswer said = co_await ask(attempt, evidence);
+    AuthAnswer said = co_await ask(attempt, inquiry.evidence);
     answer = std::move(said);
   } catch (const std::exception& error) {
     answer = {.kind = Said::unavailable, .detail = error.what()};
@@ -231,7 +231,7 @@ StoredMix::StoredMix()
           policy::unmatched_hash(policy::default_bcrypt_cost).reveal(),
           policy::PlainText::refused))) {}
 
-/// Which names share a place cannot be told from outside.
+/// The key is secret, so that a client cannot tell which names share a place.
 std::size_t StoredMix::place_of(std::string_view name) {
   static const std::string key = random_octets(32);
   return static_cast<unsigned char>(hmac_sha256(key, std::string(name)).front()) % size;
@@ -251,7 +251,7 @@ std::shared_ptr<const policy::StoredPassword> StoredMix::for_stranger(std::strin
   return usual_;
 }
 
-/// What is worked on: of an unknown name what a known one has, so that it costs as much.
+/// The password to compare with: for an unknown name that of a known one, so that it takes as long.
 std::shared_ptr<const policy::StoredPassword> TableVerifier::noted(
     const std::string& name, const std::optional<policy::StoredPassword>& found) const {
   if (!found) return mix_.for_stranger(name);
@@ -268,13 +268,13 @@ net::Turn TableVerifier::hashing_turn(const std::string& name, bool known,
 }
 
 Task<void> TableVerifier::spend(const policy::AuthAttempt& attempt,
-                                policy::Evidence& evidence) const {
+                                const policy::Evidence& evidence) const {
   (void)co_await TableVerifier::ask(attempt, evidence);
 }
 
 Task<AuthAnswer> TableVerifier::ask(const policy::AuthAttempt& attempt,
                                     const policy::Evidence& evidence) const {
-  // RFC 4616 §2: whoever compares prepares. An identity without a spelling is nobody's.
+  // RFC 4616 §2: the server prepares the identity. A name that SASLprep prohibits is unknown.
   const auto name = smtp::saslprep(attempt.authn_id, smtp::Unassigned::allowed);
   if (!name) co_return AuthAnswer{.detail = "no name that SASLprep allows"};
   const Stored found = co_await stored(*name, turn_of(evidence));

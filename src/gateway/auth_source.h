@@ -1,4 +1,4 @@
-// Where accounts are kept: one `[[auth.source]]` of the configuration makes one verifier
+// Sources of accounts: each `[[auth.source]]` section of the configuration makes one verifier
 // (docs/auth.md).
 #pragma once
 
@@ -22,10 +22,11 @@ class World;
 
 namespace postern::gateway {
 
-/// As the configuration has it; which members count depends on the kind.
+/// One `[[auth.source]]` section. Which members are used depends on the kind.
 struct AuthSource {
+  /// What stores or checks the passwords; see docs/auth.md.
   enum class Kind : std::uint8_t {
-    none,   ///< the section says nothing
+    none,   ///< the section names no kind
     fixed,  ///< "static"
     htpasswd,
     sqlite,
@@ -35,60 +36,66 @@ struct AuthSource {
     dovecot,
     introspection,
   };
-  Kind kind = Kind::none;
-  std::string name;  ///< in traces; empty: the kind's word
-  std::chrono::milliseconds timeout = std::chrono::seconds(5);
-  bool scram = false;  ///< SCRAM-SHA-256 is offered
-  /// Of keys made of a password in plain, and of those that are made up for strangers.
+  Kind kind = Kind::none;  ///< which source it is
+  std::string name;        ///< name in traces; empty: the kind's word
+  std::chrono::milliseconds timeout = std::chrono::seconds(5);  ///< of one look-up
+  bool scram = false;  ///< whether SCRAM-SHA-256 is offered (RFC 7677 §3)
+  /// PBKDF2 iterations of keys derived from a plain password and of invented keys for unknown
+  /// names.
   std::uint64_t scram_iterations = 4096;
 
   std::vector<std::string> users;  ///< fixed: "name:hash"
-  std::string file;                ///< of users, database or socket
-  std::string query;               ///< sqlite, postgresql
-  std::vector<std::string> servers;
-  std::string user;      ///< who signs in at the server: a PostgreSQL role, an LDAP name
-  std::string password;  ///< a file that holds the user's password
-  std::string database;
-  std::string dn;  ///< ldap: %s, %u, %d
-  std::string base;
-  std::string filter;
-  bool start_tls = false;
-  std::string ca;       ///< PEM file
-  std::string address;  ///< vault and introspection: a URL
-  std::string token;    ///< vault: a file that holds the token
-  std::string mount = "secret";
-  std::string path;  ///< vault: %s, %u, %d
-  std::string key = "key";
-  std::string client_id;
-  std::string client_secret;  ///< a file
-  std::string claim = "username";
-  bool oauthbearer = false;  ///< dovecot: it takes tokens
-  std::string scope;
-  std::string audience;  ///< introspection: whom a token must be for; empty: anybody
+  std::string file;                ///< path of the user file, database or socket
+  std::string query;  ///< sqlite, postgresql: SQL with :user, :local, :domain, :password
+  std::vector<std::string> servers;  ///< postgresql, ldap
+  std::string user;                ///< user name at the server: a PostgreSQL role, an LDAP bind DN
+  std::string password;            ///< path of the file with that user's password
+  std::string database;            ///< postgresql: database name
+  std::string dn;                  ///< ldap: template of the bind DN with %s, %u, %d
+  std::string base;                ///< ldap: search base
+  std::string filter;              ///< ldap: search filter, same letters as `dn`
+  bool start_tls = false;          ///< ldap: StartTLS before the bind
+  std::string ca;                  ///< path of a PEM file with trusted certificates
+  std::string address;             ///< vault, introspection: URL
+  std::string token;               ///< vault: path of the file with the token
+  std::string mount = "secret";    ///< vault: mount of the key-value engine
+  std::string path;                ///< vault: secret below the mount, with %s, %u, %d
+  std::string key = "key";         ///< vault: field of the secret that holds the password
+  std::string client_id;           ///< introspection: HTTP Basic user name
+  std::string client_secret;       ///< introspection: path of the file with its password
+  std::string claim = "username";  ///< introspection: claim that holds the user name
+  bool oauthbearer = false;        ///< dovecot: it accepts OAUTHBEARER tokens
+  std::string scope;               ///< introspection: scope that a token must have
+  std::string audience;            ///< introspection: audience that a token must have; empty: any
 
   bool operator==(const AuthSource&) const = default;
 };
 
+/// The kind's word in the configuration, "none" for none.
 std::string_view to_string(AuthSource::Kind kind);
 
-/// What is wrong with it before a server is asked: the key and a sentence, without secrets. Empty:
-/// nothing.
+/// An error of a section that is found without asking a server: the key, and a sentence without
+/// secrets.
 struct AuthSourceComplaint {
-  std::string_view key;
-  std::string message;
+  std::string_view key;  ///< key in the section
+  std::string message;   ///< what is wrong with its value
 };
+/// Whether complaints_of() reads the files that the section names.
 enum class AuthFiles : std::uint8_t { none, read };
+/// Empty: the section is valid. With AuthFiles::read it blocks on files.
 std::vector<AuthSourceComplaint> complaints_of(const AuthSource& source, AuthFiles files);
 
-/// What sources work with; all outlive their verifiers.
+/// What verifiers run on. All members outlive the verifiers.
 struct AuthWorkers {
-  net::WorkPool& hashing;
-  net::WorkPool& lookups;  ///< threads that wait for databases
-  script::World& world;    ///< trusts AuthSource::ca
-  std::chrono::milliseconds patience = std::chrono::seconds(10);  ///< for a thread of `hashing`
+  net::WorkPool& hashing;  ///< threads that compare password hashes
+  net::WorkPool& lookups;  ///< threads that block on databases
+  script::World& world;    ///< for HTTP; trusts AuthSource::ca
+  /// Longest wait for a thread of `hashing`.
+  std::chrono::milliseconds patience = std::chrono::seconds(10);
 };
 
-/// Reads the files it names. Fault::malformed or ::permanent; the sentence holds no secret.
+/// Makes the verifier of a section. Blocks: reads the files that it names. Fault::malformed or
+/// Fault::permanent; the sentence holds no secret.
 Result<std::shared_ptr<const policy::Verifier>> open_auth_source(const AuthSource& source,
                                                                  AuthWorkers workers);
 

@@ -1,5 +1,5 @@
-// A source that hands the credentials to Dovecot's authentication service, over its client socket
-// (Dovecot's "Authentication Protocol", version 1).
+// Passes the credentials to Dovecot's authentication service through its client socket (Dovecot
+// "Authentication Protocol", version 1).
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -21,10 +21,10 @@ namespace {
 using policy::AuthAnswer;
 using Said = AuthAnswer::Kind;
 
-/// Longer lines are none of Dovecot's.
+/// Dovecot sends no longer lines.
 constexpr std::size_t longest_line = 16 * 1024;
 
-/// A connection to the socket. Blocking, until a deadline.
+/// A connection to the socket that blocks until a deadline.
 class Dialogue {
  public:
   explicit Dialogue(Clock::time_point deadline)
@@ -54,7 +54,7 @@ class Dialogue {
     }
     return true;
   }
-  /// The next line without its end; nullopt: none came.
+  /// The next line without its end; nullopt: none before the deadline.
   std::optional<std::string> line() {
     for (;;) {
       const std::size_t end = buffer_.find('\n');
@@ -84,11 +84,11 @@ class Dialogue {
   std::string buffer_;
 };
 
-/// What the client would have sent to Dovecot: PLAIN, or the token.
+/// The initial response that the client would have sent to Dovecot: PLAIN, or the token.
 std::string initial_response(const policy::AuthAttempt& attempt) {
   if (attempt.mechanism == "OAUTHBEARER") {
     const std::string& name = attempt.authz_id;
-    // RFC 7628 §3.1: the GS2 header of RFC 5801, whose name is escaped.
+    // RFC 7628 §3.1: the GS2 header (RFC 5801 §4), in which the name is escaped.
     return base64_encode("n," + (name.empty() ? "" : "a=" + smtp::sasl_name(name)) +
                          ",\1auth=Bearer " + attempt.password.reveal() + "\1\1");
   }
@@ -97,8 +97,8 @@ std::string initial_response(const policy::AuthAttempt& attempt) {
 
 std::string request_line(const policy::AuthAttempt& attempt, const policy::Evidence& evidence) {
   const std::string_view mechanism = attempt.mechanism == "OAUTHBEARER" ? "OAUTHBEARER" : "PLAIN";
-  // Guesses are counted here: a thread that waits for Dovecot's own penalty would be everybody's
-  // loss. `resp=` must be the last.
+  // Postern counts failures itself: Dovecot's own delay would block a thread for all clients.
+  // `resp=` must be the last parameter.
   const IpAddress& client = evidence.session.client_ip;
   return fmt::format("AUTH\t1\t{}\tservice=smtp{}\tno-penalty{}\tresp={}\n", mechanism,
                      client.is_known() ? "\trip=" + client.to_string() : "",
@@ -144,7 +144,7 @@ Result<AuthAnswer> ask_dovecot(const std::string& file, const std::string& reque
     const DovecotReply reply = parse_dovecot_reply(*line);
     if (reply.id != "1") continue;
     if (reply.command != "CONT") return answer_of(reply, file);
-    // Why a token is refused (RFC 7628 §3.2.2); what follows the client's ^A is the FAIL.
+    // The error of a token (RFC 7628 §3.2.2). FAIL follows the client's ^A (§3.2.3).
     if (++challenges > 1 || !dialogue.write("CONT\t1\tAQ==\n"))
       return trouble(file, "it asks for more");
   }
@@ -172,7 +172,7 @@ class DovecotVerifier final : public SourceVerifier {
   net::WorkPool& lookups_;
 };
 
-/// \001 with 0, 1, t, r or n behind it stands for NUL, \001, tab, CR, LF.
+/// \001 followed by 0, 1, t, r or n stands for NUL, \001, tab, CR or LF.
 std::string unescaped(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {

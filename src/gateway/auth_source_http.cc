@@ -1,4 +1,4 @@
-// Sources behind HTTP: HashiCorp Vault and token introspection (RFC 7662).
+// Sources that are reached by HTTP: HashiCorp Vault and token introspection (RFC 7662 §2).
 #include <chrono>
 
 #include <fmt/format.h>
@@ -26,7 +26,7 @@ class VaultVerifier final : public TableVerifier {
 
  protected:
   Task<Stored> stored(std::string name, net::Turn) const override {
-    // A name with a slash would be another place.
+    // A name with a slash would select another path.
     if (name.find('/') != std::string::npos) co_return std::optional<StoredPassword>();
     const tables::KeyParts parts(name);
     std::optional<std::string> path = tables::expand(source_.path, parts, parts, tables::unquoted);
@@ -49,7 +49,7 @@ class VaultVerifier final : public TableVerifier {
   const Secret token_;
 };
 
-/// application/x-www-form-urlencoded.
+/// Percent-encodes as application/x-www-form-urlencoded.
 std::string form_encoded(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -83,7 +83,7 @@ class IntrospectionVerifier final : public SourceVerifier {
                                   .body = "token=" + form_encoded(attempt.password.reveal()) +
                                           "&token_type_hint=access_token"};
     if (!source_.client_id.empty()) {
-      // RFC 6749 §2.3.1: both parts are form-encoded before.
+      // RFC 6749 §2.3.1: both parts are form-encoded first.
       const std::string both =
           form_encoded(source_.client_id) + ":" + form_encoded(client_secret_.reveal());
       question.headers.emplace_back("Authorization", "Basic " + base64_encode(both));
@@ -130,7 +130,7 @@ class IntrospectionVerifier final : public SourceVerifier {
     answer.identity.username = std::string(user);
     return answer;
   }
-  /// RFC 7519 §4.1.3: a text, or a list of texts.
+  /// RFC 7519 §4.1.3: `aud` is a string or an array of strings.
   static bool is_for(const json::value* audience, std::string_view us) {
     if (audience == nullptr) return false;
     if (audience->is_string()) return audience->get_string() == us;

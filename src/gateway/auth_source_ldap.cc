@@ -1,5 +1,4 @@
-// A source that lets an LDAP server compare: simple bind, with a name that a template gives or a
-// search finds.
+// Authenticates by a simple bind at an LDAP server, with a DN from a template or from a search.
 #include "dialect/restrictions/remote_table.h"
 #include "dialect/restrictions/table_query.h"
 #include "gateway/auth_source_verifier.h"
@@ -60,7 +59,7 @@ class LdapVerifier final : public SourceVerifier {
       answer.identity.username = user;
       return answer;
     }
-    // Without a search nobody knows whether there is such an entry: others may be asked.
+    // Without a search it is unknown whether the entry exists: the next verifier is asked.
     return source.dn.empty() ? AuthAnswer{.kind = Said::refused, .detail = "wrong password"}
                              : AuthAnswer{.detail = "the server does not let it in"};
   }

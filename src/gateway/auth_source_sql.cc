@@ -1,4 +1,4 @@
-// Sources that ask a database: SQLite and PostgreSQL.
+// Sources that query a database: SQLite and PostgreSQL.
 #include <algorithm>
 
 #include <sqlite3.h>
@@ -16,7 +16,7 @@ using policy::PlainText;
 using policy::StoredPassword;
 using Said = AuthAnswer::Kind;
 
-/// The first field of the only row; nullopt: no row, or a null.
+/// The first field of the only row; nullopt: no row, or NULL.
 using Field = Result<std::optional<std::string>>;
 
 struct CloseDatabase {
@@ -30,7 +30,8 @@ tl::unexpected<Error> trouble(const std::string& file, std::string_view what) {
   return fail(Fault::temporary, file + ": " + printable(what, 200));
 }
 
-/// Opened for each question: the file may have been replaced, and nothing waits for a lock here.
+/// Opens the file for each query: it may have been replaced. Blocks; waits for a lock for at most
+/// the source's timeout.
 Field select_sqlite(const AuthSource& source, const AuthAttempt& attempt, Clock::time_point until) {
   sqlite3* raw = nullptr;
   const int opened = sqlite3_open_v2(source.file.c_str(), &raw,
@@ -83,7 +84,7 @@ Field select_pgsql(net::PgsqlClient& client, const AuthSource& source, const Aut
   return std::optional(std::move(values->front()));
 }
 
-/// A database may repeat the value that it could not make sense of.
+/// A database's error message may repeat the value that it rejected.
 std::string without(const std::string& sentence, const Secret& password) {
   const bool repeats = sentence.find(password.reveal()) != std::string::npos ||
                        sentence.find(printable(password.reveal())) != std::string::npos;
@@ -118,8 +119,9 @@ class SqlVerifier final : public TableVerifier {
     co_return std::optional(std::move(*parsed));
   }
 
-  /// Where the database compares, the password stays with the source that knows the name.
-  Task<void> spend(const AuthAttempt& attempt, policy::Evidence& evidence) const override {
+  /// If the database compares the password, spend() does nothing: a password goes only to the
+  /// source that knows its name.
+  Task<void> spend(const AuthAttempt& attempt, const policy::Evidence& evidence) const override {
     if (!has_name(source_.query, "password")) co_await TableVerifier::spend(attempt, evidence);
   }
 
@@ -149,7 +151,7 @@ class SqlVerifier final : public TableVerifier {
 
 bool is_name(char c) { return is_alnum(c) || c == '_'; }
 
-/// Where a quoted piece or a comment that begins at `at` ends; `at` when none begins there.
+/// The end of the quoted text or comment that begins at `at`; `at` if none begins there.
 std::size_t end_of_quoted(std::string_view query, std::size_t at) {
   const std::string_view rest = query.substr(at);
   const auto behind = [&](std::string_view closing, std::size_t skip) {

@@ -20,7 +20,7 @@ namespace {
 using Kind = AuthSource::Kind;
 using Said = policy::AuthAnswer::Kind;
 
-/// HTTP whose every answer the test wrote.
+/// An HTTP client that returns the test's answers.
 class AnsweringWorld final : public script::World {
  public:
   Task<Result<script::HttpAnswer>> http(script::HttpQuestion question,
@@ -55,7 +55,9 @@ class AuthSourceTest : public testing::Test {
                                       .authz_id = authz_id,
                                       .authn_id = std::move(user),
                                       .password = Secret(std::move(password))};
-    answer = policy::testing::run(verifier->verify(attempt, evidence, gatherer, steps));
+    policy::Tape tape;
+    policy::Inquiry inquiry(evidence, gatherer, tape);
+    answer = policy::testing::run(verifier->verify(attempt, inquiry, steps));
     EXPECT_EQ(steps.size(), 1u);
     static constexpr const char* words[] = {"unknown", "refused", "unavailable", "accepted "};
     std::string said = words[static_cast<int>(answer.kind)];
@@ -137,7 +139,7 @@ TEST_F(AuthSourceTest, a_file_of_users_is_read_again_when_it_changes) {
   home.write("htpasswd", "scott:" + hash_of("lion") + "\nann:" + hash_of("tiger") + "\n");
   EXPECT_EQ(ask("scott", "tiger"), "refused");
   EXPECT_EQ(ask("ann", "tiger"), "accepted ann");
-  // What cannot be verified leaves the users as they were.
+  // If the new file is invalid, the old users stay.
   home.write("htpasswd", "ann:$apr1$lZL6V/ci$eIMz/iKDkbtys/uU7LEK00\n");
   EXPECT_EQ(ask("scott", "lion"), "accepted scott");
   const auto found = complaints_of({.kind = Kind::htpasswd, .file = file}, AuthFiles::read);
@@ -384,7 +386,7 @@ TEST(StoredMix, a_stranger_costs_what_known_names_do) {
   EXPECT_LT(seen, 360);
 }
 
-/// A Dovecot whose only answer the test wrote.
+/// A Dovecot that sends the test's answer.
 class ScriptedDovecot {
  public:
   ScriptedDovecot(const std::string& path, std::string answer) : answer_(std::move(answer)) {

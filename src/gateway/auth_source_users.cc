@@ -1,4 +1,4 @@
-// Sources whose users stand in the configuration or in a file.
+// Sources whose users are in the configuration or in a file.
 #include <sys/stat.h>
 
 #include <fstream>
@@ -66,7 +66,7 @@ Result<Table> read_users(const AuthSource& source, AuthFiles files) {
   return table;
 }
 
-/// What changes when a file is replaced or written to.
+/// File attributes that change when a file is replaced or written.
 struct FileMark {
   ino_t inode = 0;
   off_t size = -1;
@@ -83,7 +83,7 @@ FileMark mark_of(const std::string& file) {
   return {.inode = status.st_ino, .size = status.st_size, .changed = status.st_mtim};
 }
 
-/// The users, read again when the file has changed. A file that is wrong leaves the old ones.
+/// The users, read again when the file changes. If the new file is invalid, the old users stay.
 class Users {
  public:
   explicit Users(const AuthSource& source) : source_(source) {}
@@ -98,7 +98,7 @@ class Users {
     return {};
   }
 
-  /// Blocking, where the file has changed.
+  /// Blocks if the file has changed.
   std::shared_ptr<const Table> now() {
     if (!source_.file.empty() && !(mark_of(source_.file) == known_mark())) {
       const FileMark tried = mark_of(source_.file);

@@ -8,6 +8,7 @@
 #include "base/hmac.h"
 #include "base/subscriber.h"
 #include "base/text.h"
+#include "policy/questions/client_in.h"
 #include "smtp/saslprep.h"
 
 namespace postern::gateway {
@@ -19,11 +20,11 @@ using Said = AuthAnswer::Kind;
 
 namespace {
 
-/// The order of the EHLO line; clients that know no better take the first.
+/// In the order of the EHLO line; simple clients take the first one.
 constexpr std::string_view known_mechanisms[] = {"PLAIN", "LOGIN", "SCRAM-SHA-256",
                                                  "SCRAM-SHA-256-PLUS", "OAUTHBEARER"};
 
-/// In KnownClients: a SCRAM proof, whoever had the keys.
+/// Stands in KnownClients for a SCRAM proof, whichever verifier had the keys.
 constexpr std::string_view by_proof = "scram";
 
 std::string random_octets(std::size_t size) {
@@ -38,7 +39,7 @@ std::string_view served_as(std::string_view mechanism) {
 
 constexpr std::string_view has_keys = "has SCRAM keys of this name";
 
-/// RFC 4616 §2: whom the client wants to be, it may be: itself, or whom the verifier named.
+/// RFC 4616 §2: the client may act as itself, or as the identity that the verifier names.
 bool may_be(const policy::AuthAttempt& attempt, const policy::Authentication& identity) {
   return attempt.authz_id.empty() || attempt.authz_id == identity.authz_id ||
          (attempt.authz_id == attempt.authn_id && attempt.mechanism != "OAUTHBEARER");
@@ -48,7 +49,7 @@ std::optional<std::string> prepared(const std::string& name) {
   return smtp::saslprep(name, smtp::Unassigned::allowed);
 }
 
-/// Servers that compare names without regard to case seldom have regard to blanks.
+/// Servers that ignore case in names usually ignore white space as well.
 std::string without_spelling(std::string_view name) {
   std::string out;
   for (const char c : trim(name)) {
@@ -103,8 +104,8 @@ std::string Authenticator::mechanisms() const {
   return words;
 }
 
-/// With the name as it was sent, another spelling would be another account, and so would each
-/// domain behind a name of which a verifier asks for the local part.
+/// Counts by prepared names: otherwise each spelling would be another account, and so would each
+/// domain after a local part if a verifier looks up the local part alone.
 Authenticator::Accounts Authenticator::accounts_of(const std::string& name,
                                                    const Verifiers& verifiers) {
   const std::string known_as = prepared(name).value_or(name);
@@ -118,9 +119,14 @@ Authenticator::Accounts Authenticator::accounts_of(const std::string& name,
   return accounts;
 }
 
+bool Authenticator::is_exempt(const IpAddress& client) const {
+  const auto networks = exempt_.load();
+  return policy::questions::client_in(client, *networks).yes;
+}
+
 void Authenticator::note_failure(const IpAddress& client, const Accounts& accounts) {
   const auto now = WindowCounter::Clock::now();
-  if (!exempt_.load()->contains(client)) {
+  if (!is_exempt(client)) {
     by_address_.add(subscriber_key(client), now);
     by_subnet_.add(subnet_key(client), now);
   }
@@ -138,7 +144,7 @@ bool Authenticator::is_locked(const IpAddress& client, const Accounts& accounts,
                               std::optional<policy::AskedBefore>& only,
                               std::vector<policy::Step>& steps) {
   const auto now = WindowCounter::Clock::now();
-  const bool counted = !exempt_.load()->contains(client);
+  const bool counted = !is_exempt(client);
   std::string_view by;
   if (counted && by_address_.exceeded(subscriber_key(client), now)) {
     by = "too many failures from this address";
@@ -159,15 +165,14 @@ bool Authenticator::is_locked(const IpAddress& client, const Accounts& accounts,
   return true;
 }
 
-Task<Authenticator::Result> Authenticator::verify(smtp::Auth event, policy::Evidence& evidence,
-                                                  policy::Gatherer& gatherer,
+Task<Authenticator::Result> Authenticator::verify(smtp::Auth event, policy::Inquiry& inquiry,
                                                   std::vector<policy::Step>& steps) {
   policy::AuthAttempt attempt{.mechanism = std::move(event.mechanism),
                               .authz_id = std::move(event.authz_id),
                               .authn_id = std::move(event.authn_id),
                               .password = std::move(event.password),
                               .only = {}};
-  const IpAddress client = evidence.session.client_ip;
+  const IpAddress client = inquiry.evidence.session.client_ip;
   const auto verifiers = verifiers_.load();
   const Accounts accounts = accounts_of(attempt.authn_id, *verifiers);
   if (is_locked(client, accounts, attempt.only, steps)) co_return Result{.kind = Kind::throttled};
@@ -181,8 +186,7 @@ Task<Authenticator::Result> Authenticator::verify(smtp::Auth event, policy::Evid
         steps, [](const policy::Step& one) { return one.verdict.detail == has_keys; });
     steps.push_back(step_of("scram", {}, answer));
   } else if (!attempt.password.empty()) {
-    policy::Asked asked =
-        co_await policy::ask_in_order(*verifiers, attempt, evidence, gatherer, steps);
+    policy::Asked asked = co_await policy::ask_in_order(*verifiers, attempt, inquiry, steps);
     answer = std::move(asked.answer);
     opened.verifier = asked.by;
   }
@@ -194,7 +198,7 @@ Task<Authenticator::Result> Authenticator::verify(smtp::Auth event, policy::Evid
     result.trouble = std::move(answer.detail);
     co_return result;
   }
-  // Guesses that came together, while the first of them were looked into, are told nothing either.
+  // Another attempt may have locked the account while the verifiers ran: the result is not told.
   std::optional<policy::AskedBefore> meanwhile;
   if (is_locked(client, accounts, meanwhile, steps) || (meanwhile && !attempt.only))
     co_return Result{.kind = Kind::throttled};
@@ -221,10 +225,9 @@ Task<Authenticator::Result> Authenticator::verify(smtp::Auth event, policy::Evid
   co_return result;
 }
 
-/// RFC 5802 §5.1 lets nobody tell names apart: it is always the same one for an account, whether it
-/// exists or not.
+/// RFC 5802 §5.1: an attacker cannot tell which accounts exist, as each name has a constant salt.
 std::string Authenticator::salt_of(const std::string& account) const {
-  constexpr std::size_t size = 16;  // as PostgreSQL and Dovecot make them
+  constexpr std::size_t size = 16;  // the size that PostgreSQL and Dovecot use
   return hmac_sha256(salt_key_, account).substr(0, size);
 }
 
@@ -235,7 +238,7 @@ Task<tl::expected<policy::ScramKeys, Kind>> Authenticator::scram_keys(
   std::optional<policy::AskedBefore> only;
   if (is_locked(client, accounts, only, steps) || (only && only->verifier != by_proof))
     co_return tl::unexpected(Kind::throttled);
-  // RFC 5802 §5.1: prepared as a query; what cannot be ends the exchange.
+  // RFC 5802 §5.1: the name is prepared as a query string; a failure ends the exchange.
   const std::optional<std::string> known_as = prepared(name);
   if (!known_as) {
     steps.push_back(step_of("scram", {}, {.kind = Said::refused, .detail = "no name"}));

@@ -1,4 +1,4 @@
-// Who signs in: guesses are counted, verifiers asked in their order.
+// SMTP AUTH (RFC 4954 §4): limits failed attempts and asks the verifiers in their order.
 #pragma once
 
 #include <chrono>
@@ -19,68 +19,77 @@
 
 namespace postern::gateway {
 
-/// Failures that are allowed within `window`; the last one of them locks for `lockout`, whatever
-/// the password. 0: no limit.
+/// Failed attempts that are allowed within `window`. The last one locks for `lockout`, even for the
+/// right password. 0: unlimited.
 struct AuthLimits {
   std::uint64_t failures_per_address = 10;  ///< an IPv4 address or IPv6 /64
   std::uint64_t failures_per_subnet = 30;   ///< an IPv4 /24 or IPv6 /48
-  std::uint64_t failures_per_account = 50;  ///< of Verifier::accounts_of(), known or not
+  /// Each of Verifier::accounts_of(), even if no such account exists.
+  std::uint64_t failures_per_account = 50;
+  /// Of all three counters.
   std::chrono::milliseconds window = std::chrono::minutes(10);
+  /// Of all three counters, from the last failure that was allowed.
   std::chrono::milliseconds lockout = std::chrono::minutes(10);
-  CidrSet exempt;  ///< no limit by address or subnet for these
+  CidrSet exempt;  ///< networks without a limit per address and subnet
 };
 
-/// Thread-safe.
+/// Checks SMTP credentials and limits guesses. Thread-safe.
 class Authenticator {
  public:
+  /// The verifiers in the order in which they are asked.
   using Verifiers = policy::Verifiers;
+  /// The outcome of one attempt.
   struct Result {
+    /// The enumerators give the reply codes (RFC 4954 §6).
     enum class Kind {
       accepted,
-      refused,      ///< 535, one text for every cause
-      throttled,    ///< 454, nobody was asked
-      unavailable,  ///< 454: somebody could not say
+      refused,      ///< 535: the same text for every cause
+      throttled,    ///< 454: locked; no verifier was asked
+      unavailable,  ///< 454: a verifier failed temporarily
     } kind = Kind::refused;
-    policy::Authentication identity;   ///< when accepted
-    std::optional<smtp::Reply> reply;  ///< a verifier's own words for a refusal
-    std::string known_name;            ///< when refused: the name, where an account has it
-    /// When unavailable: who could not say, and why. Holds no secret.
+    policy::Authentication identity;   ///< if accepted
+    std::optional<smtp::Reply> reply;  ///< a verifier's own reply to a refusal
+    std::string known_name;            ///< if refused: the user name, if an account has it
+    /// If unavailable: the verifier that failed, and why. Without secrets.
     std::string verifier = {};
     std::string trouble = {};
   };
 
-  /// `salt_key`: SCRAM salts that are not stored come of it; empty: random. Kept over restarts it
-  /// hides which names are made up.
+  /// `salt_key`: secret from which SCRAM salts are derived when none are stored; empty: random. A
+  /// key that survives restarts keeps the salts constant, so that they do not reveal unknown names.
   explicit Authenticator(AuthLimits limits, std::string salt_key = {});
 
-  /// From the next attempt on these hold; what was counted stays.
+  /// Applies from the next attempt on; the counters stay.
   void set_limits(AuthLimits limits);
 
-  /// From the next attempt on these are asked, in this order.
+  /// Applies from the next attempt on. Not null.
   void set_verifiers(std::shared_ptr<const Verifiers> verifiers);
+  /// Whether a verifier serves the SASL mechanism.
   bool serves(std::string_view mechanism) const;
-  /// What can be offered, words between blanks; empty: nothing.
+  /// The mechanisms that can be offered, separated by spaces; empty: none.
   std::string mechanisms() const;
 
-  /// The first that accepts wins, the first that refuses ends it. What each said is added to
-  /// `steps`. An authorisation identity other than the authenticated one is refused unless the
-  /// verifier granted it.
-  Task<Result> verify(smtp::Auth attempt, policy::Evidence& evidence, policy::Gatherer& gatherer,
+  /// The first verifier that accepts or refuses decides. Each answer is added to `steps`. An
+  /// authorization identity that differs from the authenticated one is refused unless the verifier
+  /// granted it (RFC 4616 §2). The references outlive the task.
+  Task<Result> verify(smtp::Auth attempt, policy::Inquiry& inquiry,
                       std::vector<policy::Step>& steps);
 
-  /// Keys for a SCRAM exchange; for a name nobody knows such as look like somebody's, the same ones
-  /// each time, whoever else signs in (RFC 5802 §5.1). The error is
-  /// `throttled`, `unavailable`, or `refused` of what SASLprep refuses as a name.
+  /// Keys for a SCRAM exchange. An unknown name gets invented keys that look like real ones and
+  /// have the same salt each time (RFC 5802 §5.1). The error is `throttled`, `unavailable`, or
+  /// `refused` if SASLprep prohibits the name. `steps` outlives the task.
   Task<tl::expected<policy::ScramKeys, Result::Kind>> scram_keys(std::string name, IpAddress client,
                                                                  std::vector<policy::Step>& steps);
 
  private:
-  /// What a name's failures are counted by: one entry for each account it may stand for.
+  /// The accounts that a name may stand for; each one's failures are counted.
   using Accounts = std::set<std::string>;
 
   static Accounts accounts_of(const std::string& name, const Verifiers& verifiers);
-  /// Whether nobody is asked. A client that guesses at this name have locked out, but that signed
-  /// in with it before, is asked about again: `only`.
+  /// Failures of such clients are not counted by address.
+  bool is_exempt(const IpAddress& client) const;
+  /// Whether no verifier is asked. If the account is locked but this client authenticated to it
+  /// before, the result is false, and `only` says which credentials are checked.
   bool is_locked(const IpAddress& client, const Accounts& accounts,
                  std::optional<policy::AskedBefore>& only, std::vector<policy::Step>& steps);
   void note_success(const IpAddress& client, const Accounts& accounts, policy::AskedBefore opened);
@@ -96,7 +105,7 @@ class Authenticator {
   SharedPointer<const Verifiers> verifiers_;
 };
 
-/// The names that steps of AUTH have: of verifiers, and of what the authenticator itself judges.
+/// All names that `check` has in steps of AUTH: those of verifiers and the Authenticator's own.
 std::span<const std::string_view> auth_check_names();
 using policy::step_of;
 

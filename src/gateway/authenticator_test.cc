@@ -14,14 +14,14 @@ using policy::AuthAnswer;
 using Kind = Authenticator::Result::Kind;
 using Said = AuthAnswer::Kind;
 
-/// Says what it was told to, and counts.
+/// Returns a fixed answer and counts calls.
 class Says final : public policy::Verifier {
  public:
   Says(std::string_view name, AuthAnswer answer, std::string served = "PLAIN")
       : name_(name), answer_(std::move(answer)), served_(std::move(served)) {}
   std::string_view name() const override { return name_; }
   bool serves(std::string_view mechanism) const override { return mechanism == served_; }
-  Task<AuthAnswer> verify(const policy::AuthAttempt&, policy::Evidence&, policy::Gatherer&,
+  Task<AuthAnswer> verify(const policy::AuthAttempt&, policy::Inquiry&,
                           std::vector<policy::Step>&) const override {
     ++asked;
     if (while_asked) while_asked();
@@ -77,8 +77,9 @@ class AuthenticatorTest : public testing::Test {
     steps.clear();
     smtp::Auth event{std::move(mechanism), std::move(authz_id), std::move(user),
                      Secret(std::move(password))};
-    return policy::testing::run(
-        authenticator_->verify(std::move(event), evidence, gatherer, steps));
+    policy::Tape tape;
+    policy::Inquiry inquiry(evidence, gatherer, tape);
+    return policy::testing::run(authenticator_->verify(std::move(event), inquiry, steps));
   }
   std::string said() const {
     std::string text;
@@ -262,7 +263,7 @@ TEST_F(AuthenticatorTest, what_a_verifier_does_not_ask_with_makes_no_other_accou
   EXPECT_EQ(attempt("scott@x4").kind, Kind::throttled);
   EXPECT_EQ(attempt("ann@x4").kind, Kind::refused);
 
-  // Beside one that asks with all of it, each counts in its own way.
+  // With a second verifier that looks up the whole name, each verifier's account counts separately.
   add("b", {});
   use({.failures_per_address = 0, .failures_per_subnet = 0, .failures_per_account = 2});
   for (const char* user : {"scott@x0", "scott@x1"}) EXPECT_EQ(attempt(user).kind, Kind::refused);
@@ -278,12 +279,12 @@ TEST_F(AuthenticatorTest, what_a_verifier_does_not_ask_with_makes_no_other_accou
   EXPECT_EQ(attempt("john smith").kind, Kind::throttled);
 }
 
-/// A verifier of two tenants that both have a user of every name: the password is the tenant's.
+/// A verifier of two tenants with users of the same names; the password is the tenant's id.
 class TwoTenants final : public policy::Verifier {
  public:
   std::string_view name() const override { return "policies"; }
   bool serves(std::string_view mechanism) const override { return mechanism == "PLAIN"; }
-  Task<AuthAnswer> verify(const policy::AuthAttempt& attempt, policy::Evidence&, policy::Gatherer&,
+  Task<AuthAnswer> verify(const policy::AuthAttempt& attempt, policy::Inquiry&,
                           std::vector<policy::Step>&) const override {
     AuthAnswer answer{.kind = Said::refused};
     for (const std::string id : {"pol_a", "pol_b"}) {
@@ -304,7 +305,7 @@ TEST_F(AuthenticatorTest, who_signed_in_is_not_locked_out_by_the_guesses_of_othe
     EXPECT_EQ(attempt("printer", "old", "", "198.51.100.1").kind, Kind::refused);
   EXPECT_EQ(attempt("printer", "pol_a", "", "198.51.100.1").kind, Kind::throttled);
   EXPECT_EQ(attempt("printer", "pol_b", "", "192.0.2.7").kind, Kind::accepted);
-  // It is asked about what it opened before, and about nothing else.
+  // The client may only try what it opened before.
   EXPECT_EQ(attempt("printer", "pol_a", "", "192.0.2.7").kind, Kind::refused);
   EXPECT_EQ(attempt("printer", "pol_b", "", "192.0.2.8").kind, Kind::throttled);
 }
@@ -378,7 +379,7 @@ TEST_F(AuthenticatorTest, scram_keys_of_strangers_look_like_others) {
   // RFC 5802 §5.1: names are prepared; what cannot be ends the exchange.
   EXPECT_EQ(keys("sc\u00adott").salt, known.salt);
   EXPECT_EQ(keys("gho\u00adst").salt, ghost.salt);
-  // Another start with the same key gives the same salts, of strangers and of plain passwords.
+  // Another start with the same key gives the same salts to unknown names and to plain passwords.
   const auto after_a_restart = [&](std::string name) {
     authenticator_ = std::make_unique<Authenticator>(AuthLimits{}, "a key that is kept");
     authenticator_->set_verifiers(std::make_shared<const Authenticator::Verifiers>(verifiers_));
@@ -399,8 +400,9 @@ TEST_F(AuthenticatorTest, a_wrong_proof_is_a_failure_like_any_other) {
   policy::testing::CountingGatherer gatherer;
   const auto proven = [&](smtp::Proof proof, std::string authz_id) {
     smtp::Auth event{"SCRAM-SHA-256", std::move(authz_id), "scott", {}, proof};
-    return policy::testing::run(
-        authenticator_->verify(std::move(event), evidence, gatherer, steps));
+    policy::Tape tape;
+    policy::Inquiry inquiry(evidence, gatherer, tape);
+    return policy::testing::run(authenticator_->verify(std::move(event), inquiry, steps));
   };
   EXPECT_EQ(proven(smtp::Proof::right, "").identity.username, "scott");
   EXPECT_EQ(proven(smtp::Proof::right, "scott").kind, Kind::accepted);

@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include "base/text.h"
+#include "policy/questions/client_in.h"
 #include "smtp/command_text.h"
 #include "telemetry/log.h"
 
@@ -12,10 +13,10 @@ namespace log = telemetry::log;
 
 namespace {
 
-/// Replies waiting for a client that does not read: no command is read beyond this.
+/// Octets of replies that the client has not read, above which no command is read.
 constexpr std::size_t max_output = 64 * 1024;
 constexpr std::chrono::seconds farewell_time{2};
-/// What a session costs at rest (bench/memory.py), with its buffers while they are small.
+/// The memory of an idle session (bench/memory.py), with small buffers.
 constexpr std::uint64_t session_memory = 12 * 1024;
 constexpr std::uint64_t small_buffers = 4 * 1024;
 constexpr std::uint64_t tls_memory = 48 * 1024;
@@ -38,6 +39,10 @@ std::string_view result_of(const smtp::Reply& reply) {
 
 smtp::Reply service_closing(smtp::EnhancedCode enhanced, std::string text) {
   return {.code = 421, .enhanced = enhanced, .text = std::move(text)};
+}
+
+smtp::Reply too_many_connections() {
+  return service_closing({4, 7, 0}, "too many connections, try again later");
 }
 
 smtp::Reply no_memory() {
@@ -87,14 +92,15 @@ Task<void> Connection::run() {
       if (admitted.refusal) {
         end_ = "refused";
         metrics_.turned_away(reason_of(*admitted.refusal));
-        co_await farewell(service_closing({4, 7, 0}, "too many connections, try again later"));
+        co_await farewell(too_many_connections());
       } else if (!charge()) {
         end_ = "refused";
         metrics_.turned_away(telemetry::Turned::limit);
         co_await farewell(no_memory());
       } else {
         ticket_ = std::move(admitted.ticket);
-        deadline_.watch(ticket_.lost());
+        stream_.watch(ticket_.waits());
+        transaction_.watch(ticket_.waits());
         co_await converse();
       }
     }
@@ -116,7 +122,8 @@ Task<bool> Connection::greet() {
   options_.starttls = settings_->tls == ListenerTls::starttls;
   options_.mechanisms = transaction_.mechanisms();
   options_.replies_apart = settings_->rewriter != nullptr;
-  options_.xclient = settings_->xclient_from.contains(transaction_.session().client_ip);
+  const IpAddress& client = transaction_.session().client_ip;
+  options_.xclient = policy::questions::client_in(client, settings_->xclient_from).yes;
   if (settings_->tls == ListenerTls::implicit) {
     const bool secured = co_await handshake();
     if (!secured) co_return false;
@@ -149,12 +156,14 @@ Task<bool> Connection::greet() {
 
 Task<void> Connection::converse() {
   const bool greeted = co_await greet();
-  if (!greeted) co_return;
-  bool open = true;
-  while (open && !session_.closed()) {
+  bool open = greeted;
+  while (open && !session_.closed() && !ticket_.lost()) {
     smtp::Event event = session_.next();
     // A chunk is a view into what was read: it goes before somebody waits.
-    if (const auto* chunk = std::get_if<smtp::Chunk>(&event)) transaction_.chunk(chunk->bytes);
+    if (const auto* chunk = std::get_if<smtp::Chunk>(&event)) {
+      transaction_.chunk(chunk->bytes);
+      ticket_.received(chunk->bytes.size());
+    }
     if (settings_->rewriter) co_await speak({});
     if (std::holds_alternative<smtp::Chunk>(event)) continue;
     if (std::holds_alternative<smtp::NeedInput>(event)) {
@@ -170,12 +179,13 @@ Task<void> Connection::converse() {
       const bool quit = closed->reason == smtp::Closed::Reason::quit;
       end_ = quit ? "quit" : "refused";
       if (quit) telemetry::metrics().dialogue().command(telemetry::Verb::quit, 221);
-      transaction_.aborted();  // before the last reply: who has read it finds the trace
+      transaction_.aborted();  // before the last reply: a client that has read it finds the trace
       break;
     }
     fresh_wait_ = true;
     transaction_.session().early_talker = session_.early_talker();
-    session_.keep_input();  // the read buffer is the loop's: others read while we wait
+    session_.keep_input();  // the loop's read buffer is shared: other sessions read while this one
+                            // waits
     if (!charge()) {
       turn_away(telemetry::Turned::limit, no_memory());
       continue;
@@ -183,15 +193,13 @@ Task<void> Connection::converse() {
     const std::string command = settings_->rewriter ? smtp::command_text(event) : std::string();
     co_await handle(std::move(event));
     if (settings_->rewriter) co_await speak(command);
-    if (session_.output_size() > max_output) open = co_await flush();
+    if (session_.output_size() > max_output && !ticket_.lost()) open = co_await flush();
   }
-  if (lost_place_) {
-    deadline_.watch(nullptr);
-    end_ = "refused";
-    metrics_.turned_away(telemetry::Turned::limit);
-    co_await farewell(service_closing({4, 3, 2}, "the place is needed, try again later"));
+  if (ticket_.lost()) {
+    co_await leave_place();
     co_return;
   }
+  if (!greeted) co_return;
   if (stream_.cancelled()) {
     if (deadline_.expired()) {
       end_ = "timeout";
@@ -205,6 +213,14 @@ Task<void> Connection::converse() {
   }
   const bool flushed = co_await flush();
   if (!flushed && end_ == "quit") end_ = "dropped";
+}
+
+Task<void> Connection::leave_place() {
+  stream_.watch(nullptr);
+  end_ = "replaced";
+  metrics_.turned_away(telemetry::Turned::replaced);
+  transaction_.aborted();
+  co_await farewell(service_closing({4, 3, 2}, "the place is needed, try again later"));
 }
 
 bool Connection::charge() {
@@ -233,7 +249,7 @@ void Connection::answer(policy::Stage stage, telemetry::Verb verb, const smtp::R
 Task<void> Connection::speak(std::string command) {
   std::vector<smtp::Given> replies = session_.take_replies();
   if (replies.empty()) co_return;
-  session_.keep_input();  // as above: hooks may wait
+  session_.keep_input();  // as in converse(): hooks may suspend
   for (smtp::Given& one : replies) {
     std::optional<std::string> answered = command.empty() ? std::move(one.command) : command;
     if (answered->empty()) answered.reset();
@@ -279,8 +295,9 @@ Task<void> Connection::handle(smtp::Event event) {
   } else if (std::holds_alternative<smtp::Data>(event)) {
     co_await begin_message();
   } else if (const auto* end = std::get_if<smtp::EndOfData>(&event)) {
-    deadline_.set(Clock::time_point::max());  // the delivery has time limits of its own
+    deadline_.set(Clock::time_point::max());  // the delivery has its own time limits
     const smtp::Reply reply = co_await transaction_.end_of_data(end->size);
+    if (reply.positive()) ticket_.accepted();
     metrics_.message(result_of(reply), end->size);
     answer(Stage::message, Verb::data, reply);
   } else if (std::holds_alternative<smtp::Aborted>(event)) {
@@ -317,8 +334,8 @@ Task<void> Connection::answer_auth(smtp::Auth event) {
   answer(policy::Stage::auth, telemetry::Verb::auth, reply);
 }
 
-/// Until a whole number of delays has passed since the attempt came: how long it took to find out
-/// that a password is wrong tells nothing about who exists.
+/// The time until a whole number of delays has passed since the command came: the time of a failure
+/// does not tell whether the account exists.
 std::chrono::milliseconds Connection::auth_delay(Clock::time_point came) const {
   const auto step = settings_->auth_failure_delay;
   if (step.count() <= 0) return step;
@@ -343,22 +360,26 @@ Task<void> Connection::answer_scram(smtp::ScramName event) {
 Task<smtp::Reply> Connection::apply_xclient(const smtp::Xclient& event) {
   transaction_.forget_session();
   policy::SessionFacts& facts = transaction_.session();
-  // What scripts keep and what rules said belong to the client before.
+  // Script state and decisions belong to the previous client.
   facts.script.reset();
-  // From the first XCLIENT on the proxy speaks for another: its own address, which may be in any
-  // network, is nobody's. Attributes of a later one come on top (Postfix XCLIENT_README).
+  // From the first XCLIENT on, the proxy's own address, which may be in a trusted network, is not
+  // used any more. Attributes of a later XCLIENT are added (Postfix XCLIENT_README).
   if (event.address || !speaks_for_another_) {
     facts.client_ip = event.address.value_or(IpAddress::unknown());
     if (!facts.client_ip.is_known()) facts.client_port = 0;
   }
   speaks_for_another_ = true;
+  if (const auto refusal = ticket_.move(facts.client_ip)) {
+    metrics_.turned_away(reason_of(*refusal));
+    co_return too_many_connections();
+  }
   if (event.helo) facts.helo = *event.helo;
   if (event.login) {
     facts.auth = policy::Authentication{
         .username = *event.login, .mechanism = "XCLIENT", .granted = {}, .authz_id = *event.login};
   }
-  // The server is back where a client has just connected (Postfix XCLIENT_README), and asks the
-  // rules of that stage about this one.
+  // The session returns to the state after connect (Postfix XCLIENT_README): the rules of that
+  // stage judge the new client.
   smtp::Reply refusal = co_await transaction_.connected();
   if (refusal.code >= 400) {
     refusal.after = smtp::After::close;
@@ -368,6 +389,7 @@ Task<smtp::Reply> Connection::apply_xclient(const smtp::Xclient& event) {
 }
 
 Task<void> Connection::farewell(smtp::Reply reply) {
+  if (cut_off_ || (tls_begun_ && !transaction_.session().tls)) co_return;
   stream_.rearm();
   session_.refuse(reply);
   deadline_.restart(Clock::now() + farewell_time);

@@ -1,5 +1,5 @@
-// The driver of one connection: reads octets, feeds the session, asks the transaction, writes what
-// the session says. It knows sockets and time; the protocol is the session's.
+// The driver of one connection: reads octets, feeds the session, calls the transaction, writes the
+// session's replies. It handles sockets and time; smtp::ServerSession handles the protocol.
 #pragma once
 
 #include <memory>
@@ -19,34 +19,37 @@
 
 namespace postern::gateway {
 
-/// What the connections of one event loop share.
+/// What the connections of one event loop share. Only that loop's thread uses it.
 struct Loop {
-  boost::asio::io_context& context;
-  net::Deadlines deadlines;
-  bool draining = false;  ///< shutting down: no new transactions
+  boost::asio::io_context& context;  ///< outlives the connections
+  net::Deadlines deadlines;          ///< of this loop's connections
+  bool draining = false;             ///< shutting down: no new transactions begin
 };
 
+/// One SMTP client. Lives on the event loop that accepted it, and is used by its thread only.
 class Connection {
  public:
-  /// Whether the listener has room for one more; with none it is told so and closed.
+  /// Whether the listener has a free connection; without one, the client gets 421 and the
+  /// connection is closed.
   enum class Room : std::uint8_t { some, none };
+  /// `services`, `admission` and `loop` outlive the connection.
   Connection(boost::asio::ip::tcp::socket socket, std::shared_ptr<const ListenerSettings> settings,
              Services& services, Admission& admission, Loop& loop, Room room = Room::some);
-  /// From the first octet to the last. Never throws.
+  /// Serves the connection from the first octet to the last, then closes it. Never throws.
   Task<void> run();
 
  private:
   using Clock = net::Deadlines::Clock;
 
-  /// Reads the PROXY header where the listener wants one. False: close without a word.
+  /// Reads the PROXY header if the listener requires one. False: close without a reply.
   Task<bool> read_proxy_header();
   Task<bool> handshake();
   Task<void> converse();
   Task<bool> greet();
-  /// Answers one event of the session.
+  /// Handles one event of the session.
   Task<void> handle(smtp::Event event);
-  /// Gives what the session said to the rewriter, which there is, and the client its words. They
-  /// answer `command`, or, where it is empty, what the session says that they do.
+  /// Passes the session's replies through the rewriter, which must exist. They answer `command` or,
+  /// if that is empty, the command that the session names with each.
   Task<void> speak(std::string command);
   Task<void> answer_auth(smtp::Auth event);
   Task<void> answer_scram(smtp::ScramName event);
@@ -56,15 +59,17 @@ class Connection {
   Task<bool> flush();
   Task<bool> read_more();
   Task<void> pause(std::chrono::milliseconds time);
+  /// Another session has the place of this one.
+  Task<void> leave_place();
+  /// The last reply, where a reply can be said: not amid a handshake or another reply.
   Task<void> farewell(smtp::Reply reply);
   Task<smtp::Reply> apply_xclient(const smtp::Xclient& event);
-  /// Answers the event in hand and counts command and reply.
+  /// Answers the current event and counts the command and the reply.
   void answer(policy::Stage stage, telemetry::Verb verb, const smtp::Reply& reply);
   void count(policy::Stage stage, telemetry::Verb verb, const smtp::Reply& reply);
-  /// Ends the session before it began.
+  /// Ends the session with a reply before it begins.
   void turn_away(telemetry::Turned why, const smtp::Reply& reply);
   void set_read_deadline();
-  void wait_for_client();
   /// Charges what the session keeps beside its transaction. False: there is no memory left.
   bool charge();
   void log_end() const;
@@ -75,13 +80,13 @@ class Connection {
   Admission& admission_;
   Loop& loop_;
   telemetry::ListenerMetrics& metrics_;
-  smtp::ServerOptions options_;  ///< this connection's copy: what it may be offered
+  smtp::ServerOptions options_;  ///< this connection's own copy, since offers depend on the client
   smtp::ServerSession session_;
   Transaction transaction_;
   Admission::Ticket ticket_;
   MemoryCharge charge_;
   bool tls_begun_ = false;
-  bool lost_place_ = false;  ///< to another session
+  bool cut_off_ = false;  ///< a part of what was said was not written
   net::Deadlines::Entry deadline_;
   Clock::time_point started_;
   Clock::time_point data_started_;
@@ -91,7 +96,7 @@ class Connection {
   Clock::time_point block_started_;
   std::size_t delayed_errors_ = 0;
   bool fresh_wait_ = true;
-  bool speaks_for_another_ = false;  ///< the peer sent XCLIENT
+  bool speaks_for_another_ = false;  ///< the client sent XCLIENT
   std::string_view end_ = "dropped";
 };
 

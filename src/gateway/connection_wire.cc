@@ -1,4 +1,4 @@
-// The part of Connection that reads and writes octets: who the client is, TLS, and each wait's end.
+// The part of Connection that reads and writes octets: PROXY header, TLS, deadlines.
 #include <algorithm>
 
 #include <boost/asio/as_tuple.hpp>
@@ -7,6 +7,7 @@
 
 #include "gateway/connection.h"
 #include "net/proxy_protocol.h"
+#include "policy/questions/client_in.h"
 
 namespace postern::gateway {
 namespace asio = boost::asio;
@@ -20,7 +21,7 @@ constexpr std::uint64_t block_size = 64 * 1024;
 Task<bool> Connection::read_proxy_header() {
   if (!settings_->proxy_required) co_return true;
   policy::SessionFacts& facts = transaction_.session();
-  if (!settings_->proxy_from.contains(facts.client_ip)) co_return false;
+  if (!policy::questions::client_in(facts.client_ip, settings_->proxy_from)) co_return false;
   deadline_.set(started_ + settings_->timeouts.proxy_header);
   for (std::size_t seen = 0;;) {
     const std::string_view bytes = co_await stream_.peek(net::max_proxy_header, seen);
@@ -36,7 +37,7 @@ Task<bool> Connection::read_proxy_header() {
         facts.server_ip = found.destination;
         facts.server_port = found.destination_port;
       }
-      // The proxy does not know for whom it speaks. LOCAL is the proxy itself.
+      // UNKNOWN: the proxy does not know its client. LOCAL: the proxy itself is the client.
       if (found.kind == net::ProxyHeader::Kind::unknown) {
         facts.client_ip = IpAddress::unknown();
         facts.client_port = 0;
@@ -49,7 +50,7 @@ Task<bool> Connection::read_proxy_header() {
 
 Task<bool> Connection::handshake() {
   tls_begun_ = true;
-  if (!charge()) {  // nothing can be said between the 220 and the handshake
+  if (!charge()) {  // no reply is possible between the 220 and the handshake
     end_ = "refused";
     metrics_.turned_away(telemetry::Turned::limit);
     co_return false;
@@ -74,7 +75,7 @@ Task<bool> Connection::handshake() {
 }
 
 Task<void> Connection::start_tls() {
-  // What was sent behind STARTTLS is dropped unread, here and in the session (RFC 3207 §4.2).
+  // Plaintext after STARTTLS is dropped unread, here and in the session (RFC 3207 §4.2).
   stream_.drain_plaintext();
   const bool flushed = co_await flush();
   transaction_.tls_begins();
@@ -84,7 +85,7 @@ Task<void> Connection::start_tls() {
 
 Task<bool> Connection::flush() {
   if (session_.output_size() == 0) co_return true;
-  // From the soft limit on each error costs its sender a second.
+  // From the soft limit on, each error reply is delayed.
   const std::size_t errors = session_.errors();
   if (errors >= options_.limits.soft_errors && errors > delayed_errors_) {
     co_await pause(settings_->timeouts.error_delay);
@@ -92,7 +93,9 @@ Task<bool> Connection::flush() {
   delayed_errors_ = errors;
   const std::string output = session_.take_output();
   deadline_.set(Clock::now() + settings_->timeouts.write);
+  const bool begun = !stream_.cancelled();
   const bool written = co_await stream_.write(output);
+  cut_off_ = begun && !written;
   co_return written;
 }
 
@@ -107,27 +110,12 @@ void Connection::set_read_deadline() {
       at = std::min(at, data_started_ + std::max(timeouts.minimum_rate_after, earned));
     }
   } else {
-    // The whole line has this long, not each octet.
+    // The time limit is for the whole line, not for each octet.
     if (fresh_wait_) waiting_since_ = now;
     at = std::min(at, waiting_since_ + timeouts.command);
   }
   fresh_wait_ = false;
   deadline_.set(at);
-}
-
-/// A message that has come for longer than patience lasts, and slower than this, holds its place
-/// for nothing when others want one.
-void Connection::wait_for_client() {
-  constexpr std::int64_t brisk = 10'000;  // octets a second
-  if (!session_.in_data()) {
-    ticket_.wait(session_.in_transaction() ? Admission::in_transaction : Admission::idle);
-    return;
-  }
-  const Clock::time_point now = Clock::now();
-  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(now - data_started_);
-  const bool slow = took >= admission_.patience(Admission::receiving) &&
-                    static_cast<std::int64_t>(data_octets_) * 1000 < brisk * took.count();
-  ticket_.wait(Admission::receiving, slow, now);
 }
 
 Task<bool> Connection::read_more() {
@@ -138,16 +126,12 @@ Task<bool> Connection::read_more() {
     stream_.cancel();
     co_return false;
   }
-  wait_for_client();
+  ticket_.set_idle(!in_data && !session_.in_transaction());
   deadline_.set_idle(!in_data);
   const std::string_view bytes =
       co_await stream_.read(in_data ? net::Expect::bulk : net::Expect::command);
   deadline_.set_idle(false);
-  if (!ticket_.resume()) {
-    lost_place_ = true;
-    stream_.cancel();
-    co_return false;
-  }
+  ticket_.set_idle(false);
   if (bytes.empty()) co_return false;
   session_.feed(bytes);
   if (in_data) {

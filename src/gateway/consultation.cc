@@ -52,7 +52,7 @@ Answer answer_of(const net::TableReply& reply) {
   return *reply ? recorded({Found::Status::found, **reply, {}}) : recorded({});
 }
 
-/// A job on a pool's thread, and who waits for it, for as long as he does.
+/// A job on a thread of the pool, and the coroutine that waits for it, if it still does.
 struct Wait {
   explicit Wait(asio::steady_timer when) : timer(std::move(when)) {}
   asio::steady_timer timer;
@@ -65,7 +65,7 @@ Task<void> run_job(net::WorkPool& pool, std::function<Answer()> job, std::shared
   wait->timer.cancel();
 }
 
-/// The answer, or that it did not come in time; then the job ends for itself.
+/// The answer, or a timeout; after a timeout the job goes on without a listener.
 Task<Answer> within(net::WorkPool& pool, std::function<Answer()> job, Clock::time_point deadline) {
   const auto executor = co_await asio::this_coro::executor;
   const auto wait = std::make_shared<Wait>(asio::steady_timer(executor, deadline));
@@ -102,7 +102,7 @@ bool RemoteTables::knows(std::string_view service) const {
 
 Answer RemoteTables::select(const Known& known, const std::string& key,
                             Clock::time_point deadline) {
-  // It waited for a thread until nobody waited for it any more.
+  // The deadline may have passed while the job waited for a thread.
   if (Clock::now() >= deadline) return fail(Fault::temporary, "no thread in time");
   Result<std::vector<std::string>> results;
   if (known.pgsql) {

@@ -15,20 +15,23 @@
 
 namespace postern::gateway {
 
-/// The look-up tables of other programs that the lists name, and the connections to them.
-/// Shared by sessions and threads. Databases are asked on the pool's threads, which block; the pool
-/// outlives all sessions.
+/// The remote look-up tables that the restriction lists name, and the connections to them.
+/// Thread-safe. Databases are queried on threads of the pool, which block; the pool outlives all
+/// sessions.
 class RemoteTables {
  public:
+  /// Tables by the names that policy::Consultation::service has.
   using Named =
       std::map<std::string, std::shared_ptr<const dialect::restrictions::RemoteTable>, std::less<>>;
+  /// Without tables until replace().
   explicit RemoteTables(net::WorkPool& pool) : pool_(pool) {}
-  /// From now on these. Look-ups in hand end with the tables they began with.
+  /// Replaces all tables. A look-up that is running ends with its old table.
   void replace(const Named& tables);
 
+  /// Whether there is such a table.
   bool knows(std::string_view service) const;
-  /// What a key finds in a table, as Consultation::answer has it. Takes at most
-  /// `patience`. The error's sentence holds no secret.
+  /// Looks up a key; the result has the form of Consultation::answer. Takes at most `patience`. The
+  /// error's sentence holds no secret.
   Task<Result<std::string>> look_up(std::string service, std::string key,
                                     std::chrono::milliseconds patience);
 
@@ -36,8 +39,8 @@ class RemoteTables {
   using Table = std::shared_ptr<const dialect::restrictions::RemoteTable>;
   struct Known {
     Table table;
-    std::shared_ptr<net::PgsqlClient> pgsql;  ///< of a pgsql table
-    std::shared_ptr<net::LdapClient> ldap;    ///< of an ldap table
+    std::shared_ptr<net::PgsqlClient> pgsql;  ///< null if not a pgsql table
+    std::shared_ptr<net::LdapClient> ldap;    ///< null if not an ldap table
   };
   static Result<std::string> select(const Known& known, const std::string& key,
                                     std::chrono::steady_clock::time_point deadline);
@@ -47,8 +50,8 @@ class RemoteTables {
   std::map<std::string, Known, std::less<>> tables_;
 };
 
-/// Asks whom the question is for: one of `tables` (null: none), else a policy server
-/// (net::ask_policy_server). For at most `patience`; adds what it said, or why it said nothing, to
+/// Asks the table `question.service` if `tables` (null: none) has it, else a policy server
+/// (net::ask_policy_server). Takes at most `patience`. Adds the answer or the error to
 /// evidence.consulted. `evidence` outlives the task.
 Task<void> consult(policy::Consultation question, std::chrono::milliseconds patience,
                    std::shared_ptr<RemoteTables> tables, policy::Evidence& evidence);

@@ -12,8 +12,8 @@ namespace postern::gateway {
 using policy::AuthAnswer;
 using Said = AuthAnswer::Kind;
 
-/// A job for each hash and spelling: whose hash it is waits for its own account's turn, and nobody
-/// for longer than one hash of another account.
+/// Runs one job for each hash and spelling in the turn of the hash's account, so that an account
+/// waits for at most one hash of another account.
 Task<Result<bool>> PoliciesVerifier::opens(policy::PasswordTry one, std::vector<Secret> spellings,
                                            std::string client) const {
   bool right = false;
@@ -31,7 +31,7 @@ Task<Result<bool>> PoliciesVerifier::opens(policy::PasswordTry one, std::vector<
 }
 
 Task<AuthAnswer> PoliciesVerifier::verify(const policy::AuthAttempt& attempt,
-                                          policy::Evidence& evidence, policy::Gatherer&,
+                                          policy::Inquiry& inquiry,
                                           std::vector<policy::Step>&) const {
   if (!directory_.has_credentials()) co_return AuthAnswer{.detail = "no policy has credentials"};
   const policy::PasswordCheck check =
@@ -40,7 +40,7 @@ Task<AuthAnswer> PoliciesVerifier::verify(const policy::AuthAttempt& attempt,
     co_return AuthAnswer{.detail = "no password that bcrypt can tell apart"};
   AuthAnswer answer{.kind = Said::accepted};
   std::set<std::string> opened;   // accounts
-  std::set<std::string> unasked;  // accounts whose turn did not come
+  std::set<std::string> unasked;  // accounts without a thread in time
   std::string why;
   for (const policy::PasswordTry& one : check.tries) {
     const bool asked = !attempt.only || std::ranges::any_of(one.opens, [&](const auto& policy) {
@@ -48,7 +48,7 @@ Task<AuthAnswer> PoliciesVerifier::verify(const policy::AuthAttempt& attempt,
     });
     if (!asked) continue;
     const Result<bool> right =
-        co_await opens(one, check.spellings, subscriber_key(evidence.session.client_ip));
+        co_await opens(one, check.spellings, subscriber_key(inquiry.evidence.session.client_ip));
     if (!right) {
       why = right.error().message;
       unasked.insert(one.account);
@@ -57,7 +57,7 @@ Task<AuthAnswer> PoliciesVerifier::verify(const policy::AuthAttempt& attempt,
       answer.identity.granted.insert(one.opens.begin(), one.opens.end());
     }
   }
-  // What one account's flood keeps from being known is no other account's trouble.
+  // If one account's hashes could not be compared in time, other accounts are not affected.
   const bool known_enough = !opened.empty() && std::ranges::none_of(opened, [&](const auto& one) {
     return unasked.contains(one);
   });
@@ -74,7 +74,7 @@ Task<AuthAnswer> PoliciesVerifier::verify(const policy::AuthAttempt& attempt,
 }
 
 Task<void> PoliciesVerifier::spend(const policy::AuthAttempt& attempt,
-                                   policy::Evidence& evidence) const {
+                                   const policy::Evidence& evidence) const {
   if (!directory_.has_credentials()) co_return;
   const policy::PasswordCheck check =
       policy::plan_password_check(directory_, attempt.authn_id, attempt.password);

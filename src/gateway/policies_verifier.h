@@ -12,34 +12,39 @@
 
 namespace postern::gateway {
 
-/// The credentials of all webhook policies; the policy is not known before RCPT. PLAIN and LOGIN;
-/// the hashing runs on the pool, each hash in the turn of the account whose it is.
+/// Checks credentials of all webhook policies, as the policy is unknown before RCPT. Serves PLAIN
+/// and LOGIN. Hashes are compared on the pool, each in the turn of its policy's account.
 class PoliciesVerifier final : public policy::Verifier {
  public:
-  /// Whether an account operates the gateway. Called on event loops.
+  /// Whether an account operates the gateway. Called on event loops: it must not block.
   using Operates = std::function<bool(const std::string& account)>;
 
-  /// Both outlive it. `patience`: how long a password may wait for a thread. Without `operates`
-  /// every account does.
+  /// `directory` and `pool` outlive the verifier. `patience`: the longest wait for a thread.
+  /// Without `operates`, every account operates the gateway.
   PoliciesVerifier(const policy::Directory& directory, net::WorkPool& pool,
                    std::chrono::milliseconds patience, Operates operates = {})
       : directory_(directory), pool_(pool), patience_(patience), operates_(std::move(operates)) {}
 
+  /// "policies" in traces.
   std::string_view name() const override { return "policies"; }
+  /// PLAIN (RFC 4616 §2) and LOGIN.
   bool serves(std::string_view mechanism) const override {
     return mechanism == "PLAIN" || mechanism == "LOGIN";
   }
-  /// The name as it is: `user%pol_...` is a guess at that policy's user alone, `user` at all.
+  /// The name itself: `user%pol_...` is a guess at that policy's user only, `user` one at all
+  /// policies.
   std::vector<std::string> accounts_of(const std::string& authn_id) const override {
     return {authn_id};
   }
-  Task<policy::AuthAnswer> verify(const policy::AuthAttempt& attempt, policy::Evidence& evidence,
-                                  policy::Gatherer& gatherer,
+  /// Grants the policies whose credentials match.
+  Task<policy::AuthAnswer> verify(const policy::AuthAttempt& attempt, policy::Inquiry& inquiry,
                                   std::vector<policy::Step>& steps) const override;
-  Task<void> spend(const policy::AuthAttempt& attempt, policy::Evidence& evidence) const override;
+  /// Takes as long as verify().
+  Task<void> spend(const policy::AuthAttempt& attempt,
+                   const policy::Evidence& evidence) const override;
 
  private:
-  /// Whether one of the spellings fits. Fault::temporary: its turn did not come.
+  /// Whether one of the spellings matches. Fault::temporary: no thread within the patience.
   Task<Result<bool>> opens(policy::PasswordTry one, std::vector<Secret> spellings,
                            std::string client) const;
 

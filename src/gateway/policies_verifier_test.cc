@@ -31,7 +31,7 @@ std::shared_ptr<const policy::WebhookPolicy> a_policy(std::string tenant, std::s
   return made;
 }
 
-/// A hashing thread that the tests hold up and let go.
+/// The tests block the one hashing thread and release it.
 class PoliciesVerifierTest : public testing::Test {
  protected:
   void open(std::size_t queue = 100, std::chrono::milliseconds patience = 1h) {
@@ -66,7 +66,9 @@ class PoliciesVerifierTest : public testing::Test {
                                         .authn_id = std::move(name),
                                         .password = Secret(std::move(secret)),
                                         .only = {}};
-      login->answer = co_await test.verifier_->verify(attempt, evidence, gatherer, steps);
+      policy::Tape tape;
+      policy::Inquiry inquiry(evidence, gatherer, tape);
+      login->answer = co_await test.verifier_->verify(attempt, inquiry, steps);
       login->finished_before = test.finished_++;
     };
     co_spawn(loop_, run(*this, std::move(user), std::move(password), std::string(from), made),
@@ -123,7 +125,7 @@ TEST_F(PoliciesVerifierTest, another_tenants_full_turn_leaves_a_shared_name_its_
       {.put_policies = {a_policy("a", "dear", "x", 8), a_policy("a", "printer", "x", 8), own}});
   open(2);
   hold();
-  // Tenant a has both places; its hash of the shared name gets none, tenant b's takes one of them.
+  // Tenant a's jobs fill both places; its hash of the shared name gets none, tenant b's gets one.
   for (int i = 0; i < 4; ++i) login("dear", "wrong", "192.0.2.9");
   const auto first = login("printer", "s3cret", "192.0.2.1");
   finish();
@@ -159,8 +161,9 @@ TEST_F(PoliciesVerifierTest, asks_about_what_the_client_opened_before_alone) {
                               .only = {}};
   const auto opened = [&] {
     std::string ids;
-    const AuthAnswer answer =
-        policy::testing::run(verifier_->verify(attempt, evidence, gatherer, steps));
+    policy::Tape tape;
+    policy::Inquiry inquiry(evidence, gatherer, tape);
+    const AuthAnswer answer = policy::testing::run(verifier_->verify(attempt, inquiry, steps));
     for (const auto& [id, stamp] : answer.identity.granted) ids += id + " ";
     return ids;
   };
@@ -169,7 +172,7 @@ TEST_F(PoliciesVerifierTest, asks_about_what_the_client_opened_before_alone) {
   EXPECT_EQ(opened(), second->id + " ");
 }
 
-// Anybody may sign up and give itself credentials: these are no login of the operator's.
+// Any tenant may create credentials: they must not count as an operator's.
 TEST_F(PoliciesVerifierTest, a_tenants_credentials_are_a_tenants) {
   directory_.apply({.put_policies = {a_policy("b", "printer", "s3cret", 4)}});
   open();

@@ -1,5 +1,4 @@
-// What the gateway hands on and asks for, as the interfaces its neighbours fill (src/app wires
-// them).
+// The interfaces through which the gateway reaches its neighbours; src/app implements them.
 #pragma once
 
 #include <optional>
@@ -13,53 +12,58 @@
 
 namespace postern::gateway {
 
-/// Where an accepted message goes.
+/// Takes accepted messages. Called on event loops by all sessions: thread-safe.
 class MessageSink {
  public:
   virtual ~MessageSink() = default;
-  /// What the decisions say about a message that they let through.
+  /// What the decisions say about a message that they accept.
   struct Ruling {
-    std::string trace_id;                   ///< empty: nothing was decided
-    std::optional<std::string> quarantine;  ///< why it is to be held
-    /// A rule that speaks after acceptance refuses it: a temporary reply holds it for an operator,
-    /// a permanent one makes it a dead letter. Code 0: none does.
+    std::string trace_id;                   ///< empty: no decision was made
+    std::optional<std::string> quarantine;  ///< why the message is held; nullopt: it is not
+    /// The refusal of a rule that runs after acceptance: a temporary reply holds the message for an
+    /// operator, a permanent one makes it a dead letter. Code 0: no refusal.
     smtp::Reply afterwards{.code = 0, .enhanced = {}, .text = {}};
   };
-  /// A message, or what scripts made of one for some of its recipients. Both belong to the awaiting
-  /// transaction.
+  /// A message, or a version of it that scripts made for some of its recipients. The awaiting
+  /// transaction owns both members, which are not null.
   struct Copy {
-    const policy::Evidence* evidence;
-    spool::Body* message;
+    const policy::Evidence* evidence;  ///< envelope and facts of the copy
+    spool::Body* message;              ///< its octets
   };
-  /// Takes all copies of a message, at least one, and says what the client is told. A positive
-  /// reply is a promise. Without one nothing of it is kept: what goes to the queue goes there in
-  /// one commit. Only a webhook that is asked at once may have had its copy by then; the client's
-  /// next attempt bears the same webhook-id.
+  /// Takes all copies of a message, at least one, and returns the reply to the client. A positive
+  /// reply accepts responsibility (RFC 5321 §4.2.5). Without one, nothing is kept: all that goes to
+  /// the queue is written in one commit. Only a synchronous webhook may have had its copy by then;
+  /// the client's next attempt has the same webhook-id.
   virtual Task<smtp::Reply> take(std::vector<Copy> copies, Ruling ruling) = 0;
-  /// What is certain before there is a message: why mail for this recipient cannot be passed on.
+  /// The refusal of a recipient that is certain before there is a message; nullopt: none.
   virtual std::optional<smtp::Reply> refusal(const policy::Recipient& recipient) const = 0;
-  /// What keeps a message of so many octets from being taken now (452 4.3.1, 451 4.3.0).
+  /// Why a message of so many octets cannot be taken now (452 4.3.1, 451 4.3.0); nullopt: it can.
   virtual std::optional<smtp::Reply> trouble(std::uint64_t octets) const = 0;
+  /// The outcome of run_queue().
   enum class QueueRun : std::uint8_t {
+    /// Delivery attempts of queued messages begin.
     started,
     recent,  ///< not again: it was started a moment ago
-    cannot,  ///< for now
+    cannot,  ///< not possible now
   };
-  /// ETRN (RFC 1985): begins to try what is queued for a domain.
+  /// ETRN (RFC 1985 §5): starts delivery attempts of the messages queued for `domain`.
   virtual QueueRun run_queue(const std::string& /*domain*/) { return QueueRun::cannot; }
 };
 
-/// Keeps traces and refusals. Called on event loops: it must not block.
+/// Keeps traces and refusals. Called on event loops by all sessions: thread-safe, and it must not
+/// block.
 class TransactionRecorder {
  public:
   virtual ~TransactionRecorder() = default;
+  /// A transaction ended, with or without a message.
   virtual void ended(policy::Trace trace) = 0;
 };
 
-/// How many deliveries a webhook's rate limit has left; asked when a policy needs to know.
+/// The state of webhooks' rate limits, read when a policy needs it. Thread-safe.
 class RateProbe {
  public:
   virtual ~RateProbe() = default;
+  /// Deliveries that are left now.
   virtual double tokens(const policy::Webhook& webhook) = 0;
 };
 

@@ -19,7 +19,7 @@ std::uint64_t Resources::disk_floor(std::uint64_t disk_size) {
 bool Resources::may_begin() {
   const Shortage now = shortage();
   if (now == Shortage::memory) refusals_.fetch_add(1, std::memory_order_relaxed);
-  // Said when it changes: whoever keeps it so must not write the log at the rate of their lines.
+  // Logged only on a change: a client that keeps memory low must not fill the log.
   if (said_.exchange(now, std::memory_order_relaxed) == now) return now == Shortage::none;
   if (now == Shortage::none) {
     telemetry::log::info("store.error").msg("there is enough memory and disk again");

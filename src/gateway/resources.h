@@ -9,24 +9,26 @@
 
 namespace postern::gateway {
 
-/// The memory that peers may use over all sessions, and room on the disk. Thread-safe.
+/// Free memory for all sessions, and free disk space. Thread-safe.
 class Resources {
  public:
-  /// New transactions are refused while `memory`, which outlives this, is low. `directory` is on
-  /// the file system whose free space counts.
+  /// New transactions are refused while `memory` is low; it outlives this object. The free space is
+  /// that of the file system of `directory`.
   Resources(MemoryBudget& memory, std::string directory);
 
+  /// The budget that all sessions charge.
   MemoryBudget& memory() { return memory_; }
 
+  /// What is used up.
   enum class Shortage { none, memory, disk };
-  /// The disk is looked at once a second at most.
+  /// Checks memory at each call, the disk at most once a second.
   Shortage shortage();
-  /// Whether a new transaction may begin. The log has each change.
+  /// Whether a new transaction may begin. Logs each change of the answer.
   bool may_begin();
-  /// Transactions that were not begun for want of memory.
+  /// Transactions refused for lack of memory since the start.
   std::uint64_t refusals() const { return refusals_.load(std::memory_order_relaxed); }
 
-  /// Free octets below which no message is begun: 256 MiB, or 5 % of a smaller disk.
+  /// The free octets below which no message is accepted: 256 MiB, or 5 % of a smaller disk.
   static std::uint64_t disk_floor(std::uint64_t disk_size);
 
  private:

@@ -24,16 +24,15 @@ using asio::ip::tcp;
 
 namespace {
 
-constexpr std::chrono::milliseconds sweep_interval{250};
 constexpr std::chrono::milliseconds accept_pause{100};
 constexpr int backlog = 1024;
 constexpr std::chrono::milliseconds look_again{10};
-/// Sessions that were cut say 421 and end; those that wait for others do not.
+/// How long drain() waits for the sessions that it ends with 421.
 constexpr std::chrono::milliseconds last_words{500};
-/// Connections after which a quiet moment is used to give memory back.
+/// Connections after which the heap is trimmed at the next quiet moment.
 constexpr std::uint64_t trim_after = 512;
 constexpr unsigned trim_after_sweeps = 8;  // two seconds: the last handshakes are over
-/// Charged memory that has gone, from which on the heap is looked through.
+/// Decrease of charged memory, in octets, from which on the heap is trimmed.
 constexpr std::uint64_t worth_a_trim = 16u << 20;
 
 }  // namespace
@@ -86,8 +85,8 @@ Result<std::shared_ptr<tcp::acceptor>> Server::open(Worker& worker, const Addres
     acceptor->set_option(asio::ip::v6_only(true), error);
   }
   if (!error) acceptor->bind(endpoint, error);
-  // Else a client that gave up in the queue costs the one behind it its turn: nothing more is
-  // accepted until somebody else connects.
+  // Otherwise a connection that was aborted in the backlog is skipped silently, and the next one
+  // waits until yet another client connects.
   if (!error) acceptor->set_option(asio::socket_base::enable_connection_aborted(true), error);
   if (!error) acceptor->listen(backlog, error);
   if (!error) return acceptor;
@@ -99,7 +98,7 @@ Result<std::shared_ptr<tcp::acceptor>> Server::open(Worker& worker, const Addres
 
 Result<std::uint16_t> Server::listen(const Address& address,
                                      std::shared_ptr<const ListenerSettings> settings) {
-  // SO_REUSEPORT lets a second process of ours share the port in silence: ask without it first.
+  // SO_REUSEPORT would let a second process share the port unnoticed: tries without it first.
   if (address.port != 0) {
     asio::io_context probe_context;
     tcp::acceptor probe(probe_context);
@@ -145,8 +144,8 @@ void Server::replace_settings(std::size_t index, std::shared_ptr<const ListenerS
   listeners_.at(index).settings = std::move(settings);
 }
 
-// With no descriptor left, accept fails at once and for ever while the connection waits: a spare
-// one is given up to take the connection, tell it so and close it.
+// Without a free descriptor, accept() fails at once while the connection waits in the backlog. The
+// spare descriptor is closed to accept it, reply and close it.
 void Server::out_of_descriptors(tcp::acceptor& acceptor) {
   const std::lock_guard lock(mutex_);
   if (spare_descriptor_ >= 0) ::close(spare_descriptor_);
@@ -178,7 +177,7 @@ Task<void> Server::accept(Worker& worker, std::size_t listener,
       continue;
     }
     if (error == asio::error::operation_aborted || !acceptor->is_open()) co_return;
-    if (error == asio::error::connection_aborted) continue;  // the next one waits already
+    if (error == asio::error::connection_aborted) continue;  // the next connection may be waiting
     if (error == asio::error::no_descriptors || error.value() == ENFILE) {
       out_of_descriptors(*acceptor);
     }
@@ -194,9 +193,9 @@ Task<void> Server::serve(Worker&, std::size_t listener, std::unique_ptr<Connecti
   sessions_.fetch_sub(1);
 }
 
-// A burst of handshakes leaves the heap full of holes: buffers that OpenSSL gave back lie between
-// objects that stay. Once the burst is over the holes go back to the system. So do those of
-// sessions that kept much, whether or not others come meanwhile.
+// A burst of handshakes fragments the heap: buffers that OpenSSL freed lie between objects that
+// live on. After the burst the free pages are returned to the system, and so is the memory of large
+// sessions, whether or not new clients connect.
 void Server::return_memory() {
   const std::uint64_t accepted = accepted_.load(std::memory_order_relaxed);
   quiet_sweeps_ = accepted == accepted_seen_ ? quiet_sweeps_ + 1 : 0;
@@ -219,7 +218,7 @@ void Server::return_memory() {
 Task<void> Server::sweep(Worker& worker) {
   asio::steady_timer timer(worker.context);
   for (;;) {
-    timer.expires_after(sweep_interval);
+    timer.expires_after(net::Deadlines::interval);
     const auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
     if (error) co_return;
     worker.loop.deadlines.sweep(net::Deadlines::Clock::now());

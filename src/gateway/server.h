@@ -1,4 +1,5 @@
-// All event loops and listeners of the process: accepts connections, sweeps deadlines, drains.
+// The event loops and listeners of the process: accepts connections, checks deadlines, drains
+// sessions.
 #pragma once
 
 #include <atomic>
@@ -17,38 +18,44 @@
 
 namespace postern::gateway {
 
-/// One event loop with its thread. Sessions never leave the loop that accepted them.
+/// The event loops with their threads. A session stays on the loop that accepted it. Its owner's
+/// thread calls everything but replace_settings(), sessions() and loop().
 class Server {
  public:
+  /// An address to listen on.
   struct Address {
     IpAddress ip;
-    std::uint16_t port = 0;
+    std::uint16_t port = 0;  ///< 0: the system picks one
   };
 
-  /// `loops`: number of threads, at least one. Services and Admission outlive the Server.
+  /// `loops`: number of threads; at least one runs. `services` and `admission` outlive the Server.
   Server(std::size_t loops, Services& services, Admission& admission);
   ~Server();
 
-  /// Opens the address on every loop (SO_REUSEPORT). Port 0 picks one; the answer says which.
-  /// Fault::conflict when it is in use, Fault::denied when the system forbids it.
+  /// Opens the address on every loop (SO_REUSEPORT); before start(). Returns the port, which the
+  /// system picks for port 0. Fault::conflict if the address is in use, Fault::denied if the system
+  /// forbids it, Fault::permanent for other errors.
   Result<std::uint16_t> listen(const Address& address,
                                std::shared_ptr<const ListenerSettings> settings);
-  /// New sessions of listener `index` (in the order of listen()) follow these settings.
+  /// New sessions of listener `index`, in the order of listen(), use these settings. Any thread.
   void replace_settings(std::size_t index, std::shared_ptr<const ListenerSettings> settings);
 
+  /// Starts the threads.
   void start();
-  /// Accepts nothing more and tells idle sessions 421.
+  /// Accepts no more connections and ends idle sessions with 421. Does not wait.
   void close();
-  /// close(), and waits until the rest are done, `limit` at most; then cuts them. Returns how many
-  /// were cut.
+  /// Calls close() and waits until the sessions have ended, for `limit` at most; then it ends them
+  /// with 421. Returns the number of sessions that it ended. Blocks.
   std::size_t drain(std::chrono::milliseconds limit);
-  /// Stops the event loops and ends their threads; sessions stay as they are until clear().
+  /// Stops the event loops and joins their threads. Sessions keep their state until clear().
   void halt();
-  /// Destroys the sessions that are left; nobody completes anything on the loops any more.
+  /// Destroys the remaining sessions. No other thread may post to the loops any more.
   void clear();
-  /// Sessions open now.
+  /// Open sessions now. Any thread.
   std::size_t sessions() const { return sessions_.load(); }
+  /// The loop of thread `index`; lives as long as the Server.
   boost::asio::io_context& loop(std::size_t index);
+  /// Number of loops.
   std::size_t loops() const { return workers_.size(); }
 
  private:
@@ -66,7 +73,7 @@ class Server {
   Task<void> serve(Worker& worker, std::size_t listener, std::unique_ptr<Connection> connection);
   std::shared_ptr<const ListenerSettings> settings(std::size_t listener,
                                                    const boost::asio::ip::tcp::socket& socket);
-  /// Until there is no session, or `end`.
+  /// Blocks until there is no session or until `end`.
   void wait_until(std::chrono::steady_clock::time_point end) const;
   void return_memory();
   void out_of_descriptors(boost::asio::ip::tcp::acceptor& acceptor);
@@ -75,13 +82,13 @@ class Server {
   Services& services_;
   Admission& admission_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::mutex mutex_;  ///< listeners_' settings, spare_descriptor_
+  std::mutex mutex_;  ///< guards the settings in listeners_, and spare_descriptor_
   std::vector<Listener> listeners_;
   std::atomic<std::size_t> sessions_{0};
   std::atomic<std::uint64_t> accepted_{0};
-  std::uint64_t accepted_seen_ = 0;  ///< the first loop's, as are the next
+  std::uint64_t accepted_seen_ = 0;  ///< used by the first loop only, as are the next members
   std::uint64_t accepted_trimmed_ = 0;
-  std::uint64_t most_charged_ = 0;  ///< since memory was given back
+  std::uint64_t most_charged_ = 0;  ///< since the heap was last trimmed
   unsigned quiet_sweeps_ = 0;
   unsigned sweeps_since_trim_ = 0;
   int spare_descriptor_ = -1;

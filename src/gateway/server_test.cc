@@ -6,6 +6,8 @@
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include "base/temporary_folder_test.h"
 #include "base/text.h"
@@ -87,12 +89,11 @@ class FullBuckets final : public RateProbe {
   double tokens(const policy::Webhook&) override { return 1; }
 };
 
-/// A gateway on an ephemeral port with two webhooks: open@ without a policy, closed@ with one.
-/// Other words for every reply; keeps the commands.
+/// Rewrites every reply; keeps the commands.
 class Louder final : public policy::ReplyRewriter {
  public:
   Task<smtp::Reply> rewrite(smtp::Reply reply, std::optional<std::string> command,
-                            policy::Evidence&, policy::Gatherer&) const override {
+                            policy::Inquiry&) const override {
     {
       const std::lock_guard lock(mutex_);
       commands_.push_back(command.value_or("none"));
@@ -110,6 +111,7 @@ class Louder final : public policy::ReplyRewriter {
   mutable std::vector<std::string> commands_;
 };
 
+/// A gateway on an ephemeral port with two webhooks: open@ without a policy, closed@ with one.
 class ServerTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -144,15 +146,17 @@ class ServerTest : public testing::Test {
     server.reset();
   }
 
-  void add_webhook(const std::string& name, std::optional<dialect::webhook::PolicyFields> fields) {
+  void add_webhook(const std::string& name, std::optional<dialect::webhook::PolicyFields> fields,
+                   const std::string& account = "acc_1") {
     policy::Change change;
     auto webhook = std::make_shared<policy::Webhook>();
     webhook->id = "wh_" + name;
+    webhook->account_id = account;
     webhook->address = name + "@hooks.example.net";
     if (fields) {
       webhook->policy_id = "pol_" + name;
       change.put_policies.push_back(
-          dialect::webhook::compile("pol_" + name, "acc_1", 1, 1, *fields));
+          dialect::webhook::compile("pol_" + name, account, 1, 1, *fields));
     }
     change.put_webhooks.push_back(webhook);
     change.put_domains.push_back("hooks.example.net");
@@ -212,7 +216,7 @@ TEST_F(ServerTest, takes_a_message_and_leaves_a_trace) {
   EXPECT_EQ(recorder.traces[0].evidence.recipients.size(), 1u);
 }
 
-// Postfix completes them in trivial-rewrite(8), behind the lists.
+// Postfix completes them in trivial-rewrite(8), after the lists.
 TEST_F(ServerTest, addresses_without_a_domain_are_handed_on_with_one) {
   settings.session.bare_addresses = true;
   settings.origin = "hooks.example.net";
@@ -229,7 +233,7 @@ TEST_F(ServerTest, addresses_without_a_domain_are_handed_on_with_one) {
   EXPECT_EQ(recorder.traces[0].evidence.reverse_path->text(), "root") << "as the lists judged it";
 }
 
-/// What the trace's last decision says of repeated signatures.
+/// What the trace's last decision notes about repeated signatures.
 std::string replay_step_of(const policy::Trace& trace) {
   std::string text;
   for (const policy::Step& step : trace.decisions.back().steps) {
@@ -267,6 +271,25 @@ TEST_F(ServerTest, a_signature_counts_for_messages_that_are_accepted) {
             "pass_on: a passing DKIM signature in 2 messages of 24 hours");
   EXPECT_EQ(replay_step_of(recorder.traces.at(4)),
             "defer: a passing DKIM signature in 3 messages of 24 hours");
+}
+
+// Whoever may have mail sent to its own webhook could keep a list's mail from all others.
+TEST_F(ServerTest, a_signature_counts_for_each_account_apart) {
+  settings.dkim_replay_limit = 2;
+  add_webhook("theirs", {}, "acc_2");
+  add_webhook("second", {}, "acc_1");
+  start();
+  auto client = greeted();
+  const std::string one = signed_message("a");
+  const auto code = [&](std::string_view recipient) {
+    const std::string said = client->transact(recipient, one);
+    return said.substr(said.rfind('|') + 1, 9);
+  };
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(code("open@hooks.example.net"), "250 2.0.0");
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(code("open@hooks.example.net"), "451 4.7.0");
+  EXPECT_EQ(code("second@hooks.example.net"), "451 4.7.0") << "of the same account";
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(code("theirs@hooks.example.net"), "250 2.0.0");
+  EXPECT_EQ(code("theirs@hooks.example.net"), "451 4.7.0") << "it has a count of its own";
 }
 
 TEST_F(ServerTest, a_repeated_signature_is_noted_where_there_is_no_limit) {
@@ -327,7 +350,8 @@ TEST_F(ServerTest, a_recipient_counts_once_a_transaction_and_again_in_the_next) 
     EXPECT_EQ(client->ask(std::string(message) + ".").substr(0, 3), "250");
   }
   client->ask("QUIT");
-  ASSERT_EQ(recorder.traces.size(), 2u);  // what RSET ends without a refusal leaves none
+  // A transaction that RSET ends without a refusal leaves none.
+  ASSERT_EQ(recorder.traces.size(), 2u);
   for (const policy::Trace& trace : recorder.traces) {
     ASSERT_EQ(trace.evidence.recipients.size(), 2u) << trace.outcome;
     EXPECT_EQ(trace.evidence.recipients[0].address.text(), "open@hooks.example.net");
@@ -446,7 +470,7 @@ TEST_F(ServerTest, a_credential_that_is_revoked_signs_nobody_in) {
   EXPECT_EQ(session.revoked->username, "sender1");
 }
 
-// Anybody may sign up and give itself the user name and the password of somebody else.
+// Any tenant may create credentials with another user's name and password.
 TEST_F(ServerTest, a_tenants_grant_does_not_outlive_the_operators) {
   const Secret hash = *policy::bcrypt_hash(Secret("s3cr3t"), 4);
   const auto grant = [&](const std::string& account) {
@@ -545,7 +569,7 @@ TEST_F(ServerTest, auth_opens_the_policy_that_has_the_user_and_no_other) {
   const policy::Trace& trace = recorder.traces[1];
   EXPECT_EQ(trace.evidence.session.auth->username, "sender1");
   EXPECT_EQ(trace.outcome, "accepted");
-  // Who said what of the credentials, without layers; the last one let the client in.
+  // Each verifier's answer, without layers; the last one accepted the credentials.
   std::string said;
   for (const policy::Decision& decision : trace.decisions) {
     if (decision.stage != policy::Stage::auth || decision.engine) continue;
@@ -598,7 +622,7 @@ TEST_F(ServerTest, a_proxy_that_does_not_know_its_client_speaks_for_nobody_we_kn
     client.send(header);
     EXPECT_EQ(client.reply().substr(0, 3), "220");
     client.ask("EHLO client.example.org");
-    // In no network, so in no allowlist either.
+    // An unknown address is in no network, so in no allowlist.
     EXPECT_NE(client.transact("closed@hooks.example.net", message).find("|550 5.7.1"),
               std::string::npos);
     client.ask("RSET");
@@ -644,24 +668,25 @@ TEST_F(ServerTest, behind_xclient_the_proxys_address_is_nobodys) {
   EXPECT_EQ(sender({"XCLIENT NAME=client.example"}), "unknown");
   EXPECT_EQ(sender({"XCLIENT ADDR=[UNAVAILABLE]"}), "unknown");
   EXPECT_EQ(sender({"XCLIENT ADDR=[TEMPUNAVAIL] NAME=client.example"}), "unknown");
-  // Attributes that one line cannot hold come on several.
+  // Attributes may be spread over several commands.
   EXPECT_EQ(sender({"XCLIENT ADDR=192.0.2.44", "XCLIENT NAME=client.example"}), "192.0.2.44");
   EXPECT_EQ(sender({"XCLIENT ADDR=192.0.2.44", "XCLIENT ADDR=[UNAVAILABLE]"}), "unknown");
 }
 
-/// Says at the connect stage what it thinks of 192.0.2.7.
+/// Judges 192.0.2.7 at the connect stage.
 class Blocklist final : public policy::Layer {
  public:
   std::string_view name() const override { return "blocklist"; }
   bool speaks_at(policy::Stage stage) const override { return stage == policy::Stage::connect; }
-  Task<policy::Verdict> judge(policy::Stage, policy::Evidence& evidence, policy::Gatherer&,
-                              std::vector<policy::Step>&) const override {
+  Task<policy::Ruling> judge(policy::Stage, policy::Inquiry& inquiry,
+                             std::vector<policy::Step>&) const override {
+    const policy::Evidence& evidence = inquiry.evidence;
     const bool listed = evidence.session.client_ip == *IpAddress::parse("192.0.2.7");
     co_return listed ? policy::refuse(554, {5, 7, 1}, "listed") : policy::pass_on();
   }
 };
 
-// Its rules had been asked about the proxy only.
+// The rules of the connect stage had judged only the proxy.
 TEST_F(ServerTest, behind_xclient_the_connect_stage_is_asked_about_the_client) {
   settings.xclient_from = CidrSet({*Cidr::parse("127.0.0.0/8")});
   settings.engine = std::make_shared<policy::CurrentEngine>(
@@ -675,7 +700,7 @@ TEST_F(ServerTest, behind_xclient_the_connect_stage_is_asked_about_the_client) {
   EXPECT_EQ(client->reply(), "closed");
 }
 
-/// Refuses one name, and says at RCPT which it knows.
+/// Refuses one name, and reports at RCPT which name it knows.
 class HeloList final : public policy::Layer {
  public:
   std::string_view name() const override { return "helo"; }
@@ -683,8 +708,9 @@ class HeloList final : public policy::Layer {
   bool speaks_at(policy::Stage stage) const override {
     return stage == policy::Stage::helo || stage == policy::Stage::rcpt;
   }
-  Task<policy::Verdict> judge(policy::Stage stage, policy::Evidence& evidence, policy::Gatherer&,
-                              std::vector<policy::Step>&) const override {
+  Task<policy::Ruling> judge(policy::Stage stage, policy::Inquiry& inquiry,
+                             std::vector<policy::Step>&) const override {
+    const policy::Evidence& evidence = inquiry.evidence;
     const std::string& helo = evidence.session.helo;
     if (stage == policy::Stage::rcpt) co_return policy::refuse(550, {5, 7, 1}, "<" + helo + ">");
     co_return helo == "bad.example" ? policy::refuse(550, {5, 7, 1}, "not you") : policy::pass_on();
@@ -727,7 +753,7 @@ TEST_F(ServerTest, postmaster_is_always_there) {
   EXPECT_EQ(client->ask("RCPT TO:<postmaster@elsewhere.example>").substr(0, 3), "550");
 }
 
-// RFC 1985.
+// RFC 1985 §5.3.
 TEST_F(ServerTest, etrn_says_what_becomes_of_the_queue) {
   settings.session.judged_etrn = true;
   start();
@@ -796,7 +822,7 @@ TEST_F(ServerTest, a_listener_has_room_for_so_many_at_a_time) {
   TestClient second(port);
   EXPECT_EQ(second.reply().substr(0, 9), "421 4.7.0");
   EXPECT_EQ(first->ask("QUIT").substr(0, 3), "221");
-  // The session ends behind its last reply.
+  // The session ends after its last reply.
   std::string greeting;
   for (int i = 0; i < 200 && !greeting.starts_with("220"); ++i) {
     if (i > 0) std::this_thread::sleep_for(milliseconds(20));
@@ -813,48 +839,161 @@ TEST_F(ServerTest, a_client_gets_the_settings_of_its_network) {
   EXPECT_EQ(TestClient(port).reply().substr(0, 21), "220 other.example.net");
 }
 
-TEST_F(ServerTest, a_newcomer_takes_the_place_of_who_waits_and_has_most) {
-  settings.proxy_required = true;
-  settings.proxy_from = CidrSet({*Cidr::parse("127.0.0.0/8")});
-  Admission two{
-      {.sessions = 2, .sessions_per_address = 0, .new_sessions_per_minute = 0, .patience = {}}};
-  server = std::make_unique<Server>(2, services, two);
-  const auto opened = server->listen({.ip = IpAddress::v4(0x7f000001), .port = 0},
-                                     std::make_shared<const ListenerSettings>(settings));
-  EXPECT_TRUE(opened);
-  server->start();
-  const auto from = [&](const std::string& address) {
-    auto client = std::make_unique<TestClient>(*opened);
+/// With as few places as the test wants, and clients of any address.
+class PlacesTest : public ServerTest {
+ protected:
+  void start_with(const AdmissionLimits& limits) { start_with(limits, services); }
+  void start_with(AdmissionLimits limits, Services& with) {
+    limits.sessions_per_address = 0;
+    limits.new_sessions_per_minute = 0;
+    settings.proxy_required = true;
+    settings.proxy_from = CidrSet({*Cidr::parse("127.0.0.0/8")});
+    places = std::make_unique<Admission>(limits);
+    server = std::make_unique<Server>(2, with, *places);
+    const auto opened = server->listen({.ip = IpAddress::v4(0x7f000001), .port = 0},
+                                       std::make_shared<const ListenerSettings>(settings));
+    ASSERT_TRUE(opened);
+    port = *opened;
+    server->start();
+  }
+  std::unique_ptr<TestClient> from(const std::string& address) const {
+    auto client = std::make_unique<TestClient>(port);
     client->send("PROXY TCP4 " + address + " 127.0.0.1 4000 25\r\n");
     return client;
-  };
-  auto first = from("198.51.100.1");
-  EXPECT_EQ(first->reply().substr(0, 3), "220");
-  EXPECT_EQ(first->ask("EHLO a.example.org").substr(0, 3), "250");
-  auto second = from("198.51.100.2");  // in the midst of a message: it waits for no command
-  EXPECT_EQ(second->reply().substr(0, 3), "220");
-  EXPECT_EQ(second->ask("EHLO b.example.org").substr(0, 3), "250");
+  }
+  /// Greeted, and EHLO said.
+  std::unique_ptr<TestClient> settled(const std::string& address) const {
+    auto client = from(address);
+    EXPECT_EQ(client->reply().substr(0, 3), "220");
+    EXPECT_EQ(client->ask("EHLO a.example.org").substr(0, 3), "250");
+    return client;
+  }
+  /// Whoever has read a reply is a moment ahead of the server's wait for the next command.
+  std::unique_ptr<TestClient> newcomer() const {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    for (;;) {
+      auto client = from("203.0.113.9");
+      const std::string greeting = client->reply();
+      if (greeting.starts_with("220") || std::chrono::steady_clock::now() > end) {
+        EXPECT_EQ(greeting.substr(0, 3), "220");
+        return client;
+      }
+      std::this_thread::sleep_for(milliseconds(20));
+    }
+  }
+
+  std::unique_ptr<Admission> places;  ///< outlives the server, which TearDown() destroys
+};
+
+TEST_F(PlacesTest, a_newcomer_takes_the_place_of_who_waits_and_has_most) {
+  telemetry::Metrics& metrics = telemetry::metrics();
+  telemetry::Counter replaced = metrics.smtp_sessions.counter({settings.name, "none", "replaced"});
+  telemetry::Counter turned = metrics.smtp_connections_refused.counter({settings.name, "replaced"});
+  const std::uint64_t before[] = {replaced.value(), turned.value()};
+  start_with({.sessions = 2, .idle = {}});
+  auto first = settled("198.51.100.1");
+  auto second = settled("198.51.100.2");  // in the midst of a message: it is not idle
   EXPECT_EQ(second->ask("MAIL FROM:<sender@example.org>").substr(0, 3), "250");
   EXPECT_EQ(second->ask("RCPT TO:<open@hooks.example.net>").substr(0, 3), "250");
   EXPECT_EQ(second->ask("DATA").substr(0, 3), "354");
-  std::string greeting;
-  std::unique_ptr<TestClient> newcomer;
-  // Whoever has read a reply is a moment ahead of the server's wait for the next command.
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (greeting.substr(0, 3) != "220" && std::chrono::steady_clock::now() < end) {
-    if (newcomer) std::this_thread::sleep_for(milliseconds(20));
-    newcomer = from("203.0.113.9");
-    greeting = newcomer->reply();
-  }
-  EXPECT_EQ(greeting.substr(0, 3), "220");
+  const auto third = newcomer();
   EXPECT_EQ(first->reply().substr(0, 9), "421 4.3.2");
   EXPECT_EQ(first->reply(), "closed");
   second->send(message);
   EXPECT_EQ(second->ask(".").substr(0, 3), "250");
-  EXPECT_EQ(newcomer->ask("EHLO c.example.org").substr(0, 3), "250");
+  EXPECT_EQ(third->ask("EHLO c.example.org").substr(0, 3), "250");
+  server->drain(std::chrono::seconds(2));
+  EXPECT_EQ(replaced.value(), before[0] + 1);
+  EXPECT_EQ(turned.value(), before[1] + 1);
+}
+
+TEST_F(PlacesTest, a_client_that_does_not_go_on_with_its_handshake_can_lose_its_place) {
+  start_with({.sessions = 1, .allowance = {}, .idle = std::chrono::hours(1)});
+  auto first = settled("198.51.100.1");
+  EXPECT_EQ(first->ask("STARTTLS").substr(0, 3), "220");
+  const auto second = newcomer();
+  EXPECT_EQ(first->reply(), "closed") << "nothing can be said amid a handshake";
+}
+
+TEST_F(PlacesTest, a_client_that_does_not_read_can_lose_its_place) {
+  settings.session.limits.junk_commands = 1'000'000;
+  start_with({.sessions = 1, .allowance = {}, .idle = std::chrono::hours(1)});
+  auto first = settled("198.51.100.1");
+  std::string many;
+  for (int i = 0; i < 2000; ++i) many += "EHLO " + std::string(200, 'a') + ".example.org\r\n";
+  std::thread writer([&] {
+    for (int i = 0; i < 50; ++i) first->send(many);  // until nothing more goes
+  });
+  const auto second = newcomer();
+  EXPECT_EQ(second->ask("EHLO c.example.org").substr(0, 3), "250");
+  writer.join();
+}
+
+/// Answers when it is told to.
+class SlowResolver final : public dns::Resolver {
+ public:
+  explicit SlowResolver(dns::Resolver& inner) : inner_(inner) {}
+  Task<dns::Answer> lookup(dns::Question question, milliseconds limit) override {
+    asked = true;
+    boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
+    while (!answers) {
+      timer.expires_after(milliseconds(5));
+      co_await timer.async_wait(boost::asio::use_awaitable);
+    }
+    co_return co_await inner_.lookup(std::move(question), limit);
+  }
+  std::atomic<bool> asked{false};
+  std::atomic<bool> answers{false};
+
+ private:
+  dns::Resolver& inner_;
+};
+
+TEST_F(PlacesTest, who_lets_us_wait_for_name_servers_can_lose_its_place_and_is_answered) {
+  SlowResolver slow(resolver);
+  Services asking_slowly{directory, authenticator, sink,   recorder, rates,
+                         resources, slow,          caches, sightings};
+  settings.dkim_replay_limit = 5;
+  start_with({.sessions = 1, .allowance = {}, .idle = std::chrono::hours(1)}, asking_slowly);
+  auto first = settled("198.51.100.1");
+  first->ask("MAIL FROM:<sender@example.org>");
+  first->ask("RCPT TO:<open@hooks.example.net>");
+  EXPECT_EQ(first->ask("DATA").substr(0, 3), "354");
+  first->send(signed_message("a") + ".\r\nMAIL FROM:<sender@example.org>\r\n");
+  while (!slow.asked) std::this_thread::sleep_for(milliseconds(5));
+  auto second = newcomer();
+  slow.answers = true;
+  EXPECT_EQ(first->reply(), "250 2.0.0 taken") << "the message was handed on";
+  EXPECT_EQ(first->reply().substr(0, 9), "421 4.3.2") << "what follows is not begun";
+  EXPECT_EQ(sink.messages.size(), 1u);
   first.reset();
   second.reset();
-  newcomer.reset();
+  server.reset();  // before its services
+}
+
+TEST_F(ServerTest, behind_xclient_each_client_has_its_own_limits) {
+  Admission few{{.sessions = 4,
+                 .sessions_per_address = 1,
+                 .new_sessions_per_minute = 0,
+                 .exempt = CidrSet({*Cidr::parse("127.0.0.0/8")})}};
+  settings.xclient_from = CidrSet({*Cidr::parse("127.0.0.0/8")});
+  server = std::make_unique<Server>(1, services, few);
+  const auto opened = server->listen({.ip = IpAddress::v4(0x7f000001), .port = 0},
+                                     std::make_shared<const ListenerSettings>(settings));
+  ASSERT_TRUE(opened);
+  port = *opened;
+  server->start();
+  auto first = greeted();
+  EXPECT_EQ(first->ask("XCLIENT ADDR=192.0.2.44").substr(0, 3), "220");
+  auto second = greeted();
+  EXPECT_EQ(second->ask("XCLIENT ADDR=192.0.2.44").substr(0, 9), "421 4.7.0");
+  EXPECT_EQ(second->reply(), "closed");
+  first->ask("EHLO client.example.org");
+  EXPECT_EQ(first->ask("XCLIENT ADDR=127.0.0.1").substr(0, 3), "220");
+  auto third = greeted();
+  EXPECT_EQ(third->ask("XCLIENT ADDR=192.0.2.44").substr(0, 3), "220");
+  first.reset();
+  third.reset();
   server.reset();  // before its Admission
 }
 

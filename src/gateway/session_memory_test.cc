@@ -56,15 +56,18 @@ class Copier final : public policy::Layer {
   bool speaks_at(policy::Stage stage) const override {
     return makes_copies && stage == policy::Stage::message;
   }
-  Task<policy::Verdict> judge(policy::Stage, policy::Evidence& evidence, policy::Gatherer&,
-                              std::vector<policy::Step>&) const override {
-    for (std::size_t i = 0; i < evidence.recipients.size(); ++i) {
+  Task<policy::Ruling> judge(policy::Stage, policy::Inquiry& inquiry,
+                             std::vector<policy::Step>&) const override {
+    policy::Edit edit;
+    for (std::size_t i = 0; i < inquiry.evidence.recipients.size(); ++i) {
       policy::ScriptCopy copy;
       copy.recipients = {i};
       copy.header = "X-To: " + std::to_string(i) + "\r\n\r\n";
-      evidence.copies.push_back(std::move(copy));
+      edit.copies.push_back(std::move(copy));
     }
-    co_return policy::pass_on();
+    policy::Ruling ruling(policy::pass_on());
+    ruling.effects.push_back({.what = std::move(edit), .why = {}, .check = {}, .place = {}});
+    co_return ruling;
   }
   bool makes_copies = false;
 };

@@ -6,7 +6,8 @@ namespace postern::gateway {
 
 namespace {
 
-/// How close a network is around an address; nullopt: not at all. Any is farther than each.
+/// The prefix length of a network that contains the address; -1 without a network; nullopt if it
+/// does not contain it.
 std::optional<int> closeness(const std::optional<Cidr>& network, const IpAddress& address) {
   if (!network) return -1;
   return network->contains(address) ? std::optional(network->prefix()) : std::nullopt;

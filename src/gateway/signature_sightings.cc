@@ -62,7 +62,7 @@ void SignatureSightings::tidy(Clock::time_point now) {
   forget_past(now);
   if (!memory_.low()) return;
   entries_.clear();
-  decltype(by_key_)().swap(by_key_);  // its table, too
+  decltype(by_key_)().swap(by_key_);  // frees the table, too
   (void)charge();
 }
 

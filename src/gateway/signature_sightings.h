@@ -14,28 +14,31 @@
 
 namespace postern::gateway {
 
-/// In how many messages of the last 24 hours a DKIM signature was (threats of replay, RFC 6376
-/// §8.6). Windows begin with a signature's first message. Memory is bounded and charged: beyond
-/// `max_signatures` or a sixteenth of the budget, or when that is used up, the one not seen for the
-/// longest time is forgotten. Not kept over a restart. Thread-safe.
+/// Counts the messages of the last 24 hours that carry a DKIM signature (replay attacks, RFC 6376
+/// §8.6). A signature's window begins with its first message. Memory is charged and bounded: above
+/// `max_signatures` or a sixteenth of the budget, or when the budget is used up, the signature that
+/// was seen least recently is forgotten. Counters do not survive a restart. Thread-safe.
 class SignatureSightings {
  public:
+  /// The clock of windows.
   using Clock = std::chrono::steady_clock;
+  /// A keyed digest of a signature.
   using Key = std::array<char, 32>;
 
-  /// `memory` outlives this.
+  /// `memory` outlives this object. `max_signatures` is at least 1.
   explicit SignatureSightings(MemoryBudget& memory, std::size_t max_signatures = 50'000,
                               Clock::duration window = std::chrono::hours(24));
 
-  /// `value`: the octets of b=.
+  /// `value`: the octets of the b= tag (RFC 6376 §3.5). Keys of other instances differ.
   Key key_of(std::string_view value) const;
-  /// Counts one message. Returns those of the window, this one included.
+  /// Counts one message. Returns the number of messages in the window, with this one.
   std::uint64_t add(const Key& key, Clock::time_point now);
-  /// The message was not accepted after all.
+  /// Takes back one add(): the message was not accepted.
   void withdraw(const Key& key);
-  /// Forgets what is past its window, and all while the budget is low: then no message comes that
-  /// would. To be called from time to time.
+  /// Forgets signatures whose window is over, and all signatures while the budget is low, since no
+  /// message is accepted then that would replace them. Call it periodically.
   void tidy(Clock::time_point now);
+  /// Signatures that are remembered now.
   std::size_t size() const;
 
  private:
@@ -47,7 +50,7 @@ class SignatureSightings {
   };
   struct Hash {
     std::size_t operator()(const Key& key) const {
-      std::size_t hash = 0;  // keys are digests with a secret
+      std::size_t hash = 0;  // keys are keyed digests
       std::memcpy(&hash, key.data(), sizeof hash);
       return hash;
     }
@@ -56,7 +59,7 @@ class SignatureSightings {
   void forget_past(Clock::time_point now);
   bool charge() { return charge_.set(by_key_.size() * entry_octets); }
 
-  /// With the nodes of list and table.
+  /// With the nodes of the list and the table.
   static constexpr std::size_t entry_octets = sizeof(Entry) + sizeof(Key) + 12 * sizeof(void*);
 
   MemoryBudget& memory_;
@@ -64,7 +67,7 @@ class SignatureSightings {
   const Clock::duration window_;
   const std::string secret_;
   mutable std::mutex mutex_;
-  std::list<Entry> entries_;  ///< the one seen last is at the end
+  std::list<Entry> entries_;  ///< least recently seen first
   std::unordered_map<Key, std::list<Entry>::iterator, Hash> by_key_;
   MemoryCharge charge_;
 };

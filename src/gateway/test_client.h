@@ -1,4 +1,4 @@
-// A plain blocking SMTP client for tests of the driver: real sockets, real TLS.
+// A plain blocking SMTP client for tests of the driver, with real sockets and real TLS.
 #pragma once
 
 #include <chrono>
@@ -12,21 +12,26 @@ struct ssl_ctx_st;
 
 namespace postern::gateway {
 
+/// One connection to 127.0.0.1.
 class TestClient {
  public:
+  /// Connects.
   explicit TestClient(std::uint16_t port);
   ~TestClient();
   TestClient(const TestClient&) = delete;
   TestClient& operator=(const TestClient&) = delete;
 
+  /// Sends the octets as they are.
   void send(std::string_view bytes);
-  /// One reply, continuation lines included, without the last CRLF; "closed" at the end of the
+  /// One reply with its continuation lines, without the last CRLF; "closed" at the end of the
   /// stream, "silence" after five seconds.
   std::string reply();
   /// send() with CRLF, then reply().
   std::string ask(std::string_view line);
+  /// STARTTLS and the handshake. False: it failed.
   bool start_tls();
-  /// A whole message; the replies to MAIL, RCPT, DATA and the final dot, joined by '|'.
+  /// Sends a whole message. Returns the replies to MAIL, RCPT, DATA and the final dot, joined by
+  /// '|'.
   std::string transact(std::string_view recipient, std::string_view message);
 
  private:

@@ -11,6 +11,7 @@
 #include "gateway/consultation.h"
 #include "policy/memory.h"
 #include "policy/own_addresses.h"
+#include "policy/replies.h"
 #include "policy/webhook.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -27,27 +28,27 @@ smtp::Reply reply_of(std::uint16_t code, smtp::EnhancedCode enhanced, std::strin
   return {.code = code, .enhanced = enhanced, .text = std::move(text)};
 }
 
-/// To what would take more memory than there is: the session goes on, but not where nothing of it
-/// could come.
+/// The reply to a command that would need more memory than there is. The session goes on unless it
+/// can do nothing at this stage.
 smtp::Reply no_memory(Stage stage) {
   if (stage < Stage::mail)
     return reply_of(421, {4, 3, 2}, "system resources are used up, try again later");
   return reply_of(452, {4, 3, 1}, "insufficient system storage");
 }
 
-/// Nothing against it, perhaps in a rule's own words.
+/// No objection, perhaps in a rule's own words.
 bool is_yes(const smtp::Reply& reply) { return reply.code < 400; }
 
-/// Of an accepted one, and of its address in the set of them: the node, its place in the table, the
-/// text.
+/// An accepted recipient's memory, with its address in the set: the node, its slot in the table,
+/// the text.
 std::size_t memory_of_recipient(const policy::Recipient& recipient) {
   return policy::memory_of(recipient) + sizeof(std::string) + 5 * sizeof(void*) +
          recipient.address.text().size() + 16;
 }
 
-/// What one recipient is told from another by: the address with its domain. A webhook's address is
-/// ours and is read in any case; of others the domain is (in lower case already), and the local
-/// part means what its own host says (RFC 5321 §2.4).
+/// Identifies a recipient by its complete address. A webhook's address is our own and
+/// case-insensitive; otherwise the domain is (already in lower case), and only its own host may
+/// interpret the local part (RFC 5321 §2.4).
 std::string key_of(const policy::Recipient& recipient, const policy::OwnNames& names) {
   const std::string text = policy::completed(recipient.address, names).text();
   return recipient.route.kind == policy::Route::Kind::webhook ? lower(text) : text;
@@ -84,13 +85,15 @@ Task<void> Transaction::gather(policy::Need needs, policy::Evidence& evidence) {
   }
   needs = policy::without(needs, policy::Need::rate_tokens);
   if (needs == policy::Need::none) co_return;
+  if (waits_ != nullptr) waits_->begin();
   co_await authentication().gather(needs, evidence);
+  if (waits_ != nullptr) (void)waits_->end();
   count_signatures();
 }
 
 void Transaction::count_signatures() {
   if (!evidence_.dkim || !sighted_.empty()) return;
-  // Each account's mail counts for itself: what one lets itself be sent keeps no mail from others.
+  // Counts per account, so that mail to one account cannot block mail to another.
   const policy::Recipient* subject = evidence_.subject();
   const std::string account =
       subject != nullptr && subject->route.webhook ? subject->route.webhook->account_id : "";
@@ -130,7 +133,9 @@ void Transaction::note_replay() {
 }
 
 Task<void> Transaction::ask(dns::Question question, policy::Evidence& evidence) {
+  if (waits_ != nullptr) waits_->begin();
   co_await authentication().ask(std::move(question), evidence);
+  if (waits_ != nullptr) (void)waits_->end();
 }
 
 std::optional<std::string_view> Transaction::message() {
@@ -166,7 +171,7 @@ Task<smtp::Reply> Transaction::decide(Stage stage) {
   smtp::Reply reply = decision.reply;
   if (!policy::refused(decision) && decision.permit) reply = *decision.permit;
   record(std::move(decision));
-  (void)charge();  // refusals are kept, too
+  (void)charge();  // refusals are kept as well
   co_return reply;
 }
 
@@ -211,7 +216,7 @@ void Transaction::record(policy::Decision decision) {
     trace_->started = std::chrono::system_clock::now();
     trace_->decisions = std::exchange(before_, {});
   }
-  // Refused credentials have a line of their own.
+  // Refused credentials have their own log line.
   if (policy::refused(decision) && decision.engine) log_refusal(decision);
   log_remarks(decision);
   const std::size_t octets = policy::memory_of(decision);
@@ -241,7 +246,7 @@ Task<smtp::Reply> Transaction::helo(smtp::Helo event, std::vector<std::string> e
   const bool former_esmtp = std::exchange(evidence_.session.esmtp, event.extended);
   smtp::Reply said = co_await decide(Stage::helo);
   if (!is_yes(said)) {
-    aborted();  // the trace tells of the name that was refused
+    aborted();  // the trace holds the refused name
     // RFC 5321 §4.1.4: the session stays as it was.
     evidence_.session.helo = std::move(former);
     evidence_.session.esmtp = former_esmtp;
@@ -268,8 +273,8 @@ Task<tl::expected<smtp::ScramKeys, smtp::Reply>> Transaction::scram_keys(smtp::S
 smtp::Reply Transaction::refuse_auth(Authenticator::Result result, policy::Decision asked) {
   using Kind = Authenticator::Result::Kind;
   const bool failed = result.kind == Kind::refused;
-  asked.reply = failed ? reply_of(535, {5, 7, 8}, "authentication failed")
-                       : reply_of(454, {4, 7, 0}, "temporary failure, try again later");
+  asked.reply = failed ? policy::replies::login_failed()
+                       : policy::replies::trouble(policy::questions::TroubleReply::no_login);
   if (result.reply) asked.reply = std::move(*result.reply);
   smtp::Reply reply = asked.reply;
   record(std::move(asked));
@@ -282,7 +287,7 @@ smtp::Reply Transaction::refuse_auth(Authenticator::Result result, policy::Decis
       .field("client_ip", evidence_.session.client_ip)
       .field("code", reply.code);
   if (trouble) line.field("rule", result.verifier).field("error", result.trouble);
-  // Who typed a password in the name's place shall not find it in the log.
+  // A user may type the password as the name: unknown names do not appear in the log.
   if (failed) line.field("auth_id", result.known_name.empty() ? "unknown" : result.known_name);
   return reply;
 }
@@ -293,9 +298,11 @@ Task<smtp::Reply> Transaction::auth(smtp::Auth event) {
   if (event.proof != smtp::Proof::none) asked.steps = std::move(scram_steps_);
   asked.reply.code = 0;
   const auto started = std::chrono::steady_clock::now();
+  policy::Tape tape;
+  policy::Inquiry inquiry(evidence_, *this, tape);
   Authenticator::Result result =
-      co_await services_.authenticator.verify(std::move(event), evidence_, *this, asked.steps);
-  asked.login = std::exchange(evidence_.login, std::nullopt);
+      co_await services_.authenticator.verify(std::move(event), inquiry, asked.steps);
+  asked.login = std::move(tape.login);
   asked.took = std::chrono::steady_clock::now() - started;
   telemetry::metrics().smtp_auth_attempts.counter({mechanism, word_of(result.kind)}).add();
   if (result.kind != Authenticator::Result::Kind::accepted)
@@ -364,7 +371,7 @@ void Transaction::forget_revoked() {
     const auto policy = services_.directory.policy(id);
     const policy::Credential* now = policy ? policy->credential(auth.username) : nullptr;
     if (now == nullptr || now->stamp != stamp) continue;
-    // What a tenant grants does not keep up the login that an operator granted.
+    // A tenant's grant does not extend an authentication that an operator granted.
     if (auth.tenant || !services_.operates || services_.operates(policy->account_id)) return;
   }
   log::info("auth.revoked")
@@ -385,7 +392,7 @@ void Transaction::take_edits() {
   const auto webhook = services_.directory.webhook(known.webhook->id);
   const auto policy =
       webhook && webhook->policy_id ? services_.directory.policy(*webhook->policy_id) : nullptr;
-  // Edits replace what they edit, and the first recipient was looked up first.
+  // Edits replace objects, and the first recipient was looked up first.
   if (webhook == known.webhook && policy == known.policy) return;
   for (policy::Recipient& one : evidence_.recipients) {
     if (one.route.kind != policy::Route::Kind::webhook) continue;
@@ -406,11 +413,11 @@ Task<smtp::Reply> Transaction::rcpt(smtp::Rcpt event) {
     evidence_.candidate.reset();
     co_return said;
   }
-  // The same mailbox again is accepted and not repeated; order is that of first sight.
+  // A repeated mailbox is accepted but not added again.
   std::string key = key_of(*evidence_.candidate, own_names());
   if (!accepted_.contains(key)) {
     held_ += memory_of_recipient(*evidence_.candidate);
-    (void)charge();  // there is room: decide() has seen to it
+    (void)charge();  // decide() has checked that there is room
     accepted_.insert(std::move(key));
     evidence_.recipients.push_back(std::move(*evidence_.candidate));
   }
@@ -426,14 +433,14 @@ Task<smtp::Reply> Transaction::vrfy(smtp::Vrfy event) {
   evidence_.rate_tokens.reset();
   evidence_.candidate = recipient_of(std::move(event.mailbox));
   evidence_.vrfy = event.in_transaction ? Vrfy::in_transaction : Vrfy::before_mail;
-  // Not part of the message's record: no recipient comes of it.
+  // Not in the trace: VRFY adds no recipient.
   const auto engine = settings_->engine->get();
   const policy::Decision decision = co_await engine->decide(Stage::rcpt, evidence_, *this);
   if (policy::refused(decision)) log_refusal(decision);
   log_remarks(decision);
   evidence_.candidate.reset();
   evidence_.vrfy = Vrfy::no;
-  // What a rule said about the message, DISCARD, is said of one that has begun.
+  // DISCARD and the like apply only to a transaction that has begun.
   if (!event.in_transaction) evidence_.reset_transaction();
   if (policy::refused(decision)) co_return decision.reply;
   co_return reply_of(252, {2, 0, 0}, "send some mail, I will try my best");
@@ -524,7 +531,7 @@ Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
   smtp::Reply afterwards = undecided;
   if (accepted && !evidence_.discard) afterwards = co_await decide_afterwards();
   if (message_->dropped) {
-    // The rules of the gateway that refuse it are those of now: whatever they say, it is not there.
+    // Refused even if the rules, which may have changed, accept it: its data is gone.
     if (accepted) reply = reply_of(554, {5, 6, 0}, "header section too large");
     settle(reply);
     co_return reply;
@@ -537,7 +544,7 @@ Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
     co_return no_memory(Stage::message);
   }
   if (accepted) {
-    smtp::Reply kept = reply_of(250, {2, 0, 0}, "ok");  // taken and thrown away, as a rule says
+    smtp::Reply kept = reply_of(250, {2, 0, 0}, "ok");  // accepted and discarded, as a rule says
     if (!evidence_.discard) kept = co_await hand_on(afterwards);
     if (reply.code == 0 || !kept.positive()) reply = std::move(kept);
     if (reply.positive()) log_accepted(reply);
@@ -546,7 +553,7 @@ Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
   co_return reply;
 }
 
-/// docs/decisions/0035-postq-runs-before-the-250.md
+/// See docs/decisions/0035-postq-runs-before-the-250.md.
 Task<smtp::Reply> Transaction::decide_afterwards() {
   smtp::Reply refusal = undecided;
   for (const Stage stage : {Stage::queued, Stage::delivery}) {
@@ -592,7 +599,11 @@ void Transaction::recount() {
 }
 
 Task<smtp::Reply> Transaction::rewritten(smtp::Reply reply, std::optional<std::string> command) {
-  return settings_->rewriter->rewrite(std::move(reply), std::move(command), evidence_, *this);
+  policy::Tape tape;
+  policy::Inquiry inquiry(evidence_, *this, tape);
+  smtp::Reply said =
+      co_await settings_->rewriter->rewrite(std::move(reply), std::move(command), inquiry);
+  co_return said;
 }
 
 }  // namespace postern::gateway

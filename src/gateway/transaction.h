@@ -1,5 +1,6 @@
-// One session's business: events of the SMTP core in, replies out. It asks the decision engine at
-// each stage, keeps the message while it arrives, hands it on, and leaves a trace.
+// The mail transactions of one session: takes events of the SMTP core and returns replies. It asks
+// the decision engine at each stage, keeps the message while it arrives, passes it on, and records
+// a trace.
 #pragma once
 
 #include <memory>
@@ -18,6 +19,7 @@
 #include "gateway/settings.h"
 #include "gateway/signature_sightings.h"
 #include "mail/header_scanner.h"
+#include "net/peer_waits.h"
 #include "policy/authentication.h"
 #include "policy/directory.h"
 #include "policy/layer.h"
@@ -27,63 +29,80 @@
 
 namespace postern::gateway {
 
-/// What every session of the process shares. All outlive the sessions.
+/// Objects that all sessions of the process share; they outlive the sessions and are thread-safe.
 struct Services {
+  /// Webhooks and policies, the routes of recipients.
   const policy::Directory& directory;
-  Authenticator& authenticator;
-  MessageSink& sink;
-  TransactionRecorder& recorder;
-  RateProbe& rates;
-  Resources& resources;
-  dns::Resolver& resolver;
-  policy::AuthenticationCaches& authentication;
-  SignatureSightings& sightings;
+  Authenticator& authenticator;                  ///< checks AUTH
+  MessageSink& sink;                             ///< takes accepted messages
+  TransactionRecorder& recorder;                 ///< keeps traces
+  RateProbe& rates;                              ///< webhooks' rate limits
+  Resources& resources;                          ///< memory and disk
+  dns::Resolver& resolver;                       ///< shared cache
+  policy::AuthenticationCaches& authentication;  ///< of SPF, DKIM and DMARC checks
+  SignatureSightings& sightings;                 ///< counts DKIM signatures
   /// Whether an account operates the gateway; empty: every account does.
   PoliciesVerifier::Operates operates = {};
 };
 
+/// Lives on the event loop of its connection and is used by that loop's thread only. Its tasks must
+/// end before it is destroyed.
 class Transaction final : private policy::Gatherer {
  public:
+  /// `settings` is not null; `services` outlives the transaction.
   Transaction(std::shared_ptr<const ListenerSettings> settings, Services& services);
   ~Transaction() override;
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
 
+  /// Facts of the session that the connection fills in.
   policy::SessionFacts& session() { return evidence_.session; }
+  /// Whoever is told of waits for the client is told of look-ups for it, too: the client chose the
+  /// names, and can let us wait as well at its name servers. Outlives the look-ups.
+  void watch(net::PeerWaits* waits) { waits_ = waits; }
 
-  /// Each answers one event. A Reply with code 0 means: nothing against it.
+  /// Each function handles one event. A reply with code 0 means: no objection.
   Task<smtp::Reply> connected();
-  /// `extensions`: what EHLO is about to offer.
+  /// `extensions`: the extensions that EHLO is about to offer.
   Task<smtp::Reply> helo(smtp::Helo event, std::vector<std::string> extensions);
-  /// Whether somebody is asked at HELO.
+  /// Whether a layer decides at HELO.
   bool speaks_at_helo() const;
-  /// What a script wants EHLO to offer instead, once.
+  /// The extensions that a script wants EHLO to offer instead. Returned once; nullopt: no change.
   std::optional<std::vector<std::string>> take_offered();
+  /// 235, or the refusal (RFC 4954 §6).
   Task<smtp::Reply> auth(smtp::Auth event);
-  /// The error is the reply.
+  /// Keys for a SCRAM exchange; the error is the reply.
   Task<tl::expected<smtp::ScramKeys, smtp::Reply>> scram_keys(smtp::ScramName event);
-  /// What AUTH may offer.
+  /// The mechanisms that AUTH may offer, separated by spaces.
   std::string mechanisms() const { return services_.authenticator.mechanisms(); }
+  /// Begins a transaction.
   Task<smtp::Reply> mail(smtp::Mail event);
+  /// Checks a recipient and adds it.
   Task<smtp::Reply> rcpt(smtp::Rcpt event);
-  /// VRFY: what RCPT of this address would be told, without a recipient.
+  /// VRFY: the refusal that RCPT would give for this address, or 252 (RFC 5321 §3.5.3). Adds no
+  /// recipient.
   Task<smtp::Reply> vrfy(smtp::Vrfy event);
-  /// RFC 1985: 250 where the queue is run for the domain.
+  /// ETRN: 250 if the queue is run for the domain (RFC 1985 §5.3).
   Task<smtp::Reply> etrn(smtp::Etrn event);
+  /// Code 0: message data may follow.
   Task<smtp::Reply> data();
+  /// Takes message data. Errors are reported by end_of_data().
   void chunk(std::string_view bytes);
+  /// `size`: octets of the whole message. Decides and passes the message on.
   Task<smtp::Reply> end_of_data(std::uint64_t size);
-  /// The transaction is over without a message: RSET, a new EHLO, a lost connection.
+  /// The transaction ends without a message: RSET, a new EHLO, a lost connection.
   void aborted();
-  /// After STARTTLS nothing learnt before counts (RFC 3207 §4.2); that the connection was let in is
-  /// still told.
+  /// Forgets what was learnt before STARTTLS (RFC 3207 §4.2), except the decision to admit the
+  /// connection.
   void tls_begins();
-  /// Another client speaks from here on (XCLIENT).
+  /// The next commands come from another client (XCLIENT).
   void forget_session();
 
-  /// The reply in the words of the listener's rewriter, which there is.
+  /// Passes a reply through the listener's rewriter, which must exist. `command`: the one it
+  /// answers; nullopt: none.
   Task<smtp::Reply> rewritten(smtp::Reply reply, std::optional<std::string> command);
 
+  /// Messages of this session for which end_of_data() was called.
   std::uint64_t messages() const { return messages_; }
 
  private:
@@ -93,7 +112,7 @@ class Transaction final : private policy::Gatherer {
     mail::HeaderScanner scanner;
     MemoryCharge charge;
     std::optional<Error> trouble;
-    bool dropped = false;  ///< what came was let go of: it will be refused
+    bool dropped = false;  ///< the data was discarded, and the message will be refused
   };
 
   Task<void> gather(policy::Need needs, policy::Evidence& evidence) override;
@@ -102,80 +121,82 @@ class Transaction final : private policy::Gatherer {
   bool is_ours(const mail::Mailbox& address) override;
   Task<void> consult(policy::Consultation question, policy::Evidence& evidence) override;
   policy::MessageAuthentication& authentication();
-  /// Once a message, whoever asked for DKIM; taken back unless the message is accepted.
+  /// Counts the message's DKIM signatures once; undone unless the message is accepted.
   void count_signatures();
-  /// What is told of signatures that other messages had (RFC 6376 §8.6).
+  /// The trace's detail about signatures seen in other messages (RFC 6376 §8.6).
   std::string replay_detail() const;
   policy::Step replay_step(policy::Verdict verdict) const;
   void note_replay();
-  /// With the webhook that the address belongs to, if any.
+  /// With the webhook of the address, if any.
   policy::Recipient recipient_of(mail::Mailbox address) const;
-  /// With a domain where it has none, as it is handed on. The lists judge it as it was given.
+  /// Completes a bare address, as it is passed on. The lists judge the address as received.
   mail::Mailbox completed(mail::Mailbox address) const;
   bool has_bare_addresses() const;
   policy::OwnNames own_names() const;
-  /// A credential that was changed or taken away since AUTH counts as not signed in.
+  /// Ends an authentication whose credential was changed or removed since AUTH.
   void forget_revoked();
-  /// What webhooks and policies were edited to since RCPT: recipients get the routes of now, and
-  /// keep those that judged them.
+  /// Applies edits of webhooks and policies since RCPT: recipients get the current routes and keep
+  /// those that judged them.
   void take_edits();
-  /// Asks the engine; the decision goes into the trace. Code 0 when nothing refuses, or a positive
-  /// reply in a rule's own words.
+  /// Asks the engine and adds the decision to the trace. Code 0 if no layer refuses, or a positive
+  /// reply in a rule's words.
   Task<smtp::Reply> decide(policy::Stage stage);
-  /// What the layers let through, and there is no memory for or no way to; the decision says so.
+  /// Refuses what the layers accept if there is no memory or no next hop; changes the decision.
   void refuse_ourselves(policy::Stage stage, policy::Decision& decision);
   void record(policy::Decision decision);
-  /// The reply to failed credentials, with what was asked in the trace.
+  /// The reply to failed credentials; adds the verifiers' steps to the trace.
   smtp::Reply refuse_auth(Authenticator::Result result, policy::Decision asked);
   void log_refusal(const policy::Decision& decision);
-  /// What rules of lists said that changes no reply: warn_if_reject, WARN, INFO, and actions that
+  /// Logs remarks of list rules that change no reply: warn_if_reject, WARN, INFO, and actions that
   /// are not carried out.
   void log_remarks(const policy::Decision& decision);
   void log_accepted(const smtp::Reply& reply);
-  /// Ends the transaction with the reply to its end of data.
+  /// Ends the transaction with the reply to end of data.
   void settle(const smtp::Reply& reply);
-  /// Asks those who speak about accepted mail. Code 0: nothing against it.
+  /// Asks the layers that decide on accepted mail. Code 0: no objection.
   Task<smtp::Reply> decide_afterwards();
-  /// Hands the message on, as scripts left it.
+  /// Passes the message on as scripts changed it.
   Task<smtp::Reply> hand_on(const smtp::Reply& afterwards);
   /// A copy that scripts made.
   struct Handed {
     policy::Evidence evidence;
     std::optional<spool::Body> changed;  ///< nullopt: the message as it came
   };
-  /// Of `recipients`, which are those that the copies number.
+  /// `recipients`: those that the copy's indices refer to.
   Result<Handed> hand_on(const policy::ScriptCopy& copy,
                          const std::vector<policy::Recipient>& recipients);
-  /// As scripts left the message; `charge` is for all of them. Code 0, or the refusal.
+  /// Makes the copies that scripts want; `charge` is for all of them. Code 0, or the refusal.
   smtp::Reply make_copies(std::vector<Handed>& handed, MemoryCharge& charge);
-  /// With what the sink makes of it: a payload, or the message with our fields on top.
+  /// With what the sink builds: a payload, or the message with added trace fields.
   static std::uint64_t memory_of(const Handed& copy, const spool::Body& message);
   void finish(std::string_view outcome);
   void drop_message();
   bool is_header_over() const;
-  /// Lets go of what came of the message; what follows is only counted.
+  /// Discards the message data; later data is only counted.
   void let_go();
-  /// Charges what the transaction keeps. False: there is no memory left for what it grew by.
+  /// Charges what the transaction keeps. False: the budget has no room for the growth.
   bool charge();
-  /// Counts all of it anew.
+  /// Recomputes the whole charge.
   void recount();
   MessageSink::Ruling ruling(const smtp::Reply& afterwards) const;
 
   std::shared_ptr<const ListenerSettings> settings_;
   Services& services_;
+  net::PeerWaits* waits_ = nullptr;
   policy::Evidence evidence_;
-  std::vector<policy::Step> scram_steps_;     ///< of the exchange in hand
-  std::unordered_set<std::string> accepted_;  ///< addresses of the recipients, in lower case
+  std::vector<policy::Step> scram_steps_;     ///< of the SCRAM exchange that is running
+  std::unordered_set<std::string> accepted_;  ///< keys of the recipients, see key_of()
   std::unique_ptr<policy::Trace> trace_;
-  /// What let the session come so far, for the trace of its first transaction.
+  /// Decisions of the session so far, for the trace of its first transaction.
   std::vector<policy::Decision> before_;
   std::unique_ptr<Message> message_;
-  std::optional<dns::ClientResolver> resolver_;  ///< of authentication_
+  std::optional<dns::ClientResolver> resolver_;  ///< used by authentication_
   std::unique_ptr<policy::MessageAuthentication> authentication_;
-  std::vector<SignatureSightings::Key> sighted_;  ///< signatures that the message counts for
-  /// Messages of 24 hours, this one included, that had the one of them seen most often.
+  std::vector<SignatureSightings::Key> sighted_;  ///< signatures that this message was counted for
+  /// Messages in 24 hours, with this one, that had its most frequent signature.
   std::uint64_t dkim_seen_ = 0;
-  /// Of envelope, evidence and trace: octets counted, and how far the lists that grow were.
+  /// Octets of envelope, evidence and trace, and how many entries of the growing lists are
+  /// included.
   MemoryCharge charge_;
   std::size_t held_ = 0;
   std::size_t counted_dns_ = 0;

@@ -1,10 +1,11 @@
-// What a transaction hands on: the message as it came, or the copies that scripts made of it.
+// Passes a transaction's message on: as received, or as the copies that scripts made of it.
 #include <algorithm>
 #include <utility>
 
 #include "base/text.h"
 #include "gateway/transaction.h"
 #include "policy/memory.h"
+#include "policy/relaying.h"
 
 namespace postern::gateway {
 
@@ -25,7 +26,7 @@ std::uint64_t Transaction::memory_of(const Handed& copy, const spool::Body& mess
   if (copy.changed) octets += copy.changed->memory();
   for (const policy::Recipient& one : copy.evidence.recipients) octets += policy::memory_of(one);
   for (const policy::ScriptCopy& one : copy.evidence.copies) octets += policy::memory_of(one);
-  // And as the text that the queue keeps.
+  // Counted twice: the evidence, and the text of it that the queue keeps.
   for (const policy::DnsRecord& one : copy.evidence.dns) octets += 2 * policy::memory_of(one);
   for (const policy::Consultation& one : copy.evidence.consulted) {
     octets += 2 * policy::memory_of(one);
@@ -66,7 +67,7 @@ Task<smtp::Reply> Transaction::hand_on(const smtp::Reply& afterwards) {
 }
 
 smtp::Reply Transaction::make_copies(std::vector<Handed>& handed, MemoryCharge& charge) {
-  // Not there while the evidence is copied for each: every copy would have room for all of them.
+  // Removed while the evidence is copied: otherwise every copy would contain all of them.
   std::vector<policy::ScriptCopy> made = std::exchange(evidence_.copies, {});
   std::vector<policy::Recipient> recipients = std::exchange(evidence_.recipients, {});
   smtp::Reply refusal{.code = 0};
@@ -102,10 +103,8 @@ Result<Transaction::Handed> Transaction::hand_on(const policy::ScriptCopy& copy,
     evidence.recipients.clear();
     for (const mail::Mailbox& address : copy.forward_paths) {
       policy::Recipient recipient = recipient_of(address);
-      // The script says so: what is nobody's here goes where it is at home.
-      if (recipient.route.kind == policy::Route::Kind::none) {
-        recipient.route.kind = policy::Route::Kind::relay;
-      }
+      // The script decides: an address without a route here is relayed.
+      (void)policy::grant_relay(policy::Grant::added, recipient.route);
       evidence.recipients.push_back(std::move(recipient));
     }
   }
@@ -124,7 +123,7 @@ Result<Transaction::Handed> Transaction::hand_on(const policy::ScriptCopy& copy,
     if (!written) return fail(Fault::temporary, written.error().message);
   }
   evidence.copies = {copy};
-  // What it says is in the message from here on.
+  // The script's changes are part of the message from here on.
   for (auto* said : {&evidence.copies.front().text, &evidence.copies.front().header}) {
     if (*said) said->emplace();
   }

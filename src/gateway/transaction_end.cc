@@ -1,4 +1,4 @@
-// How a transaction ends, and what of its session goes on.
+// The end of a transaction, and what the session keeps of it.
 #include <algorithm>
 #include <utility>
 
@@ -27,7 +27,7 @@ void Transaction::finish(std::string_view outcome) {
     policy::SessionFacts session = evidence_.session;
     trace_->evidence = std::exchange(evidence_, {});
     evidence_.session = std::move(session);
-    // What was charged for goes on in the trace, until it is written.
+    // The charge moves to the trace and lasts until the trace is written.
     trace_->charge = std::make_shared<MemoryCharge>(
         std::exchange(charge_, MemoryCharge(services_.resources.memory())));
     services_.recorder.ended(std::move(*trace_));
@@ -40,7 +40,7 @@ void Transaction::finish(std::string_view outcome) {
 }
 
 void Transaction::aborted() {
-  // Only refusals are worth a trace of their own; an abandoned transaction decided nothing.
+  // Only refusals get a trace of their own; an abandoned transaction decided nothing.
   const bool refused =
       trace_ && std::any_of(trace_->decisions.begin(), trace_->decisions.end(), policy::refused);
   if (trace_ && !refused) {

@@ -1,4 +1,4 @@
-// What the log says of a transaction.
+// The log lines of a transaction.
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -18,7 +18,7 @@ std::string reverse_path_text(const policy::Evidence& evidence) {
 
 using dialect::restrictions::Remark;
 
-/// Whether it is the first of its word within a minute. Any thread.
+/// Whether it is the first remark with this word within a minute. Any thread.
 bool is_first_of_minute(std::size_t word) {
   using std::chrono::steady_clock;
   static std::array<std::atomic<std::int64_t>, dialect::restrictions::actions_not_carried.size()>
@@ -65,7 +65,7 @@ void Transaction::log_refusal(const policy::Decision& decision) {
       .field("duration_ms", decision.took);
   if (!decision.recipient.empty()) line.field("rcpt_to", decision.recipient);
   if (evidence_.session.auth) line.field("auth_id", evidence_.session.auth->username);
-  // Two controls of one policy may refuse together.
+  // Two controls of one policy may both refuse.
   std::string_view layer;
   std::string rules, origins, details;
   const auto join = [](std::string& list, std::string_view text) {

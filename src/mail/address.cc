@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t max_local_part = 64;  // RFC 5321 §4.5.3.1.1
 constexpr std::size_t max_domain = 255;     // RFC 5321 §4.5.3.1.2
-constexpr std::size_t max_path = 256;       // RFC 5321 §4.5.3.1.3, brackets included
+constexpr std::size_t max_path = 256;       // RFC 5321 §4.5.3.1.3, including brackets
 constexpr std::size_t max_label = 63;       // RFC 1035 §2.3.4
 
 enum Class : std::uint8_t { atext = 1, label = 2, qtext = 4, high = 8 };
@@ -29,7 +29,7 @@ constexpr std::array<std::uint8_t, 256> classes = [] {
         std::string_view("!#$%&'*+-/=?^_`{|}~").find(octet) != std::string_view::npos) {
       bits |= atext;
     }
-    // RFC 5321 §4.1.2 Ldh-str; the underscore is in no standard host name, and in real mail.
+    // RFC 5321 §4.1.2 Ldh-str; the underscore is not standard, but real mail uses it.
     if (is_alnum(octet) || octet == '-' || octet == '_') bits |= label;
     // RFC 5321 §4.1.2 qtextSMTP.
     if (is_printable_ascii(octet) && octet != '"' && octet != '\\') bits |= qtext;
@@ -67,7 +67,7 @@ Result<std::string> ascii_domain(std::string_view text) {
   return out;
 }
 
-/// U-labels to A-labels (RFC 5891 §5), as RFC 6531 §3.2 asks of names that are looked up.
+/// U-labels to A-labels (RFC 5891 §5), which RFC 6531 §3.2 requires for DNS queries.
 Result<std::string> to_a_labels(std::string_view text) {
   if (text.size() > 4 * max_domain) return fail(Fault::limit, "domain is too long");
   if (!is_utf8(text)) return malformed("domain is not UTF-8");
@@ -87,25 +87,26 @@ Result<std::string> any_domain(std::string_view text) {
   if (is_ascii(text)) return ascii_domain(text);
   Result<std::string> ascii = to_a_labels(text);
   if (!ascii) return ascii;
-  // The mapping may have produced anything that STD 3 forbids; it is checked like ASCII input.
+  // The mapping may produce characters that STD 3 forbids, so the result is checked like ASCII
+  // input.
   return ascii_domain(*ascii);
 }
 
-/// RFC 5321 §4.1.3, in one spelling: `[192.0.2.1]`, `[IPv6:2001:db8::1]`.
+/// An address literal in canonical form (RFC 5321 §4.1.3): `[192.0.2.1]`, `[IPv6:2001:db8::1]`.
 Result<std::string> address_literal(std::string_view text) {
   if (text.size() < 2 || text.back() != ']') return malformed("address literal is not closed");
   std::string_view inner = text.substr(1, text.size() - 2);
   const bool v6 = istarts_with(inner, "IPv6:");
   if (v6) inner.remove_prefix(5);
   const Result<IpAddress> address = IpAddress::parse(inner);
-  // IPv6 stands behind its tag only; an IPv4 address has none.
+  // The tag is required for IPv6 and not allowed for IPv4.
   if (!address || v6 != (inner.find(':') != std::string_view::npos)) {
     return malformed("address literal holds no address");
   }
   return literal_of(*address);
 }
 
-/// The octets of the local part at the start of `text`: Dot-string or Quoted-string.
+/// The length of the local part at the start of `text`: Dot-string or Quoted-string.
 Result<std::size_t> local_part_length(std::string_view text, std::uint8_t utf8) {
   std::size_t i = 0;
   if (text.empty() || text[0] != '"') {
@@ -131,7 +132,7 @@ Result<std::size_t> local_part_length(std::string_view text, std::uint8_t utf8) 
   return malformed("quoted local part is not closed");
 }
 
-/// The end of the mailbox at the start of `text` is the first '>' behind the local part.
+/// The mailbox at the start of `text` ends at the first '>' after the local part.
 Result<Mailbox> read_mailbox(std::string_view text, Utf8 utf8, std::size_t& length) {
   const Result<std::size_t> local = local_part_length(text, utf8 == Utf8::allowed ? high : 0);
   if (!local) return tl::unexpected(local.error());
@@ -147,7 +148,7 @@ Result<Mailbox> read_mailbox(std::string_view text, Utf8 utf8, std::size_t& leng
   return Mailbox{std::string(text.substr(0, *local)), std::move(*checked)};
 }
 
-/// RFC 6531 §3.3: octets above 127 need SMTPUTF8, and are UTF-8 then.
+/// RFC 6531 §3.3: octets above 127 require SMTPUTF8 and must be UTF-8.
 std::optional<Error> refuse_octets(std::string_view text, Utf8 utf8) {
   if (is_ascii(text)) return std::nullopt;
   if (!is_utf8(text)) return Error{Fault::malformed, "address is not UTF-8"};
@@ -155,7 +156,7 @@ std::optional<Error> refuse_octets(std::string_view text, Utf8 utf8) {
   return std::nullopt;
 }
 
-/// Octets of `@a,@b:` at the start (RFC 5321 §4.1.2 A-d-l); 0 when there is none.
+/// The length of `@a,@b:` at the start (RFC 5321 §4.1.2 A-d-l); 0: there is none.
 Result<std::size_t> source_route_length(std::string_view text) {
   if (text.empty() || text[0] != '@') return 0;
   const std::size_t colon = text.find(':');
@@ -206,7 +207,7 @@ Result<Mailbox> parse_mailbox(std::string_view text, Utf8 utf8) {
 
 namespace {
 
-/// A path as lists of Postfix's take it (Bare::allowed); `text` is what stands between the
+/// A path as Postfix's restriction lists accept it (Bare::allowed). `text` is what is between the
 /// brackets.
 Result<Mailbox> read_lenient(std::string_view text, Utf8 utf8) {
   const std::size_t at = text.rfind('@');
@@ -232,7 +233,7 @@ Result<Mailbox> read_lenient(std::string_view text, Utf8 utf8) {
   return mailbox;
 }
 
-/// The octets up to the `>` that is outside of quotes; npos without.
+/// The position of the `>` outside quotes; npos: there is none.
 std::size_t end_of_path(std::string_view rest) {
   bool quoted = false;
   for (std::size_t i = 0; i < rest.size(); ++i) {

@@ -1,4 +1,4 @@
-// Envelope addresses in the grammar of RFC 5321 §4.1.2, with UTF-8 as RFC 6531 §3.3 allows.
+// Envelope addresses by the grammar of RFC 5321 §4.1.2, with UTF-8 by RFC 6531 §3.3.
 #pragma once
 
 #include <optional>
@@ -9,14 +9,16 @@
 
 namespace postern::mail {
 
-/// A domain in the form everything compares: lower case, A-labels, no trailing dot. Made by
-/// parse_domain only, so holding one proves that it was checked.
+/// A domain in canonical form: lower case, A-labels, no trailing dot. Only parse() makes one, so a
+/// Domain is always valid (or empty).
 class Domain {
  public:
   Domain() = default;
-  /// Labels of letters, digits, hyphens inside and underscores, each 1-63 octets, 255 in all; one
-  /// trailing dot is dropped, U-labels are converted by IDNA2008. An address literal is no domain.
+  /// Labels consist of letters, digits, inner hyphens and underscores, 1 to 63 octets each, 255 in
+  /// all. One trailing dot is dropped; U-labels are converted by IDNA2008 (RFC 5891 §5). An address
+  /// literal is not a domain. Fault::malformed: grammar. Fault::limit: too long.
   static Result<Domain> parse(std::string_view text);
+  /// The canonical form; valid as long as the object.
   const std::string& text() const { return text_; }
   bool empty() const { return text_.empty(); }
   auto operator<=>(const Domain&) const = default;
@@ -25,42 +27,44 @@ class Domain {
   std::string text_;
 };
 
-/// Whether addresses may hold octets above 127: only with SMTPUTF8 on MAIL (RFC 6531 §3.4).
+/// Whether addresses may contain octets above 127: only with SMTPUTF8 on MAIL (RFC 6531 §3.4).
 enum class Utf8 { refused, allowed };
 
-/// A Mailbox: local part and domain or address literal. The local part is kept as written (quotes
-/// and all); `domain` is lower-case A-labels, or `[literal]`.
+/// A Mailbox (RFC 5321 §4.1.2): local part and domain or address literal. The local part is kept as
+/// written, quotes included; `domain` is lower-case A-labels, or `[literal]`.
 struct Mailbox {
   std::string local_part;  ///< at most 64 octets (RFC 5321 §4.5.3.1.1)
   std::string domain;      ///< at most 255 octets (RFC 5321 §4.5.3.1.2)
 
-  /// As the client wrote it, less source routes: `local@domain`.
+  /// `local@domain`, without a source route; the local part alone if the domain is empty.
   std::string text() const;
+  /// Whether the domain is an address literal.
   bool is_literal() const { return !domain.empty() && domain.front() == '['; }
   /// The local part without quotes and backslashes: `"a\ b"` is `a b`.
   std::string unquoted_local_part() const;
   bool operator==(const Mailbox&) const = default;
 };
 
-/// Parses `local@domain` without angle brackets. Errors are Fault::malformed (grammar),
-/// Fault::limit (a length of RFC 5321 §4.5.3.1) or Fault::denied (non-ASCII while refused).
+/// Parses `local@domain` without angle brackets. Fault::malformed: grammar. Fault::limit: a length
+/// of RFC 5321 §4.5.3.1. Fault::denied: non-ASCII octets while refused.
 Result<Mailbox> parse_mailbox(std::string_view text, Utf8 utf8);
 
-/// The result of reading `<...>` at the start of a MAIL or RCPT argument.
+/// The result of parsing `<...>` at the start of a MAIL or RCPT argument.
 struct Path {
   std::optional<Mailbox> mailbox;  ///< nullopt is the null reverse-path `<>`
-  bool postmaster = false;         ///< `<Postmaster>` without domain, RCPT only (RFC 5321 §4.1.1.3)
-  bool source_route = false;       ///< `@a,@b:` stood in front (RFC 5321 appendix F.2)
-  std::size_t length = 0;          ///< octets read, brackets included
+  bool postmaster = false;    ///< `<Postmaster>` without domain, for RCPT only (RFC 5321 §4.1.1.3)
+  bool source_route = false;  ///< a source route `@a,@b:` was dropped (RFC 5321 §F.2)
+  std::size_t length = 0;     ///< octets parsed, brackets included
 };
 
-/// How paths are read. `allowed` is for whoever judges addresses by lists of Postfix's: `<user>`
-/// has an empty domain, a dot at the domain's end is dropped, `<@domain>` has an empty local part,
-/// and an
-/// @ in the local part stays there; a domain of digits and dots is refused.
+/// How strictly paths are parsed. `allowed` accepts what Postfix's restriction lists judge:
+/// `<user>` gives an empty domain, a trailing dot of the domain is dropped, `<@domain>` gives an
+/// empty local part, and further @ belong to the local part. A domain of only digits and dots is
+/// refused.
 enum class Bare { refused, allowed };
 
-/// Reads a path at the start of `text`. Faults as parse_mailbox.
+/// Parses a path at the start of `text`; text after `>` is ignored. Faults as parse_mailbox();
+/// Fault::limit also for a path of more than 256 octets (RFC 5321 §4.5.3.1.3).
 Result<Path> parse_path(std::string_view text, Utf8 utf8, Bare bare = Bare::refused);
 
 }  // namespace postern::mail

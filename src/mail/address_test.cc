@@ -20,7 +20,7 @@ TEST_P(GoodMailbox, is_taken_apart) {
   ASSERT_TRUE(mailbox) << mailbox.error().message;
   EXPECT_EQ(mailbox->local_part, GetParam().local_part);
   EXPECT_EQ(mailbox->domain, GetParam().domain);
-  // What is written out is read back as the same.
+  // The text form parses to the same value.
   EXPECT_EQ(*parse_mailbox(mailbox->text(), Utf8::refused), *mailbox);
 }
 
@@ -102,12 +102,12 @@ TEST(Domain, has_one_spelling) {
   EXPECT_EQ(*Domain::parse("b\xc3\xbc"
                            "cher.example"),
             *Domain::parse("XN--BCHER-KVA.example"));
-  // IDNA2008 non-transitional: the sharp s stays itself (RFC 5894 §7.2).
+  // IDNA2008 without the transitional mapping keeps the sharp s (RFC 5894 §7.2).
   EXPECT_EQ(Domain::parse("stra\xc3\x9f"
                           "e.example")
                 ->text(),
             "xn--strae-oqa.example");
-  // Not composed: U+0075 U+0308.
+  // Decomposed: U+0075 U+0308.
   EXPECT_EQ(Domain::parse("bu\xcc\x88"
                           "cher.example")
                 ->text(),

@@ -8,12 +8,12 @@ namespace postern::mail {
 
 namespace {
 
-/// One element of an address list: octets of the value it was found in.
+/// One element of an address list, as positions in the value.
 struct Element {
   std::size_t begin = 0;
-  std::size_t end = 0;  ///< where a separator stands, or the value ends
+  std::size_t end = 0;  ///< position of the separator, or the value's end
   std::size_t address = 0;
-  std::size_t address_end = 0;  ///< of what looks like an address, blanks excluded
+  std::size_t address_end = 0;  ///< end of the address, blanks excluded
 };
 
 }  // namespace
@@ -41,8 +41,7 @@ void trim(std::string_view text, std::size_t& begin, std::size_t& end) {
   while (end > begin && is_space(text[end - 1])) --end;
 }
 
-/// RFC 5322 §3.4: mailboxes stand between commas; a group's name in front of a colon, its end is a
-/// semicolon.
+/// RFC 5322 §3.4: commas separate mailboxes; a colon ends a group's name, a semicolon the group.
 std::vector<Element> elements_of(std::string_view text) {
   std::vector<Element> elements;
   Element one;
@@ -82,8 +81,8 @@ bool has_ink(std::string_view text) {
   return text.find_first_not_of(" \t") != std::string_view::npos;
 }
 
-/// RFC 5322 §2.1.1: a line with at most 998 octets, or several with the same text. Each has more
-/// than white space (RFC 5322 §3.2.2).
+/// RFC 5322 §2.1.1: the line, folded into lines of at most 998 octets. Each contains more than
+/// white space (RFC 5322 §3.2.2).
 Result<std::string> within_limit(std::string_view line) {
   constexpr std::size_t most = 998;
   std::string text;

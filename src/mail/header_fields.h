@@ -1,5 +1,5 @@
-// A header section as fields that can be edited, and the addresses inside a field (RFC 5322 §2.2,
-// §3.4). What is not edited keeps its octets.
+// Header sections as editable fields, and the addresses in a field (RFC 5322 §2.2, §3.4). Octets
+// that are not edited stay as they are.
 #pragma once
 
 #include <optional>
@@ -12,40 +12,44 @@
 
 namespace postern::mail {
 
+/// One header field (RFC 5322 §2.2).
 struct HeaderField {
-  std::string name;
-  std::string text;  ///< as it stands in the header: name, colon, folded value, CRLF
+  std::string name;  ///< without blanks at its ends; not validated
+  std::string text;  ///< the whole field: name, colon, folded value, CRLF
 
-  /// What stands between the colon and the last CRLF, blanks and folds included.
+  /// The octets between the colon and the last CRLF, blanks and folds included. A view into `text`.
   std::string_view raw_value() const;
-  /// The same on one line (RFC 5322 §2.2.3) without blanks at its ends.
+  /// raw_value() unfolded (RFC 5322 §2.2.3), without blanks at its ends.
   std::string value() const;
 };
 
-/// The fields of a message's header section, and where the body begins: behind the blank line. A
-/// line without a colon is a field whose name is the line.
+/// The fields of a message's header section. `body` is set to the position after the blank line, or
+/// to the message's size if there is none. A line without a colon becomes a field whose name is the
+/// line.
 std::vector<HeaderField> fields_of(std::string_view message, std::size_t& body);
-/// Where the body begins; the message's size when there is no blank line.
+/// The position of the body; the message's size if there is no blank line.
 std::size_t body_of(std::string_view message);
-/// A header section with its blank line.
+/// The fields and the blank line after them.
 std::string joined(const std::vector<HeaderField>& fields);
 
-/// Where the quoted string or the comment (RFC 5322 §3.2.2, §3.2.4) that begins at `at` ends:
-/// behind its last octet, or at the text's end when it is not closed.
+/// The end of the quoted string (RFC 5322 §3.2.4) or comment (§3.2.2) that begins at `at`: the
+/// position after its last octet, or the text's end if it is not closed.
 std::size_t end_of_quoted(std::string_view text, std::size_t at);
 
-/// Printable ASCII without blank and colon (RFC 5322 §2.2, ftext in §3.6.8).
+/// Printable ASCII without blank and colon (ftext, RFC 5322 §3.6.8).
 bool is_field_name(std::string_view name);
-/// `name: value` CRLF. Line breaks in the value must be folds, in front of a blank and something
-/// else; a bare LF becomes CRLF. Lines of more than 998 octets (RFC 5322 §2.1.1) are folded at
-/// their white space. Fault::malformed with a sentence, Fault::limit where such a line cannot be
-/// folded.
+/// Makes the field `name: value` CRLF. Each line break in the value must be a fold: a blank and
+/// other text follow. A bare LF becomes CRLF. Lines longer than 998 octets (RFC 5322 §2.1.1) are
+/// folded at white space. Fault::malformed: a bad name, a NUL, or another line break. Fault::limit:
+/// a long line that cannot be folded.
 Result<HeaderField> header_field(std::string_view name, std::string_view value);
 
-/// `raw` without the given address, with the comma that belongs to it. nullopt: it is not there.
-/// Names, comments and groups stay. An address that is written with comments inside is not found.
+/// `raw` without each occurrence of the address and its comma; nullopt: the address is not in it.
+/// Names, comments and groups of other addresses stay. Compares case-insensitively; an address with
+/// inner comments is not found.
 std::optional<std::string> without_address(std::string_view raw, const Mailbox& address);
-/// `raw` with `replacement` wherever the address stands; display names stay.
+/// `raw` with each occurrence of the address replaced; display names stay. nullopt: it is not in
+/// it.
 std::optional<std::string> with_address_replaced(std::string_view raw, const Mailbox& address,
                                                  const Mailbox& replacement);
 

@@ -98,7 +98,7 @@ TEST(HeaderFields, addresses_are_edited_in_place) {
   const Mailbox y{"y", "example.org"};
   struct Case {
     std::string_view raw;
-    std::string_view without;  ///< "-": x is not there
+    std::string_view without;  ///< "-": x is not found
     std::string_view replaced;
   };
   const Case cases[] = {

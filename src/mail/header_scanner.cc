@@ -7,7 +7,7 @@
 namespace postern::mail {
 namespace {
 
-constexpr std::size_t max_message_id = 998;  // RFC 5322 §2.1.1, the longest line
+constexpr std::size_t max_message_id = 998;  // RFC 5322 §2.1.1: the longest line
 
 /// RFC 5322 §3.6.8 ftext.
 constexpr bool is_ftext(char c) { return c > 0x20 && c < 0x7f && c != ':'; }
@@ -41,7 +41,7 @@ void HeaderScanner::scan(std::string_view piece) {
 }
 
 void HeaderScanner::begin_line(char first) {
-  if (first == ' ' || first == '\t') {  // RFC 5322 §2.2.3: the field goes on
+  if (first == ' ' || first == '\t') {  // RFC 5322 §2.2.3: a continuation line
     if (fields_ + odd_ == 0) ++odd_;
     state_ = State::value;
     return;
@@ -100,7 +100,7 @@ std::size_t HeaderScanner::scan_value(std::string_view piece) {
   return used;
 }
 
-/// Unfolding takes the line ends out (RFC 5322 §2.2.3).
+/// Unfolding removes the line breaks (RFC 5322 §2.2.3).
 void HeaderScanner::end_collecting() {
   collect_ = Collect::done;
   std::erase_if(message_id_, [](char c) { return c == '\r' || c == '\n'; });

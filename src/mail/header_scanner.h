@@ -1,4 +1,4 @@
-// The header section as it passes by: counted, not kept.
+// Statistics of a header section, computed while the message streams through.
 #pragma once
 
 #include <array>
@@ -8,27 +8,32 @@
 
 namespace postern::mail {
 
-/// Is fed a message in pieces and counts what its limits and loop detection ask for. Memory is
-/// constant; behind the blank line a piece costs nothing. Lines end in CRLF.
+/// Counts what the limits and the loop detection need. Takes the message in pieces of any size;
+/// lines end in CRLF. Uses constant memory; after the blank line, a piece costs nothing. For one
+/// thread at a time.
 class HeaderScanner {
  public:
+  /// The next octets of the message.
   void feed(std::string_view piece) {
     if (state_ != State::body) scan(piece);
   }
-  /// The message is over: a header section may end without a blank line.
+  /// Ends the message: a header section may end without a blank line.
   void finish();
 
-  /// The blank line was seen: the octets behind the pieces fed so far are body.
+  /// Whether the blank line was seen; octets after the pieces fed so far belong to the body.
   bool in_body() const { return state_ == State::body; }
+  /// Fields with a name and a colon.
   std::uint64_t fields() const { return fields_; }
+  /// Received fields (RFC 5321 §6.3 loop detection).
   std::uint64_t received_fields() const { return received_; }
+  /// From fields.
   std::uint64_t from_fields() const { return from_; }
-  /// Lines that are neither a field nor the continuation of one: `From ` of an mbox file, a blank
-  /// before the colon, a first line that begins with a blank.
+  /// Lines that are neither a field nor a continuation: `From ` of an mbox file, a blank before the
+  /// colon, a first line that begins with a blank.
   std::uint64_t odd_lines() const { return odd_; }
-  /// Octets up to and with the blank line.
+  /// Octets of the header section, including the blank line.
   std::uint64_t size() const { return size_; }
-  /// The first Message-ID, unfolded, without blanks around it; empty when there is none or it is
+  /// The first Message-ID, unfolded, without surrounding blanks; empty: there is none, or it is
   /// longer than 998 octets.
   const std::string& message_id() const { return message_id_; }
 

@@ -29,7 +29,7 @@ Counts scan(std::string_view message, std::size_t step) {
           scanner.message_id()};
 }
 
-/// The same whatever the pieces.
+/// The result does not depend on how the message is split.
 Counts scan(std::string_view message) {
   const Counts whole = scan(message, message.size() + 1);
   for (std::size_t step = 1; step < message.size(); ++step) {

@@ -16,7 +16,7 @@ std::string_view without_last_dot(std::string_view text) {
 
 enum Kind : unsigned char { other, letter, digit = 2, hyphen = 4, dot = 8 };
 
-/// What each octet is in a name; lists of restrictions ask for the same few names again and again.
+/// The kind of each octet, as a table: restriction lists check the same names many times.
 constexpr std::array<Kind, 256> kinds = [] {
   std::array<Kind, 256> made{};
   for (int c = 'a'; c <= 'z'; ++c) made[c] = made[c - 'a' + 'A'] = letter;
@@ -58,7 +58,7 @@ std::optional<IpAddress> literal_address(std::string_view text) {
   constexpr std::string_view tag = "IPv6:";
   const bool tagged = istarts_with(text, tag);
   if (tagged) text.remove_prefix(tag.size());
-  // Only the tag makes it IPv6 (RFC 5321 §4.1.3).
+  // The tag is required for IPv6 only (RFC 5321 §4.1.3).
   if (tagged != (text.find(':') != std::string_view::npos)) return std::nullopt;
   return IpAddress::from_text(text);
 }

@@ -1,4 +1,4 @@
-// Addresses as domains write them.
+// Address literals.
 #pragma once
 
 #include <string>
@@ -7,7 +7,8 @@
 
 namespace postern::mail {
 
-/// RFC 5321 §4.1.3, in one spelling: `[192.0.2.1]`, `[IPv6:2001:db8::1]`.
+/// The canonical address literal (RFC 5321 §4.1.3): `[192.0.2.1]`, `[IPv6:2001:db8::1]`;
+/// `[unknown]` for an unknown address.
 std::string literal_of(const IpAddress& address);
 
 }  // namespace postern::mail

@@ -14,10 +14,10 @@ namespace {
 
 constexpr std::size_t max_comment = 255;
 
-/// The HELO name when it is a Domain or an address literal, in its one spelling.
+/// The HELO name in canonical form if it is a Domain or an address literal.
 std::optional<std::string> proper_helo(const std::string& name) {
   if (name.starts_with('[')) {
-    // A literal is whatever may stand behind an @.
+    // A literal is valid exactly if it is valid as the domain of a mailbox.
     Result<Mailbox> mailbox = parse_mailbox("x@" + name, Utf8::refused);
     if (!mailbox) return std::nullopt;
     return std::move(mailbox->domain);
@@ -41,7 +41,7 @@ std::string comment_text(std::string_view text) {
 
 std::string transmission_type(const Transmission& transmission) {
   std::string type = transmission.smtputf8 ? "UTF8SMTP" : transmission.extended ? "ESMTP" : "SMTP";
-  // RFC 3848 has no name for these two without ESMTP.
+  // RFC 3848 §1 defines no such keyword without ESMTP.
   if (transmission.extended || transmission.smtputf8) {
     if (transmission.tls) type += 'S';
     if (transmission.authenticated) type += 'A';

@@ -1,5 +1,5 @@
-// How mailauth asks DNS without knowing who answers: an evaluation is a value that says its next
-// question and takes the answer. Any event loop can drive it, or ten synchronous lines:
+// DNS lookups as values: an evaluation returns its next question and takes the answer, so that
+// mailauth needs no resolver. Any event loop can drive it, or a synchronous loop:
 //
 //   auto check = mailauth::spf::check_host(identity);
 //   while (const mailauth::Question* question = check.next()) check.feed(resolve(*question));
@@ -17,34 +17,37 @@
 
 namespace mailauth {
 
+/// A DNS record type, with its number (RFC 1035 §3.2.2, RFC 3596 §2.1).
 enum class RecordType : std::uint16_t { a = 1, ptr = 12, mx = 15, txt = 16, aaaa = 28 };
 
-/// What an evaluation wants to know. `name` has A-labels and no trailing dot.
+/// A DNS question. `name` has A-labels and no trailing dot.
 struct Question {
-  std::string name;
-  RecordType type = RecordType::txt;
+  std::string name;                   ///< the name to look up
+  RecordType type = RecordType::txt;  ///< the type to look up
   bool operator==(const Question&) const = default;
 };
 
-/// What came back. An answer that failed DNSSEC validation is `failure`.
+/// The answer to a question. An answer that fails DNSSEC validation is `failure`.
 struct Answer {
+  /// How the lookup ended.
   enum class Status : std::uint8_t {
-    found,
-    no_data,
-    nx_domain,
-    failure,  ///< SERVFAIL, time-out, refused: nothing is known, try again later
+    found,      ///< the name has records of the type
+    no_data,    ///< the name exists, without records of the type
+    nx_domain,  ///< the name does not exist
+    failure,    ///< SERVFAIL, timeout, refused: temporary
   };
-  Status status = Status::failure;
-  /// One string a record, in the order of the answer. A, AAAA: text form. MX: "preference host".
-  /// PTR: a name. TXT: the record's strings joined, octets as they came.
+  Status status = Status::failure;  ///< how the lookup ended
+  /// One string for each record, in the order of the answer. A, AAAA: text form. MX: "preference
+  /// host". PTR: a name. TXT: the strings of the record joined, octets unchanged.
   std::vector<std::string> records;
 
+  /// Whether at least one record was found.
   bool has_records() const { return status == Status::found && !records.empty(); }
 };
 
 namespace detail {
 
-/// Shared by an evaluation and the ones it awaits: the innermost coroutine waits for `answer`.
+/// Shared by an evaluation and those it awaits; the innermost coroutine waits for `answer`.
 struct Exchange {
   std::coroutine_handle<> waiting;
   std::optional<Question> question;
@@ -56,14 +59,16 @@ struct Promise;
 
 }  // namespace detail
 
-/// A computation that ends in a T and may ask questions on its way. Move-only; it owns its frame, so
-/// dropping it abandons the computation. Not thread-safe. Arguments of the coroutines that return it
-/// are taken by value or must outlive it.
+/// A coroutine that results in a T and may ask questions before that. Move-only. It owns its frame,
+/// so destroying it abandons the computation. Not thread-safe. Parameters of coroutines that return
+/// it are passed by value or must outlive it.
 template <class T>
 class [[nodiscard]] Evaluation {
  public:
+  /// For the compiler: the coroutine's promise.
   using promise_type = detail::Promise<T>;
 
+  /// Moves the frame; the source may only be destroyed or assigned to.
   Evaluation(Evaluation&& other) noexcept
       : frame_(std::exchange(other.frame_, {})), exchange_(std::move(other.exchange_)) {}
   Evaluation& operator=(Evaluation&& other) noexcept {
@@ -78,7 +83,8 @@ class [[nodiscard]] Evaluation {
     if (frame_) frame_.destroy();
   }
 
-  /// The next question, or null when the result is there. The same one until feed() answers it.
+  /// The next question, or null when the result is ready. Returns the same question until feed()
+  /// answers it. Valid until feed().
   const Question* next() {
     if (!exchange_) {
       exchange_ = std::make_unique<detail::Exchange>();
@@ -87,19 +93,20 @@ class [[nodiscard]] Evaluation {
     }
     return exchange_->question ? &*exchange_->question : nullptr;
   }
-  /// Answers the question that next() showed.
+  /// Answers the question that next() returned, and runs to the next question or to the end.
   void feed(Answer answer) {
     exchange_->answer = std::move(answer);
     exchange_->question.reset();
     std::exchange(exchange_->waiting, {}).resume();
   }
-  /// After next() said null; once.
+  /// The result. Call it once, after next() returned null. Rethrows an exception of the
+  /// computation.
   T result() {
     if (frame_.promise().thrown) std::rethrow_exception(frame_.promise().thrown);
     return std::move(*frame_.promise().value);
   }
 
-  // An evaluation awaits another one like this:  T part = co_await inner(...);
+  /// For co_await: an evaluation awaits another with `T part = co_await inner(...);`.
   bool await_ready() const noexcept { return false; }
   template <class Outer>
   std::coroutine_handle<> await_suspend(std::coroutine_handle<detail::Promise<Outer>> outer) {
@@ -119,7 +126,7 @@ class [[nodiscard]] Evaluation {
 
 namespace detail {
 
-/// co_await Question{...} inside an evaluation yields the Answer.
+/// The awaiter of `co_await Question{...}` inside an evaluation; results in the Answer.
 struct Ask {
   Question question;
   Exchange* exchange = nullptr;

@@ -23,7 +23,7 @@ bool is_field_name(std::string_view name) {
 
 bool is_wsp(char c) { return c == ' ' || c == '\t'; }
 
-/// Where the field that begins at the start of `text` ends: past the CRLF no fold follows.
+/// Where the field at the start of `text` ends: after the first CRLF without a fold after it.
 std::size_t field_end(std::string_view text) {
   std::size_t at = 0;
   for (;;) {
@@ -57,7 +57,7 @@ HeaderView HeaderView::parse(std::string_view text, const HeaderLimits& limits) 
 void HeaderView::add(std::string_view raw) {
   const std::size_t colon = raw.find(':');
   std::string_view name = colon == std::string_view::npos ? "" : raw.substr(0, colon);
-  // RFC 5322 §4.5: obsolete syntax has white space before the colon.
+  // RFC 5322 §4.5: the obsolete syntax allows white space before the colon.
   while (!name.empty() && is_wsp(name.back())) name.remove_suffix(1);
   if (!is_field_name(name)) {
     ++not_fields_;
@@ -94,7 +94,7 @@ std::size_t HeaderCollector::feed(std::string_view chunk) {
     complete(false);
     return 2 - had;
   }
-  // The empty line's CRLF may have begun in an earlier chunk.
+  // The CRLF of the empty line may have begun in an earlier chunk.
   const std::size_t end = text_.find("\r\n\r\n", had < 3 ? 0 : had - 3);
   if (end != std::string::npos) {
     text_.resize(end + 2);
@@ -110,7 +110,7 @@ void HeaderCollector::complete(bool too_long) {
   if (!too_long) view_ = HeaderView::parse(text_, limits_);
   too_long_ = too_long || view_.truncated();
   if (!too_long_) return;
-  std::string().swap(text_);  // an assignment would keep the memory
+  std::string().swap(text_);  // an assignment would keep the capacity
   view_ = HeaderView();
 }
 

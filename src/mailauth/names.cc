@@ -5,18 +5,19 @@
 #include <idn2.h>
 #include <libpsl.h>
 
+#include "base/domain_below.h"
 #include "base/text.h"
 
 namespace mailauth {
 namespace {
 
-/// Letters in lower case only when `lower_only`; RFC 1035 §2.3.4 lengths.
+/// `lower_only`: capitals are not accepted. Lengths are those of RFC 1035 §2.3.4.
 bool has_domain_syntax(std::string_view text, bool lower_only) {
   if (text.empty() || text.size() > max_domain) return false;
   std::size_t label = 0;
   for (std::size_t i = 0; i <= text.size(); ++i) {
     if (i == text.size() || text[i] == '.') {
-      // RFC 5890 §2.3.1: no hyphen at either end of a label.
+      // RFC 5890 §2.3.1: a label neither begins nor ends with a hyphen.
       if (label == 0 || label > max_label) return false;
       if (text[i - 1] == '-' || text[i - label] == '-') return false;
       label = 0;
@@ -31,7 +32,7 @@ bool has_domain_syntax(std::string_view text, bool lower_only) {
 }
 
 std::optional<std::string> to_a_labels(std::string_view text) {
-  // A U-label of 63 octets in punycode has less than four times that in UTF-8.
+  // A U-label whose A-label has 63 octets is shorter than four times that in UTF-8.
   if (text.size() > 4 * max_domain || !postern::is_utf8(text)) return std::nullopt;
   char* raw = nullptr;
   const int status =
@@ -63,7 +64,7 @@ std::optional<std::string> normalize_domain(std::string_view text) {
     name = postern::lower(*converted);
   }
   if (!name.empty() && name.back() == '.') name.pop_back();
-  // IDNA mapping may make any ASCII; what it made is checked like ASCII input.
+  // IDNA mapping may produce any ASCII; the result is checked like ASCII input.
   if (!has_domain_syntax(name, true)) return std::nullopt;
   return name;
 }
@@ -71,9 +72,7 @@ std::optional<std::string> normalize_domain(std::string_view text) {
 bool is_normal_domain(std::string_view text) { return has_domain_syntax(text, true); }
 
 bool is_subdomain(std::string_view name, std::string_view ancestor) {
-  if (ancestor.empty() || name.size() < ancestor.size()) return false;
-  const std::size_t at = name.size() - ancestor.size();
-  return (at == 0 || name[at - 1] == '.') && postern::iequals(name.substr(at), ancestor);
+  return !ancestor.empty() && postern::domain_below(name, ancestor);
 }
 
 std::string_view parent_domain(std::string_view name) {
@@ -104,7 +103,7 @@ const SuffixList& SuffixList::system() {
 
 SuffixList SuffixList::from_rules(std::string_view rules) {
   std::string text(rules);
-  text += '\n';  // and a stream in memory may not be empty
+  text += '\n';  // a stream in memory must not be empty
   const std::unique_ptr<FILE, int (*)(FILE*)> stream(fmemopen(text.data(), text.size(), "r"),
                                                      &std::fclose);
   return SuffixList(own(stream ? psl_load_fp(stream.get()) : nullptr));

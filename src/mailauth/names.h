@@ -1,4 +1,5 @@
-// Domain names as all of mailauth compares them: lower case, A-labels, no trailing dot.
+// Domain names in the normal form in which mailauth compares them: lower case, A-labels, no
+// trailing dot.
 #pragma once
 
 #include <memory>
@@ -8,38 +9,42 @@
 
 namespace mailauth {
 
-inline constexpr std::size_t max_domain = 253;  ///< RFC 1035 §2.3.4, in text and without root
-inline constexpr std::size_t max_label = 63;
+inline constexpr std::size_t max_domain = 253;  ///< octets in text form (RFC 1035 §2.3.4)
+inline constexpr std::size_t max_label = 63;    ///< octets of a label (RFC 1035 §2.3.4)
 
-/// The normal form: labels of letters, digits, hyphens and underscores, each 1-63 octets, 253 in
-/// all; U-labels become A-labels (IDNA2008, non-transitional), one trailing dot is dropped.
-/// Nullopt for anything else, address literals included.
+/// Converts a domain name to normal form: labels of letters, digits, hyphens and underscores, 1-63
+/// octets each, 253 octets in all. U-labels become A-labels (RFC 5891 §5, non-transitional); one
+/// trailing dot is removed. Nullopt for anything else, address literals included.
 std::optional<std::string> normalize_domain(std::string_view text);
-/// Whether `text` already has the normal form.
+/// Whether `text` is in normal form.
 bool is_normal_domain(std::string_view text);
 
-/// `name` is `ancestor` or below it, by whole labels. Both in any case of letters.
+/// Whether `name` equals `ancestor` or is below it, compared by whole labels without ASCII case.
+/// False when `ancestor` is empty.
 bool is_subdomain(std::string_view name, std::string_view ancestor);
-/// The name without its first label; empty when it has one label.
+/// `name` without its first label; empty when it has only one.
 std::string_view parent_domain(std::string_view name);
+/// Number of labels; 0 for the empty name.
 std::size_t label_count(std::string_view name);
-/// The last `count` labels of `name`, or all of it.
+/// The last `count` labels of `name`; all of it when it has fewer. `count` is at least 1.
 std::string_view last_labels(std::string_view name, std::size_t count);
 
-/// A public suffix list (publicsuffix.org), private section included. Immutable; may be shared by
+/// A public suffix list (publicsuffix.org) with its private section. Immutable; may be shared by
 /// threads.
 class SuffixList {
  public:
-  /// The newer of the list installed with the system and the one built into libpsl.
+  /// The newer of the installed list and the list built into libpsl. Loaded at the first call.
   static const SuffixList& system();
-  /// Rules one a line, in the list's own syntax.
+  /// A list from rules in the list's file format, one in each line. For tests.
   static SuffixList from_rules(std::string_view rules);
 
-  /// A public suffix, an unlisted top-level domain included. `name` in normal form.
+  /// Whether `name`, in normal form, is a public suffix. An unlisted top-level domain is one.
   bool is_public_suffix(std::string_view name) const;
-  /// The same without the list's private section: companies there send mail of their own.
+  /// Whether `name` is a public suffix of the list's ICANN section. Owners of suffixes in the
+  /// private section send mail under them.
   bool is_registry_suffix(std::string_view name) const;
-  /// RFC 7489 §3.2: the suffix and one label more; the name itself when that is a public suffix.
+  /// The organizational domain (RFC 7489 §3.2): the public suffix and one more label. `name` itself
+  /// when it is a public suffix. `name` is in normal form.
   std::string organizational_domain(std::string_view name) const;
 
  private:

@@ -1,4 +1,4 @@
-// Plays the suite files (tests/suites/mailauth) in unit tests, with their DNS zones as answers.
+// Plays the suite files (tests/suites/mailauth) in unit tests; their DNS zones give the answers.
 #pragma once
 
 #include <filesystem>
@@ -13,8 +13,8 @@
 
 namespace mailauth::testing {
 
-/// Calls `play(file, case)` with every case of the files of this format below
-/// tests/suites/mailauth/<folder>; says how many there were.
+/// Calls `play(file, case)` for every case of the files of this format in
+/// tests/suites/mailauth/<folder>. Returns the number of cases.
 inline std::size_t for_each_suite_case(
     const std::string& folder, std::string_view format,
     const std::function<void(const boost::json::object&, const boost::json::object&)>& play) {

@@ -14,7 +14,7 @@ bool is_tag_name(std::string_view name) {
                      [](char c) { return postern::is_alnum(c) || c == '_'; });
 }
 
-/// RFC 6376 §3.2: VALCHAR and white space; RFC 8616 §4 adds what is above ASCII.
+/// RFC 6376 §3.2: VALCHAR and white space. RFC 8616 §5 adds octets above ASCII.
 bool is_tag_value(std::string_view value) {
   return std::all_of(value.begin(), value.end(), [](char c) {
     return (static_cast<unsigned char>(c) > 0x20 && c != 0x7f) || postern::is_space(c);

@@ -21,7 +21,7 @@ namespace {
 
 constexpr int dnskey = 48;
 constexpr int in_class = 1;
-constexpr int udp_octets = 1232;  // what no path fragments
+constexpr int udp_octets = 1232;  // fits any path without fragmentation
 constexpr int first_wait_ms = 2000;
 constexpr int tries = 2;
 constexpr std::chrono::milliseconds no_memory_wait{10};
@@ -29,7 +29,7 @@ constexpr std::chrono::milliseconds no_memory_wait{10};
 dns::Answer answer_from(int status, std::string_view packet, const dns::Question& question) {
   if (status == ARES_SUCCESS) return answer_of(packet, question);
   if (status == ARES_ETIMEOUT) return {.status = dns::Status::timeout};
-  // It cannot be put in a question, so it does not exist.
+  // Such a name cannot be in a question, so it does not exist.
   if (status == ARES_EBADNAME) return {.status = dns::Status::nx_domain};
   return {.status = dns::Status::server_failure};
 }
@@ -86,7 +86,7 @@ void AdClient::on_socket(void* client, int socket, int readable, int writable) n
     watched[socket] =
         static_cast<short>((readable != 0 ? POLLIN : 0) | (writable != 0 ? POLLOUT : 0));
   } catch (const std::bad_alloc&) {
-    return;  // what is asked there takes too long
+    return;  // the query then times out
   }
 }
 
@@ -121,7 +121,7 @@ void AdClient::run() {
   }
 }
 
-/// Sends what is new and waits once for what comes. False: it is to stop.
+/// Sends new queries and waits once for events. False: stop.
 bool AdClient::turn() {
   std::vector<Job> jobs;
   {
@@ -154,7 +154,7 @@ bool AdClient::turn() {
       ares_process_fd(channel_, in ? ready[i].fd : ARES_SOCKET_BAD,
                       out ? ready[i].fd : ARES_SOCKET_BAD);
   }
-  ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);  // what took too long
+  ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);  // expires queries
   return true;
 }
 
@@ -171,7 +171,7 @@ void AdClient::send(const Job& job) {
     on_answer(kept.release(), status, 0, nullptr, 0);
     return;
   }
-  packet[3] |= 0x20;  // AD: say whether it is authentic (RFC 6840 §5.7)
+  packet[3] |= 0x20;  // sets AD: report whether the answer is authentic (RFC 6840 §5.7)
   ares_send(channel_, packet, length, &AdClient::on_answer, kept.release());
   ares_free_string(packet);
 }

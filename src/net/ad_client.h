@@ -1,5 +1,5 @@
-// Asks name servers that are trusted to validate: their AD bit says whether an answer is secure
-// (RFC 4035 §4.9.3, RFC 6840 §5.7). libunbound does not hand that bit on.
+// A resolver that trusts its name servers to validate: their AD bit decides whether an answer is
+// secure (RFC 4035 §4.9.3, RFC 6840 §5.7). libunbound does not expose that bit.
 #pragma once
 
 #include <map>
@@ -15,13 +15,14 @@ struct ares_channeldata;
 
 namespace postern::net {
 
-/// Has a thread of its own, which listens from the start.
+/// Queries by c-ares on a thread of its own, which runs from open() on. Thread-safe.
 class AdClient final : public Lookups {
  public:
-  /// `streams`: over TCP alone. c-ares keeps a UDP port for as long as anything is under way, so
-  /// that who is not on the way could guess it and forge an answer (RFC 5452 §9.2).
+  /// `streams`: TCP only. c-ares keeps a UDP port as long as queries are pending, so an off-path
+  /// attacker could guess it and forge an answer (RFC 5452 §9.2).
   enum class Transport : bool { any, streams };
-  /// `servers`: `192.0.2.53:53` or `[2001:db8::53]:53`, at least one, asked in this order.
+  /// `servers`: `192.0.2.53:53` or `[2001:db8::53]:53`, at least one, queried in this order.
+  /// `lookups`: the limit of concurrent queries. Fault::permanent: c-ares or the system refuses.
   static Result<std::shared_ptr<AdClient>> open(const std::vector<std::string>& servers,
                                                 std::size_t lookups, Transport transport);
   /// Use open().
@@ -35,7 +36,7 @@ class AdClient final : public Lookups {
  private:
   struct Job {
     AdClient* client = nullptr;
-    std::uint64_t key = 0;  ///< 0: the probe
+    std::uint64_t key = 0;  ///< key of the query; 0: the probe
     dns::Question question;
   };
 
@@ -49,10 +50,10 @@ class AdClient final : public Lookups {
   static void on_answer(void* job, int status, int timeouts, unsigned char* packet,
                         int length) noexcept;
 
-  ares_channeldata* channel_ = nullptr;  ///< touched on the thread alone
-  std::map<int, short> watched_;         ///< likewise: sockets, and what poll(2) shall watch there
+  ares_channeldata* channel_ = nullptr;  ///< used by the thread only
+  std::map<int, short> watched_;  ///< used by the thread only: sockets and their events for poll(2)
   int wake_ = -1;
-  std::mutex mutex_;  ///< guards the three below
+  std::mutex mutex_;  ///< guards the next three
   std::vector<Job> jobs_;
   bool stopping_ = false;
   std::optional<DnssecProbe> probe_;

@@ -76,7 +76,7 @@ TEST(ServerEndPoint, hashes_by_the_function_of_the_signature) {
   EXPECT_EQ(server_end_point(undefined.get()), "") << "there is no single hash function";
 }
 
-/// A client and a server in memory.
+/// A client and a server connected in memory.
 class Pair {
  public:
   explicit Pair(std::uint64_t client_options = 0, int most = TLS1_3_VERSION)
@@ -93,7 +93,7 @@ class Pair {
 
   void shake_hands() {
     std::unique_ptr<SSL_SESSION, Free> known(client ? SSL_get1_session(client.get()) : nullptr);
-    // A connection that is dropped takes its session with it.
+    // Dropping a connection invalidates its session.
     if (client) SSL_set_shutdown(client.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     if (server) SSL_set_shutdown(server.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     client.reset(SSL_new(asking_.get()));
@@ -119,7 +119,7 @@ class Pair {
                                reinterpret_cast<const unsigned char*>(""), 0, 1);
     return out;
   }
-  /// By whoever said it first.
+  /// The Finished message of the side that sent it first.
   std::string finished() {
     char out[EVP_MAX_MD_SIZE];
     const std::size_t size = SSL_session_reused(client.get()) == 1

@@ -1,4 +1,4 @@
-// Connections to a database that wait for their next use. Blocking: for the threads of a WorkPool.
+// A pool of idle database connections. Blocking: for the threads of a WorkPool.
 #pragma once
 
 #include <chrono>
@@ -11,8 +11,9 @@
 
 namespace postern::net {
 
-/// Tries `connect(server, deadline)` with each in turn until one gives a connection. The time that
-/// is left is shared among those that are left, so that one that hangs leaves the others theirs.
+/// Calls `connect(server, deadline)` for each server in turn until one succeeds. The remaining time
+/// is divided among the remaining servers, so a server that hangs does not use it up. Returns the
+/// last error if all fail; Fault::malformed: no servers.
 template <class Connection, class Connect>
 Result<std::unique_ptr<Connection>> first_that_connects(
     const std::vector<std::string>& servers, std::chrono::steady_clock::time_point deadline,
@@ -25,19 +26,22 @@ Result<std::unique_ptr<Connection>> first_that_connects(
   return made;
 }
 
-/// What a connection was good for.
+/// The result of using a connection.
 template <class T>
 struct Used {
+  /// Of the operation.
   Result<T> result;
-  bool broken = false;  ///< the connection cannot be used again
+  bool broken = false;  ///< the connection must be closed
 };
 
-/// As many as were ever in use at a time, which is the number of threads at most. Thread-safe.
+/// Idle connections: at most as many as were in use at once, so at most one per thread.
+/// Thread-safe.
 template <class Connection>
 class ConnectionShelf {
  public:
-  /// `use(Connection&)` gives a Used<T>; `connect()` a Result<std::unique_ptr<Connection>>. A
-  /// connection that waited here may have died meanwhile: then a new one gets a second try.
+  /// Runs `use` on an idle or a new connection. `use(Connection&)` returns a Used<T>, `connect()` a
+  /// Result<std::unique_ptr<Connection>>. If an idle connection is broken, it tries once more with
+  /// a new one.
   template <class Connect, class Use>
   auto with(Connect connect, Use use) -> decltype(use(std::declval<Connection&>()).result) {
     if (std::unique_ptr<Connection> waiting = take()) {

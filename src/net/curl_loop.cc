@@ -12,7 +12,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// Once a process, before the first handle; safe from any thread.
+/// Once per process, before the first handle. Thread-safe.
 void initialise_library() {
   static const CURLcode done = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (done != CURLE_OK) throw std::bad_alloc();
@@ -103,7 +103,8 @@ void CurlLoop::arm(curl_socket_t socket, const std::shared_ptr<Watch>& watch) {
 }
 
 void CurlLoop::ready(curl_socket_t socket, const std::shared_ptr<Watch>& watch, int direction) {
-  // libcurl may have lost interest, closed the socket, or opened another under the same number.
+  // libcurl may no longer wait for the socket, have closed it, or have opened another with its
+  // number.
   const auto found = watches_.find(socket);
   if (found == watches_.end() || found->second != watch) return;
   if (direction == CURL_CSELECT_IN ? !watch->want_read : !watch->want_write) return;

@@ -1,4 +1,4 @@
-// libcurl's multi interface driven by an event loop. For http_client.cc only.
+// Drives libcurl's multi interface by an event loop. For http_client.cc only.
 #pragma once
 
 #include <memory>
@@ -11,29 +11,34 @@
 
 namespace postern::net {
 
-/// Who waits for a transfer; set as its CURLOPT_PRIVATE.
+/// Waits for a transfer; set as its CURLOPT_PRIVATE.
 class CurlWaiter {
  public:
+  /// Called once, on the loop's thread, when the transfer ends.
   virtual void finished(CURLcode code) = 0;
 
  protected:
   ~CurlWaiter() = default;
 };
 
-/// Owns the multi handle and every socket that libcurl opens. Used on one thread.
+/// Owns the multi handle and every socket that libcurl opens. For the loop's thread only.
 class CurlLoop : public std::enable_shared_from_this<CurlLoop> {
  public:
+  /// `idle_connections`: the number kept open for reuse. Throws std::bad_alloc.
   CurlLoop(const boost::asio::any_io_executor& executor, long idle_connections);
   ~CurlLoop();
   CurlLoop(const CurlLoop&) = delete;
   CurlLoop& operator=(const CurlLoop&) = delete;
 
+  /// The executor of the loop.
   boost::asio::any_io_executor executor() { return timer_.get_executor(); }
+  /// Starts a transfer.
   void add(CURL* easy);
+  /// Stops a transfer; CurlWaiter::finished() is not called.
   void remove(CURL* easy);
 
-  /// For CURLOPT_OPENSOCKETFUNCTION: a new socket of ours, non-blocking, closed on exec.
-  /// CURL_SOCKET_BAD, with `errno`: there is none.
+  /// For CURLOPT_OPENSOCKETFUNCTION: a new socket, non-blocking and close-on-exec. CURL_SOCKET_BAD
+  /// on failure; `errno` gives the reason.
   curl_socket_t open(const curl_sockaddr& address);
   /// Makes this loop close the sockets of `easy`.
   void own_sockets(CURL* easy);
@@ -44,8 +49,8 @@ class CurlLoop : public std::enable_shared_from_this<CurlLoop> {
     boost::asio::posix::stream_descriptor descriptor;
     bool want_read = false;
     bool want_write = false;
-    bool reading = false;  ///< a wait is under way
-    bool writing = false;
+    bool reading = false;  ///< a wait for reading is pending
+    bool writing = false;  ///< a wait for writing is pending
   };
 
   static int on_socket(CURL*, curl_socket_t socket, int what, void* loop, void*);

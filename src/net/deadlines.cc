@@ -1,5 +1,7 @@
 #include "net/deadlines.h"
 
+#include <algorithm>
+
 #include "net/stream.h"
 
 namespace postern::net {
@@ -18,9 +20,12 @@ Deadlines::Entry::~Entry() {
 }
 
 void Deadlines::sweep(Clock::time_point now) {
+  const auto passed = std::chrono::duration_cast<std::chrono::microseconds>(
+      std::min<Clock::duration>(now - swept_, interval));
+  swept_ = now;
   for (Entry* entry = first_; entry != nullptr; entry = entry->next_) {
-    if (entry->over_ != nullptr && entry->over_->load(std::memory_order_relaxed)) {
-      entry->over_ = nullptr;
+    PeerWaits* const waits = entry->stream_.watched_by();
+    if (waits != nullptr && !waits->pass(passed)) {
       entry->stream_.cancel();
       continue;
     }

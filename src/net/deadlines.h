@@ -1,37 +1,37 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 
 namespace postern::net {
 
 class Stream;
 
-/// Deadlines of the connections of one event loop. Racing every read against a timer costs a
-/// quarter more CPU and 3 KiB a connection; a list that is swept a few times a second costs
-/// neither. Single-threaded.
+/// The deadlines of the connections of one event loop. A timer for every read costs a quarter more
+/// CPU and 3 KiB per connection; a list that is swept a few times per second costs neither. For one
+/// thread.
 class Deadlines {
  public:
+  /// The clock of all deadlines.
   using Clock = std::chrono::steady_clock;
 
-  /// A place in the list, inside the connection. Leaves the list when it goes.
+  /// A connection's entry in the list; removes itself on destruction.
   class Entry {
    public:
+    /// Borrows both; without a deadline at first.
     Entry(Deadlines& list, Stream& stream);
     ~Entry();
     Entry(const Entry&) = delete;
     Entry& operator=(const Entry&) = delete;
 
+    /// Sets the deadline.
     void set(Clock::time_point at) { at_ = at; }
     /// As set(), after the stream was cancelled and rearmed.
     void restart(Clock::time_point at) {
       at_ = at;
       expired_ = false;
     }
+    /// Whether the stream was cancelled by this list.
     bool expired() const { return expired_; }
-    /// The stream is cancelled once, soon after `over` has become true on whatever thread; null:
-    /// nobody says so. `over` outlives the entry.
-    void watch(const std::atomic<bool>* over) { over_ = over; }
     /// Whether a shutdown may cut in: waiting for a command, not amid a message.
     void set_idle(bool idle) { idle_ = idle; }
 
@@ -42,21 +42,27 @@ class Deadlines {
     Clock::time_point at_ = Clock::time_point::max();
     Entry* previous_ = nullptr;
     Entry* next_ = nullptr;
-    const std::atomic<bool>* over_ = nullptr;
     bool expired_ = false;
     bool idle_ = false;
   };
 
-  /// Cancels the streams whose time is over, or that are over as watch() says.
+  /// How often sweep() is to be called.
+  static constexpr std::chrono::milliseconds interval{250};
+
+  /// Cancels the streams whose time is over. Tells who watches their waits what time has passed: an
+  /// interval at most, so that nobody waited while the thread stood still.
   void sweep(Clock::time_point now);
-  /// Cancels the streams that wait idly; the rest finish first.
+  /// Cancels the idle streams; the others may finish.
   void cancel_idle();
+  /// Cancels all streams.
   void cancel_all();
+  /// Number of entries.
   std::size_t size() const { return size_; }
 
  private:
   Entry* first_ = nullptr;
   std::size_t size_ = 0;
+  Clock::time_point swept_;
 };
 
 }  // namespace postern::net

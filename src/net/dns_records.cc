@@ -18,8 +18,8 @@
 namespace postern::net {
 namespace {
 
-/// A name in wire form without compression, as libunbound hands rdata over (RFC 4034 §6.2); lower
-/// case, no trailing dot.
+/// Decodes a name in uncompressed wire form, as in libunbound's rdata (RFC 4034 §6.2), to lower
+/// case without trailing dot.
 std::optional<std::string> name_of(std::string_view wire) {
   std::string name;
   while (!wire.empty()) {
@@ -33,7 +33,7 @@ std::optional<std::string> name_of(std::string_view wire) {
   return std::nullopt;
 }
 
-/// The strings of a TXT record joined without a separator (RFC 7208 §3.3).
+/// Joins the strings of a TXT record without separator (RFC 7208 §3.3).
 std::optional<std::string> text_of(std::string_view data) {
   std::string text;
   while (!data.empty()) {
@@ -87,7 +87,7 @@ std::string without_dot(const char* name) {
   return text;
 }
 
-/// Reads a message from its begin to its end; what is not there makes it bad.
+/// Reads a message from its start; reading past its end makes it bad.
 class Message {
  public:
   explicit Message(std::string_view packet) : packet_(packet) {}
@@ -104,7 +104,7 @@ class Message {
     bad_ |= octets > packet_.size() - at_;
     if (!bad_) at_ += octets;
   }
-  /// In wire form without compression (RFC 1035 §4.1.4).
+  /// A name in wire form, decompressed (RFC 1035 §4.1.4).
   std::string name() {
     std::string wire;
     std::size_t at = at_;
@@ -117,7 +117,7 @@ class Message {
         const std::size_t target = (length & 0x3fu) << 8 | octet(packet_, at + 1);
         if (here) at_ = at + 2;
         here = false;
-        if (target >= at) break;  // back only: no loop
+        if (target >= at) break;  // pointers go backwards only: no loop
         at = target;
         continue;
       }
@@ -131,7 +131,7 @@ class Message {
     bad_ = true;
     return {};
   }
-  /// Of a record, the names in it without compression.
+  /// The data of a record, with its names decompressed.
   std::string data(unsigned type) {
     const std::size_t length = number16();
     const std::size_t begin = at_;
@@ -187,8 +187,7 @@ Record read_record(Message& message) {
   return record;
 }
 
-/// How many records are in the answer and in the authority section, behind the flags and the
-/// questions.
+/// The number of records in the answer and authority sections; reads the counts and the questions.
 std::pair<unsigned, unsigned> begin_records(Message& message) {
   const unsigned questions = message.number16();
   const unsigned answers = message.number16();
@@ -254,7 +253,7 @@ dns::Answer answer_of(std::string_view packet, const dns::Question& question) {
   const auto [answers, authorities] = begin_records(message);
   std::vector<Record> records;
   for (unsigned i = 0; i < answers && !message.bad(); ++i) records.push_back(read_record(message));
-  std::optional<std::uint32_t> negative;  // RFC 2308 §5: the least of the SOA's TTL and its MINIMUM
+  std::optional<std::uint32_t> negative;  // RFC 2308 §5: the lesser of the SOA's TTL and MINIMUM
   for (unsigned i = 0; i < authorities && !message.bad(); ++i) {
     const Record record = read_record(message);
     if (record.type != Message::soa || record.data.size() < 4) continue;

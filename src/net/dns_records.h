@@ -1,4 +1,4 @@
-// What name servers say as our answer.
+// Conversion of DNS messages to dns::Answer.
 #pragma once
 
 #include <string>
@@ -10,19 +10,19 @@ struct ub_result;
 
 namespace postern::net {
 
-/// A question's name as libraries read it: in presentation format a backslash starts an escape (RFC
-/// 1035 §5.1), in a question it is an octet like any other.
+/// The name of a question in presentation format, as libraries expect it: there a backslash starts
+/// an escape (RFC 1035 §5.1), in a question it is an ordinary octet.
 std::string presentation_of(std::string_view name);
 
-/// The answer in the text forms of dns::Answer; a record that does not parse is left out. A bogus
-/// result hands over no data (RFC 4035 §5.5).
+/// The answer in the text forms of dns::Answer; malformed records are left out. A bogus result
+/// gives no data (RFC 4035 §5.5).
 dns::Answer answer_of(const ub_result& result, const dns::Question& question);
-/// The same of a message (RFC 1035 §4.1) of a server that follows aliases: secure when its AD bit
-/// is set. One that does not parse is Status::server_failure.
+/// As above, from a message (RFC 1035 §4.1) of a server that follows CNAMEs: secure if its AD bit
+/// is set. Status::server_failure: the message is malformed.
 dns::Answer answer_of(std::string_view packet, const dns::Question& question);
 
-/// Whether a message has a record of the type in its answer or authority section; not when it does
-/// not parse up to there.
+/// Whether a message has a record of the type in its answer or authority section. False also if it
+/// is malformed before that record.
 bool has_record(std::string_view packet, unsigned type);
 
 }  // namespace postern::net

@@ -1,4 +1,4 @@
-// Name servers for tests, as child processes on the loopback.
+// DNS servers for tests: child processes on the loopback.
 #pragma once
 
 #include <cstdio>
@@ -17,7 +17,7 @@
 
 namespace postern::net {
 
-/// The whole path of a file below tests/, wherever a test runs.
+/// The absolute path of a file below tests/, independent of the working directory.
 inline std::string file_of_tests(const std::string& name) {
   std::filesystem::path at = std::filesystem::canonical("/proc/self/exe").parent_path();
   while (!std::filesystem::exists(at / "tests" / name) && at != at.parent_path())
@@ -39,7 +39,7 @@ class DnsServerProcess {
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
 
  protected:
-  /// A command that prints its port on the first line.
+  /// Starts a command that prints its port on the first line.
   void run(std::vector<std::string> command) {
     std::vector<char*> words;
     for (std::string& word : command) words.push_back(word.data());
@@ -63,7 +63,7 @@ class DnsServerProcess {
   int port_ = 0;
 };
 
-/// The suites' DNS stub, which knows nothing of DNSSEC.
+/// The DNS stub of the suites, without DNSSEC.
 class StubServer final : public DnsServerProcess {
  public:
   explicit StubServer(std::string_view zone) {
@@ -75,18 +75,18 @@ class StubServer final : public DnsServerProcess {
   tests::TemporaryFolder folder_;
 };
 
-/// The signed root of tests/dnssec/, from a server that validates and passes signatures.
+/// The signed root of tests/dnssec/, served by a validating server that passes signatures.
 class SigningServer final : public DnsServerProcess {
  public:
-  /// no_absence: signatures, but no NSEC records. unsigned_only: nothing of DNSSEC. forged:
-  /// signatures that are wrong.
+  /// no_absence: signatures but no NSEC records; unsigned_only: no DNSSEC records; forged: invalid
+  /// signatures.
   enum class Passes { all, no_absence, unsigned_only, forged };
 
   explicit SigningServer(Passes what = Passes::all) {
     pass(what);
     run({"python3", file_of_tests("dnssec/serve.py"), "--passes", folder_.file("passes")});
   }
-  /// From the next question on.
+  /// Applies from the next query on.
   void pass(Passes what) {
     constexpr const char* words[] = {"all", "no-absence", "unsigned", "forged"};
     std::filesystem::rename(folder_.write("next", words[static_cast<int>(what)]),

@@ -1,4 +1,4 @@
-// Where the verdicts of DNSSEC come from, as values.
+// The source of DNSSEC results, as values.
 #pragma once
 
 #include <cstdint>
@@ -7,48 +7,52 @@
 
 namespace postern::net {
 
-/// What is asked for. `automatic`: validating where the name servers pass what that takes, else
-/// trusting those on the loopback, else off.
+/// The configured mode. `automatic`: validate if the name servers pass DNSSEC records; otherwise
+/// trust name servers on the loopback; otherwise off.
 enum class Dnssec : std::uint8_t { automatic, validate, trust_ad, off };
 
-/// What it is.
+/// The actual mode.
 struct DnssecState {
+  /// How answers become secure.
   enum class Kind : std::uint8_t {
-    validating,  ///< answers are checked here (RFC 4035 §5)
-    trusting,    ///< the name servers' AD bit counts (RFC 4035 §4.9.3)
+    validating,  ///< answers are validated here (RFC 4035 §5)
+    trusting,    ///< the AD bit of the name servers is trusted (RFC 4035 §4.9.3)
     off,         ///< no answer is secure
   };
+  /// The mode.
   Kind kind = Kind::off;
-  /// `off`: why. Otherwise what keeps answers from being secure; empty when nothing is known to.
+  /// For `off`: the reason. Otherwise the reason why no answer is secure; empty: none known.
   std::string trouble;
-  std::string servers = {};  ///< that are trusted
-  /// What the last probe found instead of a proof; it changes nothing until it is found again.
+  std::string servers = {};  ///< the trusted servers
+  /// The negative result of the last probe; it takes effect only if it is repeated.
   std::string doubt = {};
 
-  /// Whether answers can be secure, so that DANE acts.
+  /// Whether answers can be secure, so that DANE is in effect.
   bool proves() const { return kind != Kind::off && trouble.empty(); }
-  /// `validating`, `trusting 127.0.0.1`, `off: the servers pass no DNSSEC records`, `validating;
-  /// the last probe: what the servers say of the root fails validation`.
+  /// For the log: `validating`, `trusting 127.0.0.1`, `off: the servers pass no DNSSEC records`,
+  /// `validating; the last probe: what the servers say of the root fails validation`.
   std::string text() const;
   bool operator==(const DnssecState&) const = default;
 };
-/// `validating`, `trusting`, `off`.
+/// The name: `validating`, `trusting`, `off`.
 const char* to_string(DnssecState::Kind kind);
 
-/// What became of the questions about the root: the last of these that one of them came to.
+/// The result of the probe queries for the root: the highest Outcome among them.
 struct DnssecProbe {
+  /// From best to worst.
   enum class Outcome : std::uint8_t {
     secure,
     silent,    ///< no answer
-    bogus,     ///< an answer whose proof fails, as a forged one's does
-    insecure,  ///< an answer without what proves it
+    bogus,     ///< an answer that fails validation, as a forged one does
+    insecure,  ///< an answer without DNSSEC proof
   };
+  /// The result.
   Outcome outcome = Outcome::silent;
-  std::string why = {};  ///< the resolver's word on an answer that fails validation
+  std::string why = {};  ///< the resolver's reason for a validation failure
 };
 
-/// What is wrong with a file of trust anchors for the root (RFC 4033 §3.1), or nothing: whether it
-/// can be read and holds a DS or DNSKEY record.
+/// Why a file of trust anchors for the root cannot be used (RFC 4033 §3.1): it cannot be read, or
+/// has no DS or DNSKEY record. nullopt: it can be used.
 std::optional<std::string> trust_anchor_trouble(const std::string& file);
 
 }  // namespace postern::net

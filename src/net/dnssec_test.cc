@@ -44,7 +44,7 @@ constexpr const char* zone = R"({
   "broken.example.com": {"*": "SERVFAIL"}
 })";
 
-/// What is known right after open() is what the servers said, however slow they are.
+/// The state right after open() is the servers' answer, however slow they are.
 constexpr std::chrono::milliseconds patient = 30s;
 
 class DnssecTest : public testing::Test {
@@ -279,7 +279,7 @@ TEST_F(DnssecTest, waits_a_bounded_time_for_servers_that_are_silent) {
   EXPECT_THAT(state(), StartsWith("off: the servers do not answer"));
 }
 
-/// A port of the loopback where nobody answers over UDP.
+/// A loopback port without a UDP server.
 TEST(AdClient, asks_over_streams_alone_where_it_is_told) {
   asio::io_context loop;
   asio::ip::tcp::acceptor listener(loop, {asio::ip::address_v4::loopback(), 0});
@@ -299,7 +299,7 @@ TEST(AdClient, asks_over_streams_alone_where_it_is_told) {
   EXPECT_EQ(head[5] & 0x20, 0x20) << "AD";
 }
 
-/// Has no memory for any answer.
+/// Fails to allocate memory for any answer.
 class Throwing final : public Lookups {
  public:
   Throwing() : Lookups(1) {}
@@ -366,12 +366,12 @@ TEST(NameServers, are_those_of_resolv_conf_and_none_where_it_names_none) {
   EXPECT_EQ(name_servers({.resolv_conf = "/nonexistent"}).value(), Records{});
 }
 
-/// A message whose alias and exchange are compressed names.
+/// A message whose CNAME and MX names are compressed.
 std::string message() {
   using namespace std::string_literals;
   std::string out = "\x12\x34\x81\xa0\0\1\0\2\0\0\0\0"s;
-  out += "\1w\7example\0\0\x0f\0\1"s;                            // at 12: w.example MX
-  out += "\xc0\x0c\0\5\0\1\0\0\0\x3c\0\4\1v\xc0\x0e"s;           // v.example is its alias, at 39
+  out += "\1w\7example\0\0\x0f\0\1"s;                   // at 12: w.example MX
+  out += "\xc0\x0c\0\5\0\1\0\0\0\x3c\0\4\1v\xc0\x0e"s;  // v.example is its CNAME target, at 39
   out += "\xc0\x27\0\x0f\0\1\0\0\0\x1e\0\7\0\x0a\2MX\xc0\x0e"s;  // v.example MX 10 mx.example
   return out;
 }
@@ -402,7 +402,8 @@ TEST(DnsMessage, that_is_cut_or_garbled_is_no_answer) {
     for (int bit = 0; bit < 8; ++bit) {
       std::string other = whole;
       other[n] = static_cast<char>(other[n] ^ 1 << bit);
-      answer_of(other, {"w.example", dns::Type::mx});  // whatever it says, it ends
+      answer_of(other,
+                {"w.example", dns::Type::mx});  // the result does not matter; it must terminate
     }
   }
 }

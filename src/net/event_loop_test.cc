@@ -55,9 +55,9 @@ TEST(Ask, answers_what_the_task_says) {
   EXPECT_EQ(*answer, 7);
 }
 
-// It said success: mail was deleted whose report was never stored.
+// Regression: it reported success, so mail was deleted although its report was not stored.
 TEST(Ask, no_answer_in_time_is_an_error) {
-  EventLoop loop;  // nobody runs it
+  EventLoop loop;  // never run
   const auto stored = std::make_shared<bool>(false);
   const Result<void> answer = ask(loop, store(stored), 1ms);
   EXPECT_FALSE(*stored);

@@ -19,7 +19,7 @@ Result<Endpoint> endpoint_of(const std::string& service) {
   if (service.starts_with("unix:")) {
     try {
       return Endpoint(asio::local::stream_protocol::endpoint(service.substr(5)));
-    } catch (const boost::system::system_error& error) {  // a path too long for the system
+    } catch (const boost::system::system_error& error) {  // the path is too long for the system
       return fail(Fault::malformed, service + ": " + error.code().message());
     }
   }
@@ -34,7 +34,7 @@ Result<Endpoint> endpoint_of(const std::string& service) {
       asio::ip::tcp::endpoint(asio::ip::make_address(parsed->address.to_string()), parsed->port));
 }
 
-/// What the timer's handler may still look at when the coroutine is gone.
+/// Shared with the timer's handler, which may outlive the coroutine.
 struct Connection {
   explicit Connection(const asio::any_io_executor& executor) : socket(executor), timer(executor) {}
   Socket socket;

@@ -1,5 +1,5 @@
-// Jobs that wait for a thread, taken fairly: accounts take turns, and within an account its
-// clients. Turns are measured in time, so that dear jobs come up less often than cheap ones.
+// A fair queue of jobs that wait for a thread: accounts take turns, and within an account its
+// clients. Turns are measured in time, so expensive jobs run less often than cheap ones.
 #pragma once
 
 #include <algorithm>
@@ -12,33 +12,40 @@
 
 namespace postern::net {
 
-/// Start-time fair queueing on two levels. Bounded: when it is full, whoever has most jobs waiting
-/// loses the last of them. Not thread-safe.
+/// Start-time fair queueing on two levels. Bounded: when it is full, the account or client with
+/// most jobs waiting loses its last job. Not thread-safe.
 template <class Job>
 class FairQueue {
  public:
+  /// A job and its owner.
   struct Entry {
-    std::string account;
-    std::string client;
-    Job job;
-    double expected = 0;  ///< seconds that its lanes were charged when it was taken
+    std::string account;  ///< empty: none in particular
+    std::string client;   ///< of the account
+    Job job;              ///< as passed to push()
+    double expected = 0;  ///< seconds charged in advance when it was taken
   };
 
+  /// `limit`: jobs that may wait.
   explicit FairQueue(std::size_t limit) : limit_(limit) {}
 
+  /// Jobs that wait.
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
+  /// Takes effect at the next push().
   void set_limit(std::size_t limit) { limit_ = limit; }
+  /// Jobs of the account that wait.
   std::size_t waiting_of_account(const std::string& account) const {
     const auto found = accounts_.find(account);
     return found == accounts_.end() ? 0 : found->second.waiting;
   }
+  /// Jobs of the client that wait, over all accounts.
   std::size_t waiting_of_client(const std::string& client) const {
     const auto found = clients_.find(client);
     return found == clients_.end() ? 0 : found->second;
   }
 
-  /// Returns the job that there is no room for: this one, or the last one of whoever has most.
+  /// Adds a job. Returns the job for which there is no room: this one, or the last one of the owner
+  /// with most jobs waiting. nullopt: there was room.
   std::optional<Entry> push(std::string account, std::string client, Job job) {
     std::optional<Entry> refused;
     if (size_ >= limit_) {
@@ -56,7 +63,7 @@ class FairQueue {
     return refused;
   }
 
-  /// The next in turn; nullopt: none waits. charge() says what it took.
+  /// The next job; nullopt: none waits. Call charge() when it is done.
   std::optional<Entry> pop() {
     const auto owner = least(accounts_, [](const Account& one) { return one.waiting > 0; });
     if (owner == accounts_.end()) return std::nullopt;
@@ -75,7 +82,7 @@ class FairQueue {
     return entry;
   }
 
-  /// A job that pop() gave is done and took so many seconds.
+  /// A job from pop() is done and took `seconds`.
   void charge(const Entry& entry, double seconds) {
     --running_;
     const auto owner = accounts_.find(entry.account);
@@ -97,7 +104,8 @@ class FairQueue {
     }
   }
 
-  /// Takes out, in no order, each waiting job that `over` says is over.
+  /// Removes each waiting job for which `over(job)` is true and passes it to `take`, in no
+  /// particular order. O(n).
   template <class Over, class Take>
   void sweep(Over over, Take take) {
     for (auto& [account, owner] : accounts_) {
@@ -116,17 +124,17 @@ class FairQueue {
   }
 
  private:
-  /// Accounts without a job that are remembered, so that what they used counts.
+  /// Idle accounts that are remembered, so that their recent use counts.
   static constexpr std::size_t most_idle = 1024;
 
   struct Lane {
-    double tag = 0;  ///< when its next job begins, in seconds of work of its account
+    double tag = 0;  ///< start time of its next job, in seconds of the account's work
     std::deque<Job> jobs;
   };
   struct Account {
     double tag = 0;
-    double now = 0;       ///< of its lanes
-    double expected = 0;  ///< what its last job took
+    double now = 0;       ///< virtual time of its lanes
+    double expected = 0;  ///< seconds that its last job took
     std::size_t waiting = 0;
     std::size_t running = 0;
     std::map<std::string, Lane> lanes;
@@ -153,8 +161,9 @@ class FairQueue {
     std::erase_if(owner.lanes, [](const auto& one) { return one.second.jobs.empty(); });
   }
 
-  /// The last job of the longest lane of the account with most jobs, where that is more than the
-  /// newcomer's account would have; else the same among the clients of the newcomer's account.
+  /// Removes the last job of the longest lane of the account with most jobs, if that account has
+  /// more jobs than the new job's account would have; otherwise the same among the clients of the
+  /// new job's account.
   std::optional<Entry> make_room(const std::string& account, const std::string& client) {
     const auto most = std::max_element(
         accounts_.begin(), accounts_.end(),
@@ -182,7 +191,7 @@ class FairQueue {
   std::size_t running_ = 0;
   double now_ = 0;
   std::map<std::string, Account> accounts_;
-  std::map<std::string, std::size_t> clients_;  ///< waiting jobs
+  std::map<std::string, std::size_t> clients_;  ///< waiting jobs per client
 };
 
 }  // namespace postern::net

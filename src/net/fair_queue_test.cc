@@ -7,7 +7,7 @@ namespace {
 
 using Queue = FairQueue<std::string>;
 
-/// Takes all jobs one after another; one that begins with a digit takes so many seconds.
+/// Takes all jobs in turn. A job's leading digit is its duration in seconds; others take none.
 std::string drain(Queue& queue) {
   std::string order;
   while (auto entry = queue.pop()) {

@@ -7,7 +7,7 @@
 namespace postern::net {
 namespace {
 
-/// RFC 9110 §5.6.2.
+/// A token (RFC 9110 §5.6.2).
 bool is_token(std::string_view text) {
   constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
   return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
@@ -15,7 +15,7 @@ bool is_token(std::string_view text) {
   });
 }
 
-/// RFC 7239 §6.2 and §6.3: a port may be hidden, too.
+/// RFC 7239 §6.2 and §6.3: the port may be obfuscated.
 bool is_node_port(std::string_view text) {
   if (!text.starts_with('_')) return parse_port(text).has_value();
   return text.size() > 1 && std::all_of(text.begin() + 1, text.end(), [](char c) {
@@ -23,27 +23,27 @@ bool is_node_port(std::string_view text) {
          });
 }
 
-/// `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:4711`.
+/// Parses `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:4711`.
 std::optional<IpAddress> node(std::string_view text) {
   const Result<HostAndPortView> parts = split_port(text);
   if (!parts || (parts->port && !is_node_port(*parts->port))) return std::nullopt;
   const std::optional<IpAddress> address = IpAddress::from_text(parts->host);
-  // Brackets are for IPv6 (RFC 3986 §3.2.2).
+  // Brackets are only for IPv6 (RFC 3986 §3.2.2).
   if (parts->bracketed && parts->host.find(':') == std::string_view::npos) return std::nullopt;
   return address;
 }
 
-/// Reads one Forwarded field from left to right.
+/// Parses one Forwarded field.
 class Elements {
  public:
   explicit Elements(std::string_view text) : text_(text) {}
 
-  /// nullopt: the syntax is broken somewhere.
+  /// nullopt: malformed.
   std::optional<Hops> read() {
     Hops hops;
     do {
       skip_blanks();
-      if (at_end() || peek() == ',') continue;  // RFC 9110 §5.6.1.2: empty elements are nothing
+      if (at_end() || peek() == ',') continue;  // RFC 9110 §5.6.1.2: empty elements are ignored
       if (!element(hops)) return std::nullopt;
     } while (take(','));
     if (!at_end()) return std::nullopt;
@@ -67,7 +67,7 @@ class Elements {
     return text_.substr(begin, at_ - begin);
   }
 
-  /// forwarded-pair *( ";" forwarded-pair ), up to the comma.
+  /// forwarded-pair *( ";" forwarded-pair ), up to the comma (RFC 7239 §4).
   bool element(Hops& hops) {
     std::optional<std::string> named;
     do {
@@ -79,15 +79,15 @@ class Elements {
       if (!given) return false;
       skip_blanks();
       if (!iequals(name, "for")) continue;
-      if (named) return false;  // §4: a parameter occurs once
+      if (named) return false;  // RFC 7239 §4: a parameter occurs once
       named = std::move(given);
     } while (take(';'));
     hops.push_back(named ? node(*named) : std::nullopt);
     return true;
   }
 
-  /// A token or a quoted string (RFC 9110 §5.6.4). An address with a colon has to be quoted, but
-  /// one that is not has no other reading.
+  /// A token or a quoted string (RFC 9110 §5.6.4). An address with a colon must be quoted; unquoted
+  /// ones are accepted, because they are unambiguous.
   std::optional<std::string> value() {
     std::string out;
     if (!take('"')) {
@@ -115,7 +115,7 @@ class Elements {
 
 IpAddress last_untrusted(const Hops& hops, IpAddress nearest, const CidrSet& trusted) {
   for (auto hop = hops.rbegin(); hop != hops.rend() && trusted.contains(nearest); ++hop) {
-    // Believing the proxy in its place would let the client be the proxy.
+    // Taking the proxy for the client would let the client act as the proxy.
     if (!*hop) return IpAddress::unknown();
     nearest = **hop;
   }

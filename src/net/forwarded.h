@@ -1,5 +1,5 @@
-// Who sent a request that came through proxies: X-Forwarded-For and Forwarded (RFC 7239), believed
-// from the proxies that the operator trusts and from nobody else.
+// The client behind HTTP proxies: X-Forwarded-For and Forwarded (RFC 7239 §4), believed only from
+// proxies that the operator trusts.
 #pragma once
 
 #include <optional>
@@ -12,19 +12,19 @@
 
 namespace postern::net {
 
-/// The hops of a field's values, in the order of the way: nullopt where one cannot be read, is
-/// "unknown" or hides its name. A value whose syntax is broken is one such hop.
+/// The hops of a field's values, from the client on. nullopt: a hop that cannot be parsed, is
+/// "unknown" or is obfuscated. A malformed value is one such hop.
 using Hops = std::vector<std::optional<IpAddress>>;
 
-/// X-Forwarded-For: addresses between commas, with or without a port.
+/// Parses X-Forwarded-For: addresses separated by commas, with or without port.
 Hops forwarded_for(std::string_view value);
-/// Forwarded: the `for` of each element (RFC 7239 §4).
+/// Parses Forwarded: the `for` parameter of each element (RFC 7239 §4).
 Hops forwarded(std::string_view value);
 
-/// The rightmost hop that is no trusted proxy; the leftmost one when all are. `peer` where it is
-/// not trusted, or where there is no field. IpAddress::unknown() where a hop on the way cannot be
-/// read, or Forwarded says otherwise than X-Forwarded-For: one of them came from the client.
-/// `headers`: names in lower case.
+/// The client's address: the rightmost hop that is not a trusted proxy, or the leftmost one if all
+/// are. `peer` if it is not trusted or there is no such field. IpAddress::unknown() if a hop that
+/// matters cannot be parsed, or if Forwarded contradicts X-Forwarded-For: then one of them came
+/// from the client. `headers`: names in lower case.
 IpAddress client_of(const std::vector<std::pair<std::string, std::string>>& headers,
                     const IpAddress& peer, const CidrSet& trusted);
 

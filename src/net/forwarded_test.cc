@@ -84,7 +84,7 @@ TEST(Forwarded, a_field_of_the_clients_own_does_not_name_it) {
   EXPECT_EQ(client({{"forwarded", "for=\"198.51.100.1, for=203.0.113.9"}}), "unknown");
   EXPECT_EQ(client({{"forwarded", "for=203.0.113.9"}, {"x-forwarded-for", "203.0.113.9:5"}}),
             "203.0.113.9");
-  // The proxy's own line is read for itself, whatever quote the client left open.
+  // The proxy's own field is parsed separately, even if the client left a quote open.
   EXPECT_EQ(client({{"forwarded", "for=\"198.51.100.1"}, {"forwarded", "for=203.0.113.9"}}),
             "203.0.113.9");
 }

@@ -54,7 +54,7 @@ std::optional<IpAddress> address_of(const sockaddr& address) {
   return std::nullopt;
 }
 
-/// `+host:port:address,…` gives libcurl the addresses for this name and lets it forget them again.
+/// `+host:port:address,…` gives libcurl the addresses of this name; `+` lets them expire as usual.
 std::string pin(const HttpTarget& target, const std::vector<IpAddress>& addresses) {
   std::string line = fmt::format("+{}:{}:", target.host, target.port);
   for (std::size_t i = 0; i < addresses.size(); ++i) {
@@ -85,7 +85,7 @@ class HttpClient::Loop : public CurlLoop {
   using CurlLoop::CurlLoop;
 };
 
-/// One request under way. libcurl holds pointers to it, so it stays where it is.
+/// One request in progress. Not movable: libcurl holds pointers to it.
 struct HttpClient::Transfer final : CurlWaiter {
   Transfer(std::shared_ptr<Loop> on, const HttpClientOptions& with, const OutgoingRequest& what,
            std::vector<IpAddress> checked, Clock::time_point until)
@@ -141,8 +141,8 @@ struct HttpClient::Transfer final : CurlWaiter {
   bool done = false;
   bool header_done = false;
   CURLcode result_code = CURLE_OK;
-  bool exhausted = false;  ///< there was no socket to be had when connecting
-  std::string blocked;     ///< the address that was refused when connecting
+  bool exhausted = false;  ///< no socket could be opened for the connection
+  std::string blocked;     ///< the address refused at connect time
   HttpResult response;
 };
 
@@ -159,7 +159,7 @@ std::size_t HttpClient::Transfer::take_header(std::string_view line) {
   header_octets += line.size();
   if (header_octets > limit) return 0;
   const std::string_view text = trim(line);
-  if (istarts_with(text, "HTTP/")) {  // of an interim response too (RFC 9110 §15.2)
+  if (istarts_with(text, "HTTP/")) {  // also of an interim response (RFC 9110 §15.2)
     response.headers.clear();
   } else if (const std::size_t colon = line.find(':'); colon != std::string_view::npos) {
     std::string_view value = line.substr(colon + 1);
@@ -188,7 +188,7 @@ std::size_t HttpClient::Transfer::take_body(std::string_view octets) {
   response.body += octets.substr(0, room);
   if (octets.size() <= room) return octets.size();
   response.body_cut = true;
-  return 0;  // ends the transfer and its connection
+  return 0;  // ends the transfer and the connection
 }
 
 void HttpClient::Transfer::prepare(const HttpTarget& target) {
@@ -204,7 +204,7 @@ void HttpClient::Transfer::prepare(const HttpTarget& target) {
   set(CURLOPT_PATH_AS_IS, 1L);
   set(CURLOPT_PROTOCOLS_STR, options.egress.allow_http ? "https,http" : "https");
   set(CURLOPT_FOLLOWLOCATION, 0L);
-  set(CURLOPT_PROXY, "");  // else the environment's proxies would go around the guard
+  set(CURLOPT_PROXY, "");  // otherwise proxies of the environment would bypass the guard
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
   set(CURLOPT_SSL_VERIFYPEER, 1L);
@@ -219,7 +219,7 @@ void HttpClient::Transfer::prepare(const HttpTarget& target) {
   prepare_guard();
 }
 
-/// Where the body comes from and the response goes.
+/// Sets the source of the body and the destination of the response.
 void HttpClient::Transfer::prepare_octets() {
   if (request.method == "GET") {
     set(CURLOPT_HTTPGET, 1L);
@@ -241,8 +241,8 @@ void HttpClient::Transfer::prepare_octets() {
         self.sent += got;
         return got;
       });
-  // libcurl would repeat a request that a re-used connection swallowed. Refusing to start the body
-  // again keeps a POST from arriving twice (RFC 9110 §9.2.2); the client's MTA repeats the message.
+  // libcurl repeats a request after a failure on a reused connection. It cannot restart this body,
+  // so that a POST never arrives twice (RFC 9110 §9.2.2); the sending MTA repeats the message.
   set(CURLOPT_SEEKFUNCTION, +[](void*, curl_off_t, int) -> int { return CURL_SEEKFUNC_FAIL; });
   set(CURLOPT_HEADERDATA, this);
   set(
@@ -258,7 +258,7 @@ void HttpClient::Transfer::prepare_octets() {
       });
 }
 
-/// The sockets are ours, and only an address that was checked gets one.
+/// Sockets are opened by this code, and only for checked addresses.
 void HttpClient::Transfer::prepare_guard() {
   loop->own_sockets(easy.get());
   set(CURLOPT_OPENSOCKETDATA, this);
@@ -272,7 +272,7 @@ void HttpClient::Transfer::prepare_guard() {
             opened == CURL_SOCKET_BAD && ran_out({errno, boost::system::system_category()});
         return opened;
       });
-  // Once more before the request is written: a re-used connection passes no other check.
+  // Checked again before the request is sent: a reused connection passes no other check.
   set(CURLOPT_PREREQDATA, this);
   set(
       CURLOPT_PREREQFUNCTION, +[](void* data, char* peer, char*, int, int) -> int {
@@ -287,7 +287,7 @@ HttpResult HttpClient::Transfer::result() {
   if (!blocked.empty())
     return {.trouble = HttpTrouble::blocked, .detail = "blocked address " + blocked};
   if (header_done) {
-    // The answer is there; a body that is too long, too slow or broken off does not change it.
+    // The header is complete; a body that is too long, too slow or interrupted does not matter.
     response.body_cut = response.body_cut || !done || result_code != CURLE_OK;
     return std::move(response);
   }
@@ -342,7 +342,7 @@ Task<Result<std::vector<IpAddress>>> HttpClient::addresses_of(HttpTarget target,
   using namespace asio::experimental::awaitable_operators;
   *trouble = HttpTrouble::none;
   if (target.address) co_return std::vector<IpAddress>{*target.address};
-  if (is_localhost_name(target.host))  // RFC 6761 §6.3: never asked of a name server
+  if (is_localhost_name(target.host))  // RFC 6761 §6.3: never resolved by DNS
     co_return std::vector<IpAddress>{*IpAddress::parse("127.0.0.1"), *IpAddress::parse("::1")};
   dns::Question v4{.name = target.host, .type = dns::Type::a};
   dns::Question v6{.name = target.host, .type = dns::Type::aaaa};
@@ -358,7 +358,7 @@ Task<Result<std::vector<IpAddress>>> HttpClient::addresses_of(HttpTarget target,
     for (const std::string& record : answer->records) {
       const Result<IpAddress> address = IpAddress::parse(record);
       if (!address) continue;
-      // One refused address refuses the name: whoever chose the others chose this one too.
+      // One refused address refuses the name: the others come from the same source.
       if (options_.egress.refuses(*address)) {
         *trouble = HttpTrouble::blocked;
         co_return fail(Fault::denied, fmt::format("{} has the blocked address {}", target.host,

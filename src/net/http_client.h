@@ -1,4 +1,4 @@
-// Outgoing HTTP: a request to an address that was checked. libcurl stays inside.
+// Outgoing HTTP requests to checked addresses. libcurl is not visible in this header.
 #pragma once
 
 #include <chrono>
@@ -23,71 +23,84 @@
 
 namespace postern::net {
 
+/// Names and values, in order.
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
+/// Options of one client.
 struct HttpClientOptions {
+  /// Which addresses may be connected to.
   EgressRules egress;
+  /// The User-Agent field.
   std::string user_agent = "Postern";
-  /// For name resolution, and again for TCP and TLS together.
+  /// The time limit of name resolution, and again of TCP and TLS together.
   std::chrono::milliseconds connect_timeout{5000};
-  /// How long a response body is waited for once its header is there; it is only read so that the
-  /// connection can be used again.
+  /// The time limit of the response body after its header. The body is only read so that the
+  /// connection can be reused.
   std::chrono::milliseconds body_timeout{2000};
-  std::size_t response_limit = 64 * 1024;  ///< octets of a response body; the rest is cut
-  std::size_t idle_connections = 64;       ///< kept open for re-use
-  std::string ca_file;                     ///< PEM; empty: the system's certificate store
+  std::size_t response_limit = 64 * 1024;  ///< octets of a response body; the rest is discarded
+  std::size_t idle_connections = 64;       ///< kept open for reuse
+  std::string ca_file;                     ///< PEM file; empty: the system's certificate store
 };
 
-/// The octets of a request body, read where they are; what `read` refers to outlives the request.
+/// A request body, read in pieces; what `read` refers to must outlive the request.
 struct HttpBody {
+  /// Octets.
   std::uint64_t size = 0;
-  /// Fills `into` from `offset` on; returns how many octets, 0 only at the end.
+  /// Fills `into` from `offset` on; returns the number of octets, 0 only at the end.
   std::function<std::size_t(std::uint64_t offset, std::span<char> into)> read;
 
+  /// A body from a string.
   static HttpBody of(std::string text);
 };
 
+/// One request.
 struct OutgoingRequest {
+  /// http or https; checked by parse_target().
   std::string url;
+  /// Added to those that the client sets.
   HttpHeaders headers;
+  /// Not sent with GET.
   HttpBody body;
-  std::chrono::milliseconds timeout{30000};  ///< in all, name resolution included
-  /// Capitals and hyphens only. GET is sent without a body, everything else with the one above.
+  std::chrono::milliseconds timeout{30000};  ///< for the whole request, including name resolution
+  /// Capitals and hyphens only.
   std::string method = "POST";
-  /// Octets of the response's body; less than HttpClientOptions::response_limit allows or more.
+  /// Octets of the response body; overrides HttpClientOptions::response_limit.
   std::optional<std::size_t> response_limit;
 };
 
 /// Why there is no response.
 enum class HttpTrouble {
   none,
-  blocked,      ///< the SSRF guard
-  unresolved,   ///< no address, or DNS trouble
+  blocked,      ///< by the SSRF guard
+  unresolved,   ///< no address, or a DNS failure
   unreachable,  ///< no connection
-  exhausted,    ///< no connection, because this machine has no descriptor or buffer left
+  exhausted,    ///< no connection: this machine is out of descriptors or buffers
   tls,          ///< handshake or certificate
   timeout,
-  broken,  ///< the connection ended, or what came is not HTTP
+  broken,  ///< the connection was lost, or the response is not HTTP
 };
 
+/// A response, or the reason for having none.
 struct HttpResult {
+  /// `none`: there is a response.
   HttpTrouble trouble = HttpTrouble::none;
-  std::string detail;   ///< for the log, when there is trouble
-  int status = 0;       ///< 0 with trouble
-  HttpHeaders headers;  ///< as received; blanks behind a value are kept
+  std::string detail;   ///< for the log; empty: no trouble
+  int status = 0;       ///< 0: no response
+  HttpHeaders headers;  ///< as received; trailing blanks of values are kept
+  /// At most the response limit.
   std::string body;
-  /// What Retry-After says, from now on; nullopt without.
+  /// Retry-After (RFC 9110 §10.2.3), counted from now; nullopt: absent.
   std::optional<std::chrono::seconds> retry_after;
-  bool body_cut = false;  ///< longer or slower than allowed, or the connection ended inside it
+  bool body_cut = false;  ///< too long, too slow, or the connection was lost in it
 
-  /// Every value of the field, names compared without regard to case.
+  /// All values of a field; names are compared without case.
   std::vector<std::string> values(std::string_view name) const;
 };
 
-/// One for each event loop: it keeps its connections there, and send() is called there. Redirects
-/// are not followed, no proxy and no cookie is used, certificates are always verified, a request
-/// with a body is never repeated. Names are resolved by `resolver`, once a request; one refused
-/// address refuses the name, and only the addresses checked are connected to.
+/// An HTTP client for one event loop, which owns its connections; call send() on that loop. It
+/// follows no redirects, uses no proxy and no cookies, always verifies certificates, and never
+/// repeats a request with a body. `resolver` resolves the name once per request. If any address of
+/// a name is refused, the name is; connections are made to checked addresses only.
 class HttpClient {
  public:
   /// `resolver` outlives the client.
@@ -97,7 +110,8 @@ class HttpClient {
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
-  /// Not while the client is destroyed; a coroutine that is destroyed in here ends its request.
+  /// Sends a request and waits for the response. Destroying the waiting coroutine cancels the
+  /// request. The client must outlive the call.
   Task<HttpResult> send(OutgoingRequest request);
 
  private:
@@ -113,14 +127,14 @@ class HttpClient {
   std::shared_ptr<Loop> loop_;
 };
 
-/// A client for each event loop, made when it is first asked for there. Thread-safe. Destroyed
-/// after the loops have stopped and before they are destroyed.
+/// One client per event loop, created on first use. Thread-safe. Destroy it after the loops have
+/// stopped and before they are destroyed.
 class HttpClients {
  public:
-  /// `resolver` outlives them.
+  /// `resolver` outlives this object.
   HttpClients(dns::Resolver& resolver, HttpClientOptions options)
       : resolver_(resolver), options_(std::move(options)) {}
-  /// That of the loop, an io_context, which `executor` runs on.
+  /// The client of the loop (an io_context) of `executor`.
   HttpClient& of(const boost::asio::any_io_executor& executor);
 
  private:

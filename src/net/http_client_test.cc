@@ -21,7 +21,7 @@ namespace asio = boost::asio;
 using Request = ScriptedHttpServer::Request;
 using Response = ScriptedHttpServer::Response;
 
-/// Answers from a table; counts what it is asked.
+/// Answers from a table and counts the queries.
 class TableResolver final : public dns::Resolver {
  public:
   Task<dns::Answer> lookup(dns::Question question, std::chrono::milliseconds) override {
@@ -187,7 +187,7 @@ TEST_F(HttpClientTest, reports_a_reset_and_an_unreachable_port) {
 
 TEST_F(HttpClientTest, tells_its_own_want_of_sockets_from_an_endpoint_that_is_away) {
   ScriptedHttpServer first(ok), server(ok);
-  EXPECT_EQ(post(first.url()).trouble, HttpTrouble::none);  // now the loop has its own
+  EXPECT_EQ(post(first.url()).trouble, HttpTrouble::none);  // now the loop has a client
   const HttpResult result = [&] {
     const NoDescriptors left;
     return post(server.url());

@@ -10,7 +10,7 @@ namespace {
 
 HttpFault bad(std::string sentence) { return {400, "bad_request", std::move(sentence)}; }
 
-/// RFC 9110 §5.6.2.
+/// A token (RFC 9110 §5.6.2).
 bool is_token(std::string_view text) {
   constexpr std::string_view extra = "!#$%&'*+-.^_`|~";
   return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
@@ -18,7 +18,7 @@ bool is_token(std::string_view text) {
   });
 }
 
-/// RFC 9110 §5.5: field content has no control character but the tab.
+/// RFC 9110 §5.5: field values contain no control characters except tabs.
 bool is_field_content(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) {
     const auto octet = static_cast<unsigned char>(c);
@@ -26,7 +26,8 @@ bool is_field_content(std::string_view text) {
   });
 }
 
-/// Undoes percent-encoding once. nullopt for a broken escape, a control character or bad UTF-8.
+/// Decodes percent-encoding once. nullopt: a malformed escape, a control character or invalid
+/// UTF-8.
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space) {
   std::string out;
   out.reserve(text.size());
@@ -55,8 +56,8 @@ std::optional<HttpFault> parse_path(std::string_view path, HttpRequest& out) {
   for (const std::string_view raw : split(path.substr(1), '/')) {
     std::optional<std::string> segment = percent_decode(raw, false);
     if (!segment) return bad("the path has a broken escape or a control character");
-    // What a file system or a second decoder would read as a separator or a step upwards is refused
-    // rather than resolved.
+    // Segments that a file system or a second decoder could take for a separator or a parent are
+    // rejected, not resolved.
     if (*segment == "." || *segment == ".." || segment->find_first_of("/\\") != std::string::npos) {
       return bad("the path has a dot segment or a separator inside a segment");
     }
@@ -82,7 +83,7 @@ std::optional<HttpFault> parse_query(std::string_view query, HttpRequest& out) {
 std::optional<HttpFault> parse_request_line(std::string_view line, HttpHead& out) {
   const std::size_t first = line.find(' ');
   const std::size_t last = line.rfind(' ');
-  // RFC 9112 §3: exactly one SP each; more would leave room for two readings.
+  // RFC 9112 §3: exactly one SP each; more would be ambiguous.
   if (first == std::string_view::npos || first == last ||
       line.substr(first + 1, last - first - 1).find_first_of(" \t") != std::string_view::npos) {
     return bad("the request line is malformed");
@@ -100,7 +101,7 @@ std::optional<HttpFault> parse_request_line(std::string_view line, HttpHead& out
   out.head_only = method == "HEAD";
   out.request.method = out.head_only ? "GET" : std::string(method);
   if (method == "TRACE" || method == "CONNECT")
-    return std::nullopt;  // answered whatever the target
+    return std::nullopt;  // rejected whatever the target is
   return parse_target(line.substr(first + 1, last - first - 1), out.request);
 }
 
@@ -110,10 +111,10 @@ std::optional<HttpFault> parse_fields(std::string_view block, HttpHead& out) {
     const std::string_view line = block.substr(0, end);
     block.remove_prefix(end + 2);
     if (line.empty()) break;
-    // RFC 9112 §5.2: a server may refuse obs-fold; joining lines is how smuggling starts.
+    // RFC 9112 §5.2: a server may reject obs-fold; unfolding enables request smuggling.
     if (line.front() == ' ' || line.front() == '\t') return bad("a header field is folded");
     const std::size_t colon = line.find(':');
-    // RFC 9112 §5.1: white space between name and colon is refused; is_token does not take it.
+    // RFC 9112 §5.1: white space between name and colon is rejected; is_token() does not accept it.
     if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) {
       return bad("a header field is malformed");
     }
@@ -127,7 +128,7 @@ std::optional<HttpFault> parse_fields(std::string_view block, HttpHead& out) {
   return std::nullopt;
 }
 
-/// Fields that two parties could read differently when they stand twice.
+/// Rejects repeated fields that two parsers could interpret differently.
 std::optional<HttpFault> check_repeats(const HttpRequest& request) {
   constexpr std::array<std::string_view, 12> single = {"host",
                                                        "authorization",
@@ -153,8 +154,8 @@ std::optional<HttpFault> parse_framing(HttpHead& out) {
   const auto coding = out.request.header("transfer-encoding");
   const auto length = out.request.header("content-length");
   if (coding) {
-    // RFC 9112 §6.1 and §6.3: both together, or a coding other than chunked, is an attack or a
-    // mistake.
+    // RFC 9112 §6.1 and §6.3: both fields together, or a coding other than chunked, is an attack or
+    // an error.
     if (length) return bad("Content-Length and Transfer-Encoding stand together");
     if (out.http_1_0 || !iequals(*coding, "chunked"))
       return bad("the transfer coding is not supported");
@@ -173,7 +174,7 @@ std::optional<HttpFault> parse_framing(HttpHead& out) {
 
 std::optional<HttpFault> parse_connection(HttpHead& out) {
   const auto host = out.request.header("host");
-  // RFC 9112 §3.2: 400 without Host, with two, or with one that is no authority.
+  // RFC 9112 §3.2: 400 without Host, with several, or with an invalid one.
   if (!host && !out.http_1_0) return bad("the Host header field is missing");
   if (host && host->find_first_of(" \t,/@\\?#") != std::string_view::npos) {
     return bad("the Host header field is malformed");
@@ -205,7 +206,7 @@ HeadProgress scan_head(std::string_view received) {
     if (i >= max_request_head) {
       return {HttpFault{431, "headers_too_large", "the request head is too large"}, 0};
     }
-    // RFC 9112 §2.2 lets a recipient take a bare LF as a line end; we do not, nor a bare CR.
+    // RFC 9112 §2.2 allows a bare LF as a line end; it is rejected here, as is a bare CR.
     if (c == '\n' && (i == 0 || received[i - 1] != '\r'))
       return {bad("a line does not end in CRLF"), 0};
     if (c == '\0') return {bad("the request head has a NUL"), 0};
@@ -224,7 +225,7 @@ HeadProgress scan_head(std::string_view received) {
 
 std::optional<HttpFault> parse_target(std::string_view target, HttpRequest& out) {
   if (istarts_with(target, "http://") || istarts_with(target, "https://")) {
-    // RFC 9112 §3.2.2: absolute form is understood; the authority in it is ignored like Host.
+    // RFC 9112 §3.2.2: absolute form is accepted; its authority is ignored, like Host.
     const std::size_t authority = target.find("//") + 2;
     const std::size_t path = target.find_first_of("/?", authority);
     target = path == std::string_view::npos ? std::string_view("/") : target.substr(path);

@@ -1,4 +1,4 @@
-// HTTP requests and answers as the admin room sees them: values, without a socket or a library.
+// HTTP requests and responses as the admin room sees them: plain values without sockets.
 #pragma once
 
 #include <cstdint>
@@ -16,27 +16,31 @@
 
 namespace postern::net {
 
+/// One request.
 struct HttpRequest {
-  std::string method;                 ///< "GET", "POST"...; a HEAD request arrives as GET
-  std::string path;                   ///< decoded once, without the query
-  std::vector<std::string> segments;  ///< of the path, decoded once: "/a/b/" is {"a", "b", ""}
+  std::string method;  ///< "GET", "POST", ...; HEAD is given as GET
+  std::string path;    ///< decoded once, without the query
+  std::vector<std::string>
+      segments;  ///< the path's segments, decoded once: "/a/b/" is {"a", "b", ""}
   std::vector<std::pair<std::string, std::string>> query;    ///< decoded, in order
   std::vector<std::pair<std::string, std::string>> headers;  ///< names in lower case, in order
+  /// Empty: none.
   std::string body;
+  /// The client's address.
   IpAddress peer;
-  /// Returns when the client has left: for a handler that waits for long, beside what it waits for.
-  /// To be awaited once and before the answer; cancelled, it leaves the connection as it was.
-  /// Unset: nobody leaves.
+  /// Completes when the client has closed the connection: for a handler that waits long, to await
+  /// beside its event. May be awaited once and before the answer; cancelling it leaves the
+  /// connection intact. Unset: the client cannot close it.
   std::function<Task<void>()> gone;
 
-  /// The first field of this (lower-case) name.
+  /// The value of the first field of this (lower-case) name; nullopt: absent.
   std::optional<std::string_view> header(std::string_view name) const {
     for (const auto& [key, value] : headers) {
       if (key == name) return value;
     }
     return std::nullopt;
   }
-  /// The first parameter of this name.
+  /// The value of the first parameter of this name; nullopt: absent.
   std::optional<std::string_view> parameter(std::string_view name) const {
     for (const auto& [key, value] : query) {
       if (key == name) return value;
@@ -45,22 +49,27 @@ struct HttpRequest {
   }
 };
 
+/// One response.
 struct HttpResponse {
-  /// A long body in pieces. An error in the middle closes the connection, short of `size`.
+  /// A long body in pieces. An error closes the connection before `size` octets.
   struct Stream {
-    /// nullopt: nobody knows; `next` may then wait for long. It is cancelled (as Asio does it: what
-    /// it awaits ends with operation_aborted) when the client goes away or the server stops.
+    /// Octets; nullopt: unknown, and `next` may wait long. `next` is cancelled (what it awaits ends
+    /// with operation_aborted) when the client closes the connection or the server stops.
     std::optional<std::uint64_t> size;
-    std::function<Task<Result<std::string>>()> next;  ///< an empty piece is the end
+    std::function<Task<Result<std::string>>()> next;  ///< an empty piece ends the body
   };
 
+  /// The status code (RFC 9110 §15).
   int status = 200;
+  /// Ignored if `stream` is set.
   std::string body;
+  /// The Content-Type field.
   std::string content_type = "application/json";
-  std::vector<std::pair<std::string, std::string>> headers;  ///< beyond those the server adds
-  std::optional<Stream> stream;                              ///< instead of `body`
-  std::shared_ptr<void> holds;  ///< released when the answer has gone out, or nobody wants it
+  std::vector<std::pair<std::string, std::string>> headers;  ///< besides those that the server adds
+  std::optional<Stream> stream;                              ///< replaces `body`
+  std::shared_ptr<void> holds;  ///< released when the answer is sent or the connection is lost
 
+  /// The value of the first field of this name, compared with case; nullopt: absent.
   std::optional<std::string_view> header(std::string_view name) const {
     for (const auto& [key, value] : headers) {
       if (key == name) return value;
@@ -69,6 +78,7 @@ struct HttpResponse {
   }
 };
 
+/// Answers a request; runs on the server's loop.
 using HttpHandler = std::function<Task<HttpResponse>(HttpRequest)>;
 
 }  // namespace postern::net

@@ -28,12 +28,12 @@ namespace http = boost::beast::http;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-/// Refused requests may still be sending; so much is read and dropped before the close, else the
-/// peer's kernel could throw our answer away with the connection (RFC 9112 §9.6).
+/// The client of a rejected request may still send. This much is read and discarded before closing;
+/// otherwise a reset could destroy the answer in the client's kernel (RFC 9112 §9.6).
 constexpr std::size_t drain_octets = std::size_t{8} << 20;
 constexpr std::chrono::seconds drain_deadline{3};
 
-/// A client that vanished without a word (no power, no way) is given up after this.
+/// A client that vanishes without closing the connection is dropped after this time.
 constexpr unsigned silent_milliseconds = 30'000;
 constexpr int silent_seconds = 15;
 
@@ -47,21 +47,21 @@ struct Connection : HttpShares::Seat, std::enable_shared_from_this<Connection> {
   beast::tcp_stream stream;
   beast::flat_buffer buffer;
   IpAddress peer;
-  // Only touched on the stream's executor:
-  bool idle = true;      ///< nothing of a request has arrived
-  bool endless = false;  ///< the answer may never come, or never end by itself
-  std::chrono::steady_clock::time_point begun;  ///< the first octet of the request
+  // For the stream's executor only:
+  bool idle = true;      ///< no octet of a request has arrived
+  bool endless = false;  ///< the answer may take unlimited time to come or to end
+  std::chrono::steady_clock::time_point begun;  ///< when the first octet of the request arrived
 
   std::string_view received() const {
     return {static_cast<const char*>(buffer.data().data()), buffer.data().size()};
   }
 };
 
-/// What reading came to: a request, a refusal, or a peer that is gone.
+/// The result of reading: a request, a rejection, or a closed connection.
 struct Incoming {
   HttpHead head;
   std::optional<HttpFault> fault;
-  std::optional<HttpResponse> refusal;  ///< of the gate
+  std::optional<HttpResponse> refusal;  ///< by the gate
   bool gone = false;
   bool answered = false;
   bool is_large = false;  ///< the body has its share
@@ -69,7 +69,7 @@ struct Incoming {
   bool failed() const { return fault || refusal || gone; }
 };
 
-/// What a write deadline is for.
+/// The amount that each write deadline covers.
 constexpr std::size_t written_at_a_time = std::size_t{64} << 10;
 
 HttpResponse::Stream in_pieces(std::string body) {
@@ -95,7 +95,7 @@ HttpResponse to_response(const HttpFault& fault) {
   return response;
 }
 
-/// Finds out about clients that left without closing: while we wait, and while they should read.
+/// Detects clients that vanished: while the server waits, and while the client should read.
 void watch_for_silence(tcp::socket& socket) {
   const int fd = socket.native_handle();
   const int on = 1, probes = 3;
@@ -104,7 +104,7 @@ void watch_for_silence(tcp::socket& socket) {
   ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &silent_seconds, sizeof silent_seconds);
   ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
   ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silent_milliseconds, sizeof silent_milliseconds);
-  // The kernel says that there is room after every 64 KiB read, not after a third of its buffer.
+  // Makes the kernel report space after every 64 KiB read, not after a third of its buffer.
   const int unsent = 2 * static_cast<int>(written_at_a_time);
   ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
 }
@@ -126,7 +126,7 @@ struct HttpServer::Shared : std::enable_shared_from_this<HttpServer::Shared> {
   HttpHandler handler;
   HttpGate gate;
   HttpLimits limits;
-  mutable std::mutex mutex;  ///< the next four
+  mutable std::mutex mutex;  ///< guards the next four
   bool stopping = false;
   std::set<std::shared_ptr<tcp::acceptor>> acceptors;
   std::set<std::shared_ptr<Connection>> connections;
@@ -174,7 +174,7 @@ struct HttpServer::Shared : std::enable_shared_from_this<HttpServer::Shared> {
   }
 
   Task<void> read_head(Connection& connection, Incoming& in);
-  /// Asks whether a body of so many octets may come.
+  /// Asks whether a body of `octets` may be read.
   Task<void> admit_large(Connection& connection, Incoming& in, std::uint64_t octets);
   Task<void> read_body(Connection& connection, Incoming& in);
   Task<HttpResponse> answer(HttpRequest request);
@@ -235,7 +235,7 @@ Task<void> HttpServer::Shared::read_body(Connection& connection, Incoming& in) {
   if (in.head.content_length > limits.small_body)
     co_await admit_large(connection, in, in.head.content_length);
   if (in.failed()) co_return;
-  // One time for the whole request: octets that come one by one buy none.
+  // One deadline for the whole request: a client cannot extend it by sending slowly.
   const Clock::time_point last = connection.begun + limits.request_deadline;
   connection.stream.expires_at(last);
   if (in.head.expects_continue) {
@@ -247,7 +247,7 @@ Task<void> HttpServer::Shared::read_body(Connection& connection, Incoming& in) {
       co_return;
     }
   }
-  // Beast reads the head once more, and the body with its chunks.
+  // Beast parses the head again, and the body with its chunks.
   http::request_parser<http::string_body> parser;
   parser.header_limit(2 * max_request_head);
   parser.body_limit(limits.body);
@@ -298,7 +298,7 @@ Task<bool> HttpServer::Shared::write(Connection& connection, HttpResponse respon
               "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; "
               "object-src 'none'");
   for (const auto& [name, value] : response.headers) {
-    // A value with a line end would be a second header field; nothing we send needs one.
+    // A line end in a value would start another header field; valid values have none.
     if (value.find_first_of("\r\n") != std::string::npos) continue;
     if (iequals(name, "Set-Cookie")) {
       message.insert(name, value);
@@ -344,10 +344,10 @@ Task<bool> HttpServer::Shared::write_body(Connection& connection, const HttpResp
     co_return whole;
   }
   connection.endless = true;
-  // A stop() before this would not have closed the connection.
+  // An earlier stop() has not closed the connection.
   const bool whole = !is_stopping() && co_await writer.write_until_end(body, chunked);
   connection.endless = false;
-  // RFC 9112 §8: without a length or chunks, a close in peace is the end of a whole body.
+  // RFC 9112 §8: without length and chunks, an orderly close means a complete body.
   if (!whole && !chunked) {
     error_code ignored;
     connection.stream.socket().set_option(asio::socket_base::linger(true, 0), ignored);
@@ -373,14 +373,14 @@ Task<void> HttpServer::Shared::gone(Connection& connection) {
     Connection& connection;
   };
   const Endless endless(connection);
-  // A stop() before this would not have closed the connection.
+  // An earlier stop() has not closed the connection.
   if (is_stopping()) co_return;
   const bool closed = co_await watch_client(connection.stream, connection.buffer);
-  // RFC 9112 §9.3.2: requests may be sent ahead. Those that we do not read yet are no farewell.
+  // RFC 9112 §9.3.2: clients may pipeline. Requests that are not read yet are not a close.
   if (!closed) co_await watch_for_close(connection.stream);
 }
 
-/// After a refused head nobody knows where the next request begins: close (RFC 9112 §9.6).
+/// After a rejected head the start of the next request is unknown: close (RFC 9112 §9.6).
 Task<void> HttpServer::Shared::refuse(Connection& connection, HttpResponse refusal,
                                       const HttpHead& head) {
   co_await write(connection, std::move(refusal), head, false);
@@ -400,7 +400,7 @@ Task<bool> HttpServer::Shared::serve_one(Connection& connection, Incoming& in) {
     if (verdict != HttpShares::Verdict::admitted && changes_nothing)
       response = to_response(no_place(verdict));
   }
-  // Without a length, HTTP/1.0 ends a body by closing (RFC 9112 §6.3).
+  // HTTP/1.0 without length: closing ends the body (RFC 9112 §6.3).
   const bool by_close = has_no_length(response) && in.head.http_1_0;
   const bool keep = in.head.keep_alive && !by_close && !is_stopping();
   in.answered = co_await write(connection, std::move(response), in.head, keep);
@@ -440,7 +440,7 @@ Task<void> serve(std::shared_ptr<Shared> shared, std::shared_ptr<Connection> con
   try {
     co_await shared->converse(*connection);
   } catch (...) {
-    connection->stream.close();  // memory, or a library: this connection ends, the others live
+    connection->stream.close();  // memory or a library failed: end this connection only
   }
   shared->leave(connection);
 }
@@ -453,9 +453,9 @@ Task<void> accept(std::shared_ptr<Shared> shared, std::shared_ptr<tcp::acceptor>
     tcp::socket socket =
         co_await acceptor->async_accept(executor, asio::redirect_error(asio::use_awaitable, error));
     if (!acceptor->is_open()) co_return;
-    if (error == asio::error::connection_aborted) continue;  // the next one waits already
+    if (error == asio::error::connection_aborted) continue;  // the next one may be waiting
     if (error) {
-      // Out of descriptors or memory: wait, or this would be a busy loop.
+      // Out of descriptors or memory: pause, to avoid a busy loop.
       asio::steady_timer pause(shared->loop, std::chrono::milliseconds(100));
       co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
       continue;

@@ -1,5 +1,5 @@
-// The HTTP server of the control plane: strict framing, limits and deadlines, the security headers
-// of every answer. What the requests mean is the handler's business.
+// The HTTP server of the control plane: strict parsing, limits, deadlines, and security headers in
+// every answer. The handler implements the requests.
 #pragma once
 
 #include <cstdint>
@@ -16,30 +16,32 @@ class io_context;
 
 namespace postern::net {
 
-/// Asked before a body larger than HttpLimits::small_body is read, with the request's head alone.
-/// What it returns is the answer, and the body is not read; nullopt lets the body come.
+/// Decides on a body larger than HttpLimits::small_body before it is read, from the request's head.
+/// A response rejects the body and is sent; nullopt accepts the body.
 using HttpGate = std::function<Task<std::optional<HttpResponse>>(const HttpRequest& head)>;
 
+/// Accepts connections on any number of addresses.
 class HttpServer {
  public:
-  /// `loop` must outlive the server; it runs the handler and the gate. Stop before their owner
-  /// goes. Without a gate every body is let in.
+  /// The handler and the gate run on `loop`, which must outlive the server. Call stop() before
+  /// their owner is destroyed. Without a gate every body is accepted.
   HttpServer(boost::asio::io_context& loop, HttpHandler handler, HttpLimits limits = {},
              HttpGate gate = {});
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  /// Opens `address:port` ("127.0.0.1:8025", "[::1]:0") and returns the port. Faults: malformed
-  /// (no such address form), conflict (in use), denied (no right), permanent. May be called again
-  /// for more addresses. Nothing is accepted before the loop runs.
+  /// Opens `address:port` ("127.0.0.1:8025", "[::1]:0") and returns the port. May be called for
+  /// several addresses. Connections are accepted once the loop runs. Fault::malformed: not an
+  /// address; conflict: in use; denied: no permission; permanent: another error.
   Result<std::uint16_t> listen(const std::string& address);
 
-  /// Closes the listeners, idle connections and answers without a length; other requests in hand
-  /// are answered, then closed. Safe from any thread.
+  /// Closes the listeners, idle connections and answers without a length. Other requests in
+  /// progress are answered, then closed. Thread-safe.
   void stop();
+  /// Open connections. Thread-safe.
   std::size_t connections() const;
-  /// In hand, beside those that the reserve holds.
+  /// Requests in progress, without those in the reserve. Thread-safe.
   std::size_t requests() const;
 
  private:

@@ -17,10 +17,10 @@ using asio::ip::tcp;
 
 Task<Result<std::string>> piece(std::shared_ptr<int> left) { co_return (*left)-- > 0 ? "abc" : ""; }
 
-/// How many endless answers somebody waits for.
+/// The number of endless answers that are pending.
 std::atomic<int> waiting{0};
 
-/// One piece, then nothing for ever.
+/// One piece, then nothing forever.
 Task<Result<std::string>> endless(std::shared_ptr<bool> begun) {
   if (!*begun) {
     *begun = true;
@@ -34,7 +34,7 @@ Task<Result<std::string>> endless(std::shared_ptr<bool> begun) {
   co_return fail(Fault::temporary, "nobody listens any more");
 }
 
-/// What is thrown is not always an std::exception.
+/// Throws something that is not a std::exception.
 Task<Result<std::string>> throwing() {
   throw std::string("secret detail");
   co_return "";
@@ -46,7 +46,7 @@ Task<Result<std::string>> short_of_the_end(std::shared_ptr<int> left) {
   co_return fail(Fault::temporary, "the disk");
 }
 
-/// Answers with what it understood: method, path, query, body.
+/// Answers with the parsed request: method, path, query, body.
 Task<HttpResponse> echo(HttpRequest request) {
   HttpResponse response;
   response.content_type = "text/plain";
@@ -106,7 +106,7 @@ class HttpServerTest : public ::testing::Test {
     if (thread_.joinable()) thread_.join();
   }
 
-  /// Sends the octets and reads until the server closes, or until `enough` answers have come.
+  /// Sends the octets and reads until the server closes or `enough` answers have arrived.
   std::string exchange(const std::string& octets, std::size_t enough = 1000) {
     asio::io_context io;
     tcp::socket socket(io);
@@ -130,7 +130,7 @@ class HttpServerTest : public ::testing::Test {
       ++n;
     return n;
   }
-  /// One answer with this status, then the end of the connection.
+  /// Expects one answer with this status, then the end of the connection.
   void expect_refused(const std::string& octets, int status) {
     const std::string out = exchange(octets);
     EXPECT_EQ(out.substr(0, 12), "HTTP/1.1 " + std::to_string(status)) << octets.substr(0, 200);
@@ -168,7 +168,7 @@ TEST_F(HttpServerTest, a_stream_without_a_length_that_breaks_off_does_not_look_w
   start();
   const std::string chunked = exchange("GET /unsized/short HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_TRUE(chunked.ends_with("{\"data\":[]}\r\n")) << "no last chunk: " << chunked;
-  // HTTP/1.0 has no chunks: a close in peace would be the end.
+  // HTTP/1.0 has no chunks: an orderly close would mean the end of the body.
   exchange("GET /unsized/short HTTP/1.0\r\n\r\n");
   EXPECT_FALSE(closed_);
   const std::string whole = exchange("GET /unsized HTTP/1.0\r\n\r\n");
@@ -218,7 +218,7 @@ TEST_F(HttpServerTest, a_body_that_throws_has_no_last_chunk) {
   EXPECT_TRUE(closed_);
 }
 
-/// Waits for a state that another thread brings about.
+/// Waits for a condition that another thread makes true.
 template <class Condition>
 bool soon(Condition condition) {
   for (int i = 0; i < 500 && !condition(); ++i) {
@@ -431,7 +431,7 @@ TEST_F(HttpServerTest, refuses_paths_that_try_to_leave) {
         "/a/%5c", "/%zz", "/%4", "/a%0d%0ab", "/%ff", "/./a", "a", "*", "/a#b", "/?q=%00"}) {
     expect_refused(std::string("GET ") + path + " HTTP/1.1\r\nHost: h\r\n\r\n", 400);
   }
-  // Decoded once: what is left after it is text, not an escape.
+  // Decoded once: the result is text, even if it looks like an escape.
   const std::string out =
       exchange("GET /a%252e%252e HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
   EXPECT_NE(out.find("GET /a%2e%2e []"), std::string::npos);
@@ -514,7 +514,7 @@ TEST_F(HttpServerTest, a_body_that_trickles_has_one_time_for_all_of_it) {
   EXPECT_TRUE(soon([this] { return server_->requests() == 0; }));
 }
 
-/// Another address of this machine, as which to connect.
+/// Another local address to connect from.
 asio::ip::address_v4 loopback(unsigned char last) {
   return asio::ip::make_address_v4(asio::ip::address_v4::bytes_type{127, 0, 0, last});
 }
@@ -536,7 +536,7 @@ class HttpServerShares : public HttpServerTest {
     socket->connect({asio::ip::address_v4::loopback(), port_});
     return socket;
   }
-  /// The status of an answer on this connection; 0 when it was closed.
+  /// The status of an answer on this connection; 0: it was closed.
   static int ask(tcp::socket& socket, const std::string& path = "/") {
     boost::system::error_code error;
     asio::write(socket, asio::buffer("GET " + path + " HTTP/1.1\r\nHost: h\r\n\r\n"), error);
@@ -659,7 +659,7 @@ TEST_F(HttpServerTest, a_body_that_makes_no_progress_is_closed) {
   EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(5));
 }
 
-/// The octets of a whole answer to a reader who waits a little between two pieces.
+/// The octets of a complete answer, read slowly.
 std::size_t read_slowly(std::uint16_t port, const std::string& path,
                         std::chrono::milliseconds wait) {
   asio::io_context io;

@@ -96,7 +96,8 @@ HttpShares::Verdict HttpShares::take_body(Seat& seat, std::uint64_t octets) {
 }
 
 HttpShares::Verdict HttpShares::take_answer(Seat& seat, std::uint64_t octets) {
-  if (seat.holds_ != Seat::Holds::a_place) return Verdict::admitted;  // the reserve's are few
+  if (seat.holds_ != Seat::Holds::a_place)
+    return Verdict::admitted;  // answers in the reserve are small
   Client& client = clients_[seat.client_];
   if (answers_ + octets > limits_.answers) return Verdict::overloaded;
   if (client.answers > limits_.answers - answers_) return Verdict::overloaded;

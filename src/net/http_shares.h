@@ -1,10 +1,10 @@
-// Who may hold how much of an HTTP server at a time: connections, requests in hand and octets of
-// their bodies. Books alone, without socket or clock; the server has the lock.
+// Shares of an HTTP server's resources: connections, requests in progress and octets of bodies.
+// Accounting only, without sockets or clock; the server locks it.
 //
-// A connection that waits for a request (or for its end) belongs to nobody: when all are taken, a
-// new one takes the place of the one that has waited longest, of the address that has most of
-// them. A request in hand has its place until its answer has gone out. There are fewer places than
-// connections: whoever comes is listened to, and told when there is no place.
+// A connection that waits for a request (or for its end) is idle and belongs to no client. When all
+// connections are in use, a new one replaces the one that has been idle longest, of the address
+// with most idle connections. A request in progress has a place until its answer is sent. There are
+// fewer places than connections, so that a client can be told that there is no place.
 #pragma once
 
 #include <cstdint>
@@ -19,12 +19,13 @@
 
 namespace postern::net {
 
+/// Accounting for one server. Not thread-safe.
 class HttpShares {
  public:
-  /// One connection in the books, inside the connection itself.
+  /// The accounting record of one connection; a member of the connection.
   class Seat {
    public:
-    /// True: another one took the place; it must be closed.
+    /// Another connection has replaced this one, which must be closed.
     bool lost() const { return lost_; }
 
    private:
@@ -40,34 +41,40 @@ class HttpShares {
     std::uint64_t answer_ = 0;
   };
 
+  /// Copies the limits.
   explicit HttpShares(HttpLimits limits) : limits_(std::move(limits)) {}
 
-  /// What is asked for. `client`: whoever the request is counted for.
+  /// A request that asks for a place.
   struct Wanted {
-    std::string client;
-    bool has_body = false;
-    std::string_view path;
+    std::string client;     ///< the key under which the request is counted
+    bool has_body = false;  ///< it has a body, so it cannot use the reserve
+    std::string_view path;  ///< compared with HttpLimits::reserved_paths
   };
+  /// The answer to a claim.
   enum class Verdict {
     admitted,
-    lost,        ///< the connection has to go
-    too_many,    ///< of this client
-    overloaded,  ///< of all clients
+    lost,        ///< the connection was replaced: close it
+    too_many,    ///< the limit of this client is reached
+    overloaded,  ///< the limit of all clients is reached
   };
 
-  /// A new connection from `address`. The seat that lost its place to it is `pushed_out`, already
-  /// out of the books. False: there is no room.
+  /// Adds a connection from `address`. `pushed_out` is the connection that it replaces, already
+  /// removed, or null. False: there is no room.
   bool enter(Seat& seat, std::string address, Seat*& pushed_out);
+  /// Removes a connection and everything that it holds.
   void leave(Seat& seat);
+  /// Claims a place for a request of the connection.
   Verdict begin(Seat& seat, const Wanted& wanted);
-  /// Octets for the body of the seat's request, until end().
+  /// Claims octets for the body of the request, until end().
   Verdict take_body(Seat& seat, std::uint64_t octets);
-  /// Octets for the answer to the seat's request, until end().
+  /// Claims octets for the answer to the request, until end().
   Verdict take_answer(Seat& seat, std::uint64_t octets);
-  /// The answer has gone out: the connection waits again.
+  /// The answer is sent: releases the place; the connection is idle again.
   void end(Seat& seat);
 
+  /// Connections added and not removed.
   std::size_t connections() const { return connections_; }
+  /// Requests in progress, without those in the reserve.
   std::size_t requests() const { return requests_; }
 
  private:
@@ -87,7 +94,7 @@ class HttpShares {
   std::size_t reserve_used_ = 0;
   std::uint64_t bodies_ = 0;
   std::uint64_t answers_ = 0;
-  std::map<std::string, std::list<Seat*>> waiting_;  ///< by address, who waits longest first
+  std::map<std::string, std::list<Seat*>> waiting_;  ///< by address; the longest idle first
   std::map<std::string, Client> clients_;
 };
 

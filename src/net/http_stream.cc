@@ -16,14 +16,14 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-/// Of pipelined requests, while an answer goes out that may never end.
+/// Octets of pipelined requests that are read during an endless answer.
 constexpr std::size_t most_ahead = 4 * max_request_head;
-/// Whether a client that sends ahead is still there.
+/// How often a client that pipelines is checked for a close.
 constexpr std::chrono::milliseconds look_again{200};
 
 Error broken() { return {Fault::bug, "the body ended in an exception"}; }
 
-/// What throws would leave the wait beside it running.
+/// Catches exceptions, which would leave the parallel wait running.
 Task<Result<std::string>> next_of(const HttpResponse::Stream& body) {
   try {
     Result<std::string> piece = co_await body.next();
@@ -60,7 +60,7 @@ Task<bool> BodyWriter::write_sized(const HttpResponse::Stream& body) {
 Task<bool> watch_client(boost::beast::tcp_stream& stream, boost::beast::flat_buffer& received) {
   error_code error;
   while (!error && received.size() < most_ahead) {
-    // The socket's own read: the stream's would begin a deadline.
+    // The socket's read: the stream's would start a deadline.
     const std::size_t n = co_await stream.socket().async_read_some(
         received.prepare(4096), asio::redirect_error(asio::use_awaitable, error));
     received.commit(n);

@@ -1,4 +1,4 @@
-// Bodies in pieces: of a length that is known, or until they end.
+// Streaming of response bodies, with or without a known length.
 #pragma once
 
 #include <chrono>
@@ -10,27 +10,28 @@
 
 namespace postern::net {
 
-/// True when the client has closed; false when it has sent more than anybody sends ahead. What it
-/// sent is in `received`, also when this is cancelled.
+/// Waits until the client closes the connection: true. False: it has sent more than the limit of
+/// pipelined octets. Its octets are in `received`, also after a cancellation.
 Task<bool> watch_client(boost::beast::tcp_stream& stream, boost::beast::flat_buffer& received);
 
-/// Returns when the client has closed, and reads nothing: who sends ahead waits. A close behind
-/// more than the kernel takes is not seen.
+/// Returns when the client has closed the connection. Reads nothing, so a close after more octets
+/// than the kernel buffers is not noticed.
 Task<void> watch_for_close(boost::beast::tcp_stream& stream);
 
-/// Writes one body after its head. Both methods return false when the connection is of no use any
-/// more. Lives on the stream's executor; stream and buffer are borrowed.
+/// Writes one body after its head. False: the connection must be closed. Lives on the stream's
+/// executor; borrows stream and buffer.
 class BodyWriter {
  public:
-  /// `received`: what the client sends meanwhile, to be read as its next request.
+  /// `received` collects what the client sends meanwhile: its next request. `write_deadline`
+  /// applies to each write.
   BodyWriter(boost::beast::tcp_stream& stream, boost::beast::flat_buffer& received,
              std::chrono::milliseconds write_deadline)
       : stream_(stream), received_(received), write_deadline_(write_deadline) {}
 
-  /// False also when the pieces do not come to the announced length.
+  /// Writes a body of known size. False also if the pieces do not add up to it.
   Task<bool> write_sized(const HttpResponse::Stream& body);
-  /// The chunked transfer coding (RFC 9112 §7.1), or the octets alone. Waiting for a piece has no
-  /// deadline, but ends when the client goes away.
+  /// Writes a body until an empty piece, in the chunked transfer coding (RFC 9112 §7.1) or plain.
+  /// Waiting for a piece has no deadline, but ends when the client closes the connection.
   Task<bool> write_until_end(const HttpResponse::Stream& body, bool chunked);
 
  private:

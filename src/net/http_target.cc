@@ -16,7 +16,7 @@ struct FreeUrl {
   void operator()(CURLU* url) const { curl_url_cleanup(url); }
 };
 
-/// The part as text; nullopt when the URL has none.
+/// The part as text; nullopt: the URL does not have it.
 std::optional<std::string> part(CURLU* url, CURLUPart which, unsigned flags = 0) {
   char* text = nullptr;
   if (curl_url_get(url, which, &text, flags) != CURLUE_OK) return std::nullopt;
@@ -25,8 +25,8 @@ std::optional<std::string> part(CURLU* url, CURLUPart which, unsigned flags = 0)
   return copy;
 }
 
-/// libcurl turns `127.1`, `0x7f.1` and `2130706433` into dotted quads; what still ends in a number
-/// and is none (`4294967297`, `1.2.3.4.5`) is no host either (WHATWG URL §3.5).
+/// libcurl normalizes `127.1`, `0x7f.1` and `2130706433` to dotted quads. A host that still ends in
+/// a number without being an address (`4294967297`, `1.2.3.4.5`) is invalid (WHATWG URL §3.5).
 bool ends_in_number(std::string_view host) {
   const std::string_view last = split(host, '.').back();
   return !last.empty() &&
@@ -76,7 +76,7 @@ bool is_localhost_name(std::string_view name) {
 }
 
 Result<HttpTarget> parse_target(const std::string& text, const EgressRules& rules) {
-  // A control character, blank or octet above 127 is where parsers disagree.
+  // Parsers disagree about control characters, blanks and octets above 127.
   if (!std::all_of(text.begin(), text.end(),
                    [](char c) { return c > 0x20 && c < 0x7f && c != '\\'; }))
     return fail(Fault::malformed, "the URL has characters that must be percent-encoded");

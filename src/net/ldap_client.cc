@@ -44,7 +44,7 @@ timeval left_until(Clock::time_point deadline) {
           .tv_usec = static_cast<suseconds_t>(left.count() % 1'000'000)};
 }
 
-/// What the library or the server says of a code; `handle` may be null.
+/// The error text of the library or the server for a code; `handle` may be null.
 tl::unexpected<Error> trouble(const std::string& uri, LDAP* handle, int code) {
   std::string why = ldap_err2string(code);
   char* more = nullptr;
@@ -75,7 +75,7 @@ int set_options(LDAP* handle, const LdapServers& servers, const std::string& uri
   return code;
 }
 
-/// Waits for the answer to `id`; LDAP_TIMEOUT, or the answer's code.
+/// Waits for the answer to `id`. Returns LDAP_TIMEOUT or the answer's code.
 int wait_for(LDAP* handle, int id, Clock::time_point deadline, Message& answer) {
   timeval limit = left_until(deadline);
   LDAPMessage* raw = nullptr;
@@ -91,8 +91,8 @@ int wait_for(LDAP* handle, int id, Clock::time_point deadline, Message& answer) 
   return parsed == LDAP_SUCCESS ? code : parsed;
 }
 
-/// Ends a connection when its time is up. The library has no limit for a TLS handshake: with a
-/// network timeout it asks again and again without a pause, without one it waits for ever.
+/// Closes a connection at its deadline. The library cannot limit a TLS handshake: with a network
+/// timeout it polls in a busy loop, without one it waits forever.
 class Watch {
  public:
   Watch(LDAP* handle, Clock::time_point deadline)
@@ -101,7 +101,7 @@ class Watch {
     thread_ = named_thread("ldap-deadline", [this, deadline] { guard(deadline); });
   }
   ~Watch() {
-    ldap_get_option(handle_, LDAP_OPT_CONNECT_CB, &callbacks_);  // takes it away
+    ldap_get_option(handle_, LDAP_OPT_CONNECT_CB, &callbacks_);  // unregisters it
     {
       const std::lock_guard lock(mutex_);
       over_ = true;
@@ -113,7 +113,7 @@ class Watch {
   Watch& operator=(const Watch&) = delete;
 
  private:
-  /// Between TCP and TLS.
+  /// Called between TCP connect and TLS handshake.
   static int opened(LDAP* handle, Sockbuf* socket, LDAPURLDesc*, sockaddr*, ldap_conncb* self) {
     auto& watch = *static_cast<Watch*>(self->lc_arg);
     ber_socket_t descriptor = -1;
@@ -167,7 +167,7 @@ Result<std::unique_ptr<Connection>> connect(const LdapServers& servers, const st
                                       printable(servers.ca_file, 200) + " readable?");
   }
   const Watch watch(raw, deadline);
-  // ldap_connect() makes the difference between servers here, before anything is searched.
+  // ldap_connect() fails here, before a search, so that the next server can be tried.
   code = ldap_connect(raw);
   if (code == LDAP_SUCCESS && servers.start_tls) code = ldap_start_tls_s(raw, nullptr, nullptr);
   if (code == LDAP_SUCCESS && servers.bind)
@@ -215,7 +215,7 @@ Used<Values> run(Connection& connection, const LdapSearch& search, Clock::time_p
   if (code == LDAP_SUCCESS) code = wait_for(handle, id, deadline, answer);
   if (code == LDAP_NO_SUCH_OBJECT && search.base_may_lack) return {Values()};
   if (code == LDAP_SUCCESS) return {values_in(handle, answer.get(), search)};
-  // Codes of the client itself are negative: the connection is of no use any more.
+  // Negative codes are failures of the client: the connection cannot be used any more.
   const bool broken = code < 0 || code == LDAP_UNAVAILABLE || code == LDAP_BUSY;
   return {trouble(connection.uri, handle, code), broken};
 }
@@ -244,7 +244,7 @@ Result<bool> LdapClient::authenticate(const std::string& dn, const Secret& passw
     case LDAP_SUCCESS:
       return true;
     case LDAP_INVALID_CREDENTIALS:
-    case LDAP_INAPPROPRIATE_AUTH:  // an entry without a password
+    case LDAP_INAPPROPRIATE_AUTH:  // the entry has no password
     case LDAP_NO_SUCH_OBJECT:
     case LDAP_INVALID_DN_SYNTAX:
       return false;

@@ -71,7 +71,7 @@ Result<LocalHttpAnswer> local_http(const LocalHttpRequest& request,
     return fail(Fault::malformed, curl_easy_strerror(done));
   }
   if (done == CURLE_COULDNT_CONNECT) return fail(Fault::not_found, curl_easy_strerror(done));
-  if (done == CURLE_OPERATION_TIMEDOUT) {  // the connection's: an answer may take its time
+  if (done == CURLE_OPERATION_TIMEDOUT) {  // the connection's time-out; the response has none
     return fail(Fault::not_found, curl_easy_strerror(done));
   }
   if (done != CURLE_OK) return fail(Fault::temporary, curl_easy_strerror(done));

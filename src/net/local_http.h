@@ -1,5 +1,5 @@
-// One HTTP request that waits for its answer: the command line asking the gateway on its own
-// machine. Not for anything from outside: no guard, no TLS.
+// A blocking HTTP request of the command line to the gateway on the same machine. Not for other
+// targets: it has no SSRF guard and no TLS.
 #pragma once
 
 #include <functional>
@@ -11,22 +11,26 @@
 
 namespace postern::net {
 
+/// One request.
 struct LocalHttpRequest {
+  /// "GET", "POST", ...
   std::string method = "GET";
   std::string url;   ///< http://ADDRESS:PORT/...
-  Secret bearer;     ///< sent as Authorization
-  std::string body;  ///< JSON; empty: none
+  Secret bearer;     ///< sent as `Authorization: Bearer`
+  std::string body;  ///< JSON; empty: no body
 };
 
+/// The response.
 struct LocalHttpAnswer {
+  /// The status code.
   int status = 0;
-  std::string body;  ///< at most 64 MiB; empty when it went to the sink
+  std::string body;  ///< at most 64 MiB; empty if `sink` got it
 };
 
-/// Waits 5 s for the connection, and for the answer as long as it takes. `sink` gets the body of a
-/// 200 in pieces, and ends the request by returning false. Faults: not_found (nobody took the
-/// connection, so nobody was asked), temporary (it ended early: what was asked may have been done),
-/// malformed (no such URL).
+/// Waits 5 s for the connection, and for the response without limit. `sink` gets the body of a 200
+/// in pieces; it ends the request by returning false. Fault::not_found: no connection, so nothing
+/// was done. Fault::temporary: the connection was lost; the request may have been executed.
+/// Fault::malformed: not such a URL.
 Result<LocalHttpAnswer> local_http(const LocalHttpRequest& request,
                                    const std::function<bool(std::string_view)>& sink = {});
 

@@ -34,7 +34,7 @@ bool LookupShares::take(Waiting& one) {
   return false;
 }
 
-/// Nobody in line might begin before: at most one may now.
+/// Before, no queued lookup could start, so at most one can now.
 LookupShares::Waiting* LookupShares::release(const std::string& name) {
   const auto client = clients_.find(name);
   count(client, client->second.under_way - 1);

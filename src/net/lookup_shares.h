@@ -1,9 +1,9 @@
-// Who may have how many DNS look-ups under way at a time. Books alone, without clock; the resolver
-// has the lock.
+// Shares of concurrent DNS lookups. Accounting only, without clock; the resolver locks it.
 //
-// A client may have as many under way as there are places left: one alone gets half of them, two a
-// third each. Places that others hold with look-ups that never end come free when the resolver
-// gives those up; where about log2(places) clients do that at a time, a newcomer waits so long.
+// A client may have as many pending lookups as there are free places: alone it gets half of them,
+// two clients get a third each. Places of lookups that never end become free when the resolver
+// gives up; if about log2(places) clients cause such lookups at a time, a new client waits that
+// long.
 #pragma once
 
 #include <cstddef>
@@ -15,16 +15,20 @@
 
 namespace postern::net {
 
+/// Accounting for one resolver. Not thread-safe.
 class LookupShares {
  public:
+  /// `places`: the limit of concurrent lookups.
   explicit LookupShares(std::size_t places) : places_(places) {}
 
-  /// One look-up that asks for a place, inside of whatever waits with it. It has left() before it
-  /// goes.
+  /// A lookup that needs a place; a base of the object that waits. Call left() before it is
+  /// destroyed.
   class Waiting {
    public:
     explicit Waiting(std::string client) : client_(std::move(client)) {}
+    /// The key under which it is counted.
     const std::string& client() const { return client_; }
+    /// Whether the lookup may start.
     bool has_place() const { return state_ == State::has_place; }
 
    private:
@@ -35,15 +39,16 @@ class LookupShares {
     std::list<Waiting*>::iterator position_;
   };
 
-  /// True: it has a place. False: it stands in line until release() or left() gives it one.
+  /// True: it has a place. False: it is queued until release() or left() gives it one.
   bool take(Waiting& one);
-  /// A look-up of this client has ended. Returns who has its place now; null: nobody.
+  /// A lookup of this client has ended. Returns the lookup that now has its place, or null.
   Waiting* release(const std::string& client);
-  /// It leaves the line, or gives back the place; returns as release() does.
+  /// Removes it from the queue, or releases its place. Returns as release().
   Waiting* left(Waiting& one);
-  /// The place stays taken, until release(), though it goes.
+  /// The lookup has started: its place stays in use until release(), even if `one` is destroyed.
   void begun(Waiting& one) { one.state_ = Waiting::State::outside; }
 
+  /// Places in use.
   std::size_t under_way() const { return under_way_; }
 
  private:
@@ -54,7 +59,7 @@ class LookupShares {
   using Clients = std::map<std::string, Client>;
 
   std::size_t free() const { return places_ - under_way_; }
-  /// Changes what the client has under way, also in the order of the line.
+  /// Sets the client's number of pending lookups, also in the queue's order.
   void count(Clients::iterator client, std::size_t under_way);
   void leave_line(Clients::iterator client, Waiting& one);
   void forget_idle(Clients::iterator client);
@@ -62,7 +67,7 @@ class LookupShares {
   const std::size_t places_;
   std::size_t under_way_ = 0;
   Clients clients_;
-  /// Clients with somebody in line, fewest look-ups under way first.
+  /// Clients with queued lookups; the fewest pending lookups first.
   std::set<std::pair<std::size_t, std::string>> line_;
 };
 

@@ -11,18 +11,18 @@
 namespace postern::net {
 namespace asio = boost::asio;
 
-/// One caller that waits. Owned by its coroutine; touched on its executor only, but for what the
-/// shares know.
+/// One caller that waits. Owned by its coroutine; used on its executor only, except for the state
+/// in the shares.
 struct Lookups::Waiter : LookupShares::Waiting, std::enable_shared_from_this<Waiter> {
   Waiter(asio::any_io_executor where, std::string client)
       : Waiting(std::move(client)), executor(std::move(where)), timer(executor) {}
   const asio::any_io_executor executor;
   asio::steady_timer timer;
   std::optional<dns::Answer> answer;
-  bool left = false;  ///< guarded by the backend's mutex: its loop may be gone from here on
+  bool left = false;  ///< guarded by the backend's mutex: afterwards its loop may be gone
 };
 
-/// Tells who got a place; null: nobody did.
+/// Resumes the waiter that got a place; null: none did.
 void Lookups::call_up(LookupShares::Waiting* next) {
   if (next == nullptr) return;
   const std::weak_ptr<Waiter> waiting = static_cast<Waiter*>(next)->weak_from_this();
@@ -31,7 +31,7 @@ void Lookups::call_up(LookupShares::Waiting* next) {
   });
 }
 
-/// True: the look-up may start. False: the waiter's timer is cancelled when it may.
+/// True: the lookup may start. False: the waiter's timer is cancelled when it may.
 bool Lookups::take_place(Waiter& waiter) {
   const std::lock_guard lock(mutex_);
   return shares_.take(waiter);
@@ -42,19 +42,19 @@ bool Lookups::has_place(const Waiter& waiter) {
   return waiter.has_place();
 }
 
-/// The waiter goes: out of the line, or from a place that no look-up began in.
+/// Removes the waiter from the queue, or releases a place in which no lookup has started.
 void Lookups::leave(Waiter& waiter) {
   const std::lock_guard lock(mutex_);
   waiter.left = true;
   call_up(shares_.left(waiter));
 }
 
-/// In the waiter's place, which the look-up has until it ends, also when nobody waits any more.
+/// Starts in the waiter's place, which stays in use until the lookup ends, even without a waiter.
 bool Lookups::start(const dns::Question& question, const std::shared_ptr<Waiter>& waiter) {
   const Query* query = nullptr;
   std::uint64_t key = 0;
   {
-    // Whoever answers finds the query registered.
+    // The query is registered before an answer can arrive.
     const std::lock_guard lock(mutex_);
     key = next_key_++;
     shares_.begun(*waiter);
@@ -81,7 +81,7 @@ std::optional<Lookups::Query> Lookups::take(std::uint64_t key) {
 }
 
 void Lookups::finish(std::uint64_t key, dns::Answer answer) noexcept try {
-  // The lock spans the post: while it is held, who waits cannot leave, and its loop is there.
+  // The lock is held during the post: the waiter cannot leave, so its loop still exists.
   const std::lock_guard lock(mutex_);
   const std::optional<Query> query = take(key);
   if (!query) return;
@@ -113,7 +113,7 @@ Task<dns::Answer> Lookups::lookup(std::weak_ptr<Lookups> backend, std::string cl
   const Guard guard{backend, waiter};
   const auto timed_out = dns::Answer{.status = dns::Status::timeout};
   boost::system::error_code expired;
-  // The backend is not kept while the coroutine waits: its owner says when it goes.
+  // The waiting coroutine does not keep the backend alive; its owner decides.
   auto here = backend.lock();
   if (here && !here->take_place(*waiter)) {
     here.reset();

@@ -1,4 +1,4 @@
-// The look-ups under way at one backend: who waits for them, and how many each client may have.
+// The pending lookups of one backend: their waiters, and the share of each client.
 #pragma once
 
 #include <chrono>
@@ -18,24 +18,27 @@
 
 namespace postern::net {
 
+/// The base of the DNS backends. Thread-safe unless stated otherwise.
 class Lookups : public std::enable_shared_from_this<Lookups> {
  public:
-  /// `places`: look-ups under way at a time (net/lookup_shares.h).
+  /// `places`: the limit of concurrent lookups (net/lookup_shares.h).
   explicit Lookups(std::size_t places) : shares_(places) {}
   Lookups(const Lookups&) = delete;
   Lookups& operator=(const Lookups&) = delete;
   virtual ~Lookups() = default;
 
   /// Resumes the caller on its own executor, which must run on one thread at a time. `limit`
-  /// includes the wait for a place. A backend that is destroyed meanwhile is Status::timeout.
+  /// includes the wait for a place. Status::timeout also if the backend is destroyed meanwhile.
   static Task<dns::Answer> lookup(std::weak_ptr<Lookups> backend, std::string client,
                                   dns::Question question, std::chrono::milliseconds limit);
 
-  /// Asks what shows whether answers can be proved, once; false when the backend will not even try.
-  /// From then on probed() says what came of it, or nothing yet; it never waits.
+  /// Starts the queries that show whether answers can be validated; call once. False: they cannot
+  /// start. Afterwards probed() gives the result, or nullopt while it is pending; it never blocks.
   virtual bool begin_probe() = 0;
+  /// See begin_probe().
   virtual std::optional<DnssecProbe> probed() = 0;
-  /// From here on answers arrive. On the thread of the backend's loop, or while it does not run.
+  /// Starts to receive answers. Call it on the thread of the backend's loop, or before the loop
+  /// runs.
   virtual void listen() = 0;
 
  protected:
@@ -49,13 +52,13 @@ class Lookups : public std::enable_shared_from_this<Lookups> {
     boost::asio::any_io_executor executor;
   };
 
-  /// Starts a look-up, which ends by finish(), on any thread, and lives until then. False: it
+  /// Starts a lookup, which finish() ends on any thread; `query` is valid until then. False: it
   /// cannot start.
   virtual bool begin(const Query& query) = 0;
-  /// Without memory to hand it over nobody is told: who waits does so for a limited time.
+  /// Ends a lookup. If there is no memory to pass the answer on, the waiter gets its time-out.
   void finish(std::uint64_t key, dns::Answer answer) noexcept;
-  /// What `make` makes, for the callbacks of C libraries, which no exception may leave: without
-  /// memory Status::server_failure.
+  /// The result of `make()`, for callbacks of C libraries, which must not throw.
+  /// Status::server_failure: it threw.
   template <class Make>
   static dns::Answer made_by(Make make) noexcept {
     try {
@@ -70,11 +73,11 @@ class Lookups : public std::enable_shared_from_this<Lookups> {
   bool has_place(const Waiter& waiter);
   void leave(Waiter& waiter);
   bool start(const dns::Question& question, const std::shared_ptr<Waiter>& waiter);
-  /// Under the lock.
+  /// Requires the lock.
   std::optional<Query> take(std::uint64_t key);
   static void call_up(LookupShares::Waiting* next);
 
-  std::mutex mutex_;  ///< guards the three below
+  std::mutex mutex_;  ///< guards the next three
   LookupShares shares_;
   std::uint64_t next_key_ = 1;
   std::unordered_map<std::uint64_t, Query> queries_;

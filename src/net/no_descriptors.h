@@ -1,4 +1,4 @@
-// For tests: a process that can open nothing more.
+// For tests: a process that is out of file descriptors.
 #pragma once
 
 #include <stdexcept>
@@ -8,7 +8,8 @@
 
 namespace postern::net {
 
-/// While it lives, whatever needs a descriptor of its own fails with EMFILE.
+/// During its lifetime, every call that needs a new descriptor fails with EMFILE. Throws
+/// std::runtime_error if the limit cannot be set.
 class NoDescriptors {
  public:
   NoDescriptors() {

@@ -25,14 +25,14 @@ using Answer = std::unique_ptr<PGresult, Clear>;
 
 struct Connection {
   Handle handle;
-  std::string host;  ///< as it was configured
+  std::string host;  ///< as configured
 };
 
 tl::unexpected<Error> trouble(const std::string& host, std::string_view what) {
   return fail(Fault::temporary, host + ": " + printable(trim(what), 300));
 }
 
-/// False: the time is up.
+/// False: the deadline has passed.
 bool wait_for(PGconn* connection, short events, Clock::time_point deadline) {
   for (;;) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
@@ -44,7 +44,7 @@ bool wait_for(PGconn* connection, short events, Clock::time_point deadline) {
   }
 }
 
-/// "host:port" and what else PgsqlServers::hosts may hold, as the library's keywords.
+/// An entry of PgsqlServers::hosts as libpq keywords.
 std::vector<std::pair<const char*, std::string>> address_of(std::string_view host) {
   if (host.find("://") != std::string_view::npos) return {{"dbname", std::string(host)}};
   if (host.starts_with("inet:")) host.remove_prefix(5);
@@ -78,7 +78,7 @@ Result<std::unique_ptr<Connection>> connect(const PgsqlServers& servers, const s
   }
   names.push_back(nullptr);
   values.push_back(nullptr);
-  // The first dbname is expanded when it is a URI; what comes behind it counts more.
+  // The first dbname may be a URI, which is expanded; later keywords take precedence.
   Handle handle(PQconnectStartParams(names.data(), values.data(), 1));
   if (!handle) return trouble(host, "out of memory");
   PostgresPollingStatusType next = PGRES_POLLING_WRITING;
@@ -95,7 +95,7 @@ Result<std::unique_ptr<Connection>> connect(const PgsqlServers& servers, const s
   return trouble(host, PQerrorMessage(handle.get()));
 }
 
-/// The results of one statement, as they come.
+/// The results of one statement, row by row.
 class Fetch {
  public:
   Fetch(Connection& connection, Clock::time_point deadline)
@@ -111,7 +111,7 @@ class Fetch {
       return made;
     });
     if (!quoted) return {trouble(host_, "a key that cannot be quoted")};
-    // With parameters, even none, there is one statement and no more.
+    // PQsendQueryParams() allows only one statement, even without parameters.
     if (PQsendQueryParams(handle_, sql.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0) != 1 ||
         PQsetSingleRowMode(handle_) != 1 || !flush()) {
       return broken();
@@ -145,7 +145,7 @@ class Fetch {
     return !late_;
   }
 
-  /// False: there is no use in reading on.
+  /// False: reading on is useless.
   bool take(const PGresult* answer) {
     const ExecStatusType status = PQresultStatus(answer);
     if (status != PGRES_TUPLES_OK && status != PGRES_SINGLE_TUPLE) {

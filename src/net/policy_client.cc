@@ -9,13 +9,13 @@ namespace {
 
 constexpr std::size_t max_answer = 4096;
 
-/// An empty line ends it.
+/// An empty line ends the answer.
 std::size_t answer_size(std::string_view so_far) {
   const std::size_t end = so_far.find("\n\n");
   return end == std::string_view::npos ? 0 : end + 2;
 }
 
-/// `action=...` among the answer's lines.
+/// The value of `action=...` in the answer.
 Result<std::string> action_in(std::string_view answer) {
   for (std::string_view line : split(answer, '\n')) {
     if (line.ends_with('\r')) line.remove_suffix(1);

@@ -42,7 +42,7 @@ Parsed parse_v1(std::string_view bytes) {
   if (!source || !destination || !source_port || !destination_port) {
     return bad("bad address or port");
   }
-  // An IPv4-mapped address under TCP6 is the IPv4 client that it names.
+  // An IPv4-mapped address under TCP6 is treated as IPv4.
   const bool six = words[2].find(':') != std::string_view::npos;
   if (six != (words[1] == "TCP6")) return bad("address family does not match");
   header.source = *source;

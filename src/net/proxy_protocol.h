@@ -1,4 +1,4 @@
-// PROXY protocol, versions 1 and 2, as the receiving side. Pure: octets in, header out.
+// Parser for the PROXY protocol, versions 1 and 2, receiving side.
 #pragma once
 
 #include <cstdint>
@@ -10,25 +10,30 @@
 
 namespace postern::net {
 
+/// A parsed header.
 struct ProxyHeader {
+  /// What the header says about the client.
   enum class Kind {
-    proxied,  ///< the source address is the client
-    local,    ///< v2 LOCAL: the sender speaks for itself (health check); keep the socket's address
-    unknown,  ///< the sender does not know the client
+    proxied,  ///< the source address is the client's
+    local,  ///< v2 LOCAL: a connection of the proxy itself (health check); use the socket's address
+    unknown,  ///< the proxy does not know the client
   };
+  /// Only `proxied` has addresses.
   Kind kind = Kind::unknown;
+  /// The client's address and port.
   IpAddress source;
-  std::uint16_t source_port = 0;
-  IpAddress destination;  ///< where the client connected to
-  std::uint16_t destination_port = 0;
-  std::size_t length = 0;  ///< octets of the header
+  std::uint16_t source_port = 0;       ///< of `source`
+  IpAddress destination;               ///< the address that the client connected to
+  std::uint16_t destination_port = 0;  ///< of `destination`
+  std::size_t length = 0;              ///< octets of the header
 };
 
-/// Longest header accepted: 107 octets for version 1, 536 for version 2 (its fixed part, addresses
-/// and TLVs we do not read).
+/// The longest header accepted, in octets: 107 for version 1, 536 for version 2 (fixed part,
+/// addresses, and TLVs, which are ignored).
 inline constexpr std::size_t max_proxy_header = 536;
 
-/// nullopt: not complete yet. Fault::malformed: this is no PROXY header, or too long a one.
+/// Parses the header at the start of `bytes`. nullopt: incomplete. Fault::malformed: not a PROXY
+/// header, or too long.
 Result<std::optional<ProxyHeader>> parse_proxy_header(std::string_view bytes);
 
 }  // namespace postern::net

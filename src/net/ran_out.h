@@ -1,4 +1,4 @@
-// Whether a failed call tells of this machine and not of the other end.
+// Distinguishes local failures from those of the peer.
 #pragma once
 
 #include <cerrno>
@@ -7,7 +7,8 @@
 
 namespace postern::net {
 
-/// No descriptor, buffer or memory is left here for a socket (socket(2), connect(2)).
+/// Whether this machine is out of descriptors, buffers or memory for a socket (socket(2),
+/// connect(2)).
 inline bool ran_out(const boost::system::error_code& error) {
   const int code = error.value();
   return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM;

@@ -21,14 +21,17 @@
 
 namespace postern::net {
 
+/// A server on a port chosen by the system. Stops on destruction.
 class ScriptedHttpServer {
  public:
+  /// A request as received.
   struct Request {
     std::string method, target;
     std::vector<std::pair<std::string, std::string>> headers;
     std::string body;
     int connection = 0;  ///< 1 for the first accepted
 
+    /// The values of a field, joined.
     std::string header(std::string_view name) const {
       std::string all;
       for (const auto& [field, value] : headers)
@@ -36,6 +39,7 @@ class ScriptedHttpServer {
       return all;
     }
   };
+  /// What the server does with a request.
   struct Response {
     int status = 200;
     std::vector<std::pair<std::string, std::string>> headers = {};
@@ -47,6 +51,7 @@ class ScriptedHttpServer {
     bool close = false;
     std::string raw = {};  ///< these octets, then the connection ends
   };
+  /// Called for each request, on a connection's thread.
   using Script = std::function<Response(const Request&)>;
 
   /// `tls` outlives the server; null: plain.
@@ -76,15 +81,19 @@ class ScriptedHttpServer {
     ::close(listener_);
   }
 
+  /// The port on 127.0.0.1.
   std::uint16_t port() const { return port_; }
+  /// The URL of `path` on this server.
   std::string url(std::string_view host = "127.0.0.1", std::string_view path = "/hook") const {
     return std::string(tls_ ? "https://" : "http://") + std::string(host) + ":" +
            std::to_string(port_) + std::string(path);
   }
+  /// All requests so far.
   std::vector<Request> requests() const {
     const std::lock_guard lock(mutex_);
     return requests_;
   }
+  /// Connections accepted so far.
   int connections() const { return connections_; }
 
  private:

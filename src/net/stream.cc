@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t scratch_size = 64 * 1024;
 
-/// One read buffer a thread: idle connections hold none.
+/// One read buffer per thread: idle connections have none.
 std::span<char> scratch() {
   thread_local std::vector<char> buffer(scratch_size);
   return buffer;
@@ -34,15 +34,15 @@ std::string octets_of_hex(std::string_view text) {
   return out;
 }
 
-/// Certificates and SNI have no trailing dot (RFC 6066 §3).
+/// Names in certificates and SNI have no trailing dot (RFC 6066 §3).
 std::string reference_name(std::string_view name) {
   if (name.ends_with('.')) name.remove_suffix(1);
   return std::string(name);
 }
 
-/// False when a certificate could not be held to the records: then there is no connection.
+/// False: the records cannot be enforced, so no connection may be made.
 bool expect_tlsa(SSL* ssl, const TlsPeer& peer) {
-  // RFC 7672 §3.1.1: a record of usage 3 is enough, whatever names the certificate has.
+  // RFC 7672 §3.1.1: with usage 3, the names in the certificate are not checked.
   const std::string base = peer.names.empty() ? std::string() : reference_name(peer.names.front());
   if (SSL_dane_enable(ssl, base.empty() ? nullptr : base.c_str()) != 1) return false;
   SSL_dane_set_flags(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
@@ -54,7 +54,7 @@ bool expect_tlsa(SSL* ssl, const TlsPeer& peer) {
     const auto selector = parse_number(fields[1]);
     const auto matching = parse_number(fields[2]);
     const std::string data = octets_of_hex(fields[3]);
-    // RFC 7672 §3.1.3: the usages 0 and 1 are not for SMTP. Usage 2 needs a name to compare.
+    // RFC 7672 §3.1.3: usages 0 and 1 are not used for SMTP. Usage 2 requires a name.
     if (!usage || *usage > 3 || *usage < (peer.names.empty() ? 3u : 2u) || !selector ||
         *selector > 255 || !matching || *matching > 255 || data.empty()) {
       continue;
@@ -68,20 +68,20 @@ bool expect_tlsa(SSL* ssl, const TlsPeer& peer) {
   return usable;
 }
 
-/// The names are compared in any case, so that peer_verified() can tell.
+/// The names are always compared, for peer_verified().
 bool expect_peer(SSL* ssl, const TlsPeer& peer) {
   const bool dane = !peer.tlsa.empty();
   if (dane && !expect_tlsa(ssl, peer)) return false;
   SSL_set_hostflags(ssl,
                     X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  // Without a name any certificate of any root would do.
+  // Without a name, any certificate of any trusted root would be accepted.
   if (peer.verify && peer.names.empty() && !dane) return false;
   if (peer.verify) SSL_set_verify(ssl, SSL_VERIFY_PEER, nullptr);
   bool first = true;
   for (const std::string& each : peer.names) {
     const std::string name = reference_name(each);
     if (first && SSL_set_tlsext_host_name(ssl, name.c_str()) != 1) return false;
-    // The first one is there already: SSL_dane_enable() takes the base domain.
+    // The first name is set already: SSL_dane_enable() takes the base domain.
     if (!(first && dane) && SSL_add1_host(ssl, name.c_str()) != 1) return false;
     first = false;
   }
@@ -105,19 +105,31 @@ Stream::Stream(asio::ip::tcp::socket socket) : socket_(std::move(socket)) {
 
 Stream::~Stream() = default;
 
+void Stream::begin_wait() {
+  if (waits_ != nullptr) waits_->begin();
+}
+
+void Stream::end_wait() {
+  if (waits_ != nullptr && !waits_->end()) cancelled_ = true;
+}
+
 Task<bool> Stream::wait(Ready ready) {
   if (cancelled_) co_return false;
+  begin_wait();
   const auto [error] = co_await socket_.async_wait(
       ready == Ready::read ? asio::socket_base::wait_read : asio::socket_base::wait_write,
       asio::as_tuple(asio::use_awaitable));
+  end_wait();
   co_return !error && !cancelled_;
 }
 
-// Between commands the client thinks: the reactor reads the next line by itself, which saves a
-// system call over waiting and then reading.
+// Between commands, an asynchronous read saves a system call compared with waiting and then
+// reading.
 Task<std::string_view> Stream::read_plain_command() {
+  begin_wait();
   const auto [error, size] =
       co_await socket_.async_read_some(asio::buffer(small_), asio::as_tuple(asio::use_awaitable));
+  end_wait();
   if (error || cancelled_) co_return std::string_view();
   co_return std::string_view(small_.data(), size);
 }
@@ -211,7 +223,7 @@ Task<std::string_view> Stream::peek(std::size_t size, std::size_t seen) {
       co_return std::string_view(buffer.data(), static_cast<std::size_t>(got));
     pollfd state{.fd = handle, .events = POLLRDHUP, .revents = 0};
     if (got > 0 && ::poll(&state, 1, 0) != 0) co_return std::string_view();
-    // What was seen stays readable: the wait would end at once, again and again.
+    // Octets that were peeked stay readable, so the wait would end at once.
     wake_at(seen + 1);
     const bool ready = co_await wait(Ready::read);
     wake_at(1);
@@ -250,7 +262,7 @@ Task<bool> Stream::handshake(std::shared_ptr<const TlsContext> context) {
 
 Task<Result<void>> Stream::handshake_as_client(std::shared_ptr<const TlsClientContext> context,
                                                const TlsPeer& peer) {
-  ssl_.reset(SSL_new(context->handle()));  // holds the context itself
+  ssl_.reset(SSL_new(context->handle()));  // holds a reference to the context
   SSL* ssl = ssl_.get();
   const bool ready = ssl != nullptr &&
                      SSL_set_fd(ssl, static_cast<int>(socket_.native_handle())) == 1 &&

@@ -1,5 +1,5 @@
-// A connection's octets, plain or TLS over the same socket. OpenSSL is driven directly on the file
-// descriptor: an idle TLS connection costs a third of what a stream wrapper does.
+// A TCP connection, plain or TLS. OpenSSL works directly on the file descriptor: an idle TLS
+// connection then needs a third of the memory of a stream wrapper.
 #pragma once
 
 #include <chrono>
@@ -13,6 +13,7 @@
 #include "base/ip.h"
 #include "base/task.h"
 #include "net/channel_binding.h"
+#include "net/peer_waits.h"
 #include "net/tls.h"
 #include "net/tls_client.h"
 
@@ -20,58 +21,72 @@ struct ssl_st;
 
 namespace postern::net {
 
+/// The address; IPv4-mapped becomes IPv4.
 IpAddress from_asio(const boost::asio::ip::address& address);
 
-/// What the reader expects next; it chooses how to wait, never what is read.
+/// What the caller expects to read next. It only affects how read() waits.
 enum class Expect { command, bulk };
 
-/// Owned by one connection on one thread. Every wait ends when cancel() is called from that thread;
-/// the operation then fails, and so do later ones until rearm().
+/// One connection, for one thread. cancel(), called on that thread, ends every wait: the operation
+/// fails, and so do later ones until rearm().
 class Stream {
  public:
+  /// Takes over a connected socket.
   explicit Stream(boost::asio::ip::tcp::socket socket);
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  /// The next octets, at least one; empty at the end of the stream, on an error or when cancelled.
-  /// The view is into a buffer of this thread: use it before the next co_await.
+  /// The next octets, at least one. Empty: end of stream, error, or cancelled. The view is into a
+  /// buffer of the thread: use it before the next co_await.
   Task<std::string_view> read(Expect expect);
-  /// Writes all of it; false on an error or when cancelled. `bytes` must outlive the await.
+  /// Writes all octets. False: error or cancelled. `bytes` must outlive the await.
   Task<bool> write(std::string_view bytes);
-  /// Looks at up to `size` octets without taking them; waits for more than the `seen` ones that an
-  /// earlier look showed. Empty: the end of the stream, an error, or cancelled.
+  /// Returns up to `size` octets without consuming them; waits for more than `seen`, the number
+  /// that an earlier call returned. Empty: end of stream, error, or cancelled.
   Task<std::string_view> peek(std::size_t size, std::size_t seen = 0);
-  /// Takes octets that peek() showed.
+  /// Consumes octets that peek() returned.
   void skip(std::size_t size);
-  /// Drops whatever the kernel holds unread: octets sent behind STARTTLS (RFC 3207 §4.2).
+  /// Discards octets that the kernel has buffered: those sent after STARTTLS (RFC 3207 §4.2).
   void drain_plaintext();
+  /// TLS handshake as the server. False: it failed; the connection must be closed.
   Task<bool> handshake(std::shared_ptr<const TlsContext> context);
-  /// As the client. Fault::temporary: no handshake, or the peer is not who it should be; the
-  /// connection is then of no more use. `peer` must outlive the await.
+  /// TLS handshake as the client. Fault::temporary: it failed, or the peer is not the expected one;
+  /// the connection must be closed. `peer` must outlive the await.
   Task<Result<void>> handshake_as_client(std::shared_ptr<const TlsClientContext> context,
                                          const TlsPeer& peer);
-  /// What has come, without waiting; empty: nothing yet. nullopt: the end of the stream, or an
-  /// error. The view is as read()'s.
+  /// Octets that have arrived, without waiting; empty: none. nullopt: end of stream or error. The
+  /// view is like that of read().
   std::optional<std::string_view> read_waiting();
 
+  /// After a handshake was started.
   bool is_tls() const { return ssl_ != nullptr; }
+  /// nullopt: not TLS.
   std::optional<TlsFacts> tls_facts() const;
-  /// Of a handshake as the server.
+  /// The channel bindings of a handshake as the server.
   ChannelBinding channel_binding() const;
-  /// As the client: the certificate is what the peer's names or TLSA records ask for, demanded or
-  /// not.
+  /// After a handshake as the client: the certificate matches the peer's names or TLSA records,
+  /// whether or not that was required.
   bool peer_verified() const;
+  /// Whether octets can be read without waiting.
   bool input_waiting() const;
+  /// Told of every wait from now on; null: nobody is. Outlives the waits.
+  void watch(PeerWaits* waits) { waits_ = waits; }
+  PeerWaits* watched_by() const { return waits_; }
   void cancel();
+  /// Allows operations again after cancel().
   void rearm() { cancelled_ = false; }
+  /// Whether cancel() was called since the last rearm().
   bool cancelled() const { return cancelled_; }
-  /// Sends a TLS close_notify or FIN, best effort, and closes.
+  /// Sends a TLS close_notify or a FIN, without waiting, and closes the socket.
   void close();
+  /// The socket.
   boost::asio::ip::tcp::socket& socket() { return socket_; }
 
  private:
   enum class Ready { read, write };
+  void begin_wait();
+  void end_wait();
   Task<bool> wait(Ready ready);
   Task<std::string_view> read_plain_command();
   Task<std::string_view> read_ready();
@@ -84,6 +99,7 @@ class Stream {
   boost::asio::ip::tcp::socket socket_;
   std::unique_ptr<ssl_st, SslFree> ssl_;
   std::shared_ptr<const TlsContext> context_;
+  PeerWaits* waits_ = nullptr;
   bool cancelled_ = false;
   std::array<char, 512> small_;
 };

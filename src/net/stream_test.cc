@@ -29,7 +29,7 @@ class StreamTest : public testing::Test {
   void send(std::string_view text) { asio::write(client_, asio::buffer(text)); }
   void look(std::size_t seen) {
     done_ = false;
-    loop_.restart();  // it stops where there is nothing to do
+    loop_.restart();  // the loop stops when it has no work
     const auto task = [](StreamTest* test, std::size_t from) -> Task<void> {
       test->shown_ = co_await test->stream_.peek(100, from);
       test->done_ = true;
@@ -55,9 +55,9 @@ TEST_F(StreamTest, a_look_waits_for_more_than_was_seen) {
   ASSERT_TRUE(finished());
   EXPECT_EQ(shown_, "PROXY");
   look(5);
-  loop_.run_for(200ms);  // what there is to do for a start
+  loop_.run_for(200ms);  // work of the start
   EXPECT_FALSE(done_);
-  // Nothing is polled: the loop sleeps in the kernel.
+  // No polling: the loop sleeps in the kernel.
   EXPECT_EQ(loop_.run_for(300ms), 0u);
   EXPECT_FALSE(done_);
   send(" UNKNOWN");

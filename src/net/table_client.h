@@ -1,4 +1,4 @@
-// Look-ups in tables of other programs over a connection of their own: tcp_table(5) and
+// Lookups in tables of other programs, each on a new connection: tcp_table(5) and
 // socketmap_table(5) of Postfix.
 #pragma once
 
@@ -10,9 +10,11 @@
 
 namespace postern::net {
 
-/// `service` as exchange() has it.
+/// Queries a tcp_table. `service` is as in exchange(). Errors: those of exchange() and of
+/// TableReply.
 Task<TableReply> ask_tcp_table(std::string service, std::string key,
                                std::chrono::milliseconds limit);
+/// Queries a socketmap; as above.
 Task<TableReply> ask_socketmap(std::string service, std::string map, std::string key,
                                std::chrono::milliseconds limit);
 

@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 using testing::HasSubstr;
 using testing::Not;
 
-/// Takes one connection, keeps what it reads up to `until`, sends `pieces` one by one.
+/// Accepts one connection, records its input up to `until`, and sends `pieces` one by one.
 Task<void> serve(tcp::acceptor& acceptor, char until, std::vector<std::string> pieces,
                  std::string& got, bool stay) {
   tcp::socket socket = co_await acceptor.async_accept(asio::use_awaitable);
@@ -135,9 +135,9 @@ TEST(DatabaseClients, a_server_that_hangs_leaves_the_next_its_time) {
   EXPECT_FALSE(first_that_connects<int>({}, begun + 12s, connect));
 }
 
-/// A server whose kernel accepts and who never says a word.
+/// A server that accepts connections but never sends.
 TEST(DatabaseClients, silence_ends_with_the_deadline) {
-  std::signal(SIGPIPE, SIG_IGN);  // as the gateway does: TLS says goodbye into the silence
+  std::signal(SIGPIPE, SIG_IGN);  // as the gateway does: TLS writes to a closed connection
   asio::io_context loop;
   tcp::acceptor silent(loop, tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0));
   const std::string port = std::to_string(silent.local_endpoint().port());
@@ -164,7 +164,7 @@ TEST(DatabaseClients, silence_ends_with_the_deadline) {
 
 TEST(DatabaseClients, say_what_is_wrong_without_secrets) {
   const auto soon = std::chrono::steady_clock::now() + 2s;
-  // Nobody listens on the discard port of the loopback network.
+  // The discard port on the loopback network has no listener.
   PgsqlClient pgsql({.hosts = {"127.0.0.77:9", "unix:/nonexistent"},
                      .user = "u",
                      .password = Secret("hunter2"),

@@ -38,7 +38,7 @@ struct Netstring {
   std::size_t length;
 };
 
-/// Its head; nullopt: there is none, or it is not all here.
+/// The head of a netstring; nullopt: malformed or incomplete.
 std::optional<Netstring> netstring_head(std::string_view text) {
   const std::size_t colon = text.substr(0, max_length_digits + 1).find(':');
   if (colon == std::string_view::npos) return std::nullopt;

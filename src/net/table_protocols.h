@@ -1,5 +1,5 @@
-// The words of two look-up protocols of Postfix: tcp_table(5), a line each way, and
-// socketmap_table(5), a netstring each way. No sockets here.
+// The wire format of two lookup protocols of Postfix: tcp_table(5), one line each way, and
+// socketmap_table(5), one netstring each way. No sockets.
 #pragma once
 
 #include <optional>
@@ -10,24 +10,26 @@
 
 namespace postern::net {
 
-/// The value of a key; nullopt: there is none. Fault::temporary when the server says that it cannot
-/// tell, Fault::malformed when it is not understood. What a server sent is printable in errors.
+/// The value of a key; nullopt: not found. Fault::temporary: the server reports a failure.
+/// Fault::malformed: an invalid reply. Text of the server is printable in errors.
 using TableReply = Result<std::optional<std::string>>;
 
-/// Longest replies, in octets, with what stands around them.
+/// The longest replies, in octets, including framing.
 inline constexpr std::size_t max_tcp_table_reply = 4096;
 inline constexpr std::size_t max_socketmap_reply = 100'000 + 8;
 
+/// The request for a key, percent-encoded, with line end.
 std::string tcp_table_request(std::string_view key);
-/// Octets of the reply, 0: more is to come.
+/// The length of the reply in octets; 0: incomplete.
 std::size_t tcp_table_reply_size(std::string_view so_far);
-/// Of a whole reply, with its line end.
+/// Parses a complete reply, including its line end.
 TableReply tcp_table_reply(std::string_view reply);
 
-/// `map` has no blank in it.
+/// The request for a key in `map`, which has no blanks.
 std::string socketmap_request(std::string_view map, std::string_view key);
-/// Of what can be no reply, all that has come.
+/// The length of the reply in octets; 0: incomplete. For an invalid reply, all octets.
 std::size_t socketmap_reply_size(std::string_view so_far);
+/// Parses a complete reply, including its framing.
 TableReply socketmap_reply(std::string_view reply);
 
 }  // namespace postern::net

@@ -63,7 +63,8 @@ Result<Owned<X509, X509_free>> make_certificate(EVP_PKEY* key, const std::string
   return certificate;
 }
 
-/// Writes with mode 0600 through a temporary name, so that a half-written file is never found.
+/// Writes a file of mode 0600 under a temporary name and renames it: a partial file is never
+/// visible.
 template <class Write>
 Result<void> write_pem(const std::string& path, Write write) {
   const std::string temporary = path + ".new";
@@ -80,7 +81,7 @@ Result<void> write_pem(const std::string& path, Write write) {
 
 }  // namespace
 
-/// RFC 6066 §3: another certificate for a name that has one; the others get the listener's.
+/// RFC 6066 §3: selects the certificate for the requested name; the default is the listener's.
 int TlsContext::choose(ssl_st* ssl, int*, void* by_name) {
   const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   if (name == nullptr) return SSL_TLSEXT_ERR_NOACK;
@@ -93,7 +94,7 @@ int TlsContext::choose(ssl_st* ssl, int*, void* by_name) {
 
 namespace {
 
-/// A context without a certificate; null: there is no memory for one.
+/// A context without certificate; null: out of memory.
 std::shared_ptr<SSL_CTX> new_context() {
   const std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
   if (!context) return context;
@@ -114,10 +115,10 @@ Bio reader_of(std::string_view text) {
   return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
-/// Nobody is asked for a passphrase: an encrypted key is none that can be used.
+/// An encrypted key is rejected instead of asking for a passphrase.
 int no_passphrase(char*, int, int, void*) { return 0; }
 
-/// The first certificate is the server's, those behind it are its chain.
+/// The first certificate is the server's, the others are its chain.
 bool use_certificates(SSL_CTX* context, std::string_view pem) {
   const Bio text = reader_of(pem);
   using Certificate = Owned<X509, X509_free>;
@@ -129,7 +130,7 @@ bool use_certificates(SSL_CTX* context, std::string_view pem) {
     if (SSL_CTX_add0_chain_cert(context, next.get()) != 1) return false;
     static_cast<void>(next.release());
   }
-  ERR_clear_error();  // the end of the text
+  ERR_clear_error();  // set by the end of the text
   return true;
 }
 

@@ -1,4 +1,4 @@
-// TLS for listeners: OpenSSL contexts from PEM files, or a certificate of our own making.
+// TLS for listeners: OpenSSL contexts from PEM files, and a self-signed certificate.
 #pragma once
 
 #include <chrono>
@@ -14,32 +14,36 @@ struct ssl_st;
 
 namespace postern::net {
 
-/// What a handshake agreed on.
+/// The parameters of a handshake.
 struct TlsFacts {
   std::string version;      ///< "TLSv1.3"
   std::string cipher;       ///< "TLS_AES_256_GCM_SHA384"
-  std::string server_name;  ///< that the client asked for (RFC 6066 §3); empty: none
+  std::string server_name;  ///< requested by the client (SNI, RFC 6066 §3); empty: none
 };
 
 /// A server's certificate and settings: TLS 1.2 and later, no renegotiation, no compression, no
-/// tickets (threat model, "TLS boundary"). Immutable and shared between threads.
+/// tickets (threat model, "TLS boundary"). Immutable; shared between threads.
 class TlsContext {
  public:
-  /// By the name a client asks for, in lower case.
+  /// Contexts by requested server name, in lower case.
   using ByName = std::map<std::string, std::shared_ptr<const TlsContext>, std::less<>>;
-  /// `by_name`: certificates for clients that ask for these names (RFC 6066 §3).
+  /// Loads PEM files. `by_name`: certificates for clients that request these names (RFC 6066 §3).
+  /// Fault::permanent: a file cannot be used; the message names it.
   static Result<std::shared_ptr<const TlsContext>> load(const std::string& certificate_pem_file,
                                                         const std::string& key_pem_file,
                                                         ByName by_name = {});
-  /// The same of PEM texts. The names are what a complaint calls them by; it holds nothing of them.
+  /// PEM texts, and the names by which error messages call them. Messages contain none of the text.
   struct Pem {
-    std::string certificate;
-    Secret key;
-    std::string certificate_name;
-    std::string key_name;
+    std::string certificate;       ///< PEM; the chain follows the certificate
+    Secret key;                    ///< PEM, not encrypted
+    std::string certificate_name;  ///< for error messages
+    std::string key_name;          ///< for error messages
   };
+  /// As above, from PEM texts.
   static Result<std::shared_ptr<const TlsContext>> load(const Pem& pem, ByName by_name = {});
+  /// Never null.
   ssl_ctx_st* handle() const { return context_.get(); }
+  /// When the certificate expires.
   std::chrono::system_clock::time_point not_after() const { return not_after_; }
 
  private:
@@ -52,8 +56,8 @@ class TlsContext {
   std::chrono::system_clock::time_point not_after_;
 };
 
-/// Makes `certificate` and `key` (P-256, self-signed for `hostname`, ten years, mode 0600) unless
-/// both are there.
+/// Creates `certificate` and `key` (P-256, self-signed for `hostname`, valid for ten years, mode
+/// 0600) unless both exist. Fault::permanent: they cannot be written.
 Result<void> ensure_self_signed(const std::string& certificate, const std::string& key,
                                 const std::string& hostname);
 

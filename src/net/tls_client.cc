@@ -14,7 +14,7 @@ Result<std::shared_ptr<const TlsClientContext>> TlsClientContext::make(const std
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
   SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                       SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  // For those of its connections whose peer has TLSA records.
+  // For connections whose peer has TLSA records.
   if (SSL_CTX_dane_enable(context.get()) != 1) return fail(Fault::bug, "no DANE");
   const bool loaded = ca_file.empty()
                           ? SSL_CTX_set_default_verify_paths(context.get()) == 1

@@ -1,4 +1,4 @@
-// TLS towards other servers: contexts that verify, or do not, by what the peer must be.
+// TLS contexts and peer verification for connections to other servers.
 #pragma once
 
 #include <memory>
@@ -11,12 +11,14 @@ struct ssl_ctx_st;
 
 namespace postern::net {
 
-/// Trust and settings: TLS 1.2 and later, no compression, no renegotiation. Immutable, shared
-/// between threads.
+/// Trusted roots and settings: TLS 1.2 and later, no compression, no renegotiation. Immutable;
+/// shared between threads.
 class TlsClientContext {
  public:
-  /// `ca_file`: PEM of the roots to trust; empty: those of the system. Fault::permanent.
+  /// `ca_file`: PEM file of the trusted roots; empty: the system's certificate store.
+  /// Fault::permanent: it cannot be loaded.
   static Result<std::shared_ptr<const TlsClientContext>> make(const std::string& ca_file);
+  /// Never null.
   ssl_ctx_st* handle() const { return context_.get(); }
 
  private:
@@ -24,12 +26,12 @@ class TlsClientContext {
   std::shared_ptr<ssl_ctx_st> context_;
 };
 
-/// Who the other side should be.
+/// The expected peer.
 struct TlsPeer {
-  std::vector<std::string> names;  ///< A-labels; the first goes out as SNI, none: no SNI
-  bool verify = false;  ///< chain to a root, and one of `names` among its DNS-IDs (RFC 6125)
-  /// TLSA records, `usage selector matching hex`, of usage 2 or 3 (RFC 7672 §3.1): with them it is
-  /// they that `verify` looks for, the first of `names` being their base domain.
+  std::vector<std::string> names;  ///< A-labels; the first is sent as SNI; empty: no SNI
+  bool verify = false;  ///< require a chain to a root and one of `names` as DNS-ID (RFC 6125 §6.4)
+  /// TLSA records, `usage selector matching hex`, of usage 2 or 3 (RFC 7672 §3.1). If there are
+  /// any, `verify` requires a match with them; the first of `names` is their base domain.
   std::vector<std::string> tlsa;
 };
 

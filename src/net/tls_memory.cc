@@ -13,15 +13,15 @@ namespace postern::net {
 
 namespace {
 
-/// Sizes that record buffers (RFC 8446 §5.2: 2^14 + 256 octets and framing) and the handshake's
-/// message buffer (a third more) have.
+/// The sizes of record buffers (RFC 8446 §5.2: 2^14 + 256 octets plus framing) and of the
+/// handshake's message buffer (a third more).
 constexpr std::size_t smallest = 16 * 1024;
 constexpr std::size_t slot_size = 24 * 1024;  // six pages
 constexpr std::size_t slot_count = 200'000;
-/// Free slots that keep their pages; beyond them the pages go back to the system.
+/// Free slots that keep their pages; the pages of others are returned to the system.
 constexpr std::size_t warm_slots = 64;
 
-/// Slots in one reserved range of addresses, so that an address tells whose it is.
+/// Slots in one reserved address range, so that an address shows whether it is a slot.
 class Slots {
  public:
   Slots() {
@@ -66,7 +66,7 @@ class Slots {
   std::uint32_t used_ = 0;
 };
 
-/// Never destroyed: OpenSSL frees until the process ends.
+/// Never destroyed: OpenSSL frees memory until the process ends.
 Slots& slots() {
   static Slots* instance = new Slots();
   return *instance;
@@ -99,8 +99,6 @@ void* resize(void* address, std::size_t size, const char* file, int line) {
 
 }  // namespace
 
-bool separate_tls_buffers() {
-  return CRYPTO_set_mem_functions(allocate, resize, release) == 1;
-}
+bool separate_tls_buffers() { return CRYPTO_set_mem_functions(allocate, resize, release) == 1; }
 
 }  // namespace postern::net

@@ -2,11 +2,11 @@
 
 namespace postern::net {
 
-/// Gives OpenSSL a place of its own for its record buffers (about 17 KiB each, two a connection
-/// while it speaks). They live seconds, what lies around them on the heap lives as long as the
-/// session: without this each handshake leaves a hole, and an idle TLS connection costs twice its
-/// size. Call once, before anything else of OpenSSL; false, and nothing is changed, when OpenSSL
-/// has allocated already.
+/// Gives OpenSSL a separate allocator for its record buffers (about 17 KiB each, two per active
+/// connection). These buffers live for seconds, but their neighbours on the heap live as long as
+/// the session: without this, each handshake leaves a hole, and an idle TLS connection needs twice
+/// its size. Call it once, before any other OpenSSL function. False: OpenSSL has already allocated;
+/// nothing is changed.
 bool separate_tls_buffers();
 
 }  // namespace postern::net

@@ -9,7 +9,7 @@
 namespace postern::net {
 namespace {
 
-/// Before main(), as nothing of OpenSSL has run yet.
+/// Before main(), when OpenSSL has not run yet.
 const bool separated = separate_tls_buffers();
 
 TEST(TlsMemory, buffers_keep_their_octets_and_are_used_again) {

@@ -14,8 +14,8 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// The names that libunbound answers itself unless told otherwise. A gateway must see what DNS says
-/// of all of them: policies ask about private addresses and `localhost` too, as Postfix does.
+/// Zones that libunbound answers itself by default. A gateway must see what DNS says: policies
+/// query private addresses and `localhost` too, as Postfix does.
 std::vector<std::string> built_in_zones() {
   std::vector<std::string> zones{"localhost.",
                                  "test.",
@@ -48,24 +48,24 @@ std::vector<std::string> built_in_zones() {
   return zones;
 }
 
-/// Top names of private networks (RFC 6761 §6.2, RFC 6762 §3 and appendix G): the root proves that
-/// they do not exist, so what a site's own server says of them would be bogus.
+/// Top-level names of private networks (RFC 6761 §6.2, RFC 6762 §3 and §G): the root proves that
+/// they do not exist, so the answers of a site's own server would be bogus.
 constexpr const char* private_tops[] = {"test.",    "local.", "internal.", "intranet.",
                                         "private.", "corp.",  "home.",     "lan."};
 
-/// The keys of the root, and a proof that something is not there: behind a server that passes
-/// signatures but no such proofs all that is not signed would be bogus.
+/// The root's keys, and a proof of non-existence: behind a server that passes signatures but no
+/// such proofs, every unsigned answer would be bogus.
 struct ProbeQuestion {
   const char* name;
   int type;
-  unsigned proof;  ///< the type of records that prove the answer
+  unsigned proof;  ///< type of the records that prove the answer
 };
 constexpr ProbeQuestion probes[] = {
     {".", 48 /* DNSKEY */, 46 /* RRSIG */},
     {"no-such-name-of-postern.", 43 /* DS */, 47 /* NSEC, as the root has */}};
 
-/// Without what proves it an answer is of servers that pass no such records; with it, of somebody
-/// who cannot sign. libunbound calls both bogus.
+/// A failed validation without proof records is a server that does not pass them; with them, a
+/// forgery. libunbound calls both bogus.
 DnssecProbe::Outcome outcome_of(int error, const ub_result* result) {
   using Outcome = DnssecProbe::Outcome;
   if (error != 0 || result == nullptr) return Outcome::silent;
@@ -89,8 +89,8 @@ Result<std::shared_ptr<UnboundContext>> UnboundContext::open(const asio::any_io_
 }
 
 UnboundContext::~UnboundContext() {
-  if (descriptor_.is_open()) descriptor_.release();  // libunbound closes its own pipe
-  if (context_ != nullptr) ub_ctx_delete(context_);  // no callback comes for what is pending
+  if (descriptor_.is_open()) descriptor_.release();  // libunbound closes its pipe itself
+  if (context_ != nullptr) ub_ctx_delete(context_);  // pending queries get no callback
 }
 
 Result<void> UnboundContext::set(const char* option, const std::string& value) {
@@ -105,15 +105,14 @@ Result<void> UnboundContext::set_up(const UnboundContextOptions& options) {
   if (context_ == nullptr) return fail(Fault::permanent, "the resolver cannot be created");
   ub_ctx_debuglevel(context_, 0);
   const std::pair<const char*, std::string> settings[] = {
-      // A name server on the loopback, as tests and local caches are, would not be asked otherwise.
+      // Otherwise a name server on the loopback, such as a local cache, would not be queried.
       {"do-not-query-localhost:", "no"},
       {"msg-cache-size:", fmt::format("{}", options.message_cache_bytes)},
       {"rrset-cache-size:", fmt::format("{}", options.record_cache_bytes)},
-      // One name whose servers are silent must not make the forwarder look dead for the others.
+      // A name whose servers are silent must not mark the forwarder as dead for other names.
       {"infra-host-ttl:", "0"},
-      // Nor may it wait with others for one of a few sockets, as it does by itself: each look-up
-      // has its own, and further ones wait in their client's share. A name is given up soon, since
-      // nobody waits for it longer than dns.timeout.
+      // Each lookup has its own socket, instead of waiting for one of a few; further ones wait in
+      // their client's share. Lookups are given up early, because callers wait at most dns.timeout.
       {"outgoing-range:", fmt::format("{}", 2 * options.lookups)},
       {"num-queries-per-thread:", fmt::format("{}", 4 * options.lookups)},
       {"infra-cache-max-rtt:", "2000"},
@@ -121,7 +120,7 @@ Result<void> UnboundContext::set_up(const UnboundContextOptions& options) {
   };
   for (const auto& [option, value] : settings)
     if (Result<void> done = set(option, value); !done) return done;
-  // Everything below up to the zones must precede the first use of the context.
+  // Everything up to the zones must precede the first use of the context.
   if (!options.trust_anchor_file.empty()) {
     if (const int error = ub_ctx_add_ta_file(context_, options.trust_anchor_file.c_str());
         error != 0) {
@@ -141,9 +140,8 @@ Result<void> UnboundContext::set_up(const UnboundContextOptions& options) {
     if (const int error = ub_ctx_zone_remove(context_, zone.c_str()); error != 0)
       return fail(Fault::permanent,
                   fmt::format("the resolver cannot start: {}", ub_strerror(error)));
-  // The first question makes the library's event loop, and without a descriptor left for that it
-  // ends the process: so it is asked now, of a name that no server is asked about, and not by the
-  // first mail.
+  // The first query creates the library's event loop; without a free descriptor that ends the
+  // process. So it is made now, for a name that needs no server, and not when mail arrives.
   constexpr const char* own_name = "start.postern.invalid.";
   if (const int error = ub_ctx_zone_add(context_, own_name, "static"); error != 0)
     return fail(Fault::permanent, fmt::format("the resolver cannot start: {}", ub_strerror(error)));
@@ -183,7 +181,7 @@ void UnboundContext::on_result(void* data, int error, ub_result* result) noexcep
   const Query& query = *static_cast<const Query*>(data);
   dns::Answer answer = made_by([&]() -> dns::Answer {
     if (error == 0 && result != nullptr) return answer_of(*result, query.question);
-    // A name that cannot be put in a question (an empty or overlong label) does not exist.
+    // Such a name (an empty or overlong label) cannot be in a question, so it does not exist.
     if (error == UB_SYNTAX) return {.status = dns::Status::nx_domain};
     return {.status = dns::Status::server_failure};
   });

@@ -1,4 +1,4 @@
-// One context of libunbound: its cache, its thread, and the name servers that it asks.
+// One libunbound context: its cache, its thread and its name servers.
 #pragma once
 
 #include <mutex>
@@ -15,18 +15,22 @@ struct ub_result;
 
 namespace postern::net {
 
+/// Options of one context.
 struct UnboundContextOptions {
-  std::vector<std::string> servers;  ///< in libunbound's spelling; empty: the root servers
-  std::string trust_anchor_file;     ///< empty: nothing is validated
+  std::vector<std::string> servers;  ///< in libunbound's syntax; empty: the root servers
+  std::string trust_anchor_file;     ///< empty: no validation
+  /// Octets.
   std::size_t message_cache_bytes = 0;
+  /// Octets.
   std::size_t record_cache_bytes = 0;
+  /// The limit of concurrent lookups.
   std::size_t lookups = 0;
 };
 
-/// Results are read on `executor`'s loop once listen() was called; it keeps one wait pending there.
+/// After listen(), results are read on `executor`'s loop, where one wait is always pending.
 class UnboundContext final : public Lookups {
  public:
-  /// Asks nothing of the network. Fault::permanent is libunbound's word.
+  /// Sends no queries. Fault::permanent: libunbound refuses; the message is its own.
   static Result<std::shared_ptr<UnboundContext>> open(const boost::asio::any_io_executor& executor,
                                                       const UnboundContextOptions& options);
   /// Use open().
@@ -47,9 +51,9 @@ class UnboundContext final : public Lookups {
 
   ub_ctx* context_ = nullptr;
   boost::asio::posix::stream_descriptor descriptor_;
-  std::mutex mutex_;  ///< one question is handed over at a time; guards the two below
-  DnssecProbe probe_{.outcome = DnssecProbe::Outcome::secure};  ///< so far
-  int unanswered_ = 0;                                          ///< of its questions
+  std::mutex mutex_;  ///< serializes queries to libunbound; guards the next two
+  DnssecProbe probe_{.outcome = DnssecProbe::Outcome::secure};  ///< of the answers so far
+  int unanswered_ = 0;                                          ///< probe queries
 };
 
 }  // namespace postern::net

@@ -29,10 +29,10 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-/// How often it is looked whether a probe has ended, and when it has not.
+/// How often a probe's result is polled, and when the probe is given up.
 constexpr milliseconds look_again{20};
 constexpr milliseconds probe_limit{30'000};
-/// Look-ups that began before a switch end in what answered then: longer than any may take.
+/// How long the replaced backend is kept for lookups that it started: longer than any may take.
 constexpr milliseconds retire_after{120'000};
 
 constexpr const char* no_records = "the servers pass no DNSSEC records";
@@ -42,9 +42,9 @@ constexpr const char* no_mark = "they mark no answer as authentic (AD)";
 
 using Outcome = DnssecProbe::Outcome;
 
-/// Rounds whose answers lack all proof, `probe_again` apart and no proof between them, until less
-/// counts as proved than before: who forges a few answers does not switch DANE off. An answer that
-/// fails validation is as good as none.
+/// How many successive rounds, `probe_again` apart, must lack all proof before a state that proves
+/// less is accepted: forging a few answers must not turn DANE off. An answer that fails validation
+/// counts like a missing one.
 constexpr int rounds_without_proof = 3;
 
 struct Server {
@@ -82,32 +82,32 @@ Result<std::vector<Server>> servers_of(const UnboundOptions& options) {
     std::istringstream words(line);
     std::string keyword, address;
     if (!(words >> keyword >> address) || !iequals(keyword, "nameserver")) continue;
-    // The zone of a link-local address is no part of libunbound's spelling.
+    // libunbound's syntax has no zone for link-local addresses.
     if (const auto server = IpAddress::parse(address.substr(0, address.find('%'))))
       servers.push_back({.address = *server});
   }
   return servers;
 }
 
-/// Questions under way that say what the servers can do, each in a backend of its own: one that
-/// has an anchor finds every name bogus behind servers that pass no signatures.
+/// The pending probe of the servers, each kind in a backend of its own: a backend with a trust
+/// anchor finds every name bogus behind servers that do not pass signatures.
 struct Round {
   steady_clock::time_point begun = steady_clock::now();
   std::shared_ptr<Lookups> validating;
   std::shared_ptr<Lookups> trusting;
-  std::string anchor;                     ///< the file's text, as `validating` has it
-  std::string why;                        ///< not validating
-  Outcome validated = Outcome::insecure;  ///< also of what cannot be asked
+  std::string anchor;                     ///< the file's content as `validating` has read it
+  std::string why;                        ///< why it does not validate
+  Outcome validated = Outcome::insecure;  ///< also if it could not be probed
   Outcome trusted = Outcome::insecure;
 };
 
-/// What a round of probes has found.
+/// The result of a round of probes.
 struct Found {
   DnssecState state;
-  std::shared_ptr<Lookups> backend;  ///< that does what `state` says; none: the one in use does
+  std::shared_ptr<Lookups> backend;  ///< implements `state`; null: the current one does
 };
 
-/// Empty when it cannot be read: trust_anchor_trouble() says so.
+/// Empty if the file cannot be read; trust_anchor_trouble() gives the reason.
 std::string text_of(const std::string& file) {
   std::ostringstream text;
   text << std::ifstream(file).rdbuf();
@@ -165,14 +165,14 @@ class UnboundResolver::State : public std::enable_shared_from_this<State> {
   const std::vector<Server> servers_;
   const std::shared_ptr<asio::steady_timer> timer_;
   SharedPointer<Lookups> current_;
-  mutable std::mutex mutex_;  ///< guards the state
+  mutable std::mutex mutex_;  ///< guards `state_`
   DnssecState state_;
-  // Of the loop's thread once it runs.
+  // For the loop's thread only, once the loop runs.
   bool listening_ = false;
   std::optional<Round> round_;
-  std::string anchor_;     ///< what the backend in use has of the file; empty: it does not validate
-  int without_proof_ = 0;  ///< rounds of this kind in succession
-  steady_clock::time_point due_{};  ///< of the next round
+  std::string anchor_;  ///< the file's content as used by the current backend; empty: no validation
+  int without_proof_ = 0;           ///< successive rounds without proof
+  steady_clock::time_point due_{};  ///< start of the next round
   std::shared_ptr<Lookups> retired_;
   steady_clock::time_point retired_until_{};
 };
@@ -218,7 +218,7 @@ Result<std::shared_ptr<Lookups>> UnboundResolver::State::trusting_client() const
   return std::shared_ptr<Lookups>(std::move(*opened));
 }
 
-/// RFC 4035 §4.9.3: the bit counts where the way to the server is secure.
+/// RFC 4035 §4.9.3: the AD bit may be trusted only if the path to the server is secure.
 bool UnboundResolver::State::on_loopback() const {
   return !servers_.empty() &&
          std::all_of(servers_.begin(), servers_.end(),
@@ -247,7 +247,7 @@ DnssecState UnboundResolver::State::first_state() const {
 
 Result<void> UnboundResolver::State::open() {
   state_ = first_state();
-  // What cannot be opened at all is known before anybody waits.
+  // Errors of opening are reported before anyone waits.
   if (options_.dnssec == Dnssec::validate) anchor_ = text_of(options_.trust_anchor_file);
   Result<std::shared_ptr<Lookups>> first = first_backend();
   if (!first) return tl::unexpected(first.error());
@@ -272,7 +272,7 @@ Result<void> UnboundResolver::State::open() {
 void UnboundResolver::State::begin_round() {
   round_.emplace();
   if (options_.dnssec == Dnssec::trust_ad) return begin_trusting();
-  round_->anchor = text_of(options_.trust_anchor_file);  // before libunbound reads it
+  round_->anchor = text_of(options_.trust_anchor_file);  // read before libunbound reads it
   auto validating = context(Anchor::file);
   if (validating && (*validating)->begin_probe()) {
     round_->validating = std::move(*validating);
@@ -288,7 +288,7 @@ void UnboundResolver::State::begin_trusting() {
   if (trusting && (*trusting)->begin_probe()) round_->trusting = std::move(*trusting);
 }
 
-/// What the round has found, or nothing yet.
+/// The result of the round; nullopt: still pending.
 std::optional<Found> UnboundResolver::State::look() {
   using Kind = DnssecState::Kind;
   Round& round = *round_;
@@ -327,14 +327,14 @@ std::optional<Found> UnboundResolver::State::look() {
   return Found{.state = {.kind = Kind::off, .trouble = round.why}};
 }
 
-/// Whether what was known before the round stands, since it proved more.
+/// Whether the previous state is kept because it proved more.
 bool UnboundResolver::State::stands(const DnssecState& before, const Round& round,
                                     const DnssecState& found) {
   if (!before.proves() || (found.proves() && found.kind <= before.kind)) {
     without_proof_ = 0;
     return false;
   }
-  // A server that is silent for a while has not unlearnt what it could do.
+  // A server that is silent for a while can still do what it could before.
   const Outcome outcome =
       before.kind == DnssecState::Kind::trusting ? round.trusted : round.validated;
   if (outcome == Outcome::insecure && ++without_proof_ >= rounds_without_proof) return false;
@@ -346,7 +346,7 @@ bool UnboundResolver::State::stands(const DnssecState& before, const Round& roun
   return true;
 }
 
-/// Ends the round.
+/// Ends the round and applies its result.
 void UnboundResolver::State::take(Found found) {
   const Round round = std::move(*round_);
   round_.reset();
@@ -363,7 +363,7 @@ void UnboundResolver::State::take(Found found) {
   if (found.state.kind != before.kind || other_anchor) {
     if (!found.backend) {
       auto plain = context(Anchor::none);
-      if (!plain) return;  // at the next round
+      if (!plain) return;  // tried again in the next round
       found.backend = std::move(*plain);
     }
     retired_ = current_.load();
@@ -384,7 +384,7 @@ void UnboundResolver::State::say(const DnssecState& state) {
   if (listening_ && options_.on_change) options_.on_change(state);
 }
 
-/// What is to be done now, and when the next is.
+/// Does what is due now; returns the time of the next turn.
 steady_clock::time_point UnboundResolver::State::next_turn() {
   const auto now = steady_clock::now();
   if (retired_ && now >= retired_until_) retired_.reset();

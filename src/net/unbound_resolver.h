@@ -1,5 +1,5 @@
-// The one DNS resolver of the process: a caching libunbound context shared by every event loop,
-// which validates where it can.
+// The DNS resolver of the process: caching libunbound contexts shared by all event loops, with
+// DNSSEC validation if possible.
 #pragma once
 
 #include <chrono>
@@ -17,41 +17,47 @@
 
 namespace postern::net {
 
+/// Options of the resolver.
 struct UnboundOptions {
-  /// Name servers to forward to: `address`, `address:port` or `[v6 address]:port`. Empty: those of
-  /// `resolv_conf`; when that file names none, the root servers are asked.
+  /// Forwarders: `address`, `address:port` or `[v6 address]:port`. Empty: those of `resolv_conf`;
+  /// if that has none, the root servers.
   std::vector<std::string> servers;
+  /// See resolv.conf(5).
   std::string resolv_conf = "/etc/resolv.conf";
+  /// The configured mode.
   Dnssec dnssec = Dnssec::automatic;
-  std::string trust_anchor_file;  ///< of the root (RFC 4033 §3.1); empty: none
+  std::string trust_anchor_file;  ///< for the root (RFC 4033 §3.1); empty: none
+  /// Octets.
   std::size_t message_cache_bytes = 64u << 20;
+  /// Octets.
   std::size_t record_cache_bytes = 128u << 20;
-  /// Look-ups under way at a time (net/lookup_shares.h). A silent name takes a place for about 8 s.
+  /// The limit of concurrent lookups (net/lookup_shares.h). A name without answer uses a place for
+  /// about 8 s.
   std::size_t lookups = 512;
-  /// How long open() waits to learn what the name servers can do.
+  /// How long open() waits for the result of the first probe.
   std::chrono::milliseconds probe_wait{2000};
+  /// The interval of probes.
   std::chrono::milliseconds probe_every{std::chrono::hours(1)};
-  /// When nothing answered, or what did proves less than before.
+  /// The interval after a probe without answer or with a worse result.
   std::chrono::milliseconds probe_again{std::chrono::minutes(1)};
-  /// Called on the resolver's loop when what dnssec() says has changed since open(), or the trust
-  /// anchor has.
+  /// Called on the resolver's loop when dnssec() or the trust anchor has changed since open().
   std::function<void(const DnssecState&)> on_change = {};
 };
 
-/// The servers that are asked: `options.servers`, else those of `options.resolv_conf` (resolv.conf
-/// (5)); empty: the root servers. Fault::malformed names the one of `options.servers` that cannot
-/// be read.
+/// The name servers in use: `options.servers`, otherwise those of `options.resolv_conf`; empty: the
+/// root servers. Fault::malformed: an entry of `options.servers` cannot be parsed; the message
+/// names it.
 Result<std::vector<std::string>> name_servers(const UnboundOptions& options);
 
-/// Callers are resumed on their own executor, which must run on one thread at a time (an io_context
-/// of one thread, or a strand). Results are read on `executor`'s loop, so that loop must run; it
-/// keeps waits pending there for as long as the resolver lives. Destroy it when no loop runs any
-/// more.
+/// Resumes callers on their own executors, which must run on one thread at a time (a
+/// single-threaded io_context, or a strand). Results are read on `executor`'s loop, so it must run;
+/// waits are pending there during the resolver's lifetime. Destroy the resolver when no loop runs
+/// any more.
 class UnboundResolver final : public dns::Resolver {
  public:
-  /// Takes `options.probe_wait` at most; what is not known by then is off, until it is.
-  /// Fault::malformed names the server that cannot be read; Fault::permanent says what else is
-  /// wrong with the options, or is libunbound's word.
+  /// Blocks for at most `options.probe_wait`; DNSSEC is off until the first result.
+  /// Fault::malformed: a server cannot be parsed; the message names it. Fault::permanent: another
+  /// bad option, or an error of libunbound.
   static Result<std::unique_ptr<UnboundResolver>> open(boost::asio::any_io_executor executor,
                                                        UnboundOptions options);
   ~UnboundResolver() override;
@@ -59,14 +65,14 @@ class UnboundResolver final : public dns::Resolver {
   Task<dns::Answer> lookup(dns::Question question, std::chrono::milliseconds limit) override {
     return lookup_for("", std::move(question), limit);
   }
-  /// `limit` includes the wait for a place of the client's (net/lookup_shares.h). libunbound goes
-  /// on with a look-up that nobody waits for any more: its place is taken until then.
+  /// `limit` includes the wait for a place in the client's share (net/lookup_shares.h). libunbound
+  /// continues a lookup after its caller has timed out; its place is in use until then.
   Task<dns::Answer> lookup_for(std::string client, dns::Question question,
                                std::chrono::milliseconds limit) override;
-  /// From any thread.
+  /// The current DNSSEC state. Thread-safe.
   DnssecState dnssec() const;
 
-  /// What answers and what it proves; defined in the .cc.
+  /// Defined in the .cc file.
   class State;
 
  private:

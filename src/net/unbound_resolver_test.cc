@@ -59,7 +59,7 @@ class UnboundResolverTest : public testing::Test {
     loop_.stop();
     if (runner_.joinable()) runner_.join();
   }
-  /// Asks from a loop of its own: the answer crosses from the resolver's thread to this one.
+  /// Queries from another loop: the answer crosses from the resolver's thread to this one.
   dns::Answer answer(std::string name, dns::Type type, std::chrono::milliseconds limit = 5s) {
     asio::io_context mine(1);
     dns::Answer result;
@@ -74,7 +74,7 @@ class UnboundResolverTest : public testing::Test {
   static StubServer* server;
   asio::io_context loop_{1};
   std::unique_ptr<UnboundResolver> resolver_;
-  std::unique_ptr<UnboundResolver> retired_;  ///< goes when the loop has stopped, as it must
+  std::unique_ptr<UnboundResolver> retired_;  ///< destroyed after the loop has stopped, as required
   std::thread runner_;
 };
 StubServer* UnboundResolverTest::server = nullptr;
@@ -144,7 +144,7 @@ TEST_F(UnboundResolverTest, silent_names_of_one_client_take_no_place_of_another)
                    asio::detached);
   mine.run();
   for (const dns::Answer& one : silent) EXPECT_EQ(one.status, dns::Status::timeout);
-  // libunbound still works on those that it has: the client's next one waits, others' do not.
+  // libunbound still works on the client's lookups: its next one waits, those of others do not.
   dns::Answer own, other;
   asio::co_spawn(mine, ask_for(resolver_.get(), "stranger", "empty.example.com", 300ms, &own),
                  asio::detached);
@@ -157,7 +157,7 @@ TEST_F(UnboundResolverTest, silent_names_of_one_client_take_no_place_of_another)
   EXPECT_EQ(other.records.size(), 2u);
   EXPECT_LT(std::chrono::steady_clock::now() - start, 1s);
   EXPECT_EQ(answer("text.example.com", dns::Type::txt, 2s).records.size(), 2u);
-  // When libunbound has given them up, the client has its places again.
+  // Once libunbound has given them up, the client has its places again.
   asio::co_spawn(mine, ask_for(resolver_.get(), "stranger", "empty.example.com", 15s, &own),
                  asio::detached);
   mine.restart();

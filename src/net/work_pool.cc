@@ -28,14 +28,14 @@ constexpr auto late = "no thread in time";
 constexpr auto used_up = "the share of time is used up while others wait";
 constexpr auto stopped = "the work pool has stopped";
 
-/// CPU time of this thread: on a busy machine nobody pays for the others.
+/// CPU time of this thread: the load of other processes is not charged.
 double cpu_seconds() {
   timespec now{};
   ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
 
-/// How much of its share of a minute each has used: it runs out of a bucket at the share's rate.
+/// The use of each owner's share per minute, as a leaky bucket.
 class Usage {
  public:
   explicit Usage(std::chrono::milliseconds share)
@@ -75,7 +75,7 @@ class Usage {
 struct WorkPool::State {
   struct Job {
     std::function<void()> work;
-    std::function<void(const char*)> done;  ///< posts to the waiting coroutine's executor
+    std::function<void(const char*)> done;  ///< posts to the executor of the waiting coroutine
     Clock::time_point give_up = Clock::time_point::max();
   };
   using Queue = FairQueue<Job>;
@@ -96,7 +96,7 @@ struct WorkPool::State {
   bool stopping = false;
   std::vector<std::thread> threads;
 
-  /// Whoever has used up its share is refused as soon as somebody else waits.
+  /// An owner that has used up its share is refused while others wait.
   bool is_used_up(const Turn& turn) const {
     const auto now = Clock::now();
     const auto others = [&](std::size_t own) { return queue.size() > own; };
@@ -105,7 +105,7 @@ struct WorkPool::State {
            (by_client.is_over(turn.client, now) && others(queue.waiting_of_client(turn.client)));
   }
 
-  /// Takes the job, or gives back the one there is no room for, with the reason.
+  /// Queues the job, or returns the job for which there is no room, with the reason.
   std::pair<std::optional<Job>, const char*> offer(const Turn& turn, Job job) {
     const std::lock_guard lock(mutex);
     if (stopping) return {std::move(job), stopped};
@@ -118,7 +118,7 @@ struct WorkPool::State {
     return {std::move(refused->job), full};
   }
 
-  /// Those that waited too long are told so; the lock is held.
+  /// Refuses jobs that waited too long. Requires the lock.
   void give_up() {
     const auto now = Clock::now();
     queue.sweep([now](const Job& job) { return job.give_up <= now; },
@@ -189,7 +189,7 @@ Task<const char*> WorkPool::execute(Turn turn, std::function<void()> job) {
     auto executor = boost::asio::prefer(
         boost::asio::any_io_executor(boost::asio::get_associated_executor(handler)),
         boost::asio::execution::outstanding_work.tracked);
-    // std::function wants copies; the handler can only be moved.
+    // std::function must be copyable; the handler is only movable.
     auto shared = std::make_shared<Handler>(std::move(handler));
     auto done = [shared, executor](const char* refused) {
       boost::asio::post(executor, [shared, refused] { std::move (*shared)(refused); });

@@ -1,6 +1,6 @@
-// Threads for work that would hold up an event loop: password hashing above all. The queue is
-// bounded, so that a flood of logins is answered "later" instead of being remembered, and fair, so
-// that one account's flood is not the others' wait.
+// Worker threads for work that would block an event loop, mainly password hashing. The queue is
+// bounded, so a flood of logins is deferred instead of stored, and fair, so the flood of one
+// account does not delay the others.
 #pragma once
 
 #include <chrono>
@@ -18,26 +18,26 @@
 
 namespace postern::net {
 
-/// For whom a job is done. Accounts take turns, and within an account its clients.
+/// The owner of a job. Accounts take turns, and within an account its clients.
 struct Turn {
-  std::string account;  ///< who pays for it; empty: none in particular
+  std::string account;  ///< empty: none in particular
   std::string client;   ///< subscriber_key() of an address; empty: none in particular
-  std::chrono::milliseconds patience{0};  ///< it is refused when it waited longer; 0: no limit
+  std::chrono::milliseconds patience{0};  ///< refused after waiting longer; 0: unlimited
 };
 
-/// Time of the threads that one may use in a minute while others wait; 0: no limit.
+/// CPU time of the threads that one owner may use per minute while others wait; 0: unlimited.
 struct Shares {
-  std::chrono::milliseconds account{0};
-  std::chrono::milliseconds client{0};
+  std::chrono::milliseconds account{0};  ///< of one account
+  std::chrono::milliseconds client{0};   ///< of one client
 };
 
-/// A fixed number of threads behind a bounded queue (net/fair_queue.h). Stop it (or destroy it)
-/// before the event loops whose coroutines wait on it.
+/// A fixed number of threads with a bounded fair queue (net/fair_queue.h). Stop or destroy it
+/// before the event loops whose coroutines wait for it. Thread-safe.
 class WorkPool {
  public:
-  /// At least one thread; at most `queue` jobs wait while all threads are busy. When more come,
-  /// whoever has most jobs waiting loses one. The threads have this name, with a number where there
-  /// are several.
+  /// Starts at least one thread. At most `queue` jobs wait while all threads are busy; when it is
+  /// full, the owner with most waiting jobs loses one. The threads are called `name`, with a number
+  /// if there are several.
   WorkPool(std::size_t threads, std::size_t queue, const std::string& name = "work",
            Shares shares = {});
   ~WorkPool();
@@ -45,27 +45,27 @@ class WorkPool {
   WorkPool& operator=(const WorkPool&) = delete;
 
   /// Runs `work` on a pool thread and resumes the caller on its own executor. `work` must own what
-  /// it uses. Fault::temporary, without running it, when the queue is full, its turn did not come
-  /// in time, its share is used up or the pool has stopped. What `work` throws is thrown to the
-  /// caller.
+  /// it uses. Fault::temporary: `work` was not run, because the queue is full, its turn came too
+  /// late, its share is used up, or the pool has stopped. Rethrows what `work` throws.
   template <class F>
   Task<Result<std::invoke_result_t<F>>> run(Turn turn, F work);
+  /// As above, without an owner.
   template <class F>
   Task<Result<std::invoke_result_t<F>>> run(F work) {
     return run(Turn{}, std::move(work));
   }
 
-  /// From now on jobs are refused, and those that wait are. Does not wait for jobs in hand. May be
-  /// called again.
+  /// Refuses all waiting and future jobs. Does not wait for running jobs. May be called again.
   void refuse();
-  /// Likewise, and waits for the jobs in hand.
+  /// refuse(), then waits for running jobs.
   void stop();
+  /// Jobs in the queue.
   std::size_t waiting() const;
 
  private:
   struct State;
 
-  /// nullptr when it ran, else why it was refused.
+  /// nullptr: the job ran. Otherwise why it was refused.
   Task<const char*> execute(Turn turn, std::function<void()> job);
 
   std::unique_ptr<State> state_;
@@ -74,7 +74,7 @@ class WorkPool {
 template <class F>
 Task<Result<std::invoke_result_t<F>>> WorkPool::run(Turn turn, F work) {
   using R = std::invoke_result_t<F>;
-  // Shared, not on the frame: the frame may be destroyed while a thread still works.
+  // Shared, not in the coroutine frame: the frame may be destroyed while a thread runs the work.
   struct Slot {
     explicit Slot(F w) : work(std::move(w)) {}
     F work;

@@ -127,7 +127,7 @@ TEST(WorkPool, fails_what_waits_when_it_stops) {
   EXPECT_FALSE(after->has_value());
 }
 
-/// One thread that is held up until `release`, so that what waits can be arranged.
+/// Blocks one thread until `release`, so that the queue can be filled.
 class WorkPoolTurns : public testing::Test {
  protected:
   void hold(Shares shares = {}, std::size_t queue = 100) {

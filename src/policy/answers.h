@@ -9,16 +9,18 @@
 
 namespace postern::policy {
 
-/// The DNS answers a decision has at hand. A question that has none yet is noted, for the caller to
-/// have it answered and to ask everything again: so what is asked stays a pure function of the
-/// evidence, and a recorded decision is made again from its record.
+/// The DNS answers that a decision has so far. A missing answer is noted in wanted(): the caller
+/// fetches it and decides again. So a decision stays a pure function of the evidence and can be
+/// replayed from its record. Not thread-safe.
 class Answers {
  public:
-  /// `records` outlives it.
+  /// `records` is borrowed and must outlive this object.
   explicit Answers(const std::vector<DnsRecord>& records) : records_(records) {}
 
-  /// Null when it is not there; then wanted() is the first such question.
+  /// Compares names case-insensitively. Null if there is no answer yet; wanted() is then the first
+  /// such question.
   const dns::Answer* find(std::string_view name, dns::Type type);
+  /// The first question without an answer; nullopt: none.
   const std::optional<dns::Question>& wanted() const { return wanted_; }
 
  private:
@@ -26,14 +28,15 @@ class Answers {
   std::optional<dns::Question> wanted_;
 };
 
-/// The same for what other programs were asked.
+/// The same for the replies of other programs.
 class Replies {
  public:
-  /// `known` outlives it.
+  /// `known` is borrowed and must outlive this object.
   explicit Replies(const std::vector<Consultation>& known) : known_(known) {}
 
-  /// Null when it has not been asked; then wanted() is the first such question.
+  /// Null if the service has not been asked this; wanted() is then the first such request.
   const Consultation* find(std::string_view service, std::string_view request);
+  /// The first request without a reply; nullopt: none.
   const std::optional<Consultation>& wanted() const { return wanted_; }
 
  private:
@@ -41,47 +44,55 @@ class Replies {
   std::optional<Consultation> wanted_;
 };
 
-// The questions that several dialects put to DNS. Each says `waiting` when an answer is missing.
+// DNS lookups that several dialects share. Each returns `waiting` while an answer is missing.
 
-/// What a client is called (RFC 1912 §2.1).
+/// The client's host name, by a reverse and a forward lookup (RFC 1912 §2.1).
 struct ClientName {
   enum class Status {
     waiting,
-    verified,    ///< its name has its address
-    unverified,  ///< it has a name, whose addresses are others or none
-    none,        ///< no name
-    trouble,     ///< DNS did not say
+    verified,    ///< a name of its PTR records has its address
+    unverified,  ///< it has a name, but no name has its address
+    none,        ///< no PTR record
+    trouble,     ///< a lookup failed (SERVFAIL, timeout)
   };
-  Status status = Status::waiting;
-  std::string name;          ///< verified; empty otherwise
-  std::string reverse_name;  ///< whatever PTR says; empty without
-  bool reverse_trouble = false;
+  Status status = Status::waiting;  ///< of the lookup
+  std::string name;                 ///< if verified, else empty
+  std::string reverse_name;         ///< the verified name, else the first PTR record; empty: none
+  bool reverse_trouble = false;     ///< the PTR lookup failed
 };
+/// Looks at the first 10 PTR records at most.
 ClientName client_name(const IpAddress& client, Answers& answers);
-/// "7.100.51.198.in-addr.arpa", or 32 nibbles below ip6.arpa (RFC 3596 §2.5).
+/// The owner name of the PTR record: "7.100.51.198.in-addr.arpa", or 32 nibbles below ip6.arpa
+/// (RFC 3596 §2.5).
 std::string reverse_name(const IpAddress& address);
 
-/// Whether mail to a domain has anywhere to go (RFC 5321 §5.1).
+/// Whether a domain can receive mail (RFC 5321 §5.1): it has MX or address records. `missing`:
+/// neither; `null_mx`: RFC 7505 §3; `trouble`: a lookup failed and no other one found a record.
 enum class MailDomain { waiting, exists, missing, null_mx, trouble };
+/// Asks for MX, then for A and AAAA.
 MailDomain mail_domain(std::string_view domain, Answers& answers);
 
-/// One list of addresses or domains in DNS (RFC 5782), and which of its answers count.
+/// A DNS list of addresses or domains (RFC 5782 §2, §3), and the filter for its answers. Immutable.
 class DnsList {
  public:
-  /// `zone`, or `zone=d.d.d.d` where each d is a number or `[a;b..c]`. Fault::malformed.
+  /// `zone`, or `zone=d.d.d.d`, where each d is a number or `[a;b..c]`. Fault::malformed otherwise.
   static Result<DnsList> parse(std::string_view text);
 
+  /// Lower case, without a final dot.
   const std::string& zone() const { return zone_; }
-  /// As written, filter included.
+  /// As written, with the filter.
   const std::string& text() const { return text_; }
 
+  /// `not_listed` also if no answer matches the filter; `trouble`: the lookup failed.
   enum class Status { waiting, listed, not_listed, trouble };
+  /// Result of a lookup.
   struct Listing {
-    Status status = Status::waiting;
-    std::string reason;  ///< its TXT records, joined by " / "
+    Status status = Status::waiting;  ///< Status::waiting while an answer is missing
+    std::string reason;               ///< the TXT records, joined by " / "; set if listed
   };
-  /// With the reason: that is a second question, asked only of what is listed.
+  /// Asks for A records, and for the TXT records if listed (RFC 5782 §2.1, for IPv6 §2.4).
   Listing look_up(const IpAddress& address, Answers& answers) const;
+  /// The same for a domain name (RFC 5782 §3).
   Listing look_up(std::string_view domain, Answers& answers) const;
 
  private:
@@ -94,7 +105,7 @@ class DnsList {
 
   std::string text_;
   std::string zone_;
-  std::vector<std::vector<Range>> filter_;  ///< four, or none
+  std::vector<std::vector<Range>> filter_;  ///< four elements, or none
 };
 
 }  // namespace postern::policy

@@ -14,7 +14,7 @@ DnsRecord record(std::string name, Type type, dns::Status status) {
   return {{std::move(name), type}, {.status = status, .records = {}}};
 }
 
-/// Answers what is missing with "does not exist", and notes what was asked.
+/// Answers missing questions with "does not exist", and records them.
 template <class Ask>
 auto settle(std::vector<DnsRecord>& records, Ask ask) {
   for (;;) {
@@ -28,7 +28,7 @@ auto settle(std::vector<DnsRecord>& records, Ask ask) {
 
 const IpAddress client = *IpAddress::parse("198.51.100.7");
 
-// The attributes came with 0.2; a recorded decision is made again all the same.
+// 0.2 added the attributes; decisions recorded before still replay.
 TEST(RepliesOfServices, requests_of_older_records_are_found) {
   const std::string head = "request=smtpd_access_policy\nsender=a@example.com\n";
   const std::vector<Consultation> known{{.service = "inet:127.0.0.1:9", .request = head + "\n"}};
@@ -98,7 +98,7 @@ TEST(MailDomainQuestion, looks_for_mx_then_addresses) {
   EXPECT_EQ(judge({}), MailDomain::missing);
   EXPECT_EQ(judge({record("example.com", Type::mx, dns::Status::bogus)}), MailDomain::trouble);
   EXPECT_EQ(judge({record("example.com", Type::a, dns::Status::timeout)}), MailDomain::trouble);
-  // Who has an address is there, whatever became of the question for MX records.
+  // A domain with an address exists, even if the MX lookup fails.
   for (const Type type : {Type::a, Type::aaaa}) {
     EXPECT_EQ(judge({record("example.com", Type::mx, dns::Status::server_failure),
                      record("example.com", type, {type == Type::a ? "192.0.2.1" : "2001:db8::1"})}),

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "policy/questions/dkim.h"
+#include "policy/questions/spf.h"
+
 namespace postern::policy {
 
 namespace {
@@ -90,7 +93,7 @@ struct MessageAuthentication::Message {
     readers = dkim.memory() + arc.memory();
   }
 
-  /// No octet follows.
+  /// The message is complete.
   void end(Evidence& evidence) {
     if (std::exchange(over, true)) return;
     if (!header->complete()) {
@@ -172,18 +175,20 @@ Task<void> find_dmarc(Evidence& evidence, DnsDesk& desk, const AuthenticationOpt
   using Outcome = Identifier::Outcome;
   mailauth::dmarc::Request request;
   if (evidence.spf) {
+    using Says = questions::Spf::Says;
+    const Says says = questions::spf(evidence).says;
     request.spf.domain = evidence.spf->domain;
-    request.spf.outcome = evidence.spf->status == mailauth::spf::Status::pass ? Outcome::pass
-                          : evidence.spf->status == mailauth::spf::Status::temperror
-                              ? Outcome::temperror
-                              : Outcome::other;
+    request.spf.outcome = says == Says::authorised   ? Outcome::pass
+                          : says == Says::unanswered ? Outcome::temperror
+                                                     : Outcome::other;
   }
   for (const mailauth::dkim::SignatureResult& one : evidence.dkim->signatures) {
-    // DESIGN §9.5: what is not acceptable vouches for nobody.
-    request.dkim.push_back({.outcome = one.acceptable ? Outcome::pass
-                                       : one.status == mailauth::dkim::Status::temperror
-                                           ? Outcome::temperror
-                                           : Outcome::other,
+    // DESIGN §9.5: signatures that are not acceptable do not count.
+    using Says = questions::Dkim::Says;
+    const Says says = questions::says(one);
+    request.dkim.push_back({.outcome = says == Says::vouched      ? Outcome::pass
+                                       : says == Says::unanswered ? Outcome::temperror
+                                                                  : Outcome::other,
                             .domain = one.signature.domain});
   }
   auto check =

@@ -1,5 +1,5 @@
-// Who vouches for a message: SPF, DKIM, DMARC and ARC, each found out at most once, with every DNS
-// answer kept. The evaluations are mailauth's; here they meet a resolver, a clock and a budget.
+// SPF, DKIM, DMARC and ARC of a message. Each is evaluated at most once, and every DNS answer is
+// kept. mailauth has the evaluations; this file gives them a resolver, a clock and a query budget.
 #pragma once
 
 #include <chrono>
@@ -19,37 +19,41 @@
 
 namespace postern::policy {
 
-/// Settings of all messages.
+/// Settings that hold for all messages.
 struct AuthenticationOptions {
-  std::string receiver;  ///< our host name: %{r} of SPF, the authserv-id of our results
-  /// DNS questions of one message; further ones count as failed.
+  std::string
+      receiver;  ///< our host name: %{r} of SPF (RFC 7208 §7.2) and the authserv-id of our results
+  /// DNS queries per message; further ones fail.
   std::size_t queries = 100;
-  /// How long a verdict may take that a rule needs: SPF has this (RFC 7208 §4.6.4 says at least
-  /// 20 s), each of the others half of it.
+  /// Time limit of a verdict that a rule needs: the whole for SPF (RFC 7208 §4.6.4 recommends at
+  /// least 20 s), half of it for each other method.
   std::chrono::milliseconds decide_within{20000};
-  /// The same for verdicts that are only reported, all in all.
+  /// Time limit of all verdicts together that are only reported.
   std::chrono::milliseconds report_within{5000};
-  std::chrono::milliseconds question_within{5000};
-  std::size_t signatures = 10;  ///< DKIM signatures evaluated at most
-  std::int64_t skew_seconds = 300;
-  mailauth::dmarc::Mode dmarc = mailauth::dmarc::Mode::public_suffix;
-  mailauth::HeaderLimits header;  ///< of a longer one no author is known and no signature counts
+  std::chrono::milliseconds question_within{5000};  ///< time limit of one DNS query
+  std::size_t signatures = 10;      ///< DKIM signatures evaluated per message at most
+  std::int64_t skew_seconds = 300;  ///< clock skew allowed for t= and x= of DKIM signatures
+  mailauth::dmarc::Mode dmarc =
+      mailauth::dmarc::Mode::public_suffix;  ///< how the organizational domain is found
+  mailauth::HeaderLimits
+      header;  ///< of a longer header no author is known, and no signature counts
 };
 
-/// What messages share: parsed keys and records. Safe from any thread; outlives the messages.
+/// Parsed keys and records, shared by all messages. Thread-safe; must outlive the messages.
 struct AuthenticationCaches {
-  mailauth::dkim::KeyCache keys;
-  mailauth::spf::RecordCache records;
+  mailauth::dkim::KeyCache keys;       ///< DKIM and ARC public keys
+  mailauth::spf::RecordCache records;  ///< SPF records
 };
 
-/// An answer as evaluations take it.
+/// Converts a resolver's answer for mailauth.
 mailauth::Answer to_mailauth(const dns::Answer& answer);
 
-/// Answers an evaluation's questions within a number of them and a time. What was answered before
-/// is not asked again.
+/// Answers the questions of evaluations, within a number of queries and a time. A question that was
+/// answered before is not asked again. Not thread-safe.
 class DnsDesk {
  public:
-  /// `records`: where answers are kept, and known ones taken from. Both outlive the desk.
+  /// `records`: the known answers; new ones are appended. `resolver` and `records` must outlive
+  /// this object.
   DnsDesk(dns::Resolver& resolver, std::vector<DnsRecord>& records, std::size_t queries,
           std::chrono::milliseconds question_within)
       : resolver_(resolver),
@@ -57,14 +61,15 @@ class DnsDesk {
         queries_(queries),
         question_within_(question_within) {}
 
-  /// From now on questions fail at that time.
+  /// Queries fail from `deadline` on.
   void set_deadline(std::chrono::steady_clock::time_point deadline) { deadline_ = deadline; }
 
+  /// The recorded answer, else that of the resolver; a failed one without queries or time left.
   Task<mailauth::Answer> ask(mailauth::Question question);
-  /// Questions left.
+  /// Queries left.
   std::size_t left() const { return queries_; }
 
-  /// Drives an evaluation to its result. The evaluation must outlive the task.
+  /// Runs an evaluation to its result. `evaluation` must outlive the task.
   template <class T>
   Task<T> run(mailauth::Evaluation<T>& evaluation) {
     while (const mailauth::Question* question = evaluation.next()) {
@@ -82,31 +87,33 @@ class DnsDesk {
   std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
 };
 
-/// What is found out for the log and the payload beyond what rules asked for. Of refused mail SPF
-/// is not: a domain that its policy does not list is refused without a look at its record.
+/// The verdicts that log and payload need beyond those that rules asked for. SPF is left out for a
+/// refused message: a domain that the policy does not list is refused without a lookup of its
+/// record.
 Need reported_needs(bool refused, const Evidence& evidence);
 
-/// One message's authentication. Not thread-safe; lives as long as its message.
+/// Authentication of one message at a time. Not thread-safe.
 class MessageAuthentication {
  public:
-  /// All are borrowed.
+  /// All arguments are borrowed and must outlive this object.
   MessageAuthentication(const AuthenticationOptions& options, AuthenticationCaches& caches,
                         dns::Resolver& resolver);
   ~MessageAuthentication();
 
-  /// The message begins. `preferred`: domains whose signatures are evaluated first.
+  /// Starts a message. `preferred`: domains whose signatures are evaluated first; null: none.
+  /// Borrowed until the message ends.
   void begin(const DomainSet* preferred);
-  /// The next octets of the message, CRLF at line ends, dots unstuffed.
+  /// The next octets of the message: lines end in CRLF, dot-stuffing (RFC 5321 §4.5.2) is removed.
   void feed(std::string_view chunk);
-  /// Octets of memory that the message's header has cost so far, kept once for all who read it.
+  /// Octets of memory that the message's header takes; all evaluations share one copy.
   std::size_t memory() const;
 
-  /// Fills in those of `needs` that are SPF, DKIM, DMARC or ARC and are missing. DKIM and ARC of a
-  /// message that was not fed have no signatures.
+  /// Fills in the missing items of `needs` among SPF, DKIM, DMARC and ARC. If the message was not
+  /// fed, DKIM and ARC find no signatures.
   Task<void> gather(Need needs, Evidence& evidence);
-  /// One question more, within the message's budget; the answer is in evidence.dns.
+  /// Asks one more question within the message's query budget; the answer is in evidence.dns.
   Task<void> ask(dns::Question question, Evidence& evidence);
-  /// The same for the log and the payload alone: within report_within in all.
+  /// As gather(), for log and payload only: all verdicts together within report_within.
   Task<void> report(Need needs, Evidence& evidence);
 
  private:
@@ -115,7 +122,7 @@ class MessageAuthentication {
 
   Task<void> find_dkim(Evidence& evidence, DnsDesk& desk);
   Task<void> find_arc(Evidence& evidence, DnsDesk& desk);
-  /// Without a deadline each verdict has the time that a decision may take.
+  /// Without a deadline each verdict has the time limit of a decision.
   Task<void> find(Need needs, Evidence& evidence, std::optional<Clock::time_point> deadline);
 
   const AuthenticationOptions& options_;
@@ -125,10 +132,11 @@ class MessageAuthentication {
   std::size_t questions_left_;
 };
 
-/// The verdicts that need no message: SPF from the envelope, DMARC from the evidence on SPF, DKIM
-/// and the author. Also how a recorded decision is made again from its DNS answers.
+/// Evaluates SPF from the envelope. Needs no message, so it also replays a recorded decision from
+/// its DNS answers. `cache`: parsed records; may be null.
 Task<void> find_spf(Evidence& evidence, DnsDesk& desk, const AuthenticationOptions& options,
                     mailauth::spf::RecordCache* cache);
+/// Evaluates DMARC from the evidence's SPF, DKIM and author. Needs no message either.
 Task<void> find_dmarc(Evidence& evidence, DnsDesk& desk, const AuthenticationOptions& options);
 
 }  // namespace postern::policy

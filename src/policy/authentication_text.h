@@ -1,4 +1,4 @@
-// SPF, DKIM, DMARC and ARC verdicts in one line each, for traces, explanations and the command
+// SPF, DKIM, DMARC and ARC verdicts as one line each, for traces, explanations and the command
 // line.
 #pragma once
 
@@ -8,11 +8,14 @@
 
 namespace postern::policy {
 
-/// Foreign names in them are printable ASCII of limited length.
+/// One line. Names that come from outside are limited in length and reduced to printable ASCII.
 std::string describe(const mailauth::spf::Result& result);
+/// The same for a signature.
 std::string describe(const mailauth::dkim::SignatureResult& signature);
-std::string describe(const mailauth::dkim::Results& results);  ///< the first five
+std::string describe(const mailauth::dkim::Results& results);  ///< at most five signatures
+/// The same for DMARC.
 std::string describe(const mailauth::dmarc::Result& result);
+/// The same for ARC.
 std::string describe(const mailauth::arc::Verdict& verdict);
 
 }  // namespace postern::policy

@@ -1,5 +1,5 @@
-// bcrypt as mail credentials use it, done by libxcrypt. Each call takes a quarter of a second of
-// CPU: it belongs on a worker thread.
+// bcrypt for mail credentials, by libxcrypt. A call takes about a quarter of a second of CPU:
+// make it on a worker thread.
 #pragma once
 
 #include <string_view>
@@ -9,24 +9,25 @@
 
 namespace postern::policy {
 
+/// log2 of the rounds.
 inline constexpr int default_bcrypt_cost = 12;
-/// bcrypt reads no more octets of a password; longer ones are refused instead of cut.
+/// Octets of a password that bcrypt reads; longer passwords are refused, not truncated.
 inline constexpr std::size_t max_bcrypt_password = 72;
 
-/// `$2a$`, `$2b$` or `$2y$`, two digits of cost, 22 of salt and 31 of digest in bcrypt's alphabet.
-/// `$2x$` marks hashes of a broken implementation and is no bcrypt here.
+/// Whether `hash` is `$2a$`, `$2b$` or `$2y$`, two digits of cost, 22 characters of salt and 31 of
+/// digest in bcrypt's alphabet. `$2x$`, which marks hashes of a broken implementation, is refused.
 bool is_bcrypt(std::string_view hash);
-/// The cost a well-formed hash names, else 0.
+/// The cost of a well-formed hash, else 0.
 int bcrypt_cost(const Secret& hash);
 
-/// Whether bcrypt can tell this password from others: 1 to 72 octets, none of them NUL.
+/// Whether bcrypt distinguishes this password from all others: 1 to 72 octets without NUL.
 bool is_hashable(const Secret& password);
-/// Whether `hash` is that of `password`. False, at once, for what is no bcrypt or not hashable;
-/// otherwise the time depends on the cost only.
+/// Whether `hash` is the hash of `password`. False at once if `hash` is not bcrypt or `password` is
+/// not hashable; otherwise the time depends on the cost only.
 bool bcrypt_verify(const Secret& password, const Secret& hash);
-/// A `$2y$` hash with a fresh salt. Cost 4 to 31.
+/// A `$2y$` hash with a random salt. `cost`: 4 to 31.
 Result<Secret> bcrypt_hash(const Secret& password, int cost = default_bcrypt_cost);
-/// A well-formed hash of this cost which no known password has.
+/// A well-formed hash of this cost that matches no known password.
 Secret unmatched_hash(int cost);
 
 }  // namespace postern::policy

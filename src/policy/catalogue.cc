@@ -6,11 +6,14 @@
 
 #include "base/text.h"
 #include "policy/directory.h"
+#include "policy/replies.h"
 #include "policy/webhook.h"
 
 namespace postern::policy::checks {
 
 namespace {
+
+using questions::Trouble;
 
 const Webhook* candidate_webhook(const Evidence& evidence) {
   return evidence.candidate ? evidence.candidate->route.webhook.get() : nullptr;
@@ -44,71 +47,24 @@ Verdict judge_policy_loaded(const Evidence& evidence, const Argument&) {
     const WebhookPolicy& policy = *evidence.candidate->route.policy;
     return pass_on(fmt::format("{} version {}", policy.id, policy.version));
   }
-  return refuse(451, {4, 3, 0}, "temporary local problem, try again later",
-                *webhook->policy_id + " is attached but not loaded");
+  return replies::trouble(Stage::rcpt, Trouble::local,
+                          *webhook->policy_id + " is attached but not loaded");
 }
 
 Verdict judge_client_in_networks(const Evidence& evidence, const Argument& argument) {
-  const auto& allowed = std::get<CidrSet>(argument);
-  const IpAddress& client = evidence.session.client_ip;
-  if (!allowed.contains(client)) {
-    return refuse(
-        550, {5, 7, 1},
-        fmt::format("source address {} is not in the policy's allowlist", client.to_string()),
-        fmt::format("{} is not in {}", client.to_string(), describe(argument)));
-  }
-  const auto& networks = allowed.networks();
-  const auto one = std::find_if(networks.begin(), networks.end(),
-                                [&](const Cidr& network) { return network.contains(client); });
-  return pass_on(fmt::format("{} is in {}", client.to_string(), one->to_string()));
+  return replies::client_in(questions::client_in(evidence, std::get<CidrSet>(argument)));
 }
 
 /// The argument names the policy whose credential list must have granted the authentication;
 /// without one any authentication will do.
 Verdict judge_client_authenticated(const Evidence& evidence, const Argument& argument) {
-  const SessionFacts& session = evidence.session;
   const auto* wanted = std::get_if<std::vector<std::string>>(&argument);
-  const auto other = [&](std::string detail) {
-    return refuse(550, {5, 7, 1}, "these credentials do not open this recipient's policy",
-                  std::move(detail));
-  };
-  if (!session.auth) {
-    if (session.revoked && wanted != nullptr && !wanted->empty()) {
-      return other(fmt::format("the password of {} was changed or taken away since AUTH",
-                               printable(session.revoked->username, 128)));
-    }
-    if (session.tls) {
-      return refuse(530, {5, 7, 0}, "authentication required", "no AUTH in this session");
-    }
-    // RFC 4954 §6: 530 5.7.0. AUTH is only offered inside TLS, so say how to get there.
-    return refuse(530, {5, 7, 0}, "authentication required: use STARTTLS, then AUTH",
-                  "no TLS, no AUTH in this session");
-  }
-  const std::string user = printable(session.auth->username, 128);
-  if (wanted == nullptr || wanted->empty()) return pass_on("authenticated as " + user);
-  const std::string& policy_id = wanted->front();
-  const auto granted = session.auth->granted.find(policy_id);
-  if (granted == session.auth->granted.end()) {
-    return other(fmt::format("{} authenticated for other policies than {}", user, policy_id));
-  }
-  const WebhookPolicy* policy =
-      evidence.candidate ? evidence.candidate->route.policy.get() : nullptr;
-  const bool same = policy != nullptr && policy->id == policy_id;
-  const Credential* current = same ? policy->credential(session.auth->username) : nullptr;
-  if (current == nullptr || current->stamp != granted->second) {
-    return other(fmt::format("the password of {} in {} was changed since AUTH", user, policy_id));
-  }
-  return pass_on(fmt::format("authenticated as {} for {}", user, policy_id));
+  const bool any = wanted == nullptr || wanted->empty();
+  return replies::opens_policy(questions::opens_policy(evidence, any ? "" : wanted->front()));
 }
 
 Verdict judge_rate_available(const Evidence& evidence, const Argument&) {
-  const Webhook* webhook = candidate_webhook(evidence);
-  if (webhook == nullptr || webhook->rate_limit_per_minute == 0) return pass_on("no limit");
-  const double tokens = evidence.rate_tokens.value_or(0);
-  const std::string seen = fmt::format("{:.1f} of {} a minute left", std::max(tokens, 0.0),
-                                       webhook->rate_limit_per_minute);
-  if (tokens >= 1) return pass_on(seen);
-  return refuse(450, {4, 2, 1}, "rate limit of this recipient is reached, try again later", seen);
+  return replies::rate(questions::rate(evidence));
 }
 
 Verdict judge_one_webhook(const Evidence& evidence, const Argument&) {
@@ -162,9 +118,9 @@ Verdict judge_recipient_still_owned(const Evidence& evidence, const Argument&) {
   }
   if (was.webhook && was.webhook->id == is.webhook->id)
     return pass_on("still owned by " + is.webhook->id);
-  return refuse(451, {4, 3, 0}, "temporary local problem, try again later",
-                fmt::format("the address went from {} to {} since RCPT",
-                            was.webhook ? was.webhook->id : "nobody", is.webhook->id));
+  return replies::trouble(Stage::message, Trouble::local,
+                          fmt::format("the address went from {} to {} since RCPT",
+                                      was.webhook ? was.webhook->id : "nobody", is.webhook->id));
 }
 
 Verdict judge_still_signed_in(const Evidence& evidence, const Argument&) {
@@ -172,9 +128,8 @@ Verdict judge_still_signed_in(const Evidence& evidence, const Argument&) {
     return one.route.kind == Route::Kind::relay;
   });
   if (!evidence.revoked_meanwhile || !relayed) return pass_on("nothing hangs on a credential");
-  // RFC 4954 §6.
-  return refuse(530, {5, 7, 0}, "authentication required",
-                "the credential was revoked after recipients elsewhere had been accepted");
+  return {Verdict::Kind::reject, replies::login_required(),
+          "the credential was revoked after recipients elsewhere had been accepted"};
 }
 
 Verdict judge_received_loop(const Evidence& evidence, const Argument& argument) {
@@ -360,9 +315,7 @@ struct Describe {
     return result;
   }
   std::string operator()(std::monostate) const { return {}; }
-  std::string operator()(const CidrSet& set) const {
-    return list(set.networks(), [](const Cidr& network) { return network.to_string(); });
-  }
+  std::string operator()(const CidrSet& set) const { return questions::described(set.networks()); }
   std::string operator()(const std::vector<std::string>& names) const {
     return list(names, [](const std::string& name) { return name; });
   }

@@ -1,5 +1,5 @@
-// Every check there is. Dialects name them, explanations print them, docs/checks.md and the labels
-// of /metrics are made from this list.
+// All checks. Dialects refer to them, explanations print them; docs/checks.md and the labels of
+// /metrics are generated from this list.
 #pragma once
 
 #include <span>
@@ -31,15 +31,15 @@ extern const Check dmarc_passed;
 extern const Check received_loop;
 extern const Check header_limits;
 
-/// All of them, in the order in which the gateway asks them of a webhook's recipient.
+/// All checks, in the order in which the gateway runs them for a webhook's recipient.
 std::span<const Check* const> all();
-/// nullptr without.
+/// Null if there is no check of this name.
 const Check* find(std::string_view name);
-/// The check's word in delivery logs ("source_ip"), "" without.
+/// The check's name in delivery logs ("source_ip"); "" if it has none.
 std::string_view control_of(std::string_view name);
-/// What a plan needs to know of itself to be read: "198.51.100.0/24, 203.0.113.7/32".
+/// An argument for people: "198.51.100.0/24, 203.0.113.7/32".
 std::string describe(const Argument& argument);
-/// The catalogue as the page docs/checks.md.
+/// The page docs/checks.md.
 std::string manual();
 
 }  // namespace postern::policy::checks

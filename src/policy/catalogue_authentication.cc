@@ -1,147 +1,47 @@
-// The checks on who vouches for a message: what they ask of SPF, DKIM and DMARC, and the replies of
-// RFC 7372. Their evidence is gathered by MessageAuthentication.
-#include <algorithm>
+// Checks of SPF, DKIM and DMARC verdicts, with the replies of RFC 7372 §3 (policy/replies.h).
+// MessageAuthentication gathers their evidence.
 #include <string>
 
 #include <fmt/format.h>
 
 #include "base/text.h"
-#include "policy/authentication_text.h"
+#include "mailauth/names.h"
 #include "policy/catalogue.h"
+#include "policy/replies.h"
 
 namespace postern::policy::checks {
 
 namespace {
 
-namespace spf = mailauth::spf;
-namespace dkim = mailauth::dkim;
-namespace dmarc = mailauth::dmarc;
-
 constexpr std::size_t shown = 128;  ///< octets of a foreign name in a reply or a trace
-
-/// RFC 7208 §2.4: with a null reverse-path the HELO name is the identity.
-std::string_view spf_domain(const Evidence& evidence) {
-  return evidence.reverse_path ? std::string_view(evidence.reverse_path->domain)
-                               : std::string_view(evidence.session.helo);
-}
 
 Verdict judge_spf_domain_listed(const Evidence& evidence, const Argument& argument) {
   const auto& listed = std::get<DomainSet>(argument);
-  const auto domain = mailauth::normalize_domain(spf_domain(evidence));
-  const std::string seen = printable(spf_domain(evidence), shown);
+  const std::string_view asked = questions::spf_domain(evidence);
+  const auto domain = mailauth::normalize_domain(asked);
+  const std::string seen = printable(asked, shown);
   if (domain && listed.contains(*domain)) return pass_on(seen + " is listed");
   return refuse(
       550, {5, 7, 1},
       fmt::format("sender domain {} is not in the policy's list",
-                  seen.empty() ? "(none)" : smtp::echo(spf_domain(evidence))),
+                  seen.empty() ? "(none)" : smtp::echo(asked)),
       fmt::format("{} is none of {}", seen.empty() ? "no domain" : seen, describe(argument)));
 }
 
 Verdict judge_spf_authorised(const Evidence& evidence, const Argument&) {
-  if (!evidence.spf) return refuse(451, {4, 7, 24}, "SPF could not be verified, try again later");
-  const spf::Result& result = *evidence.spf;
-  std::string seen = policy::describe(result);
-  const std::string domain = result.domain.empty() ? "the sender" : smtp::echo(result.domain);
-  switch (result.status) {
-    case spf::Status::pass:
-      return pass_on(std::move(seen));
-    case spf::Status::temperror:
-      return refuse(
-          451, {4, 7, 24},
-          fmt::format("SPF of {} could not be verified (temperror), try again later", domain),
-          std::move(seen));
-    case spf::Status::permerror:  // RFC 7372 §3.2
-      return refuse(550, {5, 7, 24},
-                    fmt::format("SPF record of {} is in error (permerror)", domain),
-                    std::move(seen));
-    case spf::Status::none:
-    case spf::Status::neutral:
-    case spf::Status::fail:
-    case spf::Status::softfail:
-      break;
-  }
-  return refuse(
-      550, {5, 7, 23},
-      fmt::format("SPF validation failed: {} for {} from {}", spf::to_string(result.status), domain,
-                  evidence.session.client_ip.to_string()),
-      std::move(seen));
+  return replies::spf(questions::spf(evidence), evidence.session.client_ip);
 }
 
-/// RFC 7372 §3.1. Any one signature will do.
 Verdict judge_dkim_signed(const Evidence& evidence, const Argument& argument) {
-  if (!evidence.dkim) return refuse(451, {4, 7, 5}, "DKIM could not be verified, try again later");
-  const auto* listed = std::get_if<DomainSet>(&argument);
-  const auto counts = [&](const dkim::SignatureResult& one) {
-    return listed == nullptr || listed->empty() || listed->contains(one.signature.domain);
-  };
-  const auto any = [&](auto&& holds) {
-    const auto& all = evidence.dkim->signatures;
-    return std::any_of(all.begin(), all.end(), holds);
-  };
-  using Signature = const dkim::SignatureResult&;
-  std::string seen = policy::describe(*evidence.dkim);
-  if (any([&](Signature one) { return one.acceptable && counts(one); })) {
-    return pass_on(std::move(seen));
-  }
-  // A later attempt may succeed, but not with several authors or a header of two readings.
-  const bool may_help =
-      evidence.dkim->from_fields == 1 && !any([](Signature one) { return one.header_ambiguous; });
-  if (may_help &&
-      any([&](Signature one) { return one.status == dkim::Status::temperror && counts(one); })) {
-    return refuse(451, {4, 7, 5}, "DKIM key could not be fetched, try again later",
-                  std::move(seen));
-  }
-  if (any([&](Signature one) { return one.status == dkim::Status::pass; })) {
-    return refuse(550, {5, 7, 21}, "no acceptable DKIM signature of a permitted domain found",
-                  std::move(seen));
-  }
-  return refuse(550, {5, 7, 20}, "no valid DKIM signature found", std::move(seen));
+  return replies::dkim(questions::dkim(evidence, std::get_if<DomainSet>(&argument)));
 }
 
-constexpr auto dmarc_later = "DMARC could not be evaluated, try again later";
-constexpr auto dmarc_invalid = "invalid From: one address that all read alike is required";
-
-/// RFC 7489 §6.6.2 with §10.3; the codes are those of RFC 7372 §3.4.
 Verdict judge_dmarc_aligned(const Evidence& evidence, const Argument&) {
-  if (!evidence.dmarc) return refuse(451, {4, 7, 26}, dmarc_later);
-  const dmarc::Result& result = *evidence.dmarc;
-  std::string seen = policy::describe(result);
-  switch (result.status) {
-    case dmarc::Status::none:
-    case dmarc::Status::pass:
-      return pass_on(std::move(seen));
-    case dmarc::Status::temperror:
-      return refuse(451, {4, 7, 26}, dmarc_later, std::move(seen));
-    case dmarc::Status::permerror:
-      return refuse(550, {5, 6, 0}, dmarc_invalid, std::move(seen));
-    case dmarc::Status::fail:
-      break;
-  }
-  // A policy of "quarantine" refuses too: there is no folder here to put the message in.
-  if (result.policy == dmarc::Policy::none) return pass_on(std::move(seen));
-  return refuse(550, {5, 7, 26},
-                fmt::format("unauthenticated mail from {} is refused by its DMARC policy",
-                            smtp::echo(result.from_domain)),
-                std::move(seen));
+  return replies::dmarc_asked(questions::dmarc(evidence));
 }
 
 Verdict judge_dmarc_passed(const Evidence& evidence, const Argument&) {
-  if (!evidence.dmarc) return refuse(451, {4, 7, 26}, dmarc_later);
-  const dmarc::Result& result = *evidence.dmarc;
-  std::string seen = policy::describe(result);
-  if (result.status == dmarc::Status::pass) return pass_on(std::move(seen));
-  if (result.status == dmarc::Status::permerror) {
-    return refuse(550, {5, 6, 0}, dmarc_invalid, std::move(seen));
-  }
-  // Whoever would vouch may only be silent for now.
-  const bool silent = result.status == dmarc::Status::temperror ||
-                      (evidence.spf && evidence.spf->status == spf::Status::temperror) ||
-                      (evidence.dkim && evidence.dkim->overall() == dkim::Status::temperror);
-  if (silent) return refuse(451, {4, 7, 26}, dmarc_later, std::move(seen));
-  return refuse(
-      550, {5, 7, 26},
-      fmt::format("DMARC does not vouch for mail from {}", smtp::echo(result.from_domain)),
-      std::move(seen));
+  return replies::dmarc_vouched(questions::dmarc(evidence));
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ using testing::address;
 using testing::from_client;
 using testing::recipient_of;
 
-/// A case of a check: what it is asked about, and `550 5.7.1 text` or "" when it must pass.
+/// A case of a check: its input, and the expected reply `550 5.7.1 text`, or "" if it must pass.
 struct Case {
   std::string title;
   Evidence evidence;

@@ -14,7 +14,7 @@ namespace postern::policy {
 
 namespace {
 
-/// Each distinct hash once: what it opens is one for all policies that have it.
+/// Each distinct hash once, with all policies that it opens.
 std::vector<PasswordTry> tries_of(std::vector<CredentialMatch> matches) {
   std::vector<PasswordTry> tries;
   for (CredentialMatch& match : matches) {
@@ -66,7 +66,7 @@ std::optional<std::map<std::string, std::uint64_t>> check_password(const Passwor
 }
 
 std::uint64_t credential_stamp(const Secret& hash) {
-  // Keyed with a random key of this process: a stamp that leaks confirms no guess.
+  // Keyed with a random key of this process: a disclosed stamp cannot confirm a guess.
   static const auto key = [] {
     std::array<unsigned char, crypto_shorthash_KEYBYTES> bytes{};
     randombytes_buf(bytes.data(), bytes.size());

@@ -1,5 +1,5 @@
-// AUTH comes before RCPT, so the policy is not known yet: the name is looked up over all policies
-// and the password is tried against a bounded number of hashes (docs/webhook-policies.md).
+// AUTH comes before RCPT, so the policy is not known yet: the user name is looked up in all
+// policies and the password is compared with a limited number of hashes (docs/webhook-policies.md).
 #pragma once
 
 #include <functional>
@@ -15,34 +15,37 @@
 
 namespace postern::policy {
 
-/// One hash that a password is compared with.
+/// One hash to compare a password with.
 struct PasswordTry {
-  Secret hash;
-  std::string account;  ///< whose hash it is, and who waits for it; empty: a stranger's
-  std::map<std::string, std::uint64_t> opens;  ///< as Authentication::granted
+  Secret hash;  ///< bcrypt
+  std::string
+      account;  ///< owner of the hash, whose share of the hashing threads it uses; empty: made up
+  std::map<std::string, std::uint64_t> opens;  ///< policy id to stamp, as Authentication::granted
 };
 
-/// What hashing threads have to do for one AUTH. Made on the event loop, where the directory is
-/// cheap to ask.
+/// The hashing of one AUTH. Made on the event loop, run on hashing threads.
 struct PasswordCheck {
-  std::string username;            ///< without the policy selector
-  bool known = false;              ///< some policy has this name
-  std::vector<PasswordTry> tries;  ///< each hash once, the oldest first; of a stranger made up
-  std::vector<Secret> spellings;   ///< of the password; empty: bcrypt cannot tell it apart, refuse
+  std::string username;  ///< without a "%pol_..." that selects a policy
+  bool known = false;    ///< a policy has this user name
+  std::vector<PasswordTry>
+      tries;  ///< each distinct hash once, oldest first; made-up hashes if not known
+  std::vector<Secret> spellings;  ///< of the password; empty: bcrypt cannot distinguish it, refuse
 };
 
+/// Plans at most max_hashes_per_auth hashes; for an unknown user name made-up ones, so that the
+/// time does not tell.
 PasswordCheck plan_password_check(const Directory& directory, std::string_view username,
                                   const Secret& password);
 
+/// Whether the hash is that of the password; bcrypt_verify() outside tests.
 using VerifyPassword = std::function<bool(const Secret& password, const Secret& hash)>;
 
-/// The policies the password opens, as Authentication::granted keeps them; nullopt when it opens
-/// none. The gateway does the same piece by piece, on worker threads.
+/// Runs the whole check at once. The policies that the password opens, as in
+/// Authentication::granted; nullopt: none. The gateway does the same in steps, on worker threads.
 std::optional<std::map<std::string, std::uint64_t>> check_password(const PasswordCheck& check,
                                                                    const VerifyPassword& verify);
 
-/// A number that differs when the hash does, for Credential::stamp. The hash cannot be told from
-/// it.
+/// For Credential::stamp: changes with the hash and does not disclose it. Keyed per process.
 std::uint64_t credential_stamp(const Secret& hash);
 
 }  // namespace postern::policy

@@ -69,7 +69,7 @@ TEST(Credentials, an_unknown_user_costs_one_hash_of_the_usual_cost) {
   EXPECT_TRUE(unknown.tries[0].account.empty());
 }
 
-/// What a name costs, as "10 12".
+/// The bcrypt costs for a name, as "10 12".
 std::string costs(const Directory& directory, const std::string& name) {
   std::string text;
   for (const PasswordTry& one : plan_password_check(directory, name, Secret("x")).tries)

@@ -19,7 +19,7 @@ namespace postern::policy {
 
 namespace {
 
-// Each is about half a second of a core of 2020, bcrypt a second.
+// Each takes about half a second on a core of 2020, bcrypt a second.
 constexpr int highest_bcrypt_cost = 14;
 constexpr std::uint64_t most_rounds = 1'000'000;       ///< of SHA-crypt
 constexpr std::uint64_t most_memory_kib = 256u << 10;  ///< of Argon2, scrypt and yescrypt
@@ -38,7 +38,7 @@ struct Scratch {
   }
 };
 
-/// The number behind `name` in one of the `$`-separated parts, e.g. "m" in "$m=65536,t=2,p=1$".
+/// The number after `name` in one of the `$`-separated parts, e.g. "m" in "$m=65536,t=2,p=1$".
 std::optional<std::uint64_t> parameter(std::string_view hash, std::string_view name) {
   for (const std::string_view part : split(hash, '$')) {
     for (const std::string_view one : split(part, ',')) {
@@ -50,7 +50,7 @@ std::optional<std::uint64_t> parameter(std::string_view hash, std::string_view n
   return std::nullopt;
 }
 
-/// What a digit of crypt(5) stands for; nullopt: it is none.
+/// The value of a digit of crypt(5); nullopt: not a digit.
 std::optional<std::uint64_t> digit(char c) {
   constexpr std::string_view digits =
       "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -59,12 +59,12 @@ std::optional<std::uint64_t> digit(char c) {
   return found;
 }
 
-/// KiB of 2^`log` blocks of 128 octets times `size`, as scrypt has them.
+/// KiB of 2^`log` blocks of 128 octets times `size`, as in scrypt.
 std::uint64_t block_memory(std::uint64_t log, std::uint64_t size) {
   return log >= 32 ? UINT64_MAX : ((std::uint64_t{1} << log) * size + 7) / 8;
 }
 
-/// `$7$`, the logarithm in one digit, block size and parallel work in five each.
+/// `$7$`, the logarithm in one digit, block size and parallelism in five each.
 bool scrypt_takes_too_long(std::string_view settings) {
   if (settings.size() < 11) return false;  // and it is none
   const auto number = [&](std::size_t at) {
@@ -77,8 +77,8 @@ bool scrypt_takes_too_long(std::string_view settings) {
          number(6) > most_memory_kib / std::max<std::uint64_t>(memory, 1);
 }
 
-/// `$y$`, then a digit each for the flavour, the logarithm less one and the block size less one, as
-/// crypt_gensalt(3) makes them. Further ones ask for more time.
+/// `$y$`, then one digit each for the flavour, the logarithm minus 1 and the block size minus 1, as
+/// crypt_gensalt(3) writes them. Further parameters ask for more time.
 bool yescrypt_takes_too_long(std::string_view settings) {
   const std::string_view parameters = settings.substr(0, settings.find('$'));
   if (parameters.size() != 3) return true;
@@ -96,8 +96,8 @@ double cpu_seconds() {
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
 
-/// What bcrypt of cost 8 takes: of three the shortest, in time of this thread, so that a busy
-/// machine counts for nothing.
+/// Time of bcrypt with cost 8: the shortest of three measurements of this thread's CPU time, so
+/// that the machine's load does not matter.
 double measured_seconds() {
   static const double shortest = [] {
     double least = 1;
@@ -111,7 +111,7 @@ double measured_seconds() {
   return shortest;
 }
 
-/// How much longer than bcrypt of cost 8; the limits above are worth 32 times that each.
+/// Its time as a multiple of bcrypt with cost 8; each limit above is about 32 times that.
 double times_measured(std::string_view hash) {
   constexpr double at_limit = 32;
   const auto share = [](std::uint64_t of, std::uint64_t limit) {
@@ -162,7 +162,7 @@ std::optional<Secret> crypt_text(const Secret& password, const Secret& settings)
   Scratch scratch;
   const char* made =
       crypt_ra(password.reveal().c_str(), settings.reveal().c_str(), &scratch.data, &scratch.size);
-  // A text that begins with `*` says "failed" (crypt(3)).
+  // A text that begins with `*` is an error (crypt(3)).
   if (made == nullptr || made[0] == '*') return std::nullopt;
   return Secret(made);
 }

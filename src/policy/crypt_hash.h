@@ -1,5 +1,5 @@
-// crypt(3), as libxcrypt does it. A call takes a good part of a second of CPU: it belongs on a
-// worker thread.
+// crypt(3), by libxcrypt. A call takes a good part of a second of CPU: make it on a worker
+// thread.
 #pragma once
 
 #include <chrono>
@@ -11,23 +11,23 @@
 
 namespace postern::policy {
 
-/// What libxcrypt makes of the password with these settings (a salt, or a whole hash): nullopt when
-/// it does not know them, or the password is longer than it takes. The password holds no NUL.
+/// libxcrypt's hash of the password with these settings (a salt or a whole hash). nullopt if
+/// libxcrypt does not support the settings or the password is too long for it. The password must
+/// not contain NUL.
 std::optional<Secret> crypt_text(const Secret& password, const Secret& settings);
 
-/// Whether the parameters that a hash names make one password take more than about a second or 256
-/// MiB: whoever may write one could hold up all logins.
+/// Whether the parameters in the hash make one password take more than about 1 s or 256 MiB. Such a
+/// hash could block all logins.
 bool takes_too_long(std::string_view hash);
 
-/// About what this machine takes for such a hash, from a measurement of bcrypt that the first call
-/// makes (some 50 ms). 0: no hash that is known here.
+/// Estimated time of one comparison on this machine, from a bcrypt measurement that the first call
+/// makes (about 50 ms). 0: unknown kind of hash.
 std::chrono::milliseconds expected_time(std::string_view hash);
 
-/// From now on too_dear_here() finds fault with hashes that take longer; 0, as at first: with none.
-/// One limit for the process, which has one processor.
+/// Sets the limit of too_dear_here(); 0, the default: no limit. One limit for the process.
 void set_longest_hash(std::chrono::milliseconds longest);
-/// What is wrong with the hash on this machine, as the end of a sentence: "takes about 3.4 s here,
-/// ..."; nullopt: nothing.
+/// Why the hash is too expensive on this machine, as the end of a sentence: "takes about 3.4 s
+/// here, ..."; nullopt: it is not.
 std::optional<std::string> too_dear_here(std::string_view hash);
 
 }  // namespace postern::policy

@@ -13,7 +13,7 @@ namespace postern::policy {
 
 namespace {
 
-/// Holders of one user name that are looked at: the password budget takes the oldest of them.
+/// Holders of one user name that are considered; the password budget takes the oldest of them.
 constexpr std::size_t max_holders = 256;
 
 }  // namespace
@@ -212,7 +212,7 @@ std::vector<CredentialMatch> Directory::credentials(std::string_view username,
     each_holder(*user, owner, take);
     return matches;
   }
-  // In the policy itself: whoever else has the name does not count.
+  // The selected policy itself: other holders of the name do not matter.
   const auto* policy = policies_.find(*login.policy_id);
   if (policy == nullptr || (!owner.empty() && (*policy)->account_id != owner)) return matches;
   for (const Credential& credential : (*policy)->credentials) {
@@ -223,7 +223,7 @@ std::vector<CredentialMatch> Directory::credentials(std::string_view username,
 
 namespace {
 
-/// Spreads names over [0, 1), differently in each process.
+/// Maps names to [0, 1), differently in each process.
 double place_of(std::string_view name) {
   static const auto key = [] {
     std::array<unsigned char, crypto_shorthash_KEYBYTES> bytes{};
@@ -256,7 +256,7 @@ std::vector<int> Directory::costs_for_stranger(std::string_view username) const 
   auto left = static_cast<std::size_t>(place * static_cast<double>(names));
   for (const auto& [costs, count] : cost_mix_) {
     if (left < count) {
-      // A name that selects a policy has one hash there.
+      // A name with a selector has one hash in that policy.
       return {costs.begin(), login.policy_id ? costs.begin() + 1 : costs.end()};
     }
     left -= count;

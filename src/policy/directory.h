@@ -1,4 +1,4 @@
-// Every webhook, policy and credential in memory, as the hot path asks for them.
+// All webhooks, policies and credentials in memory, indexed for the hot path.
 #pragma once
 
 #include <array>
@@ -17,70 +17,76 @@
 
 namespace postern::policy {
 
-/// Password hashes computed for one AUTH at most: a name that many tenants use costs no more.
+/// Password hashes computed per AUTH at most, however many tenants use the name.
 inline constexpr std::size_t max_hashes_per_auth = 4;
 
-/// A domain that is served here.
+/// A domain whose mail this gateway receives.
 struct OwnedDomain {
   // NOLINTNEXTLINE(google-explicit-constructor): one of nobody's is its name.
+  /// Without an account it is the gateway's own.
   OwnedDomain(std::string name_, std::string account_ = {})
       : name(std::move(name_)), account(std::move(account_)) {}
+  /// The gateway's own domain.
   OwnedDomain(const char* name_) : name(name_) {}  // NOLINT(google-explicit-constructor)
-  std::string name;
-  std::string account;  ///< who verified it; empty: nobody, it is the gateway's own
+  std::string name;                                ///< lower case once in the directory
+  std::string account;                             ///< that verified it; empty: the gateway's own
 };
 
-/// One edit of the control plane, applied as a whole: readers see all of it or nothing. Removals
-/// come before additions, so that an address may change hands in one edit.
+/// An edit of the control plane, applied atomically: a reader sees all of it or none. Removals come
+/// before additions, so that an address can change its owner in one edit.
 struct Change {
-  std::vector<std::shared_ptr<const Webhook>> put_webhooks;
-  std::vector<std::string> remove_webhooks;  ///< ids
-  std::vector<std::shared_ptr<const WebhookPolicy>> put_policies;
-  std::vector<std::string> remove_policies;  ///< ids; put their webhooks without policy_id too
-  std::vector<OwnedDomain> put_domains;      ///< domains whose unknown addresses are 550 5.1.1
-  std::vector<std::string> remove_domains;
+  std::vector<std::shared_ptr<const Webhook>> put_webhooks;        ///< added or replaced, by id
+  std::vector<std::string> remove_webhooks;                        ///< ids
+  std::vector<std::shared_ptr<const WebhookPolicy>> put_policies;  ///< added or replaced, by id
+  std::vector<std::string> remove_policies;  ///< ids; put their webhooks again without policy_id
+  std::vector<OwnedDomain> put_domains;      ///< domains whose unknown addresses get 550 5.1.1
+  std::vector<std::string> remove_domains;   ///< names
 };
 
-/// A credential with the policy it opens.
+/// A credential and the policy that it opens.
 struct CredentialMatch {
-  std::shared_ptr<const WebhookPolicy> policy;
-  Secret hash;
-  std::uint64_t stamp = 0;
-  std::uint64_t order = 0;
+  std::shared_ptr<const WebhookPolicy> policy;  ///< never null
+  Secret hash;                                  ///< bcrypt
+  std::uint64_t stamp = 0;                      ///< Credential::stamp
+  std::uint64_t order = 0;                      ///< Credential::order
 };
 
-/// A user name as AUTH gives it: `user%pol_<ULID>` selects one policy.
+/// A user name of AUTH, split: `user%pol_<ULID>` selects one policy.
 struct LoginName {
-  std::string_view username;
-  std::optional<std::string_view> policy_id;
+  std::string_view username;                  ///< without the selector
+  std::optional<std::string_view> policy_id;  ///< with its "pol_"; nullopt: all policies
 };
-/// The views are into `name`.
+/// The views point into `name`.
 LoginName split_login(std::string_view name);
 
-/// The form in which addresses are compared: lower case, the local part without quotes.
+/// The form in which addresses are compared: lower case, the local part unquoted.
 std::string address_key(const mail::Mailbox& address);
 
-/// A hash set in 64 parts: one part grows at a time, so that no edit stops the readers for a whole
-/// rehash. `Key` gives an element's key, a string_view into it.
+/// A hash set in 64 parts. Only one part is rehashed at a time, so that an edit blocks readers
+/// briefly. `Key` returns an element's key, a string_view into it. Not synchronized.
 template <class T, class Key>
 class PartedSet {
  public:
+  /// Null if there is none; valid until the element is replaced or erased.
   const T* find(std::string_view key) const {
     const Part& part = part_of(key);
     const auto found = part.find(key);
     return found == part.end() ? nullptr : &*found;
   }
+  /// Adds the element, replaces the one of the same key.
   void put(T element) {
     Part& part = part_of(Key{}(element));
     const auto found = part.find(Key{}(element));
     if (found != part.end()) part.erase(found);
     part.insert(std::move(element));
   }
+  /// Does nothing if there is none.
   void erase(std::string_view key) {
     Part& part = part_of(key);
     const auto found = part.find(key);
     if (found != part.end()) part.erase(found);
   }
+  /// Number of elements.
   std::size_t size() const {
     std::size_t total = 0;
     for (const Part& part : parts_) total += part.size();
@@ -106,7 +112,7 @@ class PartedSet {
 
   Part& part_of(std::string_view key) { return parts_[index(key)]; }
   const Part& part_of(std::string_view key) const { return parts_[index(key)]; }
-  /// The top bits: the parts themselves use the rest.
+  /// The top bits: the parts use the others.
   static std::size_t index(std::string_view key) {
     return std::hash<std::string_view>{}(key) >> (8 * sizeof(std::size_t) - 6);
   }
@@ -114,26 +120,33 @@ class PartedSet {
   std::array<Part, part_count> parts_;
 };
 
-/// Lookups are O(1) in the number of webhooks and policies, an edit is O(what it names). Safe from
-/// any thread; an edit is visible to the next lookup when apply() returns.
+/// A lookup is O(1) in the number of webhooks and policies, an edit is O(what it names).
+/// Thread-safe; an edit is visible to lookups that start after apply() returns.
 class Directory {
  public:
+  /// Applies the whole edit under one lock.
   void apply(Change change);
 
-  /// Who owns the address: exact first, then without `+tag` (case-insensitive both).
+  /// The owner of the address: the exact address first, then without `+tag`. Case-insensitive.
   Route resolve(const mail::Mailbox& address) const;
+  /// By id; null if there is none.
   std::shared_ptr<const Webhook> webhook(std::string_view id) const;
+  /// By id; null if there is none.
   std::shared_ptr<const WebhookPolicy> policy(std::string_view id) const;
-  /// Credentials under this user name. Of a name in a domain that an account has verified, those of
-  /// that account alone. Else over all policies, account by account, whoever has had the name
-  /// longest first: a later tenant can neither shadow nor starve an older one, however often either
-  /// names it. `user%pol_<ULID>` selects one policy. At most `limit` distinct hashes.
+  /// Credentials of this user name, at most `limit` distinct hashes. `user%pol_<ULID>` selects one
+  /// policy. If the name is an address in a domain that an account has verified, only that
+  /// account's. Otherwise those of all policies, account by account, the account that has had the
+  /// name longest first: a later tenant can neither shadow nor starve an earlier one, however often
+  /// either repeats the name.
   std::vector<CredentialMatch> credentials(std::string_view username, std::size_t limit) const;
-  /// The bcrypt costs of the hashes that a password of a name nobody has is to be tried against:
-  /// always the same for a name, and over all names in the mix of those that somebody has.
+  /// The bcrypt costs of the hashes to compare with a password of an unknown user name: always the
+  /// same for a name, and over all names distributed as those of the known ones.
   std::vector<int> costs_for_stranger(std::string_view username) const;
+  /// Whether any policy has credentials.
   bool has_credentials() const;
+  /// Number of webhooks.
   std::size_t webhook_count() const;
+  /// Number of policies.
   std::size_t policy_count() const;
 
  private:
@@ -155,11 +168,11 @@ class Directory {
     std::shared_ptr<const WebhookPolicy> policy;
     const Credential* credential;  ///< within the policy
   };
-  /// What one account has under a user name, oldest credential first; never empty.
+  /// The credentials of one account under a user name, oldest first; never empty.
   using Claim = std::vector<Holder>;
   struct User {
     std::string name;
-    mutable std::vector<Claim> claims;  ///< oldest first, by their oldest; no part of the key
+    mutable std::vector<Claim> claims;  ///< ordered by their oldest credential; not part of the key
   };
   static std::uint64_t age_of(const Claim& claim) { return claim.front().credential->order; }
   struct NameOf {
@@ -170,10 +183,10 @@ class Directory {
   void remove_webhook(std::string_view id);
   void put(std::shared_ptr<const WebhookPolicy> policy);
   void remove_policy(std::string_view id);
-  /// Calls `take(holder)` for each, the first max_holders in their order, until it returns false.
+  /// Calls `take(holder)` for the first max_holders, until it returns false.
   template <class Take>
   static void each_holder(const User& user, std::string_view only_account, Take take);
-  /// Notes what a name costs in cost_mix_, or takes it out again.
+  /// Adds a user name's costs to cost_mix_, or removes them.
   void count_costs(const User& user, bool add);
   void learn_credentials(const std::shared_ptr<const WebhookPolicy>& policy);
   void forget_credentials(const WebhookPolicy& policy);
@@ -184,7 +197,7 @@ class Directory {
   PartedSet<std::shared_ptr<const WebhookPolicy>, IdOf> policies_;
   PartedSet<User, NameOf> users_;
   PartedSet<OwnedDomain, DomainOf> domains_;
-  std::map<std::string, std::size_t> cost_mix_;  ///< names by what one costs: an octet a hash
+  std::map<std::string, std::size_t> cost_mix_;  ///< user names by their costs: one octet a hash
 };
 
 }  // namespace postern::policy

@@ -181,7 +181,7 @@ TEST(Directory, a_selector_narrows_to_one_policy) {
   EXPECT_EQ(split_login("a%pol_short").username, "a%pol_short");
 }
 
-// The selector chose among the first 256 holders of the name alone.
+// Regression: the selector considered only the first 256 holders of the name.
 TEST(Directory, a_selector_finds_its_policy_however_many_have_the_name) {
   const std::string id = "pol_01HX0000000000000000000000";
   Directory directory;
@@ -213,7 +213,7 @@ TEST(Directory, knows_what_most_credentials_cost) {
   directory.apply(
       {.put_policies = {policy("pol_1", {credential("a", 'A', 1, 10), credential("b", 'A', 2, 10),
                                          credential("c", 'A', 3, 12)})}});
-  // Strangers cost what the others do, in their mix: two thirds of them 10.
+  // Unknown names have the costs of known ones in the same proportion: two thirds have 10.
   std::map<std::vector<int>, int> seen;
   for (int i = 0; i < 300; ++i) ++seen[directory.costs_for_stranger("x" + std::to_string(i))];
   EXPECT_EQ(seen.size(), 2u);

@@ -1,4 +1,4 @@
-// The keys that sign outgoing mail, in memory, as the hot path asks for them.
+// The DKIM keys for outgoing mail in memory, indexed for the hot path.
 #pragma once
 
 #include <memory>
@@ -13,27 +13,31 @@
 
 namespace postern::policy {
 
-/// What signs for one domain: the newest key of each algorithm (RFC 8463 §3 wants both). Safe from
-/// any thread.
+/// The keys of one signing domain: the newest key of each algorithm (RFC 8463 §3 recommends both).
+/// Thread-safe.
 class DkimSigner {
  public:
+  /// A key as stored.
   struct Pem {
-    std::string selector;
-    Secret key;
+    std::string selector;  ///< s=
+    Secret key;            ///< PEM
   };
+  /// A parsed key.
   struct Key {
-    std::string selector;
-    mailauth::dkim::SigningKey key;
+    std::string selector;            ///< s=
+    mailauth::dkim::SigningKey key;  ///< ready to sign
   };
 
-  /// `domain`: d=, lower case A-labels. `keys`: at least one.
+  /// `domain`: d=, A-labels in lower case. `keys`: at least one.
   DkimSigner(std::string domain, std::string account_id, std::vector<Pem> keys)
       : domain_(std::move(domain)), account_id_(std::move(account_id)), pems_(std::move(keys)) {}
 
+  /// d=
   const std::string& domain() const { return domain_; }
+  /// Owner of the domain.
   const std::string& account_id() const { return account_id_; }
-  /// The keys, parsed by whoever asks first: that takes 0.4 ms for each, which a start with all of
-  /// them would take at once. An error names the selector.
+  /// The keys. The first call parses them, 0.4 ms each, which spares the start parsing all of them.
+  /// The error names the selector.
   const Result<std::vector<Key>>& keys() const;
 
  private:
@@ -44,17 +48,19 @@ class DkimSigner {
   mutable Result<std::vector<Key>> keys_;
 };
 
-/// Safe from any thread; an edit is visible to the next lookup when it returns.
+/// All signing domains. Thread-safe; an edit is visible to lookups that start after it returns.
 class DkimKeyring {
  public:
-  /// Replaces what signed for the domain.
+  /// Adds the signer; replaces that of the same domain.
   void put(std::shared_ptr<const DkimSigner> signer);
+  /// Does nothing if the domain has no signer.
   void remove(std::string_view domain);
 
-  /// Who signs for an author's domain (A-labels, lower case): the domain itself, else the nearest
-  /// above it that has keys, not above its organizational domain (RFC 7489 §3.2), so that the
-  /// signature is aligned. Null: nobody. Lookups are O(labels).
+  /// The signer for an author's domain (A-labels, lower case): that of the domain itself, else of
+  /// the nearest parent domain that has keys, up to the organizational domain (RFC 7489 §3.2), so
+  /// that the signature is aligned. Null if there is none. O(labels).
   std::shared_ptr<const DkimSigner> signer_for(std::string_view author_domain) const;
+  /// Number of signing domains.
   std::size_t size() const;
 
  private:

@@ -5,12 +5,13 @@
 
 namespace postern::policy {
 
-/// What DMARC decides for all mail, whatever the recipients' own policies say.
+/// What the gateway does about DMARC for all mail, besides the recipients' own policies.
 enum class DmarcRule : std::uint8_t {
-  report,   ///< nothing: the verdict goes into payload and log
-  enforce,  ///< mail that fails is refused where its author's domain asks for it (RFC 7489 §6.6.2)
-  require,  ///< only mail that passes is taken: a domain without a record vouches for nothing
+  report,   ///< nothing: the verdict is only in payload and log
+  enforce,  ///< refuses mail that fails if its author's domain asks for it (RFC 7489 §6.6.2)
+  require,  ///< accepts only mail that passes; a domain without a record does not pass
 };
+/// Their names in the configuration, by value.
 inline constexpr std::string_view dmarc_rule_words[] = {"report", "enforce", "require"};
 
 }  // namespace postern::policy

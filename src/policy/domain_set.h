@@ -7,22 +7,24 @@
 
 namespace postern::policy {
 
-/// A list of domains as policies write them: `example.com` is that name alone, `.example.com` every
-/// name below it and not the name itself. Compared by whole labels, without regard to case;
-/// contains() costs a look-up a label, however long the list is.
+/// The domains of a policy: `example.com` matches that name only, `.example.com` every name below
+/// it but not the name itself. Compares whole labels, case-insensitively. Immutable.
 class DomainSet {
  public:
   DomainSet() = default;
-  /// A-labels, in the order in which they are to be shown.
+  /// `entries`: A-labels, in the order in which they are shown.
   explicit DomainSet(std::vector<std::string> entries);
 
+  /// O(labels), whatever the number of entries.
   bool contains(std::string_view domain) const;
+  /// Whether there are no entries.
   bool empty() const { return entries_.empty(); }
+  /// As given to the constructor.
   const std::vector<std::string>& entries() const { return entries_; }
 
  private:
   std::vector<std::string> entries_;
-  std::unordered_set<std::string> known_;  ///< lower case
+  std::unordered_set<std::string> known_;  ///< in lower case
 };
 
 }  // namespace postern::policy

@@ -1,5 +1,4 @@
-// The engine with a second layer beside the gateway's: what restriction lists, Lua and .vsl will
-// be.
+// The engine with a second layer besides the gateway's, as restriction lists, Lua and .vsl are.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -18,7 +17,7 @@ using testing::from_client;
 using testing::recipient_of;
 using testing::run;
 
-/// A dialect of one line: says at one stage what the test tells it to.
+/// A layer that returns what the test sets, at one stage.
 class TrivialLayer final : public Layer {
  public:
   using Answer = std::function<Verdict(const Evidence&)>;
@@ -27,10 +26,9 @@ class TrivialLayer final : public Layer {
 
   std::string_view name() const override { return name_; }
   bool speaks_at(Stage stage) const override { return stage == stage_; }
-  Task<Verdict> judge(Stage stage, Evidence& evidence, Gatherer&,
-                      std::vector<Step>& steps) const override {
+  Task<Ruling> judge(Stage stage, Inquiry& inquiry, std::vector<Step>& steps) const override {
     ++asked;
-    Verdict verdict = answer_(evidence);
+    Verdict verdict = answer_(inquiry.evidence);
     steps.push_back({.stage = stage,
                      .layer = name_,
                      .check = "trivial",
@@ -46,30 +44,35 @@ class TrivialLayer final : public Layer {
   Answer answer_;
 };
 
-/// Decides all that a layer can decide of a transaction besides its verdict.
+/// Has all effects that a layer can have besides its verdict.
 class DecidingLayer final : public Layer {
  public:
   std::string_view name() const override { return "deciding"; }
   bool speaks_at(Stage) const override { return true; }
-  Task<Verdict> judge(Stage, Evidence& evidence, Gatherer&, std::vector<Step>&) const override {
-    evidence.candidate.reset();
-    evidence.discard = "thrown away";
-    evidence.trusted_client = true;
-    evidence.copies.emplace_back();
-    evidence.session.script->offered.reset();
-    co_return pass_on();
+  Task<Ruling> judge(Stage, Inquiry&, std::vector<Step>&) const override {
+    ScriptCopy copy;
+    copy.to_nobody = true;
+    Ruling ruling(pass_on());
+    ruling.effects = {
+        {.what = GrantRelay{Grant::client}, .why = "grants", .check = "any", .place = "x:1:1"},
+        {.what = TrustClient{}, .why = "trusts", .check = {}, .place = {}},
+        {.what = Discard{}, .why = "thrown away", .check = {}, .place = {}},
+        {.what = Hold{}, .why = "held", .check = {}, .place = {}},
+        {.what = Edit{{copy}}, .why = {}, .check = {}, .place = {}},
+        {.what = Offer{{"SIZE"}}, .why = {}, .check = {}, .place = {}}};
+    co_return ruling;
   }
 };
 
-/// A second dialect over the shared checks: a plan and nothing else.
+/// A second dialect over the shared checks: only a plan.
 class PlanLayer final : public Layer {
  public:
   PlanLayer(std::string_view name, Plan plan) : name_(name), plan_(std::move(plan)) {}
   std::string_view name() const override { return name_; }
   bool speaks_at(Stage stage) const override { return !plan_.at(stage).empty(); }
-  Task<Verdict> judge(Stage stage, Evidence& evidence, Gatherer& gatherer,
-                      std::vector<Step>& steps) const override {
-    return run_plan(name_, plan_, stage, evidence, gatherer, steps);
+  Task<Ruling> judge(Stage stage, Inquiry& inquiry, std::vector<Step>& steps) const override {
+    Verdict verdict = co_await run_plan(name_, plan_, stage, inquiry, steps);
+    co_return verdict;
   }
 
  private:
@@ -162,19 +165,72 @@ TEST(Engine, a_shadow_layer_is_traced_and_never_enforced) {
   }
 }
 
-TEST(Engine, what_a_shadow_layer_decides_of_the_transaction_is_put_back) {
+TEST(Engine, effects_of_a_shadow_layer_are_noted_and_not_applied) {
   const auto deciding = std::make_shared<DecidingLayer>();
   for (const Mode mode : {Mode::enforce, Mode::shadow}) {
     Evidence evidence = at_rcpt();
+    evidence.candidate->route = {};
     evidence.session.script = std::make_shared<ScriptSession>();
-    evidence.session.script->offered = {"SIZE"};
-    decide({{deciding, mode}}, evidence);
+    const Decision decision = decide({{deciding, mode}}, evidence);
     const bool counts = mode == Mode::enforce;
     EXPECT_EQ(evidence.trusted_client, counts);
     EXPECT_EQ(evidence.discard.has_value(), counts);
     EXPECT_EQ(evidence.copies.size(), counts ? 1u : 0u);
-    EXPECT_EQ(evidence.candidate.has_value(), !counts);
-    EXPECT_EQ(evidence.session.script->offered.has_value(), !counts);
+    EXPECT_EQ(evidence.candidate->route.kind, counts ? Route::Kind::relay : Route::Kind::none);
+    EXPECT_EQ(evidence.session.script->offered.has_value(), counts);
+    EXPECT_EQ(decision.quarantine.has_value(), counts);
+    ASSERT_EQ(decision.effects.size(), 6u);
+    for (const EffectNote& note : decision.effects) {
+      EXPECT_EQ(note.enforced, counts);
+      EXPECT_EQ(note.layer, "deciding");
+    }
+    EXPECT_EQ(decision.effects.front().effect, "grant_relay");
+    EXPECT_EQ(decision.effects.front().place, "x:1:1");
+    EXPECT_EQ(decision.effects.front().why, "grants");
+    EXPECT_EQ(relay_grant(decision) != nullptr, counts);
+  }
+}
+
+TEST(Engine, of_a_refusal_no_effect_is_applied) {
+  class Refusing final : public Layer {
+   public:
+    std::string_view name() const override { return "refusing"; }
+    bool speaks_at(Stage) const override { return true; }
+    Task<Ruling> judge(Stage, Inquiry&, std::vector<Step>&) const override {
+      Ruling ruling(no);
+      ruling.effects.push_back(
+          {.what = GrantRelay{Grant::rules}, .why = {}, .check = {}, .place = {}});
+      ruling.effects.push_back({.what = TrustClient{}, .why = {}, .check = {}, .place = {}});
+      co_return ruling;
+    }
+  };
+  Evidence evidence = at_rcpt();
+  evidence.candidate->route = {};
+  const Decision decision = decide({{std::make_shared<Refusing>()}}, evidence);
+  EXPECT_TRUE(refused(decision));
+  EXPECT_EQ(decision.effects.size(), 0u);
+  EXPECT_FALSE(evidence.trusted_client);
+  EXPECT_EQ(evidence.candidate->route.kind, Route::Kind::none);
+}
+
+TEST(Relaying, a_grant_gives_a_route_to_what_has_none) {
+  const Route foreign;
+  const Route unknown{.kind = Route::Kind::none, .missing = Route::Missing::unknown_address};
+  const Route owned{.kind = Route::Kind::webhook};
+  const struct {
+    Grant grant;
+    bool to_unknown;
+  } cases[] = {{Grant::client, false},    {Grant::rules, false}, {Grant::domain, true},
+               {Grant::postmaster, true}, {Grant::added, true},  {Grant::returned, true},
+               {Grant::nowhere, true}};
+  for (const auto& one : cases) {
+    EXPECT_TRUE(gives_route(one.grant, foreign)) << to_string(one.grant);
+    EXPECT_EQ(gives_route(one.grant, unknown), one.to_unknown) << to_string(one.grant);
+    EXPECT_FALSE(gives_route(one.grant, owned)) << to_string(one.grant);
+    Route route = foreign;
+    EXPECT_TRUE(grant_relay(one.grant, route));
+    EXPECT_EQ(route.kind, Route::Kind::relay);
+    EXPECT_FALSE(grant_relay(one.grant, route)) << "it has one";
   }
 }
 
@@ -186,6 +242,21 @@ TEST(Engine, a_shadow_layer_sees_refused_mail_too) {
   EXPECT_EQ(decision.reply.to_string(), "550 5.7.1 no");
   EXPECT_EQ(draft->asked, 1);
   EXPECT_EQ(late->asked, 0);
+}
+
+TEST(Engine, trouble_in_a_layer_is_temporary_at_every_stage) {
+  const std::pair<Stage, const char*> cases[] = {
+      {Stage::connect, "421 4.3.0 temporary local problem, try again later"},
+      {Stage::helo, "451 4.3.0 temporary local problem, try again later"},
+      {Stage::auth, "454 4.7.0 temporary failure, try again later"},
+      {Stage::message, "451 4.3.0 temporary local problem, try again later"},
+  };
+  for (const auto& [stage, reply] : cases) {
+    const auto broken = std::make_shared<TrivialLayer>(
+        "broken", stage, [](const Evidence&) -> Verdict { throw std::runtime_error("oops"); });
+    Evidence evidence = at_rcpt();
+    EXPECT_EQ(decide({{broken}}, evidence, stage).reply.to_string(), reply);
+  }
 }
 
 TEST(Engine, trouble_in_a_layer_is_451_and_its_cause_stays_inside) {

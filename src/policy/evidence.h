@@ -1,6 +1,6 @@
-// What is known about a session and its message. Facts the dialogue gives are simply there; facts
-// that must be found out are optional, and a check names them as needs: the gatherer fills each in
-// at most once a message, whichever layers ask.
+// What is known about a session and its message. Facts of the dialogue are always there. Facts that
+// cost a lookup are optional; a check names them as needs, and the gatherer fetches each at most
+// once a message, for all layers.
 #pragma once
 
 #include <chrono>
@@ -30,201 +30,190 @@ namespace postern::policy {
 struct Webhook;
 struct WebhookPolicy;
 
-/// TLS as the connection negotiated it.
+/// The negotiated TLS parameters.
 struct Tls {
   std::string version;  ///< "TLSv1.3"
-  std::string cipher;
+  std::string cipher;   ///< "TLS_AES_128_GCM_SHA256"
 };
 
-/// The SASL identity of the session, and which policies' credential lists it satisfied. Each grant
-/// holds the stamp of the credential that matched, so that a changed password stops counting.
+/// The SASL identity of the session, and the policies whose credentials it matched. Each grant has
+/// the stamp of that credential, so that it ends when the password changes.
 struct Authentication {
-  std::string
-      username;  ///< the authentication identity, without a "%pol_..." that selects a policy
-  std::string mechanism;
+  std::string username;   ///< authentication identity, without a "%pol_..." that selects a policy
+  std::string mechanism;  ///< SASL mechanism in capitals
   std::map<std::string, std::uint64_t> granted;  ///< policy id -> Credential::stamp
-  std::string authz_id;                          ///< whom the client acts for (RFC 4422 §2)
-  std::vector<std::string> groups;               ///< that the verifier says it belongs to
-  /// Only credentials of accounts that do not operate the gateway fitted: they open these accounts'
-  /// own webhooks and say nothing about the client otherwise.
+  std::string authz_id;                          ///< identity that the client acts as (RFC 4422 §2)
+  std::vector<std::string> groups;               ///< groups of the identity, from the verifier
+  /// Matched only credentials of accounts that do not operate the gateway. They open these
+  /// accounts' webhooks and otherwise say nothing about the client.
   bool tenant = false;
-  /// Name and context of every identity that a script's AuthInfo had; empty: no script decided.
+  /// Name and context of each identity in a script's AuthInfo; empty: no script decided.
   std::vector<std::pair<std::string, std::string>> identities;
 };
 
 /// Facts of one connection.
 struct SessionFacts {
-  std::string id;  ///< ULID
-  std::string listener;
-  IpAddress client_ip;
-  std::uint16_t client_port = 0;
-  IpAddress server_ip;  ///< the end of the connection that is ours
-  std::uint16_t server_port = 0;
-  std::string server_name;  ///< that the client named in TLS (RFC 6066 §3); empty: none
-  std::chrono::system_clock::time_point connected;
-  std::string helo;
-  bool esmtp = false;
-  bool early_talker = false;  ///< sent commands where it had to wait (RFC 2920 §3.1)
-  std::optional<Tls> tls;
-  std::optional<Authentication> auth;
-  /// Who it was until the credential was changed or taken away: it counts as not signed in.
+  std::string id;                 ///< ULID
+  std::string listener;           ///< name of the listener
+  IpAddress client_ip;            ///< the client's address
+  std::uint16_t client_port = 0;  ///< the client's port
+  IpAddress server_ip;            ///< our address of the connection
+  std::uint16_t server_port = 0;  ///< our port
+  std::string server_name;  ///< server name that the client sent in TLS (RFC 6066 §3); empty: none
+  std::chrono::system_clock::time_point connected;  ///< when the connection was accepted
+  std::string helo;                                 ///< argument of HELO or EHLO; empty: none yet
+  bool esmtp = false;                               ///< the client sent EHLO
+  bool early_talker =
+      false;               ///< sent data before the reply that it had to wait for (RFC 2920 §3.1)
+  std::optional<Tls> tls;  ///< nullopt: no TLS
+  std::optional<Authentication> auth;  ///< nullopt: not authenticated
+  /// Identity before its credential was changed or revoked; such a client counts as not
+  /// authenticated.
   std::optional<Authentication> revoked;
-  std::shared_ptr<ScriptSession> script;  ///< null: no script has spoken
+  std::shared_ptr<ScriptSession> script;  ///< null: no script has run
 
-  /// The login as rules about clients see it, of lists and scripts: null for none and for a
-  /// tenant's, since anybody may become a tenant (api.signup) under any user name.
+  /// The identity for rules about clients, in lists and scripts. Null if there is none, and for a
+  /// tenant: anybody can become a tenant under any user name (api.signup).
   const Authentication* login() const { return auth && !auth->tenant ? &*auth : nullptr; }
 };
 
-/// Who owns a recipient. Unknown recipients have Route::Kind::none and the reason.
+/// Where a recipient's mail goes. An unknown recipient has Kind::none and the reason.
 struct Route {
+  /// Kind of destination.
   enum class Kind {
     none,
     webhook,
-    relay,  ///< no webhook's; granted by a layer that judges whom mail is passed on for
+    relay,  ///< no webhook; granted by a layer that judges relaying
   };
+  /// Why there is no route; `unknown_address`: in a domain that this gateway receives for.
   enum class Missing { foreign_domain, unknown_address };
-  Kind kind = Kind::none;
-  Missing missing = Missing::foreign_domain;
-  std::shared_ptr<const Webhook> webhook;
-  std::shared_ptr<const WebhookPolicy> policy;  ///< null: the webhook has none
-  std::optional<std::string> tag;               ///< of name+tag@
+  Kind kind = Kind::none;                       ///< destination
+  Missing missing = Missing::foreign_domain;    ///< valid with Kind::none
+  std::shared_ptr<const Webhook> webhook;       ///< null unless Kind::webhook
+  std::shared_ptr<const WebhookPolicy> policy;  ///< null: the webhook has no policy
+  std::optional<std::string> tag;               ///< of a name+tag@ address
 };
 
+/// A recipient of the transaction.
 struct Recipient {
-  mail::Mailbox address;
-  Route route;
-  std::string notify;                  ///< RFC 3461 §4.1, octet for octet; empty: not given
-  std::string orcpt;                   ///< RFC 3461 §4.2, xtext
-  std::optional<Transport> transport;  ///< that a script chose
-  /// What RCPT was judged by, where webhook or policy have been edited since: `route` is what is in
-  /// force at the end of data.
+  mail::Mailbox address;  ///< forward-path
+  Route route;            ///< where its mail goes
+  std::string notify;     ///< NOTIFY (RFC 3461 §4.1), octet for octet; empty: not given
+  std::string orcpt;      ///< ORCPT (RFC 3461 §4.2), xtext; empty: not given
+  std::optional<Transport> transport;  ///< chosen by a script; nullopt: that of the route
+  /// The route that RCPT was judged by, if webhook or policy have been edited since; `route` is
+  /// then the one at the end of data.
   std::optional<Route> judged;
 };
 
-/// The recipient as RCPT judged it.
+/// The recipient with the route that RCPT was judged by.
 inline Recipient as_judged(Recipient recipient) {
   if (recipient.judged) recipient.route = std::move(*recipient.judged);
   recipient.judged.reset();
   return recipient;
 }
 
-/// What the header scanner counted; known at Stage::message.
+/// Facts of the message that the header scanner counts; known at Stage::message.
 struct MessageFacts {
-  std::uint64_t size = 0;
-  std::size_t header_fields = 0;  ///< and lines that are none
-  std::size_t header_size = 0;
-  std::size_t received_fields = 0;
-  std::size_t from_fields = 0;
-  std::string message_id;
+  std::uint64_t size = 0;           ///< octets of the message
+  std::size_t header_fields = 0;    ///< including lines that are no field
+  std::size_t header_size = 0;      ///< octets of the header section
+  std::size_t received_fields = 0;  ///< number of Received fields
+  std::size_t from_fields = 0;      ///< number of From fields
+  std::string message_id;           ///< of the Message-ID field; empty: none
 };
 
-/// Of a message of `size` octets that passed by a scanner, which is finished.
+/// Facts of a message of `size` octets; `scanner` has read its header and is finished.
 MessageFacts facts_of(std::uint64_t size, const mail::HeaderScanner& scanner);
-/// Of a whole message; its lines end in CRLF.
+/// Facts of a whole message with CRLF line ends.
 MessageFacts facts_of(std::string_view message);
 
-/// A DNS answer that a decision used; kept so that it can be made again offline.
+/// A DNS answer that a decision used; recorded so that the decision can be replayed offline.
 struct DnsRecord {
-  dns::Question question;
-  dns::Answer answer;
+  dns::Question question;  ///< as asked
+  dns::Answer answer;      ///< as received
 };
 
-/// What another program was asked while deciding, and said.
+/// A request to another program during a decision, and its reply.
 struct Consultation {
-  std::string service;  ///< "inet:127.0.0.1:10023"; a table: "ldap:/etc/postfix/people.cf"
-  std::string request;  ///< of a table the key
-  std::string answer;   ///< its one line; of a failed one the reason
-  bool failed = false;
+  std::string service;  ///< "inet:127.0.0.1:10023"; for a table "ldap:/etc/postfix/people.cf"
+  std::string request;  ///< the request; for a table the key
+  std::string answer;   ///< one line; if failed the reason
+  bool failed = false;  ///< no usable reply
 };
 
-/// A login that a script judged: enough to ask it again. Of the password and of what stores said it
-/// has what stands for them.
-struct LoginRecord {
-  std::shared_ptr<const std::string> verifier;  ///< its definition, as Layer::definition has it
-  std::string mechanism;
-  std::string authz_id;  ///< as the client wrote it
-  std::string authn_id;
-  std::string password;  ///< "<withheld 1>"
-  std::string script;    ///< what the script was told, as Evidence::script_record
-};
-
+/// All that a decision may depend on, for one session and its current transaction. Not thread-safe:
+/// belongs to the session's event loop.
 struct Evidence {
-  SessionFacts session;
+  SessionFacts session;  ///< kept between transactions
 
   // One transaction.
-  std::string message_id;  ///< ULID; what the reply to the data says the mail is queued as
-  std::optional<mail::Mailbox> reverse_path;  ///< nullopt after MAIL is the null reverse-path
-  std::uint64_t declared_size = 0;
-  bool smtputf8 = false;
-  bool body_8bitmime = false;
-  bool require_tls = false;             ///< REQUIRETLS was said (RFC 8689)
-  std::string ret;                      ///< RFC 3461 §4.3, octet for octet; empty: not given
-  std::string envid;                    ///< RFC 3461 §4.4, xtext
+  std::string message_id;  ///< ULID; the queue id in the reply to the end of data
+  std::optional<mail::Mailbox> reverse_path;  ///< after MAIL, nullopt is the null reverse-path
+  std::uint64_t declared_size = 0;            ///< SIZE of MAIL, octets (RFC 1870 §6); 0: not given
+  bool smtputf8 = false;                      ///< MAIL had SMTPUTF8 (RFC 6531 §3.4)
+  bool body_8bitmime = false;                 ///< MAIL had BODY=8BITMIME (RFC 6152 §3)
+  bool require_tls = false;                   ///< MAIL had REQUIRETLS (RFC 8689 §2)
+  std::string ret;                      ///< RET (RFC 3461 §4.3), octet for octet; empty: not given
+  std::string envid;                    ///< ENVID (RFC 3461 §4.4), xtext; empty: not given
   std::vector<Recipient> recipients;    ///< accepted so far
-  std::optional<Recipient> candidate;   ///< under judgement at Stage::rcpt
+  std::optional<Recipient> candidate;   ///< the recipient to judge at Stage::rcpt
   std::optional<MessageFacts> message;  ///< from Stage::message on
-  std::optional<std::string> etrn;      ///< the domain of an ETRN under judgement at Stage::rcpt
-  /// The candidate is the address of VRFY: asked about, not taken. In front of MAIL there is no
-  /// sender, not even the null one.
+  std::optional<std::string> etrn;      ///< domain of the ETRN to judge at Stage::rcpt
+  /// The candidate is the address of a VRFY: looked up, not accepted. Before MAIL there is no
+  /// sender, not even the null reverse-path.
   enum class Vrfy { no, before_mail, in_transaction } vrfy = Vrfy::no;
 
   // Gathered (see Need).
-  std::optional<double> rate_tokens;  ///< left in the candidate webhook's bucket
-  /// Of the MAIL FROM identity; of the HELO name when the reverse-path is null (RFC 7208 §2.4).
+  std::optional<double> rate_tokens;  ///< tokens left in the bucket of the candidate's webhook
+  /// Of the MAIL FROM identity; of the HELO identity if the reverse-path is null (RFC 7208 §2.4).
   std::optional<mailauth::spf::Result> spf;
-  std::optional<mailauth::dmarc::Author> author;  ///< what the From fields say
-  std::optional<mailauth::dkim::Results> dkim;    ///< every signature
-  std::optional<mailauth::dmarc::Result> dmarc;
-  std::optional<mailauth::arc::Verdict> arc;
-  /// Every DNS answer that the items above were made of, each question once.
+  std::optional<mailauth::dmarc::Author> author;  ///< from the From fields
+  std::optional<mailauth::dkim::Results> dkim;    ///< of every signature
+  std::optional<mailauth::dmarc::Result> dmarc;   ///< needs SPF and DKIM
+  std::optional<mailauth::arc::Verdict> arc;      ///< verdict on the chain
+  /// The DNS answers behind the items above, each question once.
   std::vector<DnsRecord> dns;
-  std::vector<Consultation> consulted;
+  std::vector<Consultation> consulted;  ///< requests to other programs
 
-  /// A rule said that the message is to be taken and thrown away: why.
+  /// A rule discards the message (accepts it and throws it away): why.
   std::optional<std::string> discard;
-  /// The credential was revoked when recipients had been accepted already.
+  /// The credential was revoked after recipients had been accepted.
   bool revoked_meanwhile = false;
-  /// A rule let the client through for its network: mail of such clients is signed, and its senders
-  /// are told of failures, as for those who authenticated.
+  /// A rule permitted the client by its network. Its mail is signed, and its senders get delivery
+  /// reports, as if it had authenticated.
   bool trusted_client = false;
 
-  /// The message as scripts left it, each recipient in one copy; none: as it came.
+  /// The message as scripts left it: each recipient is in one copy. Empty: unchanged.
   std::vector<ScriptCopy> copies;
-  /// By the layer's name: what it keeps between the stages of the transaction.
-  std::map<std::string, std::shared_ptr<ScriptTransaction>, std::less<>> kept;
-  /// What scripts were told by their host functions at the stage in hand, for the record: a line
-  /// for each call of a script.
-  std::string script_record;
-  /// The login in hand, from the verifier whose script judged it, for the record.
-  std::optional<LoginRecord> login;
-  /// A recorded decision is made again: scripts ask nobody and get these answers, from the top.
-  bool offline = false;
-  std::string script_answers;
+  DialectMemory kept;  ///< of the transaction
 
-  /// Puts a recipient under judgement; evidence about another webhook's is forgotten.
+  /// Makes it the candidate. Evidence about another webhook is forgotten.
   void consider(Recipient recipient);
-  /// Forgets the transaction; the session's facts stay.
+  /// Clears the transaction; the session's facts stay.
   void reset_transaction();
-  /// The webhook that the first accepted recipient fixed, else the candidate's; null without.
+  /// The first accepted recipient, whose webhook is that of the message, else the candidate. Null
+  /// if there is neither.
   const Recipient* subject() const;
 };
 
-/// Names of evidence that has to be fetched. A check lists its needs as a set of bits.
+/// Evidence that has to be fetched; a set of bits.
 enum class Need : std::uint32_t {
   none = 0,
   rate_tokens = 1u << 0,
   spf = 1u << 1,
   dkim = 1u << 2,
-  dmarc = 1u << 3,  ///< takes SPF and DKIM with it
+  dmarc = 1u << 3,  ///< includes SPF and DKIM
   arc = 1u << 4,
 };
 constexpr Need operator|(Need a, Need b) {
   return static_cast<Need>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
 }
+/// `set` minus `some`.
 constexpr Need without(Need set, Need some) {
   return static_cast<Need>(static_cast<std::uint32_t>(set) & ~static_cast<std::uint32_t>(some));
 }
+/// Whether the sets have a bit in common.
 constexpr bool has(Need set, Need one) {
   return (static_cast<std::uint32_t>(set) & static_cast<std::uint32_t>(one)) != 0;
 }

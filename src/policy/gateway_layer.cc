@@ -32,7 +32,7 @@ class GatewayLayer final : public Layer {
         dmarc_rule_words[static_cast<std::size_t>(dmarc_)]);
   }
   bool speaks_at(Stage stage) const override { return !plan_.at(stage).empty(); }
-  /// Of a header beyond its limits nothing is kept that another layer could judge.
+  /// The scanner keeps nothing of an oversized header, so no other layer could judge it.
   std::optional<Step> refusal_unread(Stage stage, const Evidence& evidence) const override {
     if (stage != Stage::message) return std::nullopt;
     const auto step = [&](const Check& check, const Argument& argument, std::string_view origin) {
@@ -46,38 +46,38 @@ class GatewayLayer final : public Layer {
         step(checks::header_limits, SizeLimits{limits_.header_size, limits_.header_fields},
              header_limits_origin);
     if (!header.verdict.refuses()) return std::nullopt;
-    // What made it so long says more to whoever has to mend it.
+    // A loop is the better explanation of a long header.
     Step loop = step(checks::received_loop, std::uint64_t{limits_.received_fields}, loop_origin);
     return loop.verdict.refuses() ? std::move(loop) : std::move(header);
   }
-  Task<Verdict> judge(Stage stage, Evidence& evidence, Gatherer& gatherer,
-                      std::vector<Step>& steps) const override {
-    if (stage != Stage::message) return run_plan(name(), plan_, stage, evidence, gatherer, steps);
-    return judge_message(evidence, gatherer, steps);
+  Task<Ruling> judge(Stage stage, Inquiry& inquiry, std::vector<Step>& steps) const override {
+    Verdict verdict = stage == Stage::message
+                          ? co_await judge_message(inquiry, steps)
+                          : co_await run_plan(name(), plan_, stage, inquiry, steps);
+    co_return verdict;
   }
 
  private:
-  /// What was edited since RCPT comes first: an address that nobody has any more is no recipient,
-  /// whatever the layers before say.
-  Task<Verdict> judge_message(Evidence& evidence, Gatherer& gatherer,
-                              std::vector<Step>& steps) const {
+  /// Repeats the check of edited recipients first: an address that no longer exists is no
+  /// recipient, whatever other layers decided.
+  Task<Verdict> judge_message(Inquiry& inquiry, std::vector<Step>& steps) const {
+    const Evidence& evidence = inquiry.evidence;
     const Rule still_owned{&checks::recipient_still_owned, {}, "routes"};
     const Webhook* seen = nullptr;
     for (std::size_t i = 0; i < evidence.recipients.size(); ++i) {
       const Recipient& one = evidence.recipients[i];
       if (!one.judged || (seen != nullptr && one.route.webhook.get() == seen)) continue;
       seen = one.route.webhook.get();
-      evidence.candidate = one;
-      Verdict verdict = co_await run_rule(name(), still_owned, evidence, gatherer, steps);
-      evidence.candidate.reset();
+      const Inquiry::Judging again(inquiry, one);
+      Verdict verdict = co_await run_rule(name(), still_owned, inquiry, steps);
       if (verdict.decides()) co_return verdict;
     }
     if (evidence.revoked_meanwhile) {
       const Rule signed_in{&checks::still_signed_in, {}, "routes"};
-      Verdict verdict = co_await run_rule(name(), signed_in, evidence, gatherer, steps);
+      Verdict verdict = co_await run_rule(name(), signed_in, inquiry, steps);
       if (verdict.decides()) co_return verdict;
     }
-    co_return co_await run_plan(name(), plan_, Stage::message, evidence, gatherer, steps);
+    co_return co_await run_plan(name(), plan_, Stage::message, inquiry, steps);
   }
 
   smtp::Limits limits_;

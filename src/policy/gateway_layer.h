@@ -1,4 +1,4 @@
-// The layer that every engine ends with: what no policy may switch off.
+// The last layer of every engine: checks that no policy can switch off.
 #pragma once
 
 #include <memory>
@@ -9,10 +9,10 @@
 
 namespace postern::policy {
 
-/// At RCPT a recipient that no route owns is refused, so that no configuration is an open relay by
-/// omission. It comes after all other layers: one of theirs may refuse first, none may overrule it.
-/// At the end of data mail loops and oversized headers are refused, the latter before any layer is
-/// asked, and, by `dmarc`, mail that nobody vouches for.
+/// At RCPT it refuses a recipient without a route, so that no configuration is an open relay by
+/// omission. It comes last: other layers may refuse before it, none can overrule it. At the end of
+/// data it refuses mail loops, oversized headers (before any layer is asked) and, according to
+/// `dmarc`, unauthenticated mail.
 std::shared_ptr<const Layer> gateway_layer(const smtp::Limits& limits = {},
                                            DmarcRule dmarc = DmarcRule::report);
 

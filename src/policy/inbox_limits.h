@@ -1,15 +1,15 @@
-// How much a built-in inbox keeps. The defaults of a new webhook stand here and nowhere else.
+// How much a built-in inbox keeps, with the defaults of a new webhook.
 #pragma once
 
 #include <cstdint>
 
 namespace postern::policy {
 
-/// Full, an inbox refuses mail (452 4.2.2); it drops only what is older than `keep_days`.
+/// A full inbox refuses mail (452 4.2.2); only messages older than `keep_days` are deleted.
 struct InboxLimits {
-  std::uint32_t messages = 10'000;
-  std::uint64_t octets = std::uint64_t{256} << 20;  ///< of all payloads together
-  std::uint32_t keep_days = 30;
+  std::uint32_t messages = 10'000;                  ///< number of messages
+  std::uint64_t octets = std::uint64_t{256} << 20;  ///< sum of all payloads
+  std::uint32_t keep_days = 30;                     ///< age at which a message is deleted
   bool operator==(const InboxLimits&) const = default;
 };
 

@@ -6,23 +6,13 @@
 #include <set>
 #include <stdexcept>
 
-#include "policy/webhook.h"
+#include "policy/replies.h"
 
 namespace postern::policy {
 
 namespace {
 
-/// A webhook without a limit has no bucket to look into.
-bool rate_matters(const Evidence& evidence) {
-  return evidence.candidate && evidence.candidate->route.webhook &&
-         evidence.candidate->route.webhook->rate_limit_per_minute != 0;
-}
-
 bool is_refusal(const smtp::Reply& reply) { return reply.code >= 400 && reply.code < 600; }
-
-Verdict local_problem(std::string cause) {
-  return refuse(451, {4, 3, 0}, "temporary local problem, try again later", std::move(cause));
-}
 
 std::string describe(const std::vector<LayerEntry>& layers) {
   std::string text = "[";
@@ -58,7 +48,7 @@ void Gatherer::script_lacked(std::string_view) {}
 
 Need missing(Need needs, const Evidence& evidence) {
   Need result = Need::none;
-  if (has(needs, Need::rate_tokens) && !evidence.rate_tokens && rate_matters(evidence)) {
+  if (has(needs, Need::rate_tokens) && !evidence.rate_tokens && questions::rate(evidence).limited) {
     result = result | Need::rate_tokens;
   }
   const auto want = [&](Need item, bool there) {
@@ -71,11 +61,22 @@ Need missing(Need needs, const Evidence& evidence) {
   return result;
 }
 
-Task<Verdict> run_rule(std::string_view layer, const Rule& rule, Evidence& evidence,
-                       Gatherer& gatherer, std::vector<Step>& steps) {
-  const Need needs = missing(rule.check->needs, evidence);
-  if (needs != Need::none) co_await gatherer.gather(needs, evidence);
-  Verdict verdict = rule.check->judge(evidence, rule.argument);
+Task<void> Inquiry::gather(Need needs) {
+  needs = missing(needs, all_);
+  if (needs != Need::none) co_await gatherer_.gather(needs, all_);
+}
+
+ScriptSession& Inquiry::session() {
+  auto& script = all_.session.script;
+  if (!script) script = std::make_shared<ScriptSession>();
+  return *script;
+}
+
+Task<Verdict> run_rule(std::string_view layer, const Rule& rule, Inquiry& inquiry,
+                       std::vector<Step>& steps) {
+  if (missing(rule.check->needs, inquiry.evidence) != Need::none)
+    co_await inquiry.gather(rule.check->needs);
+  Verdict verdict = rule.check->judge(inquiry.evidence, rule.argument);
   steps.push_back({.stage = rule.check->stage,
                    .layer = layer,
                    .check = rule.check->name,
@@ -84,10 +85,10 @@ Task<Verdict> run_rule(std::string_view layer, const Rule& rule, Evidence& evide
   co_return verdict;
 }
 
-Task<Verdict> run_plan(std::string_view layer, const Plan& plan, Stage stage, Evidence& evidence,
-                       Gatherer& gatherer, std::vector<Step>& steps) {
+Task<Verdict> run_plan(std::string_view layer, const Plan& plan, Stage stage, Inquiry& inquiry,
+                       std::vector<Step>& steps) {
   for (const Rule& rule : plan.at(stage)) {
-    Verdict verdict = co_await run_rule(layer, rule, evidence, gatherer, steps);
+    Verdict verdict = co_await run_rule(layer, rule, inquiry, steps);
     if (verdict.decides()) co_return verdict;
   }
   co_return pass_on();
@@ -95,35 +96,57 @@ Task<Verdict> run_plan(std::string_view layer, const Plan& plan, Stage stage, Ev
 
 namespace {
 
-/// What layers decided of the transaction up to now. What a shadow layer decides stays its own
-/// affair: it is put back. What the layer found out is kept.
-class DecidedSoFar {
- public:
-  explicit DecidedSoFar(const Evidence& evidence)
-      : candidate_(evidence.candidate),
-        discard_(evidence.discard),
-        trusted_client_(evidence.trusted_client),
-        copies_(evidence.copies) {
-    if (evidence.session.script) offered_ = evidence.session.script->offered;
+/// Applies an effect of an enforced layer; false: nothing changed.
+bool apply(Effect& effect, Evidence& evidence, Decision& decision) {
+  struct Applied {
+    Evidence& evidence;
+    Decision& decision;
+    const std::string& why;
+
+    bool operator()(GrantRelay& grant) const {
+      return evidence.candidate && grant_relay(grant.by, evidence.candidate->route);
+    }
+    bool operator()(TrustClient&) const { return !std::exchange(evidence.trusted_client, true); }
+    bool operator()(Discard&) const {
+      if (evidence.discard) return false;
+      evidence.discard = why;
+      return true;
+    }
+    bool operator()(Hold&) const {
+      if (decision.quarantine) return false;
+      decision.quarantine = why;
+      return true;
+    }
+    bool operator()(Edit& edit) const {
+      evidence.copies = std::move(edit.copies);
+      return true;
+    }
+    bool operator()(Offer& offer) const {
+      if (!evidence.session.script) return false;
+      evidence.session.script->offered = std::move(offer.extensions);
+      return true;
+    }
+  };
+  return std::visit(Applied{evidence, decision, effect.why}, effect.what);
+}
+
+/// Copies of scripts without changes are applied but not recorded.
+bool is_noteworthy(const Effect& effect) {
+  const auto* edit = std::get_if<Edit>(&effect.what);
+  return edit == nullptr || !std::ranges::all_of(edit->copies, &ScriptCopy::is_as_it_came);
+}
+
+/// A verdict of quarantine has the effect `hold`, with the position of its step.
+void add_hold(Ruling& ruling, const std::vector<Step>& steps, std::size_t first) {
+  if (ruling.verdict.kind != Verdict::Kind::quarantine) return;
+  Effect hold{.what = Hold{}, .why = ruling.verdict.detail, .check = {}, .place = {}};
+  for (std::size_t i = first; i < steps.size(); ++i) {
+    if (steps[i].verdict.kind != Verdict::Kind::quarantine) continue;
+    hold.check = steps[i].check;
+    hold.place = steps[i].origin;
   }
-
-  void put_back(Evidence& evidence) && {
-    evidence.candidate = std::move(candidate_);
-    evidence.discard = std::move(discard_);
-    evidence.trusted_client = trusted_client_;
-    evidence.copies = std::move(copies_);
-    if (evidence.session.script) evidence.session.script->offered = std::move(offered_);
-  }
-
- private:
-  std::optional<Recipient> candidate_;
-  std::optional<std::string> discard_;
-  bool trusted_client_;
-  std::vector<ScriptCopy> copies_;
-  std::optional<std::vector<std::string>> offered_;
-};
-
-bool has_route(const Recipient& recipient) { return recipient.route.kind != Route::Kind::none; }
+  ruling.effects.push_back(std::move(hold));
+}
 
 }  // namespace
 
@@ -136,21 +159,22 @@ bool Engine::speaks_at(Stage stage) const {
                      [stage](const LayerEntry& entry) { return entry.layer->speaks_at(stage); });
 }
 
-/// The layer's verdict; whatever it throws is a temporary refusal: what a layer cannot decide is
-/// not accepted.
-Task<Verdict> Engine::ask(const Layer& layer, Stage stage, Evidence& evidence, Gatherer& gatherer,
-                          std::vector<Step>& steps) const {
+/// The layer's ruling. An exception is a temporary refusal: mail that a layer cannot judge is not
+/// accepted.
+Task<Ruling> Engine::ask(const Layer& layer, Stage stage, Inquiry& inquiry,
+                         std::vector<Step>& steps) const {
   std::string cause;
   try {
-    Verdict verdict = co_await layer.judge(stage, evidence, gatherer, steps);
-    if (!verdict.refuses() || is_refusal(verdict.reply)) co_return verdict;
-    cause = "a refusal with reply code " + std::to_string(verdict.reply.code);
+    Ruling ruling = co_await layer.judge(stage, inquiry, steps);
+    const Verdict& said = ruling.verdict;
+    if (!said.refuses() || is_refusal(said.reply)) co_return ruling;
+    cause = "a refusal with reply code " + std::to_string(said.reply.code);
   } catch (const std::exception& error) {
     cause = error.what();
   } catch (...) {
     cause = "an exception of unknown type";
   }
-  Verdict verdict = local_problem(std::move(cause));
+  Verdict verdict = replies::trouble(stage, questions::Trouble::local, std::move(cause));
   steps.push_back({.stage = stage,
                    .layer = layer.name(),
                    .check = "internal_error",
@@ -159,7 +183,43 @@ Task<Verdict> Engine::ask(const Layer& layer, Stage stage, Evidence& evidence, G
   co_return verdict;
 }
 
-Task<Decision> Engine::decide(Stage stage, Evidence& evidence, Gatherer& gatherer) const {
+namespace {
+
+/// A shadow layer's ruling is recorded but not merged.
+void merge(const LayerEntry& entry, Ruling ruling, std::size_t first_step, Evidence& evidence,
+           Decision& decision) {
+  const bool shadow = entry.mode == Mode::shadow;
+  if (shadow) {
+    for (std::size_t i = first_step; i < decision.steps.size(); ++i) {
+      decision.steps[i].enforced = false;
+    }
+  }
+  Verdict& verdict = ruling.verdict;
+  if (verdict.refuses()) {
+    if (!shadow) decision.reply = std::move(verdict.reply);
+    return;
+  }
+  add_hold(ruling, decision.steps, first_step);
+  for (Effect& effect : ruling.effects) {
+    const bool noteworthy = is_noteworthy(effect);
+    if (!shadow && !apply(effect, evidence, decision)) continue;
+    if (!noteworthy) continue;
+    decision.effects.push_back({.effect = word_of(effect),
+                                .layer = entry.layer->name(),
+                                .check = effect.check,
+                                .place = std::move(effect.place),
+                                .why = std::move(effect.why),
+                                .enforced = !shadow});
+  }
+  if (!shadow && verdict.kind == Verdict::Kind::permit && !verdict.reply.text.empty()) {
+    decision.permit = std::move(verdict.reply);
+  }
+}
+
+}  // namespace
+
+Task<Decision> Engine::decide(Stage stage, Evidence& evidence, Gatherer& gatherer,
+                              Tape tape) const {
   const auto started = std::chrono::steady_clock::now();
   Decision decision{.stage = stage};
   decision.reply.code = 0;
@@ -171,7 +231,6 @@ Task<Decision> Engine::decide(Stage stage, Evidence& evidence, Gatherer& gathere
     decision.recipient = evidence.candidate->address.text();
     decision.candidate = evidence.candidate;
   }
-  evidence.script_record.clear();
   for (const LayerEntry& entry : layers_) {
     if (entry.mode == Mode::shadow || refused(decision)) continue;
     std::optional<Step> unread = entry.layer->refusal_unread(stage, evidence);
@@ -179,33 +238,17 @@ Task<Decision> Engine::decide(Stage stage, Evidence& evidence, Gatherer& gathere
     decision.reply = unread->verdict.reply;
     decision.steps.push_back(std::move(*unread));
   }
+  Inquiry inquiry(evidence, gatherer, tape);
   for (const LayerEntry& entry : layers_) {
     if (!entry.layer->speaks_at(stage)) continue;
     const bool shadow = entry.mode == Mode::shadow;
     if (refused(decision) && !shadow) continue;
     const std::size_t first_step = decision.steps.size();
-    std::optional<DecidedSoFar> before;
-    if (shadow) before.emplace(evidence);
-    const bool had_route = !evidence.candidate || has_route(*evidence.candidate);
-    Verdict verdict = co_await ask(*entry.layer, stage, evidence, gatherer, decision.steps);
-    if (!shadow && !had_route && evidence.candidate && has_route(*evidence.candidate)) {
-      decision.granted = entry.layer->name();
-    }
-    if (shadow) {
-      std::move(*before).put_back(evidence);
-      for (std::size_t i = first_step; i < decision.steps.size(); ++i) {
-        decision.steps[i].enforced = false;
-      }
-    } else if (verdict.refuses()) {
-      decision.reply = std::move(verdict.reply);
-    } else if (verdict.kind == Verdict::Kind::quarantine && !decision.quarantine) {
-      decision.quarantine = std::move(verdict.detail);
-    } else if (verdict.kind == Verdict::Kind::permit && !verdict.reply.text.empty()) {
-      decision.permit = std::move(verdict.reply);
-    }
+    Ruling ruling = co_await ask(*entry.layer, stage, inquiry, decision.steps);
+    merge(entry, std::move(ruling), first_step, evidence, decision);
   }
   decision.rate_tokens = evidence.rate_tokens;
-  decision.script = std::move(evidence.script_record);
+  decision.script = std::move(tape.record);
   decision.took = std::chrono::steady_clock::now() - started;
   co_return decision;
 }
@@ -236,7 +279,7 @@ smtp::Reply Trace::settled() const {
 
 const Decision* Trace::settling() const {
   for (auto one = decisions.rbegin(); one != decisions.rend(); ++one) {
-    // A recipient that was refused has no part in what was said to the end of data.
+    // A refused recipient does not affect the reply to the end of data.
     if (reply.code != 0 && one->stage < Stage::data) return nullptr;
     if (refused(*one)) return &*one;
   }
@@ -244,6 +287,27 @@ const Decision* Trace::settling() const {
 }
 
 bool refused(const Decision& decision) { return is_refusal(decision.reply); }
+
+std::string_view word_of(const Effect& effect) {
+  static constexpr std::string_view words[] = {"grant_relay", "trust_client", "discard",
+                                               "hold",        "edit",         "offer"};
+  static_assert(std::size(words) == std::variant_size_v<decltype(Effect::what)>);
+  return words[effect.what.index()];
+}
+
+bool grants_route(const std::vector<Effect>& effects, const Route& route) {
+  return std::ranges::any_of(effects, [&](const Effect& one) {
+    const auto* grant = std::get_if<GrantRelay>(&one.what);
+    return grant != nullptr && gives_route(grant->by, route);
+  });
+}
+
+const EffectNote* relay_grant(const Decision& decision) {
+  const auto found = std::ranges::find_if(decision.effects, [](const EffectNote& one) {
+    return one.enforced && one.effect == "grant_relay";
+  });
+  return found == decision.effects.end() ? nullptr : &*found;
+}
 
 const Step* refusing_step(const Decision& decision) {
   const auto found =

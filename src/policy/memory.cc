@@ -4,10 +4,10 @@ namespace postern::policy {
 
 namespace {
 
-/// What an allocation costs beside its octets.
+/// Overhead of an allocation.
 constexpr std::size_t overhead = 16;
 
-/// What a text holds outside of itself.
+/// Heap memory of a string.
 std::size_t held(const std::string& text) {
   static const std::size_t inside = std::string().capacity();
   return text.capacity() > inside ? text.capacity() + overhead : 0;
@@ -28,7 +28,13 @@ std::size_t held(const Recipient& recipient) {
 
 }  // namespace
 
-// Twice their own size: the vectors they are in grow by doubling.
+// Twice their own size: they are in vectors, which grow by doubling.
+
+std::size_t memory_of(const mail::Mailbox& address) { return 2 * sizeof address + held(address); }
+
+std::size_t memory_of(const mail::HeaderField& field) {
+  return 2 * sizeof field + held(field.name) + held(field.text);
+}
 
 std::size_t memory_of(const Recipient& recipient) {
   return 2 * sizeof(Recipient) + held(recipient);
@@ -55,6 +61,8 @@ std::size_t memory_of(const Decision& decision) {
     octets +=
         held(step.origin) + held(step.verdict.reply) + held(step.verdict.detail) + held(step.spent);
   }
+  octets += decision.effects.capacity() * sizeof(EffectNote);
+  for (const EffectNote& effect : decision.effects) octets += held(effect.place) + held(effect.why);
   if (decision.permit) octets += held(*decision.permit);
   if (decision.candidate) octets += held(*decision.candidate);
   if (decision.login) {

@@ -1,23 +1,33 @@
-// What parts of a transaction take of memory, as far as it grows with what a peer sends: for the
-// budget that they are charged to (base/memory_budget.h).
+// Memory that parts of a transaction take, as far as it grows with what a peer sends: charged to
+// its budget (base/memory_budget.h).
 #pragma once
 
 #include <cstddef>
 
 #include <boost/json/value.hpp>
 
+#include "mail/address.h"
+#include "mail/header_fields.h"
 #include "policy/evidence.h"
 #include "policy/trace.h"
 
 namespace postern::policy {
 
-/// Octets of memory, its own and what it holds.
+/// Octets of the object and of all that it holds.
+std::size_t memory_of(const mail::Mailbox& address);
+/// The same.
+std::size_t memory_of(const mail::HeaderField& field);
+/// The same.
 std::size_t memory_of(const Recipient& recipient);
+/// The same for a DNS answer.
 std::size_t memory_of(const DnsRecord& record);
+/// The same for a request to another program.
 std::size_t memory_of(const Consultation& consultation);
+/// The same for a decision.
 std::size_t memory_of(const Decision& decision);
+/// The same for a JSON value.
 std::size_t memory_of(const boost::json::value& value);
-/// Of what a script made of the message.
+/// The same for a script's copy of the message.
 std::size_t memory_of(const ScriptCopy& copy);
 
 }  // namespace postern::policy

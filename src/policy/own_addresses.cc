@@ -1,6 +1,7 @@
 #include "policy/own_addresses.h"
 
 #include "base/text.h"
+#include "policy/relaying.h"
 
 namespace postern::policy {
 
@@ -18,9 +19,7 @@ mail::Mailbox completed(mail::Mailbox address, const OwnNames& names) {
 
 Route route_of(const Directory& directory, const mail::Mailbox& address, const OwnNames& names) {
   Route route = directory.resolve(completed(address, names));
-  if (route.kind == Route::Kind::none && is_own_postmaster(address, names)) {
-    route.kind = Route::Kind::relay;
-  }
+  if (is_own_postmaster(address, names)) (void)grant_relay(Grant::postmaster, route);
   return route;
 }
 

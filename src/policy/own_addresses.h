@@ -1,5 +1,4 @@
-// Addresses without a domain, and the one mailbox that every host has: asked of a session and of
-// `explain` alike.
+// Addresses without a domain, and the postmaster of this host; for sessions and for `explain`.
 #pragma once
 
 #include <string_view>
@@ -8,20 +7,18 @@
 
 namespace postern::policy {
 
-/// What this host is called, and the domain of addresses without one; empty: the host's name.
-/// Borrowed.
+/// This host's names. Borrowed.
 struct OwnNames {
-  std::string_view hostname;
-  std::string_view origin;
+  std::string_view hostname;  ///< host name, also the domain of the postmaster
+  std::string_view origin;    ///< domain of addresses without one; empty: the host name
 };
 
-/// RFC 5321 §4.5.1: postmaster, without a domain or at this host, is always there.
+/// Whether it is <postmaster> or the postmaster of this host, which always exists
+/// (RFC 5321 §4.5.1).
 bool is_own_postmaster(const mail::Mailbox& address, const OwnNames& names);
-/// The address with a domain. <postmaster> is the host's own, whatever addresses without a domain
-/// belong to.
+/// The address with a domain: `origin`, for <postmaster> the host name.
 mail::Mailbox completed(mail::Mailbox address, const OwnNames& names);
-/// Who owns a recipient. The postmaster of this host goes by the route of its name where nobody
-/// does.
+/// The route of a recipient. This host's postmaster is relayed by its name if no webhook owns it.
 Route route_of(const Directory& directory, const mail::Mailbox& address, const OwnNames& names);
 
 }  // namespace postern::policy

@@ -1,4 +1,4 @@
-// A recorded decision made again: from what, and whether it came out alike.
+// Replay of a recorded decision: its evidence, and the comparison of the results.
 #include <algorithm>
 
 #include "policy/layer.h"
@@ -23,8 +23,7 @@ Evidence evidence_at(const Trace& trace, const Decision& decision) {
   }
   evidence.copies.clear();
   evidence.session.script.reset();
-  evidence.offline = true;
-  evidence.script_answers = decision.script;
+  evidence.kept.clear();
   if (!decision.discarded) evidence.discard.reset();
   if (decision.stage < Stage::mail) evidence.reverse_path.reset();
   if (!decision.after_revoked && evidence.session.revoked) {
@@ -51,7 +50,7 @@ bool same(const Step& a, const Step& b) {
   return sentence(a) == sentence(b) && a.origin == b.origin && a.stage == b.stage;
 }
 
-/// Steps that told of the running gateway, not of the mail: nothing derives them.
+/// Steps about the running gateway, not the mail: they cannot be replayed.
 bool is_of_the_moment(const Step& step) {
   return step.layer == "gateway" &&
          (step.check == "memory" || step.check == "next_hop" || step.check == "dkim_replay");

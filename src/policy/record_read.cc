@@ -15,10 +15,10 @@ namespace {
 
 namespace json = boost::json;
 
-/// The year 2262, in microseconds since 1970: what the clock's nanoseconds can hold.
+/// The year 2262 in microseconds since 1970: the maximum of the clock's nanoseconds.
 constexpr std::int64_t latest_start = std::numeric_limits<std::int64_t>::max() / 1000;
 
-/// Leaves the reader for read_record, which makes an Error of it; Boost.JSON throws its own.
+/// Thrown by the reader; read_record() makes an Error of it. Boost.JSON throws its own.
 struct BadRecord {
   Error error;
 };
@@ -100,7 +100,7 @@ Authentication identity_of(const json::object& object) {
   if (const json::value* groups = object.if_contains("groups")) {
     for (const json::value& group : groups->as_array()) identity.groups.push_back(bytes(group));
   }
-  // Not in records of 0.1.0, where every login counted alike.
+  // Absent in records of 0.1.0, where all identities counted alike.
   if (const json::value* tenant = object.if_contains("tenant")) identity.tenant = tenant->as_bool();
   return identity;
 }
@@ -134,7 +134,7 @@ SessionFacts session_of(const json::object& object) {
   return facts;
 }
 
-/// What a script made of a message; its text is not recorded.
+/// A script's changes to a message; its text is not recorded.
 ScriptCopy copy(const json::object& object, const Evidence& evidence) {
   ScriptCopy copy;
   for (const json::value& address : object.at("recipients").as_array()) {
@@ -165,7 +165,7 @@ ScriptCopy copy(const json::object& object, const Evidence& evidence) {
   return copy;
 }
 
-/// Reads one trace. Stamps of credentials are not recorded: 1 is the one that was granted.
+/// Reads one trace. Stamps of credentials are not recorded: 1 stands for the granted one.
 class Reader {
  public:
   explicit Reader(const DefinitionSource& source) : source_(source) {}
@@ -462,6 +462,15 @@ class Reader {
             .script = text(object, "script")};
   }
 
+  static EffectNote effect(const json::object& object) {
+    return {.effect = interned(bytes(object.at("effect"))),
+            .layer = interned(bytes(object.at("layer"))),
+            .check = interned(text(object, "check")),
+            .place = text(object, "place"),
+            .why = text(object, "why"),
+            .enforced = !flag(object, "shadow")};
+  }
+
   Decision decision(const json::object& object) {
     Decision decision{.stage = stage_of(object.at("stage"))};
     decision.reply.code = 0;
@@ -472,8 +481,17 @@ class Reader {
     if (const json::value* accepted = object.if_contains("accepted")) {
       decision.accepted = number<std::size_t>(*accepted);
     }
-    if (const json::value* layer = object.if_contains("granted")) {
-      decision.granted = interned(bytes(*layer));
+    if (const json::value* effects = object.if_contains("effects")) {
+      for (const json::value& one : effects->as_array()) {
+        decision.effects.push_back(effect(one.as_object()));
+      }
+    } else if (const json::value* layer = object.if_contains("granted")) {
+      // Version 0.1.0 recorded only this effect, with its layer.
+      decision.effects.push_back({.effect = "grant_relay",
+                                  .layer = interned(bytes(*layer)),
+                                  .check = {},
+                                  .place = {},
+                                  .why = {}});
     }
     decision.discarded = flag(object, "discarded");
     decision.before_tls = flag(object, "before_tls");
@@ -555,7 +573,7 @@ Result<Trace> read_record(std::string_view text, const DefinitionSource& source)
   } catch (const BadRecord& found) {
     return tl::unexpected(found.error);
   } catch (const boost::system::system_error& error) {
-    // what() names files and lines of the library.
+    // what() has files and lines of the library.
     return fail(Fault::malformed, "bad trace record: " + error.code().message());
   } catch (const std::exception&) {
     return fail(Fault::malformed, "bad trace record: a value is missing or of another kind");

@@ -19,7 +19,7 @@ using testing::from_client;
 using testing::recipient_of;
 using testing::run;
 
-/// Definitions as a database would keep them.
+/// Definitions as a database stores them.
 struct Shelf {
   std::vector<Definition> kept;
   DefinitionSource source() {
@@ -288,6 +288,21 @@ TEST(Record, one_account_does_not_see_the_others) {
   EXPECT_EQ(second.find("pol_1"), std::string::npos);
   EXPECT_EQ(second.find("wh_a"), std::string::npos);
   EXPECT_NE(second.find("203.0.113.8/30"), std::string::npos);
+}
+
+TEST(Record, an_account_does_not_see_recipients_of_nobody) {
+  Trace trace = full_trace();
+  Decision decision{.stage = Stage::rcpt, .recipient = "secret@relay.example.org"};
+  decision.reply = {.code = 550, .enhanced = {5, 7, 1}, .text = "relaying denied"};
+  decision.candidate = Recipient{.address = address("secret", "relay.example.org"), .route = {}};
+  trace.decisions.insert(trace.decisions.begin() + 1, std::move(decision));
+  auto record = boost::json::parse(write_record(trace)).as_object();
+  hide_other_accounts(record, "acc_1");
+  const std::string seen = boost::json::serialize(record);
+  EXPECT_NE(seen.find("wh_a"), std::string::npos);
+  EXPECT_NE(seen.find(R"({"hidden":true})"), std::string::npos);
+  EXPECT_EQ(seen.find("secret"), std::string::npos) << seen;
+  EXPECT_EQ(seen.find("relaying denied"), std::string::npos);
 }
 
 TEST(Record, broken_records_are_errors) {

@@ -17,8 +17,8 @@ std::vector<bool> own_routes(const json::array& routes, std::string_view account
   return own;
 }
 
-/// A recipient of another account, or of none: addresses that the gateway itself takes mail for, or
-/// refuses, are its operators' business.
+/// A recipient of another account or of none: addresses that the gateway itself accepts or refuses
+/// are for its operators only.
 bool is_foreign(const json::value& recipient, const std::vector<bool>& own) {
   const json::value* route = recipient.as_object().if_contains("route");
   return route == nullptr || !own.at(route->to_number<std::size_t>());
@@ -29,7 +29,7 @@ void hide_judged(json::value& recipient, const std::vector<bool>& own) {
   if (judged != nullptr && is_foreign(*judged, own)) recipient.as_object().erase("judged");
 }
 
-/// What stands in the place of another account's.
+/// Replaces the data of another account.
 json::object hidden() { return {{"hidden", true}}; }
 
 /// Policies of other accounts that the same user name and password open.
@@ -48,8 +48,8 @@ void hide_grants(json::object& session, std::string_view name, const json::array
   auth->as_object()["granted"] = std::move(kept);
 }
 
-/// What services, tables and scripts were told: they name every recipient. Moves other members of
-/// the record.
+/// Removes what services, tables and scripts were asked: it names all recipients. Invalidates
+/// references to members of the record.
 void hide_questions(json::object& record) {
   for (json::value& decision : record.at("decisions").as_array())
     decision.as_object().erase("script");
@@ -73,7 +73,7 @@ void hide_other_accounts(json::object& record, std::string_view account_id) {
   for (json::value& decision : record.at("decisions").as_array()) {
     json::value* recipient = decision.as_object().if_contains("recipient");
     if (recipient == nullptr) {
-      // What follows RCPT was judged by the first recipient's policy.
+      // Stages after RCPT were judged by the first recipient's policy.
       if (!recipients.empty() && is_foreign(recipients.at(0), own)) {
         decision.as_object()["steps"] = json::array();
       }

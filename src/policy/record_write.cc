@@ -14,19 +14,19 @@ namespace postern::policy {
 
 namespace {
 
-/// Signatures kept of one message. A rule that let the message pass by a later one is made again
-/// differently; no real message has as many.
+/// Signatures that are recorded per message. A rule that depended on a later one replays
+/// differently; real messages have fewer.
 constexpr std::size_t max_signatures = 100;
 
-/// FNV-1a: names an engine definition; it protects nothing.
+/// FNV-1a: an id for an engine definition, not a protection.
 std::uint64_t version_of(std::string_view text) {
   std::uint64_t hash = 14695981039346656037u;
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
   return hash >> 1;  // fits SQLite's signed integers
 }
 
-/// The same of an engine that all decisions share, or of a verifier: their texts may hold tables,
-/// so they are read once.
+/// The same for a definition that all decisions share. It may contain whole tables, so it is hashed
+/// once.
 std::uint64_t version_of(const std::shared_ptr<const std::string>& definition) {
   struct Known {
     std::weak_ptr<const std::string> definition;
@@ -42,7 +42,7 @@ std::uint64_t version_of(const std::shared_ptr<const std::string>& definition) {
   return known.version;
 }
 
-/// Writes one trace. Routes are written once and referred to by number: recipients share them.
+/// Writes one trace. Recipients share routes: each is written once and referred to by number.
 class Writer {
  public:
   explicit Writer(const Trace& trace) : trace_(trace) { out_.text().reserve(usual_record); }
@@ -100,7 +100,7 @@ class Writer {
     out_.begin_object();
   }
 
-  /// Text of a client is kept as its octets: those that are no UTF-8 as base64.
+  /// Octets from a client: text if they are UTF-8, else base64.
   void bytes(std::string_view text) {
     if (is_utf8(text)) return out_.value(text);
     out_.begin_object();
@@ -111,7 +111,7 @@ class Writer {
     out_.key(name);
     bytes(text);
   }
-  /// What is not its usual value: most messages have one plain signature, most rules pass.
+  /// Left out if it has its usual value: most messages have one plain signature, most rules pass.
   void text(std::string_view name, std::string_view value) {
     if (!value.empty()) bytes(name, value);
   }
@@ -131,7 +131,7 @@ class Writer {
     out_.end_object();
   }
 
-  /// Of a copy that a script made its values; a changed text is the message's, which is not kept.
+  /// A script's copy: its values. A changed text is part of the message, which is not recorded.
   void copy(const ScriptCopy& given, const Evidence& evidence) {
     out_.begin_object();
     array("recipients", given.recipients, [&](std::size_t index) {
@@ -280,7 +280,7 @@ class Writer {
     out_.end_object();
   }
 
-  /// What has become of the credential with which this session authenticated.
+  /// The state of the credential that this session authenticated with.
   const char* credential_state(const WebhookPolicy& given) {
     const Authentication& auth = *signed_in();
     const Credential* now = given.credential(auth.username);
@@ -407,14 +407,14 @@ class Writer {
     out_.end_object();
   }
 
-  /// The place among the recipients of one that was accepted then, else the recipient itself.
+  /// The index among the recipients if it was accepted, else the recipient itself.
   void candidate(const Decision& given) {
     out_.key("recipient");
     const auto& recipients = trace_.evidence.recipients;
     const Recipient& asked = *given.candidate;
     if (!refused(given) && given.accepted < recipients.size()) {
       const Recipient& next = recipients[given.accepted];
-      // One that the lists let through was nobody's when it was asked about.
+      // A recipient that the lists relay had no route when it was judged.
       const Route& route = next.judged ? *next.judged : next.route;
       if (next.address == asked.address && route.kind == asked.route.kind &&
           route.webhook == asked.route.webhook && route.policy == asked.route.policy &&
@@ -441,7 +441,6 @@ class Writer {
     out_.field("stage", to_string(given.stage));
     if (given.candidate) candidate(given);
     number("accepted", given.accepted);
-    text("granted", given.granted);
     flag("discarded", given.discarded);
     flag("before_tls", given.before_tls);
     flag("after_revoked", given.after_revoked);
@@ -454,10 +453,24 @@ class Writer {
     text("script", given.script);
     if (given.login) login(*given.login);
     array("steps", given.steps, [&](const Step& one) { step(one, given.stage); });
+    if (!given.effects.empty()) {
+      array("effects", given.effects, [&](const EffectNote& one) { effect(one); });
+    }
     out_.end_object();
   }
 
-  /// `[layer, check, origin, detail]`, and `{...}` with whatever is not usual.
+  void effect(const EffectNote& given) {
+    out_.begin_object();
+    out_.field("effect", given.effect);
+    out_.field("layer", given.layer);
+    text("check", given.check);
+    text("place", given.place);
+    if (!given.why.empty()) bytes("why", given.why);
+    flag("shadow", !given.enforced);
+    out_.end_object();
+  }
+
+  /// `[layer, check, origin, detail]`, and `{...}` with unusual values.
   void step(const Step& given, Stage stage) {
     out_.begin_array();
     out_.value(given.layer);
@@ -477,7 +490,7 @@ class Writer {
     out_.end_array();
   }
 
-  /// The shortest text that reads back as the same number, which JSON readers do not promise.
+  /// The shortest text that parses to the same number; JSON libraries do not guarantee that.
   static std::string exact(double given) {
     std::array<char, 32> digits{};
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), given);

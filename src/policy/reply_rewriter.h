@@ -1,4 +1,4 @@
-// Other words for what a client is told.
+// Changes the text of replies.
 #pragma once
 
 #include <optional>
@@ -10,15 +10,15 @@
 
 namespace postern::policy {
 
-/// Thread-safe; outlives the sessions.
+/// Thread-safe; must outlive the sessions.
 class ReplyRewriter {
  public:
   virtual ~ReplyRewriter() = default;
-  /// The reply in other words, of the same class (RFC 5321 §4.2.1); what was decided stays decided.
-  /// `command`: what it answers, without credentials; nullopt at connect. Throws nothing: in
-  /// trouble the reply stays as it is.
+  /// A reply with another text and the same first digit (RFC 5321 §4.2.1); the decision stays.
+  /// `command`: the command that it answers, without credentials; nullopt at connect. Does not
+  /// throw: after an error it returns `reply`.
   virtual Task<smtp::Reply> rewrite(smtp::Reply reply, std::optional<std::string> command,
-                                    Evidence& evidence, Gatherer& gatherer) const = 0;
+                                    Inquiry& inquiry) const = 0;
 };
 
 }  // namespace postern::policy

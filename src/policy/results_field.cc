@@ -6,6 +6,8 @@
 
 #include "base/text.h"
 #include "mailauth/names.h"
+#include "policy/questions/dkim.h"
+#include "policy/questions/spf.h"
 
 namespace postern::policy {
 
@@ -40,7 +42,7 @@ bool belongs(const Evidence& evidence, std::string_view domain, dmarc::Alignment
          suffixes.organizational_domain(*normal) == suffixes.organizational_domain(author);
 }
 
-/// RFC 8601 §2.7.1; header.b by RFC 6008 §4.
+/// RFC 8601 §2.7.1; header.b as in RFC 6008 §4.
 ar::MethodResult signature_result(const dkim::SignatureResult& one) {
   ar::MethodResult result{.method = "dkim", .result = std::string(dkim::to_text(one.reported()))};
   explain(result, trouble_of(one));
@@ -111,14 +113,14 @@ std::string author_domain(const Evidence& evidence) {
 }
 
 bool spf_aligned(const Evidence& evidence) {
-  if (!evidence.spf || evidence.spf->status != spf::Status::pass) return false;
+  if (questions::spf(evidence).says != questions::Spf::Says::authorised) return false;
   const bool recorded = evidence.dmarc && evidence.dmarc->record;
   return belongs(evidence, evidence.spf->domain,
                  recorded ? evidence.dmarc->record->aspf : dmarc::Alignment::relaxed);
 }
 
 bool aligned(const Evidence& evidence, const dkim::SignatureResult& one) {
-  if (!one.acceptable) return false;
+  if (questions::says(one) != questions::Dkim::Says::vouched) return false;
   const bool recorded = evidence.dmarc && evidence.dmarc->record;
   return belongs(evidence, one.signature.domain,
                  recorded ? evidence.dmarc->record->adkim : dmarc::Alignment::relaxed);
@@ -161,9 +163,9 @@ ar::MethodResult arc_result(const arc::Verdict& verdict, const IpAddress& client
   return result;
 }
 
-ar::MethodResult auth_result(const std::optional<Authentication>& auth) {
-  ar::MethodResult result{.method = "auth", .result = auth ? "pass" : "none"};
-  if (auth) add(result, "smtp", "auth", auth->username);
+ar::MethodResult auth_result(const Authentication* auth) {
+  ar::MethodResult result{.method = "auth", .result = auth != nullptr ? "pass" : "none"};
+  if (auth != nullptr) add(result, "smtp", "auth", auth->username);
   return result;
 }
 
@@ -189,7 +191,7 @@ ar::AuthenticationResults results_of(const Evidence& evidence, std::string_view 
   if (evidence.arc) {
     results.results.push_back(arc_result(*evidence.arc, evidence.session.client_ip));
   }
-  if (evidence.session.auth) results.results.push_back(auth_result(evidence.session.auth));
+  if (evidence.session.auth) results.results.push_back(auth_result(&*evidence.session.auth));
   return results;
 }
 

@@ -191,7 +191,7 @@ TEST(Alignment, follows_the_record) {
     EXPECT_EQ(spf_aligned(evidence), c.want) << c.author << " " << c.domain;
     evidence.spf->status = spf::Status::softfail;
     EXPECT_FALSE(spf_aligned(evidence));
-    // Each of the two modes is for its own method.
+    // Each mode applies to its own method.
     if (c.mode) {
       evidence.dmarc->record->aspf = Mode::relaxed;
       evidence.dmarc->record->adkim = *c.mode;

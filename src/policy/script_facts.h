@@ -1,10 +1,12 @@
-// What scripts keep of a session, and what they made of a message.
+// What scripts store in a session, and their changes to a message.
 #pragma once
 
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <typeindex>
+#include <utility>
 #include <vector>
 
 #include <boost/json/object.hpp>
@@ -14,68 +16,95 @@
 
 namespace postern::policy {
 
-/// What a dialect keeps of a session or a transaction between its stages.
-struct ScriptTransaction {
-  virtual ~ScriptTransaction() = default;
+/// Dialects' data between stages: one object of each type. A type that only one dialect can name is
+/// private to it. Copies share the objects. Not thread-safe.
+class DialectMemory {
+ public:
+  /// The object of this type; the first call makes it from `arguments`. Valid until clear() of all
+  /// copies.
+  template <class T, class... Arguments>
+  T& of(Arguments&&... arguments) {
+    auto& kept = kept_[typeid(T)];
+    if (!kept) kept = std::make_shared<T>(std::forward<Arguments>(arguments)...);
+    return *static_cast<T*>(kept.get());
+  }
+  /// Null if there is none.
+  template <class T>
+  const T* find() const {
+    const auto found = kept_.find(typeid(T));
+    return found == kept_.end() ? nullptr : static_cast<const T*>(found->second.get());
+  }
+  /// Null if there is none.
+  template <class T>
+  T* find() {
+    return const_cast<T*>(std::as_const(*this).template find<T>());
+  }
+  /// Drops the objects; copies keep them.
+  void clear() { kept_.clear(); }
+
+ private:
+  std::map<std::type_index, std::shared_ptr<void>> kept_;
 };
 
-/// Lives as long as the connection.
+/// Scripts' data of a connection; lives as long as the connection.
 struct ScriptSession {
-  std::shared_ptr<const void> program;  ///< the script the session began with, and ends with
-  boost::json::object meta;             ///< connection values that scripts set
-  boost::json::object meta_at_connect;  ///< those that were set before the client said anything
-  std::string greeted_as;               ///< the HELO name that a script let pass last
-  std::vector<std::string> extensions;  ///< what EHLO is about to offer
-  std::optional<std::vector<std::string>> offered;  ///< what a script wants EHLO to offer instead
-  /// By the layer's name: what it keeps of the session.
-  std::map<std::string, std::shared_ptr<ScriptTransaction>, std::less<>> kept;
+  std::shared_ptr<const void>
+      program;               ///< the program that the session uses from its start to its end
+  boost::json::object meta;  ///< values that scripts set for the connection
+  boost::json::object meta_at_connect;  ///< those set before the client's first command
+  std::string greeted_as;               ///< last HELO name that a script permitted
+  std::vector<std::string> extensions;  ///< that EHLO is about to offer
+  std::optional<std::vector<std::string>>
+      offered;         ///< that a script wants EHLO to offer instead; nullopt: no change
+  DialectMemory kept;  ///< of the session
 
-  /// Who signed in is somebody else now: what scripts said about that before is over.
+  /// Forgets the values about the identity: the client has authenticated as another one.
   void forget_identity() {
     meta.erase("authn_id");
     meta.erase("authz_id");
   }
 };
 
-/// How a script wants a recipient's mail delivered, instead of what its route says.
+/// A delivery that a script chose for a recipient, instead of that of its route.
 struct Transport {
+  /// How it is delivered.
   enum class Kind {
-    deliver,  ///< by MX
+    deliver,  ///< by MX records
     forward,  ///< to `target`
     maildir,
     mbox,
     none,  ///< not at all
   };
-  Kind kind = Kind::deliver;
-  std::string target;  ///< "192.0.2.1:25", "[2001:db8::1]:25", "mx.example"
+  Kind kind = Kind::deliver;  ///< of delivery
+  std::string target;         ///< "192.0.2.1:25", "[2001:db8::1]:25", "mx.example"
   bool operator==(const Transport&) const = default;
 };
 /// "deliver", "forward:192.0.2.1:25", "none".
 std::string to_string(const Transport& transport);
-/// The same back; Fault::malformed.
+/// Parses the result of to_string(). Fault::malformed.
 Result<Transport> transport_of(std::string_view text);
 
 /// The message as a script left it for some of its recipients.
 struct ScriptCopy {
-  std::vector<std::size_t> recipients;        ///< of Evidence::recipients
-  boost::json::object meta;                   ///< the message's values
-  std::optional<std::string> text;            ///< when it was changed: the whole message
-  std::optional<mail::Mailbox> reverse_path;  ///< when it was changed
-  std::vector<mail::Mailbox> forward_paths;   ///< when they were changed
+  std::vector<std::size_t> recipients;        ///< indexes in Evidence::recipients
+  boost::json::object meta;                   ///< values that scripts set for the message
+  std::optional<std::string> text;            ///< the whole message, if changed
+  std::optional<mail::Mailbox> reverse_path;  ///< if changed
+  std::vector<mail::Mailbox> forward_paths;   ///< if changed
   std::optional<std::string> header;  ///< when no more was changed: the new header section, with
                                       ///< its blank line
-  /// Authentication-Results that the script added under these names; received ones under them are
-  /// not in the header any more.
+  /// authserv-ids of Authentication-Results fields that the script added; received fields with them
+  /// have been removed.
   std::vector<std::string> results_of;
-  /// Authentication-Results are the script's to write or to leave out: none are added for it.
+  /// The script decides about Authentication-Results: the gateway adds none.
   bool results_by_rules = false;
-  bool null_path = false;  ///< the reverse-path was changed to the null one
-  bool to_nobody = false;  ///< no recipient is left: taken, and delivered to nobody
-  /// By address in lower case.
+  bool null_path = false;  ///< changed to the null reverse-path
+  bool to_nobody = false;  ///< all recipients were removed: accepted, delivered to none
+  /// By recipient address in lower case.
   std::map<std::string, Transport> transports;
   bool operator==(const ScriptCopy&) const = default;
 
-  /// Neither envelope nor message was changed.
+  /// Whether envelope and message are unchanged.
   bool is_as_it_came() const {
     return !text && !header && !reverse_path && !null_path && !to_nobody && forward_paths.empty() &&
            transports.empty();

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view schemes[] = {"{CRYPT}",        "{BLF-CRYPT}", "{SHA256-CRYPT}",
                                         "{SHA512-CRYPT}", "{ARGON2ID}",  "{SCRAM-SHA-256}"};
-/// Salted, slow to guess, and not broken: what libxcrypt has besides is neither.
+/// Salted, slow to guess and not broken; the other methods of libxcrypt are not.
 constexpr std::string_view crypt_marks[] = {"$5$", "$6$", "$y$", "$7$"};
 
 std::string process_key() {
@@ -72,8 +72,8 @@ Result<StoredPassword> StoredPassword::parse(std::string_view text, PlainText pl
               "neither a hash of bcrypt, Argon2id, SHA-256/512 or yescrypt, nor a SCRAM verifier");
 }
 
-/// Code points that Unicode 3.2 does not know, emoji above all, are left alone here too: RFC 4013
-/// would have passwords with them refused, and octets that are the same are the same password.
+/// Code points that Unicode 3.2 does not assign, emoji above all, are kept. RFC 4013 §2.5 refuses
+/// them in stored passwords, but equal octets are the same password.
 StoredPassword StoredPassword::of_plain(std::string_view text) {
   const Secret prepared(
       smtp::saslprep(text, smtp::Unassigned::allowed).value_or(std::string(text)));
@@ -97,7 +97,7 @@ bool StoredPassword::matches(const Secret& password) const {
   return right;
 }
 
-/// No NUL is in it: crypt(3) would end there, and HMAC's keys are padded with it.
+/// `password` contains no NUL: crypt(3) would end there, and HMAC pads its keys with NUL.
 bool StoredPassword::matches_octets(const Secret& password) const {
   if (scram_) return smtp::scram_matches(*scram_, password);
   switch (scheme_) {
@@ -106,13 +106,13 @@ bool StoredPassword::matches_octets(const Secret& password) const {
     case Scheme::crypt:
       return crypt_matches(password, text_);
     case Scheme::argon2: {
-      // The library wants the whole buffer.
+      // The library reads the whole buffer.
       std::array<char, crypto_pwhash_STRBYTES> hash{};
       text_.reveal().copy(hash.data(), hash.size() - 1);
       return crypto_pwhash_str_verify(hash.data(), password.reveal().data(), password.size()) == 0;
     }
     case Scheme::plain: {
-      // Digests, so that not even the length is told by the time.
+      // Compares digests, so that the time does not even disclose the length.
       const Secret kept(hmac_sha256(process_key(), text_.reveal()));
       return !text_.empty() && kept.equals(hmac_sha256(process_key(), password.reveal()));
     }

@@ -14,29 +14,31 @@
 
 namespace postern::policy {
 
-/// Whether a text that is no hash may be the password itself.
+/// Whether a text that is not a hash may be a password in plain text.
 enum class PlainText : std::uint8_t {
-  refused,
-  marked,  ///< as `{PLAIN}password`
-  assumed,
+  refused,  ///< never
+  marked,   ///< only as `{PLAIN}password`
+  assumed,  ///< any text
 };
 
-/// What a password that a client sent is compared as: prepared by SASLprep, of a query (RFC 4616
-/// §2), and then as it was sent, where that is something else: whoever made the hash may not have
-/// prepared it. Empty: it cannot be prepared, and so is nobody's.
+/// The forms of a client's password to compare: prepared by SASLprep as a query (RFC 4616 §2), and
+/// as sent if that differs, since the hash may be of an unprepared password. Empty: it cannot be
+/// prepared and matches no hash.
 std::vector<Secret> spellings_of(const Secret& password);
 
+/// A stored password or its hash. Immutable; thread-safe.
 class StoredPassword {
  public:
-  /// bcrypt (`$2a$ $2b$ $2y$`), `$argon2id$ $argon2i$`, `$5$`, `$6$`, `$y$`, `$7$`,
-  /// `SCRAM-SHA-256$…`. A scheme in braces that says the same is skipped. Fault::malformed, or
-  /// Fault::limit of a hash that would take too long, says what is wrong, not the text.
+  /// Accepts bcrypt (`$2a$ $2b$ $2y$`), `$argon2id$ $argon2i$`, `$5$`, `$6$`, `$y$`, `$7$` and
+  /// `SCRAM-SHA-256$…`; a scheme in braces before it is skipped. Fault::malformed, or Fault::limit
+  /// for a hash that takes too long. Messages do not quote the text.
   static Result<StoredPassword> parse(std::string_view text, PlainText plain);
 
-  /// Takes as long as its hash does: for a worker thread. The time tells nothing of the password.
+  /// Takes as long as the hash: call it on a worker thread. The time does not depend on how much of
+  /// the password is right.
   bool matches(const Secret& password) const;
-  /// nullopt: a hash of another kind. Of a plain password they are made with this salt and so many
-  /// iterations; slow then.
+  /// The SCRAM keys. For a plain password they are computed with this salt and iteration count,
+  /// which is slow. nullopt: not derivable from another kind of hash.
   std::optional<smtp::ScramKeys> scram_keys(std::string_view salt, std::uint32_t iterations) const;
 
  private:

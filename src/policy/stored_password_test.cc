@@ -63,11 +63,11 @@ TEST(StoredPassword, is_compared_as_sasl_prepares_it) {
     EXPECT_TRUE(stored(text).matches(Secret(sent))) << text.substr(0, 9);
     EXPECT_FALSE(stored(text).matches(Secret("zoe fine"))) << text.substr(0, 9);
   }
-  // A hash of what was never prepared still fits the same octets.
+  // A hash of an unprepared password still matches the same octets.
   EXPECT_TRUE(stored(bcrypt_hash(Secret(sent), 4)->reveal()).matches(Secret(sent)));
   EXPECT_FALSE(stored(bcrypt_hash(Secret(sent), 4)->reveal()).matches(Secret(composed)));
   EXPECT_TRUE(stored("{PLAIN}tiger \U0001f42f").matches(Secret("tiger \U0001f42f")));
-  // What cannot be prepared is nobody's password, not even that of who stored it.
+  // A password that cannot be prepared matches nothing, not even the same octets.
   for (const std::string& refused : {"tig\x07"
                                      "er",
                                      "\u0627"
@@ -83,7 +83,7 @@ TEST(StoredPassword, takes_plain_text_only_where_it_may_stand) {
   EXPECT_FALSE(StoredPassword::parse("tiger", PlainText::marked));
   EXPECT_TRUE(StoredPassword::parse("tiger", PlainText::assumed)->matches(Secret("tiger")));
   EXPECT_FALSE(StoredPassword::parse("", PlainText::assumed)->matches(Secret("")));
-  // A hash is never somebody's password.
+  // A hash is never accepted as a password.
   EXPECT_FALSE(StoredPassword::parse(scram("x"), PlainText::assumed)->matches(Secret(scram("x"))));
 }
 

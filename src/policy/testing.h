@@ -1,4 +1,4 @@
-// What tests of policies share: webhooks and evidence in one line, and a loop to run a decision on.
+// Shared by tests of policies: webhooks and evidence in one line, and a loop to run decisions.
 #pragma once
 
 #include <memory>
@@ -12,9 +12,10 @@
 
 namespace postern::policy::testing {
 
+/// Runs a task to its end.
 using tests::run;
 
-/// Answers needs from what the test put in, and counts how often it was asked.
+/// Fetches the values that the test sets, and counts the calls.
 class CountingGatherer final : public Gatherer {
  public:
   Task<void> gather(Need needs, Evidence& evidence) override {
@@ -22,10 +23,11 @@ class CountingGatherer final : public Gatherer {
     if (has(needs, Need::rate_tokens)) evidence.rate_tokens = tokens;
     co_return;
   }
-  double tokens = 100;
-  int calls = 0;
+  double tokens = 100;  ///< for Need::rate_tokens
+  int calls = 0;        ///< of gather()
 };
 
+/// An active webhook "wh_NAME" for NAME@DOMAIN.
 inline std::shared_ptr<Webhook> a_webhook(std::string name,
                                           std::string domain = "hooks.example.net") {
   auto made = std::make_shared<Webhook>();
@@ -35,10 +37,12 @@ inline std::shared_ptr<Webhook> a_webhook(std::string name,
   return made;
 }
 
+/// A mailbox.
 inline mail::Mailbox address(std::string local, std::string domain = "hooks.example.net") {
   return {std::move(local), std::move(domain)};
 }
 
+/// A recipient routed to the webhook.
 inline Recipient recipient_of(std::shared_ptr<const Webhook> webhook,
                               std::shared_ptr<const WebhookPolicy> policy = nullptr) {
   const std::string& text = webhook->address;
@@ -50,6 +54,7 @@ inline Recipient recipient_of(std::shared_ptr<const Webhook> webhook,
   return recipient;
 }
 
+/// Evidence of a client at `ip` with HELO mx.example.com and sender alerts@example.com.
 inline Evidence from_client(std::string_view ip) {
   Evidence evidence;
   evidence.session.client_ip = *IpAddress::parse(ip);

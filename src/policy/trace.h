@@ -1,4 +1,4 @@
-// What a decision leaves behind: enough to explain it and to make it again offline.
+// The trace of a transaction's decisions: enough to explain and to replay them offline.
 #pragma once
 
 #include <chrono>
@@ -9,71 +9,75 @@
 #include <vector>
 
 #include "policy/evidence.h"
+#include "policy/ruling.h"
+#include "policy/tape.h"
 #include "policy/verdict.h"
 
 namespace postern::policy {
 
-/// The name for as long as the process lives: what a policy calls its rules outlasts the policy in
-/// traces. Safe from any thread.
+/// A copy of the name that lives as long as the process, for names that must outlive their policy
+/// in traces. Thread-safe.
 std::string_view interned(std::string_view name);
 
-/// One rule's answer. Passing rules are kept too: an explanation shows what did not refuse.
+/// The answer of one rule. Passing rules are kept too, for explanations.
 struct Step {
-  Stage stage = Stage::connect;
-  std::string_view layer;  ///< static name: "webhook", "gateway"
-  std::string_view check;  ///< static name from the catalogue
-  std::string origin;
-  Verdict verdict;
-  bool enforced = true;  ///< false in a shadow layer
-  std::string spent;     ///< of a script's call: "85 us, 2000 instructions, 1 host call"
+  Stage stage = Stage::connect;  ///< where it was asked
+  std::string_view layer;        ///< static: "webhook", "gateway"
+  std::string_view check;        ///< static, from the catalogue
+  std::string origin;            ///< Rule::origin
+  Verdict verdict;               ///< with reply and detail
+  bool enforced = true;          ///< false: of a shadow layer
+  std::string spent;  ///< cost of a script's call: "85 us, 2000 instructions, 1 host call"
 };
 
-/// A stage that was decided: its steps, the reply, the time it took, and of the evidence what later
-/// stages overwrite, so that the decision can be made again from the transaction's last evidence.
+/// The decision of one stage: steps, reply, time, and the evidence that later stages overwrite.
+/// With the transaction's last evidence it is enough to replay the decision.
 struct Decision {
-  Stage stage = Stage::connect;
-  std::string recipient;  ///< at Stage::rcpt
-  std::vector<Step> steps;
-  smtp::Reply reply;                      ///< as sent; code 0: nobody refused
-  std::optional<smtp::Reply> permit;      ///< a rule's own words for yes, when nobody refused
-  std::optional<std::string> quarantine;  ///< why the message is to be held; nullopt: it is not
-  std::chrono::nanoseconds took{0};
+  Stage stage = Stage::connect;  ///< decided
+  std::string recipient;         ///< address of the candidate, at Stage::rcpt
+  std::vector<Step> steps;       ///< of all layers, in order
+  smtp::Reply reply;             ///< as sent; code 0: not refused
+  std::optional<smtp::Reply>
+      permit;  ///< a rule's reply to an accepted command; nullopt: the standard one
+  std::optional<std::string> quarantine;  ///< why the message is held; nullopt: it is not
+  std::chrono::nanoseconds took{0};       ///< wall time of the decision
 
-  std::optional<Recipient> candidate;  ///< at Stage::rcpt, with its route as it was then
+  std::optional<Recipient> candidate;  ///< at Stage::rcpt, with its route before the decision
   std::size_t accepted = 0;            ///< recipients accepted before this decision
-  std::string_view granted;            ///< name of the layer that let mail be passed on; or empty
-  bool discarded = false;              ///< a rule had said before it: take it and throw it away
-  bool before_tls = false;             ///< it was made before STARTTLS
-  bool after_revoked = false;          ///< the session's credential had been revoked before it
-  std::optional<double> rate_tokens;
-  std::string script;                ///< Evidence::script_record
-  std::optional<LoginRecord> login;  ///< of credentials that a script judged
-  /// The layers that decided (Engine::definition); shared by all decisions of an engine.
+  std::vector<EffectNote> effects;     ///< of all layers, in the order applied
+  bool discarded = false;              ///< a rule had discarded the message before
+  bool before_tls = false;             ///< made before STARTTLS
+  bool after_revoked = false;          ///< made after the session's credential was revoked
+  std::optional<double> rate_tokens;   ///< Evidence::rate_tokens
+  std::string script;                  ///< Tape::record
+  std::optional<LoginRecord> login;    ///< credentials that a script judged
+  /// Engine::definition() of the deciding engine; shared by all its decisions.
   std::shared_ptr<const std::string> engine;
 };
 
-/// A transaction from its first decision to its end. Moved to the trace writer when it is over.
+/// A transaction from its first decision to its end; then moved to the trace writer.
 struct Trace {
-  /// Decisions on recipients kept while all is well, and refusals kept beyond them.
+  /// Decisions on recipients that are kept.
   static constexpr std::size_t max_recipients = 50;
+  /// Further refusals that are kept.
   static constexpr std::size_t max_refusals = 100;
 
-  std::string id;  ///< ULID, shown in logs; `postern explain` takes it
-  std::chrono::system_clock::time_point started;
-  std::vector<Decision> decisions;
-  std::size_t omitted = 0;  ///< decisions on recipients that were not kept
-  Evidence evidence;
+  std::string id;  ///< ULID, as in logs; argument of `postern explain`
+  std::chrono::system_clock::time_point started;  ///< the first decision
+  std::vector<Decision> decisions;                ///< in order
+  std::size_t omitted = 0;                        ///< decisions on recipients that were not kept
+  Evidence evidence;                              ///< at the end of the transaction
   smtp::Reply reply{.code = 0, .enhanced = {}, .text = {}};  ///< to the end of data; code 0: none
   std::string outcome;  ///< accepted, rejected, deferred, aborted
-  /// What its memory is charged to, until the last who keeps it lets go of it.
+  /// Holds the memory charge until the last holder of the trace releases it.
   std::shared_ptr<const void> charge;
 
-  /// Keeps a decision, or counts it when the transaction has very many recipients: false.
+  /// Keeps the decision. Beyond the limits it only counts it and returns false.
   bool note(Decision decision);
-  /// The reply that settled it: to the end of data, else the last refusal; code 0 without.
+  /// The final reply: to the end of data, else the last refusal; code 0: none.
   smtp::Reply settled() const;
-  /// The decision behind it; null when no policy refused: then the endpoint or the queue did, if
-  /// anybody.
+  /// The decision that made the final reply. Null if no policy refused; the endpoint or the queue
+  /// may have.
   const Decision* settling() const;
 };
 

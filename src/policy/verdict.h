@@ -8,8 +8,8 @@
 
 namespace postern::policy {
 
-/// Where in the dialogue a question is asked. The first seven are before acceptance; `queued` and
-/// `delivery` follow it.
+/// A point of the dialogue at which layers are asked. The first seven precede acceptance; `queued`
+/// and `delivery` follow it.
 enum class Stage : std::uint8_t {
   connect,
   helo,
@@ -21,34 +21,41 @@ enum class Stage : std::uint8_t {
   queued,
   delivery
 };
+/// Number of stages.
 inline constexpr std::size_t stage_count = 9;
+/// The enumerator's name.
 std::string_view to_string(Stage stage);
 
-/// What one check or layer says.
+/// The answer of a check or a layer.
 struct Verdict {
   enum class Kind : std::uint8_t {
     pass_on,     ///< no opinion
-    permit,      ///< this layer has no further opinion at this stage; it overrules nobody
+    permit,      ///< accepted by this layer at this stage; overrules no other layer
     reject,      ///< 5xx
     defer,       ///< 4xx
-    quarantine,  ///< accept, but hold
+    quarantine,  ///< accept and hold
   };
-  Kind kind = Kind::pass_on;
-  smtp::Reply reply;   ///< of a refusal; of a permit too when its text is not empty
-  std::string detail;  ///< what was seen, for the trace: "198.51.100.7 in none of 2 networks"
+  Kind kind = Kind::pass_on;  ///< pass_on by default
+  smtp::Reply reply;          ///< of a refusal; of a permit if its text is not empty
+  std::string detail;         ///< what was seen, for traces: "198.51.100.7 in none of 2 networks"
 
+  /// Rejects or defers.
   bool refuses() const { return kind == Kind::reject || kind == Kind::defer; }
+  /// Ends the list of rules.
   bool decides() const { return kind != Kind::pass_on; }
 };
+/// The enumerator's name.
 std::string_view to_string(Verdict::Kind kind);
 
+/// No opinion.
 inline Verdict pass_on(std::string detail = {}) {
   return {Verdict::Kind::pass_on, {}, std::move(detail)};
 }
+/// This layer permits.
 inline Verdict permit(std::string detail = {}) {
   return {Verdict::Kind::permit, {}, std::move(detail)};
 }
-/// A refusal; 4xx codes defer, 5xx codes reject.
+/// A refusal: a 4xx code defers, a 5xx code rejects.
 Verdict refuse(std::uint16_t code, smtp::EnhancedCode enhanced, std::string text,
                std::string detail = {});
 

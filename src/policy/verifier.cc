@@ -1,15 +1,17 @@
 #include "policy/verifier.h"
 
+#include "policy/replies.h"
+
 namespace postern::policy {
 
 namespace {
 
-/// Whatever it throws is trouble: what cannot be known lets nobody in.
-Task<AuthAnswer> ask(const Verifier& verifier, const AuthAttempt& attempt, Evidence& evidence,
-                     Gatherer& gatherer, std::vector<Step>& steps) {
+/// An exception counts as `unavailable`.
+Task<AuthAnswer> ask(const Verifier& verifier, const AuthAttempt& attempt, Inquiry& inquiry,
+                     std::vector<Step>& steps) {
   AuthAnswer trouble{.kind = AuthAnswer::Kind::unavailable};
   try {
-    AuthAnswer answer = co_await verifier.verify(attempt, evidence, gatherer, steps);
+    AuthAnswer answer = co_await verifier.verify(attempt, inquiry, steps);
     co_return answer;
   } catch (const std::exception& error) {
     trouble.detail = error.what();
@@ -17,8 +19,8 @@ Task<AuthAnswer> ask(const Verifier& verifier, const AuthAttempt& attempt, Evide
   co_return trouble;
 }
 
-/// What it throws is nothing to an answer that was given.
-Task<void> spend(const Verifier& verifier, const AuthAttempt& attempt, Evidence& evidence) {
+/// An exception does not change an answer that was given.
+Task<void> spend(const Verifier& verifier, const AuthAttempt& attempt, const Evidence& evidence) {
   try {
     co_await verifier.spend(attempt, evidence);
   } catch (const std::exception&) {
@@ -27,7 +29,7 @@ Task<void> spend(const Verifier& verifier, const AuthAttempt& attempt, Evidence&
 
 }  // namespace
 
-Task<void> Verifier::spend(const AuthAttempt&, Evidence&) const { co_return; }
+Task<void> Verifier::spend(const AuthAttempt&, const Evidence&) const { co_return; }
 
 Task<Result<std::optional<ScramKeys>>> Verifier::scram_keys(std::string, std::string) const {
   co_return std::optional<ScramKeys>();
@@ -43,28 +45,28 @@ Step step_of(std::string_view name, std::string origin, const AuthAnswer& answer
       step.verdict = permit(answer.detail);
       break;
     case AuthAnswer::Kind::refused:
-      step.verdict = refuse(535, {5, 7, 8}, "authentication failed", answer.detail);
+      step.verdict = {Verdict::Kind::reject, replies::login_failed(), answer.detail};
       break;
     case AuthAnswer::Kind::unavailable:
-      step.verdict = refuse(454, {4, 7, 0}, "temporary authentication failure", answer.detail);
+      step.verdict = replies::trouble(Stage::auth, questions::Trouble::unanswered, answer.detail);
       break;
   }
   return step;
 }
 
-Task<Asked> ask_in_order(const Verifiers& verifiers, const AuthAttempt& attempt, Evidence& evidence,
-                         Gatherer& gatherer, std::vector<Step>& steps) {
+Task<Asked> ask_in_order(const Verifiers& verifiers, const AuthAttempt& attempt, Inquiry& inquiry,
+                         std::vector<Step>& steps) {
   Asked asked;
   for (const auto& verifier : verifiers) {
     if (!verifier->serves(attempt.mechanism)) continue;
     if (attempt.only && attempt.only->verifier != verifier->name()) continue;
     if (asked.answer.kind == AuthAnswer::Kind::refused) {
-      co_await spend(*verifier, attempt, evidence);
+      co_await spend(*verifier, attempt, inquiry.evidence);
       continue;
     }
     const std::size_t before = steps.size();
     asked.by = verifier->name();
-    AuthAnswer said = co_await ask(*verifier, attempt, evidence, gatherer, steps);
+    AuthAnswer said = co_await ask(*verifier, attempt, inquiry, steps);
     asked.answer = std::move(said);
     if (steps.size() == before) steps.push_back(step_of(asked.by, {}, asked.answer));
     const bool goes_on = asked.answer.kind == AuthAnswer::Kind::unknown ||

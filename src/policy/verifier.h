@@ -1,5 +1,4 @@
-// Who says whether credentials are right. The gateway counts guesses and asks its verifiers in
-// order.
+// Verification of credentials. The gateway limits guesses and asks its verifiers in order.
 #pragma once
 
 #include <memory>
@@ -19,89 +18,93 @@
 
 namespace postern::policy {
 
-/// What a client signed in with before.
+/// An earlier successful authentication of a client.
 struct AskedBefore {
-  std::string verifier;          ///< Verifier::name() of the one that accepted
-  std::set<std::string> opened;  ///< ids of the policies; of verifiers without policies empty
+  std::string verifier;          ///< Verifier::name() of the verifier that accepted
+  std::set<std::string> opened;  ///< ids of the policies; empty for verifiers without policies
 };
 
-/// One attempt with a name and a password (PLAIN, LOGIN) or a token (OAUTHBEARER).
+/// One attempt: user name and password (PLAIN, LOGIN), or a token (OAUTHBEARER).
 struct AuthAttempt {
-  std::string mechanism;  ///< "PLAIN", in capitals
-  std::string authz_id;   ///< as the client wrote it; empty: it named none
-  std::string
-      authn_id;     ///< never empty; of OAUTHBEARER the authzid of the GS2 header, perhaps empty
-  Secret password;  ///< the password or the token, never empty
-  /// Guesses have locked the name, but not for what this client opened with it before: nobody else
-  /// is asked, and for no other policies.
+  std::string mechanism;  ///< in capitals: "PLAIN"
+  std::string authz_id;   ///< as the client sent it; empty: none
+  /// User name, not empty; for OAUTHBEARER the authzid of the GS2 header, which may be empty.
+  std::string authn_id;
+  Secret password;  ///< password or token, not empty
+  /// The name is locked after wrong guesses, except for what this client opened with it before:
+  /// only that verifier is asked, and only for these policies.
   std::optional<AskedBefore> only;
 };
 
+/// The answer of a verifier.
 struct AuthAnswer {
   enum class Kind {
-    unknown,      ///< nobody of that name here: the next verifier is asked
+    unknown,      ///< no such user here: the next verifier is asked
     refused,      ///< 535; counts as a wrong guess
-    unavailable,  ///< could not be known: 454 4.7.0, counts as nothing
+    unavailable,  ///< could not be determined: 454 4.7.0, does not count as a guess
     accepted,
   };
-  Kind kind = Kind::unknown;
-  /// When accepted. An authorisation identity other than the authenticated one is honoured only
-  /// because the verifier put it here (RFC 4616 §2, DESIGN §9.1).
+  Kind kind = Kind::unknown;  ///< of answer
+  /// If accepted. An authorization identity that differs from the authentication identity is valid
+  /// only if the verifier set it here (RFC 4616 §2, DESIGN §9.1).
   Authentication identity;
-  /// A refusal in words of the verifier's own, instead of the standard ones.
+  /// A refusal in place of the standard one.
   std::optional<smtp::Reply> reply;
-  /// For log and trace; holds no secret.
+  /// For log and trace; without secrets.
   std::string detail;
-  /// When refused: an account has this name for certain, so that it is no password that was typed
-  /// in its place.
+  /// If refused: the user name certainly exists, so it is not a password typed in the wrong field.
   bool known = false;
 };
 
+/// Keys of a SCRAM account.
 using smtp::ScramKeys;
 
-/// Thread-safe; outlives the sessions.
+/// A source of identities. Thread-safe; must outlive the sessions.
 class Verifier {
  public:
   virtual ~Verifier() = default;
-  /// The word in traces: "policies", "lua", "ldap". Static.
+  /// Its word in traces: "policies", "lua", "ldap". Static.
   virtual std::string_view name() const = 0;
-  /// Whether it can serve a mechanism at all; only such mechanisms are offered.
+  /// Whether it supports the mechanism; EHLO offers only supported ones.
   virtual bool serves(std::string_view mechanism) const = 0;
-  /// `evidence` is the session's; what the verifier asked others is noted there, its steps in
-  /// `steps`. Throws nothing: trouble is `unavailable`.
-  virtual Task<AuthAnswer> verify(const AuthAttempt& attempt, Evidence& evidence,
-                                  Gatherer& gatherer, std::vector<Step>& steps) const = 0;
-  /// Takes the time that verify() would take for this attempt, where it compares itself: a verifier
-  /// before it has refused, and the time is not to tell which of them knows the name.
-  virtual Task<void> spend(const AuthAttempt& attempt, Evidence& evidence) const;
-  /// What a name comes down to when it asks for it: names that give the same are one account, whose
-  /// guesses count together. Of one that asks others also what these make of it. Never empty; as
-  /// long as nothing else is said, the name.
+  /// Judges the attempt. Requests to other programs are added to the evidence, its steps to
+  /// `steps`. The arguments must outlive the task. Does not throw for trouble: that is
+  /// `unavailable`.
+  virtual Task<AuthAnswer> verify(const AuthAttempt& attempt, Inquiry& inquiry,
+                                  std::vector<Step>& steps) const = 0;
+  /// Takes the time that verify() would take, for verifiers that compare passwords themselves.
+  /// Called after another verifier has refused, so that the time does not tell which one knows the
+  /// name.
+  virtual Task<void> spend(const AuthAttempt& attempt, const Evidence& evidence) const;
+  /// The accounts that a user name stands for: guesses for names with a common account count
+  /// together. If the verifier asks others, includes what they make of the name. Never empty; by
+  /// default the name itself.
   virtual std::vector<std::string> accounts_of(const std::string& authn_id) const {
     return {authn_id};
   }
-  /// SCRAM: the keys of an account; of a password in plain they are made with `salt`. The error is
-  /// `unavailable`; nullopt: nobody of that name.
+  /// The SCRAM keys of an account; those of a plain password are computed with `salt`. nullopt: no
+  /// such account; an error is `unavailable`.
   virtual Task<Result<std::optional<ScramKeys>>> scram_keys(std::string authn_id,
                                                             std::string salt) const;
-  /// What its accounts' keys have, and so those that are made up for a stranger.
+  /// Iteration count of its accounts' keys, and of the keys that are made up for unknown ones.
   virtual std::uint32_t scram_iterations() const { return smtp::ScramKeys().iterations; }
 };
 
+/// In the order in which they are asked; none is null.
 using Verifiers = std::vector<std::shared_ptr<const Verifier>>;
 
-/// What a verifier said, as a trace has it. `name` is static.
+/// The step for a verifier's answer. `name` must be static.
 Step step_of(std::string_view name, std::string origin, const AuthAnswer& answer);
 
-/// Who was asked last, and what he said.
+/// The last verifier that was asked, and its answer.
 struct Asked {
-  AuthAnswer answer;
-  std::string_view by;  ///< Verifier::name(); empty: nobody serves the mechanism
+  AuthAnswer answer;    ///< `unknown` if none was asked
+  std::string_view by;  ///< Verifier::name(); empty: none supports the mechanism
 };
-/// Asks those that serve the mechanism, in order, until one does not say `unknown`. Whatever one
-/// throws is trouble: what cannot be known lets nobody in. Each leaves a step, his own or one of
-/// his answer. All are borrowed.
-Task<Asked> ask_in_order(const Verifiers& verifiers, const AuthAttempt& attempt, Evidence& evidence,
-                         Gatherer& gatherer, std::vector<Step>& steps);
+/// Asks the verifiers that support the mechanism, in order, until one accepts or is unavailable;
+/// after a refusal the others only spend(). An exception counts as `unavailable`. Each adds a step,
+/// or one is made of its answer. All arguments must outlive the task.
+Task<Asked> ask_in_order(const Verifiers& verifiers, const AuthAttempt& attempt, Inquiry& inquiry,
+                         std::vector<Step>& steps);
 
 }  // namespace postern::policy

@@ -39,7 +39,7 @@ std::string_view word_of(RouteKind kind) {
 
 std::string text_of(const smtp::RecipientResult& result) {
   std::string text = result.code != 0 ? fmt::format("{} ", result.code) : std::string();
-  // A host's own words begin with its enhanced code, if it has one.
+  // A host's reply begins with its enhanced code, if it has one.
   const std::string enhanced = result.enhanced.to_string();
   if (result.text == enhanced || result.text.starts_with(enhanced + " ")) return text + result.text;
   text += enhanced;

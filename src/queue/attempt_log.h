@@ -1,4 +1,4 @@
-// What an attempt leaves in the log and in the metrics. Webhooks keep a delivery log of their own.
+// What an attempt adds to the log and to the metrics. Webhooks have a delivery log of their own.
 #pragma once
 
 #include <chrono>
@@ -9,13 +9,14 @@
 
 namespace postern::queue {
 
-/// `webhook`, `relay`, `local`: labels of metrics.
+/// `webhook`, `relay`, `local`: a label of metrics.
 std::string_view word_of(spool::RouteKind kind);
 
-/// A result as it is stored and shown: `550 5.1.1 no such user`.
+/// A result as it is stored and displayed: `550 5.1.1 no such user`.
 std::string text_of(const smtp::RecipientResult& result);
 
-/// One line and one count a recipient. `settlements` is parallel to the errand's recipients.
+/// Writes one log line and counts one attempt for each recipient. `settlements` and the results are
+/// parallel to the recipients of the errand. `took`: the duration of the attempt.
 void note_attempt(const Errand& errand, const Carried& carried,
                   const std::vector<spool::Settlement>& settlements,
                   std::chrono::steady_clock::duration took);

@@ -32,7 +32,7 @@ std::string_view Text::read(std::uint64_t offset, std::size_t room) {
     const Result<std::string_view> next = reader_->next();
     if (!next) {
       trouble_ = next.error();
-      release();  // nobody knows how far it came
+      release();  // the position in the body is unknown
     } else if (next->empty()) {
       piece_ = {};
       return {};

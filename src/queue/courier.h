@@ -1,4 +1,5 @@
-// What the queue asks of those who deliver: webhooks, next hops, folders.
+// The interface between the queue and the couriers that deliver: to webhooks, next hops and
+// folders.
 #pragma once
 
 #include <chrono>
@@ -15,20 +16,24 @@
 
 namespace postern::queue {
 
-/// The octets of a stored message, read in pieces and from the start again if need be. Reading
-/// waits for the disk. One at a time; the spool outlives it.
+/// The octets of a stored message, read in pieces; reading can start again. Reading blocks on the
+/// disk. Use it in one thread at a time; the spool must outlive it.
 class Text {
  public:
+  /// `reader` is at the start of the body of `id`.
   Text(spool::Spool& spool, spool::MessageId id, spool::BodyReader reader);
 
+  /// Octets of the message.
   std::uint64_t size() const { return size_; }
-  /// The octets from `offset` on, at most `room`; empty at the end, and when they cannot be read:
-  /// then trouble() says why. Valid until the next call, which tries again unless it is damaged.
+  /// The octets from `offset` on, at most `room`. Empty at the end, and on an error, which
+  /// trouble() returns. Valid until the next call, which tries again after an error unless the body
+  /// is damaged.
   std::string_view read(std::uint64_t offset, std::size_t room);
-  /// Gives back memory and descriptor; what is read then is opened again.
+  /// Frees memory and descriptor; the next read opens the body again.
   void release();
-  /// Fault::permanent: the stored octets are not those that were stored.
+  /// The last error; Fault::permanent: the octets are not those that were stored.
   const std::optional<Error>& trouble() const { return trouble_; }
+  /// Whether the stored body is damaged.
   bool damaged() const { return trouble_ && trouble_->fault == Fault::permanent; }
 
  private:
@@ -43,55 +48,60 @@ class Text {
   std::optional<Error> trouble_;
 };
 
-/// One attempt: some recipients of one message, all at one destination.
+/// One delivery attempt: recipients of one message with the same destination. The references must
+/// outlive the attempt.
 struct Errand {
-  const spool::Message& message;
-  const spool::Destination& destination;
-  /// Places in the envelope; never empty.
+  const spool::Message& message;          ///< the message
+  const spool::Destination& destination;  ///< where it goes
+  /// Indexes into the envelope; never empty.
   const std::vector<std::uint32_t>& recipients;
-  std::uint32_t attempt = 1;
-  std::chrono::system_clock::time_point started;
-  /// When the next attempt would be, should this one fail; nullopt: it is the last.
+  std::uint32_t attempt = 1;                      ///< counts from 1
+  std::chrono::system_clock::time_point started;  ///< when the attempt began
+  /// When the next attempt is due if this one fails; nullopt: this is the last.
   std::optional<std::chrono::system_clock::time_point> next_attempt;
-  /// The attempt should be over by then, as far as its result stays certain.
+  /// The attempt should end by this time, unless its result would become uncertain.
   std::chrono::steady_clock::time_point until = std::chrono::steady_clock::time_point::max();
 };
 
-/// What became of it. `results` and `remotes` are parallel to the errand's recipients; results of
-/// class none count as temporary, and what is missing at the end is as such a one.
+/// The result of an attempt. `results` and `remotes` are parallel to the recipients of the errand.
+/// A missing result, or one of class none, counts as temporary.
 struct Carried {
-  std::vector<smtp::RecipientResult> results;
-  relay::Contact contact = relay::Contact::answered;
-  std::vector<std::string> remotes;  ///< who answered; empty: nobody
-  /// Not before so long from now, says the other side.
+  std::vector<smtp::RecipientResult> results;         ///< one for each recipient
+  relay::Contact contact = relay::Contact::answered;  ///< what the scheduler learns
+  std::vector<std::string> remotes;                   ///< the hosts that replied; empty: none
+  /// The other side asks not to be tried again before this time has passed.
   std::optional<std::chrono::seconds> retry_after;
 };
 
-/// Delivers. Called on the queue's event loop, many at a time; what waits for a disk or computes
-/// long goes elsewhere. Exceptions count as trouble of ours: temporary.
+/// Delivers messages. Called on the queue's event loop, for many messages concurrently; an
+/// implementation must not block the loop. An exception counts as a temporary error of this host.
 class Courier {
  public:
   virtual ~Courier() = default;
+  /// Makes one attempt. The references outlive the await.
   virtual Task<Carried> carry(const Errand& errand, Text& text) = 0;
 };
 
-/// What became of a report: it is in the spool, or none is due and the sender hears nothing.
+/// What became of a report: it was stored in the spool, or none is due.
 enum class Told : std::uint8_t { stored, not_due };
 
-/// What senders are told (RFC 3464). Called on the queue's event loop, and waits for the disk.
+/// Makes the reports for senders (RFC 3464 §2). Called on the queue's event loop; it may block on
+/// the disk.
 class Reporter {
  public:
+  /// The event that a report covers.
   enum class Event : std::uint8_t { failed, delayed };
+  /// A report as a message for the spool.
   struct Report {
-    spool::Envelope envelope;
-    spool::Body body;
+    spool::Envelope envelope;  ///< with the null reverse-path
+    spool::Body body;          ///< header and body
   };
   virtual ~Reporter() = default;
-  /// The report about recipients of a message, or nullopt when none is due. An error, of whatever
-  /// fault: one is or may be due and cannot be made now, so that the message may not go.
+  /// The report about recipients of a message, or nullopt when none is due. Any error means that a
+  /// report is or may be due and cannot be made now; the message must stay in the queue.
   virtual Result<std::optional<Report>> report(Event event, const Errand& errand,
                                                const Carried& carried, Text& text) = 0;
-  /// The last report about `errand` could not be stored: nobody gets it.
+  /// The last report about `errand` could not be stored, so it is not sent.
   virtual void lost(const Errand& errand) = 0;
 };
 

@@ -30,7 +30,7 @@ relay::Time steady() {
       std::chrono::steady_clock::now().time_since_epoch());
 }
 
-/// Kinds are part of the name: a webhook's id is no domain.
+/// The kind is part of the name, because the id of a webhook is not a domain.
 std::string lane_name(const spool::Destination& destination) {
   return std::string(1, static_cast<char>('0' + static_cast<int>(destination.kind))) +
          destination.key;
@@ -94,7 +94,7 @@ relay::RetryPolicy Runner::policy_of(const spool::Destination& destination, bool
   relay::RetryPolicy policy =
       destination.kind == RouteKind::webhook ? options_.webhook : options_.relay;
   if (destination.kind == RouteKind::webhook) {
-    // Its end is the number of its attempts, not its age.
+    // A webhook's messages end after a number of attempts, not at an age.
     policy.ttl = std::chrono::hours(24 * 365 * 100);
     policy.delay_notice.reset();
   } else if (null_path) {
@@ -105,14 +105,14 @@ relay::RetryPolicy Runner::policy_of(const spool::Destination& destination, bool
   return policy;
 }
 
-/// Of a message from before: as the wall clock was then. It cannot have come later than now.
+/// The arrival of a stored message by the wall clock; it cannot be after now.
 relay::Time Runner::stored_arrival(const spool::Parcel& parcel) const {
   return std::min(since_epoch(parcel.received), now());
 }
 
 Scheduler::Times Runner::times_of(const spool::Parcel& parcel, relay::Time arrival) const {
   const relay::RetryPolicy policy = policy_of(parcel.destination, parcel.null_path);
-  // Later than the schedule allows is what a clock that was ahead has left.
+  // A due time beyond the schedule results from a clock that was ahead.
   const relay::Time due = std::min(since_epoch(parcel.due),
                                    parcel.attempts == 0 ? now() : now() + longest_delay(policy));
   relay::Retry retry(policy, {.arrival = arrival,
@@ -146,7 +146,7 @@ std::optional<spool::Time> Runner::sleeps_until(const spool::Destination& destin
   return until ? std::optional(wall(*until)) : std::nullopt;
 }
 
-// ---- what is stored comes before the scheduler
+// ---- stored messages enter the scheduler
 
 void Runner::start() {
   spread_.emplace(now());
@@ -159,7 +159,7 @@ void Runner::stop() {
 }
 
 void Runner::wake() {
-  if (fresh_.exchange(true)) return;  // the loop has not looked yet
+  if (fresh_.exchange(true)) return;  // load() has not run yet
   asio::post(loop_, [this] {
     if (!loading_ && !stopping_) asio::co_spawn(loop_, load(), asio::detached);
   });
@@ -178,8 +178,8 @@ Task<void> Runner::load() {
       continue;
     }
     for (const spool::Parcel& parcel : **page) {
-      // What is new came just now, even when the wall clock was set to another year meanwhile, and
-      // does not wait for its place among all that waited at the start.
+      // A new message arrived just now, even if the wall clock was set meanwhile. It does not wait
+      // behind the messages of the start.
       if (parcel.sequence > spool_.inherited()) end_of_start();
       add(parcel, spread_ ? stored_arrival(parcel) : now(), spread_ ? &*spread_ : nullptr);
     }
@@ -189,7 +189,7 @@ Task<void> Runner::load() {
       if (!fresh_) break;
     } else {
       loaded_ = (*page)->back().sequence;
-      // Under load a look brings many: a few at a time would cost more than their delivery.
+      // Under load, wait for a larger page: small pages would cost more than their delivery.
       if ((*page)->size() < options_.page / 4) {
         asio::steady_timer pause(loop_, between_looks);
         co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
@@ -235,7 +235,7 @@ void Runner::told(spool::Sequence message, bool urgent) {
 }
 
 Task<void> Runner::reload(spool::Sequence message, bool urgent) {
-  if (message > loaded_) {  // load() sees it as it is now; what was not due did not wake it
+  if (message > loaded_) {  // load() will read its current state
     wake();
     co_return;
   }
@@ -263,7 +263,7 @@ Task<void> Runner::reload(spool::Sequence message, bool urgent) {
     const bool is_running = std::any_of(running_.begin(), running_.end(), [&](const auto& one) {
       return message_of(one.first) == message && one.second.destination == parcel.destination;
     });
-    if (is_running) continue;  // its end reads it again
+    if (is_running) continue;  // the end of that attempt reloads it
     add(parcel, arrival.value_or(stored_arrival(parcel)), nullptr);
     const auto place = places_.find(number_of(parcel.sequence, parcel.first));
     if (urgent && place != places_.end()) scheduler_.retry(place->second.place);
@@ -273,7 +273,7 @@ Task<void> Runner::reload(spool::Sequence message, bool urgent) {
 
 void Runner::forget(Number number) { places_.erase(number); }
 
-// ---- the scheduler's word goes to the couriers
+// ---- the scheduler's work goes to the couriers
 
 void Runner::pump() {
   if (stopping_) return;
@@ -312,7 +312,7 @@ void Runner::show_slots() {
 
 void Runner::start_work(const Scheduler::Work& work) {
   if (work.what == Scheduler::Work::What::deadline) {
-    if (running_.contains(work.message)) {  // its end comes first
+    if (running_.contains(work.message)) {  // the end of the attempt comes first
       scheduler_.set_deadline(work.place, now() + after_trouble);
     } else {
       asio::co_spawn(loop_, deadline(work.message), asio::detached);

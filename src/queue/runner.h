@@ -1,6 +1,6 @@
-// The queue at work: what the spool holds is put before the scheduler, and what the scheduler names
-// is given to a courier. All of it on one event loop; the spool alone knows what is stored, so that
-// a crash loses no more than time.
+// The queue runner: adds the stored messages to the scheduler, and gives the work of the scheduler
+// to couriers. All of it runs on one event loop. Only the spool holds state that matters, so a
+// crash costs nothing but time.
 #pragma once
 
 #include <array>
@@ -23,79 +23,86 @@
 
 namespace postern::queue {
 
+/// Settings of the queue.
 struct RunnerOptions {
-  relay::SchedulerLimits limits;
-  /// Of mail to other hosts and folders; expires, and its senders are told.
+  relay::SchedulerLimits limits;  ///< slots and connections
+  /// For mail to other hosts and folders; it expires, and its senders get reports.
   relay::RetryPolicy relay;
-  /// Of messages with the null reverse-path.
+  /// Time to live of messages with the null reverse-path.
   std::chrono::seconds null_path_ttl{172800};
-  /// The delays between a webhook's attempts; after the last one the message is a dead letter.
+  /// Delays between the attempts for a webhook; after the last attempt the message becomes a dead
+  /// letter.
   relay::RetryPolicy webhook{
       .delays = {std::chrono::seconds(5), std::chrono::minutes(5), std::chrono::minutes(30),
                  std::chrono::hours(2), std::chrono::hours(5), std::chrono::hours(10),
                  std::chrono::hours(14), std::chrono::hours(20), std::chrono::hours(24)}};
+  /// Limits of each webhook's destination.
   relay::DestinationLimits webhook_limits{.max_connections = 10};
-  /// How long an attempt at other hosts may take, beside a second for each 10 KB of text; and the
-  /// first of a message there, of a tenant that has used up half of the slots it may hold.
+  /// Time limit of an attempt, plus a second for each 10 KB of the message.
   std::chrono::milliseconds longest_attempt = std::chrono::minutes(20);
+  /// The same for a message's first attempt of a tenant that holds more than half of the slots it
+  /// may hold.
   std::chrono::milliseconds longest_crowded_attempt = std::chrono::minutes(2);
-  /// What a route says about its destination; nullptr: nothing.
+  /// The limits that a route sets for a destination; nullptr: none.
   std::function<relay::DestinationLimits(const spool::Destination&)> limits_of;
-  std::size_t page = 2000;  ///< messages read at a time when the process starts
+  std::size_t page = 2000;  ///< messages read at a time
 };
 
-/// One for the process. Every function but wake() and told() belongs to the loop's thread.
+/// The runner of the process. wake() and told() may be called from any thread, everything else only
+/// from the thread of the loop.
 class Runner {
  public:
+  /// The couriers for the kinds of destination; borrowed.
   struct Couriers {
-    Courier& webhook;
-    Courier& relay;
-    Courier& local;
+    Courier& webhook;  ///< for RouteKind::webhook
+    Courier& relay;    ///< for RouteKind::relay
+    Courier& local;    ///< for RouteKind::local
   };
 
-  /// All are borrowed. `disk` runs what waits for the spool.
+  /// All references and `reporter` are borrowed; a null `reporter` makes no reports. `disk` runs
+  /// what blocks on the spool.
   Runner(boost::asio::io_context& loop, spool::Spool& spool, net::WorkPool& disk, Couriers couriers,
          Reporter* reporter, RunnerOptions options);
   ~Runner();
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
 
-  /// Begins with what is stored.
+  /// Begins with the stored messages.
   void start();
-  /// Nothing new begins. Attempts under way go on as long as the loop runs; what they leave is in
-  /// the spool.
+  /// Starts no more attempts. Running attempts continue as long as the loop runs; the spool has
+  /// their state.
   void stop();
-  /// A message was put. From any thread.
+  /// A message was put into the spool. Callable from any thread.
   void wake();
-  /// Something was done to a stored message behind the scheduler's back: it is read again.
-  /// `urgent`: and tried at once, whatever its destination's state (relay rule Q9). From any
-  /// thread.
+  /// A stored message was changed outside the runner; it is read again. `urgent`: it is also tried
+  /// at once, even if its destination sleeps (relay rule Q9). Callable from any thread.
   void told(spool::Sequence message, bool urgent);
 
-  /// Tells the sender that a message is dropped by an operator. After Told::stored nothing more is
-  /// tried with it, and no second report made, until told() says what became of it.
-  /// Fault::conflict: it is damaged, so that nothing of it can be returned, or somebody is at it:
-  /// an attempt under way may still deliver it.
+  /// Reports to the sender that an operator drops a message. After Told::stored no attempt and no
+  /// second report is made until told() is called. Fault::conflict: the message is damaged and
+  /// cannot be returned, it is being dropped, or an attempt that may still deliver it is running.
+  /// Fault::not_found: it is not in the spool.
   Task<Result<Told>> report_dropped(const spool::Message& message);
 
-  /// These from the loop's thread only.
+  /// Number of scheduled messages, counted once for each destination.
   std::size_t scheduled() const { return scheduler_.size(); }
+  /// Number of running attempts.
   std::size_t running() const { return running_.size(); }
+  /// When a destination wakes; nullopt when it does not sleep.
   std::optional<spool::Time> sleeps_until(const spool::Destination& destination) const;
 
  private:
-  /// A message's number with the scheduler: its sequence and the first recipient of the parcel.
+  /// The number of a message in the scheduler: its sequence and the first recipient of the parcel.
   using Number = std::uint64_t;
   struct Running {
     relay::Scheduler::Place place;
     spool::Destination destination;
-    bool changed = false;  ///< by somebody else, meanwhile
+    bool changed = false;  ///< the message was changed during the attempt
     bool urgent = false;
   };
   struct Waiting {
     relay::Scheduler::Place place;
-    relay::Time
-        arrival;  ///< as this process's clock goes, whatever the wall clock was set to since
+    relay::Time arrival;  ///< in queue time, independent of later changes of the wall clock
   };
   struct Fetched;
   struct Next;
@@ -149,11 +156,12 @@ class Runner {
   boost::asio::steady_timer timer_;
   std::map<Number, Waiting> places_;
   std::unordered_map<Number, Running> running_;
-  std::set<Number> expiring_;  ///< whose senders are being told
-  /// Those an operator drops with a report, which no attempt is begun for; unset: it is being made.
+  std::set<Number> expiring_;  ///< messages whose expiry is being reported
+  /// Messages that an operator drops with a report; no attempt begins. Nullopt: the report is being
+  /// made.
   std::unordered_map<spool::Sequence, std::optional<Told>> dropped_;
-  spool::Sequence loaded_ = 0;                  ///< of the last message that was read
-  std::optional<relay::StartupSpread> spread_;  ///< while what a process before has left is read
+  spool::Sequence loaded_ = 0;                  ///< of the last message read
+  std::optional<relay::StartupSpread> spread_;  ///< while the messages of the start are read
   bool loading_ = false;
   bool stopping_ = false;
   std::atomic<bool> fresh_{false};

@@ -1,5 +1,5 @@
-// The part of Runner that tries a parcel: claims it, has it carried and writes down what became of
-// it.
+// The part of Runner that makes an attempt: claims a parcel, has it delivered and records the
+// result.
 #include <algorithm>
 #include <utility>
 
@@ -59,7 +59,7 @@ Task<void> Runner::attempt(Scheduler::Work work) {
     ended.times = Scheduler::Times{now() + after_trouble, relay::never};
   }
   const Running running = running_.extract(number).mapped();
-  // What somebody else changed meanwhile is read from the spool, whatever became of the attempt.
+  // A change during the attempt is read from the spool, whatever the attempt's result.
   if (running.changed) ended.times.reset();
   scheduler_.finished(running.place, ended.contact, ended.times, now());
   if (!ended.times) forget(number);
@@ -82,12 +82,12 @@ Task<Runner::Ended> Runner::try_once(const Scheduler::Work& work) {
     co_return in_trouble;
   }
   running_.at(number).destination = fetched.destination;
-  limit(fetched.destination);  // routes may have changed since it was put before the scheduler
+  limit(fetched.destination);  // routes may have changed since it was scheduled
   const std::uint32_t attempts =
       fetched.message.envelope.recipients[fetched.recipients.front()].attempts + 1;
   const Next next = next_of(fetched, attempts, now(), extra);
 
-  // Written down before anything is said to anybody (Q8): an attempt that a crash cuts off counts.
+  // Stored before anything is sent (Q8): an attempt that a crash cuts off counts.
   std::vector<spool::RecipientKey> keys;
   for (const std::uint32_t index : fetched.recipients) keys.push_back({fetched.message.id, index});
   const auto claims = co_await stored<std::vector<spool::Claim>>([&](auto done) {
@@ -103,8 +103,9 @@ Task<Runner::Ended> Runner::try_once(const Scheduler::Work& work) {
   if (fetched.recipients.empty()) co_return Ended{};
 
   const auto begun = std::chrono::steady_clock::now();
-  // Once for a message and destination: a host that takes minutes to answer, as it may (RFC 5321
-  // §4.5.3.2), has its mail at the next attempt. By then it is known to be slow and gets less.
+  // Only for the first attempt of a message and destination: a host may take minutes to reply
+  // (RFC 5321 §4.5.3.2). It gets the mail at the next attempt, when it is known to be slow and has
+  // fewer slots.
   const bool is_first = std::all_of(claims->begin(), claims->end(),
                                     [](const spool::Claim& claim) { return claim.attempt == 1; });
   const auto limit =
@@ -123,7 +124,7 @@ Task<Runner::Ended> Runner::try_once(const Scheduler::Work& work) {
     co_return Ended{.contact = carried.contact};
   }
 
-  // Delays run from the end of the attempt.
+  // The delay runs from the end of the attempt.
   Next again = next_of(fetched, attempts, now(), extra);
   if (again.times && carried.retry_after) {
     const relay::Time not_before = now() + *carried.retry_after;
@@ -135,7 +136,7 @@ Task<Runner::Ended> Runner::try_once(const Scheduler::Work& work) {
     settlements.push_back(settlement_of(errand, i, (*claims)[i], carried, again, extra));
   }
   const bool told = co_await report_failures(errand, carried, settlements, *fetched.text);
-  if (fetched.text->damaged()) {  // its report was the first to read it
+  if (fetched.text->damaged()) {  // making the report read it for the first time
     std::erase_if(settlements,
                   [](const auto& one) { return one.outcome != spool::Outcome::delivered; });
     co_await settle(std::move(settlements), fetched.message.id);
@@ -143,7 +144,7 @@ Task<Runner::Ended> Runner::try_once(const Scheduler::Work& work) {
     co_return Ended{.contact = carried.contact};
   }
   if (!told) {
-    // The sender cannot be told now, so the message has not failed yet.
+    // The sender cannot get a report now, so the message does not fail yet.
     if (!again.times) again = {in_trouble.times, wall(in_trouble.times->due)};
     for (spool::Settlement& settlement : settlements) {
       if (settlement.outcome != spool::Outcome::failed) continue;
@@ -161,7 +162,7 @@ Task<Runner::Ended> Runner::try_once(const Scheduler::Work& work) {
                   .times = stays ? again.times : std::optional<Scheduler::Times>()};
 }
 
-/// The courier's word, one for each recipient, whatever happens to it.
+/// Calls the courier; the result has one entry for each recipient even after an exception.
 Task<Carried> Runner::carry(const Errand& errand, Text& text) {
   Carried carried;
   try {
@@ -195,7 +196,7 @@ spool::Settlement Runner::settlement_of(const Errand& errand, std::size_t index,
   return settlement;
 }
 
-/// A message whose stored octets are not those that were stored.
+/// Quarantines a message whose octets are not those that were stored.
 Task<void> Runner::quarantine(spool::MessageId id, Error damage) {
   log::error("queue.damaged").field("message_id", id).field("error", damage.message);
   const Result<void> marked = co_await stored<void>(
@@ -203,8 +204,8 @@ Task<void> Runner::quarantine(spool::MessageId id, Error damage) {
   if (!marked) log::error("store.error").field("error", marked.error().message);
 }
 
-/// What cannot be written down leaves the scheduler all the same: who delivered once does not
-/// deliver again before the next start has looked at what is really stored.
+/// If a result cannot be stored, the message leaves the scheduler anyway: a delivered message must
+/// not be delivered again before the next start has read the spool.
 Task<void> Runner::settle(std::vector<spool::Settlement> settlements, std::string_view what) {
   const Result<void> settled = co_await stored<void>(
       [&](auto done) { spool_.settle(std::move(settlements), std::move(done)); });

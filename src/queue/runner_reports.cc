@@ -1,4 +1,4 @@
-// The part of Runner that tells senders: of failures, of delays, and that nothing more is tried.
+// The part of Runner that reports to senders: failures, delays and dropped messages.
 #include <algorithm>
 #include <utility>
 
@@ -32,8 +32,8 @@ Task<bool> Runner::report_failures(const Errand& errand, const Carried& carried,
   co_return told.has_value();
 }
 
-/// The report is stored before the failure is: a crash between the two may tell the sender twice,
-/// never not at all.
+/// The report is stored before the failure: after a crash in between the sender may get two
+/// reports, but never none.
 Task<Result<Told>> Runner::report(Reporter::Event event, const Errand& errand,
                                   const Carried& carried, Text& text) {
   if (reporter_ == nullptr) co_return Told::not_due;
@@ -78,7 +78,7 @@ bool Runner::is_under_way(spool::Sequence message) const {
   return false;
 }
 
-/// Nothing begins with it from here on. Not for one that is_under_way().
+/// Removes a message from the scheduler. Not for a message for which is_under_way() is true.
 void Runner::take_out(spool::Sequence message) {
   for (auto at = places_.lower_bound(number_of(message, 0));
        at != places_.end() && message_of(at->first) == message;) {
@@ -113,7 +113,7 @@ Task<Result<Told>> Runner::report_dropped(const spool::Message& message) {
   co_return told;
 }
 
-/// As it is now, for what was under way when the operator saw it may be over.
+/// Reads the message again, because an attempt may have ended since the operator saw it.
 Task<Result<Told>> Runner::tell_dropped(spool::MessageId id) {
   auto found = co_await disk_.run([this, &id] { return spool_.get(id); });
   if (!found) co_return tl::unexpected(found.error());
@@ -176,7 +176,7 @@ Task<void> Runner::look_at_deadline(Number number) {
     if (fetched.state == Fetched::State::trouble) {
       scheduler_.set_deadline(place->second.place, now() + after_trouble);
     }
-    co_return pump();  // gone or damaged: its attempt will see
+    co_return pump();  // gone or damaged: the next attempt handles it
   }
   const spool::Recipient& first = fetched.message.envelope.recipients[fetched.recipients.front()];
   const relay::RetryPolicy policy =
@@ -222,7 +222,7 @@ Task<void> Runner::look_at_deadline(Number number) {
     co_await reload(message_of(number), false);
     co_return;
   }
-  if (!told) {  // it cannot be made or stored: later
+  if (!told) {  // the report cannot be made or stored now: try later
     if (const auto still = places_.find(number); still != places_.end()) {
       scheduler_.set_deadline(still->second.place, now() + after_trouble);
     }

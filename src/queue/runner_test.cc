@@ -34,7 +34,7 @@ smtp::RecipientResult result(ResultClass klass, std::string text = "said so") {
           .text = std::move(text)};
 }
 
-/// Says what the test laid down, the last word again and again, and notes what it was given.
+/// A courier that gives the results of the test, the last one repeatedly, and records its calls.
 class ScriptedCourier final : public Courier {
  public:
   struct Call {
@@ -42,7 +42,7 @@ class ScriptedCourier final : public Courier {
     std::vector<std::string> recipients;
     std::uint32_t attempt;
     std::string text;
-    std::chrono::steady_clock::duration longest{};  ///< from its beginning to its end at the latest
+    std::chrono::steady_clock::duration longest{};  ///< from begin to end at most
   };
   std::function<Task<void>()> during;
   relay::Contact contact = relay::Contact::answered;
@@ -53,7 +53,7 @@ class ScriptedCourier final : public Courier {
     for (const std::uint32_t index : errand.recipients) {
       call.recipients.push_back(errand.message.envelope.recipients[index].address);
     }
-    // Twice, as for a second host.
+    // Read twice, as for a second host.
     for (int round = 0; round < 2; ++round) {
       call.text.clear();
       while (true) {
@@ -78,7 +78,8 @@ class ScriptedCourier final : public Courier {
   }
 
  private:
-  /// Notes the call and takes its answer in one: who sees the call no longer changes what it gets.
+  /// Records the call and takes its result in one step: a test that sees the call can no longer
+  /// change the result.
   std::vector<smtp::RecipientResult> answer_to(const Call& call) {
     const std::lock_guard lock(mutex_);
     calls_.push_back(call);
@@ -112,7 +113,7 @@ class NotingReporter final : public Reporter {
     made.envelope.recipients.push_back(
         {.address = errand.message.envelope.reverse_path, .destination = {RouteKind::local, "r"}});
     EXPECT_TRUE(made.body.append("a report\r\n"));
-    if (broken) made.envelope.recipients.clear();  // which no spool takes
+    if (broken) made.envelope.recipients.clear();  // no spool accepts this
     return std::optional<Report>(std::move(made));
   }
   void lost(const Errand&) override { ++lost_reports; }
@@ -198,7 +199,8 @@ class RunnerTest : public ::testing::Test {
         [&](auto done) { spool_->act(action, id, std::chrono::system_clock::now(), done); }));
     runner_->told(sequence, action == spool::Action::retry);
   }
-  /// What the runner says when an operator drops it with a report; the spool drops it not.
+  /// The runner's answer when an operator drops a message with a report; the spool does not drop
+  /// it.
   Result<Told> drop(const spool::MessageId& id) {
     const spool::Message message = **spool_->get(id);
     return net::ask(*loop_, runner_->report_dropped(message), 10s);
@@ -211,7 +213,7 @@ class RunnerTest : public ::testing::Test {
     }
     return false;
   }
-  /// What the runner says on its own thread.
+  /// The runner's answer, on its own thread.
   std::size_t ask(std::size_t (Runner::*question)() const) {
     std::promise<std::size_t> answer;
     asio::post(*loop_, [&] { answer.set_value((runner_.get()->*question)()); });
@@ -370,7 +372,7 @@ TEST_F(RunnerTest, a_message_whose_time_is_over_expires_after_a_last_attempt) {
 }
 
 TEST_F(RunnerTest, a_wall_clock_that_is_set_while_it_runs_neither_delays_nor_bounces_new_mail) {
-  options_.relay.initial = 3600s;  // what is looked at is how the first attempt left the message
+  options_.relay.initial = 3600s;  // the test examines the state after the first attempt
   relay_.answer({{result(ResultClass::temporary)}});
   up();
   const auto now = std::chrono::system_clock::now();
@@ -490,7 +492,7 @@ TEST_F(RunnerTest, a_drop_tells_whoever_is_due_a_report_and_says_who_is_not) {
   EXPECT_EQ(drop(held(RouteKind::relay)).error().fault, Fault::temporary);
 }
 
-// The sender heard that it was deleted, and the recipient got it.
+// A former defect: the sender got a report that the message was deleted, and the recipient got it.
 TEST_F(RunnerTest, what_is_being_delivered_is_not_reported_as_dropped) {
   std::atomic<bool> inside{false}, leave{false};
   relay_.during = [&]() -> Task<void> {
@@ -505,7 +507,7 @@ TEST_F(RunnerTest, what_is_being_delivered_is_not_reported_as_dropped) {
   waits.state = spool::State::held;
   const auto id = put({to("a@example.com", RouteKind::relay, "example.com"), waits});
   ASSERT_TRUE(soon([&] { return inside.load(); }));
-  act(spool::Action::hold, id);  // forgets the claim, and stops no attempt
+  act(spool::Action::hold, id);  // clears the claim without stopping an attempt
   const Result<Told> told = drop(id);
   EXPECT_FALSE(told);
   if (!told) EXPECT_EQ(told.error().fault, Fault::conflict);
@@ -537,7 +539,8 @@ TEST_F(RunnerTest, nothing_is_tried_with_a_message_whose_sender_was_told_of_its_
   EXPECT_TRUE(gone(id)) << "the operator thought better of it";
 }
 
-// A host that greets after two and a half minutes, which it may, never got a crowded tenant's mail.
+// A former defect: a host that greets after two and a half minutes never got a crowded tenant's
+// mail.
 TEST_F(RunnerTest, a_crowded_tenant_has_each_message_cut_short_once_at_most) {
   options_.limits.workers = 8;
   options_.limits.slow_after = 0ms;

@@ -1,4 +1,4 @@
-// The spool's answers for coroutines.
+// Adapts the spool's completions to coroutines.
 #pragma once
 
 #include <memory>
@@ -17,8 +17,8 @@
 
 namespace postern::queue {
 
-/// Calls `start(done)` with a completion of the spool's and resumes the caller on its own executor
-/// with what it was given. The caller's event loop must run until then.
+/// Calls `start(done)` with a completion for the spool, and resumes the caller on its executor with
+/// the result. The caller's event loop must run until then.
 template <class T, class Start>
 Task<Result<T>> stored(Start start) {
   auto begin = [](auto handler, Start* call) {
@@ -26,7 +26,7 @@ Task<Result<T>> stored(Start start) {
     auto executor = boost::asio::prefer(
         boost::asio::any_io_executor(boost::asio::get_associated_executor(handler)),
         boost::asio::execution::outstanding_work.tracked);
-    // std::function wants copies; the handler can only be moved.
+    // std::function must be copyable; the handler is move-only.
     auto shared = std::make_shared<Handler>(std::move(handler));
     (*call)([shared, executor](Result<T> result) {
       boost::asio::post(executor, [shared, result = std::move(result)]() mutable {
@@ -34,7 +34,7 @@ Task<Result<T>> stored(Start start) {
       });
     });
   };
-  // An optional, since what an awaitable carries needs a default.
+  // An optional, because the result of an awaitable must be default-constructible.
   auto answer = co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&,
                                                      void(std::optional<Result<T>>)>(
       begin, boost::asio::use_awaitable, &start);

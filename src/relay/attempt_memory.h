@@ -1,4 +1,4 @@
-// What attempts remember for those that follow. In memory only: a restart learns it again.
+// What delivery attempts remember for later attempts. Kept in memory only; lost at a restart.
 #pragma once
 
 #include <chrono>
@@ -9,14 +9,17 @@
 
 namespace postern::relay {
 
+/// A moment on the monotonic clock.
 using MemoryTime = std::chrono::steady_clock::time_point;
 
-/// Facts that hold for a while, such as "this host fails at TLS". Bounded: when there are too many
-/// the old ones go, and if none is old all of them.
+/// Facts with an expiry time, such as "this host fails at TLS". Bounded: at the limit, expired
+/// facts are dropped, or all facts when none has expired. Not thread-safe.
 class Memory {
  public:
+  /// `most`: number of facts.
   explicit Memory(std::size_t most = 10'000) : most_(most) {}
 
+  /// Remembers the fact `what` for `how_long`.
   void note(const std::string& what, std::chrono::steady_clock::duration how_long, MemoryTime now) {
     if (until_.size() >= most_) {
       std::erase_if(until_, [&](const auto& each) { return each.second <= now; });
@@ -24,6 +27,7 @@ class Memory {
     }
     until_[what] = now + how_long;
   }
+  /// Whether the fact is known and has not expired.
   bool knows(const std::string& what, MemoryTime now) const {
     if (until_.empty()) return false;
     const auto at = until_.find(what);
@@ -35,10 +39,11 @@ class Memory {
   std::unordered_map<std::string, MemoryTime> until_;
 };
 
-/// Whether addresses of one family can be reached from here at all (relay rule R13): when the
-/// network was unreachable for three hosts in five minutes, not for fifteen.
+/// Whether one address family works on this host (relay rule R13). When the network was unreachable
+/// for three hosts within five minutes, the family is paused for fifteen minutes. Not thread-safe.
 class FamilyHealth {
  public:
+  /// Notes that the network of `host` was unreachable.
   void unreachable(const std::string& host, MemoryTime now) {
     std::erase_if(failures_, [&](const auto& each) { return each.second + memory <= now; });
     failures_[host] = now;
@@ -46,6 +51,7 @@ class FamilyHealth {
     failures_.clear();
     paused_until_ = now + pause;
   }
+  /// Whether addresses of this family should be tried last.
   bool paused(MemoryTime now) const { return now < paused_until_; }
 
  private:

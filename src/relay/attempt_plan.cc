@@ -9,7 +9,7 @@ namespace postern::relay {
 
 namespace {
 
-/// One connection that could be made: of the n-th host, in the order of trying.
+/// A possible connection. `host` is an index in the order of attempts.
 struct Dial {
   std::size_t host = 0;
   IpAddress address;
@@ -41,7 +41,7 @@ std::size_t hosts_in(const std::vector<Dial>& dials) {
   return count;
 }
 
-/// Gives the last place to `wanted`, whose family has none.
+/// Replaces the last entries by `wanted`, whose address family is missing.
 void make_room(std::vector<Dial>& chosen, const Dial& wanted, const AttemptLimits& limits) {
   const bool new_host = chosen.back().host < wanted.host;
   if (new_host && hosts_in(chosen) >= limits.max_hosts && hosts_in(chosen) > 1) {

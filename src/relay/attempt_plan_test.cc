@@ -5,7 +5,7 @@
 namespace postern::relay {
 namespace {
 
-/// A host with so many addresses of each family, `n` in them.
+/// A host with this many addresses of each family; `n` is part of the addresses.
 Target host(int n, int v6, int v4) {
   Target target{.host = "mx" + std::to_string(n) + ".example"};
   for (int i = 1; i <= v6; ++i) {
@@ -51,17 +51,17 @@ TEST(PlanAttempt, keeps_its_limits) {
 }
 
 TEST(PlanAttempt, keeps_an_address_of_a_family_that_limits_would_cut_off) {
-  // By the number of hosts: the sixth has the only IPv4 address.
+  // Cut by the number of hosts: the sixth has the only IPv4 address.
   std::vector<std::vector<Target>> groups;
   for (int n = 1; n <= 5; ++n) groups.push_back({host(n, 1, 0)});
   groups.push_back({host(6, 0, 2)});
   EXPECT_EQ(text(plan_attempt(groups, {}, Family::v6, keep_order)),
             "2001:db8:1::1 | 2001:db8:2::1 | 2001:db8:3::1 | 2001:db8:4::1 | 198.51.6.1");
-  // By the number of addresses in all.
+  // Cut by the number of addresses in all.
   EXPECT_EQ(text(plan_attempt({{host(1, 2, 0)}, {host(2, 2, 0)}, {host(3, 0, 1)}},
                               {.max_addresses = 3}, Family::v6, keep_order)),
             "2001:db8:1::1 2001:db8:1::2 | 198.51.3.1");
-  // By the number of addresses of one host.
+  // Cut by the number of addresses of one host.
   EXPECT_EQ(text(plan_attempt({{host(1, 1, 1)}, {host(2, 1, 1)}}, {.max_addresses_per_host = 1},
                               Family::v6, keep_order)),
             "2001:db8:1::1 198.51.1.1");

@@ -25,8 +25,8 @@ using std::chrono::milliseconds;
 constexpr std::uint64_t octets_per_second = 10'000;
 constexpr milliseconds quit_limit = std::chrono::seconds(2);
 
-/// Cancels a stream when its time is up. The timer's handler may outlive the connection, so what it
-/// looks at is shared. A limit that is put off costs nothing: the timer looks again when it fires.
+/// Cancels a stream at its deadline. The timer's handler may outlive the connection, so its state
+/// is shared. Extending a deadline is cheap: the timer checks the deadline when it fires.
 class Watch {
  public:
   Watch(const asio::any_io_executor& executor, net::Stream& stream, milliseconds longest)
@@ -38,7 +38,7 @@ class Watch {
     shared_->timer.cancel();
   }
 
-  /// Cap what set() says from here on; `until` not for the last reply.
+  /// Limits all later deadlines to `end`, and to `until` except for the last reply.
   void set_end(Clock::time_point end, Clock::time_point until) {
     end_ = end;
     until_ = until;
@@ -48,7 +48,7 @@ class Watch {
     if (!last_reply) shared_->deadline = std::min(shared_->deadline, until_);
     if (!shared_->armed || shared_->deadline < shared_->timer.expiry()) arm(shared_);
   }
-  /// Nothing is waited for.
+  /// Removes the deadline.
   void rest() { shared_->deadline = Clock::time_point::max(); }
   bool late() const { return shared_->late; }
 
@@ -64,10 +64,10 @@ class Watch {
   };
 
   static void arm(const std::shared_ptr<Shared>& shared) {
-    shared->timer.expires_at(shared->deadline);  // ends an earlier wait
+    shared->timer.expires_at(shared->deadline);  // cancels an earlier wait
     shared->armed = true;
     shared->timer.async_wait([shared](const boost::system::error_code& error) {
-      // The handler may be on its way already when the time is set anew.
+      // The handler may already be queued when the timer is set again.
       if (error || shared->stream == nullptr || shared->timer.expiry() > Clock::now()) return;
       shared->armed = false;
       if (shared->deadline == Clock::time_point::max()) return;
@@ -108,10 +108,10 @@ struct Connection::Dialogue {
   net::Stream stream;
   Watch watch;
   smtp::ClientSession session;
-  std::optional<std::size_t> timed;  ///< the number of replies when the time for one was set
+  std::optional<std::size_t> timed;  ///< number of replies when the deadline for one was set
 };
 
-/// What the host said before the connection broke: a refusal, most likely.
+/// Reads what the host sent before the connection broke, most likely a rejection.
 void Connection::Dialogue::feed_waiting() {
   stream.rearm();
   for (;;) {
@@ -145,8 +145,8 @@ DialFailure failure(const boost::system::error_code& error) {
   return {kind, error.message()};
 }
 
-/// RFC 5321 leaves the choice of our address to us; the port is chosen at connect(2), when the
-/// other end is known, so that a port serves many destinations.
+/// Binds to a source address. The kernel chooses the port at connect(2), when the peer is known, so
+/// that one port serves many destinations.
 boost::system::error_code bind(tcp::socket& socket, const IpAddress& source) {
   boost::system::error_code error;
   const int on = 1;
@@ -185,7 +185,7 @@ Task<Dialled> dial(const Host& host) {
 
 }  // namespace
 
-/// The octets of NeedText; or, when the host has said something, that first.
+/// Passes text for NeedText to the session; input from the host comes first.
 void Connection::Dialogue::send_text(const smtp::NeedText& wanted, const TextSource& source) {
   if (stream.input_waiting()) {
     const auto octets = stream.read_waiting();
@@ -210,7 +210,7 @@ Task<void> Connection::Dialogue::write(const std::string& said) {
 
 Task<void> Connection::Dialogue::begin_tls() {
   if (stream.input_waiting()) {
-    // In TLS the client speaks first: this is injected, or the end.
+    // In TLS the client speaks first: this input was injected, or the connection has ended.
     const auto octets = stream.read_waiting();
     if (octets && !octets->empty()) {
       feed(*octets);

@@ -1,5 +1,4 @@
-// One connection to one address: drives smtp::ClientSession over a socket, for one message after
-// the other.
+// One connection to one address: runs smtp::ClientSession over a socket, message after message.
 #pragma once
 
 #include <chrono>
@@ -20,78 +19,84 @@
 
 namespace postern::relay {
 
+/// The side that sends.
 enum class Speaker : std::uint8_t { client, server };
 
-/// Whom to dial, and as what.
+/// What to connect to, and how.
 struct Host {
-  IpAddress address;
-  std::uint16_t port = 25;
-  std::optional<IpAddress> source;  ///< to connect from; nullopt: the machine's own choice
-  smtp::ClientOptions options;
-  /// `verify` must be set at level smtp::TlsLevel::verify.
+  IpAddress address;                ///< the address to connect to
+  std::uint16_t port = 25;          ///< the port to connect to
+  std::optional<IpAddress> source;  ///< the source address; nullopt: the system's choice
+  smtp::ClientOptions options;      ///< for the SMTP session
+  /// For certificate verification. `verify` must be set at smtp::TlsLevel::verify.
   net::TlsPeer peer;
-  std::shared_ptr<const net::TlsClientContext> tls;  ///< null: only with level none
-  std::chrono::milliseconds connect_limit = std::chrono::seconds(30);
-  /// Caps every other wait. RFC 5321 §4.5.3.2 wants minutes, so only tests set it, and who asks
-  /// this gateway itself.
+  std::shared_ptr<const net::TlsClientContext> tls;  ///< null is valid only at level none
+  std::chrono::milliseconds connect_limit = std::chrono::seconds(30);  ///< to connect
+  /// Limits every other wait. RFC 5321 §4.5.3.2 requires minutes; only tests and clients of this
+  /// gateway itself set it.
   std::chrono::milliseconds longest_wait = std::chrono::hours(1);
-  /// For a whole message, beside a second for each 10 KB.
+  /// Limits one message; a second is added for each 10 KB of text.
   std::chrono::milliseconds message_limit = std::chrono::minutes(30);
-  /// Told of the octets as they are said, inside TLS too; may be empty.
+  /// Gets the octets that each side sends, in the clear even inside TLS; may be empty.
   std::function<void(Speaker speaker, std::string_view octets)> overheard = {};
 };
 
-/// The octets of the message from `offset` on, at most `room`; empty: they cannot be read. The view
-/// holds until the next call.
+/// Returns the octets of the message from `offset` on, at most `room`; empty when they cannot be
+/// read. The view is valid until the next call.
 using TextSource = std::function<std::string_view(std::uint64_t offset, std::size_t room)>;
 
-/// What became of a message. `results` is parallel to its recipients.
+/// The outcome of one message.
 struct Conversation {
-  std::vector<smtp::RecipientResult> results;
-  smtp::DeliveryDone done;
+  std::vector<smtp::RecipientResult> results;  ///< parallel to the recipients
+  smtp::DeliveryDone done;                     ///< the outcome for the connection
 };
 
-/// Why there is no connection.
+/// Why a connection could not be made.
 struct DialFailure {
+  /// The cause.
   enum class Kind : std::uint8_t {
-    refused,      ///< by the host, or no way to it
-    unreachable,  ///< the network of its family is (R13)
-    timeout,
-    source,  ///< `source` is not an address of this machine
-    ports,   ///< all ports of the source are in use
-    local,   ///< this machine has no descriptor or buffer left
+    refused,      ///< the host refused it, or there is no route to the host
+    unreachable,  ///< the network of its address family is unreachable (R13)
+    timeout,      ///< no connection within Host::connect_limit
+    source,       ///< `source` is not an address of this machine
+    ports,        ///< all ports of the source address are in use
+    local,        ///< this machine has no descriptors or buffers left
   };
-  Kind kind = Kind::refused;
-  std::string text;
+  Kind kind = Kind::refused;  ///< the cause
+  std::string text;           ///< the error message
 };
 
-/// Lives on one event loop. Limits: those of smtp::time_limit() for each reply, and for each
-/// message Host::message_limit.
+/// A connection on one event loop; use it only in the loop's thread. Each reply is limited by
+/// smtp::time_limit(), each message by Host::message_limit.
 class Connection {
  public:
-  /// Connects; nothing is said or read yet.
+  /// Connects. Sends and reads nothing.
   static Task<tl::expected<std::unique_ptr<Connection>, DialFailure>> open(Host host);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /// Delivers one message. When the result is not `reusable`, the connection is closed behind it.
-  /// `message` must outlive the await. At `until` the conversation ends, unless the message has
-  /// been said to its end: cutting off the reply to that would deliver it twice (RFC 1047).
+  /// Delivers one message. Unless the result is `reusable`, the connection is closed afterwards.
+  /// `message` must outlive the await. At `until` the session ends, unless the whole message was
+  /// sent: giving up on the final reply would cause a duplicate (RFC 5321 §4.5.3.2.6).
   Task<Conversation> deliver(
       const smtp::OutboundMessage& message, const TextSource& source,
       std::chrono::steady_clock::time_point until = std::chrono::steady_clock::time_point::max());
-  /// After a `reusable` one: whether the host has neither spoken nor gone since.
+  /// After a `reusable` result: whether the host has neither sent anything nor closed the
+  /// connection.
   bool is_quiet() const;
-  /// Says QUIT, waits for no answer, closes.
+  /// Sends QUIT and closes the connection without waiting for the reply.
   Task<void> quit();
 
+  /// The arguments of open().
   const Host& host() const;
+  /// The address of this end; the unspecified address when the connection is closed.
   IpAddress local_address() const;
+  /// The port of this end; 0 when the connection is closed.
   std::uint16_t local_port() const;
-  /// Nullopt in the clear.
+  /// The TLS parameters; nullopt without TLS.
   std::optional<net::TlsFacts> tls_facts() const;
-  /// The certificate is what names or TLSA records ask for, demanded or not.
+  /// Whether the certificate matches the reference names or TLSA records, required or not.
   bool peer_verified() const;
 
  private:
@@ -100,7 +105,7 @@ class Connection {
   std::unique_ptr<Dialogue> dialogue_;
 };
 
-/// Connects, delivers one message and says QUIT. `message` must outlive the await.
+/// Connects, delivers one message and sends QUIT. `message` must outlive the await.
 /// Fault::temporary: no connection.
 Task<Result<Conversation>> deliver(Host host, const smtp::OutboundMessage& message,
                                    TextSource source);

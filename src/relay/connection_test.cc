@@ -1,5 +1,4 @@
-// The driver against hosts that do not play along: what the core cannot see without time and
-// sockets.
+// The driver with hosts that violate the protocol: cases that need time and sockets.
 #include "relay/connection.h"
 
 #include <chrono>
@@ -38,13 +37,13 @@ class Peer {
   ~Peer() { thread_.join(); }
   std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
 
-  /// False when the client is gone.
+  /// False when the client has closed the connection.
   bool say(const std::string& text) {
     boost::system::error_code error;
     asio::write(socket_, asio::buffer(text), error);
     return !error;
   }
-  /// A line of the client; empty: it is gone.
+  /// A line from the client; empty when it has closed the connection.
   std::string hear() {
     boost::system::error_code error;
     const std::size_t size = asio::read_until(socket_, buffer_, "\r\n", error);
@@ -54,12 +53,12 @@ class Peer {
     buffer_.consume(size);
     return line;
   }
-  /// Waits for the client to go, reading or not.
+  /// Waits until the client closes the connection, with or without reading.
   void wait_for_end() {
     while (!hear().empty()) {
     }
   }
-  /// To the 354, lock step.
+  /// The session up to the 354, one command at a time.
   void take_envelope() {
     say("220 mx.example\r\n");
     hear();
@@ -157,7 +156,7 @@ TEST_F(ConnectionTest, a_refusal_is_heard_while_the_host_reads_nothing) {
   message_.size = octets_.size();
   Peer peer([](Peer& p) {
     p.take_envelope();
-    std::this_thread::sleep_for(200ms);  // the client's writes have come to a halt
+    std::this_thread::sleep_for(200ms);  // the client's writes are blocked
     p.say("552 5.3.4 too big\r\n");
     std::this_thread::sleep_for(1500ms);
   });
@@ -194,7 +193,7 @@ TEST_F(ConnectionTest, octets_behind_starttls_are_injected_though_they_come_late
       p.hear();
       p.say("250-mx.example\r\n250 STARTTLS\r\n");
       p.hear();
-      // The reply fills the driver's buffer, so what is behind it waits in the kernel.
+      // The reply fills the driver's buffer, so what follows it waits in the kernel.
       p.say("220 " + std::string(506, 'x') + "\r\n250 injected\r\n");
       heard = p.hear();
     });

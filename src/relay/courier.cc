@@ -14,7 +14,7 @@ Setup::Setup(std::shared_ptr<const RelayConfig> given) : config(std::move(given)
   for (const RouteSettings& settings : config->settings) {
     RoutingConfig& made = routing.emplace_back(config->routing);
     if (settings.pool == nullptr || settings.pool->fallback) continue;
-    // R11: a family without a source address is not asked for.
+    // R11: a family without a source address is not looked up.
     const auto& sources = settings.pool->sources;
     const auto any = [&](auto has) { return std::any_of(sources.begin(), sources.end(), has); };
     made.ipv4 &= any([](const EgressSource& each) { return each.v4.has_value(); });
@@ -63,7 +63,7 @@ Task<AttemptReport> Courier::Impl::attempt(const smtp::OutboundMessage& message,
     Trip trip(*this, message, source, until);
     co_return co_await trip.run();
   }
-  // Routes have changed since these were put together: one trip for each way.
+  // Routes have changed since these recipients were grouped: one attempt for each group.
   AttemptReport whole;
   whole.results.resize(recipients.size());
   whole.connection_of.resize(recipients.size(), no_connection);
@@ -93,7 +93,7 @@ Task<AttemptReport> Courier::Impl::attempt(const smtp::OutboundMessage& message,
     whole.dns.merge(report.dns);
     whole.our_fault |= report.our_fault;
     whole.credentials_refused |= report.credentials_refused;
-    // The first way is the one whose key the caller has.
+    // The caller's destination key is that of the first group.
     if (open.front() == 0) {
       whole.contact = report.contact;
       whole.route = std::move(report.route);
@@ -111,7 +111,7 @@ Courier::~Courier() = default;
 
 namespace {
 
-/// Keeps the courier until its attempt is over.
+/// Keeps the courier alive until its attempt has ended.
 template <class Impl>
 Task<AttemptReport> attempt_with(std::shared_ptr<Impl> impl, const smtp::OutboundMessage* message,
                                  TextSource source, std::chrono::steady_clock::time_point until) {

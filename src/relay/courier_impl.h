@@ -1,4 +1,4 @@
-// What the files of Courier share: all messages' state, and one attempt's.
+// The state that the files of Courier share: that of all messages, and that of one attempt.
 #pragma once
 
 #include <chrono>
@@ -16,41 +16,50 @@
 
 namespace postern::relay {
 
-/// An address in its parts, which are views of it.
+/// The two parts of an address, as views.
 struct Envelope {
-  std::string_view local_part;
-  std::string_view domain;
+  std::string_view local_part;  ///< the text before the last "@"; all of it without one
+  std::string_view domain;      ///< the text after it
 };
 
+/// Splits an address at its last "@".
 inline Envelope split_address(std::string_view address) {
   const std::size_t at = address.rfind('@');
   if (at == std::string_view::npos) return {address, {}};
   return {address.substr(0, at), address.substr(at + 1)};
 }
 
-/// A configuration with what follows from it. Attempts that run keep the one they began with.
+/// A configuration and what is derived from it. A running attempt keeps the setup it began with.
 struct Setup {
+  /// `given` is not null.
   explicit Setup(std::shared_ptr<const RelayConfig> given);
+  /// The configuration.
   std::shared_ptr<const RelayConfig> config;
-  std::vector<RoutingConfig> routing;  ///< for each of RelayConfig::settings: less its families
+  /// Parallel to RelayConfig::settings; without the families that have no source address.
+  std::vector<RoutingConfig> routing;
 };
 
+/// The implementation of Courier.
 class Courier::Impl {
  public:
+  /// As for Courier.
   Impl(std::shared_ptr<const RelayConfig> config, dns::Resolver& resolver, CourierOptions options);
 
+  /// As Courier::attempt().
   Task<AttemptReport> attempt(const smtp::OutboundMessage& message, TextSource source,
                               std::chrono::steady_clock::time_point until);
 
+  /// As Courier::use().
   void use(std::shared_ptr<const RelayConfig> config) {
     setup_ = std::make_shared<Setup>(std::move(config));
   }
+  /// The idle connections.
   IdleConnections& idle() { return idle_; }
 
  private:
   friend class Trip;
 
-  /// The attempt of recipients that go the same way.
+  /// An attempt for recipients that share a destination.
   class Trip;
 
   std::shared_ptr<const Setup> setup_;
@@ -63,11 +72,13 @@ class Courier::Impl {
   FamilyHealth v6_;
 };
 
-/// The attempt of recipients that go the same way, from its plan to the last answer.
+/// An attempt for recipients that share a destination, from the plan to the last reply.
 class Courier::Impl::Trip {
  public:
+  /// The monotonic clock.
   using Clock = std::chrono::steady_clock;
 
+  /// The references must outlive the attempt.
   Trip(Impl& courier, const smtp::OutboundMessage& message, const TextSource& source,
        Clock::time_point until)
       : courier_(courier),
@@ -76,17 +87,18 @@ class Courier::Impl::Trip {
         source_(source),
         until_(until) {}
 
+  /// Runs the attempt. Call it once.
   Task<AttemptReport> run();
 
  private:
-  /// An address to dial, of a host of the plan.
+  /// An address to connect to, of a planned host.
   struct Place {
     const Target* target = nullptr;
     std::size_t group = 0;
-    std::size_t host = 0;  ///< in the order of the plan
+    std::size_t host = 0;  ///< index in the order of the plan
     IpAddress address;
   };
-  /// A source of the pool, nullopt for the machine's choice; or that none can be had.
+  /// A source of the pool, null for the system's choice; `usable` is false when there is none.
   struct Egress {
     bool usable = true;
     const EgressSource* source = nullptr;
@@ -96,7 +108,7 @@ class Courier::Impl::Trip {
   void plan(const Routed& routed);
   void prefer_open_connections();
   TlsLevel level_of(const Target& target) const;
-  /// One draw for each family of an attempt, and another when what was drawn cannot be had.
+  /// Draws one source for each family in an attempt, and another when that cannot be used.
   Egress egress_for(bool v4) {
     auto& drawn = v4 ? egress_v4_ : egress_v6_;
     if (!drawn) drawn = choose_egress(v4);

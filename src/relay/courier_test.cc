@@ -35,8 +35,8 @@ struct Manner {
   std::string greeting = "220 mx.example ESMTP";  ///< empty: keeps silent
   std::string ehlo = "250-mx.example\r\n250-PIPELINING\r\n250 8BITMIME";
   std::map<std::string, std::string> replies;  ///< by verb, instead of success
-  bool leave_after_message = false;            ///< closes without a word
-  std::chrono::milliseconds ponders{0};        ///< before it answers a message
+  bool leave_after_message = false;            ///< closes the connection without a reply
+  std::chrono::milliseconds ponders{0};        ///< time before it replies to a message
 };
 
 /// A host that takes mail on any number of connections, with a thread for each.
@@ -59,8 +59,8 @@ class Taker {
   std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
   std::string hop() const { return "[127.0.0.1]:" + std::to_string(port()); }
 
-  /// The command lines of each connection, in order; text is `(message)`. For when the client has
-  /// closed its connections: what it said last may still be on its way.
+  /// The command lines of each connection, in order; text is `(message)`. Call it when the client
+  /// has closed its connections: before that, its last command may still be in transit.
   std::vector<std::vector<std::string>> heard() {
     const auto patience = std::chrono::steady_clock::now() + 5s;
     while (open_ > 0 && std::chrono::steady_clock::now() < patience)
@@ -68,7 +68,7 @@ class Taker {
     const std::lock_guard lock(mutex_);
     return heard_;
   }
-  /// The same, once that many connections have said QUIT: nobody waits for its answer.
+  /// The same, after that many connections have sent QUIT: the client does not wait for the reply.
   std::vector<std::vector<std::string>> heard_to_the_end(std::size_t connections) {
     for (int i = 0; i < 500; ++i) {
       const auto all = heard();
@@ -173,7 +173,7 @@ class CourierTest : public testing::Test {
     message_.size = octets_.size();
   }
 
-  /// `*` by these hops.
+  /// Routes `*` to these hops.
   RouteSettings& route(const std::vector<std::string>& to, const std::string& match = "*") {
     Route route = parse_route(to).value();
     route.settings = config_->settings.size();
@@ -422,8 +422,8 @@ TEST_F(CourierTest, what_routes_decide_needs_no_connection) {
   EXPECT_EQ(result("missing.example").enhanced, (smtp::EnhancedCode{5, 1, 2}));
 }
 
-/// An address that no socket of this machine can be bound to: which one that is, its networks
-/// decide.
+/// An address to which no socket of this machine can be bound; it depends on the networks of the
+/// machine.
 IpAddress address_of_another_machine() {
   for (const char* text : {"203.0.113.77", "198.51.100.77", "192.0.2.77"}) {
     asio::io_context loop;
@@ -475,7 +475,7 @@ TEST_F(CourierTest, a_password_is_not_said_below_verify) {
 }
 
 TEST_F(CourierTest, a_host_that_fails_at_tls_is_spoken_to_in_the_clear_for_a_while) {
-  // Offers STARTTLS, and says nothing of TLS behind its 220.
+  // Offers STARTTLS and does not handshake after its 220.
   Taker taker({.ehlo = "250-mx.example\r\n250 STARTTLS", .replies = {{"STAR", "220 go"}}});
   route({taker.hop()}).tls = net::TlsClientContext::make("").value();
   options_.longest_wait = 500ms;
@@ -499,7 +499,7 @@ TEST_F(CourierTest, requiretls_asks_for_a_certificate_where_dnssec_names_the_hos
   EXPECT_EQ(report.connections[0].level, TlsLevel::verify);
   EXPECT_EQ(report.results[0].klass, ResultClass::permanent);
   EXPECT_EQ(report.results[0].enhanced, (smtp::EnhancedCode{5, 7, 10}));
-  // A report is not lost for it (RFC 8689 §5).
+  // A report is sent even without TLS (RFC 8689 §5).
   message_.reverse_path.clear();
   EXPECT_EQ(attempt().connections[0].level, TlsLevel::may);
 }
@@ -563,7 +563,7 @@ TEST(Destination, is_the_next_hop) {
   EXPECT_EQ(destination_of(config, "b", "new.example"), "new.example");
   EXPECT_EQ(destination_of(config, "b", "bulk.example"), "bulk.example from bulk");
   EXPECT_EQ(destination_of(config, "b", "m\u00fcller.example"), "xn--mller-kva.example");
-  // An address has one destination, in whatever spelling.
+  // An address has one destination, no matter how it is spelled.
   for (const char* literal : {"[IPv6:2001:DB8::1]", "[ipv6:2001:db8:0:0:0:0:0:1]"}) {
     EXPECT_EQ(destination_of(config, "b", literal), "[IPv6:2001:db8::1]");
   }

@@ -19,14 +19,14 @@ using smtp::ResultClass;
 namespace {
 
 // Relay rule R13.
-constexpr std::chrono::seconds connect_limit{10};       ///< when another address remains
-constexpr std::chrono::seconds last_connect_limit{30};  ///< of the last one
+constexpr std::chrono::seconds connect_limit{10};       ///< while another address remains
+constexpr std::chrono::seconds last_connect_limit{30};  ///< for the last address
 
 constexpr std::chrono::minutes without_tls_memory{15};  // T3
 constexpr std::chrono::hours data_only_memory{24};      // C11
 constexpr std::chrono::minutes source_pause{5};         // H5
 
-/// What Memory calls a host.
+/// The name of a host in Memory.
 std::string place_name(const std::string& host, std::uint16_t port) {
   return host + ":" + std::to_string(port);
 }
@@ -36,7 +36,7 @@ smtp::TlsLevel session_level(TlsLevel level) {
     case TlsLevel::none:
       return smtp::TlsLevel::none;
     case TlsLevel::may:
-    case TlsLevel::sts_testing:  // RFC 8461 §5: what fails the policy is delivered all the same
+    case TlsLevel::sts_testing:  // RFC 8461 §5: a failed policy does not prevent delivery
       return smtp::TlsLevel::may;
     case TlsLevel::encrypt:
       return smtp::TlsLevel::encrypt;
@@ -56,7 +56,7 @@ RecipientResult found_by_us(ResultClass klass, smtp::EnhancedCode enhanced, std:
   return result;
 }
 
-/// All that decides whether a connection may serve another message (C1).
+/// Everything that decides whether a connection can be reused for another message (C1).
 std::string key_of(const Host& host, std::string_view name, TlsLevel level) {
   std::string key;
   key.reserve(128);
@@ -74,7 +74,7 @@ std::string key_of(const Host& host, std::string_view name, TlsLevel level) {
   for (const std::string& each : host.peer.names) add(each);
   for (const std::string& each : host.peer.tlsa) add(each);
   if (host.options.credentials) add(host.options.credentials->user);
-  // Routes may differ in roots and in what they send.
+  // Routes may differ in trusted roots and in what they send.
   add(fmt::format("{} {} {} {} {}", static_cast<const void*>(host.tls.get()), host.options.chunking,
                   host.options.send_8bit, host.options.send_utf8_headers,
                   host.options.auth_insecure));
@@ -82,7 +82,7 @@ std::string key_of(const Host& host, std::string_view name, TlsLevel level) {
 }
 
 bool is_push_back(const RecipientResult& result) {
-  // Q6: the destination has enough of us; greylisting looks the same and does no harm here.
+  // Q6: the destination is getting too much. Greylisting looks the same and does no harm here.
   return result.klass == ResultClass::temporary &&
          (result.code == 421 || (result.code >= 400 && result.enhanced.subject == 7));
 }
@@ -156,7 +156,7 @@ void Courier::Impl::Trip::plan(const Routed& routed) {
   for (std::size_t host = 0; host < planned.size(); ++host) {
     const PlannedHost& each = planned[host];
     const Target& target = routed.groups[each.group][each.member];
-    // A family that does not work from here comes last, whatever the destination.
+    // A family that does not work on this host comes last.
     for (const bool last : {false, true}) {
       for (const IpAddress& address : each.addresses) {
         if ((address.is_v4() ? v4_paused : v6_paused) == last)
@@ -166,7 +166,7 @@ void Courier::Impl::Trip::plan(const Routed& routed) {
   }
 }
 
-/// C2: among the best hosts one that a connection is open to comes first.
+/// C2: prefer, among the best hosts, one with an idle connection.
 void Courier::Impl::Trip::prefer_open_connections() {
   if (courier_.idle_.size() == 0 || places_.size() < 2) return;
   const auto group_end = std::find_if(places_.begin(), places_.end(), [&](const Place& place) {
@@ -179,25 +179,25 @@ void Courier::Impl::Trip::prefer_open_connections() {
     return courier_.idle_.has(key_of(host, place.target->host, level_of(*place.target)));
   });
   if (open == group_end) return;
-  // Its host comes first, and of the host this address.
+  // Its host moves to the front, and this address to the front of the host.
   const auto of_host = [host = open->host](const Place& place) { return place.host == host; };
   const auto begin = std::find_if(places_.begin(), group_end, of_host);
   std::rotate(begin, open, open + 1);
   std::rotate(places_.begin(), begin, std::find_if_not(begin, group_end, of_host));
 }
 
-/// The level that is demanded of a host for this message.
+/// The TLS level that is required of a host for this message.
 TlsLevel Courier::Impl::Trip::level_of(const Target& target) const {
   if (!settings_->tlsa.empty()) return TlsLevel::dane;
-  // RFC 8689 §4.2.1: REQUIRETLS wants a host that DNSSEC or MTA-STS names and whose certificate is
-  // right.
+  // RFC 8689 §4.2.1: REQUIRETLS requires a host named by DNSSEC or MTA-STS, with a valid
+  // certificate.
   const bool required = message_.requiretls && !message_.reverse_path.empty();
   if (required && target.secure && target.tls >= TlsLevel::may && target.tls <= TlsLevel::encrypt)
     return TlsLevel::verify;
   return target.tls;
 }
 
-/// H5: by weight, without those that cannot be had at the moment.
+/// H5: chooses by weight among the sources that can be used at the moment.
 Courier::Impl::Trip::Egress Courier::Impl::Trip::choose_egress(bool v4) const {
   const EgressPool* const pool = settings_->pool.get();
   if (pool == nullptr) return {};
@@ -257,7 +257,7 @@ Host Courier::Impl::Trip::host_for(const Place& place, const Egress& egress,
 Task<void> Courier::Impl::Trip::dial(DeliveryAttempt& attempt, DeliveryAttempt::Dial next) {
   const Place place = places_[next.host];
   const bool last = next.host + 1 == places_.size();
-  // Sources that cannot be bound take the place of each other.
+  // If a source cannot be bound, try another one.
   for (std::size_t tries = 0;; ++tries) {
     const Egress egress = egress_for(place.address.is_v4());
     ConnectionReport entry{
@@ -298,7 +298,7 @@ Task<void> Courier::Impl::Trip::dial(DeliveryAttempt& attempt, DeliveryAttempt::
       OpenConnection fresh_one{std::move(*dialled), Clock::now()};
       const std::size_t before = sessions_;
       co_await converse(attempt, std::move(fresh_one), key, std::move(entry));
-      // T3: TLS failed and the clear works.
+      // T3: TLS failed, and the session without it works.
       if (next.without_tls && sessions_ > before)
         note("no tls " + place_name(place.target->host, place.target->port), without_tls_memory);
       co_return;
@@ -318,7 +318,7 @@ Task<void> Courier::Impl::Trip::dial(DeliveryAttempt& attempt, DeliveryAttempt::
 
 void Courier::Impl::Trip::no_connection_to(DeliveryAttempt& attempt, ConnectionReport entry,
                                            const DialFailure& failure) {
-  // That we have run out of something says nothing about the destination: fewer at a time, no rest.
+  // Our own shortage is not the destination's fault: reduce concurrency, but do not let it sleep.
   const bool exhausted =
       failure.kind == DialFailure::Kind::local || failure.kind == DialFailure::Kind::ports;
   pushed_back_ |= exhausted;
@@ -331,7 +331,7 @@ void Courier::Impl::Trip::no_connection_to(DeliveryAttempt& attempt, ConnectionR
   report_.connections.push_back(std::move(entry));
 }
 
-/// False when a kept connection was dead: then this was no attempt (C2).
+/// False when an idle connection was dead; this does not count as an attempt (C2).
 Task<bool> Courier::Impl::Trip::converse(DeliveryAttempt& attempt, OpenConnection open,
                                          const std::string& key, ConnectionReport entry) {
   Connection& connection = *open.connection;

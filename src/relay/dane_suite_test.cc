@@ -1,4 +1,4 @@
-// Plays tests/suites/relay/dane.json: whether a chain is what TLSA records ask for, through a real
+// Plays tests/suites/relay/dane.json: whether a chain matches the TLSA records, with a real
 // handshake.
 #include <csignal>
 #include <filesystem>
@@ -32,14 +32,14 @@ std::vector<std::string> strings(const json::value& list) {
   return out;
 }
 
-/// One handshake of a server that presents the chain, in its own thread.
+/// One handshake, in its own thread, of a server that presents the chain.
 class TlsServer {
  public:
   explicit TlsServer(const fs::path& chain)
       : context_(SSL_CTX_new(TLS_server_method()), SSL_CTX_free),
         acceptor_(loop_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
     EXPECT_EQ(SSL_CTX_use_certificate_chain_file(context_.get(), chain.c_str()), 1) << chain;
-    // The key is among those of the suite.
+    // The key is one of the suite's keys.
     bool found = false;
     for (const auto& entry : fs::directory_iterator(folder / "certs")) {
       if (entry.path().extension() != ".key") continue;
@@ -56,7 +56,7 @@ class TlsServer {
 
  private:
   void serve() {
-    std::signal(SIGPIPE, SIG_IGN);  // the client goes where it does not like the chain
+    std::signal(SIGPIPE, SIG_IGN);  // the client closes when it rejects the chain
     tcp::socket socket(loop_);
     boost::system::error_code error;
     acceptor_.accept(socket, error);
@@ -65,7 +65,7 @@ class TlsServer {
     SSL_set_fd(ssl.get(), static_cast<int>(socket.native_handle()));
     if (SSL_accept(ssl.get()) != 1) return;
     char octet = 0;
-    SSL_read(ssl.get(), &octet, 1);  // until the client goes
+    SSL_read(ssl.get(), &octet, 1);  // until the client closes
   }
 
   std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context_;
@@ -112,7 +112,7 @@ TEST(DaneSuite, plays_every_case) {
     std::vector<std::size_t> usable;
     for (std::size_t i = 0; i < peer.tlsa.size(); ++i)
       if (is_usable_tlsa(peer.tlsa[i])) usable.push_back(i);
-    // RFC 7672 §2.2: without a usable record any certificate will do.
+    // RFC 7672 §2.2: without a usable record any certificate is accepted.
     if (usable.empty()) peer = {.names = peer.names};
     const Seen seen = handshake(folder / std::string(test.at("chain").as_string()), peer);
     EXPECT_EQ(usable.empty(), expected == "encrypt");

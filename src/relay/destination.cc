@@ -13,7 +13,7 @@ namespace {
 
 bool is_literal(std::string_view domain) { return domain.starts_with('['); }
 
-/// In one spelling, so that a host has one queue however a client writes its address.
+/// One spelling, so that a host has one queue no matter how clients write its address.
 std::string normal_literal(std::string_view domain) {
   const std::optional<IpAddress> address = mail::literal_address(domain);
   return address ? mail::literal_of(*address) : lower(domain);
@@ -26,7 +26,7 @@ std::string normal_domain(std::string_view domain) {
 
 constexpr std::string_view from = " from ";
 
-/// Whether the domain of the recipient says where its mail goes.
+/// Whether mail goes to the MX of the recipient's own domain.
 bool by_domain(const Route& route) {
   return route.kind == Route::Kind::mx && route.mx_domain.empty();
 }
@@ -84,7 +84,7 @@ void add_limits(RelayConfig& config, std::string_view match, const Route& route)
 DestinationLimits limits_of(const RelayConfig& config, std::string_view destination) {
   const auto known = config.limits_at.find(destination);
   if (known != config.limits_at.end()) return known->second;
-  // A domain that only `.parent` or `*` knows.
+  // A domain that only `.parent` or `*` matches.
   const std::string_view domain = destination.substr(0, destination.find(from));
   const Route& route = route_of(config, {}, domain);
   if (!by_domain(route) || name_of(config, route, std::string(domain)) != destination) return {};
@@ -99,7 +99,7 @@ std::optional<smtp::Reply> refusal_at_rcpt(const RelayConfig& config, std::strin
   const Recipient recipient{.local_part = std::string(local_part), .domain = std::string(domain)};
   const Route& route = route_of(config, local_part, domain);
   if (!is_literal(domain) && route.kind != Route::Kind::error) {
-    // Whatever else there is to say of it needs DNS.
+    // Anything else needs DNS.
     if (mail::Domain::parse(domain)) return std::nullopt;
     return refusal(501, {5, 1, 3}, "the domain of the address is malformed");
   }

@@ -1,4 +1,4 @@
-// What a route says of a recipient before anything is looked up.
+// What routes determine about a recipient without DNS.
 #pragma once
 
 #include <optional>
@@ -10,25 +10,27 @@
 
 namespace postern::relay {
 
-/// What the next hop of a recipient is called: the queue's key for what travels together and is
-/// slowed together (relay rule Q4). The domain whose MX are used, or the next hops of an explicit
-/// route; behind it ` from POOL` when the route has one. Never empty. `domain` as in the envelope.
+/// The name of a recipient's destination: the queue's key for mail that is delivered and throttled
+/// together (relay rule Q4). It is the domain whose MX are used, or the next hops of an explicit
+/// route, followed by ` from POOL` when the route has a pool. Never empty. `domain` is as in the
+/// envelope.
 std::string destination_of(const RelayConfig& config, std::string_view local_part,
                            std::string_view domain);
 
-/// Notes in `limits_at` what a route with this key (RouteTable::add()) says of its destination,
-/// when the key alone tells which that is. Routes that share a destination share the stricter
-/// limits.
+/// Records in `limits_at` the limits of a route with the key `match` (RouteTable::add()), if the
+/// key alone determines the destination. Routes with the same destination get the stricter limits.
 void add_limits(RelayConfig& config, std::string_view match, const Route& route);
-/// The limits of what destination_of() calls so.
+/// The limits of a destination as destination_of() names it.
 DestinationLimits limits_of(const RelayConfig& config, std::string_view destination);
 
-/// Why a recipient cannot be relayed, as far as it is certain without DNS: a literal that is
-/// malformed or not relayed to (R2), a domain that is none, a route `error:`. Nullopt: it may be.
+/// Why a recipient cannot be relayed, if that is certain without DNS: an address literal that is
+/// malformed or not permitted (R2), an invalid domain, or an `error:` route. Nullopt: no such
+/// reason.
 std::optional<smtp::Reply> refusal_at_rcpt(const RelayConfig& config, std::string_view local_part,
                                            std::string_view domain);
 
-/// The route of a recipient; plain MX for literals and where no route is written.
+/// The route of a recipient; plain MX for address literals and when no route matches. Valid as long
+/// as `config`.
 const Route& route_of(const RelayConfig& config, std::string_view local_part,
                       std::string_view domain);
 

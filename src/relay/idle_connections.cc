@@ -30,14 +30,14 @@ struct IdleConnections::State : std::enable_shared_from_this<State> {
   void end(OpenConnection open) {
     asio::co_spawn(timer->get_executor(), say_quit(std::move(open.connection)), asio::detached);
   }
-  /// Says QUIT to those that have waited since `until`.
+  /// Sends QUIT on the connections that have been idle since `until`.
   void sweep(Clock::time_point until);
   void arm(Clock::time_point at);
 
   std::chrono::milliseconds limit{};
   std::size_t most = 0;
   std::size_t size = 0;
-  std::unordered_map<std::string, std::vector<Entry>> entries;  ///< no empty ones; oldest first
+  std::unordered_map<std::string, std::vector<Entry>> entries;  ///< none empty; oldest first
   std::optional<asio::steady_timer> timer;
   bool armed = false;
 };
@@ -62,7 +62,7 @@ void IdleConnections::State::arm(Clock::time_point at) {
     if (error || state == nullptr) return;
     state->armed = false;
     state->sweep(Clock::now() - state->limit);
-    // Those that came since are young; a quarter of the limit late is early enough.
+    // Newer ones remain; closing them late by a quarter of the limit is acceptable.
     if (state->size > 0) state->arm(Clock::now() + state->limit / 4);
   });
 }
@@ -89,7 +89,7 @@ OpenConnection IdleConnections::take(const std::string& key) {
     OpenConnection open = std::move(waiting.back().open);
     waiting.pop_back();
     --s.size;
-    // A host that has spoken unasked is about to close, or has.
+    // A host that sends unasked is about to close the connection, or has closed it.
     const bool old = Clock::now() - open.opened >= longest_life;
     if (open.connection->is_quiet() && !old) {
       found = std::move(open);

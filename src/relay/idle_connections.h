@@ -1,4 +1,4 @@
-// Connections that wait a few seconds for a further message (relay rules C1, C2).
+// Connections that stay open for a few seconds for another message (relay rules C1, C2).
 #pragma once
 
 #include <chrono>
@@ -11,30 +11,32 @@
 
 namespace postern::relay {
 
-/// A connection and when it was opened.
+/// A connection and the time when it was opened.
 struct OpenConnection {
-  std::unique_ptr<Connection> connection;
-  std::chrono::steady_clock::time_point opened;
+  std::unique_ptr<Connection> connection;        ///< null: none
+  std::chrono::steady_clock::time_point opened;  ///< when it was opened
 };
 
-/// Not thread-safe; lives on the event loop of its connections.
+/// Not thread-safe; use it on the event loop of its connections.
 class IdleConnections {
  public:
-  /// `limit`: how long a connection waits; `most`: how many do, of all keys.
+  /// `limit`: how long a connection stays idle. `most`: number of idle connections under all keys.
   IdleConnections(std::chrono::milliseconds limit, std::size_t most);
   ~IdleConnections();
   IdleConnections(const IdleConnections&) = delete;
   IdleConnections& operator=(const IdleConnections&) = delete;
 
-  /// The one that was used last under this key, if its host has not gone; else an empty one.
+  /// Takes the connection used last under this key, if its host has not closed it; otherwise null.
   OpenConnection take(const std::string& key);
+  /// Whether a connection is kept under this key.
   bool has(const std::string& key) const;
-  /// Keeps a reusable connection, or says QUIT when it is too old or there are too many. Both on
-  /// the event loop that `executor` is of.
+  /// Keeps a reusable connection, or sends QUIT when it is older than five minutes or there are too
+  /// many. `executor` is that of the event loop.
   void put(const std::string& key, OpenConnection open,
            const boost::asio::any_io_executor& executor);
-  /// Says QUIT on all of them.
+  /// Sends QUIT on all connections.
   void close();
+  /// Number of connections.
   std::size_t size() const;
 
  private:

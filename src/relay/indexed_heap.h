@@ -1,4 +1,4 @@
-// A heap of numbers whose owners know where in it they are, so that any of them can be taken out.
+// A heap of item numbers. Each item stores its position, so that any item can be erased.
 #pragma once
 
 #include <cstddef>
@@ -8,25 +8,30 @@
 
 namespace postern::relay {
 
-/// Not in any heap.
+/// The position of an item that is in no heap.
 inline constexpr std::uint32_t nowhere = UINT32_MAX;
 
-/// A binary heap, first the item that comes before all others; push, erase in O(log n), 4 octets an
-/// item. `Access` says what an item is: `bool before(a, b)` is the order, `std::uint32_t&
-/// position(a)` is where this heap notes its place (`nowhere` when it is not inside). An item whose
-/// order changes is erased first and pushed again.
+/// A binary heap; top() is the first item in the order. push() and erase() take O(log n); an item
+/// takes 4 octets. `Access` describes the items: `bool before(a, b)` is the order, and
+/// `std::uint32_t& position(a)` is where the heap stores the item's position (`nowhere` when it is
+/// not in the heap). Erase an item before its order changes, and push it again.
 class IndexedHeap {
  public:
+  /// Whether the heap has no items.
   bool empty() const { return items_.empty(); }
+  /// Number of items.
   std::size_t size() const { return items_.size(); }
+  /// The first item; the heap must not be empty.
   std::uint32_t top() const { return items_.front(); }
 
+  /// Adds an item that is not in the heap.
   template <class Access>
   void push(std::uint32_t item, const Access& access) {
     items_.push_back(item);
     access.position(item) = static_cast<std::uint32_t>(items_.size() - 1);
     rise(items_.size() - 1, access);
   }
+  /// Removes an item that is in the heap.
   template <class Access>
   void erase(std::uint32_t item, const Access& access) {
     const std::size_t at = std::exchange(access.position(item), nowhere);

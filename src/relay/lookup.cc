@@ -15,10 +15,10 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// Aliases in a circle are eight rounds, everything else six.
+/// A loop of aliases takes eight rounds, everything else at most six.
 constexpr int max_rounds = 20;
 
-/// What the tasks of a round share; the last one to end wakes who waits.
+/// Shared by the tasks of one round; the last task wakes the waiting one.
 struct Round {
   explicit Round(const asio::any_io_executor& executor)
       : done(executor, asio::steady_timer::time_point::max()) {}

@@ -1,4 +1,4 @@
-// Asks DNS what relay::route() wants to know.
+// Looks up the DNS records that relay::route() needs.
 #pragma once
 
 #include <chrono>
@@ -9,9 +9,9 @@
 
 namespace postern::relay {
 
-/// The outcome of route() for a recipient. The questions of a round are asked at the same time,
-/// each for `limit` at most. `answers` gets what was answered, and is not asked again for what it
-/// holds. Everything given must outlive the await.
+/// The outcome of route() for a recipient. The questions of a round run concurrently, each for at
+/// most `limit`. Answers are added to `answers`; what it already holds is not asked again. All
+/// references must outlive the await.
 Task<Routed> look_up(const RoutingConfig& config, const RouteTable& routes,
                      const Recipient& recipient, dns::Resolver& resolver,
                      std::chrono::milliseconds limit, Answers& answers);

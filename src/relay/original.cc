@@ -8,13 +8,13 @@ namespace postern::relay {
 namespace {
 
 constexpr std::size_t max_line = 998;   // RFC 5322 §2.1.1
-constexpr std::size_t max_field = 256;  // of a field that is looked at
+constexpr std::size_t max_field = 256;  // octets of a field that are examined
 constexpr std::size_t max_message_id = 250;
 constexpr std::size_t base64_octets = 57;  // a line of 76 characters
 constexpr std::size_t digest_digits = 32;
 
-/// RFC 5322 §3.6.4 as far as it matters: what is copied into a field of ours must be one word in
-/// brackets with one @, and nothing that could end the field or the word.
+/// RFC 5322 §3.6.4, simplified: text copied into our own field must be one word in angle brackets
+/// with one "@", and must not be able to end the field or the word.
 bool is_message_id(std::string_view text) {
   if (text.size() < 5 || text.size() > max_message_id) return false;
   if (!text.starts_with('<') || !text.ends_with('>')) return false;
@@ -59,7 +59,7 @@ void OriginalScan::take(char c) {
     if (line_ > max_line) form.plain = false;
     end_line();
   } else {
-    if (after_cr_) {  // a bare CR is an octet like others
+    if (after_cr_) {  // a bare CR is an ordinary octet
       form.plain = false;
       ++line_;
     }
@@ -72,8 +72,7 @@ void OriginalScan::take(char c) {
   after_cr_ = c == '\r';
 }
 
-/// The blank line may end in LF alone: what is behind it is body, and is not to be taken for
-/// header.
+/// The blank line may end in LF alone: the text after it is body and must not be read as header.
 void OriginalScan::end_line() {
   if (in_header_ && line_ == 0) {
     original_.header_size = original_.size - (after_cr_ ? 2 : 1);

@@ -19,7 +19,8 @@ TEST(Original, header_ends_at_the_blank_line) {
   };
   for (const Row& row : {Row{"A: b\r\n\r\nbody\r\n", 6}, Row{"A: b\r\n", 6}, Row{"A: b", 4},
                          Row{"\r\nbody", 0}, Row{"", 0}, Row{"A: b\r\n c\r\n\r\n\r\n", 10},
-                         // Broken lines: what looks like a body to anybody is none of the header.
+                         // Wrong line ends: text that any reader takes for body is not part of the
+                         // header.
                          Row{"A: b\n\nbody", 5}, Row{"A: b\r\n\nbody", 6}, Row{"\nbody", 0},
                          Row{"A: b\r\r\n\r\nbody", 7}, Row{"A: b\r\n\r\r\nbody", 13}}) {
     EXPECT_EQ(scan(row.message).header_size, row.header_size) << row.message;

@@ -1,5 +1,5 @@
-// Plays tests/suites/relay/dialogue.json over sockets: relay_sink.py is the other side, and its
-// checker says what was right.
+// Plays tests/suites/relay/dialogue.json over sockets: relay_sink.py is the server, and its checker
+// judges the transcripts.
 #include <csignal>
 #include <filesystem>
 #include <utility>
@@ -60,7 +60,7 @@ class Sink {
   boost::json::object ports_;
 };
 
-/// The route of a case: its hosts in order, by name where they have names.
+/// The route of a case: its hosts in order, by name if they have one.
 std::shared_ptr<const RelayConfig> config_for(const boost::json::object& test, const Sink& sink) {
   const auto& client = test.at("client").as_object();
   const smtp::ClientOptions options = smtp::suite_options(client);
@@ -91,7 +91,7 @@ std::shared_ptr<const RelayConfig> config_for(const boost::json::object& test, c
   return config;
 }
 
-/// Every name is this machine.
+/// Every name resolves to this machine.
 class HereResolver final : public dns::Resolver {
  public:
   Task<dns::Answer> lookup(dns::Question question, std::chrono::milliseconds) override {
@@ -121,7 +121,7 @@ Task<void> play(const boost::json::object* test, const Sink* sink, boost::json::
   (*outcomes)[text(test->at("id"))] = std::move(outcome);
 }
 
-/// A few at a time: the hosts wait for the client no longer than a host does.
+/// A few at a time: the hosts' time limits are realistic.
 Task<void> play_in_turn(const boost::json::array* cases, std::size_t* next, const Sink* sink,
                         boost::json::object* outcomes) {
   while (*next < cases->size()) {
@@ -145,7 +145,7 @@ TEST(RelaySuite, PlaysTheDialoguesOverSockets) {
                      });
     }
     loop.run();
-    // A server reads on for a while behind its last reply before it writes its transcript.
+    // A server reads for a while after its last reply before it writes its transcript.
     std::uintmax_t seen = 0;
     for (int i = 0; i < 20; ++i) {
       ::sleep(2);

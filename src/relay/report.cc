@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/domain_below.h"
 #include "base/text.h"
 #include "relay/report_parts.h"
 
@@ -21,7 +22,7 @@ bool is_about(ReportKind kind, const ReportedRecipient& recipient) {
   return false;
 }
 
-/// RFC 3461 §4.1; without NOTIFY as if FAILURE and DELAY were asked for.
+/// RFC 3461 §4.1. Without NOTIFY, as if FAILURE and DELAY were requested.
 bool is_wanted(ReportKind kind, std::string_view notify) {
   const bool success = kind == ReportKind::relayed || kind == ReportKind::delivered;
   if (notify.empty()) return !success;
@@ -43,14 +44,13 @@ std::string domain_of(std::string_view path) {
   return at == std::string_view::npos ? std::string() : lower(path.substr(at + 1));
 }
 
-/// The domain itself or one above it, which could speak in its name anyway.
+/// Whether a signature of `signer` authenticates `domain`: `signer` is the domain or an ancestor.
 bool vouches(std::string_view signer, std::string_view domain) {
   if (signer.find('.') == std::string_view::npos) return false;
-  return domain == signer ||
-         (domain.ends_with(signer) && domain[domain.size() - signer.size() - 1] == '.');
+  return domain_below(domain, signer);
 }
 
-/// Whether a report could hit somebody whose address was forged.
+/// Whether a report could reach a third party whose address was forged.
 bool is_backscatter(const ReportOccasion& occasion) {
   if (occasion.client != ClientStanding::stranger || occasion.spf_pass) return false;
   const std::string domain = domain_of(occasion.reverse_path);
@@ -65,7 +65,7 @@ bool is_too_often(const ReportOccasion& occasion) {
   return occasion.sent_to_address >= max_reports_to_address || occasion.sent_to_domain >= to_domain;
 }
 
-/// Whom the report is to speak of, or why there is none.
+/// The recipients that the report covers, or why there is no report.
 struct Selection {
   std::vector<const ReportedRecipient*> recipients;
   std::optional<Suppression> why;
@@ -89,7 +89,8 @@ Selection select(const ReportOccasion& occasion, const Original& original,
   stop_if(Suppression::null_sender, occasion.reverse_path.empty());
   stop_if(Suppression::own_bounce_address, is_own_bounce_address(occasion.reverse_path, settings));
   keep(Suppression::notify, [&](const auto& one) { return is_wanted(occasion.kind, one.notify); });
-  // Failures of automatic mail are told: RFC 3834 is about answers, RFC 5321 §6.1 about loss.
+  // Failures of automatic mail are reported: RFC 3834 §2 restricts responses, while RFC 5321 §6.1
+  // requires failure reports.
   stop_if(Suppression::automatic, original.automatic && occasion.kind != ReportKind::failed);
   keep(Suppression::already_sent, [&](const auto& one) {
     return occasion.kind != ReportKind::delayed || !one.delay_notice_sent;
@@ -104,16 +105,17 @@ Selection select(const ReportOccasion& occasion, const Original& original,
   return selection;
 }
 
-/// RFC 3461 §6.2, and headers only where RFC 8689 §5 or the form of the text asks for it.
+/// RFC 3461 §6.2. Only the header is returned for REQUIRETLS (RFC 8689 §5), and when the form of
+/// the text requires it.
 bool is_returned_whole(const ReportOccasion& occasion, const Original& original, bool global) {
   if (occasion.kind != ReportKind::failed || occasion.requiretls) return false;
   const bool asked = iequals(occasion.ret, "FULL") ||
                      (occasion.ret.empty() && original.size <= max_returned_unasked);
-  // message/rfc822 cannot be encoded (RFC 2046 §5.2.1), so it must be fit as it is.
+  // message/rfc822 cannot be encoded (RFC 2046 §5.2.1), so the original must be suitable unchanged.
   return asked && (global || (original.header.plain && original.body.plain));
 }
 
-/// Whether the report speaks of what ASCII cannot say (RFC 6533).
+/// Whether the report contains text beyond ASCII (RFC 6533 §4).
 bool is_global(const ReportOccasion& occasion, const Original& original,
                const std::vector<const ReportedRecipient*>& recipients) {
   if (!is_ascii(occasion.reverse_path)) return true;
@@ -187,8 +189,8 @@ Report make_report(const ReportOccasion& occasion, const Original& original,
   const bool eight_bit = original.header.eight_bit || (form.whole && original.body.eight_bit);
   const bool passes = !eight_bit || !form.global || form.utf8;
   form.encoding = !plain || !passes ? "base64" : eight_bit ? "8bit" : "7bit";
-  // Of the parts that hold foreign text only the original could end a part; nobody knew both halves
-  // of the boundary before.
+  // Only the original could contain a line that ends a part, but its sender could not predict both
+  // halves of the boundary.
   form.boundary = std::string(form.unique) + "_" + original.digest;
 
   Report report{.recipient = occasion.reverse_path,

@@ -12,14 +12,14 @@
 namespace postern::relay {
 namespace {
 
-constexpr std::size_t max_foreign = 1020;  // with "..." 1023
-constexpr std::size_t max_line = 900;      // of 998, RFC 5322 §2.1.1
+constexpr std::size_t max_foreign = 1020;  // 1023 with "..."
+constexpr std::size_t max_line = 900;      // of the 998 of RFC 5322 §2.1.1
 constexpr std::size_t text_width = 76;
 constexpr std::size_t max_name = 255;
 constexpr std::size_t max_subject_address = 60;
 
-/// Takes a line off the front: up to the last blank within `width` octets, or else a word that is
-/// longer, as far as a line can be.
+/// Removes a line from the front: up to the last blank within `width` octets; a longer word is cut
+/// only at max_line.
 std::string_view take_line(std::string_view& text, std::size_t width) {
   std::size_t length = text.size();
   if (length > width) {
@@ -34,8 +34,8 @@ std::string_view take_line(std::string_view& text, std::size_t width) {
   return line;
 }
 
-/// A field of ours: its value has no line ends. Folded only when it must be (RFC 5322 §2.2.3):
-/// what reads reports often knows no folding.
+/// Adds a field of ours; the value has no line ends. Folds only when necessary (RFC 5322 §2.2.3),
+/// because many programs that read reports do not unfold.
 void add_field(std::string& out, std::string_view name, std::string_view value) {
   out += name;
   out += ": ";
@@ -55,18 +55,18 @@ void add_lines(std::string& out, std::string_view indent, std::string_view text)
   }
 }
 
-/// UTF-8 that a reader sees as it is stands as it is, all else is escaped.
+/// UTF-8 that displays as written remains; anything else is escaped.
 std::string utf8_text(std::string_view text) {
   return shown(text) == text ? std::string(text) : printable(text, max_foreign);
 }
 
-/// RFC 3461 §4 xtext, or what was given where it is none.
+/// Decodes xtext (RFC 3461 §4); the given text when it is malformed.
 std::string decoded(std::string_view xtext) {
   const auto text = smtp::decode_xtext(xtext);
   return one_line(text ? *text : xtext);
 }
 
-/// `utf-8;` addresses as RFC 6533 §3 has them, others decoded.
+/// `utf-8;` addresses in the form of RFC 6533 §3; others decoded.
 std::string original_recipient(const ReportForm& form, std::string_view orcpt) {
   const std::size_t semicolon = std::min(orcpt.find(';'), orcpt.size());
   const std::string type = one_line(orcpt.substr(0, semicolon));
@@ -80,12 +80,12 @@ std::string final_recipient(const ReportForm& form, std::string_view address) {
   return "utf-8; " + (form.utf8 ? utf8_text(address) : utf8_addr_xtext(address));
 }
 
-/// RFC 3463: of the class that the action has.
+/// The status code; its class must suit the action (RFC 3463 §2).
 std::string status_of(ReportKind kind, const ReportedRecipient& recipient) {
   const bool refused = recipient.klass == smtp::ResultClass::permanent;
   switch (kind) {
     case ReportKind::failed:
-      if (!refused) return "4.4.7";  // §3.5, delivery time expired
+      if (!refused) return "4.4.7";  // RFC 3463 §3.5: delivery time expired
       return recipient.enhanced.klass == 5 ? recipient.enhanced.to_string() : "5.0.0";
     case ReportKind::delayed:
       return recipient.enhanced.klass == 4 ? recipient.enhanced.to_string() : "4.0.0";
@@ -133,7 +133,7 @@ std::string recipient_group(const ReportForm& form, const ReportedRecipient& rec
   return out;
 }
 
-/// What happened, to be read by people.
+/// The text for people.
 std::string first_words(const ReportForm& form) {
   const std::string sent = "Your message of " + rfc5322_date(form.occasion.arrival);
   switch (form.occasion.kind) {
@@ -187,7 +187,7 @@ void begin_part(std::string& out, const ReportForm& form, std::string_view type,
   out += "\r\n";
 }
 
-/// Appends the code points of UTF-8 above ASCII and what xtext forbids as `\x{NN}`.
+/// Appends one UTF-8 character as `\x{NN}`.
 void add_code_point(std::string& out, std::string_view octets) {
   auto lead = static_cast<unsigned char>(octets[0]);
   char32_t point = octets.size() == 1 ? lead : lead & (0x7fu >> octets.size());
@@ -201,7 +201,7 @@ void add_code_point(std::string& out, std::string_view octets) {
 std::string one_line(std::string_view foreign) {
   std::string text;
   for (const char c : trim(foreign)) {
-    if (c == '\r') continue;  // alone it is no line end of anybody's
+    if (c == '\r') continue;  // alone it is not a line end
     text += c == '\n' || c == '\t' ? ' ' : c;
   }
   return printable(text, max_foreign);

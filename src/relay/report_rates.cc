@@ -17,7 +17,7 @@ std::string domain_key(const std::string& address) {
 }  // namespace
 
 std::size_t ReportRates::Window::total(std::int64_t now) {
-  // What is older than the window is wiped out as the steps go by.
+  // Steps that left the window are cleared as time passes.
   const std::int64_t passed = std::min<std::int64_t>(now - last, steps);
   for (std::int64_t i = 1; i <= passed; ++i)
     counts[static_cast<std::size_t>((last + i) % static_cast<std::int64_t>(steps))] = 0;
@@ -79,7 +79,8 @@ void ReportRates::add_to(const std::string& key, std::int64_t now) {
   window.add(now);
 }
 
-/// Forgets what has no report left in its window; once a step at most, for it walks over all.
+/// Forgets addresses and domains without a report in their window. Runs at most once in a step,
+/// because it is linear.
 void ReportRates::sweep(std::int64_t now) {
   if (swept_ == now) return;
   swept_ = now;

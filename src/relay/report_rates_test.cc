@@ -24,7 +24,8 @@ TEST(ReportRates, counts_an_hour) {
   EXPECT_EQ(rates.sent("a@example.com", start + minutes(6000)).to_address, 1u);
 }
 
-/// Asked each minute, no report of the last hour is missing, whenever in a step it went out.
+/// Checked every minute, no report of the last hour is missing, regardless of its time within a
+/// step.
 TEST(ReportRates, forgets_nothing_within_the_hour) {
   for (int offset = 0; offset < 10; ++offset) {
     ReportRates rates;

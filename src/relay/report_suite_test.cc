@@ -1,5 +1,5 @@
-// Plays tests/suites/relay/dsn.json: writes the reports as the suite's own checker wants them and
-// has it compare.
+// Plays tests/suites/relay/dsn.json: writes the reports in the form that the suite's checker
+// expects, and runs the checker.
 #include <sys/wait.h>
 
 #include <array>
@@ -34,7 +34,7 @@ bool flag(const json::object& object, const char* key) {
   return value != nullptr && value->as_bool();
 }
 
-/// Every key of a case means something here: one that nobody reads would be a case half played.
+/// Every key of a case is known here; an unknown key would be ignored silently.
 void only_keys(const json::object& object, std::vector<std::string_view> known) {
   for (const auto& member : object) {
     EXPECT_NE(std::find(known.begin(), known.end(), member.key()), known.end())
@@ -86,7 +86,7 @@ ReportedRecipient recipient_of(const json::object& object) {
   return recipient;
 }
 
-/// The zone of `config.dns`: a null MX, or a name that is not there.
+/// The zone of `config.dns`: names with a null MX and names that do not exist.
 bool takes_no_mail(const json::object& zone, const std::string& path) {
   const std::string domain = path.substr(path.rfind('@') + 1);
   const json::value* entry = zone.if_contains(domain);
@@ -224,7 +224,7 @@ TEST(ReportSuite, every_report_is_as_the_suite_has_it) {
       << verdict.words;
 }
 
-/// The checker looks at the files: without them, it finds every report missing.
+/// The checker reads the files: without them it reports every report as missing.
 TEST(ReportSuite, missing_reports_are_found) {
   const tests::TemporaryFolder out;
   const Verdict verdict = check(out);

@@ -66,7 +66,7 @@ std::size_t count(std::string_view text, std::string_view part) {
   return n;
 }
 
-/// What holds for every report, whatever it was made of.
+/// Properties of every report, whatever its input.
 void expect_fit(const Report& report, const std::string& text) {
   std::size_t start = 0;
   while (start < text.size()) {
@@ -173,7 +173,7 @@ TEST(Report, goes_to_strangers_only_with_proof) {
                         {"a@Example.COM", {"EXAMPLE.com"}, true},
                         {"a@example.com", {"example.net", "example.com"}, true},
                         {"a@mail.example.com", {"example.com"}, true},
-                        // Who signs for a name below need not speak for it all.
+                        // A signature of a subdomain does not authenticate its parent domain.
                         {"a@example.com", {"mail.example.com"}, false},
                         {"a@badexample.com", {"example.com"}, false},
                         {"a@example.com", {"com"}, false},
@@ -322,13 +322,13 @@ TEST(Report, requiretls_returns_no_body) {
 }
 
 TEST(Report, a_boundary_in_the_message_ends_nothing) {
-  // What somebody could know: the unique part, and a report of the same message.
+  // A sender could know the unique part, and a report about the same message.
   const Made first = make(occasion());
   const std::size_t quote = first.text.find("boundary=\"") + 10;
   const std::string boundary = first.text.substr(quote, first.text.find('"', quote) - quote);
   std::string message = plain_message + "--" + boundary + "\r\n--" + boundary + "--\r\n--" +
                         std::string(unique) + "\r\n";
-  const Made made = make(occasion(), message);  // checks that each boundary is there once
+  const Made made = make(occasion(), message);  // checks that each boundary occurs once
   EXPECT_TRUE(holds(made, message));
   EXPECT_EQ(make(occasion(), first.text).report.head.find(boundary), std::string::npos);
 }
@@ -393,8 +393,7 @@ TEST(Report, parameters_of_the_envelope_come_back_decoded) {
   Made made = make(given);
   EXPECT_TRUE(holds(made, "Original-Envelope-Id: QQ+31\r\n"));
   EXPECT_TRUE(holds(made, "Original-Recipient: RFC822; Big+Joe@Orig.Example\r\n"));
-  given.envid =
-      "a+0D+0Ab+2";  // the session refuses these; a spool that was written to may hold them
+  given.envid = "a+0D+0Ab+2";  // sessions reject these; an old spool may contain them
   given.recipients[0].orcpt = "rfc822;+0D+0ABcc:x";
   made = make(given);
   EXPECT_FALSE(holds(made, "\r\nBcc:x"));
@@ -416,7 +415,7 @@ TEST(Report, utf8_goes_as_the_next_hop_can_take_it) {
   EXPECT_TRUE(holds(made, "Content-Type: message/global-delivery-status\r\n"));
   EXPECT_TRUE(holds(made, message));
 
-  made = make(given, message);  // expect_fit() sees that it is ASCII
+  made = make(given, message);  // expect_fit() checks that it is ASCII
   EXPECT_FALSE(made.report.smtputf8 || made.report.eight_bit);
   EXPECT_TRUE(holds(made, "Final-Recipient: utf-8; j\\x{F6}@example.net\r\n"));
   EXPECT_TRUE(holds(made, "Original-Recipient: utf-8; j\\x{F6}\\x{1F426}@example.net\r\n"));
@@ -424,13 +423,13 @@ TEST(Report, utf8_goes_as_the_next_hop_can_take_it) {
       holds(made, "Content-Type: message/global\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
                       base64_lines(message)));
 
-  // An address of the sender's that ASCII cannot say needs SMTPUTF8 anyway.
+  // A reverse-path beyond ASCII needs SMTPUTF8 anyway.
   given.reverse_path = "\xc3\xa4@example.com";
   made = make(given, message);
   EXPECT_TRUE(made.report.smtputf8);
   EXPECT_TRUE(holds(made, "\r\nTo: <\xc3\xa4@example.com>\r\n"));
 
-  // SMTPUTF8 that was said and not needed changes nothing.
+  // SMTPUTF8 that was requested without need changes nothing.
   given = occasion();
   given.smtputf8 = true;
   made = make(given, plain_message, utf8);

@@ -23,7 +23,7 @@ tl::unexpected<Error> malformed(std::string_view what, std::string_view text) {
   return fail(Fault::malformed, fmt::format("{}: {}", what, printable(text, 100)));
 }
 
-/// `550 5.7.1 not here`
+// `550 5.7.1 not here`
 Result<Route> error_route(std::string_view text) {
   Route route{.kind = Route::Kind::error};
   const std::string_view whole = text;
@@ -42,7 +42,7 @@ Result<Route> error_route(std::string_view text) {
   return route;
 }
 
-/// Whatever stands in brackets or before a port: an address or a host name.
+/// Parses the text in brackets or before a port: an address or a host name.
 Result<RouteHost> host_of(std::string_view text, bool bracketed) {
   std::string_view address = text;
   if (bracketed && istarts_with(address, "IPv6:")) address.remove_prefix(5);
@@ -51,7 +51,7 @@ Result<RouteHost> host_of(std::string_view text, bool bracketed) {
       return RouteHost{.name = parsed->to_string(), .address = parsed};
   }
   const Result<mail::Domain> domain = mail::Domain::parse(text);
-  // Digits and dots alone are an address somebody forgot the brackets of.
+  // Digits and dots alone are an address without its brackets.
   if (!domain || !mail::is_hostname(domain->text())) return malformed("not a host", text);
   return RouteHost{.name = domain->text(), .address = std::nullopt};
 }
@@ -78,19 +78,20 @@ Result<RouteHost> parse_host(std::string_view text) {
 }
 
 std::string to_text(const RouteHost& host) {
-  // Brackets always: a host may be called `mx`.
+  // Always in brackets: a host may be called `mx`.
   std::string text = host.address ? mail::literal_of(*host.address) : "[" + host.name + "]";
   if (host.port != smtp_port) text += fmt::format(":{}", host.port);
   return text;
 }
 
-/// A key of the table: `*`, `.parent`, `domain` or `local@domain`, lower case, A-labels.
-/// RFC 5321 §4.1.2: "ann" and ann are one local part, however it is quoted. Case does not matter.
+/// The local part in lower case without quotes. RFC 5321 §4.1.2: "ann" and ann are the same local
+/// part. Case is ignored.
 std::string normal_local_part(std::string_view local_part) {
   if (!local_part.starts_with('"')) return lower(local_part);
   return lower(mail::Mailbox{std::string(local_part), {}}.unquoted_local_part());
 }
 
+/// Normalizes a key of the table: `*`, `.parent`, `domain` or `local@domain`; lower case, A-labels.
 std::optional<std::string> normal_key(std::string_view key) {
   if (key == "*") return std::string(key);
   const std::size_t at = key.rfind('@');

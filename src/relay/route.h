@@ -1,4 +1,4 @@
-// Routes as an operator writes them: which recipients leave by which next hops.
+// Routes as an operator configures them: which recipients use which next hops.
 #pragma once
 
 #include <cstdint>
@@ -14,63 +14,67 @@
 
 namespace postern::relay {
 
-/// How far TLS towards a host is demanded. The first four may be configured; the others follow from
-/// what the destination publishes.
+/// The TLS level required of a host. The first four can be configured; the others result from what
+/// the destination publishes.
 enum class TlsLevel : std::uint8_t {
   none,         ///< clear text only
-  may,          ///< TLS when it works, any certificate
-  encrypt,      ///< TLS, any certificate
-  verify,       ///< TLS and a certificate for one of the reference names
-  sts_testing,  ///< as sts, and on failure as may (RFC 8461 §5)
-  sts,          ///< TLS and a certificate for the MX name (RFC 8461 §4)
-  dane,         ///< TLS and a certificate that the TLSA records name (RFC 7672)
+  may,          ///< TLS if it works, with any certificate
+  encrypt,      ///< TLS with any certificate
+  verify,       ///< TLS with a certificate for one of the reference names
+  sts_testing,  ///< as sts; as may when that fails (RFC 8461 §5)
+  sts,          ///< TLS with a certificate for the MX name (RFC 8461 §4)
+  dane,         ///< TLS with a certificate that matches the TLSA records (RFC 7672 §3)
 };
 /// `none`, `may`, `encrypt`, `verify`, `sts-testing`, `sts`, `dane`.
 std::string_view to_string(TlsLevel level);
-/// One of the first four.
+/// Parses one of the first four levels; nullopt for anything else.
 std::optional<TlsLevel> parse_tls_level(std::string_view text);
 
+/// The SMTP port (RFC 5321 §4.5.4.2).
 inline constexpr std::uint16_t smtp_port = 25;
 
-/// One next hop of a list: a name, or an address that nobody looks up.
+/// One next hop: a name, or an address that is not looked up.
 struct RouteHost {
-  std::string name;  ///< lower-case A-labels; the text of the address if it is one
-  std::optional<IpAddress> address;
-  std::uint16_t port = smtp_port;
+  std::string name;                  ///< lower-case A-labels; for an address its text
+  std::optional<IpAddress> address;  ///< nullopt: `name` is looked up
+  std::uint16_t port = smtp_port;    ///< the port to connect to
   bool operator==(const RouteHost&) const = default;
 };
 
+/// What happens to the mail of matching recipients.
 struct Route {
+  /// The kinds of route: `hosts` is a list of next hops; `maildir` is local delivery.
   enum class Kind : std::uint8_t { mx, hosts, discard, error, maildir };
-  Kind kind = Kind::mx;
-  std::string mx_domain;  ///< `mx:other.example`: whose MX; empty: the recipient's domain
-  /// In the order of preference; those of one group are equal.
+  Kind kind = Kind::mx;   ///< the kind
+  std::string mx_domain;  ///< of `mx:other.example`: whose MX; empty: the recipient's domain
+  /// For `hosts`: groups in the order of preference; hosts of one group are equal.
   std::vector<std::vector<RouteHost>> hosts;
   smtp::Reply refusal;  ///< of `error:`; always 5xx
-  std::string path;     ///< of `maildir:`, absolute
-  /// Set by the route itself: then neither DANE nor MTA-STS is asked.
+  std::string path;     ///< of `maildir:`; absolute
+  /// A level set by the route: DANE and MTA-STS are not consulted then.
   std::optional<TlsLevel> tls;
-  std::vector<std::string> names;  ///< reference names of `verify`; empty: the host's name
-  std::size_t settings = 0;        ///< how to speak to its hosts: of RelayConfig::settings
+  std::vector<std::string> names;  ///< reference names for `verify`; empty: the host's name
+  std::size_t settings = 0;        ///< index into RelayConfig::settings
   bool operator==(const Route&) const = default;
 };
 
-/// Reads what a route says where to send: alone `mx`, `mx:DOMAIN`, `discard`, `maildir:/PATH` or
-/// `error:5xx x.y.z text`, else next hops in order of preference: `host`, `[host]`, `[address]`,
-/// each with `:port` if it is not 25, equal ones joined by `|`. Fault::malformed names the piece
-/// that is none.
+/// Parses the next hops of a route: one of `mx`, `mx:DOMAIN`, `discard`, `maildir:/PATH` and
+/// `error:5xx x.y.z text` alone; or hosts in the order of preference: `host`, `[host]`,
+/// `[address]`, each with `:port` if it is not 25, equal ones joined by `|`. Fault::malformed names
+/// the faulty piece.
 Result<Route> parse_route(const std::vector<std::string>& to);
-/// The next hops of a route as parse_route() reads them back, one text a group.
+/// The next hops of a route in the form that parse_route() reads, one text for each group.
 std::vector<std::string> to_texts(const Route& route);
 
-/// The routes of a configuration. Immutable once filled; may then be shared by threads.
+/// The configured routes. Immutable once filled; may be shared by threads then.
 class RouteTable {
  public:
-  /// `key`: an address, a domain, `.parent` (all names below it) or `*`. Fault::malformed when it
-  /// is none of these, Fault::conflict when it is there already.
+  /// Adds a route. `key`: an address, a domain, `.parent` (all names below it) or `*`.
+  /// Fault::malformed when it is none of these, Fault::conflict when it exists.
   Result<void> add(std::string_view key, Route route);
-  /// The route of that address, of its domain, of the longest parent, of `*`, else plain MX (R1).
-  /// `domain` in the form of mail::Domain; case and quotes of the local part do not matter.
+  /// The route of the address, else of its domain, of the longest parent, of `*`, else plain MX
+  /// (R1). `domain` is in the form of mail::Domain; case and quotes of the local part are ignored.
+  /// Valid as long as the table does not change.
   const Route& find(std::string_view local_part, std::string_view domain) const;
 
  private:

@@ -113,7 +113,7 @@ TEST(RouteTable, refuses_keys_that_are_none_and_keys_twice) {
   EXPECT_EQ(twice.error().fault, Fault::conflict);
 }
 
-// RFC 5321 §4.1.2: quoting does not make another mailbox.
+// RFC 5321 §4.1.2: quoting does not change the mailbox.
 TEST(RouteTable, quotes_of_a_local_part_do_not_matter) {
   RouteTable table;
   ASSERT_TRUE(table.add("postmaster@mx.example.net", {.kind = Route::Kind::discard}));

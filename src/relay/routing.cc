@@ -22,20 +22,20 @@ constexpr int max_aliases = 8;  // R3
 
 bool is_literal(std::string_view domain) { return domain.starts_with('['); }
 
-/// A name in a record, as everything compares it.
+/// A name from a record in normal form.
 std::string normal(std::string_view name) {
   if (name.ends_with('.')) name.remove_suffix(1);
   return lower(name);
 }
 
-/// A host on its way to become a target, or to be skipped.
+/// A host that will become a target or be skipped.
 struct Candidate {
   Target target;
-  bool address_only = false;  ///< nobody looks it up, and it has no names
-  bool named = false;         ///< by a route of ours: R10 asks less of its addresses
-  std::string expanded;       ///< where aliases of its name led
+  bool address_only = false;  ///< it has an address and no name, so nothing is looked up
+  bool named = false;         ///< a route names it: R10 restricts its addresses less
+  std::string expanded;       ///< the name at the end of its aliases
   bool addresses_secure = false;
-  bool reported = false;  ///< is in the list of skipped hosts
+  bool reported = false;  ///< it is in the list of skipped hosts
   std::optional<Why> out;
 };
 
@@ -52,7 +52,7 @@ class Router {
   }
 
  private:
-  /// The answer, or null: then the question is noted and this round ends in questions.
+  /// The answer, or null: then the question is noted and this round ends with questions.
   const dns::Answer* ask(const std::string& name, Type type) {
     const dns::Question question{.name = name, .type = type};
     const auto known = answers_.find(question);
@@ -63,7 +63,8 @@ class Router {
 
   void decide();
   void give_up(std::uint16_t code, smtp::EnhancedCode enhanced, std::string text);
-  /// The same where a route of ours led here: our mistake never bounces somebody's mail (R7).
+  /// As give_up(); but temporary if one of our routes led here: our mistake must not bounce mail
+  /// (R7).
   void give_up_for_good(std::uint16_t code, smtp::EnhancedCode enhanced, std::string text);
   void skip(Candidate& candidate, Why why);
 
@@ -94,7 +95,7 @@ class Router {
   std::set<dns::Question> wanted_;
   const Route* route_ = nullptr;
   bool by_mx_ = false;
-  std::string domain_;  ///< whose MX are used
+  std::string domain_;  ///< the domain whose MX are used
   std::vector<Candidate> candidates_;
   Routed routed_;
 };
@@ -130,7 +131,7 @@ void Router::decide() {
       case Route::Kind::discard:
         routed_.kind = Routed::Kind::discard;
         return;
-      case Route::Kind::maildir:  // a folder of this machine is no host
+      case Route::Kind::maildir:  // a local folder is not a host
         routed_.our_fault = true;
         return give_up(451, {4, 3, 5}, "the route leads to a folder");
       case Route::Kind::error:
@@ -153,7 +154,7 @@ void Router::decide() {
   if (wanted_.empty()) conclude();
 }
 
-/// R2: that address only, no MX, no DANE, no MTA-STS.
+/// R2: uses only this address, without MX, DANE and MTA-STS.
 void Router::decide_literal() {
   const std::optional<IpAddress> address = mail::literal_address(recipient_.domain);
   if (!address) return give_up(501, {5, 1, 3}, "the address literal is malformed");
@@ -185,7 +186,7 @@ void Router::decide_mx(const std::string& domain) {
   const dns::Answer* const answer = ask(domain, Type::mx);
   if (answer == nullptr) return;
   if (answer->trouble()) return mx_failed(domain, *answer);
-  routed_.mx_secure = answer->secure;  // of the denial too (A2)
+  routed_.mx_secure = answer->secure;  // also of a denial (A2)
   routed_.expanded_domain = normal(answer->canonical_name);
   const bool aliased = !routed_.expanded_domain.empty() && routed_.expanded_domain != domain;
   if (aliased && !aliases_end(domain)) return;
@@ -194,20 +195,20 @@ void Router::decide_mx(const std::string& domain) {
       return give_up_for_good(550, {5, 1, 2}, "the domain does not exist");
     case dns::Status::found:
       return read_mx(*answer);
-    default:  // RFC 5321 §5.1: no MX, then the domain itself is its MX, with preference 0
+    default:  // RFC 5321 §5.1: without MX records the domain is its own MX with preference 0
       candidates_.push_back({.target = {.host = domain}});
   }
 }
 
-/// RFC 5321 §5.1: trouble is temporary and never falls back to address records. Aliases that lead
-/// in a circle look like trouble to a resolver; they are told apart for the log.
+/// RFC 5321 §5.1: an error is temporary and never falls back to address records. To a resolver a
+/// loop of aliases looks like an error; aliases_end() distinguishes it for the log.
 void Router::mx_failed(const std::string& domain, const dns::Answer& answer) {
   if (answer.status == dns::Status::server_failure && !aliases_end(domain)) return;
   give_up(451, {4, 4, 3}, fmt::format("MX lookup: {}", dns::to_string(answer.status)));
 }
 
-/// Follows the aliases of a domain one by one, as resolvers stop at different numbers of them.
-/// False: it has been given up because they are too many, or an answer is not known yet.
+/// Follows the aliases of a domain one by one, because resolvers have different limits. False:
+/// given up because there are too many, or an answer is still missing.
 bool Router::aliases_end(const std::string& domain) {
   std::string name = domain;
   for (int step = 0;; ++step) {
@@ -230,20 +231,19 @@ void Router::read_mx(const dns::Answer& answer) {
     Candidate made{.target = {.host = normal(std::string_view(record).substr(blank + 1)),
                               .preference = static_cast<std::uint32_t>(*preference)}};
     const bool root = made.target.host.empty();
-    // RFC 7505 §3: a single record with the root as its target
+    // RFC 7505 §3: a single record with the root as its target.
     if (root && answer.records.size() == 1)
       return give_up_for_good(556, {5, 1, 10}, "the domain accepts no mail (null MX)");
     if (root) made.target.host = ".";
     if (root || !mail::is_hostname(made.target.host)) made.out = Why::bad_name;  // R8
     candidates_.push_back(std::move(made));
   }
-  // By name among equals: their order is drawn for each attempt (RFC 5321 §5.1), here it is only
-  // fixed.
+  // Equal hosts are sorted by name to be deterministic; each attempt shuffles them (RFC 5321 §5.1).
   std::sort(candidates_.begin(), candidates_.end(), [](const auto& a, const auto& b) {
     return std::tie(a.target.preference, a.target.host) <
            std::tie(b.target.preference, b.target.host);
   });
-  std::set<std::string> seen;  // R4: a host counts at its best preference
+  std::set<std::string> seen;  // R4: only the best preference of a host counts
   std::erase_if(candidates_,
                 [&](const Candidate& each) { return !seen.insert(each.target.host).second; });
   std::size_t usable = 0;
@@ -267,8 +267,8 @@ bool Router::self_by_address(const Candidate& candidate) const {
          std::any_of(target.v6.begin(), target.v6.end(), ours);
 }
 
-/// R10, by the registries of RFC 6890; what a route names is the operator's own affair. Addresses
-/// of documentation lead nowhere and harm nobody.
+/// R10, with the registries of RFC 6890 §2.2. An operator may name any address in a route.
+/// Documentation addresses lead nowhere and do no harm.
 bool Router::forbidden(const Candidate& candidate, const IpAddress& address) const {
   switch (reach_of(address)) {
     case Reach::local:
@@ -282,13 +282,13 @@ bool Router::forbidden(const Candidate& candidate, const IpAddress& address) con
   return false;
 }
 
-/// Addresses of every host that may count, all of them asked at once.
+/// Looks up the addresses of all hosts that may be used, concurrently.
 void Router::resolve() {
   for (Candidate& candidate : candidates_) {
     if (candidate.out) continue;
     if (self_by_name(candidate)) {
       candidate.out = Why::self;
-      // Nothing behind it is tried, so nothing behind it is asked.
+      // Hosts after it are not tried, so they are not looked up.
       for (Candidate& other : candidates_)
         if (!other.out && other.target.preference >= candidate.target.preference)
           other.out = Why::behind_self;
@@ -319,8 +319,8 @@ void Router::look_up(Candidate& candidate) {
     if (config_.ipv6) take(Type::aaaa, target.v6);
     if (config_.ipv4) take(Type::a, target.v4);
     const bool none = target.v4.empty() && target.v6.empty();
-    // Bogus addresses make the host unreachable (RFC 7672 §2.1.1). A family that fails beside one
-    // that has addresses is no error (R11); beside one that has none it may hide the addresses.
+    // Bogus addresses make the host unreachable (RFC 7672 §2.1.1). A failed lookup of one family
+    // does not matter if the other has addresses (R11); otherwise the failure may hide addresses.
     if (bogus || none)
       candidate.out = bogus ? Why::dns_bogus : trouble ? Why::dns_error : Why::no_address;
     target.secure = !none && candidate.addresses_secure;
@@ -328,7 +328,7 @@ void Router::look_up(Candidate& candidate) {
     if (!config_.ipv6) target.v6.clear();
     if (!config_.ipv4) target.v4.clear();
     if (target.v4.empty() && target.v6.empty()) candidate.out = Why::no_address;
-    // A route that writes an address means it, private or not.
+    // An address in a route is intended, private or not.
     if (candidate.named) return;
   }
   if (candidate.out) return;
@@ -338,7 +338,7 @@ void Router::look_up(Candidate& candidate) {
   if (target.v4.empty() && target.v6.empty()) candidate.out = Why::forbidden_address;
 }
 
-/// RFC 5321 §5.1: when we are an MX of the domain ourselves, only better ones are tried (R9).
+/// RFC 5321 §5.1: if this host is an MX of the domain, only better hosts are tried (R9).
 bool Router::ends_behind_self() {
   std::optional<std::uint32_t> ours;
   for (Candidate& candidate : candidates_) {
@@ -364,7 +364,7 @@ void Router::set_levels() {
     if (!candidate.out) set_level(candidate);
 }
 
-/// T1: the route's own level, else DANE, else MTA-STS, else the default.
+/// T1: the level of the route, else DANE, else MTA-STS, else the default.
 void Router::set_level(Candidate& candidate) {
   Target& target = candidate.target;
   if (!candidate.address_only) target.sni = target.host;
@@ -376,7 +376,8 @@ void Router::set_level(Candidate& candidate) {
     const std::vector<std::string> bases = tlsa_bases(candidate);
     for (const std::string& base : bases)
       if (find_tlsa(candidate, base)) break;
-    // RFC 8461 §2: MTA-STS filters what DANE verifies, and does not rescue what DANE refuses.
+    // RFC 8461 §2: MTA-STS restricts hosts verified by DANE, too; it does not allow what DANE
+    // rejects.
     const bool policy = by_mx_ && recipient_.sts && !candidate.out;
     const bool allowed = policy && sts_allows(*recipient_.sts, target.host);
     if (policy && recipient_.sts->mode == StsPolicy::Mode::enforce) {
@@ -396,8 +397,8 @@ void Router::set_level(Candidate& candidate) {
   }
 }
 
-/// RFC 7672 §2.2: only with MX and addresses that were validated is TLSA asked at all; servers of
-/// unsigned zones are known to hang on it.
+/// RFC 7672 §2.2: TLSA is looked up only if MX and addresses are validated; some servers of
+/// unsigned zones do not answer TLSA queries.
 std::vector<std::string> Router::tlsa_bases(Candidate& candidate) {
   if (!config_.dane || (by_mx_ && !routed_.mx_secure)) return {};
   const std::string& host = candidate.target.host;
@@ -405,7 +406,7 @@ std::vector<std::string> Router::tlsa_bases(Candidate& candidate) {
   if (candidate.addresses_secure && aliased) return {candidate.expanded, host};
   if (candidate.addresses_secure) return {host};
   if (!aliased) return {};
-  // RFC 7672 §2.2.2: the first alias is signed though the end is not: the host's own name counts.
+  // RFC 7672 §2.2.2: the first alias is signed, the final name is not: use the host's own name.
   const dns::Answer* const alias = ask(host, Type::cname);
   if (alias == nullptr) return {};
   if (alias->trouble()) skip(candidate, Why::tlsa_lookup);
@@ -413,25 +414,25 @@ std::vector<std::string> Router::tlsa_bases(Candidate& candidate) {
                                                               : std::vector<std::string>{};
 }
 
-/// True when this base settles it; false: there is no TLSA, or the answer is not known yet.
+/// False when the base has no TLSA record. Otherwise true, also while the answer is missing.
 bool Router::find_tlsa(Candidate& candidate, const std::string& base) {
   Target& target = candidate.target;
   const dns::Answer* const answer = ask(fmt::format("_{}._tcp.{}", target.port, base), Type::tlsa);
   if (answer == nullptr) return true;
-  if (answer->trouble()) {  // RFC 7672 §2.1.2: never a downgrade
+  if (answer->trouble()) {  // RFC 7672 §2.1.2: an error never downgrades security
     skip(candidate, Why::tlsa_lookup);
     return true;
   }
   if (answer->status != dns::Status::found || !answer->secure) return false;
   if (std::none_of(answer->records.begin(), answer->records.end(), is_usable_tlsa)) {
-    // RFC 7672 §2.2: TLS is needed all the same, whatever the certificate
+    // RFC 7672 §2.2: unusable records still require TLS, with any certificate.
     target.tls = std::max(target.tls, TlsLevel::encrypt);
     return true;
   }
   target.tls = TlsLevel::dane;
   target.tlsa = answer->records;
   target.sni = base;  // RFC 7672 §8.1
-  // RFC 7672 §3.2.2: what a certificate of usage 2 may be for
+  // RFC 7672 §3.2.2: the reference names for certificate usage 2.
   target.names = {base, target.host};
   if (by_mx_) target.names.push_back(domain_);
   if (by_mx_ && !routed_.expanded_domain.empty()) target.names.push_back(routed_.expanded_domain);
@@ -451,7 +452,7 @@ void Router::conclude() {
   if (routed_.groups.empty()) nothing_left();
 }
 
-/// Security trouble first, then what time may cure; only what is certain is permanent.
+/// Security errors come first, then temporary errors; only a certain failure is permanent.
 void Router::nothing_left() {
   const auto any = [&](Why why) {
     return std::any_of(routed_.skipped.begin(), routed_.skipped.end(),
@@ -463,7 +464,7 @@ void Router::nothing_left() {
     return give_up(451, {4, 4, 4}, "addresses cannot be looked up");
   if (any(Why::sts_mx))
     return give_up(451, {4, 4, 4}, "no host is named by the domain's MTA-STS policy");
-  // R9: we are a backup, and the better hosts have no address now
+  // R9: this host is a backup MX, and the better hosts have no address now.
   if (any(Why::self)) return give_up(451, {4, 4, 4}, "no better MX host has an address");
   give_up_for_good(550, {5, 4, 4}, "no host of the domain has a usable address");
 }

@@ -1,7 +1,7 @@
-// From a recipient's domain to the hosts that may be tried, with the TLS level of each (RFC 5321
-// §5.1, RFC 7505, RFC 7672 §2.2). A pure function of a configuration and of the DNS answers known
-// so far: it says what else must be asked, or what the outcome is. The answers it was given are all
-// it looked at, so a recorded set of them makes the same decision again.
+// Routing: from a recipient's domain to the hosts to try, with the TLS level of each
+// (RFC 5321 §5.1, RFC 7505 §3, RFC 7672 §2.2). A pure function of the configuration and the DNS
+// answers known so far: it returns the missing questions, or the outcome. It uses nothing else, so
+// recorded answers reproduce a decision.
 //
 //   relay::Answers answers;
 //   auto step = relay::route(config, routes, recipient, answers);
@@ -26,54 +26,59 @@
 
 namespace postern::relay {
 
+/// An address and port.
 struct Endpoint {
-  IpAddress address;
-  std::uint16_t port = smtp_port;
+  IpAddress address;               ///< an address of a host
+  std::uint16_t port = smtp_port;  ///< a TCP port
   bool operator==(const Endpoint&) const = default;
 };
 
+/// Settings of routing.
 struct RoutingConfig {
-  std::string hostname;
-  std::vector<std::string> self_names;  ///< other names that are us
-  /// Where we listen for SMTP, wildcards replaced by the machine's addresses, and where a proxy or
-  /// NAT listens for us.
+  std::string hostname;                 ///< our name
+  std::vector<std::string> self_names;  ///< other names of this host
+  /// Where we listen for SMTP, with wildcards replaced by the machine's addresses, and where a
+  /// proxy or NAT listens for us.
   std::vector<Endpoint> self;
-  bool ipv4 = true;  ///< families with a source address
-  bool ipv6 = true;
-  bool literals = false;  ///< relay_to_literals: whether user@[192.0.2.1] is accepted (R2)
-  /// relay_to_private; nullopt: to hosts that a route names, not to MX (R10).
+  bool ipv4 = true;       ///< whether IPv4 has a source address
+  bool ipv6 = true;       ///< whether IPv6 has a source address
+  bool literals = false;  ///< relay_to_literals: whether user@[192.0.2.1] is relayed (R2)
+  /// relay_to_private; nullopt: allowed for hosts that a route names, not for MX hosts (R10).
   std::optional<bool> private_addresses;
-  bool dane = true;  ///< false without a validating resolver (A1)
-  TlsLevel default_tls = TlsLevel::may;
+  bool dane = true;                      ///< false without a validating resolver (A1)
+  TlsLevel default_tls = TlsLevel::may;  ///< when nothing else sets a level
 };
 
-/// Whether a host of that name is we, at that port: on a port that we do not listen on something
-/// else may well answer under our name (R9).
+/// Whether `host` at `port` is this host (R9). On a port on which we do not listen, another server
+/// may answer under our name.
 bool is_self(const RoutingConfig& config, std::string_view host, std::uint16_t port);
+/// Whether `address` and `port` are one of RoutingConfig::self.
 bool is_self(const RoutingConfig& config, const IpAddress& address, std::uint16_t port);
 
+/// The recipient to route.
 struct Recipient {
-  std::string local_part;
+  std::string local_part;        ///< as in the envelope
   std::string domain;            ///< as in the envelope; `[...]` is an address literal
-  std::optional<StsPolicy> sts;  ///< of policy_domain(), if one is in force
+  std::optional<StsPolicy> sts;  ///< the policy of policy_domain(), if it has one
 };
 
-/// Whose MTA-STS policy the recipient's mail is under (RFC 8461 §3.4): the recipient's domain or
-/// that of `mx:`. Nullopt where none applies: literals, other routes, routes with a TLS level.
+/// The domain whose MTA-STS policy applies to a recipient (RFC 8461 §3.4): the recipient's domain
+/// or that of `mx:`. Nullopt when none applies: address literals, other routes, routes with a TLS
+/// level.
 std::optional<std::string> policy_domain(const RouteTable& routes, const Recipient& recipient);
 
-/// A host that may be tried. `v6` and `v4` are unordered; plan_attempt() puts them in order.
+/// A host to try. `v6` and `v4` are unordered; plan_attempt() orders them.
 struct Target {
-  std::string host;  ///< as MX or route name it; an address in text when there is no name
-  std::uint32_t preference = 0;
-  std::uint16_t port = smtp_port;
-  std::vector<IpAddress> v6;
-  std::vector<IpAddress> v4;
-  TlsLevel tls = TlsLevel::may;
-  std::vector<std::string> names;  ///< reference names, at levels that have them
-  std::optional<std::string> sni;
-  std::vector<std::string> tlsa;  ///< at level dane: the whole set, unusable ones included
-  bool secure = false;            ///< its addresses were DNSSEC-validated, and so was its MX
+  std::string host;                ///< as the MX record or the route names it; an address as text
+  std::uint32_t preference = 0;    ///< of the MX record, or the index of the route's group
+  std::uint16_t port = smtp_port;  ///< the port to connect to
+  std::vector<IpAddress> v6;       ///< IPv6 addresses
+  std::vector<IpAddress> v4;       ///< IPv4 addresses
+  TlsLevel tls = TlsLevel::may;    ///< the required level
+  std::vector<std::string> names;  ///< reference names, for levels that need them
+  std::optional<std::string> sni;  ///< for the TLS handshake; nullopt: none
+  std::vector<std::string> tlsa;   ///< at level dane: the whole set, with unusable records
+  bool secure = false;             ///< addresses and MX were validated with DNSSEC
 };
 
 /// Why a host is not tried.
@@ -89,32 +94,38 @@ enum class Why : std::uint8_t {
   sts_mx,
   too_many,  ///< beyond max_looked_up
 };
+/// The reason as text, such as `bad-name`, for traces.
 std::string_view to_string(Why why);
 
+/// A host that is not tried.
 struct Skipped {
-  std::string host;
-  Why why = Why::bad_name;
+  std::string host;         ///< as in Target
+  Why why = Why::bad_name;  ///< the reason
 };
 
-/// MX hosts whose addresses are asked, best ones first; a domain may publish thousands.
+/// MX hosts whose addresses are looked up, best ones first; a domain may publish thousands.
 inline constexpr std::size_t max_looked_up = 20;
 
+/// The outcome of routing.
 struct Routed {
+  /// The kinds of outcome; `temporary` and `permanent` have a reply.
   enum class Kind : std::uint8_t { targets, discard, temporary, permanent };
-  Kind kind = Kind::targets;
-  std::vector<std::vector<Target>> groups;  ///< best first; equal preference inside one
-  std::vector<Skipped> skipped;
-  smtp::Reply reply;            ///< of temporary and permanent
-  bool our_fault = false;       ///< a route of ours leads nowhere: for an alarm
-  bool mx_secure = false;       ///< the MX answer, or its denial, was DNSSEC-validated
-  std::string expanded_domain;  ///< where aliases of the domain led; empty when there were none
+  Kind kind = Kind::targets;                ///< the kind
+  std::vector<std::vector<Target>> groups;  ///< best first; equal preference within a group
+  std::vector<Skipped> skipped;             ///< hosts that are not tried
+  smtp::Reply reply;                        ///< for temporary and permanent
+  bool our_fault = false;                   ///< one of our routes leads nowhere: raise an alarm
+  bool mx_secure = false;       ///< the MX answer or its denial was validated with DNSSEC
+  std::string expanded_domain;  ///< the name at the end of the domain's aliases; empty: none
 };
 
+/// Questions that can be asked concurrently.
 using Questions = std::vector<dns::Question>;
+/// The answers so far.
 using Answers = std::map<dns::Question, dns::Answer>;
 
-/// The next step. Questions are those whose answers are missing and can be asked at the same time;
-/// there are at most six rounds of them, and more only where aliases lead in a circle.
+/// The next step: the missing questions, or the outcome. There are at most six rounds of questions,
+/// except for loops of aliases.
 std::variant<Questions, Routed> route(const RoutingConfig& config, const RouteTable& routes,
                                       const Recipient& recipient, const Answers& answers);
 

@@ -17,7 +17,7 @@ namespace {
 namespace json = boost::json;
 using Texts = std::multiset<std::string>;
 
-/// Cases that need what is not built, with the reason; counted and printed.
+/// Cases that need features which do not exist, with the reason; counted and printed.
 const std::map<std::string, std::string> not_played{};
 
 json::value read_suite() {
@@ -157,7 +157,7 @@ void compare_groups(const std::vector<std::vector<Target>>& groups, const json::
   }
 }
 
-/// The order of the families inside one host: alternating, IPv6 first, until one is used up.
+/// The order of the families for one host: alternating, IPv6 first, until one is exhausted.
 void check_addresses(const Target& target, const std::vector<IpAddress>& addresses) {
   EXPECT_EQ(addresses.size(), std::min<std::size_t>(4, target.v4.size() + target.v6.size()));
   std::size_t v6 = target.v6.size();
@@ -172,7 +172,7 @@ void check_addresses(const Target& target, const std::vector<IpAddress>& address
   }
 }
 
-/// 200 attempts: groups in their order, each member first in its group at least once.
+/// In 200 attempts groups keep their order, and each member is first in its group at least once.
 void check_attempts(const std::vector<std::vector<Target>>& groups, std::size_t at_most) {
   std::map<std::size_t, std::set<std::size_t>> first;
   std::mt19937 engine(7);
@@ -237,7 +237,7 @@ void play(const json::object& test) {
   configure(config, routes, test.at("config").as_object());
   Recipient recipient{.local_part = "user",
                       .domain = std::string(test.at("rcpt_domain").as_string())};
-  // The suite's policy is that of the recipient's domain.
+  // The policy in the suite belongs to the recipient's domain.
   const auto own = mail::Domain::parse(recipient.domain);
   if (const auto domain = policy_domain(routes, recipient); domain && own && *domain == own->text())
     recipient.sts = sts_of(test);
@@ -246,7 +246,7 @@ void play(const json::object& test) {
   const Routed routed = testing::drive(config, routes, recipient, zone, answers);
   compare(routed, test.at("expect").as_object());
 
-  // What must not be asked: these two cases have a silent server there.
+  // Questions that must not be asked: in these two cases the server does not answer them.
   const std::string id(test.at("id").as_string());
   for (const auto& [question, answer] : answers) {
     if (id == "v4-only" || id == "dane-insecure-a") {

@@ -1,4 +1,4 @@
-// What the suite's routing.json does not ask.
+// Cases that routing.json of the suite does not contain.
 #include "relay/routing.h"
 
 #include <gtest/gtest.h>
@@ -85,7 +85,7 @@ TEST_F(Routing, an_mx_leads_to_no_special_address) {
     zone_text = std::string(R"({"x.test": {"AAAA": [")") + address + "\"]}}";
     EXPECT_EQ(reasons(routed("x.test")), "x.test:forbidden-address ") << address;
   }
-  // A NAT64 of the operator's own is reached as other private networks are.
+  // A private NAT64 prefix is treated like other private networks.
   config_.private_addresses = true;
   zone_text = R"({"x.test": {"AAAA": ["64:ff9b:1::a00:1"]}})";
   EXPECT_EQ(routed("x.test").kind, Routed::Kind::targets);

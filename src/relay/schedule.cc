@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr milliseconds last_attempt_before = 60s;   // Q2
-constexpr milliseconds last_attempt_after = 5min;   // Q2: none when another ended so recently
+constexpr milliseconds last_attempt_after = 5min;   // Q2: none if another ended within this time
 constexpr milliseconds owed_attempt_waits = 30min;  // the longest sleep of a destination (Q4)
 constexpr milliseconds wall_jump = 60s;             // Q8
 
@@ -44,7 +44,7 @@ Retry::Retry(const RetryPolicy& policy, const Stored& stored) : Retry(policy, st
   notice_ = stored.noticed ? never : later(notice_, stored.held);
   failed_ = stored.attempts;
   tried_ = failed_ > 0;
-  // When the latest one ended is not stored: the delay after it says, but for its jitter.
+  // The end of the latest attempt is not stored; it follows from the delay, except for the jitter.
   if (tried_) last_end_ = natural_ - retry_delay(policy, failed_, 0);
 }
 
@@ -52,7 +52,7 @@ Time Retry::due() const {
   if (held_since_) return never;
   if (natural_ < expires_) return natural_;
   const Time last = expires_ - last_attempt_before;
-  // Compared this way round since last_end_ may be as small as a Time can be.
+  // Compared in this form because last_end_ may be the minimum of Time.
   return last_end_ > last - last_attempt_after ? never : last;
 }
 

@@ -1,6 +1,6 @@
-// When one queued message is tried, spoken about and given up (RFC 5321 §4.5.4.1). A value that is
-// stored with the message, and functions that move it; every time comes from outside. Which of many
-// due messages is tried first is the Scheduler's business.
+// When one queued message is tried, reported as delayed, and expired (RFC 5321 §4.5.4.1). A value
+// that is stored with the message; all times come from the caller. The Scheduler decides which of
+// many due messages is tried first.
 #pragma once
 
 #include <chrono>
@@ -12,113 +12,120 @@
 
 namespace postern::relay {
 
-/// A moment of the queue: milliseconds since the Unix epoch on a clock that never jumps while the
-/// process runs (QueueClock).
+/// Queue time: milliseconds since the Unix epoch, on a clock that never jumps while the process
+/// runs (QueueClock).
 using Time = std::chrono::milliseconds;
 
-/// Later than every moment.
+/// Later than every other time.
 inline constexpr Time never = Time::max();
 
-/// The status of a message whose time is over (RFC 3463 §3.5: delivery time expired).
+/// The status of an expired message (RFC 3463 §3.5: delivery time expired).
 inline constexpr smtp::EnhancedCode expired_status{4, 4, 7};
 
+/// The schedule of retries (RFC 5321 §4.5.4.1).
 struct RetryPolicy {
-  /// The delay after each failed attempt, the last one for all that follow; empty: the next two.
+  /// Delays after the failed attempts; the last one repeats. Empty: `initial` and `max` apply.
   std::vector<std::chrono::milliseconds> delays;
   std::chrono::seconds initial{300};  ///< delay after the first failed attempt
-  std::chrono::seconds max{14400};    ///< longest delay; each is twice the one before
-  double jitter = 0.1;                ///< of the delay, either way; 0 to 1
-  /// How long a message waits in all; null senders and other automatic mail get two days. Shorter
-  /// than an hour is a mistake that the configuration's reader refuses.
+  std::chrono::seconds max{14400};    ///< the longest delay; each is twice the one before
+  double jitter = 0.1;                ///< fraction of the delay, added or subtracted; 0 to 1
+  /// How long a message stays in the queue; two days for null senders and other automatic mail. The
+  /// configuration reader refuses less than an hour.
   std::chrono::seconds ttl{432000};
-  /// After arrival; nullopt: no delay notice (null sender, NOTIFY without DELAY).
+  /// Time from arrival to the delay notice; nullopt: none (null sender, NOTIFY without DELAY).
   std::optional<std::chrono::seconds> delay_notice = std::chrono::seconds{14400};
 };
 
-/// The delay after the n-th failed attempt, n >= 1: min(max, initial * 2^(n-1)), moved by `draw`, a
-/// number of [-1, 1] that is drawn once per failed attempt (Q1); or the n-th of `delays`.
+/// The delay after the n-th failed attempt, n >= 1: min(max, initial * 2^(n-1)), or the n-th of
+/// `delays`. `draw`, a number in [-1, 1], sets the jitter; draw it once for each failed attempt
+/// (Q1).
 std::chrono::milliseconds retry_delay(const RetryPolicy& policy, std::uint32_t n, double draw);
 
-/// Whether an attempt is one of the schedule's or the operator's own (Q9).
+/// Whether an attempt belongs to the schedule or was requested by the operator (Q9).
 enum class AttemptKind : std::uint8_t { regular, extra };
 
-/// What happens next when nobody does anything.
+/// The next event if no attempt succeeds before.
 struct Deadline {
+  /// The kinds of event.
   enum class What : std::uint8_t { nothing, delay_notice, expiry };
-  What what = What::nothing;
-  Time at = never;
+  What what = What::nothing;  ///< the event
+  Time at = never;            ///< its time
 };
 
-/// The schedule of one message, as it is stored beside it.
+/// The schedule of one message. Not thread-safe.
 class Retry {
  public:
-  /// A message that has just come: its first attempt is due at once.
+  /// A new message: its first attempt is due at once.
   Retry(const RetryPolicy& policy, Time arrival);
 
-  /// What is stored beside a message says where it stands.
+  /// The stored state of a message.
   struct Stored {
-    Time arrival{0};
-    Time due{0};                 ///< of the next attempt
-    std::uint32_t attempts = 0;  ///< that failed or were cut off
-    std::chrono::milliseconds held{0};
-    bool noticed = false;
+    Time arrival{0};                    ///< when the message was accepted
+    Time due{0};                        ///< when the next attempt is due
+    std::uint32_t attempts = 0;         ///< attempts that failed or were interrupted
+    std::chrono::milliseconds held{0};  ///< how long it was on hold
+    bool noticed = false;               ///< the delay notice was sent
   };
-  /// As it was when it was stored; then resume() if the process has started meanwhile.
+  /// Restores a stored state. Call resume() if the process has restarted since.
   Retry(const RetryPolicy& policy, const Stored& stored);
 
-  /// When the next attempt is due: may be past, and is `never` while the message is held and when
-  /// only expiry is left. One last attempt precedes expiry by a minute, unless one ended in the
-  /// five minutes before that (Q2).
+  /// When the next attempt is due. It may be in the past; it is `never` while the message is on
+  /// hold and when only expiry remains. The last attempt is one minute before expiry, unless
+  /// another ended within the five minutes before it (Q2).
   Time due() const;
-  /// The delay notice (after the first attempt, once; Q3) or the expiry, whichever is first.
+  /// The delay notice (once, after the first attempt; Q3) or the expiry, whichever is first.
   Deadline deadline() const;
-  /// Attempts that failed, the operator's own not counted.
+  /// Number of failed attempts, without those that the operator requested.
   std::uint32_t failed() const { return failed_; }
+  /// Whether the message is on hold.
   bool held() const { return held_since_.has_value(); }
+  /// Whether an attempt is running.
   bool in_attempt() const { return started_.has_value(); }
 
-  /// To be stored before the connection is made: a crash must not make the attempt unhappen (Q8).
+  /// Begins an attempt. Store the state before connecting, so that a crash does not lose the
+  /// attempt (Q8).
   void begin(Time now, AttemptKind kind = AttemptKind::regular);
-  /// The attempt of begin() ended at `now` and the message stays. The next delay runs from here.
-  /// Whether the message is to expire now is seen from deadline().
+  /// Ends the attempt at `now`; the message stays in the queue. The next delay starts here.
+  /// deadline() tells whether the message expires now.
   void failed(const RetryPolicy& policy, Time now, double draw);
-  /// The delay notice was sent or is not wanted any more.
+  /// The delay notice was sent, or is not wanted any more.
   void noticed() { notice_ = never; }
 
-  /// Once for each stored message when the process starts. An attempt that was cut off counts, its
-  /// delay runs from its start. A message whose time ran out meanwhile has its last attempt first
-  /// (Q2, Q8): its expiry waits for that, half an hour at most.
+  /// Call it once for each stored message when the process starts. An interrupted attempt counts,
+  /// and its delay runs from its start. A message that expired in the meantime gets its last
+  /// attempt first (Q2, Q8); its expiry waits for that, at most half an hour.
   void resume(const RetryPolicy& policy, Time now, double draw);
 
-  /// No attempts, and expiry and notice stand still (Q9). Held twice is held once.
+  /// Puts the message on hold: no attempts, and expiry and notice are suspended (Q9). Idempotent.
   void hold(Time now);
+  /// Ends the hold; expiry and notice move by its duration.
   void release(Time now);
 
  private:
-  Time natural_;  ///< when the next attempt is due if the message lives that long
+  Time natural_;  ///< when the next attempt is due, if that is before expiry
   Time expires_;
   Time notice_ = never;
-  Time last_end_ = Time::min();  ///< of the latest attempt
+  Time last_end_ = Time::min();  ///< end of the latest attempt
   std::optional<Time> started_;
   std::optional<Time> held_since_;
-  std::optional<Time> owed_until_;  ///< the last attempt was missed and is still to be made
+  std::optional<Time> owed_until_;  ///< the last attempt was missed and is still due
   std::uint32_t failed_ = 0;
   bool extra_ = false;
   bool tried_ = false;
 };
 
-/// Queue time from two clocks (Q8): it runs as the monotonic one does, from where the wall clock
-/// stood when the process started. A wall clock that jumps moves no timer: nothing becomes due, and
-/// nothing expires, because somebody set the clock.
+/// Queue time from two clocks (Q8): it starts at the wall clock's time and advances with the
+/// monotonic clock. If the wall clock is set, no message becomes due or expires for that reason.
 class QueueClock {
  public:
-  /// `wall`: since the epoch; `steady`: of a clock that counts sleep of the machine too.
+  /// `wall`: since the epoch. `steady`: a monotonic clock that also counts suspended time.
   QueueClock(Time wall, Time steady) : start_(wall - steady), offset_(start_) {}
+  /// The queue time at `steady`.
   Time now(Time steady) const { return start_ + steady; }
-  /// Looks whether the wall clock jumped by more than a minute since the last look; by how much.
-  /// Smaller steps are followed in silence.
+  /// Returns by how much the wall clock jumped since the last call, if by more than a minute.
+  /// Smaller steps are accepted silently.
   std::optional<std::chrono::milliseconds> look(Time wall, Time steady);
-  /// What the wall clock says at that queue time, for records and header fields.
+  /// The wall clock's time at a queue time, for records and header fields.
   Time wall(Time queue) const { return queue - start_ + offset_; }
 
  private:

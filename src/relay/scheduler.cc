@@ -6,7 +6,7 @@
 
 namespace postern::relay {
 
-/// First by what may_take() judges, so that when the first is refused all behind it would be.
+/// Ordered first by what may_take() checks: if it refuses the first, it refuses all others.
 struct Scheduler::ByTurn {
   std::deque<Tenant>& all;
   std::size_t pace;
@@ -51,18 +51,18 @@ namespace {
 constexpr std::size_t kept_paces = 4096;
 constexpr std::uint64_t pace_bits = 3;
 
-/// So many times the free slots may a tenant hold, by the pace of the destinations.
+/// How many times the free slots a tenant may hold, by the pace of the destinations.
 struct Multiple {
   std::uint64_t of_free;
   std::uint64_t of_held;
 };
 constexpr std::array<Multiple, 3> multiples{{{3, 1}, {1, 1}, {1, 2}}};
 
-/// Lanes that are called beyond the connections that can be given: a tenant may have no slot left
+/// Lanes that are called beyond the available connections, because a tenant may have no slot left
 /// when its turn comes.
 constexpr std::uint32_t spare_calls = 3;
 
-/// A free place of `all`, made anew.
+/// The index of a free or new element of `all`, default-constructed.
 template <class T>
 std::uint32_t allocate(std::deque<T>& all, std::vector<std::uint32_t>& free) {
   if (free.empty()) {
@@ -127,7 +127,7 @@ std::uint32_t Scheduler::destination(std::string_view name) {
   return at->second;
 }
 
-/// A destination of little mail is forgotten between its messages; whether it was slow is not.
+/// A destination with little mail is forgotten between messages, but its pace is kept.
 void Scheduler::recall(Destination& destination) {
   const std::uint64_t hash = std::hash<std::string>{}(destination.name);
   const std::uint64_t kept = kept_paces_[(hash >> 2) % kept_paces];
@@ -154,7 +154,7 @@ std::uint32_t Scheduler::lane(std::uint32_t tenant, std::uint32_t destination) {
   return at->second;
 }
 
-/// A destination without messages is forgotten, unless it sleeps: that must outlive them.
+/// Forgets a destination without messages, unless it sleeps.
 void Scheduler::release_destination(std::uint32_t index) {
   Destination& destination = destinations_[index];
   if (destination.lanes > 0 || destination.timer != never) return;
@@ -163,7 +163,7 @@ void Scheduler::release_destination(std::uint32_t index) {
   free_destinations_.push_back(index);
 }
 
-/// One message less; a lane in somebody's line goes when its turn comes.
+/// Forgets a lane without messages; a lane in a line is forgotten when its turn comes.
 void Scheduler::leave_lane(std::uint32_t index) {
   Lane& lane = lanes_[index];
   if (lane.messages > 0 || lane.state != LaneState::idle) return;
@@ -217,7 +217,7 @@ void Scheduler::reschedule(Place place, Times times, Time now) {
   enter(place, now);
 }
 
-/// A tenant that holds nothing may always take a free slot.
+/// A tenant without slots may always take a free one.
 bool Scheduler::may_take(const Tenant& tenant, Pace pace) const {
   const std::size_t at = static_cast<std::size_t>(pace);
   const std::uint64_t free = pool(tenant.kind).free();
@@ -231,7 +231,7 @@ bool Scheduler::is_crowded(const Tenant& tenant, Pace pace) const {
   return tenant.running_from(at) * multiples[at].of_held * 2 > free * multiples[at].of_free;
 }
 
-/// The number of its attempts is what a tenant is ordered by.
+/// Tenants are ordered by their running attempts, so their position changes.
 template <class Change>
 void Scheduler::change_running(std::uint32_t index, Change change) {
   Tenant& tenant = tenants_[index];
@@ -247,7 +247,7 @@ void Scheduler::change_running(std::uint32_t index, Change change) {
   }
 }
 
-/// Into its tenant's line, by the pace of its destination.
+/// Adds a lane to its tenant's line for the pace of its destination.
 void Scheduler::join_line(std::uint32_t index) {
   Lane& lane = lanes_[index];
   Tenant& tenant = tenants_[lane.tenant];
@@ -264,7 +264,7 @@ void Scheduler::join_line(std::uint32_t index) {
   pool(tenant.kind).lines[pace].push(lane.tenant, ByTurn{tenants_, pace});
 }
 
-/// The tenant goes behind others of its rank.
+/// Removes a lane from its line; the tenant moves after others of its rank.
 void Scheduler::leave_line(std::uint32_t index) {
   Lane& lane = lanes_[index];
   Tenant& tenant = tenants_[lane.tenant];
@@ -280,7 +280,7 @@ void Scheduler::leave_line(std::uint32_t index) {
   if (!line.empty()) heap.push(lane.tenant, access);
 }
 
-/// Into its lane, whose time may be nearer now.
+/// Adds a message to its lane, which may become due earlier.
 void Scheduler::enter(Place place, Time now) {
   const Message& message = messages_[place];
   if (message.due == never) return;
@@ -296,8 +296,8 @@ void Scheduler::withdraw(Place place) {
   (message.retried ? lane.retries : lane.fresh).erase(place, ByDue{messages_});
 }
 
-/// Puts a lane where it belongs: on the clock while nothing is due, else into its tenant's line, or
-/// to its destination when that has no connection to give.
+/// Moves a lane where it belongs: to the timers while nothing is due, else into its tenant's line,
+/// or to its destination while that has no connection available.
 void Scheduler::settle(std::uint32_t index, Time now) {
   Lane& lane = lanes_[index];
   if (lane.state != LaneState::idle) return;
@@ -314,7 +314,7 @@ void Scheduler::settle(std::uint32_t index, Time now) {
   }
   Destination& destination = destinations_[lane.destination];
   ++pool(tenants_[lane.tenant].kind).waiting;
-  if (lane.ticket == 0) lane.ticket = ++tickets_;  // kept until it starts one
+  if (lane.ticket == 0) lane.ticket = ++tickets_;  // kept until an attempt starts
   if (room(destination, now) > 0) return join_line(index);
   lane.state = LaneState::waiting;
   destination.waiting.push(index, ByTicket{lanes_});
@@ -323,15 +323,15 @@ void Scheduler::settle(std::uint32_t index, Time now) {
 
 std::uint32_t Scheduler::room(const Destination& destination, Time now) {
   if (now < destination.not_before) return 0;
-  if (destination.asleep) {  // Q4: one message probes it, whoever is still running from before
+  if (destination.asleep) {  // Q4: one message probes it, regardless of older attempts
     return now >= destination.wakes && destination.probe == nowhere ? 1 : 0;
   }
   if (destination.running >= destination.connections) return 0;
   return destination.gap.count() > 0 ? 1 : destination.connections - destination.running;
 }
 
-/// Calls lanes to their tenants' lines while there are connections to give. Those of tenants that
-/// have no slot left do not count: they are in line for when they have.
+/// Calls lanes to their tenants' lines while connections are available. Lanes of tenants without a
+/// slot do not count; they wait in line.
 void Scheduler::offer(std::uint32_t index, Time now) {
   Destination& destination = destinations_[index];
   std::uint32_t wanted = room(destination, now);
@@ -345,7 +345,7 @@ void Scheduler::offer(std::uint32_t index, Time now) {
   set_timer(index, wakes_at(destination, now));
 }
 
-/// When time alone helps; `never` when it does not.
+/// When the destination can go on by itself; `never` if time alone does not help.
 Time Scheduler::wakes_at(const Destination& destination, Time now) {
   Time at = destination.asleep ? destination.wakes : Time{0};
   at = std::max(at, destination.not_before);
@@ -368,7 +368,7 @@ void Scheduler::turn_timers(Time now) {
   while (!destination_timers_.empty() && destinations_[destination_timers_.top()].timer <= now) {
     const std::uint32_t index = destination_timers_.top();
     set_timer(index, never);
-    if (destinations_[index].lanes == 0) {  // slept without messages: its past is forgotten
+    if (destinations_[index].lanes == 0) {  // it slept without messages: forget it
       destinations_[index].asleep = false;
       release_destination(index);
     } else {
@@ -377,7 +377,7 @@ void Scheduler::turn_timers(Time now) {
   }
 }
 
-/// Two fresh messages for each retry that waits (Q10), each kind in the order of its due times.
+/// Takes two fresh messages for each waiting retry (Q10), both in the order of their due times.
 std::optional<Scheduler::Place> Scheduler::take(Lane& lane, Time now) {
   const auto is_due = [&](const IndexedHeap& heap) {
     return !heap.empty() && messages_[heap.top()].due <= now;
@@ -416,8 +416,8 @@ std::optional<Scheduler::Work> Scheduler::start_urgent(Pool& pool, Time now) {
   return Work{Work::What::extra_attempt, place, messages_[place].number};
 }
 
-/// Of each pace the tenant that holds least there, if it may take a slot; of these, a lane of the
-/// one with the fewest attempts under way.
+/// For each pace, the tenant that holds the fewest slots there, if it may take one; among these, a
+/// lane of the tenant with the fewest running attempts.
 std::optional<std::uint32_t> Scheduler::choose(Pool& pool) {
   std::optional<std::uint32_t> best;
   std::pair<std::uint32_t, std::uint64_t> best_rank;
@@ -439,7 +439,7 @@ std::optional<Scheduler::Work> Scheduler::start_next(Pool& pool, Time now) {
     const std::uint32_t to = lanes_[index].destination;
     Destination& destination = destinations_[to];
     leave_line(index);
-    // It may have become slow, or have no connection left, since the lane came into the line.
+    // It may have become slow or run out of connections since the lane joined the line.
     const bool is_its_line = static_cast<std::size_t>(destination.pace) == lanes_[index].line;
     const bool crowded = is_crowded(tenants_[lanes_[index].tenant], destination.pace);
     std::optional<Place> place;
@@ -494,7 +494,7 @@ void Scheduler::remove(Place place, Time now) {
   Message& message = messages_[place];
   withdraw(place);
   set_deadline(place, never);
-  // Operators' requests: few at a time.
+  // Linear, but operators' requests are few.
   if (message.urgent) std::erase(pool_of(message).urgent, place);
   const std::uint32_t its_lane = message.lane;
   message = Message{};
@@ -513,14 +513,14 @@ void Scheduler::learn(Destination& destination, Place place, Contact contact, Ti
     destination.asleep = false;
   }
   if (contact == Contact::delivered && ++destination.successes >= destination.connections) {
-    destination.successes = 0;  // Q5: one more after a round of successes
+    destination.successes = 0;  // Q5: one more connection after a round of successes
     destination.connections = std::min(destination.connections + 1, destination.max_connections);
   }
   if (contact == Contact::pushed_back || contact == Contact::connection_failed) {
     destination.successes = 0;
     destination.connections = std::max(1u, destination.connections - 1);
   }
-  // What took long and came to nothing holds slots: fewer of them, whoever is to blame.
+  // A slow failure holds slots for long, so the destination gets fewer, whatever the cause.
   const bool slow = now - messages_[place].due >= limits_.slow_after;
   destination.pace = slow ? Pace::slow : Pace::swift;
   if (slow && contact != Contact::delivered) {
@@ -528,7 +528,7 @@ void Scheduler::learn(Destination& destination, Place place, Contact contact, Ti
     destination.connections = std::max(1u, destination.connections / 2);
   }
   if (contact != Contact::connection_failed) return;
-  // Attempts that were running when it fell asleep say nothing new.
+  // Attempts that were running when it fell asleep give no new information.
   if (destination.asleep && !probed) return;
   if (++destination.failures < limits_.failures_to_sleep && !probed) return;
   std::chrono::milliseconds sleep = limits_.first_sleep;

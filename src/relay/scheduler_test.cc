@@ -16,7 +16,7 @@ using What = Scheduler::Work::What;
 
 constexpr Scheduler::Times at_once{Time{0}, never};
 
-/// The numbers of the messages that start now, until nothing more does.
+/// The numbers of the messages that start now, until none starts.
 std::vector<std::uint64_t> start_all(Scheduler& scheduler, Time now) {
   std::vector<std::uint64_t> started;
   while (const auto work = scheduler.next(now)) started.push_back(work->message);
@@ -187,7 +187,7 @@ TEST(Scheduler, spreads_what_is_overdue_at_start) {
   for (int i = 0; i < 100000; ++i) EXPECT_LT(spread.place(Time{0}), Time{1300s});
 }
 
-/// A message to each of many destinations that take it and answer nothing.
+/// One message for each of many destinations that accept connections and do not reply.
 void add_tarpits(Scheduler& scheduler, const std::string& tenant, std::uint64_t first, int count,
                  Time now, MailKind kind = MailKind::relay) {
   for (int i = 0; i < count; ++i)
@@ -256,7 +256,7 @@ TEST(SchedulerShares, slow_destinations_hold_less_and_are_not_starved) {
   Scheduler scheduler({.workers = 90, .initial_connections = 1});
   add_tarpits(scheduler, "t", 0, 200, Time{0});
   Time now{0};
-  // Each of them once, so that all are known to be slow.
+  // Each of them once, so that all are known as slow.
   std::set<std::uint64_t> seen;
   while (seen.size() < 200) {
     std::vector<Scheduler::Work> running;
@@ -277,7 +277,7 @@ TEST(SchedulerShares, slow_destinations_hold_less_and_are_not_starved) {
   EXPECT_EQ(start_all(scheduler, Time{10h}).size(), 1u) << "slow, but its tenant has slots";
 }
 
-/// Has each of these finish once after `took`, so that its pace is known; they are due at `due`.
+/// Runs each of these once for `took`, so that its pace is known; they are due at `due`.
 void learn_pace(Scheduler& scheduler, const std::string& tenant, std::uint64_t first, int count,
                 Time took, Time due) {
   add_tarpits(scheduler, tenant, first, count, Time{0});
@@ -288,8 +288,8 @@ void learn_pace(Scheduler& scheduler, const std::string& tenant, std::uint64_t f
     scheduler.finished(place, Contact::answered, Scheduler::Times{due, never}, took);
 }
 
-// The tenant with the fewest attempts in all stood in front of each pace, and nobody behind it was
-// asked when it might take no slot there.
+// A former defect: the tenant with the fewest attempts was first for each pace, and when it could
+// not take a slot, the tenants after it were not considered.
 TEST(SchedulerShares, a_tenant_that_may_not_take_a_slot_hides_none_that_may) {
   Scheduler scheduler({.workers = 1000, .initial_connections = 1});
   learn_pace(scheduler, "a", 0, 300, Time{20s}, Time{1h});
@@ -303,7 +303,7 @@ TEST(SchedulerShares, a_tenant_that_may_not_take_a_slot_hides_none_that_may) {
   EXPECT_EQ(start_all(scheduler, Time{2h}), std::vector<std::uint64_t>{2});
 }
 
-// The same at every mix of paces: while somebody may start, somebody does.
+// The same for every mix of paces: while a tenant may start an attempt, one starts.
 TEST(SchedulerShares, no_slot_stays_free_that_a_waiting_tenant_may_take) {
   constexpr std::array<std::pair<std::uint64_t, std::uint64_t>, 3> of_free_and_held{
       {{3, 1}, {1, 1}, {1, 2}}};
@@ -314,7 +314,7 @@ TEST(SchedulerShares, no_slot_stays_free_that_a_waiting_tenant_may_take) {
   for (int round = 0; round < 200; ++round) {
     const std::uint32_t slots = 20 + pick(80);
     Scheduler scheduler({.workers = slots, .initial_connections = 1});
-    // By tenant: destinations that are swift, not known, and slow, each with one message.
+    // For each tenant: swift, unknown and slow destinations, each with one message.
     std::map<std::uint64_t, std::pair<std::uint32_t, std::size_t>> all;
     std::map<std::pair<std::uint32_t, std::size_t>, std::uint64_t> running, waiting;
     for (int i = 0; i < 12; ++i) {
@@ -358,7 +358,7 @@ TEST(SchedulerShares, an_attempt_that_takes_long_for_nothing_narrows_its_destina
   std::vector<Scheduler::Place> running;
   while (const auto work = scheduler.next(Time{0})) running.push_back(work->place);
   ASSERT_EQ(running.size(), 8u);
-  for (const auto place : running)  // it answered MAIL, and then took its time
+  for (const auto place : running)  // it replied to MAIL, then it was slow
     scheduler.finished(place, Contact::answered, std::nullopt, Time{20s});
   EXPECT_EQ(start_all(scheduler, Time{20s}).size(), 1u);
   EXPECT_FALSE(scheduler.sleeps_until("x.test"));
@@ -390,10 +390,10 @@ TEST(SchedulerShares, says_when_a_tenant_has_used_up_half_of_its_part) {
   EXPECT_FALSE(scheduler.next(Time{1s})->crowded);
 }
 
-/// What the issue measured, without a clock: tarpits of one tenant that hold each attempt for five
-/// minutes, while another's mail comes ten times a second and takes 50 ms. How long does it wait?
+/// The measurement of the issue without a clock: one tenant's tarpits hold each attempt for five
+/// minutes, while another tenant gets ten messages a second that take 50 ms. How long do they wait?
 TEST(SchedulerShares, the_neighbour_of_tarpits_waits_for_nothing) {
-  for (const bool own : {false, true}) {  // tarpits of a neighbour, or of the same tenant
+  for (const bool own : {false, true}) {  // tarpits of another tenant, or of the same
     Scheduler scheduler({.workers = 100});
     const std::string tenant = own ? "bad" : "good";
     scheduler.add(1, tenant, "healthy.test", at_once, Time{0});
@@ -429,7 +429,7 @@ TEST(SchedulerShares, the_neighbour_of_tarpits_waits_for_nothing) {
   }
 }
 
-/// Random life of a queue against what must hold whatever happens.
+/// A random history of a queue, checked against its invariants.
 class Storm {
  public:
   explicit Storm(unsigned seed) : random_(seed) {}
@@ -489,7 +489,7 @@ class Storm {
     }
     ASSERT_GT(scheduler_.wake_at(), now_);
   }
-  /// Nothing is forgotten: in the end every message has its attempt.
+  /// No message is forgotten: in the end each has had its attempt.
   void drain() {
     for (int i = 0; i < 100000 && !known_.empty(); ++i) {
       while (!running_.empty()) finish(*running_.begin(), false);

@@ -9,12 +9,12 @@ namespace {
 
 using Klass = SimulatedResult::What;
 
-/// A message and what became of it so far.
+/// A message and its state.
 struct Mail {
   Retry retry;
   const std::vector<SimulatedResult>* results = nullptr;
   Scheduler::Place place = 0;
-  std::size_t result = 0;  ///< the next one
+  std::size_t result = 0;  ///< index of the next result
   std::size_t draws = 0;
   std::uint32_t attempts = 0;
   bool queued = false;
@@ -81,7 +81,7 @@ class Simulation {
     Mail& its = mails_[number];
     const SimulatedMessage& message = scenario_.messages[number];
     its.queued = true;
-    if (down_) return;  // start() finds it
+    if (down_) return;  // start() will add it
     its.place = scheduler_->add(number, message.tenant, message.destination,
                                 {due, its.retry.deadline().at}, now_);
   }
@@ -130,7 +130,7 @@ class Simulation {
     }
   }
 
-  /// The process dies: what runs is cut off, what is stored stays.
+  /// The process dies: running attempts are cut off; what is stored remains.
   void stop() {
     down_ = true;
     scheduler_.emplace(scenario_.limits);

@@ -1,4 +1,4 @@
-// A zone of tests/suites/relay with its DNSSEC verdicts, as answers to questions.
+// A zone of tests/suites/relay with its DNSSEC results, as answers to questions.
 #pragma once
 
 #include <memory>
@@ -19,9 +19,10 @@
 
 namespace postern::relay::testing {
 
+/// A zone. Not thread-safe.
 class SuiteZone {
  public:
-  /// `zone` in the format of tests/suites/dns_stub.py, `sec` as the suite's README says.
+  /// `zone` is in the format of tests/suites/dns_stub.py, `sec` as in the README of the suite.
   SuiteZone(const boost::json::value& zone, const boost::json::object& sec) {
     auto parsed = dns::RecordedResolver::parse(
         boost::json::serialize(boost::json::object{{"zone", zone}, {"sec", sec}}));
@@ -29,6 +30,7 @@ class SuiteZone {
     resolver_ = std::move(*parsed);
   }
 
+  /// The answer to a question.
   dns::Answer resolve(const dns::Question& question) {
     asked.push_back(question);
     boost::asio::io_context loop;
@@ -38,13 +40,13 @@ class SuiteZone {
     return answer.get();
   }
 
-  std::vector<dns::Question> asked;
+  std::vector<dns::Question> asked;  ///< all questions so far
 
  private:
   std::unique_ptr<dns::RecordedResolver> resolver_;
 };
 
-/// Asks the zone until the outcome is there.
+/// Answers questions from the zone until there is an outcome.
 inline Routed drive(const RoutingConfig& config, const RouteTable& routes,
                     const Recipient& recipient, SuiteZone& zone, Answers& answers) {
   for (int round = 0; round < 12; ++round) {

@@ -26,7 +26,7 @@ std::optional<std::string> from_hex(std::string_view text) {
   return out;
 }
 
-/// A certificate, or with selector 1 a public key, in DER and nothing behind it.
+/// Whether `data` is one complete certificate in DER, or for selector 1 a public key.
 bool is_whole(std::string_view data, std::uint64_t selector) {
   const auto* at = reinterpret_cast<const unsigned char*>(data.data());
   const unsigned char* const end = at + data.size();

@@ -1,4 +1,5 @@
-// What a destination's records demand of TLS, as far as it is decided before a connection is made.
+// The TLS requirements in a destination's DNS records, as far as they are known before a
+// connection.
 #pragma once
 
 #include <cstdint>
@@ -8,19 +9,21 @@
 
 namespace postern::relay {
 
-/// A TLSA record in text, `usage selector matching hex`, that SMTP can be held to (RFC 7672 §3.1):
-/// usage 2 or 3, selector 0 or 1, matching 0, 1 or 2 with data of the right length; for matching 0
-/// a certificate or a public key in DER.
+/// Whether a TLSA record is usable for SMTP (RFC 7672 §3.1). `record` is text, `usage selector
+/// matching hex`: usage 2 or 3; selector 0 or 1; matching 0, 1 or 2 with data of the right length,
+/// for matching 0 a certificate or a public key in DER.
 bool is_usable_tlsa(std::string_view record);
 
-/// The policy of a domain that is in force (RFC 8461 §3.2), found by whoever keeps them.
+/// The MTA-STS policy of a domain (RFC 8461 §3.2).
 struct StsPolicy {
+  /// The mode of the policy (RFC 8461 §3.2).
   enum class Mode : std::uint8_t { none, testing, enforce };
-  Mode mode = Mode::none;
-  std::vector<std::string> mx;  ///< names and `*.names`
+  Mode mode = Mode::none;       ///< `mode`
+  std::vector<std::string> mx;  ///< `mx`: names and `*.` patterns
 };
 
-/// RFC 8461 §4.1: equal, or `*.` stands for exactly one label. Case does not matter.
+/// Whether the policy allows an MX host: an equal name, or `*.` in place of exactly one label
+/// (RFC 8461 §4.1). Case is ignored.
 bool sts_allows(const StsPolicy& policy, std::string_view mx_name);
 
 }  // namespace postern::relay

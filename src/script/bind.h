@@ -1,17 +1,16 @@
-// How C++ functions become host functions of scripts. A host function is an ordinary function:
+// Makes C++ functions callable from scripts. A host function is an ordinary function:
 //
 //     std::string hex(std::string_view octets);
-//     std::vector<std::string> split(Call& call, std::string_view text, std::string_view
-//     separator); Task<json::value> load(Call& call, json::value source);          // waits: the
-//     script is suspended
+//     std::vector<std::string> split(Call& call, std::string_view text, std::string_view mark);
+//     Task<json::value> load(Call& call, json::value source);  // the script is suspended
 //
 //     const HostFunction functions[] = {
 //         {"kumo.encode.hex_encode", "octets: string", "string", "Hexadecimal.", bind<&hex>},
 //         {"Regex:is_match", "text: string", "boolean", "Whether it matches.", bind<&is_match>},
 //     };
 //
-// The row is all there is: it registers the function, it is its line in the manual and in the
-// editor's stubs. What a function throws becomes an error of the script, with file and line.
+// The row registers the function; it is also its line in the manual and in the editor stubs. An
+// exception of a function becomes an error of the script, with file and line.
 //
 // Parameters: string_view, string, bool, int64_t, double, json::value (any data), Function, Rest
 // (all further arguments, as data), std::optional of these (nil or left out),
@@ -44,137 +43,156 @@ namespace postern::script {
 
 namespace json = boost::json;
 
+/// One host function. The texts outlive the states; use literals.
 struct HostFunction {
-  std::string_view name;        ///< "kumo.secrets.load"; of a class "Message:get_meta"
-  std::string_view parameters;  ///< as editors read them (LuaLS): "name: string, count?: integer"
+  /// "kumo.secrets.load"; a method: "Message:get_meta"; a field: "Address.user".
+  std::string_view name;
+  std::string_view parameters;  ///< in LuaLS notation: "name: string, count?: integer"
   std::string_view returns;     ///< "string|nil"; "" without a result
   std::string_view help;        ///< one or two sentences
+  /// bind<&function> or derive<&function>.
   lua_CFunction call;
-  bool constant = false;  ///< the name stands for what `call` gives, without arguments
+  bool constant = false;  ///< the name is a value: the result of `call` without arguments
 };
+/// The rows of one dialect or library.
 using HostTable = std::span<const HostFunction>;
 
-/// The name that scripts' errors and the manual call a class of the host's by. Specialize it.
+/// The name of a host class in error messages and the manual. Specialize it.
 template <class T>
 struct ClassName;  // { static constexpr std::string_view value = "Regex"; };
 
-/// A function of the script, kept for later calls. It belongs to the state it came from.
+/// A function of the script. It belongs to its state; State::keep() keeps it for later calls.
 struct Function {
   int index = 0;  ///< on the stack while the host function runs
 };
-/// All arguments from here on.
+/// All remaining arguments.
 struct Rest {
-  std::vector<json::value> values;
+  std::vector<json::value> values;  ///< as data_at() reads them
 };
 /// Several results.
 struct Many {
-  std::vector<json::value> values;
+  std::vector<json::value> values;  ///< first result first
 };
 
-/// An error whose text says itself where it stands, for instance in a file of data. Of others that
-/// a host function throws the script's line is said.
+/// An error whose text contains its place, for instance in a data file. Other errors get the
+/// script's current line.
 struct PlacedError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// A result that no data can say, for instance a table with a key 0: `push` leaves it on the stack.
+/// A result that JSON cannot express, for instance a table with the key 0.
 struct Built {
-  std::function<void(lua_State*)> push;
+  std::function<void(lua_State*)> push;  ///< leaves exactly one value on the stack
 };
 
-/// How a record keeps what a function that waited gave, and gives it again, where reading the
-/// result off the stack would not do. Specialize it.
+/// How a record stores the result of a function that waited, and restores it, if the stack value
+/// itself is not enough. Specialize it.
 template <class T>
 struct Kept;  // { static json::value data(const T&); static T again(const json::value&); }
+/// Data is stored as it is.
 template <>
 struct Kept<json::value> {
-  static const json::value& data(const json::value& value) { return value; }
-  static json::value again(const json::value& value) { return value; }
+  static const json::value& data(const json::value& value) { return value; }  ///< the same value
+  static json::value again(const json::value& value) { return value; }        ///< the same value
 };
 
-/// How a value of a dialect's own type is read off the stack and put there. Specialize them.
+/// How a dialect's own type is read from the stack, and pushed. Specialize them.
 template <class T>
 struct FromScript;  // { static T take(lua_State* L, int index); }  throws what is wrong
-template <class T>
-struct ToScript;  // { static void push(lua_State* L, const T& value); }
+template <class T>  ///< see FromScript
+struct ToScript;    // { static void push(lua_State* L, const T& value); }
 
-/// A value of the host's own as an error. Throw it in a host function.
+/// Throw it in a host function to raise a host error value in the script.
 struct Throw {
-  std::shared_ptr<const Thrown> value;
+  std::shared_ptr<const Thrown> value;  ///< not null
 };
 
-// What bind<> is made of. Indices are absolute.
+// The parts of bind<>. Indices are absolute stack indices. Functions that read arguments throw a
+// std::runtime_error that names the argument.
 namespace stack {
 
-/// The running call. An error of the script where there is none.
+/// The running call; an error of the script outside of one.
 Call& current(lua_State* L);
 
+/// Throws "bad argument" with the class or type found at `index`.
 [[noreturn]] void wrong_argument(int index, std::string_view wanted, lua_State* L);
 
+/// A string. Valid while it is on the stack.
 std::string_view text_at(lua_State* L, int index);
-/// The same of a text that is copied: while the host function runs it counts as the script's
-/// memory.
+/// The same for a text that the caller copies: the copy counts as the script's memory while the
+/// host function runs.
 std::string_view borrowed_text_at(lua_State* L, int index);
+/// A whole number.
 std::int64_t integer_at(lua_State* L, int index);
+/// Any number.
 double number_at(lua_State* L, int index);
+/// A boolean.
 bool boolean_at(lua_State* L, int index);
-/// Whole numbers as keys of objects: `5` becomes "5", as JSON has it; or typed "#5", which becomes
-/// 5 again, while "#5" becomes "##5".
+/// How whole-number keys become JSON keys. Plain: `5` becomes "5". Typed: `5` becomes "#5" and is
+/// restored as 5, and "#5" becomes "##5".
 using script::Keys;
-/// Tables with 1..n become arrays, others objects; nil null. Functions and values of the host's own
-/// are errors, and so is nesting beyond 32 and more than 100,000 elements.
+/// A value as JSON: a table with keys 1..n is an array, another table an object, nil null. Throws
+/// for functions and host values, for nesting deeper than 32, and for more than 100,000 elements.
 json::value data_at(lua_State* L, int index, Keys keys = Keys::plain);
-/// `class_name` ends in NUL, as literals do.
+/// The userdata of that class; `class_name` ends in NUL, as literals do.
 void* object_at(lua_State* L, int index, std::string_view class_name);
-/// The host's own error value there; null when it is something else.
+/// The host error value at `index`; null: another value.
 std::shared_ptr<const Thrown> thrown_at(lua_State* L, int index);
 
-/// Pushes an error's text behind the place of the script's line that called: for lua_error().
+/// Pushes an error text after the place of the calling script line, for lua_error().
 void push_error(lua_State* L, std::string_view text);
-/// Counts work of a host function, in steps of about an instruction; whoever has used up his budget
-/// is stopped when it returns.
+/// Counts work of a host function; one step takes about as long as an instruction. A call whose
+/// budget is used up is stopped when the function returns.
 void charge(lua_State* L, std::uint64_t steps);
 
-/// So many values can be pushed from now on; throws where the script's stack is full. Host
-/// functions begin with room for some: Lua's own luaL_checkstack() would jump over C++ values.
+/// Ensures stack space for `values` more values; throws if the script's stack is full. A host
+/// function has some space at its start. (luaL_checkstack() would jump over C++ destructors.)
 void make_room(lua_State* L, int values);
+/// The push functions push exactly one value.
 void push(lua_State* L, std::string_view text);
-void push(lua_State* L, bool value);
-void push(lua_State* L, std::int64_t value);
-void push(lua_State* L, double value);
+void push(lua_State* L, bool value);          ///< Lua boolean
+void push(lua_State* L, std::int64_t value);  ///< Lua integer
+void push(lua_State* L, double value);        ///< Lua float
+/// Pushes nil, a boolean, number, string or a new table.
 void push(lua_State* L, const json::value& value, Keys keys = Keys::plain);
-/// A value of a class: `holder` is moved into the state and destroyed with the value.
+/// A value of a host class: the state takes `holder` and destroys it with the value.
 void push_object(lua_State* L, std::shared_ptr<void> holder, std::string_view class_name);
 
+/// A dependent false, for static_assert.
 template <class T>
 struct Is : std::false_type {};
+/// Whether T is a std::optional.
 template <class T>
 struct IsOptional : std::false_type {};
 template <class T>
 struct IsOptional<std::optional<T>> : std::true_type {};
+/// Whether T is a std::shared_ptr.
 template <class T>
 struct IsShared : std::false_type {};
 template <class T>
 struct IsShared<std::shared_ptr<T>> : std::true_type {};
+/// Whether T is a std::vector.
 template <class T>
 struct IsVector : std::false_type {};
 template <class T>
 struct IsVector<std::vector<T>> : std::true_type {};
+/// Whether T is a std::variant.
 template <class T>
 struct IsVariant : std::false_type {};
 template <class... T>
 struct IsVariant<std::variant<T...>> : std::true_type {};
+/// Whether T is a Task.
 template <class T>
 struct IsTask : std::false_type {};
 template <class T>
 struct IsTask<Task<T>> : std::true_type {
-  using Result = T;
+  using Result = T;  ///< what the Task returns
 };
 
-template <class T>
+template <class T>  ///< see its definition below
 T take(lua_State* L, int index);
 
-/// The first alternative whose class the value has; the last one, or its error, otherwise.
+/// The first alternative whose class matches; otherwise the last one, or its error.
 template <class V, std::size_t I = 0>
 V take_variant(lua_State* L, int index) {
   using One = std::variant_alternative_t<I, V>;
@@ -191,6 +209,7 @@ V take_variant(lua_State* L, int index) {
   }
 }
 
+/// Reads an argument as a T; see the top of this file for the types.
 template <class T>
 T take(lua_State* L, int index) {
   if constexpr (requires { sizeof(FromScript<T>); }) {
@@ -228,7 +247,7 @@ T take(lua_State* L, int index) {
   }
 }
 
-/// Pushes a result; returns how many values it is.
+/// Pushes a result; returns the number of values pushed.
 template <class T>
 int give(lua_State* L, T&& value) {
   using Plain = std::remove_cvref_t<T>;
@@ -273,27 +292,30 @@ int give(lua_State* L, T&& value) {
   return 1;
 }
 
-/// Work that a suspended script waits for.
+/// Work that a suspended script waits for. Used by the state's thread.
 class Pending {
  public:
   virtual ~Pending() = default;
-  /// Never throws: trouble is kept for finish().
+  /// Runs the work. Never throws: finish() throws what went wrong.
   virtual Task<void> run() = 0;
-  /// Pushes the results, or throws what run() kept.
+  /// Pushes the results and returns their number, or throws the error of run().
   virtual int finish(lua_State* L) = 0;
-  /// Before finish(): the result for a record; nullopt: what finish() pushes tells it.
+  /// The result for a record, called before finish(); nullopt: the pushed values are recorded.
   virtual std::optional<json::value> kept() const { return std::nullopt; }
-  /// Pushes the results that a record has, instead of run() and finish().
+  /// Pushes the recorded results instead of run() and finish().
   virtual int again(lua_State* L, const json::array& results);
-  /// False: the result is of a class of the host's, which no record can hold. When a call runs
-  /// again from its record such a function runs again too.
+  /// False: the result is of a host class, which a record cannot hold; then the function runs again
+  /// when the call runs again from its record.
   virtual bool is_data() const = 0;
 };
 
+/// The Pending of a Task.
 template <class T>
 class PendingTask final : public Pending {
  public:
+  /// `task` has not started.
   explicit PendingTask(Task<T> task) : task_(std::move(task)) {}
+  /// Awaits the task and stores its result or exception.
   Task<void> run() override {
     try {
       if constexpr (std::is_void_v<T>) {
@@ -305,6 +327,7 @@ class PendingTask final : public Pending {
       error_ = std::current_exception();
     }
   }
+  /// Pushes the result, or throws the stored exception.
   int finish(lua_State* L) override {
     if (error_) std::rethrow_exception(error_);
     if constexpr (std::is_void_v<T>) {
@@ -313,12 +336,14 @@ class PendingTask final : public Pending {
       return give(L, std::move(*value_));
     }
   }
+  /// By Kept<T>, if it is specialized.
   std::optional<json::value> kept() const override {
     if constexpr (keeps) {
       if (value_) return Kept<T>::data(*value_);
     }
     return std::nullopt;
   }
+  /// By Kept<T>, if it is specialized.
   int again(lua_State* L, const json::array& results) override {
     if constexpr (keeps) {
       return give(L, Kept<T>::again(results.empty() ? json::value() : results.front()));
@@ -327,6 +352,7 @@ class PendingTask final : public Pending {
     }
   }
 
+  /// False for host classes without a Kept<T>.
   bool is_data() const override {
     if constexpr (keeps) {
       return true;
@@ -345,16 +371,19 @@ class PendingTask final : public Pending {
   std::exception_ptr error_;
 };
 
+/// A function's count of results when the script must suspend.
 inline constexpr int suspended = -1;
-/// Keeps what the script waits for; the host function then suspends it. Of a call that runs again
-/// the recorded results are pushed at once. What the host function returns.
+/// Stores what the script waits for, after which the host function suspends it. If the call runs
+/// again from its record, pushes the recorded results instead. Returns what the host function must
+/// return.
 int suspend(lua_State* L, std::unique_ptr<Pending> pending);
-/// Runs `body`, whose C++ values are gone before a Lua error is raised. `body` returns the number
-/// of results or `suspended`.
+/// Runs `body` and raises its exception as a Lua error after all C++ values are destroyed. `body`
+/// returns the number of results or `suspended`.
 int guarded(lua_State* L, int (*body)(lua_State*));
 /// See script::derive().
 int derive(lua_State* L, int (*body)(lua_State*));
 
+/// Calls `function` with arguments from the stack and pushes its results.
 template <class R, class... P, std::size_t... I>
 int invoke(lua_State* L, R (*function)(P...), std::index_sequence<I...>) {
   const auto run = [&]() -> R {
@@ -383,6 +412,7 @@ int invoke(lua_State* L, R (*function)(P...), std::index_sequence<I...>) {
   }
 }
 
+/// The same with the indices filled in.
 template <class R, class... P>
 int invoke(lua_State* L, R (*function)(P...)) {
   return invoke(L, function, std::index_sequence_for<P...>{});
@@ -390,15 +420,15 @@ int invoke(lua_State* L, R (*function)(P...)) {
 
 }  // namespace stack
 
-/// The function as scripts call it. A Call& may only be the first parameter. Parameters of a
-/// function that returns a Task must be values: the stack is gone when it resumes.
+/// The lua_CFunction for `function`. A Call& may only be its first parameter. A function that
+/// returns a Task takes its parameters by value, as the stack is gone when it resumes.
 template <auto function>
 int bind(lua_State* L) {
   return stack::guarded(L, [](lua_State* inner) { return stack::invoke(inner, function); });
 }
 
-/// The same of a function that makes texts out of texts: in a call that judges a login its result
-/// is recorded like an answer where it follows from what is withheld.
+/// As bind<>, for a function that computes texts from texts. In a call that judges a login the
+/// result is recorded if it depends on withheld text.
 template <auto function>
 int derive(lua_State* L) {
   return stack::guarded(L, [](lua_State* inner) {
@@ -406,7 +436,7 @@ int derive(lua_State* L) {
   });
 }
 
-/// Raises an error of the script unless `condition` holds.
+/// Throws, which raises an error of the script, unless `condition` holds.
 inline void demand(bool condition, const std::string& sentence) {
   if (!condition) throw std::runtime_error(sentence);
 }

@@ -16,7 +16,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// Shared by the one who waits and the work, each of which may be gone first.
+/// Shared by the waiting coroutine and the work, as either may end first.
 struct Wait {
   Wait(const asio::any_io_executor& loop, Clock::time_point deadline) : timer(loop, deadline) {}
   asio::steady_timer timer;  ///< cancelled when the work is done

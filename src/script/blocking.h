@@ -1,4 +1,4 @@
-// Work of host functions on threads, for which a call waits no longer than it may take.
+// Work of host functions on other threads, with the call's deadline.
 #pragma once
 
 #include <functional>
@@ -7,8 +7,8 @@
 
 namespace postern::script {
 
-/// World::blocking() of a call's own. Fault::temporary at the call's deadline, too: the thread may
-/// work on then, with what the job owns, and nobody hears of its end.
+/// Runs `job` by World::blocking() of the call. Also Fault::temporary at the call's deadline; the
+/// thread may then go on with what the job owns, and its result is dropped.
 Task<Result<void>> blocking(Call& call, std::function<void()> job);
 
 }  // namespace postern::script

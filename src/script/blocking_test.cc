@@ -24,7 +24,7 @@ Task<void> pass(std::chrono::milliseconds time) {
   co_await timer.async_wait(asio::use_awaitable);
 }
 
-/// Its threads need a second and a half for anything.
+/// A world whose threads take 1.5 s for any job.
 class SlowWorld final : public World {
  public:
   Task<Result<HttpAnswer>> http(HttpQuestion, Clock::time_point) override {
@@ -50,12 +50,12 @@ Task<bool> fails(Call& call) {
   const Result<void> done = co_await blocking(call, [] { throw std::runtime_error("broken"); });
   co_return done.has_value();
 }
-/// What knows of no deadline.
+/// A host function that ignores the deadline.
 Task<bool> doze(std::int64_t milliseconds) {
   co_await pass(std::chrono::milliseconds(milliseconds));
   co_return true;
 }
-/// Computes in C++, where nothing counts.
+/// Computes in C++, where no budget counts.
 void compute(std::int64_t milliseconds) {
   const auto end = Clock::now() + std::chrono::milliseconds(milliseconds);
   while (Clock::now() < end) {

@@ -29,7 +29,7 @@ std::string Call::redacted(std::string text) const {
 void Call::keep_secret(std::string text) {
   withheld_.keep_secret(text);
   if (text.empty()) return;
-  // In logs values are JSON, where it may look otherwise.
+  // In logs, values are JSON, where the text may be escaped.
   std::string quoted = json::serialize(json::string(text));
   quoted = quoted.substr(1, quoted.size() - 2);
   if (quoted != text) secrets_.push_back(std::move(quoted));
@@ -45,7 +45,7 @@ std::string Call::redacted_error(std::string text) const {
   text = redacted(std::move(text));
   if (judges_login()) text = Withheld(withheld_).concealed(std::move(text));
   if (!judges_login() && !offline()) return text;
-  // What stands for secrets when the call runs again is no more to be seen than they were.
+  // Placeholders that a rerun uses for secrets must not be shown either.
   for (const std::string_view mark : {"<withheld ", "<loaded "}) {
     for (std::size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at + 1)) {
       const std::size_t end = text.find('>', at);
@@ -140,7 +140,7 @@ json::array Call::next_recorded(Recorded& recorded, std::string_view function) {
   }
   if (!told.failed) return parse_kept(told.answer).as_array();
   if (!told.thrown.is_null() && rethrow_ != nullptr) throw Throw{rethrow_(told.thrown)};
-  // A memoized function's error says where it came from.
+  // The error of a memoized function already contains its place.
   if (function == "memoized") throw PlacedError(told.answer);
   throw std::runtime_error(told.answer);
 }
@@ -148,7 +148,7 @@ json::array Call::next_recorded(Recorded& recorded, std::string_view function) {
 std::uint64_t Call::cost_of_deriving() const { return kept_ > most_kept ? 0 : withheld_.size(); }
 
 bool Call::derives(std::string_view function, const std::vector<std::string_view>& texts) {
-  if (!judges_login() || kept_ > most_kept) return false;  // nothing runs again from such a record
+  if (!judges_login() || kept_ > most_kept) return false;  // such a record cannot be rerun
   const auto look = [&]() -> json::value {
     return std::ranges::any_of(texts,
                                [&](std::string_view text) { return withheld_.touches(text); });
@@ -163,7 +163,7 @@ void Call::keep_derived(const std::vector<std::string_view>& texts, std::string_
   }
 }
 
-/// SplitMix64: quick, and as good as a policy needs; what must not be guessed comes from kumo.uuid.
+/// SplitMix64: fast, and sufficient for policies. Unpredictable values come from kumo.uuid.
 std::uint64_t Call::random() {
   if (!random_) seed_random();
   *random_ += 0x9e3779b97f4a7c15;

@@ -22,7 +22,7 @@ double seconds_computed(Call& call) {
   return call.told_by("clock", read, Source::facts).to_number<double>();
 }
 
-/// Upvalue 1 is Lua's own. A time that is given is none of the clock's.
+/// Upvalue 1 is Lua's os.time, which converts a given time without the clock.
 int os_time(lua_State* L) {
   if (lua_isnoneornil(L, 1)) return bind<&seconds_now>(L);
   return lua_tocfunction(L, lua_upvalueindex(1))(L);
@@ -55,7 +55,7 @@ lua_Unsigned next_random(lua_State* L) {
   return number;
 }
 
-/// 0..`most`, each as likely as any other: numbers beyond it are drawn again.
+/// Uniform in 0..`most`: larger numbers are drawn again.
 lua_Unsigned random_up_to(lua_State* L, lua_Unsigned most) {
   const lua_Unsigned mask = most == 0 ? 0 : ~lua_Unsigned{0} >> std::countl_zero(most);
   lua_Unsigned number = next_random(L) & mask;
@@ -68,7 +68,7 @@ int math_random(lua_State* L) {
   lua_Integer high = 0;
   switch (lua_gettop(L)) {
     case 0:
-      // As many bits as a number has behind the point.
+      // 53 bits: the precision of a double in 0..1.
       lua_pushnumber(L, static_cast<lua_Number>(next_random(L) >> 11) * 0x1.0p-53);
       return 1;
     case 1:
@@ -97,7 +97,7 @@ void given_seed(Call& call, std::int64_t seed) {
   call.seed_random(static_cast<std::uint64_t>(seed));
 }
 
-/// Gives the two parts of the seed, as Lua does.
+/// Returns the two parts of the seed, as Lua does.
 int math_randomseed(lua_State* L) {
   if (lua_isnone(L, 1)) {
     lua_pushcfunction(L, bind<&own_seed>);

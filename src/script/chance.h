@@ -1,5 +1,5 @@
-// What a policy finds by chance: the clock and random numbers. Each call has random numbers of its
-// own, and what it was told is recorded, so that it can be run again.
+// The clock and random numbers of scripts. Both are recorded, so that a call can be run again; each
+// call has its own random sequence.
 #pragma once
 
 #include <lua.hpp>

@@ -1,13 +1,13 @@
-// A script's coroutines stand between the host and the function that waits. When the host suspends
-// the innermost one, each of the others suspends in turn, and all resume together.
+// A script's coroutines lie between the host and a function that waits. When the host suspends the
+// innermost one, each outer one suspends as well, and all resume together.
 #include "script/runtime.h"
 
 namespace postern::script {
 
 namespace {
 
-/// A closed coroutine runs its `__close` functions on the stack of the process, and one of them may
-/// close another coroutine. Lua counts such calls by the coroutine, not by the process.
+/// Closing a coroutine runs its `__close` functions on the C stack, and they may close other
+/// coroutines. Lua limits such nesting per coroutine, not per process.
 constexpr int deepest_closing = 10;
 
 lua_State* coroutine_at(lua_State* L, int index) {
@@ -19,8 +19,8 @@ lua_State* coroutine_at(lua_State* L, int index) {
 enum class Status : std::uint8_t { running, dead, suspended, normal };
 constexpr const char* names[] = {"running", "dead", "suspended", "normal"};
 
-/// As Lua says it; one that waits for the host, and each that waits for such a one, is as busy as
-/// one that has resumed another: who resumed it waits, too.
+/// The status as Lua names it. A coroutine that waits for the host is "normal", and so is each one
+/// that waits for it.
 Status status_of(lua_State* L, lua_State* inner) {
   if (inner == L) return Status::running;
   if (Runtime::is_held(inner)) return Status::normal;
@@ -44,7 +44,7 @@ const char* why_not_resumed(Status status) {
 
 }  // namespace
 
-/// What became of a step: L gets the results as resume() or wrap()'s function returns them.
+/// Handles the end of a step: pushes the results of resume() or of wrap()'s function to L.
 int Coroutines::finished(lua_State* L, lua_State* inner, int status, int count, bool wraps) {
   if (status == LUA_OK || status == LUA_YIELD) {
     if (lua_checkstack(L, count + 1) == 0) {
@@ -57,7 +57,7 @@ int Coroutines::finished(lua_State* L, lua_State* inner, int status, int count, 
   }
   if (wraps) {
     lua_xmove(inner, L, 1);
-    if (lua_type(L, -1) == LUA_TSTRING) {  // the error tells where it was called, too
+    if (lua_type(L, -1) == LUA_TSTRING) {  // the error also names its caller's place
       luaL_where(L, 1);
       lua_insert(L, -2);
       lua_concat(L, 2);
@@ -124,7 +124,7 @@ int Coroutines::status(lua_State* L) {
   return 1;
 }
 
-/// What the coroutine closes can neither wait nor yield: nobody would resume it.
+/// The `__close` functions can neither wait nor yield, as nothing would resume them.
 int Coroutines::close(lua_State* L) {
   lua_State* inner = coroutine_at(L, 1);
   const Status now = status_of(L, inner);
@@ -148,7 +148,7 @@ int Coroutines::close(lua_State* L) {
   return 2;
 }
 
-/// The first frame of a coroutine, see Frame in state.cc: what it holds is closed under its own
+/// The first frame of a coroutine, see Frame in state.cc: its variables are closed under its own
 /// protected call, where the budget's hook works.
 int Coroutines::start(lua_State* L) {
   return started(L, lua_pcallk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, 0, started), 0);
@@ -175,7 +175,7 @@ int Coroutines::wrap(lua_State* L) {
 }
 
 int Coroutines::yield(lua_State* L) {
-  // A call's own coroutine, or one that is closed: held while they run.
+  // A call's own coroutine or a closing one: both are held while they run.
   if (Runtime::is_held(L)) {
     return luaL_error(L, "attempt to yield from outside a coroutine");
   }

@@ -12,7 +12,7 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-/// One of a unit; 0: there is none of this name. "m" is a minute and "M" a month of 30.44 days.
+/// One of the unit; 0: unknown name. "m" is a minute, "M" a month of 30.44 days.
 nanoseconds unit_named(std::string_view name) {
   using namespace std::chrono;
   static constexpr struct {

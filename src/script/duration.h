@@ -1,4 +1,4 @@
-// Durations as policies and their data files write them: "5 minutes", "1h 30m", "10s".
+// Durations in policies and their data files: "5 minutes", "1h 30m", "10s".
 #pragma once
 
 #include <chrono>
@@ -10,12 +10,12 @@
 
 namespace postern::script {
 
-/// Whole numbers, each with a unit from ns to years, added up; ten years at most. Below a
-/// microsecond is rounded down. Fault::malformed.
+/// The sum of whole numbers, each with a unit from ns to years; ten years at most. Fractions of a
+/// microsecond are dropped. Fault::malformed.
 Result<std::chrono::microseconds> parse_span(std::string_view text);
-/// The same, below a millisecond rounded down.
+/// The same in milliseconds; smaller parts are dropped.
 Result<std::chrono::milliseconds> parse_duration(std::string_view text);
-/// The same of a script's value, which may be a number of seconds too. Throws the sentence.
+/// The same for a script's value, which may also be a number of seconds. Throws std::runtime_error.
 std::chrono::milliseconds duration_of(const boost::json::value& value);
 
 }  // namespace postern::script

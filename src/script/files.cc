@@ -19,7 +19,7 @@ bool is_below(const fs::path& file, const fs::path& folder) {
   return end == folder.end();
 }
 
-/// The real paths of those that are there.
+/// The real paths of those directories that exist.
 std::vector<fs::path> real_folders(const std::vector<std::string>& names) {
   std::vector<fs::path> folders;
   for (const std::string& name : names) {

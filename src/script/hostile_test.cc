@@ -1,5 +1,5 @@
-// What the author of a hostile policy would try: to get out, to go on for ever, to bring down the
-// process, to reach into other sessions.
+// What the author of a hostile policy would try: to leave the sandbox, to run without end, to crash
+// the process, to reach other sessions.
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -47,13 +47,13 @@ const Setup& setup() {
   return made;
 }
 
-/// How a script ended: what it gave to t.result(), or its error.
+/// The result of a script, given to t.result(), or its error.
 std::string ending(const std::optional<Raised>& raised, const std::string& result) {
   return raised ? "error: " + raised->message : result;
 }
 
 struct Hostile : ::testing::Test {
-  /// Of scripts that run at the same time, each begun when those before wait.
+  /// Runs scripts concurrently: each begins while the previous ones wait.
   std::vector<std::string> together(const std::vector<std::string>& texts) {
     std::vector<std::string> endings(texts.size());
     asio::io_context loop;
@@ -76,7 +76,7 @@ struct Hostile : ::testing::Test {
 };
 
 TEST_F(Hostile, NobodyElseResumesWhatWaitsForTheHost) {
-  // A hook's own coroutine, and one of the script's, while the host works for them.
+  // A hook's own coroutine and one of the script, while the host works for them.
   for (const char* first : {
            "co = coroutine.running() t.result(t.wait('mine', 20))",
            "co = coroutine.create(function() return t.wait('mine', 20) end)"
@@ -122,7 +122,7 @@ TEST_F(Hostile, CoroutinesAreWhatLuaSaysTheyAre) {
        " end) t.result(coroutine.status(co)) coroutine.resume(co) t.result(coroutine.status(co))"
        " coroutine.resume(co) t.result(coroutine.status(co))",
        R"("suspended" "running" "suspended" "dead")"},
-      // One that resumed another is neither to be resumed nor closed by that.
+      // A coroutine can neither resume nor close the one that resumed it.
       {"local outer outer = coroutine.create(function() local keep = {} return"
        " coroutine.wrap(function() local a = table.pack(coroutine.status(outer),"
        " coroutine.resume(outer, 1, 2), pcall(coroutine.close, outer)) collectgarbage() return a"
@@ -214,14 +214,14 @@ TEST_F(Hostile, TheStackOfTheProcessHasAnEnd) {
        }) {
     const std::string got = answer(text);
     EXPECT_EQ(answer("t.result('alive')"), R"("alive")") << "after " << text << ": " << got;
-    // Whatever broke off inside a host function: memory counts as before.
+    // After an error inside a host function, memory is counted as before.
     EXPECT_THAT(answer("local t = {} while true do t[#t + 1] = ('x'):rep(1e6) .. #t end"),
                 HasSubstr("used up its memory"))
         << "after " << text;
   }
 }
 
-/// A policy whose hooks keep more and more in a global.
+/// A policy whose hooks add more and more to a global.
 constexpr const char* leaky =
     "local kept = {} t.on(function() local more = {} kept[#kept + 1] = more"
     " for i = 1, 1000 do more[i] = ('x'):rep(1e5) .. i end end)";

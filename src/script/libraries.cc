@@ -1,4 +1,4 @@
-// What of Lua's own libraries scripts find, and the host's tables.
+// Lua's own libraries as the sandbox has them, and the tables of host functions.
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
@@ -15,8 +15,8 @@ namespace postern::script {
 
 namespace {
 
-/// Lua's finalizers run where no budget reaches them; so does the end of a collection, which takes
-/// the square of the number of entries whose keys are weak.
+/// Metatables without `__gc` and weak keys: finalizers run without a budget, and so does the end of
+/// a collection, which takes quadratic time in the number of entries with weak keys.
 int set_metatable(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_argexpected(L, lua_isnoneornil(L, 2) || lua_istable(L, 2), 2, "nil or table");
@@ -45,7 +45,7 @@ int after_pcall(lua_State* L, int status, lua_KContext) {
   return 2;
 }
 
-/// pcall() that is not nested without end.
+/// pcall() with limited nesting.
 int protected_call(lua_State* L) {
   luaL_checkany(L, 1);
   Runtime::limit_depth(L);
@@ -54,7 +54,7 @@ int protected_call(lua_State* L) {
   return after_pcall(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, after_pcall), 0);
 }
 
-/// xpcall() whose handler runs when the error has unwound: Lua runs it where no budget reaches.
+/// xpcall() that calls the handler after the error has unwound: Lua would call it without a budget.
 int after_xpcall(lua_State* L, int status, lua_KContext) {
   if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L) - 1;
   lua_pushboolean(L, 0);
@@ -77,7 +77,7 @@ int handled_call(lua_State* L) {
   return after_xpcall(L, status, 0);
 }
 
-/// A full collection takes long and is nothing a hook should decide.
+/// A full collection takes long; hooks must not start one.
 int collect_garbage(lua_State* L) {
   if (std::strcmp(luaL_optstring(L, 1, "collect"), "count") == 0) {
     lua_pushnumber(L, static_cast<lua_Number>(State::of(L).memory()) / 1024);
@@ -87,7 +87,7 @@ int collect_garbage(lua_State* L) {
   return 1;
 }
 
-/// print(...): a line of the log.
+/// print(...): writes a line to the log.
 int print(lua_State* L) {
   const int count = lua_gettop(L);
   luaL_Buffer line;
@@ -106,7 +106,7 @@ int print(lua_State* L) {
   });
 }
 
-/// The pieces that a function gives until it gives none, as one text.
+/// Joins the pieces that a function returns until it returns nil.
 void gather_pieces(lua_State* L) {
   luaL_Buffer text;
   luaL_buffinit(L, &text);
@@ -124,10 +124,10 @@ void gather_pieces(lua_State* L) {
   luaL_pushresult(&text);
 }
 
-/// Instructions in whose time an octet of Lua text is compiled.
+/// The cost of compiling one octet of Lua text, in steps.
 constexpr std::size_t steps_per_octet = 8;
 
-/// load(): text alone, for bytecode is not checked by Lua.
+/// load() for text only, as Lua does not verify bytecode.
 int load(lua_State* L) {
   const bool has_environment = !lua_isnone(L, 4);
   const char* mode = luaL_optstring(L, 3, "bt");
@@ -157,7 +157,7 @@ int load(lua_State* L) {
   return 1;
 }
 
-/// Whether a variable of this name holds what a log should not show.
+/// Whether a variable with this name may hold a secret that logs must not show.
 bool names_secret(std::string_view name) {
   constexpr std::string_view parts[] = {"TOKEN", "PASSWORD", "PASSWD", "SECRET", "_KEY"};
   const std::string upper_name = upper(name);
@@ -174,7 +174,7 @@ json::value environment(Call& call, std::string name) {
   });
 }
 
-/// What a table of the host's lacks.
+/// The error of an unknown name in a host table.
 int lacking(lua_State* L) {
   return luaL_error(L, "%s.%s is not available in Postern", lua_tostring(L, lua_upvalueindex(1)),
                     luaL_tolstring(L, 2, nullptr));
@@ -186,7 +186,7 @@ int error_text(lua_State* L) {
   return 1;
 }
 
-/// An index of a class that has fields: upvalues are its methods and its fields' functions.
+/// `__index` of a class with fields. Upvalues: its methods, and the functions of its fields.
 int index_class(lua_State* L) {
   lua_pushvalue(L, 2);
   if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
@@ -197,7 +197,7 @@ int index_class(lua_State* L) {
   return 1;
 }
 
-/// registry[class] with __methods and __fields until finish_classes().
+/// Pushes registry[class], which has __methods and __fields until finish_classes().
 void push_class(lua_State* L, const std::string& name) {
   stack::push_object(L, nullptr, name);
   lua_getmetatable(L, -1);
@@ -216,7 +216,8 @@ void push_class(lua_State* L, const std::string& name) {
   lua_settop(L, metatable);
 }
 
-/// The table `path` below the host's names, made where it lacks. Its gaps are errors.
+/// Pushes the table `path` of host names and creates missing parts. Unknown names in it raise
+/// errors.
 void push_table(lua_State* L, std::string_view path) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   std::size_t at = 0;
@@ -224,7 +225,7 @@ void push_table(lua_State* L, std::string_view path) {
     const std::size_t dot = std::min(path.find('.', at), path.size());
     const std::string part(path.substr(at, dot - at));
     stack::push(L, std::string_view(part));
-    if (lua_rawget(L, -2) != LUA_TTABLE) {  // a gap is nothing wrong here
+    if (lua_rawget(L, -2) != LUA_TTABLE) {  // a missing part is created
       lua_pop(L, 1);
       lua_newtable(L);
       lua_newtable(L);
@@ -260,7 +261,7 @@ void add(lua_State* L, const HostFunction& row) {
   lua_pop(L, 1);
 }
 
-/// The chunk of a module that is Lua text; `require` calls it.
+/// Loads a Lua module; `require` calls it.
 int open_module(lua_State* L) {
   std::size_t size = 0;
   const char* text = lua_tolstring(L, lua_upvalueindex(1), &size);
@@ -281,7 +282,7 @@ constexpr luaL_Reg own_base[] = {{"setmetatable", set_metatable},
                                  {"load", load},
                                  {nullptr, nullptr}};
 
-/// The rest of `os` reaches out of the sandbox.
+/// Opens the functions of `os` that stay inside the sandbox.
 void open_os(lua_State* L) {
   luaL_requiref(L, LUA_OSLIBNAME, luaopen_os, 1);
   lua_newtable(L);

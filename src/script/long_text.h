@@ -1,5 +1,5 @@
-// Texts as functions of Lua's take them, and one in the making that such a function keeps on the
-// script's stack while others run.
+// Text arguments of C functions, and a text that such a function builds on the script's stack while
+// others run.
 #pragma once
 
 #include <algorithm>
@@ -11,17 +11,20 @@
 
 namespace postern::script {
 
-/// What looks at a text as a whole pays after this many octets.
+/// Octets of a text after which a function that scans it pays.
 inline constexpr std::size_t octets_at_once = 64u << 10;
 
+/// The string argument at `index`; raises an error of the script otherwise. Valid while it is on
+/// the stack.
 inline std::string_view text_argument(lua_State* L, int index) {
   std::size_t size = 0;
   const char* data = luaL_checklstring(L, index, &size);
   return {data, size};
 }
 
-/// `Progress`: how far the function has come; trivial, for Lua moves and frees it. The value at
-/// `slot` of the stack, where it stays.
+/// A growing text in a userdata at `slot` of the stack. `Progress`: how far the function has come;
+/// it must be trivial, as Lua moves and frees it. Functions that add may raise a Lua error for lack
+/// of memory.
 template <class Progress>
 class LongText {
   static_assert(std::is_trivially_copyable_v<Progress>);
@@ -33,7 +36,8 @@ class LongText {
   };
 
  public:
-  /// Puts a new one there; nil was there, or nothing.
+  /// Creates the text at `slot`, which is the first free slot or holds nil, and drops what lies
+  /// above. `expected`: its final size in octets, as a hint.
   static LongText begin(lua_State* L, int slot, const Progress& progress, std::size_t expected) {
     lua_settop(L, slot);
     Head* head = room(L, expected);
@@ -42,32 +46,36 @@ class LongText {
     lua_replace(L, slot);
     return LongText(L, slot);
   }
-  /// The one that is there.
+  /// The text that begin() created at `slot`.
   LongText(lua_State* L, int slot)
       : lua_(L), slot_(slot), head_(static_cast<Head*>(lua_touserdata(L, slot))) {}
 
+  /// Valid until the text grows.
   Progress& progress() { return head_->progress; }
+  /// In octets.
   std::size_t size() const { return head_->size; }
 
-  /// `octets` may lie anywhere but in this text.
+  /// Appends `octets`, which must not lie in this text.
   void add(std::string_view octets) {
     std::memcpy(extend(octets.size()), octets.data(), octets.size());
   }
-  /// So many octets more, for the caller to fill in.
+  /// Appends `count` octets for the caller to fill in; valid until the text grows.
   char* extend(std::size_t count) {
     if (head_->capacity - head_->size < count) grow(count);
     char* begin = head_->octets() + head_->size;
     head_->size += count;
     return begin;
   }
-  /// Adds the string or number on top of the stack, which is popped.
+  /// Appends the string or number on top of the stack and pops it.
   void add_top() {
     std::size_t size = 0;
     const char* octets = lua_tolstring(lua_, -1, &size);
     add({octets, size});
     lua_pop(lua_, 1);
   }
+  /// The text; valid until it grows.
   char* octets() { return head_->octets(); }
+  /// Pushes the text as a Lua string.
   void push() { lua_pushlstring(lua_, head_->octets(), head_->size); }
 
  private:

@@ -6,8 +6,8 @@
 namespace postern::script {
 namespace {
 
-// Lua rather than C: it can wait for the file, gives way like any script, and no C++ value has to
-// be kept from Lua's errors.
+// Written in Lua: it can wait for a file and yields like any script, and no C++ destructor is
+// skipped by a Lua error.
 constexpr std::string_view library = R"lua(
 local files, read_file, read_program, loaded, preload = ...
 local error, load, select, setmetatable = error, load, select, setmetatable
@@ -246,7 +246,7 @@ function require(name)
 end
 )lua";
 
-/// What World::blocking()'s job owns: nobody may be waiting for it any more.
+/// What the job of World::blocking() owns, as nothing may wait for it any more.
 struct Reading {
   Files files;
   std::string path;
@@ -258,7 +258,7 @@ Many text_or_trouble(const Result<std::string>& text) {
   return Many{{json::value(*text)}};
 }
 
-/// The text of a file, or nil and why there is none.
+/// The text of a file, or nil and the reason.
 Task<Many> read_file(Call& call, std::string path) {
   const auto reading = std::make_shared<Reading>(Reading{call.state().files(), std::move(path)});
   std::function<void()> job = [reading] { reading->text = reading->files.read(reading->path); };
@@ -267,7 +267,7 @@ Task<Many> read_file(Call& call, std::string path) {
   co_return text_or_trouble(reading->text);
 }
 
-/// The same of a program. It does not wait: what a call was told is kept, its code is not.
+/// The same for a program file. It does not wait: answers are recorded, code is not.
 Many read_program(Call& call, std::string path) {
   return text_or_trouble(call.state().files().read(path));
 }

@@ -1,13 +1,13 @@
-// What of Lua's libraries reads files: io (open, lines, type), package and require, loadfile and
-// dofile. All of it reads through State::files() and nothing writes. A file is read as a whole, at
-// most 16 MiB; its text is memory of the script. io reads on a thread that may block.
+// The Lua libraries that read files: io (open, lines, type), package and require, loadfile and
+// dofile. All read through State::files(); nothing writes. A file is read as a whole, at most 16
+// MiB, and its text counts as the script's memory. io reads on a thread that may block.
 #pragma once
 
 #include <lua.hpp>
 
 namespace postern::script {
 
-/// Makes them in a state whose other libraries are open.
+/// Adds them to a state whose other libraries are open.
 void open_io(lua_State* L);
 
 }  // namespace postern::script

@@ -22,7 +22,7 @@ void result(Call& call, Rest rest) {
 }
 const HostFunction functions[] = {{"t.result", "...: any", "", "", bind<&result>}};
 
-/// A script beside files, in a folder of the test's own; `outside` is no folder of scripts.
+/// A script and files in a test directory; `outside` is not readable by scripts.
 class ScriptFiles : public ::testing::Test {
  protected:
   ScriptFiles() {
@@ -38,7 +38,7 @@ class ScriptFiles : public ::testing::Test {
     state_.emplace(setup_);
   }
 
-  /// What `t.result(...)` was given; ROOT stands for the test's folder.
+  /// The arguments of `t.result(...)`; ROOT stands for the test directory.
   std::string answer(std::string text, Limits limits = {}) {
     for (std::size_t at; (at = text.find("ROOT")) != std::string::npos;)
       text.replace(at, 4, root_.path());
@@ -85,7 +85,7 @@ TEST_F(ScriptFiles, OfTheGatewayAreClosed) {
   EXPECT_FALSE(reads(root_.file("policy"), root_.file("more/link.txt")));
   fs::create_hard_link(root_.file("policy/data/own.txt"), root_.file("more/hard.txt"));
   EXPECT_FALSE(reads(root_.file("policy"), root_.file("more/hard.txt")));
-  // A policy that lies there itself has what is beside it.
+  // A script in that directory can read the files next to it.
   EXPECT_TRUE(reads(root_.file("policy/data/more"), "mine.txt"));
   EXPECT_FALSE(reads(root_.file("policy/data/more"), "../own.txt"));
 }
@@ -286,7 +286,7 @@ TEST_F(ScriptFiles, TheEnvironmentIsReadAndItsSecretsAreKept) {
   EXPECT_EQ(answer("token = os.getenv 'POSTERN_TEST_TOKEN' error('with ' .. token, 0)"),
             "error: with <redacted>");
   EXPECT_EQ(answer("error(os.getenv 'postern_test_password', 0)"), "error: <redacted>");
-  // The script has kept it; a later call knows nothing of where it came from.
+  // The script keeps the value; a later call does not know that it was a secret.
   EXPECT_EQ(answer("print(token) t.result(#token)"), "9");
   EXPECT_THAT(world_.lines, ::testing::ElementsAre("info policy.lua:1 <redacted>"));
   EXPECT_EQ(answer("t.result(type(os.time()), type(os.clock()), os.date('!%Y', 0),"

@@ -12,15 +12,15 @@ namespace {
 
 static_assert(std::is_trivially_destructible_v<PatternMatcher>);
 
-/// A character of a repetition is this much work, a state of the match four times as much.
+/// One repeated character costs one quarter, one state of the match four.
 constexpr std::uint64_t quarters_per_step = 4;
 
 bool is_punctuation(char c) { return is_printable_ascii(c) && c != ' ' && !is_alnum(c); }
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 bool is_lua_space(char c) { return is_space(c) || c == '\v' || c == '\f'; }
 
-/// Whether `c` is of the class that `letter` names after a `%`: %a, %d, ... and %A, %D, ... for
-/// all others; any other letter stands for itself. ASCII, whatever the locale.
+/// Whether `c` is in the class of `letter` after a `%`: %a, %d, ... and their complements %A, %D,
+/// ...; any other letter matches itself. ASCII in every locale.
 bool class_matches(char c, char letter) {
   bool in_class = false;
   switch (to_lower(letter)) {
@@ -54,7 +54,7 @@ bool class_matches(char c, char letter) {
     case 'x':
       in_class = hex_value(c).has_value();
       break;
-    case 'z':  // of Lua 5.1, in no manual since, but still understood
+    case 'z':  // from Lua 5.1; no longer documented, but still supported
       in_class = c == '\0';
       break;
     default:
@@ -69,7 +69,7 @@ bool class_matches(char c, char letter) {
 std::uint64_t PatternMatcher::take_steps() {
   const std::uint64_t steps = work_ / quarters_per_step;
   work_ -= steps * quarters_per_step;
-  begun_ -= steps * quarters_per_step;  // may wrap: only what lies between the two counts
+  begun_ -= steps * quarters_per_step;  // may wrap: only the difference counts
   return steps;
 }
 
@@ -115,7 +115,7 @@ PatternMatcher::Outcome PatternMatcher::go_on() {
   return broken_ ? Outcome::error : Outcome::match;
 }
 
-/// Matches the next item of the pattern and moves behind it.
+/// Matches the next item of the pattern and advances.
 bool PatternMatcher::step() {
   switch (pattern_[next_]) {
     case '(':
@@ -141,7 +141,7 @@ bool PatternMatcher::escape() {
   return single_item();
 }
 
-/// A single character with its suffix, if it has one.
+/// Matches a single character with its suffix, if any.
 bool PatternMatcher::single_item() {
   const std::size_t item = next_;
   const std::size_t end = item_end(item);
@@ -169,7 +169,8 @@ bool PatternMatcher::single_item() {
   }
 }
 
-/// As many as there are; fewer when what follows does not match. `least`: where the fewest end.
+/// As many as possible; fewer if the rest does not match. `least`: the end of the shortest
+/// repetition.
 bool PatternMatcher::greedy(std::size_t item, std::size_t after, std::size_t least) {
   at_ = least;
   while (!exhausted() && single_matches(at_, item, after)) ++at_;
@@ -185,7 +186,7 @@ bool PatternMatcher::push(const Choice& choice) {
   return true;
 }
 
-/// Takes the last choice the other way. False: it has no other way, and is gone.
+/// Takes the alternative of the last entry. False: it had none and is removed.
 bool PatternMatcher::go_back() {
   if (choices_used_ == 0) return false;
   work_ += quarters_per_step;
@@ -236,13 +237,13 @@ bool PatternMatcher::close_capture() {
   return push({.kind = Kind::closed, .capture = open});
 }
 
-/// `%1`: the text of an earlier capture again.
+/// `%1`: the text of an earlier capture.
 bool PatternMatcher::back_reference() {
   const int index = pattern_[next_ + 1] - '1';
   if (index < 0 || index >= captures_used_ || capture(index).is_open())
     return fail("invalid capture index %%%d", index + 1);
   next_ += 2;
-  // A position capture has no text that could come again.
+  // A position capture has no text.
   if (capture(index).is_position()) return false;
   const std::string_view text = subject_.substr(capture(index).begin, capture(index).length);
   if (subject_.size() - at_ < text.size()) return false;
@@ -252,7 +253,7 @@ bool PatternMatcher::back_reference() {
   return true;
 }
 
-/// `%bxy`: from an x to the y that belongs to it.
+/// `%bxy`: from an x to its matching y.
 bool PatternMatcher::balance() {
   if (next_ + 3 >= pattern_.size()) return fail("malformed pattern (missing arguments to '%%b')");
   const char opening = pattern_[next_ + 2];
@@ -263,7 +264,7 @@ bool PatternMatcher::balance() {
   std::size_t depth = 1;
   std::size_t i = begin + 1;
   for (; i < subject_.size() && depth > 0; ++i) {
-    // Where both are the same character it closes.
+    // If both characters are the same, it closes.
     if (subject_[i] == closing) {
       --depth;
     } else if (subject_[i] == opening) {
@@ -276,7 +277,8 @@ bool PatternMatcher::balance() {
   return true;
 }
 
-/// `%f[set]`: the border where characters of the set begin. Outside the subject are zeros.
+/// `%f[set]`: the position where characters of the set begin. Outside the subject, the character is
+/// NUL.
 bool PatternMatcher::frontier() {
   const std::size_t set = next_ + 2;
   if (set >= pattern_.size() || pattern_[set] != '[')
@@ -289,7 +291,7 @@ bool PatternMatcher::frontier() {
   return !set_matches(before, set, end - 1) && set_matches(here, set, end - 1);
 }
 
-/// Behind the single character that begins at `item`: x, %x, or a set.
+/// The offset after the single-character item at `item`: x, %x, or a set.
 std::size_t PatternMatcher::item_end(std::size_t item) {
   std::size_t i = item + 1;
   if (pattern_[item] == '%') {
@@ -298,7 +300,7 @@ std::size_t PatternMatcher::item_end(std::size_t item) {
   }
   if (pattern_[item] != '[') return i;
   if (i < pattern_.size() && pattern_[i] == '^') ++i;
-  // A bracket that comes first is a member.
+  // A leading bracket is a member of the set.
   for (bool first = true; i < pattern_.size() && (first || pattern_[i] != ']'); first = false) {
     i += pattern_[i] == '%' ? 2 : 1;
   }
@@ -307,7 +309,7 @@ std::size_t PatternMatcher::item_end(std::size_t item) {
   return i + 1;
 }
 
-/// Whether the subject's character at `subject`, if there is one, is what `item` means.
+/// Whether the subject has a character at `subject` that `item` matches.
 bool PatternMatcher::single_matches(std::size_t subject, std::size_t item, std::size_t end) {
   ++work_;
   if (subject >= subject_.size()) return false;

@@ -10,7 +10,7 @@ namespace {
 
 using Outcome = PatternMatcher::Outcome;
 
-/// "1-3 (a)(2)": where the first match is and its captures; "-": none; else the error.
+/// "1-3 (a)(2)": the range of the first match and its captures; "-": none; otherwise the error.
 std::string first_match(std::string_view subject, std::string_view pattern) {
   PatternMatcher matcher(subject, pattern);
   for (std::size_t start = 0; start <= subject.size(); ++start) {
@@ -44,7 +44,7 @@ TEST(PatternMatcher, FindsWhatTheManualSays) {
       {"hello", "", "0-0"},
       {"hello", "l+", "2-4"},
       {"hello", "x", "-"},
-      {"hello", "^h", "-"},  // the anchor is the caller's
+      {"hello", "^h", "-"},  // the caller handles the anchor
       {"a^b", "^b", "1-3"},
       {"hello", "o$", "4-5"},
       {"a$b", "$b", "1-3"},
@@ -112,7 +112,7 @@ TEST(PatternMatcher, SaysWhatIsMalformed) {
       {"(a)%2", "invalid capture index %2"},
   };
   for (const Case& c : cases) EXPECT_EQ(first_match("aaaa", c.pattern), c.error) << c.pattern;
-  // Only where the match comes to it.
+  // The error appears only when the match reaches it.
   EXPECT_EQ(first_match("aaaa", "x["), "-");
 }
 
@@ -160,7 +160,7 @@ TEST(PatternMatcher, CountsTheWork) {
   const std::string text(40'000, 'x');
   const std::string subject = text + text;
   PatternMatcher twice(subject, "(x*)%1y");
-  EXPECT_EQ(twice.match_at(0), Outcome::error);  // 40,000 tries of up to 40,000 octets
+  EXPECT_EQ(twice.match_at(0), Outcome::error);  // 40,000 attempts of up to 40,000 octets each
   PatternMatcher balanced(subject, "%bxy");
   EXPECT_EQ(balanced.match_at(0), Outcome::no_match);
   EXPECT_GE(balanced.take_steps(), subject.size() / 4);

@@ -1,5 +1,5 @@
-// C functions of Lua: an error jumps out of them over whatever is on the stack, so no value here
-// has a destructor. What Lua's own functions say about wrong arguments is said here too.
+// C functions for Lua: an error jumps over the C++ stack, so no value here has a destructor. Error
+// texts about arguments are Lua's own.
 #include "script/lua_search.h"
 
 #include <algorithm>
@@ -13,10 +13,10 @@
 namespace postern::script {
 namespace {
 
-/// Pays for a match before more than this many steps are owed.
+/// Steps of matching after which a function pays.
 constexpr std::uint64_t steps_at_once = 10'000;
 
-/// The argument `init` as an offset; negative ones count from the end. May be beyond `size`.
+/// The argument `init` as an offset; negative values count from the end. May exceed `size`.
 std::size_t init_argument(lua_State* L, int index, std::size_t size) {
   const lua_Integer init = luaL_optinteger(L, index, 1);
   if (init > 0) return static_cast<std::size_t>(init) - 1;
@@ -24,22 +24,22 @@ std::size_t init_argument(lua_State* L, int index, std::size_t size) {
   return init == 0 || back > size ? 0 : size - back;
 }
 
-/// A search for the first match that begins at `start` or later and does not end at `not_ending`.
-/// `start` becomes where it begins.
+/// Searches for the first match that begins at `start` or later and does not end at `not_ending`.
+/// `start` becomes its begin.
 struct Search {
   PatternMatcher matcher;
   std::string_view subject;
   bool anchored;
   std::size_t start;
   std::size_t not_ending = SIZE_MAX;
-  bool begun = false;  ///< an attempt at `start` is in hand
-  bool tired = false;  ///< it is time to let others run
+  bool begun = false;  ///< an attempt at `start` is running
+  bool tired = false;  ///< it should yield
 };
 static_assert(std::is_trivially_copyable_v<Search>);
 
 enum class Found : std::uint8_t { yes, no, later };
 
-/// `later`: it is time to let others run, then to call again.
+/// Found::later: the caller should yield, then call again.
 Found seek(lua_State* L, Search& search) {
   using Outcome = PatternMatcher::Outcome;
   std::uint64_t owed = 1;
@@ -66,7 +66,7 @@ Found seek(lua_State* L, Search& search) {
   }
 }
 
-/// Keeps the search at `slot` of the stack while others run; `k` goes on with search_at().
+/// Keeps the search at `slot` of the stack while others run; `k` continues with search_at().
 int pause(lua_State* L, const Search& search, int slot, lua_KFunction k) {
   if (lua_gettop(L) < slot || lua_type(L, slot) != LUA_TUSERDATA) {
     lua_settop(L, slot - 1);
@@ -77,7 +77,7 @@ int pause(lua_State* L, const Search& search, int slot, lua_KFunction k) {
 }
 Search& search_at(lua_State* L, int slot) { return *static_cast<Search*>(lua_touserdata(L, slot)); }
 
-/// What is matched, and where.
+/// A match and its subject.
 struct Matched {
   const PatternMatcher& matcher;
   std::string_view subject;
@@ -86,7 +86,7 @@ struct Matched {
   std::string_view whole() const { return subject.substr(start, matcher.end() - start); }
 };
 
-/// A capture; the whole match for the first of none.
+/// A capture; if the pattern has none, index 0 is the whole match.
 void push_capture(lua_State* L, const Matched& matched, int index) {
   const PatternMatcher& matcher = matched.matcher;
   if (index >= matcher.captures()) {
@@ -104,7 +104,7 @@ void push_capture(lua_State* L, const Matched& matched, int index) {
   }
 }
 
-/// All captures; where there are none the whole match, unless `captures_only`.
+/// All captures; if there are none the whole match, unless `captures_only`.
 int push_captures(lua_State* L, const Matched& matched, bool captures_only = false) {
   const int count =
       matched.matcher.captures() == 0 && !captures_only ? 1 : matched.matcher.captures();
@@ -113,21 +113,21 @@ int push_captures(lua_State* L, const Matched& matched, bool captures_only = fal
   return count;
 }
 
-/// An anchor at the front is taken off.
+/// Removes a leading anchor.
 bool take_anchor(std::string_view& pattern) {
   if (!pattern.starts_with('^')) return false;
   pattern.remove_prefix(1);
   return true;
 }
 
-/// Goes on at `start`. In pieces, so that it is paid for as it goes; they overlap by all but one
-/// octet of what is looked for.
+/// Continues at `start`. It searches in pieces and pays for each; pieces overlap by the size of the
+/// wanted text less one octet.
 int find_plain(lua_State* L, int, lua_KContext from) {
   const std::string_view subject = text_argument(L, 1);
   const std::string_view wanted = text_argument(L, 2);
   for (auto start = static_cast<std::size_t>(from);; start += octets_at_once) {
     const std::size_t piece = std::min(subject.size() - start, octets_at_once + wanted.size());
-    // memmem, since std::string_view::find can take the product of both sizes.
+    // memmem is linear; std::string_view::find can take the product of both sizes.
     const void* found = memmem(subject.data() + start, piece, wanted.data(), wanted.size());
     const auto at = found == nullptr ? static_cast<lua_Integer>(start + piece)
                                      : static_cast<const char*>(found) - subject.data();
@@ -147,7 +147,7 @@ int find_plain(lua_State* L, int, lua_KContext from) {
 template <bool find>
 int go_on_looking(lua_State* L, int, lua_KContext);
 
-/// What find (or match) returns once the search has come to an end.
+/// The results of find or match after the search.
 template <bool find>
 int look(lua_State* L, Search& search) {
   switch (seek(L, search)) {
@@ -209,8 +209,8 @@ int next_found(lua_State* L, Search& search) {
 
 int go_on_to_next(lua_State* L, int, lua_KContext) { return next_found(L, search_at(L, 1)); }
 
-/// One step of gmatch. Upvalues: the payee, subject, pattern, where to go on, where the last match
-/// ended (-1: there was none).
+/// One step of gmatch. Upvalues: the Spending, subject, pattern, start of the next search, end of
+/// the last match (-1: none).
 int next_match(lua_State* L) {
   const std::string_view subject = text_argument(L, lua_upvalueindex(2));
   const std::string_view pattern = text_argument(L, lua_upvalueindex(3));
@@ -235,12 +235,12 @@ int string_gmatch(lua_State* L) {
   return 1;
 }
 
-/// How far gsub has come. Its stack: subject, pattern, replacement, limit, the text in the making,
-/// and the search while others run.
+/// The progress of gsub. Its stack: subject, pattern, replacement, limit, the new text, and the
+/// search while others run.
 struct Substituted {
-  std::size_t done;   ///< what is before it has gone into the text
-  std::size_t last;   ///< where the last match ended; SIZE_MAX: there was none
-  std::size_t start;  ///< of the match whose replacement is being made
+  std::size_t done;   ///< the subject before it is in the new text
+  std::size_t last;   ///< end of the last match; SIZE_MAX: none
+  std::size_t start;  ///< of the match whose replacement is pending
   lua_Integer count;
 };
 using Substitution = LongText<Substituted>;
@@ -270,7 +270,7 @@ void add_text(lua_State* L, Substitution& made, const Matched& matched, std::str
   pay(L, pieces + (made.size() - before) / octets_per_step);
 }
 
-/// Adds the value on top of the stack, which a function or a table gave for `whole`.
+/// Appends the value on top of the stack, the replacement of `whole` by a function or table.
 void add_value(lua_State* L, Substitution& made, std::string_view whole) {
   if (lua_toboolean(L, -1) == 0) {
     lua_pop(L, 1);
@@ -286,7 +286,7 @@ int substitute(lua_State* L, Search* paused);
 int go_on_substituting(lua_State* L, int, lua_KContext) {
   return substitute(L, &search_at(L, slot_of_search));
 }
-/// When the function has returned the replacement.
+/// Continues after the function has returned the replacement.
 int replaced(lua_State* L, int, lua_KContext) {
   Substitution made(L, slot_of_text);
   const Substituted& now = made.progress();
@@ -303,7 +303,7 @@ int finish_substitution(lua_State* L, Substitution& made, std::string_view subje
   return 2;
 }
 
-/// Goes on from where the text in the making has come to, or from the search that was paused.
+/// Continues from the progress of the new text, or from the paused search.
 int substitute(lua_State* L, Search* paused) {
   Substitution made(L, slot_of_text);
   const std::string_view subject = text_argument(L, 1);

@@ -1,5 +1,5 @@
-// C functions of Lua: an error jumps out of them over whatever is on the stack, so no value here
-// has a destructor. What Lua's own functions say about wrong arguments is said here too.
+// C functions for Lua: an error jumps over the C++ stack, so no value here has a destructor. Error
+// texts about arguments are Lua's own.
 #include "script/lua_string.h"
 
 #include <algorithm>
@@ -13,26 +13,26 @@
 namespace postern::script {
 namespace {
 
-/// Of what is looked at one by one, in the time of an instruction.
+/// Octets that are examined one by one in the time of one instruction.
 constexpr std::size_t octets_counted_per_step = 4;
 constexpr std::size_t octets_changed_per_step = 16;
-/// Of string.format, in octets.
+/// Longest format of string.format, in octets.
 constexpr std::size_t longest_format = 1u << 20;
-/// Of one call of string.byte or utf8.codepoint: they are copied wherever they are handed on.
+/// Most results of one string.byte or utf8.codepoint call: each further call copies them.
 constexpr lua_Integer most_values = 100'000;
 
-/// The text of string.rep as far as it is made, and how long it is to be.
+/// The progress of string.rep, and its final size.
 struct Repeated {
   std::size_t size;
   std::size_t unit;
 };
 
-/// Doubles what is there again and again, a piece at a time.
+/// Doubles the existing text repeatedly, in pieces.
 int go_on_repeating(lua_State* L, int, lua_KContext) {
   LongText<Repeated> made(L, 4);
   const Repeated wanted = made.progress();
   while (made.size() < wanted.size) {
-    // Whole units at the start, so that a piece is followed by what follows it there.
+    // Copies from the start of a unit on, so that the octets continue correctly.
     const std::size_t whole = made.size() - made.size() % wanted.unit;
     const std::size_t from = made.size() % wanted.unit;
     const std::size_t more =
@@ -57,7 +57,7 @@ int string_rep(lua_State* L) {
   }
   if (static_cast<std::uint64_t>(count) > (longest_repetition + separator_size) / unit)
     return luaL_error(L, "resulting string too large");
-  // The last separator is left out.
+  // There is no separator after the last unit.
   const std::size_t size = unit * static_cast<std::size_t>(count) - separator_size;
   lua_settop(L, 3);
   auto made = LongText<Repeated>::begin(L, 4, {.size = size, .unit = unit}, size);
@@ -66,7 +66,7 @@ int string_rep(lua_State* L) {
   return go_on_repeating(L, LUA_OK, 0);
 }
 
-/// upper, lower and reverse: each octet of the result has one of the text behind it.
+/// upper, lower and reverse map each octet to one octet.
 enum class Change : std::uint8_t { upper, lower, reverse };
 template <Change change>
 int go_on_changing(lua_State* L, int, lua_KContext) {
@@ -97,7 +97,7 @@ int string_change(lua_State* L) {
   return go_on_changing<change>(L, LUA_OK, 0);
 }
 
-/// A function of Lua's own, upvalue 2, which takes as long as the text of its first argument is.
+/// A function of Lua, upvalue 2, whose time is proportional to its first argument's size.
 template <std::size_t octets>
 int paid(lua_State* L) {
   std::size_t size = 0;
@@ -112,7 +112,7 @@ int paid_pack(lua_State* L) {
   return paid<octets_counted_per_step>(L);
 }
 
-/// string.byte and utf8.codepoint, which give a value for each octet of a range.
+/// string.byte and utf8.codepoint, which return one value for each octet of a range.
 int paid_by_range(lua_State* L) {
   const auto size = static_cast<lua_Integer>(text_argument(L, 1).size());
   const lua_Integer from = luaL_optinteger(L, 2, 1);
@@ -126,7 +126,7 @@ int paid_by_range(lua_State* L) {
   return lua_tocfunction(L, lua_upvalueindex(2))(L);
 }
 
-/// string.format: %q looks at each octet, and is nothing for texts of such a length.
+/// string.format: %q reads each octet, and long texts need it least.
 int paid_format(lua_State* L) {
   const std::string_view format = text_argument(L, 1);
   if (format.size() > longest_format) return luaL_error(L, "format too long");
@@ -138,7 +138,7 @@ int paid_format(lua_State* L) {
   return paid<octets_counted_per_step>(L);
 }
 
-/// os.date: each conversion of the format takes as long as many instructions.
+/// os.date: each conversion of the format costs some instructions.
 int paid_date(lua_State* L) {
   constexpr std::size_t longest = 1000;
   if (lua_isstring(L, 1) != 0 && text_argument(L, 1).size() > longest) {
@@ -147,7 +147,7 @@ int paid_date(lua_State* L) {
   return paid<1>(L);
 }
 
-/// Puts `function` before the one of that name in a table that is global.
+/// Puts `function` in place of a function of a global table; the original becomes its upvalue.
 void wrap(lua_State* L, const char* library, const char* name, lua_CFunction function,
           const Spending* spending) {
   lua_getglobal(L, library);

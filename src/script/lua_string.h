@@ -1,17 +1,18 @@
-// The functions of Lua's string library that can run for long inside one C call, with a bound:
-// find, match, gmatch and gsub (lua_pattern.h), rep, upper, lower and reverse let others run in the
-// middle of a long text; a function that gsub calls may wait. format, pack, packsize, unpack, byte
-// and utf8.len, utf8.codepoint, os.date, tonumber pay for what they look at. string.dump is gone.
+// Bounded versions of the functions of Lua's string library that can run long inside one C call.
+// find, match, gmatch and gsub (lua_pattern.h), rep, upper, lower and reverse yield while they work
+// on long texts; a function that gsub calls may wait. format, pack, packsize, unpack, byte,
+// utf8.len, utf8.codepoint, os.date and tonumber pay for the text they read. string.dump is
+// removed.
 #pragma once
 
 #include "script/spend.h"
 
 namespace postern::script {
 
-/// Longest text that string.rep makes, in octets.
+/// The longest result of string.rep, in octets.
 inline constexpr std::size_t longest_repetition = 16u << 20;
 
-/// Replaces them in the opened libraries of a state. `spending` is static.
+/// Replaces them in the opened libraries of a state. `spending` must be static.
 void open_string(lua_State* L, const Spending* spending);
 
 }  // namespace postern::script

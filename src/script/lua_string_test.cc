@@ -155,7 +155,7 @@ TEST_F(StringLibrary, SearchesPlainTextAcrossPieces) {
   }
 }
 
-/// A text of pieces that are likely to mean something together.
+/// A random text of pieces that form valid patterns often.
 template <std::size_t count>
 std::string made_of(std::mt19937& random, const std::array<const char*, count>& pieces,
                     std::size_t most) {

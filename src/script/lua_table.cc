@@ -1,5 +1,5 @@
-// C functions of Lua: an error jumps out of them over whatever is on the stack, so no value here
-// has a destructor. What Lua's own functions say about wrong arguments is said here too.
+// C functions for Lua: an error jumps over the C++ stack, so no value here has a destructor. Error
+// texts about arguments are Lua's own.
 #include "script/lua_table.h"
 
 #include <algorithm>
@@ -10,8 +10,8 @@
 namespace postern::script {
 namespace {
 
-/// A merge sort: stable, and it ends whatever the order function says. The list is written when all
-/// is sorted, so an error leaves it as it was.
+/// A merge sort: stable, and it ends whatever the order function returns. The list is written after
+/// sorting, so an error leaves it unchanged.
 constexpr std::string_view sort_text = R"lua(
 local type, error = type, error
 
@@ -75,16 +75,16 @@ return function(list, order)
 end
 )lua";
 
-/// Of one table.unpack: they are copied wherever they are handed on.
+/// Most results of one table.unpack: each further call copies them.
 constexpr lua_Unsigned most_values = 100'000;
-/// What it takes to write a number as text.
+/// The cost of writing a number as text.
 constexpr std::uint64_t steps_of_number = 20;
 
-/// Pays for the elements of a loop, a thousand at a time.
+/// Pays for the elements of a loop, in steps of a thousand.
 class Toll {
  public:
   explicit Toll(lua_State* L) : lua_(L) {}
-  /// True: it is time to let others run.
+  /// True: the function should yield.
   bool add(std::uint64_t steps) {
     owed_ += steps;
     return owed_ >= 1000 && settle();
@@ -100,18 +100,18 @@ class Toll {
   std::uint64_t owed_ = 0;
 };
 
-/// Elements on their way from one place to another, a userdata on the stack.
+/// The progress of moving elements, in a userdata on the stack.
 struct Moving {
   int source;  ///< on the stack
   int target;
   lua_Integer from;
   lua_Integer to;
   lua_Integer count;
-  bool backwards;  ///< where they would else be written over before they are read
+  bool backwards;  ///< if the ranges overlap so that elements would be overwritten first
   lua_KFunction finish;
 };
 
-/// `slot`: where the Moving is, on top of the stack.
+/// `slot`: the stack index of the Moving, which is on top.
 int go_on_moving(lua_State* L, int, lua_KContext slot) {
   Moving& now = *static_cast<Moving*>(lua_touserdata(L, static_cast<int>(slot)));
   Toll toll(L);
@@ -171,7 +171,7 @@ int table_insert(lua_State* L) {
                            .finish = put_inserted});
 }
 
-/// Stack: table, the place that is free now, the value that was taken out.
+/// Stack: table, the free position, the removed value.
 int give_removed(lua_State* L, int, lua_KContext) {
   lua_settop(L, 3);
   lua_pushnil(L);
@@ -225,14 +225,14 @@ int table_move(lua_State* L) {
   return move_elements(L, moving);
 }
 
-/// How far table.concat has come.
+/// The progress of table.concat.
 struct Joined {
   lua_Integer next;
   lua_Integer last;
 };
 constexpr int slot_of_text = 5;
 
-/// Adds an element; the steps that took.
+/// Appends an element; returns its cost in steps.
 std::uint64_t add_element(lua_State* L, LongText<Joined>& made, lua_Integer index) {
   lua_geti(L, 1, index);
   if (lua_isstring(L, -1) == 0) {

@@ -19,7 +19,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// Who waits for what, in the whole process: computations of several functions wait for each other.
+/// What each call waits for, in the whole process: computations may wait for each other.
 struct Waits {
   std::mutex mutex;
   std::unordered_map<const Call*, std::shared_ptr<Flight>> of;
@@ -35,7 +35,7 @@ Waits& waits() {
 bool Flight::begin_to_wait(const Call& call, const std::shared_ptr<Flight>& flight) {
   Waits& all = waits();
   const std::lock_guard lock(all.mutex);
-  // Nobody who waits is part of a ring, so this one ends.
+  // Waiting calls never form a cycle, so this loop ends.
   for (const Flight* one = flight.get(); one->end() == nullptr;) {
     if (one->leader_ == &call) return false;
     const auto next = all.of.find(one->leader_);
@@ -130,7 +130,7 @@ std::shared_ptr<Memos::Cache> Memos::named(const std::string& name, const Option
 
 namespace {
 
-/// JSON whose keys are sorted: Lua goes through equal tables in different orders.
+/// JSON with sorted keys: Lua traverses equal tables in different orders.
 void append_sorted(const json::value& value, std::string& out) {
   if (const json::array* array = value.if_array()) {
     out += '[';

@@ -13,15 +13,16 @@ namespace {
 
 using stack::Keys;
 
-/// Beside a memoized function, as its upvalue.
+/// The upvalue of a memoized function.
 struct Memoized {
   std::shared_ptr<Memos::Cache> cache;
 };
 
-/// The computation in hand, on the stack of the coroutine that does it.
+/// The running computation, on the stack of the coroutine that computes.
 struct Lead {
   std::shared_ptr<Memos::Cache> cache;
-  std::shared_ptr<Flight> flight;  ///< null: within itself, for nobody else
+  /// Null: a recursive or deadlock-avoiding one, for this call only.
+  std::shared_ptr<Flight> flight;
   std::string key;
 };
 
@@ -42,7 +43,7 @@ struct ClassName<Flight> {
 
 namespace {
 
-/// The value of a class that may be kept; null: it is none.
+/// The class of a value that may be kept; null: none.
 const SharedClass* class_at(lua_State* L, int index) {
   for (const SharedClass& one : State::of(L).shared_classes()) {
     if (luaL_testudata(L, index, one.name.data()) != nullptr) return &one;
@@ -50,7 +51,7 @@ const SharedClass* class_at(lua_State* L, int index) {
   return nullptr;
 }
 
-/// Several results come back as one list.
+/// Several results become one array.
 MemoValue value_of(lua_State* L, int first) {
   const int count = lua_gettop(L) - first + 1;
   if (count <= 0) return {};
@@ -79,7 +80,7 @@ void push(lua_State* L, const MemoValue& value) {
 void tell(Call& call, const MemoValue& value) {
   for (const std::string& secret : value.secrets) call.keep_secret(secret);
   if (!call.records()) return;
-  // A map of the host's could not be made again of strangers.
+  // A host map could not be restored with placeholders in it.
   if (value.of != nullptr && call.judges_login()) return call.tell_nothing_more();
   json::array answer{value.of != nullptr ? value.of->data(value.object) : value.data};
   if (value.of != nullptr) answer.emplace_back(value.of->name);
@@ -91,7 +92,7 @@ void tell_failure(Call& call, const Flight::End& end) {
   call.tell_failure("memoized", end.thrown ? end.thrown->text() : end.trouble, end.thrown.get());
 }
 
-/// Pushes what a record says.
+/// Pushes a recorded result.
 void push_answer(lua_State* L, const json::array& answer) {
   if (answer.size() < 2) {
     return stack::push(L, answer.empty() ? json::value() : answer.front(), Keys::typed);
@@ -103,8 +104,7 @@ void push_answer(lua_State* L, const json::array& answer) {
   throw std::runtime_error("the record has a value of an unknown class");
 }
 
-/// How a computation failed. Nothing is said of one that its call's budget ended: whoever waits
-/// has a budget of his own.
+/// The error of a computation. Empty if its call was stopped: waiting calls have their own budgets.
 Flight::End failure_of(lua_State* L, Call& call, int error) {
   Flight::End end;
   if (call.spent().stopped != Stopped::no) return end;
@@ -116,7 +116,7 @@ Flight::End failure_of(lua_State* L, Call& call, int error) {
   return end;
 }
 
-/// Stack: MemoizedCall, status, results or an error.
+/// Stack: Lead, status, results or an error.
 int finish(lua_State* L) {
   const auto lead = stack::take<std::shared_ptr<Lead>>(L, 1);
   Call& call = stack::current(L);
@@ -144,7 +144,7 @@ int finish(lua_State* L) {
   return 1;
 }
 
-/// Stack: MemoizedCall, results or an error.
+/// Stack: Lead, results or an error.
 int finished(lua_State* L, int status, lua_KContext) {
   lua_pushinteger(L, status == LUA_YIELD ? LUA_OK : status);
   lua_insert(L, 2);  // call, status, results
@@ -156,7 +156,7 @@ int finished(lua_State* L, int status, lua_KContext) {
   return count;
 }
 
-/// What is found on top of the stack, as results of functions for guarded().
+/// Found states on top of the stack, as counts of results for guarded().
 constexpr int result = 1;
 constexpr int computation_to_do = 2;
 constexpr int computation_to_wait_for = 3;
@@ -164,7 +164,7 @@ constexpr int computation_to_wait_for = 3;
 int lead(lua_State* L, Lead one) {
   Call& call = stack::current(L);
   if (one.flight) {
-    // However the call ends, nobody waits for it in vain.
+    // If the call ends early, waiting calls are resumed.
     call.at_end([one] { one.cache->end(one.key, one.flight, {}); });
   }
   call.pause_record();
@@ -192,13 +192,13 @@ int look_up(lua_State* L) {
   }
   if (found.leads) return lead(L, {memoized->cache, found.flight, std::move(key)});
   if (!Flight::begin_to_wait(call, found.flight)) return lead(L, {nullptr, nullptr, {}});
-  // However the call ends, nobody takes it for one that waits.
+  // If the call ends early, it no longer counts as waiting.
   call.at_end([&call] { Flight::stop_waiting(call); });
   stack::give(L, std::move(found.flight));
   return computation_to_wait_for;
 }
 
-/// The same computation, when it is over or the time is.
+/// Waits for the computation to end, or until the time is over.
 Task<std::shared_ptr<Flight>> wait(Call& call, std::shared_ptr<Flight> flight,
                                    std::int64_t milliseconds) {
   const auto longest = Clock::now() + std::chrono::milliseconds(milliseconds);
@@ -207,7 +207,7 @@ Task<std::shared_ptr<Flight>> wait(Call& call, std::shared_ptr<Flight> flight,
   co_return flight;
 }
 
-/// Stack: arguments, the computation that was waited for.
+/// Stack: arguments, the computation that ended.
 int look_again(lua_State* L) {
   const auto flight = stack::take<std::shared_ptr<Flight>>(L, lua_gettop(L));
   lua_pop(L, 1);
@@ -237,7 +237,7 @@ int waited(lua_State* L, int, lua_KContext arguments) {
   return go_on(L, stack::guarded(L, look_again), static_cast<int>(arguments));
 }
 
-/// Stack: arguments, what was found.
+/// Stack: arguments, the found state's value.
 int go_on(lua_State* L, int found, int arguments) {
   if (found == result) return 1;
   luaL_checkstack(L, 4, "memoized function");
@@ -262,7 +262,7 @@ int call_memoized(lua_State* L) {
   return go_on(L, stack::guarded(L, look_up), arguments);
 }
 
-/// Of options that are `true` or `false`, or left out.
+/// An option that is `true`, `false` or missing.
 bool flag(const json::object& given, std::string_view key) {
   const json::value* value = given.if_contains(key);
   demand(value == nullptr || value->is_bool(),
@@ -307,7 +307,7 @@ Memos::Options options_of(const json::object& given, std::string& name) {
   options.negative_ttl = duration("negative_ttl", options.ttl);
   options.populate_timeout = duration("populate_timeout", options.populate_timeout);
   options.retry = flag(given, "retry_on_populate_timeout");
-  // Nothing to do: all caches go when a policy is loaded, and nothing is given that is too old.
+  // Ignored: all caches are dropped when a policy is loaded, and stale results are never returned.
   flag(given, "invalidate_with_epoch");
   flag(given, "allow_stale_reads");
   return options;

@@ -1,4 +1,4 @@
-// kumo.memoize: results of a function kept for a while, one computation at a time for each key.
+// kumo.memoize: keeps a function's results for some time; one computation at a time for each key.
 #pragma once
 
 #include <chrono>
@@ -11,17 +11,20 @@
 
 namespace postern::script {
 
-/// A class of the host's whose values memoized functions may return, see shared_class().
+/// A host class whose values memoized functions may return, see shared_class().
 struct SharedClass {
+  /// ClassName of the class.
   std::string_view name;
-  /// A value that another state may have, perhaps on another thread.
+  /// A copy for another state, which may run on another thread.
   std::shared_ptr<void> (*copy)(const std::shared_ptr<void>& value);
-  /// For records, and back.
+  /// The value as JSON for records.
   json::value (*data)(const std::shared_ptr<void>& value);
+  /// The value from such JSON.
   std::shared_ptr<void> (*again)(const json::value& data);
 };
 
-/// Of a T whose copies may be read while others are read or changed, with a ClassName and Kept.
+/// The SharedClass of T, with ClassName<T> and Kept<std::shared_ptr<T>>. A copy of a T must not
+/// share mutable state with it.
 template <class T>
 constexpr SharedClass shared_class() {
   using Holder = std::shared_ptr<T>;
@@ -37,21 +40,23 @@ constexpr SharedClass shared_class() {
           }};
 }
 
-/// The caches of one program by name, shared by its states; they go with the program. Thread-safe.
+/// The caches of one program by name, shared by its states. Thread-safe.
 class Memos {
  public:
+  /// Options of one cache.
   struct Options {
-    std::chrono::milliseconds ttl{0};
-    std::chrono::milliseconds negative_ttl{0};  ///< of nil and false
-    std::size_t capacity = 0;
-    /// How long a call waits for the computation of another one.
+    std::chrono::milliseconds ttl{0};           ///< how long a result is valid
+    std::chrono::milliseconds negative_ttl{0};  ///< the same for nil and false
+    std::size_t capacity = 0;                   ///< most results kept
+    /// How long a call waits for the computation of another call.
     std::chrono::milliseconds populate_timeout{120'000};
-    bool retry = false;  ///< then it computes for itself; false: it fails
+    bool retry = false;  ///< after that it computes itself; false: it fails
     bool operator==(const Options&) const = default;
   };
+  /// See memo_cache.h.
   class Cache;
 
-  /// The cache of that name. With other options than before, a new one takes its place.
+  /// The cache of that name; with changed options a new one replaces it.
   std::shared_ptr<Cache> named(const std::string& name, const Options& options);
 
  private:
@@ -59,10 +64,10 @@ class Memos {
   std::map<std::string, std::shared_ptr<Cache>> caches_;
 };
 
-/// `memoize(function, options)`, with `name`, `ttl` and `capacity`: a function that remembers.
-/// Arguments and results are data, or one result of a class in Setup::shared; errors are not
-/// remembered, and a call within its own computation computes; what stands in the keys is a keyed
-/// hash, so that no password is kept there. For a HostFunction row; calls go through Setup::memos.
+/// `memoize(function, options)` with `name`, `ttl` and `capacity`: returns a function that
+/// remembers results. Arguments and results are data, or one result of a class in Setup::shared.
+/// Errors are not remembered. A recursive call within a computation computes. Keys are keyed
+/// hashes, so that they hold no password. The caches are Setup::memos. For a HostFunction row.
 int memoize(lua_State* L);
 
 }  // namespace postern::script

@@ -80,7 +80,7 @@ struct Memoize : ::testing::Test {
     const auto raised = testing::run(state.run(text, "policy.lua", call));
     return raised ? "error: " + raised->message : got;
   }
-  /// With `n`, the number of calls so far, and `f`, which is memoized.
+  /// Runs `text` with `n`, the number of calls so far, and `f`, which is memoized.
   std::string with(const std::string& body, const std::string& options, const std::string& text) {
     return run("local n = 0 local f = t.memoize(function(...) n = n + 1 " + body +
                " end, {name = 'f" + std::to_string(++caches) +
@@ -128,7 +128,7 @@ TEST_F(Memoize, ValuesOfSharedClassesAreKept) {
                  "local a, b = f(), f() a:count() t.result(a:count() .. b:count() .. n)"),
             "211;");
   EXPECT_EQ(with("return {t.counter()}", "", "t.result(tostring(pcall(f)))"), "false;");
-  // A record has them as data.
+  // A record holds them as data.
   std::string got;
   const std::string text =
       "local f = t.memoize(function() local c = t.counter() c:count() return c end,"
@@ -220,7 +220,7 @@ TEST_F(Memoize, OneComputationAtATimeForAllWhoAsk) {
 }
 
 struct Waiting : Memoize {
-  /// What two calls say that ask for the same at once, the first one within `limits`.
+  /// The results of two concurrent calls with the same key, the first one within `limits`.
   std::string two(const std::string& body, const std::string& options, Limits limits = {}) {
     const std::string text = "runs = (runs or 0) local f = t.memoize(function() runs = runs + 1 " +
                              body + " end, {name = 'w" + std::to_string(++caches) +
@@ -248,7 +248,7 @@ TEST_F(Waiting, TheNextOneComputesWhenACallIsStopped) {
             "stopped: it has used up its memory;2;");
 }
 
-/// Two functions of which each asks the other, begun at either end.
+/// Two functions that call each other, entered from both ends.
 TEST_F(Memoize, NobodyWaitsForWhoWaitsForHim) {
   const std::string text =
       "local f, g local o = {ttl = 60, capacity = 9}"
@@ -268,7 +268,7 @@ TEST_F(Memoize, NobodyWaitsForWhoWaitsForHim) {
   EXPECT_LT(Clock::now() - began, std::chrono::seconds(6));
 }
 
-/// Three in a ring, on three states.
+/// A cycle of three on three states.
 TEST_F(Memoize, NorByWayOfOthers) {
   const std::string text =
       "local f = {} for i = 1, 3 do f[i] = t.memoize(function(k) ring = (ring or 0) + 1 t.wait(20)"

@@ -1,12 +1,12 @@
-// Values of the host's own that have no state.
+// Stateless values of host classes.
 #pragma once
 
 #include "script/bind.h"
 
 namespace postern::script::stack {
 
-/// The one value of a class whose values have no state of their own. A state has it once: what
-/// every hook gets is no garbage that every hook leaves.
+/// Pushes the only value of a stateless class. Each state creates it once, so that hooks leave no
+/// garbage.
 template <class T>
 void push_only(lua_State* L) {
   static const auto only = std::make_shared<T>();

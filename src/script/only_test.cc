@@ -31,7 +31,7 @@ TEST(Only, is_one_value_with_the_methods_of_its_class) {
   const script::Setup setup{
       .tables = {functions}, .modules = {}, .globals = {"t"}, .files = {}, .memos = nullptr};
   testing::TestWorld world;
-  for (int i = 0; i < 2; ++i) {  // states share nothing but the class
+  for (int i = 0; i < 2; ++i) {  // states share only the class
     State state(setup);
     for (const char* text :
          {"assert(rawequal(t.get(), t.get()))", "assert(t.get():name() == 'nothing')"}) {

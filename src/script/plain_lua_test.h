@@ -1,5 +1,5 @@
-// A Lua state as Lua makes it, with the libraries of this room in it and a budget of its own: the
-// functions are tested without the machine that runs scripts.
+// A plain Lua state with this room's libraries and a test budget, so that the functions are tested
+// without script::State.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -13,11 +13,12 @@
 
 namespace postern::script {
 
+/// The fixture.
 class PlainLua : public testing::Test {
  protected:
   PlainLua() : lua_(luaL_newstate()) {
     luaL_openlibs(lua_);
-    // What Lua brings, for comparison.
+    // Lua's own functions, for comparison.
     luaL_dostring(lua_, R"(
       theirs = {}
       for _, library in ipairs{string, table} do
@@ -34,8 +35,8 @@ class PlainLua : public testing::Test {
   }
   ~PlainLua() override { lua_close(lua_); }
 
-  /// What `text` returns, as text; errors begin with "error: ". The same whether or not functions
-  /// give way in between.
+  /// The results of `text` as text; errors begin with "error: ". Checks that the results are the
+  /// same when functions yield in between.
   std::string run(std::string_view text) {
     const bool loaded = luaL_loadbufferx(lua_, text.data(), text.size(), "=test", "t") == LUA_OK;
     const bool failed = !loaded || lua_pcall(lua_, 0, LUA_MULTRET, 0) != LUA_OK;
@@ -43,7 +44,7 @@ class PlainLua : public testing::Test {
     if (loaded && budget == unlimited) EXPECT_EQ(run_impatiently(text), out) << text;
     return out;
   }
-  /// With functions that give way as often as they can.
+  /// As run(), with functions that yield as often as they can.
   std::string run_impatiently(std::string_view text) {
     lua_State* thread = lua_newthread(lua_);
     luaL_loadbufferx(thread, text.data(), text.size(), "=test", "t");
@@ -56,7 +57,7 @@ class PlainLua : public testing::Test {
     lua_settop(lua_, 0);
     return out;
   }
-  /// Those on the stack, which is emptied; of an error the last one.
+  /// The values on the stack, which is emptied; after an error the last one.
   static std::string values(lua_State* L) {
     std::string out;
     const int first = lua_status(L) > LUA_YIELD ? lua_gettop(L) : 1;
@@ -80,7 +81,7 @@ class PlainLua : public testing::Test {
     ++gave_way;
     return lua_yieldk(L, 0, context, k);
   }
-  /// Whatever may give way does so whenever it pays.
+  /// Every function that may yield does so whenever it pays.
   static inline bool impatient = false;
   static inline int gave_way = 0;
   static inline std::uint64_t spent = 0;

@@ -9,7 +9,7 @@ namespace postern::script {
 
 namespace {
 
-/// Of states after the first: what the script logs while it loads was said once.
+/// For further states: the log lines of loading were written once already.
 class QuietWorld final : public World {
  public:
   explicit QuietWorld(World& world) : world_(world) {}
@@ -104,7 +104,7 @@ State& Program::here() {
   return *last;
 }
 
-/// A policy that keeps more and more in its globals starts afresh instead of failing for ever.
+/// A script that fills its globals gets a fresh state instead of failing permanently.
 void Program::renew(State*& mine) {
   auto made = make(true);
   if (!made) return mine->bear_on();

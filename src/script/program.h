@@ -1,4 +1,5 @@
-// A script as a whole: one file, run once in each state, a state for each thread that calls it.
+// A whole script: one file that is run once in each state. Each thread that calls it has its own
+// state.
 #pragma once
 
 #include <functional>
@@ -13,40 +14,46 @@
 
 namespace postern::script {
 
-/// Runs a task to its end on an event loop of its own.
+/// Runs a task to its end on its own event loop, blocking.
 using RunToEnd = std::function<void(Task<void>)>;
 
+/// A loaded script with its states. Thread-safe after load().
 class Program {
  public:
+  /// What load() needs.
   struct Options {
-    std::string text;
-    std::string name;  ///< what errors call it: "policy.lua"
-    Setup setup;
+    std::string text;  ///< the script
+    std::string name;  ///< in error messages: "policy.lua"
+    Setup setup;       ///< what the script finds
+    /// Limits of running the file.
     Limits loading{.instructions = 100'000'000,
                    .memory = 128u << 20,
                    .time = std::chrono::seconds(10),
                    .longest_slice = std::chrono::seconds(2)};
-    /// What the dialect keeps beside each state.
+    /// Makes the dialect's data of a state; null: none.
     std::function<std::shared_ptr<void>()> user;
-    /// Runs in each state when the file has; null: nothing.
+    /// Runs in each state after the file; null: nothing.
     std::function<Task<std::optional<Raised>>(State&, Call&)> ready;
-    RunToEnd run;
-    std::size_t states = 1;  ///< made at once; further threads make their own
-    /// What the clock and chance tell the file while it runs; nullopt: what they say now.
+    RunToEnd run;            ///< for load() and further states
+    std::size_t states = 1;  ///< created by load(); further threads create their own
+    /// Recorded answers of the clock and random numbers while the file runs; nullopt: current ones.
     std::optional<std::vector<Told>> facts;
   };
 
-  /// `world` outlives the program. The error is what the file raised.
+  /// Runs the file in the first states. Blocks. `world` outlives the program. The error is what the
+  /// file raised.
   static tl::expected<std::shared_ptr<Program>, Raised> load(Options options, World& world);
 
-  /// The state of the calling thread, always the same until it is worn out. Throws
-  /// std::runtime_error when one has to be made and the file, which once ran, raises an error now.
+  /// The state of the calling thread; a worn-out one is replaced. Blocks if a state must be
+  /// created; throws std::runtime_error if the file raises an error in it.
   State& here();
+  /// As given to load().
   World& world() { return world_; }
-  /// A state that has loaded; only between load() and the first here().
+  /// A loaded state; only between load() and the first here().
   const State& loaded() const { return *spare_.front(); }
+  /// As given to load().
   const Options& options() const { return options_; }
-  /// What the clock and chance told the file when it ran first: each further state is told the
+  /// What the clock and random numbers returned when the file ran first; further states get the
   /// same.
   const std::vector<Told>& facts() const { return *facts_; }
 
@@ -63,7 +70,8 @@ class Program {
   std::mutex mutex_;
   std::vector<std::unique_ptr<State>> spare_;
   std::map<std::thread::id, std::unique_ptr<State>> taken_;
-  /// Worn out; each goes when its last call has ended and its thread asks for a state again.
+  /// Worn-out states. Each is destroyed after its last call has ended, when its thread asks for a
+  /// state again.
   std::map<std::thread::id, std::vector<std::unique_ptr<State>>> worn_;
 };
 

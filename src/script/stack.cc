@@ -15,12 +15,12 @@ constexpr std::size_t most_elements = 100'000;
 constexpr std::string_view thrown_class = "Error";
 constexpr int raise = -2;
 constexpr int stop = -3;
-/// Of a value that is read, beside its text.
+/// Octets that a value costs in data_at(), besides its text.
 constexpr std::size_t octets_of_value = 32;
-/// Values that a host function pushes without asking for room.
+/// Values that a host function may push without make_room().
 constexpr int usual_room = 40;
 
-/// What the script calls the host function that runs.
+/// The name by which the script called the running host function.
 std::string name_of_function(lua_State* L) {
   lua_Debug frame{};
   if (lua_getstack(L, 0, &frame) == 0) return {};
@@ -63,7 +63,7 @@ int resumed(lua_State* L, int, lua_KContext) {
   });
 }
 
-/// The keys 1..n of a table whose keys are just these; otherwise -1.
+/// The length n of a table whose keys are 1..n; -1 if it has other keys.
 std::int64_t length_of_array(lua_State* L, int index) {
   std::int64_t count = 0;
   std::int64_t largest = 0;
@@ -77,7 +77,7 @@ std::int64_t length_of_array(lua_State* L, int index) {
     largest = std::max<std::int64_t>(largest, lua_tointeger(L, -1));
     ++count;
   }
-  // A list with holes is still a list; one with more holes than elements is not.
+  // An array may have holes, but not more holes than elements.
   return largest <= 2 * count ? largest : -1;
 }
 
@@ -130,7 +130,7 @@ class DataReader {
     return object;
   }
 
-  /// Of the pair on top of the stack; numbers are not turned into strings in place, which would
+  /// The key of the pair on top of the stack. A number is not converted in place, as that would
   /// confuse lua_next().
   std::string key() {
     if (lua_type(lua_, -2) == LUA_TSTRING) {
@@ -172,7 +172,7 @@ Call& current(lua_State* L) {
 
 void wrong_argument(int index, std::string_view wanted, lua_State* L) {
   const char* found = lua_isnone(L, index) ? "no value" : luaL_typename(L, index);
-  // Of a value of the host's own its class.
+  // For a host value, its class.
   if (lua_isuserdata(L, index) != 0 && luaL_getmetafield(L, index, "__name") == LUA_TSTRING) {
     found = lua_tostring(L, -1);
   }
@@ -242,7 +242,7 @@ void push(lua_State* L, std::int64_t value) { lua_pushinteger(L, value); }
 void push(lua_State* L, double value) { lua_pushnumber(L, value); }
 
 namespace {
-/// "#5" as 5, "##x" as "#x".
+/// "#5" becomes 5, and "##x" becomes "#x".
 void push_typed_key(lua_State* L, std::string_view key) {
   if (!key.starts_with('#')) return push(L, key);
   key.remove_prefix(1);
@@ -328,7 +328,7 @@ int derive(lua_State* L, int (*body)(lua_State*)) {
   const std::string name = name_of_function(L);
   std::vector<std::string_view> texts;
   for (int i = 1; i <= lua_gettop(L); ++i) {
-    // A number would become a string in place.
+    // lua_tolstring() would convert a number in place.
     if (lua_type(L, i) == LUA_TSTRING) texts.push_back(text_at(L, i));
   }
   charge(L, call->cost_of_deriving());

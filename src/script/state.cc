@@ -20,9 +20,9 @@ std::string loaded_name(std::size_t index) { return "loaded " + std::to_string(i
 
 }  // namespace
 
-/// The first frame of every coroutine. An error that the budget's hook raises leaves the hook
-/// disabled until a protected call has caught it: without this one, `__close` would run unwatched
-/// and the coroutine could not be used again.
+/// The first frame of every coroutine. An error that the budget's hook raises disables the hook
+/// until a protected call catches it. Without this frame, `__close` functions would run without a
+/// budget, and the coroutine could not be reused.
 struct Frame {
   static int start(lua_State* L) {
     lua_pushcfunction(L, trace);
@@ -34,8 +34,7 @@ struct Frame {
     if (!well) Runtime::fail(State::of(L), status);
     return well ? lua_gettop(L) - 1 : 1;
   }
-  /// Where the error came from, while it is known. Of the host's own, such as a refusal, nobody
-  /// asks.
+  /// Keeps the traceback while the stack exists. Host error values, such as refusals, need none.
   static int trace(lua_State* L) {
     return stack::guarded(L, [](lua_State* inner) {
       if (stack::thrown_at(inner, 1)) return 1;
@@ -47,7 +46,7 @@ struct Frame {
   }
 };
 
-/// Marks the call that runs, for the time of one lua_resume().
+/// Marks the running call during one lua_resume().
 class State::Running {
  public:
   Running(State& state, lua_State* thread, Call& call) : state_(state) {
@@ -58,8 +57,8 @@ class State::Running {
     state_.failed_ = LUA_OK;
     state_.slice_began_ = state_.looked_ = Clock::now();
     state_.overrun_at_ = std::chrono::nanoseconds(0);
-    // Others may have collected what this call left, or taken memory of their own since it began:
-    // it has used up its memory when both counts say so.
+    // The garbage of this call may have been collected by others, and others may have taken memory
+    // since it began: its memory is used up when both counts say so.
     const std::size_t taken = std::max<std::ptrdiff_t>(call.memory_taken_, 0);
     const std::size_t allowed = call.limits().memory;
     const std::size_t by_taken = state_.used_ + (allowed - std::min(taken, allowed));
@@ -105,7 +104,7 @@ class State::Loan {
   ~Loan() {
     --state_.calls_;
     if (!ended_) {
-      // To-be-closed variables of a script that nobody waits for any more are closed at once.
+      // The call is abandoned: its to-be-closed variables are closed at once.
       if (call_.spent().stopped == Stopped::no) call_.spent().stopped = Stopped::time;
       const Running running(state_, thread_, call_);
       ++state_.no_slices_;
@@ -113,8 +112,8 @@ class State::Loan {
       --state_.no_slices_;
     }
     lua_settop(thread_, 0);
-    // One that ended outside its protected call is dead: resuming it is an error, for whose text
-    // there may be no memory, and which nobody would catch.
+    // A coroutine that ended outside its protected call is dead. Resuming it is an error that
+    // nothing would catch, and there may be no memory for its text.
     if (lua_status(thread_) == LUA_OK && state_.idle_.size() < idle_coroutines) {
       state_.idle_.emplace_back(thread_, reference_);
     } else {
@@ -176,15 +175,15 @@ Raised State::raised(lua_State* thread, Call& call) {
   return raised;
 }
 
-/// Of a call that ended: its results are read, or its error.
+/// The end of a call: reads its results or its error.
 std::optional<Raised> State::outcome(lua_State* thread, int count, const Read& results,
                                      Call& call) {
   if (failed_ != LUA_OK) return raised(thread, call);
-  // Whatever it says, it says it too late.
+  // A result after the deadline does not count.
   if (call.spent().stopped == Stopped::no && Clock::now() >= call.deadline()) {
     call.spent().stopped = Stopped::time;
   }
-  if (call.spent().stopped != Stopped::no) {  // or in a coroutine, whose error the script caught
+  if (call.spent().stopped != Stopped::no) {  // also in a coroutine whose error the script caught
     lua_pushnil(thread);
     return raised(thread, call);
   }
@@ -206,8 +205,9 @@ void State::collect() {
   left_ = charge_.charged();
 }
 
-/// What a call that ran out of memory has left is garbage, and would count as held when the next
-/// begins. Collected in pieces, between which others run: what is in hand, then all of it.
+/// The garbage of a call that ran out of memory would count as held when the next call begins.
+/// Finishes the collection cycle that is running, then runs a full one, in pieces between which
+/// others run.
 Task<void> State::tidy_up() {
   constexpr int kilobytes = 512;
   constexpr int most_pieces = 10'000;
@@ -221,12 +221,12 @@ Task<void> State::tidy_up() {
   left_ = charge_.charged();
 }
 
-/// What ended calls have left counts in limits.memory until it is collected, and Lua collects only
-/// when more is wanted: full of garbage, the budget would let nobody in who wants more.
+/// Garbage of ended calls counts in limits.memory until it is collected, and Lua collects only when
+/// it allocates: a budget full of garbage would reject every new client.
 bool State::holds_much() const {
   if (!budget_) return false;
   const std::uint64_t held = charge_.charged();
-  // What a collection has left is in use: it is not looked for again until there is twice as much.
+  // What the last collection left is in use: the next one waits until the amount has doubled.
   if (held <= std::max(budget_->limit() / 64, 2 * left_)) return false;
   return calls_ <= 1 || (budget_->low() && held > budget_->limit() / 8);
 }
@@ -245,7 +245,7 @@ Task<std::optional<Raised>> State::drive(Loan& loan, int arguments, const Read& 
     arguments = 0;
     if (status != LUA_YIELD) {
       loan.ended();
-      // There was no room for the first frame's protected call: the error came out of lua_resume().
+      // There was no memory for the first frame's protected call: lua_resume() returned the error.
       if (status != LUA_OK && failed_ == LUA_OK) failed_ = status;
       std::optional<Raised> raised = outcome(thread, count, results, call);
       const bool all_used = raised && raised->stopped == Stopped::memory;
@@ -288,7 +288,7 @@ Task<std::optional<Raised>> State::run(std::string_view text, std::string name, 
 
 Task<std::optional<Raised>> State::call(int function, Push arguments, Read results, Call& call) {
   Loan loan(*this, call);
-  // A crowd signs in together, and what others ask for is not to stand behind all of it.
+  // Many clients may authenticate at once: other work of the loop runs between their calls.
   if (call.judges_login()) co_await turns_.next();
   int count = 1;
   {
@@ -331,7 +331,7 @@ int beyond_modules(lua_State* L, int level) {
   lua_Debug frame{};
   for (int i = level; lua_getstack(L, i, &frame) != 0; ++i) {
     lua_getinfo(L, "S", &frame);
-    // "=(load)" is a text of the script's own, "=[C]" a function of C.
+    // "=(load)" is a text that the script loaded, "=[C]" a C function.
     const std::string_view source = frame.source;
     if (!source.starts_with('=') || source.starts_with("=(") || source == "=[C]") return i;
   }

@@ -1,7 +1,7 @@
 // One Lua virtual machine: a sandbox whose calls have budgets and may wait.
 //
-// Calls of a state are coroutines on one event loop: while one waits for the host, or gives way
-// because it has computed for a while, others run. Nothing here is thread-safe.
+// Calls of a state are coroutines on one event loop: while one waits for the host, or yields after
+// computing for a while, others run. Nothing here is thread-safe.
 #pragma once
 
 #include <functional>
@@ -22,99 +22,110 @@
 
 namespace postern::script {
 
-/// How a call ended that did not return.
+/// How a call failed.
 struct Raised {
-  Stopped stopped = Stopped::no;
+  Stopped stopped = Stopped::no;         ///< the limit that stopped it, if any
   std::string message;                   ///< "policy.lua:3: attempt to ..."; without secrets
   std::string traceback;                 ///< several lines; without secrets
-  std::shared_ptr<const Thrown> thrown;  ///< of the host's own; null: an ordinary error
+  std::shared_ptr<const Thrown> thrown;  ///< a host error value; null: an ordinary error
 };
 
-/// Where files may be read.
+/// Which files a script may read.
 struct Files {
-  std::string directory;                 ///< of the script: `require 'x'` reads x.lua there
-  std::vector<std::string> roots;        ///< further folders whose files may be read
-  std::vector<std::string> closed = {};  ///< the gateway's own folders, whose files are no script's
+  std::string directory;                 ///< the script's own: `require 'x'` reads x.lua there
+  std::vector<std::string> roots;        ///< further directories with readable files
+  std::vector<std::string> closed = {};  ///< the gateway's own directories, which are not readable
+  /// File contents by path.
   using Texts = std::map<std::string, std::string>;
-  /// Small files that read() read, by the path it was asked for, until end(). Thread-safe.
+  /// Collects small files that read() returned, by requested path, until end(). Thread-safe.
   class Seen {
    public:
+    /// Keeps a text, unless it is large or end() was called.
     void keep(std::string_view path, const std::string& text);
+    /// Returns the texts; nothing more is kept.
     Texts end();
 
    private:
     std::mutex mutex_;
     std::optional<Texts> texts_{std::in_place};
   };
-  std::shared_ptr<Seen> seen;  ///< for a record of the script; null: nothing is kept
-  /// Where files come from instead of the disk, in a script that is run again from its record.
+  std::shared_ptr<Seen> seen;  ///< collects files for a record; null: none does
+  /// The files of a record, used instead of the disk when a script runs again; null: the disk.
   std::shared_ptr<const Texts> given;
-  /// Then: what stands for the secrets that the script loads at first, in order.
+  /// For such a run: values of the secrets that the script loads, in order.
   std::vector<std::string> given_secrets;
-  /// The real path of a regular file that may be read; relative ones are below `directory`.
-  /// Fault::denied outside the folders, Fault::not_found.
+  /// The real path of a readable regular file; a relative path is below `directory`. Fault::denied
+  /// outside the directories, Fault::not_found. Blocks.
   Result<std::string> find(std::string_view path) const;
-  /// Any regular file of at most `largest` octets, relative ones below `directory`, that is in no
-  /// closed folder, or in one of the others that lies within that.
+  /// Opens any regular file of at most `largest` octets that is not in a closed directory, or is in
+  /// a readable directory inside one. A relative path is below `directory`. Blocks.
   Result<HostFile> open(std::string_view path, std::uint64_t largest) const;
-  /// The octets of a file that find() finds, at most 16 MiB.
+  /// The octets of a file that find() finds, at most 16 MiB. Blocks.
   Result<std::string> read(std::string_view path) const;
-  /// The same of a file that no record may hold.
+  /// The same for a file that no record may hold.
   Result<std::string> read_secret(std::string_view path) const;
 };
 
 class Memos;
 struct SharedClass;
 
-/// What scripts find in a state.
+/// The contents of a state.
 struct Setup {
   std::vector<HostTable> tables;  ///< outlive the states
-  /// Lua text by the name that `require` finds it under; both outlive the states.
+  /// Lua modules: the name for `require`, and the text. Both outlive the states.
   std::vector<std::pair<std::string_view, std::string_view>> modules;
-  std::vector<std::string> globals;  ///< of the tables' names those that need no `require`
+  std::vector<std::string> globals;  ///< names of tables that need no `require`
+  /// Which files it may read.
   Files files;
   std::shared_ptr<Memos> memos;              ///< null: no memoize()
-  std::span<const SharedClass> shared = {};  ///< what memoized functions may return beside data
+  std::span<const SharedClass> shared = {};  ///< host classes that memoized functions may return
 };
 
+/// One virtual machine. All functions are called on one event loop's thread.
 class State {
  public:
   /// `setup` outlives the state.
   explicit State(const Setup& setup);
+  /// No call may be running.
   ~State();
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  /// Runs a text from top to bottom. `name`: what errors call it. `call` outlives the task.
+  /// Runs a chunk of Lua text. `name`: its name in errors. `call` outlives the task. nullopt: it
+  /// succeeded.
   Task<std::optional<Raised>> run(std::string_view text, std::string name, Call& call);
 
-  /// Calls a function kept by keep(). `arguments` pushes them and returns how many; `results` reads
-  /// the given number of values from the top of the stack. Neither may wait; what `results` throws
-  /// is a Raised with its text.
+  /// Calls a function kept by keep(). `arguments` pushes its arguments and returns their number;
+  /// `results` reads `count` values from the top of the stack. Neither may wait. An exception of
+  /// `results` becomes a Raised with its text.
   using Push = std::function<int(lua_State*)>;
   using Read = std::function<void(lua_State*, int count)>;
+  /// As above; `call` outlives the task. nullopt: it succeeded.
   Task<std::optional<Raised>> call(int function, Push arguments, Read results, Call& call);
 
-  /// Keeps a function beyond the call that brought it; for call(). Lives as long as the state.
+  /// Keeps a function for call(), as long as the state lives.
   int keep(Function function);
-  /// "policy.lua:3" of the script's line that runs now; empty where there is none.
+  /// "policy.lua:3", the current script line; empty outside of a call.
   std::string place() const;
+  /// Of the setup.
   const Files& files() const { return setup_.files; }
+  /// Of the setup; null: none.
   const std::shared_ptr<Memos>& memos() const { return setup_.memos; }
+  /// Of the setup.
   std::span<const SharedClass> shared_classes() const { return setup_.shared; }
 
-  /// Left out of the logs and errors of this call and of all later ones; see Call::keep_secret.
+  /// Removes `text` from logs and errors of this call and of all later ones; see Call::keep_secret.
   void keep_secret(std::string text);
-  /// A secret that the script read while it loaded. Records of calls know it by its place among
-  /// them: "<loaded 2>".
+  /// A secret that the script read while it loaded. Records name it by its position: "<loaded 2>".
   void keep_loaded_secret(std::string text) { loaded_secrets_.push_back(std::move(text)); }
-  /// What stands for them, each with its line end.
+  /// The placeholders of these secrets, each with the line end of its secret.
   std::vector<std::string> loaded_strangers() const;
   /// The next of Files::given_secrets.
   std::string next_given_secret();
 
-  /// What a dialect keeps beside a state.
+  /// Sets the dialect's data of this state.
   void set_user(std::shared_ptr<void> user) { user_ = std::move(user); }
+  /// What set_user() set; T is its type.
   template <class T>
   T& user() const {
     return *static_cast<T*>(user_.get());
@@ -122,35 +133,36 @@ class State {
 
   /// The state of a running host function.
   static State& of(lua_State* L);
-  /// Null between calls.
+  /// The running call; null between calls.
   Call* running() const { return running_; }
   /// Octets held by scripts now.
   std::size_t memory() const { return used_; }
-  /// What scripts take from now on is charged there, and where it is used up a call ends as one
-  /// that has used up its memory. Once, when the script is loaded.
+  /// Charges what scripts take from now on; where `budget` is used up, a call ends with
+  /// Stopped::memory. Called once, after the script is loaded.
   void charge_to(std::shared_ptr<MemoryBudget> budget);
+  /// Whether charge_to() was called.
   bool is_charged() const { return budget_ != nullptr; }
-  /// Counts memory that the host function which runs takes for the script, until it returns; what
-  /// stays is counted where it is pushed. Throws what ends the call where its budget is used up.
+  /// Counts memory that the running host function takes for the script, until it returns; what it
+  /// pushes is counted then. Throws what stops the call if its limit is exceeded.
   void borrow(std::size_t octets);
-  /// Frees what nothing holds any more; takes as long as it takes.
+  /// Runs a full garbage collection; the time is not bounded.
   void collect();
-  /// A call ran out of memory because of what is kept in globals: those to come will, too.
+  /// A call ran out of memory because of values in globals, so that later calls will, too.
   bool worn_out() const { return worn_out_; }
-  /// There is no other to take its place: until a call runs out of memory again.
+  /// Clears worn_out(): the state cannot be replaced.
   void bear_on() { worn_out_ = false; }
   /// Calls that run or wait.
   std::size_t calls() const { return calls_; }
 
   // For the room's own functions.
-  /// Counts work that is no instruction, for instance steps of a pattern match; raises an error of
-  /// the script when the budget is used up. Call it where no C++ value waits to be destroyed. True:
-  /// it has computed for a while, and give_way() is possible.
+  /// Counts work that is no instruction, such as steps of a pattern match; raises an error of the
+  /// script if the budget is used up. May jump: no C++ value may need its destructor. True: it has
+  /// computed for a while, and may give_way().
   static bool spend(lua_State* L, std::uint64_t steps);
-  /// Lets others run; then `k` goes on. What a C function returns, as with lua_yieldk().
+  /// Yields; `k` continues. Return its result, as of lua_yieldk().
   static int give_way(lua_State* L, lua_KContext context, lua_KFunction k);
-  /// Stops the call as one that has used up its instructions, with another sentence: no handler of
-  /// the script's catches it. Where no C++ value waits to be destroyed.
+  /// Stops the call with Stopped::instructions and another text; no handler of the script can catch
+  /// it. May jump, as spend().
   [[noreturn]] static void exhaust(lua_State* L, const char* sentence);
 
  private:
@@ -172,9 +184,9 @@ class State {
   void give_back();
   [[noreturn]] static void fail_stopped(lua_State* L, int level, const char* sentence);
 
-  /// A coroutine on loan: given back, and unwound where it did not end, when this goes.
+  /// A borrowed coroutine: the destructor returns it, and unwinds it if it has not ended.
   class Loan;
-  /// Drives a coroutine whose function and arguments are on its stack.
+  /// Runs a coroutine whose function and arguments are on its stack.
   Task<std::optional<Raised>> drive(Loan& loan, int arguments, const Read& results, Call& call);
   std::optional<Raised> outcome(lua_State* thread, int count, const Read& results, Call& call);
   Raised raised(lua_State* thread, Call& call);
@@ -183,35 +195,35 @@ class State {
 
   const Setup& setup_;
   lua_State* main_ = nullptr;
-  lua_State* inner_ = nullptr;   ///< the coroutine that runs
+  lua_State* inner_ = nullptr;   ///< the running coroutine
   lua_State* active_ = nullptr;  ///< the coroutine whose host function runs
   Call* running_ = nullptr;
   std::unique_ptr<stack::Pending> pending_;   ///< what the coroutine that just yielded waits for
   std::unique_ptr<stack::Pending> finished_;  ///< what the coroutine about to resume waited for
-  Turns turns_;                               ///< of those that have waited
+  Turns turns_;                               ///< of calls that have waited
   std::size_t used_ = 0;
-  std::size_t loaded_ = 0;                ///< of it when charge_to() was called
+  std::size_t loaded_ = 0;                ///< value of used_ when charge_to() was called
   std::shared_ptr<MemoryBudget> budget_;  ///< outlives the charge
   MemoryCharge charge_;
   std::size_t memory_limit_ = SIZE_MAX;
-  std::size_t borrowed_ = 0;  ///< see borrow()
+  std::size_t borrowed_ = 0;  ///< octets, see borrow()
   std::size_t calls_ = 0;
-  std::uint64_t left_ = 0;  ///< octets charged when the last collection was through
+  std::uint64_t left_ = 0;  ///< octets charged after the last full collection
   bool worn_out_ = false;
   int in_host_ = 0;
   int no_slices_ = 0;
-  int closing_ = 0;  ///< coroutines that are being closed, one by the other
+  int closing_ = 0;  ///< coroutines that are being closed, nested
   bool gave_way_ = false;
-  int failed_ = 0;     ///< how the coroutine that just ended failed: LUA_ERRRUN, ...
-  std::string trace_;  ///< of its error
+  int failed_ = 0;     ///< Lua status of the coroutine that just ended
+  std::string trace_;  ///< traceback of its error
   Clock::time_point slice_began_;
   std::chrono::nanoseconds overrun_at_{
-      0};                     ///< of the thread: where it should have given way; 0: not yet
-  Clock::time_point looked_;  ///< at the budget, last
-  std::chrono::nanoseconds suspected_at_{0};  ///< see grows_too_long(); 0: not since the last look
-  bool large_texts_ = false;  ///< one instruction may take long: compare them, for instance
-  std::uint64_t unseen_ = 0;  ///< steps since the budget was looked at
-  std::vector<std::pair<lua_State*, int>> idle_;  ///< coroutines with their references
+      0};                     ///< thread CPU time at which it should have yielded; 0: not yet
+  Clock::time_point looked_;  ///< last check of the budget
+  std::chrono::nanoseconds suspected_at_{0};  ///< see grows_too_long(); 0: not since the last check
+  bool large_texts_ = false;  ///< a single instruction may take long, such as a comparison
+  std::uint64_t unseen_ = 0;  ///< steps since the last check of the budget
+  std::vector<std::pair<lua_State*, int>> idle_;  ///< idle coroutines with their references
   std::vector<std::string> secrets_;
   std::vector<std::string> loaded_secrets_;
   std::size_t given_secrets_taken_ = 0;

@@ -1,5 +1,5 @@
-// What a state's calls may spend: memory in the allocator, instructions and time in the hook of the
-// virtual machine and wherever work is paid for.
+// The budgets of calls: memory in the allocator, instructions and time in the VM's hook and where
+// work is paid for.
 #include <algorithm>
 #include <cstdlib>
 #include <ctime>
@@ -11,22 +11,23 @@ namespace postern::script {
 
 namespace {
 
-/// Instructions between two looks at the budget. One may take long: 1000 times one that copies
-/// 10 MB would keep an event loop for seconds.
+/// Instructions between two checks of the budget. A single instruction may take long: 1000 that
+/// copy 10 MB each would block an event loop for seconds.
 constexpr int look_every = 100;
-/// The same in a state that has texts this large, with which one instruction may take long.
+/// The same in a state with such large texts, where one instruction may take long.
 constexpr int look_often = 10;
 constexpr std::size_t large_text = 256u << 10;
-/// The same once that many instructions have taken longer than `long_look`.
+/// The same after that many instructions took longer than `long_look`.
 constexpr int look_closely = 2;
 constexpr std::chrono::microseconds long_look{500};
-/// Steps of other work, after which the budget is looked at when the next instruction comes.
+/// Steps of other work after which the budget is checked at the next instruction.
 constexpr std::uint64_t look_after = 10'000;
-/// Of one instruction that takes more and more memory, or of such between two looks.
+/// Time of one instruction, or of those between two checks, after which its allocations are
+/// checked.
 constexpr std::chrono::milliseconds suspicious{10};
-/// Charged before it is taken, so that few allocations touch what threads share.
+/// Charged in advance, so that few allocations touch the shared budget.
 constexpr std::size_t charge_ahead = 64u << 10;
-/// What the calling thread has computed so far.
+/// The CPU time of the calling thread.
 std::chrono::nanoseconds time_of_thread() {
   timespec time{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
@@ -62,7 +63,7 @@ int Runtime::look_every(const State& state) {
 
 void* State::allocate(void* state, void* block, std::size_t old_size, std::size_t size) {
   State& self = *static_cast<State*>(state);
-  if (block == nullptr) {  // then the size tells the kind of object
+  if (block == nullptr) {  // `old_size` is then the kind of object
     if (old_size == LUA_TSTRING && size >= large_text) self.note_large_text();
     old_size = 0;
   }
@@ -95,7 +96,7 @@ bool State::has_room(std::size_t octets) {
   if (beyond <= charge_.charged()) return true;
   const std::uint64_t before = charge_.charged();
   if (charge_.set(beyond + charge_ahead)) return true;
-  (void)charge_.set(before);  // it is not taken then
+  (void)charge_.set(before);  // the memory is not taken
   return false;
 }
 
@@ -108,19 +109,19 @@ void State::charge(std::uint64_t steps) {
   if (running_ == nullptr) return;
   running_->spent().instructions += steps;
   unseen_ += steps;
-  // Setting a hook is allowed anywhere, even in the allocator.
+  // A hook may be set anywhere, even in the allocator.
   if (unseen_ >= look_after) lua_sethook(inner_, &State::count, LUA_MASKCOUNT, 1);
 }
 
-/// Whether one instruction has taken far too long already and needs more memory to go on: with a
-/// `__call` that leads to itself, say, Lua moves the whole stack up again and again. No hook is
-/// called meanwhile; running out of memory ends it.
+/// Whether one instruction has taken far too long and needs more memory to continue: with a
+/// `__call` that leads to itself, for instance, Lua moves the whole stack up repeatedly without
+/// calling a hook. Running out of memory ends it.
 bool State::grows_too_long(std::size_t size) {
   constexpr std::size_t worth_a_look = 64u << 10;
   if (size < worth_a_look || running_ == nullptr || Clock::now() - looked_ < suspicious) {
     return false;
   }
-  // The process may have waited for others: what counts is its own time from now on.
+  // The process may have been descheduled: from now on its own CPU time counts.
   const std::chrono::nanoseconds now = time_of_thread();
   if (suspected_at_ == std::chrono::nanoseconds(0)) suspected_at_ = now;
   if (now - suspected_at_ < running_->limits().longest_slice) return false;
@@ -143,7 +144,7 @@ void State::note_large_text() {
   lua_sethook(inner_, &State::count, LUA_MASKCOUNT, 1);
 }
 
-/// Looks at the budget, and stops the call that has used it up. True: it should give way.
+/// Checks the budget and stops a call that has used it up. True: the call should yield.
 bool State::look(lua_State* L) {
   Call& call = *running_;
   Spent& spent = call.spent();
@@ -158,7 +159,7 @@ bool State::look(lua_State* L) {
     spent.stopped = Stopped::time;
   } else if (computed > slice) {
     if (Runtime::may_wait(*this, L)) return true;
-    // The process may have waited for a core: what counts is its own time from now on.
+    // The process may have been descheduled: from now on its own CPU time counts.
     if (overrun_at_ == std::chrono::nanoseconds(0)) overrun_at_ = time_of_thread();
     if (computed > call.limits().longest_slice &&
         time_of_thread() - overrun_at_ > call.limits().longest_slice) {
@@ -185,13 +186,13 @@ void State::count(lua_State* L, lua_Debug*) {
     }
     if (spent.stopped == Stopped::no) return;
   }
-  // Whoever catches this meets it again at his next instruction.
+  // A handler that catches this error meets it again at its next instruction.
   lua_sethook(L, &State::count, LUA_MASKCOUNT, 1);
   fail_stopped(L, 0, Runtime::sentence_of(spent.stopped));
 }
 
-/// Raises the error of a call that is stopped. What it says is what was said first: handlers of the
-/// script's may have caught that, and met the next one somewhere else.
+/// Raises the error of a stopped call with the first sentence: the script may have caught that
+/// error and been stopped again elsewhere.
 void State::fail_stopped(lua_State* L, int level, const char* sentence) {
   luaL_where(L, beyond_modules(L, level));
   lua_pushstring(L, sentence);

@@ -122,7 +122,7 @@ struct Script : ::testing::Test {
     ran.spent = call.spent();
     return ran;
   }
-  /// What `t.result(...)` was given.
+  /// The arguments of `t.result(...)`.
   std::string answer(const std::string& text) {
     const Ran ran = run(text);
     return ran.raised ? "error: " + ran.raised->message : ran.result;
@@ -288,7 +288,7 @@ TEST_F(Script, MemoryIsBounded) {
     ASSERT_TRUE(ran.raised) << text;
     EXPECT_EQ(answer("t.result('alive')"), R"("alive")") << "after " << text;
   }
-  // However often it gave way meanwhile.
+  // Even if it yielded in between.
   const Ran ran = run("local t = {} while true do t[#t + 1] = {} end", limits);
   EXPECT_EQ(ran.raised->stopped, Stopped::memory);
   EXPECT_LT(ran.spent.instructions, 2'000'000u);
@@ -305,7 +305,7 @@ TEST(ScriptMemory, IsChargedToTheBudgetOfAllSessions) {
       return testing::run(state.run(text, "policy.lua", call));
     };
     EXPECT_FALSE(run("loaded = string.rep('x', 4 * 1048576)"));
-    state.collect();  // what is garbage is not what it loaded
+    state.collect();  // garbage does not count as loaded
     state.charge_to(budget);
     EXPECT_EQ(budget->used(), 0u) << "what it loaded is the operator's";
     EXPECT_FALSE(run("kept = string.rep('y', 2 * 1048576)"));
@@ -322,8 +322,8 @@ TEST(ScriptMemory, IsChargedToTheBudgetOfAllSessions) {
   EXPECT_EQ(budget->used(), 0u);
 }
 
-// A coroutine that had no room for its first frame was used again: the next hook that got it "said
-// nothing", so that a policy which refuses everybody let through, or the process ended.
+// A coroutine without memory for its first frame was reused: the next hook that got it returned
+// nothing, so that a policy which rejects all mail let mail through, or the process crashed.
 TEST(ScriptMemory, ACallThatHasNoRoomToBeginFailsAndTheNextBeginsAnew) {
   constexpr std::size_t mib = 1 << 20;
   const auto budget = std::make_shared<MemoryBudget>(8 * mib);
@@ -345,7 +345,7 @@ TEST(ScriptMemory, ACallThatHasNoRoomToBeginFailsAndTheNextBeginsAnew) {
     Call call(world, {.memory = 64 * mib});
     return testing::run(state.call(state.user<int>(), nothing, read, call));
   };
-  // From no octet left on, so that it ends at each place where some are wanted.
+  // From no free octet on, so that it fails at each allocation.
   for (std::size_t room = 0; room < 16'384; room += 16) {
     {
       const MemoryCharge others(*budget,
@@ -361,7 +361,7 @@ TEST(ScriptMemory, ACallThatHasNoRoomToBeginFailsAndTheNextBeginsAnew) {
   }
 }
 
-// It stayed charged until some call wanted more, and full of it the gateway let no mail begin.
+// Garbage stayed charged until a call allocated, so that the gateway accepted no mail meanwhile.
 TEST(ScriptMemory, WhatEndedCallsLeftIsGivenBack) {
   constexpr std::size_t mib = 1 << 20;
   const auto budget = std::make_shared<MemoryBudget>(64 * mib);

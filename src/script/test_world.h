@@ -1,6 +1,7 @@
-// What tests of scripts share: a world without anything behind it, and a loop to run a call on.
+// Helpers for tests of scripts: a World without I/O, and a loop that runs a call.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,8 +11,10 @@
 
 namespace postern::script::testing {
 
+/// Answers HTTP from `answers`, runs jobs inline, keeps log lines.
 class TestWorld final : public World {
  public:
+  /// The next of `answers`; Fault::temporary if there is none.
   Task<Result<HttpAnswer>> http(HttpQuestion question, Clock::time_point) override {
     questions.push_back(std::move(question));
     if (answers.empty()) co_return fail(Fault::temporary, "nobody answers");
@@ -19,20 +22,25 @@ class TestWorld final : public World {
     answers.erase(answers.begin());
     co_return answer;
   }
+  /// Runs the job inline.
   Task<Result<void>> blocking(std::function<void()> job) override {
     job();
     co_return Result<void>{};
   }
+  /// Appends "LEVEL PLACE TEXT" to `lines`.
   void log(std::string_view level, std::string_view place, std::string_view text) override {
     lines.push_back(std::string(level) + " " + std::string(place) + " " + std::string(text));
   }
 
+  /// As `simulated`.
   bool simulates() override { return simulated; }
+  std::shared_ptr<MemoryBudget> memory() override { return budget; }
 
-  bool simulated = false;
-  std::vector<HttpQuestion> questions;
-  std::vector<HttpAnswer> answers;
-  std::vector<std::string> lines;
+  bool simulated = false;                ///< set by the test
+  std::shared_ptr<MemoryBudget> budget;  ///< set by the test; null: none
+  std::vector<HttpQuestion> questions;   ///< all requests so far
+  std::vector<HttpAnswer> answers;       ///< the answers to give, first one first
+  std::vector<std::string> lines;        ///< all log lines so far
 };
 
 using tests::run;

@@ -9,7 +9,7 @@
 namespace postern::script {
 namespace asio = boost::asio;
 
-/// Lies in the coroutine that waits; with its loop it may be destroyed meanwhile.
+/// An object in the waiting coroutine's frame, which may be destroyed together with its loop.
 struct Turns::Waiter {
   Waiter(Line& in, const asio::any_io_executor& loop, Clock::time_point deadline)
       : line(in), timer(loop, deadline), place(in.waiting.insert(in.waiting.end(), this)) {}
@@ -19,7 +19,7 @@ struct Turns::Waiter {
     if (!called) {
       line.waiting.erase(place);
     } else if (!came) {
-      line.give_back();  // whoever was called up and went away passes the turn on
+      line.give_back();  // its coroutine was destroyed after it was called: passes the turn on
     }
   }
 
@@ -30,7 +30,7 @@ struct Turns::Waiter {
   bool came = false;
 };
 
-/// The turn goes from hand to hand: nobody comes in between.
+/// Passes the turn directly to the next waiter: a new caller cannot take it first.
 void Turns::Line::give_back() {
   taken = !waiting.empty();
   if (!taken) return;
@@ -57,8 +57,8 @@ Task<void> Turns::next() {
   const std::shared_ptr<Line> line = line_;
   const asio::any_io_executor loop = co_await asio::this_coro::executor;
   co_await take();
-  // What is posted runs after what is ready now, and after the loop has asked for what became
-  // ready.
+  // A posted function runs after everything that is ready now, and after the loop has polled for
+  // more.
   asio::post(loop, [line] { line->give_back(); });
 }
 

@@ -1,4 +1,4 @@
-// Coroutines of one event loop, one after the other.
+// Mutual exclusion of coroutines on one event loop, in order of arrival.
 #pragma once
 
 #include <list>
@@ -9,17 +9,19 @@
 
 namespace postern::script {
 
-/// A queue for something that one coroutine has at a time. Of one loop; no thread but its own.
+/// A queue for something that one coroutine may have at a time. Only the loop's own thread may use
+/// it. Waiting coroutines may be destroyed with their loop.
 class Turns {
  public:
-  /// True: it is the caller's turn, in the order of calls, until give_back(). False: it did not
-  /// come by `deadline`.
+  /// Waits for the turn, in the order of calls. True: it lasts until give_back(). False: `deadline`
+  /// passed first.
   Task<bool> take(Clock::time_point deadline = Clock::time_point::max());
+  /// Ends the turn; the next coroutine in the queue gets it.
   void give_back() { line_->give_back(); }
 
-  /// Takes a turn that lasts until the loop has seen to everything else that is ready. Calls that
-  /// were answered together (a thousand clients wait for one Vault) so do not go on together;
-  /// whoever comes back alone loses no time.
+  /// Waits for a turn that lasts until the loop has handled everything that is ready. Calls that
+  /// are answered at the same time (a thousand clients that wait for one Vault) do so not resume
+  /// all at once; a single one loses no time.
   Task<void> next();
 
  private:
@@ -33,9 +35,10 @@ class Turns {
   std::shared_ptr<Line> line_ = std::make_shared<Line>();
 };
 
-/// Gives back a turn that was taken when it goes.
+/// Gives a turn back when it is destroyed.
 class Turn {
  public:
+  /// `turns` outlives it; the turn was taken.
   explicit Turn(Turns& turns) : turns_(turns) {}
   ~Turn() { turns_.give_back(); }
   Turn(const Turn&) = delete;

@@ -24,7 +24,7 @@ Task<void> one(Turns& turns, std::string& order, char name) {
   order += name;
 }
 
-/// Others of the loop, as often as the loop lets them.
+/// Other work of the loop, whenever the loop runs it.
 Task<void> others(std::string& order, int rounds) {
   const auto loop = co_await asio::this_coro::executor;
   for (int i = 0; i < rounds; ++i) {
@@ -76,7 +76,7 @@ TEST(Turns, a_line_that_has_ended_begins_anew) {
   EXPECT_EQ(order, "abcd");
 }
 
-// Under the sanitizer: nothing is touched that has gone.
+// Checked by the sanitizer: no destroyed object is used.
 TEST(Turns, loop_and_line_may_go_while_somebody_waits) {
   std::string order;
   std::optional<Turns> turns(std::in_place);

@@ -12,7 +12,7 @@ namespace json = boost::json;
 
 namespace {
 
-/// RFC 3986 §2.3: what needs no encoding anywhere.
+/// RFC 3986 §2.3: unreserved characters, which need no percent-encoding.
 bool unreserved(char c) { return is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~'; }
 
 void append_segment(std::string& out, std::string_view segment) {

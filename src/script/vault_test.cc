@@ -8,7 +8,7 @@
 namespace postern::script {
 namespace {
 
-/// Answers every question alike and keeps what it was asked.
+/// Gives the same answer to each request and keeps the requests.
 class OneAnswer final : public World {
  public:
   explicit OneAnswer(Result<HttpAnswer> answer) : answer_(std::move(answer)) {}

@@ -13,11 +13,11 @@ namespace postern::script {
 
 namespace {
 
-/// Texts under four octets are too short to be told from others in the middle of a text.
+/// Shorter texts are too common to be recognized inside other texts.
 constexpr std::size_t shortest_part = 4;
 constexpr std::size_t longest_word = 64;
 
-/// What strangers look like; a text that has it already is withheld itself.
+/// The form of placeholders; a text that contains one is withheld itself.
 constexpr std::string_view string_mark = "<withheld ";
 constexpr std::string_view marks[] = {string_mark, "<loaded ", "<number ", "<float "};
 
@@ -26,7 +26,7 @@ bool is_marked(std::string_view text) {
       marks, [&](std::string_view mark) { return text.find(mark) != std::string_view::npos; });
 }
 
-/// The text without line ends behind it: those of a file are no part of a secret.
+/// The text without its trailing line ends: those of a file are not part of a secret.
 std::string_view core_of(std::string_view text) {
   while (text.ends_with('\n') || text.ends_with('\r')) text.remove_suffix(1);
   return text;
@@ -37,7 +37,7 @@ bool is_name(std::string_view text) {
          std::ranges::all_of(text, [](char c) { return is_alnum(c) || c == '_'; });
 }
 
-/// As Lua's tostring() has it, but whole numbers without ".0": 5 and 5.0 are equal.
+/// As Lua's tostring(), but whole numbers without ".0": 5 and 5.0 are equal.
 std::string text_of(double number) {
   if (std::trunc(number) == number && std::abs(number) < 9e15) {
     return std::to_string(static_cast<std::int64_t>(number));
@@ -76,7 +76,8 @@ bool holds_secret(std::string_view text, std::string_view secret) {
 std::vector<Range> ranges_of(std::span<const std::string_view> secrets, std::string_view text) {
   std::vector<Range> found;
   for (const std::string_view secret : secrets) {
-    std::vector<Range> own;  // of `aaaa` in a text of many: one
+    // Overlapping occurrences of one secret, as of `aa` in `aaaa`, are one range.
+    std::vector<Range> own;
     for (std::size_t at = find_secret(text, secret, 0); at != std::string_view::npos;
          at = find_secret(text, secret, at + 1)) {
       add(own, {at, at + secret.size()});
@@ -140,7 +141,7 @@ bool Withheld::is_public(std::string_view text) const {
   return std::ranges::find(login_->names, text) != login_->names.end();
 }
 
-/// A name that stands in the script as a word of its own, a column that it looks at for instance.
+/// Whether the text is a separate word in the script, for instance the name of a column.
 bool Withheld::is_word_of_program(std::string_view text) const {
   if (!is_name(text)) return false;
   const auto known = entries_.find(text);
@@ -156,7 +157,7 @@ bool Withheld::is_word_of_program(std::string_view text) const {
   return false;
 }
 
-/// `all`: not known secrets alone.
+/// `all`: all withheld values, not only known secrets.
 std::string Withheld::parts_replaced(std::string text, bool all) {
   std::vector<std::string_view> parts;
   for (const auto& [part, entry] : entries_) {
@@ -179,7 +180,7 @@ json::value Withheld::string(std::string_view text, bool all) {
   return json::value(parts_replaced(std::string(text), false));
 }
 
-/// 0 and 1 are how databases say no and yes.
+/// 0 and 1 stay: databases return them for false and true.
 json::value Withheld::number(const json::value& value) {
   const bool whole = value.is_int64();
   const std::string text =
@@ -264,7 +265,7 @@ bool Withheld::touches(std::string_view text, bool all) const {
 
 namespace {
 
-/// Far from what policies count, and exact as a double.
+/// Larger than numbers that policies use, and exact as doubles.
 constexpr std::int64_t first_number = 7'000'000'000'000;
 
 class StandIn {
@@ -272,7 +273,7 @@ class StandIn {
   StandIn(const std::string& stranger, const Secret* password)
       : stranger_(stranger), password_(password) {}
 
-  /// Which strangers are numbers somewhere.
+  /// Finds the placeholders that stand for numbers.
   void look(std::string_view answer) {
     for (const std::string_view mark : {"<number ", "<float "}) {
       for (std::size_t at = answer.find(mark); at != std::string_view::npos;
@@ -304,7 +305,7 @@ class StandIn {
     }
   }
 
-  /// With what stands for strangers in the middle of it.
+  /// The text with all placeholders in it replaced.
   std::string text(std::string text) const {
     if (password_ != nullptr) replace(text, stranger_, password_->reveal());
     for (const std::string& number : numbers_) {

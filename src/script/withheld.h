@@ -1,7 +1,7 @@
-// What a record of a call leaves out: secrets, and in a call that judges a login whatever stores of
-// others said. In the place of each such value stands a stranger, `<withheld 3>`, the same one
-// wherever the value occurs in the call, so that comparisons come out the same when the call runs
-// again. Nothing of the value itself is kept, no hash either: a password may be guessed from it.
+// Removes values from the record of a call: secrets and, in a call that judges a login, all values
+// that stores returned. Each value is replaced by a placeholder such as `<withheld 3>`, the same
+// one wherever the value occurs in the call, so that comparisons have the same results in a rerun.
+// Neither the value nor a hash of it is kept, as a password can be guessed from its hash.
 #pragma once
 
 #include <functional>
@@ -20,81 +20,83 @@ namespace postern::script {
 
 namespace json = boost::json;
 
-/// What a script was told by a host function that asked others: enough to run the script again.
+/// One recorded answer of a host function, for rerunning the script.
 struct Told {
-  std::string function;  ///< as the script calls it: "load"
-  std::string answer;    ///< JSON: a list of results; of a failed one the error's text
+  std::string function;  ///< as scripts call it: "load"
+  std::string answer;    ///< JSON array of results; after an error its text
+  /// Whether the function failed.
   bool failed = false;
-  std::uint64_t times = 1;  ///< so often one after the other: of a clock that is asked in a loop
-  json::value thrown = nullptr;  ///< of an error of the host's own, see Thrown::data()
+  std::uint64_t times = 1;       ///< consecutive equal answers, for instance of a clock in a loop
+  json::value thrown = nullptr;  ///< data of a host error value, see Thrown::data()
 };
 
 /// Where an answer comes from.
 enum class Source {
-  store,  ///< what others keep: withheld in a call that judges a login
-  facts,  ///< the clock, chance, the session, whether a file is there: no secret unless known as
-          ///< one
+  store,  ///< data from outside: withheld in a call that judges a login
+  facts,  ///< clock, random numbers, session, existence of files: kept unless a known secret
 };
 
-/// How keys of a table are written, see stack::data_at().
+/// How table keys are written, see stack::data_at().
 enum class Keys { plain, typed };
 
-/// Whether a secret stands in a text. One under four octets counts where it is a word of its own:
-/// elsewhere it cannot be told from the text around it.
+/// Whether a secret occurs in a text. A secret under four octets must be a separate word.
 bool holds_secret(std::string_view text, std::string_view secret);
 
-/// Where such secrets stand in a text: ranges from begin to end, in order, those that overlap as
-/// one.
+/// Ranges of a text in which such secrets occur, sorted; overlapping ones are merged.
 struct Range {
-  std::size_t begin = 0;
-  std::size_t end = 0;
+  std::size_t begin = 0;  ///< first octet
+  std::size_t end = 0;    ///< after the last octet
 };
+/// The ranges of all `secrets`.
 std::vector<Range> ranges_of(std::span<const std::string_view> secrets, std::string_view text);
-/// The text with what `instead` gives for a range's octets in its place.
+/// The text with each range replaced by the result of `instead` for its octets.
 std::string replaced(std::string text, std::span<const std::string_view> secrets,
                      const std::function<std::string(std::string_view)>& instead);
-/// The same with `<redacted>`.
+/// The text with each range replaced by "<redacted>".
 std::string redacted(std::string text, std::span<const std::string_view> secrets);
+/// What replaces secrets in logs and errors.
 inline constexpr std::string_view redaction = "<redacted>";
 
+/// The withheld values of one call, with their placeholders.
 class Withheld {
  public:
-  /// What is public in a call that judges a login. All outlive the call.
+  /// What is public in a call that judges a login. Everything outlives the call.
   struct Login {
-    std::vector<std::string_view> names;  ///< whom the client named
-    std::string_view program;             ///< the script's text: names in it are no secrets
-    std::string_view counting;            ///< the function whose bare number is a count of rows
+    std::vector<std::string_view> names;  ///< user names that the client sent
+    std::string_view program;             ///< the script's text, whose words are public
+    std::string_view counting;            ///< the function whose numeric result is a row count
   };
 
-  /// From now on the text is withheld, and from four octets on in other texts, too.
+  /// Withholds the text, and from four octets on also its occurrences in other texts.
   void keep_secret(std::string text);
-  /// The same with a name of its own, "loaded 1".
+  /// The same with a fixed placeholder name, "loaded 1".
   void keep_secret_as(std::string_view text, std::string name);
-  /// From now on what stores say is withheld, but for booleans, 0 and 1, and what is public.
+  /// From now on withholds all values from stores except booleans, 0, 1 and what is public.
   void judge_login(Login login) { login_ = std::move(login); }
+  /// Whether judge_login() was called.
   bool judges_login() const { return login_.has_value(); }
 
-  /// "<withheld 3>", for a record; line ends behind it stay.
+  /// The placeholder of a text, "<withheld 3>", followed by the text's line ends.
   std::string stranger(std::string_view text);
-  /// A function's results as a record may have them.
+  /// A function's results with placeholders.
   json::value concealed(std::string_view function, const json::value& value, Source source,
                         Keys keys);
-  /// The same of an error's text.
+  /// An error text with placeholders.
   std::string concealed(std::string text);
-  /// Whether the text is one that is withheld, or one is part of the other, in any case.
+  /// Whether the text is a withheld value, contains one or is part of one, ignoring case.
   bool touches(std::string_view text) const;
-  /// The same of a secret of any call.
+  /// The same for known secrets only.
   bool touches_secret(std::string_view text) const;
-  /// How many values touches() looks at.
+  /// The number of values that touches() compares with.
   std::size_t size() const { return entries_.size(); }
 
  private:
   struct Walk;
   bool touches(std::string_view text, bool all) const;
   struct Entry {
-    std::string name;    ///< "withheld 3"; empty while it occurred nowhere
-    std::string low;     ///< the value in small letters
-    bool known = false;  ///< a secret in any call
+    std::string name;    ///< "withheld 3"; empty: it has not occurred yet
+    std::string low;     ///< the value in lower case
+    bool known = false;  ///< a secret in any call, not only in one that judges a login
   };
   Entry& entry_of(std::string_view core);
   const std::string& name_of(std::string_view core);
@@ -107,16 +109,15 @@ class Withheld {
   std::string parts_replaced(std::string text, bool all);
 
   std::map<std::string, Entry, std::less<>> entries_;
-  std::size_t count_ = 0;  ///< numbers given
+  std::size_t count_ = 0;  ///< placeholders that have a number
   std::optional<Login> login_;
 };
 
-/// Puts values in the places of strangers, for a call that runs again: of `stranger` the password,
-/// where one is given; numbers that differ from all others where numbers were. Returns the text for
-/// `stranger` itself.
+/// Replaces placeholders by values for a rerun: `stranger` by the password, if one is given;
+/// placeholders of numbers by distinct numbers. Returns the replacement of `stranger`.
 std::string stand_in(std::vector<Told>& told, const std::string& stranger, const Secret* password);
 
-/// JSON that may hold octets of any kind, as a record has it.
+/// Parses a record's JSON, whose strings may hold any octets.
 json::value parse_kept(std::string_view text);
 
 }  // namespace postern::script

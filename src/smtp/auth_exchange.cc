@@ -18,7 +18,7 @@ std::string_view mechanism_of(std::string_view argument) {
   return argument.substr(0, argument.find(' '));
 }
 
-/// RFC 4422 §3.1: 1 to 20 letters, digits, hyphens and underscores, in any case here.
+/// RFC 4422 §3.1: 1 to 20 letters, digits, hyphens and underscores; any case is accepted.
 bool is_mechanism(std::string_view name) {
   return !name.empty() && name.size() <= 20 && std::all_of(name.begin(), name.end(), [](char c) {
     return is_alnum(c) || c == '-' || c == '_';
@@ -66,12 +66,12 @@ AuthExchange::Step AuthExchange::start(std::string_view argument, const Offer& o
         Scram{.exchange = {plus, plus_offered, offer.bindings}, .name = {}, .plus = plus});
   }
   if (initial.empty()) return Challenge{};
-  // RFC 4954 §4: "=" is an initial response of no octets.
+  // RFC 4954 §4: "=" is an empty initial response.
   return initial == "=" ? take({}) : respond(initial);
 }
 
 AuthExchange::Step AuthExchange::respond(std::string_view line) {
-  if (state_ == State::bearer_refused) {  // whatever the client says: RFC 7628 §3.2.3
+  if (state_ == State::bearer_refused) {  // RFC 7628 §3.2.3: the content does not matter
     const Refusal refusal{std::move(*refused_)};
     clear();
     return refusal;
@@ -97,7 +97,7 @@ AuthExchange::Step AuthExchange::take(std::string_view base64) {
       state_ = State::login_password;
       return Challenge{std::string(ask_password)};
     case State::login_password: {
-      // As PLAIN has it (RFC 4616 §2), so that verifiers need not know which it was.
+      // The same rules as for PLAIN (RFC 4616 §2), so that verifiers need not know the mechanism.
       if (!is_utf8(message.reveal()) || message.reveal().find('\0') != std::string::npos) break;
       Auth auth{"LOGIN", {}, std::move(authn_id_), std::move(message)};
       clear();
@@ -159,14 +159,15 @@ Challenge AuthExchange::challenge(const ScramKeys& keys, std::string_view nonce)
 AuthExchange::Step AuthExchange::take_scram_final(const std::string& message) {
   auto final = scram_->exchange.finish(message);
   if (const auto* fault = std::get_if<ScramExchange::Fault>(&final)) {
-    // A binding that differs is told to the driver: somebody may be guessing.
+    // The driver hears about a wrong binding, as it does about a wrong password: it may be an
+    // attack.
     if (*fault == ScramExchange::Fault::binding) return proven(Proof::wrong);
     clear();
     return malformed();
   }
   const auto& proof = std::get<std::optional<std::string>>(final);
   if (!proof) return proven(Proof::wrong);
-  // RFC 4954 §4: what the server has to say with its success goes out before the 235.
+  // RFC 4954 §4: the server's final message is sent as a challenge before the 235.
   state_ = State::scram_over;
   return Challenge{base64_encode(*proof)};
 }
@@ -181,7 +182,7 @@ Auth AuthExchange::proven(Proof proof) {
   return auth;
 }
 
-/// RFC 7628 §3.1: gs2-header ^A *(key "=" value ^A) ^A; the token stands behind `auth=Bearer `.
+/// RFC 7628 §3.1: gs2-header ^A *(key "=" value ^A) ^A; the token follows `auth=Bearer `.
 AuthExchange::Step AuthExchange::take_bearer(const Secret& message) {
   const std::string_view text = message.reveal();
   std::optional<Gs2Header> header = parse_gs2(text);

@@ -1,5 +1,6 @@
-// The SASL exchanges inside AUTH (RFC 4954): PLAIN (RFC 4616), LOGIN (draft-murchison-sasl-login),
-// SCRAM-SHA-256 with and without channel binding (RFC 5802, RFC 7677), OAUTHBEARER (RFC 7628).
+// The server side of SASL exchanges in AUTH (RFC 4954 §4): PLAIN (RFC 4616 §2), LOGIN
+// (draft-murchison-sasl-login), SCRAM-SHA-256 with and without channel binding (RFC 5802 §5,
+// RFC 7677 §3), OAUTHBEARER (RFC 7628 §3).
 #pragma once
 
 #include <memory>
@@ -14,40 +15,44 @@
 
 namespace postern::smtp {
 
-/// Goes out as `334 text`; the text is in base64 already.
+/// Sent as `334 text`.
 struct Challenge {
-  std::string text;
+  std::string text;  ///< base64
 };
 
-/// The reply that ends an exchange.
+/// The reply that ends an exchange without credentials.
 struct Refusal {
+  /// Sent to the client.
   Reply reply;
-  bool counts = false;  ///< among the session's failed attempts
+  bool counts = false;  ///< counts as a failed authentication of the session
 };
 
-/// One exchange. Each call gives the next challenge, the name whose SCRAM keys are wanted, the
-/// complete credentials, or the reply that ends the exchange.
+/// One exchange. Each step gives the next challenge, the user name whose SCRAM keys are needed, the
+/// complete credentials, or the reply that ends the exchange. For one thread at a time.
 class AuthExchange {
  public:
+  /// The result of one step.
   using Step = std::variant<Challenge, ScramName, Auth, Refusal>;
-  /// What the client was offered.
+  /// What the server offers.
   struct Offer {
-    std::string_view mechanisms;  ///< words between blanks
-    const ChannelBindings* bindings = nullptr;
+    std::string_view mechanisms;                ///< names separated by blanks
+    const ChannelBindings* bindings = nullptr;  ///< null: no channel binding
   };
 
-  /// What is wrong with the first word behind AUTH: it is missing, or no mechanism of these.
+  /// The reply to an AUTH command whose mechanism is missing or not in `mechanisms`; nullopt: it is
+  /// offered.
   static std::optional<Reply> unfit(std::string_view argument, std::string_view mechanisms);
-  /// `argument` is what stands behind AUTH: mechanism and, perhaps, an initial response. What
-  /// `offer.bindings` refers to outlives the exchange.
+  /// Begins an exchange. `argument` is the text after AUTH: the mechanism and optionally an initial
+  /// response. `offer.bindings` must outlive the exchange.
   Step start(std::string_view argument, const Offer& offer);
-  /// A line of the client, without CRLF.
+  /// Takes a line of the client, without CRLF.
   Step respond(std::string_view line);
-  /// Answers ScramName.
+  /// Answers ScramName. `nonce` is as for ScramExchange::challenge().
   Challenge challenge(const ScramKeys& keys, std::string_view nonce);
-  /// The token was refused: the client is told so in JSON, and hears `reply` when it has answered
+  /// The token is invalid: sends the JSON error; the client's next line gets `reply`
   /// (RFC 7628 §3.2.2).
   Challenge refuse_bearer(const Reply& reply);
+  /// Wipes the exchange; it is idle again.
   void clear();
 
  private:
@@ -58,7 +63,7 @@ class AuthExchange {
     login_password,
     scram_first,
     scram_final,
-    scram_over,  ///< the proof was right; the client has the server's, and says nothing
+    scram_over,  ///< the proof was correct and the server's is sent; the client sends an empty line
     bearer,
     bearer_refused,
   };
@@ -82,7 +87,7 @@ class AuthExchange {
   std::unique_ptr<Reply> refused_;
 };
 
-/// Whether a list of words between blanks has this one, whatever its case.
+/// Whether a list of words separated by blanks contains `name`, ignoring case.
 bool has_mechanism(std::string_view words, std::string_view name);
 
 }  // namespace postern::smtp

@@ -49,13 +49,13 @@ void DeliveryAttempt::finished(const std::vector<RecipientResult>& results,
   for (std::size_t i = 0; i < open_.size() && i < results.size(); ++i) {
     const std::size_t recipient = open_[i];
     const RecipientResult& result = results[i];
-    // A host counts once, whichever of its addresses said so.
+    // A host counts once for all its addresses.
     Lack& lack = lacking_[recipient];
     if (result.lacking && lack.last != host_of_place_[dial_.host]) {
       lack.last = host_of_place_[dial_.host];
       ++lack.hosts;
     }
-    // What a host said, or lacked, tells more than that the next could not be reached.
+    // A host's reply, or a missing feature, is more informative than an unreachable next host.
     RecipientResult& kept = results_[recipient];
     const bool says_more = result.code != 0 || result.lacking || !result.next_host;
     if (says_more || (kept.code == 0 && !kept.lacking)) {
@@ -96,7 +96,7 @@ void DeliveryAttempt::advance(bool to_next_host) {
 
 void DeliveryAttempt::end() {
   if (!next()) return;
-  // The host that is next was not dialled, unless another of its addresses was.
+  // The next host has not been dialled yet, unless another of its addresses has.
   const bool dialled =
       dial_.again || dial_.without_tls ||
       (dial_.host > 0 && host_of_place_[dial_.host] == host_of_place_[dial_.host - 1]);
@@ -105,7 +105,7 @@ void DeliveryAttempt::end() {
   conclude();
 }
 
-/// Only a need that no host of the attempt can meet is the sender's to know.
+/// A missing feature is a permanent failure only if every host of the attempt lacks it.
 void DeliveryAttempt::conclude() {
   for (std::size_t i = 0; i < results_.size(); ++i) {
     if (!results_[i].lacking || lacking_[i].hosts >= hosts_) continue;

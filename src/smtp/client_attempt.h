@@ -1,4 +1,4 @@
-// One delivery attempt: the hosts in order, until each recipient has a result that stands.
+// One delivery attempt: tries the hosts in order until each recipient has a final result.
 #pragma once
 
 #include <optional>
@@ -7,38 +7,39 @@
 
 namespace postern::smtp {
 
-/// Puts the results of connections together. Pure; the driver dials.
+/// Combines the results of connections. Sans-I/O: the driver dials. For one thread at a time.
 class DeliveryAttempt {
  public:
+  /// The next connection to make.
   struct Dial {
-    std::size_t host = 0;      ///< in the order of the attempt
-    bool without_tls = false;  ///< the handshake just failed at level may
-    bool again = false;        ///< the same host, for recipients it had no room for
+    std::size_t host = 0;      ///< index of the place to dial
+    bool without_tls = false;  ///< the TLS handshake has just failed at level `may`
+    bool again = false;        ///< the same host again, for recipients beyond its limits
   };
 
-  /// `message` must outlive the attempt.
+  /// One address per host. `message` must outlive the attempt.
   DeliveryAttempt(const OutboundMessage& message, std::size_t hosts);
-  /// The same where hosts have several addresses: one element for each place to dial, equal for the
-  /// addresses of one host, which stand together. Dial::host counts these places. What a host
-  /// lacked at one address it is not asked for at another.
+  /// For hosts with several addresses: one element per address (place), equal for the addresses of
+  /// one host, which are adjacent. Dial::host is an index of this vector. A missing feature counts
+  /// once per host, not per address.
   DeliveryAttempt(const OutboundMessage& message, std::vector<std::size_t> host_of_place);
 
-  /// Whom to dial now, for remaining(); nullopt: the attempt is over.
+  /// The next connection, for remaining(); nullopt: the attempt is over.
   std::optional<Dial> next() const;
-  /// The message for those who still want a host. Stays as it is until the next call of any
-  /// function below.
+  /// The message with the recipients that still need a host. Unchanged until the next call of a
+  /// non-const function.
   const OutboundMessage& remaining() const { return remaining_; }
-  /// No connection: refused, unreachable, timed out; or no address to dial from.
+  /// Reports that no connection could be made: refused, unreachable, timed out, or no local
+  /// address.
   void unreachable(std::string_view why, EnhancedCode enhanced = {4, 4, 1});
-  /// A connection for remaining() is done.
+  /// Reports the end of a connection: one result for each recipient of remaining().
   void finished(const std::vector<RecipientResult>& results, const DeliveryDone& done);
-  /// No further host is dialled: the limits of the attempt are reached. Its hosts are those that
-  /// were.
+  /// Ends the attempt at its limits. Only hosts that were dialled count as its hosts.
   void end();
 
-  /// One for each recipient of the message; those of class none are still open.
+  /// One for each recipient of the message; class `none`: still open.
   const std::vector<RecipientResult>& results() const { return results_; }
-  /// The call of finished() or unreachable(), counted from 0, that each result comes from.
+  /// For each result, the index (from 0) of the call of finished() or unreachable() that gave it.
   const std::vector<std::size_t>& calls() const { return calls_of_; }
 
  private:
@@ -50,13 +51,13 @@ class DeliveryAttempt {
   Dial dial_;
   std::size_t dials_here_ = 0;
   std::size_t calls_ = 0;
-  std::size_t hosts_ = 0;          ///< that were dialled
-  std::vector<std::size_t> open_;  ///< recipients of remaining_, as of message_
+  std::size_t hosts_ = 0;          ///< dialled, including the current one
+  std::vector<std::size_t> open_;  ///< indexes in message_ of the recipients of remaining_
   struct Lack {
-    std::size_t hosts = 0;  ///< that lacked something
+    std::size_t hosts = 0;  ///< that lack a feature
     std::size_t last = SIZE_MAX;
   };
-  std::vector<Lack> lacking_;  ///< for each recipient
+  std::vector<Lack> lacking_;  ///< per recipient
   OutboundMessage remaining_;
   std::vector<RecipientResult> results_;
   std::vector<std::size_t> calls_of_;

@@ -13,7 +13,7 @@ std::optional<ClientAuth> ClientAuth::choose(const std::vector<std::string>& off
     return std::any_of(offered.begin(), offered.end(),
                        [&](const std::string& word) { return iequals(word, name); });
   };
-  // A nonce is the driver's to give: without one, no SCRAM.
+  // SCRAM needs a nonce from the driver.
   if (has("SCRAM-SHA-256") && !credentials.nonce.empty()) {
     return ClientAuth(Mechanism::scram_sha_256, credentials);
   }

@@ -1,4 +1,5 @@
-// The client's side of AUTH (RFC 4954): SCRAM-SHA-256 (RFC 5802, 7677), PLAIN (RFC 4616), LOGIN.
+// The client side of AUTH (RFC 4954 §4): SCRAM-SHA-256 (RFC 5802 §5, RFC 7677 §3), PLAIN
+// (RFC 4616 §2), LOGIN.
 #pragma once
 
 #include <optional>
@@ -10,29 +11,34 @@
 
 namespace postern::smtp {
 
+/// The login at the next hop.
 struct ClientCredentials {
+  /// UTF-8, used unchanged.
   std::string user;
-  Secret password;    ///< used as it is: SASLprep (RFC 4013) is left to who configures it
-  std::string nonce;  ///< for SCRAM: printable, without comma, new for each connection
+  Secret password;  ///< used unchanged: SASLprep (RFC 4013 §2) is left to the operator
+  std::string
+      nonce;  ///< for SCRAM: printable, without comma, new for each connection; empty: no SCRAM
 };
 
-/// One exchange. Responses hold the password or proofs of it and are never logged.
+/// One exchange. Responses contain the password or proofs of it and are never logged. For one
+/// thread at a time.
 class ClientAuth {
  public:
-  /// Rounds of PBKDF2 a server may ask for: as many take a fraction of a second.
+  /// The largest PBKDF2 iteration count accepted from a server; it takes a fraction of a second.
   static constexpr std::uint64_t max_iterations = 600'000;
 
-  /// Chooses the best of what the server offers; nullopt when it has none we know.
-  /// `credentials` must outlive the exchange.
+  /// Chooses the best mechanism offered; nullopt: none is supported. `credentials` must outlive the
+  /// exchange.
   static std::optional<ClientAuth> choose(const std::vector<std::string>& offered,
                                           const ClientCredentials& credentials);
 
-  /// `AUTH ...` without CRLF.
+  /// The `AUTH` command without CRLF; may include an initial response.
   std::string command();
-  /// What to answer to a 334 with this text, without CRLF; nullopt: the server makes no sense, or
-  /// could not prove that it knows the password. Answer `*` then (RFC 4954 §4).
+  /// The answer to a 334 reply with this text, without CRLF. nullopt: the challenge is invalid, or
+  /// the server's proof is wrong; the caller then sends `*` (RFC 4954 §4).
   std::optional<std::string> respond(std::string_view challenge);
-  /// 235 was said: false when a SCRAM server has not proven itself.
+  /// After 235: false if SCRAM is not finished, so that the server has not proved that it knows the
+  /// password.
   bool complete() const;
 
  private:
@@ -47,7 +53,7 @@ class ClientAuth {
   const ClientCredentials* credentials_;
   Step step_ = Step::first;
   std::string first_bare_;        ///< SCRAM client-first-message-bare
-  std::string server_signature_;  ///< what a SCRAM server must prove, in base64
+  std::string server_signature_;  ///< what a SCRAM server must prove, base64
 };
 
 }  // namespace postern::smtp

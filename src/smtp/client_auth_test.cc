@@ -40,8 +40,8 @@ TEST(ClientAuth, AScramServerMustProveItself) {
 
 TEST(ClientAuth, RefusesWhatAScramServerMustNotSay) {
   for (const char* message :
-       {"r=other,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",                 // not our nonce
-        "r=rOprNGfwEbeRWgbNEkqO,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",  // nothing of its own
+       {"r=other,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",                 // not the client's nonce
+        "r=rOprNGfwEbeRWgbNEkqO,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",  // no server part in the nonce
         "r=rOprNGfwEbeRWgbNEkqOx,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=600001",
         "r=rOprNGfwEbeRWgbNEkqOx,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=0", "r=rOprNGfwEbeRWgbNEkqOx,i=4096",
         "r=rOprNGfwEbeRWgbNEkqOx,s=?,i=4096", "m=x,r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=4096",

@@ -42,7 +42,7 @@ ServerOffers ServerOffers::from(const ServerReply& reply) {
   ServerOffers offers;
   for (std::size_t i = 1; i < reply.lines.size(); ++i) {
     std::string line = reply.lines[i];
-    // `AUTH=PLAIN` is how servers said it before RFC 2554.
+    // `AUTH=PLAIN` is the form before RFC 2554.
     if (istarts_with(line, "AUTH=")) line[4] = ' ';
     const auto words = split(trim(line), ' ');
     const std::string keyword = upper(words[0]);
@@ -182,14 +182,14 @@ void ClientSession::feed(std::string_view bytes) {
   using Phase = State::Phase;
   State& s = *state_;
   if (bytes.empty() || s.phase == Phase::over) return;
-  // Octets before the handshake, or before the first command after it, are somebody else's: no
-  // clear text for this host either (RFC 3207 §6).
+  // Octets before the handshake, or before the first command after it, were injected: do not send
+  // without TLS either (RFC 3207 §6).
   if (s.phase == Phase::handshake ||
       (s.phase == Phase::ehlo && s.tls && (!s.taken || !s.out.empty()))) {
     s.fail(own_result({4, 7, 0}, "replies were injected around STARTTLS", true), false);
     return;
   }
-  if (s.phase == Phase::idle) {  // 421, mostly; whatever it is, nobody asked
+  if (s.phase == Phase::idle) {  // unsolicited, usually 421
     s.close(false);
     return;
   }
@@ -247,7 +247,7 @@ void ClientSession::tls_failed(std::string_view why) {
 }
 
 void ClientSession::State::on_reply(const ServerReply& reply) {
-  // RFC 5321 §3.8: 421 may come at any time and is the last word.
+  // RFC 5321 §3.8: 421 may come at any time and is the last reply.
   if (reply.code == 421 && phase != Phase::text && !(phase == Phase::transaction && end_sent)) {
     if (phase == Phase::ehlo && tls) done.retry_without_tls = options.tls == TlsLevel::may;
     fail(result_of(reply, ResultClass::temporary, !mail_taken), false);
@@ -275,8 +275,7 @@ void ClientSession::State::on_reply(const ServerReply& reply) {
   }
 }
 
-/// RFC 5321 §3.1. A host that wants no mail says so of itself, not of the recipient: never
-/// permanent.
+/// RFC 5321 §3.1. A negative greeting concerns the host, not the recipients: never permanent.
 void ClientSession::State::on_greeting(const ServerReply& reply) {
   if (reply.intermediate()) return protocol_error("a greeting with a 3xx code");
   if (!reply.positive()) return fail(result_of(reply, ResultClass::temporary, true), true);
@@ -346,13 +345,13 @@ void ClientSession::State::on_starttls(const ServerReply& reply) {
   } else if (options.tls >= TlsLevel::encrypt) {
     no_tls("STARTTLS was refused", &reply);
   } else {
-    offers.starttls = false;  // RFC 3207 §4: go on as if it had not been said
+    offers.starttls = false;  // RFC 3207 §4: continue as if it had not been sent
     if (options.credentials) return begin_auth();
     begin_delivery();
   }
 }
 
-/// TLS is needed and not to be had: temporary, whatever the class of the reply.
+/// TLS is required but not available: temporary, whatever the class of the reply.
 void ClientSession::State::no_tls(std::string_view text, const ServerReply* reply) {
   RecipientResult result =
       requires_tls() ? lacking_result(7, 10, text) : own_result({4, 7, 4}, text, true);
@@ -374,7 +373,7 @@ void ClientSession::State::begin_auth() {
   phase = Phase::auth;
 }
 
-/// RFC 4954 §6. The credentials are ours: refusing them is never the sender's fault.
+/// RFC 4954 §6. The credentials are this server's: rejecting them is not the sender's fault.
 void ClientSession::State::on_auth(const ServerReply& reply) {
   if (reply.code == 334) {
     const auto answer = auth->respond(reply.lines.front());
@@ -404,7 +403,7 @@ void ClientSession::State::on_auth(const ServerReply& reply) {
   fail(result, true);
 }
 
-/// After the end of the message a reply that makes no sense may still mean that it was taken.
+/// After the end of the message, an invalid reply may still mean that it was accepted.
 void ClientSession::State::protocol_error(std::string_view text) {
   RecipientResult result = own_result({4, 5, 0}, text, !end_written);
   result.uncertain = end_written;
@@ -412,7 +411,7 @@ void ClientSession::State::protocol_error(std::string_view text) {
 }
 
 void ClientSession::State::fail(const RecipientResult& result, bool polite) {
-  // A recipient without a result that no transaction had cannot have been delivered.
+  // A recipient that was in no transaction cannot have been delivered.
   for (std::size_t i = 0; i < results.size(); ++i) {
     if (results[i].klass != ResultClass::none) continue;
     results[i] = result;

@@ -1,6 +1,6 @@
-// The SMTP client as a value: what a server says in, what to say and what became of each recipient
-// out. One connection to one address; which host comes next is DeliveryAttempt's. It knows no
-// socket and no clock, and it never waits (docs/decisions/0004-sans-io-cores.md).
+// The sans-I/O SMTP client (docs/decisions/0004-sans-io-cores.md): server octets in, commands and a
+// result for each recipient out. It handles one connection to one address and never blocks;
+// DeliveryAttempt chooses the next host.
 #pragma once
 
 #include <chrono>
@@ -17,27 +17,28 @@
 
 namespace postern::smtp {
 
-/// What a connection must have before anything of a message is said. Decided before it is opened
-/// and never lowered on it.
+/// The TLS requirement of a connection. It is fixed before the connection is opened and never
+/// lowered during it.
 enum class TlsLevel : std::uint8_t {
   none,     ///< STARTTLS is not used
-  may,      ///< used if it can be had, with any certificate
-  encrypt,  ///< needed, with any certificate
-  verify,   ///< needed, and tls_started() says that the driver verified the peer
+  may,      ///< used if offered, with any certificate
+  encrypt,  ///< required, with any certificate
+  verify,   ///< required; the driver calls tls_started() only for a verified peer
 };
 
-/// One host as the route sees it. Must outlive the session.
+/// The options for one next hop. Must outlive the session.
 struct ClientOptions {
   std::string ehlo_name = "localhost";  ///< a host name or an address literal
+  /// The TLS requirement.
   TlsLevel tls = TlsLevel::may;
-  bool chunking = false;                         ///< BDAT inside TLS where it is offered (RFC 3030)
-  bool send_8bit = false;                        ///< 8-bit octets to a host without 8BITMIME
-  bool send_utf8_headers = false;                ///< UTF-8 header fields to a host without SMTPUTF8
-  std::optional<ClientCredentials> credentials;  ///< AUTH is needed; at level verify only
-  bool auth_insecure = false;                    ///< AUTH below level verify too
+  bool chunking = false;           ///< BDAT inside TLS if offered (RFC 3030 §2)
+  bool send_8bit = false;          ///< send 8-bit octets to a host without 8BITMIME
+  bool send_utf8_headers = false;  ///< send UTF-8 header fields to a host without SMTPUTF8
+  std::optional<ClientCredentials> credentials;  ///< AUTH is required; only at level verify
+  bool auth_insecure = false;                    ///< allow AUTH below level verify
 };
 
-/// What the session waits for: the driver's timer.
+/// The reply the session waits for; selects the driver's timer.
 enum class ClientWait : std::uint8_t {
   greeting,
   ehlo,
@@ -49,90 +50,99 @@ enum class ClientWait : std::uint8_t {
   end_of_data,
   reset,
 };
-/// How long, at most, from the last octet written to the whole reply: RFC 5321 §4.5.3.2.
+/// The longest time from the last octet written to the complete reply (RFC 5321 §4.5.3.2).
 std::chrono::seconds time_limit(ClientWait wait);
-/// For one write of text to be taken (RFC 5321 §4.5.3.2.5), and for a handshake.
+/// The time limit of one write of message text (RFC 5321 §4.5.3.2.5).
 inline constexpr std::chrono::seconds text_time_limit{180};
+/// The time limit of a TLS handshake.
 inline constexpr std::chrono::seconds handshake_time_limit{60};
 
-/// Write take_output(), call written(), read, feed().
+/// Write take_output(), call written(), read, and call feed().
 struct NeedReply {
+  /// Selects the timer.
   ClientWait wait;
 };
-/// Write take_output(), call written(), and hand in the octets of the message from `offset` on,
-/// `room` at most, by text(). What the server says meanwhile is fed at once: it may end the text.
+/// Write take_output(), call written(), and pass up to `room` octets of the message, from `offset`
+/// on, to text(). Feed octets of the server at once: a reply may end the transfer.
 struct NeedText {
+  /// In octets of the message as stored.
   std::uint64_t offset = 0;
+  /// In octets, at least 1.
   std::size_t room = 0;
 };
-/// The server said 220 to STARTTLS: do the handshake, then tls_started() or tls_failed().
+/// The server accepted STARTTLS: do the handshake, then call tls_started() or tls_failed().
 struct NeedTls {};
-/// Every recipient has its result. Write take_output(); unless `reusable`, close.
+/// Every recipient has a result. Write take_output(); close the connection unless `reusable`.
 struct DeliveryDone {
-  bool reusable = false;             ///< deliver() may be called again, or quit()
-  bool retry_without_tls = false;    ///< level may: dial this address again, with level none
-  bool same_host = false;            ///< MAILMAX (RFC 9422): dial again for those without result
-  bool chunking_failed = false;      ///< lost in BDAT: use DATA with this host for a day
-  bool credentials_refused = false;  ///< ours; somebody should be told
+  bool reusable = false;           ///< deliver() or quit() may be called
+  bool retry_without_tls = false;  ///< level may: dial this address again with level none
+  bool same_host = false;          ///< MAILMAX (RFC 9422 §4.1): dial again for those without result
+  bool chunking_failed = false;    ///< lost in BDAT: use DATA with this host for a day
+  bool credentials_refused = false;  ///< ours were rejected; the operator should know
   bool dsn_offered = false;          ///< the host reports success itself (RFC 3461 §5.2.2)
-  bool greeted = false;              ///< the host let us in: a session, not only a connection
-  /// MAIL had a reply, or was not said since the host cannot take the message: what became of it
-  /// is the message's own affair.
+  bool greeted = false;              ///< the host sent a positive greeting
+  /// MAIL got a reply, or was not sent because the host cannot take the message: the result
+  /// concerns the message, not the host.
   bool mail_answered = false;
 };
 
+/// What the driver must do next.
 using ClientEvent = std::variant<NeedReply, NeedText, NeedTls, DeliveryDone>;
 
-/// Why a connection ended without the session wanting it.
+/// Why a connection ended unexpectedly.
 enum class Lost : std::uint8_t { closed, timeout };
 
-/// One dialogue. Single-threaded. Memory is bounded by the number of recipients and by a reply and
-/// a piece of text, whatever the message's size.
+/// One connection. For one thread at a time. Memory is bounded by the number of recipients plus one
+/// reply and one piece of text, independent of the message size.
 class ClientSession {
  public:
-  /// Octets of text in one piece.
+  /// Octets of message text per piece.
   static constexpr std::size_t text_piece = 65536;
-  /// Replies to RCPT on their way (RFC 2920): with more than these, DATA is not sent ahead.
+  /// The limit of RCPT replies outstanding (RFC 2920 §3.1): with more recipients, DATA is not
+  /// pipelined.
   static constexpr std::size_t pipelined_recipients = 100;
-  /// Further transactions for recipients put off with 452.
+  /// The limit of further transactions for recipients deferred with 452.
   static constexpr std::size_t put_off_rounds = 20;
-  /// Transactions on one connection.
+  /// The limit of transactions on one connection.
   static constexpr std::size_t max_transactions = 100;
 
+  /// `options` must outlive the session.
   explicit ClientSession(const ClientOptions& options);
   ~ClientSession();
   ClientSession(ClientSession&&) noexcept;
 
-  /// Begins a delivery: before anything else, or after DeliveryDone with `reusable`. `message` must
-  /// outlive it and have a recipient at least.
+  /// Starts a delivery: first of all, or after DeliveryDone with `reusable`. `message` must have a
+  /// recipient and outlive the delivery.
   void deliver(const OutboundMessage& message);
-  /// What happened next. After DeliveryDone the same again until deliver().
+  /// The next action. Repeats DeliveryDone until deliver().
   ClientEvent next() const;
-  /// What to write now; empties the buffer.
+  /// The octets to write now; clears the buffer.
   std::string take_output();
-  /// All that take_output() gave has been written: from here on, the end of a message that was
-  /// among it may have arrived.
+  /// Everything from take_output() is written. From now on, an end of message that it contained may
+  /// have arrived.
   void written();
-  /// Takes what was read; nothing of it is referred to afterwards.
+  /// Takes octets from the server and keeps no reference to them.
   void feed(std::string_view bytes);
-  /// The connection is gone, or the time for what next() said is up.
+  /// The connection is closed, or the timer of the last event has expired.
   void lost(Lost why);
-  /// Answers NeedText: 1 to `room` octets.
+  /// Answers NeedText with 1 to `room` octets.
   void text(std::string_view octets);
-  /// Answers NeedText: the octets cannot be had. Nothing is delivered.
+  /// Answers NeedText: the message cannot be read. Nothing is delivered.
   void text_failed();
-  /// Answers NeedTls, or is called before deliver() on a port with implicit TLS.
-  /// At level verify: the peer is who it should be.
+  /// Answers NeedTls; with implicit TLS, call it before deliver(). At level verify it asserts that
+  /// the peer is verified.
   void tls_started();
-  /// Answers NeedTls: handshake or verification failed; `why` in one sentence.
+  /// Answers NeedTls: the handshake or the verification failed. `why` is one sentence.
   void tls_failed(std::string_view why);
-  /// Ends a connection that is reusable; nothing is waited for.
+  /// Queues QUIT on a reusable connection; its reply is not awaited.
   void quit();
 
-  /// One for each recipient of the message, in its order.
+  /// One for each recipient of the message, in order.
   const std::vector<RecipientResult>& results() const;
+  /// Whether the connection uses TLS.
   bool in_tls() const;
-  /// Replies taken so far: a time limit holds for a whole reply, not for its octets.
+  /// Replies received so far. Time limits apply to a complete reply: restart the timer when this
+  /// changes.
   std::size_t replies() const;
 
  private:

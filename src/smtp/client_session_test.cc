@@ -1,4 +1,4 @@
-// The client core beyond the relay suite: exact octets, reuse, limits, what must not happen.
+// The client core beyond the relay suite: exact octets, reuse, limits, forbidden outcomes.
 #include "smtp/client_session.h"
 
 #include <gtest/gtest.h>
@@ -28,7 +28,7 @@ struct Client {
       message.recipients.push_back({"r" + std::to_string(i) + "@example.org", "", ""});
     }
   }
-  /// What the client says to this, with all its text.
+  /// The client's output after this input, message text included.
   std::string say(std::string_view reply) {
     session.feed(reply);
     return take();
@@ -46,7 +46,7 @@ struct Client {
     event = session.next();
     return std::get_if<NeedText>(&event);
   }
-  /// Greeting and EHLO, to what the client says then.
+  /// Greeting and EHLO; the client's output after them.
   std::string greeted(const std::string& keywords = "250 PIPELINING\r\n") {
     session.deliver(message);
     EXPECT_EQ(say("220 mx.example\r\n"), ehlo);
@@ -461,7 +461,7 @@ TEST(DeliveryAttempt, WhatAHostSaidIsKeptWhereTheNextIsNotReached) {
 TEST(DeliveryAttempt, AddressesOfAHostAreOneHost) {
   Client client;
   client.message.recipients = {{"jö@example.org", "", ""}};
-  // Two addresses of a first host, three of a second.
+  // Two addresses of the first host, three of the second.
   DeliveryAttempt attempt(client.message, std::vector<std::size_t>{0, 0, 1, 1, 1});
   attempt.unreachable("connection refused");
   ASSERT_TRUE(attempt.next());
@@ -474,7 +474,7 @@ TEST(DeliveryAttempt, AddressesOfAHostAreOneHost) {
   ASSERT_TRUE(attempt.next());
   EXPECT_EQ(attempt.next()->host, 3u);
   attempt.finished(client.session.results(), client.done());
-  // What it lacks at one address is not asked for at the next.
+  // A feature missing at one address is not tried at the next.
   EXPECT_FALSE(attempt.next());
   EXPECT_EQ(attempt.results()[0].klass, ResultClass::permanent);
   EXPECT_EQ(attempt.calls()[0], 3u);

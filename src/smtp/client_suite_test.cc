@@ -1,6 +1,6 @@
-// Plays tests/suites/relay/dialogue.json against the client core: scripted servers in memory, no
-// socket. Certificates are looked at with OpenSSL where the handshake would stand; what is said
-// inside TLS is not encrypted. SNI is the driver's and is not compared here.
+// Plays tests/suites/relay/dialogue.json against the client core, with scripted servers in memory.
+// Certificates are verified with OpenSSL at the point of the handshake; the data inside TLS is not
+// encrypted. SNI belongs to the driver and is not compared.
 #include <algorithm>
 #include <deque>
 #include <fstream>
@@ -55,7 +55,7 @@ bool trusted(const std::vector<Certificate>& chain, const std::string& ca,
                          X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, nullptr) == 1;
 }
 
-/// `3 1 1 hex` only: the rest is dane.json's.
+/// `3 1 1 hex` only: dane.json covers the rest.
 bool matches_tlsa(const Certificate& leaf, const std::string& record) {
   if (!record.starts_with("3 1 1 ")) return false;
   unsigned char* der = nullptr;
@@ -126,7 +126,7 @@ bool same(const std::string& pattern, const std::string& line) {
   return got.parameters.empty();
 }
 
-/// Empty when the lines follow the patterns, else what is wrong.
+/// Empty if the lines match the patterns, otherwise the difference.
 std::string walk(const json::array& patterns, const std::vector<std::string>& lines) {
   const auto is_free = [](const std::string& line) {
     return istarts_with(line, "QUIT") || istarts_with(line, "RSET") || istarts_with(line, "NOOP");
@@ -221,7 +221,7 @@ class Player {
       if (!server.output.empty()) {
         std::string_view reply = server.output;
         if (piece_ > 0) reply = reply.substr(0, piece_);
-        // Memory of its own: a view that outlives the call is found by the sanitizer.
+        // Separate memory: the sanitizer finds a view that outlives the call.
         session.feed(std::string(reply));
         server.output.erase(0, reply.size());
         continue;

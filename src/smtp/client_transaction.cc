@@ -1,4 +1,4 @@
-// MAIL to the reply that ends the message, once or several times for one delivery.
+// The transactions of a delivery, from MAIL to the reply to the end of the message.
 #include <algorithm>
 #include <utility>
 
@@ -11,7 +11,8 @@
 namespace postern::smtp {
 namespace {
 
-/// An octet that could end a command or a path. What was parsed at receipt has none.
+/// Whether the text has no control characters, which could end a command. Parsed addresses never
+/// have them.
 bool fit_for_command(std::string_view text) {
   return std::none_of(text.begin(), text.end(),
                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
@@ -46,8 +47,8 @@ void ClientSession::State::begin_delivery() {
   if (fits_host()) begin_transaction();
 }
 
-/// What the message needs and the host has not: relay rules of RFC 1870 §6, 6152 §3, 6531 §3.5,
-/// 8689 §4.2.1. False when nobody is left.
+/// Checks the features that the message needs: relay rules of RFC 1870 §6, RFC 6152 §3,
+/// RFC 6531 §3.5 and RFC 8689 §4.2.1. False: no recipient is left.
 bool ClientSession::State::fits_host() {
   const OutboundMessage& m = *message;
   const auto refuse = [&](const RecipientResult& result) {
@@ -125,7 +126,7 @@ void ClientSession::State::begin_transaction() {
   pump();
 }
 
-/// Says what may be said now: all of it with PIPELINING (RFC 2920 §3.1), else one command.
+/// Queues what may be sent now: everything with PIPELINING (RFC 2920 §3.1), otherwise one command.
 void ClientSession::State::pump() {
   const std::size_t window = offers.pipelining ? pipelined_recipients + 3 : 1;
   while (pending.size() < window && !mail_refused) {
@@ -149,8 +150,8 @@ void ClientSession::State::pump() {
   if (pending.empty()) finish_transaction();
 }
 
-/// DATA is sent ahead of the replies to a bounded number of RCPT. BDAT never is: its octets could
-/// not be taken back.
+/// DATA may be sent ahead of a bounded number of RCPT replies. BDAT may not: its octets cannot be
+/// taken back.
 bool ClientSession::State::data_may_go() const {
   if (data_sent) return false;
   if (!chunked && offers.pipelining && current.size() <= pipelined_recipients && !pending.empty()) {
@@ -168,7 +169,7 @@ std::string ClientSession::State::mail_command() {
   if (offers.dsn && !m.ret.empty()) optional += " RET=" + m.ret;
   if (offers.dsn && !m.envid.empty()) optional += " ENVID=" + m.envid;
   if (!bare) line += optional;
-  if (optional.empty()) bare = true;  // there is nothing that 555 could be about
+  if (optional.empty()) bare = true;  // 555 cannot refer to a parameter
   if (smtputf8) line += " SMTPUTF8";
   if (m.requiretls && offers.requiretls && tls && options.tls >= TlsLevel::verify) {
     line += " REQUIRETLS";
@@ -232,8 +233,8 @@ void ClientSession::State::on_rcpt(const ServerReply& reply, std::size_t recipie
     accepted.push_back(recipient);
     return;
   }
-  // RFC 5321 §4.5.3.1.10: too many recipients, said by 452 or, in old servers, by 552. A mailbox
-  // that is full has X.2.2.
+  // RFC 5321 §4.5.3.1.10: too many recipients is 452, or 552 from old servers. X.2.2 is a full
+  // mailbox instead.
   const EnhancedCode enhanced = reply.enhanced();
   const bool many = reply.code == 452 || (reply.temporary() && enhanced == EnhancedCode{4, 5, 3}) ||
                     (reply.code == 552 &&
@@ -249,7 +250,8 @@ void ClientSession::State::on_rcpt(const ServerReply& reply, std::size_t recipie
 
 void ClientSession::State::on_data(const ServerReply& reply) {
   if (accepted.empty()) {
-    // RFC 2920 §3.1: a server that says 354 with no recipient gets an empty message.
+    // RFC 2920 §3.1: a server that replies 354 although it accepted no recipient gets an empty
+    // message.
     if (!reply.intermediate()) return;
     out += ".\r\n";
     pending.push_back({Asked::lone_dot});
@@ -275,8 +277,8 @@ void ClientSession::State::begin_text() {
   if (message->size == 0) end_text();
 }
 
-/// Stuffs dots (RFC 5321 §4.5.2). A bare CR or LF could end the message early for somebody behind
-/// the next host, so a message that holds one is not sent.
+/// Stuffs dots (RFC 5321 §4.5.2). A message with a bare CR or LF is not sent: a server behind the
+/// next hop could take it for the end of data.
 void ClientSession::State::add_text(std::string_view octets) {
   octets = octets.substr(
       0, static_cast<std::size_t>(std::min<std::uint64_t>(message->size - offset, octets.size())));
@@ -312,8 +314,8 @@ void ClientSession::State::end_text() {
   pending.push_back({Asked::end_of_data});
 }
 
-/// A reply while the text is on its way. A refusal counts as the last word; success cannot be
-/// meant of a message that is not there.
+/// A reply during the transfer. A negative one is final; a positive one is invalid, because the
+/// message is incomplete.
 void ClientSession::State::on_early_reply(const ServerReply& reply) {
   if (!reply.temporary() && !reply.permanent()) {
     return fail(own_result({4, 5, 0}, "a reply before the message was sent", true), false);
@@ -337,7 +339,7 @@ void ClientSession::State::finish_transaction() {
     bare = true;
     waiting.insert(waiting.begin(), current.begin(), current.end());
   } else {
-    // Not asked about, because those before them were too many already.
+    // Recipients for which no RCPT was sent, because the host had too many already.
     const auto unasked = current.begin() + static_cast<std::ptrdiff_t>(next_recipient);
     if (full) waiting.insert(waiting.begin(), unasked, current.end());
     if (delivered && rounds < put_off_rounds && !put_off.empty()) {
@@ -359,8 +361,8 @@ void ClientSession::State::finish_transaction() {
   done.dsn_offered = offers.dsn;
 }
 
-/// Where somebody was served, those who were put off wait for the next attempt; so no host gets a
-/// second copy of what the first is still passing on.
+/// If the host accepted the message for some recipients, the deferred ones wait for the next
+/// attempt: no other host gets a copy of a message that the first still delivers.
 void ClientSession::State::keep_to_this_host() {
   const bool served = std::any_of(results.begin(), results.end(), [](const RecipientResult& r) {
     return r.klass == ResultClass::delivered;

@@ -1,6 +1,6 @@
-// Every reply code that Postern gives, with the enhanced status codes that go with it: what metrics
-// count by, what `postern help 550` says, docs/reply-codes.md. tools/check-codes refuses a code in
-// the source that is not here.
+// Every reply code that Postern sends, with its enhanced status codes. Source of the metrics'
+// labels, of `postern help 550` and of docs/reply-codes.md. tools/check-codes rejects a code in the
+// source that is not listed here.
 #pragma once
 
 #include <cstdint>
@@ -12,21 +12,24 @@
 
 namespace postern::smtp {
 
+/// One pair of reply code and enhanced code.
 struct CodeMeaning {
+  /// As sent.
   std::uint16_t code;
-  EnhancedCode enhanced;     ///< not present(): the reply carries none
-  std::string_view meaning;  ///< when it is given, a clause in small letters
-  std::string_view source;   ///< the section that defines it
+  EnhancedCode enhanced;     ///< not present(): sent without enhanced code
+  std::string_view meaning;  ///< when it is sent: a clause, lower case
+  std::string_view source;   ///< the document and section that define it
 };
 
-/// By code, then by enhanced code. Scripts and tables of restriction lists may choose others.
+/// Sorted by code, then by enhanced code. Scripts and restriction lists may choose others.
+/// Thread-safe.
 std::span<const CodeMeaning> known_codes();
 
-/// docs/reply-codes.md
+/// The content of docs/reply-codes.md.
 std::string codes_manual();
 
-/// Reply codes that somebody may choose in a script, a table or a webhook's answer, or that
-/// `soft_bounce` makes of one, beside those of known_codes().
+/// Further reply codes that a script, a table or a webhook response may choose, or that
+/// `soft_bounce` makes of one.
 std::span<const std::uint16_t> other_codes();
 
 }  // namespace postern::smtp

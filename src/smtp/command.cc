@@ -34,8 +34,8 @@ constexpr std::size_t max_notify = 28;  // RFC 3461 §4.1
 
 Reply syntax(EnhancedCode enhanced, std::string text) { return {501, enhanced, std::move(text)}; }
 
-/// The argument behind `keyword` ("FROM:"). Blanks behind the colon are against RFC 5321 §3.3 but
-/// common, and harmless.
+/// The argument after `keyword` ("FROM:"). Blanks after the colon violate RFC 5321 §3.3, but are
+/// common and harmless.
 std::optional<std::string_view> behind(std::string_view argument, std::string_view keyword) {
   if (!istarts_with(argument, keyword)) return std::nullopt;
   argument.remove_prefix(keyword.size());
@@ -43,7 +43,7 @@ std::optional<std::string_view> behind(std::string_view argument, std::string_vi
   return argument;
 }
 
-/// `detail` is 7 for a bad sender, 3 for a bad recipient (RFC 3463 §3.2).
+/// `detail` is 7 for the sender and 3 for a recipient (RFC 3463 §3.2).
 Reply bad_path(const Error& error, std::uint16_t detail) {
   if (error.fault == Fault::denied) {
     return {550, {5, 6, 7}, "non-ASCII address needs SMTPUTF8"};  // RFC 6531 §3.5
@@ -56,7 +56,7 @@ struct ParameterView {
   std::optional<std::string_view> value;
 };
 
-/// RFC 5321 §4.1.2 esmtp-param, values with UTF-8 as RFC 6531 §3.3 allows.
+/// RFC 5321 §4.1.2 esmtp-param; values may contain UTF-8 (RFC 6531 §3.3).
 std::optional<ParameterView> parse_parameter(std::string_view text) {
   const std::size_t equals = std::min(text.find('='), text.size());
   ParameterView parameter{.keyword = text.substr(0, equals)};
@@ -74,7 +74,7 @@ std::optional<ParameterView> parse_parameter(std::string_view text) {
   return parameter;
 }
 
-/// SIZE= of RFC 1870 §3: 1*20 digits; a number too large for us is too large a message as well.
+/// SIZE= (RFC 1870 §3): 1 to 20 digits. A number that overflows is treated as a message too large.
 std::optional<Reply> take_size(std::optional<std::string_view> value, const Offered& offered,
                                MailArguments& mail) {
   const bool digits =
@@ -130,8 +130,8 @@ std::optional<Reply> take_notify(std::optional<std::string_view> value, RcptArgu
   return std::nullopt;
 }
 
-/// RFC 3461 §4.2: an address type and an xtext of printable characters. A utf-8 address may hold
-/// UTF-8 as it is, where SMTPUTF8 was said (RFC 6533 §3).
+/// RFC 3461 §4.2: an address type and an xtext of printable characters. With SMTPUTF8, a utf-8
+/// address may contain UTF-8 unencoded (RFC 6533 §3).
 std::optional<Reply> take_orcpt(std::optional<std::string_view> value, mail::Utf8 utf8,
                                 RcptArguments& rcpt) {
   const std::size_t semicolon = value ? value->find(';') : std::string_view::npos;
@@ -154,8 +154,8 @@ std::optional<Reply> take_orcpt(std::optional<std::string_view> value, mail::Utf
   return std::nullopt;
 }
 
-/// RFC 8689 §2: only inside TLS; outside, 530 as for what needs STARTTLS first (RFC 3207 §4) with
-/// the code that says why.
+/// RFC 8689 §2: only inside TLS. Otherwise 530, as for commands that require STARTTLS first
+/// (RFC 3207 §4), with a more specific enhanced code.
 std::optional<Reply> take_requiretls(std::optional<std::string_view> value, const Offered& offered,
                                      MailArguments& mail) {
   if (!offered.tls) return Reply{530, {5, 7, 10}, "REQUIRETLS needs TLS, use STARTTLS first"};
@@ -188,7 +188,8 @@ std::optional<Reply> take_parameter(std::string_view text, const Offered& offere
   if (offered.requiretls && iequals(parameter->keyword, "REQUIRETLS")) {
     return take_requiretls(parameter->value, offered, mail);
   }
-  // RFC 4954 §5: whom the client says it acts for. We trust nobody with that, as if it were <>.
+  // RFC 4954 §5: AUTH= names the original submitter. It is ignored, as if it were `<>`: no client
+  // is trusted with it.
   if (offered.auth && iequals(parameter->keyword, "AUTH") && parameter->value) return std::nullopt;
   return unknown_parameter(text);
 }

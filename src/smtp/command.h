@@ -1,4 +1,5 @@
-// The command grammar of RFC 5321 §4.1.1 as pure functions: a line in, its parts or a reply out.
+// The command grammar of RFC 5321 §4.1.1 as pure functions: from a line to its parts, or to an
+// error reply. Thread-safe.
 #pragma once
 
 #include <optional>
@@ -10,6 +11,7 @@
 
 namespace postern::smtp {
 
+/// The commands that the server recognizes.
 enum class Verb {
   unknown,
   helo,
@@ -29,72 +31,79 @@ enum class Verb {
   starttls,
   auth,
   xclient,
-  foreign,  ///< another protocol's first line: HTTP sent to an SMTP port (ALPACA, cross-protocol)
+  foreign,  ///< the first line of another protocol, such as HTTP (cross-protocol attacks, ALPACA)
 };
 
-/// "MAIL"; "" of what is no command of SMTP.
+/// The command name: "MAIL"; "" for unknown and foreign.
 std::string_view to_string(Verb verb);
 
-/// Views into the command line.
+/// A command line, split. The view points into it.
 struct CommandView {
   Verb verb = Verb::unknown;
-  std::string_view argument;  ///< without blanks at both ends
+  std::string_view argument;  ///< without blanks at the ends
 };
 
-/// `line` is without CRLF. Verbs are matched without case (RFC 5321 §2.4).
+/// Splits a line without CRLF. Verbs are case-insensitive (RFC 5321 §2.4).
 CommandView parse_command(std::string_view line);
 
-/// What the session offers; a parameter that is not offered is refused with 555 5.5.4.
+/// The extensions that the session offers; parameters of others get 555 5.5.4.
 struct Offered {
+  /// The size limit in octets (RFC 1870 §4); 0: none.
   std::uint64_t message_size = 0;
-  bool extended = true;  ///< EHLO was said
-  bool auth = false;     ///< AUTH= is known (RFC 4954 §5)
-  bool dsn = false;      ///< RET, ENVID, NOTIFY and ORCPT are known (RFC 3461)
-  /// REQUIRETLS (RFC 8689) is known, and whether the session is in TLS, as it has to be.
+  bool extended = true;  ///< the session was opened with EHLO
+  bool auth = false;     ///< AUTH= is accepted (RFC 4954 §5)
+  bool dsn = false;      ///< RET, ENVID, NOTIFY and ORCPT are accepted (RFC 3461 §4)
+  /// REQUIRETLS is offered (RFC 8689 §2), and whether the session uses TLS, which it requires.
   bool requiretls = false;
+  /// Whether the session uses TLS.
   bool tls = false;
+  /// How strictly paths are parsed.
   mail::Bare bare = mail::Bare::refused;
 };
 
+/// The arguments of MAIL (RFC 5321 §4.1.1.2).
 struct MailArguments {
-  std::optional<mail::Mailbox> reverse_path;
-  std::optional<std::uint64_t> size;
-  bool smtputf8 = false;
-  bool body_8bitmime = false;
-  bool requiretls = false;
-  std::string ret;    ///< RFC 3461 §4.3, octet for octet; empty: not given
-  std::string envid;  ///< RFC 3461 §4.4, still xtext
+  std::optional<mail::Mailbox> reverse_path;  ///< nullopt: the null reverse-path
+  std::optional<std::uint64_t> size;          ///< SIZE= in octets (RFC 1870 §6)
+  bool smtputf8 = false;                      ///< RFC 6531 §3.4
+  bool body_8bitmime = false;                 ///< BODY=8BITMIME (RFC 6152 §3)
+  bool requiretls = false;                    ///< RFC 8689 §2
+  std::string ret;                            ///< RFC 3461 §4.3, as sent; empty: not given
+  std::string envid;  ///< RFC 3461 §4.4, xtext not decoded; empty: not given
 };
 
+/// The arguments of RCPT (RFC 5321 §4.1.1.3).
 struct RcptArguments {
+  /// The recipient.
   mail::Mailbox forward_path;
-  std::string notify;  ///< RFC 3461 §4.1, octet for octet; empty: not given
+  std::string notify;  ///< RFC 3461 §4.1, as sent; empty: not given
   std::string orcpt;   ///< RFC 3461 §4.2: address type, semicolon, xtext (or RFC 6533 §3)
 };
 
-/// Either what was asked for, or the reply that says why not.
+/// The parsed arguments, or the reply that rejects the command.
 template <class T>
 using Parsed = tl::expected<T, Reply>;
 
-/// `FROM:<path> [parameters]`.
+/// Parses `FROM:<path> [parameters]`.
 Parsed<MailArguments> parse_mail(std::string_view argument, const Offered& offered);
-/// `address [SMTPUTF8]` (RFC 5321 §4.1.1.6, RFC 6531 §3.7.4.2), in angle brackets or not. Without
-/// the keyword the address is ASCII.
+/// Parses the argument of VRFY: `address [SMTPUTF8]`, with or without angle brackets
+/// (RFC 5321 §4.1.1.6, RFC 6531 §3.7.4.2). Without the keyword the address must be ASCII.
 Parsed<mail::Mailbox> parse_vrfy(std::string_view argument, mail::Bare bare);
-/// `TO:<path> [parameters]`; `<Postmaster>` becomes postmaster@`hostname`, or stays bare where that
-/// is allowed.
+/// Parses `TO:<path> [parameters]`. `<Postmaster>` becomes postmaster@`hostname`, or has an empty
+/// domain if bare addresses are allowed.
 Parsed<RcptArguments> parse_rcpt(std::string_view argument, mail::Utf8 utf8,
                                  std::string_view hostname, const Offered& offered);
 
+/// The arguments of BDAT (RFC 3030 §2).
 struct BdatArguments {
-  std::uint64_t size = 0;
-  bool last = false;
+  std::uint64_t size = 0;  ///< octets of the chunk
+  bool last = false;       ///< the last chunk of the message
 };
-/// `size [LAST]` (RFC 3030 §2): digits only, at most 20, at most `max`; nullopt otherwise.
+/// Parses `size [LAST]` (RFC 3030 §2): at most 20 digits and at most `max`; nullopt: malformed.
 std::optional<BdatArguments> parse_bdat(std::string_view argument, std::uint64_t max);
 
-/// One word that could be a host name or an address literal. Only what no client could mean is
-/// refused; whether the name is a valid one is a question of policy (reject_invalid_helo_hostname).
+/// Whether a HELO argument is one word that could be a host name or an address literal. Lenient on
+/// purpose: whether the name is valid is decided by policy (reject_invalid_helo_hostname).
 bool fit_helo_name(std::string_view name);
 
 }  // namespace postern::smtp

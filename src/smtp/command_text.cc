@@ -44,7 +44,7 @@ std::string command_text(const Event& event) {
   if (const auto* etrn = std::get_if<Etrn>(&event)) return "ETRN " + etrn->domain;
   if (const auto* data = std::get_if<Data>(&event)) return data->chunked ? "BDAT" : "DATA";
   if (std::holds_alternative<EndOfData>(event)) return "DATA";
-  if (std::holds_alternative<Xclient>(event)) return "XCLIENT";  // it may hold a LOGIN
+  if (std::holds_alternative<Xclient>(event)) return "XCLIENT";  // its argument may contain a LOGIN
   return {};
 }
 

@@ -1,4 +1,4 @@
-// The command behind an event, for people and scripts: never a credential.
+// The command of an event, as text for logs and scripts; never contains credentials.
 #pragma once
 
 #include <string>
@@ -8,11 +8,11 @@
 
 namespace postern::smtp {
 
-/// "MAIL FROM:<a@example.com> SIZE=100", "AUTH PLAIN <redacted>"; the end of a message is "DATA".
-/// "" of events that answer no command.
+/// The command that the event answers: "MAIL FROM:<a@example.com> SIZE=100", "AUTH PLAIN
+/// <redacted>". The end of a message is "DATA". "": not the result of a command.
 std::string command_text(const Event& event);
-/// The same of a command as it was sent: verb and argument, of AUTH and XCLIENT the verb alone. ""
-/// of what is no command.
+/// The text of a command as sent: verb and argument; for AUTH and XCLIENT the verb only. "": an
+/// unknown command.
 std::string command_text(const CommandView& command);
 
 }  // namespace postern::smtp

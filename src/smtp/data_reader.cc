@@ -65,7 +65,7 @@ DataReader::StepView DataReader::read(std::string_view& input) {
           take(input, 1);
           state_ = State::dot_cr;
         } else {
-          state_ = State::text;  // RFC 5321 §4.5.2: the dot was stuffed and goes
+          state_ = State::text;  // RFC 5321 §4.5.2: removes the stuffed dot
         }
         continue;
       case State::dot_cr:
@@ -86,14 +86,14 @@ void DataReader::finish() {
   if (state_ == State::cr) broken_ = true;
 }
 
-/// Takes the clean octets at the front, and what stopped them when it stands first.
+/// Consumes the clean octets at the front, or the octet that stops the scan.
 DataReader::StepView DataReader::read_run(std::string_view& input) {
   const Scan found = scan(input);
   const std::string_view run = input.substr(0, found.clean);
   if (found.stopped && run.empty()) return stop_at(input);
   take(input, run.size());
   size_ += run.size();
-  if (!found.stopped && !input.empty()) {  // a CR at the very end, its LF is still to come
+  if (!found.stopped && !input.empty()) {  // a CR at the very end: its LF may follow
     take(input, 1);
     count_line(1);
     state_ = State::cr;
@@ -102,11 +102,11 @@ DataReader::StepView DataReader::read_run(std::string_view& input) {
   return {Status::piece, run};
 }
 
-/// Decides about the first octet, a bare CR or LF or a NUL.
+/// Handles the first octet: a bare CR, a bare LF or a NUL.
 DataReader::StepView DataReader::stop_at(std::string_view& input) {
   const char octet = input[0];
   take(input, 1);
-  state_ = State::text;  // nothing here makes a line start: only CRLF does
+  state_ = State::text;  // not line_start: only CRLF starts a line
   if (octet == '\n' && bare_newline_ == BareNewline::normalize) {
     line_ = 0;
     size_ += crlf.size();
@@ -121,14 +121,14 @@ DataReader::Scan DataReader::scan(std::string_view input) {
   return broken_ ? scan_blocks<false>(input) : scan_blocks<true>(input);
 }
 
-/// Finds the first octet that is not plain text of the message. With `strict`, bare CR, bare LF and
-/// NUL are such; without (the message is lost anyway) only a dot behind CRLF is.
+/// Finds the first octet that is not plain message text: a dot after CRLF and, with `strict`, a
+/// bare CR, a bare LF or a NUL. Without `strict` the message is rejected already.
 template <bool strict>
 DataReader::Scan DataReader::scan_blocks(std::string_view input) {
   const bool dots = framing_ == Framing::dots;
-  std::uint64_t cr_before = 0;    // the block before ended in CR
-  std::uint64_t crlf_before = 0;  // the block before ended in CRLF
-  std::size_t line_begin = 0;     // where the current line begins, once one has begun here
+  std::uint64_t cr_before = 0;    // the previous block ended in CR
+  std::uint64_t crlf_before = 0;  // the previous block ended in CRLF
+  std::size_t line_begin = 0;     // start of the current line, if it started in this input
   std::size_t line_before = line_;
   for (std::size_t at = 0; at < input.size(); at += block_size) {
     const std::size_t length = std::min(block_size, input.size() - at);
@@ -143,7 +143,7 @@ DataReader::Scan DataReader::scan_blocks(std::string_view input) {
     const std::uint64_t behind_cr = masks.cr << 1 | cr_before;
     std::uint64_t line_ends = masks.lf & behind_cr;
     std::uint64_t stops = dots ? masks.dot & (line_ends << 1 | crlf_before) : 0;
-    // A LF without CR before it, or an octet other than LF behind a CR.
+    // An LF without CR before it, or another octet after a CR.
     if constexpr (strict) stops |= (masks.lf ^ behind_cr) | masks.nul;
     stops &= below(static_cast<unsigned>(length));
 
@@ -157,7 +157,7 @@ DataReader::Scan DataReader::scan_blocks(std::string_view input) {
     }
     if (stops != 0) {
       std::size_t clean = at + stop;
-      // The stop behind a bare CR stands one octet too far.
+      // After a bare CR, the stop is one octet too late.
       if (clean > 0 && input[clean - 1] == '\r') --clean;
       line_ = 0;
       count_line(line_before + clean - line_begin);

@@ -14,7 +14,7 @@ using namespace std::string_literals;
 struct Outcome {
   bool ended = false;
   bool broken = false;
-  std::string message;  ///< when ended and not broken
+  std::string message;  ///< if complete and not broken
   std::string rest;
   bool operator==(const Outcome&) const = default;
 };
@@ -24,7 +24,7 @@ std::ostream& operator<<(std::ostream& out, const Outcome& o) {
              << " rest " << printable(o.rest);
 }
 
-/// RFC 5321 §4.1.1.4 and §4.5.2 word for word, without any thought of speed.
+/// A direct transcription of RFC 5321 §4.1.1.4 and §4.5.2, without optimization.
 Outcome reference(const std::string& input, BareNewline bare_newline) {
   Outcome outcome;
   const std::string framed = "\r\n" + input;
@@ -61,7 +61,7 @@ Outcome read_all(const std::string& input, BareNewline bare_newline, std::size_t
   DataReader reader(DataReader::Framing::dots, bare_newline, limits);
   Outcome outcome;
   for (std::size_t at = 0; at < input.size(); at += step) {
-    // A copy of its own, so that a view kept too long is seen by the sanitizer.
+    // A separate copy: the sanitizer finds a view kept too long.
     const std::string piece = input.substr(at, step);
     std::string_view view = piece;
     while (!view.empty()) {
@@ -116,7 +116,7 @@ TEST(DataReader, agrees_with_the_rfc_across_blocks_and_pieces) {
       "\r\n", ".",  "..",  "\r\n.",     "text", std::string(61, 'x'), std::string(127, 'y'),
       "\n",   "\r", "\0"s, "\r\n..\r\n"};
   for (int round = 0; round < 4000; ++round) {
-    // Most inputs are clean, so that the way of clean data is walked as well.
+    // Most inputs are clean, so that the fast path is tested too.
     const std::size_t kinds = round % 4 == 0 ? parts.size() : 7;
     std::string input;
     for (std::size_t n = random() % 24; n > 0; --n) input += parts[random() % kinds];
@@ -140,7 +140,7 @@ struct Variant {
 std::ostream& operator<<(std::ostream& out, const Variant& variant) { return out << variant.name; }
 class EndOfDataVariant : public testing::TestWithParam<Variant> {};
 
-/// SMTP smuggling: what one server or another took for the end of data.
+/// SMTP smuggling: sequences that some server accepts as the end of data.
 TEST_P(EndOfDataVariant, never_ends_data) {
   const std::string smuggled =
       "MAIL FROM:<ceo@example.net>\r\nRCPT TO:<b@example.org>\r\nDATA\r\nx";

@@ -11,7 +11,8 @@ namespace {
 
 bool is_auth(std::string_view line) { return istarts_with(line, "AUTH "); }
 
-/// CRLF included. A response may be as long behind AUTH and its mechanism as on a line of its own.
+/// Including CRLF. After AUTH and its mechanism, the initial response may be as long as a response
+/// line.
 std::size_t limit_for(std::string_view line, const Limits& limits, bool sasl) {
   if (sasl) return limits.auth_line + 2;
   if (!is_auth(line)) return limits.command_line;
@@ -20,7 +21,7 @@ std::size_t limit_for(std::string_view line, const Limits& limits, bool sasl) {
   return limits.auth_line + 2 + (blank == std::string_view::npos ? 0 : blank + 1);
 }
 
-/// TLS on a plain port, a PROXY v2 header, a terminal's negotiation.
+/// For example TLS on a plain-text port, a PROXY v2 header, or telnet negotiation.
 bool has_control(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\r' && c != '\n';
@@ -58,7 +59,7 @@ LineReader::LineView LineReader::take(std::string_view& input, const Limits& lim
   return {Status::need_input, {}};
 }
 
-/// `part` ends in LF and ends the line.
+/// `part` ends in LF and completes the line.
 LineReader::LineView LineReader::complete(std::string_view part, const Limits& limits, bool sasl) {
   const std::size_t size = seen_;
   const char before = part.size() > 1 ? part[part.size() - 2] : before_;

@@ -39,7 +39,7 @@ TEST(LineReader, gives_lines_whatever_the_pieces) {
 }
 
 TEST(LineReader, has_a_longer_limit_for_auth) {
-  // RFC 4954 §4: of the response, wherever it stands.
+  // RFC 4954 §4: the limit applies to the response, initial or not.
   const std::string response = std::string(12288, 'A') + "\r\n";
   const std::string line = "AUTH PLAIN " + response;
   const std::string longer = "auth PLAIN A" + response;

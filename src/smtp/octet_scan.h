@@ -1,4 +1,4 @@
-// What DATA is searched for, 64 octets at a time.
+// Finds the octets that matter in DATA, 64 at a time.
 #pragma once
 
 #include <cstdint>
@@ -10,17 +10,19 @@
 
 namespace postern::smtp {
 
-/// Bit i of each mask tells of octet i of a block.
+/// Positions in a block: bit i is set if octet i is the octet named.
 struct BlockMasks {
-  std::uint64_t cr = 0;
-  std::uint64_t lf = 0;
-  std::uint64_t dot = 0;
-  std::uint64_t nul = 0;
+  std::uint64_t cr = 0;   ///< CR
+  std::uint64_t lf = 0;   ///< LF
+  std::uint64_t dot = 0;  ///< `.`
+  std::uint64_t nul = 0;  ///< NUL
 };
 
+/// Octets per block.
 inline constexpr std::size_t block_size = 64;
 
 #if defined(__SSE2__)
+/// The masks of the `block_size` octets at `block`.
 inline BlockMasks block_masks(const char* block) {
   const __m128i cr = _mm_set1_epi8('\r');
   const __m128i lf = _mm_set1_epi8('\n');
@@ -41,6 +43,7 @@ inline BlockMasks block_masks(const char* block) {
   return masks;
 }
 #else
+/// The masks of the `block_size` octets at `block`.
 inline BlockMasks block_masks(const char* block) {
   BlockMasks masks;
   for (std::size_t i = 0; i < block_size; ++i) {

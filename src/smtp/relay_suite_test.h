@@ -1,4 +1,5 @@
-// What the players of tests/suites/relay/dialogue.json share: its format, read strictly.
+// The format of tests/suites/relay/dialogue.json, parsed strictly; shared by the tests that play
+// it.
 #pragma once
 
 #include <map>
@@ -73,7 +74,7 @@ inline OutboundMessage suite_message(const json::object& test) {
   return out;
 }
 
-/// DANE is, for the dialogue, a way to verify.
+/// For the dialogue, DANE is a form of verification.
 inline ClientOptions suite_options(const json::object& client) {
   only_keys(client, {"tls", "chunking", "eightbit", "names", "ca", "tlsa", "auth"});
   static const std::map<std::string, TlsLevel> levels{{"none", TlsLevel::none},

@@ -10,10 +10,10 @@
 namespace postern::smtp {
 namespace {
 
-constexpr std::size_t max_line = 512;  // RFC 5321 §4.5.3.1.5, code and CRLF included
+constexpr std::size_t max_line = 512;  // RFC 5321 §4.5.3.1.5, including code and CRLF
 constexpr std::size_t max_echo = 100;
 
-/// Appends one line without CRLF; an octet that could end or disguise it is replaced.
+/// Appends one line without CRLF; octets outside printable ASCII are replaced.
 void append_text(std::string& out, std::string_view text) {
   const std::size_t start = out.size();
   out += text;
@@ -22,7 +22,7 @@ void append_text(std::string& out, std::string_view text) {
       [](char c) { return !is_printable_ascii(c) && c != '\t'; }, '?');
 }
 
-/// The next piece of `text`: to its line feed, or to the last blank that fits in `room` octets.
+/// Takes the next line from `text`: up to a line feed, or to the last blank within `room` octets.
 std::string_view take_line(std::string_view& text, std::size_t room) {
   std::size_t length = std::min(text.find('\n'), text.size());
   std::size_t skip = length < text.size() ? 1 : 0;
@@ -69,7 +69,7 @@ void append_wire(std::string& out, std::uint16_t code, EnhancedCode enhanced,
                                       enhanced.klass, enhanced.subject, enhanced.detail);
     size = static_cast<std::size_t>(end.out - prefix);
   }
-  // RFC 4954 §4: a challenge is one line, however long its base64 is.
+  // RFC 4954 §4: a challenge is one line of any length.
   const std::size_t room = code == 334 ? text.size() : max_line - 2 - size;
   do {
     const std::string_view line = take_line(text, room);
@@ -119,7 +119,7 @@ Reply reply_for(Fault fault) {
     case Fault::bug:
       break;
   }
-  // Trouble of our own, a broken disk too, is neither the client's fault nor final.
+  // A local failure, even a permanent one such as a disk error, is temporary to the client.
   return {451, {4, 3, 0}, "temporary local problem, try again later"};
 }
 

@@ -14,7 +14,7 @@
 namespace postern::smtp {
 namespace {
 
-/// The library's memory, which held a password.
+/// Wipes and frees memory of the library, which contained a password.
 struct Wipe {
   std::size_t size = 0;
   void operator()(void* octets) const {
@@ -27,13 +27,13 @@ bool is_printable_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
 }
 
-/// U+FDFA is the longest: one character is 18 after NFKC (RFC 4013 §2.2).
+/// The largest growth by NFKC: U+FDFA becomes 18 characters (RFC 4013 §2.2).
 constexpr std::size_t longest_expansion = 18;
 
 }  // namespace
 
 std::optional<std::string> saslprep(std::string_view text, Unassigned unassigned) {
-  // Nothing happens to printable ASCII, which nearly all is.
+  // Printable ASCII, the common case, is unchanged.
   if (text.empty() || is_printable_ascii(text))
     return text.empty() ? std::nullopt : std::optional(std::string(text));
   if (text.size() > max_saslprep || !is_utf8(text) || text.find('\0') != std::string_view::npos)
@@ -44,7 +44,7 @@ std::optional<std::string> saslprep(std::string_view text, Unassigned unassigned
       stringprep_utf8_to_ucs4(text.data(), static_cast<ssize_t>(text.size()), &count));
   if (!points) return std::nullopt;
   points.get_deleter().size = count * sizeof(std::uint32_t);
-  // The whole room at once: asked with too little, the library's wrappers begin again and again.
+  // All the space at once: with a buffer too small, the library repeats its work.
   const std::size_t room = (count * longest_expansion) + 1;
   std::vector<std::uint32_t> work(points.get(), points.get() + count);
   work.resize(room);

@@ -1,4 +1,4 @@
-// SASLprep (RFC 4013): the one spelling of a user name or password in which it is compared.
+// SASLprep (RFC 4013 §2): the canonical form in which user names and passwords are compared.
 #pragma once
 
 #include <cstdint>
@@ -8,17 +8,17 @@
 
 namespace postern::smtp {
 
-/// RFC 3454 §7: code points that Unicode 3.2 does not know may be asked for, not stored.
+/// Whether code points unassigned in Unicode 3.2 are allowed (RFC 3454 §7).
 enum class Unassigned : std::uint8_t {
-  allowed,  ///< of a query: what a client sends
-  refused,  ///< of what is stored
+  allowed,  ///< for queries: what a client sends
+  refused,  ///< for stored strings
 };
 
-/// Longest text that is prepared, in octets, unless it is ASCII; RFC 4616 §2 asks for 255.
+/// The longest non-ASCII text accepted, in octets; RFC 4616 §2 requires 255.
 inline constexpr std::size_t max_saslprep = 1024;
 
-/// nullopt: it is not UTF-8, has a character that nobody may use (a control, private use), mixes
-/// directions of writing, or nothing is left of it.
+/// The prepared text. nullopt: not UTF-8, a prohibited character (a control, private use), mixed
+/// writing directions, too long, or an empty result. Thread-safe.
 std::optional<std::string> saslprep(std::string_view text, Unassigned unassigned);
 
 }  // namespace postern::smtp

@@ -24,16 +24,16 @@ TEST(Saslprep, has_the_examples_of_the_rfc) {
       {"\u2168", "IX", "output is NFKC, will match the first"},
       {"\x07", none, "prohibited character"},
       {"\u0627\u0031", none, "bidirectional check"},
-      // §2.1: other spaces become a space.
+      // RFC 4013 §2.1: other spaces become a space.
       {"a\u00a0b\u3000c", "a b c", "non-ASCII spaces"},
       {"\u200b", " ", "a space of no width is still one"},
       {"\u00ad", none, "nothing is left"},
       {"", none, "nothing is there"},
-      // §2.2.
+      // RFC 4013 §2.2.
       {"zo\u0065\u0308", "zo\u00eb", "composed"},
       {"\ufb01ne", "fine", "a ligature"},
       {"\uff33\uff43ott", "Scott", "full width"},
-      // §2.3.
+      // RFC 4013 §2.3.
       {"a\x7f", none, "DELETE"},
       {"tab\t", none, "a control"},
       {std::string("a\0b", 3), none, "NUL"},
@@ -46,7 +46,7 @@ TEST(Saslprep, has_the_examples_of_the_rfc) {
       {"\U000e0041", none, "a tag"},
       {"\xed\xa0\x80", none, "a surrogate"},
       {"caf\xe9", none, "not UTF-8"},
-      // §2.4 (RFC 3454 §6).
+      // RFC 4013 §2.4 (RFC 3454 §6).
       {"\u0627\u0628", "\u0627\u0628", "right to left throughout"},
       {"\u0627a\u0628", none, "both directions"},
       {"p\u00e4ssw\u00f6rd \u2603", "p\u00e4ssw\u00f6rd \u2603", "nothing to do"},

@@ -25,7 +25,7 @@ bool same(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-/// RFC 5802 §5.1: `=2C` and `=3D` stand for comma and equals sign; no other `=` may be there.
+/// RFC 5802 §5.1: `=2C` is a comma and `=3D` an equals sign; other uses of `=` are invalid.
 std::optional<std::string> decoded_name(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -41,7 +41,7 @@ std::optional<std::string> decoded_name(std::string_view text) {
   return out;
 }
 
-/// RFC 5802 §7: printable, without a comma.
+/// RFC 5802 §7: printable, no comma.
 bool fit_nonce(std::string_view nonce) {
   return !nonce.empty() && nonce.size() <= 1024 &&
          std::all_of(nonce.begin(), nonce.end(),
@@ -58,8 +58,8 @@ std::optional<std::string_view> scram_attribute(std::string_view message, char n
 }
 
 ScramSecrets scram_secrets_of(const Secret& password, std::string salt, std::uint32_t iterations) {
-  // RFC 5802 §2.2: Normalize() is SASLprep of a stored string. What cannot be prepared is taken as
-  // it is, as by PostgreSQL, whose verifiers these are.
+  // RFC 5802 §2.2: Normalize() is SASLprep for stored strings. A string that cannot be prepared is
+  // used unchanged, as PostgreSQL does for its verifiers.
   const Secret normalized(
       saslprep(password.reveal(), Unassigned::refused).value_or(password.reveal()));
   const std::string& text = normalized.reveal();
@@ -145,10 +145,10 @@ std::optional<Gs2Header> parse_gs2(std::string_view message) {
   return header;
 }
 
-/// RFC 5802 §6: what the client says about channel binding must fit what it was offered and chose.
+/// RFC 5802 §6: the client's channel binding flag must match what was offered and chosen.
 std::optional<ScramExchange::Fault> ScramExchange::read_binding(std::string_view flag) {
   if (!flag.starts_with("p=")) {
-    // `y`: the client could have bound the channel, and was told that the server cannot.
+    // `y`: the client supports channel binding but was told that the server does not.
     const bool lie = flag == "y" && plus_offered_;
     return plus_ || lie ? std::optional(Fault::binding) : std::nullopt;
   }
@@ -167,8 +167,8 @@ std::variant<ScramExchange::Name, ScramExchange::Fault> ScramExchange::first(
   if (const auto fault = read_binding(header->flag)) return *fault;
   gs2_ = message.substr(0, header->size);
   first_bare_ = message.substr(header->size);
-  // RFC 5802 §5.1: name and nonce come first; a mandatory extension, `m=`, is one we do not know,
-  // wherever it stands.
+  // RFC 5802 §5.1: name and nonce come first. `m=` announces a mandatory extension; none is
+  // supported.
   const std::vector<std::string_view> parts = split(first_bare_, ',');
   if (parts.size() < 2 || !parts[0].starts_with("n=") || !parts[1].starts_with("r=") ||
       scram_attribute(first_bare_, 'm')) {

@@ -18,7 +18,7 @@ constexpr std::string_view server_nonce = "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
 
 ScramKeys pencil() { return scram_keys_of(Secret("pencil"), *base64_decode(salt64), 4096); }
 
-/// A client of our own: the same formulae, written the other way round.
+/// An independent client implementation.
 std::string client_final(const std::string& first_bare, const std::string& server_first,
                          std::string_view binding, std::string_view password) {
   const auto salt = base64_decode(*scram_attribute(server_first, 's'));
@@ -48,7 +48,7 @@ TEST(Scram, is_that_of_the_rfc) {
             Final(std::optional<std::string>("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")));
 }
 
-// RFC 5802 §5.1: its presence must make the authentication fail.
+// RFC 5802 §5.1: authentication must fail if it is present.
 TEST(Scram, refuses_a_mandatory_extension_in_the_last_message) {
   ScramExchange exchange(false, false, nullptr);
   exchange.first("n,,n=user,r=rOprNGfwEbeRWgbNEkqO");
@@ -134,7 +134,7 @@ TEST(Scram, binds_to_the_channel) {
       {true, "n", "", "binding"},
       {true, "y", "", "binding"},
       {false, "n", "", "right"},
-      {false, "y", "", "binding"},  // a downgrade: it was offered
+      {false, "y", "", "binding"},  // a downgrade: the server offered it
       {false, "p=tls-exporter", "exported key", "binding"},
   };
   for (const Case& c : cases) {

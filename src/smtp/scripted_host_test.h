@@ -1,5 +1,5 @@
-// The scripted servers of tests/suites/relay/dialogue.json in memory: what relay_sink.py plays on
-// sockets. The format is in tests/suites/relay/README.md.
+// The scripted servers of tests/suites/relay/dialogue.json, in memory; relay_sink.py plays the same
+// on sockets. The format is in tests/suites/relay/README.md.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace postern::smtp {
 
 class ScriptedHost {
  public:
-  /// One connection, the `number`th from 0 to this host.
+  /// One connection: number `number` to this host, from 0.
   ScriptedHost(const boost::json::object& host, std::size_t number) : script_(host) {
     if (const auto* connections = host.if_contains("connections")) {
       const auto& over = connections->as_array();
@@ -42,8 +42,8 @@ class ScriptedHost {
   std::string name;
   std::vector<std::string> log;
   std::vector<std::string> messages;
-  std::string output;   ///< not read by the client yet
-  bool closed = false;  ///< behind `output`
+  std::string output;   ///< not yet read by the client
+  bool closed = false;  ///< after `output`
   bool awaits_tls = false;
 
   void receive(std::string_view octets) {
@@ -53,11 +53,11 @@ class ScriptedHost {
     }
   }
 
-  /// How the handshake goes on the server's side: ok, drop, garbage, hang, tls1.0.
+  /// The server's behaviour in the handshake: ok, drop, garbage, hang, tls1.0.
   std::string handshake_script() const { return handshake_; }
   void handshake(bool succeeds) {
     awaits_tls = false;
-    // A server that dropped the connection by itself has nothing to say about the client.
+    // A server that dropped the connection itself expects nothing of the client.
     if (succeeds) log.emplace_back("<TLS>");
     if (!succeeds && handshake_ == "ok") log.emplace_back("<TLS failed>");
     tls_ = succeeds;
@@ -93,7 +93,7 @@ class ScriptedHost {
     return found;
   }
 
-  /// Says a reply and gives its first digit.
+  /// Sends a reply; returns its first digit.
   char answer(const boost::json::value& spec, const std::string& otherwise) {
     std::string said = otherwise;
     bool raw = false;

@@ -35,10 +35,10 @@ Event ServerSession::State::advance() {
   }
 }
 
-/// Queues a reply. Every error is counted here, and the one too many ends the session.
+/// Queues a reply. Counts errors; the error beyond the limit ends the session.
 void ServerSession::State::say(std::uint16_t code, EnhancedCode enhanced, std::string_view text) {
-  // RFC 5321 §4.5.3.1.10: "too many recipients" is the server's own limit, not a client's error,
-  // until the client has ignored it for as many recipients again.
+  // RFC 5321 §4.5.3.1.10: "too many recipients" is a limit of the server, not an error of the
+  // client, until the client has exceeded it by as many recipients again.
   const bool own_limit = code == 452 && enhanced == EnhancedCode{4, 5, 3};
   if (own_limit && ++recipients_over > options.limits.recipients && !closing) {
     close(Closed::Reason::limit);
@@ -51,7 +51,7 @@ void ServerSession::State::say(std::uint16_t code, EnhancedCode enhanced, std::s
   if ((code == 421 || code == 521) && !closing) close(Closed::Reason::policy);
 }
 
-/// Every reply to a command passes here. 334 is a SASL challenge.
+/// Every reply to a command is queued here. 334 is a SASL challenge.
 void ServerSession::State::queue(std::uint16_t code, EnhancedCode enhanced, std::string_view text,
                                  bool as_is) {
   if (!options.replies_apart) return append_wire(output, code, enhanced, text);
@@ -61,7 +61,7 @@ void ServerSession::State::queue(std::uint16_t code, EnhancedCode enhanced, std:
                             .as_is = as_is || code == 334});
 }
 
-/// The error one too many is answered here: true.
+/// True if this error was beyond the limit and has been answered with 421.
 bool ServerSession::State::count_error() {
   if (++errors <= options.limits.errors || closing) return false;
   queue(421, {4, 7, 0}, "too many errors");
@@ -83,7 +83,7 @@ void ServerSession::State::reset_transaction() {
   message_begun = false;
 }
 
-/// RFC 3207 §4.2: nothing learnt before the handshake holds after it; the counters stay.
+/// RFC 3207 §4.2: everything learnt before the handshake is discarded, except the counters.
 void ServerSession::State::reset_session() {
   reset_transaction();
   phase = Phase::command;
@@ -99,14 +99,15 @@ void ServerSession::State::answered(const Reply& reply) {
   const bool yes = reply.positive();
   switch (question) {
     case Asked::helo:
-      if (yes) {  // RFC 5321 §4.1.4: refused, it leaves the session as it was
+      if (yes) {  // RFC 5321 §4.1.4: a rejected one changes nothing
         greeted = true;
         extended = asked_extended;
       }
       break;
     case Asked::auth:
       authenticated = reply.code == 235;
-      // In whatever words: no is a failure. One that parts anyway is not told about the limit.
+      // Any negative reply is a failure. If it closes the session anyway, the limit is not
+      // reported.
       if (reply.permanent() && !reply.closes() && reply.after == After::go_on)
         return say_failed_auth(reply);
       break;
@@ -125,7 +126,7 @@ void ServerSession::State::answered(const Reply& reply) {
       break;
     case Asked::chunk:
       if (!yes && !reply.closes()) {
-        chunk_refusal = reply;  // said when its octets are gone (RFC 3030 §2)
+        chunk_refusal = reply;  // sent after its octets (RFC 3030 §2)
         reset_transaction();
         return;
       }
@@ -196,7 +197,7 @@ void ServerSession::keep_input() {
 Event ServerSession::next() { return state_->advance(); }
 
 void ServerSession::reply(const Reply& reply) {
-  // 1xx and 3xx would leave the client waiting for more; whoever made such a reply is at fault.
+  // 1xx and 3xx would make the client wait; such an answer is a bug of the caller.
   const unsigned kind = reply.code / 100u;
   if (kind != 2 && kind != 4 && kind != 5) return state_->answered(reply_for(Fault::bug));
   state_->answered(reply);
@@ -292,7 +293,7 @@ bool ServerSession::in_data() const { return state_->message_begun; }
 bool ServerSession::in_transaction() const { return state_->in_transaction; }
 
 std::size_t ServerSession::held() const {
-  // What an exchange of credentials keeps beside its line: at most two such lines, decoded.
+  // The AUTH exchange keeps at most two decoded lines.
   const std::size_t exchange =
       state_->phase == State::Phase::sasl ? 2 * state_->options.limits.auth_line : 0;
   std::size_t octets =

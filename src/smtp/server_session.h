@@ -1,5 +1,5 @@
-// The SMTP server as a value: bytes in, events out, replies in, bytes out. It knows no socket, no
-// clock and no policy, and it never waits (docs/decisions/0004-sans-io-cores.md).
+// The sans-I/O SMTP server (docs/decisions/0004-sans-io-cores.md): octets in, events out; answers
+// in, octets out. It has no socket, clock or policy, and never blocks.
 #pragma once
 
 #include <cstdint>
@@ -19,100 +19,104 @@
 
 namespace postern::smtp {
 
-/// The session has used up its input: write take_output(), read, feed().
+/// The input is used up: write take_output(), read, call feed().
 struct NeedInput {};
-/// HELO or EHLO with a syntactically fit argument. Answer with accept() or reply().
+/// HELO or EHLO with a syntactically acceptable argument. Answer with accept() or reply().
 struct Helo {
-  std::string name;       ///< as the client wrote it, at most 255 octets
+  std::string name;       ///< as the client sent it, at most 255 octets
   bool extended = false;  ///< EHLO
 };
-/// STARTTLS was accepted: output holds the 220. Write it, drop every octet read but not fed, do the
-/// handshake, call tls_started(). All state is new afterwards but the counters (RFC 3207 §4.2).
+/// STARTTLS was accepted; the output contains the 220. Write it, discard octets read but not fed,
+/// do the handshake, and call tls_started(). Then all state but the counters is reset
+/// (RFC 3207 §4.2).
 struct StartTls {};
-/// SCRAM of this account has begun. Answer with scram(), also for a name that nobody has, or
+/// A SCRAM exchange for this account. Answer with scram(), even for an unknown account, or with
 /// reply().
 struct ScramName {
-  std::string authz_id;  ///< empty when the client named none
-  std::string authn_id;
+  std::string authz_id;  ///< empty: the client gave none
+  std::string authn_id;  ///< the account
 };
-/// What SCRAM has proved.
+/// The result of SCRAM; `none` for other mechanisms.
 enum class Proof : std::uint8_t { none, right, wrong };
-/// Credentials, complete. Answer with reply(): 235 makes the session authenticated.
+/// Complete credentials. Answer with reply(): 235 authenticates the session.
 struct Auth {
-  std::string mechanism;      ///< "PLAIN", in capitals
-  std::string authz_id;       ///< RFC 4616; empty when the client named none
-  std::string authn_id;       ///< of OAUTHBEARER authz_id
-  Secret password;            ///< of OAUTHBEARER the token, of SCRAM empty
-  Proof proof = Proof::none;  ///< of SCRAM; then only the wrong are to be refused
+  std::string mechanism;      ///< in capitals: "PLAIN"
+  std::string authz_id;       ///< authorization identity (RFC 4616 §2); empty: the client gave none
+  std::string authn_id;       ///< the account; for OAUTHBEARER the same as authz_id
+  Secret password;            ///< for OAUTHBEARER the token, for SCRAM empty
+  Proof proof = Proof::none;  ///< for SCRAM; `wrong` must be rejected
 };
-/// MAIL with its parameters checked. Answer with reply().
+/// MAIL with valid parameters. Answer with reply().
 struct Mail {
   std::optional<mail::Mailbox> reverse_path;  ///< nullopt: the null reverse-path
-  std::optional<std::uint64_t> size;          ///< SIZE= (RFC 1870)
-  bool smtputf8 = false;                      ///< RFC 6531
-  bool body_8bitmime = false;                 ///< RFC 6152
-  bool requiretls = false;                    ///< RFC 8689
-  std::string ret;    ///< RET= (RFC 3461 §4.3) octet for octet; empty: not given
-  std::string envid;  ///< ENVID= (RFC 3461 §4.4), xtext
+  std::optional<std::uint64_t> size;          ///< SIZE= in octets (RFC 1870 §6)
+  bool smtputf8 = false;                      ///< RFC 6531 §3.4
+  bool body_8bitmime = false;                 ///< BODY=8BITMIME (RFC 6152 §3)
+  bool requiretls = false;                    ///< RFC 8689 §2
+  std::string ret;                            ///< RET= (RFC 3461 §4.3) as sent; empty: not given
+  std::string envid;                          ///< ENVID= (RFC 3461 §4.4), xtext; empty: not given
 };
-/// RCPT. Answer with reply(); a positive one adds the recipient.
+/// RCPT. Answer with reply(); a positive reply adds the recipient.
 struct Rcpt {
-  mail::Mailbox forward_path;  ///< `<Postmaster>` arrives as postmaster@hostname
-  std::string notify;          ///< NOTIFY= (RFC 3461 §4.1) octet for octet; empty: not given
-  std::string orcpt;           ///< ORCPT= (RFC 3461 §4.2), xtext
+  mail::Mailbox forward_path;  ///< `<Postmaster>` is given as postmaster@hostname
+  std::string notify;          ///< NOTIFY= (RFC 3461 §4.1) as sent; empty: not given
+  std::string orcpt;           ///< ORCPT= (RFC 3461 §4.2), xtext; empty: not given
 };
-/// VRFY of an address, where ServerOptions::judged_vrfy asks. Answer with reply().
+/// VRFY of an address; only with ServerOptions::judged_vrfy. Answer with reply().
 struct Vrfy {
-  mail::Mailbox mailbox;  ///< `Postmaster` has no domain
-  bool in_transaction = false;
+  mail::Mailbox mailbox;        ///< `Postmaster` has no domain
+  bool in_transaction = false;  ///< after an accepted MAIL
 };
-/// ETRN of a domain (RFC 1985), where ServerOptions::judged_etrn asks. Answer with reply().
+/// ETRN of a domain (RFC 1985 §5); only with ServerOptions::judged_etrn. Answer with reply().
 struct Etrn {
-  std::string domain;
+  std::string domain;  ///< as the client sent it
 };
-/// DATA, or the first BDAT, with a recipient accepted: the message begins. Answer DATA with
-/// proceed() or reply(); after a negative reply to BDAT its octets are swallowed.
+/// DATA or the first BDAT, with at least one recipient: a message begins. Answer with proceed() or
+/// reply(). After a negative reply to BDAT, its octets are discarded.
 struct Data {
-  bool chunked = false;  ///< BDAT (RFC 3030)
+  bool chunked = false;  ///< BDAT (RFC 3030 §2)
 };
-/// A piece of the message: dots unstuffed, CRLF line ends. Valid until the next call on the
-/// session. It needs no answer.
+/// A piece of the message, with stuffed dots removed and CRLF line ends. Needs no answer.
 struct Chunk {
-  std::string_view bytes;
+  std::string_view bytes;  ///< valid until the next call on the session
 };
-/// The message is whole and within limits. Answer with reply(): this is the promise.
+/// The message is complete and within the limits. Answer with reply(): a positive reply accepts
+/// responsibility for it (RFC 5321 §6.1).
 struct EndOfData {
-  std::uint64_t size = 0;  ///< octets handed out in chunks
+  std::uint64_t size = 0;  ///< octets of all chunks
 };
-/// The transaction ended without a message: RSET, EHLO again, a refused or broken message. What was
-/// kept for it can go. `reply` is what the client is told, for the log; code 0 when nothing.
+/// The transaction ended without a message: RSET, another EHLO, or a rejected or malformed message.
+/// Its data can be released. Needs no answer.
 struct Aborted {
-  Reply reply;
+  Reply reply;  ///< sent to the client, for the log; code 0: none
 };
-/// XCLIENT attributes (a peer the driver trusts). Answer with reply(); a 220 restarts the session.
+/// XCLIENT attributes of a trusted peer. Answer with reply(); 220 restarts the session.
 struct Xclient {
-  std::optional<IpAddress> address;  ///< nullopt: nothing is said of it
-  std::optional<std::string> name;
-  std::optional<std::string> helo;
-  std::optional<std::string> login;
+  std::optional<IpAddress> address;  ///< nullopt: not given
+  std::optional<std::string> name;   ///< confirmed host name
+  std::optional<std::string> helo;   ///< HELO name
+  std::optional<std::string> login;  ///< authenticated account
 };
-/// The session is over: write take_output() and close. Nothing follows.
+/// The session is over: write take_output() and close. It is the last event.
 struct Closed {
+  /// Why the server ended it; `quit`: the client did.
   enum class Reason { quit, too_many_errors, protocol, policy, auth_failures, limit } reason;
 };
 
+/// What next() returns.
 using Event = std::variant<NeedInput, Helo, StartTls, ScramName, Auth, Mail, Rcpt, Vrfy, Etrn, Data,
                            Chunk, EndOfData, Aborted, Xclient, Closed>;
 
-/// A reply that the session gave, where ServerOptions::replies_apart.
+/// A reply of the session; only with ServerOptions::replies_apart.
 struct Given {
-  Reply reply;
-  /// The command that it answers, without credentials; "": none, or none that is known.
+  Reply reply;  ///< as the session chose it
+  /// The command that it answers, without credentials; "": none, or an unknown command.
   std::string command;
-  bool as_is = false;  ///< a list of extensions or a SASL challenge: clients' programs read it
+  bool as_is = false;  ///< an extension list or SASL challenge, which clients parse
 };
 
-/// One SMTP dialogue. Single-threaded; small while idle: its buffers are given back when empty.
+/// One SMTP session. For one thread at a time. Needs little memory while idle: empty buffers are
+/// released.
 class ServerSession {
  public:
   /// `options` must outlive the session.
@@ -120,68 +124,73 @@ class ServerSession {
   ~ServerSession();
   ServerSession(ServerSession&&) noexcept;
 
-  /// Queues the 220 greeting. Not called for a connection that is refused: use refuse().
+  /// Queues the 220 greeting. To reject a connection, call turn_away() or refuse() instead.
   void greet();
-  /// Queues `reply` in the greeting's place: RFC 5321 §3.1, every command but QUIT is then
-  /// 503 5.7.0. 421 and 521 end the session.
+  /// Queues `reply` instead of the greeting. Every command except QUIT then gets 503 5.7.0
+  /// (RFC 5321 §3.1). 421 and 521 end the session.
   void turn_away(const Reply& reply);
-  /// Queues `reply` as the last one and ends the session; nothing when it is over.
+  /// Queues `reply` as the last one and ends the session. Does nothing if it is over.
   void refuse(const Reply& reply);
 
-  /// Takes what was read. Call only after NeedInput. `bytes` must stay readable until next() says
-  /// NeedInput, StartTls or Closed: lines and chunks are views into it. Of what is not yet a line a
-  /// copy is kept.
+  /// Takes octets from the client. Call only after NeedInput. `bytes` must stay valid until next()
+  /// returns NeedInput, StartTls or Closed, because lines and chunks are views into it. An
+  /// incomplete line is copied.
   void feed(std::string_view bytes);
-  /// Takes a copy of what is left of the fed octets, so that their buffer may be used again: for a
-  /// driver that shares it between sessions and waits before it answers. Costs nothing when the
-  /// input is used up or already kept.
+  /// Copies the rest of the input, so that its buffer may be reused: for a driver that shares the
+  /// buffer between sessions and waits before it answers. Does nothing if the input is used up or
+  /// already copied.
   void keep_input();
-  /// What happened next. After an event that wants an answer, answer before calling again.
+  /// The next event. An event that needs an answer must be answered first.
   Event next();
-  /// Answers the last event that wants one. 421 ends the session.
+  /// Answers the last event. 421 ends the session. A code other than 2xx, 4xx and 5xx becomes 451.
   void reply(const Reply& reply);
-  /// Where ServerOptions::replies_apart: what was said since the last call, in order. The driver
-  /// queues each with write(). The session has acted on it already.
+  /// With ServerOptions::replies_apart: the replies since the last call, in order. The session has
+  /// already acted on them; the driver queues each with write().
   std::vector<Given> take_replies();
-  /// Queues such a reply, or the same in other words of its class; one that parts is the last.
+  /// Queues such a reply, possibly rewritten within its class. A reply that closes is the last one.
   void write(const Reply& said);
-  /// Answers Helo with the standard greeting and the extension list.
+  /// Answers Helo with 250 and the extension list.
   void accept();
-  /// The same with another list; what the session takes stays as it is.
+  /// As above, with another list. Does not change which extensions the session accepts.
   void accept(const std::vector<std::string>& extensions);
-  /// What accept() is about to offer: "PIPELINING", "SIZE 26214400". Empty for HELO.
+  /// The extensions that accept() offers: "PIPELINING", "SIZE 26214400". Empty for HELO.
   std::vector<std::string> extensions() const;
-  /// Answers ScramName. `nonce`: random, printable, without a comma. The keys of a name that nobody
-  /// has are made up and match no password.
+  /// Answers ScramName. `nonce` is random and printable, without comma. For an unknown account,
+  /// pass made-up keys that match no password.
   void scram(const ScramKeys& keys, std::string_view nonce);
-  /// Answers Data: 354 for DATA, nothing for BDAT.
+  /// Answers Data: sends 354 for DATA, nothing for BDAT.
   void proceed();
-  /// The handshake after StartTls (or of an implicit TLS listener, before greet()) is done.
-  /// `bindings`: what SCRAM-SHA-256-PLUS may be bound to.
+  /// The TLS handshake is done: after StartTls, or before greet() on an implicit TLS listener.
+  /// `bindings`: the channel bindings for SCRAM-SHA-256-PLUS.
   void tls_started(ChannelBindings bindings = {});
-  /// What is to be written now; empties the buffer.
+  /// The octets to write now; clears the buffer.
   std::string take_output();
-  /// Octets waiting to be written: the driver writes before feeding more when this is large.
+  /// Octets that wait to be written. The driver should write before it feeds more if this is large.
   std::size_t output_size() const;
+  /// Whether the session is over.
   bool closed() const;
 
-  /// Input is waiting behind the command just answered or asked about (RFC 2920): evidence for
+  /// Input follows the command that was just answered or reported (RFC 2920 §3.1): for
   /// reject_unauth_pipelining.
   bool input_waiting() const;
-  /// The client has sent commands behind one it has to wait for (RFC 2920 §3.1), now or before.
+  /// The client has pipelined after a command that must be the last of a group (RFC 2920 §3.1), now
+  /// or earlier.
   bool early_talker() const;
+  /// After tls_started().
   bool in_tls() const;
+  /// AUTH succeeded.
   bool authenticated() const;
+  /// EHLO was accepted.
   bool esmtp() const;
-  /// Replies with 4xx/5xx so far; from Limits::soft_errors on the driver delays each.
+  /// Error replies (4xx and 5xx) so far; from Limits::soft_errors on, the driver delays each.
   std::size_t errors() const;
-  /// A message is on its way (354 or BDAT was said, no final reply yet).
+  /// A message is being received: after 354 or BDAT, before the final reply.
   bool in_data() const;
-  /// From a MAIL that was accepted to its message's end, RSET or EHLO.
+  /// From an accepted MAIL to the end of the message, RSET or EHLO.
   bool in_transaction() const;
-  /// Gives back memory that an idle session does not need.
+  /// Releases memory that an idle session does not need.
   void shrink();
-  /// Octets that it keeps of what was read and of what is to be written.
+  /// Octets of memory for input and output.
   std::size_t held() const;
 
  private:

@@ -1,4 +1,4 @@
-// What a transcript cannot show: the contract with the driver.
+// The contract with the driver, which transcripts cannot express.
 #include "smtp/server_session.h"
 
 #include <gtest/gtest.h>
@@ -143,7 +143,7 @@ TEST(ServerSession, keeps_replies_apart_for_other_words) {
   EXPECT_EQ(given("EHLO client.example\r\n"), Words{"250 <EHLO client.example> as is"});
   EXPECT_EQ(given("rset\r\nVRFY a@example.com\r\nDATA\r\nMAIL x\r\n"),
             (Words{"250 <RSET>", "252 <VRFY a@example.com>", "503 <DATA>", "501 <MAIL x>"}));
-  // What is no command, and no mechanism, may be a secret.
+  // An unknown command or mechanism may be a secret.
   EXPECT_EQ(given("c2VjcmV0\r\nAUTH c2VjcmV0\r\nAUTH plain ?\r\nX\r\n"),
             (Words{"500 <>", "504 <AUTH <redacted>>", "501 <AUTH PLAIN <redacted>>", "500 <>"}));
   EXPECT_EQ(given("AUTH PLAIN\r\n"), Words{"334 <AUTH PLAIN <redacted>> as is"});

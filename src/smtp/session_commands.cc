@@ -53,7 +53,7 @@ std::optional<Event> ServerSession::State::command(std::string_view line) {
   return dispatch(command);
 }
 
-/// What is no command may be a password in the wrong place; so may what is no mechanism.
+/// Unknown commands and mechanisms are not recorded: they may be a mistyped password.
 void ServerSession::State::note_command(const CommandView& command) {
   if (!apart) apart = std::make_unique<Apart>();
   apart->command = command_text(command);
@@ -63,14 +63,14 @@ void ServerSession::State::note_command(const CommandView& command) {
   if (!command.argument.empty()) apart->command += " <redacted>";
 }
 
-/// RFC 6531 §3.3: UTF-8 has its place in addresses only, once SMTPUTF8 was asked for.
+/// RFC 6531 §3.3: UTF-8 is allowed in addresses only, and only with SMTPUTF8.
 bool ServerSession::State::refused_by_octets(std::string_view line, const CommandView& command) {
   if (is_ascii(line)) return false;
   if (!is_utf8(line)) {
     say(501, {5, 5, 2}, "command is not UTF-8");
     return true;
   }
-  // MAIL and VRFY say with their parameters whether they may, RCPT follows MAIL.
+  // MAIL and VRFY have a parameter for it; RCPT depends on MAIL.
   const Verb verb = command.verb;
   if (verb == Verb::mail || verb == Verb::rcpt || verb == Verb::foreign) return false;
   if (verb == Verb::vrfy && options.judged_vrfy) return false;
@@ -78,7 +78,7 @@ bool ServerSession::State::refused_by_octets(std::string_view line, const Comman
   return true;
 }
 
-/// RFC 2920 §3.1: these commands, and all in a session opened with HELO, are the last of a group.
+/// RFC 2920 §3.1: these commands, and after HELO all commands, must be the last of a group.
 bool ServerSession::State::refused_by_pipelining(Verb verb) {
   if (input.empty()) return false;
   bool waits = !extended;
@@ -94,7 +94,7 @@ bool ServerSession::State::refused_by_pipelining(Verb verb) {
       waits = true;
       break;
     case Verb::quit:
-    case Verb::starttls:  // what stands behind it is discarded
+    case Verb::starttls:  // the input after it is discarded
     case Verb::foreign:
       return false;
     default:
@@ -109,7 +109,7 @@ bool ServerSession::State::refused_by_pipelining(Verb verb) {
 
 namespace {
 
-/// RFC 3207 §4: what a server that insists on TLS still answers without it.
+/// RFC 3207 §4: the commands that a server which requires TLS answers without it.
 bool needs_tls(Verb verb) {
   switch (verb) {
     case Verb::helo:
@@ -189,7 +189,7 @@ void ServerSession::State::junk(std::uint16_t code, EnhancedCode enhanced, std::
   if (!is_junk()) say(code, enhanced, text);
 }
 
-/// One more command that brings no message nearer; true when it was the one too many.
+/// Counts a command that makes no progress; true if it was beyond the limit and has been answered.
 bool ServerSession::State::is_junk() {
   return ++junk_commands > options.limits.junk_commands && count_error();
 }
@@ -208,7 +208,7 @@ std::optional<Event> ServerSession::State::hello(const CommandView& command) {
   return Helo{std::string(command.argument), asked_extended};
 }
 
-/// What ends a transaction by the way (RFC 5321 §4.1.4) is told first; then the line is read again.
+/// Reports the end of a transaction (RFC 5321 §4.1.4) first; then the line is read again.
 std::optional<Event> ServerSession::State::leave_transaction() {
   if (!in_transaction) return std::nullopt;
   reset_transaction();
@@ -216,7 +216,7 @@ std::optional<Event> ServerSession::State::leave_transaction() {
   return Aborted{Reply{.code = 0}};
 }
 
-/// The lines of the answer to EHLO behind the first, each with a line feed in front.
+/// The lines of the EHLO reply after the first, each preceded by a line feed.
 std::string ServerSession::State::extension_lines() const {
   std::string text = "\nPIPELINING";
   text += fmt::format("\nSIZE {}", options.limits.message_size);
@@ -226,7 +226,7 @@ std::string ServerSession::State::extension_lines() const {
   if (options.starttls && !tls) text += "\nSTARTTLS";
   if (offered().auth) text += "\nAUTH " + mechanisms();
   if (options.xclient) text += "\nXCLIENT NAME ADDR PROTO HELO LOGIN";
-  text += fmt::format("\nLIMITS RCPTMAX={}", options.limits.recipients);  // RFC 9422
+  text += fmt::format("\nLIMITS RCPTMAX={}", options.limits.recipients);  // RFC 9422 §4.2
   return text;
 }
 
@@ -291,7 +291,8 @@ std::optional<Event> ServerSession::State::rcpt(std::string_view argument) {
               .orcpt = std::move(parsed->orcpt)};
 }
 
-/// RFC 5321 §3.5.3: whether the user exists is not told; whether mail to it is passed on may be.
+/// RFC 5321 §3.5.3: 252 does not reveal whether a user exists; the policy may tell whether mail is
+/// relayed.
 std::optional<Event> ServerSession::State::vrfy(std::string_view argument) {
   if (!options.judged_vrfy) {
     junk(252, {2, 5, 0}, "send some mail, I will try my best");
@@ -363,7 +364,7 @@ std::optional<Event> ServerSession::State::starttls(std::string_view argument) {
   }
   if (auto aborted = leave_transaction()) return aborted;
   say(220, {2, 0, 0}, "ready to start TLS");
-  // Octets that came with the command were not sent through TLS: nobody may run them (RFC 3207 §6,
+  // Octets after the command were not sent through TLS and must not be executed (RFC 3207 §6,
   // CVE-2011-0411).
   input = {};
   lines.clear();
@@ -371,7 +372,7 @@ std::optional<Event> ServerSession::State::starttls(std::string_view argument) {
   return StartTls{};
 }
 
-/// What is served and can be: without something to bind to there is no -PLUS.
+/// The mechanisms that can be offered: -PLUS needs a channel binding.
 std::string ServerSession::State::mechanisms() const {
   constexpr std::string_view plus = "SCRAM-SHA-256-PLUS";
   if (bindings || !has_mechanism(options.mechanisms, plus)) return options.mechanisms;
@@ -393,7 +394,7 @@ std::optional<Event> ServerSession::State::auth(std::string_view argument) {
   } else if (authenticated || in_transaction) {  // RFC 4954 §4
     say(503, {5, 5, 1}, authenticated ? "already authenticated" : "AUTH not allowed now");
   } else if (!secret) {
-    // RFC 4954 §6: 538 is about a mechanism that will be there inside TLS.
+    // RFC 4954 §6: 538 applies to mechanisms that are offered inside TLS.
     const auto unfit = served ? AuthExchange::unfit(argument, options.mechanisms) : std::nullopt;
     say(unfit.value_or(Reply{538, {5, 7, 11}, "encryption required, use STARTTLS first"}));
   } else if (!served) {
@@ -435,7 +436,7 @@ std::optional<Event> ServerSession::State::sasl(AuthExchange::Step step) {
   return std::nullopt;
 }
 
-/// Wrong credentials, or what is none: the one too many ends the session.
+/// Wrong or malformed credentials; the failure that reaches the limit ends the session.
 void ServerSession::State::say_failed_auth(const Reply& reply) {
   if (++auth_failures >= options.limits.auth_failures) {
     close(Closed::Reason::auth_failures);

@@ -8,7 +8,7 @@ namespace postern::smtp {
 
 namespace {
 
-/// A message this many times the limit is not read to its end.
+/// A message longer than this many times the limit is not read to its end.
 constexpr std::uint64_t patience = 4;
 
 }  // namespace
@@ -41,7 +41,7 @@ std::optional<Event> ServerSession::State::read_data() {
 std::optional<Event> ServerSession::State::bdat(std::string_view argument) {
   const auto chunk = parse_bdat(argument, options.limits.message_size);
   if (!chunk) {
-    // How many octets follow is unknown: they must not run as commands.
+    // The number of octets that follow is unknown, and they must not be executed as commands.
     close(Closed::Reason::protocol);
     say(501, {5, 5, 4}, "bad BDAT size");
     return std::nullopt;
@@ -95,13 +95,13 @@ std::optional<Event> ServerSession::State::end_of_chunk() {
     const bool ends = reader.broken() && options.bare_newline_code == 550;
     return abort(*fault, ends ? std::optional(Closed::Reason::protocol) : std::nullopt);
   }
-  // An empty chunk that is not the last one serves nobody.
+  // An empty chunk is only useful as the last one.
   if (chunk_size == 0 && count_error()) return std::nullopt;
   say(250, {2, 0, 0}, fmt::format("{} octets received", chunk_size));
   return std::nullopt;
 }
 
-/// RFC 3030 §2: the octets of a refused chunk are consumed all the same.
+/// RFC 3030 §2: the octets of a rejected chunk are consumed.
 std::optional<Event> ServerSession::State::swallow_chunk() {
   const std::uint64_t octets = std::min<std::uint64_t>(chunk_left, input.size());
   input.remove_prefix(octets);
@@ -137,7 +137,7 @@ std::optional<Reply> ServerSession::State::message_fault() const {
   return std::nullopt;
 }
 
-/// The true end was read: nothing was said since 354, and now one reply is (RFC 5321 §4.1.1.4).
+/// The end of data was read: the client now gets the first reply since 354 (RFC 5321 §4.1.1.4).
 Event ServerSession::State::finish_message() {
   if (auto fault = message_fault()) {
     const bool ends = reader.broken() && options.bare_newline_code == 550;

@@ -1,4 +1,4 @@
-// Inside ServerSession: the state machine, and who answers what.
+// The state machine inside ServerSession; internal to this module.
 #pragma once
 
 #include <memory>
@@ -14,10 +14,11 @@
 
 namespace postern::smtp {
 
+/// Member functions are grouped by the file that implements them.
 struct ServerSession::State {
-  /// What the next octets are.
+  /// How the next octets are parsed.
   enum class Phase : std::uint8_t { command, sasl, data, chunk, handshake };
-  /// The event the driver has yet to answer.
+  /// The event that the driver must answer.
   enum class Asked : std::uint8_t {
     nothing,
     helo,
@@ -32,29 +33,48 @@ struct ServerSession::State {
     xclient
   };
 
+  /// `server_options` outlives the session.
   explicit State(const ServerOptions& server_options) : options(server_options) {}
 
   // server_session.cc: the pump and the replies.
+  /// Runs until there is an event.
   Event advance();
+  /// Handles exhausted input.
   std::optional<Event> starve();
+  /// Queues a reply; counts errors.
   void say(std::uint16_t code, EnhancedCode enhanced, std::string_view text);
   void say(const Reply& reply) { say(reply.code, reply.enhanced, reply.text); }
+  /// Queues a reply without counting it.
   void queue(std::uint16_t code, EnhancedCode enhanced, std::string_view text, bool as_is = false);
+  /// Remembers the current command for take_replies().
   void note_command(const CommandView& command);
+  /// Counts an error; true: the limit ended the session.
   bool count_error();
+  /// Sets the reason; next() gives Closed once the input is handled.
   void close(Closed::Reason reason);
+  /// Applies the answer of the driver.
   void answered(const Reply& reply);
+  /// Forgets the transaction.
   void reset_transaction();
+  /// Forgets everything but the counters.
   void reset_session();
 
   // session_commands.cc: lines.
+  /// Reads one line and handles it.
   std::optional<Event> read_line();
+  /// Handles one command line, without CRLF.
   std::optional<Event> command(std::string_view line);
+  /// Calls the function of the verb.
   std::optional<Event> dispatch(const CommandView& command);
+  /// Rejects non-ASCII octets outside addresses; true: rejected.
   bool refused_by_octets(std::string_view line, const CommandView& command);
+  /// Rejects early input if configured; true: rejected.
   bool refused_by_pipelining(Verb verb);
+  /// Reports Aborted for a command that ends the transaction.
   std::optional<Event> leave_transaction();
+  /// HELO and EHLO.
   std::optional<Event> hello(const CommandView& command);
+  /// Each handles one command's argument.
   std::optional<Event> mail(std::string_view argument);
   std::optional<Event> rcpt(std::string_view argument);
   std::optional<Event> vrfy(std::string_view argument);
@@ -63,76 +83,94 @@ struct ServerSession::State {
   std::optional<Event> quit(std::string_view argument);
   std::optional<Event> starttls(std::string_view argument);
   std::optional<Event> auth(std::string_view argument);
+  /// Handles a step of AUTH.
   std::optional<Event> sasl(AuthExchange::Step step);
+  /// The mechanisms of the EHLO line.
   std::string mechanisms() const;
+  /// Sends a failed AUTH's reply; counts it.
   void say_failed_auth(const Reply& reply);
   std::optional<Event> xclient(std::string_view argument);
+  /// Counts a command that makes no progress; true: the limit ended the session.
   bool is_junk();
+  /// How strictly paths are parsed.
   mail::Bare bare() const {
     return options.bare_addresses ? mail::Bare::allowed : mail::Bare::refused;
   }
+  /// The extensions offered now.
   Offered offered() const;
+  /// Replies to a command that counts as junk.
   void junk(std::uint16_t code, EnhancedCode enhanced, std::string_view text);
+  /// The EHLO reply after its first line.
   std::string extension_lines() const;
+  /// Queues the reply to HELO or EHLO.
   void say_extensions();
 
   // session_data.cc: messages.
+  /// DATA.
   std::optional<Event> data(std::string_view argument);
+  /// BDAT.
   std::optional<Event> bdat(std::string_view argument);
+  /// Reads message octets after DATA.
   std::optional<Event> read_data();
+  /// Reads message octets of a chunk.
   std::optional<Event> read_chunk();
+  /// Ends a chunk.
   std::optional<Event> end_of_chunk();
+  /// Discards the octets of a rejected chunk.
   std::optional<Event> swallow_chunk();
+  /// The reply to a message that breaks a rule; nullopt: it breaks none.
   std::optional<Reply> message_fault() const;
+  /// Ends the message: EndOfData, or a rejection.
   Event finish_message();
+  /// Ends the transaction with a reply.
   Event abort(const Reply& reply, std::optional<Closed::Reason> close_reason);
 
-  const ServerOptions& options;
-  std::string_view input;  ///< what feed() was given, less what is used up
-  std::string kept;        ///< owns `input` after keep_input()
-  bool input_kept = false;
-  std::string output;
-  /// Where ServerOptions::replies_apart.
+  const ServerOptions& options;  ///< outlives the session
+  std::string_view input;        ///< the rest of the octets passed to feed()
+  std::string kept;              ///< owns `input` after keep_input()
+  bool input_kept = false;       ///< `kept` owns `input`
+  std::string output;            ///< to be written
+  /// Only with ServerOptions::replies_apart.
   struct Apart {
     std::vector<Given> replies;
-    std::string command;  ///< the one in hand
+    std::string command;  ///< the current command
   };
-  std::unique_ptr<Apart> apart;
+  std::unique_ptr<Apart> apart;  ///< null until first used
   LineReader lines;
   AuthExchange exchange;
-  std::unique_ptr<ChannelBindings> bindings;  ///< of the TLS connection
+  std::unique_ptr<ChannelBindings> bindings;  ///< of the TLS connection; null: none
   DataReader reader;
 
-  std::optional<Reply> chunk_refusal;  ///< said when the refused chunk's octets are swallowed
-  std::uint64_t chunk_left = 0;
-  std::uint64_t chunk_size = 0;
-  std::uint64_t swallowed_octets = 0;  ///< of refused chunks, since the last message
-  std::size_t recipients = 0;
-  std::size_t recipients_over = 0;  ///< refused with 452 4.5.3 in this transaction
-  std::size_t chunks = 0;
-  std::size_t errors = 0;
-  std::size_t junk_commands = 0;
-  std::size_t auth_failures = 0;
-  std::size_t messages = 0;
+  std::optional<Reply> chunk_refusal;  ///< sent once the octets of the rejected chunk are discarded
+  std::uint64_t chunk_left = 0;        ///< octets of the current chunk that are not read yet
+  std::uint64_t chunk_size = 0;        ///< octets of the current chunk
+  std::uint64_t swallowed_octets = 0;  ///< of rejected chunks since the last message
+  std::size_t recipients = 0;          ///< accepted in this transaction
+  std::size_t recipients_over = 0;     ///< rejected with 452 4.5.3 in this transaction
+  std::size_t chunks = 0;              ///< BDAT commands of this message
+  std::size_t errors = 0;              ///< error replies in this session
+  std::size_t junk_commands = 0;       ///< since the last message
+  std::size_t auth_failures = 0;       ///< in this session
+  std::size_t messages = 0;            ///< accepted in this session
 
-  std::optional<Closed::Reason> closing;
-  Phase phase = Phase::command;
-  Asked asked = Asked::nothing;
-  bool tls = false;
-  bool greeted = false;         ///< HELO or EHLO was accepted
-  bool extended = false;        ///< it was EHLO
-  bool asked_extended = false;  ///< the HELO asked about is EHLO
-  bool asked_smtputf8 = false;  ///< the MAIL asked about has SMTPUTF8
-  bool asked_bearer = false;    ///< the credentials asked about are an OAUTHBEARER token
-  bool asked_login = false;     ///< the XCLIENT asked about names a login
-  bool authenticated = false;
-  bool in_transaction = false;
-  bool smtputf8 = false;
-  bool chunked = false;  ///< BDAT has begun this message
-  bool chunk_last = false;
-  bool turned_away = false;    ///< the greeting was a refusal
-  bool early_talker = false;   ///< see ServerSession::early_talker()
-  bool message_begun = false;  ///< Data was answered, no final reply yet
+  std::optional<Closed::Reason> closing;  ///< the session ends with this reason
+  Phase phase = Phase::command;           ///< how `input` is parsed
+  Asked asked = Asked::nothing;           ///< the pending event
+  bool tls = false;                       ///< the connection uses TLS
+  bool greeted = false;                   ///< HELO or EHLO was accepted
+  bool extended = false;                  ///< EHLO was accepted
+  bool asked_extended = false;            ///< the pending HELO is EHLO
+  bool asked_smtputf8 = false;            ///< the pending MAIL has SMTPUTF8
+  bool asked_bearer = false;              ///< the pending credentials are an OAUTHBEARER token
+  bool asked_login = false;               ///< the pending XCLIENT has a LOGIN
+  bool authenticated = false;             ///< AUTH succeeded
+  bool in_transaction = false;            ///< MAIL was accepted
+  bool smtputf8 = false;                  ///< the transaction uses SMTPUTF8
+  bool chunked = false;                   ///< this message is sent with BDAT
+  bool chunk_last = false;                ///< the current chunk is the last
+  bool turned_away = false;               ///< the greeting was negative
+  bool early_talker = false;              ///< see ServerSession::early_talker()
+  bool message_begun = false;             ///< Data was answered, the final reply is not sent yet
 };
 
 }  // namespace postern::smtp

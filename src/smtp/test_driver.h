@@ -1,4 +1,4 @@
-// A driver without socket for the session's tests: answers every event and keeps what happened.
+// A driver without sockets for session tests: answers every event and records what happens.
 #pragma once
 
 #include <map>
@@ -12,19 +12,19 @@ namespace postern::smtp {
 
 class TestDriver {
  public:
-  /// What becomes of the fed octets once an event has been seen: a driver may wait then, and
-  /// another session uses the buffer.
+  /// Whether the fed octets stay valid after an event: a driver may wait then, and another session
+  /// reuses the buffer.
   enum class Buffer { stays, is_overwritten };
 
   explicit TestDriver(const ServerOptions& options, Buffer buffer = Buffer::stays)
       : session_(options), buffer_(buffer) {}
 
   ServerSession& session() { return session_; }
-  /// Overrides the usual answer to `helo auth mail rcpt data message xclient`.
+  /// Overrides the default answer to one of `helo auth mail rcpt data message xclient`.
   void answer(const std::string& what, const Reply& reply) { answers_[what] = reply; }
   void usual_answer(const std::string& what) { answers_.erase(what); }
 
-  /// Feeds the octets and answers until the session wants more. Nothing happens after Closed.
+  /// Feeds octets and answers events until the session needs input. Does nothing after Closed.
   void say(std::string_view octets) {
     if (over_) return;
     fed_.assign(octets);
@@ -36,9 +36,9 @@ class TestDriver {
     output += out;
   }
 
-  /// Octets of the server not yet looked at.
+  /// Server octets that no check has consumed.
   std::string output;
-  /// One line an event; see tests/sessions/README.md.
+  /// One line per event; see tests/sessions/README.md.
   std::vector<std::string> events;
   std::vector<std::string> messages;
 

@@ -38,7 +38,7 @@ std::string unescape(std::string_view text) {
   return out;
 }
 
-/// `*` in the pattern stands for any octets.
+/// `*` in the pattern matches any octets.
 bool matches(std::string_view pattern, std::string_view text) {
   const std::size_t star = pattern.find('*');
   if (star == std::string_view::npos) return pattern == text;
@@ -137,7 +137,7 @@ Transcript read_transcript(const fs::path& path) {
   return transcript;
 }
 
-/// One performance of a transcript.
+/// One run of a transcript.
 class Player {
  public:
   enum class Feeding { as_written, by_octets };
@@ -194,7 +194,7 @@ class Player {
     if (feeding_ == Feeding::as_written) {
       driver_.say(pending_);
     } else {
-      // Each octet in memory of its own, gone afterwards: nothing may look at it later.
+      // Each octet in separate memory, freed at once: the session must not read it later.
       for (const char octet : pending_) driver_.say(std::string(1, octet));
     }
     pending_.clear();
@@ -236,8 +236,8 @@ class Player {
   std::size_t event_ = 0;
 };
 
-/// What the client says up to the next handshake or change of answers, in one piece; and all that
-/// the server should have said by then.
+/// The client's input up to the next handshake or change of answers, joined, and the server's
+/// expected output up to that point.
 void play_in_one_piece(const Transcript& transcript, TestDriver::Buffer buffer) {
   TestDriver driver(transcript.options, buffer);
   if (transcript.tls) driver.session().tls_started();
@@ -259,7 +259,7 @@ void play_in_one_piece(const Transcript& transcript, TestDriver::Buffer buffer) 
     EXPECT_EQ(driver.output, "") << "the server said more";
   };
   for (const Line& line : transcript.lines) {
-    if (line.kind == "answer") return;  // the answers of a moment need the rhythm as written
+    if (line.kind == "answer") return;  // these answers depend on the original timing
     if (line.kind == "C") client += unescape(line.text) + "\r\n";
     if (line.kind == "c") client += unescape(line.text);
     if (line.kind == "S") server.push_back(line.text);

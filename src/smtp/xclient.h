@@ -1,4 +1,4 @@
-// XCLIENT attributes (Postfix XCLIENT_README): a trusted proxy tells whom it speaks for.
+// XCLIENT attributes (Postfix XCLIENT_README): a trusted proxy reports the client it acts for.
 #pragma once
 
 #include <string_view>
@@ -8,9 +8,9 @@
 
 namespace postern::smtp {
 
-/// `NAME=value ...` with xtext values. Each value is checked as if it had come from the network;
-/// `[UNAVAILABLE]` and `[TEMPUNAVAIL]` leave the attribute unset; as ADDR they make the address
-/// unknown.
+/// Parses `NAME=value ...` with xtext values. Values are validated like network input.
+/// `[UNAVAILABLE]` and `[TEMPUNAVAIL]` leave an attribute unset; as ADDR they make the address
+/// unknown. Error: the 501 reply to send.
 Parsed<Xclient> parse_xclient(std::string_view argument);
 
 }  // namespace postern::smtp

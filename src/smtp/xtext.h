@@ -1,4 +1,4 @@
-// xtext of RFC 3461 §4: how DSN parameters and XCLIENT attributes carry any octet.
+// xtext (RFC 3461 §4): the encoding of DSN parameters and XCLIENT attributes.
 #pragma once
 
 #include <optional>
@@ -7,8 +7,8 @@
 
 namespace postern::smtp {
 
-/// nullopt when malformed: `+` is followed by two digits 0-9A-F, all else is printable ASCII
-/// without `=` and blanks.
+/// The decoded octets. nullopt: malformed, that is, a `+` without two digits 0-9A-F, a blank, `=`,
+/// or an octet outside printable ASCII.
 std::optional<std::string> decode_xtext(std::string_view text);
 
 }  // namespace postern::smtp

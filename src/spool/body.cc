@@ -40,7 +40,7 @@ void Body::clear() {
   unmap();
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
-  std::string().swap(memory_);  // an assignment would keep the memory
+  std::string().swap(memory_);  // an assignment would keep the capacity
   size_ = 0;
 }
 

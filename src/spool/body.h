@@ -1,5 +1,5 @@
-// The octets of one message on their way: in memory while small, in an unlinked temporary file from
-// a threshold on, so that a session's memory is bounded whatever the size.
+// The octets of one message before it is stored: in memory while small, above a threshold in an
+// unlinked temporary file, so that a session needs bounded memory for a message of any size.
 #pragma once
 
 #include <cstdint>
@@ -10,31 +10,38 @@
 
 namespace postern::spool {
 
-/// Not thread-safe; moved along with its message. Also used for payloads on their way out.
+/// Not thread-safe; it moves along with its message. Also used for webhook payloads.
 class Body {
  public:
-  /// What the spool keeps in a row of its database stays in memory until it is there.
+  /// Default limit in octets: a body that the spool keeps in a row of its database stays in memory.
   static constexpr std::size_t in_memory_limit = 256 * 1024;
 
-  /// `directory` holds the temporary file (O_TMPFILE, mode 0600); it is not kept after a crash.
+  /// `directory`: for the temporary file (O_TMPFILE, mode 0600), which does not survive a crash.
+  /// `memory_limit`: octets; a larger body is in the file.
   explicit Body(std::string directory, std::size_t memory_limit = in_memory_limit);
+  /// Takes over the octets; `other` is empty afterwards.
   Body(Body&& other) noexcept;
   Body& operator=(Body&& other) noexcept;
+  /// Frees memory and file.
   ~Body();
 
-  /// Fault::temporary without room on the disk (452 4.3.1), Fault::permanent for other I/O errors.
+  /// Appends octets; may block on the disk. Fault::temporary: the disk is full (reply 452 4.3.1).
+  /// Fault::permanent: another I/O error. After an error the body is incomplete.
   Result<void> append(std::string_view bytes);
+  /// Octets appended.
   std::uint64_t size() const { return size_; }
+  /// Whether the body is in memory.
   bool in_memory() const { return fd_ < 0; }
-  /// Octets of memory that it takes.
+  /// Octets of memory in use.
   std::size_t memory() const { return memory_.capacity(); }
-  /// All octets as one view: the memory, or the file mapped read-only on first use (unmapped with
-  /// the Body). Valid until the next append or the Body's end.
+  /// All octets as one view of the memory, or of the file, which is mapped read-only on first use.
+  /// Valid until the next append(), clear() or the end of the Body. Faults as append().
   Result<std::string_view> view();
-  static constexpr std::size_t piece_size = 64 * 1024;
-  /// The octets from `offset` on, piece_size at most, for those who go through a file without
-  /// having it in their memory. Valid until `buffer` or the Body changes; empty at the end.
+  static constexpr std::size_t piece_size = 64 * 1024;  ///< octets that piece() returns at most
+  /// The octets from `offset` on, at most piece_size, for reading a file without mapping it. Empty
+  /// at the end. Valid until `buffer` or the Body changes. Faults as append().
   Result<std::string_view> piece(std::uint64_t offset, std::string& buffer) const;
+  /// Removes all octets and frees memory and file.
   void clear();
 
  private:

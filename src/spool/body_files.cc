@@ -14,8 +14,8 @@
 namespace postern::spool {
 namespace {
 
-/// A signal says nothing about the disk (some file systems answer EINTR); every other error is the
-/// last word.
+/// Retries only after EINTR, which some file systems return and which says nothing about the disk.
+/// Any other error is final.
 int again_after_signal(int (*flush)(int), int fd) {
   int result = 0;
   do {

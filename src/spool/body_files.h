@@ -13,24 +13,26 @@
 
 namespace postern::spool {
 
-/// All methods are safe from any thread and wait for the disk. Faults as io_error().
+/// All functions are thread-safe and block on the disk. Faults as in io_error().
 class BodyFiles {
  public:
+  /// `directory`: its parent must exist.
   explicit BodyFiles(std::string directory) : directory_(std::move(directory)) {}
-  /// Makes the directory, and flushes it: folders made before a crash are there or not.
+  /// Creates the directory and flushes it, so that its folders have a defined state after a crash.
   Result<void> prepare();
 
-  /// When it returns, octets, size and name are on stable storage. When it fails there is no file:
-  /// a file whose flush failed is removed and never flushed again, for the kernel forgets the pages
-  /// that it could not write and calls a second flush a success.
-  /// Returns the SHA-256 of the octets, which are never in memory as a whole.
+  /// Writes the file of `id`. On return octets, size and name are on stable storage. On failure
+  /// there is no file: a file whose flush failed is removed and not flushed again, because the
+  /// kernel drops pages that it could not write and reports success for a second flush. Returns the
+  /// SHA-256 of the octets, which are read in pieces.
   Result<std::string> write(const std::string& id, const Body& body);
-  /// An open descriptor, the caller's to close; Fault::permanent unless it has `size` octets.
+  /// An open descriptor, which the caller closes. Fault::permanent unless the file has `size`
+  /// octets.
   Result<int> open(const std::string& id, std::uint64_t size) const;
-  /// Whether no such file is there any more.
+  /// Removes the file of `id`. True when it does not exist afterwards.
   bool remove(const std::string& id);
-  /// The id of every file that is a body's by name and place; made or removed meanwhile, a file may
-  /// be seen or not.
+  /// Calls `see` with the id of every file that has the name and place of a body. Files created or
+  /// removed during the call may be missing or included.
   Result<void> each(const std::function<void(const std::string& id)>& see) const;
 
  private:
@@ -40,10 +42,10 @@ class BodyFiles {
 
   const std::string directory_;
   std::mutex mutex_;
-  std::set<std::string> folders_;  ///< whose names are on stable storage; 1024 at most
+  std::set<std::string> folders_;  ///< folders whose names are on stable storage; at most 1024
 };
 
-/// Flushes a directory: the names in it are on stable storage.
+/// Flushes a directory: its names are on stable storage afterwards. Faults as in io_error().
 Result<void> flush_directory(const std::string& path);
 
 }  // namespace postern::spool

@@ -1,4 +1,4 @@
-// A stored body on its way out, in pieces.
+// Reads a stored body in pieces.
 #pragma once
 
 #include <cstdint>
@@ -10,29 +10,31 @@
 
 namespace postern::spool {
 
-/// One thread at a time; independent of the spool once it is made, even when its message is deleted
-/// meanwhile.
+/// Not thread-safe. Independent of the spool, even when its message is deleted meanwhile.
 class BodyReader {
  public:
-  static constexpr std::size_t piece = 64 * 1024;  ///< octets at most in one next()
+  static constexpr std::size_t piece = 64 * 1024;  ///< octets that next() returns at most
 
+  /// A body in memory. `digest`: its SHA-256, raw octets.
   BodyReader(std::string bytes, std::string digest);
-  /// Takes `fd`, an open file of `size` octets.
+  /// A body in a file. Takes over `fd`, an open file of `size` octets.
   BodyReader(int fd, std::uint64_t size, std::string digest);
   BodyReader(BodyReader&& other) noexcept;
   BodyReader& operator=(BodyReader&&) = delete;
+  /// Closes the file.
   ~BodyReader();
 
+  /// Octets of the body.
   std::uint64_t size() const { return size_; }
-  /// The next octets, valid until the next call; empty at the end. The last piece is given out only
-  /// when the checksum of the whole is right, so a damaged body can never be sent to its end:
-  /// Fault::permanent instead.
+  /// The next octets, valid until the next call; empty at the end. The last piece is returned only
+  /// when the checksum of the whole body is right, so a damaged body is never sent completely:
+  /// Fault::permanent then.
   Result<std::string_view> next();
 
  private:
   Result<std::string_view> load(std::size_t wanted);
 
-  std::string buffer_;  ///< all octets without a file, else one piece
+  std::string buffer_;  ///< without a file all octets, else one piece
   std::string digest_;
   std::uint64_t size_ = 0;
   std::uint64_t at_ = 0;

@@ -7,7 +7,7 @@
 namespace postern::spool {
 namespace {
 
-/// Less than a flush takes.
+/// Less than the duration of a flush.
 constexpr std::chrono::microseconds gather{200};
 constexpr std::chrono::milliseconds gather_within{2};
 
@@ -55,15 +55,15 @@ std::optional<Error> GroupCommit::trouble() const {
 void GroupCommit::run() {
   using Clock = std::chrono::steady_clock;
   std::vector<Job> jobs;
-  std::size_t before = 0;  ///< jobs of the last commit
+  std::size_t before = 0;  ///< number of jobs in the last commit
   Clock::time_point ended;
   while (true) {
     {
       std::unique_lock lock(mutex_);
       work_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
       if (queue_.empty()) return;
-      // Those who were answered together come again together: who waits for them a moment shares a
-      // flush with them. One alone never waits.
+      // Clients that were answered together come back together: a short wait lets them share a
+      // flush. A single client never waits.
       if (before > 1 && queue_.size() < before && Clock::now() - ended < gather_within) {
         work_.wait_for(lock, gather, [&] { return stopping_; });
       }
@@ -99,7 +99,7 @@ void GroupCommit::settle(std::span<Job> jobs) {
     for (Job& job : jobs) job.result = done;
     return;
   }
-  // One bad row, or one too large for what is left, must not take the others with it.
+  // A bad row, or one too large for the free space, must not fail the others.
   for (Job& job : jobs) settle({&job, 1});
 }
 

@@ -1,7 +1,7 @@
-// One thread that writes to the database: it takes all jobs that wait, runs them in one
-// transaction, commits once, and only then answers each. What store::BatchWriter does for rows that
-// may be lost, this does for promises: no waiting to fill a batch but for the time of a flush under
-// load, and every job learns what became of it.
+// A writer thread for the database. It takes all waiting jobs, runs them in one transaction,
+// commits once, and only then completes each job. Unlike store::BatchWriter, which is for rows that
+// may be lost, it reports the result of each job, and it waits to fill a batch only under load, for
+// less than the duration of a flush.
 #pragma once
 
 #include <atomic>
@@ -18,37 +18,38 @@
 
 namespace postern::spool {
 
-/// submit() and trouble() are safe from any thread. Owns the thread, not the database, which nobody
-/// else uses meanwhile.
+/// submit(), trouble() and commits() are thread-safe. Owns the thread but not the database, which
+/// must not be used otherwise meanwhile.
 class GroupCommit {
  public:
-  /// Runs on the writer's thread, perhaps more than once (when others in its transaction failed),
-  /// so it starts over what it collects. An error of its own making must leave the database
-  /// unchanged.
+  /// Runs on the writer thread, possibly more than once (when other jobs of its transaction fail),
+  /// so it must reset what it collects. If it returns an error of its own, it must leave the
+  /// database unchanged.
   using Write = std::function<Result<void>(store::Database&)>;
-  /// Called once on the writer's thread, when the commit is on stable storage or has failed.
-  /// It must not wait. Faults: `temporary` no room, `permanent` disk error, or the job's own.
+  /// Called once on the writer thread, when the commit is on stable storage or has failed. It must
+  /// not block. Faults: `temporary` the disk is full, `permanent` a disk error, or the job's own.
   using Done = std::function<void(const Result<void>&)>;
 
-  /// The thread has the name `thread`.
+  /// Starts the writer thread with the name `thread`. `database` must outlive it.
   GroupCommit(store::Database& database, const std::string& thread);
-  /// Writes what was submitted, then ends the thread.
+  /// As stop().
   ~GroupCommit();
   GroupCommit(const GroupCommit&) = delete;
   GroupCommit& operator=(const GroupCommit&) = delete;
 
-  /// After stop() it is refused at once, on the caller's thread.
+  /// Queues a job. After stop() it fails with Fault::temporary at once, on the caller's thread.
   void submit(Write write, Done done);
-  /// Writes what was submitted, then ends the thread. May be called again.
+  /// Runs the queued jobs, then ends the thread. May be called again.
   void stop();
 
-  /// From now on every job fails with this: a disk that failed to keep one promise is not asked for
-  /// another until the spool is opened anew, when SQLite reads what is really there. The first one
-  /// stays. Set by itself when a transaction meets Fault::permanent.
+  /// Makes every later job fail with `error`: a disk that lost a write is not trusted until the
+  /// spool is opened again and SQLite reads what is stored. The first error stays. Called
+  /// automatically when a transaction meets Fault::permanent.
   void distrust(Error error);
+  /// The error of distrust(), if any.
   std::optional<Error> trouble() const;
 
-  /// Transactions committed, each a flush of the disk.
+  /// Number of committed transactions; each needs a flush of the disk.
   std::uint64_t commits() const { return commits_.load(std::memory_order_relaxed); }
 
  private:

@@ -22,7 +22,7 @@ constexpr std::int64_t rows_a_commit = 500;
 
 using Names = std::vector<std::string>;
 
-/// Some rows at the end of their retention; the names of their files.
+/// Deletes some rows at the end of their retention and collects the names of their files.
 #define POSTERN_AGED                                                                       \
   "SELECT seq FROM inbox INDEXED BY inbox_age WHERE webhook_id = ?1 AND received_at < ?2 " \
   "ORDER BY received_at LIMIT 500"
@@ -70,21 +70,21 @@ Result<Sums> sums_of(Database& database, std::string_view webhook) {
 
 }  // namespace
 
-/// A message on its way in.
+/// A message during put().
 struct Inbox::Put {
   InboxMessage message;
   Body payload;
   policy::InboxLimits limits;
   store::Time now;
-  std::uint64_t max_octets = 0;  ///< of all inboxes
+  std::uint64_t max_octets = 0;  ///< limit of all inboxes together
   Done done;
-  std::uint64_t waiting = 0;  ///< octets that wait for the row
+  std::uint64_t waiting = 0;  ///< octets in memory until the row is written
   std::string file = {};
   std::string digest = {};
-  // What the transaction came to; begun anew each time that it runs.
+  // The result of the transaction; reset each time it runs.
   InboxPut result = {};
-  std::uint64_t linked = 0;       ///< octets behind links
-  std::uint64_t aged_before = 0;  ///< by the question before the file was written
+  std::uint64_t linked = 0;       ///< octets of linked files
+  std::uint64_t aged_before = 0;  ///< aged out by the check before the file was written
   std::vector<Files> gone = {};
 
   Result<InboxAnswer> room(Database& database) {
@@ -98,7 +98,7 @@ struct Inbox::Put {
     const Result<Sums> all = sums_of(database, "");
     if (!all) return tl::unexpected(all.error());
     if (all->octets + size > max_octets) return InboxAnswer::storage;
-    // While all inboxes together have half, no account can have more than is free.
+    // While all inboxes use at most half of the space, no account can hold more than what is free.
     const std::uint64_t free = max_octets - all->octets - size;
     if (message.account.empty() || all->octets + size <= free) return InboxAnswer::taken;
     const auto held = database.number(
@@ -109,7 +109,7 @@ struct Inbox::Put {
                                                            : InboxAnswer::taken;
   }
 
-  /// What the message links to, by its name or, for one out of the queue, by the message's.
+  /// Finds the linked files by their name, or for a message from the queue by the message.
   Result<void> find_links(Database& database) {
     const auto found = database.one(
         "SELECT path, sum(size) FROM attachment WHERE message_id = ?1 AND message_id <> '' "
@@ -124,14 +124,14 @@ struct Inbox::Put {
     return {};
   }
 
-  /// Whether there is room, after what may go has gone. A refusal is counted.
+  /// Checks for room, after aged messages were removed if necessary. Counts a refusal.
   Result<void> admit(Database& database) {
     result = {};
     gone.clear();
     const auto seq = database.number("SELECT seq FROM inbox WHERE webhook_id = ? AND id = ?",
                                      message.webhook_id, message.id);
     if (!seq) return tl::unexpected(seq.error());
-    // A message that a client sends again because it missed our answer has the same id.
+    // A client that missed our reply sends a message again with the same id.
     result.known = *seq != 0;
     result.sequence = static_cast<std::uint64_t>(*seq);
     if (result.known) return {};
@@ -184,7 +184,8 @@ struct Inbox::Put {
 Inbox::Inbox(const InboxOptions& options) : options_(options), files_(options.directory) {}
 
 void Inbox::stop() {
-  // First the files, whose ends are rows to write. What the writer still lets in is refused then.
+  // First the file workers, which submit rows at their end. What the writer accepts later is
+  // refused.
   if (workers_) workers_->stop();
   if (writer_) writer_->stop();
 }
@@ -208,8 +209,8 @@ Result<std::unique_ptr<Inbox>> Inbox::open(const InboxOptions& options) {
 }
 
 Result<void> Inbox::recover() {
-  // Mail is no secret worth a second write of its pages; and a write-ahead log that has grown once
-  // is cut when it begins anew.
+  // Mail need not be overwritten when deleted. A write-ahead log that has grown is truncated when
+  // it restarts.
   for (const char* pragma : {"PRAGMA secure_delete=FAST", "PRAGMA journal_size_limit=16777216"}) {
     if (const auto set = writing_->execute(pragma); !set) return tl::unexpected(set.error());
   }
@@ -239,7 +240,7 @@ Result<void> Inbox::recover() {
   return {};
 }
 
-/// One payload is in memory meanwhile; it happens once, before any mail is taken.
+/// Holds one payload in memory; it runs once, before mail is accepted.
 Result<void> Inbox::move_to_file(std::int64_t seq) {
   Body payload(options_.directory);
   Result<void> copied;
@@ -276,7 +277,7 @@ void Inbox::put(InboxMessage message, Body payload, const policy::InboxLimits& l
     waiting_octets_ += put->waiting;
     return write_row(put);
   }
-  // Asked before the file is written, so that a full inbox costs its sender more than us.
+  // Checked before the file is written, so that a message for a full inbox costs little.
   writer_->submit([put](Database& database) { return put->admit(database); },
                   [this, put](const Result<void>& result) {
                     if (!result || put->result.known || put->result.answer != InboxAnswer::taken) {
@@ -311,8 +312,8 @@ void Inbox::write_row(const std::shared_ptr<Put>& put) {
 void Inbox::finish(Put& put, const Result<void>& result) {
   waiting_octets_ -= put.waiting;
   if (!result) {
-    // After a disk error nobody knows whether the row is there: then the file stays, and the next
-    // open() decides.
+    // After a disk error it is unknown whether the row exists: keep the file; the next open()
+    // decides.
     if (!put.file.empty() && result.error().fault != Fault::permanent) files_.remove(put.file);
     return put.done(tl::unexpected(result.error()));
   }
@@ -325,7 +326,7 @@ void Inbox::finish(Put& put, const Result<void>& result) {
   put.done(put.result);
 }
 
-/// Links to files that stay are told to expire by the same commit: the files go with them then.
+/// For linked files that remain, the same commit has set an expiry; they are removed then.
 void Inbox::remove_files(const std::vector<Files>& files) {
   for (const Files& one : files) {
     if (!one.payload.empty()) files_.remove(one.payload);
@@ -401,7 +402,7 @@ Result<std::uint64_t> Inbox::purge(
   std::uint64_t all = 0;
   for (const std::string& webhook : *boxes) {
     const auto known = limits(webhook);
-    if (!known) {  // deleted while mail of it was on its way, or the deletion was cut off
+    if (!known) {  // deleted during the delivery of mail, or its deletion was interrupted
       const std::array<std::string, 1> deleted{webhook};
       if (const Result<void> gone = forget(deleted); !gone) return tl::unexpected(gone.error());
       continue;

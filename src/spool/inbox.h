@@ -1,7 +1,7 @@
-// The built-in receiver of webhooks whose target is "inbox". What put() has answered `taken` is on
-// stable storage and stays until it is deleted or older than its webhook keeps it: an inbox that is
-// full refuses. Small payloads are rows of delivery.db, large ones files beside it, so that neither
-// memory nor the write-ahead log grows with a message.
+// The built-in receiver for webhooks whose target is "inbox". A message for which put() answered
+// `taken` is on stable storage and stays until it is deleted or exceeds the retention of its
+// webhook; a full inbox refuses messages. Small payloads are rows of delivery.db and large ones
+// files, so that neither memory nor the write-ahead log grows with the size of a message.
 #pragma once
 
 #include <atomic>
@@ -20,66 +20,75 @@
 
 namespace postern::spool {
 
+/// Settings of the inboxes.
 struct InboxOptions {
-  std::string database;          ///< delivery.db
-  std::string directory;         ///< of the payload files; its parent must exist
+  std::string database;          ///< path of delivery.db
+  std::string directory;         ///< for the payload files; its parent must exist
   std::string linked_directory;  ///< of the files that InboxMessage::links names
-  std::uint64_t max_octets = std::uint64_t{10} << 30;      ///< of all inboxes; an account fills
-                                                           ///< no more of it than it leaves free
+  /// Octets of all inboxes together. An account may use no more of it than remains free.
+  std::uint64_t max_octets = std::uint64_t{10} << 30;
   std::uint64_t file_threshold = std::uint64_t{64} << 10;  ///< larger payloads are files
-  /// Of payloads that wait for their rows: what one commit may add to the write-ahead log.
+  /// Octets of payloads in memory until their rows are written; limits the growth of the
+  /// write-ahead log in one commit.
   std::uint64_t max_waiting_octets = std::uint64_t{64} << 20;
-  unsigned file_threads = 2;
+  unsigned file_threads = 2;  ///< threads that write files; at least 1 is used
 };
 
+/// The answer to a message.
 enum class InboxAnswer {
-  taken,
-  full,       ///< this inbox is, until something is deleted or ages out
-  too_large,  ///< for this inbox, even an empty one
-  storage,    ///< all inboxes together have what they may, or the account has its share of that
+  taken,      ///< it is on stable storage
+  full,       ///< this inbox is full until messages are deleted or age out
+  too_large,  ///< it does not even fit into an empty inbox
+  storage,    ///< all inboxes together are full, or the account has used its share
 };
 
+/// The result of put().
 struct InboxPut {
-  InboxAnswer answer = InboxAnswer::taken;
-  std::uint64_t sequence = 0;  ///< of a message that was taken
-  std::uint64_t aged_out = 0;  ///< messages that went to make room
-  bool known = false;          ///< it was there already: what came now was not kept
+  InboxAnswer answer = InboxAnswer::taken;  ///< whether it was stored
+  std::uint64_t sequence = 0;               ///< of the stored message
+  std::uint64_t aged_out = 0;               ///< messages that were removed to make room
+  bool known = false;                       ///< it was stored before; the new copy was not kept
 };
 
-/// Safe from any thread.
+/// All inboxes of one database. Thread-safe.
 class Inbox {
  public:
+  /// Receives the result of put().
   using Done = std::function<void(Result<InboxPut>)>;
 
-  /// Removes files without a message and makes files of large payloads that an older version kept
-  /// in rows. There is one Inbox for a database at a time.
+  /// Opens the database, removes files without a message, and moves large payloads from rows of an
+  /// older version to files. Blocks. Only one Inbox may use a database at a time.
   static Result<std::unique_ptr<Inbox>> open(const InboxOptions& options);
+  /// As stop().
   ~Inbox() { stop(); }
-  /// Ends the threads when what was put is on stable storage or refused; then nothing is taken.
+  /// Waits until what was put is on stable storage or refused, and ends the threads. Later messages
+  /// are refused with Fault::temporary. May be called again.
   void stop();
 
-  /// Keeps a message and what it links to, whose octets count with the payload's, once for each
-  /// webhook and id. `done` is called on a thread of the inbox's and
-  /// must not wait. Faults: `temporary` no room on the disk, `permanent` disk error.
+  /// Stores a message, once for each webhook and id. The octets of linked files count like those of
+  /// the payload. `done` is called once, on a thread of the inbox or on the caller's; it must not
+  /// block. Faults: `temporary` the disk is full or too much is waiting, `permanent` a disk error.
   void put(InboxMessage message, Body payload, const policy::InboxLimits& limits, store::Time now,
            Done done);
 
-  // The following block until it is done.
+  /// Deletes a message and blocks until it is done. False when it does not exist.
   Result<bool> erase(std::string_view webhook, std::string_view id);
-  /// All messages that there are now; returns their number.
+  /// Deletes the messages that exist now, blocks until it is done, and returns their number.
   Result<std::uint64_t> clear(std::string_view webhook);
-  /// Drops what is older than its webhook keeps it; returns the number of messages. `limits` knows
-  /// no webhook that is deleted: all of such a one goes, uncounted.
+  /// Deletes messages beyond the retention of their webhook; blocks, and returns their number.
+  /// `limits` returns nullopt for a deleted webhook; all its messages are deleted and not counted.
   Result<std::uint64_t> purge(
       store::Time now,
       const std::function<std::optional<policy::InboxLimits>(const std::string&)>& limits);
+  /// Deletes all messages and counters of these webhooks. Blocks.
   Result<void> forget(std::span<const std::string> webhooks);
 
+  /// For reading; valid as long as the Inbox.
   InboxReader& reader() { return *reader_; }
-  /// The newest sequence over all inboxes. A long poll watches this number, which costs no disk
-  /// access, and reads when it has grown.
+  /// The highest sequence of all inboxes. Long polls compare this number, without disk access, and
+  /// read when it has grown.
   std::uint64_t sequence() const { return sequence_.load(std::memory_order_acquire); }
-  /// Why nothing is taken any more before a restart.
+  /// Why no message is accepted until a restart; nullopt: messages are accepted.
   std::optional<Error> trouble() const { return writer_->trouble(); }
 
  private:
@@ -96,7 +105,8 @@ class Inbox {
   void write_file(const std::shared_ptr<Put>& put);
   void write_row(const std::shared_ptr<Put>& put);
   void finish(Put& put, const Result<void>& result);
-  /// Deletes rows that `select` names by their seq, some hundred at a time, until none is left.
+  /// Runs the DELETE statement `remove`, which deletes some hundred rows, until none is left.
+  /// Returns the number of rows and removes their files.
   template <class... Values>
   Result<std::uint64_t> drop(std::string_view remove, const Values&... values);
   template <class T>

@@ -15,10 +15,10 @@ using store::Row;
 namespace {
 
 constexpr std::uint64_t most_of_a_piece = 1 << 20;
-/// Of messages above a sequence.
+/// Limit of the count of messages above a sequence.
 constexpr std::uint64_t most_counted = 10'000;
 
-// A subject may be as long as a header section, and a list has 200 of them.
+// A subject may be as long as a header section, and a list has up to 200 subjects.
 #define POSTERN_INBOX_COLUMNS \
   "seq, id, webhook_id, received_at, sender, substr(subject, 1, 500), payload_size"
 
@@ -49,7 +49,7 @@ Result<store::Listed<InboxMessage>> InboxReader::list(std::string_view webhook, 
                               "ORDER BY seq DESC LIMIT ? OFFSET ?",
                               read_message, webhook, after, page.limit, page.offset);
   if (!found) return tl::unexpected(found.error());
-  // What is in a box is counted where it changes: nobody walks an inbox of a million.
+  // Counters of an inbox change with its rows, so a large inbox need not be scanned.
   const auto total =
       after == 0
           ? database_->number(
@@ -95,7 +95,7 @@ struct InboxReader::Stored {
   std::string payload;  ///< of a row
   std::string file;
   std::string digest;
-  int fd = -1;  ///< of a file; who finds it closes it
+  int fd = -1;  ///< of a file; the caller of find() closes it
 };
 
 Result<std::optional<InboxReader::Stored>> InboxReader::find(std::string_view webhook,

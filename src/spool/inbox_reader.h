@@ -1,4 +1,4 @@
-// What built-in inboxes keep, for those who read it: rows of delivery.db, and files beside it.
+// Reads the built-in inboxes: rows of delivery.db, and files.
 #pragma once
 
 #include <cstdint>
@@ -16,65 +16,72 @@
 
 namespace postern::spool {
 
+/// A message in an inbox.
 struct InboxMessage {
-  std::uint64_t sequence = 0;  ///< grows over all inboxes; given by the store
-  std::string id;              ///< msg_
-  std::string webhook_id;
-  std::string account;  ///< the tenant's, for put() alone; empty: nobody's, bound by no share
-  store::Time received_at;
-  std::string sender;
-  std::string subject;             ///< its first 500 characters
-  std::uint64_t payload_size = 0;  ///< octets of the JSON that a webhook would have been sent
-  /// For put(): the file that its links lead to, when it is known. Without, it is looked up.
+  std::uint64_t sequence = 0;  ///< assigned by the store; increases over all inboxes
+  std::string id;              ///< msg_...
+  std::string webhook_id;      ///< the webhook whose inbox it is in
+  std::string account;         ///< the tenant, for put() only; empty: none, and no share applies
+  store::Time received_at;     ///< when it was accepted
+  std::string sender;          ///< the reverse-path
+  std::string subject;         ///< at most 500 characters when read
+  std::uint64_t payload_size = 0;  ///< octets of the JSON payload
+  /// For put(): the name of the file that its links refer to; empty: it is looked up.
   std::string links = {};
 };
 
-/// One inbox, in numbers.
+/// The counters of one inbox.
 struct InboxState {
-  std::uint64_t messages = 0;
-  std::uint64_t octets = 0;
-  std::uint64_t aged_out = 0;             ///< messages dropped at the end of their retention, ever
-  std::uint64_t refused = 0;              ///< messages refused for want of room, ever
-  std::optional<store::Time> refused_at;  ///< the last of them
-  bool turned_away = false;               ///< nothing was taken or deleted since
+  std::uint64_t messages = 0;             ///< messages in it
+  std::uint64_t octets = 0;               ///< octets of their payloads and linked files
+  std::uint64_t aged_out = 0;             ///< messages ever removed at the end of their retention
+  std::uint64_t refused = 0;              ///< messages ever refused for lack of room
+  std::optional<store::Time> refused_at;  ///< time of the last refusal
+  bool turned_away = false;               ///< no message was stored or deleted since a refusal
 
+  /// Whether the inbox is full.
   bool full(const policy::InboxLimits& limits) const {
     return turned_away || messages >= limits.messages || octets >= limits.octets;
   }
 };
 
-/// Safe from any thread; all methods block on the disk.
+/// Thread-safe; all functions block on the disk.
 class InboxReader {
  public:
-  /// `database` is delivery.db, `directory` that of the payload files.
+  /// `database`: path of delivery.db. `directory`: of the payload files.
   static Result<std::unique_ptr<InboxReader>> open(const std::string& database,
                                                    const std::string& directory);
 
-  /// Newest first. With `after`, only those with a greater sequence; `total` counts no more than
-  /// 10,000 of them then.
+  /// A page of messages, newest first. With `after`, only those with a higher sequence; `total`
+  /// counts at most 10,000 then.
   Result<store::Listed<InboxMessage>> list(std::string_view webhook, std::uint64_t after,
                                            const store::Page& page);
+  /// The same with keyset paging.
   Result<store::Slice<InboxMessage>> slice(std::string_view webhook, std::uint64_t after,
                                            const store::Keyset& keyset);
+  /// The counters of an inbox; all 0 when it has never had a message.
   Result<InboxState> state(std::string_view webhook);
 
+  /// A message with its payload.
   struct Found {
-    InboxMessage message;
-    BodyReader payload;  ///< in pieces: it may be larger than the memory that there is
+    InboxMessage message;  ///< the message
+    BodyReader payload;    ///< read in pieces, because it may not fit into memory
   };
+  /// A message with its payload; nullopt: it does not exist.
   Result<std::optional<Found>> message(std::string_view webhook, std::string_view id);
 
+  /// A part of a payload.
   struct Piece {
     std::string octets;  ///< empty at the end
-    std::string digest;  ///< SHA-256 of the whole: who reads by pieces checks it
+    std::string digest;  ///< SHA-256 of the whole payload, for the caller to check
   };
-  /// The octets of a payload from `offset` on, 1 MiB at most; nullopt: there is no such message.
+  /// The octets of a payload from `offset` on, at most 1 MiB; nullopt: the message does not exist.
   Result<std::optional<Piece>> piece(std::string_view webhook, std::string_view id,
                                      std::uint64_t offset);
 
  private:
   struct Stored;
-  /// A message with its payload, which is a descriptor where it is a file.
+  /// A message with its payload in memory, or with the descriptor of its file.
   Result<std::optional<Stored>> find(std::string_view webhook, std::string_view id);
   InboxReader(std::unique_ptr<store::Database> database, const std::string& directory)
       : database_(std::move(database)), files_(directory) {}

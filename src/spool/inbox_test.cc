@@ -31,7 +31,7 @@ class InboxTest : public testing::Test {
     inbox_ = std::move(*opened);
   }
 
-  /// Starts to keep a message that came at `at_`.
+  /// Begins to put a message received at `at_`.
   std::future<Result<InboxPut>> start(const std::string& webhook, const std::string& id,
                                       const std::string& payload) {
     Body body(folder_.path());
@@ -86,7 +86,7 @@ class InboxTest : public testing::Test {
 
   store::Time at_ = store::from_millis(1'700'000'000'123);
   tests::TemporaryFolder folder_;
-  std::string account_;  ///< whose the inboxes are
+  std::string account_;  ///< the owner of the inboxes
   InboxOptions options_;
   InboxLimits limits_;
   std::unique_ptr<Inbox> inbox_;
@@ -222,7 +222,7 @@ TEST_F(InboxTest, drops_only_what_is_older_than_it_says_and_counts_it) {
   };
   EXPECT_EQ(inbox_->purge(at_, limits).value(), 0u);
   at_ += days(1) + std::chrono::milliseconds(1);
-  // Full, it looks whether something may go.
+  // When the inbox is full, it removes aged messages.
   const InboxPut made_room = put("wh_1", "msg_4");
   EXPECT_EQ(made_room.answer, InboxAnswer::taken);
   EXPECT_EQ(made_room.aged_out, 1u);
@@ -236,7 +236,8 @@ TEST_F(InboxTest, drops_only_what_is_older_than_it_says_and_counts_it) {
   EXPECT_FALSE(state("wh_1").full(limits_));
 }
 
-// It came while its webhook was being deleted: nobody could reach it, and it filled the store.
+// A former defect: a message that arrived while its webhook was being deleted was unreachable and
+// used up storage.
 TEST_F(InboxTest, mail_of_a_deleted_webhook_goes) {
   open();
   EXPECT_EQ(answer("wh_1", "msg_1"), InboxAnswer::taken);
@@ -266,7 +267,7 @@ TEST_F(InboxTest, large_payloads_are_files_and_leave_with_their_message) {
   EXPECT_EQ(files(), 3u);
   EXPECT_TRUE(inbox_->erase("wh_1", "msg_1").value());
   EXPECT_EQ(files(), 2u);
-  // What a crash between file and row leaves.
+  // The state after a crash between file and row.
   inbox_.reset();
   BodyFiles orphan(options_.directory);
   Body body(folder_.path());
@@ -317,7 +318,7 @@ TEST_F(InboxTest, a_damaged_file_is_never_shown_to_its_end) {
             "a message body is not what was stored: its checksum differs");
 }
 
-/// As 0.1.0 wrote it: payloads of any size in rows, 200 messages or 64 MiB.
+/// A database of version 0.1.0: payloads of any size in rows, 200 messages or 64 MiB.
 TEST_F(InboxTest, reads_what_an_older_version_kept_and_goes_beyond_its_limits) {
   const std::string large(70 * mib, 'x');
   {

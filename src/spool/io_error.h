@@ -1,4 +1,4 @@
-// What a failed system call on a message's file means.
+// The faults of failed system calls on the files of messages.
 #pragma once
 
 #include <cerrno>
@@ -11,8 +11,8 @@
 
 namespace postern::spool {
 
-/// The room's two lanes, by `errno`: Fault::temporary when something has run out, be it space,
-/// descriptors or memory (452 4.3.1), Fault::permanent for trouble with the disk (451 4.3.0).
+/// The fault for `errno`: Fault::temporary when space, descriptors or memory ran out (reply 452
+/// 4.3.1), Fault::permanent for other disk errors (reply 451 4.3.0).
 inline tl::unexpected<Error> io_error(std::string_view what) {
   const int code = errno;
   const bool full = code == ENOSPC || code == EDQUOT || code == EFBIG || code == EMFILE ||

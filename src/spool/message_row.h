@@ -1,4 +1,4 @@
-// A message as its row has it.
+// Reads a message from its row.
 #pragma once
 
 #include "spool/spool.h"
@@ -6,11 +6,13 @@
 
 namespace postern::spool {
 
+/// The columns that read_message() reads, in its order.
 #define POSTERN_MESSAGE_COLUMNS                                                                 \
   "m.id, m.size, m.in_file, m.damage, m.received_at, m.reverse_path, m.header_8bit, "           \
   "m.body_8bit, m.smtputf8, m.require_tls, m.ret, m.envid, m.trace_id, m.account, m.authn_id, " \
   "m.seq"
 
+/// The message in a row of POSTERN_MESSAGE_COLUMNS, without recipients and evidence.
 inline Message read_message(const store::Row& row) {
   Message message{.id = row.text(0),
                   .sequence = row.integer(15),

@@ -1,5 +1,5 @@
-// Accepted messages between their 250 and their delivery. What put() has acknowledged is on stable
-// storage: after a crash it is delivered, or visible in the queue.
+// Stores accepted messages until they are delivered. A message that put() acknowledged is on stable
+// storage: after a crash it is delivered, or visible in the queue (RFC 5321 §6.1).
 #pragma once
 
 #include <chrono>
@@ -15,219 +15,240 @@
 
 namespace postern::spool {
 
-/// Wall-clock time in whole milliseconds; the spool has no clock of its own for what is due.
+/// Wall-clock time in whole milliseconds. The spool itself does not read a clock to decide what is
+/// due.
 using Time = std::chrono::system_clock::time_point;
-/// A ULID, never used again: a delivery's Idempotency-Key.
+/// A ULID, never reused: the Idempotency-Key of a delivery.
 using MessageId = std::string;
-/// Grows with each message taken and is never used again, not even when the queue was empty.
+/// Increases with each stored message and is never reused, even after the queue was empty.
 using Sequence = std::int64_t;
 
-/// Stored as numbers: never reordered.
+/// How a message leaves. Stored as numbers: never reorder them.
 enum class RouteKind { webhook = 0, relay = 1, local = 2 };
 
-/// What is delivered together and slowed down together.
+/// Messages for the same destination are delivered and throttled together.
 struct Destination {
-  RouteKind kind = RouteKind::webhook;
-  std::string key;  ///< a webhook's id, a next hop, or a domain
+  RouteKind kind = RouteKind::webhook;  ///< the kind of `key`
+  std::string key;                      ///< the id of a webhook, a next hop, or a domain
   auto operator<=>(const Destination&) const = default;
 };
 
-/// Stored as numbers: never reordered. `queued` waits for delivery or is under way; `delivered` and
-/// `failed` (given up, and the sender was told) are over; `held` (by an operator), `dead` (given
-/// up, kept) and `quarantined` (by a policy, or damaged) stay until somebody decides.
+/// The state of a recipient. Stored as numbers: never reorder them. `queued`: waiting or being
+/// tried. `delivered` and `failed` (given up and reported to the sender) are final. `held` (by an
+/// operator), `dead` (given up and kept) and `quarantined` (by a policy, or damaged) stay until an
+/// operator decides.
 enum class State { queued = 0, delivered = 1, failed = 2, held = 3, dead = 4, quarantined = 5 };
 
+/// A recipient of a message.
 struct Recipient {
-  std::string address;
-  Destination destination;
-  State state = State::queued;  ///< to begin with: not delivered or failed
-  std::string notify;           ///< RFC 3461 §4.1; empty: not given
-  std::string orcpt;            ///< RFC 3461 §4.2; empty: not given
-  std::string quarantine;       ///< whose decision it waits for, in a word; empty without one
-  // The spool's:
-  std::uint32_t attempts = 0;         ///< begun, the one under way included
-  bool claimed = false;               ///< an attempt is under way
-  Time next_attempt;                  ///< of a claimed one: when the claim ends
-  Time held_at;                       ///< since when an operator holds it
-  std::chrono::milliseconds held{0};  ///< how long it was held before: not part of its age
-  bool noticed = false;               ///< the sender was told of the delay
-  std::string last_reply;  ///< may be given with one that is held or dead to begin with: why
+  std::string address;          ///< as in the envelope, without brackets
+  Destination destination;      ///< where it goes
+  State state = State::queued;  ///< for put(): any but delivered and failed
+  std::string notify;           ///< NOTIFY (RFC 3461 §4.1); empty: not given
+  std::string orcpt;            ///< ORCPT (RFC 3461 §4.2); empty: not given
+  std::string quarantine;       ///< the quarantine that holds it, in one word; empty: none
+  // Set by the spool:
+  std::uint32_t attempts = 0;         ///< attempts begun, with the running one
+  bool claimed = false;               ///< an attempt is running
+  Time next_attempt;                  ///< when it is due; while claimed, when the claim ends
+  Time held_at;                       ///< since when it is held or quarantined
+  std::chrono::milliseconds held{0};  ///< duration of earlier holds, which does not count as age
+  bool noticed = false;               ///< the sender got the delay notice
+  /// Reply or error of the last attempt; for put(): why the recipient is held or dead.
+  std::string last_reply;
 };
 
+/// The envelope of a message, and what was found out at its reception.
 struct Envelope {
-  MessageId id;  ///< of a caller that names it in the message; empty: put() makes one
-  Time received;
-  std::string reverse_path;  ///< empty: the null reverse-path
-  bool header_8bit = false;  ///< octets above 127 in the header section
-  bool body_8bit = false;    ///< and behind it
-  bool smtputf8 = false;     ///< RFC 6531
-  bool require_tls = false;  ///< RFC 8689
-  std::string ret;           ///< RFC 3461 §4.3: FULL, HDRS or empty
-  std::string envid;         ///< RFC 3461 §4.4
-  std::string trace_id;
-  std::string account;   ///< the tenant; may be empty
-  std::string authn_id;  ///< who the client proved to be; may be empty
-  std::string evidence;  ///< JSON: authentication results and verdicts
-  std::vector<Recipient> recipients;
+  MessageId id;   ///< when the caller has already used it in the message; empty: put() makes one
+  Time received;  ///< when it was accepted
+  std::string reverse_path;           ///< empty: the null reverse-path
+  bool header_8bit = false;           ///< the header has octets above 127
+  bool body_8bit = false;             ///< the body has octets above 127
+  bool smtputf8 = false;              ///< sent with SMTPUTF8 (RFC 6531 §3.4)
+  bool require_tls = false;           ///< sent with REQUIRETLS (RFC 8689 §2)
+  std::string ret;                    ///< RET (RFC 3461 §4.3): FULL, HDRS or empty
+  std::string envid;                  ///< ENVID (RFC 3461 §4.4); empty: not given
+  std::string trace_id;               ///< id of the trace
+  std::string account;                ///< the tenant; may be empty
+  std::string authn_id;               ///< the authenticated identity of the client; may be empty
+  std::string evidence;               ///< JSON: authentication results and verdicts
+  std::vector<Recipient> recipients;  ///< their indexes identify them
 };
 
+/// A message to store.
 struct Mail {
-  Envelope envelope;
-  Body body;
+  Envelope envelope;  ///< its envelope
+  Body body;          ///< header and body
 };
 
+/// A stored message, without its body.
 struct Message {
-  MessageId id;
-  Sequence sequence = 0;
+  MessageId id;            ///< its id
+  Sequence sequence = 0;   ///< its place in the order of storing
   std::uint64_t size = 0;  ///< octets of the body
-  bool in_file = false;    ///< the body is a file of its own
-  std::string damage;      ///< why it can never be delivered; empty: it can
+  bool in_file = false;    ///< the body is in a file
+  std::string damage;      ///< why it cannot be delivered; empty: it is not damaged
   Envelope envelope;       ///< list() leaves `evidence` and `recipients` empty
 };
 
-/// The queued recipients that one message has at one destination: what a scheduler schedules.
+/// The queued recipients of one message at one destination: the unit of scheduling.
 struct Parcel {
-  Sequence sequence = 0;
-  std::uint32_t first = 0;  ///< the least index of its recipients
-  Destination destination;
-  std::string account;
-  std::uint32_t attempts = 0;
-  Time received;
-  Time due;
-  std::chrono::milliseconds held{0};
-  bool noticed = false;
-  bool null_path = false;  ///< its reverse-path is the null one
+  Sequence sequence = 0;              ///< of the message
+  std::uint32_t first = 0;            ///< the lowest index of its recipients
+  Destination destination;            ///< of its recipients
+  std::string account;                ///< the tenant; without one, the authenticated user
+  std::uint32_t attempts = 0;         ///< the highest of its recipients
+  Time received;                      ///< when the message was accepted
+  Time due;                           ///< the earliest of its recipients
+  std::chrono::milliseconds held{0};  ///< the longest of its recipients
+  bool noticed = false;               ///< the sender got the delay notice for all of them
+  bool null_path = false;             ///< the message has the null reverse-path
 };
 
-/// A recipient of a message; `index` is its place in the envelope.
+/// Identifies a recipient; `index` is its index in the envelope.
 struct RecipientKey {
-  MessageId message;
-  std::uint32_t index = 0;
+  MessageId message;        ///< the message
+  std::uint32_t index = 0;  ///< index into Envelope::recipients
   auto operator<=>(const RecipientKey&) const = default;
 };
 
+/// A begun attempt for one recipient.
 struct Claim {
-  RecipientKey key;
-  std::uint32_t attempt = 0;  ///< counts from 1; settle() wants it back
+  RecipientKey key;           ///< the recipient
+  std::uint32_t attempt = 0;  ///< counts from 1; pass it to settle()
 };
 
+/// How an attempt ended. `failed`: given up and reported; `dead`: given up and kept.
 enum class Outcome { delivered, failed, dead, retry, quarantined };
 
+/// The end of an attempt for one recipient.
 struct Settlement {
-  RecipientKey key;
-  std::uint32_t attempt = 0;  ///< of the claim; 0: of one that is not under way
-  Outcome outcome = Outcome::delivered;
-  Time next_attempt;  ///< with Outcome::retry
-  /// The last words of the other side, what went wrong, or why it is set aside.
+  RecipientKey key;                      ///< the recipient
+  std::uint32_t attempt = 0;             ///< of the claim; 0: no attempt is running
+  Outcome outcome = Outcome::delivered;  ///< how it ended
+  Time next_attempt;                     ///< for Outcome::retry
+  /// The last reply, the error, or the reason of the quarantine.
   std::string reply;
-  bool extra = false;  ///< with Outcome::retry: the operator's attempt is not counted
+  bool extra = false;  ///< for Outcome::retry: an operator's attempt, which is not counted
 };
 
-/// What an operator does to a whole message. `hold` stops queued recipients; `release` queues held
-/// and quarantined ones; `retry` makes queued ones due now and queues dead ones; `drop` deletes it.
-/// `release` and `retry` of a damaged message, and what finds nothing to do, are Fault::conflict.
+/// An operator's action on a whole message. `hold` stops its queued recipients. `release` queues
+/// held and quarantined ones. `retry` makes queued ones due now and queues dead ones. `drop`
+/// deletes the message. Fault::conflict: `release` or `retry` of a damaged message, or no recipient
+/// to act on.
 enum class Action { hold, release, retry, drop };
 
-/// Messages that meet all of what is set. State, destination, recipient and quarantine are of one
-/// and the same recipient; texts are compared octet for octet.
+/// Selects messages that match everything that is set. State, destination, recipient and quarantine
+/// must match the same recipient. Text is compared octet by octet.
 struct ListFilter {
-  std::optional<State> state;
-  std::optional<Destination> destination;
-  std::optional<std::string> account;
-  std::optional<std::string> sender;  ///< the reverse-path; empty: the null one
-  std::optional<std::string> recipient;
-  std::optional<std::string> quarantine;  ///< the word it was set aside with
-  std::optional<Time> stored_before;      ///< put() gave the id earlier than this
+  std::optional<State> state;              ///< state of a recipient
+  std::optional<Destination> destination;  ///< destination of a recipient
+  std::optional<std::string> account;      ///< the tenant; empty: messages without one
+  std::optional<std::string> sender;       ///< the reverse-path; empty: the null reverse-path
+  std::optional<std::string> recipient;    ///< address of a recipient
+  std::optional<std::string> quarantine;   ///< Recipient::quarantine
+  std::optional<Time> stored_before;       ///< put() assigned the id before this time
 };
 
-/// Recipients in one state at one destination; a message may count several times.
+/// Recipients in one state at one destination; several may belong to one message.
 struct DestinationCount {
-  Destination destination;
-  State state = State::queued;  ///< queued, held, dead or quarantined
-  std::uint64_t recipients = 0;
-  Time oldest;  ///< when the message stored first was received
-  Time due;     ///< of the next one, with State::queued
+  Destination destination;       ///< the destination
+  State state = State::queued;   ///< queued, held, dead or quarantined
+  std::uint64_t recipients = 0;  ///< number of recipients
+  Time oldest;                   ///< when the message that was stored first was accepted
+  Time due;                      ///< for State::queued: the earliest due time
 };
 
-/// What verify() found. `findings` holds the first 1000.
+/// The result of verify(). `findings` holds the first 1000.
 struct Verification {
+  /// A defect.
   struct Finding {
     MessageId message;  ///< empty: the database itself
-    std::string what;
+    std::string what;   ///< a description
   };
-  std::uint64_t messages = 0;
-  std::uint64_t recipients = 0;
-  std::uint64_t octets = 0;
-  /// Files without a message: being written or removed at the moment, else for the next start to
-  /// sweep. No mistake.
+  std::uint64_t messages = 0;    ///< messages read
+  std::uint64_t recipients = 0;  ///< their recipients
+  std::uint64_t octets = 0;      ///< octets of bodies read
+  /// Files without a message: being written or removed, or left for the next start to remove. Not a
+  /// defect.
   std::uint64_t loose_files = 0;
-  std::uint64_t wrong = 0;
-  std::vector<Finding> findings;
+  std::uint64_t wrong = 0;        ///< number of defects
+  std::vector<Finding> findings;  ///< the defects
 };
 
-/// Safe from any thread. Faults everywhere: `temporary` no room (reply 452 4.3.1), `permanent` the
-/// disk failed, is read-only or damaged (451 4.3.0); never an answer of success without a commit.
-/// Completions run once, on a thread of the spool or, when refused at once, on the caller's; they
-/// must not wait, and the spool must outlive them.
+/// Thread-safe. Faults of all functions: `temporary`, there is no room (reply 452 4.3.1);
+/// `permanent`, the disk failed, is read-only or damaged (reply 451 4.3.0). Success is never
+/// reported without a commit. A completion runs once, on a thread of the spool or, when refused at
+/// once, on the caller's. It must not block, and the spool must outlive it.
 class Spool {
  public:
+  /// A completion of an asynchronous function.
   template <class T>
   using Done = std::function<void(Result<T>)>;
 
   virtual ~Spool() = default;
 
-  /// Whether a message of so many octets could be taken now: for MAIL FROM, before its data comes.
+  /// Whether a message of `octets` octets could be stored now. For MAIL FROM, before the data
+  /// arrives.
   virtual Result<void> ready(std::uint64_t octets) const = 0;
-  /// Stores a message; `done` means what a 250 says (RFC 5321 §6.1). Never waits for the disk.
-  /// Fault::malformed without recipients or with one in a state that is over.
+  /// Stores a message; success permits the 250 reply (RFC 5321 §6.1). Does not block on the disk.
+  /// Fault::malformed: there are no recipients, or one in a final state.
   virtual void put(Envelope envelope, Body body, Done<MessageId> done) = 0;
-  /// Stores all of them in one commit, or none: copies that one 250 promises. Ids in their order.
+  /// Stores all messages in one commit, or none: the copies that one 250 reply acknowledges.
+  /// Returns the ids in their order.
   virtual void put(std::vector<Mail> mails, Done<std::vector<MessageId>> done) = 0;
 
-  /// Of the last message that a process before had stored: those behind it came while this one
-  /// runs, whatever the wall clock said. 0 in a spool that was empty.
+  /// The sequence of the last message that an earlier process stored; later messages were stored by
+  /// this process, whatever the wall clock said. 0 when the spool was empty.
   virtual Sequence inherited() const = 0;
-  /// Parcels of the messages behind `after`, in the order of their sequence: of at most `limit`
-  /// messages that are queued for somebody. All of a message's parcels come together. Whoever calls
-  /// it again and again with the last sequence sees every message once.
+  /// Parcels of the messages after the sequence `after`, in the order of sequence: those of at most
+  /// `limit` messages with queued recipients. All parcels of a message come together. Repeated
+  /// calls with the last sequence return every message once.
   virtual Result<std::vector<Parcel>> parcels(Sequence after, std::size_t limit) = 0;
 
-  /// Reading waits for the disk, and for no more than an index look-up and the rows returned.
-  /// Newest first, those before the message `before` (the last id of the page before; empty: all).
-  /// Each filter has its index; what they find is put in order for each page.
+  /// Messages, newest first, that are older than the message `before` (the last id of the previous
+  /// page; empty: all). At most `limit`. Blocks on the disk. Each filter has an index; matches are
+  /// sorted for each page.
   virtual Result<std::vector<Message>> list(const ListFilter& filter, const MessageId& before,
                                             std::size_t limit) = 0;
+  /// A message with recipients and evidence; nullopt: it does not exist. Blocks on the disk.
   virtual Result<std::optional<Message>> get(const MessageId& id) = 0;
+  /// The same by sequence.
   virtual Result<std::optional<Message>> get(Sequence sequence) = 0;
-  /// What waits where, in the order of destinations, then states. Reads an index entry for each
-  /// queued recipient (a second for some millions): for people and for metrics, not for mail.
+  /// Recipients by destination and state, sorted by both. Blocks, and reads an index entry for each
+  /// queued recipient (a second for some millions): for operators and metrics, not for the mail
+  /// path.
   virtual Result<std::vector<DestinationCount>> counts() = 0;
-  /// Octets on the disk: the database with its log, and bodies that are files.
+  /// Octets on the disk: the database, its write-ahead log, and the files of bodies. Blocks.
   virtual Result<std::uint64_t> size() = 0;
-  /// Fault::not_found without such a message, Fault::permanent when its body is damaged: then call
-  /// quarantine().
+  /// The body of a message. Blocks. Fault::not_found: there is no such message. Fault::permanent:
+  /// the body is damaged; call quarantine() then.
   virtual Result<BodyReader> body(const MessageId& id) = 0;
 
-  /// Begins an attempt for each of `keys` that is due still, and answers with those: of two who
-  /// claim the same, one gets it. The claim ends at `until`, when it is due again; after a crash
-  /// too, for the attempt has begun and a message that ends the process must not do so at once.
+  /// Begins an attempt for those of `keys` that are queued and due at `now`, and returns them. Of
+  /// two concurrent claims of a recipient, one gets it. The claim ends at `until`, when the
+  /// recipient is due again. That holds after a crash, too, so that a message that crashes the
+  /// process is not tried again at once.
   virtual void claim(std::vector<RecipientKey> keys, Time now, Time until,
                      Done<std::vector<Claim>> done) = 0;
-  /// Ends attempts. Once settled, a second settlement changes nothing; one of an attempt that is
-  /// not the last neither, except Outcome::delivered, which is believed whenever it comes. A
-  /// message whose recipients are all over is deleted, then its file.
+  /// Ends attempts. A second settlement of the same recipient changes nothing, and neither does one
+  /// of an attempt that is not the last; but Outcome::delivered is always accepted. When all
+  /// recipients are in a final state, the message is deleted, and then its file.
   virtual void settle(std::vector<Settlement> settlements, Done<void> done) = 0;
-  /// Notes that the sender of a message was told of the delay of these.
+  /// Notes that the sender got the delay notice for these recipients.
   virtual void notice(std::vector<RecipientKey> keys, Done<void> done) = 0;
-  /// Deletes messages that are dead letters and nothing else since before `before`, a few thousand
-  /// at a time; how many. Waits for the disk.
+  /// Deletes messages whose open recipients are all dead letters since before `before`, a few
+  /// thousand at a time. Returns their number. Blocks on the disk.
   virtual Result<std::uint64_t> purge_dead(Time before) = 0;
-  /// Fault::not_found without such a message.
+  /// Runs an action at the time `now`. Fault::not_found: there is no such message. Fault::conflict:
+  /// see Action.
   virtual void act(Action action, const MessageId& id, Time now, Done<void> done) = 0;
-  /// Marks a message as damaged: it is never delivered, and it stays until it is dropped.
+  /// Marks a message as damaged: it is not delivered and stays until it is dropped.
+  /// Fault::not_found: there is no such message.
   virtual void quarantine(const MessageId& id, std::string damage, Done<void> done) = 0;
 
-  /// Reads every row and every body. Takes as long as the disk needs; mail goes on meanwhile.
+  /// Reads every row and every body. Blocks as long as that takes; mail is processed meanwhile.
   virtual Result<Verification> verify() = 0;
 };
 

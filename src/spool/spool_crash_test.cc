@@ -1,4 +1,5 @@
-// Kills a process that puts and delivers at random moments, and looks at what it had promised.
+// Kills a process that puts and delivers messages at random moments, and checks what it
+// acknowledged.
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
@@ -20,7 +21,7 @@ namespace {
 
 constexpr std::size_t sizes[] = {10, 5'000, 100'000, 262'144, 262'145, 700'000};
 
-/// The body tells in its first octets which it is, and the rest follows from that.
+/// A body; its first octets are its number, which determines the rest.
 std::string body_of(unsigned round, unsigned number) {
   std::string bytes = fmt::format("{}-{}\n", round, number);
   std::mt19937 random(round * 1'000'003 + number);
@@ -31,10 +32,10 @@ std::string body_of(unsigned round, unsigned number) {
 
 class SpoolCrashTest : public SpoolTest {
  protected:
-  /// Puts messages until it is killed; every acknowledged id goes into the pipe as "put ROUND
-  /// NUMBER ID", every third is delivered and then "gone ID" written.
+  /// Puts messages until it is killed. Writes each acknowledged id into the pipe as "put ROUND
+  /// NUMBER ID"; delivers every third message and then writes "gone ID".
   [[noreturn]] void child(unsigned round, int out) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);  // it ends with the test, however that ends
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // it ends with the test in any case
     open();
     for (unsigned number = 0;; ++number) {
       std::string bytes = body_of(round, number);
@@ -42,7 +43,7 @@ class SpoolCrashTest : public SpoolTest {
         if (!id) _exit(3);
         say(out, fmt::format("put {} {} {}\n", round, number, *id));
         if (number % 3 != 0) return;
-        // Settled without a claim: Outcome::delivered is believed.
+        // Settled without a claim: Outcome::delivered is always accepted.
         const MessageId gone = *id;
         say(out, fmt::format("settling {}\n", gone));
         spool_->settle({{.key = {gone, 0}}}, [=](const Result<void>& done) {
@@ -50,7 +51,7 @@ class SpoolCrashTest : public SpoolTest {
           say(out, fmt::format("gone {}\n", gone));
         });
       });
-      // Refusals would end the child; it pauses before too many wait.
+      // A refusal would end the child; it pauses before too many messages wait.
       while (!spool_->ready(0)) usleep(200);
       if (number % 20 == 19) usleep(2000);
     }
@@ -60,14 +61,14 @@ class SpoolCrashTest : public SpoolTest {
   }
 
   struct Promised {
-    std::map<MessageId, std::string> put;  ///< the checksum of its body
+    std::map<MessageId, std::string> put;  ///< ids with the checksums of the bodies
     std::set<MessageId> settling;
     std::set<MessageId> gone;
   };
 
-  /// Lets a child run for a moment, kills it and reads what it said. False: it ended by itself.
+  /// Runs a child for a moment, kills it and reads its output. False: it ended by itself.
   bool run(unsigned round, unsigned microseconds, Promised& promised) {
-    // A file takes any amount without a reader, and a line is written by one call.
+    // A file accepts any amount without a reader, and one call writes a line.
     const std::string said = folder_.file("said");
     const int out = ::open(said.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
     const pid_t pid = fork();
@@ -115,7 +116,7 @@ class SpoolCrashTest : public SpoolTest {
         in_files += message.in_file ? 1 : 0;
         const auto body = read(message.id);
         ASSERT_TRUE(body) << body.error().message;
-        // Those that were committed but not acknowledged any more are whole too: see verify().
+        // Messages that were committed without an acknowledgement are complete, too: see verify().
         const auto known = promised.put.find(message.id);
         if (known != promised.put.end()) EXPECT_TRUE(sha256(*body) == known->second);
       }
@@ -123,7 +124,7 @@ class SpoolCrashTest : public SpoolTest {
     EXPECT_EQ(files().size(), in_files);
     for (const auto& [id, digest] : promised.put) {
       if (there.contains(id)) continue;
-      // Only a message of one recipient that was being settled may be missing.
+      // Only a message with one recipient that was being settled may be missing.
       EXPECT_TRUE(promised.settling.contains(id)) << id << " was acknowledged and is lost";
     }
     for (const MessageId& id : promised.gone) {
@@ -133,7 +134,8 @@ class SpoolCrashTest : public SpoolTest {
   }
 };
 
-// POSTERN_CRASH_ROUNDS says how many kills; every round ends with a look at all that was promised.
+// POSTERN_CRASH_ROUNDS is the number of kills; each round ends with a check of all acknowledged
+// messages.
 TEST_F(SpoolCrashTest, what_was_acknowledged_survives_kill_9) {
   const char* wanted = std::getenv("POSTERN_CRASH_ROUNDS");
   const unsigned rounds = wanted != nullptr ? static_cast<unsigned>(std::atoi(wanted)) : 10;
@@ -141,16 +143,16 @@ TEST_F(SpoolCrashTest, what_was_acknowledged_survives_kill_9) {
   std::mt19937 random(seed());
   Promised promised;
   for (unsigned round = 0; round < rounds; ++round) {
-    // Some die while the spool is being opened.
+    // Some children are killed while they open the spool.
     const unsigned life = round % 4 == 3 ? random() % 15'000 : 20'000 + random() % 150'000;
     SCOPED_TRACE(fmt::format("round {}, killed after {} us", round, life));
     ASSERT_TRUE(run(round, life, promised)) << "the child ended by itself";
     check(promised);
     if (HasFailure()) return;
-    // A spool open here would be inherited by the next child, lock and threads and all.
+    // The next child would inherit an open spool with its lock and threads.
     spool_.reset();
   }
-  EXPECT_FALSE(promised.put.empty());  // else nothing was shown
+  EXPECT_FALSE(promised.put.empty());  // otherwise the test has shown nothing
   EXPECT_FALSE(promised.gone.empty());
 }
 

@@ -1,4 +1,4 @@
-// Disks that are full, read-only or failing. Each test runs in a child of its own, for what it does
+// Disks that are full, read-only or failing. Each test runs in a child process, because its changes
 // to the process (limits, mounts) cannot be undone.
 #include <atomic>
 #include <csignal>
@@ -17,13 +17,13 @@
 
 namespace {
 
-/// What flushes do: every file of this program, SQLite's too, is flushed by the functions below.
+/// Controls flushes: the functions below flush every file of this program, including SQLite's.
 struct Flushes {
   std::atomic<int> asked = 0;
-  std::atomic<int> fail_from = -1;  ///< the number of the first that fails; -1: none
-  std::atomic<int> failing = 1;     ///< how many fail from there on
+  std::atomic<int> fail_from = -1;  ///< number of the first flush that fails; -1: none
+  std::atomic<int> failing = 1;     ///< number of flushes that fail
   std::atomic<int> delay_ms = 0;
-  std::atomic<int> done = 0;  ///< that succeeded
+  std::atomic<int> done = 0;  ///< number of successful flushes
 };
 Flushes flushes;
 
@@ -50,8 +50,8 @@ namespace {
 
 class SpoolFaultsTest : public SpoolTest {
  protected:
-  /// Runs `test` in a child; its expectations count here by its exit code and its output. Exit code
-  /// 77 says that there was nothing left to try.
+  /// Runs `test` in a child; its exit code and output give the result of its expectations. Exit
+  /// code 77: there was nothing left to try.
   template <class Test>
   void in_child(Test test) {
     bool tried = false;
@@ -77,15 +77,15 @@ class SpoolFaultsTest : public SpoolTest {
     }
   }
 
-  /// No file of this process grows beyond it, as on a disk without room (EFBIG for ENOSPC).
+  /// Limits the size of every file of this process, like a full disk (EFBIG instead of ENOSPC).
   static void limit_files(rlim_t octets) {
     std::signal(SIGXFSZ, SIG_IGN);
     const rlimit limit{octets, RLIM_INFINITY};
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
   }
 
-  /// A file system of its own below the spool's directory, seen by this process alone. False where
-  /// the machine allows no such thing to its user.
+  /// Mounts a file system below the spool's directory, visible only to this process. False if the
+  /// machine does not permit that.
   bool mount_small(const char* size) {
     const uid_t user = geteuid();
     const gid_t group = getegid();
@@ -100,11 +100,11 @@ class SpoolFaultsTest : public SpoolTest {
     return ::mount("none", folder_.path().c_str(), "tmpfs", 0, options.c_str()) == 0;
   }
 
-  /// Puts until one is refused; those accepted.
+  /// Puts messages until one is refused; returns the accepted ones.
   std::vector<MessageId> fill(std::string_view bytes, Error& refusal) {
     std::vector<MessageId> accepted;
     for (int i = 0; i < 2000; ++i) {
-      // The body is in memory: it must be the spool that meets the limit.
+      // The body is in memory, so only the spool meets the limit.
       Body made(folder_.path(), 10 << 20);
       EXPECT_TRUE(made.append(bytes));
       auto id = wait<MessageId>([&](auto done) { spool_->put(envelope(), std::move(made), done); });
@@ -166,8 +166,8 @@ TEST_F(SpoolFaultsTest, a_file_that_cannot_grow_is_removed_and_small_messages_go
 
 TEST_F(SpoolFaultsTest, a_full_disk_refuses_and_deliveries_free_it) {
   in_child([&] {
-    // Where no file system can be mounted, the limit by options stands for it: less than what is
-    // there must be left free.
+    // If no file system can be mounted, min_free replaces it: more than the free space must stay
+    // free.
     const bool mounted = mount_small("size=24m");
     options_.min_free = 12 << 20;
     if (!mounted) options_.min_free = std::filesystem::space(folder_.path()).available - (12 << 20);
@@ -182,7 +182,7 @@ TEST_F(SpoolFaultsTest, a_full_disk_refuses_and_deliveries_free_it) {
     std::vector<Settlement> settlements;
     for (const MessageId& id : accepted) settlements.push_back({.key = {id, 0}});
     ASSERT_TRUE(settle(settlements));
-    open();  // waits for the files' removal
+    open();  // waits until the files are removed
     EXPECT_TRUE(spool_->ready(300'000));
     EXPECT_TRUE(put(envelope(), bytes));
   });
@@ -190,7 +190,7 @@ TEST_F(SpoolFaultsTest, a_full_disk_refuses_and_deliveries_free_it) {
 
 TEST_F(SpoolFaultsTest, a_disk_filled_to_the_last_octet_loses_nothing) {
   in_child([&] {
-    // Both ways the write itself fails: ENOSPC of a file system, or EFBIG.
+    // In both cases the write itself fails: with ENOSPC of a file system, or with EFBIG.
     const bool mounted = mount_small("size=8m");
     open();
     if (!mounted) limit_files(1 << 20);
@@ -217,14 +217,15 @@ TEST_F(SpoolFaultsTest, a_disk_filled_to_the_last_octet_loses_nothing) {
 
 TEST_F(SpoolFaultsTest, a_disk_that_became_read_only_is_not_trusted_until_reopened) {
   in_child([&] {
-    // Without the right to mount, descriptors that cannot be written do the same to the writer.
+    // Without the permission to mount, read-only descriptors have the same effect on the writer.
     const bool mounted = mount_small("size=32m");
     open();
     const std::string bytes(300'000, 'x');
     const MessageId first = *put(envelope(), bytes);
     const std::string folder = folder_.file("bodies");
     if (mounted) {
-      // A file open for writing forbids the remount, so a bind mount of the folder takes its place.
+      // A file that is open for writing prevents the remount, so a bind mount of the folder is used
+      // instead.
       ASSERT_EQ(::mount(folder.c_str(), folder.c_str(), nullptr, MS_BIND, nullptr), 0);
       const unsigned long flags = MS_BIND | MS_REMOUNT | MS_RDONLY;
       ASSERT_EQ(::mount("none", folder.c_str(), nullptr, flags, nullptr), 0);
@@ -234,7 +235,7 @@ TEST_F(SpoolFaultsTest, a_disk_that_became_read_only_is_not_trusted_until_reopen
     const auto refused = put(envelope(), bytes);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().fault, Fault::permanent) << refused.error().message;
-    // Small ones too, and results: nothing is promised on a disk that failed.
+    // Also small messages and results: nothing is acknowledged on a disk that failed.
     const auto small = put(envelope(), "small");
     ASSERT_FALSE(small);
     EXPECT_EQ(small.error().fault, Fault::permanent);
@@ -253,8 +254,8 @@ TEST_F(SpoolFaultsTest, a_disk_that_became_read_only_is_not_trusted_until_reopen
 }
 
 TEST_F(SpoolFaultsTest, every_flush_that_fails_refuses_and_is_not_asked_again) {
-  // A large message needs a flush of its folder's name, of its file, of its name and of the row;
-  // the loop ends with the first number that the put no longer reaches.
+  // A large message needs a flush of its folder's name, its file, its name and the row. The loop
+  // ends with the first number that the put does not reach.
   bool reached = true;
   int tried = 0;
   for (int at = 0; reached; at += 1) {
@@ -279,13 +280,13 @@ TEST_F(SpoolFaultsTest, every_flush_that_fails_refuses_and_is_not_asked_again) {
           ASSERT_FALSE(large) << "a flush failed and the message was taken";
           EXPECT_EQ(large.error().fault, Fault::permanent);
           EXPECT_EQ(asked, at + 1) << "flushed again after a failure";
-          // The disk answers again, but nobody relies on it before the spool is opened anew.
+          // The disk works again, but it is not used before the spool is opened again.
           EXPECT_EQ(put(envelope(), "x").error().fault, Fault::permanent);
           open();
           EXPECT_EQ(read(first).value(), "small");
           const auto found = *spool_->verify();
           EXPECT_EQ(found.wrong, 0u);
-          // Refused, so it may be there or not, but whole: verify() has read it.
+          // It was refused, so it may exist or not, but it must be complete: verify() has read it.
           EXPECT_LE(found.messages, 2u);
           EXPECT_TRUE(put(envelope(), bytes));
         },
@@ -304,7 +305,7 @@ TEST_F(SpoolFaultsTest, nobody_is_told_before_the_flush_has_returned) {
       const auto begin = std::chrono::steady_clock::now();
       ASSERT_TRUE(put(envelope(), std::string(size, 'x')));
       EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(100));
-      // The row; with a file its octets and its name too.
+      // The row; for a file also its octets and its name.
       EXPECT_GE(flushes.done - before, size > 1000 ? 3 : 1);
     }
   });

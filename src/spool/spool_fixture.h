@@ -1,4 +1,4 @@
-// For tests: a spool in a directory of its own, and answers waited for.
+// For tests: a spool in a directory of its own, and blocking calls.
 #pragma once
 
 #include <filesystem>
@@ -14,6 +14,7 @@
 
 namespace postern::spool {
 
+/// A test with a spool, which open() opens.
 class SpoolTest : public ::testing::Test {
  protected:
   SpoolTest() {
@@ -43,7 +44,7 @@ class SpoolTest : public ::testing::Test {
   }
   static Time at(int second) { return Time(std::chrono::seconds(1'700'000'000 + second)); }
 
-  /// Starts an asynchronous call and waits for its answer.
+  /// Starts an asynchronous call and waits for its result.
   template <class T, class Start>
   static Result<T> wait(Start start) {
     std::promise<Result<T>> answer;
@@ -67,7 +68,7 @@ class SpoolTest : public ::testing::Test {
     RecipientKey key;
     std::uint32_t attempts = 0;
   };
-  /// Recipients that could be claimed, in the order of their messages.
+  /// Recipients that can be claimed, in the order of their messages.
   std::vector<DueRecipient> due(Time now) {
     std::vector<DueRecipient> found;
     const auto messages = spool_->list({}, "", 1000);

@@ -3,9 +3,9 @@
 namespace postern::spool {
 namespace {
 
-// Bodies stand apart, so that who walks the messages does not step over them. The partial indexes
-// hold what waits (state 0), what is under way, and what waits for a person; rows of recipients
-// that are over are in none.
+// Bodies have a table of their own, so that scans of messages skip them. The partial indexes cover
+// recipients that wait (state 0), that are claimed, and that wait for an operator; recipients in a
+// final state are in none.
 constexpr const char* first = R"sql(
 CREATE TABLE message (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -56,8 +56,8 @@ CREATE INDEX recipient_claimed ON recipient (message) WHERE claimed = 1;
 CREATE INDEX recipient_kept ON recipient (state, message) WHERE state >= 3;
 )sql";
 
-// What operators look for. Every index is paid for by mail: senders and recipients have none, for
-// in a large queue each of their entries would be a page of the log of its own.
+// For operators' queries. Every index slows down mail. Senders and recipients have none, because in
+// a large queue each of their entries would change a page of its own.
 constexpr const char* filters = R"sql(
 DROP INDEX recipient_kept;
 CREATE INDEX recipient_kept ON recipient (state, kind, destination, message) WHERE state >= 3;

@@ -4,7 +4,7 @@
 
 namespace postern::spool {
 
-/// spool.db.
+/// The schema of spool.db.
 const store::Schema& spool_schema();
 
 }  // namespace postern::spool

@@ -17,23 +17,23 @@ namespace postern::spool {
 
 using store::Database;
 
-/// Bodies fill many small pages, each with a header and two writes of its own: measured at 100 KB,
-/// larger ones take half as many messages again, and cost little at 4 KB.
+/// Bodies fill many small pages, each with its own header and two writes. Measured: larger pages
+/// raise the throughput of 100 KB bodies by half, and cost little with 4 KB.
 constexpr unsigned page_size = 16384;
 
-/// A message on its way into the spool. It may hold up to max_waiting_octets together with others.
+/// A message during put(). Together with others it may hold up to max_waiting_octets.
 struct SqliteSpool::Put {
   MessageId id;
   Envelope envelope;
   Body body;
   std::uint64_t size = 0;
-  std::uint64_t octets = 0;  ///< of a body that goes into its row
+  std::uint64_t octets = 0;  ///< octets of a body that goes into its row
   bool in_file = false;
   bool file_written = false;
   std::string digest;
 };
 
-/// What is stored in one commit.
+/// The messages that are stored in one commit.
 struct SqliteSpool::Batch {
   std::vector<Put> puts;
   Done<std::vector<MessageId>> done;
@@ -49,8 +49,8 @@ SqliteSpool::~SqliteSpool() {
 }
 
 void SqliteSpool::stop() {
-  // First the files, whose ends are rows to write; then the writer, which removes the last files
-  // itself.
+  // First the file workers, which submit rows at their end; then the writer, which removes the last
+  // files itself.
   if (workers_) workers_->stop();
   if (writer_) writer_->stop();
 }
@@ -99,8 +99,8 @@ Result<void> SqliteSpool::lock() {
 }
 
 Result<void> SqliteSpool::recover(Database& database) {
-  // Bodies are no secrets worth a second write of their pages. Larger steps between checkpoints
-  // write pages that change often (indexes) less often; in pages.
+  // Bodies need not be overwritten when deleted. With longer intervals between checkpoints, in
+  // pages, pages that change often (indexes) are written less often.
   for (const char* pragma : {"PRAGMA secure_delete=FAST", "PRAGMA wal_autocheckpoint=2000"}) {
     if (const auto set = database.execute(pragma); !set) return tl::unexpected(set.error());
   }
@@ -113,7 +113,7 @@ Result<void> SqliteSpool::recover(Database& database) {
   return sweep(database);
 }
 
-/// With the lock held and no writer yet, every file without a row is from before.
+/// With the lock held and without a writer, every file without a row is left over.
 Result<void> SqliteSpool::sweep(Database& database) {
   std::vector<MessageId> orphans;
   Result<void> read;
@@ -134,7 +134,7 @@ Result<void> SqliteSpool::sweep(Database& database) {
       [&](const store::Row& row) {
         const Result<int> fd = files_.open(row.text(0), static_cast<std::uint64_t>(row.integer(1)));
         if (fd) ::close(*fd);
-        // Out of descriptors is no damage.
+        // Running out of descriptors is not damage.
         if (!fd && fd.error().fault == Fault::permanent) missing.push_back(row.text(0));
       });
   if (!checked) return checked;
@@ -228,7 +228,7 @@ void SqliteSpool::put(std::vector<Mail> mails, Done<std::vector<MessageId>> done
   in_files ? workers_->post(store) : store();
 }
 
-/// The digest, and the file of a body that is one.
+/// Computes the digest, and writes the file of a large body.
 Result<void> SqliteSpool::prepare(Put& put) {
   if (!put.in_file) {
     const Result<std::string_view> bytes = put.body.view();
@@ -266,7 +266,7 @@ Result<void> insert(Database& database, const MessageId& id, const Envelope& env
   }
   std::int64_t index = 0;
   for (const Recipient& to : envelope.recipients) {
-    // Due at once: the times of the envelope are the clock's that put() was called by.
+    // Due at once: the times in the envelope come from the caller's clock.
     const auto added = database.execute(
         "INSERT INTO recipient (message, idx, address, kind, destination, state, claimed, "
         "attempts, "
@@ -285,8 +285,8 @@ Result<void> insert(Database& database, const MessageId& id, const Envelope& env
 void SqliteSpool::write_rows(const std::shared_ptr<Batch>& batch) {
   writer_->submit(
       [batch](Database& database) -> Result<void> {
-        // All bodies before the first row: what fails here would leave the rows in front of it,
-        // while an error of the database ends the transaction.
+        // Read all bodies before the first row: a failure here would keep the rows written before
+        // it, while an error of the database ends the transaction.
         std::vector<std::string_view> bodies;
         for (Put& put : batch->puts) {
           Result<std::string_view> bytes = std::string_view();
@@ -315,15 +315,15 @@ void SqliteSpool::finish(Batch& batch, Result<void> result) {
     ids.push_back(std::move(put.id));
   }
   if (result) return batch.done(std::move(ids));
-  // After a disk error nobody knows whether the row is there: then the file stays too, and the next
-  // open() decides. Without room SQLite has rolled back, and the file would only take space.
+  // After a disk error it is unknown whether the row exists: keep the file; the next open()
+  // decides. If the disk was full, SQLite has rolled back, and the file would only take space.
   if (result.error().fault != Fault::permanent) remove_files(written);
   batch.done(tl::unexpected(std::move(result.error())));
 }
 
 void SqliteSpool::remove_files(const std::vector<MessageId>& ids) {
   for (const MessageId& id : ids) {
-    if (!files_.remove(id)) not_removed_ += 1;  // the next open() sweeps it
+    if (!files_.remove(id)) not_removed_ += 1;  // the next open() removes it
   }
 }
 

@@ -1,5 +1,5 @@
 // The spool of one node: DIRECTORY/spool.db (SQLite, write-ahead log, synchronous=FULL, group
-// commit), large bodies as files below DIRECTORY/bodies, and a lock, for it has one owner.
+// commit), files of large bodies in DIRECTORY/bodies, and a lock, because the spool has one owner.
 #pragma once
 
 #include <atomic>
@@ -16,40 +16,46 @@
 
 namespace postern::spool {
 
+/// Settings of a spool.
 struct SqliteSpoolOptions {
-  std::string directory;                     ///< must exist; bodies of files must fit there
-  std::uint64_t file_threshold = 256 << 10;  ///< larger bodies are files, in octets
-  /// Below so many free octets nothing is taken: deliveries need some to write down what became of
-  /// them, and so free the rest.
+  std::string directory;                     ///< must exist; holds the database and the files
+  std::uint64_t file_threshold = 256 << 10;  ///< octets; larger bodies are files
+  /// Free octets below which no message is accepted: deliveries need some space to record their
+  /// results, which frees the rest.
   std::uint64_t min_free = 64 << 20;
-  /// Messages in put() at a time, and octets of those whose bodies go into rows.
+  /// Messages in put() at a time.
   std::uint64_t max_waiting = 4096;
+  /// Octets of the bodies that wait for their rows, in all.
   std::uint64_t max_waiting_octets = 128 << 20;
-  unsigned file_threads = 2;
+  unsigned file_threads = 2;  ///< threads that write files; at least 1 is used
 };
 
+/// Counters since open().
 struct SpoolCounters {
-  std::uint64_t commits = 0;      ///< of the database, a flush each
-  std::uint64_t orphans = 0;      ///< files without a message, removed when it was opened
-  std::uint64_t damaged = 0;      ///< messages whose file was missing when it was opened
-  std::uint64_t not_removed = 0;  ///< files of deleted messages that could not be removed yet
+  std::uint64_t commits = 0;      ///< commits of the database, each with a flush
+  std::uint64_t orphans = 0;      ///< files without a message, removed by open()
+  std::uint64_t damaged = 0;      ///< messages whose file was missing at open()
+  std::uint64_t not_removed = 0;  ///< files of deleted messages that could not be removed
 };
 
+/// The implementation of Spool. The functions of Spool are documented there.
 class SqliteSpool final : public Spool {
  public:
-  /// Takes the lock (Fault::conflict while another process has it), brings the schema up to date,
-  /// ends the claims of the process before, removes files without a message and marks messages
-  /// without their file as damaged. Reads no other message: the time does not depend on how many
-  /// wait, only on how many have files.
+  /// Takes the lock (Fault::conflict while another process holds it), updates the schema, ends the
+  /// claims of the previous process, removes files without a message and marks messages with a
+  /// missing file as damaged. Blocks. The time depends on the number of messages in files, not on
+  /// the length of the queue.
   static Result<std::unique_ptr<SqliteSpool>> open(const SqliteSpoolOptions& options);
+  /// As stop(); also releases the lock.
   ~SqliteSpool() override;
 
-  /// A verification that runs ends with Fault::temporary, and so does every later one.
+  /// Makes a running verify(), and every later one, fail with Fault::temporary.
   void stop_verifying();
-  /// Waits for what was put or settled; everything after it is refused with Fault::temporary.
-  /// Reading goes on. May be called again.
+  /// Waits for what was put or settled; later changes are refused with Fault::temporary. Reading
+  /// remains possible. May be called again.
   void stop();
 
+  /// Also checks the free space with statvfs(2).
   Result<void> ready(std::uint64_t octets) const override;
   void put(Envelope envelope, Body body, Done<MessageId> done) override;
   void put(std::vector<Mail> mails, Done<std::vector<MessageId>> done) override;
@@ -71,6 +77,7 @@ class SqliteSpool final : public Spool {
   void quarantine(const MessageId& id, std::string damage, Done<void> done) override;
   Result<Verification> verify() override;
 
+  /// The counters.
   SpoolCounters counters() const;
 
  private:
@@ -99,7 +106,7 @@ class SqliteSpool final : public Spool {
   std::mutex mutex_;  ///< guards `reading_`
   std::unique_ptr<store::Database> reading_;
   std::mutex asking_mutex_;  ///< guards `asking_`
-  /// For people's questions, which may take long: deliveries do not wait for their answers.
+  /// For operators' queries, which may take long: deliveries do not wait for them.
   std::unique_ptr<store::Database> asking_;
   std::atomic<bool> no_verifying_{false};
   std::atomic<std::uint64_t> waiting_{0};

@@ -1,5 +1,5 @@
-// What operators ask: lists by filter, and how much waits where. A connection of its own, for which
-// neither the writer nor deliveries wait.
+// Operators' queries: lists with filters, and counts. They use their own connection, so that
+// neither the writer nor deliveries wait for them.
 #include <algorithm>
 #include <tuple>
 
@@ -15,22 +15,22 @@ namespace {
 
 using store::Row;
 
-/// The least id that put() gives from `time` on.
+/// The lowest id that put() assigns from `time` on.
 MessageId first_id_from(Time time) {
   MessageId id = new_ulid(time);
-  id.replace(10, MessageId::npos, 16, '0');  // behind the ten characters of the time all is random
+  id.replace(10, MessageId::npos, 16, '0');  // the characters after the time are random
   return id;
 }
 
-/// A SELECT over messages. Text is bound by these numbers, never written into the query:
-/// ?1 before, ?2 limit, ?3 destination, ?4 account, ?5 sender, ?6 recipient, ?7 stored before,
-/// ?8 quarantine.
+/// A SELECT over messages. Values are bound to these parameters, never written into the query: ?1
+/// before, ?2 limit, ?3 destination, ?4 account, ?5 sender, ?6 recipient, ?7 stored before, ?8
+/// quarantine.
 struct Question {
   std::string from = "message AS m";
   std::string where;
 };
 
-/// What one recipient must be, as an SQL condition over `r`; numbers of our own enumerations.
+/// The SQL condition on one recipient `r`; it contains only numbers of our own enumerations.
 std::string recipient_condition(const ListFilter& filter) {
   std::string out = "1";
   if (filter.state) out += fmt::format(" AND r.state = {}", static_cast<int>(*filter.state));
@@ -43,9 +43,9 @@ std::string recipient_condition(const ListFilter& filter) {
   return out;
 }
 
-/// The recipients that meet the filter, by the index that is narrowest; empty: none is, and a walk
-/// over the messages from the newest on meets enough of them. SQLite does not see by itself that a
-/// state of 4 is >= 3, so the query says it.
+/// The SELECT of matching recipients by the narrowest index. Empty: no index is narrow, and a scan
+/// of messages from the newest on finds enough matches. SQLite does not infer that a state of 4 is
+/// >= 3, so the query states it.
 std::string recipients_by_index(const ListFilter& filter) {
   const std::string condition = recipient_condition(filter);
   const auto by = [&](std::string_view index, std::string_view part) {
@@ -58,13 +58,13 @@ std::string recipients_by_index(const ListFilter& filter) {
   if (kept) return by("recipient_kept", "r.state >= 3");
   if (!filter.destination) return {};
   if (filter.state == State::queued) return by("recipient_destination", "r.state = 0");
-  if (filter.state) return {};  // one that is over, of a message that is not
+  if (filter.state) return {};  // a final state, in a message that still has open recipients
   return by("recipient_destination", "r.state = 0") + " UNION " +
          by("recipient_kept", "r.state IN (3, 4, 5) AND r.state >= 3");
 }
 
-// INDEXED BY makes a query that has lost its index an error instead of a scan of the queue, and
-// CROSS JOIN keeps its table in front.
+// INDEXED BY turns a missing index into an error instead of a scan, and CROSS JOIN fixes the order
+// of the tables.
 Question ask(const ListFilter& filter, const MessageId& before) {
   Question question;
   const std::string found = recipients_by_index(filter);
@@ -95,7 +95,7 @@ Question ask(const ListFilter& filter, const MessageId& before) {
 Result<std::vector<Message>> SqliteSpool::list(const ListFilter& filter, const MessageId& before,
                                                std::size_t limit) {
   const Question question = ask(filter, before);
-  // Every parameter stands somewhere, so that all can be bound.
+  // The query uses every parameter, so that all can be bound.
   const std::string sql = fmt::format(
       "SELECT " POSTERN_MESSAGE_COLUMNS
       " FROM {} WHERE ?1 IS NOT NULL AND ?3 IS NOT NULL AND ?4 IS NOT NULL AND ?5 IS NOT NULL AND "
@@ -110,7 +110,7 @@ Result<std::vector<Message>> SqliteSpool::list(const ListFilter& filter, const M
 }
 
 Result<std::vector<DestinationCount>> SqliteSpool::counts() {
-  // seq grows with the time of storing, so the least one is the oldest message.
+  // seq increases with the time of storing, so the lowest one is the oldest message.
   constexpr std::string_view queued =
       "SELECT c.kind, c.destination, 0, c.many, c.due, m.received_at FROM "
       "(SELECT kind, destination, count(*) AS many, min(next_at) AS due, min(message) AS first "

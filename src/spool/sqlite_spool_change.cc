@@ -1,5 +1,5 @@
-// What becomes of messages after put(): attempts and what operators do. All of it goes through the
-// same group commit.
+// Changes of stored messages: attempts and operators' actions. All of them use the same group
+// commit.
 #include <algorithm>
 #include <future>
 #include <utility>
@@ -11,7 +11,7 @@ namespace {
 
 using store::Database;
 
-/// Files of messages that a job has deleted, for the time after its commit.
+/// Files of messages that a job deleted, to be removed after its commit.
 using Files = std::shared_ptr<std::vector<MessageId>>;
 
 struct Place {
@@ -39,7 +39,7 @@ Result<void> remove(Database& database, const MessageId& id, const Place& place,
   return none(database.execute("DELETE FROM message WHERE seq = ?", place.seq));
 }
 
-/// A claim of the last attempt is settled if it is open still; what was delivered is delivered.
+/// Settles a claim of the last attempt if it is open; Outcome::delivered always applies.
 Result<void> settle_one(Database& database, const Place& place, const Settlement& settled) {
   const auto index = settled.key.index;
   switch (settled.outcome) {
@@ -72,7 +72,7 @@ Result<void> settle_one(Database& database, const Place& place, const Settlement
   return fail(Fault::bug, "an unknown outcome");
 }
 
-/// Deletes a message when nothing is left to do for it.
+/// Deletes a message if all its recipients are in a final state.
 Result<void> retire(Database& database, const MessageId& id, const Files& files) {
   const auto place = find(database, id);
   if (!place) return tl::unexpected(place.error());
@@ -103,8 +103,7 @@ Result<void> settle_all(Database& database, const std::vector<Settlement>& settl
   return {};
 }
 
-/// For an action that found no recipient to act on: why. A retry of what is being tried at this
-/// moment has what it asks for.
+/// The reason why an action changed no recipient. A retry succeeds when an attempt is running.
 Result<void> nothing_done(Database& database, Action action, const Place& place) {
   const auto count = [&](std::string_view which) {
     const auto found = database.one(
@@ -147,7 +146,7 @@ Result<void> act_on(Database& database, Action action, const MessageId& id, Time
           now, place.seq);
       break;
     case Action::retry:
-      // One that is under way goes on; it is not begun a second time.
+      // A running attempt goes on; no second one begins.
       changed = database.execute(
           "UPDATE recipient SET state = 0, next_at = ? "
           "WHERE message = ? AND claimed = 0 AND state IN (0, 4)",
@@ -196,8 +195,7 @@ void SqliteSpool::settle(std::vector<Settlement> settlements, Done<void> done) {
   writer_->submit([settlements = std::move(settlements),
                    files](Database& database) { return settle_all(database, settlements, files); },
                   [this, files, done = std::move(done)](const Result<void>& result) {
-                    // The rows are gone for good, so the files have no owner; a crash here leaves
-                    // orphans.
+                    // The rows are gone, so the files have no owner; a crash here leaves orphans.
                     if (result && !files->empty())
                       workers_->post([this, files] { remove_files(*files); });
                     done(result);

@@ -1,5 +1,4 @@
-// What the scheduler sees: a connection of its own, which the writer does not wait
-// for.
+// Reading for the scheduler. It uses its own connection, so that the writer does not wait for it.
 #include <utility>
 
 #include "spool/message_row.h"
@@ -65,7 +64,7 @@ Result<std::optional<Message>> SqliteSpool::get(Sequence sequence) {
 
 Result<std::vector<Parcel>> SqliteSpool::parcels(Sequence after, std::size_t limit) {
   const std::lock_guard guard(mutex_);
-  // Whose it is, for the shares: the account's, or else that of the user who signed in.
+  // The owner, for fair shares: the account, or else the authenticated user.
   return reading_->all(
       "SELECT m.seq, min(r.idx), r.kind, r.destination, "
       "CASE WHEN m.account != '' OR m.authn_id = '' THEN m.account ELSE 'user ' || m.authn_id END, "

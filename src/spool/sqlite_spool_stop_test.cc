@@ -1,4 +1,4 @@
-// How a spool ends while others still have it.
+// The end of a spool that is still in use.
 #include <gtest/gtest.h>
 
 #include "spool/spool_fixture.h"

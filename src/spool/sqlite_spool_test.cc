@@ -158,7 +158,7 @@ TEST_F(SqliteSpoolTest, of_two_who_claim_one_gets_it) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(got, 1);
   EXPECT_TRUE(due(at(59)).empty());
-  // The claim ends: it is due again, and the next attempt has the next number.
+  // The claim ends: the recipient is due again, and the next attempt has the next number.
   ASSERT_EQ(due(at(60)).size(), 1u);
   EXPECT_EQ(claim({{id, 0}}, at(60), at(90))->front().attempt, 2u);
 }
@@ -203,7 +203,7 @@ TEST_F(SqliteSpoolTest, parcels_are_what_one_destination_gets_of_one_message) {
   EXPECT_EQ(spool_->parcels(0, 1)->size(), 2u) << "a message's parcels come together";
   EXPECT_EQ(spool_->parcels(parcels[0].sequence, 10)->size(), 1u);
 
-  // An empty queue does not start again: whoever read up to here misses nothing.
+  // An empty queue does not restart the sequence: a reader that read up to here misses nothing.
   const Sequence last = parcels[2].sequence;
   ASSERT_TRUE(act(Action::drop, id));
   ASSERT_TRUE(act(Action::drop, second));
@@ -232,7 +232,7 @@ TEST_F(SqliteSpoolTest, the_last_delivery_deletes_message_and_file) {
   ASSERT_TRUE(settle({{.key = {id, 1}, .attempt = 1, .outcome = Outcome::failed}}));
   EXPECT_TRUE(gone(id));
   EXPECT_EQ(spool_->body(id).error().fault, Fault::not_found);
-  spool_.reset();  // waits for the file's removal
+  spool_.reset();  // waits until the file is removed
   EXPECT_TRUE(files().empty());
 }
 
@@ -254,7 +254,8 @@ TEST_F(SqliteSpoolTest, settling_again_changes_nothing) {
   EXPECT_EQ(kept.attempts, 1u);
   EXPECT_FALSE(kept.claimed);
 
-  // A second attempt has begun: a late failure of the first is nothing, a late delivery is one.
+  // After the second attempt began, a late failure of the first has no effect, but a late delivery
+  // has.
   EXPECT_EQ(begin(id, at(100)), 2u);
   ASSERT_TRUE(settle({{.key = {id, 0}, .attempt = 1, .outcome = Outcome::dead}}));
   EXPECT_EQ(state(id), State::queued);
@@ -306,7 +307,7 @@ TEST_F(SqliteSpoolTest, operators_hold_release_retry_and_drop) {
   ASSERT_TRUE(act(Action::release, id, at(7)));
   EXPECT_EQ(due(at(7)).size(), 1u);
   const std::uint32_t attempt = begin(id, at(7));
-  ASSERT_TRUE(act(Action::retry, id, at(7)));  // under way: not begun twice
+  ASSERT_TRUE(act(Action::retry, id, at(7)));  // running: not begun twice
   EXPECT_TRUE(due(at(7)).empty());
   ASSERT_TRUE(settle({{.key = {id, 0}, .attempt = attempt, .outcome = Outcome::dead}}));
   EXPECT_EQ(state(id), State::dead);

@@ -29,7 +29,7 @@ void SqliteSpool::verify_message(const Message& message, Verification& found) {
   if (!reader && wrong.empty()) wrong = reader.error().message;
   const Result<std::optional<Message>> whole = get(message.id);
   if (!whole) return add(found, message.id, whole.error().message);
-  if (!*whole) return;  // delivered meanwhile, so nothing can be wrong with it
+  if (!*whole) return;  // delivered meanwhile: nothing to check
   found.messages += 1;
   found.recipients += (*whole)->envelope.recipients.size();
   if (!wrong.empty()) add(found, message.id, wrong);
@@ -37,7 +37,7 @@ void SqliteSpool::verify_message(const Message& message, Verification& found) {
 
 Result<void> SqliteSpool::verify_database(Verification& found) {
   const std::lock_guard guard(asking_mutex_);
-  // Messages without recipients, and those over but still there: no commit leaves such behind.
+  // Messages without recipients, or with final ones only: no commit leaves such messages.
   const Result<void> over = asking_->each(
       "SELECT id FROM message AS m WHERE NOT EXISTS "
       "(SELECT 1 FROM recipient AS r WHERE r.message = m.seq AND r.state NOT IN (1, 2))",

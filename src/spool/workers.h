@@ -1,4 +1,4 @@
-// A few threads for what waits for the disk beside the writer: files of large bodies.
+// Threads for work that blocks on the disk, beside the writer: the files of large bodies.
 #pragma once
 
 #include <condition_variable>
@@ -13,17 +13,20 @@
 
 namespace postern::spool {
 
+/// A fixed number of worker threads. post() is thread-safe.
 class Workers {
  public:
-  /// Threads named NAME-0, NAME-1, …
+  /// Starts threads named NAME-0, NAME-1, …
   Workers(unsigned threads, const std::string& name) {
     for (unsigned i = 0; i < threads; ++i) {
       threads_.push_back(named_thread(name + "-" + std::to_string(i), [this] { run(); }));
     }
   }
+  /// As stop().
   ~Workers() { stop(); }
 
-  /// Runs `job` on one of the threads, in no particular order; after stop() at once, on this one.
+  /// Runs `job` on one of the threads; jobs may overtake each other. After stop() it runs at once,
+  /// on the caller's thread.
   void post(std::function<void()> job) {
     {
       const std::lock_guard lock(mutex_);
@@ -36,7 +39,7 @@ class Workers {
     job();
   }
 
-  /// Returns when everything posted has run.
+  /// Waits until all posted jobs have run, and ends the threads. May be called again.
   void stop() {
     {
       const std::lock_guard lock(mutex_);

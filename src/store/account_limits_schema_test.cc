@@ -7,7 +7,7 @@
 namespace postern::store {
 namespace {
 
-// Triggers add differences: what the migration counts wrongly stays wrong for ever.
+// Triggers add differences: what the migration counts wrongly stays wrong.
 TEST(AccountLimitsSchema, an_older_file_is_counted_as_a_new_one) {
   const tests::TemporaryFolder folder;
   const std::string path = folder.file("postern.db");

@@ -7,9 +7,11 @@
 
 namespace postern::store {
 
-BatchWriter::BatchWriter(Database& database, const BatchWriterOptions& options)
+BatchWriter::BatchWriter(Database& database, const BatchWriterOptions& options,
+                         std::function<void(Database&)> last)
     : database_(database),
       options_(options),
+      last_(std::move(last)),
       thread_(named_thread(options.thread, [this] { run(); })) {}
 
 BatchWriter::~BatchWriter() {
@@ -32,8 +34,8 @@ bool BatchWriter::enqueue(std::unique_ptr<Job> job) {
     queue_.push_back(std::move(job));
     ++posted_;
     if (queue_.size() == 1) oldest_ = std::chrono::steady_clock::now();
-    // Only these two change what the thread waits for; waking it for each job would cost a
-    // system call a message.
+    // Only these two transitions concern the thread. Waking it for each job would cost one system
+    // call per message.
     wake = queue_.size() == 1 || queue_.size() == options_.batch;
   }
   if (wake) work_.notify_one();
@@ -63,7 +65,7 @@ BatchWriter::Jobs BatchWriter::take() {
   const auto end =
       queue_.begin() + static_cast<std::ptrdiff_t>(std::min(queue_.size(), options_.batch));
   Jobs taken(std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
-  // What remains is about as old as what is taken: `oldest_` stays, so that it goes at once.
+  // What remains is about as old as what is taken, so `oldest_` stays and it is written at once.
   queue_.erase(queue_.begin(), end);
   return taken;
 }
@@ -85,12 +87,13 @@ Result<void> BatchWriter::commit(std::span<const std::unique_ptr<Job>> jobs) {
   Result<Transaction> transaction = Transaction::begin(database_);
   if (!transaction) return tl::unexpected(transaction.error());
   for (const std::unique_ptr<Job>& job : jobs) job->run(database_);
+  if (last_) last_(database_);
   return transaction->commit();
 }
 
 void BatchWriter::write(const Jobs& jobs) {
   if (commit(jobs)) return;
-  // One bad row must not take the others with it.
+  // One bad row must not lose the others: commit them one by one.
   for (const std::unique_ptr<Job>& job : jobs) {
     const Result<void> done = commit({&job, 1});
     if (done) continue;

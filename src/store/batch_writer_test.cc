@@ -95,6 +95,30 @@ TEST_F(BatchWriterTest, one_bad_row_does_not_take_the_others_along) {
   EXPECT_NE(writer.last_error().find("UNIQUE"), std::string::npos);
 }
 
+TEST_F(BatchWriterTest, what_comes_last_is_in_the_transaction_of_its_jobs) {
+  int jobs = 0;  // of the open transaction
+  int transactions = 0;
+  const auto one = [&](int id) {
+    return [&, id](Database& database) {
+      insert(id)(database);
+      ++jobs;
+    };
+  };
+  BatchWriter writer(*database_, {.interval = std::chrono::hours(1)}, [&](Database& database) {
+    static_cast<void>(database.execute("INSERT INTO item VALUES (?)", 100 + transactions++));
+    jobs = 0;
+  });
+  for (const int id : {1, 2}) ASSERT_TRUE(writer.post(one(id)));
+  writer.flush();
+  EXPECT_EQ(count(), 3);
+  EXPECT_EQ(transactions, 1);
+  for (const int id : {3, 3}) ASSERT_TRUE(writer.post(one(id)));
+  writer.flush();
+  EXPECT_EQ(transactions, 4) << "both, then each alone";
+  EXPECT_EQ(jobs, 0);
+  EXPECT_EQ(count(), 5) << "nothing of what failed";
+}
+
 TEST_F(BatchWriterTest, takes_posts_from_many_threads) {
   BatchWriter writer(*database_, {.capacity = 100000});
   std::vector<std::thread> threads;

@@ -48,7 +48,7 @@ std::optional<Time> Row::optional_time(int column) const {
 }
 
 Statement::~Statement() {
-  if (statement_ != nullptr) database_->give_back(statement_);
+  if (statement_ != nullptr) Database::give_back(statement_, *idle_);
 }
 
 Result<bool> Statement::next() {
@@ -59,31 +59,35 @@ Result<bool> Statement::next() {
   return tl::unexpected(database_->error(code));
 }
 
-// A failed bind (out of memory) leaves NULL behind, which the NOT NULL rules of the schema refuse.
+// A failed bind (out of memory) leaves NULL in the parameter; NOT NULL constraints reject it.
 void Statement::bind(int at, std::nullptr_t) { sqlite3_bind_null(statement_, at); }
 
 void Statement::bind_integer(int at, std::int64_t value) {
   sqlite3_bind_int64(statement_, at, value);
 }
 
-// SQLITE_STATIC would save the copy, but a statement may outlive the argument of query().
 void Statement::bind(int at, std::string_view value) {
   sqlite3_bind_text64(statement_, at, value.data() == nullptr ? "" : value.data(), value.size(),
-                      SQLITE_TRANSIENT, SQLITE_UTF8);
+                      SQLITE_STATIC, SQLITE_UTF8);
 }
 
 void Statement::bind(int at, Blob value) {
   sqlite3_bind_blob64(statement_, at, value.bytes.data() == nullptr ? "" : value.bytes.data(),
-                      value.bytes.size(), SQLITE_TRANSIENT);
+                      value.bytes.size(), SQLITE_STATIC);
 }
 
 namespace {
 
-/// SQLite would create the file by the process's umask; it holds hashes and signing secrets. A file
-/// that is there is not opened: closing any descriptor of a file ends all locks that the process
-/// has on it (fcntl(2)), SQLite's too, and then the next program that opens the database believes
-/// that it is alone and takes the write-ahead log away (https://sqlite.org/howtocorrupt.html §2.2).
-/// The mutex keeps a second opening from getting its locks before the descriptor here is closed.
+/// Statistics of SQLite's memory, which nothing reads, would cost a mutex of the whole process with
+/// each allocation. Set before main(): it must come before SQLite is used.
+[[maybe_unused]] const int no_memory_statistics = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+
+/// Creates the file with mode 0600: SQLite would apply the umask, and the file holds hashes and
+/// signing secrets. An existing file is not opened: closing any descriptor of a file releases all
+/// locks that the process holds on it (fcntl(2)), SQLite's included. The next program to open the
+/// database would then believe it is alone and remove the write-ahead log
+/// (https://sqlite.org/howtocorrupt.html §2.2). The mutex prevents a second open() from taking its
+/// locks before this descriptor is closed.
 Result<void> create_private(const std::string& path) {
   if (path == ":memory:") return {};
   static std::mutex mutex;
@@ -103,14 +107,14 @@ Result<void> create_private(const std::string& path) {
                           link ? "it is a symbolic link" : std::strerror(code)));
 }
 
-/// All that are open in this process.
+/// All Database objects of this process.
 struct OpenDatabases {
   std::mutex mutex;
   std::vector<const Database*> all;
 };
 
 OpenDatabases& open_databases() {
-  static auto* const made = new OpenDatabases;  // outlives every database
+  static auto* const made = new OpenDatabases;  // never destroyed, so it outlives every database
   return *made;
 }
 
@@ -146,9 +150,9 @@ Error Database::error(int code) {
   const int last = errno;
   const int extended = sqlite3_extended_errcode(handle_);
   int which = (extended & 0xff) == (code & 0xff) ? extended : code;
-  // A full disk is an I/O error to SQLite when the shared-memory file of the WAL cannot grow, and
-  // so are quotas and size limits on any file. It does not always keep the number of the call that
-  // failed; no call after that one has succeeded in a way that changes errno.
+  // SQLite reports a full disk as an I/O error if the WAL's shared-memory file cannot grow, and
+  // likewise quotas and file size limits. It does not always keep the errno of the failed call; no
+  // later call has succeeded in a way that changes errno.
   const int kept = sqlite3_system_errno(handle_);
   const int system = kept != 0 ? kept : last;
   const bool full = system == ENOSPC || system == EDQUOT || system == EFBIG;
@@ -179,7 +183,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, const 
     }
   }
   std::unique_ptr<Database> database(new Database(path));
-  // One thread at a time by contract, so SQLite's own mutexes are left out.
+  // The caller serialises access, so SQLite's own mutexes are not needed.
   const int flags = SQLITE_OPEN_NOMUTEX |
                     (own ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY);
   if (const int code = sqlite3_open_v2(path.c_str(), &database->handle_, flags, nullptr);
@@ -257,17 +261,18 @@ Result<void> Database::script(const char* sql) {
 
 Result<void> Database::configure(const DatabaseOptions& options) {
   sqlite3_busy_timeout(handle_, static_cast<int>(options.busy_timeout.count()));
-  // A hostile file must not run code through its schema (triggers and views calling functions).
+  // A hostile file must not run functions through its schema (triggers, views).
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   if (options.use == Use::beside) {
-    // Who closes last brings the log into the database and removes it: never here.
+    // The last connection to close would checkpoint the log and remove it: that is the gateway's
+    // task.
     sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     return script("PRAGMA query_only=ON; PRAGMA temp_store=MEMORY;");
   }
-  // What is deleted (hashes, secrets) is overwritten on its page.
+  // Deleted values (hashes, secrets) are overwritten on their page.
   const bool full = options.sync == Sync::full;
-  if (options.page_size != 0) {  // of a new file; one that exists keeps its own
+  if (options.page_size != 0) {  // of a new file; an existing one keeps its page size
     const std::string page = fmt::format("PRAGMA page_size={}", options.page_size);
     if (Result<void> set = script(page.c_str()); !set) return set;
   }
@@ -328,27 +333,29 @@ Result<void> Database::migrate(const Schema& schema, Use use) {
 
 Result<Statement> Database::prepare(std::string_view sql) {
   if (broken_) return tl::unexpected(*broken_);
-  const auto cached = idle_.find(sql);
+  auto cached = idle_.find(sql);
   if (cached != idle_.end() && cached->second != nullptr) {
-    return Statement(*this, std::exchange(cached->second, nullptr));
+    return Statement(*this, std::exchange(cached->second, nullptr), cached->second);
   }
   sqlite3_stmt* statement = nullptr;
   const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()),
                                       SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
   if (code != SQLITE_OK) return tl::unexpected(error(code));
-  return Statement(*this, statement);
+  if (cached == idle_.end()) cached = idle_.try_emplace(std::string(sql)).first;
+  return Statement(*this, statement, cached->second);
 }
 
-void Database::give_back(sqlite3_stmt* statement) {
+void Database::give_back(sqlite3_stmt* statement, sqlite3_stmt*& idle) {
   sqlite3_reset(statement);
-  sqlite3_clear_bindings(statement);  // no secret stays behind in a parameter
-  sqlite3_stmt*& slot = idle_[sqlite3_sql(statement)];
-  if (slot == nullptr) {
-    slot = statement;
+  sqlite3_clear_bindings(statement);  // leave no secret in a parameter
+  if (idle == nullptr) {
+    idle = statement;
   } else {
-    sqlite3_finalize(statement);  // the same text was in use twice
+    sqlite3_finalize(statement);  // a second statement with the same text was in use
   }
 }
+
+std::int64_t Database::last_row() const { return sqlite3_last_insert_rowid(handle_); }
 
 Result<std::int64_t> Database::finish(Statement& statement) {
   while (true) {
@@ -377,7 +384,7 @@ void Transaction::rollback() {
   database_->in_transaction_ = false;
   ++database_->rollbacks_;
   database_->broken_.reset();
-  // SQLite may have rolled back by itself (disk full, I/O error): then there is nothing to undo.
+  // SQLite may have rolled back by itself (disk full, I/O error): nothing is left to undo.
   if (sqlite3_get_autocommit(database_->handle_) == 0) {
     sqlite3_exec(database_->handle_, "ROLLBACK", nullptr, nullptr, nullptr);
   }

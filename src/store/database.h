@@ -1,5 +1,5 @@
-// One SQLite database file: opened with the house's settings, its statements prepared once, its
-// errors turned into Faults. Everything above this header speaks SQL only through it.
+// One SQLite database file. Database opens it with fixed settings, caches prepared statements and
+// turns SQLite's errors into Faults. All other code uses SQL only through this header.
 #pragma once
 
 #include <array>
@@ -23,78 +23,96 @@ struct sqlite3_stmt;
 
 namespace postern::store {
 
-/// Stored as whole milliseconds since 1970.
+/// A point in time; databases store it as whole milliseconds since 1970-01-01 UTC.
 using Time = std::chrono::system_clock::time_point;
+/// Milliseconds since 1970-01-01 UTC; fractions are cut off.
 std::int64_t to_millis(Time time);
+/// The inverse of to_millis().
 Time from_millis(std::int64_t millis);
-/// The current time as a database keeps it, so that what is read back equals what was written.
+/// The current time in whole milliseconds, so that a value read back equals the value written.
 Time now();
 
-/// What a database file holds and how older files become current.
+/// What a database file contains, and how older files are brought up to date.
 struct Schema {
-  std::uint32_t application_id = 0;         ///< tells our files from other SQLite files
-  std::span<const char* const> migrations;  ///< [i] brings user_version i to i+1; never edited
+  std::uint32_t application_id = 0;  ///< distinguishes Postern's files from other SQLite files
+  std::span<const char* const> migrations;  ///< [i] migrates user_version i to i+1; never edited
 };
 
-/// When a commit is on stable storage: `full` when it returns, `normal` at the next checkpoint (a
-/// process crash loses nothing, a power failure may lose the last commits, never the file).
+/// When a commit reaches stable storage. `full`: before commit() returns. `normal`: at the next
+/// checkpoint; a process crash loses nothing, a power failure may lose the last commits but does
+/// not damage the file.
 enum class Sync { full, normal };
 
-/// Whose the file is. `own`: of this process, which may make it and change its schema. `beside`: of
-/// a running gateway; it is read, and neither its log nor its schema is touched.
+/// Who owns the file. `own`: this process, which may create it and migrate its schema. `beside`: a
+/// running gateway; this process only reads, and touches neither the write-ahead log nor the
+/// schema.
 enum class Use { own, beside };
 
+/// How Database::open() opens a file.
 struct DatabaseOptions {
-  Sync sync = Sync::full;
-  Use use = Use::own;
-  unsigned page_size = 0;  ///< octets of a new file's pages, a power of two; 0: SQLite's 4096
-  std::chrono::milliseconds busy_timeout{5000};
-  std::uint64_t quick_check_limit = 64 << 20;  ///< larger files get a header check only, in octets
+  Sync sync = Sync::full;  ///< durability of commits
+  Use use = Use::own;      ///< own the file, or read it while a gateway owns it
+  /// Page size of a new file in octets, a power of two; 0: SQLite's default.
+  unsigned page_size = 0;
+  std::chrono::milliseconds busy_timeout{5000};  ///< how long a statement waits for a lock
+  std::uint64_t quick_check_limit = 64 << 20;    ///< octets; larger files skip quick_check
 };
 
-/// Octets that are not text.
+/// Binds or holds octets as an SQL BLOB instead of TEXT.
 struct Blob {
-  std::string_view bytes;
+  std::string_view bytes;  ///< not owned; must outlive query()
 };
 
 class Database;
 
-/// A row of a result. Valid until the next row is asked for; indexes begin at 0.
+/// One row of a result, with columns counted from 0. Valid until the next call of
+/// Statement::next(). A column of another type is converted by SQLite's rules.
 class Row {
  public:
+  /// Used by Statement and in tests.
   explicit Row(sqlite3_stmt* statement) : statement_(statement) {}
-  bool is_null(int column) const;
-  std::int64_t integer(int column) const;
-  bool boolean(int column) const { return integer(column) != 0; }
+  bool is_null(int column) const;                                  ///< SQL NULL
+  std::int64_t integer(int column) const;                          ///< 0 for NULL
+  bool boolean(int column) const { return integer(column) != 0; }  ///< false for NULL and 0
+  /// The column contains to_millis().
   Time time(int column) const { return from_millis(integer(column)); }
+  /// A copy; empty for NULL.
   std::string text(int column) const { return std::string(view(column)); }
-  std::string_view view(int column) const;  ///< text or blob; empty for NULL
-  Secret secret(int column) const { return Secret(text(column)); }
-  std::optional<std::string> optional_text(int column) const;
-  std::optional<std::int64_t> optional_integer(int column) const;
-  std::optional<Time> optional_time(int column) const;
+  /// Text or blob, valid as long as the row; empty for NULL.
+  std::string_view view(int column) const;
+  Secret secret(int column) const { return Secret(text(column)); }  ///< a copy as a Secret
+  std::optional<std::string> optional_text(int column) const;       ///< nullopt for NULL
+  std::optional<std::int64_t> optional_integer(int column) const;   ///< nullopt for NULL
+  std::optional<Time> optional_time(int column) const;              ///< nullopt for NULL
 
  private:
   sqlite3_stmt* statement_;
 };
 
-/// A statement on loan from the database's cache, given back reset when it goes.
+/// A prepared statement borrowed from the database's cache. The destructor resets it and returns
+/// it. Must not outlive its Database.
 class Statement {
  public:
+  /// Moves the borrowed statement.
   Statement(Statement&& other) noexcept
-      : database_(other.database_), statement_(std::exchange(other.statement_, nullptr)) {}
+      : database_(other.database_),
+        statement_(std::exchange(other.statement_, nullptr)),
+        idle_(other.idle_) {}
   Statement& operator=(Statement&&) = delete;
   ~Statement();
 
-  /// True: a row is there. False: no more rows.
+  /// Steps to the next row. True: row() is valid. False: no more rows. Faults as for Database.
   Result<bool> next();
+  /// The current row; only after next() returned true.
   Row row() const { return Row(statement_); }
 
  private:
   friend class Database;
-  Statement(Database& database, sqlite3_stmt* statement)
-      : database_(&database), statement_(statement) {}
+  /// `idle`: where the cache keeps it while nobody uses it.
+  Statement(Database& database, sqlite3_stmt* statement, sqlite3_stmt*& idle)
+      : database_(&database), statement_(statement), idle_(&idle) {}
 
+  // Texts and blobs are not copied: they outlive the statement.
   template <class T>
   void bind(int at, const std::optional<T>& value) {
     value ? bind(at, *value) : bind(at, nullptr);
@@ -114,41 +132,36 @@ class Statement {
 
   Database* database_;
   sqlite3_stmt* statement_;
+  sqlite3_stmt** idle_;
 };
 
-/// Not thread-safe: one thread at a time, the owner sees to it.
-/// Faults: `temporary` disk full or locked, `permanent` damaged file or I/O error, `conflict` a
-/// UNIQUE rule, `not_found` a foreign key that points nowhere, `bug` anything else.
+/// Not thread-safe: the owner serialises all calls except those marked otherwise. Faults:
+/// `temporary` for a full disk, a lock held too long or no memory; `permanent` for a damaged file
+/// or an I/O error; `conflict` for a UNIQUE constraint; `not_found` for a foreign key without a
+/// target; `bug` for anything else.
 class Database {
  public:
-  /// Opens or creates the file (mode 0600), checks it and brings its schema up to date. A damaged
-  /// file, another program's file and a file of a newer Postern are Fault::permanent with one line
-  /// that names the file. ":memory:" works.
-  /// Any number of times in one process: nothing but SQLite ever has a descriptor of a file that
-  /// is open already.
+  /// Opens or creates the file (mode 0600), checks it and migrates its schema. Fault::permanent,
+  /// with a message that names the file: a damaged file, another program's file, or a file of a
+  /// newer Postern. Fault::temporary: a full disk, or Use::beside while an older gateway owns the
+  /// file. ":memory:" opens a database in memory. One process may open the same file several times.
   static Result<std::unique_ptr<Database>> open(const std::string& path, const Schema& schema,
                                                 const DatabaseOptions& options = {});
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
+  /// As given to open().
   const std::string& path() const { return path_; }
-  /// The first of its files, the database, its write-ahead log or the index of that, that has lost
-  /// its name or whose name another file has: what is committed from then on is not there after a
-  /// crash. "" while all is well. Safe from any thread.
+  /// The path of the first of the database's files (database, write-ahead log, shared memory) that
+  /// was removed or replaced while open; "" if none. What is committed to a lost file does not
+  /// survive a crash. Safe from any thread.
   std::string lost_file() const;
 
-  /// Starts a statement; its text is a literal and becomes the key of the statement cache.
-  template <class... Values>
-  Result<Statement> query(std::string_view sql, const Values&... values) {
-    Result<Statement> statement = prepare(sql);
-    if (!statement) return statement;
-    [[maybe_unused]] int at = 0;
-    (statement->bind(++at, values), ...);
-    return statement;
-  }
+  // The text of a statement is the key of the statement cache: build it from literals, never from
+  // input.
 
-  /// Runs a statement to its end; the number of rows it changed.
+  /// Runs a statement to its end and returns the number of rows changed.
   template <class... Values>
   Result<std::int64_t> execute(std::string_view sql, const Values&... values) {
     Result<Statement> statement = query(sql, values...);
@@ -156,7 +169,8 @@ class Database {
     return finish(*statement);
   }
 
-  /// `read(row)` for each row until it returns false; a `read` returning void sees all rows.
+  /// Calls `read(row)` for each row until it returns false; a `read` that returns void gets all
+  /// rows.
   template <class Read, class... Values>
   Result<void> each(std::string_view sql, Read&& read, const Values&... values) {
     Result<Statement> statement = query(sql, values...);
@@ -173,7 +187,7 @@ class Database {
     }
   }
 
-  /// All rows, each made by `read(row)`.
+  /// Returns `read(row)` of all rows.
   template <class Read, class... Values>
   auto all(std::string_view sql, Read&& read, const Values&... values)
       -> Result<std::vector<decltype(read(std::declval<Row>()))>> {
@@ -184,7 +198,7 @@ class Database {
     return found;
   }
 
-  /// The first row, if there is one.
+  /// Returns `read(row)` of the first row; nullopt without rows.
   template <class Read, class... Values>
   auto one(std::string_view sql, Read&& read, const Values&... values)
       -> Result<std::optional<decltype(read(std::declval<Row>()))>> {
@@ -198,7 +212,7 @@ class Database {
     return found;
   }
 
-  /// The first column of the first row as a number, 0 without rows: for COUNT(*) and pragmas.
+  /// The first column of the first row as an integer, 0 without rows. For COUNT(*) and pragmas.
   template <class... Values>
   Result<std::int64_t> number(std::string_view sql, const Values&... values) {
     const auto found = one(sql, [](const Row& row) { return row.integer(0); }, values...);
@@ -206,18 +220,32 @@ class Database {
     return found->value_or(0);
   }
 
-  /// Ends the statement that runs, with an error. From any thread.
+  /// The number of the row that was inserted last.
+  std::int64_t last_row() const;
+
+  /// Makes the running statement fail. Safe from any thread.
   void interrupt();
 
-  /// The first error since the open transaction began: what its commit will say.
+  /// The first error inside the open transaction, which commit() will return; nullopt: none.
   const std::optional<Error>& transaction_error() const { return broken_; }
-  /// Transactions that came to nothing. While it stays the same, what was written is there.
+  /// The number of rolled-back transactions. While it does not change, everything written before is
+  /// still there.
   std::uint64_t rollbacks() const { return rollbacks_; }
 
  private:
   friend class Statement;
   friend class Transaction;
   explicit Database(std::string path) : path_(std::move(path)) {}
+
+  /// Starts a statement, which goes before `values` do.
+  template <class... Values>
+  Result<Statement> query(std::string_view sql, const Values&... values) {
+    Result<Statement> statement = prepare(sql);
+    if (!statement) return statement;
+    [[maybe_unused]] int at = 0;
+    (statement->bind(++at, values), ...);
+    return statement;
+  }
 
   Result<void> configure(const DatabaseOptions& options);
   void note_files();
@@ -226,7 +254,7 @@ class Database {
   Result<void> script(const char* sql);
   Result<Statement> prepare(std::string_view sql);
   Result<std::int64_t> finish(Statement& statement);
-  void give_back(sqlite3_stmt* statement);
+  static void give_back(sqlite3_stmt* statement, sqlite3_stmt*& idle);
   Error error(int code);
 
   struct Hash {
@@ -236,9 +264,9 @@ class Database {
     }
   };
 
-  /// A file by what it is, not by its name.
+  /// Identifies a file by device and inode.
   struct FileId {
-    std::string path;  ///< empty: not there when the database was opened
+    std::string path;  ///< empty: absent when the database was opened
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
   };
@@ -252,21 +280,25 @@ class Database {
   std::optional<Error> broken_;  ///< the first error inside the open transaction
 };
 
-/// What lost_file() says of every database that this process has open, each once.
+/// lost_file() of each database that this process has open, without duplicates. Safe from any
+/// thread.
 std::vector<std::string> lost_files();
 
-/// All or nothing. Whatever is not committed is rolled back when it goes. After an error inside it
-/// every further statement fails with that same error, so a transaction SQLite has already rolled
-/// back by itself (disk full) can never go on in autocommit mode.
+/// A transaction. The destructor rolls back what was not committed. After an error, every further
+/// statement of the transaction fails with the same error: SQLite may already have rolled back by
+/// itself (disk full), and later statements must not run in autocommit mode.
 class Transaction {
  public:
-  /// Begins at once as a writer, so two of them never deadlock half-way.
+  /// Takes the write lock at once (BEGIN IMMEDIATE), so that two writers cannot deadlock.
+  /// Fault::bug if a transaction is open, Fault::temporary if the lock is held longer than the
+  /// busy_timeout.
   static Result<Transaction> begin(Database& database);
+  /// The moved-from transaction does nothing.
   Transaction(Transaction&& other) noexcept : database_(std::exchange(other.database_, nullptr)) {}
   Transaction& operator=(Transaction&&) = delete;
   ~Transaction();
-  /// Fault::permanent also when all was written, but to a file that is lost: see
-  /// Database::lost_file().
+  /// Commits. The first error of the transaction is returned and everything is rolled back. Also
+  /// Fault::permanent, with everything written, if a file is lost: see Database::lost_file().
   Result<void> commit();
 
  private:

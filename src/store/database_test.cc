@@ -237,9 +237,9 @@ TEST_F(DatabaseTest, refuses_a_missing_directory_and_a_symbolic_link) {
   EXPECT_NE(linked.error().message.find("symbolic link"), std::string::npos);
 }
 
-/// Whether another process sees the lock that an open database has (the SHARED bytes of
-/// https://sqlite.org/fileformat2.html#the_lock_byte_page): without it that process takes the
-/// write-ahead log away when it closes the database.
+/// Whether another process sees the lock of an open database (the SHARED bytes of
+/// https://sqlite.org/fileformat2.html#the_lock_byte_page). Without the lock, that process removes
+/// the write-ahead log when it closes the database.
 bool is_locked(const std::string& path) {
   const pid_t child = fork();
   if (child == 0) {
@@ -296,7 +296,7 @@ TEST_F(DatabaseTest, a_file_that_loses_its_name_fails_what_is_committed) {
 TEST_F(DatabaseTest, beside_its_owner_a_database_is_read_and_left_as_it_is) {
   ASSERT_EQ(Database::open(path_, schema, {.use = Use::beside}).error().fault, Fault::permanent);
   EXPECT_FALSE(std::filesystem::exists(path_));
-  // As its owner left it when it was killed: nobody has it open, and the log holds all there is.
+  // As its owner left it when it was killed: no process has it open, and all data is in the log.
   const std::string copy = folder_.file("copy.db");
   {
     const auto owner = open();

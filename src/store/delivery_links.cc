@@ -1,4 +1,4 @@
-// DeliveryLog: the files behind attachment links.
+// DeliveryLog: attachment links and their files.
 #include "store/delivery_log.h"
 #include "store/delivery_schema.h"
 
@@ -6,7 +6,8 @@ namespace postern::store {
 
 namespace {
 
-constexpr auto remember_links = std::chrono::hours(30 * 24);  // how long an expired link is 410
+// How long the API answers 410 for an expired link.
+constexpr auto remember_links = std::chrono::hours(30 * 24);
 constexpr std::int64_t purge_files = 5000;
 
 }  // namespace

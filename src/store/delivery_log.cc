@@ -12,10 +12,10 @@ namespace {
 constexpr std::size_t max_recipients = 100;
 constexpr std::size_t max_text = 1024;
 constexpr std::int64_t purge_rows = 5000;
-/// Old records that one new one takes away at most, beyond the size: more than it weighs.
+/// Old records that one new record may remove: more than enough to balance its size.
 constexpr int room_rows = 256;
 
-/// At most `max_text` octets, not ending inside a UTF-8 character.
+/// Cuts to `max_text` octets, or fewer to keep UTF-8 characters whole.
 void cut(std::string& text) {
   if (text.size() <= max_text) return;
   std::size_t end = max_text;
@@ -102,7 +102,7 @@ constexpr std::string_view insert =
     "DO UPDATE SET count = count + excluded.count";
 
 void store_record(Database& database, const LogRecord& record, std::optional<std::int64_t> hour) {
-  // An error is the batch writer's to count: it finds it in the transaction.
+  // The transaction keeps the error, and the batch writer counts it.
   static_cast<void>(database.execute(
       insert, record.id, record.webhook_id, record.created_at, static_cast<int>(record.kind),
       record.attempt, record.message_id, record.sender, to_json(record.recipients),
@@ -158,7 +158,7 @@ Result<std::unique_ptr<DeliveryLog>> DeliveryLog::open(const std::string& path,
                                                        const DeliveryLogOptions& options) {
   auto log = Database::open(path, delivery_schema(), {.sync = Sync::normal});
   if (!log) return tl::unexpected(log.error());
-  // In WAL mode each connection has its own idea of durability: this one waits for the disk.
+  // Durability is a setting of each connection: this one waits for the disk.
   auto rest = Database::open(path, delivery_schema(), {.sync = Sync::full, .quick_check_limit = 0});
   if (!rest) return tl::unexpected(rest.error());
   return std::unique_ptr<DeliveryLog>(new DeliveryLog(std::move(*log), std::move(*rest), options));
@@ -199,7 +199,7 @@ Result<Listed<LogRecord>> DeliveryLog::list(std::string_view webhook, const LogF
   const std::lock_guard lock(mutex_);
   std::string rows = "SELECT " POSTERN_LOG_COLUMNS " FROM log WHERE webhook_id = ?1";
   std::string total = "SELECT coalesce(sum(n), 0) FROM log_count WHERE webhook_id = ?1";
-  // Numbers of our own enumerations, no foreign text.
+  // Only the numbers of enumerators: no text from outside enters the SQL.
   if (filter.outcome) {
     const std::string condition =
         fmt::format(" AND outcome = {}", static_cast<int>(*filter.outcome));
@@ -223,8 +223,8 @@ Result<Slice<LogRecord>> DeliveryLog::log_slice(std::string_view webhook, const 
   flush();
   const std::lock_guard lock(mutex_);
   std::string sql = "SELECT " POSTERN_LOG_COLUMNS ", seq FROM log WHERE webhook_id = ?";
-  // An index for each of the two; of both together the second is looked at row by row, and so is
-  // the lack of simulations, so that no search is without end.
+  // Each of the two conditions has an index. With both, simulations are filtered row by row, and so
+  // is "not simulated"; slice() limits the rows that one call examines.
   if (filter.outcome) {
     sql += fmt::format(" AND outcome = {}", static_cast<int>(*filter.outcome));
   } else if (filter.simulated == true) {
@@ -320,7 +320,7 @@ Result<std::vector<std::string>> DeliveryLog::forget_webhooks(
     static_cast<void>(rest_->each(
         "SELECT DISTINCT path FROM attachment WHERE webhook_id = ? AND NOT file_gone",
         [&](const Row& row) { files.push_back(row.text(0)); }, webhook));
-    // Expired since ever: should the caller not come to remove the files, purge() names them again.
+    // Expired at time 0: if the caller fails to remove the files, purge() returns them again.
     rest_->execute(
         "UPDATE attachment SET webhook_id = '', filename = '', expires_at = 0 WHERE webhook_id = ?",
         webhook);

@@ -179,7 +179,7 @@ TEST_F(DeliveryLogTest, a_scanner_cannot_fill_the_log) {
   EXPECT_EQ(found.rows[2].created_at, hour);
   EXPECT_EQ(found.rows[2].failed_control, "source_ip");
   EXPECT_EQ(log_->counts("wh_1", hour).value().rejected, 52u);
-  // Other refusals of the same address are records of their own.
+  // Other refusals of the same address have records of their own.
   ASSERT_TRUE(log_->append(refusal("203.0.113.9", hour)));
   ASSERT_TRUE(log_->append(refusal("203.0.113.9", hour)));
   EXPECT_EQ(log_->list("wh_1", {}, {}).value().total, 5u);
@@ -239,7 +239,7 @@ TEST_F(DeliveryLogTest, beyond_its_size_the_oldest_of_the_account_with_most_go) 
   for (int i = 0; i < webhooks; ++i) flood += total("wh_flood" + std::to_string(i));
   EXPECT_LE((flood + 300) * 700, bound);
   EXPECT_GT(flood, 500u);
-  // Large records take away more than they weigh.
+  // A large record removes more octets than it adds.
   for (int i = 0; i < 100; ++i) {
     LogRecord large = record(LogKind::delivery, 200, 250);
     large.webhook_id = "wh_large";

@@ -4,8 +4,8 @@ namespace postern::store {
 
 namespace {
 
-// `hour` is set on the records that stand for all refusals of one address in that hour. log_count
-// answers "how many" for lists without reading the log.
+// `hour` is set on records that count all refusals of one address in that hour. log_count provides
+// the totals of lists without reading the log.
 constexpr const char* first = R"sql(
 CREATE TABLE log (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -95,9 +95,8 @@ CREATE INDEX attachment_expiry ON attachment(file_gone, expires_at);
 constexpr const char* by_trace =
     "CREATE INDEX log_trace ON log(trace_id) WHERE trace_id IS NOT NULL;";
 
-// Payloads over some size are files beside the database; `digest` is theirs. The row '' of
-// inbox_box is the sum of all. What is kept is counted where it changes, so that nobody walks an
-// inbox.
+// Payloads above a certain size are files next to the database, with their `digest` here. Triggers
+// keep the counts of inbox_box, so that no inbox has to be scanned; its row '' is the total.
 constexpr const char* inbox_files = R"sql(
 ALTER TABLE inbox ADD COLUMN file TEXT NOT NULL DEFAULT '';
 ALTER TABLE inbox ADD COLUMN digest BLOB NOT NULL DEFAULT x'';
@@ -130,9 +129,9 @@ CREATE TRIGGER inbox_gone AFTER DELETE ON inbox BEGIN
 END;
 )sql";
 
-// All files behind the links of one message are one file, `path`, from `start` on each. A link
-// holds until `expires_at`: a day or so, and until `kept_until` once its message is accepted. What
-// an inbox keeps behind links counts as its payloads do, and goes with the message.
+// The links of a message share one file, `path`, and each begins at `start`. A link works until
+// `expires_at`, about a day; once its message is accepted, until `kept_until`. Files linked from a
+// message in an inbox count towards the inbox's size and are deleted with the message.
 constexpr const char* inbox_links = R"sql(
 ALTER TABLE attachment ADD COLUMN message_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE attachment ADD COLUMN start INTEGER NOT NULL DEFAULT 0;
@@ -158,15 +157,15 @@ CREATE TRIGGER inbox_gone AFTER DELETE ON inbox BEGIN
 END;
 )sql";
 
-// Whose a box is, for the account's share; one that an older version made learns it with its next
-// message.
+// The account of an inbox, for the account's share. A row created by an older version gets its
+// account with the next message.
 constexpr const char* inbox_accounts = R"sql(
 ALTER TABLE inbox_box ADD COLUMN account TEXT NOT NULL DEFAULT '';
 CREATE INDEX inbox_box_account ON inbox_box(account, octets) WHERE account <> '';
 )sql";
 
-// What the log's bound counts of a row of it: its long texts, and 700 octets for the rest and for
-// the indexes.
+// The size of a log row for DeliveryLogOptions::max_size: its long texts, and 700 octets for the
+// rest and the indexes.
 #define POSTERN_LOG_OCTETS(row)                                    \
   "(700 + length(CAST(" row "sender AS BLOB)) + length(CAST(" row  \
   "recipients AS BLOB)) + length("                                 \
@@ -176,8 +175,8 @@ CREATE INDEX inbox_box_account ON inbox_box(account, octets) WHERE account <> ''
   "auth_username AS BLOB)), 0) + coalesce(length(CAST(" row        \
   "error AS BLOB)), 0) + coalesce(length(CAST(" row "smtp_text AS BLOB)), 0))"
 
-// Who has how much of the log. Until a webhook's account is known, with its next record, the
-// webhook counts as one; the row '' of log_account is the sum of all.
+// Octets of the log per webhook and per account. Until a webhook's account is known (from its next
+// record), the webhook counts as an account; the row '' of log_account is the total.
 constexpr const char* log_shares = R"sql(
 CREATE TABLE log_share (
   webhook_id TEXT PRIMARY KEY,

@@ -1,4 +1,4 @@
-// How a Keyset is read, over any table whose rows have a growing `seq`.
+// Reads a Keyset from any table whose rows have an increasing `seq`.
 #pragma once
 
 #include <algorithm>
@@ -11,11 +11,14 @@
 
 namespace postern::store {
 
-/// Whether a text has a needle in it, without regard to ASCII case.
+/// Searches texts for a needle, ignoring ASCII case.
 class Needle {
  public:
+  /// An empty text matches everything.
   explicit Needle(std::string_view text) : text_(lower(text)) {}
+  /// Whether the needle is empty.
   bool everything() const { return text_.empty(); }
+  /// Whether `hay` contains the needle.
   bool in(const std::string& hay) const {
     const auto same = [](char a, char b) { return to_lower(a) == b; };
     return std::search(hay.begin(), hay.end(), text_.begin(), text_.end(), same) != hay.end();
@@ -25,12 +28,14 @@ class Needle {
   std::string text_;
 };
 
-/// What one call looks at while it searches, rows and time, whichever ends first.
+/// What one search may examine: rows, or time, whichever ends first.
 inline constexpr std::uint64_t search_budget = 20'000;
+/// See search_budget. The time is checked every 256 rows.
 inline constexpr std::chrono::milliseconds search_time{40};
 
-/// `sql` selects rows in descending order of `seq`, which is its column `seq_column`; its last
-/// parameter is the seq to stay below. `fits(row, needle)` is asked when something is searched for.
+/// Reads one slice. `sql` selects rows in descending order of `seq`, which is its column
+/// `seq_column`; its last parameter is the exclusive upper bound of `seq`. `fits(row, needle)`
+/// selects rows. Errors: Database's faults.
 template <class Read, class Fits, class... Values>
 auto slice(Database& database, std::string_view sql, int seq_column, const Keyset& keyset,
            Read&& read, Fits&& fits, const Values&... values)

@@ -7,7 +7,7 @@
 namespace postern::store {
 namespace {
 
-/// What all slices together hold, by `name(row)`; none may exceed `limit`.
+/// The names of all slices' rows, by `name(row)`; no slice may exceed `limit`.
 template <class Fetch, class Name>
 std::string walk(Keyset keyset, Fetch fetch, Name name) {
   std::string all;
@@ -125,7 +125,7 @@ TEST_F(LogKeysetTest, a_search_looks_at_so_many_rows_and_says_where_to_go_on) {
     if (i % 1000 == 0) log_->flush();
   }
   add("newest");
-  // It may have looked at fewer: a search ends by its time too (search_time).
+  // It may have examined fewer rows: search_time also ends a search.
   Slice<LogRecord> slice = log_->log_slice("wh_1", {}, {.needle = "needle"}).value();
   EXPECT_TRUE(slice.rows.empty());
   ASSERT_NE(slice.next, 0u);

@@ -1,4 +1,4 @@
-// Which accounts operate the gateway.
+// The accounts that operate the gateway.
 #pragma once
 
 #include <mutex>
@@ -10,19 +10,20 @@
 
 namespace postern::store {
 
-/// The accounts that the configuration names (api.operators); where it names none, the first one
-/// that was ever made. Threads may share it. The store outlives it.
+/// The accounts named in the configuration (api.operators); if it names none, the first account
+/// ever created. Safe from any thread. The store must outlive it.
 class Operators {
  public:
+  /// `named`: ids of accounts; empty: the first account.
   Operators(Store& store, std::vector<std::string> named)
       : store_(store), named_(std::move(named)) {}
 
-  /// Whether `account` operates the gateway. May read the store: once in the life of a gateway that
-  /// has an account, since nobody becomes the first later. Errors: the store's.
+  /// Whether `account` operates the gateway. May block on the store until there is a first account,
+  /// whose id is then cached for the life of this object. Errors: the store's.
   Result<bool> contains(const std::string& account) const;
-  /// The same where the store need not be asked.
+  /// The same without asking the store; nullopt: call contains().
   std::optional<bool> known(const std::string& account) const;
-  /// All of them; none where there is no account yet.
+  /// All operators; empty if there is no account yet. May block on the store. Errors: the store's.
   Result<std::vector<std::string>> accounts() const;
 
  private:
@@ -30,7 +31,7 @@ class Operators {
 
   Store& store_;
   const std::vector<std::string> named_;
-  mutable std::mutex mutex_;   ///< guards the next
+  mutable std::mutex mutex_;   ///< guards first_
   mutable std::string first_;  ///< empty: not known yet
 };
 

@@ -1,5 +1,5 @@
-// The rows of the control plane. Ids are `prefix` + ULID; text columns hold what the API shows;
-// whatever opens a door is a Secret.
+// The rows of the control plane's database. An id is a prefix and a ULID. Text columns contain what
+// the API shows; anything that authenticates somebody is a Secret.
 #pragma once
 
 #include <cstdint>
@@ -15,236 +15,252 @@
 
 namespace postern::store {
 
-/// What a person may do with what is the team's. In the order of what they may.
+/// What a person may do with the team's objects. Each role includes the ones before it.
 enum class Role {
-  none,      ///< has left; the row stays because it is the team's
-  viewer,    ///< sees everything, changes nothing
-  operates,  ///< the word is "operator": works on everything
-  owner,     ///< also says who else may
+  none,      ///< has left; the row stays because the team's objects refer to it
+  viewer,    ///< reads everything, changes nothing
+  operates,  ///< "operator" in the API: changes everything but people
+  owner,     ///< also manages people
 };
+/// "viewer", "operator", "owner"; "" for Role::none.
 std::string_view to_string(Role role);
 /// nullopt for anything but "owner", "operator" and "viewer".
 std::optional<Role> role_of(std::string_view text);
 
-/// One sign-in. Those who work on the same things share a team, which bears the id of the account
-/// that was there first; whatever else names an `account_id` means the team.
+/// A person's login. People who work on the same objects form a team, whose id is that of its first
+/// account. Except in SessionRow, LinkRow::Kind::reset and where noted, `account_id` is a team's
+/// id.
 struct AccountRow {
-  std::string id;        ///< acc_
-  std::string email;     ///< as typed; unique without regard to ASCII case
-  Secret password_hash;  ///< Argon2id string
-  std::string timezone = "UTC";
-  bool totp_enabled = false;
-  Secret totp_secret;               ///< empty unless enabled
+  std::string id;                   ///< acc_
+  std::string email;                ///< as typed; unique, ignoring ASCII case
+  Secret password_hash;             ///< Argon2id
+  std::string timezone = "UTC";     ///< IANA name
+  bool totp_enabled = false;        ///< totp_secret is not empty
+  Secret totp_secret;               ///< empty: not enabled
   Secret totp_pending;              ///< offered by POST /accounts/me/2fa, not yet confirmed
-  std::int64_t totp_last_step = 0;  ///< the newest 30 s step whose code was taken
-  Secret signing_seed;              ///< ed25519 seed for `v1a` signatures; empty: not enabled
+  std::int64_t totp_last_step = 0;  ///< the newest 30 s step whose code was accepted
+  Secret signing_seed;              ///< Ed25519 seed for `v1a` signatures; empty: not enabled
   std::string signing_public_key;   ///< "whpk_..." or empty
-  std::uint64_t policy_count = 0;   ///< kept by the store
-  std::uint64_t webhook_count = 0;  ///< kept by the store
-  std::uint64_t active_webhook_count = 0;  ///< kept by the store
-  Time created_at;
-  Time updated_at;
-  std::string team_id{};  ///< empty in a new row: the own id
-  Role role = Role::owner;
-  std::optional<Time> last_seen_at{};  ///< kept by the store, to the hour
+  std::uint64_t policy_count = 0;   ///< maintained by the store
+  std::uint64_t webhook_count = 0;  ///< maintained by the store
+  std::uint64_t active_webhook_count = 0;  ///< maintained by the store
+  Time created_at;                         ///< of the row
+  Time updated_at;                         ///< of the row
+  std::string team_id{};                   ///< empty in a new row: the account's own id
+  Role role = Role::owner;                 ///< in the team
+  std::optional<Time> last_seen_at{};      ///< maintained by the store, to the hour
 };
 
-/// One sign-in: the refresh tokens that descend from it. Its id goes into the access tokens.
+/// A sign-in and the refresh tokens issued for it. Access tokens contain its id.
 struct SessionRow {
-  std::string id;          ///< ses_
-  std::string account_id;  ///< the person's
-  std::string ip;          ///< of the sign-in
-  std::string user_agent;  ///< of the sign-in, cut by the caller
-  Time created_at;
-  Time refreshed_at;
+  std::string id;                 ///< ses_
+  std::string account_id;         ///< of the person
+  std::string ip;                 ///< of the sign-in
+  std::string user_agent;         ///< of the sign-in, cut by the caller
+  Time created_at;                ///< time of the sign-in
+  Time refreshed_at;              ///< time of the newest refresh
   Time expires_at;                ///< of the newest refresh token
-  std::string team_id{};          ///< read with the row, as the next two
-  Role role = Role::none;         ///< of the person now
-  std::optional<Time> seen_at{};  ///< AccountRow::last_seen_at
+  std::string team_id{};          ///< of the person now; read with the row
+  Role role = Role::none;         ///< of the person now; read with the row
+  std::optional<Time> seen_at{};  ///< AccountRow::last_seen_at; read with the row
 };
 
-/// A door that opens once: whoever holds the token makes an account or sets a password.
+/// A one-time link: its token lets the holder create an account or set a password.
 struct LinkRow {
+  /// What the token may be used for.
   enum class Kind {
-    owner,       ///< the first account of a store without one
-    invitation,  ///< an account of the team `account_id`
-    reset,       ///< a new password of the account `account_id`
+    owner,       ///< to create the first account of a store
+    invitation,  ///< to create an account in the team `account_id`
+    reset,       ///< to set the password of the account `account_id`
   };
-  std::string id;  ///< inv_ or lnk_
-  Kind kind = Kind::invitation;
-  std::string account_id;     ///< empty for Kind::owner
-  Role role = Role::owner;    ///< of the account to be made
-  std::string email;          ///< of an invitation: who alone may take it, or empty
-  std::string created_by;     ///< account id; empty for the command line and the gateway itself
-  std::string creator_email;  ///< read with the row
-  Time created_at;
-  std::optional<Time> expires_at;
+  std::string id;                ///< inv_ or lnk_
+  Kind kind = Kind::invitation;  ///< what the link does
+  std::string account_id;        ///< empty for Kind::owner
+  Role role = Role::owner;       ///< of the account to create
+  std::string email;  ///< of an invitation: the only e-mail address that may use it; empty: any
+  std::string created_by;          ///< account id; empty: the command line or the gateway
+  std::string creator_email;       ///< read with the row
+  Time created_at;                 ///< of the row
+  std::optional<Time> expires_at;  ///< nullopt: never
 };
+/// "owner", "invitation", "reset"
 std::string_view to_string(LinkRow::Kind kind);
 
+/// A token for the API.
 struct ApiTokenRow {
-  std::string id;  ///< tok_
-  std::string account_id;
-  std::string name;
-  std::string prefix;                    ///< first characters of the token, to recognise it
+  std::string id;                        ///< tok_
+  std::string account_id;                ///< the team
+  std::string name;                      ///< chosen by the user
+  std::string prefix;                    ///< first characters of the token, for display
   Secret hash;                           ///< SHA-256 of the token
   std::vector<std::string> scopes;       ///< "read", "write"
-  std::vector<std::string> allowed_ips;  ///< networks; empty: everywhere
-  std::optional<Time> expires_at;
-  std::optional<Time> last_used_at;
-  Time created_at;
-  std::string maker{};        ///< account id: the token may at most what this person may
-  std::string maker_email{};  ///< read with the row, as the next one
-  Role maker_role = Role::none;
+  std::vector<std::string> allowed_ips;  ///< networks; empty: any
+  std::optional<Time> expires_at;        ///< nullopt: never
+  std::optional<Time> last_used_at;      ///< nullopt: never; to the minute
+  Time created_at;                       ///< of the row
+  std::string maker{};           ///< account id; the token never has more rights than this person
+  std::string maker_email{};     ///< read with the row
+  Role maker_role = Role::none;  ///< the maker's role now; read with the row
 };
 
-/// One user of a policy's smtp_credentials.
+/// A user in a policy's smtp_credentials.
 struct CredentialRow {
-  std::string username;
-  Secret hash;              ///< bcrypt
-  std::uint64_t order = 0;  ///< creation order over all policies; given by the store, kept while
-                            ///< the user stays in the policy
+  std::string username;  ///< as the client sends it
+  Secret hash;           ///< bcrypt
+  /// Position in order of creation over all policies. Assigned by the store; kept while the user is
+  /// in the policy.
+  std::uint64_t order = 0;
 };
 
-/// What one account may store. What it stored before stays, and can be changed for less.
+/// What an account may store. Objects beyond a lowered limit stay, but may only shrink.
 struct AccountLimits {
-  std::uint64_t policies = std::numeric_limits<std::uint64_t>::max();
-  std::uint64_t credentials = std::numeric_limits<std::uint64_t>::max();  ///< of all its policies
-  std::uint64_t webhooks = std::numeric_limits<std::uint64_t>::max();
-  std::uint64_t domains = std::numeric_limits<std::uint64_t>::max();  ///< verified or not
-  /// Of its policies with their credentials, and of its webhooks: names, definitions, hashes,
-  /// addresses, targets, custom headers and templates.
+  std::uint64_t policies = std::numeric_limits<std::uint64_t>::max();     ///< number of policies
+  std::uint64_t credentials = std::numeric_limits<std::uint64_t>::max();  ///< in all its policies
+  std::uint64_t webhooks = std::numeric_limits<std::uint64_t>::max();     ///< number of webhooks
+  std::uint64_t domains = std::numeric_limits<std::uint64_t>::max();      ///< verified or not
+  /// Octets of its policies with their credentials, and of its webhooks: names, definitions,
+  /// hashes, addresses, targets, custom headers and templates.
   std::uint64_t octets = std::numeric_limits<std::uint64_t>::max();
 };
 
+/// A policy with its credentials.
 struct PolicyRow {
-  std::string id;  ///< pol_
-  std::string account_id;
-  std::string name;
-  std::string definition;  ///< the fields as normalised JSON, without credentials
-  std::uint64_t version = 1;
+  std::string id;                          ///< pol_
+  std::string account_id;                  ///< the team
+  std::string name;                        ///< shown to people
+  std::string definition;                  ///< the fields as normalised JSON, without credentials
+  std::uint64_t version = 1;               ///< grows with each change
   std::uint64_t credentials_version = 1;   ///< grows when the credential list changes
   std::vector<CredentialRow> credentials;  ///< in the order given
-  std::uint64_t webhook_count = 0;         ///< kept by the store
-  Time created_at;
-  Time updated_at;
+  std::uint64_t webhook_count = 0;         ///< maintained by the store
+  Time created_at;                         ///< of the row
+  Time updated_at;                         ///< of the row
 };
 
+/// A webhook: an address and the target of its mail.
 struct WebhookRow {
-  std::string id;  ///< wh_
-  std::string account_id;
-  std::string name;
-  std::string address;     ///< local@domain in lower case; unique over all accounts
+  std::string id;          ///< wh_
+  std::string account_id;  ///< the team
+  std::string name;        ///< shown to people
+  std::string address;     ///< local-part@domain in lower case; unique over all accounts
   std::string target_url;  ///< URL or "inbox"
-  bool is_active = true;
-  std::optional<std::string> policy_id;
-  std::map<std::string, std::string> custom_headers;
-  std::string payload_template;
-  std::uint32_t rate_limit_per_minute = 0;
-  std::string delivery_mode = "sync";
-  std::string attachments = "inline";
-  std::string include_raw = "none";
-  std::uint32_t timeout_ms = 30000;
-  policy::InboxLimits inbox{};
-  Secret secret;                          ///< "whsec_..."
-  std::optional<Secret> previous_secret;  ///< signs too until previous_expires_at
-  std::optional<Time> previous_expires_at;
-  std::uint64_t version = 1;
-  Time created_at;
-  Time updated_at;
+  bool is_active = true;   ///< false: its mail is refused
+  std::optional<std::string> policy_id;               ///< nullopt: accepts all mail
+  std::map<std::string, std::string> custom_headers;  ///< of the HTTP request: field name to value
+  std::string payload_template;                       ///< empty: the standard payload
+  std::uint32_t rate_limit_per_minute = 0;            ///< 0: unlimited
+  std::string delivery_mode = "sync";                 ///< "sync", "queued"
+  std::string attachments = "inline";                 ///< "inline", "link", "none"
+  std::string include_raw = "none";                   ///< "inline", "link", "none"
+  std::uint32_t timeout_ms = 30000;                   ///< of the HTTP request
+  policy::InboxLimits inbox{};                        ///< for target "inbox"
+  Secret secret;                                      ///< "whsec_..."
+  std::optional<Secret> previous_secret;              ///< also signs until previous_expires_at
+  std::optional<Time> previous_expires_at;            ///< nullopt: no previous secret
+  std::uint64_t version = 1;                          ///< grows with each change
+  Time created_at;                                    ///< of the row
+  Time updated_at;                                    ///< of the row
 };
 
+/// A domain claimed by an account.
 struct DomainRow {
-  std::string id;  ///< dom_
-  std::string account_id;
-  std::string name;  ///< lower case A-labels
-  bool verified = false;
-  std::string verification_token;
-  std::optional<Time> checked_at;     ///< last time DNS was asked
-  std::optional<Time> failing_since;  ///< verified, but the record has been missing since
-  Time created_at;
-  Time updated_at;
+  std::string id;                     ///< dom_
+  std::string account_id;             ///< the team
+  std::string name;                   ///< lower case A-labels
+  bool verified = false;              ///< of all accounts, one at most
+  std::string verification_token;     ///< expected in the domain's TXT record
+  std::optional<Time> checked_at;     ///< time of the newest DNS lookup
+  std::optional<Time> failing_since;  ///< verified, but its record has been missing since then
+  Time created_at;                    ///< of the row
+  Time updated_at;                    ///< of the row
 };
 
-/// A key that signs, or may sign, the mail of a domain.
+/// A DKIM key of a domain.
 struct DkimKeyRow {
-  std::string domain_id;
-  std::string domain;      ///< its name; kept with the domain
-  std::string account_id;  ///< kept with the domain
-  std::string selector;    ///< lower case
-  std::string algorithm;   ///< "rsa-sha256", "ed25519-sha256"
-  Secret private_key;      ///< PEM; empty where a key is only listed
-  std::string public_record;
-  bool signing = false;  ///< not: published, before or after its time
-  Time created_at;
-  Time updated_at;
+  std::string domain_id;      ///< dom_
+  std::string domain;         ///< the domain's name; stored with the domain
+  std::string account_id;     ///< stored with the domain
+  std::string selector;       ///< lower case
+  std::string algorithm;      ///< "rsa-sha256", "ed25519-sha256"
+  Secret private_key;         ///< PEM; empty in listings
+  std::string public_record;  ///< text of the TXT record, RFC 6376 §3.6.1
+  bool signing = false;       ///< false: only published, before or after its use
+  Time created_at;            ///< of the row
+  Time updated_at;            ///< of the row
 };
 
-/// One state of the gateway's restriction lists. They are the gateway's, not an account's.
+/// A revision of the gateway's restriction lists. They belong to no account.
 struct ListRevisionRow {
+  /// Where a revision came from.
   enum class Source { file, api, rollback };
-  std::uint64_t revision = 0;  ///< from 1, without gaps; given by the store
-  Source source = Source::file;
-  std::string definition;  ///< restrictions::to_json(); empty: there are no lists
-  std::string actor;       ///< account id or API token id; empty for Source::file
-  std::string note;        ///< by whom wrote it, for people
-  Time created_at;
+  std::uint64_t revision = 0;    ///< counts from 1 without gaps; assigned by the store
+  Source source = Source::file;  ///< where it came from
+  std::string definition;        ///< restrictions::to_json(); empty: there are no lists
+  std::string actor;             ///< account id or API token id; empty for Source::file
+  std::string note;              ///< the author's remark
+  Time created_at;               ///< of the row
 };
+/// "file", "api", "rollback"
 std::string_view to_string(ListRevisionRow::Source source);
 
-/// What a write leaves in the audit log, written in the same transaction.
+/// An entry of the audit log. It is written in the transaction of the change that it describes.
 struct AuditRow {
-  std::string id;  ///< al_
-  std::string account_id;
-  std::string action;   ///< "smtp_policy.updated"
-  std::string details;  ///< a JSON object; never a secret
-  std::string ip;
-  std::string actor;  ///< account id or API token id
-  Time created_at;
+  std::string id;          ///< al_
+  std::string account_id;  ///< the team
+  std::string action;      ///< "smtp_policy.updated"
+  std::string details;     ///< a JSON object; never a secret
+  std::string ip;          ///< of the client
+  std::string actor;       ///< account id or API token id
+  Time created_at;         ///< of the entry
   std::string
-      actor_name{};  ///< read with the row: e-mail address or token name, while there is one
+      /// Read with the row: the actor's e-mail address or token name, if it still exists.
+      actor_name{};
 };
 
 /// A key that signs access tokens.
 struct SigningKeyRow {
-  std::string kid;
-  Secret key;
-  Time created_at;
-  std::optional<Time> retired_at;  ///< verifies but no longer signs
+  std::string kid;                 ///< key id in the token's header
+  Secret key;                      ///< HMAC-SHA-256
+  Time created_at;                 ///< of the row
+  std::optional<Time> retired_at;  ///< since then it verifies but does not sign
 };
 
-/// A piece of the audit log, newest first.
+/// Selects a page of the audit log, newest first.
 struct AuditPage {
-  std::string before{};  ///< id of an entry; empty: from the newest
-  std::uint64_t limit = 200;
+  /// Id of the last entry of the page before; empty: from the newest. An unknown id selects
+  /// nothing.
+  std::string before{};
+  std::uint64_t limit = 200;  ///< entries at most
 };
 
-/// A piece of a list, newest first.
+/// Selects a page of a list, newest first. The cost grows with the offset.
 struct Page {
-  std::uint64_t offset = 0;
-  std::uint64_t limit = 200;
+  std::uint64_t offset = 0;   ///< rows to skip
+  std::uint64_t limit = 200;  ///< rows at most
 };
 
+/// A page and the size of the whole list.
 template <class T>
 struct Listed {
-  std::vector<T> rows;
-  std::uint64_t total = 0;  ///< over all pages
+  std::vector<T> rows;      ///< of the page
+  std::uint64_t total = 0;  ///< rows of all pages
 };
 
-/// A piece of a list, newest first, from a place on: at any depth it costs what the first one
-/// costs.
+/// Selects a slice of a list, newest first, after a given row. The cost does not depend on the
+/// depth.
 struct Keyset {
-  std::uint64_t before = 0;  ///< Slice::next of the piece before; 0: from the newest
-  std::uint64_t limit = 50;
-  /// Only rows that have this in them, without regard to ASCII case; empty: all. A call looks at
-  /// some thousand rows and no more: a slice may be short, even empty, with more to come.
+  std::uint64_t before = 0;  ///< Slice::next of the slice before; 0: from the newest
+  std::uint64_t limit = 50;  ///< rows at most
+  /// Only rows that contain this text, ignoring ASCII case; empty: all rows. A call examines a
+  /// limited number of rows (keyset.h), so a slice may be short or empty although more rows follow.
   std::string needle;
 };
 
+/// A slice and where the next one begins.
 template <class T>
 struct Slice {
-  std::vector<T> rows;
-  std::uint64_t next = 0;  ///< where to go on; 0: this was the end
+  std::vector<T> rows;     ///< newest first
+  std::uint64_t next = 0;  ///< Keyset::before of the next slice; 0: the end was reached
 };
 
 }  // namespace postern::store

@@ -1,4 +1,4 @@
-// Texts that a copy of a database must not give away.
+// Encryption of texts that a copy of the database alone must not reveal.
 #pragma once
 
 #include <array>
@@ -10,14 +10,16 @@
 
 namespace postern::store {
 
-/// Encrypts and authenticates by a key that is kept apart (libsodium's secretbox, a random nonce in
-/// front). Safe from any thread.
+/// Encrypts and authenticates with a key that is stored separately (libsodium's secretbox, after a
+/// random nonce). Safe from any thread.
 class Seal {
  public:
+  /// `key`: any length; it is hashed.
   explicit Seal(const Secret& key);
 
+  /// The nonce and the encrypted text: 40 octets longer than `text`.
   std::string close(std::string_view text) const;
-  /// nullopt: it was sealed by another key, or changed.
+  /// nullopt: sealed with another key, damaged or changed.
   std::optional<std::string> open(std::string_view sealed) const;
 
  private:

@@ -33,7 +33,7 @@ class DkimKeyTest : public SqliteStoreTest {
                          .updated_at = at_};
     return store_->create_dkim_key(row, 3, nullptr).value();
   }
-  /// "b a": selectors of what signs for the name.
+  /// "b a": the selectors that sign for the name.
   std::string signing(const std::string& name) {
     std::string all;
     const auto keys = store_->dkim_signing_keys(name).value();

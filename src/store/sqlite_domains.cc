@@ -1,4 +1,4 @@
-// SqliteStore: domains, the audit log, and the server's own secrets.
+// SqliteStore: domains, the audit log, and the server's secrets.
 #include "store/sqlite_rows.h"
 #include "store/sqlite_store.h"
 
@@ -14,7 +14,7 @@ Result<Outcome> SqliteStore::create_domain(const DomainRow& domain, const AuditR
             domain.name, domain.account_id))) {
       return Outcome::taken;
     }
-    // Looks at no more rows than the limit; without one it binds -1, SQLite's "all".
+    // Counts up to the limit only. Without a limit this binds -1, SQLite's "all rows".
     const auto held = database_->number(
         "SELECT count(*) FROM (SELECT 1 FROM domain WHERE account_id = ? LIMIT ?)",
         domain.account_id, limits_.domains);
@@ -70,7 +70,7 @@ Result<DomainVerified> SqliteStore::verify_domain(std::string_view account, std:
         "UPDATE domain SET verified = 1, checked_at = ?, failing_since = NULL, updated_at = ? "
         "WHERE id = ?",
         at, at, id);
-    // Addresses that a former owner left behind would go on taking the new owner's mail.
+    // Otherwise addresses of a former owner would keep receiving the new owner's mail.
     verified.deactivated_webhooks =
         database_
             ->all(
@@ -150,7 +150,7 @@ Result<Listed<AuditRow>> SqliteStore::audit_log(std::string_view account, const 
   return Listed<AuditRow>{std::move(*found), static_cast<std::uint64_t>(*total)};
 }
 
-// The server's own secrets
+// The server's secrets
 
 Result<std::vector<SigningKeyRow>> SqliteStore::signing_keys() {
   const std::lock_guard lock(mutex_);

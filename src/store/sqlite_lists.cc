@@ -76,7 +76,7 @@ Result<Listed<ListRevisionRow>> SqliteStore::list_revisions(const Page& page) {
                               " FROM list_revision ORDER BY revision DESC LIMIT ? OFFSET ?",
                               revision, page.limit, page.offset);
   if (!found) return tl::unexpected(found.error());
-  // Without gaps: the newest number is their count.
+  // Revisions have no gaps: the newest number is their count.
   const auto total = database_->number("SELECT coalesce(max(revision), 0) FROM list_revision");
   if (!total) return tl::unexpected(total.error());
   return Listed<ListRevisionRow>{std::move(*found), static_cast<std::uint64_t>(*total)};

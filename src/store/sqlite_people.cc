@@ -1,4 +1,4 @@
-// SqliteStore: the people of a team, and the one-time links that let them in.
+// SqliteStore: the people of a team, and one-time links.
 #include "store/sqlite_rows.h"
 #include "store/sqlite_store.h"
 
@@ -47,7 +47,7 @@ namespace {
   "(SELECT email FROM account WHERE account.id = created_by), " \
   "created_at, expires_at"
 
-/// Whether a link still opens its door at ?2.
+/// Whether the link with hash ?1 is valid at ?2.
 #define POSTERN_LINK_IS_GOOD                  \
   "hash = ?1 AND ifnull(expires_at > ?2, 1) " \
   "AND (kind <> 'owner' OR NOT EXISTS (SELECT 1 FROM account))"
@@ -67,7 +67,7 @@ LinkRow link_row(const Row& row) {
   return link;
 }
 
-/// A column that refers to nobody is NULL, not an id without letters.
+/// NULL instead of an empty id, which would break the foreign key.
 std::optional<std::string> reference(const std::string& id) {
   return id.empty() ? std::nullopt : std::optional(id);
 }
@@ -98,7 +98,7 @@ Result<Outcome> SqliteStore::set_role(std::string_view team, std::string_view pe
         "UPDATE account SET role = ?, updated_at = ? WHERE id = ? AND team_id = ? AND role <> ''",
         to_string(role), now(), person, team);
     if (affected(changed) == 0) return Outcome::not_found;
-    // A link that was made as an owner would make its maker one again.
+    // A link made as an owner could make its maker an owner again.
     if (role != Role::owner) database_->execute("DELETE FROM link WHERE created_by = ?", person);
     return Outcome::done;
   });
@@ -125,8 +125,8 @@ Result<Outcome> SqliteStore::remove_member(std::string_view team, std::string_vi
     if (person != team) {
       database_->execute("DELETE FROM account WHERE id = ?", person);
     } else {
-      // Webhooks and policies of the team hang on this row: it loses its person and stays. The id
-      // stands for the address, since that has to be unique and is none.
+      // The team's webhooks and policies refer to this row, so it stays without its person. Its id
+      // replaces the e-mail address, which must be unique but unusable.
       database_->execute(
           "UPDATE account SET email = id, password_hash = '', totp_secret = '', totp_pending = '', "
           "role = '', last_seen_at = NULL, updated_at = ? WHERE id = ?",

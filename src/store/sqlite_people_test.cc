@@ -33,7 +33,7 @@ class PeopleStoreTest : public SqliteStoreTest {
   }
 };
 
-// A file as the version before people made it.
+// A file of the version before people.
 TEST(PeopleSchema, an_older_file_is_brought_along) {
   const tests::TemporaryFolder folder;
   const std::string path = folder.file("postern.db");

@@ -35,8 +35,8 @@ std::uint64_t octets_of(const PolicyRow& policy) {
 }  // namespace
 
 void SqliteStore::replace_credentials(const PolicyRow& policy) {
-  // A user keeps its place in the order while it stays: a new password must not move it behind the
-  // same name in another account's policy.
+  // A user keeps its place in the order: a new password must not move it after a user of the same
+  // name in another account's policy.
   std::map<std::string, std::uint64_t, std::less<>> orders;
   static_cast<void>(database_->each(
       "SELECT username, ord FROM credential WHERE policy_id = ?",
@@ -123,7 +123,7 @@ Result<Slice<PolicyRow>> SqliteStore::policy_slice(std::string_view account, con
 
 namespace {
 
-/// Why an UPDATE or DELETE with a version in its WHERE touched nothing.
+/// Why an UPDATE or DELETE with a version in its WHERE changed no row.
 Outcome untouched(Database& database, std::string_view account, std::string_view id) {
   const auto there =
       database.number("SELECT count(*) FROM policy WHERE id = ? AND account_id = ?", id, account);

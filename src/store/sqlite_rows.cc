@@ -4,7 +4,7 @@
 
 namespace postern::store::rows {
 
-// Scopes and networks hold no line breaks.
+// Scopes and networks contain no line breaks.
 std::string join(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) {

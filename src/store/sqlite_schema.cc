@@ -4,8 +4,8 @@ namespace postern::store {
 
 namespace {
 
-// `seq` is the order of creation: lists go by it, newest first, since ULIDs of one millisecond are
-// in no order. Counts are kept by triggers, so that no list has to count a million rows.
+// `seq` is the order of creation, by which lists are sorted: ULIDs of the same millisecond have no
+// order. Triggers maintain the counts, so that no list has to count a million rows.
 constexpr const char* first = R"sql(
 CREATE TABLE account (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -206,8 +206,8 @@ CREATE TABLE list_revision (
 CREATE INDEX list_revision_source ON list_revision(source, revision);
 )sql";
 
-// `seq` says which of a domain's keys is the newest. The record is what DNS has to say, kept so
-// that lists need not touch private keys.
+// The largest `seq` is the domain's newest key. `public_record` is the text of the DNS record,
+// stored so that listings need not read private keys.
 constexpr const char* dkim_keys = R"sql(
 CREATE TABLE dkim_key (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -224,8 +224,8 @@ CREATE TABLE dkim_key (
 CREATE INDEX dkim_key_signing ON dkim_key(domain_id, seq) WHERE state = 'signing';
 )sql";
 
-// People share a team: the account that was there first lends it its id. A token may at most what
-// its maker may. A link is gone once it was used.
+// People share a team, whose id is that of its first account. A token has at most its maker's
+// rights. A used link is deleted.
 constexpr const char* people = R"sql(
 ALTER TABLE account ADD COLUMN team_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE account ADD COLUMN role TEXT NOT NULL DEFAULT 'owner';
@@ -254,14 +254,14 @@ CREATE INDEX link_creator ON link(created_by);
 CREATE INDEX link_expiry ON link(expires_at);
 )sql";
 
-// The numbers are those that webhooks had when the columns came; new ones bring their own.
+// The defaults are the limits that existing webhooks had; new webhooks set their own.
 constexpr const char* inbox_limits = R"sql(
 ALTER TABLE webhook ADD COLUMN inbox_messages INTEGER NOT NULL DEFAULT 10000;
 ALTER TABLE webhook ADD COLUMN inbox_octets INTEGER NOT NULL DEFAULT 268435456;
 ALTER TABLE webhook ADD COLUMN inbox_keep_days INTEGER NOT NULL DEFAULT 30;
 )sql";
 
-// What AccountLimits count.
+// The counts behind AccountLimits.
 constexpr const char* account_limits = R"sql(
 ALTER TABLE policy ADD COLUMN credential_count INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE policy ADD COLUMN octets INTEGER NOT NULL DEFAULT 0;

@@ -4,7 +4,7 @@
 
 namespace postern::store {
 
-/// postern.db.
+/// The schema of postern.db.
 const Schema& control_schema();
 
 }  // namespace postern::store

@@ -7,8 +7,8 @@ namespace postern::store {
 using rows::affected;
 using rows::exists;
 
-/// Triggers, so that no statement, and no cascade, is forgotten. A new session or token changes
-/// nobody's access; a person's row changes often, its role and password seldom.
+/// Triggers catch every statement and every cascade. Inserts change nobody's access. Of a person's
+/// frequent updates, only role, team and password matter.
 Result<void> SqliteStore::on_access_change(std::function<void(std::string_view id)> tell) {
   const std::lock_guard lock(mutex_);
   for (const std::string_view sql :
@@ -37,7 +37,7 @@ void SqliteStore::tell_access_changes() {
   if (ids) {
     for (const std::string& id : *ids) access_changed_(id);
   } else {
-    access_changed_("");  // it cannot be known whose
+    access_changed_("");  // the ids are unknown
   }
   database_->execute("DELETE FROM access_change");
 }
@@ -93,7 +93,7 @@ Result<Refreshed> SqliteStore::refresh_session(const Secret& token_hash, const S
     refreshed.session_id = given.session_id;
     refreshed.account_id = given.account_id;
     if (given.spent) {
-      // Two parties hold this token: one of them stole it, so both are signed out.
+      // Two parties hold this token and one may have stolen it: end the session for both.
       refreshed.result = Refreshed::Result::reused;
       database_->execute("DELETE FROM session WHERE id = ?", given.session_id);
       return Outcome::done;
@@ -105,7 +105,7 @@ Result<Refreshed> SqliteStore::refresh_session(const Secret& token_hash, const S
                        Blob{next_hash.reveal()}, given.session_id, next_expires_at);
     database_->execute("UPDATE session SET refreshed_at = ?, expires_at = ? WHERE id = ?", at,
                        next_expires_at, given.session_id);
-    // A token that nobody could use any more needs no memory of having been spent.
+    // Expired tokens are refused anyway; their `spent` mark is no longer needed.
     database_->execute("DELETE FROM refresh_token WHERE session_id = ? AND expires_at <= ?",
                        given.session_id, at);
     refreshed.result = Refreshed::Result::renewed;

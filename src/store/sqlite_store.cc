@@ -21,7 +21,7 @@ Result<Outcome> SqliteStore::write(const AuditRow* audit, const std::function<Ou
   const Outcome outcome = work();
   if (outcome == Outcome::done && audit != nullptr) insert_audit(*audit);
   if (const std::optional<Error>& error = database_->transaction_error()) {
-    // The account went while the request was on its way.
+    // The account was deleted while the request was running.
     if (error->fault == Fault::not_found) return Outcome::not_found;
     if (error->fault == Fault::conflict) return Outcome::taken;
     return tl::unexpected(*error);
@@ -46,7 +46,7 @@ SqliteStore::Stored SqliteStore::stored_by(std::string_view account) {
                       .octets = number(row, 3)};
       },
       account);
-  return rows::found(found) ? **found : Stored();  // else write() says why
+  return rows::found(found) ? **found : Stored();  // on an error: write() returns it
 }
 
 Outcome SqliteStore::bounded(std::string_view account, const Stored& before) {
@@ -88,7 +88,8 @@ Outcome SqliteStore::insert_account(const AccountRow& account) {
   if (exists(database_->number("SELECT count(*) FROM account WHERE email = ?", account.email))) {
     return Outcome::taken;
   }
-  // Into an emptied store comes a first account again. Who that may be is the API's to judge.
+  // The first account of an emptied store gets seq 1 again. The API decides whether it may be
+  // created.
   database_->execute(
       "DELETE FROM sqlite_sequence WHERE name = 'account' "
       "AND NOT EXISTS (SELECT 1 FROM account)");
@@ -126,8 +127,8 @@ Result<Listed<AccountRow>> SqliteStore::accounts(const Page& page) {
 
 Result<std::string> SqliteStore::first_account() {
   const std::lock_guard lock(mutex_);
-  // AUTOINCREMENT gives no number twice while there are others: who comes after a deleted first
-  // account is not it.
+  // AUTOINCREMENT does not reuse numbers while other accounts exist, so an account created after
+  // the first one was deleted is not the first.
   auto found = database_->one("SELECT id FROM account WHERE seq = 1",
                               [](const Row& row) { return row.text(0); });
   if (!found) return tl::unexpected(found.error());
@@ -197,7 +198,7 @@ Result<AccountDeleted> SqliteStore::delete_account(std::string_view account,
     deleted.policies = ids("SELECT id FROM policy WHERE account_id = ?");
     deleted.domains = ids("SELECT name FROM domain WHERE account_id = ? AND verified");
     database_->execute("DELETE FROM audit WHERE account_id = ?", account);
-    // Webhooks first: what they refer to goes after them.
+    // Webhooks first, because they refer to policies.
     database_->execute("DELETE FROM webhook WHERE account_id = ?", account);
     database_->execute("DELETE FROM account WHERE team_id = ? AND id <> ?", account, account);
     const auto gone = database_->execute("DELETE FROM account WHERE id = ?", account);

@@ -1,7 +1,6 @@
-// The Store in one SQLite file, postern.db (WAL, synchronous=FULL): a 201 means that the object
-// survives a power failure. One connection behind one mutex; a write takes about 0.2 ms plus the
-// disk's flush, and the hot path reads from memory, so that there is nothing to win by more of
-// them.
+// The Store in one SQLite file, postern.db (WAL, synchronous=FULL): once the API answered 201, the
+// object survives a power failure. One mutex guards one connection. A write takes about 0.2 ms and
+// a flush of the disk, and the hot path reads from memory, so more connections would gain nothing.
 #pragma once
 
 #include <functional>
@@ -12,12 +11,15 @@
 
 namespace postern::store {
 
+/// The methods of Store are documented in store.h.
 class SqliteStore final : public Store {
  public:
-  /// Opens or creates the file and migrates it. Faults as Database::open. Use::beside reads alone.
+  /// Opens or creates the file and migrates it. Use::beside only reads. Faults as for
+  /// Database::open().
   static Result<std::unique_ptr<SqliteStore>> open(const std::string& path, Use use = Use::own);
 
-  /// Before it is used by several threads. Without it nothing is limited.
+  /// Limits what each account may store; without this call nothing is limited. Call it before
+  /// threads share the store.
   void limit_accounts(const AccountLimits& limits) { limits_ = limits; }
 
   Result<void> probe() override;
@@ -160,27 +162,30 @@ class SqliteStore final : public Store {
  private:
   explicit SqliteStore(std::unique_ptr<Database> database) : database_(std::move(database)) {}
 
-  /// Within write(): what the account stores, now that it was changed, against its limits. It was
-  /// `before`.
+  /// What an account stores.
   struct Stored {
     std::uint64_t policies = 0;
     std::uint64_t credentials = 0;
     std::uint64_t webhooks = 0;
     std::uint64_t octets = 0;
   };
+  /// What the account stores now. Inside write().
   Stored stored_by(std::string_view account);
+  /// Compares what the account stores now with its limits and with what it stored `before`. Inside
+  /// write().
   Outcome bounded(std::string_view account, const Stored& before);
-  /// `work()` in a transaction, kept when it says `done`. Inside, the results of statements need no
-  /// check of their own: after an error every statement fails and so does the commit.
+  /// Runs `work()` and the audit entry in a transaction that is committed only if `work()` returns
+  /// `done`. Inside it, statements need no error checks: after an error every further statement
+  /// fails, and so does the commit.
   Result<Outcome> write(const AuditRow* audit, const std::function<Outcome()>& work);
   void insert_audit(const AuditRow& entry);
-  /// After a commit, with the mutex.
+  /// Reports the access changes recorded since the last call. After a commit, with the mutex held.
   void tell_access_changes();
   Outcome insert_account(const AccountRow& account);
-  /// Inside a transaction: the new hash, and the end of what the old password had opened.
+  /// Sets the new hash and revokes what the old password gave. Inside write().
   Outcome replace_password(std::string_view account, const Secret& hash, Tokens tokens,
                            std::string_view keep_session);
-  /// What a person holds as one of the team, and what would let them in again.
+  /// Deletes the person's sessions, tokens and links. Inside write().
   void take_powers(std::string_view person);
   bool is_last_owner(std::string_view team, std::string_view person);
   void replace_backup_codes(std::string_view account, const std::vector<Secret>& hashes);

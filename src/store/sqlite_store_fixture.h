@@ -1,4 +1,4 @@
-// A store in a directory of its own, with something in it. For the tests of SqliteStore.
+// A store with some rows in a temporary directory, for the tests of SqliteStore.
 #pragma once
 
 #include <gtest/gtest.h>

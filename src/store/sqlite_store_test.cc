@@ -34,7 +34,7 @@ TEST_F(SqliteStoreTest, a_write_and_its_audit_entry_happen_together) {
   PolicyRow row = policy(ann, "p");
   EXPECT_EQ(store_->create_policy(row, &entry).value(), Outcome::done);
   EXPECT_EQ(actions(ann), std::vector<std::string>{"smtp_policy.created"});
-  // The same entry id again is refused by the database: then the policy must not be there either.
+  // The database refuses a second entry with the same id: then the policy must not exist either.
   PolicyRow second = policy(ann, "q");
   EXPECT_EQ(store_->create_policy(second, &entry).value(), Outcome::taken);
   EXPECT_EQ(store_->policy(ann, second.id).value(), std::nullopt);

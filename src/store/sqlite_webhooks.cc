@@ -119,7 +119,7 @@ Result<std::vector<WebhookRow>> SqliteStore::webhooks_of_policy(std::string_view
 
 namespace {
 
-/// Why an UPDATE or DELETE with a version in its WHERE touched nothing.
+/// Why an UPDATE or DELETE with a version in its WHERE changed no row.
 Outcome untouched(Database& database, std::string_view account, std::string_view id) {
   const auto there =
       database.number("SELECT count(*) FROM webhook WHERE id = ? AND account_id = ?", id, account);

@@ -1,12 +1,12 @@
-// The control plane's database: accounts, sessions, tokens, policies, webhooks, domains, audit.
+// The control plane's database: accounts, sessions, tokens, policies, webhooks, domains, audit log.
 //
-// The hot path never asks it: it is read whole at the start (each_*) and then only by the API.
-// Calls block for a disk flush; run them on a worker thread. Safe from any thread.
+// The hot path never uses it: each_*() read it once at the start, then only the API uses it. Calls
+// block on a disk flush, so call them on a worker thread. All methods are safe from any thread.
 //
-// Every method is one transaction, its audit entry included: it happens whole or not at all.
-// Whatever names an account sees that account's rows only, so another account's object is
-// `not_found`. An Error means the database itself is in trouble (Fault::temporary: disk full,
-// locked; permanent: damaged); what the API has an answer for is an Outcome.
+// Each method is one transaction that includes its audit entry (`audit`, null: no entry). A method
+// with an account parameter sees only that account's rows: another account's object is `not_found`.
+// An Error reports a failure of the database itself (Fault::temporary: disk full, locked;
+// Fault::permanent: damaged); what the API answers is an Outcome.
 #pragma once
 
 #include <functional>
@@ -16,254 +16,315 @@
 
 namespace postern::store {
 
+/// The result of a write. Unless it is `done`, nothing was changed.
 enum class Outcome {
   done,
   not_found,       ///< no such object in this account
-  stale,           ///< somebody changed it since `expected_version` was read
-  taken,           ///< e-mail, address or domain belongs to somebody
-  in_use,          ///< other objects hold on to it, or it is the last owner
-  no_such_policy,  ///< the webhook names a policy that this account does not have
-  too_many,        ///< the account would store more than AccountLimits let it
+  stale,           ///< the version is no longer `expected_version`
+  taken,           ///< the e-mail address, address or domain belongs to another object
+  in_use,          ///< other objects refer to it, or the person is the last owner
+  no_such_policy,  ///< the webhook names a policy that is not in its account
+  too_many,        ///< the account would exceed its AccountLimits
 };
 
-/// What became of a refresh token.
+/// The result of using a refresh token.
 struct Refreshed {
+  /// `reused`: it had been spent, so its session was ended.
   enum class Result { renewed, unknown, reused } result = Result::unknown;
-  std::string session_id;  ///< empty when unknown; revoked when reused
-  std::string account_id;  ///< the person's
+  std::string session_id;  ///< empty if unknown
+  std::string account_id;  ///< of the person; empty if unknown
 };
 
-/// A deleted policy's webhooks: from now on they accept all mail.
+/// The result of delete_policy(). The detached webhooks accept all mail from then on.
 struct PolicyDeleted {
-  Outcome outcome = Outcome::not_found;
-  std::vector<std::string> detached_webhooks;  ///< ids; with in_use those that hold it
+  Outcome outcome = Outcome::not_found;        ///< done, not_found, stale or in_use
+  std::vector<std::string> detached_webhooks;  ///< ids; with in_use: the webhooks that use it
 };
 
-/// A domain that was just verified.
+/// The result of verify_domain().
 struct DomainVerified {
-  Outcome outcome = Outcome::not_found;           ///< taken: another account verified it first
-  std::vector<std::string> deactivated_webhooks;  ///< of accounts that had lost the domain before
+  Outcome outcome = Outcome::not_found;  ///< taken: another account verified it first
+  /// Ids of the webhooks that other accounts had active in this domain.
+  std::vector<std::string> deactivated_webhooks;
 };
 
-/// What went with an account; the directory forgets the same ids.
+/// The result of delete_account(): the objects that were deleted with it.
 struct AccountDeleted {
-  Outcome outcome = Outcome::not_found;
-  std::vector<std::string> webhooks;
-  std::vector<std::string> policies;
-  std::vector<std::string> domains;  ///< names of verified domains
+  Outcome outcome = Outcome::not_found;  ///< done or not_found
+  std::vector<std::string> webhooks;     ///< ids
+  std::vector<std::string> policies;     ///< ids
+  std::vector<std::string> domains;      ///< names of verified domains
 };
 
+/// Selects webhooks by WebhookRow::is_active.
 enum class WebhookFilter { all, active, inactive };
+/// Whether a change of the password also revokes API tokens.
 enum class Tokens { keep, revoke };
+/// What deleting a policy does to webhooks that use it.
 enum class IfUsed { detach, refuse };
 
+/// The interface; SqliteStore implements it.
 class Store {
  public:
   virtual ~Store() = default;
 
-  /// A write that is never kept: fails as a real one would (for /readyz and the disk-full answer).
+  /// Does a write and rolls it back. Fails as a real write would (for /readyz and the disk-full
+  /// answer).
   virtual Result<void> probe() = 0;
-  /// From now on `tell` is called with the id of whatever loses or changes what it may: a person
-  /// (role, password), a session, an API token; however that comes about. It is called on the
-  /// thread that changed it, after the commit, and must not call the store.
+  /// From now on calls `tell` with the id of a person whose role or password changes, and of a
+  /// person, session or API token that is deleted, whatever caused it; with "" if the ids could not
+  /// be read. `tell` runs on the changing thread after the commit and must not call the store.
   virtual Result<void> on_access_change(std::function<void(std::string_view id)> tell) = 0;
-  /// Whether another process has written since the last call.
+  /// Whether another process has written to the database since the last call. The first call:
+  /// false.
   virtual Result<bool> written_elsewhere() = 0;
 
   // Accounts
+  /// `taken`: the e-mail address has an account.
   virtual Result<Outcome> create_account(const AccountRow& account, const AuditRow* audit) = 0;
+  /// nullopt: no such account.
   virtual Result<std::optional<AccountRow>> account(std::string_view id) = 0;
+  /// Ignores ASCII case. nullopt: no such account.
   virtual Result<std::optional<AccountRow>> account_by_email(std::string_view email) = 0;
+  /// All accounts, newest first.
   virtual Result<Listed<AccountRow>> accounts(const Page& page) = 0;
-  /// The id of the account that came when there was no other; "" when it is gone or never was.
+  /// The id of the account created first in this store; "" if there is none or it was deleted.
   virtual Result<std::string> first_account() = 0;
-  /// Makes the account that an owner's link or an invitation is for, and spends the link.
-  /// `not_found`: unknown, spent or expired at `account.created_at`.
+  /// Creates the account for an owner's link or an invitation, and spends the link. `not_found`:
+  /// the link is unknown, spent, or expired at `account.created_at`; `taken`: see create_account().
   virtual Result<Outcome> create_account_by_link(const AccountRow& account, const Secret& link_hash,
                                                  const AuditRow* audit) = 0;
-  /// Ends all sessions but `keep_session` (may be empty) and the links that would set another
-  /// password; with Tokens::revoke the API tokens that the person made too.
+  /// Sets the hash. Ends all sessions except `keep_session` (may be empty) and deletes the person's
+  /// password reset links; with Tokens::revoke also the API tokens that the person made.
   virtual Result<Outcome> set_password(std::string_view account, const Secret& hash, Tokens tokens,
                                        std::string_view keep_session, const AuditRow* audit) = 0;
-  /// The new hash of the same password (stronger parameters): touches nothing else.
+  /// Replaces the hash of an unchanged password (stronger parameters); changes nothing else.
   virtual Result<Outcome> rehash_password(std::string_view account, const Secret& hash) = 0;
-  /// `taken`: another account has it, ASCII case aside.
+  /// `taken`: another account has this address, ignoring ASCII case.
   virtual Result<Outcome> set_email(std::string_view account, std::string_view email,
                                     const AuditRow* audit) = 0;
+  /// `timezone`: an IANA name, checked by the caller.
   virtual Result<Outcome> set_timezone(std::string_view account, std::string_view timezone) = 0;
-  /// Notes that the person was there; writes at most once an hour.
+  /// Notes that the person was active. Writes at most once an hour.
   virtual Result<void> touch_account(std::string_view account, Time at) = 0;
-  /// Everything of the team goes, its people too; `audit`, if given, is the one entry that stays.
+  /// Deletes a team with everything in it, its people included. `audit` is the only entry that
+  /// stays.
   virtual Result<AccountDeleted> delete_account(std::string_view account,
                                                 const AuditRow* audit) = 0;
-  /// An empty seed switches `v1a` signatures off.
+  /// An empty seed disables `v1a` signatures.
   virtual Result<Outcome> set_signing_key(std::string_view account, const Secret& seed,
                                           std::string_view public_key, const AuditRow* audit) = 0;
 
   // People
-  virtual Result<std::vector<AccountRow>> members(std::string_view team) = 0;  ///< oldest first
-  /// `in_use`: the team would be without an owner.
+  /// who have not left; oldest first
+  virtual Result<std::vector<AccountRow>> members(std::string_view team) = 0;
+  /// `in_use`: the team would have no owner. Takes the person's links unless the role is owner.
   virtual Result<Outcome> set_role(std::string_view team, std::string_view person, Role role,
                                    const AuditRow* audit) = 0;
-  /// Sessions, API tokens and open links of the person go too. `in_use` as above.
+  /// Also deletes the person's sessions, API tokens and links. `in_use`: see set_role().
   virtual Result<Outcome> remove_member(std::string_view team, std::string_view person,
                                         const AuditRow* audit) = 0;
 
-  // One-time links: tokens are kept as hashes
-  /// An owner's link takes the place of the one before.
+  // One-time links: the store keeps hashes of their tokens
+  /// Also deletes expired links. An owner's link replaces the one before.
   virtual Result<Outcome> create_link(const LinkRow& link, const Secret& hash,
                                       const AuditRow* audit) = 0;
-  /// nullopt: unknown, spent, expired, or for the first account where there is one.
+  /// nullopt: unknown, spent or expired at `at`, or an owner's link although there is an account.
   virtual Result<std::optional<LinkRow>> link(const Secret& hash, Time at) = 0;
+  /// The team's invitations that are valid at `at`, newest first.
   virtual Result<std::vector<LinkRow>> invitations(std::string_view team, Time at) = 0;
+  /// `not_found`: no such invitation in this team.
   virtual Result<Outcome> delete_invitation(std::string_view team, std::string_view id,
                                             const AuditRow* audit) = 0;
-  /// Spends a reset link: sets the password and ends all sessions. `not_found` as for link().
+  /// Sets the password by a reset link and ends all sessions, which spends the link. `not_found`:
+  /// see link().
   virtual Result<Outcome> reset_password(const Secret& link_hash, const Secret& password_hash,
                                          Time at, const AuditRow* audit) = 0;
 
   // Two-factor sign-in
+  /// Stores a secret to be confirmed by enable_totp(). `in_use`: already enabled.
   virtual Result<Outcome> begin_totp(std::string_view account, const Secret& pending) = 0;
-  /// Makes the pending secret the secret. `in_use`: already enabled; `not_found`: nothing pending.
+  /// Makes the pending secret the secret, and `step` its newest used step. `in_use`: already
+  /// enabled; `not_found`: nothing pending.
   virtual Result<Outcome> enable_totp(std::string_view account, std::int64_t step,
                                       const std::vector<Secret>& backup_hashes,
                                       const AuditRow* audit) = 0;
+  /// Also deletes the backup codes. `not_found`: not enabled.
   virtual Result<Outcome> disable_totp(std::string_view account, const AuditRow* audit) = 0;
+  /// Replaces all backup codes.
   virtual Result<Outcome> set_backup_codes(std::string_view account,
                                            const std::vector<Secret>& hashes,
                                            const AuditRow* audit) = 0;
-  /// False when this step or a later one was used before: a code works once (RFC 6238 §5.2).
+  /// Marks a 30 s step as used. False if it or a later one was used before: a code works once (RFC
+  /// 6238 §5.2).
   virtual Result<bool> use_totp_step(std::string_view account, std::int64_t step) = 0;
-  /// True once for each code's hash.
+  /// Spends a backup code. False: unknown or spent.
   virtual Result<bool> use_backup_code(std::string_view account, const Secret& hash) = 0;
+  /// The number of unspent backup codes.
   virtual Result<std::uint64_t> backup_codes_left(std::string_view account) = 0;
 
-  // Sessions: refresh tokens are kept as hashes
+  // Sessions: the store keeps hashes of refresh tokens
+  /// Stores a session with its first refresh token, which expires with it.
   virtual Result<Outcome> create_session(const SessionRow& session, const Secret& token_hash,
                                          const AuditRow* audit) = 0;
-  /// Spends a token for the next one. A spent token shown again ends its whole session.
+  /// Spends a refresh token and stores the next one. A spent token ends its whole session.
   virtual Result<Refreshed> refresh_session(const Secret& token_hash, const Secret& next_hash,
                                             Time at, Time next_expires_at) = 0;
-  /// The session that a refresh token (spent or not) belongs to, ended; nullopt: unknown token.
-  /// `audit(session)`, if set, makes its entry, or none.
+  /// Ends the session of a refresh token, spent or not, and returns it; nullopt: unknown token.
+  /// `audit(session)`, if set, makes the audit entry, or none; it must not call the store.
   virtual Result<std::optional<SessionRow>> end_session_by_token(
       const Secret& token_hash,
       const std::function<std::optional<AuditRow>(const SessionRow&)>& audit) = 0;
+  /// `not_found`: this person has no such session.
   virtual Result<Outcome> end_session(std::string_view account, std::string_view id,
                                       const AuditRow* audit) = 0;
-  /// A session that is neither ended nor expired.
+  /// nullopt: ended, or expired at `at`.
   virtual Result<std::optional<SessionRow>> session(std::string_view id, Time at) = 0;
+  /// The person's sessions that are valid at `at`, newest first, 1000 at most.
   virtual Result<Listed<SessionRow>> sessions(std::string_view account, Time at) = 0;
+  /// Deletes the sessions that expired before, and returns their number.
   virtual Result<std::uint64_t> purge_sessions(Time expired_before) = 0;
 
   // API tokens
+  /// An empty `maker` stands for the account itself.
   virtual Result<Outcome> create_api_token(const ApiTokenRow& token, const AuditRow* audit) = 0;
+  /// Newest first.
   virtual Result<Listed<ApiTokenRow>> api_tokens(std::string_view account, const Page& page) = 0;
+  /// nullopt: unknown. The caller checks the expiry.
   virtual Result<std::optional<ApiTokenRow>> api_token_by_hash(const Secret& hash) = 0;
-  /// `maker`: only a token that this person made; empty: anybody's.
+  /// `maker`: only a token made by this person; empty: anybody's.
   virtual Result<Outcome> delete_api_token(std::string_view account, std::string_view maker,
                                            std::string_view id, const AuditRow* audit) = 0;
-  /// Notes the use; writes at most once a minute a token.
+  /// Notes the use. Writes at most once a minute per token.
   virtual Result<void> touch_api_token(std::string_view id, Time at) = 0;
 
   // Policies
+  /// `too_many`: see AccountLimits.
   virtual Result<Outcome> create_policy(const PolicyRow& policy, const AuditRow* audit) = 0;
+  /// With its credentials. nullopt: not in this account.
   virtual Result<std::optional<PolicyRow>> policy(std::string_view account,
                                                   std::string_view id) = 0;
+  /// With their credentials, newest first.
   virtual Result<Listed<PolicyRow>> policies(std::string_view account, const Page& page) = 0;
-  /// Searches names.
+  /// With their credentials, newest first. The needle is searched in names.
   virtual Result<Slice<PolicyRow>> policy_slice(std::string_view account, const Keyset& keyset) = 0;
-  /// Stores `policy` (its versions and updated_at as given) if the stored version still is
-  /// `expected_version`. Credentials are replaced by those of the row.
+  /// Stores `policy`, with its versions and updated_at as given, if the stored version is
+  /// `expected_version`. Replaces the credentials.
   virtual Result<Outcome> update_policy(const PolicyRow& policy, std::uint64_t expected_version,
                                         const AuditRow* audit) = 0;
-  /// Detaches every webhook (their versions grow) and deletes. `audit(ids)` makes the entry that
-  /// names them. `expected_version` nullopt: whatever version.
+  /// Deletes a policy and detaches all webhooks from it, whose versions grow. `audit(ids)`, if set,
+  /// makes the audit entry that names them; it must not call the store. `expected_version` nullopt:
+  /// any.
   virtual Result<PolicyDeleted> delete_policy(
       std::string_view account, std::string_view id, std::optional<std::uint64_t> expected_version,
       IfUsed if_used, Time at,
       const std::function<AuditRow(const std::vector<std::string>& detached)>& audit) = 0;
+  /// The webhooks that use the policy, oldest first.
   virtual Result<std::vector<WebhookRow>> webhooks_of_policy(std::string_view account,
                                                              std::string_view policy) = 0;
 
   // Webhooks
+  /// `no_such_policy`; `taken`: the address; `too_many`: see AccountLimits.
   virtual Result<Outcome> create_webhook(const WebhookRow& webhook, const AuditRow* audit) = 0;
+  /// nullopt: not in this account.
   virtual Result<std::optional<WebhookRow>> webhook(std::string_view account,
                                                     std::string_view id) = 0;
+  /// Newest first.
   virtual Result<Listed<WebhookRow>> webhooks(std::string_view account, WebhookFilter filter,
                                               const Page& page) = 0;
-  /// Searches names, addresses and targets.
+  /// Newest first. The needle is searched in names, addresses and targets.
   virtual Result<Slice<WebhookRow>> webhook_slice(std::string_view account, WebhookFilter filter,
                                                   const Keyset& keyset) = 0;
+  /// Stores `webhook` as given if the stored version is `expected_version`. Outcomes as for
+  /// create_webhook(), `stale` and `not_found`.
   virtual Result<Outcome> update_webhook(const WebhookRow& webhook, std::uint64_t expected_version,
                                          const AuditRow* audit) = 0;
+  /// `expected_version` nullopt: any.
   virtual Result<Outcome> delete_webhook(std::string_view account, std::string_view id,
                                          std::optional<std::uint64_t> expected_version,
                                          const AuditRow* audit) = 0;
 
   // Domains
-  /// `taken`: this account claims it already, or another has verified it.
+  /// `taken`: this account already claims it, or another account has verified it.
   virtual Result<Outcome> create_domain(const DomainRow& domain, const AuditRow* audit) = 0;
+  /// nullopt: not in this account.
   virtual Result<std::optional<DomainRow>> domain(std::string_view account,
                                                   std::string_view id) = 0;
+  /// Newest first.
   virtual Result<Listed<DomainRow>> domains(std::string_view account) = 0;
+  /// Whether this account has verified the domain `name` (lower-case A-labels).
   virtual Result<bool> owns_verified_domain(std::string_view account, std::string_view name) = 0;
+  /// Marks the domain as verified at `at` and deactivates other accounts' webhooks in it.
   virtual Result<DomainVerified> verify_domain(std::string_view account, std::string_view id,
                                                Time at, const AuditRow* audit) = 0;
-  /// `in_use`: webhooks of this account have addresses there.
+  /// `in_use`: webhooks of this account have addresses in it.
   virtual Result<Outcome> delete_domain(std::string_view account, std::string_view id,
                                         const AuditRow* audit) = 0;
-  /// Verified domains not checked since `checked_before`, oldest first.
+  /// Verified domains checked before `checked_before`, least recently checked first.
   virtual Result<std::vector<DomainRow>> domains_due(Time checked_before, std::uint64_t limit) = 0;
-  /// The result of a re-check: still there, or missing since `failing_since`; missing for too long
-  /// makes it unverified (`verified` false), its mail still flows.
+  /// Stores the result of a DNS check: present (`failing_since` nullopt), or missing since then.
+  /// `verified` false: missing for too long, so the domain is no longer verified; its mail still
+  /// flows.
   virtual Result<Outcome> note_domain_check(std::string_view id, Time at,
                                             std::optional<Time> failing_since, bool verified) = 0;
 
   // DKIM keys of domains
-  /// `taken`: the domain has a key under this selector; `in_use`: it has `most` keys already.
+  /// `taken`: the domain has a key with this selector; `in_use`: it already has `most` keys.
   virtual Result<Outcome> create_dkim_key(const DkimKeyRow& key, std::uint64_t most,
                                           const AuditRow* audit) = 0;
-  /// Newest first, without private keys; none when the domain is not this account's.
+  /// Newest first, without private keys; empty if the domain is not in this account.
   virtual Result<std::vector<DkimKeyRow>> dkim_keys(std::string_view account,
                                                     std::string_view domain_id) = 0;
+  /// Whether the key signs mail from now on.
   virtual Result<Outcome> set_dkim_key_signing(std::string_view account, std::string_view domain_id,
                                                std::string_view selector, bool signing, Time at,
                                                const AuditRow* audit) = 0;
-  /// `in_use`: it signs.
+  /// `in_use`: the key signs.
   virtual Result<Outcome> delete_dkim_key(std::string_view account, std::string_view domain_id,
                                           std::string_view selector, const AuditRow* audit) = 0;
-  /// What signs for the verified domain of this name, newest first, with private keys.
+  /// The keys that sign for the verified domain of this name, newest first, with private keys.
   virtual Result<std::vector<DkimKeyRow>> dkim_signing_keys(std::string_view domain) = 0;
 
-  // Restriction lists: every state that ever ran, newest first
-  /// Gives `row` its number and stores it, if the newest revision still is `newest` (0: none is).
+  // Restriction lists: every revision that was ever in force
+  /// Stores `row` as the revision after `newest` (0: the first) and sets its number. `stale`: the
+  /// newest revision is another one.
   virtual Result<Outcome> add_list_revision(ListRevisionRow& row, std::uint64_t newest,
                                             const AuditRow* audit) = 0;
+  /// nullopt: there is none.
   virtual Result<std::optional<ListRevisionRow>> newest_list_revision() = 0;
-  /// The newest that came from the configuration file.
+  /// The newest revision with Source::file.
   virtual Result<std::optional<ListRevisionRow>> newest_file_revision() = 0;
+  /// nullopt: there is none with this number.
   virtual Result<std::optional<ListRevisionRow>> list_revision(std::uint64_t revision) = 0;
+  /// Newest first.
   virtual Result<Listed<ListRevisionRow>> list_revisions(const Page& page) = 0;
 
   // Audit
+  /// Stores an entry that belongs to no other write.
   virtual Result<void> append_audit(const AuditRow& entry) = 0;
+  /// Newest first. `total` counts all entries ever written for the account.
   virtual Result<Listed<AuditRow>> audit_log(std::string_view account, const AuditPage& page) = 0;
 
-  // The server's own secrets
+  // The server's secrets
   virtual Result<std::vector<SigningKeyRow>> signing_keys() = 0;  ///< newest first
+  /// Adds the key, or replaces the one with the same `kid`.
   virtual Result<void> put_signing_key(const SigningKeyRow& key) = 0;
+  /// Does nothing if there is none.
   virtual Result<void> delete_signing_key(std::string_view kid) = 0;
-  /// The value under `name`; `first` becomes it when there is none (keys of links, of cookies).
+  /// The secret `name`, which is set to `first` if it does not exist (keys for links, for cookies).
   virtual Result<Secret> server_secret(std::string_view name, const Secret& first) = 0;
 
-  // Start-up: row by row, memory does not grow with the table. `take` must not call the store.
+  // At the start: called row by row, so memory does not grow with the table. `take` must not call
+  // the store.
+  /// All policies with their credentials, oldest first.
   virtual Result<void> each_policy(const std::function<void(PolicyRow)>& take) = 0;
+  /// All webhooks, oldest first.
   virtual Result<void> each_webhook(const std::function<void(WebhookRow)>& take) = 0;
+  /// All verified domains.
   virtual Result<void> each_verified_domain(const std::function<void(DomainRow)>& take) = 0;
-  /// The keys that sign for verified domains, the keys of a domain together, newest first.
+  /// The keys that sign for verified domains, grouped by domain, newest first, with private keys.
   virtual Result<void> each_dkim_signing_key(const std::function<void(DkimKeyRow)>& take) = 0;
-  /// Accounts with `v1a` signatures: id and seed.
+  /// The accounts with `v1a` signatures: id and seed.
   virtual Result<void> each_signing_seed(
       const std::function<void(std::string account, Secret seed)>& take) = 0;
 };

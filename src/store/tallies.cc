@@ -1,5 +1,7 @@
 #include "store/tallies.h"
 
+#include <utility>
+
 namespace postern::store {
 
 namespace {
@@ -8,13 +10,17 @@ constexpr std::int64_t slot_ms = 5 * 60 * 1000;
 constexpr std::int64_t hour_ms = 3600 * 1000;
 constexpr std::int64_t slots_an_hour = hour_ms / slot_ms;
 constexpr std::chrono::hours fine_for{48};
-/// Hours folded at a time: a look for old rows never takes long.
+/// Hours merged per call, so that a call never takes long.
 constexpr int hours_a_look = 4;
-/// Of one scope in one slot. Endpoints choose their replies, scripts the names of their rules: what
-/// is beyond is counted by its outcome alone.
+/// Reasons per scope and slot. Endpoints choose their replies and scripts the names of their rules;
+/// beyond this, traces are counted by outcome only.
 constexpr std::int64_t most_reasons = 64;
+/// Counts taken away at a time: a trace adds two of an account at most, and looks come after 256
+/// traces at most, so that the counts shrink to their bound.
+constexpr std::int64_t counts_a_step = 128;
+constexpr int steps_a_look = 8;
 
-/// The first slot of the hour whose counts, being old, are to become one; nullopt: none are.
+/// The first slot of the oldest hour that is due to be merged; nullopt: none.
 std::optional<std::int64_t> hour_to_fold(Database& database, std::int64_t fine_since) {
   const auto slot = database.one(
       "SELECT slot FROM tally WHERE slot < ?1 AND slot % ?2 <> 0 ORDER BY slot LIMIT 1",
@@ -23,53 +29,85 @@ std::optional<std::int64_t> hour_to_fold(Database& database, std::int64_t fine_s
   return **slot / slots_an_hour * slots_an_hour;
 }
 
+void make_room(Database& database, std::uint64_t max_octets) {
+  for (int i = 0; i < steps_a_look; ++i) {
+    const auto all = database.number("SELECT octets FROM tally_share WHERE account = ''");
+    if (!all || *all <= static_cast<std::int64_t>(max_octets)) return;
+    // One look at each account that has counts; there are far fewer than counts.
+    const auto gone = database.execute(
+        "DELETE FROM tally WHERE (slot, scope, outcome, code, enhanced, layer, rule) IN"
+        " (SELECT slot, scope, outcome, code, enhanced, layer, rule FROM tally"
+        "  WHERE account = (SELECT account FROM tally_share WHERE account <> ''"
+        "    ORDER BY octets DESC LIMIT 1) ORDER BY slot LIMIT ?1)",
+        counts_a_step);
+    if (!gone || *gone == 0) return;
+  }
+}
+
 }  // namespace
 
-void count(Database& database, const TraceRow& row) {
+void Tallies::add(const TraceRow& row) {
   const bool accepted = row.outcome == "accepted";
-  const bool rejected = row.outcome == "rejected";
-  const bool deferred = row.outcome == "deferred";
-  if (!accepted && !rejected && !deferred) return;
-  const std::int64_t at = to_millis(row.time);
+  if (!accepted && row.outcome != "rejected" && row.outcome != "deferred") return;
+  ++counts_[{.slot = to_millis(row.time) / slot_ms,
+             .outcome = row.outcome,
+             .code = accepted ? 0 : row.code,
+             .enhanced = accepted ? std::string() : row.enhanced,
+             .layer = row.layer,
+             .rule = row.rule,
+             .account_id = row.account_id,
+             .webhook_id = row.webhook_id}];
+}
+
+void Tallies::write(Database& database) {
+  for (const auto& [kind, n] : std::exchange(counts_, {})) write(database, kind, n);
+}
+
+void Tallies::write(Database& database, const Kind& kind, std::int64_t n) {
+  const bool accepted = kind.outcome == "accepted";
   const auto add = [&](const std::string& scope) {
     const auto known = database.execute(
-        "UPDATE tally SET n = n + 1 WHERE slot = ?1 AND scope = ?2 AND outcome = ?3 AND code = ?4"
+        "UPDATE tally SET n = n + ?8 WHERE slot = ?1 AND scope = ?2 AND outcome = ?3 AND code = ?4"
         " AND enhanced = ?5 AND layer = ?6 AND rule = ?7",
-        at / slot_ms, scope, row.outcome, accepted ? 0 : row.code,
-        accepted ? std::string() : row.enhanced, row.layer, row.rule);
+        kind.slot, scope, kind.outcome, kind.code, kind.enhanced, kind.layer, kind.rule, n);
     if (!known || *known != 0) return;
     const auto reasons = database.number(
-        "SELECT count(*) FROM tally WHERE slot = ?1 AND scope = ?2", at / slot_ms, scope);
+        "SELECT count(*) FROM tally WHERE slot = ?1 AND scope = ?2", kind.slot, scope);
     const bool named = !accepted && reasons.value_or(0) < most_reasons;
     (void)database.execute(
-        "INSERT INTO tally (slot, scope, outcome, code, enhanced, layer, rule, n) VALUES"
-        " (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1) ON CONFLICT DO UPDATE SET n = n + 1",
-        at / slot_ms, scope, row.outcome, named ? row.code : 0,
-        named ? row.enhanced : std::string(), named ? row.layer : std::string(),
-        named ? row.rule : std::string());
+        "INSERT INTO tally (slot, scope, outcome, code, enhanced, layer, rule, n, account) VALUES"
+        " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+        kind.slot, scope, kind.outcome, named ? kind.code : 0,
+        named ? kind.enhanced : std::string(), named ? kind.layer : std::string(),
+        named ? kind.rule : std::string(), n, scope == "g" ? std::nullopt : kind.account_id);
   };
   add("g");
-  if (row.account_id) add("a" + *row.account_id);
-  if (!row.webhook_id) return;
-  add("w" + *row.webhook_id);
+  if (kind.account_id) add("a" + *kind.account_id);
+  if (!kind.webhook_id) return;
+  add("w" + *kind.webhook_id);
+  const std::int64_t hour = kind.slot / slots_an_hour;
   (void)database.execute(
       "INSERT INTO tally_hour (webhook, hour, accepted, refused, deferred) VALUES"
       " (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET accepted = accepted + excluded.accepted,"
       " refused = refused + excluded.refused, deferred = deferred + excluded.deferred",
-      *row.webhook_id, at / hour_ms, accepted, rejected, deferred);
-  (void)database.execute("DELETE FROM tally_hour WHERE webhook = ?1 AND hour < ?2", *row.webhook_id,
-                         at / hour_ms - 25);
+      *kind.webhook_id, hour, accepted ? n : 0, kind.outcome == "rejected" ? n : 0,
+      kind.outcome == "deferred" ? n : 0);
+  (void)database.execute("DELETE FROM tally_hour WHERE webhook = ?1 AND hour < ?2",
+                         *kind.webhook_id, hour - 25);
 }
 
-void tidy_tallies(Database& database, Time now, std::chrono::seconds keep) {
+void tidy_tallies(Database& database, Time now, std::chrono::seconds keep,
+                  std::uint64_t max_octets) {
   (void)database.execute("DELETE FROM tally WHERE slot < ?1", to_millis(now - keep) / slot_ms);
+  (void)database.execute("DELETE FROM tally_hour WHERE hour < ?1", to_millis(now) / hour_ms - 25);
+  make_room(database, max_octets);
   const std::int64_t fine_since = to_millis(now - fine_for) / hour_ms * slots_an_hour;
   for (int i = 0; i < hours_a_look; ++i) {
     const auto hour = hour_to_fold(database, fine_since);
     if (!hour) return;
     (void)database.execute(
-        "INSERT INTO tally (slot, scope, outcome, code, enhanced, layer, rule, n)"
-        " SELECT ?1, scope, outcome, code, enhanced, layer, rule, SUM(n) FROM tally"
+        "INSERT INTO tally (slot, scope, outcome, code, enhanced, layer, rule, n, account)"
+        " SELECT ?1, scope, outcome, code, enhanced, layer, rule, SUM(n), MAX(account) FROM tally"
         " WHERE slot > ?1 AND slot < ?1 + ?2 GROUP BY scope, outcome, code, enhanced, layer, rule"
         " ON CONFLICT DO UPDATE SET n = n + excluded.n",
         *hour, slots_an_hour);
@@ -79,22 +117,18 @@ void tidy_tallies(Database& database, Time now, std::chrono::seconds keep) {
 }
 
 void forget_tallies(Database& database, const std::string& account_id) {
-  const auto webhooks = database.all(
-      "SELECT DISTINCT webhook_id FROM summary WHERE account_id = ?1 AND webhook_id IS NOT NULL",
-      [](const Row& row) { return row.text(0); }, account_id);
-  if (!webhooks) return;
-  for (const std::string& webhook : *webhooks) {
-    (void)database.execute("DELETE FROM tally_hour WHERE webhook = ?1", webhook);
-    (void)database.execute("DELETE FROM tally WHERE scope = ?1", "w" + webhook);
-  }
-  (void)database.execute("DELETE FROM tally WHERE scope = ?1", "a" + account_id);
+  (void)database.execute(
+      "DELETE FROM tally_hour WHERE webhook IN"
+      " (SELECT substr(scope, 2) FROM tally WHERE account = ?1 AND scope LIKE 'w%')",
+      account_id);
+  (void)database.execute("DELETE FROM tally WHERE account = ?1", account_id);
 }
 
 Result<std::vector<TallyRow>> TraceReader::tallies(const TallyQuery& query) {
   const std::string scope = query.webhook_id   ? "w" + *query.webhook_id
                             : query.account_id ? "a" + *query.account_id
                                                : "g";
-  // Slot by slot: the key begins with it, so that old ones are a piece of the table.
+  // Slot by slot: the key begins with the slot, so each lookup reads one range of the table.
   constexpr const char* sql =
       "WITH RECURSIVE s(x) AS (VALUES(?2) UNION ALL SELECT x + 1 FROM s WHERE x + 1 < ?3)"
       " SELECT t.slot, t.outcome, t.code, t.enhanced, t.layer, t.rule, t.n"

@@ -24,7 +24,7 @@ Result<Secret> token_file(const std::string& path) {
   std::string random(32, '\0');
   randombytes_buf(random.data(), random.size());
   Secret token(base64url_encode(random));
-  // Whole or not there: what a power failure leaves half written nobody could use again.
+  // Written to a draft and renamed: a power failure must not leave a half-written token.
   const std::string draft = path + ".new";
   const int fd = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return fail(Fault::permanent, path + ": cannot be made");

@@ -18,7 +18,7 @@ const policy::Recipient* subject_of(const policy::Trace& trace) {
   return nullptr;
 }
 
-/// Texts in lists are short: what is longer stands in the record.
+/// Limit of texts in lists; the record has the whole text.
 constexpr std::size_t longest_text = 300;
 
 std::string cut(std::string_view text) {
@@ -30,11 +30,12 @@ std::string cut(std::string_view text) {
   return out + "…";
 }
 
-/// What was said of another account's recipient is not for the list of this one.
+/// Whether the decision concerns a recipient of another account or of none: this account's list
+/// must not show it.
 bool is_foreign(const policy::Decision& decision, const TraceRow& row) {
-  const policy::Webhook* webhook =
-      decision.candidate ? decision.candidate->route.webhook.get() : nullptr;
-  return row.account_id && webhook != nullptr && webhook->account_id != *row.account_id;
+  if (!row.account_id || !decision.candidate) return false;
+  const policy::Webhook* webhook = decision.candidate->route.webhook.get();
+  return webhook == nullptr || webhook->account_id != *row.account_id;
 }
 
 void tell_reason(const policy::Trace& trace, TraceRow& row) {
@@ -46,10 +47,10 @@ void tell_reason(const policy::Trace& trace, TraceRow& row) {
     row.origin = cut(step->origin);
     row.reason = cut(step->verdict.detail);
   } else if (settling != nullptr) {
-    row.layer = "gateway";  // the dialogue itself: a password that was wrong, a limit
+    row.layer = "gateway";  // the SMTP dialogue itself: a wrong password, a limit
     row.reason = cut(settling->reply.shown());
   } else if (trace.reply.code != 0 && !trace.reply.positive()) {
-    // The policies had no objection: what was asked then, the webhook's endpoint for one, had.
+    // The policies had no objection; delivery refused, for example the webhook's endpoint.
     row.layer = "delivery";
     row.rule = "delivery";
     row.reason = cut(trace.reply.shown());

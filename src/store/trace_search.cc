@@ -8,14 +8,14 @@ namespace postern::store {
 
 namespace {
 
-/// Rows stand in the order of their end, which is that of their beginning but for the time that a
-/// transaction takes: this at most.
+/// Rows are ordered by the end of the transaction. Their start times differ from that order by its
+/// duration, which is at most this.
 constexpr std::chrono::hours longest_transaction{1};
-/// Rows between two looks at the clock.
+/// Rows between two checks of the clock.
 constexpr std::uint64_t rows_a_look = 128;
 
-/// The condition that an index serves, and its value; others are judged row by row. Partial indexes
-/// want their own condition repeated.
+/// The condition served by an index, and its value; other conditions are checked row by row. SQLite
+/// uses a partial index only if the query repeats its condition.
 struct Narrowed {
   std::string condition;
   std::optional<std::string> value;
@@ -52,7 +52,7 @@ bool same(const std::optional<std::string>& wanted, const Row& row, int column) 
   return !wanted || row.view(column) == *wanted;
 }
 
-/// Columns as trace_columns() has them.
+/// Columns as in trace_columns().
 bool wanted(const TraceSearch& search, const TraceWords& words, const Row& row) {
   if (!same(search.outcome, row, 2) || !same(search.webhook_id, row, 6) ||
       !same(search.account_id, row, 7)) {
@@ -69,8 +69,8 @@ bool wanted(const TraceSearch& search, const TraceWords& words, const Row& row) 
                                   .origin = row.view(13)});
 }
 
-/// The first row that was written at `time` or later, by halves: the rows of a time have no index,
-/// for they stand in its order already.
+/// The first row written at `time` or later, by binary search: rows are ordered by time, so time
+/// has no index.
 std::uint64_t number_at(Database& database, Time time) {
   const auto first_from = [&](std::int64_t number) {
     return database.one(

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view known = "from: to: ip: rule: reply: after: before:";
 
-/// The next word or quoted value at the front of `text`, taken off it.
+/// The next word or quoted value, removed from the front of `text`.
 struct Piece {
   std::string key;  ///< "from", or ""
   std::string value;
@@ -30,7 +30,7 @@ std::string take_value(std::string_view& text) {
   return value;
 }
 
-/// A key is letters before a colon; an IPv6 address or a time is none.
+/// A key is two or more letters before a colon, so an IPv6 address or a time is no key.
 Piece take_piece(std::string_view& text) {
   std::size_t n = 0;
   while (n < text.size() && is_alpha(text[n])) ++n;
@@ -79,7 +79,7 @@ Result<void> take(TraceWords& words, const Piece& piece) {
   return {};
 }
 
-/// `part` is in lower case. ASCII letters only: other scripts are compared as they stand.
+/// Whether `text` contains `part`, which is in lower case. Ignores the case of ASCII letters only.
 bool holds(std::string_view text, std::string_view part) {
   return std::search(text.begin(), text.end(), part.begin(), part.end(),
                      [](char a, char b) { return to_lower(a) == b; }) != text.end();

@@ -1,6 +1,5 @@
-// The words of a search for traces: `from: to: ip: rule: reply: after: before:`, others are looked
-// for in the addresses. One reader and one matcher, for what is stored and for what is being
-// decided.
+// The search language for traces: `from: to: ip: rule: reply: after: before:`; other words are
+// searched in addresses and ids. One parser and one matcher serve stored traces and new ones.
 #pragma once
 
 #include <optional>
@@ -13,39 +12,43 @@
 
 namespace postern::store {
 
+/// A parsed search. A trace must match all words.
 struct TraceWords {
-  /// Lower case; a part of the reverse-path, or "@domain"; "<>" is the null one.
+  /// Lower case: a part of the reverse-path, or "@domain"; "<>" is the null reverse-path.
   std::vector<std::string> from;
-  std::vector<std::string> to;     ///< the same of the recipient
-  std::vector<Cidr> ip;            ///< each holds the client
-  std::vector<std::string> rule;   ///< lower case; the rule begins with it, or its place has it
+  std::vector<std::string> to;     ///< the same for the recipient
+  std::vector<Cidr> ip;            ///< networks that contain the client
+  std::vector<std::string> rule;   ///< lower case; a prefix of the rule or a part of its origin
   std::vector<std::string> reply;  ///< "550", "5.7.23", "550 5.7.23"
-  std::optional<Time> after;       ///< not before
-  std::optional<Time> before;
-  std::vector<std::string> any;  ///< lower case; a part of reverse-path, recipient or id
+  std::optional<Time> after;       ///< inclusive
+  std::optional<Time> before;      ///< exclusive
+  /// Lower case; part of reverse-path or recipient, or a whole id or client address.
+  std::vector<std::string> any;
 
+  /// Whether every trace matches.
   bool empty() const;
 };
 
-/// Values may stand in double quotes. Fault::malformed with a sentence that names the words there
-/// are.
+/// Parses a search of at most 500 octets. Values may be quoted. Fault::malformed with a message for
+/// people.
 Result<TraceWords> parse_trace_words(std::string_view text);
 
-/// What words look at. The texts are another's.
+/// What words are compared with; the members are those of TraceRow. Does not own the texts.
 struct TraceView {
-  std::string_view id;
-  Time time;
-  std::string_view client_ip;
-  std::string_view mail_from;
-  std::string_view rcpt;
-  int code = 0;
-  std::string_view enhanced;
-  std::string_view rule;
-  std::string_view origin;
+  std::string_view id;         ///< of the trace
+  Time time;                   ///< of the trace
+  std::string_view client_ip;  ///< as text
+  std::string_view mail_from;  ///< "" is the null reverse-path
+  std::string_view rcpt;       ///< the recipient, or ""
+  int code = 0;                ///< 0: no reply
+  std::string_view enhanced;   ///< "5.7.23" or ""
+  std::string_view rule;       ///< name of the rule
+  std::string_view origin;     ///< where the rule is written
 };
 
-/// Copies nothing: a search asks it of each row it looks at.
+/// Whether the trace matches all words. Copies no text: a search calls it for each row.
 bool matches(const TraceWords& words, const TraceView& trace);
+/// The same for a row.
 bool matches(const TraceWords& words, const TraceRow& row);
 
 }  // namespace postern::store

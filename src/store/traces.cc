@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
+#include <utility>
 
 #include "policy/record.h"
 #include "store/tallies.h"
@@ -12,7 +14,7 @@ namespace postern::store {
 namespace {
 
 constexpr const char* migrations[] = {
-    // `seq` is the order of writing, which is that of time but for moments.
+    // `seq` is the order of writing, which is nearly the order of time.
     R"(CREATE TABLE trace (
          seq INTEGER PRIMARY KEY,
          id TEXT NOT NULL UNIQUE,
@@ -36,8 +38,7 @@ constexpr const char* migrations[] = {
          PRIMARY KEY (id, version)
        ) WITHOUT ROWID;)",
     // What searches show and use, and counts. `scope` is 'g', 'a' + account or 'w' + webhook; a
-    // slot
-    // is five minutes.
+    // slot is five minutes.
     R"(ALTER TABLE trace ADD COLUMN enhanced TEXT NOT NULL DEFAULT '';
        ALTER TABLE trace ADD COLUMN reply TEXT NOT NULL DEFAULT '';
        ALTER TABLE trace ADD COLUMN layer TEXT NOT NULL DEFAULT '';
@@ -67,8 +68,9 @@ constexpr const char* migrations[] = {
          deferred INTEGER NOT NULL,
          PRIMARY KEY (webhook, hour)
        ) WITHOUT ROWID;)",
-    // What searches show and use stands apart from the records, many rows a page: a search reads
-    // tens of thousands of rows in the time it has. The columns beside the records stay unused.
+    // The columns that searches show and use are stored apart from the records, many rows per page,
+    // so that a search reads tens of thousands of rows in its time. The columns next to the records
+    // stay unused.
     R"(CREATE TABLE summary (
          seq INTEGER PRIMARY KEY,
          id TEXT NOT NULL,
@@ -105,8 +107,8 @@ constexpr const char* migrations[] = {
        CREATE INDEX summary_code ON summary (code) WHERE code >= 400;
        CREATE INDEX summary_outcome ON summary (outcome) WHERE outcome <> 'accepted';
        ALTER TABLE definition ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0;)",
-    // Who has how much: `scope` is 'g' for all traces or 'a' + account, 'a' alone for those of no
-    // account. 500 octets stand for what a trace takes beside its record.
+    // Octets by `scope`: 'g' for all traces, 'a' + account, or 'a' for traces without an account.
+    // 500 octets are a trace's overhead besides its record.
     R"(CREATE TABLE share (scope TEXT PRIMARY KEY, octets INTEGER NOT NULL) WITHOUT ROWID;
        CREATE INDEX share_octets ON share (octets);
        INSERT INTO share SELECT 'g', coalesce(sum(length(record) + 500), 0) FROM trace;
@@ -125,10 +127,10 @@ constexpr const char* migrations[] = {
          DELETE FROM share
            WHERE scope = 'a' || coalesce(OLD.account_id, '') AND octets <= 0;
        END;)",
-    // Which traces name a definition, and whose it is: 'a' + account, or 'd' for the gateway's and
-    // for those from before. `used` is the last day (since 1970) on which a trace named it; the
-    // texts' own `used` stays unused. Numbers are not used again, so a name of what is gone names
-    // nothing. 1000 octets stand for what a definition takes beside its text.
+    // Which traces name a definition, and its scope: 'a' + account, or 'd' for the gateway's
+    // definitions and for those of older versions. `used` is the last day (since 1970) on which a
+    // trace named it; definition.used is unused. Numbers are never reused, so a row of `named`
+    // cannot refer to a later definition. 1000 octets are the overhead of a definition.
     R"(CREATE TABLE definition_share (
          number INTEGER PRIMARY KEY AUTOINCREMENT,
          id TEXT NOT NULL,
@@ -163,12 +165,57 @@ constexpr const char* migrations[] = {
        END;
        INSERT INTO definition_share (id, version, scope, used, octets)
          SELECT id, version, 'd', used, length(text) + 1000 FROM definition;)",
+    // How much of the counts is an account's, its webhooks included. `account` is NULL for those of
+    // the gateway, which the slots bound, and '' has the sum of the others. The octets stand for a
+    // row and its place in the index.
+    R"(ALTER TABLE tally ADD COLUMN account TEXT;
+       UPDATE tally SET account = substr(scope, 2) WHERE scope LIKE 'a%';
+       UPDATE tally SET account = (SELECT account_id FROM summary
+           WHERE webhook_id = substr(scope, 2) AND account_id IS NOT NULL LIMIT 1)
+         WHERE scope LIKE 'w%';
+       CREATE INDEX tally_account ON tally (account, slot) WHERE account IS NOT NULL;
+       CREATE TABLE tally_share (account TEXT PRIMARY KEY, octets INTEGER NOT NULL) WITHOUT ROWID;
+       INSERT INTO tally_share SELECT account, sum(100 + 2 * length(scope || enhanced || layer || rule))
+         FROM tally WHERE account IS NOT NULL GROUP BY 1;
+       INSERT INTO tally_share SELECT '', coalesce(sum(octets), 0) FROM tally_share;
+       CREATE TRIGGER tally_comes AFTER INSERT ON tally WHEN NEW.account IS NOT NULL BEGIN
+         INSERT INTO tally_share VALUES
+           ('', 100 + 2 * length(NEW.scope || NEW.enhanced || NEW.layer || NEW.rule)),
+           (NEW.account, 100 + 2 * length(NEW.scope || NEW.enhanced || NEW.layer || NEW.rule))
+           ON CONFLICT (account) DO UPDATE SET octets = octets + excluded.octets;
+       END;
+       CREATE TRIGGER tally_goes AFTER DELETE ON tally WHEN OLD.account IS NOT NULL BEGIN
+         UPDATE tally_share
+           SET octets = octets - 100 - 2 * length(OLD.scope || OLD.enhanced || OLD.layer || OLD.rule)
+           WHERE account IN ('', OLD.account);
+         DELETE FROM tally_share WHERE account = OLD.account AND octets <= 0;
+       END;
+       CREATE INDEX tally_hour_age ON tally_hour (hour);)",
+    // An account's lists do not show what was said of another's recipient, or of nobody's
+    // (row_of()); earlier versions wrote it. It is the last refusal, where no data came.
+    R"(UPDATE summary SET code = 0, enhanced = '', reply = '', layer = '', rule = '', origin = '',
+         reason = ''
+       WHERE account_id IS NOT NULL AND code <> 0 AND outcome <> 'accepted' AND (
+         SELECT CASE WHEN NOT json_valid(r.text) THEN 0
+           WHEN json_type(r.text, '$.reply') IS NOT NULL THEN 0
+           ELSE (SELECT json_type(r.text, d.fullkey || '.recipient') = 'object' AND
+                   coalesce(json_extract(r.text, '$.routes[' ||
+                     json_extract(r.text, d.fullkey || '.recipient.route') || '].account'), '')
+                   <> summary.account_id
+                 FROM json_each(r.text, '$.decisions') AS d
+                 WHERE json_type(r.text, d.fullkey || '.reply') IS NOT NULL
+                 ORDER BY d.key DESC LIMIT 1)
+           END
+         FROM (SELECT CAST(record AS TEXT) AS text FROM trace WHERE seq = summary.seq) AS r);)",
+    // The writer adds to the shares once a transaction.
+    R"(DROP TRIGGER IF EXISTS share_grows;)",
 };
 constexpr Schema schema{.application_id = 0x50545243, .migrations = migrations};  // "PTRC"
 
-/// Old rows taken away at a time, and what is written between two looks for old ones, in traces
-/// and in octets, of a small file less. Taking away more than what came in, the file shrinks to its
-/// bound, and no look takes long. After each step it is asked anew who has most.
+/// The number of old rows deleted per call and per step, and what may be written between two calls,
+/// in traces and in octets (less for a small file). Each call deletes more than was written since
+/// the last, so the file shrinks to its limit, and no call takes long. Each step selects the
+/// largest scope anew.
 constexpr std::int64_t rows_a_look = 512;
 constexpr std::int64_t rows_a_step = 8;
 constexpr std::uint64_t traces_a_look = 256;
@@ -179,8 +226,8 @@ constexpr std::uint64_t octets_beside_record = 500;
 constexpr std::uint64_t octets_beside_definition = 1000;
 constexpr std::size_t most_known = 4096;
 
-/// Definitions hold policies, and those may hold passwords: a copy of the database alone does not
-/// show them.
+/// Definitions hold policies, which may hold passwords; so a copy of the database alone must not
+/// reveal them.
 std::string key_path(const std::string& path) {
   return std::filesystem::path(path).replace_extension(".key").string();
 }
@@ -208,8 +255,8 @@ std::string key_is_another(const std::string& key) {
          "a backup; without one go on, new traces are whole";
 }
 
-/// Whether the key fits what was sealed last. Where it does not, definitions are written again when
-/// they are used next, today too.
+/// Whether the key decrypts the newest definition. If not, definitions are written again when next
+/// used, even today.
 Result<bool> opens_the_newest(Database& database, const Seal& seal) {
   const auto newest = database.one(
       "SELECT text FROM definition WHERE sealed AND (id, version) ="
@@ -224,9 +271,9 @@ Result<bool> opens_the_newest(Database& database, const Seal& seal) {
   return false;
 }
 
-/// Errors are kept by the database until the commit, which then fails and counts this row as lost.
+/// The database keeps errors until the commit, which fails and counts this row as lost.
 struct Inserted {
-  std::int64_t number = 0;   ///< 0: it is there already
+  std::int64_t number = 0;   // 0: it existed already
   std::uint64_t octets = 0;  ///< of the record
 };
 
@@ -238,8 +285,7 @@ Inserted insert_row(Database& database, const policy::Trace& trace, const TraceR
       row.id, row.time, row.outcome, row.client_ip, row.mail_from, row.rcpt, row.webhook_id,
       row.account_id, row.code, Blob{record});
   if (!added || *added == 0) return {};
-  const auto number = database.number("SELECT last_insert_rowid()");
-  if (!number) return {};
+  const std::int64_t number = database.last_row();
   (void)database.execute(
       "INSERT INTO summary (seq, id, time, outcome, client_ip, mail_from, rcpt, webhook_id,"
       " account_id, code, enhanced, reply, layer, rule, origin, reason, shadow) VALUES"
@@ -247,8 +293,8 @@ Inserted insert_row(Database& database, const policy::Trace& trace, const TraceR
       " ?16)",
       row.id, row.time, row.outcome, row.client_ip, row.mail_from, row.rcpt, row.webhook_id,
       row.account_id, row.code, row.enhanced, row.reply, row.layer, row.rule, row.origin,
-      row.reason, row.shadow, *number);
-  return {.number = *number, .octets = record.size()};
+      row.reason, row.shadow, number);
+  return {.number = number, .octets = record.size()};
 }
 
 /// Octets of the file that are in use.
@@ -260,7 +306,7 @@ std::optional<std::uint64_t> used_octets(Database& database) {
   return static_cast<std::uint64_t>((*pages - *free) * *size);
 }
 
-/// The account's oldest; "" for those of no account. How many.
+/// Deletes the oldest traces of an account ("": those without one). Returns how many.
 std::int64_t take_traces(Database& database, const std::string& account) {
   const auto gone = account.empty() ? database.execute(
                                           "DELETE FROM trace WHERE seq IN (SELECT seq FROM summary"
@@ -273,9 +319,10 @@ std::int64_t take_traces(Database& database, const std::string& account) {
   return gone.value_or(0);
 }
 
-/// Takes away the oldest of a share; how many. Definitions that traces of others name go when there
-/// is nothing else, for they are of the account that made them; the gateway's when they were last
-/// used before today, for what all use would be written again at once.
+/// Deletes the oldest rows of a scope and returns how many. An account's definitions are deleted
+/// only when it has no traces left, even if other accounts' traces name them. The gateway's
+/// definitions are deleted only if last used before today: otherwise they would be written again at
+/// once.
 std::int64_t take_oldest(Database& database, const std::string& scope) {
   if (scope.front() == 'a') {
     const std::int64_t gone = take_traces(database, scope.substr(1));
@@ -288,7 +335,7 @@ std::int64_t take_oldest(Database& database, const std::string& scope) {
   return gone.value_or(0);
 }
 
-/// Takes away the oldest of who has most; how many.
+/// Deletes the oldest rows of the largest scope. Returns how many.
 std::int64_t take_from_largest(Database& database) {
   const auto largest =
       database.all("SELECT scope FROM share WHERE scope <> 'g' ORDER BY octets DESC LIMIT 2",
@@ -301,8 +348,8 @@ std::int64_t take_from_largest(Database& database) {
   return 0;
 }
 
-/// What no account has (counts, the gateway's definitions) may take half of `max_size` from the
-/// accounts, no more.
+/// What belongs to no account (counts, the gateway's definitions) may use at most half of
+/// `max_size`.
 void make_room(Database& database, std::uint64_t max_size) {
   const std::uint64_t goal = max_size - octets_a_look(max_size);
   for (std::int64_t taken = 0; taken < rows_a_look;) {
@@ -321,6 +368,33 @@ void make_room(Database& database, std::uint64_t max_size) {
 
 }  // namespace
 
+/// What the writer's thread knows: it alone uses it once the thread runs.
+struct TraceWriter::Keeper {
+  Seal seal;
+  std::chrono::seconds keep;
+  std::uint64_t max_size;
+  std::uint64_t since_last = 0;    ///< traces written since the last look
+  std::uint64_t octets_since = 0;  ///< of their records and of definitions
+  /// A definition that was in the file when this process named it last.
+  struct Known {
+    std::int64_t number = 0;
+    std::int64_t day = 0;  ///< when it was last said to be used, since 1970
+  };
+  std::map<std::string, std::map<std::uint64_t, Known>> known;  ///< id, version
+  std::size_t known_count = 0;
+  std::uint64_t rollbacks = 0;  ///< of the database, when `known` was begun
+  // Of the traces of the open transaction, not written yet:
+  Tallies tallies;
+  std::map<std::string, std::uint64_t> grown;  ///< octets; accounts, "" for traces of none
+
+  void insert(Database& database, const policy::Trace& trace, const TraceRow& row);
+  void define(Database& database, const policy::Trace& trace, std::int64_t number);
+  void forget_known();
+  void forget_account(Database& database, const std::string& account_id);
+  void enforce(Database& database, Time now);
+  void write_counts(Database& database);
+};
+
 std::optional<std::string> trace_key_trouble(const std::string& path) {
   const std::string key = key_path(path);
   std::error_code unreadable;
@@ -337,7 +411,7 @@ Result<std::unique_ptr<TraceWriter>> TraceWriter::open(const std::string& path,
   const std::string key_file = key_path(path);
   std::error_code unreadable;
   const bool had_key = std::filesystem::exists(key_file, unreadable);
-  // A power failure may cost the last moments of traces, never the file.
+  // A power failure may lose the last traces but does not damage the file.
   auto database = Database::open(path, schema, {.sync = Sync::normal});
   if (!database) return tl::unexpected(database.error());
   const auto key = token_file(key_file);
@@ -355,7 +429,9 @@ Result<std::unique_ptr<TraceWriter>> TraceWriter::open(const std::string& path,
 TraceWriter::TraceWriter(std::unique_ptr<Database> database, Seal seal, const TraceOptions& options)
     : database_(std::move(database)),
       keeper_(std::make_shared<Keeper>(Keeper{std::move(seal), options.keep, options.max_size})),
-      writer_(std::make_unique<BatchWriter>(*database_, options.batch)) {
+      writer_(std::make_unique<BatchWriter>(
+          *database_, options.batch,
+          [keeper = keeper_.get()](Database& writing) { keeper->write_counts(writing); })) {
   writer_->post([keeper = keeper_](Database& writing) { keeper->enforce(writing, now()); });
 }
 
@@ -369,13 +445,33 @@ bool TraceWriter::post(policy::Trace trace, std::shared_ptr<const TraceRow> row)
 }
 
 bool TraceWriter::forget_account(std::string account_id) {
-  return writer_->post([account_id = std::move(account_id)](Database& database) {
-    forget_tallies(database, account_id);
+  return writer_->post([account_id = std::move(account_id), keeper = keeper_.get()](
+                           Database& database) { keeper->forget_account(database, account_id); });
+}
+
+void TraceWriter::Keeper::forget_account(Database& database, const std::string& account_id) {
+  write_counts(database);
+  forget_tallies(database, account_id);
+  (void)database.execute(
+      "DELETE FROM trace WHERE seq IN (SELECT seq FROM summary WHERE account_id = ?1)", account_id);
+  (void)database.execute("DELETE FROM definition_share WHERE scope = 'a' || ?1", account_id);
+}
+
+/// Before the transaction ends, and before anything in it looks at counts or takes traces away.
+void TraceWriter::Keeper::write_counts(Database& database) {
+  tallies.write(database);
+  const auto add = [&](const std::string& scope, std::uint64_t octets) {
     (void)database.execute(
-        "DELETE FROM trace WHERE seq IN (SELECT seq FROM summary WHERE account_id = ?1)",
-        account_id);
-    (void)database.execute("DELETE FROM definition_share WHERE scope = 'a' || ?1", account_id);
-  });
+        "INSERT INTO share (scope, octets) VALUES (?1, ?2)"
+        " ON CONFLICT (scope) DO UPDATE SET octets = octets + excluded.octets",
+        scope, octets);
+  };
+  std::uint64_t all = 0;
+  for (const auto& [account, octets] : std::exchange(grown, {})) {
+    add("a" + account, octets);
+    all += octets;
+  }
+  if (all != 0) add("g", all);
 }
 
 void TraceWriter::Keeper::insert(Database& database, const policy::Trace& trace,
@@ -383,27 +479,30 @@ void TraceWriter::Keeper::insert(Database& database, const policy::Trace& trace,
   const Inserted inserted = insert_row(database, trace, row);
   if (inserted.number != 0) {
     define(database, trace, inserted.number);
-    count(database, row);
-    octets_since += inserted.octets + octets_beside_record;
+    tallies.add(row);
+    const std::uint64_t octets = inserted.octets + octets_beside_record;
+    grown[row.account_id.value_or("")] += octets;
+    octets_since += octets;
   }
   if (++since_last < traces_a_look && octets_since < octets_a_look(max_size)) return;
   since_last = octets_since = 0;
   enforce(database, now());
 }
 
-/// Says which definitions the trace names. What a definition is does not change: its text is
-/// written when this process names it first, or when it is no longer there.
+/// Records which definitions the trace names. A definition never changes: its text is written when
+/// this process first names it, or when it is no longer in the file.
 void TraceWriter::Keeper::define(Database& database, const policy::Trace& trace,
                                  std::int64_t number) {
-  // What a transaction wrote that failed is not there.
+  // Rows of a failed transaction are not in the file.
   if (rollbacks != database.rollbacks() || known_count >= most_known) forget_known();
   rollbacks = database.rollbacks();
   const std::int64_t day = day_of(from_millis(to_millis(trace.started)));
-  std::vector<const Known*> said;  // by this trace: some come several times
+  std::vector<const Known*> said;  // by this trace: a definition may occur several times
   const auto name = [&](const Known& entry) {
     said.push_back(&entry);
     const auto named = database.execute(
-        "INSERT INTO named (seq, number) SELECT ?1, number FROM definition_share WHERE number = ?2",
+        "INSERT OR IGNORE INTO named (seq, number)"
+        " VALUES (?1, (SELECT number FROM definition_share WHERE number = ?2))",
         number, entry.number);
     return named && *named != 0;
   };
@@ -448,6 +547,7 @@ void TraceWriter::Keeper::forget_known() {
 }
 
 void TraceWriter::Keeper::enforce(Database& database, Time now) {
+  write_counts(database);
   constexpr const char* oldest_time = "SELECT time FROM summary ORDER BY seq LIMIT 1";
   const auto first = database.number(oldest_time);
   if (first && *first < to_millis(now - keep)) {
@@ -456,12 +556,13 @@ void TraceWriter::Keeper::enforce(Database& database, Time now) {
         " (SELECT seq FROM (SELECT seq, time FROM summary ORDER BY seq LIMIT ?1) WHERE time < ?2)",
         rows_a_look, now - keep);
   }
-  tidy_tallies(database, now, keep);
+  tidy_tallies(database, now, keep, max_size / 4);
   make_room(database, max_size);
   const auto oldest = database.number(oldest_time);
   if (!oldest || *oldest == 0) return;
   const std::int64_t needed = day_of(from_millis(*oldest)) - 1;
-  // No trace says which of those from before it names; of the others none is as old.
+  // Traces of older versions do not record what they name. Newer traces name definitions used since
+  // then.
   (void)database.execute("DELETE FROM definition_share WHERE scope = 'd' AND used < ?1", needed);
 }
 
@@ -521,7 +622,7 @@ Result<std::optional<TraceRow>> TraceReader::row(const std::string& id) {
 }
 
 Result<std::vector<TraceRow>> TraceReader::recent(const TraceFilter& filter) {
-  // The unary plus keeps SQLite from choosing the index of the looser condition.
+  // The unary plus keeps SQLite from using the index of the less selective condition.
   constexpr const char* rest =
       " AND (?2 IS NULL OR outcome = ?2) AND (?3 IS NULL OR time >= ?3) ORDER BY seq DESC LIMIT ?4";
   static const std::string columns = trace_columns();

@@ -1,5 +1,5 @@
-// Decision traces in a database of their own (traces.db): written in batches behind the replies,
-// bounded by age and by size, read by `postern explain` and the API.
+// Decision traces in their own database (traces.db): written in batches after the replies, limited
+// by age and by size, read by `postern explain` and the API.
 #pragma once
 
 #include <array>
@@ -19,90 +19,76 @@
 
 namespace postern::store {
 
+/// Limits of a TraceWriter.
 struct TraceOptions {
-  std::chrono::seconds keep{std::chrono::hours(24 * 30)};
-  /// Octets of the database file, its free pages aside. Beyond it the oldest traces of the account
-  /// that has most go; those of no account count together as one. Definitions count as their
-  /// account's, and go with the last trace that names them.
+  std::chrono::seconds keep{std::chrono::hours(24 * 30)};  ///< age at which a trace is deleted
+  /// Octets used in the database file, without free pages. Beyond it, the oldest traces of the
+  /// largest account are deleted; traces without an account count as one account. A definition
+  /// counts for its account and is deleted with the last trace that names it.
   std::uint64_t max_size = 1ull << 30;
-  BatchWriterOptions batch{.thread = "traces"};
+  BatchWriterOptions batch{.thread = "traces"};  ///< of the writer
 };
 
-/// A trace as lists show it.
+/// A trace as lists show it. Texts are cut to about 300 octets.
 struct TraceRow {
-  std::string id;
-  Time time;
-  std::string outcome;
-  std::string client_ip;
-  std::string mail_from;  ///< "" is the null reverse-path
-  std::string rcpt;       ///< the recipient it was about, "" without
-  std::optional<std::string> webhook_id;
-  std::optional<std::string> account_id;
-  int code = 0;          ///< of the reply that settled it, 0 without
-  std::string enhanced;  ///< "5.7.23", "" without
-  std::string reply;     ///< its text, cut
-  /// Who decided: the rule of the refusal; all empty where nobody objected.
+  std::string id;                         ///< names the trace
+  Time time;                              ///< when the transaction began
+  std::string outcome;                    ///< "accepted", "rejected", "deferred", "aborted"
+  std::string client_ip;                  ///< as text
+  std::string mail_from;                  ///< "" is the null reverse-path
+  std::string rcpt;                       ///< the recipient in question, "" if none
+  std::optional<std::string> webhook_id;  ///< of that recipient
+  std::optional<std::string> account_id;  ///< of that recipient
+  int code = 0;                           ///< of the reply that settled the transaction, 0 if none
+  std::string enhanced;                   ///< "5.7.23", "" if none
+  std::string reply;                      ///< text of that reply, cut
+  /// The rule that refused: layer, name, and where it is written. Empty if none refused.
   std::string layer;
-  std::string rule;
-  std::string origin;
-  std::string reason;        ///< what the rule saw, cut
+  std::string rule;          ///< see layer
+  std::string origin;        ///< see layer
+  std::string reason;        ///< what the rule found, cut
   bool shadow = false;       ///< a layer in shadow mode would have refused
-  std::uint64_t number = 0;  ///< grows with the order of writing; 0: not written yet
+  std::uint64_t number = 0;  ///< grows in the order of writing; 0: not written yet
 };
 
-/// What lists show of a trace.
+/// Extracts what lists show of a trace.
 TraceRow row_of(const policy::Trace& trace);
 
-/// "SELECT ... FROM summary WHERE ", and how its rows are read.
+/// "SELECT ... FROM summary WHERE ", with the columns that trace_row() reads.
 std::string trace_columns();
+/// Reads the columns of trace_columns().
 TraceRow trace_row(const Row& row);
 
-/// Takes traces from event loops. post() costs a few moves: the record is written and the rows of
-/// old traces are taken away on the writer's own thread.
+/// Writes traces that event loops post. Writing and deleting old rows happen on the writer's
+/// thread. All methods are safe from any thread.
 class TraceWriter {
  public:
-  /// The key that seals definitions is kept beside the file, as `traces.key` of `traces.db`, and
-  /// made when it is missing.
+  /// Opens or creates the file and its key, which encrypts definitions: `traces.key` next to
+  /// `traces.db`. Faults as for Database::open() and token_file().
   static Result<std::unique_ptr<TraceWriter>> open(const std::string& path,
                                                    const TraceOptions& options = {});
   ~TraceWriter();
 
-  /// False, and counted, when the disk does not keep up. Never waits for it.
-  /// `row`: what row_of() makes of it, where the caller has it; null: it is made on the thread.
+  /// Queues a trace without waiting. Returns false and counts a drop when the queue is full. `row`:
+  /// row_of(trace), if the caller has it; null: made on the writer's thread.
   bool post(policy::Trace trace, std::shared_ptr<const TraceRow> row = nullptr);
-  /// Takes away what concerns an account that is deleted.
+  /// Queues the deletion of all data of an account. False when the queue is full.
   bool forget_account(std::string account_id);
-  /// Waits until everything posted before can be read.
+  /// Blocks until everything posted before is written or lost.
   void flush() { writer_->flush(); }
 
+  /// Traces refused by post(), since the start.
   std::uint64_t dropped() const { return writer_->dropped(); }
+  /// Traces that could not be written, since the start.
   std::uint64_t failed() const { return writer_->failed(); }
+  /// Message of the newest write failure; empty: none.
   std::string last_error() const { return writer_->last_error(); }
-  /// Why older traces cannot show their policies, and what to do; nullopt: they can.
+  /// Why the policies of older traces cannot be shown, and what to do about it; nullopt: they can.
   const std::optional<std::string>& key_trouble() const { return key_trouble_; }
 
  private:
   /// What the writer's thread knows: it alone uses it once the thread runs.
-  struct Keeper {
-    Seal seal;
-    std::chrono::seconds keep;
-    std::uint64_t max_size;
-    std::uint64_t since_last = 0;    ///< traces written since the last look
-    std::uint64_t octets_since = 0;  ///< of their records and of definitions
-    /// A definition that was in the file when this process named it last.
-    struct Known {
-      std::int64_t number = 0;
-      std::int64_t day = 0;  ///< when it was last said to be used, since 1970
-    };
-    std::map<std::string, std::map<std::uint64_t, Known>> known;  ///< id, version
-    std::size_t known_count = 0;
-    std::uint64_t rollbacks = 0;  ///< of the database, when `known` was begun
-
-    void insert(Database& database, const policy::Trace& trace, const TraceRow& row);
-    void define(Database& database, const policy::Trace& trace, std::int64_t number);
-    void forget_known();
-    void enforce(Database& database, Time now);
-  };
+  struct Keeper;
 
   TraceWriter(std::unique_ptr<Database> database, Seal seal, const TraceOptions& options);
 
@@ -112,106 +98,115 @@ class TraceWriter {
   std::unique_ptr<BatchWriter> writer_;  ///< last: its thread ends first
 };
 
-/// What is wrong with the key of the traces at `path` ("traces.db"), and what to do; nullopt when
-/// nothing is, as far as the files show that are not the database.
+/// What is wrong with the key of the traces at `path` ("traces.db"), and what to do about it;
+/// nullopt: no fault found. Looks at the key file only, not into the database.
 std::optional<std::string> trace_key_trouble(const std::string& path);
 
+/// Selects traces; unset members select all.
 struct TraceFilter {
-  std::optional<std::string> account_id;
-  std::optional<std::string> webhook_id;
-  std::optional<std::string> outcome;
-  std::optional<Time> since;
-  std::size_t limit = 50;
+  std::optional<std::string> account_id;  ///< only of this account
+  std::optional<std::string> webhook_id;  ///< only of this webhook
+  std::optional<std::string> outcome;     ///< only with this TraceRow::outcome
+  std::optional<Time> since;              ///< only since then, inclusive
+  std::size_t limit = 50;                 ///< rows at most
 };
 
 struct TraceWords;
 
-/// A search, newest first, that ends in time.
+/// A search with a bounded duration. The result is ordered newest first.
 struct TraceSearch {
-  std::optional<std::string> account_id;
-  std::optional<std::string> webhook_id;
-  std::optional<std::string> outcome;
-  std::uint64_t before = 0;  ///< TraceRow::number to go on from; 0: from the newest
-  std::size_t limit = 50;
-  std::uint64_t most_rows = 1'000'000;  ///< looked at
-  std::chrono::milliseconds most_time{50};
+  std::optional<std::string> account_id;  ///< only of this account
+  std::optional<std::string> webhook_id;  ///< only of this webhook
+  std::optional<std::string> outcome;     ///< only with this TraceRow::outcome
+  std::uint64_t before = 0;             ///< TraceFound::next of the page before; 0: from the newest
+  std::size_t limit = 50;               ///< rows at most
+  std::uint64_t most_rows = 1'000'000;  ///< rows to examine at most
+  std::chrono::milliseconds most_time{50};  ///< duration at most; checked every 128 rows
 };
 
+/// A page of a search.
 struct TraceFound {
-  std::vector<TraceRow> rows;
+  std::vector<TraceRow> rows;       ///< newest first
   std::uint64_t next = 0;           ///< TraceSearch::before of the next page; 0: there is none
-  bool complete = true;             ///< false: it stopped to keep its time
-  std::optional<Time> searched_to;  ///< the time of the last row looked at
-  std::optional<Time> oldest;       ///< of all traces
+  bool complete = true;             ///< false: it stopped at most_rows or most_time
+  std::optional<Time> searched_to;  ///< time of the last row examined
+  std::optional<Time> oldest;       ///< time of the oldest trace of all; nullopt: no traces
 };
 
-/// Counts of traces over time. Times are cut to five minutes.
+/// Selects counts. Times are rounded to five minutes, outwards.
 struct TallyQuery {
-  std::optional<std::string> account_id;  ///< without: of the whole gateway
-  std::optional<std::string> webhook_id;  ///< instead of the account
-  Time from;
-  Time until;
+  std::optional<std::string> account_id;  ///< nullopt: the whole gateway
+  std::optional<std::string> webhook_id;  ///< takes precedence over account_id
+  Time from;                              ///< inclusive
+  Time until;                             ///< exclusive
 };
 
+/// The number of traces with the same time slot, outcome and reason.
 struct TallyRow {
-  Time at;  ///< where its five minutes begin, or its hour when it is older than two days
-  std::string outcome;
-  int code = 0;  ///< 0 for accepted
-  std::string enhanced;
-  std::string layer;
-  std::string rule;
-  std::uint64_t n = 0;
+  Time at;               ///< start of the five minutes, or of the hour if older than two days
+  std::string outcome;   ///< TraceRow::outcome
+  int code = 0;          ///< 0: accepted, or too many different reasons
+  std::string enhanced;  ///< TraceRow::enhanced
+  std::string layer;     ///< TraceRow::layer
+  std::string rule;      ///< TraceRow::rule
+  std::uint64_t n = 0;   ///< number of traces
 };
 
+/// Traces by outcome.
 struct HourCounts {
-  std::uint64_t accepted = 0;
-  std::uint64_t refused = 0;
-  std::uint64_t deferred = 0;
+  std::uint64_t accepted = 0;  ///< outcome "accepted"
+  std::uint64_t refused = 0;   ///< outcome "rejected"
+  std::uint64_t deferred = 0;  ///< outcome "deferred"
 };
 
-/// The hour that runs is the last one.
+/// The sum of 24 hours, and each hour.
 struct DayCounts : HourCounts {
-  std::array<HourCounts, 24> hours = {};
+  std::array<HourCounts, 24> hours = {};  ///< oldest first; the last one is the current hour
 };
 
-/// A run of traces in the order of their writing.
+/// A range of traces in the order of writing.
 struct TraceSpan {
-  std::uint64_t after = 0;  ///< the number before the first
-  std::uint64_t last = 0;
-  std::uint64_t count = 0;
-  std::optional<Time> since;
+  std::uint64_t after = 0;    ///< TraceRow::number before the first
+  std::uint64_t last = 0;     ///< TraceRow::number of the last
+  std::uint64_t count = 0;    ///< traces in the range
+  std::optional<Time> since;  ///< only traces since then; nullopt: all
 };
 
-/// One of them, to be read with policy/record.h.
+/// A record of a TraceSpan.
 struct NumberedRecord {
-  std::uint64_t number = 0;
-  std::string text;
+  std::uint64_t number = 0;  ///< TraceRow::number
+  std::string text;          ///< for policy/record.h
 };
 
-/// Reads the file while the server writes it, from any process. Safe from any thread.
+/// Reads the file, also while another process writes it. Safe from any thread; methods block on the
+/// disk and fail with Database's faults.
 class TraceReader {
  public:
-  /// Fault::not_found when there is no such file.
+  /// Fault::not_found if there is no such file.
   static Result<std::unique_ptr<TraceReader>> open(const std::string& path);
 
-  /// The record of one trace (policy/record.h); nullopt when there is none (any more).
+  /// The record of a trace (policy/record.h); nullopt: there is none, or none any more.
   Result<std::optional<std::string>> record(const std::string& id);
-  /// The same, for who may see it: nullopt also for another account's. Without one: of the gateway.
+  /// The same with access control: nullopt also for another account's trace. `account` nullopt:
+  /// any.
   Result<std::optional<std::string>> record_for(const std::optional<std::string>& account,
                                                 const std::string& id);
-  /// A definition that records refer to. Fault::not_found without, or without the key.
+  /// The text of a definition that records name. Fault::not_found without it or without the key,
+  /// Fault::permanent with a wrong or damaged key.
   Result<std::string> definition(const std::string& id, std::uint64_t version);
-  /// What lists show of one trace.
+  /// What lists show of a trace; nullopt: there is none.
   Result<std::optional<TraceRow>> row(const std::string& id);
   /// Newest first.
   Result<std::vector<TraceRow>> recent(const TraceFilter& filter);
+  /// A page of traces that match all words, newest first.
   Result<TraceFound> search(const TraceSearch& search, const TraceWords& words);
+  /// The counts of an account, a webhook or the gateway, in the order of time.
   Result<std::vector<TallyRow>> tallies(const TallyQuery& query);
-  /// Of the last 24 hours, to the hour, in the order of the ids.
+  /// The last 24 hours of each webhook, in the order of the ids.
   Result<std::vector<DayCounts>> day_counts(const std::vector<std::string>& webhooks, Time now);
-  /// What is there now: from a time on, and of that the newest `limit`.
+  /// The traces since `since`, and of those the newest `limit`; nullopt: no bound.
   Result<TraceSpan> span(std::optional<Time> since, std::optional<std::uint64_t> limit);
-  /// The oldest `most` records of the span; none when there are no more.
+  /// The `most` oldest records of the span; empty: there are no more.
   Result<std::vector<NumberedRecord>> records(const TraceSpan& span, std::size_t most);
 
  private:

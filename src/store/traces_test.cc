@@ -215,7 +215,7 @@ TEST_F(Traces, older_than_their_time_go_with_what_comes_in) {
 TEST_F(Traces, a_definition_that_was_taken_away_is_written_again_when_it_is_used) {
   const auto old = std::chrono::system_clock::now() - std::chrono::hours(24 * 31);
   const auto writing = writer({.keep = std::chrono::hours(24 * 30)});
-  // The age limit takes the traces away; then nothing is as old as the definition is.
+  // The age limit deletes the traces; no trace is then as old as the definition.
   for (int i = 0; i < 256; ++i) writing->post(trace("a", "1", "accepted", old));
   for (int i = 0; i < 256; ++i) writing->post(trace("b", "2"));
   writing->flush();
@@ -228,7 +228,7 @@ TEST_F(Traces, a_definition_that_was_taken_away_is_written_again_when_it_is_used
 TEST_F(Traces, a_definition_stays_as_long_as_it_is_used) {
   const auto old = std::chrono::system_clock::now() - std::chrono::hours(24 * 31);
   const auto writing = writer({.keep = std::chrono::hours(24 * 30)});
-  // Written by an old trace first: a later day counts, an earlier one does not.
+  // An old trace is written first: a later day is recorded, an earlier one is not.
   writing->post(trace("a", "1", "accepted", old));
   writing->post(trace("a", "1"));
   for (int i = 0; i < 255; ++i) writing->post(trace("a", "1", "accepted", old));
@@ -272,7 +272,7 @@ TEST_F(Traces, the_oldest_go_when_the_file_reaches_its_bound) {
   EXPECT_LT(std::filesystem::file_size(path()), 2 * bound);
 }
 
-/// Of a recipient that no webhook has.
+/// For a recipient without a webhook.
 Trace nobodys() {
   Trace made = trace("x", "1");
   made.decisions[0].candidate->route = {};
@@ -320,7 +320,7 @@ TEST_F(Traces, of_great_size_do_not_outrun_the_bound) {
   EXPECT_LT(std::filesystem::file_size(path()), 4 * bound);
 }
 
-/// One that names this version of its account's policy.
+/// A trace that names this version of its account's policy.
 Trace edited(const char* account, std::uint64_t version, std::size_t octets) {
   Trace made = trace("a", account);
   auto policy = std::make_shared<policy::WebhookPolicy>();
@@ -384,7 +384,7 @@ TEST_F(Traces, of_an_account_go_with_its_definitions_beyond_the_bound) {
             number(path(), "SELECT sum(octets) FROM share WHERE scope <> 'g'"));
 }
 
-/// Mail to both, of which the other account's trace is.
+/// Mail to both accounts; the trace belongs to the other account.
 TEST_F(Traces, of_others_do_not_go_for_a_definition_that_they_name) {
   const std::uint64_t bound = 4u << 20;
   const auto writing = writer({.max_size = bound});
@@ -416,6 +416,64 @@ TEST_F(Traces, a_definition_is_kept_once_and_as_long_as_a_trace_names_it) {
   writing->post(edited("1", 2, 1000));
   writing->flush();
   EXPECT_EQ(reader()->definition("pol_1", 2), std::string(1000, 'x'));
+}
+
+/// What is written once a transaction, taken from the rows.
+void expect_counts_of_rows(const std::string& path) {
+  EXPECT_EQ(number(path, "SELECT octets FROM share WHERE scope = 'g'"),
+            number(path,
+                   "SELECT (SELECT sum(length(record) + 500) FROM trace)"
+                   " + (SELECT sum(octets) FROM definition_share)"));
+  EXPECT_EQ(number(path, "SELECT octets FROM share WHERE scope = 'g'"),
+            number(path, "SELECT sum(octets) FROM share WHERE scope <> 'g'"));
+  EXPECT_EQ(number(path, "SELECT sum(n) FROM tally WHERE scope = 'g'"),
+            number(path, "SELECT count(*) FROM summary"));
+  EXPECT_EQ(number(path, "SELECT sum(n) FROM tally WHERE scope LIKE 'a%'"),
+            number(path, "SELECT count(*) FROM summary WHERE account_id IS NOT NULL"));
+  EXPECT_EQ(number(path, "SELECT sum(n) FROM tally WHERE scope LIKE 'w%'"),
+            number(path, "SELECT count(*) FROM summary WHERE webhook_id IS NOT NULL"));
+  EXPECT_EQ(number(path, "SELECT sum(accepted + refused + deferred) FROM tally_hour"),
+            number(path, "SELECT count(*) FROM summary WHERE webhook_id IS NOT NULL"));
+}
+
+TEST_F(Traces, of_a_batch_that_failed_are_counted_once) {
+  const auto writing = writer();
+  sqlite3* other = nullptr;
+  ASSERT_EQ(sqlite3_open(path().c_str(), &other), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(other,
+                         "CREATE TRIGGER refuse BEFORE INSERT ON trace WHEN NEW.outcome = 'bad' "
+                         "BEGIN SELECT RAISE(ABORT, 'no'); END",
+                         nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(other);
+  for (const char* outcome : {"accepted", "rejected", "bad", "accepted"}) {
+    writing->post(trace("a", "1", outcome));
+    writing->post(nobodys());
+  }
+  writing->flush();
+  EXPECT_EQ(writing->failed(), 1u);
+  EXPECT_EQ(count(), 7u);
+  expect_counts_of_rows(path());
+}
+
+TEST_F(Traces, of_a_batch_with_a_deleted_account_are_counted_as_they_stand) {
+  const auto writing = writer();
+  const Trace twice = trace("a", "2");
+  writing->post(twice);
+  writing->post(twice);
+  writing->post(trace("b", "1"));
+  writing->forget_account("acc_1");
+  writing->post(trace("c", "1", "accepted"));
+  writing->flush();
+  EXPECT_EQ(count(), 2u);
+  EXPECT_EQ(number(path(), "SELECT sum(n) FROM tally WHERE scope = 'aacc_1'"), 1);
+  EXPECT_EQ(number(path(), "SELECT sum(n) FROM tally WHERE scope = 'aacc_2'"), 1);
+  EXPECT_EQ(number(path(), "SELECT sum(n) FROM tally WHERE scope = 'g'"), 3)
+      << "what the gateway did";
+  EXPECT_EQ(number(path(), "SELECT octets FROM share WHERE scope = 'g'"),
+            number(path(),
+                   "SELECT (SELECT sum(length(record) + 500) FROM trace)"
+                   " + (SELECT sum(octets) FROM definition_share)"));
 }
 
 TEST_F(Traces, of_a_deleted_account_are_forgotten) {
@@ -607,6 +665,62 @@ TEST_F(Traces, of_endless_reasons_are_counted_by_their_outcome) {
   }
 }
 
+/// One number of the database, as another process reads it.
+std::int64_t number_in(const std::string& path, const char* sql) {
+  sqlite3* database = nullptr;
+  EXPECT_EQ(sqlite3_open(path.c_str(), &database), SQLITE_OK);
+  std::int64_t found = -1;
+  const auto note = [](void* out, int, char** row, char**) {
+    *static_cast<std::int64_t*>(out) = row[0] != nullptr ? std::stoll(row[0]) : 0;
+    return 0;
+  };
+  char* trouble = nullptr;
+  EXPECT_EQ(sqlite3_exec(database, sql, note, &found, &trouble), SQLITE_OK) << trouble;
+  sqlite3_close(database);
+  return found;
+}
+
+// One with many webhooks and replies made counts without end, and the disk is everybody's.
+TEST_F(Traces, counts_of_who_has_most_go_first_when_they_reach_their_bound) {
+  const std::uint64_t bound = 1u << 20;
+  const auto writing = writer({.max_size = bound});
+  writing->post(trace("theirs", "2"));
+  for (int i = 0; i < 6000; ++i) {
+    writing->post(trace("a" + std::to_string(i), "1"));  // one count each, of its webhook
+    if (i % 1000 == 0) writing->flush();
+  }
+  writing->flush();
+  constexpr const char* sum = "SELECT octets FROM tally_share WHERE account = ''";
+  EXPECT_LT(number_in(path(), sum), static_cast<std::int64_t>(bound / 4 + (64u << 10)));
+  EXPECT_GT(number_in(path(), sum), static_cast<std::int64_t>(bound / 8));
+  EXPECT_LT(std::filesystem::file_size(path()), 2 * bound);
+  const auto counted = [&](TallyQuery query) {
+    query.from = now() - std::chrono::hours(1);
+    query.until = now() + std::chrono::minutes(10);
+    const auto rows = reader()->tallies(query);
+    std::uint64_t n = 0;
+    for (const TallyRow& row : *rows) n += row.n;
+    return n;
+  };
+  EXPECT_EQ(counted({.account_id = "acc_2"}), 1u) << "another's stay";
+  EXPECT_EQ(counted({}), 6001u) << "the gateway's stay";
+  writing->forget_account("acc_1");
+  writing->flush();
+  EXPECT_LT(number_in(path(), sum), 1000) << "what is gone is not counted";
+}
+
+TEST_F(Traces, counts_by_the_hour_end_with_their_day) {
+  const auto writing = writer();
+  for (int i = 0; i < 300; ++i) {
+    writing->post(trace("gone" + std::to_string(i), "1", "accepted",
+                        std::chrono::system_clock::now() - std::chrono::hours(27)));
+  }
+  for (int i = 0; i < 256; ++i) writing->post(trace("b", "2"));
+  writing->flush();
+  EXPECT_LE(number_in(path(), "SELECT count(*) FROM tally_hour"), 2)
+      << "of webhooks, too, that get no mail any more";
+}
+
 TEST_F(Traces, a_search_finds_the_same_by_an_index_as_row_by_row) {
   const auto writing = writer();
   for (int i = 0; i < 40; ++i) {
@@ -702,6 +816,10 @@ TEST_F(Traces, of_before_the_update_are_found) {
   writing->flush();
   EXPECT_EQ(reader()->definition("pol_1", 2).error().fault, Fault::not_found)
       << "older than all traces";
+  EXPECT_EQ(number(path(), "SELECT octets FROM share WHERE scope = 'g'"),
+            number(path(),
+                   "SELECT (SELECT sum(length(record) + 500) FROM trace)"
+                   " + (SELECT sum(octets) FROM definition_share)"));
 }
 
 TEST_F(Traces, of_two_days_ago_are_counted_by_the_hour) {
@@ -715,7 +833,7 @@ TEST_F(Traces, of_two_days_ago_are_counted_by_the_hour) {
     writing->post(trace("a", "1", "rejected", at(old_hour, minute)));
   for (const int minute : {7, 33})
     writing->post(trace("a", "1", "accepted", at(old_hour + 71, minute)));
-  for (int i = 0; i < 256; ++i) writing->post(trace("b", "2"));  // then it looks for old ones
+  for (int i = 0; i < 256; ++i) writing->post(trace("b", "2"));  // then it looks for old rows
   writing->flush();
   const auto rows = reader()->tallies({.account_id = {},
                                        .webhook_id = "wh_a",
@@ -739,14 +857,14 @@ TEST_F(Traces, a_list_says_who_decided) {
   EXPECT_EQ(row_of(own).rule, "client_in_networks");
   EXPECT_EQ(row_of(own).origin, "pol_1/allowed_source_ips");
 
-  // A recipient was refused, the message was taken for another, and its endpoint refused it.
+  // One recipient was refused; the message was accepted for another, whose endpoint refused it.
   Trace delivered = own;
   delivered.reply = {.code = 451, .enhanced = {4, 4, 0}, .text = "endpoint answered 503"};
   delivered.outcome = "deferred";
   EXPECT_EQ(row_of(delivered).layer, "delivery");
   EXPECT_EQ(row_of(delivered).reason, "endpoint answered 503");
 
-  // Taken for account 1, refused for account 2, and then the client left.
+  // Accepted for account 1, refused for account 2; then the client disconnected.
   Trace left = own;
   left.outcome = "aborted";
   left.evidence.recipients.push_back(*trace("b", "2").decisions[0].candidate);
@@ -756,6 +874,55 @@ TEST_F(Traces, a_list_says_who_decided) {
   EXPECT_EQ(row_of(left).code, 0);
   EXPECT_EQ(row_of(left).reply, "");
   EXPECT_EQ(row_of(left).reason, "");
+
+  // The same, refused for nobody.
+  left.decisions[0].candidate->route = {};
+  EXPECT_EQ(row_of(left).account_id, "acc_2");
+  EXPECT_EQ(row_of(left).code, 0);
+  EXPECT_EQ(row_of(left).reply, "");
+}
+
+TEST_F(Traces, of_before_the_update_hide_what_was_said_to_others) {
+  const auto made = [](bool foreign) {
+    Trace one = trace("a", "1");
+    one.evidence.recipients.push_back(*trace("a", "1").decisions[0].candidate);
+    if (foreign) one.decisions.push_back(trace("b", "2").decisions[0]);
+    return one;
+  };
+  Trace nobodys = made(true);
+  nobodys.decisions.back().candidate->route = {};
+  Trace answered = made(true);
+  answered.reply = {.code = 451, .enhanced = {4, 4, 0}, .text = "endpoint answered 503"};
+  const std::vector<Trace> all = {made(false), made(true), nobodys, answered};
+  {
+    const auto writing = writer();
+    for (const Trace& one : all) writing->post(one);
+  }
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open(path().c_str(), &database), SQLITE_OK);
+  const char* before = R"(
+    UPDATE summary SET code = 550, enhanced = '5.7.1', reply = 'no', layer = 'webhook',
+      rule = 'client_in_networks', reason = 'no';
+    PRAGMA user_version = 6;)";
+  char* trouble = nullptr;
+  ASSERT_EQ(sqlite3_exec(database, before, nullptr, nullptr, &trouble), SQLITE_OK) << trouble;
+  sqlite3_close(database);
+  const auto reading = reader();
+  std::string codes;
+  for (const Trace& one : all) {
+    const auto row = reading->row(one.id);
+    ASSERT_TRUE(row && *row);
+    EXPECT_EQ((*row)->account_id, "acc_1");
+    codes += std::to_string((*row)->code) + (*row)->enhanced + (*row)->reply + (*row)->layer +
+             (*row)->rule + (*row)->reason + " ";
+  }
+  const std::string shown = "5505.7.1nowebhookclient_in_networksno ";
+  EXPECT_EQ(codes, shown + "0 0 " + shown);
+  TraceWords words;
+  words.reply = {"550"};
+  EXPECT_EQ(
+      reading->search({.account_id = "acc_1", .webhook_id = {}, .outcome = {}}, words)->rows.size(),
+      2u);
 }
 
 }  // namespace

@@ -31,8 +31,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// sd_journal's convention: JOURNAL_STREAM holds device and inode of the stream that stderr was
-/// given, so that a redirected stderr is noticed.
+/// systemd's convention: JOURNAL_STREAM has the device and inode of the original stderr, which
+/// shows whether it was redirected.
 bool is_journal(int fd) {
   const char* stream = std::getenv("JOURNAL_STREAM");
   struct stat status{};
@@ -51,10 +51,9 @@ bool may_color(const LogOptions& options, int fd) {
   return options.color && isatty(fd) == 1 && !(no_color && *no_color);
 }
 
-/// PIPE_BUF: what a pipe takes whole or not at all.
-/// How long the writer lets lines gather before it writes them.
+/// How long the writer collects lines before it writes.
 constexpr std::chrono::milliseconds gathering{10};
-constexpr std::size_t pipe_piece = 4096;
+constexpr std::size_t pipe_piece = 4096;  // PIPE_BUF: written to a pipe completely or not at all
 
 bool is_regular_file(int fd) {
   struct stat status{};
@@ -91,7 +90,7 @@ std::string_view to_string(Level level) {
   return "error";
 }
 
-/// The queue, the writing thread and where it writes.
+/// The queue, the writing thread and its destination.
 struct Logger::State {
   State(const LogOptions& options, const LogOutput& given)
       : output(given),
@@ -125,7 +124,7 @@ struct Logger::State {
   }
 
   void run() {
-    // Signals are for other threads; a reader that went is EPIPE here.
+    // Signals are for other threads; a closed pipe gives EPIPE here.
     sigset_t signals;
     sigfillset(&signals);
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
@@ -134,8 +133,8 @@ struct Logger::State {
       {
         std::unique_lock lock(mutex);
         work.wait_for(lock, std::chrono::seconds(1), [&] { return stopping || !queue.empty(); });
-        // Under load a wake-up for each line costs more than the line: what comes within a few
-        // milliseconds is written at once.
+        // Under load, waking the thread costs more than a line: lines of a few milliseconds are
+        // written together.
         if (!queue.empty()) {
           work.wait_for(lock, gathering,
                         [&] { return stopping || hurried || queue.size() >= output.queue / 4; });
@@ -167,20 +166,20 @@ struct Logger::State {
       if (::send(journal, datagram.data(), datagram.size(), MSG_NOSIGNAL) < 0) drop(1);
       return;
     }
-    // A terminal shows decisions; the end of a session says nothing new there.
+    // A terminal shows decisions; a session's end adds nothing.
     if (format == LogFormat::text && !show_sessions && record.event == "session.end" &&
         record.level == Level::info) {
       return;
     }
     const std::string line = format == LogFormat::json ? as_json(record) : as_text(record, color);
-    // Whole lines together, at most what a pipe takes as one piece.
+    // Writes whole lines together, up to the size that a pipe takes atomically.
     if (!pending.empty() && pending.size() + line.size() > pipe_piece) send();
     pending += line;
     ++pending_lines;
   }
 
-  /// One write(2) for the lines that wait; a reader that is gone or too slow costs them. Asking
-  /// first keeps a blocking pipe from holding up the end of the process.
+  /// Writes the pending lines. They are lost if the reader is gone or too slow. Polling first
+  /// prevents a blocking pipe from delaying the end of the process.
   void send() {
     std::string_view rest = pending;
     while (!rest.empty()) {
@@ -201,7 +200,7 @@ struct Logger::State {
     pending_lines = 0;
   }
 
-  /// False when the process ends and the reader still does not read.
+  /// False: the process is ending and the reader does not read.
   bool wait_writable() {
     for (;;) {
       pollfd entry{output.fd, POLLOUT, 0};
@@ -226,11 +225,11 @@ struct Logger::State {
   std::uint64_t handed = 0;
   std::uint64_t written = 0;
   bool stopping = false;
-  bool hurried = false;  ///< somebody waits in flush()
+  bool hurried = false;  ///< a flush() is waiting
   Clock::time_point give_up_at;
   std::atomic<std::uint64_t> dropped{0};
 
-  // The writing thread's own.
+  // For the writing thread only.
   Fold fold;
   std::string pending;
   std::size_t pending_lines = 0;

@@ -13,7 +13,8 @@ bool is_foldable(const LogRecord& record) {
       "decision.refused", "decision.deferred", "auth.failed",
       "auth.throttled",   "delivery.retry",    "delivery.failed",
       "store.error",      "budget.exhausted",  "session.error"};
-  if (record.event == "session.end") return record.find("end") == "refused";
+  if (record.event == "session.end")
+    return record.find("end") == "refused" || record.find("end") == "replaced";
   return std::find(std::begin(events), std::end(events), record.event) != std::end(events);
 }
 
@@ -52,7 +53,7 @@ std::vector<LogRecord> Fold::summaries(std::chrono::system_clock::time_point now
   std::vector<LogRecord> out;
   for (auto it = reasons_.begin(); it != reasons_.end();) {
     Reason& reason = it->second;
-    // A clock that was set back ends the window too.
+    // A clock that was set back ends the window as well.
     if (!everything && now >= reason.since && now - reason.since < window) {
       ++it;
       continue;

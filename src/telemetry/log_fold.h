@@ -1,4 +1,4 @@
-// A flood of the same refusal becomes a few lines and a count.
+// Limits repeated log lines about the same refusal.
 #pragma once
 
 #include <chrono>
@@ -10,19 +10,21 @@
 
 namespace postern::telemetry {
 
-/// Lines about refusals and failures with the same reason and client: the first `burst` of a window
-/// pass, the rest are counted and told in one line when the window is over. Acceptances and whole
-/// sessions are never folded.
+/// Folds lines about refusals and failures with the same reason and client: the first `burst` lines
+/// of a window pass, the others are counted and reported in one line at its end. Accepted messages
+/// and session summaries are never folded. Not thread-safe.
 class Fold {
  public:
+  /// Lines that pass per window and reason.
   static constexpr std::size_t burst = 20;
+  /// The length of a window.
   static constexpr std::chrono::seconds window{10};
-  /// Reasons remembered at a time; beyond it lines pass unfolded.
+  /// Reasons tracked at a time; beyond, lines pass unfolded.
   static constexpr std::size_t capacity = 4096;
 
-  /// True: write it. False: it was counted.
+  /// True: write the line. False: it was counted.
   bool passes(const LogRecord& record);
-  /// The lines that tell what was folded in windows that are over at `now` (all with `everything`).
+  /// The summary lines of windows that have ended by `now`, or of all windows with `everything`.
   std::vector<LogRecord> summaries(std::chrono::system_clock::time_point now,
                                    bool everything = false);
 

@@ -1,5 +1,6 @@
 #include "telemetry/log_record.h"
 
+#include <algorithm>
 #include <ctime>
 
 #include <fmt/format.h>
@@ -46,6 +47,9 @@ std::string_view LogRecord::find(std::string_view name) const {
 }
 
 std::string clean(std::string_view value) {
+  if (value.size() <= max_value - 3 && std::ranges::all_of(value, is_printable_ascii)) {
+    return std::string(value);  // most values are
+  }
   std::string out;
   out.reserve(std::min(value.size(), max_value));
   while (!value.empty()) {
@@ -71,7 +75,7 @@ std::string discreet(std::string text, const Discretion& discretion) {
   std::string out;
   for (std::size_t i = 0; i < text.size();) {
     std::size_t end = i;
-    // A quoted local part may hold anything (RFC 5321 §4.1.2).
+    // A quoted local part may contain any character (RFC 5321 §4.1.2).
     const bool quoted = text[i] == '"' && (i == 0 || !is_address_character(text[i - 1]));
     if (quoted) {
       const std::size_t close = text.find("\"@", i + 1);
@@ -110,14 +114,14 @@ std::string message_id_of(std::string_view event) {
   unsigned char hash[16];
   crypto_generichash(hash, sizeof hash, reinterpret_cast<const unsigned char*>(name.data()),
                      name.size(), nullptr, 0);
-  // A UUID of version 8 (RFC 9562 §5.8), as the journal wants its message ids.
+  // A UUID of version 8 (RFC 9562 §5.8), the form of the journal's message ids.
   hash[6] = static_cast<unsigned char>((hash[6] & 0x0f) | 0x80);
   hash[8] = static_cast<unsigned char>((hash[8] & 0x3f) | 0x80);
   return hex_encode({reinterpret_cast<const char*>(hash), sizeof hash});
 }
 
 std::string as_journal(const LogRecord& record) {
-  // Values hold no LF any more, so NAME=value lines suffice.
+  // Values contain no LF at this point, so NAME=value lines are sufficient.
   static constexpr int priorities[] = {7, 6, 4, 3};
   std::string sentence = record.msg.empty() ? as_text(record, false) : record.msg;
   sentence = sentence.substr(0, std::min(max_value, sentence.find('\n')));

@@ -30,7 +30,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-/// A file that a Logger writes and a test reads.
+/// A file written by a Logger and read by a test.
 class LogFile {
  public:
   ~LogFile() { close(fd_); }
@@ -133,7 +133,8 @@ TEST(Log, control_characters_and_broken_utf8_are_escaped) {
 }
 
 TEST(Log, values_are_capped_at_1_kib) {
-  EXPECT_EQ(clean(std::string(1021, 'a')).size(), 1021u);
+  EXPECT_EQ(clean(std::string(1021, 'a')), std::string(1021, 'a'));
+  EXPECT_EQ(clean(std::string(1022, 'a')), std::string(1021, 'a') + "...");
   const std::string cut = clean(std::string(100'000, 'a'));
   EXPECT_EQ(cut.size(), max_value);
   EXPECT_THAT(cut, testing::EndsWith("a..."));
@@ -277,7 +278,7 @@ TEST(Log, automatic_format_follows_journal_stream) {
   ASSERT_EQ(bind(server, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
   output.journal_socket = path;
   EXPECT_EQ(Logger(LogOptions{}, output).format(), LogFormat::journald);
-  setenv("JOURNAL_STREAM", "1:1", 1);  // stderr was redirected since
+  setenv("JOURNAL_STREAM", "1:1", 1);  // stderr was redirected
   EXPECT_EQ(Logger(LogOptions{}, output).format(), LogFormat::json);
   unsetenv("JOURNAL_STREAM");
   close(server);
@@ -302,11 +303,12 @@ TEST(Log, a_reader_that_does_not_read_costs_lines_not_time) {
   for (int i = 0; i < 5000; ++i) {
     logger->line(Level::info, "message.accepted").field("helo", long_value);
   }
-  // Who waits for the reader waits for ever; a busy machine under sanitizers takes some seconds.
+  // A logger that waits for the reader never returns; a busy machine under sanitizers needs
+  // seconds.
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
   EXPECT_GT(logger->dropped(), 4000u);
   EXPECT_GT(metrics().logs_dropped.counter({}).value(), counted);
-  close(ends[0]);  // the reader goes: what waits is lost, the process is not
+  close(ends[0]);  // the reader closes: pending lines are lost, the process continues
   logger.reset();
   close(ends[1]);
 }
@@ -380,7 +382,7 @@ TEST(Fold, a_flood_of_one_reason_is_a_burst_and_a_count) {
   std::size_t passed = 0;
   for (int i = 0; i < 432; ++i) passed += fold.passes(refusal("203.0.113.9")) ? 1 : 0;
   EXPECT_EQ(passed, Fold::burst);
-  EXPECT_TRUE(fold.passes(refusal("203.0.113.10")));  // another client is another reason
+  EXPECT_TRUE(fold.passes(refusal("203.0.113.10")));  // another client is a separate reason
   EXPECT_TRUE(fold.summaries(refusal("").time + std::chrono::seconds(9)).empty());
   const auto summaries = fold.summaries(refusal("").time + std::chrono::seconds(10));
   ASSERT_EQ(summaries.size(), 1u);

@@ -1,4 +1,4 @@
-// The face for a terminal: the live feed of decisions, and everything else in words.
+// The text format for terminals: a live feed of decisions, and other events in words.
 #include <ctime>
 
 #include <fmt/format.h>

@@ -17,7 +17,7 @@ using enum MetricType;
 const std::vector<std::string> stages{"connect", "helo",    "auth",   "mail",    "rcpt",
                                       "data",    "message", "queued", "delivery"};
 
-/// Every reply code that may be given, once, and "other".
+/// Every reply code that may be sent, and "other".
 std::vector<std::string> reply_numbers() {
   std::set<std::uint16_t> all(smtp::other_codes().begin(), smtp::other_codes().end());
   for (const smtp::CodeMeaning& one : smtp::known_codes()) all.insert(one.code);
@@ -27,14 +27,14 @@ std::vector<std::string> reply_numbers() {
   return out;
 }
 
-/// The reply codes with the enhanced status codes (RFC 3463) that Postern gives them.
+/// The reply codes with the enhanced status codes (RFC 3463 §2) that Postern sends with them.
 Dimension replies() {
   Dimension dimension{{"code", "enhanced_code"}, {}};
   for (const smtp::CodeMeaning& one : smtp::known_codes()) {
     dimension.values.push_back(
         {std::to_string(one.code), one.enhanced.present() ? one.enhanced.to_string() : "none"});
   }
-  // What a script or a webhook's own header may choose keeps its number.
+  // A code chosen by a script or a webhook keeps its number.
   for (const std::string& code : reply_numbers()) dimension.values.push_back({code, "other"});
   return dimension;
 }
@@ -87,14 +87,17 @@ Metrics::Metrics(const MetricsSetup& setup)
                                           counter, {label("listener", setup.listeners)})),
       smtp_connections_refused(
           registry.add("smtp_connections_refused_total",
-                       "SMTP connections turned away at the greeting.", counter,
+                       "SMTP connections turned away at the greeting, or later because another "
+                       "one got their place (replaced).",
+                       counter,
                        {label("listener", setup.listeners),
                         label("reason", {"limit", "address_limit", "rate", "proxy", "early_talker",
-                                         "draining", "resources"})})),
+                                         "draining", "resources", "replaced"})})),
       smtp_sessions(registry.add(
           "smtp_sessions_total", "SMTP sessions by how they ended.", counter,
           {label("listener", setup.listeners), label("tls_version", {"none", "TLSv1.2", "TLSv1.3"}),
-           label("end", {"quit", "dropped", "timeout", "refused", "shutdown", "error"})})),
+           label("end",
+                 {"quit", "dropped", "timeout", "refused", "replaced", "shutdown", "error"})})),
       smtp_session_duration(
           registry.add("smtp_session_duration_seconds", "Length of SMTP sessions.", histogram,
                        {label("listener", setup.listeners)}, MetricUnit::seconds)),
@@ -275,7 +278,7 @@ namespace {
 
 std::mutex made_mutex;
 std::atomic<Metrics*> current{nullptr};
-/// Never destroyed: threads may count until the very end.
+/// Never destroyed: threads may count until the process ends.
 std::vector<std::unique_ptr<Metrics>>& all_made() {
   static auto* made = new std::vector<std::unique_ptr<Metrics>>();
   return *made;

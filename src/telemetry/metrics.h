@@ -1,10 +1,10 @@
-// The metrics of the gateway, by name (docs/metrics.md). Metrics are the only globals of the
-// program.
+// The metrics of the gateway, as C++ members (docs/metrics.md). They are the only global state of
+// the program.
 //
 //   static Counter quits = metrics().smtp_commands.counter({"QUIT", "221"});   // keep the handle
 //   quits.add();                                                                // then count, 5 ns
 //
-// Label values are given in the order of the comment; one outside its set counts as "other".
+// Label values are given in the order of the comment; a value outside its set counts as "other".
 #pragma once
 
 #include <string>
@@ -16,14 +16,17 @@
 
 namespace postern::telemetry {
 
-/// The closed sets that only the configuration or other rooms know.
+/// Label values that only the configuration or other modules know.
 struct MetricsSetup {
+  /// Names of the listeners.
   std::vector<std::string> listeners = {"smtp"};
-  /// Layer and dialect that go together: {"gateway", "gateway"}, {"webhook", "webhook"}.
+  /// Pairs of layer and dialect: {"gateway", "gateway"}, {"webhook", "webhook"}.
   std::vector<std::pair<std::string, std::string>> layers = {{"gateway", "gateway"},
                                                              {"webhook", "webhook"}};
-  std::vector<std::string> checks;                          ///< names of policy/catalogue.h
-  std::vector<std::pair<std::string, std::string>> routes;  ///< {"GET", "/api/v1/webhooks/{id}"}
+  std::vector<std::string> checks;  ///< names in policy/catalogue.h
+  std::vector<std::pair<std::string, std::string>>
+      routes;  ///< method and path: {"GET", "/api/v1/webhooks/{id}"}
+  /// The labels of build_info.
   std::string version = "0.1.0";
   std::string revision = "unknown";
   std::string compiler = "unknown";
@@ -32,20 +35,26 @@ struct MetricsSetup {
 class ListenerMetrics;
 class DialogueMetrics;
 
+/// All metric families. The comments give the type (C counter, G gauge, H histogram) and the
+/// labels. Thread-safe.
 struct Metrics {
+  /// Creates the families with these label values.
   explicit Metrics(const MetricsSetup& setup);
 
   ~Metrics();
 
-  /// telemetry/smtp_metrics.h. A name outside of MetricsSetup::listeners counts as "other".
+  /// The handles of a listener (telemetry/smtp_metrics.h); a name outside MetricsSetup::listeners
+  /// counts as "other".
   ListenerMetrics& listener(std::string_view name);
+  /// The handles for commands and replies.
   DialogueMetrics& dialogue() { return *dialogue_; }
 
+  /// Renders the families.
   Registry registry;
 
   // Process
   Family& build_info;                            ///< G version, revision, compiler
-  Family& config_last_reload_successful;         ///< G
+  Family& config_last_reload_successful;         ///< G, 0 or 1
   Family& config_last_reload_success_timestamp;  ///< G, seconds since 1970
   Family& logs_dropped;                          ///< C
   Family& tls_certificate_not_after;             ///< G listener; seconds since 1970
@@ -58,35 +67,35 @@ struct Metrics {
   Family& smtp_connections_total;    ///< C listener
   Family& smtp_connections_refused;  ///< C listener, reason (see metrics.cc)
   Family& smtp_sessions;             ///< C listener, tls_version, end
-  Family& smtp_session_duration;     ///< H listener
-  Family& smtp_message_size;         ///< H listener
+  Family& smtp_session_duration;     ///< H listener; seconds
+  Family& smtp_message_size;         ///< H listener; octets
   Family& smtp_commands;             ///< C verb, code
   Family& smtp_replies;              ///< C stage, code, enhanced_code
   Family& smtp_tls_handshakes;       ///< C listener, version, result (ok, failed, timeout)
   Family& smtp_auth_attempts;        ///< C mechanism, result (ok, failed, throttled, busy, error)
   Family& smtp_messages_received;    ///< C listener, result (accepted, rejected, deferred, aborted)
-  Family& smtp_receive_bytes;        ///< C listener
+  Family& smtp_receive_bytes;        ///< C listener; octets
   Family& smtp_protocol_errors;      ///< C kind
 
   // Decisions
   Family& decision_verdicts;  ///< C stage, layer, dialect, mode (enforce, shadow), verdict
-  Family& decision_duration;  ///< H stage
+  Family& decision_duration;  ///< H stage; seconds
   Family& decision_errors;    ///< C dialect, kind (dns, store, limit, bug)
   Family& check_results;      ///< C check, result (pass_on, permit, reject, defer, quarantine)
-  Family& check_duration;     ///< H check
+  Family& check_duration;     ///< H check; seconds
   Family& trace_records;      ///< C outcome (accepted, rejected, deferred, aborted)
   Family& trace_dropped;      ///< C reason (full, error)
 
   // DNS and caches
   Family& dns_queries;         ///< C type, result (found, no_data, nx_domain, ...)
-  Family& dns_query_duration;  ///< H type
+  Family& dns_query_duration;  ///< H type; seconds
   Family& cache_lookups;       ///< C cache (credentials, dns), result (hit, miss)
   Family& cache_entries;       ///< G cache
 
   // Delivery
   Family& delivery_attempts;      ///< C route (webhook, relay, inbox, discard), result (ok, retry,
                                   ///< refused, failed)
-  Family& delivery_duration;      ///< H route
+  Family& delivery_duration;      ///< H route; seconds
   Family& delivery_dead_letters;  ///< C route
   Family& webhook_responses;      ///< C class (2xx, 3xx, 4xx, 5xx, timeout, refused, ssrf, error)
 
@@ -109,25 +118,26 @@ struct Metrics {
 
   // Control plane
   Family& api_requests;          ///< C method, route, code
-  Family& api_request_duration;  ///< H method, route
+  Family& api_request_duration;  ///< H method, route; seconds
   Family& store_policies;        ///< G
   Family& store_webhooks;        ///< G
-  Family& dnssec;                ///< G mode: 1 for the one in force
+  Family& dnssec;                ///< G mode: 1 for the mode in effect
 
  private:
   std::vector<std::pair<std::string, std::unique_ptr<ListenerMetrics>>> listeners_;
   std::unique_ptr<DialogueMetrics> dialogue_;
 };
 
-/// The reply codes with a series of their own.
+/// The reply codes that have a series of their own.
 std::vector<std::string> reply_codes();
-/// The name of the stage with this number; "other" beyond the last.
+/// The name of a stage by its number; "other": out of range.
 std::string_view stage_name(std::size_t stage);
 
-/// Before the first thread that counts: makes the families with these sets. Handles taken before
-/// keep counting, unseen.
+/// Creates the families with these label values. Call it before the first thread that counts:
+/// handles taken earlier count in families that are no longer rendered.
 void start_metrics(const MetricsSetup& setup);
-/// Made with the default sets when start_metrics() was not called.
+/// The current families; made with default label values if start_metrics() was not called.
+/// Thread-safe.
 Metrics& metrics();
 
 }  // namespace postern::telemetry

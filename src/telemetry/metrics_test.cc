@@ -21,7 +21,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-/// What a gateway of some size would set.
+/// The setup of a gateway of medium size.
 MetricsSetup large_setup() {
   MetricsSetup setup;
   setup.listeners = {"mx", "submission", "submissions", "balancer"};
@@ -107,7 +107,7 @@ TEST(Metrics, time_histograms_have_cumulative_buckets_in_seconds) {
   Family& family =
       registry.add("wait_seconds", "Wait.", MetricType::histogram, {}, MetricUnit::seconds);
   Histogram histogram = family.histogram({});
-  histogram.observe(std::chrono::microseconds(100));  // on a bound: belongs below it
+  histogram.observe(std::chrono::microseconds(100));  // on a bound: in its bucket
   histogram.observe(std::chrono::microseconds(101));
   histogram.observe(std::chrono::milliseconds(30));
   histogram.observe(std::chrono::seconds(500));
@@ -187,7 +187,7 @@ TEST(Metrics, names_follow_the_rules) {
   const Metrics made{large_setup()};
   const std::regex name("postern_[a-z][a-z0-9_]*");
   const std::regex label_name("[a-z][a-z0-9_]*");
-  // What comes from the wire or grows with use must not be a label.
+  // Values from the network, or sets that grow with use, must not be labels.
   const std::set<std::string> forbidden{"le",      "client_ip", "address", "domain", "user",
                                         "webhook", "rule",      "reply",   "id"};
   std::set<std::string> seen;
@@ -211,13 +211,13 @@ TEST(Metrics, there_are_fewer_than_5000_series_on_a_large_gateway) {
   Metrics made{large_setup()};
   const std::string text = made.registry.render();
   EXPECT_LT(std::count(text.begin(), text.end(), '\n'), 5000);
-  // Families that show only what was used are bounded too: each by its own product.
+  // Families that render only used series are bounded by their own product too.
   for (const auto& family : made.registry.families()) {
     EXPECT_LT(family->lines(), 5000u) << family->name();
   }
 }
 
-/// What `promtool check metrics` holds against this text; nothing where there is no promtool.
+/// The complaints of `promtool check metrics`; empty if promtool is not installed.
 std::string remarks_of_promtool(const std::string& text) {
   if (std::system("command -v promtool >/dev/null 2>&1") != 0) return "";
   const tests::TemporaryFolder folder;
@@ -372,7 +372,7 @@ TEST(Metrics, counting_costs_nanoseconds) {
   for (int i = 0; i < rounds; ++i) counter.add();
   const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start;
   RecordProperty("nanoseconds_each", fmt::format("{:.1f}", took.count() / rounds));
-  // 3 to 8 ns on the machines of 2023; the bound only catches a lock or a lookup slipping in.
+  // 3 to 8 ns on machines of 2023; the bound only detects an added lock or lookup.
   EXPECT_LT(took.count() / rounds, 500.0);
 }
 

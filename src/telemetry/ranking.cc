@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t longest_value = 100;
 
-/// What needs no escape in the exposition and no guess in a query.
+/// Replaces characters that would need an escape in the exposition or in a query.
 std::string plain(std::string_view value) {
   std::string out(value.substr(0, longest_value));
   std::replace_if(
@@ -28,7 +28,7 @@ Ranking::Ranking(std::string name, std::string help, Labels labels, std::size_t 
       most_(most) {}
 
 void Ranking::set(std::vector<std::pair<Labels, std::uint64_t>> values) {
-  std::map<Labels, std::uint64_t> merged;  // two that look alike are one: a series appears once
+  std::map<Labels, std::uint64_t> merged;  // equal labels are merged: each series appears once
   for (auto& [labels, value] : values) {
     for (std::string& one : labels) one = plain(one);
     merged[std::move(labels)] += value;

@@ -1,5 +1,5 @@
-// A gauge for what no closed set names: destinations. The largest few have a series of their own,
-// all others are one, so the number of series is bounded however many destinations there are.
+// A gauge for an open set of labels, such as destinations. The largest few values have their own
+// series and the others share one, so the number of series is bounded.
 #pragma once
 
 #include <cstdint>
@@ -10,21 +10,25 @@
 
 namespace postern::telemetry {
 
-/// Safe from any thread.
+/// One gauge. Thread-safe.
 class Ranking {
  public:
-  /// A value for each label, in their order.
+  /// One value per label, in the order of the label names.
   using Labels = std::vector<std::string>;
 
+  /// `most`: the number of series besides "other". The exposed name gets the prefix `postern_`.
   Ranking(std::string name, std::string help, Labels labels, std::size_t most);
 
+  /// With the prefix `postern_`.
   const std::string& name() const { return name_; }
+  /// For the HELP line.
   const std::string& help() const { return help_; }
+  /// As given to the constructor.
   const Labels& label_names() const { return labels_; }
 
-  /// Takes the place of all values before. Label values are cut to 100 octets of printable ASCII.
+  /// Replaces all values. Label values are cut to 100 octets of printable ASCII.
   void set(std::vector<std::pair<Labels, std::uint64_t>> values);
-  /// The largest, then "other", which is always there.
+  /// Appends the exposition text: the largest values, then "other", which is always present.
   void render(std::string& out) const;
 
  private:

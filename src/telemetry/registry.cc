@@ -51,7 +51,7 @@ std::string escaped(std::string_view value) {
   return out;
 }
 
-/// Nanoseconds as seconds, exactly; octets as they are.
+/// Nanoseconds as exact seconds; octets unchanged.
 std::string in_unit(std::uint64_t value, MetricUnit unit) {
   if (unit != MetricUnit::seconds) return std::to_string(value);
   std::string out = fmt::format("{}.{:09}", value / 1'000'000'000, value % 1'000'000'000);
@@ -82,7 +82,7 @@ std::uint64_t Cells::total(std::size_t cell) const {
   return sum;
 }
 
-// Cells of a histogram: one a bound, one for everything above, one for the sum.
+// The cells of a histogram: one per bound, one for larger values, one for the sum.
 void Histogram::observe(std::uint64_t value) {
   if (!cells_) return;
   const auto bucket = std::lower_bound(bounds_->begin(), bounds_->end(), value) - bounds_->begin();
@@ -141,7 +141,7 @@ std::size_t Family::cells_each() const {
 }
 
 std::size_t Family::lines() const {
-  // Buckets, +Inf, sum and count.
+  // Per series: buckets, +Inf, sum and count.
   return series_ * (type_ == MetricType::histogram ? bounds_.size() + 3 : 1);
 }
 
@@ -157,7 +157,7 @@ std::size_t Family::Axis::find(const std::string_view* values) const {
   const std::size_t width = dimension.names.size();
   auto found = width == 1 ? index.find(values[0]) : index.find(joined(values, width));
   if (found != index.end()) return found->second;
-  // A known code with an unknown companion keeps its code.
+  // A known first label with an unknown second one keeps the first.
   if (width > 1) {
     std::vector<std::string_view> near(values, values + width);
     near.back() = other_word;

@@ -14,7 +14,7 @@ constexpr std::string_view verbs[verb_count] = {"HELO", "EHLO",     "MAIL", "RCP
                                                 "BDAT", "RSET",     "NOOP", "QUIT", "VRFY",
                                                 "HELP", "STARTTLS", "AUTH", "other"};
 constexpr std::string_view reasons[turned_count] = {
-    "limit", "address_limit", "rate", "proxy", "early_talker", "draining", "resources"};
+    "limit", "address_limit", "rate", "proxy", "early_talker", "draining", "resources", "replaced"};
 constexpr std::string_view handshakes[] = {"ok", "failed", "timeout"};
 
 std::uint64_t key_of(std::size_t stage, std::uint16_t code, unsigned klass, unsigned subject,
@@ -82,7 +82,7 @@ DialogueMetrics::DialogueMetrics(Metrics& families)
   const std::vector<std::string> codes = reply_codes();
   for (std::size_t place = 0; place < codes.size(); ++place) {
     if (const auto code = parse_number(codes[place])) {
-      code_place_[*code] = static_cast<std::uint8_t>(place + 1);  // 0 is a code outside the set
+      code_place_[*code] = static_cast<std::uint8_t>(place + 1);  // 0: a code outside the set
     }
   }
   for (const std::string_view verb : verbs) {
@@ -116,7 +116,7 @@ void DialogueMetrics::reply(std::size_t stage, std::uint16_t code, unsigned klas
   Counter counter = families_.smtp_replies.counter(
       {stage_name(stage), std::to_string(code), enhanced_text(klass, subject, detail)});
   counter.add();
-  // A webhook may choose any code: what is remembered stays bounded.
+  // A webhook may choose any code, so the cache is bounded.
   if (known.size() < 1024) known.emplace(key, counter);
 }
 

@@ -1,5 +1,4 @@
-// The SMTP families with every series looked up beforehand: what an event loop counts costs an
-// addition, not a search for labels.
+// The SMTP metrics with all handles looked up in advance, so that counting needs no label lookup.
 #pragma once
 
 #include <array>
@@ -14,6 +13,7 @@
 
 namespace postern::telemetry {
 
+/// Commands with their own series.
 enum class Verb : std::uint8_t {
   helo,
   ehlo,
@@ -30,9 +30,10 @@ enum class Verb : std::uint8_t {
   auth,
   other
 };
+/// Number of enumerators.
 inline constexpr std::size_t verb_count = 14;
 
-/// Why a connection was turned away at the greeting.
+/// Why a connection was rejected at the greeting, or ended later to make room (replaced).
 enum class Turned : std::uint8_t {
   limit,
   address_limit,
@@ -40,24 +41,33 @@ enum class Turned : std::uint8_t {
   proxy,
   early_talker,
   draining,
-  resources
+  resources,
+  replaced
 };
-inline constexpr std::size_t turned_count = 7;
+/// Number of enumerators.
+inline constexpr std::size_t turned_count = 8;
 
+/// The result of a TLS handshake.
 enum class Handshake : std::uint8_t { ok, failed, timeout };
 
-/// Counts one listener's connections, sessions and messages.
+/// Counts one listener's connections, sessions and messages. Thread-safe.
 class ListenerMetrics {
  public:
+  /// Looks up the handles. `families` outlives this object.
   ListenerMetrics(Metrics& families, const std::string& listener);
 
+  /// A connection was accepted.
   void connected();
-  /// The open connection is encrypted from here on; `version` is "TLSv1.3" or "TLSv1.2".
+  /// A handshake ended; after `ok` the connection counts as encrypted. `version` is "TLSv1.3" or
+  /// "TLSv1.2".
   void handshake(Handshake result, std::string_view version);
+  /// The connection was rejected at the greeting.
   void turned_away(Turned why) { turned_[static_cast<std::size_t>(why)].add(); }
-  /// `version` is empty without TLS; `end` is quit, dropped, timeout, refused, shutdown or error.
+  /// The session ended. `version` is empty without TLS; `end` is quit, dropped, timeout, refused,
+  /// replaced, shutdown or error.
   void ended(std::string_view version, std::string_view end, std::chrono::nanoseconds took);
-  /// A message whose text arrived: accepted, rejected, deferred, quarantined or aborted.
+  /// A message was received completely. `result` is accepted, rejected, deferred, quarantined or
+  /// aborted.
   void message(std::string_view result, std::uint64_t octets);
 
  private:
@@ -72,14 +82,16 @@ class ListenerMetrics {
   Counter octets_;
 };
 
-/// Counts commands and replies of all listeners.
+/// Counts commands and replies of all listeners. Thread-safe.
 class DialogueMetrics {
  public:
+  /// `families` outlives this object.
   explicit DialogueMetrics(Metrics& families);
 
+  /// A command was answered with `code`.
   void command(Verb verb, std::uint16_t code);
-  /// `stage` counts from 0 as policy::Stage does; the three numbers are the enhanced status code,
-  /// zeros when the reply has none.
+  /// A reply was sent. `stage` counts from 0 as policy::Stage does; the last three are the enhanced
+  /// status code, 0 if the reply has none.
   void reply(std::size_t stage, std::uint16_t code, unsigned klass, unsigned subject,
              unsigned detail);
 
@@ -87,9 +99,10 @@ class DialogueMetrics {
   static std::atomic<std::uint64_t> next_id;
 
   Metrics& families_;
-  std::uint64_t id_;  ///< tells the caches of threads whose they are
-  std::array<std::uint8_t, 600> code_place_{};
-  std::vector<Counter> commands_;  ///< by verb, then code
+  std::uint64_t id_;  ///< identifies this object in the threads' caches
+  std::array<std::uint8_t, 600>
+      code_place_{};               ///< by reply code: 1 + its position in the set; 0: outside
+  std::vector<Counter> commands_;  ///< by verb, then by code
 };
 
 }  // namespace postern::telemetry

@@ -1,5 +1,5 @@
-// The files of the web UI, which are part of the binary: made and compressed when it was built
-// (web/build.mjs).
+// The files of the web UI, built and compressed at build time (web/build.mjs) and linked into the
+// binary.
 #pragma once
 
 #include <span>
@@ -7,20 +7,20 @@
 
 namespace postern::web {
 
-/// Everything lives as long as the process.
+/// One file. All views are valid until the process ends.
 struct Asset {
-  std::string_view name;  ///< below the root of the pages: "index.html", "assets/app-XYZ.js"
-  std::string_view type;  ///< media type
-  std::string_view etag;  ///< quoted, of the octets before compression (RFC 9110 §8.8.3)
-  bool hashed = false;    ///< the name changes with the octets: may be kept for ever
-  std::string_view octets;
-  std::string_view gzip;    ///< RFC 1952; empty: not worth it
-  std::string_view brotli;  ///< RFC 7932; empty: not worth it
+  std::string_view name;    ///< path below the root: "index.html", "assets/app-XYZ.js"
+  std::string_view type;    ///< media type
+  std::string_view etag;    ///< quoted, of the uncompressed octets (RFC 9110 §8.8.3)
+  bool hashed = false;      ///< the name contains a content hash: cacheable forever
+  std::string_view octets;  ///< uncompressed
+  std::string_view gzip;    ///< gzip (RFC 1952 §2.2); empty: not compressed
+  std::string_view brotli;  ///< Brotli (RFC 7932 §9); empty: not compressed
 };
 
-/// In the order of names.
+/// All files, sorted by name. Thread-safe.
 std::span<const Asset> assets();
-/// nullptr: there is none of this name.
+/// The file of this name, or nullptr. Thread-safe.
 const Asset* find_asset(std::string_view name);
 
 }  // namespace postern::web

@@ -272,6 +272,7 @@ class Walk:
     def lists(self):
         self.call("getConnectionPolicies")
         self.call("listKeywords")
+        self.granted()
         draft = {"lists": {"sender": "reject_unknown_client, permit", "relay": "permit_mynetworks, reject_unauth_destination"},
                  "parameters": {"mynetworks": "192.0.2.0/24"}, "mode": "shadow", "errors": "refuse", "require_complete_lists": False, "note": "try"}
         self.call("lintConnectionPolicies", body=draft)
@@ -283,6 +284,19 @@ class Walk:
         self.call("removeConnectionPolicies")
         self.call("rollBackConnectionPolicies", body={"revision": revision, "note": "again"})
         self.call("getConnectionPolicies")
+
+    def granted(self):
+        """Lists that grant relaying: an effect in the trace."""
+        self.call("putConnectionPolicies", body={"lists": {"relay": "permit_mynetworks, reject", "data": "reject"}, "parameters": {"mynetworks": "127.0.0.0/8"}})
+        client = smtp.Client(self.server.smtp_port)
+        try:
+            client.reply()
+            for line, want in (("EHLO mx.partner.example.com", "250"), ("MAIL FROM:<alerts@partner.example.com>", "250"), ("RCPT TO:<bob@far.example>", "250"),
+                               ("DATA", "554")):
+                client.command(line, want)
+        finally:
+            client.close()
+        self.call("getTrace", get(self.call("listTraces", query="?limit=1"), "data", 0, "id"), query="?view=story")
 
     def queue(self):
         nobody = "http://127.0.0.1:%d/nobody" % instance.free_port()

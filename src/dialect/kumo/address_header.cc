@@ -59,7 +59,7 @@ Text member(const json::object& address, std::string_view name) {
   return value.is_string() ? Text(value.get_string()) : std::nullopt;
 }
 
-/// Local part and domain.
+/// The mailbox of an address with local part and domain.
 mail::Mailbox parts_of(const json::object& address) {
   const Text email = member(address, "address");
   demand(email.has_value(), "there is a name and no address");
@@ -68,7 +68,8 @@ mail::Mailbox parts_of(const json::object& address) {
   return {email->substr(0, at), email->substr(at + 1)};
 }
 
-/// Whoever asks for the address of several would judge by the first and be shown another.
+/// The only address. Throws if there are several: a script would otherwise check the first while
+/// the reader sees another.
 const json::object& single(const AddressHeader& header) {
   const json::value* only = nullptr;
   if (header.entries.size() == 1) only = header.entries[0].get_object().if_contains("Address");

@@ -103,8 +103,7 @@ TEST_F(AddressHeaders, are_the_same_when_a_decision_is_made_again) {
             R"(b o b[{"Address":{"name":"Ann","address":"ann@example.com"}},)"
             R"({"Address":{"name":null,"address":"\"b o b\"@example.net"}}])");
   const std::string first = evidence_.copies.at(0).meta.at("x").as_string().c_str();
-  evidence_.offline = true;
-  evidence_.script_answers = decision_.script;
+  tape_ = policy::Tape::of(decision_.script);
   evidence_.copies.clear();
   EXPECT_EQ(verdict(policy::Stage::message), "pass");
   EXPECT_EQ(evidence_.copies.at(0).meta.at("x").as_string(), first);

@@ -1,4 +1,4 @@
-// Addresses as policies have them: from conn_meta, from HELO, written by hand.
+// IP addresses as policies write them: from conn_meta, from HELO, or by hand.
 #pragma once
 
 #include <optional>
@@ -8,8 +8,9 @@
 
 namespace postern::dialect::kumo {
 
-/// "192.0.2.1", "2001:db8::1"; also with a port, "192.0.2.1:25", "[2001:db8::1]:25", and as an
-/// address literal (RFC 5321 §4.1.3), "[192.0.2.1]", "[IPv6:2001:db8::1]".
+/// Parses "192.0.2.1" or "2001:db8::1"; with a port, "192.0.2.1:25" or "[2001:db8::1]:25", which is
+/// dropped; or an address literal (RFC 5321 §4.1.3), "[192.0.2.1]" or "[IPv6:2001:db8::1]".
+/// nullopt: `text` is none of these.
 std::optional<IpAddress> address_in(std::string_view text);
 
 }  // namespace postern::dialect::kumo

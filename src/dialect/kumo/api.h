@@ -1,4 +1,5 @@
-// All that a policy finds: what registers it and what documents it is the same list.
+// Everything that a policy can call. The functions are registered and documented from the same
+// list.
 #pragma once
 
 #include <span>
@@ -9,33 +10,37 @@
 
 namespace postern::dialect::kumo {
 
-/// Every host function of a policy.
+/// Every host function that a policy can call.
 std::vector<script::HostTable> all_functions();
 
-/// What memoized functions may return beside data.
+/// The classes whose objects memoized functions may return, apart from plain data.
 std::span<const script::SharedClass> shared_classes();
 
-/// A module that is Lua text above host functions.
+/// A module written in Lua on top of host functions.
 struct Module {
   std::string_view name;  ///< "policy-extras.queue"
-  std::string_view text;
-  /// What the text defines, for the manual; the rows have no C function.
+  std::string_view text;  ///< its Lua source
+  /// The functions that the source defines, for the manual; these rows have no C function.
   script::HostTable functions;
 };
+/// Every module that `require` knows, in the order of the manual.
 std::span<const Module> all_modules();
 
-/// A kind of table or value that functions take and give and that is no class of the host's.
+/// A field of a DataType.
 struct DataField {
-  std::string_view name;  ///< "groups?" of one that may be left out
-  std::string_view type;
-  std::string_view help;
+  std::string_view name;  ///< "groups?" if the field is optional
+  std::string_view type;  ///< its type, as the manual writes it
+  std::string_view help;  ///< one sentence or more for the manual
 };
+/// A table or value that functions take and return and that is not a host class, for the manual.
 struct DataType {
-  std::string_view name;
-  std::string_view help;
-  std::string_view alias;  ///< what it is another name of; empty: a table with these fields
-  std::span<const DataField> fields;
+  std::string_view name;  ///< "AuthInfo"
+  std::string_view help;  ///< one sentence or more for the manual
+  /// The type that it is another name of; empty: a table with these fields.
+  std::string_view alias;
+  std::span<const DataField> fields;  ///< empty for an alias
 };
+/// Every DataType, in the order of the manual.
 std::span<const DataType> all_types();
 
 }  // namespace postern::dialect::kumo

@@ -10,6 +10,7 @@
 #include "mailauth/ar/write.h"
 #include "policy/answers.h"
 #include "policy/authentication.h"
+#include "policy/questions/authenticated.h"
 #include "policy/results_field.h"
 
 namespace postern::dialect::kumo {
@@ -28,7 +29,7 @@ using Self = std::shared_ptr<Message>;
 
 /// Signatures that a script is told of.
 constexpr std::size_t most_signatures = 10;
-/// Entries of one field that a script writes.
+/// The most entries of a field that a script writes.
 constexpr std::size_t most_results = 100;
 
 /// AuthenticationResult.
@@ -91,10 +92,10 @@ json::value with_disposition(const ar::MethodResult& result) {
   return json::object{{"disposition", result.result}, {"result", table_of(result)}};
 }
 
-/// Finds out what is not known yet.
+/// Collects the evidence that is still missing.
 Task<void> gather(Context& hook, Need needs) {
   const Need lacking = policy::missing(needs, hook.evidence);
-  if (lacking != Need::none) co_await hook.gatherer.gather(lacking, hook.evidence);
+  if (lacking != Need::none) co_await hook.inquiry.gather(lacking);
   demand(policy::missing(needs, hook.evidence) == Need::none, "the verdict could not be found out");
 }
 
@@ -150,7 +151,7 @@ bool is_of_envelope(const policy::Evidence& evidence, std::string_view domain,
 Task<json::value> check_host(Call& call, std::string domain, std::shared_ptr<ConnMeta>,
                              std::optional<std::string> sender, Resolver) {
   Context& hook = hook_of(call);
-  policy::Evidence& evidence = hook.evidence;
+  const policy::Evidence& evidence = hook.evidence;
   if (is_of_envelope(evidence, domain, sender)) {
     json::value answer = co_await spf_of_envelope(hook);
     co_return answer;
@@ -218,7 +219,8 @@ Task<json::value> iprev(Call& call, std::optional<std::string> ip, Resolver) {
 }
 
 json::value smtp_auth(Call& call) {
-  return table_of(policy::auth_result(hook_of(call).evidence.session.auth));
+  return table_of(
+      policy::auth_result(policy::questions::authenticated(hook_of(call).evidence).login));
 }
 
 void add_authentication_results(Call& call, Self, std::string server_id, json::value results) {
@@ -269,7 +271,8 @@ constexpr script::HostFunction functions[] = {
     {"kumo.postern.iprev", "ip?: string, resolver?: string", "AuthenticationResult",
      "Whether the address, else the client's, has a name that has the address (RFC 8601).",
      bind<&iprev>},
-    {"kumo.postern.smtp_auth", "", "AuthenticationResult", "Whether the client authenticated.",
+    {"kumo.postern.smtp_auth", "", "AuthenticationResult",
+     "Whether the client authenticated; a tenant's login, which only opens webhooks, is none.",
      bind<&smtp_auth>},
 };
 

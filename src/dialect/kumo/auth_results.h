@@ -1,5 +1,5 @@
-// What SPF, DKIM, DMARC and ARC say, as scripts ask for it: the decision's own evidence, each
-// verdict found out once, whoever asks.
+// The results of SPF, DKIM, DMARC and ARC for scripts. They are the decision's own evidence: each
+// check runs once, however many layers ask for its result.
 #pragma once
 
 #include <string_view>
@@ -8,8 +8,9 @@
 
 namespace postern::dialect::kumo {
 
+/// The host functions of these results.
 script::HostTable auth_results_functions();
-/// What `require 'policy-extras.mail_auth'` runs.
+/// The Lua source of `policy-extras.mail_auth`.
 std::string_view mail_auth_module_text();
 
 }  // namespace postern::dialect::kumo

@@ -160,6 +160,11 @@ TEST_F(AuthResults, mail_auth_checks_all_and_writes_the_field) {
   }
 }
 
+TEST_F(AuthResults, a_tenants_login_authenticates_nobody) {
+  evidence_.session.auth = policy::Authentication{.username = "scott", .tenant = true};
+  EXPECT_THAT(of_message("kumo.log_info(kumo.postern.smtp_auth().result)"), ElementsAre("none"));
+}
+
 TEST_F(AuthResults, mail_auth_leaves_out_what_it_is_told_to) {
   EXPECT_THAT(of_message("local r = require('policy-extras.mail_auth').check(msg, { dkim = false, "
                          "iprev = false, arc = false, dmarc = false, smtp_auth = false, "
@@ -258,8 +263,7 @@ TEST_F(AuthResults, the_record_answers_again) {
       "then msg:set_meta('x', 'y') end");
   const auto record = decision_.script;
   EXPECT_FALSE(record.empty());
-  evidence_.offline = true;
-  evidence_.script_answers = record;
+  tape_ = policy::Tape::of(record);
   evidence_.spf.reset();
   evidence_.dkim.reset();
   zone("{}");

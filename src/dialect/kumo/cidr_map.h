@@ -1,4 +1,4 @@
-// Values by network, where the smallest network that contains an address decides.
+// Values by network. The smallest network that contains an address decides.
 #pragma once
 
 #include <map>
@@ -10,18 +10,18 @@
 
 namespace postern::dialect::kumo {
 
-/// Look-ups cost O(log n) for each length of prefix that is in the map.
+/// A lookup costs O(log n) for each prefix length that is in the map.
 template <class T>
 class CidrMap {
  public:
-  /// The value of exactly this network, made if need be.
+  /// The value of exactly this network; inserted if it is not there.
   T& operator[](const Cidr& network) {
     lengths_[network.network().is_v4()].insert(network.prefix());
     return entries_[network];
   }
 
-  /// Null where nothing contains the network, perhaps one of a single address. Valid until the map
-  /// changes.
+  /// The value of the smallest network that contains `network`, which may be a single address.
+  /// Null: there is none. Valid until the map changes.
   const T* find(const Cidr& network) const {
     const std::set<int>& lengths = lengths_[network.network().is_v4()];
     for (auto length = lengths.rbegin(); length != lengths.rend(); ++length) {
@@ -32,12 +32,12 @@ class CidrMap {
     return nullptr;
   }
 
-  /// By network.
+  /// Every entry, sorted by network.
   const std::map<Cidr, T>& entries() const { return entries_; }
 
  private:
   std::map<Cidr, T> entries_;
-  std::set<int> lengths_[2];  ///< of prefixes of IPv6, of IPv4
+  std::set<int> lengths_[2];  ///< the prefix lengths of IPv6 [0] and of IPv4 [1]
 };
 
 }  // namespace postern::dialect::kumo

@@ -20,7 +20,7 @@ std::uint32_t line_at(std::string_view text, std::size_t offset) {
   return static_cast<std::uint32_t>(1 + std::count(before.begin(), before.end(), '\n'));
 }
 
-/// One past the string that begins at `start`; the end of the text where it has none.
+/// The offset after the string that begins at `start`; the end of the text if it is not closed.
 std::size_t end_of_string(std::string_view text, std::size_t start) {
   for (std::size_t i = start + 1; i < text.size(); ++i) {
     if (text[i] == '\\') {
@@ -32,8 +32,8 @@ std::size_t end_of_string(std::string_view text, std::size_t start) {
   return text.size();
 }
 
-/// Overwrites comments with blanks and keeps line ends, so that offsets and lines stay true. Where
-/// a block comment has no end, its offset.
+/// Overwrites comments with blanks and keeps line ends, so that offsets and lines stay the same.
+/// Returns the offset of a block comment that is not closed.
 std::optional<std::size_t> blank_comments(std::string& text) {
   for (std::size_t i = 0; i < text.size();) {
     const std::string_view rest = std::string_view(text).substr(i);
@@ -74,7 +74,7 @@ tl::expected<json::value, TextError> parse_plain(std::string_view text) {
   json::parser parser;
   boost::system::error_code error;
   const std::size_t read = parser.write_some(text, error);
-  // What stands behind the value is not read.
+  // Text after the value is not parsed.
   const std::size_t behind = std::min(text.find_first_not_of(" \t\r\n", read), text.size());
   if (!error && behind == text.size()) return parser.release();
   const std::size_t where = error ? std::min(read, text.size()) : behind;
@@ -84,12 +84,12 @@ tl::expected<json::value, TextError> parse_plain(std::string_view text) {
   return tl::unexpected(TextError{line_at(text, where), "this is not JSON: " + why});
 }
 
-/// Finds the lines of the keys of a text that is JSON.
+/// Finds the line of each key in a JSON text, which must be valid.
 class KeyLines {
  public:
   KeyLines(std::string_view text, DataFile& file) : text_(text), file_(file) {}
 
-  /// A key that is there twice in one object.
+  /// The error is a key that occurs twice in one object.
   std::optional<TextError> read() {
     std::size_t i = 0;
     while (i < text_.size()) {
@@ -143,7 +143,7 @@ class KeyLines {
   std::vector<Level> open_;
 };
 
-/// Tables, lists and scalars; notes the lines of keys where `file` is there.
+/// Converts tables, lists and scalars; notes the lines of keys unless `file` is null.
 json::value from_toml(const toml::node& node, const std::string& pointer, DataFile* file) {
   if (const toml::table* table = node.as_table()) {
     json::object object;
@@ -200,8 +200,8 @@ tl::expected<json::value, TextError> parse_toml_data(std::string_view text) {
   return read_toml(text, nullptr);
 }
 
-/// Of a text of empty objects Boost.JSON and Lua together take 117 octets for each; of a text of
-/// keys 90 for each, beside its letters, of which there are four copies.
+/// The limits are measured. A text of empty objects takes 117 octets for each in Boost.JSON and Lua
+/// together; a text of keys takes 90 for each, and four copies of its letters.
 std::size_t memory_of_json(std::string_view text) {
   constexpr std::size_t of_a_mark = 128;
   std::size_t marks = 1;
@@ -214,7 +214,7 @@ std::size_t memory_of_json(std::string_view text) {
 
 std::size_t memory_of_toml(std::string_view text) {
   constexpr std::size_t of_a_node = 512;
-  // Less memory than time: a mistake is looked for in many readings.
+  // The limit is for time rather than memory: the search for a mistake parses the text many times.
   constexpr std::size_t of_an_octet = 16;
   return most_toml_nodes(text) * of_a_node + text.size() * of_an_octet;
 }

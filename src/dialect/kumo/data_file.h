@@ -1,5 +1,5 @@
-// Data beside a policy: TOML, or JSON with comments, as values with the line of each key, so that a
-// mistake found in the merged data is still reported as `queue.toml:7: ...`.
+// Data files of a policy: TOML, or JSON with comments. The line of each key is kept, so that a
+// mistake in merged data is reported as `queue.toml:7: ...`.
 #pragma once
 
 #include <cstdint>
@@ -16,44 +16,48 @@ namespace postern::dialect::kumo {
 
 namespace json = boost::json;
 
-/// What is wrong with a text, and in which line, counted from 1.
+/// A syntax error in a text.
 struct TextError {
-  std::uint32_t line = 0;
-  std::string message;
+  std::uint32_t line = 0;  ///< counted from 1
+  std::string message;     ///< one sentence without the line
 };
 
-/// JSON whose `//`, `/* */` and `#` comments count as blanks. No trailing commas. Of a key that is
-/// there twice the last counts.
+/// Parses JSON in which `//`, `/* */` and `#` comments count as blanks. Trailing commas are errors.
+/// If an object has a key twice, the last one counts.
 tl::expected<json::value, TextError> parse_json_with_comments(std::string_view text);
-/// Dates and times become text.
+/// Parses TOML. Dates and times become text.
 tl::expected<json::value, TextError> parse_toml_data(std::string_view text);
 
-/// Octets that such a text takes at most while it is read and handed to a script as tables.
+/// The most memory, in octets, that such a text takes while it is parsed and passed to a script as
+/// tables.
 std::size_t memory_of_json(std::string_view text);
+/// The same for TOML.
 std::size_t memory_of_toml(std::string_view text);
 
-/// The place of a key in a tree of values: RFC 6901 JSON pointers.
+/// The JSON pointer (RFC 6901 §3) of `key` in the object at `pointer`.
 std::string below(std::string_view pointer, std::string_view key);
 
+/// A parsed data file, or a table of a script in its place.
 struct DataFile {
-  std::string name;  ///< what errors call it; of data in a script the script's "policy.lua:3"
-  json::value value;
-  std::map<std::string, std::uint32_t, std::less<>> lines;  ///< by pointer; none for script data
+  std::string name;   ///< for errors; for data of a script its place, "policy.lua:3"
+  json::value value;  ///< any JSON type
+  /// By JSON pointer, counted from 1; empty for data of a script.
+  std::map<std::string, std::uint32_t, std::less<>> lines;
 };
 
-/// TOML where the name ends in "toml", else JSON with comments, in which a key that is there twice
-/// is an error. Fault::malformed with "name:line: message".
+/// Parses TOML if the name ends in "toml", else JSON with comments, in which a duplicate key is an
+/// error. Fault::malformed with "name:line: message".
 Result<DataFile> parse_data(std::string name, std::string_view text);
 
-/// Several files laid over each other: of what is there twice the later counts, but for objects,
-/// which are merged. Lists are replaced as a whole, so that a later file can take an entry away.
+/// Several data files merged. Objects are merged key by key; of other values the last one counts.
+/// Lists are replaced as a whole, so that a later file can remove an entry.
 class MergedData {
  public:
-  /// Fault::malformed unless the file holds an object.
+  /// Merges a file over the earlier ones. Fault::malformed unless the file holds an object.
   Result<void> add(const DataFile& file);
-  const json::object& value() const { return value_; }
-  /// "queue.toml:7" of the last file that sets the key, or of the nearest object around it; a file
-  /// name alone for what stands in no line.
+  const json::object& value() const { return value_; }  ///< the merged data
+  /// The place of a key: "queue.toml:7" of the last file that sets it, or of the nearest object
+  /// around it; the file name alone if the key has no line.
   std::string place(std::string_view pointer) const;
 
  private:

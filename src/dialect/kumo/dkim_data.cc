@@ -23,7 +23,7 @@ constexpr std::array<std::string_view, 6> everywhere{
     "selector", "headers", "expiration", "header_canonicalization", "body_canonicalization",
     "over_sign"};
 
-/// Reads a file's sections into what the module's text goes by.
+/// Reads the sections of the files into the form that the module's Lua source uses.
 class Reader {
  public:
   explicit Reader(const MergedData& data) : data_(data), mistakes_(data) {}
@@ -110,7 +110,7 @@ class Reader {
     }
   }
 
-  /// What may stand in every section.
+  /// The keys that every section may have.
   void read_common(const std::string& here, std::string_view key, const json::value& value,
                    std::vector<std::string_view> others) {
     if (key == "selector") {

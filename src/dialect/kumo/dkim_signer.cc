@@ -15,7 +15,7 @@
 
 namespace postern::script {
 
-/// No record holds a key.
+/// Records hold no keys.
 template <>
 struct Kept<std::shared_ptr<dialect::kumo::DkimSigner>> {
   using Signer = dialect::kumo::DkimSigner;
@@ -52,10 +52,10 @@ constexpr std::array<std::string_view, 10> options{"domain",
                                                    "expiration",
                                                    "header_canonicalization",
                                                    "body_canonicalization"};
-/// Of KumoMTA, and never ignored: they change what a receiver makes of the signature. A signed
-/// length lets anybody append to the message (RFC 6376 §8.2).
+/// KumoMTA's parameters that are refused rather than ignored, because they change how receivers
+/// judge the signature. A signed length lets anyone append text to the message (RFC 6376 §8.2).
 constexpr std::array<std::string_view, 4> missing{"atps", "atpsh", "body_length", "reporting"};
-/// Written in front of the message after hooks have run: a signature over them would break.
+/// Fields that are added to the message after hooks have run; a signature over them would break.
 constexpr std::array<std::string_view, 3> written_later{"Received", "Return-Path",
                                                         "Authentication-Results"};
 
@@ -162,7 +162,7 @@ Task<ASigner> signer_with(Call& call, json::value source, DkimSigner read, dkim:
   co_return signer;
 }
 
-// No coroutine: mistakes of the script are told at its line.
+// Not a coroutine, so that mistakes are reported at the script's line.
 Task<ASigner> make_signer(Call& call, json::value source, const json::value& parameters,
                           dkim::Algorithm wanted, std::string function) {
   const Reader reader(function, parameters.get_object());
@@ -180,7 +180,7 @@ Task<ASigner> ed25519(Call& call, json::value source, json::value parameters) {
                      "ed25519_signer");
 }
 
-/// The key's source goes in front of the parameters, where with_key_source() looks for it.
+/// Puts the key's source before the parameters, where with_key_source() expects it.
 template <auto function>
 int with_key_in_front(lua_State* L) {
   script::stack::guarded(L, [](lua_State* inner) {

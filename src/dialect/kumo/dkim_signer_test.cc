@@ -234,8 +234,7 @@ TEST_F(Signing, the_record_has_no_key_and_the_decision_is_made_again_without_one
   std::filesystem::remove_all(folder_.path());
   const auto again = load_definition(json::parse(policy_->definition()).as_object());
   ASSERT_TRUE(again) << again.error().message;
-  evidence_.script_answers = decision_.script;
-  evidence_.offline = true;
+  tape_ = policy::Tape::of(decision_.script);
   evidence_.session.script.reset();
   policy_ = *again;
   engine_ = std::make_unique<policy::Engine>(
@@ -270,11 +269,9 @@ TEST_F(Signing, the_helper_signs_for_the_domain_of_from) {
   load(text);
   EXPECT_EQ(verified(sent()), "pass example.com");
   EXPECT_THAT(sent(), HasSubstr("h=from:from:subject:subject;"));
-  evidence_.script_answers = decision_.script;
-  evidence_.offline = true;
+  tape_ = policy::Tape::of(decision_.script);
   evidence_.copies.clear();
   EXPECT_EQ(verdict(policy::Stage::message), "pass") << "again, from the record alone";
-  evidence_.offline = false;
   evidence_.copies.clear();
   // No block for that domain: the additional signature stands in for it.
   receive("From: bob@other.example\r\n\r\nx\r\n");

@@ -1,7 +1,6 @@
-// Values by domain name, where `*.example.com` stands for every name below example.com as a
-// wildcard of the DNS does (RFC 4592 §3.3): the closest ancestor that is in the map decides, so
-// an entry `*.b.example.com` or `x.b.example.com` takes b.example.com and what is below it away
-// from `*.example.com`.
+// Values by domain name. `*.example.com` matches every name below example.com, as a DNS wildcard
+// does (RFC 4592 §3.3): the closest ancestor in the map decides. So an entry `*.b.example.com` or
+// `x.b.example.com` hides b.example.com and all names below it from `*.example.com`.
 #pragma once
 
 #include <optional>
@@ -14,31 +13,32 @@
 
 namespace postern::dialect::kumo {
 
-/// Lets a string_view be looked up without a copy.
+/// A hash that looks up a string_view without a copy.
 struct TextHash {
-  using is_transparent = void;
+  using is_transparent = void;  ///< marks the hash as transparent for std::unordered_map
   std::size_t operator()(std::string_view text) const {
     return std::hash<std::string_view>{}(text);
   }
 };
+/// A hash map by text, with lookup by string_view.
 template <class T>
 using TextMap = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
 
-/// The one spelling of a key: "*", "*.example.com", "example.com" or an address literal, in lower
-/// case and A-labels (RFC 5891 §5) without a trailing dot, as hooks and lookups have domains. A `*`
-/// stands for all of the labels in front. Fault::malformed or Fault::limit with a sentence: it is
-/// none of these, and would never be found.
+/// The canonical spelling of a key: "*", "*.example.com", "example.com" or an address literal, in
+/// lower case, as A-labels (RFC 5891 §5) and without a trailing dot. Hooks and lookups use the
+/// same spelling. A `*` matches one or more labels. Fault::malformed or Fault::limit with a
+/// sentence if `pattern` is none of these and would never match.
 Result<std::string> domain_key(std::string_view pattern);
-/// The same of a name that is looked up, of which any octets may come: where it is no domain, it
-/// stays as it is but for case and trailing dot.
+/// The canonical spelling of a name to look up. If `domain` is not a domain name (it may hold any
+/// octets), only its case and its trailing dot change.
 std::string domain_to_find(std::string_view domain);
 
-/// Spellings of one domain are one entry: see domain_key().
+/// A map by domain name. Different spellings of a domain are one entry; see domain_key().
 template <class T>
 class DomainMap {
  public:
-  /// The value of exactly this pattern, made if need be. Errors are those of domain_key(). Valid
-  /// until the map changes.
+  /// The value of exactly this pattern; inserted if it is not there. Errors are those of
+  /// domain_key(). Valid until the map changes.
   Result<T*> entry(std::string_view pattern) {
     Result<std::string> name = domain_key(pattern);
     if (!name) return tl::unexpected(std::move(name.error()));
@@ -51,7 +51,7 @@ class DomainMap {
     return &*value;
   }
 
-  /// Null where neither an entry nor a wildcard has the name. Valid until the map changes.
+  /// The value of the matching entry or wildcard. Null: none matches. Valid until the map changes.
   const T* find(std::string_view domain) const {
     const std::string name = domain_to_find(domain);
     if (const auto exact = nodes_.find(name); exact != nodes_.end()) return value_of(exact);
@@ -63,8 +63,8 @@ class DomainMap {
     }
   }
 
-  bool empty() const { return nodes_.empty(); }
-  /// `visit(pattern, value)` for each entry, in no order.
+  bool empty() const { return nodes_.empty(); }  ///< whether there is no entry
+  /// Calls `visit(pattern, value)` for each entry, in no particular order.
   template <class Visit>
   void for_each(const Visit& visit) const {
     for (const auto& [pattern, value] : nodes_) {

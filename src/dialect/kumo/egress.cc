@@ -23,7 +23,7 @@ json::value checked_queue_config(json::value options) {
   return options;
 }
 
-/// Of options that Postern has no list of.
+/// For options that Postern does not know.
 json::value same(json::value options) {
   script::demand(options.is_structured(), "a table is expected");
   return options;

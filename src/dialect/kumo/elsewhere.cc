@@ -29,7 +29,7 @@ constexpr std::string_view shaping =
     "retries are in [queue], connections and rates towards a destination in [[route]]";
 constexpr std::string_view sources = "source addresses and their pools are [[egress]]";
 
-/// None of these lets in or out what KumoMTA would have held back, but for the refused one.
+/// Ignoring these calls does not bypass any check of KumoMTA's, except for the refused one.
 constexpr Elsewhere table[] = {
     {"kumo.configure_accounting_db_path", "counts are kept below [server] data_dir"},
     {"kumo.configure_bounce_classifier",
@@ -41,7 +41,7 @@ constexpr Elsewhere table[] = {
     {"kumo.configure_log_hook", outcomes},
     {"kumo.configure_redis_throttles",
      "limits are this gateway's own: [limits], [auth] and messages_per_minute in [[route]]"},
-    // Whoever asked for no more mail would get it.
+    // A recipient who asked for no more mail would get it.
     {"kumo.configure_suppression_store",
      "refuse suppressed recipients at `smtp_server_rcpt_to`, for instance from a database",
      refused},
@@ -76,14 +76,14 @@ constexpr Elsewhere table[] = {
     {"kumo.set_smtpsrv_threads", threads, tuning},
     {"kumo.set_spoolin_threads", threads, tuning},
     {"kumo.set_timeq_spawn_reinsertion", "KumoMTA has no use for it any more either", tuning},
-    // Its trusted_hosts and passwords guard routes that are not there.
+    // Its trusted_hosts and passwords protect HTTP routes that Postern does not have.
     {"kumo.start_http_listener",
      "the HTTP API listens on [api] address, with tokens; no mail comes in by HTTP"},
     {"kumo.start_proxy_listener", sources},
     {"policy-extras.log_hooks:new", outcomes},
     {"policy-extras.log_hooks:new_disposition_hook", outcomes},
     {"policy-extras.log_hooks:new_json", outcomes},
-    // Without it each domain's mail goes to its own hosts, as it would anywhere.
+    // Without it, mail for each domain goes to that domain's hosts.
     {"policy-extras.rollup",
      "mail goes to the hosts of its own domain; [[route]] sends domains elsewhere"},
     {"policy-extras.shaping:setup", shaping},
@@ -103,7 +103,7 @@ void call_of(Call& call, const Elsewhere& one) {
   report_elsewhere(call, words_of(one));
 }
 
-/// A host function does not know by what name it was called.
+/// A host function for each entry, since a function does not know the name by which it was called.
 template <std::size_t index>
 int called(lua_State* L) {
   return script::stack::guarded(L, [](lua_State* inner) {

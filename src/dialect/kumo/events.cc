@@ -41,11 +41,11 @@ constexpr Event known[] = {
      "integer|nil, string|nil",
      "Before every reply: other words, or another code of the same class. `command` holds no "
      "credential."},
-    // A handler may narrow who relays by it, and what TLS is asked for.
+    // A handler may restrict who may relay through the listener, and what TLS is required.
     {"smtp_server_get_dynamic_parameters", "", "",
      "`peer` and `via` of kumo.start_esmtp_listener say what is otherwise for some clients",
      refused},
-    // With deferred_queue it stands in for the handler that checks tenants and senders.
+    // With deferred_queue it replaces the handler that checks tenants and senders.
     {"smtp_server_message_deferred_inject", "", "",
      "messages are always given to `smtp_server_message_received`; register the handler for that",
      refused},
@@ -63,7 +63,7 @@ constexpr Event known[] = {
     {"get_egress_path_config", "", "",
      "TLS towards other hosts is in [relay], connections and rates are in [[route]]", never},
     {"get_site_config", "", "", "connections and rates are in [[route]]", never},
-    // It guards KumoMTA's HTTP routes, of which there is none here.
+    // It protects KumoMTA's HTTP routes, which Postern does not have.
     {"get_acl_definition", "", "", "who may use the API is said by accounts, teams and tokens",
      never},
     {"http_server_validate_auth_basic", "", "",

@@ -76,7 +76,7 @@ end
 return module
 )lua";
 
-// Messages call its functions: what there is to say is said once, where it is required.
+// Scripts call its functions for each message, so the warning is given once, by `require`.
 constexpr std::string_view rollup_text = R"lua(
 local kumo = require 'kumo'
 local module = {}

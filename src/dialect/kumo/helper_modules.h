@@ -1,5 +1,5 @@
-// Helper modules of KumoMTA that policies require: those whose work has its home in Postern's
-// configuration, policy_utils, and dkim_sign.
+// KumoMTA's helper modules: those that Postern's configuration replaces, policy_utils, and
+// dkim_sign.
 #pragma once
 
 #include <span>
@@ -8,6 +8,7 @@
 
 namespace postern::dialect::kumo {
 
+/// These modules.
 std::span<const Module> helper_modules();
 
 }  // namespace postern::dialect::kumo

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "dialect/kumo/message.h"
 #include "dialect/kumo/refusal.h"
+#include "dialect/kumo/replies.h"
 #include "dialect/kumo/session.h"
 #include "dialect/script_record.h"
 
@@ -14,21 +15,7 @@ using policy::Verdict;
 
 namespace {
 
-Verdict trouble_at(policy::Stage stage, std::string cause) {
-  if (stage == policy::Stage::connect) {
-    return policy::refuse(421, {4, 3, 0}, "temporary local problem, try again later",
-                          std::move(cause));
-  }
-  return policy::refuse(451, {4, 3, 0}, "temporary local problem, try again later",
-                        std::move(cause));
-}
-
-smtp::Reply no_memory_at(policy::Stage stage) {
-  if (stage == policy::Stage::connect) return {421, {4, 3, 2}, "insufficient system storage"};
-  return {452, {4, 3, 1}, "insufficient system storage"};
-}
-
-/// "5.7.1" is the script's to give or to leave out; the reply is what it wrote.
+/// The reply is what the script wrote; it may leave out the enhanced code.
 Verdict refusal_of(policy::Stage stage, const Refusal& refusal) {
   Verdict verdict{refusal.reply().temporary() ? Verdict::Kind::defer : Verdict::Kind::reject,
                   refusal.reply(), refusal.words()};
@@ -44,14 +31,14 @@ std::string shown(std::string_view text) { return '"' + printable(text, 100) + '
 
 void log_trouble(const Policy& policy, const Context& context, std::string_view event,
                  const script::Raised& raised) {
-  CallWorld(policy.world(), context.evidence, context.gatherer)
+  CallWorld(policy.world(), context.inquiry)
       .log("error", policy.place_of(event),
            fmt::format("{}: {}\n{}", event, raised.message, raised.traceback));
 }
 
 namespace {
 
-/// Whether a value was refused for want of memory.
+/// Whether a value was refused because memory ran out.
 bool ran_out(const Context& context) {
   if (context.message != nullptr && context.message->held->take_refusal()) return true;
   const auto& session = context.evidence.session.script;
@@ -75,10 +62,9 @@ Task<Verdict> ask(const Policy& policy, Question question, Context& context,
       verdict = refusal_of(question.stage, *refusal);
     } else {
       log_trouble(policy, context, question.event, *ran.raised);
-      verdict = trouble_at(question.stage, ran.raised->message);
-      if (ran_out(context)) {
-        verdict.reply = no_memory_at(question.stage);
-      }
+      using policy::questions::Trouble;
+      const Trouble kind = ran_out(context) ? Trouble::no_memory : Trouble::local;
+      verdict = replies::trouble(question.stage, kind, ran.raised->message);
     }
   }
   if (!verdict.detail.empty()) verdict.detail = ": " + verdict.detail;

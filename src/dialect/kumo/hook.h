@@ -1,5 +1,4 @@
-// One hook as a question of the decision: called, its trouble turned into a verdict, noted as a
-// step.
+// Calls one hook for a decision: turns its failure into a verdict and adds a step to the trace.
 #pragma once
 
 #include <string>
@@ -11,23 +10,24 @@
 
 namespace postern::dialect::kumo {
 
+/// A call of one handler.
 struct Question {
-  policy::Stage stage;
-  std::string_view event;  ///< handled by the policy
-  std::string shown;       ///< its arguments as a trace shows them: no secret
-  script::State::Push arguments;
-  script::State::Read results;  ///< null: what the handler returns is ignored
+  policy::Stage stage;            ///< of the decision
+  std::string_view event;         ///< must have a handler in the policy
+  std::string shown;              ///< the arguments for the trace; without secrets
+  script::State::Push arguments;  ///< pushes the arguments on the Lua stack
+  script::State::Read results;    ///< reads the handler's results; null: they are ignored
 };
 
-/// The refusal that the handler asked for; 451 4.3.0 (at connect 421 4.3.0) when it failed, the
-/// cause in log and step; else pass_on. Appends the step.
+/// Calls the handler. Returns the refusal that it asked for; 451 4.3.0 (421 4.3.0 at connect) if it
+/// failed, with the cause in the log and in the step; else pass_on. Appends the step.
 Task<policy::Verdict> ask(const Policy& policy, Question question, Context& context,
                           std::vector<policy::Step>& steps);
 
-/// Writes a hook's failure to the log.
+/// Logs the failure of a hook.
 void log_trouble(const Policy& policy, const Context& context, std::string_view event,
                  const script::Raised& raised);
-/// A text as arguments are shown: `"scott"`, shortened, printable.
+/// A text as the trace shows arguments: `"scott"`, printable, at most 100 octets of it.
 std::string shown(std::string_view text);
 
 }  // namespace postern::dialect::kumo

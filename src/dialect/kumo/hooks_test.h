@@ -44,7 +44,8 @@ class Hooks : public ::testing::Test {
   }
   /// The decision of a stage; what scripts were told is in it.
   const policy::Decision& decide(policy::Stage stage) {
-    decision_ = script::testing::run(engine_->decide(stage, evidence_, *gatherer_));
+    decision_ = script::testing::run(
+        engine_->decide(stage, evidence_, *gatherer_, std::exchange(tape_, {})));
     return decision_;
   }
   /// "pass" or the reply.
@@ -85,6 +86,7 @@ class Hooks : public ::testing::Test {
   std::unique_ptr<policy::Engine> engine_;
   std::unique_ptr<MailGatherer> gatherer_ = std::make_unique<MailGatherer>();
   policy::Evidence evidence_;
+  policy::Tape tape_;  ///< of the next decision
   policy::Decision decision_;
 };
 

@@ -24,7 +24,7 @@ const std::string* HttpResponse::field(std::string_view name) const {
 
 namespace {
 
-/// U+FFFD for each octet that is not UTF-8.
+/// Replaces each octet that is not UTF-8 by U+FFFD.
 std::string repaired(std::string_view octets) {
   std::string text;
   while (!octets.empty()) {
@@ -38,7 +38,7 @@ std::string repaired(std::string_view octets) {
   return text;
 }
 
-/// The charset parameter of Content-Type, in lower case; "" without one.
+/// The charset parameter of Content-Type (RFC 9110 §8.3.2), in lower case; "" without one.
 std::string charset_of(const HttpResponse& response) {
   const std::string* const type = response.field("Content-Type");
   if (type == nullptr) return {};
@@ -66,13 +66,14 @@ std::string HttpResponse::text() const {
 
 namespace {
 
-/// Told for itself: what else a server says may be withheld from a record, where this is no secret.
+/// Recorded separately: the other parts of the response may be withheld from a record, while the
+/// status is no secret.
 std::int64_t status_code(Call& call, AResponse response) {
   const auto ask = [&response]() -> json::value { return response->status; };
   return call.told_by("status_code", ask, script::Source::facts).to_number<std::int64_t>();
 }
 
-/// RFC 9110 §15, and what RFC 6585 adds.
+/// The reason phrases of RFC 9110 §15 and RFC 6585 §3 to §6.
 std::optional<std::string_view> status_reason(Call& call, AResponse response) {
   static constexpr std::pair<int, std::string_view> reasons[] = {
       {200, "OK"},
@@ -129,7 +130,7 @@ bool status_is(Call& call, AResponse response) {
   return status_code(call, std::move(response)) / 100 == hundreds;
 }
 
-/// __index of the table below: names are looked up without regard to case.
+/// __index of the table below: looks names up regardless of case.
 int field_by_name(lua_State* L) {
   return script::stack::guarded(L, [](lua_State* inner) {
     if (lua_type(inner, 2) != LUA_TSTRING) return 0;

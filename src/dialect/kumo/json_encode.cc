@@ -21,7 +21,7 @@ class Writer {
   explicit Writer(Layout layout) : pretty_(layout == Layout::pretty) {}
 
   void write(const json::value& value) {
-    // An octet may become six, and a value that is twice in a table is twice in the text.
+    // An octet may become six, and a value that is shared within a table is written each time.
     if (text.size() > largest_text) throw std::runtime_error("the result is longer than 16 MiB");
     switch (value.kind()) {
       case json::kind::double_:
@@ -44,7 +44,7 @@ class Writer {
       return;
     }
     std::string digits = fmt::format("{}", number);
-    // A fraction stays one when it is read back.
+    // A number with a fraction must be read back as one.
     if (digits.find_first_of(".e") == std::string::npos) digits += ".0";
     text += digits;
   }

@@ -11,30 +11,37 @@
 #include "dialect/kumo/recorded_values.h"
 #include "dialect/kumo/relay.h"
 #include "dialect/kumo/session.h"
+#include "dialect/script_record.h"
 #include "policy/memory.h"
 
 namespace postern::dialect::kumo {
 
 namespace {
 
+using policy::Effect;
 using policy::Evidence;
-using policy::Gatherer;
+using policy::Inquiry;
 using policy::Route;
+using policy::Ruling;
 using policy::Stage;
 using policy::Step;
 using policy::Verdict;
 using script::State;
 
-/// One stage of one session.
+/// Judges one stage of one session.
 class Judge {
  public:
-  Judge(const Policy& policy, Evidence& evidence, Gatherer& gatherer, std::vector<Step>& steps)
+  Judge(const Policy& policy, Inquiry& inquiry, std::vector<Step>& steps)
       : policy_(policy),
-        evidence_(evidence),
+        evidence_(inquiry.evidence),
+        session_(inquiry.session()),
         steps_(steps),
-        context_{.evidence = evidence,
-                 .gatherer = gatherer,
-                 .listener = policy.listener(evidence.session.listener)} {}
+        context_{.evidence = inquiry.evidence,
+                 .inquiry = inquiry,
+                 .listener = policy.listener(inquiry.evidence.session.listener)} {}
+
+  /// The effects of the answers; to be taken once, after the stage.
+  std::vector<Effect> take_effects() { return std::move(effects_); }
 
   Task<Verdict> connect() {
     Verdict verdict = co_await ask_about(Stage::connect, events::connected,
@@ -42,12 +49,13 @@ class Judge {
                                            push_conn_meta(L);
                                            return 1;
                                          });
-    evidence_.session.script->meta_at_connect = evidence_.session.script->meta;
+    session_.meta_at_connect = session_.meta;
     co_return verdict;
   }
 
   Task<Verdict> helo() {
-    policy::ScriptSession& session = *evidence_.session.script;
+    policy::ScriptSession& session = session_;
+    std::optional<std::vector<std::string>> offered;
     const bool extended = evidence_.session.esmtp;
     const std::string name = evidence_.session.helo;
     Question question{.stage = Stage::helo,
@@ -62,12 +70,18 @@ class Judge {
                             return 3;
                           },
                       .results =
-                          [&session](lua_State* L, int count) {
-                            if (count > 0) session.offered = extensions_at(L, -count);
+                          [&offered](lua_State* L, int count) {
+                            if (count > 0) offered = extensions_at(L, -count);
                           }};
     context_.greeting = true;
     Verdict verdict = co_await ask(policy_, std::move(question), context_, steps_);
     if (!verdict.refuses()) session.greeted_as = name;
+    if (offered) {
+      effects_.push_back({.what = policy::Offer{std::move(*offered)},
+                          .why = {},
+                          .check = events::ehlo,
+                          .place = policy_.place_of(events::ehlo)});
+    }
     co_return verdict;
   }
 
@@ -82,12 +96,14 @@ class Judge {
 
   Task<Verdict> rcpt() {
     if (!evidence_.candidate) co_return policy::pass_on();
-    if (evidence_.candidate->route.kind == Route::Kind::none) {
-      Verdict verdict = co_await give_route(policy_, context_, steps_);
+    bool has_route = evidence_.candidate->route.kind != Route::Kind::none;
+    if (!has_route) {
+      Verdict verdict = co_await give_route(policy_, context_, steps_, effects_);
       if (verdict.refuses()) co_return verdict;
+      has_route = policy::grants_route(effects_, evidence_.candidate->route);
     }
-    // What nobody owns is refused behind us, whatever the script would say.
-    if (evidence_.candidate->route.kind == Route::Kind::none || !policy_.handles(events::rcpt_to)) {
+    // A later layer refuses a recipient without a route whatever the script says.
+    if (!has_route || !policy_.handles(events::rcpt_to)) {
       co_return policy::pass_on();
     }
     const auto recipient = address_of(evidence_.candidate->address);
@@ -101,8 +117,21 @@ class Judge {
   }
 
   Task<Verdict> message() {
+    Verdict verdict = co_await copies_of_message();
+    if (!verdict.refuses()) {
+      effects_.push_back(
+          {.what = policy::Edit{std::move(made_)},
+           .why = {},
+           .check = events::received,
+           .place = policy_.place_of(policy_.handles(events::received) ? events::received
+                                                                       : events::data)});
+    }
+    co_return verdict;
+  }
+
+ private:
+  Task<Verdict> copies_of_message() {
     MessageDraft all = first_draft();
-    evidence_.copies.clear();
     if (policy_.handles(events::data)) {
       Verdict verdict = co_await ask_about_message(events::data, all);
       if (verdict.refuses()) co_return verdict;
@@ -113,7 +142,7 @@ class Judge {
       if (!verdict.refuses()) verdict = keep(all);
       co_return verdict;
     }
-    // Recipients that a layer before changed are no longer those of RCPT, each with its number.
+    // If an earlier layer changed the recipients, they no longer have the indexes of RCPT.
     const bool together = !all.before.forward_paths.empty() || all.before.to_nobody;
     for (std::size_t i = 0; i < (together ? 1 : evidence_.recipients.size()); ++i) {
       MessageDraft one = all;
@@ -129,11 +158,10 @@ class Judge {
     co_return policy::pass_on();
   }
 
- private:
-  /// Of the message as the layers before left it.
+  /// The message as the earlier layers left it.
   MessageDraft first_draft() {
     MessageDraft all{.meta = all_of(context_),
-                     .secrets = secret_values(*evidence_.session.script),
+                     .secrets = secret_values(session_),
                      .held = std::make_shared<HeldValues>(policy_.world().memory())};
     for (std::size_t i = 0; i < evidence_.recipients.size(); ++i) all.recipients.push_back(i);
     if (evidence_.copies.size() == 1) all.begin_with(evidence_.copies.front());
@@ -180,18 +208,18 @@ class Judge {
     co_return verdict;
   }
 
-  /// Recipients whose copies are the same stay together. A copy is compared with those of its
-  /// digest alone: a thousand recipients whose copies differ are a thousand digests.
+  /// Recipients with equal copies stay together. A copy is compared only with those of the same
+  /// digest, so that a thousand different copies cost a thousand digests.
   Verdict keep(const MessageDraft& draft) {
     policy::ScriptCopy copy = draft.finished();
     copy.meta = recorded(draft);
-    if (!evidence_.copies.empty() && draft.new_recipients.empty()) {
-      for (; digested_ < evidence_.copies.size(); ++digested_) {
-        by_digest_.emplace(digest(evidence_.copies[digested_]), digested_);
+    if (!made_.empty() && draft.new_recipients.empty()) {
+      for (; digested_ < made_.size(); ++digested_) {
+        by_digest_.emplace(digest(made_[digested_]), digested_);
       }
       const auto [begin, end] = by_digest_.equal_range(digest(copy));
       for (auto like = begin; like != end; ++like) {
-        policy::ScriptCopy& other = evidence_.copies[like->second];
+        policy::ScriptCopy& other = made_[like->second];
         if (!differ_in_recipients_alone(copy, other)) continue;
         other.recipients.insert(other.recipients.end(), copy.recipients.begin(),
                                 copy.recipients.end());
@@ -200,12 +228,12 @@ class Judge {
       }
     }
     copies_ += policy::memory_of(copy);
-    evidence_.copies.push_back(std::move(copy));
+    made_.push_back(std::move(copy));
     if (draft.held->hold(shared_ + copies_)) return policy::pass_on();
     return policy::refuse(452, {4, 3, 1}, "insufficient system storage");
   }
 
-  /// Of what scripts change most; equal copies have the same.
+  /// A digest of what scripts change most; equal copies have equal digests.
   static std::size_t digest(const policy::ScriptCopy& copy) {
     std::size_t seed = std::hash<json::object>{}(copy.meta);
     for (const auto* text : {&copy.header, &copy.text}) {
@@ -228,17 +256,20 @@ class Judge {
     return same;
   }
 
-  /// Nobody but who reads the record asks for them any more.
+  /// From here on, only readers of the record use these values.
   static json::object recorded(const MessageDraft& draft) {
     return in_utf8(without_secrets(draft.meta, draft.secrets));
   }
 
   const Policy& policy_;
-  Evidence& evidence_;
+  const Evidence& evidence_;
+  policy::ScriptSession& session_;
   std::vector<Step>& steps_;
+  std::vector<Effect> effects_;
+  std::vector<policy::ScriptCopy> made_;
   std::size_t shared_ = 0;  ///< octets of values that all copies of a message begin with
-  std::size_t copies_ = 0;  ///< octets of the copies
-  /// Of the first `digested_` copies: where in Evidence::copies those of a digest are.
+  std::size_t copies_ = 0;  ///< octets of values that all copies of a message share
+  /// Indexes into `made_` by digest, for the first `digested_` copies.
   std::unordered_multimap<std::size_t, std::size_t> by_digest_;
   std::size_t digested_ = 0;
   Context context_;
@@ -246,36 +277,32 @@ class Judge {
 
 }  // namespace
 
-const Policy& policy_of(Evidence& evidence, const std::shared_ptr<const Policy>& current) {
-  auto& session = evidence.session.script;
-  if (!session) session = std::make_shared<policy::ScriptSession>();
-  if (!session->program) {
-    session->program = current;
-    if (const ListenerFacts* facts = current->listener(evidence.session.listener)) {
-      session->meta = facts->meta;
+const Policy& policy_of(Inquiry& inquiry, const std::shared_ptr<const Policy>& current) {
+  policy::ScriptSession& session = inquiry.session();
+  if (!session.program) {
+    session.program = current;
+    if (const ListenerFacts* facts = current->listener(inquiry.evidence.session.listener)) {
+      session.meta = facts->meta;
     }
-    session->meta_at_connect = session->meta;
+    session.meta_at_connect = session.meta;
   }
-  return *static_cast<const Policy*>(session->program.get());
+  return *static_cast<const Policy*>(session.program.get());
 }
 
 namespace {
 
-/// The connection's values that earlier hooks set stand in the record in front of what hooks were
-/// told, and come from there when the decision is made again.
-void remember_values(Evidence& evidence) {
-  json::object& meta = evidence.session.script->meta;
-  if (!evidence.offline) {
+/// The record has the connection's values set by earlier hooks before the answers to this hook; a
+/// replay restores them from there.
+void remember_values(policy::Tape& tape, policy::ScriptSession& session) {
+  json::object& meta = session.meta;
+  if (!tape.playing) {
     if (meta.empty()) return;
-    evidence.script_record =
-        json::serialize(without_secrets(meta, secret_values(*evidence.session.script))) + "\n";
+    tape.record += json::serialize(without_secrets(meta, secret_values(session))) + "\n";
     return;
   }
-  if (!evidence.script_answers.starts_with('{')) return;
-  const std::size_t end = evidence.script_answers.find('\n');
-  const json::value values = script::parse_kept(evidence.script_answers.substr(0, end));
+  if (!tape.answers.starts_with('{')) return;
+  const json::value values = script::parse_kept(take_line(tape.answers));
   for (const auto& [name, value] : values.as_object()) meta.insert_or_assign(name, value);
-  evidence.script_answers.erase(0, end + 1);
 }
 
 }  // namespace
@@ -296,11 +323,10 @@ bool KumoLayer::speaks_at(Stage stage) const {
   }
 }
 
-Task<Verdict> KumoLayer::judge(Stage stage, Evidence& evidence, Gatherer& gatherer,
-                               std::vector<Step>& steps) const {
-  const Policy& policy = policy_of(evidence, policy_);
-  remember_values(evidence);
-  Judge judge(policy, evidence, gatherer, steps);
+Task<Ruling> KumoLayer::judge(Stage stage, Inquiry& inquiry, std::vector<Step>& steps) const {
+  const Policy& policy = policy_of(inquiry, policy_);
+  remember_values(inquiry.tape, inquiry.session());
+  Judge judge(policy, inquiry, steps);
   Verdict verdict = policy::pass_on();
   if (stage == Stage::connect && policy.handles(events::connected)) {
     verdict = co_await judge.connect();
@@ -313,7 +339,7 @@ Task<Verdict> KumoLayer::judge(Stage stage, Evidence& evidence, Gatherer& gather
   } else if (stage == Stage::message) {
     verdict = co_await judge.message();
   }
-  co_return verdict;
+  co_return Ruling(std::move(verdict), judge.take_effects());
 }
 
 }  // namespace postern::dialect::kumo

@@ -492,8 +492,7 @@ TEST_F(Layer, a_record_does_not_answer_another_question) {
       "kumo.on('smtp_server_mail_from', function() pcall(kumo.dns.lookup_txt, 'a.example') "
       "kumo.dns.lookup_addr('example.com') end)");
   evidence_.session.script.reset();
-  evidence_.offline = true;
-  evidence_.script_answers = record;
+  tape_ = policy::Tape::of(record);
   const int asked = gatherer_->asked;
   EXPECT_EQ(verdict(Stage::mail), std::string("451") + local_problem);
   EXPECT_THAT(decision_.steps.back().verdict.detail, HasSubstr("the record has no answer"));

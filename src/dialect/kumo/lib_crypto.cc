@@ -1,4 +1,4 @@
-// kumo.crypto: passwords against their hashes. KumoMTA has nothing of the kind.
+// kumo.crypto: verifies passwords against hashes. KumoMTA has no such function.
 #include <openssl/crypto.h>
 
 #include "dialect/kumo/library.h"
@@ -16,7 +16,7 @@ using script::HostFunction;
 
 namespace {
 
-/// Without a hash the time is that of one: whether a user exists shall not be heard.
+/// Without a hash it takes the time of one, so that the time does not reveal whether a user exists.
 Task<bool> verify_password(Call& call, std::string plain, std::optional<std::string> hash) {
   const Secret stored = hash && !hash->empty()
                             ? Secret(std::move(*hash))

@@ -21,7 +21,7 @@ using script::Rest;
 namespace {
 struct Digest {
   std::string octets;
-  /// It follows from what a login's record withholds: what is read off it is recorded.
+  /// Derived from data that a login's record withholds; results read from it are recorded instead.
   bool derived = false;
 };
 }  // namespace
@@ -33,7 +33,7 @@ struct postern::script::ClassName<postern::dialect::kumo::Digest> {
   static constexpr std::string_view value = "Digest";
 };
 
-/// A keyed digest may have waited for its key. What stands for a withheld one has no octets.
+/// A keyed digest may have waited for its key. The placeholder of a withheld digest has no octets.
 template <>
 struct postern::script::Kept<std::shared_ptr<postern::dialect::kumo::Digest>> {
   using Made = std::shared_ptr<postern::dialect::kumo::Digest>;
@@ -58,7 +58,7 @@ struct Free {
 };
 using Hash = std::unique_ptr<EVP_MD, Free>;
 
-/// As OpenSSL calls them.
+/// By OpenSSL's names.
 enum Algorithm { sha1, sha224, sha256, sha384, sha512, sha512_256, sha3_256, sha3_384, sha3_512 };
 constexpr std::array<const char*, 9> names = {"SHA1",     "SHA224",   "SHA256",
                                               "SHA384",   "SHA512",   "SHA512-256",
@@ -114,12 +114,12 @@ Made crc32(Call& call, Rest parts) {
   return std::make_shared<Digest>(Digest{std::move(out), derives(call, parts)});
 }
 
-/// What is read off a digest: `read()`, which a login's record tells where it must.
+/// What is read from a digest, `read()`; recorded if a login's record needs it.
 template <class Read>
 json::value of(Call& call, bool derived, Read read) {
   if (!derived) return read();
   json::value value = call.told_by("Digest", read);
-  // A password may be guessed from what was made of it.
+  // A password may be guessed from its digest.
   if (value.is_string()) call.keep_secret(std::string(value.get_string()));
   return value;
 }

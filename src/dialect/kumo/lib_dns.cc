@@ -1,4 +1,4 @@
-// kumo.dns: what DNS says, through the gatherer of the decision, so that its record holds it.
+// kumo.dns: DNS lookups through the decision's gatherer, so that the record holds the answers.
 #include <algorithm>
 #include <map>
 
@@ -25,10 +25,11 @@ using script::Many;
 namespace {
 
 using Names = std::vector<std::string>;
-/// Of a resolver: there is one, and no other can be defined.
+/// Postern has one resolver; the parameter is accepted and ignored.
 using Resolver = std::optional<std::string>;
 
-/// The records; none is an empty list, no such name an error.
+/// The records. An existing name without records gives an empty list; a name that does not exist is
+/// an error.
 Task<Names> records(Call& call, std::string name, dns::Type type) {
   dns::Answer answer = co_await ask_dns(call, name, type);
   const bool missing = answer.status == dns::Status::nx_domain;
@@ -215,8 +216,7 @@ constexpr HostFunction functions[] = {
 
 Task<dns::Answer> ask_dns(Call& call, std::string name, dns::Type type) {
   Context& hook = hook_of(call);
-  dns::Answer answer =
-      co_await dialect::ask_dns(hook.evidence, hook.gatherer, std::move(name), type);
+  dns::Answer answer = co_await dialect::ask_dns(hook.inquiry, std::move(name), type);
   co_return answer;
 }
 

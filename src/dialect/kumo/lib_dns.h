@@ -1,4 +1,4 @@
-// DNS as host functions ask it.
+// DNS lookups for host functions.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace postern::dialect::kumo {
 
-/// The answer, which is in the evidence from now on; what is there is not asked again. Throws a
-/// sentence outside of hooks and beyond 1000 answers.
+/// Looks a name up once per decision: the answer is kept in the evidence. Throws a sentence outside
+/// of hooks and after 1000 answers.
 Task<dns::Answer> ask_dns(script::Call& call, std::string name, dns::Type type);
 
 }  // namespace postern::dialect::kumo

@@ -28,7 +28,9 @@ struct LibDns : ::testing::Test {
   LibDns() { library.context = &context; }
   policy::Evidence evidence;
   Zone zone;
-  Context context{evidence, zone};
+  policy::Tape tape;
+  policy::Inquiry inquiry{evidence, zone, tape};
+  Context context{evidence, inquiry};
   testing::Library library{{dns_functions()}};
 };
 

@@ -138,7 +138,7 @@ ARequest body(ARequest request, std::string octets) {
   return request;
 }
 
-/// The members of a table in the order of their names, each as a text.
+/// The members of a table as text, sorted by name.
 std::map<std::string, std::string> members(const json::value& table) {
   std::map<std::string, std::string> found;
   demand(table.is_object(), "http: a table of names and values is expected");
@@ -151,7 +151,7 @@ ARequest headers(ARequest request, json::value fields) {
   return request;
 }
 
-/// application/x-www-form-urlencoded, as browsers write it (WHATWG URL §5.2).
+/// Encodes application/x-www-form-urlencoded as browsers do (WHATWG URL §5.2).
 std::string form_of(const json::value& parameters) {
   boost::urls::encoding_opts as_form;
   as_form.space_as_plus = true;
@@ -171,7 +171,7 @@ ARequest form_url_encoded(ARequest request, json::value parameters) {
   return body(std::move(request), form_of(parameters));
 }
 
-/// RFC 7578. Texts that are not UTF-8 are octet streams.
+/// Encodes multipart/form-data (RFC 7578 §4). Values that are not UTF-8 become octet streams.
 ARequest form_multipart_data(Call& call, ARequest request, json::value parameters) {
   const std::string boundary = fmt::format("{:016x}{:016x}", call.random(), call.random());
   std::string text;

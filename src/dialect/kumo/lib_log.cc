@@ -1,4 +1,4 @@
-// kumo.log_*: lines of the log.
+// kumo.log_*: writes log lines.
 #include <array>
 
 #include "dialect/kumo/json_encode.h"
@@ -26,7 +26,7 @@ void log(Call& call, Rest values) {
   call.world().log(levels[level], call.state().place(), call.redacted(std::move(line)));
 }
 
-/// What is no data is logged as tostring() has it.
+/// Values that are not plain data are logged as tostring() shows them.
 template <Level level>
 int log_anything(lua_State* L) {
   for (int i = 1; i <= lua_gettop(L); ++i) {

@@ -1,4 +1,4 @@
-// kumo.regex: regular expressions (PCRE2), whose matching is bounded.
+// kumo.regex: regular expressions (PCRE2) with limited matching time.
 #include <chrono>
 
 #include "base/text.h"
@@ -37,7 +37,7 @@ namespace {
 using ARegex = std::shared_ptr<Expression>;
 using Outcome = restrictions::Regex::Outcome;
 
-/// Others wait for the event loop meanwhile.
+/// The event loop is blocked meanwhile.
 constexpr std::chrono::milliseconds longest_operation{250};
 
 ARegex compile(std::string pattern) {
@@ -52,8 +52,8 @@ ARegex compile(std::string pattern) {
   return made;
 }
 
-/// The matches of a text one after the other, without overlaps. An empty match right behind another
-/// one is none.
+/// The successive matches in a text, without overlaps. An empty match directly after another match
+/// is skipped.
 class Matches {
  public:
   Matches(const Expression& expression, std::string_view text)

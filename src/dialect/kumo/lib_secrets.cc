@@ -17,13 +17,13 @@ using script::HostFunction;
 
 namespace {
 
-/// What the environment says now: an operator may change a token without a restart of the policy.
+/// Reads the environment at each call.
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr ? value : "";
 }
 
-/// The fields of a key source that is a table. Nothing is said of their values.
+/// The fields of a key source that is a table. Errors never show their values.
 class Fields {
  public:
   explicit Fields(const json::object& fields) : fields_(fields) {}
@@ -64,7 +64,7 @@ script::VaultQuestion vault_question(const Fields& fields) {
   return question;
 }
 
-/// What is known when the policy loads is a secret in every hook.
+/// Keeps a secret. One that is kept while the policy loads is a secret in every hook.
 void keep_secret(Call& call, std::string text) {
   if (call.context<void>() == nullptr) call.state().keep_secret(text);
   call.keep_secret(std::move(text));
@@ -78,7 +78,7 @@ Task<std::string> from_vault(Call& call, script::VaultQuestion question) {
   co_return found->reveal();
 }
 
-/// The shapes of a table in the order in which they are tried.
+/// Tries the forms of a table in this order.
 Task<std::string> from_table(Call& call, const json::object& table) {
   const Fields fields(table);
   if (fields.has("key_data")) {
@@ -93,7 +93,7 @@ Task<std::string> from_table(Call& call, const json::object& table) {
 }
 
 Task<std::string> octets_of(Call& call, json::value source) {
-  // A policy that is loaded from its record has none of its secrets.
+  // A policy that is rebuilt from its record has none of its secrets.
   if (call.state().files().given) co_return call.state().next_given_secret();
   if (source.is_string()) {
     co_return value_of(call.state().files().read_secret(source.get_string()));
@@ -125,7 +125,7 @@ Task<std::string> load_key(Call& call, json::value source) {
   std::string octets = co_await octets_of(call, std::move(source));
   if (call.context<void>() == nullptr) call.state().keep_loaded_secret(octets);
   keep_secret(call, octets);
-  // A file's last line end is no part of what a log would show.
+  // Logs would show the secret without the file's last line end.
   const std::string_view shown = trim(octets);
   if (shown.size() != octets.size()) keep_secret(call, std::string(shown));
   co_return octets;

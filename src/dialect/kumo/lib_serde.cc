@@ -1,4 +1,4 @@
-// kumo.serde: JSON and TOML as tables and back.
+// kumo.serde: converts JSON and TOML to tables and back.
 #include <sstream>
 
 #include <fmt/format.h>
@@ -51,7 +51,7 @@ json::value loaded_now(Call& call, std::string_view path) {
   return std::move(*value);
 }
 
-/// A hook that reads a file is told what stands in it.
+/// The content of a file that a hook reads is recorded as an answer.
 template <class Format>
 json::value loaded(Call& call, std::string_view path) {
   if (call.context<void>() == nullptr) return loaded_now<Format>(call, path);
@@ -72,7 +72,7 @@ std::string json_encode(json::value value) {
 void append(toml::array& list, const json::value& value);
 void insert(toml::table& table, std::string_view key, const json::value& value);
 
-/// Hands `value` as TOML to `put`. A nil is left out.
+/// Passes `value` as TOML to `put`; nil is left out.
 template <class Put>
 void as_toml(const json::value& value, const Put& put) {
   switch (value.kind()) {

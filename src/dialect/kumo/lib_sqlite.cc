@@ -1,4 +1,4 @@
-// sqlite: databases that a policy asks.
+// sqlite: SQLite databases for policies.
 #include <unistd.h>
 
 #include <cerrno>
@@ -44,15 +44,15 @@ SqliteOptions options_of(const Call& call, const std::string& path,
           .writable = mode == "rw"};
 }
 
-/// Why the file cannot be used; null: it can, or the script only runs again from its record. `path`
-/// is the script's, which Files::open() puts behind the policy's folder itself.
+/// Why the file cannot be used; null: it can be, or this is a replay. `path` is the script's;
+/// Files::open() resolves it in the policy's folder.
 json::value trouble_with(const Call& call, const std::string& path, const SqliteOptions& options) {
   if (options.in_memory() || call.state().files().given) return nullptr;
   std::string why;
   if (access(options.path.c_str(), options.writable ? R_OK | W_OK : R_OK) != 0) {
     why = std::generic_category().message(errno);
   } else {
-    // Its size does not matter: it is not read into memory.
+    // The size is not limited, because the file is not read into memory.
     const auto file = call.state().files().open(path, std::numeric_limits<std::uint64_t>::max());
     if (file) return nullptr;
     why = file.error().message;
@@ -60,7 +60,7 @@ json::value trouble_with(const Call& call, const std::string& path, const Sqlite
   return json::string("sqlite: cannot open " + printable(options.path, 200) + ": " + why);
 }
 
-/// The file is opened when the first statement is executed, where that may take its time.
+/// The file is opened by the first statement, on a thread that may block.
 AConnection open(Call& call, std::string path, std::optional<std::int64_t> busy,
                  std::optional<std::string> mode) {
   SqliteOptions options = options_of(call, path, busy, mode.value_or("ro"));
@@ -68,7 +68,7 @@ AConnection open(Call& call, std::string path, std::optional<std::int64_t> busy,
       "open", [&] { return trouble_with(call, path, options); }, script::Source::facts);
   if (trouble.is_string()) throw std::runtime_error(std::string(trouble.get_string()));
   const auto connection = std::make_shared<SqliteConnection>(std::move(options));
-  // A hook that forgets its connection shall not keep a file open until Lua collects its garbage.
+  // A connection that a hook forgets must not keep its file open until Lua's garbage collection.
   if (call.context<void>() != nullptr) {
     call.at_end([kept = std::weak_ptr(connection)] {
       if (const auto connection = kept.lock()) connection->park();

@@ -416,7 +416,9 @@ TEST_F(LibSqlite, a_lock_is_waited_for_but_not_long) {
 TEST_F(LibSqlite, hooks_leave_no_file_open) {
   policy::Evidence evidence;
   Nobody nobody;
-  Context context{evidence, nobody};
+  policy::Tape tape;
+  policy::Inquiry inquiry(evidence, nobody, tape);
+  Context context{evidence, inquiry};
   // One opened while the policy loads stays open.
   EXPECT_EQ(library.answer("kept = require 'sqlite'.open 'auth.db' kept:execute 'select 1'"), "");
   EXPECT_EQ(open_files(), 1u);

@@ -1,4 +1,4 @@
-// kumo.string: plain text, never patterns.
+// kumo.string: plain text functions, without patterns.
 #include <algorithm>
 
 #include "dialect/kumo/library.h"

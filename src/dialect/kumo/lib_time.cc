@@ -1,4 +1,4 @@
-// kumo.time: points in time, spans, waiting.
+// kumo.time: points in time, durations, sleeping.
 #include <cmath>
 
 #include <boost/asio/steady_timer.hpp>
@@ -60,7 +60,7 @@ using ADelta = std::shared_ptr<TimeDelta>;
 template <class T>
 using Other = std::variant<std::shared_ptr<T>, std::monostate>;
 
-/// So that a sum of two fits, whatever they are.
+/// The sum of two such spans does not overflow.
 constexpr Span longest_span = last_instant - first_instant;
 
 ATime time_at(Instant at) {
@@ -72,7 +72,7 @@ ADelta delta_of(Span span) {
   return std::make_shared<TimeDelta>(TimeDelta{span});
 }
 
-/// Of seconds, whole ones or not.
+/// The span of a number of seconds, which may have a fraction.
 Span span_of(double seconds) {
   const double micro = std::round(seconds * 1e6);
   demand(std::abs(micro) <= static_cast<double>(longest_span.count()),  // NaN is not
@@ -80,7 +80,7 @@ Span span_of(double seconds) {
   return Span(static_cast<std::int64_t>(micro));
 }
 
-/// The clock's time; that of a record when the call is run again from it.
+/// The current time; during a replay, the recorded time.
 Instant clock(Call& call, std::string_view function) {
   const auto read = [] { return floor<Span>(system_clock::now()).time_since_epoch().count(); };
   return Instant(
@@ -129,7 +129,7 @@ std::int64_t since_millis(Call& call, double milliseconds) {
 std::shared_ptr<Timer> start_timer(std::string label) {
   return std::make_shared<Timer>(Timer{std::move(label)});
 }
-/// Once: what is declared `<close>` may have been done before.
+/// Once only: a `<close>` variable may already have been closed.
 std::optional<double> timer_done(Call& call, std::shared_ptr<Timer> timer) {
   if (timer->done) return std::nullopt;
   timer->done = true;
@@ -165,7 +165,7 @@ ADelta elapsed(Call& call, ATime time) { return delta_of(clock(call, "elapsed") 
 std::string format(ATime time, std::string_view wanted) {
   return value_of(formatted(time->at, wanted));
 }
-/// Either way round: `time + delta`, `delta + time`.
+/// For `time + delta` and `delta + time`.
 ATime later(const Time& time, const TimeDelta& delta) { return time_at(time.at + delta.span); }
 ATime add_to_time(ATime time, ADelta delta) { return later(*time, *delta); }
 std::variant<ADelta, ATime> subtract(ATime time, std::variant<ATime, ADelta> other) {

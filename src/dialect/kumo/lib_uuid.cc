@@ -70,7 +70,7 @@ AUuid parse(std::string_view text) {
   return std::make_shared<Uuid>(Uuid{std::move(*octets)});
 }
 
-/// What `make` makes, or what a record says it made.
+/// The result of `make`; during a replay, the recorded one.
 template <class Make>
 AUuid made(Call& call, std::string_view function, Make make) {
   const json::value text = call.told_by(
@@ -83,13 +83,13 @@ AUuid new_v4(Call& call) {
   return made(call, "new_v4", [] { return with_version(random_octets(), 4); });
 }
 
-/// §5.1: 100 nanoseconds since the reform of the calendar; the node is a random one (§6.10).
+/// RFC 9562 §5.1: intervals of 100 ns since the Gregorian reform, and a random node (§6.10).
 std::string time_octets(bool sorts) {
   constexpr std::uint64_t ticks_until_1970 = 0x01b21dd213814000;
   using Ticks = std::chrono::duration<std::uint64_t, std::ratio<1, 10'000'000>>;
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const std::uint64_t ticks = std::chrono::duration_cast<Ticks>(now).count() + ticks_until_1970;
-  // The 60 bits from where the 12 of octets 6 and 7 are the last: §5.6 has the highest in front.
+  // The 60 bits in the layout where the low 12 are in octets 6 and 7: §5.6 has the highest first.
   const std::uint64_t ordered = sorts ? (ticks >> 12) << 16 | (ticks & 0xfff)
                                       : ticks << 32 | (ticks >> 32 & 0xffff) << 16 | ticks >> 48;
   std::string octets = random_octets();
@@ -105,7 +105,7 @@ AUuid new_v6(Call& call) {
   return made(call, "new_v6", [] { return with_version(time_octets(true), 6); });
 }
 
-/// §5.7: 48 bits of milliseconds, so that they sort by time.
+/// RFC 9562 §5.7: 48 bits of milliseconds first, so that values sort by time.
 AUuid new_v7(Call& call) {
   return made(call, "new_v7", [] {
     std::string octets = random_octets();

@@ -64,7 +64,9 @@ TEST(Library, a_script_runs_again_from_its_record) {
   sqlite3_close(raw);
   policy::Evidence evidence;
   AlwaysThere gatherer;
-  Context context{.evidence = evidence, .gatherer = gatherer};
+  policy::Tape tape;
+  policy::Inquiry inquiry(evidence, gatherer, tape);
+  Context context{.evidence = evidence, .inquiry = inquiry};
   testing::Library all(library(), {.directory = folder.path(), .roots = {}});
   all.context = &context;
   const char* scripts[] = {

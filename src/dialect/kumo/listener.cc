@@ -19,7 +19,7 @@ namespace json = boost::json;
 using script::Call;
 using script::demand;
 
-/// What is read, and what is accepted and has no effect here.
+/// Options that are read, and options that are accepted without effect.
 constexpr std::string_view known[] = {"hostname",
                                       "banner",
                                       "relay_hosts",
@@ -34,18 +34,19 @@ constexpr std::string_view known[] = {"hostname",
                                       "meta",
                                       "peer",
                                       "via"};
-/// Of the socket: not among the options of `peer` and `via`.
+/// Options of the socket, which `peer` and `via` must not have.
 constexpr std::string_view of_socket[] = {"listen", "max_connections"};
 constexpr std::string_view ignored[] = {"deferred_spool",   "deferred_queue",
                                         "data_buffer_size", "data_processing_timeout",
                                         "trace_headers",    "batch_handling"};
-/// Who may say what its own address is: of trusted clients alone.
+/// Who may declare another client address; only within `peer`, for trusted clients.
 constexpr std::string_view of_peer[] = {"allow_xclient"};
-/// What keeps clients out, or tells whose address counts for relay_hosts: never passed over.
+/// Options that keep clients out, or determine the address that is checked against relay_hosts.
+/// They are never ignored.
 constexpr std::pair<std::string_view, std::string_view> refused[] = {
     {"tls_required_client_ca", "clients are not asked for certificates"},
     {"require_proxy_protocol", "proxy_protocol in [[listener]] has that"}};
-/// Pairs of networks that `peer` and `via` may come to.
+/// The most pairs of networks in `peer` and `via`.
 constexpr std::size_t most_variants = 1000;
 constexpr int deepest_options = 4;
 
@@ -66,7 +67,7 @@ std::string unknown(std::string_view name) {
          (near ? "; did you mean '" + std::string(*near) + "'?" : std::string());
 }
 
-/// "192.0.2.1:25", "[2001:db8::1]:25"; "0:25" is what inet_aton() makes of it, every address.
+/// "192.0.2.1:25", "[2001:db8::1]:25"; "0:25" means every address, as with inet_aton().
 void read_address(Listener& listener, const std::string& text) {
   const auto parsed = parse_address_and_port(text.starts_with("0:") ? "0.0.0." + text : text);
   demand(parsed.has_value(), in_option("listen", "must be 'ip:port', not '" + text + "'"));
@@ -74,7 +75,7 @@ void read_address(Listener& listener, const std::string& text) {
   listener.port = parsed->port;
 }
 
-/// A table of options, with those of its `peer` and `via`.
+/// A table of options, with its `peer` and `via` tables.
 struct Options {
   json::object values;
   Listener::KeySource certificate;
@@ -116,7 +117,7 @@ const Options* closest(const CidrMap<Options>& map, const std::optional<Cidr>& p
   return place ? map.find(*place) : nullptr;
 }
 
-/// `via` comes behind `peer`, and what stands inside of either behind what it stands in.
+/// `via` is applied after `peer`, and a nested table after the one around it.
 void apply(const Options& options, const std::optional<Cidr>& peer, const std::optional<Cidr>& via,
            Listener& listener) {
   for (const auto& [name, value] : options.values) read_option(listener, name, value);
@@ -126,7 +127,7 @@ void apply(const Options& options, const std::optional<Cidr>& peer, const std::o
   if (const Options* more = closest(options.via, via)) apply(*more, peer, via, listener);
 }
 
-/// Every network that the options name for one end of a connection, and nullopt: none of them.
+/// Every network that the options name for one end of a connection; nullopt stands for no network.
 using Networks = std::vector<std::optional<Cidr>>;
 void collect(const Options& options, Networks& peers, Networks& vias) {
   for (const auto* map : {&options.peer, &options.via}) {
@@ -164,7 +165,7 @@ void add_variants(const Options& options, const Listener& plain, Listener& liste
   }
 }
 
-/// A file stays a file, which is read again with each reload; other sources are asked now.
+/// A file is read again at each reload; other sources are read now.
 Task<Listener::KeySource> key_of(Call& call, std::string name, json::value value) {
   if (value.is_string()) {
     co_return Listener::KeySource{.file = std::string(value.get_string()), .text = {}};
@@ -178,11 +179,11 @@ Task<Listener::KeySource> key_of(Call& call, std::string name, json::value value
   } catch (const std::runtime_error& error) {
     throw std::runtime_error(in_option(name, error.what()));
   }
-  // Its lines are what a record of the policy's text must not hold.
+  // The record of the policy's text must not hold its lines.
   co_return Listener::KeySource{.file = {}, .text = Secret(std::move(pem))};
 }
 
-/// What holds of a table of options by where it stands.
+/// What a table of options may hold, by its position.
 struct Scope {
   std::string place;
   bool of_socket = true;  ///< not inside `peer` or `via`
@@ -251,7 +252,7 @@ Task<void> start(Call& call, json::object given, std::string place) {
   call.state().user<Handlers>().listeners.push_back(std::move(listener));
 }
 
-// No coroutine itself: a script's place is known only before it is suspended.
+// Not a coroutine: a script's place is known only before it is suspended.
 Task<void> start_listener(Call& call, json::value options) {
   demand(call.state().user<Handlers>().in_init,
          "kumo.start_esmtp_listener is only available in the `init` event");

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::array<std::string_view, 3> report_names{"Ignore", "LogThenDrop", "LogThenRelay"};
 
-/// One spelling for a listener; "" where it is none.
+/// The canonical form of a listener's address; "" if it has none.
 std::string listener_key(std::string_view text) {
   if (text == "*") return "*";
   const auto parsed = parse_address_and_port(text);

@@ -1,5 +1,5 @@
-// The listener_domains helper: for which domains mail is taken, by listener and domain, and from
-// whom. A value made from data files at load; find_listener_domain() is pure.
+// The listener_domains helper: which clients may send mail to or from a domain, by listener. The
+// configuration is read from data files at load; find_listener_domain() is a pure function.
 #pragma once
 
 #include <optional>
@@ -16,39 +16,44 @@
 
 namespace postern::dialect::kumo {
 
-/// What becomes of reports about our own mail: bounces that come later, complaints of recipients.
+/// What to do with reports about mail of ours: late bounces (RFC 3464 §2) and complaints (RFC 5965
+/// §2).
 enum class Reports : std::uint8_t { ignore, log_then_drop, log_then_relay };
 
-/// "Ignore", "LogThenDrop", "LogThenRelay".
+/// "Ignore", "LogThenDrop" or "LogThenRelay".
 std::string_view to_string(Reports reports);
-/// Such a text, or true (LogThenRelay) or false (Ignore).
+/// Such a text, or true (LogThenRelay) or false (Ignore). nullopt for any other value.
 std::optional<Reports> parse_reports(const json::value& value);
 
+/// The settings of one domain.
 struct ListenerDomain {
-  bool relay_to = false;         ///< mail for the domain is taken from everybody
-  std::vector<Cidr> relay_from;  ///< whose mail from senders of the domain goes anywhere
-  /// Who, once logged in, may relay as if the connection's address were all of relay_from.
+  bool relay_to = false;         ///< any client may send to the domain
+  std::vector<Cidr> relay_from;  ///< clients that may send anywhere with a sender of the domain
+  /// Authorization identities that may do so from any address.
   std::unordered_set<std::string> relay_from_authz;
-  Reports log_oob = Reports::ignore;
-  Reports log_arf = Reports::ignore;
+  Reports log_oob = Reports::ignore;  ///< for bounces
+  Reports log_arf = Reports::ignore;  ///< for complaints
 };
 
+/// The settings of all domains.
 struct ListenerDomains {
   /// By "ip:port"; "*" is any listener.
   TextMap<DomainMap<ListenerDomain>> by_listener;
 };
 
-/// Merged in order, see MergedData. Fault::malformed with each mistake on a line; a relay_from that
-/// holds strangers is one, unless that is known.
+/// Merges the files in order (see MergedData). Fault::malformed with one mistake a line. A
+/// relay_from that holds public addresses (an open relay) is a mistake unless
+/// `open_relay_is_known`.
 Result<ListenerDomains> load_listener_domains(const std::vector<DataFile>& sources,
                                               bool open_relay_is_known = false);
 
-/// Tries (listener, domain), ("*", domain) and ("*", "*"). Null: nothing is said of the domain.
+/// Tries (listener, domain), ("*", domain) and ("*", "*"). Null: there is no entry for the domain.
+/// Valid as long as `domains`.
 const ListenerDomain* find_listener_domain(const ListenerDomains& domains, std::string_view domain,
                                            std::string_view listener);
 
-/// The parameters of kumo.make_listener_domain for one connection: of `peer` ("ip:port") that has
-/// logged in as `authz_id`.
+/// The parameters of kumo.make_listener_domain for one connection from `peer` ("ip:port"),
+/// authenticated as `authz_id` if that is set.
 json::object parameters_for(const ListenerDomain& domain, std::string_view peer,
                             const std::optional<std::string>& authz_id);
 

@@ -52,9 +52,11 @@ class LoginRecord : public testing::Hooks {
                                       .password = Secret(std::string(password))};
     policy::Decision decision{.stage = policy::Stage::auth};
     decision.reply.code = 0;
-    const policy::AuthAnswer answer = script::testing::run(
-        KumoVerifier(policy_).verify(attempt, evidence_, *gatherer_, decision.steps));
-    decision.login = std::exchange(evidence_.login, std::nullopt);
+    policy::Tape tape;
+    policy::Inquiry inquiry(evidence_, *gatherer_, tape);
+    const policy::AuthAnswer answer =
+        script::testing::run(KumoVerifier(policy_).verify(attempt, inquiry, decision.steps));
+    decision.login = std::move(tape.login);
     trace_ = policy::Trace{.id = "01JD9X3V5W6Y7Z8A9B0C1D2E3F"};
     trace_.note(std::move(decision));
     trace_.evidence = evidence_;

@@ -23,7 +23,8 @@ LuaWords::Word LuaWords::next() {
   } else if (text_[at_] == '"' || text_[at_] == '\'') {
     skip_quoted();
   } else if (!skip_long()) {
-    // `..` is one sign: what follows it is no member. So is `==`: it assigns nothing.
+    // `..` is one symbol, so that the name after it is no member; `==` is one, because it assigns
+    // nothing.
     const char sign = text_[at_++];
     while ((sign == '.' || sign == '=') && at_ < text_.size() && text_[at_] == sign) ++at_;
   }
@@ -52,7 +53,7 @@ void LuaWords::skip_to(std::size_t end) {
   }
 }
 
-/// `[[...]]`, `[=[...]=]`; false: none begins here.
+/// Skips `[[...]]` or `[=[...]=]`; false: none begins here.
 bool LuaWords::skip_long() {
   if (at_ == text_.size() || text_[at_] != '[') return false;
   const std::size_t second = text_.find_first_not_of('=', at_ + 1);

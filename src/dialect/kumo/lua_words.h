@@ -4,18 +4,21 @@
 
 namespace postern::dialect::kumo {
 
-/// Names and signs of a Lua text (Lua manual §3.1); texts are one sign, comments none. `..` and
-/// `==` are one sign each. The text need not be Lua, and outlives it.
+/// Splits Lua source into names and symbols (Lua manual §3.1). A string literal is one symbol, and
+/// so are `..` and `==`; comments are skipped. The source need not be valid Lua. It must outlive
+/// this object.
 class LuaWords {
  public:
-  explicit LuaWords(std::string_view text) : text_(text) {}
+  explicit LuaWords(std::string_view text) : text_(text) {}  ///< `text`: the source
 
+  /// A name or a symbol.
   struct Word {
     std::string_view text;  ///< empty at the end
-    int line = 1;
-    int column = 1;  ///< octets from the line's start, from 1
+    int line = 1;           ///< from 1
+    int column = 1;         ///< in octets, from 1
   };
 
+  /// The next name or symbol; empty at the end.
   Word next();
 
  private:

@@ -37,7 +37,7 @@ std::string cell(std::string_view code) {
 }
 
 constexpr std::string_view error_mark = "error: ";
-/// By Elsewhere::Weight.
+/// Indexed by Elsewhere::Weight.
 constexpr std::array<std::string_view, 3> weights{"tuning", "setting", "error"};
 
 std::string elsewhere_part() {
@@ -58,7 +58,7 @@ std::string elsewhere_part() {
   return page;
 }
 
-/// The table of them says all.
+/// These are documented by a table of their own.
 bool is_elsewhere(const Documented& one) {
   return elsewhere_named(one.row->name) != nullptr || elsewhere_named(one.owner) != nullptr;
 }

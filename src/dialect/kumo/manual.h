@@ -1,5 +1,5 @@
-// The manual page of the API and the files by which editors know it, made from the tables that
-// register the functions.
+// The manual page of the API and its files for editors, made from the tables that register the
+// functions.
 #pragma once
 
 #include <map>
@@ -13,23 +13,24 @@
 
 namespace postern::dialect::kumo {
 
-/// docs/lua-api.md
+/// The text of docs/lua-api.md.
 std::string api_manual();
-/// Annotations of the Lua language server by their path below share/lua: "kumo.lua". What a path
-/// says is what `require` says.
+/// Annotations for the Lua language server, by path below share/lua ("kumo.lua"). The path of a
+/// module is the name that `require` takes.
 std::map<std::string, std::string> editor_stubs();
 
-/// A row as the manual sees it.
+/// A row of a function table with its name split.
 struct Documented {
-  std::string_view owner;   ///< "kumo.string", "Message", "policy-extras.queue"
-  char separator = '.';     ///< ':' of methods
-  std::string_view member;  ///< "split"
-  const script::HostFunction* row = nullptr;
+  std::string_view owner;                     ///< "kumo.string", "Message", "policy-extras.queue"
+  char separator = '.';                       ///< ':' for methods
+  std::string_view member;                    ///< "split"
+  const script::HostFunction* row = nullptr;  ///< outlives the manual
 };
+/// Splits the name of a row.
 Documented documented(const script::HostFunction& row);
-/// Modules and tables of functions are named in small letters, classes are not.
+/// Whether the owner is a class; names of modules and function tables begin with a small letter.
 bool is_class(std::string_view owner);
-/// All rows, those of modules too, by owner; owners in the order of their tables.
+/// All rows by owner, with those of modules. The owners are in the order of their tables.
 std::vector<std::pair<std::string_view, std::vector<Documented>>> rows_by_owner();
 
 }  // namespace postern::dialect::kumo

@@ -9,11 +9,11 @@
 
 namespace postern::dialect::kumo {
 
-/// An address as text, or an EnvelopeAddress; nullopt: the null one.
+/// An address as text or as an EnvelopeAddress; nullopt: the null reverse-path.
 struct GivenAddress {
   std::optional<mail::Mailbox> mailbox;
 };
-/// One of them or a list.
+/// One address or a list of them.
 struct GivenAddresses {
   std::vector<GivenAddress> all;
 };
@@ -67,12 +67,12 @@ using Self = std::shared_ptr<Message>;
 using script::Call;
 using script::demand;
 
-/// Of a decision that is made without a session of SMTP the session's.
+/// The message's id; without an SMTP session, the session's.
 const std::string& id_of(const policy::Evidence& evidence) {
   return evidence.message_id.empty() ? evidence.session.id : evidence.message_id;
 }
 
-/// The Received field as the message will bear it, but for its id, which the queue gives.
+/// The Received field that the message will get, except for the id that the queue assigns.
 std::string trace_of(const Context& context, const MessageDraft& draft) {
   const policy::Evidence& evidence = context.evidence;
   const policy::SessionFacts& session = evidence.session;
@@ -120,7 +120,7 @@ std::vector<std::shared_ptr<EnvelopeAddress>> recipient_list(Call& call, Self) {
   return list;
 }
 
-/// A list where there are several.
+/// Returns a list if there are several recipients.
 int recipient(lua_State* L) {
   return script::stack::guarded(L, [](lua_State* inner) {
     const auto list = recipient_list(script::stack::current(inner), nullptr);
@@ -221,7 +221,7 @@ policy::ScriptCopy MessageDraft::finished() const {
   copy.null_path = null_sender;
   copy.forward_paths = new_recipients;
   copy.results_of = results_of;
-  // KumoMTA's queue of that name takes what is to be thrown away: the idiom of every sink.
+  // Scripts discard mail with KumoMTA's queue of that name.
   const json::value* queue = meta.if_contains("queue");
   if (queue != nullptr && *queue == "null") copy.to_nobody = true;
   if (body) {
@@ -238,7 +238,7 @@ const std::optional<mail::Mailbox>& MessageDraft::sender_in(
 }
 
 std::string_view original_of(const Context& context) {
-  const auto text = context.gatherer.message();
+  const auto text = context.inquiry.message();
   demand(text.has_value(), "the message is not there");
   return *text;
 }
@@ -257,9 +257,9 @@ MessageDraft& draft_of(Call& call) {
 
 void read_header(const Context& context, MessageDraft& draft) {
   if (draft.header_read) return;
-  // Of a decision that is made again the message is not kept; what was read of it is.
+  // During a replay there is no message; the tape has what was read from it.
   std::size_t body = 0;
-  if (!context.evidence.offline) draft.header = mail::fields_of(original_of(context), body);
+  if (!context.inquiry.tape.playing) draft.header = mail::fields_of(original_of(context), body);
   draft.header_read = true;
 }
 

@@ -1,4 +1,4 @@
-// `Message`: what hooks see of a message, and what they make of it.
+// `Message`: how hooks read and change a message.
 #pragma once
 
 #include <optional>
@@ -13,62 +13,69 @@
 
 namespace postern::dialect::kumo {
 
-/// A message for some of its recipients while hooks look at it.
+/// A message, for some of its recipients, while hooks work on it.
 struct MessageDraft {
-  using Field = mail::HeaderField;
+  using Field = mail::HeaderField;  ///< a header field
 
-  std::vector<std::size_t> recipients;  ///< of Evidence::recipients
-  json::object meta;
-  SecretValues secrets;
-  std::shared_ptr<HeldValues> held;  ///< shared by the drafts of a message, one after another
-  std::optional<mail::Mailbox> sender;        ///< when it was changed
-  bool null_sender = false;                   ///< when it was changed to the null one
-  std::vector<mail::Mailbox> new_recipients;  ///< when they were changed
-  std::vector<Field> header;                  ///< read on first use
-  bool header_read = false;
-  bool header_changed = false;
-  std::optional<std::string> body;      ///< when the whole was replaced: what follows the header
-  std::vector<std::string> results_of;  ///< ScriptCopy::results_of
-  policy::ScriptCopy before;            ///< what other layers made of it
-  /// The Received field is shown that the message will get, from smtp_server_message_received on.
+  std::vector<std::size_t> recipients;  ///< indexes into Evidence::recipients
+  json::object meta;                    ///< values that scripts set
+  SecretValues secrets;                 ///< secrets in those values
+  /// Charges them; shared by the drafts of one message, which follow one another.
+  std::shared_ptr<HeldValues> held;
+  std::optional<mail::Mailbox> sender;        ///< the new sender, if it was changed
+  bool null_sender = false;                   ///< the sender was changed to the null reverse-path
+  std::vector<mail::Mailbox> new_recipients;  ///< the new recipients, if they were changed
+  std::vector<Field> header;                  ///< read on first use, see read_header()
+  bool header_read = false;                   ///< `header` is filled
+  bool header_changed = false;                ///< `header` differs from the message's
+  std::optional<std::string> body;            ///< the new body, if the whole message was replaced
+  std::vector<std::string> results_of;        ///< ScriptCopy::results_of
+  policy::ScriptCopy before;                  ///< what earlier layers made of the message
+  /// From smtp_server_message_received on, `header` shows the Received field that the message will
+  /// get.
   bool shows_trace = false;
-  std::string trace;  ///< that field; it stands in `header`, and is no part of what is handed on
+  std::string trace;  ///< that field; it is in `header`, but not in finished()
 
-  /// As other layers left it.
+  /// Starts from what an earlier layer made of the message.
   void begin_with(const policy::ScriptCopy& copy);
-  /// The reverse-path as it is now.
+  /// The current sender; nullopt: the null reverse-path (RFC 5321 §4.5.5).
   const std::optional<mail::Mailbox>& sender_in(const policy::Evidence& evidence) const;
-  /// What becomes of it.
+  /// The changes, for Evidence::copies.
   policy::ScriptCopy finished() const;
-  /// `header` without the field that is only shown.
+  /// `header` as text, without `trace`.
   std::string own_header() const;
 };
 
-/// `Message`. The draft is that of the running hook.
+/// `Message` in scripts. It has no state: its draft is that of the running hook.
 struct Message {};
+/// Pushes a Message.
 void push_message(lua_State* L);
+/// Methods for metadata and envelope.
 script::HostTable message_functions();
-/// Those of its header and text.
+/// Methods for header and body.
 script::HostTable message_header_functions();
 
-/// msg:set_meta().
+/// Implements msg:set_meta(); null erases the value. Throws a sentence for a wrong type and after
+/// 1000 values, and script::MemoryUsedUp.
 void set_meta_of(script::Call& call, const std::string& name, json::value value);
 
-/// The message of the running hook; throws where there is none.
+/// The draft of the running hook. Throws a sentence if there is none.
 MessageDraft& draft_of(script::Call& call);
-/// The same with its header read.
+/// The same, with its header read.
 MessageDraft& draft_with_header(script::Call& call);
-/// The header is read, where it was not; nothing of it when a decision is made again.
+/// Reads the header unless that is done. During a replay it stays empty: the tape has what scripts
+/// read.
 void read_header(const Context& context, MessageDraft& draft);
-/// The message as it came; throws where it is not there.
+/// The message as received. Throws a sentence if it is not there yet.
 std::string_view original_of(const Context& context);
-/// The message as the draft has it, without the field that is only shown. Its header was read.
+/// The whole message as the draft has it, without `trace`. The header must have been read.
 std::string whole_text(const Context& context, const MessageDraft& draft);
 }  // namespace postern::dialect::kumo
 
 namespace postern::script {
+/// Registers `Message` as a class of scripts.
 template <>
 struct ClassName<dialect::kumo::Message> {
-  static constexpr std::string_view value = "Message";
+  static constexpr std::string_view value = "Message";  ///< its name there
 };
 }  // namespace postern::script

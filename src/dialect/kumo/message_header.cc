@@ -1,4 +1,4 @@
-// What hooks read of a message's header and text, and how they change it.
+// How hooks read and change a message's header and body.
 #include <algorithm>
 
 #include "base/text.h"
@@ -13,7 +13,7 @@ using Self = std::shared_ptr<Message>;
 using script::Call;
 using script::demand;
 
-/// On one line, where white space is one blank, as KumoMTA tells it; encoded words decoded.
+/// The value on one line, with single blanks, as KumoMTA shows it, and with encoded words decoded.
 std::string value_of(Call& call, const MessageDraft::Field& field) {
   const HeaderText& text = hook_of(call).header_text;
   std::string line = field.value();
@@ -60,7 +60,7 @@ void remove_all(Call& call, Self, std::string name) {
   }
 }
 
-/// Of the fields that a list of names means; without one, or an empty one, of those that begin with
+/// The fields that a list names. Without a list, or with an empty one: those whose names begin with
 /// `X-`.
 class Chosen {
  public:
@@ -91,7 +91,8 @@ void remove_x_headers(Call& call, Self, std::optional<json::value> names) {
   if (std::erase_if(draft.header, gone) > 0) draft.header_changed = true;
 }
 
-/// The values by name as `get_meta` has them: "x_campaign_id"; of several fields the lowest.
+/// Imports values under the names that `get_meta` takes, "x_campaign_id"; of several fields with a
+/// name the last one counts.
 void import_x_headers(Call& call, Self, std::optional<json::value> names,
                       std::optional<bool> first) {
   const json::value found = call.told_by("import_x_headers", [&]() -> json::value {
@@ -121,7 +122,7 @@ std::string encoded_words(std::string_view value, std::size_t name_size) {
   bool first = true;
   while (!value.empty()) {
     std::size_t size = std::min(value.size(), room);
-    // A character is in one word (RFC 2047 §5).
+    // A character must not be split between words (RFC 2047 §5).
     while (size < value.size() && size > 0 && (value[size] & 0xc0) == 0x80) --size;
     if (size > 0) {
       if (!first) out += "\r\n ";
@@ -134,7 +135,7 @@ std::string encoded_words(std::string_view value, std::size_t name_size) {
   return out;
 }
 
-/// A line that a reader sees as `value`: folded, and of ASCII.
+/// The value for a field, folded and in ASCII; readers decode it to `value`.
 std::string encoded(std::string_view name, std::string value) {
   std::erase_if(value, [](char c) { return c == '\r' || c == '\n'; });
   const std::string_view text = trim(value);
@@ -143,7 +144,7 @@ std::string encoded(std::string_view name, std::string value) {
   return encoded_words(text, name.size());
 }
 
-/// A fold is CRLF: LF and CR alone are no part of a value, whatever stands behind them.
+/// Only CRLF folds a line; LF or CR alone must not occur in a value.
 bool has_bare_break(std::string_view value) {
   std::size_t at = value.find_first_of("\r\n");
   while (at != std::string_view::npos && value.substr(at, 2) == "\r\n") {
@@ -189,7 +190,7 @@ std::string get_data(Call& call, Self) {
 
 void set_data(Call& call, Self, std::string data) {
   MessageDraft& draft = draft_with_header(call);
-  // Lines end in CRLF (RFC 5321 §2.3.8), whatever a script wrote.
+  // Lines end in CRLF (RFC 5321 §2.3.8), regardless of the script's line ends.
   std::string text;
   for (std::size_t i = 0; i < data.size(); ++i) {
     if (data[i] == '\n' && (i == 0 || data[i - 1] != '\r')) text += '\r';

@@ -1,5 +1,5 @@
-// Reads typed values out of merged data and notes what is wrong with them, each mistake with its
-// file and line. Reading goes on, so that all of them are reported at once.
+// Reads typed values from merged data and collects the mistakes, each with file and line. Reading
+// continues after a mistake, so that all are reported at once.
 #pragma once
 
 #include <optional>
@@ -13,27 +13,33 @@
 
 namespace postern::dialect::kumo {
 
+/// A reader of merged data.
 class Mistakes {
  public:
-  /// `data` outlives it.
+  /// `data` must outlive this object.
   explicit Mistakes(const MergedData& data) : data_(data) {}
 
-  /// "queue.toml:3: `tenant.a.require_authz` must be ...": what follows the key's name.
+  /// Adds "queue.toml:3: `tenant.a.require_authz` must be ..."; `what_of_it` is the part after the
+  /// key.
   void add(std::string_view pointer, std::string_view what_of_it);
-  /// Names the nearest of `known`.
+  /// Adds an unknown key and suggests the nearest of `known`.
   void unknown_key(std::string_view pointer, std::string_view key,
                    const std::vector<std::string_view>& known);
 
-  // What the key holds; nullopt or null after a mistake was noted.
+  // Readers of the value at a pointer; nullopt or null after a mistake.
+  /// A boolean.
   std::optional<bool> flag(std::string_view pointer, const json::value& value);
-  std::optional<std::string> text(std::string_view pointer, const json::value& value);  ///< not ""
-  /// A script's empty table, which arrives as an empty object, is an empty list too.
+  /// A string that is not empty.
+  std::optional<std::string> text(std::string_view pointer, const json::value& value);
+  /// A list of texts that are not empty. A script's empty table arrives as an empty object and
+  /// counts as an empty list.
   std::optional<std::vector<std::string>> texts(std::string_view pointer, const json::value& value);
+  /// An object.
   const json::object* table(std::string_view pointer, const json::value& value);
-  /// A key of a table of names, that is not empty.
+  /// Whether a name is not empty; an empty one is a mistake.
   bool not_empty(std::string_view pointer, std::string_view name);
 
-  /// Fault::malformed with one mistake a line.
+  /// Fault::malformed with one mistake a line, if there are any.
   Result<void> result() const;
 
  private:
@@ -43,7 +49,7 @@ class Mistakes {
   std::string lines_;
 };
 
-/// The keys of a pointer with dots between, for people.
+/// A JSON pointer as messages show it: keys with dots between them, at most 200 octets.
 std::string dotted(std::string_view pointer);
 
 }  // namespace postern::dialect::kumo

@@ -13,8 +13,8 @@ namespace postern::dialect::kumo {
 
 namespace {
 
-/// Methods of KumoMTA's messages that are not here; a hook that calls one fails at its first
-/// message. Words that objects of a script's own may well use are not among them.
+/// Methods of KumoMTA's messages that Postern lacks; a hook that calls one fails at its first
+/// message. Names that a script's own objects are likely to use are left out.
 constexpr std::string_view missing_methods[] = {
     "append_text_html",       "append_text_plain", "arc_seal",
     "check_fix_conformance",  "import_headers",    "import_scheduling_header",
@@ -24,7 +24,7 @@ constexpr std::string_view missing_methods[] = {
 
 using Names = std::set<std::string, std::less<>>;
 
-/// What there is: "kumo.string", "kumo.string.split".
+/// The known names: "kumo.string", "kumo.string.split".
 Names names_of(const std::vector<script::HostTable>& tables) {
   Names names;
   for (const script::HostTable& table : tables) {
@@ -48,7 +48,7 @@ class NameLint {
   NameLint(std::string_view file, std::string_view text, Names& names)
       : file_(file), words_(text), names_(names) {}
 
-  /// Adds to the names what the text assigns to; nullopt: its `kumo` may be another.
+  /// Collects the names that the text assigns to; nullopt: its `kumo` may be another object.
   std::optional<std::vector<std::string>> run() {
     std::string_view before;
     Words::Word word = words_.next();
@@ -75,7 +75,7 @@ class NameLint {
   }
 
  private:
-  /// From the dot behind `kumo` on; gives the word behind the last member that was looked at.
+  /// Follows a chain from the dot after `kumo`; returns the word after its last member.
   Words::Word chain(Words::Word dot, bool defines) {
     std::string path = "kumo";
     while (dot.text == ".") {
@@ -94,7 +94,7 @@ class NameLint {
     return dot;
   }
 
-  /// Of a table: the parts of names behind it.
+  /// The members of a table.
   std::vector<std::string_view> members(const std::string& path) const {
     std::vector<std::string_view> found;
     const std::string below = path + ".";

@@ -14,7 +14,7 @@ namespace {
 
 bool begins_character(char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }
 
-/// Where characters begin, and the end.
+/// The offsets of all characters, and of the end.
 std::vector<std::size_t> boundaries(std::string_view text, std::size_t most) {
   std::vector<std::size_t> found;
   for (std::size_t at = 0; at <= text.size() && found.size() < most; ++at) {
@@ -23,8 +23,8 @@ std::vector<std::size_t> boundaries(std::string_view text, std::size_t most) {
   return found;
 }
 
-/// Where `what` begins, without overlaps, at most `most`. memmem() takes linear time whatever the
-/// texts are.
+/// The offsets of `what`, without overlaps, at most `most`. memmem() takes linear time for any
+/// text.
 std::vector<std::size_t> find_all(std::string_view text, std::string_view what, std::size_t most) {
   if (what.empty()) return boundaries(text, most);
   std::vector<std::size_t> found;
@@ -39,7 +39,7 @@ std::vector<std::size_t> find_all(std::string_view text, std::string_view what, 
   return found;
 }
 
-/// The same from the right: `aaa` has its last `aa` at 1.
+/// The same from the right: in `aaa` the last `aa` is at 1.
 std::vector<std::size_t> find_all_right(std::string_view text, std::string_view what,
                                         std::size_t most) {
   std::vector<std::size_t> found;
@@ -56,7 +56,7 @@ std::vector<std::size_t> find_all_right(std::string_view text, std::string_view 
   return found;
 }
 
-/// The length of the white space that `text` begins with, one character; 0: none.
+/// The length in octets of the white-space character at the front of `text`; 0: there is none.
 std::size_t blank_at(std::string_view text, Blank blank) {
   const auto octet = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   if (text.empty()) return 0;

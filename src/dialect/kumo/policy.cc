@@ -20,7 +20,7 @@ using script::Call;
 using script::Raised;
 using script::State;
 
-/// `pre_init` and `init` when the file has run.
+/// Runs the handlers of `pre_init` and `init` after the script.
 Task<std::optional<Raised>> begin(State& state, Call& call) {
   Handlers& handlers = state.user<Handlers>();
   handlers.loading = false;
@@ -45,11 +45,11 @@ Task<std::optional<Raised>> begin(State& state, Call& call) {
 
 namespace {
 
-/// What is shorter is no part of a key that anybody could use.
+/// A shorter part of a key is of no use to anyone.
 constexpr std::size_t shortest_key_part = 16;
 
-/// Runs of base64 in a part of the text become asterisks; all else stays, so that the text is the
-/// same Lua and every line keeps its number.
+/// Replaces runs of base64 in a part of the text by asterisks. The text stays the same Lua and
+/// every line keeps its number.
 void cross_out_base64(std::string& text, std::size_t begin, std::size_t end) {
   const auto in_key = [&](std::size_t at) {
     const char c = text[at];
@@ -63,7 +63,7 @@ void cross_out_base64(std::string& text, std::size_t begin, std::size_t end) {
   }
 }
 
-/// The text of a policy for records: what stands in it of private keys is crossed out.
+/// The policy's text for records, with private keys masked.
 std::string without_keys(std::string text, const std::vector<Listener>& listeners) {
   constexpr std::string_view head = "PRIVATE KEY-----";
   constexpr std::size_t longest_key = 8192;
@@ -88,7 +88,7 @@ std::string without_keys(std::string text, const std::vector<Listener>& listener
   return text;
 }
 
-/// What calls in the texts of a policy can only fail, and what looks like it.
+/// Calls in the policy's texts that are certain or likely to fail.
 UseFindings uses_of(const PolicyOptions& options, const script::Files::Texts& texts) {
   const std::filesystem::path policy(options.path);
   std::vector<std::pair<std::string, std::string_view>> all{
@@ -107,8 +107,8 @@ UseFindings uses_of(const PolicyOptions& options, const script::Files::Texts& te
   });
 }
 
-/// To what ended the load, a line each: what else can only fail. Of the two of one line the latter
-/// says more. Behind a mistake of syntax nothing is certain.
+/// Appends further certain mistakes to the error that ended the load, one a line. If one is on the
+/// same line as that error, it is the more precise one. After a syntax error nothing is certain.
 void add_mistakes(Raised& raised, const std::vector<std::string>& mistakes) {
   if (raised.message.find(" near ") != std::string::npos) return;
   const std::size_t file = raised.message.find(':');
@@ -249,8 +249,8 @@ void Policy::lint(const Handlers& handlers, const script::Files::Texts& texts) {
 
 namespace {
 
-/// A call that was stopped, while it waited or computed, ends the same way again: how long others
-/// take, and this machine, is no part of the decision.
+/// A call that was stopped, while waiting or computing, ends in the same way in a replay: the speed
+/// of other hosts and of this machine is not part of the decision.
 void end_as_recorded(const Call& call, std::optional<Raised>& raised) {
   const std::string* stop = call.recorded_stop();
   if (stop == nullptr || !raised) return;
@@ -274,7 +274,7 @@ const ListenerFacts* Policy::listener(std::string_view name) const {
 
 Task<Policy::Ran> Policy::run(std::string_view event, State::Push arguments, State::Read results,
                               Context& context, Recorded recorded) const {
-  CallWorld world(world_, context.evidence, context.gatherer);
+  CallWorld world(world_, context.inquiry);
   Call call(world, options_.limits, &context);
   if (recorded == Recorded::yes) call.record();
   Ran ran = co_await run(event, std::move(arguments), std::move(results), context, call);
@@ -284,7 +284,7 @@ Task<Policy::Ran> Policy::run(std::string_view event, State::Push arguments, Sta
 Task<Policy::Ran> Policy::judge_login(State::Push arguments, State::Read results, Context& context,
                                       Login& login) const {
   const policy::AuthAttempt& attempt = login.attempt;
-  CallWorld world(world_, context.evidence, context.gatherer);
+  CallWorld world(world_, context.inquiry);
   Call call(world, options_.limits, &context);
   call.judge_login({.names = {attempt.authn_id, attempt.authz_id},
                     .program = program_text_,
@@ -300,11 +300,11 @@ Task<Policy::Ran> Policy::judge_login(State::Push arguments, State::Read results
 Task<Policy::Ran> Policy::run(std::string_view event, State::Push arguments, State::Read results,
                               Context& context, Call& call) const {
   context.header_text = options_.header_text;
-  const bool offline = context.evidence.offline;
+  const bool offline = context.inquiry.tape.playing;
   Ran ran;
   try {
     if (offline) {
-      call.answer_from(told_of(take_line(context.evidence.script_answers)), rethrown);
+      call.answer_from(told_of(take_line(context.inquiry.tape.answers)), rethrown);
     }
     State& state = program_->here();
     const int function = state.user<Handlers>().of(event)->function;
@@ -318,12 +318,12 @@ Task<Policy::Ran> Policy::run(std::string_view event, State::Push arguments, Sta
   ran.spent = call.spent();
   if (offline) {
     end_as_recorded(call, ran.raised);
-    if (call.lacked()) context.gatherer.script_lacked("lua");
+    if (call.lacked()) context.inquiry.script_lacked("lua");
   } else if (call.records()) {
     if (ran.raised && ran.raised->stopped != script::Stopped::no) {
       call.tell_stop(ran.raised->message);
     }
-    context.evidence.script_record += line_of(call.told());
+    context.inquiry.tape.record += line_of(call.told());
   }
   co_return ran;
 }

@@ -1,4 +1,4 @@
-// A policy script that has loaded: its handlers, its listeners, and how one of them is called.
+// A loaded policy script: its handlers, its listeners, and the calls of handlers.
 #pragma once
 
 #include <map>
@@ -15,70 +15,76 @@
 
 namespace postern::dialect::kumo {
 
+/// How to load a policy.
 struct PolicyOptions {
-  std::string path;  ///< of the file; its folder may be read
-  std::string text;
-  std::vector<std::string> read_roots;        ///< further folders whose files may be read
-  std::vector<std::string> own_folders = {};  ///< the gateway's, closed to scripts
-  script::Limits limits;                      ///< of a hook
-  script::Limits loading = script::Program::Options{}.loading;
-  std::size_t states = 1;
-  script::RunToEnd run;
-  std::shared_ptr<void> keep;  ///< what is behind the world; lives as long as the policy
-  HeaderText header_text;
-  std::string hostname;  ///< of listeners that the policy gives none
-  /// By their names; those the policy starts are added.
+  std::string path;                     ///< of the script; scripts may read files in its folder
+  std::string text;                     ///< the script
+  std::vector<std::string> read_roots;  ///< further folders that scripts may read
+  std::vector<std::string> own_folders = {};  ///< the gateway's own folders, closed to scripts
+  script::Limits limits;                      ///< of one hook
+  script::Limits loading = script::Program::Options{}.loading;  ///< of the load
+  std::size_t states = 1;      ///< Lua states made at once; further threads make their own
+  script::RunToEnd run;        ///< runs a task to its end, for the load
+  std::shared_ptr<void> keep;  ///< owner of what the world uses; lives as long as the policy
+  HeaderText header_text;      ///< how hooks decode header text
+  std::string hostname;        ///< of listeners without a name of their own
+  /// The configured listeners by name; those that the policy starts are added.
   std::map<std::string, ListenerFacts, std::less<>> listeners;
-  /// Where no `get_listener_domain` says otherwise: whose mail, and for which domains mail is
-  /// taken.
+  /// Domains that any client may send to, if the policy has no `get_listener_domain`.
   std::vector<std::string> relay_to;
-  /// Strangers may be among those whose mail goes anywhere.
+  /// The operator has confirmed that public addresses may relay to any domain.
   bool open_relay_is_known = false;
-  /// Files that are not read from disk: of a policy that is made again from its definition.
+  /// The files of a policy that is rebuilt from its definition; none is read from disk.
   std::shared_ptr<const std::map<std::string, std::string>> files;
-  /// Then: what stands for the secrets that it loads, and what the clock and chance told it.
+  /// For such a policy: placeholders of the secrets that it loads,
   std::vector<std::string> secrets;
+  /// and the recorded answers of clock and random numbers.
   std::optional<std::vector<script::Told>> facts;
 };
 
-/// Immutable; shared by sessions and threads, and kept by those that began with it.
+/// Immutable and safe to use from any thread. A session keeps the policy that it began with.
 class Policy {
  public:
-  /// `world` outlives the policy. The error is the script's: "policy.lua:3: ...".
+  /// Loads a policy, running the script and the handlers of `pre_init` and `init`. Blocks. `world`
+  /// must outlive the policy. The error is the script's: "policy.lua:3: ...".
   static tl::expected<std::shared_ptr<const Policy>, script::Raised> load(PolicyOptions options,
                                                                           script::World& world);
 
-  bool handles(std::string_view event) const { return places_.contains(event); }
-  /// Where the handler stands: "policy.lua:3".
+  bool handles(std::string_view event) const { return places_.contains(event); }  ///< has a handler
+  /// Where the handler was registered, "policy.lua:3"; empty: there is none.
   const std::string& place_of(std::string_view event) const;
-  const std::vector<Listener>& listeners() const { return started_; }
-  /// "policy.lua:3: ...": what is probably not meant.
+  const std::vector<Listener>& listeners() const { return started_; }  ///< started by `init`
+  /// "policy.lua:3: ...": probable mistakes.
   const std::vector<std::string>& warnings() const { return warnings_; }
-  /// The same of what has its home in the configuration and no effect in a policy.
+  /// Likewise, about calls that have no effect and belong in the configuration.
   const std::vector<std::string>& elsewhere() const { return elsewhere_; }
+  /// With the listeners that the policy started.
   const PolicyOptions& options() const { return options_; }
-  const ListenerFacts* listener(std::string_view name) const;
-  script::World& world() const { return world_; }
-  /// As JSON, for load_definition().
+  const ListenerFacts* listener(std::string_view name) const;  ///< null: it is unknown
+  script::World& world() const { return world_; }              ///< of load()
+  /// The policy as JSON, without private keys, for load_definition().
   const std::string& definition() const { return *definition_; }
+  /// The same, shared.
   const std::shared_ptr<const std::string>& shared_definition() const { return definition_; }
 
+  /// The outcome of a call.
   struct Ran {
-    std::optional<script::Raised> raised;
-    script::Spent spent;
+    std::optional<script::Raised> raised;  ///< the handler failed or refused
+    script::Spent spent;                   ///< time and instructions
   };
+  /// Whether a call goes into the record.
   enum class Recorded { no, yes };
-  /// Calls a handler, which there is. What host functions told is added to the evidence's record;
-  /// in Evidence::offline they answer from script_answers.
+  /// Calls a handler, which must exist. The answers of host functions are appended to the inquiry's
+  /// tape; while the tape is playing, they come from it.
   Task<Ran> run(std::string_view event, script::State::Push arguments, script::State::Read results,
                 Context& context, Recorded recorded) const;
 
-  /// What a handler of logins is told, and what its record says.
+  /// A login that a handler judges.
   struct Login {
-    const policy::AuthAttempt& attempt;
-    std::string password_stranger;  ///< what stands for the password in the record
+    const policy::AuthAttempt& attempt;  ///< what the client sent
+    std::string password_stranger;       ///< takes the place of the password in the record
   };
-  /// The same of the handler of AUTH: of what stores say the record has strangers.
+  /// Calls the handler of AUTH. Answers from stores are withheld from the record.
   Task<Ran> judge_login(script::State::Push arguments, script::State::Read results,
                         Context& context, Login& login) const;
 
@@ -102,7 +108,7 @@ class Policy {
   std::shared_ptr<const std::string> definition_;
 };
 
-/// A policy made again from Policy::definition(), offline. Fault::malformed.
+/// Rebuilds a policy from Policy::definition(), without network and files. Fault::malformed.
 Result<std::shared_ptr<const Policy>> load_definition(const json::object& definition);
 
 }  // namespace postern::dialect::kumo

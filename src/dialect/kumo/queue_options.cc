@@ -58,7 +58,7 @@ bool is_rate(std::string_view text) {
   if (slash == std::string_view::npos || slash == 0 || !is_digit(text.front())) return false;
   const std::string_view number = text.substr(0, slash);
   if (number.find_first_not_of("0123456789,_") != std::string_view::npos) return false;
-  // "100/s,max_burst=1": what follows the period is left to whoever acts on it.
+  // "100/s,max_burst=1": what follows the period is not checked.
   const std::string_view behind = text.substr(slash + 1);
   const std::string_view period = behind.substr(0, behind.find(','));
   static constexpr std::array periods{"s",  "sec", "second", "m", "min", "minute",
@@ -106,7 +106,7 @@ std::string check_queue_option(std::string_view name, const json::value& value) 
     case Kind::table:
       return value.is_object() ? "" : "must be a table";
     case Kind::list:
-      // A script's empty table arrives as an object.
+      // A script's empty table arrives as an empty object.
       return value.is_array() || (value.is_object() && value.get_object().empty())
                  ? ""
                  : "must be a list";

@@ -1,4 +1,4 @@
-// The options of queues, as the queues helper's data files may set them for a domain, a tenant or a
+// The options of queues that the queues helper's data files may set for a domain, a tenant or a
 // campaign.
 #pragma once
 
@@ -10,13 +10,15 @@
 
 namespace postern::dialect::kumo {
 
-/// Every option there is. Postern acts on routing_domain alone; it keeps the others, so that a
-/// script can ask for them and files written for KumoMTA load as they are.
+/// The names of all options. Postern acts on routing_domain only. It keeps the others, so that
+/// scripts can read them and KumoMTA's files load unchanged.
 const std::vector<std::string_view>& queue_options();
+/// Whether there is such an option.
 bool is_queue_option(std::string_view name);
-/// Where Postern has what the option does: a sentence without its point; empty: the option works.
+/// Where Postern configures what the option does: a sentence without its full stop. Empty: the
+/// option works.
 std::string_view instead_of_queue_option(std::string_view name);
-/// What is wrong with a value: "must be a duration like '5 minutes': ..."; empty: nothing.
+/// What is wrong with a value: "must be a duration: ...". Empty: nothing.
 std::string check_queue_option(std::string_view name, const boost::json::value& value);
 
 }  // namespace postern::dialect::kumo

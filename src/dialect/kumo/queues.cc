@@ -10,7 +10,7 @@ namespace postern::dialect::kumo {
 
 namespace {
 
-/// From the least specific to the most; null where there is none.
+/// From the least specific to the most specific; null: not set.
 using Layers = std::array<const json::object*, 6>;
 
 template <class Map>
@@ -37,7 +37,7 @@ Layers layers_of(const QueuesConfig& config, std::string_view domain, std::strin
   return layers;
 }
 
-/// What a sender wrote, fit for a line of a reply (RFC 5321 §4.2: printable text).
+/// Text from a sender without characters that a reply line must not have (RFC 5321 §4.2).
 std::string without_controls(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -46,8 +46,8 @@ std::string without_controls(std::string_view text) {
   return out;
 }
 
-/// Why the message may not go out as `tenant`; empty: it may. The texts are KumoMTA's, which
-/// senders' software may look for.
+/// Why the message must not be sent as `tenant`; empty: it may be. The texts are KumoMTA's, because
+/// senders' software may look for them.
 std::string objection(const QueuesConfig& config, const std::string& tenant,
                       std::string_view specified_by, const std::optional<std::string>& authz_id) {
   const Tenant* found = lookup(config.tenants, tenant);

@@ -67,7 +67,7 @@ Task<Domains> load_domains_of(Call& call, json::value sources, std::string place
   co_return shared(load_listener_domains(files, call.state().user<Handlers>().open_relay_is_known));
 }
 
-// No coroutines themselves: a script's place is known only before it is suspended.
+// Not coroutines: a script's place is known only before it is suspended.
 Task<Queues> queues_load(Call& call, json::value sources) {
   return load_queues_of(call, std::move(sources), call.state().place());
 }

@@ -1,5 +1,5 @@
-// The modules `policy-extras.queue` and `policy-extras.listener_domains`: a few lines of Lua above
-// host functions.
+// The modules `policy-extras.queue` and `policy-extras.listener_domains`: a few lines of Lua on top
+// of host functions.
 #pragma once
 
 #include <string_view>
@@ -8,10 +8,11 @@
 
 namespace postern::dialect::kumo {
 
+/// Those host functions.
 script::HostTable queues_functions();
-/// What `require 'policy-extras.queue'` runs.
+/// The Lua source of `policy-extras.queue`.
 std::string_view queue_module_text();
-/// What `require 'policy-extras.listener_domains'` runs.
+/// The Lua source of `policy-extras.listener_domains`.
 std::string_view listener_domains_module_text();
 
 }  // namespace postern::dialect::kumo

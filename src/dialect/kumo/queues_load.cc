@@ -1,5 +1,5 @@
-// The queues helper's data files to QueuesConfig. Every mistake is noted: a key misread here would
-// open a tenant that its owner believes closed.
+// Reads the queues helper's data files. Every mistake is reported, because a misread key could open
+// a tenant that its owner believes is closed.
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -78,7 +78,7 @@ class Reader {
     }
   }
 
-  /// A table of options alone.
+  /// A table that holds only options.
   json::object read_options(const std::string& at, const json::value& value) {
     json::object options;
     const json::object* table = mistakes_.table(at, value);
@@ -155,7 +155,7 @@ class Reader {
     }
   }
 
-  /// A table that is no option is a tenant's.
+  /// A table whose name is no option is a tenant's.
   void read_scope(const std::string& at, const json::object& keys, QueueScope& scope) {
     for (const auto& [key, value] : keys) {
       const std::string here = below(at, key);
@@ -170,7 +170,7 @@ class Reader {
     }
   }
 
-  /// A table that is no option is a campaign's.
+  /// A table whose name is no option is a campaign's.
   void read_tenant_scope(const std::string& at, const json::object& keys,
                          QueueScope::OfTenant& scope) {
     for (const auto& [key, value] : keys) {

@@ -15,7 +15,7 @@ namespace {
 
 namespace json = boost::json;
 
-/// Each name and each value that is no list and no table through functions.
+/// Applies `name` to each name and `leaf` to each value that is neither a list nor a table.
 template <class Name, class Leaf>
 json::value each(const json::value& value, const Name& name, const Leaf& leaf) {
   if (const json::array* list = value.if_array()) {
@@ -62,7 +62,7 @@ json::object without_secrets(const json::object& values, const SecretValues& sec
     };
     const auto leaf = [&](const json::value& one) {
       if (one.is_string()) return json::value(text(one.get_string()));
-      // Digits may be a password, too.
+      // A number may be a password, too.
       const std::string shown = json::serialize(one);
       const bool secret = std::ranges::any_of(
           held, [&](std::string_view each_one) { return script::holds_secret(shown, each_one); });

@@ -1,4 +1,4 @@
-// What records keep of the values that scripts set on connections and messages.
+// How records keep the values that scripts set on connections and messages.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -7,14 +7,13 @@
 
 namespace postern::dialect::kumo {
 
-/// As KumoMTA stores a value: numbers that JSON has no form for, infinite ones and none, are null.
+/// A value as KumoMTA stores it: NaN and infinities, which JSON cannot express, become null.
 boost::json::value storable(boost::json::value value);
 
-/// The values without the secrets that stand in them or in their names.
+/// The values with the given secrets masked, in names and in values.
 boost::json::object without_secrets(const boost::json::object& values, const SecretValues& secrets);
 
-/// In UTF-8, whatever octets came from the client: `{"base64": ...}` where a text is none, as
-/// everywhere in a record.
+/// The values with text that is not UTF-8 replaced by `{"base64": ...}`, as everywhere in a record.
 boost::json::object in_utf8(const boost::json::object& values);
 
 }  // namespace postern::dialect::kumo

@@ -13,7 +13,7 @@ namespace {
 using script::Call;
 using script::demand;
 
-/// Octets of a reply's text.
+/// The longest text of a reply, in octets.
 constexpr std::size_t longest_text = 8192;
 
 [[noreturn]] void refuse(const Call& call, smtp::Reply reply) {
@@ -77,9 +77,9 @@ smtp::Reply worded(std::uint16_t code, std::string_view text) {
         clean.begin(), clean.end(),
         [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
     std::string_view words = trim(clean);
-    // RFC 2034 §4: all lines have the same code, which the wire puts on each of them.
+    // RFC 2034 §4: all lines have the same code, which is added when the reply is sent.
     if (const auto enhanced = smtp::take_enhanced(words)) {
-      // RFC 3463 §2: the class says what the code says.
+      // RFC 3463 §2: the class must be that of the reply code.
       const bool fits = enhanced->klass == code / 100;
       if (fits && !reply.enhanced.present()) reply.enhanced = *enhanced;
     }

@@ -33,7 +33,7 @@ class Writer {
       } else if (rest_.front() == '[') {
         out_ += set(1);
       } else {
-        // PCRE2's recursion of the whole pattern; a mode of line ends there.
+        // In PCRE2 it recurses into the whole pattern; in fancy_regex it sets a line mode.
         if (rest_.starts_with("(?R")) missing("(?R)");
         copy(1);
       }
@@ -47,8 +47,8 @@ class Writer {
     rest_.remove_prefix(std::min(octets, rest_.size()));
   }
 
-  /// `[a[b]&&[^c]]`: a pattern of one character. PCRE2 has neither sets in sets nor what is common
-  /// to two; it can look ahead.
+  /// Translates `[a[b]&&[^c]]`. PCRE2 has neither nested sets nor intersections, but it has
+  /// lookahead.
   std::string set(int depth) {
     if (depth > deepest_set) missing("a set of characters so deep");
     const std::string before = std::exchange(out_, std::string());
@@ -71,7 +71,7 @@ class Writer {
     return all;
   }
 
-  /// What stands between operators: members, and sets in it.
+  /// The part of a set between operators: characters and nested sets.
   std::string operand(int depth, bool first) {
     std::vector<std::string> sets;
     out_.clear();

@@ -1,5 +1,5 @@
-// KumoMTA's regular expressions are those of Rust's fancy_regex, ours PCRE2's: where the same
-// letters mean something else, the pattern is written anew.
+// KumoMTA's regular expressions are those of Rust's fancy_regex; Postern uses PCRE2. Where the same
+// pattern would mean something else, it is translated.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace postern::dialect::kumo {
 
-/// A pattern of fancy_regex in PCRE2's syntax. Throws a sentence about what has no counterpart
-/// there and would silently mean something else.
+/// Translates a pattern of fancy_regex into PCRE2's syntax. Throws a sentence about a construct
+/// that PCRE2 lacks and would silently read as something else.
 std::string as_pcre(std::string_view pattern);
 
 }  // namespace postern::dialect::kumo

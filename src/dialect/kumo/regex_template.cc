@@ -11,7 +11,7 @@ namespace {
 
 bool in_name(char c) { return is_alnum(c) || c == '_'; }
 
-/// The name at the front of what is behind a `$`, taken from it.
+/// Takes the name after a `$` from the front of `rest`.
 std::optional<std::string_view> take_name(std::string_view& rest) {
   if (rest.starts_with('{')) {
     const std::size_t end = rest.find('}');

@@ -1,4 +1,4 @@
-// What replaces a match: `$1`, `$name`, `${name}` and `$$`, as Rust's regex crate has it.
+// The replacement text for a match: `$1`, `$name`, `${name}` and `$$`, as in Rust's regex crate.
 #pragma once
 
 #include <functional>
@@ -8,10 +8,12 @@
 
 namespace postern::dialect::kumo {
 
+/// The number of each named group.
 using GroupNames = std::map<std::string, unsigned, std::less<>>;
 
-/// Appends the text. Names are as long as letters, digits and underscores go; groups that are not
-/// there are empty; a dollar that nothing of the kind follows stands for itself.
+/// Expands a template and appends it to `out`. `$name` takes as many letters, digits and
+/// underscores as follow. Unknown groups are empty. A dollar sign that begins no reference is
+/// literal. `group` returns the text of a group by number.
 void expand_template(std::string_view text, const GroupNames& names,
                      const std::function<std::string_view(unsigned)>& group, std::string& out);
 

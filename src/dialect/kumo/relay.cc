@@ -7,6 +7,7 @@
 #include "base/strangers.h"
 #include "base/text.h"
 #include "dialect/kumo/hook.h"
+#include "dialect/kumo/replies.h"
 #include "dialect/kumo/session.h"
 #include "dialect/script_record.h"
 
@@ -20,27 +21,25 @@ using policy::Stage;
 using policy::Step;
 using policy::Verdict;
 
-/// Recipients whom `get_listener_domain` let pass at RCPT, in lower case.
-struct Granted final : policy::ScriptTransaction {
+/// Recipients that `get_listener_domain` let pass at RCPT, in lower case.
+struct Granted {
   std::set<std::string, std::less<>> addresses;
 };
-constexpr std::string_view kept_as = "lua relay";
 
 bool is_granted(const Evidence& evidence, const mail::Mailbox& address) {
-  const auto found = evidence.kept.find(kept_as);
-  return found != evidence.kept.end() &&
-         static_cast<const Granted&>(*found->second).addresses.contains(lower(address.text()));
+  const auto* granted = evidence.kept.find<Granted>();
+  return granted != nullptr && granted->addresses.contains(lower(address.text()));
 }
 
-/// A fact that is asked for between the hooks; it stands in the record among what they were told,
-/// marked as what it is. Null where the record has none.
-json::value remembered(Evidence& evidence, const std::function<json::value()>& fact) {
-  if (evidence.offline) {
-    if (!evidence.script_answers.starts_with('=')) return nullptr;
-    return json::parse(take_line(evidence.script_answers).substr(1));
+/// A fact that is computed between the hooks. It is recorded among their answers, with a mark.
+/// Null: the record has none.
+json::value remembered(policy::Tape& tape, const std::function<json::value()>& fact) {
+  if (tape.playing) {
+    if (!tape.answers.starts_with('=')) return nullptr;
+    return json::parse(take_line(tape.answers).substr(1));
   }
   json::value value = fact();
-  evidence.script_record += "=" + json::serialize(value) + "\n";
+  tape.record += "=" + json::serialize(value) + "\n";
   return value;
 }
 
@@ -75,8 +74,7 @@ void note(std::vector<Step>& steps, Stage stage, Verdict verdict) {
 }
 
 Verdict not_permitted(std::string_view domain, std::vector<Step>& steps) {
-  Verdict verdict = policy::refuse(550, {5, 7, 1}, "relay not permitted to " + smtp::echo(domain),
-                                   "nothing lets this client relay");
+  Verdict verdict = replies::relay_denied(domain);
   note(steps, Stage::message, verdict);
   return verdict;
 }
@@ -96,8 +94,8 @@ std::string report_type(const MessageDraft& draft) {
   return "";
 }
 
-/// What becomes of a message of this report-type for a domain of which nothing but reports is
-/// taken: "keep", "drop" or "refuse".
+/// What happens to a message with this report-type for a domain that accepts only reports: "keep",
+/// "drop" or "refuse".
 std::string_view fate_of(const RelayAnswer& answer, std::string_view type) {
   Reports wanted = Reports::ignore;
   if (type == "feedback-report") wanted = answer.arf;  // RFC 5965 §2
@@ -106,8 +104,8 @@ std::string_view fate_of(const RelayAnswer& answer, std::string_view type) {
   return wanted == Reports::log_then_drop ? "drop" : "keep";
 }
 
-/// The domains that are asked about when the message is there: of recipients whom the handler let
-/// pass at RCPT, and of those whom hooks added, unless they are ours. Each once.
+/// The domains to ask about at the end of the message, each once: those of recipients that the
+/// handler allowed at RCPT, and those of recipients that hooks added and that are not ours.
 json::value open_questions(const Context& context, const MessageDraft& draft) {
   const Evidence& evidence = context.evidence;
   json::array granted;
@@ -130,7 +128,7 @@ json::value open_questions(const Context& context, const MessageDraft& draft) {
                                    [&](const auto& other) { return other.address == one; });
     if (named) {
       if (is_granted(evidence, one)) ask(granted, one);
-    } else if (!context.gatherer.is_ours(one)) {
+    } else if (!context.inquiry.is_ours(one)) {
       ask(added, one);
     }
   }
@@ -146,7 +144,7 @@ std::vector<std::string> domains_in(const json::value& questions, std::string_vi
   return domains;
 }
 
-/// Logged for whoever looks for bounces and complaints; never its text.
+/// Logs a bounce or complaint, without its text.
 void log_report(const Policy& policy, const Context& context, const MessageDraft& draft) {
   for (const std::size_t index : draft.recipients) {
     policy.world().log("info", policy.place_of(events::listener_domain),
@@ -160,16 +158,18 @@ void log_report(const Policy& policy, const Context& context, const MessageDraft
 Task<Verdict> ask_relay(const Policy& policy, Context& context, Stage stage,
                         const std::optional<mail::Mailbox>& sender, std::string domain,
                         std::vector<Step>& steps, RelayAnswer& answer) {
-  const IpAddress& client = context.evidence.session.client_ip;
-  if (context.listener != nullptr && context.listener->relay_hosts.contains(client)) {
-    answer.why = client.to_string() + " is in relay_hosts";
-    answer.by_network = true;
-    co_return policy::pass_on();
+  namespace questions = policy::questions;
+  if (context.listener != nullptr) {
+    const auto client = questions::client_in(context.evidence, context.listener->relay_hosts);
+    answer.by_network = client.yes;
+    if (client) answer.why = client.words("relay_hosts");
+    if (client) co_return policy::pass_on();
   }
   if (!policy.handles(events::listener_domain)) {
     const auto& domains = policy.options().relay_to;
     if (std::find(domains.begin(), domains.end(), domain) != domains.end()) {
       answer.why = domain + " is in relay_to";
+      answer.by = policy::Grant::domain;
     }
     co_return policy::pass_on();
   }
@@ -182,40 +182,52 @@ Task<Verdict> ask_relay(const Policy& policy, Context& context, Stage stage,
   DomainGrant of_recipient;
   Verdict verdict = co_await ask_about_domain(policy, context, stage, domain, steps, of_recipient);
   if (verdict.refuses()) co_return verdict;
-  if (CidrSet(of_sender.relay_from).contains(client)) {
+  const auto client = questions::client_in(context.evidence, of_sender.relay_from);
+  if (client) {
     // DESIGN §9.12. The sender's domain is whatever the client says it is.
     if (!policy.options().open_relay_is_known && stranger_in(of_sender.relay_from)) {
-      Verdict open = policy::refuse(451, {4, 3, 0}, "temporary local problem, try again later",
-                                    "relay_from of the sender's domain holds strangers: an open "
-                                    "relay");
+      Verdict open = replies::trouble(stage, questions::Trouble::local,
+                                      "relay_from of the sender's domain holds strangers: an open "
+                                      "relay");
       note(steps, stage, open);
       co_return open;
     }
-    answer.why = client.to_string() + " is in relay_from of the sender's domain";
+    answer.why = client.words("relay_from of the sender's domain");
   } else if (of_recipient.relay_to) {
     answer.why = "relay_to of " + domain;
+    answer.by = policy::Grant::domain;
   }
   answer.oob = of_recipient.log_oob;
   answer.arf = of_recipient.log_arf;
   co_return policy::pass_on();
 }
 
-Task<Verdict> give_route(const Policy& policy, Context& context, std::vector<Step>& steps) {
-  Evidence& evidence = context.evidence;
+Task<Verdict> give_route(const Policy& policy, Context& context, std::vector<Step>& steps,
+                         std::vector<policy::Effect>& effects) {
+  const Evidence& evidence = context.evidence;
   const std::string domain = lower(evidence.candidate->address.domain);
   RelayAnswer answer;
   Verdict verdict = co_await ask_relay(policy, context, Stage::rcpt, evidence.reverse_path, domain,
                                        steps, answer);
   if (verdict.refuses()) co_return verdict;
-  if (answer.by_network) evidence.trusted_client = true;
+  const bool by_handler = policy.handles(events::listener_domain);
   if (answer.why.empty() && answer.takes_reports()) {
     answer.why = "reports for " + domain + " are taken";
+    answer.by = policy::Grant::domain;
   }
-  if (!answer.why.empty()) evidence.candidate->route.kind = Route::Kind::relay;
-  if (!answer.why.empty() && !answer.by_network && policy.handles(events::listener_domain)) {
-    auto& kept = evidence.kept[std::string(kept_as)];
-    if (!kept) kept = std::make_shared<Granted>();
-    static_cast<Granted&>(*kept).addresses.insert(lower(evidence.candidate->address.text()));
+  const auto effect = [&](decltype(policy::Effect::what) what) {
+    effects.push_back({.what = std::move(what),
+                       .why = answer.why,
+                       .check = "relay",
+                       .place = answer.by_network || !by_handler
+                                    ? std::string()
+                                    : policy.place_of(events::listener_domain)});
+  };
+  if (answer.by_network) effect(policy::TrustClient{});
+  if (!answer.why.empty()) effect(policy::GrantRelay{answer.by});
+  if (!answer.why.empty() && !answer.by_network && by_handler) {
+    context.inquiry.memory().of<Granted>().addresses.insert(
+        lower(evidence.candidate->address.text()));
   }
   note(steps, Stage::rcpt,
        policy::pass_on(answer.why.empty() ? "nothing lets this client relay"
@@ -225,11 +237,11 @@ Task<Verdict> give_route(const Policy& policy, Context& context, std::vector<Ste
 
 Task<Verdict> keep_relay_closed(const Policy& policy, Context& context, MessageDraft& draft,
                                 std::vector<Step>& steps) {
-  Evidence& evidence = context.evidence;
+  const Evidence& evidence = context.evidence;
+  policy::Tape& tape = context.inquiry.tape;
   const bool same = draft.new_recipients == draft.before.forward_paths;
   if (same && !policy.handles(events::listener_domain)) co_return policy::pass_on();
-  const json::value questions =
-      remembered(evidence, [&] { return open_questions(context, draft); });
+  const json::value questions = remembered(tape, [&] { return open_questions(context, draft); });
   json::value type;
   bool drop = false;
   for (const std::string& domain : domains_in(questions, "granted")) {
@@ -240,7 +252,7 @@ Task<Verdict> keep_relay_closed(const Policy& policy, Context& context, MessageD
     if (verdict.refuses()) co_return verdict;
     if (!answer.why.empty()) continue;
     if (answer.takes_reports() && type.is_null()) {
-      type = remembered(evidence, [&] {
+      type = remembered(tape, [&] {
         read_header(context, draft);
         return json::value(report_type(draft));
       });
@@ -260,7 +272,7 @@ Task<Verdict> keep_relay_closed(const Policy& policy, Context& context, MessageD
   }
   if (drop) {
     draft.before.to_nobody = true;
-    if (!evidence.offline) log_report(policy, context, draft);
+    if (!tape.playing) log_report(policy, context, draft);
   }
   co_return policy::pass_on();
 }

@@ -1,4 +1,4 @@
-// Whether mail is passed on: asked at RCPT, and once more about what hooks made of a message.
+// Whether a client may relay: asked at RCPT, and again for what hooks made of a message.
 #pragma once
 
 #include <optional>
@@ -9,33 +9,41 @@
 #include "dialect/kumo/listener.h"
 #include "dialect/kumo/message.h"
 #include "dialect/kumo/policy.h"
+#include "policy/relaying.h"
+#include "policy/ruling.h"
 #include "policy/verdict.h"
 
 namespace postern::dialect::kumo {
 
+/// The outcome of ask_relay().
 struct RelayAnswer {
-  std::string why;          ///< empty: nothing lets this client relay there
-  bool by_network = false;  ///< relay_hosts has the client
-  Reports oob = Reports::ignore;
-  Reports arf = Reports::ignore;
+  std::string why;  ///< for the trace; empty: the client may not relay there
+  /// Whether it is the client or the domain that is allowed.
+  policy::Grant by = policy::Grant::client;
+  bool by_network = false;        ///< the client is in relay_hosts
+  Reports oob = Reports::ignore;  ///< for bounces to the domain
+  Reports arf = Reports::ignore;  ///< for complaints to the domain
+  /// Whether reports to the domain are accepted.
   bool takes_reports() const { return oob != Reports::ignore || arf != Reports::ignore; }
 };
 
-/// relay_hosts, else what `get_listener_domain` says of the sender's domain, then of `domain`, else
-/// relay_to of the configuration. Refuses when a handler refused or failed. Asked anew each time:
-/// an identity may have come since the last.
+/// Checks relay_hosts, then the result of `get_listener_domain` for the sender's domain and for
+/// `domain`; if the policy does not handle that event, relay_to of the configuration. Refuses if a
+/// handler refused or failed. Nothing is cached, because the client may have authenticated since
+/// the last call.
 Task<policy::Verdict> ask_relay(const Policy& policy, Context& context, policy::Stage stage,
                                 const std::optional<mail::Mailbox>& sender, std::string domain,
                                 std::vector<policy::Step>& steps, RelayAnswer& answer);
 
-/// At RCPT: the candidate, who is nobody's here, gets a route if the client may send there, or if
-/// reports are taken for the domain.
+/// At RCPT, for a candidate without a route: adds a GrantRelay to `effects` if the client may send
+/// to its domain or if reports are accepted for it.
 Task<policy::Verdict> give_route(const Policy& policy, Context& context,
-                                 std::vector<policy::Step>& steps);
+                                 std::vector<policy::Step>& steps,
+                                 std::vector<policy::Effect>& effects);
 
-/// Of a message as hooks left it. `get_listener_domain` is asked again about the domains that it
-/// let pass at RCPT, and about those of new recipients who are not ours. Refuses what the client
-/// may not send there, and what is no report where reports alone are taken. A report that is only
+/// For a message as hooks left it. Calls `get_listener_domain` again for the domains that it
+/// allowed at RCPT and for those of new recipients that are not ours. Refuses if the client may not
+/// send there, or if only reports are accepted there and the message is none. A report that is only
 /// logged loses its recipients.
 Task<policy::Verdict> keep_relay_closed(const Policy& policy, Context& context, MessageDraft& draft,
                                         std::vector<policy::Step>& steps);

@@ -98,6 +98,7 @@ TEST_F(Relay, reports_are_taken_and_nothing_else) {
          " end)");
     evidence_.session.script.reset();
     evidence_.kept.clear();
+    evidence_.copies.clear();
     recipients({});
     ASSERT_TRUE(has_route("u", "bounces.example")) << one.domain;
     evidence_.recipients.push_back(*evidence_.candidate);

@@ -30,13 +30,13 @@ void read(lua_State* L, int count, Wish& wish) {
   }
 }
 
-/// "5.7.1 not here": what follows the code.
+/// The text after the reply code: "5.7.1 not here".
 std::string words_of(const smtp::Reply& reply) {
   if (!reply.enhanced.present()) return reply.text;
   return reply.enhanced.to_string() + " " + reply.text;
 }
 
-/// Throws a sentence for a status that would change what was decided.
+/// Applies the handler's result. Throws a sentence if the code would change what was decided.
 smtp::Reply changed(const smtp::Reply& reply, const Wish& wish) {
   const std::int64_t status = wish.status.value_or(reply.code);
   script::demand(
@@ -58,12 +58,12 @@ class Rewriter final : public policy::ReplyRewriter {
   explicit Rewriter(std::shared_ptr<const Policy> policy) : policy_(std::move(policy)) {}
 
   Task<smtp::Reply> rewrite(smtp::Reply reply, std::optional<std::string> command,
-                            policy::Evidence& evidence, policy::Gatherer& gatherer) const override {
-    const Policy& policy = policy_of(evidence, policy_);
+                            policy::Inquiry& inquiry) const override {
+    const Policy& policy = policy_of(inquiry, policy_);
     if (!policy.handles(events::rewrite)) co_return reply;
-    Context context{.evidence = evidence,
-                    .gatherer = gatherer,
-                    .listener = policy.listener(evidence.session.listener)};
+    Context context{.evidence = inquiry.evidence,
+                    .inquiry = inquiry,
+                    .listener = policy.listener(inquiry.evidence.session.listener)};
     const script::State::Push arguments = [&](lua_State* L) {
       script::stack::push(L, std::int64_t{reply.code});
       script::stack::push(L, std::string_view(words_of(reply)));

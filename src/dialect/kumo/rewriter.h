@@ -1,4 +1,4 @@
-// `smtp_server_rewrite_response`: the last word on the words of replies.
+// `smtp_server_rewrite_response`: changes the text of replies.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,7 @@
 
 namespace postern::dialect::kumo {
 
-/// Null where the policy has no handler. A session is answered by the policy it began with.
+/// Null if the policy has no handler. A session uses the policy that it began with.
 std::shared_ptr<const policy::ReplyRewriter> rewriter_of(std::shared_ptr<const Policy> policy);
 
 }  // namespace postern::dialect::kumo

@@ -18,8 +18,9 @@ class Rewriter : public testing::Hooks {
     load("kumo.on('smtp_server_rewrite_response', function(status, response, command, conn_meta) " +
          body + " end)");
     const auto rewriter = rewriter_of(policy_);
-    return script::testing::run(
-        rewriter->rewrite(std::move(reply), std::move(command), evidence_, *gatherer_));
+    policy::Tape tape;
+    policy::Inquiry inquiry(evidence_, *gatherer_, tape);
+    return script::testing::run(rewriter->rewrite(std::move(reply), std::move(command), inquiry));
   }
   static smtp::Reply refusal() { return {.code = 550, .enhanced = {5, 7, 1}, .text = "not here"}; }
 };

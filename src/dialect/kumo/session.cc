@@ -6,6 +6,7 @@
 #include "dialect/kumo/listener.h"
 #include "dialect/kumo/recorded_values.h"
 #include "policy/memory.h"
+#include "policy/questions/authenticated.h"
 #include "script/only.h"
 #include "script/runtime.h"
 
@@ -17,12 +18,10 @@ constexpr std::string_view names[] = {"reception_protocol", "received_via", "rec
                                       "hostname",           "ehlo_domain",  "authn_id",
                                       "authz_id",           "tls_cipher",   "tls_protocol_version"};
 
-policy::ScriptSession& session_of(script::Call& call) {
-  return *hook_of(call).evidence.session.script;
-}
+policy::ScriptSession& session_of(script::Call& call) { return hook_of(call).inquiry.session(); }
 
 json::value get_meta(script::Call& call, std::shared_ptr<ConnMeta>, std::string name) {
-  // Of a decision that is made again what earlier hooks set is not there.
+  // During a replay, the values that earlier hooks set are not there.
   return call.told_by(
       "get_meta",
       [&]() -> json::value {
@@ -34,16 +33,12 @@ json::value get_meta(script::Call& call, std::shared_ptr<ConnMeta>, std::string 
       script::Source::facts);
 }
 
-constexpr std::string_view secrets_key = "lua secrets";
-constexpr std::string_view held_key = "lua values";
-struct KeptSecrets final : policy::ScriptTransaction {
+struct KeptSecrets {
   SecretValues values;
 };
 
 SecretValues& secret_values(policy::ScriptSession& session) {
-  auto& kept = session.kept[std::string(secrets_key)];
-  if (!kept) kept = std::make_shared<KeptSecrets>();
-  return static_cast<KeptSecrets&>(*kept).values;
+  return session.kept.of<KeptSecrets>().values;
 }
 
 void set_meta(script::Call& call, std::shared_ptr<ConnMeta>, std::string name, json::value value) {
@@ -51,34 +46,32 @@ void set_meta(script::Call& call, std::shared_ptr<ConnMeta>, std::string name, j
   json::object& meta = session.meta;
   script::demand(meta.size() < 1000 || meta.contains(name), "too many values in conn_meta");
   note_secrets(secret_values(session), call, name, value);
-  auto& held = session.kept[std::string(held_key)];
-  if (!held) held = std::make_shared<HeldValues>(call.world().memory());
-  static_cast<HeldValues&>(*held).set(meta, name, storable(std::move(value)));
+  session.kept.of<HeldValues>(call.world().memory()).set(meta, name, storable(std::move(value)));
 }
 
-json::value info_of(const policy::SessionFacts& session) {
+json::value info_of(const policy::Evidence& evidence) {
   json::array identities;
   json::array groups;
-  if (session.login() != nullptr) {
+  if (const auto* auth = policy::questions::authenticated(evidence).login) {
     const auto identity = [&](const std::string& id, std::string_view context) {
       identities.push_back(json::object{{"identity", id}, {"context", context}});
     };
-    for (const auto& [id, context] : session.auth->identities) identity(id, context);
+    for (const auto& [id, context] : auth->identities) identity(id, context);
     if (identities.empty()) {
-      identity(session.auth->authz_id.empty() ? session.auth->username : session.auth->authz_id,
+      identity(auth->authz_id.empty() ? auth->username : auth->authz_id,
                "SmtpAuthPlainAuthorization");
-      identity(session.auth->username, "SmtpAuthPlainAuthentication");
+      identity(auth->username, "SmtpAuthPlainAuthentication");
     }
-    for (const std::string& group : session.auth->groups) groups.emplace_back(group);
+    for (const std::string& group : auth->groups) groups.emplace_back(group);
   }
   return json::object{{"identities", identities},
                       {"groups", groups},
-                      {"peer_address", session.client_ip.to_string()}};
+                      {"peer_address", evidence.session.client_ip.to_string()}};
 }
 
 json::value auth_info(script::Call& call, std::shared_ptr<ConnMeta>) {
   return call.told_by(
-      "auth_info", [&] { return info_of(hook_of(call).evidence.session); }, script::Source::facts);
+      "auth_info", [&] { return info_of(hook_of(call).evidence); }, script::Source::facts);
 }
 
 std::string user_of(std::shared_ptr<EnvelopeAddress> address) { return address->user; }
@@ -133,10 +126,7 @@ void HeldValues::erase(json::object& values, const std::string& name) {
   values.erase(name);
 }
 
-HeldValues* held_values(const policy::ScriptSession& session) {
-  const auto kept = session.kept.find(held_key);
-  return kept == session.kept.end() ? nullptr : static_cast<HeldValues*>(kept->second.get());
-}
+HeldValues* held_values(policy::ScriptSession& session) { return session.kept.find<HeldValues>(); }
 
 bool HeldValues::hold(std::size_t octets) {
   octets_ = octets;
@@ -145,9 +135,8 @@ bool HeldValues::hold(std::size_t octets) {
 
 const SecretValues& secret_values(const policy::ScriptSession& session) {
   static const SecretValues none;
-  const auto found = session.kept.find(secrets_key);
-  return found == session.kept.end() ? none
-                                     : static_cast<const KeptSecrets&>(*found->second).values;
+  const auto* found = session.kept.find<KeptSecrets>();
+  return found == nullptr ? none : found->values;
 }
 
 void note_secrets(SecretValues& values, const script::Call& call, const std::string& name,
@@ -168,7 +157,8 @@ void know_secrets(const SecretValues& values, script::Call& call, std::string_vi
 
 json::value predefined(const Context& context, std::string_view name) {
   const policy::SessionFacts& session = context.evidence.session;
-  // How mail is injected, which policies tell from HTTP; not the word of a Received field.
+  // KumoMTA's name for mail received by SMTP, in contrast to HTTP; not the protocol of a Received
+  // field.
   if (name == "reception_protocol") return "ESMTP";
   if (name == "received_from") {
     return json::value(with_port(session.client_ip, session.client_port));
@@ -183,11 +173,11 @@ json::value predefined(const Context& context, std::string_view name) {
     return json::value(context.listener->hostname);
   }
   if (name == "ehlo_domain") {
-    // While its own hook runs, a name is not the connection's yet.
+    // While the handler of EHLO runs, the name is not yet the session's.
     const std::string& known = context.greeting ? session.script->greeted_as : session.helo;
     if (!known.empty()) return json::value(known);
   }
-  if (const policy::Authentication* auth = session.login()) {
+  if (const auto* auth = policy::questions::authenticated(context.evidence).login) {
     if (name == "authn_id") return json::value(auth->username);
     if (name == "authz_id") {
       return json::value(auth->authz_id.empty() ? auth->username : auth->authz_id);

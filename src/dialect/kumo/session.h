@@ -1,4 +1,4 @@
-// conn_meta and envelope addresses: what hooks see of a session.
+// conn_meta and envelope addresses: how hooks see a session.
 #pragma once
 
 #include <map>
@@ -13,26 +13,26 @@
 
 namespace postern::dialect::kumo {
 
-/// `conn_meta`. It has no state of its own: the session is that of the running hook.
+/// `conn_meta` in scripts. It has no state: the session is that of the running hook.
 struct ConnMeta {};
-/// The secrets that values hold, by the value's name: records leave them out, and a hook that reads
-/// one knows that it is secret. What happens to look like one elsewhere stays as it is.
+/// The secrets in values, by the value's name. Records mask them, and a hook that reads such a
+/// value masks them in its logs. Other values that contain the same text are not masked.
 using SecretValues = std::map<std::string, std::vector<std::string>, std::less<>>;
-/// What scripts keep beside their own memory, charged to limits.memory: values of a connection, of
-/// the message in hand, and copies of it. For one thread at a time.
-class HeldValues final : public policy::ScriptTransaction {
+/// Values of a connection, of its current message, and of copies of that message. They are outside
+/// of the Lua memory and are charged to limits.memory. For one thread at a time.
+class HeldValues {
  public:
   /// Null: nothing is charged.
   explicit HeldValues(std::shared_ptr<MemoryBudget> budget)
       : budget_(std::move(budget)), charge_(budget_ ? MemoryCharge(*budget_) : MemoryCharge()) {}
 
-  /// Throws script::MemoryUsedUp when there is no room; `values` is as it was then.
+  /// Sets a value. Throws script::MemoryUsedUp if there is no room; `values` is then unchanged.
   void set(json::object& values, const std::string& name, json::value value);
-  /// Takes a value out and gives back what it was charged.
+  /// Removes a value and releases its memory.
   void erase(json::object& values, const std::string& name);
-  /// Holds so much in all. False: there is no room for what it grew by.
+  /// Sets the total to `octets`. False: there is no room for the increase.
   [[nodiscard]] bool hold(std::size_t octets);
-  std::size_t octets() const { return octets_; }
+  std::size_t octets() const { return octets_; }  ///< the total
   /// Whether set() has thrown since the last call.
   bool take_refusal() { return std::exchange(refused_, false); }
 
@@ -42,43 +42,48 @@ class HeldValues final : public policy::ScriptTransaction {
   std::size_t octets_ = 0;
   bool refused_ = false;
 };
-/// Of conn_meta; null before the first value.
-HeldValues* held_values(const policy::ScriptSession& session);
+/// Those of conn_meta; null before the first value is set.
+HeldValues* held_values(policy::ScriptSession& session);
 
-/// Of conn_meta.
+/// The secrets in conn_meta.
 const SecretValues& secret_values(const policy::ScriptSession& session);
-/// A value is set.
+/// Notes the secrets of a value that is being set.
 void note_secrets(SecretValues& values, const script::Call& call, const std::string& name,
                   const json::value& value);
-/// A value is read.
+/// Makes the secrets of a value that is being read known to the call.
 void know_secrets(const SecretValues& values, script::Call& call, std::string_view name);
 
-/// A value that Postern knows of the session: "received_from", "authn_id". Null: none of that name.
+/// A value that Postern provides: "received_from", "authn_id". Null: there is none of that name.
 json::value predefined(const Context& context, std::string_view name);
-/// Everything a message inherits: what scripts set, and what is known.
+/// Everything that a message inherits: the values set by scripts, and those of predefined().
 json::object all_of(const Context& context);
 
-/// `EnvelopeAddress`.
+/// `EnvelopeAddress` in scripts.
 struct EnvelopeAddress {
-  std::string user;  ///< without quotes
-  std::string domain;
-  std::string email;  ///< as on the wire; empty: the null reverse-path
-  std::optional<mail::Mailbox> mailbox;
+  std::string user;    ///< without quotes
+  std::string domain;  ///< empty: the null reverse-path
+  std::string email;   ///< as in SMTP; empty: the null reverse-path (RFC 5321 §4.5.5)
+  std::optional<mail::Mailbox> mailbox;  ///< nullopt: the null reverse-path
 };
+/// The address of a mailbox; nullopt: the null reverse-path.
 std::shared_ptr<EnvelopeAddress> address_of(const std::optional<mail::Mailbox>& mailbox);
 
+/// Pushes a ConnMeta.
 void push_conn_meta(lua_State* L);
+/// The methods of both classes.
 script::HostTable session_functions();
 
 }  // namespace postern::dialect::kumo
 
 namespace postern::script {
+/// Registers `ConnMeta` as a class of scripts.
 template <>
 struct ClassName<dialect::kumo::ConnMeta> {
-  static constexpr std::string_view value = "ConnMeta";
+  static constexpr std::string_view value = "ConnMeta";  ///< its name there
 };
+/// Registers `EnvelopeAddress` as a class of scripts.
 template <>
 struct ClassName<dialect::kumo::EnvelopeAddress> {
-  static constexpr std::string_view value = "EnvelopeAddress";
+  static constexpr std::string_view value = "EnvelopeAddress";  ///< its name there
 };
 }  // namespace postern::script

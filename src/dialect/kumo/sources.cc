@@ -7,14 +7,14 @@ namespace postern::dialect::kumo {
 
 namespace {
 
-/// What a thread that may block works on; it may outlive the call.
+/// The data of a job on a thread that may block; it may outlive the call.
 struct Work {
   script::Files files;
   json::array sources;
   std::string place;
   std::vector<DataFile> read;
   std::optional<Error> error;
-  bool inside = false;  ///< the error is inside a file, whose place it says
+  bool inside = false;  ///< the error is inside a file and has its place
 };
 
 void read_all(Work& work) {

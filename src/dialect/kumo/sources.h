@@ -1,4 +1,4 @@
-// The files and tables that a helper's setup{...} is given.
+// The files and tables that are passed to a helper's setup{...}.
 #pragma once
 
 #include <vector>
@@ -10,9 +10,10 @@
 
 namespace postern::dialect::kumo {
 
-/// Reads them, in order: a text is the name of a file, a table stands for one. `place`:
-/// State::place() of the script's line, which is what errors call a table. Throws PlacedError for
-/// what is wrong inside a file, and std::runtime_error for a file that cannot be read.
+/// Reads them in order: a text names a file, a table takes the place of one. `place`, the script's
+/// line from State::place(), is the name of tables in errors. Throws PlacedError for a mistake
+/// inside a file, and std::runtime_error for a file that cannot be read or a wrong argument. Only
+/// while the policy loads.
 Task<std::vector<DataFile>> read_sources(script::Call& call, json::value sources,
                                          std::string place);
 

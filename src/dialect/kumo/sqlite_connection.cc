@@ -17,7 +17,7 @@ using script::demand;
 
 namespace {
 
-/// One may take as long as sqlite_limits.cc has it.
+/// The longest operation is limited by sqlite_limits.cc.
 constexpr int operations_between_looks = 10;
 
 [[noreturn]] void fail_with(sqlite3* handle, int code, const SqliteGuard& guard) {
@@ -30,7 +30,7 @@ int look_at_clock(void* deadline) {
   return Clock::now() >= *static_cast<Clock::time_point*>(deadline) ? 1 : 0;
 }
 
-/// Breaks off what runs at the deadline, for as long as it lives.
+/// Interrupts the connection's work at the deadline, during the lifetime of this object.
 class Watch {
  public:
   Watch(sqlite3* handle, Clock::time_point deadline) : handle_(handle), deadline_(deadline) {
@@ -54,7 +54,7 @@ class Statement {
     const char* rest = nullptr;
     statement_ = prepared(sql.data(), sql.data() + sql.size(), &rest);
     demand(statement_ != nullptr, "sqlite: there is no statement");
-    // What follows would be left out in silence otherwise.
+    // SQLite would silently ignore what follows the first statement.
     const char* end = sql.data() + sql.size();
     const std::unique_ptr<sqlite3_stmt, Finish> more = prepared(rest, end, &rest);
     demand(more == nullptr, "sqlite: one statement a call");
@@ -105,7 +105,7 @@ class Statement {
     for (int i = 1; i <= wanted; ++i) bind(i, values[static_cast<std::size_t>(i) - 1]);
   }
 
-  /// A name without a value is NULL: a table cannot say nil.
+  /// A parameter without a value is NULL, because a Lua table cannot hold nil.
   void bind_names(const json::object& values) {
     const int wanted = sqlite3_bind_parameter_count(statement_.get());
     for (int i = 1; i <= wanted; ++i) {
@@ -149,7 +149,7 @@ class Statement {
     return false;
   }
 
-  /// sqlite3_changes() keeps its number over statements that change no row.
+  /// sqlite3_changes() keeps its value when a statement changes no row.
   std::int64_t changes() {
     const auto before = sqlite3_total_changes64(handle_);
     while (step()) {
@@ -234,7 +234,7 @@ json::value SqliteConnection::execute(const std::string& sql,
                                       const std::vector<json::value>& values,
                                       Clock::time_point deadline, SqliteRows rows,
                                       SqliteWrites writes) {
-  // A call that was given up may have left its job running.
+  // A call that timed out may have left its job running.
   const std::unique_lock lock(mutex_, deadline);
   demand(lock.owns_lock(), "sqlite: the connection is busy with other calls");
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t nowhere = std::string_view::npos;
 
-/// As text; nullopt of NULL.
+/// The value as text; nullopt: NULL.
 std::optional<std::string_view> text_of(sqlite3_value* value) {
   const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(value));
   if (text == nullptr) return std::nullopt;
@@ -32,7 +32,7 @@ void give(sqlite3_context* context, std::string_view text) {
   sqlite3_result_text64(context, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
-/// memmem() takes a time that grows with the text alone.
+/// memmem() takes linear time.
 std::size_t position_of(std::string_view text, std::string_view what, std::size_t from) {
   if (text.size() - from < what.size()) return nowhere;  // no text has no address either
   const void* found = memmem(text.data() + from, text.size() - from, what.data(), what.size());
@@ -42,7 +42,8 @@ std::size_t position_of(std::string_view text, std::string_view what, std::size_
 
 bool continues_character(char octet) { return (static_cast<unsigned char>(octet) & 0xc0) == 0x80; }
 
-/// instr(text, what): 1 at the first character, of two blobs the first octet; 0: nowhere.
+/// instr(text, what): the position of `what`, from 1; in characters, for two blobs in octets; 0:
+/// not found.
 void instr(sqlite3_context* context, int, sqlite3_value** arguments) {
   const bool of_octets = sqlite3_value_type(arguments[0]) == SQLITE_BLOB &&
                          sqlite3_value_type(arguments[1]) == SQLITE_BLOB;
@@ -79,7 +80,7 @@ void replace(sqlite3_context* context, int, sqlite3_value** arguments) {
   give(context, out);
 }
 
-/// Octets of the first character.
+/// The length of the first character in octets.
 std::size_t first_character(std::string_view text) {
   std::size_t size = 1;
   while (size < text.size() && continues_character(text[size])) ++size;

@@ -16,13 +16,14 @@ namespace postern::dialect::kumo {
 
 namespace {
 
-/// Those that tell something of a database. Others reach beyond it: heap limits, temporary folders
-/// and the shape of the page cache are the whole process's.
+/// Pragmas that only read from a database. Others affect the whole process: heap limits, temporary
+/// folders, the page cache.
 constexpr std::array<std::string_view, 13> told_by_pragma = {
     "collation_list", "compile_options", "data_version",  "encoding",       "freelist_count",
     "function_list",  "integrity_check", "journal_mode",  "max_page_count", "page_count",
     "page_size",      "quick_check",     "schema_version"};
-/// With an argument, too: what they ask for, or a setting of the connection or the file.
+/// Pragmas that may have an argument: a name to ask for, or a setting of the connection or the
+/// file.
 constexpr std::array<std::string_view, 14> asked_with_argument = {
     "application_id", "busy_timeout", "foreign_key_check", "foreign_keys",  "foreign_key_list",
     "index_info",     "index_list",   "index_xinfo",       "query_only",    "table_info",
@@ -45,12 +46,12 @@ int authorize(void* user, int action, const char* first, const char* second, con
   SqliteGuard& guard = *static_cast<SqliteGuard*>(user);
   const std::string_view name = first != nullptr ? first : "?";
   if (action == SQLITE_ATTACH) {
-    // VACUUM attaches a file without a name when it runs. One with a name would be made, and
-    // written to from a connection that is read only; one in memory would have no bound.
+    // VACUUM attaches a file without a name. ATTACH with a name could create and write a file from
+    // a read-only connection; a database attached in memory would have no size limit.
     if (guard.executes && name.empty()) return SQLITE_OK;
     return refuse(guard, "ATTACH and VACUUM INTO are refused, a connection has one database");
   }
-  // Of objects with many names it looks for each in all of the other: minutes in one step.
+  // For objects with many names it searches the whole other object for each: minutes in one step.
   if (action == SQLITE_FUNCTION && second != nullptr && lower(second) == "json_patch") {
     return refuse(guard, "json_patch() is refused");
   }
@@ -74,7 +75,7 @@ void confine(sqlite3* handle, bool in_memory, SqliteGuard& guard) {
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   run(handle, fmt::format("PRAGMA temp.max_page_count = {}", most_sqlite_pages));
   if (in_memory) run(handle, fmt::format("PRAGMA main.max_page_count = {}", most_sqlite_pages));
-  // With longest patterns and texts, one step of work takes some 300 ms at most.
+  // With the longest patterns and texts, one step takes about 300 ms at most.
   sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, largest_sqlite_value);
   sqlite3_limit(handle, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 128);
   add_sqlite_functions(handle);

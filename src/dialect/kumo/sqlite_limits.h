@@ -1,5 +1,5 @@
-// What statements of scripts may do to the process: nothing that outlives their connection, and no
-// single step of work that the clock cannot break off in time.
+// Limits for the statements of scripts: they cannot affect the process beyond their connection, and
+// every single step of their work is short enough for the deadline.
 #pragma once
 
 #include <string>
@@ -8,19 +8,19 @@ struct sqlite3;
 
 namespace postern::dialect::kumo {
 
-/// Of one connection; outlives it.
+/// The state of confine() for one connection, which it must outlive.
 struct SqliteGuard {
-  bool executes = false;  ///< rather than compiles what the script wrote
-  std::string refused;    ///< why the last statement was; empty: it was not
+  bool executes = false;  ///< a statement runs, rather than being compiled
+  std::string refused;    ///< why the last statement was refused; empty: it was not
 };
 
-/// Of a database in memory, and of temporary tables.
+/// The largest database in memory, and the largest temporary table space.
 inline constexpr int most_sqlite_pages = 8192;  ///< of 4 KiB
 
-/// Octets of a string or blob.
+/// The largest string or blob, in octets.
 inline constexpr int largest_sqlite_value = 1 << 20;
 
-/// Before the first statement. Throws where SQLite does not take it.
+/// Applies the limits to a new connection. Throws a sentence if SQLite refuses them.
 void confine(sqlite3* handle, bool in_memory, SqliteGuard& guard);
 
 }  // namespace postern::dialect::kumo

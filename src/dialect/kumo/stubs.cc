@@ -1,4 +1,4 @@
-// Annotations as the Lua language server reads them: https://luals.github.io/wiki/annotations
+// Annotations for the Lua language server: https://luals.github.io/wiki/annotations
 #include <algorithm>
 #include <set>
 
@@ -42,7 +42,7 @@ std::string function_text(const Documented& one, std::string_view variable) {
          fmt::format("function {}{}{}({}) end\n\n", variable, one.separator, one.member, names);
 }
 
-/// Fields and operators of a class stand above it, methods below.
+/// Fields and operators of a class come before it, methods after it.
 std::string class_text(std::string_view name, const std::vector<Documented>& rows) {
   std::string text = fmt::format("---@class {}\n", name);
   std::string methods;
@@ -80,14 +80,14 @@ bool is_module(std::string_view owner) {
                      [&](const Module& one) { return one.name == owner; });
 }
 
-/// "sqlite.lua" of "sqlite", "policy-extras/queue.lua" of "policy-extras.queue"
+/// "sqlite.lua" for "sqlite", "policy-extras/queue.lua" for "policy-extras.queue".
 std::string path_of(std::string_view module) {
   std::string path(module);
   std::replace(path.begin(), path.end(), '.', '/');
   return path + ".lua";
 }
 
-/// `kumo` and what is below a table are no locals.
+/// `kumo`, and the tables below a table, are not locals.
 std::string table_text(std::string_view name, std::string_view variable) {
   const bool local = variable.find('.') == std::string_view::npos && variable != "kumo";
   return fmt::format("---@class {}\n{}{} = {{}}\n\n", name, local ? "local " : "", variable);

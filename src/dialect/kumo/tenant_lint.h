@@ -1,4 +1,4 @@
-// What a queues configuration leaves open, for `postern check` and the log at load.
+// Gaps in a queues configuration, for `postern check` and for the log at load.
 #pragma once
 
 #include <string>
@@ -8,16 +8,19 @@
 
 namespace postern::dialect::kumo {
 
+/// One finding.
 struct TenantFinding {
+  /// Notes need no action.
   enum class Severity : std::uint8_t { warning, note };
-  Severity severity = Severity::warning;
-  std::string place;  ///< "queue.toml:3"
-  std::string text;   ///< one sentence; quotes names in backticks
+  Severity severity = Severity::warning;  ///< see Severity
+  std::string place;                      ///< "queue.toml:3"
+  std::string text;                       ///< one sentence; quotes names in backticks
 };
 
-/// Warnings: a tenant that every sender may name in the tenant header, a list that admits nobody, a
+/// Warnings: a tenant that every sender may name in the tenant header, an empty require_authz, a
 /// tenant that only [queue.*] names, a header that Postern does not act on. Notes: a default tenant
-/// that takes mail without a login, and who may send as each of the others. By tenant name.
+/// that accepts mail without authentication, and the identities of each other tenant. Sorted by
+/// tenant name.
 std::vector<TenantFinding> lint_tenants(const QueuesConfig& config);
 
 }  // namespace postern::dialect::kumo

@@ -24,12 +24,12 @@ tl::unexpected<Error> wrong(std::string_view text, std::string_view format) {
   return fail(Fault::malformed, fmt::format("`{}` is no time of {}", printable(text, 64), format));
 }
 
-/// Reads a text from the front.
+/// Parses a text from the front.
 class Reader {
  public:
   explicit Reader(std::string_view text) : rest_(text) {}
 
-  /// That many digits.
+  /// Exactly `count` digits.
   std::optional<int> digits(std::size_t count) {
     if (rest_.size() < count) return std::nullopt;
     const auto value = parse_number(rest_.substr(0, count));
@@ -62,7 +62,7 @@ std::optional<minutes> offset(Reader& reader) {
   return sign * (hours(*hour) + minutes(*minute));
 }
 
-/// Comments, which nest, as blanks (RFC 5322 §3.2.2).
+/// Replaces comments, which may nest, by blanks (RFC 5322 §3.2.2).
 std::string without_comments(std::string_view text) {
   std::string out;
   int depth = 0;
@@ -89,7 +89,7 @@ std::optional<minutes> named_zone(std::string_view zone) {
   for (const auto& one : zones) {
     if (iequals(zone, one.name)) return hours(one.hours);
   }
-  // §4.3: other letters say nothing that can be relied on.
+  // RFC 5322 §4.3: other single letters have no reliable meaning.
   if (zone.size() == 1 && is_alpha(zone[0])) return 0min;
   return std::nullopt;
 }
@@ -102,7 +102,7 @@ std::optional<unsigned> index_of(std::string_view word, const std::array<std::st
   return std::nullopt;
 }
 
-/// RFC 5322 §4.3: two digits below 50 are of this century, others of the last.
+/// RFC 5322 §4.3: two digits below 50 mean 20xx, others 19xx.
 std::optional<int> mail_year(std::string_view word) {
   const auto year = parse_number(word);
   if (!year || word.size() < 2 || word.size() > 4) return std::nullopt;
@@ -130,7 +130,7 @@ std::string fraction_text(Instant time, int digits) {
   return fmt::format("{:06}000", micro).substr(0, static_cast<std::size_t>(digits));
 }
 
-/// As many digits as it needs: none, three or six.
+/// The shortest exact fraction: none, three or six digits.
 std::string short_fraction(Instant time) {
   const auto micro = Parts(time).time.subseconds().count();
   if (micro == 0) return "";
@@ -142,7 +142,7 @@ std::string by_strftime(const std::tm& parts, const std::string& format) {
   return {out.data(), std::strftime(out.data(), out.size(), format.c_str(), &parts)};
 }
 
-/// What is behind the `%`, taken from the front of `rest`; nullopt: it has no meaning.
+/// Formats the field after a `%`, taken from the front of `rest`; nullopt: unknown.
 std::optional<std::string> field(Instant time, std::string_view& rest) {
   static constexpr std::string_view plain = "aAbBcCdDeFgGhHIjklmMnpPrRStTuUVwWxXyYzZ%";
   const auto skip = [&rest](std::string_view text) {
@@ -159,7 +159,7 @@ std::optional<std::string> field(Instant time, std::string_view& rest) {
   if (skip(":z")) return "+00:00";
   if (skip("+")) return rfc3339_text(time);
   if (skip("v")) return by_strftime(broken_down(time), "%e-%b-%Y");
-  // strftime() would take the parts for local time.
+  // strftime() would take the fields for local time.
   if (skip("s")) return std::to_string(floor<seconds>(time).time_since_epoch().count());
   std::string format = "%";
   if (rest.starts_with('-') || rest.starts_with('_') || rest.starts_with('0')) {

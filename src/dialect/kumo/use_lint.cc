@@ -20,7 +20,7 @@ constexpr std::string_view keywords[] = {"and",   "break", "do",       "else", "
                                          "false", "for",   "function", "goto", "if",     "in",
                                          "local", "nil",   "not",      "or",   "repeat", "return",
                                          "then",  "true",  "until",    "while"};
-/// Of Lua 5.4; what the sandbox lacks of them says so itself.
+/// The globals of Lua 5.4. Those that the sandbox lacks have an error of their own.
 constexpr std::string_view globals[] = {"assert",       "collectgarbage",
                                         "coroutine",    "dofile",
                                         "error",        "getmetatable",
@@ -38,12 +38,12 @@ constexpr std::string_view globals[] = {"assert",       "collectgarbage",
                                         "tostring",     "type",
                                         "utf8",         "warn",
                                         "xpcall"};
-/// Of texts and files (Lua manual §6.4, §6.8).
+/// Methods of strings and files (Lua manual §6.4, §6.8).
 constexpr std::string_view lua_methods[] = {
     "byte",    "char",  "close",   "find",  "flush",  "format",   "gmatch", "gsub",
     "len",     "lines", "lower",   "match", "pack",   "packsize", "read",   "rep",
     "reverse", "seek",  "setvbuf", "sub",   "unpack", "upper",    "write"};
-/// Names made where nobody sees them.
+/// Names whose use may define names that cannot be seen.
 constexpr std::string_view hiding[] = {"_G",       "_ENV",    "load",  "dofile",
                                        "loadfile", "__index", "rawset"};
 
@@ -62,21 +62,21 @@ bool is_text(std::string_view word) {
 
 bool begins_arguments(std::string_view word) { return word == "(" || word == "{" || is_text(word); }
 
-/// What a text says in quotes; empty for what is not written plainly.
+/// The content of a string literal; empty if it has escapes.
 std::string_view quoted(std::string_view word) {
   const bool plain = word.size() > 2 && (word.front() == '"' || word.front() == '\'') &&
                      word.find('\\') == std::string_view::npos;
   return plain ? word.substr(1, word.size() - 2) : std::string_view();
 }
 
-/// A name in a text and what it is used for.
+/// A name in a text and its use.
 struct Use {
   enum class Role { plain, called, method, field } role = Role::plain;
   LuaWords::Word word;
   std::string_view argument;  ///< of a call: its only one, where that is a text
 };
 
-/// Gives every name of a text with its role to `take`, and every text in quotes to `say`.
+/// Passes every name of a text with its use to `take`, and every string literal to `say`.
 template <class Take, class Say>
 void each_use(std::string_view text, const Take& take, const Say& say) {
   LuaWords words(text);
@@ -132,9 +132,9 @@ class UseLint {
     }
   }
 
-  /// What a text makes, or may make.
+  /// Collects the names that a text defines or may define.
   void learn(std::string_view text) {
-    // The members of `function a.b.c:d()` are made by it.
+    // `function a.b.c:d()` defines these members.
     LuaWords words(text);
     bool defines = false;
     for (LuaWords::Word word = words.next(); !word.text.empty(); word = words.next()) {
@@ -150,7 +150,7 @@ class UseLint {
         text,
         [&](const Use& use) {
           guarded_ |= use.word.text == "pcall" || use.word.text == "xpcall";
-          // Other places, and modules that a text makes itself (package.path, package.preload).
+          // It may add places and modules (package.path, package.preload).
           places_ |= use.word.text == "package";
           uncertain_ |= places_ || is_in(use.word.text, hiding);
           if (use.role == Use::Role::called && use.word.text == "require") required(use.argument);
@@ -158,7 +158,7 @@ class UseLint {
         },
         [&](std::string_view said) { made_.emplace(said); });
   }
-  /// One that Postern brings: it hides nothing.
+  /// Learns a module of Postern's. Such a module hides no names.
   void learn_module(const Module& module) {
     modules_.emplace(module.name);
     learn(module.text);
@@ -167,7 +167,7 @@ class UseLint {
     take(module.functions);
     uncertain_ = guarded_ = places_ = false;
   }
-  /// The name of a file whose text is learned, too.
+  /// Learns the name of a file; its text is learned separately.
   void learn_file(std::string_view name) { files_.emplace(name); }
 
   void look(std::string_view file, std::string_view text) {
@@ -177,7 +177,7 @@ class UseLint {
   UseFindings take() { return std::move(found_); }
 
  private:
-  /// What a module makes that is only read when a handler runs cannot be seen.
+  /// The names of a module that is read only when a handler runs are unknown.
   void required(std::string_view module) {
     if (modules_.contains(module)) return;
     const std::string file(module.substr(module.rfind('.') + 1));
@@ -189,7 +189,7 @@ class UseLint {
     for (const script::HostFunction& row : table) take(row.name);
   }
 
-  /// A row of the host's tables: "kumo.on", "Message:sender", "EnvelopeAddress.domain".
+  /// Learns a row of the host's tables: "kumo.on", "Message:sender", "EnvelopeAddress.domain".
   void take(std::string_view name) {
     const std::size_t end = name.find_last_of(".:");
     const std::string_view owner = name.substr(0, end);
@@ -220,11 +220,11 @@ class UseLint {
       case Use::Role::method:
         if (methods_.contains(name) || made_.contains(name) || members_.contains(name)) return;
         if (is_missing_method(name)) return;  // has a finding of its own
-        // A method of KumoMTA that is not here is no slip of the pen.
+        // A method of KumoMTA's that Postern lacks is not a misspelling.
         return add(file, use, fmt::format("nothing has a method `{}`", name), methods_,
                    !uncertain_ && !near_one(name, methods_).empty());
       case Use::Role::field: {
-        // Data may have any name: only what looks like a slip of the pen is said.
+        // Data may have any name, so only likely misspellings are reported.
         const bool known = fields_.contains(name) || made_.contains(name) ||
                            members_.contains(name) || modules_.contains(name);
         if (known || name.size() < 4) return;

@@ -6,6 +6,7 @@
 #include "dialect/kumo/layer.h"
 #include "dialect/kumo/lib_secrets.h"
 #include "dialect/kumo/refusal.h"
+#include "dialect/kumo/replies.h"
 #include "dialect/kumo/session.h"
 #include "dialect/script_record.h"
 
@@ -20,8 +21,8 @@ using policy::AuthAttempt;
 struct Returned {
   bool nothing = true;
   bool accepted = false;
-  std::optional<policy::Authentication> info;  ///< of an AuthInfo table
-  std::string ignored;                         ///< a field of that table that says nothing
+  std::optional<policy::Authentication> info;  ///< from an AuthInfo table
+  std::string ignored;                         ///< a field of that table that is ignored
 };
 
 constexpr std::string_view contexts[] = {"SmtpAuthPlainAuthorization",
@@ -44,7 +45,7 @@ std::vector<std::string> groups_of(const json::value& groups) {
   return found;
 }
 
-/// AuthInfo: who the client is, and for which of those it may act for it wants to.
+/// The identity of an AuthInfo table; `wanted` is the identity that the client wants to act for.
 policy::Authentication info_of(const json::object& info, const std::string& wanted) {
   policy::Authentication identity;
   const json::value* identities = info.if_contains("identities");
@@ -93,7 +94,7 @@ void read(lua_State* L, int count, const std::string& wanted, Returned& returned
   const json::value value = script::stack::data_at(L, -count);
   script::demand(value.is_object(), "AuthInfo needs a list of identities");
   returned.info = info_of(value.get_object(), wanted);
-  // As at home: what other versions know does not stop a login. None of them gives more rights.
+  // As in KumoMTA, fields of other versions do not fail a login. None of them grants rights.
   for (const auto& [name, field] : value.get_object()) {
     if (name != "identities" && name != "groups" && name != "peer_address") returned.ignored = name;
   }
@@ -113,7 +114,7 @@ AuthAnswer answer_of(const AuthAttempt& attempt, Returned returned) {
   } else {
     identity.username = identity.authz_id = attempt.authn_id;
   }
-  // DESIGN §9.1: a bare `true` vouches for the authenticated identity alone.
+  // DESIGN §9.1: a bare `true` authorizes the authenticated identity only.
   if (other && identity.authz_id != attempt.authz_id) {
     answer.detail = "the client wants to act for another, whom the script did not name";
     return answer;
@@ -127,7 +128,7 @@ AuthAnswer answer_of(const AuthAttempt& attempt, Returned returned) {
   return answer;
 }
 
-/// What an error of the handler says to the client.
+/// The answer to the client for an error of the handler.
 AuthAnswer answer_of(const Policy& policy, const Context& context, const script::Raised& raised) {
   AuthAnswer answer{
       .kind = AuthAnswer::Kind::unavailable, .identity = {}, .reply = {}, .detail = raised.message};
@@ -136,7 +137,7 @@ AuthAnswer answer_of(const Policy& policy, const Context& context, const script:
     if (answer.reply->permanent()) answer.kind = AuthAnswer::Kind::refused;
     answer.detail = refusal->words();
   } else if (dynamic_cast<const NotFound*>(raised.thrown.get()) != nullptr) {
-    // Whoever is in no store is nobody: the same answer as to a wrong password.
+    // An unknown user gets the same answer as a wrong password.
     answer.kind = AuthAnswer::Kind::refused;
     answer.detail = "no such secret";
   } else {
@@ -149,8 +150,7 @@ AuthAnswer answer_of(const Policy& policy, const Context& context, const script:
 
 Task<std::vector<policy::Step>> judge_again(std::shared_ptr<const Policy> policy,
                                             const policy::LoginRecord& login,
-                                            policy::Evidence& evidence, policy::Gatherer& gatherer,
-                                            const Secret* password) {
+                                            policy::Inquiry& inquiry, const Secret* password) {
   std::string lines = login.script;
   std::vector<script::Told> told = told_of(take_line(lines));
   const policy::AuthAttempt attempt{
@@ -158,10 +158,10 @@ Task<std::vector<policy::Step>> judge_again(std::shared_ptr<const Policy> policy
       .authz_id = login.authz_id,
       .authn_id = login.authn_id,
       .password = Secret(script::stand_in(told, login.password, password))};
-  evidence.script_answers = line_of(told);
+  inquiry.tape.answers = line_of(told);
   std::vector<policy::Step> steps;
   const KumoVerifier verifier(std::move(policy));
-  co_await verifier.verify(attempt, evidence, gatherer, steps);
+  co_await verifier.verify(attempt, inquiry, steps);
   co_return steps;
 }
 
@@ -169,16 +169,16 @@ bool KumoVerifier::serves(std::string_view mechanism) const {
   return policy_->handles(events::auth_plain) && (mechanism == "PLAIN" || mechanism == "LOGIN");
 }
 
-Task<AuthAnswer> KumoVerifier::verify(const AuthAttempt& attempt, policy::Evidence& evidence,
-                                      policy::Gatherer& gatherer,
+Task<AuthAnswer> KumoVerifier::verify(const AuthAttempt& attempt, policy::Inquiry& inquiry,
                                       std::vector<policy::Step>& steps) const {
-  const Policy& policy = policy_of(evidence, policy_);
+  const Policy& policy = policy_of(inquiry, policy_);
   if (!policy.handles(events::auth_plain)) co_return AuthAnswer{};
-  Context context{.evidence = evidence,
-                  .gatherer = gatherer,
-                  .listener = policy.listener(evidence.session.listener)};
-  // Rules of another dialect may have noted something for their own stage.
-  const std::string noted = std::exchange(evidence.script_record, {});
+  Context context{.evidence = inquiry.evidence,
+                  .inquiry = inquiry,
+                  .listener = policy.listener(inquiry.evidence.session.listener)};
+  policy::Tape& tape = inquiry.tape;
+  // The tape may hold another dialect's notes for its own stage.
+  const std::string noted = std::exchange(tape.record, {});
   const std::string authz = attempt.authz_id.empty() ? attempt.authn_id : attempt.authz_id;
   const script::State::Push arguments = [&](lua_State* L) {
     script::stack::push(L, std::string_view(authz));
@@ -193,14 +193,15 @@ Task<AuthAnswer> KumoVerifier::verify(const AuthAttempt& attempt, policy::Eviden
   };
   Policy::Login login{.attempt = attempt, .password_stranger = {}};
   const Policy::Ran ran = co_await policy.judge_login(arguments, results, context, login);
-  evidence.login = policy::LoginRecord{.verifier = policy.shared_definition(),
-                                       .mechanism = attempt.mechanism,
-                                       .authz_id = attempt.authz_id,
-                                       .authn_id = attempt.authn_id,
-                                       .password = std::move(login.password_stranger),
-                                       .script = std::exchange(evidence.script_record, noted)};
-  if (!ran.raised && returned.nothing && !evidence.offline) {
-    // Fail closed, and say so: who forgets a `return` admits nobody, and looks for it elsewhere.
+  tape.login = policy::LoginRecord{.verifier = policy.shared_definition(),
+                                   .mechanism = attempt.mechanism,
+                                   .authz_id = attempt.authz_id,
+                                   .authn_id = attempt.authn_id,
+                                   .password = std::move(login.password_stranger),
+                                   .script = std::exchange(tape.record, noted)};
+  if (!ran.raised && returned.nothing && !tape.playing) {
+    // Fail closed and log it: a handler without a `return` authenticates nobody, and its author
+    // would look for the cause elsewhere.
     policy.world().log("warning", policy.place_of(events::auth_plain),
                        std::string(events::auth_plain) +
                            ": the handler returned nothing, which refuses the login; it has to "
@@ -215,10 +216,7 @@ Task<AuthAnswer> KumoVerifier::verify(const AuthAttempt& attempt, policy::Eviden
   if (answer.kind != AuthAnswer::Kind::accepted) {
     const bool later = answer.kind == AuthAnswer::Kind::unavailable;
     verdict = {later ? Kind::defer : Kind::reject,
-               answer.reply.value_or(
-                   later ? smtp::Reply{454, {4, 7, 0}, "temporary failure, try again later"}
-                         : smtp::Reply{535, {5, 7, 8}, "authentication failed"}),
-               words};
+               answer.reply.value_or(replies::login_refused(later)), words};
   }
   steps.push_back({.stage = policy::Stage::auth,
                    .layer = "lua",

@@ -27,7 +27,8 @@ class Verifier : public testing::Hooks {
                 .authz_id = std::move(authz),
                 .authn_id = std::move(authn),
                 .password = Secret(password)};
-    answer_ = script::testing::run(verifier.verify(attempt_, evidence_, *gatherer_, steps_));
+    policy::Inquiry inquiry(evidence_, *gatherer_, tape_);
+    answer_ = script::testing::run(verifier.verify(attempt_, inquiry, steps_));
     EXPECT_EQ(steps_.size(), 1u);
     return answer_;
   }
@@ -124,7 +125,7 @@ TEST_F(Verifier, a_handler_without_an_answer_is_warned_of) {
     for (const std::string& line : world_.lines) EXPECT_THAT(line, Not(HasSubstr(password)));
   }
   load_handler("");
-  evidence_.offline = true;
+  tape_.playing = true;
   world_.lines.clear();
   ask("");
   EXPECT_TRUE(world_.lines.empty()) << "a decision that is made again is no login";
@@ -220,7 +221,7 @@ TEST_F(Verifier, no_step_record_or_log_has_the_password) {
     EXPECT_THAT(answer_.detail, Not(HasSubstr(password))) << body;
     EXPECT_THAT(steps_[0].verdict.detail, Not(HasSubstr(password))) << body;
     EXPECT_THAT(steps_[0].verdict.detail, HasSubstr("(\"scott\", \"scott\", password)"));
-    EXPECT_EQ(evidence_.script_record, "") << body;
+    EXPECT_EQ(tape_.record, "") << body;
   }
 }
 

@@ -153,10 +153,10 @@ Outcome apply(Context& context, const Rule& rule, Subject subject, const Action&
     case Kind::defer_if_reject:
       return context.defer_if_reject(rule, action.code, enhanced({4, 7, 1}), action.text);
     case Kind::discard:
-      context.discard(action.text.empty() ? rule.words : action.text);
+      context.discard(rule, action.text.empty() ? rule.words : action.text);
       return context.permit("DISCARD " + action.text);
     case Kind::hold:
-      context.hold(action.text.empty() ? rule.words : action.text);
+      context.hold(rule, action.text.empty() ? rule.words : action.text);
       return context.pass("HOLD " + action.text);
     case Kind::note:
       return context.pass(action.text);

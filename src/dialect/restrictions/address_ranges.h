@@ -1,5 +1,5 @@
-// First match in file order, folded into disjoint ranges: each carries the value of the row that
-// wins there, and a look-up is a search among their starts.
+// A list of address ranges where the first match wins, converted to disjoint ranges, each with the
+// value of its winning row. A lookup is a binary search in their starts.
 #pragma once
 
 #include <algorithm>
@@ -8,16 +8,17 @@
 
 namespace postern::dialect::restrictions {
 
-/// Addresses from `first` to `last`, both included.
+/// The addresses from `first` to `last`, both included.
 template <class Address>
 struct Range {
-  Address first;
-  Address last;
+  Address first;  ///< lowest
+  Address last;   ///< highest
 };
 
 template <class Address>
 using Ranges = std::vector<Range<Address>>;  ///< sorted and disjoint
 
+/// The part of `ranges` that is in `one`.
 template <class Address>
 Ranges<Address> common(const Ranges<Address>& ranges, Range<Address> one) {
   Ranges<Address> left;
@@ -29,6 +30,7 @@ Ranges<Address> common(const Ranges<Address>& ranges, Range<Address> one) {
   return left;
 }
 
+/// The part of `ranges` that is not in `one`.
 template <class Address>
 Ranges<Address> without(const Ranges<Address>& ranges, Range<Address> one) {
   Ranges<Address> left;
@@ -43,18 +45,20 @@ Ranges<Address> without(const Ranges<Address>& ranges, Range<Address> one) {
   return left;
 }
 
+/// Maps addresses to 32-bit values. `Address`: an unsigned integer. Thread-safe once built.
 template <class Address>
 class AddressRanges {
  public:
+  /// No value.
   static constexpr std::uint32_t none = 0xffffffff;
-  /// A row claims a range. Rows are numbered from 0 in file order.
+  /// The range of a row. Rows are numbered from 0 in file order.
   struct Claim {
-    Range<Address> range;
-    std::uint32_t row;
+    Range<Address> range;  ///< both ends included
+    std::uint32_t row;     ///< its number
   };
 
-  /// `claims` in file order. `value_of` gives the value of a row; `wins` has an entry for each row
-  /// and is set for those that win somewhere.
+  /// Builds the map; call it once. `claims`: in file order. `value_of`: by row. `wins`: one element
+  /// per row; set to true for rows that win somewhere.
   void build(const std::vector<Claim>& claims, const std::vector<std::uint32_t>& value_of,
              std::vector<bool>& wins) {
     const std::vector<Address> bounds = bounds_of(claims);
@@ -70,7 +74,7 @@ class AddressRanges {
     build_roots();
   }
 
-  /// The value of an address, or none.
+  /// The value of an address, or `none`. O(log n).
   std::uint32_t find(Address address) const {
     if (starts_.empty()) return none;
     std::size_t begin = 0;
@@ -90,7 +94,7 @@ class AddressRanges {
     }
     return values_[begin];
   }
-  /// Each range that has a value, in order: first, last, value.
+  /// Calls `take(first, last, value)` for each range with a value, in ascending order.
   template <class Take>
   void each(const Take& take) const {
     for (std::size_t i = 0; i < starts_.size(); ++i) {
@@ -98,16 +102,18 @@ class AddressRanges {
       if (values_[i] != none) take(starts_[i], last, values_[i]);
     }
   }
+  /// Whether every address has a value.
   bool is_total() const {
     return !values_.empty() && std::find(values_.begin(), values_.end(), none) == values_.end();
   }
+  /// Octets on the heap.
   std::size_t memory() const {
     return starts_.capacity() * sizeof(Address) +
            (values_.capacity() + roots_.capacity()) * sizeof(std::uint32_t);
   }
 
  private:
-  /// Where the winner may change; 0 is always among them when there are claims.
+  /// The addresses where the winner may change; contains 0 if there are claims.
   static std::vector<Address> bounds_of(const std::vector<Claim>& claims) {
     std::vector<Address> bounds;
     if (claims.empty()) return bounds;
@@ -121,8 +127,8 @@ class AddressRanges {
     return bounds;
   }
 
-  /// Each piece between bounds goes to the first claim that covers it. `next` leads to the next
-  /// piece that is free, by ever shorter paths, so that the whole is about linear.
+  /// Each piece between bounds goes to the first claim that covers it. `next` links to the next
+  /// free piece, with path halving, so that the whole is about linear.
   static std::vector<std::uint32_t> paint(const std::vector<Claim>& claims,
                                           const std::vector<Address>& bounds,
                                           std::vector<bool>& wins) {
@@ -152,13 +158,13 @@ class AddressRanges {
     return winner;
   }
 
-  /// All starts but the first, which is 0, share their upper bits (2001::/16, say): the 16 bits
-  /// behind those choose a root.
+  /// All starts except the first, which is 0, share their upper bits (2001::/16, say); the next 16
+  /// bits select a root.
   std::size_t root_of(Address address) const {
     return static_cast<std::size_t>(address >> root_shift_) & 0xffff;
   }
 
-  /// For each of these 16 bits: the range that holds its first address.
+  /// For each value of these 16 bits: the range that contains its first address.
   void build_roots() {
     if (starts_.size() < 64) return;
     const Address differing = starts_[1] ^ starts_.back();

@@ -1,4 +1,4 @@
-// Words to rules. Private to this folder.
+// Compiles keywords to rules. Private to this folder.
 #pragma once
 
 #include <memory>
@@ -9,7 +9,7 @@
 
 namespace postern::dialect::restrictions {
 
-/// The keywords and classes that an access table's value names; tables may not stand there.
+/// Compiles the keywords and classes in an access table's value. Tables are not allowed in it.
 Result<std::shared_ptr<const List>> compile_action_list(std::string_view value,
                                                         const Policy& policy);
 

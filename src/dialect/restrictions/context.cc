@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "dialect/restrictions/replies.h"
 
 namespace postern::dialect::restrictions {
 
@@ -207,7 +208,8 @@ Outcome Context::defer_if_reject(const Rule& rule, std::uint16_t code, smtp::Enh
 
 Outcome Context::configuration_error(const Rule&, std::string_view why) {
   made_detail_ = std::string(why);
-  result_.reply = reply_of(451, {4, 3, 5}, "Server configuration error");
+  const auto& words = replies::bad_configuration;
+  result_.reply = reply_of(words.code, words.enhanced, std::string(words.text));
   return Outcome::refuse;
 }
 
@@ -218,7 +220,8 @@ void Context::add_reason(std::string_view why) {
 }
 
 Outcome Context::table_trouble(const Rule& rule, std::string_view why) {
-  const Outcome outcome = refuse(rule, 451, {4, 3, 5}, "Server configuration error");
+  const auto& words = replies::bad_configuration;
+  const Outcome outcome = refuse(rule, words.code, words.enhanced, words.text);
   made_detail_ = std::string(why);
   return outcome;
 }
@@ -226,8 +229,10 @@ Outcome Context::table_trouble(const Rule& rule, std::string_view why) {
 Outcome Context::lookup_trouble(const Rule& rule, std::string_view why) {
   made_detail_ = std::string(why);
   const std::string subject = judged(subject_of(rule));
-  result_.reply = reply_of(451, {4, 3, 0},
-                           subject.substr(0, subject.find(": ")) + ": Temporary lookup failure");
+  const auto& words = replies::lookup_failed;
+  result_.reply =
+      reply_of(words.code, words.enhanced,
+               fmt::format("{}: {}", subject.substr(0, subject.find(": ")), words.text));
   return Outcome::refuse;
 }
 

@@ -1,5 +1,5 @@
-// What a rule sees while it is evaluated, and the two deferrals that a list can raise. Private to
-// this folder.
+// What a rule sees during evaluation, and the two deferrals that a list can raise. Private to this
+// folder.
 #pragma once
 
 #include <optional>
@@ -8,111 +8,152 @@
 
 #include "dialect/restrictions/evaluate.h"
 #include "dialect/restrictions/rules.h"
+#include "policy/questions/authenticated.h"
+#include "policy/questions/helo_valid.h"
 
 namespace postern::dialect::restrictions {
 
-/// An envelope address as rules judge it.
+/// An envelope address in the forms that rules use.
 struct Address {
-  std::string text;    ///< as the client gave it, less source routes
-  std::string local;   ///< rewritten: unquoted, percent hack and bang path undone for our domains
-  std::string domain;  ///< lower case; `[literal]`; of a bare local part myorigin
-  std::string key;     ///< `local@domain` in lower case, as tables are asked for it
-  bool bare = false;   ///< the client gave no domain
+  std::string text;    ///< as the client sent it, without source route
+  std::string local;   ///< unquoted; for our domains with percent hack and bang path resolved
+  std::string domain;  ///< lower case; `[literal]`; for an address without domain myorigin
+  std::string key;     ///< `local@domain` in lower case, the key for tables
+  bool bare = false;   ///< the client sent no domain
   DomainClass known = DomainClass::foreign;  ///< of `domain`
-  bool routed = false;  ///< the local part still holds a route: x%other, other!x
+  bool routed = false;                       ///< the local part contains a route: x%other, other!x
 };
 
+/// State of one evaluation. Borrows its arguments; not thread-safe.
 class Context {
  public:
+  /// `etrn`: the domain of ETRN. All arguments must outlive this object; `result` gets the outcome.
   Context(const Policy& policy, const policy::Evidence& evidence, Protocol protocol,
           std::string_view etrn, Evaluated& result);
 
+  /// The lists.
   const Policy& policy() const { return policy_; }
+  /// The facts.
   const policy::Evidence& evidence() const { return evidence_; }
+  /// The command.
   Protocol protocol() const { return protocol_; }
+  /// The list that is running.
   ListKind list() const { return list_; }
+  /// DNS answers of the evidence.
   policy::Answers& answers() { return answers_; }
+  /// Replies of other programs, from the evidence.
   policy::Replies& replies() { return replies_; }
+  /// An answer is missing; the outcome is void.
   bool waits() const { return answers_.wanted() || replies_.wanted(); }
-  /// Null: not given yet. An empty text is the null reverse-path.
-  /// Whether the client is in mynetworks; looked up once.
+  /// Whether the client is in mynetworks; computed once.
   Match in_mynetworks();
+  /// Null: no MAIL yet. Empty text: the null reverse-path.
   const Address* sender() const { return sender_ ? &*sender_ : nullptr; }
+  /// Null: no recipient yet.
   const Address* recipient() const { return recipient_ ? &*recipient_ : nullptr; }
-  /// "" at the greeting, whatever came later.
+  /// At the greeting "", even if HELO is known later.
   std::string_view helo() const {
     return protocol_ == Protocol::connect ? std::string_view() : evidence_.session.helo;
   }
+  /// Whether the HELO name is valid, of helo().
+  policy::questions::HeloValid helo_valid() const { return policy::questions::helo_valid(helo()); }
+  /// Domain of ETRN; "" for other commands.
   std::string_view etrn() const { return etrn_; }
-  /// From here on a list is only asked what it said at its stage: what came later is not known.
+  /// Evaluates further lists as at their own stage: facts that came later are hidden.
   void look_back() { looks_back_ = true; }
-  /// Null: nobody has signed in.
-  const policy::Authentication* authentication() const {
+  /// Nobody at stages before AUTH, whatever came later.
+  policy::questions::Authenticated authenticated() const {
     const bool later = looks_back_ && protocol_ < Protocol::mail;
-    return later ? nullptr : evidence_.session.login();
+    return later ? policy::questions::Authenticated{} : policy::questions::authenticated(evidence_);
   }
-  /// A session that has shown it before comes no further than the list that asks.
+  /// Whether the client sent data early. Hidden after look_back(): such a session did not get
+  /// beyond the list that asks.
   bool early_talker() const { return evidence_.session.early_talker && !looks_back_; }
-  /// From DNS; waiting when it has to be asked.
+  /// From DNS; Status::waiting if an answer is missing.
   policy::ClientName client_name();
-  /// The verified name if a rule has asked for it, else "unknown".
+  /// The verified name if a rule has looked it up, else "unknown".
   std::string client_label() const;
 
-  // What a judge answers with. Each text is the reason alone: "Access denied".
+  // Outcomes for judges. Each text is only the reason: "Access denied".
+  /// With the reply code and enhanced code of the keyword.
   Outcome refuse(const Rule& rule, std::string_view reason);
+  /// With these codes.
   Outcome refuse(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
                  std::string_view reason);
-  /// The whole text is given.
+  /// With these codes; `text` is the whole text of the reply.
   Outcome refuse_with(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
                       std::string text);
+  /// Defers if the lists permit in the end.
   Outcome defer_if_permit(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
                           std::string_view reason);
+  /// Defers if the lists refuse in the end.
   Outcome defer_if_reject(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
                           std::string_view reason);
-  /// 451 4.3.5: the configuration is in error; warn_if_reject does not cover it.
+  /// 451 4.3.5: an error in the configuration; warn_if_reject does not apply to it.
   Outcome configuration_error(const Rule& rule, std::string_view why);
-  /// 451 4.3.5: the rule's table cannot be asked (tier C88).
+  /// 451 4.3.5: the rule's table cannot be used (tier C88).
   Outcome table_trouble(const Rule& rule, std::string_view why);
-  /// 451 4.3.0: a look-up failed.
+  /// 451 4.3.0: a lookup failed.
   Outcome lookup_trouble(const Rule& rule, std::string_view why);
-  /// It is not known whose mail an address' domain gets: not yet, or a look-up failed.
+  /// The domain class of an address is unknown: an answer is missing, or a lookup failed.
   Outcome domain_trouble(const Rule& rule) {
     return waits() ? Outcome::wait : lookup_trouble(rule, "the lists of domains cannot be read");
   }
-  /// Why the rule passed or permitted, for the trace: text that outlives everything, or what was
-  /// seen.
+  /// Passes, with the reason for the trace. A std::string_view or literal must be static.
   Outcome pass(std::string_view always) { return settle(Outcome::pass, always); }
+  /// The same.
   Outcome pass(const char* always) { return settle(Outcome::pass, std::string_view(always)); }
+  /// The same with a text that is kept.
   Outcome pass(std::string seen) { return settle(Outcome::pass, std::move(seen)); }
+  /// Permits, with the reason for the trace; static text.
   Outcome permit(const char* always) { return settle(Outcome::permit, std::string_view(always)); }
+  /// The same with a text that is kept.
   Outcome permit(std::string seen) { return settle(Outcome::permit, std::move(seen)); }
-  /// Goes behind what the rule has said to the trace.
+  /// Appends to the rule's reason for the trace.
   void add_reason(std::string_view why);
-  void hold(std::string_view why) { result_.hold = std::string(why); }
-  void discard(std::string_view why) { result_.discard = std::string(why); }
-  void trust_client() { result_.trusted_client = true; }
+  /// Holds the message.
+  void hold(const Rule& rule, std::string_view why) {
+    result_.hold = std::string(why);
+    result_.held_by = &rule;
+  }
+  /// Discards the message: accepts it and throws it away.
+  void discard(const Rule& rule, std::string_view why) {
+    result_.discard = std::string(why);
+    result_.discarded_by = &rule;
+  }
+  /// Trusts the client for this transaction.
+  void trust_client(const Rule& rule) {
+    result_.trusted_client = true;
+    result_.trusted_by = &rule;
+  }
+  /// A rule has discarded the message.
   bool discarded() const { return result_.discard.has_value(); }
-  /// Every rule of one of the policy's lists, in order. `fresh`: a raised defer_if_reject ends
-  /// here.
+  /// Runs the rules of one of the policy's lists in order. `fresh`: a raised defer_if_reject does
+  /// not outlast the list.
   Outcome run_list(ListKind kind, bool fresh);
-  /// A class that comes back to itself through a table is an error, after 100 lists.
+  /// Runs a list. Nesting of 100 lists, as of a class that contains itself through a table, is an
+  /// error.
   Outcome run(const List& list);
-  /// A recipient or sender that its domain's table does not know. Null rule: the implicit check.
+  /// Refuses an address that the table of its domain does not have. Null rule: the implicit check.
   Outcome judge_listed(const Rule* rule, const Address& address, Subject subject);
 
-  /// Whether mail to this address is for us or for those we relay to.
+  /// Whether mail to this address is for us or for a domain that we relay to.
   Match is_authorised(const Address& address);
-  /// What the rule is about, in the list it stands in.
+  /// The subject of the rule in the list that contains it.
   Subject subject_of(const Rule& rule) const;
-  /// The recipient under judgement is a webhook's address.
+  /// Whether the candidate is a webhook's address.
   bool is_webhook() const;
-  /// Takes over the reason to defer of an evaluation before.
+  /// Takes over a pending deferral of an earlier evaluation.
   void inherit(const Context& earlier) {
     if (!defer_if_permit_) defer_if_permit_ = earlier.defer_if_permit_;
   }
+  /// Drops the pending defer_if_permit.
   void forget_deferral() { defer_if_permit_.reset(); }
+  /// The pending defer_if_permit; nullopt: none.
   const std::optional<smtp::Reply>& deferral() const { return defer_if_permit_; }
+  /// The reply so far.
   const smtp::Reply& reply() const { return result_.reply; }
+  /// The result so far.
   Evaluated& result() { return result_; }
 
  private:
@@ -155,12 +196,15 @@ class Context {
   int depth_ = 0;  ///< of lists within lists
 };
 
-/// What an access table says about a key that was found.
+/// Carries out the action of a table for a key that was found.
 Outcome apply(Context& context, const Rule& rule, Subject subject, const Action& action);
 
-// Keys are tried in Postfix's order (reference §4).
+// Lookups in access tables, with keys in Postfix's order (reference §4).
+/// Looks up an envelope address.
 Outcome check_address(Context& context, const Rule& rule, const Address& address, Subject subject);
+/// Looks up a host name or an address in text form, with parent domains.
 Outcome check_name(Context& context, const Rule& rule, std::string_view name, Subject subject);
+/// Looks up the client's name and address.
 Outcome check_client(Context& context, const Rule& rule);
 
 }  // namespace postern::dialect::restrictions

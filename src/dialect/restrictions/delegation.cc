@@ -59,7 +59,7 @@ std::string delegation_request(const Context& context, const policy::ClientName&
   line("size", std::to_string(evidence.message ? evidence.message->size : evidence.declared_size));
   line("etrn_domain", context.etrn());
   line("stress", "");
-  const policy::Authentication* auth = context.authentication();
+  const policy::Authentication* auth = context.authenticated().login;
   line("sasl_method", auth != nullptr ? auth->mechanism : "");
   line("sasl_username", auth != nullptr ? auth->username : "");
   line("sasl_sender", "");

@@ -1,5 +1,5 @@
-// Postfix's policy delegation protocol: attributes a line, an empty line, `action=...` back.
-// Private to this folder; the exchange itself is the gateway's.
+// Postfix's policy delegation protocol: one attribute a line, an empty line, and `action=...` in
+// reply. Private to this folder; the gateway does the exchange.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace postern::dialect::restrictions {
 
-/// The request as it goes over the wire, empty line included.
+/// The request as sent, with the empty line at its end.
 std::string delegation_request(const Context& context, const policy::ClientName& client,
                                std::string_view policy_context);
 

@@ -1,5 +1,6 @@
-// Walking through restriction lists (restrictions reference §2). Pure: what it looks at is the
-// compiled policy and the evidence; what it misses it names, and is asked again.
+// Evaluation of restriction lists (restrictions reference §2). Pure: it uses only the compiled
+// policy and the evidence. If evidence is missing, the result names it, and the caller evaluates
+// again.
 #pragma once
 
 #include <optional>
@@ -14,41 +15,49 @@
 
 namespace postern::dialect::restrictions {
 
-/// The moment of the dialogue.
+/// The command that is answered.
 enum class Protocol : std::uint8_t { connect, helo, mail, rcpt, data, end_of_data, vrfy, etrn };
 
-/// How one rule came out.
+/// The outcome of one rule.
 struct Mark {
+  /// What the rule did.
   enum class Result : std::uint8_t {
     passed,
     permitted,
     refused,
-    warned,            ///< would have refused, behind warn_if_reject
-    defers_if_permit,  ///< raised the deferral
+    warned,            ///< would have refused, after warn_if_reject
+    defers_if_permit,  ///< raised defer_if_permit
     defers_if_reject,
   };
-  const Rule* rule = nullptr;  ///< null: what is checked after all lists
-  Result result = Result::passed;
-  std::string_view fixed;  ///< static text, or what stands in `made`
-  std::string made;
+  const Rule* rule = nullptr;      ///< null: the checks after all lists
+  Result result = Result::passed;  ///< of the rule
+  std::string_view fixed;          ///< reason, static text; unused if `made` is not empty
+  std::string made;                ///< reason that was composed
+  /// The reason, for the trace.
   std::string_view detail() const { return made.empty() ? fixed : std::string_view(made); }
 };
 
+/// The result of an evaluation.
 struct Evaluated {
-  smtp::Reply reply{.code = 0, .enhanced = {}, .text = {}};  ///< code 0: nothing refuses
-  std::vector<Mark> marks;
-  std::optional<std::string> hold;     ///< HOLD: why the message is to be held
-  std::optional<std::string> discard;  ///< DISCARD: take it and throw it away
-  bool trusted_client = false;         ///< a rule let the client's network through
-  /// What is missing; then nothing else of the result counts.
+  smtp::Reply reply{.code = 0, .enhanced = {}, .text = {}};  ///< code 0: not refused
+  std::vector<Mark> marks;                                   ///< one a rule, in the order evaluated
+  std::optional<std::string> hold;                           ///< HOLD: why the message is held
+  std::optional<std::string> discard;  ///< DISCARD: why it is accepted and thrown away
+  bool trusted_client = false;         ///< a rule permitted the client by its network
+  /// The rules that did so; null: none.
+  const Rule* held_by = nullptr;
+  const Rule* discarded_by = nullptr;  ///< DISCARD
+  const Rule* trusted_by = nullptr;    ///< trusted_client
+  /// The first missing answer of DNS; the rest of the result is then void.
   std::optional<dns::Question> wanted_dns;
-  std::optional<policy::Consultation> wanted_service;
-  /// Rules that a look-up at run time made; marks refer to them.
+  std::optional<policy::Consultation> wanted_service;  ///< missing reply of a program
+  /// Lists that were compiled during the evaluation, from table values; marks point into them.
   std::vector<std::shared_ptr<const List>> kept;
+  /// Whether no evidence is missing.
   bool complete() const { return !wanted_dns && !wanted_service; }
 };
 
-/// `etrn`: the domain of an ETRN command.
+/// Evaluates the lists for a command. `etrn`: the domain of ETRN. The marks borrow from `policy`.
 Evaluated evaluate(const Policy& policy, const policy::Evidence& evidence, Protocol protocol,
                    std::string_view etrn = {});
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "base/text.h"
@@ -227,6 +228,7 @@ Result<std::string> expand(std::string_view text, const Lookup& lookup) {
 
 std::vector<std::string> references(std::string_view text) {
   std::vector<std::string> names;
+  std::set<std::string_view> known;
   while (!text.empty()) {
     const std::size_t dollar = text.find('$');
     if (dollar == std::string_view::npos) break;
@@ -239,10 +241,8 @@ std::vector<std::string> references(std::string_view text) {
       text.remove_prefix(1);
       skip_blanks(text);
     }
-    std::string name(take_name(text));
-    if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end()) {
-      names.push_back(std::move(name));
-    }
+    const std::string_view name = take_name(text);
+    if (!name.empty() && known.insert(name).second) names.emplace_back(name);
   }
   return names;
 }

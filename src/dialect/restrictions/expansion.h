@@ -1,4 +1,4 @@
-// $name and its longer forms in a parameter's value, as postconf(5) describes them.
+// Expansion of $name and its longer forms in values of parameters (postconf(5)).
 #pragma once
 
 #include <functional>
@@ -10,23 +10,24 @@
 
 namespace postern::dialect::restrictions {
 
-/// The unexpanded value of a parameter; "" when there is none.
+/// Returns the unexpanded value of a parameter; "" if it has none.
 using Lookup = std::function<std::string(std::string_view name)>;
 
-/// Fault::malformed for a mistake in the syntax and for an expansion that never ends or gets too
-/// long.
+/// Expands all references, recursively. Fault::malformed for a syntax error, and for an expansion
+/// that is endless or too long.
 Result<std::string> expand(std::string_view text, const Lookup& lookup);
 
-/// The names that a text refers to directly, defined or not, each once, in order. A text with a
-/// mistake gives those before it.
+/// The names that a text refers to directly, defined or not, each once, in order. After a syntax
+/// error, those before it.
 std::vector<std::string> references(std::string_view text);
 
+/// A reference in a text.
 struct Reference {
-  std::string name;
-  std::size_t offset = 0;  ///< of its dollar sign
+  std::string name;        ///< of the parameter
+  std::size_t offset = 0;  ///< octets to its dollar sign
 };
-/// Those that only stand for a value: $name, ${name}, $(name), without a question whether it is
-/// defined. In order; also those within the texts of such questions.
+/// References that stand for a value: $name, ${name}, $(name), not the conditions ${name?...} and
+/// ${name:...}. In order; includes those inside the texts of conditions.
 std::vector<Reference> plain_references(std::string_view text);
 
 }  // namespace postern::dialect::restrictions

@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "mail/hostname.h"
+#include "dialect/restrictions/replies.h"
 
 namespace postern::dialect::restrictions {
 
@@ -14,15 +14,18 @@ namespace {
 constexpr const char* null_sender = "the null reverse-path";
 
 Outcome non_fqdn(Context& context, const Rule& rule, const Address& address) {
-  if (address.domain.starts_with('[')) return context.pass("an address literal");
-  if (!address.bare && mail::is_fqdn(address.domain)) return context.pass("fully qualified");
-  return context.refuse(rule, "need fully-qualified address");
+  using policy::questions::NameForm;
+  const NameForm form = policy::questions::name_form(address.domain);
+  if (form == NameForm::literal || form == NameForm::broken_literal) {
+    return context.pass("an address literal");
+  }
+  if (!address.bare && form == NameForm::fqdn) return context.pass("fully qualified");
+  return context.refuse(rule, replies::unqualified_address);
 }
 
-/// `bad`: the enhanced code of a domain that is not there; `null_mx` the reply of one that takes no
-/// mail (RFC 7505 §4.2).
+/// `null_mx`: the reply to a domain that takes no mail.
 Outcome unknown_domain(Context& context, const Rule& rule, const Address& address,
-                       std::uint16_t null_code, smtp::EnhancedCode null_mx) {
+                       const replies::Words& null_mx) {
   if (address.domain.starts_with('[')) return context.pass("an address literal");
   if (address.known == DomainClass::unknown) return context.domain_trouble(rule);
   if (address.known != DomainClass::foreign && address.known != DomainClass::relay) {
@@ -34,12 +37,13 @@ Outcome unknown_domain(Context& context, const Rule& rule, const Address& addres
     case MailDomain::exists:
       return context.pass("the domain takes mail");
     case MailDomain::null_mx:
-      return context.refuse(rule, null_code, null_mx, "Domain does not accept mail (nullMX)");
+      return context.refuse(rule, null_mx.code, null_mx.enhanced, null_mx.text);
     case MailDomain::trouble:
       return context.policy().defer_unknown_address
-                 ? context.refuse(rule, 450, rule.keyword->enhanced, "Domain not found, try again")
-                 : context.defer_if_permit(rule, 450, rule.keyword->enhanced,
-                                           "Domain not found, try again");
+                 ? context.refuse(rule, replies::domain_unanswered, rule.keyword->enhanced,
+                                  replies::domain_unanswered_text)
+                 : context.defer_if_permit(rule, replies::domain_unanswered, rule.keyword->enhanced,
+                                           replies::domain_unanswered_text);
     case MailDomain::missing:
       break;
   }
@@ -74,13 +78,13 @@ Outcome judge_non_fqdn_recipient(Context& context, const Rule& rule) {
 
 Outcome judge_unknown_sender_domain(Context& context, const Rule& rule) {
   return of_sender(context, [&](const Address& one) {
-    return unknown_domain(context, rule, one, 550, {5, 7, 27});
+    return unknown_domain(context, rule, one, replies::sender_null_mx);
   });
 }
 
 Outcome judge_unknown_recipient_domain(Context& context, const Rule& rule) {
   return of_recipient(context, [&](const Address& one) {
-    return unknown_domain(context, rule, one, 556, {5, 1, 10});
+    return unknown_domain(context, rule, one, replies::recipient_null_mx);
   });
 }
 
@@ -124,8 +128,9 @@ Outcome judge_unauth_destination(Context& context, const Rule& rule) {
     const Match ours = context.is_authorised(one);
     if (ours == Match::yes) return context.pass("a destination of ours");
     if (ours != Match::no) return context.domain_trouble(rule);
-    return context.refuse_with(rule, rule.code, {5, 7, 1},
-                               fmt::format("<{}>: Relay access denied", smtp::echo(one.text)));
+    const auto& words = replies::relay_denied;
+    return context.refuse_with(rule, rule.code, words.enhanced,
+                               fmt::format("<{}>{}", smtp::echo(one.text), words.text));
   });
 }
 

@@ -7,6 +7,7 @@
 #include "dialect/restrictions/delegation.h"
 #include "dialect/restrictions/rbl_reply.h"
 #include "dialect/restrictions/remarks.h"
+#include "dialect/restrictions/replies.h"
 #include "mail/hostname.h"
 
 namespace postern::dialect::restrictions {
@@ -34,7 +35,8 @@ Outcome judge_defer_if_reject(Context& context, const Rule& rule) {
 
 Outcome judge_unauth_pipelining(Context& context, const Rule& rule) {
   if (!context.early_talker()) return context.pass("no command came ahead");
-  return context.refuse_with(rule, 503, {5, 5, 0}, "Improper use of SMTP command pipelining");
+  const auto& words = replies::early_talker;
+  return context.refuse_with(rule, words.code, words.enhanced, std::string(words.text));
 }
 
 Outcome judge_plaintext(Context& context, const Rule& rule) {
@@ -74,7 +76,7 @@ Outcome judge_mynetworks(Context& context, const Rule& rule) {
     case Match::trouble:
       return context.lookup_trouble(rule, "mynetworks cannot be read");
     case Match::yes:
-      context.trust_client();
+      context.trust_client(rule);
       return context.permit("the client is in mynetworks");
     case Match::no:
       break;
@@ -83,41 +85,40 @@ Outcome judge_mynetworks(Context& context, const Rule& rule) {
 }
 
 Outcome judge_authenticated(Context& context, const Rule&) {
-  const policy::Authentication* auth = context.authentication();
   if (!context.policy().sasl) return context.pass("AUTH is switched off");
-  if (auth == nullptr && context.evidence().session.auth) {
-    return context.pass(
-        "the client authenticated with a tenant's credentials, which open webhooks");
-  }
-  if (auth == nullptr) return context.pass("the client has not authenticated");
-  return context.permit("authenticated as " + printable(auth->username, 128));
+  const auto client = context.authenticated();
+  return client ? context.permit(client.words()) : context.pass(client.words());
 }
 
 Outcome judge_unknown_client(Context& context, const Rule& rule) {
   const ClientName name = context.client_name();
-  const std::string seen = fmt::format("[{}]", context.evidence().session.client_ip.to_string());
+  const auto& unanswered = replies::client_unanswered;
+  const std::string reason =
+      fmt::format("{}[{}]", unanswered.text, context.evidence().session.client_ip.to_string());
   switch (name.status) {
     case ClientName::Status::waiting:
       return Outcome::wait;
     case ClientName::Status::verified:
       return context.pass("the client is " + name.name);
     case ClientName::Status::trouble:
-      return context.refuse(rule, 450, {4, 7, 25}, "cannot find your hostname, " + seen);
+      return context.refuse(rule, unanswered.code, unanswered.enhanced, reason);
     case ClientName::Status::unverified:
     case ClientName::Status::none:
       break;
   }
-  return context.refuse(rule, "cannot find your hostname, " + seen);
+  return context.refuse(rule, reason);
 }
 
 Outcome judge_unknown_reverse_client(Context& context, const Rule& rule) {
-  const std::string reason = fmt::format("cannot find your reverse hostname, [{}]",
-                                         context.evidence().session.client_ip.to_string());
   const IpAddress& client = context.evidence().session.client_ip;
+  const auto& unanswered = replies::reverse_unanswered;
+  const std::string reason = fmt::format("{}[{}]", unanswered.text, client.to_string());
   if (!context.policy().client_names || !client.is_known()) return context.refuse(rule, reason);
   const dns::Answer* names = context.answers().find(policy::reverse_name(client), dns::Type::ptr);
   if (names == nullptr) return Outcome::wait;
-  if (names->trouble()) return context.refuse(rule, 450, {4, 7, 1}, reason);
+  if (names->trouble()) {
+    return context.refuse(rule, unanswered.code, unanswered.enhanced, reason);
+  }
   if (names->status == dns::Status::found && !names->records.empty()) {
     return context.pass("the address has the name " + printable(names->records[0], 255));
   }
@@ -183,13 +184,14 @@ namespace {
 
 /// What an allow list says.
 Outcome allowed(Context& context, const Rule& rule, const DnsList::Listing& listing) {
+  const auto& unanswered = replies::allow_list_unanswered;
   switch (listing.status) {
     case DnsList::Status::waiting:
       return Outcome::wait;
     case DnsList::Status::trouble:
       return context.defer_if_reject(
-          rule, 450, {4, 7, 1},
-          "Service unavailable; allow list " + rule.zone->zone() + " did not answer");
+          rule, unanswered.code, unanswered.enhanced,
+          fmt::format("{}{} did not answer", unanswered.text, rule.zone->zone()));
     case DnsList::Status::not_listed:
       return context.pass("not in " + rule.zone->zone());
     case DnsList::Status::listed:

@@ -1,17 +1,24 @@
 #include "dialect/restrictions/layer.h"
 
+#include <algorithm>
+
 #include <boost/json.hpp>
 
 #include "dialect/restrictions/remarks.h"
 #include "dialect/restrictions/remote_table.h"
+#include "dialect/restrictions/replies.h"
 #include "policy/catalogue.h"
+#include "policy/replies.h"
 
 namespace postern::dialect::restrictions {
 
 namespace json = boost::json;
+using policy::Effect;
 using policy::Evidence;
-using policy::Gatherer;
+using policy::Grant;
+using policy::Inquiry;
 using policy::Route;
+using policy::Ruling;
 using policy::Stage;
 using policy::Step;
 using policy::Verdict;
@@ -107,48 +114,90 @@ bool RestrictionsLayer::speaks_at(Stage stage) const {
   return false;
 }
 
-Task<Verdict> RestrictionsLayer::judge(Stage stage, Evidence& evidence, Gatherer& gatherer,
-                                       std::vector<Step>& steps) const {
+namespace {
+
+Effect effect_of(decltype(Effect::what) what, const Rule* rule, std::string why) {
+  const bool named = rule != nullptr && rule->keyword != nullptr;
+  return {.what = std::move(what),
+          .why = std::move(why),
+          .check = named ? rule->keyword->name : std::string_view(),
+          .place = rule != nullptr ? rule->origin : std::string()};
+}
+
+/// Of lists that let a recipient pass, the last rule that said so; null: none refused.
+const Mark* permitting(const Evaluated& result) {
+  const auto last = std::find_if(result.marks.rbegin(), result.marks.rend(), [](const Mark& one) {
+    return one.result == Mark::Result::permitted;
+  });
+  return last == result.marks.rend() ? nullptr : &*last;
+}
+
+}  // namespace
+
+Task<Ruling> RestrictionsLayer::judge(Stage stage, Inquiry& inquiry,
+                                      std::vector<Step>& steps) const {
+  const Evidence& evidence = inquiry.evidence;
   // Reference §2.17: after DISCARD nothing more is asked about the message.
   if (evidence.discard) {
-    if (evidence.candidate) evidence.candidate->route.kind = Route::Kind::relay;
-    co_return policy::permit("the message is discarded: " + *evidence.discard);
+    Ruling ruling(policy::permit("the message is discarded: " + *evidence.discard));
+    ruling.effects.push_back(
+        effect_of(policy::GrantRelay{Grant::nowhere}, nullptr, "the message is discarded"));
+    co_return ruling;
   }
   Evaluated result;
   for (std::size_t round = 0;; ++round) {
     result = evaluate(*policy_, evidence, protocol_of(stage, evidence), evidence.etrn.value_or(""));
     if (result.complete()) break;
     if (round == most_rounds) {
-      co_return policy::refuse(451, {4, 3, 0}, "temporary local problem, try again later",
-                               "more questions than one evaluation may ask");
+      co_return policy::replies::trouble(stage, policy::questions::Trouble::local,
+                                         "more questions than one evaluation may ask");
     }
     if (result.wanted_service) {
-      co_await gatherer.consult(std::move(*result.wanted_service), evidence);
+      co_await inquiry.consult(std::move(*result.wanted_service));
     } else {
-      co_await gatherer.ask(std::move(*result.wanted_dns), evidence);
+      co_await inquiry.ask(std::move(*result.wanted_dns));
     }
   }
+  // Marks, whose words the steps take over, say which rule let the recipient pass.
+  const Mark* const by = permitting(result);
+  const Rule* const permitting_rule = by != nullptr ? by->rule : nullptr;
+  std::string why(by != nullptr ? by->detail() : "no list refuses");
   note_steps(stage, result, steps);
-  if (result.discard) evidence.discard = std::move(result.discard);
-  if (result.trusted_client) evidence.trusted_client = true;
   if (result.reply.code != 0) {
     co_return policy::refuse(result.reply.code, result.reply.enhanced, result.reply.text);
   }
-  if (stage == Stage::rcpt) {
-    Verdict verdict = co_await give_route(evidence, gatherer, steps);
-    if (verdict.refuses()) co_return verdict;
+  Ruling ruling(policy::pass_on());
+  if (result.trusted_client) {
+    ruling.effects.push_back(effect_of(policy::TrustClient{}, result.trusted_by, {}));
   }
-  if (result.hold) co_return Verdict{Verdict::Kind::quarantine, {}, std::move(*result.hold)};
-  co_return policy::pass_on();
+  if (result.discard) {
+    ruling.effects.push_back(
+        effect_of(policy::Discard{}, result.discarded_by, std::move(*result.discard)));
+  }
+  if (stage == Stage::rcpt) {
+    std::optional<Grant> grant;
+    Verdict verdict = co_await give_route(inquiry, steps, grant);
+    if (verdict.refuses()) co_return verdict;
+    if (grant) {
+      ruling.effects.push_back(
+          effect_of(policy::GrantRelay{*grant}, permitting_rule, std::move(why)));
+    }
+  }
+  if (result.hold) {
+    ruling.effects.push_back(effect_of(policy::Hold{}, result.held_by, std::move(*result.hold)));
+  }
+  co_return ruling;
 }
 
-Task<Verdict> RestrictionsLayer::give_route(Evidence& evidence, Gatherer& gatherer,
-                                            std::vector<Step>& steps) const {
+Task<Verdict> RestrictionsLayer::give_route(Inquiry& inquiry, std::vector<Step>& steps,
+                                            std::optional<Grant>& grant) const {
   static const policy::Rule one_route{&policy::checks::one_webhook_a_message, {}, "restrictions"};
+  const Evidence& evidence = inquiry.evidence;
   // A recorded recipient has the route that it was given then.
   if (!evidence.candidate || evidence.candidate->route.kind == Route::Kind::webhook) {
     co_return policy::pass_on();
   }
+  Grant by = Grant::rules;
   // An address that does not exist in a webhook domain stays unknown.
   if (evidence.candidate->route.missing == Route::Missing::unknown_address) {
     // What another program says of the domain was asked while the lists were evaluated.
@@ -158,18 +207,21 @@ Task<Verdict> RestrictionsLayer::give_route(Evidence& evidence, Gatherer& gather
         policy_->domain_class(said.empty() ? policy_->myorigin : said, &replies);
     if (of_domain == DomainClass::foreign) co_return policy::pass_on();
     if (of_domain == DomainClass::unknown) {
-      co_return policy::refuse(451, {4, 3, 0}, "temporary lookup failure",
+      const auto& words = replies::route_lookup_failed;
+      co_return policy::refuse(words.code, words.enhanced, std::string(words.text),
                                "the lists of domains cannot be read");
     }
+    by = Grant::domain;
   }
-  Verdict verdict = co_await policy::run_rule(name(), one_route, evidence, gatherer, steps);
-  if (!verdict.refuses()) evidence.candidate->route.kind = Route::Kind::relay;
+  Verdict verdict = co_await policy::run_rule(name(), one_route, inquiry, steps);
+  if (!verdict.refuses()) grant = by;
   co_return verdict;
 }
 
 std::string definition_of(const Parameters& parameters,
                           const std::map<std::string, std::string>& files,
-                          const std::vector<std::string>& closed, std::size_t largest) {
+                          const std::vector<std::string>& closed,
+                          const std::map<std::string, std::string>& places, std::size_t largest) {
   json::object settings;
   for (const auto& [name, value] : parameters.settings()) settings[name] = value;
   json::object kept;
@@ -182,10 +234,30 @@ std::string definition_of(const Parameters& parameters,
                           {"parameters", std::move(settings)},
                           {"files", std::move(kept)}};
   if (!closed.empty()) definition["closed"] = json::value_from(closed);
+  if (!places.empty()) definition["places"] = json::value_from(places);
   return json::serialize(definition);
 }
 
-Loaded load(const Parameters& parameters, const TableSources& sources, Errors errors) {
+namespace {
+
+std::map<std::string, std::string> places_of(const Policy& policy, const Locate& locate) {
+  std::map<std::string, std::string> places;
+  const auto note = [&](const List& list) {
+    for (const Rule& rule : list) {
+      if (std::string place = locate(rule.place); !place.empty()) {
+        places.emplace(rule.origin, std::move(place));
+      }
+    }
+  };
+  for (const List& list : policy.lists) note(list);
+  for (const auto& [name, list] : policy.classes) note(*list);
+  return places;
+}
+
+}  // namespace
+
+Loaded load(const Parameters& parameters, const TableSources& sources, Errors errors,
+            const Locate& locate) {
   auto files = std::make_shared<std::map<std::string, std::string>>();
   TableSources keeping = sources;
   if (errors == Errors::defer) keeping.bad_rows = BadRows::skip;
@@ -201,7 +273,9 @@ Loaded load(const Parameters& parameters, const TableSources& sources, Errors er
   };
   Loaded loaded;
   loaded.compiled = compile(parameters, keeping, errors);
-  loaded.definition = definition_of(parameters, *files, sources.closed);
+  std::map<std::string, std::string> places;
+  if (locate && loaded.compiled.policy) places = places_of(*loaded.compiled.policy, locate);
+  loaded.definition = definition_of(parameters, *files, sources.closed, places);
   return loaded;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "dialect/restrictions/evaluate.h"
@@ -8,46 +9,50 @@
 
 namespace postern::dialect::restrictions {
 
-/// Restriction lists as a layer. It comes first: a recipient that is no webhook's and that no list
-/// refuses gets its route here (Route::Kind::relay), which is what the prover proves closed.
+/// Restriction lists as a layer, the first of its engine. A recipient without a webhook that no
+/// list refuses gets its route here (Route::Kind::relay); the linter proves that this is no open
+/// relay.
 class RestrictionsLayer final : public policy::Layer {
  public:
-  /// `definition`: what makes the policy again, as JSON (see definition_of()).
+  /// `definition`: JSON from definition_of().
   RestrictionsLayer(std::shared_ptr<const Policy> policy, std::string definition);
 
   std::string_view name() const override { return "restrictions"; }
   std::string definition() const override { return definition_; }
   bool speaks_at(policy::Stage stage) const override;
-  Task<policy::Verdict> judge(policy::Stage stage, policy::Evidence& evidence,
-                              policy::Gatherer& gatherer,
-                              std::vector<policy::Step>& steps) const override;
+  Task<policy::Ruling> judge(policy::Stage stage, policy::Inquiry& inquiry,
+                             std::vector<policy::Step>& steps) const override;
 
+  /// The compiled lists.
   const Policy& policy() const { return *policy_; }
 
  private:
-  /// The route of a recipient that no list refused.
-  Task<policy::Verdict> give_route(policy::Evidence& evidence, policy::Gatherer& gatherer,
-                                   std::vector<policy::Step>& steps) const;
+  /// The reason to relay to a recipient that no list refused, in `grant`; nullopt: none.
+  Task<policy::Verdict> give_route(policy::Inquiry& inquiry, std::vector<policy::Step>& steps,
+                                   std::optional<policy::Grant>& grant) const;
 
   std::shared_ptr<const Policy> policy_;
   std::string definition_;
 };
 
-/// Parameters and the table files they name, for a trace to be judged again offline. Files beyond
-/// `largest` octets all together are left to be read from their place, unless it is in a folder
-/// that is closed to them.
+/// JSON of the parameters and the table files that they name, to replay traces offline. Of files
+/// beyond `largest` octets in total only the path is kept, to be read again, unless the file is in
+/// a folder of `closed`. `places`: position of rules in the user's file, by Rule::origin.
 std::string definition_of(const Parameters& parameters,
                           const std::map<std::string, std::string>& files,
                           const std::vector<std::string>& closed = {},
+                          const std::map<std::string, std::string>& places = {},
                           std::size_t largest = 64 * 1024);
 
+/// The result of load().
 struct Loaded {
-  Compiled compiled;
-  std::string definition;
+  Compiled compiled;       ///< policy and diagnostics
+  std::string definition;  ///< as of definition_of()
 };
-/// compile() that remembers the files it read.
-Loaded load(const Parameters& parameters, const TableSources& sources, Errors errors);
-/// A layer made again from definition(). Fault::malformed.
+/// As compile(), and keeps the files that it reads for the definition. Blocks while it reads.
+Loaded load(const Parameters& parameters, const TableSources& sources, Errors errors,
+            const Locate& locate = {});
+/// Rebuilds a layer from definition(). Fault::malformed.
 Result<std::shared_ptr<const policy::Layer>> layer_from_definition(std::string_view definition);
 
 }  // namespace postern::dialect::restrictions

@@ -1,6 +1,6 @@
-// What can be said about restriction lists before any mail flows (restrictions reference §9): which
-// are complete, which rules never act, and whether a stranger can send through to foreign
-// destinations. The last is sound: where it says `no`, no dialogue gets through.
+// Static analysis of restriction lists (restrictions reference §9): which lists are complete, which
+// rules never act, and whether an unknown client can relay through them. The last is sound: after
+// `no`, there is no dialogue that relays.
 #pragma once
 
 #include <cstdint>
@@ -19,63 +19,71 @@ class SuffixList;
 
 namespace postern::dialect::restrictions {
 
-/// May an unauthenticated client outside mynetworks send to a destination that is not ours?
+/// Whether an unauthenticated client outside mynetworks can send to a foreign destination.
 enum class OpenRelay : std::uint8_t {
-  no,     ///< proved: no dialogue gets through
-  keyed,  ///< not proved; at most for listed recipients or clients, or if something outside says so
-  yes,    ///< anybody can: there is a witness
+  no,     ///< proved: no
+  keyed,  ///< not proved; at most for listed recipients or clients, or if an outside service
+          ///< permits
+  yes,    ///< yes, for any client: there is a witness
 };
+/// The enumerator's name.
 std::string_view to_string(OpenRelay verdict);
 
+/// A finding of the linter.
 struct Finding {
+  /// As in Diagnostic.
   using Severity = Diagnostic::Severity;
-  Severity severity = Severity::note;
-  std::string code;                  ///< "R103", docs/restriction-lists.md
-  std::string list;                  ///< the parameter
-  std::optional<std::size_t> index;  ///< its element, from 0; warn_if_reject goes with its rule
-  std::string message;
-  std::string hint;
-  std::string word = {};  ///< of a parameter that is no list: the element that is meant; or empty
+  Severity severity = Severity::note;  ///< by importance
+  std::string code;                    ///< "R103", see docs/restriction-lists.md
+  std::string list;                    ///< name of the parameter
+  std::optional<std::size_t>
+      index;              ///< element of the list, from 0; warn_if_reject belongs to its rule
+  std::string message;    ///< one sentence
+  std::string hint;       ///< what to do about it; may be empty
+  std::string word = {};  ///< for a parameter that is no list: the element; may be empty
 };
 
-/// A dialogue that evaluate() lets through.
+/// A dialogue that evaluate() permits.
 struct Witness {
-  IpAddress client;
-  std::string client_name;  ///< verified; "" without
-  std::string helo;         ///< "" none is given
-  bool tls = false;
-  std::string sender;  ///< "" is the null reverse-path
-  std::vector<std::string> recipients;
-  /// Why each list lets it through: parameter, reason.
+  IpAddress client;                     ///< its address
+  std::string client_name;              ///< verified; "": none
+  std::string helo;                     ///< "": not sent
+  bool tls = false;                     ///< the session uses TLS
+  std::string sender;                   ///< "": the null reverse-path
+  std::vector<std::string> recipients;  ///< in order
+  /// Why each list permits it: parameter and reason.
   std::vector<std::pair<std::string, std::string>> passed;
-  std::string provided;  ///< what else has to be so: "inet:127.0.0.1:10023 answers OK"
+  std::string provided;  ///< what else it depends on: "inet:127.0.0.1:10023 answers OK"
+  /// Whether there is no dialogue.
   bool empty() const { return recipients.empty(); }
 };
-/// As an SMTP dialogue, a line each.
+/// The lines of the SMTP dialogue.
 std::vector<std::string> dialogue(const Witness& witness);
 
+/// The result of lint().
 struct LintReport {
-  /// Postfix would serve with these lists (reference §2.16): its own test, weaker than
-  /// `open_relay`.
+  /// Whether Postfix would start with these lists (reference §2.16). This is Postfix's own test,
+  /// weaker than `open_relay`.
   bool starts = false;
-  /// Does each list decide every request explicitly? By parameter.
+  /// Whether the list decides every request explicitly, by parameter.
   std::map<std::string, bool, std::less<>> complete;
-  /// Rules that can never decide anything: parameter, element from 0.
+  /// Rules that can never decide: parameter, element from 0.
   std::vector<std::pair<std::string, std::size_t>> unreachable;
-  OpenRelay open_relay = OpenRelay::keyed;
-  bool ended_early = false;  ///< of keyed: the lists are too large to try every dialogue
-  Witness witness;  ///< of yes; of keyed when one was found
-  /// What is wrong with the configuration; `index` when it is a rule of a list.
+  OpenRelay open_relay = OpenRelay::keyed;  ///< the proof
+  bool ended_early = false;  ///< with keyed: the lists are too large to try all dialogues
+  Witness witness;           ///< with yes; with keyed if one was found
+  /// Errors of the configuration; `index` is set for a rule of a list.
   std::vector<Finding> errors;
-  std::vector<Finding> findings;
+  std::vector<Finding> findings;  ///< other findings
 };
 
-/// `policy` may be a draft whose compilation failed (Compiled::draft); `diagnostics` is what the
-/// compiler said about it.
+/// Analyses the lists. `policy` may be one that did not compile (Compiled::draft); `diagnostics`
+/// are those of the compiler.
 LintReport lint(const Policy& policy, const Diagnostics& diagnostics,
                 const mailauth::SuffixList& suffixes);
+/// The same without a public suffix list.
 LintReport lint(const Policy& policy, const Diagnostics& diagnostics);
-/// Where a finding's words stand.
+/// The position of a finding.
 Place place_of(const Policy& policy, const Finding& finding);
 
 }  // namespace postern::dialect::restrictions

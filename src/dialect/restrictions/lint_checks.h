@@ -1,4 +1,4 @@
-// Checks of one list's rules, and of the settings beside the lists. Private to this folder.
+// Checks of the rules of one list, and of other settings. Private to this folder.
 #pragma once
 
 #include <string>
@@ -9,14 +9,16 @@
 
 namespace postern::dialect::restrictions {
 
+/// Result of check_rules().
 struct ListCheck {
-  bool complete = false;
-  std::vector<std::size_t> unreachable;
+  bool complete = false;                 ///< decides every request
+  std::vector<std::size_t> unreachable;  ///< indexes of rules
 };
+/// Checks one list; appends to `findings`.
 ListCheck check_rules(const Policy& policy, const List& list, const Moment& moment,
                       const std::string& parameter, std::vector<Finding>& findings);
 
-/// Networks, destinations, reply codes.
+/// Checks networks, destinations and reply codes; appends to `findings`.
 void check_settings(const Policy& policy, const mailauth::SuffixList& suffixes,
                     std::vector<Finding>& findings);
 

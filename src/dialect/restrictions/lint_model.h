@@ -1,6 +1,5 @@
-// The answers that a rule can give, whatever the traffic (restrictions reference §9). An answer
-// that is not in the set is never given; one that is may still be impossible. Private to this
-// folder.
+// The set of outcomes that a rule can have, for any traffic (restrictions reference §9). An outcome
+// outside the set is impossible; one inside the set need not be possible. Private to this folder.
 #pragma once
 
 #include <map>
@@ -11,56 +10,60 @@
 
 namespace postern::dialect::restrictions {
 
+/// Possible outcomes.
 struct Can {
-  bool permit = false;
-  bool refuse = false;
-  bool pass = false;     ///< DUNNO, no opinion
-  bool defer = false;    ///< raises defer_if_permit, which is a refusal in the end
+  bool permit = false;   ///< ends its list
+  bool refuse = false;   ///< 4xx or 5xx reply
+  bool pass = false;     ///< DUNNO
+  bool defer = false;    ///< raises defer_if_permit, which refuses in the end
   bool fail = false;     ///< 451 4.3.5, an error of the configuration
-  bool discard = false;  ///< takes the message and throws it away
-  /// A row that can be read says so; others may say anything.
+  bool discard = false;  ///< accepts the message and throws it away
+  /// A readable table row discards; rows that cannot be read may have any outcome.
   bool written_discard = false;
 
   Can& operator|=(const Can& other);
   bool operator==(const Can&) const = default;
 };
+/// The set of all outcomes, for unreadable tables.
 inline constexpr Can can_say_anything{true, true, true, true, true, true};
 
+/// Whether a fact is known when a list runs.
 enum class Known : std::uint8_t { no, maybe, yes };
 
-/// What a list's rules have before them, and whom the question is about.
+/// The facts that a list's rules have, and the client that the question is about.
 struct Moment {
-  Known helo = Known::yes;
-  Known sender = Known::yes;
-  Known recipient = Known::yes;
-  Known etrn = Known::no;
-  /// The client is not authenticated and not in mynetworks, the destination is foreign.
+  Known helo = Known::yes;       ///< HELO was sent
+  Known sender = Known::yes;     ///< MAIL was accepted
+  Known recipient = Known::yes;  ///< RCPT is judged
+  Known etrn = Known::no;        ///< the command is ETRN
+  /// The client is unknown (not authenticated, not in mynetworks) and the destination is foreign.
   bool stranger = false;
-  bool swallowed = false;  ///< mynetworks holds the Internet: strangers may be inside
-  bool warn_only = false;
-  int depth = 0;
-  /// What the lists within lists came to, by list, warn_only and depth, so that each is folded
-  /// once. Of one moment alone: whoever changes what it is about does so before the first question.
+  bool swallowed = false;  ///< mynetworks contains the Internet: unknown clients may be inside
+  bool warn_only = false;  ///< after warn_if_reject
+  int depth = 0;           ///< of nested lists
+  /// Results of nested lists by list, warn_only and depth, so that each is folded once. They hold
+  /// for this moment only: change other members before the first use.
   using Folds = std::map<std::tuple<const List*, bool, int>, Can>;
-  std::shared_ptr<Folds> folds = std::make_shared<Folds>();
+  std::shared_ptr<Folds> folds = std::make_shared<Folds>();  ///< shared by copies
 };
-/// Of any request, at the moment when the list runs.
+/// The moment at which a list runs, for any request.
 Moment moment_of(const Policy& policy, ListKind list);
 
-/// What the rule looks at is not there whenever its list runs (reference §2.5).
+/// Whether the rule's subject is missing whenever its list runs (reference §2.5).
 bool lacks_subject(const Rule& rule, const Moment& moment);
+/// Possible outcomes of a rule.
 Can can(const Policy& policy, const Rule& rule, const Moment& moment);
-/// Of a whole list: `pass` when its end may be reached. A stranger whom a deferral awaits is not
-/// followed any further.
+/// Possible outcomes of a list; `pass` if its end can be reached. Stops for an unknown client once
+/// it is certain to be deferred.
 Can fold(const Policy& policy, const List& list, const Moment& moment);
-/// Whether rules behind one with these answers are ever asked.
+/// Whether rules after one with these outcomes can run.
 bool goes_on(const Can& can, const Moment& moment);
-/// Permit or refuse, in every case.
+/// Whether it permits or refuses in any case.
 bool decides(const Can& can);
 
-/// Whether a table's value can permit.
+/// Possible outcomes of a table's value.
 Can can_say(const Policy& policy, const Action& action, const Moment& moment);
-/// A stranger's address in mynetworks where it swallows the Internet; nullopt: it does not.
+/// An unknown client's address in mynetworks, if that contains the Internet; else nullopt.
 std::optional<IpAddress> swallowed_stranger(const Policy& policy);
 
 }  // namespace postern::dialect::restrictions

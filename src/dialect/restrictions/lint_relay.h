@@ -1,5 +1,4 @@
-// Proof that no stranger sends through to foreign destinations, or a dialogue of one who does.
-// Private to this folder.
+// Proves that no unknown client can relay, or finds a dialogue that does. Private to this folder.
 #pragma once
 
 #include <optional>
@@ -12,44 +11,48 @@
 
 namespace postern::dialect::restrictions {
 
-/// A rule that permits a stranger's mail to a foreign destination, as far as the model sees.
+/// A rule that permits an unknown client's mail to a foreign destination, according to the model.
 struct Opening {
-  ListKind list;
-  std::size_t index;
+  ListKind list;      ///< its list
+  std::size_t index;  ///< in the list, from 0
 };
 
+/// Result of judge_relay().
 struct RelayVerdict {
-  OpenRelay open = OpenRelay::keyed;
-  /// Of keyed: the lists are too large to try every dialogue.
+  OpenRelay open = OpenRelay::keyed;  ///< the verdict
+  /// With keyed: the lists are too large to try all dialogues.
   bool ended_early = false;
-  Witness witness;
-  /// What proves `no`: the list that no stranger passes.
+  Witness witness;  ///< empty without one
+  /// With no: the list that no unknown client passes.
   ListKind barrier = ListKind::relay;
-  /// Of keyed: what cannot be ruled out, in the relay and the recipient list.
+  /// With keyed: rules of relay and recipient list that may permit.
   std::vector<Opening> openings;
-  /// Rules that throw a stranger's message away, after taking it.
+  /// Rules that discard an unknown client's message.
   std::vector<Opening> discards;
 };
+/// Proves or searches.
 RelayVerdict judge_relay(const Policy& policy);
 
-/// Tries dialogues against evaluate(). `anybody`: it goes through for clients and destinations at
-/// large, not for those alone that tables list.
+/// A dialogue that evaluate() permits. `anybody`: it works for clients and destinations in general,
+/// not only for those in tables.
 struct Way {
-  Witness witness;
-  bool anybody = false;
+  Witness witness;       ///< the dialogue
+  bool anybody = false;  ///< see above
 };
+/// Result of find_way().
 struct SearchResult {
-  std::optional<Way> way;
-  bool ended_early = false;  ///< the lists are too large to try everything
+  std::optional<Way> way;    ///< nullopt: not found
+  bool ended_early = false;  ///< the lists are too large to try all dialogues
 };
+/// Searches for a dialogue that relays.
 SearchResult find_way(const Policy& policy);
 
-/// What a witness says of a list that a rule's permit ends: "`permit_mynetworks` lets it through".
-/// The web pages look for the words behind the rule.
+/// Why a list permits, for a witness: "`permit_mynetworks` lets it through". The web pages parse
+/// the text after the rule.
 std::string why_permitted(const Rule& rule);
 
-/// Plays a dialogue; fills in `passed`. False: something refuses, or the message is thrown away.
-/// `service`: what policy servers answer.
+/// Plays a dialogue and fills in `passed`. False if it is refused or the message is discarded.
+/// `service`: the reply of policy servers.
 bool goes_through(const Policy& policy, Witness& dialogue, const std::string& service);
 
 }  // namespace postern::dialect::restrictions

@@ -1,4 +1,4 @@
-// A lint report for people and for programs.
+// Lint reports as JSON and as text.
 #pragma once
 
 #include <string>
@@ -15,16 +15,16 @@ namespace postern::dialect::restrictions {
 /// index, message, hint}]}.
 boost::json::object to_json(const LintReport& report);
 
-/// For whom lists that are `keyed` may be open: keys of the tables that permit, else the words of
-/// the rule. At most `most`.
+/// Whom `keyed` lists may let relay: keys of the permitting tables, else the words of the rule. At
+/// most `most`.
 std::vector<std::string> relay_keys(const Policy& policy, const LintReport& report,
                                     std::size_t most);
 
-/// The findings of a severity, each with its hint.
+/// The findings of a severity with their hints.
 std::string findings_text(const LintReport& report, Finding::Severity severity);
-/// "closed: ...", or the dialogue that gets through.
+/// "closed: ...", or the dialogue that relays.
 std::string conclusion_text(const LintReport& report);
-/// The findings with their hints, then the proof or the dialogue that gets through.
+/// The findings with their hints, then the conclusion.
 std::string to_text(const LintReport& report);
 
 }  // namespace postern::dialect::restrictions

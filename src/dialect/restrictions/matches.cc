@@ -4,8 +4,12 @@
 #include <functional>
 
 #include "base/text.h"
+#include "policy/questions/client_in.h"
+#include "policy/questions/domain_below.h"
 
 namespace postern::dialect::restrictions {
+
+namespace questions = policy::questions;
 
 namespace {
 
@@ -71,11 +75,6 @@ void each_element(const std::vector<Word>& words, const TableSources& sources,
 bool is_incomplete_address(std::string_view text) {
   return text.find_first_not_of("0123456789.") == std::string_view::npos &&
          std::count(text.begin(), text.end(), '.') < 3;
-}
-
-bool is_below(std::string_view name, std::string_view parent) {
-  return name.size() > parent.size() && name.ends_with(parent) &&
-         name[name.size() - parent.size() - 1] == '.';
 }
 
 }  // namespace
@@ -194,7 +193,7 @@ Match Networks::contains(const IpAddress& client, const std::string* name,
                          policy::Replies* replies) const {
   // Whatever is listed, `!` and names included: a client that nobody vouches for is not inside.
   if (!client.is_known()) return Match::no;
-  if (is_plain_) return plain_.contains(client) ? Match::yes : Match::no;
+  if (is_plain_) return questions::client_in(client, plain_) ? Match::yes : Match::no;
   for (const Element& one : elements_) {
     bool in = false;
     switch (one.kind) {
@@ -202,12 +201,12 @@ Match Networks::contains(const IpAddress& client, const std::string* name,
         if (!one.is_met_by(client)) continue;
         return Match::trouble;
       case Element::Kind::network:
-        in = one.network.contains(client);
+        in = questions::client_in(client, {&one.network, 1}).yes;
         break;
       case Element::Kind::name:
         if (name == nullptr) return Match::need_name;
         // mynetworks is in parent_domain_matches_subdomains: names match what is below them.
-        in = *name == one.name || is_below(*name, one.name);
+        in = questions::domain_below(*name, one.name);
         break;
       case Element::Kind::table: {
         const Found found = one.table->find(client.to_string(), replies);
@@ -270,11 +269,11 @@ Match Domains::match(const Element& element, std::string_view domain,
     case Element::Kind::name:
       if (domain == element.name) return Match::yes;
       if (element.name.starts_with('.')) {
-        return !parents_ && domain.size() > element.name.size() && domain.ends_with(element.name)
-                   ? Match::yes
-                   : Match::no;
+        const std::string_view above = std::string_view(element.name).substr(1);
+        const bool below = domain != above && questions::domain_below(domain, above);
+        return !parents_ && below ? Match::yes : Match::no;
       }
-      return parents_ && is_below(domain, element.name) ? Match::yes : Match::no;
+      return parents_ && questions::domain_below(domain, element.name) ? Match::yes : Match::no;
     case Element::Kind::table:
       break;
   }

@@ -1,5 +1,5 @@
-// The three kinds of lists that parameters hold: networks, domains, look-up tables. First match
-// wins in each.
+// The three kinds of match lists in parameters: networks, domains, lookup tables. The first match
+// wins.
 #pragma once
 
 #include <memory>
@@ -16,13 +16,14 @@
 
 namespace postern::dialect::restrictions {
 
-/// Digits and dots, or a colon: worth parsing as an address.
+/// Whether the text consists of digits and dots or has a colon, so that it may be an address.
 bool looks_like_address(std::string_view text);
 
+/// Result of a match.
 enum class Match : std::uint8_t {
   no,
   yes,
-  trouble,    ///< a look-up failed, or an element cannot be read
+  trouble,    ///< a lookup failed, or an element is invalid
   need_name,  ///< depends on the client's verified name, which was not given
   waiting,    ///< another program has to be asked first
 };
@@ -30,32 +31,38 @@ enum class Match : std::uint8_t {
 /// mynetworks: addresses, networks, `[v6]/bits`, `!` exceptions, files, tables, host names.
 class Networks {
  public:
-  /// Elements that cannot be read are listed in `trouble` and make every match behind them
-  /// Match::trouble; a bad network does so for clients of its family.
+  /// Adds a message to `trouble` for each invalid element. Matches that reach such an element are
+  /// Match::trouble; an invalid network affects only clients of its address family.
   static Networks parse(const std::vector<Word>& words, const TableSources& sources,
                         std::vector<std::string>& trouble);
-  /// `name`: the client's verified name, "" when it has none; null when it is not known yet.
-  /// `replies`: as Table::find() has it.
+  /// `name`: the client's verified name; "": it has none; null: not known yet. `replies`: as for
+  /// Table::find().
   Match contains(const IpAddress& client, const std::string* name,
                  policy::Replies* replies = nullptr) const;
-  /// Networks that count as inside, in order, for the linter; without exceptions and tables.
+  /// The networks inside, in order, without exceptions and tables. For the linter.
   std::vector<Cidr> networks() const;
+  /// Whether a match may depend on the client's name.
   bool needs_name() const;
-  /// Networks and nothing else, without exceptions.
+  /// Whether all elements are networks without exceptions.
   bool is_plain() const { return is_plain_; }
-  /// Networks in the order written, exceptions too; without those that no message may show.
+  /// A network as written.
   struct Written {
-    Cidr network;
-    bool negated;
+    Cidr network;  ///< the network
+    bool negated;  ///< an exception
   };
+  /// Networks and exceptions in order, without those that messages must not quote.
   std::vector<Written> written() const;
-  /// Those and the rows of cidr tables, in order: what can be known without asking.
+  /// These and the rows of cidr tables, in order: all that is known without lookups.
   std::vector<AddressClaim> claims() const;
 
  private:
   struct Element {
     enum class Kind : std::uint8_t { network, name, table, bad } kind = Kind::network;
-    enum class Family : std::uint8_t { any, v4, v6 } met_by = Family::any;  ///< of a bad one
+    enum class Family : std::uint8_t {
+      any,
+      v4,
+      v6
+    } met_by = Family::any;  ///< family of an invalid network
     bool negated = false;
     bool quotable = true;
     bool is_met_by(const IpAddress& client) const {
@@ -66,7 +73,7 @@ class Networks {
     std::shared_ptr<const Table> table;
   };
   std::vector<Element> elements_;
-  /// All elements when they are plain networks.
+  /// All elements, if they are plain networks.
   CidrSet plain_;
   bool is_plain_ = false;
 };
@@ -74,15 +81,16 @@ class Networks {
 /// mydestination, relay_domains and the like: names, `.name`, files, tables, `!` exceptions.
 class Domains {
  public:
-  /// `parents`: a plain name matches what is below it too. `trouble` as of Networks::parse().
+  /// `parents`: a plain name also matches its subdomains. `trouble` as in Networks::parse().
   static Domains parse(const std::vector<Word>& words, bool parents, const TableSources& sources,
                        std::vector<std::string>& trouble);
-  /// `replies`: as Table::find() has it.
+  /// `domain`: lower case. `replies`: as for Table::find().
   Match contains(std::string_view domain, policy::Replies* replies = nullptr) const;
-  /// The plain names, as written; without those that no message may show.
+  /// The plain names as written, without those that messages must not quote.
   std::vector<std::string> names() const;
+  /// Whether there are no elements.
   bool empty() const { return elements_.empty(); }
-  /// Whether every subdomain of a domain that it contains is contained as well, for sure.
+  /// Whether a match of a domain implies a match of all its subdomains.
   bool covers_subdomains() const { return is_plain_ && parents_; }
 
  private:
@@ -100,15 +108,16 @@ class Domains {
   bool parents_ = false;
 };
 
-/// A list of tables that hold addresses: local_recipient_maps and the like.
+/// A list of tables with addresses as keys: local_recipient_maps and the like. Immutable.
 class Maps {
  public:
-  /// A table that cannot be opened is listed in `trouble`, and every look-up that comes to it
-  /// fails.
+  /// A table that cannot be opened is listed in `trouble`; lookups that reach it fail.
   static Maps parse(const std::vector<Word>& words, const TableSources& sources,
                     std::vector<std::string>& trouble);
+  /// Whether there are no tables.
   bool empty() const { return tables_.empty(); }
-  /// The first that knows one of these keys, tried key by key.
+  /// The first match: tries all tables with the first key, then with the next. `replies`: as for
+  /// Table::find().
   Found find(const std::vector<std::string>& keys, policy::Replies* replies) const;
 
  private:

@@ -1,5 +1,5 @@
-// The parameters of a Postfix configuration, as text: names to values, `$name` expanded, defaults
-// by compatibility level. Nothing here knows what a parameter means.
+// The parameters of a Postfix configuration as text: values by name, `$name` expanded, defaults by
+// compatibility level. Does not know what a parameter means.
 #pragma once
 
 #include <map>
@@ -14,23 +14,23 @@
 
 namespace postern::dialect::restrictions {
 
-/// One word of a list with where it stands. `{ a b }` is one word; its braces are taken off.
+/// A word of a list and its position. `{ a b }` is one word, without its braces.
 struct Word {
-  std::string text;
-  std::size_t offset = 0;  ///< in the value it came from
-  bool grouped = false;    ///< it stood in braces
+  std::string text;        ///< without braces
+  std::size_t offset = 0;  ///< octets from the start of the value
+  bool grouped = false;    ///< it was in braces
 };
 
-/// The words of a value: separated by commas and white space, braces group (they nest).
-/// Fault::malformed for a brace that is not closed.
+/// The words of a value: separated by commas and white space, grouped by nested braces.
+/// Fault::malformed for an unclosed brace.
 Result<std::vector<Word>> split_words(std::string_view value);
 
-/// One logical line of a main.cf.
+/// A logical line of a main.cf.
 struct Setting {
-  std::string name;
-  std::string value;               ///< continuation lines joined by a blank, outer blanks gone
+  std::string name;                ///< of the parameter
+  std::string value;               ///< continuation lines joined by a blank, trimmed
   std::size_t line = 0;            ///< of the name, from 1
-  std::vector<std::string> lines;  ///< the value as it was laid out, without comments; never empty
+  std::vector<std::string> lines;  ///< the lines of the value without comments; never empty
 };
 
 /// The logical lines of a main.cf: comments and empty lines left out, lines that begin with a blank
@@ -38,47 +38,48 @@ struct Setting {
 /// without "=" is a diagnostic (error) whose place is {"", octet offset in the text}.
 std::vector<Setting> parse_main_cf(std::string_view text, Diagnostics& diagnostics);
 
-/// The built-in defaults of Postfix 3.7 that restriction lists depend on, before expansion, for a
-/// compatibility level ("0", "1", "2", "3.6" ...). Null when the parameter has none we know.
-/// mynetworks, whose default Postfix takes from the interfaces of the machine, is loopback alone.
+/// The defaults of Postfix 3.7 for parameters that restriction lists depend on, unexpanded, at a
+/// compatibility level ("0", "1", "2", "3.6" ...). nullopt: none known. For mynetworks, whose
+/// default is the machine's networks in Postfix, it is loopback only.
 std::optional<std::string_view> default_value(std::string_view name, std::string_view level);
 
-/// The parameters that decide what an SMTP client is answered, sorted: what `[restrictions]` may
-/// set besides restriction classes and parameters that only these refer to.
+/// The parameters that determine replies to an SMTP client, sorted. `[restrictions]` may set these,
+/// restriction classes, and parameters that only these refer to.
 std::span<const std::string_view> restriction_parameters();
+/// Whether the name is one of them.
 bool is_restriction_parameter(std::string_view name);
 
-/// Compares "3.10" with "3.6" number by number; what is no number counts as 0.
+/// Compares "3.10" with "3.6" number by number; a non-number counts as 0. Negative, 0 or positive.
 int compare_levels(std::string_view a, std::string_view b);
 
-/// Settings over defaults. Immutable once filled.
+/// Settings over defaults. Immutable.
 class Parameters {
  public:
-  /// `hostname` is the default of myhostname.
+  /// `hostname`: the default of myhostname.
   explicit Parameters(std::map<std::string, std::string, std::less<>> settings,
                       std::string hostname = "localhost");
 
+  /// Whether there is a setting, not only a default.
   bool is_set(std::string_view name) const { return settings_.contains(name); }
-  /// As written; the default when it is not set; "" when it has none.
+  /// Unexpanded: the setting, else the default, else "".
   std::string raw(std::string_view name) const;
-  /// With every $name, ${name}, $(name), ${name?text}, ${name:text} and ${name?{a}:{b}} expanded,
-  /// and ${{a} == {b} ? {yes} : {no}} (also != < <= >= > and <level ... >level) expanded,
-  /// recursively.
-  /// "$$" is "$". Unknown names expand to nothing. Fault::malformed for a mistake in the syntax and
-  /// for an expansion that never ends.
+  /// Expands $name, ${name}, $(name), ${name?text}, ${name:text}, ${name?{a}:{b}} and ${{a} == {b}
+  /// ? {yes} : {no}} (also != < <= >= > and <level ... >level), recursively. "$$" is "$". Unknown
+  /// names are empty. Fault::malformed for a syntax error and for an endless expansion.
   Result<std::string> value(std::string_view name) const;
-  /// value(), "" on an error: for parameters that load() has looked at already.
+  /// value(), or "" on an error; for parameters that load() has checked.
   std::string text(std::string_view name) const;
-  /// yes or no, in any case of letters.
+  /// yes or no, case-insensitive. Fault::malformed.
   Result<bool> flag(std::string_view name) const;
-  /// A reply code of 4NN or 5NN, or whatever number stands there within [least, most].
+  /// A number within [least, most]. Fault::malformed.
   Result<unsigned> number(std::string_view name, unsigned least, unsigned most) const;
   /// The words of value().
   Result<std::vector<Word>> words(std::string_view name) const;
-  /// "3.6", "2", "0": compatibility_level, "0" when it is not set (as Postfix has it).
+  /// compatibility_level: "3.6", "2", "0"; as in Postfix "0" if it is not set.
   const std::string& level() const { return level_; }
-  /// Whether level() is at least that, compared number by number.
+  /// Whether level() is at least `other`, compared number by number.
   bool level_at_least(std::string_view other) const;
+  /// The settings without defaults, unexpanded.
   const std::map<std::string, std::string, std::less<>>& settings() const { return settings_; }
 
  private:

@@ -46,6 +46,7 @@ class Importer {
     find_mistakes();
     refuse_names(result.diagnostics);
     if (!result.ok()) return;
+    note_references();
     for (const Setting& setting : settings_) {
       ImportedParameter report = judge(setting);
       report.name = setting.name;
@@ -168,29 +169,34 @@ class Importer {
   /// be read count as empty.
   void find_mistakes() {
     TableSources sources;
-    std::vector<std::string> unread;
+    std::set<std::string> unread;
     sources.read = [&](const std::string& path) -> Result<std::string> {
       auto text = options_.read ? options_.read(path)
                                 : Result<std::string>(fail(Fault::not_found, "not looked at"));
       if (text) return text;
-      unread.push_back(printable(path, 200));
+      unread.insert(printable(path, 200));
       return std::string();
     };
     sources.find = [&](const std::string& path) -> Result<HostFile> {
-      unread.push_back(printable(path, 200));
+      unread.insert(printable(path, 200));
       return fail(Fault::not_found, path + ": not looked at");
     };
     const Compiled compiled = compile(parameters_, sources);
+    std::size_t compared = 0;
     for (const Diagnostic& one : compiled.diagnostics) {
-      // Of a file that is not here nothing is known.
-      const bool unknown = std::ranges::any_of(unread, [&](const std::string& path) {
-        return one.message.find(path) != std::string::npos;
-      });
-      if (unknown) continue;
       const bool error = one.severity == Diagnostic::Severity::error;
       if (!error && one.code != "R013") continue;
-      auto& said = (error ? errors_ : warnings_)[one.place.parameter];
-      if (said.size() < 3) said.push_back(printable(one.message, 300) + hint_of(one));
+      auto& about = error ? errors_ : warnings_;
+      const auto before = about.find(one.place.parameter);
+      if (before != about.end() && before->second.size() == 3) continue;
+      // Of a file that is not here nothing is known; thousands are not compared with thousands.
+      compared += unread.size();
+      const bool unknown =
+          compared > most_compared || std::ranges::any_of(unread, [&](const std::string& path) {
+            return one.message.find(path) != std::string::npos;
+          });
+      if (unknown) continue;
+      about[one.place.parameter].push_back(printable(one.message, 300) + hint_of(one));
     }
   }
   static std::string hint_of(const Diagnostic& one) {
@@ -203,6 +209,16 @@ class Importer {
   }
 
   // --- what became of each ---
+
+  void note_references() {
+    for (const Setting& setting : settings_) {
+      for (std::string& name : references(setting.value)) {
+        if (name != setting.name) referrers_.emplace(std::move(name), setting.name);
+      }
+    }
+    if (!options_.master_cf) return;
+    for (std::string& name : references(*options_.master_cf)) in_master_.insert(std::move(name));
+  }
 
   /// Of a parameter whose place is outside [restrictions]; null when it has none there.
   std::optional<Judgement> judge_outside(const std::string& name) const {
@@ -221,23 +237,17 @@ class Importer {
     if (elsewhere_.contains(name)) {
       return {.name = name, .fate = Fate::carried, .note = "used by " + users(elsewhere_[name])};
     }
-    for (const Setting& other : settings_) {
-      const auto names = references(other.value);
-      if (other.name != name && std::find(names.begin(), names.end(), name) != names.end()) {
-        return {.name = name,
-                .fate = Fate::meaningless,
-                .note = fmt::format("only {} refers to it", other.name)};
-      }
+    if (const auto user = referrers_.find(name); user != referrers_.end()) {
+      return {.name = name,
+              .fate = Fate::meaningless,
+              .note = fmt::format("only {} refers to it", user->second)};
     }
-    if (options_.master_cf) {
-      const auto names = references(*options_.master_cf);
-      if (std::ranges::find(names, name) != names.end()) {
-        return {.name = name,
-                .fate = Fate::not_supported,
-                .note = "master.cf refers to it, whose services are not carried (see the notes)"};
-      }
+    if (in_master_.contains(name)) {
+      return {.name = name,
+              .fate = Fate::not_supported,
+              .note = "master.cf refers to it, whose services are not carried (see the notes)"};
     }
-    const auto meant = likely_parameter(name);
+    const auto meant = ++unknown_ <= most_hints ? likely_parameter(name) : std::nullopt;
     return {.name = name,
             .fate = Fate::meaningless,
             .note = std::string("no parameter of Postfix 3.7, and nothing refers to it") +
@@ -437,6 +447,9 @@ class Importer {
     return out + restrictions();
   }
 
+  static constexpr std::size_t most_hints = 100;  ///< parameters that a name is proposed for
+  static constexpr std::size_t most_compared = 4'000'000;
+
   const ImportOptions& options_;
   std::map<std::string, std::vector<std::size_t>, std::less<>> overridden_;
   std::map<std::string, std::size_t, std::less<>> lines_;
@@ -447,6 +460,9 @@ class Importer {
   std::set<std::string, std::less<>> restrictions_;
   std::map<std::string, std::set<std::string>> users_;      ///< within [restrictions]
   std::map<std::string, std::set<std::string>> elsewhere_;  ///< of carried ones outside
+  std::map<std::string, std::string> referrers_;            ///< the first that names it
+  std::set<std::string> in_master_;                         ///< names in master.cf
+  std::size_t unknown_ = 0;                                 ///< parameters
   std::map<std::string, std::string, std::less<>> replaced_;
   std::vector<TomlEntry> entries_;
   std::map<std::string, std::vector<std::string>, std::less<>> errors_;  ///< by parameter

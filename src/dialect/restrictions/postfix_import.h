@@ -1,5 +1,5 @@
-// A Postfix configuration becomes a Postern one: a main.cf in, the text of a postern.toml and a
-// report about every parameter out. Nothing of the file is dropped without being named.
+// Converts a Postfix configuration: from a main.cf to the text of a postern.toml and a report about
+// every parameter. Nothing in the file is dropped silently.
 #pragma once
 
 #include <functional>
@@ -14,29 +14,34 @@
 
 namespace postern::dialect::restrictions {
 
-/// A file beside the postern.toml that it names: a password, so only its owner may read it.
+/// A file that the postern.toml refers to. It has a password: only its owner may read it.
 struct SecretFile {
-  std::string name;  ///< without a folder
-  std::string text;
+  std::string name;  ///< file name without folder
+  std::string text;  ///< its content
 };
 
+/// The result of an import.
 struct PostfixImport : ImportReport {
-  std::vector<SecretFile> secrets;
-  Diagnostics diagnostics;  ///< of the text; an error prevents the import
+  std::vector<SecretFile> secrets;  ///< to write next to the postern.toml
+  Diagnostics diagnostics;          ///< of main.cf; an error prevents the import
 
+  /// Whether there are no errors.
   bool ok() const;
 };
 
+/// What the import knows besides the main.cf.
 struct ImportOptions {
-  std::string file_name = "main.cf";  ///< for comments
-  /// Where the result and its secrets go; empty: nowhere yet, so that they are "credential:NAME".
+  std::string file_name = "main.cf";  ///< name of the file, for comments
+  /// Folder for the result and its secrets. Empty: not chosen, and secrets are "credential:NAME".
   std::string folder;
-  /// The master.cf beside it; nullopt: nobody has looked. Its services are named, not carried.
+  /// The text of master.cf; nullopt: not read. Its services are reported, not converted.
   std::optional<std::string> master_cf;
-  /// The text of another file that main.cf names: "myorigin = /etc/mailname", a table of routes.
+  /// Reads another file that main.cf refers to: "myorigin = /etc/mailname", a table of routes.
+  /// Empty: none is read.
   std::function<Result<std::string>(const std::string& path)> read;
 };
 
+/// Converts the text of a main.cf.
 PostfixImport import_postfix(std::string_view main_cf, const ImportOptions& options = {});
 
 }  // namespace postern::dialect::restrictions

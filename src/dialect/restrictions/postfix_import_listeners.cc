@@ -192,8 +192,8 @@ Judgement judge_protocols(const Parameters& parameters) {
   return out;
 }
 
-/// What a banner says behind the name and "ESMTP", which a greeting always begins with (RFC 5321
-/// §4.2); nullopt when it does not begin so.
+/// The text of a banner after the name and "ESMTP", with which each greeting begins (RFC 5321
+/// §4.2); nullopt if the banner begins otherwise.
 std::optional<std::string> banner_of(const Parameters& parameters) {
   const std::string text = parameters.text("smtpd_banner");
   std::string_view rest = text;

@@ -347,7 +347,10 @@ bool fits(std::string_view pattern, std::string_view name) {
 }
 
 /// A slip of the hand: two letters swapped are two edits.
-bool is_near(std::string_view one, std::string_view other) { return edit_distance(one, other) <= 2; }
+bool is_near(std::string_view one, std::string_view other) {
+  const std::size_t longer = std::max(one.size(), other.size());
+  return longer - std::min(one.size(), other.size()) <= 2 && edit_distance(one, other) <= 2;
+}
 
 }  // namespace
 

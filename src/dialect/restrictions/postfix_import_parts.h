@@ -1,4 +1,4 @@
-// Inside of postfix_import: what is known about single parameters.
+// Internals of postfix_import: knowledge about single parameters.
 #pragma once
 
 #include <map>
@@ -16,101 +16,109 @@
 
 namespace postern::dialect::restrictions {
 
-/// A key of the postern.toml, its value in TOML, and the parameter that it comes from ("" for
-/// none).
+/// A key of the postern.toml.
 struct TomlEntry {
-  std::string_view section;
-  std::string_view key;
-  std::string value;
-  std::string_view origin;
+  std::string_view section;  ///< "relay" for [relay]
+  std::string_view key;      ///< its name
+  std::string value;         ///< in TOML
+  std::string_view origin;   ///< the parameter that it comes from; "": none
 };
 
+/// The result for a parameter.
 struct Judgement {
-  Fate fate = Fate::carried;
-  std::string note;
-  std::vector<TomlEntry> entries;
+  Fate fate = Fate::carried;       ///< what became of it
+  std::string note;                ///< one sentence; may be empty
+  std::vector<TomlEntry> entries;  ///< keys that replace it
 };
 
+/// Note for text in another encoding.
 inline constexpr std::string_view not_utf8 =
     "not UTF-8, so not in the postern.toml; write it in UTF-8";
+/// The same meaning.
 inline Judgement carried(std::string note = "") { return {Fate::carried, std::move(note), {}}; }
+/// Converted, with a difference.
 inline Judgement changed(std::string note) { return {Fate::changed, std::move(note), {}}; }
+/// Not converted.
 inline Judgement not_supported(std::string note) {
+  /// About a part that Postern does not have.
   return {Fate::not_supported, std::move(note), {}};
 }
+/// Not needed.
 inline Judgement meaningless(std::string note) { return {Fate::meaningless, std::move(note), {}}; }
 
-/// Parameters that have a key outside [restrictions], or say what Postern does anyway. Null when
-/// it is none of these.
+/// Parameters that become keys outside [restrictions], or that state what Postern always does.
+/// nullopt: another parameter.
 std::optional<Judgement> judge_setting(std::string_view name, const Parameters& parameters,
                                        const ImportOptions& options);
 
-/// Whether a client may log in before STARTTLS, as it is with Postfix unless something forbids it.
+/// Whether clients may authenticate without TLS: as in Postfix, unless a setting forbids it.
 bool is_auth_in_the_clear(const Parameters& parameters, const ImportOptions& options);
 
-/// The part of judge_setting() that is about listeners; their entries are listener_entries().
+/// The part of judge_setting() for listeners; their keys are in listener_entries().
 std::optional<Judgement> judge_listener(std::string_view name, const Parameters& parameters,
                                         const ImportOptions& options);
 
-/// Plain addresses and networks as a TOML list; nullopt when anything else stands there.
+/// Plain addresses and networks as a TOML list; nullopt if there is any other element.
 std::optional<std::string> networks_toml(std::string_view name, const Parameters& parameters);
-/// Plain addresses alone, with a port where the list wants one.
+/// Plain addresses as a TOML list, with a port if the parameter takes one; nullopt as above.
 std::optional<std::string> addresses_toml(std::string_view name, const Parameters& parameters);
-/// Whether networks_toml() can say it in `key`.
+/// Converts the networks to `key` if networks_toml() can.
 Judgement judge_networks(std::string_view name, std::string_view key, const Parameters& parameters);
 
-/// What Postern does not carry among the words of a value.
+/// Words of a value that Postern does not support.
 struct ForeignWords {
-  std::set<std::string> keywords;    ///< of a restriction list: "reject_unverified_sender"
-  std::set<const TableType*> types;  ///< of tables that are not read here
-  bool indexed = false;              ///< a hash: table or the like, whose source is read instead
+  std::set<std::string> keywords;    ///< keywords of restriction lists: "reject_unverified_sender"
+  std::set<const TableType*> types;  ///< table types that are not read here
+  bool indexed = false;  ///< has a hash: table or the like, whose source is read instead
 };
+/// Finds them in the value of a parameter.
 ForeignWords foreign_words(std::string_view value, bool is_restriction_list);
 
-/// The names that judge_setting() knows, those of listeners aside.
+/// The names that judge_setting() knows, without those of listeners.
 std::vector<std::string_view> setting_names();
-/// A parameter of Postfix whose name is a slip of the hand away; null without.
+/// A Postfix parameter with a similar name, for typing errors; nullopt: none.
 std::optional<std::string_view> likely_parameter(std::string_view name);
 
-/// Parameters without any key: by their names alone. Null for a name that Postfix does not know.
+/// Parameters without a key, judged by name only. nullopt: not a Postfix parameter.
 std::optional<Judgement> judge_by_name(std::string_view name);
 
-/// A [[listener]] for each address, in order: the entries of each.
+/// The keys of one [[listener]] per address, in order.
 std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameters,
                                                      const ImportOptions& options);
 
-/// A section of the file that stands there several times, or once: "[[route]]".
+/// A section of the file that may occur several times: "[[route]]".
 struct TomlSection {
-  std::string_view name;
-  std::vector<TomlEntry> entries;
+  std::string_view name;           ///< with its brackets
+  std::vector<TomlEntry> entries;  ///< in order
 };
 
-/// What is said about mail on its way out, and about logins: each of them looks at several
-/// parameters and at the tables that they name.
+/// Outgoing mail and logins. Each depends on several parameters and on the tables that they refer
+/// to.
 struct Sending {
   std::map<std::string, Judgement, std::less<>> judgements;  ///< by parameter
-  std::vector<TomlEntry> relay;                              ///< of [relay]
-  std::vector<TomlSection> sections;  ///< [[auth.source]], [[egress]], [[route]]
-  std::vector<SecretFile> secrets;
-  std::vector<std::string> notes;
-  std::set<std::string, std::less<>> routed;  ///< patterns that a [[route]] is for
+  std::vector<TomlEntry> relay;                              ///< keys of [relay]
+  std::vector<TomlSection> sections;          ///< [[auth.source]], [[egress]], [[route]]
+  std::vector<SecretFile> secrets;            ///< files for passwords
+  std::vector<std::string> notes;             ///< a sentence each
+  std::set<std::string, std::less<>> routed;  ///< patterns that have a [[route]]
   std::string rest;  ///< what the gateway does with other mail: "sends it to smart.example"
 };
+/// Converts the parameters of outgoing mail and logins.
 Sending sending_of(const Parameters& parameters, const ImportOptions& options);
 
-/// The parameters whose default depends on the compatibility level, sorted.
+/// Parameters with a default that depends on the compatibility level, sorted.
 std::span<const std::string_view> parameters_of_levels();
 
-/// The services of master.cf that set something apart, or listen.
+/// Notes about services in master.cf that override a parameter, or listen.
 std::vector<std::string> master_notes(const std::optional<std::string>& master_cf);
 
-/// About what the file leaves to defaults. `has_indexed`: it names hash: tables or the like.
+/// Notes about defaults that the file relies on. `has_indexed`: it has hash: tables or the like.
 std::vector<std::string> import_notes(const Parameters& parameters, const Sending& sending,
                                       bool has_indexed);
 
-/// The name that myhostname has here while the file does not set it; nobody's domain.
+/// Stands for myhostname if the file does not set it.
 inline constexpr std::string_view no_hostname = "myhostname.invalid";
-/// Whether a domain is made of that name.
+/// Whether a domain contains this name.
 bool is_stand_in(std::string_view domain, const Parameters& parameters);
 
 }  // namespace postern::dialect::restrictions

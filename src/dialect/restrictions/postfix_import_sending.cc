@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "dialect/restrictions/postfix_import_parts.h"
 #include "dialect/restrictions/table_source.h"
+#include "policy/questions/domain_below.h"
 
 namespace postern::dialect::restrictions {
 
@@ -371,8 +372,7 @@ class Builder {
       const auto words = parameters_.words(one.domains);
       for (const Word& word : words ? *words : std::vector<Word>()) {
         const std::string name = lower(word.text);
-        const bool below = !one.has_mailboxes && domain.size() > name.size() &&
-                           domain.ends_with(name) && domain[domain.size() - name.size() - 1] == '.';
+        const bool below = !one.has_mailboxes && policy::questions::domain_below(domain, name);
         if (domain == name || below) return &one;
       }
     }

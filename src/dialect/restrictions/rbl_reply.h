@@ -1,4 +1,4 @@
-// Replies of DNS lists, by their templates (reference §5). Private to this folder.
+// Replies for DNS lists, from their templates (reference §5). Private to this folder.
 #pragma once
 
 #include <string>
@@ -8,13 +8,15 @@
 
 namespace postern::dialect::restrictions {
 
+/// A reply.
 struct RblReply {
-  std::uint16_t code = 554;
-  smtp::EnhancedCode enhanced{5, 7, 1};
-  std::string text;
+  std::uint16_t code = 554;              ///< reply code
+  smtp::EnhancedCode enhanced{5, 7, 1};  ///< enhanced status code
+  std::string text;                      ///< without the codes
 };
 
-/// `what` is listed, `kind` is "Client host" or the like.
+/// Fills in the template. `what`: the listed name or address; `kind`: "Client host" or the like;
+/// `reason`: the list's TXT record.
 RblReply rbl_reply(Context& context, const Rule& rule, std::string_view what, std::string_view kind,
                    std::string_view reason);
 

@@ -1,7 +1,7 @@
-// Tables that other programs hold: pgsql, ldap, tcp, socketmap. Nothing here touches a socket. A
-// look-up answers from what was asked before, or says what has to be asked; whoever gathers
-// evidence performs it by kind() and hands the results to value_of(). Configuration files are
-// those of Postfix (pgsql_table(5), ldap_table(5)).
+// Tables that other programs serve: pgsql, ldap, tcp, socketmap. Nothing here uses a socket. A
+// lookup answers from recorded replies, or says what must be asked; the gatherer asks according to
+// kind() and passes the results to value_of(). The configuration files are Postfix's
+// (pgsql_table(5), ldap_table(5)).
 #pragma once
 
 #include <chrono>
@@ -14,71 +14,81 @@
 
 namespace postern::dialect::restrictions {
 
+/// tcp_table(5).
 struct TcpTable {
   std::string service;  ///< "inet:127.0.0.1:7777"
 };
 
+/// socketmap_table(5).
 struct SocketmapTable {
   std::string service;  ///< "inet:127.0.0.1:7777", "unix:/run/map"
-  std::string map;      ///< which of its maps
+  std::string map;      ///< name of the map
 };
 
+/// pgsql_table(5).
 struct PgsqlTable {
   std::vector<std::string> hosts;  ///< "host", "host:port", "unix:/directory", postgresql:// URIs
-  std::string user;
-  Secret password;
-  std::string dbname;
-  std::string query;
+  std::string user;                ///< login
+  Secret password;                 ///< login
+  std::string dbname;              ///< database
+  std::string query;               ///< template
 };
 
+/// ldap_table(5).
 struct LdapTable {
+  /// Scope of a search (RFC 4511 §4.5.1.2).
   enum class Scope : std::uint8_t { subtree, base, one };
-  std::vector<std::string> servers;  ///< URIs
-  bool bind = true;
-  std::string bind_dn;
-  Secret bind_password;
-  bool start_tls = false;
-  std::string ca_file;
-  bool verify_certificate = true;
-  std::chrono::seconds timeout{10};
-  std::string search_base;
-  Scope scope = Scope::subtree;
-  std::string filter;
-  std::vector<std::string> attributes;
-  std::uint64_t size_limit = 0;  ///< entries; 0: no limit
+  std::vector<std::string> servers;     ///< URIs
+  bool bind = true;                     ///< authenticate before the search
+  std::string bind_dn;                  ///< empty: anonymous
+  Secret bind_password;                 ///< of bind_dn
+  bool start_tls = false;               ///< StartTLS (RFC 4511 §4.14)
+  std::string ca_file;                  ///< empty: the system's certificates
+  bool verify_certificate = true;       ///< of the server
+  std::chrono::seconds timeout{10};     ///< of a lookup
+  std::string search_base;              ///< template
+  Scope scope = Scope::subtree;         ///< of the search
+  std::string filter;                   ///< template
+  std::vector<std::string> attributes;  ///< whose values are results
+  std::uint64_t size_limit = 0;         ///< entries at most; 0: unlimited
 };
 
+/// A table that another program serves. Thread-safe.
 class RemoteTable final : public NamedTable {
  public:
+  /// The kinds, with their settings.
   using Kind = std::variant<TcpTable, SocketmapTable, PgsqlTable, LdapTable>;
 
+  /// `name`: "type:name"; `common`: settings of all query tables.
   RemoteTable(std::string name, Kind kind, QueryTable common);
 
   Found lookup(std::string_view key) const override { return lookup_alone(key); }
   Found lookup_among(std::string_view key, policy::Replies* replies) const override;
-  /// tcp and socketmap: the server is asked for whole keys alone.
+  /// tcp and socketmap: only whole keys are looked up.
   bool is_pattern() const override { return !is_query_; }
   std::optional<std::vector<std::string>> values() const override { return std::nullopt; }
   bool is_total() const override { return false; }
   std::size_t rows() const override { return 0; }
   std::size_t memory() const override { return sizeof *this; }
 
-  // For those who perform a look-up. `key` is the request of a Consultation.
+  // For the program that performs a lookup. `key`: the request of a Consultation.
+  /// How to ask.
   const Kind& kind() const { return kind_; }
-  /// pgsql: the statement; `quote` makes the inside of a string literal.
+  /// pgsql: the SQL statement. `quote` escapes a value inside a string literal.
   std::string statement(std::string_view key, const Quote& quote) const;
+  /// An LDAP search.
   struct Search {
-    std::string base;
-    std::string filter;
-    bool fixed_base;  ///< it is the same for all keys, so it must exist
+    std::string base;    ///< base DN
+    std::string filter;  ///< search filter
+    bool fixed_base;     ///< the base is the same for all keys, so it must exist
   };
-  /// ldap.
+  /// ldap: the search for a key.
   Search search(std::string_view key) const;
-  /// What the results of a query make.
+  /// The value of a key, from the results of a query.
   Found value_of(std::span<const std::string> results, std::string_view key) const;
 
  private:
-  /// Every template can be filled in with this key.
+  /// Whether the key has all parts that the templates use.
   bool has_all_parts(const KeyParts& key) const;
 
   Kind kind_;
@@ -86,16 +96,17 @@ class RemoteTable final : public NamedTable {
   bool is_query_;
 };
 
-/// Whether a Consultation's service is such a table.
+/// Whether the service of a Consultation is a remote table.
 bool is_remote_table(std::string_view service);
-/// A look-up that did not fail, as Consultation::answer has it: "found VALUE" or "absent".
+/// A successful lookup as Consultation::answer: "found VALUE" or "absent".
 std::string recorded(const Found& found);
 
-/// RFC 4515 §3 and RFC 4514 §2.4: a value within a filter, and within a name.
+/// Escapes a value in an LDAP filter (RFC 4515 §3).
 std::string filter_quoted(std::string_view value);
+/// Escapes a value in a distinguished name (RFC 4514 §2.4).
 std::string name_quoted(std::string_view value);
 
-/// A configuration file less what logs in or says where the server is: for a trace.
+/// A configuration file for traces: without credentials and server addresses.
 std::string without_secrets(std::string_view text);
 
 }  // namespace postern::dialect::restrictions

@@ -1,5 +1,5 @@
-// Compiled restriction lists: data that the evaluation walks through (evaluate.h), the linter reads
-// (lint.h) and an explanation prints.
+// Compiled restriction lists, as evaluation (evaluate.h), linter (lint.h) and explanations read
+// them.
 #pragma once
 
 #include <array>
@@ -22,6 +22,7 @@
 
 namespace postern::dialect::restrictions {
 
+/// The lists, in the order of the dialogue.
 enum class ListKind : std::uint8_t {
   client,
   helo,
@@ -32,12 +33,13 @@ enum class ListKind : std::uint8_t {
   end_of_data,
   etrn
 };
+/// Number of lists.
 inline constexpr std::size_t list_count = 8;
 std::string_view parameter_of(ListKind kind);  ///< "smtpd_client_restrictions"
 
-/// What a rule looks at, as replies name it.
+/// The subject of a rule, named in replies.
 enum class Subject : std::uint8_t {
-  list,  ///< whatever the list it stands in is about
+  list,  ///< the subject of the list that contains it
   client,
   helo,
   sender,
@@ -48,45 +50,52 @@ enum class Subject : std::uint8_t {
 };
 
 class Context;
+/// The result of a rule.
 enum class Outcome : std::uint8_t {
   pass,    ///< DUNNO
-  permit,  ///< ends its list
-  refuse,  ///< ends the decision; Context has the reply
-  wait,    ///< something has to be found out first
+  permit,  ///< ends the list
+  refuse,  ///< ends the evaluation; Context has the reply
+  wait,    ///< an answer is missing
 };
 
 struct Rule;
+/// In the order of evaluation.
 using List = std::vector<Rule>;
 
-/// A word of the language. `judge` is pure: it looks at what is there.
+/// A keyword.
 struct Keyword {
+  /// For the linter and the manual.
   enum class Class : std::uint8_t { permit, reject, check, other };
+  /// Kind of argument.
   enum class Takes : std::uint8_t { nothing, zone, table, service };
 
-  std::string_view name;
-  std::string_view former;  ///< the old spelling, which works identically; "" without
-  Class kind;
-  Subject subject;
-  Takes takes;
-  std::string_view code_parameter;  ///< whose value is the reply code of a refusal; "" without
-  smtp::EnhancedCode enhanced;      ///< its first digit follows the code
+  std::string_view name;            ///< as written in lists
+  std::string_view former;          ///< older spelling with the same meaning; "": none
+  Class kind;                       ///< class
+  Subject subject;                  ///< what it looks at
+  Takes takes;                      ///< argument
+  std::string_view code_parameter;  ///< parameter with the reply code of its refusals; "": none
+  smtp::EnhancedCode enhanced;      ///< the first digit is that of the reply code
+  /// A pure function; refusals are made by Context.
   Outcome (*judge)(Context& context, const Rule& rule);
-  std::string_view help;
+  std::string_view help;  ///< one line
 };
+/// All keywords.
 std::span<const Keyword> keywords();
-/// The reply code of a keyword's refusals when its code_parameter has that value.
+/// The reply code of a keyword's refusals if its code_parameter has this value.
 std::uint16_t code_for(const Keyword& keyword, std::uint16_t value);
-/// Whether a list can know what the word looks at, with smtpd_delay_reject = yes as it is by
-/// default: client, HELO and sender lists then run at RCPT. Elsewhere the word is skipped.
+/// Whether a list can have the keyword's subject, with the default smtpd_delay_reject = yes:
+/// client, HELO and sender lists then run at RCPT. Otherwise the keyword is skipped.
 bool can_act_in(const Keyword& keyword, ListKind list);
-/// By either spelling, in any case of letters; null without.
+/// By either spelling, case-insensitive; null if there is none.
 const Keyword* find_keyword(std::string_view word);
-/// A keyword of Postfix that Postern does not carry (tier C of the reference).
+/// Whether it is a Postfix keyword that Postern does not support (tier C of the reference).
 bool is_known_elsewhere(std::string_view word);
 /// All of these, for the manual.
 std::span<const std::string_view> words_not_carried();
 
-/// What an access table says about a key.
+/// The action for a key in an access table.
+/// Kind of action.
 struct Action {
   enum class Kind : std::uint8_t {
     permit,
@@ -96,134 +105,143 @@ struct Action {
     defer_if_reject,
     discard,
     hold,
-    note,   ///< says nothing, and the log tells of it: WARN, INFO, actions_not_carried (remarks.h)
+    note,   ///< passes and is logged: WARN, INFO, actions_not_carried (remarks.h)
     rules,  ///< keywords, evaluated in place
     invalid,
   };
-  Kind kind = Kind::pass;
-  std::uint16_t code = 0;
-  std::optional<smtp::EnhancedCode> enhanced;  ///< as the table gave it
-  std::string text;
-  std::shared_ptr<const List> list;
+  Kind kind = Kind::pass;                      ///< what to do
+  std::uint16_t code = 0;                      ///< of the reply, if there is one
+  std::optional<smtp::EnhancedCode> enhanced;  ///< as in the table; nullopt: none
+  std::string text;                            ///< of the reply; may be empty
+  std::shared_ptr<const List> list;            ///< for Kind::rules
 };
 
-/// Values of a table compiled ahead; those that come up later are compiled then.
+/// Compiled values of a table, by their text. Other values are compiled when they are found.
 using Actions = std::unordered_map<std::string, Action>;
 
+/// A rule of a list.
 struct Rule {
-  const Keyword* keyword = nullptr;  ///< null: a word nobody knows, or one that lacks something
-  bool warn_only = false;            ///< behind warn_if_reject
-  std::string words;                 ///< as written: "reject_rbl_client bl.example.net"
-  std::string origin;                ///< "smtpd_client_restrictions:3", counted from 1
-  Place place;
-  std::uint16_t code = 0;
-  std::shared_ptr<const Table> table;
-  std::shared_ptr<const Actions> actions;
-  std::optional<policy::DnsList> zone;
-  std::string service;                            ///< "inet:127.0.0.1:10023"
-  std::string policy_context;                     ///< what the service is told
-  std::optional<std::string> default_action;      ///< of this service alone, as written
-  std::shared_ptr<const Action> service_trouble;  ///< the same, compiled; null: the policy's
-  /// A restriction class of the policy, which owns it: its rules are evaluated in place.
+  const Keyword* keyword = nullptr;           ///< null: unknown or incomplete, see `trouble`
+  bool warn_only = false;                     ///< after warn_if_reject
+  std::string words;                          ///< as written: "reject_rbl_client bl.example.net"
+  std::string origin;                         ///< "smtpd_client_restrictions:3", counted from 1
+  Place place;                                ///< in the user's text
+  std::uint16_t code = 0;                     ///< reply code of refusals
+  std::shared_ptr<const Table> table;         ///< for Takes::table, else null
+  std::shared_ptr<const Actions> actions;     ///< of the table; null: not compiled
+  std::optional<policy::DnsList> zone;        ///< for Takes::zone
+  std::string service;                        ///< for Takes::service: "inet:127.0.0.1:10023"
+  std::string policy_context;                 ///< attribute policy_context for the service
+  std::optional<std::string> default_action;  ///< of this service only, as written
+  std::shared_ptr<const Action>
+      service_trouble;  ///< default_action compiled; null: that of the policy
+  /// A restriction class, owned by the policy; its rules are evaluated in place.
   const List* list = nullptr;
-  std::string trouble;  ///< of a rule without keyword
+  std::string trouble;  ///< for a rule without keyword: what is wrong
 };
 
-/// Who gets mail of a domain (restrictions reference §7).
+/// How mail for a domain is handled (restrictions reference §7).
 enum class DomainClass : std::uint8_t {
   local,
   virtual_alias,
   virtual_mailbox,
   relay,
   foreign,
-  unknown,  ///< a look-up failed, or another program has to be asked first
+  unknown,  ///< a lookup failed, or another program must be asked first
 };
 
+/// Whether mail for the domain is accepted here: every class except foreign and unknown.
 constexpr bool is_ours(DomainClass its_class) {
   return its_class != DomainClass::foreign && its_class != DomainClass::unknown;
 }
 
-/// Everything compiled. Immutable; shared by all sessions.
+/// A compiled configuration. Immutable; shared by all sessions. Members have the names of their
+/// parameters.
 struct Policy {
-  std::array<List, list_count> lists;
-  std::map<std::string, std::shared_ptr<const List>, std::less<>> classes;
+  std::array<List, list_count> lists;  ///< by ListKind
+  std::map<std::string, std::shared_ptr<const List>, std::less<>>
+      classes;  ///< restriction classes by name
 
-  Networks mynetworks;
-  Domains mydestination;
-  Domains relay_domains;
-  Domains fast_flush_domains;  ///< whose queue ETRN may run
-  Domains virtual_alias_domains;
-  Domains virtual_mailbox_domains;
-  Maps local_recipient_maps;
-  Maps relay_recipient_maps;
-  Maps virtual_alias_maps;
-  Maps virtual_mailbox_maps;
-  Maps rbl_reply_maps;
+  Networks mynetworks;              ///< parameter of this name
+  Domains mydestination;            ///< parameter of this name
+  Domains relay_domains;            ///< parameter of this name
+  Domains fast_flush_domains;       ///< domains whose queue ETRN may start
+  Domains virtual_alias_domains;    ///< parameter of this name
+  Domains virtual_mailbox_domains;  ///< parameter of this name
+  Maps local_recipient_maps;        ///< parameter of this name
+  Maps relay_recipient_maps;        ///< parameter of this name
+  Maps virtual_alias_maps;          ///< parameter of this name
+  Maps virtual_mailbox_maps;        ///< parameter of this name
+  Maps rbl_reply_maps;              ///< parameter of this name
 
-  std::string myhostname;
-  std::string myorigin;
-  std::string recipient_delimiter;
+  std::string myhostname;              ///< parameter of this name
+  std::string myorigin;                ///< parameter of this name
+  std::string recipient_delimiter;     ///< parameter of this name
   std::string null_access_lookup_key;  ///< "<>"
-  std::string default_rbl_reply;
-  bool client_names = true;  ///< smtpd_peername_lookup: without, every client is "unknown"
-  bool judge_vrfy = true;    ///< disable_vrfy_command = no
-  bool delay_reject = true;
-  bool helo_required = true;
-  bool relay_first = true;
-  bool soft_bounce = false;
-  bool sasl = true;
-  bool reject_unlisted_recipient = true;
-  bool reject_unlisted_sender = false;
-  bool access_parents_by_name = true;  ///< smtpd_access_maps in parent_domain_matches_subdomains
-  bool allow_untrusted_routing = false;
-  bool swap_bangpath = true;
-  bool allow_percent_hack = true;
-  bool defer_unknown_address = false;  ///< unknown_address_tempfail_action = defer
-  bool defer_unknown_helo = false;
-  std::uint16_t access_reject_code = 554;
-  std::uint16_t access_defer_code = 450;
-  std::uint16_t unknown_local_code = 550;
-  std::uint16_t unknown_relay_code = 550;
-  std::uint16_t unknown_virtual_alias_code = 550;
-  std::uint16_t unknown_virtual_mailbox_code = 550;
-  /// The code parameters of all keywords, for rules that tables name.
+  std::string default_rbl_reply;       ///< parameter of this name
+  bool client_names = true;            ///< smtpd_peername_lookup; if not, every client is "unknown"
+  bool judge_vrfy = true;              ///< disable_vrfy_command = no
+  bool delay_reject = true;            ///< smtpd_delay_reject
+  bool helo_required = true;           ///< smtpd_helo_required
+  bool relay_first = true;             ///< smtpd_relay_before_recipient_restrictions
+  bool soft_bounce = false;            ///< parameter of this name
+  bool sasl = true;                    ///< smtpd_sasl_auth_enable
+  bool reject_unlisted_recipient = true;  ///< smtpd_reject_unlisted_recipient
+  bool reject_unlisted_sender = false;    ///< smtpd_reject_unlisted_sender
+  bool access_parents_by_name = true;     ///< smtpd_access_maps in parent_domain_matches_subdomains
+  bool allow_untrusted_routing = false;   ///< parameter of this name
+  bool swap_bangpath = true;              ///< parameter of this name
+  bool allow_percent_hack = true;         ///< parameter of this name
+  bool defer_unknown_address = false;     ///< unknown_address_tempfail_action = defer
+  bool defer_unknown_helo = false;        ///< unknown_helo_hostname_tempfail_action = defer
+  std::uint16_t access_reject_code = 554;            ///< access_map_reject_code
+  std::uint16_t access_defer_code = 450;             ///< access_map_defer_code
+  std::uint16_t unknown_local_code = 550;            ///< unknown_local_recipient_reject_code
+  std::uint16_t unknown_relay_code = 550;            ///< unknown_relay_recipient_reject_code
+  std::uint16_t unknown_virtual_alias_code = 550;    ///< unknown_virtual_alias_reject_code
+  std::uint16_t unknown_virtual_mailbox_code = 550;  ///< unknown_virtual_mailbox_reject_code
+  /// Values of all keywords' code parameters, for rules in tables.
   std::map<std::string_view, std::uint16_t> codes;
   Action policy_service_trouble;  ///< smtpd_policy_service_default_action
 
-  /// By their names; whoever gathers evidence asks them.
+  /// By name, for the gatherer that asks them.
   std::map<std::string, std::shared_ptr<const RemoteTable>, std::less<>> remote_tables;
 
-  /// Of inet_interfaces and proxy_interfaces. `all` is loopback here, and `own_everywhere`.
+  /// From inet_interfaces and proxy_interfaces. `all` is loopback and sets `own_everywhere`.
   std::vector<IpAddress> own_addresses;
-  bool own_everywhere = false;  ///< the address that a client has connected to is our own, too
+  bool own_everywhere = false;  ///< the address that the client has connected to is ours, too
 
   bool quotes = true;  ///< TableSources::quotes
 
-  /// `reached`: the address that the client has connected to.
+  /// Whether an address is ours. `reached`: the address that the client has connected to.
   bool is_own(const IpAddress& address, const IpAddress& reached) const;
-  /// Whether messages may show what the table holds.
+  /// Whether messages may quote the table's contents.
   bool may_quote(const Table& table) const;
+  /// A list by kind.
   const List& list(ListKind kind) const { return lists[static_cast<std::size_t>(kind)]; }
-  /// `replies`: as Table::find() has it. `reached`: as of is_own(), for address literals.
+  /// The class of a domain. `replies`: as for Table::find(). `reached`: as for is_own(), for
+  /// address literals.
   DomainClass domain_class(std::string_view domain, policy::Replies* replies = nullptr,
                            const IpAddress& reached = IpAddress::unknown()) const;
 };
 
-/// What an access table's value means. `classes` for keyword lists in it; tables are not allowed
-/// there.
+/// Compiles a value of an access table. Keyword lists in it may use the policy's classes, but no
+/// tables.
 Action parse_action(std::string_view value, const Policy& policy);
 
-/// How compile() takes what Postfix would only notice while it answers.
+/// How compile() treats errors that Postfix only notices at run time.
 enum class Errors : std::uint8_t {
-  refuse,  ///< an error of the configuration
-  defer,   ///< a warning; the rule answers 451 4.3.5, as Postfix does
+  refuse,  ///< as errors of the configuration
+  defer,   ///< as warnings: the rule replies 451 4.3.5, as in Postfix
 };
 
+/// The result of compile().
 struct Compiled {
-  std::shared_ptr<const Policy> policy;  ///< null when there are errors
-  std::shared_ptr<const Policy> draft;   ///< with errors too, for the linter alone
-  Diagnostics diagnostics;
+  std::shared_ptr<const Policy> policy;  ///< null if there are errors
+  std::shared_ptr<const Policy> draft;   ///< also with errors, for the linter only
+  Diagnostics diagnostics;               ///< errors, warnings and notes
 };
+/// Compiles the parameters. Opens the tables that they refer to; blocks meanwhile.
 Compiled compile(const Parameters& parameters, const TableSources& sources,
                  Errors errors = Errors::refuse);
 

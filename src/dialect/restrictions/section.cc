@@ -1,7 +1,10 @@
 #include "dialect/restrictions/section.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <unordered_map>
+#include <vector>
 
 #include <fmt/format.h>
 #include <boost/json.hpp>
@@ -100,35 +103,61 @@ Names broken_lists(const Parameters& parameters, const Diagnostics& diagnostics,
   for (const OtherName& one : list_names) lists.emplace_back(one.parameter);
   const auto classes = parameters.words("smtpd_restriction_classes");
   for (const Word& one : classes.value_or(std::vector<Word>())) lists.push_back(one.text);
-  for (std::size_t before = 0; before != broken.size();) {
-    before = broken.size();
-    for (const std::string& list : lists) {
-      const auto words = parameters.words(list);
-      const bool names_one =
-          words && std::any_of(words->begin(), words->end(),
-                               [&](const Word& word) { return broken.contains(word.text); });
-      if (names_one) broken.insert(list);
+  std::map<std::string, std::vector<std::string_view>> users;  // of each word, the lists
+  for (const std::string& list : lists) {
+    const auto words = parameters.words(list);
+    for (const Word& word : words.value_or(std::vector<Word>())) {
+      auto& of_word = users[word.text];
+      if (of_word.empty() || of_word.back() != list) of_word.emplace_back(list);
+    }
+  }
+  std::vector<std::string> open(broken.begin(), broken.end());
+  while (!open.empty()) {
+    const auto found = users.find(open.back());
+    open.pop_back();
+    if (found == users.end()) continue;
+    for (const std::string_view list : found->second) {
+      if (broken.emplace(list).second) open.emplace_back(list);
     }
   }
   return broken;
 }
 
 /// Where the element stands that a finding is about; as place_of() says for rules of lists.
-Place place_in(const Parameters& parameters, const Policy& policy, const Finding& finding) {
-  Place place = place_of(policy, finding);
-  if (finding.word.empty()) return place;
-  const auto words = parameters.words(finding.list);
-  for (const Word& word : words.value_or(std::vector<Word>())) {
-    std::string text = word.text;
-    std::erase_if(text, [](char c) { return c == '[' || c == ']'; });
-    // An address is the network of itself alone.
-    const std::string_view alone = text.find(':') == std::string::npos ? "/32" : "/128";
-    if (iequals(text, finding.word) || iequals(text + std::string(alone), finding.word)) {
-      return {finding.list, word.offset};
-    }
+class Finder {
+ public:
+  Finder(const Parameters& parameters, const Policy& policy)
+      : parameters_(parameters), policy_(policy) {}
+
+  Place place_in(const Finding& finding) {
+    if (finding.word.empty()) return place_of(policy_, finding);
+    const Offsets& offsets = offsets_of(finding.list);
+    const auto found = offsets.find(lower(finding.word));
+    return found != offsets.end() ? Place{finding.list, found->second} : place_of(policy_, finding);
   }
-  return place;
-}
+
+ private:
+  using Offsets = std::unordered_map<std::string, std::size_t>;  // of the first such word
+
+  const Offsets& offsets_of(const std::string& parameter) {
+    const auto [known, fresh] = offsets_.try_emplace(parameter);
+    if (!fresh) return known->second;
+    const auto words = parameters_.words(parameter);
+    for (const Word& word : words.value_or(std::vector<Word>())) {
+      std::string text = lower(word.text);
+      std::erase_if(text, [](char c) { return c == '[' || c == ']'; });
+      // An address is the network of itself alone.
+      const std::string_view alone = text.find(':') == std::string::npos ? "/32" : "/128";
+      known->second.try_emplace(text + std::string(alone), word.offset);
+      known->second.try_emplace(std::move(text), word.offset);
+    }
+    return known->second;
+  }
+
+  const Parameters& parameters_;
+  const Policy& policy_;
+  std::map<std::string, Offsets> offsets_;
+};
 
 bool names_relay(std::string_view code) { return code == "R110" || code == "R113"; }
 
@@ -240,7 +269,8 @@ bool Judged::ok() const {
                       [](const Diagnostic& one) { return one.severity == Severity::error; });
 }
 
-Judged judge(const Section& section, const std::string& hostname, const TableSources& sources) {
+Judged judge(const Section& section, const std::string& hostname, const TableSources& sources,
+             const Locate& locate) {
   Judged judged;
   const std::set<std::string_view> used = words_used(section);
   for (const auto& [name, value] : section.parameters) {
@@ -248,7 +278,7 @@ Judged judge(const Section& section, const std::string& hostname, const TableSou
   }
   auto loaded =
       std::make_shared<Loaded>(load(parameters_of(section, hostname), sources,
-                                    section.defer_errors ? Errors::defer : Errors::refuse));
+                                    section.defer_errors ? Errors::defer : Errors::refuse, locate));
   const Compiled& compiled = loaded->compiled;
   auto report = std::make_shared<LintReport>(lint(*compiled.draft, compiled.diagnostics));
   judged.diagnostics = compiled.diagnostics;
@@ -267,12 +297,13 @@ Judged judge(const Section& section, const std::string& hostname, const TableSou
         one.severity == Severity::note && !section.parameters.contains(one.list);
     return advice && (is_default || broken.contains(one.list));
   });
+  Finder finder(parameters, *compiled.draft);
   for (Finding& finding : report->findings) {
     if (!finding.code.starts_with("R1")) continue;  // the compiler's own, which are there already
     finding.severity = severity_of(finding, section);
     Diagnostic one{.severity = finding.severity,
                    .code = finding.code,
-                   .place = place_in(parameters, *compiled.draft, finding),
+                   .place = finder.place_in(finding),
                    .message = finding.message,
                    .hint = finding.hint};
     judged.opens_relay = judged.opens_relay || is_about_relay(one);

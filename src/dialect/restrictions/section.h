@@ -1,6 +1,6 @@
-// The section [restrictions] as users write it, in a file or over the API: parameters of main.cf
-// under their own names, short ones, or those of the appliance whose manual is our seed, and a few
-// keys of Postern. Judging it compiles and lints it.
+// The section [restrictions] as users write it, in a file or through the API: parameters of main.cf
+// under their names, short names, or the names of the appliance whose manual Postern started from,
+// and a few keys of Postern. Judging a section compiles and lints it.
 #pragma once
 
 #include <map>
@@ -19,53 +19,59 @@ struct Loaded;
 struct LintReport;
 struct TableSources;
 
+/// A section.
 struct Section {
-  /// As written, each under its name in main.cf.
+  /// As written, by their main.cf names.
   std::map<std::string, std::string, std::less<>> parameters;
   bool shadow = false;                  ///< mode = "shadow"
   bool defer_errors = false;            ///< errors = "defer"
-  bool require_complete_lists = false;  ///< an incomplete list is an error
+  bool require_complete_lists = false;  ///< incomplete lists are errors
   bool open_relay_is_known = false;     ///< i_know_this_is_an_open_relay = true
   bool operator==(const Section&) const = default;
 };
 
-/// Takes one key; the sentence that refuses it, empty when it was taken. `is_flag`: the value was
-/// true or false, and is "yes" or "no".
+/// Sets one key. Returns the error as a sentence; empty: set. `is_flag`: the value was a boolean,
+/// now "yes" or "no".
 std::string take(Section& section, std::string_view key, std::string value, bool is_flag);
-/// The main.cf name of a key that has another one too; the key itself otherwise.
+/// The main.cf name of a key; the key itself if it has only one name.
 std::string_view parameter_named(std::string_view key);
 /// The short name of a list's parameter ("sender"); "" for other parameters.
 std::string_view short_name(std::string_view parameter);
-/// Names that take() knows and that no main.cf has.
+/// Keys of take() that are no main.cf parameters.
 std::vector<std::string_view> own_keys();
-/// All names that take() knows, for "did you mean".
+/// All keys of take(), for "did you mean".
 std::vector<std::string_view> section_keys();
 
-/// One text for one section, and back. Fault::malformed.
+/// The section as JSON text; equal sections give equal texts.
 std::string to_json(const Section& section);
+/// Parses the result of to_json(). Fault::malformed.
 Result<Section> section_from_json(std::string_view text);
 
-/// The section over the defaults of Postern, which hold where no compatibility level is named, and
+/// The section over the defaults of Postern, which apply if no compatibility level is set, and
 /// those of main.cf.
 Parameters parameters_of(const Section& section, const std::string& hostname);
 
-/// An error that says: these lists are an open relay, or Postfix would not serve with them.
+/// Whether an error says that the lists are an open relay, or that Postfix would not start with
+/// them.
 bool is_about_relay(const Diagnostic& diagnostic);
 
+/// The result of judge().
 struct Judged {
-  /// Its policy is null when the section does not compile.
+  /// Its policy is null if the section does not compile.
   std::shared_ptr<const Loaded> loaded;
-  /// Of what was loaded, mistakes and all.
+  /// Of the policy, or of its draft if it does not compile.
   std::shared_ptr<const LintReport> lint;
-  /// Of compiler and linter, as serious as the section's own keys make them.
+  /// From compiler and linter, with the severities that the section's keys set.
   Diagnostics diagnostics;
-  /// Parameters that no list depends on.
+  /// Parameters that no list uses.
   std::vector<std::string> unknown;
-  /// An error among them is about the relay: anybody could send through these lists.
+  /// One of the errors is is_about_relay(): anybody could relay through these lists.
   bool opens_relay = false;
-  bool ok() const;  ///< no errors: it can be served with
+  bool ok() const;  ///< no errors: the section can be used
 };
-/// Reads the tables it names, and blocks meanwhile.
-Judged judge(const Section& section, const std::string& hostname, const TableSources& sources);
+/// Compiles and lints. Reads the tables and blocks meanwhile. `locate`: position of the parameters
+/// in a file.
+Judged judge(const Section& section, const std::string& hostname, const TableSources& sources,
+             const Locate& locate = {});
 
 }  // namespace postern::dialect::restrictions

@@ -1,5 +1,6 @@
 // Lists as large as a request may make them (256 KiB a value), or half of it: judged and reported
 // in time that grows with their size.
+#include <algorithm>
 #include <ctime>
 #include <string>
 
@@ -75,6 +76,25 @@ Settings many_classes() {
   return all;
 }
 
+/// Each names the next one; the last holds a mistake. Fifty are listed in their order, those that
+/// they lead to before them.
+Settings broken_classes() {
+  Settings all;
+  std::size_t count = 0;
+  filled([&](std::size_t i) { return fmt::format("class{}", count = i); });
+  for (std::size_t i = 0; i <= count; ++i) {
+    all[fmt::format("class{}", i)] = i < count ? fmt::format("class{}", i + 1) : "nonsense";
+  }
+  std::string& classes = all["smtpd_restriction_classes"];
+  for (std::size_t begin = count / 50 * 50 + 50; begin > 0;) {
+    begin -= 50;
+    for (std::size_t i = begin; i <= std::min(begin + 49, count); ++i) {
+      classes += fmt::format("class{} ", i);
+    }
+  }
+  return all;
+}
+
 TEST(SectionGrowth, the_largest_lists_are_judged_in_linear_time) {
   const struct {
     const char* name;
@@ -97,6 +117,10 @@ TEST(SectionGrowth, the_largest_lists_are_judged_in_linear_time) {
          return fmt::format("check_client_access tcp:127.0.0.1:{}", i % 60'000 + 1);
        }))},
       {"many classes", many_classes()},
+      {"classes that name a broken one", broken_classes()},
+      {"equal registry suffixes",
+       {{"mydestination", filled([](std::size_t) { return "net"; })},
+        {"relay_domains", filled([](std::size_t) { return "net"; })}}},
       {"undefined references",
        {{"smtpd_restriction_classes",
          filled([](std::size_t i) { return fmt::format("class{}", i); })},

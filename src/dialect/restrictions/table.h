@@ -1,5 +1,5 @@
-// Lookup tables as Postfix names them: "type:name". A table takes a whole key and gives a value;
-// what keys to try in which order is the caller's business (access.h).
+// Lookup tables with Postfix's names: "type:name". A table maps a whole key to a value; its caller
+// decides which keys to try in which order (access.h).
 #pragma once
 
 #include <cstdint>
@@ -18,79 +18,80 @@
 
 namespace postern::dialect::restrictions {
 
-/// What a look-up found out.
+/// The result of a lookup.
+/// What became of it.
 struct Found {
   enum class Status {
     found,
     absent,
     failed,
-    waiting,  ///< the table is another program's, which has to be asked
+    waiting,  ///< another program has the table and must be asked
   };
-  Status status = Status::absent;
-  std::string value;    ///< of a found key, $1 and the like filled in
-  std::string trouble;  ///< of a failed look-up, one sentence without secrets
+  Status status = Status::absent;  ///< of the lookup
+  std::string value;               ///< if found; $1 and the like are filled in
+  std::string trouble;             ///< if failed; one sentence without secrets
 };
 
-/// A loaded table. Immutable; look-ups are safe from any thread and take bounded time. What a table
-/// of another program says (RemoteTable) comes from what was asked before, never from a socket.
+/// A loaded table. Immutable; lookups are thread-safe and take bounded time. A RemoteTable answers
+/// from recorded replies, never from a socket.
 class Table {
  public:
   virtual ~Table() = default;
   /// "cidr:/etc/postfix/clients.cidr", for messages and traces.
   virtual const std::string& name() const = 0;
-  /// Exact-key tables fold ASCII case; regexp and pcre see the key as it is. cidr looks up
-  /// addresses in text form and knows no other key.
+  /// Looks up a whole key. Exact-key tables fold ASCII case; regexp and pcre use the key unchanged.
+  /// cidr takes addresses in text form and finds no other key.
   virtual Found lookup(std::string_view key) const = 0;
-  /// Whether it, or a table within it, is another program's: then find() is the way to look up,
-  /// and lookup() only ever waits.
+  /// Whether it is, or contains, another program's table: use find(); lookup() then always waits.
   bool is_remote() const { return is_remote_; }
-  /// lookup(), with what other programs said before. What they have to be asked is noted there, and
-  /// the result is `waiting`. Null: nobody can be asked, and what is theirs counts as absent.
+  /// As lookup(), with the recorded replies of other programs. A missing reply is noted in
+  /// `replies`, and the result is `waiting`. Null: no program can be asked; its tables are empty.
   Found find(std::string_view key, policy::Replies* replies) const {
     return is_remote_ ? lookup_among(key, replies) : lookup(key);
   }
-  /// The same as lookup(address.to_string()); cidr spares itself the text.
+  /// As lookup(address.to_string()); cidr does not need the text.
   virtual Found lookup_address(const IpAddress& address) const {
     return lookup(address.to_string());
   }
-  /// Whether keys are patterns (regexp, pcre, static, cidr): then a search asks for the whole key
-  /// alone, never for its parts ("2001:db8::1" is a part of "2001:db8::1:2").
+  /// Whether keys are patterns (regexp, pcre, static, cidr): only whole keys are looked up, never
+  /// parts ("2001:db8::1" is a part of "2001:db8::1:2").
   virtual bool is_pattern() const = 0;
-  /// cidr, and nothing else: keys are addresses.
+  /// Whether it is a cidr table: keys are addresses.
   virtual bool is_network() const { return false; }
-  /// Every value that a look-up can give, each once, for the linter and for compiling them ahead;
-  /// nullopt when nobody can tell (a database). A value with groups stands as written ("REJECT $1")
-  /// where they cannot change its action; else nobody can tell. The order is that of the source.
+  /// The distinct values of the table in source order, for the linter and for compiling them early;
+  /// nullopt: unknown (a database). A value with groups is returned as written ("REJECT $1") if
+  /// they cannot change its action; otherwise the result is nullopt.
   virtual std::optional<std::vector<std::string>> values() const = 0;
-  /// Whether every key (every address, for cidr) finds something: static; cidr with 0.0.0.0/0 and
+  /// Whether every key (for cidr every address) finds a value: static; cidr with 0.0.0.0/0 and
   /// ::/0; regexp and pcre whose last pattern matches everything.
   virtual bool is_total() const = 0;
-  /// Rows that an earlier row hides: a repeated key, a network within an earlier one. Their line
-  /// numbers, at most 100.
+  /// Line numbers of rows that an earlier row hides (a repeated key, a network within an earlier
+  /// one); at most 100.
   virtual std::vector<std::size_t> hidden_rows() const { return {}; }
-  /// What the source has that is harmless or was skipped, "FILE line N: what", at most 100.
+  /// Harmless or skipped parts of the source, "FILE line N: what"; at most 100.
   virtual std::vector<std::string> warnings() const { return {}; }
+  /// A row of the source.
   struct Row {
-    std::string key;   ///< cidr: the first address; regexp, pcre: the pattern without its slashes
-    std::string last;  ///< cidr: the last address
-    /// Where in the source the value stands first, from 1 (inline: the how many-eth row); 0: not
-    /// known.
+    std::string key;   ///< cidr: the first address; regexp, pcre: the pattern without slashes
+    std::string last;  ///< cidr: the last address; else empty
+    /// Line in the source where the value occurs first, from 1 (inline: number of the row); 0:
+    /// unknown.
     std::size_t line = 0;
   };
-  /// The rows that give such a value, at most `most`, for the linter's witness; nullopt when nobody
-  /// can tell.
+  /// Rows with this value, at most `most`, for the linter's witness; nullopt: unknown.
   virtual std::optional<std::vector<Row>> rows_with(std::string_view /*value*/,
                                                     std::size_t /*most*/) const {
     return std::nullopt;
   }
+  /// Number of rows; 0 for remote tables.
   virtual std::size_t rows() const = 0;
-  /// Octets of memory, roughly.
+  /// Octets of memory, approximately.
   virtual std::size_t memory() const = 0;
 
  protected:
   /// For constructors.
   void set_remote(bool remote) { is_remote_ = remote; }
-  /// Of a remote table.
+  /// find() of a remote table.
   virtual Found lookup_among(std::string_view key, policy::Replies* /*replies*/) const {
     return lookup(key);
   }
@@ -99,52 +100,52 @@ class Table {
   bool is_remote_ = false;
 };
 
-/// What becomes of a row with a mistake.
+/// How rows with an error are treated.
 enum class BadRows : std::uint8_t {
   refuse,  ///< the table does not load
-  skip,    ///< as Postfix has it: the row is left out and becomes a warning
+  skip,    ///< as in Postfix: the row is skipped with a warning
 };
 
 class RemoteTable;
 
-/// How table sources are read; tests hand in texts.
+/// Access to table sources; tests provide texts.
 struct TableSources {
-  /// The text of a file; the sentence of a failure never holds any of it.
+  /// Returns the text of a file. Error messages do not quote it.
   std::function<Result<std::string>(const std::string& path)> read;
-  /// A file that something else opens by its path, such as SQLite.
+  /// Finds a file that another library opens by its path, such as SQLite.
   std::function<Result<HostFile>(const std::string& path)> find = {};
-  /// may_ask() for servers of tables and policy services; empty: any may be asked.
+  /// may_ask() for servers of tables and policy services; empty: all are allowed.
   std::function<Result<void>(std::string_view service)> ask = {};
-  /// FileRules::closed of them, for those who read the files again.
+  /// FileRules::closed, for readers that read the files again.
   std::vector<std::string> closed = {};
-  BadRows bad_rows = BadRows::refuse;
-  /// The same for a file that holds passwords, which nobody may keep; `read` where it is empty.
+  BadRows bad_rows = BadRows::refuse;  ///< rows with an error
+  /// As `read`, for a file with passwords, which must not be recorded; empty: use `read`.
   std::function<Result<std::string>(const std::string& path)> read_secret = {};
-  /// Whether messages may quote what is written in files. Else they say which file, where it can be
-  /// told which line, and what kind of trouble it is.
+  /// Whether messages may quote the contents of files. If not, they have the file, the kind of
+  /// problem, and the line if that may be disclosed.
   bool quotes = true;
-  /// Told of every table of another program that is opened; may be empty.
+  /// Called for each remote table that is opened; may be empty.
   std::function<void(std::shared_ptr<const RemoteTable>)> opened_remote = {};
-  /// Tables, as "type:name", whose rows are `name: value` (aliases(5)): what postalias makes tables
-  /// of, not postmap. texthash: has no such rows.
+  /// Tables, as "type:name", with rows `name: value` (aliases(5)), which postalias compiles instead
+  /// of postmap. texthash: has no such rows.
   std::set<std::string, std::less<>> aliases = {};
 };
-/// From the file system. FileRules::largest is for all files together that these sources read.
+/// Sources in the file system. FileRules::largest limits the sum of all files that they read.
 TableSources file_sources(FileRules rules = {});
 
-/// Opens "type:name": hash, btree, lmdb, dbm, texthash (the source file beside the compiled one is
-/// read: "hash:/etc/postfix/access" is /etc/postfix/access; cdb and sdbm too), inline ("inline:{ {k
-/// = v}, k=v }"), cidr, regexp, pcre (a file, or "cidr:{ {rule}, {rule} }"), static, unionmap
-/// ("unionmap:{t:a, t:b}"), pipemap, fail, sqlite, and tables of other programs: pgsql, ldap, tcp,
-/// socketmap. "proxy:" in front is taken off. Fault::malformed with file and line of the first
-/// mistake, Fault::not_found for a file, Fault::denied for a type that is known and not carried
-/// (nis, mysql, ...). No program is asked.
+/// Opens "type:name": hash, btree, lmdb, dbm, texthash, cdb and sdbm (reads the source file of the
+/// compiled one: "hash:/etc/postfix/access" is /etc/postfix/access), inline ("inline:{ {k = v}, k=v
+/// }"), cidr, regexp, pcre (a file, or "cidr:{ {rule}, {rule} }"), static, unionmap
+/// ("unionmap:{t:a, t:b}"), pipemap, fail, sqlite, and remote tables: pgsql, ldap, tcp, socketmap.
+/// A prefix "proxy:" is ignored. Fault::malformed with file and line of the first error,
+/// Fault::not_found for a file, Fault::denied for a known type that is not supported (nis, mysql,
+/// ...). Does not ask other programs.
 Result<std::shared_ptr<const Table>> open_table(std::string_view spec, const TableSources& sources);
 
-/// What stands for a table that could not be opened: every look-up fails with this sentence.
+/// Replaces a table that cannot be opened: every lookup fails with this sentence.
 std::shared_ptr<const Table> failing_table(std::string_view name, std::string trouble);
 
-/// Whether a word looks like "type:name".
+/// Whether a word has the form "type:name".
 bool is_table_spec(std::string_view word);
 
 }  // namespace postern::dialect::restrictions

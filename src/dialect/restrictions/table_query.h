@@ -1,5 +1,5 @@
-// What tables that ask a database share (sqlite, pgsql, ldap): the configuration file with its
-// `name = value` lines, the parts of a key that a query names, and what becomes of the results.
+// Shared by tables of databases (sqlite, pgsql, ldap): the configuration file of `name = value`
+// lines, the parts of a key that a query can use, and the conversion of results.
 #pragma once
 
 #include <functional>
@@ -15,22 +15,25 @@
 
 namespace postern::dialect::restrictions {
 
-/// A table's configuration file. Errors name the file and the setting, never a value.
+/// The configuration file of a table. Error messages have the file and the setting, never a value.
 class TableConfig {
  public:
-  /// `type`: "sqlite". Fault::malformed for a line that is not `name = value`, and for a name that
+  /// `type`: "sqlite". Fault::malformed for a line that is not `name = value` and for a name that
   /// is not in `known`.
   static Result<TableConfig> parse(std::string_view type, std::string_view path,
                                    std::string_view text, std::span<const std::string_view> known);
 
+  /// Whether the file sets it.
   bool has(std::string_view name) const { return lines_.contains(name); }
-  /// `preset` where it is not set.
+  /// The value, or `preset` if it is not set.
   std::string text(std::string_view name, std::string_view preset = {}) const;
-  /// Words between commas and blanks.
+  /// The words of the value, separated by commas and blanks.
   std::vector<std::string> words(std::string_view name, std::string_view preset = {}) const;
+  /// A number; Fault::malformed.
   Result<std::uint64_t> number(std::string_view name, std::uint64_t preset) const;
+  /// yes or no; Fault::malformed.
   Result<bool> flag(std::string_view name, bool preset) const;
-  /// "FILE: what", Fault::malformed.
+  /// The error "FILE: what", Fault::malformed.
   tl::unexpected<Error> wrong(std::string_view what) const;
 
  private:
@@ -38,37 +41,42 @@ class TableConfig {
   std::map<std::string, std::string, std::less<>> lines_;
 };
 
-/// The parts of a key or a value that templates name. `whole` outlives it.
+/// The parts of a key or a result that templates refer to. Views into `whole`.
 struct KeyParts {
+  /// Splits `user@domain`.
   explicit KeyParts(std::string_view whole);
-  std::string_view whole;
-  std::string_view user;
-  std::string_view domain;
-  std::vector<std::string_view> labels;  ///< of the domain, the last first
+  std::string_view whole;                ///< all of it
+  std::string_view user;                 ///< before the last @; without one the whole key
+  std::string_view domain;               ///< after it; empty: none
+  std::vector<std::string_view> labels;  ///< of the domain, the last one first
 };
 
-/// How a part is written into a query: so that it stays a value there.
+/// Escapes a part so that it remains a value in the query.
 using Quote = std::function<std::string(std::string_view)>;
+/// For results: no escaping.
 std::string unquoted(std::string_view text);
 
-/// A template ends in no lone `%` and has no letter without a meaning.
+/// Whether the text is a valid template: no lone `%` at its end, no unknown letter.
 bool is_template(std::string_view format);
-/// `%s %u %d` speak of `lower_case`, `%S %U %D %1`..`%9` of the key. nullopt when a part is
-/// missing, which suppresses all.
+/// Fills in a template: `%s %u %d` from `lower_case`, `%S %U %D %1`..`%9` from `key`. nullopt if a
+/// part is missing, so that there is no query.
 std::optional<std::string> expand(std::string_view format, const KeyParts& lower_case,
                                   const KeyParts& key, const Quote& quote);
 
-/// The settings that all of them have.
+/// The settings that all these tables have.
 class QueryTable {
  public:
-  /// domain, result_format, expansion_limit.
+  /// Reads domain, result_format and expansion_limit.
   static Result<QueryTable> read(const TableConfig& config, const TableSources& sources);
 
-  /// Set when `domain` keeps the key out, or cannot be asked.
+  /// The result for a key that `domain` excludes, or of a failed lookup in `domain`; nullopt:
+  /// query.
   std::optional<Found> outside(const KeyParts& key, policy::Replies* replies) const;
-  /// Whether one of the tables in `domain` is another program's.
+  /// Whether `domain` contains a remote table.
   bool is_remote() const;
+  /// Template for each result.
   const std::string& result_format() const { return result_format_; }
+  /// Number of results at most; 0: unlimited.
   std::uint64_t expansion_limit() const { return expansion_limit_; }
 
  private:
@@ -78,13 +86,15 @@ class QueryTable {
   std::vector<std::shared_ptr<const Table>> domain_tables_;
 };
 
-/// Makes one value of what a query gave, with commas between. All arguments outlive it.
+/// Joins the results of a query to one value, separated by commas. Borrows all arguments.
 class QueryResults {
  public:
+  /// `name`: of the table, for messages.
   QueryResults(const QueryTable& table, std::string_view name, const KeyParts& key)
       : table_(table), name_(name), key_(key) {}
-  /// False: enough, the result is a failure.
+  /// Adds a result. False: stop, the lookup has failed.
   bool add(std::string_view result);
+  /// The value; call it once.
   Found take() { return std::move(all_); }
 
  private:

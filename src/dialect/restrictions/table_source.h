@@ -1,4 +1,4 @@
-// What the readers of table sources share: logical lines, what becomes of bad rows, braces.
+// Shared by readers of table sources: logical lines, rows with errors, braces.
 #pragma once
 
 #include <map>
@@ -12,29 +12,32 @@
 
 namespace postern::dialect::restrictions {
 
-/// No source text is longer, in octets; offsets into a table are 32 bits wide.
+/// Octets of a source text at most; offsets in tables have 32 bits.
 inline constexpr std::size_t max_table_text = std::size_t{1} << 30;
-/// if ... endif, and tables within tables, nest no deeper.
+/// Nesting of if ... endif, and of tables in tables, at most.
 inline constexpr std::size_t max_table_nesting = 64;
 
-/// White space as C's isspace has it, without the line end.
+/// White space as in C's isspace(), without the line feed.
 constexpr bool is_blank(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
 }
+/// Without blanks at both ends.
 std::string_view trim_blanks(std::string_view text);
-/// Takes the word off that `text` begins with, and the blanks behind it.
+/// Removes and returns the first word of `text`; also removes the blanks after it.
 std::string_view take_word(std::string_view& text);
 
-/// The logical lines of a text: comments and blank lines left out, wherever they stand; a line that
-/// begins with blank continues the one before. `text` must outlive it.
+/// The logical lines of a text, without comments and blank lines. A line that begins with a blank
+/// continues the one before. Borrows `text`.
 class LogicalLines {
  public:
+  /// Before the first line: call next().
   explicit LogicalLines(std::string_view text) : rest_(text) {}
+  /// Reads the next line; false at the end.
   bool next();
-  /// Without blanks at its end. It begins with one only if it had nothing to continue. Valid until
-  /// next().
+  /// The line without blanks at its end. It begins with a blank only if there was no line to
+  /// continue. Valid until next().
   std::string_view text() const { return text_; }
-  std::size_t number() const { return number_; }  ///< of its first line, from 1
+  std::size_t number() const { return number_; }  ///< of its first physical line, from 1
 
  private:
   bool read_physical();
@@ -48,24 +51,30 @@ class LogicalLines {
   std::size_t number_ = 0;
 };
 
-/// How many octets of a logical line are its key: up to the first blank outside quotes that no
-/// backslash protects. npos: a quote is not closed.
+/// Octets of a logical line's key: up to the first blank that is neither quoted nor escaped. npos:
+/// an unclosed quote.
 std::size_t key_length(std::string_view line);
 
-/// Whether the sources of such tables are lines of a key and a value: hash, texthash, cdb, ...
+/// Whether sources of this type are lines of key and value: hash, texthash, cdb, ...
 bool is_exact_type(std::string_view type);
 
-/// Collects what is wrong with the rows of one source.
+/// Collects the problems of one source's rows; at most 100 of each kind.
 class RowReport {
  public:
+  /// `file`: for messages.
   RowReport(std::string_view file, BadRows mode);
-  /// A bad row. Reading goes on when it returns true; otherwise error() says why not.
+  /// Reports a bad row. True: go on; false: stop, see error().
   [[nodiscard]] bool bad(std::size_t line, std::string_view what);
+  /// Reports a harmless problem.
   void warn(std::size_t line, std::string_view what);
+  /// Reports a row that an earlier row hides.
   void hidden(std::size_t line);
 
+  /// The error of the bad row, Fault::malformed.
   tl::unexpected<Error> error() const { return fail(Fault::malformed, error_); }
+  /// Moves the warnings out.
   std::vector<std::string> take_warnings() { return std::move(warnings_); }
+  /// Moves the line numbers out.
   std::vector<std::size_t> take_hidden() { return std::move(hidden_); }
 
  private:
@@ -77,16 +86,17 @@ class RowReport {
   std::vector<std::size_t> hidden_;
 };
 
-/// Name, warnings and hidden rows of a loaded table.
+/// Base of loaded tables: name, warnings and hidden rows.
 class NamedTable : public Table {
  public:
+  /// `name`: "type:name".
   explicit NamedTable(std::string name) : name_(std::move(name)) {}
   const std::string& name() const override { return name_; }
   std::vector<std::string> warnings() const override { return warnings_; }
   std::vector<std::size_t> hidden_rows() const override { return hidden_; }
 
  protected:
-  /// lookup() of a table that may hold another program's: with nothing said yet.
+  /// lookup() of a table that may contain a remote one: with no recorded replies.
   Found lookup_alone(std::string_view key) const {
     const std::vector<policy::Consultation> nothing;
     policy::Replies replies(nothing);
@@ -103,14 +113,17 @@ class NamedTable : public Table {
   std::vector<std::size_t> hidden_;
 };
 
-/// Distinct values in the order of their first appearance.
+/// Distinct values in the order of first appearance.
 class ValueList {
  public:
-  /// `line`: where it stands; the first counts.
+  /// The id of a value, new or known. `line`: its position; that of the first appearance is kept.
   std::uint32_t id(std::string_view value, std::size_t line);
+  /// Line of the first appearance.
   std::size_t line(std::uint32_t id) const { return lines_[id]; }
   const std::string& operator[](std::uint32_t id) const { return *order_[id]; }
+  /// Copies all values.
   std::vector<std::string> list() const;
+  /// Octets on the heap, approximately.
   std::size_t memory() const;
 
  private:
@@ -119,35 +132,45 @@ class ValueList {
   std::vector<std::size_t> lines_;
 };
 
-/// The words of `{ a, b {c d} }`: separated by commas and white space, braces group and nest.
-/// `group` is set for a word that is one group; its braces and the blanks within them are off.
+/// A word of `{ a, b {c d} }`. Words are separated by commas and white space; braces group and
+/// nest.
 struct BracedWord {
-  std::string text;
-  bool group = false;
+  std::string text;    ///< without its outer braces
+  bool group = false;  ///< the word was one group in braces
 };
+/// The words. Fault::malformed for unbalanced braces.
 Result<std::vector<BracedWord>> braced_words(std::string_view text);
 
-/// The rules of a file, or of "{ {rule}, {rule} }" a line each, and what to call it in messages.
+/// The rules of a file, or those of "{ {rule}, {rule} }", one a line.
 struct SourceText {
-  std::string file;
-  std::string text;
+  std::string file;  ///< name for messages
+  std::string text;  ///< rules
 };
+/// Reads `name`, a path or rules in braces.
 Result<SourceText> read_source(std::string_view type, std::string_view name,
                                const TableSources& sources);
 
+/// A table, or why it does not open.
 using OpenedTable = Result<std::shared_ptr<const Table>>;
-/// `spec` is what the table is called; `name` the part behind "type:".
+/// hash, texthash and the like. `spec`: name of the table; `path`: the part after "type:".
 OpenedTable open_exact(std::string spec, std::string_view path, const TableSources& sources);
+/// inline
 OpenedTable open_inline(std::string spec, std::string_view name, const TableSources& sources);
+/// cidr
 OpenedTable open_cidr(std::string spec, std::string_view name, const TableSources& sources);
+/// regexp and pcre.
 enum class PatternKind : std::uint8_t { posix, perl };
+/// regexp or pcre
 OpenedTable open_pattern(std::string spec, PatternKind kind, std::string_view name,
                          const TableSources& sources);
+/// sqlite
 OpenedTable open_sqlite(std::string spec, std::string_view path, const TableSources& sources);
+/// pgsql, ldap, tcp, socketmap
 bool is_remote_type(std::string_view type);
+/// Opens a remote table; does not connect.
 OpenedTable open_remote(std::string spec, std::string_view type, std::string_view name,
                         const TableSources& sources);
-/// Tables that `unionmap:` and `pipemap:` hold, and the like.
+/// Opens a table inside `unionmap:` or `pipemap:`, and the like. `depth`: nesting so far.
 OpenedTable open_nested(std::string_view spec, const TableSources& sources, std::size_t depth);
 
 }  // namespace postern::dialect::restrictions

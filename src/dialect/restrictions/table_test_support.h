@@ -1,4 +1,4 @@
-// Tables over texts that a test writes down.
+// Tables from texts of a test.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -13,11 +13,14 @@
 
 namespace postern::dialect::restrictions {
 
+/// Files by path.
 class Texts {
  public:
   Texts() = default;
+  /// Path and text.
   Texts(std::initializer_list<std::pair<const std::string, std::string>> files) : files_(files) {}
 
+  /// Sources that read these files.
   TableSources sources(BadRows bad_rows = BadRows::refuse) const {
     return {.read = [files = files_](const std::string& path) -> Result<std::string> {
               const auto file = files.find(path);
@@ -26,7 +29,7 @@ class Texts {
             },
             .bad_rows = bad_rows};
   }
-  /// A table that must open.
+  /// Opens a table; a failure fails the test.
   std::shared_ptr<const Table> open(const std::string& spec) const {
     auto table = open_table(spec, sources());
     if (table) return *table;
@@ -38,13 +41,14 @@ class Texts {
   std::map<std::string, std::string> files_;
 };
 
-/// A key and what a table says; null: nothing.
+/// A lookup and its expected value; null: absent.
 struct Case {
-  const char* spec;
-  const char* key;
-  const char* value;
+  const char* spec;   ///< of the table
+  const char* key;    ///< to look up
+  const char* value;  ///< expected
 };
 
+/// Performs the lookup.
 inline void check(const Case& one, const Texts& texts) {
   const auto table = texts.open(one.spec);
   if (table == nullptr) return;

@@ -1,5 +1,5 @@
-// Every lookup-table type there is a name for: what reads it here, or what to do without it. The
-// reader, the importer and docs/restriction-keywords.md take theirs from this table.
+// All lookup table types: how each is read, or what to use instead. Reader, importer and
+// docs/restriction-keywords.md use this table.
 #pragma once
 
 #include <cstdint>
@@ -8,33 +8,36 @@
 
 namespace postern::dialect::restrictions {
 
+/// A table type.
 struct TableType {
+  /// How it is read.
   enum class Kind : std::uint8_t {
-    lines,     ///< a text file, a key and a value on each line
-    rows,      ///< the same within the list
+    lines,     ///< text file with a key and a value on each line
+    rows,      ///< the same inside the list
     networks,  ///< cidr
     posix,     ///< regexp
     perl,      ///< pcre
     constant,  ///< static
     failing,   ///< fail
-    either,    ///< unionmap: of several tables
-    in_turn,   ///< pipemap: of several tables
+    either,    ///< unionmap: several tables joined
+    in_turn,   ///< pipemap: several tables in turn
     sqlite,
-    program,  ///< asked of another program
-    foreign,  ///< not read here
+    program,  ///< another program is asked
+    foreign,  ///< not supported
   };
-  std::string_view name;
-  Kind kind;
-  std::string_view help;  ///< what it holds; of a foreign one what to do instead
-  /// Postfix reads what postmap made of the source; here the source is read.
+  std::string_view name;  ///< before the colon
+  Kind kind;              ///< reader
+  std::string_view help;  ///< its contents; for a foreign type what to use instead
+  /// Postfix reads postmap's output; here the source is read.
   bool indexed = false;
 
-  /// Its name is that of a file.
+  /// Whether its name is a path.
   bool is_file() const;
-  /// Its name is a list of tables in braces.
+  /// Whether its name is a list of tables in braces.
   bool is_compound() const { return kind == Kind::either || kind == Kind::in_turn; }
 };
 
+/// All types.
 std::span<const TableType> table_types();
 /// Null for a type that Postfix does not have either.
 const TableType* find_table_type(std::string_view name);

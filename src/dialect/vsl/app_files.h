@@ -1,4 +1,4 @@
-// Files that rules leave for other programs.
+// Files that rules write for other programs.
 #pragma once
 
 #include <string>
@@ -8,9 +8,9 @@
 
 namespace postern::dialect::vsl {
 
-/// Writes `text` to a new file `name` + `extension` below `root`/`folder`; when that exists
-/// already, to `name`-2 and so on. Folders are made; a symbolic link is not followed. Gives the
-/// file's path. Fault::denied for a folder that is absolute or has `..` in it. It blocks.
+/// Writes `text` to a new file, `name` + `extension`, in `folder` below `root`. If it exists, the
+/// name becomes `name`-2, and so on. Missing folders are made; symbolic links are not followed.
+/// Returns the file's path. Fault::denied if `folder` is absolute or contains `..`. Blocks.
 Result<std::string> write_new_file(const std::string& root, std::string_view folder,
                                    std::string_view name, std::string_view extension,
                                    std::string_view text);

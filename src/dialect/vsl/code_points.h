@@ -1,4 +1,4 @@
-// UTF-8, which scripts are written in: a character and its number.
+// UTF-8, the encoding of scripts: characters and code points.
 #pragma once
 
 #include <cstdint>
@@ -8,13 +8,15 @@
 
 namespace postern::dialect::vsl {
 
-/// Octets of the code point that begins with `lead`, in well-formed UTF-8.
+/// The length in octets of the UTF-8 sequence that begins with `lead`, which must be well-formed
+/// (RFC 3629 §3).
 inline std::size_t octets(char lead) {
   const auto byte = static_cast<unsigned char>(lead);
   return byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
 }
 
-/// Octets of the character at `at` in any text: an octet that is no UTF-8 is a character by itself.
+/// The length in octets of the character at `at` in any text. An octet that is not UTF-8 counts as
+/// one character.
 inline std::size_t octets_at(std::string_view text, std::size_t at) {
   const auto lead = static_cast<unsigned char>(text[at]);
   if (lead < 0x80) return 1;
@@ -26,13 +28,14 @@ inline std::size_t octets_at(std::string_view text, std::size_t at) {
   return size;
 }
 
+/// The number of characters, as octets_at() counts them.
 inline std::int64_t characters(std::string_view text) {
   std::int64_t count = 0;
   for (std::size_t at = 0; at < text.size(); at += octets_at(text, at)) ++count;
   return count;
 }
 
-/// nullopt: no character has that number.
+/// The UTF-8 sequence of a code point (RFC 3629 §3). nullopt: it is a surrogate or above U+10FFFF.
 inline std::optional<std::string> utf8(std::uint32_t point) {
   if (point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF)) return std::nullopt;
   std::string text;

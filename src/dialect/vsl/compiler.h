@@ -1,9 +1,9 @@
-// From syntax trees to one Lua text.
+// Compiles syntax trees to one Lua text.
 //
-// Every name of a script is a slot or a text in quotes, never a word of Lua. All control flow is
-// `goto` and every function stands at the top of the text, so that nothing nests: Lua's limits on
-// locals, registers and nesting do not reach scripts. A line holds one operation, so that the line
-// of an error says which one failed.
+// Every name of a script becomes a slot or a quoted string, never a name in Lua. All control flow
+// is `goto`, and all functions are at the top of the text, so that nothing nests: Lua's limits on
+// locals, registers and nesting do not apply to scripts. A line holds one operation, so that the
+// line of an error identifies it.
 #pragma once
 
 #include <functional>
@@ -18,41 +18,46 @@
 
 namespace postern::dialect::vsl {
 
+/// A place in a source file.
 struct Place {
   std::uint32_t file = 0;  ///< index in Sources::files
-  Position at;             ///< line 0: the line is the compiler's own
+  Position at;             ///< line 0: generated code without a source
 };
 
 /// A rule, an action or a delegation of a stage.
 struct Directive {
+  /// The word that declares it.
   enum class Kind : std::uint8_t { rule, action, delegate };
-  policy::Stage stage = policy::Stage::connect;
-  Kind kind = Kind::rule;
-  std::string name;
-  std::string file;  ///< relative to the policy directory
-  Position at;
-  /// "main.vsl:3:5".
+  policy::Stage stage = policy::Stage::connect;  ///< when it runs
+  Kind kind = Kind::rule;                        ///< see Kind
+  std::string name;                              ///< unique over all stages
+  std::string file;                              ///< relative to the policy directory
+  Position at;                                   ///< of its name
+  /// Its place, "main.vsl:3:5".
   std::string place() const { return place_text(file, at); }
 };
+/// "rule", "action" or "delegate".
 std::string_view to_string(Directive::Kind kind);
 
+/// The result of compile().
 struct Compiled {
-  std::string text;
-  std::vector<Place> lines;  ///< of the text's lines, the first at 0
-  /// By stage, and in a stage as they stand in the entry file; its function is called by the index.
+  std::string text;          ///< the Lua text
+  std::vector<Place> lines;  ///< the source of each line of `text`; index 0 is the first line
+  /// By stage, then in the order of the entry file. The index identifies the directive's function.
   std::vector<Directive> directives;
 };
 
-/// What a host function takes; see signature_of().
+/// Finds a host function by name; see signature_of().
 using FindFunction = std::function<Signature(std::string_view name)>;
 
-/// Names that nothing defines are errors when they are reached. Stages are as check_stages() wants
-/// them. What keeps it from compiling: a function of more than 100 parameters.
+/// Compiles the files. The stages must have passed check_stages(). An undefined name is an error at
+/// run time only. The error is a function with more than most_parameters parameters.
 tl::expected<Compiled, Mistake> compile(const Sources& sources, const FindFunction& find);
 
-/// "preq" is Stage::message; accepts old spellings ("deliver").
+/// The stage that a word names: "preq" is Stage::message. Accepts old spellings ("deliver").
+/// nullopt: unknown.
 std::optional<policy::Stage> stage_named(std::string_view word);
-/// "preq"; empty: scripts have no such stage.
+/// The word for a stage, "preq"; empty: scripts have no such stage.
 std::string_view word_of(policy::Stage stage);
 
 }  // namespace postern::dialect::vsl

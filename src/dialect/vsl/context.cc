@@ -5,6 +5,8 @@
 #include "base/text.h"
 #include "dialect/vsl/machine.h"
 #include "mailauth/ar/strip.h"
+#include "policy/memory.h"
+#include "script/runtime.h"
 
 namespace postern::dialect::vsl {
 
@@ -19,11 +21,42 @@ void read_header(Draft& draft, std::string_view message) {
   std::size_t body = 0;
   std::vector<Draft::Field> fields = mail::fields_of(message, body);
   erase_results(fields, draft.results_of);
+  std::size_t octets = 0;
+  for (const Draft::Field& field : fields) octets += policy::memory_of(field);
+  draft.take(octets);
   draft.header.insert(draft.header.end(), std::make_move_iterator(fields.begin()),
                       std::make_move_iterator(fields.end()));
 }
 
 }  // namespace
+
+void Draft::charge_to(std::shared_ptr<MemoryBudget> budget) {
+  if (budget_ || !budget) return;
+  budget_ = std::move(budget);
+  charge_ = MemoryCharge(*budget_);
+}
+
+void Draft::take(std::size_t octets) {
+  if (charge_.set(octets_ + octets)) {
+    octets_ += octets;
+    return;
+  }
+  (void)charge_.set(octets_);
+  throw script::MemoryUsedUp();
+}
+
+void Draft::recount() {
+  octets_ = 0;
+  for (const Field& field : header) octets_ += policy::memory_of(field);
+  for (const mail::Mailbox& one : added) octets_ += policy::memory_of(one);
+  if (base) {
+    for (const mail::Mailbox& one : *base) octets_ += policy::memory_of(one);
+  }
+  for (const auto* copy : {&base_copy, &published}) {
+    if (*copy) octets_ += policy::memory_of(**copy);
+  }
+  (void)charge_.set(octets_);  // what is there counts, whether there is room or not
+}
 
 bool Site::is_local(std::string_view domain_name) const {
   const auto normal = mail::Domain::parse(domain_name);
@@ -78,11 +111,11 @@ Draft& draft_with_message(Context& context) {
   Draft& draft = context.draft;
   if (context.stage < policy::Stage::message) too_early("mail", "preq");
   if (draft.has_message) return draft;
-  const auto message = context.gatherer.message();
+  const auto message = context.inquiry.message();
   // Of a decision that is made again the message is not kept; what was read of it is.
   if (message) {
     read_header(draft, *message);
-  } else if (!context.evidence.offline) {
+  } else if (!context.inquiry.tape.playing) {
     throw std::runtime_error("the message is not there");
   }
   draft.has_message = true;
@@ -92,7 +125,12 @@ Draft& draft_with_message(Context& context) {
 void prepend_field(Draft& draft, std::string_view name, std::string_view value) {
   Result<Draft::Field> field = mail::header_field(name, value);
   if (!field) throw std::runtime_error(field.error().message);
-  draft.header.insert(draft.header.begin(), std::move(*field));
+  insert_field(draft, draft.header.begin(), std::move(*field));
+}
+
+void insert_field(Draft& draft, std::vector<Draft::Field>::iterator where, Draft::Field field) {
+  draft.take(policy::memory_of(field));
+  draft.header.insert(where, std::move(field));
   draft.header_changed = true;
 }
 

@@ -1,4 +1,4 @@
-// Tables in files of comma-separated values (RFC 4180), one for all threads of the process.
+// Tables in files of comma-separated values (RFC 4180 §2), shared by all threads of the process.
 #pragma once
 
 #include <sys/types.h>
@@ -15,42 +15,46 @@
 
 namespace postern::dialect::vsl {
 
+/// The fields of a row, unquoted.
 using CsvFields = std::vector<std::string>;
 
-/// The row at `at`, which moves behind it; nullopt at the end of the text. Lines end in LF or CRLF,
-/// blank ones are skipped, and blanks around a field without quotes are not part of it. Throws a
-/// sentence where a quote is not closed.
+/// A parsed row.
 struct CsvRow {
-  CsvFields fields;
-  std::size_t begin = 0;  ///< where its line begins
+  CsvFields fields;       ///< at least one
+  std::size_t begin = 0;  ///< the offset of its line
 };
+/// Parses the row at `at`, and moves `at` after it. nullopt: the end of the text. Lines end in LF
+/// or CRLF; blank lines are skipped, and so are blanks around an unquoted field. Throws a sentence
+/// if a quote is not closed.
 std::optional<CsvRow> next_csv_row(std::string_view text, std::size_t& at, char delimiter);
 
-/// One line, with its LF; next_csv_row() reads the same fields from it.
+/// The line of a row, with LF. next_csv_row() reads the same fields from it.
 std::string csv_line(const CsvFields& fields, char delimiter);
 
-/// Everything waits for the disk: on a thread that may. Throws sentences.
+/// A table in a file. Its functions block on the disk and throw sentences. Safe from any thread.
 class CsvTable {
  public:
-  static constexpr std::size_t largest = 64u << 20;  ///< octets of a file
+  static constexpr std::size_t largest = 64u << 20;  ///< of a file, in octets
 
-  /// The table of that file, the same one for all who name it. `path`: the real one.
+  /// The table of a file, shared by all users of `path`, which must be the real path.
   static std::shared_ptr<CsvTable> of(const std::string& path, char delimiter);
 
+  /// Use of() instead.
   CsvTable(std::string path, char delimiter) : path_(std::move(path)), delimiter_(delimiter) {}
 
+  /// When get() checks whether the file has changed: at every call, or before the first only.
   enum class Refresh { always, once };
-  /// The first row whose first field is the key; empty: there is none. `always`: of a file that
-  /// changed it is read again.
+  /// The first row whose first field is `key`; empty: there is none.
   CsvFields get(const std::string& key, Refresh refresh);
-  /// Appends a row. When it returns the row is on stable storage; when it throws it is not there.
+  /// Appends a row. When it returns, the row is on stable storage; if it throws, the row was not
+  /// added.
   void set(const CsvFields& fields);
-  /// Takes out all rows whose first field is the key, and leaves the others as they stand. Readers
-  /// see the old file or the new one.
+  /// Removes all rows whose first field is `key`; other lines stay as they are. The file is
+  /// replaced atomically.
   void remove(const std::string& key);
 
  private:
-  /// Tells one state of the file from another.
+  /// Identifies a version of the file.
   struct Stamp {
     dev_t device = 0;
     ino_t inode = 0;
@@ -69,7 +73,7 @@ class CsvTable {
   std::mutex mutex_;
   std::optional<Stamp> stamp_;  ///< of `text_`; nullopt: nothing was read yet
   std::string text_;
-  std::unordered_map<std::string, std::size_t> first_;  ///< where a key's first row begins
+  std::unordered_map<std::string, std::size_t> first_;  ///< the offset of a key's first row
 };
 
 }  // namespace postern::dialect::vsl

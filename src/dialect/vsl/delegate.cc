@@ -23,7 +23,7 @@ bool is_ours(const Draft::Field& field) { return iequals(field.name, delegation_
 void hand_out(Context& context, const Directive& directive, const SmtpService& service) {
   Draft& draft = draft_with_message(context);
   draft.skip = Status{.kind = Status::Kind::faccept, .reply = {}, .queue = {}, .detail = {}};
-  if (context.evidence.offline) return;
+  if (context.inquiry.tape.playing) return;
   prepend_field(draft, delegation_field, delegations().issue({directive.stage, directive.name}));
   for (const mail::Mailbox& one : recipients_after(draft, context.evidence)) {
     draft.transports[lower(one.text())] = {policy::Transport::Kind::forward,
@@ -32,10 +32,10 @@ void hand_out(Context& context, const Directive& directive, const SmtpService& s
 }
 
 bool take_back(Context& context) {
-  policy::Evidence& evidence = context.evidence;
+  policy::Tape& tape = context.inquiry.tape;
   Draft& draft = draft_with_message(context);
-  if (evidence.offline) {
-    const std::string line = take_line(evidence.script_answers);
+  if (tape.playing) {
+    const std::string line = take_line(tape.answers);
     if (line.empty()) return false;
     draft.resumed = delegation_of(json::parse(line));
     return true;
@@ -47,9 +47,9 @@ bool take_back(Context& context) {
   }
   drop_forged(context);
   if (draft.resumed) {
-    evidence.script_record += json::serialize(json_of(*draft.resumed));
+    tape.record += json::serialize(json_of(*draft.resumed));
   }
-  evidence.script_record += "\n";
+  tape.record += "\n";
   return draft.resumed.has_value();
 }
 

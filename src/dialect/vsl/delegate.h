@@ -1,4 +1,5 @@
-// `delegate`: a message goes to another program, comes back, and the rules go on where they were.
+// `delegate`: a message goes to another program and comes back; then the rules continue after that
+// directive.
 #pragma once
 
 #include <string>
@@ -8,15 +9,15 @@
 
 namespace postern::dialect::vsl {
 
-/// Writes the field by which the message is known again and sends it to the service, whatever its
-/// recipients' routes are; the rules end here.
+/// Adds the delegation field to the message, sends it to the service instead of its recipients'
+/// next hops, and ends the rules.
 void hand_out(Context& context, const Directive& directive, const SmtpService& service);
 
-/// Of a message at the port that handed-out ones come back to: takes the field off and notes in the
-/// draft where the rules go on. False: it is not one of ours.
+/// Called for a message at the port where delegated ones come back. Removes the field and notes in
+/// the draft where the rules continue. False: the message was not delegated by us.
 bool take_back(Context& context);
 
-/// The field in any other mail is a forgery, or a copy that has had its turn: it is taken off.
+/// Removes the field from any other message. There it is forged, or already redeemed.
 void drop_forged(Context& context);
 
 }  // namespace postern::dialect::vsl

@@ -1,5 +1,5 @@
-// Messages that are with another program: `delegate`. They come back under a number that nobody
-// else knows, so that no sender gets into the middle of the rules.
+// Messages that another program has, for `delegate`. A message comes back with a secret number, so
+// that no sender can enter in the middle of the rules.
 #pragma once
 
 #include <chrono>
@@ -16,35 +16,36 @@
 
 namespace postern::dialect::vsl {
 
-/// The field that a message goes out and comes back with. It must be taken out of all mail that
-/// comes from elsewhere.
+/// The header field of a delegated message. It must be removed from all mail from elsewhere.
 inline constexpr std::string_view delegation_field = "X-VSMTP-DELEGATION";
 
+/// A directive that delegates.
 struct Delegation {
-  policy::Stage stage = policy::Stage::queued;
-  std::string directive;
+  policy::Stage stage = policy::Stage::queued;  ///< of the directive
+  std::string directive;                        ///< its name
   bool operator==(const Delegation&) const = default;
 };
 
-/// As a record keeps it, and again. Throws what Boost.JSON throws at a value that is none.
+/// For records.
 boost::json::value json_of(const Delegation& delegation);
+/// The value of json_of(). Throws what Boost.JSON throws for other values.
 Delegation delegation_of(const boost::json::value& value);
 
-/// The numbers that are out. In memory: after a restart a message that comes back is a stranger's.
-/// Safe from any thread; one for the process.
+/// The numbers of delegated messages. They are in memory only: a message that comes back after a
+/// restart is treated as an unknown client's. Safe from any thread; there is one per process.
 class Delegations {
  public:
-  using Clock = std::chrono::steady_clock;
-  static constexpr std::chrono::hours lifetime{1};
-  /// Numbers that are out at a time; beyond it the oldest is forgotten.
+  using Clock = std::chrono::steady_clock;          ///< monotonic
+  static constexpr std::chrono::hours lifetime{1};  ///< of a number
+  /// The most numbers at a time; after that the oldest is dropped.
   static constexpr std::size_t most = 100'000;
 
-  /// The field's value: `sent; stage=postq; directive="scan"; id="..."`.
+  /// A new number, as the field's value: `sent; stage=postq; directive="scan"; id="..."`.
   std::string issue(Delegation delegation, Clock::time_point now = Clock::now());
-  /// What the field of a message that came back stands for, once. Nullopt: the value is none of
-  /// ours, has been redeemed, or is too old. Only its number counts.
+  /// The directive that a value was issued for; each number works once. nullopt: unknown, already
+  /// redeemed, or older than `lifetime`. Everything but the number is ignored.
   std::optional<Delegation> redeem(std::string_view value, Clock::time_point now = Clock::now());
-  std::size_t outstanding() const;
+  std::size_t outstanding() const;  ///< how many numbers are in use
 
  private:
   struct Out {

@@ -6,6 +6,7 @@
 #include "dialect/vsl/functions.h"
 #include "dialect/vsl/security.h"
 #include "mailauth/dkim/sign.h"
+#include "policy/questions/dkim.h"
 #include "policy/results_field.h"
 
 namespace postern::dialect::vsl {
@@ -25,16 +26,6 @@ dkim::Results looked_at(const dkim::Results& all) {
   dkim::Results results = all;
   if (results.signatures.size() > most_signatures) results.signatures.resize(most_signatures);
   return results;
-}
-
-/// The first that passed, else the last; null without a signature.
-const dkim::SignatureResult* deciding(const dkim::Results& results) {
-  const auto& all = results.signatures;
-  if (all.empty()) return nullptr;
-  const auto passed = std::find_if(all.begin(), all.end(), [](const dkim::SignatureResult& one) {
-    return one.reported() == dkim::Status::pass;
-  });
-  return passed != all.end() ? &*passed : &all.back();
 }
 
 /// Whose name signs, and its key.
@@ -104,8 +95,8 @@ Task<Verdict> verify_dkim(Call& call) {
   Context& context = rule_of(call);
   Draft& draft = draft_with_message(context);
   co_await gather(context, Need::dkim);
-  const dkim::Results results = looked_at(*context.evidence.dkim);
-  const dkim::SignatureResult* one = deciding(results);
+  const dkim::Results& results = *context.evidence.dkim;
+  const auto* one = policy::questions::telling_signature(results, most_signatures);
   if (!draft.verified) add_results(context, dkim_methods(context.evidence));
   draft.verified = true;
   Value::Map map;
@@ -126,8 +117,7 @@ Task<void> sign_dkim(Call& call, Text selector, std::optional<Value> fields,
   const Result<std::string> field = co_await signed_field(
       call.world(), std::move(signer.key), std::move(options), message_text(context));
   demand(field.has_value(), field ? "" : "sign_dkim: " + field.error().message);
-  draft.header.insert(draft.header.begin(), {"DKIM-Signature", *field});
-  draft.header_changed = true;
+  insert_field(draft, draft.header.begin(), {"DKIM-Signature", *field});
 }
 
 }  // namespace postern::dialect::vsl

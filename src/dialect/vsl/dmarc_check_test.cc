@@ -114,7 +114,8 @@ TEST(CheckDmarc, says_what_it_saw) {
   Scene scene(zone(), from("ann@good.example"));
   scene.from("203.0.113.9").at(Stage::message);
   EXPECT_THAT(scene.ask("vsl.check_dmarc()"),
-              ::testing::AllOf(HasSubstr("| dmarc=fail for good.example"), HasSubstr("p=reject")));
+              ::testing::AllOf(HasSubstr("| DMARC fail for good.example"),
+                               HasSubstr("policy reject of good.example")));
 }
 
 }  // namespace

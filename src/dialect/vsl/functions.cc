@@ -65,7 +65,7 @@ std::string message_text(Context& context) {
   if (draft.base_copy && draft.base_copy->text) {
     whole = *draft.base_copy->text;
   } else {
-    whole = context.gatherer.message();
+    whole = context.inquiry.message();
   }
   script::demand(whole.has_value(), "the message is not there");
   return mail::joined(draft.header) + std::string(whole->substr(mail::body_of(*whole)));

@@ -1,4 +1,4 @@
-// What the files of host functions share.
+// Shared by the files of host functions.
 #pragma once
 
 #include <string>
@@ -11,19 +11,20 @@
 namespace postern::dialect::vsl {
 
 /// The address that a parameter means: an address object, or a string, identifier or other object
-/// of text that is one. Throws "invalid type conversion expected: `address`, ...".
+/// whose text is one. Throws "invalid type conversion expected: `address`, ...".
 mail::Mailbox address_from(const Value& value);
-/// The text of a string or an object. Throws for values of other types.
+/// The text of a string or an object. Throws a sentence for other types.
 std::string text_from(const Value& value);
 
-/// Numbers, text, lists and maps; null is a unit.
+/// Any JSON value: an object becomes a map, null a unit.
 Value value_of(const json::value& value);
 
-/// Text that came in a message: octets that are not UTF-8 are taken as Latin-1, so that scripts,
+/// Text from a message as UTF-8. If it is not UTF-8, all of it is read as Latin-1, so that scripts,
 /// logs and records can hold it.
 std::string readable(std::string_view text);
 
-/// The whole message as rules left it. Throws too early and where it is not kept.
+/// The whole message as the rules left it. Throws a sentence before it is received, or if it was
+/// not kept.
 std::string message_text(Context& context);
 
 }  // namespace postern::dialect::vsl

@@ -110,10 +110,11 @@ struct Functions : ::testing::Test {
     }
     Draft nothing;
     policy::Evidence recorded = evidence;
-    recorded.offline = true;
     Outside nobody;
+    policy::Tape playing = policy::Tape::of({});
+    policy::Inquiry again(recorded, nobody, playing);
     Context offline{.evidence = recorded,
-                    .gatherer = nobody,
+                    .inquiry = again,
                     .site = site,
                     .draft = nothing,
                     .stage = context.stage};
@@ -141,8 +142,10 @@ struct Functions : ::testing::Test {
   policy::Evidence evidence;
   Outside outside;
   Draft draft;
+  policy::Tape tape;
+  policy::Inquiry inquiry{evidence, outside, tape};
   Context context{.evidence = evidence,
-                  .gatherer = outside,
+                  .inquiry = inquiry,
                   .site = site,
                   .draft = draft,
                   .stage = policy::Stage::rcpt};

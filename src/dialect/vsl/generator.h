@@ -1,4 +1,4 @@
-// How a script's parts become lines of Lua. Private to the compiler.
+// Translates the parts of a script to lines of Lua. Private to the compiler.
 #pragma once
 
 #include <map>
@@ -14,21 +14,25 @@
 
 namespace postern::dialect::vsl {
 
+/// A line of Lua.
 struct Line {
-  std::string text;
-  Place place;
+  std::string text;  ///< without line end
+  Place place;       ///< its source
 };
 
+/// A variable of the script.
 struct Variable {
-  std::string name;    ///< of an imported file's alias "::alias"
-  std::size_t id = 0;  ///< how many were declared before it
-  int slot = 0;
-  bool constant = false;
-  bool cell = false;  ///< the slot holds a table whose first entry is the value: functions share it
-  bool maybe = false;  ///< declared within an expression: control may not have come by
+  std::string name;       ///< "::alias" for an imported file
+  std::size_t id = 0;     ///< in the order of declaration, from 0
+  int slot = 0;           ///< where the value is
+  bool constant = false;  ///< may not be assigned
+  /// The slot holds a table whose first entry is the value, shared by functions.
+  bool cell = false;
+  bool maybe = false;  ///< declared within an expression that may not have run
 };
 
-/// One function of the Lua text.
+/// A function of the Lua text.
+/// Its source.
 struct Frame {
   enum class Kind : std::uint8_t {
     file,      ///< what runs when the file is loaded
@@ -36,47 +40,53 @@ struct Frame {
     closure,
     attempt,  ///< the block of a `try`
   };
+  /// A block with its names.
   struct Scope {
-    std::vector<Variable> variables;
+    std::vector<Variable> variables;  ///< in the order of declaration
   };
+  /// A loop around the current line.
   struct Loop {
-    std::string again;  ///< labels
-    std::string out;
-    std::string value;  ///< gets what `break` says; empty: nobody asks
+    std::string again;  ///< label of the next round
+    std::string out;    ///< label of the end
+    std::string value;  ///< gets the value of `break`; empty: it is not used
   };
+  /// A variable of an outer function.
   struct Capture {
-    std::size_t id;
-    Frame* owner;
-    int slot;
+    std::size_t id;  ///< Variable::id
+    Frame* owner;    ///< the frame that declares it
+    int slot;        ///< in that frame
   };
 
-  Kind kind = Kind::file;
-  Frame* outer = nullptr;
-  std::vector<Scope> scopes;
-  std::vector<Loop> loops;
+  Kind kind = Kind::file;         ///< see Kind
+  Frame* outer = nullptr;         ///< the enclosing function; null: none
+  std::vector<Scope> scopes;      ///< innermost last
+  std::vector<Loop> loops;        ///< innermost last
   std::vector<Capture> captures;  ///< the i-th is C[i + 1]
-  std::vector<bool> taken;        ///< slots, the first at 0
-  std::vector<Line> lines;
-  bool returns = false;  ///< an attempt's ways out
-  bool breaks = false;
-  bool continues = false;
+  std::vector<bool> taken;        ///< which slots are in use, from 0
+  std::vector<Line> lines;        ///< of the body
+  bool returns = false;           ///< the block of a `try` contains `return`
+  bool breaks = false;            ///< the block contains `break` out of it
+  bool continues = false;         ///< the block contains `continue` out of it
 };
 
+/// Writes the Lua text of all files. For one compilation, on one thread.
 class Generator {
  public:
-  /// `captured`: variables that several functions share, by Variable::id; found out by running a
-  /// generator without.
+  /// `captured`: variables that several functions share, by Variable::id. A first run without it
+  /// finds them; see take_shared(). All arguments must outlive the generator.
   Generator(const Sources& sources, const FindFunction& find, const std::set<std::size_t>& captured,
             const std::unordered_map<const Node*, std::size_t>& directives)
       : sources_(sources), find_(find), captured_(captured), directives_(directives) {}
 
+  /// Writes a file. `needed`: the policy does not load without it.
   void file(std::size_t index, bool needed);
 
-  std::vector<Line> take_lines() { return std::move(lines_); }
+  std::vector<Line> take_lines() { return std::move(lines_); }  ///< the text
+  /// The variables that several functions share, by Variable::id.
   std::set<std::size_t> take_shared() { return std::move(shared_); }
 
  private:
-  /// A slot for as long as this lives.
+  /// A slot that is reserved during its lifetime.
   class Temporary {
    public:
     explicit Temporary(Generator& generator);
@@ -94,25 +104,25 @@ class Generator {
     int slot_;
     std::string text_;
   };
-  /// Where a value stands: a word of Lua, or a slot that is given back when this goes.
+  /// A value: a Lua expression, or a slot that is freed with this object.
   struct Operand {
     std::string text;
     std::optional<Temporary> slot;
   };
   class InScope;
   class InFrame;
-  /// A variable as the current function reaches it.
+  /// How the current function accesses a variable.
   struct Reach {
     const Variable* variable;
-    std::string cell;  ///< of a shared one; else the value's own slot
+    std::string cell;  ///< the slot of its cell if it is shared, else of the value
     std::string value;
-    bool foreign;  ///< of another function
-    bool of_file;  ///< made when the file loaded
+    bool foreign;  ///< declared by another function
+    bool of_file;  ///< declared at file level
   };
 
   // Frames, slots and names (generator.cc).
   void line(std::string text, Position at);
-  /// One that belongs to what the line before it does.
+  /// A line with the same source as the one before.
   void line(std::string text) { line(std::move(text), at_); }
   std::string label(std::string_view word);
   int take_slot(bool fresh = false);
@@ -130,8 +140,8 @@ class Generator {
   std::string function_name(const Function& one) const;
   const Function* own_function(std::string_view name, std::size_t arguments) const;
 
-  // Expressions (generator_expressions.cc, generator_calls.cc). `into` is a slot, or empty when
-  // nobody asks for the value.
+  // Expressions (generator_expressions.cc, generator_calls.cc). `into` is a slot, or empty if the
+  // value is not used.
   void expression(const Node& node, const std::string& into);
   void evaluate(const Node& node, const std::string& into);
   Operand operand(const Node& node, bool calm_after);
@@ -197,21 +207,23 @@ class Generator {
   std::unordered_map<const Node*, bool> calm_;
 };
 
-/// The runtime's function of an operator: "add" of "+".
+/// The runtime's function for an operator: "add" for "+".
 std::string_view function_of_operator(std::string_view word);
 
-/// As a string of Lua on one line.
+/// A Lua string literal on one line.
 std::string quoted(std::string_view text);
 
-/// Methods that the runtime has, and with how many arguments.
+/// A method of the runtime.
 struct BuiltIn {
-  std::string_view name;
-  std::size_t least;
-  std::size_t most;
-  bool calls = false;  ///< may call a function of the script: gets the depth and the file
+  std::string_view name;  ///< as scripts call it
+  std::size_t least;      ///< arguments, at least
+  std::size_t most;       ///< arguments, at most
+  bool calls = false;     ///< may call a function of the script; gets the call depth and the file
 };
+/// The method with this name that takes `arguments` arguments. Null: there is none.
 const BuiltIn* built_in(std::string_view name, std::size_t arguments);
 
+/// The most parameters of a function.
 inline constexpr std::size_t most_parameters = 100;
 
 }  // namespace postern::dialect::vsl

@@ -1,13 +1,14 @@
-// Where the generator is while it writes. Private to it.
+// Guards for the generator's scopes and functions. Private to it.
 #pragma once
 
 #include "dialect/vsl/generator.h"
 
 namespace postern::dialect::vsl {
 
-/// A scope of names; their slots are given back with it.
+/// Opens a scope of names; frees their slots when destroyed.
 class Generator::InScope {
  public:
+  /// Opens a scope in the current frame.
   explicit InScope(Generator& generator) : generator_(generator) {
     generator_.frame_->scopes.emplace_back();
   }
@@ -24,9 +25,10 @@ class Generator::InScope {
   Generator& generator_;
 };
 
-/// A function of the Lua text while its lines are written.
+/// Opens a function of the Lua text; closes it when destroyed.
 class Generator::InFrame {
  public:
+  /// Makes a new frame the current one.
   InFrame(Generator& generator, Frame::Kind kind) : generator_(generator) {
     frame_.kind = kind;
     frame_.outer = generator.frame_;
@@ -36,7 +38,7 @@ class Generator::InFrame {
   ~InFrame() { generator_.frame_ = frame_.outer; }
   InFrame(const InFrame&) = delete;
   InFrame& operator=(const InFrame&) = delete;
-  const Frame& frame() const { return frame_; }
+  const Frame& frame() const { return frame_; }  ///< the new frame
 
  private:
   Generator& generator_;

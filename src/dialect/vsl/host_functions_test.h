@@ -200,6 +200,13 @@ struct Scene {
     script::Call call(script.world, {}, &context);
     return script.answer(statement, call);
   }
+  /// Whether the candidate will have a route.
+  bool relays() const { return policy::grants_route(effects, evidence.candidate->route); }
+  bool trusts() const {
+    return std::ranges::any_of(effects, [](const policy::Effect& one) {
+      return std::holds_alternative<policy::TrustClient>(one.what);
+    });
+  }
   /// The header as it is now.
   std::string header() const {
     std::string text;
@@ -212,7 +219,10 @@ struct Scene {
   policy::Evidence evidence;
   Site site;
   Draft draft;
-  Context context{evidence, gatherer, site, draft, policy::Stage::mail, nullptr, {}};
+  policy::Tape tape;
+  policy::Inquiry inquiry{evidence, gatherer, tape};
+  std::vector<policy::Effect> effects;
+  Context context{evidence, inquiry, site, draft, policy::Stage::mail, &effects, nullptr, {}};
   Script script{{security_functions()}};
 };
 

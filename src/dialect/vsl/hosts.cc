@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "dialect/ask_dns.h"
 #include "mail/address.h"
+#include "policy/questions/client_in.h"
 
 namespace postern::dialect::vsl {
 
@@ -91,10 +92,9 @@ std::optional<IpAddress> stranger_among(const Hosts& hosts) {
 Task<HostMatch> match_client(Context& context, Hosts hosts) {
   const IpAddress client = context.evidence.session.client_ip;
   if (!client.is_known()) co_return HostMatch{false, "the client's address is unknown"};
+  const auto listed = policy::questions::client_in(context.evidence, hosts.networks);
+  if (listed) co_return HostMatch{true, listed.words()};
   const std::string text = client.to_string();
-  for (const Cidr& network : hosts.networks) {
-    if (network.contains(client)) co_return HostMatch{true, text + " is in " + network.to_string()};
-  }
   for (const ObjectPtr& pattern : hosts.patterns) {
     if (pattern->matches(text)) {
       co_return HostMatch{true, text + " matches " + printable(pattern->text(), 100)};
@@ -103,7 +103,7 @@ Task<HostMatch> match_client(Context& context, Hosts hosts) {
   const dns::Type type = client.is_v4() ? dns::Type::a : dns::Type::aaaa;
   std::size_t unknown = 0;
   for (const std::string& name : hosts.names) {
-    const dns::Answer answer = co_await ask_dns(context.evidence, context.gatherer, name, type);
+    const dns::Answer answer = co_await ask_dns(context.inquiry, name, type);
     if (answer.trouble()) ++unknown;
     for (const std::string& record : answer.records) {
       if (IpAddress::from_text(record) == client) {

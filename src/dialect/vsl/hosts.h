@@ -1,4 +1,4 @@
-// `allowed_hosts`: which clients a script means.
+// `allowed_hosts`: the clients that a script allows.
 #pragma once
 
 #include <string>
@@ -10,28 +10,30 @@
 
 namespace postern::dialect::vsl {
 
-/// Hosts by address, network or name, out of any nesting of groups, files and arrays.
+/// Hosts by address, network, name or pattern, collected from nested groups, files and arrays.
 struct Hosts {
-  std::vector<Cidr> networks;
-  std::vector<std::string> names;  ///< A-labels
-  std::vector<ObjectPtr> patterns;
+  std::vector<Cidr> networks;       ///< single addresses too
+  std::vector<std::string> names;   ///< A-labels (RFC 5890 §2.3.2.1)
+  std::vector<ObjectPtr> patterns;  ///< regular expressions, matched against the address as text
+  /// The number of all hosts.
   std::size_t count() const { return networks.size() + names.size() + patterns.size(); }
 };
 
-/// Throws a sentence for what names no host. Asks nobody.
+/// Collects the hosts. Throws a sentence for a value that names no host. No DNS lookup is made.
 Hosts hosts_of(const Value& value);
 
-/// One of the public Internet, where the hosts are more than anybody's own clients. Names are not
-/// asked about.
+/// A public address that the hosts include although no operator has that many clients; nullopt:
+/// there is none. Names are not looked up.
 std::optional<IpAddress> stranger_among(const Hosts& hosts);
 
+/// The result of match_client().
 struct HostMatch {
-  bool found = false;
+  bool found = false;  ///< the client is one of the hosts
   std::string detail;  ///< "192.0.2.7 is in 192.0.2.0/24", "192.0.2.7 is in none of 2 hosts"
 };
-/// Whether the client is one of them. A name stands for the addresses that it has in DNS; what the
-/// client calls itself, and what its own reverse zone says, never counts, and a failed lookup finds
-/// nothing. Names are asked about only when nothing else matches.
+/// Whether the client is one of the hosts. A name stands for its A or AAAA records (RFC 1035
+/// §3.4.1, RFC 3596 §2.1), which are looked up only if nothing else matches. The HELO name and the
+/// reverse zone are never used, and a failed lookup does not match.
 Task<HostMatch> match_client(Context& context, Hosts hosts);
 
 }  // namespace postern::dialect::vsl

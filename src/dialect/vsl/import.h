@@ -1,5 +1,5 @@
-// A vSMTP configuration becomes a Postern one: a vsmtp.toml in, the text of a postern.toml and a
-// report about every key out, those that vSMTP does not know among them.
+// Converts a vSMTP configuration: takes a vsmtp.toml, and makes the text of a postern.toml and a
+// report about every key, unknown keys included.
 #pragma once
 
 #include <cstdint>
@@ -11,28 +11,30 @@
 
 namespace postern::dialect::vsl {
 
-/// What prevents the import. Lines and columns count from 1; a column is a code point.
+/// A mistake that prevents the import. Lines and columns count from 1; a column is a code point.
 struct ImportMistake {
-  std::string code;  ///< of `postern help`: those of our own configuration, "C012"
-  std::uint32_t line = 0;
-  std::uint32_t column = 0;
-  std::uint32_t end_column = 0;  ///< one past the last character
-  std::string message;
-  std::string label;  ///< stands behind the carets
-  std::string hint;
+  std::string code;              ///< for `postern help`, shared with our own configuration: "C012"
+  std::uint32_t line = 0;        ///< of the mistake
+  std::uint32_t column = 0;      ///< of its first character
+  std::uint32_t end_column = 0;  ///< one past its last character
+  std::string message;           ///< one sentence
+  std::string label;             ///< the text after the carets
+  std::string hint;              ///< what to do; may be empty
 };
 
+/// The result of import_vsmtp().
 struct VsmtpImport : ImportReport {
-  std::vector<ImportMistake> mistakes;  ///< by their place
+  std::vector<ImportMistake> mistakes;  ///< in the order of their places
 
-  bool ok() const { return mistakes.empty(); }
+  bool ok() const { return mistakes.empty(); }  ///< whether there is a postern.toml
 };
 
+/// How to import.
 struct ImportOptions {
-  std::string file_name = "vsmtp.toml";  ///< for comments
+  std::string file_name = "vsmtp.toml";  ///< named in the comments of the result
 };
 
-/// Paths are taken as they stand; no file is looked at.
+/// Converts the text of a vsmtp.toml. Paths in it are copied; no file is read.
 VsmtpImport import_vsmtp(std::string_view vsmtp_toml, const ImportOptions& options = {});
 
 }  // namespace postern::dialect::vsl

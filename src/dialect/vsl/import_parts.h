@@ -1,5 +1,5 @@
-// Inside of import: the keys of a vsmtp.toml, and the file that is being made. In a namespace of
-// its own, since rules have drafts and verdicts too.
+// Private parts of the import: the keys of a vsmtp.toml, and the postern.toml under construction.
+// They have their own namespace, because rules use the names Draft and Verdict too.
 #pragma once
 
 #include <chrono>
@@ -16,90 +16,99 @@
 
 namespace postern::dialect::vsl::vsmtp {
 
-/// What a key takes.
+/// The type of a key's value.
 enum class Shape : std::uint8_t {
   text,
-  texts,   ///< a list of texts, or one
+  texts,   ///< a list of strings, or one string
   number,  ///< an integer
   flag,
   duration,  ///< "5m", "1h 30m"
-  any,       ///< it is not looked at
+  any,       ///< not checked
 };
 
-/// A key of the file with its value; of `shape`, the one member that it says.
+/// A key of the file with its value. Only the member that belongs to the key's Shape is set.
 struct Setting {
-  std::string name;                ///< "server.tls.certificate"
-  std::vector<std::string> parts;  ///< the same in its parts, which may hold dots
-  std::uint32_t line = 0;
-  std::string text;
-  std::vector<std::string> texts;
-  std::int64_t number = 0;
-  bool flag = false;
-  std::chrono::milliseconds duration{0};
+  std::string name;                       ///< "server.tls.certificate"
+  std::vector<std::string> parts;         ///< the parts of the name; a part may contain dots
+  std::uint32_t line = 0;                 ///< counted from 1
+  std::string text;                       ///< of Shape::text
+  std::vector<std::string> texts;         ///< of Shape::texts
+  std::int64_t number = 0;                ///< of Shape::number
+  bool flag = false;                      ///< of Shape::flag
+  std::chrono::milliseconds duration{0};  ///< of Shape::duration
 };
 
-/// A line of the postern.toml, and where it comes from; 0: from no line.
+/// A line of the postern.toml.
 struct Line {
-  std::string key;
-  std::string value;  ///< TOML
-  std::uint32_t origin = 0;
+  std::string key;           ///< without its section
+  std::string value;         ///< TOML
+  std::uint32_t origin = 0;  ///< the line of the vsmtp.toml that it comes from; 0: none
 };
 
-/// A value that listeners or virtual domains are made of later, with its line.
+/// A value that listeners or virtual domains need later, with its line.
 struct Given {
-  std::string value;
-  std::uint32_t line = 0;
+  std::string value;       ///< as in the file
+  std::uint32_t line = 0;  ///< counted from 1
 };
 
+/// An address to listen on.
 struct Interface {
+  /// vSMTP's kinds: port 25, submission (RFC 6409 §3.1), and submission with implicit TLS (RFC 8314
+  /// §3.3).
   enum class Kind : std::uint8_t { plain, submission, submissions };
-  Kind kind = Kind::plain;
-  std::string address;
-  std::uint32_t line = 0;
+  Kind kind = Kind::plain;  ///< see Kind
+  std::string address;      ///< "127.0.0.1:25"
+  std::uint32_t line = 0;   ///< counted from 1; 0: vSMTP's default
 };
 
+/// A virtual domain of vSMTP.
 struct VirtualDomain {
-  std::uint32_t line = 0;
-  std::optional<Given> certificate, key, dkim_key;
+  std::uint32_t line = 0;                           ///< counted from 1
+  std::optional<Given> certificate, key, dkim_key;  ///< paths
 };
 
-/// What is known of the postern.toml while the keys are read.
+/// The postern.toml while the keys are read.
 struct Draft {
-  std::map<std::string, std::vector<Line>, std::less<>> sections;
-  std::vector<Interface> interfaces;
-  std::map<std::string, VirtualDomain, std::less<>> virtual_domains;
+  std::map<std::string, std::vector<Line>, std::less<>> sections;     ///< lines by section
+  std::vector<Interface> interfaces;                                  ///< empty: vSMTP's defaults
+  std::map<std::string, VirtualDomain, std::less<>> virtual_domains;  ///< by domain
+  /// Of the server.
   std::optional<Given> domain, policy, security_level, certificate, key, auth_in_clear;
-  /// Time limits of single commands: the longest becomes ours.
+  /// The longest time limit of a single command; it becomes Postern's only one.
   std::chrono::milliseconds longest_command{0};
-  std::optional<Given> retries, retry_delay;
-  std::chrono::milliseconds retry_period{0};
-  bool wants_authentication = false;
+  std::optional<Given> retries, retry_delay;  ///< of the queue
+  std::chrono::milliseconds retry_period{0};  ///< of the queue
+  bool wants_authentication = false;          ///< vSMTP offers AUTH
 
+  /// Adds a line that comes from a key.
   void set(std::string_view section, std::string_view name, std::string value,
            const Setting& from) {
     sections[std::string(section)].push_back({std::string(name), std::move(value), from.line});
   }
 };
 
+/// What became of a key.
 struct Verdict {
-  Fate fate = Fate::carried;
-  std::string note;
+  Fate fate = Fate::carried;  ///< for the report
+  std::string note;           ///< for the report; may be empty
 };
 
-/// A key that vSMTP has. In `path`, `*` is any one part.
+/// A key of vSMTP.
 struct KnownKey {
-  std::string_view path;
-  Shape shape;
-  /// Fault::malformed with what the value should be.
+  std::string_view path;  ///< with dots; `*` is any one part
+  Shape shape;            ///< of its value
+  /// Converts the value. Fault::malformed with a description of what it should be.
   Result<Verdict> (*judge)(Draft& draft, const Setting& setting);
 };
+/// Every key of vSMTP.
 std::span<const KnownKey> known_keys();
 
-/// "5m", "1h 30m", "200ms", "2 days": what vSMTP reads as a duration.
+/// Parses a duration as vSMTP does: "5m", "1h 30m", "200ms", "2 days". Fault::malformed.
 Result<std::chrono::milliseconds> parse_human_duration(std::string_view text);
 
-/// The postern.toml, and notes about what the file leaves open.
+/// The text of the postern.toml.
 std::string postern_toml(const Draft& draft, std::string_view file_name);
+/// Notes about settings that the file leaves open.
 std::vector<std::string> open_questions(const Draft& draft);
 
 }  // namespace postern::dialect::vsl::vsmtp

@@ -5,36 +5,34 @@
 #include "base/text.h"
 #include "dialect/script_record.h"
 #include "dialect/vsl/delegate.h"
+#include "dialect/vsl/reply_codes.h"
 #include "dialect/vsl/service.h"
 #include "dialect/vsl/session_state.h"
+#include "policy/questions/authenticated.h"
+#include "policy/questions/client_in.h"
 
 namespace postern::dialect::vsl {
 
 namespace {
 
+using policy::Effect;
 using policy::Evidence;
-using policy::Gatherer;
+using policy::Grant;
+using policy::GrantRelay;
+using policy::Inquiry;
 using policy::Route;
+using policy::Ruling;
 using policy::Stage;
 using policy::Step;
 using policy::Verdict;
 
-/// 451 Requested action aborted: local error in processing (RFC 5321 §4.2.3). At connect the
-/// session ends with it.
 Verdict failed(Stage stage, std::string cause) {
-  Verdict verdict = policy::refuse(
-      451, {4, 3, 0}, "Requested action aborted: local error in processing", std::move(cause));
-  if (stage == Stage::connect) verdict.reply.after = smtp::After::close;
-  return verdict;
+  return {Verdict::Kind::defer, rule_failed(stage), std::move(cause)};
 }
 
 Verdict refusal(smtp::Reply reply, std::string detail) {
   const auto kind = reply.temporary() ? Verdict::Kind::defer : Verdict::Kind::reject;
   return {kind, std::move(reply), std::move(detail)};
-}
-
-smtp::Reply denied() {
-  return {.code = 554, .enhanced = {5, 7, 1}, .text = "permanent problems with the remote server"};
 }
 
 Verdict quarantined(const Status& status) { return {Verdict::Kind::quarantine, {}, status.queue}; }
@@ -47,17 +45,22 @@ bool holds_message(Stage stage) {
 /// One stage of one session.
 class Judge {
  public:
-  Judge(Stage stage, Held held, Evidence& evidence, Gatherer& gatherer, std::vector<Step>& steps)
-      : stage_(stage), held_(held), evidence_(evidence), gatherer_(gatherer), steps_(steps) {}
+  Judge(Stage stage, Held held, Inquiry& inquiry, std::vector<Step>& steps)
+      : stage_(stage), held_(held), evidence_(inquiry.evidence), inquiry_(inquiry), steps_(steps) {}
 
-  Task<Verdict> run() {
+  Task<Ruling> run() {
+    Verdict verdict = co_await judge();
+    co_return Ruling(std::move(verdict), std::move(effects_));
+  }
+
+ private:
+  Task<Verdict> judge() {
     if (stage_ == Stage::helo) held_.session.skip_from_helo.reset();
     if (stage_ == Stage::mail) held_.draft.begun = std::chrono::system_clock::now();
     if (stage_ == Stage::rcpt && evidence_.candidate) begin_recipient();
     if (stage_ == Stage::mail && held_.policy.options().must_be_authenticated &&
-        evidence_.session.login() == nullptr) {
-      Verdict verdict =
-          policy::refuse(530, {5, 7, 0}, "Authentication required", "must_be_authenticated");
+        !policy::questions::authenticated(evidence_)) {
+      Verdict verdict{Verdict::Kind::reject, login_required(), "must_be_authenticated"};
       note("must_be_authenticated", verdict);
       co_return verdict;
     }
@@ -67,6 +70,7 @@ class Judge {
       verdict = co_await of_returned();
     } else if (!holds_message(stage_)) {
       verdict = co_await ask(held_.draft);
+      held_.draft.recount();
       if (stage_ == Stage::rcpt && evidence_.candidate && !verdict.refuses()) replaced_recipient();
     } else {
       verdict = co_await ask_about_copies();
@@ -74,59 +78,62 @@ class Judge {
     co_return verdict;
   }
 
- private:
   const std::optional<Status>& skip() const {
     if (held_.session.skip) return held_.session.skip;
     if (held_.session.skip_from_helo) return held_.session.skip_from_helo;
     return held_.draft.skip;
   }
 
-  /// Who may send to it, as far as no rule is needed.
-  void begin_recipient() {
-    policy::Recipient& candidate = *evidence_.candidate;
-    route(candidate);
-    // Whoever is named again is meant again, but not one who was only taken to be replaced.
-    if (candidate.route.kind != Route::Kind::none) {
-      held_.draft.removed.erase(lower(candidate.address.text()));
-    }
+  bool has_route() const {
+    const Route& route = evidence_.candidate->route;
+    return route.kind != Route::Kind::none || policy::grants_route(effects_, route);
   }
 
-  void route(policy::Recipient& candidate) {
-    // An address that a webhook's domain does not have stays unknown.
-    if (candidate.route.kind != Route::Kind::none ||
-        candidate.route.missing != Route::Missing::foreign_domain) {
-      return;
-    }
+  void effect(decltype(Effect::what) what, std::string why, std::string_view check) {
+    effects_.push_back(
+        {.what = std::move(what), .why = std::move(why), .check = check, .place = {}});
+  }
+
+  /// Who may send to it, as far as no rule is needed.
+  void begin_recipient() {
+    const policy::Recipient& candidate = *evidence_.candidate;
+    route(candidate);
+    // A recipient that is named again is meant again, but not one that was accepted only to be
+    // replaced.
+    if (has_route()) held_.draft.removed.erase(lower(candidate.address.text()));
+  }
+
+  void route(const policy::Recipient& candidate) {
+    if (!policy::gives_route(Grant::client, candidate.route)) return;
     const Site& site = held_.policy.site();
     std::string why;
     if (site.is_local(candidate.address.domain)) {
       why = lower(candidate.address.domain) + " is a domain of ours";
-    } else if (site.relay_networks.contains(evidence_.session.client_ip)) {
-      why = evidence_.session.client_ip.to_string() + " is in relay_networks";
-      evidence_.trusted_client = true;
+      effect(GrantRelay{Grant::domain}, why, "route");
+    } else if (const auto client = policy::questions::client_in(evidence_, site.relay_networks)) {
+      why = client.words("relay_networks");
+      effect(policy::TrustClient{}, why, "route");
+      effect(GrantRelay{Grant::client}, why, "route");
     } else {
       return;
     }
-    candidate.route.kind = Route::Kind::relay;
     note("route", policy::pass_on(std::move(why)));
   }
 
   /// A recipient that a rule takes away gets no mail: it needs no route of its own.
   void replaced_recipient() {
-    policy::Recipient& candidate = *evidence_.candidate;
-    if (candidate.route.kind == Route::Kind::none &&
-        held_.draft.removed.contains(lower(candidate.address.text()))) {
-      candidate.route.kind = Route::Kind::relay;
+    if (!has_route() && held_.draft.removed.contains(lower(evidence_.candidate->address.text()))) {
+      effect(GrantRelay{Grant::nowhere}, "a rule replaced the recipient", "route");
     }
   }
 
   /// At the port that handed-out messages come back to: no rule is asked before the message has
   /// shown that it is one of ours, and one that is not is refused with all its recipients.
   Task<Verdict> of_returned() {
-    if (stage_ == Stage::rcpt && evidence_.candidate &&
-        evidence_.candidate->route.kind == Route::Kind::none) {
-      evidence_.candidate->route.kind = Route::Kind::relay;
-      note("delegation", policy::pass_on("mail that comes back keeps its recipients"));
+    if (stage_ == Stage::rcpt && evidence_.candidate && !has_route()) {
+      static constexpr std::string_view why = "mail that comes back keeps its recipients";
+      effect(GrantRelay{Grant::returned}, std::string(why), "delegation");
+      note("delegation", policy::pass_on(std::string(why)));
     }
     if (!holds_message(stage_)) co_return policy::pass_on();
     if (stage_ != Stage::message) {
@@ -154,7 +161,7 @@ class Judge {
     // None at all: nobody made one, or we are a shadow, whose copies do not stay.
     const bool ours = copies.empty() ||
                       (copies.size() == 1 && draft.published && copies.front() == *draft.published);
-    if (ours || evidence_.offline) {
+    if (ours || inquiry_.tape.playing) {
       Verdict verdict = co_await ask(draft);
       publish(draft);
       co_return verdict;
@@ -168,13 +175,14 @@ class Judge {
       made.push_back(copy_of(one, evidence_));
       if (worst.refuses()) break;
     }
-    if (!worst.refuses()) evidence_.copies = std::move(made);
+    if (!worst.refuses()) effect(policy::Edit{std::move(made)}, {}, {});
     co_return worst;
   }
 
   /// Of a copy that others made, from its text alone.
   Draft draft_of(const policy::ScriptCopy& copy) {
     Draft draft;
+    draft.charge_to(held_.policy.world().memory());
     draft.base_copy = copy;
     draft.base.emplace(copy.forward_paths);
     if (copy.forward_paths.empty()) {
@@ -191,27 +199,30 @@ class Judge {
       draft.header = mail::fields_of(copy.text ? *copy.text : *copy.header, body);
       draft.has_message = true;
     }
+    draft.recount();
     draft.skip = held_.draft.skip;
     return draft;
   }
 
   void publish(Draft& draft) {
-    if (evidence_.offline) return;
+    if (inquiry_.tape.playing) return;
     // Fields that earlier stages wrote go on top of the message.
     if (!draft.has_message && !draft.header.empty()) {
       Context context = context_of(draft);
       draft_with_message(context);
     }
     draft.published = copy_of(draft, evidence_);
-    evidence_.copies = {*draft.published};
+    draft.recount();
+    effect(policy::Edit{{*draft.published}}, {}, {});
   }
 
   Context context_of(Draft& draft) {
     return {.evidence = evidence_,
-            .gatherer = gatherer_,
+            .inquiry = inquiry_,
             .site = held_.policy.site(),
             .draft = draft,
             .stage = stage_,
+            .effects = &effects_,
             .attempt = nullptr,
             .authenticate = {}};
   }
@@ -230,7 +241,12 @@ class Judge {
         co_return policy::permit();
       }
       draft.resumed.reset();
+      const std::size_t first_effect = effects_.size();
       Policy::Ran ran = co_await held_.policy.run(directive, context);
+      for (std::size_t i = first_effect; i < effects_.size(); ++i) {
+        effects_[i].check = policy::interned(directive.name);
+        effects_[i].place = directive.place();
+      }
       if (!ran.trouble.empty()) {
         Verdict verdict = failed(stage_, ran.trouble);
         note(directive, verdict, ran.spent);
@@ -310,9 +326,10 @@ class Judge {
 
   const Stage stage_;
   const Held held_;
-  Evidence& evidence_;
-  Gatherer& gatherer_;
+  const Evidence& evidence_;
+  Inquiry& inquiry_;
   std::vector<Step>& steps_;
+  std::vector<Effect> effects_;
 };
 
 }  // namespace
@@ -332,19 +349,20 @@ bool VslLayer::speaks_at(Stage stage) const {
   }
 }
 
-Task<Verdict> VslLayer::judge(Stage stage, Evidence& evidence, Gatherer& gatherer,
-                              std::vector<Step>& steps) const {
+Task<Ruling> VslLayer::judge(Stage stage, Inquiry& inquiry, std::vector<Step>& steps) const {
+  const Evidence& evidence = inquiry.evidence;
   // Nothing comes of these: rules, which may change things, are not asked.
   if (evidence.etrn || evidence.vrfy != Evidence::Vrfy::no) co_return policy::pass_on();
-  const Held held = held_of(evidence, policy_);
-  if (evidence.offline) {
-    restore_state(take_line(evidence.script_answers), held.session, held.draft);
+  const Held held = held_of(inquiry, policy_);
+  policy::Tape& tape = inquiry.tape;
+  if (tape.playing) {
+    restore_state(take_line(tape.answers), held.session, held.draft);
   } else {
-    evidence.script_record += state_line(held.session, held.draft);
+    tape.record += state_line(held.session, held.draft);
   }
-  Judge judge(stage, held, evidence, gatherer, steps);
-  Verdict verdict = co_await judge.run();
-  co_return verdict;
+  Judge judge(stage, held, inquiry, steps);
+  Ruling ruling = co_await judge.run();
+  co_return ruling;
 }
 
 }  // namespace postern::dialect::vsl

@@ -348,8 +348,8 @@ class Accounts final : public policy::Verifier {
  public:
   std::string_view name() const override { return "static"; }
   bool serves(std::string_view) const override { return true; }
-  Task<policy::AuthAnswer> verify(const policy::AuthAttempt& attempt, policy::Evidence&,
-                                  policy::Gatherer&, std::vector<policy::Step>&) const override {
+  Task<policy::AuthAnswer> verify(const policy::AuthAttempt& attempt, policy::Inquiry&,
+                                  std::vector<policy::Step>&) const override {
     policy::AuthAnswer answer;
     if (attempt.authn_id == "down") {
       answer.kind = policy::AuthAnswer::Kind::unavailable;
@@ -393,7 +393,9 @@ TEST_F(VslLayerTest, only_accept_authenticates) {
                                       .authn_id = one.name,
                                       .password = Secret(std::string("tiger"))};
     std::vector<policy::Step> steps;
-    const auto answer = tests::run(verifier.verify(attempt, evidence_, *gatherer_, steps));
+    policy::Tape tape;
+    policy::Inquiry inquiry(evidence_, *gatherer_, tape);
+    const auto answer = tests::run(verifier.verify(attempt, inquiry, steps));
     EXPECT_EQ(answer.kind, one.kind) << one.rules << " of " << one.name << ": " << answer.detail;
     EXPECT_THAT(answer.detail, ::testing::Not(HasSubstr("tiger")));
     for (const std::string& line : world_.lines)
@@ -410,6 +412,56 @@ TEST_F(VslLayerTest, only_accept_authenticates) {
       EXPECT_THAT(step.verdict.detail, ::testing::Not(HasSubstr("tiger")));
     }
   }
+}
+
+// What a rule edits is a copy of the header beside the message.
+TEST_F(VslLayerTest, the_header_in_hand_is_charged_while_the_transaction_lasts) {
+  const auto budget = world_.budget = std::make_shared<MemoryBudget>(64u << 20);
+  load(R"(#{ preq: [ rule "p" || { append_header("X-Seen", "1"); next() } ] })");
+  const std::string long_field = "X-Long: " + std::string(500, 'x') + "\r\n";
+  std::string text;
+  while (text.size() < 400'000) text += long_field;
+  const std::uint64_t script = [&] {
+    mail();
+    rcpt("jane");
+    EXPECT_EQ(message("From: a@sender.example\r\n\r\nhello\r\n"), "pass");
+    mail();
+    return budget->used();
+  }();
+  EXPECT_EQ(rcpt("jane"), "pass");
+  EXPECT_EQ(message(text + "\r\nhello\r\n"), "pass");
+  EXPECT_GT(budget->used(), script + 800'000) << "the fields, and the header that came of them";
+  EXPECT_LT(budget->used(), script + 1'600'000);
+  EXPECT_EQ(message(text + "\r\nhello\r\n"), "pass");
+  mail();
+  EXPECT_LT(budget->used(), script + 200'000) << "given back with the transaction";
+}
+
+TEST_F(VslLayerTest, a_header_for_which_there_is_no_room_stops_the_rule) {
+  const auto budget = world_.budget = std::make_shared<MemoryBudget>(1u << 20);
+  load(R"(#{ preq: [ rule "p" || { append_header("X-Seen", "1"); next() } ] })");
+  mail();
+  rcpt("jane");
+  const std::string large = "X-Long: " + std::string(2'000'000, 'x') + "\r\n\r\nhello\r\n";
+  EXPECT_EQ(message(large), local_error);
+  EXPECT_THAT(trace_.decisions.back().steps.back().verdict.detail,
+              HasSubstr("it has used up its memory"));
+  EXPECT_FALSE(budget->used_up()) << "nothing of it is kept";
+}
+
+// Edits add up: each is small.
+TEST_F(VslLayerTest, fields_that_a_rule_writes_are_charged_one_by_one) {
+  const auto budget = world_.budget = std::make_shared<MemoryBudget>(1u << 20);
+  load(R"(#{ preq: [ rule "p" || {
+      let long = "x"; for i in 0..9 { long += long; }
+      for i in 0..9000 { append_header("X-Long", long); } next() } ] })");
+  mail();
+  rcpt("jane");
+  EXPECT_EQ(message(), local_error);
+  EXPECT_THAT(trace_.decisions.back().steps.back().verdict.detail,
+              HasSubstr("it has used up its memory"));
+  mail();
+  EXPECT_FALSE(budget->used_up());
 }
 
 }  // namespace

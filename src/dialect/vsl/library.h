@@ -1,4 +1,4 @@
-// All functions that `.vsl` scripts can call, and where they may.
+// The functions that `.vsl` scripts can call, and the stages at which they may.
 #pragma once
 
 #include <map>
@@ -12,42 +12,42 @@
 
 namespace postern::dialect::vsl {
 
-/// A function that is not for every stage. Functions without a row are.
+/// The stages of a function. Functions without an entry may be called at every stage.
 struct Allowed {
-  std::string_view name;  ///< "check_spf"
-  policy::Stage from;
-  policy::Stage to = policy::Stage::delivery;
+  std::string_view name;                       ///< "check_spf"
+  policy::Stage from;                          ///< the first stage
+  policy::Stage to = policy::Stage::delivery;  ///< the last stage
 };
 
-/// The rows are called "vsl.NAME"; scripts write NAME or sys::NAME. Optional parameters stand last.
-/// One file a group: status and session, envelope and message, utilities, security, services.
+/// The functions of one file. Rows have names "vsl.NAME"; scripts write NAME or sys::NAME. Optional
+/// parameters come last.
 struct Group {
-  script::HostTable functions;
-  std::span<const Allowed> stages;
+  script::HostTable functions;      ///< the rows
+  std::span<const Allowed> stages;  ///< of those functions that are not for every stage
 };
-Group status_functions();
-Group session_functions();
-Group envelope_functions();
-Group message_functions();
-Group utility_functions();
-Group security_functions();
-Group service_functions();
+Group status_functions();    ///< statuses and replies
+Group session_functions();   ///< the session
+Group envelope_functions();  ///< the envelope
+Group message_functions();   ///< the message
+Group utility_functions();   ///< utilities
+Group security_functions();  ///< SPF, DKIM, DMARC and relaying
+Group service_functions();   ///< services
 
-/// What the compiler and the lint know of a function.
+/// What the compiler and the lint need to know of a function.
 struct Signature {
-  const script::HostFunction* function = nullptr;
-  std::size_t least = 0;  ///< parameters
-  std::size_t most = 0;
-  policy::Stage from = policy::Stage::connect;
-  policy::Stage to = policy::Stage::delivery;
+  const script::HostFunction* function = nullptr;  ///< null: there is none
+  std::size_t least = 0;                           ///< parameters, at least
+  std::size_t most = 0;                            ///< parameters, at most
+  policy::Stage from = policy::Stage::connect;     ///< the first stage
+  policy::Stage to = policy::Stage::delivery;      ///< the last stage
 };
-/// Every function of the groups that scripts may name, by the name they give it.
+/// The functions of the groups, by the name that scripts use.
 std::map<std::string_view, Signature> signatures_of(std::span<const Group> groups);
-/// Null function: there is none of that name.
+/// The signature of a host function. Null function: there is none of that name.
 Signature signature_of(std::string_view name);
-/// Sorted; for "did you mean".
+/// The names of all host functions, sorted, for "did you mean".
 std::vector<std::string_view> function_names();
-/// Every table, for script::Setup.
+/// Every function table, for script::Setup.
 std::vector<script::HostTable> all_functions();
 
 }  // namespace postern::dialect::vsl

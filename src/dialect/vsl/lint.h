@@ -1,4 +1,4 @@
-// What a policy that loads probably does not mean: for `postern check` and the log at load.
+// Probable mistakes in a policy that loads, for `postern check` and for the log at load.
 #pragma once
 
 #include <functional>
@@ -10,19 +10,19 @@
 
 namespace postern::dialect::vsl {
 
-/// More are not looked for: a long list is read by nobody, and takes its time to be made.
+/// The most warnings; no more are looked for.
 inline constexpr std::size_t max_warnings = 500;
 
-/// Names that nothing declares, calls with the wrong number or visibly wrong kind of arguments,
-/// functions at stages that do not have them, actions whose status is lost, rules without one,
-/// directives that never run, reply codes that contradict themselves. By file, in the order of the
-/// text. `find` and `names` are signature_of and function_names().
+/// Warns of undeclared names, calls with the wrong number or visibly wrong type of arguments,
+/// functions at stages that lack them, actions whose status is lost, rules without one, directives
+/// that never run, and inconsistent reply codes. The result is sorted by file and by place. `find`
+/// and `names` are signature_of and function_names().
 ///
-/// What depends on values is not judged: where a warning would be a guess there is none.
+/// What depends on values at run time is not judged; there is no warning on a guess.
 ///
-/// `open_relays`, where it is not null: calls of check_rcpt_relay() whose hosts, as far as they are
-/// written out, hold strangers. `misspelt`, where it is not null, gets the names of four letters
-/// and more that nothing declares and something near is called like: they are no warnings then.
+/// `open_relays`, unless null, gets the calls of check_rcpt_relay() whose literal hosts include
+/// public addresses. `misspelt`, unless null, gets the undeclared names of at least four letters
+/// that resemble a known one; they are then not in the result.
 std::vector<Mistake> lint(const Sources& sources,
                           const std::function<Signature(std::string_view)>& find,
                           const std::vector<std::string_view>& names = {},

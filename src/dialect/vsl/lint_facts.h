@@ -1,4 +1,4 @@
-// What the parts of the lint share: what each file declares, and where warnings go.
+// Shared by the parts of the lint: the declarations of each file, and the collected warnings.
 #pragma once
 
 #include <functional>
@@ -13,49 +13,55 @@
 
 namespace postern::dialect::vsl {
 
-/// Of one file. Views are into the tree.
+/// The declarations of one file. Views point into the tree.
 struct FileFacts {
-  const File* file = nullptr;
-  std::map<std::string_view, const Node*> variables;  ///< object, service, let at file level
+  const File* file = nullptr;                         ///< outlives the lint
+  std::map<std::string_view, const Node*> variables;  ///< object, service and let at file level
+  /// By name; overloads differ in the number of parameters.
   std::map<std::string_view, std::vector<const Function*>> functions;
   std::map<std::string_view, const Node*> imports;  ///< by alias
-  std::map<std::string_view, const Node*> exports;  ///< what importers see of the variables
+  std::map<std::string_view, const Node*> exports;  ///< the variables that importers see
 };
 
-/// A script's function and the file it stands in.
+/// A script's function and its file.
 struct Callee {
-  const Function* function = nullptr;
-  const FileFacts* file = nullptr;
+  const Function* function = nullptr;  ///< null: there is none
+  const FileFacts* file = nullptr;     ///< null: there is none
 };
 
+/// Facts about all files, and the collected findings.
 class Lint {
  public:
-  using Find = std::function<Signature(std::string_view)>;
+  using Find = std::function<Signature(std::string_view)>;  ///< signature_of
+  /// `misspelt`: see lint(). The arguments must outlive this object.
   Lint(const Sources& sources, const Find& find, const std::vector<std::string_view>& names,
        std::vector<Mistake>* misspelt);
 
-  const FileFacts& entry() const { return files_.front(); }
+  const FileFacts& entry() const { return files_.front(); }  ///< of the entry file
+  /// In the order of Sources::files.
   const std::vector<FileFacts>& files() const { return files_; }
-  /// Null: the import's path is computed.
+  /// The file that an import names. Null: its path is computed.
   const FileFacts* imported(const Node& import) const;
-  /// Whose file-level import the alias is; null: none, or its path is computed.
+  /// The file imported under an alias at file level. Null: there is none, or its path is computed.
   const FileFacts* module(const FileFacts& file, std::string_view alias) const;
 
-  /// The script's function that a call means; null function: none.
+  /// The script's function that a call refers to; null function: there is none.
   Callee callee(const FileFacts& file, const Node& call) const;
-  /// The host's function that a call means: no function of the file is in front of it.
+  /// The host function that a call refers to: the file has no function that hides it.
   Signature host(const FileFacts& file, const Node& call) const;
-  Signature find(std::string_view name) const { return find_(name); }
-  const std::vector<std::string_view>& function_names() const { return names_; }
+  Signature find(std::string_view name) const { return find_(name); }  ///< a host function
+  const std::vector<std::string_view>& function_names() const { return names_; }  ///< of the host
 
+  /// Adds a warning, until full().
   void warn(const FileFacts& file, Position at, std::string message, std::string hint = {});
-  /// A name that can only be meant for another: a warning where none of them is asked for.
+  /// Adds a name that resembles a known one: to `misspelt`, or as a warning if that is null.
   void misspelt(const FileFacts& file, Position at, std::string message, std::string hint);
-  /// What opens the relay.
+  /// Adds a call that opens the relay.
   void opens_relay(const FileFacts& file, Position at, std::string message, std::string hint);
-  std::vector<Mistake> take_open_relays() { return std::move(open_relays_); }
-  /// Whether there are so many warnings that no more are looked for.
+  std::vector<Mistake> take_open_relays() { return std::move(open_relays_); }  ///< and forgets them
+  /// Whether there are max_warnings warnings.
   bool full() const { return found_.size() >= max_warnings; }
+  /// The warnings, sorted and without duplicates. To be called once.
   std::vector<Mistake> take();
 
  private:
@@ -66,21 +72,25 @@ class Lint {
   const std::vector<std::string_view>& names_;
   std::vector<FileFacts> files_;
   std::vector<std::pair<std::size_t, Mistake>> found_;  ///< with the index of the file
-  std::vector<Mistake> open_relays_;
-  std::vector<Mistake>* misspelt_;  ///< null: they are warnings
+  std::vector<Mistake> open_relays_;                    ///< the Mistake, with the index of its file
+  std::vector<Mistake>* misspelt_;                      ///< null: such names are warnings
 };
 
-/// `f(1, 2)` for messages.
+/// A call for messages: `f()`, with back-ticks.
 std::string shown(const Node& call);
-/// "did you mean `x`?"; empty: nothing is near.
+/// "did you mean `x`?"; empty: no candidate resembles `word`.
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& candidates);
 
 // The parts.
+/// Names and their declarations.
 void lint_names(Lint& lint);
+/// Rules, actions, stages and statuses.
 void lint_rules(Lint& lint);
-/// `declared`: what a name stands for at the place of the call; null: unknown.
+/// The arguments of a call. `declared`: the declaration of a name at the place of the call; null:
+/// unknown.
 void lint_call(Lint& lint, const FileFacts& file, const Node& call,
                const std::function<const Node*(const Node&)>& declared);
+/// A `code` object: whether code and enhanced code agree (RFC 3463 §2).
 void lint_code_object(Lint& lint, const FileFacts& file, const Node& object);
 
 }  // namespace postern::dialect::vsl

@@ -1,5 +1,5 @@
-// From a policy's entry file to the trees of all files that it needs, and what is wrong with its
-// stages before anything runs.
+// Reads and parses all files of a policy, starting from its entry file, and checks its stages
+// before anything runs.
 #pragma once
 
 #include <cstddef>
@@ -18,35 +18,36 @@
 
 namespace postern::dialect::vsl {
 
-/// Where a policy's files come from. Paths are relative to the policy directory, in their shortest
-/// form: "lib/objects.vsl".
+/// The source of a policy's files. Paths are relative to the policy directory and normalized:
+/// "lib/objects.vsl".
 struct SourceReader {
-  /// Fault::not_found; Fault::denied: it lies outside of the directory.
+  /// Reads a file. Fault::not_found; Fault::denied: it is outside of the directory.
   std::function<Result<std::string>(const std::string& path)> read;
-  /// Every `*.vsl` there, sorted.
+  /// Every `*.vsl` file, sorted.
   std::function<std::vector<std::string>()> list;
 };
-/// Of a folder. A symbolic link may not lead out of it.
+/// Reads from a directory. Symbolic links must not lead out of it. `closed`: folders that are not
+/// read.
 SourceReader read_directory(const std::string& directory, std::vector<std::string> closed = {});
-/// Of a record: Sources::files by name are all that a policy needs to be loaded again.
+/// Reads from a record, by File::name.
 SourceReader read_given(const std::shared_ptr<const std::map<std::string, std::string>>& files);
 
-/// Reads `entry` and every file that an `import` with a literal path names, wherever that stands,
-/// and sets Node::file. Where a path is computed, all other files of the directory that parse are
-/// there too, behind those; imports of theirs that fail have no Node::file. At least one mistake
-/// when it fails; one file's mistake does not hide another's.
+/// Reads `entry` and, recursively, every file that an `import` with a literal path names, and sets
+/// Node::file. If any path is computed, all other files of the directory that parse come after
+/// those; an import of theirs that fails has no Node::file. The error has at least one mistake; a
+/// mistake in one file does not hide those in others.
 tl::expected<Sources, std::vector<Mistake>> load_sources(const std::string& entry,
                                                          const SourceReader& reader);
 
-/// The file that `import` of a computed path in `importer` means, by the rules that load_sources()
-/// follows: beside that file, else beside the entry. nullopt: there is none, or the path leaves the
-/// policy directory.
+/// The file that an `import` with a computed path in the file `importer` names, found as
+/// load_sources() does: relative to that file, else relative to the entry file. nullopt: there is
+/// none, or it is outside of the policy directory.
 std::optional<std::size_t> find_import(const Sources& sources, std::string_view importer,
                                        std::string_view path);
 
-/// What is wrong with the stage maps of the entry file as far as the tree shows it: unknown stages,
-/// what is no array of directives, a name given twice, a delegate before `postq`, a directive
-/// without a function to run. In the order of the text.
+/// Mistakes in the stage maps of the entry file that the tree shows: unknown stages, stages that
+/// are not arrays of directives, duplicate names, a delegate before `postq`, a directive without a
+/// function. In the order of the text.
 std::vector<Mistake> check_stages(const Sources& sources);
 
 }  // namespace postern::dialect::vsl

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "dialect/vsl/functions.h"
+#include "policy/memory.h"
 
 namespace postern::dialect::vsl {
 
@@ -77,8 +78,7 @@ void demand_room(const Draft& draft) {
 
 void append(Draft& draft, Field field) {
   demand_room(draft);
-  draft.header.push_back(std::move(field));
-  draft.header_changed = true;
+  insert_field(draft, draft.header.end(), std::move(field));
 }
 
 void append_header(Call& call, Text name, Text value) {
@@ -97,6 +97,7 @@ void set(Draft& draft, Field field) {
   if (found == draft.header.end()) {
     append(draft, std::move(field));
   } else {
+    draft.take(policy::memory_of(field));
     *found = std::move(field);
     draft.header_changed = true;
   }
@@ -109,6 +110,7 @@ void rename_header(Call& call, Text old_name, Text new_name) {
   Draft& draft = header_of(call);
   for (Field& field : draft.header) {
     if (!iequals(field.name, old_name.value)) continue;
+    draft.take(2 * new_name.value.size());
     const std::size_t colon = std::min(field.text.find(':'), field.text.size());
     field.text.replace(0, colon, new_name.value);
     field.name = new_name.value;
@@ -156,6 +158,7 @@ bool names_recipients(const Field& field) {
 
 /// A field keeps the octets that are not edited.
 void set_raw(Draft& draft, Field& field, const std::string& raw) {
+  draft.take(raw.size());
   field.text.erase(std::min(field.text.find(':'), field.text.size()));
   field.text += ":" + raw + "\r\n";
   draft.header_changed = true;

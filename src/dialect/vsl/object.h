@@ -1,4 +1,4 @@
-// Objects and statuses: the values of `.vsl` that are neither numbers nor text.
+// Objects and statuses: values of `.vsl` that are neither numbers nor strings.
 #pragma once
 
 #include <compare>
@@ -17,12 +17,13 @@
 namespace postern::dialect::vsl {
 
 class Object;
+/// How values share an object.
 using ObjectPtr = std::shared_ptr<const Object>;
 
-/// Immutable; shared by states and threads.
+/// A value declared with `object`. Immutable; shared by Lua states and threads.
 class Object {
  public:
-  /// `string` only among the members of lists: elsewhere a string is its text and no object.
+  /// `string` occurs only as a member of lists; elsewhere a string is plain text.
   enum class Type {
     ip4,
     ip6,
@@ -38,35 +39,39 @@ class Object {
     code
   };
 
-  /// Of one text: every type but file, group and code. Fault::malformed with a sentence that quotes
-  /// the text.
+  /// Makes an object from one text; not for file, group and code. Fault::malformed with a sentence
+  /// that quotes the text.
   static Result<ObjectPtr> make(Type type, std::string_view text);
-  /// A list file or a group: any objects, nested groups included. Throws a sentence beyond 32
-  /// groups in one another and ten million members in all.
+  /// Makes a file or group from any objects, nested groups included. Throws a sentence if more than
+  /// 32 groups are nested, or with more than ten million members in all.
   static ObjectPtr list(Type type, std::vector<ObjectPtr> members);
+  /// Makes a code object.
   static ObjectPtr code(smtp::Reply reply);
-  /// The null sender is an address whose text, local part and domain are "".
+  /// Makes an address. The null reverse-path has "" as text, local part and domain.
   static ObjectPtr address(const std::optional<mail::Mailbox>& mailbox);
-  /// "550 5.7.1 text", "250 text": of `code` objects and of text in the place of one.
+  /// Parses "550 5.7.1 text" or "250 text", for `code` objects and texts used as one.
+  /// Fault::malformed.
   static Result<smtp::Reply> parse_code(std::string_view text);
   virtual ~Object();
 
-  Type type() const { return type_; }
-  /// As scripts write it; of a code "550 5.7.1 text", of a list "[a, b]", cut at 64 KiB.
+  Type type() const { return type_; }  ///< never changes
+  /// The text in scripts; of a code "550 5.7.1 text"; of a list "[a, b]", cut at 64 KiB.
   const std::string& text() const { return text_; }
-  /// Of address; nullopt: the null sender.
+  /// Of an address; nullopt: the null reverse-path.
   const std::optional<mail::Mailbox>& mailbox() const { return mailbox_; }
   const smtp::Reply& reply() const { return reply_; }                 ///< of code
   const std::vector<ObjectPtr>& members() const { return members_; }  ///< of file and group
-  /// Of ip4, ip6, rg4, rg6: a /32 or /128 for an address.
+  /// Of ip4, ip6, rg4 and rg6; a single address has /32 or /128.
   const std::optional<Cidr>& network() const { return network_; }
   bool matches(std::string_view text) const;  ///< of regex: unanchored
 
-  /// `==`; reference, section 3. nullopt: these cannot be compared, `why` says it.
+  /// The `==` of scripts. nullopt: the two cannot be compared, and `why` says so.
   std::optional<bool> equals(std::string_view text, std::string& why) const;
+  /// The same for two objects.
   std::optional<bool> equals(const Object& other, std::string& why) const;
-  /// `x in this`.
+  /// The `x in this` of scripts. nullopt: as for equals().
   std::optional<bool> contains(std::string_view text, std::string& why) const;
+  /// The same for an object.
   std::optional<bool> contains(const Object& other, std::string& why) const;
 
  protected:
@@ -79,19 +84,23 @@ class Object {
   std::vector<ObjectPtr> members_;
 };
 
-/// The word scripts know a type by; accepts old spellings ("addr", "ident", "str", "val").
+/// The type for a word; accepts old spellings ("addr", "ident", "str", "val"). nullopt: unknown.
 std::optional<Object::Type> object_type(std::string_view word);
+/// The word for a type.
 std::string_view to_string(Object::Type type);
 
-/// What a rule says.
+/// The result of a rule.
 struct Status {
+  /// What the rule says.
   enum class Kind { next, accept, faccept, deny, info, quarantine, refuse_recipient };
-  Kind kind = Kind::next;
-  std::optional<smtp::Reply> reply;  ///< given by the script
+  Kind kind = Kind::next;            ///< see Kind
+  std::optional<smtp::Reply> reply;  ///< given by the script; nullopt: the default
   std::string queue;                 ///< of quarantine
-  std::string detail;                ///< for the trace: what a check saw
+  std::string detail;                ///< for the trace: what a check found
 };
+/// How values share a status.
 using StatusPtr = std::shared_ptr<const Status>;
+/// "next", "deny".
 std::string_view to_string(Status::Kind kind);
 
 }  // namespace postern::dialect::vsl

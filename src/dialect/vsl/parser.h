@@ -1,4 +1,4 @@
-// Text to syntax tree.
+// Parses a text into a syntax tree.
 #pragma once
 
 #include <string>
@@ -10,12 +10,12 @@
 
 namespace postern::dialect::vsl {
 
-/// Brackets, blocks, closures and operators in front of an operand that may stand in one another.
+/// The deepest nesting of brackets, blocks, closures and prefix operators.
 inline constexpr int max_nesting = 128;
 
-/// `name` is what mistakes call the file. The error is the first mistake; `further`, where it is
-/// not null, gets those in rules and functions that begin behind it, 100 at most. Imports are not
-/// followed: Node::file is empty.
+/// Parses a file. `name` is its name in mistakes. The error is the first mistake; `further`, unless
+/// null, gets those in the rules and functions after it, at most 100. Imports are not followed:
+/// Node::file stays empty.
 tl::expected<File, Mistake> parse(std::string name, std::string text,
                                   std::vector<Mistake>* further = nullptr);
 

@@ -1,4 +1,4 @@
-// The recursive descent behind parse(): a method a rule of the grammar (reference: section 2).
+// The recursive descent parser of parse(): one method per rule of the grammar.
 #pragma once
 
 #include <initializer_list>
@@ -12,24 +12,26 @@
 
 namespace postern::dialect::vsl {
 
+/// A parser of one file; used once.
 class Parser {
  public:
-  /// What is wrong; thrown and caught inside parse().
+  /// A mistake; thrown and caught inside parse().
   struct Failure {
-    Position at;
-    std::string message;
-    std::string hint;
+    Position at;          ///< of the token
+    std::string message;  ///< one sentence
+    std::string hint;     ///< what to do; may be empty
   };
 
-  /// Ends in `end`.
+  /// The last token must be `end`.
   explicit Parser(std::vector<Token> tokens) : tokens_(std::move(tokens)) {}
 
+  /// Parses the whole file. Throws Failure.
   void program(File& file);
-  /// Behind a failure: what is wrong in the rules and functions that begin further on.
+  /// After a failure: the mistakes in the rules and functions that begin after it.
   std::vector<Failure> further();
 
  private:
-  /// Counts what stands in one another while it lives.
+  /// Counts the nesting while it exists; throws Failure beyond max_nesting.
   class Nest {
    public:
     explicit Nest(Parser& parser, int levels = 1);
@@ -41,7 +43,7 @@ class Parser {
     Parser& parser_;
     int levels_;
   };
-  /// An `if` that is a statement needs no `;`, one that is part of an expression does.
+  /// A statement. An `if` statement needs no `;`; an `if` within an expression does.
   struct Statement {
     NodePtr node;
     bool closed = false;
@@ -90,14 +92,14 @@ class Parser {
   NodePtr object();
   NodePtr service();
 
-  // What the rules are made of.
+  // Shared by the rules.
   const Token& token(std::size_t ahead = 0) const;
   bool at(std::string_view symbol_or_keyword, std::size_t ahead = 0) const;
   bool at_end_of_value() const;
   bool take(std::string_view symbol_or_keyword);
   Position expect(std::string_view symbol_or_keyword);
   Name name(std::string_view what);
-  /// Elements with commas between, one more at the end allowed, then the closing bracket.
+  /// Elements separated by commas, with an optional comma after the last, and the closing bracket.
   template <class Element>
   void list(std::string_view end, std::string_view what, const Element& element) {
     while (!at(end)) {
@@ -115,7 +117,7 @@ class Parser {
     (add(*made, std::move(nodes)), ...);
     return made;
   }
-  /// The only way a node becomes a child: keeps Node::height.
+  /// Makes a node a child and updates Node::height. The only way to do so.
   static void add(Node& parent, NodePtr child);
   static void raise(Node& parent, const Node* child);
   NodePtr loop_body();

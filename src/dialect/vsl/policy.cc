@@ -120,15 +120,15 @@ bool Policy::receives_at(const IpAddress& address, std::uint16_t port) const {
 }
 
 Task<Policy::Ran> Policy::run(const Directive& directive, Context& context) const {
-  policy::Evidence& evidence = context.evidence;
-  CallWorld world(world_, evidence, context.gatherer);
+  policy::Tape& tape = context.inquiry.tape;
+  CallWorld world(world_, context.inquiry);
   PlacedWorld placed(world);
   placed.follow(script_.get());
   script::Call call(placed, options_.limits.call, &context);
   Ran ran;
   try {
-    if (evidence.offline) {
-      call.answer_from(told_of(take_line(evidence.script_answers)));
+    if (tape.playing) {
+      call.answer_from(told_of(take_line(tape.answers)));
     } else {
       call.record();
     }
@@ -145,8 +145,8 @@ Task<Policy::Ran> Policy::run(const Directive& directive, Context& context) cons
     ran.trouble = directive.place() + ": " + call.redacted(error.what());
   }
   ran.spent = call.spent();
-  if (call.lacked()) context.gatherer.script_lacked("vsl");
-  if (!evidence.offline) evidence.script_record += line_of(call.told());
+  if (call.lacked()) context.inquiry.script_lacked("vsl");
+  if (!tape.playing) tape.record += line_of(call.told());
   co_return ran;
 }
 

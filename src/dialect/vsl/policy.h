@@ -1,4 +1,4 @@
-// A policy of `.vsl` rules that has loaded: its directives, and how one of them is asked.
+// A loaded policy of `.vsl` rules: its directives, and the calls of them.
 #pragma once
 
 #include <map>
@@ -15,58 +15,61 @@
 
 namespace postern::dialect::vsl {
 
+/// How to load a policy.
 struct PolicyOptions {
-  std::string path;  ///< of the entry file, whose folder is the policy directory; empty: every
-                     ///< connection is denied
-  Site site;
-  std::vector<std::string> own_folders = {};  ///< the gateway's, closed to scripts
-  bool must_be_authenticated = false;         ///< MAIL is 530 5.7.0 without AUTH
+  std::string path;  ///< of the entry file; its folder is the policy directory; empty: all
+                     ///< connections are denied
+  Site site;         ///< the configuration for scripts
+  std::vector<std::string> own_folders = {};  ///< the gateway's own folders, closed to scripts
+  bool must_be_authenticated = false;         ///< MAIL without AUTH gets 530 5.7.0 (RFC 4954 §6)
   ScriptLimits limits;                        ///< of one directive
-  std::size_t states = 1;                     ///< made at once; further threads make their own
-  script::RunToEnd run;
-  std::shared_ptr<void> keep;  ///< what is behind the world; lives as long as the policy
-  /// Files by their names in the policy directory, not read from disk: of a policy that is made
-  /// again from its definition.
+  std::size_t states = 1;      ///< Lua states made at once; further threads make their own
+  script::RunToEnd run;        ///< runs a task to its end, for the load
+  std::shared_ptr<void> keep;  ///< owner of what the world uses; lives as long as the policy
+  /// The files of a policy that is rebuilt from its definition, by name in the policy directory;
+  /// none is read from disk.
   std::shared_ptr<const std::map<std::string, std::string>> files;
 };
 
-/// Immutable; shared by sessions and threads, and kept by those that began with it.
+/// Immutable and safe to use from any thread. A session keeps the policy that it began with.
 class Policy {
  public:
-  /// `world` outlives the policy. The error is every mistake that was found.
+  /// Loads a policy, running the top level of its files. Blocks. `world` must outlive the policy.
+  /// The error is every mistake that was found.
   static tl::expected<std::shared_ptr<const Policy>, std::vector<Mistake>> load(
       PolicyOptions options, script::World& world);
 
-  /// Of a stage, in the order they are asked.
+  /// The directives of a stage, in the order in which they run.
   std::span<const Directive> directives(policy::Stage stage) const;
-  /// What is probably not meant.
+  /// Probable mistakes.
   const std::vector<Mistake>& warnings() const { return warnings_; }
-  const Site& site() const { return options_.site; }
-  const PolicyOptions& options() const { return options_; }
-  script::World& world() const { return world_; }
-  /// Whom a `delegate` hands messages to; null: it is none.
+  const Site& site() const { return options_.site; }         ///< of the options
+  const PolicyOptions& options() const { return options_; }  ///< of load()
+  script::World& world() const { return world_; }            ///< of load()
+  /// The service that a `delegate` sends messages to; null: the directive is no `delegate`.
   std::shared_ptr<const SmtpService> delegate(const Directive& directive) const {
     return script_->service_of(index_of(directive));
   }
-  /// Whether some are handed out and must be known again when they come back.
+  /// Whether any directive delegates messages, which must be recognized when they come back.
   bool has_delegates() const { return !receivers().empty(); }
-  /// Where they come back to: "127.0.0.1:10026".
+  /// The addresses where delegated messages come back: "127.0.0.1:10026".
   const std::set<std::string>& receivers() const { return script_->receivers(); }
-  /// Whether handed-out messages come back at this end of a connection.
+  /// Whether delegated messages come back at this local address.
   bool receives_at(const IpAddress& address, std::uint16_t port) const;
-  /// As JSON, for load_definition(). Without keys and passwords.
+  /// The policy as JSON, without keys and passwords, for load_definition().
   const std::string& definition() const { return definition_; }
 
+  /// The outcome of a directive.
   struct Ran {
     std::optional<Status> status;  ///< nullopt: it failed, or is an action
-    std::string trouble;           ///< of one that failed: "main.vsl:3:5: rule 'x': ..."
-    script::Spent spent;
+    std::string trouble;  ///< why it failed: "main.vsl:3:5: rule 'x': ..."; empty: it did not
+    script::Spent spent;  ///< time and instructions
 
-    /// "deny: what it saw", for a trace; of an action nothing.
+    /// For a trace: "deny: what it saw"; empty for an action.
     std::string words() const;
   };
-  /// Asks a directive. What it was told is added to the evidence's record; in Evidence::offline it
-  /// is told script_answers. Secrets are left out of `trouble` and of the record.
+  /// Runs a directive. The answers of host functions are appended to the inquiry's tape; while the
+  /// tape is playing, they come from it. `trouble` and the record hold no secrets.
   Task<Ran> run(const Directive& directive, Context& context) const;
 
  private:
@@ -76,7 +79,7 @@ class Policy {
   Policy(PolicyOptions options, script::World& world);
   void make_definition(const std::map<std::string, std::string>& lists);
 
-  /// The world, told places as scripts know them.
+  /// A world that logs places in the scripts' files instead of places in the Lua text.
   class PlacedWorld;
 
   PolicyOptions options_;
@@ -87,11 +90,11 @@ class Policy {
   std::string definition_;
 };
 
-/// What a directive said, as a trace has it.
+/// A directive's verdict as a step of a trace.
 policy::Step step_of(const Directive& directive, policy::Verdict verdict,
                      const script::Spent& spent);
 
-/// A policy made again from Policy::definition(), offline. Fault::malformed.
+/// Rebuilds a policy from Policy::definition(), without network and files. Fault::malformed.
 Result<std::shared_ptr<const Policy>> load_definition(const json::object& definition);
 
 }  // namespace postern::dialect::vsl

@@ -3,6 +3,7 @@
 #include "dialect/vsl/hosts.h"
 #include "dialect/vsl/reply_codes.h"
 #include "dialect/vsl/security.h"
+#include "policy/questions/authenticated.h"
 
 namespace postern::dialect::vsl {
 
@@ -14,19 +15,20 @@ using policy::Stage;
 
 /// Whether the client is known: it signed in, or is one of the hosts.
 Task<HostMatch> known_client(Context& context, Hosts hosts) {
-  if (context.evidence.session.login() != nullptr)
-    co_return HostMatch{true, "the client authenticated"};
+  const auto client = policy::questions::authenticated(context.evidence);
+  if (client) co_return HostMatch{true, client.words()};
   HostMatch match = co_await match_client(context, std::move(hosts));
   co_return match;
 }
 
-/// Lets the mail to the recipient under judgement leave for its domain. An address that a webhook's
-/// domain does not have stays unknown: there is nowhere else to send it.
-void grant_relay(policy::Evidence& evidence) {
-  Route& route = evidence.candidate->route;
-  if (route.kind != Route::Kind::none || route.missing != Route::Missing::foreign_domain) return;
-  route.kind = Route::Kind::relay;
-  evidence.trusted_client = true;
+/// Lets the mail to the recipient under judgement leave for its domain.
+void grant_relay(Context& context, const std::string& why) {
+  if (!policy::gives_route(policy::Grant::client, context.evidence.candidate->route)) return;
+  for (decltype(policy::Effect::what) what :
+       {decltype(policy::Effect::what)(policy::TrustClient{}),
+        decltype(policy::Effect::what)(policy::GrantRelay{policy::Grant::client})}) {
+    context.effects->push_back({.what = std::move(what), .why = why, .check = {}, .place = {}});
+  }
 }
 
 }  // namespace
@@ -38,12 +40,12 @@ Task<StatusPtr> check_mail_relay(script::Call& call, Value allowed_hosts) {
   if (!is_local(context, sender)) co_return status_of(Kind::next, "the sender is not of ours");
   HostMatch match = co_await known_client(context, std::move(hosts));
   if (match.found) co_return status_of(Kind::next, std::move(match.detail));
-  co_return status_of(Kind::deny, std::move(match.detail), named_reply("code554_7_1"));
+  co_return status_of(Kind::deny, std::move(match.detail), relay_denied());
 }
 
 Task<StatusPtr> check_rcpt_relay(script::Call& call, Value allowed_hosts) {
   Context& context = rule_of(call);
-  policy::Evidence& evidence = context.evidence;
+  const policy::Evidence& evidence = context.evidence;
   if (context.stage < Stage::rcpt) too_early("rcpt", "rcpt");
   script::demand(context.stage == Stage::rcpt && evidence.candidate.has_value(),
                  "check_rcpt_relay judges one recipient: it is only available in the `rcpt` stage");
@@ -67,10 +69,9 @@ Task<StatusPtr> check_rcpt_relay(script::Call& call, Value allowed_hosts) {
   }
   HostMatch match = co_await known_client(context, std::move(hosts));
   if (!match.found) {
-    co_return status_of(Kind::refuse_recipient, std::move(match.detail),
-                        named_reply("code554_7_1"));
+    co_return status_of(Kind::refuse_recipient, std::move(match.detail), relay_denied());
   }
-  if (recipient == evidence.candidate->address) grant_relay(evidence);
+  if (recipient == evidence.candidate->address) grant_relay(context, match.detail);
   co_return status_of(Kind::next, std::move(match.detail));
 }
 

@@ -1,5 +1,5 @@
-// SPF, DKIM, DMARC and relaying for scripts: the decision's own evidence, each verdict found out
-// once, whoever asks. Only for the files of these functions.
+// SPF, DKIM, DMARC and relaying for scripts. The results are the decision's own evidence: each
+// check runs once, however many layers ask for its result. Private to the files of these functions.
 #pragma once
 
 #include <memory>
@@ -14,45 +14,60 @@
 
 namespace postern::dialect::vsl {
 
-/// A map that follows from the evidence. What stands behind a pointer is not kept in the record of
-/// a call, which has the evidence: the function runs again when the call does, and writes its
-/// field.
+/// A map that is computed from the evidence. The record of a call does not keep it, because it has
+/// the evidence: the function runs again when the call is replayed, and adds its header field.
 using Verdict = std::shared_ptr<const Value>;
 
+/// Denies mail with a local sender from an unknown client (554 5.7.1). Throws a sentence before
+/// MAIL.
 Task<StatusPtr> check_mail_relay(script::Call& call, Value allowed_hosts);
+/// Grants a relay route to known clients; refuses other clients' recipients that are not local (554
+/// 5.7.1). Throws a sentence at other stages than RCPT.
 Task<StatusPtr> check_rcpt_relay(script::Call& call, Value allowed_hosts);
+/// SPF (RFC 7208 §8) as a status. `header`: "spf", "auth", "both" or "none", the fields to add;
+/// without `policy`, hosts that are not checked. `policy`: "strict" or "soft".
 Task<StatusPtr> check_spf(script::Call& call, Value header, std::optional<Value> policy);
+/// The result of SPF as a map.
 Task<Verdict> check_spf_inner(script::Call& call);
+/// The results of DKIM (RFC 6376 §6) as a map; adds Authentication-Results (RFC 8601 §2.2).
 Task<Verdict> verify_dkim(script::Call& call);
+/// Signs the message as it is now, and adds DKIM-Signature (RFC 6376 §5). Throws a sentence without
+/// a key.
 Task<void> sign_dkim(script::Call& call, Text selector, std::optional<Value> fields,
                      std::optional<Text> canonicalization);
+/// DMARC (RFC 7489 §6.6) as a status; adds Authentication-Results.
 Task<StatusPtr> check_dmarc(script::Call& call);
 
-/// Finds out what is not known yet.
+/// Collects the evidence that is still missing.
 Task<void> gather(Context& context, policy::Need needs);
-/// Puts an Authentication-Results field in front, in the site's name, in place of received ones.
+/// Adds an Authentication-Results field on top (RFC 8601 §2.2), with the site's name, and removes
+/// received ones with that name (§5).
 void add_results(Context& context, std::vector<mailauth::ar::MethodResult> results);
 
-/// SPF as Authentication-Results tell it here: with the whole sender.
+/// The result of SPF for Authentication-Results (RFC 8601 §2.7.2), with the whole sender.
 mailauth::ar::MethodResult spf_method(const policy::Evidence& evidence);
-/// Of the signatures that verify_dkim() looks at; "none" without any.
+/// The results of the signatures that verify_dkim() checks, for Authentication-Results (RFC 8601
+/// §2.7.1); "none" without any.
 std::vector<mailauth::ar::MethodResult> dkim_methods(const policy::Evidence& evidence);
 
+/// Makes a status.
 inline StatusPtr status_of(Status::Kind kind, std::string detail,
                            std::optional<smtp::Reply> reply = std::nullopt) {
   Status status{.kind = kind, .reply = std::move(reply), .queue = {}, .detail = std::move(detail)};
   return std::make_shared<const Status>(std::move(status));
 }
 
-/// Whether it is an address of ours; the null sender is not.
+/// Whether the address is local; the null reverse-path is not.
 inline bool is_local(const Context& context, const std::optional<mail::Mailbox>& address) {
   return address && context.site.is_local(address->domain);
 }
 
 }  // namespace postern::dialect::vsl
 
+/// Passes a Verdict to scripts.
 template <>
 struct postern::script::ToScript<postern::dialect::vsl::Verdict> {
+  /// Pushes the map that it points to.
   static void push(lua_State* L, const dialect::vsl::Verdict& verdict) {
     dialect::vsl::push(L, *verdict);
   }

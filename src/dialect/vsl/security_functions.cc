@@ -65,7 +65,7 @@ Group security_functions() { return {functions, stages}; }
 
 Task<void> gather(Context& context, Need needs) {
   const Need lacking = policy::missing(needs, context.evidence);
-  if (lacking != Need::none) co_await context.gatherer.gather(lacking, context.evidence);
+  if (lacking != Need::none) co_await context.inquiry.gather(lacking);
   demand(policy::missing(needs, context.evidence) == Need::none,
          "the verdict could not be found out");
 }

@@ -1,5 +1,5 @@
-// Services: what scripts ask beside this gateway, a command, a table, a database, and whom they
-// hand a message to.
+// Services that scripts use outside of this gateway: a command, a table, a database, or a program
+// that gets messages.
 #pragma once
 
 #include <chrono>
@@ -14,19 +14,19 @@
 
 namespace postern::dialect::vsl {
 
-/// Made while the policy loads; used by directives.
+/// A declared service. Made while the policy loads, used by directives on any thread.
 class Service {
  public:
-  explicit Service(std::string name) : name_(std::move(name)) {}
+  explicit Service(std::string name) : name_(std::move(name)) {}  ///< `name`: in scripts
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
   virtual ~Service() = default;
 
-  /// As scripts call it.
+  /// The name in scripts.
   const std::string& name() const { return name_; }
   virtual std::string_view kind() const = 0;  ///< "cmd", "db:csv"
-  /// A method of the script's: `N.run()`. Throws a sentence; the default knows no method. The
-  /// caller holds the service until it is done.
+  /// Calls a method, as in `N.run()`. Throws a sentence; by default there are no methods. The
+  /// caller must keep the service until the task is done.
   virtual Task<Value> call(script::Call& call, std::string method, std::vector<Value> arguments);
 
  protected:
@@ -35,33 +35,37 @@ class Service {
  private:
   const std::string name_;
 };
+/// How scripts share a service.
 using ServicePtr = std::shared_ptr<Service>;
 
-/// Another program that looks at messages: `service N smtp`.
+/// A program that inspects messages: `service N smtp`.
 class SmtpService final : public Service {
  public:
+  /// The checked options.
   struct Options {
-    std::string address;                ///< "192.0.2.1:10026", "scanner.example:10026"
-    std::chrono::milliseconds timeout;  ///< of the delegator
+    std::string address;                ///< next hop: "192.0.2.1:10026", "scanner.example:10026"
+    std::chrono::milliseconds timeout;  ///< of the delivery
     std::string receiver;               ///< where the messages come back, as `address`
   };
+  /// Takes checked options.
   SmtpService(std::string name, Options options)
       : Service(std::move(name)), options_(std::move(options)) {}
   std::string_view kind() const override { return "smtp"; }
-  const Options& options() const { return options_; }
+  const Options& options() const { return options_; }  ///< of the constructor
 
  private:
   const Options options_;
 };
 
-/// `service NAME KIND:CONTENT = OPTIONS`. Throws a sentence for an unknown kind, a missing, wrong
-/// or unknown option. `call`: of the load.
+/// Makes a service from `service NAME KIND:CONTENT = OPTIONS`. Throws a sentence for an unknown
+/// kind, or a missing, wrong or unknown option. `call`: the load's.
 ServicePtr make_service(script::Call& call, const std::string& name, const std::string& kind,
                         const std::string& content, const Value& options);
 
 }  // namespace postern::dialect::vsl
 
+/// Registers `service` as a class of scripts.
 template <>
 struct postern::script::ClassName<postern::dialect::vsl::Service> {
-  static constexpr std::string_view value = "service";
+  static constexpr std::string_view value = "service";  ///< its name there
 };

@@ -1,4 +1,4 @@
-// The `#{ ... }` of a service. Only for the files of services.
+// The options `#{ ... }` of a service. Private to the files of services.
 #pragma once
 
 #include <chrono>
@@ -13,24 +13,29 @@
 
 namespace postern::dialect::vsl {
 
-/// Every question throws a sentence that names the service and the option.
+/// Reads options. Each reader throws a sentence that names the service and the option.
 class ServiceOptions {
  public:
-  /// `where`: "service `scan`". Borrows the map.
+  /// `where`: "service `scan`". `options` must outlive this object; throws unless it is a map.
   ServiceOptions(std::string where, const Value& options);
 
+  /// A string that is neither missing nor empty.
   std::string text(std::string_view name);
+  /// A string; nullopt: missing.
   std::optional<std::string> optional_text(std::string_view name);
-  /// One of the words; the first when the option is left out.
+  /// One of the words; by default the first.
   std::string one_of(std::string_view name, const std::vector<std::string_view>& words);
-  /// More than nothing, an hour at most; 30 seconds when it is left out.
+  /// The option `timeout`: more than 0, at most an hour; by default 30 seconds.
   std::chrono::milliseconds timeout();
+  /// A list of strings; nullopt: missing.
   std::optional<std::vector<std::string>> texts(std::string_view name);
+  /// A nested map.
   ServiceOptions map(std::string_view name);
-  /// "host:port", with the port in figures and IPv6 addresses in brackets.
+  /// "host:port" with a numeric port; an IPv6 address is in brackets.
   std::string endpoint(std::string_view name);
-  /// Refuses options that nobody asked for.
+  /// Throws if there are options that no reader has asked for.
   void done() const;
+  /// Throws the sentence "service `scan`: `name` what".
   [[noreturn]] void wrong(std::string_view name, std::string_view what) const;
 
  private:
@@ -41,18 +46,22 @@ class ServiceOptions {
   std::set<std::string, std::less<>> known_;
 };
 
-/// Text, numbers and objects, whose text it is; throws for anything else. `what`: "the key".
+/// An argument as text: a string, a number, or the text of an object. Throws a sentence for other
+/// types. `what`: "the key".
 std::string argument_text(const Value& value, std::string_view what);
-/// Throws unless there are so many.
+/// Throws a sentence unless the number of arguments is in the range.
 void demand_arguments(const std::vector<Value>& arguments, std::string_view method,
                       std::size_t least, std::size_t most);
-/// The real path of a file below the policy's directory. Throws where there is none, or where it
-/// may not be read. Of a call that runs again from its record the path as it is written.
+/// The real path of a file below the policy directory; during a replay, the path as written. Throws
+/// a sentence if the file does not exist or may not be read.
 std::string policy_file(script::Call& call, const std::string& path, std::string_view where);
 
-// One a kind.
+// One function per kind.
+/// `cmd`: runs a command.
 ServicePtr make_cmd_service(const std::string& name, ServiceOptions options);
+/// `db:csv`: a table in a file. `call`: the load's.
 ServicePtr make_csv_service(script::Call& call, const std::string& name, ServiceOptions options);
+/// `db:sqlite`: a database in a file. `call`: the load's.
 ServicePtr make_sqlite_service(script::Call& call, const std::string& name, ServiceOptions options);
 
 }  // namespace postern::dialect::vsl

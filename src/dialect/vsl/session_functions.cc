@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "dialect/vsl/functions.h"
+#include "policy/questions/authenticated.h"
 
 namespace postern::dialect::vsl {
 
@@ -37,7 +38,9 @@ std::string server_name(Call& call) {
 }
 std::int64_t connection_timestamp(Call& call) { return seconds(session_of(call).connected); }
 bool is_secured(Call& call) { return session_of(call).tls.has_value(); }
-bool is_authenticated(Call& call) { return session_of(call).auth.has_value(); }
+bool is_authenticated(Call& call) {
+  return static_cast<bool>(policy::questions::authenticated(rule_of(call).evidence));
+}
 
 const policy::AuthAttempt& attempt_of(const Context& context) {
   if (context.stage != Stage::auth || context.attempt == nullptr) too_early("auth", "authenticate");
@@ -130,7 +133,8 @@ constexpr HostFunction functions[] = {
     {"vsl.connection_timestamp", "", "i64", "When the client connected, in seconds since 1970.",
      bind<&connection_timestamp>},
     {"vsl.is_secured", "", "bool", "Whether the connection has TLS.", bind<&is_secured>},
-    {"vsl.is_authenticated", "", "bool", "Whether the client authenticated.",
+    {"vsl.is_authenticated", "", "bool",
+     "Whether the client authenticated; a tenant's login, which only opens webhooks, is none.",
      bind<&is_authenticated>},
     {"vsl.auth", "", "map",
      "The credentials in hand: `type` is `Verify`, `authid` the name, `authpass` the password, "

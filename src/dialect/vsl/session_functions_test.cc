@@ -30,6 +30,11 @@ TEST_F(SessionFunctions, a_connection_has_two_ends) {
            R"("example.net" true true)"}});
 }
 
+TEST_F(SessionFunctions, a_tenants_login_authenticates_nobody) {
+  evidence.session.auth.emplace().tenant = true;
+  expect({{"r(vsl.is_authenticated())", "false"}});
+}
+
 TEST_F(SessionFunctions, what_is_not_known_yet_is_an_error_that_names_the_stage) {
   struct Case {
     std::string function;

@@ -8,18 +8,6 @@ namespace postern::dialect::vsl {
 
 namespace {
 
-constexpr std::string_view layer_name = "vsl";
-
-template <class T>
-T& kept_in(std::map<std::string, std::shared_ptr<policy::ScriptTransaction>, std::less<>>& kept) {
-  const auto found = kept.find(layer_name);
-  if (found != kept.end()) return *static_cast<T*>(found->second.get());
-  auto made = std::make_shared<T>();
-  T& reference = *made;
-  kept.emplace(layer_name, std::move(made));
-  return reference;
-}
-
 json::value skip_json(const std::optional<Status>& skip) {
   if (!skip) return nullptr;
   return skip->kind == Status::Kind::quarantine ? json::value(skip->queue) : json::value(true);
@@ -44,13 +32,13 @@ json::value json_of(const mail::Mailbox& mailbox) {
 
 }  // namespace
 
-Held held_of(policy::Evidence& evidence, const std::shared_ptr<const Policy>& current) {
-  auto& script = evidence.session.script;
-  if (!script) script = std::make_shared<policy::ScriptSession>();
-  Session& session = kept_in<Session>(script->kept);
+Held held_of(policy::Inquiry& inquiry, const std::shared_ptr<const Policy>& current) {
+  auto& session = inquiry.session().kept.of<Session>();
   if (!session.program) session.program = current;
-  return {session, kept_in<Draft>(evidence.kept),
-          *static_cast<const Policy*>(session.program.get())};
+  const auto& policy = *static_cast<const Policy*>(session.program.get());
+  auto& draft = inquiry.memory().of<Draft>();
+  draft.charge_to(policy.world().memory());
+  return {session, draft, policy};
 }
 
 std::string state_line(const Session& session, const Draft& draft) {

@@ -1,4 +1,4 @@
-// What the layer keeps between stages, and how a record holds it.
+// The layer's state between stages, and its form in records.
 #pragma once
 
 #include <memory>
@@ -9,21 +9,21 @@
 
 namespace postern::dialect::vsl {
 
-/// What a session and its transaction hold; made on first use. The session keeps the policy it
-/// began with.
+/// The state of a session and its transaction, made on first use.
 struct Held {
-  Session& session;
-  Draft& draft;
-  const Policy& policy;
+  Session& session;      ///< kept with the session
+  Draft& draft;          ///< kept with the transaction
+  const Policy& policy;  ///< that the session began with
 };
-Held held_of(policy::Evidence& evidence, const std::shared_ptr<const Policy>& current);
+/// Finds the state. A new session keeps `current` as its policy.
+Held held_of(policy::Inquiry& inquiry, const std::shared_ptr<const Policy>& current);
 
-/// A line for the record of a stage: what earlier stages left that this one may depend on.
+/// A line of the record of a stage, with the parts of the state that the stage may depend on.
 std::string state_line(const Session& session, const Draft& draft);
-/// The state again. Throws what Boost.JSON throws at a line that is none.
+/// Restores the state of such a line. Throws what Boost.JSON throws for other text.
 void restore_state(std::string_view line, Session& session, Draft& draft);
 
-/// The message as the draft has it, for Evidence::copies.
+/// The draft as an entry of Evidence::copies.
 policy::ScriptCopy copy_of(const Draft& draft, const policy::Evidence& evidence);
 
 }  // namespace postern::dialect::vsl

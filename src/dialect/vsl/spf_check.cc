@@ -12,6 +12,7 @@ namespace postern::dialect::vsl {
 
 namespace {
 
+namespace questions = policy::questions;
 namespace spf = mailauth::spf;
 using Kind = Status::Kind;
 using script::Call;
@@ -39,68 +40,28 @@ Order order_of(const Value& header, const std::optional<Value>& policy) {
           .strict = mode == "strict"};
 }
 
-/// RFC 7208 §9.1: what decided, or what went wrong.
-struct Cause {
-  std::string_view name;  ///< "mechanism" or "problem"
-  std::string text;
-};
-
-Cause cause_of(const spf::Result& result) {
-  const bool trouble = result.status == spf::Status::none ||
-                       result.status == spf::Status::temperror ||
-                       result.status == spf::Status::permerror;
-  const std::string& first = trouble ? result.reason : result.mechanism;
-  const std::string& second = trouble ? result.mechanism : result.reason;
-  return {trouble ? "problem" : "mechanism",
-          printable(first.empty() ? second : first, longest_cause)};
-}
-
 /// Between quotes, whatever it is: the sender chose most of these values.
 std::string quoted(std::string_view value) {
   std::string text = mailauth::ar::write_value(value);
   return text.starts_with('"') ? text : "\"" + text + "\"";
 }
 
+std::string_view name_of(const questions::SpfCause& cause) {
+  return cause.is_problem ? "problem" : "mechanism";
+}
+
 /// RFC 7208 §9.1, folded behind each value, so that no line gets long.
 std::string received_spf(const Context& context) {
   const policy::SessionFacts& session = context.evidence.session;
   const spf::Result& result = *context.evidence.spf;
-  const Cause cause = cause_of(result);
+  const auto cause = questions::cause_of(result);
   using mailauth::ar::write_value;
   return fmt::format(
       "{} receiver={};\r\n client-ip={};\r\n envelope-from={};\r\n helo={};\r\n "
       "identity=mailfrom; {}={}",
       spf::to_string(result.status), write_value(context.site.hostname),
       write_value(session.client_ip.to_string()), quoted(result.sender), write_value(session.helo),
-      cause.name, quoted(cause.text));
-}
-
-/// What the result means to the client; null: nothing.
-const char* refusal_of(spf::Status status, bool strict) {
-  switch (status) {
-    case spf::Status::fail:
-      return "code550_7_23";
-    case spf::Status::softfail:
-      return strict ? "code550_7_23" : nullptr;
-    case spf::Status::temperror:
-      return "code451_7_24";
-    case spf::Status::permerror:
-      return "code550_7_24";
-    case spf::Status::none:
-    case spf::Status::neutral:
-    case spf::Status::pass:
-      break;
-  }
-  return nullptr;
-}
-
-/// "spf=fail for ann@sender.example (mechanism -all)".
-std::string seen(const spf::Result& result) {
-  const Cause cause = cause_of(result);
-  std::string text =
-      fmt::format("spf={} for {}", spf::to_string(result.status), printable(result.sender, 320));
-  if (!cause.text.empty()) text += fmt::format(" ({} {})", cause.name, cause.text);
-  return text;
+      name_of(cause), quoted(printable(cause.text, longest_cause)));
 }
 
 }  // namespace
@@ -127,12 +88,12 @@ Task<StatusPtr> check_spf(Call& call, Value header, std::optional<Value> policy)
     if (match.found) co_return status_of(Kind::next, std::move(match.detail) + ": no SPF");
   }
   co_await gather(context, policy::Need::spf);
-  const spf::Result& result = *context.evidence.spf;
+  const questions::Spf found = questions::spf(context.evidence);
   if (order.results) add_results(context, {spf_method(context.evidence)});
   if (order.received_spf) prepend_field(context.draft, "Received-SPF", received_spf(context));
-  const char* refusal = refusal_of(result.status, order.strict);
-  if (refusal == nullptr) co_return status_of(Kind::next, seen(result));
-  co_return status_of(Kind::deny, seen(result), named_reply(refusal));
+  auto refusal = spf_refusal(found.says, order.strict);
+  const Kind kind = refusal ? Kind::deny : Kind::next;
+  co_return status_of(kind, found.words(), std::move(refusal));
 }
 
 Task<Verdict> check_spf_inner(Call& call) {
@@ -140,11 +101,12 @@ Task<Verdict> check_spf_inner(Call& call) {
   sender_of(context);  // throws too early
   co_await gather(context, policy::Need::spf);
   const spf::Result& result = *context.evidence.spf;
-  const Cause cause = cause_of(result);
+  const auto cause = questions::cause_of(result);
+  const std::string text = printable(cause.text, longest_cause);
   Value::Map map;
   map["result"] = std::string(spf::to_string(result.status));
-  map["cause"] = cause.text;
-  map[std::string(cause.name)] = cause.text;
+  map["cause"] = text;
+  map[std::string(name_of(cause))] = text;
   co_return std::make_shared<const Value>(std::move(map));
 }
 

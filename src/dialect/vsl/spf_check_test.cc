@@ -69,7 +69,7 @@ TEST(CheckSpf, says_what_it_saw) {
   Scene scene(zone);
   scene.from("203.0.113.1").sender("a@good.example");
   EXPECT_EQ(scene.ask("vsl.check_spf('none')"),
-            "deny 550 5.7.23 SPF validation failed | spf=fail for a@good.example (mechanism -all)");
+            "deny 550 5.7.23 SPF validation failed | SPF fail for good.example by -all");
   EXPECT_EQ(scene.ask("vsl.check_spf_inner()"),
             R"(#{"cause": "-all", "mechanism": "-all", "result": "fail"})");
 }

@@ -98,7 +98,7 @@ Task<Value> lookup(Call& call, Text host) {
   demand(name.has_value(), "`" + printable(host.value, 100) + "` is no domain name");
   std::string trouble;
   for (const dns::Type type : {dns::Type::a, dns::Type::aaaa}) {
-    const dns::Answer answer = co_await ask_dns(context.evidence, context.gatherer, *name, type);
+    const dns::Answer answer = co_await ask_dns(context.inquiry, *name, type);
     if (answer.trouble()) trouble = dns_sentence(*name, type, answer);
     for (const std::string& record : answer.records) found.push_back(record);
   }
@@ -112,8 +112,7 @@ Task<Value> rlookup(Call& call, Text ip) {
   demand(address.has_value(), "invalid type conversion expected: `ip address`, but got: `" +
                                   printable(ip.value, 100) + "`");
   const std::string name = policy::reverse_name(*address);
-  const dns::Answer answer =
-      co_await ask_dns(context.evidence, context.gatherer, name, dns::Type::ptr);
+  const dns::Answer answer = co_await ask_dns(context.inquiry, name, dns::Type::ptr);
   demand(!answer.trouble(), dns_sentence(name, dns::Type::ptr, answer));
   demand(!answer.records.empty(), "no PTR record for '" + address->to_string() + "'");
   Value::Array found;

@@ -38,21 +38,19 @@ std::vector<std::string> VslVerifier::accounts_of(const std::string& authn_id) c
   return all;
 }
 
-Task<AuthAnswer> VslVerifier::verify(const AuthAttempt& attempt, policy::Evidence& evidence,
-                                     policy::Gatherer& gatherer,
+Task<AuthAnswer> VslVerifier::verify(const AuthAttempt& attempt, policy::Inquiry& inquiry,
                                      std::vector<policy::Step>& steps) const {
-  const Held held = held_of(evidence, policy_);
+  const Held held = held_of(inquiry, policy_);
   policy::Authentication known;
-  Context context{.evidence = evidence,
-                  .gatherer = gatherer,
+  Context context{.evidence = inquiry.evidence,
+                  .inquiry = inquiry,
                   .site = held.policy.site(),
                   .draft = held.draft,
                   .stage = policy::Stage::auth,
                   .attempt = &attempt,
                   .authenticate = {}};
   context.authenticate = [&]() -> Task<AuthAnswer> {
-    policy::Asked asked =
-        co_await policy::ask_in_order(accounts_, attempt, evidence, gatherer, steps);
+    policy::Asked asked = co_await policy::ask_in_order(accounts_, attempt, inquiry, steps);
     if (asked.answer.kind == AuthAnswer::Kind::accepted) known = asked.answer.identity;
     co_return std::move(asked.answer);
   };

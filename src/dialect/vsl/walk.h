@@ -1,12 +1,12 @@
-// All nodes of a tree. Recursion is bounded by max_height.
+// Visits the nodes of a tree. Recursion is bounded by max_height.
 #pragma once
 
 #include "dialect/vsl/ast.h"
 
 namespace postern::dialect::vsl {
 
-/// Calls `visit` with each child that is there, in the order of the text but for the body of a
-/// `delegate`, which comes before its service.
+/// Calls `visit` with each child that is not null, in the order of the text, except that the body
+/// of a `delegate` comes before its service.
 template <class N, class Visit>
 void for_each_child(N& node, const Visit& visit) {
   for (auto& child : node.nodes) {
@@ -19,14 +19,14 @@ void for_each_child(N& node, const Visit& visit) {
   }
 }
 
-/// The node and all below it. N: Node or const Node.
+/// Visits the node and all nodes below it. N: Node or const Node.
 template <class N, class Visit>
 void for_each_node(N& node, const Visit& visit) {
   visit(node);
   for_each_child(node, [&](auto& child) { for_each_node(child, visit); });
 }
 
-/// Every node of a file.
+/// Visits every node of a file.
 template <class F, class Visit>
 void for_each_node_of(F& file, const Visit& visit) {
   for (auto& function : file.functions) for_each_node(*function.body, visit);

@@ -1,4 +1,4 @@
-// Reads the members of a request body one by one and notes what is wrong with each.
+// Reads the members of a request body and collects their errors.
 #pragma once
 
 #include <cstdint>
@@ -13,37 +13,45 @@
 
 namespace postern::dialect::webhook {
 
-/// Where a list field comes as text or as an array.
+/// A list field, given as text or as an array.
 struct ListText {
-  std::vector<std::string> elements;  ///< trimmed; empty: the list is to be emptied
+  std::vector<std::string> elements;  ///< trimmed; empty: clears the list
 };
 
-/// Borrows the body. Each reader returns nullopt when the member is absent or wrong; wrong ones
-/// have their sentence in errors().
+/// Readers return nullopt if the member is absent or invalid; for an invalid one a sentence is in
+/// errors(). Borrows the body; not thread-safe.
 class BodyReader {
  public:
+  /// `body` must outlive this object.
   explicit BodyReader(const boost::json::object& body) : body_(body) {}
 
+  /// The member of any type; null if it is absent.
   const boost::json::value* find(std::string_view name) const;
+  /// true or false.
   std::optional<bool> boolean(std::string_view name);
+  /// A string.
   std::optional<std::string> text(std::string_view name);
+  /// A number from `least` to `most`.
   std::optional<std::int64_t> integer(std::string_view name, std::int64_t least, std::int64_t most);
-  /// One of `words`.
+  /// A string that is one of `words`.
   std::optional<std::string> word(std::string_view name, std::span<const std::string_view> words);
-  /// A name for people: trimmed, at most 100 characters, no control characters.
+  /// A name for people: trimmed, at most 100 characters, without control characters.
   std::optional<std::string> title(std::string_view name);
-  /// A comma string, lines, or an array of strings; null and "" empty it. At most 1000 elements.
+  /// A comma-separated string, lines, or an array of strings; null and "" clear the list. At most
+  /// max_list_elements.
   std::optional<ListText> list(std::string_view name);
-  /// Notes each member that is in neither list, with the nearest name that is.
+  /// Adds an error for each member that is in neither list, with the most similar known name.
   void refuse_unknown(std::span<const std::string_view> writable,
                       std::span<const std::string_view> read_only, std::string_view object,
                       std::string_view otherwise = {});
 
+  /// Adds an error.
   void error(std::string_view name, std::string sentence) {
     errors_.add(name, std::move(sentence));
   }
-  /// The member has to be there and is not.
+  /// Adds an error for a required member that is absent.
   void missing(std::string_view name, std::string sentence);
+  /// The errors so far.
   FieldErrors& errors() { return errors_; }
 
  private:
@@ -51,9 +59,10 @@ class BodyReader {
   FieldErrors errors_;
 };
 
-/// C0, DEL and C1 control characters in UTF-8 text.
+/// Whether UTF-8 text contains a control character: C0, DEL or C1.
 bool has_control(std::string_view text);
 
+/// Elements of a list field at most.
 inline constexpr std::size_t max_list_elements = 1000;
 
 }  // namespace postern::dialect::webhook

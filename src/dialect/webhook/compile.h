@@ -13,19 +13,19 @@
 
 namespace postern::dialect::webhook {
 
-/// Turns a policy's fields into its check plan. Each rule's origin is the policy id and the field:
-/// "pol_.../allowed_source_ips". `orders[i]` is the creation order of `fields.smtp_credentials[i]`;
-/// without orders they count from 1.
+/// Compiles a policy's fields. The origin of each rule is policy id and field:
+/// "pol_.../allowed_source_ips". `orders[i]`: creation order of `fields.smtp_credentials[i]`; if
+/// empty, they count from 1.
 std::shared_ptr<const policy::WebhookPolicy> compile(std::string id, std::string account_id,
                                                      std::uint64_t version,
                                                      std::uint64_t credentials_version,
                                                      const PolicyFields& fields,
                                                      const std::vector<std::uint64_t>& orders = {});
 
-/// The plan alone, as compile() makes it.
+/// Only the plan, as in compile().
 policy::Plan plan_of(const std::string& id, const PolicyFields& fields);
 
-/// WebhookPolicy::definition read back: the fields, less the credentials.
+/// Parses WebhookPolicy::definition: the fields without credentials. Fault::malformed.
 Result<PolicyFields> fields_of(std::string_view definition);
 
 }  // namespace postern::dialect::webhook

@@ -8,10 +8,11 @@
 
 namespace postern::dialect::webhook {
 
-/// The field custom_headers of a webhook body. nullopt: absent, or wrong with its sentence noted.
+/// Reads the field custom_headers. nullopt: absent, or invalid with an error in `body`.
 std::optional<std::map<std::string, std::string>> read_custom_headers(BodyReader& body);
 
-/// Content-Type is the server's unless a template makes the body; judged on the result of a merge.
+/// Whether Content-Type is among them, which is only allowed with a payload template. For the
+/// merged webhook.
 bool names_content_type(const std::map<std::string, std::string>& headers);
 
 }  // namespace postern::dialect::webhook

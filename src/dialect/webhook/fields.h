@@ -1,5 +1,4 @@
-// The JSON policies of the webhook dialect (docs/webhook-policies.md): text in, normalised fields
-// out.
+// The JSON of webhook policies (docs/webhook-policies.md): a body to normalised fields.
 #pragma once
 
 #include <functional>
@@ -16,50 +15,52 @@
 
 namespace postern::dialect::webhook {
 
-/// One user of smtp_credentials; `hash` is bcrypt, cost 10 to 14.
+/// A user of smtp_credentials.
 struct CredentialFields {
-  std::string username;
-  Secret hash;
+  std::string username;  ///< not empty
+  Secret hash;           ///< bcrypt, cost 10 to 14
 };
 
-/// A policy's own words, valid and normalised.
+/// The fields of a policy, valid and normalised.
 struct PolicyFields {
-  std::string name;
-  std::vector<Cidr> allowed_source_ips;
-  bool require_smtp_auth = false;
-  std::vector<CredentialFields> smtp_credentials;
-  bool require_spf = false;
-  std::vector<std::string> allowed_spf_domains;  ///< A-labels; ".example.com" is any subdomain
-  bool require_dkim = false;
-  std::vector<std::string> allowed_dkim_domains;
-  bool shadow = false;  ///< mode = "shadow": the controls are judged and traced, and refuse nothing
+  std::string name;                                ///< for people
+  std::vector<Cidr> allowed_source_ips;            ///< empty: any address
+  bool require_smtp_auth = false;                  ///< the client must authenticate
+  std::vector<CredentialFields> smtp_credentials;  ///< in the order given
+  bool require_spf = false;                        ///< SPF must pass
+  std::vector<std::string>
+      allowed_spf_domains;    ///< A-labels; ".example.com" matches its subdomains
+  bool require_dkim = false;  ///< a DKIM signature must pass
+  std::vector<std::string> allowed_dkim_domains;  ///< as allowed_spf_domains
+  bool shadow = false;  ///< mode = "shadow": the controls are judged and traced, but refuse nothing
 };
 
-/// A password sent in the clear for `fields.smtp_credentials[at]`, whose hash is still empty.
+/// A plain password for `fields.smtp_credentials[at]`, whose hash is still empty.
 struct PasswordToHash {
-  std::size_t at = 0;
-  Secret password;  ///< 1 to 72 octets without NUL
+  std::size_t at = 0;  ///< index
+  Secret password;     ///< 1 to 72 octets without NUL
 };
 
-/// An accepted body: what the policy is to become.
+/// An accepted body: the policy after it.
 struct PolicyWrite {
-  PolicyFields fields;
-  std::vector<PasswordToHash> to_hash;  ///< see hash_passwords()
-  std::vector<std::string> changed;     ///< field names; empty: the version stays
-  bool credentials_changed = false;     ///< the credentials' version grows too
+  PolicyFields fields;                  ///< after the merge
+  std::vector<PasswordToHash> to_hash;  ///< for hash_passwords()
+  std::vector<std::string>
+      changed;  ///< names of changed fields; empty: the version does not change
+  bool credentials_changed = false;  ///< the version of the credentials grows, too
 };
 
-/// Judges a body. With `stored` (PUT) omitted fields keep their value and the result of the merge
-/// is judged; without (POST) `name` is required. Read-only fields are ignored, unknown ones
-/// refused.
+/// Validates a body. With `stored` (PUT), absent fields keep their value and the merged policy is
+/// validated; without it (POST), `name` is required. Read-only fields are ignored, unknown ones are
+/// errors.
 Parsed<PolicyWrite> parse_policy(const boost::json::object& body, const PolicyFields* stored);
 
-/// Replaces each password by its hash and wipes it. `hash` (bcrypt, cost 12) takes 0.2 s a
-/// password: not on an event loop.
+/// Replaces each password by its hash and wipes it. `hash` (bcrypt, cost 12) takes 0.2 s per
+/// password: do not call it on an event loop.
 void hash_passwords(PolicyWrite& write, const std::function<Secret(const Secret& password)>& hash);
 
-/// The fields as the API shows them: lists as comma strings, "" when unset, `smtp_usernames` in the
-/// place of the credentials. Ids, versions and times are the caller's to add.
+/// The fields for the API: lists as comma-separated strings, "" if unset, and `smtp_usernames`
+/// instead of the credentials. The caller adds ids, versions and times.
 boost::json::object to_json(const PolicyFields& fields);
 
 }  // namespace postern::dialect::webhook

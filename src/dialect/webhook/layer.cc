@@ -10,9 +10,10 @@
 namespace postern::dialect::webhook {
 
 using policy::Evidence;
-using policy::Gatherer;
+using policy::Inquiry;
 using policy::Plan;
 using policy::Recipient;
+using policy::Ruling;
 using policy::Stage;
 using policy::Step;
 using policy::Verdict;
@@ -35,10 +36,10 @@ bool WebhookLayer::speaks_at(Stage stage) const {
   return stage == Stage::rcpt || stage == Stage::message;
 }
 
-Task<Verdict> WebhookLayer::judge(Stage stage, Evidence& evidence, Gatherer& gatherer,
-                                  std::vector<Step>& steps) const {
-  if (stage == Stage::rcpt) return judge_recipient(evidence, gatherer, steps);
-  return judge_message(evidence, gatherer, steps);
+Task<Ruling> WebhookLayer::judge(Stage stage, Inquiry& inquiry, std::vector<Step>& steps) const {
+  Verdict verdict = stage == Stage::rcpt ? co_await judge_recipient(inquiry, steps)
+                                         : co_await judge_message(inquiry, steps);
+  co_return verdict;
 }
 
 Verdict combine(std::vector<Verdict> refusals) {
@@ -66,8 +67,8 @@ Verdict overlook(std::vector<Step>& steps, std::size_t first) {
 }  // namespace
 
 /// The checks hang on session, webhook and policy alone: once for all recipients of these.
-Task<Verdict> WebhookLayer::judge_edited(Evidence& evidence, Gatherer& gatherer,
-                                         std::vector<Step>& steps) const {
+Task<Verdict> WebhookLayer::judge_edited(Inquiry& inquiry, std::vector<Step>& steps) const {
+  const Evidence& evidence = inquiry.evidence;
   std::vector<std::pair<const policy::Webhook*, const policy::WebhookPolicy*>> seen;
   for (std::size_t i = 0; i < evidence.recipients.size(); ++i) {
     const Recipient& one = evidence.recipients[i];
@@ -75,19 +76,17 @@ Task<Verdict> WebhookLayer::judge_edited(Evidence& evidence, Gatherer& gatherer,
     const std::pair owner(one.route.webhook.get(), one.route.policy.get());
     if (std::ranges::find(seen, owner) != seen.end()) continue;
     seen.push_back(owner);
-    evidence.candidate = one;
+    const Inquiry::Judging again(inquiry, one);
     const auto policy = one.route.policy;
     const Plan* plan = policy ? &policy->plan : nullptr;
-    Verdict verdict =
-        co_await policy::run_plan(name(), edited_, Stage::message, evidence, gatherer, steps);
+    Verdict verdict = co_await policy::run_plan(name(), edited_, Stage::message, inquiry, steps);
     if (!verdict.decides())
-      verdict = co_await policy::run_plan(name(), before_, Stage::rcpt, evidence, gatherer, steps);
+      verdict = co_await policy::run_plan(name(), before_, Stage::rcpt, inquiry, steps);
     if (!verdict.decides() && plan != nullptr) {
       const std::size_t first = steps.size();
-      verdict = co_await policy::run_plan(name(), *plan, Stage::rcpt, evidence, gatherer, steps);
+      verdict = co_await policy::run_plan(name(), *plan, Stage::rcpt, inquiry, steps);
       if (policy->shadow) verdict = overlook(steps, first);
     }
-    evidence.candidate.reset();
     if (verdict.decides()) co_return verdict;
   }
   co_return policy::pass_on();
@@ -95,9 +94,9 @@ Task<Verdict> WebhookLayer::judge_edited(Evidence& evidence, Gatherer& gatherer,
 
 /// All controls are asked, so that the trace and the log have each one's word; within a control the
 /// first refusal is its answer.
-Task<Verdict> WebhookLayer::judge_message(Evidence& evidence, Gatherer& gatherer,
-                                          std::vector<Step>& steps) const {
-  Verdict edited = co_await judge_edited(evidence, gatherer, steps);
+Task<Verdict> WebhookLayer::judge_message(Inquiry& inquiry, std::vector<Step>& steps) const {
+  const Evidence& evidence = inquiry.evidence;
+  Verdict edited = co_await judge_edited(inquiry, steps);
   if (edited.decides()) co_return edited;
   const Recipient* subject = evidence.recipients.empty() ? nullptr : &evidence.recipients.front();
   const auto owner = subject ? subject->route.policy : nullptr;  // keeps the plan over the waits
@@ -107,7 +106,7 @@ Task<Verdict> WebhookLayer::judge_message(Evidence& evidence, Gatherer& gatherer
   std::string_view refused_control;
   for (const policy::Rule& rule : owner->plan.at(Stage::message)) {
     if (!refused_control.empty() && rule.check->control == refused_control) continue;
-    Verdict verdict = co_await policy::run_rule(name(), rule, evidence, gatherer, steps);
+    Verdict verdict = co_await policy::run_rule(name(), rule, inquiry, steps);
     if (!verdict.refuses()) continue;
     refused_control = rule.check->control;
     refusals.push_back(std::move(verdict));
@@ -116,16 +115,15 @@ Task<Verdict> WebhookLayer::judge_message(Evidence& evidence, Gatherer& gatherer
   co_return combine(std::move(refusals));
 }
 
-Task<Verdict> WebhookLayer::judge_recipient(Evidence& evidence, Gatherer& gatherer,
-                                            std::vector<Step>& steps) const {
+Task<Verdict> WebhookLayer::judge_recipient(Inquiry& inquiry, std::vector<Step>& steps) const {
+  const Evidence& evidence = inquiry.evidence;
   if (!evidence.candidate || !evidence.candidate->route.webhook) co_return policy::pass_on();
   const auto owner = evidence.candidate->route.policy;  // keeps the plan alive over the waits
   const Plan* plans[] = {&before_, owner ? &owner->plan : nullptr, &after_};
   for (const Plan* plan : plans) {
     if (plan == nullptr) continue;
     const std::size_t first = steps.size();
-    Verdict verdict =
-        co_await policy::run_plan(name(), *plan, Stage::rcpt, evidence, gatherer, steps);
+    Verdict verdict = co_await policy::run_plan(name(), *plan, Stage::rcpt, inquiry, steps);
     if (owner && plan == &owner->plan && owner->shadow) verdict = overlook(steps, first);
     if (verdict.decides()) co_return verdict;
   }

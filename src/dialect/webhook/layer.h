@@ -7,42 +7,42 @@
 
 namespace postern::dialect::webhook {
 
-/// Recipients of one message to one webhook.
+/// Recipients of one message to one webhook at most.
 inline constexpr std::uint64_t default_webhook_recipients = 100;
 
-/// The one answer to a message whose controls gave these refusals, one a control, in the policy's
-/// order: two that no retry can help are 550 5.7.26; a permanent one comes before a temporary one;
-/// else the first. Passes on without a refusal.
+/// The verdict on a message with these refusals, one per control in the policy's order: 550 5.7.26
+/// for two permanent refusals; a permanent one takes precedence over temporary ones; else the
+/// first. Without refusals it passes on.
 policy::Verdict combine(std::vector<policy::Verdict> refusals);
 
-/// The webhook dialect as a layer: judges the recipients that webhooks own and has no opinion on
-/// others. The order of its checks at RCPT is part of the contract (docs/webhook-policies.md).
+/// The webhook dialect as a layer: judges recipients that webhooks own, and passes on others. The
+/// order of its checks at RCPT is part of the API (docs/webhook-policies.md). Thread-safe.
 class WebhookLayer final : public policy::Layer {
  public:
+  /// `max_recipients`: per message and webhook.
   explicit WebhookLayer(std::uint64_t max_recipients = default_webhook_recipients);
 
   std::string_view name() const override { return "webhook"; }
   std::string definition() const override;
   bool speaks_at(policy::Stage stage) const override;
-  /// At RCPT the plan of the candidate's policy as it is now, between the checks every webhook has;
-  /// at the end of data the plan of the first accepted recipient's policy as it is then. Where that
-  /// is not what judged RCPT, its checks of RCPT come first.
-  Task<policy::Verdict> judge(policy::Stage stage, policy::Evidence& evidence,
-                              policy::Gatherer& gatherer,
-                              std::vector<policy::Step>& steps) const override;
+  /// At RCPT: the current plan of the candidate's policy, between checks that all webhooks have. At
+  /// the end of data: the current plan of the policy of the first accepted recipient. If webhook or
+  /// policy were edited after RCPT, the checks of RCPT are repeated first.
+  Task<policy::Ruling> judge(policy::Stage stage, policy::Inquiry& inquiry,
+                             std::vector<policy::Step>& steps) const override;
 
  private:
-  /// The checks of RCPT by what is in force now, of recipients that were edited since.
-  Task<policy::Verdict> judge_edited(policy::Evidence& evidence, policy::Gatherer& gatherer,
+  /// The checks of RCPT with the current policy, for recipients that were edited.
+  Task<policy::Verdict> judge_edited(policy::Inquiry& inquiry,
                                      std::vector<policy::Step>& steps) const;
-  Task<policy::Verdict> judge_message(policy::Evidence& evidence, policy::Gatherer& gatherer,
+  Task<policy::Verdict> judge_message(policy::Inquiry& inquiry,
                                       std::vector<policy::Step>& steps) const;
-  Task<policy::Verdict> judge_recipient(policy::Evidence& evidence, policy::Gatherer& gatherer,
+  Task<policy::Verdict> judge_recipient(policy::Inquiry& inquiry,
                                         std::vector<policy::Step>& steps) const;
 
   std::uint64_t max_recipients_;
   policy::Plan edited_;
-  policy::Plan before_;  ///< the policy's own checks
+  policy::Plan before_;  ///< before and after the policy's checks
   policy::Plan after_;
 };
 

@@ -1,4 +1,4 @@
-// A policy in plain words, for people who have to decide whether it is the one they want.
+// A policy in plain words, so that its author can check that it is as intended.
 #pragma once
 
 #include <optional>
@@ -9,23 +9,25 @@
 
 namespace postern::dialect::webhook {
 
-/// One condition that mail has to meet; it reads on from "A message is accepted when".
+/// A condition for mail; the text continues "A message is accepted when".
 struct Reading {
-  std::string control;  ///< of the check's catalogue: source_ip, smtp_auth, spf, dkim; "none"
-  std::string text;     ///< of "none" a whole sentence
-  std::optional<std::string> otherwise;  ///< "550 5.7.1"; nullopt: nothing is refused
+  std::string control;  ///< the check's control in the catalogue: source_ip, smtp_auth, spf, dkim;
+                        ///< or "none"
+  std::string text;     ///< for "none" a whole sentence
+  std::optional<std::string> otherwise;  ///< the refusal, "550 5.7.1"; nullopt: nothing is refused
   std::optional<std::string> stage;      ///< "rcpt" or "data"
 };
 
-/// In the order in which the compiled plan asks, one entry a control. Without a control the one
-/// entry is "none".
+/// The conditions in the order of the compiled plan, one per control; a policy without controls has
+/// one entry, "none".
 std::vector<Reading> reads_as(const PolicyFields& fields);
 
-/// What a policy does that its author may not have meant. It is valid nevertheless.
+/// A hint on a valid policy that may not do what its author intended.
 struct Advice {
-  std::string field;
-  std::string text;
+  std::string field;  ///< name of the field
+  std::string text;   ///< one or two sentences
 };
+/// The hints for a policy.
 std::vector<Advice> advise(const PolicyFields& fields);
 
 }  // namespace postern::dialect::webhook

@@ -8,14 +8,14 @@
 
 namespace postern::dialect::webhook {
 
-/// The field smtp_credentials of a policy body, as text or array (see docs/webhook-policies.md).
+/// The field smtp_credentials, given as text or array (docs/webhook-policies.md).
 struct CredentialsGiven {
-  std::vector<CredentialFields> credentials;
-  std::vector<PasswordToHash> to_hash;
+  std::vector<CredentialFields> credentials;  ///< a hash is empty if its password is in to_hash
+  std::vector<PasswordToHash> to_hash;        ///< plain passwords
 };
 
-/// nullopt: absent, or wrong with its sentence noted. `stored` gives the hashes that entries with a
-/// user name alone keep; it may be null.
+/// nullopt: absent, or invalid with an error in `body`. Entries with only a user name keep their
+/// hash in `stored`, which may be null.
 std::optional<CredentialsGiven> read_credentials(BodyReader& body,
                                                  const std::vector<CredentialFields>* stored);
 

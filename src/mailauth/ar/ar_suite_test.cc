@@ -17,7 +17,7 @@ namespace {
 
 namespace json = boost::json;
 
-/// Calls `play` with every case of the suite files of this format; says how many there were.
+/// Calls `play` for every case of the suite files of this format. Returns the number of cases.
 template <class Play>
 std::size_t for_each_case(std::string_view format, Play play) {
   return testing::for_each_suite_case(
@@ -48,7 +48,7 @@ std::string without_blanks(std::string text) {
   return text;
 }
 
-/// "White space folding aside": what a fold may have changed is taken out.
+/// Removes what a fold may have changed ("White space folding aside").
 std::vector<MethodResult> without_blanks(std::vector<MethodResult> results) {
   for (MethodResult& result : results) {
     if (result.reason) result.reason = without_blanks(*result.reason);

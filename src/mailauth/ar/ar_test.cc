@@ -12,7 +12,7 @@ bool is_valid(std::string_view body) { return parse(body).has_value(); }
 
 TEST(ArParse, refuses_what_the_grammar_has_not) {
   for (const char* body : {
-           "a.example; spf=pass; none",                     // none stands alone
+           "a.example; spf=pass; none",                     // none must be the only result
            "a.example; none; none",                         //
            "a.example;",                                    // neither results nor none
            "a.example; ; spf=pass",                         // an empty result
@@ -27,7 +27,7 @@ TEST(ArParse, refuses_what_the_grammar_has_not) {
            "a.example; dkim/4294967296=pass",               //
            "a.example 99999999999999999999; none",          //
            "a.example one; none",                           //
-           "a.example; spf=pass smtp.mailfrom=b\r\nX: y",   // a line end that is no fold
+           "a.example; spf=pass smtp.mailfrom=b\r\nX: y",   // a line end that is not a fold
            "a.example; spf=pass reason=\"b\r\nX: y\"",      //
            "a.example; spf=pass (b\nX: y)",                 //
            "a.example; spf=pass (b\\\nX: y)",               //
@@ -124,7 +124,7 @@ TEST(ArStrip, what_is_somebody_elses_stays) {
        }) {
     EXPECT_FALSE(must_remove(body, own)) << body;
   }
-  // What trim() takes off in other languages: U+00A0, U+0085, U+2003, U+3000, U+180E.
+  // Code points that trim() of other languages removes: U+00A0, U+0085, U+2003, U+3000, U+180E.
   for (const char* blank : {"\u00a0", "\u0085", "\u2003", "\u3000", "\u180e"}) {
     EXPECT_TRUE(must_remove("mx.example.org" + std::string(blank) + "; dkim=pass", own)) << blank;
     EXPECT_TRUE(must_remove(blank + std::string("mx.example.org; dkim=pass"), own)) << blank;
@@ -146,7 +146,7 @@ TEST(ArStrip, takes_whole_fields_out_of_a_header) {
       {"Subject: x\r\n", "Subject: x\r\n"},
       {"Authentication-Results: mx.example.org; none\r\nSubject: x\r\n", "Subject: x\r\n"},
       {"Subject: x\r\nAUTHENTICATION-results : MX.example.org. 1; none\r\n", "Subject: x\r\n"},
-      // Without its last line end, too.
+      // Also without the last line end.
       {"Subject: x\r\nAuthentication-Results: mx.example.org; none", "Subject: x\r\n"},
       {"A: 1\r\nAuthentication-Results:\r\n\tmx.example.org;\r\n spf=pass\r\n smtp.helo=b\r\nB: "
        "2\r\n",
@@ -157,14 +157,14 @@ TEST(ArStrip, takes_whole_fields_out_of_a_header) {
        "Authentication-Results: mx.example.net; none\r\n"
        "Authentication-Results: mx.example.org; spf=pass\r\n",
        "A: 1\r\n folded\r\nAuthentication-Results: mx.example.net; none\r\n"},
-      // Malformed, and ours or nobody's to a generous reader.
+      // Malformed; a lenient reader sees our id in it, or no id.
       {"Authentication-Results: mx.(x)example.org; spf=pass\r\nA: 1\r\n", "A: 1\r\n"},
       {"Authentication-Results: spf=pass\r\nA: 1\r\n", "A: 1\r\n"},
       {"Authentication-Results:\r\nA: 1\r\n", "A: 1\r\n"},
-      // Malformed, and another's.
+      // Malformed, with the id of another host.
       {"Authentication-Results: other.example spf=pass\r\n",
        "Authentication-Results: other.example spf=pass\r\n"},
-      // Not Authentication-Results, and no fields at all.
+      // Other fields, and no fields at all.
       {"X-Authentication-Results: mx.example.org; none\r\n",
        "X-Authentication-Results: mx.example.org; none\r\n"},
       {"ARC-Authentication-Results: i=1; mx.example.org; none\r\n",
@@ -245,7 +245,7 @@ TEST(ArWrite, values_stay_values) {
       if (line.data() != text.data()) EXPECT_TRUE(line.starts_with('\t') || line.starts_with(' '));
       EXPECT_FALSE(postern::trim(line).empty());
     }
-    // What was read is written as the same again.
+    // What was parsed is written unchanged.
     EXPECT_EQ(write(*got), text);
   }
 }

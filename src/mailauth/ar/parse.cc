@@ -16,14 +16,15 @@ tl::unexpected<postern::Error> malformed(const char* what) {
   return postern::fail(Fault::malformed, std::string("Authentication-Results: ") + what);
 }
 
-/// Blanks and line ends are the scanner's business; nothing else below a space has one.
+/// The scanner handles blanks and line ends; all other control characters are errors.
 bool has_controls(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) < 0x20 && !postern::is_space(c)) || c == 0x7f;
   });
 }
 
-/// authres-payload up to the semicolon: `[CFWS] authserv-id [ CFWS authres-version ] [CFWS]`.
+/// Parses authres-payload up to the semicolon: `[CFWS] authserv-id [ CFWS authres-version ] [CFWS]`
+/// (RFC 8601 §2.2).
 Result<Head> read_head(Scanner& scan) {
   Head head;
   if (!scan.skip_cfws()) return malformed("broken comment or fold");
@@ -43,13 +44,14 @@ Result<Head> read_head(Scanner& scan) {
   return head;
 }
 
-/// `header.d= header.s=x`: what stands behind the blank is the next property, not a value.
+/// Whether `text` begins like a property: in `header.d= header.s=x`, the text after the blank is
+/// the next property, not a value.
 bool is_property(std::string_view text) {
   Scanner scan(text);
   return scan.keyword() && scan.take('.') && scan.keyword() && scan.take('=');
 }
 
-/// `[CFWS] "." [CFWS] property [CFWS] "=" pvalue`, behind a ptype.
+/// Parses `[CFWS] "." [CFWS] property [CFWS] "=" pvalue`, after a ptype.
 Result<Property> read_property(Scanner& scan, std::string ptype) {
   Property property{.ptype = std::move(ptype)};
   if (!scan.take('.') || !scan.skip_cfws()) return malformed("no dot behind a ptype");
@@ -68,7 +70,8 @@ Result<Property> read_property(Scanner& scan, std::string ptype) {
   return property;
 }
 
-/// `reasonspec` and `propspec`s up to the next semicolon. The reason comes first, RFC 8601 §2.2.
+/// Parses `reasonspec` and `propspec`s up to the next semicolon. The reason comes first
+/// (RFC 8601 §2.2).
 Result<void> read_details(Scanner& scan, MethodResult& into) {
   for (;;) {
     const std::size_t before_blank = scan.position();
@@ -91,7 +94,7 @@ Result<void> read_details(Scanner& scan, MethodResult& into) {
   }
 }
 
-/// `method [ "/" version ] "=" result` and what follows, behind the method's name and blanks.
+/// Parses `[ "/" version ] "=" result` and the details, after the method and its blanks.
 Result<MethodResult> read_result(Scanner& scan, std::string method) {
   MethodResult result{.method = std::move(method)};
   if (scan.take('/')) {
@@ -103,7 +106,7 @@ Result<MethodResult> read_result(Scanner& scan, std::string method) {
   if (!scan.take('=') || !scan.skip_cfws()) return malformed("no result behind a method");
   auto word = scan.keyword();
   if (!word) return malformed("no result behind a method");
-  // `spf= smtp.mailfrom=a` has no result: what looks like one is a ptype.
+  // `spf= smtp.mailfrom=a` has no result: the word is a ptype.
   if (scan.peek() == '.') return malformed("no result behind a method");
   result.result = std::move(*word);
   if (auto details = read_details(scan, result); !details) return tl::unexpected(details.error());
@@ -118,7 +121,7 @@ Result<AuthenticationResults> read_payload(Scanner& scan) {
   while (scan.take(';')) {
     if (!scan.skip_cfws()) return malformed("broken comment or fold");
     const bool something = none || !out.results.empty();
-    if (scan.at_end() && something) break;  // a semicolon behind the last result
+    if (scan.at_end() && something) break;  // a semicolon after the last result
     auto word = scan.keyword();
     if (!word) return malformed("no method");
     if (none) return malformed("results behind none");

@@ -1,5 +1,5 @@
-// Authentication-Results, RFC 8601: what one host says it found out about a message. The text may
-// come from anybody; whose it is must be decided first (strip.h).
+// The Authentication-Results header field (RFC 8601 §2.2): what one host reports about a message.
+// Anyone can write such a field; decide first whether to believe it (strip.h).
 #pragma once
 
 #include <cstdint>
@@ -12,53 +12,56 @@
 
 namespace mailauth::ar {
 
-/// `smtp.mailfrom=sender@example.org` has ptype smtp, property mailfrom. The names are lower case.
+/// A property: `smtp.mailfrom=sender@example.org` has ptype smtp and property mailfrom.
 struct Property {
-  std::string ptype;
-  std::string property;
-  std::string value;  ///< unquoted
+  std::string ptype;     ///< in lower case
+  std::string property;  ///< in lower case
+  std::string value;     ///< without quotes
   bool operator==(const Property&) const = default;
 };
 
-/// One method and what came of it, RFC 8601 §2.2 "resinfo". Method and result are lower case.
+/// A method and its result ("resinfo", RFC 8601 §2.2).
 struct MethodResult {
-  std::string method;
-  std::uint32_t version = 1;  ///< of the method; the caller ignores those it does not know
-  std::string result;
-  std::optional<std::string> reason;
-  std::vector<Property> properties;
+  std::string method;                 ///< in lower case
+  std::uint32_t version = 1;          ///< of the method; the caller ignores unknown versions
+  std::string result;                 ///< in lower case
+  std::optional<std::string> reason;  ///< without quotes
+  std::vector<Property> properties;   ///< in their order
   bool operator==(const MethodResult&) const = default;
 };
 
+/// A parsed field.
 struct AuthenticationResults {
-  std::string authserv_id;
-  std::uint32_t version = 1;          ///< RFC 8601 §2.2: another one must not be interpreted
-  std::vector<MethodResult> results;  ///< empty: the field said "none"
+  std::string authserv_id;            ///< as written, without quotes
+  std::uint32_t version = 1;          ///< any other version must not be interpreted (RFC 8601 §2.2)
+  std::vector<MethodResult> results;  ///< empty: the field says "none"
   bool operator==(const AuthenticationResults&) const = default;
 };
 
-/// Parses a field body (behind the colon; folded, with or without its last CRLF). Comments are
-/// skipped. Read although the grammar has them not, because large senders write them: a semicolon
-/// at the end, underscores in keywords, unquoted values such as 2001:db8::1 or ab/c=. Anything else
-/// outside of the grammar, control characters and text that is not UTF-8 is malformed. Linear.
+/// Parses a field body: the text after the colon, folded, with or without the last CRLF. Skips
+/// comments. Large senders deviate from the grammar, so these are accepted: a semicolon at the end,
+/// underscores in keywords, unquoted values such as 2001:db8::1 or ab/c=. Fault::malformed for any
+/// other deviation, control characters, and text that is not UTF-8. Linear in the length.
 postern::Result<AuthenticationResults> parse(std::string_view body);
 
-/// How a field body begins.
+/// The beginning of a field body.
 struct Head {
-  std::string authserv_id;
-  std::uint32_t version = 1;
-  std::size_t size = 0;  ///< octets up to, not with, the semicolon
+  std::string authserv_id;    ///< as written, without quotes
+  std::uint32_t version = 1;  ///< of the field's grammar
+  std::size_t size = 0;       ///< octets before the semicolon
 };
 
-/// Reads authserv-id and version alone; malformed when they are not followed by a semicolon or the
-/// end of the body.
+/// Parses only authserv-id and version. Fault::malformed unless a semicolon or the end of the body
+/// follows them.
 postern::Result<Head> parse_head(std::string_view body);
 
-/// RFC 8617 §4.1.1: `i=1; ` in front of what an Authentication-Results field holds.
+/// An ARC-Authentication-Results field (RFC 8617 §4.1.1): `i=1; ` and an Authentication-Results
+/// body.
 struct ArcResults {
-  std::uint32_t instance = 0;
-  AuthenticationResults results;
+  std::uint32_t instance = 0;     ///< i=; its range is not checked
+  AuthenticationResults results;  ///< the text after the instance
 };
+/// Parses the body of an ARC-Authentication-Results field. Errors as in parse().
 postern::Result<ArcResults> parse_arc(std::string_view body);
 
 }  // namespace mailauth::ar

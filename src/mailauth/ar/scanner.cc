@@ -8,7 +8,7 @@ namespace {
 
 bool is_beyond_ascii(char c) { return static_cast<unsigned char>(c) >= 0x80; }
 
-/// What an unquoted value may hold in practice.
+/// Characters that unquoted values contain in practice.
 bool is_bare_char(char c) {
   return is_beyond_ascii(c) ||
          (c > ' ' && c < 0x7f && c != '"' && c != '(' && c != ')' && c != ';' && c != '\\');
@@ -29,7 +29,7 @@ bool Scanner::take(char c) {
   return true;
 }
 
-/// RFC 5322 §3.2.2: a line end counts only in front of a blank, or as the end of the field.
+/// RFC 5322 §3.2.2: a line end counts only before a blank or at the end of the field.
 bool Scanner::skip_fold() {
   std::size_t end = position_;
   if (text_[end] == '\r') ++end;
@@ -135,7 +135,7 @@ std::optional<std::string> Scanner::property_value() {
   const std::size_t begin = position_;
   auto quoted = quoted_string();
   if (!quoted || peek() != '@') return quoted;
-  // A local part in quotes: they belong to the address.
+  // A quoted local part: the quotes belong to the address.
   run(is_bare_char);
   return std::string(text_.substr(begin, position_ - begin));
 }

@@ -13,14 +13,14 @@ namespace mailauth::ar {
 
 namespace {
 
-/// An authserv-id need not be a domain name; then only case and a final dot are evened out.
+/// An authserv-id need not be a domain name. Then only case and a final dot are ignored.
 std::string comparable(std::string_view id) {
   if (auto domain = normalize_domain(id)) return *domain;
   if (id.ends_with('.')) id.remove_suffix(1);
   return postern::lower(id);
 }
 
-/// What a careless reader may take for the beginning: everything up to the first semicolon, without
+/// What a lenient reader may take for the authserv-id: the text before the first semicolon, without
 /// comments (closed or not), quotes, backslashes, blanks and control characters.
 std::string careless_head(std::string_view body) {
   std::string out;
@@ -52,18 +52,18 @@ bool must_remove(std::string_view body, const OwnIds& own) {
   if (head) {
     const std::string& id = head->authserv_id;
     if (own.contains(id)) return true;
-    // A name with blanks of Unicode around it is ours to whoever trims them; one that is no domain
-    // name in any language is nobody's.
+    // A lenient reader trims Unicode blanks and then sees our name. Remove ids beyond ASCII that
+    // are not a domain name.
     const bool ascii = std::all_of(id.begin(), id.end(),
                                    [](char c) { return static_cast<unsigned char>(c) < 0x80; });
     return !ascii && !normalize_domain(id);
   }
-  // RFC 8601 §5 lets a border remove what it cannot read with certainty. "mx.example.org spf=pass",
-  // "mx.(x)example.org", "mx.example.org:25": ours to somebody.
+  // RFC 8601 §5 permits removing a field that cannot be parsed. A lenient reader may see our id in
+  // "mx.example.org spf=pass", "mx.(x)example.org" and "mx.example.org:25".
   Scanner scan(body);
   const auto id = scan.skip_cfws() ? scan.value() : std::nullopt;
   if (!id || !postern::is_utf8(*id) || own.contains(*id)) return true;
-  // "spf=pass smtp.mailfrom=a": results in nobody's name.
+  // "spf=pass smtp.mailfrom=a": results without an authserv-id.
   if (scan.skip_cfws() && scan.peek() == '=') return true;
   const std::string claimed = careless_head(body);
   return std::any_of(own.ids_.begin(), own.ids_.end(),
@@ -71,7 +71,7 @@ bool must_remove(std::string_view body, const OwnIds& own) {
 }
 
 std::string strip_own(std::string_view header, const OwnIds& own) {
-  // A field behind a limit would be a field that nobody looked at.
+  // No limits: a field beyond a limit would stay without having been checked.
   constexpr std::size_t all = std::numeric_limits<std::size_t>::max();
   const HeaderView view = HeaderView::parse(header, {.octets = all, .fields = all});
   std::string kept;

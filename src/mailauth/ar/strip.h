@@ -1,5 +1,5 @@
-// Whose Authentication-Results are these? A field that claims to be ours but came from outside
-// would be believed by everybody behind us, RFC 8601 §5.
+// Removal of received Authentication-Results fields that claim to be ours (RFC 8601 §5): the hosts
+// that get the message from us would believe them.
 #pragma once
 
 #include <string>
@@ -8,11 +8,14 @@
 
 namespace mailauth::ar {
 
-/// The names we write our own fields under, compared as domain names: without regard to case, a
-/// trailing dot, or U-labels against A-labels.
+/// The authserv-ids that we use for our own fields. They are compared as domain names: case, a
+/// trailing dot, and the difference between U-labels and A-labels do not matter. Immutable; may be
+/// shared by threads.
 class OwnIds {
  public:
+  /// `ids` need not be domain names; others are compared without case.
   explicit OwnIds(const std::vector<std::string>& ids);
+  /// Whether `authserv_id` is one of ours.
   bool contains(std::string_view authserv_id) const;
 
  private:
@@ -20,13 +23,15 @@ class OwnIds {
   std::vector<std::string> ids_;
 };
 
-/// Whether a border gateway deletes this received field (body as in parse()): it bears one of our
-/// ids in any version, or is malformed and a generous reader could see one of our ids in it, or
-/// names nobody at all. The fields of others stay, malformed or not.
+/// Whether a border gateway removes this received field (RFC 8601 §5). `body` as in parse(). True
+/// when the field has one of our ids, in any version; when it is malformed and a lenient reader
+/// could see one of our ids in it; when it has no id. Fields of other hosts stay, even malformed
+/// ones.
 bool must_remove(std::string_view body, const OwnIds& own);
 
-/// A header section (lines before the empty one, CRLF at their ends) without the
-/// Authentication-Results fields that must be removed. All else stays, octet for octet.
+/// A copy of a header section without the Authentication-Results fields for which must_remove() is
+/// true. `header`: the lines before the empty line, each with its CRLF. Everything else is copied
+/// unchanged.
 std::string strip_own(std::string_view header, const OwnIds& own);
 
 }  // namespace mailauth::ar

@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::string_view field_name = "Authentication-Results: ";
 constexpr std::size_t wished_line = 78;  ///< RFC 5322 §2.1.1 SHOULD
-// Together below 998, RFC 5322 §2.1.1 MUST: `keyword.keyword=` and a word stand in one line.
+// Together below the 998 octets of RFC 5322 §2.1.1 (MUST), because `keyword.keyword=` and a word
+// share a line.
 constexpr std::size_t longest_word = 800;
 constexpr std::size_t longest_keyword = 60;
 
@@ -19,7 +20,7 @@ bool is_token(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
 }
 
-/// pvalue: `[ [ local-part ] "@" ] domain-name`, the parts narrowed to tokens.
+/// pvalue (RFC 8601 §2.2): `[ [ local-part ] "@" ] domain-name`, where each part is a token.
 bool is_plain_mailbox(std::string_view text) {
   const std::size_t at = text.find('@');
   if (at == std::string_view::npos) return false;
@@ -27,7 +28,7 @@ bool is_plain_mailbox(std::string_view text) {
   return (local.empty() || is_token(local)) && is_token(text.substr(at + 1));
 }
 
-/// Octets of the UTF-8 character at the start of `text`; 0 when there is none.
+/// Octets of the UTF-8 character at the start of `text`; 0 when it is not valid.
 std::size_t utf8_size(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text.front());
   const std::size_t size = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
@@ -39,13 +40,14 @@ std::size_t blanks_size(std::string_view text) {
   return std::min(text.find_first_not_of(" \t\r\n"), text.size());
 }
 
-/// A run that is one line's blanks stays, unless it could fill a line.
+/// A run of blanks within one line stays, unless it is so long that it could fill a line.
 std::string_view blanks_for(std::string_view run) {
   const bool plain = run.size() <= 16 && run.find_first_of("\r\n") == std::string_view::npos;
   return plain ? run : " ";
 }
 
-/// RFC 5322 §3.2.4; UTF-8 by RFC 6532 §3.2. A word too long for a line is broken by a fold.
+/// A quoted-string (RFC 5322 §3.2.4) with UTF-8 (RFC 6532 §3.2). A fold breaks a word that is too
+/// long for a line.
 std::string quoted(std::string_view value) {
   std::string out = "\"";
   std::size_t word = 0;
@@ -72,7 +74,7 @@ std::string quoted(std::string_view value) {
   return out += '"';
 }
 
-/// Method, result, ptype, property: a word that is none is made one.
+/// Makes a Keyword of method, result, ptype or property: other characters become hyphens.
 std::string keyword(std::string_view text) {
   std::string out;
   for (const char c : text.substr(0, longest_keyword)) {
@@ -81,14 +83,14 @@ std::string keyword(std::string_view text) {
   return out.empty() ? "unknown" : out;
 }
 
-/// Text in lines.
+/// Folds text into lines.
 class Folder {
  public:
   explicit Folder(std::size_t column) : column_(column) {}
 
-  /// One piece of text with a blank in front of it. Before it a fold may take the blank's place;
-  /// inside, where quotes may stand, it goes in front of one, so that unfolding gives the text
-  /// back.
+  /// Adds a piece that begins with a blank. A fold before the piece may replace that blank. A fold
+  /// inside the piece, possibly within quotes, goes before a blank, so that unfolding restores the
+  /// text.
   void add(std::string_view piece) {
     bool inside = false;
     while (!piece.empty()) {
@@ -107,7 +109,7 @@ class Folder {
   std::string take() { return std::move(out_); }
 
  private:
-  /// Blanks and a word. A line that would hold nothing but blanks is never made.
+  /// Adds blanks and a word. Never makes a line of blanks only.
   void put(std::string_view text, bool may_fold, bool inside) {
     if (may_fold && !fresh_ && column_ + text.size() > wished_line) {
       if (inside) {
@@ -125,7 +127,7 @@ class Folder {
 
   std::string out_;
   std::size_t column_;
-  bool fresh_ = false;  ///< the line has only its own blank
+  bool fresh_ = false;  ///< the line contains only the tab of the fold
 };
 
 void write_result(Folder& out, const MethodResult& result) {
@@ -152,7 +154,7 @@ std::string write_value(std::string_view value) {
 
 std::string write(const AuthenticationResults& results) {
   Folder out(field_name.size());
-  // A field that names nobody could not be read.
+  // A field without an authserv-id would be malformed.
   std::string_view id = results.authserv_id;
   if (id.empty()) id = "unknown";
   const bool plain = is_token(id) && id.size() <= longest_word;

@@ -1,4 +1,5 @@
-// Writing Authentication-Results: whatever the values hold, they stay values.
+// Writes the Authentication-Results header field (RFC 8601 §2.2). No value can alter the structure
+// of the field.
 #pragma once
 
 #include <string>
@@ -7,16 +8,18 @@
 
 namespace mailauth::ar {
 
-/// The field body, folded with CRLF and a tab, without the last CRLF; parse() reads the same data
-/// from it, up to white space. Values are tokens, mailboxes of two tokens, or quoted-strings; line
-/// ends in them become blanks, other control characters and octets that are not UTF-8 a question
-/// mark. No line is longer than 998 octets, most are not longer than 78.
+/// The field body, folded with CRLF and a tab, without the last CRLF. parse() gives the same data,
+/// except for white space. Values become tokens, mailboxes of two tokens, or quoted-strings. In
+/// values, line ends become blanks; other control characters and octets that are not UTF-8 become
+/// question marks. Lines have at most 998 octets (RFC 5322 §2.1.1), most of them at most 78. Never
+/// fails.
 std::string write(const AuthenticationResults& results);
 
-/// `Authentication-Results: ` and the body, with its last CRLF.
+/// The whole field: `Authentication-Results: `, the body and the last CRLF.
 std::string write_field(const AuthenticationResults& results);
 
-/// A value as it stands in the field: as it is when it is a token, else between quotes.
+/// A value as the field contains it: unchanged when it is a token or a mailbox of tokens, otherwise
+/// a quoted-string.
 std::string write_value(std::string_view value);
 
 }  // namespace mailauth::ar

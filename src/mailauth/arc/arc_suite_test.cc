@@ -53,7 +53,7 @@ TEST(ArcSuite, validate) {
   EXPECT_GE(count, 134u);
 }
 
-/// As the suite says: white space dropped, split at semicolons, compared as sets.
+/// Compares as the suite specifies: drops white space, splits at semicolons, compares sets.
 std::multiset<std::string> tags_of(std::string_view text) {
   const std::string packed = without_white_space(text);
   std::multiset<std::string> tags;
@@ -99,7 +99,7 @@ TEST(ArcSuite, sign) {
                   tags_of(text_of(expect.at("arc_message_signature"))));
         EXPECT_EQ(tags_of(body_of(got.seal)), tags_of(text_of(expect.at("arc_seal"))));
         if (!*added) return;
-        // What was sealed validates, unless the chain was broken before.
+        // A sealed message validates unless the chain was broken before.
         const std::string sealed = got.text() + message;
         const Verdict after = testing::drive(validate(sealed), zone);
         EXPECT_EQ(after.status, verdict.status == Status::fail ? Status::fail : Status::pass)

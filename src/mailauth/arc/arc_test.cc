@@ -20,7 +20,7 @@ constexpr std::string_view message =
     "\r\n"
     "Hello,\r\nthis is a test.\r\n";
 
-/// A key and the zone that publishes it at s._domainkey.<domain>, for every domain asked.
+/// A key, and a zone that publishes it at s._domainkey.<domain> for every domain.
 struct Host {
   dkim::SigningKey key = dkim::SigningKey::generate_ed25519().value();
 
@@ -32,7 +32,7 @@ struct Host {
   Verdict validate(std::string_view text, Options options = {}) const {
     return testing::drive(arc::validate(text, options), zone());
   }
-  /// The message with one set more.
+  /// The message with one more set.
   std::string seal(const std::string& text, const std::string& domain,
                    const std::vector<std::string>& fields = {}) const {
     Validator validator;
@@ -100,7 +100,7 @@ TEST(Arc, what_a_relay_changed_shows_in_oldest_pass) {
   const Host host;
   const std::string first = host.seal(std::string(message), "one.example");
   const std::string second = host.seal(first + "-- \r\nthe list\r\n", "two.example");
-  // The chain was broken when the second host sealed: it says so and ends the chain.
+  // The chain was broken when the second host sealed it: the new seal says so and ends the chain.
   Verdict verdict = host.validate(second);
   EXPECT_EQ(verdict.status, Status::fail);
   EXPECT_EQ(verdict.trouble.reason, Reason::failed_before);
@@ -134,7 +134,7 @@ TEST(Arc, changes_break_the_chain_and_say_where) {
   }
 }
 
-/// The message with a set whose message signature has these tags too; made step by step.
+/// The message with a set whose message signature has these additional tags; built step by step.
 std::string sealed_with(const Host& host, const std::string& tags,
                         std::optional<std::uint64_t> length = {}) {
   const std::string text(message);
@@ -292,7 +292,7 @@ TEST(ArcResults, gather_our_own_fields_only) {
   EXPECT_EQ(gather("Authentication-Results: mx.example; spf=pass (fine);\r\n"
                    "authentication-results: OLD.example;dkim=fail header.d=a.example\r\n"),
             "mx.example;\r\n\tspf=pass (fine);\r\n\tdkim=fail header.d=a.example");
-  // A comment behind the last semicolon: the pieces do not go together as text.
+  // A comment after the last semicolon: the fields cannot be joined as text.
   EXPECT_EQ(gather("Authentication-Results: mx.example; spf=pass; (c)\r\n"
                    "Authentication-Results: mx.example; dkim=pass\r\n"),
             "mx.example;\r\n\tspf=pass;\r\n\tdkim=pass");

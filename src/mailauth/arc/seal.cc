@@ -15,7 +15,7 @@ using dkim::Canonicalization;
 using postern::Fault;
 using postern::Result;
 
-/// A list that fits a line stands in it; a longer one is folded behind colons.
+/// The value of h=. A list that does not fit a line is folded after a colon.
 std::string field_list(const std::vector<std::string>& fields) {
   std::string out;
   std::size_t column = 0;
@@ -49,8 +49,8 @@ bool is_field_name(std::string_view name) {
   });
 }
 
-/// What both signatures say alike, behind the tags of their own; the alphabet's order, as most
-/// sealers have it.
+/// The tags that both signatures share, after the tags that differ, in alphabetical order as most
+/// sealers write them.
 struct Maker {
   const dkim::SigningKey& key;
   std::string algorithm;
@@ -72,16 +72,16 @@ void append_text(const std::string& field, std::string& out) {
   dkim::append_field(Canonicalization::relaxed, only_field(view), out);
 }
 
-/// Puts the signature of what `text` and the field with an empty b= give between `before` and
-/// `after`.
+/// Signs `text` followed by the field with an empty b=. Returns the field with the signature
+/// between `before` and `after`.
 std::string signed_field(const Maker& make, const std::string& before, const std::string& after,
                          std::string text) {
   const std::string unsigned_field = before + "b=;" + after;
   const HeaderView view = HeaderView::parse(unsigned_field);
   dkim::append_signature_field(Canonicalization::relaxed, only_field(view), text);
   std::string out = before;
-  // Not folded: the next seal covers the blanks of a fold too, and some hosts move folds. RSA of
-  // 4096 bits gives 684 characters, which fit a line.
+  // b= is not folded: the next seal also covers the blanks of a fold, and some hosts change folds.
+  // RSA with 4096 bits needs 684 characters, which fit a line.
   out += "b=" + postern::base64_encode(make.key.sign(dkim::sha256(text)));
   return out + ";" + after;
 }
@@ -99,7 +99,7 @@ std::string make_message_signature(const Maker& make, const std::vector<std::str
   return signed_field(make, make.begin("ARC-Message-Signature"), after, std::move(text));
 }
 
-/// RFC 8617 §5.1.1. A failed chain's earlier sets are left out, §5.1.2.
+/// The ARC-Seal (RFC 8617 §5.1.1). For a failed chain it omits the earlier sets (RFC 8617 §5.1.2).
 std::string make_seal(const Maker& make, const HeaderView& header, Status status,
                       const SealFields& own) {
   std::string text;
@@ -118,7 +118,7 @@ std::string make_seal(const Maker& make, const HeaderView& header, Status status
   return signed_field(make, make.begin("ARC-Seal"), after, std::move(text));
 }
 
-/// The results as a field body, or an error: what is sealed must be one well-formed field.
+/// The results as a complete field, or an error: only one well-formed field may be sealed.
 Result<std::string> make_results(std::string_view results, const std::string& instance) {
   auto parsed = ar::parse(results);
   if (!parsed) return tl::unexpected(parsed.error());
@@ -151,7 +151,7 @@ Result<std::optional<SealFields>> seal(const dkim::SigningKey& key, const SealOp
   }
   const auto fields = options.fields.empty() ? default_list(header) : options.fields;
   for (const std::string& name : fields) {
-    // RFC 8617 §4.1.2: neither seals nor Authentication-Results.
+    // RFC 8617 §4.1.2: ARC-Seal and Authentication-Results MUST NOT be signed.
     if (!is_field_name(name) || postern::iequals(name, "ARC-Seal") ||
         postern::iequals(name, "Authentication-Results")) {
       return postern::fail(Fault::malformed, "ARC: a field that cannot be signed");
@@ -189,7 +189,7 @@ std::string gathered_results(const HeaderView& header, const ar::OwnIds& own,
     for (auto& result : parsed->results) all.results.push_back(std::move(result));
   }
   if (all.results.empty()) return ar::write(all);
-  // Odd but readable pieces may not be readable together.
+  // Fields that are readable one by one may not be readable when joined.
   const auto together = ar::parse(text);
   return together && together->results == all.results ? text : ar::write(all);
 }

@@ -25,7 +25,7 @@ std::optional<std::uint32_t> in_range(std::optional<std::uint64_t> value) {
   return static_cast<std::uint32_t>(*value);
 }
 
-/// RFC 8617 §4.2.1. In the results i= comes first; the rest of them need not be well-formed.
+/// RFC 8617 §4.2.1. In the results, i= comes first; the rest need not be well-formed.
 std::optional<std::uint32_t> instance_of(Kind kind, std::string_view body) {
   if (kind != Kind::results) {
     const auto tags = TagListView::parse(body);
@@ -55,7 +55,7 @@ std::optional<Status> parse_chain_status(std::string_view text) {
   return std::nullopt;
 }
 
-/// RFC 8617 §4.1.3 knows t=; an empty or wrong one is a syntax error as in RFC 6376 §3.5.
+/// t= (RFC 8617 §4.1.3) must be a number when it is present, as in RFC 6376 §3.5.
 bool is_time(std::string_view text) {
   return text.size() <= 12 && postern::parse_number(text).has_value();
 }

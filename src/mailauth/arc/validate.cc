@@ -7,12 +7,12 @@ namespace mailauth::arc {
 
 using dkim::Canonicalization;
 
-/// The keys one evaluation has asked for, each once.
+/// The keys that one evaluation has looked up, each of them once.
 struct Validator::Keys {
   const Options& options;
   std::map<std::string, dkim::ParsedKey, std::less<>> found;
 
-  /// Nullopt: over the limit.
+  /// The key at `name`; nullopt when the limit is reached.
   Evaluation<std::optional<dkim::ParsedKey>> get(std::string name) {
     if (const auto at = found.find(name); at != found.end()) co_return at->second;
     if (found.size() >= options.max_keys) co_return std::nullopt;
@@ -65,7 +65,7 @@ std::size_t Validator::memory() const {
   return octets;
 }
 
-/// RFC 8617 §5.2 steps 1 to 3. Bodies are hashed for what can still matter.
+/// RFC 8617 §5.2 steps 1 to 3. Bodies are hashed only for sets that can still matter.
 std::optional<Trouble> Validator::read_sets() {
   const auto found = find_sets(header());
   if (!found) return found.error();
@@ -90,7 +90,7 @@ std::optional<Trouble> Validator::read_sets() {
   if (sets_.empty()) return std::nullopt;
   if (const auto trouble = check_chain_statuses()) return trouble;
   if (sets_.back().readings.empty()) return sets_.back().unreadable;
-  // The newest first: it must have its hash.
+  // The newest set first: its body hash is required.
   for (auto set = sets_.rbegin(); set != sets_.rend(); ++set) {
     for (Reading& reading : set->readings) reading.body = hasher_for(reading.signature);
     if (!options_.find_oldest_pass) break;
@@ -119,7 +119,7 @@ const dkim::BodyHasher* Validator::hasher_for(const dkim::Signature& signature) 
   return hashers_.back().get();
 }
 
-/// RFC 8617 §4.1.2 and RFC 6376 §6.1.3; the cheap questions first.
+/// RFC 8617 §4.1.2 and RFC 6376 §6.1.3. Cheap checks come first.
 dkim::Reason Validator::check_reading(const Set& set, const Reading& reading,
                                       const dkim::KeyRecord& key) const {
   const dkim::Signature& signature = reading.signature;
@@ -182,8 +182,9 @@ Evaluation<Trouble> Validator::verify_message_signature(std::uint32_t instance, 
   co_return trouble;
 }
 
-/// RFC 8617 §5.1.1: every set up to the seal's own, in the order results, message signature, seal,
-/// in relaxed form; its own seal last, without b= and CRLF.
+/// RFC 8617 §5.1.1: a seal covers all sets up to its own in relaxed form, each in the order
+/// results, message signature, seal. The last field is the seal itself, without the value of b= and
+/// without CRLF.
 std::vector<dkim::Digest> Validator::seal_digests() const {
   std::vector<dkim::Digest> digests;
   std::string text;
@@ -202,7 +203,7 @@ std::vector<dkim::Digest> Validator::seal_digests() const {
   return digests;
 }
 
-/// RFC 8617 §5.2 step 6, from the newest down.
+/// RFC 8617 §5.2 step 6, beginning with the newest seal.
 Evaluation<Trouble> Validator::verify_seals(Keys& keys) {
   const std::vector<dkim::Digest> digests = seal_digests();
   for (std::size_t i = sets_.size(); i-- > 0;) {
@@ -224,7 +225,7 @@ Evaluation<Trouble> Validator::verify_seals(Keys& keys) {
   co_return Trouble{};
 }
 
-/// RFC 8617 §5.2 step 5. An older signature that cannot be judged counts as broken.
+/// RFC 8617 §5.2 step 5. An older signature that cannot be verified counts as broken.
 Evaluation<std::uint32_t> Validator::find_oldest_pass(Keys& keys) {
   for (auto instance = static_cast<std::uint32_t>(sets_.size()); --instance > 0;) {
     const Trouble trouble = co_await verify_message_signature(instance, keys);

@@ -1,5 +1,5 @@
-// Validating an ARC chain, RFC 8617 §5.2. The message comes in chunks; then an evaluation asks for
-// the keys:
+// Validation of an ARC chain (RFC 8617 §5.2). The message is fed in chunks; then an evaluation
+// looks up the keys:
 //
 //   arc::Validator validator({.now = now});
 //   for (chunk : message) validator.feed(chunk);
@@ -22,50 +22,55 @@
 
 namespace mailauth::arc {
 
+/// Limits and settings of a validation.
 struct Options {
-  std::optional<std::int64_t> now;  ///< Unix time; without it x= and t= are not looked at
-  std::int64_t skew = 300;          ///< seconds a clock may be off
-  std::size_t max_keys = 20;        ///< different key records asked for
-  std::size_t max_body_hashes = 4;  ///< different (c=, l=) pairs the body is hashed for
-  bool find_oldest_pass = true;     ///< verifies the older message signatures too
-  HeaderLimits header;
-  dkim::KeyCache* keys = nullptr;  ///< must outlive the evaluation
+  std::optional<std::int64_t> now;  ///< seconds since 1970; nullopt: x= and t= are not checked
+  std::int64_t skew = 300;          ///< tolerated clock difference in seconds, for x= and t=
+  std::size_t max_keys = 20;        ///< key records that may be looked up
+  std::size_t max_body_hashes = 4;  ///< distinct (c=, l=) pairs for which the body is hashed
+  bool find_oldest_pass = true;     ///< whether to verify the older message signatures, too
+  HeaderLimits header;              ///< a larger header section makes the chain fail
+  dkim::KeyCache* keys = nullptr;   ///< may be null; must outlive the evaluation
 };
 
+/// The result of a validation.
 struct Verdict {
-  Status status = Status::none;
-  Trouble trouble;             ///< of a chain that failed
-  std::uint32_t instance = 0;  ///< the newest set's, also of a failed chain when it is known
-  /// RFC 8617 §5.2 step 5: the lowest instance from which on every message signature still
-  /// verifies; 0 when all do. Of a chain that passed.
+  Status status = Status::none;  ///< the chain validation status
+  Trouble trouble;               ///< why the chain did not pass
+  std::uint32_t instance = 0;    ///< the highest instance; 0 when there is none
+  /// RFC 8617 §5.2 step 5, for a chain that passed: the lowest instance from which on every message
+  /// signature still verifies; 0 when all verify.
   std::uint32_t oldest_pass = 0;
-  /// d= of the seals, instance 1 first; every one verified when the chain passed. Empty when a seal
-  /// could not be read.
+  /// d= of the seals, instance 1 first. All are verified when the chain passed. May be incomplete
+  /// when a seal is malformed.
   std::vector<std::string> sealers;
-  /// Octets of the body the newest message signature leaves out by l=.
+  /// Octets of the body that the newest message signature leaves out with l=.
   std::uint64_t unsigned_octets = 0;
-  /// The newest seal said cv=fail: seal() adds nothing.
+  /// The newest seal has cv=fail: seal() adds no set.
   bool ended = false;
 };
 
+/// Validates the ARC chain of one message. Not thread-safe.
 class Validator {
  public:
+  /// The options are copied; `options.keys` is borrowed.
   explicit Validator(Options options = {});
   Validator(const Validator&) = delete;
   Validator& operator=(const Validator&) = delete;
 
-  /// For a caller who keeps the header section, for others too: what is fed from here on is body.
-  /// Call it once, before feed(), with a complete section.
+  /// For a caller that holds the header section itself: everything fed afterwards is body. Call it
+  /// once, before feed(), with a complete section.
   void begin_body(std::shared_ptr<const HeaderCollector> header);
+  /// Takes the next octets of the message, after dot-unstuffing (RFC 5321 §4.5.2).
   void feed(std::string_view chunk);
-  /// Octets of memory, without a header section that the caller keeps.
+  /// Octets of memory in use, without a header section that the caller holds.
   std::size_t memory() const;
-  /// The message is over. Once, before evaluate().
+  /// Ends the message. Call it once, before evaluate().
   void finish();
-  /// The validator must outlive the evaluation.
+  /// Verifies the chain. The validator must outlive the evaluation.
   Evaluation<Verdict> evaluate();
 
-  /// After finish(): the message's header, for sealing. Views into the validator or its section.
+  /// The header of the message, for sealing. Valid after finish(), as long as the validator.
   const HeaderView& header() const { return section_->view(); }
 
  private:
@@ -76,8 +81,8 @@ class Validator {
   struct Set {
     ArcSet fields;
     Seal seal;
-    std::vector<Reading> readings;  ///< of the message signature
-    Trouble unreadable;             ///< when there is no reading
+    std::vector<Reading> readings;  ///< of the message signature; empty when malformed
+    Trouble unreadable;             ///< why there is no reading
   };
   struct Keys;
 
@@ -94,16 +99,16 @@ class Validator {
   Evaluation<std::uint32_t> find_oldest_pass(Keys& keys);
 
   Options options_;
-  /// Null: the caller keeps the section.
+  /// Null when the caller holds the header section.
   std::shared_ptr<HeaderCollector> collector_;
-  std::shared_ptr<const HeaderCollector> section_;  ///< once it is complete
+  std::shared_ptr<const HeaderCollector> section_;  ///< null until it is complete
   std::vector<Set> sets_;
   Trouble trouble_;
   std::vector<std::unique_ptr<dkim::BodyHasher>> hashers_;
 };
 
-/// The whole message at once; a copy of it is not made. `message` and the options' cache must
-/// outlive the evaluation.
+/// Validates a whole message without copying it. `message` and `options.keys` must outlive the
+/// evaluation.
 Evaluation<Verdict> validate(std::string_view message, Options options = {});
 
 }  // namespace mailauth::arc

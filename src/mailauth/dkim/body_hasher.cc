@@ -9,10 +9,10 @@
 namespace mailauth::dkim {
 namespace {
 
-/// Pieces from this size on are hashed where they lie; smaller ones are gathered first.
+/// Pieces of at least this many octets are hashed in place; smaller ones are buffered first.
 constexpr std::size_t direct_octets = 512;
 
-/// Fetched once: OpenSSL 3 looks an algorithm up at each EVP_sha256() use.
+/// Fetched once: OpenSSL 3 looks the algorithm up at each use of EVP_sha256().
 const EVP_MD* fetched_sha256() {
   static EVP_MD* const md = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   if (md == nullptr) throw std::runtime_error("libcrypto has no SHA-256");

@@ -13,33 +13,39 @@ struct evp_md_ctx_st;
 
 namespace mailauth::dkim {
 
-/// SHA-256, the one hash in use (RFC 8301 §3.1 ended SHA-1).
+/// A SHA-256 digest, the only hash in use (RFC 8301 §3.1 forbids SHA-1). Octets.
 using Digest = std::array<unsigned char, 32>;
+/// The SHA-256 digest of `bytes`. Throws std::runtime_error when libcrypto fails.
 Digest sha256(std::string_view bytes);
 
-/// The body hash of RFC 6376 §3.7 of a body that comes in chunks. Allocates when it is made, never
-/// later; its memory does not grow with the body.
+/// Computes the body hash of RFC 6376 §3.7 for a body that arrives in chunks. Only the constructor
+/// allocates memory; memory does not grow with the body. For one thread at a time.
 class BodyHasher final : private CanonicalSink {
  public:
-  /// `length`: the value of l=, when there is one: only so many canonical octets are hashed.
+  /// `length`: the value of l=, in octets of the canonical body; only that many are hashed.
+  /// Nullopt: the whole body. Throws std::runtime_error when libcrypto fails.
   explicit BodyHasher(Canonicalization form, std::optional<std::uint64_t> length = {});
   BodyHasher(const BodyHasher&) = delete;
   BodyHasher& operator=(const BodyHasher&) = delete;
   ~BodyHasher() override;
 
+  /// Whether this hasher serves a signature with this body canonicalization and this l=.
   bool serves(Canonicalization form, std::optional<std::uint64_t> length) const {
     return form == form_ && length == length_;
   }
+  /// Takes the next octets of the body, as they are in the message.
   void feed(std::string_view chunk) { canonicalizer_.feed(chunk, *this); }
-  /// The body is over. Once; the rest is valid afterwards.
+  /// Ends the body. Call it once; the functions below are valid afterwards.
   void finish();
 
+  /// The digest of the canonical body, or of its first l= octets.
   const Digest& digest() const { return digest_; }
-  /// Octets of the canonical body, hashed or not.
+  /// Octets of the canonical body, including those that l= leaves out.
   std::uint64_t canonical_octets() const { return octets_; }
-  /// l= is longer than the body: RFC 6376 §3.5 makes the signature invalid.
+  /// Whether l= is larger than the canonical body: the signature is invalid (RFC 6376 §3.5).
   bool length_beyond_body() const { return length_ && *length_ > octets_; }
-  /// Octets behind what l= covers: anybody may have written them (RFC 6376 §8.2).
+  /// Octets of the canonical body after those that l= covers; anyone may have appended them
+  /// (RFC 6376 §8.2).
   std::uint64_t unsigned_octets() const {
     return length_ && *length_ < octets_ ? octets_ - *length_ : 0;
   }

@@ -22,14 +22,14 @@ std::string_view to_text(Canonicalization form) {
   return form == Canonicalization::simple ? "simple" : "relaxed";
 }
 
-/// RFC 6376 §3.4.2: unfolded, runs of white space one space, none at the ends.
+/// RFC 6376 §3.4.2: unfolds, reduces each run of white space to one space, trims both ends.
 void append_relaxed_body(std::string_view body, std::string& out) {
   bool space = false;
   bool any = false;
   for (std::size_t at = 0; at < body.size(); ++at) {
     const char c = body[at];
     if (c == '\r' && at + 1 < body.size() && body[at + 1] == '\n') {
-      ++at;  // a fold: the white space that follows stays
+      ++at;  // a fold: the white space after it stays
     } else if (is_wsp(c)) {
       space = true;
     } else {
@@ -56,7 +56,7 @@ void append_without_crlf(Canonicalization form, const FieldView& field, std::str
   append_relaxed_body(body, out);
 }
 
-/// The field body without what b= holds, up to the semicolon or the end.
+/// The field body without the value of b=, which ends at the semicolon or at the end.
 std::string without_signature_value(std::string_view body) {
   std::size_t at = 0;
   while (at <= body.size()) {
@@ -99,7 +99,7 @@ void append_signature_field(Canonicalization form, const FieldView& field, std::
 
 void append_selected_fields(Canonicalization form, const HeaderView& header,
                             std::span<const std::string> names, std::size_t own, std::string& out) {
-  // A repeated name goes on above where its last use ended.
+  // A repeated name continues above the field that its last use took.
   std::vector<std::size_t> taken(names.size(), HeaderView::npos);
   for (std::size_t i = 0; i < names.size(); ++i) {
     std::size_t below = header.fields().size();
@@ -136,13 +136,13 @@ void BodyCanonicalizer::feed_simple(std::string_view chunk, CanonicalSink& sink)
 
 void BodyCanonicalizer::feed_relaxed(std::string_view chunk, CanonicalSink& sink) {
   std::size_t at = resume(chunk, sink);
-  std::size_t from = at;  // what begins here goes on as it is
+  std::size_t from = at;  // the start of what is copied unchanged
   while (at < chunk.size()) {
     at = find_reducible(chunk, at);
     if (at == chunk.size()) break;
     emit(chunk.substr(from, at - from), sink);
     from = at;
-    if (chunk[at] == '\r') {  // the chunk's last octet
+    if (chunk[at] == '\r') {  // the last octet of the chunk
       cr_ = true;
       return;
     }
@@ -153,7 +153,7 @@ void BodyCanonicalizer::feed_relaxed(std::string_view chunk, CanonicalSink& sink
       cr_ = !rest.empty();
       return;
     }
-    // RFC 6376 §3.4.4: white space before a line end goes, other runs become one space.
+    // RFC 6376 §3.4.4: white space before a line end is removed; other runs become one space.
     if (rest.starts_with("\r\n")) {
       from = at;
     } else if (chunk[at - 1] == ' ') {
@@ -166,7 +166,7 @@ void BodyCanonicalizer::feed_relaxed(std::string_view chunk, CanonicalSink& sink
   emit(chunk.substr(from), sink);
 }
 
-/// Settles what the last chunk left open; says how many octets of this one that took.
+/// Completes what the last chunk left open. Returns how many octets of `chunk` that took.
 std::size_t BodyCanonicalizer::resume(std::string_view chunk, CanonicalSink& sink) {
   std::size_t at = 0;
   if (cr_) {
@@ -193,7 +193,7 @@ std::size_t BodyCanonicalizer::resume(std::string_view chunk, CanonicalSink& sin
   return at;
 }
 
-/// Line ends at the end of `piece` wait: they count only when something follows.
+/// Holds back the line ends at the end of `piece`: they count only when more text follows.
 void BodyCanonicalizer::emit(std::string_view piece, CanonicalSink& sink) {
   static constexpr auto line_ends = [] {
     std::array<char, 512> block{};
@@ -222,8 +222,8 @@ void BodyCanonicalizer::finish(CanonicalSink& sink) {
     if (space_) emit(" ", sink);
     emit("\r", sink);
   }
-  // RFC 6376 §3.4.3: a body ends in one CRLF, an empty one is a CRLF; §3.4.4: an empty one stays
-  // empty.
+  // RFC 6376 §3.4.3: a simple body ends in exactly one CRLF, and an empty one becomes CRLF.
+  // RFC 6376 §3.4.4: an empty relaxed body stays empty.
   if (any_ || form_ == Canonicalization::simple) sink.write("\r\n");
 }
 

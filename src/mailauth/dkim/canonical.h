@@ -1,5 +1,5 @@
-// Canonical forms of fields and bodies, RFC 6376 §3.4, and which fields a signature covers. Used by
-// DKIM and ARC, for signing and verifying alike.
+// Canonical forms of header fields and bodies (RFC 6376 §3.4), and the selection of the signed
+// fields (RFC 6376 §5.4.2). DKIM and ARC use them to sign and to verify.
 #pragma once
 
 #include <cstdint>
@@ -13,42 +13,48 @@
 
 namespace mailauth::dkim {
 
+/// A canonicalization algorithm (RFC 6376 §3.4).
 enum class Canonicalization : std::uint8_t { simple, relaxed };
 
-/// The value of c=: "relaxed/simple" is header relaxed, body simple; RFC 6376 §3.5: one word alone
-/// leaves the body simple. Nullopt for anything else.
+/// The value of c= (RFC 6376 §3.5): "relaxed/simple" is header relaxed, body simple.
 struct Forms {
-  Canonicalization header = Canonicalization::simple;
-  Canonicalization body = Canonicalization::simple;
+  Canonicalization header = Canonicalization::simple;  ///< of the header fields
+  Canonicalization body = Canonicalization::simple;    ///< of the body
   bool operator==(const Forms&) const = default;
 };
+/// Parses c=. One word alone leaves the body simple (RFC 6376 §3.5). Nullopt for anything else.
 std::optional<Forms> parse_forms(std::string_view text);
+/// The value of c=, always two words.
 std::string to_text(const Forms& forms);
 
-/// Appends the field in its canonical form, with a CRLF. RFC 6376 §3.4.1, §3.4.2.
+/// Appends the field in canonical form, with a CRLF (RFC 6376 §3.4.1, §3.4.2).
 void append_field(Canonicalization form, const FieldView& field, std::string& out);
-/// Appends a signature field as it is signed: b= without its value, no CRLF. RFC 6376 §3.7.
+/// Appends a signature field as it is signed: b= without its value, no CRLF (RFC 6376 §3.7).
 void append_signature_field(Canonicalization form, const FieldView& field, std::string& out);
 
-/// Appends the fields `names` selects, in its order; a name given n times takes the n lowest fields
-/// of that name, bottom up, and nothing when there are no more (RFC 6376 §5.4.2). `own`: the index
-/// of the signature's own field, which is never selected; HeaderView::npos when not there.
+/// Appends the fields that `names` selects, in the order of `names`. A name given n times takes the
+/// n lowest fields of that name, from the bottom up; a name without a field left adds nothing
+/// (RFC 6376 §5.4.2). `own`: index of the signature's own field, which is never selected;
+/// HeaderView::npos when it is not in the header.
 void append_selected_fields(Canonicalization form, const HeaderView& header,
                             std::span<const std::string> names, std::size_t own, std::string& out);
 
-/// Where a canonical body goes, piece by piece.
+/// Receives a canonical body, piece by piece.
 class CanonicalSink {
  public:
   virtual ~CanonicalSink() = default;
+  /// The next octets; `piece` is valid only during the call.
   virtual void write(std::string_view piece) = 0;
 };
 
-/// Makes the canonical form of a body that comes in chunks of any size; allocates nothing.
+/// Converts a body that arrives in chunks of any size to its canonical form. Allocates nothing.
 class BodyCanonicalizer {
  public:
+  /// `form`: the canonicalization of the body.
   explicit BodyCanonicalizer(Canonicalization form) : form_(form) {}
+  /// Takes the next octets of the body and writes what is final to `sink`.
   void feed(std::string_view chunk, CanonicalSink& sink);
-  /// The body is over. Once.
+  /// Ends the body. Call it once.
   void finish(CanonicalSink& sink);
 
  private:
@@ -59,12 +65,12 @@ class BodyCanonicalizer {
 
   Canonicalization form_;
   bool cr_ = false;              ///< the last octet was a CR
-  bool space_ = false;           ///< relaxed: white space before it, or at the end, not yet written
-  bool any_ = false;             ///< something but line ends was written
-  std::uint64_t line_ends_ = 0;  ///< not yet written; lost when nothing follows
+  bool space_ = false;           ///< relaxed: white space was read and not yet written
+  bool any_ = false;             ///< anything but line ends was written
+  std::uint64_t line_ends_ = 0;  ///< not yet written; dropped when nothing follows
 };
 
-/// The whole at once.
+/// The canonical form of a whole body.
 std::string canonical_body(Canonicalization form, std::string_view body);
 
 }  // namespace mailauth::dkim

@@ -22,7 +22,7 @@ std::string digest_of(std::string_view text) {
   return std::string(digest.begin(), digest.end());
 }
 
-/// RFC 6376 §3.4.3 and §3.4.4 word by word, to check the streaming form against.
+/// RFC 6376 §3.4.3 and §3.4.4 implemented literally, as a reference for the streaming form.
 std::string plain_body(Canonicalization form, std::string_view body) {
   std::vector<std::string> lines;
   while (!body.empty()) {
@@ -73,7 +73,7 @@ TEST(Canonical, forms_of_the_suite) {
 }
 
 TEST(Canonical, every_way_of_cutting_gives_the_same_form) {
-  // All bodies of up to seven of these octets, in chunks of one and two and at once.
+  // All bodies of up to seven of these octets: at once, and in chunks of one and two octets.
   const std::string alphabet = " \t\r\na";
   std::vector<std::string> bodies = {""};
   for (std::size_t first = 0, length = 0; length < 7; ++length) {

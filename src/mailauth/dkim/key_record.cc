@@ -34,14 +34,14 @@ const unsigned char* octets(std::string_view bytes) {
   return reinterpret_cast<const unsigned char*>(bytes.data());
 }
 
-/// A colon-separated list with white space around its words holds `word`.
+/// Whether a colon-separated list with white space around its words contains `word`.
 bool lists(std::string_view list, std::string_view word) {
   const auto words = postern::split(list, ':');
   return std::any_of(words.begin(), words.end(),
                      [&](std::string_view one) { return postern::trim(one) == word; });
 }
 
-/// RFC 6376 §3.6.1 says RSAPublicKey, its examples and everybody else use SubjectPublicKeyInfo.
+/// RFC 6376 §3.6.1 specifies RSAPublicKey; its examples and most signers use SubjectPublicKeyInfo.
 Key parse_rsa(std::string_view der) {
   const unsigned char* end = octets(der);
   Key key(d2i_PUBKEY(nullptr, &end, static_cast<long>(der.size())));
@@ -53,7 +53,7 @@ Key parse_rsa(std::string_view der) {
   return EVP_PKEY_get_base_id(key.get()) == EVP_PKEY_RSA ? std::move(key) : nullptr;
 }
 
-/// Looks at sizes before anything is computed with the key.
+/// Checks the sizes before the key is used for any computation.
 Reason rsa_trouble(const EVP_PKEY* key) {
   const auto bits = static_cast<unsigned>(EVP_PKEY_get_bits(key));
   if (bits < min_rsa_bits) return Reason::key_too_short;
@@ -61,12 +61,13 @@ Reason rsa_trouble(const EVP_PKEY* key) {
   BIGNUM* raw = nullptr;
   if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &raw) != 1) return Reason::key_malformed;
   const Number exponent(raw);
-  // RFC 8017 §3.1: odd and at least 3; above 32 bits it only serves to keep verifiers busy.
+  // RFC 8017 §3.1: odd and at least 3. More than 32 bits only make verification expensive.
   const bool usable = BN_is_odd(raw) && !BN_is_one(raw) && BN_num_bits(raw) <= 32;
   return usable ? Reason::ok : Reason::key_exponent;
 }
 
-/// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 6376 §3.3.2). Setting it up costs a sixth of a verification.
+/// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 6376 §3.3.2). Preparing the context takes about a sixth of
+/// the time of a verification.
 KeyContext prepared_context(EVP_PKEY* key) {
   KeyContext context(EVP_PKEY_CTX_new(key, nullptr));
   const bool ready = context && EVP_PKEY_verify_init(context.get()) == 1 &&
@@ -81,7 +82,7 @@ Reason read_key(std::string_view text, KeyRecord& record) {
   Key key;
   if (record.type == KeyType::rsa) {
     key = parse_rsa(*bytes);
-  } else if (bytes->size() == ed25519_octets) {  // RFC 8463 §4: the bare key
+  } else if (bytes->size() == ed25519_octets) {  // RFC 8463 §4: the bare public key
     key.reset(
         EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, octets(*bytes), bytes->size()));
   }
@@ -116,7 +117,7 @@ bool verify_rsa(const KeyRecord& key, const Digest& digest, std::string_view val
 }
 
 Reason read_record(const TagListView& tags, KeyRecord& record) {
-  // RFC 6376 §3.6.1: when v= is there it is the first tag and "DKIM1".
+  // RFC 6376 §3.6.1: v=, if present, is the first tag and its value is "DKIM1".
   if (const auto version = tags.find("v")) {
     if (*version != "DKIM1" || tags.tags().front().name != "v") {
       return Reason::key_version_unsupported;
@@ -184,7 +185,7 @@ Reason key_trouble(const KeyRecord& key, Algorithm algorithm) {
 bool verify_digest(const KeyRecord& key, const Digest& digest, std::string_view value) {
   const bool good = key.type == KeyType::ed25519 ? verify_ed25519(key, digest, value)
                                                  : verify_rsa(key, digest, value);
-  // What libcrypto noted would be taken for trouble of the thread's next TLS call.
+  // Otherwise the thread's next TLS call would report the errors queued here as its own.
   if (!good) ERR_clear_error();
   return good;
 }
@@ -197,7 +198,7 @@ ParsedKey KeyCache::get(std::string_view record) {
       return found->second->key;
     }
   }
-  // Not under the lock: another thread may parse the same record meanwhile, to no harm.
+  // Without the lock: another thread may parse the same record at the same time, which is harmless.
   ParsedKey key = parse_key_record(record).map(
       [](KeyRecord parsed) { return std::make_shared<const KeyRecord>(std::move(parsed)); });
   if (capacity_ == 0 || record.size() > max_key_record) return key;
@@ -216,7 +217,7 @@ Evaluation<ParsedKey> find_key(std::string name, KeyCache* cache) {
   const Answer answer = co_await Question{.name = std::move(name), .type = RecordType::txt};
   if (answer.status == Answer::Status::failure) co_return tl::unexpected(Reason::key_unavailable);
   if (!answer.has_records()) co_return tl::unexpected(Reason::key_missing);
-  // RFC 6376 §3.6.2.2 leaves several records undefined: which one is the key nobody can know.
+  // RFC 6376 §3.6.2.2 leaves the result undefined when there are several records.
   if (answer.records.size() > 1) co_return tl::unexpected(Reason::key_several);
   KeyCache own(0);
   co_return (cache != nullptr ? cache : &own)->get(answer.records.front());

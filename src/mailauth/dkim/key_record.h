@@ -1,4 +1,4 @@
-// Public keys in DNS, RFC 6376 §3.6: the record, and a cache of parsed keys.
+// Public keys in DNS (RFC 6376 §3.6): key records, and a cache of parsed keys.
 #pragma once
 
 #include <cstdint>
@@ -20,46 +20,57 @@ struct evp_pkey_st;
 
 namespace mailauth::dkim {
 
+/// A signing algorithm (RFC 6376 §3.3, RFC 8463 §3). rsa_sha1 is parsed but never verified
+/// (RFC 8301 §3.1).
 enum class Algorithm : std::uint8_t { rsa_sha256, ed25519_sha256, rsa_sha1 };
+/// The algorithm that a= names; nullopt when it is unknown.
 std::optional<Algorithm> parse_algorithm(std::string_view text);
+/// The value of a=.
 std::string_view to_text(Algorithm algorithm);
 
-inline constexpr std::size_t max_key_record = 4096;
-inline constexpr unsigned min_rsa_bits = 1024;  ///< RFC 8301 §3.2
-inline constexpr unsigned max_rsa_bits = 4096;
+inline constexpr std::size_t max_key_record = 4096;  ///< octets of a key record that is read
+inline constexpr unsigned min_rsa_bits = 1024;       ///< RFC 8301 §3.2
+inline constexpr unsigned max_rsa_bits = 4096;       ///< larger keys make verification expensive
 
+/// The value of k= (RFC 6376 §3.6.1, RFC 8463 §4).
 enum class KeyType : std::uint8_t { rsa, ed25519 };
 
+/// A parsed key record (RFC 6376 §3.6.1). Immutable after parsing; may be shared by threads.
 struct KeyRecord {
-  KeyType type = KeyType::rsa;
-  unsigned bits = 0;
-  bool allows_sha256 = true;    ///< h=
-  bool allows_email = true;     ///< s=
-  bool testing = false;         ///< t=y
-  bool exact_identity = false;  ///< t=s
-  std::shared_ptr<evp_pkey_st> key;
-  /// RSA: set up to verify; never used itself, only copied.
+  KeyType type = KeyType::rsa;       ///< k=
+  unsigned bits = 0;                 ///< size of the key; 256 for Ed25519
+  bool allows_sha256 = true;         ///< h= is absent or lists sha256
+  bool allows_email = true;          ///< s= is absent or lists email or *
+  bool testing = false;              ///< t=y: the domain is testing DKIM
+  bool exact_identity = false;       ///< t=s: the domain of i= must equal d=
+  std::shared_ptr<evp_pkey_st> key;  ///< never null in a record that parse_key_record() returned
+  /// For RSA, a context ready to verify; it is copied for each verification. Null for Ed25519.
   std::shared_ptr<const evp_pkey_ctx_st> prepared;
 };
 
-/// The reason is one of the key_ ones, or the record is usable: a key of a permitted size. g= (RFC
-/// 4871) and n= are ignored, as RFC 6376 §3.6.1 does with tags it does not know.
+/// Parses a TXT record. Errors are the Reason::key_... values; without one the key is usable and
+/// its size is permitted. g= (RFC 4871 §3.6.1) and n= are ignored, as RFC 6376 §3.6.1 requires for
+/// unknown tags.
 tl::expected<KeyRecord, Reason> parse_key_record(std::string_view text);
 
-/// What keeps this key from verifying signatures of that algorithm; Reason::ok when nothing.
+/// Why this key cannot verify signatures of `algorithm`; Reason::ok when it can.
 Reason key_trouble(const KeyRecord& key, Algorithm algorithm);
 
-/// Whether `value` is a signature by `key` of the data with this SHA-256 (RFC 6376 §3.3.2, RFC 8463
-/// §3). The key must suit the algorithm (key_trouble).
+/// Whether `value` is a signature by `key` over data with the SHA-256 `digest` (RFC 6376 §3.3.2,
+/// RFC 8463 §3). key_trouble() must have returned Reason::ok for the key. Safe to call from several
+/// threads with one key.
 bool verify_digest(const KeyRecord& key, const Digest& digest, std::string_view value);
 
+/// A usable key, never null, or why there is none.
 using ParsedKey = tl::expected<std::shared_ptr<const KeyRecord>, Reason>;
 
-/// Parsed records by their text: parsing a key costs several verifications. Least recently used
-/// records go first. May be shared by threads.
+/// Caches parsed key records by their text, because parsing a key costs as much as several
+/// verifications. Evicts the least recently used record first. May be shared by threads.
 class KeyCache {
  public:
+  /// `capacity`: number of records; 0: none is kept.
   explicit KeyCache(std::size_t capacity = 1024) : capacity_(capacity) {}
+  /// The parsed `record`, errors included. Parses it when it is not cached.
   ParsedKey get(std::string_view record);
 
  private:
@@ -73,8 +84,9 @@ class KeyCache {
   std::unordered_map<std::string_view, std::list<Entry>::iterator> by_text_;
 };
 
-/// Asks for the key record at `name` (selector._domainkey.domain). `cache` may be null; otherwise
-/// it must outlive the evaluation.
+/// Looks up the key record at `name` (selector._domainkey.domain, RFC 6376 §3.6.2.1).
+/// Reason::key_unavailable is a temporary error. `cache` may be null; otherwise it must outlive the
+/// evaluation.
 Evaluation<ParsedKey> find_key(std::string name, KeyCache* cache);
 
 }  // namespace mailauth::dkim

@@ -21,7 +21,7 @@ Reason reason_of(std::string_view record) {
   return key ? Reason::ok : key.error();
 }
 
-/// p= of an RSA key with a modulus of so many bits and this exponent; not one that could sign.
+/// p= of an RSA key with a modulus of this many bits and this exponent; it cannot sign.
 std::string rsa_data(int bits, const std::string& exponent_hex) {
   BIGNUM* modulus = BN_new();
   BIGNUM* exponent = nullptr;
@@ -99,7 +99,7 @@ TEST(KeyRecord, each_trouble_has_its_reason) {
 
 TEST(KeyRecord, bare_rsa_keys_are_read_and_octets_behind_the_key_are_not) {
   const std::string info = *postern::base64_decode(rsa_data(2048, "010001"));
-  // SubjectPublicKeyInfo: 24 octets before the RSAPublicKey in its bit string.
+  // In SubjectPublicKeyInfo, 24 octets precede the RSAPublicKey in its bit string.
   EXPECT_EQ(reason_of("p=" + postern::base64_encode(info.substr(24))), Reason::ok);
   EXPECT_EQ(reason_of("p=" + postern::base64_encode(info + "x")), Reason::key_malformed);
 }
@@ -139,7 +139,7 @@ TEST(KeyCache, gives_the_same_key_for_the_same_text_and_forgets_the_oldest) {
   ASSERT_TRUE(key);
   EXPECT_EQ(cache.get(second)->get() == key->get(), false);
   EXPECT_EQ(cache.get(first)->get(), key->get());
-  EXPECT_EQ(cache.get("v=DKIM1; p=").error(), Reason::key_revoked);  // takes the place of second
+  EXPECT_EQ(cache.get("v=DKIM1; p=").error(), Reason::key_revoked);  // evicts the second
   EXPECT_EQ(cache.get(first)->get(), key->get());
   cache.get(second);
   cache.get("v=DKIM1; p=");

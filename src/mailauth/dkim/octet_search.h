@@ -1,4 +1,4 @@
-// The inner loop of relaxed body canonicalisation.
+// The inner loop of relaxed body canonicalization (RFC 6376 §3.4.4).
 #pragma once
 
 #include <string_view>
@@ -9,12 +9,12 @@
 
 namespace mailauth::dkim {
 
-/// The first place at or after `at` where the relaxed form may differ from the text: a tab, a space
-/// before white space or CR, or a space or CR that is the last octet. text.size() when there is
-/// none.
+/// The first position from `at` on where the relaxed form may differ from `text`: a tab; a space
+/// before white space or CR; a space or CR that is the last octet. text.size() when there is none.
+/// Linear in the distance.
 inline std::size_t find_reducible(std::string_view text, std::size_t at) {
   const std::size_t size = text.size();
-  // A space before a tab is found through the tab: a block may end between the two.
+  // A space before a tab is found through the tab, because a block may end between the two.
   const auto with_space_before = [&text, begin = at](std::size_t found) {
     return text[found] == '\t' && found > begin && text[found - 1] == ' ' ? found - 1 : found;
   };

@@ -1,4 +1,4 @@
-// Why a signature did not pass: one value a cause, for DKIM and ARC.
+// Why a signature did not pass: one value for each cause, for DKIM and ARC.
 #pragma once
 
 #include <cstdint>
@@ -6,12 +6,14 @@
 
 namespace mailauth::dkim {
 
-/// RFC 8601 §2.7.1.
+/// A DKIM result (RFC 8601 §2.7.1).
 enum class Status : std::uint8_t { none, pass, fail, policy, neutral, temperror, permerror };
 
+/// The cause of a result. `ok` means that the signature verified; the others are in the order of
+/// the checks.
 enum class Reason : std::uint8_t {
   ok,
-  // The signature field cannot be used (RFC 6376 §6.1.1).
+  // The signature field is invalid (RFC 6376 §6.1.1).
   header_too_long,
   tags_malformed,
   tag_repeated,
@@ -33,13 +35,13 @@ enum class Reason : std::uint8_t {
   length_malformed,
   time_malformed,
   expires_before_signed,
-  // It could be used, but may not be.
-  over_limit,  ///< not evaluated: more signatures than the limit
+  // The signature field is valid, but the signature is not accepted.
+  over_limit,  ///< not evaluated: the message has more signatures than the limit
   expired,
-  from_future,  ///< of ARC sets alone; a DKIM result has a flag
+  from_future,  ///< ARC only; DKIM has SignatureResult::from_future
   domain_is_public_suffix,
-  // The key (RFC 6376 §6.1.2).
-  key_unavailable,  ///< DNS did not answer: try later
+  // The key cannot be used (RFC 6376 §6.1.2).
+  key_unavailable,  ///< DNS lookup failed temporarily
   key_missing,
   key_several,  ///< more than one TXT record
   key_record_too_long,
@@ -55,15 +57,17 @@ enum class Reason : std::uint8_t {
   key_hash_not_allowed,
   key_service_not_email,
   key_identity_not_exact,  ///< t=s, and i= is not in d= itself
-  // The computation (RFC 6376 §6.1.3).
+  // The signature does not match the message (RFC 6376 §6.1.3).
   length_beyond_body,
   body_hash_mismatch,
   value_mismatch,
 };
 
+/// The result that `reason` leads to.
 Status status_of(Reason reason);
-/// A lower-case phrase that names no value of the message.
+/// A phrase in lower case, for logs and replies. It contains no text from the message.
 std::string_view to_text(Reason reason);
+/// The result as Authentication-Results writes it (RFC 8601 §2.7.1).
 std::string_view to_text(Status status);
 
 }  // namespace mailauth::dkim

@@ -34,7 +34,7 @@ using Bio = std::unique_ptr<BIO, Release<BIO_free_all>>;
 using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Release<EVP_PKEY_CTX_free>>;
 using DigestContext = std::unique_ptr<EVP_MD_CTX, Release<EVP_MD_CTX_free>>;
 
-/// Without it libcrypto would ask for the passphrase at the terminal.
+/// Without this callback libcrypto would prompt for the passphrase on the terminal.
 int no_passphrase(char*, int, int, void*) { return 0; }
 
 void must(bool done) {
@@ -65,19 +65,20 @@ std::string sign_ed25519(EVP_PKEY* key, const Digest& digest) {
   return value;
 }
 
-/// Signed as often as they are there and once more: another one on top breaks the signature.
+/// Listed in h= once more often than they occur: adding another one breaks the signature
+/// (RFC 6376 §8.15).
 constexpr std::array<std::string_view, 11> oversigned = {
     "From",       "To",       "Cc",           "Subject",      "Date",
     "Message-ID", "Reply-To", "MIME-Version", "Content-Type", "Content-Transfer-Encoding",
     "Sender"};
-/// RFC 6376 §5.4.1: signed when they are there; lists and relays may add them later.
+/// RFC 6376 §5.4.1: signed only when present, because lists and relays may add them later.
 constexpr std::array<std::string_view, 16> signed_when_present = {
     "In-Reply-To", "References",       "Resent-From",           "Resent-To",
     "Resent-Cc",   "Resent-Date",      "Resent-Message-ID",     "List-Id",
     "List-Help",   "List-Unsubscribe", "List-Unsubscribe-Post", "List-Subscribe",
     "List-Post",   "List-Owner",       "List-Archive",          "Content-ID"};
 
-/// Appends "h=a:b:c" in lines that fit.
+/// Appends "h=a:b:c", folded to the line length.
 void append_fields(const std::vector<std::string>& fields, std::string& out) {
   out += "h=";
   std::size_t column = 3;
@@ -96,7 +97,7 @@ void append_fields(const std::vector<std::string>& fields, std::string& out) {
   out += ";\r\n\t";
 }
 
-/// The options with their names in normal form, or what is wrong with them.
+/// The options with their names in normal form, or the error in them.
 Result<SignOptions> checked(const SignOptions& options, const HeaderView& header) {
   SignOptions good = options;
   const auto domain = normalize_domain(options.domain);
@@ -108,7 +109,7 @@ Result<SignOptions> checked(const SignOptions& options, const HeaderView& header
   if (good.fields.empty()) good.fields = default_fields(header);
   const bool from = std::any_of(good.fields.begin(), good.fields.end(),
                                 [](const auto& name) { return postern::iequals(name, "from"); });
-  // RFC 6376 §5.4: without From a signature is of no use.
+  // RFC 6376 §5.4: a signature without From is invalid.
   if (!from || header.count("From") == 0) {
     return postern::fail(Fault::malformed, "the From field has to be there and be signed");
   }
@@ -241,7 +242,7 @@ Result<std::string> sign(const SigningKey& key, const SignOptions& options,
     return postern::fail(Fault::malformed, "l= is longer than the body");
   }
   std::string field = field_without_value(key, *good, body.digest());
-  // Reads back as it was meant: names of fields and the identity come from the caller.
+  // Field names and identity come from the caller: check that the field parses back.
   const auto own = HeaderView::parse(field);
   if (own.fields().size() != 1 ||
       parse_signature(std::string(own.fields()[0].body) + "AAAA").reason != Reason::ok) {
@@ -260,7 +261,7 @@ Result<std::string> sign_message(const std::vector<KeyAndSelector>& keys,
   if (collector.too_long()) return postern::fail(Fault::limit, "the header section is too long");
   const HeaderView header = HeaderView::parse(collector.text());
   if (header.truncated()) return postern::fail(Fault::limit, "the header has too many fields");
-  // It would become a part of the field that is put before it.
+  // White space would continue the signature field that is added before it.
   if (message.starts_with(' ') || message.starts_with('\t')) {
     return postern::fail(Fault::malformed, "the message begins with white space");
   }

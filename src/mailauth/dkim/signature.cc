@@ -11,7 +11,8 @@
 namespace mailauth::dkim {
 namespace {
 
-/// RFC 6376 §3.5 allows 76 digits; what does not fit the range is later than any body or time.
+/// RFC 6376 §3.5 allows 76 digits. A number out of range becomes the maximum, beyond any body or
+/// time.
 std::optional<std::uint64_t> parse_digits(std::string_view text) {
   if (text.empty() || text.size() > 76) return std::nullopt;
   if (!std::all_of(text.begin(), text.end(), postern::is_digit)) return std::nullopt;
@@ -24,9 +25,9 @@ std::optional<std::int64_t> parse_time(std::string_view text) {
   return static_cast<std::int64_t>(std::min<std::uint64_t>(*number, INT64_MAX));
 }
 
-/// RFC 6376 §3.5: names with colons between, white space around them.
+/// RFC 6376 §3.5: colon-separated names with optional white space around them.
 Reason read_fields(std::string_view text, SignatureKind kind, Signature& signature) {
-  // RFC 8617 §4.1.2 has no field that must be there.
+  // RFC 8617 §4.1.2 requires no particular field.
   if (text.empty() && kind == SignatureKind::arc_message) return Reason::ok;
   for (const std::string_view piece : postern::split(text, ':')) {
     const std::string_view name = postern::trim(piece);
@@ -42,7 +43,7 @@ Reason read_fields(std::string_view text, SignatureKind kind, Signature& signatu
   return from || kind == SignatureKind::arc_message ? Reason::ok : Reason::from_not_signed;
 }
 
-/// RFC 6376 §3.5: i= is in d= or below it.
+/// RFC 6376 §3.5: the domain of i= is d= or below it.
 Reason read_identity(const TagListView& tags, Signature& signature) {
   const auto text = tags.find("i");
   signature.identity = text ? without_white_space(*text) : "@" + signature.domain;
@@ -54,8 +55,8 @@ Reason read_identity(const TagListView& tags, Signature& signature) {
   return is_subdomain(*domain, signature.domain) ? Reason::ok : Reason::identity_outside_domain;
 }
 
-/// d= and s= hold names alone: what else a resolver might make of them (NUL, quotes, blanks) is
-/// refused here.
+/// d= and s= must be plain names. This rejects what a resolver might interpret: NUL, quotes,
+/// blanks.
 Reason read_names(const TagListView& tags, Signature& signature) {
   const auto domain = tags.find("d");
   const auto selector = tags.find("s");
@@ -90,7 +91,7 @@ Reason read_algorithm(const TagListView& tags, Signature& signature) {
   const auto forms = parse_forms(tags.value_or("c", "simple/simple"));
   if (!forms) return Reason::form_unknown;
   signature.forms = *forms;
-  // RFC 6376 §3.5: methods this verifier does not know are skipped.
+  // RFC 6376 §3.5: unknown query methods are skipped.
   const auto methods = postern::split(tags.value_or("q", "dns/txt"), ':');
   const bool dns = std::any_of(methods.begin(), methods.end(), [](std::string_view method) {
     return postern::trim(method) == "dns/txt";
@@ -124,7 +125,7 @@ Reason read_numbers(const TagListView& tags, Signature& signature) {
     signature.expires_at = parse_time(*expires_at);
     if (!signature.expires_at) return Reason::time_malformed;
   }
-  // RFC 6376 §3.5: x= MUST be greater than t= if both are there.
+  // RFC 6376 §3.5: x= MUST be greater than t= if both are present.
   const bool ordered =
       !signature.signed_at || !signature.expires_at || *signature.expires_at > *signature.signed_at;
   return ordered ? Reason::ok : Reason::expires_before_signed;
@@ -135,7 +136,7 @@ Reason read_tags(const TagListView& tags, SignatureKind kind, Signature& signatu
   if (kind == SignatureKind::dkim) {
     if (!version) return Reason::tag_missing;
     if (*version != "1") return Reason::version_unsupported;
-  }  // RFC 8617 §4.1.2: an ARC-Message-Signature's v= MUST be ignored.
+  }  // RFC 8617 §4.1.2: v= of an ARC-Message-Signature MUST be ignored.
   const auto fields = tags.find("h");
   if (!fields) return Reason::tag_missing;
   Reason reason = read_fields(*fields, kind, signature);
@@ -166,8 +167,8 @@ ParsedSignature parse_signature(std::string_view field_body, SignatureKind kind)
     parsed.reason = trouble_reason(tags.error());
     return parsed;
   }
-  // All three are tried, so that a report can name the domain of a signature that is wrong
-  // elsewhere.
+  // Names and algorithm are always read, so that a report can name the domain of a signature with
+  // an error elsewhere.
   const Reason names = read_names(*tags, parsed.signature);
   const Reason algorithm = read_algorithm(*tags, parsed.signature);
   parsed.reason = names != Reason::ok ? names : algorithm;
@@ -177,7 +178,7 @@ ParsedSignature parse_signature(std::string_view field_body, SignatureKind kind)
 
 std::optional<std::string> decode_base64(std::string_view text) {
   const std::string packed = without_white_space(text);
-  // RFC 4648 §4. libcrypto takes "=" anywhere, and "-" as an end.
+  // RFC 4648 §4. libcrypto accepts "=" anywhere and takes "-" as the end.
   const std::size_t padding = packed.size() - std::min(packed.find('='), packed.size());
   const bool well_formed = !packed.empty() && packed.size() % 4 == 0 && padding <= 2 &&
                            packed.find('-') == std::string::npos &&

@@ -1,3 +1,4 @@
+// The DKIM-Signature field (RFC 6376 §3.5) as a value.
 #pragma once
 
 #include <cstdint>
@@ -12,42 +13,44 @@
 
 namespace mailauth::dkim {
 
-/// More names in h= than any signer writes; beyond it h= is malformed.
+/// Names in h= that are read, more than any signer writes; with more, h= is malformed.
 inline constexpr std::size_t max_signed_fields = 512;
 
 /// A DKIM-Signature field (RFC 6376 §3.5). Domains are A-labels in lower case.
 struct Signature {
-  Algorithm algorithm = Algorithm::rsa_sha256;
-  Forms forms;
-  std::string domain;
-  std::string selector;
-  std::string identity;         ///< i= as written, or "@" and the domain
-  std::string identity_domain;  ///< what is behind its "@"
-  std::vector<std::string> fields;
-  std::string body_hash;  ///< octets, of any number
-  std::string value;      ///< octets, of any number
-  std::optional<std::uint64_t> length;
-  std::optional<std::int64_t> signed_at;
-  std::optional<std::int64_t> expires_at;
+  Algorithm algorithm = Algorithm::rsa_sha256;  ///< a=
+  Forms forms;                                  ///< c=
+  std::string domain;                           ///< d=
+  std::string selector;                         ///< s=
+  std::string identity;                         ///< i= as written; "@" and d= when it is absent
+  std::string identity_domain;                  ///< the part of `identity` after the "@"
+  std::vector<std::string> fields;              ///< the names in h=, as written
+  std::string body_hash;                        ///< bh= decoded; its length is not checked
+  std::string value;                            ///< b= decoded; its length is not checked
+  std::optional<std::uint64_t> length;          ///< l= in octets
+  std::optional<std::int64_t> signed_at;        ///< t= in seconds since 1970
+  std::optional<std::int64_t> expires_at;       ///< x= in seconds since 1970
 
-  /// Where its key is (RFC 6376 §3.6.2.1).
+  /// The name of the key record (RFC 6376 §3.6.2.1).
   std::string key_name() const { return selector + "._domainkey." + domain; }
 };
 
-/// An ARC-Message-Signature (RFC 8617 §4.1.2) has the tags of a DKIM-Signature but for v=, and i=
-/// is its instance, which is not read here.
+/// The kind of field to parse. An ARC-Message-Signature (RFC 8617 §4.1.2) has the tags of a
+/// DKIM-Signature, except that v= is ignored and i= is its instance, which parse_signature() does
+/// not read.
 enum class SignatureKind : std::uint8_t { dkim, arc_message };
 
-/// With a reason other than ok, `signature` has what was read before the trouble: domain, selector
-/// and algorithm wherever they are well-formed.
+/// A parsed signature. When `reason` is not ok, `signature` holds what was read before the error;
+/// domain, selector and algorithm are set if they are well-formed.
 struct ParsedSignature {
-  Signature signature;
-  Reason reason = Reason::ok;
+  Signature signature;         ///< what was read
+  Reason reason = Reason::ok;  ///< why the field is invalid
 };
+/// Parses the field body, the text after the colon. Never fails: the result has a reason.
 ParsedSignature parse_signature(std::string_view field_body,
                                 SignatureKind kind = SignatureKind::dkim);
 
-/// Base64 with white space anywhere (RFC 6376 §2.10); nullopt when empty.
+/// Decodes base64 with white space anywhere (RFC 6376 §2.10). Nullopt when empty or malformed.
 std::optional<std::string> decode_base64(std::string_view text);
 
 }  // namespace mailauth::dkim

@@ -9,8 +9,8 @@ namespace {
 
 const std::string hash = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
 
-/// A well-formed field with `tag` in the place of the tag of that name, or added; "tag" alone, with
-/// no "=", takes it away.
+/// A well-formed field in which `tag` replaces the tag of that name or is added. A name without "="
+/// removes the tag.
 std::string field_with(std::string_view tag) {
   const std::string name(tag.substr(0, tag.find('=')));
   std::string out;

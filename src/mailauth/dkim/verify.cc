@@ -14,18 +14,18 @@ namespace {
 
 constexpr std::string_view signature_field = "DKIM-Signature";
 
-/// Fields of which readers show one; RFC 5322 §3.6 allows each of them once.
+/// Fields of which mail readers show one; RFC 5322 §3.6 allows each of them once.
 constexpr std::array<std::string_view, 7> single_fields = {
     "From", "Subject", "To", "Date", "Reply-To", "MIME-Version", "Content-Type"};
 
-/// One DKIM-Signature field on its way.
+/// A DKIM-Signature field under evaluation.
 struct Candidate {
-  std::size_t field = 0;
+  std::size_t field = 0;         ///< index into HeaderView::fields()
   BodyHasher* hasher = nullptr;  ///< null: not evaluated
 };
 
-/// Domains behind an "@" in the From fields. Only the order of evaluation depends on them, so it
-/// does not matter that a quoted string or a comment may hold one.
+/// The domains after an "@" in the From fields. Only the order of evaluation depends on them, so
+/// one inside a quoted string or a comment does no harm.
 std::vector<std::string> domains_in_from(const HeaderView& header) {
   constexpr std::size_t enough = 4;
   std::vector<std::string> domains;
@@ -55,10 +55,10 @@ std::size_t times_signed(const Signature& signature, std::string_view name) {
                     [&](const std::string& field) { return postern::iequals(field, name); }));
 }
 
-/// Octets of a hasher and its digest context.
+/// Estimated octets of a hasher with its digest context.
 constexpr std::size_t hasher_memory = sizeof(BodyHasher) + 512;
 
-/// Leaves what a report names: domain, selector, algorithm.
+/// Keeps only what a report names: domain, selector, algorithm.
 void strip(Signature& signature) {
   std::vector<std::string>().swap(signature.fields);
   std::string().swap(signature.body_hash);
@@ -72,17 +72,17 @@ std::size_t memory_of(const Signature& signature) {
          signature.fields.capacity() * sizeof(std::string);
 }
 
-/// What needs no key is looked at first: it saves the question.
+/// The checks that need no key come first: they may save a DNS query.
 Reason trouble_without_key(const Signature& signature, const BodyHasher& hasher,
                            std::int64_t oldest) {
-  // RFC 6376 §3.5: a signature whose x= is past is not valid.
+  // RFC 6376 §3.5: a signature is invalid after the time in x=.
   if (signature.expires_at && *signature.expires_at < oldest) return Reason::expired;
   if (hasher.length_beyond_body()) return Reason::length_beyond_body;
   const Digest& digest = hasher.digest();
   const bool same = signature.body_hash.size() == digest.size() &&
                     std::memcmp(signature.body_hash.data(), digest.data(), digest.size()) == 0;
   if (!same) return Reason::body_hash_mismatch;
-  // RFC 6376 §8.13: a registry's domain says nothing of its registrants.
+  // RFC 6376 §8.13: the domain of a registry cannot authenticate mail of its registrants.
   return SuffixList::system().is_registry_suffix(signature.domain) ? Reason::domain_is_public_suffix
                                                                    : Reason::ok;
 }
@@ -91,11 +91,11 @@ Reason trouble_without_key(const Signature& signature, const BodyHasher& hasher,
 
 struct Verifier::State {
   VerifyOptions options;
-  /// Null: the caller keeps the section.
+  /// Null: the caller holds the header section.
   std::shared_ptr<HeaderCollector> collector;
-  std::shared_ptr<const HeaderCollector> section;  ///< once it is complete
+  std::shared_ptr<const HeaderCollector> section;  ///< null until it is complete
   Results results;
-  std::vector<Candidate> candidates;  ///< one a result
+  std::vector<Candidate> candidates;  ///< parallel to results.signatures
   std::vector<std::unique_ptr<BodyHasher>> hashers;
 
   explicit State(VerifyOptions given) : options(std::move(given)) {}
@@ -125,7 +125,8 @@ void Verifier::State::end_header(std::shared_ptr<const HeaderCollector> complete
     const FieldView& field = header().fields()[i];
     if (!field.is(signature_field)) continue;
     ParsedSignature parsed = parse_signature(field.body);
-    // Few are evaluated: of many only what ranks them is kept, and the chosen are read again.
+    // Only a few are evaluated. Beyond that number keep what ranks them; those chosen are parsed
+    // again.
     if (candidates.size() >= options.max_signatures) strip(parsed.signature);
     if (parsed.reason == Reason::ok && parsed.signature.algorithm == Algorithm::rsa_sha1) {
       parsed.reason = Reason::algorithm_sha1;
@@ -138,9 +139,9 @@ void Verifier::State::end_header(std::shared_ptr<const HeaderCollector> complete
   choose();
 }
 
-/// Well-formed signatures by rank until the limit; each gets its hasher.
+/// Selects well-formed signatures by rank up to the limit and gives each a hasher.
 void Verifier::State::choose() {
-  std::vector<std::pair<int, std::size_t>> usable;  // rank, then place
+  std::vector<std::pair<int, std::size_t>> usable;  // rank, then index
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     if (results.signatures[i].reason == Reason::ok) usable.emplace_back(0, i);
   }
@@ -193,7 +194,7 @@ bool Verifier::State::has_uncovered_field(const Signature& signature) const {
   });
 }
 
-/// RFC 6376 §6.1.2 step 4 on, and §6.1.3.
+/// RFC 6376 §6.1.2 from step 4 on, and RFC 6376 §6.1.3.
 Reason Verifier::State::check_key(const KeyRecord& key, std::size_t index) const {
   const Signature& signature = results.signatures[index].signature;
   const Reason trouble = key_trouble(key, signature.algorithm);
@@ -228,7 +229,7 @@ void Verifier::State::settle(std::size_t index, Reason reason, const KeyRecord* 
 namespace {
 
 Evaluation<Results> evaluate(std::unique_ptr<Verifier::State> state, std::int64_t now) {
-  // Signatures of one selector share the answer.
+  // Signatures with the same key name share the answer.
   std::vector<std::pair<std::string, ParsedKey>> keys;
   for (std::size_t i = 0; i < state->candidates.size(); ++i) {
     const BodyHasher* hasher = state->candidates[i].hasher;

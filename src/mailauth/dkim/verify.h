@@ -1,5 +1,5 @@
-// DKIM verification, RFC 6376 §6: a message goes in as it arrives, the body is hashed on its way,
-// and at the end the keys are asked for.
+// DKIM verification (RFC 6376 §6). The message is fed as it arrives and its body is hashed on the
+// way; finish() returns the evaluation that asks for the keys.
 //
 //   dkim::Verifier verifier;
 //   while (read(chunk)) verifier.feed(chunk);
@@ -22,80 +22,89 @@
 
 namespace mailauth::dkim {
 
+/// Limits and settings of a verification.
 struct VerifyOptions {
-  /// Signatures evaluated at most: the well-formed ones, those of preferred domains first, then
-  /// those whose d= has the organisational domain of an address in From, then the others; each
-  /// group from the top of the header.
+  /// At most this many signatures are evaluated, of those that are well-formed. The order:
+  /// signatures of preferred domains; those whose d= shares the organizational domain of an address
+  /// in From; the others. Each group is taken from the top of the header.
   std::size_t max_signatures = 10;
-  /// In normal form; a d= above or below one of them is preferred too.
+  /// Domains in normal form; a d= above or below one of them is preferred, too.
   std::vector<std::string> preferred_domains;
-  /// How far clocks may be apart, for t= and x=.
+  /// Tolerated clock difference in seconds, for t= and x=.
   std::int64_t skew_seconds = 300;
+  /// Limits of the header section; a larger one gives Results::header_too_long.
   HeaderLimits header;
-  /// Kept by the caller, longer than the evaluation. Without one every key is parsed anew.
+  /// Borrowed; must outlive the evaluation. Null: every key is parsed anew.
   KeyCache* cache = nullptr;
 };
 
+/// The result for one DKIM-Signature field.
 struct SignatureResult {
-  /// What could be read of it; of a malformed one domain and selector may be empty.
+  /// The parsed field. Domain and selector may be empty when it is malformed.
   Signature signature;
-  Status status = Status::neutral;
-  Reason reason = Reason::ok;
-  unsigned key_bits = 0;  ///< 0: no key was looked at
-  bool testing = false;   ///< t=y in the key: RFC 6376 §3.6.1, not to be treated as signed
-  std::uint64_t unsigned_octets = 0;  ///< of the body, behind what l= covers
-  /// A field that a reader sees is there more than once and more often than it is signed: one was
-  /// added (RFC 6376 §8.15).
+  Status status = Status::neutral;  ///< status_of(reason)
+  Reason reason = Reason::ok;       ///< why it did not pass
+  unsigned key_bits = 0;            ///< size of the key; 0: no key was examined
+  bool testing = false;  ///< t=y in the key: treat the message as unsigned (RFC 6376 §3.6.1)
+  std::uint64_t unsigned_octets = 0;  ///< of the canonical body, after those that l= covers
+  /// A field that readers see occurs more than once and more often than it is signed: one was added
+  /// (RFC 6376 §8.15).
   bool uncovered_field = false;
-  bool from_future = false;  ///< t= is later than now and the skew; RFC 6376 §3.5 leaves it to us
+  bool from_future = false;       ///< t= is after now plus the skew (RFC 6376 §3.5 permits either)
   bool header_ambiguous = false;  ///< HeaderView::ambiguous()
-  /// Passed, and says something of the message as a reader sees it: no unsigned octets, no t=y, no
-  /// uncovered field, not from the future, exactly one From, no line that is no header field.
+  /// The signature passed and covers what readers see: no unsigned octets, no t=y, no uncovered
+  /// field, not from the future, exactly one From, no malformed header line.
   bool acceptable = false;
 
-  /// The word for Authentication-Results: a pass that is not acceptable is "policy", but for t=y.
+  /// The result for Authentication-Results (RFC 8601 §2.7.1): a pass that is not acceptable becomes
+  /// "policy", unless the reason is t=y.
   Status reported() const;
 };
 
+/// The results for one message.
 struct Results {
-  /// One a DKIM-Signature field, from the top of the header.
+  /// One result for each DKIM-Signature field, from the top of the header.
   std::vector<SignatureResult> signatures;
-  std::size_t from_fields = 0;
-  /// The header section is beyond its limits; no signature was looked at.
+  std::size_t from_fields = 0;  ///< number of From fields
+  /// The header section exceeds its limits; no signature was evaluated.
   bool header_too_long = false;
 
-  /// The best of the signatures; none when there is none.
+  /// The best status of all signatures; Status::none when there is no signature.
   Status overall() const;
+  /// Whether at least one signature is acceptable.
   bool any_acceptable() const;
 };
 
+/// Verifies all DKIM signatures of one message. Not thread-safe; movable.
 class Verifier {
  public:
+  /// The options are copied; `options.cache` is borrowed.
   explicit Verifier(VerifyOptions options = {});
   ~Verifier();
   Verifier(Verifier&&) noexcept;
   Verifier& operator=(Verifier&&) noexcept;
 
-  /// For a caller who keeps the header section, for others too: what is fed from here on is body.
-  /// Call it once, before feed(), with a complete section.
+  /// For a caller that holds the header section itself: everything fed afterwards is body. Call it
+  /// once, before feed(), with a complete section.
   void begin_body(std::shared_ptr<const HeaderCollector> header);
-  /// The next octets of the message, dots already unstuffed. Nothing is allocated for body octets.
+  /// Takes the next octets of the message, after dot-unstuffing (RFC 5321 §4.5.2). Allocates
+  /// nothing for body octets.
   void feed(std::string_view chunk);
-  /// Octets of memory, without a header section that the caller keeps.
+  /// Octets of memory in use, without a header section that the caller holds.
   std::size_t memory() const;
-  /// The header's fields, once the body has begun; null before.
+  /// The header fields once the body has begun; null before that and after finish().
   const HeaderView* header() const;
-  /// The message is over. The evaluation takes what was gathered; the verifier is spent.
-  /// `now`: seconds since 1970.
+  /// Ends the message. Call it once: the evaluation takes over the state, and the verifier cannot
+  /// be used afterwards. `now`: seconds since 1970.
   Evaluation<Results> finish(std::int64_t now);
 
-  struct State;
+  struct State;  ///< private to verify.cc
 
  private:
   std::unique_ptr<State> state_;
 };
 
-/// The same for a message at once.
+/// Verifies a whole message, which is read during the call. `now`: seconds since 1970.
 Evaluation<Results> verify_message(std::string_view message, std::int64_t now,
                                    VerifyOptions options = {});
 

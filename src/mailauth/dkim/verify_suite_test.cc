@@ -75,7 +75,7 @@ TEST(DkimSuite, every_message_signed_verifies_and_has_the_body_hash) {
   EXPECT_GE(testing::for_each_suite_case("dkim", "postern-mailauth-dkim-sign/1", play), 8u);
 }
 
-/// tests/suites/conduit: pass, or valid but not acceptable, or the word of the failure.
+/// The result as tests/suites/conduit writes it: pass, valid but not acceptable, or the failure.
 std::string conduit_word(const SignatureResult& result) {
   if (result.status != Status::pass || result.acceptable) {
     return std::string(to_text(result.status));

@@ -7,7 +7,7 @@
 
 #include "mailauth/dkim/sign.h"
 
-// ThreadSanitizer brings operators of its own, which cannot be replaced.
+// ThreadSanitizer defines these operators itself; they cannot be replaced.
 #if __has_feature(thread_sanitizer)
 #define POSTERN_COUNTS_ALLOCATIONS 0
 #else
@@ -16,7 +16,7 @@ namespace {
 std::size_t allocations = 0;
 }  // namespace
 
-// Counts, so that a test can say that a body costs none.
+// Counts allocations, so that a test can check that a body causes none.
 void* operator new(std::size_t size) {
   ++allocations;
   if (void* memory = std::malloc(size)) return memory;
@@ -254,8 +254,8 @@ TEST(Verify, a_hundred_signatures_cost_ten) {
   std::size_t passed = 0;
   for (const SignatureResult& result : results.signatures) passed += result.acceptable;
   EXPECT_EQ(passed, 10u);
-  EXPECT_TRUE(results.signatures[97].acceptable);  // listed
-  EXPECT_TRUE(results.signatures[98].acceptable);  // the author's
+  EXPECT_TRUE(results.signatures[97].acceptable);  // its domain is preferred
+  EXPECT_TRUE(results.signatures[98].acceptable);  // its domain is the author's
   EXPECT_TRUE(results.signatures[0].acceptable && results.signatures[7].acceptable);
   EXPECT_EQ(results.signatures[8].reason, Reason::over_limit);
   EXPECT_EQ(results.signatures[8].status, Status::neutral);

@@ -5,7 +5,7 @@
 namespace mailauth::dmarc {
 namespace {
 
-/// RFC 9989 §4.10 step 4: names of more labels are cut to this many at once.
+/// RFC 9989 §4.10 step 4: longer names are shortened to this many labels at once.
 constexpr std::size_t max_walk_labels = 7;
 
 Finding read_answer(const Answer& answer) {
@@ -20,7 +20,7 @@ Finding read_answer(const Answer& answer) {
   return finding;
 }
 
-/// The next name of the walk; empty above the last label.
+/// The next name of the tree walk; empty after the top-level domain.
 std::string step_up(std::string_view name) {
   return label_count(name) > max_walk_labels ? std::string(last_labels(name, max_walk_labels))
                                              : std::string(parent_domain(name));
@@ -36,7 +36,7 @@ Evaluation<Finding> find_record(Findings& findings, std::string domain) {
     co_return Finding{.failed = true, .several = false, .record = {}};
   std::string name = "_dmarc." + domain;
   Finding finding;
-  if (name.size() <= max_domain) {  // else there can be no such name
+  if (name.size() <= max_domain) {  // a longer name cannot exist
     ++findings.queries;
     const Answer answer = co_await Question{.name = std::move(name), .type = RecordType::txt};
     finding = read_answer(answer);
@@ -50,19 +50,19 @@ Evaluation<Walk> walk_tree(Findings& findings, std::string domain) {
   for (std::string name = domain; !name.empty(); name = step_up(name)) {
     const Finding finding = co_await find_record(findings, name);
     if (finding.failed) {
-      // What would come is a name above, so org_domain can only get shorter.
+      // The missing answers are for names above, so org_domain can only become shorter.
       walk.failed = true;
       break;
     }
     if (!finding.record) continue;
     const SuffixFlag psd = finding.record->psd;
     if (psd == SuffixFlag::yes && name != domain) {
-      // RFC 9989 §4.10.2: the organizational domain is one label below the public suffix.
+      // RFC 9989 §4.10.2: the organizational domain has one label more than the public suffix.
       walk.org_domain = last_labels(domain, label_count(name) + 1);
       walk.suffix_domain = name;
       break;
     }
-    // Else it is the shortest name with a record, or the one that says psd=n.
+    // Otherwise it is the shortest name with a record, or the name with psd=n.
     walk.org_domain = name;
     if (psd != SuffixFlag::unknown) break;
   }

@@ -1,4 +1,4 @@
-// Where DMARC records are found. Private to dmarc/.
+// Discovery of DMARC records (RFC 7489 §6.6.3, RFC 9989 §4.10). Private to dmarc/.
 #pragma once
 
 #include <map>
@@ -9,32 +9,32 @@
 
 namespace mailauth::dmarc {
 
-/// What is published at one name.
+/// The records at one name.
 struct Finding {
-  bool failed = false;   ///< DNS gave no answer
-  bool several = false;  ///< more than one record, so that none counts
-  std::optional<Record> record;
+  bool failed = false;           ///< the DNS lookup failed
+  bool several = false;          ///< there are several records, so none counts
+  std::optional<Record> record;  ///< the only record
 };
 
-/// The records of one evaluation: no name is asked for twice.
+/// The records found in one evaluation; no name is looked up twice.
 struct Findings {
-  std::map<std::string, Finding, std::less<>> names;
-  int queries = 0;
-  int limit = max_queries;
+  std::map<std::string, Finding, std::less<>> names;  ///< by domain, without "_dmarc."
+  int queries = 0;                                    ///< DNS queries so far
+  int limit = max_queries;                            ///< at the limit find_record() fails
 };
 
-/// What a tree walk saw (RFC 9989 §4.10).
+/// The result of a tree walk (RFC 9989 §4.10).
 struct Walk {
-  std::string org_domain;
-  std::string suffix_domain;  ///< of the record with psd=y that ended the walk above its start
-  bool failed = false;        ///< an answer is missing: the true org_domain may be above
+  std::string org_domain;     ///< the organizational domain
+  std::string suffix_domain;  ///< the public suffix, above the start, whose psd=y ended the walk
+  bool failed = false;        ///< a lookup failed: the true org_domain may be higher
 };
 
-/// The one record at _dmarc.`domain`; none when there are several (RFC 7489 §6.6.3 step 5,
-/// RFC 9989 §4.10).
+/// The record at _dmarc.`domain`, in normal form; none when there are several (RFC 7489 §6.6.3 step
+/// 5, RFC 9989 §4.10). `findings` must outlive the evaluation.
 Evaluation<Finding> find_record(Findings& findings, std::string domain);
 
-/// From `domain` upwards.
+/// Walks from `domain` up to the root (RFC 9989 §4.10). `findings` must outlive the evaluation.
 Evaluation<Walk> walk_tree(Findings& findings, std::string domain);
 
 }  // namespace mailauth::dmarc

@@ -32,7 +32,7 @@ Request request_of(const json::object& test) {
   return request;
 }
 
-/// An expected value, any of a list of them, or nothing to expect.
+/// Expects `got` to equal the expected value or one of a list of them; anything if there is none.
 void expect(const json::object& expected, std::string_view member, const json::value& got) {
   const json::value* wanted = expected.if_contains(member);
   if (wanted == nullptr) return;

@@ -14,8 +14,8 @@ struct State {
   Options options;
   Findings findings;
   Result result;
-  Walk walk;               ///< from the author's domain; empty where none was needed
-  bool uncertain = false;  ///< DNS kept silent about something that may decide
+  Walk walk;               ///< from the author domain; empty when no walk was needed
+  bool uncertain = false;  ///< a failed lookup may have changed the outcome
 
   const SuffixList& suffixes() const {
     return options.suffixes != nullptr ? *options.suffixes : SuffixList::system();
@@ -36,7 +36,7 @@ void take_record(Result& result, const Finding& finding, const std::string& doma
   result.record_domain = domain;
 }
 
-/// RFC 7489 §6.6.3. The status with which the evaluation ends, or nullopt.
+/// RFC 7489 §6.6.3. Returns the status that ends the evaluation, or nullopt to go on.
 Evaluation<std::optional<Status>> discover_by_suffix(State& state) {
   Result& result = state.result;
   result.org_domain = state.suffixes().organizational_domain(result.from_domain);
@@ -46,7 +46,7 @@ Evaluation<std::optional<Status>> discover_by_suffix(State& state) {
     take_record(result, own, result.from_domain);
     co_return std::nullopt;
   }
-  // Steps 3 and 5: only where there is none at all is the organizational domain asked.
+  // Steps 3 and 5: the organizational domain is looked up only when there is no record at all.
   if (own.several) {
     co_return stop(state, Status::none, result.from_domain + " has several DMARC records");
   }
@@ -57,13 +57,13 @@ Evaluation<std::optional<Status>> discover_by_suffix(State& state) {
 }
 
 bool needs_no_walk(const Finding& own) {
-  // RFC 9989 §4.10.2: strict alignment compares names alone.
+  // RFC 9989 §4.10.2: strict alignment needs no organizational domain.
   return own.record && own.record->adkim == Alignment::strict &&
          own.record->aspf == Alignment::strict;
 }
 
-/// RFC 9989 §4.10.1: the record of the author's domain, else of its organizational domain, else of
-/// the public suffix that ended the walk.
+/// RFC 9989 §4.10.1: takes the record of the author domain, else of its organizational domain, else
+/// of the public suffix that ended the walk.
 Evaluation<std::optional<Status>> discover_by_walk(State& state) {
   Result& result = state.result;
   const Finding own = co_await find_record(state.findings, result.from_domain);
@@ -83,8 +83,8 @@ Evaluation<std::optional<Status>> discover_by_walk(State& state) {
   co_return std::nullopt;
 }
 
-/// RFC 9989 §4.7 np: whether the author's domain is missing from DNS (RFC 8020); no answer means
-/// that it exists.
+/// np= (RFC 9989 §4.7): whether the author domain does not exist in DNS (RFC 8020 §2). When the
+/// lookup fails, the domain is taken to exist.
 Evaluation<bool> does_not_exist(State& state) {
   if (state.findings.queries >= state.findings.limit) co_return false;
   ++state.findings.queries;
@@ -92,7 +92,7 @@ Evaluation<bool> does_not_exist(State& state) {
   co_return answer.status == Answer::Status::nx_domain;
 }
 
-/// The tag of the record that applies to the author's domain.
+/// The policy tag that applies to the author domain.
 Evaluation<PolicyTag> applicable_tag(State& state) {
   const Record& record = *state.result.record;
   if (state.result.record_domain == state.result.from_domain) co_return record.p;
@@ -103,13 +103,13 @@ Evaluation<PolicyTag> applicable_tag(State& state) {
   co_return record.sp.present ? record.sp : record.p;
 }
 
-/// RFC 7489 §6.6.3 step 6: any bad tag counts. RFC 9989 §4.10.1: the one that applies does.
+/// RFC 7489 §6.6.3 step 6: any invalid tag counts. RFC 9989 §4.10.1: only the tag that applies.
 std::optional<Policy> usable_policy(const State& state, const PolicyTag& tag) {
   const Record& record = *state.result.record;
   const bool broken = state.options.mode == Mode::public_suffix &&
                       (!record.p.policy || (record.sp.present && !record.sp.policy));
   if (tag.policy && !broken) return tag.policy;
-  // With somebody to report to it is monitoring; else it is no policy at all.
+  // With a report address the policy is "none"; without one there is no policy.
   if (!record.rua.empty()) return Policy::none;
   return std::nullopt;
 }
@@ -122,15 +122,15 @@ Policy disposition(const State& state) {
   const Policy policy = state.result.policy;
   const Record& record = *state.result.record;
   if (state.options.mode == Mode::tree_walk) {
-    // RFC 9989 §4.7 t; pct is history (RFC 9989 appendix A.6).
+    // t= (RFC 9989 §4.7); pct= was removed (RFC 9989 Appendix A.6).
     return record.testing ? one_lower(policy) : policy;
   }
-  // RFC 7489 §6.6.4: what is not sampled gets the next lower policy.
+  // RFC 7489 §6.6.4: messages outside the sample get the next weaker policy.
   const bool sampled = !state.options.draw || *state.options.draw < record.pct;
   return sampled ? policy : one_lower(policy);
 }
 
-/// RFC 7489 §3.1, RFC 9989 §4.10.2. `domain` in normal form.
+/// RFC 7489 §3.1, RFC 9989 §4.10.2. `domain` is in normal form.
 Evaluation<bool> is_aligned(State& state, std::string domain, Alignment alignment) {
   const Result& result = state.result;
   if (domain == result.from_domain) co_return true;
@@ -139,7 +139,7 @@ Evaluation<bool> is_aligned(State& state, std::string domain, Alignment alignmen
     co_return state.suffixes().organizational_domain(domain) == result.org_domain;
   }
   if (!is_subdomain(domain, result.org_domain)) {
-    // Unless the true organizational domain is above both.
+    // Unless the true organizational domain is an ancestor of both.
     if (state.walk.failed && last_labels(domain, 1) == last_labels(result.from_domain, 1)) {
       state.uncertain = true;
     }
@@ -151,7 +151,7 @@ Evaluation<bool> is_aligned(State& state, std::string domain, Alignment alignmen
   co_return false;
 }
 
-/// Whether one of the identifiers with this outcome is aligned.
+/// Whether at least one identifier with this outcome is aligned.
 Evaluation<bool> any_aligned(State& state, const std::vector<Identifier>& identifiers,
                              Identifier::Outcome outcome, Alignment alignment) {
   for (const Identifier& identifier : identifiers) {
@@ -173,7 +173,7 @@ Evaluation<Status> judge(State& state, const Request& request) {
   result.dkim_aligned = co_await any_aligned(state, request.dkim, Outcome::pass, adkim);
   result.spf_aligned = co_await any_aligned(state, spf, Outcome::pass, aspf);
   if (result.dkim_aligned || result.spf_aligned) co_return Status::pass;
-  // RFC 7489 §5.6.2 leaves it open; what may pass later must not be refused for good now.
+  // RFC 7489 §5.6.2 leaves this open. A message that may pass later must not be rejected now.
   const bool spf_later = co_await any_aligned(state, spf, Outcome::temperror, aspf);
   if (spf_later) co_return stop(state, Status::temperror, "SPF is undecided for now");
   const bool dkim_later = co_await any_aligned(state, request.dkim, Outcome::temperror, adkim);
@@ -209,11 +209,11 @@ Evaluation<Status> run(State& state, const Request& request) {
   co_return status;
 }
 
-/// Author domains that are judged under AuthorRule::strictest.
+/// Author domains that AuthorRule::strictest evaluates.
 constexpr std::size_t max_judged = 4;
 
-/// Whether `a` speaks louder than `b`: a fail by what it asks for, then what is undecided, then
-/// what has a record at all. A pass for one domain does not make up for another's fail.
+/// Whether `a` is stricter than `b`. Fails rank by disposition, then come temporary errors, then
+/// passes. A pass for one domain does not outweigh a fail for another.
 bool is_stricter(const Result& a, const Result& b) {
   const auto rank = [](const Result& result) {
     switch (result.status) {

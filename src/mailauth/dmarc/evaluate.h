@@ -1,6 +1,6 @@
-// DMARC: does a name that SPF or DKIM vouches for belong to the author's domain, and what does the
-// domain ask for when none does? RFC 7489 finds organizational domains in the public suffix list,
-// RFC 9989 by walking up the DNS tree; the option `mode` chooses.
+// DMARC evaluation: whether a domain authenticated by SPF or DKIM is aligned with the author
+// domain, and which policy the author domain requests otherwise. RFC 7489 §3.2 finds organizational
+// domains in the public suffix list, RFC 9989 §4.10 by a DNS tree walk; Options::mode selects one.
 #pragma once
 
 #include <cstdint>
@@ -16,71 +16,79 @@
 
 namespace mailauth::dmarc {
 
+/// How organizational domains are found.
 enum class Mode : std::uint8_t {
-  public_suffix,  ///< RFC 7489
-  tree_walk,      ///< RFC 9989
+  public_suffix,  ///< RFC 7489 §3.2
+  tree_walk,      ///< RFC 9989 §4.10
 };
 
-/// RFC 8601 §2.7.6 with RFC 7489 §11.2.
+/// A DMARC result (RFC 8601 §2.7.6, RFC 7489 §11.2).
 enum class Status : std::uint8_t { none, pass, fail, temperror, permerror };
+/// The result as Authentication-Results writes it.
 std::string_view to_string(Status status);
 
-/// What SPF or one DKIM signature said about a domain.
+/// The result of SPF or of one DKIM signature for a domain.
 struct Identifier {
+  /// What matters for DMARC: `temperror` may become a pass later.
   enum class Outcome : std::uint8_t { other, pass, temperror };
-  Outcome outcome = Outcome::other;
-  std::string domain;  ///< U-labels and capitals allowed
+  Outcome outcome = Outcome::other;  ///< the result
+  std::string domain;  ///< the authenticated domain; U-labels and capitals are allowed
 };
 
+/// What is known about one message.
 struct Request {
-  std::string from_domain;  ///< author domain, see from_header.h
-  /// Of the MAIL FROM identity only, whose domain is the HELO name when the sender is null
-  /// (RFC 7489 §3.1.2).
+  std::string from_domain;  ///< the author domain; see from_header.h
+  /// The result for the MAIL FROM identity only. With a null reverse-path its domain is the HELO
+  /// name (RFC 7489 §3.1.2).
   Identifier spf;
-  std::vector<Identifier> dkim;  ///< one a signature
+  std::vector<Identifier> dkim;  ///< one for each signature
 };
 
-/// Which From fields evaluate_author() takes.
+/// Which From fields evaluate_author() accepts.
 enum class AuthorRule : std::uint8_t {
-  /// One address in the form everybody reads alike; all else is permerror.
+  /// Only one address in a form that all readers parse alike; anything else is permerror.
   one_strict,
-  /// Every valid field. Each domain of up to four is judged and the strictest outcome holds
-  /// (RFC 7489 §6.6.1).
+  /// Every valid field. Each of at most four domains is evaluated, and the strictest result is
+  /// taken (RFC 7489 §6.6.1).
   strictest,
 };
 
-/// Questions of one evaluation: three walks of eight and the author's existence.
+/// DNS queries in one evaluation: three walks with eight queries each, and the existence of the
+/// author domain.
 inline constexpr int max_queries = 32;
 
+/// Settings of an evaluation.
 struct Options {
-  Mode mode = Mode::public_suffix;
-  /// Draw of 0 to 99 for pct= (RFC 7489 §6.6.4): the policy applies when it is below. Without a
-  /// draw it always applies.
+  Mode mode = Mode::public_suffix;  ///< how organizational domains are found
+  /// A random number from 0 to 99 for pct= (RFC 7489 §6.6.4): the policy applies when the number is
+  /// below pct=. Nullopt: it always applies.
   std::optional<unsigned> draw;
-  int queries = max_queries;  ///< when they are used up the rest counts as DNS trouble
-  AuthorRule author = AuthorRule::one_strict;
-  const SuffixList* suffixes = nullptr;  ///< null is the system's list; must outlive the evaluation
+  int queries = max_queries;  ///< DNS queries allowed; further lookups count as failed
+  AuthorRule author = AuthorRule::one_strict;  ///< used by evaluate_author()
+  const SuffixList* suffixes = nullptr;  ///< null: the system's list; must outlive the evaluation
 };
 
+/// The result for one message.
 struct Result {
-  Status status = Status::none;
-  Mode mode = Mode::public_suffix;  ///< how the record was looked for
-  Policy policy = Policy::none;       ///< that applies to the author's domain by p, sp or np
-  Policy disposition = Policy::none;  ///< what is asked for this message, after pct= or t=
-  std::string from_domain;            ///< in normal form
-  std::string record_domain;          ///< whose record; empty without one
-  std::string org_domain;             ///< of the author's domain; empty when not looked for
-  std::optional<Record> record;
-  bool spf_aligned = false;   ///< SPF passed for an aligned domain
-  bool dkim_aligned = false;  ///< a signature of an aligned domain verified
-  std::string reason;         ///< one sentence for logs
-  int queries = 0;
+  Status status = Status::none;       ///< the DMARC result
+  Mode mode = Mode::public_suffix;    ///< how the record was found
+  Policy policy = Policy::none;       ///< requested for the author domain by p=, sp= or np=
+  Policy disposition = Policy::none;  ///< requested for this message, after pct= or t=
+  std::string from_domain;            ///< the author domain in normal form
+  std::string record_domain;          ///< the domain of the record; empty without a record
+  std::string org_domain;        ///< the organizational domain of the author; empty when not needed
+  std::optional<Record> record;  ///< the record that applies
+  bool spf_aligned = false;      ///< SPF passed for an aligned domain
+  bool dkim_aligned = false;     ///< a DKIM signature of an aligned domain passed
+  std::string reason;            ///< one sentence for logs; may be empty
+  int queries = 0;               ///< DNS queries used
 };
 
-/// Never fails. No usable author domain is permerror, no answer from DNS where the outcome depends
-/// on it temperror.
+/// Evaluates DMARC for one author domain. Never fails: an unusable author domain gives permerror,
+/// and a failed lookup that may change the outcome gives temperror. `options.suffixes` must outlive
+/// the evaluation.
 Evaluation<Result> evaluate(Request request, Options options = {});
-/// The same for a From field; `request.from_domain` is not used.
+/// Evaluates DMARC for a parsed From field; `request.from_domain` is not used.
 Evaluation<Result> evaluate_author(Author author, Request request, Options options = {});
 
 }  // namespace mailauth::dmarc

@@ -49,7 +49,7 @@ TEST(DmarcTreeWalk, ends_at_a_record_that_speaks_of_suffixes) {
   const Asked yes = ask({.from_domain = "a.b.c.d.e.f.g.h.bank.example"}, suffix, walk);
   EXPECT_EQ(yes.result.org_domain, "bank.example");
   EXPECT_EQ(yes.result.record_domain, "example");
-  // The public suffix itself writes mail: the record is its own.
+  // The public suffix itself is the author domain, so the record is its own.
   const Asked own = ask({.from_domain = "example"}, suffix, walk);
   EXPECT_EQ(own.result.org_domain, "example");
 }

@@ -17,8 +17,8 @@ bool is_atext(char c) {
          (c != 0 && std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos);
 }
 
-/// One From field. Every read_ function leaves the position behind what it took and says false
-/// when the text is not what RFC 5322 §3.4 and §4.4 allow.
+/// Parses one From field. Each read_ function leaves the position after what it read and returns
+/// false when the text does not match RFC 5322 §3.4 and §4.4.
 class AddressListReader {
  public:
   explicit AddressListReader(std::string_view text) : text_(text) {}
@@ -56,20 +56,20 @@ class AddressListReader {
   bool at_end() const { return at_ >= text_.size(); }
   bool is_at(char c) const { return !at_end() && text_[at_] == c; }
 
-  /// A comma or the end; in a group also a semicolon, which the main loop takes.
+  /// Reads a comma or the end. In a group it also accepts a semicolon, which run() consumes.
   bool read_separator(bool in_group) {
     if (!skip_blanks()) return false;
     if (at_end()) return !in_group;
     if (in_group && is_at(';')) return true;
     if (!is_at(',')) return false;
     ++at_;
-    // A comma with nothing behind it ends with an empty element.
+    // A comma at the end is followed by an empty element.
     if (!skip_blanks()) return false;
     if (at_end()) obsolete = true;
     return true;
   }
 
-  /// RFC 5322 §3.2.2 [CFWS]; notes in `blank_` whether there was any.
+  /// Skips [CFWS] (RFC 5322 §3.2.2); `blank_` notes whether there was any.
   bool skip_blanks() {
     const std::size_t start = at_;
     while (!at_end()) {
@@ -88,7 +88,7 @@ class AddressListReader {
     return true;
   }
 
-  /// A line end with white space behind it.
+  /// Skips a line end that is followed by white space.
   bool skip_fold() {
     if (is_at('\r')) ++at_;
     if (!is_at('\n')) return false;
@@ -119,7 +119,7 @@ class AddressListReader {
     return false;
   }
 
-  /// What stands behind a backslash.
+  /// Skips the character after a backslash.
   bool skip_escaped() {
     if (at_end() || is_at('\0') || is_at('\r') || is_at('\n')) return false;
     ++at_;
@@ -146,11 +146,11 @@ class AddressListReader {
     while (!at_end() && is_atext(text_[at_])) ++at_;
   }
 
-  /// The words before "@", "<" or ":", which are a local part, a display name or a group's name.
+  /// The words before "@", "<" or ":": a local part, a display name or a group name.
   struct Words {
     std::size_t words = 0;
-    bool alternate = true;  ///< word *("." word)
-    bool blanks = false;    ///< between them
+    bool alternate = true;  ///< they match word *("." word)
+    bool blanks = false;    ///< there are blanks between them, or before the "@"
     bool quoted = false;
   };
   bool read_words(Words& words) {
@@ -175,7 +175,7 @@ class AddressListReader {
           return false;
         }
       } else {
-        // Blanks before the "@" are as old as those between.
+        // Blanks before the "@" are obsolete like those between the words.
         words.blanks |= blank && c == '@';
         break;
       }
@@ -203,10 +203,10 @@ class AddressListReader {
     }
   }
 
-  /// From the "@" behind a local part.
+  /// Reads from the "@" after a local part.
   bool read_addr_spec(const Words& local) {
     if (!local.alternate) return false;
-    // obs-local-part: blanks inside, or quoted strings among the words.
+    // obs-local-part (RFC 5322 §4.4): blanks inside, or quoted strings among the words.
     if (local.blanks || (local.quoted && local.words > 1)) obsolete = true;
     ++at_;
     std::string domain;
@@ -259,7 +259,7 @@ class AddressListReader {
       domain += text_.substr(start, at_ - start);
       if (at_ == start) {
         obsolete = true;
-        return !domain.empty();  // a dot at the end, which names the same domain
+        return !domain.empty();  // a dot at the end names the same domain
       }
       const std::size_t end = at_;
       if (!skip_blanks()) return false;
@@ -271,7 +271,7 @@ class AddressListReader {
       ++at_;
       domain += '.';
       if (!skip_blanks()) return false;
-      if (before || blank_) obsolete = true;  // obs-domain
+      if (before || blank_) obsolete = true;  // obs-domain (RFC 5322 §4.4)
     }
   }
 
@@ -302,8 +302,8 @@ class AddressListReader {
 
   std::string_view text_;
   std::size_t at_ = 0;
-  bool blank_ = false;         ///< what skip_blanks() found
-  bool group_opened_ = false;  ///< the last read_address() took a group's name
+  bool blank_ = false;         ///< whether the last skip_blanks() skipped anything
+  bool group_opened_ = false;  ///< the last read_address() read a group name
 };
 
 /// The body without the line end of the field.
@@ -348,7 +348,7 @@ std::string_view to_string(AuthorFault fault) {
 Author author_of(const std::vector<std::string_view>& bodies) {
   Author author;
   if (bodies.empty()) author.fault = AuthorFault::no_field;
-  // More fields than two say nothing more.
+  // A second field already makes the author invalid; more than ten fields are not read.
   for (std::size_t i = 0; i < std::min<std::size_t>(bodies.size(), 10); ++i) {
     const AuthorFault fault = read_field(bodies[i], author);
     if (author.fault == AuthorFault::none) author.fault = fault;

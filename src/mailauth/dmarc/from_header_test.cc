@@ -29,7 +29,7 @@ TEST(FromHeader, has_the_domain_everybody_reads) {
       {"\"@good.example\"@evil.example", {"evil.example"}},
       {"a+b=c@_dmarc.example.com", {"_dmarc.example.com"}},
       {"Ann <ann@EXAMPLE.com>", {"example.com"}},
-      // Two addresses, or what RFC 5322 §4.4 calls obsolete.
+      // Several addresses, or the obsolete syntax of RFC 5322 §4.4.
       {"a@one.example, b@two.example", {"one.example", "two.example"}, true, false},
       {"a@one.example,", {"one.example"}, true, false},
       {",a@one.example", {"one.example"}, true, false},

@@ -14,7 +14,7 @@ struct TagView {
   std::string_view value;
 };
 
-/// The next `name = value` of `rest`; nullopt at the end. Pieces without "=" have an empty name.
+/// The next `name = value` of `rest`; nullopt at the end. A piece without "=" has an empty name.
 std::optional<TagView> next_tag(std::string_view& rest) {
   if (rest.empty()) return std::nullopt;
   const std::size_t end = std::min(rest.find(';'), rest.size());
@@ -33,8 +33,8 @@ PolicyTag policy_tag(std::string_view value) {
   return tag;
 }
 
-/// RFC 3986 §3: a scheme, a colon, something; RFC 7489 §6.3: "," and "!" are escaped inside, and a
-/// size limit may follow a "!".
+/// RFC 3986 §3: a scheme, a colon, some text. RFC 7489 §6.3: "," and "!" are escaped inside a URI,
+/// and a size limit may follow a "!".
 bool is_uri(std::string_view text) {
   const std::size_t colon = text.find(':');
   if (colon == std::string_view::npos || colon + 1 == text.size()) return false;
@@ -49,7 +49,7 @@ bool is_uri(std::string_view text) {
                    [](char c) { return postern::is_printable_ascii(c) && c != ' '; })) {
     return false;
   }
-  // RFC 6068 §2: an address has an "@".
+  // RFC 6068 §2: an address contains an "@".
   return !iequals(scheme, "mailto") || rest.find('@') != std::string_view::npos;
 }
 
@@ -108,7 +108,7 @@ std::string_view to_string(Policy policy) {
 std::optional<Record> Record::parse(std::string_view text) {
   if (text.size() > max_record) return std::nullopt;
   const std::optional<TagView> version = next_tag(text);
-  // RFC 7489 §6.3: the first tag, and its value in exactly these letters.
+  // RFC 7489 §6.3: v= is the first tag, and its value is case-sensitive.
   if (!version || !iequals(version->name, "v") || version->value != "DMARC1") return std::nullopt;
   Record record;
   std::uint32_t seen = 0;

@@ -11,7 +11,8 @@
 namespace mailauth::spf {
 namespace {
 
-/// Octets of a HELO name or local part that macros get to see; RFC 5321 §4.5.3.1 allows 255 and 64.
+/// Octets of a HELO name or local part that macros see. RFC 5321 §4.5.3.1.1 allows 64 for a local
+/// part, RFC 5321 §4.5.3.1.2 allows 255 for a domain.
 constexpr std::size_t max_text = 255;
 
 Status ended(Match match) {
@@ -25,10 +26,10 @@ Status stop(State& state, Status status, std::string reason) {
 
 struct Found {
   std::shared_ptr<const ParsedRecord> record;
-  Status status = Status::none;  ///< when there is no record to go on with
+  Status status = Status::none;  ///< the result when there is no usable record
 };
 
-/// RFC 7208 §4.4, §4.5.
+/// Selects the SPF record of an answer (RFC 7208 §4.4, §4.5).
 Found select_record(State& state, const Answer& answer, const std::string& domain) {
   if (answer.status == Answer::Status::failure) {
     return {nullptr, stop(state, Status::temperror, "DNS gave no answer about " + domain)};
@@ -54,7 +55,7 @@ Found select_record(State& state, const Answer& answer, const std::string& domai
   return found;
 }
 
-/// all, ip4 and ip6 need no DNS.
+/// Whether all, ip4 or ip6 match; these need no DNS.
 bool matches_directly(const Term& term, const postern::IpAddress& client) {
   const std::string_view network(reinterpret_cast<const char*>(term.network.data()),
                                  term.network.size());
@@ -74,7 +75,7 @@ bool asks_dns(Mechanism mechanism) {
   return mechanism != Mechanism::all && mechanism != Mechanism::ip4 && mechanism != Mechanism::ip6;
 }
 
-/// RFC 7208 §6.2. Whatever goes wrong here, there is no explanation and the result stays.
+/// The explanation (RFC 7208 §6.2); empty after any error, which does not change the result.
 Evaluation<std::string> explain(State& state, const Record& record, const std::string& domain) {
   const std::string name = co_await expand_target(state, record, *record.explanation(), domain);
   if (name.empty() || !state.count_query()) co_return std::string();
@@ -90,7 +91,7 @@ Evaluation<std::string> explain(State& state, const Record& record, const std::s
   co_return expand_explanation(text, state.values, domain, validated).value_or(std::string());
 }
 
-/// The sender to judge (RFC 7208 §2.4, §4.3); false when there is no domain to ask about.
+/// Sets the sender to check (RFC 7208 §2.4, §4.3); false when there is no domain to look up.
 bool set_identity(State& state, const Request& request) {
   MacroValues& values = state.values;
   values.client = request.client;
@@ -108,7 +109,7 @@ bool set_identity(State& state, const Request& request) {
     written = at == std::string_view::npos ? from : from.substr(at + 1);
     domain = normalize_domain(written);
   }
-  // RFC 7208 §4.3: an empty local part is "postmaster".
+  // RFC 7208 §4.3: a missing local part becomes "postmaster".
   values.local_part = local.empty() ? "postmaster" : local.substr(0, max_text);
   Result& result = state.result;
   result.identity = request.identity;
@@ -129,14 +130,14 @@ std::string_view to_string(Identity identity) {
   return identity == Identity::mail_from ? "mailfrom" : "helo";
 }
 
-/// RFC 7208 §4.4 to §4.7, in their order.
+/// RFC 7208 §4.4 to §4.7, in this order.
 Evaluation<Status> evaluate(State& state, std::string domain, int depth) {
   for (bool redirected = false;;) {
     if (!state.count_query()) co_return ended(state.out_of_queries());
     const Answer answer = co_await Question{.name = domain, .type = RecordType::txt};
     const Found found = select_record(state, answer, domain);
     if (!found.record) {
-      // RFC 7208 §6.1: to redirect to a domain without a record is an error.
+      // RFC 7208 §6.1: a redirect to a domain without a record is permerror.
       if (redirected && found.status == Status::none) co_return Status::permerror;
       co_return found.status;
     }
@@ -159,7 +160,7 @@ Evaluation<Status> evaluate(State& state, std::string domain, int depth) {
       }
       co_return term.outcome;
     }
-    // RFC 7208 §4.7: no match and no redirect is neutral.
+    // RFC 7208 §4.7: without a match and a redirect the result is neutral.
     if (!record.redirect()) co_return Status::neutral;
     redirected = true;
     if (!state.count_term()) co_return Status::permerror;
@@ -173,7 +174,7 @@ Evaluation<Result> check_host(Request request, Options options) {
   State state{.options = std::move(options), .values = {}, .result = {}, .names = {}};
   if (!set_identity(state, request)) co_return std::move(state.result);
   Result& result = state.result;
-  if (!state.values.client.is_known()) {  // RFC 7208 §2.6.1: nothing can be said of it
+  if (!state.values.client.is_known()) {  // RFC 7208 §2.6.1: the result is none
     result.reason = "the client's address is unknown";
     co_return std::move(result);
   }

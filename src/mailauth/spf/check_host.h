@@ -1,4 +1,5 @@
-// SPF (RFC 7208): may this client use this name? Ten synchronous lines:
+// The SPF check_host() function (RFC 7208 §4): whether a client is authorized to use a domain. With
+// a synchronous resolver:
 //
 //   auto check = mailauth::spf::check_host({.client = client, .helo = helo, .mail_from = from});
 //   while (const mailauth::Question* question = check.next()) check.feed(resolve(*question));
@@ -15,52 +16,55 @@
 
 namespace mailauth::spf {
 
-/// RFC 7208 §2.3, §2.4. A null reverse-path makes the MAIL FROM identity postmaster@helo.
+/// The identity to check (RFC 7208 §2.3, §2.4). With a null reverse-path, MAIL FROM is
+/// postmaster@helo.
 enum class Identity : std::uint8_t { mail_from, helo };
-std::string_view to_string(Identity identity);  ///< as RFC 8601 §2.7.2 names the property
+std::string_view to_string(Identity identity);  ///< the property name of RFC 8601 §2.7.2
 
+/// The arguments of check_host() (RFC 7208 §4.1).
 struct Request {
-  postern::IpAddress client;
-  std::string helo;       ///< as the client gave it
-  std::string mail_from;  ///< `local@domain` without angle brackets; empty for the null sender
-  Identity identity = Identity::mail_from;
+  postern::IpAddress client;  ///< when it is unknown, the result is none
+  std::string helo;           ///< as the client sent it
+  std::string mail_from;      ///< `local@domain` without angle brackets; empty: null reverse-path
+  Identity identity = Identity::mail_from;  ///< the identity to check
 };
 
-/// Terms that ask DNS and void ones (RFC 7208 §4.6.4), names of an MX or PTR answer, questions.
+/// DNS lookup terms in one evaluation (RFC 7208 §4.6.4).
 inline constexpr int max_lookup_terms = 10;
-inline constexpr int max_void_terms = 2;
-inline constexpr std::size_t max_names = 10;
-inline constexpr int max_queries = 64;
+inline constexpr int max_void_terms = 2;      ///< terms with void lookups (RFC 7208 §4.6.4)
+inline constexpr std::size_t max_names = 10;  ///< names of an MX or PTR answer (RFC 7208 §4.6.4)
+inline constexpr int max_queries = 64;        ///< DNS queries in one evaluation; a limit of our own
 
+/// Settings of an evaluation.
 struct Options {
-  /// Questions this evaluation may ask, as far as the caller's time goes. When they are used up
-  /// the result is temperror (RFC 7208 §4.6.4); the sender's own limit of max_queries makes a
-  /// permerror.
+  /// DNS queries that the caller allows. When they are used up, the result is temperror
+  /// (RFC 7208 §4.6.4). More than max_queries are the fault of the sender's records: permerror.
   int queries = max_queries;
-  bool want_explanation = true;
-  std::string receiver;          ///< %{r}: the name of the host that checks
-  std::int64_t now = 0;          ///< %{t}: Unix time
-  RecordCache* cache = nullptr;  ///< parsed records; must outlive the evaluation
+  bool want_explanation = true;  ///< whether to look up the explanation of a fail
+  std::string receiver;          ///< %{r}: the name of the checking host
+  std::int64_t now = 0;          ///< %{t}: seconds since 1970
+  RecordCache* cache = nullptr;  ///< may be null; must outlive the evaluation
 };
 
+/// The result of check_host().
 struct Result {
-  Status status = Status::none;
-  Identity identity = Identity::mail_from;
-  std::string domain;  ///< the one checked, in normal form where it has one
-  std::string sender;  ///< `local@domain` that was judged
-  /// The term that decided, or broke, as written: `-all`, `include:example.org`; else empty.
+  Status status = Status::none;             ///< the SPF result
+  Identity identity = Identity::mail_from;  ///< the identity that was checked
+  std::string domain;                       ///< the domain checked, in normal form if it is valid
+  std::string sender;                       ///< the sender checked, `local@domain`
+  /// The term that matched or caused an error, as written: `-all`, `include:example.org`; or empty.
   std::string mechanism;
-  std::string record_domain;  ///< whose record that is: after redirect= another than `domain`
-  /// The domain's own words for a fail, printable ASCII; empty when it has none. Never trust them
+  std::string record_domain;  ///< domain of that record; after redirect= it is not `domain`
+  /// The domain's explanation of a fail, in printable ASCII, or empty. Do not trust it
   /// (RFC 7208 §11.5).
   std::string explanation;
-  std::string reason;  ///< one sentence for logs when no term decided
-  int queries = 0;
-  int lookup_terms = 0;
-  int void_terms = 0;
+  std::string reason;    ///< one sentence for logs; empty when a term decided
+  int queries = 0;       ///< DNS queries used
+  int lookup_terms = 0;  ///< DNS lookup terms evaluated
+  int void_terms = 0;    ///< terms with void lookups
 };
 
-/// Never fails: DNS trouble is temperror, a bad record permerror.
+/// Evaluates SPF. Never fails: a failed lookup gives temperror, an invalid record permerror.
 Evaluation<Result> check_host(Request request, Options options = {});
 
 }  // namespace mailauth::spf

@@ -11,14 +11,14 @@ namespace {
 
 constexpr std::string_view delimiter_octets = ".-+,/_=";
 
-/// `%{` letter transformers delimiters `}` (RFC 7208 §7.1), from just behind the brace.
+/// A macro-expand (RFC 7208 §7.1): `%{` letter transformers delimiters `}`, after the brace.
 struct MacroView {
-  char letter = 0;  ///< lower case
+  char letter = 0;  ///< in lower case
   bool escaped = false;
-  std::size_t keep = 0;  ///< rightmost parts; 0 is all of them
+  std::size_t keep = 0;  ///< number of rightmost parts to keep; 0: all
   bool reversed = false;
   std::string_view delimiters;
-  std::size_t length = 0;  ///< the closing brace included
+  std::size_t length = 0;  ///< octets, with the closing brace
 };
 
 std::optional<MacroView> read_macro(std::string_view text) {
@@ -33,7 +33,7 @@ std::optional<MacroView> read_macro(std::string_view text) {
         std::min<std::size_t>(macro.keep * 10 + static_cast<std::size_t>(text[i] - '0'), 1000);
     ++i;
   }
-  // RFC 7208 §7.3: the number, if there is one, is not zero.
+  // RFC 7208 §7.3: the number must not be zero.
   if (i > digits && macro.keep == 0) return std::nullopt;
   if (i < text.size() && postern::to_lower(text[i]) == 'r') {
     macro.reversed = true;
@@ -115,7 +115,8 @@ std::string Expansion::value_of(char letter) const {
   }
 }
 
-/// RFC 7208 §7.3: split, reverse, keep the rightmost, join with dots, escape, in this order.
+/// RFC 7208 §7.3: splits, reverses, keeps the rightmost parts, joins with dots, escapes; in this
+/// order.
 void Expansion::macro(const MacroView& macro) {
   std::string value = value_of(macro.letter);
   const std::string_view delimiters = macro.delimiters.empty() ? "." : macro.delimiters;
@@ -156,7 +157,7 @@ void Expansion::macro(const MacroView& macro) {
   }
 }
 
-/// Of a name only the last 253 octets count, of an explanation only whether it fits.
+/// A name keeps at least its last 253 octets; an explanation that becomes too long is given up.
 void Expansion::bound() {
   if (use == MacroUse::explanation) {
     too_long = out.size() > max_explanation;
@@ -197,7 +198,7 @@ std::optional<MacroNeeds> scan_macros(std::string_view text, MacroUse use) {
     const char c = text[i];
     needs.ends_in_macro = false;
     if (c != '%') {
-      // RFC 7208 §7.1 macro-literal; §6.2 lets an explanation hold spaces.
+      // RFC 7208 §7.1 macro-literal; RFC 7208 §6.2 permits spaces in an explanation.
       if (!postern::is_printable_ascii(c) || (c == ' ' && use == MacroUse::domain)) {
         return std::nullopt;
       }
@@ -227,7 +228,7 @@ std::string expand_domain(std::string_view spec, const MacroValues& values, std:
   if (!name.empty() && name.back() == '.') name.pop_back();
   while (name.size() > max_domain) {
     const std::size_t dot = name.find('.', name.size() - max_domain - 1);
-    if (dot == std::string::npos) break;  // one label, and too long to be asked for
+    if (dot == std::string::npos) break;  // one label, which is too long to look up
     name.erase(0, dot + 1);
   }
   return std::move(name);

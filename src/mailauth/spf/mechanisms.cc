@@ -12,7 +12,7 @@ namespace {
 using postern::IpAddress;
 
 bool is_void(const Answer& answer) {
-  // RFC 7208 §4.6.4: no error and no records, or a name that does not exist.
+  // RFC 7208 §4.6.4: an answer without records, or a name that does not exist.
   return answer.status != Answer::Status::failure && !answer.has_records();
 }
 
@@ -20,7 +20,7 @@ RecordType address_type(const IpAddress& client) {
   return client.is_v4() ? RecordType::a : RecordType::aaaa;
 }
 
-/// RFC 7208 §5.3, §5.4: an address of the client's family within the prefix.
+/// Whether an address of the client's family is within the prefix (RFC 7208 §5.3, §5.4).
 bool holds_client(const Answer& answer, const IpAddress& client, const Term& term) {
   const int bits = client.is_v4() ? term.prefix4 : term.prefix6;
   return std::any_of(answer.records.begin(), answer.records.end(), [&](const std::string& text) {
@@ -30,7 +30,7 @@ bool holds_client(const Answer& answer, const IpAddress& client, const Term& ter
   });
 }
 
-/// The lower-case host of an answer without its trailing dot; empty when no name can be made of it.
+/// The host in lower case without a trailing dot; empty when it cannot be looked up.
 std::string host_name(std::string_view text) {
   if (!text.empty() && text.back() == '.') text.remove_suffix(1);
   return is_askable(text) ? postern::lower(text) : std::string();
@@ -50,11 +50,11 @@ Match too_many_voids(State& state) {
   return state.stop(Match::permerror, "more than 2 terms have empty DNS answers");
 }
 
-/// RFC 7208 §5.3 and §5.7.
+/// The terms a and exists (RFC 7208 §5.3, §5.7).
 Evaluation<Match> match_address(State& state, const Term& term, std::string target) {
   if (!state.count_query()) co_return state.out_of_queries();
   const bool exists = term.mechanism == Mechanism::exists;
-  // RFC 7208 §5.7: exists looks for an A record, also of IPv6 clients.
+  // RFC 7208 §5.7: exists looks up an A record, even for an IPv6 client.
   const RecordType type = exists ? RecordType::a : address_type(state.values.client);
   const Answer answer = co_await Question{.name = target, .type = type};
   if (answer.status == Answer::Status::failure) co_return dns_trouble(state, target);
@@ -63,7 +63,7 @@ Evaluation<Match> match_address(State& state, const Term& term, std::string targ
   co_return holds_client(answer, state.values.client, term) ? Match::yes : Match::no;
 }
 
-/// RFC 7208 §5.4.
+/// The term mx (RFC 7208 §5.4).
 Evaluation<Match> match_mx(State& state, const Term& term, std::string target) {
   if (!state.count_query()) co_return state.out_of_queries();
   const Answer exchanges = co_await Question{.name = target, .type = RecordType::mx};
@@ -75,7 +75,7 @@ Evaluation<Match> match_mx(State& state, const Term& term, std::string target) {
   bool empty = false;
   for (const std::string& record : exchanges.records) {
     const std::string host = exchange_of(record);
-    if (host.empty()) continue;  // RFC 7505 §3: a null MX is no host
+    if (host.empty()) continue;  // RFC 7505 §3: a null MX names no host
     if (!state.count_query()) co_return state.out_of_queries();
     const Answer answer =
         co_await Question{.name = host, .type = address_type(state.values.client)};
@@ -83,20 +83,20 @@ Evaluation<Match> match_mx(State& state, const Term& term, std::string target) {
     if (holds_client(answer, state.values.client, term)) co_return Match::yes;
     empty |= is_void(answer);
   }
-  // RFC 7208 §4.6.4 counts terms: one term is void once, however many of its hosts are.
+  // RFC 7208 §4.6.4 counts terms: a term is void once, even if several of its hosts are.
   if (empty && !state.count_void()) co_return too_many_voids(state);
   co_return Match::no;
 }
 
-/// RFC 7208 §5.5: the client's PTR names that lead back to it; errors count as no such name.
-/// False when DNS had no PTR record.
+/// Finds the client's PTR names that resolve to its address (RFC 7208 §5.5). A failed lookup counts
+/// as no such name. False when DNS has no PTR record.
 Evaluation<bool> find_names(State& state) {
   state.names_known = true;
   if (!state.count_query()) co_return true;
   const IpAddress client = state.values.client;
   const Answer pointers = co_await Question{.name = reverse_name(client), .type = RecordType::ptr};
   if (is_void(pointers)) co_return false;
-  // RFC 7208 §4.6.4: of more names than ten the rest is ignored.
+  // RFC 7208 §4.6.4: names after the first ten are ignored.
   const std::size_t count = std::min(pointers.records.size(), max_names);
   for (std::size_t i = 0; i < count; ++i) {
     std::string name = host_name(pointers.records[i]);
@@ -117,7 +117,7 @@ Evaluation<Match> match_ptr(State& state, std::string target) {
   co_return matches ? Match::yes : Match::no;
 }
 
-/// RFC 7208 §5.2.
+/// The term include (RFC 7208 §5.2).
 Evaluation<Match> match_include(State& state, std::string target, int depth) {
   const Status status = co_await evaluate(state, target, depth + 1);
   switch (status) {
@@ -158,7 +158,7 @@ bool State::count_query() {
 }
 
 Match State::out_of_queries() {
-  // The sender's records are to blame for 64; a smaller budget is the caller's own.
+  // The sender's records are at fault for 64 queries; a smaller limit comes from the caller.
   if (result.queries >= max_queries) {
     return stop(Match::permerror, "the records ask for more than 64 DNS queries");
   }
@@ -177,7 +177,7 @@ bool same_network(std::string_view a, std::string_view b, int bits) {
 Evaluation<std::string> validated_name(State& state, std::string domain) {
   if (!state.names_known) {
     const bool answered = co_await find_names(state);
-    static_cast<void>(answered);  // a macro is no term: nothing to count
+    static_cast<void>(answered);  // a macro is not a term, so no void lookup is counted
   }
   const std::string* best = nullptr;
   for (const std::string& name : state.names) {
@@ -192,7 +192,7 @@ std::string expand_plain(const State& state, const Record& record, const Target&
                          const std::string& domain) {
   if (target.spec.length == 0) return domain;
   const std::string_view spec = record.text(target.spec);
-  // RFC 8616 §4: what depends on a local part that no label can hold does not match anything.
+  // RFC 8616 §4: a term that depends on a local part beyond ASCII does not match.
   if (target.uses_local_part && !postern::is_ascii(state.values.local_part)) return {};
   std::string name;
   if (target.has_macros) {
@@ -223,15 +223,15 @@ Evaluation<Match> match_by_dns(State& state, const Record& record, const Term& t
   if (!state.count_term()) co_return Match::permerror;
   std::string target;
   if (term.target.uses_validated_name) {
-    // RFC 7208 §4.6.4: the PTR query of %{p} is included in the limit.
+    // RFC 7208 §4.6.4: the PTR lookup of %{p} counts towards the limit.
     if (!state.names_known && !state.count_term()) co_return Match::permerror;
     target = co_await expand_target(state, record, term.target, domain);
   } else {
     target = expand_plain(state, record, term.target, domain);
   }
   if (target.empty()) {
-    // A name that cannot be asked for is not there (RFC 7208 §4.8); an include of it has no
-    // record, unless it is the local part of RFC 8616 §4.
+    // A name that cannot be looked up does not exist (RFC 7208 §4.8). An include of it has no
+    // record, except for a local part beyond ASCII (RFC 8616 §4).
     const bool no_match = term.mechanism != Mechanism::include || term.target.uses_local_part;
     co_return no_match ? Match::no
                        : state.stop(Match::permerror, fmt::format("`{}` makes no domain name",

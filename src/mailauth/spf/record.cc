@@ -49,7 +49,7 @@ constexpr std::string_view sentence(RecordFault fault) {
   return "a modifier that may stand once only";
 }
 
-/// RFC 7208 §7.1: a top-level label holds a letter, or a hyphen inside.
+/// RFC 7208 §7.1: a top-level label contains a letter, or a hyphen that is not at an end.
 bool is_toplabel(std::string_view label) {
   if (label.empty() || label.front() == '-' || label.back() == '-') return false;
   bool letter = false;
@@ -70,7 +70,7 @@ bool has_domain_end(std::string_view spec, const MacroNeeds& needs) {
   return dot != std::string_view::npos && is_toplabel(spec.substr(dot + 1));
 }
 
-/// RFC 7208 §5.6: no leading zeros, `limit` at most.
+/// RFC 7208 §5.6: no leading zeros, at most `limit`.
 std::optional<std::uint8_t> prefix_length(std::string_view digits, unsigned limit) {
   if (digits.empty() || digits.size() > 3 || (digits.size() > 1 && digits[0] == '0')) {
     return std::nullopt;
@@ -80,7 +80,7 @@ std::optional<std::uint8_t> prefix_length(std::string_view digits, unsigned limi
   return static_cast<std::uint8_t>(*number);
 }
 
-/// Where "/digits" at the end of `text` begins, if it does.
+/// The position of "/digits" at the end of `text`; nullopt when there is none.
 std::optional<std::size_t> trailing_number(std::string_view text) {
   std::size_t at = text.size();
   while (at > 0 && postern::is_digit(text[at - 1])) --at;
@@ -192,7 +192,8 @@ class RecordParser {
     }
   }
 
-  /// RFC 7208 §5.6 dual-cidr-length = [ ip4-cidr-length ] [ "/" ip6-cidr-length ], off the end.
+  /// Removes dual-cidr-length from the end: [ ip4-cidr-length ] [ "/" ip6-cidr-length ]
+  /// (RFC 7208 §5.6).
   std::string_view read_prefixes(Term& term, std::string_view text) {
     auto at = trailing_number(text);
     if (at && *at > 0 && text[*at - 1] == '/') {
@@ -211,7 +212,7 @@ class RecordParser {
     return text;
   }
 
-  /// ":" domain-spec.
+  /// Parses ":" domain-spec.
   Target read_target(std::string_view text) {
     if (text.empty() || text[0] != ':') {
       wrong(text.empty() ? RecordFault::missing_domain : RecordFault::unexpected_argument);
@@ -251,7 +252,7 @@ class RecordParser {
     std::array<char, INET6_ADDRSTRLEN + 1> zero_terminated{};
     if (text.size() >= zero_terminated.size()) return wrong(RecordFault::bad_address);
     std::copy(text.begin(), text.end(), zero_terminated.begin());
-    // An IPv4-mapped network stays IPv6: an IPv4 client never matches it (RFC 7208 §5).
+    // An IPv4-mapped network remains IPv6: an IPv4 client never matches it (RFC 7208 §5).
     if (inet_pton(v4 ? AF_INET : AF_INET6, zero_terminated.data(), term.network.data()) != 1) {
       wrong(RecordFault::bad_address);
     }
@@ -262,12 +263,12 @@ class RecordParser {
     const bool redirect = postern::iequals(name, "redirect");
     if (redirect || postern::iequals(name, "exp")) {
       std::optional<Target>& modifier = redirect ? record_.redirect_ : record_.explanation_;
-      // RFC 7208 §6: each of the two once at most.
+      // RFC 7208 §6: each of the two may occur once.
       if (modifier) return wrong(RecordFault::repeated_modifier);
       modifier = read_domain_spec(value);
       return;
     }
-    // RFC 7208 §6: unknown modifiers are ignored, but they are macro-strings.
+    // RFC 7208 §6: unknown modifiers are ignored, but their values must be macro-strings.
     if (!scan_macros(value, MacroUse::domain)) wrong(RecordFault::bad_macro);
   }
 
@@ -293,7 +294,7 @@ std::shared_ptr<const ParsedRecord> RecordCache::get(std::string_view text) {
     if (const auto at = old_.find(text); at != old_.end()) return keep(text, at->second);
   }
   auto record = std::make_shared<const ParsedRecord>(Record::parse(text));
-  // A text that long is an error anyway, and not worth its memory.
+  // A longer text is an error, which is not worth its memory.
   if (text.size() > max_record) return record;
   const std::lock_guard lock(mutex_);
   return keep(text, std::move(record));

@@ -1,5 +1,4 @@
-// SPF records (RFC 7208 §3, §4.6, §5, §6): text to terms. A record is a value that can be kept and
-// used by many evaluations, of many threads, at once.
+// Parses SPF records (RFC 7208 §3, §4.6, §5, §6) into terms.
 #pragma once
 
 #include <array>
@@ -15,70 +14,80 @@
 
 namespace mailauth::spf {
 
-/// Octets of a record we read; longer ones are in error.
+/// Octets of a record that is read; a longer one is an error.
 inline constexpr std::size_t max_record = 4096;
 
+/// An SPF result (RFC 7208 §2.6).
 enum class Status : std::uint8_t { none, neutral, pass, fail, softfail, temperror, permerror };
-/// As RFC 8601 §2.7.2 writes it.
+/// The result as Authentication-Results writes it (RFC 8601 §2.7.2).
 std::string_view to_string(Status status);
 
+/// A mechanism (RFC 7208 §5).
 enum class Mechanism : std::uint8_t { all, include, a, mx, ptr, ip4, ip6, exists };
 
+/// Why a record is invalid.
 enum class RecordFault : std::uint8_t {
-  too_long,           ///< above max_record
-  bad_octet,          ///< outside of printable ASCII (RFC 7208 §4.6.1, §12)
-  unknown_mechanism,  ///< or a modifier without a proper name
-  missing_domain,     ///< `include`, `exists:` ...
-  bad_domain,         ///< a domain-spec that ends in no top-level label and no macro
-  bad_macro,
+  too_long,             ///< longer than max_record
+  bad_octet,            ///< not printable ASCII (RFC 7208 §4.6.1, §12)
+  unknown_mechanism,    ///< or a modifier with an invalid name
+  missing_domain,       ///< `include`, `exists:`
+  bad_domain,           ///< a domain-spec that ends neither in a top-level label nor in a macro
+  bad_macro,            ///< RFC 7208 §7.1
   bad_address,          ///< of ip4 or ip6
   bad_prefix,           ///< a CIDR length with a leading zero or out of range
   unexpected_argument,  ///< `all:x`, `ptr/24`
   repeated_modifier,    ///< redirect or exp twice (RFC 7208 §6)
 };
 
+/// An error in a record.
 struct RecordError {
-  RecordFault fault = RecordFault::bad_octet;
-  std::string term;  ///< the words in error, printable
+  RecordFault fault = RecordFault::bad_octet;  ///< the kind of error
+  std::string term;                            ///< the term at fault, in printable ASCII
+  /// A sentence for logs and for Result::reason.
   std::string message() const;
 };
 
-/// A part of a record's text. Records move, so it is no view.
+/// A part of the record's text. An offset, because a view would not survive moving the record.
 struct Slice {
-  std::uint16_t at = 0;
-  std::uint16_t length = 0;
+  std::uint16_t at = 0;      ///< offset in octets
+  std::uint16_t length = 0;  ///< octets
 };
 
-/// A domain-spec, or nothing where it is left out.
+/// A domain-spec; of length 0 when the term has none.
 struct Target {
-  Slice spec;
-  bool has_macros = false;
+  Slice spec;                        ///< the text
+  bool has_macros = false;           ///< it needs expansion
   bool uses_local_part = false;      ///< %{l} or %{s}
   bool uses_validated_name = false;  ///< %{p}
 };
 
-/// One directive: qualifier and mechanism.
+/// One directive: a qualifier and a mechanism (RFC 7208 §4.6.1).
 struct Term {
-  Mechanism mechanism = Mechanism::all;
-  Status outcome = Status::pass;  ///< what the qualifier makes of a match
-  std::uint8_t prefix4 = 32;
-  std::uint8_t prefix6 = 128;
-  Slice text;
-  Target target;
-  std::array<std::uint8_t, 16> network{};  ///< ip4 (the first four octets) and ip6
+  Mechanism mechanism = Mechanism::all;  ///< the mechanism
+  Status outcome = Status::pass;         ///< the result of a match, from the qualifier
+  std::uint8_t prefix4 = 32;             ///< bits compared for an IPv4 client
+  std::uint8_t prefix6 = 128;            ///< bits compared for an IPv6 client
+  Slice text;                            ///< the whole term
+  Target target;                         ///< domain-spec of mechanisms other than all, ip4 and ip6
+  std::array<std::uint8_t, 16> network{};  ///< of ip4 (the first four octets) or ip6
 };
 
+/// A parsed record. Immutable; evaluations in several threads may share it.
 class Record {
  public:
-  /// Whether a TXT record is an SPF record at all (RFC 7208 §4.5).
+  /// Whether a TXT record is an SPF record (RFC 7208 §4.5).
   static bool is_spf(std::string_view text);
-  /// `text` is one for which is_spf() holds. The whole is checked before anything is evaluated
+  /// Parses a record for which is_spf() is true. The whole record is checked before its evaluation
   /// (RFC 7208 §4.6).
   static tl::expected<Record, RecordError> parse(std::string_view text);
 
+  /// The directives, in their order.
   const std::vector<Term>& terms() const { return terms_; }
+  /// The domain-spec of redirect= (RFC 7208 §6.1).
   const std::optional<Target>& redirect() const { return redirect_; }
+  /// The domain-spec of exp= (RFC 7208 §6.2).
   const std::optional<Target>& explanation() const { return explanation_; }
+  /// The text of a slice; valid as long as the record, until it is moved.
   std::string_view text(Slice slice) const {
     return std::string_view(text_).substr(slice.at, slice.length);
   }
@@ -91,13 +100,17 @@ class Record {
   std::optional<Target> explanation_;
 };
 
+/// A record, or why it is invalid.
 using ParsedRecord = tl::expected<Record, RecordError>;
 
-/// Parsed records by their text. Holds at most twice `generation` of them: when one generation is
-/// full, what was not asked for since the one before is forgotten. Safe for threads.
+/// Caches parsed records by their text, errors included. Holds at most twice `generation` records:
+/// when a generation is full, records not used since the previous one are dropped. May be shared by
+/// threads.
 class RecordCache {
  public:
+  /// `generation`: number of records.
   explicit RecordCache(std::size_t generation = 1024) : generation_(generation) {}
+  /// The parsed record, never null. Parses it when it is not cached.
   std::shared_ptr<const ParsedRecord> get(std::string_view text);
 
  private:

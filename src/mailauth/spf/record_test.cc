@@ -121,7 +121,7 @@ TEST(SpfRecordCache, parses_a_text_once_and_forgets_what_is_not_asked_for) {
   EXPECT_EQ(cache.get("v=spf1 -all"), kept);
   EXPECT_EQ(cache.get("v=spf1 al"), broken);
   cache.get("v=spf1 ~all");
-  EXPECT_EQ(cache.get("v=spf1 -all"), kept);  // taken over from the older generation
+  EXPECT_EQ(cache.get("v=spf1 -all"), kept);  // moved from the older generation
   cache.get("v=spf1 ?all");
   EXPECT_EQ(cache.get("v=spf1 -all"), kept);
   EXPECT_NE(cache.get("v=spf1 al"), broken);

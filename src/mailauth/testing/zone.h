@@ -1,5 +1,5 @@
-// A DNS zone written as JSON (tests/suites/mailauth/README.md), as answers to questions: for tests
-// and for looking at a message offline. Needs Boost.JSON, the library itself does not.
+// Answers questions from a DNS zone in JSON (tests/suites/mailauth/README.md): for tests, and for
+// examining a message offline. Needs Boost.JSON, which the library itself does not use.
 #pragma once
 
 #include <map>
@@ -15,15 +15,18 @@
 
 namespace mailauth::testing {
 
+/// A DNS zone. Not thread-safe while add() runs.
 class SuiteZone {
  public:
   SuiteZone() = default;
+  /// A zone with the names of `zone`.
   explicit SuiteZone(const boost::json::object& zone) { add(zone); }
-  /// Names of `zone` take the place of the same names added before.
+  /// Adds the names of `zone`; they replace names added before.
   void add(const boost::json::object& zone) {
     for (const auto& [name, entry] : zone) names_[postern::lower(name)] = entry.as_object();
   }
 
+  /// The answer to a question. Follows up to 8 CNAME records; a longer chain gives `failure`.
   Answer resolve(const Question& question) const {
     std::string name = postern::lower(question.name);
     for (int hops = 0; hops < 8; ++hops) {
@@ -56,7 +59,7 @@ class SuiteZone {
     }
     return "TXT";
   }
-  /// The entry of `name`, of a wildcard above it, or an empty one when names exist below it.
+  /// The entry of `name` or of a wildcard above it; an empty entry when names exist below it.
   const boost::json::object* find(const std::string& name) const {
     static const boost::json::object nothing;
     if (const auto at = names_.find(name); at != names_.end()) return &at->second;
@@ -107,7 +110,8 @@ class SuiteZone {
   std::map<std::string, boost::json::object> names_;
 };
 
-/// Drives an evaluation to its end with the answers of a zone.
+/// Runs an evaluation to its end with the answers of a zone. `asked`, if not null, gets the
+/// questions.
 template <class T>
 T drive(Evaluation<T> evaluation, const SuiteZone& zone, std::vector<Question>* asked = nullptr) {
   while (const Question* question = evaluation.next()) {

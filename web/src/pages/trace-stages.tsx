@@ -9,6 +9,7 @@ import { layerName, shadowRefusals, toneOf } from './trace-words';
 type Stage = Story['stages'][number];
 type Decision = Stage['decisions'][number];
 type Layer = Decision['layers'][number];
+type Effect = Decision['effects'][number];
 type Step = Layer['steps'][number];
 
 const states: Record<Stage['state'], { line: string; icon: IconName; word: string }> = {
@@ -50,8 +51,22 @@ function OneDecision({ decision, several, stage, story }: { decision: Decision; 
   return <div class="decision">
     {several && decision.recipient ? <h4 class="small"><Foreign class="mono" text={decision.recipient} />{decision.took_ns ? <span class="muted"> {took(decision.took_ns)}</span> : null}</h4> : null}
     {decision.layers.map((layer, i) => <OneLayer key={i} layer={layer} told={told} stage={stage} story={story} />)}
+    {decision.effects.length ? <Effects list={decision.effects} /> : null}
     {reply && (refused || several) ? <p class="reply mt"><Icon name={refused ? 'arrow' : 'check'} /> <Foreign text={told} /></p> : null}
   </div>;
+}
+
+const effects: Record<Effect['effect'], string> = {
+  grant_relay: 'May be passed on', trust_client: 'The client counts as one of ours', discard: 'Accepted and thrown away', hold: 'Held', edit: 'Message changed', offer: 'EHLO offers other extensions',
+};
+
+/** What layers did beyond their verdicts, each with its place. */
+function Effects({ list }: { list: Effect[] }) {
+  return <div class="layer"><div class="layer-h"><b>Effects</b></div>
+    <ul class="rules">{list.map((one, i) => <li key={i}><span class={one.enforced ? 'ok' : 'muted'}><Icon name={one.enforced ? 'check' : 'eye'} /></span>
+      <span>{effects[one.effect]}, by {layerName(one.layer)}{one.rule ? <> <code>{one.rule}</code></> : null}{one.origin ? <> <span class="origin"><Foreign text={one.place ? `${one.origin}, ${one.place}` : one.origin} /></span></> : null}</span>
+      <span class="nowrap">{one.enforced ? 'applied' : 'shadow: not applied'}</span>
+      {one.text ? <span class="why"><Foreign text={one.text} /></span> : null}</li>)}</ul></div>;
 }
 
 const decides = (layer: Layer, step: Step, stage: Stage, story: Story) => {
@@ -74,7 +89,7 @@ function OneLayer({ layer, told, stage, story }: { layer: Layer; told: string; s
 function OneStep({ step, layer, shadow, decides: deciding, told, story }: { step: Step; layer: string; shadow: boolean; decides: boolean; told: string; story: Story }) {
   const quiet = shadow || step.enforced === false, said = toneOf(step.verdict, layer, quiet), saw = step.evidence || step.text || '', answer = step.evidence && step.text && step.text !== told ? step.text : '';
   const kind = deciding ? kindOf(step.rule, story) : null;
-  return <li><span class={said.tone}><Icon name={said.icon} /></span><span><code>{step.rule}</code>{step.origin ? <> <span class="origin"><Foreign text={step.origin} /></span></> : null}</span>
+  return <li><span class={said.tone}><Icon name={said.icon} /></span><span><code>{step.rule}</code>{step.origin ? <> <span class="origin"><Foreign text={step.place ? `${step.origin}, ${step.place}` : step.origin} /></span></> : null}</span>
     <span class={`${said.tone} nowrap`}>{said.word}</span>
     {saw.length > 300 ? <details class="ev"><summary>What it saw</summary><pre class="term" tabIndex={0}><Foreign text={saw} /></pre></details> : saw ? <span class="why"><Foreign text={saw} /></span> : null}
     {answer ? <span class="why">{quiet ? 'Would answer' : 'Answers'} <Foreign class="mono" text={answer} /></span> : null}

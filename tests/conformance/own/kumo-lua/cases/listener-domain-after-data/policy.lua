@@ -1,7 +1,7 @@
 local n = kumo.memoize(function() return 0 end, {name='own.n',ttl='1 minute',capacity=1})
 kumo.on('get_listener_domain', function(domain, listener, conn_meta)
   conn_meta:set_meta('x_asked', (conn_meta:get_meta 'x_asked' or '') .. domain .. ' ')
-  return kumo.make_listener_domain { relay_to = true }
+  return kumo.make_listener_domain { relay_to = domain == 'example.com' }
 end)
 kumo.on('smtp_server_mail_from', function(sender, conn_meta)
   local asked = conn_meta:get_meta 'x_asked'
