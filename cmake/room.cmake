@@ -1,8 +1,9 @@
-# postern_room(NAME [PURE] ROOMS <rooms it may include> [LIBRARIES <targets>])
+# postern_room(NAME [PURE] [SHARED] ROOMS <rooms it may include> [TEST_ROOMS <rooms of tests alone>] [LIBRARIES <targets>])
 #
 # One room of src/: every .cc below src/NAME is compiled into the library postern_NAME, every
-# *_test.cc into the test program NAME_test. ROOMS are the arrows of the house:
-# tools/check-arrows reads the same list and refuses an #include outside it.
+# *_test.cc into the test program NAME_test (a slash in NAME becomes _). SHARED: folders in src/NAME
+# are rooms of their own. ROOMS are the arrows of the house: tools/check-arrows reads the same list
+# and refuses an #include outside it. Tests may include the TEST_ROOMS, too.
 #
 # Precompiled headers: one of the pure rooms and one of the others (NAME_io), each again for tests.
 # Tests are compiled without optimization, which halves the time, and without the coverage counters
@@ -38,13 +39,21 @@ if(POSTERN_TESTS)
 endif()
 
 function(postern_room name)
-  cmake_parse_arguments(ROOM "PURE" "" "ROOMS;LIBRARIES" ${ARGN})
-  file(GLOB_RECURSE all CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc)
+  cmake_parse_arguments(ROOM "PURE;SHARED" "" "ROOMS;TEST_ROOMS;LIBRARIES" ${ARGN})
+  if(ROOM_SHARED)
+    file(GLOB all CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc)
+  else()
+    file(GLOB_RECURSE all CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc)
+  endif()
+  string(REPLACE / _ name ${name})
   set(tests ${all})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   set(sources ${all})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
-  list(TRANSFORM ROOM_ROOMS PREPEND postern_ OUTPUT_VARIABLE links)
+  string(REPLACE / _ links "${ROOM_ROOMS}")
+  list(TRANSFORM links PREPEND postern_)
+  string(REPLACE / _ test_links "${ROOM_TEST_ROOMS}")
+  list(TRANSFORM test_links PREPEND postern_)
   if(ROOM_PURE)
     set(pch postern_pch)
   else()
@@ -64,7 +73,7 @@ function(postern_room name)
 
   if(POSTERN_TESTS AND tests)
     add_executable(${name}_test ${tests})
-    target_link_libraries(${name}_test PRIVATE postern_${name} postern_test_main GTest::gmock)
+    target_link_libraries(${name}_test PRIVATE postern_${name} ${test_links} postern_test_main GTest::gmock)
     target_precompile_headers(${name}_test REUSE_FROM ${pch}_test)
     target_compile_options(${name}_test PRIVATE ${test_options})
     target_compile_definitions(${name}_test PRIVATE POSTERN_SOURCE_DIR=".")

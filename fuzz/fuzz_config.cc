@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "app/config.h"
+#include "config/config.h"
 #include "invariant.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

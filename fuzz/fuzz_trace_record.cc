@@ -2,10 +2,10 @@
 // written, reads back as the same, and can be decided again.
 #include <boost/json.hpp>
 
-#include "dialect/rederive.h"
 #include "invariant.h"
 #include "policy/record.h"
 #include "policy/testing.h"
+#include "replay/rederive.h"
 
 namespace {
 
@@ -25,10 +25,10 @@ constexpr const char* fields =
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const auto source =
-      dialect::definition_source([](const std::string& id, std::uint64_t) -> Result<std::string> {
+      replay::definition_source([](const std::string& id, std::uint64_t) -> Result<std::string> {
         return std::string(id == "engine" ? engine : fields);
       });
-  (void)dialect::engine_from(text);
+  (void)replay::engine_from(text);
   const auto trace = policy::read_record(text, source);
   if (!trace) return 0;
   const std::string written = policy::write_record(*trace);
@@ -36,6 +36,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   must(again && policy::write_record(*again) == written, "a record reads back");
   auto parsed = boost::json::parse(written).as_object();
   policy::hide_other_accounts(parsed, "acc_1");
-  (void)policy::testing::run(dialect::rederive(*trace));
+  (void)policy::testing::run(replay::rederive(*trace));
   return 0;
 }

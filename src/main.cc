@@ -1,3 +1,3 @@
-#include "app/run.h"
+#include "cli/run.h"
 
 int main(int argc, char** argv) { return postern::app::run(argc, argv); }

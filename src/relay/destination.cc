@@ -109,4 +109,21 @@ std::optional<smtp::Reply> refusal_at_rcpt(const RelayConfig& config, std::strin
   return routed->reply;
 }
 
+mail::Mailbox qualified(const mail::Mailbox& address, const RelayConfig& config,
+                        std::string_view hostname) {
+  const auto own = [&](const IpAddress& ip) {
+    return ip.is_loopback() || std::any_of(config.routing.self.begin(), config.routing.self.end(),
+                                           [&](const Endpoint& one) { return one.address == ip; });
+  };
+  const auto literal = mail::literal_address(address.domain);
+  if (!literal || !own(*literal)) return address;
+  return {address.local_part, std::string(hostname)};
+}
+
+std::optional<smtp::Reply> refusal_of(const mail::Mailbox& recipient, const RelayConfig& config,
+                                      std::string_view hostname) {
+  const mail::Mailbox address = qualified(recipient, config, hostname);
+  return refusal_at_rcpt(config, address.local_part, address.domain);
+}
+
 }  // namespace postern::relay

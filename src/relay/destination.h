@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "mail/address.h"
 #include "relay/relay_config.h"
 #include "smtp/reply.h"
 
@@ -28,6 +29,14 @@ DestinationLimits limits_of(const RelayConfig& config, std::string_view destinat
 /// reason.
 std::optional<smtp::Reply> refusal_at_rcpt(const RelayConfig& config, std::string_view local_part,
                                            std::string_view domain);
+
+/// An address literal of this host (RFC 5321 §4.1.3) is replaced by `hostname`; other addresses,
+/// also those without a domain, do not change.
+mail::Mailbox qualified(const mail::Mailbox& address, const RelayConfig& config,
+                        std::string_view hostname);
+/// refusal_at_rcpt() of the qualified() address, which must have a domain.
+std::optional<smtp::Reply> refusal_of(const mail::Mailbox& recipient, const RelayConfig& config,
+                                      std::string_view hostname);
 
 /// The route of a recipient; plain MX for address literals and when no route matches. Valid as long
 /// as `config`.

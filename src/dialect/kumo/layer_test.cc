@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "dialect/kumo/hooks_test.h"
-#include "dialect/rederive.h"
+#include "replay/rederive.h"
 
 namespace postern::dialect::kumo {
 namespace {
@@ -446,10 +446,10 @@ TEST_F(Layer, a_record_makes_the_same_decisions_again) {
   trace.note(decision_);
   trace.evidence = evidence_;
 
-  const auto again = script::testing::run(rederive(trace));
+  const auto again = script::testing::run(replay::rederive(trace));
   ASSERT_TRUE(again.has_value()) << again.error().message;
   ASSERT_EQ(again->answers.size(), 4u);
-  for (const Rederived::Answer& one : again->answers) {
+  for (const replay::Rederived::Answer& one : again->answers) {
     EXPECT_TRUE(one.asked);
     EXPECT_THAT(one.differences, ElementsAre());
   }
@@ -478,7 +478,7 @@ TEST_F(Layer, a_record_has_the_clock_and_what_came_by_chance) {
   EXPECT_LT(decision_.script.size(), 1000u) << "a clock that is asked again and again is one line";
   trace.note(decision_);
   trace.evidence = evidence_;
-  const auto again = script::testing::run(rederive(trace));
+  const auto again = script::testing::run(replay::rederive(trace));
   ASSERT_TRUE(again.has_value()) << again.error().message;
   ASSERT_EQ(again->answers.size(), 1u);
   EXPECT_THAT(again->answers.front().differences, ElementsAre());

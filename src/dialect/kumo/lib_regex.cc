@@ -5,7 +5,7 @@
 #include "dialect/kumo/library.h"
 #include "dialect/kumo/regex_syntax.h"
 #include "dialect/kumo/regex_template.h"
-#include "dialect/restrictions/regex.h"
+#include "dialect/regex.h"
 #include "script/state.h"
 
 namespace postern::dialect::kumo {
@@ -17,7 +17,7 @@ using script::HostFunction;
 
 namespace {
 struct Expression {
-  restrictions::Regex regex;
+  Regex regex;
   std::string pattern;
   GroupNames names;
 };
@@ -35,13 +35,13 @@ namespace postern::dialect::kumo {
 namespace {
 
 using ARegex = std::shared_ptr<Expression>;
-using Outcome = restrictions::Regex::Outcome;
+using Outcome = Regex::Outcome;
 
 /// The event loop is blocked meanwhile.
 constexpr std::chrono::milliseconds longest_operation{250};
 
 ARegex compile(std::string pattern) {
-  auto regex = restrictions::Regex::compile(
+  auto regex = Regex::compile(
       as_pcre(pattern),
       {.caseless = false, .dot_all = false, .dollar_end_only = true, .unicode = true});
   if (!regex) throw std::runtime_error("regular expression: " + regex.error().message);
@@ -58,7 +58,7 @@ class Matches {
  public:
   Matches(const Expression& expression, std::string_view text)
       : regex_(expression.regex), text_(text) {
-    demand(text.size() <= restrictions::Regex::longest_search,
+    demand(text.size() <= Regex::longest_search,
            "regular expression: the text is longer than 1 MiB");
   }
 
@@ -68,7 +68,7 @@ class Matches {
       demand(outcome != Outcome::failed,
              "regular expression: it takes too many steps on this text");
       if (outcome == Outcome::no) break;
-      const auto bounds = restrictions::Regex::bounds(text_, 0);
+      const auto bounds = Regex::bounds(text_, 0);
       if (!bounds) break;
       const bool again = bounds->first == bounds->second && last_ == bounds->second;
       if (again) {
@@ -93,7 +93,7 @@ class Matches {
     return at;
   }
 
-  const restrictions::Regex& regex_;
+  const Regex& regex_;
   std::string_view text_;
   std::chrono::steady_clock::time_point until_ =
       std::chrono::steady_clock::now() + longest_operation;
@@ -120,7 +120,7 @@ std::optional<Built> captures(ARegex regex, std::string text) {
   if (!Matches(*regex, text).next()) return std::nullopt;
   std::vector<std::optional<std::string>> groups;
   for (unsigned i = 0; i <= regex->regex.groups(); ++i) {
-    const auto bounds = restrictions::Regex::bounds(text, i);
+    const auto bounds = Regex::bounds(text, i);
     groups.push_back(bounds
                          ? std::optional(text.substr(bounds->first, bounds->second - bounds->first))
                          : std::nullopt);
@@ -148,8 +148,7 @@ std::string replacen(ARegex regex, std::string_view text, std::int64_t limit,
   for (std::int64_t i = 0; (limit <= 0 || i < limit) && matches.next(); ++i) {
     out.append(text, from, matches.begin() - from);
     expand_template(
-        with, regex->names,
-        [text](unsigned group) { return restrictions::Regex::group(text, group); }, out);
+        with, regex->names, [text](unsigned group) { return Regex::group(text, group); }, out);
     demand(out.size() <= largest_text, "regular expression: the result is longer than 16 MiB");
     from = matches.end();
   }

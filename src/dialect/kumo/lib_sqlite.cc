@@ -8,12 +8,12 @@
 
 #include "base/text.h"
 #include "dialect/kumo/library.h"
-#include "dialect/kumo/sqlite_connection.h"
+#include "dialect/sqlite_connection.h"
 #include "script/blocking.h"
 #include "script/state.h"
 
 template <>
-struct postern::script::ClassName<postern::dialect::kumo::SqliteConnection> {
+struct postern::script::ClassName<postern::dialect::SqliteConnection> {
   static constexpr std::string_view value = "Connection";
 };
 

@@ -6,7 +6,7 @@
 #include "base/temporary_folder_test.h"
 #include "dialect/kumo/lib_test.h"
 #include "dialect/kumo/library.h"
-#include "dialect/kumo/sqlite_connection.h"
+#include "dialect/sqlite_connection.h"
 
 namespace postern::dialect::kumo {
 namespace {

@@ -8,8 +8,8 @@
 
 #include "base/temporary_folder_test.h"
 #include "dialect/kumo/hooks_test.h"
-#include "dialect/rederive.h"
 #include "policy/record.h"
+#include "replay/rederive.h"
 
 namespace postern::dialect::kumo {
 namespace {
@@ -81,8 +81,8 @@ class LoginRecord : public testing::Hooks {
     const auto definitions = policy::definitions_of(trace_);
     kept_ = record;
     for (const policy::Definition& one : definitions) kept_ += one.text;
-    const auto source =
-        definition_source([&](const std::string& id, std::uint64_t version) -> Result<std::string> {
+    const auto source = replay::definition_source(
+        [&](const std::string& id, std::uint64_t version) -> Result<std::string> {
           for (const policy::Definition& one : definitions) {
             if (one.id == id && one.version == version) return one.text;
           }
@@ -92,7 +92,7 @@ class LoginRecord : public testing::Hooks {
     EXPECT_TRUE(read) << read.error().message;
     const Secret given(password != nullptr ? password : "");
     const auto found =
-        script::testing::run(rederive(*read, password != nullptr ? &given : nullptr));
+        script::testing::run(replay::rederive(*read, password != nullptr ? &given : nullptr));
     if (!found) return found.error().message;
     EXPECT_EQ(found->answers.size(), 1u);
     EXPECT_TRUE(found->answers[0].asked);
@@ -379,7 +379,7 @@ TEST_F(LoginRecord, the_policy_of_then_judges) {
 TEST_F(LoginRecord, logins_of_older_records_are_not_made_again) {
   EXPECT_EQ(login(hook("return true")), "accepted");
   trace_.decisions[0].login.reset();
-  const auto found = script::testing::run(rederive(trace_));
+  const auto found = script::testing::run(replay::rederive(trace_));
   ASSERT_TRUE(found.has_value());
   EXPECT_FALSE(found->answers[0].asked);
 }

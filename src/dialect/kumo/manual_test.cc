@@ -38,7 +38,7 @@ TEST(LuaManual, generated_files_are_current) {
   }
   for (const auto& [path, text] : files) {
     EXPECT_TRUE(tests::read_file(top / path) == text)
-        << path << ": run POSTERN_WRITE_DOCS=1 dialect_test";
+        << path << ": run POSTERN_WRITE_DOCS=1 dialect_kumo_test";
   }
   for (const auto& entry : fs::recursive_directory_iterator(top / "share/lua")) {
     if (entry.is_directory()) continue;

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "dialect/kumo/hooks_test.h"
-#include "dialect/rederive.h"
+#include "replay/rederive.h"
 
 namespace postern::dialect::kumo {
 namespace {
@@ -33,7 +33,7 @@ class Relay : public testing::Hooks {
     policy::Trace trace;
     trace.note(decision_);
     trace.evidence = evidence_;
-    const auto again = script::testing::run(rederive(trace));
+    const auto again = script::testing::run(replay::rederive(trace));
     if (!again) return {again.error().message};
     return again->answers.front().differences;
   }

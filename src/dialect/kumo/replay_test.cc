@@ -1,5 +1,5 @@
 // Recorded sessions under a script, as `postern replay` and "run again" decide them.
-#include "dialect/replay.h"
+#include "replay/replay.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -34,18 +34,18 @@ class ReplayOfScripts : public testing::Hooks {
     return policy::Engine(
         std::vector<policy::LayerEntry>{{std::make_shared<KumoLayer>(policy_), mode}});
   }
-  std::vector<Replayed> again(const policy::Trace& trace, ScriptLog* log = nullptr,
-                              Mode mode = Mode::enforce) {
-    const Draft draft{engine(mode), {}};
-    return script::testing::run(replay(trace, draft, nullptr, log));
+  std::vector<replay::Replayed> again(const policy::Trace& trace, replay::ScriptLog* log = nullptr,
+                                      Mode mode = Mode::enforce) {
+    const replay::Draft draft{engine(mode), {}};
+    return script::testing::run(replay::replay(trace, draft, nullptr, log));
   }
 };
 
-std::string summary(const std::vector<Replayed>& found) {
+std::string summary(const std::vector<replay::Replayed>& found) {
   std::string out;
-  for (const Replayed& one : found) {
-    const bool same = one.change == Change::same;
-    const bool lacks = one.change == Change::undecidable;
+  for (const replay::Replayed& one : found) {
+    const bool same = one.change == replay::Change::same;
+    const bool lacks = one.change == replay::Change::undecidable;
     out += (out.empty() ? "" : ", ") + std::string(policy::to_string(one.stage)) + " " +
            (same    ? "same"
             : lacks ? "lacks " + one.lack.kind
@@ -71,7 +71,7 @@ TEST_F(ReplayOfScripts, what_scripts_write_belongs_to_the_result_and_not_to_the_
     kumo.on('smtp_server_ehlo', function() kumo.log_error('hello') kumo.log_info('quiet') end)
     kumo.on('smtp_server_mail_from', function() error('broken') end))");
   const policy::Trace trace = recorded();
-  ScriptLog log;
+  replay::ScriptLog log;
   for (int i = 0; i < 3; ++i) again(trace, &log);
   EXPECT_THAT(world_.lines, ElementsAre()) << "the log is about what happens now";
   ASSERT_THAT(log.lines(), ElementsAre(HasSubstr("hello"), HasSubstr("broken")));
@@ -81,14 +81,14 @@ TEST_F(ReplayOfScripts, what_scripts_write_belongs_to_the_result_and_not_to_the_
 }
 
 TEST_F(ReplayOfScripts, the_lines_are_bounded) {
-  ScriptLog log;
+  replay::ScriptLog log;
   for (int i = 0; i < 1000; ++i) log.add("error", "policy.lua:1", std::to_string(i));
-  ScriptLog other;
+  replay::ScriptLog other;
   other.add("error", "", std::string(100000, 'x'));
   log.add(other);
-  EXPECT_EQ(log.lines().size(), ScriptLog::most);
+  EXPECT_EQ(log.lines().size(), replay::ScriptLog::most);
   EXPECT_EQ(log.left_out(), 901u);
-  EXPECT_LE(other.lines().front().size(), ScriptLog::longest + 3);
+  EXPECT_LE(other.lines().front().size(), replay::ScriptLog::longest + 3);
 }
 
 // The record was made before the script was there, and the script catches its errors.

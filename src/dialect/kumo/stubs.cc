@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view head =
     "---@meta\n"
     "-- What editors know of Postern's Lua policies. Made from the tables that register the "
-    "functions:\n-- dialect_test writes it. See docs/lua-hooks.md.\n";
+    "functions:\n-- dialect_kumo_test writes it. See docs/lua-hooks.md.\n";
 
 std::string function_text(const Documented& one, std::string_view variable) {
   const script::HostFunction& row = *one.row;

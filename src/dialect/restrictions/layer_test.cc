@@ -5,11 +5,11 @@
 #include <gtest/gtest.h>
 
 #include "base/temporary_folder_test.h"
-#include "dialect/rederive.h"
 #include "dialect/restrictions/remarks.h"
 #include "dialect/webhook/layer.h"
 #include "policy/gateway_layer.h"
 #include "policy/testing.h"
+#include "replay/rederive.h"
 
 namespace postern::dialect::restrictions {
 namespace {
@@ -613,8 +613,8 @@ TEST(RestrictionsLayer, a_recorded_decision_is_made_again_offline) {
   evidence.candidate.reset();
   trace.evidence = evidence;
   const auto kept = policy::definitions_of(trace);
-  const auto source =
-      definition_source([&](const std::string& id, std::uint64_t version) -> Result<std::string> {
+  const auto source = replay::definition_source(
+      [&](const std::string& id, std::uint64_t version) -> Result<std::string> {
         for (const policy::Definition& one : kept) {
           if (one.id == id && one.version == version) return one.text;
         }
@@ -622,7 +622,7 @@ TEST(RestrictionsLayer, a_recorded_decision_is_made_again_offline) {
       });
   const auto read = policy::read_record(policy::write_record(trace), source);
   ASSERT_TRUE(read) << read.error().message;
-  const auto again = run(rederive(*read));
+  const auto again = run(replay::rederive(*read));
   ASSERT_TRUE(again) << again.error().message;
   for (const auto& answer : again->answers) {
     EXPECT_TRUE(answer.asked);

@@ -18,7 +18,8 @@ namespace {
 void expect_current(const std::string& page, const std::string& text) {
   const std::string path = std::string(POSTERN_SOURCE_DIR) + "/docs/" + page;
   if (std::getenv("POSTERN_WRITE_DOCS") != nullptr) std::ofstream(path) << text;
-  EXPECT_TRUE(tests::read_file(path) == text) << path << ": run POSTERN_WRITE_DOCS=1 dialect_test";
+  EXPECT_TRUE(tests::read_file(path) == text)
+      << path << ": run POSTERN_WRITE_DOCS=1 dialect_restrictions_test";
 }
 
 TEST(RestrictionsManual, the_pages_are_current) {

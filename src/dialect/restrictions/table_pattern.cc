@@ -7,8 +7,8 @@
 #include <fmt/core.h>
 
 #include "base/text.h"
+#include "dialect/regex.h"
 #include "dialect/restrictions/posix_regex.h"
-#include "dialect/restrictions/regex.h"
 #include "dialect/restrictions/table_source.h"
 
 namespace postern::dialect::restrictions {

@@ -8,7 +8,7 @@
 
 #include "base/temporary_folder_test.h"
 #include "base/text.h"
-#include "dialect/restrictions/regex.h"
+#include "dialect/regex.h"
 #include "dialect/vsl/compiler.h"
 #include "dialect/vsl/lexer.h"
 
@@ -20,7 +20,7 @@ boost::json::object grammar() {
   return boost::json::parse(tests::read_file(path)).as_object();
 }
 
-restrictions::RegexOptions options() {
+RegexOptions options() {
   return {.caseless = false, .multiline = true, .dot_all = false, .unicode = true};
 }
 
@@ -91,7 +91,7 @@ TEST(VslGrammarFile, HasPatternsThatCompileAndRulesThatAreThere) {
   const boost::json::object all = grammar();
   int patterns = 0;
   for_each_pattern(all, [&](std::string_view pattern) {
-    const auto compiled = restrictions::Regex::compile(pattern, options());
+    const auto compiled = Regex::compile(pattern, options());
     EXPECT_TRUE(compiled) << pattern << ": " << compiled.error().message;
     ++patterns;
   });
@@ -116,14 +116,14 @@ TEST(VslGrammarFile, FindsWhatADeclarationIsMadeOf) {
       {"functions", "private fn f(a)", {"fn", "f"}},
   };
   for (const auto& one : cases) {
-    const auto pattern = restrictions::Regex::compile(match_of(rule(all, one.rule)), options());
+    const auto pattern = Regex::compile(match_of(rule(all, one.rule)), options());
     ASSERT_TRUE(pattern) << one.rule;
     ASSERT_EQ(
         pattern->search(one.text, 0, std::chrono::steady_clock::now() + std::chrono::hours(1)),
-        restrictions::Regex::Outcome::yes)
+        Regex::Outcome::yes)
         << one.text;
     for (unsigned i = 0; i < one.groups.size(); ++i) {
-      EXPECT_EQ(restrictions::Regex::group(one.text, i + 1), one.groups[i]) << one.text;
+      EXPECT_EQ(Regex::group(one.text, i + 1), one.groups[i]) << one.text;
     }
   }
 }

@@ -4,10 +4,10 @@
 #include <gtest/gtest.h>
 
 #include "dialect/mail_gatherer_test.h"
-#include "dialect/rederive.h"
 #include "dialect/script_record.h"
 #include "policy/record.h"
 #include "policy/testing.h"
+#include "replay/rederive.h"
 #include "script/test_world.h"
 
 namespace postern::dialect::vsl {
@@ -331,11 +331,11 @@ TEST_F(VslLayerTest, a_record_makes_the_same_decisions_again) {
   const std::string record = policy::write_record(trace_);
   const auto engine = std::make_shared<const std::string>(engine_->definition());
   const auto read = policy::read_record(
-      record, definition_source([&](const std::string&, std::uint64_t) -> Result<std::string> {
-        return *engine;
-      }));
+      record,
+      replay::definition_source(
+          [&](const std::string&, std::uint64_t) -> Result<std::string> { return *engine; }));
   ASSERT_TRUE(read.has_value()) << read.error().message;
-  const auto again = tests::run(rederive(*read));
+  const auto again = tests::run(replay::rederive(*read));
   ASSERT_TRUE(again.has_value()) << again.error().message;
   for (const auto& answer : again->answers) {
     EXPECT_THAT(answer.differences, ElementsAre()) << record;

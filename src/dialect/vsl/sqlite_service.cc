@@ -4,15 +4,13 @@
 #include <boost/json.hpp>
 
 #include "base/text.h"
-#include "dialect/kumo/sqlite_connection.h"
+#include "dialect/sqlite_connection.h"
 #include "dialect/vsl/service_options.h"
 #include "script/blocking.h"
 #include "script/world.h"
 
 namespace postern::dialect::vsl {
 
-using kumo::SqliteConnection;
-using kumo::SqliteOptions;
 using script::Clock;
 using script::demand;
 
@@ -66,12 +64,10 @@ class SqliteService final : public Service {
     co_await connection_->take_turn(deadline);
     const script::Turn turn(connection_->turns());
     const auto result = std::make_shared<json::value>();
-    const auto writes =
-        call.world().simulates() ? kumo::SqliteWrites::left_out : kumo::SqliteWrites::done;
+    const auto writes = call.world().simulates() ? SqliteWrites::left_out : SqliteWrites::done;
     auto job = [connection = connection_, result, text = *sql, parameters = std::move(parameters),
                 deadline, writes] {
-      *result =
-          connection->execute(text, parameters, deadline, kumo::SqliteRows::as_arrays, writes);
+      *result = connection->execute(text, parameters, deadline, SqliteRows::as_arrays, writes);
     };
     const Result<void> done = co_await script::blocking(call, std::move(job));
     demand(done.has_value(), done ? "" : done.error().message);

@@ -1,0 +1,258 @@
+#include "cli/cli.h"
+#include "cli/cli_table_import.h"
+#include "cli/cli_table_mail.h"
+#include "cli/cli_table_queue.h"
+#include "cli/cli_table_replay.h"
+
+namespace postern::app {
+
+namespace {
+
+constexpr ExitCode ok = ExitCode::ok;
+constexpr ExitCode usage = ExitCode::usage;
+constexpr ExitCode config = ExitCode::config;
+
+constexpr OptionSpec shared[] = {
+    {"--config", "FILE", "the configuration; - is standard input",
+     "$POSTERN_CONFIG, else embedded defaults"},
+    {"--json", "", "answer with one JSON object, or one a line", ""},
+    {"--quiet", "", "say nothing but errors", ""},
+    {"--no-color", "", "no colours, as with NO_COLOR set", ""},
+    {"--help", "", "this help", ""},
+};
+
+constexpr ExampleSpec serve_examples[] = {
+    {"postern serve", "on 127.0.0.1:2525 and 127.0.0.1:8025, data in ./postern-data"},
+    {"postern serve --config postern.toml", "what the file says"},
+    {"postern serve --smtp 127.0.0.1:2526 --api 127.0.0.1:8026", "when the ports are taken"},
+};
+constexpr OptionSpec serve_options[] = {
+    {"--data-dir", "DIR", "databases, generated certificate, temporary bodies", "./postern-data"},
+    {"--smtp", "ADDR:PORT", "address of the first listener", "127.0.0.1:2525"},
+    {"--api", "ADDR:PORT", "address of the API and /metrics", "127.0.0.1:8025"},
+};
+constexpr ExitCode serve_exits[] = {ok,
+                                    usage,
+                                    ExitCode::unavailable,
+                                    ExitCode::bug,
+                                    ExitCode::os,
+                                    ExitCode::cannot_create,
+                                    ExitCode::io,
+                                    ExitCode::try_again,
+                                    ExitCode::no_permission,
+                                    config};
+
+constexpr ExampleSpec check_examples[] = {
+    {"postern check --config postern.toml", "every mistake at once, each with line and column"},
+    {"postern check --config - --json < postern.toml", "for editors and scripts"},
+};
+constexpr OptionSpec check_options[] = {
+    {"--strict", "", "warnings count as errors, for the exit code too", ""},
+};
+constexpr ExitCode check_exits[] = {ok, ExitCode::no, usage, config};
+
+constexpr ExampleSpec explain_examples[] = {
+    {"postern explain 01JD9X3V5W6Y7Z8A9B0C1D2E3F", "a recorded decision, by the id in the log"},
+    {"postern explain --message m.eml --from a@example.com --to b@in.example.net "
+     "--client-ip 192.0.2.10",
+     "what would happen to this message"},
+    {"postern explain 01JD9X3V5W6Y7Z8A9B0C1D2E3F --password-stdin < password.txt",
+     "a login that a Lua policy judged, with the password, which no record holds"},
+};
+constexpr OptionSpec explain_options[] = {
+    {"--message", "FILE", "the message; - is standard input", "no message stage"},
+    {"--from", "ADDRESS", "reverse-path of the envelope; \"\" is the null one", ""},
+    {"--to", "ADDRESS", "forward-path of the envelope; may be repeated", ""},
+    {"--client-ip", "IP", "address of the client", "127.0.0.1"},
+    {"--helo", "NAME", "what the client calls itself", "the client's address"},
+    {"--tls", "", "as if the session were encrypted", ""},
+    {"--auth", "NAME", "as if NAME had authenticated", ""},
+    {"--dns", "FILE", "DNS answers, a zone or JSON; no other are asked for", "the resolvers"},
+    {"--password-stdin", "",
+     "with ID: the password of its login, a line of standard input, for a Lua handler that looks "
+     "into it",
+     ""},
+    {"--data-dir", "DIR", "where the gateway keeps its databases", "./postern-data"},
+    {"--exit-code", "", "exit 1 when the decision is a refusal", ""},
+};
+constexpr ExitCode explain_exits[] = {
+    ok, ExitCode::no, usage, ExitCode::bad_data, ExitCode::no_input, ExitCode::try_again, config};
+
+constexpr ExampleSpec inbox_examples[] = {
+    {"postern inbox", "the last messages of every inbox"},
+    {"postern inbox invoices@in.example.net --follow", "and those that come"},
+};
+constexpr OptionSpec inbox_options[] = {
+    {"--follow", "", "wait for more, until Ctrl-C", ""},
+    {"--limit", "N", "how many of the last messages", "20"},
+    {"--data-dir", "DIR", "where the gateway keeps its databases", "./postern-data"},
+};
+constexpr ExitCode inbox_exits[] = {
+    ok, usage, ExitCode::no_input, ExitCode::io, ExitCode::try_again, config};
+
+constexpr ExampleSpec config_examples[] = {
+    {"postern config example > postern.toml", "every key with its default, to start from"},
+};
+constexpr ExitCode plain_exits[] = {ok, usage};
+
+constexpr ExampleSpec passwd_examples[] = {
+    {"postern passwd owner@example.com", "asks for the password twice"},
+    {"postern passwd owner@example.com < password.txt", "reads its first line"},
+    {"postern passwd --create second@example.com < password.txt", "a further account"},
+    {"postern passwd --reset-link owner@example.com", "for who has forgotten it"},
+};
+constexpr OptionSpec passwd_options[] = {
+    {"--create", "", "make the account when there is none; a terminal is asked otherwise", ""},
+    {"--reset-link", "", "print a link with which a new password is set, once, within an hour", ""},
+    {"--revoke-tokens", "", "the account's API tokens end too", ""},
+    {"--data-dir", "DIR", "where the gateway keeps its databases", "./postern-data"},
+};
+constexpr ExitCode passwd_exits[] = {
+    ok, usage, ExitCode::bad_data, ExitCode::no_input, ExitCode::io, ExitCode::try_again, config};
+
+constexpr ExampleSpec completion_examples[] = {
+    {"postern completion bash > /etc/bash_completion.d/postern", "for everybody on this machine"},
+    {"postern completion fish > ~/.config/fish/completions/postern.fish", "for yourself"},
+};
+
+constexpr ExampleSpec help_examples[] = {
+    {"postern help serve", "the same as postern serve --help"},
+    {"postern help C012", "what an error means, with a wrong and a right example"},
+};
+
+constexpr ExampleSpec version_examples[] = {
+    {"postern version --json", "version, revision, compiler"},
+};
+
+constexpr CommandSpec table[] = {
+    {"serve", "Run", "run the gateway",
+     "Runs the gateway until it is told to stop; with no configuration on embedded defaults, "
+     "loopback only. SIGHUP (systemctl reload postern) reads configuration, policies, tables and "
+     "renewed certificates again; sessions in hand end as they began.",
+     "[--config FILE] [--data-dir DIR] [--smtp ADDR:PORT] [--api ADDR:PORT]", 0, serve_examples,
+     serve_options, serve_exits, "postern check, postern help configuration"},
+    {"check", "Write policy", "load the configuration, say what is wrong",
+     "Loads the configuration as serve would, without starting anything, and prints every mistake "
+     "in it.",
+     "[--config FILE] [--strict] [--json]", 0, check_examples, check_options, check_exits,
+     "postern help configuration, postern help C012"},
+    {"explain", "Write policy", "why a message was, or would be, refused",
+     "Shows a decision step by step: each stage, rule, the evidence it saw and the reply. With "
+     "--to it decides now: no mail is sent or kept, and scripts write nothing and run no program, "
+     "but "
+     "policy services, tables of other programs and HTTP of Lua hooks are really asked.",
+     "ID [--password-stdin] | --from ADDRESS --to ADDRESS [--message FILE] [--client-ip IP] "
+     "[OPTIONS]",
+     1, explain_examples, explain_options, explain_exits, "postern help tracing"},
+    {"inbox", "Operate", "show what the built-in inbox received",
+     "Shows the messages that webhooks with the target \"inbox\" received. Each webhook says how "
+     "much its inbox keeps (inbox_max_messages, inbox_max_octets, inbox_keep_days). A full inbox "
+     "refuses mail with 452, and this command says so.",
+     "[ADDRESS|WEBHOOK_ID] [--follow] [--json]", 1, inbox_examples, inbox_options, inbox_exits,
+     "postern explain"},
+    {"config",
+     "Set up",
+     "print an example configuration",
+     "Prints a configuration file with every key, its default and what it does.",
+     "example",
+     1,
+     config_examples,
+     {},
+     plain_exits,
+     "postern check, postern help configuration"},
+    {"passwd", "Set up", "set an account's password",
+     "Sets the password of an account, or makes the account with --create. With --reset-link it "
+     "changes nothing and prints a link instead.",
+     "EMAIL [--create] [--reset-link] [--data-dir DIR] [--revoke-tokens]", 1, passwd_examples,
+     passwd_options, passwd_exits, "postern serve"},
+    {"completion",
+     "Set up",
+     "completions for bash, zsh and fish",
+     "Prints a completion script for a shell.",
+     "bash|zsh|fish",
+     1,
+     completion_examples,
+     {},
+     plain_exits,
+     "postern help"},
+    {"help",
+     "About",
+     "a command, a topic or an error code",
+     "Explains a command, a topic (exit-codes, configuration, environment, tracing, keywords, "
+     "capabilities) or an error code.",
+     "[COMMAND|TOPIC|CODE]",
+     2,
+     help_examples,
+     {},
+     plain_exits,
+     "postern --help"},
+    {"version",
+     "About",
+     "version and build",
+     "Prints version, revision and compiler.",
+     "[--json]",
+     0,
+     version_examples,
+     {},
+     plain_exits,
+     ""},
+};
+
+}  // namespace
+
+std::span<const CommandSpec> commands() {
+  static const std::vector<CommandSpec> all = [] {
+    std::vector<CommandSpec> out(std::begin(table), std::end(table));
+    const auto mail = mail_commands();
+    out.insert(out.end(), mail.begin(), mail.end());
+    const auto import = import_commands();
+    out.insert(out.end(), import.begin(), import.end());
+    const auto queue = queue_commands();
+    out.insert(out.end(), queue.begin(), queue.end());
+    const auto replay = replay_commands();
+    out.insert(out.end(), replay.begin(), replay.end());
+    return out;
+  }();
+  return all;
+}
+
+std::span<const FamilySpec> families() {
+  static const std::vector<FamilySpec> all = [] {
+    const auto mail = mail_families();
+    std::vector<FamilySpec> out(mail.begin(), mail.end());
+    const auto import = import_families();
+    out.insert(out.end(), import.begin(), import.end());
+    const auto queue = queue_families();
+    out.insert(out.end(), queue.begin(), queue.end());
+    return out;
+  }();
+  return all;
+}
+
+std::span<const OptionSpec> common_options() { return shared; }
+
+const CommandSpec* find_command(std::string_view name) {
+  for (const CommandSpec& command : commands()) {
+    if (command.name == name) return &command;
+  }
+  return nullptr;
+}
+
+const FamilySpec* find_family(std::string_view name) {
+  for (const FamilySpec& family : families()) {
+    if (family.name == name) return &family;
+  }
+  return nullptr;
+}
+
+const FamilySpec* family_of(const CommandSpec& command) {
+  const std::size_t blank = command.name.find(' ');
+  return blank == std::string_view::npos ? nullptr : find_family(command.name.substr(0, blank));
+}
+
+std::string_view last_word(const CommandSpec& command) {
+  const std::size_t blank = command.name.find(' ');
+  return blank == std::string_view::npos ? command.name : command.name.substr(blank + 1);
+}
+
+}  // namespace postern::app

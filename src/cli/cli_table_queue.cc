@@ -1,0 +1,163 @@
+#include "cli/cli_table_queue.h"
+
+namespace postern::app {
+
+namespace {
+
+constexpr std::size_t most_ids = 1000;
+
+constexpr FamilySpec family_table[] = {
+    {"queue", "list, show, retry, hold, release, drop, simulate",
+     "The mail that waits: for delivery, or for somebody's decision. Asks the running gateway, or "
+     "opens the queue itself when none runs."},
+};
+
+constexpr OptionSpec state{"--state", "STATE", "queued, held, dead or quarantined", ""};
+constexpr OptionSpec destination{"--destination", "ROUTE:NAME",
+                                 "webhook:ID, relay:NAME or local:NAME", ""};
+constexpr OptionSpec sender{"--sender", "ADDRESS", "the reverse-path; \"<>\" is the null one", ""};
+constexpr OptionSpec recipient{"--recipient", "ADDRESS", "one of the recipients", ""};
+constexpr OptionSpec account{"--account", "ID", "the account it belongs to", ""};
+constexpr OptionSpec quarantine{"--quarantine", "NAME", "set aside with this word", ""};
+constexpr OptionSpec older{"--older-than", "AGE", "in the queue for longer: 30m, 6h, 2d", ""};
+constexpr OptionSpec data_dir{"--data-dir", "DIR", "where the gateway keeps its data",
+                              "./postern-data"};
+constexpr OptionSpec all{"--all", "", "every message that the filters meet", ""};
+
+constexpr ExitCode ask_exits[] = {
+    ExitCode::ok, ExitCode::usage,     ExitCode::no_input,      ExitCode::unavailable,
+    ExitCode::io, ExitCode::try_again, ExitCode::no_permission, ExitCode::config};
+constexpr ExitCode act_exits[] = {
+    ExitCode::ok,          ExitCode::no, ExitCode::usage,     ExitCode::no_input,
+    ExitCode::unavailable, ExitCode::io, ExitCode::try_again, ExitCode::no_permission,
+    ExitCode::config};
+
+constexpr ExampleSpec list_examples[] = {
+    {"postern queue list", "the newest messages"},
+    {"postern queue list --state dead --destination relay:example.com",
+     "what was given up for one destination"},
+    {"postern queue list --older-than 1d --json", "for scripts: a message a line"},
+};
+constexpr OptionSpec list_options[] = {
+    state,      destination, sender, recipient,
+    quarantine, account,     older,  {"--limit", "N", "how many, newest first", "50"},
+    data_dir,
+};
+
+constexpr ExampleSpec show_examples[] = {
+    {"postern queue show 01JD9X3V5W6Y7Z8A9B0C1D2E3F", "its envelope and each recipient's state"},
+    {"postern queue show 01JD9X3V5W6Y7Z8A9B0C1D2E3F --message > m.eml", "its octets as stored"},
+};
+constexpr OptionSpec show_options[] = {
+    {"--message", "", "print the message itself", ""},
+    data_dir,
+};
+
+constexpr ExampleSpec retry_examples[] = {
+    {"postern queue retry 01JD9X3V5W6Y7Z8A9B0C1D2E3F", "try again now"},
+    {"postern queue retry --all --state dead --destination relay:example.com",
+     "what was given up while that host was away"},
+};
+constexpr ExampleSpec hold_examples[] = {
+    {"postern queue hold 01JD9X3V5W6Y7Z8A9B0C1D2E3F", "one message"},
+    {"postern queue hold --all --sender news@example.org", "all that somebody sent"},
+};
+constexpr ExampleSpec release_examples[] = {
+    {"postern queue release 01JD9X3V5W6Y7Z8A9B0C1D2E3F", "one message"},
+    {"postern queue release --all --state quarantined --sender news@example.org",
+     "all that a policy kept of somebody"},
+};
+constexpr OptionSpec act_options[] = {
+    all, state, destination, sender, recipient, quarantine, account, older, data_dir,
+};
+
+constexpr ExampleSpec drop_examples[] = {
+    {"postern queue drop 01JD9X3V5W6Y7Z8A9B0C1D2E3F", "one message, without a word to its sender"},
+    {"postern queue drop --notify 01JD9X3V5W6Y7Z8A9B0C1D2E3F", "its sender gets a report"},
+    {"postern queue drop --all --state dead --older-than 7d --yes", "old dead letters"},
+};
+constexpr OptionSpec drop_options[] = {
+    all,
+    state,
+    destination,
+    sender,
+    recipient,
+    quarantine,
+    account,
+    older,
+    {"--notify", "", "report it to the senders (RFC 3464)", ""},
+    {"--yes", "", "needed for more than one message", ""},
+    data_dir,
+};
+
+constexpr ExampleSpec verify_examples[] = {
+    {"postern queue verify", "every message, every checksum"},
+};
+constexpr OptionSpec only_data_dir[] = {data_dir};
+
+constexpr ExampleSpec destinations_examples[] = {
+    {"postern queue destinations", "how much waits where, and for how long"},
+};
+
+constexpr ExampleSpec simulate_examples[] = {
+    {"postern queue simulate outage.json",
+     "when it is tried, when its sender hears of it, its end"},
+};
+constexpr ExitCode simulate_exits[] = {ExitCode::ok, ExitCode::usage, ExitCode::bad_data,
+                                       ExitCode::no_input, ExitCode::config};
+
+constexpr CommandSpec table[] = {
+    {"queue list", "Operate", "messages, newest first, by filters",
+     "Lists what waits: each message with its recipients, where they go, how often that was tried "
+     "and what came of it. A message is shown that meets all filters.",
+     "[FILTERS] [--limit N] [--json]", 0, list_examples, list_options, ask_exits,
+     "postern queue show, postern queue destinations"},
+    {"queue show", "Operate", "one message: envelope, attempts, text",
+     "Shows one message: its envelope, each recipient's state, attempts, next attempt and last "
+     "reply; or the message itself.",
+     "ID [--message] [--json]", 1, show_examples, show_options, act_exits,
+     "postern queue list, postern explain"},
+    {"queue retry", "Operate", "try now; dead ones too",
+     "Makes queued messages due now and queues dead ones again. An attempt that is under way goes "
+     "on.",
+     "ID... | --all FILTERS", most_ids, retry_examples, act_options, act_exits,
+     "postern queue destinations"},
+    {"queue hold", "Operate", "stop deliveries until release",
+     "Stops the delivery of queued messages until they are released.", "ID... | --all FILTERS",
+     most_ids, hold_examples, act_options, act_exits, "postern queue release"},
+    {"queue release", "Operate", "deliver what is held or quarantined",
+     "Queues messages that were held or quarantined.", "ID... | --all FILTERS", most_ids,
+     release_examples, act_options, act_exits, "postern queue hold"},
+    {"queue drop", "Operate", "delete messages for good",
+     "Deletes messages, whatever their state. Their senders hear of it with --notify alone.",
+     "ID... | --all FILTERS [--notify] [--yes]", most_ids, drop_examples, drop_options, act_exits,
+     "postern queue list"},
+    {"queue verify", "Operate", "read every message, check every checksum",
+     "Reads the whole queue and says what is wrong with it. Mail goes on meanwhile. Exits 1 when "
+     "something is wrong.",
+     "[--json]", 0, verify_examples, only_data_dir, act_exits, "postern queue show"},
+    {"queue destinations", "Operate", "how much waits where",
+     "Shows for each destination how many recipients wait in which state, since when, and when the "
+     "next attempt is due.",
+     "[--json]", 0, destinations_examples, only_data_dir, ask_exits, "postern queue list"},
+    {"queue simulate",
+     "Operate",
+     "what becomes of mail if a destination is down",
+     "Plays a scenario (docs/queue.md) with the delays and limits of the configuration, on a clock "
+     "of "
+     "its own: prints when each message is tried, when its sender is told that it waits, and its "
+     "end. Opens no queue and sends nothing.",
+     "FILE|- [--json]",
+     1,
+     simulate_examples,
+     {},
+     simulate_exits,
+     "postern queue destinations, postern queue retry"},
+};
+
+}  // namespace
+
+std::span<const CommandSpec> queue_commands() { return table; }
+std::span<const FamilySpec> queue_families() { return family_table; }
+
+}  // namespace postern::app

@@ -1,0 +1,383 @@
+#include "cli/cli.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/help.h"
+#include "config/diagnostic.h"
+#include "config/dnssec_report.h"
+#include "config/schema.h"
+
+namespace postern::app {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> out;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) out.push_back(line);
+  return out;
+}
+
+Arguments good(const std::vector<std::string>& words) {
+  const auto parsed = parse_command_line(words);
+  const auto* error = std::get_if<UsageError>(&parsed);
+  EXPECT_FALSE(error) << error->message;
+  return std::get<Arguments>(parsed);
+}
+
+std::string refused(const std::vector<std::string>& words) {
+  const auto parsed = parse_command_line(words);
+  return std::holds_alternative<UsageError>(parsed) ? std::get<UsageError>(parsed).message
+                                                    : "accepted";
+}
+
+struct Answer {
+  int code;
+  std::string out;
+  std::string err;
+};
+
+template <class Run>
+Answer run_with(Run run, const std::vector<std::string>& words, const std::string& input = "") {
+  std::istringstream in(input);
+  std::ostringstream out;
+  std::ostringstream err;
+  Streams streams{in, out, err};
+  const int code = run(good(words), streams);
+  return {code, out.str(), err.str()};
+}
+
+TEST(CommandLine, options_come_before_and_behind_with_or_without_equals) {
+  const Arguments arguments =
+      good({"--json", "serve", "--smtp", "127.0.0.1:25", "--api=127.0.0.1:80"});
+  EXPECT_EQ(arguments.command->name, "serve");
+  EXPECT_TRUE(arguments.has("--json"));
+  EXPECT_EQ(arguments.value("--smtp"), "127.0.0.1:25");
+  EXPECT_EQ(arguments.value("--api"), "127.0.0.1:80");
+  EXPECT_FALSE(arguments.value("--data-dir"));
+}
+
+TEST(CommandLine, repeated_options_keep_every_value) {
+  const Arguments arguments =
+      good({"explain", "--to", "a@example.com", "--to", "b@example.com", "--from", ""});
+  EXPECT_EQ(arguments.values("--to").size(), 2u);
+  EXPECT_EQ(arguments.value("--to"), "b@example.com");
+  EXPECT_EQ(arguments.value("--from"), "");
+}
+
+TEST(CommandLine, a_dash_is_a_word_and_two_end_the_options) {
+  EXPECT_EQ(good({"check", "--config", "-"}).value("--config"), "-");
+  EXPECT_EQ(good({"help", "--", "--strange"}).words, std::vector<std::string>{"--strange"});
+}
+
+TEST(CommandLine, mistakes_name_the_nearest) {
+  EXPECT_EQ(refused({"serv"}), "unknown command `serv`; did you mean `serve`?");
+  EXPECT_EQ(refused({"serve", "--confg", "x"}),
+            "unknown option `--confg` of `postern serve`; did you mean `--config`?");
+  EXPECT_EQ(refused({"xyzzy"}), "unknown command `xyzzy`");
+  EXPECT_EQ(refused({"--smtp", "x", "serve"}), "option `--smtp` stands behind its command");
+  EXPECT_EQ(refused({"serve", "--config"}), "option `--config` needs a value: --config FILE");
+  EXPECT_EQ(refused({"serve", "--json=yes"}), "option `--json` takes no value");
+  EXPECT_EQ(refused({"serve", "now"}), "`now` is one word too many for `postern serve`");
+  const auto file = parse_command_line({"check", "postern.toml"});
+  EXPECT_EQ(std::get<UsageError>(file).hint, "`postern check --config postern.toml`");
+  EXPECT_EQ(refused({"\x1b[2J"}), "unknown command `\\x1b[2J`");
+}
+
+TEST(CommandLine, a_script_for_a_shell_is_no_json) {
+  EXPECT_EQ(help_on("completion")->find("--json"), std::string::npos);
+  EXPECT_NE(help_on("version")->find("--json"), std::string::npos);
+}
+
+TEST(CommandLine, a_command_may_have_two_words) {
+  const Arguments arguments = good({"--json", "dkim", "--quiet", "verify", "m.eml"});
+  EXPECT_EQ(arguments.command->name, "dkim verify");
+  EXPECT_EQ(arguments.words, std::vector<std::string>{"m.eml"});
+  EXPECT_EQ(good({"dkim", "verify", "--help"}).words, std::vector<std::string>{"dkim verify"});
+  EXPECT_EQ(good({"dkim", "--help"}).words, std::vector<std::string>{"dkim"});
+  EXPECT_EQ(good({"help", "dkim", "verify"}).command->name, "help");
+  const auto alone = parse_command_line({"dkim"});
+  ASSERT_TRUE(std::holds_alternative<NoCommand>(alone));
+  EXPECT_EQ(std::get<NoCommand>(alone).family, find_family("dkim"));
+}
+
+TEST(CommandLine, mistakes_in_two_words_name_the_nearest) {
+  EXPECT_EQ(refused({"dkmi"}), "unknown command `dkmi`; did you mean `dkim`?");
+  EXPECT_EQ(refused({"dkim", "keygn"}),
+            "unknown command `keygn` of `postern dkim`; did you mean `keygen`?");
+  EXPECT_EQ(refused({"spf", "keygen"}), "unknown command `keygen` of `postern spf`");
+  EXPECT_EQ(refused({"keygen"}), "unknown command `keygen`");
+  EXPECT_EQ(refused({"dkim", "--domain", "example.com", "keygen"}),
+            "option `--domain` stands behind its command");
+  EXPECT_EQ(refused({"dkim", "keygen", "--domian", "x"}),
+            "unknown option `--domian` of `postern dkim keygen`; did you mean `--domain`?");
+}
+
+TEST(CommandLine, help_and_version_are_options_too) {
+  EXPECT_EQ(good({"serve", "--help"}).command->name, "help");
+  EXPECT_EQ(good({"serve", "-h"}).words, std::vector<std::string>{"serve"});
+  EXPECT_EQ(good({"--help"}).words.size(), 0u);
+  EXPECT_EQ(good({"--version"}).command->name, "version");
+  EXPECT_TRUE(std::holds_alternative<NoCommand>(parse_command_line({})));
+  EXPECT_TRUE(std::holds_alternative<NoCommand>(parse_command_line({"--json"})));
+}
+
+TEST(Help, the_short_help_fits_on_a_screen) {
+  const auto lines = lines_of(short_help());
+  EXPECT_LE(lines.size(), 30u);
+  for (const std::string& line : lines) EXPECT_LE(display_width(line), 80u) << line;
+}
+
+TEST(Help, every_command_is_in_the_short_help_and_has_help_of_its_own) {
+  for (const CommandSpec& command : commands()) {
+    const FamilySpec* family = family_of(command);
+    const std::string_view listed = family ? family->name : command.name;
+    EXPECT_THAT(short_help(), HasSubstr("\n  " + std::string(listed) + " ")) << command.name;
+    if (family) {
+      EXPECT_THAT(family_help(*family), HasSubstr("\n  " + std::string(last_word(command)) + " "));
+    }
+    const auto text = help_on(command.name);
+    ASSERT_TRUE(text);
+    EXPECT_LT(text->find("Examples:"), text->find("Options:")) << command.name;
+    EXPECT_LT(text->find("Options:"), text->find("Exit codes:")) << command.name;
+    for (const OptionSpec& option : command.options) {
+      EXPECT_THAT(*text, HasSubstr(std::string(option.name))) << command.name;
+    }
+    for (const std::string& line : lines_of(*text)) EXPECT_LE(display_width(line), 80u) << line;
+  }
+}
+
+TEST(Help, every_example_is_a_command_line_we_take) {
+  for (const CommandSpec& command : commands()) {
+    EXPECT_FALSE(command.examples.empty()) << command.name;
+    for (const ExampleSpec& example : command.examples) {
+      std::vector<std::string> words;
+      for (const std::string_view word : split(example.line, ' ')) words.emplace_back(word);
+      ASSERT_EQ(words.front(), "postern");
+      words.erase(words.begin());
+      // Redirections are done by the shell.
+      for (const char* sign : {">", ">>", "<"}) {
+        words.erase(std::find(words.begin(), words.end(), sign), words.end());
+      }
+      EXPECT_EQ(good(words).command, &command) << example.line;
+    }
+  }
+}
+
+TEST(Help, topics_and_codes_are_known) {
+  for (const std::string_view subject : help_subjects()) {
+    const auto text = help_on(subject);
+    ASSERT_TRUE(text) << subject;
+    if (subject == "configuration") continue;  // its rows are as wide as the longest default
+    for (const std::string& line : lines_of(*text)) EXPECT_LE(display_width(line), 80u) << line;
+  }
+  EXPECT_FALSE(help_on("nonsense"));
+  EXPECT_THAT(*help_on("exit-codes"), HasSubstr("78  the configuration is wrong"));
+  EXPECT_THAT(*help_on("c012"), HasSubstr("mesage_size"));
+}
+
+TEST(Help, no_subject_hides_another) {
+  const auto subjects = help_subjects();
+  EXPECT_EQ(std::set(subjects.begin(), subjects.end()).size(), subjects.size());
+  // Everything that --help names exists.
+  const std::string help = short_help();
+  const std::size_t at = help.rfind("postern help ");
+  ASSERT_NE(at, std::string::npos);
+  std::string names = help.substr(at + std::string_view("postern help ").size());
+  names.erase(names.find('\n'));
+  for (const std::string_view name : split(std::string_view(names), '|'))
+    EXPECT_TRUE(help_on(name)) << name;
+  const std::string text = *help_on("configuration");
+  for (const char* word : {"postern config example", "[[route]]  (once for each)\n", "[queue]\n",
+                           "64 KiB", "SIGHUP", "config.needs_restart"}) {
+    EXPECT_THAT(text, HasSubstr(word));
+  }
+}
+
+TEST(Help, completions_know_every_command_and_option) {
+  for (const std::string_view shell : {"bash", "zsh", "fish"}) {
+    const auto script = completion_script(shell);
+    ASSERT_TRUE(script);
+    for (const CommandSpec& command : commands()) {
+      EXPECT_THAT(*script, HasSubstr(std::string(last_word(command))));
+      for (const OptionSpec& option : command.options) {
+        EXPECT_THAT(*script, HasSubstr(std::string(option.name.substr(2)))) << shell;
+      }
+    }
+  }
+  EXPECT_FALSE(completion_script("csh"));
+}
+
+TEST(Help, bash_accepts_its_script) {
+  const std::string quoted = *completion_script("bash");
+  ASSERT_EQ(quoted.find("POSTERN_END"), std::string::npos);
+  const std::string command = "bash <<'POSTERN_END'\n" + quoted +
+                              "COMP_WORDS=(postern che); COMP_CWORD=1; _postern; [ "
+                              "\"${COMPREPLY[*]}\" = check ] || exit 1\n"
+                              "COMP_WORDS=(postern serve --sm); COMP_CWORD=2; _postern; [ "
+                              "\"${COMPREPLY[*]}\" = --smtp ] || exit 1\n"
+                              "COMP_WORDS=(postern dkim keyg); COMP_CWORD=2; _postern; [ "
+                              "\"${COMPREPLY[*]}\" = keygen ] || exit 1\n"
+                              "COMP_WORDS=(postern dkim keygen --b); COMP_CWORD=3; _postern; [ "
+                              "\"${COMPREPLY[*]}\" = --bits ] || exit 1\n"
+                              "POSTERN_END\n";
+  EXPECT_EQ(std::system(command.c_str()), 0);
+}
+
+TEST(Commands, check_says_ok_and_what_would_run) {
+  const Answer answer = run_with(
+      run_check, {"check", "--config", "-"},
+      "[server]\nhostname = \"mx.example.com\"\n[dns]\ndnssec = \"off\"\n[relay]\ndane = false\n");
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  EXPECT_EQ(answer.out,
+            "<stdin>: ok: 1 listener (smtp 127.0.0.1:2525 STARTTLS), API 127.0.0.1:8025, data in "
+            "./postern-data, DNSSEC off: `dns.dnssec` says so\n");
+  EXPECT_EQ(answer.err, "");
+}
+
+TEST(Commands, check_names_each_listener_once_with_its_tls) {
+  const std::string quiet = "[dns]\ndnssec = \"off\"\n[relay]\ndane = false\n";
+  const Key* tls = find_key("listener", "tls");
+  ASSERT_TRUE(tls);
+  const std::map<std::string_view, std::string_view> words{{"starttls", "STARTTLS"},
+                                                           {"implicit", "implicit TLS"},
+                                                           {"none", "no TLS"},
+                                                           {"required", "STARTTLS required"}};
+  for (const std::string_view choice : tls->choices) {
+    ASSERT_TRUE(words.contains(choice)) << choice;
+    const Answer answer = run_with(run_check, {"check", "--config", "-"},
+                                   fmt::format("{}[[listener]]\ntls = \"{}\"\n", quiet, choice));
+    EXPECT_EQ(answer.code, 0) << answer.err;
+    EXPECT_THAT(answer.out, HasSubstr(fmt::format("1 listener (smtp 127.0.0.1:2525 {}), API",
+                                                  words.at(choice))));
+  }
+  const Answer named =
+      run_with(run_check, {"check", "--config", "-"},
+               quiet + "[[listener]]\nname = \"a\"\naddress = \"127.0.0.1:2526\"\n");
+  EXPECT_THAT(named.out, HasSubstr("(a 127.0.0.1:2526 STARTTLS)"));
+}
+
+TEST(Commands, check_warns_where_dane_protects_no_mail) {
+  const std::string off = "[dns]\ndnssec = \"off\"\n";
+  const Answer answer = run_with(run_check, {"check", "--config", "-"}, off);
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  EXPECT_THAT(answer.err, HasSubstr("warning: DANE protects no mail, though `relay.dane` is true: "
+                                    "DNSSEC is off: `dns.dnssec` says so"));
+  const Answer json = run_with(run_check, {"check", "--json", "--config", "-"}, off);
+  EXPECT_EQ(boost::json::parse(json.out).at("dnssec"), "off: `dns.dnssec` says so");
+  EXPECT_THAT(std::string(boost::json::parse(json.out).at("dane").as_string()),
+              HasSubstr("relay.dane"));
+  EXPECT_EQ(boost::json::parse(json.out).at("warnings"), 1);
+  EXPECT_THAT(answer.out, HasSubstr("<stdin>: ok with 1 warning: "));
+}
+
+TEST(Commands, with_strict_a_warning_about_dane_counts_as_an_error) {
+  const std::string off = "[dns]\ndnssec = \"off\"\n";
+  const Answer strict = run_with(run_check, {"check", "--strict", "--config", "-"}, off);
+  EXPECT_EQ(strict.code, 78);
+  EXPECT_THAT(strict.err, HasSubstr("warning: DANE protects no mail"));
+  EXPECT_THAT(strict.err, HasSubstr("<stdin>: 0 errors, 1 warning"));
+  EXPECT_EQ(run_with(run_check, {"check", "--strict", "--quiet", "--config", "-"}, off).code, 78);
+  const Answer json = run_with(run_check, {"check", "--strict", "--json", "--config", "-"}, off);
+  EXPECT_EQ(json.code, 78);
+  EXPECT_EQ(boost::json::parse(json.out).at("ok"), false);
+  EXPECT_EQ(boost::json::parse(json.out).at("errors"), 0);
+  EXPECT_EQ(boost::json::parse(json.out).at("warnings"), 1);
+  EXPECT_TRUE(boost::json::parse(json.out).as_object().contains("dane"));
+}
+
+TEST(Dnssec, is_told_without_the_resolvers_own_words) {
+  net::DnssecState state{.kind = net::DnssecState::Kind::off,
+                         .trouble =
+                             "the servers pass no DNSSEC records (validation failure <x. DS "
+                             "IN>: no DNSKEY (of .))"};
+  EXPECT_EQ(brief_dnssec(state), "off: the servers pass no DNSSEC records");
+  EXPECT_THAT(*dane_warning({}, state), HasSubstr("DNSSEC is off: the servers pass no DNSSEC "
+                                                  "records; see docs/relay.md"));
+  state.trouble.clear();
+  EXPECT_EQ(brief_dnssec(state), "off");
+}
+
+TEST(Commands, check_prints_every_mistake_and_exits_78) {
+  const Answer answer =
+      run_with(run_check, {"check", "--config", "-"}, "[limits]\nsesions = 5\nrecipients = 5\n");
+  EXPECT_EQ(answer.code, 78);
+  EXPECT_THAT(answer.err, HasSubstr("error[C012]: unknown key `sesions`"));
+  EXPECT_THAT(answer.err, HasSubstr("warning[C038]"));
+  EXPECT_THAT(answer.err, HasSubstr("<stdin>: 1 error, 1 warning\n"));
+  EXPECT_EQ(answer.out, "");
+}
+
+TEST(Commands, check_answers_in_json) {
+  const Answer bad =
+      run_with(run_check, {"check", "--json", "--config", "-"}, "[limits]\nsesions = 5\n");
+  EXPECT_EQ(bad.code, 78);
+  const std::size_t end = bad.out.find('\n');
+  EXPECT_EQ(boost::json::parse(bad.out.substr(0, end)).at("line").to_number<int>(), 2);
+  EXPECT_EQ(boost::json::parse(bad.out.substr(end + 1)).at("ok"), false);
+  const Answer fine = run_with(run_check, {"check", "--json", "--config", "-"}, "");
+  EXPECT_EQ(fine.code, 0);
+  EXPECT_EQ(boost::json::parse(fine.out).at("ok"), true);
+}
+
+TEST(Commands, quiet_says_nothing_but_errors) {
+  const Answer fine =
+      run_with(run_check, {"check", "--quiet", "--config", "-"}, "[limits]\nrecipients = 5\n");
+  EXPECT_EQ(fine.code, 0);
+  EXPECT_EQ(fine.out + fine.err, "");
+  EXPECT_NE(run_with(run_check, {"check", "--quiet", "--config", "-"}, "x = 1\n").err, "");
+}
+
+TEST(Commands, the_environment_may_name_the_configuration) {
+  setenv("POSTERN_CONFIG", "/nonexistent/postern.toml", 1);
+  const Answer answer = run_with(run_check, {"check"});
+  unsetenv("POSTERN_CONFIG");
+  EXPECT_EQ(answer.code, 78);
+  EXPECT_THAT(answer.err, HasSubstr("/nonexistent/postern.toml"));
+  EXPECT_EQ(run_with(run_check, {"check"}).code, 0);
+}
+
+TEST(Commands, the_printed_example_is_a_good_configuration) {
+  const Answer example = run_with(run_config, {"config", "example"});
+  EXPECT_EQ(example.code, 0);
+  EXPECT_EQ(run_with(run_check, {"check", "--config", "-"}, example.out).code, 0);
+  EXPECT_EQ(run_with(run_config, {"config"}).code, 64);
+}
+
+TEST(Commands, help_completion_and_version) {
+  EXPECT_THAT(run_with(run_help, {"help"}).out, HasSubstr("usage: postern COMMAND"));
+  EXPECT_THAT(run_with(run_help, {"help", "dkim"}).out, HasSubstr("usage: postern dkim COMMAND"));
+  EXPECT_EQ(run_with(run_help, {"help", "dkim", "keygen"}).out,
+            run_with(run_help, {"dkim", "keygen", "--help"}).out);
+  const Answer unknown = run_with(run_help, {"help", "enviroment"});
+  EXPECT_EQ(unknown.code, 64);
+  EXPECT_THAT(unknown.err, HasSubstr("did you mean `environment`?"));
+  EXPECT_EQ(run_with(run_completion, {"completion"}).code, 64);
+  EXPECT_EQ(run_with(run_completion, {"completion", "fish"}).code, 0);
+  const auto version = boost::json::parse(run_with(run_version, {"version", "--json"}).out);
+  EXPECT_EQ(version.at("version"), "0.1.0");
+  EXPECT_THAT(run_with(run_version, {"version"}).out, HasSubstr("postern 0.1.0 ("));
+}
+
+TEST(Commands, usage_errors_can_be_json) {
+  std::istringstream in;
+  std::ostringstream out;
+  std::ostringstream err;
+  Streams streams{in, out, err};
+  EXPECT_EQ(report_usage({"m", "h"}, true, streams), 64);
+  EXPECT_EQ(boost::json::parse(err.str()).at("hint"), "h");
+}
+
+}  // namespace
+}  // namespace postern::app

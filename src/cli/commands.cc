@@ -1,0 +1,245 @@
+#include "cli/commands.h"
+
+#include <cstdlib>
+#include <istream>
+#include <iterator>
+#include <ostream>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "base/text.h"
+#include "base/version.h"
+#include "cli/help.h"
+#include "config/dnssec_report.h"
+#include "config/schema.h"
+#include "config/words.h"
+#include "dialect/restrictions/lint_report.h"
+#include "prove/relay_proof.h"
+#include "store/traces.h"
+
+namespace postern::app {
+
+bool wants_color(const Arguments& arguments) {
+  const char* no_color = std::getenv("NO_COLOR");  // https://no-color.org
+  if (no_color && *no_color) return false;
+  return !arguments.has("--no-color") && isatty(STDERR_FILENO) == 1;
+}
+
+void report(std::string_view message, std::string_view hint, bool json, Streams& streams) {
+  streams.err << error_text(message, hint, json);
+}
+
+int report_usage(const UsageError& error, bool json, Streams& streams) {
+  report(error.message, error.hint, json, streams);
+  return to_int(ExitCode::usage);
+}
+
+namespace {
+
+/// Loads the configuration of --config, of POSTERN_CONFIG, or the defaults; prints nothing.
+ConfigResult load_named(const Arguments& arguments, Streams& streams, const LoadOptions& options,
+                        std::string& name) {
+  const char* environment = std::getenv("POSTERN_CONFIG");
+  name = arguments.value("--config").value_or(environment ? environment : "");
+  if (name.empty()) {
+    name = "embedded defaults";
+    return default_config(options);
+  }
+  if (name == "-") {
+    name = "<stdin>";
+    const std::string text(std::istreambuf_iterator<char>(streams.in), {});
+    return parse_config(text, name, options);
+  }
+  return load_config(name, options);
+}
+
+void print(const Diagnostics& diagnostics, const Arguments& arguments, std::ostream& out) {
+  out << (arguments.has("--json") ? diagnostics.json_lines()
+                                  : diagnostics.render(wants_color(arguments)));
+}
+
+std::string counted(std::size_t n, std::string_view word) {
+  return fmt::format("{} {}{}", n, word, n == 1 ? "" : "s");
+}
+
+/// Prints a text, with --json as the only member of an object.
+void print_text(std::string_view text, std::string_view member, const Arguments& arguments,
+                Streams& streams) {
+  if (!arguments.has("--json")) {
+    streams.out << text;
+    return;
+  }
+  streams.out << boost::json::serialize(boost::json::object{{member, text}}) << '\n';
+}
+
+/// "2 listeners (smtp 127.0.0.1:25 STARTTLS, ...), API 127.0.0.1:8025, data in ./postern-data"
+std::string summary(const Config& config) {
+  std::string list;
+  for (const ListenerConfig& listener : config.listeners) {
+    if (!list.empty()) list += ", ";
+    const std::string address = listener.address.to_string();
+    list += listener.name;
+    // The name of a listener from a Lua policy contains its address.
+    if (!listener.name.ends_with(address)) list += " " + address;
+    list += fmt::format(" {}", tls_text(listener.tls));
+  }
+  return fmt::format("{} ({}), API {}, data in {}", counted(config.listeners.size(), "listener"),
+                     list, config.api.address.to_string(), config.server.data_dir.string());
+}
+
+/// What `check` finds besides the file's diagnostics. Each has a member in the output of --json.
+struct OfTheMachine {
+  std::optional<net::DnssecState> state;
+  std::string dnssec;  ///< in full; empty: name servers were not asked
+  std::optional<std::string> dane;
+  std::optional<std::string> traces_key;
+
+  std::size_t warnings() const { return (dane ? 1u : 0u) + (traces_key ? 1u : 0u); }
+};
+
+OfTheMachine look_at_machine(const Config& config, bool asks_dns) {
+  OfTheMachine found;
+  found.traces_key = store::trace_key_trouble((config.server.data_dir / "traces.db").string());
+  if (!asks_dns) return found;
+  const Result<net::DnssecState> state = probe_dnssec(config);
+  found.dnssec = state ? state->text() : state.error().message;
+  if (state) {
+    found.state = *state;
+    found.dane = dane_warning(config, *state);
+  }
+  return found;
+}
+
+}  // namespace
+
+LoadOptions without_files(const Arguments& arguments) {
+  LoadOptions load;
+  load.read_files = false;
+  load.adjust = [&arguments](Config& config) {
+    if (const auto directory = arguments.value("--data-dir")) config.server.data_dir = *directory;
+  };
+  return load;
+}
+
+std::optional<Config> load_for(const Arguments& arguments, Streams& streams,
+                               const LoadOptions& options) {
+  std::string name;
+  ConfigResult result = load_named(arguments, streams, options, name);
+  if (!arguments.has("--quiet") || !result.ok()) print(result.diagnostics, arguments, streams.err);
+  if (!result.ok()) return std::nullopt;
+  return std::move(result.config);
+}
+
+int run_check(const Arguments& arguments, Streams& streams) {
+  std::string name;
+  ConfigResult result = load_named(arguments, streams, {}, name);
+  if (result.ok()) {
+    if (auto warning = open_relay_warning(result.config)) {
+      result.diagnostics.add(std::move(*warning));
+    }
+  }
+  const Diagnostics& found = result.diagnostics;
+  const bool json = arguments.has("--json");
+  const bool quiet = arguments.has("--quiet");
+  const bool strict = arguments.has("--strict");
+  OfTheMachine machine;
+  if (result.ok()) {
+    // With --quiet the name servers are not asked.
+    machine = look_at_machine(result.config, json || strict || !quiet);
+  }
+  const std::size_t warnings = found.warnings() + machine.warnings();
+  // With --strict, warnings count as errors.
+  const bool ok = result.ok() && (warnings == 0 || !strict);
+  if (!ok || !quiet) print(found, arguments, json ? streams.out : streams.err);
+  const auto& judged = result.config.restrictions.judged;
+  const auto* lint = judged ? judged->lint.get() : nullptr;
+  if (lint && !json && !quiet) {
+    using Level = dialect::restrictions::Finding::Severity;
+    streams.err << dialect::restrictions::findings_text(*lint, Level::note)
+                << "restriction lists: " << dialect::restrictions::conclusion_text(*lint);
+  }
+  if (!json && (!ok || !quiet)) {
+    for (const auto& warning : {machine.traces_key, machine.dane})
+      if (warning) streams.err << "warning: " << *warning << "\n";
+  }
+  if (json) {
+    boost::json::object answer{{"ok", ok}, {"file", name}};
+    if (!ok) answer["errors"] = found.errors();
+    answer["warnings"] = warnings;
+    if (!machine.dnssec.empty()) answer["dnssec"] = machine.dnssec;
+    if (machine.dane) answer["dane"] = *machine.dane;
+    if (machine.traces_key) answer["traces_key"] = *machine.traces_key;
+    if (lint) answer["restrictions"] = dialect::restrictions::to_json(*lint);
+    streams.out << boost::json::serialize(answer) << '\n';
+  } else if (!ok) {
+    streams.err << fmt::format("\n{}: {}, {}\n", name, counted(found.errors(), "error"),
+                               counted(warnings, "warning"));
+  } else if (!quiet) {
+    streams.out << fmt::format(
+        "{}: ok{}: {}, DNSSEC {}\n", name,
+        warnings > 0 ? " with " + counted(warnings, "warning") : std::string(),
+        summary(result.config), machine.state ? brief_dnssec(*machine.state) : machine.dnssec);
+  }
+  return to_int(ok ? ExitCode::ok : ExitCode::config);
+}
+
+int run_config(const Arguments& arguments, Streams& streams) {
+  if (arguments.words.empty() || arguments.words.front() != "example") {
+    return report_usage(
+        {"`postern config` knows one word: example", "`postern config example > postern.toml`"},
+        arguments.has("--json"), streams);
+  }
+  print_text(example_config(), "toml", arguments, streams);
+  return to_int(ExitCode::ok);
+}
+
+int run_completion(const Arguments& arguments, Streams& streams) {
+  const std::string shell = arguments.words.empty() ? "" : arguments.words.front();
+  const auto script = completion_script(shell);
+  if (!script) {
+    return report_usage(
+        {shell.empty() ? "which shell?"
+                       : fmt::format("no completions for `{}`", printable(shell, 64)),
+         "`postern completion bash`, `zsh` or `fish`"},
+        arguments.has("--json"), streams);
+  }
+  streams.out << *script;
+  return to_int(ExitCode::ok);
+}
+
+int run_help(const Arguments& arguments, Streams& streams) {
+  if (arguments.words.empty()) {
+    print_text(short_help(), "text", arguments, streams);
+    return to_int(ExitCode::ok);
+  }
+  std::string subject;
+  for (const std::string& word : arguments.words) subject += (subject.empty() ? "" : " ") + word;
+  if (const auto text = help_on(subject)) {
+    print_text(*text, "text", arguments, streams);
+    return to_int(ExitCode::ok);
+  }
+  const auto near = nearest(subject, help_subjects());
+  return report_usage({fmt::format("no help on `{}`{}", printable(subject, 64),
+                                   near ? fmt::format("; did you mean `{}`?", *near) : ""),
+                       "`postern --help` lists commands and topics"},
+                      arguments.has("--json"), streams);
+}
+
+int run_version(const Arguments& arguments, Streams& streams) {
+  const Version version = current_version();
+  if (arguments.has("--json")) {
+    streams.out << boost::json::serialize(boost::json::object{{"version", version.number},
+                                                              {"revision", version.revision},
+                                                              {"compiler", version.compiler}})
+                << '\n';
+  } else {
+    streams.out << fmt::format("postern {} ({}, {})\n", version.number, version.revision,
+                               version.compiler);
+  }
+  return to_int(ExitCode::ok);
+}
+
+}  // namespace postern::app

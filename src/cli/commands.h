@@ -1,0 +1,59 @@
+// The subcommands that need no running gateway. Each returns an ExitCode as int and uses the
+// streams that it is given.
+#pragma once
+
+#include <iosfwd>
+#include <optional>
+#include <string>
+
+#include "base/error.h"
+#include "base/secret.h"
+#include "cli/cli.h"
+#include "config/config.h"
+
+namespace postern::app {
+
+/// The standard streams of a command.
+struct Streams {
+  std::istream& in;       ///< standard input
+  std::ostream& out;      ///< results
+  std::ostream& err;      ///< errors and progress
+  bool terminal = false;  ///< `in` is a terminal: passwords are prompted for without echo
+};
+
+/// Whether `err` is coloured: a terminal, without --no-color and NO_COLOR.
+bool wants_color(const Arguments& arguments);
+
+/// Options for a command that serves nothing: no certificate, key or policy is opened, and
+/// --data-dir applies. `arguments` must outlive the result.
+LoadOptions without_files(const Arguments& arguments);
+/// Loads the configuration of --config, of POSTERN_CONFIG, or the defaults. Prints errors; with
+/// errors the result is empty.
+std::optional<Config> load_for(const Arguments& arguments, Streams& streams,
+                               const LoadOptions& options = {});
+
+/// `postern check`.
+int run_check(const Arguments& arguments, Streams& streams);
+/// `postern config`.
+int run_config(const Arguments& arguments, Streams& streams);
+/// `postern completion`.
+int run_completion(const Arguments& arguments, Streams& streams);
+/// `postern help`.
+int run_help(const Arguments& arguments, Streams& streams);
+/// `postern version`.
+int run_version(const Arguments& arguments, Streams& streams);
+/// `postern inbox`.
+int run_inbox(const Arguments& arguments, Streams& streams);
+/// `postern passwd`.
+int run_passwd(const Arguments& arguments, Streams& streams);
+
+/// Reads the password of --password-stdin: one line, without echo on a terminal. Fault::denied if
+/// it is empty or longer than an AUTH line.
+Result<Secret> read_given_password(Streams& streams);
+
+/// Prints the error and returns 64, ExitCode::usage.
+int report_usage(const UsageError& error, bool json, Streams& streams);
+/// Prints `error: message` and the hint, or both as JSON.
+void report(std::string_view message, std::string_view hint, bool json, Streams& streams);
+
+}  // namespace postern::app

@@ -1,0 +1,196 @@
+#include "cli/commands_explain.h"
+
+#include <unistd.h>
+
+#include <iostream>
+#include <thread>
+
+#include <fmt/format.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "admin/publisher.h"
+#include "admin/running_lists.h"
+#include "base/text.h"
+#include "base/ulid.h"
+#include "cli/commands_store.h"
+#include "cli/live_data.h"
+#include "config/room_options.h"
+#include "config/script_runtime.h"
+#include "explain/live.h"
+#include "explain/report.h"
+#include "policy/record.h"
+#include "store/operators.h"
+#include "store/sqlite_store.h"
+
+namespace postern::app {
+
+namespace {
+
+/// The gateway commits a trace some time after the reply.
+constexpr std::chrono::milliseconds patience{1000};
+constexpr std::chrono::milliseconds pause{50};
+
+int fail_with(ExitCode code, std::string_view message, std::string_view hint, bool json) {
+  std::cerr << error_text(message, hint, json);
+  return to_int(code);
+}
+
+Result<std::string> wait_for_record(LiveData& data, const std::string& id) {
+  const auto until = std::chrono::steady_clock::now() + patience;
+  while (true) {
+    const auto answer = data.ask("trace", {{"id", id}});
+    if (!answer) return tl::unexpected(answer.error());
+    if (const auto* record = answer->at("record").if_string()) return std::string(*record);
+    if (std::chrono::steady_clock::now() >= until) return fail(Fault::not_found, "no trace " + id);
+    std::this_thread::sleep_for(pause);
+  }
+}
+
+Result<Explanation> recorded(const Config& config, const std::string& id,
+                             const std::optional<Secret>& password) {
+  LiveData data(config.server.data_dir);
+  const Result<std::string> record = wait_for_record(data, id);
+  if (!record) return tl::unexpected(record.error());
+  const auto definitions = [&](const std::string& name,
+                               std::uint64_t version) -> Result<std::string> {
+    const auto answer = data.ask("trace-definition", {{"id", name}, {"version", version}});
+    if (!answer) return tl::unexpected(answer.error());
+    return std::string(answer->at("text").as_string());
+  };
+  return explanation_of(*record, definitions, password ? &*password : nullptr);
+}
+
+/// Applies the lists that were set through the API, if they are in force.
+Result<void> take_running_lists(Config& config, store::Store& store) {
+  RestrictionsConfig& lists = config.restrictions;
+  auto over =
+      admin::revision_over_file(store, lists.present ? std::optional(lists.section) : std::nullopt);
+  if (!over) return tl::unexpected(over.error());
+  if (!*over) return {};
+  auto running = admin::judged_again(std::move(**over), config.server.hostname,
+                                     request_files(config, config.server.data_dir));
+  if (!running) return tl::unexpected(running.error());
+  lists = restrictions_of(*running);
+  if (lists.judged && !lists.judged->ok()) {
+    return fail(Fault::malformed,
+                "the lists that were put over the API can no longer be read; "
+                "see the log of the gateway");
+  }
+  return {};
+}
+
+/// Loads the store's policies if there is a store, and closes it before deciding.
+Result<void> load_policies(bool there, Config& running, policy::Directory& directory) {
+  LiveData::Control control;
+  if (there) {
+    auto borrowed = LiveData(running.server.data_dir).borrow_control();
+    if (!borrowed) return tl::unexpected(borrowed.error());
+    control = std::move(*borrowed);
+  } else {
+    auto empty = store::SqliteStore::open(":memory:");
+    if (!empty) return tl::unexpected(empty.error());
+    control.store = std::move(*empty);
+  }
+  if (Result<void> put = take_running_lists(running, *control.store); !put) return put;
+  auto operators = store::Operators(*control.store, running.api.operators).accounts();
+  if (!operators) return tl::unexpected(operators.error());
+  running.api.operators = std::move(*operators);
+  admin::Publisher publisher(*control.store, directory, running.webhooks.public_domain);
+  return publisher.load();
+}
+
+/// Whether no account has this name; known only if policies are the only source of accounts.
+bool nobody_has(const std::string& name, const Config& config, const policy::Directory& directory) {
+  const auto asks = [](const gateway::AuthSource& source) {
+    return source.kind != gateway::AuthSource::Kind::none;
+  };
+  const bool scripts = (config.lua.loaded && config.lua.mode == LuaMode::enforce) ||
+                       (config.vsl.loaded && config.vsl.mode == LuaMode::enforce);
+  return !scripts && std::ranges::none_of(config.auth.sources, asks) &&
+         (!config.auth.policies || directory.credentials(name, 1).empty());
+}
+
+/// Decides with the store's policies, then treats the record like a trace of the gateway.
+Result<Explanation> live(const Config& config, const ExplainOptions& options) {
+  const std::filesystem::path path = config.server.data_dir / "postern.db";
+  std::error_code unreadable;
+  const bool there = std::filesystem::exists(path, unreadable);
+  // Restriction lists are part of the configuration: they decide even without webhooks.
+  if (!there && !config.restrictions.present && !config.lua.loaded && !config.vsl.loaded) {
+    return fail(Fault::not_found, "there is no " + path.string());
+  }
+  Config running = config;
+  policy::Directory directory;
+  if (const Result<void> loaded = load_policies(there, running, directory); !loaded) {
+    return tl::unexpected(loaded.error());
+  }
+  for (const auto& runtime : {running.lua.runtime, running.vsl.runtime}) {
+    if (runtime) runtime->simulate();
+  }
+  const Result<policy::Trace> trace = decide_live(running, options, directory);
+  if (!trace) return tl::unexpected(trace.error());
+  const auto kept = policy::definitions_of(*trace);
+  Result<Explanation> explanation =
+      explanation_of(policy::write_record(*trace),
+                     [&kept](const std::string& id, std::uint64_t version) -> Result<std::string> {
+                       for (const policy::Definition& one : kept) {
+                         if (one.id == id && one.version == version) return one.text;
+                       }
+                       return fail(Fault::bug, id + " is not kept");
+                     });
+  if (!explanation) return explanation;
+  explanation->live = true;
+  if (options.auth && nobody_has(*options.auth, running, directory)) {
+    explanation->note = fmt::format(
+        "no account has the user name {}: the gateway would answer AUTH with 535", *options.auth);
+  }
+  return explanation;
+}
+
+int explain_error(const Error& error, const Config& config, const ExplainOptions& options) {
+  const std::string data_dir = config.server.data_dir.string();
+  if (error.fault == Fault::not_found) {
+    const std::string hint =
+        options.id ? fmt::format(
+                         "the id stands in the log as `trace`; {} keeps traces for `traces.keep`"
+                         "; --data-dir names another directory",
+                         data_dir)
+                   : std::string(
+                         "name a file that is there; --data-dir says where the gateway keeps "
+                         "its databases");
+    const std::string where = options.id ? fmt::format(" in {}/traces.db", data_dir) : "";
+    const bool unknown = error.message.starts_with("no trace");
+    return fail_with(ExitCode::no_input, error.message + (unknown ? where : ""), hint,
+                     options.json);
+  }
+  if (error.fault == Fault::malformed) {
+    return fail_with(ExitCode::bad_data, error.message, "", options.json);
+  }
+  return fail_with(exit_code_of(error.fault), error.message, "", options.json);
+}
+
+}  // namespace
+
+int explain(const Config& config, const ExplainOptions& options) {
+  const std::string id = upper(options.id.value_or(""));
+  if (options.id && !is_ulid(id)) {
+    return fail_with(
+        ExitCode::usage, fmt::format("`{}` is not a trace id", printable(*options.id, 64)),
+        "an id has 26 letters and digits, as in 01JD9X3V5W6Y7Z8A9B0C1D2E3F", options.json);
+  }
+  const Result<Explanation> explanation =
+      options.id ? recorded(config, id, options.password) : live(config, options);
+  if (!explanation) return explain_error(explanation.error(), config, options);
+  if (options.json) {
+    std::cout << boost::json::serialize(explanation_json(*explanation)) << '\n';
+  } else {
+    std::cout << explanation_text(*explanation, !options.no_color && ::isatty(STDOUT_FILENO) == 1);
+  }
+  std::cout.flush();
+  if (options.exit_code && was_refused(explanation->trace)) return to_int(ExitCode::no);
+  return to_int(ExitCode::ok);
+}
+
+}  // namespace postern::app

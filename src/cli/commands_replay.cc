@@ -1,0 +1,205 @@
+#include "cli/commands_replay.h"
+
+#include <chrono>
+#include <cstdlib>
+#include <iostream>
+
+#include <fmt/format.h>
+#include <unistd.h>
+#include <boost/json.hpp>
+
+#include "base/amount.h"
+#include "base/terminal.h"
+#include "base/text.h"
+#include "base/time_text.h"
+#include "cli/commands_store.h"
+#include "cli/live_data.h"
+#include "cli/mail_text.h"
+#include "config/engine.h"
+#include "config/room_options.h"
+#include "replay/run.h"
+
+namespace postern::app {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Options {
+  std::string draft;
+  std::optional<store::Time> since;
+  std::optional<std::uint64_t> limit;
+  std::size_t samples = 5;
+};
+
+tl::expected<std::optional<store::Time>, UsageError> since_of(const Arguments& arguments) {
+  const auto text = arguments.value("--since");
+  if (!text) return std::nullopt;
+  if (const auto back = parse_duration(*text)) return store::now() - *back;
+  if (const auto time = from_rfc3339(*text)) return *time;
+  return tl::unexpected(UsageError{fmt::format("--since: `{}` is no time", printable(*text, 64)),
+                                   "--since 24h, 7d, or 2026-11-20T09:00:00Z"});
+}
+
+/// `most` protects the memory from a typing error.
+tl::expected<std::optional<std::uint64_t>, UsageError> number_of(const Arguments& arguments,
+                                                                 std::string_view option,
+                                                                 std::uint64_t least,
+                                                                 std::uint64_t most) {
+  const auto text = arguments.value(option);
+  if (!text) return std::nullopt;
+  const auto number = parse_number(*text);
+  if (number && *number >= least && *number <= most) return *number;
+  return tl::unexpected(UsageError{
+      fmt::format("{}: `{}` is no number from {} to {}", option, printable(*text, 64), least, most),
+      help_of(arguments)});
+}
+
+tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
+  constexpr std::uint64_t most_traces = 1'000'000'000;
+  constexpr std::uint64_t most_samples = 1000;
+  Options options;
+  const char* named = std::getenv("POSTERN_CONFIG");
+  options.draft = arguments.value("--config").value_or(named != nullptr ? named : "");
+  if (options.draft.empty()) {
+    return tl::unexpected(
+        UsageError{"which draft?", "`postern replay --config draft.toml --since 24h`"});
+  }
+  const auto since = since_of(arguments);
+  if (!since) return tl::unexpected(since.error());
+  options.since = *since;
+  const auto limit = number_of(arguments, "--limit", 1, most_traces);
+  if (!limit) return tl::unexpected(limit.error());
+  options.limit = *limit;
+  const auto samples = number_of(arguments, "--samples", 0, most_samples);
+  if (!samples) return tl::unexpected(samples.error());
+  options.samples = samples->value_or(options.samples);
+  return options;
+}
+
+/// A progress line that overwrites itself on a terminal.
+class Progress {
+ public:
+  Progress(std::ostream& out, bool wanted, std::uint64_t all)
+      : out_(out), wanted_(wanted && all > 0), all_(all) {}
+  ~Progress() {
+    if (shown_) out_ << ink(Ink::rewrite) << std::flush;
+  }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void show(std::uint64_t done) {
+    constexpr std::chrono::milliseconds pause{200};
+    constexpr std::uint64_t width = 30;
+    const auto now = Clock::now();
+    if (!wanted_ || now < next_) return;
+    next_ = now + pause;
+    shown_ = true;
+    const double seconds = std::chrono::duration<double>(now - began_).count();
+    const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
+    const double left = rate > 0 ? static_cast<double>(all_ - std::min(done, all_)) / rate : 0;
+    const auto filled = static_cast<std::size_t>(std::min(done, all_) * width / all_);
+    out_ << ink(Ink::rewrite)
+         << fmt::format("[{:<{}}] {}/{}  {:.0f}/s  {:.0f} s left", std::string(filled, '#'), width,
+                        done, all_, rate, left)
+         << std::flush;
+  }
+
+ private:
+  std::ostream& out_;
+  bool wanted_;
+  std::uint64_t all_;
+  bool shown_ = false;
+  Clock::time_point began_ = Clock::now();
+  Clock::time_point next_ = began_;
+};
+
+Result<store::TraceSpan> ask_span(LiveData& data, const Options& options) {
+  boost::json::object given;
+  if (options.since) given["since"] = store::to_millis(*options.since);
+  if (options.limit) given["limit"] = *options.limit;
+  const auto answer = data.ask("trace-span", given);
+  if (!answer) return tl::unexpected(answer.error());
+  return store::TraceSpan{.after = answer->at("after").to_number<std::uint64_t>(),
+                          .last = answer->at("last").to_number<std::uint64_t>(),
+                          .count = answer->at("count").to_number<std::uint64_t>(),
+                          .since = options.since};
+}
+
+replay::TraceSource replay::source_of(LiveData& data) {
+  replay::TraceSource source;
+  source.records = [&data](const store::TraceSpan& span,
+                           std::size_t most) -> Result<std::vector<store::NumberedRecord>> {
+    boost::json::object given{{"after", span.after}, {"last", span.last}, {"most", most}};
+    if (span.since) given["since"] = store::to_millis(*span.since);
+    const auto answer = data.ask("trace-records", given);
+    if (!answer) return tl::unexpected(answer.error());
+    std::vector<store::NumberedRecord> records;
+    for (const boost::json::value& one : answer->at("records").as_array()) {
+      records.push_back(
+          {one.at("number").to_number<std::uint64_t>(), std::string(one.at("text").as_string())});
+    }
+    return records;
+  };
+  source.definition = [&data](const std::string& id, std::uint64_t version) -> Result<std::string> {
+    const auto answer = data.ask("trace-definition", {{"id", id}, {"version", version}});
+    if (!answer) return tl::unexpected(answer.error());
+    return std::string(answer->at("text").as_string());
+  };
+  return source;
+}
+
+int trouble(const Error& error, const std::string& data_dir, bool json, Streams& streams) {
+  const bool missing = error.fault == Fault::not_found;
+  report(error.message,
+         missing ? fmt::format("{} has no traces: name the gateway's directory with --data-dir",
+                               data_dir)
+                 : std::string(),
+         json, streams);
+  return to_int(missing ? ExitCode::no_input : exit_code_of(error.fault));
+}
+
+}  // namespace
+
+int run_replay(const Arguments& arguments, Streams& streams) {
+  const bool json = arguments.has("--json");
+  const auto options = read_options(arguments);
+  if (!options) return report_usage(options.error(), json, streams);
+  LoadOptions load = without_files(arguments);
+  load.load_policy = true;  // scripts of the draft decide, too
+  const std::optional<Config> config = load_for(arguments, streams, load);
+  if (!config) return to_int(ExitCode::config);
+
+  const std::string data_dir = config->server.data_dir.string();
+  LiveData data(config->server.data_dir);
+  const auto span = ask_span(data, *options);
+  if (!span) return trouble(span.error(), data_dir, json, streams);
+
+  const replay::Draft draft{engine_for(*config), authentication_options(*config)};
+  const auto began = Clock::now();
+  const bool watched = &streams.err == &std::cerr && isatty(STDERR_FILENO) == 1 && !json &&
+                       !arguments.has("--quiet");
+  const auto tally = [&] {
+    Progress progress(streams.err, watched, span->count);
+    return replay::replay_traces(replay::source_of(data), *span, draft,
+                                 {.samples = options->samples}, [&](std::uint64_t done) {
+                                   progress.show(done);
+                                   return true;
+                                 });
+  }();
+  if (!tally) return trouble(tally.error(), data_dir, json, streams);
+  const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
+  if (json) {
+    boost::json::object answer{{"draft", options->draft}};
+    for (auto& [name, value] : tally->json()) answer[name] = std::move(value);
+    answer["seconds"] = seconds;
+    streams.out << boost::json::serialize(answer) << '\n';
+  } else if (!arguments.has("--quiet")) {
+    streams.out << tally->text(options->draft == "-" ? "<stdin>" : printable(options->draft, 120));
+    streams.err << fmt::format("{:.1f} s, {:.0f} decisions a second\n", seconds,
+                               static_cast<double>(tally->decisions()) / std::max(seconds, 1e-3));
+  }
+  return to_int(tally->changes() ? ExitCode::no : ExitCode::ok);
+}
+
+}  // namespace postern::app

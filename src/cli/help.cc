@@ -1,0 +1,309 @@
+#include "cli/help.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "config/schema.h"
+#include "dialect/capabilities.h"
+#include "dialect/restrictions/rules.h"
+#include "smtp/codes.h"
+
+namespace postern::app {
+
+namespace {
+
+constexpr std::size_t width = 80;
+
+constexpr std::string_view group_verbs[][2] = {
+    {"Run", "answer SMTP clients"},
+    {"Write policy", "say what is accepted, and see why"},
+    {"Operate", "look after what runs"},
+    {"Set up", "make files, keys and accounts; try DNS records"},
+    {"About", "read more"}};
+
+constexpr ExitCode every_code[] = {ExitCode::ok,       ExitCode::no,        ExitCode::usage,
+                                   ExitCode::bad_data, ExitCode::no_input,  ExitCode::unavailable,
+                                   ExitCode::bug,      ExitCode::os,        ExitCode::cannot_create,
+                                   ExitCode::io,       ExitCode::try_again, ExitCode::no_permission,
+                                   ExitCode::config};
+
+/// Wraps `text` at 80 columns with `indent` spaces before each line; the first line is already
+/// filled up to column `begun`.
+std::string wrapped(std::string_view text, std::size_t indent, std::size_t begun = 0) {
+  std::string out;
+  std::size_t column = begun > 0 ? begun : indent;
+  if (begun == 0) out.append(indent, ' ');
+  bool first = true;
+  for (const std::string_view word : split(text, ' ')) {
+    const std::size_t wide = display_width(word);
+    if (!first && column + 1 + wide > width) {
+      out += '\n' + std::string(indent, ' ');
+      column = indent;
+    } else if (!first) {
+      out += ' ';
+      ++column;
+    }
+    out += word;
+    column += wide;
+    first = false;
+  }
+  return out + '\n';
+}
+
+std::string row(std::string_view left, std::string_view right, std::size_t indent) {
+  std::string head = fmt::format("  {}", left);
+  if (display_width(head) + 2 > indent) return head + '\n' + wrapped(right, indent);
+  head.append(indent - display_width(head), ' ');
+  return head + wrapped(right, indent, indent);
+}
+
+std::string option_rows(std::span<const OptionSpec> options, std::string_view skipped = {}) {
+  std::string out;
+  for (const OptionSpec& option : options) {
+    if (option.name == skipped) continue;
+    const std::string left = option.value.empty() ? std::string(option.name)
+                                                  : fmt::format("{} {}", option.name, option.value);
+    const std::string right = option.preset.empty()
+                                  ? std::string(option.help)
+                                  : fmt::format("{} (default: {})", option.help, option.preset);
+    out += row(left, right, 22);
+  }
+  return out;
+}
+
+std::string exit_code_topic() {
+  std::string out = "Exit codes, as in sysexits.h:\n\n";
+  for (const ExitCode code : every_code) {
+    out += row(std::to_string(to_int(code)), meaning_of(code), 6);
+  }
+  return out +
+         "\nA unit with RestartPreventExitStatus=64 77 78 stops restart loops on what only a\n"
+         "human can mend.\n";
+}
+
+constexpr std::string_view environment_topic = R"(Environment variables:
+
+  POSTERN_CONFIG          the configuration file when --config is not given
+  NO_COLOR                any value: no colours (https://no-color.org)
+  CREDENTIALS_DIRECTORY   where `key = "credential:NAME"` is looked for; systemd
+                          sets it for a unit with LoadCredential=
+  JOURNAL_STREAM          set by systemd: `log.format = "auto"` then writes to
+                          the journal with its own protocol
+)";
+
+constexpr std::string_view tracing_topic = R"(How to find out why a message was refused:
+
+  1. Every refusal is one line in the log, event decision.refused or
+     decision.deferred, with the reply, the rule and a trace id.
+  2. `postern explain ID` shows that decision again: each stage, each rule that
+     was asked, the evidence it saw, the reply and the time it took.
+  3. `postern explain --message m.eml --from A --to B --client-ip IP` decides a
+     message that was never sent, with the policies as they are now; with --dns
+     FILE no other DNS answers than those of the file exist.
+
+Traces are kept in the data directory for `traces.keep` and up to
+`traces.max_size`; recording one never delays a reply.
+)";
+
+constexpr std::string_view configuration_head =
+    R"(The configuration is one TOML file, named with --config or POSTERN_CONFIG:
+
+  postern config example > postern.toml    every key, with its default
+  postern check --config postern.toml      every mistake, with line and column
+  postern help C012                        what a code of a mistake means
+
+Keys stand below the name of their section. A section in one bracket is there
+once; one in two, [[listener]], once for each listener, route and so on. Every
+key has a default, and an unknown one is an error:
+
+  [server]
+  hostname = "mx.example.com"
+
+  [[listener]]
+  address = "0.0.0.0:25"
+
+Text stands in quotes. Durations: "250ms", "5s", "3m", "1h", "7d". Sizes:
+"64 KiB", "25 MiB", or a number of octets. Lists: ["192.0.2.0/24"]. A secret may
+be "credential:NAME" (postern help environment).
+
+SIGHUP (systemctl reload postern) reads the file again. Decisions follow it at
+once, sessions from the next connection on. A file with a mistake changes
+nothing (reload.failed in the log); keys that wait for the next start are named
+there (config.needs_restart).
+)";
+
+std::string configuration_topic() {
+  std::string out(configuration_head);
+  std::string_view section;
+  for (const Key& key : config_keys()) {
+    if (key.section != section) {
+      section = key.section;
+      out += fmt::format("\n{}{}\n", section_header(section),
+                         is_list(section) ? "  (once for each)" : "");
+    }
+    out += row(fmt::format("{} = {}", key.name, key.preset), key.comment, 36);
+  }
+  return out;
+}
+
+std::string keyword_topic() {
+  std::string out = "The words of restriction lists (docs/restriction-keywords.md):\n\n";
+  for (const auto& one : dialect::restrictions::keywords()) {
+    out += fmt::format("  {}\n", one.name) + wrapped(one.help, 6);
+  }
+  return out;
+}
+
+std::string capability_topic() {
+  std::string out = "What Postern has in place of the parts of other mail servers:\n\n";
+  for (const auto& one : dialect::capabilities) {
+    out += fmt::format("  {}: {}\n", one.name, one.has ? "yes" : "no") + wrapped(one.sentence, 6);
+  }
+  return out;
+}
+
+struct Topic {
+  std::string_view name;
+  std::string (*text)();
+};
+constexpr Topic topics[] = {
+    {"exit-codes", exit_code_topic},
+    {"configuration", configuration_topic},
+    {"environment", [] { return std::string(environment_topic); }},
+    {"tracing", [] { return std::string(tracing_topic); }},
+    {"keywords", keyword_topic},
+    {"capabilities", capability_topic},
+};
+
+std::string code_text(const CodePage& page) {
+  return fmt::format("{}: {}\n\n{}\nWrong:\n\n{}\nRight:\n\n{}", page.code, page.title,
+                     wrapped(page.text, 0), page.wrong, page.right);
+}
+
+}  // namespace
+
+std::string_view meaning_of(ExitCode code) {
+  switch (code) {
+    case ExitCode::ok:
+      return "done";
+    case ExitCode::no:
+      return "the answer is no: a check failed, a message is refused, a replay differs";
+    case ExitCode::usage:
+      return "the command line is wrong";
+    case ExitCode::bad_data:
+      return "a message, trace or other input is not what it should be";
+    case ExitCode::no_input:
+      return "a file, decision or address that was named is not there";
+    case ExitCode::unavailable:
+      return "a service is not available: address taken, server not running";
+    case ExitCode::bug:
+      return "a fault of Postern itself; please report it";
+    case ExitCode::os:
+      return "the system refused: no file descriptors, no threads";
+    case ExitCode::cannot_create:
+      return "a file or directory cannot be made";
+    case ExitCode::io:
+      return "reading or writing failed: disk full, damaged database";
+    case ExitCode::try_again:
+      return "try again: a locked database, DNS trouble";
+    case ExitCode::no_permission:
+      return "not permitted";
+    case ExitCode::config:
+      return "the configuration is wrong";
+  }
+  return "";
+}
+
+std::string short_help() {
+  std::string out =
+      "Postern: an SMTP gateway whose acceptance policy is yours, and explained.\n"
+      "usage: postern COMMAND [--config FILE] [--json] [--quiet] [--no-color] [--help]\n";
+  for (const auto& [group, verb] : group_verbs) {
+    out += fmt::format("\n{}: {}\n", group, verb);
+    const FamilySpec* last = nullptr;
+    for (const CommandSpec& command : commands()) {
+      if (command.group != group) continue;
+      const FamilySpec* family = family_of(command);
+      if (!family) out += row(command.name, command.summary, 14);
+      if (family && family != last) out += row(family->name, family->summary, 14);
+      last = family;
+    }
+  }
+  return out + "\nStart: postern serve. More: postern help configuration|keywords|tracing|help\n";
+}
+
+std::string command_help(const CommandSpec& command) {
+  std::string out = wrapped(command.purpose, 0);
+  const std::string usage = fmt::format("usage: postern {} ", command.name);
+  out += "\n" + usage + wrapped(command.usage, usage.size(), usage.size());
+  out += "\nExamples:\n";
+  for (const ExampleSpec& example : command.examples) {
+    out += wrapped("$ " + std::string(example.line), 2) + wrapped(example.what, 6);
+  }
+  out += "\nOptions:\n" + option_rows(command.options) +
+         option_rows(common_options(), command.name == "completion" ? "--json" : "");
+  out += "\nExit codes:\n";
+  for (const ExitCode code : command.exit_codes) {
+    out += row(std::to_string(to_int(code)), meaning_of(code), 6);
+  }
+  if (!command.see_also.empty()) out += fmt::format("\nSee also: {}\n", command.see_also);
+  return out;
+}
+
+std::string family_help(const FamilySpec& family) {
+  std::string out = wrapped(family.purpose, 0);
+  out += fmt::format("\nusage: postern {} COMMAND [OPTIONS]\n\nCommands:\n", family.name);
+  for (const CommandSpec& command : commands()) {
+    if (family_of(command) == &family) out += row(last_word(command), command.summary, 16);
+  }
+  out += "\nExamples:\n";
+  for (const CommandSpec& command : commands()) {
+    if (family_of(command) != &family) continue;
+    const ExampleSpec& example = command.examples.front();
+    out += wrapped("$ " + std::string(example.line), 2) + wrapped(example.what, 6);
+  }
+  return out + fmt::format("\nMore: postern help {} COMMAND\n", family.name);
+}
+
+namespace {
+
+/// `550`, `5.7.23` or `550 5.7.23`.
+std::optional<std::string> reply_text(std::string_view subject) {
+  std::string out;
+  for (const smtp::CodeMeaning& one : smtp::known_codes()) {
+    const std::string code = std::to_string(one.code);
+    const std::string enhanced = one.enhanced.present() ? one.enhanced.to_string() : "";
+    const std::string both = enhanced.empty() ? code : code + " " + enhanced;
+    if (subject != code && subject != both && (enhanced.empty() || subject != enhanced)) continue;
+    out += fmt::format("{:<11} {} ({})\n", both, one.meaning, one.source);
+  }
+  if (out.empty()) return std::nullopt;
+  return out + "\nWhy a message got it: postern explain ID\n";
+}
+
+}  // namespace
+
+std::optional<std::string> help_on(std::string_view subject) {
+  if (const CommandSpec* command = find_command(subject)) return command_help(*command);
+  if (const FamilySpec* family = find_family(subject)) return family_help(*family);
+  for (const Topic& topic : topics) {
+    if (subject == topic.name) return topic.text();
+  }
+  for (const CodePage& page : code_pages()) {
+    if (iequals(page.code, subject)) return code_text(page);
+  }
+  return reply_text(subject);
+}
+
+std::vector<std::string_view> help_subjects() {
+  std::vector<std::string_view> out;
+  for (const Topic& topic : topics) out.push_back(topic.name);
+  for (const CommandSpec& command : commands()) out.push_back(command.name);
+  for (const FamilySpec& family : families()) out.push_back(family.name);
+  for (const CodePage& page : code_pages()) out.push_back(page.code);
+  return out;
+}
+
+}  // namespace postern::app

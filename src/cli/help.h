@@ -1,0 +1,41 @@
+// The output of `postern help`, generated from the tables of commands, keys and codes.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cli/cli.h"
+
+namespace postern::app {
+
+/// The overview on one screen: groups, examples, topics.
+std::string short_help();
+/// The help of one command.
+std::string command_help(const CommandSpec& command);
+/// The help of one family.
+std::string family_help(const FamilySpec& family);
+/// Help on a command, a topic (exit-codes, configuration, ...) or an error code; nullopt: unknown.
+std::optional<std::string> help_on(std::string_view subject);
+/// All subjects of help_on(), for suggestions.
+std::vector<std::string_view> help_subjects();
+/// The completions for "bash", "zsh" or "fish"; nullopt: another shell.
+std::optional<std::string> completion_script(std::string_view shell);
+/// "the command line is wrong", for example.
+std::string_view meaning_of(ExitCode code);
+
+/// An error code with a wrong and a right example, which `postern help CODE` shows; tests load
+/// both.
+struct CodePage {
+  std::string_view code;   ///< "C012"
+  std::string_view title;  ///< one line
+  std::string_view text;   ///< what it means and what to do
+  std::string_view wrong;  ///< TOML that causes the error
+  std::string_view right;  ///< TOML without it
+};
+/// All pages.
+std::span<const CodePage> code_pages();
+/// The pages about restriction lists, which code_pages() contains.
+std::span<const CodePage> restriction_code_pages();
+
+}  // namespace postern::app

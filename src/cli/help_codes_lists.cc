@@ -1,0 +1,243 @@
+// Pages about error codes of restriction lists; the others are in help_codes.cc.
+#include "cli/help.h"
+
+namespace postern::app {
+
+namespace {
+
+constexpr CodePage pages[] = {
+    {"R001", "unknown keyword",
+     "A list holds a word that is neither a keyword nor a restriction class. Postfix notices when "
+     "the rule's turn comes and answers 451 to everybody; here it is an error, or the same 451 "
+     "with `errors = \"defer\"`.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
+     "\"reject_unauth_pipeling\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
+     "\"reject_unauth_pipelining\"\n"},
+    {"R002", "a keyword that is not carried",
+     "Postfix has this keyword and Postern does not. It is never ignored: a list that is to refuse "
+     "something must refuse it.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
+     "\"reject_unverified_sender\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
+     "\"reject_unknown_sender_domain\"\n"},
+    {"R003", "a keyword without what belongs to it",
+     "Check rules take a table as type:name, rules about DNS lists a zone, policy services a "
+     "server as inet:host:port or unix:/path. A table alone means a check only in the client, "
+     "helo, sender, relay and recipient lists.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
+     "\"reject_rbl_client\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
+     "\"reject_rbl_client bl.example.net\"\n"},
+    {"R004", "a table that cannot be opened",
+     "The message names the file and its first mistake. Postern reads the source text "
+     "(/etc/postfix/access), not what postmap makes of it.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
+     "\"check_client_access texthash:/nonexistent\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
+     "\"check_client_access { inline:{ {198.51.100.7 = REJECT} } }\"\n"},
+    {"R005", "not a DNS list",
+     "A DNS list is a zone, or a zone and the answers that count: four numbers or [a;b..c] with "
+     "dots between them.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
+     "\"reject_rbl_client bl.example.net=127.0.0.[9..2]\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
+     "\"reject_rbl_client bl.example.net=127.0.0.[2..9]\"\n"},
+    {"R006", "an element that cannot be read",
+     "In mynetworks: an address, a network without bits set behind its prefix, an IPv6 network in "
+     "brackets, a table, a host name. With one bad element Postfix answers 451 to everybody.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nmynetworks = "
+     "\"10.1.2.3/8\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nmynetworks = "
+     "\"10.0.0.0/8\"\n"},
+    {"R007", "a restriction class that is not there",
+     "Each name in smtpd_restriction_classes needs a setting of that name, which must not lead "
+     "back to itself. Classes nest 100 deep at most, and a list with its classes has at most "
+     "100,000 rules.",
+     "[restrictions]\nrelay = \"permit_mynetworks, "
+     "reject_unauth_destination\"\nsmtpd_restriction_classes = \"strict\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, "
+     "reject_unauth_destination\"\nsmtpd_restriction_classes = \"strict\"\nstrict = "
+     "\"reject_non_fqdn_sender\"\nsender = \"strict\"\n"},
+    {"R008", "not a value of this parameter",
+     "Switches take yes or no, reply codes a number from 400 to 599.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsmtpd_delay_reject "
+     "= \"maybe\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsmtpd_delay_reject "
+     "= \"yes\"\n"},
+    {"R009", "a placeholder was left in",
+     "A word in angle brackets stands in a manual for something of your own.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
+     "\"reject_rbl_client <blacklist>\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
+     "\"reject_rbl_client bl.example.net\"\n"},
+    {"R010", "braces or $ that are not written right",
+     "Braces group a word and have to be closed; a parameter is $name, ${name} or $(name), and a "
+     "dollar sign $$.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
+     "\"check_client_access { inline:{ {x = OK} }\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
+     "\"check_client_access { inline:{ {x = REJECT} } }\"\n"},
+    {"R011", "an action that cannot be read",
+     "What a table says is one of Postfix's actions, or keywords and classes that need no table of "
+     "their own.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
+     "\"check_client_access { inline:{ {x = PERMIT_ME} } }\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
+     "\"check_client_access { inline:{ {x = REJECT} } }\"\n"},
+    {"R012", "a $name that is not defined",
+     "It stands for nothing, so that what it was to bring is missing without a word. In a list of "
+     "rules this is an error, elsewhere a warning. ${name?text} and ${name:text} ask whether a "
+     "parameter is defined, and may.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
+     "\"$common_rules, permit\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\ncommon_rules = "
+     "\"reject_non_fqdn_sender\"\nsender = \"$common_rules, permit\"\n"},
+    {"R013", "known to Postfix and not carried out",
+     "A warning: a table says REDIRECT, FILTER, BCC or PREPEND, which do nothing here: mail goes "
+     "on "
+     "as if the row said DUNNO. Or a policy service has attributes that do nothing: a server is "
+     "asked once and has authentication.decide_within to answer.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nrecipient = "
+     "\"check_recipient_access inline:{{a@x.example = BCC b@x.example}}\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nrecipient = "
+     "\"check_recipient_access inline:{{a@x.example = REJECT gone}}\"\n"},
+    {"R101", "the list does not decide everything",
+     "A note: the end of the list permits what no rule decided. With `require_complete_lists = "
+     "true` it is an error.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
+     "\"reject_non_fqdn_sender\"\nrequire_complete_lists = true\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
+     "\"reject_non_fqdn_sender, permit\"\n"},
+    {"R102", "never asked", "A warning: a rule in front of this one decides every request.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = \"permit, "
+     "reject_non_fqdn_sender\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
+     "\"reject_non_fqdn_sender, permit\"\n"},
+    {"R103", "the same rule again", "A warning: what it could find out was found out before.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
+     "\"reject_non_fqdn_sender, reject_non_fqdn_sender\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
+     "\"reject_non_fqdn_sender\"\n"},
+    {"R104", "what the rule looks at is not known here",
+     "A warning: with smtpd_delay_reject = no the client list runs before HELO and the HELO list "
+     "before MAIL. The rule is skipped, always.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsmtpd_delay_reject "
+     "= \"no\"\nclient = \"reject_non_fqdn_sender\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
+     "\"reject_non_fqdn_sender\"\n"},
+    {"R105", "the list answers everybody the same",
+     "A note: no rule in front of the one that decides can decide otherwise.", "",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
+     "\"reject_non_fqdn_sender, permit\"\n"},
+    {"R106", "a permit in front of the last permit", "A note: it makes no difference.", "",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
+     "\"permit_mynetworks, reject_non_fqdn_sender, permit\"\n"},
+    {"R107", "rows that are hidden",
+     "A warning: the first row that matches counts, and the lines named never do: their key stands "
+     "earlier, or their network is within an earlier one.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
+     "\"check_client_access { cidr:{ {10.0.0.0/8 REJECT} {10.1.1.1 DUNNO} } }\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
+     "\"check_client_access { cidr:{ {10.1.1.1 DUNNO} {10.0.0.0/8 REJECT} } }\"\n"},
+    {"R108", "a table that never decides", "A note: all it can say is DUNNO.", "",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
+     "\"check_sender_access static:REJECT\"\n"},
+    {"R110", "an open relay",
+     "Anybody can send to any destination through these lists; `postern check` prints a dialogue "
+     "that gets through. Open relays are found within hours and end up on every blocklist. Put "
+     "reject_unauth_destination in front of what permits.",
+     "[restrictions]\nrelay = \"permit\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\n"},
+    {"R111", "somebody outside may relay",
+     "A warning: this rule can permit mail to destinations that are not ours, for the recipients "
+     "or clients that its table lists, or when a policy server says so. Behind "
+     "reject_unauth_destination it cannot.",
+     "[restrictions]\nrelay = \"\"\"check_recipient_access { inline:{ {foreign.example = OK} } },\n"
+     "  reject_unauth_destination\"\"\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\n"},
+    {"R112", "mail is taken and thrown away",
+     "A warning: behind DISCARD no list is asked any more, so every later recipient is accepted, "
+     "and the message goes nowhere. REJECT tells the sender.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
+     "\"check_client_access static:DISCARD\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
+     "\"check_client_access static:REJECT\"\n"},
+    {"R113", "Postfix would not serve with these lists",
+     "Neither the relay nor the recipient list refuses foreign destinations by a rule of its own. "
+     "An error even where the proof shows another barrier.",
+     "[restrictions]\nrelay = \"permit_mynetworks\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\n"},
+    {"R120", "mynetworks holds the Internet",
+     "A warning: whoever is in such a network may send anywhere wherever permit_mynetworks stands.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nmynetworks = "
+     "\"0.0.0.0/0\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nmynetworks = "
+     "\"192.0.2.0/24\"\n"},
+    {"R121", "an exception that comes too late",
+     "A warning: the first element that matches counts, so an exception stands in front of what it "
+     "is an exception to.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nmynetworks = "
+     "\"192.0.2.0/24, !192.0.2.7\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nmynetworks = "
+     "\"!192.0.2.7, 192.0.2.0/24\"\n"},
+    {"R122", "a public suffix in relay_domains",
+     "A warning: subdomains count there, so mail to everybody registered below it is relayed.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nrelay_domains = "
+     "\"co.uk\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nrelay_domains = "
+     "\"example.co.uk\"\n"},
+    {"R123", "no domain name",
+     "A warning: the word matches nothing. Often it is a comment: # begins one only at the start "
+     "of a main.cf line.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nrelay_domains = "
+     "\"example.net, #old\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nrelay_domains = "
+     "\"example.net\"\n"},
+    {"R124", "a domain in two lists",
+     "A warning: mydestination counts first, then virtual_alias_domains, virtual_mailbox_domains, "
+     "relay_domains.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nmydestination = "
+     "\"example.net\"\nrelay_domains = \"example.com\"\nvirtual_mailbox_domains = "
+     "\"example.net\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nmydestination = "
+     "\"example.net\"\nvirtual_mailbox_domains = \"example.com\"\n"},
+    {"R125", "routes in addresses are trusted",
+     "A warning: user%elsewhere@ours counts as ours, and a server behind this one may send it on.",
+     "[restrictions]\nrelay = \"permit_mynetworks, "
+     "reject_unauth_destination\"\nallow_untrusted_routing = \"yes\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, "
+     "reject_unauth_destination\"\nallow_untrusted_routing = \"no\"\n"},
+    {"R130", "a temporary refusal by default",
+     "A note: the rule answers 4xx, so that clients come back for days. Its code parameter changes "
+     "that.",
+     "",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
+     "\"reject_unknown_sender_domain\"\nunknown_address_reject_code = \"550\"\n"},
+    {"R131", "an old name", "A note: both names work and mean the same.", "",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nhelo = "
+     "\"reject_invalid_helo_hostname\"\n"},
+    {"R132", "a recipient rule behind DATA",
+     "A warning: with several recipients there is none to look at, and the rule is skipped.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\ndata = "
+     "\"reject_unlisted_recipient\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nrecipient = "
+     "\"reject_unlisted_recipient\"\n"},
+    {"R133", "warn_if_reject in front of a permit rule", "A warning: it permits all the same.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
+     "\"warn_if_reject permit_mynetworks\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
+     "\"permit_mynetworks\"\n"},
+    {"R134", "every refusal is temporary",
+     "A warning: soft_bounce turns 5xx into 4xx, which is for trying out alone.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsoft_bounce = "
+     "\"yes\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsoft_bounce = "
+     "\"no\"\n"},
+};
+
+}  // namespace
+
+std::span<const CodePage> restriction_code_pages() { return pages; }
+
+}  // namespace postern::app

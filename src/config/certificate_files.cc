@@ -1,0 +1,213 @@
+#include "config/certificate_files.h"
+
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <memory>
+#include <optional>
+
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include "base/text.h"
+
+namespace postern::app {
+
+namespace {
+
+template <auto Free>
+struct Freed {
+  template <class T>
+  void operator()(T* pointer) const {
+    Free(pointer);
+  }
+};
+using Bio = std::unique_ptr<BIO, Freed<BIO_free>>;
+using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
+using PrivateKey = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
+
+std::string user_name(uid_t uid) {
+  const passwd* entry = getpwuid(uid);
+  return entry ? fmt::format("{} ({})", entry->pw_name, uid) : std::to_string(uid);
+}
+
+std::string group_name(gid_t gid) {
+  const group* entry = getgrgid(gid);
+  return entry ? fmt::format("{} ({})", entry->gr_name, gid) : std::to_string(gid);
+}
+
+/// The owner and mode of a file that cannot be read, this process's user, and the command that
+/// fixes it.
+FileComplaint unreadable(std::string_view key, const std::string& file, int error) {
+  struct stat status{};
+  if (stat(file.c_str(), &status) != 0) {
+    return {key, "T001", fmt::format("cannot read `{}`: {}", printable(file), std::strerror(error)),
+            error == ENOENT
+                ? fmt::format("put the file there, or remove certificate and key: Postern then "
+                              "makes a self-signed certificate")
+                : fmt::format("let uid {} enter its directory, or use LoadCredential= of the unit",
+                              geteuid())};
+  }
+  return {key, "T001",
+          fmt::format("cannot read `{}`: {}; owner {}, group {}, mode {:04o}, and we are uid {}",
+                      printable(file), std::strerror(error), user_name(status.st_uid),
+                      group_name(status.st_gid), status.st_mode & 07777, geteuid()),
+          fmt::format("`chown {} {}`, or `LoadCredential={}.pem:{}` in the unit and `{} = "
+                      "\"credential:{}.pem\"`",
+                      geteuid(), printable(file), key, printable(file), key, key)};
+}
+
+std::optional<FileComplaint> check_readable(std::string_view key, const std::string& file) {
+  const int fd = open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return unreadable(key, file, errno);
+  struct stat status{};
+  fstat(fd, &status);
+  close(fd);
+  if (!S_ISREG(status.st_mode)) {
+    return FileComplaint{key, "T001", fmt::format("`{}` is not a file", printable(file)),
+                         "name the PEM file itself"};
+  }
+  return std::nullopt;
+}
+
+/// Refuses a key with a passphrase: OpenSSL would prompt on the terminal.
+int no_passphrase(char*, int, int, void*) { return 0; }
+
+std::string subject_of(X509* certificate) {
+  char buffer[256] = {};
+  X509_NAME_oneline(X509_get_subject_name(certificate), buffer, sizeof buffer);
+  return printable(buffer);
+}
+
+std::string date_of(const ASN1_TIME* time) {
+  std::tm parts{};
+  if (ASN1_TIME_to_tm(time, &parts) != 1) return "an unreadable date";
+  return fmt::format("{:04}-{:02}-{:02}", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday);
+}
+
+constexpr std::string_view renewing =
+    "renew it and `systemctl reload postern` (SIGHUP): sessions from then on get the new one";
+constexpr int days_of_warning = 14;
+
+void check_dates(X509* certificate, const std::string& file, std::vector<FileComplaint>& found) {
+  const ASN1_TIME* end = X509_get0_notAfter(certificate);
+  int days = 0;
+  int seconds = 0;
+  const bool known = ASN1_TIME_diff(&days, &seconds, nullptr, end) == 1;
+  if (X509_cmp_current_time(end) < 0) {
+    found.push_back({"certificate", "T004",
+                     fmt::format("the certificate `{}` ended on {}", printable(file), date_of(end)),
+                     std::string(renewing), false});
+  } else if (known && days < days_of_warning) {
+    found.push_back({"certificate", "T004",
+                     fmt::format("the certificate `{}` ends on {}, in less than {} day{}",
+                                 printable(file), date_of(end), days + 1, days == 0 ? "" : "s"),
+                     std::string(renewing), false});
+  }
+  if (X509_cmp_current_time(X509_get0_notBefore(certificate)) > 0) {
+    found.push_back({"certificate", "T004",
+                     fmt::format("the certificate `{}` is not valid before {}", printable(file),
+                                 date_of(X509_get0_notBefore(certificate))),
+                     "check the clock of this machine", false});
+  }
+}
+
+/// The DNS names of the certificate; if there are none, its subject.
+std::string names_of(X509* certificate) {
+  std::string names;
+  const std::unique_ptr<GENERAL_NAMES, Freed<GENERAL_NAMES_free>> all(static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+  for (int i = 0; all && i < sk_GENERAL_NAME_num(all.get()); ++i) {
+    const GENERAL_NAME* one = sk_GENERAL_NAME_value(all.get(), i);
+    if (one->type != GEN_DNS) continue;
+    const ASN1_IA5STRING* text = one->d.dNSName;
+    names += names.empty() ? "" : ", ";
+    names.append(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                 static_cast<std::size_t>(ASN1_STRING_length(text)));
+  }
+  return names.empty() ? subject_of(certificate) : printable(names, 300);
+}
+
+/// RFC 6125 §6.4: one of its names must match the host; a `*` matches the whole left-most label.
+void check_name(X509* certificate, const std::string& file, const std::string& host,
+                std::vector<FileComplaint>& found) {
+  if (X509_check_host(certificate, host.data(), host.size(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS,
+                      nullptr) == 1) {
+    return;
+  }
+  ERR_clear_error();
+  found.push_back({"certificate", "T005",
+                   fmt::format("the certificate `{}` is for {}, not for {}", printable(file),
+                               names_of(certificate), host),
+                   fmt::format("get one for {}, or correct the host name", host), false});
+}
+
+}  // namespace
+
+std::vector<FileComplaint> check_certificate_files(const std::string& certificate_file,
+                                                   const std::string& key_file,
+                                                   const std::string& host) {
+  std::vector<FileComplaint> found;
+  if (auto complaint = check_readable("certificate", certificate_file)) found.push_back(*complaint);
+  if (auto complaint = check_readable("key", key_file)) found.push_back(*complaint);
+  if (!found.empty()) return found;
+
+  const Bio certificate_bio(BIO_new_file(certificate_file.c_str(), "r"));
+  const Bio key_bio(BIO_new_file(key_file.c_str(), "r"));
+  Certificate certificate;
+  PrivateKey key;
+  if (certificate_bio) {
+    certificate.reset(PEM_read_bio_X509(certificate_bio.get(), nullptr, no_passphrase, nullptr));
+  }
+  if (key_bio) {
+    key.reset(PEM_read_bio_PrivateKey(key_bio.get(), nullptr, no_passphrase, nullptr));
+  }
+  ERR_clear_error();
+  if (!certificate) {
+    found.push_back({"certificate", "T003",
+                     fmt::format("`{}` holds no PEM certificate", printable(certificate_file)),
+                     "its first certificate must be the server's: -----BEGIN CERTIFICATE-----"});
+  }
+  if (!key) {
+    found.push_back(
+        {"key", "T003",
+         fmt::format("`{}` holds no PEM private key without a passphrase", printable(key_file)),
+         fmt::format("check it: `openssl pkey -in {} -noout`", printable(key_file))});
+  }
+  if (!certificate || !key) return found;
+  if (X509_check_private_key(certificate.get(), key.get()) != 1) {
+    ERR_clear_error();
+    found.push_back(
+        {"key", "T002",
+         fmt::format("key `{}` does not belong to certificate `{}` of {}", printable(key_file),
+                     printable(certificate_file), subject_of(certificate.get())),
+         "name the key the certificate was made with"});
+  }
+  check_dates(certificate.get(), certificate_file, found);
+  check_name(certificate.get(), certificate_file, host, found);
+  return found;
+}
+
+std::vector<FileComplaint> check_certificate_text(const std::string& pem, const std::string& called,
+                                                  const std::string& host) {
+  std::vector<FileComplaint> found;
+  const Bio text(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  const Certificate certificate(
+      text ? PEM_read_bio_X509(text.get(), nullptr, no_passphrase, nullptr) : nullptr);
+  ERR_clear_error();
+  if (!certificate) return found;
+  check_dates(certificate.get(), called, found);
+  check_name(certificate.get(), called, host, found);
+  return found;
+}
+
+}  // namespace postern::app

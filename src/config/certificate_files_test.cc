@@ -1,0 +1,242 @@
+#include "config/certificate_files.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <memory>
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/temporary_folder_test.h"
+#include "config/config.h"
+
+namespace postern::app {
+namespace {
+
+using ::testing::HasSubstr;
+
+/// A directory with keys and self-signed certificates, removed at the end.
+class Files : public testing::Test {
+ protected:
+  void SetUp() override {
+    // Another user must fail at the file, not at the directory.
+    ASSERT_EQ(chmod(folder_.path().c_str(), 0755), 0);
+    make("one", 0, 15 * day);
+    make("two", 0, 15 * day);
+    make("ended", -7200, -3600);
+    make("future", 3600, 15 * day);
+  }
+
+  std::string certificate(const std::string& name) const { return folder_.file(name + ".crt"); }
+  std::string key(const std::string& name) const { return folder_.file(name + ".key"); }
+
+  static constexpr long day = 86400;
+
+  /// `names`: DNS names besides the subject's, as "DNS:a.example,DNS:b.example".
+  void make(const std::string& name, long from, long to, const std::string& names = {}) {
+    EVP_PKEY* pair = EVP_EC_gen("P-256");
+    X509* x509 = X509_new();
+    X509_set_version(x509, 2);
+    X509_gmtime_adj(X509_getm_notBefore(x509), from);
+    X509_gmtime_adj(X509_getm_notAfter(x509), to);
+    const std::string subject = name + ".example.com";
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", MBSTRING_ASC,
+                               reinterpret_cast<const unsigned char*>(subject.data()),
+                               static_cast<int>(subject.size()), -1, 0);
+    if (!names.empty()) {
+      X509_EXTENSION* more =
+          X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, names.c_str());
+      X509_add_ext(x509, more, -1);
+      X509_EXTENSION_free(more);
+    }
+    X509_set_pubkey(x509, pair);
+    X509_sign(x509, pair, EVP_sha256());
+    BIO* out = BIO_new_file(certificate(name).c_str(), "w");
+    PEM_write_bio_X509(out, x509);
+    BIO_free(out);
+    out = BIO_new_file(key(name).c_str(), "w");
+    PEM_write_bio_PrivateKey(out, pair, nullptr, nullptr, 0, nullptr, nullptr);
+    BIO_free(out);
+    X509_free(x509);
+    EVP_PKEY_free(pair);
+  }
+
+  /// For the host of certificate "one" and its variants.
+  static std::vector<FileComplaint> checked(const std::string& certificate,
+                                            const std::string& key) {
+    const std::string file = std::filesystem::path(certificate).stem().string();
+    return check_certificate_files(certificate, key, file + ".example.com");
+  }
+
+  tests::TemporaryFolder folder_;
+};
+
+TEST_F(Files, a_pair_that_fits_is_fine) {
+  EXPECT_TRUE(checked(certificate("one"), key("one")).empty());
+}
+
+TEST_F(Files, a_key_of_another_certificate_is_named_with_the_subject) {
+  const auto found = checked(certificate("one"), key("two"));
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].code, "T002");
+  EXPECT_EQ(found[0].key, "key");
+  EXPECT_THAT(found[0].message, HasSubstr("one.example.com"));
+}
+
+TEST_F(Files, both_missing_files_are_named_at_once) {
+  const auto found = checked(certificate("none"), key("none"));
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].code, "T001");
+  EXPECT_THAT(found[0].message, HasSubstr(certificate("none")));
+  EXPECT_THAT(found[1].message, HasSubstr("No such file"));
+}
+
+TEST_F(Files, a_directory_is_not_a_certificate) {
+  const auto found = checked(folder_.path(), key("one"));
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].code, "T001");
+}
+
+TEST_F(Files, what_is_not_pem_is_told_for_each_file) {
+  const auto found = checked(key("one"), certificate("one"));
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].code, "T003");
+  EXPECT_EQ(found[1].code, "T003");
+}
+
+TEST_F(Files, dates_are_a_warning) {
+  for (const std::string name : {"ended", "future"}) {
+    const auto found = checked(certificate(name), key(name));
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found[0].code, "T004");
+    EXPECT_FALSE(found[0].fatal);
+  }
+}
+
+TEST_F(Files, the_last_14_days_are_a_warning) {
+  make("soon", -day, 14 * day - 60);
+  const auto found = checked(certificate("soon"), key("soon"));
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].code, "T004");
+  EXPECT_FALSE(found[0].fatal);
+  EXPECT_THAT(found[0].message, HasSubstr("in less than 14 days"));
+  EXPECT_THAT(found[0].hint, HasSubstr("SIGHUP"));
+  make("today", -day, 60);
+  EXPECT_THAT(checked(certificate("today"), key("today"))[0].message,
+              HasSubstr("in less than 1 day"));
+  make("later", -day, 14 * day + 60);
+  EXPECT_TRUE(checked(certificate("later"), key("later")).empty());
+}
+
+TEST_F(Files, the_certificate_is_to_name_the_host) {
+  make("wild", 0, 30 * day, "DNS:*.example.com,DNS:example.net");
+  make("part", 0, 30 * day, "DNS:m*.example.com");
+  const auto names = [&](const std::string& name, const std::string& host) {
+    const auto found = check_certificate_files(certificate(name), key(name), host);
+    if (found.empty()) return std::string();
+    EXPECT_EQ(found[0].code, "T005");
+    EXPECT_FALSE(found[0].fatal);
+    return found[0].message;
+  };
+  EXPECT_EQ(names("wild", "mx.example.com"), "");
+  EXPECT_EQ(names("wild", "MX.Example.COM"), "");
+  EXPECT_EQ(names("wild", "example.net"), "");
+  // RFC 6125 §6.4.3: a wildcard is one whole label, the left-most.
+  EXPECT_THAT(names("wild", "a.mx.example.com"),
+              HasSubstr("is for *.example.com, example.net, not for a.mx.example.com"));
+  EXPECT_NE(names("wild", "example.com"), "");
+  EXPECT_NE(names("part", "mx.example.com"), "");
+  // §6.4.4: without a DNS name, the subject's common name.
+  EXPECT_EQ(names("one", "one.example.com"), "");
+  EXPECT_THAT(names("one", "mx.example.com"), HasSubstr("/CN=one.example.com"));
+}
+
+TEST_F(Files, a_certificate_that_is_no_file_is_looked_at_too) {
+  make("soon", -day, day);
+  const std::string pem = tests::read_file(certificate("soon"));
+  std::vector<std::string> said;
+  for (const FileComplaint& one : check_certificate_text(pem, "vault", "mx.example.com")) {
+    EXPECT_THAT(one.message, HasSubstr("`vault`"));
+    said.push_back(one.code);
+  }
+  EXPECT_EQ(said, (std::vector<std::string>{"T004", "T005"}));
+  EXPECT_TRUE(check_certificate_text("no PEM", "vault", "mx.example.com").empty());
+}
+
+TEST_F(Files, an_unreadable_key_says_who_owns_it_who_we_are_and_the_line_that_mends_it) {
+  const bool root = geteuid() == 0;
+  chmod(key("one").c_str(), root ? 0600 : 0);
+  const uid_t owner = geteuid();
+  // Root may read everything: reads as another user.
+  const uid_t reader = root ? 65534 : owner;
+  ASSERT_EQ(seteuid(reader), 0);
+  const auto found = checked(certificate("one"), key("one"));
+  ASSERT_EQ(seteuid(owner), 0);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].code, "T001");
+  EXPECT_THAT(found[0].message, HasSubstr(fmt::format("({})", owner)));
+  EXPECT_THAT(found[0].message, HasSubstr(root ? "mode 0600" : "mode 0000"));
+  EXPECT_THAT(found[0].message, HasSubstr(fmt::format("we are uid {}", reader)));
+  EXPECT_THAT(found[0].hint, HasSubstr(fmt::format("chown {} {}", reader, key("one"))));
+}
+
+TEST_F(Files, the_configuration_points_at_the_key_in_question) {
+  LoadOptions options;
+  options.open_files = 100'000;
+  const std::string text = fmt::format(
+      "[server]\nhostname = \"one.example.com\"\n[[listener]]\ncertificate = \"{}\"\nkey = "
+      "\"{}\"\n",
+      certificate("one"), key("two"));
+  const ConfigResult result = parse_config(text, "postern.toml", options);
+  ASSERT_EQ(result.diagnostics.list().size(), 1u);
+  EXPECT_EQ(result.diagnostics.list()[0].line, 5u);
+  EXPECT_EQ(result.diagnostics.list()[0].code, "T002");
+  const ConfigResult half = parse_config(
+      fmt::format("[[listener]]\ncertificate = \"{}\"\n", certificate("one")), "x", options);
+  ASSERT_EQ(half.diagnostics.list().size(), 1u);
+  EXPECT_EQ(half.diagnostics.list()[0].code, "C031");
+}
+
+TEST_F(Files, the_configuration_asks_for_the_names_of_hosts_and_of_further_domains) {
+  LoadOptions options;
+  options.open_files = 100'000;
+  const std::string pair =
+      fmt::format("certificate = \"{}\"\nkey = \"{}\"\n", certificate("one"), key("one"));
+  const ConfigResult result =
+      parse_config("[server]\nhostname = \"mx.example.com\"\n[[listener]]\n" + pair +
+                       "[[vsl.virtual]]\ndomain = \"one.example.com\"\n" + pair +
+                       "[[vsl.virtual]]\ndomain = \"two.example.com\"\n" + pair,
+                   "x", options);
+  EXPECT_TRUE(result.ok()) << result.diagnostics.render();
+  std::vector<std::string> said;
+  for (const Diagnostic& one : result.diagnostics.list()) {
+    said.push_back(fmt::format("{} {}", one.code, one.line));
+  }
+  EXPECT_EQ(said, (std::vector<std::string>{"T005 4", "V005 6", "T005 12"}))
+      << result.diagnostics.render();
+}
+
+TEST_F(Files, credentials_are_found_in_the_directory_systemd_names) {
+  LoadOptions options;
+  options.open_files = 100'000;
+  const std::string text =
+      "[[listener]]\ncertificate = \"credential:one.crt\"\nkey = \"credential:one.key\"\n";
+  unsetenv("CREDENTIALS_DIRECTORY");
+  EXPECT_EQ(parse_config(text, "x", options).diagnostics.errors(), 2u);
+  setenv("CREDENTIALS_DIRECTORY", folder_.path().c_str(), 1);
+  const ConfigResult result = parse_config(text, "x", options);
+  EXPECT_TRUE(result.ok()) << result.diagnostics.render();
+  EXPECT_EQ(result.config.listeners[0].key, key("one"));
+  EXPECT_FALSE(parse_config("[[listener]]\ncertificate = \"credential:../x\"", "x", options).ok());
+  unsetenv("CREDENTIALS_DIRECTORY");
+}
+
+}  // namespace
+}  // namespace postern::app

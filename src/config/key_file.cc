@@ -1,0 +1,46 @@
+#include "config/key_file.h"
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace postern::app {
+
+namespace {
+
+std::string why() { return std::generic_category().message(errno); }
+
+bool write_all(int descriptor, const std::string& text) {
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t written = ::write(descriptor, text.data() + done, text.size() - done);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    done += static_cast<std::size_t>(written);
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<void> write_key(const std::string& file, const Secret& pem) {
+  const int descriptor =
+      ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (descriptor < 0 && errno == EEXIST) return fail(Fault::conflict, file + " exists already");
+  if (descriptor < 0) return fail(Fault::denied, fmt::format("cannot make {}: {}", file, why()));
+  const bool written = ::fchmod(descriptor, 0600) == 0 && write_all(descriptor, pem.reveal()) &&
+                       ::fsync(descriptor) == 0;
+  const std::string trouble = written ? "" : why();
+  const bool closed = ::close(descriptor) == 0;
+  if (written && closed) return {};
+  ::unlink(file.c_str());
+  return fail(Fault::permanent,
+              fmt::format("cannot write {}: {}", file, written ? why() : trouble));
+}
+
+}  // namespace postern::app

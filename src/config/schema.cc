@@ -1,0 +1,663 @@
+#include "config/schema.h"
+
+#include <algorithm>
+#include <array>
+
+#include "smtp/scram.h"
+
+namespace postern::app {
+
+namespace {
+
+constexpr std::uint64_t kib = 1u << 10;
+constexpr std::uint64_t mib = 1u << 20;
+constexpr std::uint64_t gib = 1u << 30;
+constexpr std::uint64_t seconds(std::uint64_t n) { return n * 1000; }
+constexpr std::uint64_t hours(std::uint64_t n) { return n * 3'600'000; }
+
+// In the order of the enumerators.
+constexpr std::array<std::string_view, 4> tls_modes{"starttls", "implicit", "none", "required"};
+constexpr std::array<std::string_view, 9> source_kinds{"none",   "static",     "htpasswd",
+                                                       "sqlite", "postgresql", "ldap",
+                                                       "vault",  "dovecot",    "introspection"};
+constexpr std::array<std::string_view, 2> proxy_protocols{"off", "required"};
+constexpr std::array<std::string_view, 2> bare_newlines{"reject", "normalize"};
+constexpr std::array<std::string_view, 2> dispositions{"deliver", "discard"};
+constexpr std::array<std::string_view, 2> discoveries{"public_suffix", "tree_walk"};
+constexpr std::array<std::string_view, 4> dnssec_modes{"auto", "validate", "trust-ad", "off"};
+constexpr std::array<std::string_view, 4> relay_tls{"none", "may", "encrypt", "verify"};
+constexpr std::array<std::string_view, 5> route_tls{"policy", "none", "may", "encrypt", "verify"};
+constexpr std::array<std::string_view, 3> families{"both", "v4", "v6"};
+constexpr std::array<std::string_view, 3> private_hosts{"routes", "always", "never"};
+constexpr std::array<std::string_view, 2> chunkings{"auto", "off"};
+constexpr std::array<std::string_view, 2> lackings{"strict", "send"};
+constexpr std::array<std::string_view, 2> lua_modes{"enforce", "shadow"};
+constexpr std::array<std::string_view, 2> signups{"open", "closed"};
+constexpr std::array<std::string_view, 4> log_formats{"auto", "json", "text", "journald"};
+constexpr std::array<std::string_view, 4> log_levels{"debug", "info", "warning", "error"};
+constexpr std::array<std::string_view, 3> address_styles{"full", "domain", "hash"};
+
+// The member of a key; `c` is the Config, `l` the current listener, `r` the route, `e` the egress
+// address, `s` the source of accounts, `v` the virtual domain.
+#define POSTERN_SLOT(member)                              \
+  [](Config& c [[maybe_unused]], Row& row) -> Slot {      \
+    [[maybe_unused]] ListenerConfig& l = row.listener;    \
+    [[maybe_unused]] RouteConfig& r = row.route;          \
+    [[maybe_unused]] EgressConfig& e = row.egress;        \
+    [[maybe_unused]] gateway::AuthSource& s = row.source; \
+    [[maybe_unused]] VslVirtual& v = row.virtual_domain;  \
+    return &(member);                                     \
+  }
+
+const Key keys[] = {
+    {"server", "hostname", Kind::domain, R"("localhost")",
+     "greeting, EHLO reply, Received fields; default: the machine's name",
+     POSTERN_SLOT(c.server.hostname)},
+    {"server", "data_dir", Kind::file, R"("./postern-data")",
+     "databases, generated certificate, temporary message bodies", POSTERN_SLOT(c.server.data_dir)},
+    {"server", "threads", Kind::count, "0", "SMTP event loops; 0 = one a core",
+     POSTERN_SLOT(c.server.threads), 0, 1024},
+    {"server", "drain_timeout", Kind::duration, R"("30s")",
+     "SIGTERM: sessions in hand may finish for this long", POSTERN_SLOT(c.server.drain_timeout), 0,
+     hours(1)},
+    {"server", "core_dumps", Kind::flag, "false",
+     "true: a crash leaves a core file, with passwords and keys in it; for debugging",
+     POSTERN_SLOT(c.server.core_dumps)},
+    {"listener", "name", Kind::name, R"("smtp")", "used in logs and metrics", POSTERN_SLOT(l.name)},
+    {"listener", "address", Kind::address, R"("127.0.0.1:2525")",
+     R"(an IP address and a port: "0.0.0.0:25", "[::]:25")", POSTERN_SLOT(l.address)},
+    {"listener", "tls", Kind::choice, R"("starttls")",
+     R"("starttls", "required" (530 without), "implicit", "none")", POSTERN_SLOT(l.tls), 0, 0,
+     tls_modes},
+    {"listener", "certificate", Kind::file, R"("")",
+     "PEM chain; with tls and no certificate a self-signed one is made in data_dir",
+     POSTERN_SLOT(l.certificate)},
+    {"listener", "key", Kind::file, R"("")", "PEM; the private key of certificate",
+     POSTERN_SLOT(l.key)},
+    {"listener", "proxy_protocol", Kind::choice, R"("off")",
+     R"("required": every connection starts with a PROXY v1/v2 header)",
+     POSTERN_SLOT(l.proxy_protocol), 0, 0, proxy_protocols},
+    {"listener", "proxy_from", Kind::networks, "[]",
+     R"(networks whose PROXY header is believed; needed with "required")",
+     POSTERN_SLOT(l.proxy_from)},
+    {"listener", "xclient_from", Kind::networks, "[]", "networks that may use XCLIENT",
+     POSTERN_SLOT(l.xclient_from)},
+    {"listener", "auth_without_tls", Kind::flag, "false",
+     "AUTH in the clear: anybody on the way reads the passwords", POSTERN_SLOT(l.auth_without_tls)},
+    {"listener", "reject_unauth_pipelining", Kind::flag, "false",
+     "554 5.5.0 to clients that pipeline out of turn, and the session ends",
+     POSTERN_SLOT(l.reject_unauth_pipelining)},
+    {"listener", "pregreet_wait", Kind::duration, R"("0s")",
+     "wait before the greeting; who speaks first gets 554", POSTERN_SLOT(l.pregreet_wait), 0,
+     seconds(60)},
+    {"listener", "banner", Kind::text, R"("")",
+     R"(what the greeting says behind "220 HOSTNAME ESMTP"; empty = Postern)",
+     POSTERN_SLOT(l.banner)},
+    {"limits", "message_size", Kind::size, R"("25 MiB")", "announced by SIZE; more is 552 5.3.4",
+     POSTERN_SLOT(c.limits.session.message_size), 1, 4 * gib},
+    {"limits", "recipients", Kind::count, "1000", "a transaction",
+     POSTERN_SLOT(c.limits.session.recipients), 1, 1000000},
+    {"limits", "webhook_recipients", Kind::count, "100", "a transaction to a webhook",
+     POSTERN_SLOT(c.limits.webhook_recipients), 1, 1000000},
+    {"limits", "command_line", Kind::count, "2048", "octets, CRLF included; more is 500 5.5.2",
+     POSTERN_SLOT(c.limits.session.command_line), 64, mib},
+    {"limits", "auth_line", Kind::count, "12288", "octets of an AUTH line",
+     POSTERN_SLOT(c.limits.session.auth_line), 64, mib},
+    {"limits", "text_line", Kind::count, "65536",
+     "octets of a line of message text; more is 554 5.6.0",
+     POSTERN_SLOT(c.limits.session.text_line), 78, 64 * mib},
+    {"limits", "errors", Kind::count, "20", "the next error ends the session with 421 4.7.0",
+     POSTERN_SLOT(c.limits.session.errors), 1, 1000000},
+    {"limits", "soft_errors", Kind::count, "10", "from here on each error reply waits error_delay",
+     POSTERN_SLOT(c.limits.session.soft_errors), 1, 1000000},
+    {"limits", "error_delay", Kind::duration, R"("1s")", "see soft_errors",
+     POSTERN_SLOT(c.limits.error_delay), 0, seconds(60)},
+    {"limits", "junk_commands", Kind::count, "100",
+     "NOOP, RSET, VRFY, HELP between two messages; more count as errors",
+     POSTERN_SLOT(c.limits.session.junk_commands), 0, 1000000},
+    {"limits", "auth_failures", Kind::count, "3", "a session",
+     POSTERN_SLOT(c.limits.session.auth_failures), 1, 1000},
+    {"limits", "messages_per_session", Kind::count, "1000", "then 421 4.7.0",
+     POSTERN_SLOT(c.limits.session.messages), 1, 100000000},
+    {"limits", "chunks", Kind::count, "1000", "BDAT commands of a message",
+     POSTERN_SLOT(c.limits.session.chunks), 1, 100000000},
+    {"limits", "received_fields", Kind::count, "100", "more are a loop: 554 5.4.6",
+     POSTERN_SLOT(c.limits.session.received_fields), 1, 100000},
+    {"limits", "header_size", Kind::size, R"("1 MiB")",
+     "octets of the header section; more is 554 5.6.0", POSTERN_SLOT(c.limits.session.header_size),
+     kib, gib},
+    {"limits", "header_field", Kind::size, R"("100 KiB")",
+     "octets of one header field in what webhooks get; a longer one is cut, the message ambiguous",
+     POSTERN_SLOT(c.limits.header_field), 998, mib},
+    {"limits", "header_fields", Kind::count, "1000",
+     "fields of the header section; more is 554 5.6.0",
+     POSTERN_SLOT(c.limits.session.header_fields), 1, 1000000},
+    {"limits", "sessions", Kind::count, "1000",
+     "at a time; a newcomer takes the place of one that keeps us waiting, or is 421 4.7.0",
+     POSTERN_SLOT(c.limits.sessions), 1, 1000000},
+    {"limits", "sessions_per_address", Kind::count, "50", "an IPv4 address or IPv6 /64",
+     POSTERN_SLOT(c.limits.sessions_per_address), 1, 1000000},
+    {"limits", "new_sessions_per_minute", Kind::count, "30", "an IPv4 address or IPv6 /64",
+     POSTERN_SLOT(c.limits.new_sessions_per_minute), 1, 100000000},
+    {"limits", "exempt_networks", Kind::networks, R"(["127.0.0.0/8", "::1/128"])",
+     "no per-address limits, no AUTH back-off by address", POSTERN_SLOT(c.limits.exempt_networks)},
+    {"limits", "memory", Kind::size, R"("0")",
+     "octets of memory for all that clients send, over all sessions and deliveries: new messages "
+     "are deferred from 80 % on; 0 = a quarter of the machine's memory",
+     POSTERN_SLOT(c.limits.memory), 0, 1024 * gib},
+    {"limits", "tables", Kind::size, R"("256 MiB")",
+     "the files that restriction lists name, all together", POSTERN_SLOT(c.limits.tables), 1024,
+     gib},
+    {"limits", "account_policies", Kind::count, "1000",
+     "of one account; more are 422 account_limit", POSTERN_SLOT(c.limits.account_policies), 1,
+     1'000'000},
+    {"limits", "account_credentials", Kind::count, "10000",
+     "SMTP users of all policies of one account", POSTERN_SLOT(c.limits.account_credentials), 1,
+     10'000'000},
+    {"limits", "account_webhooks", Kind::count, "10000", "of one account",
+     POSTERN_SLOT(c.limits.account_webhooks), 1, 10'000'000},
+    {"limits", "account_domains", Kind::count, "200", "of one account, verified or not",
+     POSTERN_SLOT(c.limits.account_domains), 1, 1'000'000},
+    {"limits", "account_octets", Kind::size, R"("16 MiB")",
+     "what policies, SMTP users and webhooks of one account hold, all together; they are in memory",
+     POSTERN_SLOT(c.limits.account_octets), 1024, 1024 * gib},
+    {"limits", "bare_newline", Kind::choice, R"("reject")",
+     R"("normalize" mends bare LF inside data (never in a terminator))",
+     POSTERN_SLOT(c.limits.bare_newline), 0, 0, bare_newlines},
+    {"timeouts", "command", Kind::duration, R"("300s")", "for a whole command line; then 421",
+     POSTERN_SLOT(c.timeouts.command), 10, hours(24)},
+    {"timeouts", "data_block", Kind::duration, R"("180s")",
+     "64 KiB of message must arrive in this time", POSTERN_SLOT(c.timeouts.data_block), 10,
+     hours(24)},
+    {"timeouts", "session", Kind::duration, R"("1h")", "whatever the client does",
+     POSTERN_SLOT(c.timeouts.session), 10, hours(24)},
+    {"timeouts", "write", Kind::duration, R"("30s")", "a client that does not read its replies",
+     POSTERN_SLOT(c.timeouts.write), 10, hours(24)},
+    {"timeouts", "tls_handshake", Kind::duration, R"("10s")", "STARTTLS or implicit TLS",
+     POSTERN_SLOT(c.timeouts.tls_handshake), 10, hours(24)},
+    {"timeouts", "proxy_header", Kind::duration, R"("5s")", "the PROXY header of a new connection",
+     POSTERN_SLOT(c.timeouts.proxy_header), 10, hours(24)},
+    {"timeouts", "minimum_rate", Kind::count, "100", "octets/s of message data ...",
+     POSTERN_SLOT(c.timeouts.minimum_rate), 0, gib},
+    {"timeouts", "minimum_rate_after", Kind::duration, R"("30s")", "... once this has passed",
+     POSTERN_SLOT(c.timeouts.minimum_rate_after), 0, hours(24)},
+    {"auth", "policies", Kind::flag, "true",
+     "the credentials of webhook policies are asked, after every [[auth.source]]",
+     POSTERN_SLOT(c.auth.policies)},
+    {"auth", "failures_per_address", Kind::count, "10",
+     "in failure_window, then 454 without asking anybody; 0 = no limit",
+     POSTERN_SLOT(c.auth.failures_per_address), 0, 1000000},
+    {"auth", "failures_per_subnet", Kind::count, "30", "likewise from an IPv4 /24 or IPv6 /48",
+     POSTERN_SLOT(c.auth.failures_per_subnet), 0, 1000000},
+    {"auth", "failures_per_account", Kind::count, "50", "likewise for one account, known or not",
+     POSTERN_SLOT(c.auth.failures_per_account), 0, 1000000},
+    {"auth", "failure_window", Kind::duration, R"("10m")", "failures are counted over this time",
+     POSTERN_SLOT(c.auth.failure_window), 1000, hours(24)},
+    {"auth", "lockout", Kind::duration, R"("10m")",
+     "how long it is 454 from the last failure that was allowed", POSTERN_SLOT(c.auth.lockout),
+     1000, hours(24)},
+    {"auth", "failure_delay", Kind::duration, R"("1s")", "before a 535",
+     POSTERN_SLOT(c.auth.failure_delay), 0, seconds(60)},
+    {"auth", "workers", Kind::count, "0",
+     "password hashing threads; 0 = half the cores, at least one", POSTERN_SLOT(c.auth.workers), 0,
+     1024},
+    {"auth", "queue", Kind::count, "64",
+     "waiting password checks; of more, whoever has most waiting gets 454",
+     POSTERN_SLOT(c.auth.queue), 1, 1000000},
+    {"auth", "wait", Kind::duration, R"("10s")",
+     "how long a password waits for a hashing thread; then 454", POSTERN_SLOT(c.auth.wait), 100,
+     seconds(300)},
+    {"auth", "account_share", Kind::duration, R"("30s")",
+     "hashing time a minute for one account while others wait; more is 454; 0 = no limit",
+     POSTERN_SLOT(c.auth.account_share), 0, hours(1)},
+    {"auth", "client_share", Kind::duration, R"("15s")",
+     "likewise for one client address (IPv6 /64)", POSTERN_SLOT(c.auth.client_share), 0, hours(1)},
+    {"auth", "longest_hash", Kind::duration, R"("3s")",
+     "a stored hash that this machine needs longer for is refused where it is set; 0 = no limit",
+     POSTERN_SLOT(c.auth.longest_hash), 0, seconds(60)},
+    {"auth.source", "kind", Kind::choice, R"("none")", "where the accounts are: docs/auth.md",
+     POSTERN_SLOT(s.kind), 0, 0, source_kinds},
+    {"auth.source", "name", Kind::name, R"("")", "in traces and logs", POSTERN_SLOT(s.name)},
+    {"auth.source", "timeout", Kind::duration, R"("5s")", "for an answer; then 454",
+     POSTERN_SLOT(s.timeout), 10, seconds(60)},
+    {"auth.source", "scram", Kind::flag, "false",
+     "SCRAM-SHA-256 is offered: its accounts have SCRAM verifiers or plain passwords",
+     POSTERN_SLOT(s.scram)},
+    {"auth.source", "scram_iterations", Kind::count, "4096",
+     "of SCRAM keys that are made of plain passwords, or made up for a name that nobody has",
+     POSTERN_SLOT(s.scram_iterations), 4096, smtp::max_scram_iterations},
+    {"auth.source", "users", Kind::texts, "[]", R"(static: "name:hash")", POSTERN_SLOT(s.users)},
+    {"auth.source", "file", Kind::file, R"("")",
+     "static, htpasswd: a file of users; sqlite: the database; dovecot: the socket",
+     POSTERN_SLOT(s.file)},
+    {"auth.source", "query", Kind::text, R"("")",
+     "sqlite, postgresql: gives what is stored of :user, :local, :domain", POSTERN_SLOT(s.query)},
+    {"auth.source", "servers", Kind::texts, "[]",
+     R"(postgresql: "host:5432", "unix:/run/postgresql"; ldap: "ldaps://host")",
+     POSTERN_SLOT(s.servers)},
+    {"auth.source", "user", Kind::text, R"("")",
+     "postgresql: our role; ldap: the name that searches", POSTERN_SLOT(s.user)},
+    {"auth.source", "password", Kind::file, R"("")", "a file that holds the password of user",
+     POSTERN_SLOT(s.password)},
+    {"auth.source", "database", Kind::text, R"("")", "postgresql", POSTERN_SLOT(s.database)},
+    {"auth.source", "dn", Kind::text, R"("")",
+     "ldap: whom to sign in as; %s is the name, %u and %d its parts", POSTERN_SLOT(s.dn)},
+    {"auth.source", "base", Kind::text, R"("")", "ldap: where filter searches",
+     POSTERN_SLOT(s.base)},
+    {"auth.source", "filter", Kind::text, R"("")", "ldap: finds the entry, in place of dn",
+     POSTERN_SLOT(s.filter)},
+    {"auth.source", "start_tls", Kind::flag, "false", "ldap", POSTERN_SLOT(s.start_tls)},
+    {"auth.source", "ca", Kind::file, R"("")", "PEM; roots to trust; empty = those of the system",
+     POSTERN_SLOT(s.ca)},
+    {"auth.source", "address", Kind::text, R"("")", "vault: its URL; introspection: the endpoint's",
+     POSTERN_SLOT(s.address)},
+    {"auth.source", "token", Kind::file, R"("")", "vault: a file that holds our token",
+     POSTERN_SLOT(s.token)},
+    {"auth.source", "mount", Kind::text, R"("secret")", "vault: of the key-value engine, version 2",
+     POSTERN_SLOT(s.mount)},
+    {"auth.source", "path", Kind::text, R"("")", "vault: below the mount; %s is the name",
+     POSTERN_SLOT(s.path)},
+    {"auth.source", "key", Kind::text, R"("key")", "vault: the field", POSTERN_SLOT(s.key)},
+    {"auth.source", "client_id", Kind::text, R"("")", "introspection: who we are",
+     POSTERN_SLOT(s.client_id)},
+    {"auth.source", "client_secret", Kind::file, R"("")",
+     "introspection: a file that holds our secret", POSTERN_SLOT(s.client_secret)},
+    {"auth.source", "claim", Kind::text, R"("username")",
+     "introspection: whose value is the account's name", POSTERN_SLOT(s.claim)},
+    {"auth.source", "scope", Kind::text, R"("")", "introspection: that a token must have",
+     POSTERN_SLOT(s.scope)},
+    {"auth.source", "audience", Kind::text, R"("")",
+     "introspection: one of those in the token's aud, us; empty = aud is not looked at",
+     POSTERN_SLOT(s.audience)},
+    {"auth.source", "oauthbearer", Kind::flag, "false", "dovecot: it takes tokens too",
+     POSTERN_SLOT(s.oauthbearer)},
+    {"dns", "servers", Kind::servers, "[]",
+     R"("192.0.2.53" or "127.0.0.1:5353"; empty = those of /etc/resolv.conf)",
+     POSTERN_SLOT(c.dns.servers)},
+    {"dns", "dnssec", Kind::choice, R"("auto")",
+     "who proves answers, for DANE: validate, trust-ad (the servers do), off (docs/relay.md)",
+     POSTERN_SLOT(c.dns.dnssec), 0, UINT64_MAX, dnssec_modes},
+    {"dns", "trust_anchor", Kind::file, R"("/usr/share/dns/root.key")",
+     "DS or DNSKEY records of the root, to validate with", POSTERN_SLOT(c.dns.trust_anchor)},
+    {"dns", "timeout", Kind::duration, R"("5s")", "of one question", POSTERN_SLOT(c.dns.timeout),
+     10, seconds(60)},
+    {"authentication", "dmarc", Kind::choice, R"("report")",
+     "enforce: refuse what its domain's policy disowns; require: take only what passes",
+     POSTERN_SLOT(c.authentication.dmarc), 0, UINT64_MAX, policy::dmarc_rule_words},
+    {"authentication", "dmarc_discovery", Kind::choice, R"("public_suffix")",
+     "where records are looked for: RFC 7489, or tree_walk, RFC 9989",
+     POSTERN_SLOT(c.authentication.dmarc_discovery), 0, UINT64_MAX, discoveries},
+    {"authentication", "questions", Kind::count, "100", "to DNS about one message",
+     POSTERN_SLOT(c.authentication.questions), 1, 10000},
+    {"authentication", "signatures", Kind::count, "10", "DKIM signatures evaluated of one message",
+     POSTERN_SLOT(c.authentication.signatures), 1, 100},
+    {"authentication", "dkim_replay_limit", Kind::count, "0",
+     "messages of 24 hours with one passing DKIM signature; more are 451 4.7.0; 0 = any number",
+     POSTERN_SLOT(c.authentication.dkim_replay_limit), 0, 1000000},
+    {"authentication", "decide_within", Kind::duration, R"("20s")",
+     "a verdict that a policy needs; then temporary failure",
+     POSTERN_SLOT(c.authentication.decide_within), 100, seconds(120)},
+    {"authentication", "report_within", Kind::duration, R"("5s")",
+     "verdicts that are only reported, all together", POSTERN_SLOT(c.authentication.report_within),
+     0, seconds(60)},
+    {"vsl", "policy", Kind::file, R"("")",
+     "the entry file of a policy of .vsl rules; empty = none (docs/vsl.md)",
+     POSTERN_SLOT(c.vsl.policy)},
+    {"vsl", "mode", Kind::choice, R"("enforce")",
+     "shadow: the rules run and are traced, their refusals do not count", POSTERN_SLOT(c.vsl.mode),
+     0, 0, lua_modes},
+    {"vsl", "domain", Kind::domain, R"("")",
+     "ours: in_domain(), Authentication-Results; empty = server.hostname",
+     POSTERN_SLOT(c.vsl.domain)},
+    {"vsl", "relay_networks", Kind::networks, "[]", "clients that may relay without asking a rule",
+     POSTERN_SLOT(c.vsl.relay_networks)},
+    {"vsl", "i_know_this_is_an_open_relay", Kind::flag, "false",
+     "true: relay_networks and check_rcpt_relay() may hold strangers",
+     POSTERN_SLOT(c.vsl.open_relay_is_known)},
+    {"vsl", "allow_commands", Kind::texts, "[]", "what `service ... cmd` may run: paths",
+     POSTERN_SLOT(c.vsl.allow_commands)},
+    {"vsl", "app_dir", Kind::file, R"("")", "where write() and dump() may write; empty = nowhere",
+     POSTERN_SLOT(c.vsl.app_dir)},
+    {"vsl", "dkim_key", Kind::file, R"("")", "PEM; what sign_dkim() signs with",
+     POSTERN_SLOT(c.vsl.dkim_key)},
+    {"vsl", "maildir", Kind::text, R"("mail/{domain}/{local}")",
+     "where maildir() delivers, below data_dir", POSTERN_SLOT(c.vsl.maildir)},
+    {"vsl", "mbox", Kind::text, R"("mbox/{domain}/{local}")",
+     "where mbox() delivers, below data_dir", POSTERN_SLOT(c.vsl.mbox)},
+    {"vsl", "must_be_authenticated", Kind::flag, "false", "MAIL is answered 530 without AUTH",
+     POSTERN_SLOT(c.vsl.must_be_authenticated)},
+    {"vsl.limits", "instructions", Kind::count, "1000000", "of one rule; then 451",
+     POSTERN_SLOT(c.vsl.instructions), 10000, 10000000000},
+    {"vsl.limits", "computing", Kind::duration, R"("250ms")", "of one rule, without its waits",
+     POSTERN_SLOT(c.vsl.computing), 1, seconds(60)},
+    {"vsl.limits", "time", Kind::duration, R"("60s")", "of one rule, its waits included",
+     POSTERN_SLOT(c.vsl.time), 10, seconds(600)},
+    {"vsl.limits", "memory", Kind::size, R"("64 MiB")", "of one rule", POSTERN_SLOT(c.vsl.memory),
+     mib, gib},
+    {"vsl.limits", "depth", Kind::count, "64", "calls of functions within each other",
+     POSTERN_SLOT(c.vsl.depth), 1, 150},
+    {"vsl.limits", "string", Kind::size, R"("1 MiB")", "a string", POSTERN_SLOT(c.vsl.string), 1,
+     64 * mib},
+    {"vsl.limits", "array", Kind::count, "10000", "entries of an array or a map",
+     POSTERN_SLOT(c.vsl.array), 1, 1000000},
+    {"vsl.virtual", "domain", Kind::domain, R"("")", "a further domain of ours",
+     POSTERN_SLOT(v.domain)},
+    {"vsl.virtual", "dkim_key", Kind::file, R"("")", "PEM; signs for this domain",
+     POSTERN_SLOT(v.dkim_key)},
+    {"vsl.virtual", "certificate", Kind::file, R"("")",
+     "PEM chain, for clients that ask for this name (SNI)", POSTERN_SLOT(v.certificate)},
+    {"vsl.virtual", "key", Kind::file, R"("")", "PEM; the private key of certificate",
+     POSTERN_SLOT(v.key)},
+    {"lua", "policy", Kind::file, R"("")",
+     "a KumoMTA policy script; empty = none (docs/lua-hooks.md)", POSTERN_SLOT(c.lua.policy)},
+    {"lua", "mode", Kind::choice, R"("enforce")",
+     "shadow: the hooks run and are traced, their refusals do not count", POSTERN_SLOT(c.lua.mode),
+     0, 0, lua_modes},
+    {"lua", "listeners", Kind::flag, "false", "true: no listeners but those that the policy starts",
+     POSTERN_SLOT(c.lua.listeners)},
+    {"lua", "read", Kind::texts, "[]",
+     "folders whose files the policy may read, beside its own folder", POSTERN_SLOT(c.lua.read)},
+    {"lua", "relay_to", Kind::domains, "[]",
+     "domains whose mail is taken from everybody, where no get_listener_domain decides",
+     POSTERN_SLOT(c.lua.relay_to)},
+    {"lua", "relay_hosts", Kind::networks, "[]", "networks whose mail is passed on anywhere",
+     POSTERN_SLOT(c.lua.relay_hosts)},
+    {"lua", "i_know_this_is_an_open_relay", Kind::flag, "false",
+     "true: relay_hosts and relay_from may hold strangers",
+     POSTERN_SLOT(c.lua.open_relay_is_known)},
+    {"lua", "instructions", Kind::count, "10000000", "of one hook; then 451, in AUTH 454",
+     POSTERN_SLOT(c.lua.instructions), 10000, 10000000000},
+    {"lua", "memory", Kind::size, R"("32 MiB")", "of one hook", POSTERN_SLOT(c.lua.memory), mib,
+     gib},
+    {"lua", "time", Kind::duration, R"("10s")", "of one hook, its waits included",
+     POSTERN_SLOT(c.lua.time), 10, seconds(600)},
+    {"lua", "ca", Kind::file, R"("")",
+     "PEM roots for the servers that the policy asks; empty = the system's",
+     POSTERN_SLOT(c.lua.ca)},
+    {"relay", "tls", Kind::choice, R"("may")",
+     "towards MX hosts that publish no policy: none, may, encrypt (any certificate), verify",
+     POSTERN_SLOT(c.relay.tls), 0, 0, relay_tls},
+    {"relay", "dane", Kind::flag, "true", "TLSA records that DNSSEC proves are held to",
+     POSTERN_SLOT(c.relay.dane)},
+    {"relay", "relay_to_literals", Kind::flag, "false", "user@[192.0.2.1]; else 550 5.1.2 at RCPT",
+     POSTERN_SLOT(c.relay.relay_to_literals)},
+    {"relay", "relay_to_private", Kind::choice, R"("routes")",
+     "private addresses: of hosts that a route names, always, or never",
+     POSTERN_SLOT(c.relay.relay_to_private), 0, 0, private_hosts},
+    {"relay", "families", Kind::choice, R"("both")", "v4, v6 or both",
+     POSTERN_SLOT(c.relay.families), 0, 0, families},
+    {"relay", "self_names", Kind::domains, "[]",
+     "other names of this host: mail for an MX of that name would come back",
+     POSTERN_SLOT(c.relay.self_names)},
+    {"relay", "proxy_addresses", Kind::smtp_hosts, "[]",
+     "where a proxy or NAT listens for us, port 25 unless written",
+     POSTERN_SLOT(c.relay.proxy_addresses)},
+    {"relay", "max_hosts", Kind::count, "5", "tried in one attempt",
+     POSTERN_SLOT(c.relay.max_hosts), 1, 100},
+    {"relay", "max_addresses_per_host", Kind::count, "4", "tried in one attempt",
+     POSTERN_SLOT(c.relay.max_addresses_per_host), 1, 100},
+    {"relay", "max_addresses", Kind::count, "10", "tried in one attempt",
+     POSTERN_SLOT(c.relay.max_addresses), 1, 1000},
+    {"relay", "max_sessions", Kind::count, "3", "hosts that greet us, in one attempt",
+     POSTERN_SLOT(c.relay.max_sessions), 1, 100},
+    {"relay", "longest_wait", Kind::duration, R"("1h")",
+     "caps every wait for a host; RFC 5321 wants up to 10 minutes, so less is for tests alone",
+     POSTERN_SLOT(c.relay.longest_wait), 100, hours(1)},
+    {"relay", "postmaster_max_size", Kind::size, R"("256 MiB")",
+     "octets of mail to <postmaster> that is kept in data_dir; beyond, it is 452 4.2.2",
+     POSTERN_SLOT(c.relay.postmaster_max_size), mib, 1024 * gib},
+    {"queue", "concurrency", Kind::count, "1000", "deliveries to other hosts at a time",
+     POSTERN_SLOT(c.queue.concurrency), 1, 10000},
+    {"queue", "report_concurrency", Kind::count, "200",
+     "the same of reports and other mail without a sender",
+     POSTERN_SLOT(c.queue.report_concurrency), 1, 10000},
+    {"queue", "webhook_concurrency", Kind::count, "500", "the same to webhooks in queued mode",
+     POSTERN_SLOT(c.queue.webhook_concurrency), 1, 10000},
+    {"queue", "folder_concurrency", Kind::count, "50", "the same to folders of this machine",
+     POSTERN_SLOT(c.queue.folder_concurrency), 1, 10000},
+    {"queue", "longest_attempt", Kind::duration, R"("20m")",
+     "an attempt to hand a message to other hosts, beside a second for each 10 KB; RFC 5321 wants "
+     "minutes for each reply",
+     POSTERN_SLOT(c.queue.longest_attempt), seconds(1), hours(24)},
+    {"queue", "longest_crowded_attempt", Kind::duration, R"("2m")",
+     "the same for the first attempt of a message while its account holds more than half of the "
+     "deliveries it may have",
+     POSTERN_SLOT(c.queue.longest_crowded_attempt), seconds(1), hours(24)},
+    {"queue", "first_retry", Kind::duration, R"("5m")",
+     "after a first failed attempt; each further delay is twice the one before",
+     POSTERN_SLOT(c.queue.first_retry), seconds(1), hours(24)},
+    {"queue", "longest_retry", Kind::duration, R"("4h")", "no delay is longer",
+     POSTERN_SLOT(c.queue.longest_retry), seconds(1), hours(24)},
+    {"queue", "expire", Kind::duration, R"("5d")",
+     "a message not delivered by then goes back to its sender", POSTERN_SLOT(c.queue.expire),
+     hours(1), hours(24 * 30)},
+    {"queue", "expire_null_path", Kind::duration, R"("2d")",
+     "the same for reports and other mail without a sender; it is dropped",
+     POSTERN_SLOT(c.queue.expire_null_path), hours(1), hours(24 * 30)},
+    {"queue", "delay_notice", Kind::duration, R"("4h")",
+     "the sender is told once that a message waits; 0s = never", POSTERN_SLOT(c.queue.delay_notice),
+     0, hours(24 * 30)},
+    {"route", "match", Kind::texts, "[]",
+     R"(recipients: "ann@example.org", "example.org", ".example.org" (all below), "*")",
+     POSTERN_SLOT(r.match)},
+    {"route", "to", Kind::texts, R"(["mx"])",
+     R"("mx", "mx:other.example", "discard", "maildir:/path", "error:5xx x.y.z text", or hosts in order: "host:port", "[192.0.2.1]:2525")",
+     POSTERN_SLOT(r.to)},
+    {"route", "tls", Kind::choice, R"("policy")",
+     "none, may, encrypt, verify; policy = what the destination publishes, else relay.tls",
+     POSTERN_SLOT(r.tls), 0, 0, route_tls},
+    {"route", "names", Kind::domains, "[]",
+     R"(with "verify": one of them in the certificate; empty = the host's name)",
+     POSTERN_SLOT(r.names)},
+    {"route", "ca", Kind::file, R"("")", "PEM; roots to trust; empty = those of the system",
+     POSTERN_SLOT(r.ca)},
+    {"route", "tlsa", Kind::texts, "[]",
+     R"("3 1 1 <hex>": the certificate or its issuer must be this one (RFC 7672))",
+     POSTERN_SLOT(r.tlsa)},
+    {"route", "auth_user", Kind::text, R"("")", "who we are to a smart host; needs auth_password",
+     POSTERN_SLOT(r.auth_user)},
+    {"route", "auth_password", Kind::file, R"("")", "a file that holds the password, one line",
+     POSTERN_SLOT(r.auth_password)},
+    {"route", "auth_insecure", Kind::flag, "false",
+     "the password below tls = \"verify\" too: whoever stands in the way gets it",
+     POSTERN_SLOT(r.auth_insecure)},
+    {"route", "chunking", Kind::choice, R"("auto")", "BDAT inside TLS where it is offered",
+     POSTERN_SLOT(r.chunking), 0, 0, chunkings},
+    {"route", "eightbit", Kind::choice, R"("strict")",
+     "8-bit messages to hosts without 8BITMIME: bounce, or send", POSTERN_SLOT(r.eightbit), 0, 0,
+     lackings},
+    {"route", "utf8_headers", Kind::choice, R"("strict")",
+     "UTF-8 header fields to hosts without SMTPUTF8: bounce, or send", POSTERN_SLOT(r.utf8_headers),
+     0, 0, lackings},
+    {"route", "max_connections", Kind::count, "0", "at a time; 0 = what the queue finds out",
+     POSTERN_SLOT(r.max_connections), 0, 10000},
+    {"route", "messages_per_minute", Kind::count, "0", "0 = no limit",
+     POSTERN_SLOT(r.messages_per_minute), 0, 1000000},
+    {"route", "max_recipients", Kind::count, "50", "of a message at a time",
+     POSTERN_SLOT(r.max_recipients), 1, 1000},
+    {"route", "egress", Kind::name, R"("")",
+     "pool of source addresses; empty = the machine's choice", POSTERN_SLOT(r.egress)},
+    {"egress", "pool", Kind::name, R"("")", "the pool that this address belongs to",
+     POSTERN_SLOT(e.pool)},
+    {"egress", "name", Kind::name, R"("")", "of the address, for traces", POSTERN_SLOT(e.name)},
+    {"egress", "v4", Kind::host, R"("")", "an IPv4 address of this machine", POSTERN_SLOT(e.v4)},
+    {"egress", "v6", Kind::host, R"("")", "an IPv6 address of this machine", POSTERN_SLOT(e.v6)},
+    {"egress", "ehlo", Kind::domain, R"("")",
+     "the name said from there, that of its PTR record; empty = server.hostname",
+     POSTERN_SLOT(e.ehlo)},
+    {"egress", "weight", Kind::count, "1", "share of the pool's mail", POSTERN_SLOT(e.weight), 1,
+     1000},
+    {"egress", "fallback", Kind::flag, "false",
+     "when no address of the pool can be had: the machine's choice, not a deferral",
+     POSTERN_SLOT(e.fallback)},
+    {"webhooks", "public_domain", Kind::domain, R"("localhost.localdomain")",
+     "webhook-<ULID>@ addresses live here", POSTERN_SLOT(c.webhooks.public_domain)},
+    {"webhooks", "allow_http", Kind::flag, "false", "plain http targets",
+     POSTERN_SLOT(c.webhooks.allow_http)},
+    {"webhooks", "allow_networks", Kind::networks, "[]",
+     "otherwise refused target ranges (loopback, private, ...)",
+     POSTERN_SLOT(c.webhooks.allow_networks)},
+    {"webhooks", "allow_ports", Kind::ports, "[]", "otherwise refused target ports below 1024",
+     POSTERN_SLOT(c.webhooks.allow_ports)},
+    {"webhooks", "connect_timeout", Kind::duration, R"("5s")", "TCP and TLS together",
+     POSTERN_SLOT(c.webhooks.connect_timeout), 10, seconds(120)},
+    {"webhooks", "concurrency", Kind::count, "10", "requests at a time to one webhook",
+     POSTERN_SLOT(c.webhooks.concurrency), 1, 10000},
+    {"webhooks", "retry_schedule", Kind::durations,
+     R"(["5s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", "24h"])",
+     "queued mode: the delay after each failed attempt; then a dead letter",
+     POSTERN_SLOT(c.webhooks.retry_schedule), 1, hours(24 * 7)},
+    {"webhooks", "disposition", Kind::choice, R"("deliver")",
+     R"("discard": decide, trace, then drop (load tests))", POSTERN_SLOT(c.webhooks.disposition), 0,
+     0, dispositions},
+    {"webhooks", "make_message_id", Kind::flag, "true",
+     "payloads of messages without a Message-ID get one; false leaves it out",
+     POSTERN_SLOT(c.webhooks.make_message_id)},
+    {"api", "address", Kind::address, R"("127.0.0.1:8025")",
+     "API, /metrics, /healthz; not loopback needs behind_proxy", POSTERN_SLOT(c.api.address)},
+    {"api", "public_url", Kind::url, R"("")",
+     "for links in payloads and for passwords, port included; default http://<address>",
+     POSTERN_SLOT(c.api.public_url)},
+    {"api", "signup", Kind::choice, R"("open")",
+     R"("closed": only invitations and `postern passwd --create` make accounts)",
+     POSTERN_SLOT(c.api.signup), 0, 0, signups},
+    {"api", "rate_limits", Kind::flag, "true", "false: tests and load generators",
+     POSTERN_SLOT(c.api.rate_limits)},
+    {"api", "behind_proxy", Kind::flag, "false",
+     "TLS ends in front of us; trusted_proxies say who the client is",
+     POSTERN_SLOT(c.api.behind_proxy)},
+    {"api", "trusted_proxies", Kind::networks, R"(["127.0.0.0/8", "::1/128"])",
+     "with behind_proxy: networks whose X-Forwarded-For and Forwarded are believed",
+     POSTERN_SLOT(c.api.trusted_proxies)},
+    {"api", "operators", Kind::names, "[]",
+     "ids of accounts that may change what is the gateway's; default the first account",
+     POSTERN_SLOT(c.api.operators)},
+    {"api", "connections", Kind::count, "1024",
+     "at a time; a new one takes the place of the idlest of who has most",
+     POSTERN_SLOT(c.api.connections), 32, 1000000},
+    {"api", "requests", Kind::count, "512", "in hand at a time; more are 503, /healthz is not",
+     POSTERN_SLOT(c.api.requests), 1, 1000000},
+    {"api", "requests_per_client", Kind::count, "128",
+     "of an IPv4 address or IPv6 /64; more are 429", POSTERN_SLOT(c.api.requests_per_client), 1,
+     1000000},
+    {"api", "requests_per_account", Kind::count, "64", "likewise, of an account",
+     POSTERN_SLOT(c.api.requests_per_account), 1, 1000000},
+    {"api", "waits_per_account", Kind::count, "16",
+     "of them, long polls and live tails; more are 429", POSTERN_SLOT(c.api.waits_per_account), 1,
+     1000000},
+    {"api", "idle_timeout", Kind::duration, R"("60s")", "a connection without a request",
+     POSTERN_SLOT(c.api.idle_timeout), seconds(1), hours(1)},
+    {"api", "request_timeout", Kind::duration, R"("20s")",
+     "from a request's first octet to its last", POSTERN_SLOT(c.api.request_timeout), seconds(1),
+     hours(1)},
+    {"api", "table_folders", Kind::texts, "[]",
+     "folders of the files that restriction lists set through the API may name; none = no files",
+     POSTERN_SLOT(c.api.table_folders)},
+    {"api", "table_services", Kind::texts, "[]",
+     "servers that restriction lists set through the API may ask, as they name them: "
+     "inet:127.0.0.1:10023, unix:/run/map; none = no servers",
+     POSTERN_SLOT(c.api.table_services)},
+    {"traces", "keep", Kind::duration, R"("30d")", "older decisions are deleted",
+     POSTERN_SLOT(c.traces.keep), seconds(1), hours(87600)},
+    {"traces", "max_size", Kind::size, R"("1 GiB")",
+     "of the database, traces with the policies they name; the oldest of the account that has most "
+     "go first",
+     POSTERN_SLOT(c.traces.max_size), mib, 1024 * gib},
+    {"delivery_log", "keep", Kind::duration, R"("30d")",
+     "older deliveries and refusals are deleted", POSTERN_SLOT(c.delivery_log.keep), hours(1),
+     hours(87600)},
+    {"delivery_log", "max_size", Kind::size, R"("1 GiB")",
+     "of all records; the oldest of the account that has most go first",
+     POSTERN_SLOT(c.delivery_log.max_size), mib, 1024 * gib},
+    {"inbox", "max_size", Kind::size, R"("10 GiB")",
+     "octets of all built-in inboxes, of which an account fills no more than it leaves free; "
+     "beyond, "
+     "mail is 452 4.3.1 (a webhook has limits of its own)",
+     POSTERN_SLOT(c.inbox.max_size), mib, 1024 * gib},
+    {"log", "format", Kind::choice, R"("auto")",
+     R"("json", "text", "journald"; auto = text on a terminal, journald under it, else json)",
+     POSTERN_SLOT(c.log.format), 0, 0, log_formats},
+    {"log", "level", Kind::choice, R"("info")", R"("debug", "info", "warning" or "error")",
+     POSTERN_SLOT(c.log.level), 0, 0, log_levels},
+    {"log", "addresses", Kind::choice, R"("full")",
+     R"("domain" or "hash": what logs show of mail addresses)", POSTERN_SLOT(c.log.addresses), 0, 0,
+     address_styles},
+};
+
+#undef POSTERN_SLOT
+
+}  // namespace
+
+std::span<const Key> config_keys() { return keys; }
+
+std::vector<std::string_view> config_sections() {
+  std::vector<std::string_view> sections;
+  for (const Key& key : keys) {
+    if (sections.empty() || sections.back() != key.section) sections.push_back(key.section);
+  }
+  return sections;
+}
+
+bool is_list(std::string_view section) {
+  return section == "listener" || section == "route" || section == "egress" ||
+         section == "auth.source" || section == "vsl.virtual";
+}
+
+std::string section_header(std::string_view section) {
+  return is_list(section) ? "[[" + std::string(section) + "]]" : "[" + std::string(section) + "]";
+}
+
+const Key* find_key(std::string_view section, std::string_view name) {
+  const auto* found = std::find_if(std::begin(keys), std::end(keys), [&](const Key& key) {
+    return key.section == section && key.name == name;
+  });
+  return found == std::end(keys) ? nullptr : found;
+}
+
+std::string_view kind_name(Kind kind) {
+  switch (kind) {
+    case Kind::name:
+      return "a name";
+    case Kind::domain:
+      return "a domain name";
+    case Kind::file:
+      return "a file name";
+    case Kind::flag:
+      return "true or false";
+    case Kind::count:
+      return "a whole number";
+    case Kind::size:
+      return "a size";
+    case Kind::duration:
+      return "a duration";
+    case Kind::networks:
+      return "a list of networks";
+    case Kind::address:
+      return "an address and port";
+    case Kind::servers:
+      return "a list of addresses";
+    case Kind::ports:
+      return "a list of port numbers";
+    case Kind::durations:
+      return "a list of durations";
+    case Kind::names:
+      return "a list of names";
+    case Kind::domains:
+      return "a list of domain names";
+    case Kind::texts:
+      return "a list of texts";
+    case Kind::text:
+      return "text";
+    case Kind::host:
+      return "an IP address";
+    case Kind::smtp_hosts:
+      return "a list of addresses";
+    case Kind::url:
+      return "a URL";
+    case Kind::choice:
+      return "a word";
+  }
+  return "";
+}
+
+}  // namespace postern::app

@@ -1,0 +1,164 @@
+#include "serve/attachment_files.h"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "admin/digest.h"
+#include "base/text.h"
+#include "base/ulid.h"
+#include "spool/body_files.h"
+#include "telemetry/log.h"
+
+namespace postern::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view prefix = "att_";
+/// Lifetime of links whose message was not accepted, or may not have been: a receiver that accepted
+/// it, but whose answer was lost, can fetch them that long.
+constexpr std::chrono::hours unkept_life{24};
+
+tl::unexpected<Error> trouble() {
+  const bool full = errno == ENOSPC || errno == EDQUOT;
+  return fail(full ? Fault::temporary : Fault::permanent,
+              fmt::format("attachment file: {}", std::strerror(errno)));
+}
+
+void note(const Error& error) {
+  telemetry::log::error("store.error").field("error", error.message);
+}
+
+}  // namespace
+
+class AttachmentFiles::Message final : public deliver::LinkedFiles {
+ public:
+  Message(AttachmentFiles& owner, std::string message_id, std::string webhook_id,
+          std::chrono::hours life)
+      : owner_(owner), name_(new_id(prefix)), path_(owner.directory_ + "/" + name_) {
+    common_.webhook_id = std::move(webhook_id);
+    common_.message_id = std::move(message_id);
+    common_.path = name_;
+    common_.created_at = store::now();
+    common_.kept_until = common_.created_at + life;
+    common_.expires_at = std::min(common_.kept_until, common_.created_at + unkept_life);
+  }
+  ~Message() override {
+    if (fd_ >= 0) ::close(fd_);
+    if (!linked_) {
+      if (made_) ::unlink(path_.c_str());
+    } else if (!left_) {
+      drop(false);
+    }
+  }
+  Message(const Message&) = delete;
+  Message& operator=(const Message&) = delete;
+
+  Result<deliver::Link> add(const File& file, const Source& source) override {
+    if (!made_) {
+      fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+      if (fd_ < 0) return trouble();
+      made_ = true;
+    }
+    const std::string token = base64url_encode(admin::random_bytes(32));
+    store::AttachmentRow row = common_;
+    row.id = new_id(prefix);
+    row.start = size_;
+    row.filename = file.filename;
+    row.content_type = file.content_type;
+    row.size = file.size;
+    row.token_hash = Secret(sha256(token));
+    const Result<void> copied = source([this](std::string_view octets) { return write(octets); });
+    if (!copied) return tl::unexpected(copied.error());
+    rows_.push_back(std::move(row));
+    return deliver::Link{.url = fmt::format("{}/api/v1/attachments/{}?t={}", owner_.public_url_,
+                                            rows_.back().id, token),
+                         .expires_at = common_.kept_until};
+  }
+
+  Result<void> finish() override {
+    if (::fsync(fd_) != 0) return trouble();
+    ::close(std::exchange(fd_, -1));
+    if (Result<void> flushed = spool::flush_directory(owner_.directory_); !flushed) return flushed;
+    const std::vector<store::AttachmentRow> rows = std::exchange(rows_, {});
+    if (Result<void> added = owner_.log_.add_attachments(rows); !added) return added;
+    linked_ = true;
+    return {};
+  }
+
+  std::string name() const override { return name_; }
+
+  void keep(Done done) override {
+    owner_.worker_.post([&log = owner_.log_, name = name_, done = std::move(done)] {
+      done(log.keep_attachments(name));
+    });
+  }
+  void leave() override { left_ = true; }
+  void remove() override {
+    left_ = true;
+    drop(true);
+  }
+
+ private:
+  Result<void> write(std::string_view octets) {
+    size_ += octets.size();
+    while (!octets.empty()) {
+      const ssize_t written = ::write(fd_, octets.data(), octets.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return trouble();
+      octets.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return {};
+  }
+
+  /// The rows know whether the message was accepted meanwhile; the caller may not.
+  void drop(bool kept_too) {
+    owner_.worker_.post([&log = owner_.log_, name = name_, path = path_, kept_too] {
+      const Result<bool> gone = log.drop_attachments(name, kept_too);
+      if (!gone) return note(gone.error());  // the rows expire
+      if (*gone) ::unlink(path.c_str());
+    });
+  }
+
+  AttachmentFiles& owner_;
+  const std::string name_;
+  const std::string path_;
+  store::AttachmentRow common_;  ///< what all rows share
+  std::vector<store::AttachmentRow> rows_;
+  std::uint64_t size_ = 0;
+  int fd_ = -1;
+  bool made_ = false;
+  bool linked_ = false;  ///< the rows exist
+  bool left_ = false;
+};
+
+std::unique_ptr<deliver::LinkedFiles> AttachmentFiles::begin(std::string message_id,
+                                                             std::string webhook_id,
+                                                             std::chrono::hours life) {
+  return std::make_unique<Message>(*this, std::move(message_id), std::move(webhook_id), life);
+}
+
+Result<void> AttachmentFiles::recover() {
+  std::error_code error;
+  std::vector<fs::path> orphans;
+  fs::directory_iterator entry(directory_, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (!name.starts_with(prefix)) continue;
+    const Result<bool> linked = log_.is_linked(name);
+    if (!linked) return tl::unexpected(linked.error());
+    if (!*linked) orphans.push_back(entry->path());
+  }
+  if (error) return fail(Fault::permanent, fmt::format("{}: {}", directory_, error.message()));
+  for (const fs::path& orphan : orphans) fs::remove(orphan, error);
+  return {};
+}
+
+}  // namespace postern::app

@@ -1,0 +1,307 @@
+#include "serve/instance.h"
+
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "base/thread.h"
+#include "base/version.h"
+#include "config/dnssec_report.h"
+#include "config/relay_options.h"
+#include "config/room_options.h"
+#include "gateway/consultation.h"
+#include "policy/catalogue.h"
+#include "store/token_file.h"
+#include "telemetry/log.h"
+#include "telemetry/metrics.h"
+
+namespace postern::app {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t payload_queue = 1024;
+/// Longer than a command holds the databases.
+constexpr std::chrono::seconds lock_patience{3};
+/// Look-ups in databases: threads, which is also connections per table, and waiting jobs.
+constexpr std::size_t lookup_threads = 4;
+constexpr std::size_t lookup_queue = 256;
+/// The same for accounts, so that a slow directory delays nothing else.
+constexpr std::size_t source_threads = 8;
+constexpr std::size_t source_queue = 128;
+
+void start_metrics(const Config& config, std::vector<std::pair<std::string, std::string>> routes) {
+  telemetry::MetricsSetup setup;
+  setup.listeners.clear();
+  for (const ListenerConfig& listener : config.listeners) setup.listeners.push_back(listener.name);
+  for (const policy::Check* check : policy::checks::all()) setup.checks.emplace_back(check->name);
+  setup.layers.emplace_back("auth", "auth");  // results of verifiers
+  for (const std::string_view verifier : gateway::auth_check_names())
+    setup.checks.emplace_back(verifier);
+  setup.routes = std::move(routes);
+  setup.version = current_version().number;
+  setup.revision = current_version().revision;
+  setup.compiler = current_version().compiler;
+  telemetry::start_metrics(setup);
+}
+
+std::size_t cores() { return std::max(1u, std::thread::hardware_concurrency()); }
+
+std::uint64_t memory_limit(const Config& config) {
+  if (config.limits.memory != 0) return config.limits.memory;
+  const auto pages = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES));
+  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGE_SIZE)) / 4;
+}
+
+}  // namespace
+
+Instance::Instance(const Config& config)
+    : config_(config),
+      data_dir_(config.server.data_dir.string()),
+      deciding_(config),
+      engine_(std::make_shared<policy::CurrentEngine>()),
+      memory_(std::make_shared<MemoryBudget>(memory_limit(config))),
+      lookup_pool_(std::make_unique<net::WorkPool>(lookup_threads, lookup_queue, "table")),
+      tables_(std::make_shared<gateway::RemoteTables>(*lookup_pool_)),
+      scripts_{config.lua.runtime, config.vsl.runtime} {
+  charge_scripts(config);
+}
+
+void Instance::charge_scripts(const Config& config) const {
+  for (const auto& runtime : {config.lua.runtime, config.vsl.runtime}) {
+    if (runtime) runtime->charge_to(memory_);
+  }
+}
+
+tl::expected<std::unique_ptr<Instance>, StartError> Instance::start(
+    const Config& config, TestRecipients test_recipients) {
+  std::unique_ptr<Instance> instance(new Instance(config));
+  instance->test_recipients_ = test_recipients == TestRecipients::on;
+  for (const auto step :
+       {&Instance::open_directory, &Instance::open_databases, &Instance::open_resolver,
+        &Instance::open_delivery, &Instance::open_api, &Instance::open_listeners}) {
+    if (Started started = ((*instance).*step)(); !started) {
+      return tl::unexpected(started.error());
+    }
+  }
+  instance->outbound_->start();
+  instance->server_->start();
+  instance->api_thread_ = named_thread("api", [raw = instance.get()] { raw->run_api_loop(); });
+  return instance;
+}
+
+Instance::Started Instance::open_directory() {
+  if (const Result<void> made = make_data_directory(data_dir_); !made) {
+    return cannot(ExitCode::cannot_create, made.error().message,
+                  "choose another with --data-dir DIR or `server.data_dir`");
+  }
+  std::error_code error;
+  for (const char* name : {"/attachments", "/tmp", "/spool"}) {
+    fs::create_directories(data_dir_ + name, error);
+    if (error) {
+      return cannot(ExitCode::cannot_create,
+                    fmt::format("cannot create the data directory {}{}: {}", data_dir_, name,
+                                error.message()),
+                    "choose another with --data-dir DIR or `server.data_dir`");
+    }
+  }
+  fs::permissions(data_dir_, fs::perms::owner_all, error);
+  // A command may hold the lock briefly.
+  auto lock = DataLock::take(data_dir_, lock_patience);
+  if (!lock && lock.error().fault == Fault::conflict) {
+    return cannot(ExitCode::try_again, lock.error().message,
+                  "stop it first, or choose another with --data-dir DIR");
+  }
+  if (!lock) {
+    return cannot(ExitCode::cannot_create, lock.error().message,
+                  fmt::format("make it writable for uid {}, or choose another with --data-dir DIR",
+                              ::getuid()));
+  }
+  lock_ = std::move(*lock);
+  return {};
+}
+
+Instance::Started Instance::open_databases() {
+  const std::string control = data_dir_ + "/postern.db";
+  auto store = store::SqliteStore::open(control);
+  if (store) {
+    const LimitsConfig& limits = config_.limits;
+    (*store)->limit_accounts({.policies = limits.account_policies,
+                              .credentials = limits.account_credentials,
+                              .webhooks = limits.account_webhooks,
+                              .domains = limits.account_domains,
+                              .octets = limits.account_octets});
+  }
+  if (!store) return database_error(control, store.error());
+  store_ = std::move(*store);
+
+  const std::string delivery = data_dir_ + "/delivery.db";
+  store::DeliveryLogOptions log_options;
+  log_options.retention = std::chrono::duration_cast<std::chrono::hours>(config_.delivery_log.keep);
+  log_options.max_size = config_.delivery_log.max_size;
+  auto log = store::DeliveryLog::open(delivery, log_options);
+  if (!log) return database_error(delivery, log.error());
+  delivery_log_ = std::move(*log);
+
+  auto inbox = spool::Inbox::open({.database = delivery,
+                                   .directory = data_dir_ + "/inbox",
+                                   .linked_directory = data_dir_ + "/attachments",
+                                   .max_octets = config_.inbox.max_size});
+  if (!inbox) return database_error(delivery, inbox.error());
+  inbox_ = std::move(*inbox);
+
+  const std::string traces = data_dir_ + "/traces.db";
+  store::TraceOptions trace_options;
+  trace_options.keep = std::chrono::duration_cast<std::chrono::seconds>(config_.traces.keep);
+  trace_options.max_size = config_.traces.max_size;
+  auto writer = store::TraceWriter::open(traces, trace_options);
+  if (!writer && store::trace_key_trouble(traces) == writer.error().message) {
+    return cannot(ExitCode::io, writer.error().message, "");
+  }
+  if (!writer) return database_error(traces, writer.error());
+  traces_ = std::move(*writer);
+  if (const auto& trouble = traces_->key_trouble()) {
+    telemetry::log::warning("traces.key").field("path", traces).msg(*trouble);
+  }
+
+  auto spool = spool::SqliteSpool::open({.directory = data_dir_ + "/spool"});
+  if (!spool) return database_error(data_dir_ + "/spool/spool.db", spool.error());
+  spool_ = std::move(*spool);
+
+  publisher_ = std::make_unique<admin::Publisher>(*store_, directory_,
+                                                  config_.webhooks.public_domain, &dkim_keys_);
+  if (Result<void> loaded = publisher_->load(); !loaded) {
+    return database_error(control, loaded.error());
+  }
+  lists_ = std::make_unique<admin::RunningLists>(
+      *store_, config_.server.hostname, [this](const admin::Lists& lists) { follow_lists(lists); });
+  if (Started followed = follow_file(config_); !followed) return followed;
+  attachments_ = std::make_unique<AttachmentFiles>(*delivery_log_, data_dir_ + "/attachments",
+                                                   config_.api.base_url());
+  if (Result<void> swept = attachments_->recover(); !swept) {
+    return database_error(delivery, swept.error());
+  }
+  return {};
+}
+
+Instance::Started Instance::open_resolver() {
+  net::UnboundOptions options = resolver_options(config_);
+  options.on_change = [this](const net::DnssecState& state) {
+    // An answer that was insecure may now be secure, before its TTL ends.
+    resolver_->forget();
+    log_dnssec(config_, state);
+  };
+  auto resolver = net::UnboundResolver::open(api_loop_.get_executor(), std::move(options));
+  if (!resolver) {
+    return cannot(ExitCode::config, "DNS: " + resolver.error().message, "see `[dns]`");
+  }
+  name_servers_ = std::move(*resolver);
+  metered_ = std::make_unique<MeteredResolver>(*name_servers_);
+  resolver_ = std::make_unique<dns::CachingResolver>(*metered_);
+  return {};
+}
+
+Instance::Started Instance::open_delivery() {
+  const AuthConfig& auth = config_.auth;
+  const std::size_t hashers =
+      auth.workers != 0 ? auth.workers : std::max<std::size_t>(1, cores() / 2);
+  auth_pool_ = std::make_unique<net::WorkPool>(
+      hashers, auth.queue, "password",
+      net::Shares{.account = auth.account_share, .client = auth.client_share});
+  payload_pool_ = std::make_unique<net::WorkPool>(cores(), payload_queue, "payload");
+  heavy_pool_ = std::make_unique<net::WorkPool>(std::max<std::size_t>(1, cores() / 2),
+                                                payload_queue, "large-payload");
+  resources_ = std::make_unique<gateway::Resources>(*memory_, data_dir_);
+  sightings_ = std::make_unique<gateway::SignatureSightings>(*memory_);
+  admission_ = std::make_unique<gateway::Admission>(
+      gateway::AdmissionLimits{.sessions = config_.limits.sessions,
+                               .sessions_per_address = config_.limits.sessions_per_address,
+                               .new_sessions_per_minute = config_.limits.new_sessions_per_minute,
+                               .exempt = config_.limits.exempt_networks});
+  source_pool_ = std::make_unique<net::WorkPool>(source_threads, source_queue, "auth-source");
+  const Result<Secret> salt_key = store::token_file(data_dir_ + "/scram.key");
+  if (!salt_key) return cannot(ExitCode::cannot_create, salt_key.error().message, "");
+  authenticator_ =
+      std::make_unique<gateway::Authenticator>(auth_limits(config_), salt_key->reveal());
+  auto verifiers = verifiers_of(config_);
+  if (!verifiers) return tl::unexpected(verifiers.error());
+  authenticator_->set_verifiers(std::move(*verifiers));
+
+  deliver::DeliveryOptions options = delivery_options(config_);
+  options.payload.store = attachments_.get();
+  options.test_recipients = test_recipients_;
+  delivery_ = std::make_unique<deliver::WebhookDelivery>(
+      deliver::DeliveryServices{directory_, *resolver_, *payload_pool_, *heavy_pool_, rates_,
+                                *delivery_log_, *inbox_, *memory_},
+      options);
+  Result<relay::RelayConfig> relay = relay_options(config_);
+  if (!relay) return cannot(ExitCode::config, relay.error().message, "see `[[route]]`");
+  const std::string& kept = relay->routes.find("postmaster", config_.server.hostname).path;
+  if (kept == postmaster_folder(config_)) {
+    telemetry::log::info("server.postmaster")
+        .field("path", kept)
+        .msg("mail to <postmaster> is kept here; a [[route]] may say where it goes instead");
+  }
+  outbound_ = Outbound::make(
+      config_, data_dir_, std::make_shared<const relay::RelayConfig>(std::move(*relay)),
+      {*delivery_, directory_, *spool_, dkim_keys_, *resolver_, *payload_pool_, *publisher_});
+  recorder_ = std::make_unique<Recorder>(*delivery_log_, *traces_, &trace_hub_);
+  recorder_->watch(trace_watch_);
+  rate_probe_ = std::make_unique<WebhookRates>(rates_);
+  services_ = std::make_unique<gateway::Services>(gateway::Services{
+      directory_, *authenticator_, outbound_->sink(), *recorder_, *rate_probe_, *resources_,
+      *resolver_, authentication_, *sightings_, operators_of(config_)});
+  server_ = std::make_unique<gateway::Server>(
+      config_.server.threads != 0 ? config_.server.threads : cores(), *services_, *admission_);
+  return {};
+}
+
+/// Addresses are opened last: a client that connects finds everything ready.
+Instance::Started Instance::open_listeners() {
+  start_metrics(config_, api_->routes());
+  for (ListenerConfig& listener : config_.listeners) {
+    ListenerResult settings = listener_settings(listener, deciding_);
+    if (!settings) return tl::unexpected(settings.error());
+    listeners_.push_back(*settings);
+    const auto port =
+        server_->listen({.ip = listener.address.address, .port = listener.address.port}, *settings);
+    if (!port) {
+      return cannot(
+          port.error().fault == Fault::denied ? ExitCode::no_permission : ExitCode::unavailable,
+          fmt::format("cannot listen for SMTP on {}: {}", listener.address.to_string(),
+                      port.error().message),
+          port.error().fault == Fault::denied && listener.address.port < 1024
+              ? "ports below 1024 need the capability CAP_NET_BIND_SERVICE: "
+                "`AmbientCapabilities=CAP_NET_BIND_SERVICE` in the unit, or `setcap "
+                "cap_net_bind_service=+ep` on the program; or choose another port with --smtp "
+                "ADDRESS:PORT"
+              : "stop what uses the port, or choose another with --smtp ADDRESS:PORT");
+    }
+    listener.address.port = *port;  // 0 in the file: the system picked one
+  }
+  admin::AdminApi* handler = api_.get();
+  http_ = std::make_unique<net::HttpServer>(
+      api_loop_,
+      [handler](net::HttpRequest request) { return handler->handle(std::move(request)); },
+      http_limits(config_),
+      [handler](const net::HttpRequest& head) { return handler->refuse_large_body(head); });
+  const auto port = http_->listen(config_.api.address.to_string());
+  if (!port) {
+    return cannot(
+        port.error().fault == Fault::denied ? ExitCode::no_permission : ExitCode::unavailable,
+        fmt::format("cannot listen for the API on {}: {}", config_.api.address.to_string(),
+                    port.error().message),
+        "stop what uses the port, or choose another with --api ADDRESS:PORT");
+  }
+  config_.api.address.port = *port;
+  control_.url = control_url(config_.api.address);
+  if (auto written = write_control(control_path(data_dir_), control_); !written) {
+    return cannot(ExitCode::cannot_create, written.error().message, "");
+  }
+  return {};
+}
+
+}  // namespace postern::app

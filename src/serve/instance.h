@@ -1,0 +1,191 @@
+// One running gateway: the objects of all rooms, in the order of their dependencies.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "admin/api.h"
+#include "admin/publisher.h"
+#include "admin/running_lists.h"
+#include "admin/trace_hub.h"
+#include "base/memory_budget.h"
+#include "config/config.h"
+#include "config/exit_code.h"
+#include "config/script_runtime.h"
+#include "config/script_world.h"
+#include "dns/caching_resolver.h"
+#include "gateway/policies_verifier.h"
+#include "gateway/server.h"
+#include "net/event_loop.h"
+#include "net/http_server.h"
+#include "net/unbound_resolver.h"
+#include "serve/adapters.h"
+#include "serve/attachment_files.h"
+#include "serve/control_file.h"
+#include "serve/data_lock.h"
+#include "serve/live_answers.h"
+#include "serve/metered_resolver.h"
+#include "serve/outbound.h"
+#include "serve/queue_port.h"
+#include "serve/replay_port.h"
+#include "serve/start_error.h"
+#include "serve/test_mail.h"
+#include "serve/trace_port.h"
+#include "serve/trace_rerun.h"
+#include "spool/inbox.h"
+#include "spool/sqlite_spool.h"
+#include "store/sqlite_store.h"
+
+namespace postern::app {
+
+/// Whether inboxes react to test addresses.
+enum class TestRecipients { off, on };
+
+/// Started by start(), ended by stop(). Its owner's thread calls all functions.
+class Instance {
+ public:
+  /// Opens the data directory, databases, certificates and addresses; after an error everything is
+  /// closed again. `test_recipients`: inboxes react to tags in addresses (docs/delivery.md).
+  /// Blocks.
+  static tl::expected<std::unique_ptr<Instance>, StartError> start(
+      const Config& config, TestRecipients test_recipients = TestRecipients::off);
+  /// Calls stop() if it was not called.
+  ~Instance();
+
+  /// The configuration with the ports that were opened.
+  const Config& config() const { return config_; }
+  /// Open SMTP sessions.
+  std::size_t sessions() const { return server_ ? server_->sessions() : 0; }
+  /// State of DNSSEC validation.
+  net::DnssecState dnssec() const { return name_servers_->dnssec(); }
+  /// The control database.
+  store::Store& store() { return *store_; }
+  /// Publishes changes of the store to the running gateway.
+  admin::Publisher& publisher() { return *publisher_; }
+
+  /// Applies the keys of `config` that need no restart, such as limits, time-outs and certificates,
+  /// to new sessions. After an error nothing has changed. Blocks.
+  tl::expected<void, StartError> reload(const Config& config);
+  /// Ends the gateway; open sessions may finish within `limit`. Returns how many were ended.
+  /// instance_stop.cc defines the order. Blocks.
+  std::size_t stop(std::chrono::milliseconds limit);
+
+ private:
+  using Started = tl::expected<void, StartError>;
+  using ListenerResult = tl::expected<std::shared_ptr<const gateway::ListenerSettings>, StartError>;
+
+  explicit Instance(const Config& config);
+  Started open_directory();
+  Started open_databases();
+  Started open_resolver();
+  Started open_delivery();
+  Started open_api();
+  Started open_listeners();
+  void refuse_new_work();
+  std::size_t let_work_end(std::chrono::milliseconds limit);
+  void stop_threads();
+  void destroy_what_waits();
+  void destroy_owners();
+  void run_api_loop();
+  /// Runs every minute; the parts' errors are independent.
+  Task<void> housekeeping();
+  Task<Result<void>> purge_deliveries();
+  Task<Result<void>> purge_queue();
+  Task<Result<void>> purge_inboxes();
+  /// Runs every second for the API.
+  Task<void> tick();
+  /// Decides with these lists from now on.
+  void follow_lists(const admin::Lists& lists);
+  std::vector<admin::SmtpListener> smtp_listeners() const;
+  /// Charges the memory of this configuration's scripts to the budget.
+  void charge_scripts(const Config& config) const;
+  Started follow_file(const Config& config);
+  replay::Draft draft_of(const std::optional<admin::Lists>& lists);
+  /// Which accounts' credentials count as the operator's own, not a tenant's.
+  gateway::PoliciesVerifier::Operates operators_of(const Config& config);
+  tl::expected<std::shared_ptr<const gateway::Authenticator::Verifiers>, StartError> verifiers_of(
+      const Config& config);
+  /// The World that trusts the certificates in `ca_file`; empty: the system's roots.
+  ScriptWorld& world_trusting(const std::string& ca_file);
+  ListenerResult listener_settings(const ListenerConfig& listener, const Config& config) const;
+
+  class Readiness;
+  class MetricsPort;
+
+  Config config_;
+  std::string data_dir_;
+  std::mutex deciding_mutex_;  ///< guards the next three members
+  Config deciding_;            ///< as last loaded, with the lists in force
+  std::vector<std::shared_ptr<const gateway::ListenerSettings>> listeners_;
+  std::shared_ptr<policy::CurrentEngine> engine_;
+  std::shared_ptr<MemoryBudget> memory_;  ///< memory for clients' data and scripts
+  std::unique_ptr<net::WorkPool> lookup_pool_;
+  std::shared_ptr<gateway::RemoteTables> tables_;  ///< of the lists in force
+  /// Of the current policy and of earlier ones that sessions still use.
+  std::vector<std::weak_ptr<ScriptRuntime>> scripts_;
+  bool test_recipients_ = false;
+  std::optional<DataLock> lock_;
+
+  std::unique_ptr<store::SqliteStore> store_;
+  std::unique_ptr<store::DeliveryLog> delivery_log_;
+  std::unique_ptr<store::TraceWriter> traces_;
+  std::unique_ptr<spool::SqliteSpool> spool_;
+  std::unique_ptr<spool::Inbox> inbox_;
+  ControlFile control_;
+  policy::Directory directory_;
+  policy::DkimKeyring dkim_keys_;  ///< signs outgoing mail
+  policy::AuthenticationCaches authentication_;
+  std::unique_ptr<admin::Publisher> publisher_;
+  std::unique_ptr<admin::RunningLists> lists_;
+  std::unique_ptr<AttachmentFiles> attachments_;
+  std::unique_ptr<gateway::Resources> resources_;
+  std::unique_ptr<gateway::SignatureSightings> sightings_;
+  std::unique_ptr<gateway::Admission> admission_;
+  deliver::RateLimiter rates_;
+  admin::TraceHub trace_hub_;
+  TraceWatch trace_watch_;
+  std::unique_ptr<Recorder> recorder_;
+  std::unique_ptr<WebhookRates> rate_probe_;
+
+  std::atomic<bool> stopping_{false};
+  bool stopped_ = false;
+
+  // The following members run on event loops.
+  net::EventLoop api_loop_;
+  std::unique_ptr<net::UnboundResolver> name_servers_;
+  std::unique_ptr<MeteredResolver> metered_;
+  std::unique_ptr<dns::CachingResolver> resolver_;
+  std::unique_ptr<net::WorkPool> auth_pool_;
+  std::unique_ptr<net::WorkPool> source_pool_;  ///< blocks on databases of accounts
+  std::map<std::string, std::unique_ptr<ScriptWorld>> worlds_;
+  std::unique_ptr<net::WorkPool> account_pool_;
+  std::unique_ptr<net::WorkPool> disk_pool_;
+  std::unique_ptr<net::WorkPool> queue_pool_;  ///< separate, as a verification reads every message
+  std::unique_ptr<net::WorkPool> payload_pool_;
+  std::unique_ptr<net::WorkPool> heavy_pool_;
+  std::unique_ptr<gateway::Authenticator> authenticator_;
+  std::unique_ptr<deliver::WebhookDelivery> delivery_;
+  std::unique_ptr<Outbound> outbound_;
+  std::unique_ptr<gateway::Services> services_;
+  std::unique_ptr<gateway::Server> server_;
+  std::unique_ptr<SimulatorPort> simulator_;
+  std::unique_ptr<DryRunPort> dry_run_;
+  std::unique_ptr<TestMailPort> test_mail_;
+  std::unique_ptr<TracePort> trace_port_;
+  std::unique_ptr<LiveAnswersPort> live_answers_;
+  std::unique_ptr<ReplayPort> replay_port_;
+  std::unique_ptr<TraceRerunPort> trace_rerun_;
+  std::unique_ptr<SpoolQueuePort> queue_port_;
+  std::unique_ptr<admin::ReadinessProbe> readiness_;
+  std::unique_ptr<admin::MetricsSource> metrics_port_;
+  std::unique_ptr<admin::AdminApi> api_;
+  std::unique_ptr<net::HttpServer> http_;
+  std::thread api_thread_;
+};
+
+}  // namespace postern::app

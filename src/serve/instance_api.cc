@@ -1,0 +1,286 @@
+// The API part of an Instance: its dependencies, its thread, and housekeeping.
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "admin/core.h"
+#include "config/dnssec_report.h"
+#include "config/room_options.h"
+#include "deliver/template.h"
+#include "serve/instance.h"
+#include "serve/queue_metrics.h"
+#include "serve/rounds.h"
+#include "store/token_file.h"
+#include "telemetry/log.h"
+#include "telemetry/metrics.h"
+
+namespace postern::app {
+
+namespace asio = boost::asio;
+namespace fs = std::filesystem;
+using telemetry::metrics;
+
+namespace {
+
+constexpr std::chrono::minutes housekeeping_interval{1};
+constexpr std::chrono::seconds tick_interval{1};
+/// Jobs that wait for a database thread; above, the API answers 503.
+constexpr std::size_t disk_queue = 1024;
+constexpr std::size_t account_queue = 64;
+constexpr std::size_t queue_questions = 64;
+
+}  // namespace
+
+/// /readyz: the store is writable, the queue's disk works, and mail is accepted.
+class Instance::Readiness final : public admin::ReadinessProbe {
+ public:
+  explicit Readiness(Instance& instance) : instance_(instance) {}
+
+  Task<std::vector<std::pair<std::string, std::string>>> problems() override {
+    std::vector<std::pair<std::string, std::string>> found;
+    if (instance_.stopping_) found.emplace_back("gateway", "it is stopping");
+    store::Store* store = instance_.store_.get();
+    // In its own turn: accounts' requests do not make the gateway unready.
+    const auto probed = co_await instance_.disk_pool_->run(
+        {.account = "readyz", .client = {}},
+        [store] { return std::pair(store->probe(), store::lost_files()); });
+    if (!probed) {
+      found.emplace_back("database", probed.error().message);
+    } else if (!probed->first) {
+      found.emplace_back("database", probed->first.error().message);
+    }
+    if (probed && !probed->second.empty()) {
+      found.emplace_back("files", fmt::format("removed or replaced while the gateway has them "
+                                              "open: {}; mail is deferred. Stop it in order, never "
+                                              "kill it, and start it again",
+                                              fmt::join(probed->second, ", ")));
+    }
+    if (const Result<void> ready = instance_.spool_->ready(0); !ready) {
+      found.emplace_back("spool", ready.error().fault == Fault::permanent
+                                      ? "the queue's disk has failed, mail is deferred until a "
+                                        "restart: " +
+                                            ready.error().message
+                                      : ready.error().message);
+    }
+    if (const auto trouble = instance_.inbox_->trouble()) {
+      found.emplace_back("inbox",
+                         "the disk of the inboxes has failed, their mail is deferred until "
+                         "a restart: " +
+                             trouble->message);
+    }
+    if (instance_.resources_->shortage() != gateway::Resources::Shortage::none) {
+      found.emplace_back("resources", "too little memory or disk: new mail is deferred");
+    }
+    co_return found;
+  }
+
+ private:
+  Instance& instance_;
+};
+
+class Instance::MetricsPort final : public admin::MetricsSource {
+ public:
+  explicit MetricsPort(Instance& instance) : instance_(instance) {}
+
+  Task<std::string> text() override {
+    // If the queue cannot be read, its last values stay.
+    spool::SqliteSpool* spool = instance_.spool_.get();
+    co_await instance_.queue_pool_->run({.account = "metrics", .client = {}},
+                                        [spool] { return show_queue(*spool); });
+    metrics().store_policies.gauge({}).set(
+        static_cast<std::int64_t>(instance_.directory_.policy_count()));
+    metrics().store_webhooks.gauge({}).set(
+        static_cast<std::int64_t>(instance_.directory_.webhook_count()));
+    show_dnssec(instance_.dnssec());
+    metrics().memory_charged.gauge({}).set(static_cast<std::int64_t>(instance_.memory_->used()));
+    metrics().memory_limit.gauge({}).set(static_cast<std::int64_t>(instance_.memory_->limit()));
+    const auto catch_up = [](telemetry::Counter counter, std::uint64_t total) {
+      counter.add(total - counter.value());
+    };
+    catch_up(metrics().cache_lookups.counter({"dns", "hit"}), instance_.resolver_->hits());
+    catch_up(metrics().cache_lookups.counter({"dns", "miss"}), instance_.resolver_->misses());
+    catch_up(metrics().memory_refusals.counter({}),
+             instance_.memory_->refusals() + instance_.resources_->refusals());
+    co_return metrics().registry.render();
+  }
+  void count_request(std::string_view method, std::string_view route, int status,
+                     std::chrono::nanoseconds took) override {
+    metrics().api_requests.counter({method, route, std::to_string(status)}).add();
+    metrics().api_request_duration.histogram({method, route}).observe(took);
+  }
+
+ private:
+  Instance& instance_;
+};
+
+Instance::Started Instance::open_api() {
+  account_pool_ = std::make_unique<net::WorkPool>(1, account_queue, "api-password");
+  disk_pool_ = std::make_unique<net::WorkPool>(2, disk_queue, "api-disk");
+  simulator_ = std::make_unique<SimulatorPort>(directory_, *delivery_, data_dir_ + "/tmp");
+  dry_run_ =
+      std::make_unique<DryRunPort>(authentication_options(config_), authentication_, *resolver_);
+  test_mail_ = std::make_unique<TestMailPort>(
+      directory_, trace_watch_, [this] { return config_.listeners; },
+      TestMailOptions{.hostname = config_.server.hostname});
+  trace_port_ = std::make_unique<TracePort>(*traces_, data_dir_ + "/traces.db", *disk_pool_);
+  live_answers_ =
+      std::make_unique<LiveAnswersPort>(*store_, *delivery_log_, inbox_->reader(), *trace_port_,
+                                        *disk_pool_, [this] { return config_.api.base_url(); });
+  replay_port_ = std::make_unique<ReplayPort>(
+      *traces_, data_dir_ + "/traces.db",
+      [this](const std::optional<admin::Lists>& lists) { return draft_of(lists); }, *resolver_);
+  trace_rerun_ =
+      std::make_unique<TraceRerunPort>(*traces_, data_dir_ + "/traces.db", *disk_pool_, directory_,
+                                       *resolver_, [this] { return draft_of(std::nullopt); });
+  queue_pool_ = std::make_unique<net::WorkPool>(2, queue_questions, "api-queue");
+  queue_port_ = std::make_unique<SpoolQueuePort>(*spool_, *queue_pool_, outbound_->hooks());
+  readiness_ = std::make_unique<Readiness>(*this);
+  metrics_port_ = std::make_unique<MetricsPort>(*this);
+
+  control_ = new_control();
+  admin::Options options = api_options(config_);
+  options.control_token = control_.token;
+  if (auto token = store::token_file(data_dir_ + "/metrics.token")) {
+    options.metrics_token = *token;
+  } else {
+    return cannot(ExitCode::cannot_create, token.error().message, "");
+  }
+  const auto template_error = [](std::string_view text) -> std::optional<std::string> {
+    const auto parsed = deliver::Template::parse(text);
+    return parsed ? std::nullopt : std::optional(parsed.error().message);
+  };
+  auto api = admin::AdminApi::open({.store = *store_,
+                                    .delivery_log = *delivery_log_,
+                                    .inbox = *inbox_,
+                                    .publisher = *publisher_,
+                                    .resolver = *resolver_,
+                                    .hashing = *account_pool_,
+                                    .disk = *disk_pool_,
+                                    .template_error = template_error,
+                                    .simulator = simulator_.get(),
+                                    .dry_run = dry_run_.get(),
+                                    .test_mail = test_mail_.get(),
+                                    .traces = trace_port_.get(),
+                                    .readiness = readiness_.get(),
+                                    .metrics = metrics_port_.get(),
+                                    .lists = lists_.get(),
+                                    .replayer = replay_port_.get(),
+                                    .queue = queue_port_.get(),
+                                    .trace_hub = &trace_hub_,
+                                    .trace_rerun = trace_rerun_.get(),
+                                    .answers = live_answers_.get(),
+                                    .smtp_listeners = [this] { return smtp_listeners(); },
+                                    .dnssec = [this] { return dnssec().text(); }},
+                                   options);
+  if (!api) return database_error(data_dir_ + "/postern.db", api.error());
+  api_ = std::move(*api);
+  return {};
+}
+
+/// In the file's order. The ports are known when this is called.
+std::vector<admin::SmtpListener> Instance::smtp_listeners() const {
+  std::vector<admin::SmtpListener> all;
+  for (const ListenerConfig& listener : config_.listeners) {
+    const bool starttls = listener.tls == TlsMode::starttls || listener.tls == TlsMode::required;
+    const bool implicit = listener.tls == TlsMode::implicit;
+    all.push_back({listener.address.to_string(), starttls   ? "starttls"
+                                                 : implicit ? "implicit"
+                                                            : "none"});
+  }
+  return all;
+}
+
+void Instance::run_api_loop() {
+  asio::co_spawn(api_loop_, housekeeping(), asio::detached);
+  asio::co_spawn(api_loop_, tick(), asio::detached);
+  auto work = asio::make_work_guard(api_loop_);
+  for (;;) {
+    try {
+      api_loop_.run();
+      return;
+    } catch (const std::exception& error) {
+      telemetry::log::error("api.error").field("error", error.what());
+    }
+  }
+}
+
+Task<void> Instance::tick() {
+  asio::steady_timer timer(api_loop_);
+  for (;;) {
+    timer.expires_after(tick_interval);
+    const auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (error) co_return;
+    sightings_->tidy(gateway::SignatureSightings::Clock::now());
+    co_await in_round("tick", [this]() -> Task<Result<void>> {
+      co_await api_->tick();
+      co_return Result<void>();
+    });
+  }
+}
+
+Task<void> Instance::housekeeping() {
+  asio::steady_timer timer(api_loop_);
+  for (;;) {
+    timer.expires_after(housekeeping_interval);
+    const auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (error) co_return;
+    co_await in_round("sessions", [this]() -> Task<Result<void>> {
+      co_await api_->housekeeping();
+      co_return Result<void>();
+    });
+    co_await in_round("deliveries", [this] { return purge_deliveries(); });
+    co_await in_round("queue", [this] { return purge_queue(); });
+    co_await in_round("inboxes", [this] { return purge_inboxes(); });
+  }
+}
+
+Task<Result<void>> Instance::purge_deliveries() {
+  // A message may have a thousand links: repeats until nothing is left.
+  for (bool more = true; more;) {
+    const auto ran = co_await disk_pool_->run(admin::own_turn(), [this]() -> Result<bool> {
+      const auto purged = delivery_log_->purge(store::now());
+      if (!purged) return tl::unexpected(purged.error());
+      for (const std::string& file : purged->files) {
+        std::error_code ignored;
+        fs::remove(data_dir_ + "/attachments/" + file, ignored);
+      }
+      return purged->more;
+    });
+    if (!ran) co_return tl::unexpected(ran.error());
+    if (!*ran) co_return tl::unexpected(ran->error());
+    more = **ran;
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> Instance::purge_queue() {
+  Outbound* outbound = outbound_.get();
+  const auto ran = co_await disk_pool_->run(admin::own_turn(), [outbound] {
+    outbound->purge(std::chrono::system_clock::now());
+    return true;
+  });
+  if (!ran) co_return tl::unexpected(ran.error());
+  co_return Result<void>();
+}
+
+Task<Result<void>> Instance::purge_inboxes() {
+  const auto ran = co_await disk_pool_->run(admin::own_turn(), [this] {
+    return inbox_->purge(store::now(), [this](const std::string& id) {
+      const auto webhook = directory_.webhook(id);
+      return webhook ? std::optional(webhook->inbox) : std::nullopt;
+    });
+  });
+  if (!ran) co_return tl::unexpected(ran.error());
+  if (!*ran) co_return tl::unexpected(ran->error());
+  metrics().inbox_aged_out.counter({}).add(**ran);
+  co_return Result<void>();
+}
+
+}  // namespace postern::app

@@ -1,0 +1,168 @@
+// The part of an Instance that decides on mail and can change while it runs.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "base/time_text.h"
+#include "config/engine.h"
+#include "config/listener_certificate.h"
+#include "config/relay_options.h"
+#include "config/restart.h"
+#include "config/room_options.h"
+#include "dialect/kumo/rewriter.h"
+#include "serve/instance.h"
+#include "telemetry/log.h"
+#include "telemetry/log_record.h"
+#include "telemetry/metrics.h"
+
+namespace postern::app {
+
+using telemetry::metrics;
+
+replay::Draft Instance::draft_of(const std::optional<admin::Lists>& lists) {
+  const std::lock_guard lock(deciding_mutex_);
+  Config draft = deciding_;
+  if (lists) draft.restrictions = restrictions_of(*lists);
+  return {engine_for(draft), authentication_options(draft)};
+}
+
+void Instance::follow_lists(const admin::Lists& lists) {
+  const std::lock_guard lock(deciding_mutex_);
+  deciding_.restrictions = restrictions_of(lists);
+  tables_->replace(remote_tables(deciding_));
+  engine_->set(std::make_shared<const policy::Engine>(engine_for(deciding_)));
+  for (std::size_t i = 0; i < listeners_.size(); ++i) {
+    auto next = std::make_shared<gateway::ListenerSettings>(*listeners_[i]);
+    app::follow_lists(*next, deciding_.restrictions);
+    for (auto& variant : next->variants) {
+      auto other = std::make_shared<gateway::ListenerSettings>(*variant.settings);
+      app::follow_lists(*other, deciding_.restrictions);
+      variant.settings = std::move(other);
+    }
+    listeners_[i] = next;
+    server_->replace_settings(i, std::move(next));
+  }
+}
+
+/// The data directory stays, even if the changed file names another one.
+Instance::Started Instance::follow_file(const Config& config) {
+  const RestrictionsConfig& restrictions = config.restrictions;
+  const auto section = restrictions.present ? std::optional(restrictions.section) : std::nullopt;
+  const Result<void> followed =
+      lists_->follow_file(section, restrictions.judged, request_files(config, data_dir_));
+  if (followed) return {};
+  if (followed.error().fault != Fault::malformed) {
+    return database_error(data_dir_ + "/postern.db", followed.error());
+  }
+  return cannot(ExitCode::config, followed.error().message,
+                "mend what its tables lack, or write the lists into [restrictions]: a changed "
+                "section replaces them");
+}
+
+namespace {
+
+/// Logs that a listener uses another certificate for new sessions.
+void note_renewed(const gateway::ListenerSettings& before, const gateway::ListenerSettings& now) {
+  if (!before.certificate || !now.certificate) return;
+  const X509* const old = SSL_CTX_get0_certificate(before.certificate->handle());
+  const X509* const renewed = SSL_CTX_get0_certificate(now.certificate->handle());
+  if (old == nullptr || renewed == nullptr || X509_cmp(old, renewed) == 0) return;
+  telemetry::log::info("tls.renewed")
+      .msg("new sessions get another certificate, valid until " +
+           to_rfc3339(now.certificate->not_after(), 0))
+      .field("listener", now.name);
+}
+
+}  // namespace
+
+Instance::ListenerResult Instance::listener_settings(const ListenerConfig& listener,
+                                                     const Config& config) const {
+  auto settings = std::make_shared<gateway::ListenerSettings>(session_settings(listener, config));
+  settings->body_directory = data_dir_ + "/tmp";
+  settings->engine = engine_;
+  settings->tables = tables_;
+  if (config.lua.loaded && config.lua.mode == LuaMode::enforce) {
+    settings->rewriter = dialect::kumo::rewriter_of(config.lua.loaded);
+  }
+  auto certificate = certificate_of(listener, config, data_dir_);
+  if (!certificate) {
+    return cannot(
+        certificate.error().fault == Fault::denied ? ExitCode::cannot_create : ExitCode::config,
+        certificate.error().message, "");
+  }
+  settings->certificate = *certificate;
+  if (*certificate) {
+    metrics()
+        .tls_certificate_not_after.gauge({listener.name})
+        .set(std::chrono::system_clock::to_time_t((*certificate)->not_after()));
+  }
+  if (!listener.started) return settings;
+  for (const auto& variant : listener.started->variants) {
+    ListenerResult made = listener_settings(started_by(*variant.as), config);
+    if (!made) return made;
+    settings->variants.push_back({.peer = variant.peer, .via = variant.via, .settings = *made});
+  }
+  return settings;
+}
+
+tl::expected<void, StartError> Instance::reload(const Config& config) {
+  std::vector<std::shared_ptr<const gateway::ListenerSettings>> settings;
+  for (const ListenerConfig& listener : config.listeners) {
+    ListenerResult made = listener_settings(listener, config);
+    if (!made) return tl::unexpected(made.error());
+    settings.push_back(*made);
+  }
+  const auto now = settings;
+  const bool same_addresses = std::equal(
+      config.listeners.begin(), config.listeners.end(), config_.listeners.begin(),
+      config_.listeners.end(),
+      [](const ListenerConfig& a, const ListenerConfig& b) { return a.address == b.address; });
+  if (!same_addresses) {
+    std::vector<std::string> addresses;
+    for (const ListenerConfig& one : config_.listeners)
+      addresses.push_back(one.address.to_string());
+    return cannot(
+        ExitCode::config,
+        fmt::format("a reload cannot add, remove or move listeners: those that run are {}",
+                    fmt::join(addresses, ", ")),
+        "restart to change addresses; nothing was changed now");
+  }
+  Result<relay::RelayConfig> relay = relay_options(config);
+  if (!relay) return cannot(ExitCode::config, relay.error().message, "see `[[route]]`");
+  auto verifiers = verifiers_of(config);
+  if (!verifiers) return tl::unexpected(verifiers.error());
+  Config before = config;
+  {
+    const std::lock_guard lock(deciding_mutex_);
+    std::swap(deciding_, before);
+    std::swap(listeners_, settings);
+  }
+  Started followed = follow_file(config);
+  if (!followed) {
+    const std::lock_guard lock(deciding_mutex_);
+    deciding_ = std::move(before);
+    listeners_ = std::move(settings);
+    return followed;
+  }
+  for (std::size_t i = 0; i < settings.size(); ++i) note_renewed(*settings[i], *now[i]);
+  charge_scripts(config);
+  {
+    // Open sessions keep their policy.
+    const std::lock_guard lock(deciding_mutex_);
+    std::erase_if(scripts_, [](const auto& script) { return script.expired(); });
+    scripts_.push_back(config.lua.runtime);
+    scripts_.push_back(config.vsl.runtime);
+  }
+  outbound_->follow(std::make_shared<const relay::RelayConfig>(std::move(*relay)));
+  authenticator_->set_verifiers(std::move(*verifiers));
+  authenticator_->set_limits(auth_limits(config));
+  Config read = config;
+  for (const std::string& key : keys_that_wait(config_, read)) {
+    telemetry::log::warning("config.needs_restart")
+        .msg(key + " was changed; not all parts use the new value before the next start");
+  }
+  return followed;
+}
+
+}  // namespace postern::app

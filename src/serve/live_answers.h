@@ -1,0 +1,46 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "admin/ports.h"
+#include "net/work_pool.h"
+#include "serve/live_questions.h"
+#include "serve/trace_port.h"
+
+namespace postern::app {
+
+/// Answers questions of the command line in the running gateway, from its open databases, on the
+/// disk threads.
+class LiveAnswersPort final : public admin::LiveAnswers, private Databases {
+ public:
+  /// The references outlive it. `pages`: the URL of the pages; any thread.
+  LiveAnswersPort(store::Store& store, store::DeliveryLog& log, spool::InboxReader& inbox,
+                  TracePort& traces, net::WorkPool& disk, std::function<std::string()> pages)
+      : store_(store),
+        log_(log),
+        inbox_(inbox),
+        traces_(traces),
+        disk_(disk),
+        pages_(std::move(pages)) {}
+
+  /// See answer_question().
+  Task<Result<boost::json::object>> answer(std::string question,
+                                           boost::json::object given) override;
+
+ private:
+  Result<store::Store*> control() override { return &store_; }
+  Result<store::DeliveryLog*> deliveries() override { return &log_; }
+  Result<spool::InboxReader*> inbox() override { return &inbox_; }
+  Result<store::TraceReader*> traces() override { return traces_.reader(); }
+  std::string pages() const override { return pages_(); }
+
+  store::Store& store_;
+  store::DeliveryLog& log_;
+  spool::InboxReader& inbox_;
+  TracePort& traces_;
+  net::WorkPool& disk_;
+  const std::function<std::string()> pages_;
+};
+
+}  // namespace postern::app

@@ -1,0 +1,101 @@
+// The outbound part of a running gateway: spool, queue, couriers, and the sink that fills them.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "admin/publisher.h"
+#include "base/shared_pointer.h"
+#include "config/config.h"
+#include "net/event_loop.h"
+#include "queue/runner.h"
+#include "serve/accepted_mail.h"
+#include "serve/queue_couriers.h"
+#include "serve/queue_port.h"
+#include "spool/sqlite_spool.h"
+
+namespace postern::app {
+
+/// Owns the queue's thread and event loop. Its owner's thread calls all functions; see sink() and
+/// hooks() for others.
+class Outbound {
+ public:
+  /// What it uses. All outlive it, as do the event loops that call the sink.
+  struct Rooms {
+    deliver::WebhookDelivery& webhooks;  ///< calls webhooks
+    policy::Directory& directory;        ///< accounts' webhooks and policies
+    spool::SqliteSpool& spool;           ///< the stored queue
+    policy::DkimKeyring& keys;           ///< sign outgoing mail
+    dns::Resolver& resolver;             ///< MX, address and TLSA look-ups
+    net::WorkPool& workers;              ///< CPU-bound work
+    admin::Publisher& publisher;         ///< disables failing webhooks
+  };
+
+  /// Nothing runs before start(). Not null.
+  static std::unique_ptr<Outbound> make(const Config& config, const std::string& data_dir,
+                                        std::shared_ptr<const relay::RelayConfig> relay,
+                                        Rooms rooms);
+  ~Outbound();
+
+  /// Thread-safe; lives as long as this object.
+  gateway::MessageSink& sink() { return *sink_; }
+  /// What actions on the queue ask and report; valid as long as this object. Any thread.
+  QueueHooks hooks();
+
+  /// Begins to deliver queued mail.
+  void start();
+  /// Applies to messages and delivery attempts from the next one on.
+  void follow(std::shared_ptr<const relay::RelayConfig> relay);
+  /// Begins nothing new; running delivery attempts may end within `limit`. Those that are cut are
+  /// repeated after the next start. hooks() still works. Blocks.
+  void drain(std::chrono::milliseconds limit);
+  /// Ends the threads. Coroutines stay on the loop until clear().
+  void halt();
+  /// Destroys the coroutines on the loop; no other thread may post to it any more.
+  void clear() { loop_.clear(); }
+  /// Removes expired dead letters. Blocks on the disk.
+  void purge(std::chrono::system_clock::time_point now);
+
+ private:
+  Outbound(const Config& config, const std::string& data_dir, Rooms rooms);
+  Task<Result<QueueHooks::Sleeping>> sleeping(std::vector<spool::Destination> destinations);
+  Task<Result<queue::Told>> report(spool::Message message);
+  Task<Result<std::size_t>> running();
+  void measure_postmaster();
+  gateway::MessageSink::QueueRun run_queue(std::string domain, spool::Destination destination);
+
+  Rooms rooms_;
+  net::WorkPool disk_;
+  net::EventLoop loop_;
+  std::unique_ptr<RelayCourier> relay_;
+  std::unique_ptr<deliver::QueuedWebhooks> queued_;
+  std::unique_ptr<FolderCourier> folders_;
+  std::unique_ptr<SenderReports> reports_;
+  std::unique_ptr<queue::Runner> runner_;
+  PostmasterBox postmaster_;
+  std::unique_ptr<AcceptedMail> sink_;
+  SharedPointer<const relay::RelayConfig> config_;
+  /// Separate, as a slow mailbox directory or a locked mbox must delay only its own kind. Destroyed
+  /// before what its jobs use.
+  net::WorkPool folder_disk_;
+  std::thread thread_;
+  struct Flush {
+    std::string domain;
+    std::chrono::steady_clock::time_point begun;
+  };
+  std::mutex flushes_mutex_;  ///< guards the next two members
+  /// Destinations whose messages ETRN made due, with the domain and the time.
+  std::map<spool::Destination, Flush> flushes_;
+  bool flushing_ = false;  ///< a flush is running
+  std::atomic<bool> draining_{false};
+};
+
+/// The queue's schedule, from the configuration.
+queue::RunnerOptions runner_options(const Config& config);
+
+}  // namespace postern::app

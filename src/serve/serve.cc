@@ -1,0 +1,271 @@
+#include "serve/serve.h"
+
+#include <algorithm>
+#include <csignal>
+#include <iostream>
+#include <utility>
+
+#include <fmt/color.h>
+#include <fmt/format.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "base/version.h"
+#include "config/dnssec_report.h"
+#include "config/exit_code.h"
+#include "config/signals.h"
+#include "config/words.h"
+#include "serve/first_steps.h"
+#include "serve/instance.h"
+#include "serve/one_time_links.h"
+#include "telemetry/explain_hint.h"
+#include "telemetry/log.h"
+#include "telemetry/metrics.h"
+
+namespace postern::app {
+
+namespace log = telemetry::log;
+
+namespace {
+
+/// sd_notify(3) without its library: one datagram to systemd's socket.
+void notify_systemd(std::string_view state) {
+  const char* path = std::getenv("NOTIFY_SOCKET");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path == nullptr || std::strlen(path) >= sizeof address.sun_path) return;
+  std::strcpy(address.sun_path, path);
+  if (address.sun_path[0] == '@') address.sun_path[0] = '\0';
+  const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return;
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
+  ::sendto(fd, state.data(), state.size(), MSG_NOSIGNAL,
+           reinterpret_cast<const sockaddr*>(&address), length);
+  ::close(fd);
+}
+
+/// Returns large freed buffers to the system. By default the allocator raises this threshold to the
+/// largest block freed so far, up to 32 MiB, and keeps such blocks.
+void give_back_large_blocks() { ::mallopt(M_MMAP_THRESHOLD, 128 * 1024); }
+
+void print_table(const Instance& instance, const ServeOptions& options,
+                 std::chrono::milliseconds took) {
+  const Config& config = instance.config();
+  std::ostream& out = std::cerr;
+  out << fmt::format("Postern {} is ready in {:.1f} s\n\n", current_version().number,
+                     static_cast<double>(took.count()) / 1000);
+  for (const ListenerConfig& listener : config.listeners) {
+    out << fmt::format(
+        "  SMTP    {:<28} {}{}\n", listener.address.to_string(), tls_text(listener.tls),
+        listener.tls != TlsMode::none && listener.certificate.empty() ? ", self-made certificate"
+                                                                      : "");
+  }
+  out << fmt::format("  API     {:<28} try {}/api/v1/ping\n", config.api.base_url(),
+                     config.api.base_url());
+  out << fmt::format("  DNSSEC  {}\n", brief_dnssec(instance.dnssec()));
+  out << fmt::format("  data    {}\n", config.server.data_dir.string());
+  if (options.config_file) {
+    out << fmt::format("  config  {}\n\n", options.config_file->string());
+  } else {
+    out << "  config  none, embedded defaults; write one: postern config example > "
+           "postern.toml\n\n";
+  }
+}
+
+/// The options with which the command in the log finds this gateway's data from the same directory.
+std::string options_for_explain(const Config& config, const ServeOptions& options) {
+  const auto quoted = [](const std::string& text) {
+    const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
+      return is_alnum(c) || std::string_view("/._-+:@%").find(c) != std::string_view::npos;
+    });
+    if (plain && !text.empty()) return text;
+    std::string out = "'";
+    for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return out + "'";
+  };
+  if (options.data_dir) return "--data-dir " + quoted(config.server.data_dir.string()) + " ";
+  if (options.config_file) return "--config " + quoted(options.config_file->string()) + " ";
+  return {};
+}
+
+ServeOptions quiet_if_not_a_terminal(ServeOptions options) {
+  // Log collectors need uniform lines; the table is for terminals.
+  if (options.json) options.quiet = true;
+  return options;
+}
+
+/// A user of this terminal may create the first account, from any browser.
+void print_owner_link(Instance& instance) {
+  const auto link = make_owner_link(instance.store(), instance.config().api.base_url());
+  if (!link) {
+    log::warning("server.ready").field("error", link.error().message);
+  } else if (*link) {
+    std::cerr << fmt::format(
+        "There is no account yet. Make the first one, which operates this gateway:\n"
+        "  {}\n"
+        "The link works once, until the gateway is started again.\n\n",
+        (*link)->url);
+  }
+}
+
+int report_start_error(const StartError& error, const ServeOptions& options) {
+  std::cerr << error_text(error.message, error.hint, options.json);
+  return to_int(error.code);
+}
+
+void note_loaded() {
+  telemetry::metrics().config_last_reload_successful.gauge({}).set(1);
+  telemetry::metrics().config_last_reload_success_timestamp.gauge({}).set(
+      std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()));
+}
+
+void reload(Instance& instance, const ServeOptions& options) {
+  if (!options.config_file) {
+    log::warning("reload.failed").msg("there is no configuration file to read again");
+    return;
+  }
+  LoadOptions load;
+  const std::string running = instance.config().server.data_dir;
+  std::string data_dir;
+  // The loaded configuration keeps the data directory that is in use.
+  load.adjust = [&](Config& config) {
+    options.apply_to(config);
+    data_dir = std::exchange(config.server.data_dir, running);
+  };
+  const ConfigResult result = load_config(*options.config_file, load);
+  const auto failed = [](std::string_view why) {
+    telemetry::metrics().config_last_reload_successful.gauge({}).set(0);
+    log::error("reload.failed").msg("the old configuration stays").field("error", why);
+  };
+  if (!result.ok()) return failed(result.diagnostics.first_error());
+  if (auto done = instance.reload(result.config); !done) return failed(done.error().message);
+  for (const Diagnostic& one : result.diagnostics.list()) {
+    if (one.severity != Severity::warning) continue;
+    log::warning("reload.warning").msg(fmt::format("{} [{}]", on_one_line(one), one.code));
+  }
+  if (data_dir != running) {
+    log::warning("config.needs_restart")
+        .msg("server.data_dir was changed; it takes effect at the next start");
+  }
+  note_loaded();
+  log::info("reload.ok")
+      .msg(
+          "decisions follow the new configuration at once, limits and certificates in new "
+          "sessions");
+}
+
+/// Waits for signals until one ends the process; a second one ends it immediately.
+void wait_for_the_end(Instance& instance, const ServeOptions& options, const sigset_t& signals) {
+  for (;;) {
+    int signal = 0;
+    if (::sigwait(&signals, &signal) != 0) continue;
+    // The kernel delivers the lowest signal number first: constant reloads would otherwise prevent
+    // the stop.
+    sigset_t pending{};
+    ::sigpending(&pending);
+    const bool ends = ::sigismember(&pending, SIGTERM) == 1 || ::sigismember(&pending, SIGINT) == 1;
+    if (signal == SIGHUP && ends) continue;
+    if (signal == SIGHUP) {
+      notify_systemd("RELOADING=1");
+      reload(instance, options);
+      notify_systemd("READY=1");
+      continue;
+    }
+    const auto limit = instance.config().server.drain_timeout;
+    if (!options.quiet) {
+      std::cerr << fmt::format("stopping: {} sessions in hand, up to {} s (Ctrl-C again to cut)\n",
+                               instance.sessions(), limit.count() / 1000);
+    }
+    notify_systemd("STOPPING=1");
+    log::info("server.stopping").field("count", instance.sessions());
+    // From here on, a signal's default action ends the process. SIGHUP is ignored: nothing can be
+    // reloaded, and its default action would cut open sessions.
+    std::signal(SIGHUP, SIG_IGN);
+    std::signal(SIGINT, SIG_DFL);
+    std::signal(SIGTERM, SIG_DFL);
+    sigset_t again = signals;
+    sigdelset(&again, SIGHUP);
+    ::pthread_sigmask(SIG_UNBLOCK, &again, nullptr);
+    const std::size_t cut = instance.stop(limit);
+    if (cut > 0) log::warning("server.stopping").msg("sessions were cut").field("count", cut);
+    return;
+  }
+}
+
+/// The configuration was checked against the hard limit: uses all descriptors that the system
+/// grants.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// Memory contains passwords, keys and mail. A non-dumpable process also cannot be traced, nor its
+/// /proc/PID/mem read, by other processes of this user; root still can.
+void forbid_core_dumps() {
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+}  // namespace
+
+void ServeOptions::apply_to(Config& config) const {
+  if (data_dir) config.server.data_dir = *data_dir;
+  if (smtp) config.listeners.front().address = *smtp;
+  if (api) config.api.address = *api;
+  if (json) config.log.format = telemetry::LogFormat::json;
+  if (no_color) config.log.color = false;
+}
+
+int serve(const Config& config, const ServeOptions& given) {
+  const ServeOptions options = quiet_if_not_a_terminal(given);
+  const auto begun = std::chrono::steady_clock::now();
+  std::signal(SIGPIPE, SIG_IGN);
+  // Blocked in all threads from here on, and in those of a loaded policy (ScriptRuntime::open), so
+  // that only wait_for_the_end() receives them.
+  const sigset_t signals = awaited_signals();
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  telemetry::set_explain_options(options_for_explain(config, options));
+  log::start(config.log);
+  raise_descriptor_limit();
+  if (!config.server.core_dumps) forbid_core_dumps();
+  give_back_large_blocks();
+
+  auto started =
+      Instance::start(config, options.config_file ? TestRecipients::off : TestRecipients::on);
+  if (!started) {
+    log::stop();
+    return report_start_error(started.error(), options);
+  }
+  Instance& instance = **started;
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - begun);
+  if (!options.quiet) print_table(instance, options, took);
+  if (!options.config_file) {
+    const auto steps = first_steps(instance);
+    if (steps && !options.quiet) std::cerr << *steps;
+  }
+  if (!options.quiet) print_owner_link(instance);
+  const net::DnssecState dnssec = instance.dnssec();
+  log_dnssec(config, dnssec);
+  log::info("server.ready")
+      .msg(fmt::format("Postern is ready; DNSSEC: {}", brief_dnssec(dnssec)))
+      .field("version", current_version().number)
+      .field("duration_ms", took);
+  note_loaded();
+  notify_systemd("READY=1");
+  wait_for_the_end(instance, options, signals);
+  started->reset();
+  log::stop();
+  return to_int(ExitCode::ok);
+}
+
+}  // namespace postern::app
