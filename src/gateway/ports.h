@@ -1,4 +1,4 @@
-// The interfaces through which the gateway reaches its neighbours; src/app implements them.
+// The interfaces through which the gateway reaches its neighbours; src/serve implements them.
 #pragma once
 
 #include <optional>

@@ -19,9 +19,6 @@ std::string shown_time(std::int64_t seconds) {
 }
 
 namespace json = boost::json;
-using Change;
-using Replayed;
-using RuleName;
 
 constexpr Change real_changes[] = {Change::newly_refused, Change::newly_accepted, Change::changed};
 

@@ -57,7 +57,7 @@ export default function Webhooks() {
   </Page>;
 }
 
-/** The webhook that the first start of a gateway makes, with a policy that refuses this machine (src/app/first_steps.cc). */
+/** The webhook that the first start of a gateway makes, with a policy that refuses this machine (src/serve/first_steps.cc). */
 const firstRefusal = 'refuses this machine';
 /** Shown until it has refused a first mail. */
 function FirstRefusal({ w }: { w: Webhook }) {
