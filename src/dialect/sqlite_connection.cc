@@ -17,7 +17,7 @@ using script::demand;
 
 namespace {
 
-/// The longest operation is limited by sqlite_limits.cc.
+/// How often the clock is read; sqlite_limits.cc limits the longest operation.
 constexpr int operations_between_looks = 10;
 
 [[noreturn]] void fail_with(sqlite3* handle, int code, const SqliteGuard& guard) {
@@ -105,7 +105,7 @@ class Statement {
     for (int i = 1; i <= wanted; ++i) bind(i, values[static_cast<std::size_t>(i) - 1]);
   }
 
-  /// A parameter without a value is NULL, because a Lua table cannot hold nil.
+  /// Binds NULL to a parameter without a value, because a Lua table cannot hold nil.
   void bind_names(const json::object& values) {
     const int wanted = sqlite3_bind_parameter_count(statement_.get());
     for (int i = 1; i <= wanted; ++i) {
@@ -149,7 +149,8 @@ class Statement {
     return false;
   }
 
-  /// sqlite3_changes() keeps its value when a statement changes no row.
+  /// Runs the statement and counts the rows it changes. sqlite3_changes() keeps its value if a
+  /// statement changes no row.
   std::int64_t changes() {
     const auto before = sqlite3_total_changes64(handle_);
     while (step()) {

@@ -34,7 +34,7 @@ void give(sqlite3_context* context, std::string_view text) {
 
 /// memmem() takes linear time.
 std::size_t position_of(std::string_view text, std::string_view what, std::size_t from) {
-  if (text.size() - from < what.size()) return nowhere;  // no text has no address either
+  if (text.size() - from < what.size()) return nowhere;  // the pointer of an empty text may be null
   const void* found = memmem(text.data() + from, text.size() - from, what.data(), what.size());
   if (found == nullptr) return nowhere;
   return static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
@@ -42,8 +42,8 @@ std::size_t position_of(std::string_view text, std::string_view what, std::size_
 
 bool continues_character(char octet) { return (static_cast<unsigned char>(octet) & 0xc0) == 0x80; }
 
-/// instr(text, what): the position of `what`, from 1; in characters, for two blobs in octets; 0:
-/// not found.
+/// instr(text, what): the position of `what`, counted from 1, in characters or, for two blobs, in
+/// octets; 0: not found.
 void instr(sqlite3_context* context, int, sqlite3_value** arguments) {
   const bool of_octets = sqlite3_value_type(arguments[0]) == SQLITE_BLOB &&
                          sqlite3_value_type(arguments[1]) == SQLITE_BLOB;

@@ -51,7 +51,7 @@ int authorize(void* user, int action, const char* first, const char* second, con
     if (guard.executes && name.empty()) return SQLITE_OK;
     return refuse(guard, "ATTACH and VACUUM INTO are refused, a connection has one database");
   }
-  // For objects with many names it searches the whole other object for each: minutes in one step.
+  // json_patch() searches one object for each name of the other: minutes in one step.
   if (action == SQLITE_FUNCTION && second != nullptr && lower(second) == "json_patch") {
     return refuse(guard, "json_patch() is refused");
   }

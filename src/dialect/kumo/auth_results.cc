@@ -23,16 +23,16 @@ using policy::Need;
 using script::bind;
 using script::Call;
 using script::demand;
-/// Of a resolver: there is one, and no other can be defined.
+/// The name of a resolver. Postern has one resolver; the parameter is accepted and ignored.
 using Resolver = std::optional<std::string>;
 using Self = std::shared_ptr<Message>;
 
-/// Signatures that a script is told of.
+/// The most DKIM signatures whose results a script gets.
 constexpr std::size_t most_signatures = 10;
-/// The most entries of a field that a script writes.
+/// The most results in a field that a script writes.
 constexpr std::size_t most_results = 100;
 
-/// AuthenticationResult.
+/// A result as an AuthenticationResult table.
 json::value table_of(const ar::MethodResult& result) {
   json::object props;
   for (const ar::Property& one : result.properties) {
@@ -46,8 +46,8 @@ json::value table_of(const ar::MethodResult& result) {
   return table;
 }
 
-/// RFC 8601 §2.2: a Keyword of RFC 5321 §4.1.2, or one with the underscores that large senders
-/// write.
+/// A Keyword (RFC 8601 §2.2, RFC 5321 §4.1.2) in lower case. Underscores are allowed, because large
+/// senders use them.
 std::string keyword(std::string_view text) {
   const auto fits = [](unsigned char c) { return is_alnum(c) || c == '-' || c == '_'; };
   demand(!text.empty() && text.size() <= 60 && std::all_of(text.begin(), text.end(), fits),
@@ -87,7 +87,7 @@ ar::MethodResult result_of(const json::value& value) {
   return result;
 }
 
-/// `{ disposition, result }`.
+/// A table `{ disposition, result }`.
 json::value with_disposition(const ar::MethodResult& result) {
   return json::object{{"disposition", result.result}, {"result", table_of(result)}};
 }
@@ -124,7 +124,7 @@ Task<json::value> dmarc_verify(Call& call, Self) {
   co_return table_of(policy::dmarc_result(*hook.evidence.dmarc));
 }
 
-/// SPF of the envelope, which the whole decision shares.
+/// The SPF result of the envelope, which all checks of the message share.
 Task<json::value> spf_of_envelope(Context& hook) {
   co_await gather(hook, Need::spf);
   co_return with_disposition(
@@ -137,12 +137,12 @@ Task<json::value> check_msg(Call& call, Self, Resolver) {
   co_return answer;
 }
 
-/// Whether that is what the decision itself asks SPF.
+/// Whether an SPF check of these arguments is the check of the envelope.
 bool is_of_envelope(const policy::Evidence& evidence, std::string_view domain,
                     const std::optional<std::string>& sender) {
   const auto& path = evidence.reverse_path;
   if (!sender || sender->empty()) {
-    // RFC 7208 §2.4: of the null sender it is postmaster@HELO.
+    // RFC 7208 §2.4: for the null reverse-path, the sender is postmaster@HELO.
     return !path && iequals(domain, evidence.session.helo);
   }
   return path && *sender == path->text() && iequals(domain, path->domain);
@@ -159,14 +159,14 @@ Task<json::value> check_host(Call& call, std::string domain, std::shared_ptr<Con
   const bool by_helo = !sender || sender->empty();
   std::string from;
   if (!by_helo) {
-    // The domain is what is asked about; the sender's local part is for %{l}.
+    // `domain` is checked; the sender's local part only expands %{l} (RFC 7208 §7.2).
     from = sender->substr(0, sender->rfind('@')) + "@" + domain;
   }
   auto check = spf::check_host(
       {.client = evidence.session.client_ip,
        .helo = by_helo ? domain : evidence.session.helo,
        .mail_from = std::move(from)},
-      {.want_explanation = false,  // never shown to anybody (RFC 7208 §11.5)
+      {.want_explanation = false,  // never shown (RFC 7208 §11.5)
        .receiver = hook.listener != nullptr ? hook.listener->hostname : std::string(),
        .now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())});
   while (const mailauth::Question* question = check.next()) {
@@ -178,7 +178,7 @@ Task<json::value> check_host(Call& call, std::string domain, std::shared_ptr<Con
   co_return with_disposition(policy::spf_result(check.result(), by_helo));
 }
 
-/// The address of a text, which may have a port; without one the client's.
+/// The address in `ip`, which may have a port; without `ip`, the client's address.
 IpAddress address_of(const policy::Evidence& evidence, const std::optional<std::string>& ip) {
   if (!ip) return evidence.session.client_ip;
   const auto address = address_in(*ip);
@@ -186,7 +186,7 @@ IpAddress address_of(const policy::Evidence& evidence, const std::optional<std::
   return *address;
 }
 
-/// RFC 8601 §2.7.3: the address has a name that has the address.
+/// RFC 8601 §2.7.3: passes if a name of the address resolves to the address.
 Task<json::value> iprev(Call& call, std::optional<std::string> ip, Resolver) {
   const policy::Evidence& evidence = hook_of(call).evidence;
   const IpAddress address = address_of(evidence, ip);
@@ -213,7 +213,7 @@ Task<json::value> iprev(Call& call, std::optional<std::string> ip, Resolver) {
   }
   const std::string text = address.to_string();
   result.properties.push_back({"policy", "iprev", text});
-  // Where policies of KumoMTA look.
+  // Policies written for KumoMTA read this property.
   result.properties.push_back({"smtp", "remote-ip", text});
   co_return table_of(result);
 }
@@ -227,7 +227,7 @@ void add_authentication_results(Call& call, Self, std::string server_id, json::v
   MessageDraft& draft = draft_with_header(call);
   demand(!trim(server_id).empty() && server_id.size() <= 255, "server_id: a host name is expected");
   ar::AuthenticationResults field{.authserv_id = server_id};
-  // An empty table says "none"; one result may stand for a list of one.
+  // An empty table is written as "none". A single result is accepted in place of a list.
   const json::object* object = results.if_object();
   const bool single = object != nullptr && !object->empty();
   demand(results.is_array() || object != nullptr, "a list of AuthenticationResult is expected");
@@ -235,7 +235,7 @@ void add_authentication_results(Call& call, Self, std::string server_id, json::v
   demand(list.size() <= most_results, "too many results for one field");
   if (single) field.results.push_back(result_of(results));
   for (const json::value& one : list) field.results.push_back(result_of(one));
-  // RFC 8601 §5: what came in under this name is not ours.
+  // RFC 8601 §5: removes fields with this authserv-id that came with the message.
   const ar::OwnIds own({server_id});
   std::erase_if(draft.header, [&](const MessageDraft::Field& one) {
     return iequals(one.name, "Authentication-Results") &&

@@ -74,7 +74,7 @@ tl::expected<json::value, TextError> parse_plain(std::string_view text) {
   json::parser parser;
   boost::system::error_code error;
   const std::size_t read = parser.write_some(text, error);
-  // Text after the value is not parsed.
+  // write_some() stops after the value.
   const std::size_t behind = std::min(text.find_first_not_of(" \t\r\n", read), text.size());
   if (!error && behind == text.size()) return parser.release();
   const std::size_t where = error ? std::min(read, text.size()) : behind;
@@ -89,7 +89,7 @@ class KeyLines {
  public:
   KeyLines(std::string_view text, DataFile& file) : text_(text), file_(file) {}
 
-  /// The error is a key that occurs twice in one object.
+  /// Returns an error if a key occurs twice in one object.
   std::optional<TextError> read() {
     std::size_t i = 0;
     while (i < text_.size()) {
@@ -143,7 +143,7 @@ class KeyLines {
   std::vector<Level> open_;
 };
 
-/// Converts tables, lists and scalars; notes the lines of keys unless `file` is null.
+/// Converts tables, lists and scalars. Adds the lines of keys to `file` unless it is null.
 json::value from_toml(const toml::node& node, const std::string& pointer, DataFile* file) {
   if (const toml::table* table = node.as_table()) {
     json::object object;
@@ -200,8 +200,8 @@ tl::expected<json::value, TextError> parse_toml_data(std::string_view text) {
   return read_toml(text, nullptr);
 }
 
-/// The limits are measured. A text of empty objects takes 117 octets for each in Boost.JSON and Lua
-/// together; a text of keys takes 90 for each, and four copies of its letters.
+/// The factors are measured. Boost.JSON and Lua together take 117 octets for each empty object, and
+/// 90 for each key besides four copies of its letters.
 std::size_t memory_of_json(std::string_view text) {
   constexpr std::size_t of_a_mark = 128;
   std::size_t marks = 1;
@@ -214,7 +214,7 @@ std::size_t memory_of_json(std::string_view text) {
 
 std::size_t memory_of_toml(std::string_view text) {
   constexpr std::size_t of_a_node = 512;
-  // The limit is for time rather than memory: the search for a mistake parses the text many times.
+  // Limits time rather than memory: the search for a mistake parses the text many times.
   constexpr std::size_t of_an_octet = 16;
   return most_toml_nodes(text) * of_a_node + text.size() * of_an_octet;
 }

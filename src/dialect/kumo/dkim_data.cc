@@ -143,7 +143,7 @@ class Reader {
     mistakes_.add(here, "must be " + list);
   }
 
-  /// Null: there is no such table.
+  /// Null if there is no such table.
   const json::object* table_at(std::string_view section) const {
     const json::value* value = data_.value().if_contains(section);
     return value != nullptr && value->is_object() ? &value->get_object() : nullptr;
@@ -190,7 +190,7 @@ Task<json::value> load_of(Call& call, json::value sources, std::string place) {
   co_return std::move(*data);
 }
 
-// No coroutine itself: a script's place is known only before it is suspended.
+// Not a coroutine: a script's place is known only before it is suspended.
 Task<json::value> dkim_data_load(Call& call, json::value sources) {
   return load_of(call, std::move(sources), call.state().place());
 }

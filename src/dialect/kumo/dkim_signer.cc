@@ -15,7 +15,7 @@
 
 namespace postern::script {
 
-/// Records hold no keys.
+/// A recorded signer has no key.
 template <>
 struct Kept<std::shared_ptr<dialect::kumo::DkimSigner>> {
   using Signer = dialect::kumo::DkimSigner;
@@ -64,7 +64,7 @@ bool among(const std::array<std::string_view, n>& list, std::string_view name) {
   return std::find(list.begin(), list.end(), name) != list.end();
 }
 
-/// The parameters of a signer.
+/// Reads and checks the parameters of a signer.
 class Reader {
  public:
   Reader(std::string_view function, const json::object& given)

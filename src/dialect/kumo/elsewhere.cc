@@ -29,7 +29,7 @@ constexpr std::string_view shaping =
     "retries are in [queue], connections and rates towards a destination in [[route]]";
 constexpr std::string_view sources = "source addresses and their pools are [[egress]]";
 
-/// Ignoring these calls does not bypass any check of KumoMTA's, except for the refused one.
+/// Ignoring these calls bypasses no check of KumoMTA, except for the one that is refused.
 constexpr Elsewhere table[] = {
     {"kumo.configure_accounting_db_path", "counts are kept below [server] data_dir"},
     {"kumo.configure_bounce_classifier",
@@ -41,7 +41,7 @@ constexpr Elsewhere table[] = {
     {"kumo.configure_log_hook", outcomes},
     {"kumo.configure_redis_throttles",
      "limits are this gateway's own: [limits], [auth] and messages_per_minute in [[route]]"},
-    // A recipient who asked for no more mail would get it.
+    // If it were ignored, recipients who unsubscribed would still get mail.
     {"kumo.configure_suppression_store",
      "refuse suppressed recipients at `smtp_server_rcpt_to`, for instance from a database",
      refused},
@@ -103,7 +103,8 @@ void call_of(Call& call, const Elsewhere& one) {
   report_elsewhere(call, words_of(one));
 }
 
-/// A host function for each entry, since a function does not know the name by which it was called.
+/// Each entry has a host function of its own, because a function does not know the name by which it
+/// was called.
 template <std::size_t index>
 int called(lua_State* L) {
   return script::stack::guarded(L, [](lua_State* inner) {

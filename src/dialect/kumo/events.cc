@@ -41,11 +41,11 @@ constexpr Event known[] = {
      "integer|nil, string|nil",
      "Before every reply: other words, or another code of the same class. `command` holds no "
      "credential."},
-    // A handler may restrict who may relay through the listener, and what TLS is required.
+    // Refused: a handler may restrict relaying through the listener and require TLS.
     {"smtp_server_get_dynamic_parameters", "", "",
      "`peer` and `via` of kumo.start_esmtp_listener say what is otherwise for some clients",
      refused},
-    // With deferred_queue it replaces the handler that checks tenants and senders.
+    // Refused: with deferred_queue it replaces the handler that checks tenants and senders.
     {"smtp_server_message_deferred_inject", "", "",
      "messages are always given to `smtp_server_message_received`; register the handler for that",
      refused},

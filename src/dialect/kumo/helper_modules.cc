@@ -76,7 +76,7 @@ end
 return module
 )lua";
 
-// Scripts call its functions for each message, so the warning is given once, by `require`.
+// Scripts call these functions for each message, so `require` gives the warning, once.
 constexpr std::string_view rollup_text = R"lua(
 local kumo = require 'kumo'
 local module = {}

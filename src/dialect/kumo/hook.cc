@@ -15,7 +15,7 @@ using policy::Verdict;
 
 namespace {
 
-/// The reply is what the script wrote; it may leave out the enhanced code.
+/// The verdict with the script's reply, which may lack an enhanced code.
 Verdict refusal_of(policy::Stage stage, const Refusal& refusal) {
   Verdict verdict{refusal.reply().temporary() ? Verdict::Kind::defer : Verdict::Kind::reject,
                   refusal.reply(), refusal.words()};

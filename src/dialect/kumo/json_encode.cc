@@ -21,7 +21,8 @@ class Writer {
   explicit Writer(Layout layout) : pretty_(layout == Layout::pretty) {}
 
   void write(const json::value& value) {
-    // An octet may become six, and a value that is shared within a table is written each time.
+    // The text may be much longer than the value: one octet may become six, and a value that occurs
+    // several times in a table is written each time.
     if (text.size() > largest_text) throw std::runtime_error("the result is longer than 16 MiB");
     switch (value.kind()) {
       case json::kind::double_:
@@ -44,7 +45,7 @@ class Writer {
       return;
     }
     std::string digits = fmt::format("{}", number);
-    // A number with a fraction must be read back as one.
+    // A double must not be read back as an integer.
     if (digits.find_first_of(".e") == std::string::npos) digits += ".0";
     text += digits;
   }

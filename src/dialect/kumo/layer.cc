@@ -40,7 +40,7 @@ class Judge {
                  .inquiry = inquiry,
                  .listener = policy.listener(inquiry.evidence.session.listener)} {}
 
-  /// The effects of the answers; to be taken once, after the stage.
+  /// The effects of the answers. Call it once, after the stage.
   std::vector<Effect> take_effects() { return std::move(effects_); }
 
   Task<Verdict> connect() {
@@ -208,8 +208,8 @@ class Judge {
     co_return verdict;
   }
 
-  /// Recipients with equal copies stay together. A copy is compared only with those of the same
-  /// digest, so that a thousand different copies cost a thousand digests.
+  /// Adds a copy; recipients with equal copies share one. A copy is compared only with those of the
+  /// same digest, so that the cost stays linear in the number of copies.
   Verdict keep(const MessageDraft& draft) {
     policy::ScriptCopy copy = draft.finished();
     copy.meta = recorded(draft);
@@ -256,7 +256,7 @@ class Judge {
     return same;
   }
 
-  /// From here on, only readers of the record use these values.
+  /// The draft's values with secrets masked: after the hooks, only the record uses them.
   static json::object recorded(const MessageDraft& draft) {
     return in_utf8(without_secrets(draft.meta, draft.secrets));
   }
@@ -267,8 +267,8 @@ class Judge {
   std::vector<Step>& steps_;
   std::vector<Effect> effects_;
   std::vector<policy::ScriptCopy> made_;
-  std::size_t shared_ = 0;  ///< octets of values that all copies of a message begin with
-  std::size_t copies_ = 0;  ///< octets of values that all copies of a message share
+  std::size_t shared_ = 0;  ///< octets of values that each copy of a message begins with
+  std::size_t copies_ = 0;  ///< octets of the copies in `made_`
   /// Indexes into `made_` by digest, for the first `digested_` copies.
   std::unordered_multimap<std::size_t, std::size_t> by_digest_;
   std::size_t digested_ = 0;
@@ -291,8 +291,8 @@ const Policy& policy_of(Inquiry& inquiry, const std::shared_ptr<const Policy>& c
 
 namespace {
 
-/// The record has the connection's values set by earlier hooks before the answers to this hook; a
-/// replay restores them from there.
+/// Records the connection's values that earlier hooks set, before this hook's answers. A replay
+/// restores them.
 void remember_values(policy::Tape& tape, policy::ScriptSession& session) {
   json::object& meta = session.meta;
   if (!tape.playing) {

@@ -16,7 +16,7 @@ using script::HostFunction;
 
 namespace {
 
-/// Without a hash it takes the time of one, so that the time does not reveal whether a user exists.
+/// Takes as long without a hash as with one: the time does not reveal whether a user exists.
 Task<bool> verify_password(Call& call, std::string plain, std::optional<std::string> hash) {
   const Secret stored = hash && !hash->empty()
                             ? Secret(std::move(*hash))

@@ -33,7 +33,8 @@ struct postern::script::ClassName<postern::dialect::kumo::Digest> {
   static constexpr std::string_view value = "Digest";
 };
 
-/// A keyed digest may have waited for its key. The placeholder of a withheld digest has no octets.
+/// Records keyed digests, whose key may come from a file or Vault. A recorded text that is not
+/// hexadecimal is the placeholder of a withheld digest.
 template <>
 struct postern::script::Kept<std::shared_ptr<postern::dialect::kumo::Digest>> {
   using Made = std::shared_ptr<postern::dialect::kumo::Digest>;
@@ -58,7 +59,7 @@ struct Free {
 };
 using Hash = std::unique_ptr<EVP_MD, Free>;
 
-/// By OpenSSL's names.
+/// Indexes into `names`, which has OpenSSL's names.
 enum Algorithm { sha1, sha224, sha256, sha384, sha512, sha512_256, sha3_256, sha3_384, sha3_512 };
 constexpr std::array<const char*, 9> names = {"SHA1",     "SHA224",   "SHA256",
                                               "SHA384",   "SHA512",   "SHA512-256",
@@ -114,7 +115,7 @@ Made crc32(Call& call, Rest parts) {
   return std::make_shared<Digest>(Digest{std::move(out), derives(call, parts)});
 }
 
-/// What is read from a digest, `read()`; recorded if a login's record needs it.
+/// The result of `read()`, which reads from a digest. It is recorded if the digest is `derived`.
 template <class Read>
 json::value of(Call& call, bool derived, Read read) {
   if (!derived) return read();

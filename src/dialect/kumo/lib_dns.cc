@@ -1,4 +1,4 @@
-// kumo.dns: DNS lookups through the decision's gatherer, so that the record holds the answers.
+// kumo.dns: DNS lookups. They go through Inquiry, so that the record has the answers.
 #include <algorithm>
 #include <map>
 
@@ -76,7 +76,7 @@ struct MailHosts {
   bool is_mx = true;
   bool is_literal = false;
 };
-/// The same as a table; its keys are numbers, which no data says.
+/// The same as a Lua table. Its keys are numbers, which JSON objects cannot have.
 struct MailTable : Built {
   MailHosts hosts;
 };
@@ -158,7 +158,7 @@ Task<MailTable> lookup_mx(Call& call, std::string name, Resolver) {
   }
   for (auto& [preference, names] : hosts.by_preference) std::sort(names.begin(), names.end());
   if (hosts.by_preference.empty()) {
-    // RFC 5321 §5.1: without MX the domain itself is the host.
+    // RFC 5321 §5.1: without MX records, the domain itself is the host.
     const Names addresses = co_await lookup_addr(call, domain, std::nullopt);
     demand(!addresses.empty(), "DNS: " + domain + " has neither MX nor address");
     hosts.by_preference[1].push_back(hosts.domain);

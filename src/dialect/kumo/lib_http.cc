@@ -1,4 +1,4 @@
-// kumo.http: other servers' APIs, asked while others of the event loop are served.
+// kumo.http: HTTP requests to other servers. They do not block the event loop.
 #include <algorithm>
 #include <map>
 
@@ -104,7 +104,7 @@ ARequest post(AClient client, std::string url) { return request(client, "POST", 
 ARequest put(AClient client, std::string url) { return request(client, "PUT", std::move(url)); }
 void close(AClient) {}
 
-/// A field stands once in a request: the last one counts.
+/// Replaces a field of the same name.
 ARequest header(ARequest request, std::string name, std::string value) {
   demand(request->question.headers.size() < 200, "http: too many headers");
   std::erase_if(request->question.headers,
@@ -113,7 +113,7 @@ ARequest header(ARequest request, std::string name, std::string value) {
   return request;
 }
 
-/// Credentials stay out of the log.
+/// Adds Authorization and keeps the credentials out of the log.
 ARequest authorize(Call& call, ARequest request, std::string_view scheme, std::string secret) {
   call.keep_secret(secret);
   return header(std::move(request), "Authorization", fmt::format("{} {}", scheme, secret));

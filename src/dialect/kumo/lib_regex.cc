@@ -37,7 +37,7 @@ namespace {
 using ARegex = std::shared_ptr<Expression>;
 using Outcome = Regex::Outcome;
 
-/// The event loop is blocked meanwhile.
+/// Limits how long one operation blocks the event loop.
 constexpr std::chrono::milliseconds longest_operation{250};
 
 ARegex compile(std::string pattern) {

@@ -64,7 +64,7 @@ script::VaultQuestion vault_question(const Fields& fields) {
   return question;
 }
 
-/// Keeps a secret. One that is kept while the policy loads is a secret in every hook.
+/// Masks a text in logs and errors of this call; if the policy is loading, in those of every hook.
 void keep_secret(Call& call, std::string text) {
   if (call.context<void>() == nullptr) call.state().keep_secret(text);
   call.keep_secret(std::move(text));
@@ -78,7 +78,6 @@ Task<std::string> from_vault(Call& call, script::VaultQuestion question) {
   co_return found->reveal();
 }
 
-/// Tries the forms of a table in this order.
 Task<std::string> from_table(Call& call, const json::object& table) {
   const Fields fields(table);
   if (fields.has("key_data")) {
@@ -125,7 +124,7 @@ Task<std::string> load_key(Call& call, json::value source) {
   std::string octets = co_await octets_of(call, std::move(source));
   if (call.context<void>() == nullptr) call.state().keep_loaded_secret(octets);
   keep_secret(call, octets);
-  // Logs would show the secret without the file's last line end.
+  // A log line may contain the secret without the file's last line end.
   const std::string_view shown = trim(octets);
   if (shown.size() != octets.size()) keep_secret(call, std::string(shown));
   co_return octets;

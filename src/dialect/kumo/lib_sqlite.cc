@@ -44,8 +44,8 @@ SqliteOptions options_of(const Call& call, const std::string& path,
           .writable = mode == "rw"};
 }
 
-/// Why the file cannot be used; null: it can be, or this is a replay. `path` is the script's;
-/// Files::open() resolves it in the policy's folder.
+/// Why the file cannot be used; null if it can, or during a replay. `path` is the path that the
+/// script wrote; Files::open() resolves it in the policy's folder.
 json::value trouble_with(const Call& call, const std::string& path, const SqliteOptions& options) {
   if (options.in_memory() || call.state().files().given) return nullptr;
   std::string why;

@@ -60,7 +60,7 @@ using ADelta = std::shared_ptr<TimeDelta>;
 template <class T>
 using Other = std::variant<std::shared_ptr<T>, std::monostate>;
 
-/// The sum of two such spans does not overflow.
+/// Short enough that the sum of two spans does not overflow.
 constexpr Span longest_span = last_instant - first_instant;
 
 ATime time_at(Instant at) {
@@ -75,7 +75,7 @@ ADelta delta_of(Span span) {
 /// The span of a number of seconds, which may have a fraction.
 Span span_of(double seconds) {
   const double micro = std::round(seconds * 1e6);
-  demand(std::abs(micro) <= static_cast<double>(longest_span.count()),  // NaN is not
+  demand(std::abs(micro) <= static_cast<double>(longest_span.count()),  // false for NaN
          "the number of seconds is too large");
   return Span(static_cast<std::int64_t>(micro));
 }
@@ -122,14 +122,14 @@ std::int64_t epoch_millis(Call& call) {
 }
 std::int64_t since_millis(Call& call, double milliseconds) {
   const double ago = static_cast<double>(epoch_millis(call)) - milliseconds;
-  demand(std::abs(ago) < 1e15, "the number of milliseconds is too large");  // NaN is not
+  demand(std::abs(ago) < 1e15, "the number of milliseconds is too large");  // false for NaN
   return static_cast<std::int64_t>(ago);
 }
 
 std::shared_ptr<Timer> start_timer(std::string label) {
   return std::make_shared<Timer>(Timer{std::move(label)});
 }
-/// Once only: a `<close>` variable may already have been closed.
+/// Only the first call counts: a script may call `done` on a `<close>` variable.
 std::optional<double> timer_done(Call& call, std::shared_ptr<Timer> timer) {
   if (timer->done) return std::nullopt;
   timer->done = true;
@@ -165,7 +165,7 @@ ADelta elapsed(Call& call, ATime time) { return delta_of(clock(call, "elapsed") 
 std::string format(ATime time, std::string_view wanted) {
   return value_of(formatted(time->at, wanted));
 }
-/// For `time + delta` and `delta + time`.
+/// `time + delta` and `delta + time`.
 ATime later(const Time& time, const TimeDelta& delta) { return time_at(time.at + delta.span); }
 ATime add_to_time(ATime time, ADelta delta) { return later(*time, *delta); }
 std::variant<ADelta, ATime> subtract(ATime time, std::variant<ATime, ADelta> other) {

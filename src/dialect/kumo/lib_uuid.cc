@@ -83,13 +83,14 @@ AUuid new_v4(Call& call) {
   return made(call, "new_v4", [] { return with_version(random_octets(), 4); });
 }
 
-/// RFC 9562 §5.1: intervals of 100 ns since the Gregorian reform, and a random node (§6.10).
+/// RFC 9562 §5.1: the time in units of 100 ns since 1582-10-15, and a random node (§6.10). `sorts`
+/// selects the layout of version 6 (§5.6).
 std::string time_octets(bool sorts) {
   constexpr std::uint64_t ticks_until_1970 = 0x01b21dd213814000;
   using Ticks = std::chrono::duration<std::uint64_t, std::ratio<1, 10'000'000>>;
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const std::uint64_t ticks = std::chrono::duration_cast<Ticks>(now).count() + ticks_until_1970;
-  // The 60 bits in the layout where the low 12 are in octets 6 and 7: §5.6 has the highest first.
+  // 12 of the 60 bits share octets 6 and 7 with the version. In §5.6 the highest bits come first.
   const std::uint64_t ordered = sorts ? (ticks >> 12) << 16 | (ticks & 0xfff)
                                       : ticks << 32 | (ticks >> 32 & 0xffff) << 16 | ticks >> 48;
   std::string octets = random_octets();

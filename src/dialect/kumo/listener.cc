@@ -39,7 +39,7 @@ constexpr std::string_view of_socket[] = {"listen", "max_connections"};
 constexpr std::string_view ignored[] = {"deferred_spool",   "deferred_queue",
                                         "data_buffer_size", "data_processing_timeout",
                                         "trace_headers",    "batch_handling"};
-/// Who may declare another client address; only within `peer`, for trusted clients.
+/// Options that are valid only in `peer`: they let a trusted client declare another address.
 constexpr std::string_view of_peer[] = {"allow_xclient"};
 /// Options that keep clients out, or determine the address that is checked against relay_hosts.
 /// They are never ignored.
@@ -67,7 +67,7 @@ std::string unknown(std::string_view name) {
          (near ? "; did you mean '" + std::string(*near) + "'?" : std::string());
 }
 
-/// "192.0.2.1:25", "[2001:db8::1]:25"; "0:25" means every address, as with inet_aton().
+/// Reads "192.0.2.1:25" or "[2001:db8::1]:25"; "0:25" means every address, as with inet_aton().
 void read_address(Listener& listener, const std::string& text) {
   const auto parsed = parse_address_and_port(text.starts_with("0:") ? "0.0.0." + text : text);
   demand(parsed.has_value(), in_option("listen", "must be 'ip:port', not '" + text + "'"));
@@ -117,7 +117,7 @@ const Options* closest(const CidrMap<Options>& map, const std::optional<Cidr>& p
   return place ? map.find(*place) : nullptr;
 }
 
-/// `via` is applied after `peer`, and a nested table after the one around it.
+/// Applies `via` after `peer`, and a nested table after the one around it.
 void apply(const Options& options, const std::optional<Cidr>& peer, const std::optional<Cidr>& via,
            Listener& listener) {
   for (const auto& [name, value] : options.values) read_option(listener, name, value);
@@ -165,7 +165,7 @@ void add_variants(const Options& options, const Listener& plain, Listener& liste
   }
 }
 
-/// A file is read again at each reload; other sources are read now.
+/// Keeps the name of a file, which is read at each reload; reads other sources now.
 Task<Listener::KeySource> key_of(Call& call, std::string name, json::value value) {
   if (value.is_string()) {
     co_return Listener::KeySource{.file = std::string(value.get_string()), .text = {}};
@@ -179,7 +179,7 @@ Task<Listener::KeySource> key_of(Call& call, std::string name, json::value value
   } catch (const std::runtime_error& error) {
     throw std::runtime_error(in_option(name, error.what()));
   }
-  // The record of the policy's text must not hold its lines.
+  // The record of the policy masks the lines of this text.
   co_return Listener::KeySource{.file = {}, .text = Secret(std::move(pem))};
 }
 

@@ -70,7 +70,7 @@ std::chrono::milliseconds duration_of(std::string_view name, const json::value& 
 
 namespace {
 
-/// The part of `trace_headers` that has no effect; "": none.
+/// A sentence about the part of `trace_headers` that has no effect; "": none.
 std::string trace_headers_without_effect(const json::value& value) {
   constexpr std::string_view name = "trace_headers";
   demand(value.is_object(), in_option(name, "must be a table"));

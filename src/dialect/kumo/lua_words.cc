@@ -23,8 +23,8 @@ LuaWords::Word LuaWords::next() {
   } else if (text_[at_] == '"' || text_[at_] == '\'') {
     skip_quoted();
   } else if (!skip_long()) {
-    // `..` is one symbol, so that the name after it is no member; `==` is one, because it assigns
-    // nothing.
+    // `..` is one symbol, so that the name after it is not read as a member; `==` is one, because
+    // it is not an assignment.
     const char sign = text_[at_++];
     while ((sign == '.' || sign == '=') && at_ < text_.size() && text_[at_] == sign) ++at_;
   }
@@ -53,7 +53,7 @@ void LuaWords::skip_to(std::size_t end) {
   }
 }
 
-/// Skips `[[...]]` or `[=[...]=]`; false: none begins here.
+/// Skips `[[...]]` or `[=[...]=]`. Returns false if none begins here.
 bool LuaWords::skip_long() {
   if (at_ == text_.size() || text_[at_] != '[') return false;
   const std::size_t second = text_.find_first_not_of('=', at_ + 1);

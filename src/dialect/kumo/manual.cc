@@ -58,7 +58,7 @@ std::string elsewhere_part() {
   return page;
 }
 
-/// These are documented by a table of their own.
+/// Whether the table "Set elsewhere" documents the function.
 bool is_elsewhere(const Documented& one) {
   return elsewhere_named(one.row->name) != nullptr || elsewhere_named(one.owner) != nullptr;
 }

@@ -9,7 +9,7 @@
 
 namespace postern::dialect::kumo {
 
-/// An address as text or as an EnvelopeAddress; nullopt: the null reverse-path.
+/// An address that a script gives as text or EnvelopeAddress; nullopt: the null reverse-path.
 struct GivenAddress {
   std::optional<mail::Mailbox> mailbox;
 };
@@ -67,7 +67,7 @@ using Self = std::shared_ptr<Message>;
 using script::Call;
 using script::demand;
 
-/// The message's id; without an SMTP session, the session's.
+/// The message's id, or the session's if the message has none.
 const std::string& id_of(const policy::Evidence& evidence) {
   return evidence.message_id.empty() ? evidence.session.id : evidence.message_id;
 }
@@ -221,7 +221,7 @@ policy::ScriptCopy MessageDraft::finished() const {
   copy.null_path = null_sender;
   copy.forward_paths = new_recipients;
   copy.results_of = results_of;
-  // Scripts discard mail with KumoMTA's queue of that name.
+  // In KumoMTA, mail in the queue "null" is discarded.
   const json::value* queue = meta.if_contains("queue");
   if (queue != nullptr && *queue == "null") copy.to_nobody = true;
   if (body) {
@@ -257,7 +257,7 @@ MessageDraft& draft_of(Call& call) {
 
 void read_header(const Context& context, MessageDraft& draft) {
   if (draft.header_read) return;
-  // During a replay there is no message; the tape has what was read from it.
+  // During a replay there is no message; the tape has what the script read from it.
   std::size_t body = 0;
   if (!context.inquiry.tape.playing) draft.header = mail::fields_of(original_of(context), body);
   draft.header_read = true;

@@ -13,7 +13,7 @@ using Self = std::shared_ptr<Message>;
 using script::Call;
 using script::demand;
 
-/// The value on one line, with single blanks, as KumoMTA shows it, and with encoded words decoded.
+/// The value as KumoMTA gives it: on one line, with single blanks, encoded words decoded.
 std::string value_of(Call& call, const MessageDraft::Field& field) {
   const HeaderText& text = hook_of(call).header_text;
   std::string line = field.value();
@@ -91,8 +91,8 @@ void remove_x_headers(Call& call, Self, std::optional<json::value> names) {
   if (std::erase_if(draft.header, gone) > 0) draft.header_changed = true;
 }
 
-/// Imports values under the names that `get_meta` takes, "x_campaign_id"; of several fields with a
-/// name the last one counts.
+/// Sets a meta value such as "x_campaign_id" for each chosen field. Of several fields with one name
+/// the last counts; with `first`, the first.
 void import_x_headers(Call& call, Self, std::optional<json::value> names,
                       std::optional<bool> first) {
   const json::value found = call.told_by("import_x_headers", [&]() -> json::value {
@@ -115,7 +115,7 @@ void import_x_headers(Call& call, Self, std::optional<json::value> names,
 std::string encoded_words(std::string_view value, std::size_t name_size) {
   constexpr std::string_view head = "=?utf-8?B?";
   constexpr std::string_view tail = "?=";
-  constexpr std::size_t most = 45;  // base64 makes 60 of them
+  constexpr std::size_t most = 45;  // 60 in base64
   const std::size_t taken = name_size + std::string_view(": ").size() + head.size() + tail.size();
   std::size_t room = taken < 76 ? std::min((76 - taken) / 4 * 3, most) : 0;
   std::string out;
@@ -129,13 +129,13 @@ std::string encoded_words(std::string_view value, std::size_t name_size) {
       out.append(head).append(base64_encode(value.substr(0, size))).append(tail);
       value.remove_prefix(size);
     }
-    first = false;  // without a word there was no room beside the name
+    first = false;  // if no word was written, the name left no room
     room = most;
   }
   return out;
 }
 
-/// The value for a field, folded and in ASCII; readers decode it to `value`.
+/// The value for a field, folded and in ASCII; it decodes to `value`.
 std::string encoded(std::string_view name, std::string value) {
   std::erase_if(value, [](char c) { return c == '\r' || c == '\n'; });
   const std::string_view text = trim(value);

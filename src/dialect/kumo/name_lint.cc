@@ -24,7 +24,7 @@ constexpr std::string_view missing_methods[] = {
 
 using Names = std::set<std::string, std::less<>>;
 
-/// The known names: "kumo.string", "kumo.string.split".
+/// The known names, such as "kumo.string" and "kumo.string.split".
 Names names_of(const std::vector<script::HostTable>& tables) {
   Names names;
   for (const script::HostTable& table : tables) {
@@ -48,7 +48,8 @@ class NameLint {
   NameLint(std::string_view file, std::string_view text, Names& names)
       : file_(file), words_(text), names_(names) {}
 
-  /// Collects the names that the text assigns to; nullopt: its `kumo` may be another object.
+  /// Returns the findings and adds the names that the text assigns to `names`; nullopt: its `kumo`
+  /// may be another object.
   std::optional<std::vector<std::string>> run() {
     std::string_view before;
     Words::Word word = words_.next();
@@ -145,7 +146,7 @@ std::vector<std::string> key_source_events(std::string_view text) {
 std::vector<std::string> lint_names(std::string_view file, std::string_view text,
                                     const std::vector<script::HostTable>& tables) {
   Names names = names_of(tables);
-  NameLint(file, text, names).run();  // what it assigns to may stand behind its use
+  NameLint(file, text, names).run();  // a name may be used before it is assigned
   return NameLint(file, text, names).run().value_or(std::vector<std::string>());
 }
 

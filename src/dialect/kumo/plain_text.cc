@@ -14,7 +14,7 @@ namespace {
 
 bool begins_character(char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }
 
-/// The offsets of all characters, and of the end.
+/// The offsets of all characters and of the end, at most `most`.
 std::vector<std::size_t> boundaries(std::string_view text, std::size_t most) {
   std::vector<std::size_t> found;
   for (std::size_t at = 0; at <= text.size() && found.size() < most; ++at) {
@@ -170,7 +170,7 @@ std::string wrapped(std::string_view text, std::size_t soft, std::size_t hard) {
     if (line > 0 && line + (end - at) > soft) {
       out += fold;
       line = 0;
-      at = word;  // the break stands for the white space
+      at = word;  // the line break replaces the white space
     }
     while (line + (end - at) > hard) {
       std::size_t cut = at + (hard - line);

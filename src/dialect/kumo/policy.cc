@@ -107,8 +107,8 @@ UseFindings uses_of(const PolicyOptions& options, const script::Files::Texts& te
   });
 }
 
-/// Appends further certain mistakes to the error that ended the load, one a line. If one is on the
-/// same line as that error, it is the more precise one. After a syntax error nothing is certain.
+/// Appends certain mistakes to the error that ended the load, one a line. A mistake on the line of
+/// the error replaces it, because it is more precise. After a syntax error no mistake is certain.
 void add_mistakes(Raised& raised, const std::vector<std::string>& mistakes) {
   if (raised.message.find(" near ") != std::string::npos) return;
   const std::size_t file = raised.message.find(':');
@@ -170,7 +170,7 @@ tl::expected<std::shared_ptr<const Policy>, Raised> Policy::load(PolicyOptions o
   policy->take_over(handlers);
   const script::Files::Texts texts = given.files ? *given.files : seen->end();
   policy->lint(handlers, texts);
-  if (!given.files) {  // a recorded policy is as it was
+  if (!given.files) {  // a recorded policy was checked before
     UseFindings uses = uses_of(given, texts);
     std::ranges::move(uses.warnings, std::back_inserter(policy->warnings_));
     if (!uses.mistakes.empty()) {
@@ -249,8 +249,8 @@ void Policy::lint(const Handlers& handlers, const script::Files::Texts& texts) {
 
 namespace {
 
-/// A call that was stopped, while waiting or computing, ends in the same way in a replay: the speed
-/// of other hosts and of this machine is not part of the decision.
+/// In a replay, a call that was stopped while waiting or computing ends as it was recorded: the
+/// speed of other hosts and of this machine is not part of the decision.
 void end_as_recorded(const Call& call, std::optional<Raised>& raised) {
   const std::string* stop = call.recorded_stop();
   if (stop == nullptr || !raised) return;

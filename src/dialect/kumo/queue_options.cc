@@ -17,7 +17,7 @@ enum class Kind { duration, rate, text, table, list };
 struct Option {
   std::string_view name;
   Kind kind;
-  std::string_view here;  ///< where Postern has it; empty: the option is acted on
+  std::string_view here;  ///< where Postern configures it; empty: the option has an effect
 };
 
 constexpr std::string_view age = "[queue] expire says how long mail is tried";
@@ -51,7 +51,7 @@ const Option* find(std::string_view name) {
   return found == options.end() ? nullptr : &*found;
 }
 
-/// "100/s", "1,000/hour", "local:10_000/d".
+/// Whether the text is a rate: "100/s", "1,000/hour", "local:10_000/d".
 bool is_rate(std::string_view text) {
   if (text.starts_with("local:")) text.remove_prefix(6);
   const std::size_t slash = text.find('/');

@@ -10,7 +10,7 @@ namespace postern::dialect::kumo {
 
 namespace {
 
-/// From the least specific to the most specific; null: not set.
+/// Tables of options, from the least to the most specific; null: not set.
 using Layers = std::array<const json::object*, 6>;
 
 template <class Map>
@@ -37,7 +37,7 @@ Layers layers_of(const QueuesConfig& config, std::string_view domain, std::strin
   return layers;
 }
 
-/// Text from a sender without characters that a reply line must not have (RFC 5321 §4.2).
+/// A sender's text without the characters that a reply line must not have (RFC 5321 §4.2).
 std::string without_controls(std::string_view text) {
   std::string out;
   for (const char c : text) {

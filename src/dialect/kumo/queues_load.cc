@@ -155,7 +155,7 @@ class Reader {
     }
   }
 
-  /// A table whose name is no option is a tenant's.
+  /// A table whose name is not an option belongs to the tenant of that name.
   void read_scope(const std::string& at, const json::object& keys, QueueScope& scope) {
     for (const auto& [key, value] : keys) {
       const std::string here = below(at, key);
@@ -170,7 +170,7 @@ class Reader {
     }
   }
 
-  /// A table whose name is no option is a campaign's.
+  /// A table whose name is not an option belongs to the campaign of that name.
   void read_tenant_scope(const std::string& at, const json::object& keys,
                          QueueScope::OfTenant& scope) {
     for (const auto& [key, value] : keys) {

@@ -75,7 +75,7 @@ class Writer {
   std::string operand(int depth, bool first) {
     std::vector<std::string> sets;
     out_.clear();
-    if (first && rest_.starts_with(']')) copy(1);  // the first is a member
+    if (first && rest_.starts_with(']')) copy(1);  // in first place it is a member
     while (true) {
       if (rest_.empty()) missing("a [ without ]");
       if (rest_.front() == ']' || rest_.starts_with("&&") || rest_.starts_with("--")) break;
@@ -109,7 +109,7 @@ class Writer {
         if (in_set_) missing("\\H in a set of characters");
         out_ += "[^0-9A-Fa-f]";
         return rest_.remove_prefix(2);
-      case '<':  // where a word begins, and ends
+      case '<':  // the start and the end of a word
       case '>':
         if (in_set_) return copy(2);
         out_ += letter == '<' ? R"(\b(?=\w))" : R"(\b(?<=\w))";
@@ -118,7 +118,7 @@ class Writer {
         return character(4);
       case 'U':
         return character(8);
-      case 'G':  // where the last match ended is nothing that single calls know
+      case 'G':  // a single call does not know where the last match ended
         missing("\\G");
       case 'Q':
       case 'E':

@@ -21,7 +21,7 @@ using policy::Stage;
 using policy::Step;
 using policy::Verdict;
 
-/// Recipients that `get_listener_domain` let pass at RCPT, in lower case.
+/// Recipients that `get_listener_domain` allowed at RCPT, in lower case.
 struct Granted {
   std::set<std::string, std::less<>> addresses;
 };
@@ -31,8 +31,8 @@ bool is_granted(const Evidence& evidence, const mail::Mailbox& address) {
   return granted != nullptr && granted->addresses.contains(lower(address.text()));
 }
 
-/// A fact that is computed between the hooks. It is recorded among their answers, with a mark.
-/// Null: the record has none.
+/// A fact that is computed between hooks. It is recorded among their answers, with a mark; null if
+/// the record lacks it.
 json::value remembered(policy::Tape& tape, const std::function<json::value()>& fact) {
   if (tape.playing) {
     if (!tape.answers.starts_with('=')) return nullptr;
@@ -79,7 +79,7 @@ Verdict not_permitted(std::string_view domain, std::vector<Step>& steps) {
   return verdict;
 }
 
-/// The report-type of a multipart/report (RFC 6522 §3), in lower case; "" of anything else.
+/// The report-type of a multipart/report (RFC 6522 §3), in lower case; "" for other messages.
 std::string report_type(const MessageDraft& draft) {
   for (const auto& field : draft.header) {
     if (!iequals(field.name, "Content-Type")) continue;
@@ -105,7 +105,7 @@ std::string_view fate_of(const RelayAnswer& answer, std::string_view type) {
 }
 
 /// The domains to ask about at the end of the message, each once: those of recipients that the
-/// handler allowed at RCPT, and those of recipients that hooks added and that are not ours.
+/// handler allowed at RCPT, and those of recipients that hooks added and that are not local.
 json::value open_questions(const Context& context, const MessageDraft& draft) {
   const Evidence& evidence = context.evidence;
   json::array granted;
@@ -184,7 +184,7 @@ Task<Verdict> ask_relay(const Policy& policy, Context& context, Stage stage,
   if (verdict.refuses()) co_return verdict;
   const auto client = questions::client_in(context.evidence, of_sender.relay_from);
   if (client) {
-    // DESIGN §9.12. The sender's domain is whatever the client says it is.
+    // DESIGN §9.12. The client chooses the sender's domain.
     if (!policy.options().open_relay_is_known && stranger_in(of_sender.relay_from)) {
       Verdict open = replies::trouble(stage, questions::Trouble::local,
                                       "relay_from of the sender's domain holds strangers: an open "
@@ -245,7 +245,7 @@ Task<Verdict> keep_relay_closed(const Policy& policy, Context& context, MessageD
   json::value type;
   bool drop = false;
   for (const std::string& domain : domains_in(questions, "granted")) {
-    // With the sender of MAIL: the question is that of RCPT, whatever hooks made of the message.
+    // Asks with the sender of MAIL, as at RCPT, even if a hook has changed the sender.
     RelayAnswer answer;
     Verdict verdict = co_await ask_relay(policy, context, Stage::message, evidence.reverse_path,
                                          domain, steps, answer);

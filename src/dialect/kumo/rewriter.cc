@@ -17,7 +17,7 @@ struct Wish {
   std::optional<std::string> text;
 };
 
-/// The two results; more are ignored.
+/// Reads the two results; further ones are ignored.
 void read(lua_State* L, int count, Wish& wish) {
   if (count > 0 && !lua_isnil(L, -count)) {
     script::demand(lua_isinteger(L, -count) != 0, "the first result must be an integer or nil");
@@ -36,7 +36,7 @@ std::string words_of(const smtp::Reply& reply) {
   return reply.enhanced.to_string() + " " + reply.text;
 }
 
-/// Applies the handler's result. Throws a sentence if the code would change what was decided.
+/// Applies the handler's result. Throws if the new code is of another class.
 smtp::Reply changed(const smtp::Reply& reply, const Wish& wish) {
   const std::int64_t status = wish.status.value_or(reply.code);
   script::demand(

@@ -21,7 +21,7 @@ constexpr std::string_view names[] = {"reception_protocol", "received_via", "rec
 policy::ScriptSession& session_of(script::Call& call) { return hook_of(call).inquiry.session(); }
 
 json::value get_meta(script::Call& call, std::shared_ptr<ConnMeta>, std::string name) {
-  // During a replay, the values that earlier hooks set are not there.
+  // A replay may lack the values that earlier hooks set.
   return call.told_by(
       "get_meta",
       [&]() -> json::value {
@@ -157,8 +157,7 @@ void know_secrets(const SecretValues& values, script::Call& call, std::string_vi
 
 json::value predefined(const Context& context, std::string_view name) {
   const policy::SessionFacts& session = context.evidence.session;
-  // KumoMTA's name for mail received by SMTP, in contrast to HTTP; not the protocol of a Received
-  // field.
+  // KumoMTA's name for mail received by SMTP rather than HTTP; not a Received field's protocol.
   if (name == "reception_protocol") return "ESMTP";
   if (name == "received_from") {
     return json::value(with_port(session.client_ip, session.client_port));

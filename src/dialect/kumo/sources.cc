@@ -14,7 +14,7 @@ struct Work {
   std::string place;
   std::vector<DataFile> read;
   std::optional<Error> error;
-  bool inside = false;  ///< the error is inside a file and has its place
+  bool inside = false;  ///< the error is in a file and already names its place
 };
 
 void read_all(Work& work) {

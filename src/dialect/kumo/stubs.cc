@@ -54,7 +54,7 @@ std::string class_text(std::string_view name, const std::vector<Documented>& row
       text += fmt::format("---@operator {}({}): {}\n", one.member.substr(2),
                           parameters_of(row.parameters).front().second, row.returns);
     } else if (one.member.starts_with("__")) {
-      continue;  // nothing that can be said to the server
+      continue;  // no annotation describes it
     } else if (one.separator == '.') {
       text += fmt::format("---@field {} {} {}\n", one.member, row.returns, row.help);
     } else {
@@ -80,14 +80,14 @@ bool is_module(std::string_view owner) {
                      [&](const Module& one) { return one.name == owner; });
 }
 
-/// "sqlite.lua" for "sqlite", "policy-extras/queue.lua" for "policy-extras.queue".
+/// The file of a module: "policy-extras/queue.lua" for "policy-extras.queue".
 std::string path_of(std::string_view module) {
   std::string path(module);
   std::replace(path.begin(), path.end(), '.', '/');
   return path + ".lua";
 }
 
-/// `kumo`, and the tables below a table, are not locals.
+/// Declares a table; `kumo` and the members of tables are not locals.
 std::string table_text(std::string_view name, std::string_view variable) {
   const bool local = variable.find('.') == std::string_view::npos && variable != "kumo";
   return fmt::format("---@class {}\n{}{} = {{}}\n\n", name, local ? "local " : "", variable);

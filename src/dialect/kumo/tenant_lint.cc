@@ -38,7 +38,7 @@ void lint_tenant(const QueuesConfig& config, const std::string& name, const Tena
                                       quoted(name), *config.tenant_header)});
     }
     if (is_default) {
-      // With a tenant header there is a warning about the tenant already.
+      // With a tenant header, the tenant already has a warning.
       findings.push_back({config.tenant_header ? Severity::note : Severity::warning,
                           config.default_tenant_place,
                           fmt::format("default_tenant {} has no require_authz: mail without a "

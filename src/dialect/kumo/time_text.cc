@@ -50,7 +50,7 @@ class Reader {
   char taken_ = 0;
 };
 
-/// "-0100" or "Z".
+/// Reads an offset: "-0100" or "Z".
 std::optional<minutes> offset(Reader& reader) {
   if (reader.take("Zz")) return 0min;
   if (!reader.take("+-")) return std::nullopt;
@@ -159,7 +159,7 @@ std::optional<std::string> field(Instant time, std::string_view& rest) {
   if (skip(":z")) return "+00:00";
   if (skip("+")) return rfc3339_text(time);
   if (skip("v")) return by_strftime(broken_down(time), "%e-%b-%Y");
-  // strftime() would take the fields for local time.
+  // strftime() would read the fields as local time.
   if (skip("s")) return std::to_string(floor<seconds>(time).time_since_epoch().count());
   std::string format = "%";
   if (rest.starts_with('-') || rest.starts_with('_') || rest.starts_with('0')) {

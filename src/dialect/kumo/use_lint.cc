@@ -20,7 +20,7 @@ constexpr std::string_view keywords[] = {"and",   "break", "do",       "else", "
                                          "false", "for",   "function", "goto", "if",     "in",
                                          "local", "nil",   "not",      "or",   "repeat", "return",
                                          "then",  "true",  "until",    "while"};
-/// The globals of Lua 5.4. Those that the sandbox lacks have an error of their own.
+/// The globals of Lua 5.4. The sandbox reports those that it lacks.
 constexpr std::string_view globals[] = {"assert",       "collectgarbage",
                                         "coroutine",    "dofile",
                                         "error",        "getmetatable",
@@ -43,7 +43,7 @@ constexpr std::string_view lua_methods[] = {
     "byte",    "char",  "close",   "find",  "flush",  "format",   "gmatch", "gsub",
     "len",     "lines", "lower",   "match", "pack",   "packsize", "read",   "rep",
     "reverse", "seek",  "setvbuf", "sub",   "unpack", "upper",    "write"};
-/// Names whose use may define names that cannot be seen.
+/// Names whose use may define other names out of sight of this lint.
 constexpr std::string_view hiding[] = {"_G",       "_ENV",    "load",  "dofile",
                                        "loadfile", "__index", "rawset"};
 
@@ -73,7 +73,7 @@ std::string_view quoted(std::string_view word) {
 struct Use {
   enum class Role { plain, called, method, field } role = Role::plain;
   LuaWords::Word word;
-  std::string_view argument;  ///< of a call: its only one, where that is a text
+  std::string_view argument;  ///< of a call: its only argument if that is a literal
 };
 
 /// Passes every name of a text with its use to `take`, and every string literal to `say`.
@@ -99,7 +99,7 @@ void each_use(std::string_view text, const Take& take, const Say& say) {
       if (next.text == "(") {
         after = words.next();
         LuaWords ahead = words;
-        const bool whole = ahead.next().text == ")";  // of 'sites.' .. name it is only a part
+        const bool whole = ahead.next().text == ")";  // false for 'sites.' .. name
         if (is_text(after.text) && whole) use.argument = quoted(after.text);
         take(use);
         before = next.text;
@@ -150,7 +150,7 @@ class UseLint {
         text,
         [&](const Use& use) {
           guarded_ |= use.word.text == "pcall" || use.word.text == "xpcall";
-          // It may add places and modules (package.path, package.preload).
+          // A script may add folders and modules (package.path, package.preload).
           places_ |= use.word.text == "package";
           uncertain_ |= places_ || is_in(use.word.text, hiding);
           if (use.role == Use::Role::called && use.word.text == "require") required(use.argument);
@@ -162,7 +162,7 @@ class UseLint {
   void learn_module(const Module& module) {
     modules_.emplace(module.name);
     learn(module.text);
-    members_.merge(made_);  // its own locals are nobody else's
+    members_.merge(made_);  // known as members, not as globals
     made_.clear();
     take(module.functions);
     uncertain_ = guarded_ = places_ = false;
@@ -177,7 +177,7 @@ class UseLint {
   UseFindings take() { return std::move(found_); }
 
  private:
-  /// The names of a module that is read only when a handler runs are unknown.
+  /// If a module is read only when a handler runs, its names are unknown.
   void required(std::string_view module) {
     if (modules_.contains(module)) return;
     const std::string file(module.substr(module.rfind('.') + 1));
@@ -220,7 +220,7 @@ class UseLint {
       case Use::Role::method:
         if (methods_.contains(name) || made_.contains(name) || members_.contains(name)) return;
         if (is_missing_method(name)) return;  // has a finding of its own
-        // A method of KumoMTA's that Postern lacks is not a misspelling.
+        // A mistake only if it looks misspelled: it may be a method that Postern lacks.
         return add(file, use, fmt::format("nothing has a method `{}`", name), methods_,
                    !uncertain_ && !near_one(name, methods_).empty());
       case Use::Role::field: {
@@ -238,7 +238,7 @@ class UseLint {
 
   void judge_module(std::string_view file, const Use& use) {
     if (modules_.contains(use.argument) || has_module_(use.argument)) return;
-    if (use.argument == "redis") {  // KumoMTA's only module that is not here
+    if (use.argument == "redis") {  // the only module of KumoMTA that Postern lacks
       return add(file, use,
                  "the module `redis` is not carried: keep data in `sqlite`, or ask by HTTP", {},
                  !guarded_, use.argument);
@@ -268,7 +268,7 @@ class UseLint {
   Names globals_;
   Names methods_;
   Names fields_;
-  Names members_;  ///< the last part of every name of the host, and names in its modules
+  Names members_;  ///< the last parts of all host names, and names in host modules
   Names modules_;
   Names made_;
   bool uncertain_ = false;

@@ -34,7 +34,7 @@ constexpr std::string_view contexts[] = {"SmtpAuthPlainAuthorization",
                                          "GenericAuth"};
 
 std::vector<std::string> groups_of(const json::value& groups) {
-  // An empty table of Lua may be either.
+  // An empty Lua table may be a list or an object.
   if (const json::object* none = groups.if_object(); none != nullptr && none->empty()) return {};
   script::demand(groups.is_array(), "AuthInfo: groups must be a list");
   std::vector<std::string> found;
@@ -200,8 +200,7 @@ Task<AuthAnswer> KumoVerifier::verify(const AuthAttempt& attempt, policy::Inquir
                                    .password = std::move(login.password_stranger),
                                    .script = std::exchange(tape.record, noted)};
   if (!ran.raised && returned.nothing && !tape.playing) {
-    // Fail closed and log it: a handler without a `return` authenticates nobody, and its author
-    // would look for the cause elsewhere.
+    // Logged, because the author of a handler without `return` would look for the cause elsewhere.
     policy.world().log("warning", policy.place_of(events::auth_plain),
                        std::string(events::auth_plain) +
                            ": the handler returned nothing, which refuses the login; it has to "
