@@ -10,7 +10,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-/// The library that reads fields is another room's: its answers by what stands in the field.
+/// Stands for the library that reads fields, which is in another room: one answer for each text.
 std::vector<HeaderText::Entry> read(std::string_view field) {
   const HeaderText::Address ann{"Ann", "ann@example.com"};
   const HeaderText::Address bob{"", "\"b o b\"@example.net"};
@@ -28,7 +28,7 @@ std::vector<HeaderText::Entry> read(std::string_view field) {
 
 class AddressHeaders : public testing::Hooks {
  protected:
-  /// What an expression on `h`, the addresses of a field, is.
+  /// The value of an expression on `h`, the addresses of a field.
   std::string of(const std::string& field, const std::string& expression) {
     evidence_.session.script.reset();  // a session keeps the policy it began with
     evidence_.copies.clear();

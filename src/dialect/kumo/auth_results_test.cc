@@ -32,7 +32,7 @@ class AuthResults : public testing::Hooks {
  protected:
   AuthResults() { zone(records()); }
 
-  /// A message with so many signatures.
+  /// A message with this number of signatures.
   static std::string message(int signatures) {
     std::string text =
         "Authentication-Results: mx.example.org; spf=pass smtp.mailfrom=forged.example\r\n"
@@ -46,7 +46,7 @@ class AuthResults : public testing::Hooks {
     }
     return fields + text;
   }
-  /// What a handler of the message says.
+  /// The lines that a handler of the message logs.
   std::vector<std::string> of_message(const std::string& body, int signatures = 1) {
     evidence_.session.script.reset();  // a session keeps the policy it began with
     load("kumo.on('smtp_server_message_received', function(msg, conn_meta) " + body + " end)");
@@ -180,7 +180,7 @@ TEST_F(AuthResults, mail_auth_leaves_out_what_it_is_told_to) {
 }
 
 TEST_F(AuthResults, mail_auth_gives_results_as_they_are_documented) {
-  // What a policy that was written for KumoMTA reads, one value after another.
+  // The values that a policy written for KumoMTA reads.
   const struct {
     std::string options, value, found;
   } cases[] = {

@@ -35,7 +35,7 @@ class Signing : public testing::Hooks {
     folder_.write("rsa.pem", rsa().private_pem().reveal());
     folder_.write("ed.pem", ed25519().private_pem().reveal());
     options_.path = folder_.file("policy.lua");
-    // Of the library that reads headers, what these messages need.
+    // As much of the library that reads headers as these messages need.
     options_.header_text.addresses = [](std::string_view raw) {
       std::vector<HeaderText::Entry> found;
       const std::size_t open = raw.find('<');
@@ -52,7 +52,7 @@ class Signing : public testing::Hooks {
     const auto loaded = Policy::load(options_, world_);
     return loaded ? "" : loaded.error().message;
   }
-  /// A policy that does this with each message.
+  /// Loads a policy that runs these lines for each message.
   void on_message(const std::string& lines) {
     load("kumo.on('smtp_server_message_received', function(msg)\n" + lines + "\nend)");
     evidence_.session.script.reset();  // a session keeps its policy
@@ -70,7 +70,7 @@ class Signing : public testing::Hooks {
     co_await receiver.gather(policy::Need::dkim, evidence);
     co_return true;
   }
-  /// What a receiver finds: "pass example.com", one word pair for each signature.
+  /// The results of a receiver: "pass example.com", a pair of words for each signature.
   static std::string verified(const std::string& text) {
     testing::MailGatherer receiver(
         R"({"s1._domainkey.example.com": {"TXT": [")" + rsa().public_record() +
@@ -132,7 +132,7 @@ TEST_F(Signing, options) {
   EXPECT_THAT(text, HasSubstr("h=from:from:subject:subject:cc;"));
   EXPECT_THAT(text, HasSubstr("; x="));
   EXPECT_EQ(verified(text), "pass example.com");
-  // Signed once more than it is there.
+  // Over-signed: h= names Subject once more than the message has it.
   EXPECT_EQ(verified("Subject: another\r\n" + text), "fail example.com");
 }
 
@@ -273,7 +273,7 @@ TEST_F(Signing, the_helper_signs_for_the_domain_of_from) {
   evidence_.copies.clear();
   EXPECT_EQ(verdict(policy::Stage::message), "pass") << "again, from the record alone";
   evidence_.copies.clear();
-  // No block for that domain: the additional signature stands in for it.
+  // That domain has no block: the additional signature is made instead.
   receive("From: bob@other.example\r\n\r\nx\r\n");
   evidence_.copies.clear();
   ASSERT_EQ(verdict(policy::Stage::message), "pass");

@@ -24,7 +24,7 @@ TEST(DomainMap, an_entry_or_the_wildcard_of_the_closest_ancestor) {
       {"lemon.example.com", "*.example.com"},
       {"lemon.cake.example.com", "*.example.com"},
       {"notexample.com", ""},
-      // Names above an entry exist without a value, and end the reach of the wildcard above them.
+      // Names above an entry exist without a value; a wildcard above them does not match there.
       {"woot.example.com", ""},
       {"wtf.woot.example.com", ""},
       {"other.woot.example.com", ""},

@@ -19,7 +19,7 @@ bool is_refused(const Elsewhere& one) { return one.weight == Elsewhere::Weight::
 
 class SetElsewhere : public testing::Hooks {
  protected:
-  /// The error; empty: it loads.
+  /// The error of a load; empty: it succeeds.
   std::string failure(const std::string& text) {
     options_.text = text;
     const auto loaded = Policy::load(options_, world_);

@@ -18,7 +18,7 @@ using ::testing::StartsWith;
 
 constexpr const char* local_problem = " 4.3.0 temporary local problem, try again later";
 
-/// A world whose scripts are charged for.
+/// A world with a memory budget for scripts.
 class ChargedWorld final : public script::World {
  public:
   Task<Result<script::HttpAnswer>> http(script::HttpQuestion, script::Clock::time_point) override {
@@ -49,7 +49,7 @@ class Layer : public testing::Hooks {
     engine_.reset();
     policy_.reset();
   }
-  /// The stages' handlers, each with the same body.
+  /// A handler with this body for each stage.
   static std::string everywhere(const std::string& body) {
     std::string text;
     for (const std::string_view event :
@@ -207,7 +207,7 @@ TEST_F(Layer, same_copies_stay_together) {
   EXPECT_EQ(*evidence_.copies[0].header, "X-A: b\r\nSubject: x\r\n\r\n");
 }
 
-// Each was compared with all before it: these took minutes.
+// Each copy was once compared with all earlier ones, which took minutes here.
 TEST_F(Layer, many_copies_that_differ_cost_no_more_each) {
   load(
       "kumo.on('smtp_server_message_received', function(msg) "
@@ -240,7 +240,7 @@ TEST_F(Layer, values_of_a_connection_are_charged) {
   EXPECT_LT(charged_.budget->used(), 8u << 20) << "given back with the session";
 }
 
-// What was taken out again stayed charged, to everybody.
+// Values that a script removed once stayed charged to the budget of all sessions.
 TEST_F(Layer, values_that_are_taken_out_are_given_back) {
   recipients({"anna"});
   receive("Subject: x\r\n\r\ntext\r\n");
@@ -348,7 +348,7 @@ TEST_F(Layer, refusals_have_the_words_of_the_script) {
       {"kumo.reject(451, '\\n \\n')", "451 4.7.1 try again later"},
       {"kumo.reject(550, 'a\\nb')", "550 a b"},
       {"kumo.reject(550, 'a\\r\\n250 ok')", "550 a 250 ok"},
-      // The code is in front of each line once, whichever of them names it.
+      // The enhanced code is taken from any line and written once for each line.
       {"kumo.reject(550, '5.7.1\\nsecond line')", "550 5.7.1 second line"},
       {"kumo.reject(550, 'a\\n5.7.1 b')", "550 5.7.1 a b"},
       {"kumo.reject(550, '5.7.1 a\\r\\n5.7.1 b\\n5.7.2 c\\n5.7.1')", "550 5.7.1 a b c"},
@@ -402,7 +402,7 @@ TEST_F(Layer, a_session_keeps_the_policy_it_began_with) {
   EXPECT_EQ(verdict(Stage::mail), "550 new");
 }
 
-/// Everything a hook can be told, at several stages and by several calls at one.
+/// Asks everything that a hook can ask, at several stages and several times at one.
 constexpr const char* asking = R"(
 kumo.on('smtp_server_connection_accepted', function(c) c:set_meta('x_name', 'from connect') end)
 kumo.on('smtp_server_mail_from', function(s, c)
@@ -455,7 +455,7 @@ TEST_F(Layer, a_record_makes_the_same_decisions_again) {
   }
 }
 
-/// What decides by the clock and by chance.
+/// Decides by the clock and by random numbers.
 constexpr const char* by_chance = R"(
 kumo.on('smtp_server_mail_from', function()
   local began, n = os.time(), 0

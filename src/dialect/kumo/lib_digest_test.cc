@@ -8,7 +8,7 @@ struct LibDigest : ::testing::Test {
   testing::Library library{{digest_functions()}};
 };
 
-// FIPS 180-4 and FIPS 202 of "abc"; test case 2 of RFC 2202 §3 and RFC 4231 §4.3.
+// Digests of "abc" (FIPS 180-4, FIPS 202); test case 2 of RFC 2202 §3 and RFC 4231 §4.3.
 TEST_F(LibDigest, known_answers) {
   const std::pair<const char*, const char*> of_abc[] = {
       {"sha1", "a9993e364706816aba3e25717850c26c9cd0d89d"},

@@ -4,7 +4,7 @@
 namespace postern::dialect::kumo {
 namespace {
 
-/// Answers from a list; what is not there does not exist, and `trouble.example` does not answer.
+/// Answers from a list. Other names do not exist; names in `trouble.example` fail.
 class Zone final : public policy::Gatherer {
  public:
   Task<void> gather(policy::Need, policy::Evidence&) override { co_return; }

@@ -75,7 +75,8 @@ TEST_F(LibRegex, mistakes_have_a_place) {
 }
 
 TEST_F(LibRegex, matches_are_found_wherever_they_are) {
-  // Beyond one window of places that a search looks at in a go, and across characters.
+  // A search looks at windows of positions: tests matches in later windows, after characters of
+  // several octets.
   for (const int before : {0, 1, 63, 64, 65, 127, 191, 192, 193, 1000, 5000, 100'000}) {
     const std::string text = "result(kumo.regex.compile 'needle':find(string.rep('é', " +
                              std::to_string(before) + ") .. 'needle'))";

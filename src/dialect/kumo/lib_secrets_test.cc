@@ -129,9 +129,9 @@ TEST_F(LibSecrets, a_missing_environment_is_trouble) {
   EXPECT_TRUE(library.world.questions.empty());
 }
 
-// kumo.on() is the policy's, so these ask whole policies.
+// Only a policy has kumo.on(), so these tests load whole policies.
 struct KeyHandler : testing::Hooks {
-  /// What a hook at MAIL refuses with that says what `expression` is.
+  /// The reply of a hook at MAIL that refuses with the value of `expression`.
   std::string of(const std::string& handler, const std::string& expression) {
     evidence_.session.script.reset();
     load("kumo.on('key', " + handler + ")\nkumo.on('smtp_server_mail_from', function()\n" +

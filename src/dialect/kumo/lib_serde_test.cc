@@ -38,7 +38,7 @@ TEST_F(LibSerde, a_key_of_many_parts_ends_nothing) {
   }
 }
 
-// A value stands in a table as often as somebody writes it there, and costs the script nothing.
+// A table may hold one value many times at no cost, but the text made from it has each of them.
 TEST_F(LibSerde, what_is_read_and_made_is_the_calls_memory) {
   const std::string large =
       "local s = ('x'):rep(8 << 20) local t = {} for i = 1, 60 do t[i] = s end ";

@@ -33,7 +33,7 @@ struct LibSqlite : ::testing::Test {
     sqlite3_close(raw);
   }
 
-  /// With `db` open.
+  /// Runs a script with `db` open.
   std::string answer(const std::string& text, script::Limits limits = {}) {
     return library.answer(
         "local sqlite = require 'sqlite' local db = sqlite.open 'auth.db' " + text, limits);
@@ -196,14 +196,14 @@ TEST_F(LibSqlite, the_gateways_own_databases_are_closed) {
   }
   EXPECT_EQ(opened(folder.path(), "auth.db"), "3");
   EXPECT_EQ(opened(folder.path(), "elsewhere/auth.db"), "3");
-  // A policy that lies there itself has what is beside it.
+  // A policy inside that folder may open the files beside it.
   EXPECT_EQ(opened(folder.file("data/policy"), "auth.db"), "3");
   EXPECT_EQ(opened(folder.file("data/policy"), "deep/auth.db"), "3");
   EXPECT_THAT(opened(folder.file("data/policy"), "../postern.db"), HasSubstr(closed));
   EXPECT_THAT(opened(own, "postern.db"), HasSubstr(closed));
 }
 
-// `lua.policy` may be named relative to where the gateway was started.
+// `lua.policy` may be relative to the folder in which the gateway was started.
 TEST_F(LibSqlite, a_policys_folder_may_be_relative) {
   std::filesystem::create_directory(folder.file("more"));
   std::filesystem::copy(folder.file("auth.db"), folder.file("more/auth.db"));
@@ -225,7 +225,7 @@ TEST_F(LibSqlite, a_policys_folder_may_be_relative) {
   }
 }
 
-// Some pragmas are the whole process's: with a heap limit of 1 nobody's database answers any more.
+// Some pragmas affect the whole process: with a heap limit of 1, no database works any more.
 TEST_F(LibSqlite, pragmas_stay_within_their_connection) {
   const char* refused[] = {"hard_heap_limit = 1",
                            "soft_heap_limit(1)",
@@ -307,7 +307,7 @@ TEST_F(LibSqlite, work_and_results_are_bounded) {
   });
 }
 
-/// What SQLite says without the connection's own functions.
+/// The answer of SQLite without the connection's own functions.
 std::string plain_answer(const std::string& expression) {
   sqlite3* raw = nullptr;
   EXPECT_EQ(sqlite3_open(":memory:", &raw), SQLITE_OK);
@@ -344,7 +344,7 @@ TEST_F(LibSqlite, functions_of_texts_are_those_of_sqlite) {
   }
 }
 
-// Nothing breaks off a single function: none may take long.
+// The deadline does not interrupt a single function, so none may take long.
 TEST_F(LibSqlite, no_step_of_work_takes_long) {
   const std::string aaa = "(select replace(hex(zeroblob(500000)), '0', 'a') as x)";
   const auto began = std::chrono::steady_clock::now();
@@ -361,8 +361,7 @@ TEST_F(LibSqlite, no_step_of_work_takes_long) {
   EXPECT_THAT(answer("db:execute 'select zeroblob(1200000)'"), HasSubstr("too big"));
   EXPECT_THAT(answer("db:execute \"select json_patch('{}', '{}')\""),
               HasSubstr("sqlite: json_patch() is refused"));
-  // SQLite's own functions need some 20 seconds for these, ours a fraction of one on an idle
-  // machine.
+  // SQLite's own functions take about 20 seconds for these, ours less than one on an idle machine.
   EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(15));
 }
 
@@ -419,7 +418,7 @@ TEST_F(LibSqlite, hooks_leave_no_file_open) {
   policy::Tape tape;
   policy::Inquiry inquiry(evidence, nobody, tape);
   Context context{evidence, inquiry};
-  // One opened while the policy loads stays open.
+  // A connection that is opened while the policy loads stays open.
   EXPECT_EQ(library.answer("kept = require 'sqlite'.open 'auth.db' kept:execute 'select 1'"), "");
   EXPECT_EQ(open_files(), 1u);
   library.context = &context;

@@ -24,7 +24,7 @@ TEST(LibUuid, is_made_and_read) {
        "'^%x+%-%x+%-7%x%x%x%-[89ab]%x%x%x%-%x+$' ~= nil, "
        "math.abs(tonumber(a.simple:sub(1, 12), 16) // 1000 - os.time()) < 5)",
        "true true"},
-      // Both have the time: of version 1 its parts stand the other way round.
+      // Both hold the time; version 1 has its parts in reverse order.
       {"local a, b = kumo.uuid.new_v1().simple, kumo.uuid.new_v6().simple "
        "local first = tonumber(a:sub(14, 16) .. a:sub(9, 12) .. a:sub(1, 8), 16) "
        "local second = tonumber(b:sub(1, 12) .. b:sub(14, 16), 16) "

@@ -15,7 +15,7 @@ bool is(std::string_view text, const char* pattern) {
   return std::regex_match(std::string(text), std::regex(pattern));
 }
 
-// The rows are the manual: what is missing here is missing there.
+// The manual is generated from the rows.
 TEST(Library, every_row_says_what_the_function_is) {
   std::set<std::string_view> names;
   for (const script::HostTable table : library()) {

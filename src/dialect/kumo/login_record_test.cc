@@ -1,5 +1,5 @@
-// A recorded login is judged again without its password, without what stores said, and without
-// asking anybody.
+// A recorded login is judged again without its password, without the answers of stores, and without
+// new lookups.
 #include <gmock/gmock.h>
 #include <sqlite3.h>
 
@@ -39,7 +39,7 @@ class LoginRecord : public testing::Hooks {
     world_.answers.push_back(
         {.status = 200, .body = R"({"data":{"data":{"key":")" + secret + "\"}}}"});
   }
-  /// One login of scott; the word of its answer. What it leaves is in trace_.
+  /// Logs scott in and returns the word of the answer. trace_ has the record.
   std::string login(const std::string& text, std::string_view password = right) {
     evidence_.session.script.reset();
     load("local sqlite = require 'sqlite'\n" + text);
@@ -75,7 +75,7 @@ class LoginRecord : public testing::Hooks {
         body);
   }
 
-  /// How the record, written and read, comes out again: "same", or what differs.
+  /// Writes and reads the record and judges it again: "same", or what differs.
   std::string again(const char* password = nullptr) {
     const std::string record = policy::write_record(trace_);
     const auto definitions = policy::definitions_of(trace_);
@@ -105,7 +105,7 @@ class LoginRecord : public testing::Hooks {
 
   tests::TemporaryFolder folder_;
   policy::Trace trace_;
-  std::string kept_;  ///< all that a record and its definitions hold
+  std::string kept_;  ///< the text of a record and its definitions
 };
 
 const std::string from_vault =
@@ -258,7 +258,7 @@ TEST_F(LoginRecord, what_is_remembered_is_withheld_alike) {
   EXPECT_EQ(again(), "same");
   EXPECT_EQ(verdict(policy::Stage::mail), "550 no 13");
   EXPECT_THAT(decision_.script, Not(HasSubstr("correct horse"))) << "in another hook's record";
-  // An outage is no guess, and an unknown name is a wrong password, remembered or not.
+  // An unknown name is refused like a wrong password; an outage is a temporary failure.
   world_.answers.push_back({.status = 404, .body = R"({"errors":[]})"});
   EXPECT_EQ(login(text), "refused");
   EXPECT_EQ(again(), "same");
@@ -352,7 +352,7 @@ TEST_F(LoginRecord, more_than_a_record_holds) {
   EXPECT_LT(trace_.decisions[0].login->script.size(), 512 * 1024u);
 }
 
-// What is told is compared with all that was told before: that ends, and is paid for.
+// Each answer is compared with all earlier ones: the work is charged, and the budget limits it.
 TEST_F(LoginRecord, many_strangers_do_not_make_a_login_slow) {
   EXPECT_EQ(
       login(hook(
@@ -370,7 +370,7 @@ TEST_F(LoginRecord, the_policy_of_then_judges) {
   EXPECT_EQ(login(hook("return false")), "refused");
   trace_ = then;
   EXPECT_EQ(again(), "same");
-  // Whoever changes the record is found out.
+  // A changed record is detected.
   trace_.decisions[0].steps[0].verdict.detail =
       "(\"scott\", \"scott\", password): returned AuthInfo";
   EXPECT_THAT(again(), HasSubstr("derived lua smtp_server_auth_plain: pass_on"));

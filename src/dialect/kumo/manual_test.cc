@@ -1,4 +1,4 @@
-// What is documented is what there is: the generated files are current, and a real state is walked.
+// The manual is complete: the generated files are current, and a real state has exactly its names.
 #include "dialect/kumo/manual.h"
 
 #include <cstdlib>
@@ -46,7 +46,7 @@ TEST(LuaManual, generated_files_are_current) {
   }
 }
 
-/// Names of functions, with ':' as '.', since both are found in one table.
+/// Names of functions, with ':' written as '.', since one table holds both kinds.
 using Names = std::set<std::string>;
 
 std::string plain(std::string_view name) {
@@ -55,7 +55,7 @@ std::string plain(std::string_view name) {
   return text;
 }
 
-/// The functions and texts of a table, of those below it by their path.
+/// Collects the functions and texts of a table and of the tables in it, by path.
 void walk(lua_State* L, const std::string& path, Names& found) {
   luaL_checkstack(L, 6, "deep");
   lua_pushnil(L);
@@ -68,7 +68,7 @@ void walk(lua_State* L, const std::string& path, Names& found) {
   }
 }
 
-/// The methods, fields and operators of a class whose metatable is on top of the stack.
+/// Collects methods, fields and operators of the class whose metatable is on top of the stack.
 void walk_class(lua_State* L, const std::string& name, Names& found) {
   for (const char* part : {"__methods", "__fields"}) {
     lua_getfield(L, -1, part);
@@ -80,13 +80,13 @@ void walk_class(lua_State* L, const std::string& name, Names& found) {
   walk(L, "", all);
   lua_pop(L, 1);
   for (const std::string& one : all) {
-    // What every class has. An own __index is in a row; see DomainMap.
+    // Every class has __gc and __index. An __index of its own has a row; see DomainMap.
     const bool own = one.find('.', 1) == std::string::npos && one != ".__gc" && one != ".__index";
     if (own) found.insert(name + one);
   }
 }
 
-/// Everything of the host's that a state has: tables that `require` knows, and classes.
+/// Collects everything that the host gives a state: the tables that `require` knows, and classes.
 int walk_state(lua_State* L) {
   Names& found = script::State::of(L).user<Names>();
   static const Names of_lua = {"_G",        "string", "table", "math",    "utf8",
@@ -146,7 +146,7 @@ TEST(LuaManual, every_function_has_a_row_and_every_row_a_function) {
   EXPECT_GT(rows.size(), 150u);
   Names in_state = *found;
   for (const std::string& name : rows) {
-    // Every class has an index; that of a row shows in what it does (domain_map_test.cc).
+    // Every class has an __index; domain_map_test.cc tests those that have a row.
     if (!name.ends_with(".__index"))
       EXPECT_TRUE(in_state.contains(name)) << name << " is a row only";
   }
@@ -251,7 +251,7 @@ TEST(LuaManual, options_of_listeners_are_those_that_are_read) {
       handlers->in_init = true;
       machine.state->set_user(handlers);
       const std::string name(field.name.substr(0, field.name.find('?')));
-      // No option is such a table: each that is known says what it must be.
+      // No option takes this table: a known option fails with another error.
       machine.run("local well, why = pcall(kumo." + function + ", { " + name +
                   " = { { 1 } } })\nassert(well or not tostring(why):find('unknown option'), why)");
     }

@@ -9,7 +9,7 @@ using ::testing::HasSubstr;
 
 class MessageHeader : public testing::Hooks {
  protected:
-  /// The decision of a handler that does this with a message of these fields.
+  /// The copy after a handler has run these lines on a message with the fields below.
   policy::ScriptCopy after(const std::string& lines) {
     load("kumo.on('smtp_server_message_received', function(msg)\n" + lines + "\nend)");
     recipients({"bob"});
@@ -62,11 +62,11 @@ TEST_F(MessageHeader, the_queue_null_takes_what_is_thrown_away) {
   EXPECT_FALSE(after("msg:set_meta('queue', 'null') msg:set_meta('queue', nil)").to_nobody);
 }
 
-/// Text of so many octets.
+/// A text of this number of octets.
 std::string many(std::size_t count, char c = 'a') { return std::string(count, c); }
 
 TEST_F(MessageHeader, adds_a_value_as_it_is_or_encoded) {
-  std::string e_42;  // of 21 é
+  std::string e_42;  // 21 é in base64
   for (int i = 0; i < 7; ++i) e_42 += "w6nDqcOp";
   const struct {
     std::string arguments, field;
@@ -111,7 +111,7 @@ TEST_F(MessageHeader, no_value_ends_its_field) {
         "'v\\r\\n'", "'v\\r\\n\\r\\nbody'", "'v\\r\\n \\r\\nbody'", "'v\\r\\n '", "'v\\n'",
         "'\\r\\nBcc: x'", "'v\\r\\r\\n x'", "'v\\0w'", "('a'):rep(1000)"}) {
     for (const char* encode : {"", ", true"}) {
-      if (std::string_view(value).starts_with('(') && *encode != '\0') continue;  // it is folded
+      if (std::string_view(value).starts_with('(') && *encode != '\0') continue;  // gets folded
       for (const char* call : {"msg:append_header('X-A', ", "msg:prepend_header('X-A', "}) {
         after(std::string(call) + value + encode + ")");
         EXPECT_THAT(verdict_, HasSubstr("451 4.3.0")) << call << value << encode;

@@ -90,8 +90,8 @@ TEST_F(PolicyFile, OptionsOfListenersAreCheckedAndNamedWhereTheyHaveNoEffect) {
   const std::string none = "";
   const struct {
     std::string options;
-    std::string wrong;      ///< why the load stops; "": it does not
-    std::string no_effect;  ///< what happens instead; "": nothing is said
+    std::string wrong;      ///< why the load fails; "": it succeeds
+    std::string no_effect;  ///< the finding about an option without effect; "": none
   } cases[] = {
       {"batch_handling = 'BifurcateAlways'", none, none},
       {"batch_handling = 'BatchByDomain'", none, "'batch_handling' has no effect here: "},

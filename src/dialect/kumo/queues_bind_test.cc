@@ -33,7 +33,7 @@ const script::HostFunction test_functions[] = {
     {"t.say", "...: any", "", "", script::bind<&say>},
 };
 
-// What the dialect's other files give; one line, so that lines below are the policy's.
+// Stands for the dialect's other files. It is one line, so that later lines are the policy's.
 constexpr std::string_view prelude =
     "kumo.reject = function(code, text) error(code .. ' ' .. text, 0) end "
     "kumo.on = function(_, f) assert(f) end "
@@ -57,7 +57,7 @@ class Helpers : public ::testing::Test {
               .files = {.directory = folder_.path(), .roots = {}}};
     answers.clear();
   }
-  /// What the policy said, or "error: ...".
+  /// The texts that the policy passed to say(), or "error: ...".
   std::string run(const std::string& policy) {
     script::State state(setup_);
     state.set_user(std::make_shared<Handlers>());

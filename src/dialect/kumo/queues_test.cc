@@ -89,7 +89,7 @@ TEST(Queues, who_may_send_as_a_tenant) {
     EXPECT_EQ(decision.tenant, c.decided) << c.tenant.value_or("none");
     EXPECT_EQ(decision.refusal, c.refusal);
     EXPECT_EQ(decision.reason, c.refusal);
-    // The header goes whatever was decided, and only where there is one.
+    // The header is removed whatever the decision, but only if the message has it.
     if (c.tenant) {
       EXPECT_THAT(decision.remove_headers, ElementsAre("X-Tenant"));
     } else {

@@ -15,7 +15,7 @@ constexpr const char* closed = "550 5.7.1 relay not permitted to far.example";
 
 class Relay : public testing::Hooks {
  protected:
-  /// What becomes of a message for anna@example.net that a hook changed.
+  /// The verdict on a message for anna@example.net that a hook changed.
   std::string changed(const std::string& change, const std::string& domains) {
     load("kumo.on('smtp_server_message_received', function(msg) " + change +
          " end) "
@@ -28,7 +28,7 @@ class Relay : public testing::Hooks {
     receive("Subject: x\r\n\r\ntext\r\n");
     return verdict(Stage::message);
   }
-  /// The decision in hand made again from its record.
+  /// How the last decision differs if it is made again from its record.
   std::vector<std::string> differences() {
     policy::Trace trace;
     trace.note(decision_);
@@ -114,7 +114,7 @@ TEST_F(Relay, reports_are_taken_and_nothing_else) {
   }
 }
 
-/// The handler is asked about sender and recipient at RCPT, and again behind the data.
+/// The handler is asked about sender and recipient at RCPT, and again after the data.
 TEST_F(Relay, what_rcpt_granted_is_asked_again) {
   struct Case {
     const char* grant;   ///< at the end of the message; `n` is how often it was asked
@@ -130,10 +130,10 @@ TEST_F(Relay, what_rcpt_granted_is_asked_again) {
       {"{ log_arf = true }", "", "pass", " example.com far.example"},
       {"kumo.reject(451, '4.7.1 later')", "", "451 4.7.1 later", " example.com"},
       {"error('x')", "", "451 4.3.0 temporary local problem, try again later", " example.com"},
-      // Whose name the message is sent in is the hook's; who may relay was asked of MAIL's sender.
+      // A hook may change the sender; the relay decision uses the sender of MAIL.
       {"domain == 'example.com' and { relay_from = { '203.0.113.0/24' } } or nil",
        "msg:set_sender 'bounces@mailer.example'", "pass", " example.com far.example"},
-      // A named recipient keeps to the rules beside an added one of its domain.
+      // A recipient that the client named is still checked if a hook adds others.
       {"nil", "msg:set_recipient { 'u@far.example', 'anna@near.example' }", closed,
        " example.com far.example"},
       {"{ relay_to = true }", "msg:set_recipient { 'u@far.example', 'v@near.example' }", "pass",
@@ -171,7 +171,7 @@ TEST_F(Relay, whom_the_handler_did_not_let_in_is_not_asked_about) {
   recipients({"ours"});
   receive("\r\ntext\r\n");
   EXPECT_EQ(verdict(Stage::message), "pass");
-  evidence_.session.client_ip = *IpAddress::parse("198.51.100.7");  // of relay_hosts
+  evidence_.session.client_ip = *IpAddress::parse("198.51.100.7");  // in relay_hosts
   ASSERT_TRUE(has_route("u", "far.example"));
   evidence_.recipients.push_back(*evidence_.candidate);
   evidence_.candidate.reset();

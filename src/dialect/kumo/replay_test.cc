@@ -54,7 +54,7 @@ std::string summary(const std::vector<replay::Replayed>& found) {
   return out;
 }
 
-// It asked the script again without what it had been told: every such decision was undecidable.
+// The replay once ran scripts without the recorded answers, and no such decision could be repeated.
 TEST_F(ReplayOfScripts, a_script_is_told_again_what_it_was_told_at_each_stage) {
   load(R"(
     local function look() return math.random(1000000) end
@@ -91,7 +91,7 @@ TEST_F(ReplayOfScripts, the_lines_are_bounded) {
   EXPECT_LE(other.lines().front().size(), replay::ScriptLog::longest + 3);
 }
 
-// The record was made before the script was there, and the script catches its errors.
+// The record is older than the script, and the script catches its errors.
 TEST_F(ReplayOfScripts, a_script_that_catches_what_the_record_lacks_has_decided_nothing) {
   load("kumo.on('smtp_server_ehlo', function() end)");
   const policy::Trace trace = recorded();

@@ -66,7 +66,7 @@ TEST(UseLint, modules) {
   EXPECT_EQ(found("pcall(function() require 'maybe' end)").mistakes, Lines{});
 }
 
-// Each was a mistake, and kept a policy that works from loading.
+// Each of these was once reported as a mistake, so that a working policy did not load.
 TEST(UseLint, modules_from_elsewhere) {
   for (const char* fine : {"package.path = '/srv/lua/?.lua;' .. package.path require 'tools' go()",
                            "package.preload['x'] = function() end require 'x'",

@@ -1,4 +1,4 @@
-// smtp_server_auth_plain: what it may return, and what becomes of it.
+// smtp_server_auth_plain: the values that a handler may return, and the login that results.
 #include <gmock/gmock.h>
 
 #include "dialect/kumo/hooks_test.h"
@@ -110,7 +110,7 @@ TEST_F(Verifier, a_handler_without_an_answer_is_warned_of) {
       {"return false", false},
       {"return true", false},
       {"kumo.reject(535, '5.7.8 no')", false},
-      {"error('x')", false},  // a line of its own
+      {"error('x')", false},  // logged as an error instead
   };
   for (const auto& [body, warned] : cases) {
     load_handler(body);
