@@ -38,7 +38,7 @@ tl::unexpected<Error> trouble(const std::string& path) {
               "cannot write " + path + ": " + std::generic_category().message(errno));
 }
 
-/// What is foreign in a name, such as a slash, cannot lead out of the folder.
+/// Whether a part of a path stays inside its folder.
 bool is_plain(std::string_view part) {
   return part != ".." && part.find('\0') == std::string_view::npos;
 }

@@ -1,4 +1,4 @@
-// Stage maps: which stages there are, and what may stand in one.
+// Checks stage maps: the names of stages, and the directives in them.
 #include <algorithm>
 #include <map>
 
@@ -20,7 +20,7 @@ std::string stage_hint(std::string_view written) {
   }
   const auto near = nearest(written, all);
   if (near) return "did you mean `" + std::string(*near) + "`?";
-  // SMTP's own words for what the stages are about.
+  // Words of SMTP that users may write instead of a stage.
   const bool is_message = written == "data" || written == "message" || written == "eom";
   if (is_message) return "mail that has come in is `preq`";
   if (written == "ehlo") return "it is `helo`";
@@ -29,7 +29,7 @@ std::string stage_hint(std::string_view written) {
   return "stages are connect, helo, authenticate, mail, rcpt, preq, postq and delivery";
 }
 
-/// Whether a value of this kind is visibly no function and no map.
+/// Whether the node certainly is neither a function without parameters nor a map.
 bool is_no_function(const Node& body) {
   switch (body.kind) {
     case Kind::integer:

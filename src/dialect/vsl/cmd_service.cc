@@ -1,4 +1,4 @@
-// `service N cmd`: a program of this machine, which gets arguments and answers by its exit code.
+// `service N cmd`: a program on this machine. It gets arguments and answers by its exit code.
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
@@ -33,7 +33,7 @@ using script::demand;
 namespace {
 
 constexpr std::string_view search_path = "/usr/local/bin:/usr/bin:/bin";
-/// Commands of all scripts that run at a time.
+/// The maximum number of commands of all scripts that run at the same time.
 constexpr int most_children = 200;
 std::atomic<int> children{0};
 
@@ -59,7 +59,7 @@ std::string allowed_program(const std::string& command, const std::vector<std::s
   throw std::runtime_error("command '" + printable(command, 100) + "' is not allowed");
 }
 
-/// What posix_spawn() is told, given back when this goes.
+/// Owns the file actions and attributes for posix_spawn().
 class SpawnPlan {
  public:
   SpawnPlan() {
@@ -76,7 +76,7 @@ class SpawnPlan {
     sigfillset(&all);
     posix_spawnattr_setsigmask(&attributes_, &none);
     posix_spawnattr_setsigdefault(&attributes_, &all);
-    // A session of its own is a process group of its own: a time-out ends all of it.
+    // A new session is a new process group, so that a timeout kills all its processes.
     const int flags = posix_spawnattr_setflags(
         &attributes_, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     ready_ = (nothing | discarded | both | closed | root | flags) == 0;
@@ -109,7 +109,7 @@ class SpawnPlan {
   bool ready_ = false;
 };
 
-/// A running command; none is left behind, however the wait for it ends.
+/// A running command. The destructor kills its process group and reaps it.
 class Child {
  public:
   Child(const std::string& path, const std::vector<std::string>& arguments) {
@@ -128,11 +128,11 @@ class Child {
   Child& operator=(const Child&) = delete;
 
   pid_t pid() const { return pid_; }
-  /// Until it is reaped its number, which is the group's, is nobody else's.
+  /// Does nothing after reap(): only until then does no other group have this number.
   void kill_group() const {
     if (!reaped_) ::kill(-pid_, SIGKILL);
   }
-  /// How it ended; waits for that.
+  /// Waits for the end of the process and returns its wait status.
   int reap() {
     int status = 0;
     while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
@@ -142,7 +142,7 @@ class Child {
   }
 
  private:
-  /// One of most_children.
+  /// Takes one of the `most_children` places; throws if all are taken.
   class Place {
    public:
     Place() {
@@ -163,12 +163,12 @@ class Child {
   bool reaped_ = false;
 };
 
-/// Waits for the end of the command without holding a thread; kills it at `deadline`.
+/// Runs a command and waits for its end without blocking a thread; kills it at `deadline`.
 Task<int> status_of(std::string path, std::vector<std::string> arguments,
                     Clock::time_point deadline) {
   const auto executor = co_await asio::this_coro::executor;
   const auto child = std::make_shared<Child>(path, arguments);
-  // glibc 2.36 declares pidfd_open() for C alone.
+  // glibc 2.36 declares pidfd_open() only for C.
   const int fd = static_cast<int>(::syscall(SYS_pidfd_open, child->pid(), 0));
   demand(fd >= 0, "command '" + printable(path, 200) +
                       "' cannot be waited for: " + std::generic_category().message(errno));
@@ -233,7 +233,7 @@ class CmdService final : public Service {
   const Options options_;
 };
 
-/// Names of the user and the group that the gateway runs as; their numbers where they have none.
+/// The name of the user or group that the gateway runs as, or its number if it has no name.
 std::string own_user() {
   const passwd* entry = ::getpwuid(::geteuid());
   return entry != nullptr ? entry->pw_name : std::to_string(::geteuid());

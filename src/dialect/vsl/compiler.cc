@@ -38,7 +38,7 @@ std::vector<Found> directives_of(const File& file) {
   return found;
 }
 
-/// More parameters than fit into a call.
+/// A mistake if a function has more parameters than a call can take.
 std::optional<Mistake> long_parameters(const File& file) {
   std::optional<Position> at;
   const auto look = [&](std::size_t count, Position where) {
@@ -52,7 +52,7 @@ std::optional<Mistake> long_parameters(const File& file) {
   return Mistake{file.name, *at, "a function has more than 100 parameters", {}};
 }
 
-/// Files that run when the first one does, or that its functions import by their names.
+/// The entry file and the files that it imports by literal paths, directly or indirectly.
 std::set<std::size_t> needed_files(const Sources& sources) {
   std::set<std::size_t> needed{0};
   std::vector<std::size_t> unread{0};
@@ -72,7 +72,7 @@ struct Word {
   std::string_view word;
   Stage stage;
 };
-/// In the order of the dialogue; old spellings last.
+/// In the order of the dialogue; for one stage, the current spelling first.
 constexpr Word stage_words[] = {
     {"connect", Stage::connect}, {"helo", Stage::helo},         {"authenticate", Stage::auth},
     {"mail", Stage::mail},       {"rcpt", Stage::rcpt},         {"preq", Stage::message},

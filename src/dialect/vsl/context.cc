@@ -16,7 +16,7 @@ using Mailboxes = std::vector<mail::Mailbox>;
 
 std::string key_of(const mail::Mailbox& mailbox) { return lower(mailbox.text()); }
 
-/// The message's fields follow those that rules wrote before it came.
+/// Appends the message's fields to those that rules added before it arrived.
 void read_header(Draft& draft, std::string_view message) {
   std::size_t body = 0;
   std::vector<Draft::Field> fields = mail::fields_of(message, body);
@@ -55,7 +55,7 @@ void Draft::recount() {
   for (const auto* copy : {&base_copy, &published}) {
     if (*copy) octets_ += policy::memory_of(**copy);
   }
-  (void)charge_.set(octets_);  // what is there counts, whether there is room or not
+  (void)charge_.set(octets_);  // the values exist: they count even without room
 }
 
 bool Site::is_local(std::string_view domain_name) const {
@@ -112,7 +112,7 @@ Draft& draft_with_message(Context& context) {
   if (context.stage < policy::Stage::message) too_early("mail", "preq");
   if (draft.has_message) return draft;
   const auto message = context.inquiry.message();
-  // Of a decision that is made again the message is not kept; what was read of it is.
+  // A replay has no message, but the record has what was read of it.
   if (message) {
     read_header(draft, *message);
   } else if (!context.inquiry.tape.playing) {

@@ -1,4 +1,4 @@
-// `service N db:csv`: a table that scripts ask and change.
+// `service N db:csv`: a table that scripts query and change.
 #include "base/text.h"
 #include "dialect/vsl/csv_table.h"
 #include "dialect/vsl/service_options.h"
@@ -59,7 +59,7 @@ class CsvService final : public Service {
     co_return Value(std::move(row));
   }
 
-  /// Reads the file, so that a wrong one is found while the policy loads.
+  /// Reads the file, so that its errors are found while the policy loads.
   void load() const { table_->get("", options_.refresh); }
 
  private:

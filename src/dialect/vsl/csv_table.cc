@@ -58,7 +58,7 @@ std::string read_all(int fd, const std::string& path) {
   }
 }
 
-/// A new file beside the table, gone unless it took the table's place.
+/// A new file beside the table. The destructor removes it unless it has replaced the table.
 class Replacement {
  public:
   explicit Replacement(const std::string& path)
@@ -75,7 +75,8 @@ class Replacement {
     struct stat status{};
     const bool same_owner =
         ::fstat(fd, &status) == 0 && ::fchown(file_.fd(), status.st_uid, status.st_gid) == 0;
-    // Who may not give files away keeps it: nobody gets to read it who could not before.
+    // If the owner cannot be kept, only the gateway's user may read the file: no other user gains
+    // access.
     if (::fchmod(file_.fd(), same_owner ? status.st_mode & 0777 : 0600) != 0) trouble(name_);
   }
   int fd() const { return file_.fd(); }
@@ -96,7 +97,7 @@ class Replacement {
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-/// Between quotes; `at` is behind the first one.
+/// Reads a field in quotes; `at` is after the first quote.
 std::string quoted_field(std::string_view text, std::size_t& at) {
   std::string field;
   for (;;) {
@@ -116,7 +117,7 @@ std::string quoted_field(std::string_view text, std::size_t& at) {
 }  // namespace
 
 std::optional<CsvRow> next_csv_row(std::string_view text, std::size_t& at, char delimiter) {
-  // Blank lines.
+  // Skips blank lines.
   std::size_t begin = at;
   for (;;) {
     if (begin >= text.size()) {
@@ -138,7 +139,7 @@ std::optional<CsvRow> next_csv_row(std::string_view text, std::size_t& at, char 
       ++at;
       field = quoted_field(text, at);
     }
-    // Of a field with quotes nothing should follow; what does belongs to it.
+    // Nothing should follow a field in quotes; text that does is part of the field.
     const char ends[] = {delimiter, '\n'};
     const std::size_t end =
         std::min(text.find_first_of(std::string_view(ends, 2), at), text.size());
@@ -241,14 +242,14 @@ void CsvTable::set(const CsvFields& fields) {
     write_all(file.fd(), line, path_);
     if (::fdatasync(file.fd()) != 0) trouble("flushing " + path_);
   } catch (const std::runtime_error&) {
-    // Half a row would be read as one.
+    // A partly written row would be read as a whole one.
     [[maybe_unused]] const int undone = ::ftruncate(file.fd(), before.size);
     stamp_.reset();
     throw;
   }
   const Stamp after = stamp_of(file.fd(), path_);
   if (before != *stamp_ || after.size != before.size + static_cast<off_t>(line.size())) {
-    stamp_.reset();  // somebody else wrote meanwhile
+    stamp_.reset();  // another program wrote meanwhile
     return;
   }
   const std::size_t begin = text_.size();

@@ -10,7 +10,7 @@ namespace postern::dialect::vsl {
 
 namespace {
 
-/// The numbers that are out, whichever version of the policy handed them out.
+/// The outstanding numbers; all versions of the policy share them.
 Delegations& delegations() {
   static Delegations all;
   return all;

@@ -15,7 +15,7 @@ namespace postern::dialect::vsl {
 namespace {
 
 constexpr std::size_t number_octets = 32;
-/// Of the directive's name in the field, where it is for people to read.
+/// The maximum length of the directive's name in the field, where only people read it.
 constexpr std::size_t longest_name = 200;
 
 std::string new_number() {
@@ -33,12 +33,12 @@ std::string quoted(std::string_view text) {
   return out + '"';
 }
 
-/// The piece in front of the next semicolon outside of quotes, and its value without quotes where
-/// it has some. Takes it off.
+/// A piece of a field value, `name="value"`; `value` has no quotes.
 struct Piece {
   std::string name;
   std::string value;
 };
+/// Removes the part before the first semicolon outside quotes from `rest`.
 Piece take_piece(std::string_view& rest) {
   Piece piece;
   bool in_quotes = false;
@@ -66,7 +66,7 @@ Piece take_piece(std::string_view& rest) {
   return piece;
 }
 
-/// "" when the value has none.
+/// The number in a field value; "" if it has none.
 std::string number_in(std::string_view value) {
   if (!iequals(take_piece(value).name, "sent")) return {};
   while (!value.empty()) {

@@ -19,7 +19,7 @@ using policy::Need;
 using script::Call;
 using script::demand;
 
-/// Signatures from the top that a script is told of.
+/// The most signatures, from the top, whose results a script gets.
 constexpr std::size_t most_signatures = 5;
 
 dkim::Results looked_at(const dkim::Results& all) {
@@ -28,7 +28,7 @@ dkim::Results looked_at(const dkim::Results& all) {
   return results;
 }
 
-/// Whose name signs, and its key.
+/// The domain that signs, and its key.
 struct Signer {
   std::string domain;
   std::shared_ptr<const dkim::SigningKey> key;
@@ -45,13 +45,13 @@ Signer signer_of(const Context& context) {
   return {site.domain, site.dkim_key};
 }
 
-/// A name of h=, where a semicolon would begin another tag.
+/// Whether h= may have the name; a semicolon in it would begin another tag.
 bool may_be_signed(std::string_view name) {
   return mail::is_field_name(name) && name.find(';') == std::string_view::npos;
 }
 
 std::vector<std::string> names_of(const std::optional<Value>& wanted) {
-  // From twice: no second one can be added (RFC 6376 §8.15).
+  // From is listed twice, so that no second From can be added (RFC 6376 §8.15).
   if (!wanted) return {"From", "To", "Date", "Subject", "From"};
   const auto* array = std::get_if<Value::Array>(&wanted->is);
   demand(array != nullptr, "sign_dkim: the header fields are an array of names");

@@ -10,7 +10,7 @@ namespace {
 using Kind = Status::Kind;
 using policy::questions::Dmarc;
 
-/// The field says what the verdict was made of.
+/// Adds a field with the DMARC result and the SPF and DKIM results that it is based on.
 void tell(Context& context) {
   const policy::Evidence& evidence = context.evidence;
   std::vector<mailauth::ar::MethodResult> results{policy::dmarc_result(*evidence.dmarc)};
@@ -27,7 +27,7 @@ Task<StatusPtr> check_dmarc(script::Call& call) {
   co_await gather(context, policy::Need::dmarc);
   using Says = Dmarc::Says;
   const Dmarc found = policy::questions::dmarc(context.evidence);
-  // The field tells of a verdict, not of why there is none.
+  // Without a verdict, no field is added.
   const bool judged = found.says != Says::no_author && found.says != Says::unanswered &&
                       found.says != Says::no_record;
   if (judged) tell(context);

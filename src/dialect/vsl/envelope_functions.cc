@@ -1,4 +1,4 @@
-// Who sends and who receives, and how each recipient's mail travels.
+// The sender, the recipients, and the transport of each recipient's mail.
 #include <algorithm>
 
 #include "base/ip.h"
@@ -26,7 +26,7 @@ bool is_of(const mail::Mailbox& mailbox, std::string_view key) {
          iequals(key.substr(at + 1), mailbox.domain);
 }
 
-/// Whether it is in recipients_of(), without making that list for each of its recipients.
+/// Whether recipients_of() has the recipient, without building that list.
 bool has_recipient(const Context& context, const std::string& key) {
   const Draft& draft = context.draft;
   const policy::Evidence& evidence = context.evidence;
@@ -53,7 +53,7 @@ void add(Context& context, const mail::Mailbox& address) {
   constexpr std::size_t most = 10'000;
   demand(context.draft.added.size() < most, "too many recipients");
   context.draft.removed.erase(key);
-  // One of the client's that was removed is there again.
+  // The line above may have restored a recipient of the client.
   if (!has_recipient(context, key)) context.draft.added.push_back(address);
 }
 

@@ -10,7 +10,7 @@ namespace postern::dialect::vsl {
 
 namespace {
 
-/// Slots that are locals of Lua; further ones stand in a table.
+/// The number of slots that are Lua locals; further slots are in a table.
 constexpr int most_locals = 110;
 
 }  // namespace
@@ -45,7 +45,7 @@ std::string Generator::label(std::string_view word) {
   return std::string(word) + std::to_string(++labels_);
 }
 
-/// `fresh`: one that nothing has used, nor will.
+/// `fresh`: a slot that has not been used before.
 int Generator::take_slot(bool fresh) {
   std::vector<bool>& taken = frame_->taken;
   const auto free = fresh ? taken.end() : std::ranges::find(taken, false);
@@ -124,7 +124,7 @@ std::optional<Generator::Reach> Generator::reach(std::string_view name) {
   return way;
 }
 
-/// The table of shared variables that a function made here gets.
+/// Lua text: the table of captured variables for a function that the current frame creates.
 std::string Generator::cells_for(const Frame& inner) const {
   if (inner.captures.empty()) return "nil";
   std::string list;
@@ -170,7 +170,7 @@ std::string Generator::function_name(const Function& one) const {
   return fmt::format("K.n{}_{}", file_, &one - all.data());
 }
 
-/// The last of its name and parameters.
+/// The last function with this name and number of parameters: earlier ones are never called.
 const Function* Generator::own_function(std::string_view name, std::size_t arguments) const {
   const auto& all = sources_.files[file_].functions;
   const auto found = std::find_if(all.rbegin(), all.rend(), [&](const Function& one) {
@@ -202,7 +202,7 @@ void Generator::function(const Function& one) {
                one.parameters.size() + 1, one.at);
 }
 
-/// `needed`: the policy does not load without it.
+/// `needed`: if the file fails, the policy does not load.
 void Generator::file(std::size_t index, bool needed) {
   file_ = index;
   const File& one = sources_.files[index];

@@ -46,8 +46,8 @@ bool Generator::host_has(std::string_view name, std::size_t arguments) const {
   return known.function != nullptr && arguments >= known.least && arguments <= known.most;
 }
 
-/// A method that the runtime lacks for the value: of a service, or a function that takes the value
-/// as `this` or as its first argument. As Lua writes the call.
+/// Lua text for a method that the runtime lacks: the call of a function that takes the value as
+/// `this` or as its first argument; empty: there is none.
 std::string Generator::other_method(const Node& node, const std::string& value,
                                     const std::string& list) {
   const std::size_t count = node.nodes.size() - 1;
@@ -190,7 +190,7 @@ void Generator::service(const Node& node, const std::string& into) {
   declare(node.text, true, into, true);
 }
 
-/// Where it stands in a stage its function is kept; elsewhere it is only looked at.
+/// Keeps the function of a directive in a stage. Elsewhere a directive is only checked.
 void Generator::directive(const Node& node, const std::string& into) {
   const auto found = directives_.find(&node);
   const std::string index = found == directives_.end() ? "nil" : std::to_string(found->second);

@@ -31,7 +31,7 @@ bool is_boolean(const Node& node) {
   return found == std::ranges::end(operators) ? node.text != "??" : found->gives_boolean;
 }
 
-/// A value that needs no evaluation, as Lua writes it.
+/// Lua text of a literal; nullopt: the node must be evaluated.
 std::optional<std::string> literal(const Node& node) {
   switch (node.kind) {
     case Kind::integer:
@@ -57,13 +57,13 @@ bool is_link(const Node& node) {
 
 }  // namespace
 
-/// The function that applies an operator: "add" of "+".
+/// The runtime's function for an operator: "add" for "+".
 std::string_view function_of_operator(std::string_view word) {
   const auto* const found = std::ranges::find(operators, word, &Operator::word);
   return found == std::ranges::end(operators) ? std::string_view("unknown") : found->function;
 }
 
-/// Whether evaluating it leaves every variable of this function as it is, but for shared ones.
+/// Whether evaluating the node changes no variable of this function, except shared ones.
 bool Generator::is_calm(const Node& node) {
   switch (node.kind) {
     case Kind::integer:
@@ -126,7 +126,7 @@ std::vector<Generator::Operand> Generator::operands(const std::vector<NodePtr>& 
   return made;
 }
 
-/// A value that is true or false and nothing else.
+/// An operand that Lua text checks to be true or false.
 Generator::Operand Generator::condition(const Node& node) {
   Operand made = operand(node, true);
   if (!is_boolean(node)) {
@@ -185,7 +185,7 @@ void Generator::evaluate(const Node& node, const std::string& into) {
   }
 }
 
-/// The file record behind an alias, as Lua reads it; nil where nothing was imported.
+/// Lua text for the file that an alias names; its value is nil if nothing was imported.
 std::string Generator::module_named(const std::string& alias) {
   const std::string name = "::" + alias;
   const auto way = reach(name);
@@ -276,7 +276,8 @@ void Generator::collection(const Node& node, const std::string& into) {
   line(into + " = " + made.text());
 }
 
-/// A value and what is taken from it, one after the other; `?.` ends it where there is none.
+/// Evaluates a value and its indexes, properties and methods in order. `?.` ends the chain if the
+/// value is `()`.
 void Generator::chain(const Node& node, const std::string& into) {
   std::vector<const Node*> links;
   const Node* base = &node;

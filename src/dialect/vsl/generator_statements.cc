@@ -6,7 +6,7 @@
 
 namespace postern::dialect::vsl {
 
-/// `into` gets the statement's value, `()` where it has none.
+/// `into` gets the statement's value, or `()` if it has none.
 void Generator::statement(const Node& node, const std::string& into) {
   switch (node.kind) {
     case Kind::let:
@@ -271,7 +271,8 @@ void Generator::return_value(const Node& node) {
   return_text(value.text);
 }
 
-/// Signals of an attempt: 0 its block ended, 1 return, 2 break, 3 continue.
+/// The function of a `try` block first returns how it ended: 0 normally, 1 by return, 2 by break,
+/// 3 by continue.
 void Generator::return_text(const std::string& value) {
   frame_->returns = true;
   const std::string_view signal = frame_->kind == Frame::Kind::attempt ? "1, " : "";
@@ -286,7 +287,8 @@ void Generator::leave_loop(const Node& node) {
   line(fmt::format("H.no_loop({})", quoted(again ? "continue" : "break")), node.at);
 }
 
-/// Out of the innermost loop, which may be around an attempt. False: there is none.
+/// Leaves or continues the innermost loop, which may be around a `try` block. Returns false without
+/// a loop.
 bool Generator::leave(bool again, const std::string& value) {
   if (!frame_->loops.empty()) {
     const Frame::Loop& loop = frame_->loops.back();
@@ -337,7 +339,7 @@ void Generator::try_catch(const Node& node, const std::string& into) {
   line("::" + done + "::");
 }
 
-/// What left the attempt goes on from here.
+/// Repeats the return, break or continue that left the `try` block.
 void Generator::after_attempt(const Frame& inner, const std::string& signal,
                               const std::string& value, Position at) {
   const auto when = [&](int number, const auto& go) {

@@ -1,4 +1,4 @@
-// Reading a vsmtp.toml: every key is looked up, every value has the type that vSMTP wants.
+// Reads a vsmtp.toml: looks up every key and checks the type of every value.
 #include "dialect/vsl/import.h"
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace {
 using namespace vsmtp;
 using Parts = std::vector<std::string>;
 
-/// Deeper tables hold nothing that vSMTP knows.
+/// vSMTP knows no key in deeper tables.
 constexpr std::size_t deepest = 8;
 
 std::string dotted(const Parts& parts) {
@@ -31,7 +31,7 @@ std::string dotted(const Parts& parts) {
   return out;
 }
 
-/// Whether the first parts of a pattern are these.
+/// Whether the pattern begins with these parts.
 bool begins(const std::vector<std::string_view>& pattern, const Parts& parts) {
   if (pattern.size() < parts.size()) return false;
   for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -57,7 +57,7 @@ std::string_view shape_word(Shape shape) {
   return "anything";
 }
 
-/// False when the node is of another type.
+/// Returns false if the node is of another type.
 bool read_value(const toml::node& node, Shape shape, Setting& setting) {
   switch (shape) {
     case Shape::text:

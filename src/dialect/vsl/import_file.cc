@@ -1,4 +1,4 @@
-// The postern.toml of an import, and what it leaves to its reader.
+// Writes the postern.toml of an import and lists what the operator must decide.
 #include <algorithm>
 #include <array>
 #include <tuple>
@@ -16,7 +16,7 @@ namespace {
 using std::chrono::milliseconds;
 using namespace std::chrono_literals;
 
-/// What vSMTP listens on when the file says nothing.
+/// The interfaces of vSMTP if the file names none.
 const std::vector<Interface>& default_interfaces() {
   static const std::vector<Interface> all{{Interface::Kind::plain, "127.0.0.1:25"},
                                           {Interface::Kind::submission, "127.0.0.1:587"},
@@ -37,7 +37,7 @@ class Writer {
     section("queue", retries());
     section("dns");
     section("log");
-    // Without it every connection would be denied for want of a section, not of a policy.
+    // Written even if it is empty: the operator adds `domain` and `policy` here.
     header("[vsl]");
     if (draft_.domain) line({"domain", toml_quoted(draft_.domain->value), draft_.domain->line});
     lines(draft_.sections.find("vsl"));
@@ -78,7 +78,7 @@ class Writer {
     if (!draft_.certificate || !draft_.key) return "none";
     if (kind == Interface::Kind::submissions) return "implicit";
     if (kind == Interface::Kind::submission) return "required";
-    // vSMTP offers STARTTLS as soon as there is a [server.tls], unless it says None.
+    // vSMTP offers STARTTLS if there is a [server.tls], unless security_level is None.
     const std::string level = draft_.security_level ? draft_.security_level->value : "May";
     return level == "None" ? "none" : level == "Encrypt" ? "required" : "starttls";
   }
@@ -90,7 +90,7 @@ class Writer {
       static constexpr std::array names{"smtp", "submission", "submissions"};
       const auto kind = static_cast<std::size_t>(one.kind);
       const std::string_view tls = tls_of(one.kind);
-      // Without a certificate the ports for users are closed: their passwords would be readable.
+      // Without a certificate there is no port for submission: passwords would be readable.
       const bool in_clear = draft_.auth_in_clear && !draft_.auth_in_clear->value.empty();
       if (tls == "none" && one.kind == Interface::Kind::submissions) continue;
       if (tls == "none" && one.kind == Interface::Kind::submission && !in_clear) continue;
@@ -109,7 +109,7 @@ class Writer {
     }
   }
 
-  /// vSMTP's own numbers, where the file leaves them out and ours are others.
+  /// vSMTP's defaults for keys that the file lacks, if Postern's defaults differ.
   std::vector<Line> patience() const {
     const auto found = draft_.sections.find("limits");
     const auto has = [&](std::string_view key) {

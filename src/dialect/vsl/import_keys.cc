@@ -1,4 +1,4 @@
-// What becomes of each key that vSMTP 1.3 has.
+// The meaning in Postern of each key of vSMTP 1.3.
 #include <algorithm>
 #include <array>
 
@@ -22,7 +22,7 @@ Verdict changed(std::string note) { return {Fate::changed, std::move(note)}; }
 Verdict lost(std::string note) { return {Fate::not_supported, std::move(note)}; }
 Verdict meaningless(std::string note) { return {Fate::meaningless, std::move(note)}; }
 
-/// A number within what Postern takes.
+/// Sets a number, at most the highest that Postern takes.
 Verdict set_number(Draft& draft, const Setting& setting, std::string_view section,
                    std::string_view key, std::int64_t high) {
   const std::string name = fmt::format("{}.{}", section, key);
@@ -53,7 +53,7 @@ Result<Verdict> domain(Draft& draft, const Setting& setting) {
       "its PTR record");
 }
 
-/// "192.0.2.1:25", "[2001:db8::1]:25", as the tools of both servers write it.
+/// Whether the text is "192.0.2.1:25" or "[2001:db8::1]:25", as both servers write it.
 bool is_address_and_port(std::string_view text) {
   const auto parsed = parse_address_and_port(text);
   return parsed && parsed->port != 0 && parsed->address.is_v4() != parsed->bracketed;
@@ -185,7 +185,7 @@ Result<Verdict> policy(Draft& draft, const Setting& setting) {
 }
 
 Result<Verdict> log_level(Draft& draft, const Setting& setting) {
-  // The first that is not about a part of the program: "info", ["warn", "vsmtp_rule=debug"].
+  // The first level that is not for a part of the program: "info", ["warn", "vsmtp_rule=debug"].
   const auto general =
       std::find_if(setting.texts.begin(), setting.texts.end(),
                    [](const auto& one) { return one.find('=') == std::string::npos; });
@@ -212,13 +212,13 @@ struct Words {
   char data[length] = {};
 };
 
-/// Keys that say nothing to Postern, with the reason.
+/// For keys that mean nothing in Postern; `reason` says why.
 template <Words reason>
 Result<Verdict> nothing(Draft&, const Setting&) {
   return meaningless(reason.data);
 }
 
-/// Keys of which something is lost.
+/// For keys that Postern does not support; `what` says what it has instead.
 template <Words what>
 Result<Verdict> gone(Draft&, const Setting&) {
   return lost(what.data);

@@ -37,12 +37,12 @@ Verdict refusal(smtp::Reply reply, std::string detail) {
 
 Verdict quarantined(const Status& status) { return {Verdict::Kind::quarantine, {}, status.queue}; }
 
-/// The quarantine that binds a message, wherever a rule said it.
+/// Whether a quarantine takes effect at the stage. One from an earlier stage waits for the message.
 bool holds_message(Stage stage) {
   return stage == Stage::message || stage == Stage::queued || stage == Stage::delivery;
 }
 
-/// One stage of one session.
+/// Judges one stage of one session.
 class Judge {
  public:
   Judge(Stage stage, Held held, Inquiry& inquiry, std::vector<Step>& steps)
@@ -94,12 +94,12 @@ class Judge {
         {.what = std::move(what), .why = std::move(why), .check = check, .place = {}});
   }
 
-  /// Who may send to it, as far as no rule is needed.
+  /// Grants relaying to the recipient if no rule is needed for that.
   void begin_recipient() {
     const policy::Recipient& candidate = *evidence_.candidate;
     route(candidate);
-    // A recipient that is named again is meant again, but not one that was accepted only to be
-    // replaced.
+    // Restores a removed recipient that the client names again, but not one that is accepted only
+    // to be replaced.
     if (has_route()) held_.draft.removed.erase(lower(candidate.address.text()));
   }
 
@@ -120,15 +120,15 @@ class Judge {
     note("route", policy::pass_on(std::move(why)));
   }
 
-  /// A recipient that a rule takes away gets no mail: it needs no route of its own.
+  /// Accepts a recipient that a rule removed: it gets no mail, so it needs no route.
   void replaced_recipient() {
     if (!has_route() && held_.draft.removed.contains(lower(evidence_.candidate->address.text()))) {
       effect(GrantRelay{Grant::nowhere}, "a rule replaced the recipient", "route");
     }
   }
 
-  /// At the port that handed-out messages come back to: no rule is asked before the message has
-  /// shown that it is one of ours, and one that is not is refused with all its recipients.
+  /// Judges at the port where delegated messages come back. No rule runs before the message has
+  /// proved that it was delegated; any other message is refused for all recipients.
   Task<Verdict> of_returned() {
     if (stage_ == Stage::rcpt && evidence_.candidate && !has_route()) {
       static constexpr std::string_view why = "mail that comes back keeps its recipients";
@@ -154,11 +154,11 @@ class Judge {
     co_return policy::pass_on();
   }
 
-  /// The message is one until other scripts have made copies of it: then each is asked about.
+  /// Asks about the message, or about each copy if other scripts have made copies.
   Task<Verdict> ask_about_copies() {
     Draft& draft = held_.draft;
     const auto& copies = evidence_.copies;
-    // None at all: nobody made one, or we are a shadow, whose copies do not stay.
+    // There are no copies if no script made any, or in shadow mode, where they are discarded.
     const bool ours = copies.empty() ||
                       (copies.size() == 1 && draft.published && copies.front() == *draft.published);
     if (ours || inquiry_.tape.playing) {
@@ -179,7 +179,7 @@ class Judge {
     co_return worst;
   }
 
-  /// Of a copy that others made, from its text alone.
+  /// The draft of a copy that other scripts made.
   Draft draft_of(const policy::ScriptCopy& copy) {
     Draft draft;
     draft.charge_to(held_.policy.world().memory());
@@ -259,7 +259,7 @@ class Judge {
       note(directive, shown, ran.spent);
       if (status.kind != Status::Kind::next) co_return verdict;
     }
-    // Closed: where the rules would have gone on there is nothing any more.
+    // Fails closed: the directive at which the rules would continue no longer exists.
     if (draft.resumed) {
       co_return failed(stage_, "no directive is called \"" + draft.resumed->directive + "\"");
     }
@@ -311,7 +311,7 @@ class Judge {
     }
   }
 
-  /// What the layer itself has to say, without a rule.
+  /// Adds a step of the layer itself, without a rule.
   void note(std::string_view check, Verdict verdict) {
     steps_.push_back({.stage = stage_,
                       .layer = "vsl",
@@ -351,7 +351,7 @@ bool VslLayer::speaks_at(Stage stage) const {
 
 Task<Ruling> VslLayer::judge(Stage stage, Inquiry& inquiry, std::vector<Step>& steps) const {
   const Evidence& evidence = inquiry.evidence;
-  // Nothing comes of these: rules, which may change things, are not asked.
+  // ETRN and VRFY deliver nothing, so rules, which may change things, are not run.
   if (evidence.etrn || evidence.vrfy != Evidence::Vrfy::no) co_return policy::pass_on();
   const Held held = held_of(inquiry, policy_);
   policy::Tape& tape = inquiry.tape;

@@ -20,7 +20,7 @@ constexpr std::string_view keyword_list[] = {
     "is",      "let",    "loop",  "not",   "object", "private",  "return",   "rule",
     "service", "switch", "throw", "true",  "try",    "until",    "while"};
 
-/// Longest first where one begins another.
+/// If one symbol begins with another, the longer one comes first.
 constexpr std::string_view symbols[] = {
     "<<=", ">>=", "**=", "..=", "=>", "==", "!=", "<=", ">=", "&&", "||", "??",
     "?.",  "::",  "..",  "+=",  "-=", "*=", "/=", "%=", "**", "<<", ">>", "#{",
@@ -34,7 +34,7 @@ const RE2& identifier_pattern() {
   return pattern;
 }
 
-/// What the input begins with; empty: with something else.
+/// The text at the start of the input that matches; empty: there is none.
 std::string_view matched(const RE2& pattern, std::string_view input) {
   re2::StringPiece found;
   const re2::StringPiece all(input.data(), input.size());
@@ -42,7 +42,7 @@ std::string_view matched(const RE2& pattern, std::string_view input) {
   return {found.data(), found.size()};
 }
 
-/// Thrown inside the lexer alone.
+/// Thrown and caught only in this file.
 struct Failure {
   Position at;
   std::string message;
@@ -80,12 +80,12 @@ class Lexer {
   }
   std::string_view rest() const { return text_.substr(at_); }
   bool at(std::string_view text) const { return rest().starts_with(text); }
-  /// NUL at the end, which no grammar rule takes.
+  /// NUL at the end of the text, which no rule of the grammar accepts.
   char peek(std::size_t ahead = 0) const {
     return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
   }
   bool done() const { return at_ >= text_.size(); }
-  /// Over `count` octets, whole characters.
+  /// Skips `count` octets, which are whole characters.
   void advance(std::size_t count) {
     for (const std::size_t to = at_ + count; at_ < to; ++at_) {
       if (text_[at_] == '\n') {
@@ -107,7 +107,7 @@ class Lexer {
   /// Back-tick strings that are open, the innermost last.
   struct Open {
     Position at;
-    std::optional<std::size_t> braces;  ///< open in its `${}`; nullopt: in its text
+    std::optional<std::size_t> braces;  ///< open braces in its `${}`; nullopt: in its text
   };
   std::vector<Open> open_;
 };
@@ -125,7 +125,7 @@ void Lexer::check_encoding() {
   fail(position_, "the script is not valid UTF-8 here", "save the file in the encoding UTF-8");
 }
 
-/// False at the end of the file.
+/// Reads the next token or piece of text. Returns false at the end of the file.
 bool Lexer::step() {
   if (!open_.empty() && !open_.back().braces) {
     piece();
@@ -282,7 +282,7 @@ void Lexer::quoted(char quote) {
   add(TokenKind::string, std::move(value), begin);
 }
 
-/// What the escape sequence here stands for.
+/// Reads an escape sequence and returns the text that it stands for.
 std::string Lexer::escape() {
   const Position begin = position_;
   const char kind = peek(1);
@@ -319,7 +319,7 @@ void Lexer::backtick() {
   open_.push_back({position_, std::nullopt});
   add(TokenKind::backtick, "`", position_);
   advance(1);
-  // A line break right behind it only lets the text begin on a line of its own.
+  // A line break directly after the back-tick is not part of the text.
   if (at("\r\n")) {
     advance(2);
   } else if (at("\n")) {
@@ -327,7 +327,7 @@ void Lexer::backtick() {
   }
 }
 
-/// Inside back-ticks: text up to `${` or the closing one.
+/// Reads the text of a back-tick string up to `${` or the closing back-tick.
 void Lexer::piece() {
   const Position begin = position_;
   std::string value;

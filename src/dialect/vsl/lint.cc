@@ -25,8 +25,8 @@ void Lint::gather(FileFacts& facts) {
   for (const NodePtr& statement : facts.file->body) declare(facts, *statement);
 }
 
-/// What a top-level statement declares, objects inside its expressions included; blocks and
-/// closures keep theirs to themselves.
+/// Collects what a top-level statement declares, including objects inside its expressions.
+/// Declarations in blocks and closures are local and left out.
 void Lint::declare(FileFacts& facts, const Node& node) {
   switch (node.kind) {
     case Kind::block:

@@ -1,4 +1,4 @@
-// Arguments of the host's functions, as far as a literal or a declared object shows them.
+// Checks arguments of host functions, as far as literals and declared objects show them.
 #include <algorithm>
 #include <optional>
 
@@ -13,7 +13,7 @@ namespace {
 
 using Words = std::vector<std::string_view>;
 
-/// What an argument is, when that can be seen.
+/// The type of an argument that is a literal or a declared object.
 struct Seen {
   std::string_view type;  ///< "string", "i64", "ip4", ...: as `type_of` says
   const Node* literal = nullptr;
@@ -73,7 +73,7 @@ class Arguments {
   void word(std::size_t index, const Words& words, std::string_view what);
   void reply(unsigned first, unsigned last);
   void hosts();
-  /// Adds the networks that are written out.
+  /// Adds the networks that are written as literals.
   void networks_in(const Node& node, std::vector<Cidr>& networks, int depth = 0) const;
   void spf();
   void canonicalization();
@@ -84,7 +84,7 @@ class Arguments {
     lint_.warn(file_, call_.nodes[index]->at, std::move(message), std::move(hint));
   }
   bool is(std::string_view name) const { return call_.text == name; }
-  /// The text of an argument that is a literal one.
+  /// The text of an argument if it is a literal.
   const std::string* text(std::size_t index) const {
     const std::optional<Seen> there = seen(index);
     const bool is_text = there && there->type == "string" && there->literal != nullptr;
@@ -97,7 +97,7 @@ class Arguments {
   const std::function<const Node*(const Node&)>& declared_;
 };
 
-/// A constant is as good as its literal, what `let` declares may have changed.
+/// A constant counts as its literal; a variable of `let` may have changed.
 std::optional<Seen> Arguments::seen(std::size_t index) const {
   if (index >= call_.nodes.size()) return std::nullopt;
   const Node& node = *call_.nodes[index];
@@ -128,8 +128,8 @@ void Arguments::wrong_number(const Signature& host) {
              std::move(hint));
 }
 
-/// What a row's words for a type take: "string|object" takes texts and objects. nullopt: a word
-/// says nothing that could be held against a literal.
+/// Whether the types of a row, such as "string|object", accept a value of `type`. nullopt: unknown,
+/// because a literal cannot be compared with one of them.
 std::optional<bool> takes(std::string_view types, std::string_view type) {
   static constexpr std::string_view objects[] = {"ip4",     "ip6",   "rg4",        "rg6",
                                                  "address", "fqdn",  "identifier", "regex",
@@ -144,7 +144,7 @@ std::optional<bool> takes(std::string_view types, std::string_view type) {
                           word == "text";
     const bool is_type = std::ranges::find(objects, word) != std::ranges::end(objects);
     if (!is_known && !is_type) return std::nullopt;
-    // The text of an object stands for it wherever text is taken.
+    // Where text is accepted, an object is converted to its text.
     taken |= word == type || (word == "object" && is_object) || (word == "string" && is_object) ||
              (word == "text" && (is_object || type == "string")) ||
              (word == "integer" && type == "i64") || (word == "boolean" && type == "bool") ||
@@ -217,7 +217,7 @@ void Arguments::reply(unsigned first, unsigned last) {
   }
 }
 
-/// The hosts that may relay: anything that an address of a client can be in.
+/// Checks an argument of hosts: any object that can contain a client's address.
 void Arguments::hosts() {
   const std::optional<Seen> there = seen(0);
   if (!there) return;
@@ -294,7 +294,7 @@ void Arguments::queue() {
        "letters, digits and `.-_/`, without `/` in front and without `..`");
 }
 
-/// A map's value by its key; null: there is none.
+/// The value of a key in a map; null: there is none.
 const Node* member(const Node& map, std::string_view key) {
   const auto found = std::ranges::find(map.names, key, &Name::text);
   if (found == map.names.end()) return nullptr;

@@ -1,5 +1,5 @@
-// Names that nothing declares. A mistake where something near is called like it, else a warning: a
-// rule that is never reached may hold one, and printed examples do.
+// Names that nothing declares. A name that is similar to a known one is a mistake. Any other is a
+// warning, because it may be in a rule that is never reached, and printed examples have such names.
 #include <algorithm>
 #include <iterator>
 #include <ranges>
@@ -13,7 +13,7 @@ namespace postern::dialect::vsl {
 
 namespace {
 
-/// Networks that every script finds, beside the replies of reply_codes.h.
+/// The predefined networks; reply_codes.h has the predefined replies.
 constexpr std::string_view networks[] = {"net_192", "net_172", "net_10", "non_routable_net"};
 /// Methods of values and services, which are functions too: `len(x)` is `x.len()`.
 constexpr std::string_view methods[] = {"len",         "is_empty",
@@ -72,10 +72,10 @@ class Names {
 
  private:
   struct Scope {
-    std::map<std::string_view, const Node*> variables;  ///< null: of a kind that says nothing
+    std::map<std::string_view, const Node*> variables;  ///< null: the value is unknown
     std::map<std::string_view, const Node*> imports;
   };
-  /// A scope while it lives.
+  /// Opens a scope; the destructor closes it.
   class Inner {
    public:
     explicit Inner(Names& names) : names_(names) { names_.scopes_.emplace_back(); }
@@ -104,17 +104,18 @@ class Names {
   void warn(Position at, std::string message, std::string hint = {}) {
     lint_.warn(file_, at, std::move(message), std::move(hint));
   }
-  /// Of a name that nothing declares. Everything short is near to something.
+  /// Reports a name that nothing declares. A short name is similar to some name by chance, so it is
+  /// only a warning.
   void unknown(std::string_view name, Position at, std::string message, std::string hint) {
     const bool slip = name.size() >= 4 && hint.starts_with("did you mean");
     if (!slip) return warn(at, std::move(message), std::move(hint));
     lint_.misspelt(file_, at, std::move(message), std::move(hint));
   }
-  /// Whether it is declared here, and what as.
+  /// Whether the name is declared here, and its declaration.
   std::pair<bool, const Node*> find(std::string_view name) const;
-  /// Whether an import has the name, and the file when its path is a literal.
+  /// Whether an import has this alias, and the file if its path is a literal.
   std::pair<bool, const FileFacts*> module(std::string_view alias) const;
-  /// False: said that there is no such module.
+  /// Returns false after reporting that there is no such module.
   bool has_module(const Node& node);
   std::vector<std::string_view> visible() const;
   const Node* declared(const Node& variable) const;
@@ -300,7 +301,7 @@ void Names::own_call(const Node& node, const std::vector<const Function*>& funct
        shown(node) + " takes " + takes + " arguments, not " + std::to_string(node.nodes.size()));
 }
 
-/// Which methods there are depends on the value: only what looks like a slip of the pen is said.
+/// The methods depend on the value, so only names that look misspelled are reported.
 void Names::method(const Node& node) {
   if (lint_.full()) return;
   const bool known = is_in(node.text, methods) || file_.functions.contains(node.text) ||
@@ -316,7 +317,7 @@ void Names::exported(const Node& node) {
           did_you_mean(node.text, visible()));
 }
 
-/// The later one of two functions that differ in nothing is the one that is called.
+/// Warns of functions with the same name and number of parameters: only the last one is called.
 void Names::twice() {
   for (const auto& [name, functions] : file_.functions) {
     for (std::size_t i = 1; i < functions.size(); ++i) {

@@ -1,5 +1,5 @@
-// The stages' directives: functions where they may not be called, statuses that are lost or
-// missing, and what never runs.
+// Checks the directives of stages: functions that are not available there, statuses that are lost
+// or missing, and directives that never run.
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -15,13 +15,13 @@ namespace {
 
 using policy::Stage;
 
-/// How deep functions that call functions are followed.
+/// The depth to which calls of the script's functions are followed.
 constexpr int deepest_call = 16;
 
-/// What a directive or a function can end with, as far as the tree shows it.
+/// How a directive or a function can end, as far as the syntax tree shows it.
 struct Outcome {
-  bool decides = true;            ///< on every path a status that ends the stage
-  bool ends_session = true;       ///< on every path one behind which no later stage runs
+  bool decides = true;            ///< every path has a status that ends the stage
+  bool ends_session = true;       ///< every path has one after which no later stage runs
   const Node* status = nullptr;   ///< a call whose status is the value of some path
   const Node* nothing = nullptr;  ///< a path that ends without a status
   void add(const Outcome& other) {
@@ -36,7 +36,7 @@ class Values {
  public:
   explicit Values(const Lint& lint) : lint_(lint) {}
 
-  /// Of a closure or a block: its value and those of its `return`s.
+  /// The outcome of a closure or a block: of its value and of its `return`s.
   Outcome of_body(const FileFacts& file, const Node& body) {
     Outcome outcome = of(file, body);
     returns(body, [&](const Node& one) {
@@ -56,7 +56,7 @@ class Values {
   Outcome of_call(const FileFacts& file, const Node& call);
   Outcome of_if(const FileFacts& file, const Node& node);
 
-  /// The `return`s of a body, closures' own left out.
+  /// Visits the `return`s of a body, but not those of closures in it.
   template <class Visit>
   static void returns(const Node& node, const Visit& visit) {
     if (node.kind == Kind::return_value) visit(node);
@@ -67,7 +67,7 @@ class Values {
 
   const Lint& lint_;
   std::map<const Function*, Outcome> known_;
-  int depth_ = 0;  ///< of functions that call functions
+  int depth_ = 0;  ///< of nested calls
 };
 
 Outcome Values::of(const FileFacts& file, const Node& node) {
@@ -128,7 +128,7 @@ Outcome Values::of_if(const FileFacts& file, const Node& node) {
 
 Outcome Values::of_call(const FileFacts& file, const Node& call) {
   if (const Callee own = lint_.callee(file, call); own.function != nullptr) {
-    // A function that calls itself says nothing about itself.
+    // A recursive call finds `unknown`.
     const auto [known, is_new] = known_.emplace(own.function, unknown);
     if (is_new && depth_ < deepest_call) {
       ++depth_;
@@ -182,7 +182,7 @@ class Rules {
     const Node* first = nullptr;    ///< the stage's first directive
     const Node* decides = nullptr;  ///< the first that always ends the stage
     const Node* ends_session = nullptr;
-    bool only_actions = true;  ///< so far: nothing can have ended the stage otherwise
+    bool only_actions = true;  ///< so far; an action cannot end the stage
   };
 
   void directives(Stage stage, const Node& array) {
@@ -216,7 +216,7 @@ class Rules {
 
   static std::string title(const Node& one) { return "the " + one.word + " \"" + one.text + "\""; }
 
-  /// The function that runs; null: it is a value that the tree does not show.
+  /// The function that runs; null if the syntax tree does not show it.
   static const Node* body_of(const Node& directive) {
     const Node* body = directive.nodes.front().get();
     if (body->kind == Kind::map) {
@@ -246,8 +246,8 @@ class Rules {
                "end it with `next()`, or write `action` if it shall not decide");
   }
 
-  /// Host functions that are called at the stage, through the script's own functions too. In a
-  /// `try` nothing is said: who asks in there wants to know.
+  /// Checks the host functions that are called at the stage, also through functions of the script.
+  /// Calls in a `try` block are left out, because the script handles their errors.
   void calls(Stage stage, const FileFacts& file, const Node& node, const Node& from, int depth) {
     if (node.kind == Kind::try_catch) return calls(stage, file, *node.nodes[1], from, depth);
     if (node.kind == Kind::call) call(stage, file, node, from, depth);
@@ -280,13 +280,14 @@ class Rules {
     }
   }
 
-  /// Stages that no session reaches, since `connect` or `helo` always ends it or skips the rest.
+  /// Warns of stages that no session reaches, because `connect` or `helo` always ends the session
+  /// or skips the rest.
   void later_stages() {
     for (std::size_t early = 0; early <= static_cast<std::size_t>(Stage::helo); ++early) {
       const Node* ends = stages_[early].ends_session;
       if (ends == nullptr) continue;
       for (std::size_t later = early + 1; later < policy::stage_count; ++later) {
-        // Whom `connect` lets through may authenticate, whatever is skipped.
+        // A client may authenticate even if the other stages are skipped.
         if (stages_[later].first == nullptr || static_cast<Stage>(later) == Stage::auth) continue;
         const std::string stage(word_of(static_cast<Stage>(later)));
         lint_.warn(entry_, stages_[later].first->text_at,
@@ -302,7 +303,7 @@ class Rules {
   Values values_;
   const FileFacts& entry_;
   Seen stages_[policy::stage_count];
-  std::set<const Function*> called_;  ///< by the directive at hand
+  std::set<const Function*> called_;  ///< by the current directive
 };
 
 }  // namespace

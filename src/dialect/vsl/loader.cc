@@ -13,15 +13,15 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Files that import one another in a row; each is a level of recursion.
+/// The longest chain of imports; each import is a level of recursion.
 constexpr std::size_t deepest_import = 64;
 
 struct Candidates {
-  std::vector<std::string> paths;  ///< in the order they are looked for
-  bool leaves = false;             ///< one of them would lie outside
+  std::vector<std::string> paths;  ///< in the order of the search
+  bool leaves = false;             ///< one of them is outside the directory
 };
 
-/// Where an import may be: beside the importing file, else beside the entry file.
+/// The files that an import may mean: beside the importing file, else beside the entry file.
 Candidates candidates_of(std::string_view importer, std::string_view path) {
   Candidates found;
   fs::path wanted(path);
@@ -58,7 +58,7 @@ class Loader {
   }
 
  private:
-  /// Parses it and follows its imports.
+  /// Parses a file and follows its imports.
   void add(const std::string& path, const std::string& text) {
     std::vector<Mistake> further;
     auto file = parse(path, text, &further);
@@ -98,7 +98,7 @@ class Loader {
     }
   }
 
-  /// False: there is no such file.
+  /// Returns false if there is no such file.
   bool found(Node& import, const std::string& candidate, const std::string& importer) {
     const Node& path = *import.nodes.front();
     if (!known_.contains(candidate)) {
@@ -130,7 +130,7 @@ class Loader {
     return true;
   }
 
-  /// "a.vsl, b.vsl, a.vsl".
+  /// The cycle as text: "a.vsl, b.vsl, a.vsl".
   std::string cycle(const std::string& again) const {
     std::string text;
     for (auto one = std::ranges::find(open_, again); one != open_.end(); ++one) text += *one + ", ";
@@ -144,8 +144,8 @@ class Loader {
     return near ? "did you mean `" + std::string(*near) + "`?" : "";
   }
 
-  /// For imports whose path is computed at run time. What is wrong in these files is no mistake of
-  /// the policy, which may never import them.
+  /// Adds all other files, for imports whose path is computed at run time. Their mistakes are not
+  /// reported, because the policy may never import them.
   void add_all_others() {
     std::vector<Mistake> mistakes = std::exchange(mistakes_, {});
     for (const std::string& path : reader_.list()) {
@@ -163,8 +163,8 @@ class Loader {
   const SourceReader& reader_;
   Sources sources_;
   std::map<std::string, std::optional<std::size_t>> known_;  ///< nullopt: it does not parse
-  std::vector<std::string> open_;                            ///< whose imports are being followed
-  bool computed_ = false;                                    ///< there is an import of no literal
+  std::vector<std::string> open_;                            ///< their imports are being followed
+  bool computed_ = false;                                    ///< an import has a computed path
   std::vector<Mistake> mistakes_;
 };
 

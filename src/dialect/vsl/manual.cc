@@ -46,7 +46,7 @@ std::string api_manual() {
     page += fmt::format("\n## {}\n\n", section.title);
     for (const script::HostFunction& row : section.group.functions) {
       const std::string_view name = row.name.substr(row.name.find('.') + 1);
-      if (row.help.empty()) continue;  // what the language's own words call
+      if (row.help.empty()) continue;  // only compiled code calls it
       page +=
           item(signature(name, row.parameters, row.returns), std::string(row.help) + where(name));
     }

@@ -1,5 +1,5 @@
-// The message: its header at every stage, the whole from `preq` on. What is read of it is told by
-// the call, so that the decision can be made again without it.
+// The message: its header at every stage, the whole from `preq` on. What is read of the header is
+// recorded, so that the decision can be made again without the message.
 #include <algorithm>
 
 #include "base/text.h"
@@ -18,7 +18,7 @@ namespace {
 
 using Field = Draft::Field;
 
-/// Fields that wait for the message, or all of them.
+/// The draft with its header: before the message arrives, only the fields that rules added.
 Draft& header_of(Context& context) {
   return context.stage < Stage::message ? context.draft : draft_with_message(context);
 }
@@ -118,7 +118,7 @@ void rename_header(Call& call, Text old_name, Text new_name) {
   }
 }
 
-/// Of a decision that is made again the field may not be there to be removed: the answer is told.
+/// The answer is recorded, because a replay may lack the field.
 Value remove_header(Call& call, Text name) {
   Draft& draft = header_of(call);
   const auto found = std::ranges::find_if(
@@ -131,7 +131,7 @@ Value remove_header(Call& call, Text name) {
   return value_of(call.told_by("remove_header", [&]() -> json::value { return there; }));
 }
 
-/// No record keeps it: what was read of a message's header is kept, the message is not.
+/// Throws in a replay: the record has what was read of the header, but not the message.
 Value whole_message(Call& call) {
   Context& context = rule_of(call);
   draft_with_message(context);
@@ -156,7 +156,7 @@ bool names_recipients(const Field& field) {
   return iequals(field.name, "To") || iequals(field.name, "Cc");
 }
 
-/// A field keeps the octets that are not edited.
+/// Replaces the value of a field. `raw` includes the octets that are not edited.
 void set_raw(Draft& draft, Field& field, const std::string& raw) {
   draft.take(raw.size());
   field.text.erase(std::min(field.text.find(':'), field.text.size()));
@@ -186,7 +186,7 @@ void remove_rcpt_message(Call& call, Value address) {
     if (!names_recipients(field)) return false;
     const auto raw = mail::without_address(field.raw_value(), removed);
     if (raw) set_raw(draft, field, *raw);
-    // RFC 5322 §3.6.3: these fields are left out rather than empty.
+    // RFC 5322 §3.6.3: these fields must not be empty.
     return raw && trim(*raw).empty();
   });
 }

@@ -25,7 +25,7 @@ RE2::Options regex_options() {
   return options;
 }
 
-/// RE2: time linear in the text, whatever the pattern.
+/// Uses RE2, whose time is linear in the text for every pattern.
 struct Pattern final : Plain {
   explicit Pattern(std::string text)
       : Plain(Type::regex, std::move(text)), expression(text_, regex_options()) {}

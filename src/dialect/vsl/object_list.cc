@@ -13,7 +13,7 @@ constexpr std::size_t longest_list_text = 64u << 10;
 constexpr int deepest_list = 32;
 constexpr std::size_t heaviest_list = 10'000'000;
 
-/// Whether lower case is all that two spellings of a name can differ in.
+/// Whether spellings of the name can differ only in case.
 bool is_simple(std::string_view text) { return is_ascii(text) && !text.ends_with('.'); }
 
 std::size_t index_of(Type type) { return type == Type::address ? 0 : type == Type::fqdn ? 1 : 2; }
@@ -31,7 +31,7 @@ std::string text_of(const std::vector<ObjectPtr>& members) {
   return text + "]";
 }
 
-/// Members that cannot be compared with what is asked for are not it.
+/// Whether a member equals or contains `what`. Members that cannot be compared with it do not.
 template <class What>
 bool any_of(const std::vector<const Object*>& members, const What& what) {
   std::string ignored;

@@ -10,7 +10,7 @@ namespace postern::dialect::vsl {
 
 namespace {
 
-/// What other languages say, and what is said here.
+/// A word of other languages, and the word of this one.
 struct Foreign {
   std::string_view word;
   std::string_view ours;
@@ -27,7 +27,7 @@ std::string hint_of_word(std::string_view word) {
   if (found != std::ranges::end(foreign_words)) {
     return "write `" + std::string(found->ours) + "` for `" + std::string(word) + "`";
   }
-  if (word.size() < 4) return "";  // everything short is near to something
+  if (word.size() < 4) return "";  // a short word is similar to some keyword
   const auto near = nearest(word, {keywords().begin(), keywords().end()});
   return near ? "did you mean `" + std::string(*near) + "`?" : "";
 }

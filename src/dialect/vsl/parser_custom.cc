@@ -26,7 +26,7 @@ constexpr Spelling types[] = {
 constexpr std::string_view kinds[] = {"cmd", "smtp", "db"};
 constexpr std::string_view databases[] = {"csv", "mysql", "sqlite"};
 
-/// Empty: there is no such type.
+/// The type that a spelling names; empty: none.
 std::string_view type_of(std::string_view written) {
   const auto* const found = std::ranges::find(types, written, &Spelling::written);
   return found == std::ranges::end(types) ? std::string_view() : found->type;
@@ -47,7 +47,7 @@ std::string type_hint(std::string_view written, bool of_a_line) {
          (of_a_line ? " and regex" : ", regex, file, group and code");
 }
 
-/// The nearest of the words, else `all`.
+/// A hint with the nearest of the words, else `all`.
 std::string hint_of(std::string_view written, std::span<const std::string_view> words,
                     const char* all) {
   const auto near = nearest(written, {words.begin(), words.end()});

@@ -11,17 +11,17 @@ struct Binary {
   std::string_view text;
   int precedence;
 };
-/// Left-associative but for `**`.
+/// Left-associative, except `**`.
 constexpr Binary binaries[] = {
     {"||", 30},  {"|", 30},   {"^", 30},    {"&&", 60},  {"&", 60},   {"==", 90}, {"!=", 90},
     {"is", 90},  {"not", 90}, {"in", 110},  {"<", 130},  {"<=", 130}, {">", 130}, {">=", 130},
     {"??", 135}, {"..", 140}, {"..=", 140}, {"+", 150},  {"-", 150},  {"*", 180}, {"/", 180},
     {"%", 180},  {"**", 190}, {"<<", 210},  {">>", 210},
 };
-/// Above those of `|`, which separates the patterns of a switch.
+/// Above the precedence of `|`, which separates the patterns of a switch.
 constexpr int of_pattern = 31;
 
-/// 0: no operator between two values.
+/// The precedence of a binary operator; 0: the token is none.
 int precedence_of(const Token& token) {
   if (token.kind != TokenKind::symbol && token.kind != TokenKind::keyword) return 0;
   const auto* const found = std::ranges::find(binaries, token.text, &Binary::text);
@@ -34,8 +34,8 @@ std::string canonical(const std::string& symbol) {
 
 }  // namespace
 
-/// Operator precedence with a stack of its own: a chain of any length takes no more of the
-/// machine's stack. Operators below `least` end it.
+/// Parses by operator precedence with its own stacks, so that a long chain needs no deep recursion.
+/// An operator below `least` ends the expression.
 NodePtr Parser::expression(int least) {
   std::vector<NodePtr> values;
   std::vector<const Token*> operators;
@@ -76,7 +76,7 @@ NodePtr Parser::unary() {
   const Token& here = token();
   if (operators > 0 && here.kind == TokenKind::integer && here.decimal && here.magnitude == least &&
       tokens_[next_ - 1].text == "-") {
-    // The smallest integer is a number of its own: its magnitude alone is none.
+    // The smallest integer is read with its sign, because its magnitude alone is not an integer.
     --operators;
     value = make(Kind::integer, tokens_[next_ - 1].at);
     value->integer = static_cast<std::int64_t>(least);
@@ -292,7 +292,7 @@ NodePtr Parser::closure() {
   return made;
 }
 
-/// A chain of `else if` becomes a tree whose depth is its length, but takes no stack.
+/// A chain of `else if` becomes a tree of that depth, but is parsed without recursion.
 NodePtr Parser::if_else() {
   std::vector<NodePtr> chain;
   NodePtr last;

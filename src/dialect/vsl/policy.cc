@@ -13,7 +13,7 @@ namespace postern::dialect::vsl {
 
 namespace {
 
-/// What vSMTP does where no file is configured.
+/// What vSMTP does if no file is configured.
 constexpr std::string_view deny_all =
     "#{ connect: [ rule \"no policy is configured\" || deny() ] }";
 
@@ -62,7 +62,7 @@ tl::expected<std::shared_ptr<const Policy>, std::vector<Mistake>> Policy::load(
   if (!sources) return tl::unexpected(std::move(sources.error()));
   std::vector<Mistake> mistakes = check_stages(*sources);
   std::vector<Mistake> open_relays;
-  // A recorded decision is made again as it was made.
+  // In a replay (`signs` is false), findings of the lint do not stop the load.
   policy->warnings_ = lint(*sources, signature_of, function_names(), &open_relays,
                            given.site.signs ? &mistakes : nullptr);
   if (!mistakes.empty()) return tl::unexpected(std::move(mistakes));
@@ -141,7 +141,7 @@ Task<Policy::Ran> Policy::run(const Directive& directive, Context& context) cons
       world.log("error", what.place(), what.message);
       ran.trouble = what.to_string();
     }
-  } catch (const std::exception& error) {  // of a record that cannot be read
+  } catch (const std::exception& error) {  // a record that cannot be read
     ran.trouble = directive.place() + ": " + call.redacted(error.what());
   }
   ran.spent = call.spent();

@@ -1,4 +1,5 @@
-// check_mail_relay and check_rcpt_relay: who may write in our name, and who may send abroad.
+// check_mail_relay and check_rcpt_relay: which clients may use local senders, and which may send to
+// other domains.
 #include "base/text.h"
 #include "dialect/vsl/hosts.h"
 #include "dialect/vsl/reply_codes.h"
@@ -13,7 +14,7 @@ using Kind = Status::Kind;
 using policy::Route;
 using policy::Stage;
 
-/// Whether the client is known: it signed in, or is one of the hosts.
+/// Whether the client is authenticated or one of the hosts.
 Task<HostMatch> known_client(Context& context, Hosts hosts) {
   const auto client = policy::questions::authenticated(context.evidence);
   if (client) co_return HostMatch{true, client.words()};
@@ -21,7 +22,7 @@ Task<HostMatch> known_client(Context& context, Hosts hosts) {
   co_return match;
 }
 
-/// Lets the mail to the recipient under judgement leave for its domain.
+/// Grants relaying to the recipient that is being judged.
 void grant_relay(Context& context, const std::string& why) {
   if (!policy::gives_route(policy::Grant::client, context.evidence.candidate->route)) return;
   for (decltype(policy::Effect::what) what :
@@ -50,7 +51,7 @@ Task<StatusPtr> check_rcpt_relay(script::Call& call, Value allowed_hosts) {
   script::demand(context.stage == Stage::rcpt && evidence.candidate.has_value(),
                  "check_rcpt_relay judges one recipient: it is only available in the `rcpt` stage");
   Hosts hosts = hosts_of(allowed_hosts);
-  // DESIGN §9.12: whom everybody may send through is an open relay, however it is written.
+  // DESIGN §9.12: hosts that include unknown clients are an open relay, however they are written.
   if (!context.site.open_relay_is_known) {
     const auto stranger = stranger_among(hosts);
     script::demand(!stranger, "allowed_hosts holds strangers such as " +
@@ -59,7 +60,7 @@ Task<StatusPtr> check_rcpt_relay(script::Call& call, Value allowed_hosts) {
   const auto recipients = recipients_of(context);
   if (recipients.empty()) co_return status_of(Kind::next, "no recipient is left");
   const mail::Mailbox& recipient = recipients.back();
-  // RFC 5321 §4.1.1.3: <Postmaster> alone is ours.
+  // RFC 5321 §4.1.1.3: <Postmaster> without a domain is local.
   if (recipient.domain.empty() || context.site.is_local(recipient.domain)) {
     co_return status_of(Kind::next, "the recipient is one of ours");
   }

@@ -1,4 +1,4 @@
-// Methods of arrays and maps. Those that call functions of the script are Lua (runtime_text.cc).
+// Methods of arrays and maps. Those that call functions of the script are in Lua (runtime_text.cc).
 #include <algorithm>
 
 #include "dialect/vsl/machine.h"
@@ -32,7 +32,7 @@ int push_element(lua_State* L) {
   return 1;
 }
 
-/// The last element, which is taken off; `()` when there is none.
+/// Removes and returns the last element; `()` if there is none.
 int pop_element(lua_State* L) {
   lua_settop(L, 1);
   if (shape_at(L, 1) != Shape::array) return not_here(L);
@@ -48,7 +48,7 @@ int pop_element(lua_State* L) {
   return 1;
 }
 
-/// truncate(count): leaves that many; a negative one leaves all but so many.
+/// truncate(count): keeps the first `count` elements; a negative count removes that many.
 int truncate(lua_State* L) {
   lua_settop(L, 2);
   if (shape_at(L, 1) != Shape::array) return not_here(L);
@@ -68,7 +68,7 @@ int truncate(lua_State* L) {
   return 1;
 }
 
-/// sort_plain(array): numbers or texts.
+/// sort_plain(array): sorts numbers or texts.
 int sort_plain(lua_State* L) {
   Work work(L);
   const auto count = static_cast<lua_Integer>(lua_rawlen(L, 1));
@@ -92,7 +92,7 @@ int sort_plain(lua_State* L) {
   }
   work.step(static_cast<std::uint64_t>(count) * 16);
   std::ranges::stable_sort(texts, {}, [](const auto& entry) { return entry.first; });
-  // Integers beyond 53 bits are compared as they are.
+  // Compares the Lua values: a double cannot hold all integers beyond 53 bits.
   std::ranges::stable_sort(numbers, [&](const auto& a, const auto& b) {
     lua_rawgeti(L, 2, a.second);
     lua_rawgeti(L, 2, b.second);
@@ -110,7 +110,7 @@ int sort_plain(lua_State* L) {
   return 0;
 }
 
-/// The keys of a map in their order, then what is asked for.
+/// The sorted keys of a map, or its values in the order of the keys.
 template <bool keys>
 int entries(lua_State* L) {
   lua_settop(L, 1);

@@ -1,4 +1,4 @@
-// What is equal to what, what is in what, and what values are called in texts.
+// Equality, `in`, and values as text.
 #include <algorithm>
 
 #include "dialect/vsl/machine.h"
@@ -15,7 +15,7 @@ bool decided(const std::optional<bool>& answer, const std::string& why) {
   return *answer;
 }
 
-/// An object and anything.
+/// Whether an object equals a value.
 bool equals(lua_State* L, int object, int other, Work& work) {
   const Object& one = object_at(L, object);
   work.step(8);

@@ -1,4 +1,4 @@
-// Objects, directives and errors: what compiled lines do beyond values.
+// Objects, directives and errors: functions that compiled lines call.
 #include <charconv>
 #include <filesystem>
 
@@ -15,7 +15,7 @@ namespace {
 using script::Call;
 using script::demand;
 
-/// A list file: an object a line; blank lines and those that begin with `#` are none.
+/// Reads a list file: an object a line. Blank lines and lines that begin with `#` are skipped.
 ObjectPtr list_file(lua_State* L, const std::string& script_file, const std::string& path,
                     Object::Type content) {
   namespace fs = std::filesystem;
@@ -60,7 +60,7 @@ int import_number(lua_State* L) {
   return 1;
 }
 
-/// keep(index, function): of a directive.
+/// keep(index, function): keeps the function of a directive.
 void keep(Call& call, std::int64_t index, script::Function function) {
   auto& functions = call.state().user<Machine>().functions;
   const auto at = static_cast<std::size_t>(index);
@@ -68,7 +68,7 @@ void keep(Call& call, std::int64_t index, script::Function function) {
   functions[at] = call.state().keep(function);
 }
 
-/// delegate(index, name, service): of a delegation; index nil: it stands in no stage.
+/// delegate(index, name, service): keeps the service of a delegation; index nil: it is in no stage.
 void delegate(Call& call, std::optional<std::int64_t> index, std::string name,
               std::variant<ServicePtr, std::monostate> service) {
   std::shared_ptr<const SmtpService> smtp;
@@ -94,7 +94,7 @@ int depth_limit(lua_State* L) {
 }
 int deep(lua_State* L) { script::State::exhaust(L, "stopped: too many calls are in one another"); }
 
-/// `throw value`
+/// `throw value`.
 int throw_value(lua_State* L) {
   Value value = value_at(L, 1);
   const script::State& state = script::State::of(L);
@@ -102,7 +102,7 @@ int throw_value(lua_State* L) {
   throw script::Throw{std::make_shared<const ThrownValue>(std::move(text), std::move(value))};
 }
 
-/// What the host's own functions threw, and others said: the value that `catch` sees.
+/// Pushes the value that `catch` gets: the value of `throw`, or the text of another error.
 int push_caught(lua_State* L) {
   const auto thrown = script::stack::thrown_at(L, 1);
   if (const auto* own = dynamic_cast<const ThrownValue*>(thrown.get())) {
@@ -115,8 +115,8 @@ int push_caught(lua_State* L) {
   return 1;
 }
 
-/// caught(error). Errors that the virtual machine raises by itself, out of memory or of its own
-/// stack, are none that a script may go on after.
+/// caught(error). A script must not continue after an error that the virtual machine raises itself,
+/// because it is out of memory or stack.
 int caught(lua_State* L) {
   if (lua_type(L, 1) == LUA_TSTRING) {
     std::size_t size = 0;

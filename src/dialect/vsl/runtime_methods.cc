@@ -1,5 +1,5 @@
-// Methods of texts and of any value: `value.name(...)`. Each answers push_none() for a value that
-// has no such method.
+// Methods of texts and of any value: `value.name(...)`. Each calls push_none() for a value that has
+// no such method.
 #include <algorithm>
 #include <charconv>
 #include <clocale>
@@ -22,14 +22,14 @@ int not_here(lua_State* L) {
   return 1;
 }
 
-/// The text that a method works on; large ones are no work for a script.
+/// The text that a method works on. Its size counts as work of the script.
 std::string_view own_text(lua_State* L, Work& work) {
   const std::string_view text = script::stack::text_at(L, 1);
   work.step(1 + text.size() / 8);
   return text;
 }
 
-/// An argument that is a text, or a value that has one.
+/// The text of an argument.
 std::string argument(lua_State* L, int index, Work& work) { return text_at(L, index, work); }
 
 int give_text(lua_State* L, std::string_view text) {
@@ -59,7 +59,7 @@ int type_of_value(lua_State* L) {
   return 1;
 }
 
-/// nullopt: it has no length.
+/// The length of a value; nullopt: it has none.
 std::optional<std::int64_t> length(lua_State* L, Work& work) {
   switch (shape_at(L, 1)) {
     case Shape::text:
@@ -131,7 +131,7 @@ int ends_with(lua_State* L) {
   return 1;
 }
 
-/// Letters of any script, whatever locale the process has.
+/// Converts letters of all alphabets, regardless of the locale of the process.
 template <wint_t (*convert)(wint_t, locale_t)>
 int convert_case(lua_State* L) {
   static const locale_t locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
@@ -189,7 +189,7 @@ int split_text(lua_State* L) {
   return 1;
 }
 
-/// In characters; -1: it is not in there.
+/// index_of(what): the position in characters; -1: not found.
 int index_of(lua_State* L) {
   if (!is_text(L)) return not_here(L);
   Work work(L);
@@ -199,7 +199,7 @@ int index_of(lua_State* L) {
   return 1;
 }
 
-/// sub_string(start, [length]): what there is of it; a negative start counts from the end.
+/// sub_string(start, [length]): as much of it as exists; a negative start counts from the end.
 int sub_string(lua_State* L) {
   if (!is_text(L)) return not_here(L);
   Work work(L);
@@ -234,7 +234,7 @@ int parse_int(lua_State* L) {
   return 1;
 }
 
-/// replace(what, by): each of them, in a new text.
+/// replace(what, by): a new text with each occurrence replaced.
 int replace(lua_State* L) {
   if (!is_text(L)) return not_here(L);
   Work work(L);

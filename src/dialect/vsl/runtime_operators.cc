@@ -32,7 +32,7 @@ int give(lua_State* L, double value) {
   return 1;
 }
 
-/// A text and anything, an array and anything.
+/// Appends a value, or the elements of an array, to an array; joins other values as text.
 int join_values(lua_State* L) {
   const Machine& machine = machine_of(L);
   Work work(L);
@@ -99,7 +99,7 @@ int multiply(lua_State* L) {
   return misfit(L, "*");
 }
 
-/// Towards zero.
+/// Rounds integers towards zero.
 int divide(lua_State* L) {
   if (!are_numbers(L)) return misfit(L, "/");
   if (lua_tonumber(L, 2) == 0) return by_zero(L);
@@ -110,7 +110,7 @@ int divide(lua_State* L) {
   return give(L, left / right);
 }
 
-/// With the sign of the dividend.
+/// The result has the sign of the dividend.
 int remainder(lua_State* L) {
   if (!are_numbers(L)) return misfit(L, "%");
   if (lua_tonumber(L, 2) == 0) return by_zero(L);
@@ -184,7 +184,7 @@ int bits(lua_State* L) {
   return misfit(L, name);
 }
 
-/// Numbers by value, texts by their code points.
+/// Compares numbers by value, texts by their code points.
 template <int operation, bool swapped>
 int compare(lua_State* L, const char* word) {
   if (are_numbers(L)) {
@@ -209,7 +209,7 @@ int compare_values(lua_State* L) {
   return 1;
 }
 
-/// Numbers and texts, which are most of it, without further ado.
+/// Compares numbers, texts and booleans, the most frequent values, directly.
 int compare_any(lua_State* L) {
   const int left = lua_type(L, 1);
   const bool plain = left == lua_type(L, 2) &&
@@ -244,7 +244,7 @@ int range(lua_State* L) {
   std::uint64_t count = 0;
   if (from < to) count = static_cast<std::uint64_t>(to) - static_cast<std::uint64_t>(from);
   if (with_end && from <= to) ++count;
-  // Nobody counts this far.
+  // No script counts further.
   constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
   push_range(L, from, static_cast<std::int64_t>(std::min(count, most)));
   return 1;

@@ -4,7 +4,8 @@ namespace postern::dialect::vsl {
 
 namespace {
 
-/// What calls functions of the script, or of the host that may wait. Compiled lines call it as `H`.
+/// The functions that call functions of the script, or host functions that may wait. Compiled lines
+/// find them in `H`.
 constexpr std::string_view text = R"lua(
 local C = require 'vsl_machine'
 local H = { m = {}, files = {} }

@@ -1,4 +1,4 @@
-// Arrays, maps, properties, loops: what compiled lines do with values.
+// Arrays, maps, properties and loops: functions that compiled lines call.
 #include <algorithm>
 
 #include "dialect/vsl/code_points.h"
@@ -22,7 +22,7 @@ int new_collection(lua_State* L) {
   return 1;
 }
 
-/// What a host function gave: nothing is `()`, and its tables become arrays and maps.
+/// Marks a table from a host function, and the tables in it, as arrays and maps.
 void adopt_table(lua_State* L, int depth) {
   luaL_checkstack(L, 6, "nested values");
   if (depth > 32 || lua_getmetatable(L, -1) != 0) {
@@ -54,7 +54,7 @@ int no_element(lua_State* L, lua_Integer index, std::size_t count) {
                static_cast<lua_Integer>(count));
 }
 
-/// Counted from 1; 0: there is no such element.
+/// The position of an element, counted from 1; 0: there is none. Negative indexes are from the end.
 std::size_t element(lua_Integer index, std::size_t count) {
   const auto size = static_cast<lua_Integer>(count);
   if (index < -size || index >= size) return 0;
@@ -78,7 +78,7 @@ int index_text(lua_State* L) {
   return 1;
 }
 
-/// The key of a map, as text, in place of the value at `index`.
+/// make_key() replaces the value at `index` by its text, since keys of maps are texts.
 int key_to_text(lua_State* L) {
   Work work(L);
   push(L, std::string_view(text_at(L, lua_gettop(L), work)));
@@ -113,7 +113,8 @@ int index(lua_State* L) {
 
 constexpr char counts_key = 0;
 
-/// Entries of the map at `index`: kept beside it, for it may only have so many.
+/// The number of entries of the map at `index`. It is stored, because each new entry is checked
+/// against the limit.
 lua_Integer entries_of(lua_State* L, int index) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &counts_key) != LUA_TTABLE) {
     lua_pop(L, 1);
@@ -261,7 +262,7 @@ int text(lua_State* L) {
   }>(L);
 }
 
-/// join(parts): texts as one.
+/// join(parts): joins texts.
 int join_parts(lua_State* L) {
   Work work(L);
   std::string all;
@@ -285,7 +286,7 @@ void push_member(lua_State* L, const ObjectPtr& member) {
   }
 }
 
-/// The elements as they are now, in a table of their own; and how many.
+/// Copies the elements into a new table; returns it and their number.
 int list_of(lua_State* L) {
   Work work(L);
   switch (shape_at(L, 1)) {
@@ -336,7 +337,7 @@ int list_of(lua_State* L) {
       std::string(type_name(L, 1)));
 }
 
-/// iterate(value): the elements, how many; of a range false, how many, and the first.
+/// iterate(value): the elements and their number; for a range: false, its length and its first.
 int iterate(lua_State* L) {
   lua_settop(L, 1);
   if (shape_at(L, 1) != Shape::range) return bounded<list_of>(L);

@@ -10,7 +10,7 @@ namespace {
 
 using script::Raised;
 
-/// The place of the innermost line of the script, in a traceback.
+/// The place in a traceback of the innermost line of the script.
 std::optional<ChunkPlace> first_place(std::string_view traceback) {
   while (!traceback.empty()) {
     const std::size_t end = std::min(traceback.find('\n'), traceback.size());
@@ -22,7 +22,7 @@ std::optional<ChunkPlace> first_place(std::string_view traceback) {
   return std::nullopt;
 }
 
-/// Of an error of the runtime's own text "vsl.runtime:57: sentence".
+/// The sentence of an error in the runtime's own text: "vsl.runtime:57: sentence".
 std::string without_module(std::string text) {
   constexpr std::string_view module = "vsl.runtime:";
   if (!text.starts_with(module)) return text;
@@ -53,7 +53,7 @@ tl::expected<std::shared_ptr<const Script>, Mistake> Script::load(Sources source
                                    .states = given.states};
   // Each file has the budget of a directive.
   program.loading.instructions *= made->sources_.files.size();
-  // A busy machine is no mistake of the policy: the instructions are what bounds it.
+  // Instructions limit the load rather than time: a busy machine is not a mistake of the policy.
   program.loading.computing = program.loading.time = program.loading.longest_slice =
       std::chrono::seconds(60);
   for (const auto table : {operator_functions(), value_functions(), method_functions(),
@@ -120,8 +120,8 @@ Task<Script::Ran> Script::run(std::size_t index, script::Call& call) const {
   Ran ran;
   std::optional<Raised> raised;
   const script::State::Push arguments = [](lua_State* L) {
-    lua_pushinteger(L, 1);  // calls in one another
-    lua_pushinteger(L, 0);  // parameters
+    lua_pushinteger(L, 1);  // the depth of calls
+    lua_pushinteger(L, 0);  // the number of parameters
     return 2;
   };
   const script::State::Read results = [&](lua_State* L, int) {

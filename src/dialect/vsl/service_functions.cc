@@ -1,4 +1,4 @@
-// What the compiler makes of `service N kind = #{...}` and of `N.method(...)`.
+// The functions that compiled `service N kind = #{...}` and `N.method(...)` call.
 #include "dialect/vsl/context.h"
 #include "dialect/vsl/library.h"
 #include "dialect/vsl/service.h"
@@ -36,7 +36,7 @@ ServicePtr make(Call& call, std::string name, std::string kind, std::string cont
 }
 
 Task<Value> ask(Call& call, ServicePtr service, std::string method, Values arguments) {
-  rule_of(call);  // what is asked while the policy loads would be asked once, and never again
+  rule_of(call);  // throws while the policy loads: the answer would never be refreshed
   Value answer = co_await service->call(call, std::move(method), std::move(arguments.list));
   co_return answer;
 }

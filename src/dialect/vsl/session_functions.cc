@@ -1,4 +1,4 @@
-// Who is connected, and what the client said so far.
+// The connection, and what the client has said so far.
 #include <algorithm>
 
 #include "dialect/vsl/functions.h"
@@ -82,7 +82,7 @@ ObjectPtr rcpt(Call& call) {
   }
   const std::vector<mail::Mailbox> left = recipients_of(context);
   demand(!left.empty(), "could not find rcpt: rules removed the last recipient");
-  // The client's last one, not what a rule added behind it.
+  // The last recipient of the client, not one that a rule added after it.
   const std::vector<mail::Mailbox> said = recipients_before(context.draft, context.evidence);
   for (auto one = said.rbegin(); one != said.rend(); ++one) {
     if (std::find(left.begin(), left.end(), *one) != left.end()) return Object::address(*one);

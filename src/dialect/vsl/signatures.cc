@@ -1,4 +1,4 @@
-// What a row of a function table says about its calls.
+// Reads from the row of a function how it may be called.
 #include <algorithm>
 
 #include "base/text.h"
@@ -10,12 +10,12 @@ namespace {
 
 constexpr std::string_view prefix = "vsl.";
 
-/// What compiled scripts call, and no script by its name.
+/// Functions that only compiled code calls; scripts cannot call them by name.
 constexpr std::string_view inner[] = {"predefined", "toml",         "make_object",
                                       "make_group", "make_service", "call_service"};
 
-/// Of "a: string, b?: string" one required and one optional; commas inside of brackets separate
-/// nothing, `...` takes any number.
+/// Counts parameters: "a: string, b?: string" has one required and one optional. Commas in brackets
+/// do not separate; `...` takes any number.
 void count(std::string_view parameters, Signature& signature) {
   int depth = 0;
   std::size_t begin = 0;

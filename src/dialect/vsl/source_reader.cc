@@ -10,7 +10,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// More are not looked at: a policy directory that is the root of a disk would be listed for ever.
+/// Limits the listing: the policy directory may be the root of a large disk.
 constexpr std::size_t most_files = 1000;
 
 std::vector<std::string> scripts_below(const std::string& directory) {

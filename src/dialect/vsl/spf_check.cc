@@ -20,7 +20,7 @@ using script::demand;
 
 constexpr std::size_t longest_cause = 200;
 
-/// What a check is to do with its result.
+/// What a check does with its result.
 struct Order {
   bool received_spf = true;  ///< a Received-SPF field
   bool results = true;       ///< an Authentication-Results field
@@ -40,7 +40,7 @@ Order order_of(const Value& header, const std::optional<Value>& policy) {
           .strict = mode == "strict"};
 }
 
-/// Between quotes, whatever it is: the sender chose most of these values.
+/// The value in quotes, even if it needs none: the sender chose most of these values.
 std::string quoted(std::string_view value) {
   std::string text = mailauth::ar::write_value(value);
   return text.starts_with('"') ? text : "\"" + text + "\"";
@@ -50,7 +50,7 @@ std::string_view name_of(const questions::SpfCause& cause) {
   return cause.is_problem ? "problem" : "mechanism";
 }
 
-/// RFC 7208 §9.1, folded behind each value, so that no line gets long.
+/// The value of Received-SPF (RFC 7208 §9.1), folded after each part, so that lines stay short.
 std::string received_spf(const Context& context) {
   const policy::SessionFacts& session = context.evidence.session;
   const spf::Result& result = *context.evidence.spf;
@@ -67,7 +67,7 @@ std::string received_spf(const Context& context) {
 }  // namespace
 
 mailauth::ar::MethodResult spf_method(const policy::Evidence& evidence) {
-  // RFC 7208 §2.4: of the null sender it is postmaster@HELO.
+  // RFC 7208 §2.4: for the null sender, `sender` is postmaster@HELO.
   auto method = policy::spf_result(*evidence.spf, false);
   method.properties = {{"smtp", "mailfrom", evidence.spf->sender}};
   return method;
@@ -75,8 +75,8 @@ mailauth::ar::MethodResult spf_method(const policy::Evidence& evidence) {
 
 Task<StatusPtr> check_spf(Call& call, Value header, std::optional<Value> policy) {
   Context& context = rule_of(call);
-  sender_of(context);  // throws too early
-  // One object alone names the clients that are not checked.
+  sender_of(context);  // throws before MAIL
+  // A single argument other than a text names the clients that are not checked.
   const bool by_hosts = !policy && !std::holds_alternative<std::string>(header.is);
   Hosts trusted = by_hosts ? hosts_of(header) : Hosts{};
   const Order order = by_hosts ? Order{} : order_of(header, policy);
@@ -98,7 +98,7 @@ Task<StatusPtr> check_spf(Call& call, Value header, std::optional<Value> policy)
 
 Task<Verdict> check_spf_inner(Call& call) {
   Context& context = rule_of(call);
-  sender_of(context);  // throws too early
+  sender_of(context);  // throws before MAIL
   co_await gather(context, policy::Need::spf);
   const spf::Result& result = *context.evidence.spf;
   const auto cause = questions::cause_of(result);

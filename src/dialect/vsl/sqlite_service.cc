@@ -1,5 +1,5 @@
-// `service N db:sqlite`: an SQLite database that scripts ask, with parameters: what a sender wrote
-// never becomes SQL.
+// `service N db:sqlite`: an SQLite database. Queries take parameters, so that a sender's text never
+// becomes SQL.
 #include <fmt/format.h>
 #include <boost/json.hpp>
 

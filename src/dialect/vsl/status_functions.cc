@@ -1,4 +1,4 @@
-// What rules answer with, and the objects they answer it of.
+// The statuses that rules return, and the objects that they are made from.
 #include <algorithm>
 
 #include "base/text.h"
@@ -84,7 +84,7 @@ Value predefined(std::string name) {
   return found->second;
 }
 
-/// Of `#{ value: ... }` the value; what else the map says is for people.
+/// The value in `#{ value: ... }`, whose other members are for people; any other value itself.
 const Value& inner(const Value& value) {
   const auto* map = std::get_if<Value::Map>(&value.is);
   if (map == nullptr) return value;
@@ -116,7 +116,7 @@ std::string text_in(const Value::Map& map, const char* key) {
   return text_from(found->second);
 }
 
-/// `#{ code: 550, enhanced: "5.7.1", text: "..." }`.
+/// The reply of `#{ code: 550, enhanced: "5.7.1", text: "..." }`.
 ObjectPtr code_of(const Value::Map& map) {
   auto code = map.find("code");
   if (code == map.end()) code = map.find("base");
@@ -127,7 +127,7 @@ ObjectPtr code_of(const Value::Map& map) {
   std::string_view rest = enhanced;
   demand(enhanced.empty() || (smtp::take_enhanced(rest) && rest.empty()),
          "`" + printable(enhanced, 40) + "` is no enhanced status code such as 5.7.1");
-  // Text in front of which no code of its own is taken off.
+  // The text is set separately, so that an enhanced code at its start stays part of it.
   auto reply =
       Object::parse_code(std::to_string(*number) + (enhanced.empty() ? "" : " ") + enhanced);
   demand(reply.has_value(), reply ? "" : reply.error().message);
@@ -179,7 +179,7 @@ constexpr HostFunction functions[] = {
      "The message is taken, kept in the named queue and delivered to nobody; later stages are "
      "skipped. The name is relative: letters, digits and `.-_`, with `/` between them.",
      bind<&quarantine>},
-    // What names that nothing declares, object declarations and arrays of objects become.
+    // Compiled from names that nothing declares, declarations of objects, and arrays of objects.
     {"vsl.predefined", "name: string", "object", "", bind<&predefined>},
     {"vsl.make_object", "type: string, value: any", "object|string", "", bind<&make_object>},
     {"vsl.make_group", "values: array", "group", "", bind<&make_group>},

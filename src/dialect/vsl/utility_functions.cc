@@ -86,7 +86,7 @@ std::string now_as(Call& call, const char* name, fmt::string_view format) {
 std::string date(Call& call) { return now_as(call, "date", "{:%Y-%m-%d}"); }
 std::string time(Call& call) { return now_as(call, "time", "{:%H:%M:%S}"); }
 
-/// The records; trouble and none at all are errors.
+/// The addresses of a host; throws if none is found.
 Task<Value> lookup(Call& call, Text host) {
   Context& context = rule_of(call);
   Value::Array found;
@@ -126,7 +126,7 @@ std::string get_root_domain(Text domain) {
   return mailauth::SuffixList::system().organizational_domain(*name);
 }
 
-/// The null sender has neither.
+/// The mailbox of an address; nullopt: the null sender.
 std::optional<mail::Mailbox> mailbox_from(const Value& value) {
   const auto* object = std::get_if<ObjectPtr>(&value.is);
   if (object != nullptr && (*object)->type() == Object::Type::address) return (*object)->mailbox();
@@ -142,7 +142,7 @@ std::string get_domain(Value address) {
   return mailbox ? mailbox->domain : std::string();
 }
 
-/// A domain that is no name, an address literal for instance, stays text.
+/// A part of each address. A domain that is not a name, such as an address literal, stays text.
 Value parts_of(const Value& addresses, Object::Type type, std::string (*part)(Value)) {
   const auto* list = std::get_if<Value::Array>(&addresses.is);
   demand(list != nullptr, "an array of addresses expected");
@@ -246,7 +246,7 @@ constexpr HostFunction functions[] = {
     {"vsl.dump", "folder: text", "",
      "Writes envelope and message as JSON to a file in a folder below the app directory.",
      bind<&dump>},
-    // What `toml::server` and `toml::app` become.
+    // Compiled from `toml::server` and `toml::app`.
     {"vsl.toml", "name: string", "map", "", bind<&toml>},
 };
 

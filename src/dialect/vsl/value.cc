@@ -247,7 +247,7 @@ Text FromScript<Text>::take(lua_State* L, int index) {
 
 namespace {
 
-/// JSON holds no octets that are no UTF-8.
+/// A JSON string, or base64 for a text that is not UTF-8.
 json::value data_of(const std::string& text) {
   boost::system::error_code error;
   json::parse(json::serialize(json::string(text)), error);
@@ -332,8 +332,8 @@ StatusPtr status_again(const json::object& data) {
 
 }  // namespace
 
-/// Data as it is; maps, objects, statuses and texts that are no UTF-8 are JSON objects whose first
-/// key tells which.
+/// Plain values stay as they are. Maps, objects, statuses and texts that are not UTF-8 become JSON
+/// objects whose first key names the kind.
 json::value Kept<Value>::data(const Value& value) {
   return std::visit(
       dialect::vsl::Overloaded{

@@ -16,10 +16,10 @@ constexpr char unit_key = 0;
 constexpr char none_key = 0;
 constexpr char loading_key = 0;
 enum TableKind { array_table = 1, map_table = 2, range_table = 3 };
-/// Keys of metatables in the registry: of values made later, and of the policy's.
+/// Keys of metatables in the registry, by kind: for values made later, and for the loaded policy's.
 constexpr char metatable_keys[4][2] = {};
 
-/// Of the table on top of the stack.
+/// Sets the metatable of the table on top of the stack.
 void mark(lua_State* L, TableKind kind) {
   const bool loaded = is_loading(L);
   const void* key = &metatable_keys[kind][loaded ? 1 : 0];
@@ -38,7 +38,7 @@ void mark(lua_State* L, TableKind kind) {
   lua_setmetatable(L, -2);
 }
 
-/// 0: a table of the runtime's own.
+/// The kind of a table; 0: it belongs to the runtime.
 lua_Integer kind_of_table(lua_State* L, int index) {
   if (lua_getmetatable(L, index) == 0) return 0;
   lua_rawgeti(L, -1, 1);
