@@ -45,7 +45,7 @@ TEST_F(CmdServiceTest, a_command_that_takes_too_long_is_killed_with_all_it_start
   EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(20));
   const pid_t child = std::stoi(tests::read_file(folder.file("child")));
   for (int i = 0; i < 500 && fs::exists("/proc/" + std::to_string(child)); ++i) {
-    // Whoever inherits it may take a while to bury it.
+    // The process that adopts it may take a while to reap it.
     std::ifstream in("/proc/" + std::to_string(child) + "/stat");
     std::string number, name, state;
     in >> number >> name >> state;

@@ -59,12 +59,12 @@ TEST(VerifyDkim, every_result) {
        R"(#{"auid": "@good.example", "sdid": "good.example", "status": "temperror"})"},
       {signature("s3") + plain,
        R"(#{"auid": "@good.example", "sdid": "good.example", "status": "permerror"})"},
-      // The first that passes, else the last.
+      // The first signature that passes, else the last one.
       {signature("s3") + signature() + signature("s2") + plain,
        R"(#{"auid": "@good.example", "sdid": "good.example", "status": "pass"})"},
       {signature("s2") + signature("s3") + plain,
        R"(#{"auid": "@good.example", "sdid": "good.example", "status": "permerror"})"},
-      // Of a second author a signature says nothing.
+      // A signature does not cover a second From field.
       {"From: ceo@example.net\r\n" + signature("s1", {"From"}) + plain,
        R"(#{"auid": "@good.example", "sdid": "good.example", "status": "policy"})"},
   };
@@ -134,7 +134,7 @@ struct SignDkim : ::testing::Test {
     scene.site.virtual_domains["keyless.example"] = nullptr;
     scene.sender("john@doe-family.com").at(Stage::message);
   }
-  /// What a receiver makes of the first signature of the message that leaves.
+  /// A receiver's result for the first signature of the message that is sent.
   dkim::SignatureResult received(const dkim::SigningKey& key, std::string added = {}) {
     auto check = dkim::verify_message(added + scene.header() + "\r\nHello.\r\n", 1900000000);
     while (check.next() != nullptr) {

@@ -1,5 +1,5 @@
-// The scripts of tests/suites/vsl: those with a mistake that a tree shows are refused at the place
-// the suite names, all others load.
+// The scripts of tests/suites/vsl: a script with a mistake that the syntax tree shows is refused at
+// the place that the suite names; all others load.
 #include <gtest/gtest.h>
 
 #include "dialect/vsl/loader.h"
@@ -8,7 +8,7 @@
 namespace postern::dialect::vsl {
 namespace {
 
-/// What is wrong in these shows when objects get their values.
+/// Their mistakes are found only when objects get their values.
 constexpr std::string_view of_values[] = {
     "load-file-list-line",  // a bad line of a list file
     "load-object-value",    // "192.0.2.256"

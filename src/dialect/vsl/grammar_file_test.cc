@@ -1,5 +1,4 @@
-// share/editors/vsl.tmLanguage.json, which editors colour scripts by, knows the words that the
-// lexer knows.
+// share/editors/vsl.tmLanguage.json, by which editors colour scripts, has the words of the lexer.
 #include <gtest/gtest.h>
 
 #include <set>

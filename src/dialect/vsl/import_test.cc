@@ -18,7 +18,7 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using vsmtp::parse_human_duration;
 
-/// "carried: note" of a key; "" when the report does not have it.
+/// "carried: note" for a key; "" if the report does not have it.
 std::string fate_of(const VsmtpImport& import, std::string_view name) {
   for (const ImportedParameter& one : import.parameters) {
     if (one.name != name) continue;
@@ -27,7 +27,7 @@ std::string fate_of(const VsmtpImport& import, std::string_view name) {
   return {};
 }
 
-/// "3:8 C012 message (label)" of each.
+/// "3:8 C012 message (label)" for each mistake.
 std::vector<std::string> mistakes_of(std::string_view text) {
   std::vector<std::string> out;
   for (const ImportMistake& one : import_vsmtp(text).mistakes) {

@@ -21,7 +21,7 @@ using ::testing::UnorderedElementsAre;
 
 constexpr const char* local_error = "451 4.3.0 Requested action aborted: local error in processing";
 
-/// A session of a stranger with doe.example, decided by one policy.
+/// A session of an unknown client with doe.example, decided by one policy.
 class VslLayerTest : public ::testing::Test {
  protected:
   VslLayerTest() {
@@ -40,7 +40,7 @@ class VslLayerTest : public ::testing::Test {
     engine_ = std::make_unique<policy::Engine>(
         std::vector<policy::LayerEntry>{{std::make_shared<VslLayer>(*loaded)}});
   }
-  /// "pass", the reply, or the reply in a rule's own words; every decision is kept.
+  /// Decides a stage: "pass", the reply, or the reply that a rule wrote. Keeps every decision.
   std::string say(Stage stage) {
     const policy::Decision decision = tests::run(engine_->decide(stage, evidence_, *gatherer_));
     trace_.note(decision);
@@ -414,7 +414,7 @@ TEST_F(VslLayerTest, only_accept_authenticates) {
   }
 }
 
-// What a rule edits is a copy of the header beside the message.
+// A rule edits a copy of the header, which is charged besides the message.
 TEST_F(VslLayerTest, the_header_in_hand_is_charged_while_the_transaction_lasts) {
   const auto budget = world_.budget = std::make_shared<MemoryBudget>(64u << 20);
   load(R"(#{ preq: [ rule "p" || { append_header("X-Seen", "1"); next() } ] })");
@@ -449,7 +449,7 @@ TEST_F(VslLayerTest, a_header_for_which_there_is_no_room_stops_the_rule) {
   EXPECT_FALSE(budget->used_up()) << "nothing of it is kept";
 }
 
-// Edits add up: each is small.
+// Each edit is small, but all of them are charged.
 TEST_F(VslLayerTest, fields_that_a_rule_writes_are_charged_one_by_one) {
   const auto budget = world_.budget = std::make_shared<MemoryBudget>(1u << 20);
   load(R"(#{ preq: [ rule "p" || {

@@ -9,7 +9,7 @@ namespace {
 
 std::string place(Position at) { return std::to_string(at.line) + ":" + std::to_string(at.column); }
 
-/// "KIND text@line:column", with blanks between, without the end.
+/// "KIND text@line:column" for each token except the end, with blanks between them.
 std::string lexed(std::string_view text) {
   const auto tokens = tokens_of("x.vsl", text);
   if (!tokens) return tokens.error().to_string();

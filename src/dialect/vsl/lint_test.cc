@@ -34,7 +34,7 @@ struct Case {
   std::string wanted;  ///< empty: no warning
 };
 
-/// Each source is put into `around`, where `$` stands; columns count from there.
+/// Each source replaces the `$` in `around`; columns count from there.
 void expect(std::string_view around, const std::vector<Case>& cases) {
   for (const Case& one : cases) {
     std::string text(around);

@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 using Texts = std::map<std::string, std::string>;
 
-/// A policy directory on disk with a folder beside it that scripts must not reach.
+/// A policy directory on disk, inside a folder that scripts must not reach.
 struct Folder : tests::TemporaryFolder {
   explicit Folder(const Texts& files) {
     for (const auto& [name, text] : files) write("policy/" + name, text);

@@ -50,7 +50,7 @@ TEST(VslObject, is_made_of_text) {
   struct Case {
     Type type;
     std::string_view text;
-    std::string_view wanted;  ///< text(); of what is none the error
+    std::string_view wanted;  ///< text(), or the error
   };
   const Case cases[] = {
       {Type::ip4, "192.0.2.1", "192.0.2.1"},
@@ -250,8 +250,8 @@ TEST(VslObject, groups_hold_anything) {
       {Type::fqdn, "EXAMPLE.com", "yes", "yes"},
       {Type::fqdn, "dotted.example", "no", "yes"},
       {Type::identifier, "JANE", "yes", "yes"},
-      {Type::identifier, "example.com", "yes", "no"},  // an identifier is no fqdn
-      {Type::identifier, "plain", "no", "yes"},        // text is compared with letters' case
+      {Type::identifier, "example.com", "yes", "no"},  // an identifier is not an fqdn
+      {Type::identifier, "plain", "no", "yes"},        // text is compared with case
       {Type::string, "Plain", "yes", "yes"},
       {Type::code, "550 x", "no", "yes"},
       {Type::rg4, "10.0.0.0/8", "no", "yes"},
@@ -289,7 +289,7 @@ TEST(VslObject, a_big_list_answers_fast) {
     ASSERT_EQ(contains(list, "USER99999@example.com"), "yes");
     ASSERT_EQ(contains(list, "nobody@example.com"), "no");
   }
-  // Two thousand million comparisons if it looked at each member.
+  // Comparing each member would take two thousand million comparisons.
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
 }
 

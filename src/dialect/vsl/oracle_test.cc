@@ -1,5 +1,5 @@
-// Random programs mean the same to the compiler with its runtime and to a second reading of the
-// language that shares nothing with them.
+// Random programs have the same results with the compiler and its runtime as with an independent
+// interpreter of the language.
 #include <cstdlib>
 
 #include <gtest/gtest.h>
@@ -42,7 +42,7 @@ struct Difference {
   std::string said;
 };
 
-/// Of `count` programs from `first` on; the errors among them are counted.
+/// The first difference among `count` programs, starting at `first`. Counts the errors among them.
 std::optional<Difference> first_difference(std::uint64_t first, std::size_t count, bool planted,
                                            std::size_t& errors) {
   std::vector<std::string> programs;
@@ -56,7 +56,7 @@ std::optional<Difference> first_difference(std::uint64_t first, std::size_t coun
   }
   std::optional<testing::Player> player;
   std::string wrong;
-  // On a machine that gives this process no time, what cannot give way is stopped: no difference.
+  // On a busy machine a load may be stopped for its time, which is not a difference: try again.
   for (int tries = 0; tries < 10; ++tries) {
     player.emplace();
     player->options.limits.call.instructions = 100'000'000;
@@ -69,7 +69,7 @@ std::optional<Difference> first_difference(std::uint64_t first, std::size_t coun
   const auto lines = static_cast<std::size_t>(std::ranges::count(all, '\n')) + 1;
   for (std::size_t i = 0; i < count; ++i) {
     std::string said = player->run(i);
-    // Of what the rule shows it is no matter where the rule stands.
+    // The place of the rule does not matter for the comparison.
     if (said.starts_with(fmt::format("error: main.vsl:{}:", lines + i))) {
       said = "error: main.vsl: " + said.substr(said.find(": ", 8) + 2);
     }

@@ -46,7 +46,7 @@ TEST(CheckMailRelay, knows_clients_by_address_network_and_name) {
       {"10.1.2.3", "array.of('192.0.2.1', obj.of('ip4', '10.1.2.3'))", true},
       {"198.51.100.79", "obj.of('fqdn', 'b\u00fccher.example')", true},
       {"10.1.2.3", "group.of()", false},
-      // What a client says of itself, and what its reverse zone says, is no name of it.
+      // Neither the name in HELO nor a PTR record alone is a name of the client.
       {"198.51.100.77", "obj.of('fqdn', 'claimed.example')", false},
       {"198.51.100.7", "obj.of('fqdn', 'mx.sender.example')", false},
       {"198.51.100.7", "obj.of('fqdn', 'silent.example')", false},

@@ -273,7 +273,7 @@ TEST(VslScriptLimits, computing_is_bounded_in_time) {
   EXPECT_THAT(player.run(), HasSubstr("stopped: it took too long"));
 }
 
-// What Lua itself could not hold.
+// Sizes beyond the limits of Lua.
 
 TEST(VslScriptSize, thousand_variables) {
   std::string text = "let sum = 0;\n";
@@ -326,7 +326,7 @@ std::string nested(int depth, std::string_view before, std::string_view inside,
   return text;
 }
 
-/// As deep as the parser lets it: nothing in the compiled text or in Lua gives up before.
+/// The compiled text and Lua can nest as deeply as the parser allows.
 TEST(VslScriptSize, deepest_nesting) {
   const std::vector<std::array<const char*, 4>> cases{{"(1 + ", "1", ")", "120"},
                                                       {"[", "1", "]", ""},

@@ -23,7 +23,7 @@ constexpr const char* zone = R"({
   "doe-family.com": {"TXT": ["v=spf1 -all"]},
   "mta.example": {"A": ["203.0.113.9"]}})";
 
-/// Unfolded, of one name.
+/// The unfolded values of the fields with this name.
 std::vector<std::string> values_of(const Draft& draft, std::string_view name) {
   std::vector<std::string> values;
   for (const Draft::Field& field : draft.header) {

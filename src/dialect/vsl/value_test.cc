@@ -58,7 +58,7 @@ TEST(VslValue, texts_and_types) {
 
 TEST(VslValue, a_script_holds_what_it_was_given) {
   lua_State* L = luaL_newstate();
-  // Texts are charged to a state, of which there is none here.
+  // Texts are left out: they are charged to a script state, and there is none here.
   for (const Value& value : all_kinds()) {
     if (debug_of(value).find('"') != std::string::npos) continue;
     if (std::holds_alternative<ObjectPtr>(value.is)) continue;
@@ -83,7 +83,7 @@ TEST(VslValue, nesting_has_a_bound) {
   EXPECT_THROW(value_at(L, 1), std::runtime_error);
   lua_settop(L, 0);
   push_array(L, 0);
-  for (int depth = 0; depth < 5; ++depth) {  // a hundred thousand by way of ten
+  for (int depth = 0; depth < 5; ++depth) {  // 100,000 values in tables of ten
     push_array(L, 10);
     for (int i = 1; i <= 10; ++i) {
       lua_pushvalue(L, -2);
