@@ -19,7 +19,7 @@ std::size_t characters(std::string_view utf8) {
       std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
-/// The pieces between commas and line ends. A comma at the end of a line is one separator with it.
+/// The pieces between commas and line ends. A comma and the line end after it are one separator.
 std::vector<std::string> pieces(std::string_view text) {
   std::vector<std::string> list;
   std::string_view rest = text;
@@ -116,7 +116,7 @@ std::optional<ListText> BodyReader::list(std::string_view name) {
     const std::string_view given = value->get_string();
     if (given.empty()) return found;
     if (given.find_first_not_of(", \t\r\n") == std::string_view::npos) {
-      // It comes from a template whose variables were empty; taking it would open the policy.
+      // A template with empty variables writes such text; accepting it would open the policy.
       error(name, "holds separators only; send \"\" to empty the list");
       return std::nullopt;
     }

@@ -116,7 +116,7 @@ Result<PolicyFields> fields_of(std::string_view definition) {
     using Names = std::vector<std::string>;
     fields.allowed_spf_domains = json::value_to<Names>(object.at("allowed_spf_domains"));
     fields.allowed_dkim_domains = json::value_to<Names>(object.at("allowed_dkim_domains"));
-  } catch (const std::exception& error) {  // Boost.JSON's way of saying "missing" or "wrong type"
+  } catch (const std::exception& error) {  // Boost.JSON: a member is missing or of another type
     return fail(Fault::malformed, std::string("a recorded policy definition: ") + error.what());
   }
   return fields;

@@ -20,8 +20,8 @@ constexpr std::size_t max_headers = 50;
 constexpr std::size_t max_name = 128;
 constexpr std::size_t max_value = 4096;
 
-// The request's framing and the connection (RFC 9110 §7.6.1, RFC 9112 §6) are the server's; so are
-// the names by which a receiver knows that a request comes from this server.
+// The server itself sets the fields of framing and connection (RFC 9112 §6, RFC 9110 §7.6.1), and
+// those by which a receiver recognizes its requests.
 constexpr std::array<std::string_view, 13> reserved = {"host",
                                                        "content-length",
                                                        "transfer-encoding",
@@ -50,7 +50,8 @@ bool is_reserved(const std::string& lower_name) {
                      [&](std::string_view prefix) { return lower_name.starts_with(prefix); });
 }
 
-/// "" when the value may be sent (RFC 9110 §5.5); it is never quoted, it may be a token.
+/// What is wrong with a value (RFC 9110 §5.5); "" if it may be sent. Errors never quote the value,
+/// which may be a secret.
 std::string_view value_error(std::string_view value) {
   if (value.size() > max_value) return "has a value over 4096 octets";
   for (const char c : value) {

@@ -41,8 +41,8 @@ void read_name(BodyReader& body, bool required, std::string& name) {
   name = *given;
 }
 
-/// What is wrong with the elements of a list, all of it in one sentence:
-/// "element 1: …; element 3: …". Elements count from 1, as lines do.
+/// Collects the errors of a list's elements in one sentence: "element 1: …; element 3: …". Elements
+/// count from 1, as lines do.
 class ElementErrors {
  public:
   void add(std::size_t index, std::string_view why) {
@@ -82,7 +82,7 @@ void read_networks(BodyReader& body, std::vector<Cidr>& networks) {
   }
 }
 
-/// One element of an allowed-domain list, normalised; or the sentence that says what is wrong.
+/// One element of an allowed-domain list, normalised; or a sentence that says what is wrong.
 tl::expected<std::string, std::string> domain_pattern(std::string_view text) {
   const std::string shown = printable(text, 64);
   const auto wrong = [&](std::string_view why) {
@@ -128,8 +128,8 @@ void read_domains(BodyReader& body, std::string_view field, std::vector<std::str
   }
 }
 
-/// The rules between fields, on the result of the merge: who lists domains believes that they
-/// restrict something, so a list without its switch is refused rather than ignored.
+/// Checks rules between fields after the merge. A list without its switch is refused rather than
+/// ignored, because users expect the domains they list to restrict something.
 void judge_merge(BodyReader& body, const PolicyFields& fields) {
   const auto off = [&](std::string_view control, bool required) {
     return !required && !body.errors().has(control);  // a wrong switch has its own sentence

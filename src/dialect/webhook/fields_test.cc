@@ -9,7 +9,7 @@ namespace {
 
 namespace json = boost::json;
 
-// Hashes of the conduit suite: `s3cr3t-p@ssw0rd` at cost 12 and `correct horse` at cost 10.
+// Hashes from the conduit suite: `s3cr3t-p@ssw0rd` at cost 12 and `correct horse` at cost 10.
 #define HASH12 "$2y$12$nPTBMMvN69D89yK6m11xbeiT77S0E8CKKA.QU9.mKtEW6GFoOUh1e"
 #define HASH10 "$2y$10$yTA2X1er0fvfwBKii6OuNu8PHu27hBGPr9.8yjcXaYWzXlifvTrnG"
 
@@ -27,7 +27,7 @@ PolicyFields made(std::string_view body) {
 
 std::string shown(const PolicyFields& fields) { return json::serialize(to_json(fields)); }
 
-/// The sentence for `field`, "" when there is none.
+/// The sentence for `field`; "" if there is none.
 std::string sentence(const Parsed<PolicyWrite>& write, std::string_view field) {
   if (write) return "";
   for (const auto& [name, text] : write.error().fields) {
@@ -98,7 +98,7 @@ TEST(PolicyFields, a_missing_name_is_400_and_everything_else_422) {
 }
 
 struct Refusal {
-  const char* body;  ///< members behind `"name":"p",`
+  const char* body;  ///< members after `"name":"p",`
   const char* field;
   const char* words;  ///< part of the sentence
 };

@@ -58,7 +58,7 @@ Verdict combine(std::vector<Verdict> refusals) {
 
 namespace {
 
-/// A policy in shadow mode: its steps stay in the trace, and its word does not count.
+/// For a policy in shadow mode: keeps its steps in the trace and ignores its verdict.
 Verdict overlook(std::vector<Step>& steps, std::size_t first) {
   for (std::size_t i = first; i < steps.size(); ++i) steps[i].enforced = false;
   return policy::pass_on();
@@ -66,7 +66,7 @@ Verdict overlook(std::vector<Step>& steps, std::size_t first) {
 
 }  // namespace
 
-/// The checks hang on session, webhook and policy alone: once for all recipients of these.
+/// The checks depend only on session, webhook and policy, so they run once for each such pair.
 Task<Verdict> WebhookLayer::judge_edited(Inquiry& inquiry, std::vector<Step>& steps) const {
   const Evidence& evidence = inquiry.evidence;
   std::vector<std::pair<const policy::Webhook*, const policy::WebhookPolicy*>> seen;
@@ -92,14 +92,14 @@ Task<Verdict> WebhookLayer::judge_edited(Inquiry& inquiry, std::vector<Step>& st
   co_return policy::pass_on();
 }
 
-/// All controls are asked, so that the trace and the log have each one's word; within a control the
-/// first refusal is its answer.
+/// Asks all controls, so that the trace and the log have the answer of each. The first refusal of a
+/// control is its answer.
 Task<Verdict> WebhookLayer::judge_message(Inquiry& inquiry, std::vector<Step>& steps) const {
   const Evidence& evidence = inquiry.evidence;
   Verdict edited = co_await judge_edited(inquiry, steps);
   if (edited.decides()) co_return edited;
   const Recipient* subject = evidence.recipients.empty() ? nullptr : &evidence.recipients.front();
-  const auto owner = subject ? subject->route.policy : nullptr;  // keeps the plan over the waits
+  const auto owner = subject ? subject->route.policy : nullptr;  // keeps the plan over co_await
   if (!owner) co_return policy::pass_on();
   const std::size_t first = steps.size();
   std::vector<Verdict> refusals;
@@ -118,7 +118,7 @@ Task<Verdict> WebhookLayer::judge_message(Inquiry& inquiry, std::vector<Step>& s
 Task<Verdict> WebhookLayer::judge_recipient(Inquiry& inquiry, std::vector<Step>& steps) const {
   const Evidence& evidence = inquiry.evidence;
   if (!evidence.candidate || !evidence.candidate->route.webhook) co_return policy::pass_on();
-  const auto owner = evidence.candidate->route.policy;  // keeps the plan alive over the waits
+  const auto owner = evidence.candidate->route.policy;  // keeps the plan over co_await
   const Plan* plans[] = {&before_, owner ? &owner->plan : nullptr, &after_};
   for (const Plan* plan : plans) {
     if (plan == nullptr) continue;

@@ -64,7 +64,7 @@ TEST(WebhookLayer, asks_its_checks_in_the_contracts_order) {
   EXPECT_EQ(judged.gathered, 1);
 }
 
-/// Everything is wrong at once; each case mends one thing more, in the order of the contract.
+/// Everything is wrong at first; each case corrects one more thing, in the order of the contract.
 TEST(WebhookLayer, an_earlier_check_answers_for_a_later_one) {
   auto bad = a_webhook("a");
   bad->is_active = false;
@@ -120,7 +120,7 @@ TEST(WebhookLayer, a_policy_in_shadow_mode_is_judged_and_refuses_nothing) {
     evidence.recipients.push_back(*evidence.candidate);
     evidence.message = policy::MessageFacts{};
   }
-  // What is not the policy's stays enforced.
+  // Checks that are not the policy's stay enforced.
   auto inactive = a_webhook("b");
   inactive->is_active = false;
   Evidence other = from_client("198.51.100.43");
@@ -147,7 +147,7 @@ TEST(WebhookLayer, a_webhook_without_policy_and_an_empty_policy_accept) {
   }
 }
 
-/// A message whose SPF and DKIM came out like this, under a policy that requires both.
+/// Judges a message with these results of SPF and DKIM under a policy with `fields`.
 Judged authenticated(mailauth::spf::Status spf, std::optional<mailauth::dkim::Status> dkim,
                      const PolicyFields& fields) {
   Evidence evidence = from_client("203.0.113.10");

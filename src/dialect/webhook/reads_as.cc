@@ -13,7 +13,7 @@ namespace {
 using policy::Rule;
 using policy::Stage;
 
-/// Elements of a list that are named; a policy may have a thousand.
+/// The most elements of a list that are named; a policy may have a thousand.
 constexpr std::size_t named = 5;
 
 /// "a, b or c"; beyond `named` "a, b, c, d, e or one of 3 more".
@@ -52,7 +52,7 @@ std::vector<std::string> texts_of(const std::vector<CredentialFields>& credentia
   return texts;
 }
 
-/// What the check answers first of all, as its entry in the catalogue says.
+/// The first reply of the check in its entry of the catalogue.
 std::string first_reply(const policy::Check& check) {
   return std::string(trim(split(check.replies, ',').front()));
 }
@@ -85,7 +85,7 @@ std::vector<Reading> reads_as(const PolicyFields& fields) {
   std::vector<Reading> readings;
   for (const Stage stage : {Stage::rcpt, Stage::message}) {
     for (const Rule& rule : plan.at(stage)) {
-      // Of two checks of one control the later one is the control's own question.
+      // If a control has two checks, the later one is described.
       if (readings.empty() || readings.back().control != rule.check->control)
         readings.push_back({std::string(rule.check->control), {}, {}, {}});
       Reading& reading = readings.back();

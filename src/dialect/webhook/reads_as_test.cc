@@ -65,7 +65,7 @@ TEST(ReadsAs, order_is_that_of_the_plan) {
   EXPECT_EQ(order, "source_ip smtp_auth spf dkim ");
 }
 
-/// The words quote the catalogue; the catalogue's first reply is what the check answers.
+/// The text quotes the first reply in the catalogue, which is the one that the check gives.
 TEST(ReadsAs, the_reply_is_the_one_the_check_gives) {
   const auto policy = compile("pol", "acc", 1, 1, fields(R"(,"allowed_source_ips":"192.0.2.1")"));
   policy::Evidence evidence;

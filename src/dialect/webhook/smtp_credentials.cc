@@ -18,7 +18,7 @@ namespace {
 constexpr std::string_view field = "smtp_credentials";
 constexpr std::size_t max_username = 128;
 constexpr std::size_t bcrypt_length = 60;
-constexpr std::size_t max_password = 72;  // bcrypt reads no further
+constexpr std::size_t max_password = 72;  // bcrypt ignores further octets
 constexpr int least_cost = 10;
 constexpr int most_cost = 14;
 
@@ -50,7 +50,7 @@ bool is_elided(std::string_view hash) {
 }
 
 std::string elision_error(std::string_view username, std::string_view hash) {
-  // Quoted only when nothing of a real hash is in it.
+  // Quoted only if it holds no part of a real hash.
   const bool bare = hash.size() >= 7 && hash.find_first_not_of('.', 7) == std::string_view::npos;
   return fmt::format(
       "has {} for `{}`, which is an elision and not a hash; in its place belong the 60 characters "
@@ -105,7 +105,7 @@ class Collector {
  public:
   explicit Collector(const std::vector<CredentialFields>* stored) : stored_(stored) {}
 
-  /// Each returns a sentence when the entry is wrong.
+  /// This and object() return a sentence if the entry is wrong.
   std::string pair(std::string_view text) {
     const std::size_t colon = text.find(':');
     if (colon == std::string_view::npos) {

@@ -19,7 +19,7 @@ constexpr std::size_t max_label = 63;
 
 using Refusal = std::optional<std::string>;
 
-/// What other parsers would strip, fold or read as another delimiter must never reach one.
+/// Refuses characters that other parsers may strip, fold or read as another delimiter.
 Refusal refuse_characters(std::string_view url) {
   if (url.empty()) return "must not be empty: an https URL, or \"inbox\"";
   if (url.size() > max_url) return fmt::format("is longer than {} octets", max_url);
@@ -42,7 +42,7 @@ Refusal refuse_address(const IpAddress& address, const TargetRules& rules) {
       address.to_string(), special_purpose(address));
 }
 
-/// The last label of a name that some resolvers take as a number: 127.1, 0x7f.1, 2130706433.
+/// Whether the last label may be read as a number by resolvers: 127.1, 0x7f.1, 2130706433.
 bool ends_in_number(std::string_view host) {
   const std::string_view last = host.substr(host.rfind('.') + 1);
   if (std::all_of(last.begin(), last.end(), is_digit)) return true;
@@ -70,7 +70,7 @@ Refusal refuse_name(std::string_view given) {
         "address as four decimal numbers or use a name",
         printable(given, 64));
   }
-  // RFC 6761 §6.3: these names are loopback wherever they are asked.
+  // RFC 6761 §6.3: these names always resolve to loopback.
   if (host == "localhost" || host.ends_with(".localhost")) {
     return "points to this machine (localhost)";
   }
@@ -100,8 +100,8 @@ Refusal refuse_port(std::string_view text, const TargetRules& rules) {
       port);
 }
 
-/// What stands between `//` and the path or query (RFC 3986 §3.2). Taken from the text itself:
-/// Boost.URL 1.81 ends the host of `https://1.2.3.4.5/` behind the first four numbers.
+/// The text between `//` and the path or query (RFC 3986 §3.2). Not read by Boost.URL, because 1.81
+/// ends the host of `https://1.2.3.4.5/` after the first four numbers.
 std::string_view authority_of(std::string_view url) {
   const std::size_t colon = url.find(':');
   if (colon == std::string_view::npos) return {};

@@ -66,7 +66,7 @@ void read_target(BodyReader& body, const WebhookFields* stored, const TargetRule
   }
   std::optional<std::string> given = body.text("target_url");
   if (given) given = with_ascii_host(*std::move(given));
-  // What was accepted once stays acceptable: a stricter operator must not block other edits.
+  // A stored URL stays acceptable: stricter rules of the operator must not block other edits.
   if (!given || (stored != nullptr && *given == target)) return;
   if (std::optional<std::string> refusal = refuse_target(*given, rules)) {
     body.error("target_url", std::move(*refusal));
@@ -125,8 +125,8 @@ void read_policy(BodyReader& body, const WebhookFields* stored, const WebhookRul
     return;
   }
   if (value->is_null()) {
-    // A null that a serializer emits for an unset field must not open a webhook. A stored webhook
-    // without policy shows null, and what GET showed can be sent back.
+    // A serializer may write null for an unset field, which must not open a webhook. A stored
+    // webhook without a policy shows null in GET, and that answer can be sent back.
     if (!detached) {
       body.error(field, "must not be null; send \"clear_security_policy\": true to detach");
     }

@@ -55,7 +55,7 @@ TEST(TargetUrl, the_attack_suite_at_save_time) {
       json::parse(tests::read_file(POSTERN_SOURCE_DIR "/tests/suites/attacks/ssrf.json"));
   for (const json::value& entry : suite.at("cases").as_array()) {
     const json::object& one = entry.as_object();
-    // What names resolve to is judged when the connection is made.
+    // The addresses of a name are judged when the connection is made.
     if (one.contains("dns") || one.at("expect") == "no-follow") continue;
     const auto refusal = refuse_target(std::string(one.at("url").as_string()), http);
     EXPECT_EQ(refusal.has_value(), one.at("expect") == "refuse")
@@ -371,7 +371,7 @@ TEST(WebhookFields, null_never_detaches_and_clear_does) {
 TEST(WebhookFields, sending_back_what_was_shown_changes_nothing) {
   WebhookFields stored = made(R"(,"custom_headers":{"X-A":"v"})");
   stored.email_address = "webhook-01hx5b3w7q8z2m4n6p8r0t2v4x@hooks.example.net";
-  stored.target_url = "http://10.0.0.1/";  // allowed by an operator who has since thought again
+  stored.target_url = "http://10.0.0.1/";  // allowed by earlier, less strict rules
   json::object whole = to_json(stored);
   whole["id"] = "wh_01HX5B3W7Q8Z2M4N6P8R0T2V4X";
   whole["secret"] = "whsec_x";
