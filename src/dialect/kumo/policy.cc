@@ -45,7 +45,7 @@ Task<std::optional<Raised>> begin(State& state, Call& call) {
 
 namespace {
 
-/// A shorter part of a key is of no use to anyone.
+/// A shorter part of a key reveals too little of it to be masked.
 constexpr std::size_t shortest_key_part = 16;
 
 /// Replaces runs of base64 in a part of the text by asterisks. The text stays the same Lua and

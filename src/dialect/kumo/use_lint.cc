@@ -43,7 +43,7 @@ constexpr std::string_view lua_methods[] = {
     "byte",    "char",  "close",   "find",  "flush",  "format",   "gmatch", "gsub",
     "len",     "lines", "lower",   "match", "pack",   "packsize", "read",   "rep",
     "reverse", "seek",  "setvbuf", "sub",   "unpack", "upper",    "write"};
-/// Names whose use may define other names out of sight of this lint.
+/// Names whose use may define other names that this lint cannot find.
 constexpr std::string_view hiding[] = {"_G",       "_ENV",    "load",  "dofile",
                                        "loadfile", "__index", "rawset"};
 
