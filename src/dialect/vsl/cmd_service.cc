@@ -128,7 +128,7 @@ class Child {
   Child& operator=(const Child&) = delete;
 
   pid_t pid() const { return pid_; }
-  /// Does nothing after reap(): only until then does no other group have this number.
+  /// Does nothing after reap(), because another group may then have this number.
   void kill_group() const {
     if (!reaped_) ::kill(-pid_, SIGKILL);
   }

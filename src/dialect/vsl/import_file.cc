@@ -90,7 +90,8 @@ class Writer {
       static constexpr std::array names{"smtp", "submission", "submissions"};
       const auto kind = static_cast<std::size_t>(one.kind);
       const std::string_view tls = tls_of(one.kind);
-      // Without a certificate there is no port for submission: passwords would be readable.
+      // Without a certificate, there is no submissions port, and a submission port only if users
+      // may send their passwords in clear.
       const bool in_clear = draft_.auth_in_clear && !draft_.auth_in_clear->value.empty();
       if (tls == "none" && one.kind == Interface::Kind::submissions) continue;
       if (tls == "none" && one.kind == Interface::Kind::submission && !in_clear) continue;

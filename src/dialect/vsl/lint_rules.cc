@@ -128,7 +128,7 @@ Outcome Values::of_if(const FileFacts& file, const Node& node) {
 
 Outcome Values::of_call(const FileFacts& file, const Node& call) {
   if (const Callee own = lint_.callee(file, call); own.function != nullptr) {
-    // A recursive call finds `unknown`.
+    // Until the function is judged, a recursive call of it finds `unknown`.
     const auto [known, is_new] = known_.emplace(own.function, unknown);
     if (is_new && depth_ < deepest_call) {
       ++depth_;

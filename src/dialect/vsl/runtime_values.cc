@@ -54,7 +54,7 @@ int no_element(lua_State* L, lua_Integer index, std::size_t count) {
                static_cast<lua_Integer>(count));
 }
 
-/// The position of an element, counted from 1; 0: there is none. Negative indexes are from the end.
+/// The position of an element, from 1; 0: there is none. A negative index counts from the end.
 std::size_t element(lua_Integer index, std::size_t count) {
   const auto size = static_cast<lua_Integer>(count);
   if (index < -size || index >= size) return 0;

@@ -10,7 +10,7 @@ namespace {
 
 using script::Raised;
 
-/// The place in a traceback of the innermost line of the script.
+/// The place of the script's innermost line in a traceback.
 std::optional<ChunkPlace> first_place(std::string_view traceback) {
   while (!traceback.empty()) {
     const std::size_t end = std::min(traceback.find('\n'), traceback.size());
