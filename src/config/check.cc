@@ -172,7 +172,7 @@ class Checker {
       return;
     }
     if (listener.certificate.empty()) return;
-    if (listener.tls == TlsMode::none) {
+    if (listener.tls == gateway::ListenerTls::none) {
       add(path(i, "certificate"), "C036", "`certificate` has no effect with `tls = \"none\"`", "",
           "write `tls = \"starttls\"`, or remove certificate and key", Severity::warning);
     }

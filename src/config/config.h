@@ -18,8 +18,10 @@
 #include "config/restrictions.h"
 #include "config/vsl.h"
 #include "gateway/auth_source.h"
+#include "gateway/listener_tls.h"
 #include "net/dnssec.h"
 #include "policy/dmarc_rule.h"
+#include "relay/route.h"
 #include "smtp/limits.h"
 #include "telemetry/log.h"
 
@@ -45,19 +47,12 @@ struct Endpoint {
   auto operator<=>(const Endpoint&) const = default;
 };
 
-/// TLS of a listener: STARTTLS offered, TLS from the first octet, none, STARTTLS required before
-/// MAIL.
-enum class TlsMode : std::uint8_t { starttls, implicit, none, required };
 /// Whether a PROXY header begins each connection.
 enum class ProxyProtocol : std::uint8_t { off, required };
 /// What happens to mail accepted for webhooks.
 enum class Disposition : std::uint8_t { deliver, discard };
 /// Whether accounts can be created without an invitation.
 enum class Signup : std::uint8_t { open, closed };
-/// relay.tls: TLS to MX hosts without a published policy.
-enum class RelayTls : std::uint8_t { none, may, encrypt, verify };
-/// route.tls: TLS to a route's hosts; `policy`: as the destination publishes, else relay.tls.
-enum class RouteTls : std::uint8_t { policy, none, may, encrypt, verify };
 /// IP versions of outgoing connections.
 enum class Families : std::uint8_t { both, v4, v6 };
 /// Whether private addresses are valid next hops: of hosts that a route names, always, never.
@@ -82,9 +77,9 @@ struct ServerConfig {
 
 /// One [[listener]].
 struct ListenerConfig {
-  std::string name = "smtp";                          ///< unique; a metrics label
-  Endpoint address{IpAddress::v4(0x7f000001), 2525};  ///< port 0: the system picks one
-  TlsMode tls = TlsMode::starttls;                    ///< how sessions use TLS
+  std::string name = "smtp";                                  ///< unique; a metrics label
+  Endpoint address{IpAddress::v4(0x7f000001), 2525};          ///< port 0: the system picks one
+  gateway::ListenerTls tls = gateway::ListenerTls::starttls;  ///< how sessions use TLS
   std::string
       certificate;  ///< PEM file; empty: self-signed, made in data_dir. "credential:" is resolved
   std::string key;  ///< PEM file of the private key
@@ -183,9 +178,9 @@ struct AuthenticationConfig {
 
 /// The section [relay]: mail to other hosts. See relay::RoutingConfig for the meaning.
 struct RelayConfig {
-  RelayTls tls = RelayTls::may;    ///< to MX hosts without a published policy
-  bool dane = true;                ///< use TLSA records (RFC 7672 §2.2)
-  bool relay_to_literals = false;  ///< accept user@[192.0.2.1] (RFC 5321 §4.1.3)
+  relay::TlsLevel tls = relay::TlsLevel::may;  ///< to MX hosts without a published policy
+  bool dane = true;                            ///< use TLSA records (RFC 7672 §2.2)
+  bool relay_to_literals = false;              ///< accept user@[192.0.2.1] (RFC 5321 §4.1.3)
   PrivateHosts relay_to_private = PrivateHosts::routes;  ///< private next hops
   Families families = Families::both;                    ///< IP versions
   std::vector<std::string> self_names;       ///< other names of this host, to detect loops
@@ -222,7 +217,8 @@ struct QueueConfig {
 struct RouteConfig {
   std::vector<std::string> match;     ///< recipient patterns; empty: an empty section
   std::vector<std::string> to{"mx"};  ///< "mx", hosts, "discard", "maildir:/path", ...
-  RouteTls tls = RouteTls::policy;    ///< TLS to its hosts
+  /// TLS to its hosts; nullopt: as the destination publishes, else relay.tls.
+  std::optional<relay::TlsLevel> tls;
   /// Names of which a certificate must have one; empty: the host's name.
   std::vector<std::string> names;
   std::string ca;                 ///< PEM file; empty: the system's roots

@@ -245,7 +245,7 @@ TEST(Config, several_listeners_keep_their_order) {
   ASSERT_TRUE(result.ok()) << result.diagnostics.render();
   ASSERT_EQ(result.config.listeners.size(), 2u);
   EXPECT_EQ(result.config.listeners[0].name, "mx");
-  EXPECT_EQ(result.config.listeners[1].tls, TlsMode::implicit);
+  EXPECT_EQ(result.config.listeners[1].tls, gateway::ListenerTls::implicit);
   EXPECT_EQ(result.config.listeners[1].address.to_string(), "[2001:db8::1]:465");
 }
 

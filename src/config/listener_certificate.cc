@@ -54,7 +54,7 @@ std::optional<net::TlsContext::Pem> pem_of(const dialect::kumo::Listener& listen
 Result<std::shared_ptr<const net::TlsContext>> certificate_of(const ListenerConfig& listener,
                                                               const Config& config,
                                                               const std::string& data_dir) {
-  if (listener.tls == TlsMode::none) return nullptr;
+  if (listener.tls == gateway::ListenerTls::none) return nullptr;
   auto by_name = certificates_by_name(config);
   if (!by_name) return tl::unexpected(by_name.error());
   if (listener.started) {

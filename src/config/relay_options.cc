@@ -78,8 +78,7 @@ relay::RoutingConfig routing_of(const Config& config) {
   if (given.relay_to_private != PrivateHosts::routes)
     out.private_addresses = given.relay_to_private == PrivateHosts::always;
   out.dane = given.dane;
-  // The enumerators of both types have the same order.
-  out.default_tls = static_cast<relay::TlsLevel>(given.tls);
+  out.default_tls = given.tls;
   return out;
 }
 
@@ -191,8 +190,7 @@ void Reader::read_route(const RouteConfig& given) {
       complain("to", "a route for nobody", "add `match = [\"example.org\"]`, or `[\"*\"]`");
     return;
   }
-  if (given.tls != RouteTls::policy)
-    route->tls = static_cast<relay::TlsLevel>(static_cast<int>(given.tls) - 1);
+  if (given.tls) route->tls = given.tls;
   route->names = given.names;
   route->settings = out_.settings.size();
   check_self(*route);
@@ -243,11 +241,12 @@ void Reader::check_verify(const RouteConfig& given, const relay::Route& route) {
         return std::any_of(group.begin(), group.end(),
                            [](const relay::RouteHost& host) { return host.address.has_value(); });
       });
-  if (given.tls == RouteTls::verify && by_address && given.names.empty() && given.tlsa.empty()) {
+  if (given.tls == relay::TlsLevel::verify && by_address && given.names.empty() &&
+      given.tlsa.empty()) {
     complain("tls", "`tls = \"verify\"` with a host that has no name to verify",
              "add `names = [\"mx.example.com\"]`, the name in its certificate");
   }
-  if (given.tls == RouteTls::none && !given.tlsa.empty()) {
+  if (given.tls == relay::TlsLevel::none && !given.tlsa.empty()) {
     complain("tlsa", "`tlsa` without TLS: this route has `tls = \"none\"`",
              "write `tls = \"encrypt\"`, or remove one of them");
   }
@@ -297,8 +296,8 @@ void Reader::read_login(const RouteConfig& given, relay::RouteSettings& into) {
         "AUTH needs both; `auth_password` names a file");
   }
   if (given.auth_user.empty()) return;
-  const bool verified = given.tls == RouteTls::verify || !given.tlsa.empty() ||
-                        (given.tls == RouteTls::policy && config_.relay.tls == RelayTls::verify);
+  const bool verified = given.tls == relay::TlsLevel::verify || !given.tlsa.empty() ||
+                        (!given.tls && config_.relay.tls == relay::TlsLevel::verify);
   if (!verified && !given.auth_insecure) {
     complain("auth_user", "a password only goes to a server that was verified",
              "write `tls = \"verify\"`; or `auth_insecure = true` on a network of your own");

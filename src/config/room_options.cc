@@ -64,7 +64,7 @@ gateway::ListenerSettings session_settings(const ListenerConfig& listener, const
   settings.session.hostname = config.server.hostname;
   settings.session.limits = config.limits.session;
   settings.session.bare_newline = config.limits.bare_newline;
-  settings.session.tls_required = listener.tls == TlsMode::required;
+  settings.session.tls_required = listener.tls == gateway::ListenerTls::required;
   settings.session.auth_without_tls = listener.auth_without_tls;
   settings.session.reject_unauth_pipelining = listener.reject_unauth_pipelining;
   // DATA without recipients gets vSMTP's code, if only its rules decide before it.
@@ -72,9 +72,7 @@ gateway::ListenerSettings session_settings(const ListenerConfig& listener, const
       !config.restrictions.present) {
     settings.session.no_recipients = 503;
   }
-  settings.tls = listener.tls == TlsMode::none       ? gateway::ListenerTls::none
-                 : listener.tls == TlsMode::implicit ? gateway::ListenerTls::implicit
-                                                     : gateway::ListenerTls::starttls;
+  settings.tls = listener.tls;
   follow_lists(settings, config.restrictions);
   settings.proxy_required = listener.proxy_protocol == ProxyProtocol::required;
   settings.proxy_from = listener.proxy_from;

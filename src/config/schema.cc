@@ -26,7 +26,7 @@ constexpr std::array<std::string_view, 2> dispositions{"deliver", "discard"};
 constexpr std::array<std::string_view, 2> discoveries{"public_suffix", "tree_walk"};
 constexpr std::array<std::string_view, 4> dnssec_modes{"auto", "validate", "trust-ad", "off"};
 constexpr std::array<std::string_view, 4> relay_tls{"none", "may", "encrypt", "verify"};
-constexpr std::array<std::string_view, 5> route_tls{"policy", "none", "may", "encrypt", "verify"};
+constexpr std::array<std::string_view, 5> route_tls{"none", "may", "encrypt", "verify", "policy"};
 constexpr std::array<std::string_view, 3> families{"both", "v4", "v6"};
 constexpr std::array<std::string_view, 3> private_hosts{"routes", "always", "never"};
 constexpr std::array<std::string_view, 2> chunkings{"auto", "off"};

@@ -80,6 +80,10 @@ std::optional<Complaint> fill_choice(const Key& key, const Slot& slot, std::stri
     std::visit(
         [&]<class T>(T* member) {
           if constexpr (std::is_enum_v<T>) *member = static_cast<T>(i);
+          if constexpr (std::is_same_v<T, std::optional<relay::TlsLevel>>) {
+            member->reset();
+            if (i + 1 < words.size()) *member = static_cast<relay::TlsLevel>(i);
+          }
         },
         slot);
     return std::nullopt;
@@ -325,15 +329,16 @@ void ListFiller::finish() {
     **list = std::move(names_);
 }
 
-std::string_view tls_text(TlsMode mode) {
+std::string_view tls_text(gateway::ListenerTls mode) {
+  using gateway::ListenerTls;
   switch (mode) {
-    case TlsMode::starttls:
+    case ListenerTls::starttls:
       return "STARTTLS";
-    case TlsMode::implicit:
+    case ListenerTls::implicit:
       return "implicit TLS";
-    case TlsMode::none:
+    case ListenerTls::none:
       return "no TLS";
-    case TlsMode::required:
+    case ListenerTls::required:
       return "STARTTLS required";
   }
   return "";

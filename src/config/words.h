@@ -45,7 +45,7 @@ class ListFiller {
 };
 
 /// A listener's TLS mode in one or two words.
-std::string_view tls_text(TlsMode mode);
+std::string_view tls_text(gateway::ListenerTls mode);
 /// A valid value of the key, for a hint.
 std::string example_value(const Key& key);
 /// Labels of letters, digits and hyphens with at most 63 octets, 253 octets together (RFC 1123

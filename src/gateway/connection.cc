@@ -119,7 +119,8 @@ Task<void> Connection::run() {
 }
 
 Task<bool> Connection::greet() {
-  options_.starttls = settings_->tls == ListenerTls::starttls;
+  options_.starttls =
+      settings_->tls == ListenerTls::starttls || settings_->tls == ListenerTls::required;
   options_.mechanisms = transaction_.mechanisms();
   options_.replies_apart = settings_->rewriter != nullptr;
   const IpAddress& client = transaction_.session().client_ip;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "gateway/listener_tls.h"
 #include "net/tls.h"
 #include "policy/authentication.h"
 #include "policy/layer.h"
@@ -35,9 +36,6 @@ struct Timeouts {
   Milliseconds minimum_rate_after{30'000};
   Milliseconds error_delay{1'000};  ///< before each error reply from Limits::soft_errors on
 };
-
-/// TLS of a listener: none, by STARTTLS (RFC 3207 §4), or from the first octet (RFC 8314 §3.3).
-enum class ListenerTls : std::uint8_t { none, starttls, implicit };
 
 /// Settings of one listener, shared by its sessions. A reload makes a new object; sessions that are
 /// open keep theirs.

@@ -188,8 +188,9 @@ Instance::Started Instance::open_api() {
 std::vector<admin::SmtpListener> Instance::smtp_listeners() const {
   std::vector<admin::SmtpListener> all;
   for (const ListenerConfig& listener : config_.listeners) {
-    const bool starttls = listener.tls == TlsMode::starttls || listener.tls == TlsMode::required;
-    const bool implicit = listener.tls == TlsMode::implicit;
+    const bool starttls = listener.tls == gateway::ListenerTls::starttls ||
+                          listener.tls == gateway::ListenerTls::required;
+    const bool implicit = listener.tls == gateway::ListenerTls::implicit;
     all.push_back({listener.address.to_string(), starttls   ? "starttls"
                                                  : implicit ? "implicit"
                                                             : "none"});

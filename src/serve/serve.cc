@@ -61,10 +61,11 @@ void print_table(const Instance& instance, const ServeOptions& options,
   out << fmt::format("Postern {} is ready in {:.1f} s\n\n", current_version().number,
                      static_cast<double>(took.count()) / 1000);
   for (const ListenerConfig& listener : config.listeners) {
-    out << fmt::format(
-        "  SMTP    {:<28} {}{}\n", listener.address.to_string(), tls_text(listener.tls),
-        listener.tls != TlsMode::none && listener.certificate.empty() ? ", self-made certificate"
-                                                                      : "");
+    out << fmt::format("  SMTP    {:<28} {}{}\n", listener.address.to_string(),
+                       tls_text(listener.tls),
+                       listener.tls != gateway::ListenerTls::none && listener.certificate.empty()
+                           ? ", self-made certificate"
+                           : "");
   }
   out << fmt::format("  API     {:<28} try {}/api/v1/ping\n", config.api.base_url(),
                      config.api.base_url());

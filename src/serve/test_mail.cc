@@ -96,7 +96,8 @@ smtp::OutboundMessage envelope(const std::string& from, const std::string& to,
 const ListenerConfig* usable_listener(const std::vector<ListenerConfig>& listeners) {
   const auto found =
       std::find_if(listeners.begin(), listeners.end(), [](const ListenerConfig& one) {
-        return one.tls != TlsMode::implicit && one.proxy_protocol == ProxyProtocol::off;
+        return one.tls != gateway::ListenerTls::implicit &&
+               one.proxy_protocol == ProxyProtocol::off;
       });
   return found == listeners.end() ? nullptr : &*found;
 }
@@ -138,7 +139,7 @@ Task<Result<admin::TestMailResult>> TestMailPort::send(admin::TestMailRequest re
   host.options.send_8bit = true;
   host.options.send_utf8_headers = true;
   host.options.tls = smtp::TlsLevel::none;
-  if (listener->tls != TlsMode::none) {
+  if (listener->tls != gateway::ListenerTls::none) {
     const auto tls = net::TlsClientContext::make("");
     if (tls) host.options.tls = smtp::TlsLevel::may;
     if (tls) host.tls = *tls;

@@ -5,7 +5,7 @@
 namespace postern::app {
 namespace {
 
-ListenerConfig listener(TlsMode tls, ProxyProtocol proxy, std::uint16_t port) {
+ListenerConfig listener(gateway::ListenerTls tls, ProxyProtocol proxy, std::uint16_t port) {
   ListenerConfig made;
   made.tls = tls;
   made.proxy_protocol = proxy;
@@ -17,12 +17,13 @@ TEST(TestMailListener, is_the_first_that_a_plain_client_can_use) {
   const auto off = ProxyProtocol::off;
   const auto required = ProxyProtocol::required;
   EXPECT_EQ(usable_listener({}), nullptr);
-  EXPECT_EQ(usable_listener(
-                {listener(TlsMode::implicit, off, 1), listener(TlsMode::starttls, required, 2)}),
+  EXPECT_EQ(usable_listener({listener(gateway::ListenerTls::implicit, off, 1),
+                             listener(gateway::ListenerTls::starttls, required, 2)}),
             nullptr);
-  const std::vector<ListenerConfig> some = {
-      listener(TlsMode::implicit, off, 1), listener(TlsMode::none, required, 2),
-      listener(TlsMode::required, off, 3), listener(TlsMode::none, off, 4)};
+  const std::vector<ListenerConfig> some = {listener(gateway::ListenerTls::implicit, off, 1),
+                                            listener(gateway::ListenerTls::none, required, 2),
+                                            listener(gateway::ListenerTls::required, off, 3),
+                                            listener(gateway::ListenerTls::none, off, 4)};
   ASSERT_NE(usable_listener(some), nullptr);
   EXPECT_EQ(usable_listener(some)->address.port, 3);
 }
