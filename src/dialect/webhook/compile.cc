@@ -2,32 +2,12 @@
 
 #include <algorithm>
 
-#include <boost/json.hpp>
-
 #include "policy/catalogue.h"
 #include "policy/credentials.h"
 
 namespace postern::dialect::webhook {
 
 namespace {
-
-namespace json = boost::json;
-
-std::string definition_of(const PolicyFields& fields) {
-  json::array networks;
-  for (const Cidr& network : fields.allowed_source_ips) networks.emplace_back(network.to_string());
-  json::object definition{
-      {"name", fields.name},
-      {"allowed_source_ips", std::move(networks)},
-      {"require_smtp_auth", fields.require_smtp_auth},
-      {"require_spf", fields.require_spf},
-      {"allowed_spf_domains", json::value_from(fields.allowed_spf_domains)},
-      {"require_dkim", fields.require_dkim},
-      {"allowed_dkim_domains", json::value_from(fields.allowed_dkim_domains)},
-  };
-  if (fields.shadow) definition["mode"] = "shadow";
-  return json::serialize(definition);
-}
 
 std::vector<policy::Credential> credentials_of(const PolicyFields& fields,
                                                const std::vector<std::uint64_t>& orders) {
@@ -90,36 +70,6 @@ std::shared_ptr<const policy::WebhookPolicy> compile(std::string id, std::string
   policy->dkim_domains = policy::DomainSet(fields.allowed_dkim_domains);
   policy->definition = definition_of(fields);
   return policy;
-}
-
-Result<PolicyFields> fields_of(std::string_view definition) {
-  boost::system::error_code bad;
-  const json::value parsed = json::parse({definition.data(), definition.size()}, bad);
-  if (bad || !parsed.is_object()) {
-    return fail(Fault::malformed, "a recorded policy definition is no JSON object");
-  }
-  const json::object& object = parsed.get_object();
-  PolicyFields fields;
-  try {
-    fields.name = json::value_to<std::string>(object.at("name"));
-    for (const json::value& text : object.at("allowed_source_ips").as_array()) {
-      Result<Cidr> network = Cidr::parse(json::value_to<std::string>(text));
-      if (!network) return tl::unexpected(network.error());
-      fields.allowed_source_ips.push_back(*network);
-    }
-    fields.require_smtp_auth = object.at("require_smtp_auth").as_bool();
-    fields.require_spf = object.at("require_spf").as_bool();
-    fields.require_dkim = object.at("require_dkim").as_bool();
-    if (const json::value* mode = object.if_contains("mode")) {
-      fields.shadow = mode->as_string() == "shadow";
-    }
-    using Names = std::vector<std::string>;
-    fields.allowed_spf_domains = json::value_to<Names>(object.at("allowed_spf_domains"));
-    fields.allowed_dkim_domains = json::value_to<Names>(object.at("allowed_dkim_domains"));
-  } catch (const std::exception& error) {  // Boost.JSON: a member is missing or of another type
-    return fail(Fault::malformed, std::string("a recorded policy definition: ") + error.what());
-  }
-  return fields;
 }
 
 }  // namespace postern::dialect::webhook

@@ -3,10 +3,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "base/error.h"
 #include "dialect/webhook/fields.h"
 #include "policy/plan.h"
 #include "policy/webhook.h"
@@ -24,8 +22,5 @@ std::shared_ptr<const policy::WebhookPolicy> compile(std::string id, std::string
 
 /// Only the plan, as in compile().
 policy::Plan plan_of(const std::string& id, const PolicyFields& fields);
-
-/// Parses WebhookPolicy::definition: the fields without credentials. Fault::malformed.
-Result<PolicyFields> fields_of(std::string_view definition);
 
 }  // namespace postern::dialect::webhook

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <stdexcept>
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -18,20 +19,12 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::array<std::string_view, 9> writable = {
-    "name",        "allowed_source_ips",  "require_smtp_auth", "smtp_credentials",
-    "require_spf", "allowed_spf_domains", "require_dkim",      "allowed_dkim_domains",
-    "mode"};
 constexpr std::array<std::string_view, 2> modes = {"enforce", "shadow"};
 constexpr std::array<std::string_view, 9> read_only = {
     "id",      "account_id",    "smtp_usernames", "smtp_users", "reads_as",
     "version", "webhook_count", "created_at",     "updated_at"};
 
-void read_name(BodyReader& body, bool required, std::string& name) {
-  if (body.find("name") == nullptr) {
-    if (required) body.missing("name", "is required: a name for people, 1 to 100 characters");
-    return;
-  }
+void read_name(BodyReader& body, std::string& name) {
   const std::optional<std::string> given = body.title("name");
   if (!given) return;
   if (given->empty()) {
@@ -61,8 +54,7 @@ class ElementErrors {
   std::string sentence_;
 };
 
-void read_networks(BodyReader& body, std::vector<Cidr>& networks) {
-  constexpr std::string_view field = "allowed_source_ips";
+void read_networks(BodyReader& body, std::string_view field, std::vector<Cidr>& networks) {
   const std::optional<ListText> list = body.list(field);
   if (!list) return;
   ElementErrors wrong;
@@ -157,23 +149,148 @@ bool same(const std::vector<CredentialFields>& a, const std::vector<CredentialFi
                     });
 }
 
+/// Whether recorded definitions have a field in any case. One that came later is recorded where it
+/// is set, so that older records are read as they were meant.
+enum class Recorded : std::uint8_t { always, when_set };
+
+/// One field of a policy: how it is read, shown, compared and recorded. Credentials are none of
+/// these: they are written, and never shown or recorded.
+struct Field {
+  std::string_view name;  ///< in bodies, answers of the API and recorded definitions
+  Recorded recorded = Recorded::always;
+  void (*read)(BodyReader& body, std::string_view name, PolicyFields& fields);
+  bool (*same)(const PolicyFields& a, const PolicyFields& b);
+  json::value (*shown)(const PolicyFields& fields);
+  json::value (*to_record)(const PolicyFields& fields);
+  /// Throws what Boost.JSON throws, or the error of a network, if the value is of another kind.
+  void (*from_record)(const json::value& value, PolicyFields& fields);
+};
+
+template <auto Member>
+constexpr bool same_member(const PolicyFields& a, const PolicyFields& b) {
+  return a.*Member == b.*Member;
+}
+
+template <bool PolicyFields::* Member>
+constexpr Field flag(std::string_view name, Recorded recorded = Recorded::always) {
+  return {.name = name,
+          .recorded = recorded,
+          .read =
+              [](BodyReader& body, std::string_view field, PolicyFields& fields) {
+                fields.*Member = body.boolean(field).value_or(fields.*Member);
+              },
+          .same = same_member<Member>,
+          .shown = [](const PolicyFields& fields) { return json::value(fields.*Member); },
+          .to_record = [](const PolicyFields& fields) { return json::value(fields.*Member); },
+          .from_record = [](const json::value& value,
+                            PolicyFields& fields) { fields.*Member = value.as_bool(); }};
+}
+
+using Names = std::vector<std::string>;
+
+template <Names PolicyFields::* Member>
+constexpr Field domains(std::string_view name, Recorded recorded = Recorded::always) {
+  return {
+      .name = name,
+      .recorded = recorded,
+      .read = [](BodyReader& body, std::string_view field,
+                 PolicyFields& fields) { read_domains(body, field, fields.*Member); },
+      .same = same_member<Member>,
+      .shown =
+          [](const PolicyFields& fields) {
+            return json::value(fmt::format("{}", fmt::join(fields.*Member, ",")));
+          },
+      .to_record = [](const PolicyFields& fields) { return json::value_from(fields.*Member); },
+      .from_record = [](const json::value& value,
+                        PolicyFields& fields) { fields.*Member = json::value_to<Names>(value); }};
+}
+
+Names texts_of(const std::vector<Cidr>& networks) {
+  Names texts;
+  texts.reserve(networks.size());
+  for (const Cidr& network : networks) texts.push_back(network.to_string());
+  return texts;
+}
+
+template <std::vector<Cidr> PolicyFields::* Member>
+constexpr Field networks(std::string_view name, Recorded recorded = Recorded::always) {
+  return {.name = name,
+          .recorded = recorded,
+          .read = [](BodyReader& body, std::string_view field,
+                     PolicyFields& fields) { read_networks(body, field, fields.*Member); },
+          .same = same_member<Member>,
+          .shown =
+              [](const PolicyFields& fields) {
+                return json::value(fmt::format("{}", fmt::join(texts_of(fields.*Member), ",")));
+              },
+          .to_record =
+              [](const PolicyFields& fields) { return json::value_from(texts_of(fields.*Member)); },
+          .from_record =
+              [](const json::value& value, PolicyFields& fields) {
+                for (const json::value& text : value.as_array()) {
+                  Result<Cidr> network = Cidr::parse(json::value_to<std::string>(text));
+                  if (!network) throw std::invalid_argument(network.error().message);
+                  (fields.*Member).push_back(*network);
+                }
+              }};
+}
+
+constexpr Field name_field{
+    .name = "name",
+    .read = [](BodyReader& body, std::string_view,
+               PolicyFields& fields) { read_name(body, fields.name); },
+    .same = same_member<&PolicyFields::name>,
+    .shown = [](const PolicyFields& fields) { return json::value(fields.name); },
+    .to_record = [](const PolicyFields& fields) { return json::value(fields.name); },
+    .from_record = [](const json::value& value,
+                      PolicyFields& fields) { fields.name = json::value_to<std::string>(value); }};
+
+json::value mode_of(const PolicyFields& fields) { return fields.shadow ? "shadow" : "enforce"; }
+
+constexpr Field mode_field{
+    .name = "mode",
+    .recorded = Recorded::when_set,
+    .read =
+        [](BodyReader& body, std::string_view field, PolicyFields& fields) {
+          if (const auto mode = body.word(field, modes)) fields.shadow = *mode == "shadow";
+        },
+    .same = same_member<&PolicyFields::shadow>,
+    .shown = mode_of,
+    .to_record = mode_of,
+    .from_record = [](const json::value& value,
+                      PolicyFields& fields) { fields.shadow = value.as_string() == "shadow"; }};
+
+constexpr std::string_view credentials_field = "smtp_credentials";
+
+/// All fields but the credentials, in the order of answers. A new field is one row.
+constexpr Field table[] = {
+    name_field,
+    networks<&PolicyFields::allowed_source_ips>("allowed_source_ips"),
+    flag<&PolicyFields::require_smtp_auth>("require_smtp_auth"),
+    flag<&PolicyFields::require_spf>("require_spf"),
+    domains<&PolicyFields::allowed_spf_domains>("allowed_spf_domains"),
+    flag<&PolicyFields::require_dkim>("require_dkim"),
+    domains<&PolicyFields::allowed_dkim_domains>("allowed_dkim_domains"),
+    mode_field,
+};
+
+/// Names that a body may set.
+std::vector<std::string_view> writable() {
+  std::vector<std::string_view> names;
+  for (const Field& field : table) names.push_back(field.name);
+  names.push_back(credentials_field);
+  return names;
+}
+
 void note_changes(const PolicyFields& before, PolicyWrite& write) {
   const PolicyFields& after = write.fields;
-  const auto note = [&](bool differs, const char* field) {
-    if (differs) write.changed.emplace_back(field);
-  };
+  for (const Field& field : table) {
+    if (!field.same(before, after)) write.changed.emplace_back(field.name);
+  }
   // A new password has no hash yet, so the list differs from a stored one in any case.
   write.credentials_changed =
       !write.to_hash.empty() || !same(before.smtp_credentials, after.smtp_credentials);
-  note(before.name != after.name, "name");
-  note(before.allowed_source_ips != after.allowed_source_ips, "allowed_source_ips");
-  note(before.require_smtp_auth != after.require_smtp_auth, "require_smtp_auth");
-  note(write.credentials_changed, "smtp_credentials");
-  note(before.require_spf != after.require_spf, "require_spf");
-  note(before.allowed_spf_domains != after.allowed_spf_domains, "allowed_spf_domains");
-  note(before.require_dkim != after.require_dkim, "require_dkim");
-  note(before.allowed_dkim_domains != after.allowed_dkim_domains, "allowed_dkim_domains");
-  note(before.shadow != after.shadow, "mode");
+  if (write.credentials_changed) write.changed.emplace_back(credentials_field);
 }
 
 }  // namespace
@@ -183,21 +300,16 @@ Parsed<PolicyWrite> parse_policy(const json::object& object, const PolicyFields*
   PolicyWrite write;
   if (stored != nullptr) write.fields = *stored;
   PolicyFields& fields = write.fields;
-  read_name(body, stored == nullptr, fields.name);
-  read_networks(body, fields.allowed_source_ips);
-  fields.require_smtp_auth = body.boolean("require_smtp_auth").value_or(fields.require_smtp_auth);
+  if (stored == nullptr && body.find("name") == nullptr)
+    body.missing("name", "is required: a name for people, 1 to 100 characters");
+  for (const Field& field : table) field.read(body, field.name, fields);
   auto credentials =
       read_credentials(body, stored == nullptr ? nullptr : &stored->smtp_credentials);
   if (credentials) {
     fields.smtp_credentials = std::move(credentials->credentials);
     write.to_hash = std::move(credentials->to_hash);
   }
-  fields.require_spf = body.boolean("require_spf").value_or(fields.require_spf);
-  read_domains(body, "allowed_spf_domains", fields.allowed_spf_domains);
-  fields.require_dkim = body.boolean("require_dkim").value_or(fields.require_dkim);
-  read_domains(body, "allowed_dkim_domains", fields.allowed_dkim_domains);
-  if (const auto mode = body.word("mode", modes)) fields.shadow = *mode == "shadow";
-  body.refuse_unknown(writable, read_only, "policy");
+  body.refuse_unknown(writable(), read_only, "policy");
   judge_merge(body, fields);
   if (!body.errors().fields.empty()) return tl::unexpected(std::move(body.errors()));
   note_changes(stored == nullptr ? PolicyFields() : *stored, write);
@@ -212,24 +324,44 @@ void hash_passwords(PolicyWrite& write, const std::function<Secret(const Secret&
 }
 
 json::object to_json(const PolicyFields& fields) {
-  std::vector<std::string> networks;
-  networks.reserve(fields.allowed_source_ips.size());
-  for (const Cidr& network : fields.allowed_source_ips) networks.push_back(network.to_string());
   json::array usernames;
   for (const CredentialFields& credential : fields.smtp_credentials) {
     usernames.emplace_back(credential.username);
   }
-  return json::object{
-      {"name", fields.name},
-      {"allowed_source_ips", fmt::format("{}", fmt::join(networks, ","))},
-      {"require_smtp_auth", fields.require_smtp_auth},
-      {"smtp_usernames", std::move(usernames)},
-      {"require_spf", fields.require_spf},
-      {"allowed_spf_domains", fmt::format("{}", fmt::join(fields.allowed_spf_domains, ","))},
-      {"require_dkim", fields.require_dkim},
-      {"allowed_dkim_domains", fmt::format("{}", fmt::join(fields.allowed_dkim_domains, ","))},
-      {"mode", fields.shadow ? "shadow" : "enforce"},
-  };
+  json::object shown;
+  for (const Field& field : table) shown[field.name] = field.shown(fields);
+  shown["smtp_usernames"] = std::move(usernames);
+  return shown;
+}
+
+std::string definition_of(const PolicyFields& fields) {
+  const PolicyFields unset;
+  json::object definition;
+  for (const Field& field : table) {
+    if (field.recorded == Recorded::always || !field.same(fields, unset))
+      definition[field.name] = field.to_record(fields);
+  }
+  return json::serialize(definition);
+}
+
+Result<PolicyFields> fields_of(std::string_view definition) {
+  boost::system::error_code bad;
+  const json::value parsed = json::parse({definition.data(), definition.size()}, bad);
+  if (bad || !parsed.is_object()) {
+    return fail(Fault::malformed, "a recorded policy definition is not a JSON object");
+  }
+  const json::object& object = parsed.get_object();
+  PolicyFields fields;
+  try {
+    for (const Field& field : table) {
+      const json::value* value = object.if_contains(field.name);
+      if (value != nullptr || field.recorded == Recorded::always)
+        field.from_record(value != nullptr ? *value : object.at(field.name), fields);
+    }
+  } catch (const std::exception& error) {  // a member is missing or of another type
+    return fail(Fault::malformed, std::string("a recorded policy definition: ") + error.what());
+  }
+  return fields;
 }
 
 }  // namespace postern::dialect::webhook

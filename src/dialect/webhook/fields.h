@@ -5,10 +5,12 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/json/fwd.hpp>
 
+#include "base/error.h"
 #include "base/ip.h"
 #include "base/secret.h"
 #include "dialect/webhook/field_errors.h"
@@ -62,5 +64,11 @@ void hash_passwords(PolicyWrite& write, const std::function<Secret(const Secret&
 /// The fields for the API: lists as comma-separated strings, "" if unset, and `smtp_usernames`
 /// instead of the credentials. The caller adds ids, versions and times.
 boost::json::object to_json(const PolicyFields& fields);
+
+/// The fields without credentials as a JSON text: WebhookPolicy::definition, which the store and
+/// traces keep.
+std::string definition_of(const PolicyFields& fields);
+/// Parses a definition. Fault::malformed.
+Result<PolicyFields> fields_of(std::string_view definition);
 
 }  // namespace postern::dialect::webhook
