@@ -11,21 +11,22 @@
 namespace postern::dialect {
 namespace {
 
-// PCRE2 counts steps anew for each octet a match may begin at, so a long subject gets fewer.
+// PCRE2 counts steps anew for each octet where a match may begin: a long subject gets fewer for
+// each.
 constexpr std::uint64_t steps_per_lookup = 20'000'000;
 constexpr std::uint32_t least_steps = 5'000;
 constexpr std::uint32_t most_steps = 200'000;
 constexpr std::uint32_t depth_limit = 20'000;
 constexpr std::uint32_t heap_limit_kib = 16'384;
-constexpr std::uint32_t kept_groups = 100;  ///< $1 to $99
+constexpr std::uint32_t kept_groups = 100;  ///< the match, $1 to $99
 constexpr std::size_t longest_pattern = 65'536;
 constexpr std::size_t longest_subject = 16'384;
-// A search looks at the clock between windows of places where a match may begin.
+// A search checks the time between windows of octets where a match may begin.
 constexpr std::size_t least_window = 64;
 constexpr std::size_t most_window = 1'024;
-constexpr std::uint32_t search_steps = 100'000;  ///< for each place
+constexpr std::uint32_t search_steps = 100'000;  ///< for each octet where a match may begin
 
-/// What a thread needs for matching. It outlives no match of that thread.
+/// What a thread needs for matching; destroyed with the thread.
 struct Workspace {
   pcre2_match_context* context = pcre2_match_context_create(nullptr);
   pcre2_match_data* data = pcre2_match_data_create(kept_groups, nullptr);
@@ -81,7 +82,7 @@ Result<Regex> Regex::compile(std::string_view pattern, const RegexOptions& optio
   }
   Regex regex;
   regex.code_.reset(compiled);
-  // Where the system forbids code made at run time the interpreter does it.
+  // If the system forbids run-time code generation, the interpreter runs instead.
   pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE);
   std::uint32_t groups = 0;
   pcre2_pattern_info(compiled, PCRE2_INFO_CAPTURECOUNT, &groups);
@@ -104,7 +105,7 @@ int run(const void* code, std::string_view subject, std::size_t from) {
                        subject.size(), from, options, mine.data, mine.context);
   };
   const int result = once(0);
-  // The stack that compiled code gets is small; the interpreter has the heap.
+  // The stack for compiled code is small; the interpreter uses the heap.
   return result == PCRE2_ERROR_JIT_STACKLIMIT ? once(PCRE2_NO_JIT) : result;
 }
 
@@ -147,7 +148,7 @@ Regex::Outcome Regex::search(std::string_view subject, std::size_t from,
                                                         : least_window;
     began = now;
   }
-  pcre2_set_offset_limit(mine.context, PCRE2_UNSET);  // match() knows none
+  pcre2_set_offset_limit(mine.context, PCRE2_UNSET);  // match() has no limit
   return outcome;
 }
 
@@ -157,7 +158,7 @@ std::optional<std::pair<std::size_t, std::size_t>> Regex::bounds(std::string_vie
   if (number >= kept_groups) return std::nullopt;
   const std::size_t begin = ends[2 * number];
   const std::size_t end = ends[2 * number + 1];
-  // \K may put the end in front of the begin.
+  // \K can place the end before the beginning.
   if (begin == PCRE2_UNSET || begin > end || end > subject.size()) return std::nullopt;
   return std::pair(begin, end);
 }

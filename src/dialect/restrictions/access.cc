@@ -23,7 +23,7 @@ Action with_text(Action::Kind kind, std::uint16_t code, std::string_view text,
   return action;
 }
 
-/// Reference §4: codes of the address kind are those of what is judged.
+/// Reference §4: an address code (X.1.x) becomes the one for the address that is judged.
 smtp::EnhancedCode adjusted(smtp::EnhancedCode code, Subject subject) {
   if (code.subject != 1) return code;
   const auto n = code.detail;
@@ -40,7 +40,7 @@ smtp::EnhancedCode adjusted(smtp::EnhancedCode code, Subject subject) {
   return {code.klass, 0, 0};
 }
 
-/// Looks a key up and applies what is found. nullopt: the table does not know it.
+/// Applies the result of a look-up. nullopt: the table does not have the key.
 std::optional<Outcome> take(Context& context, const Rule& rule, Subject subject,
                             const Found& found) {
   if (found.status == Found::Status::absent) return std::nullopt;
@@ -60,7 +60,7 @@ std::optional<Outcome> try_key(Context& context, const Rule& rule, Subject subje
   return take(context, rule, subject, rule.table->find(key, &context.replies()));
 }
 
-/// A name in lower case and what is above it (reference §4.2).
+/// Tries a name, which is in lower case, then its parent domains (reference §4.2).
 std::optional<Outcome> try_names(Context& context, const Rule& rule, Subject subject,
                                  std::string_view name) {
   if (rule.table->is_network() && !looks_like_address(name)) return std::nullopt;
@@ -171,8 +171,8 @@ Outcome apply(Context& context, const Rule& rule, Subject subject, const Action&
 
 namespace {
 
-/// After the whole address (reference §4.1): without its extension, the domain and what is above
-/// it, the local part.
+/// The keys after the whole address (reference §4.1): the address without its extension, the domain
+/// and its parents, the local part.
 std::optional<Outcome> try_parts(Context& context, const Rule& rule, Subject subject,
                                  const Address& address) {
   const auto found = [&](std::string_view key) { return try_key(context, rule, subject, key); };
@@ -181,7 +181,7 @@ std::optional<Outcome> try_parts(Context& context, const Rule& rule, Subject sub
   const std::string& delimiters = context.policy().recipient_delimiter;
   const std::size_t extension =
       delimiters.empty() ? std::string_view::npos : key.substr(0, at).find_first_of(delimiters, 1);
-  std::string without;  // the extension
+  std::string without;  // the address without its extension
   if (extension != std::string_view::npos) {
     without.append(key.substr(0, extension)).append(key.substr(at));
     if (auto outcome = found(without)) return outcome;
@@ -204,7 +204,7 @@ Outcome check_address(Context& context, const Rule& rule, const Address& address
   std::optional<Outcome> outcome = found(address.key);
   if (!outcome && !rule.table->is_pattern()) outcome = try_parts(context, rule, subject, address);
   if (!outcome) return context.pass(nothing_found);
-  // Reference §3: OK says nothing of an address that holds a route of the sender's own.
+  // Reference §3: OK does not permit an address that contains a source route.
   const bool untrusted =
       subject == Subject::recipient && address.routed && !context.policy().allow_untrusted_routing;
   if (*outcome == Outcome::permit && untrusted) {

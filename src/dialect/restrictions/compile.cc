@@ -1,4 +1,4 @@
-// Parameters to lists. Everything that can be wrong is said at once, each with its place.
+// Compiles parameters to lists. Reports all errors at once, each with its place.
 #include <algorithm>
 #include <array>
 #include <map>
@@ -26,7 +26,8 @@ constexpr std::string_view list_parameters[list_count] = {
     "smtpd_relay_restrictions",       "smtpd_recipient_restrictions", "smtpd_data_restrictions",
     "smtpd_end_of_data_restrictions", "smtpd_etrn_restrictions"};
 
-/// What a bare `type:name` means in a list; "" where it means nothing (reference §2.14).
+/// The keyword that a bare `type:name` in a list stands for; "" if it has no meaning (reference
+/// §2.14).
 std::string_view keyword_of_bare_table(std::string_view parameter) {
   if (parameter == "smtpd_client_restrictions") return "check_client_access";
   if (parameter == "smtpd_helo_restrictions") return "check_helo_access";
@@ -38,7 +39,7 @@ std::string_view keyword_of_bare_table(std::string_view parameter) {
   return "";
 }
 
-/// Of the keywords that are not carried, those with a word behind them.
+/// Whether the keyword is one that is not carried and takes an argument.
 bool takes_word_elsewhere(std::string_view word) {
   const std::string name = lower(word);
   if (!is_known_elsewhere(name)) return false;
@@ -90,7 +91,7 @@ class Compiler {
   }
 
  private:
-  /// What newaliases and local(8) take for alias files is one wherever else it is named.
+  /// A file that newaliases or local(8) reads as an alias file is one wherever else it is named.
   void read_aliases() {
     for (const std::string parameter : {"alias_maps", "alias_database"}) {
       if (!parameters_.is_set(parameter)) sources_.aliases.insert("hash:/etc/aliases");
@@ -107,7 +108,8 @@ class Compiler {
     diagnostics_.push_back(
         {severity, std::move(code), std::move(place), std::move(message), std::move(hint)});
   }
-  /// What Postfix notices while it answers: an error here, unless it is to answer as Postfix does.
+  /// What Postfix notices only while it answers: an error here, unless Errors asks for Postfix's
+  /// way.
   void say_late(std::string code, Place place, std::string message, std::string hint = {}) {
     say(errors_ == Errors::refuse ? Severity::error : Severity::warning, std::move(code),
         std::move(place), std::move(message), std::move(hint));
@@ -135,7 +137,7 @@ class Compiler {
     return 450;  // as Postfix answers then
   }
 
-  /// Postfix would answer 451 to everybody.
+  /// Postfix would answer 451 to every client.
   void troubles(const std::string& parameter, std::vector<std::string>& found,
                 std::string_view mended) {
     for (std::string& one : found) {
@@ -162,8 +164,8 @@ class Compiler {
     return made;
   }
 
-  /// A $name that nobody has set and that has no default expands to nothing, as with Postfix: in a
-  /// list of rules it takes rules away without a word.
+  /// A $name that is not set and has no default expands to nothing, as in Postfix. In a list of
+  /// rules this removes rules silently.
   void check_references() {
     std::vector<std::string_view> names(restriction_parameters().begin(),
                                         restriction_parameters().end());
@@ -192,7 +194,7 @@ class Compiler {
     }
   }
 
-  /// docs/postfix-differences.md: other words name no address here.
+  /// docs/postfix-differences.md: other words do not name an address here.
   void take_own(std::string_view word) {
     policy_.own_everywhere |= iequals(word, "all");
     if (iequals(word, "all") || iequals(word, "loopback-only") || iequals(word, "localhost")) {
@@ -236,7 +238,7 @@ class Compiler {
     policy_.helo_required = flag("smtpd_helo_required");
     policy_.relay_first = flag("smtpd_relay_before_recipient_restrictions");
     policy_.soft_bounce = flag("soft_bounce");
-    // DESIGN §9.17: verifiers are what switches AUTH on; only a written "no" switches it off.
+    // DESIGN §9.17: a verifier enables AUTH; only an explicit "no" disables it.
     policy_.sasl = !parameters_.is_set("smtpd_sasl_auth_enable") || flag("smtpd_sasl_auth_enable");
     policy_.reject_unlisted_recipient = flag("smtpd_reject_unlisted_recipient");
     policy_.reject_unlisted_sender = flag("smtpd_reject_unlisted_sender");
@@ -309,7 +311,7 @@ class Compiler {
     return rule;
   }
 
-  /// The rule that begins at words[i]; `i` is left at its last word.
+  /// Compiles the rule that begins at words[i] and sets `i` to its last word.
   Rule rule_of(const std::string& parameter, const std::vector<Word>& words, std::size_t& i) {
     const Word& word = words[i];
     Rule rule{.words = word.text, .place = {parameter, word.offset}};
@@ -345,7 +347,7 @@ class Compiler {
     const std::string argument = more ? words[i + 1].text : std::string();
     const bool table = rule.keyword->takes == Takes::table;
     if (!more || (table && !is_table_spec(argument))) {
-      // Reference §2.13: a zone that is missing is skipped, all else is an error.
+      // Reference §2.13: a missing zone is skipped; any other missing argument is an error.
       const bool zone = rule.keyword->takes == Takes::zone;
       const Keyword* keyword = rule.keyword;
       if (table && more) ++i;
@@ -432,7 +434,7 @@ class Compiler {
       } else if (name == "timeout" || name == "try_limit" || name == "retry_delay") {
         not_carried += (not_carried.empty() ? "" : ", ") + std::string(name);
       } else if (name != "max_idle" && name != "max_ttl" && name != "request_limit") {
-        // What those say of connections means nothing: each question has one of its own.
+        // The three are ignored: each question has a connection of its own.
         return bad(fmt::format("{}: a policy service has no `{}`", shown, printable(name, 64)));
       }
     }
@@ -441,7 +443,7 @@ class Compiler {
           fmt::format("{}: {} not carried out", shown, not_carried),
           "a server is asked once and has authentication.decide_within");
     }
-    // As smtpd does, which works in its queue directory.
+    // Relative to the queue directory, as in smtpd, which works there.
     if (rule.service.starts_with("unix:") && !rule.service.starts_with("unix:/")) {
       rule.service.insert(5, parameters_.text("queue_directory") + "/");
     }
@@ -463,7 +465,7 @@ class Compiler {
       return rule;
     }
     auto zone = policy::DnsList::parse(text);
-    if (!zone) {  // Postfix dies when it comes to such a filter: an error in either mode
+    if (!zone) {  // Postfix dies when it evaluates such a filter: an error in either mode
       say(Severity::error, "R005", rule.place, zone.error().message);
       rule.keyword = nullptr;
       return rule;
@@ -493,7 +495,7 @@ class Compiler {
     rule.service_trouble = std::make_shared<const Action>(std::move(action));
   }
 
-  /// Values are compiled once, as far as they are known.
+  /// Compiles the values of tables once, if all values are known.
   void fill_actions(List& list) {
     for (Rule& rule : list) {
       fill_default_action(rule);
@@ -521,7 +523,7 @@ class Compiler {
     }
   }
 
-  /// "hash:/t line 3 (friend.example)": where a value stands first.
+  /// The row where a value first occurs: "hash:/t line 3 (friend.example)".
   std::string row_of(const Table& table, std::string_view value) const {
     const auto rows = table.rows_with(value, 1);
     std::string out = printable(table.name(), 200);
@@ -534,7 +536,7 @@ class Compiler {
     return out;
   }
 
-  /// One warning for all rows of a table that say it: what such a row asks for does not happen.
+  /// One warning for all rows of a table with an action that is not carried out.
   void warn_of_action(const Rule& rule, std::string_view word,
                       const std::vector<const std::string*>& values) {
     if (values.empty()) return;
@@ -546,8 +548,8 @@ class Compiler {
         "the row says nothing here, as DUNNO: docs/postfix-differences.md");
   }
 
-  /// Classes within classes multiply: a list that one command could not walk through in good time
-  /// is an error, and is left out of the draft.
+  /// Nested classes multiply: a list that takes too long to evaluate within one command is an
+  /// error, and is left out of the draft.
   void bound_lists() {
     for (std::size_t i = 0; i < list_count; ++i) {
       if (rules_in(policy_.lists[i], 0) <= most_rules) continue;
@@ -559,8 +561,8 @@ class Compiler {
     }
   }
 
-  /// That one walk comes to, at most; beyond most_rules it does not matter how many. A circle
-  /// through tables ends at the first refusal (Context::run()).
+  /// The most rules that one evaluation of the list runs; counts no further than most_rules. A
+  /// cycle through tables ends at the first refusal (Context::run()).
   std::size_t rules_in(const List& list, std::size_t depth) {
     if (depth > max_class_depth) return 0;  // refused before
     const auto [known, fresh] = walks_.emplace(&list, 0);
@@ -579,9 +581,9 @@ class Compiler {
   }
 
   static constexpr std::size_t most_actions = 10'000;
-  static constexpr std::size_t most_hints = 100;  ///< words that a keyword is proposed for
+  static constexpr std::size_t most_hints = 100;  ///< words for which a keyword is suggested
   static constexpr std::size_t most_rules = 100'000;
-  static constexpr std::size_t max_class_depth = 100;  ///< as the evaluation has it
+  static constexpr std::size_t max_class_depth = 100;  ///< as in the evaluation
 
   const Parameters& parameters_;
   TableSources sources_;
@@ -590,9 +592,9 @@ class Compiler {
   std::vector<std::shared_ptr<List>> class_lists_;
   std::set<std::string> class_names_;
   std::set<std::string> compiling_;
-  std::size_t unknown_ = 0;                   ///< words
-  std::size_t depth_ = 0;                     ///< of classes within classes
-  std::map<const List*, std::size_t> walks_;  ///< rules_in()
+  std::size_t unknown_ = 0;                   ///< unknown words so far
+  std::size_t depth_ = 0;                     ///< current nesting of classes
+  std::map<const List*, std::size_t> walks_;  ///< results of rules_in()
   Diagnostics diagnostics_;
 };
 

@@ -32,7 +32,7 @@ Subject subject_of_list(ListKind kind) {
   return Subject::etrn;
 }
 
-/// Lists within lists; Postfix gives up at the same number.
+/// Nesting of lists; Postfix has the same limit.
 constexpr int max_depth = 100;
 
 std::string bracketed(std::string_view text) { return "<" + smtp::echo(text) + ">"; }
@@ -58,7 +58,7 @@ Context::Context(const Policy& policy, const policy::Evidence& evidence, Protoco
   if (protocol == Protocol::rcpt || protocol == Protocol::vrfy) {
     if (evidence.candidate) recipient_ = address_of(evidence.candidate->address);
   } else if (in_transaction && protocol != Protocol::mail && evidence.recipients.size() == 1) {
-    // Reference §2.5: with several recipients there is none to judge.
+    // Reference §2.5: with several recipients, none of them is judged.
     recipient_ = address_of(evidence.recipients.front().address);
   }
 }
@@ -69,7 +69,7 @@ Address Context::address_of(const mail::Mailbox& mailbox) const {
                   .domain = lower(mailbox.domain),
                   .bare = mailbox.domain.empty()};
   if (address.bare) address.domain = policy_.myorigin;
-  // Address rewriting: a route through one of our own domains is undone first (reference §7).
+  // Address rewriting: a route through one of our own domains is removed first (reference §7).
   for (int i = 0; i < 8; ++i) {
     address.known = policy_.domain_class(address.domain, &replies_, evidence_.session.server_ip);
     if (address.known != DomainClass::local) break;
@@ -89,7 +89,7 @@ Address Context::address_of(const mail::Mailbox& mailbox) const {
       break;
     }
   }
-  // RFC 5321 §4.5.1: this mailbox is the host's own, whatever myorigin is.
+  // RFC 5321 §4.5.1: this mailbox belongs to the host, whatever myorigin is.
   if (address.bare && iequals(address.local, "postmaster")) address.known = DomainClass::local;
   address.routed = std::any_of(address.local.begin(), address.local.end(),
                                [](char c) { return c == '@' || c == '%' || c == '!'; });
@@ -155,7 +155,7 @@ std::string Context::judged(Subject subject) const {
 smtp::Reply Context::reply_of(std::uint16_t code, smtp::EnhancedCode enhanced,
                               std::string text) const {
   if (policy_.soft_bounce && code >= 500) code = static_cast<std::uint16_t>(code - 100);
-  // Reference §2.10: the first digits agree, whatever the rule or table said.
+  // Reference §2.10: the first digits agree, whatever the rule or the table says.
   enhanced.klass = static_cast<std::uint8_t>(code / 100);
   return {.code = code, .enhanced = enhanced, .text = std::move(text)};
 }
@@ -177,7 +177,7 @@ Outcome Context::refuse_with(const Rule&, std::uint16_t code, smtp::EnhancedCode
     warned_ = true;
     return Outcome::pass;
   }
-  // Reference §2.7: a 5xx is replaced while the list has a reason to defer it.
+  // Reference §2.7: a 5xx is replaced if the list has a reason to defer it.
   result_.reply = code >= 500 && defer_if_reject_ ? *defer_if_reject_
                                                   : reply_of(code, enhanced, std::move(text));
   return Outcome::refuse;
@@ -295,7 +295,7 @@ Outcome Context::run_rules(const List& list) {
   for (const Rule& rule : list) {
     const Outcome outcome = run_rule(rule);
     if (outcome != Outcome::pass) return outcome;
-    // Reference §2.8: with both reasons up nothing can change any more.
+    // Reference §2.8: once both reasons are set, no further rule changes the result.
     if (discarded() || (defer_if_permit_ && defer_if_reject_)) break;
   }
   return Outcome::pass;

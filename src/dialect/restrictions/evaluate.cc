@@ -24,10 +24,10 @@ std::vector<std::string> listed_keys(const Address& address, const Policy& polic
   return keys;
 }
 
-/// Runs the lists in their order until one refuses. False: it is decided, or something is missing.
+/// Runs the lists in order until one refuses. False: the result is final, or an answer is missing.
 bool run_lists(Context& context, std::initializer_list<ListKind> kinds) {
   for (const ListKind kind : kinds) {
-    // Without HELO its list is not asked, nor at VRFY in front of MAIL the sender's.
+    // Without HELO its list is skipped, as is the sender list at a VRFY before MAIL.
     if (kind == ListKind::helo && context.helo().empty()) continue;
     if (kind == ListKind::sender && context.sender() == nullptr) continue;
     // The relay and the recipient list share a reason to defer (reference §2.7).
@@ -59,11 +59,11 @@ bool settle(Context& context) {
 constexpr std::pair<Protocol, ListKind> before_rcpt[] = {{Protocol::connect, ListKind::client},
                                                          {Protocol::helo, ListKind::helo},
                                                          {Protocol::mail, ListKind::sender}};
-constexpr std::size_t before_mail = 2;  ///< of these
+constexpr std::size_t before_mail = 2;  ///< the first two of these
 
-/// With smtpd_delay_reject = no the client, HELO and sender lists ran at their own commands; what
-/// they gave as a reason to defer holds at RCPT (reference §2.8), that of the first two at ETRN.
-/// They refuse nothing any more. False: something is missing.
+/// With smtpd_delay_reject = no, the client, HELO and sender lists ran at their own commands. Their
+/// reasons to defer hold at RCPT (reference §2.8), those of the first two lists also at ETRN; they
+/// refuse nothing any more. False: an answer is missing.
 bool recall_deferral(Context& context, std::span<const std::pair<Protocol, ListKind>> before) {
   for (const auto& [protocol, kind] : before) {
     if (context.policy().list(kind).empty()) continue;
@@ -85,7 +85,7 @@ bool is_postmaster(const Address& address) { return iequals(address.local, "post
 
 void judge_recipient(Context& context) {
   const Policy& policy = context.policy();
-  // RFC 5321 §4.5.1: <postmaster> without a domain is always taken (reference §2.6).
+  // RFC 5321 §4.5.1: <postmaster> without a domain is always accepted (reference §2.6).
   if (context.recipient() != nullptr && context.recipient()->bare &&
       is_postmaster(*context.recipient())) {
     return;
@@ -94,7 +94,7 @@ void judge_recipient(Context& context) {
       !run_lists(context, {ListKind::client, ListKind::helo, ListKind::sender})) {
     return;
   }
-  // At VRFY in front of MAIL what these lists raised does not count.
+  // At a VRFY before MAIL, reasons to defer from these lists do not count.
   const bool begun = context.sender() != nullptr;
   if (!begun) context.forget_deferral();
   if (!policy.delay_reject && begun && !recall_deferral(context, before_rcpt)) return;
@@ -107,10 +107,10 @@ void judge_recipient(Context& context) {
   }
 }
 
-/// After the lists, whether the queue is run for this domain at all (tier C78). These replies have
-/// no enhanced codes (RFC 1985 §5.3).
+/// After the lists, decides whether ETRN is served for this domain at all (tier C78). These replies
+/// have no enhanced codes (RFC 1985 §5.3).
 void judge_etrn(Context& context) {
-  // DISCARD is about messages: it ends the lists, and opens no queue.
+  // DISCARD is about messages: it ends the lists, but does not permit ETRN.
   if (!context.discarded() && !run_lists(context, {ListKind::etrn}) && !context.discarded()) return;
   if (!settle(context)) return;
   const Match served =
@@ -161,7 +161,7 @@ Outcome Context::judge_listed(const Rule* rule, const Address& address, Subject 
     const Maps* maps;
     std::uint16_t code;
     std::string_view name;
-    bool needed;  ///< without maps nobody is known, or everybody
+    bool needed;  ///< whether every address is unknown if there are no maps
   };
   const auto table = [&]() -> std::optional<Known> {
     switch (address.known) {
@@ -190,7 +190,7 @@ Outcome Context::judge_listed(const Rule* rule, const Address& address, Subject 
   if (!table || (table->maps->empty() && !table->needed)) return pass("its domain has no table");
   if (is_local && is_postmaster(address)) return pass("postmaster");
   const auto keys = listed_keys(address, policy_, is_local);
-  // Virtual aliases may name addresses of every domain.
+  // Virtual aliases may have addresses of any domain.
   Found found = policy_.virtual_alias_maps.find(keys, &replies_);
   if (found.status == Found::Status::absent) found = table->maps->find(keys, &replies_);
   if (found.status == Found::Status::waiting) return Outcome::wait;
@@ -217,7 +217,7 @@ Evaluated evaluate(const Policy& policy, const policy::Evidence& evidence, Proto
   Evaluated result;
   result.marks.reserve(32);
   Context context(policy, evidence, protocol, etrn, result);
-  if (context.waits()) {  // for whose the addresses are
+  if (context.waits()) {  // for the domain classes of the addresses
     result.wanted_service = context.replies().wanted();
     return result;
   }
@@ -225,7 +225,7 @@ Evaluated evaluate(const Policy& policy, const policy::Evidence& evidence, Proto
     if (run_lists(context, {kind})) settle(context);
   };
   switch (protocol) {
-    // At these three a reason to defer waits for RCPT.
+    // At these three commands a reason to defer takes effect later, at RCPT.
     case Protocol::connect:
       if (!policy.delay_reject) run_lists(context, {ListKind::client});
       break;
@@ -254,7 +254,7 @@ Evaluated evaluate(const Policy& policy, const policy::Evidence& evidence, Proto
       break;
     }
   }
-  // A reason to defer that came before a DISCARD holds: nothing is thrown away then.
+  // A reason to defer from before a DISCARD prevails: the message is not discarded.
   if (!result.wanted_service) result.wanted_service = context.replies().wanted();
   const bool asked = result.wanted_service || context.answers().wanted();
   if (result.discard && !asked && result.reply.code == 0 && !settle(context)) {

@@ -13,14 +13,14 @@ namespace postern::dialect::restrictions {
 
 namespace {
 
-// Deeper nesting is a loop. The sizes keep a=$b$b, b=$c$c ... from taking the machine down.
+// Deeper nesting is a loop. The size limits stop exponential growth: a=$b$b, b=$c$c ...
 constexpr int max_depth = 100;
 constexpr std::size_t max_length = 1u << 20;
 constexpr std::size_t max_steps = 10'000;
 
 constexpr bool is_name(char c) { return is_alnum(c) || c == '_'; }
 
-/// Where the bracket that opens at text[0] closes; npos when it does not.
+/// The position of the bracket that closes the one at text[0]; npos if there is none.
 std::size_t closing(std::string_view text, char open, char close) {
   std::size_t level = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -42,7 +42,7 @@ std::string_view take_name(std::string_view& text) {
   return name;
 }
 
-/// The text between the braces that follow; what is behind them stays in `text`.
+/// Takes the text between the braces that follow; `text` keeps what comes after them.
 std::optional<std::string_view> take_braces(std::string_view& text) {
   skip_blanks(text);
   if (text.empty() || text.front() != '{') return std::nullopt;
@@ -58,7 +58,7 @@ struct Comparison {
   bool (*holds)(int order);
   bool levels;
 };
-// A longer word stands before its beginning.
+// Each operator comes before those that are a prefix of it.
 constexpr std::array<Comparison, 12> comparisons{{
     {"==level", [](int o) { return o == 0; }, true},
     {"!=level", [](int o) { return o != 0; }, true},
@@ -74,7 +74,7 @@ constexpr std::array<Comparison, 12> comparisons{{
     {">", [](int o) { return o > 0; }, false},
 }};
 
-/// Numbers by value, anything else as text.
+/// Compares numbers by value, anything else as text.
 int compare(std::string_view a, std::string_view b) {
   const auto x = parse_number(a);
   const auto y = parse_number(b);
@@ -82,7 +82,7 @@ int compare(std::string_view a, std::string_view b) {
   return a.compare(b);
 }
 
-/// What stands behind a condition: which text holds when.
+/// The texts after a condition, for true and for false.
 struct Branches {
   std::optional<std::string_view> yes;
   std::optional<std::string_view> no;
@@ -92,7 +92,7 @@ Result<Branches> malformed_branch(std::string_view near) {
   return fail(Fault::malformed, "unexpected text in ${...} at \"" + printable(near, 40) + "\"");
 }
 
-/// ? {yes} : {no}, or ? text, or : text; a text without braces goes to the end.
+/// ? {yes} : {no}, or ? text, or : text; a text without braces extends to the end.
 Result<Branches> take_branches(std::string_view text) {
   Branches branches;
   if (!text.empty() && text.front() == '?') {
@@ -153,7 +153,7 @@ class Expander {
     return true;
   }
 
-  /// `text` starts behind the dollar sign and ends behind the reference.
+  /// `text` starts after the dollar sign; the reference is removed from it.
   Result<std::string> reference(std::string_view& text, int depth) {
     if (++steps_ > max_steps) return fail(Fault::malformed, "the expansion never ends");
     const char open = text.empty() ? '\0' : text.front();
@@ -175,7 +175,7 @@ class Expander {
     return expand(lookup_(name), depth + 1);
   }
 
-  /// The inside of ${...}.
+  /// The contents of ${...}.
   Result<std::string> bracketed(std::string_view text, int depth) {
     skip_blanks(text);
     if (!text.empty() && text.front() == '{') return condition(text, depth);

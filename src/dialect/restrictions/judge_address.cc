@@ -23,7 +23,7 @@ Outcome non_fqdn(Context& context, const Rule& rule, const Address& address) {
   return context.refuse(rule, replies::unqualified_address);
 }
 
-/// `null_mx`: the reply to a domain that takes no mail.
+/// `null_mx`: the reply for a domain that accepts no mail.
 Outcome unknown_domain(Context& context, const Rule& rule, const Address& address,
                        const replies::Words& null_mx) {
   if (address.domain.starts_with('[')) return context.pass("an address literal");
@@ -50,7 +50,7 @@ Outcome unknown_domain(Context& context, const Rule& rule, const Address& addres
   return context.refuse(rule, "Domain not found");
 }
 
-/// Judges the sender unless it is unknown yet or null.
+/// Judges the sender, unless it is not known yet or null.
 template <class Judge>
 Outcome of_sender(Context& context, const Judge& judge) {
   const Address* sender = context.sender();
@@ -143,7 +143,7 @@ Outcome judge_auth_destination(Context& context, const Rule& rule) {
   });
 }
 
-/// The seed's "check rules always accept or reject" is true of this one.
+/// "check rules always accept or reject", as the seed says, holds for this one.
 Outcome judge_relay_domains(Context& context, const Rule& rule) {
   const Outcome outcome = judge_auth_destination(context, rule);
   if (outcome != Outcome::pass || context.recipient() == nullptr) return outcome;

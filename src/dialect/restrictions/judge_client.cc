@@ -1,4 +1,4 @@
-// Keywords about everything and about the client (reference §3).
+// General keywords, and those about the client (reference §3).
 #include "dialect/restrictions/judges.h"
 
 #include <fmt/format.h>
@@ -127,7 +127,7 @@ Outcome judge_unknown_reverse_client(Context& context, const Rule& rule) {
 
 namespace {
 
-/// What a list in DNS says, with the reply that its template makes.
+/// The outcome of a DNS list, with the reply made from its template.
 Outcome listed(Context& context, const Rule& rule, const DnsList::Listing& listing,
                std::string_view what, std::string_view kind) {
   switch (listing.status) {
@@ -153,7 +153,7 @@ Outcome judge_rbl_client(Context& context, const Rule& rule) {
   return listed(context, rule, listing, client.to_string(), "Client host");
 }
 
-/// A domain in a list; names that are none are not asked for (reference §5).
+/// Looks up a domain in a DNS list; an invalid name is not looked up (reference §5).
 Outcome domain_listed(Context& context, const Rule& rule, std::string_view domain,
                       std::string_view what, std::string_view kind) {
   if (!rule.zone) return context.pass("there is no zone");
@@ -182,7 +182,7 @@ Outcome judge_rhsbl_reverse_client(Context& context, const Rule& rule) {
 
 namespace {
 
-/// What an allow list says.
+/// The outcome of a DNS allow list.
 Outcome allowed(Context& context, const Rule& rule, const DnsList::Listing& listing) {
   const auto& unanswered = replies::allow_list_unanswered;
   switch (listing.status) {
@@ -200,7 +200,7 @@ Outcome allowed(Context& context, const Rule& rule, const DnsList::Listing& list
   return context.permit("in " + rule.zone->zone());
 }
 
-/// Reference §3: an allow list vouches for mail to ourselves alone. VRFY is no mail.
+/// Reference §3: an allow list permits only mail to our own domains. VRFY is not mail.
 bool goes_elsewhere(Context& context) {
   const Address* recipient = context.recipient();
   return recipient != nullptr && context.protocol() != Protocol::vrfy &&
@@ -225,7 +225,7 @@ Outcome judge_reverse_client_access(Context& context, const Rule& rule) {
   if (name.status == ClientName::Status::waiting) return Outcome::wait;
   const std::string known = name.reverse_name.empty() ? "unknown" : name.reverse_name;
   const Outcome outcome = check_name(context, rule, known, Subject::client);
-  // Who sets up a reverse zone may write what he likes there.
+  // The owner of a reverse zone can put any name into it.
   if (outcome != Outcome::permit) return outcome;
   return context.configuration_error(rule, "a name nobody verified may not permit");
 }

@@ -18,7 +18,7 @@ Outcome judge_invalid_helo(Context& context, const Rule& rule) {
 
 namespace {
 
-/// The code of a HELO that is broken rather than short of what the rule asks for.
+/// Refuses a syntactically broken HELO with that error's own code, not the rule's.
 Outcome bad_literal(Context& context, const Rule& rule) {
   const auto& words = replies::broken_literal;
   const auto code = context.policy().codes.find("invalid_hostname_reject_code");
@@ -42,7 +42,7 @@ Outcome judge_unknown_helo(Context& context, const Rule& rule) {
   if (valid.form == NameForm::missing) return context.pass(not_known_yet);
   if (valid.form == NameForm::literal) return context.pass(valid.words());
   if (valid.form == NameForm::broken_literal) return bad_literal(context, rule);
-  // A name with a dot at its end is none to be looked up.
+  // A name that ends in a dot is not looked up.
   if (helo.ends_with('.')) return context.refuse(rule, replies::missing_helo);
   const auto& later = replies::helo_unanswered;
   switch (policy::mail_domain(helo, context.answers())) {

@@ -1,5 +1,5 @@
-// The words of the language (reference §3): what each looks at and answers. Those of tiers A and B;
-// is_known_elsewhere() names the rest, for an error that says so.
+// The keywords of the language (reference §3), of tiers A and B: what each judges and can answer.
+// is_known_elsewhere() knows the other keywords of Postfix, for a better error.
 #include <algorithm>
 
 #include "base/text.h"
@@ -422,7 +422,7 @@ std::span<const Keyword> keywords() { return table; }
 
 std::uint16_t code_for(const Keyword& keyword, std::uint16_t value) {
   if (keyword.name != "defer_unauth_destination") return value;
-  // Postfix takes 100 off, and 450 for what is no reply code then.
+  // Postfix subtracts 100, and uses 450 if the result is not a reply code.
   return value >= 500 ? static_cast<std::uint16_t>(value - 100) : 450;
 }
 

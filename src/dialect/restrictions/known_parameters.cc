@@ -1,5 +1,5 @@
-// What is known of each parameter: its default in Postfix 3.7 and whether it decides what an SMTP
-// client is answered.
+// What is known about each parameter: its default in Postfix 3.7, and whether it affects the
+// replies to an SMTP client.
 #include <algorithm>
 #include <array>
 
@@ -16,12 +16,12 @@ struct Known {
   std::string_view value;
 };
 
-// What the compiler of restriction lists reads, directly or through a default, sorted. One that it
-// learns to read moves here from below; the import then carries it.
+// Parameters that the compiler of restriction lists reads, directly or through a default. Sorted.
+// One that it learns to read moves here from the list below; the import then carries it.
 constexpr Known deciding[] = {
     {"access_map_defer_code", "450"},
     {"access_map_reject_code", "554"},
-    // Postfix names files of the machine in both.
+    // For both, Postfix's default names files of the machine.
     {"alias_database", ""},
     {"alias_maps", ""},
     {"allow_percent_hack", "yes"},
@@ -95,7 +95,7 @@ constexpr Known deciding[] = {
     {"virtual_maps", ""},
 };
 
-// What values refer to, and what other settings of a server start from. Sorted.
+// Parameters that values refer to, and from which other settings of a server start. Sorted.
 constexpr Known others[] = {
     {"allow_min_user", "no"},
     {"append_at_myorigin", "yes"},
@@ -151,7 +151,7 @@ constexpr Known others[] = {
     {"unverified_sender_tempfail_action", "$reject_tempfail_action"},
 };
 
-/// A default that was another one below a level.
+/// A default that had another value below a compatibility level.
 struct Older {
   std::string_view name;
   std::string_view below;

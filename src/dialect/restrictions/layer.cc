@@ -25,7 +25,7 @@ using policy::Verdict;
 
 namespace {
 
-constexpr std::size_t most_rounds = 200;  ///< questions of one evaluation
+constexpr std::size_t most_rounds = 200;  ///< of questions in one evaluation
 
 Protocol protocol_of(Stage stage, const Evidence& evidence) {
   if (evidence.etrn) return Protocol::etrn;
@@ -124,7 +124,7 @@ Effect effect_of(decltype(Effect::what) what, const Rule* rule, std::string why)
           .place = rule != nullptr ? rule->origin : std::string()};
 }
 
-/// Of lists that let a recipient pass, the last rule that said so; null: none refused.
+/// The last rule that permitted the recipient; null: no rule did, the lists only did not refuse.
 const Mark* permitting(const Evaluated& result) {
   const auto last = std::find_if(result.marks.rbegin(), result.marks.rend(), [](const Mark& one) {
     return one.result == Mark::Result::permitted;
@@ -137,7 +137,7 @@ const Mark* permitting(const Evaluated& result) {
 Task<Ruling> RestrictionsLayer::judge(Stage stage, Inquiry& inquiry,
                                       std::vector<Step>& steps) const {
   const Evidence& evidence = inquiry.evidence;
-  // Reference §2.17: after DISCARD nothing more is asked about the message.
+  // Reference §2.17: after DISCARD no further rule is evaluated for the message.
   if (evidence.discard) {
     Ruling ruling(policy::permit("the message is discarded: " + *evidence.discard));
     ruling.effects.push_back(
@@ -158,7 +158,7 @@ Task<Ruling> RestrictionsLayer::judge(Stage stage, Inquiry& inquiry,
       co_await inquiry.ask(std::move(*result.wanted_dns));
     }
   }
-  // Marks, whose words the steps take over, say which rule let the recipient pass.
+  // Read before note_steps() moves the texts of the marks.
   const Mark* const by = permitting(result);
   const Rule* const permitting_rule = by != nullptr ? by->rule : nullptr;
   std::string why(by != nullptr ? by->detail() : "no list refuses");
@@ -193,14 +193,14 @@ Task<Verdict> RestrictionsLayer::give_route(Inquiry& inquiry, std::vector<Step>&
                                             std::optional<Grant>& grant) const {
   static const policy::Rule one_route{&policy::checks::one_webhook_a_message, {}, "restrictions"};
   const Evidence& evidence = inquiry.evidence;
-  // A recorded recipient has the route that it was given then.
+  // A recorded recipient keeps its recorded route.
   if (!evidence.candidate || evidence.candidate->route.kind == Route::Kind::webhook) {
     co_return policy::pass_on();
   }
   Grant by = Grant::rules;
   // An address that does not exist in a webhook domain stays unknown.
   if (evidence.candidate->route.missing == Route::Missing::unknown_address) {
-    // What another program says of the domain was asked while the lists were evaluated.
+    // The answers of other programs about the domain were gathered while the lists were evaluated.
     policy::Replies replies(evidence.consulted);
     const std::string& said = evidence.candidate->address.domain;
     const DomainClass of_domain =
@@ -306,7 +306,7 @@ Result<std::shared_ptr<const policy::Layer>> layer_from_definition(std::string_v
     }
     return std::shared_ptr<const policy::Layer>(
         std::make_shared<RestrictionsLayer>(compiled.policy, std::string(definition)));
-  } catch (const std::exception& error) {  // Boost.JSON's way of saying "missing" or "wrong type"
+  } catch (const std::exception& error) {  // Boost.JSON throws for a missing member or a wrong type
     return fail(Fault::malformed, std::string("recorded restriction lists: ") + error.what());
   }
 }

@@ -42,7 +42,7 @@ Engine engine(Settings settings, Mode mode = Mode::enforce) {
                  {policy::gateway_layer()}});
 }
 
-/// Answers DNS from a list, everything else does not exist; policy servers say `action`.
+/// Answers DNS questions from a list, other names do not exist; policy servers answer `action`.
 class Outside final : public policy::Gatherer {
  public:
   Task<void> gather(policy::Need, Evidence&) override { co_return; }
@@ -64,9 +64,9 @@ class Outside final : public policy::Gatherer {
   }
   std::map<std::string, std::string> zone;
   std::string action = "DUNNO";
-  std::string fails;  ///< why policy servers do not answer
+  std::string fails;  ///< why policy servers do not answer; empty: they do
   std::vector<std::string> requests;
-  std::vector<std::string> services;  ///< who was asked
+  std::vector<std::string> services;  ///< the policy servers that were asked
   int asked = 0;
 };
 
@@ -186,7 +186,7 @@ TEST(RestrictionsLayer, an_etrn_command_has_no_recipient_that_a_discard_could_se
   EXPECT_FALSE(evidence.candidate);
 }
 
-/// What VRFY of a@relay.example is told; "" when nothing refuses.
+/// The reply to VRFY of a@relay.example; "" if nothing refuses.
 std::string vrfy(const Engine& lists, Evidence evidence, policy::Gatherer& outside) {
   evidence.candidate = to("a", "relay.example");
   const Decision decision = run(lists.decide(Stage::rcpt, evidence, outside));
@@ -248,7 +248,7 @@ TEST(RestrictionsLayer, a_client_that_says_no_helo_meets_no_helo_list) {
   }
 }
 
-// As measured: clients come as IPv4.
+// As measured: such clients appear as IPv4.
 TEST(RestrictionsLayer, a_mapped_network_in_mynetworks_holds_no_client) {
   Outside outside;
   for (const std::string networks : {"[::ffff:192.0.2.0]/120", "192.0.2.0/24"}) {
@@ -440,7 +440,7 @@ TEST(RestrictionsLayer, a_list_that_is_not_delayed_refuses_at_its_own_command_al
     evidence.consider(to("a", "relay.example"));
     const auto said = [&] { return run(lists.decide(Stage::rcpt, evidence, outside)).reply; };
     EXPECT_EQ(code(said().to_string()), "450 4.7.0") << list;
-    // What the session has become since then is nothing that this list has seen.
+    // What the session becomes later does not count for this list.
     evidence.session.early_talker = true;
     EXPECT_EQ(code(said().to_string()), "450 4.7.0") << list;
     evidence.session.auth.emplace().username = "ann";
@@ -448,7 +448,7 @@ TEST(RestrictionsLayer, a_list_that_is_not_delayed_refuses_at_its_own_command_al
   }
 }
 
-// Whoever signs up has credentials of its own making, under any name.
+// Anyone who signs up can create credentials with any name.
 TEST(RestrictionsLayer, a_tenants_login_is_none_to_the_lists) {
   Outside outside;
   const Engine lists = engine({{"smtpd_relay_restrictions", "permit_sasl_authenticated, reject"},

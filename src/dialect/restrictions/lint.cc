@@ -17,7 +17,7 @@ namespace {
 
 using Severity = Finding::Severity;
 
-/// What Postfix asks for before it serves (reference §2.16).
+/// Rules of which Postfix requires one before it serves (reference §2.16).
 bool protects(const Rule& rule) {
   if (rule.keyword == nullptr) return false;
   const std::string_view name = rule.keyword->name;
@@ -75,10 +75,10 @@ class Linter {
         {severity, std::move(code), std::move(list), index, std::move(message), std::move(hint)});
   }
 
-  /// What the compiler said, with the elements its places are in. A keyword that is merely not
-  /// carried is right by Postfix, so it is a finding.
+  /// Converts the compiler's diagnostics to findings and finds the elements at their places. A
+  /// keyword that is only not carried is correct in Postfix, so it is a finding.
   void take_errors() {
-    std::map<std::pair<std::string_view, std::size_t>, std::size_t> elements;  // by their places
+    std::map<std::pair<std::string_view, std::size_t>, std::size_t> elements;  // by place
     const auto note = [&](const List& list) {
       for (std::size_t i = 0; i < list.size(); ++i) {
         elements.try_emplace({list[i].place.parameter, list[i].place.offset}, i);
@@ -135,7 +135,7 @@ class Linter {
     }
   }
 
-  /// At the rule that lets the witness through, where there is one.
+  /// Reports the open relay at the rule that permits the witness, if there is one.
   void say_open(const RelayVerdict& verdict) {
     const Opening* rule = nullptr;
     for (const Opening& one : verdict.openings) {

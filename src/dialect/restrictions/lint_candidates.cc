@@ -11,15 +11,15 @@ namespace postern::dialect::restrictions {
 
 namespace {
 
-/// Rows of one value, and of all values of a table, that are tried.
+/// Rows that are tried, for one value and for all values of a table.
 constexpr std::size_t rows_a_value = 6;
 constexpr std::size_t rows_a_table = 24;
-/// Of one kind; the search for a dialogue comes to no more.
+/// The most candidates of one kind that the search for a dialogue uses.
 constexpr std::size_t most_candidates = 600;
-/// Lists within lists, as the evaluation has it.
+/// Nesting of lists, as in the evaluation.
 constexpr int max_depth = 100;
 
-/// A name that an exact key of names finds.
+/// A name that an exact key of a table of names matches.
 std::string name_of(std::string_view key) {
   if (key.starts_with('.')) return "host" + std::string(key);
   const bool single = key.find('.') == std::string_view::npos;
@@ -79,7 +79,7 @@ class Collector {
     add(all_.recipients, text);
   }
 
-  /// Once each, wherever it is named.
+  /// Visits each list once, even if several rules name it.
   void visit(const List& list) {
     if (depth_ == max_depth || !seen_.insert(&list).second) return;
     ++depth_;
@@ -160,7 +160,7 @@ class Collector {
     }
   }
 
-  /// Strangers are outside mynetworks, by address and by name.
+  /// Unknown clients are outside mynetworks, by address and by name.
   void drop_what_is_inside() {
     const auto inside = [this](const IpAddress& client, const std::string& name) {
       return policy_.mynetworks.contains(client, &name) == Match::yes;
@@ -185,12 +185,12 @@ class Collector {
   const Policy& policy_;
   Candidates all_;
   const Moment anybody_;
-  bool quotable_ = true;  ///< of what is being added
+  bool quotable_ = true;  ///< of the candidate that is being added
   std::set<const List*> seen_;
-  int depth_ = 0;  ///< of the list that is being visited
+  int depth_ = 0;  ///< nesting of the list that is being visited
 };
 
-/// Reads one atom of a pattern and what repeats it.
+/// Reads one atom of a pattern and its quantifier.
 class Sampler {
  public:
   explicit Sampler(std::string_view pattern) : rest_(pattern) {}
@@ -201,7 +201,7 @@ class Sampler {
   }
 
  private:
-  /// The first of them; the others are read over.
+  /// The first alternative; the others are skipped.
   std::string alternatives() {
     std::string first = sequence();
     while (rest_.starts_with('|')) {
@@ -270,7 +270,8 @@ class Sampler {
     return "k";
   }
 
-  /// As few as may be, one where that is none: longer texts are likelier to be names.
+  /// The fewest repetitions that are allowed, or one if none is: longer texts are likelier to be
+  /// names.
   std::size_t repeats() {
     if (rest_.empty()) return 1;
     const char c = rest_[0];

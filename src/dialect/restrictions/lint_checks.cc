@@ -58,8 +58,8 @@ class RuleChecker {
         std::move(hint));
   }
 
-  /// The first element in front of it after which the rule has nothing left to find out: an equal
-  /// one. To be asked for each rule once, in their order.
+  /// The first equal element before this rule, after which the rule has no effect; nullopt: none.
+  /// Call it once for each rule, in order.
   std::optional<std::size_t> repeats(std::size_t i) {
     const Rule& rule = list_[i];
     const bool stateful = rule.keyword == nullptr || rule.keyword->kind == Keyword::Class::other ||
@@ -69,7 +69,7 @@ class RuleChecker {
     const std::string_view argument =
         rule.list ? std::string_view() : words.substr(std::min(words.find(' '), words.size()));
     Asked& asked = asked_[{rule.list, rule.keyword, argument}];
-    // Behind warn_if_reject the first one refuses nothing.
+    // With warn_if_reject the first one refuses nothing.
     const std::optional<std::size_t> found = rule.warn_only ? asked.at_all : asked.enforced;
     if (!asked.at_all) asked.at_all = i;
     if (!rule.warn_only && !asked.enforced) asked.enforced = i;
@@ -174,7 +174,7 @@ class RuleChecker {
   const Moment& moment_;
   const std::string& parameter_;
   std::vector<Finding>& findings_;
-  /// Elements with one list, keyword and argument: the first, and the first that can refuse.
+  /// The first element with this list, keyword and argument, and the first of them that can refuse.
   struct Asked {
     std::optional<std::size_t> at_all;
     std::optional<std::size_t> enforced;

@@ -11,11 +11,11 @@ namespace {
 
 using Class = Keyword::Class;
 
-/// Classes name each other through tables no deeper; beyond, anything may happen.
+/// Nesting of classes through tables; any outcome is assumed beyond it.
 constexpr int max_depth = 16;
-/// Rows of a table that are looked at one by one.
+/// Rows of a table that are examined one by one.
 constexpr std::size_t max_rows = 20'000;
-/// Permitting values whose rows are looked at.
+/// Permitting values whose rows are examined.
 constexpr std::size_t max_values = 50;
 
 constexpr Can only_permit{.permit = true};
@@ -24,7 +24,7 @@ constexpr Can only_pass{.pass = true};
 constexpr Can only_fail{.fail = true};
 constexpr Can permit_or_pass{.permit = true, .pass = true};
 constexpr Can refuse_or_pass{.refuse = true, .pass = true};
-/// Rules that ask DNS: trouble raises defer_if_permit.
+/// Rules that ask DNS: a failure sets defer_if_permit.
 constexpr Can refuse_pass_or_defer{.refuse = true, .pass = true, .defer = true};
 constexpr Can anything_but_permit{
     .refuse = true, .pass = true, .defer = true, .fail = true, .discard = true};
@@ -44,8 +44,8 @@ Known known(Subject subject, const Moment& moment) {
   }
 }
 
-/// Whether an exact key of a recipient table can belong to an address that is not ours. Keys are
-/// tried as user@domain, domain and what is above it, user@ (reference §4.1).
+/// Whether an exact key of a recipient table can match an address outside our domains. The keys are
+/// tried as user@domain, domain and its parents, user@ (reference §4.1).
 bool opens_foreign(const Policy& policy, std::string_view key) {
   const std::size_t at = key.rfind('@');
   const bool is_address = at != std::string_view::npos;
@@ -57,12 +57,12 @@ bool opens_foreign(const Policy& policy, std::string_view key) {
   if (!policy.access_parents_by_name && !below) {
     return !is_ours(policy.domain_class(name));
   }
-  // What is below a domain of ours is ours too only where a list says so.
+  // A subdomain of our domain is ours only if a list says so.
   return !(policy.relay_domains.covers_subdomains() &&
            policy.relay_domains.contains(name) == Match::yes);
 }
 
-/// Whether a row of a client table can be about somebody outside mynetworks.
+/// Whether a row of a client table can match a client outside mynetworks.
 bool opens_stranger(const Policy& policy, const Table::Row& row) {
   if (!policy.mynetworks.is_plain()) return true;
   const auto first = IpAddress::parse(row.key);
@@ -73,7 +73,7 @@ bool opens_stranger(const Policy& policy, const Table::Row& row) {
                       [&](const Cidr& one) { return one.contains(*first) && one.contains(*last); });
 }
 
-/// Whether a stranger, or mail to a foreign destination, can come upon this value at all.
+/// Whether an unknown client, or mail to a foreign destination, can get this value at all.
 bool is_reachable(const Policy& policy, const Rule& rule, const std::string& value,
                   const Moment& moment) {
   const Subject subject = rule.keyword->subject;
@@ -91,7 +91,7 @@ bool is_reachable(const Policy& policy, const Rule& rule, const std::string& val
   });
 }
 
-/// Whether every key that the rule looks up finds something.
+/// Whether the table has a value for every key that the rule looks up.
 bool is_total(const Rule& rule) {
   if (!rule.table->is_total()) return false;
   const bool addresses_only =
@@ -110,11 +110,11 @@ Can can_check(const Policy& policy, const Rule& rule, const Moment& moment) {
     all |= one;
   }
   if (!is_total(rule)) all.pass = true;
-  // Reference §3: OK says nothing of an address with a route of the sender's own.
+  // Reference §3: OK does not permit an address that contains a source route.
   const bool routed =
       rule.keyword->subject == Subject::recipient && !policy.allow_untrusted_routing;
   if (routed && all.permit) all.pass = true;
-  // A name that nobody verified may not permit: that is an error.
+  // An unverified name may not permit: that is an error.
   if (rule.keyword->name == "check_reverse_client_hostname_access" && all.permit) {
     all.permit = false;
     all.fail = true;
@@ -122,8 +122,8 @@ Can can_check(const Policy& policy, const Rule& rule, const Moment& moment) {
   return all;
 }
 
-/// Keywords of Postfix that are not carried: lists that hold one do not load, and are still judged
-/// for what they would be.
+/// Postfix's keywords that are not carried: lists that contain one do not load, but are judged as
+/// if they did.
 Can can_elsewhere(std::string_view word, const Moment& moment) {
   if (word == "sleep") return only_pass;
   const bool needs_identity = word.starts_with("permit_tls_") || word == "check_ccert_access" ||
@@ -131,7 +131,7 @@ Can can_elsewhere(std::string_view word, const Moment& moment) {
   if (needs_identity && moment.stranger) return only_pass;
   if (word.starts_with("permit_")) return permit_or_pass;
   if (word == "check_ccert_access" || word == "check_sasl_access") return can_say_anything;
-  // The tables of server names and addresses: OK is not allowed there (reference §4.4).
+  // The tables of server names and addresses: OK is not allowed in them (reference §4.4).
   if (word.starts_with("check_")) return anything_but_permit;
   return refuse_pass_or_defer;
 }
@@ -140,7 +140,7 @@ Can can_permit(const Rule& rule, const Moment& moment) {
   const std::string_view name = rule.keyword->name;
   if (name == "permit") return only_permit;
   if (name == "permit_dnswl_client" || name == "permit_rhswl_client") {
-    // For destinations of ours alone, where there is one to judge.
+    // These permit only our own destinations, if there is a recipient to judge.
     if (!rule.zone || (moment.stranger && moment.recipient == Known::yes)) return only_pass;
     return permit_or_pass;
   }

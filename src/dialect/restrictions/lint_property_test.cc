@@ -1,5 +1,6 @@
-// The prover against random lists and random dialogues: what it calls closed stays closed, what it
-// calls open has a witness that goes through. Seeded, so that a failure comes back.
+// Checks the linter's proof with random lists and dialogues: lists that it calls closed accept
+// none, and those that it calls open have a witness that is accepted. Seeds make a failure
+// repeatable.
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -52,7 +53,7 @@ const Pool mailboxes{
     "u@foreign.example", "foreign.example", "u@",           "other.test", "local.test",
     "relay.test",        "u@local.test",    "<>",           "vip@",       "test",
     "sub.local.test",    "u@relay.test",    "postern.test", ".relay.test"};
-/// None of these leads to a domain of the server (reference §7).
+/// None of these is delivered to a domain of the server (reference §7).
 const Pool foreign{"u@foreign.example",
                    "vip@other.test",
                    "u@sub.local.test",
@@ -187,7 +188,7 @@ Settings random_settings(Random& random) {
   return made;
 }
 
-/// DNS as a function of the dialogue's seed, so that asking twice gives the same.
+/// DNS as a function of the dialogue's seed: equal questions get equal answers.
 class World {
  public:
   World(std::uint32_t seed, const IpAddress& client) : seed_(seed), client_(client) {}
@@ -224,13 +225,13 @@ class World {
   IpAddress client_;
 };
 
-/// A stranger's session, as a server would hold it.
+/// The session of an unknown client, as a server has it.
 class Dialogue {
  public:
   Dialogue(const Policy& policy, const LintReport& report, std::uint32_t seed)
       : policy_(policy), report_(report), random_(seed), world_(seed, pick_client()) {}
 
-  /// Whether he is one: mynetworks knows neither his address nor his name.
+  /// Whether the client is unknown: mynetworks has neither its address nor its name.
   bool is_stranger() {
     const IpAddress& client = evidence_.session.client_ip;
     for (;;) {
@@ -244,14 +245,14 @@ class Dialogue {
     }
   }
 
-  /// Whether a message to a foreign destination goes through.
+  /// Whether a message to a foreign destination is accepted.
   bool relays() {
     policy::SessionFacts& session = evidence_.session;
     const bool early = random_.one_in(8);
     if (!passes(Protocol::connect)) return false;
     const bool speaks = !random_.one_in(6);
     if (speaks) session.helo = random_.from(helos);
-    // A refused HELO is as none (reference §1).
+    // A refused HELO counts as omitted (reference §1).
     if (speaks && !passes(Protocol::helo)) session.helo.clear();
     if (session.helo.empty() && policy_.helo_required) return false;
     session.early_talker = early;
@@ -280,12 +281,12 @@ class Dialogue {
     return {text.substr(0, at), text.substr(at + 1)};
   }
 
-  /// True: a foreign one was taken.
+  /// True: a foreign recipient was accepted.
   bool recipient(bool is_foreign) {
     const std::string& text = random_.from(is_foreign ? foreign : ours);
     const policy::Recipient one{.address = mailbox(text), .route = {}};
     evidence_.candidate = one;
-    // Reference §2.17: behind DISCARD nothing is asked any more.
+    // Reference §2.17: after DISCARD no rule is evaluated.
     const bool taken = evidence_.discard || passes(Protocol::rcpt);
     told_ += fmt::format("{} {}\n", text, taken ? "taken" : "refused");
     evidence_.candidate.reset();
@@ -314,7 +315,7 @@ class Dialogue {
     }
   }
 
-  /// No rule that the linter calls dead decides anything.
+  /// No rule that the linter calls dead has a result.
   void check_marks(const Evaluated& result) const {
     for (const Mark& mark : result.marks) {
       if (mark.rule == nullptr) continue;
@@ -325,7 +326,7 @@ class Dialogue {
     }
   }
 
-  /// A list that is called complete permits by one of its rules, if it permits.
+  /// If a command passes, a rule of each list that is called complete permitted it.
   void check_complete(const Evaluated& result) const {
     for (const auto kind : {ListKind::client, ListKind::helo, ListKind::sender, ListKind::relay,
                             ListKind::recipient}) {
@@ -355,7 +356,7 @@ std::string text_of(const Settings& settings) {
 }
 
 TEST(LintProperty, VerdictsHoldForRandomListsAndDialogues) {
-  // More by hand: POSTERN_RANDOM_LISTS=1000000.
+  // For more: POSTERN_RANDOM_LISTS=1000000.
   const char* more = std::getenv("POSTERN_RANDOM_LISTS");
   const auto lists = static_cast<std::uint32_t>(parse_number(more ? more : "").value_or(10'000));
   const TableSources sources{.read = [](const std::string&) -> Result<std::string> {
@@ -394,7 +395,7 @@ TEST(LintProperty, VerdictsHoldForRandomListsAndDialogues) {
           << text_of(settings) << dialogue.told() << to_text(report);
     }
   }
-  // All three come up, and often enough to mean something.
+  // All three verdicts occur often enough for the test to be meaningful.
   EXPECT_GT(verdicts[OpenRelay::no], lists / 4);
   EXPECT_GT(verdicts[OpenRelay::keyed], lists / 200);
   EXPECT_GT(verdicts[OpenRelay::yes], lists / 20);

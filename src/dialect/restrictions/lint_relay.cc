@@ -17,7 +17,7 @@ Moment strangers_moment(const Policy& policy, ListKind kind, bool swallowed) {
   return moment;
 }
 
-/// Nobody has to say HELO; and with smtpd_delay_reject = no a refused one is as none.
+/// HELO may be omitted; with smtpd_delay_reject = no, a refused HELO counts as omitted.
 bool can_be_skipped(const Policy& policy, ListKind kind) {
   return kind == ListKind::helo && !policy.helo_required;
 }
@@ -32,13 +32,13 @@ RelayVerdict judge_relay(const Policy& policy) {
     const Moment moment = strangers_moment(policy, kind, swallowed);
     const Can all = fold(policy, policy.list(kind), moment);
     if (!all.permit && !all.pass && !can_be_skipped(policy, kind)) {
-      // The relay list is the usual one: name it where it is among them.
+      // The relay list is the usual place: name it if it is one of them.
       if (!barrier || kind == ListKind::relay) barrier = kind;
     }
     const List& list = policy.list(kind);
     for (std::size_t i = 0; i < list.size(); ++i) {
       const Can one = can(policy, list[i], moment);
-      // That policy servers and databases may say anything is no finding.
+      // Policy servers and databases can return any action; that is not a finding.
       if (one.written_discard) verdict.discards.push_back({kind, i});
       const bool relays = kind == ListKind::relay || kind == ListKind::recipient;
       if (one.permit && relays) verdict.openings.push_back({kind, i});

@@ -30,7 +30,7 @@ json::value index_of(const Finding& finding) {
   return finding.index ? json::value(*finding.index) : json::value(nullptr);
 }
 
-/// "smtpd_relay_restrictions, element 2". Elements count from 1, as lines do.
+/// "smtpd_relay_restrictions, element 2". Elements count from 1, like lines.
 std::string place_of(const Finding& finding) {
   return finding.index ? fmt::format("{}, element {}", finding.list, *finding.index + 1)
                        : finding.list;
@@ -154,7 +154,7 @@ json::object to_json(const LintReport& report) {
 
 std::string findings_text(const LintReport& report, Finding::Severity severity) {
   std::string text;
-  std::map<std::array<std::string_view, 3>, std::string> places;  // of what is said of several
+  std::map<std::array<std::string_view, 3>, std::string> places;  // of repeated findings
   std::vector<const Finding*> said;
   for (const Finding& one : report.findings) {
     if (one.severity != severity) continue;

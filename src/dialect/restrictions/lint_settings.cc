@@ -1,4 +1,4 @@
-// Networks that swallow the Internet, destinations that are nobody's, and what opens side doors.
+// Networks that contain the Internet, destinations that are not one's own, and other ways to relay.
 #include <algorithm>
 #include <map>
 
@@ -94,7 +94,7 @@ class SettingsChecker {
           "name the domains themselves", name);
     }
   }
-  /// ".example.net" stands for what is below it.
+  /// ".example.net" means the names below it.
   static std::string_view bare_name(std::string_view name) {
     return name.substr(name.starts_with('.') ? 1 : 0);
   }

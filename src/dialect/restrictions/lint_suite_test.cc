@@ -1,4 +1,4 @@
-// Plays lint.json of tests/suites/restrictions: fifty configurations and what a linter has to say.
+// Runs lint.json of tests/suites/restrictions: fifty configurations with the expected findings.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -18,7 +18,7 @@ json::value read_suite(const std::string& path) {
   return json::parse(tests::read_file(POSTERN_SOURCE_DIR "/" + path));
 }
 
-/// "hash:@t" names a table of the case; it is put where the path would be.
+/// "hash:@t" names a table of the case; the path of its file replaces it.
 struct Case {
   std::map<std::string, std::string, std::less<>> settings;
   std::map<std::string, std::string> files;
@@ -90,7 +90,7 @@ TEST(LintSuite, SaysWhatIsExpected) {
   EXPECT_EQ(played, 50u);
 }
 
-/// A configuration as its first case has it.
+/// Judges a configuration as in its first case.
 void judge_real(const json::object& base, const json::object& test, const json::object& expect) {
   const Case made = case_of(base, test);
   const Parameters parameters(made.settings, "mx.postern.test");
@@ -116,9 +116,9 @@ void judge_real(const json::object& base, const json::object& test, const json::
   }
 }
 
-/// Configurations found in the open: their origins have many licences or none, so they are no part
-/// of this repository. POSTERN_REAL_CONFIGURATIONS names the file of who has them; without it there
-/// are no such tests.
+/// Published configurations: many licences or none apply to them, so they are not part of this
+/// repository. POSTERN_REAL_CONFIGURATIONS names a file with them; without it these tests do not
+/// run.
 const json::value& real_configurations() {
   static const json::value suite = [] {
     const char* file = std::getenv("POSTERN_REAL_CONFIGURATIONS");

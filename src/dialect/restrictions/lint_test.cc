@@ -14,7 +14,7 @@ namespace {
 
 using Settings = std::map<std::string, std::string, std::less<>>;
 
-/// A server with a sound relay list, with some settings changed.
+/// Lints a server with a correct relay list and some changed settings.
 LintReport lint_of(const Settings& changed) {
   Settings settings{{"compatibility_level", "3.6"},
                     {"myhostname", "mx.example.net"},
@@ -183,7 +183,8 @@ TEST(Lint, OpensForWhomTheTablesName) {
     more["smtpd_relay_restrictions"] = relay + ", reject_unauth_destination";
     return lint_of(more).open_relay;
   };
-  // Foreign below a domain of ours: mydestination does not match subdomains, relay_domains does.
+  // A foreign domain below one of ours: mydestination does not match subdomains, relay_domains
+  // does.
   EXPECT_EQ(verdict("check_recipient_access { inline:{ {u@example.net = OK} } }"), OpenRelay::no);
   EXPECT_EQ(verdict("check_recipient_access { inline:{ {relay.example.net = OK} } }"),
             OpenRelay::no);
@@ -191,30 +192,30 @@ TEST(Lint, OpensForWhomTheTablesName) {
   EXPECT_EQ(verdict("check_recipient_access { inline:{ {postmaster@ = OK} } }"), OpenRelay::keyed);
   EXPECT_EQ(verdict("check_recipient_access static:OK"), OpenRelay::yes);
   EXPECT_EQ(verdict("check_recipient_access { regexp:{ {/^/ OK} } }"), OpenRelay::yes);
-  // Clients: listed ones, those who are inside anyway, half of the Internet, whoever has no name.
+  // Clients: listed ones, ones that are inside anyway, half of the Internet, any without a name.
   EXPECT_EQ(verdict("check_client_access { cidr:{ {203.0.113.0/24 OK} } }"), OpenRelay::keyed);
   EXPECT_EQ(verdict("check_client_access { cidr:{ {192.0.2.0/25 OK} } }"), OpenRelay::no);
   EXPECT_EQ(verdict("check_client_access { cidr:{ {128.0.0.0/1 OK} } }"), OpenRelay::yes);
   EXPECT_EQ(verdict("check_client_access { inline:{ {unknown = OK} } }"), OpenRelay::yes);
   EXPECT_EQ(verdict("check_client_access { inline:{ {friend.example = OK} } }"), OpenRelay::keyed);
-  // What a stranger says himself.
+  // Texts that the client itself chooses.
   EXPECT_EQ(verdict("check_sender_access { inline:{ {boss@ = OK} } }"), OpenRelay::yes);
   EXPECT_EQ(verdict("check_sender_access { inline:{ {<> = OK} } }"), OpenRelay::yes);
   EXPECT_EQ(verdict("check_helo_access { pcre:{ {/^mail[0-9]+\\.friend\\.example$$/ OK} } }"),
             OpenRelay::yes);
   EXPECT_EQ(verdict("reject_plaintext_session, check_helo_access static:OK"), OpenRelay::yes);
-  // Two forgeries at once, and mail to several where DATA looks at single recipients.
+  // Two forgeries at once; mail to several recipients where DATA judges single ones.
   EXPECT_EQ(verdict("check_sender_access { inline:{ {a.example = OK} } }",
                     {{"smtpd_helo_restrictions",
                       "check_helo_access { inline:{ {b.example = OK} } }, reject"},
                      {"smtpd_data_restrictions", "reject_unauth_destination"}}),
             OpenRelay::yes);
-  // Groups: what is behind a REJECT does not matter, what makes a keyword does.
+  // Groups: text after REJECT does not matter, text that makes a keyword does.
   EXPECT_EQ(verdict("check_recipient_access { pcre:{ {/@(.*)/ REJECT not $$1} } }"), OpenRelay::no);
   EXPECT_EQ(verdict("check_recipient_access { pcre:{ {/@(.*)/ 550 no $$1} } }"), OpenRelay::no);
   EXPECT_NE(verdict("check_recipient_access { pcre:{ {/@(.*)/ 550 $$1} } }"), OpenRelay::no);
   EXPECT_NE(verdict("check_recipient_access { pcre:{ {/^(.*)@/ $$1} } }"), OpenRelay::no);
-  // Anybody's guess.
+  // Unpredictable.
   EXPECT_EQ(verdict("check_policy_service inet:127.0.0.1:10023"), OpenRelay::keyed);
 }
 
@@ -226,7 +227,7 @@ TEST(Lint, AListThatStopsStrangersClosesTheRest) {
                             {list, "permit_mynetworks, permit_sasl_authenticated, reject"}};
     EXPECT_EQ(lint_of(settings).open_relay, OpenRelay::no) << list;
   }
-  // A client that says no HELO meets no HELO list; without delay a refused HELO is as none.
+  // A client without HELO skips the HELO list; without delay, a refused HELO counts as omitted.
   for (const char* delay : {"yes", "no"}) {
     Settings skipped{{"smtpd_relay_restrictions", "permit"},
                      {"smtpd_delay_reject", delay},

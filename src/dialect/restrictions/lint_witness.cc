@@ -1,5 +1,5 @@
-// The search for a dialogue that gets through. What it tries comes from the tables' own keys; what
-// it finds has gone through evaluate().
+// The search for a dialogue that is accepted. The candidates come from the keys of the tables; each
+// result was checked with evaluate().
 #include <algorithm>
 #include <array>
 #include <map>
@@ -17,7 +17,7 @@ namespace postern::dialect::restrictions {
 
 namespace {
 
-/// The DNS of a stranger who has put his house in order, and is in no list.
+/// The DNS of an unknown client with consistent records that is in no DNS list.
 dns::Answer answer_of(const Witness& dialogue, const dns::Question& question) {
   const auto found = [](std::string record) {
     return dns::Answer{.status = dns::Status::found, .records = {std::move(record)}};
@@ -39,10 +39,10 @@ dns::Answer answer_of(const Witness& dialogue, const dns::Question& question) {
   return nothing;
 }
 
-/// Evaluates until nothing is missing any more.
+/// Evaluates a dialogue until no answer is missing.
 class Player {
  public:
-  /// No more than `rounds` evaluations; those that it makes are taken off.
+  /// Makes at most `rounds` evaluations and subtracts those that it made.
   Player(const Policy& policy, Witness& dialogue, const std::string& service, std::size_t& rounds)
       : policy_(policy), dialogue_(dialogue), service_(service), rounds_(rounds) {}
 
@@ -80,7 +80,7 @@ class Player {
 
  private:
   bool passes(Protocol protocol) {
-    // More questions than lists could ask for any one dialogue.
+    // More rounds than the lists could have questions for one dialogue.
     for (int round = 0; round < 500 && rounds_ > 0; ++round) {
       --rounds_;
       const Evaluated result = evaluate(policy_, evidence_, protocol);
@@ -167,12 +167,12 @@ class Player {
   std::set<std::string> services_;
 };
 
-/// How many dialogues are tried before nothing more is expected.
+/// The number of dialogues after which the search gives up.
 constexpr int most_dialogues = 600;
-/// Rules that all of these may come to, so that large lists do not hold up those who wait.
+/// Rules evaluated in all of these at most, so that large lists do not delay the result.
 constexpr std::size_t most_asked = 4'000'000;
 
-/// Rules of a list, those of its classes counted wherever they are named (bounded by compile()).
+/// Rules of a list; those of a class count wherever it is named (bounded by compile()).
 std::size_t rules_in(const List& list, std::map<const List*, std::size_t>& known) {
   const auto [entry, fresh] = known.emplace(&list, list.size());
   if (!fresh) return entry->second;
@@ -198,7 +198,7 @@ class Search {
         rounds_(most_rounds(policy)),
         share_(std::max<std::size_t>(rounds_ / 16, 250)) {}
 
-  /// Baseline first, then what differs from it in one thing, in two, in more.
+  /// Tries the baseline first, then dialogues that differ from it in one dimension, two, and more.
   std::optional<Way> run() {
     for (std::size_t changes = 0; changes < dimensions && left_ > 0; ++changes) {
       std::array<std::size_t, dimensions> choice{};
@@ -206,7 +206,7 @@ class Search {
     }
     return std::move(best_);
   }
-  /// What could be asked was used up before all was tried.
+  /// Whether the evaluations were used up before everything was tried.
   bool ended_early() const { return rounds_ == 0 || ended_early_; }
 
  private:
@@ -223,7 +223,7 @@ class Search {
             candidates_.services.size()};
   }
 
-  /// True: a way for anybody is found, the search is over.
+  /// True: a dialogue that is open to any client is found, and the search ends.
   bool choose(std::array<std::size_t, dimensions>& choice, std::size_t at, std::size_t changes) {
     if (at == dimensions) return changes == 0 && attempt(choice);
     choice[at] = 0;
@@ -260,12 +260,12 @@ class Search {
     return false;
   }
 
-  /// The same dialogue goes through for other destinations and from other networks: what let it
-  /// through is no entry about this recipient or this client.
+  /// Whether the same dialogue is accepted for other destinations and from other networks: then it
+  /// was not permitted by an entry for this recipient or this client.
   bool is_anybodys(const Witness& dialogue, const std::string& service, std::size_t client,
                    std::size_t name) {
     if (listed_clients_.contains(client) || candidates_.is_listed_name(name)) return false;
-    // A share of what is left, so that many listed clients leave some for other names and senders.
+    // Uses a share of the rest, so that many listed clients leave some for other names and senders.
     std::size_t rounds = std::min(share_, rounds_);
     rounds_ -= rounds;
     const bool anybodys = is_anybodys_within(dialogue, service, client, rounds);
@@ -287,7 +287,7 @@ class Search {
     if (candidates_.swallowed && client == 0) return true;
     const std::string_view own = dialogue.client.octets();
     for (const IpAddress& elsewhere : candidates_.elsewhere) {
-      // Neighbours may share an entry; another /8 does not, or it is wide.
+      // Neighbours may share an entry; an address in another /8 shares only a wide one.
       if (elsewhere.is_v4() != dialogue.client.is_v4() || elsewhere.octets()[0] == own[0]) continue;
       Witness other = dialogue;
       other.client = elsewhere;
@@ -301,13 +301,13 @@ class Search {
   const Candidates& candidates_;
   int left_ = most_dialogues;
   std::size_t rounds_;
-  const std::size_t share_;  ///< of rounds, for the question whether a way is anybody's
+  const std::size_t share_;  ///< of the rounds, for is_anybodys()
   bool ended_early_ = false;
   std::set<std::size_t> listed_clients_;
   std::optional<Way> best_;
 };
 
-/// What stands in a table that nobody may see has gone through all the same.
+/// Hides texts from tables whose contents may not be shown; the dialogue did use them.
 void hide(Witness& witness, const Candidates& candidates) {
   const auto hide = [&](std::string& text) {
     if (candidates.hidden.contains(text)) text = "one-that-a-table-lists";

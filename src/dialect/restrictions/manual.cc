@@ -49,7 +49,7 @@ std::string_view argument_of(Keyword::Takes takes) {
 }
 
 std::string answer_of(const Keyword& keyword) {
-  // What they answer when nothing else decides has no parameter.
+  // The default reply of these two has no parameter.
   if (keyword.name == "defer_if_permit" || keyword.name == "defer_if_reject") return "450 4.7.0";
   if (keyword.kind != Keyword::Class::reject) return {};
   if (keyword.code_parameter.empty()) return keyword.enhanced.to_string();

@@ -15,7 +15,7 @@ namespace {
 
 using Rows = std::vector<Table::Row>;
 
-/// A file named in a list holds more elements, one or more a line, `#` begins a comment.
+/// A file named in a list contains more elements, one or more on a line; `#` begins a comment.
 Result<std::vector<Word>> words_of_file(const std::string& path, const TableSources& sources) {
   const Result<std::string> text = sources.read(path);
   if (!text) return tl::unexpected(text.error());
@@ -34,8 +34,8 @@ Result<std::vector<Word>> words_of_file(const std::string& path, const TableSour
   return words;
 }
 
-/// `!` in front, files looked into. `quotable`: messages may show it. Null text: here stands what
-/// cannot be read, as `trouble` says.
+/// Called for each element, without its `!`, also for those of files. `quotable`: messages may show
+/// it. Null text: this element cannot be read; `trouble` says why.
 using Take = std::function<void(const std::string_view* text, bool negated, bool quotable)>;
 
 void each_element(const std::vector<Word>& words, const TableSources& sources,
@@ -71,7 +71,7 @@ void each_element(const std::vector<Word>& words, const TableSources& sources,
   }
 }
 
-/// "10.1" and the like: Postfix compares it with the whole address and never finds it.
+/// "10.1" and the like: Postfix compares it with the whole address and never finds a match.
 bool is_incomplete_address(std::string_view text) {
   return text.find_first_not_of("0123456789.") == std::string_view::npos &&
          std::count(text.begin(), text.end(), '.') < 3;
@@ -119,15 +119,15 @@ Networks Networks::parse(const std::vector<Word>& words, const TableSources& sou
       if (!bracket && is_incomplete_address(text)) return;
       const auto network = Cidr::parse(plain);
       const bool is_six = plain.find(':') != std::string::npos;
-      // As measured, ::ffff:a.b.c.d matches no client: those come as IPv4.
+      // As measured, ::ffff:a.b.c.d matches no client: such clients appear as IPv4.
       if (network && bracket && is_six && network->network().is_v4()) return;
-      // An IPv6 address without brackets is a table's name to Postfix.
+      // Postfix reads an IPv6 address without brackets as a table name.
       if (network && (bracket || !is_six)) {
         element.network = *network;
       } else {
         element.kind = Element::Kind::bad;
-        // Postfix reads a network when a client of its family comes, and one without brackets that
-        // has a colon, as a table, for all.
+        // Postfix parses a network only when a client of its family connects; one with a colon and
+        // without brackets is a table name, which it opens for every client.
         element.met_by = bracket && is_six ? Element::Family::v6
                          : is_six          ? Element::Family::any
                                            : Element::Family::v4;
@@ -205,7 +205,7 @@ Match Networks::contains(const IpAddress& client, const std::string* name,
         break;
       case Element::Kind::name:
         if (name == nullptr) return Match::need_name;
-        // mynetworks is in parent_domain_matches_subdomains: names match what is below them.
+        // mynetworks is in parent_domain_matches_subdomains: names also match their subdomains.
         in = questions::domain_below(*name, one.name);
         break;
       case Element::Kind::table: {

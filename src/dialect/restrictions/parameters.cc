@@ -11,8 +11,8 @@ namespace {
 
 constexpr bool separates(char c) { return c == ',' || is_space(c); }
 
-/// The end of the word that starts at `begin`; a separator within braces does not end it. nullopt
-/// when a brace is not closed; a closing brace too many is an ordinary character.
+/// The end of the word that starts at `begin`; separators within braces are part of it. nullopt if
+/// a brace is not closed; an unmatched closing brace is an ordinary character.
 std::optional<std::size_t> word_end(std::string_view value, std::size_t begin) {
   std::size_t level = 0;
   std::size_t i = begin;
@@ -25,7 +25,7 @@ std::optional<std::size_t> word_end(std::string_view value, std::size_t begin) {
   return i;
 }
 
-/// Whether the brace at the front closes at the back: "{a}", and not "{a}{b}".
+/// Whether the first brace closes at the end: "{a}", but not "{a}{b}".
 bool is_one_group(std::string_view word) {
   if (word.size() < 2 || word.front() != '{') return false;
   std::size_t level = 0;
@@ -59,7 +59,7 @@ void complain(Diagnostics& diagnostics, Diagnostic::Severity severity, const cha
   diagnostics.push_back({severity, code, {"", offset}, std::move(message), std::move(hint)});
 }
 
-/// "name = value"; the name has no blank in it.
+/// "name = value"; the name contains no blank.
 std::optional<Setting> take_setting(const Line& line, Diagnostics& diagnostics) {
   const std::size_t equals = line.text.find('=');
   const std::string_view name = trim(line.text.substr(0, equals));
@@ -130,7 +130,8 @@ std::vector<Setting> parse_main_cf(std::string_view text, Diagnostics& diagnosti
 Parameters::Parameters(std::map<std::string, std::string, std::less<>> settings,
                        std::string hostname)
     : settings_(std::move(settings)), level_("0"), hostname_(std::move(hostname)) {
-  // Defaults depend on the level; a level that refers to a parameter is expanded with those of 0.
+  // Defaults depend on the level; references in the level itself are expanded with the defaults of
+  // 0.
   if (settings_.contains("compatibility_level")) {
     const std::string level(trim(text("compatibility_level")));
     if (!level.empty()) level_ = level;
@@ -150,7 +151,7 @@ std::string Parameters::raw(std::string_view name) const {
 
 Result<std::string> Parameters::value(std::string_view name) const {
   auto expanded = expand(raw(name), [this, name](std::string_view other) {
-    // mydomain's default asks for myhostname: $mydomain within myhostname would come back here.
+    // mydomain's default depends on myhostname: $mydomain within myhostname would recurse.
     if (name == "myhostname" && other == "mydomain" && !is_set("mydomain")) {
       return std::string("localdomain");
     }

@@ -11,7 +11,7 @@ namespace postern::dialect::restrictions {
 namespace {
 
 constexpr unsigned largest_repeat = 32767;  // RE_DUP_MAX of the C library
-constexpr unsigned most_quantifiers = 8;    // behind one another: a*?+
+constexpr unsigned most_quantifiers = 8;    // in a row: a*?+
 constexpr std::array class_names{"alnum", "alpha", "blank", "cntrl", "digit", "graph",
                                  "lower", "print", "punct", "space", "upper", "xdigit"};
 
@@ -40,14 +40,14 @@ class Translator {
   }
   bool has(std::string_view text) const { return in_.substr(at_).starts_with(text); }
 
-  // One token each. POSIX leaves much undefined here; the comments say what was measured.
+  // One token each. POSIX leaves much undefined here; the comments say what measurements showed.
 
   void extended() {
     const char c = in_[at_++];
     switch (c) {
       case '(':
         return open_group();
-      // Without its opening it is an ordinary character.
+      // Without an opening parenthesis it is an ordinary character.
       case ')':
         return open_.empty() ? literal(c) : close_group();
       case '|':
@@ -147,7 +147,7 @@ class Translator {
   void repeat(const std::string& sign) {
     if (atom_ == nothing) return refuse("there is nothing to repeat");
     if (quantifiers_ > 0) {
-      // "a*?" is "(a*)?" in POSIX and a lazy star in Perl; basic expressions refuse it.
+      // "a*?" is "(a*)?" in POSIX and a lazy star in Perl; basic expressions do not allow it.
       if (!options_.extended || quantifiers_ == most_quantifiers) {
         return refuse("a repetition is repeated");
       }
@@ -218,8 +218,8 @@ class Translator {
       return atom(fmt::format("\\g{{{}}}", group));
     }
     if (!is_alpha(c)) return literal(c);
-    // Measured: a plain letter, but where case is ignored the C library compares it with text in
-    // capitals, so that a small one never matches.
+    // Measured: a plain letter. If case is ignored, the C library compares it with text in upper
+    // case, so a lower-case letter never matches.
     const bool never = options_.caseless && c >= 'a' && c <= 'z';
     made_.warnings.push_back(
         fmt::format("`\\{}` has no meaning in POSIX expressions{}{}", c,
@@ -306,8 +306,8 @@ class Translator {
   std::size_t begin_ = 0;  ///< of the token
   PosixRegex made_;
   std::string error_;
-  std::size_t atom_ = nothing;  ///< where in the output what a repetition would repeat begins
-  unsigned quantifiers_ = 0;    ///< behind that atom
+  std::size_t atom_ = nothing;  ///< where the atom to repeat begins in the output
+  unsigned quantifiers_ = 0;    ///< after that atom
   bool branch_start_ = true;
   std::vector<Group> open_;
   std::size_t groups_ = 0;

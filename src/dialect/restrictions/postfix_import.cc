@@ -19,7 +19,7 @@ namespace {
 
 using Settings = std::map<std::string, std::string, std::less<>>;
 
-/// Parameters whose value is a list of words: line ends in it do not matter.
+/// Parameters whose value is a list of words: line breaks in it have no meaning.
 bool is_list(std::string_view name) {
   return name.ends_with("_restrictions") || name.ends_with("_maps") || name.ends_with("_domains") ||
          name == "mynetworks" || name == "mydestination";
@@ -68,7 +68,7 @@ class Importer {
   }
 
  private:
-  /// The setting that counts of each name.
+  /// For each name, the setting that is in force.
   std::vector<Setting> unique(std::vector<Setting> all) {
     std::map<std::string, std::size_t, std::less<>> last;
     for (std::size_t i = 0; i < all.size(); ++i) last[all[i].name] = i;
@@ -90,14 +90,14 @@ class Importer {
     return out;
   }
 
-  // --- what goes into [restrictions] ---
+  // --- the contents of [restrictions] ---
 
   void find_restrictions() {
     if (const auto words = parameters_.words("smtpd_restriction_classes")) {
       for (const Word& word : *words) classes_.insert(word.text);
     }
     for (const Setting& setting : settings_) {
-      if (setting.name == "queue_directory") continue;  // only where something stands in it
+      if (setting.name == "queue_directory") continue;  // only if it is needed
       if (is_restriction_parameter(setting.name) || classes_.contains(setting.name)) {
         follow(setting.name);
       } else if (const auto own = judge_outside(setting.name)) {
@@ -117,13 +117,13 @@ class Importer {
          at = value.find(unix_socket, at + 1)) {
       const std::string_view rest = value.substr(at + unix_socket.size());
       const std::string_view path = rest.substr(0, rest.find_first_of(" \t,}"));
-      // unix:passwd.byname is a table.
+      // unix:passwd.byname is a table, not a socket.
       if (!path.starts_with('/') && path.find('/') != std::string_view::npos) return true;
     }
     return false;
   }
 
-  /// A name and what its value refers to.
+  /// Adds a parameter and those that its value refers to.
   void follow(const std::string& first) {
     std::vector<std::string> open{first};
     while (!open.empty()) {
@@ -138,7 +138,7 @@ class Importer {
     }
   }
 
-  /// The same for one that is carried outside [restrictions].
+  /// Notes the same references for a parameter that is carried outside [restrictions].
   void note_users(const std::string& first) {
     std::vector<std::string> open{first};
     while (!open.empty()) {
@@ -152,7 +152,7 @@ class Importer {
   }
 
   void refuse_names(Diagnostics& diagnostics) const {
-    // A macro or a class cannot have their names.
+    // A macro or a class cannot have the name of such a key.
     for (const std::string_view name : own_keys()) {
       if (!restrictions_.contains(name)) continue;
       diagnostics.push_back({Diagnostic::Severity::error,
@@ -165,8 +165,8 @@ class Importer {
     }
   }
 
-  /// What `postern check` would say of the lists, as far as it can be told here: files that cannot
-  /// be read count as empty.
+  /// What `postern check` would report about the lists, as far as it can be known here: files that
+  /// cannot be read count as empty.
   void find_mistakes() {
     TableSources sources;
     std::set<std::string> unread;
@@ -189,7 +189,8 @@ class Importer {
       auto& about = error ? errors_ : warnings_;
       const auto before = about.find(one.place.parameter);
       if (before != about.end() && before->second.size() == 3) continue;
-      // Of a file that is not here nothing is known; thousands are not compared with thousands.
+      // About a file that is absent nothing is known. The comparisons are limited, as both lists
+      // may be long.
       compared += unread.size();
       const bool unknown =
           compared > most_compared || std::ranges::any_of(unread, [&](const std::string& path) {
@@ -208,7 +209,7 @@ class Importer {
     return out;
   }
 
-  // --- what became of each ---
+  // --- the result for each parameter ---
 
   void note_references() {
     for (const Setting& setting : settings_) {
@@ -220,7 +221,7 @@ class Importer {
     for (std::string& name : references(*options_.master_cf)) in_master_.insert(std::move(name));
   }
 
-  /// Of a parameter whose place is outside [restrictions]; null when it has none there.
+  /// For a parameter that has a place outside [restrictions]; nullopt if it has none.
   std::optional<Judgement> judge_outside(const std::string& name) const {
     const auto sent = sending_.judgements.find(name);
     return sent != sending_.judgements.end() ? sent->second
@@ -255,7 +256,7 @@ class Importer {
                     (meant ? fmt::format("; did you mean {}?", *meant) : "")};
   }
 
-  /// A parameter of its own that a carried one refers to.
+  /// A parameter outside [restrictions] that a carried one may refer to.
   ImportedParameter with_users(const std::string& name, Judgement own) {
     if (own.fate == Fate::meaningless && elsewhere_.contains(name)) {
       own.fate = Fate::carried;
@@ -294,7 +295,7 @@ class Importer {
     return out;
   }
 
-  /// Whether one of a parameter's tables stands in the other, too.
+  /// Whether `by` names one of the parameter's tables, too.
   bool is_asked(std::string_view name, std::string_view by) const {
     if (!parameters_.is_set(by)) return false;
     const auto own = parameters_.words(name);
@@ -310,7 +311,7 @@ class Importer {
     return joined({names.begin(), names.end()});
   }
 
-  /// What stands in the way of carrying a value as it is; "" for nothing.
+  /// What prevents carrying the value unchanged; "" for nothing.
   std::string problem_of(const Setting& setting) {
     if (!is_utf8(setting.name) || !is_utf8(setting.value)) {
       return std::string(not_utf8);
@@ -447,7 +448,7 @@ class Importer {
     return out + restrictions();
   }
 
-  static constexpr std::size_t most_hints = 100;  ///< parameters that a name is proposed for
+  static constexpr std::size_t most_hints = 100;  ///< parameters for which a name is suggested
   static constexpr std::size_t most_compared = 4'000'000;
 
   const ImportOptions& options_;
@@ -459,10 +460,10 @@ class Importer {
   std::set<std::string, std::less<>> classes_;
   std::set<std::string, std::less<>> restrictions_;
   std::map<std::string, std::set<std::string>> users_;      ///< within [restrictions]
-  std::map<std::string, std::set<std::string>> elsewhere_;  ///< of carried ones outside
-  std::map<std::string, std::string> referrers_;            ///< the first that names it
+  std::map<std::string, std::set<std::string>> elsewhere_;  ///< within carried ones outside
+  std::map<std::string, std::string> referrers_;            ///< the first that refers to it
   std::set<std::string> in_master_;                         ///< names in master.cf
-  std::size_t unknown_ = 0;                                 ///< parameters
+  std::size_t unknown_ = 0;                                 ///< unknown parameters so far
   std::map<std::string, std::string, std::less<>> replaced_;
   std::vector<TomlEntry> entries_;
   std::map<std::string, std::vector<std::string>, std::less<>> errors_;  ///< by parameter

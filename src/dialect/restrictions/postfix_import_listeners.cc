@@ -1,4 +1,4 @@
-// What listens where, with which certificate.
+// Listeners: addresses, services and certificates.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -17,11 +17,11 @@ struct Certificate {
   std::string key;
   std::string_view origin;
   std::string_view key_origin;
-  std::string difference;  ///< what of smtpd_tls_chain_files is not taken
+  std::string difference;  ///< which part of smtpd_tls_chain_files is not carried
 };
 
-/// smtpd_tls_chain_files: each key stands in front of its own certificates, in a file with them or
-/// in the one before (postconf(5)). A listener takes the first pair.
+/// smtpd_tls_chain_files: each key precedes its certificates, in the same file or in the file
+/// before (postconf(5)). A listener uses the first pair.
 Certificate chain_of(const std::vector<Word>& files, const ImportOptions& options) {
   static constexpr std::string_view name = "smtpd_tls_chain_files";
   const auto holds = [&](const std::string& path, std::string_view what) -> std::optional<bool> {
@@ -75,7 +75,7 @@ std::optional<Certificate> certificate_of(const Parameters& parameters,
   return std::nullopt;
 }
 
-/// "none", "may" or "encrypt", as smtpd reads the older switches too.
+/// "none", "may" or "encrypt"; the older switches are read as smtpd reads them.
 std::string tls_level(const Parameters& parameters) {
   const std::string level = lower(parameters.text("smtpd_tls_security_level"));
   if (!level.empty()) return level;
@@ -193,7 +193,7 @@ Judgement judge_protocols(const Parameters& parameters) {
 }
 
 /// The text of a banner after the name and "ESMTP", with which each greeting begins (RFC 5321
-/// §4.2); nullopt if the banner begins otherwise.
+/// §4.2); nullopt if the banner begins differently.
 std::optional<std::string> banner_of(const Parameters& parameters) {
   const std::string text = parameters.text("smtpd_banner");
   std::string_view rest = text;
@@ -227,7 +227,7 @@ bool is_auth_in_the_clear(const Parameters& parameters, const ImportOptions& opt
 
 namespace {
 
-/// Each word, its brackets taken off, as `write` has it; nullopt when it has one not at all.
+/// A TOML array of the words without brackets, converted by `write`; nullopt if it rejects one.
 std::optional<std::string> list_toml(std::string_view name, const Parameters& parameters,
                                      std::optional<std::string> (*write)(const std::string& word)) {
   const auto words = parameters.words(name);

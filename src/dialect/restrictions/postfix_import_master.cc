@@ -1,5 +1,5 @@
-// master.cf (master(5)): of its services port 25 is carried, without what it sets with -o; each
-// that sets something apart is named.
+// master.cf (master(5)): only the service on port 25 is carried, without its -o settings; each
+// service with settings of its own is named.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t most_services = 50;
 
-/// Fields stand between blanks; braces group.
+/// Fields are separated by blanks; braces group.
 std::vector<std::string_view> fields_of(std::string_view line) {
   std::vector<std::string_view> fields;
   for (std::size_t at = 0; at < line.size();) {
@@ -33,9 +33,9 @@ std::vector<std::string_view> fields_of(std::string_view line) {
   return fields;
 }
 
-/// What a service sets apart with -o, as written: "smtpd_tls_security_level=encrypt".
+/// The -o settings of a service, as written: "smtpd_tls_security_level=encrypt".
 std::vector<std::string> overrides_of(const std::vector<std::string_view>& fields) {
-  constexpr std::size_t command = 7;  // behind name, type, private, unpriv, chroot, wakeup, maxproc
+  constexpr std::size_t command = 7;  // after name, type, private, unpriv, chroot, wakeup, maxproc
   std::vector<std::string> out;
   for (std::size_t i = command + 1; i < fields.size(); ++i) {
     std::string_view text = fields[i];

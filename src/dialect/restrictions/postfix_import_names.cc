@@ -1,5 +1,5 @@
-// Parameters of Postfix that have no key here: what is lost with each, if anything is. The first
-// pattern that fits counts.
+// Parameters of Postfix that have no key here, and what is lost with each, if anything. The first
+// matching pattern applies.
 #include <algorithm>
 #include <span>
 
@@ -18,7 +18,7 @@ using Patterns = std::span<const std::string_view>;
 struct Group {
   Fate fate;
   std::string_view note;
-  Patterns patterns;  ///< a name; with a * in front or behind, its end or beginning
+  Patterns patterns;  ///< names; with a * at the start or the end, their end or start
 };
 
 constexpr std::string_view filters[] = {"content_filter", "smtpd_proxy_filter"};
@@ -346,7 +346,7 @@ bool fits(std::string_view pattern, std::string_view name) {
   return name == pattern;
 }
 
-/// A slip of the hand: two letters swapped are two edits.
+/// Whether one is a likely misspelling of the other: two swapped letters are two edits.
 bool is_near(std::string_view one, std::string_view other) {
   const std::size_t longer = std::max(one.size(), other.size());
   return longer - std::min(one.size(), other.size()) <= 2 && edit_distance(one, other) <= 2;

@@ -1,4 +1,4 @@
-// What is to be said about things that a main.cf leaves to defaults.
+// Notes about settings that a main.cf leaves to their defaults.
 #include <initializer_list>
 #include <set>
 
@@ -11,7 +11,7 @@ namespace postern::dialect::restrictions {
 
 namespace {
 
-/// The domains that these parameters list, as far as they are names without a [[route]].
+/// The domains that these parameters list, if they are names without a [[route]].
 std::string domains_of(const Parameters& parameters, const Sending& sending,
                        std::initializer_list<std::string_view> names) {
   std::string out;
@@ -30,11 +30,11 @@ std::string domains_of(const Parameters& parameters, const Sending& sending,
   return out;
 }
 
-/// What is in force at the file's level without being written.
+/// The defaults that apply because of the file's compatibility level.
 std::string level_defaults(const Parameters& parameters) {
   std::string out;
   for (const std::string_view name : parameters_of_levels()) {
-    // There are no client certificates; and networks that are written need no style.
+    // Client certificates are not supported; a mynetworks that is set needs no style.
     if (parameters.is_set(name) || name == "smtpd_tls_fingerprint_digest") continue;
     if (name == "mynetworks_style" && parameters.is_set("mynetworks")) continue;
     const std::string value = parameters.raw(name);
@@ -54,8 +54,8 @@ std::string level_defaults(const Parameters& parameters) {
   return out;
 }
 
-/// The classes of domains whose recipients nobody lists: 250 is said to any, and what the next host
-/// refuses is bounced.
+/// The domain classes whose recipients are not listed: any recipient gets a 250, and is bounced if
+/// the next host refuses it.
 std::string unlisted_recipients(const Parameters& parameters) {
   struct Class {
     std::string_view domains;
@@ -66,7 +66,7 @@ std::string unlisted_recipients(const Parameters& parameters) {
                                       {"relay_domains", "relay_recipient_maps"}};
   std::string missing;
   for (const Class& one : classes) {
-    // Without a word mydestination is the host's own names.
+    // If it is not set, mydestination is the host's own names.
     const bool by_default = one.domains == "mydestination" && !parameters.is_set(one.domains);
     if (!by_default && parameters.text(one.domains).empty()) continue;
     if (parameters.is_set(one.recipients) && !parameters.text(one.recipients).empty()) continue;
@@ -89,7 +89,7 @@ std::string unlisted_recipients(const Parameters& parameters) {
   return std::string(trim(out));
 }
 
-/// Where the default is another one in newer versions of Postfix, whatever the level.
+/// Settings whose default differs in newer versions of Postfix, whatever the level.
 void newer_defaults(const Parameters& parameters, std::vector<std::string>& out) {
   if (!parameters.is_set("smtpd_forbid_bare_newline")) {
     out.emplace_back(

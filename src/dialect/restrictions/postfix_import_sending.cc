@@ -1,6 +1,6 @@
-// Mail on its way out, and logins: relayhost, transport_maps, the transports of domains, password
-// and TLS policy maps become [[route]]s; smtp_bind_address a pool of source addresses; Dovecot an
-// [[auth.source]].
+// Outgoing mail and authentication: relayhost, transport_maps, the transports of domains, password
+// and TLS policy maps become [[route]]s; smtp_bind_address becomes a pool of source addresses;
+// Dovecot an [[auth.source]].
 #include <algorithm>
 #include <ranges>
 
@@ -16,7 +16,7 @@ namespace postern::dialect::restrictions {
 
 namespace {
 
-/// At most as many rows of a table become routes.
+/// The most rows of a table that become routes.
 constexpr std::size_t most_rows = 2000;
 
 struct Row {
@@ -24,12 +24,12 @@ struct Row {
   std::string value;
 };
 
-/// A next hop as main.cf writes it, in the words of a [[route]].
+/// A next hop of main.cf, in the terms of a [[route]].
 struct NextHop {
-  std::string text;     ///< as written: what the password and TLS policy maps are asked for
+  std::string text;     ///< as written: the key in the password and TLS policy maps
   std::string to;       ///< "host", "host:587", "[192.0.2.1]:25", "mx:domain"
   std::string host;     ///< without port; "" for an MX look-up
-  std::string trouble;  ///< why `to` is empty, or what is different
+  std::string trouble;  ///< why `to` is empty, or what differs
 };
 
 std::optional<std::string> port_of(std::string_view text) {
@@ -89,7 +89,7 @@ NextHop next_hop_of(std::string_view written) {
     return out;
   }
   out.host = std::string(host);
-  // A host of one label may be called as a word of routes is: `mx`.
+  // A host of one label could be read as a keyword of routes, such as `mx`.
   const bool is_word = host.find('.') == std::string_view::npos;
   out.to = (is_word ? fmt::format("[{}]", host) : out.host) + number;
   if (!bracketed) out.trouble = fmt::format("{} itself is called, not its MX hosts", out.host);
@@ -100,7 +100,7 @@ NextHop next_hop_of(std::string_view written) {
 struct NextHops {
   std::vector<std::string> to;
   std::vector<std::string> written;
-  std::string trouble;  ///< of the last that has any; those without `to` are left out
+  std::string trouble;  ///< of the last hop that has one; hops without `to` are left out
 };
 
 NextHops next_hops_of(const std::vector<std::string_view>& texts) {
@@ -131,7 +131,7 @@ struct Route {
   std::string_view origin;
 };
 
-/// "relay:[host]:port" in its two parts; without a colon it is a transport.
+/// "relay:[host]:port" in its two parts; a text without a colon is a transport.
 struct Transport {
   std::string name;
   std::string_view next_hop;
@@ -180,7 +180,7 @@ class Builder {
   }
 
   /// The rows of the tables that a parameter names, in order; of equal keys the first counts, as
-  /// Postfix asks tables in turn. Says in `trouble` what could not be read.
+  /// Postfix searches tables in order. Adds to `trouble` what could not be read.
   std::vector<Row> rows_of(std::string_view name, std::string& trouble) {
     std::vector<Row> rows;
     std::set<std::string> seen;
@@ -239,7 +239,7 @@ class Builder {
 
   // --- routes ---
 
-  /// Adds to the route that goes the same way already; the first route of a pattern counts.
+  /// Adds the pattern to an existing route to the same hops; the first route of a pattern counts.
   void add(std::string match, NextHops hops, std::string_view origin) {
     if (!matched_.insert(match).second) return;
     const auto same = std::ranges::find_if(
@@ -254,7 +254,7 @@ class Builder {
     route.origin = origin;
     routes_.push_back(std::move(route));
   }
-  /// The same for a route that has a word in place of next hops: "mx".
+  /// The same for a route with a keyword instead of next hops: "mx".
   void add(std::string match, std::string word, std::string_view origin) {
     NextHops hops;
     hops.to.push_back(std::move(word));
@@ -278,14 +278,14 @@ class Builder {
     }
   }
 
-  /// The route of all mail that no route before it is for; null: none yet.
+  /// The route of all mail that matches no other route; null: none yet.
   const Route* route_of_all() const {
     const auto found = std::ranges::find_if(routes_, [](const Route& one) {
       return std::ranges::find(one.match, "*") != one.match.end();
     });
     return found == routes_.end() ? nullptr : &*found;
   }
-  /// Why a parameter that would be the route of all is none.
+  /// Why a parameter that would set this route does not.
   static std::string taken_by(const Route& all) {
     return all.origin == "default_transport" ? "default_transport names a next hop"
                                              : fmt::format("{} has a row for *", all.origin);
@@ -306,7 +306,7 @@ class Builder {
     judge("relayhost", trouble.empty() ? carried(route) : changed(route + also));
   }
 
-  /// One right-hand side of transport_maps. Who gets no route of it is noted in `left`.
+  /// One row of transport_maps. Keys that get no route are added to `left`.
   void add_transport(const Row& row, std::string_view origin, std::set<std::string>& left) {
     const auto [transport, rest] = transport_of(row.value);
     if (!is_pattern(row.key)) {
@@ -333,7 +333,7 @@ class Builder {
     add(row.key, std::move(hops), origin);
   }
 
-  /// "example.org :", which hides the rows behind it: mail goes as it does without a table
+  /// "example.org :", which hides the rows after it: mail goes where it goes without a table
   /// (transport(5)).
   void add_default(const std::string& key, std::string_view origin, std::set<std::string>& left) {
     std::string domain = key.substr(key.find('@') == std::string::npos ? 0 : key.find('@') + 1);
@@ -365,9 +365,9 @@ class Builder {
                                       {"virtual_transport", "virtual_mailbox_domains", true},
                                       {"local_transport", "mydestination", true}};
 
-  /// Of a domain that is listed by its name; null: none.
+  /// The class that lists the domain by name; null: none.
   const Class* class_of(std::string_view domain) const {
-    // As trivial-rewrite(8) asks: local domains first.
+    // In the order of trivial-rewrite(8): local domains first.
     for (const Class& one : std::views::reverse(classes)) {
       const auto words = parameters_.words(one.domains);
       for (const Word& word : words ? *words : std::vector<Word>()) {
@@ -384,7 +384,7 @@ class Builder {
     return key.find('.') != std::string_view::npos || key.find('@') != std::string_view::npos;
   }
 
-  /// "5.1.1 no such user" and "text" as a route has them.
+  /// "5.1.1 no such user" and "text" in the form of a route.
   static std::string error_of(std::string_view text) {
     const std::string_view status = text.substr(0, text.find(' '));
     const auto parts = split(status, '.');
@@ -426,14 +426,14 @@ class Builder {
     return out;
   }
 
-  /// relay_transport and its like: the transport of all domains of a class.
+  /// relay_transport and similar ones: the transport of all domains of a class.
   void read_class_transports() {
     for (const Class& one : classes) {
       if (!is_set(one.transport)) continue;
       const std::string value = parameters_.text(one.transport);
       const auto [transport, next_hop] = transport_of(value);
       if (!is_smtp(transport) && transport != "error" && transport != "discard") {
-        continue;  // a mailbox's; judged by its name
+        continue;  // delivers to mailboxes; judged by its name
       }
       if (is_smtp(transport) && next_hop.empty() && goes_to_mx(one)) {
         judge(one.transport, carried("mail goes to the MX hosts of its domain"));
@@ -464,13 +464,13 @@ class Builder {
         judge(one.transport, carried(sections));
       }
     }
-    // A next hop of its own comes before relayhost.
+    // The next hop of default_transport takes precedence over relayhost.
     if (is_set("default_transport")) read_default_transport();
     add_relay_host();
   }
 
-  /// Whether mail of the class needs no [[route]] to go on to the MX hosts: what is only passed on
-  /// follows relayhost in Postfix too, what would have a mailbox does not.
+  /// Whether mail of the class goes to the MX hosts without a [[route]]: relayed mail follows
+  /// relayhost in Postfix too, mail for mailboxes does not.
   bool goes_to_mx(const Class& its_class) const {
     const bool alone =
         relay_.to.empty() && route_of_all() == nullptr && !is_set("default_transport");
@@ -516,7 +516,7 @@ class Builder {
   // --- TLS ---
 
   struct Level {
-    std::string_view word;  ///< of relay.tls and route.tls; "": none of ours
+    std::string_view word;  ///< a value of relay.tls and route.tls; "": there is none
     std::string_view difference;
   };
   static Level level_of(std::string_view level) {
@@ -565,7 +565,7 @@ class Builder {
     if (!is_set("smtp_tls_policy_maps")) return;
     std::string trouble;
     const std::vector<Row> rows = rows_of("smtp_tls_policy_maps", trouble);
-    std::map<std::string, std::set<std::string>> left;  ///< by reasons
+    std::map<std::string, std::set<std::string>> left;  ///< by reason
     for (const Row& row : rows) {
       const auto words = split_words(row.value);
       if (!words || words->empty()) continue;
@@ -599,7 +599,7 @@ class Builder {
                                                 (trouble.empty() ? "" : "; " + trouble)));
   }
 
-  /// A level for a next hop or a domain. Returns why no route can say so; empty: one does.
+  /// Applies a level to a next hop or a domain. Returns why no route can have it; empty: one has.
   std::string hold(const std::string& key, std::string_view level,
                    const std::vector<std::string>& names) {
     bool found = false;
@@ -614,7 +614,7 @@ class Builder {
     if (found) return {};
     if (key.starts_with('[')) return "no next hop is written so";
     if (!is_pattern(key)) return "a [[route]] wants a dot in the name";
-    // Postfix asks for the next hop, and so for none of these.
+    // Postfix looks up the next hop, so the row does not apply here.
     if (matched_.contains("*") || matched_.contains(key)) {
       return "a [[route]] sends this mail to another next hop, to which the row does not apply in "
              "Postfix either";
@@ -644,7 +644,7 @@ class Builder {
     std::string trouble;
     const std::vector<Row> rows = rows_of("smtp_sasl_password_maps", trouble);
     std::set<std::string> used;
-    std::map<std::string, std::string> names;  ///< of files, by the rows that are in them
+    std::map<std::string, std::string> names;  ///< of files, by the key of the row
     for (Route& route : routes_) {
       for (const std::string& hop : route.hops.written) {
         const Row* row = find(rows, lower(hop));
@@ -693,7 +693,7 @@ class Builder {
     return found == rows.end() || key.empty() ? nullptr : &*found;
   }
 
-  /// Of the file with a next hop's password: "smart.example.net-587.password", and no other's.
+  /// A file name for a next hop's password that is not in use: "smart.example.net-587.password".
   static std::string secret_name(const std::string& hop,
                                  const std::map<std::string, std::string>& taken) {
     std::string stem;
@@ -744,7 +744,7 @@ class Builder {
     add("*", "mx", v4 ? "smtp_bind_address" : "smtp_bind_address6");
   }
 
-  // --- logins ---
+  // --- authentication ---
 
   void read_logins() {
     const bool on = parameters_.flag("smtpd_sasl_auth_enable").value_or(false);
@@ -789,11 +789,11 @@ class Builder {
 
   void tell_where_mail_goes() {
     for (const Route& route : routes_) {
-      if (route.origin == "smtp_tls_policy_maps") continue;  // to the MX hosts, as without it
+      if (route.origin == "smtp_tls_policy_maps") continue;  // goes to the MX hosts anyway
       for (const std::string& match : route.match) out_.routed.insert(match);
     }
     const Route* all = route_of_all();
-    // A route that is no text stands in no file.
+    // A route that is not UTF-8 is left out of the file.
     const bool is_there = all != nullptr && is_utf8(all->hops.to.front());
     const std::string to = is_there ? printable(all->hops.to.front(), 80) : "mx";
     if (to == "discard") {
@@ -809,7 +809,7 @@ class Builder {
     }
   }
 
-  /// TOML is UTF-8, and main.cf need not be.
+  /// TOML is UTF-8; main.cf need not be.
   void leave_out_what_is_no_text() {
     std::erase_if(out_.sections, [&](const TomlSection& section) {
       const bool fine = std::ranges::all_of(

@@ -1,5 +1,5 @@
-// Parameters that have a key outside [restrictions], and those that ask for what Postern does
-// anyway.
+// Parameters that have a key outside [restrictions], and those that ask for what Postern always
+// does.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -23,7 +23,7 @@ struct Amount {
   std::uint64_t least;
   std::uint64_t most;
   bool zero_is_no_limit;
-  std::string_view difference;  ///< what is not the same; "" for nothing
+  std::string_view difference;  ///< what differs; "" for nothing
 };
 
 constexpr std::uint64_t gib = 1u << 30;
@@ -116,13 +116,13 @@ Judgement judge_amount(const Amount& amount, const Parameters& parameters) {
   return out;
 }
 
-// --- what Postern does anyway ---
+// --- what Postern always does ---
 
 struct Always {
   std::string_view name;
   bool on;
-  std::string_view instead;  ///< what is lost when the other is asked for, and what to do
-  std::string_view same = "Postern always does so";  ///< when this is asked for
+  std::string_view instead;  ///< what is lost if the other value is set, and what to do
+  std::string_view same = "Postern always does so";  ///< if this value is set
 };
 constexpr Always always[] = {
     {"allow_min_user", true,
@@ -148,7 +148,7 @@ Judgement judge_always(const Always& fixed, const Parameters& parameters) {
 
 Judgement judge_hostname(const Parameters& parameters) {
   const std::string name = parameters.text("myhostname");
-  // The configuration takes no underscores (RFC 1123 §2.1).
+  // The configuration does not allow underscores (RFC 1123 §2.1).
   if (!mail::is_hostname(name) || name.find('_') != std::string::npos || name.ends_with('.')) {
     return changed(fmt::format("`{}` is no domain name; set server.hostname for the greeting",
                                printable(name, 64)));
@@ -205,7 +205,7 @@ Judgement judge_sasl_options(std::string_view name, const Parameters& parameters
   if (words && std::all_of(words->begin(), words->end(), fine)) {
     return carried("Postern always does so");
   }
-  // Without TLS there is no AUTH at all, so what is forbidden there does not matter.
+  // Without TLS there is no AUTH at all, so restrictions on it do not matter.
   if (words && outside && !is_auth_in_the_clear(parameters, options)) {
     return carried("no AUTH outside TLS");
   }

@@ -76,7 +76,7 @@ PostfixImport imported(std::string_view text, std::optional<std::string> master 
   return out;
 }
 
-/// "carried: note" of a parameter.
+/// The fate of a parameter, as "carried: note".
 std::string fate_of(const PostfixImport& from, std::string_view name) {
   std::string out;
   for (const ImportedParameter& one : from.parameters) {
@@ -99,7 +99,7 @@ toml::table parsed(const PostfixImport& from) {
   return {};
 }
 
-/// "a,b,"
+/// The elements, as "a,b,".
 std::string toml_of(toml::node_view<toml::node> list) {
   std::string out;
   if (const toml::array* all = list.as_array()) {
@@ -269,7 +269,7 @@ TEST(PostfixImport, WhereMailWithoutMailboxesLeavesIsSaid) {
                                "smart.example:587\n"));
   EXPECT_THAT(notes(domains), HasSubstr("accepts such mail and sends it to the MX hosts of its "
                                         "domain\n"));
-  // What is in the file decides, not what main.cf says beside it.
+  // The generated routes decide, not the other settings of main.cf.
   EXPECT_THAT(notes(domains + "relayhost = [smart.example]\ntransport_maps = hash:/empty_rows\n"),
               HasSubstr("sends it to x.example\n"));
   EXPECT_THAT(notes(domains + "default_transport = error:5.7.1 no\n"),
@@ -297,7 +297,7 @@ TEST(PostfixImport, DomainsWithARouteHaveNoOtherWay) {
                                  "virtual_mailbox_domains = v.example\nmydestination = a.example\n"
                                  "virtual_transport = smtp:[127.0.0.1]:26725\n");
   EXPECT_THAT(both, HasSubstr("mail for a.example: Postfix puts it into mailboxes"));
-  // Nor is a name that nobody wrote anybody's domain.
+  // A placeholder for a missing name is not a domain either.
   EXPECT_THAT(notes(""), Not(HasSubstr("myhostname.invalid")));
 }
 
@@ -707,7 +707,7 @@ TEST(PostfixImport, OnlyTablesThatAreNotReadStandInTheWay) {
                      return fail(Fault::not_found, path);
                    }});
     const bool is_denied = !opened && opened.error().fault == Fault::denied;
-    // What is not written right, `tcp:/a`, would not load either; a file may come later.
+    // An invalid name, such as `tcp:/a`, would not load either; a file may be created later.
     const bool stops = !opened && opened.error().fault != Fault::not_found;
     EXPECT_EQ(fate.starts_with("not supported"), stops) << type.name << ": " << fate;
     EXPECT_EQ(is_denied, type.kind == TableType::Kind::foreign) << type.name;
@@ -872,7 +872,7 @@ TEST(PostfixImport, AnyTextIsAString) {
   EXPECT_THAT(fate_of("mydestination = \xff"), HasSubstr("not supported: not UTF-8"));
 }
 
-/// What must hold for any main.cf that can be read.
+/// Checks what holds for the import of any readable main.cf.
 void check_import(const std::string& text) {
   const PostfixImport out = imported(text);
   Diagnostics diagnostics;
@@ -889,7 +889,7 @@ void check_import(const std::string& text) {
     EXPECT_EQ(is_restriction_parameter(one.name), written && is_restriction_parameter(one.name))
         << one.name << " is not in [restrictions]";
     if (!written || (one.name == "myorigin" && one.fate == Fate::changed)) continue;
-    // Line ends aside, the value is the one of main.cf.
+    // Apart from line ends, the value is that of main.cf.
     const auto there = split_words(*written);
     const auto here = split_words(settings.at(one.name));
     ASSERT_TRUE(there.has_value() && here.has_value()) << one.name;

@@ -1,4 +1,4 @@
-// What Postern does not carry of the words of a value.
+// The words of a value that Postern does not carry.
 #include <algorithm>
 
 #include "base/text.h"
@@ -10,7 +10,7 @@ namespace postern::dialect::restrictions {
 
 namespace {
 
-/// "mysql" of "proxy:mysql:/etc/postfix/users.cf"; "" when the word is no table.
+/// "mysql" of "proxy:mysql:/etc/postfix/users.cf"; "" if the word is not a table.
 std::string_view table_type(std::string_view word) {
   while (word.starts_with("proxy:")) word.remove_prefix(6);
   const std::size_t colon = word.find(':');

@@ -39,7 +39,7 @@ struct Attributes {
     return {};
   }
 
-  /// `$n ${n} ${n?text} ${n:text}`; the text may hold more of them.
+  /// `$n ${n} ${n?text} ${n:text}`; the text may contain more of them.
   std::string expand(std::string_view text) const {
     std::string out;
     while (!text.empty()) {
@@ -62,7 +62,7 @@ struct Attributes {
     return out;
   }
 
-  /// Takes a `{...}` off the front of `text`.
+  /// Removes a leading `{...}` from `text` and returns its contents.
   std::string braced(std::string_view& text) const {
     const char open = text.front();
     const char close = open == '{' ? '}' : ')';

@@ -21,7 +21,7 @@ Found found_in(const policy::Consultation& said) {
   return {Found::Status::failed, {}, "a record of a look-up that says neither found nor absent"};
 }
 
-/// Hexadecimal behind a backslash for the octets that `special` names.
+/// Replaces the octets that `special` selects by a backslash and two hexadecimal digits.
 template <class Special>
 std::string hex_quoted(std::string_view value, Special special) {
   std::string quoted;
@@ -123,7 +123,7 @@ std::string name_quoted(std::string_view value) {
 }
 
 std::string without_secrets(std::string_view text) {
-  // Those that decide what is asked for and what a result becomes; nothing that logs in.
+  // Those that decide what is looked up and what becomes of a result, without credentials.
   static constexpr std::string_view kept[] = {
       "dbname",       "query",       "domain",          "table",           "where_field",
       "select_field", "search_base", "query_filter",    "result_format",   "result_attribute",

@@ -1,4 +1,4 @@
-// The settings of tables that other programs hold: from a name or a configuration file.
+// The settings of tables in other programs, from a name or a configuration file.
 #include <algorithm>
 
 #include <fmt/core.h>
@@ -27,7 +27,8 @@ OpenedTable opened(std::string spec, RemoteTable::Kind kind, QueryTable common,
   return table;
 }
 
-/// Hosts of pgsql and ldap stand in files, which those who wrote the files answer for.
+/// Whether tables may ask the service. Not used for pgsql and ldap: files name their hosts, and the
+/// authors of the files are responsible for them.
 Result<void> ask(const TableSources& sources, std::string_view service) {
   return sources.ask ? sources.ask(service) : Result<void>();
 }
@@ -68,7 +69,7 @@ Result<std::string> read_secret(const TableSources& sources, std::string_view pa
   return text;
 }
 
-/// A URI is handed to the library as it is, and stands in its messages.
+/// The library gets the URI unchanged and shows it in its messages.
 bool holds_password(std::string_view uri) {
   const std::string_view rest = uri.substr(uri.find("//") + 2);
   const std::string_view authority = rest.substr(0, rest.find_first_of("/?"));
@@ -78,8 +79,8 @@ bool holds_password(std::string_view uri) {
          lower(rest).find("password") != std::string::npos;
 }
 
-/// Keys are quoted for the inside of '...' and are safe nowhere else: not in E'...', "...",
-/// $$...$$, a comment or as a number. What is wrong with a query in that regard; empty: nothing.
+/// Keys are quoted for the inside of '...' and are safe only there: not in E'...', "...", $$...$$,
+/// a comment or as a number. Returns the error of a query; empty: none.
 std::string_view unsafe_place(std::string_view query) {
   char inside = '\0';  // which quote is open
   for (std::size_t at = 0; at < query.size(); ++at) {
@@ -127,7 +128,7 @@ Result<PgsqlTable> pgsql_of(const TableConfig& config) {
     return config.wrong("encoding: keys are asked for as UTF8");
   }
   table.query = config.text("query");
-  // What the query was made of before there was `query`.
+  // The settings that made up the query before `query` existed.
   if (table.query.empty() && config.has("select_function")) {
     table.query = fmt::format("SELECT {}('%s')", config.text("select_function"));
   } else if (table.query.empty() && config.has("table")) {
@@ -162,7 +163,7 @@ OpenedTable open_pgsql(std::string spec, std::string_view path, const TableSourc
   return opened(std::move(spec), std::move(*table), std::move(*common), sources);
 }
 
-/// Of `server_host`, whose parts may be host names.
+/// The URIs of `server_host`, which may also contain host names.
 Result<std::vector<std::string>> ldap_uris(const TableConfig& config) {
   const auto port = config.number("server_port", 389);
   if (!port || *port == 0 || *port > 65535) return config.wrong("server_port is no port");
@@ -211,7 +212,7 @@ Result<LdapTable> ldap_of(const TableConfig& config) {
   table.bind = *bind;
   table.bind_dn = config.text("bind_dn");
   table.bind_password = Secret(config.text("bind_pw"));
-  // RFC 4513 §5.1.2: a server may take that for a success, and show nothing.
+  // RFC 4513 §5.1.2: a server may accept such a bind as unauthenticated, and return no entries.
   if (table.bind && !table.bind_dn.empty() && table.bind_password.empty()) {
     return config.wrong("bind_dn without bind_pw");
   }
@@ -223,7 +224,7 @@ Result<LdapTable> ldap_of(const TableConfig& config) {
   table.search_base = config.text("search_base");
   if (table.search_base.empty()) return config.wrong("search_base is missing");
   table.filter = config.text("query_filter", "(mailacceptinggeneralid=%s)");
-  // RFC 4515 §3 has parentheses around all of it.
+  // RFC 4515 §3 requires parentheses around the filter.
   if (!table.filter.starts_with('(')) table.filter = fmt::format("({})", table.filter);
   if (!is_template(table.search_base)) {
     return config.wrong("search_base has a `%` without a meaning");

@@ -256,7 +256,7 @@ std::map<std::string, std::string, std::less<>> lists() {
           {"smtpd_recipient_restrictions", "reject_rbl_client bl.example.net"}};
 }
 
-/// A server that says what a test wrote down, and "absent" otherwise.
+/// A server that has the answers a test gave it, and "absent" for other keys.
 struct Server {
   std::map<std::pair<std::string, std::string>, std::string> says;
   std::set<std::string> down;
@@ -320,7 +320,7 @@ TEST_F(Lists, decide_by_what_other_programs_say) {
   server.says[{"tcp:127.0.0.1:3", "sender@example.com"}] = "OK";
   server.says[{"tcp:127.0.0.1:1", "192.0.2.10"}] = "inside";
   reply("u@ours.example");
-  // Each is asked once, tcp tables for whole keys.
+  // Each table is asked once, and a tcp table only for whole keys.
   EXPECT_THAT(server.asked,
               ElementsAre("pgsql:/pg example.com", "pgsql:/pg com", "pgsql:/pg ours.example",
                           "tcp:127.0.0.1:3 sender@example.com", "tcp:127.0.0.1:1 192.0.2.10",

@@ -29,7 +29,7 @@ constexpr OtherName list_names[] = {
     {"recipient", "smtpd_recipient_restrictions"},     {"data", "smtpd_data_restrictions"},
     {"end_of_data", "smtpd_end_of_data_restrictions"}, {"etrn", "smtpd_etrn_restrictions"},
 };
-/// Those of the appliance whose manual is our seed.
+/// Names of the appliance whose manual is our seed.
 constexpr OtherName seed_names[] = {
     {"hello_restrictions", "smtpd_helo_restrictions"},
     {"sender_restrictions", "smtpd_sender_restrictions"},
@@ -58,8 +58,7 @@ constexpr Choice choices[] = {
     {"errors", "refuse", "defer", &Section::defer_errors},
 };
 
-/// What holds where nothing says anything: the defaults of the seed, which are stricter than
-/// Postfix's.
+/// Defaults of what is not set: those of the seed, which are stricter than Postfix's.
 void add_own_defaults(std::map<std::string, std::string, std::less<>>& parameters) {
   if (parameters.contains("compatibility_level")) return;
   parameters.emplace("compatibility_level", "3.6");
@@ -68,8 +67,8 @@ void add_own_defaults(std::map<std::string, std::string, std::less<>>& parameter
   parameters.emplace("smtpd_helo_required", "yes");
 }
 
-/// Every word of the values, by either reading of what a word is: macros of the user's own and
-/// classes are parameters too, when something uses them.
+/// Every word of the values, split in both possible ways: user-defined macros and classes are
+/// parameters too, if a value uses them.
 std::set<std::string_view> words_used(const Section& section) {
   std::set<std::string_view> words;
   const auto split = [&](std::string_view text, auto belongs) {
@@ -90,8 +89,8 @@ using Severity = Diagnostic::Severity;
 
 using Names = std::set<std::string, std::less<>>;
 
-/// Lists that hold a mistake, or name a class that does: what the linter makes of the rest of them
-/// is about other lists than those that are meant. `code`: only such mistakes; empty: any.
+/// Lists that contain an error, or name a class that does: findings about the rest of such a list
+/// are about another list than was meant. `code`: only such errors; empty: any.
 Names broken_lists(const Parameters& parameters, const Diagnostics& diagnostics,
                    std::string_view code = {}) {
   Names broken;
@@ -103,7 +102,7 @@ Names broken_lists(const Parameters& parameters, const Diagnostics& diagnostics,
   for (const OtherName& one : list_names) lists.emplace_back(one.parameter);
   const auto classes = parameters.words("smtpd_restriction_classes");
   for (const Word& one : classes.value_or(std::vector<Word>())) lists.push_back(one.text);
-  std::map<std::string, std::vector<std::string_view>> users;  // of each word, the lists
+  std::map<std::string, std::vector<std::string_view>> users;  // by word, the lists that contain it
   for (const std::string& list : lists) {
     const auto words = parameters.words(list);
     for (const Word& word : words.value_or(std::vector<Word>())) {
@@ -123,7 +122,7 @@ Names broken_lists(const Parameters& parameters, const Diagnostics& diagnostics,
   return broken;
 }
 
-/// Where the element stands that a finding is about; as place_of() says for rules of lists.
+/// Finds the element that a finding is about, as place_of() does for rules of lists.
 class Finder {
  public:
   Finder(const Parameters& parameters, const Policy& policy)
@@ -146,7 +145,7 @@ class Finder {
     for (const Word& word : words.value_or(std::vector<Word>())) {
       std::string text = lower(word.text);
       std::erase_if(text, [](char c) { return c == '[' || c == ']'; });
-      // An address is the network of itself alone.
+      // A single address is a network of one address.
       const std::string_view alone = text.find(':') == std::string::npos ? "/32" : "/128";
       known->second.try_emplace(text + std::string(alone), word.offset);
       known->second.try_emplace(std::move(text), word.offset);
@@ -163,7 +162,7 @@ bool names_relay(std::string_view code) { return code == "R110" || code == "R113
 
 Severity severity_of(const Finding& finding, const Section& section) {
   if (finding.code == "R101" && section.require_complete_lists) return Severity::error;
-  // What Postfix would not serve with is not served here either, even where it is proved closed.
+  // What Postfix refuses to serve with is refused here too, even if it is proved closed.
   const bool serious = finding.severity == Severity::error || finding.code == "R113";
   const bool harmless = section.open_relay_is_known || section.shadow;
   if (serious && names_relay(finding.code) && harmless) return Severity::warning;
@@ -284,12 +283,12 @@ Judged judge(const Section& section, const std::string& hostname, const TableSou
   judged.diagnostics = compiled.diagnostics;
   const Parameters parameters = parameters_of(section, hostname);
   const Names broken = broken_lists(parameters, compiled.diagnostics);
-  // A misspelt keyword may be the very one whose absence R113 would be about.
+  // A misspelt keyword may be the one whose absence R113 reports.
   const Names misspelt = broken_lists(parameters, compiled.diagnostics, "R001");
   const bool may_protect = misspelt.contains(parameter_of(ListKind::relay)) ||
                            misspelt.contains(parameter_of(ListKind::recipient));
-  // What stands in a broken list is not advised on, nor the style of one that nobody wrote; that
-  // the whole is open is said all the same.
+  // No advice about a broken list, nor about the style of a default list; that the whole
+  // configuration is open is reported nevertheless.
   std::erase_if(report->findings, [&](const Finding& one) {
     if (one.code == "R113" && may_protect) return true;
     const bool advice = one.code.starts_with("R1") && one.severity != Severity::error;
@@ -299,7 +298,7 @@ Judged judge(const Section& section, const std::string& hostname, const TableSou
   });
   Finder finder(parameters, *compiled.draft);
   for (Finding& finding : report->findings) {
-    if (!finding.code.starts_with("R1")) continue;  // the compiler's own, which are there already
+    if (!finding.code.starts_with("R1")) continue;  // of the compiler, reported already
     finding.severity = severity_of(finding, section);
     Diagnostic one{.severity = finding.severity,
                    .code = finding.code,

@@ -1,5 +1,5 @@
-// Lists as large as a request may make them (256 KiB a value), or half of it: judged and reported
-// in time that grows with their size.
+// Lists of the largest size that a request allows (256 KiB a value), or half of it: the time to
+// judge and report them grows in proportion to the size.
 #include <algorithm>
 #include <ctime>
 #include <string>
@@ -19,7 +19,7 @@ using Settings = decltype(Section::parameters);
 
 constexpr std::size_t largest = 128 * 1024;
 
-/// As many elements as fit, made from 0, 1, ...
+/// The most elements that fit, made from 0, 1, ...
 template <class Make>
 std::string filled(Make make) {
   std::string text;
@@ -40,7 +40,7 @@ Settings everywhere(const std::string& value) {
   return all;
 }
 
-/// Classes that name the next one, `width` times each.
+/// Classes that each name the next one `width` times.
 Settings nested_classes(std::size_t depth, std::size_t width) {
   Settings all{{"smtpd_recipient_restrictions", "c0"}};
   for (std::size_t i = 0; i < depth; ++i) {
@@ -53,7 +53,7 @@ Settings nested_classes(std::size_t depth, std::size_t width) {
   return all;
 }
 
-/// Classes that name the next one in a table.
+/// Classes that each name the next one in a table.
 Settings tables_in_a_row(std::size_t count) {
   Settings all{{"smtpd_recipient_restrictions", "c0"}};
   for (std::size_t i = 0; i < count; ++i) {
@@ -76,8 +76,8 @@ Settings many_classes() {
   return all;
 }
 
-/// Each names the next one; the last holds a mistake. Fifty are listed in their order, those that
-/// they lead to before them.
+/// Each class names the next one; the last contains an error. Fifty are listed in order, each after
+/// the classes that it leads to.
 Settings broken_classes() {
   Settings all;
   std::size_t count = 0;
@@ -148,8 +148,8 @@ TEST(SectionGrowth, the_largest_lists_are_judged_in_linear_time) {
     const std::string text = boost::json::serialize(lint_json(section, judged, "mx.example.net"));
     const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
     EXPECT_FALSE(text.empty());
-    // Under a second in an optimised build; sanitizers take twenty times that on a slow machine.
-    // What grows with the square takes minutes.
+    // Under a second in an optimised build; with sanitizers twenty times that on a slow machine.
+    // With quadratic growth it takes minutes.
     EXPECT_LT(seconds, 40) << one.name;
   }
 }

@@ -24,8 +24,8 @@ struct Position {
   std::string_view word;
 };
 
-/// Where the octets of a text stand. A text may have as many marks as words, so each costs O(log n)
-/// after one walk through the text.
+/// Converts octet offsets of a text to positions. A text may have as many marks as words, so each
+/// costs O(log n) after one pass over the text.
 class Positions {
  public:
   explicit Positions(std::string text) : text_(std::move(text)) {
@@ -38,7 +38,7 @@ class Positions {
     }
   }
 
-  /// Its word lives as long as this.
+  /// Its word is valid as long as this object.
   Position at(std::size_t offset) const {
     offset = std::min(offset, text_.size());
     const auto next_line = std::upper_bound(lines_.begin(), lines_.end(), offset);
@@ -51,7 +51,7 @@ class Positions {
 
  private:
   std::string text_;
-  std::vector<std::size_t> characters_;  ///< in front of each octet, and of the end
+  std::vector<std::size_t> characters_;  ///< before each octet, and before the end
   std::vector<std::size_t> lines_{0};    ///< where they begin
 };
 
@@ -75,7 +75,7 @@ json::object mark(const Diagnostic& one, const Positions& positions) {
                    {"code", one.code},
                    {"text", one.message},
                    {"hint", or_null(one.hint)}};
-  // A keyword under its old name is the one thing that another word mends.
+  // The former name of a keyword is the only error that one other word corrects.
   const Keyword* keyword = find_keyword(at.word);
   if (keyword != nullptr && iequals(at.word, keyword->former)) out["fix"] = keyword->name;
   return out;
@@ -130,7 +130,7 @@ json::object lint_json(const Section& section, const Judged& judged, const std::
   const Parameters parameters = parameters_of(section, hostname);
   json::object report = to_json(*judged.lint);
   json::object out{{"ok", judged.ok()}};
-  // Its findings are among the marks, and completeness stands with each list.
+  // The findings are among the marks, and completeness is reported with each list.
   for (const char* name : {"starts", "open_relay", "witness", "unreachable"}) {
     out[name] = std::move(report[name]);
   }

@@ -29,7 +29,7 @@ class StaticTable final : public NamedTable {
   std::string value_;
 };
 
-/// Every look-up goes wrong: fail, for trying out what happens then, and what cannot be opened.
+/// Every look-up fails: `fail:`, for testing failures, and tables that cannot be opened.
 class FailTable final : public NamedTable {
  public:
   FailTable(std::string name, std::string trouble)
@@ -85,7 +85,7 @@ class CompoundTable : public NamedTable {
   Parts parts_;
 };
 
-/// unionmap: what all the tables found, with commas between.
+/// unionmap: the values of all tables, separated by commas.
 class UnionTable final : public CompoundTable {
  public:
   using CompoundTable::CompoundTable;
@@ -102,7 +102,7 @@ class UnionTable final : public CompoundTable {
     return all;
   }
   std::optional<std::vector<std::string>> values() const override {
-    // Several may answer at once, so the values of one part are not all there is.
+    // Several tables may answer at once, so the values of one part are not all possible values.
     if (parts().size() == 1) return parts().front()->values();
     return std::nullopt;
   }
@@ -117,7 +117,7 @@ class UnionTable final : public CompoundTable {
   }
 };
 
-/// pipemap: what one table finds is the key for the next.
+/// pipemap: the value from one table is the key for the next.
 class PipeTable final : public CompoundTable {
  public:
   using CompoundTable::CompoundTable;
@@ -177,7 +177,7 @@ OpenedTable open_static(std::string spec, std::string_view name) {
   return std::make_shared<StaticTable>(std::move(spec), value);
 }
 
-/// Which file, which line and no more: what is written there is nobody's to see.
+/// Keeps only the file and the line: the contents of the file are secret.
 Error without_content(const Error& error, std::string_view name) {
   const std::string file = printable(name, 200);
   std::string where = file;
@@ -246,7 +246,7 @@ OpenedTable open_nested(std::string_view spec, const TableSources& sources, std:
   while (spec.starts_with("proxy:")) spec.remove_prefix(6);
   const std::string_view type = spec.substr(0, spec.find(':'));
   const std::string_view name = spec.substr(std::min(spec.find(':'), spec.size() - 1) + 1);
-  // What the request itself holds may be quoted; tables within tables have had their turn.
+  // Inline text comes from the request and may be quoted; nested tables were handled already.
   const TableType* known = find_table_type(type);
   if (known == nullptr || !known->is_file() || name.starts_with('{')) return table;
   return tl::unexpected(without_content(table.error(), name));
@@ -278,7 +278,7 @@ TableSources file_sources(FileRules rules) {
     }
     return text;
   };
-  // How large a database is does not matter: it is not read into memory.
+  // The size of a database does not matter: it is not read into memory.
   const auto find = [left](const std::string& path) -> Result<HostFile> {
     FileRules any_size = *left;
     any_size.largest = std::numeric_limits<std::uint64_t>::max();

@@ -1,4 +1,4 @@
-// cidr: the rows and their if ... endif blocks become disjoint ranges (address_ranges.h).
+// cidr: its rows and if ... endif blocks become disjoint ranges (address_ranges.h).
 #include <array>
 #include <cstring>
 
@@ -14,7 +14,7 @@ namespace {
 using V4 = std::uint32_t;
 __extension__ using V6 = unsigned __int128;
 
-/// What all rows together may claim; nested `if !network` multiply it.
+/// Ranges of all rows together; nested `if !network` multiply them.
 constexpr std::size_t max_claims = 8'000'000;
 
 template <class Address>
@@ -49,7 +49,7 @@ class CidrTable final : public NamedTable {
   using NamedTable::NamedTable;
 
   Found lookup(std::string_view key) const override {
-    const auto address = IpAddress::from_text(key);  // host names come here too
+    const auto address = IpAddress::from_text(key);  // nullopt for host names
     return address ? lookup_address(*address) : Found{};
   }
   Found lookup_address(const IpAddress& address) const override {
@@ -120,7 +120,7 @@ class CidrReader {
   }
 
  private:
-  /// Where the rows of a block apply.
+  /// The addresses to which the rows of a block apply.
   struct Block {
     Ranges<V4> v4;
     Ranges<V6> v6;
@@ -129,7 +129,7 @@ class CidrReader {
   struct Pattern {
     Cidr network;
     bool negated;
-    bool mapped;  ///< ::ffff:a.b.c.d: clients come as IPv4, so that no client is in it
+    bool mapped;  ///< ::ffff:a.b.c.d: such clients appear as IPv4, so it matches none
   };
 
   /// False: the table does not load.
@@ -166,7 +166,7 @@ class CidrReader {
     if (!pattern.mapped) return;
     report_.warn(line_, "no client is in this network: IPv4 is written a.b.c.d here");
   }
-  /// `[2001:db8::]/32` and `[2001:db8::/32]` are written too.
+  /// `[2001:db8::]/32` and `[2001:db8::/32]` are valid too.
   static std::string unbracketed(std::string_view word) {
     std::string text(word);
     const std::size_t close = text.find(']');

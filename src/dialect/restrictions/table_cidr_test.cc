@@ -99,7 +99,7 @@ TEST(CidrTable, the_last_addresses_belong_to_their_networks) {
   for (const Case& one : cases) check(one, texts);
 }
 
-// As measured: clients come as IPv4, and such a network is one of IPv6.
+// As measured: such clients appear as IPv4, and the network is an IPv6 one.
 TEST(CidrTable, a_mapped_address_matches_no_client) {
   const Texts texts{{"/t",
                      "::ffff:192.0.2.10 a\n"
@@ -158,7 +158,7 @@ TEST(CidrTable, deep_blocks_are_refused) {
   EXPECT_FALSE(open_table("cidr:/t", Texts{{"/t", text}}.sources()));
 }
 
-/// What the folding must equal: each row tried in order.
+/// The reference for the folded table: tries each row in order.
 struct Row {
   Cidr network;
   bool negated;
@@ -167,7 +167,7 @@ struct Row {
   }
 };
 
-/// Anywhere, or where all have the first bits in common, as in tables of one region.
+/// Any address, or one with common first bits, as in tables of one region.
 IpAddress somewhere(std::mt19937& random, bool six, bool near) {
   const auto octet = [&] { return static_cast<std::uint8_t>(random()); };
   if (!six) return IpAddress::v4(near ? 0x0a000000u | (random() & 0xffffff) : random());

@@ -1,4 +1,4 @@
-// regexp and pcre: patterns in file order, the first that matches gives the result.
+// regexp and pcre: patterns in file order; the first that matches gives the result.
 #include <algorithm>
 #include <array>
 #include <optional>
@@ -34,13 +34,13 @@ struct Template {
   }
 };
 
-/// Actions that are what they are whatever text a group puts behind them. Keywords are not: a group
-/// could name a zone.
+/// Actions that do not depend on the text of a group after them. Keywords do: a group could name a
+/// zone.
 constexpr std::array fixed_actions{"OK",   "DUNNO", "REJECT",  "DEFER",  "DEFER_IF_PERMIT",
                                    "HOLD", "WARN",  "DISCARD", "INFO",   "DEFER_IF_REJECT",
                                    "BCC",  "RELAY", "PREPEND", "FILTER", "REDIRECT"};
 
-/// A result with groups as `REJECT ... $1`, where its action is certain; nullopt otherwise.
+/// A result with groups as `REJECT ... $1`, if its action is certain; nullopt otherwise.
 std::optional<std::string> certain_value(const Template& result) {
   std::string written;
   std::string literal;
@@ -55,7 +55,7 @@ std::optional<std::string> certain_value(const Template& result) {
   const std::string word = upper(first.substr(0, blank));
   const bool fixed =
       std::find(fixed_actions.begin(), fixed_actions.end(), word) != fixed_actions.end();
-  // "550 $1" is a permit where the group is empty (reference §4).
+  // "550 $1" is a permit if the group is empty (reference §4).
   const bool code = word.size() == 3 && (word[0] == '4' || word[0] == '5') && is_digit(word[1]) &&
                     is_digit(word[2]) && !trim(literal.substr(blank)).empty();
   return fixed || code ? std::optional(written) : std::nullopt;
@@ -112,7 +112,7 @@ struct Rule {
   std::string pattern;  ///< as written
   Template result;
   std::size_t line = 0;
-  std::size_t behind = 0;  ///< of a block: the rule behind its endif
+  std::size_t behind = 0;  ///< of a block: index of the rule after its endif
 };
 
 class PatternTable final : public NamedTable {
@@ -210,7 +210,7 @@ class PatternReader {
   struct Pattern {
     std::string_view text;
     RegexOptions options;
-    bool extended = true;  ///< POSIX: not basic
+    bool extended = true;  ///< POSIX: extended, not basic, expressions
     bool negated = false;
   };
 
@@ -279,7 +279,7 @@ class PatternReader {
     return true;
   }
 
-  /// `!/pattern/flags`; what is behind it stays in `text`.
+  /// `!/pattern/flags`; the rest stays in `text`.
   Result<Pattern> take_pattern(std::string_view& text) const {
     Pattern pattern;
     pattern.options.dollar_end_only = kind_ == PatternKind::posix;
@@ -330,7 +330,7 @@ class PatternReader {
         return flip(options.dollar_end_only);
       case 'U':
         return flip(options.ungreedy);
-      // PCRE2 always refuses unknown escapes, which is what this asked for.
+      // PCRE2 always refuses unknown escapes, which this flag asked for.
       case 'X':
         return true;
       default:
@@ -357,7 +357,7 @@ class PatternReader {
     return regex;
   }
 
-  /// Patterns that match every key there can be.
+  /// Whether the pattern matches every possible key.
   static bool matches_all(const Pattern& pattern) {
     static constexpr std::array all{"",    "^",    "$",    ".",      "^.",   ".$",
                                     ".*",  "^.*",  ".*$",  "^.*$",   ".+",   "^.+",
@@ -373,7 +373,7 @@ class PatternReader {
                     pattern.options.dollar_end_only, pattern.options.ungreedy, pattern.text);
     const bool repeated = seen_.contains(key);
     if (table_.total_ || repeated) report_.hidden(line_);
-    // What stands in a block hides nothing outside of it.
+    // A rule in a block hides nothing outside the block.
     if (!open_.empty()) return;
     seen_.insert(key);
     if (matches_all(pattern)) table_.total_ = true;
@@ -383,7 +383,7 @@ class PatternReader {
   RowReport& report_;
   PatternKind kind_;
   std::size_t line_ = 0;
-  std::vector<std::size_t> open_;  ///< rules that are blocks not ended
+  std::vector<std::size_t> open_;  ///< rules of the blocks that have not ended
   std::set<std::string> seen_;
 };
 

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t longest_result = 65'536;
 
-/// What a letter of a template stands for; nullopt when the part is missing.
+/// The text for a letter of a template; nullopt if the key lacks that part.
 std::optional<std::string_view> part_of(const KeyParts& parts, char letter) {
   const auto unless_empty = [](std::string_view part) {
     return part.empty() ? std::nullopt : std::optional(part);

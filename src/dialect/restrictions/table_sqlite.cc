@@ -1,5 +1,5 @@
 // sqlite: a configuration file names a database and a query, as in sqlite_table(5) of Postfix. The
-// database is opened to be read only; a look-up blocks, but not for long.
+// database is opened read-only; a look-up blocks, but not for long.
 #include <sqlite3.h>
 
 #include <mutex>
@@ -96,7 +96,7 @@ class SqliteTable final : public NamedTable {
   }
 
   Settings settings_;
-  mutable std::mutex mutex_;  ///< one connection: a look-up at a time
+  mutable std::mutex mutex_;  ///< for the connection: one look-up at a time
   Handle handle_;
 };
 
@@ -105,7 +105,7 @@ Result<Settings> settings_of(const TableConfig& config, const TableSources& sour
   settings.dbpath = config.text("dbpath");
   if (settings.dbpath.empty()) return config.wrong("dbpath is missing");
   settings.query = config.text("query");
-  // What the query was made of before there was `query`.
+  // The settings that made up the query before `query` existed.
   if (settings.query.empty() && config.has("table")) {
     settings.query = fmt::format("SELECT {} FROM {} WHERE {} = '%s' {}",
                                  config.text("select_field"), config.text("table"),
@@ -137,7 +137,7 @@ Result<Handle> open_database(std::string_view path, const Settings& settings,
       nullptr);
   Handle handle(raw);
   if (code != SQLITE_OK) return refused(Fault::not_found, sqlite3_errstr(code));
-  // SQLite opens by name: what it has opened is what was judged if the name still leads there.
+  // SQLite opens by name: it has opened the file that was checked if the name still leads to it.
   if (!file->is_in_place()) return refused(Fault::temporary, "it was replaced just now");
   sqlite3_busy_timeout(handle.get(), busy_milliseconds);
   sqlite3_db_config(handle.get(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
@@ -147,14 +147,14 @@ Result<Handle> open_database(std::string_view path, const Settings& settings,
   return handle;
 }
 
-/// Tries the query's grammar and names with a key that has every part.
+/// Checks the syntax and the names of the query with a key that has every part.
 Result<void> check_query(std::string_view path, const Settings& settings, sqlite3* handle) {
   const KeyParts sample("user@a.b.c.d.e.f.g.h.example");
   const auto sql = expand(settings.query, sample, sample, sql_quoted);
   sqlite3_stmt* raw = nullptr;
   const int code = sqlite3_prepare_v2(handle, sql->c_str(), -1, &raw, nullptr);
   const Prepared statement(raw);
-  // Somebody writes just now: the look-ups will tell.
+  // Another process is writing: the look-ups will show errors.
   if ((code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED) return {};
   if (code != SQLITE_OK) {
     return fail(Fault::malformed,

@@ -52,7 +52,7 @@ TEST(Table, types_that_need_no_file) {
 }
 
 TEST(Table, a_large_one_knows_what_a_small_one_does) {
-  // On both sides of the size from which the index is another.
+  // Both sides of the size from which another index is used.
   for (const int rows : {49'999, 50'000, 50'001, 120'000}) {
     std::string text = "Key0 first\n";
     for (int i = 0; i < rows; ++i) {
@@ -194,7 +194,7 @@ TEST(Table, alias_files_have_names_and_colons) {  // aliases(5)
     EXPECT_EQ((*opened)->lookup(key).value, value) << key;
   }
   EXPECT_EQ((*opened)->rows(), 7u);
-  // postalias(1) warns of both: "need name:value pair"; postmap(1) takes the first.
+  // postalias(1) warns about both: "need name:value pair"; postmap(1) accepts the first.
   EXPECT_EQ((*opened)->lookup("broken").value, "line");
   EXPECT_EQ((*opened)->lookup("alone").status, Found::Status::absent);
   EXPECT_THAT((*opened)->warnings(),
@@ -342,7 +342,7 @@ TEST(Table, what_files_hold_is_not_quoted_where_that_is_forbidden) {
     ASSERT_FALSE(table) << spec;
     EXPECT_EQ(table.error().message, message) << spec;
   }
-  // What stands in the table's own name was in the request.
+  // The text of an inline table was in the request.
   EXPECT_THAT(open_table("inline:{{a b = c}}", sources).error().message, HasSubstr("a b"));
 }
 

@@ -1,7 +1,7 @@
 // Exact keys: one arena with every key, one with every distinct value, and an open-addressing index
 // of offsets. A large table, which no cache holds, has another index, which answers from one cache
-// line: a key is known by 96 bits of a keyed hash, beside which its value stands. A million keys of
-// 20 octets take about 54 MB.
+// line: a slot has 96 bits of a keyed hash of the key, and the place of its value. A million keys
+// of 20 octets take about 54 MB.
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -17,15 +17,15 @@
 namespace postern::dialect::restrictions {
 namespace {
 
-/// A table of so many rows and its keys fit into a few MB.
+/// A table of this many rows takes a few MB with its keys.
 constexpr std::size_t most_cached_rows = 50'000;
 
 std::uint32_t hash_of(std::string_view text) {
   return static_cast<std::uint32_t>(std::hash<std::string_view>{}(text) >> 32);
 }
 
-/// Hashes and where in an arena their text is. The hash stands beside the offset, so that growing
-/// needs no texts and a miss seldom looks at the arena.
+/// Hashes with the offsets of their texts in an arena. The hash is stored with the offset, so
+/// growing does not read the texts, and a miss seldom reads the arena.
 class OffsetIndex {
  public:
   static constexpr std::uint32_t none = 0xffffffff;
@@ -71,7 +71,7 @@ class OffsetIndex {
   std::size_t count_ = 0;
 };
 
-/// Texts behind one another, each with its length in front, seven bits an octet.
+/// Texts in sequence, each preceded by its length, seven bits an octet.
 class Arena {
  public:
   std::uint32_t end() const { return static_cast<std::uint32_t>(octets_.size()); }
@@ -104,7 +104,7 @@ class Arena {
   std::string octets_;
 };
 
-/// 128 bits that nobody outside can foresee: SipHash-2-4 with a key of this process.
+/// 128 bits that no outsider can predict: SipHash-2-4 with a key of this process.
 struct Fingerprint {
   std::uint64_t high = 0;
   std::uint64_t low = 0;
@@ -124,13 +124,13 @@ Fingerprint fingerprint_of(std::string_view text) {
   return made;
 }
 
-/// Keys to where their values are. It holds no keys: two of them, or one and a stranger's, are
-/// taken for the same once in 2^96 tries, by chance alone. So a look-up waits for memory once.
+/// Maps keys to the places of their values. It stores no keys: two different keys count as equal
+/// with a probability of 2^-96, which a client cannot raise. So a look-up waits for memory once.
 class ValueIndex {
  public:
   static constexpr std::uint32_t none = 0xffffffff;
 
-  /// For `keys` of them.
+  /// Reserves space for `keys` keys.
   void reserve(std::size_t keys) { slots_.assign(keys * 10 / 7 + 2, Slot{}); }
   void insert(const Fingerprint& print, std::uint32_t value) {
     std::size_t at = place(print);
@@ -154,7 +154,7 @@ class ValueIndex {
     std::uint32_t high = 0;
     std::uint32_t value = none;
   };
-  /// By the bits that no slot holds.
+  /// The first slot to try, from the 32 bits that slots do not store.
   std::size_t place(const Fingerprint& print) const {
     return static_cast<std::size_t>(((print.high >> 32) * slots_.size()) >> 32);
   }
@@ -163,7 +163,7 @@ class ValueIndex {
   std::vector<Slot> slots_;
 };
 
-/// What a key is compared as.
+/// The form of a key that is compared.
 std::string_view folded(std::string_view key, std::array<char, 320>& room, std::string& more) {
   if (key.size() > room.size()) return more = lower(key);
   std::transform(key.begin(), key.end(), room.begin(), to_lower);
@@ -174,7 +174,7 @@ class ExactTable final : public NamedTable {
  public:
   using NamedTable::NamedTable;
 
-  /// False: the key was there before.
+  /// False: the key existed already.
   bool add(std::string_view key, std::string_view value, std::size_t line) {
     const std::string low = lower(key);
     const std::uint32_t hash = hash_of(low);
@@ -260,7 +260,7 @@ class ExactTable final : public NamedTable {
   Arena keys_;    ///< rows: key, offset of the value
   Arena values_;  ///< distinct values in the order of the source, each with its first line
   std::size_t rows_ = 0;
-  OffsetIndex rows_index_;   ///< key to its row in keys_; while rows are added, and of small tables
+  OffsetIndex rows_index_;   ///< key to its row in keys_; while rows are added, and in small tables
   OffsetIndex value_index_;  ///< the same of values, while rows are added
   ValueIndex large_;         ///< of large tables: key to its value in values_
 };
@@ -268,8 +268,8 @@ class ExactTable final : public NamedTable {
 struct ExactRow {
   std::string key;
   std::string_view value;
-  std::string_view trouble = {};  ///< what keeps it from being a row
-  std::string_view doubt = {};    ///< what Postfix would warn of; without a key it is no row
+  std::string_view trouble = {};  ///< why it is not a row
+  std::string_view doubt = {};    ///< what Postfix would warn about; without a key it is not a row
 };
 
 /// "key value".
@@ -283,8 +283,8 @@ ExactRow exact_row(std::string_view line) {
   return {.key = std::string(line.substr(0, key)), .value = trim_blanks(line.substr(key))};
 }
 
-/// "name: value" (aliases(5)); a name with special characters stands in quotes, which are no part
-/// of it.
+/// "name: value" (aliases(5)); a name with special characters is in quotes, which are not part of
+/// it.
 ExactRow alias_row(std::string_view line) {
   if (is_blank(line.front())) {
     return {.trouble = "a line that begins with blank has nothing to continue"};
@@ -302,7 +302,7 @@ ExactRow alias_row(std::string_view line) {
   }
   if (quoted) return {.trouble = "a quote is not closed"};
   if (at == line.size()) {
-    // Two words may be written for postmap(1).
+    // Two words may have been written for postmap(1).
     ExactRow row = exact_row(line);
     if (!row.trouble.empty()) row = {};
     row.doubt = "no colon: aliases(5) wants `name: value`";
