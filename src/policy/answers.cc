@@ -18,8 +18,8 @@ const dns::Answer* Answers::find(std::string_view name, dns::Type type) {
 
 namespace {
 
-/// Whether a record of 0.1.0 holds this request: its requests to policy servers had two attributes
-/// less. Each attribute is a line (Postfix SMTPD_POLICY_README).
+/// Whether a record of 0.1.0 contains this request: its requests to policy servers lacked two
+/// attributes. Each attribute is a line (Postfix SMTPD_POLICY_README).
 bool is_earlier_form(std::string_view recorded, std::string_view request) {
   if (recorded.size() >= request.size() || !recorded.starts_with("request=smtpd_access_policy\n")) {
     return false;
@@ -29,7 +29,7 @@ bool is_earlier_form(std::string_view recorded, std::string_view request) {
     if (line.starts_with("server_address=") || line.starts_with("server_port=")) continue;
     without.append(line).append("\n");
   }
-  without.pop_back();  // there is a part behind the last line's end
+  without.pop_back();  // split() returns an empty part after the last line end
   return recorded == without;
 }
 
@@ -115,8 +115,7 @@ MailDomain mail_domain(std::string_view domain, Answers& answers) {
     const bool null = hosts->records.size() == 1 && (host.empty() || host == ".");
     return null ? MailDomain::null_mx : MailDomain::exists;
   }
-  // A name that has an address is there, whatever became of the question for MX records; as
-  // Postfix.
+  // A name that has an address exists, even if the question for MX records failed; as in Postfix.
   bool trouble = hosts->trouble();
   for (const dns::Type type : {dns::Type::a, dns::Type::aaaa}) {
     const dns::Answer* answer = answers.find(domain, type);

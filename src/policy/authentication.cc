@@ -31,7 +31,7 @@ mailauth::Answer to_mailauth(const dns::Answer& answer) {
       return {.status = Status::nx_domain, .records = {}};
     case dns::Status::server_failure:
     case dns::Status::timeout:
-    case dns::Status::bogus:  // RFC 4035 §5.5: what fails validation is not there to be used
+    case dns::Status::bogus:  // RFC 4035 §5.5: data that fails validation is not used
       break;
   }
   return {.status = Status::failure, .records = {}};

@@ -28,7 +28,7 @@ Verdict judge_recipient_known(const Evidence& evidence, const Argument&) {
     return refuse(550, {5, 1, 1}, "no such recipient here",
                   "no webhook has this address in a domain of ours");
   }
-  // RFC 5321 §3.6.2: a relay refuses with 550; nothing here grants one.
+  // RFC 5321 §3.6.2: a relay refuses with 550. No layer has granted relaying.
   return refuse(550, {5, 7, 1},
                 "relay not permitted to " + smtp::echo(evidence.candidate->address.domain),
                 "the domain is none of ours and nothing grants a relay");

@@ -40,7 +40,7 @@ PasswordCheck plan_password_check(const Directory& directory, std::string_view u
   if (prepared && is_hashable(password)) check.spellings = spellings_of(password);
   if (check.spellings.empty()) return check;
   std::vector<CredentialMatch> matches = directory.credentials(username, max_hashes_per_auth);
-  if (matches.empty()) {  // RFC 4616 §2; names are kept as whoever made the policy wrote them
+  if (matches.empty()) {  // RFC 4616 §2; names are kept as the policy has them
     check.username = std::string(split_login(*prepared).username);
     matches = directory.credentials(*prepared, max_hashes_per_auth);
   }

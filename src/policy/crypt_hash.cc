@@ -19,7 +19,7 @@ namespace postern::policy {
 
 namespace {
 
-// Each takes about half a second on a core of 2020, bcrypt a second.
+// At its limit each takes about half a second on a core of 2020, bcrypt a second.
 constexpr int highest_bcrypt_cost = 14;
 constexpr std::uint64_t most_rounds = 1'000'000;       ///< of SHA-crypt
 constexpr std::uint64_t most_memory_kib = 256u << 10;  ///< of Argon2, scrypt and yescrypt
@@ -66,7 +66,7 @@ std::uint64_t block_memory(std::uint64_t log, std::uint64_t size) {
 
 /// `$7$`, the logarithm in one digit, block size and parallelism in five each.
 bool scrypt_takes_too_long(std::string_view settings) {
-  if (settings.size() < 11) return false;  // and it is none
+  if (settings.size() < 11) return false;  // it is not a valid hash
   const auto number = [&](std::size_t at) {
     std::uint64_t value = 0;
     for (std::size_t i = 5; i-- > 0;) value = value << 6 | digit(settings[at + i]).value_or(63);
@@ -84,7 +84,7 @@ bool yescrypt_takes_too_long(std::string_view settings) {
   if (parameters.size() != 3) return true;
   const auto log = digit(parameters[1]);
   const auto size = digit(parameters[2]);
-  if (!log || !size || *log >= 48 || *size >= 48) return true;  // there begin numbers of two digits
+  if (!log || !size || *log >= 48 || *size >= 48) return true;  // numbers of two digits begin there
   return block_memory(*log + 1, *size + 1) > most_memory_kib;
 }
 
@@ -111,7 +111,7 @@ double measured_seconds() {
   return shortest;
 }
 
-/// Its time as a multiple of bcrypt with cost 8; each limit above is about 32 times that.
+/// Its time as a multiple of bcrypt with cost 8: about 32 at each limit above but bcrypt's.
 double times_measured(std::string_view hash) {
   constexpr double at_limit = 32;
   const auto share = [](std::uint64_t of, std::uint64_t limit) {

@@ -118,7 +118,7 @@ Verdict dkim(const Dkim& found) {
 
 namespace {
 
-/// What both rules answer alike. The codes are those of RFC 7372 §3.4.
+/// The reply is the same under both rules. The codes are those of RFC 7372 §3.4.
 Verdict dmarc_later(const Dmarc& found) {
   return refuse(451, {4, 7, 26}, "DMARC could not be evaluated, try again later",
                 found.result != nullptr ? found.words() : std::string());
@@ -156,7 +156,7 @@ Verdict dmarc_asked(const Dmarc& found) {
 Verdict dmarc_vouched(const Dmarc& found) {
   if (found.says == Dmarc::Says::vouched) return pass_on(found.words());
   if (found.says == Dmarc::Says::no_author) return dmarc_invalid(found);
-  // Whoever would vouch may only be silent for now.
+  // A DNS lookup that could authenticate the mail may have failed temporarily.
   if (found.may_change) return dmarc_later(found);
   return refuse(
       550, {5, 7, 26},
