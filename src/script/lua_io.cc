@@ -246,7 +246,7 @@ function require(name)
 end
 )lua";
 
-/// What the job of World::blocking() owns, as nothing may wait for it any more.
+/// Owned by the job of World::blocking(), as its call may have ended meanwhile.
 struct Reading {
   Files files;
   std::string path;

@@ -19,7 +19,8 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// What each call waits for, in the whole process: computations may wait for each other.
+/// The computation that each call waits for, in the whole process: computations may wait for each
+/// other.
 struct Waits {
   std::mutex mutex;
   std::unordered_map<const Call*, std::shared_ptr<Flight>> of;

@@ -128,7 +128,7 @@ TEST_F(Memoize, ValuesOfSharedClassesAreKept) {
                  "local a, b = f(), f() a:count() t.result(a:count() .. b:count() .. n)"),
             "211;");
   EXPECT_EQ(with("return {t.counter()}", "", "t.result(tostring(pcall(f)))"), "false;");
-  // A record holds them as data.
+  // A record stores them as data.
   std::string got;
   const std::string text =
       "local f = t.memoize(function() local c = t.counter() c:count() return c end,"

@@ -57,8 +57,8 @@ class State::Running {
     state_.failed_ = LUA_OK;
     state_.slice_began_ = state_.looked_ = Clock::now();
     state_.overrun_at_ = std::chrono::nanoseconds(0);
-    // The garbage of this call may have been collected by others, and others may have taken memory
-    // since it began: its memory is used up when both counts say so.
+    // Other calls may have collected this call's garbage, or taken memory since it began: its
+    // memory is used up only if both counts say so.
     const std::size_t taken = std::max<std::ptrdiff_t>(call.memory_taken_, 0);
     const std::size_t allowed = call.limits().memory;
     const std::size_t by_taken = state_.used_ + (allowed - std::min(taken, allowed));

@@ -24,7 +24,7 @@ Task<void> one(Turns& turns, std::string& order, char name) {
   order += name;
 }
 
-/// Other work of the loop, whenever the loop runs it.
+/// Other work of the loop; it notes when the loop runs it.
 Task<void> others(std::string& order, int rounds) {
   const auto loop = co_await asio::this_coro::executor;
   for (int i = 0; i < rounds; ++i) {

@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::string_view program = "local row = find(authc)\nreturn row.hash == password";
 
-/// In a login of scott with the password "tiger".
+/// Values withheld during an authentication of scott with the password "tiger".
 Withheld login() {
   Withheld withheld;
   withheld.judge_login({.names = {"scott", "boss"}, .program = program, .counting = "execute"});
