@@ -1,4 +1,4 @@
-// Addresses, domains and paths: what is accepted keeps its bounds and reads back as the same.
+// Addresses, domains and paths: accepted ones keep their bounds and read back unchanged.
 #include "base/text.h"
 #include "invariant.h"
 #include "mail/address.h"

@@ -1,5 +1,5 @@
-// Request bodies: what the strict reader takes is an object that reads back as itself, and
-// everything Boost.JSON refuses is refused. The HTTP head is read from the same octets.
+// Request bodies: what the strict reader accepts is an object that reads back unchanged, and
+// whatever Boost.JSON refuses is refused. The HTTP head is read from the same octets.
 #include <boost/json.hpp>
 
 #include "admin/json_body.h"

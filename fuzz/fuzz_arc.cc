@@ -1,5 +1,5 @@
-// ARC: whatever the message, validation ends within its limits and does not depend on how the bytes
-// come; a chain that held, or none, still holds with a set of ours on top.
+// ARC: for any message, validation ends within its limits and does not depend on the chunks of the
+// input; a valid or absent chain still validates after a set of ours is added.
 #include "base/text.h"
 #include "invariant.h"
 #include "mailauth/ar/write.h"
@@ -56,7 +56,7 @@ void check_sealed(const arc::Validator& validator, const arc::Verdict& verdict,
   const std::string sealed = lines + std::string(message);
   const arc::Verdict after = drive(arc::validate(sealed));
   const bool held = verdict.status == arc::Status::none || verdict.status == arc::Status::pass;
-  // The header may have been just below its limit, or have lines that are no fields.
+  // The header may have been just below its limit, or have lines that are not fields.
   const bool too_long = after.trouble.reason == arc::Reason::header_too_long ||
                         after.trouble.reason == arc::Reason::header_ambiguous;
   must(too_long || (after.status == arc::Status::pass) == held, "the chain goes on as it was");
@@ -77,7 +77,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
        "chunks do not matter");
   must(verdict.oldest_pass <= verdict.instance && verdict.instance <= arc::max_instance,
        "in range");
-  // A message that begins with a blank would become part of what is put on top.
+  // If the message begins with a blank, its first line would continue the added fields.
   if (!message.starts_with(' ') && !message.starts_with('\t')) {
     check_sealed(validator, verdict, message);
   }

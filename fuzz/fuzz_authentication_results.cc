@@ -1,5 +1,6 @@
-// Authentication-Results: whatever the bytes, parsing ends; what was read is written in lines a
-// message may have, reads back as the same data up to blanks, and is written as the same text then.
+// Authentication-Results: parsing ends for any octets; what was read is written in lines that a
+// message may have, reads back as the same data apart from blanks, and is then written as the same
+// text.
 #include <algorithm>
 
 #include "base/text.h"
@@ -54,7 +55,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
          "the same host");
   }
   (void)ar::parse_arc(text);
-  // Every value hostile.
+  // All values are hostile.
   const std::string word(text);
   check_written({.authserv_id = word,
                  .results = {{.method = word,

@@ -1,4 +1,4 @@
-// Canonical forms: the same for every way of cutting the body, and canonical themselves.
+// Canonical forms: equal for all chunks of the body, and canonical themselves.
 #include <algorithm>
 #include <string>
 #include <string_view>

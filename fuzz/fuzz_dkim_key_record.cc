@@ -1,4 +1,4 @@
-// Key records: any text is a key that can be used without harm, or a reason.
+// Key records: any text gives a key that is safe to use, or a reason.
 #include <string_view>
 
 #include "invariant.h"
@@ -23,7 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (key->type == dkim::KeyType::rsa) {
     must(key->bits >= dkim::min_rsa_bits && key->bits <= dkim::max_rsa_bits, "RSA sizes");
   }
-  // No signature of the attacker's choice may verify by accident of parsing.
+  // No signature that an attacker chooses may verify because of a parsing error.
   must(!dkim::verify_digest(*key, dkim::sha256(text), text), "the text signs nothing");
   return 0;
 }

@@ -1,5 +1,5 @@
-// Tag lists and the DKIM-Signature fields made of them: what is read lies inside the text and keeps
-// the promises of its type.
+// Tag lists and DKIM-Signature fields: what is read lies inside the text and keeps the invariants
+// of its type.
 #include <string_view>
 
 #include "invariant.h"

@@ -1,4 +1,4 @@
-// Whole messages with any key record: no more questions than the limit, results that keep to it.
+// Whole messages with any key record: no more questions than the limit, and results within it.
 //   input: the record, an empty octet, the message
 #include <algorithm>
 #include <string>
@@ -37,7 +37,7 @@ bool same(const Results& a, const Results& b) {
                     });
 }
 
-/// What is signed here verifies, whatever the message is.
+/// A signature made here verifies, whatever the message is.
 void check_signing(std::string_view message) {
   static const SigningKey key = *SigningKey::generate_ed25519();
   SignOptions options{.domain = "example.org", .selector = "s"};

@@ -1,5 +1,5 @@
-// Messages of name servers (net/dns_records.h), which anybody on the way may write. The first octet
-// says what was asked.
+// Messages of name servers (net/dns_records.h), which anyone on the network path can forge. The
+// first octet chooses the question.
 #include <array>
 #include <cstdint>
 #include <string_view>

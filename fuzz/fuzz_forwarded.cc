@@ -1,5 +1,5 @@
-// Who sent a request: whatever a client writes into its header, it cannot become somebody that no
-// trusted proxy named.
+// The client of an HTTP request: whatever a client puts into its header, the result is an address
+// that a trusted proxy named.
 #include "base/text.h"
 #include "invariant.h"
 #include "net/forwarded.h"
@@ -19,7 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     bool named = client == (hops.empty() ? proxy : IpAddress::unknown());
     for (const auto& hop : hops) named = named || (hop && *hop == client);
     must(named, "somebody that was named");
-    // A proxy adds what it saw as a line of its own, or behind a comma.
+    // A proxy adds the address as a line of its own, or after a comma.
     const std::string seen = list ? "203.0.113.9" : "for=203.0.113.9";
     const IpAddress added = net::client_of({{name, text}, {name, seen}}, proxy, trusted);
     must(added.to_string() == "203.0.113.9", "the proxy's own line counts");

@@ -1,5 +1,5 @@
-// From fields: any octets, two readings agree, and what is strict has one domain. Fields are
-// separated by a NUL when the first octet is a NUL.
+// From fields: for any octets, two readings agree, and a strict field has one domain. Fields are
+// separated by NUL if the first octet is NUL.
 #include "base/text.h"
 #include "invariant.h"
 #include "mailauth/dmarc/from_header.h"
@@ -20,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     must(is_normal_domain(domain), "domains are in normal form");
   }
   if (author.is_strict()) {
-    // A strict address is unchanged by a display name, a comment and a fold around it.
+    // A display name, a comment and a fold around a strict address do not change it.
     const std::string domain = author.domains.front();
     const std::string address = "x@" + domain;
     must(dmarc::author_of({address}).domains.front() == domain, "a domain reads back");

@@ -1,4 +1,5 @@
-// Header fields: a split header is the same when it is joined, and an edited value stays one value.
+// Header fields: a header that is split and joined is unchanged, and an edited value stays one
+// value.
 #include "base/text.h"
 #include "invariant.h"
 #include "mail/header_fields.h"

@@ -1,4 +1,4 @@
-// The header scanner: the same counts whatever the pieces, and constant memory.
+// The header scanner: equal counts for all chunks, and constant memory.
 #include <algorithm>
 
 #include "invariant.h"

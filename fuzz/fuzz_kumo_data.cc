@@ -1,5 +1,5 @@
-// Data files of policies: what is read has lines within the text, and whatever loads decides about
-// any message without naming a tenant that is not defined.
+// Data files of policies: what is read has lines within the text, and what loads decides about any
+// message without naming an undefined tenant.
 #include <algorithm>
 
 #include "base/text.h"
@@ -17,7 +17,7 @@ using fuzz::must;
 
 void check_decisions(const QueuesConfig& config, std::string_view text) {
   (void)lint_tenants(config);
-  // Words of the text itself are the likeliest names.
+  // Words of the text itself are the likeliest to be defined names.
   for (const std::string_view word : split(text.substr(0, 512), '\'')) {
     const TenantDecision decision = decide(config, {.tenant_header = std::string(word),
                                                     .campaign_header = std::string(word),
@@ -34,7 +34,7 @@ void check_decisions(const QueuesConfig& config, std::string_view text) {
   }
 }
 
-/// What the helper's Lua text relies on.
+/// What the Lua code of the helper relies on.
 void check_signatures(const json::object& data) {
   const json::object& base = data.at("base").as_object();
   for (const char* section : {"domain", "signature"}) {

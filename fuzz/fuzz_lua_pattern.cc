@@ -1,5 +1,5 @@
-// Lua patterns: matches and captures lie inside the subject, the work is bounded, and what takes
-// little work is what Lua's own string.find finds.
+// Lua patterns: matches and captures lie inside the subject, the work is bounded, and results of
+// little work equal those of Lua's own string.find.
 #include <lua.hpp>
 #include <string>
 
@@ -11,7 +11,7 @@ namespace {
 using postern::fuzz::must;
 using postern::script::PatternMatcher;
 
-constexpr std::uint64_t quick = 20'000;  // steps; beyond it Lua's own matcher may take for ever
+constexpr std::uint64_t quick = 20'000;  // steps; beyond it Lua's own matcher may take too long
 
 lua_State* lua() {
   static lua_State* state = [] {
@@ -40,7 +40,7 @@ void check_against_lua(std::string_view subject, std::string_view pattern,
   lua_pushlstring(L, subject.data(), subject.size());
   lua_pushlstring(L, pattern.data(), pattern.size());
   const int status = lua_pcall(L, 2, LUA_MULTRET, 0);
-  // Lua stops at fewer nested calls than there are choices here.
+  // Lua may reach its limit of nested calls where the matcher does not reach its limit of choices.
   const bool deep =
       status != LUA_OK && std::string_view(lua_tostring(L, -1)) == "pattern too complex";
   if (status != LUA_OK) {
@@ -80,7 +80,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (outcome == PatternMatcher::Outcome::match) check_captures(matcher, start, subject.size());
     if (outcome != PatternMatcher::Outcome::no_match || anchored) break;
   }
-  // Without any of these the pattern is plain text to string.find.
+  // string.find reads a pattern without any of these as plain text.
   const bool plain = whole.find_first_of("^$*+?.([%-") == std::string_view::npos;
   if (steps < quick && !plain) check_against_lua(subject, whole, outcome, start, matcher.end());
   return 0;

@@ -1,5 +1,5 @@
-// Policies: whatever loads, each hook ends within its budget with a verdict. A text that begins
-// with octet 1 is no policy: its octets choose host functions and odd arguments for them.
+// Policies: in one that loads, each hook ends within its budget with a verdict. A text that begins
+// with octet 1 is not a policy: its octets choose host functions and odd arguments for them.
 #include <chrono>
 
 #include <fmt/format.h>
@@ -21,7 +21,7 @@ using fuzz::must;
 using policy::Stage;
 using Clock = std::chrono::steady_clock;
 
-/// Nobody answers.
+/// A world in which no request gets an answer.
 class World final : public script::World {
  public:
   Task<Result<script::HttpAnswer>> http(script::HttpQuestion, script::Clock::time_point) override {
@@ -58,7 +58,7 @@ void run_to_end(Task<void> task) {
   loop.run();
 }
 
-/// The words that functions of classes are called by.
+/// The method names of the host's classes, as a Lua list.
 std::string method_names() {
   std::string list;
   for (const script::HostTable& table : all_functions()) {
@@ -72,7 +72,7 @@ std::string method_names() {
   return list;
 }
 
-/// Walks through what there is and calls it. `octets` says what with what.
+/// Lua text that calls every reachable function; `octets` choose functions and arguments.
 std::string caller(std::string_view octets) {
   std::string numbers;
   for (const char c : octets.substr(0, 200)) {
@@ -163,7 +163,7 @@ play()
 )lua";
 }
 
-/// The task's result; a task that throws broke its word.
+/// The task's result; the task must not throw.
 template <class T>
 T result_of(Task<T> task) {
   boost::asio::io_context loop;
@@ -235,7 +235,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)lint_names("policy.lua", options.text, all_functions());
   (void)key_source_events(options.text);
   if (const auto policy = Policy::load(std::move(options), world)) judge(*policy);
-  // Ten calls of 200 ms; sanitizers are slow, and so is a busy machine.
+  // Ten calls of 200 ms; sanitizers and busy machines are slow.
   must(Clock::now() - began < std::chrono::seconds(20), "budgets hold");
   return 0;
 }

@@ -1,5 +1,5 @@
-// Texts that scripts take apart: times, encodings, pieces, replacements, answers of HTTP servers.
-// What is written is read again, what is cut fits together, nothing grows beyond its bound.
+// Texts that scripts process: times, encodings, pieces, replacements, HTTP answers. What is written
+// reads back, pieces join to the whole, and no result exceeds its limit.
 #include <algorithm>
 #include <cstdint>
 

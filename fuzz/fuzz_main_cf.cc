@@ -1,4 +1,4 @@
-// A main.cf: its lines, the words of every value, every value expanded, and all of it imported.
+// A main.cf: its lines, the words of each value, the expansion of each value, and its import.
 #include "base/text.h"
 #include "dialect/restrictions/expansion.h"
 #include "dialect/restrictions/parameters.h"

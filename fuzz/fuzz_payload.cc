@@ -1,5 +1,4 @@
-// Payloads of any octets: always JSON in UTF-8, within the limits, with attachments that keep their
-// octets.
+// Payloads of any octets: always JSON in UTF-8, within the limits, with unchanged attachments.
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 

@@ -1,5 +1,5 @@
-// Policy and webhook bodies: what is accepted reads back unchanged, what is refused names a field,
-// no sentence repeats a secret, and no accepted target spells an address that the guard refuses.
+// Policy and webhook bodies: an accepted body reads back unchanged, a refusal names a field, no
+// message repeats a secret, and no accepted target names an address that the guard refuses.
 #include <boost/json.hpp>
 
 #include "base/address_guard.h"
@@ -15,10 +15,10 @@ using namespace postern::dialect::webhook;
 using fuzz::must;
 namespace json = boost::json;
 
-/// What is secret in smtp_credentials: what stands behind a colon, in password or in password_hash.
+/// The secrets in smtp_credentials: texts after a colon, in password and in password_hash.
 std::vector<std::string> secrets_of(const json::object& body) {
   std::vector<std::string> secrets;
-  // The fuzzer reads our sentences, too, and makes passwords of their words.
+  // The fuzzer also learns our messages and makes passwords of their words.
   std::string names = "smtp_credentials password_hash";
   const json::value* given = body.if_contains("smtp_credentials");
   if (given == nullptr || !given->is_array()) return secrets;

@@ -1,6 +1,6 @@
-// Delivery reports: made of foreign octets throughout, and yet a message with its parts in their
-// places. The first octet chooses kind and form; the fields behind it end in octet 30 each, the
-// rest is the original.
+// Delivery reports: made entirely of foreign octets, and still a message with all its parts. The
+// first octet chooses kind and form; each of the following fields ends in octet 30; the rest is the
+// original.
 #include <algorithm>
 
 #include "base/text.h"
@@ -40,7 +40,7 @@ void check_lines(std::string_view text, bool eight_bit) {
   }
 }
 
-/// The line starts of `text` that are this boundary's.
+/// Counts the lines of `text` that begin with this boundary.
 std::size_t boundaries(std::string_view text, std::string_view boundary) {
   const std::string mark = "\r\n--" + std::string(boundary);
   std::size_t n = 0;
@@ -48,7 +48,7 @@ std::size_t boundaries(std::string_view text, std::string_view boundary) {
   return n;
 }
 
-/// The header has our fields, each once, whatever stood in the foreign ones.
+/// The header has our fields, each once, whatever the foreign octets are.
 void check_header(std::string_view text) {
   const std::string_view header = text.substr(0, text.find("\r\n\r\n"));
   std::size_t fields = 0;

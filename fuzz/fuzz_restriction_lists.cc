@@ -1,6 +1,6 @@
-// Restriction lists from a main.cf: whatever compiles is linted and evaluated without end in sight,
-// the same question gives the same answer, and what the prover calls closed lets no stranger
-// through to a foreign destination.
+// Restriction lists from a main.cf: what compiles is linted and evaluated, equal questions get
+// equal answers, and lists that the prover calls closed do not let an unknown client send to a
+// foreign destination.
 #include "dialect/restrictions/evaluate.h"
 #include "dialect/restrictions/lint.h"
 #include "dialect/restrictions/remote_table.h"
@@ -14,7 +14,7 @@ using fuzz::must;
 
 constexpr std::size_t most_questions = 40;
 
-/// A stranger's question to the lists; every name he asks for exists and says what suits him.
+/// Evaluates the lists for an unknown client: no name exists, every service permits.
 Evaluated ask(const Policy& policy, policy::Evidence& evidence, Protocol protocol) {
   for (std::size_t i = 0;; ++i) {
     Evaluated result = evaluate(policy, evidence, protocol);
@@ -77,7 +77,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Evaluated result = ask(*compiled.policy, evidence, later);
     if (!result.complete() || result.reply.code != 0 || result.discard) return 0;
   }
-  // What another program's table calls ours is ours.
+  // A domain that another program's table calls ours is ours.
   policy::Replies said(evidence.consulted);
   if (compiled.policy->domain_class("foreign.example", &said) != DomainClass::foreign) return 0;
   const std::string nameless;

@@ -1,5 +1,5 @@
 // Look-up tables of restriction lists: every kind of source text, its messages and its answers. The
-// first octet chooses the kind; the first line behind it is a key, the rest the text.
+// first octet chooses the kind; the first line after it is a key, the rest the text.
 #include "base/text.h"
 #include "dialect/restrictions/table.h"
 #include "invariant.h"
@@ -33,7 +33,7 @@ void check_answers(const Table& table, std::string_view key) {
     const auto action = [](std::string_view text) { return text.substr(0, text.find(' ')); };
     bool listed = false;
     for (const std::string& value : *values) {
-      // A value with groups stands as written; its action is that of whatever they make of it.
+      // A value with groups is listed as written; only its action is certain.
       const bool grouped = table.is_pattern() && value.find('$') != std::string::npos;
       listed = listed || value == found.value || (grouped && action(value) == action(found.value));
     }
@@ -48,7 +48,7 @@ void check_answers(const Table& table, std::string_view key) {
   must(table.hidden_rows().size() <= 100, "hidden rows are few");
 }
 
-/// What loads strictly loads leniently, with the same answers.
+/// What loads in strict mode loads in lenient mode, with the same answers.
 void check_modes(const std::string& spec, const std::string& text, std::string_view key) {
   const auto read = [&](const std::string&) { return Result<std::string>(text); };
   const auto strict = open_table(spec, {.read = read});
@@ -77,7 +77,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string_view rest(reinterpret_cast<const char*>(data) + 1, size - 1);
   const std::string_view key = rest.substr(0, rest.find('\n'));
   rest.remove_prefix(std::min(key.size() + 1, rest.size()));
-  // A file's name in the input would open real databases.
+  // A file name in the input would open real databases.
   if (rest.find("dbpath") != std::string_view::npos && rest.find('/') != std::string_view::npos) {
     return 0;
   }

@@ -1,5 +1,5 @@
-// Routes and their keys: what is accepted reads back as the same, and names hosts and ports that
-// can be connected to.
+// Routes and their keys: accepted ones read back unchanged, and name hosts and ports that can be
+// connected to.
 #include "base/text.h"
 #include "invariant.h"
 #include "mail/hostname.h"

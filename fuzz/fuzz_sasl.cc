@@ -1,4 +1,4 @@
-// What a client says inside AUTH, any octets in any order of steps, and what Dovecot answers.
+// A client's messages during AUTH, any octets in any order of steps, and Dovecot's answers.
 #include "base/text.h"
 #include "gateway/auth_source_verifier.h"
 #include "invariant.h"
@@ -22,7 +22,7 @@ void check(const Auth& auth) {
   if (auth.mechanism == "OAUTHBEARER") must(!auth.password.empty(), "a token");
 }
 
-/// Each line of the text is one message; a leading `!` sends it as it is, else as base64.
+/// Each line of the text is one message, sent as base64 unless it begins with `!`.
 void converse(std::string_view mechanism, std::string_view text) {
   static const ChannelBindings bindings{.exporter = "exporter", .server_end_point = "end point"};
   static const ScramKeys keys{.salt = "salt",

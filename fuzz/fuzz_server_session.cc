@@ -1,5 +1,5 @@
-// The SMTP server: hostile octets from each phase of the dialogue, in any pieces. The first octet
-// chooses phase and options, the second the pieces; the rest is what the client says.
+// The SMTP server: hostile octets in each phase of the dialogue, in any chunks. The first octet
+// chooses phase and options, the second the chunks; the client sends the rest.
 #include <algorithm>
 
 #include "base/text.h"
@@ -73,7 +73,7 @@ void check_replies(std::string_view output) {
   must(!more, "a reply has its last line");
 }
 
-/// `wire` is what came between 354 and the acceptance: its only end of data is its end.
+/// `wire` is the input between 354 and the acceptance: it contains one end of data, at its end.
 void check_message(std::string_view wire, std::string_view message, smtp::BareNewline mode) {
   const std::string framed = "\r\n" + std::string(wire);
   must(framed.find("\r\n.\r\n") == framed.size() - 5,
@@ -134,7 +134,7 @@ Record in_pieces(const Scene& scene, const std::string& client, std::uint8_t see
   for (std::size_t at = 0; at < client.size();) {
     step = step * 1103515245 + 12345;
     const std::size_t length = seed == 0 ? client.size() : 1 + (step >> 16) % (1 + seed);
-    // Memory of its own: a view that outlives the feed is found by the sanitizer.
+    // A copy: the sanitizer detects a view that outlives the call.
     driver.say(std::string(client.substr(at, length)));
     at += length;
   }
@@ -152,7 +152,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check_replies(octets.output);
   const Record pieces = in_pieces(scene, client, data[1]);
   check_replies(pieces.output);
-  // Octets behind STARTTLS are dropped by the packet, so only sessions without it must be alike.
+  // Octets after STARTTLS are dropped with their packet, so only sessions without it must be equal.
   const bool tls = std::count(octets.events.begin(), octets.events.end(), "starttls") > 0;
   if (!tls) {
     must(octets.output == pieces.output, "the same replies whatever the pieces");

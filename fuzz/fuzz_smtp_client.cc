@@ -1,6 +1,6 @@
-// The SMTP client: what a hostile server says, in any pieces. The first octet chooses the options,
-// the second the pieces; the rest is what the server says, `\x01` where it falls silent until the
-// client has spoken.
+// The SMTP client and a hostile server, in any chunks. The first octet chooses the options, the
+// second the chunks; the server sends the rest. At `\x01` it pauses until the client has sent
+// something.
 #include <algorithm>
 
 #include "base/text.h"
@@ -59,7 +59,7 @@ class Fuzzed {
       std::size_t length = std::min<std::size_t>(server.size(), 1 + (step >> 16) % (1 + pieces_));
       const std::size_t pause = server.substr(0, length).find('\x01');
       if (pause != std::string_view::npos) length = pause;
-      // Memory of its own: a view that outlives the call is found by the sanitizer.
+      // A copy: the sanitizer detects a view that outlives the call.
       session.feed(std::string(server.substr(0, length)));
       server.remove_prefix(length + (pause != std::string_view::npos ? 1 : 0));
       if (pause != std::string_view::npos || pieces_ % 2 == 0) speak(session);

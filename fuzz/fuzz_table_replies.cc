@@ -1,5 +1,5 @@
-// What servers of look-up tables answer (tcp_table(5), socketmap_table(5)): any octets, in any
-// pieces. The first octet chooses the protocol.
+// Replies of table servers (tcp_table(5), socketmap_table(5)): any octets in any chunks. The first
+// octet chooses the protocol.
 #include "net/table_protocols.h"
 
 #include "base/text.h"
@@ -15,7 +15,7 @@ void check(std::string_view sent, std::size_t (*size_of)(std::string_view),
            TableReply (*parse)(std::string_view)) {
   const std::size_t size = size_of(sent);
   must(size <= sent.size(), "a reply is among what was sent");
-  // However it arrives, nothing of it is taken for whole before it is, and no other size is seen.
+  // No part of a reply counts as a whole reply, and no part gives another size.
   for (std::size_t some = 1; some < size; ++some) {
     const std::size_t early = size_of(sent.substr(0, some));
     must(early == 0 || early == some, "a reply does not end before its end");
@@ -38,7 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } else {
     check(sent, socketmap_reply_size, socketmap_reply);
   }
-  // A key is given back by a server that mirrors it.
+  // A server that returns the key as its value.
   const std::string request = tcp_table_request(sent);
   const TableReply mirrored = tcp_table_reply("200" + request.substr(3));
   must(mirrored && *mirrored && **mirrored == sent, "keys are encoded without loss");

@@ -1,4 +1,4 @@
-// Payload templates: an error names a place inside the template; what parses renders within bounds.
+// Payload templates: an error names a place in the template; a valid one renders within bounds.
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 

@@ -1,5 +1,5 @@
-// Trace records: whatever the file holds, reading ends in a trace or an error; what was read can be
-// written, reads back as the same, and can be decided again.
+// Trace records: reading any file ends in a trace or an error; a trace that was read can be
+// written, reads back unchanged, and can be replayed.
 #include <boost/json.hpp>
 
 #include "invariant.h"

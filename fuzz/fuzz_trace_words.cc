@@ -1,5 +1,5 @@
-// Words of a search for traces: whatever is typed is read or refused with a sentence, and what is
-// read decides the same twice.
+// Search words for traces: any input is read or refused with a message, and an accepted search
+// gives the same result twice.
 #include "base/text.h"
 #include "invariant.h"
 #include "store/trace_words.h"

@@ -1,6 +1,6 @@
-// Rule scripts: whatever the text, the parser ends with a tree of bounded height or a mistake that
-// stands in the text; the same text gives the same; what parses is linted, and every warning stands
-// in the text too.
+// Rule scripts: for any text, the parser ends with a tree of bounded height or an error with a
+// place in the text; equal texts give equal results; what parses is linted, and every warning has a
+// place in the text too.
 #include <algorithm>
 
 #include "dialect/vsl/lint.h"
@@ -57,7 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       must(child.height < node.height, "a tree is higher than what is in it");
     });
   });
-  // The text is its own module too: imports of "other" find it.
+  // The text is also its own module: an import of "other" finds it.
   const auto files = std::make_shared<const std::map<std::string, std::string>>(
       std::map<std::string, std::string>{{"main.vsl", text}, {"other.vsl", text}});
   const auto sources = load_sources("main.vsl", read_given(files));

@@ -1,5 +1,5 @@
-// Rule scripts that run: whatever loads, each directive ends within its budget, says where it went
-// wrong in the text it was given, and leaves nothing behind: run again it says the same.
+// Running rule scripts: in a script that loads, each directive ends within its budget, places its
+// errors in the given text, and leaves no state: a second run gives the same result.
 #include <chrono>
 
 #include <boost/asio/co_spawn.hpp>
@@ -18,7 +18,7 @@ using namespace postern;
 using namespace postern::dialect::vsl;
 using fuzz::must;
 
-/// Nobody answers.
+/// A world in which no request gets an answer.
 class World final : public script::World {
  public:
   Task<Result<script::HttpAnswer>> http(script::HttpQuestion, script::Clock::time_point) override {
@@ -54,7 +54,7 @@ Task<void> play(const Script& script, std::size_t directive, World& world, Scrip
   ran = co_await script.run(directive, call);
 }
 
-/// What it showed and what came of it.
+/// What the script showed, and its result.
 std::string run(const Script& script, std::size_t directive, World& world) {
   shown.clear();
   boost::asio::io_context loop;
@@ -76,7 +76,7 @@ std::string run(const Script& script, std::size_t directive, World& world) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* octets, std::size_t size) {
   static World world;
   const std::string text(reinterpret_cast<const char*>(octets), size);
-  // A text without stages is the body of a rule.
+  // A text without rules is the body of one.
   const std::string main =
       text.find("rule") == std::string::npos
           ? "fn main() {\n" + text + "\n}\n#{ mail: [ rule \"fuzz\" || { show(main()); next() } ] }"
@@ -103,8 +103,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* octets, std::size_t si
     const std::size_t count = std::min<std::size_t>((*script)->directives().size(), 4);
     for (std::size_t i = 0; i < count; ++i) {
       const std::string once = run(**script, i, world);
-      // Whoever is stopped for what he spent is stopped where the budget was looked at, which is up
-      // to the clock, and for memory where the garbage of others lets him.
+      // Where a call that exceeds its budget is stopped depends on the clock, and for memory on the
+      // garbage of other calls.
       if (once.find("stopped: ") == std::string::npos && once.find("memory") == std::string::npos) {
         must(run(**script, i, world) == once, "nothing outlasts a call");
       }

@@ -1,5 +1,5 @@
-// Tables of .vsl services and the field of delegated messages: a row that is written reads back as
-// the same, a table's rows cover it in order, and no text that was not issued is redeemed.
+// Tables of .vsl services and the field of delegated messages: a written row reads back unchanged,
+// the rows of a table cover it in order, and a text that was not issued cannot be redeemed.
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -29,7 +29,7 @@ void check_table(std::string_view text, char delimiter) {
     }
     must(at == text.size(), "all of it is read");
   } catch (const std::runtime_error&) {
-    // A quote that is not closed.
+    // A quote is not closed.
   }
 }
 

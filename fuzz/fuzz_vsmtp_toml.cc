@@ -1,5 +1,5 @@
-// A vsmtp.toml: what is imported is TOML with nothing of it in the wrong place, and whatever is not
-// is named.
+// A vsmtp.toml: the result of an import is TOML with known sections only; what is not carried is
+// reported.
 #include <algorithm>
 
 #include "base/text.h"

@@ -1,4 +1,4 @@
-// What a fuzz target says when the code broke its word.
+// Aborts a fuzz target when an invariant does not hold.
 #pragma once
 
 #include <cstdio>
