@@ -1,7 +1,7 @@
-// What the relay costs between the queue and the next hop: messages a second and processor time a
-// message over one event loop, to a sink that is already running.
-//   courier_bench [PORT [MESSAGES [AT A TIME [OCTETS]]]]     for example behind `smtp-sink :2600
-//   1000`
+// The cost of the relay between the queue and the next hop: messages a second and processor time a
+// message, on one event loop, to a sink that is already running.
+//   courier_bench [PORT [MESSAGES [AT A TIME [OCTETS]]]]     for example with
+//   `smtp-sink :2600 1000` running
 #include <chrono>
 #include <cstdlib>
 #include <string>

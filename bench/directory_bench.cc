@@ -1,4 +1,4 @@
-// A million webhooks in memory: octets each, time of a lookup and of an edit.
+// A million webhooks in memory: octets of each, time of a lookup and of an edit.
 //   directory_bench [webhooks]
 #include <algorithm>
 #include <chrono>

@@ -1,5 +1,6 @@
-// DKIM verification of whole messages, key cached, in chunks as the gateway reads them, beside the
-// bare arithmetic: SHA-256 of body and header and one RSA-2048 verification with a parsed key.
+// DKIM verification of whole messages, with a cached key, in chunks as the gateway reads them,
+// compared with the bare arithmetic: SHA-256 of body and header and one RSA-2048 verification with
+// a parsed key.
 //   dkim_bench [rounds]
 #include <algorithm>
 #include <chrono>
@@ -26,7 +27,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t chunk_octets = 16384;
 constexpr std::int64_t now = 1'772'445'600;
 
-/// `line_end` is "\r\n", or has white space before it that relaxed form takes away.
+/// `line_end` is "\r\n", or begins with white space, which the relaxed form removes.
 std::string unsigned_message(std::size_t size, std::string_view line_end) {
   static constexpr std::string_view words[] = {"ledger", "harbour", "window", "quiet",   "lantern",
                                                "market", "copper",  "river",  "morning", "signal"};
@@ -56,7 +57,7 @@ Results verify(std::string_view message, const std::string& record, KeyCache& ca
   return check.result();
 }
 
-/// The same octets hashed and the same kind of signature checked, nothing else.
+/// Hashes the same octets and checks the same kind of signature, and does no more.
 bool verify_raw(std::string_view body, std::string_view header, const KeyRecord& key,
                 const std::string& value) {
   static EVP_MD* const md = EVP_MD_fetch(nullptr, "SHA256", nullptr);
@@ -81,7 +82,7 @@ double micros_each(std::size_t times, Work work) {
          static_cast<double>(times);
 }
 
-/// The time that a tenth of the rounds stay below: what the machine does when nothing else runs.
+/// The tenth percentile of the times: the speed when no other program runs.
 double undisturbed(std::vector<double> times) {
   const auto at = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 10);
   std::nth_element(times.begin(), at, times.end());

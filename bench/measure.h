@@ -1,4 +1,4 @@
-// What the benchmarks measure themselves by.
+// CPU time and memory of a benchmark.
 #pragma once
 
 #include <ctime>
@@ -9,14 +9,14 @@
 
 namespace postern::bench {
 
-/// Time of this thread alone: other programs may be running.
+/// CPU time of this thread, which other programs do not affect.
 inline double thread_nanoseconds() {
   timespec now{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
 }
 
-/// Memory of this process that is in use, less what only the allocator keeps.
+/// Resident memory of this process, after the allocator has returned what is free.
 inline double resident_mib() {
   malloc_trim(0);
   std::ifstream file("/proc/self/statm");

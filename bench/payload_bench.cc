@@ -1,4 +1,4 @@
-// Payloads: time for a small multipart message, and octets a second for large ones.
+// Payloads: the time for a small multipart message, and octets a second for large ones.
 #include <string>
 
 #include <benchmark/benchmark.h>
@@ -10,7 +10,7 @@ namespace {
 
 using namespace postern;
 
-/// A newsletter-like message: alternatives and one attachment, `size` octets of attachment.
+/// A message like a newsletter: alternatives and one attachment of `size` octets.
 std::string multipart(std::size_t size) {
   std::string text;
   for (int i = 0; i < 12; ++i)

@@ -1,7 +1,7 @@
-// What one recipient costs in restriction lists: 30 rules, none deciding, no DNS
+// The cost of one recipient in restriction lists: 30 rules, none of which decides, no DNS
 // (docs/benchmarks.md).
 //   restrictions_bench [evaluations in each of five attempts]
-//   restrictions_bench settings    prints the lists, a parameter a line, for whoever runs them too
+//   restrictions_bench settings    prints the lists, one parameter a line, for other programs
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -15,8 +15,8 @@ using namespace postern::dialect::restrictions;
 
 namespace {
 
-/// The thirty rules that the peers were measured with: 4 indexed tables, 3 patterns, one CIDR table
-/// of 1000 networks, the rest syntax.
+/// The thirty rules with which the peers were measured: 4 indexed tables, 3 patterns, one CIDR
+/// table of 1000 networks; the others check syntax.
 std::map<std::string, std::string, std::less<>> thirty_rules() {
   std::string networks;
   for (int i = 0; i < 1000; ++i) {
@@ -61,7 +61,7 @@ int main(int count, char** words) {
       std::printf("%s = %s\n", name.c_str(), value.c_str());
     return 0;
   }
-  // The client's name is not asked for: only addresses are in the CIDR table.
+  // The client's name is not looked up: the CIDR table has only addresses.
   const Compiled compiled = compile(Parameters(settings, "mx.example.net"), file_sources());
   if (!compiled.policy) {
     for (const auto& one : compiled.diagnostics) std::fprintf(stderr, "%s\n", one.message.c_str());

@@ -1,4 +1,4 @@
-// What Lua hooks cost (docs/benchmarks.md): from a bare call of the virtual machine to a whole
+// The cost of Lua hooks (docs/benchmarks.md), from a bare call of the virtual machine to a whole
 // question of the decision.
 #include <cstdio>
 #include <cstdlib>
@@ -23,7 +23,7 @@ using script::State;
 
 namespace asio = boost::asio;
 
-/// The iterations run in one coroutine, as hooks of a busy event loop do.
+/// Runs the iterations in one coroutine, like the hooks of a busy event loop.
 template <class Work>
 void on_a_loop(benchmark::State& state, Work work) {
   asio::io_context loop;
@@ -49,7 +49,7 @@ std::shared_ptr<const dialect::kumo::Policy> policy_of(std::string text) {
   return *loaded;
 }
 
-/// A hook of one transaction after the other, as KumoLayer is asked about them.
+/// Runs the hook for one transaction after another, as KumoLayer calls it.
 void judge(benchmark::State& state, policy::Stage stage, const std::string& text) {
   const KumoLayer layer(policy_of(text));
   on_a_loop(state, [&](benchmark::State& loops) -> Task<void> {
@@ -128,7 +128,7 @@ const script::HostFunction own[] = {{"t.give", "", "", "", script::bind<&give>},
                                     {"t.wait", "", "", "", script::bind<&wait>},
                                     {"t.take", "", "", "", script::bind<&take>}};
 
-/// A function of the script, called by its state.
+/// A function of the script, called through its state.
 void call(benchmark::State& state, const std::string& text) {
   script::testing::TestWorld world;
   const script::Setup setup{

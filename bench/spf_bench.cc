@@ -1,5 +1,5 @@
-// SPF of one include and two ip4 terms, names in memory: the case of reference figures for other
-// libraries.
+// SPF with one include and two ip4 terms, names in memory: the case of the reference figures of
+// other libraries.
 #include <benchmark/benchmark.h>
 
 #include <unordered_map>

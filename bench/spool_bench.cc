@@ -1,6 +1,6 @@
 // The durable spool: messages a second that are on stable storage when they are acknowledged, and
-// what a start with a full queue costs.
-//   spool_bench [DIRECTORY [SECONDS A ROW]]      puts at 4 KB and 100 KB, 1, 16 and 64 at a time
+// the cost of a start with a full queue.
+//   spool_bench [DIRECTORY [SECONDS A ROW]]      puts of 4 KB and 100 KB, 1, 16 and 64 at a time
 //   spool_bench DIRECTORY restart [MESSAGES]     fills a queue, opens it, finds the first delivery
 //   spool_bench DIRECTORY fill MESSAGES HOP      fills the spool DIRECTORY with mail for a next hop
 #include <algorithm>
@@ -56,7 +56,7 @@ Body body(const std::string& directory, std::size_t octets) {
   return made;
 }
 
-/// Each putter waits for its acknowledgement, as a client does for its 250.
+/// Each thread waits for its acknowledgement, as a client waits for its 250.
 void puts(const std::string& directory, std::size_t octets, unsigned putters, double seconds) {
   std::filesystem::remove_all(directory + "/bench");
   std::filesystem::create_directory(directory + "/bench");

@@ -1,6 +1,6 @@
-// Look-up tables at the size of large sites: a hash table of 1,000,000 keys, a cidr table of
-// 100,000 networks, some patterns. Prints nanoseconds a look-up for keys that are there and keys
-// that are not, and what the table adds to the process.
+// Look-up tables of the size of large sites: a hash table of 1,000,000 keys, a cidr table of
+// 100,000 networks, some patterns. Prints nanoseconds a look-up for keys that exist and keys that
+// do not, and the memory that the table adds to the process.
 //   table_bench [look-ups a round]
 #include <algorithm>
 #include <chrono>
@@ -21,8 +21,8 @@ using namespace postern;
 using namespace postern::dialect::restrictions;
 using Clock = std::chrono::steady_clock;
 
-/// Keys behind one another, in the order they are asked for: a session has its key at hand, so that
-/// fetching it is no part of the look-up.
+/// Keys in one text, in the order of their look-ups: as a session has its key in the cache,
+/// fetching the key is not measured.
 class KeyList {
  public:
   void add(const std::string& key) {
@@ -49,7 +49,7 @@ struct Keys {
   KeyList absent;
 };
 
-/// The median of eleven rounds, in time of this thread alone: other programs may be running.
+/// The median of eleven rounds, in CPU time of this thread, which other programs do not affect.
 double nanoseconds(const Table& table, const KeyList& keys, std::size_t lookups,
                    std::size_t& found) {
   constexpr std::size_t rounds = 11;
@@ -79,7 +79,7 @@ void measure(const char* what, const std::string& spec, std::string text, const 
     fmt::print("{}: {}\n", what, table.error().message);
     std::exit(1);
   }
-  // The text of the source went into open_table and is gone now.
+  // The text of the source was moved into open_table and is freed now.
   const double source = static_cast<double>(octets) / (1 << 20);
   std::size_t hits = 0;
   std::size_t misses = 0;
@@ -119,7 +119,7 @@ void cidr(std::size_t lookups) {
   std::mt19937 random(2);
   const auto v4 = [](std::uint32_t address) { return IpAddress::v4(address).to_string(); };
   for (std::size_t i = 0; i < 100'000; ++i) {
-    // Even third octets are listed, odd ones are not.
+    // Only networks with an even third octet are listed.
     const std::uint32_t address = (random() & 0xfffffe00u);
     text += fmt::format("{}/24 REJECT\n", v4(address));
     keys.present.add(v4(address | (random() & 0xff)));

@@ -1,4 +1,4 @@
-// What a trace costs: a decision of three stages, handing its trace over on the event loop, and
+// The cost of a trace: a decision of three stages, handing its trace over on the event loop, and
 // writing it on the writer's thread.
 //   trace_bench [traces] [file]
 #include <chrono>

@@ -1,6 +1,7 @@
-// What .vsl rules cost (docs/benchmarks.md): the Doe family's whole rule set, over all stages of a
-// message, with every DNS answer in memory. `message` is with the evidence that the rules ask for
-// (SPF, DKIM, DMARC); `rules_alone` finds it made, as behind a layer that asked before.
+// The cost of .vsl rules (docs/benchmarks.md): the whole rule set of the Doe family, over all
+// stages of a message, with every DNS answer in memory. `message` includes the evidence that the
+// rules ask for (SPF, DKIM, DMARC); `rules_alone` has it already, as after a layer that asked
+// before.
 #include <cstdio>
 #include <cstdlib>
 
@@ -66,7 +67,7 @@ constexpr std::string_view message_text =
     "Date: Mon, 15 Jan 2024 10:00:00 +0000\r\nSubject: a subject\r\n"
     "Message-ID: <b@sender.example>\r\n\r\nHello.\r\n";
 
-/// The gateway's own way to evidence, over answers in memory.
+/// Gathers evidence as the gateway does, with answers from memory.
 class Gatherer final : public policy::Gatherer {
  public:
   Gatherer(const policy::AuthenticationOptions& options, policy::AuthenticationCaches& caches,
