@@ -83,7 +83,7 @@ TEST_F(Import, AFileThatIsTooLargeIsRefused) {
   }
 }
 
-/// `count` times what `make` says of 0, 1, ...
+/// The texts that `make` returns for 0, 1, ... `count` - 1.
 template <class Make>
 std::string repeated(std::size_t count, Make make) {
   std::string text;
@@ -145,7 +145,8 @@ TEST_F(Import, TakesTimeThatGrowsWithTheFile) {
   constexpr std::size_t count = 2500;
   for (const Case& one : cases) {
     const double first = seconds(one.file(count));
-    // Four times as long; with the square sixteen times. What is short is mostly overhead.
+    // Four times the text takes four times as long, with quadratic growth sixteen times. Small
+    // times are mostly overhead.
     EXPECT_LT(seconds(one.file(4 * count)), 10 * std::max(first, 0.05)) << one.name;
   }
 }

@@ -578,7 +578,7 @@ TEST(Config, networks_that_hold_strangers_open_the_relay_however_they_are_cut) {
   }
 }
 
-// What no key shows: a script's own grants, asked of the production engine.
+// Grants of a script, which no key shows: the production engine is asked about them.
 TEST(Config, a_policy_that_relays_for_anybody_is_found_with_a_dialogue) {
   const tests::TemporaryFolder folder;
   const std::string path = folder.file("policy.lua");
@@ -610,9 +610,9 @@ TEST(Config, a_policy_that_relays_for_anybody_is_found_with_a_dialogue) {
       handler("return { relay_to = domain == 'example.com' }"),
       handler("return { relay_from = { '10.0.0.0/8' } }"),
       handler("if conn_meta:get_meta('authn_id') then return { relay_to = true } end"),
-      // Reports alone are accepted, and a plain message is none.
+      // Only reports are accepted, and the plain message of the test is not one.
       handler("return { log_oob = true, log_arf = true }"),
-      // A later layer or hook refuses whom nobody knows.
+      // A later hook refuses clients without authentication.
       handler("return { relay_to = true }") +
           "kumo.on('smtp_server_mail_from', function(sender, conn_meta) "
           "if not conn_meta:get_meta('authn_id') then kumo.reject(550, 'no') end end)\n",
@@ -620,7 +620,7 @@ TEST(Config, a_policy_that_relays_for_anybody_is_found_with_a_dialogue) {
   for (const std::string& text : closed) EXPECT_EQ(warning(with(text)), "") << text;
   // The lists refuse what the script would grant: all layers decide together.
   EXPECT_EQ(warning(with(open[0], "[restrictions]\nrelay = \"permit_mynetworks, reject\"\n")), "");
-  // A shadow layer refuses nobody.
+  // A shadow layer refuses no client.
   EXPECT_NE(warning(with(open[0],
                          "[restrictions]\nmode = \"shadow\"\n"
                          "relay = \"permit_mynetworks, reject\"\n")),

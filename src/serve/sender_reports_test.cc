@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 
-/// A host that rejects at RCPT and does not read the text.
+/// A host that refuses at RCPT and does not read the text.
 class Refuses final : public queue::Courier {
  public:
   Task<queue::Carried> carry(const queue::Errand& errand, queue::Text&) override {
@@ -96,7 +96,7 @@ struct SenderReportsTest : ::testing::Test {
     evidence.trusted_client = true;
     return evidence;
   }
-  /// To be returned whole if it fails.
+  /// Puts a message that is returned whole if it fails.
   spool::MessageId put(std::size_t octets = 300'000, spool::State state = spool::State::queued,
                        const policy::Evidence& evidence = trusted()) {
     spool::Envelope envelope{.received = std::chrono::system_clock::now(),
@@ -136,7 +136,7 @@ struct SenderReportsTest : ::testing::Test {
   bool gone(const spool::MessageId& id) {
     return soon([&] { return !spool->get(id)->has_value(); });
   }
-  /// Its state after the delivery attempt that failed.
+  /// The state of a message after its failed delivery attempt.
   std::optional<spool::State> refused(const spool::MessageId& id, int calls = 1) {
     if (!soon([&] { return refuses.calls == calls; })) return std::nullopt;
     std::optional<spool::State> state;
@@ -217,7 +217,7 @@ TEST_F(SenderReportsTest, what_the_report_finds_damaged_is_set_aside) {
   EXPECT_EQ(told(), 0u);
 }
 
-// Anybody may become a tenant: the sender that such a client named may be forged.
+// Anyone can become a tenant: the sender that such a client names may be forged.
 TEST_F(SenderReportsTest, a_tenants_login_gets_no_report_for_a_sender_that_nothing_vouches_for) {
   policy::Evidence evidence;
   evidence.session.auth = policy::Authentication{.username = "ann", .mechanism = "PLAIN"};
