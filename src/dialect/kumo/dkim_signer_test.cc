@@ -57,7 +57,7 @@ class Signing : public testing::Hooks {
     load("kumo.on('smtp_server_message_received', function(msg)\n" + lines + "\nend)");
     evidence_.session.script.reset();  // a session keeps its policy
   }
-  /// The message as it goes out, after all hooks.
+  /// The message as it is sent, after all hooks.
   std::string sent() {
     evidence_.copies.clear();
     if (verdict(policy::Stage::message) != "pass" || evidence_.copies.empty()) return "refused";

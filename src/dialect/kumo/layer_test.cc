@@ -61,7 +61,7 @@ class Layer : public testing::Hooks {
   ChargedWorld charged_;
   static constexpr Stage stages[] = {Stage::connect, Stage::helo, Stage::mail, Stage::rcpt,
                                      Stage::message};
-  /// The reply of each stage.
+  /// The replies of all stages.
   std::vector<std::string> replies() {
     std::vector<std::string> all;
     for (const Stage stage : stages) {

@@ -117,7 +117,7 @@ TEST_F(Relay, reports_are_taken_and_nothing_else) {
 /// The handler is asked about sender and recipient at RCPT, and again after the data.
 TEST_F(Relay, what_rcpt_granted_is_asked_again) {
   struct Case {
-    const char* grant;   ///< at the end of the message; `n` is how often it was asked
+    const char* grant;   ///< at the end of data; `n` counts the questions
     const char* change;  ///< of smtp_server_message_received
     const char* wanted;
     const char* asked;
