@@ -235,8 +235,8 @@ TEST(VslObject, groups_hold_anything) {
   struct Case {
     Type type;
     std::string_view text;
-    std::string_view as_text;    ///< whether the text is in it
-    std::string_view as_object;  ///< whether the object is
+    std::string_view as_text;    ///< whether the group contains the text
+    std::string_view as_object;  ///< whether it contains the object
   };
   const Case cases[] = {
       {Type::ip4, "10.9.8.7", "yes", "yes"},
