@@ -100,7 +100,7 @@ TEST(PolicyFields, a_missing_name_is_400_and_everything_else_422) {
 struct Refusal {
   const char* body;  ///< members after `"name":"p",`
   const char* field;
-  const char* words;  ///< part of the sentence
+  const char* words;  ///< part of the message
 };
 
 class PolicyRefusals : public ::testing::TestWithParam<Refusal> {};

@@ -67,7 +67,7 @@ TEST(TargetUrl, the_attack_suite_at_save_time) {
 
 struct Url {
   const char* url;
-  const char* words;  ///< part of the sentence; nullptr: accepted
+  const char* words;  ///< part of the message; nullptr: accepted
 };
 
 TEST(TargetUrl, an_international_host_is_kept_in_its_ascii_form) {  // RFC 5890 §2.3.2.1
