@@ -24,7 +24,7 @@ using testing::HasSubstr;
 
 class EditedPolicy : public testing::Test {
  protected:
-  /// Version `version` of a policy; networks separated by nothing: one.
+  /// Version `version` of a policy that allows `network`, or any network if it is empty.
   std::shared_ptr<const policy::WebhookPolicy> version(std::uint64_t version,
                                                        std::string_view network,
                                                        bool authenticated = false) {
@@ -51,7 +51,7 @@ class EditedPolicy : public testing::Test {
     evidence_.recipients.push_back(std::move(recipient));
     evidence_.candidate.reset();
   }
-  /// What the gateway does at the end of data.
+  /// Changes the routes as the gateway does at the end of data.
   void edit(Route now) {
     for (policy::Recipient& one : evidence_.recipients) one.judged = std::exchange(one.route, now);
   }
@@ -67,7 +67,8 @@ class EditedPolicy : public testing::Test {
     }
     return policy::refused(decision) ? decision.reply.to_string() : "accepted";
   }
-  /// Written, read and decided again: by explain, and by replay with the same layers.
+  /// The record, written and read, gives the same decisions: in explain, and in replay with the
+  /// same layers.
   void agrees_offline() {
     trace_.id = "01HX0000000000000000000000";
     trace_.outcome = "accepted";

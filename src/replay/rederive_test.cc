@@ -108,7 +108,7 @@ TEST(Rederive, a_recorded_trace_gives_the_same_answers_offline) {
   }
 }
 
-/// A message under a policy that requires SPF, with the DNS answers that its record has.
+/// A message under a policy that requires SPF; its record has these DNS answers.
 Trace spf_trace(std::vector<policy::DnsRecord> answers, std::string reply) {
   dialect::webhook::PolicyFields fields;
   fields.require_spf = true;
@@ -173,7 +173,7 @@ TEST(Rederive, evaluates_spf_and_dmarc_anew_from_the_recorded_answers) {
   const auto forged = again(spf_trace({txt("example.com", "v=spf1 -all"), dmarc}, ""));
   ASSERT_TRUE(forged);
   EXPECT_FALSE(forged->agrees());
-  // An answer is missing: nothing is asked of the network.
+  // An answer is missing, and no server is asked for it.
   const auto incomplete = again(spf_trace({dmarc}, ""));
   ASSERT_TRUE(incomplete);
   EXPECT_FALSE(incomplete->agrees());
@@ -209,7 +209,7 @@ TEST(Rederive, notices_a_changed_policy) {
   EXPECT_FALSE(rederived->agrees());
 }
 
-/// RCPT commands as restriction lists answer them, and the end of data.
+/// RCPT commands decided by restriction lists, and the end of data.
 Trace recipients_under(std::map<std::string, std::string, std::less<>> settings,
                        const std::vector<policy::Recipient>& recipients) {
   const dialect::restrictions::Loaded loaded = dialect::restrictions::load(

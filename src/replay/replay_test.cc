@@ -41,8 +41,7 @@ policy::Engine engine(std::optional<Settings> settings, Mode mode = Mode::enforc
   return policy::Engine(std::move(layers));
 }
 
-/// Answers DNS questions with a name that is not there, as the record keeps it, and tables of other
-/// programs with REJECT.
+/// Answers every DNS question with "no such name", and every table of another program with REJECT.
 class NoSuchName final : public policy::Gatherer {
  public:
   Task<void> gather(policy::Need, Evidence& evidence) override {
@@ -293,7 +292,7 @@ TEST(Replay, dns_answers_that_are_not_recorded_are_not_guessed) {
   EXPECT_EQ(found[0].lack.kind, "DNS answers of type A");
   EXPECT_EQ(found[0].lack.example, "7.2.0.192.bl.example.net");
   EXPECT_EQ(found[1].lack.kind, "what became of an earlier recipient");
-  // With the answer it is decided.
+  // With the answer the result is decidable.
   EXPECT_EQ(summary(under(engine(listed), recorded(engine(listed), {}))),
             "rcpt same, message same");
 }
@@ -301,7 +300,7 @@ TEST(Replay, dns_answers_that_are_not_recorded_are_not_guessed) {
 TEST(Replay, a_policy_server_that_was_not_asked_is_not_guessed) {
   Settings asking = open_to_networks;
   asking["smtpd_recipient_restrictions"] = "check_policy_service inet:127.0.0.1:10023";
-  Settings naming = open_to_networks;  // what the client is called goes into the question
+  Settings naming = open_to_networks;  // so that the question contains the client's name
   naming["smtpd_client_restrictions"] = "check_client_access inline:{nobody.example.com=OK}";
   const auto found = under(engine(asking), recorded(engine(naming), {}));
   ASSERT_FALSE(found.empty());
@@ -317,7 +316,7 @@ TEST(Replay, a_table_of_another_program_that_was_not_asked_is_not_guessed) {
   EXPECT_EQ(found[0].change, Change::undecidable);
   EXPECT_EQ(found[0].lack.kind, "answers of the table tcp:127.0.0.1:7777");
   EXPECT_EQ(found[0].lack.example, "b@example.org");
-  // A shadow layer has asked, and that is in the record.
+  // A shadow layer has asked, and the record has its answer.
   const auto known = under(engine(asking), recorded(engine(asking, Mode::shadow), {}));
   ASSERT_FALSE(known.empty());
   EXPECT_EQ(known[0].draft.substr(0, 9), "554 5.7.1");
@@ -339,7 +338,7 @@ TEST(Replay, any_of_several_undecided_recipients_may_have_come_first) {
   const auto hook = a_webhook("a");
   policy::Recipient third = recipient_of(hook);
   third.address.local_part = "c";
-  // The second is another webhook's: 452, unless the first is refused.
+  // The second recipient belongs to another webhook: 452, unless the first is refused.
   const Sent sent{.recipients = {recipient_of(hook), recipient_of(a_webhook("b")), third}};
   const Trace trace = recorded(engine(open_to_networks), sent);
   const auto found = under(engine(listed), trace);
@@ -371,12 +370,12 @@ TEST(Replay, a_draft_may_speak_earlier) {
   early["smtpd_sender_restrictions"] = "check_sender_access inline:{example.com=REJECT}";
   const Trace accepted = recorded(engine(open_to_networks), {});
   EXPECT_EQ(summary(under(engine(early), accepted)), "mail newly refused");
-  // Refused then, refused now: another reply, earlier.
+  // Refused in both cases, but earlier and with another reply.
   const Sent sent{.client = "198.51.100.1", .recipients = {Sent::to("b", "example.com")}};
   const auto moved = under(engine(early), recorded(engine(open_to_networks), sent));
   ASSERT_EQ(summary(moved), "mail changed");
   EXPECT_EQ(moved[0].recorded_rule->check, "reject_unauth_destination");
-  // The other way round, what followed never came.
+  // In the opposite case, the commands after the refusal are not in the record.
   const Trace refused = recorded(engine(early), {});
   const auto opened = under(engine(open_to_networks), refused);
   EXPECT_EQ(summary(opened), "mail newly accepted, rcpt undecidable");
@@ -408,7 +407,7 @@ TEST(Replay, spf_comes_from_the_record_or_from_its_answers) {
   fields.require_spf = true;
   const auto owner = dialect::webhook::compile("pol_1", "acc_1", 1, 1, fields, {});
   const Sent sent{.recipients = {recipient_of(a_webhook("a"), owner)}};
-  // The layer that would have asked for SPF never came to speak.
+  // The layer that would have asked for SPF was not in force.
   Trace trace = recorded(engine(std::nullopt), {.recipients = {recipient_of(a_webhook("a"))}});
   trace.evidence.recipients[0].route.policy = owner;
   trace.decisions[0].candidate->route.policy = owner;
