@@ -14,19 +14,19 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 constexpr milliseconds none{0};
 
-/// The next wait is for a command outside a transaction.
+/// Begins to wait for a command outside a transaction.
 void idle(Admission::Answer& session) {
   session.ticket.set_idle(true);
   session.ticket.waits()->begin();
 }
 
-/// The thread of the session is at work for so long.
+/// The session's thread works for this time.
 void pass(Admission::Answer& session, milliseconds time) {
   constexpr milliseconds tick{250};
   for (milliseconds done{0}; done < time; done += tick) (void)session.ticket.waits()->pass(tick);
 }
 
-/// It waits for its client so long, and goes on. False: it has lost its place.
+/// Waits for the client for this time. False: the session has lost its place.
 bool waits(Admission::Answer& session, milliseconds time, bool idly = false) {
   session.ticket.set_idle(idly);
   session.ticket.waits()->begin();
@@ -144,11 +144,11 @@ TEST(Admission, a_newcomer_from_elsewhere_takes_the_place_of_the_neighbour_that_
   EXPECT_TRUE(greedy.front().ticket.lost());
 }
 
-/// One place, and somebody in it.
+/// An Admission with one place, which is occupied.
 struct OnePlace {
   Admission admission{{.sessions = 1, .sessions_per_address = 0, .new_sessions_per_minute = 0}};
   Admission::Answer holder = admission.admit(*IpAddress::parse("192.0.2.1"));
-  /// Whether a newcomer finds it waiting and gets its place.
+  /// Whether a new client gets the place while its holder waits.
   bool can_be_taken() {
     holder.ticket.waits()->begin();
     const bool taken = !admission.admit(stranger).refusal;
@@ -214,7 +214,7 @@ TEST(Admission, messages_earn_allowance) {
   EXPECT_TRUE(waits(hoarder.holder, seconds(10)));
   EXPECT_TRUE(hoarder.can_be_taken()) << "no more than ten seconds are kept";
 
-  OnePlace returned;  // it kept a connection for later, and has something to say
+  OnePlace returned;  // it was idle for long, and now sends a message
   EXPECT_TRUE(waits(returned.holder, seconds(290), true));
   returned.holder.ticket.received(610'000);
   EXPECT_FALSE(returned.can_be_taken()) << "of what was overdrawn a minute is remembered";

@@ -191,7 +191,7 @@ TEST_F(AuthenticatorTest, refuses_in_the_verifiers_words) {
   AuthAnswer moved{.kind = Said::refused, .reply = smtp::Reply{421, {4, 3, 2}, "moved"}};
   add("a", moved);
   EXPECT_EQ(attempt("u").reply->code, 421);
-  moved.reply->code = 250;  // no refusal
+  moved.reply->code = 250;  // not a refusal
   verifiers_.clear();
   add("a", moved);
   use();

@@ -172,7 +172,7 @@ class ServerTest : public testing::Test {
     server->start();
   }
 
-  /// Connected, greeted, EHLO said.
+  /// Connects, reads the greeting and sends EHLO.
   std::unique_ptr<TestClient> greeted() {
     auto client = std::make_unique<TestClient>(port);
     EXPECT_EQ(client->reply().substr(0, 3), "220");
@@ -233,7 +233,7 @@ TEST_F(ServerTest, addresses_without_a_domain_are_handed_on_with_one) {
   EXPECT_EQ(recorder.traces[0].evidence.reverse_path->text(), "root") << "as the lists judged it";
 }
 
-/// What the trace's last decision notes about repeated signatures.
+/// The detail about repeated signatures in the trace's last decision.
 std::string replay_step_of(const policy::Trace& trace) {
   std::string text;
   for (const policy::Step& step : trace.decisions.back().steps) {
@@ -273,7 +273,8 @@ TEST_F(ServerTest, a_signature_counts_for_messages_that_are_accepted) {
             "defer: a passing DKIM signature in 3 messages of 24 hours");
 }
 
-// Whoever may have mail sent to its own webhook could keep a list's mail from all others.
+// An account could have a list's mail sent to its own webhook, and so use up the limit for all
+// others.
 TEST_F(ServerTest, a_signature_counts_for_each_account_apart) {
   settings.dkim_replay_limit = 2;
   add_webhook("theirs", {}, "acc_2");
@@ -839,7 +840,7 @@ TEST_F(ServerTest, a_client_gets_the_settings_of_its_network) {
   EXPECT_EQ(TestClient(port).reply().substr(0, 21), "220 other.example.net");
 }
 
-/// With as few places as the test wants, and clients of any address.
+/// A server with the number of places that a test wants, and clients with any address.
 class PlacesTest : public ServerTest {
  protected:
   void start_with(const AdmissionLimits& limits) { start_with(limits, services); }
@@ -861,14 +862,14 @@ class PlacesTest : public ServerTest {
     client->send("PROXY TCP4 " + address + " 127.0.0.1 4000 25\r\n");
     return client;
   }
-  /// Greeted, and EHLO said.
+  /// Reads the greeting and sends EHLO.
   std::unique_ptr<TestClient> settled(const std::string& address) const {
     auto client = from(address);
     EXPECT_EQ(client->reply().substr(0, 3), "220");
     EXPECT_EQ(client->ask("EHLO a.example.org").substr(0, 3), "250");
     return client;
   }
-  /// Whoever has read a reply is a moment ahead of the server's wait for the next command.
+  /// Retries: a client has the last reply a moment before the server waits for the next command.
   std::unique_ptr<TestClient> newcomer() const {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
     for (;;) {
@@ -892,7 +893,7 @@ TEST_F(PlacesTest, a_newcomer_takes_the_place_of_who_waits_and_has_most) {
   const std::uint64_t before[] = {replaced.value(), turned.value()};
   start_with({.sessions = 2, .idle = {}});
   auto first = settled("198.51.100.1");
-  auto second = settled("198.51.100.2");  // in the midst of a message: it is not idle
+  auto second = settled("198.51.100.2");  // within a message, so it is not idle
   EXPECT_EQ(second->ask("MAIL FROM:<sender@example.org>").substr(0, 3), "250");
   EXPECT_EQ(second->ask("RCPT TO:<open@hooks.example.net>").substr(0, 3), "250");
   EXPECT_EQ(second->ask("DATA").substr(0, 3), "354");
@@ -922,7 +923,7 @@ TEST_F(PlacesTest, a_client_that_does_not_read_can_lose_its_place) {
   std::string many;
   for (int i = 0; i < 2000; ++i) many += "EHLO " + std::string(200, 'a') + ".example.org\r\n";
   std::thread writer([&] {
-    for (int i = 0; i < 50; ++i) first->send(many);  // until nothing more goes
+    for (int i = 0; i < 50; ++i) first->send(many);  // until the buffers are full
   });
   const auto second = newcomer();
   EXPECT_EQ(second->ask("EHLO c.example.org").substr(0, 3), "250");

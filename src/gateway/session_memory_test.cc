@@ -49,7 +49,7 @@ class FullBuckets final : public RateProbe {
   double tokens(const policy::Webhook&) override { return 1; }
 };
 
-/// A copy of its own for each recipient, with another header.
+/// Gives each recipient a copy of its own with another header.
 class Copier final : public policy::Layer {
  public:
   std::string_view name() const override { return "copier"; }
@@ -74,7 +74,7 @@ class Copier final : public policy::Layer {
 
 class SessionMemory : public testing::Test {
  protected:
-  /// Traces hold charges: they go before the budget.
+  /// Traces hold charges, so they are destroyed before the budget.
   void TearDown() override {
     server.reset();
     recorder.traces.clear();
@@ -141,7 +141,7 @@ class SessionMemory : public testing::Test {
     const std::string replies = client.transact("open@hooks.example.net", message);
     return replies.substr(replies.rfind('|') + 1, 3);
   }
-  /// What was used last when that came true; the machine may be busy.
+  /// Waits until the condition holds for the used memory, and returns it; the machine may be busy.
   template <class F>
   std::uint64_t wait_until(F holds) {
     for (int i = 0; i < 3000 && !holds(memory->used()); ++i) {
@@ -265,14 +265,14 @@ TEST_F(SessionMemory, recipients_are_charged_and_refused_one_by_one) {
   EXPECT_EQ(last.substr(0, 9), "452 4.3.1") << accepted;
   EXPECT_GT(accepted, 5);
   EXPECT_EQ(client->ask("RSET").substr(0, 3), "250");
-  {  // The trace said that it was accepted.
+  {  // the trace said that the message was accepted
     const std::lock_guard lock(recorder.mutex);
     ASSERT_FALSE(recorder.traces.empty());
     const policy::Step* refusal = policy::refusing_step(*recorder.traces.back().settling());
     ASSERT_NE(refusal, nullptr);
     EXPECT_EQ(refusal->check, "memory");
     EXPECT_EQ(refusal->origin, "limits.memory");
-    recorder.traces.clear();  // what a trace holds is charged until it is written
+    recorder.traces.clear();  // a trace is charged until it is written
   }
   EXPECT_LT(wait_for_less(64 * kib), 64 * kib);
 }
