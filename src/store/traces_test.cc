@@ -272,7 +272,7 @@ TEST_F(Traces, the_oldest_go_when_the_file_reaches_its_bound) {
   EXPECT_LT(std::filesystem::file_size(path()), 2 * bound);
 }
 
-/// For a recipient without a webhook.
+/// A trace for a recipient without a webhook.
 Trace nobodys() {
   Trace made = trace("x", "1");
   made.decisions[0].candidate->route = {};
@@ -418,7 +418,7 @@ TEST_F(Traces, a_definition_is_kept_once_and_as_long_as_a_trace_names_it) {
   EXPECT_EQ(reader()->definition("pol_1", 2), std::string(1000, 'x'));
 }
 
-/// What is written once a transaction, taken from the rows.
+/// Checks the sums that are written once a transaction against those of the rows.
 void expect_counts_of_rows(const std::string& path) {
   EXPECT_EQ(number(path, "SELECT octets FROM share WHERE scope = 'g'"),
             number(path,
@@ -680,7 +680,7 @@ std::int64_t number_in(const std::string& path, const char* sql) {
   return found;
 }
 
-// One with many webhooks and replies made counts without end, and the disk is everybody's.
+// An account with many webhooks and replies made counts without limit, on a disk that all share.
 TEST_F(Traces, counts_of_who_has_most_go_first_when_they_reach_their_bound) {
   const std::uint64_t bound = 1u << 20;
   const auto writing = writer({.max_size = bound});
@@ -875,7 +875,7 @@ TEST_F(Traces, a_list_says_who_decided) {
   EXPECT_EQ(row_of(left).reply, "");
   EXPECT_EQ(row_of(left).reason, "");
 
-  // The same, refused for nobody.
+  // The same, with a refused recipient that belongs to no account.
   left.decisions[0].candidate->route = {};
   EXPECT_EQ(row_of(left).account_id, "acc_2");
   EXPECT_EQ(row_of(left).code, 0);
