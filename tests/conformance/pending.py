@@ -8,7 +8,7 @@ PENDING = {
     ("relay", "mtasts"): "outbound relay: MTA-STS",
     ("relay", "dsn"): "outbound relay: reports are played by the unit tests (src/relay/report_suite_test.cc)",
 }
-UNPLAYED = "unplayed:"  # and the name of a kind: what a case needs whose suite has no player for it
+UNPLAYED = "unplayed:"  # before a kind: the need of cases that no player plays
 
 
 def reasons(suite, needs):

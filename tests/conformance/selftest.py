@@ -287,7 +287,7 @@ class Mailauth(unittest.TestCase):
     AR = {"authserv_id": "mx.example", "version": 1, "results": [
         {"method": "spf", "version": 1, "result": "pass", "reason": None, "properties": [{"ptype": "smtp", "property": "helo", "value": "a b"}]}]}
     SEAL = {"arc_seal": "i=1; b=AA", "arc_message_signature": "i=1", "arc_authentication_results": "i=1; x"}
-    # kind -> (case, the right answers, what to change in one of them)
+    # kind -> (case, the correct answers, a change to one of them)
     TABLE = {
         "spf": ({"ip": "192.0.2.1", "helo": "h", "mailfrom": "", "results": ["fail", "none"], "explanation": "no"},
                 {"spf": {"result": "fail", "reason": "", "explanation": "no"}},

@@ -26,7 +26,7 @@ FLOW = [{"goto": "/app/list"}, {"expect_path": "/app/list"}, {"expect_row": {"wi
         {"expect_path": "/app/form"}, {"fill": {"label": "Name", "value": "q"}}, {"expect_value": {"label": "Name", "value": "q"}},
         {"check": {"label": "Require SPF"}}, {"select": {"label": "Security policy", "option": "spf only"}}, {"click": "Save"},
         {"expect_text": "spf only"}, {"expect_no_dialog": True}]
-# What is planted: the page, what is replaced there, by what, and what the report must say.
+# The planted defects: the page, the replaced text, its replacement, and what the report must say.
 FAULTS = {
     "a control of another name": ("list", "+ New", "New policy", 'no link or button "+ New"'),
     "two controls of one name": ("form", "<h1>New</h1>", '<h1>New</h1><button type="button">Save</button>', '2 controls are named "Save"'),

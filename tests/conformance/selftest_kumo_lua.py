@@ -232,7 +232,7 @@ class Parts(unittest.TestCase):
     def test_every_step_of_the_format_is_known(self):
         text = (kumo_lua.SUITE / "tools" / "check_cases.py").read_text(encoding="utf-8")
         names = {}
-        exec(compile(text.split("def check")[0], "check_cases", "exec"), {"__file__": "/a/b"}, names)  # its tables alone
+        exec(compile(text.split("def check")[0], "check_cases", "exec"), {"__file__": "/a/b"}, names)  # only its tables
         self.assertEqual((set(dialogue.ACTIONS), set(match.KEYS)), (names["ACTIONS"], names["MATCH"]))
         self.assertEqual((set(kumo_lua.ASSERTS), set(accepted.KEYS), set(kumo_lua.TOP)), (names["ASSERTS"], names["ACCEPTED"], names["TOP"]))
 

@@ -89,7 +89,7 @@ class Judging(unittest.TestCase):
     def test_what_is_said_to_be_in_the_header_is_there(self):
         with self.assertRaisesRegex(FormatError, "no field TLS-Required: No"):
             dialogue.inject(0, {"from": "", "rcpts": [], "tls_optional": True}, b"Subject: TLS-Required: No\r\n\r\nTLS-Required: No\r\n")
-        with self.assertRaises(OSError):  # nobody listens there
+        with self.assertRaises(OSError):  # nothing listens there
             dialogue.inject(1, {"from": "", "rcpts": [], "tls_optional": True}, b"Subject: a\r\ntls-required: no\r\n\r\nx\r\n")
 
     def test_replies_of_the_gateway_are_outcomes(self):

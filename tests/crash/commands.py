@@ -13,11 +13,11 @@ from harness.cases import Fail
 from ledger import INBOX
 from load import Load, Message, greeted, send, targets_of
 
-NOBODY = "01JD9X3V5W6Y7Z8A9B0C1D2E3F"  # no message, no trace
+NOBODY = "01JD9X3V5W6Y7Z8A9B0C1D2E3F"  # an id without a message or a trace
 MAIL = "From: <a@example.com>\r\nTo: <b@example.net>\r\nSubject: x\r\n\r\nbody\r\n"
 SCENARIO = '{"messages": [{"to": "a@example.net"}]}'
 INBOX_PACE = 0.3       # seconds between messages to the inbox
-INBOX_UNDER_LOAD = 60  # an inbox holds so many messages with ease, whatever its limit
+INBOX_UNDER_LOAD = 60  # an inbox holds this many messages, whatever its limit
 INBOX_AFTER = 5
 
 # The SHARED bytes of an SQLite database (https://sqlite.org/fileformat2.html#the_lock_byte_page).
@@ -54,12 +54,12 @@ def recipes(bench, trace):
     (files / "main.cf").write_text("myhostname = mx.example.net\n", encoding="ascii")
     (files / "vsmtp.toml").write_text('[server]\nname = "mx.example.net"\n', encoding="ascii")
     (files / "dns.json").write_text("{}", encoding="ascii")
-    any_answer = tuple(range(70)) + tuple(range(71, 80))  # 70 is a fault of Postern's own
+    any_answer = tuple(range(70)) + tuple(range(71, 80))  # 70 reports a defect of Postern
     mail, dns = str(files / "m.eml"), str(files / "dns.json")
     absent = Recipe(NOBODY, right=(66,))
     envelope = ("--from", "a@example.com", "--client-ip", "127.0.0.1", "--dns", dns)
     return {
-        "serve": [Recipe(right=(75,))],  # a second one
+        "serve": [Recipe(right=(75,))],  # a second server
         "check": [Recipe()],
         "explain": [Recipe(trace), Recipe(trace, "--json"), absent, Recipe("--message", mail, "--to", inbox, *envelope)],
         "inbox": [Recipe(), Recipe("--json"), Recipe(inbox, "--limit", "3")],
@@ -202,7 +202,7 @@ def beside(bench, passes, clients, rnd):
         if not gateway.alive() and not bench.start(what):
             return
         to_inbox(bench, 1)
-        trace = some_trace(gateway)  # from here on the gateway has the traces open twice
+        trace = some_trace(gateway)  # the gateway keeps the traces open twice after this
         load = Load(gateway.smtp_port, ledger, targets_of(gateway.webhook), clients, "%s %d" % (rnd.random(), number))
         trickle = Load(gateway.smtp_port, ledger, [(INBOX, gateway.inbox)], 1, "%s inbox" % number, plain=True, size=1000, pace=INBOX_PACE,
                        most=INBOX_UNDER_LOAD // passes)
@@ -213,7 +213,7 @@ def beside(bench, passes, clients, rnd):
             ledger.problem("%s: /readyz says %s %s" % (what, status, text))
         seen = traces_seen(gateway)
         bench.kill()
-        load.stop()  # what has no reply stays the sender's: nobody sends it again
+        load.stop()  # messages without a reply stay with the client, which does not send them again
         trickle.stop()
         if not bench.start(what + ", killed"):
             return

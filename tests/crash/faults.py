@@ -19,9 +19,9 @@ from harness.cases import Fail
 from load import Load, Message, greeted, send, targets_of
 
 HERE = pathlib.Path(__file__).resolve().parent
-# What the queue has on its disk; the other databases have no mail.
+# The paths of the queue's files; the other databases contain no mail.
 SPOOL, BODIES = "/spool/", "/spool/bodies"
-AFTERWARDS = 20  # seconds for what was acknowledged to arrive
+AFTERWARDS = 20  # seconds for acknowledged mail to arrive
 CLONE_NEWNS, MS_PRIVATE_ALL = 0x20000, 0x44000
 
 
@@ -71,7 +71,7 @@ class Play:
             try:
                 client = greeted(self.process.smtp_port)
             except (OSError, Fail) as error:
-                time.sleep(0.2)  # a death shows in the connection before it shows in the process
+                time.sleep(0.2)  # the connection shows the end of the process earlier
                 if isinstance(error, Fail) and not str(error).startswith("greeting: 4") and self.process.alive():
                     self.ledger.problem("no session: %s" % error)
                 continue
@@ -182,7 +182,7 @@ def nth(call, error, path=SPOOL, times=("1", "forever"), replies=(), dies=False,
 
 def visible(bench, what):
     """An error in the log, a counter in the metrics; with a disk that failed, /readyz too."""
-    end = time.monotonic() + 3  # lines are written behind the replies
+    end = time.monotonic() + 3  # lines are written after the replies
     while '"level":"error","event":"store.error"' not in bench.process.log_text():
         if time.monotonic() > end:
             bench.ledger.problem(what + ": no error in the log")
@@ -250,7 +250,7 @@ def no_unlink(bench, library, options):
     run.process.up()
     run.mail()
     bench.drain("unlink EIO", 0, AFTERWARDS)
-    time.sleep(1.5)  # for a second delivery, were there one
+    time.sleep(1.5)  # time for a wrong second delivery
     end(bench, "unlink EIO")
     if not run.process.leftovers():
         bench.ledger.problem("no file was left: the fault was none")
@@ -313,7 +313,7 @@ def descriptors_for_real(bench, library, options):
     Play(bench, library, "").answers("after the flood")
     # A message whose body could not be opened is tried again a minute later.
     bench.drain("after the flood", 0, 60 + AFTERWARDS)
-    # Connections are kept a while for the next message.
+    # Connections are kept open for a while for the next message.
     end_of_idle = time.monotonic() + AFTERWARDS
     while process.descriptors() > open_now + 12 and time.monotonic() < end_of_idle:
         time.sleep(0.2)
@@ -346,7 +346,7 @@ def clock(bench, library, options):
         time.sleep(1.5)
         bench.moods.calm()
         bench.drain("clock set by %d s" % seconds, 0, AFTERWARDS)
-        # Once more, for the start that finds a clock that is right again.
+        # Again, for the start after the clock is corrected.
         bench.moods.refuse = 1.0
         run.mail()
         time.sleep(0.5)
@@ -410,7 +410,7 @@ def mounted(size):
     def fill(bench):
         process, ledger = bench.process, bench.ledger
         bench.begin()
-        bench.moods.refuse = 1.0  # nothing leaves, so the disk fills
+        bench.moods.refuse = 1.0  # no mail leaves, so the disk fills
         load = Load(process.smtp_port, ledger, targets_of(process.webhook), 4, size)
         deadline = time.monotonic() + 40
         while time.monotonic() < deadline and not ledger.replies:
@@ -423,7 +423,7 @@ def mounted(size):
             ledger.problem("without room senders are told %s" % dict(ledger.replies))
         visible(bench, size)
         Play(bench, "", "").answers("a full disk")
-        bench.moods.calm()  # deliveries go on, and free it
+        bench.moods.calm()  # deliveries resume and free space
         bench.drain("a full disk", 0, 60)
         client = greeted(process.smtp_port)
         if not send(client, Message(random.Random(), targets_of(process.webhook)[:1], 1000), ledger):
@@ -444,7 +444,7 @@ def read_only(bench, library, options):
     bench.moods.refuse = 1.0
     run = Play(bench, library, "")
     run.mail()
-    # Files open for writing forbid to remount, so the folder is mounted upon itself.
+    # Files that are open for writing prevent the remount, so the folder is mounted on itself.
     subprocess.run(["mount", "--bind", bodies, bodies], check=True)
     subprocess.run(["mount", "-o", "remount,bind,ro", bodies], check=True)
     try:

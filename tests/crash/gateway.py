@@ -45,7 +45,7 @@ class Process:
 
     def signal(self, number):
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, number)  # the group of the process that was started here, nothing else
+            os.killpg(self.process.pid, number)  # only the group that was started here
 
     def kill(self):
         if self.process is not None:
@@ -77,7 +77,8 @@ class Gateway(Process):
             "server": {"drain_timeout": "300ms", "threads": 2},
             "limits": {"sessions": 200},
             "dns": {"servers": [loopback % self.stub.port], "timeout": "1s"},
-            # A cut-off attempt is retried when its claim ends: as soon as the next attempt would have come.
+            # An interrupted attempt is retried when its claim ends, which is as early as the next
+            # attempt.
             "webhooks": {"public_domain": "hooks.example.net", "allow_http": True, "allow_networks": ["127.0.0.1/32"],
                          "retry_schedule": ["200ms"] + ["1s"] * 60},
             "queue": {"first_retry": "1s", "longest_retry": "2s", "delay_notice": "0s"},

@@ -19,7 +19,7 @@ Arrival = collections.namedtuple("Arrival", "key epoch answered whole")
 class Sent:
     def __init__(self, routes, digest):
         self.routes, self.digest = routes, digest
-        self.times = 0            # how often a client sent it to its end
+        self.times = 0            # how often a client sent it completely
         self.acknowledged = False
         self.arrivals = {WEBHOOK: [], RELAY: [], INBOX: []}
 
@@ -36,11 +36,11 @@ class Ledger:
         self.lock = threading.Lock()
         self.sent = {}
         self.replies = collections.Counter()  # of refusals: "451 4.3.0"
-        self.strange = []                     # arrivals that belong to nothing
+        self.strange = []                     # arrivals of unknown messages
         self.problems = []
         self.epoch = 0
         self.restarts = 0
-        self.excused = set()                  # tokens whose stored text the test itself damaged
+        self.excused = set()                  # tokens whose stored text the test damaged itself
         self.last = time.monotonic()
 
     def sending(self, token, routes, text):
@@ -130,7 +130,8 @@ class Ledger:
         keys = {a.key for a in sent.arrivals[route]}
         if route == WEBHOOK and (len(keys) > 1 or None in keys):
             return "posted under %d keys: who goes by them took it twice" % len(keys)
-        # Two takings without a kill between them: the queue sent what it knew to be delivered. Each time the client sent it counts.
+        # Accepted twice without a kill between: the queue sent a message that it knew was
+        # delivered. Each time that the client sent it counts.
         taken = collections.Counter(a.epoch for a in sent.arrivals[route] if a.answered)
         if any(n > sent.times for n in taken.values()):
             return "delivered %d times to the %s without a kill or a bad answer between" % (max(taken.values()), route)

@@ -4,7 +4,7 @@ import time
 from load import Load, targets_of
 
 DRAIN_SECONDS = 60
-SETTLE_SECONDS = 0.05  # what the dead process has sent reaches the sinks
+SETTLE_SECONDS = 0.05  # time for data of the ended process to reach the sinks
 
 
 class Bench:
@@ -12,7 +12,7 @@ class Bench:
 
     def __init__(self, process, ledger, moods, relay=True, say=print):
         self.process, self.ledger, self.moods, self.relay, self.say = process, ledger, moods, relay, say
-        self.patience = DRAIN_SECONDS  # of the drain at the end
+        self.patience = DRAIN_SECONDS  # for the drain at the end
 
     def begin(self):
         self.process.start()
@@ -78,7 +78,7 @@ def crash(bench, rounds, clients, rnd, plain=False, pause=(0.15, 1.5)):
                 ledger.problem("%s: it did not end in order:\n%s" % (what, process.log_text()[-3000:]))
         bench.kill()
         again = load.stop()
-        if rnd.random() < 0.3:  # a second kill, in the recovery
+        if rnd.random() < 0.3:  # a second kill, during recovery
             process.start()
             ledger.restarts += 1
             time.sleep(rnd.uniform(0, 0.5))

@@ -56,7 +56,8 @@ class Flavours(unittest.TestCase):
         self.assertGreater(self.played("twice")[0]["doubled"], 0)
 
     def test_a_file_without_a_rename_is_torn(self):
-        # The moment is narrow: the shim kills it in the middle of a write, as `--shim write-kill` does.
+        # The window is short: the shim kills the process within a write, as `--shim write-kill`
+        # does.
         bench = self.bench("torn")
         with tempfile.TemporaryDirectory() as folder:
             bench.begin()

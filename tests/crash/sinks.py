@@ -30,7 +30,7 @@ class Moods:
 
     def next(self):
         if self.delay and self.random.random() < 0.05:
-            time.sleep(self.delay)  # so that a stop finds deliveries under way
+            time.sleep(self.delay)  # so that deliveries are under way when a stop begins
         draw = self.random.random()
         return "refuse" if draw < self.refuse else "die" if draw < self.refuse + self.die else "take"
 
@@ -66,7 +66,7 @@ def webhook_sink(ledger, moods):
             body = read_body(self)
             length = self.headers.get("Content-Length")
             if length is not None and len(body) != int(length):
-                return  # the process died while it sent
+                return  # the gateway died while it was sending
             mood = moods.next()
             key = self.headers.get("webhook-id") or self.headers.get("Idempotency-Key")
             if mood != "refuse":
@@ -115,7 +115,7 @@ def mail_sink(ledger, moods):
             lines = []
             while (line := self.rfile.readline()) != b".\r\n":
                 if not line:
-                    return False  # the process died while it sent: no message
+                    return False  # the gateway died while it was sending: no message
                 lines.append(line[1:] if line.startswith(b".") else line)
             raw = b"".join(lines)
             mood = moods.next()

@@ -139,7 +139,7 @@ class Server:
             add(answers, name, 5)
             data = self.zone.records[name, 5][0][1]
             name = ".".join(label.decode() for label in read_name(data, 0)[0]).lower()
-        # The parent has the DS records of a zone, and proves that there are none.
+        # The parent has the DS records of a zone, or proves that there are none.
         below = not self.zone.signed(name) and not (number == 43 and name == "plain.example")
         secure = not below
         if (name, number) in self.zone.records:

@@ -1,4 +1,4 @@
-// Asks each part of the installed library one thing, with answers from a table.
+// Asks each part of the installed library one question, with answers from a table.
 #include <cstdio>
 #include <map>
 #include <string>

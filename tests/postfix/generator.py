@@ -78,7 +78,7 @@ class Maker:
         lists = {PARAMETER[name]: self.elements(name) for name in LISTS}
         relay, recipient = lists[PARAMETER["relay"]], lists[PARAMETER["recipient"]]
         if not self.chance(0.03):
-            # Most drafts have what Postfix wants to see before it serves.
+            # Most drafts have the rule that Postfix requires before it serves.
             (relay if self.chance(0.8) else recipient).append(pick(self.random, {"reject_unauth_destination": 8, "defer_unauth_destination": 2, "reject": 1}))
         self.within_class = True
         for name in list(self.classes):
@@ -129,7 +129,7 @@ class Maker:
             return "static:" + self.random.choice(["OK", "DUNNO", "REJECT", "DEFER", "DEFER_IF_PERMIT"])
         rows = [self.row(kind, style) for _ in range(self.random.randint(1, 4))]
         if style in ("hash", "texthash", "inline"):
-            # Exact keys occur once: which of two counts is the business of the table's format.
+            # Exact keys are unique: which of two equal ones counts depends on the table's format.
             rows = [row for i, row in enumerate(rows) if row[0].lower() not in [r[0].lower() for r in rows[:i]]]
         if style == "inline":
             return "inline:{ %s }" % " ".join("{%s = %s}" % row for row in rows if "," not in row[1])
@@ -140,7 +140,7 @@ class Maker:
     def row(self, kind, style):
         action = pick(self.random, ACTIONS)
         if action == "CLASS":
-            # A class whose tables named classes could call itself.
+            # If the tables of a class named classes, the class could contain itself.
             action = self.random.choice(sorted(self.classes)) if self.classes and not self.within_class else "OK"
         if style == "cidr":
             return self.random.choice(world.NETWORKS), action
@@ -216,7 +216,7 @@ def pruned(draft):
 def case_of(draft, name):
     """The draft as a case of the suite, nothing expected yet."""
     config = dict(draft["plain"])
-    config.setdefault("smtpd_sasl_auth_enable", "no")  # Postfix's default, which Postern wants written
+    config.setdefault("smtpd_sasl_auth_enable", "no")  # Postfix's default, not Postern's
     for parameter, elements in draft["lists"].items():
         config[parameter] = ", ".join(elements)
     if draft["classes"]:

@@ -92,7 +92,7 @@ class Small(unittest.TestCase):
     def test_random_drafts(self):
         maker = generator.Maker(9)
         for _ in range(40):
-            draft = {**maker.draft(), "plain": {}}  # the names of parameters hold words of rules
+            draft = {**maker.draft(), "plain": {}}  # the names of parameters contain names of rules
             elements = [e.removeprefix("warn_if_reject ") for e in draft["lists"]["smtpd_recipient_restrictions"]]
             if not elements:
                 continue

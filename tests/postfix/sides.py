@@ -80,8 +80,8 @@ def service(policy):
 class Postfix:
     """One Postfix instance; every address is local, so that clients connect from their own."""
 
-    BATCH = 250     # cases that one start of Postfix serves, each on a port of its own
-    AT_ONCE = 16    # of these, measured at a time: most of the time Postfix and the client wait
+    BATCH = 250     # cases for one start of Postfix, each on its own port
+    AT_ONCE = 16    # of these, measured concurrently: Postfix and the client mostly wait
 
     def __init__(self):
         self.measure = measure_module()
@@ -96,7 +96,7 @@ class Postfix:
             subprocess.run(["mount", "--bind", str(self.private / name), "/etc/" + name], stdin=subprocess.DEVNULL, check=True)
         self.rig = rig_of(self.measure)
         first = self.measure.PORT0
-        instance._given.update(range(first - 2, first + self.BATCH + 1))  # Postern keeps off Postfix's ports
+        instance._given.update(range(first - 2, first + self.BATCH + 1))  # Postern avoids these
         self.base = self.measure.BASE
 
     def measured(self, cases):
@@ -126,12 +126,12 @@ class Postfix:
 
     def once(self, number, case, alone):
         log, policy = pathlib.Path(self.rig.log), self.rig.policies.get(number)
-        # What the measuring program wants of the instance. DNS data and users are those of all cases; what was asked of the DNS is
-        # known of a case that is played alone.
+        # What the measuring program needs from the instance. All cases share DNS data and users;
+        # DNS questions are known only for a case that is played alone.
         own = types.SimpleNamespace(dir=self.rig.dir, tab=self.rig.tab, log=self.rig.log, logpos=log.stat().st_size if log.exists() else 0,
                                     dns=types.SimpleNamespace(load=lambda zone: None, seen=self.rig.dns.seen), auth=types.SimpleNamespace(),
                                     hops=types.SimpleNamespace(load=lambda hosts: None, probes=lambda: [], seen=[]), pol=policy or types.SimpleNamespace())
-        # What goes wrong with the connection is in the case's `error`.
+        # Errors of the connection are in the case's `error`.
         measured = self.measure.run_case(own, number, copy.deepcopy(case))
         if policy:
             measured["log"] = [line.replace(service(policy), "@policy") for line in measured["log"]]

@@ -3,11 +3,11 @@
 BASE_USERS = {"bob": "pw"}
 
 CLIENTS = {
-    "192.0.2.10": 8,        # a name that holds in both directions, listed in bl1.test
-    "192.0.2.11": 3,        # a name whose address is another
+    "192.0.2.10": 8,        # a name verified in both directions, listed in bl1.test
+    "192.0.2.11": 3,        # a name with another address
     "192.0.2.12": 3,        # no name
-    "192.0.2.13": 1,        # the look-up of its name fails for now
-    "198.51.100.7": 3,      # a name that holds, listed nowhere
+    "192.0.2.13": 1,        # the look-up of its name fails temporarily
+    "198.51.100.7": 3,      # a verified name, not listed
     "10.1.2.3": 3,          # mynetworks
     "127.0.0.1": 1,
     "2001:db8::10": 2,      # IPv6, listed in bl2.test

@@ -25,7 +25,7 @@ from harness import dns  # noqa: E402
 DOCUMENT = ROOT / "docs" / "openapi.yaml"
 # Answers that HTTP gives for any route (RFC 9110); the document does not repeat them.
 OF_HTTP = {405, 406}
-# Members that no healthy gateway shows.
+# Members that a healthy gateway never returns.
 UNSEEN = {
     "QueueVerification.findings[].message": "the queue is sound",
     "QueueVerification.findings[].what": "the queue is sound",

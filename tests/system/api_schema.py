@@ -6,7 +6,7 @@ import re
 import yaml
 
 METHODS = ("get", "post", "put", "delete")
-# Words that say nothing about a value, or that a program reads elsewhere.
+# Keywords that do not restrict a value, or that another program reads.
 SILENT = {"description", "examples", "default", "writeOnly", "contentEncoding", "maxLength", "minLength"}
 KNOWN = SILENT | {"$ref", "type", "enum", "const", "pattern", "format", "minimum", "maximum", "items", "minItems", "maxItems", "properties", "required",
                   "additionalProperties", "minProperties", "maxProperties", "oneOf", "allOf"}

@@ -59,7 +59,7 @@ class Walk:
                      self.people, self.two_factors, self.leave):
             try:
                 part()
-            except Exception as error:  # one part that breaks leaves the others their say
+            except Exception as error:  # the other parts run even if one fails
                 self.judge.expect("part " + part.__name__, False, repr(error))
 
     # ------------------------------------------------------------ accounts
@@ -151,7 +151,7 @@ class Walk:
         self.call("listLogs", self.webhook, query="?page=1&page_size=1&outcome=success&simulated=false")
         cursor = get(self.call("listLogs", self.webhook, query="?limit=1"), "next")
         self.call("listLogs", self.webhook, query="?cursor=%s&q=partner" % cursor)
-        # An attachment by link, as the target is told.
+        # An attachment by link, in the payload for the target.
         self.call("updateWebhook", self.webhook, body={"attachments": "link", "include_raw": "link"})
         send(self.server, self.address)
         payload = self.receiver.requests("/hook")[-1].body.decode()
@@ -253,7 +253,7 @@ class Walk:
     def stream(self):
         """Its answer does not end: the first octets say that it is one."""
         operation = self.judge.document.operations["streamTraces"]
-        import http.client  # here alone: everything else is a whole answer
+        import http.client  # only here: all other responses end
         connection = http.client.HTTPConnection("127.0.0.1", self.server.api_port, timeout=5)
         try:
             connection.request("GET", "/api/v1/traces/stream?last_event_id=1&q=to:%s&webhook_id=%s" % (self.address, self.webhook),

@@ -422,7 +422,7 @@ def dovecot(bench):
     bench.stack.callback(stop)
     start()
     server = gateway(bench, {"kind": "dovecot", "file": str(home / "auth-client")})
-    # Dovecot itself waits before it says no.
+    # Dovecot delays its own refusals.
     attempts(server, {("scott", PASSWORD): OK, ("SCOTT", PASSWORD): OK, ("scott", "x"): WRONG, ("nobody", PASSWORD): WRONG,
                       ("shut", PASSWORD): WRONG})
     stop()
@@ -491,7 +491,7 @@ def guesses(bench):
     attempts(server, {("scott", PASSWORD): LATER})
     time.sleep(2.2)
     attempts(server, {("scott", PASSWORD): OK})
-    # Other limits judge what was counted; they need no restart.
+    # Changed limits apply to earlier failures, without a restart.
     attempts(server, {("a", "x"): WRONG, ("b", "x"): WRONG})
     config = server.root / "postern.toml"
     config.write_text(config.read_text().replace("failures_per_address = 3", "failures_per_address = 2"))
@@ -534,7 +534,7 @@ def neighbours(bench):
     threads = [threading.Thread(target=guess, args=(guesser,), daemon=True) for guesser in flood]
     for thread in threads:
         thread.start()
-    # They wait as soon as the first is answered: a second of hashing each.
+    # Once the first is answered, the others wait: each takes a second of hashing.
     end = time.monotonic() + 120
     while not answered and time.monotonic() < end:
         time.sleep(0.01)

@@ -11,9 +11,10 @@ from bench import LOCAL, expect
 from harness import instance
 from harness.cases import Fail
 
-# Loopback addresses that play clients elsewhere.
+# Loopback addresses that stand for other clients.
 STRANGER, TENANT, NEIGHBOUR = "127.0.0.7", "127.0.0.8", "127.0.0.9"
-# An answer of somebody else's takes milliseconds, and this long where the machine is busy; one who is locked out waits for half a minute.
+# An answer for another client takes milliseconds, and this long on a busy machine; without a place
+# a client waits for half a minute.
 BOUND = 10.0
 
 
@@ -64,7 +65,7 @@ def held(server, sources, count, octets):
     for i in range(count):
         client = connect(server, sources[i % len(sources)])
         if octets:
-            with contextlib.suppress(OSError):  # its place may have gone to a newer one
+            with contextlib.suppress(OSError):  # a newer connection may have taken its place
                 client.sendall(octets)
         clients.append(client)
     return clients
@@ -87,13 +88,14 @@ def strangers_keep_nobody_out(bench):
     """400 idle sockets, 400 half heads and 400 slow bodies of one address beside a neighbour; with room for 200 connections."""
     server = bench.server({**LOCAL, "api": {"connections": 200, "requests": 100, "requests_per_client": 40}})
     neighbour = instance.Account(server)
-    # A stranger's connections are pushed out by newer ones: what matters is who else is heard meanwhile.
+    # Newer connections replace those of the flooding client: the test is whether others are
+    # answered meanwhile.
     for what, octets in (("idle sockets", b""), ("half heads", b"GET /healthz HT"),
                          ("slow bodies", b"POST /api/v1/sessions HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n{")):
         clients = held(server, [STRANGER], 400, octets)
         all_is_well(server, neighbour, what)
         close(clients)
-    # Everything at once, and from three addresses.
+    # All at once, from three addresses.
     clients = held(server, [STRANGER, "127.0.0.17", "127.0.0.18"], 400, b"POST /api/v1/sessions HTTP/1.1\r\nHost: h\r\nContent-Length: 99\r\n\r\n")
     status, _, took = call(server, NEIGHBOUR, "/healthz")
     expect("health while all places may be taken", 200, status)
@@ -114,7 +116,7 @@ def a_tenant_keeps_nobody_out(bench):
         client.setblocking(False)
         with contextlib.suppress(BlockingIOError):
             refused += b"429" in client.recv(4096)[:12]
-    # One at least has its place; the rest hear at once that they have none.
+    # At least one has a place; the others are refused at once.
     if refused < 300:
         raise Fail("%d of 400 long polls were refused" % refused)
     close(clients)
@@ -126,7 +128,7 @@ def a_tenant_keeps_nobody_out(bench):
             try:
                 return b"429" not in client.recv(4096)[:12]
             except TimeoutError:
-                return True  # it waits: it has a place
+                return True  # it waits, so it has a place
 
     soon("a long poll has a place when the others have left", polls)
 
@@ -154,7 +156,7 @@ def removed_members_hear_nothing(bench):
             clients.append(client)
         while b"retry" not in clients[0].recv(4096):
             pass
-        time.sleep(0.2)  # the poll waits by then; if not, it is refused at its start, which is as good
+        time.sleep(0.2)  # by then it waits; else it is refused at its start, which is also correct
         begun = time.monotonic()
         if how == "removed":
             expect(how, 204, call(server, "127.0.0.1", "/api/v1/members/" + made["id"], owner.token, "DELETE")[0])

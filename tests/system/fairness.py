@@ -231,7 +231,7 @@ def a_connection_that_waits_costs_little(bench):
     """200 tarpits hold a message of 200 KB each: the process grows by less than its text for each."""
     hosts, count = Hosts(bench), 200
     port = hosts.add("silent")
-    # Each name is a destination, and none leads elsewhere than to the silent host.
+    # Each name is a destination of its own, and all lead to the silent host.
     gateway = Gateway(bench, [("t%d.tarpit.example" % n, hosts.add("silent")) for n in range(count)] + [("dest.example", port)], concurrency=1000)
     client = gateway.session()
     gateway.post(client, "bob@dest.example")

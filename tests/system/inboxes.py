@@ -12,9 +12,9 @@ CHECKS = []
 MIB = 1 << 20
 BOMBS = 12
 BOMB_OCTETS = 6 * MIB  # each becomes a payload six times as large
-MEMORY_BOUND = 160 * MIB  # anonymous memory over what the idle process has, for all of them together
+MEMORY_BOUND = 160 * MIB  # anonymous memory of all together, beyond the idle process's
 WAL_BOUND = 96 * MIB
-NEIGHBOUR_BOUND = 6.0  # seconds, p99, on a machine that does other things meanwhile
+NEIGHBOUR_BOUND = 6.0  # seconds, p99, on a busy machine
 
 
 def check(function):

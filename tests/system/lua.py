@@ -36,7 +36,8 @@ from players.lua.site import Vault  # noqa: E402
 CHECKS = []
 LOGINS, USERS, ANSWER_MS = 50, 5, 200
 TOKEN = "hvs.system-test-token"
-# A neighbour's worst command, on a busy machine. An event loop that stood still for a runaway hook would take seconds, and one that waited for Vault as long as all logins together.
+# The limit of a neighbour's slowest command, on a busy machine. An event loop blocked by a runaway
+# hook would take seconds, and one that waited for Vault as long as all authentications together.
 NEIGHBOUR_SECONDS = 0.3
 
 
@@ -100,7 +101,7 @@ class Neighbour:
                     self.client.command(line, "250")
                     self.took.append(time.monotonic() - began)
                 time.sleep(0.005)
-        except Exception as e:  # told by the thread that looks at it
+        except Exception as e:  # the checking thread reports it
             self.trouble = e
 
     def __exit__(self, *exc):
@@ -248,7 +249,7 @@ def old_scripts_are_freed(bench):
         if n == 14:
             before = server.rss_mb()
     grown = server.rss_mb() - before
-    if grown > 300:  # thirty scripts hold 600 MB; what is free need not be the kernel's
+    if grown > 300:  # thirty scripts use 600 MB; freed memory need not return to the kernel
         raise Fail("30 reloads took %.0f MB" % grown)
 
 

@@ -188,7 +188,7 @@ def measure(binary, name, grow, sessions):
     with Bench(binary) as bench:
         server = bench.server(SETTINGS)
         gauge, to = Gauge(server), address_of(server)
-        # The first sessions cost what is kept for all: caches, arenas, buffers of threads.
+        # The first sessions allocate what is kept for all: caches, arenas, buffers of threads.
         for _ in range(2):
             warm = [Sender(server.smtp_port) for _ in range(4)]
             for one in warm:
@@ -230,7 +230,7 @@ def flood(binary):
                 header(sender, to)
                 senders.append(sender)
             except Fail:
-                told += 1  # 421 or 452: there is no more
+                told += 1  # 421 or 452: the memory is used up
         gauge.settled()
         peak = gauge.rss() - before
         if peak > 128 * MIB:

@@ -80,7 +80,8 @@ def newcomer_signs_in_without_a_file(bench):
            (status, shown["role"], shown["operates_gateway"], shown["csrf_token"]))
     expect("the link again", 401,
            call(terminal.server, "POST", "/api/v1/password-resets", {"token": token, "new_password": PASSWORD})[0])
-    # The password of the first start opens nothing any more: the next start does not name its file, and takes it away.
+    # The password of the first start is no longer valid: the next start does not name its file, and
+    # removes it.
     if "owner-password" not in terminal.output.read_text():
         raise Fail("the first start does not say where the password is")
     terminal.stop()
@@ -144,7 +145,7 @@ class Asked:
                 raise Fail("no %r in %r" % (question, self.text))
             self.text += os.read(self.master, 4096).decode()
         self.text = self.text.split(question, 1)[1]
-        # What is typed before the echo changes is thrown away.
+        # Input before the echo changes is discarded.
         while bool(termios.tcgetattr(self.master)[3] & termios.ECHO) != echo:
             if time.monotonic() > deadline:
                 raise Fail("the echo is %s at %r" % ("off" if echo else "on", question))

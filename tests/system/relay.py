@@ -64,7 +64,7 @@ def settings(bench, routes, lists=None, **more):
 
 
 def gateway(bench, routes, lists=None, **more):
-    # Without a server of its own it would ask that of the machine, and the machine's that of the world.
+    # Without a DNS server of the test, it would use the machine's, which asks the Internet.
     zone = more.pop("zone", None)
     bench.dns = dns.start([zone] if zone else [])
     bench.stack.callback(bench.dns.stop)
@@ -352,7 +352,7 @@ def late_mail_is_told_once(bench):
         if words not in text:
             raise Fail("no %r in the notice: %s" % (words, text))
     logged(server, "delivery.deferred", 3)
-    Sink(bench, port).wait(1, 90)  # a destination that is down too often sleeps for a minute
+    Sink(bench, port).wait(1, 90)  # a destination that fails too often is paused for a minute
     empty(bench, server)
     folder(bench)
 
@@ -439,7 +439,8 @@ def one_transaction_many_routes(bench):
                              {"match": ["gone.example"], "to": ["discard"]}])
     webhook = account_of(server).call("POST", "/webhooks", {"target_url": receiver.url + "/hook"}, expect=201)["email_address"]
     number = post(bench, server, ["ann@dest.example", "nobody@dest.example", "u@sink.example", "box@origin.example", "x@gone.example"])
-    # Beside it the report about nobody@dest.example; whose file has the smaller name is chance.
+    # The folder also has the report about nobody@dest.example; the order of the two files is
+    # random.
     bodies = [body_of(message) for message in folder(bench, count=2)]
     expect("the ones in the folder", (1, 1), (bodies.count(b"hello\r\n"), sum(b"could not be delivered" in body for body in bodies)))
     host.mail("ann")
@@ -452,7 +453,8 @@ def one_transaction_many_routes(bench):
     sink = Sink(bench, dead)
     sink.wait(1)
     empty(bench, server)
-    # A webhook's answer is the client's; nobody else's mail hangs on it, so each goes in a transaction of its own.
+    # A webhook's result is the reply to the client; no other mail may depend on it, so each has its
+    # own transaction.
     for order in ([webhook, "ann@dest.example"], ["ann@dest.example", webhook]):
         client = session(bench, server)
         client.command("MAIL FROM:<ann@origin.example>", "250")
@@ -524,7 +526,7 @@ def hold_and_retry(bench):
     expect("destination", "relay:[127.0.0.1]:%d" % port, json.loads(row)["destination"])
     queue(bench, server, "hold", held)
     host = Sink(bench, port)
-    queue(bench, server, "retry", held, status=1)  # of one that is held: stays so, and is said
+    queue(bench, server, "retry", held, status=1)  # a held message stays held; the command says so
     queue(bench, server, "retry", other)
     host.wait(1)
     expect("held", ["held"], [m["recipients"][0]["state"] for m in waiting(bench, server)])
@@ -719,7 +721,7 @@ def routes_that_change(bench):
     post(bench, server, "c@dest.example")
     new.wait(5)
     expect("at the old host", 1, len(old.messages))
-    write(*good)  # for the command
+    write(*good)  # a valid file for the command
     empty(bench, server)
 
 

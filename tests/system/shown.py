@@ -11,7 +11,7 @@ from harness.cases import Fail
 
 # ESC, CSI as C1, bidi controls and marks, BEL, BS, DEL, U+2028, zero width, BOM.
 UTF8 = "\x1b[2J \u009b31m \u202e \u2066 \u2069 \u200e \u200f \u061c \x07 \x08 \x7f \u2028 \u200b \ufeff"
-SMTPUTF8 = "\u009b\u202e\u2066\u2069\u200e\u200f\u061c\u2028\u200b"  # what a local part may hold
+SMTPUTF8 = "\u009b\u202e\u2066\u2069\u200e\u200f\u061c\u2028\u200b"  # allowed in a local part
 BROKEN = b"\xff\xc0\xaf\xed\xa0\x80"
 FORBIDDEN = [c.encode() for c in "\x1b\u009b\u0085\u202a\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c\x07\x08\x7f\u2028\u2029\u200b\ufeff\r"]
 CHECKS = []

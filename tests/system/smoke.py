@@ -398,7 +398,7 @@ def play(function, binary, verbose):
     try:
         with Bench(binary) as bench:
             function(bench)
-        print("ok   %s\n" % function.__name__, end="", flush=True)  # one write: others play beside it
+        print("ok   %s\n" % function.__name__, end="", flush=True)  # one write: others run too
         return True
     except Exception as e:
         kind = "" if isinstance(e, (Fail, instance.StartError)) else type(e).__name__ + ": "

@@ -111,7 +111,7 @@ class Postgres(Daemon):
     def start(self):
         self.spawn(self.bin / "postgres", "-D", self.home / "db", "-p", self.port, "-c", "listen_addresses=127.0.0.1",
                    "-c", "unix_socket_directories=" + str(self.home), "-c", "fsync=off")
-        # It listens before it answers.
+        # The server listens before it can answer.
         end = time.monotonic() + 20
         while True:
             try:
@@ -279,7 +279,7 @@ def refusals(server, count):
                 if entry.get("event") in ("decision.refused", "decision.deferred"):
                     found.append(entry["trace"])
         if len(found) >= count:
-            time.sleep(0.5)  # traces are written behind the log
+            time.sleep(0.5)  # traces are written after the log
             return found
         time.sleep(0.1)
     raise Fail("fewer than %d refusals in the log:\n%s" % (count, server.tail()))
@@ -354,7 +354,8 @@ def postgresql(bench):
     deferred = explained_offline(bench, server, refusals(server, 5)[4], ["451", "pgsql:"])
     database.start()
     answers(server, cases)
-    # Connections that died while they waited are made anew, also when the server restarts unseen.
+    # Connections that the server closed while they were idle are replaced, also after a restart
+    # without a query.
     database.stop()
     database.start()
     answers(server, cases)
@@ -419,7 +420,7 @@ def openldap(bench):
     reload(server)
     answers(server, {"ann@ours.example": "451 4.3.0"})
     logged(server, "Invalid credentials")
-    # A certificate that nobody vouches for is not taken.
+    # A certificate that cannot be verified is not accepted.
     config.write_text("\n".join(line for line in config.read_text().splitlines() if not line.startswith("tls_ca")) + "\n")
     reload(server)
     answers(server, {"ann@ours.example": "451 4.3.0"})

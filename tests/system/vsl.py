@@ -377,7 +377,7 @@ def delegate_and_return(bench):
         if len(number.findall(scanned)) != 1 or b"X-Before" not in scanned or b"forged" in scanned or b"X-After" in scanned:
             raise Fail("what the scanner got: %r" % scanned)
         returned(b"X-Verdict: " + verdict + b"\r\n" + scanned, "250")
-        returned(b"X-Verdict: good\r\n" + scanned, {"code": 554})  # the number has had its turn
+        returned(b"X-Verdict: good\r\n" + scanned, {"code": 554})  # the number was redeemed already
     message = relay.folder(bench, "doe", count=1)[0]
     if b"X-After" not in message or b"DELEGATION" in message or message.count(b"X-Before") != 1:
         raise Fail("what was delivered: %r" % message)

@@ -90,7 +90,7 @@ def world(stack, binary, sources):
     receiver = bench.receiver()
     control = Control(stub.zone, receiver)
     stack.callback(control.stop)
-    # Test mail of the pages comes in where no PROXY header is asked for.
+    # Test mail of the pages arrives at a listener that requires no PROXY header.
     inside = {"name": "inside", "address": "127.0.0.1:%d" % instance.free_port(), "tls": "starttls"}
     settings = {**SETTINGS, "listener": [*SETTINGS["listener"], inside]}
     server = bench.server({**settings, "dns": {"servers": ["127.0.0.1:%d" % stub.port], "timeout": "2s"}})

@@ -27,7 +27,7 @@ using namespace mailauth;
 using mailauth::testing::drive;
 using mailauth::testing::SuiteZone;
 
-/// Said to the caller; caught in answer_to().
+/// Reports an error to the caller; answer_to() catches it.
 [[noreturn]] void refuse(std::string message) { throw std::runtime_error(std::move(message)); }
 
 std::string text(const json::object& from, std::string_view member) {

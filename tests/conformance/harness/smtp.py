@@ -31,7 +31,7 @@ class Client:
             self.sock.settimeout(REPLY_SECONDS)
             self.sock.sendall(data)
         except OSError:
-            pass  # a peer that closed shows at the next read
+            pass  # the next read shows that the peer closed
 
     def receive(self, seconds=REPLY_SECONDS):
         self.sock.settimeout(seconds)
@@ -116,7 +116,8 @@ def check(pattern, lines, what):
         want = pattern
     code, enhanced, text = parse(lines)
     as_list = lambda x: x if isinstance(x, list) else [x]
-    # A regex that begins with the code sees whole lines, any other the text behind "250-".
+    # A regex that begins with the code is matched against whole lines, any other against the text
+    # after "250-".
     pick = lambda rx: lines if re.match(r"\^\d", rx) else [line[4:] for line in lines]
     rules = {
         "code": lambda v: code in as_list(v),

@@ -22,7 +22,7 @@ SETTINGS = {
     "api": {"signup": "open", "rate_limits": False},
 }
 STEPS = ("api", "smtp", "stub", "webhook", "sleep_ms")
-# The members of the format, by what has them; any other fails its case.
+# The members that each object of the format may have; any other fails its case.
 MEMBERS = {
     "case": frozenset("id title ref tags accounts steps note".split()),
     "flow": frozenset("id ref title tags setup flow then note".split()),
@@ -35,7 +35,7 @@ MEMBERS = {
     "webhook": frozenset("path count within_ms requests same_header distinct_header".split()),
     "request": frozenset("json headers standard_signature conduit_signature".split()),
 }
-BESIDE = {"api": ("expect", "capture")}  # what stands beside the word of a step
+BESIDE = {"api": ("expect", "capture")}  # members allowed besides the one that names the step
 LINES = {"step": (), "pause_ms": (), "expect_close": (), "starttls": ("inject",), "auth": ("expect",), "data_file": ("expect",), "data_text": ("expect",),
          "raw": ("expect",), "send": ("expect",), "expect": ()}
 ACTIONS = {"goto", "click", "fill", "select", "check", "expect_path", "expect_text", "expect_value", "expect_row", "expect_no_dialog"}
@@ -158,7 +158,7 @@ def step_needs(step, directory, found):
     if "api" in step:
         request, expect = step["api"], step["expect"]
         statuses = expect["status"] if isinstance(expect["status"], list) else [expect["status"]]
-        # A body that is refused needs only the validation, which is there.
+        # A refused body needs only the validation, which exists.
         if any(s < 300 for s in statuses):
             body_needs(body_of(request, directory), found)
         result_needs(expect.get("json"), found)

@@ -14,7 +14,7 @@ ASSERTS = frozenset(["accepted_count", "accepted", "never_anywhere", "log_contai
 INNER = {"auth": frozenset(["authz", "authc", "password", "initial"]), "sql": frozenset(["db", "exec"])}
 TOP = frozenset("""id title origin tier rules notes policy files env substitute sqlite vault dns listener load sessions asserts""".split())
 SLOW_MS = 1000
-DEATH_SECONDS = 0.5  # a broken connection shows before the end of the process does
+DEATH_SECONDS = 0.5  # a broken connection is visible before the end of the process
 
 
 class Player:

@@ -17,7 +17,7 @@ from players.later import require
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 
-# format without its "postern-mailauth-" and version -> (needed feature, members every case has)
+# format without "postern-mailauth-" and version -> (needed feature, members that every case has)
 KINDS = {
     "spf": ("spf", ("name", "ip", "helo", "mailfrom", "results")),
     "dkim": ("dkim", ("name", "eml", "now", "dns", "signatures")),
@@ -34,7 +34,7 @@ KINDS = {
 
 
 FORMAT = "postern-mailauth-"
-# What else a case may have: every one, and those of a kind; and what `expect` may say.
+# Other members that a case may have, of any kind and of each kind, and the members of `expect`.
 ALWAYS = ("description", "comment", "spec", "contested", "note")
 MORE = {
     "spf": ("explanation", "zone"), "dkim": ("overall",), "dkim-canon": ("simple_b64", "relaxed_b64", "simple_sha256", "relaxed_sha256"),

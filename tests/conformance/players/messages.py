@@ -22,7 +22,7 @@ SENDER = "sender@client.example"
 ENTRY = frozenset("origin licence sha256 size depth parts charsets max_line tags expect contested parser_errors note".split())
 HTML = frozenset("present sha256 length".split())
 ATTACHMENT = frozenset("filename content_type size sha256 sha256_trim".split())
-# A gateway may refuse these in SMTP with a documented 5xx; then there is no payload to compare.
+# A gateway may refuse these at SMTP with a documented 5xx; then there is no payload to compare.
 REFUSABLE = {"long_line", "nul"}
 REFUSALS = {(550, "5.5.2"), (554, "5.6.0"), (552, "5.3.4"), (500, "5.5.2"), (550, "5.6.0")}
 

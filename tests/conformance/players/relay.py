@@ -16,7 +16,7 @@ from players.later import require
 from players.outbound import schedule
 from players.outbound.dialogue import Dialogues
 
-# format without its "postern-relay-" -> (needed feature, members every case has)
+# format without "postern-relay-" -> (needed feature, members that every case has)
 FORMAT = "postern-relay-"
 ALWAYS = ("id", "title", "rules", "note")
 KINDS = {
@@ -27,7 +27,7 @@ KINDS = {
     "dsn": ("dsn", ("envelope", "event", "recipients", "expect")),
     "schedule": ("schedule", ("expect",)),
 }
-# What else a case of a kind may have, and what its `expect` may say.
+# Other members that a case of a kind may have, and the members of its `expect`.
 MORE = {
     "routing": ("sts",), "dialogue": ("baseline",), "schedule": ("config", "results", "events", "jitter", "kind", "messages"),
     "dane": ("sni", "openssl", "now"), "mtasts": ("now", "cache", "mx", "config"), "dsn": ("config", "message", "auth", "now"),

@@ -21,15 +21,16 @@ TIER_C = frozenset("""sleep permit_inet_interfaces permit_tls_clientcerts permit
     reject_authenticated_sender_login_mismatch reject_unauthenticated_sender_login_mismatch reject_known_sender_login_mismatch
     reject_sender_login_mismatch permit_mx_backup check_recipient_a_access check_recipient_mx_access check_recipient_ns_access
     reject_unverified_recipient check_relay_domains check_etrn_access""".split())
-# Parameters that nothing but such a keyword reads: where it is missing, they are not known either.
+# Parameters that only such a keyword reads: if the keyword is missing, they are unknown too.
 READERS = {
     "maps_rbl_domains": "reject_maps_rbl", "permit_mx_backup_networks": "permit_mx_backup", "relay_clientcerts": "permit_tls_clientcerts",
     "smtpd_sender_login_maps": "reject_.*sender_login_mismatch", "unverified_recipient_reject_code": "reject_unverified_recipient",
     "unverified_sender_reject_code": "reject_unverified_sender",
 }
-# Keywords that newer versions refuse where they are evaluated: the suite accepts both.
+# Keywords that newer versions refuse when they are evaluated: the suite accepts both results.
 OBSOLETE = frozenset(["permit_naked_ip_address", "check_relay_domains"])
-# The members of a case, of a step besides the one that says what it is, of its `expect`, and of a case of lint.json.
+# The members of a case, of a step (besides the one that names it), of its `expect`, and of a case
+# of lint.json.
 MEMBERS = frozenset("""id about tier config tables dns policy users client_cert client dialogue log dns_queries policy_requests next_hop next_hop_seen probes
     probes_note main_cf files policy_services origin_id note notes""".split())
 STEP = frozenset("expect text measured accepted min_seconds max_seconds note".split())
@@ -112,7 +113,8 @@ class Player:
             if site.postern.died(start, patience=1.0):
                 raise Fail("%s\n%s" % (e, site.postern.death_note())) from None
             raise
-        # Where the dialogue ends with a broken connection, the death of the server shows a little later.
+        # If the dialogue ends with a broken connection, the end of the server becomes visible a
+        # little later.
         if site.postern.died(start, patience=1.0 if refusing_is_right(case) else 0.0):
             raise Fail(site.postern.death_note())
 
@@ -171,7 +173,8 @@ def configuration(entry, cases, where):
     if not own:
         raise FormatError("%s: %s has no case" % (where, entry["id"]))
     data = {k: own[0].get(k) for k in ("id", "main_cf", "tables", "files", "policy_services", "config")}
-    # A main.cf that is not served cannot be imported without a word on the missing relay protection: see play_imported.
+    # The import of a main.cf that does not serve must mention the missing relay protection: see
+    # play_imported.
     return Case("lint/" + entry["id"], "static findings of a configuration", {**data, "id": entry["id"], "lint": entry["lint"], "how": "import"}, NEEDS)
 
 

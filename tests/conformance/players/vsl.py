@@ -10,7 +10,7 @@ NEEDS = frozenset(["vsl"])
 TOP = frozenset("id title basis origin tags note config scripts load warnings dns sessions after".split())
 STEPS = ("banner", "send", "auth_plain", "data", "starttls", "closed")
 SESSION = frozenset(["client_ip", "client_port", "tls", "steps"])
-DEATH_SECONDS = 0.5  # a broken connection shows before the end of the process does
+DEATH_SECONDS = 0.5  # a broken connection is visible before the end of the process
 
 
 class Player:

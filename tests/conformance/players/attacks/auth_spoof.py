@@ -87,7 +87,7 @@ def groups(document):
     base, zones, numbers = lower(document["dns"]), [], {}
     for case in document["cases"]:
         if not isinstance(case.get("dns_extra", {}), dict):
-            continue  # check() has failed it
+            continue  # check() reports it
         mine = {**base, **lower(case.get("dns_extra", {}))}
         number = next((i for i, zone in enumerate(zones) if agree(base, mine, zone)), len(zones))
         if number == len(zones):
@@ -195,7 +195,7 @@ def exchange(client, entry, address, message):
     began = time.monotonic()
     offered = client.command("EHLO " + entry["helo"])
     refused = Outcome("EHLO", *smtp.parse(offered), time.monotonic() - began)
-    if refused.code >= 400:  # the name may be refused: then this is the first refusing command
+    if refused.code >= 400:  # a refused name: this is the first refused command
         return refused
     wide = message is not None and not message.partition(b"\r\n\r\n")[0].isascii() and any(line[4:].upper() == "SMTPUTF8" for line in offered)
     steps = [("MAIL", "MAIL FROM:<%s>%s" % (entry["mail_from"], " SMTPUTF8" if wide else ""))]
@@ -248,7 +248,8 @@ def earlier(controls, outcome, signed):
         return False
     if outcome.stage != END:
         return True
-    # Behind the data only what is refused without a look at DNS: no valid From field, an SPF domain that is not listed, no signature at all.
+    # After the data, only refusals that need no DNS: no valid From field, an SPF domain that is not
+    # listed, no signature at all.
     unlisted = outcome.enhanced == "5.7.1" and any(c.startswith("allowed_spf_domains=") for c in controls)
     unsigned = outcome.enhanced == "5.7.20" and "require_dkim" in controls and not signed
     return outcome.enhanced == "5.6.0" or unlisted or unsigned

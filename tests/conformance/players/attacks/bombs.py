@@ -15,12 +15,12 @@ RCPT = "inbox@postern.test"
 SENDER = "probe@attacker.test"
 ORDINARY = b"From: probe@attacker.test\r\nTo: inbox@postern.test\r\nSubject: ordinary\r\n\r\nordinary\r\n"
 ORDINARY_SECONDS = 1.0
-MAX_SECS, MAX_RSS_MB = 5, 120  # where the case says nothing
+MAX_SECS, MAX_RSS_MB = 5, 120  # defaults of a case
 ANY = "accepted or 5xx"
 EXPECT = frozenset("result word max_secs max_rss_mb json note octets parse_error".split())
 VERBS = {**dict.fromkeys(("accepted", "accept", "deliver", "delivered", "ok"), "250"),
          **dict.fromkeys(("refuse", "refused", "reject", "rejected"), "5xx"), **dict.fromkeys(("defer", "deferred", "tempfail"), "4xx")}
-# One bomb at a time: time and memory are what is measured.
+# One bomb at a time: time and memory are measured.
 _one = threading.Lock()
 
 
@@ -168,7 +168,7 @@ def play(sites, document, entry):
 
 def explode(site, entry):
     site.sink(RCPT)
-    submit(site, ORDINARY)  # warm: first-use allocations are not the bomb's
+    submit(site, ORDINARY)  # so that first-use allocations are not counted
     site.receiver.forget("/sink")
     content, expect, errors = entry.content(), entry.expect, []
     with Memory(site.postern) as memory:

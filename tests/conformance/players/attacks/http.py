@@ -31,7 +31,7 @@ REQUEST = frozenset("method path headers auth body setup times raw mail drip dri
 BODY = ("json", "text", "hex", "repeat", "gzip_of_zeros")
 JWT = frozenset(["header", "claims", "sign"])
 SETUP = frozenset(["policy", "webhook", "mail"])
-# What is judged of mail and of dripped requests; anything else would pass unnoticed.
+# Members that are judged for mail and for dripped requests; any other would be ignored silently.
 OF_MAIL, OF_DRIP = frozenset(["assert", "note"]), frozenset(["closed_within", "assert", "note"])
 OF_COMPARE = frozenset(["compare", "status", "assert", "note", *http_compare.LIMITS])
 
@@ -203,7 +203,7 @@ class Attack:
             return [bearer(self.tenants.accounts["valid"].refresh_token)]
         if word in QUERIES:
             name, token = query_of(auth)
-            if "=" in name:  # the query as it goes out
+            if "=" in name:  # the query is written out
                 return [[QUERY + self.sub(name)]]
             token = self.tenants.token if token in (None, "valid") else self.sub(token)
             return [[QUERY + urllib.parse.urlencode({name: token})]]
@@ -344,7 +344,7 @@ class Attack:
         finally:
             self.tenants.values.update(kept)
         errors = []
-        # The id that the request named may come back; nothing else may tell the two apart.
+        # The id from the request may be in the response; otherwise the responses must be equal.
         said = [(status_of(out), ANY_ID.sub("ID", body_of(out))) for out in (nobody, theirs)]
         if said[0] != said[1]:
             errors.append(wanted("another tenant's object answers like one that does not exist", *said))
@@ -367,8 +367,8 @@ class Attack:
         return ["the ordinary request after it took %.1f s" % took] if took > ORDINARY_SECONDS else []
 
 
-HMAC = "hmac:"  # in front of a literal key
-QUERY = "?"  # in front of a query that stands for header lines
+HMAC = "hmac:"  # before a literal key
+QUERY = "?"  # before a query that takes the place of header lines
 REFRESH = frozenset(["refresh", "refresh-token"])
 QUERIES = frozenset(["query", "query-token", "token-in-query", "query-string", "in-query", "access-token-in-query"])
 
@@ -437,7 +437,7 @@ def exchange(port, data, source=None, timeout=10, wait=2.0):
             out += part
             length, head = re.search(rb"(?i)\r\ncontent-length: *(\d+)", out), out.find(b"\r\n\r\n")
             if length and head >= 0 and len(out) >= head + 4 + int(length.group(1)):
-                wait = 0.7  # whole: a little longer, for a second response or the close
+                wait = 0.7  # complete: waits a little longer for a second response or the close
         return out, False
     finally:
         sock.close()

@@ -18,11 +18,11 @@ from players.attacks.http_judge import allows, body_of, status_of
 OTHER = ("with", "to", "case", "request")
 LIMITS = ("max_ratio", "max_diff_secs", "max_diff_ms")
 MEMBERS = frozenset([*OTHER, *LIMITS, "rounds", "note"])
-# A member of one of these makes an object a request; any other object is a JSON body.
+# An object with one of these members is a request; any other object is a JSON body.
 REQUEST = ("method", "path", "headers", "auth", "body", "raw")
 BODY = ("json", "text", "hex", "repeat")
 RATIO, ROUNDS = 2.0, 7
-NOISE_SECONDS = 0.01  # times below it are not told apart
+NOISE_SECONDS = 0.01  # shorter times count as equal
 ANY_ID = re.compile(r"\b[a-z]{2,4}_[0-9A-Z]{26}\b")
 
 

@@ -8,7 +8,7 @@ import re
 from harness import smtp
 from harness.cases import wanted
 
-# What a webhook request may carry besides the webhook's own headers (conduit.md 5).
+# Headers that a webhook request may have besides the webhook's own (conduit.md 5).
 FIXED_HEADERS = {"host", "user-agent", "accept", "accept-encoding", "content-type", "content-length", "connection", "webhook-id",
                  "webhook-timestamp", "webhook-signature", "x-conduit-signature", "traceparent"}
 
@@ -66,7 +66,7 @@ def judge_mail_payload(site, content, body):
     head = content.partition(b"\r\n\r\n")[0]
     subject = re.search(rb"(?im)^subject:[ \t]*([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)", head)
     if subject:
-        # RFC 5322 2.2.3: unfolding takes out the CRLF. Words of RFC 2047 do not occur in these subjects.
+        # RFC 5322 2.2.3: unfolding removes the CRLF. No subject has encoded words (RFC 2047).
         want = re.sub(rb"\r\n([ \t])", rb"\1", subject.group(1)).decode("utf-8", "replace").strip(" \t\r\n")
         if "=?" not in want and re.sub(r"[ \t]+", " ", payload.get("subject") or "") != re.sub(r"[ \t]+", " ", want):
             errors.append(wanted("subject", want, payload.get("subject")))

@@ -17,10 +17,10 @@ PROFILES = {
     # For the HTTP files: the API's rate limits on, or off so that many requests can be made.
     "http": {"api": {"rate_limits": False}},
     "http-limits": {"api": {"rate_limits": True}, "limits": NO_EXEMPTION},
-    # For ssrf.json: plain http is allowed, so that only the address decides; no range is.
+    # For ssrf.json: plain http is allowed, so that only the address decides; no network is allowed.
     "ssrf": {"api": {"rate_limits": False}, "webhooks": {"allow_http": True}},
 }
-# Profiles in which the address of a client counts: each case comes from an address of its own.
+# Profiles that limit by client address: each case has an address of its own.
 BY_ADDRESS = {"auth", "conn_cap_20"}
 USERS = {"sender1": "s3cr3t-p@ssw0rd", "p72": "a" * 72}
 CREDENTIALS = ("sender1:$2y$10$zjTqmbH3n7TD0kZS2H/80.osai7NWQaBP/xq3rzqAsd0wSdxe84la,"

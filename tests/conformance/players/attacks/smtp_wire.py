@@ -35,7 +35,7 @@ class Connection:
             except OSError:
                 self.reset = True
             return
-        # Reads while it writes, so that a server that answers early cannot make both sides wait.
+        # Reads while it writes: otherwise both sides would wait if a server answers early.
         view, end = memoryview(data), time.monotonic() + 30
         self.sock.setblocking(False)
         while view and time.monotonic() < end:

@@ -140,7 +140,7 @@ def local_records(records):
 
 def zone_of(document, entry):
     """-> ({name: entry} for the stub, {name: (kind, later A records)})"""
-    # A CNAME to localhost must have something to lead to.
+    # A CNAME to localhost needs a target.
     zone, later = {"localhost": {"A": ["127.0.0.1"]}}, {}
     for name, records in {**document.get("default_dns", {}), **entry.get("dns", {})}.items():
         for kind in ("A_second_query", "A_after_create"):
@@ -209,7 +209,7 @@ def attempt(site, entry, target, later):
             site.dns.zone = Rebinding(site.dns.zone, name, values)
     judge_attempt(site, entry, target, deliver(site, address))
     if any(kind == "A_second_query" for kind, _ in later.values()):
-        # From now on the name is what it was rebound to: the next attempt must look at the new address.
+        # The name now has its new address: the next attempt must check that one.
         before, lines = target.receiver.count(), deliver(site, address)
         if not lines[-1].startswith("4") or target.receiver.count() != before:
             raise Fail(wanted("delivery after the name was rebound", "4xx and no request", lines))

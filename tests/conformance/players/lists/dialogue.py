@@ -7,7 +7,7 @@ import time
 from harness import smtp
 from harness.cases import Fail, wanted
 
-# Replies behind which the measurement waited a second for the connection to end.
+# Replies after which the measurement waited a second for the connection to end.
 LAST_WORDS = (221, 421, 521)
 REFUSAL_OF_AN_OBSOLETE_KEYWORD = {"code": 451, "enhanced": "4.3.5"}
 
@@ -83,11 +83,12 @@ class Dialogue:
         got, last = observed(lines), index == len(self.steps) - 1
         to_tls = name(step).upper() == "STARTTLS" and got["code"] == 220
         if to_tls:
-            # The suite's `closed` behind this reply is chance: its measurement took the first TLS record for the end of the connection.
+            # `closed` after this reply is random in the suite: its measurement took the first TLS
+            # record for the end of the connection.
             expect.pop("closed", None)
             self.start_tls(index)
         elif within_run or ("event" in step and not last and not expect.get("closed")):
-            pass  # here the suite tells of the end of the connection at the next step
+            pass  # here the suite reports the end of the connection with the next step
         elif expect.get("closed") or last or got["code"] in LAST_WORDS:
             if self.ends(patience=2.0 if expect.get("closed") or got["code"] in LAST_WORDS else 0.0):
                 got["closed"] = True

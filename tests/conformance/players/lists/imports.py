@@ -7,7 +7,7 @@ from harness.cases import Fail, wanted
 from players.lists.check import OPEN_RELAY, documents
 
 RELAY_PROTECTION = re.compile(r"relay|reject_unauth_destination", re.IGNORECASE)
-# The accounts of the machine that was measured: a table of the case, since they are not those of this machine.
+# The accounts of the measured machine, which this one does not have: a table of the case.
 ACCOUNTS = "system_users"
 
 
@@ -19,7 +19,7 @@ def main_cf(site):
     moved["unix:passwd.byname"] = "hash:%s" % site.table_path(ACCOUNTS)
     for kind in ("pem", "key"):
         moved["/etc/postfix/tls/server." + kind] = site.tools.certificates.path("server." + kind)
-    # A path or an address ends where no further letter of one can follow.
+    # A path or an address ends where the next character cannot belong to it.
     for old in sorted(moved, key=len, reverse=True):
         text = re.sub(re.escape(old) + r"(?![\w./-])", lambda _: moved[old], text)
     return text
@@ -29,7 +29,7 @@ class Imported:
     def __init__(self, status, out, err, path):
         self.status, self.text = status, (out + err).strip()
         self.reports = documents(out)
-        # An open relay is imported as it is: what is written loads once it is confirmed.
+        # An open relay is imported unchanged: the result loads after confirmation.
         findings = [finding for r in self.reports for finding in r.get("relay", [])]
         usable = status == 0 or (findings and all(OPEN_RELAY.search(f) for f in findings))
         self.settings = tomllib.loads(path.read_text(encoding="utf-8")) if usable and path.is_file() else None
@@ -52,13 +52,13 @@ def run(site):
 def settings_of(site, imported):
     """The imported settings, with what surrounds the server here."""
     settings = dict(imported.settings)
-    # One listener, where the run wants it; what the import made of TLS and AUTH stays.
+    # One listener, at the runner's address; its TLS and AUTH come from the import.
     settings["listener"] = [{k: v for k, v in listener.items() if k not in ("name", "address")} for listener in settings.get("listener", [{}])[:1]]
-    # Nobody is behind a SASL back-end's socket here: the accounts are the case's.
+    # No SASL back-end runs here: the accounts are those of the case.
     settings.pop("auth", None)
     restrictions = settings["restrictions"] = dict(settings.get("restrictions", {}))
     if "local_recipient_maps" not in restrictions and ACCOUNTS in (site.case.get("tables") or {}):
-        # What Postfix takes when main.cf says nothing. The import cannot know the accounts; its report has to say so.
+        # Postfix's default. The import cannot know the accounts, and its report must say so.
         if "local_recipient_maps" not in imported.notes():
             raise Fail(wanted("the notes of the import", "a word on local_recipient_maps, which main.cf does not set", imported.notes()))
         restrictions["local_recipient_maps"] = "hash:%s $alias_maps" % site.table_path(ACCOUNTS)

@@ -12,19 +12,20 @@ from harness.cases import Fail
 from players.lists import stubs
 from players.lists.check import Checked
 
-# Nothing of Postern itself may stand between a dialogue and the lists.
+# Limits of Postern itself must not affect a dialogue with the lists.
 OUT_OF_THE_WAY = {
     "limits": {"sessions": 2000, "sessions_per_address": 1000, "new_sessions_per_minute": 100000, "errors": 1000000, "soft_errors": 1000000,
                "auth_failures": 1000},
     "auth": {"failures_per_address": 0, "failures_per_account": 0, "failure_delay": "0s"},
     "webhooks": {"disposition": "discard"},
     "api": {"signup": "open", "rate_limits": False},
-    # As Postfix: a mistake in a list shows where it is evaluated, not at the start.
+    # As in Postfix: an error in a list appears when the list is evaluated, not at the start.
     "restrictions": {"errors": "defer"},
-    # As Postfix does; without it such recipients are refused behind the lists.
+    # As in Postfix; otherwise such recipients are refused after the lists.
     "relay": {"relay_to_literals": True},
 }
-# Parameters that are no matter of lists: the listener's, or those of parts that Postern does not have. They are not written into [restrictions].
+# Parameters that are not about lists: those of the listener, or of features that Postern does not
+# have. They are not written into [restrictions].
 LISTENERS = frozenset("""smtpd_tls_security_level smtpd_tls_auth_only smtpd_tls_ask_ccert smtpd_tls_req_ccert smtpd_tls_cert_file smtpd_tls_key_file
     smtpd_forbid_unauth_pipelining""".split())
 ELSEWHERE = LISTENERS | frozenset("""alias_database allow_min_user append_at_myorigin append_dot_mydomain broken_sasl_auth_clients
@@ -55,7 +56,7 @@ class Tools:
 
 def key_of(case):
     """Cases with the same key can share a server."""
-    at_home = (case.get("client") or {}).get("addr") == "127.0.0.1"  # such a client brings a name of its own: stubs.stub_zone
+    at_home = (case.get("client") or {}).get("addr") == "127.0.0.1"  # named in stubs.stub_zone
     return json.dumps(["dialogue" in case, at_home] + [case.get(k) for k in ("how", "config", "main_cf", "tables", "files", "dns", "users", "policy", "served", "client_cert")], sort_keys=True)
 
 
@@ -108,7 +109,8 @@ class Site:
 
     # ------------------------------------------------------------ the server
     def make(self, settings):
-        # For a stand-in, and for who looks at the process: the case it is for. Postern does not read this.
+        # The case's id, for stand-ins and for people who look at the processes. Postern does not
+        # read it.
         self.postern = self.context.postern(settings, {"CONFORMANCE_CASE": self.case["id"]})
         return self.postern
 

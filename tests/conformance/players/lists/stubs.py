@@ -11,7 +11,7 @@ import threading
 from harness.cases import Fail
 
 
-FAULTS = ("SERVFAIL", "TIMEOUT")  # in place of the records of a type
+FAULTS = ("SERVFAIL", "TIMEOUT")  # instead of the records of a type
 
 
 def stub_zone(names, client=None):
@@ -84,7 +84,7 @@ class PolicyStub:
 class Certificates:
     """A CA, the server that it signed, and the clients of the suite's README; each is made when it is first asked for, in `folder`."""
 
-    # name -> (who signs it, None for itself; days it is good for; kind of key)
+    # name -> (its signer, None: self-signed; days of validity; kind of key)
     EC, RSA = ("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"), ("rsa:2048",)
     KNOWN = {"ca": (None, 30, EC), "server": ("ca", 30, EC), "alice": ("ca", 30, EC), "mallory": (None, 30, EC), "bob": ("ca", 30, RSA),
              "between": ("ca", 30, EC), "carol": ("between", 30, EC), "expired": ("ca", -1, EC), "other-ca": (None, 30, EC), "olga": ("other-ca", 30, EC)}

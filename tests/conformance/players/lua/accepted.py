@@ -5,7 +5,7 @@ import time
 from harness.cases import Fail, wanted
 
 SECONDS = 15
-SETTLE_SECONDS = 0.3  # for mail that must not come
+SETTLE_SECONDS = 0.3  # after which unwanted mail would have arrived
 KEYS = frozenset(["meta", "meta_absent", "headers", "headers_absent", "headers_match", "recipients"])
 
 
@@ -44,7 +44,7 @@ class Delivery:
 
     def __init__(self, recipient, content):
         self.recipient, self.content = recipient, content
-        # Our own field stands on top, and its id grows with the time of acceptance.
+        # Our own field is first, and its id increases with the time of acceptance.
         found = re.match(rb"(?:Return-Path:[^\r]*\r\n)?Received:(?:[^\r]|\r\n[ \t])*?(?:[ \t]|\r\n[ \t])id ([0-9A-Z]{26})", content)
         self.order = found.group(1).decode() if found else ""
 
@@ -60,7 +60,7 @@ class Accepted:
     """One copy of an accepted message: what a batch of its recipients gets."""
 
     def __init__(self, copy):
-        # Whom a script sent it to instead; nobody, when it was taken and thrown away.
+        # The recipients to which a script sent it instead; none if it was discarded.
         self.recipients, self.meta = copy.get("sent_to", copy["recipients"]), copy.get("meta", {})
         if copy.get("to_nobody"):
             self.recipients = []

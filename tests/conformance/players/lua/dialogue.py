@@ -23,7 +23,7 @@ class Talk:
         self.labels, self.lock, self.signals = {}, threading.Lock(), {}
         self.heard = []  # the octets of every reply
         self.accepted = 0  # messages whose last reply was positive
-        self.sent = set()  # lines of messages, as the client sent them
+        self.sent = set()  # lines of messages, as sent by the client
 
     def play(self, sessions):
         numbered = enumerate(sessions)

@@ -15,7 +15,7 @@ from players.lua import zone
 SUITE = dns.SUITES / "kumo-lua"
 LISTENER = {"hostname": "mx.test.example", "tls": "starttls", "relay_to": ["example.com"], "relay_hosts": [], "limits": {}}
 LIMITS = frozenset(["auth_failures_per_connection", "auth_failures_per_ip", "auth_failures_per_account", "auth_window_seconds", "auth_lockout_seconds"])
-NEVER = 1000  # failures that no case reaches
+NEVER = 1000  # more failures than any case has
 SINK = {"EHLO": "250-sink.example\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 PIPELINING"}
 
 
@@ -36,7 +36,7 @@ class Vault:
     def __init__(self, routes, log):
         self.log = log
         self.server = VAULT.make_server(routes, log_path=str(log))
-        self.server.socket.listen(256)  # the five of the standard library are too few for logins side by side
+        self.server.socket.listen(256)  # the default of five is too low for concurrent logins
         self.url = "http://127.0.0.1:%d" % self.server.server_port
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -65,7 +65,7 @@ class Site:
         if unknown:
             raise FormatError("unknown keys of the listener: %s" % ", ".join(sorted(unknown)))
         self.vault, self.sink, self.postern = None, None, None
-        self.inputs = set()  # files that were put there, and what became of them is no matter of Postern
+        self.inputs = set()  # copied files, whose later contents do not matter
 
     # ------------------------------------------------------------ what surrounds the server
     def prepare(self):

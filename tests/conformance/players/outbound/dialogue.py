@@ -12,10 +12,10 @@ from harness import dns, instance, smtp
 from harness.cases import Fail, FormatError, known, short, wanted
 from players.outbound.log import Log
 
-# Servers that fall silent cost this much each, not the minutes of RFC 5321 section 4.5.3.2.
+# The time that a silent server costs, instead of the minutes of RFC 5321 section 4.5.3.2.
 LONGEST_WAIT = 10
 OUTCOME_SECONDS = 120
-CLOSING_SECONDS = 40  # a kept connection ends after 5 s, and its server reads on for a while
+CLOSING_SECONDS = 40  # a kept connection ends after 5 s, but its server reads for a while longer
 SESSIONS = 16
 CLIENT_KEYS = frozenset(["tls", "chunking", "eightbit", "names", "ca", "tlsa", "auth"])
 MESSAGE_KEYS = frozenset(["from", "content", "rcpts", "ret", "envid", "smtputf8", "requiretls", "tls_optional"])
@@ -108,14 +108,14 @@ def parameters(words):
 def inject(port, message, content):
     """One message by SMTP with exactly its parameters -> (message id or None, {recipient: outcome} of those that were refused)."""
     only(MESSAGE_KEYS, message, "message")
-    # RFC 8689 section 5: the sender says so in a field of the header.
+    # RFC 8689 section 5: the sender requests this with a header field.
     if message.get("tls_optional") and not re.search(rb"(?im)^tls-required:[ \t]*no[ \t]*\r$", content.partition(b"\r\n\r\n")[0] + b"\r"):
         raise FormatError("message is tls_optional, and its content has no field TLS-Required: No")
     client = smtp.Client(port)
     try:
         client.reply()
         client.command("EHLO client.sender.test", "250")
-        if message.get("requiretls"):  # exists inside TLS alone (RFC 8689)
+        if message.get("requiretls"):  # allowed only inside TLS (RFC 8689)
             client.command("STARTTLS", "220")
             client.start_tls()
             client.command("EHLO client.sender.test", "250")
@@ -174,7 +174,7 @@ class Dialogues:
         """Plays them; check() tells what came of it."""
         try:
             self.play()
-        except Exception as e:  # whatever it was, each case says so for itself
+        except Exception as e:  # each case that has no result reports it
             self.problems.update({case["id"]: said(e) for case in self.cases if case["id"] not in self.problems})
 
     def play(self):
@@ -190,7 +190,7 @@ class Dialogues:
                 postern.write_config(configuration(settings, routes.values()))
                 postern.start()
             except instance.StartError:
-                # One route that is refused must not take the others' gateway away.
+                # A refused route must not prevent the gateway of the others from starting.
                 good = {name: one for name, one in routes.items() if self.accepted(name, postern, configuration(settings, [one]))}
                 if len(good) in (0, len(routes)):
                     raise

@@ -6,7 +6,7 @@ from harness.cases import Fail, FormatError, wanted
 
 TOLERANCE = 1
 END_OF_FAIR = 3600
-# Members of a case that say how it is judged; the rest is the scenario.
+# Members of a case about how it is judged; the others are the scenario.
 NOT_THE_SCENARIO = frozenset(["id", "title", "rules", "note", "kind", "expect"])
 
 

@@ -44,7 +44,7 @@ def after(case, site, count):
     for line in want.get("logs", []):
         until(LOG_SECONDS, "the log has %s" % line, lambda line=line: any(matches(line, e) for e in site.log_entries()))
     for line in want.get("logs_absent", []):
-        # What the start prints about the policy quotes its lines: that is no log.
+        # Output of the start quotes lines of the policy: it does not count as log.
         found = [e for e in site.log_entries() if "event" in e and matches(line, e)]
         if found:
             raise Fail(wanted("lines of the log", "none that matches %s" % line, found[0]))

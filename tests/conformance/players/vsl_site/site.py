@@ -13,9 +13,9 @@ SUITE = dns.SUITES / "vsl"
 CONFIG = frozenset(["domain", "virtual", "dkim_key", "hostname", "auth_in_clear", "must_be_authenticated", "users", "relay_networks", "commands", "limits"])
 LIMITS = frozenset(["ops", "depth", "string", "array"])
 DOMAIN = "postern.example"
-OPERATION = 10  # instructions that one operation of a script takes at most
-NEVER = 1000  # failures that no case reaches
-ROUTED, MAILDIR, MBOX = "routed", "maildir", "mbox"  # folders, by how mail comes there
+OPERATION = 10  # most instructions that one operation of a script takes
+NEVER = 1000  # more failures than any case has
+ROUTED, MAILDIR, MBOX = "routed", "maildir", "mbox"  # folders, by kind of delivery
 
 
 def script_text(text):
@@ -84,7 +84,8 @@ class Site:
             "auth": {"policies": False, "failures_per_address": NEVER, "failures_per_subnet": NEVER, "failures_per_account": NEVER, "failure_delay": "0s"},
             "limits": {"auth_failures": 20, "error_delay": "0s", "new_sessions_per_minute": 100000},
             "dns": {"servers": ["127.0.0.1:%d" % self.names.port], "timeout": "2s"},
-            # Nothing leaves this machine: mail ends in folders, and hosts that scripts name are not called over IPv4.
+            # No mail leaves this machine: it is delivered into folders, and hosts that scripts name
+            # are not contacted over IPv4.
             "relay": {"relay_to_private": "never", "families": "v6"},
             "route": [{"match": ["*"], "to": ["maildir:%s" % (self.root / ROUTED)]}],
             "log": {"level": "debug"},

@@ -9,7 +9,7 @@ from players.lua.accepted import explanation, fields_of, until
 from players.vsl_site.site import MAILDIR, MBOX, ROUTED
 
 SECONDS = 15
-SETTLE_SECONDS = 0.3  # for mail that must not come
+SETTLE_SECONDS = 0.3  # after which unwanted mail would have arrived
 ID = re.compile(r"\bid\s+([0-9A-Z]{26})\b")
 QUEUED_AS = re.compile(r"queued as ([0-9A-Z]{26})$")
 SET_ASIDE = {"held": "hold", "dead": "dead"}
@@ -22,7 +22,7 @@ class File:
         self.transport, self.sender = transport, ""
         self.recipient = recipient
         content = re.sub(rb"\r?\n", b"\r\n", content)
-        # The delivery's own fields stand on top; the message begins behind them.
+        # The delivery's own fields are first; the message begins after them.
         while found := re.match(rb"(Return-Path|Delivered-To):[ \t]*([^\r]*)\r\n", content):
             value = found.group(2).decode("utf-8", "replace")
             if found.group(1) == b"Return-Path":
@@ -83,8 +83,8 @@ class Message:
 
     def __init__(self, line):
         self.line, self.ids, self.senders = line, set(), set()
-        self.claims = {}  # recipient -> transport as the trace tells it; None: not told
-        self.found = {}   # recipient -> where it went, or waits to go
+        self.claims = {}  # recipient -> transport according to the trace; None: not mentioned
+        self.found = {}   # recipient -> its destination, reached or not
         self.states = {}  # recipient -> (state, quarantine) in the queue
         self.delivered = set()
         self.contents = []
@@ -137,7 +137,7 @@ class Fates:
         self.entries = site.log_entries()
         self.queue = queue(site)
         self.files = list(files(site))
-        # Behind the queue: what left it meanwhile is in one of both.
+        # Read after the queue: what has left the queue meanwhile is in one of these.
         self.attempts = [e for e in site.log_entries() if str(e.get("event", "")).startswith("delivery.") and e.get("message_id") and e.get("rcpt_to")]
 
     @property
@@ -191,7 +191,7 @@ def collect(site, count):
         if message and "/" in str(attempt.get("route")):
             if attempt["event"] != "delivery.sent":
                 raise Fail("mail for %s did not get into %s: %s" % (attempt["rcpt_to"], attempt["route"], attempt.get("reply")))
-            continue  # what is in a folder must be there
+            continue  # its copy must be in the folder
         if message and attempt["event"] != "delivery.deferred":
             message.delivered.add(attempt["rcpt_to"])
             message.found.setdefault(attempt["rcpt_to"], way_of(str(attempt.get("route"))))
@@ -248,7 +248,7 @@ def waiting(site, message, entry):
         message.states[address] = (recipient["state"], recipient.get("quarantine"))
         message.claims.setdefault(address, None)
         if kind == "local" and recipient["state"] == "delivered":
-            continue  # what is in a folder must be there
+            continue  # its copy must be in the folder
         where = {"relay": way_of(key), "local": local_way(key)}.get(kind, kind)
         if message.found.get(address) not in (None, where):
             raise Fail("mail for %s went %s, and waits to go %s" % (address, message.found[address], where))
