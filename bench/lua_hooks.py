@@ -138,7 +138,7 @@ class Haraka:
         self.log = open(top / "log", "wb")
         group.start([str(HARAKA), "-c", str(top)], stdout=self.log, stderr=self.log)
         parts.wait_port()
-        time.sleep(3)  # its other processes
+        time.sleep(3)  # until its other processes run
 
 
 def answer_as_vault(asked):
@@ -280,7 +280,7 @@ class Swarm:
         tasks = [asyncio.create_task(self.login(n)) for n in range(self.count)]
         await asyncio.wait_for(self.all_open.wait(), 120)
         opened = time.monotonic()
-        await asyncio.sleep(1)  # what the handshakes left to do
+        await asyncio.sleep(1)  # the rest of the handshakes
         before, begin = threads(), time.monotonic()
         self.go.set()
         await asyncio.wait_for(asyncio.gather(*tasks), 60)

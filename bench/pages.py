@@ -144,7 +144,8 @@ def fill_traces(scene, traces, webhooks):
         own, same = ("seq", "id", "time", "outcome", "client_ip", "mail_from", "rcpt", "webhook_id", "account_id", "code"), ("enhanced", "reply", "layer", "rule", "origin", "reason", "shadow")
         database.execute("INSERT OR IGNORE INTO summary (%s) SELECT %s FROM trace t, summary s WHERE s.id = ?" % (
             ", ".join(own + same), ", ".join(["t." + name for name in own] + ["s." + name for name in same])), (scene.trace,))
-    # Twelve reasons in each five minutes of twenty days, for each of the three scopes that pages ask for.
+    # Twelve reasons for each five minutes of twenty days, in each of the three scopes that pages
+    # query.
     slot = 5 * 60 * 1000
     account = database.execute("SELECT account_id FROM trace WHERE id = ?", (scene.trace,)).fetchone()[0]
     for scope in ("g", "a" + account, "w" + scene.webhook):
@@ -226,7 +227,7 @@ class Calls:
 
 def measure(scene, rounds):
     calls = Calls(scene)
-    # The first trace may have gone: traces.db is bounded by its size.
+    # The first trace may be deleted: the size of traces.db is limited.
     scene.trace = calls.get("/traces?limit=1")[1]["data"][0]["id"]
     wanted = list(pages(scene))
     for name, path in list(wanted):

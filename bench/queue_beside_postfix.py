@@ -37,7 +37,7 @@ class Sink:
         parts.wait_port(SINK)
 
     def read(self):
-        # "sess=3 quit=2 mesg=17\r", again and again.
+        # Repeated output of the form "sess=3 quit=2 mesg=17\r".
         rest = b""
         while chunk := os.read(self.process.stdout.fileno(), 65536):
             rest = (rest + chunk)[-400:]
@@ -192,7 +192,7 @@ def restart(args, group, servers, folder, results):
         shutil.rmtree(WORK / "postern", ignore_errors=True)
         spool.parent.mkdir(parents=True)
         subprocess.run([args.bench / "spool_bench", spool, "fill", str(count), f"[{SERVER}]:{SINK}"], check=True, stdout=subprocess.DEVNULL)
-        server.start(group, deliver=False, keep=True)  # the next hop is down: all stay
+        server.start(group, deliver=False, keep=True)  # the next hop is down: all messages stay
         loaded = server.wait_loaded()
         time.sleep(1)
         memory = group.pss()

@@ -233,7 +233,8 @@ format = "json"
         rules = {"require_spf": True, "require_dkim": True, "allowed_dkim_domains": "example.org"} if self.strict else {}
         policy = api("POST", "/smtp-policies",
                      {"name": "bench", "allowed_source_ips": "192.0.2.0/24", **rules}, token)
-        # Hashed by the server at cost 12: the hash is the ceiling of AUTH, whatever surrounds it.
+        # The server hashes the password with cost 12; this hash determines the maximum rate of
+        # AUTH.
         api("POST", "/smtp-policies", {"name": "users", "require_smtp_auth": True,
                                        "smtp_credentials": [{"username": "bench", "password": "correct-horse"}]}, token)
         hook = api("POST", "/webhooks", {"target_url": "inbox", "smtp_security_policy_id": policy["id"]}, token)

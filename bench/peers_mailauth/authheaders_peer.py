@@ -28,7 +28,7 @@ def query(name, kind="TXT"):
     if not any(found == kind.upper() for _, found, _ in answer["answers"]):
         raise dns.resolver.NoAnswer
     if kind != "TXT":
-        return answer["answers"]  # only that there is one
+        return answer["answers"]  # only whether there is one matters
     packed = [b"".join(bytes([len(part)]) + part for part in pieces(record)) for record in talk.texts(answer)]
     return [from_wire(IN, dns.rdatatype.TXT, octets, 0, len(octets)) for octets in packed]
 
@@ -38,7 +38,7 @@ def pieces(record):
 
 
 def check(request):
-    # One SPF and one DKIM result is what it takes; it looks at the first signature itself.
+    # It takes one SPF and one DKIM result, so it gets the first signature.
     spf, signatures = request["spf"], request["dkim"][:1]
     said_spf = said_dkim = None
     if spf["identity"] == "mailfrom":
@@ -52,7 +52,7 @@ def check(request):
         try:
             result, _, _, policy = authheaders.dmarc_per_from(request["from_domain"], said_spf, said_dkim,
                                                               dmarcbis=request["mode"] == "rfc9989")
-        except dns.exception.Timeout:  # its own way to say so: nothing in it catches that
+        except dns.exception.Timeout:  # nothing in the library catches this exception
             return {"result": "temperror"}
     return {"result": result, "policy": policy}
 

@@ -11,7 +11,7 @@ import typing
 @dataclasses.dataclass
 class Case:
     row: str         # of the table
-    need: str        # what a library must offer to be asked: a kind, or kind:detail where not all say that much
+    need: str        # what a library needs for it: a kind, or kind:detail
     name: str
     request: dict    # without its zone
     zone: dict
@@ -189,7 +189,8 @@ def ar_write(path, document, entry, reference):
 
 MAKERS = {"spf": spf, "dkim": dkim, "dkim-sign": dkim_sign, "arc-validate": arc_validate, "arc-sign": arc_sign,
           "dmarc": dmarc, "from": author, "ar-parse": ar_parse, "ar-write": ar_write}
-# The order of the table. Inner parts (canonical forms) and what no other library offers (ar/strip.json) are no rows.
+# The order of the table. Inner parts (canonical forms) and what no other library has
+# (ar/strip.json) have no rows.
 FILES = (("spf", "spf/openspf-*.json"), ("spf", "spf/[!o]*.json"), ("dkim", "dkim/postern-*.json"),
          ("dkim", "dkim/[!p]*-verify.json"), ("dkim-sign", "dkim/sign*.json"), ("arc-validate", "arc/valimail-validate.json"),
          ("arc-validate", "arc/[!v]*-validate.json"), ("arc-sign", "arc/*-sign.json"), ("dmarc", "dmarc/rfc*.json"),

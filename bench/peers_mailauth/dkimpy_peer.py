@@ -1,7 +1,7 @@
 """dkimpy. DNS goes in by its `dnsfunc`. It raises DKIMException for what it refuses: that is an answer, another exception not."""
 import base64
 
-import talk  # first: it takes the clock
+import talk  # first: it replaces the clock
 
 import dkim
 

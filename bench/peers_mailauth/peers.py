@@ -14,7 +14,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-PYTHON = "/usr/bin/python3"  # Debian's: its packages are not for another one
+PYTHON = "/usr/bin/python3"  # Debian's: its packages do not work with another
 DMARC = frozenset({"dmarc:rfc7489", "dmarc:rfc9989"})
 
 
@@ -66,7 +66,7 @@ def installed(version, needs_node):
     architecture = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     own = directory / "node_modules" / f"node-linux-{architecture}" / "bin" / "node"
     wanted = [f"mailauth@{version}"]
-    if node_major("node") < needs_node:  # Debian's is older: the package of npm that holds one
+    if node_major("node") < needs_node:  # Debian's is older: use a package of npm that contains one
         wanted.append(f"node-linux-{architecture}@{needs_node}")
     if not (directory / "node_modules" / "mailauth").is_dir() or (len(wanted) > 1 and not own.is_file()):
         if not shutil.which("npm"):
@@ -111,7 +111,7 @@ def node(version, needs_node, *mode):
 class Peer:
     name: str          # as --peers takes it
     title: str         # of its column, with the version in it
-    offers: frozenset  # what of cases.py it is asked
+    offers: frozenset  # the capabilities of cases.py that it has
     start: object      # -> (command, version); raises Missing
 
 
@@ -124,7 +124,8 @@ ALL = (
     Peer("opendmarc", "libopendmarc {}", frozenset({"dmarc:rfc7489"}), c_library("opendmarc", "libopendmarc-dev")),
     Peer("authheaders", "authheaders {}", DMARC, python("authheaders_peer.py", "python3-authheaders")),
     Peer("authres", "authres {}", frozenset({"ar-parse", "ar-write"}), python("authres_peer.py", "python3-authres")),
-    # 4.13.3 knows no tree walk. 7.1.0 knows nothing else, and is played with the cases of RFC 7489 too.
+    # 4.13.3 has no tree walk. 7.1.0 has only the tree walk, and is also tested with the cases of
+    # RFC 7489.
     Peer("mailauth4", "mailauth {}", MAILAUTH | {"dmarc:rfc7489"}, node("4.13.3", 20)),
     Peer("mailauth7", "mailauth {}", MAILAUTH | DMARC, node("7.1.0", 22)),
     Peer("mailauth7-strict", "mailauth {} strict", MAILAUTH | DMARC, node("7.1.0", 22, "strict")),

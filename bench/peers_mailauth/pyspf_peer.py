@@ -1,13 +1,13 @@
 """pyspf. Its DNS goes through `spf.DNSLookup`, as in the library's own test driver."""
 import socket
 
-import talk  # first: it takes the clock
+import talk  # first: it replaces the clock
 
 import spf
 
 
 def lookup(name, qtype, strict=True, timeout=None):
-    # Like py3dns: empty labels are dropped, names that cannot be asked for are errors.
+    # As in py3dns: empty labels are dropped, invalid names are errors.
     answer = talk.ask(".".join(label for label in name.split(".") if label), qtype)
     if answer["status"] not in ("NOERROR", "NODATA", "NXDOMAIN"):
         raise spf.TempError("DNS " + answer["status"])

@@ -11,7 +11,7 @@ import dns.exception
 import dns.name
 
 _out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-os.dup2(2, 1)  # what a library prints is no answer
+os.dup2(2, 1)  # output of a library must not mix with the answers
 
 _now = None
 _clock = time.time
@@ -28,7 +28,7 @@ def ask(name, kind, wire=False):
 
     Octets come as hex. BADNAME says that the name cannot be asked for."""
     if not wire and not name.isascii():
-        # dnspython, the resolver that the libraries in Python use by themselves, makes A-labels.
+        # dnspython, the usual resolver of these Python libraries, makes A-labels.
         try:
             name = dns.name.from_text(name).to_text(omit_final_dot=True)
         except (dns.exception.DNSException, UnicodeError):

@@ -60,14 +60,14 @@ class Worker:
 
     def greet(self):
         """A library that cannot even start gives no column of wrong answers."""
-        self.ask({"kind": "hello"}, {})  # no kind: the answer says so
+        self.ask({"kind": "hello"}, {})  # without a known kind: the answer is an error
         if self.process is None:
             raise OSError("its process does not start: " + " ".join(str(word) for word in self.command))
 
     def end(self):
         if self.process:
             try:
-                os.killpg(self.process.pid, signal.SIGKILL)  # a group of its own: its helper goes too
+                os.killpg(self.process.pid, signal.SIGKILL)  # a group of its own: its helper ends too
             except ProcessLookupError:
                 pass
             self.process.wait()
