@@ -26,8 +26,7 @@ constexpr std::string_view list_parameters[list_count] = {
     "smtpd_relay_restrictions",       "smtpd_recipient_restrictions", "smtpd_data_restrictions",
     "smtpd_end_of_data_restrictions", "smtpd_etrn_restrictions"};
 
-/// The keyword that a bare `type:name` in a list stands for; "" if it has no meaning (reference
-/// §2.14).
+/// The keyword that a bare `type:name` in a list stands for; "": none (reference §2.14).
 std::string_view keyword_of_bare_table(std::string_view parameter) {
   if (parameter == "smtpd_client_restrictions") return "check_client_access";
   if (parameter == "smtpd_helo_restrictions") return "check_helo_access";

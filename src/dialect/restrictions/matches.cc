@@ -191,7 +191,7 @@ bool Networks::needs_name() const {
 
 Match Networks::contains(const IpAddress& client, const std::string* name,
                          policy::Replies* replies) const {
-  // Whatever is listed, `!` and names included: a client that nobody vouches for is not inside.
+  // A client with an unknown address is not inside, also if the list has names or `!`.
   if (!client.is_known()) return Match::no;
   if (is_plain_) return questions::client_in(client, plain_) ? Match::yes : Match::no;
   for (const Element& one : elements_) {
