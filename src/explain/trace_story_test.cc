@@ -180,7 +180,7 @@ TEST_F(TraceStory, the_null_reverse_path_is_named) {
   EXPECT_EQ(text_at(*story, "/stages/3/summary"), "<>, the null reverse-path");
 }
 
-// Probing for addresses beside a webhook's own told its account what the gateway refuses.
+// Regression: a webhook's account saw the other recipients of a transaction that were refused.
 TEST_F(TraceStory, a_recipient_of_nobody_is_not_named_to_an_account) {
   options_.recipients = {"tickets@hooks.example.net", "secret-name@elsewhere.example.org"};
   policy::Trace trace = decided();
