@@ -1,5 +1,5 @@
 // The npm package mailauth. usage: node mailauth_peer.mjs DIRECTORY-WITH-node_modules [strict]
-// The pipe is that of talk.py. DNS goes in by its option `resolver`; the clock of a case is put in the place of Date.
+// The pipe is that of talk.py. Its option `resolver` provides DNS answers; Date has the case's clock.
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import readline from 'node:readline';
@@ -24,7 +24,7 @@ globalThis.Date = class extends RealDate {
 const { authenticate, dkimSign, dkimVerify, spf, dmarc } = require('mailauth');
 
 const say = line => process.stdout.write(JSON.stringify(line) + '\n');
-const waiting = []; // questions are answered in the order they were asked
+const waiting = []; // answers come in the order of the questions
 console.log = console.info = console.error;
 
 const CODES = {
@@ -32,8 +32,8 @@ const CODES = {
     NXDOMAIN: 'ENOTFOUND', NODATA: 'ENODATA', BADNAME: 'EBADNAME'
 };
 
-// What dns.promises.resolve does: A-labels are asked for; TXT octets come as Latin-1, MX as objects, an exception with a code
-// when there is nothing.
+// As dns.promises.resolve: it queries A-labels, returns TXT octets as Latin-1 and MX as objects, and
+// throws an exception with a code if there are no records.
 const aLabels = name => (/[^\x00-\x7f]/.test(name) && domainToASCII(name)) || name;
 const resolver = async (name, type = 'A') => {
     const answer = await new Promise(done => {
@@ -92,7 +92,7 @@ const kinds = {
     async from({ headers }) {
         const text = headers.map(field => `From: ${field}\r\n`).join('') + '\r\n';
         const found = await dkimVerify(Buffer.from(text), options);
-        // It gives addresses as they stand; its DMARC check brings them into the form that is compared here.
+        // It returns addresses unchanged; its DMARC check converts them to the form compared here.
         const names = (found.headerFrom || []).map(address => address.slice(address.lastIndexOf('@') + 1).trim());
         const domains = names.filter(name => !name.startsWith('[')).map(name => domainToASCII(name));
         return { domains: [...new Set(domains)].filter(name => name) };

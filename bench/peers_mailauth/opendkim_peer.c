@@ -1,7 +1,7 @@
-/* libopendkim, as Debian's opendkim uses it: DNS goes in by callbacks, which give packets, those of
- * NXDOMAIN too. (Its own resolver takes NXDOMAIN for a temporary failure.) Requests  verify NOW
- * MESSAGE                               answered by a word for each signature sign NOW SELECTOR
- * DOMAIN HEADERFORM BODYFORM ALGORITHM LENGTH HEADERS KEY MESSAGE      by the field in hex */
+/* libopendkim, as Debian's opendkim uses it: callbacks return DNS packets, also for NXDOMAIN, which
+ * its own resolver treats as a temporary failure. Requests: "verify NOW MESSAGE", answered by a
+ * word for each signature; "sign NOW SELECTOR DOMAIN HEADERFORM BODYFORM ALGORITHM LENGTH HEADERS
+ * KEY MESSAGE", answered by the field in hex. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/time.h>
@@ -14,7 +14,7 @@ static time_t now_is;
 static DKIM_LIB* lib;
 static int reply_length; /* -1: the question had no answer */
 
-/* Stands before that of the C library: the library sees the clock of the case. */
+/* Replaces that of the C library: libopendkim uses the clock of the case. */
 time_t time(time_t* out) {
   if (out) *out = now_is;
   return now_is;
@@ -123,7 +123,7 @@ static void verify(void) {
     if (count == 0 && ended != DKIM_STAT_NOSIG)
       alone = ended == DKIM_STAT_KEYFAIL ? "temperror" : "permerror";
   }
-  /* All words first: a question may come in between. */
+  /* Reads all words first: a question may come in between. */
   const char* found[256];
   if (count > 256) count = 256;
   for (int i = 0; i < count; i++) found[i] = word_of(dkim, sigs[i]);

@@ -1,6 +1,6 @@
-/* libopendmarc, RFC 7489. It asks with res_nquery() of the C library, which stands here: its own
- * code reads the packets. Request: SUFFIXFILE FROM SPFRESULT SPFDOMAIN [DKIMRESULT DKIMDOMAIN]...
- * ("-" as SPFRESULT: nothing is said of MAIL FROM) Answer: RESULT POLICY. */
+/* libopendmarc, RFC 7489. It queries with res_nquery() of the C library, which this file replaces;
+ * its own code reads the packets. Request: SUFFIXFILE FROM SPFRESULT SPFDOMAIN [DKIMRESULT
+ * DKIMDOMAIN]..., with "-" as SPFRESULT if MAIL FROM has no result. Answer: RESULT POLICY. */
 #include <arpa/nameser.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -17,7 +17,7 @@ int res_nquery(res_state state, const char* name, int class, int type, unsigned 
   (void)type; /* it asks for TXT only */
   const int length = ask("TXT", name, answer, (size_t)size);
   const HEADER* header = (const HEADER*)answer;
-  int trouble = NETDB_SUCCESS; /* as the C library says it */
+  int trouble = NETDB_SUCCESS; /* a code of the C library */
   if (length < 0 || header->rcode == SERVFAIL)
     trouble = TRY_AGAIN;
   else if (header->rcode == NXDOMAIN)
@@ -34,7 +34,7 @@ int res_nquery(res_state state, const char* name, int class, int type, unsigned 
 static unsigned char* word(void) {
   size_t length;
   char* next = strtok(NULL, " ");
-  return next ? unhex(next + 1, &length) : NULL; /* behind an x: a word may be empty */
+  return next ? unhex(next + 1, &length) : NULL; /* after an x: a word may be empty */
 }
 
 static int outcome(const char* result) {
