@@ -1,5 +1,5 @@
 // The npm package mailauth. usage: node mailauth_peer.mjs DIRECTORY-WITH-node_modules [strict]
-// The pipe is that of talk.py. Its option `resolver` provides DNS answers; Date has the case's clock.
+// The pipe is that of talk.py. Its option `resolver` gives DNS answers; Date has the case's clock.
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import readline from 'node:readline';
@@ -32,7 +32,7 @@ const CODES = {
     NXDOMAIN: 'ENOTFOUND', NODATA: 'ENODATA', BADNAME: 'EBADNAME'
 };
 
-// As dns.promises.resolve: it queries A-labels, returns TXT octets as Latin-1 and MX as objects, and
+// As dns.promises.resolve: queries A-labels, returns TXT octets as Latin-1 and MX as objects, and
 // throws an exception with a code if there are no records.
 const aLabels = name => (/[^\x00-\x7f]/.test(name) && domainToASCII(name)) || name;
 const resolver = async (name, type = 'A') => {

@@ -1,4 +1,4 @@
-/* The suite's fault shim, with the names under which SQLite calls: it truncates by ftruncate64(), which the suite's does not have. */
+/* The suite's fault shim, and ftruncate64(), which SQLite calls and the suite's shim lacks. */
 #include "../suites/attacks/faults/fault.c"
 
 int ftruncate64(int fd, off64_t n) { return ftruncate(fd, (off_t)n); }
