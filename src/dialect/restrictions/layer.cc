@@ -158,7 +158,6 @@ Task<Ruling> RestrictionsLayer::judge(Stage stage, Inquiry& inquiry,
       co_await inquiry.ask(std::move(*result.wanted_dns));
     }
   }
-  // Read before note_steps() moves the texts of the marks.
   const Mark* const by = permitting(result);
   const Rule* const permitting_rule = by != nullptr ? by->rule : nullptr;
   std::string why(by != nullptr ? by->detail() : "no list refuses");
