@@ -66,7 +66,8 @@ std::string spf_text(const PolicyFields& fields) {
                      first_reply(policy::checks::spf_domain_listed));
 }
 
-std::string text_of(std::string_view control, const PolicyFields& fields) {
+std::string text_of(const policy::Check& check, const PolicyFields& fields) {
+  const std::string_view control = check.control;
   if (control == policy::checks::client_in_networks.control)
     return "it comes from " + any_of(texts_of(fields.allowed_source_ips));
   if (control == policy::checks::client_authenticated.control) {
@@ -74,6 +75,7 @@ std::string text_of(std::string_view control, const PolicyFields& fields) {
                        any_of(texts_of(fields.smtp_credentials)));
   }
   if (control == policy::checks::spf_authorised.control) return spf_text(fields);
+  if (control != policy::checks::dkim_signed.control) return std::string(check.help);
   if (fields.allowed_dkim_domains.empty()) return "at least one DKIM signature is valid";
   return "a valid DKIM signature is by " + any_of(texts_of(fields.allowed_dkim_domains));
 }
@@ -89,7 +91,7 @@ std::vector<Reading> reads_as(const PolicyFields& fields) {
       if (readings.empty() || readings.back().control != rule.check->control)
         readings.push_back({std::string(rule.check->control), {}, {}, {}});
       Reading& reading = readings.back();
-      reading.text = text_of(rule.check->control, fields);
+      reading.text = text_of(*rule.check, fields);
       if (!fields.shadow) reading.otherwise = first_reply(*rule.check);
       reading.stage = stage == Stage::rcpt ? "rcpt" : "data";
     }
