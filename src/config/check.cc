@@ -131,7 +131,7 @@ class Checker {
       }
       if (!names.try_emplace(listener.name, i).second) {
         add(path(i, "name"), "C035", fmt::format("two listeners are named `{}`", listener.name), "",
-            "give each a `name` of its own: logs and metrics tell them apart by it");
+            "give each a different `name`: logs and metrics distinguish listeners by it");
       }
     }
   }
@@ -140,8 +140,9 @@ class Checker {
     const ListenerConfig& listener = config_.listeners[i];
     if (listener.proxy_protocol == ProxyProtocol::required && listener.proxy_from.empty()) {
       add(path(i, "proxy_protocol"), "C030",
-          "`proxy_protocol = \"required\"` needs `proxy_from`: anybody could claim any address",
-          "which peers are the balancers?", "write for example `proxy_from = [\"192.0.2.10/32\"]`");
+          "`proxy_protocol = \"required\"` needs `proxy_from`: any client could claim any address",
+          "which peers are load balancers?",
+          "write for example `proxy_from = [\"192.0.2.10/32\"]`");
     }
     if (listener.proxy_protocol == ProxyProtocol::off && !listener.proxy_from.empty()) {
       add(path(i, "proxy_from"), "C036",
@@ -157,8 +158,8 @@ class Checker {
     for (const Cidr& network : networks.networks()) {
       if (network.prefix() > 0) continue;
       add(path(i, key), "C037",
-          fmt::format("`{}` trusts every address: who connects may claim to be anybody", key),
-          network.to_string(), "name the balancers' own networks", Severity::warning);
+          fmt::format("`{}` trusts every address: any client may claim any address", key),
+          network.to_string(), "name only the networks of the load balancers", Severity::warning);
     }
   }
 
@@ -307,10 +308,10 @@ class Checker {
     for (const std::string& folder : config_.api.table_folders) {
       std::error_code trouble;
       if (std::filesystem::is_directory(folder, trouble)) continue;
-      no_effect(
-          "api.table_folders",
-          fmt::format("there is no folder {}: nothing in it can be named", printable(folder, 200)),
-          "make it, or name another");
+      no_effect("api.table_folders",
+                fmt::format("the folder {} does not exist: no file in it can be named",
+                            printable(folder, 200)),
+                "create it, or name another");
     }
   }
 
@@ -338,8 +339,8 @@ class Checker {
     for (const Cidr& network : api.trusted_proxies.networks()) {
       if (network.prefix() > 0) continue;
       add("api.trusted_proxies", "C037",
-          "`trusted_proxies` trusts every address: who connects may claim to be anybody",
-          network.to_string(), "name the proxies' own networks", Severity::warning);
+          "`trusted_proxies` trusts every address: any client may claim any address",
+          network.to_string(), "name only the networks of the proxies", Severity::warning);
     }
   }
 
@@ -351,8 +352,8 @@ class Checker {
     if (api.connections >= api.requests + spare) return;
     const std::string key = positions_.has("api.requests") ? "api.requests" : "api.connections";
     add(key, "C039",
-        fmt::format("{} API connections are too few for {} requests in hand: when all have a "
-                    "request, nobody else can connect, not even for /healthz",
+        fmt::format("{} API connections are too few for {} requests in hand: when all of them have "
+                    "a request, no other client can connect, not even for /healthz",
                     api.connections, api.requests),
         "", fmt::format("write `connections = {}` or more", api.requests + spare));
   }

@@ -310,8 +310,8 @@ TEST(Config, text_without_quotes_is_told_to_have_some) {
       {"hostname = \"mail.example.com", "end the text with a quote"},
       {"names = [a.example, b.example]", "put each text in quotes: `names = [\"a\", \"b\"]`"},
       {"names = [\n  a.example,\n]", "put each text in quotes"},
-      {"hostname \"mail.example.com\"", "mend this line"},
-      {"hostname = {", "mend this line"},
+      {"hostname \"mail.example.com\"", "correct this line"},
+      {"hostname = {", "correct this line"},
   };
   for (const auto& [line, hint] : cases) {
     const ConfigResult result = parse("[server]\n" + std::string(line) + "\nthreads = 1\n");
@@ -511,8 +511,8 @@ TEST(Config, keys_that_another_key_makes_idle_are_named) {
   EXPECT_THAT(said("[api]\noperators = [\"acc_1\", \"nobody\"]\n"),
               ElementsAre("C036 `nobody` is not the id of an account"));
   EXPECT_THAT(said("[api]\ntable_folders = [\"/nonexistent/tables\"]\n"),
-              ElementsAre("C036 there is no folder /nonexistent/tables: nothing in it can be "
-                          "named"));
+              ElementsAre("C036 the folder /nonexistent/tables does not exist: no file in it can "
+                          "be named"));
 }
 
 TEST(Config, trusted_proxies_are_named_and_needed) {

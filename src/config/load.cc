@@ -118,7 +118,7 @@ class Reader {
       }
     }
     add(place, "C012", message,
-        section.empty() ? "a key stands below a `[section]`"
+        section.empty() ? "a key belongs below a `[section]`"
                         : fmt::format("`{}` has no such key", section_header(section)),
         "remove it; `postern config example` shows every key");
   }
@@ -135,7 +135,7 @@ class Reader {
         read_keys(section, section, *table, unused);
       } else {
         wrong_type(place_of(name.source()), fmt::format("`{}`", section), "a section", node,
-                   fmt::format("write `[{}]` on a line of its own and its keys below", section));
+                   fmt::format("write `[{}]` on a separate line and its keys below", section));
       }
       return;
     }
@@ -168,7 +168,7 @@ class Reader {
     const toml::table* table = node.as_table();
     if (!table) {
       wrong_type(place_of(name.source()), "`restrictions`", "a section", node,
-                 "write `[restrictions]` on a line of its own and its keys below");
+                 "write `[restrictions]` on a separate line and its keys below");
       return;
     }
     RestrictionsConfig& config = config_.restrictions;
@@ -179,7 +179,7 @@ class Reader {
       const auto number = value.value_exact<std::int64_t>();
       if (!text && !flag && !number) {
         wrong_type(place_of(value.source()), fmt::format("`{}`", printable(key.str(), 64)), "text",
-                   value, "write the value as it stands in main.cf, between quotes");
+                   value, "write the value as it is in main.cf, between quotes");
         continue;
       }
       const std::string given = text   ? std::string(*text)
@@ -306,8 +306,8 @@ std::string machine_name() {
 /// A hint for a line that is not TOML, where the parser stopped with `why`. Usually a text lacks
 /// quotes.
 std::string syntax_hint(std::string_view why, std::string_view line) {
-  constexpr std::string_view rest = "nothing behind it was read (`postern help C001`)";
-  const std::string plain = fmt::format("mend this line; {}", rest);
+  constexpr std::string_view rest = "nothing after it was read (`postern help C001`)";
+  const std::string plain = fmt::format("correct this line; {}", rest);
   const auto says = [&](std::string_view words) { return why.find(words) != why.npos; };
   const bool in_value = (!says("parsing key") || says("expected a comment")) && !says("table");
   if (!in_value) return plain;

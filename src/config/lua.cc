@@ -170,7 +170,7 @@ void check_listeners(const LuaConfig& lua, const std::string& hostname, const Fi
       return;
     }
     refuse_strangers(one.relay_hosts, lua,
-                     at_listener(one, lua, "relay_hosts lets strangers send mail anywhere"),
+                     at_listener(one, lua, "relay_hosts lets unknown clients send mail anywhere"),
                      diagnostics);
     if (const auto pem = pem_of(one)) {
       const auto usable = net::TlsContext::load(*pem);
@@ -201,15 +201,16 @@ void check_listeners(const LuaConfig& lua, const std::string& hostname, const Fi
 
 void load_lua(Config& config, const Positions& positions, Diagnostics& diagnostics) {
   LuaConfig& lua = config.lua;
-  refuse_strangers(lua.relay_hosts.networks(), lua,
-                   positions.at("lua.relay_hosts", "L003", "strangers may send mail anywhere"),
-                   diagnostics);
+  refuse_strangers(
+      lua.relay_hosts.networks(), lua,
+      positions.at("lua.relay_hosts", "L003", "unknown clients may send mail anywhere"),
+      diagnostics);
   if (lua.policy.empty()) return;
   const Result<std::string> text = read_host_file(lua.policy, {.largest = largest_policy});
   if (!text) {
     Diagnostic diagnostic =
         positions.at("lua.policy", "L002", "the policy: " + text.error().message);
-    diagnostic.hint = "paths are those of the directory that postern was started in";
+    diagnostic.hint = "paths are relative to the directory that postern was started in";
     diagnostics.add(std::move(diagnostic));
     return;
   }
@@ -228,7 +229,7 @@ void load_lua(Config& config, const Positions& positions, Diagnostics& diagnosti
     for (const std::string_view one : mistakes_of(loaded.error().message)) {
       Diagnostic diagnostic = placed(std::string(one), folder);
       if (diagnostic.line == 0) diagnostic.file = lua.policy;
-      diagnostic.hint = "the policy did not load; nothing of it runs (`postern help L001`)";
+      diagnostic.hint = "the policy did not load; no part of it runs (`postern help L001`)";
       diagnostics.add(std::move(diagnostic));
     }
     return;

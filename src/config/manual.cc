@@ -41,18 +41,18 @@ mistake with its line and column, `postern help CODE` explains an error code.
 
 * Every key has a default and may be left out. An unknown key or section is an error.
 * Durations are whole numbers with a unit: `250ms`, `5s`, `3m`, `1h`, `7d`. Sizes: `64 KiB`, `25 MiB`, `1 GiB`, or octets.
-* `SIGHUP` (`systemctl reload`) reads the file again, and the files it names: decisions follow at once, sessions from the next
+* `SIGHUP` (`systemctl reload`) reads the file again, and the files it names: decisions use it at once, sessions from the next
   one on. A key with `*` waits, wholly or in part, for the next start; when one was changed the log says so, as
   `config.needs_restart`. A file with a mistake changes nothing, and neither does one that adds, removes or moves a
   `[[listener]]`: that needs a restart.
-* A renewed certificate is taken on `SIGHUP` too, by sessions from then on; the log says `tls.renewed`. The start, `SIGHUP` and
+* A renewed certificate is used after `SIGHUP` too, by new sessions; the log says `tls.renewed`. The start, `SIGHUP` and
   `postern check` warn of one that ends within 14 days, or is for another name than `server.hostname` (RFC 6125).
 * Networks are in CIDR notation without host bits; an IPv4-mapped IPv6 address is its IPv4 address.
 * Relative file names are relative to the working directory. `credential:NAME` is a file that systemd's
   `LoadCredential=` provides.
 * `[[listener]]` may be given several times, once for each address; without any there is one with the defaults.
   `[[route]]` and `[[egress]]` likewise, once for each route and each source address; without any there is none
-  ([relaying](relay.md)). `[[auth.source]]` once for each place that knows accounts, in the order in which they are asked
+  ([relaying](relay.md)). `[[auth.source]]` once for each source of accounts, in the order in which they are asked
   ([signing in](auth.md)).
 
 ```console
@@ -78,16 +78,16 @@ struct ListKey {
 
 constexpr ListKey list_keys[] = {
     {"mode", "\"enforce\"", "\"shadow\": judged and shown in traces, and nothing is refused"},
-    {"errors", "\"refuse\"", "\"defer\": what cannot be read is 451 where it is needed"},
+    {"errors", "\"refuse\"", "\"defer\": a part that cannot be read gives 451 where it is needed"},
     {"require_complete_lists", "false", "a list that does not decide every request is an error"},
-    {"i_know_this_is_an_open_relay", "false", "lists that let strangers relay load"},
+    {"i_know_this_is_an_open_relay", "false", "lists that let unknown clients relay are accepted"},
     {"client", "", "who may connect: smtpd_client_restrictions"},
     {"helo", "", "what the client may call itself: smtpd_helo_restrictions"},
     {"sender", "", "reverse-paths: smtpd_sender_restrictions"},
     {"relay", "", "who may send to whom: smtpd_relay_restrictions"},
-    {"recipient", "", "recipients, behind relay: smtpd_recipient_restrictions"},
+    {"recipient", "", "recipients, after relay: smtpd_recipient_restrictions"},
     {"data", "", "at DATA: smtpd_data_restrictions"},
-    {"end_of_data", "", "behind the message: smtpd_end_of_data_restrictions"},
+    {"end_of_data", "", "after the message: smtpd_end_of_data_restrictions"},
     {"etrn", "", "at ETRN: smtpd_etrn_restrictions"},
     {"mynetworks", "", "networks that permit_mynetworks lets through"},
     {"relay_domains", "", "domains that mail is relayed to, and those below them"},
@@ -141,9 +141,9 @@ std::string config_manual() {
                        key.preset, range_of(key), key.comment);
   }
   out +=
-      "\n## `[restrictions]`\n\nRestriction lists, as in Postfix ([restriction lists]"
-      "(restriction-lists.md)); without the section there are none. Every other\nparameter of "
-      "`main.cf` that lists depend on stands here under its own name.\n\n| key | default | "
+      "\n## `[restrictions]`\n\nRestriction lists, as in Postfix ([restriction "
+      "lists](restriction-lists.md)); without the section there are none. Every other\nparameter "
+      "of `main.cf` that lists depend on is written here under its own name.\n\n| key | default | "
       "meaning |\n|---|---|---|\n";
   for (const ListKey& row : list_keys) {
     out += fmt::format("| `{}` | `{}` | {} |\n", row.name, preset_of(row), row.comment);

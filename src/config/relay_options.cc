@@ -158,7 +158,7 @@ void Reader::read_pools() {
     if (given.v6 && given.v6->is_v4()) refuse("v6", "`v6` is an IPv4 address", "write it as `v4`");
     if (given.pool.empty()) {
       if (given.v4 || given.v6)
-        refuse("pool", "a source address of no pool", "write `pool = \"main\"`");
+        refuse("pool", "a source address without a pool", "write `pool = \"main\"`");
       continue;
     }
     if (!given.v4 && !given.v6) {
@@ -187,7 +187,7 @@ void Reader::read_route(const RouteConfig& given) {
   }
   if (given.match.empty()) {
     if (given.to != RouteConfig().to)
-      complain("to", "a route for nobody", "add `match = [\"example.org\"]`, or `[\"*\"]`");
+      complain("to", "a route without recipients", "add `match = [\"example.org\"]`, or `[\"*\"]`");
     return;
   }
   if (given.tls) route->tls = given.tls;
@@ -278,7 +278,7 @@ relay::RouteSettings Reader::settings_of(const RouteConfig& given) {
   if (!given.egress.empty()) {
     const auto pool = pools_.find(given.egress);
     if (pool == pools_.end()) {
-      complain("egress", fmt::format("no source address is in a pool `{}`", given.egress),
+      complain("egress", fmt::format("the pool `{}` has no source address", given.egress),
                "add `[[egress]]` with this `pool`");
     } else {
       out.pool = pool->second;
@@ -299,8 +299,8 @@ void Reader::read_login(const RouteConfig& given, relay::RouteSettings& into) {
   const bool verified = given.tls == relay::TlsLevel::verify || !given.tlsa.empty() ||
                         (!given.tls && config_.relay.tls == relay::TlsLevel::verify);
   if (!verified && !given.auth_insecure) {
-    complain("auth_user", "a password only goes to a server that was verified",
-             "write `tls = \"verify\"`; or `auth_insecure = true` on a network of your own");
+    complain("auth_user", "a password is sent only to a verified server",
+             "write `tls = \"verify\"`; or `auth_insecure = true` on your own network");
   }
   if (files_ == RelayFiles::none) return;
   Result<std::string> password = read_password(given.auth_password);

@@ -19,7 +19,7 @@ Diagnostic unknown_parameter(const std::string& name, const Positions& positions
   if (near) diagnostic.label = fmt::format("did you mean `{}`?", *near);
   diagnostic.hint =
       near ? "rename the key, or see `postern help C012`"
-           : "no restriction list depends on it; `postern import postfix` sorts a main.cf out";
+           : "no restriction list uses it; `postern import postfix` converts a main.cf";
   return diagnostic;
 }
 

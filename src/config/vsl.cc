@@ -69,7 +69,7 @@ vsl::Site site_of(const Config& config, const Positions& positions, Diagnostics&
     if (one.domain.empty()) {
       const bool says_nothing = one.dkim_key.empty() && one.certificate.empty() && one.key.empty();
       if (!says_nothing) {
-        diagnostics.add(positions.at(path, "V003", "a further domain without its `domain`"));
+        diagnostics.add(positions.at(path, "V003", "a [[vsl.virtual]] without `domain`"));
       }
       continue;
     }
@@ -143,7 +143,7 @@ void warn(const Config& config, const Positions& positions, Diagnostics& diagnos
         "write `policy = \"/etc/postern/rules/main.vsl\"` below [vsl]");
   } else if (given.mode == LuaMode::enforce && !config.auth.sources.empty() &&
              given.loaded->directives(policy::Stage::auth).empty()) {
-    add("nobody can sign in with [[auth.source]]: the policy has no rule in `authenticate`",
+    add("no client can sign in with [[auth.source]]: the policy has no rule in `authenticate`",
         "write `authenticate: [ rule \"accounts\" || authenticate() ]` into its stages");
   }
   for (const std::string& receiver : given.loaded->receivers()) {
@@ -155,7 +155,7 @@ void warn(const Config& config, const Positions& positions, Diagnostics& diagnos
              (at.address == wanted->address || host == "0.0.0.0" || host == "::");
     });
     if (!there) {
-      add("what is delegated cannot come back: no listener is at " + receiver,
+      add("delegated mail cannot come back: no listener is at " + receiver,
           "add a [[listener]] with this address");
     }
   }
@@ -170,7 +170,7 @@ void load_vsl(Config& config, const Positions& positions, Diagnostics& diagnosti
   if (stranger && !given.open_relay_is_known) {
     Diagnostic diagnostic =
         positions.at("vsl.relay_networks", "V004",
-                     "strangers may send mail anywhere" + relay_witness(*stranger));
+                     "unknown clients may send mail anywhere" + relay_witness(*stranger));
     diagnostic.hint =
         "name the networks of your own clients, or confirm it: i_know_this_is_an_open_relay = true";
     diagnostics.add(std::move(diagnostic));
@@ -187,7 +187,7 @@ void load_vsl(Config& config, const Positions& positions, Diagnostics& diagnosti
     Diagnostic diagnostic =
         positions.at("vsl.policy", "V002",
                      fmt::format("cannot read the policy {}", printable(given.policy, 200)));
-    diagnostic.hint = "paths are those of the directory that postern was started in";
+    diagnostic.hint = "paths are relative to the directory that postern was started in";
     diagnostics.add(std::move(diagnostic));
     return;
   }
