@@ -101,7 +101,7 @@ class LineParser {
     if (!out_.command) {
       for (const CommandSpec& command : commands()) {
         if (find_in(command.options, name)) {
-          return refuse(fmt::format("option `{}` stands behind its command", printable(name, 64)),
+          return refuse(fmt::format("option `{}` must come after its command", printable(name, 64)),
                         fmt::format("`postern {} {} ...`", command.name, name));
         }
       }

@@ -15,16 +15,17 @@ constexpr ExitCode config = ExitCode::config;
 constexpr OptionSpec shared[] = {
     {"--config", "FILE", "the configuration; - is standard input",
      "$POSTERN_CONFIG, else embedded defaults"},
-    {"--json", "", "answer with one JSON object, or one a line", ""},
-    {"--quiet", "", "say nothing but errors", ""},
+    {"--json", "", "print one JSON object, or one on each line", ""},
+    {"--quiet", "", "print only errors", ""},
     {"--no-color", "", "no colours, as with NO_COLOR set", ""},
     {"--help", "", "this help", ""},
 };
 
 constexpr ExampleSpec serve_examples[] = {
     {"postern serve", "on 127.0.0.1:2525 and 127.0.0.1:8025, data in ./postern-data"},
-    {"postern serve --config postern.toml", "what the file says"},
-    {"postern serve --smtp 127.0.0.1:2526 --api 127.0.0.1:8026", "when the ports are taken"},
+    {"postern serve --config postern.toml", "with the settings of the file"},
+    {"postern serve --smtp 127.0.0.1:2526 --api 127.0.0.1:8026",
+     "when the default ports are in use"},
 };
 constexpr OptionSpec serve_options[] = {
     {"--data-dir", "DIR", "databases, generated certificate, temporary bodies", "./postern-data"},
@@ -57,20 +58,20 @@ constexpr ExampleSpec explain_examples[] = {
      "--client-ip 192.0.2.10",
      "what would happen to this message"},
     {"postern explain 01JD9X3V5W6Y7Z8A9B0C1D2E3F --password-stdin < password.txt",
-     "a login that a Lua policy judged, with the password, which no record holds"},
+     "a login that a Lua policy judged, with the password, which is not recorded"},
 };
 constexpr OptionSpec explain_options[] = {
     {"--message", "FILE", "the message; - is standard input", "no message stage"},
     {"--from", "ADDRESS", "reverse-path of the envelope; \"\" is the null one", ""},
     {"--to", "ADDRESS", "forward-path of the envelope; may be repeated", ""},
     {"--client-ip", "IP", "address of the client", "127.0.0.1"},
-    {"--helo", "NAME", "what the client calls itself", "the client's address"},
+    {"--helo", "NAME", "name of the client in HELO or EHLO", "the client's address"},
     {"--tls", "", "as if the session were encrypted", ""},
     {"--auth", "NAME", "as if NAME had authenticated", ""},
-    {"--dns", "FILE", "DNS answers, a zone or JSON; no other are asked for", "the resolvers"},
+    {"--dns", "FILE", "DNS answers, a zone or JSON; no server is asked", "the resolvers"},
     {"--password-stdin", "",
-     "with ID: the password of its login, a line of standard input, for a Lua handler that looks "
-     "into it",
+     "with ID: the password of its login, a line of standard input, for a Lua handler that checks "
+     "it",
      ""},
     {"--data-dir", "DIR", "where the gateway keeps its databases", "./postern-data"},
     {"--exit-code", "", "exit 1 when the decision is a refusal", ""},
@@ -80,7 +81,7 @@ constexpr ExitCode explain_exits[] = {
 
 constexpr ExampleSpec inbox_examples[] = {
     {"postern inbox", "the last messages of every inbox"},
-    {"postern inbox invoices@in.example.net --follow", "and those that come"},
+    {"postern inbox invoices@in.example.net --follow", "the last messages, then new ones"},
 };
 constexpr OptionSpec inbox_options[] = {
     {"--follow", "", "wait for more, until Ctrl-C", ""},
@@ -99,20 +100,20 @@ constexpr ExampleSpec passwd_examples[] = {
     {"postern passwd owner@example.com", "asks for the password twice"},
     {"postern passwd owner@example.com < password.txt", "reads its first line"},
     {"postern passwd --create second@example.com < password.txt", "a further account"},
-    {"postern passwd --reset-link owner@example.com", "for who has forgotten it"},
+    {"postern passwd --reset-link owner@example.com", "for a forgotten password"},
 };
 constexpr OptionSpec passwd_options[] = {
-    {"--create", "", "make the account when there is none; a terminal is asked otherwise", ""},
-    {"--reset-link", "", "print a link with which a new password is set, once, within an hour", ""},
-    {"--revoke-tokens", "", "the account's API tokens end too", ""},
+    {"--create", "", "make the account if it does not exist, without asking on the terminal", ""},
+    {"--reset-link", "", "print a link that sets a new password, once, within an hour", ""},
+    {"--revoke-tokens", "", "revoke the account's API tokens too", ""},
     {"--data-dir", "DIR", "where the gateway keeps its databases", "./postern-data"},
 };
 constexpr ExitCode passwd_exits[] = {
     ok, usage, ExitCode::bad_data, ExitCode::no_input, ExitCode::io, ExitCode::try_again, config};
 
 constexpr ExampleSpec completion_examples[] = {
-    {"postern completion bash > /etc/bash_completion.d/postern", "for everybody on this machine"},
-    {"postern completion fish > ~/.config/fish/completions/postern.fish", "for yourself"},
+    {"postern completion bash > /etc/bash_completion.d/postern", "for all users of this machine"},
+    {"postern completion fish > ~/.config/fish/completions/postern.fish", "for your user only"},
 };
 
 constexpr ExampleSpec help_examples[] = {
@@ -126,9 +127,9 @@ constexpr ExampleSpec version_examples[] = {
 
 constexpr CommandSpec table[] = {
     {"serve", "Run", "run the gateway",
-     "Runs the gateway until it is told to stop; with no configuration on embedded defaults, "
+     "Runs the gateway until it is stopped. Without a configuration it uses embedded defaults and "
      "loopback only. SIGHUP (systemctl reload postern) reads configuration, policies, tables and "
-     "renewed certificates again; sessions in hand end as they began.",
+     "renewed certificates again; open sessions keep their limits and certificates.",
      "[--config FILE] [--data-dir DIR] [--smtp ADDR:PORT] [--api ADDR:PORT]", 0, serve_examples,
      serve_options, serve_exits, "postern check, postern help configuration"},
     {"check", "Write policy", "load the configuration, say what is wrong",
@@ -138,9 +139,8 @@ constexpr CommandSpec table[] = {
      "postern help configuration, postern help C012"},
     {"explain", "Write policy", "why a message was, or would be, refused",
      "Shows a decision step by step: each stage, rule, the evidence it saw and the reply. With "
-     "--to it decides now: no mail is sent or kept, and scripts write nothing and run no program, "
-     "but "
-     "policy services, tables of other programs and HTTP of Lua hooks are really asked.",
+     "--to it decides now. No mail is sent or kept; scripts write no files and run no programs. "
+     "Policy services, tables of other programs and HTTP servers of Lua hooks are asked.",
      "ID [--password-stdin] | --from ADDRESS --to ADDRESS [--message FILE] [--client-ip IP] "
      "[OPTIONS]",
      1, explain_examples, explain_options, explain_exits, "postern help tracing"},

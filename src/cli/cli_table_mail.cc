@@ -9,20 +9,21 @@ constexpr ExitCode no = ExitCode::no;
 constexpr ExitCode usage = ExitCode::usage;
 constexpr ExitCode config = ExitCode::config;
 
-constexpr OptionSpec dns_file{
-    "--dns", "FILE", "a zone, or answers in JSON; no others are asked for", "the resolvers"};
+constexpr OptionSpec dns_file{"--dns", "FILE", "a zone, or answers in JSON; no server is asked",
+                              "the resolvers"};
 constexpr OptionSpec dns_server{"--dns-server", "ADDR:PORT", "name server to ask; may be repeated",
                                 "`dns.servers`, else /etc/resolv.conf"};
-constexpr OptionSpec now{"--now", "TIME", "as if it were then: 2026-11-20T09:00:00Z, or Unix time",
-                         "the clock"};
+constexpr OptionSpec now{"--now", "TIME",
+                         "judge as of this time: 2026-11-20T09:00:00Z, or Unix time", "the clock"};
 
 constexpr FamilySpec family_table[] = {
     {"dkim", "make keys, sign and verify messages (RFC 6376)",
      "DKIM from the command line: make a key, see whether it is published, sign, verify."},
     {"spf", "may this client send for that address? (RFC 7208)",
-     "SPF from the command line: what a receiver makes of a client's address and a sender."},
-    {"dmarc", "a domain's DMARC record, or all of a message",
-     "DMARC from the command line: what a domain asks for, and what becomes of a message."},
+     "SPF from the command line: the result that a receiver finds for a client's address and a "
+     "sender."},
+    {"dmarc", "a domain's DMARC record, or all checks of a message",
+     "DMARC from the command line: the policy of a domain, and the result for a message."},
 };
 
 constexpr ExampleSpec keygen_examples[] = {
@@ -43,7 +44,7 @@ constexpr OptionSpec keygen_options[] = {
 constexpr ExitCode keygen_exits[] = {ok, usage, ExitCode::cannot_create, ExitCode::io};
 
 constexpr ExampleSpec keys_examples[] = {
-    {"postern dkim keys", "every key of the gateway, with the record that belongs into DNS"},
+    {"postern dkim keys", "every key of the gateway, with its DNS record"},
     {"postern dkim keys example.com --json", "those of one domain, for scripts"},
 };
 constexpr OptionSpec keys_options[] = {
@@ -56,15 +57,15 @@ constexpr ExampleSpec sign_examples[] = {
      "the message with a DKIM-Signature on top"},
     {"postern dkim sign --key rsa.pem --selector s1 --key ed.pem --selector s1-ed25519 --domain "
      "example.com --expires 7d m.eml",
-     "two signatures, as RFC 8463 advises, good for a week"},
+     "two signatures, as RFC 8463 advises, valid for a week"},
 };
 constexpr OptionSpec sign_options[] = {
     {"--key", "FILE", "private key in PEM; may be repeated", ""},
     {"--domain", "NAME", "the domain that signs, d=", ""},
     {"--selector", "NAME", "one for each --key, in the same order, s=", ""},
     {"--canonicalization", "FORMS", "relaxed or simple, of header/body, c=", "relaxed/relaxed"},
-    {"--expires", "TIME", "how long the signature holds, as in 7d, x=", "for ever"},
-    {"--header-only", "", "print the new field alone", ""},
+    {"--expires", "TIME", "how long the signature is valid, as in 7d, x=", "for ever"},
+    {"--header-only", "", "print only the new field", ""},
     now,
 };
 constexpr ExitCode sign_exits[] = {ok, usage, ExitCode::bad_data, ExitCode::no_input, ExitCode::io};
@@ -72,7 +73,8 @@ constexpr ExitCode sign_exits[] = {ok, usage, ExitCode::bad_data, ExitCode::no_i
 constexpr ExampleSpec verify_examples[] = {
     {"postern dkim verify m.eml", "every signature: its result, why, and what it covers"},
     {"postern dkim verify --json - < m.eml", "for scripts, with the DNS answers used"},
-    {"postern dkim verify --dns zone m.eml", "with the records of a file, before they are out"},
+    {"postern dkim verify --dns zone m.eml",
+     "with the records of a file, before they are published"},
 };
 constexpr OptionSpec verify_options[] = {dns_file, dns_server, now};
 constexpr ExitCode verify_exits[] = {ok,
@@ -91,7 +93,7 @@ constexpr ExampleSpec key_examples[] = {
 constexpr OptionSpec key_options[] = {
     {"--domain", "NAME", "the domain that signs, d=", ""},
     {"--selector", "NAME", "the name of the key below it, s=", ""},
-    {"--key", "FILE", "private key that has to match", "not compared"},
+    {"--key", "FILE", "private key that must match", "not compared"},
     dns_file,
     dns_server,
 };
@@ -105,13 +107,13 @@ constexpr ExampleSpec spf_examples[] = {
 constexpr OptionSpec spf_options[] = {
     {"--ip", "IP", "address of the client", ""},
     {"--from", "ADDRESS", "sender of the envelope, or its domain; \"\" is the null one", ""},
-    {"--helo", "NAME", "what the client calls itself", "the client's address"},
+    {"--helo", "NAME", "name of the client in HELO or EHLO", "the client's address"},
     dns_file,
     dns_server,
 };
 
 constexpr ExampleSpec dmarc_examples[] = {
-    {"postern dmarc check example.org", "its record, what it asks for and what is odd about it"},
+    {"postern dmarc check example.org", "its record, its policy and its problems"},
     {"postern dmarc check --message m.eml --ip 192.0.2.10 --from ann@example.org",
      "SPF, DKIM, ARC and DMARC of a message"},
 };
@@ -119,8 +121,9 @@ constexpr OptionSpec dmarc_options[] = {
     {"--message", "FILE", "judge this message; - is standard input", ""},
     {"--ip", "IP", "with --message: address of the client", ""},
     {"--from", "ADDRESS", "with --message: sender of the envelope; \"\" is the null one", ""},
-    {"--helo", "NAME", "with --message: what the client calls itself", "the client's address"},
-    {"--tree-walk", "", "as RFC 9989 finds records, not by the public suffix list", ""},
+    {"--helo", "NAME", "with --message: name of the client in HELO or EHLO",
+     "the client's address"},
+    {"--tree-walk", "", "find records as RFC 9989 does, not by the public suffix list", ""},
     dns_file,
     dns_server,
 };
@@ -133,20 +136,21 @@ constexpr ExampleSpec route_examples[] = {
 };
 constexpr OptionSpec route_options[] = {
     {"--sts", "MODE:NAMES", "as if the domain had this MTA-STS policy", "none"},
-    {"--attempts", "N", "show the order of hosts of N attempts: equal ones are drawn by lot", "1"},
+    {"--attempts", "N", "show the order of hosts of N attempts: equal ones are ordered at random",
+     "1"},
     dns_file,
     dns_server,
 };
 
 constexpr CommandSpec table[] = {
     {"dkim keygen", "Set up", "make a key, print the record to publish",
-     "Makes a private key for DKIM and prints the DNS record that publishes its other half. A file "
+     "Makes a private key for DKIM and prints the DNS record that publishes its public key. A file "
      "that exists is never overwritten.",
      "--domain NAME --selector NAME [--type rsa|ed25519|both] [--bits N] [--out FILE]", 0,
      keygen_examples, keygen_options, keygen_exits, "postern dkim check, postern dkim sign"},
     {"dkim keys", "Set up", "the keys that sign outgoing mail",
-     "Lists the DKIM keys of the gateway's domains as lines of a zone file, without their private "
-     "halves. They are made and put to use over the API (docs/relay-signing.md).",
+     "Lists the DKIM keys of the gateway's domains as lines of a zone file, without the private "
+     "keys. Keys are made and activated through the API (docs/relay-signing.md).",
      "[DOMAIN] [--data-dir DIR] [--json]", 1, keys_examples, keys_options, keys_exits,
      "postern dkim keygen, postern dkim check"},
     {"dkim check", "Set up", "is a key published, usable, and ours?",
@@ -169,18 +173,16 @@ constexpr CommandSpec table[] = {
      "Evaluates SPF as a receiver would. The exit code is 0 for pass.",
      "--ip IP --from ADDRESS [--helo NAME] [--dns FILE]", 0, spf_examples, spf_options,
      verify_exits, "postern dmarc check"},
-    {"dmarc check", "Set up", "a domain's record, or the whole of a message",
-     "Shows the DMARC policy of a domain; or, with --message, all that a receiver finds out about "
-     "a "
-     "message. The exit code is 0 for a usable record, or a pass.",
+    {"dmarc check", "Set up", "a domain's record, or all checks of a message",
+     "Shows the DMARC policy of a domain; or, with --message, all results that a receiver finds "
+     "for a message. The exit code is 0 for a usable record, or a pass.",
      "DOMAIN | --message FILE --ip IP --from ADDRESS [--helo NAME]", 1, dmarc_examples,
      dmarc_options, verify_exits, "postern spf check, postern dkim verify"},
     {"route", "Operate", "where mail for an address would go",
      "Shows the route of an address, the hosts that would be tried, their addresses and TLS "
-     "levels, "
-     "what was left out and why, or the reply. Nothing is sent. The exit code is 1 where the "
-     "recipient would be refused, 75 where it would be tried later. Whether the gateway takes "
-     "the mail is not asked, and webhooks are not known: postern explain says that.",
+     "levels, what was left out and why, or the reply. Nothing is sent. The exit code is 1 where "
+     "the recipient would be refused, 75 where it would be tried later. It does not show whether "
+     "the gateway accepts the mail, and does not know webhooks: use postern explain for that.",
      "ADDRESS... [--config FILE] [--dns FILE] [--json]", 50, route_examples, route_options,
      verify_exits, "postern check, postern help configuration"},
 };

@@ -8,8 +8,8 @@ constexpr std::size_t most_ids = 1000;
 
 constexpr FamilySpec family_table[] = {
     {"queue", "list, show, retry, hold, release, drop, simulate",
-     "The mail that waits: for delivery, or for somebody's decision. Asks the running gateway, or "
-     "opens the queue itself when none runs."},
+     "The mail that waits for delivery or for a decision. Asks the running gateway, or opens the "
+     "queue itself when no gateway runs."},
 };
 
 constexpr OptionSpec state{"--state", "STATE", "queued, held, dead or quarantined", ""};
@@ -18,11 +18,11 @@ constexpr OptionSpec destination{"--destination", "ROUTE:NAME",
 constexpr OptionSpec sender{"--sender", "ADDRESS", "the reverse-path; \"<>\" is the null one", ""};
 constexpr OptionSpec recipient{"--recipient", "ADDRESS", "one of the recipients", ""};
 constexpr OptionSpec account{"--account", "ID", "the account it belongs to", ""};
-constexpr OptionSpec quarantine{"--quarantine", "NAME", "set aside with this word", ""};
+constexpr OptionSpec quarantine{"--quarantine", "NAME", "quarantined with this word", ""};
 constexpr OptionSpec older{"--older-than", "AGE", "in the queue for longer: 30m, 6h, 2d", ""};
 constexpr OptionSpec data_dir{"--data-dir", "DIR", "where the gateway keeps its data",
                               "./postern-data"};
-constexpr OptionSpec all{"--all", "", "every message that the filters meet", ""};
+constexpr OptionSpec all{"--all", "", "every message that matches the filters", ""};
 
 constexpr ExitCode ask_exits[] = {
     ExitCode::ok, ExitCode::usage,     ExitCode::no_input,      ExitCode::unavailable,
@@ -35,8 +35,8 @@ constexpr ExitCode act_exits[] = {
 constexpr ExampleSpec list_examples[] = {
     {"postern queue list", "the newest messages"},
     {"postern queue list --state dead --destination relay:example.com",
-     "what was given up for one destination"},
-    {"postern queue list --older-than 1d --json", "for scripts: a message a line"},
+     "the dead letters of one destination"},
+    {"postern queue list --older-than 1d --json", "for scripts: one message on each line"},
 };
 constexpr OptionSpec list_options[] = {
     state,      destination, sender, recipient,
@@ -56,23 +56,24 @@ constexpr OptionSpec show_options[] = {
 constexpr ExampleSpec retry_examples[] = {
     {"postern queue retry 01JD9X3V5W6Y7Z8A9B0C1D2E3F", "try again now"},
     {"postern queue retry --all --state dead --destination relay:example.com",
-     "what was given up while that host was away"},
+     "what failed while that host was down"},
 };
 constexpr ExampleSpec hold_examples[] = {
     {"postern queue hold 01JD9X3V5W6Y7Z8A9B0C1D2E3F", "one message"},
-    {"postern queue hold --all --sender news@example.org", "all that somebody sent"},
+    {"postern queue hold --all --sender news@example.org", "all messages of one sender"},
 };
 constexpr ExampleSpec release_examples[] = {
     {"postern queue release 01JD9X3V5W6Y7Z8A9B0C1D2E3F", "one message"},
     {"postern queue release --all --state quarantined --sender news@example.org",
-     "all that a policy kept of somebody"},
+     "all that a policy quarantined of one sender"},
 };
 constexpr OptionSpec act_options[] = {
     all, state, destination, sender, recipient, quarantine, account, older, data_dir,
 };
 
 constexpr ExampleSpec drop_examples[] = {
-    {"postern queue drop 01JD9X3V5W6Y7Z8A9B0C1D2E3F", "one message, without a word to its sender"},
+    {"postern queue drop 01JD9X3V5W6Y7Z8A9B0C1D2E3F",
+     "one message, without a report to its sender"},
     {"postern queue drop --notify 01JD9X3V5W6Y7Z8A9B0C1D2E3F", "its sender gets a report"},
     {"postern queue drop --all --state dead --older-than 7d --yes", "old dead letters"},
 };
@@ -101,15 +102,15 @@ constexpr ExampleSpec destinations_examples[] = {
 
 constexpr ExampleSpec simulate_examples[] = {
     {"postern queue simulate outage.json",
-     "when it is tried, when its sender hears of it, its end"},
+     "when it is tried, when its sender is told, and its end"},
 };
 constexpr ExitCode simulate_exits[] = {ExitCode::ok, ExitCode::usage, ExitCode::bad_data,
                                        ExitCode::no_input, ExitCode::config};
 
 constexpr CommandSpec table[] = {
     {"queue list", "Operate", "messages, newest first, by filters",
-     "Lists what waits: each message with its recipients, where they go, how often that was tried "
-     "and what came of it. A message is shown that meets all filters.",
+     "Lists the messages that wait, with their recipients, destinations, number of attempts and "
+     "last result. Shows only messages that match all filters.",
      "[FILTERS] [--limit N] [--json]", 0, list_examples, list_options, ask_exits,
      "postern queue show, postern queue destinations"},
     {"queue show", "Operate", "one message: envelope, attempts, text",
@@ -129,12 +130,12 @@ constexpr CommandSpec table[] = {
      "Queues messages that were held or quarantined.", "ID... | --all FILTERS", most_ids,
      release_examples, act_options, act_exits, "postern queue hold"},
     {"queue drop", "Operate", "delete messages for good",
-     "Deletes messages, whatever their state. Their senders hear of it with --notify alone.",
+     "Deletes messages, whatever their state. Their senders are told only with --notify.",
      "ID... | --all FILTERS [--notify] [--yes]", most_ids, drop_examples, drop_options, act_exits,
      "postern queue list"},
     {"queue verify", "Operate", "read every message, check every checksum",
-     "Reads the whole queue and says what is wrong with it. Mail goes on meanwhile. Exits 1 when "
-     "something is wrong.",
+     "Reads the whole queue and says what is wrong with it. Mail is delivered meanwhile. Exits 1 "
+     "when something is wrong.",
      "[--json]", 0, verify_examples, only_data_dir, act_exits, "postern queue show"},
     {"queue destinations", "Operate", "how much waits where",
      "Shows for each destination how many recipients wait in which state, since when, and when the "
@@ -142,11 +143,10 @@ constexpr CommandSpec table[] = {
      "[--json]", 0, destinations_examples, only_data_dir, ask_exits, "postern queue list"},
     {"queue simulate",
      "Operate",
-     "what becomes of mail if a destination is down",
-     "Plays a scenario (docs/queue.md) with the delays and limits of the configuration, on a clock "
-     "of "
-     "its own: prints when each message is tried, when its sender is told that it waits, and its "
-     "end. Opens no queue and sends nothing.",
+     "what happens to mail while a destination is down",
+     "Plays a scenario (docs/queue.md) with the delays and limits of the configuration, on a "
+     "simulated clock: prints when each message is tried, when its sender is told that it waits, "
+     "and its end. Opens no queue and sends nothing.",
      "FILE|- [--json]",
      1,
      simulate_examples,

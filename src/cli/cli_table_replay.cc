@@ -22,9 +22,9 @@ constexpr CommandSpec table[] = {
     {"replay", "Write policy", "what a draft would change about recorded mail",
      "Decides recorded traffic again under a draft configuration, from the traces alone, without "
      "DNS, and says what changes: newly refused, newly accepted, other replies. The draft's "
-     "restriction lists, limits and DMARC rule count; policies of webhooks are those recorded with "
-     "each trace. What a trace lacks evidence for is counted apart. Exits 1 when anything would "
-     "change.",
+     "restriction lists, limits and DMARC rule are used; policies of webhooks are those recorded "
+     "with each trace. Decisions for which a trace lacks evidence are counted separately. Exits 1 "
+     "when anything would change.",
      "--config DRAFT [--since TIME] [--limit N] [--samples N] [--json]", 0, examples, options,
      exits, "postern check, postern explain"},
 };

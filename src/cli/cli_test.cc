@@ -86,7 +86,7 @@ TEST(CommandLine, mistakes_name_the_nearest) {
   EXPECT_EQ(refused({"serve", "--confg", "x"}),
             "unknown option `--confg` of `postern serve`; did you mean `--config`?");
   EXPECT_EQ(refused({"xyzzy"}), "unknown command `xyzzy`");
-  EXPECT_EQ(refused({"--smtp", "x", "serve"}), "option `--smtp` stands behind its command");
+  EXPECT_EQ(refused({"--smtp", "x", "serve"}), "option `--smtp` must come after its command");
   EXPECT_EQ(refused({"serve", "--config"}), "option `--config` needs a value: --config FILE");
   EXPECT_EQ(refused({"serve", "--json=yes"}), "option `--json` takes no value");
   EXPECT_EQ(refused({"serve", "now"}), "`now` is one word too many for `postern serve`");
@@ -119,7 +119,7 @@ TEST(CommandLine, mistakes_in_two_words_name_the_nearest) {
   EXPECT_EQ(refused({"spf", "keygen"}), "unknown command `keygen` of `postern spf`");
   EXPECT_EQ(refused({"keygen"}), "unknown command `keygen`");
   EXPECT_EQ(refused({"dkim", "--domain", "example.com", "keygen"}),
-            "option `--domain` stands behind its command");
+            "option `--domain` must come after its command");
   EXPECT_EQ(refused({"dkim", "keygen", "--domian", "x"}),
             "unknown option `--domian` of `postern dkim keygen`; did you mean `--domain`?");
 }

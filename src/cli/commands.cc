@@ -189,7 +189,7 @@ int run_check(const Arguments& arguments, Streams& streams) {
 int run_config(const Arguments& arguments, Streams& streams) {
   if (arguments.words.empty() || arguments.words.front() != "example") {
     return report_usage(
-        {"`postern config` knows one word: example", "`postern config example > postern.toml`"},
+        {"`postern config` takes one word: example", "`postern config example > postern.toml`"},
         arguments.has("--json"), streams);
   }
   print_text(example_config(), "toml", arguments, streams);

@@ -24,9 +24,9 @@ namespace dkim = mailauth::dkim;
 tl::expected<dkim::Forms, UsageError> read_forms(const Arguments& arguments) {
   const std::string text = arguments.value("--canonicalization").value_or("relaxed/relaxed");
   if (const auto forms = dkim::parse_forms(text)) return *forms;
-  return tl::unexpected(
-      UsageError{fmt::format("--canonicalization: `{}` is no pair of forms", printable(text, 64)),
-                 "relaxed/relaxed, relaxed/simple, simple/relaxed or simple/simple"});
+  return tl::unexpected(UsageError{
+      fmt::format("--canonicalization: `{}` is not a pair of forms", printable(text, 64)),
+      "relaxed/relaxed, relaxed/simple, simple/relaxed or simple/simple"});
 }
 
 tl::expected<dkim::SignOptions, UsageError> read_sign_options(const Arguments& arguments) {
@@ -43,7 +43,7 @@ tl::expected<dkim::SignOptions, UsageError> read_sign_options(const Arguments& a
         duration ? std::chrono::duration_cast<std::chrono::seconds>(*duration).count() : 0;
     if (seconds <= 0) {
       return tl::unexpected(UsageError{
-          "--expires: " + (duration ? "that is no time at all" : duration.error().message),
+          "--expires: " + (duration ? "the time must be longer than 0s" : duration.error().message),
           "--expires 7d"});
     }
     out.expires_at = *now + seconds;
@@ -76,7 +76,7 @@ int run_dkim_sign(const Arguments& arguments, Streams& streams) {
   if (files.size() != selectors.size()) {
     return report_usage(
         {fmt::format("{} --key and {} --selector", files.size(), selectors.size()),
-         "each key has a selector of its own: --key A --selector a --key B --selector b"},
+         "each key needs its own selector: --key A --selector a --key B --selector b"},
         json, streams);
   }
   const auto options = read_sign_options(arguments);

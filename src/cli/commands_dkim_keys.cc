@@ -76,8 +76,8 @@ int run_dkim_keys(const Arguments& arguments, Streams& streams) {
   const auto wanted = mailauth::normalize_domain(given);
   if (!given.empty() && !wanted) {
     return report_usage(
-        {fmt::format("`{}` is no domain name", printable(given, 64)), help_of(arguments)}, as_json,
-        streams);
+        {fmt::format("`{}` is not a domain name", printable(given, 64)), help_of(arguments)},
+        as_json, streams);
   }
   const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
   if (!config) return to_int(ExitCode::config);

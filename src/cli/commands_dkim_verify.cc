@@ -121,8 +121,8 @@ std::string check_text(const KeyCheck& check) {
   } else if (!check.matches) {
     out += "usable\n";
   } else {
-    out += *check.matches ? "usable, and the private key belongs to it\n"
-                          : "usable, but the private key is another one\n";
+    out += *check.matches ? "usable, and it matches the private key\n"
+                          : "usable, but it does not match the private key\n";
   }
   if (check.key) {
     const dkim::KeyRecord& key = **check.key;
@@ -159,7 +159,7 @@ int run_dkim_check(const Arguments& arguments, Streams& streams) {
   const auto domain = mailauth::normalize_domain(*arguments.value("--domain"));
   const auto selector = mailauth::normalize_domain(*arguments.value("--selector"));
   if (!domain || !selector) {
-    return report_usage({fmt::format("{} is no name in DNS", domain ? "--selector" : "--domain"),
+    return report_usage({fmt::format("{} is not a name in DNS", domain ? "--selector" : "--domain"),
                          help_of(arguments)},
                         as_json, streams);
   }

@@ -53,7 +53,7 @@ void judge_policies(const dmarc::Record& record, Remarks& out) {
       {"p", &record.p}, {"sp", &record.sp}, {"np", &record.np}};
   for (const auto& [name, tag] : tags) {
     if (tag->present && !tag->policy) {
-      out.warnings.push_back(fmt::format("{}= is none of none, quarantine, reject", name));
+      out.warnings.push_back(fmt::format("{}= is not none, quarantine or reject", name));
     }
   }
   if (!record.p.present) out.warnings.emplace_back("there is no p=");
@@ -73,14 +73,15 @@ Remarks remarks_on(const dmarc::Result& result) {
   if (record.pct < 100) {
     out.warnings.push_back(
         result.mode == dmarc::Mode::tree_walk
-            ? fmt::format("pct={} is not looked at any more (RFC 9989); t=y is", record.pct)
-            : fmt::format("pct={}: the policy holds for {} of 100 messages", record.pct,
+            ? fmt::format("pct={} is ignored since RFC 9989; t=y replaces it", record.pct)
+            : fmt::format("pct={}: the policy applies to {} of 100 messages", record.pct,
                           record.pct));
   }
-  if (record.testing) out.warnings.emplace_back("t=y: the policy is tried out, one step milder");
-  if (record.rua.empty()) out.notes.emplace_back("no rua=: nobody gets aggregate reports");
+  if (record.testing)
+    out.warnings.emplace_back("t=y: test mode, the policy is applied one step weaker");
+  if (record.rua.empty()) out.notes.emplace_back("no rua=: no aggregate reports are sent");
   if (result.record_domain != result.from_domain) {
-    out.notes.push_back(fmt::format("{} has no record of its own", result.from_domain));
+    out.notes.push_back(fmt::format("{} itself has no record", result.from_domain));
   }
   return out;
 }
@@ -239,7 +240,7 @@ int check_record(const Arguments& arguments, Streams& streams) {
   const auto domain = mailauth::normalize_domain(arguments.words.front());
   if (!domain) {
     return report_usage(
-        {fmt::format("`{}` is no domain name", printable(arguments.words.front(), 64)),
+        {fmt::format("`{}` is not a domain name", printable(arguments.words.front(), 64)),
          "`postern dmarc check example.org`"},
         as_json, streams);
   }

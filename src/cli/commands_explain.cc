@@ -74,9 +74,9 @@ Result<void> take_running_lists(Config& config, store::Store& store) {
   if (!running) return tl::unexpected(running.error());
   lists = restrictions_of(*running);
   if (lists.judged && !lists.judged->ok()) {
-    return fail(Fault::malformed,
-                "the lists that were put over the API can no longer be read; "
-                "see the log of the gateway");
+    return fail(
+        Fault::malformed,
+        "the lists that were set through the API cannot be read; see the log of the gateway");
   }
   return {};
 }
@@ -153,13 +153,13 @@ int explain_error(const Error& error, const Config& config, const ExplainOptions
   const std::string data_dir = config.server.data_dir.string();
   if (error.fault == Fault::not_found) {
     const std::string hint =
-        options.id ? fmt::format(
-                         "the id stands in the log as `trace`; {} keeps traces for `traces.keep`"
-                         "; --data-dir names another directory",
-                         data_dir)
-                   : std::string(
-                         "name a file that is there; --data-dir says where the gateway keeps "
-                         "its databases");
+        options.id
+            ? fmt::format(
+                  "the id is in the log as `trace`; {} keeps traces for `traces.keep`; --data-dir "
+                  "names another directory",
+                  data_dir)
+            : std::string(
+                  "name a file that exists; --data-dir says where the gateway keeps its databases");
     const std::string where = options.id ? fmt::format(" in {}/traces.db", data_dir) : "";
     const bool unknown = error.message.starts_with("no trace");
     return fail_with(ExitCode::no_input, error.message + (unknown ? where : ""), hint,

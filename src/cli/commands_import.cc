@@ -141,7 +141,8 @@ int write_result(const ImportReport& import, const std::string& name, const Trou
   const ExitCode verdict = troubles.relay.empty() ? ExitCode::ok : ExitCode::no;
   if (to_file) {
     if (const Result<void> written = write_new(*out, import.toml); !written) {
-      report(written.error().message, "--out names a file that is not there yet", as_json, streams);
+      report(written.error().message, "--out names a file that does not exist yet", as_json,
+             streams);
       return to_int(written.error().fault == Fault::permanent ? ExitCode::io
                                                               : ExitCode::cannot_create);
     }

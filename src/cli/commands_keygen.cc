@@ -48,17 +48,17 @@ tl::expected<Wanted, UsageError> read_wanted(const Arguments& arguments) {
   const auto good_domain = mailauth::normalize_domain(domain);
   const auto good_selector = mailauth::normalize_domain(selector);
   if (!good_domain) {
-    return refuse(fmt::format("--domain: `{}` is no domain name", printable(domain, 64)));
+    return refuse(fmt::format("--domain: `{}` is not a domain name", printable(domain, 64)));
   }
   if (!good_selector) {
-    return refuse(fmt::format("--selector: `{}` is no name of letters, digits and hyphens",
+    return refuse(fmt::format("--selector: `{}` is not a name of letters, digits and hyphens",
                               printable(selector, 64)));
   }
   out.domain = *good_domain;
   out.selector = *good_selector;
   const std::string type = arguments.value("--type").value_or("rsa");
   if (type != "rsa" && type != "ed25519" && type != "both") {
-    return refuse(fmt::format("--type: `{}` is none of rsa, ed25519, both", printable(type, 64)));
+    return refuse(fmt::format("--type: `{}` is not rsa, ed25519 or both", printable(type, 64)));
   }
   out.rsa = type != "ed25519";
   out.ed25519 = type != "rsa";
@@ -144,10 +144,9 @@ std::string advice(const std::vector<NewKey>& keys, const Wanted& wanted) {
     sign += fmt::format(" --selector {}{}", key.selector, option);
   }
   out +=
-      "; Publish this in DNS. The form of a provider wants the text in one piece, without "
-      "quotes:\n";
+      "; Publish this in DNS. A provider's web form needs the text in one piece, without quotes:\n";
   for (const NewKey& key : keys) out += zone_line(key, wanted) + "\n";
-  out += "; See whether it is out:\n" + checks;
+  out += "; Check that it is published:\n" + checks;
   if (!printed) out += fmt::format("; Then sign:\n;   {} message.eml\n", sign);
   return out;
 }
@@ -196,9 +195,9 @@ int run_dkim_keygen(const Arguments& arguments, Streams& streams) {
   if (!written) {
     const bool exists = written.error().fault == Fault::conflict;
     report(written.error().message,
-           exists ? "a key in use must not be lost: take another selector, or another file with "
-                    "--out"
-                  : "name another file with --out",
+           exists
+               ? "a key in use must not be lost: use another selector, or another file with --out"
+               : "name another file with --out",
            as_json, streams);
     return to_int(written.error().fault == Fault::permanent ? ExitCode::io
                                                             : ExitCode::cannot_create);

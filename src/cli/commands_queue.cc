@@ -128,7 +128,7 @@ int act(const Arguments& arguments, Streams& streams, spool::Action action) {
         arguments, streams);
   }
   if (!all && !filter->empty()) {
-    return usage({"filters go with --all", help_of(arguments)}, arguments, streams);
+    return usage({"filters need --all", help_of(arguments)}, arguments, streams);
   }
   if (!all && arguments.words.empty()) {
     return usage({"which message?", fmt::format("`postern queue {} ID`, or --all and a filter; "
@@ -138,7 +138,7 @@ int act(const Arguments& arguments, Streams& streams, spool::Action action) {
   }
   for (const std::string& id : arguments.words) {
     if (is_ulid(id)) continue;
-    return usage({fmt::format("`{}` is no id of a message", printable(id, 64)),
+    return usage({fmt::format("`{}` is not the id of a message", printable(id, 64)),
                   "`postern queue list` shows ids"},
                  arguments, streams);
   }
@@ -146,7 +146,7 @@ int act(const Arguments& arguments, Streams& streams, spool::Action action) {
       !arguments.has("--yes")) {
     return usage(
         {"dropping more than one message needs --yes",
-         "`postern queue list` with the same filters shows which; they cannot be had back"},
+         "`postern queue list` with the same filters shows which; they cannot be restored"},
         arguments, streams);
   }
   const auto queue = open_for(arguments, streams);
@@ -197,7 +197,8 @@ int run_queue_list(const Arguments& arguments, Streams& streams) {
   } while (!before.empty() && shown < *limit && streams.out);
   if (!arguments.has("--json") && !arguments.has("--quiet")) {
     if (shown == 0) {
-      streams.err << (filter->empty() ? "the queue is empty\n" : "no message meets the filters\n");
+      streams.err << (filter->empty() ? "the queue is empty\n"
+                                      : "no message matches the filters\n");
     } else if (!before.empty()) {
       streams.err << fmt::format("the newest {}; more with --limit N\n", shown);
     }

@@ -110,7 +110,7 @@ TEST_P(QueueCommandTest, lists_and_shows_what_waits) {
   EXPECT_THAT(run({"list", "--sender", "<>"}).out, StartsWith(held));
   EXPECT_THAT(run({"list", "--recipient", "x@example.net", "--state", "queued"}).out,
               StartsWith(a));
-  EXPECT_THAT(run({"list", "--older-than", "1h"}).err, HasSubstr("no message meets"));
+  EXPECT_THAT(run({"list", "--older-than", "1h"}).err, HasSubstr("no message matches"));
   EXPECT_THAT(run({"list", "--limit", "1"}).err, HasSubstr("the newest 1"));
   const Answer one = run({"list", "--state", "held", "--json"});
   EXPECT_EQ(json::parse(one.out).at("id").as_string(), held);

@@ -175,7 +175,7 @@ TEST_F(Records, dmarc_shows_the_record_and_what_is_odd_about_it) {
       "  alignment  DKIM strict, SPF relaxed\n"
       "  reports    aggregate to mailto:dmarc@example.org, failures to nobody\n"
       "  warning    sp=none: mail that forges a subdomain is delivered\n"
-      "  warning    pct=50: the policy holds for 50 of 100 messages\n"
+      "  warning    pct=50: the policy applies to 50 of 100 messages\n"
       "DNS answers in the order asked:\n"
       "  TXT  _dmarc.example.org: found\n"
       "         v=DMARC1; p=reject; sp=none; pct=50; adkim=s; rua=mailto:dmarc@example.org\n");
@@ -189,7 +189,7 @@ TEST_F(Records, a_subdomain_has_the_policy_of_sp) {
   EXPECT_EQ(object.at("tags").at("sp"), "none");
   EXPECT_EQ(object.at("tags").at("adkim"), "strict");
   EXPECT_EQ(object.at("tags").at("pct"), 50);
-  EXPECT_EQ(object.at("notes").at(0), "mail.example.org has no record of its own");
+  EXPECT_EQ(object.at("notes").at(0), "mail.example.org itself has no record");
 }
 
 TEST_F(Records, dmarc_warns_of_records_that_do_nothing) {
@@ -201,7 +201,7 @@ TEST_F(Records, dmarc_warns_of_records_that_do_nothing) {
   EXPECT_THAT(twice.out,
               HasSubstr("_dmarc.twice.example.org has 2 DMARC records: receivers use none"));
   const Answer walk = dmarc({"example.org", "--tree-walk"});
-  EXPECT_THAT(walk.out, HasSubstr("pct=50 is not looked at any more"));
+  EXPECT_THAT(walk.out, HasSubstr("pct=50 is ignored since RFC 9989"));
   EXPECT_THAT(walk.out, HasSubstr("TXT  _dmarc.org: no such name"));
 }
 
@@ -228,7 +228,7 @@ TEST_F(Records, dmarc_exit_codes_say_what_happened) {
   EXPECT_THAT(dmarc({"example.net"}).out, HasSubstr("DMARC of example.net: none: no DMARC record"));
   EXPECT_EQ(dmarc({"example.org", "--dns", "silent.json"}).code, 75);
   EXPECT_EQ(dmarc({}).code, 64);
-  EXPECT_THAT(dmarc({"a b"}).err, HasSubstr("`a b` is no domain name"));
+  EXPECT_THAT(dmarc({"a b"}).err, HasSubstr("`a b` is not a domain name"));
   const Answer both = dmarc({"example.org", "--message", "m.eml"});
   EXPECT_EQ(both.code, 64);
   EXPECT_THAT(both.err, HasSubstr("exclude each other"));

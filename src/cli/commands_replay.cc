@@ -37,7 +37,7 @@ tl::expected<std::optional<store::Time>, UsageError> since_of(const Arguments& a
   if (!text) return std::nullopt;
   if (const auto back = parse_duration(*text)) return store::now() - *back;
   if (const auto time = from_rfc3339(*text)) return *time;
-  return tl::unexpected(UsageError{fmt::format("--since: `{}` is no time", printable(*text, 64)),
+  return tl::unexpected(UsageError{fmt::format("--since: `{}` is not a time", printable(*text, 64)),
                                    "--since 24h, 7d, or 2026-11-20T09:00:00Z"});
 }
 
@@ -50,9 +50,9 @@ tl::expected<std::optional<std::uint64_t>, UsageError> number_of(const Arguments
   if (!text) return std::nullopt;
   const auto number = parse_number(*text);
   if (number && *number >= least && *number <= most) return *number;
-  return tl::unexpected(UsageError{
-      fmt::format("{}: `{}` is no number from {} to {}", option, printable(*text, 64), least, most),
-      help_of(arguments)});
+  return tl::unexpected(UsageError{fmt::format("{}: `{}` is not a number from {} to {}", option,
+                                               printable(*text, 64), least, most),
+                                   help_of(arguments)});
 }
 
 tl::expected<Options, UsageError> read_options(const Arguments& arguments) {

@@ -216,13 +216,13 @@ std::string_view reason(relay::Why why) {
     case relay::Why::self:
       return "is this gateway";
     case relay::Why::behind_self:
-      return "no better than this gateway";
+      return "its preference is not better than that of this gateway";
     case relay::Why::tlsa_lookup:
       return "its TLSA records cannot be looked up";
     case relay::Why::sts_mx:
       return "not named by the MTA-STS policy";
     case relay::Why::too_many:
-      return "behind too many others";
+      return "after too many others";
   }
   return "";
 }
@@ -233,7 +233,7 @@ std::string inquiry_text(const Inquiry& inquiry, const relay::RelayConfig& confi
   const relay::RouteSettings& settings = config.settings_of(*inquiry.route);
   std::string out = printable(inquiry.address, longest) + "\n";
   out += fact("route", settings.name.empty()
-                           ? "none is written: the domain's MX"
+                           ? "no route matches: the domain's MX"
                            : fmt::format("{} to {}", printable(settings.name, longest),
                                          fmt::join(relay::to_texts(*inquiry.route), ", ")));
   if (settings.pool != nullptr) out += fact("from", "pool " + settings.pool->name);
@@ -244,10 +244,10 @@ std::string inquiry_text(const Inquiry& inquiry, const relay::RelayConfig& confi
   }
   if (routed.kind == relay::Routed::Kind::discard) out += fact("result", "discarded");
   if (has_reply(routed)) {
-    out += fact(
-        "result",
-        fmt::format("{} {} {}{}", routed.reply.code, routed.reply.enhanced.to_string(),
-                    printable(routed.reply.text, longest), routed.our_fault ? " (our fault)" : ""));
+    out += fact("result",
+                fmt::format("{} {} {}{}", routed.reply.code, routed.reply.enhanced.to_string(),
+                            printable(routed.reply.text, longest),
+                            routed.our_fault ? " (a fault of this gateway)" : ""));
   }
   std::size_t number = 0;
   for (const auto& plan : inquiry.attempts) {

@@ -41,7 +41,7 @@ class RouteCommand : public MailCommands {
 TEST_F(RouteCommand, shows_hosts_in_order_and_what_was_left_out) {
   const Answer answer = route({"ann@example.org"});
   EXPECT_EQ(answer.code, 0) << answer.err;
-  EXPECT_THAT(answer.out, HasSubstr("none is written: the domain's MX"));
+  EXPECT_THAT(answer.out, HasSubstr("no route matches: the domain's MX"));
   EXPECT_THAT(answer.out,
               HasSubstr("mx1.example.org, preference 10, port 25: 2001:db8::1, 192.0.2.1"));
   EXPECT_THAT(answer.out, HasSubstr("TLS may"));

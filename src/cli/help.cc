@@ -19,7 +19,7 @@ constexpr std::size_t width = 80;
 constexpr std::string_view group_verbs[][2] = {
     {"Run", "answer SMTP clients"},
     {"Write policy", "say what is accepted, and see why"},
-    {"Operate", "look after what runs"},
+    {"Operate", "operate a running gateway"},
     {"Set up", "make files, keys and accounts; try DNS records"},
     {"About", "read more"}};
 
@@ -79,8 +79,8 @@ std::string exit_code_topic() {
     out += row(std::to_string(to_int(code)), meaning_of(code), 6);
   }
   return out +
-         "\nA unit with RestartPreventExitStatus=64 77 78 stops restart loops on what only a\n"
-         "human can mend.\n";
+         "\nA unit with RestartPreventExitStatus=64 77 78 stops restart loops on what only "
+         "a\nhuman can fix.\n";
 }
 
 constexpr std::string_view environment_topic = R"(Environment variables:
@@ -101,7 +101,7 @@ constexpr std::string_view tracing_topic = R"(How to find out why a message was 
      was asked, the evidence it saw, the reply and the time it took.
   3. `postern explain --message m.eml --from A --to B --client-ip IP` decides a
      message that was never sent, with the policies as they are now; with --dns
-     FILE no other DNS answers than those of the file exist.
+     FILE it uses only the DNS answers of the file.
 
 Traces are kept in the data directory for `traces.keep` and up to
 `traces.max_size`; recording one never delays a reply.
@@ -114,9 +114,9 @@ constexpr std::string_view configuration_head =
   postern check --config postern.toml      every mistake, with line and column
   postern help C012                        what a code of a mistake means
 
-Keys stand below the name of their section. A section in one bracket is there
-once; one in two, [[listener]], once for each listener, route and so on. Every
-key has a default, and an unknown one is an error:
+Keys are below the name of their section. A section in single brackets occurs
+once; one in double brackets, [[listener]], once for each listener, route and
+so on. Every key has a default, and an unknown one is an error:
 
   [server]
   hostname = "mx.example.com"
@@ -124,11 +124,11 @@ key has a default, and an unknown one is an error:
   [[listener]]
   address = "0.0.0.0:25"
 
-Text stands in quotes. Durations: "250ms", "5s", "3m", "1h", "7d". Sizes:
+Text is in quotes. Durations: "250ms", "5s", "3m", "1h", "7d". Sizes:
 "64 KiB", "25 MiB", or a number of octets. Lists: ["192.0.2.0/24"]. A secret may
 be "credential:NAME" (postern help environment).
 
-SIGHUP (systemctl reload postern) reads the file again. Decisions follow it at
+SIGHUP (systemctl reload postern) reads the file again. Decisions use it at
 once, sessions from the next connection on. A file with a mistake changes
 nothing (reload.failed in the log); keys that wait for the next start are named
 there (config.needs_restart).
@@ -189,15 +189,15 @@ std::string_view meaning_of(ExitCode code) {
     case ExitCode::ok:
       return "done";
     case ExitCode::no:
-      return "the answer is no: a check failed, a message is refused, a replay differs";
+      return "a negative result: a check failed, a message is refused, a replay differs";
     case ExitCode::usage:
       return "the command line is wrong";
     case ExitCode::bad_data:
-      return "a message, trace or other input is not what it should be";
+      return "a message, trace or other input is malformed";
     case ExitCode::no_input:
-      return "a file, decision or address that was named is not there";
+      return "a file, decision or address that was named does not exist";
     case ExitCode::unavailable:
-      return "a service is not available: address taken, server not running";
+      return "a service is not available: address in use, server not running";
     case ExitCode::bug:
       return "a fault of Postern itself; please report it";
     case ExitCode::os:

@@ -10,39 +10,32 @@ namespace {
 
 constexpr CodePage pages[] = {
     {"C001", "not TOML",
-     "The file breaks the rules of TOML (https://toml.io). Reading stops at the first such place, "
-     "so "
-     "mend it and check again. Text stands in double quotes, a section in brackets on a line of "
-     "its "
-     "own.",
+     "The file breaks the rules of TOML (https://toml.io). Reading stops at the first error, so "
+     "correct it and check again. Text is in double quotes, a section in brackets on a separate "
+     "line.",
      "[server]\nhostname = mail.example.com\n", "[server]\nhostname = \"mail.example.com\"\n"},
     {"C002", "the configuration cannot be read",
      "The file named with --config or POSTERN_CONFIG is missing, a directory, larger than 1 MiB, "
-     "or "
-     "not readable for this user. Without a name Postern runs on embedded defaults.",
+     "or not readable by this user. Without a named file Postern uses embedded defaults.",
      "", "# postern config example > postern.toml\n"},
     {"C011", "unknown section",
-     "Every section of the file is known by name, so that a misspelt one cannot silently do "
-     "nothing. "
-     "Listeners are a list: two brackets, once for each.",
+     "An unknown section is an error, so that a misspelt one is not silently ignored. Listeners "
+     "are a list: two brackets, once for each.",
      "[limit]\nsessions = 500\n", "[limits]\nsessions = 500\n"},
     {"C012", "unknown key",
-     "Every key is known by name, so that a misspelt one cannot silently do nothing. The message "
-     "names "
-     "the nearest key, or the section in which the key belongs.",
+     "An unknown key is an error, so that a misspelt one is not silently ignored. The message "
+     "names the nearest key, or the section in which the key belongs.",
      "[limits]\nmesage_size = \"10 MiB\"\n", "[limits]\nmessage_size = \"10 MiB\"\n"},
     {"C013", "wrong type",
-     "The key takes another kind of value: text stands in quotes, numbers and true or false do "
-     "not, a "
-     "list stands in brackets.",
+     "The key takes another kind of value: text is in quotes, numbers and true or false are not, a "
+     "list is in brackets.",
      "[limits]\nrecipients = \"100\"\n", "[limits]\nrecipients = 100\n"},
     {"C014", "not a duration",
      "A duration is a whole number and its unit in quotes: ms, s, m (minutes), h or d.",
      "[timeouts]\ncommand = \"5 minutes\"\n", "[timeouts]\ncommand = \"5m\"\n"},
     {"C015", "not a size",
      "A size is a number of octets, or a whole number with KiB, MiB or GiB in quotes. MB and M are "
-     "not "
-     "taken: they mean different things to different programs.",
+     "not accepted: they mean different things to different programs.",
      "[limits]\nmessage_size = \"25 MB\"\n", "[limits]\nmessage_size = \"25 MiB\"\n"},
     {"C016", "out of range",
      "The value is of the right kind, but too small or too large to make sense.",
@@ -51,9 +44,8 @@ constexpr CodePage pages[] = {
      "The key takes one of a few words, all of which the message lists.",
      "[[listener]]\ntls = \"startls\"\n", "[[listener]]\ntls = \"starttls\"\n"},
     {"C018", "not a network",
-     "A network is an IPv4 or IPv6 address and a prefix length; the bits behind the prefix are "
-     "zero. "
-     "A single address may stand alone.",
+     "A network is an IPv4 or IPv6 address and a prefix length; the bits after the prefix are "
+     "zero. A single address needs no prefix length.",
      "[limits]\nexempt_networks = [\"10.1.2.3/8\"]\n",
      "[limits]\nexempt_networks = [\"10.0.0.0/8\"]\n"},
     {"C019", "not an address and port",
@@ -70,13 +62,12 @@ constexpr CodePage pages[] = {
      "[server]\nhostname = \"mail_1.example.com\"\n",
      "[server]\nhostname = \"mail-1.example.com\"\n"},
     {"C021", "not the address of a server",
-     "public_url is what stands before /api/v1 in links: scheme, host and port, no path.",
+     "public_url is the part before /api/v1 in links: scheme, host and port, no path.",
      "[api]\npublic_url = \"mail.example.com/postern\"\n",
      "[api]\npublic_url = \"https://mail.example.com\"\n"},
     {"C030", "PROXY protocol without trusted peers",
-     "A PROXY header says which client a balancer speaks for. Who may say so must be named, or "
-     "anybody "
-     "who reaches the port could claim any address and pass an allowlist.",
+     "A PROXY header names the client of a load balancer. The balancers must be listed, or any "
+     "client that reaches the port could claim any address and pass an allowlist.",
      "[[listener]]\nproxy_protocol = \"required\"\n",
      "[[listener]]\nproxy_protocol = \"required\"\nproxy_from = [\"192.0.2.10/32\"]\n"},
     {"C031", "certificate without key, or key without certificate",
@@ -93,9 +84,8 @@ constexpr CodePage pages[] = {
      "\"b\"\naddress = "
      "\"127.0.0.1:2526\"\n"},
     {"C033", "API reachable without TLS",
-     "The API takes passwords and hands out tokens over plain HTTP. Outside of loopback that needs "
-     "a "
-     "TLS proxy in front; behind_proxy = true says that there is one.",
+     "The API receives passwords and returns tokens over plain HTTP. On an address other than "
+     "loopback it needs a TLS proxy; behind_proxy = true says that there is one.",
      "[api]\naddress = \"0.0.0.0:8025\"\n",
      "[api]\naddress = \"0.0.0.0:8025\"\nbehind_proxy = true\npublic_url = "
      "\"https://mail.example.com\"\n"},
@@ -103,10 +93,10 @@ constexpr CodePage pages[] = {
      "A session may need four descriptors: its socket, a body file, a webhook connection, a DNS "
      "socket. An API connection needs one and its request one more, a delivery from the queue "
      "three, and the gateway itself 100. The hard limit of open files must hold all of them, and "
-     "an eighth of it stays for deliveries, so that the gateway never runs out in the middle of a "
-     "message.",
+     "an eighth of it is kept for deliveries, so that the gateway never runs out in the middle of "
+     "a message.",
      "[limits]\nsessions = 1000000\n", "[limits]\nsessions = 200\n"},
-    {"C035", "two listeners of one name", "Logs and metrics tell listeners apart by their names.",
+    {"C035", "two listeners with one name", "Logs and metrics tell listeners apart by their names.",
      "[[listener]]\naddress = \"127.0.0.1:2525\"\n\n[[listener]]\naddress = \"127.0.0.1:2526\"\n",
      "[[listener]]\naddress = \"127.0.0.1:2525\"\n\n[[listener]]\nname = \"second\"\naddress = "
      "\"127.0.0.1:2526\"\n"},
@@ -114,10 +104,9 @@ constexpr CodePage pages[] = {
      "A warning: another key makes this one meaningless, which is seldom what was meant.",
      "[[listener]]\nproxy_from = [\"192.0.2.10/32\"]\n",
      "[[listener]]\nproxy_protocol = \"required\"\nproxy_from = [\"192.0.2.10/32\"]\n"},
-    {"C037", "everybody is trusted",
-     "A warning: with 0.0.0.0/0 or ::/0 here, whoever connects may claim any client address, and "
-     "every "
-     "check of addresses is in vain.",
+    {"C037", "every client is trusted",
+     "A warning: with 0.0.0.0/0 or ::/0 here, any client may claim any address, and checks of "
+     "addresses have no effect.",
      "[[listener]]\nxclient_from = [\"0.0.0.0/0\"]\n",
      "[[listener]]\nxclient_from = [\"192.0.2.10/32\"]\n"},
     {"C038", "less than SMTP asks for",
@@ -126,118 +115,108 @@ constexpr CodePage pages[] = {
      "may fail below them.",
      "[limits]\nrecipients = 10\n", "[limits]\nrecipients = 100\n"},
     {"C039", "fewer API connections than requests",
-     "A connection that waits gives its place to a new one, a request in hand does not. "
-     "`connections` must be greater than `requests` by 24 at least, so that whoever comes is "
-     "heard and the state of the gateway can be asked.",
+     "A new connection replaces an idle one, but none with a request. `connections` must be "
+     "greater than `requests` by 24 at least, so that a new client is always answered, and "
+     "/healthz too.",
      "[api]\nconnections = 100\nrequests = 100\n", "[api]\nconnections = 200\nrequests = 100\n"},
-    {"C040", "links lead behind the proxy",
+    {"C040", "links that outside clients cannot reach",
      "A warning: links in payloads, invitations and mail begin with `public_url`. Without it they "
      "name the address that the gateway itself listens on, which people outside cannot reach.",
      "[api]\nbehind_proxy = true\n",
      "[api]\nbehind_proxy = true\npublic_url = \"https://mail.example.com\"\n"},
-    {"C060", "a source of accounts that cannot be",
+    {"C060", "an invalid source of accounts",
      "Each kind of `[[auth.source]]` needs keys of its own: a list or file of users, a database "
      "and its query, a server and how a name becomes an entry there.",
      "[[auth.source]]\nkind = \"sqlite\"\nfile = \"/etc/postern/users.db\"\n",
      "[[auth.source]]\nkind = \"sqlite\"\nfile = \"/etc/postern/users.db\"\n"
      "query = \"SELECT hash FROM users WHERE name = :user\"\n"},
-    {"C061", "DNSSEC as it is asked for cannot be",
-     "To validate answers takes the keys of the root, in a file that Debian's package "
-     "dns-root-data has. To trust the AD bit takes name servers, in `dns.servers` or "
-     "/etc/resolv.conf.",
+    {"C061", "DNSSEC cannot work as configured",
+     "To validate answers needs the keys of the root, in a file of Debian's package dns-root-data. "
+     "To trust the AD bit needs name servers, in `dns.servers` or /etc/resolv.conf.",
      "[dns]\ndnssec = \"validate\"\ntrust_anchor = \"/nonexistent/root.key\"\n",
      "[dns]\ndnssec = \"auto\"\ntrust_anchor = \"/nonexistent/root.key\"\n"},
-    {"C050", "a route that cannot be",
-     "`match` says whose mail a route is for and `to` where it goes; a recipient stands in one "
-     "route "
-     "only. A password only goes where tls = \"verify\" (or tlsa) proves who the server is.",
+    {"C050", "an invalid route",
+     "`match` names the recipients of a route and `to` its next hops; a recipient is in one route "
+     "only. A password is sent only where tls = \"verify\" (or tlsa) proves the identity of the "
+     "server.",
      "[[route]]\nmatch = [\"example.org\"]\nto = [\"192.0.2.1\"]\n",
      "[[route]]\nmatch = [\"example.org\"]\nto = [\"[192.0.2.1]\"]\n"},
     {"C051", "a route to this gateway",
-     "The next hop has our name, or an address and port that we listen on: what is sent there "
-     "comes "
-     "back, and goes round until somebody counts a hundred Received fields.",
+     "The next hop has our name, or an address and port that we listen on: mail sent there comes "
+     "back, and loops until a host counts a hundred Received fields.",
      "[[route]]\nmatch = [\"*\"]\nto = [\"[127.0.0.1]:2525\"]\n",
      "[[route]]\nmatch = [\"*\"]\nto = [\"[127.0.0.1]:2526\"]\n"},
-    {"C052", "a source address that cannot be",
+    {"C052", "an invalid source address",
      "Each [[egress]] names its pool and an IPv4 address, an IPv6 address, or one of each.",
      "[[egress]]\npool = \"main\"\n",
      "[[egress]]\npool = \"main\"\nv4 = \"192.0.2.1\"\n\n[[route]]\nmatch = [\"*\"]\negress = "
      "\"main\"\n"},
     {"L001", "the Lua policy did not load",
      "The message has the policy's file and line, or those of a data file that it reads. The whole "
-     "file runs once before anything starts; whatever raises an error then stops the start, and a "
-     "reload keeps the policy that is in force. Calls that can only fail (of a function that "
-     "nothing defines, a misspelt method, a module that is not there) stop it too, in code that "
-     "seldom runs as well. `postern check` shows the same without a server.",
+     "file runs once before anything starts. An error prevents the start, and a reload keeps the "
+     "current policy. Calls that can only fail (of an undefined function, a misspelt method, a "
+     "missing module) prevent it too, even in code that seldom runs. `postern check` shows the "
+     "same without a server.",
      "", "[lua]\nread = [\"/etc/postern\"]\n"},
     {"L002", "the Lua policy cannot be read",
-     "The file that `lua.policy` names is missing or not readable for this user. Paths are those "
-     "of "
-     "the directory that postern was started in. The same code says that the name servers in "
-     "[dns], which policies ask too, cannot be used.",
+     "The file that `lua.policy` names is missing or not readable by this user. Paths are relative "
+     "to the directory that postern was started in. The same code says that the name servers in "
+     "[dns], which policies use too, cannot be used.",
      "[lua]\npolicy = \"/nonexistent/policy.lua\"\n", "[lua]\npolicy = \"\"\n"},
-    {"L003", "everybody may relay",
+    {"L003", "any client may relay",
      "Clients in `relay_hosts`, of the file or of a listener that the policy starts, send mail to "
-     "anywhere without a login. Networks that together hold a part of the Internet that is "
-     "nobody's "
-     "own make that an open relay, which Postern starts only where "
-     "`lua.i_know_this_is_an_open_relay "
-     "= true` says that it is meant. The message has a dialogue that gets through.",
+     "anywhere without a login. Networks that together cover more of the Internet than one owner "
+     "has make that an open relay. Postern starts it only if `lua.i_know_this_is_an_open_relay = "
+     "true` confirms it. The message shows an SMTP dialogue that succeeds.",
      "[lua]\nrelay_hosts = [\"0.0.0.0/0\"]\n", "[lua]\nrelay_hosts = [\"192.0.2.0/24\"]\n"},
     {"L004", "a warning of the Lua policy",
-     "The policy loads and something in it is probably not meant: a handler of an event that "
-     "nobody knows, a function of `kumo` that there is not, a tenant that every sender may claim, "
-     "an "
-     "option without effect, or a line that the policy itself logged as a warning while it loaded "
+     "The policy loads, but part of it is probably a mistake: a handler of an unknown event, a "
+     "function that `kumo` does not have, a tenant that every sender may claim, an option without "
+     "effect, or a line that the policy itself logged as a warning while it loaded "
      "(`kumo.log_warn`).",
      "", "[lua]\nmode = \"shadow\"\n"},
     {"L005", "set elsewhere",
      "A policy written for KumoMTA configures here what Postern's own configuration has, or "
      "handles an event of KumoMTA that Postern never fires: spool, logs, HTTP, source addresses, "
-     "retries, rates. The call does nothing, and the message says where the thing is set. Compare "
-     "the values, set those that matter there, and the line may stay: the same file then runs in "
-     "both. docs/lua-api.md has all such names. What mail could evade if it were passed over "
-     "silently is an error, L001, and not this warning.",
+     "retries, rates. The call does nothing, and the message says where Postern sets it. Compare "
+     "the values and set those that matter there. The line may remain: the same file then runs in "
+     "both. docs/lua-api.md has all such names. A call that would open a gap in the policy if it "
+     "were silently ignored is an error, L001, and not this warning.",
      "", "[lua]\nmode = \"shadow\"\n"},
     {"V001", "the .vsl policy did not load",
      "The message has the file, line and column in the policy. All of the files are read and "
-     "evaluated once before anything starts; a mistake stops the start, and a reload keeps the "
-     "policy that is in force. `postern check` shows the same without a server.",
+     "evaluated once before anything starts; a mistake prevents the start, and a reload keeps the "
+     "current policy. `postern check` shows the same without a server.",
      "", "[vsl]\nmode = \"shadow\"\n"},
     {"V002", "the .vsl policy cannot be read",
-     "The file that `vsl.policy` names is missing or not readable for this user. Paths are those "
-     "of the directory that postern was started in. The same code says that the name servers in "
-     "[dns], which policies ask too, cannot be used.",
+     "The file that `vsl.policy` names is missing or not readable by this user. Paths are relative "
+     "to the directory that postern was started in. The same code says that the name servers in "
+     "[dns], which policies use too, cannot be used.",
      "[vsl]\npolicy = \"/nonexistent/main.vsl\"\n", "[vsl]\npolicy = \"\"\n"},
     {"V003", "a domain or a key that cannot sign",
      "`dkim_key` is a PEM file with an RSA key of 1024 bits at least or an Ed25519 key, readable "
-     "for Postern's user. Each [[vsl.virtual]] names its `domain`.",
+     "by Postern's user. Each [[vsl.virtual]] names its `domain`.",
      "[vsl]\ndkim_key = \"/nonexistent/key.pem\"\n", "[vsl]\ndkim_key = \"\"\n"},
-    {"V004", "everybody may relay",
+    {"V004", "any client may relay",
      "Clients in `relay_networks` send mail to anywhere without a login and without a rule. "
-     "Networks that together hold a part of the Internet that is nobody's own make that an open "
-     "relay, which Postern starts only where `vsl.i_know_this_is_an_open_relay = true` says that "
-     "it "
-     "is meant. The message has a dialogue that gets through.",
+     "Networks that together cover more of the Internet than one owner has make that an open "
+     "relay. Postern starts it only if `vsl.i_know_this_is_an_open_relay = true` confirms it. The "
+     "message shows an SMTP dialogue that succeeds.",
      "[vsl]\nrelay_networks = [\"0.0.0.0/0\"]\n", "[vsl]\nrelay_networks = []\n"},
     {"V005", "a warning of the .vsl policy",
-     "The policy loads and something in it is probably not meant: a name that is nowhere defined "
-     "(an error, V001, where one that is there is almost called like it), "
-     "a call with the wrong number of arguments or in a stage too early for it, a status that an "
-     "action throws away, or a rule that can never run.",
+     "The policy loads, but part of it is probably a mistake: an undefined name (an error, V001, "
+     "if a defined name is similar), a call with the wrong number of arguments or in a stage too "
+     "early for it, a status that an action throws away, or a rule that can never run.",
      "", "[vsl]\nmode = \"shadow\"\n"},
     {"T001", "certificate or key cannot be read",
      "The message names the file, its owner and mode, and the user Postern runs as. A private key "
-     "should stay readable for its owner alone: hand it over with systemd's LoadCredential= and "
-     "write "
+     "should be readable by its owner only: pass it with systemd's LoadCredential= and write "
      "credential:NAME, or give it to Postern's user. TLS is never switched off silently.",
      "[[listener]]\ncertificate = \"/nonexistent/certificate.pem\"\nkey = "
      "\"/nonexistent/key.pem\"\n",
      "[[listener]]\ntls = \"starttls\"\n"},
     {"T002", "the key does not belong to the certificate",
-     "The public key in the certificate is another one. Often one of the two files is from an "
-     "earlier "
+     "The certificate has a different public key. Often one of the two files is from an earlier "
      "renewal.",
      "", "[[listener]]\ntls = \"starttls\"\n"},
     {"T003", "not PEM",
@@ -247,13 +226,13 @@ constexpr CodePage pages[] = {
      "", "[[listener]]\ntls = \"starttls\"\n"},
     {"T004", "outside the certificate's dates, or in its last 14 days",
      "A warning: clients that check certificates refuse this one, or will soon. Opportunistic TLS "
-     "still works. A renewed one is taken on SIGHUP (`systemctl reload postern`), for new "
+     "still works. A renewed one is used after SIGHUP (`systemctl reload postern`), by new "
      "sessions.",
      "", "[[listener]]\ntls = \"starttls\"\n"},
     {"T005", "the certificate is for another name",
      "A warning: clients that check certificates ask for `server.hostname`, or for the domain of a "
-     "[[vsl.virtual]], and refuse a certificate without that name. A wildcard stands for one whole "
-     "label: *.example.com is for mx.example.com, not for example.com (RFC 6125, section 6.4.3).",
+     "[[vsl.virtual]], and refuse a certificate without that name. A wildcard matches one whole "
+     "label: *.example.com matches mx.example.com, not example.com (RFC 6125, section 6.4.3).",
      "", "[[listener]]\ntls = \"starttls\"\n"},
 };
 

@@ -8,20 +8,20 @@ namespace {
 constexpr CodePage pages[] = {
     {"R001", "unknown keyword",
      "A list holds a word that is neither a keyword nor a restriction class. Postfix notices when "
-     "the rule's turn comes and answers 451 to everybody; here it is an error, or the same 451 "
+     "it reaches the rule and answers 451 to every client; here it is an error, or the same 451 "
      "with `errors = \"defer\"`.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
      "\"reject_unauth_pipeling\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
      "\"reject_unauth_pipelining\"\n"},
-    {"R002", "a keyword that is not carried",
+    {"R002", "a keyword that is not supported",
      "Postfix has this keyword and Postern does not. It is never ignored: a list that is to refuse "
      "something must refuse it.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
      "\"reject_unverified_sender\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
      "\"reject_unknown_sender_domain\"\n"},
-    {"R003", "a keyword without what belongs to it",
+    {"R003", "a keyword without its argument",
      "Check rules take a table as type:name, rules about DNS lists a zone, policy services a "
      "server as inet:host:port or unix:/path. A table alone means a check only in the client, "
      "helo, sender, relay and recipient lists.",
@@ -31,7 +31,7 @@ constexpr CodePage pages[] = {
      "\"reject_rbl_client bl.example.net\"\n"},
     {"R004", "a table that cannot be opened",
      "The message names the file and its first mistake. Postern reads the source text "
-     "(/etc/postfix/access), not what postmap makes of it.",
+     "(/etc/postfix/access), not the output of postmap.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
      "\"check_client_access texthash:/nonexistent\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
@@ -44,13 +44,13 @@ constexpr CodePage pages[] = {
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
      "\"reject_rbl_client bl.example.net=127.0.0.[2..9]\"\n"},
     {"R006", "an element that cannot be read",
-     "In mynetworks: an address, a network without bits set behind its prefix, an IPv6 network in "
-     "brackets, a table, a host name. With one bad element Postfix answers 451 to everybody.",
+     "In mynetworks: an address, a network without bits set after its prefix, an IPv6 network in "
+     "brackets, a table, a host name. With one bad element Postfix answers 451 to every client.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nmynetworks = "
      "\"10.1.2.3/8\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nmynetworks = "
      "\"10.0.0.0/8\"\n"},
-    {"R007", "a restriction class that is not there",
+    {"R007", "an undefined restriction class",
      "Each name in smtpd_restriction_classes needs a setting of that name, which must not lead "
      "back to itself. Classes nest 100 deep at most, and a list with its classes has at most "
      "100,000 rules.",
@@ -65,13 +65,13 @@ constexpr CodePage pages[] = {
      "= \"maybe\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsmtpd_delay_reject "
      "= \"yes\"\n"},
-    {"R009", "a placeholder was left in",
-     "A word in angle brackets stands in a manual for something of your own.",
+    {"R009", "a placeholder was not replaced",
+     "In a manual, a word in angle brackets is to be replaced with your own value.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
      "\"reject_rbl_client <blacklist>\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
      "\"reject_rbl_client bl.example.net\"\n"},
-    {"R010", "braces or $ that are not written right",
+    {"R010", "malformed braces or $",
      "Braces group a word and have to be closed; a parameter is $name, ${name} or $(name), and a "
      "dollar sign $$.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
@@ -86,14 +86,14 @@ constexpr CodePage pages[] = {
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
      "\"check_client_access { inline:{ {x = REJECT} } }\"\n"},
     {"R012", "a $name that is not defined",
-     "It stands for nothing, so that what it was to bring is missing without a word. In a list of "
-     "rules this is an error, elsewhere a warning. ${name?text} and ${name:text} ask whether a "
-     "parameter is defined, and may.",
+     "It expands to nothing, so that its rules would be silently missing. In a list of rules this "
+     "is an error, elsewhere a warning. ${name?text} and ${name:text} test whether a parameter is "
+     "defined, and are allowed.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
      "\"$common_rules, permit\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\ncommon_rules = "
      "\"reject_non_fqdn_sender\"\nsender = \"$common_rules, permit\"\n"},
-    {"R013", "known to Postfix and not carried out",
+    {"R013", "known to Postfix, but not done here",
      "A warning: a table says REDIRECT, FILTER, BCC or PREPEND, which do nothing here: mail goes "
      "on "
      "as if the row said DUNNO. Or a policy service has attributes that do nothing: a server is "
@@ -109,7 +109,7 @@ constexpr CodePage pages[] = {
      "\"reject_non_fqdn_sender\"\nrequire_complete_lists = true\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
      "\"reject_non_fqdn_sender, permit\"\n"},
-    {"R102", "never asked", "A warning: a rule in front of this one decides every request.",
+    {"R102", "never evaluated", "A warning: a rule before this one decides every request.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = \"permit, "
      "reject_non_fqdn_sender\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
@@ -119,22 +119,22 @@ constexpr CodePage pages[] = {
      "\"reject_non_fqdn_sender, reject_non_fqdn_sender\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
      "\"reject_non_fqdn_sender\"\n"},
-    {"R104", "what the rule looks at is not known here",
+    {"R104", "what the rule looks at is not known yet",
      "A warning: with smtpd_delay_reject = no the client list runs before HELO and the HELO list "
-     "before MAIL. The rule is skipped, always.",
+     "before MAIL. The rule is always skipped.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsmtpd_delay_reject "
      "= \"no\"\nclient = \"reject_non_fqdn_sender\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
      "\"reject_non_fqdn_sender\"\n"},
-    {"R105", "the list answers everybody the same",
-     "A note: no rule in front of the one that decides can decide otherwise.", "",
+    {"R105", "the list gives every client the same answer",
+     "A note: no rule before the one that decides can decide otherwise.", "",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
      "\"reject_non_fqdn_sender, permit\"\n"},
-    {"R106", "a permit in front of the last permit", "A note: it makes no difference.", "",
+    {"R106", "a permit before the last permit", "A note: it makes no difference.", "",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
      "\"permit_mynetworks, reject_non_fqdn_sender, permit\"\n"},
     {"R107", "rows that are hidden",
-     "A warning: the first row that matches counts, and the lines named never do: their key stands "
+     "A warning: the first row that matches counts, and the lines named never do: their key occurs "
      "earlier, or their network is within an earlier one.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
      "\"check_client_access { cidr:{ {10.0.0.0/8 REJECT} {10.1.1.1 DUNNO} } }\"\n",
@@ -144,50 +144,50 @@ constexpr CodePage pages[] = {
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
      "\"check_sender_access static:REJECT\"\n"},
     {"R110", "an open relay",
-     "Anybody can send to any destination through these lists; `postern check` prints a dialogue "
-     "that gets through. Open relays are found within hours and end up on every blocklist. Put "
-     "reject_unauth_destination in front of what permits.",
+     "Any client can send to any destination through these lists; `postern check` prints a "
+     "dialogue that succeeds. Open relays are found within hours and are then on every blocklist. "
+     "Put reject_unauth_destination before the rule that permits.",
      "[restrictions]\nrelay = \"permit\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\n"},
-    {"R111", "somebody outside may relay",
+    {"R111", "some unknown clients may relay",
      "A warning: this rule can permit mail to destinations that are not ours, for the recipients "
-     "or clients that its table lists, or when a policy server says so. Behind "
+     "or clients that its table lists, or when a policy server says so. After "
      "reject_unauth_destination it cannot.",
      "[restrictions]\nrelay = \"\"\"check_recipient_access { inline:{ {foreign.example = OK} } },\n"
      "  reject_unauth_destination\"\"\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\n"},
-    {"R112", "mail is taken and thrown away",
-     "A warning: behind DISCARD no list is asked any more, so every later recipient is accepted, "
-     "and the message goes nowhere. REJECT tells the sender.",
+    {"R112", "mail is accepted and discarded",
+     "A warning: after DISCARD no list is evaluated, so every later recipient is accepted, and the "
+     "message goes nowhere. REJECT tells the sender.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
      "\"check_client_access static:DISCARD\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
      "\"check_client_access static:REJECT\"\n"},
     {"R113", "Postfix would not serve with these lists",
-     "Neither the relay nor the recipient list refuses foreign destinations by a rule of its own. "
-     "An error even where the proof shows another barrier.",
+     "Neither the relay nor the recipient list refuses foreign destinations by its own rules. This "
+     "is an error even if the proof finds that another rule refuses them.",
      "[restrictions]\nrelay = \"permit_mynetworks\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\n"},
     {"R120", "mynetworks holds the Internet",
-     "A warning: whoever is in such a network may send anywhere wherever permit_mynetworks stands.",
+     "A warning: clients in such a network may send anywhere where permit_mynetworks is used.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nmynetworks = "
      "\"0.0.0.0/0\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nmynetworks = "
      "\"192.0.2.0/24\"\n"},
     {"R121", "an exception that comes too late",
-     "A warning: the first element that matches counts, so an exception stands in front of what it "
-     "is an exception to.",
+     "A warning: the first element that matches counts, so an exception must come before the "
+     "element that it limits.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nmynetworks = "
      "\"192.0.2.0/24, !192.0.2.7\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nmynetworks = "
      "\"!192.0.2.7, 192.0.2.0/24\"\n"},
     {"R122", "a public suffix in relay_domains",
-     "A warning: subdomains count there, so mail to everybody registered below it is relayed.",
+     "A warning: subdomains count there, so mail to every domain registered below it is relayed.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nrelay_domains = "
      "\"co.uk\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nrelay_domains = "
      "\"example.co.uk\"\n"},
-    {"R123", "no domain name",
+    {"R123", "not a domain name",
      "A warning: the word matches nothing. Often it is a comment: # begins one only at the start "
      "of a main.cf line.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nrelay_domains = "
@@ -209,7 +209,7 @@ constexpr CodePage pages[] = {
      "[restrictions]\nrelay = \"permit_mynetworks, "
      "reject_unauth_destination\"\nallow_untrusted_routing = \"no\"\n"},
     {"R130", "a temporary refusal by default",
-     "A note: the rule answers 4xx, so that clients come back for days. Its code parameter changes "
+     "A note: the rule answers 4xx, so that clients retry for days. Its code parameter changes "
      "that.",
      "",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
@@ -217,19 +217,19 @@ constexpr CodePage pages[] = {
     {"R131", "an old name", "A note: both names work and mean the same.", "",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nhelo = "
      "\"reject_invalid_helo_hostname\"\n"},
-    {"R132", "a recipient rule behind DATA",
-     "A warning: with several recipients there is none to look at, and the rule is skipped.",
+    {"R132", "a recipient rule after DATA",
+     "A warning: with several recipients there is no single one to check, and the rule is skipped.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\ndata = "
      "\"reject_unlisted_recipient\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nrecipient = "
      "\"reject_unlisted_recipient\"\n"},
-    {"R133", "warn_if_reject in front of a permit rule", "A warning: it permits all the same.",
+    {"R133", "warn_if_reject before a permit rule", "A warning: it permits all the same.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
      "\"warn_if_reject permit_mynetworks\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
      "\"permit_mynetworks\"\n"},
     {"R134", "every refusal is temporary",
-     "A warning: soft_bounce turns 5xx into 4xx, which is for trying out alone.",
+     "A warning: soft_bounce turns 5xx into 4xx, which is for tests only.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsoft_bounce = "
      "\"yes\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsoft_bounce = "

@@ -132,8 +132,8 @@ Result<json::object> LiveData::ask(std::string_view question, const json::object
     if (lock.error().fault != Fault::conflict) return tl::unexpected(lock.error());
     if (std::chrono::steady_clock::now() >= until) {
       return fail(Fault::temporary,
-                  fmt::format("{} is in use, and no gateway answers for it: one that starts or "
-                              "stops, or another command; try again",
+                  fmt::format("{} is in use, but no gateway answers: a gateway is starting or "
+                              "stopping, or another command uses it; try again",
                               data_dir_.string()));
     }
     std::this_thread::sleep_for(pause);

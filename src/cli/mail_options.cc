@@ -85,7 +85,7 @@ tl::expected<std::int64_t, UsageError> now_for(const Arguments& arguments) {
     return std::chrono::duration_cast<std::chrono::seconds>(now).count();
   }
   if (const auto time = parse_time(*text)) return *time;
-  return tl::unexpected(UsageError{fmt::format("--now: `{}` is no time", printable(*text, 64)),
+  return tl::unexpected(UsageError{fmt::format("--now: `{}` is not a time", printable(*text, 64)),
                                    "--now 2026-11-20T09:00:00Z, or seconds since 1970"});
 }
 

@@ -162,10 +162,10 @@ std::vector<std::string> objections(const mailauth::dkim::SignatureResult& one,
   }
   if (one.testing) out.emplace_back("the key is being tested (t=y)");
   if (one.uncovered_field) {
-    out.emplace_back("a field that readers see is there more often than it is signed");
+    out.emplace_back("a visible field occurs more often than it is signed");
   }
   if (one.from_future) out.emplace_back("t= is in the future");
-  if (one.header_ambiguous) out.emplace_back("the header has lines that are no fields");
+  if (one.header_ambiguous) out.emplace_back("the header has lines that are not fields");
   if (from_fields != 1) out.push_back(fmt::format("the message has {} From fields", from_fields));
   return out;
 }

@@ -111,7 +111,7 @@ class RemoteQueue final : public QueueAccess {
       case 422:
         return failed(ExitCode::usage, message);
       case 401:
-        return failed(ExitCode::try_again, "the gateway has been started anew; try again");
+        return failed(ExitCode::try_again, "the gateway was restarted; try again");
       case 404:
         return failed(ExitCode::no_input, message);
       case 409:
@@ -147,7 +147,7 @@ class RemoteQueue final : public QueueAccess {
     boost::system::error_code bad;
     json::value value = json::parse(*answer, bad);
     if (bad || !value.is_object()) {
-      return failed(ExitCode::bug, "the gateway's answer is no JSON object");
+      return failed(ExitCode::bug, "the gateway's answer is not a JSON object");
     }
     return std::move(value.get_object());
   }

@@ -90,7 +90,7 @@ std::optional<UsageError> read_explain(const Arguments& arguments, ExplainOption
     options.client_ip = *address;
   }
   if (options.id && (options.message || !options.recipients.empty())) {
-    return UsageError{"an ID and a message of its own exclude each other", hint};
+    return UsageError{"an ID and a described message exclude each other", hint};
   }
   if (!options.id && arguments.has("--password-stdin")) {
     return UsageError{"--password-stdin is for a recorded decision: its ID is missing", hint};
