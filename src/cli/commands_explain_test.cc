@@ -239,14 +239,14 @@ TEST_F(Explain, prints_a_recorded_refusal_with_rule_origin_and_evidence) {
 
 RCPT TO:<tickets+disk@hooks.example.net>   stage rcpt, 12 us
   route: webhook wh_tickets with tag disk, policy pol_1 version 3
-  layer    rule                verdict  where it stands                  evidence
+  layer    rule                verdict  place                            evidence
   webhook  webhook_active      pass     webhook/is_active                active
   webhook  policy_loaded       pass     webhook/smtp_security_policy_id  pol_1 version 3
   webhook  client_in_networks  REJECT   pol_1/allowed_source_ips         198.51.100.43 is not in 203.0.113.0/24
   => 550 5.7.1 source address 198.51.100.43 is not in the policy's allowlist
 
 Outcome: rejected: 550 5.7.1 source address 198.51.100.43 is not in the policy's allowlist
-Made again from the record alone: 1 of 1 decision the same.
+Replayed from the record alone: 1 of 1 decision the same.
 )";
   EXPECT_EQ(run_command(0), expected);
   options_.exit_code = true;

@@ -98,7 +98,7 @@ std::string_view words_of_layer(std::string_view layer) {
 std::string_view words_of_effect(std::string_view effect) {
   if (effect == "grant_relay") return "may be passed on";
   if (effect == "trust_client") return "the client counts as one of ours";
-  if (effect == "discard") return "thrown away";
+  if (effect == "discard") return "discarded";
   if (effect == "hold") return "held";
   if (effect == "edit") return "message changed";
   if (effect == "offer") return "EHLO offers other extensions";
@@ -214,7 +214,7 @@ struct Paint {
 
 /// What happens to an accepted message that is not delivered now: ", held: why".
 std::string fate_of(const Trace& trace) {
-  if (trace.evidence.discard) return ", thrown away: " + shown(*trace.evidence.discard);
+  if (trace.evidence.discard) return ", discarded: " + shown(*trace.evidence.discard);
   for (const Decision& decision : trace.decisions) {
     if (decision.quarantine) return ", held: " + shown(*decision.quarantine);
   }
@@ -242,7 +242,7 @@ std::string decision_text(const Explanation& explanation, const Decision& decisi
                               static_cast<double>(decision.took.count()) / 1000));
   if (decision.candidate) out += "  route: " + route_line(decision) + "\n";
   Table table;
-  table.add({"layer", "rule", "verdict", "where it stands", "evidence"});
+  table.add({"layer", "rule", "verdict", "place", "evidence"});
   for (const Step& step : decision.steps) {
     table.add({std::string(step.layer), std::string(step.check), verdict_word(step),
                where(explanation, step.origin), shown(evidence_of(step))});
@@ -283,7 +283,7 @@ std::string authentication_text(const Evidence& evidence, const Paint& paint) {
   }
   if (evidence.dmarc) line(policy::describe(*evidence.dmarc));
   if (evidence.arc) line(policy::describe(*evidence.arc));
-  if (!out.empty()) out = "\n" + paint.bold("Who vouches for it") + "\n" + out;
+  if (!out.empty()) out = "\n" + paint.bold("Authentication results") + "\n" + out;
   if (const std::string copies = copies_text(evidence); !copies.empty()) {
     out += "\n" + paint.bold("scripts") + "   the message's values\n" + copies;
   }
@@ -323,7 +323,7 @@ std::string withheld_text(const Explanation& explanation) {
   if (!any) return {};
   if (explanation.password_given) {
     return "AUTH: either this is not the password of that login, or the answer depends on a "
-           "database, Vault or a file, of whose values the record keeps only which are equal.";
+           "database, Vault or a file, and the record keeps only which of their values are equal.";
   }
   return "AUTH: the answer depends on a string that is not kept: the password, or a value from a "
          "database, Vault or a file. With --password-stdin the handler gets the password.";
@@ -331,20 +331,20 @@ std::string withheld_text(const Explanation& explanation) {
 
 std::string rederived_text(const Explanation& explanation, const Paint& paint) {
   if (!explanation.again) {
-    return paint.red("Cannot be made again offline: " + explanation.again.error().message) + "\n";
+    return paint.red("Cannot be replayed offline: " + explanation.again.error().message) + "\n";
   }
   const auto& answers = explanation.again->answers;
   const auto asked = std::count_if(answers.begin(), answers.end(),
                                    [](const auto& answer) { return answer.asked; });
   if (asked == 0) {
     return login_text(explanation.trace).empty()
-               ? "No layer decided: there is nothing to make again from the record.\n"
+               ? "No layer decided: there is nothing to replay from the record.\n"
                : "";
   }
   const auto same = std::count_if(answers.begin(), answers.end(), [](const auto& answer) {
     return answer.asked && answer.differences.empty();
   });
-  std::string out = fmt::format("Made again from the record alone: {} of {} {} the same.\n", same,
+  std::string out = fmt::format("Replayed from the record alone: {} of {} {} the same.\n", same,
                                 asked, asked == 1 ? "decision" : "decisions");
   if (!explanation.again->agrees()) out = paint.red(out);
   for (const auto& answer : answers) {

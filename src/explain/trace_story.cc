@@ -179,8 +179,8 @@ std::string Story::summary_of(std::size_t place) const {
         last = is_foreign(one) ? "" : one.recipient;
       }
       if (asked <= 1) return shown(last);
-      return fmt::format("{} of {} recipients taken", evidence_.recipients.size() + trace_.omitted,
-                         asked);
+      return fmt::format("{} of {} recipients accepted",
+                         evidence_.recipients.size() + trace_.omitted, asked);
     }
     case message_at:
       return evidence_.message ? fmt::format("{} octets, {} header fields", evidence_.message->size,

@@ -153,7 +153,8 @@ class ZoneReader {
     const std::string name = upper(words.front());
     if (name == "$TTL") return {};
     if (name != "$ORIGIN" || words.size() != 2) {
-      return fail(Fault::malformed, fmt::format("`{}` is not read", printable(words.front(), 64)));
+      return fail(Fault::malformed,
+                  fmt::format("`{}` is not supported", printable(words.front(), 64)));
     }
     origin_ = complete(words[1]);
     return {};
@@ -177,7 +178,7 @@ class ZoneReader {
       pair.emplace_back(complete(data[1]));
       record = std::move(pair);
     } else if ((dns::parse_type(type) && type != "TLSA") || !is_type(type)) {
-      return fail(Fault::malformed, fmt::format("this is no record: {} {}", printable(type, 64),
+      return fail(Fault::malformed, fmt::format("this is not a record: {} {}", printable(type, 64),
                                                 data.empty() ? "" : printable(data[0], 64)));
     } else if (!dns::is_record_type(type)) {
       return fail(Fault::malformed, "there is no record type " + printable(type, 64));

@@ -75,10 +75,11 @@ TEST(ZoneFile, mistakes_have_a_line) {
   EXPECT_EQ(refused("a. IN 300\n"), "line 1: a record needs a type");
   EXPECT_THAT(refused("a. A 192.0.2\n"), HasSubstr("line 1: "));
   EXPECT_EQ(refused("a. MX mail.example.org.\n"),
-            "line 1: this is no record: MX mail.example.org.");
-  EXPECT_EQ(refused("a. TXT \"one\"\n  \"two words\"\n"), "line 2: this is no record: TWO WORDS ");
+            "line 1: this is not a record: MX mail.example.org.");
+  EXPECT_EQ(refused("a. TXT \"one\"\n  \"two words\"\n"),
+            "line 2: this is not a record: TWO WORDS ");
   EXPECT_EQ(refused("a. A 192.0.2.1\nb. AAAAA ::1\n"), "line 2: there is no record type AAAAA");
-  EXPECT_EQ(refused("$INCLUDE other\n"), "line 1: `$INCLUDE` is not read");
+  EXPECT_EQ(refused("$INCLUDE other\n"), "line 1: `$INCLUDE` is not supported");
   EXPECT_THAT(refused("a. TXT \\"), HasSubstr("accepted"));
   EXPECT_EQ(refused("a. TXT \"\\"), "line 1: a quotation mark is missing");
 }
