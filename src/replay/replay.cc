@@ -18,7 +18,7 @@ using policy::Recipient;
 using policy::Route;
 using policy::Stage;
 
-const Lack earlier_recipient{"what became of an earlier recipient", {}};
+const Lack earlier_recipient{"the outcome of an earlier recipient", {}};
 
 /// What a client, and the message, get.
 struct Answer {
@@ -38,7 +38,7 @@ Answer answer_of(const Decision& decision, bool discarded) {
     answer.text = decision.reply.to_string();
     answer.reply = decision.reply;
   } else if (discarded) {
-    answer.text = "accepted, thrown away";
+    answer.text = "accepted, discarded";
   } else if (decision.quarantine) {
     answer.text = "accepted, held";
   }
@@ -218,7 +218,7 @@ class Replay {
     return one.change;
   }
 
-  void never_came(Stage stage) { undecided(stage, {}, {"what the client never sent", {}}); }
+  void never_came(Stage stage) { undecided(stage, {}, {"what the client did not send", {}}); }
 
   /// Whoever was refused later anyway hears another reply, earlier.
   Answer recorded_from(Stage stage) const {
@@ -238,7 +238,7 @@ class Replay {
     if (stage == Stage::auth && !trace_.evidence.session.auth) co_return true;
     for (const Decision& one : trace_.decisions) {
       if (one.stage != stage || &one == recorded || !one.engine) continue;
-      undecided(stage, {}, {"what a command said that was given again", {}});
+      undecided(stage, {}, {"the arguments of a repeated command", {}});
     }
     Made made{.answer = let_through, .lack = {}, .candidate = {}, .discard = discard_};
     if (speaks) {
@@ -273,7 +273,7 @@ class Replay {
     if (!recorded.candidate) co_return;
     const bool was_refused = policy::refused(recorded);
     if (recorded.candidate->route.kind == Route::Kind::relay) {
-      undecided(Stage::rcpt, recorded.recipient, {"whose a relayed recipient would be", {}});
+      undecided(Stage::rcpt, recorded.recipient, {"the owner of a relayed recipient", {}});
       listed_.push_back({*recorded.candidate, false});
       co_return;
     }

@@ -32,7 +32,7 @@ class ReplayGatherer final : public policy::Gatherer, private dns::Resolver {
       : options_(options), live_(live), log_(log), trouble_(trouble) {}
 
   Task<void> gather(policy::Need needs, policy::Evidence& evidence) override {
-    if (policy::has(needs, policy::Need::rate_tokens)) lack({"how full a rate limit was", {}});
+    if (policy::has(needs, policy::Need::rate_tokens)) lack({"the level of a rate limit", {}});
     if (policy::has(needs, policy::Need::arc)) lack({"the message's ARC chain", {}});
     const bool dmarc = policy::has(needs, policy::Need::dmarc);
     if (!evidence.dkim && (dmarc || policy::has(needs, policy::Need::dkim))) {
@@ -81,7 +81,7 @@ class ReplayGatherer final : public policy::Gatherer, private dns::Resolver {
       // What a host function would have told a script that asked otherwise than the recorded one:
       // a script that caught the error has decided something, but not what it would have.
       if (scripts_.contains(step.layer)) {
-        return Lack{"what a script was told", std::string(step.check)};
+        return Lack{"the answer to a script", std::string(step.check)};
       }
       if (!step.verdict.refuses()) continue;
       for (const Lack& one : lacks_) {

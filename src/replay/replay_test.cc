@@ -231,7 +231,7 @@ TEST(Replay, what_is_newly_accepted_has_no_message_to_judge) {
   EXPECT_EQ(found[0].draft, "accepted");
   ASSERT_TRUE(found[0].recorded_rule);
   EXPECT_EQ(found[0].recorded_rule->check, "reject_unauth_destination");
-  EXPECT_EQ(found[1].lack.kind, "what the client never sent");
+  EXPECT_EQ(found[1].lack.kind, "what the client did not send");
 }
 
 TEST(Replay, a_relay_that_the_draft_does_not_grant_is_refused) {
@@ -270,7 +270,7 @@ TEST(Replay, discarded_mail_is_a_change_too) {
   const Trace trace = recorded(engine(open_to_networks), {});
   const auto found = under(engine(discarding), trace);
   ASSERT_EQ(summary(found), "rcpt same, message changed");
-  EXPECT_EQ(found[1].draft, "accepted, thrown away");
+  EXPECT_EQ(found[1].draft, "accepted, discarded");
   EXPECT_EQ(summary(under(engine(discarding), recorded(engine(discarding), {}))),
             "rcpt same, message same");
 }
@@ -291,8 +291,8 @@ TEST(Replay, dns_answers_that_are_not_recorded_are_not_guessed) {
   ASSERT_EQ(summary(found), "rcpt undecidable, message undecidable");
   EXPECT_EQ(found[0].lack.kind, "DNS answers of type A");
   EXPECT_EQ(found[0].lack.example, "7.2.0.192.bl.example.net");
-  EXPECT_EQ(found[1].lack.kind, "what became of an earlier recipient");
-  // With the answer the result is decidable.
+  EXPECT_EQ(found[1].lack.kind, "the outcome of an earlier recipient");
+  // With the answer it is decided.
   EXPECT_EQ(summary(under(engine(listed), recorded(engine(listed), {}))),
             "rcpt same, message same");
 }
@@ -344,7 +344,7 @@ TEST(Replay, any_of_several_undecided_recipients_may_have_come_first) {
   const auto found = under(engine(listed), trace);
   ASSERT_EQ(summary(found),
             "rcpt undecidable, rcpt undecidable, rcpt undecidable, message undecidable");
-  EXPECT_EQ(found[2].lack.kind, "what became of an earlier recipient");
+  EXPECT_EQ(found[2].lack.kind, "the outcome of an earlier recipient");
 }
 
 TEST(Replay, shadow_layers_of_the_draft_change_nothing) {
@@ -397,7 +397,7 @@ TEST(Replay, a_rate_limit_that_was_not_looked_at_is_not_guessed) {
   const Settings closed = {{"smtpd_client_restrictions", "reject"}};
   const auto found = under(engine(std::nullopt), recorded(engine(closed), sent));
   ASSERT_FALSE(found.empty());
-  EXPECT_EQ(found[0].lack.kind, "how full a rate limit was");
+  EXPECT_EQ(found[0].lack.kind, "the level of a rate limit");
   EXPECT_EQ(summary(under(engine(std::nullopt), recorded(engine(std::nullopt), sent))),
             "rcpt same, message same");
 }

@@ -199,7 +199,7 @@ std::string ReplayTally::text(std::string_view under) const {
     if (count(change) > 0) out += change_text(change);
   }
   if (!missing_.empty()) {
-    out += fmt::format("\nnot decidable: {}, for the record does not have\n",
+    out += fmt::format("\nnot decidable: {}, because the record does not have\n",
                        count(Change::undecidable));
   }
   for (const auto& [kind, missing] : missing_) {

@@ -99,7 +99,7 @@ TEST_F(ReplayOfScripts, a_script_that_catches_what_the_record_lacks_has_decided_
     kumo.on('smtp_server_mail_from', function()
       if not pcall(math.random) then kumo.reject(550, '5.7.1 no') end
     end))");
-  EXPECT_EQ(summary(again(trace)), "connect same, helo same, mail lacks what a script was told");
+  EXPECT_EQ(summary(again(trace)), "connect same, helo same, mail lacks the answer to a script");
   EXPECT_EQ(summary(again(trace, nullptr, Mode::shadow)), "connect same, helo same, mail same")
       << "in shadow it decides nothing";
 }
