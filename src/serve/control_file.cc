@@ -50,7 +50,7 @@ Result<std::optional<ControlFile>> read_control(const std::string& path) {
   const auto* url = object ? object->if_contains("url") : nullptr;
   const auto* token = object ? object->if_contains("token") : nullptr;
   if (!url || !token || !url->is_string() || !token->is_string()) {
-    return fail(Fault::malformed, path + ": is no control file");
+    return fail(Fault::malformed, path + ": is not a control file");
   }
   return ControlFile{std::string(url->get_string()), Secret(std::string(token->get_string()))};
 }

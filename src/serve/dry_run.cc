@@ -112,7 +112,7 @@ class Judgement {
     if (verdict.refuses()) return verdict.reply;
     return {.code = 250,
             .enhanced = {2, 0, 0},
-            .text = open_ ? "would be accepted, if the message fulfils what is not evaluated"
+            .text = open_ ? "would be accepted, if the message passes what is not evaluated"
                           : "would be accepted"};
   }
 

@@ -57,10 +57,11 @@ class Instance::Readiness final : public admin::ReadinessProbe {
       found.emplace_back("database", probed->first.error().message);
     }
     if (probed && !probed->second.empty()) {
-      found.emplace_back("files", fmt::format("removed or replaced while the gateway has them "
-                                              "open: {}; mail is deferred. Stop it in order, never "
-                                              "kill it, and start it again",
-                                              fmt::join(probed->second, ", ")));
+      found.emplace_back(
+          "files",
+          fmt::format("removed or replaced while the gateway has them open: {}; mail is deferred. "
+                      "Stop the gateway cleanly, never kill it, and start it again",
+                      fmt::join(probed->second, ", ")));
     }
     if (const Result<void> ready = instance_.spool_->ready(0); !ready) {
       found.emplace_back("spool", ready.error().fault == Fault::permanent

@@ -56,7 +56,7 @@ Instance::Started Instance::follow_file(const Config& config) {
     return database_error(data_dir_ + "/postern.db", followed.error());
   }
   return cannot(ExitCode::config, followed.error().message,
-                "mend what its tables lack, or write the lists into [restrictions]: a changed "
+                "correct what its tables lack, or write the lists into [restrictions]: a changed "
                 "section replaces them");
 }
 

@@ -212,7 +212,7 @@ Answer make_account(store::Store& store, const std::string& email, Secret hash) 
   const Result<store::Outcome> kept = store.create_account(account, nullptr);
   if (!kept) return tl::unexpected(kept.error());
   if (*kept != store::Outcome::done) {
-    return fail(Fault::conflict, "the account was made by somebody else just now");
+    return fail(Fault::conflict, "another client has just made the account");
   }
   return json::object{{"account_id", account.id}, {"created", true}};
 }
@@ -239,7 +239,7 @@ Answer set_password(Databases& databases, const Given& given) {
       (*account)->id, hash, revoke ? store::Tokens::revoke : store::Tokens::keep, "", &audit);
   if (!kept) return tl::unexpected(kept.error());
   if (*kept != store::Outcome::done)
-    return fail(Fault::conflict, "the account was deleted just now");
+    return fail(Fault::conflict, "the account has just been deleted");
   return json::object{{"account_id", (*account)->id}, {"created", false}};
 }
 
@@ -315,7 +315,7 @@ Result<json::object> answer_question(std::string_view question, Databases& datab
   }
   return fail(
       Fault::malformed,
-      fmt::format("the gateway knows no question `{}`: it is of another version, restart it",
+      fmt::format("the gateway does not know the question `{}`: it has another version, restart it",
                   printable(question, 64)));
 }
 

@@ -33,7 +33,7 @@ Result<ShownLink> make_reset_link(store::Store& store, const std::string& email,
   const Result<store::Outcome> kept = store.create_link(link.row, link.hash, &audit);
   if (!kept) return tl::unexpected(kept.error());
   if (*kept != store::Outcome::done)
-    return fail(Fault::conflict, "the account was deleted just now");
+    return fail(Fault::conflict, "the account has just been deleted");
   return ShownLink{std::move(link.url), link.row.expires_at};
 }
 

@@ -66,8 +66,8 @@ void tell(const relay::AttemptReport& report, const queue::Errand& errand) {
   telemetry::log::error("route.trouble")
       .field("route", errand.destination.key)
       .field("message_id", errand.message.id)
-      .field("error",
-             report.our_fault ? "the route leads nowhere" : "the host refused our credentials");
+      .field("error", report.our_fault ? "the route has no usable next hop"
+                                       : "the host refused our credentials");
 }
 
 tl::unexpected<Error> unreadable(const queue::Text& text) {
@@ -146,7 +146,7 @@ Task<queue::Carried> RelayCourier::carry(const queue::Errand& errand, queue::Tex
   queue::Carried carried;
   if (!courier) {
     carried.results.assign(errand.recipients.size(),
-                           temporary("no next hop is called " + errand.destination.key));
+                           temporary("no next hop has the name " + errand.destination.key));
     co_return carried;
   }
   const auto read = [&text](std::uint64_t offset, std::size_t room) {

@@ -142,7 +142,7 @@ void reload(Instance& instance, const ServeOptions& options) {
   const ConfigResult result = load_config(*options.config_file, load);
   const auto failed = [](std::string_view why) {
     telemetry::metrics().config_last_reload_successful.gauge({}).set(0);
-    log::error("reload.failed").msg("the old configuration stays").field("error", why);
+    log::error("reload.failed").msg("the old configuration remains in use").field("error", why);
   };
   if (!result.ok()) return failed(result.diagnostics.first_error());
   if (auto done = instance.reload(result.config); !done) return failed(done.error().message);
@@ -156,9 +156,7 @@ void reload(Instance& instance, const ServeOptions& options) {
   }
   note_loaded();
   log::info("reload.ok")
-      .msg(
-          "decisions follow the new configuration at once, limits and certificates in new "
-          "sessions");
+      .msg("decisions use the new configuration at once, limits and certificates in new sessions");
 }
 
 /// Waits for signals until one ends the process; a second one ends it immediately.

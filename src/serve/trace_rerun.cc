@@ -123,9 +123,9 @@ class TodaysPolicies {
     if (credential == nullptr) return;
     if (granted_then_.contains(policy->id)) granted_now_[policy->id] = credential->stamp;
     if (account_ && policy->account_id != *account_) return;
-    cannot_tell.add(fmt::format(
-        "AUTH: the password is not recorded; whether it opened {} is taken as it was then",
-        policy->id));
+    cannot_tell.add(
+        fmt::format("AUTH: the password is not recorded; whether it opened {} is used as recorded",
+                    policy->id));
   }
 
   Trace& trace_;
@@ -140,15 +140,14 @@ void tell_recorded(const Trace& trace, const store::TraceRow& row, Sentences& ca
   const policy::Evidence& evidence = trace.evidence;
   if (evidence.dkim || evidence.arc) {
     cannot_tell.add(
-        "DKIM and ARC: the message's text is not kept, so their results are those of then");
+        "DKIM and ARC: the message's text is not kept, so the recorded results are used");
   }
   for (const policy::Consultation& one : evidence.consulted) {
-    cannot_tell.add(printable(one.service, 200) + ": what it answered then is used");
+    cannot_tell.add(printable(one.service, 200) + ": its recorded answer is used");
   }
   for (const Decision& decision : trace.decisions) {
-    if (!decision.script.empty())
-      cannot_tell.add("scripts: they are told what they were told then");
-    if (decision.rate_tokens) cannot_tell.add("rate limit: it is as full as it was then");
+    if (!decision.script.empty()) cannot_tell.add("scripts: they get the recorded answers");
+    if (decision.rate_tokens) cannot_tell.add("rate limit: it is as full as recorded");
   }
   if (row.layer == "delivery") cannot_tell.add("delivery: the webhook is not called again");
 }

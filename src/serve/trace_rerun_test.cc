@@ -94,7 +94,7 @@ TEST_F(TraceRerunTest, nothing_has_changed) {
   EXPECT_EQ(joined(result->changes), "");
   EXPECT_EQ(result->now.outcome, "accepted");
   EXPECT_EQ(joined(result->cannot_tell),
-            "DKIM and ARC: the message's text is not kept, so their results are those of then\n");
+            "DKIM and ARC: the message's text is not kept, so the recorded results are used\n");
 }
 
 TEST_F(TraceRerunTest, todays_policy_decides) {
@@ -114,7 +114,7 @@ TEST_F(TraceRerunTest, todays_policy_decides) {
   EXPECT_EQ(result->now.code, 0);
   EXPECT_EQ(result->now.rule, "");
   EXPECT_EQ(result->now.id, result->then.id);
-  EXPECT_EQ(joined(result->cannot_tell), "message: depends on what the client never sent\n");
+  EXPECT_EQ(joined(result->cannot_tell), "message: depends on what the client did not send\n");
 }
 
 TEST_F(TraceRerunTest, what_was_accepted_may_be_refused_today) {
