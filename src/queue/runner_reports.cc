@@ -198,10 +198,11 @@ Task<void> Runner::look_at_deadline(Number number) {
   std::vector<spool::RecipientKey> keys;
   for (const std::uint32_t index : fetched.recipients) {
     const spool::Recipient& recipient = fetched.message.envelope.recipients[index];
-    carried.results.push_back(own_result(
-        expires ? smtp::ResultClass::permanent : smtp::ResultClass::temporary,
-        expires ? relay::expired_status : smtp::EnhancedCode{4, 4, 1},
-        recipient.last_reply.empty() ? "no host took the message in time" : recipient.last_reply));
+    carried.results.push_back(
+        own_result(expires ? smtp::ResultClass::permanent : smtp::ResultClass::temporary,
+                   expires ? relay::expired_status : smtp::EnhancedCode{4, 4, 1},
+                   recipient.last_reply.empty() ? "no host accepted the message in time"
+                                                : recipient.last_reply));
     keys.push_back({fetched.message.id, index});
     settlements.push_back({.key = keys.back(),
                            .attempt = 0,

@@ -135,7 +135,7 @@ Task<AttemptReport> Courier::Impl::Trip::run() {
     if (result.klass == ResultClass::none)
       result = found_by_us(
           ResultClass::temporary, {4, 4, 1},
-          Clock::now() >= until_ ? "no host took the message in time" : "no host was reached");
+          Clock::now() >= until_ ? "no host accepted the message in time" : "no host was reached");
   }
   report_.connection_of = attempt.calls();
   const bool delivered =

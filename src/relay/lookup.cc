@@ -65,7 +65,7 @@ Task<Routed> look_up(const RoutingConfig& config, const RouteTable& routes,
     co_await ask_all(questions, resolver, limit, answers);
   }
   Routed given_up{.kind = Routed::Kind::temporary};
-  given_up.reply = {.code = 451, .enhanced = {4, 4, 4}, .text = "DNS answers without end"};
+  given_up.reply = {.code = 451, .enhanced = {4, 4, 4}, .text = "DNS answers do not end"};
   co_return given_up;
 }
 

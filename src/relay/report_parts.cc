@@ -143,7 +143,7 @@ std::string first_words(const ReportForm& form) {
     case ReportKind::delayed:
       return sent +
              " has not been delivered to the following recipients yet. It will be tried until " +
-             rfc5322_date(form.occasion.retry_until) + ". There is nothing that you have to do.";
+             rfc5322_date(form.occasion.retry_until) + ". You do not have to do anything.";
     case ReportKind::relayed:
       return sent +
              " was passed on for the following recipients, to a mail system that does not confirm "

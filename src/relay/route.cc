@@ -127,7 +127,7 @@ Result<Route> parse_route(const std::vector<std::string>& to) {
     if (text.starts_with("maildir:")) {
       const std::string_view path = text.substr(8);
       if (!path.starts_with('/') || path.find('\0') != std::string_view::npos) {
-        return fail(Fault::malformed, "`maildir:` wants a path from the root on");
+        return fail(Fault::malformed, "`maildir:` needs an absolute path");
       }
       return Route{.kind = Route::Kind::maildir, .path = std::string(path)};
     }

@@ -110,7 +110,7 @@ void Router::give_up_for_good(std::uint16_t code, smtp::EnhancedCode enhanced, s
       route_ != nullptr && (route_->kind == Route::Kind::hosts || !route_->mx_domain.empty());
   if (!ours) return give_up(code, enhanced, std::move(text));
   routed_.our_fault = true;
-  give_up(451, {4, 3, 5}, "the route for this recipient leads nowhere: " + text);
+  give_up(451, {4, 3, 5}, "the route for this recipient has no usable next hop: " + text);
 }
 
 void Router::skip(Candidate& candidate, Why why) {
@@ -216,7 +216,7 @@ bool Router::aliases_end(const std::string& domain) {
     if (alias == nullptr) return false;
     if (alias->status != dns::Status::found || alias->records.empty()) return true;
     if (step == max_aliases) {
-      give_up(451, {4, 4, 4}, "the domain is an alias without end");
+      give_up(451, {4, 4, 4}, "the domain's aliases do not end");
       return false;
     }
     name = normal(alias->records.front());
