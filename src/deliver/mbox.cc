@@ -87,7 +87,7 @@ class Mailfile {
       struct stat mine{};
       struct stat there{};
       if (::fstat(fd_, &mine) != 0) return trouble("opening " + path_);
-      if (!S_ISREG(mine.st_mode)) return fail(Fault::temporary, path_ + ": it is no file");
+      if (!S_ISREG(mine.st_mode)) return fail(Fault::temporary, path_ + ": it is not a file");
       if (Result<void> locked = lock(deadline); !locked) return locked;
       if (Result<void> locked = lock_file_.take(deadline); !locked) return locked;
       if (::fstat(fd_, &mine) != 0) return trouble("opening " + path_);
@@ -98,7 +98,8 @@ class Mailfile {
       // While we waited, another program replaced the file.
       ::close(fd_);
       fd_ = -1;
-      if (Clock::now() >= deadline) return fail(Fault::temporary, path_ + " is never the same");
+      if (Clock::now() >= deadline)
+        return fail(Fault::temporary, path_ + " was replaced repeatedly");
     }
   }
 

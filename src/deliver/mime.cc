@@ -98,7 +98,7 @@ class Reader {
     if (!known && !warned_transfer_) {
       warned_transfer_ = true;
       view_.warnings.emplace_back(
-          "an unknown Content-Transfer-Encoding: the octets are taken as they are");
+          "an unknown Content-Transfer-Encoding: the octets are used as they are");
     }
     if (istarts_with(part.type, "message/") && part.transfer != Transfer::identity) {
       view_.ambiguous = true;  // RFC 2046 §5.2.1 allows only 7bit, 8bit and binary

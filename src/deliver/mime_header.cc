@@ -42,7 +42,7 @@ void HeaderReader::warn_once(bool& done, const char* text) {
 void HeaderReader::skip() {
   skipping_ = true;
   view_.ambiguous = view_.ambiguous || top_;
-  warn_once(warned_skip_, "header lines that are no fields were skipped");
+  warn_once(warned_skip_, "header lines that are not fields were skipped");
 }
 
 void HeaderReader::cut(FieldView& field) {

@@ -83,7 +83,7 @@ TEST(Mime, skips_header_lines_that_are_no_fields) {
   EXPECT_EQ(view.fields[1].name, "X-Spaced");
   EXPECT_EQ(view.fields[1].value, " b\r\n");
   EXPECT_EQ(view.warnings,
-            std::vector<std::string>{"header lines that are no fields were skipped"});
+            std::vector<std::string>{"header lines that are not fields were skipped"});
   EXPECT_TRUE(view.ambiguous) << "DKIM and DMARC do not go by such a header either";
   EXPECT_EQ(view.parts[0].body, "body");
 }

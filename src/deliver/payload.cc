@@ -127,7 +127,7 @@ class Builder {
       if (const std::optional<std::string> date = date_to_rfc3339(trim(field->value))) {
         member("date", json::value(*date));
       } else {
-        warnings_.add("the Date field is no date");
+        warnings_.add("the Date field is not a date");
       }
     }
     parts_.text("text", "text/plain", view_.parts);

@@ -102,7 +102,7 @@ void Warnings::add(const DecodeNotes& notes, std::string_view where, std::string
     add(fmt::format("{}: 8-bit octets without a charset read as windows-1252", where));
   }
   if (notes.damaged) {
-    add(fmt::format("{}: damaged base64, of which other readers may see other octets", where));
+    add(fmt::format("{}: damaged base64, which other readers may decode differently", where));
   }
   if (notes.undecodable) {
     add(fmt::format("{}: octets that cannot be decoded are U+FFFD", where));
@@ -158,7 +158,7 @@ void BodyWriter::text(std::string_view key, std::string_view type,
 
 Result<void> BodyWriter::link(const LinkedFiles::File& file, const LinkedFiles::Source& source) {
   if (options_.store == nullptr) {
-    warnings_.add("what would go by link is left out: no attachment store is configured");
+    warnings_.add("attachments to be linked are left out: no attachment store is configured");
     return {};
   }
   if (!files_) {

@@ -266,7 +266,7 @@ TEST(Payload, warns_of_what_it_could_not_decode) {
             R"(["text: 8-bit octets without a charset read as windows-1252"])");
   EXPECT_EQ(warnings("Content-Type: text/html; charset=utf-8\r\n\r\n\xE9"),
             R"(["html: octets that cannot be decoded are U+FFFD"])");
-  EXPECT_EQ(warnings("Date: soon\r\n\r\n"), R"(["the Date field is no date"])");
+  EXPECT_EQ(warnings("Date: soon\r\n\r\n"), R"(["the Date field is not a date"])");
 }
 
 TEST(Payload, keeps_the_octets_of_attachments) {

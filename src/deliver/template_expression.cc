@@ -81,7 +81,7 @@ TemplateCommand ExpressionParser::command(TemplateLexer& lexer, TemplateToken& t
     result.function = function(token);
     token = lexer.next();
   } else if (piped) {
-    errors_.add(token.at, "a function is needed behind \"|\"");
+    errors_.add(token.at, "a function is needed after \"|\"");
   } else if (!begins_operand(token)) {
     errors_.add(token.at, "a value is missing");
   }
@@ -89,9 +89,9 @@ TemplateCommand ExpressionParser::command(TemplateLexer& lexer, TemplateToken& t
     result.operands.push_back(operand(lexer, token, depth));
   }
   if (token.kind == Kind::word) {
-    errors_.add(token.at, fmt::format("\"{}\" cannot stand here; a call as an argument needs "
-                                      "parentheses",
-                                      printable(token.text, 40)));
+    errors_.add(token.at,
+                fmt::format("\"{}\" is not allowed here; a call as an argument needs parentheses",
+                            printable(token.text, 40)));
   }
   check_count(result, start, piped);
   return result;
@@ -112,7 +112,7 @@ void ExpressionParser::check_count(const TemplateCommand& command, std::size_t a
   const std::size_t count = command.operands.size() + (piped ? 1 : 0);
   switch (command.function) {
     case TemplateFunction::none:
-      if (count != 1) errors_.add(at, "a value is no function: it takes no arguments");
+      if (count != 1) errors_.add(at, "a value is not a function: it takes no arguments");
       break;
     case TemplateFunction::json:
       if (count != 1) errors_.add(at, "json takes one argument");

@@ -62,7 +62,7 @@ void TemplateLexer::path(TemplateToken& token) {
     const std::string name = word();
     token.text += name;
     if (name.empty() && (token.text.size() > 1 || token.kind == Kind::root)) {
-      return errors_.add(at_, "a name is missing behind \".\"");
+      return errors_.add(at_, "a name is missing after \".\"");
     }
   }
 }

@@ -69,7 +69,7 @@ class Cutter {
     if (!comment) {
       pieces_.push_back(action);
     } else if (!trim(text_.substr(from, action.end - from)).empty()) {
-      errors_.add(from, "unexpected text behind a comment");
+      errors_.add(from, "unexpected text after a comment");
     }
     return behind;
   }
@@ -138,7 +138,7 @@ class Parser {
   void bare(const Piece& piece, std::string_view word) {
     const std::size_t after = behind(piece, word);
     if (!trim(text_.substr(after, piece.end - after)).empty()) {
-      errors_.add(after, fmt::format("unexpected text behind \"{}\"", word));
+      errors_.add(after, fmt::format("unexpected text after \"{}\"", word));
     }
   }
 

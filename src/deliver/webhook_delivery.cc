@@ -507,7 +507,7 @@ Outcome WebhookDelivery::inbox_refusal(const Job& job, spool::InboxAnswer answer
     case spool::InboxAnswer::storage:  // mail system full: X.3.1 (RFC 3463 §3.4)
       refused.reply = {452, {4, 3, 1}, "insufficient system storage"};
       refused.error =
-          "all inboxes together have `inbox.max_size`, or the account has its share of it";
+          "all inboxes together hold `inbox.max_size`, or the account holds its share of it";
       count("storage");
       break;
     case spool::InboxAnswer::too_large:  // larger than the mailbox limit: X.2.3 (RFC 3463 §3.3)
