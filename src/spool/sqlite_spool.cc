@@ -193,7 +193,7 @@ void SqliteSpool::put(std::vector<Mail> mails, Done<std::vector<MessageId>> done
     });
     if (recipients.empty() || !fit) {
       return done(fail(Fault::malformed,
-                       "a message needs recipients, and to begin with none of them is done with"));
+                       "a message needs recipients, and none of them may be finished at first"));
     }
     octets += mail.body.size();
   }

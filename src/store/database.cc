@@ -407,9 +407,8 @@ Result<void> Transaction::commit() {
   database_ = nullptr;
   if (lost.empty()) return {};
   return fail(Fault::permanent,
-              fmt::format("{} was removed or replaced while it was open: what is written is gone "
-                          "after a crash; stop the gateway in order, never kill it, and start it "
-                          "again",
+              fmt::format("{} was removed or replaced while it was open: what is written is lost "
+                          "in a crash; stop the gateway cleanly, never kill it, and start it again",
                           lost));
 }
 

@@ -51,9 +51,9 @@ std::optional<Time> time_of(const std::string& text) {
 Result<void> take(TraceWords& words, const Piece& piece) {
   const auto unreadable = [&](std::string_view what) {
     return fail(Fault::malformed,
-                piece.key + ": " + printable(piece.value, 80) + " is no " + std::string(what));
+                piece.key + ": " + printable(piece.value, 80) + " is not a " + std::string(what));
   };
-  if (piece.value.empty()) return fail(Fault::malformed, piece.key + ": has no value behind it");
+  if (piece.value.empty()) return fail(Fault::malformed, piece.key + ": has no value after it");
   if (piece.key.empty()) {
     words.any.push_back(lower(piece.value));
   } else if (piece.key == "from") {
