@@ -352,8 +352,8 @@ class Checker {
     if (api.connections >= api.requests + spare) return;
     const std::string key = positions_.has("api.requests") ? "api.requests" : "api.connections";
     add(key, "C039",
-        fmt::format("{} API connections are too few for {} requests in hand: when all of them have "
-                    "a request, no other client can connect, not even for /healthz",
+        fmt::format("{} API connections are too few for {} requests in progress: when all of them "
+                    "have a request, no other client can connect, not even for /healthz",
                     api.connections, api.requests),
         "", fmt::format("write `connections = {}` or more", api.requests + spare));
   }

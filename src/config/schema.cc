@@ -477,7 +477,7 @@ const Key keys[] = {
     {"route", "utf8_headers", Kind::choice, R"("strict")",
      "UTF-8 header fields to hosts without SMTPUTF8: bounce, or send", POSTERN_SLOT(r.utf8_headers),
      0, 0, lackings},
-    {"route", "max_connections", Kind::count, "0", "at a time; 0 = what the queue finds out",
+    {"route", "max_connections", Kind::count, "0", "at a time; 0 = the queue decides",
      POSTERN_SLOT(r.max_connections), 0, 10000},
     {"route", "messages_per_minute", Kind::count, "0", "0 = no limit",
      POSTERN_SLOT(r.messages_per_minute), 0, 1000000},
