@@ -68,7 +68,7 @@ std::string copies_text(const policy::Evidence& evidence) {
     for (const mail::Mailbox& to : copy.forward_paths) {
       out += "    to " + printable(to.text(), most) + "\n";
     }
-    if (copy.to_nobody) out += "    to nobody\n";
+    if (copy.to_nobody) out += "    no recipients\n";
     if (copy.text || copy.header) out += "    header changed\n";
     for (const auto& [address, transport] : copy.transports) {
       out += fmt::format("    {} by {}\n", printable(address, most),
