@@ -22,7 +22,7 @@ namespace json = boost::json;
 std::string joined(const std::vector<std::string>& uris) {
   std::string out;
   for (const std::string& uri : uris) out += (out.empty() ? "" : ", ") + printable(uri, 300);
-  return out.empty() ? "nobody" : out;
+  return out.empty() ? "no address" : out;
 }
 
 std::string_view to_text(dmarc::Alignment alignment) {

@@ -173,7 +173,7 @@ TEST_F(Records, dmarc_shows_the_record_and_what_is_odd_about_it) {
       "rua=mailto:dmarc@example.org\n"
       "  policy     p=reject, sp=none, np=(as sp)\n"
       "  alignment  DKIM strict, SPF relaxed\n"
-      "  reports    aggregate to mailto:dmarc@example.org, failures to nobody\n"
+      "  reports    aggregate to mailto:dmarc@example.org, failures to no address\n"
       "  warning    sp=none: mail that forges a subdomain is delivered\n"
       "  warning    pct=50: the policy applies to 50 of 100 messages\n"
       "DNS answers in the order asked:\n"

@@ -125,8 +125,8 @@ constexpr CodePage pages[] = {
      "[api]\nbehind_proxy = true\n",
      "[api]\nbehind_proxy = true\npublic_url = \"https://mail.example.com\"\n"},
     {"C060", "an invalid source of accounts",
-     "Each kind of `[[auth.source]]` needs keys of its own: a list or file of users, a database "
-     "and its query, a server and how a name becomes an entry there.",
+     "Each kind of `[[auth.source]]` needs its own keys: a list or file of users, a database and "
+     "its query, a server and how a name becomes an entry there.",
      "[[auth.source]]\nkind = \"sqlite\"\nfile = \"/etc/postern/users.db\"\n",
      "[[auth.source]]\nkind = \"sqlite\"\nfile = \"/etc/postern/users.db\"\n"
      "query = \"SELECT hash FROM users WHERE name = :user\"\n"},
@@ -206,7 +206,7 @@ constexpr CodePage pages[] = {
     {"V005", "a warning of the .vsl policy",
      "The policy loads, but part of it is probably a mistake: an undefined name (an error, V001, "
      "if a defined name is similar), a call with the wrong number of arguments or in a stage too "
-     "early for it, a status that an action throws away, or a rule that can never run.",
+     "early for it, a status that an action discards, or a rule that can never run.",
      "", "[vsl]\nmode = \"shadow\"\n"},
     {"T001", "certificate or key cannot be read",
      "The message names the file, its owner and mode, and the user Postern runs as. A private key "

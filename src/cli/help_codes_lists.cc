@@ -79,8 +79,8 @@ constexpr CodePage pages[] = {
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
      "\"check_client_access { inline:{ {x = REJECT} } }\"\n"},
     {"R011", "an action that cannot be read",
-     "What a table says is one of Postfix's actions, or keywords and classes that need no table of "
-     "their own.",
+     "The action of a table row is one of Postfix's actions, or keywords and classes that need no "
+     "table.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
      "\"check_client_access { inline:{ {x = PERMIT_ME} } }\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
@@ -114,7 +114,7 @@ constexpr CodePage pages[] = {
      "reject_non_fqdn_sender\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
      "\"reject_non_fqdn_sender, permit\"\n"},
-    {"R103", "the same rule again", "A warning: what it could find out was found out before.",
+    {"R103", "the same rule again", "A warning: an equal rule before it has the same result.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
      "\"reject_non_fqdn_sender, reject_non_fqdn_sender\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
@@ -158,7 +158,7 @@ constexpr CodePage pages[] = {
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\n"},
     {"R112", "mail is accepted and discarded",
      "A warning: after DISCARD no list is evaluated, so every later recipient is accepted, and the "
-     "message goes nowhere. REJECT tells the sender.",
+     "message is not delivered. REJECT tells the sender.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
      "\"check_client_access static:DISCARD\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
@@ -168,7 +168,7 @@ constexpr CodePage pages[] = {
      "is an error even if the proof finds that another rule refuses them.",
      "[restrictions]\nrelay = \"permit_mynetworks\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\n"},
-    {"R120", "mynetworks holds the Internet",
+    {"R120", "mynetworks includes the Internet",
      "A warning: clients in such a network may send anywhere where permit_mynetworks is used.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nmynetworks = "
      "\"0.0.0.0/0\"\n",
