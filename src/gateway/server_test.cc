@@ -47,8 +47,9 @@ class KeepingSink final : public MessageSink {
  public:
   std::optional<smtp::Reply> refusal(const policy::Recipient&) const override { return {}; }
   std::optional<smtp::Reply> trouble(std::uint64_t) const override { return {}; }
-  Task<smtp::Reply> take(std::vector<Copy> copies, Ruling) override {
+  Task<smtp::Reply> take(std::vector<Copy> copies, Ruling ruling) override {
     const std::lock_guard lock(mutex);
+    held.push_back(ruling.quarantine.value_or(""));
     for (const Copy& copy : copies) {
       const auto view = copy.message->view();
       messages.emplace_back(view ? *view : "unreadable");
@@ -68,6 +69,7 @@ class KeepingSink final : public MessageSink {
   std::atomic<QueueRun> runs_queue{QueueRun::cannot};
   std::vector<std::string> ran;
   std::vector<std::string> messages;
+  std::vector<std::string> held;  ///< why each message was, "": it was not
   std::vector<std::string> senders;
   std::vector<std::string> reverse_paths;
   std::vector<std::string> recipients;
@@ -702,6 +704,53 @@ TEST_F(ServerTest, behind_xclient_the_connect_stage_is_asked_about_the_client) {
 }
 
 /// Refuses one name, and reports at RCPT which name it knows.
+/// Holds the mail of clients that greet as held.example, and mail to open+held@.
+class Holding final : public policy::Layer {
+ public:
+  std::string_view name() const override { return "holding"; }
+  std::string definition() const override { return "{}"; }
+  bool speaks_at(policy::Stage stage) const override {
+    return stage == policy::Stage::helo || stage == policy::Stage::rcpt;
+  }
+  Task<policy::Ruling> judge(policy::Stage stage, policy::Inquiry& inquiry,
+                             std::vector<policy::Step>&) const override {
+    const policy::Evidence& evidence = inquiry.evidence;
+    const bool holds = stage == policy::Stage::helo
+                           ? evidence.session.helo == "held.example"
+                           : evidence.candidate->address.local_part == "open+held";
+    policy::Verdict verdict;
+    if (holds) verdict = {policy::Verdict::Kind::quarantine, {}, "as the rule says"};
+    co_return verdict;
+  }
+};
+
+// The trace has some fifty decisions on recipients, and those on the session once.
+TEST_F(ServerTest, a_hold_counts_whatever_the_trace_keeps) {
+  settings.engine = std::make_shared<policy::CurrentEngine>(
+      std::make_shared<const policy::Engine>(std::vector<policy::LayerEntry>{
+          {std::make_shared<Holding>()}, {std::make_shared<dialect::webhook::WebhookLayer>()}}));
+  start();
+  auto client = greeted();
+  const auto send = [&](int others, bool held) {
+    client->ask("MAIL FROM:<a@example.org>");
+    for (int i = 0; i < others; ++i)
+      client->ask("RCPT TO:<open+" + std::to_string(i) + "@hooks.example.net>");
+    if (held) client->ask("RCPT TO:<open+held@hooks.example.net>");
+    client->ask("DATA");
+    client->send(message);
+    EXPECT_EQ(client->ask(".").substr(0, 3), "250");
+  };
+  send(70, true);
+  send(1, false);
+  client->ask("EHLO held.example");
+  send(1, false);
+  send(1, false);
+  client->ask("EHLO other.example");
+  send(1, false);
+  const std::string why = "as the rule says";
+  EXPECT_EQ(sink.held, (std::vector<std::string>{why, "", why, why, ""}));
+}
+
 class HeloList final : public policy::Layer {
  public:
   std::string_view name() const override { return "helo"; }

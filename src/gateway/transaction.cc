@@ -219,6 +219,7 @@ void Transaction::record(policy::Decision decision) {
   // Refused credentials have their own log line.
   if (policy::refused(decision) && decision.engine) log_refusal(decision);
   log_remarks(decision);
+  if (decision.quarantine) holds_[static_cast<std::size_t>(decision.stage)] = decision.quarantine;
   const std::size_t octets = policy::memory_of(decision);
   if (trace_->note(std::move(decision))) held_ += octets;
 }
@@ -237,6 +238,7 @@ std::optional<std::vector<std::string>> Transaction::take_offered() {
 Task<smtp::Reply> Transaction::helo(smtp::Helo event, std::vector<std::string> extensions) {
   aborted();
   std::erase_if(before_, [](const policy::Decision& one) { return one.stage == Stage::helo; });
+  holds_[static_cast<std::size_t>(Stage::helo)].reset();
   if (!extensions.empty()) {
     auto& script = evidence_.session.script;
     if (!script) script = std::make_shared<policy::ScriptSession>();
@@ -568,8 +570,8 @@ MessageSink::Ruling Transaction::ruling(const smtp::Reply& afterwards) const {
   MessageSink::Ruling ruling{.trace_id = {}, .quarantine = {}, .afterwards = afterwards};
   if (!trace_) return ruling;
   ruling.trace_id = trace_->id;
-  for (const policy::Decision& decision : trace_->decisions) {
-    if (decision.quarantine) ruling.quarantine = decision.quarantine;
+  for (const auto& hold : holds_) {
+    if (hold) ruling.quarantine = hold;
   }
   return ruling;
 }

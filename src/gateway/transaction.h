@@ -3,6 +3,7 @@
 // a trace.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -178,6 +179,8 @@ class Transaction final : private policy::Gatherer {
   bool charge();
   /// Recomputes the whole charge.
   void recount();
+  /// Forgets the holds of this stage and later ones.
+  void forget_holds(policy::Stage from);
   MessageSink::Ruling ruling(const smtp::Reply& afterwards) const;
 
   std::shared_ptr<const ListenerSettings> settings_;
@@ -189,6 +192,9 @@ class Transaction final : private policy::Gatherer {
   std::unique_ptr<policy::Trace> trace_;
   /// Decisions of the session so far, for the trace of its first transaction.
   std::vector<policy::Decision> before_;
+  /// Why rules hold the message, by the stage of their decision. The trace does not have all: it
+  /// drops decisions on recipients, and those before MAIL are in the session's first trace alone.
+  std::array<std::optional<std::string>, policy::stage_count> holds_;
   std::unique_ptr<Message> message_;
   std::optional<dns::ClientResolver> resolver_;  ///< used by authentication_
   std::unique_ptr<policy::MessageAuthentication> authentication_;
