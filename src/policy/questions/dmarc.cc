@@ -19,7 +19,9 @@ Says meaning_of(const dmarc_::Result& result) {
     case dmarc_::Status::permerror:
       return Says::no_author;
     case dmarc_::Status::temperror:
-      return Says::unanswered;
+      // Whatever the lookup that failed would have said, a policy of p=none asks for nothing.
+      return result.record && result.policy == dmarc_::Policy::none ? Says::asks_nothing
+                                                                    : Says::unanswered;
     case dmarc_::Status::fail:
       break;
   }
@@ -40,7 +42,8 @@ Dmarc dmarc(const Evidence& evidence) {
   if (!evidence.dmarc) return {};
   const Says says = meaning_of(*evidence.dmarc);
   const bool may_change =
-      says == Says::unanswered || (evidence.spf && spf(evidence).says == Spf::Says::unanswered) ||
+      evidence.dmarc->status == dmarc_::Status::temperror ||
+      (evidence.spf && spf(evidence).says == Spf::Says::unanswered) ||
       (evidence.dkim && evidence.dkim->overall() == mailauth::dkim::Status::temperror);
   return {says, may_change, &*evidence.dmarc};
 }

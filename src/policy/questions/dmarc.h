@@ -13,7 +13,7 @@ struct Dmarc {
     vouched,          ///< an aligned identifier passed
     no_record,        ///< the author's domain publishes no policy
     no_author,        ///< From is missing, or can be read in several ways
-    unanswered,       ///< DNS did not answer, or nothing was found out
+    unanswered,       ///< DNS did not answer (unless p=none), or nothing was found out
     asks_nothing,     ///< not vouched for, p=none
     asks_quarantine,  ///< not vouched for, p=quarantine
     asks_reject,      ///< not vouched for, p=reject

@@ -41,6 +41,15 @@ TEST(DmarcQuestion, each_result_has_a_meaning) {
   EXPECT_EQ(dmarc(Evidence{}).result, nullptr);
 }
 
+TEST(DmarcQuestion, p_none_asks_for_nothing_whatever_is_undecided) {
+  Evidence evidence = with(Status::temperror, Policy::none);
+  evidence.dmarc->record.emplace();
+  EXPECT_EQ(dmarc(evidence).says, Says::asks_nothing);
+  EXPECT_TRUE(dmarc(evidence).may_change);
+  evidence.dmarc->policy = Policy::reject;
+  EXPECT_EQ(dmarc(evidence).says, Says::unanswered);
+}
+
 TEST(DmarcQuestion, what_would_vouch_may_be_silent_for_now) {
   Evidence evidence = with(Status::none);
   evidence.spf.emplace();
