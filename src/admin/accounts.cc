@@ -313,7 +313,7 @@ Task<net::HttpResponse> Accounts::confirm_totp(Call& call) {
   const auto now =
       std::chrono::duration_cast<std::chrono::seconds>(call.now.time_since_epoch()).count();
   const std::optional<std::int64_t> step = match_totp(account.totp_pending, code, now);
-  if (!step) throw invalid("code", "is not the code of this moment");
+  if (!step) throw invalid("code", "is not the current code");
   core_.guess_was_right(key);
   const std::vector<std::string> codes = new_backup_codes();
   auto enable = [&store = core_.deps.store, id = account.id, step = *step,

@@ -140,7 +140,7 @@ Task<Piece> guarded_piece(std::shared_ptr<net::HttpResponse::Stream> stream, End
   }
   // A tail just ends: its reader connects again and gets the refusal.
   if (ends == Ends::anywhere) co_return std::string();
-  co_return fail(Fault::denied, "the access of who reads has ended");
+  co_return fail(Fault::denied, "the reader's access has ended");
 }
 
 void read_body(Call& call, Body wanted) {
@@ -265,7 +265,7 @@ void AdminApi::Parts::take_place(Call& call, const Route& route) {
   if (call.place) return;
   throw Refusal{429,
                 "rate_limited",
-                waits ? "too many requests of this account wait at a time"
+                waits ? "too many requests of this account are waiting"
                       : "too many requests of this account at a time",
                 {},
                 {{"Retry-After", "1"}}};
@@ -453,7 +453,7 @@ Task<void> AdminApi::tick() {
       telemetry::log::error("api.audit")
           .field("error", written.error().message)
           .field("count", core.sign_ins.waiting())
-          .msg("failed sign-ins are not in the audit log yet; it is tried again");
+          .msg("failed sign-ins are not in the audit log yet; writing them is tried again");
     }
     return core.deps.store.written_elsewhere();
   };

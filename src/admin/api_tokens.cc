@@ -41,7 +41,7 @@ std::optional<store::Time> read_expiry(BodyReader& body, store::Time now) {
   check(body);
   const std::optional<store::Time> time = from_rfc3339(*text);
   if (!time) throw invalid("expires_at", "is not a time like \"2030-01-31T00:00:00Z\"");
-  if (*time <= now) throw invalid("expires_at", "is over already");
+  if (*time <= now) throw invalid("expires_at", "is in the past");
   return time;
 }
 
@@ -80,7 +80,7 @@ std::vector<std::string> read_scopes(BodyReader& body, store::Role role) {
     throw invalid("scopes", "names no scope; leave it out for \"read\" and \"write\"");
   for (const std::string& scope : scopes) {
     if (scope != "read" && scope != "write")
-      throw invalid("scopes", "knows \"read\" and \"write\" only");
+      throw invalid("scopes", "may hold only \"read\" and \"write\"");
     if (scope == "write" && !may_write)
       throw forbidden("a viewer's API tokens may have the scope \"read\" only");
   }

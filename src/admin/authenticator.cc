@@ -98,7 +98,7 @@ Task<std::optional<Refusal>> Authenticator::judge_again(Guest& guest) {
   } catch (const Refusal& refused) {
     co_return refused;  // also refuses what cannot be judged
   } catch (const std::exception&) {
-    co_return unavailable("the access could not be judged; try again");
+    co_return unavailable("the access could not be checked; try again");
   }
   guest.watch.settle(seen);
   co_return std::nullopt;
@@ -190,8 +190,9 @@ Task<std::optional<Caller>> Authenticator::cookie_caller(const Call& call) {
 }
 
 void Authenticator::check_origin(const Call& call) const {
-  const Refusal foreign =
-      forbidden("the request comes from another site than api.public_url, or the address itself");
+  const Refusal foreign = forbidden(
+      "the request comes neither from api.public_url nor from the address that it is "
+      "sent to");
   if (const auto site = call.request.header("sec-fetch-site");
       site && *site != "same-origin" && *site != "none") {
     throw foreign;

@@ -42,7 +42,7 @@ void CommandDesk::add_routes(Router& router) {
 }
 
 Task<net::HttpResponse> CommandDesk::answer(Call& call) {
-  if (core_.deps.answers == nullptr) throw unavailable("nobody answers the command line");
+  if (core_.deps.answers == nullptr) throw unavailable("this server does not answer commands");
   auto answer = co_await core_.deps.answers->answer(call.ids[0], std::move(call.body));
   if (answer) co_return json_response(200, *answer);
   // The caller may read the databases, so it may see the error's message.

@@ -85,11 +85,11 @@ void take_values(BodyReader& body, std::string_view member, restrictions::Sectio
     const bool is_list = !restrictions::short_name(parameter).empty();
     const auto text = value_of(value);
     if (of_lists != is_list) {
-      body.error(field, of_lists ? "is no list: client, helo, sender, relay, recipient, data, "
-                                   "end_of_data, etrn"
-                                 : "is a list: it stands in \"lists\"");
+      body.error(field, of_lists ? "is not a list; the lists are client, helo, sender, relay, "
+                                   "recipient, data, end_of_data, etrn"
+                                 : "is a list; write it in \"lists\"");
     } else if (!text || text->size() > longest_value) {
-      body.error(field, "must be text, as it stands in main.cf");
+      body.error(field, "must be text, as in main.cf");
     } else if (text->find('\0') != std::string::npos) {
       body.error(field, "must not hold NUL");
     } else if (!section.parameters.emplace(std::string(parameter), *text).second) {
@@ -126,13 +126,14 @@ void refuse_wrong(const Lists& lists, const std::string& hostname) {
     refusal.status = 409;
     refusal.code = "open_relay";
     refusal.sentence =
-        "these lists would relay for strangers, or are not safe to serve with; what runs stays";
+        "these lists would relay for unknown clients, or are not safe to use; the lists in force "
+        "are unchanged";
     json::array witness;
     for (const std::string& line : restrictions::dialogue(judged.lint->witness))
       witness.emplace_back(line);
     refusal.more["witness"] = std::move(witness);
   } else {
-    refusal.sentence = refusal.fields.empty() ? "the lists cannot be served with"
+    refusal.sentence = refusal.fields.empty() ? "the lists cannot be used"
                                               : fmt::format("{}: {}", refusal.fields.begin()->first,
                                                             refusal.fields.begin()->second);
   }

@@ -90,7 +90,7 @@ std::vector<std::pair<std::string, std::vector<std::string>>> read_headers(BodyR
     const bool plain = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
       return is_printable_ascii(c) && c != ':' && c != ' ';  // RFC 5322 §2.2
     });
-    if (!plain) throw invalid("headers", "has a name that is no header field name");
+    if (!plain) throw invalid("headers", "has a name that is not a header field name");
     headers.emplace_back(name, std::move(values));
   }
   return headers;
@@ -207,8 +207,8 @@ Task<net::HttpResponse> Deliveries::retry(Call& call) {
   // In sync mode the sending server has kept or bounced the message, so there is nothing to send.
   if (message.empty()) {
     throw conflict("conflict",
-                   "the message of this record is no dead letter: it is not stored, was delivered "
-                   "or waits still");
+                   "the message of this record is not a dead letter: it is not stored, was "
+                   "delivered, or is still queued");
   }
   const Result<void> done =
       co_await core_.deps.queue->act(spool::Action::retry, message, Notify::no);
@@ -235,7 +235,10 @@ Task<std::string> Deliveries::dead_letter_of(const store::LogRecord& record) {
       const auto& recipients = message.envelope.recipients;
       const bool all_own = std::all_of(recipients.begin(), recipients.end(),
                                        [&](const auto& one) { return one.destination == webhook; });
-      if (!all_own) throw conflict("conflict", "the message goes elsewhere too; ask an operator");
+      if (!all_own)
+        throw conflict("conflict",
+                       "the message has other recipients too; ask an "
+                       "operator");
       co_return message.id;
     }
     if (messages->size() < page) break;

@@ -41,7 +41,7 @@ std::string checked_selector(std::string_view given, const std::string& domain) 
   const auto name = mailauth::normalize_domain(given);
   if (!name || !is_ascii(given)) throw invalid("selector", "is not a name of DNS labels");
   if (name->size() + domain.size() + std::string_view("._domainkey.").size() > 253)
-    throw invalid("selector", "is too long in front of this domain");
+    throw invalid("selector", "is too long for this domain");
   return *name;
 }
 
@@ -61,7 +61,7 @@ Wanted wanted_of(BodyReader& body) {
   Wanted wanted;
   const auto algorithm = body.word("algorithm", algorithms);
   auto pem = body.text("private_key");
-  if (pem && algorithm) body.error("algorithm", "is what the private_key says; give one of both");
+  if (pem && algorithm) body.error("algorithm", "follows from private_key; give only one of them");
   if (pem && pem->size() > max_pem) body.error("private_key", "is too long for a key");
   wanted.algorithm = algorithm.value_or(std::string(algorithms[0]));
   if (pem) wanted.pem = Secret(std::move(*pem));
@@ -143,7 +143,9 @@ Task<net::HttpResponse> DkimKeys::add(Call& call) {
   auto made = co_await core_.hash(turn_of(call), std::move(work));
   if (!made) throw busy();
   if (!*made && uploaded)
-    throw invalid("private_key", "is no unencrypted PEM key, RSA of 1024 to 4096 bits or Ed25519");
+    throw invalid("private_key",
+                  "is not an unencrypted PEM key: RSA of 1024 to 4096 bits, or "
+                  "Ed25519");
   if (!*made) throw unavailable("no key could be made");
 
   row.domain_id = domain.id;

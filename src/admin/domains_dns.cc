@@ -71,8 +71,8 @@ std::string sentence(const Wanted& wanted, const dns::Answer& answer, bool ok) {
   if (wanted.purpose == "mx")
     return "Mail for " + name + " goes elsewhere: no MX record names this gateway.";
   if (wanted.purpose == "dkim")
-    return "The record there is not of this key, or verifiers may not use it.";
-  return "There is a " + type + " record with other text. It must be the whole value and no more.";
+    return "The record there holds another key, or one that verifiers may not use.";
+  return "There is a " + type + " record with other text. It must be exactly the value shown.";
 }
 
 boost::json::object to_json(const Wanted& wanted, const dns::Answer& answer) {

@@ -145,7 +145,7 @@ Result<json::object> parse_json_object(std::string_view text) {
   if (error) return fail(Fault::malformed, sentence_for(error, parser.handler().objection(), used));
   if (!trim(text.substr(used)).empty()) {
     return fail(Fault::malformed,
-                "the body has something behind its JSON, at octet " + std::to_string(used));
+                "the body has data after its JSON, at octet " + std::to_string(used));
   }
   json::value value = parser.handler().release();
   if (!value.is_object()) return fail(Fault::malformed, "the body is not a JSON object");

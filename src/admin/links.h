@@ -13,7 +13,7 @@ inline constexpr std::chrono::hours invitation_lifetime{7 * 24};
 inline constexpr std::chrono::hours reset_lifetime{1};
 /// The same message for unknown, used and expired links, so that guessing reveals nothing.
 inline constexpr std::string_view dead_link =
-    "the link is not valid: it was used, has expired or never was one";
+    "the link is not valid: it was used, has expired, or was never issued";
 
 /// A link to be stored.
 struct NewLink {

@@ -36,14 +36,16 @@ boost::json::object to_json(const store::LinkRow& invitation) {
 
 store::Role read_role(BodyReader& body) {
   const std::optional<store::Role> role = store::role_of(required_text(body, "role"));
-  if (!role) throw invalid("role", "is none of \"owner\", \"operator\" and \"viewer\"");
+  if (!role) throw invalid("role", "is not \"owner\", \"operator\" or \"viewer\"");
   return *role;
 }
 
 }  // namespace
 
 Refusal last_owner() {
-  return conflict("conflict", "this is the account's last owner; make somebody else owner first");
+  return conflict("conflict",
+                  "this is the account's last owner; make another member an owner "
+                  "first");
 }
 
 void People::add_routes(Router& router) {

@@ -36,7 +36,7 @@ policy::RawMode raw_mode(std::string_view word) {
 tl::unexpected<Error> diverged(Error error) {
   telemetry::log::error("store.error")
       .field("error", error.message)
-      .msg("a stored change could not be put into force");
+      .msg("a stored change could not be applied");
   return tl::unexpected<Error>(std::move(error));
 }
 

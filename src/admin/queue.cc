@@ -64,12 +64,12 @@ void note(const Call& call, Action action, std::string_view id, std::uint64_t co
       .field("message_id", id)
       .field("messages", count)
       .field("auth_id", call.caller.actor)
-      .msg("somebody changed the queue");
+      .msg("the queue was changed through the API");
 }
 
 bool notify_of(BodyReader& body, Action action) {
   const bool notify = body.boolean("notify").value_or(false);
-  if (notify && action != Action::drop) body.error("notify", "goes with drop alone");
+  if (notify && action != Action::drop) body.error("notify", "is allowed only with drop");
   return notify;
 }
 
@@ -229,7 +229,7 @@ Task<net::HttpResponse> Queue::retry_dead_letter(Call& call) {
   // Actions apply to a whole message, and other recipients do not belong to this account.
   const bool all_own = std::all_of(recipients.begin(), recipients.end(),
                                    [&](const auto& one) { return one.destination == webhook; });
-  if (!all_own) throw conflict("conflict", "the message goes elsewhere too; ask an operator");
+  if (!all_own) throw conflict("conflict", "the message has other recipients too; ask an operator");
   const Result<void> done = co_await control().act(Action::retry, message.id, Notify::no);
   if (!done) refuse(done.error());
   note(call, Action::retry, message.id, 1);

@@ -17,7 +17,7 @@ Result<void> set_filter(spool::ListFilter& filter, std::string_view name, std::s
   } else if (name == "destination") {
     filter.destination = spool::destination_named(value);
     if (!filter.destination) {
-      return fail(Fault::malformed, "is written webhook:ID, relay:NAME or local:NAME");
+      return fail(Fault::malformed, "must be webhook:ID, relay:NAME or local:NAME");
     }
   } else if (name == "account") {
     filter.account = std::string(value);
@@ -32,7 +32,7 @@ Result<void> set_filter(spool::ListFilter& filter, std::string_view name, std::s
     if (!age) return fail(Fault::malformed, "must be a duration: 30m, 6h, 2d");
     filter.stored_before = now - *age;
   } else {
-    return fail(Fault::not_found, "is no filter");
+    return fail(Fault::not_found, "is not a filter");
   }
   return {};
 }

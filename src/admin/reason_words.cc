@@ -23,7 +23,7 @@ std::string_view reason_words(std::string_view layer, std::string_view rule,
       {"received_loop", "Mail loop"},
       {"policy_loaded", "Policy not loaded"},
       {"memory", "limits.memory used up"},
-      {"next_hop", "No way to the next hop"},
+      {"next_hop", "No route to the next hop"},
       {"dkim_replay", "DKIM signature seen too often"},
       // Keywords of restriction lists.
       {"reject", "Refused by a list"},
@@ -66,7 +66,7 @@ std::string_view reason_words(std::string_view layer, std::string_view rule,
       {"reject_rhsbl_recipient", "Recipient's domain in a DNS list"},
       {"check_recipient_access", "Recipient listed in a table"},
   };
-  if (layer == "delivery") return "Endpoint did not take it";
+  if (layer == "delivery") return "Endpoint did not accept it";
   if (layer == "auth") return "Wrong name or password";
   // This rule refuses unknown recipients and foreign domains; the latter with 5.7.1.
   if (rule == "recipient_known" && enhanced == "5.7.1") return "Relay not permitted";

@@ -41,8 +41,8 @@ Refusal conflict(std::string code, std::string sentence) {
 Refusal account_limit() {
   return {422,
           "account_limit",
-          "the account would have more policies, SMTP users, webhooks, domains or octets than this "
-          "gateway's limits.account_ keys let one account have",
+          "the account would have more policies, SMTP users, webhooks, domains or octets than "
+          "this gateway allows (limits.account_ keys)",
           {},
           {}};
 }

@@ -116,7 +116,7 @@ Task<ReplayRequest> Replays::read(Call& call) {
   if (const auto since = body.text("since")) {
     const Result<std::chrono::milliseconds> back = parse_duration(*since);
     const std::optional<store::Time> time = from_rfc3339(*since);
-    if (!back && !time) body.error("since", "is a duration (24h, 7d) or a time in RFC 3339");
+    if (!back && !time) body.error("since", "must be a duration (24h, 7d) or an RFC 3339 time");
     request.since = back ? call.now - *back : time.value_or(call.now);
   }
   if (const auto limit = body.integer("limit", 1, most_traces)) {
@@ -144,7 +144,8 @@ Task<ReplayRequest> Replays::read(Call& call) {
                     "must be an object of at most 100 policies by their ids");
     }
     for (const auto& [id, fields] : policies->get_object()) {
-      if (!fields.is_object()) throw invalid("draft.smtp_policies", "each policy is an object");
+      if (!fields.is_object())
+        throw invalid("draft.smtp_policies", "each policy must be an object");
       request.policies.push_back(co_await draft_policy(call, id, fields.get_object()));
     }
   }

@@ -94,8 +94,8 @@ Result<void> RunningLists::follow_file(const std::optional<restrictions::Section
       telemetry::log::warning("lists.replaced")
           .field("version", before.revision)
           .msg(
-              "the restriction lists of the configuration file have changed and replace what was "
-              "set through the API; the history keeps it");
+              "the restriction lists of the configuration file have changed and replace those set "
+              "through the API, which stay in the history");
     }
   }
   let_read(rules);

@@ -20,7 +20,7 @@ Task<net::HttpResponse> System::ping(Call&) { co_return json_response(200, {{"st
 Task<net::HttpResponse> System::health(Call&) { co_return json_response(200, {{"status", "ok"}}); }
 
 Task<net::HttpResponse> System::ready(Call&) {
-  if (core_.deps.readiness == nullptr) throw unavailable("nobody watches the gateway");
+  if (core_.deps.readiness == nullptr) throw unavailable("this server does not report readiness");
   const std::vector<std::pair<std::string, std::string>> problems =
       co_await core_.deps.readiness->problems();
   if (problems.empty()) co_return json_response(200, {{"status", "ready"}});

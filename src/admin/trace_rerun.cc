@@ -46,7 +46,8 @@ void TraceReruns::add_routes(Router& router) {
 }
 
 Task<net::HttpResponse> TraceReruns::run_again(Call& call) {
-  if (core_.deps.trace_rerun == nullptr) throw unavailable("traces cannot be decided again here");
+  if (core_.deps.trace_rerun == nullptr)
+    throw unavailable("this server cannot decide traces again");
   if (!is_ulid(call.ids[0])) throw not_found();
   refuse_while_stopping(core_);
   const std::string& account = call.caller.account_id;

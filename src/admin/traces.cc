@@ -41,7 +41,7 @@ store::Time time_parameter(const Call& call, std::string_view name, store::Time 
   const auto text = call.request.parameter(name);
   if (!text) return otherwise;
   const std::optional<store::Time> time = from_rfc3339(*text);
-  if (!time) throw invalid(std::string(name), "is no time like 2026-11-20T14:00:00Z");
+  if (!time) throw invalid(std::string(name), "is not a time like 2026-11-20T14:00:00Z");
   return *time;
 }
 
@@ -49,7 +49,7 @@ minutes step_of(const Call& call, store::Time::duration range) {
   if (const auto word = call.request.parameter("step")) {
     const auto found = std::find_if(steps.begin(), steps.end(),
                                     [&](const auto& one) { return one.first == *word; });
-    if (found == steps.end()) throw invalid("step", "is one of 5m, 30m, 1h, 6h, 1d");
+    if (found == steps.end()) throw invalid("step", "must be one of 5m, 30m, 1h, 6h, 1d");
     return found->second;
   }
   for (const auto& [word, size] : steps) {
@@ -262,7 +262,7 @@ Task<net::HttpResponse> Traces::show(Call& call) {
   const std::string& id = call.ids[0];
   if (!is_ulid(id)) throw not_found();
   const auto view = call.request.parameter("view").value_or("record");
-  if (view != "record" && view != "story") throw invalid("view", "is record or story");
+  if (view != "record" && view != "story") throw invalid("view", "must be record or story");
   const std::optional<std::string> account = co_await scope(call);
   const bool story = view == "story";
   Result<std::optional<json::object>> found = fail(Fault::bug, "");
@@ -308,7 +308,7 @@ Task<net::HttpResponse> Traces::stats(Call& call) {
   from = store::Time(std::chrono::floor<std::chrono::milliseconds>(from.time_since_epoch()) / step *
                      step);
   if ((until - from) / step >= most_buckets)
-    throw invalid("step", "gives more than 200 buckets; take a longer one");
+    throw invalid("step", "gives more than 200 buckets; choose a longer one");
   store::TallyQuery query{
       .account_id = co_await scope(call), .webhook_id = {}, .from = from, .until = until};
   if (const auto webhook = call.request.parameter("webhook_id"))
