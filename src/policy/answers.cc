@@ -138,7 +138,7 @@ Result<DnsList> DnsList::parse(std::string_view text) {
   const bool name = std::all_of(list.zone_.begin(), list.zone_.end(), [](char c) {
     return is_alnum(c) || c == '-' || c == '.' || c == '_';
   });
-  if (list.zone_.empty() || !name) return bad("the zone is no domain name");
+  if (list.zone_.empty() || !name) return bad("the zone is not a domain name");
   if (equals == std::string_view::npos) return list;
 
   std::string_view rest = text.substr(equals + 1);
@@ -162,7 +162,7 @@ Result<DnsList> DnsList::parse(std::string_view text) {
   for (int i = 0; i < 4; ++i) {
     if (i > 0) {
       if (!rest.starts_with('.'))
-        return bad("a filter has four numbers or [lists] with dots between");
+        return bad("a filter is four numbers or [lists], separated by dots");
       rest.remove_prefix(1);
     }
     std::vector<Range> ranges;
@@ -179,11 +179,11 @@ Result<DnsList> DnsList::parse(std::string_view text) {
       if (!rest.starts_with(']')) return bad("a [list] is not closed");
       rest.remove_prefix(1);
     } else if (ranges[0].first != ranges[0].last) {
-      return bad("a range stands in brackets, as in [2..11]");
+      return bad("a range must be in brackets, as in [2..11]");
     }
     list.filter_.push_back(std::move(ranges));
   }
-  if (!rest.empty()) return bad("something follows the filter");
+  if (!rest.empty()) return bad("there is text after the filter");
   return list;
 }
 

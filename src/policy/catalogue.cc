@@ -159,8 +159,8 @@ constexpr Check recipient_known{
     .needs = Need::none,
     .judge = judge_recipient_known,
     .help =
-        "A route owns the recipient. Without one the domain decides: ours has no such address, "
-        "any other would be a relay.",
+        "A route owns the recipient. Without a route, an address in a domain of ours does not "
+        "exist, and one in any other domain would be relayed to.",
     .replies = "550 5.1.1, 550 5.7.1",
     .control = ""};
 constexpr Check webhook_active{.name = "webhook_active",
@@ -176,8 +176,8 @@ constexpr Check policy_loaded{
     .needs = Need::none,
     .judge = judge_policy_loaded,
     .help =
-        "The policy attached to the webhook is there to be asked: a policy that cannot be found "
-        "is no reason to accept all mail.",
+        "The policy attached to the webhook is loaded. If it cannot be found, mail is deferred "
+        "rather than accepted unchecked.",
     .replies = "451 4.3.0",
     .control = ""};
 constexpr Check client_in_networks{
@@ -187,7 +187,7 @@ constexpr Check client_in_networks{
     .judge = judge_client_in_networks,
     .help =
         "The client's address is in one of the networks. IPv6 clients never match IPv4 networks; "
-        "HELO, reverse DNS and Received fields are not asked.",
+        "HELO, reverse DNS and Received fields are not used.",
     .replies = "550 5.7.1",
     .control = "source_ip"};
 constexpr Check client_authenticated{
@@ -196,8 +196,8 @@ constexpr Check client_authenticated{
     .needs = Need::none,
     .judge = judge_client_authenticated,
     .help =
-        "The client has authenticated with credentials of this very policy, and they are still "
-        "the same.",
+        "The client has authenticated with credentials of this policy, and they have not changed "
+        "since.",
     .replies = "530 5.7.0, 550 5.7.1",
     .control = "smtp_auth"};
 constexpr Check rate_available{
@@ -206,8 +206,8 @@ constexpr Check rate_available{
     .needs = Need::rate_tokens,
     .judge = judge_rate_available,
     .help =
-        "The webhook's rate limit has room for a message. Nothing is taken from it: refused mail "
-        "cannot use up an allowance.",
+        "The webhook's rate limit has room for a message. The check itself uses up none of it: "
+        "refused mail does not count.",
     .replies = "450 4.2.1",
     .control = "rate_limit"};
 constexpr Check one_webhook_a_message{
@@ -234,8 +234,8 @@ constexpr Check policy_in_force{
     .needs = Need::none,
     .judge = judge_policy_in_force,
     .help =
-        "Says which version of the policy judged RCPT and which is in force at the end of data. "
-        "Where the webhook or its policy was edited in between, the checks of RCPT are asked again "
+        "Records which version of the policy judged RCPT and which is in force at the end of "
+        "data. If the webhook or its policy was edited in between, the checks of RCPT run again "
         "before those of the message.",
     .replies = "none",
     .control = ""};
@@ -245,8 +245,8 @@ constexpr Check recipient_still_owned{
     .needs = Need::none,
     .judge = judge_recipient_still_owned,
     .help =
-        "The webhook that an accepted recipient belonged to is still there, and the address is "
-        "still its own. Asked where it was edited since RCPT.",
+        "The webhook of an accepted recipient still exists and still has the address. Runs if the "
+        "webhook was edited after RCPT.",
     .replies = "550 5.2.1, 451 4.3.0",
     .control = ""};
 constexpr Check still_signed_in{
@@ -255,8 +255,8 @@ constexpr Check still_signed_in{
     .needs = Need::none,
     .judge = judge_still_signed_in,
     .help =
-        "The credential of a client that mail is relayed for was not changed or taken away since "
-        "RCPT.",
+        "The credential of a client that mail is relayed for was neither changed nor revoked "
+        "after RCPT.",
     .replies = "530 5.7.0",
     .control = ""};
 constexpr Check received_loop{.name = "received_loop",

@@ -52,8 +52,8 @@ constexpr Check spf_domain_listed{
     .needs = Need::none,
     .judge = judge_spf_domain_listed,
     .help =
-        "The domain of the reverse-path (of HELO, when that is null) is in the list. Asked before "
-        "SPF, so that DNS is not asked about anybody else.",
+        "The domain of the reverse-path (of HELO, when that is null) is in the list. Checked "
+        "before SPF, so that DNS is not queried for other domains.",
     .replies = "550 5.7.1",
     .control = "spf"};
 constexpr Check spf_authorised{
@@ -63,7 +63,7 @@ constexpr Check spf_authorised{
     .judge = judge_spf_authorised,
     .help =
         "The domain's SPF record says that this client may send for it: the result is pass. None, "
-        "neutral and softfail authorise nobody (RFC 7208).",
+        "neutral and softfail do not authorise the client (RFC 7208).",
     .replies = "550 5.7.23, 550 5.7.24, 451 4.7.24",
     .control = "spf"};
 constexpr Check dkim_signed{
@@ -72,8 +72,9 @@ constexpr Check dkim_signed{
     .needs = Need::dkim,
     .judge = judge_dkim_signed,
     .help =
-        "A DKIM signature verifies, is acceptable (nothing unsigned behind l=, no test key, one "
-        "From field, no line that is no header field, RFC 6376) and, with a list, its d= is in it.",
+        "A DKIM signature verifies, is acceptable (nothing unsigned after l=, no test key, one "
+        "From field, only header fields in the header, RFC 6376) and, with a list, its d= is in "
+        "it.",
     .replies = "550 5.7.20, 550 5.7.21, 451 4.7.5",
     .control = "dkim"};
 constexpr Check dmarc_aligned{
@@ -82,8 +83,8 @@ constexpr Check dmarc_aligned{
     .needs = Need::dmarc,
     .judge = judge_dmarc_aligned,
     .help =
-        "SPF or an acceptable DKIM signature vouches for the author's domain, or its DMARC policy "
-        "does not mind (RFC 7489).",
+        "SPF or an acceptable DKIM signature passes for the author's domain, or the domain's "
+        "DMARC policy asks for neither quarantine nor rejection (RFC 7489).",
     .replies = "550 5.7.26, 550 5.6.0, 451 4.7.26",
     .control = "dmarc"};
 constexpr Check dmarc_passed{
@@ -93,7 +94,7 @@ constexpr Check dmarc_passed{
     .judge = judge_dmarc_passed,
     .help =
         "The author's domain publishes a DMARC record, and SPF or an acceptable DKIM signature "
-        "vouches for it.",
+        "passes for that domain.",
     .replies = "550 5.7.26, 550 5.6.0, 451 4.7.26",
     .control = "dmarc"};
 

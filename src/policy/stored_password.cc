@@ -51,7 +51,7 @@ Result<StoredPassword> StoredPassword::parse(std::string_view text, PlainText pl
   if (is_bcrypt(text)) return StoredPassword(Scheme::bcrypt, text);
   if (text.starts_with("SCRAM-SHA-256$")) {
     auto keys = smtp::parse_scram_keys(text);
-    if (!keys) return fail(Fault::malformed, "a SCRAM verifier that is not whole");
+    if (!keys) return fail(Fault::malformed, "an incomplete SCRAM verifier");
     return StoredPassword(std::move(*keys));
   }
   const bool argon2 = text.starts_with("$argon2id$") || text.starts_with("$argon2i$");
