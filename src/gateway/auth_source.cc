@@ -140,7 +140,7 @@ std::vector<AuthSourceComplaint> complaints_of(const AuthSource& source, AuthFil
   if (source.scram && !can_scram)
     judge.complain("scram", fmt::format("kind \"{}\" has no SCRAM verifiers", judge.word()));
   if (source.scram && has_name(source.query, "password"))
-    judge.complain("scram", "with `:password` in the query there is nothing to make SCRAM keys of");
+    judge.complain("scram", "a query with `:password` gives no stored value to make SCRAM keys of");
   return std::move(judge.found);
 }
 

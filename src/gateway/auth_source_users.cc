@@ -32,7 +32,7 @@ Result<void> add_user(Table& table, std::string_view line, PlainText plain,
   auto name = smtp::saslprep(line.substr(0, colon), smtp::Unassigned::allowed);
   if (!name) return fail(Fault::malformed, place + ": a name that SASLprep (RFC 4013) refuses");
   if (!table.emplace(std::move(*name), std::move(*stored)).second)
-    return fail(Fault::malformed, place + ": a user of this name stands further above");
+    return fail(Fault::malformed, place + ": a user of this name is on an earlier line");
   return {};
 }
 

@@ -221,7 +221,9 @@ Task<void> Connection::leave_place() {
   end_ = "replaced";
   metrics_.turned_away(telemetry::Turned::replaced);
   transaction_.aborted();
-  co_await farewell(service_closing({4, 3, 2}, "the place is needed, try again later"));
+  co_await farewell(service_closing({4, 3, 2},
+                                    "the connection is needed for another client, try "
+                                    "again later"));
 }
 
 bool Connection::charge() {

@@ -26,7 +26,7 @@ bool Resources::may_begin() {
   } else {
     telemetry::log::error("store.error")
         .msg(now == Shortage::memory
-                 ? "limits.memory is used up to four fifths: new messages are deferred"
+                 ? "four fifths of limits.memory are in use: new messages are deferred"
                  : "the disk is almost full: new messages are deferred");
   }
   return now == Shortage::none;

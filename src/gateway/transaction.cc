@@ -379,7 +379,7 @@ void Transaction::forget_revoked() {
   log::info("auth.revoked")
       .field("session", session.id)
       .field("client_ip", session.client_ip)
-      .msg("the credential was changed or taken away: the session counts as not signed in");
+      .msg("the credential was changed or revoked: the session is no longer authenticated");
   session.revoked = std::exchange(session.auth, std::nullopt);
   if (session.script) session.script->forget_identity();
   evidence_.revoked_meanwhile = !evidence_.recipients.empty();

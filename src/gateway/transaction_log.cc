@@ -105,7 +105,10 @@ void Transaction::log_remarks(const policy::Decision& decision) {
         .field("policy", step.origin)
         .field("error", remark->text);
     if (!decision.recipient.empty()) line.field("rcpt_to", decision.recipient);
-    if (not_carried) line.msg("is not carried out: the rule says nothing; told once a minute");
+    if (not_carried)
+      line.msg(
+          "an action is not supported: the rule has no effect; logged once a "
+          "minute");
   }
 }
 
