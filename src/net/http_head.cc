@@ -93,7 +93,7 @@ std::optional<HttpFault> parse_request_line(std::string_view line, HttpHead& out
   if (!is_token(method)) return bad("the method is malformed");
   if (version != "HTTP/1.1" && version != "HTTP/1.0") {
     if (version.starts_with("HTTP/") && version.size() == 8) {
-      return HttpFault{505, "http_version_not_supported", "only HTTP 1.0 and 1.1 are spoken here"};
+      return HttpFault{505, "http_version_not_supported", "only HTTP 1.0 and 1.1 are supported"};
     }
     return bad("the request line is malformed");
   }
@@ -156,7 +156,7 @@ std::optional<HttpFault> parse_framing(HttpHead& out) {
   if (coding) {
     // RFC 9112 §6.1 and §6.3: both fields together, or a coding other than chunked, is an attack or
     // an error.
-    if (length) return bad("Content-Length and Transfer-Encoding stand together");
+    if (length) return bad("Content-Length and Transfer-Encoding are both present");
     if (out.http_1_0 || !iequals(*coding, "chunked"))
       return bad("the transfer coding is not supported");
     out.chunked = true;
@@ -251,7 +251,7 @@ std::optional<HttpFault> parse_head(std::string_view head, HttpHead& out) {
   }
   if (const auto coding = out.request.header("content-encoding");
       coding && !iequals(*coding, "identity")) {
-    return HttpFault{415, "unsupported_media_type", "compressed bodies are not taken"};
+    return HttpFault{415, "unsupported_media_type", "compressed bodies are not accepted"};
   }
   return std::nullopt;
 }

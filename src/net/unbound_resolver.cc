@@ -37,7 +37,7 @@ constexpr milliseconds retire_after{120'000};
 
 constexpr const char* no_records = "the servers pass no DNSSEC records";
 constexpr const char* no_proof = "what the servers say of the root fails validation";
-constexpr const char* no_answer = "the servers do not answer what the keys of the root are";
+constexpr const char* no_answer = "the servers do not answer queries for the root's keys";
 constexpr const char* no_mark = "they mark no answer as authentic (AD)";
 
 using Outcome = DnssecProbe::Outcome;
