@@ -5,7 +5,7 @@
 ---Seconds, or a text such as `10s`, `5 minutes`, `1h 30m`.
 ---@alias Duration number|string
 
----A file's name, or where else a secret is: see `kumo.secrets.load`.
+---A file's name, or another source of a secret: see `kumo.secrets.load`.
 ---@alias KeySource string|{key_data: string}|{vault_mount: string, vault_path: string, vault_key?: string, vault_address?: string, vault_token?: string}
 
 ---What an identity is.
@@ -14,15 +14,15 @@
 ---One of a client's names.
 ---@class AuthIdentity
 ---@field identity string The name.
----@field context AuthContext What the name is: whose password it was, or for whom one acts.
+---@field context AuthContext What the name identifies: the owner of the password, or the user for whom the client acts.
 
 ---Who a client is, and for whom it may act.
 ---@class AuthInfo
----@field identities AuthIdentity[] Without an authentication identity it is the first; without an authorization identity it is the authentication identity.
+---@field identities AuthIdentity[] Without an authentication identity the first identity is it; without an authorization identity it is the authentication identity.
 ---@field groups? string[] Groups of the client.
 ---@field peer_address? string Accepted, without effect.
 
----What came of one method (RFC 8601).
+---The result of one method (RFC 8601).
 ---@class AuthenticationResult
 ---@field method string `spf`, `dkim`, `dmarc`, `arc`, `iprev`, `auth`.
 ---@field method_version integer 1.
@@ -30,83 +30,83 @@
 ---@field reason? string Why it did not pass.
 ---@field props table<string, string> What was looked at: `smtp.mailfrom`, `header.d`.
 
----What SPF says.
+---The result of SPF.
 ---@class SpfAnswer
 ---@field disposition string The result's word.
 ---@field result AuthenticationResult The result.
 
----What `check` looks at.
+---Options of `check`.
 ---@class MailAuthOptions
----@field dkim? boolean `false` leaves it out; so with the others.
+---@field dkim? boolean `false` leaves this check out; the same for the others.
 ---@field spf? boolean SPF of the envelope.
----@field iprev? boolean Whether the client's address has a name that has the address.
+---@field iprev? boolean Whether a name of the client's address resolves to that address.
 ---@field smtp_auth? boolean Whether the client authenticated.
 ---@field dmarc? boolean DMARC.
 ---@field arc? boolean The ARC chain.
 ---@field add_auth_results_header? boolean `false` leaves the message as it is.
----@field server_id? string The name that the field is written under; else the listener's.
+---@field server_id? string The authserv-id of the field; else the listener's name.
 ---@field resolver? string Accepted, without effect.
 
----What it found.
+---Results of `check`.
 ---@class MailAuthResults
 ---@field dkim? AuthenticationResult[] One for each signature; without a signature one that says `none`.
 ---@field spf? AuthenticationResult SPF of the envelope.
----@field iprev? AuthenticationResult Whether the address has its name.
+---@field iprev? AuthenticationResult Whether a name of the address resolves to it.
 ---@field smtp_auth? AuthenticationResult Whether the client authenticated.
 ---@field dmarc? AuthenticationResult DMARC.
 ---@field arc? AuthenticationResult The ARC chain.
----@field auth_results AuthenticationResult[] All of them, as the header field has them.
+---@field auth_results AuthenticationResult[] All results, as in the header field.
 
----What becomes of reports.
+---What happens to reports.
 ---@alias ReportHandling boolean|'Ignore'|'LogThenDrop'|'LogThenRelay'
 
 ---Who may send to or from a domain.
 ---@class ListenerDomain
----@field relay_to? boolean Whether mail for the domain is taken from everybody.
+---@field relay_to? boolean Whether mail for the domain is accepted from any client.
 ---@field relay_from? string[] Networks whose clients may send from the domain to anywhere: `192.0.2.0/24`.
----@field log_oob? ReportHandling Whether bounces that come later are taken, and then passed on: multipart/report of the type delivery-status (RFC 3464).
----@field log_arf? ReportHandling The same of complaints: feedback-report (RFC 5965).
+---@field log_oob? ReportHandling Whether asynchronous bounces are accepted, and then relayed: multipart/report of the type delivery-status (RFC 3464).
+---@field log_arf? ReportHandling The same for complaints: feedback-report (RFC 5965).
 
----Of a listener that a policy starts.
+---Options of a listener that a policy starts.
 ---@class ListenerOptions
 ---@field listen string `192.0.2.1:25`, `[2001:db8::1]:25`.
----@field hostname? string What the listener calls itself; else `server.hostname`.
----@field banner? string What the greeting says behind the name.
----@field relay_hosts? string[] Networks whose mail is passed on anywhere; else those of this machine alone.
----@field tls_certificate? KeySource A PEM file, or where its text is; without it the server makes one.
----@field tls_private_key? KeySource The key of that certificate.
+---@field hostname? string The listener's host name; else `server.hostname`.
+---@field banner? string The text of the greeting after the name.
+---@field relay_hosts? string[] Networks whose clients may relay to any domain; else only those of this machine.
+---@field tls_certificate? KeySource A PEM file, or where its text is; without it the server makes a certificate.
+---@field tls_private_key? KeySource The certificate's key.
 ---@field client_timeout? Duration How long the client may be silent; else a minute.
 ---@field max_message_size? integer In octets; else 20 MiB.
 ---@field max_recipients_per_message? integer Else 1024.
 ---@field max_messages_per_connection? integer Else 10000.
----@field line_length_hard_limit? integer Octets of a line; else 998.
+---@field line_length_hard_limit? integer In octets; else 998.
 ---@field invalid_line_endings? 'Deny'|'Allow'|'Fix' Lines that do not end in CRLF; else 'Deny'.
----@field max_connections? integer At a time; else 32768. More are told 421.
----@field meta? table Values that every connection begins with.
----@field peer? table<string, ListenerOptions> By network: what is otherwise for its clients. The closest network counts; `listen` and `max_connections` are not among it.
----@field via? table<string, ListenerOptions> The same by the network of the address they came to; comes behind `peer`.
+---@field max_connections? integer At a time; else 32768. Further clients get 421.
+---@field meta? table Initial values of every connection.
+---@field peer? table<string, ListenerOptions> Options by network, for its clients. The most specific network applies; `listen` and `max_connections` cannot be set here.
+---@field via? table<string, ListenerOptions> The same by the network of the server's address; applied after `peer`.
 
----Of a signer.
+---Parameters of a signer.
 ---@class DkimParameters
 ---@field domain string Who signs (d=).
----@field selector string Of the key's record (s=).
----@field headers string[] The fields that are signed; From must be one.
+---@field selector string The selector of the key's record (s=).
+---@field headers string[] The fields that are signed; From must be among them.
 ---@field key KeySource RSA of 1024 to 4096 bits or Ed25519, PEM, without a passphrase.
----@field over_sign? boolean Each field once more than it is there, so that none can be added.
+---@field over_sign? boolean Signs each field once more than it occurs, so that none can be added.
 ---@field expiration? integer Seconds for which the signature is good (x=).
----@field agent_user_identifier? string On whose behalf it is signed (i=).
+---@field agent_user_identifier? string The identity on whose behalf the message is signed (i=).
 ---@field header_canonicalization? 'Relaxed'|'Simple' Else 'Relaxed'.
 ---@field body_canonicalization? 'Relaxed'|'Simple' Else 'Relaxed'.
 ---@field ttl? number Accepted, without effect: see kumo.memoize.
 
----What the shaping helper gives; nothing takes it here.
+---The result of the shaping helper; it has no effect here.
 ---@class Shaper
 ---@field get_egress_path_config function No effect here.
 ---@field get_queue_config function No effect here.
 ---@field should_enqueue_log_record function No effect here.
 ---@field setup_publish function No effect here.
 
----What the warm-up helper gives; nothing takes it here.
+---The result of the warm-up helper; it has no effect here.
 ---@class Warmer
 ---@field wrap fun(handler: function): function The handler as it is.
 ---@field apply_to_params function No effect here.
@@ -119,14 +119,14 @@ kumo.crypto = {}
 
 ---Whether the hash is that of the password: bcrypt (`$2y$`, `$2b$`, `$2a$`), SHA-crypt (`$6$`,
 ---`$5$`), yescrypt (`$y$`), scrypt (`$7$`), Argon2 (`$argon2id$`, `$argon2i$`) or a SCRAM verifier.
----What is no such hash, or would take too long, is false, and so is nil. It runs beside the event
----loop.
+---Anything else is false, and so are nil and a hash whose check would take too long. Runs outside
+---the event loop.
 ---@param plain string
 ---@param hash string|nil
 ---@return boolean
 function kumo.crypto.verify_password(plain, hash) end
 
----Whether both are equal, in a time that tells nothing but whether they are equally long.
+---Whether both are equal. The time it takes reveals only whether the lengths are equal.
 ---@param a string
 ---@param b string
 ---@return boolean
@@ -135,8 +135,8 @@ function kumo.crypto.constant_time_eq(a, b) end
 ---@class kumo.digest
 kumo.digest = {}
 
----Of all arguments, one after the other; what is no string as JSON. SHA-1 keeps no secret: use it
----where something else asks for it.
+---SHA-1 of all arguments, concatenated; values other than strings as JSON. SHA-1 is not secure: use
+---it only for compatibility.
 ---@param ... any
 ---@return Digest
 function kumo.digest.sha1(...) end
@@ -146,8 +146,8 @@ function kumo.digest.sha1(...) end
 ---@return Digest
 function kumo.digest.sha224(...) end
 
----SHA-256 of all arguments, one after the other; what is no string as JSON. Passwords belong into
----kumo.crypto.verify_password, not into a digest.
+---SHA-256 of all arguments, concatenated; values other than strings as JSON. For passwords use
+---kumo.crypto.verify_password.
 ---@param ... any
 ---@return Digest
 function kumo.digest.sha256(...) end
@@ -182,7 +182,7 @@ function kumo.digest.sha3_384(...) end
 ---@return Digest
 function kumo.digest.sha3_512(...) end
 
----CRC-32 as in ZIP files, four octets: it finds accidents, not forgeries.
+---CRC-32 as in ZIP files, four octets: it detects accidental changes, not forgeries.
 ---@param ... any
 ---@return Digest
 function kumo.digest.crc32(...) end
@@ -199,8 +199,8 @@ function kumo.digest.hmac_sha1(source, ...) end
 ---@return Digest
 function kumo.digest.hmac_sha224(source, ...) end
 
----HMAC (RFC 2104) with SHA-256 of all arguments but the first, which names the key as
----kumo.secrets.load has it.
+---HMAC (RFC 2104) with SHA-256 of all arguments but the first, which names the key as for
+---kumo.secrets.load.
 ---@param source string|table
 ---@param ... any
 ---@return Digest
@@ -221,22 +221,22 @@ function kumo.digest.hmac_sha512(source, ...) end
 ---@class Digest
 ---@field bytes string The octets themselves.
 ---@field hex string Lower-case hexadecimal.
----@field base32 string As kumo.encode.base32_encode has it.
+---@field base32 string As by kumo.encode.base32_encode.
 ---@field base32_nopad string Without padding.
----@field base32hex string As kumo.encode.base32hex_encode has it.
+---@field base32hex string As by kumo.encode.base32hex_encode.
 ---@field base32hex_nopad string Without padding.
----@field base64 string As kumo.encode.base64_encode has it.
+---@field base64 string As by kumo.encode.base64_encode.
 ---@field base64_nopad string Without padding.
----@field base64url string As kumo.encode.base64url_encode has it.
+---@field base64url string As by kumo.encode.base64url_encode.
 ---@field base64url_nopad string Without padding.
 local Digest = {}
 
 ---@class kumo.dns
 kumo.dns = {}
 
----The hosts that take mail of a domain, all of them in the order of preference and by preference;
----without MX records the domain itself. As with all look-ups here, a name that does not exist and
----trouble are errors; there is one resolver, whatever the last argument names.
+---The hosts that receive mail for a domain, in the order of preference and by preference; without
+---MX records the domain itself. As with all lookups here, a name that does not exist and a failed
+---lookup are errors; the last argument has no effect, as there is one resolver.
 ---@param domain string
 ---@param resolver? string
 ---@return {domain_name: string, hosts: string[], by_pref: table<integer, string[]>, is_mx: boolean, is_domain_literal: boolean}
@@ -254,7 +254,7 @@ function kumo.dns.lookup_txt(name, resolver) end
 ---@return string[]
 function kumo.dns.lookup_addr(name, resolver) end
 
----The names that an address has, each with its last dot.
+---The names of an address, each with its last dot.
 ---@param ip string
 ---@param resolver? string
 ---@return string[]
@@ -268,12 +268,12 @@ function kumo.dns.lookup_ptr(ip, resolver) end
 ---@return string|nil, string|nil
 function kumo.dns.rbl_lookup(ip, base, resolver) end
 
----The name whose PTR records an address has: `7.2.0.192.in-addr.arpa`. Asks nobody.
+---The name that holds the PTR records of an address: `7.2.0.192.in-addr.arpa`. Sends no query.
 ---@param ip string
 ---@return string
 function kumo.dns.ptr_host(ip) end
 
----The same without its last two labels: `7.2.0.192`. Asks nobody.
+---The same without its last two labels: `7.2.0.192`. Sends no query.
 ---@param ip string
 ---@return string
 function kumo.dns.reverse_ip(ip) end
@@ -412,8 +412,8 @@ kumo.http = {}
 ---@return HttpClient
 function kumo.http.build_client(options) end
 
----The URL with the parameters behind its own, in the order of their names, whatever they hold: what
----a client said goes here, not between two `..`.
+---The URL with the parameters added after its own, encoded, in the order of their names. Use this,
+---not `..`, for values that come from a client.
 ---@param base string
 ---@param parameters table<string, string|number>
 ---@return string
@@ -422,7 +422,7 @@ function kumo.http.build_url(base, parameters) end
 ---@class HttpClient
 local HttpClient = {}
 
----A request that is not sent yet.
+---A GET request that is not sent yet.
 ---@param url string
 ---@return HttpRequest
 function HttpClient:get(url) end
@@ -437,19 +437,19 @@ function HttpClient:post(url) end
 ---@return HttpRequest
 function HttpClient:put(url) end
 
----Nothing is to be closed.
+---Does nothing: there is nothing to close.
 function HttpClient:close() end
 
 ---@class HttpRequest
 local HttpRequest = {}
 
----A header field, instead of one of that name.
+---Sets a header field and replaces one of that name.
 ---@param name string
 ---@param value string
 ---@return HttpRequest
 function HttpRequest:header(name, value) end
 
----Several of them.
+---Sets several header fields.
 ---@param fields table<string, string|number>
 ---@return HttpRequest
 function HttpRequest:headers(fields) end
@@ -465,7 +465,7 @@ function HttpRequest:basic_auth(user, password) end
 ---@return HttpRequest
 function HttpRequest:bearer_auth(token) end
 
----What is sent; not with GET.
+---Sets the body; not with GET.
 ---@param octets string
 ---@return HttpRequest
 function HttpRequest:body(octets) end
@@ -475,13 +475,14 @@ function HttpRequest:body(octets) end
 ---@return HttpRequest
 function HttpRequest:form_url_encoded(parameters) end
 
----Sends a form as multipart/form-data; what is not UTF-8 goes as application/octet-stream.
+---Sends a form as multipart/form-data; values that are not UTF-8 are sent as
+---application/octet-stream.
 ---@param parameters table<string, string|number>
 ---@return HttpRequest
 function HttpRequest:form_multipart_data(parameters) end
 
----Asks the server; others are served meanwhile. No answer in time, a certificate that does not
----verify and a body of more than 1 MiB are errors; a status is none.
+---Sends the request; other sessions are served meanwhile. A timeout, a certificate that does not
+---verify and a body of more than 1 MiB are errors; no status is an error.
 ---@return HttpResponse
 function HttpRequest:send() end
 
@@ -492,7 +493,7 @@ local HttpResponse = {}
 ---@return integer
 function HttpResponse:status_code() end
 
----What that status is called, for people.
+---The name of the status.
 ---@return string|nil
 function HttpResponse:status_reason() end
 
@@ -516,12 +517,11 @@ function HttpResponse:status_is_client_error() end
 ---@return boolean
 function HttpResponse:status_is_server_error() end
 
----The first header field of each name. Names are in small letters in `pairs`, and any letters do to
----look one up.
+---The first header field of each name. Names are in lower case in `pairs`; a lookup ignores case.
 ---@return table<string, string>
 function HttpResponse:headers() end
 
----What Content-Length says.
+---The value of Content-Length.
 ---@return integer|nil
 function HttpResponse:content_length() end
 
@@ -538,8 +538,8 @@ function HttpResponse:text() end
 ---@param ... any
 function kumo.log_debug(...) end
 
----A line of the log: the values with blanks between, tables as JSON. Passwords and secrets of this
----call are left out of it. `print` does the same.
+---Logs the values, separated by blanks, tables as JSON. Passwords and secrets of this call are left
+---out. `print` does the same.
 ---@param ... any
 function kumo.log_info(...) end
 
@@ -595,11 +595,12 @@ function kumo.toml_encode_pretty(value) end
 ---@param seconds number
 function kumo.sleep(seconds) end
 
----Postern's version, as `postern version` has it.
+---Postern's version, as `postern version` prints it.
 ---@type string
 kumo.version = nil
 
----Registers the handler of an event. Only while the policy loads; an event has one handler.
+---Registers the handler of an event. Callable only while the policy loads; an event has one
+---handler.
 ---@param event string
 ---@param handler function
 ---@overload fun(event: 'pre_init', handler: fun())
@@ -615,7 +616,7 @@ kumo.version = nil
 ---@overload fun(event: 'smtp_server_rewrite_response', handler: fun(status: integer, response: string, command: string|nil, conn_meta: ConnMeta): integer|nil, string|nil)
 function kumo.on(event, handler) end
 
----Refuses the command in hand with this reply: a code from 400 to 599, and a text that may begin
+---Refuses the current command with this reply: a code from 400 to 599, and a text that may begin
 ---with an enhanced status code. 421 closes the connection.
 ---@param code integer
 ---@param text string
@@ -631,27 +632,27 @@ function kumo.disconnect(code, text, mode) end
 ---@param options ListenerOptions
 function kumo.start_esmtp_listener(options) end
 
----What `get_listener_domain` returns, checked.
+---Checks the options; the result is for `get_listener_domain` to return.
 ---@param options ListenerDomain
 ---@return ListenerDomain
 function kumo.make_listener_domain(options) end
 
----The options, checked. Nothing takes them here: `get_queue_config` is never fired.
+---The options, checked. They have no effect here: `get_queue_config` is never fired.
 ---@param options table
 ---@return table
 function kumo.make_queue_config(options) end
 
----The options. Nothing takes them here: source addresses are [[egress]].
+---The options. They have no effect here: source addresses are set in [[egress]].
 ---@param options table
 ---@return table
 function kumo.make_egress_source(options) end
 
----The options. Nothing takes them here: pools of source addresses are [[egress]].
+---The options. They have no effect here: pools of source addresses are set in [[egress]].
 ---@param options table
 ---@return table
 function kumo.make_egress_pool(options) end
 
----The options. Nothing takes them here: TLS towards other hosts is in [relay], connections and
+---The options. They have no effect here: TLS to other hosts is set in [relay], connections and
 ---rates in [[route]].
 ---@param options table
 ---@return table
@@ -662,25 +663,25 @@ function kumo.make_egress_path(options) end
 ---@deprecated
 function kumo.configure_accounting_db_path(...) end
 
----No effect here: replies of other hosts are kept as they came: in the log and in `postern queue
+---No effect here: replies of other hosts are kept unchanged, in the log and in `postern queue
 ---show`.
 ---@param ... any
 ---@deprecated
 function kumo.configure_bounce_classifier(...) end
 
----No effect here: logs are [log]; what became of mail is delivery.sent, delivery.deferred and
----delivery.bounced in them.
+---No effect here: logs are set in [log]; delivery.sent, delivery.deferred and delivery.bounced say
+---what happened to mail.
 ---@param ... any
 ---@deprecated
 function kumo.configure_local_logs(...) end
 
----No effect here: what became of mail is in the log: delivery.sent, delivery.deferred,
+---No effect here: the log says what happened to mail: delivery.sent, delivery.deferred,
 ---delivery.bounced.
 ---@param ... any
 ---@deprecated
 function kumo.configure_log_disposition_hook(...) end
 
----No effect here: what became of mail is in the log: delivery.sent, delivery.deferred,
+---No effect here: the log says what happened to mail: delivery.sent, delivery.deferred,
 ---delivery.bounced.
 ---@param ... any
 ---@deprecated
@@ -767,17 +768,17 @@ function kumo.set_max_lua_context_use_count(...) end
 ---@deprecated
 function kumo.set_max_spare_lua_contexts(...) end
 
----No effect here: [limits] memory bounds what messages take.
+---No effect here: [limits] memory bounds the memory of messages.
 ---@param ... any
 ---@deprecated
 function kumo.set_memory_hard_limit(...) end
 
----No effect here: [limits] memory bounds what messages take.
+---No effect here: [limits] memory bounds the memory of messages.
 ---@param ... any
 ---@deprecated
 function kumo.set_memory_low_thresh(...) end
 
----No effect here: [limits] memory bounds what messages take.
+---No effect here: [limits] memory bounds the memory of messages.
 ---@param ... any
 ---@deprecated
 function kumo.set_memory_soft_limit(...) end
@@ -807,7 +808,7 @@ function kumo.set_smtpsrv_threads(...) end
 ---@deprecated
 function kumo.set_spoolin_threads(...) end
 
----No effect here: KumoMTA has no use for it any more either.
+---No effect here: KumoMTA does not use it any more either.
 ---@param ... any
 ---@deprecated
 function kumo.set_timeq_spawn_reinsertion(...) end
@@ -822,10 +823,10 @@ function kumo.start_http_listener(...) end
 ---@deprecated
 function kumo.start_proxy_listener(...) end
 
----A function that remembers the results of `f` by its arguments: for `ttl`, at most `capacity` of
----them, in one cache for all threads; nil and false for `negative_ttl`. Who asks for what is being
----computed waits for it, `populate_timeout` at most. Errors are not remembered. Results are data,
----or a DomainMap or CidrMap; the last two options have no effect.
+---A function that caches the results of `f` by its arguments: at most `capacity` results, each for
+---`ttl`, or for `negative_ttl` if it is nil or false. All threads share the cache. A call whose
+---result is being computed by another call waits for it, at most for `populate_timeout`. Errors are
+---not cached. Results are data, or a DomainMap or CidrMap; the last two options have no effect.
 ---@param f function
 ---@param options { name: string, ttl: Duration, capacity: integer, negative_ttl?: Duration, populate_timeout?: Duration, retry_on_populate_timeout?: boolean, invalidate_with_epoch?: boolean, allow_stale_reads?: boolean }
 ---@return function
@@ -834,14 +835,14 @@ function kumo.memoize(f, options) end
 ---@class kumo.regex
 kumo.regex = {}
 
----A regular expression in the syntax of PCRE2, which is Perl's: case counts, `.` is no line end,
----`$` is the very end, classes know Unicode; `(?ims)` in front changes that. A match that takes too
----long is an error: a pattern cannot hold up the server.
+---A regular expression in the syntax of PCRE2, which is Perl's: case matters, `.` does not match a
+---line end, `$` matches only the end, classes include Unicode; `(?ims)` at the start changes that.
+---A match that takes too long is an error: a pattern cannot block the server.
 ---@param pattern string
 ---@return Regex
 function kumo.regex.compile(pattern) end
 
----With a backslash in front of all that means something in a regular expression.
+---The text with a backslash before every character that is special in a regular expression.
 ---@param text string
 ---@return string
 function kumo.regex.escape(text) end
@@ -854,12 +855,12 @@ local Regex = {}
 ---@return boolean
 function Regex:is_match(text) end
 
----What matches first.
+---The first match.
 ---@param text string
 ---@return string|nil
 function Regex:find(text) end
 
----All that matches, without overlaps.
+---All matches, without overlaps.
 ---@param text string
 ---@return string[]
 function Regex:find_all(text) end
@@ -870,20 +871,20 @@ function Regex:find_all(text) end
 ---@return table<integer|string, string>|nil
 function Regex:captures(text) end
 
----With the first match replaced. In `with`, `$1` and `$name` stand for groups, `${1}` where a
----letter follows, `$$` for a dollar.
+---The text with the first match replaced. In `with`, `$1` and `$name` are groups, `${1}` if a
+---letter follows, `$$` is a dollar sign.
 ---@param text string
 ---@param with string
 ---@return string
 function Regex:replace(text, with) end
 
----With all matches replaced.
+---The text with all matches replaced.
 ---@param text string
 ---@param with string
 ---@return string
 function Regex:replace_all(text, with) end
 
----With the first `limit` matches replaced; 0: all.
+---The text with the first `limit` matches replaced; 0 replaces all.
 ---@param text string
 ---@param limit integer
 ---@param with string
@@ -899,11 +900,11 @@ function Regex:split(text) end
 kumo.secrets = {}
 
 ---The octets of a secret. A string names a file, read whole; `key_data` is the secret itself;
----`vault_mount` and `vault_path` name a secret of HashiCorp Vault's key-value engine version 2,
----whose field `vault_key` (`key` where none is named) it is. Address and token come from VAULT_ADDR
----and VAULT_TOKEN, read at each call, where they are not given. A login whose hook ends because
----Vault has no such secret is refused as one with a wrong password is. With `event_name` the
----handler of that event, one of the policy's own, is called and returns the secret.
+---`vault_mount` and `vault_path` name a secret of HashiCorp Vault's key-value engine version 2 and
+---its field `vault_key` (default `key`). Without an address and a token VAULT_ADDR and VAULT_TOKEN
+---are used, read at each call. If a login's hook fails because Vault has no such secret, the login
+---is refused like one with a wrong password. With `event_name` the handler of that event, one of
+---the policy's own, is called and returns the secret.
 ---@param source string|{key_data: string}|{vault_mount: string, vault_path: string, vault_key?: string, vault_address?: string, vault_token?: string}|{event_name: string, event_args?: any[]}
 ---@return string
 function kumo.secrets.load(source) end
@@ -911,12 +912,13 @@ function kumo.secrets.load(source) end
 ---@class kumo.serde
 kumo.serde = {}
 
----The value of JSON text, whose `//`, `/* */` and `#` comments count as blanks. Null is nil.
+---The value of JSON text; `//`, `/* */` and `#` comments are ignored. Null is nil.
 ---@param text string
 ---@return any
 function kumo.serde.json_parse(text) end
 
----The same of a file beside the policy or in a folder of `lua.read`. Errors say file and line.
+---The same for a file in the policy's folder or in a folder of `lua.read`. Errors name the file and
+---the line.
 ---@param path string
 ---@return any
 function kumo.serde.json_load(path) end
@@ -926,7 +928,7 @@ function kumo.serde.json_load(path) end
 ---@return string
 function kumo.serde.json_encode(value) end
 
----JSON with a value a line.
+---JSON with one value on each line.
 ---@param value any
 ---@return string
 function kumo.serde.json_encode_pretty(value) end
@@ -936,7 +938,7 @@ function kumo.serde.json_encode_pretty(value) end
 ---@return table
 function kumo.serde.toml_parse(text) end
 
----The same of a file beside the policy or in a folder of `lua.read`.
+---The same for a file in the policy's folder or in a folder of `lua.read`.
 ---@param path string
 ---@return table
 function kumo.serde.toml_load(path) end
@@ -955,31 +957,31 @@ function kumo.serde.toml_encode_pretty(value) end
 local Connection = {}
 
 ---Runs one statement, with values for its `?`, one by one or as a list, or with a table for its
----`:name`s, in which nil is NULL. Nothing can be attached, and of pragmas those are there that tell
----something of the database, `user_version` and `foreign_keys` also to be set. Without columns the
----result is the number of rows that changed, with one column the list of its values, with several a
----list of tables by column; no row is an empty list, NULL is nil. Others are served while it runs;
----at the end of the call's time it is broken off, and so are results of more than 10,000 rows or 8
----MiB. A string or blob has at most 1 MiB.
+---`:name`s, in which nil is NULL. ATTACH is refused. Pragmas can only read, except for
+---`user_version` and `foreign_keys`. Without columns the result is the number of rows that changed,
+---with one column the list of its values, with several a list of tables by column; no row is an
+---empty list, NULL is nil. Other sessions are served while it runs. It is stopped when the time of
+---the call is over, and when the result exceeds 10,000 rows or 8 MiB. A string or blob has at most
+---1 MiB.
 ---@param sql string
 ---@param ... string|number|table|nil
 ---@return any[]|integer
 function Connection:execute(sql, ...) end
 
----Gives the database back; the connection is of no use any more.
+---Closes the connection, which cannot be used afterwards.
 function Connection:close() end
 
 ---@class kumo.string
 kumo.string = {}
 
 ---The pieces between the separators, empty ones included. The separator is plain text, as
----everywhere in kumo.string; an empty one stands around every character.
+---everywhere in kumo.string; an empty one matches around every character.
 ---@param text string
 ---@param separator string
 ---@return string[]
 function kumo.string.split(text, separator) end
 
----At most `limit` pieces, the last of which is all the rest.
+---At most `limit` pieces; the last one is the rest.
 ---@param text string
 ---@param limit integer
 ---@param separator string
@@ -992,14 +994,14 @@ function kumo.string.splitn(text, limit, separator) end
 ---@return string[]
 function kumo.string.rsplit(text, separator) end
 
----At most `limit` pieces from the right, the last of which is all the rest.
+---At most `limit` pieces from the right; the last one is the rest.
 ---@param text string
 ---@param limit integer
 ---@param separator string
 ---@return string[]
 function kumo.string.rsplitn(text, limit, separator) end
 
----The words between white space, that of Unicode too.
+---The words between white space, including that of Unicode.
 ---@param text string
 ---@return string[]
 function kumo.string.split_whitespace(text) end
@@ -1009,29 +1011,29 @@ function kumo.string.split_whitespace(text) end
 ---@return string[]
 function kumo.string.split_ascii_whitespace(text) end
 
----Without the white space at both ends.
+---The text without white space at both ends.
 ---@param text string
 ---@return string
 function kumo.string.trim(text) end
 
----Without the white space in front.
+---The text without white space at the start.
 ---@param text string
 ---@return string
 function kumo.string.trim_start(text) end
 
----Without the white space at the end.
+---The text without white space at the end.
 ---@param text string
 ---@return string
 function kumo.string.trim_end(text) end
 
----With every `what` replaced.
+---The text with every `what` replaced.
 ---@param text string
 ---@param what string
 ---@param with string
 ---@return string
 function kumo.string.replace(text, what, with) end
 
----With the first `limit` of them replaced.
+---The text with the first `limit` of them replaced.
 ---@param text string
 ---@param what string
 ---@param with string
@@ -1039,33 +1041,33 @@ function kumo.string.replace(text, what, with) end
 ---@return string
 function kumo.string.replacen(text, what, with, limit) end
 
----Whether the text begins so.
+---Whether the text begins with `start`.
 ---@param text string
 ---@param start string
 ---@return boolean
 function kumo.string.starts_with(text, start) end
 
----Whether the text ends so.
+---Whether the text ends with `ending`.
 ---@param text string
 ---@param ending string
 ---@return boolean
 function kumo.string.ends_with(text, ending) end
 
----The text as lines of at most `soft` octets (75) where words allow it; words longer than `hard`
----(900) are broken. Lines are broken by CR LF TAB, as header fields are.
+---The text folded into lines of at most `soft` octets (75) where words allow it; words longer than
+---`hard` (900) are broken. Lines are separated by CR LF TAB, as in header fields.
 ---@param text string
 ---@param soft? integer
 ---@param hard? integer
 ---@return string
 function kumo.string.wrap(text, soft, hard) end
 
----The domain that somebody registered, by the Public Suffix List: `example.co.uk` of
----`www.example.co.uk`. Nil of a public suffix and of what is no domain name.
+---The registered domain, by the Public Suffix List: `example.co.uk` for `www.example.co.uk`. Nil
+---for a public suffix and for text that is not a domain name.
 ---@param name string
 ---@return string|nil
 function kumo.string.psl_domain(name) end
 
----The public suffix of a domain name: `co.uk` of `www.example.co.uk`.
+---The public suffix of a domain name: `co.uk` for `www.example.co.uk`.
 ---@param name string
 ---@return string|nil
 function kumo.string.psl_suffix(name) end
@@ -1077,12 +1079,12 @@ kumo.time = {}
 ---@return Time
 function kumo.time.now() end
 
----So many seconds after the beginning of 1970 UTC; fractions count.
+---The time that many seconds after the start of 1970 UTC; fractions are allowed.
 ---@param seconds number
 ---@return Time
 function kumo.time.from_unix_timestamp(seconds) end
 
----A time as mail has it: `Sun, 2 Jan 2000 04:04:05 +0100`.
+---A time as in mail: `Sun, 2 Jan 2000 04:04:05 +0100`.
 ---@param text string
 ---@return Time
 function kumo.time.parse_rfc2822(text) end
@@ -1107,20 +1109,21 @@ function kumo.time.with_ymd_hms(year, month, day, hour, minute, second) end
 ---@return TimeDelta
 function kumo.time.parse_duration(value) end
 
----Waits; others are served meanwhile. The time counts for the budget of the call.
+---Waits; other sessions are served meanwhile. The time counts towards the budget of the call.
 ---@param seconds number
 function kumo.time.sleep(seconds) end
 
----Whole milliseconds since the beginning of 1970.
+---Whole milliseconds since the start of 1970.
 ---@return integer
 function kumo.time.epoch_millis() end
 
----How many milliseconds ago that was which epoch_millis gave then.
+---The milliseconds since a time that epoch_millis returned.
 ---@param milliseconds integer
 ---@return integer
 function kumo.time.since_millis(milliseconds) end
 
----Measures until its `done` is called, or until its variable goes when that is declared `<close>`.
+---Measures time until `done` is called, or until its variable goes out of scope if it is declared
+---`<close>`.
 ---@param label string
 ---@return Timer
 function kumo.time.start_timer(label) end
@@ -1128,8 +1131,8 @@ function kumo.time.start_timer(label) end
 ---@class Timer
 local Timer = {}
 
----The seconds since the timer began; they are logged at level debug, with its label. Nil when they
----were before.
+---The seconds since the timer began; logged at level debug, with its label. Nil if `done` was
+---called before.
 ---@return number|nil
 function Timer:done() end
 
@@ -1140,17 +1143,17 @@ function Timer:done() end
 ---@field hour integer 0 to 23.
 ---@field minute integer 0 to 59.
 ---@field second integer 0 to 59.
----@field unix_timestamp integer Whole seconds since the beginning of 1970.
----@field unix_timestamp_millis integer Whole milliseconds since the beginning of 1970.
+---@field unix_timestamp integer Whole seconds since the start of 1970.
+---@field unix_timestamp_millis integer Whole milliseconds since the start of 1970.
 ---@field rfc2822 string As in `Sun, 2 Jan 2000 03:04:05 +0000`.
 ---@field rfc3339 string As in `2000-01-02T03:04:05+00:00`.
----@field elapsed TimeDelta From then to now; negative when it is still to come.
+---@field elapsed TimeDelta The time from then until now; negative for a future time.
 ---@operator add(TimeDelta): Time
 ---@operator sub(Time|TimeDelta): TimeDelta|Time
 local Time = {}
 
----By strftime's letters, and `%f` for nanoseconds, `%3f` for milliseconds, `%.3f` with the dot in
----front, `%:z` for an offset with colon.
+---The time in strftime's format, with `%f` for nanoseconds, `%3f` for milliseconds, `%.3f` with a
+---leading dot, `%:z` for an offset with a colon.
 ---@param format string
 ---@return string
 function Time:format(format) end
@@ -1168,7 +1171,7 @@ local TimeDelta = {}
 ---@class kumo.uuid
 kumo.uuid = {}
 
----Of the time; a random number is in the place of the machine's address.
+---A UUID of the current time; a random number takes the place of the machine's address.
 ---@return Uuid
 function kumo.uuid.new_v1() end
 
@@ -1176,15 +1179,15 @@ function kumo.uuid.new_v1() end
 ---@return Uuid
 function kumo.uuid.new_v4() end
 
----The same as new_v1 in an order that sorts by the time.
+---The same as new_v1 in a form that sorts by time.
 ---@return Uuid
 function kumo.uuid.new_v6() end
 
----One that sorts by the time it was made at.
+---A UUID that sorts by the time of its creation.
 ---@return Uuid
 function kumo.uuid.new_v7() end
 
----Of any of the forms that a Uuid has, in either case.
+---Parses any of the forms that a Uuid has, in either case.
 ---@param text string
 ---@return Uuid
 function kumo.uuid.parse(text) end
@@ -1194,26 +1197,26 @@ function kumo.uuid.parse(text) end
 ---@field hyphenated string As in `69994630-3e27-11ef-91fc-cc28aa0a5c5a`.
 ---@field simple string The 32 digits.
 ---@field braced string With hyphens, in braces.
----@field urn string With hyphens, behind `urn:uuid:`.
+---@field urn string With hyphens, after `urn:uuid:`.
 local Uuid = {}
 
 ---@class ConnMeta
 local ConnMeta = {}
 
----A value of the connection: one that was set, or one that Postern knows (`received_from`,
+---A value of the connection: one that was set, or one that Postern sets (`received_from`,
 ---`received_via`, `hostname`, `ehlo_domain`, `authn_id`, `authz_id`, `reception_protocol`,
 ---`tls_cipher`, `tls_protocol_version`).
 ---@param name string
 ---@return any
 function ConnMeta:get_meta(name) end
 
----Sets a value of the connection, any data; messages inherit it, and records leave secrets out of
----it. Names of your own begin with `x_`.
+---Sets a value of the connection, any data; messages inherit it, and records leave out its secrets.
+---Names of your own begin with `x_`.
 ---@param name string
 ---@param value any
 function ConnMeta:set_meta(name, value) end
 
----Who the client authenticated as.
+---The identity as which the client authenticated.
 ---@return AuthInfo
 function ConnMeta:auth_info() end
 
@@ -1226,20 +1229,20 @@ local EnvelopeAddress = {}
 ---@class Message
 local Message = {}
 
----A value of the message; it begins with those of the connection.
+---A value of the message, which starts with the values of the connection.
 ---@param name string
 ---@return any
 function Message:get_meta(name) end
 
 ---Sets a value of the message, any data; `tenant`, `campaign`, `queue` and `routing_domain` are
----strings. A message whose `queue` is `null` is taken and delivered to nobody; other names of
----queues have no effect.
+---strings. A message whose `queue` is `null` is accepted and discarded; other names of queues have
+---no effect.
 ---@param name string
 ---@param value any
 function Message:set_meta(name, value) end
 
----Names the message: what its data is answered with ("queued as"), its Received field, the queue.
----Of copies that differ the first has it.
+---The id of the message in the reply to its data ("queued as"), its Received field and the queue.
+---If copies differ, the first one has it.
 ---@return string
 function Message:id() end
 
@@ -1247,11 +1250,11 @@ function Message:id() end
 ---@return EnvelopeAddress
 function Message:sender() end
 
----Another reverse-path.
+---Sets the reverse-path.
 ---@param address string|EnvelopeAddress
 function Message:set_sender(address) end
 
----The recipient; a list where there are several.
+---The recipient; a list if there are several.
 ---@return EnvelopeAddress|EnvelopeAddress[]
 function Message:recipient() end
 
@@ -1259,14 +1262,13 @@ function Message:recipient() end
 ---@return EnvelopeAddress[]
 function Message:recipient_list() end
 
----Other recipients. Each must be one of ours, or one that the client may send to: the relay is not
----opened.
+---Sets the recipients. Each must be one of ours, or one that the client may relay to.
 ---@param address string|EnvelopeAddress|(string|EnvelopeAddress)[]
 function Message:set_recipient(address) end
 
 ---The value of the first field of that name, unfolded and decoded; encoded words that cannot be
----decoded stay. White space is one blank. From `smtp_server_message_received` on the message begins
----with the Received field that Postern adds.
+---decoded stay. White space becomes one blank. From `smtp_server_message_received` on, the message
+---begins with the Received field that Postern adds.
 ---@param name string
 ---@return string|nil
 function Message:get_first_named_header_value(name) end
@@ -1280,9 +1282,9 @@ function Message:get_all_named_header_values(name) end
 ---@return string[][]
 function Message:get_all_headers() end
 
----Sets values of the message from its fields: `X-Campaign-ID` becomes `x_campaign_id`. Those of the
----list, whatever they begin with; without names all that begin with `X-`. Of several with one name
----the lowest, or with `first` the topmost.
+---Sets values of the message from its fields: `X-Campaign-ID` becomes `x_campaign_id`. The list
+---names the fields; without it all that begin with `X-`. Of several fields of one name the lowest
+---is used, or with `first` the topmost.
 ---@param names? string[]
 ---@param first? boolean
 function Message:import_x_headers(names, first) end
@@ -1295,9 +1297,9 @@ function Message:remove_x_headers(names) end
 ---@param name string
 function Message:remove_all_named_headers(name) end
 
----Adds a field in front. The value is taken as it is; CR LF in it must be a fold, in front of a
----blank, and a line of more than 998 octets is folded at its white space, or an error. With
----`encode` lines are folded at 75 octets, words at 900, and beyond ASCII the value becomes encoded
+---Adds a field at the top. The value is used unchanged; CR LF in it must be a fold, before a blank.
+---A line of more than 998 octets is folded at white space; without white space it is an error. With
+---`encode` lines are folded at 75 octets, words at 900, and text other than ASCII becomes encoded
 ---words (RFC 2047).
 ---@param name string
 ---@param value string
@@ -1314,11 +1316,11 @@ function Message:append_header(name, value, encode) end
 ---@return string
 function Message:get_data() end
 
----Another message in its place.
+---Replaces the message.
 ---@param data string
 function Message:set_data(data) end
 
----The addresses of the first field of that name; nil: there is none.
+---The addresses of the first field of that name; nil if there is none.
 ---@param name string
 ---@return AddressHeader|nil
 function Message:get_address_header(name) end
@@ -1331,35 +1333,35 @@ function Message:from_header() end
 ---@return AddressHeader|nil
 function Message:to_header() end
 
----Signs the message as it is now and puts the DKIM-Signature field in front. What is changed behind
----it breaks the signature. A signature that cannot be made is an error: such mail does not go
+---Signs the message in its present form and adds the DKIM-Signature field at the top. Later changes
+---break the signature. A signature that cannot be made is an error, so that mail is not sent
 ---unsigned.
 ---@param signer DkimSigner
 function Message:dkim_sign(signer) end
 
----What the DKIM signatures of the message as it came are worth, at most ten; without a signature an
----empty list. Like all verdicts here it is found out once, whoever asks.
+---The results of the DKIM signatures of the message as received, at most ten; an empty list without
+---a signature. Like all verdicts here they are evaluated once for a message.
 ---@param resolver? string
 ---@return AuthenticationResult[]
 function Message:dkim_verify(resolver) end
 
----What the ARC chain of the message as it came is worth.
+---The result of the ARC chain of the message as received.
 ---@param resolver? string
 ---@return AuthenticationResult
 function Message:arc_verify(resolver) end
 
----Puts an Authentication-Results field in front; received ones under that name go. Under the
----gateway's own name it stands in place of the gateway's.
+---Adds an Authentication-Results field at the top and removes received ones of that name. Under the
+---gateway's own name it replaces the gateway's field.
 ---@param server_id string
 ---@param results AuthenticationResult[]
 function Message:add_authentication_results(server_id, results) end
 
 ---@class AddressHeader
----@field email string|nil The whole address; nil where there is only a name. Like `name`, `user` and `domain` it is an error unless the field is one address: not of several, of none, or of a group.
+---@field email string|nil The whole address; nil if there is only a name. Like `name`, `user` and `domain` it is an error unless the field is exactly one address and not a group.
 ---@field name string|nil The display name, decoded; nil without one.
 ---@field user string The local part, without quotes.
 ---@field domain string The domain.
----@field list HeaderAddress[] All addresses of the field, those in groups too; empty of `undisclosed-recipients:;`.
+---@field list HeaderAddress[] All addresses of the field, including those in groups; empty for `undisclosed-recipients:;`.
 local AddressHeader = {}
 
 ---@class HeaderAddress
@@ -1372,10 +1374,10 @@ local HeaderAddress = {}
 ---@class kumo.dkim
 kumo.dkim = {}
 
----What signs for a domain. `headers` are the fields that are signed, From among them; `over_sign`
----signs each once more than it is there, so that none can be added. The key is read now, PEM: make
----signers in a function that kumo.memoize remembers when it comes from Vault or a database. Only
----`key_data`, files and Vault, or a handler, hold it; no record does. `ttl` has no effect.
+---A signer for a domain. `headers` are the fields that are signed, From among them; `over_sign`
+---signs each once more than it occurs, so that none can be added. The key, PEM, is read at once: if
+---it comes from Vault or a database, make signers in a function that kumo.memoize caches. Records
+---do not hold the key. `ttl` has no effect.
 ---@param parameters DkimParameters
 ---@return DkimSigner
 function kumo.dkim.rsa_sha256_signer(parameters) end
@@ -1392,14 +1394,14 @@ function kumo.dkim.set_signing_threads(...) end
 
 ---@class DkimSigner
 ---@field domain string Who signs.
----@field selector string Of the key's record.
+---@field selector string The selector of the key's record.
 local DkimSigner = {}
 
 ---@class kumo.spf
 kumo.spf = {}
 
----Whether the client may use that domain (SPF): as its sender's, or without a sender as its HELO
----name.
+---Whether the client may use the domain (SPF): as the sender's domain, or without a sender as its
+---HELO name.
 ---@param domain string
 ---@param conn_meta ConnMeta
 ---@param sender? string
@@ -1407,7 +1409,7 @@ kumo.spf = {}
 ---@return SpfAnswer
 function kumo.spf.check_host(domain, conn_meta, sender, resolver) end
 
----SPF of the message's envelope.
+---The result of SPF for the message's envelope.
 ---@param message Message
 ---@param resolver? string
 ---@return SpfAnswer
@@ -1416,12 +1418,12 @@ function kumo.spf.check_msg(message, resolver) end
 ---@class kumo.postern
 kumo.postern = {}
 
----DMARC of the message as it came.
+---The result of DMARC for the message as received.
 ---@param message Message
 ---@return AuthenticationResult
 function kumo.postern.dmarc_verify(message) end
 
----Whether the address, else the client's, has a name that has the address (RFC 8601).
+---Whether a name of the address, else of the client's address, resolves to it (RFC 8601).
 ---@param ip? string
 ---@param resolver? string
 ---@return AuthenticationResult
@@ -1431,12 +1433,13 @@ function kumo.postern.iprev(ip, resolver) end
 ---@return AuthenticationResult
 function kumo.postern.smtp_auth() end
 
----Reads and checks the data files of the queues helper; only while the policy loads.
+---Reads and checks the data files of the queues helper. Callable only while the policy loads.
 ---@param sources (string|table)[]
 ---@return QueuesConfig
 function kumo.postern.queues_load(sources) end
 
----Reads and checks the data files of the listener_domains helper; only while the policy loads.
+---Reads and checks the data files of the listener_domains helper. Callable only while the policy
+---loads.
 ---@param sources (string|table)[]
 ---@return ListenerDomains
 function kumo.postern.listener_domains_load(sources) end
@@ -1445,12 +1448,12 @@ function kumo.postern.listener_domains_load(sources) end
 ---@param name string
 function kumo.postern.elsewhere(name) end
 
----A domain as DomainMap has it: lower case, A-labels, no trailing dot.
+---A domain in the form that DomainMap uses: lower case, A-labels, no trailing dot.
 ---@param domain string
 ---@return string
 function kumo.postern.one_spelling(domain) end
 
----Reads and checks the data files of the dkim_sign helper; only while the policy loads.
+---Reads and checks the data files of the dkim_sign helper. Callable only while the policy loads.
 ---@param sources (string|table)[]
 ---@return table
 function kumo.postern.dkim_data_load(sources) end
@@ -1460,7 +1463,7 @@ function kumo.postern.dkim_data_load(sources) end
 ---@field campaign_header string|nil The header that names the campaign.
 local QueuesConfig = {}
 
----What becomes of a message: `meta` to set, `remove_headers`, and a `refusal` if it may not be sent
+---What to do with a message: `meta` to set, `remove_headers`, and a `refusal` if it may not be sent
 ---as its tenant.
 ---@param tenant? string
 ---@param campaign? string
@@ -1490,7 +1493,7 @@ function ListenerDomains:find(domain, listener, received_from, authz_id) end
 ---@class kumo.domain_map
 kumo.domain_map = {}
 
----A table by domain name in which `*.example.com` is every name below example.com. Memoized
+---A table by domain name in which `*.example.com` matches every name below example.com. Memoized
 ---functions may return it.
 ---@param entries? table
 ---@return DomainMap
@@ -1504,7 +1507,7 @@ local DomainMap = {}
 kumo.cidr = {}
 
 ---A table by address and network: `192.0.2.0/24`, `2001:db8::/32`, `192.0.2.1`. The smallest
----network that contains an address holds for it. Memoized functions may return it.
+---network that contains an address applies to it. Memoized functions may return it.
 ---@param entries? table
 ---@return CidrMap
 function kumo.cidr.make_map(entries) end
@@ -1516,12 +1519,12 @@ local CidrMap = {}
 ---@class QueueHelper
 local QueueHelper = {}
 
----Finds out the message's tenant and campaign, and refuses it when its sender may not use that
----tenant. For `smtp_server_message_received`.
+---Determines the message's tenant and campaign, and refuses the message if its sender may not use
+---that tenant. For `smtp_server_message_received`.
 ---@param msg Message
 function QueueHelper:apply(msg) end
 
----The options that hold for a queue.
+---The options that apply to a queue.
 ---@param domain? string
 ---@param tenant? string
 ---@param campaign? string

@@ -5,9 +5,9 @@
 ---@class sqlite
 local sqlite = {}
 
----An SQLite database: a file, relative to the policy's folder, that has to exist and lies outside
----of `server.data_dir`, or `:memory:`, of at most 32 MiB. A file is read only unless the mode is
----'rw'. A statement waits `busy_ms` milliseconds (500) for others who write.
+---Opens an SQLite database: a file, relative to the policy's folder, that must exist and be outside
+---`server.data_dir`, or `:memory:`, of at most 32 MiB. A file is read only unless the mode is 'rw'.
+---A statement waits `busy_ms` milliseconds (500) for other writers.
 ---@param path string
 ---@param busy_ms? integer
 ---@param mode? 'ro'|'rw'

@@ -5,9 +5,9 @@
 ---@class policy-extras.dkim_sign
 local module = {}
 
----Reads and checks the files; the result signs a message for the domain of its From, and with the
----signatures of `base.additional_signatures`. Once in a policy, while it loads. Keys are read again
----after five minutes; those of a file must be there when the policy loads.
+---Reads and checks the files; the result signs a message for the domain of its From field, and with
+---the signatures of `base.additional_signatures`. Callable once, while the policy loads. Keys are
+---read again after five minutes; key files must exist when the policy loads.
 ---@param file_names (string|table)[]
 ---@return fun(msg: Message)
 function module:setup(file_names) end

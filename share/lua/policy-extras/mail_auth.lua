@@ -5,19 +5,19 @@
 ---@class policy-extras.mail_auth
 local module = {}
 
----Checks who vouches for a message, and tells those behind in an Authentication-Results field.
+---Authenticates a message, and adds the results as an Authentication-Results field for later hosts.
 ---@param msg Message
 ---@param options? MailAuthOptions
 ---@return MailAuthResults
 function module.check(msg, options) end
 
----Whether an address has a name that has the address (RFC 8601).
+---Whether a name of the address resolves to the address (RFC 8601).
 ---@param ip string
 ---@param resolver? string
 ---@return AuthenticationResult
 function module.iprev(ip, resolver) end
 
----The same of the client that the message came from.
+---The same for the client that the message came from.
 ---@param msg Message
 ---@param resolver? string
 ---@return AuthenticationResult

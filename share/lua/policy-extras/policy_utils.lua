@@ -10,7 +10,7 @@ local module = {}
 ---@param into table
 function module.merge_into(from, into) end
 
----The same; tables that both have are merged.
+---The same; tables in both are merged.
 ---@param from table|nil
 ---@param into table
 function module.recursive_merge_into(from, into) end
@@ -21,7 +21,7 @@ function module.recursive_merge_into(from, into) end
 ---@return boolean
 function module.table_contains(list, wanted) end
 
----The keys, in no order.
+---The keys, in no particular order.
 ---@param of table
 ---@return any[]
 function module.table_keys(of) end
@@ -31,7 +31,7 @@ function module.table_keys(of) end
 ---@return boolean
 function module.table_is_empty(of) end
 
----Whether two values are the same, tables by what is in them.
+---Whether two values are equal, tables by their contents.
 ---@param a any
 ---@param b any
 ---@param ignore_metatables? boolean
@@ -61,24 +61,24 @@ function module.assert_matches(text, pattern, message) end
 ---@return table
 function module.load_json_or_toml_file(name) end
 
----Whether the text begins so.
+---Whether the text begins with `prefix`.
 ---@param text string
 ---@param prefix string
 ---@return boolean
 function module.starts_with(text, prefix) end
 
----Whether the text ends so.
+---Whether the text ends with `suffix`.
 ---@param text string
 ---@param suffix string
 ---@return boolean
 function module.ends_with(text, suffix) end
 
----Address and port of `192.0.2.1:25` or `[2001:db8::1]:25`; nil: it is neither.
+---Address and port of `192.0.2.1:25` or `[2001:db8::1]:25`; nil for other text.
 ---@param text string
 ---@return string|nil, string|nil
 function module.split_ip_port(text) end
 
----The value as a text for people.
+---The value as readable text.
 ---@param value any
 ---@return string|nil
 function module.dumps(value) end

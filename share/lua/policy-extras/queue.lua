@@ -5,8 +5,8 @@
 ---@class policy-extras.queue
 local module = {}
 
----Reads and checks the files, in this order; a table stands for a file. Once in a policy, while it
----loads.
+---Reads and checks the files, in this order; a table may take the place of a file. Callable once,
+---while the policy loads.
 ---@param file_names (string|table)[]
 ---@return QueueHelper
 function module:setup(file_names) end

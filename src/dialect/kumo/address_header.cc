@@ -108,20 +108,20 @@ std::string text_of(Address address) { return json::serialize(address->data); }
 
 constexpr script::HostFunction functions[] = {
     {"Message:get_address_header", "name: string", "AddressHeader|nil",
-     "The addresses of the first field of that name; nil: there is none.",
+     "The addresses of the first field of that name; nil if there is none.",
      bind<&get_address_header>},
     {"Message:from_header", "", "AddressHeader|nil", "The addresses of From.", bind<&from_header>},
     {"Message:to_header", "", "AddressHeader|nil", "The addresses of To.", bind<&to_header>},
     {"AddressHeader.email", "", "string|nil",
-     "The whole address; nil where there is only a name. Like `name`, `user` and `domain` it is an "
-     "error unless the field is one address: not of several, of none, or of a group.",
+     "The whole address; nil if there is only a name. Like `name`, `user` and `domain` it is an "
+     "error unless the field is exactly one address and not a group.",
      bind<&email>},
     {"AddressHeader.name", "", "string|nil", "The display name, decoded; nil without one.",
      bind<&name>},
     {"AddressHeader.user", "", "string", "The local part, without quotes.", bind<&user>},
     {"AddressHeader.domain", "", "string", "The domain.", bind<&domain>},
     {"AddressHeader.list", "", "HeaderAddress[]",
-     "All addresses of the field, those in groups too; empty of `undisclosed-recipients:;`.",
+     "All addresses of the field, including those in groups; empty for `undisclosed-recipients:;`.",
      bind<&list>},
     {"AddressHeader:__tostring", "", "string", "The entries of the field as JSON.", bind<&text>},
     {"HeaderAddress.email", "", "string|nil", "The whole address; nil where there is only a name.",

@@ -28,30 +28,29 @@ constexpr script::HostFunction memoize_functions[] = {
      "Duration, populate_timeout?: Duration, retry_on_populate_timeout?: boolean, "
      "invalidate_with_epoch?: boolean, allow_stale_reads?: boolean }",
      "function",
-     "A function that remembers the results of `f` by its arguments: for `ttl`, at most `capacity` "
-     "of them, in one cache for all threads; nil and false for `negative_ttl`. Who asks for what "
-     "is "
-     "being computed waits for it, `populate_timeout` at most. Errors are not remembered. Results "
-     "are data, or a DomainMap or CidrMap; the last two options have no effect.",
+     "A function that caches the results of `f` by its arguments: at most `capacity` results, "
+     "each for `ttl`, or for `negative_ttl` if it is nil or false. All threads share the cache. A "
+     "call whose result is being computed by another call waits for it, at most for "
+     "`populate_timeout`. Errors are not cached. Results are data, or a DomainMap or CidrMap; the "
+     "last two options have no effect.",
      script::memoize},
 };
 
 constexpr script::HostFunction queue_module[] = {
     {"policy-extras.queue:setup", "file_names: (string|table)[]", "QueueHelper",
-     "Reads and checks the files, in this order; a table stands for a file. Once in a policy, "
-     "while "
-     "it loads.",
+     "Reads and checks the files, in this order; a table may take the place of a file. Callable "
+     "once, while the policy loads.",
      nullptr},
     {"policy-extras.queue:setup_with_options",
      "options: { file_names: (string|table)[], skip_queue_config_hook?: boolean, "
      "invalidate_with_epoch?: boolean }",
      "QueueHelper", "The same; the other options have no effect.", nullptr},
     {"QueueHelper:apply", "msg: Message", "",
-     "Finds out the message's tenant and campaign, and refuses it when its sender may not use that "
-     "tenant. For `smtp_server_message_received`.",
+     "Determines the message's tenant and campaign, and refuses the message if its sender may not "
+     "use that tenant. For `smtp_server_message_received`.",
      nullptr},
     {"QueueHelper:resolve_config", "domain?: string, tenant?: string, campaign?: string",
-     "table|nil", "The options that hold for a queue.", nullptr},
+     "table|nil", "The options that apply to a queue.", nullptr},
 };
 
 constexpr script::HostFunction listener_domains_module[] = {
@@ -62,12 +61,13 @@ constexpr script::HostFunction listener_domains_module[] = {
 
 constexpr script::HostFunction mail_auth_module[] = {
     {"policy-extras.mail_auth.check", "msg: Message, options?: MailAuthOptions", "MailAuthResults",
-     "Checks who vouches for a message, and tells those behind in an Authentication-Results field.",
+     "Authenticates a message, and adds the results as an Authentication-Results field for later "
+     "hosts.",
      nullptr},
     {"policy-extras.mail_auth.iprev", "ip: string, resolver?: string", "AuthenticationResult",
-     "Whether an address has a name that has the address (RFC 8601).", nullptr},
+     "Whether a name of the address resolves to the address (RFC 8601).", nullptr},
     {"policy-extras.mail_auth.iprev_msg", "msg: Message, resolver?: string", "AuthenticationResult",
-     "The same of the client that the message came from.", nullptr},
+     "The same for the client that the message came from.", nullptr},
 };
 
 constexpr DataField result_fields[] = {
@@ -82,80 +82,85 @@ constexpr DataField spf_fields[] = {
     {"result", "AuthenticationResult", "The result."},
 };
 constexpr DataField mail_auth_option_fields[] = {
-    {"dkim?", "boolean", "`false` leaves it out; so with the others."},
+    {"dkim?", "boolean", "`false` leaves this check out; the same for the others."},
     {"spf?", "boolean", "SPF of the envelope."},
-    {"iprev?", "boolean", "Whether the client's address has a name that has the address."},
+    {"iprev?", "boolean", "Whether a name of the client's address resolves to that address."},
     {"smtp_auth?", "boolean", "Whether the client authenticated."},
     {"dmarc?", "boolean", "DMARC."},
     {"arc?", "boolean", "The ARC chain."},
     {"add_auth_results_header?", "boolean", "`false` leaves the message as it is."},
-    {"server_id?", "string", "The name that the field is written under; else the listener's."},
+    {"server_id?", "string", "The authserv-id of the field; else the listener's name."},
     {"resolver?", "string", "Accepted, without effect."},
 };
 constexpr DataField mail_auth_result_fields[] = {
     {"dkim?", "AuthenticationResult[]",
      "One for each signature; without a signature one that says `none`."},
     {"spf?", "AuthenticationResult", "SPF of the envelope."},
-    {"iprev?", "AuthenticationResult", "Whether the address has its name."},
+    {"iprev?", "AuthenticationResult", "Whether a name of the address resolves to it."},
     {"smtp_auth?", "AuthenticationResult", "Whether the client authenticated."},
     {"dmarc?", "AuthenticationResult", "DMARC."},
     {"arc?", "AuthenticationResult", "The ARC chain."},
-    {"auth_results", "AuthenticationResult[]", "All of them, as the header field has them."},
+    {"auth_results", "AuthenticationResult[]", "All results, as in the header field."},
 };
 
 constexpr DataField identity_fields[] = {
     {"identity", "string", "The name."},
-    {"context", "AuthContext", "What the name is: whose password it was, or for whom one acts."},
+    {"context", "AuthContext",
+     "What the name identifies: the owner of the password, or the user "
+     "for whom the client acts."},
 };
 constexpr DataField auth_info_fields[] = {
     {"identities", "AuthIdentity[]",
-     "Without an authentication identity it is the first; without an authorization identity it is "
-     "the authentication identity."},
+     "Without an authentication identity the first identity is it; without an authorization "
+     "identity it is the authentication identity."},
     {"groups?", "string[]", "Groups of the client."},
     {"peer_address?", "string", "Accepted, without effect."},
 };
 constexpr DataField listener_domain_fields[] = {
-    {"relay_to?", "boolean", "Whether mail for the domain is taken from everybody."},
+    {"relay_to?", "boolean", "Whether mail for the domain is accepted from any client."},
     {"relay_from?", "string[]",
      "Networks whose clients may send from the domain to anywhere: `192.0.2.0/24`."},
     {"log_oob?", "ReportHandling",
-     "Whether bounces that come later are taken, and then passed on: multipart/report of the type "
+     "Whether asynchronous bounces are accepted, and then relayed: multipart/report of the type "
      "delivery-status (RFC 3464)."},
-    {"log_arf?", "ReportHandling", "The same of complaints: feedback-report (RFC 5965)."},
+    {"log_arf?", "ReportHandling", "The same for complaints: feedback-report (RFC 5965)."},
 };
 constexpr DataField listener_fields[] = {
     {"listen", "string", "`192.0.2.1:25`, `[2001:db8::1]:25`."},
-    {"hostname?", "string", "What the listener calls itself; else `server.hostname`."},
-    {"banner?", "string", "What the greeting says behind the name."},
+    {"hostname?", "string", "The listener's host name; else `server.hostname`."},
+    {"banner?", "string", "The text of the greeting after the name."},
     {"relay_hosts?", "string[]",
-     "Networks whose mail is passed on anywhere; else those of this machine alone."},
+     "Networks whose clients may relay to any domain; else only those of this machine."},
     {"tls_certificate?", "KeySource",
-     "A PEM file, or where its text is; without it the server makes one."},
-    {"tls_private_key?", "KeySource", "The key of that certificate."},
+     "A PEM file, or where its text is; without it the server makes a certificate."},
+    {"tls_private_key?", "KeySource", "The certificate's key."},
     {"client_timeout?", "Duration", "How long the client may be silent; else a minute."},
     {"max_message_size?", "integer", "In octets; else 20 MiB."},
     {"max_recipients_per_message?", "integer", "Else 1024."},
     {"max_messages_per_connection?", "integer", "Else 10000."},
-    {"line_length_hard_limit?", "integer", "Octets of a line; else 998."},
+    {"line_length_hard_limit?", "integer", "In octets; else 998."},
     {"invalid_line_endings?", "'Deny'|'Allow'|'Fix'",
      "Lines that do not end in CRLF; else 'Deny'."},
-    {"max_connections?", "integer", "At a time; else 32768. More are told 421."},
-    {"meta?", "table", "Values that every connection begins with."},
+    {"max_connections?", "integer", "At a time; else 32768. Further clients get 421."},
+    {"meta?", "table", "Initial values of every connection."},
     {"peer?", "table<string, ListenerOptions>",
-     "By network: what is otherwise for its clients. The closest network counts; `listen` and "
-     "`max_connections` are not among it."},
+     "Options by network, for its clients. The most specific network applies; `listen` and "
+     "`max_connections` cannot be set here."},
     {"via?", "table<string, ListenerOptions>",
-     "The same by the network of the address they came to; comes behind `peer`."},
+     "The same by the network of the server's address; applied after `peer`."},
 };
 
 constexpr DataField dkim_fields[] = {
     {"domain", "string", "Who signs (d=)."},
-    {"selector", "string", "Of the key's record (s=)."},
-    {"headers", "string[]", "The fields that are signed; From must be one."},
+    {"selector", "string", "The selector of the key's record (s=)."},
+    {"headers", "string[]", "The fields that are signed; From must be among them."},
     {"key", "KeySource", "RSA of 1024 to 4096 bits or Ed25519, PEM, without a passphrase."},
-    {"over_sign?", "boolean", "Each field once more than it is there, so that none can be added."},
+    {"over_sign?", "boolean",
+     "Signs each field once more than it occurs, so that none can be "
+     "added."},
     {"expiration?", "integer", "Seconds for which the signature is good (x=)."},
-    {"agent_user_identifier?", "string", "On whose behalf it is signed (i=)."},
+    {"agent_user_identifier?", "string",
+     "The identity on whose behalf the message is signed (i=)."},
     {"header_canonicalization?", "'Relaxed'|'Simple'", "Else 'Relaxed'."},
     {"body_canonicalization?", "'Relaxed'|'Simple'", "Else 'Relaxed'."},
     {"ttl?", "number", "Accepted, without effect: see kumo.memoize."},
@@ -174,7 +179,7 @@ constexpr DataField warmer_fields[] = {
 constexpr DataType types[] = {
     {"Duration", "Seconds, or a text such as `10s`, `5 minutes`, `1h 30m`.", "number|string", {}},
     {"KeySource",
-     "A file's name, or where else a secret is: see `kumo.secrets.load`.",
+     "A file's name, or another source of a secret: see `kumo.secrets.load`.",
      "string|{key_data: string}|{vault_mount: string, vault_path: string, vault_key?: string, "
      "vault_address?: string, vault_token?: string}",
      {}},
@@ -185,19 +190,19 @@ constexpr DataType types[] = {
      {}},
     {"AuthIdentity", "One of a client's names.", "", identity_fields},
     {"AuthInfo", "Who a client is, and for whom it may act.", "", auth_info_fields},
-    {"AuthenticationResult", "What came of one method (RFC 8601).", "", result_fields},
-    {"SpfAnswer", "What SPF says.", "", spf_fields},
-    {"MailAuthOptions", "What `check` looks at.", "", mail_auth_option_fields},
-    {"MailAuthResults", "What it found.", "", mail_auth_result_fields},
+    {"AuthenticationResult", "The result of one method (RFC 8601).", "", result_fields},
+    {"SpfAnswer", "The result of SPF.", "", spf_fields},
+    {"MailAuthOptions", "Options of `check`.", "", mail_auth_option_fields},
+    {"MailAuthResults", "Results of `check`.", "", mail_auth_result_fields},
     {"ReportHandling",
-     "What becomes of reports.",
+     "What happens to reports.",
      "boolean|'Ignore'|'LogThenDrop'|'LogThenRelay'",
      {}},
     {"ListenerDomain", "Who may send to or from a domain.", "", listener_domain_fields},
-    {"ListenerOptions", "Of a listener that a policy starts.", "", listener_fields},
-    {"DkimParameters", "Of a signer.", "", dkim_fields},
-    {"Shaper", "What the shaping helper gives; nothing takes it here.", "", shaper_fields},
-    {"Warmer", "What the warm-up helper gives; nothing takes it here.", "", warmer_fields},
+    {"ListenerOptions", "Options of a listener that a policy starts.", "", listener_fields},
+    {"DkimParameters", "Parameters of a signer.", "", dkim_fields},
+    {"Shaper", "The result of the shaping helper; it has no effect here.", "", shaper_fields},
+    {"Warmer", "The result of the warm-up helper; it has no effect here.", "", warmer_fields},
 };
 
 }  // namespace

@@ -250,29 +250,30 @@ void add_authentication_results(Call& call, Self, std::string server_id, json::v
 
 constexpr script::HostFunction functions[] = {
     {"Message:dkim_verify", "resolver?: string", "AuthenticationResult[]",
-     "What the DKIM signatures of the message as it came are worth, at most ten; without a "
-     "signature an empty list. Like all verdicts here it is found out once, whoever asks.",
+     "The results of the DKIM signatures of the message as received, at most ten; an empty list "
+     "without a signature. Like all verdicts here they are evaluated once for a message.",
      bind<&dkim_verify>},
     {"Message:arc_verify", "resolver?: string", "AuthenticationResult",
-     "What the ARC chain of the message as it came is worth.", bind<&arc_verify>},
+     "The result of the ARC chain of the message as received.", bind<&arc_verify>},
     {"Message:add_authentication_results", "server_id: string, results: AuthenticationResult[]", "",
-     "Puts an Authentication-Results field in front; received ones under that name go. Under the "
-     "gateway's own name it stands in place of the gateway's.",
+     "Adds an Authentication-Results field at the top and removes received ones of that name. "
+     "Under the gateway's own name it replaces the gateway's field.",
      bind<&add_authentication_results>},
     {"kumo.spf.check_host",
      "domain: string, conn_meta: ConnMeta, sender?: string, resolver?: string", "SpfAnswer",
-     "Whether the client may use that domain (SPF): as its sender's, or without a sender as its "
-     "HELO name.",
+     "Whether the client may use the domain (SPF): as the sender's domain, or without a sender as "
+     "its HELO name.",
      bind<&check_host>},
     {"kumo.spf.check_msg", "message: Message, resolver?: string", "SpfAnswer",
-     "SPF of the message's envelope.", bind<&check_msg>},
+     "The result of SPF for the message's envelope.", bind<&check_msg>},
     {"kumo.postern.dmarc_verify", "message: Message", "AuthenticationResult",
-     "DMARC of the message as it came.", bind<&dmarc_verify>},
+     "The result of DMARC for the message as received.", bind<&dmarc_verify>},
     {"kumo.postern.iprev", "ip?: string, resolver?: string", "AuthenticationResult",
-     "Whether the address, else the client's, has a name that has the address (RFC 8601).",
+     "Whether a name of the address, else of the client's address, resolves to it (RFC 8601).",
      bind<&iprev>},
     {"kumo.postern.smtp_auth", "", "AuthenticationResult",
-     "Whether the client authenticated; a tenant's login, which only opens webhooks, is none.",
+     "Whether the client authenticated. A tenant's login, which only opens webhooks, does not "
+     "count.",
      bind<&smtp_auth>},
 };
 

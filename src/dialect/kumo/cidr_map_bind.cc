@@ -79,11 +79,11 @@ void put(ANetworks networks, std::string_view key, json::value value) {
 constexpr script::HostFunction functions[] = {
     {"kumo.cidr.make_map", "entries?: table", "CidrMap",
      "A table by address and network: `192.0.2.0/24`, `2001:db8::/32`, `192.0.2.1`. The smallest "
-     "network that contains an address holds for it. Memoized functions may return it.",
+     "network that contains an address applies to it. Memoized functions may return it.",
      script::bind<&make>},
     {"CidrMap:__index", "address: string", "any",
-     "What holds for an address, which may have a port and brackets as conn_meta has it; nil: "
-     "nothing.",
+     "The value for an address, which may have a port and brackets as in conn_meta; nil without "
+     "one.",
      script::bind<&get>},
     {"CidrMap:__newindex", "network: string, value: any", "", "Sets an entry.", script::bind<&put>},
 };

@@ -89,7 +89,7 @@ class Reader {
       if (!table) continue;
       for (const auto& [key, one] : *table) read_key(below(here, key), section, key, one);
       if (section == "signature" && !table->contains("domain")) {
-        mistakes_.add(here, "has no `domain`, which signs");
+        mistakes_.add(here, "has no `domain` to sign for");
       }
     }
   }
@@ -199,18 +199,19 @@ std::string one_spelling(std::string domain) { return domain_to_find(domain); }
 
 constexpr script::HostFunction functions[] = {
     {"kumo.postern.one_spelling", "domain: string", "string",
-     "A domain as DomainMap has it: lower case, A-labels, no trailing dot.",
+     "A domain in the form that DomainMap uses: lower case, A-labels, no trailing dot.",
      script::bind<&one_spelling>},
     {"kumo.postern.dkim_data_load", "sources: (string|table)[]", "table",
-     "Reads and checks the data files of the dkim_sign helper; only while the policy loads.",
+     "Reads and checks the data files of the dkim_sign helper. Callable only while the policy "
+     "loads.",
      script::bind<&dkim_data_load>},
 };
 
 constexpr script::HostFunction module_rows[] = {
     {"policy-extras.dkim_sign:setup", "file_names: (string|table)[]", "fun(msg: Message)",
-     "Reads and checks the files; the result signs a message for the domain of its From, and with "
-     "the signatures of `base.additional_signatures`. Once in a policy, while it loads. Keys are "
-     "read again after five minutes; those of a file must be there when the policy loads.",
+     "Reads and checks the files; the result signs a message for the domain of its From field, "
+     "and with the signatures of `base.additional_signatures`. Callable once, while the policy "
+     "loads. Keys are read again after five minutes; key files must exist when the policy loads.",
      nullptr},
 };
 

@@ -234,12 +234,10 @@ Task<void> dkim_sign(Call& call, std::shared_ptr<Message>, std::shared_ptr<DkimS
 }
 
 constexpr std::string_view signer_help =
-    "What signs for a domain. `headers` are the fields that are signed, From among them; "
-    "`over_sign` "
-    "signs each once more than it is there, so that none can be added. The key is read now, PEM: "
-    "make signers in a function that kumo.memoize remembers when it comes from Vault or a "
-    "database. "
-    "Only `key_data`, files and Vault, or a handler, hold it; no record does. `ttl` has no effect.";
+    "A signer for a domain. `headers` are the fields that are signed, From among them; "
+    "`over_sign` signs each once more than it occurs, so that none can be added. The key, PEM, is "
+    "read at once: if it comes from Vault or a database, make signers in a function that "
+    "kumo.memoize caches. Records do not hold the key. `ttl` has no effect.";
 
 constexpr script::HostFunction functions[] = {
     {"kumo.dkim.rsa_sha256_signer", "parameters: DkimParameters", "DkimSigner", signer_help,
@@ -247,11 +245,11 @@ constexpr script::HostFunction functions[] = {
     {"kumo.dkim.ed25519_signer", "parameters: DkimParameters", "DkimSigner",
      "The same with an Ed25519 key (RFC 8463).", with_key_in_front<&ed25519>},
     {"DkimSigner.domain", "", "string", "Who signs.", bind<&domain_of>},
-    {"DkimSigner.selector", "", "string", "Of the key's record.", bind<&selector_of>},
+    {"DkimSigner.selector", "", "string", "The selector of the key's record.", bind<&selector_of>},
     {"Message:dkim_sign", "signer: DkimSigner", "",
-     "Signs the message as it is now and puts the DKIM-Signature field in front. What is changed "
-     "behind it breaks the signature. A signature that cannot be made is an error: such mail does "
-     "not go unsigned.",
+     "Signs the message in its present form and adds the DKIM-Signature field at the top. Later "
+     "changes break the signature. A signature that cannot be made is an error, so that mail is "
+     "not sent unsigned.",
      bind<&dkim_sign>},
 };
 

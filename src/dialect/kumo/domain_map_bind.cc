@@ -72,10 +72,10 @@ void put(ADomains domains, std::string_view pattern, json::value value) {
 
 constexpr script::HostFunction functions[] = {
     {"kumo.domain_map.new", "entries?: table", "DomainMap",
-     "A table by domain name in which `*.example.com` is every name below example.com. Memoized "
-     "functions may return it.",
+     "A table by domain name in which `*.example.com` matches every name below example.com. "
+     "Memoized functions may return it.",
      script::bind<&make>},
-    {"DomainMap:__index", "domain: string", "any", "What holds for a domain; nil: nothing.",
+    {"DomainMap:__index", "domain: string", "any", "The value for a domain; nil without one.",
      script::bind<&get>},
     {"DomainMap:__newindex", "pattern: string, value: any", "", "Sets an entry.",
      script::bind<&put>},

@@ -31,16 +31,16 @@ json::value same(json::value options) {
 
 constexpr script::HostFunction functions[] = {
     {"kumo.make_queue_config", "options: table", "table",
-     "The options, checked. Nothing takes them here: `get_queue_config` is never fired.",
+     "The options, checked. They have no effect here: `get_queue_config` is never fired.",
      bind<&checked_queue_config>},
     {"kumo.make_egress_source", "options: table", "table",
-     "The options. Nothing takes them here: source addresses are [[egress]].", bind<&same>},
+     "The options. They have no effect here: source addresses are set in [[egress]].", bind<&same>},
     {"kumo.make_egress_pool", "options: table", "table",
-     "The options. Nothing takes them here: pools of source addresses are [[egress]].",
+     "The options. They have no effect here: pools of source addresses are set in [[egress]].",
      bind<&same>},
     {"kumo.make_egress_path", "options: table", "table",
-     "The options. Nothing takes them here: TLS towards other hosts is in [relay], connections and "
-     "rates in [[route]].",
+     "The options. They have no effect here: TLS to other hosts is set in [relay], connections "
+     "and rates in [[route]].",
      bind<&same>},
 };
 

@@ -21,10 +21,10 @@ constexpr Elsewhere::Weight refused = Elsewhere::Weight::refused;
 constexpr std::string_view threads = "event loops are [server] threads";
 constexpr std::string_view machines =
     "there is one Lua machine for each thread, [server] threads; what a hook may spend is in [lua]";
-constexpr std::string_view memory = "[limits] memory bounds what messages take";
+constexpr std::string_view memory = "[limits] memory bounds the memory of messages";
 constexpr std::string_view resolver = "every lookup asks the name servers in [dns]";
 constexpr std::string_view outcomes =
-    "what became of mail is in the log: delivery.sent, delivery.deferred, delivery.bounced";
+    "the log says what happened to mail: delivery.sent, delivery.deferred, delivery.bounced";
 constexpr std::string_view shaping =
     "retries are in [queue], connections and rates towards a destination in [[route]]";
 constexpr std::string_view sources = "source addresses and their pools are [[egress]]";
@@ -33,10 +33,10 @@ constexpr std::string_view sources = "source addresses and their pools are [[egr
 constexpr Elsewhere table[] = {
     {"kumo.configure_accounting_db_path", "counts are kept below [server] data_dir"},
     {"kumo.configure_bounce_classifier",
-     "replies of other hosts are kept as they came: in the log and in `postern queue show`"},
+     "replies of other hosts are kept unchanged, in the log and in `postern queue show`"},
     {"kumo.configure_local_logs",
-     "logs are [log]; what became of mail is delivery.sent, delivery.deferred and delivery.bounced "
-     "in them"},
+     "logs are set in [log]; delivery.sent, delivery.deferred and delivery.bounced say what "
+     "happened to mail"},
     {"kumo.configure_log_disposition_hook", outcomes},
     {"kumo.configure_log_hook", outcomes},
     {"kumo.configure_redis_throttles",
@@ -75,7 +75,7 @@ constexpr Elsewhere table[] = {
     {"kumo.set_readyq_threads", threads, tuning},
     {"kumo.set_smtpsrv_threads", threads, tuning},
     {"kumo.set_spoolin_threads", threads, tuning},
-    {"kumo.set_timeq_spawn_reinsertion", "KumoMTA has no use for it any more either", tuning},
+    {"kumo.set_timeq_spawn_reinsertion", "KumoMTA does not use it any more either", tuning},
     // Its trusted_hosts and passwords protect HTTP routes that Postern does not have.
     {"kumo.start_http_listener",
      "the HTTP API listens on [api] address, with tokens; no mail comes in by HTTP"},

@@ -17,30 +17,31 @@ constexpr Event known[] = {
     {"pre_init", "", "", "Once, before `init`.", Event::Kind::fired, true},
     {"init", "", "", "Once, when the policy has loaded; starts listeners."},
     {"smtp_server_connection_accepted", "conn_meta: ConnMeta", "",
-     "Before the greeting. A refusal takes its place and closes."},
+     "Before the greeting. A refusal replaces it and closes the connection."},
     {"smtp_server_ehlo", "domain: string, conn_meta: ConnMeta, extensions?: string[]",
      "string[]|nil",
-     "At EHLO, and at HELO without extensions. A list replaces what EHLO offers; it "
-     "changes nothing of what the server takes."},
+     "At EHLO, and at HELO without extensions. A list replaces what EHLO offers; it does not "
+     "change which commands the server accepts."},
     {"smtp_server_auth_plain",
      "authz: string, authc: string, password: string, conn_meta: ConnMeta", "boolean|AuthInfo",
-     "At AUTH PLAIN and AUTH LOGIN, inside TLS. `true` vouches for `authc` alone."},
+     "At AUTH PLAIN and AUTH LOGIN, inside TLS. `true` authenticates only `authc`."},
     {"smtp_server_mail_from", "sender: EnvelopeAddress, conn_meta: ConnMeta", "", "At MAIL."},
     {"get_listener_domain", "domain: string, listener: string, conn_meta: ConnMeta",
      "ListenerDomain|nil",
-     "At RCPT, for the sender's and the recipient's domain, and again when the message is there: "
-     "whether mail is passed on."},
+     "At RCPT, for the sender's and the recipient's domain, and again when the message has "
+     "arrived: whether mail is relayed."},
     {"smtp_server_rcpt_to", "recipient: EnvelopeAddress, conn_meta: ConnMeta", "",
      "At RCPT, when the recipient may be relayed to or is ours."},
     {"smtp_server_data", "message: Message, conn_meta: ConnMeta", "",
-     "When the message is there, once."},
+     "When the message has arrived, once."},
     {"smtp_server_message_received", "message: Message, conn_meta: ConnMeta", "",
-     "When the message is there, once for each recipient; one refusal refuses it for all."},
+     "When the message has arrived, once for each recipient; one refusal refuses the message for "
+     "all."},
     {"smtp_server_rewrite_response",
      "status: integer, response: string, command: string|nil, conn_meta: ConnMeta",
      "integer|nil, string|nil",
-     "Before every reply: other words, or another code of the same class. `command` holds no "
-     "credential."},
+     "Before every reply: returns another text, or another code of the same class. `command` "
+     "holds no credential."},
     // Refused: a handler may restrict relaying through the listener and require TLS.
     {"smtp_server_get_dynamic_parameters", "", "",
      "`peer` and `via` of kumo.start_esmtp_listener say what is otherwise for some clients",
@@ -64,22 +65,21 @@ constexpr Event known[] = {
      "TLS towards other hosts is in [relay], connections and rates are in [[route]]", never},
     {"get_site_config", "", "", "connections and rates are in [[route]]", never},
     // It protects KumoMTA's HTTP routes, which Postern does not have.
-    {"get_acl_definition", "", "", "who may use the API is said by accounts, teams and tokens",
-     never},
+    {"get_acl_definition", "", "", "accounts, teams and tokens define who may use the API", never},
     {"http_server_validate_auth_basic", "", "",
-     "who may use the API is said by accounts, teams and tokens", never},
+     "accounts, teams and tokens define who may use the API", never},
     {"http_message_generated", "", "",
      "no mail comes in by HTTP; `smtp_server_message_received` has what comes by SMTP", never},
     {"http_message_injected", "", "",
      "no mail comes in by HTTP; `smtp_server_message_received` has what comes by SMTP", never},
-    {"smtp_client_rewrite_delivery_status", "", "", "replies of other hosts count as they are",
+    {"smtp_client_rewrite_delivery_status", "", "", "replies of other hosts are used unchanged",
      never},
     {"requeue_message", "", "", "retries are in [queue]", never},
     {"rebind_message", "", "", "operators move mail with `postern queue`", never},
-    {"spool_message_enqueued", "", "", "what waits is shown by `postern queue`", never},
-    {"spool_message_enumerated", "", "", "what waits is shown by `postern queue`", never},
+    {"spool_message_enqueued", "", "", "`postern queue` shows the messages that wait", never},
+    {"spool_message_enumerated", "", "", "`postern queue` shows the messages that wait", never},
     {"should_enqueue_log_record", "", "",
-     "what became of mail is in the log: delivery.sent, delivery.deferred, delivery.bounced",
+     "the log says what happened to mail: delivery.sent, delivery.deferred, delivery.bounced",
      never},
     {"shutdown_logging", "", "", "logs are [log]", never},
     {"throttle_insert_ready_queue", "", "", "rates towards a destination are in [[route]]", never},
@@ -114,7 +114,8 @@ void on(script::Call& call, std::string name, script::Function handler) {
 
 const script::HostFunction functions[] = {
     {"kumo.on", "event: string, handler: function", "",
-     "Registers the handler of an event. Only while the policy loads; an event has one handler.",
+     "Registers the handler of an event. Callable only while the policy loads; an event has one "
+     "handler.",
      script::bind<&on>},
 };
 

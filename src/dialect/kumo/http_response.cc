@@ -169,7 +169,7 @@ std::string text(AResponse response) { return response->text(); }
 
 constexpr HostFunction functions[] = {
     {"HttpResponse:status_code", "", "integer", "The status.", bind<&status_code>},
-    {"HttpResponse:status_reason", "", "string|nil", "What that status is called, for people.",
+    {"HttpResponse:status_reason", "", "string|nil", "The name of the status.",
      bind<&status_reason>},
     {"HttpResponse:status_is_informational", "", "boolean", "Whether it is 100 to 199.",
      bind<&status_is<1>>},
@@ -182,10 +182,10 @@ constexpr HostFunction functions[] = {
     {"HttpResponse:status_is_server_error", "", "boolean", "Whether it is 500 to 599.",
      bind<&status_is<5>>},
     {"HttpResponse:headers", "", "table<string, string>",
-     "The first header field of each name. Names are in small letters in `pairs`, and any letters "
-     "do to look one up.",
+     "The first header field of each name. Names are in lower case in `pairs`; a lookup ignores "
+     "case.",
      bind<&response_headers>},
-    {"HttpResponse:content_length", "", "integer|nil", "What Content-Length says.",
+    {"HttpResponse:content_length", "", "integer|nil", "The value of Content-Length.",
      bind<&content_length>},
     {"HttpResponse:bytes", "", "string", "The body.", bind<&bytes>},
     {"HttpResponse:text", "", "string",

@@ -36,13 +36,13 @@ bool constant_time_eq(std::string_view a, std::string_view b) {
 
 constexpr HostFunction functions[] = {
     {"kumo.crypto.verify_password", "plain: string, hash: string|nil", "boolean",
-     "Whether the hash is that of the password: bcrypt (`$2y$`, `$2b$`, `$2a$`), SHA-crypt (`$6$`, "
-     "`$5$`), yescrypt (`$y$`), scrypt (`$7$`), Argon2 (`$argon2id$`, `$argon2i$`) or a SCRAM "
-     "verifier. What is no such hash, or would take too long, is false, and so is nil. It runs "
-     "beside the event loop.",
+     "Whether the hash is that of the password: bcrypt (`$2y$`, `$2b$`, `$2a$`), SHA-crypt "
+     "(`$6$`, `$5$`), yescrypt (`$y$`), scrypt (`$7$`), Argon2 (`$argon2id$`, `$argon2i$`) or a "
+     "SCRAM verifier. Anything else is false, and so are nil and a hash whose check would take "
+     "too long. Runs outside the event loop.",
      bind<&verify_password>},
     {"kumo.crypto.constant_time_eq", "a: string, b: string", "boolean",
-     "Whether both are equal, in a time that tells nothing but whether they are equally long.",
+     "Whether both are equal. The time it takes reveals only whether the lengths are equal.",
      derive<&constant_time_eq>},
 };
 

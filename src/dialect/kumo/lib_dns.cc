@@ -190,26 +190,25 @@ constexpr HostFunction functions[] = {
     {"kumo.dns.lookup_mx", "domain: string, resolver?: string",
      "{domain_name: string, hosts: string[], by_pref: table<integer, string[]>, is_mx: boolean, "
      "is_domain_literal: boolean}",
-     "The hosts that take mail of a domain, all of them in the order of preference and by "
-     "preference; without MX records the domain itself. As with all look-ups here, a name that "
-     "does "
-     "not exist and trouble are errors; there is one resolver, whatever the last argument names.",
+     "The hosts that receive mail for a domain, in the order of preference and by preference; "
+     "without MX records the domain itself. As with all lookups here, a name that does not exist "
+     "and a failed lookup are errors; the last argument has no effect, as there is one resolver.",
      bind<&lookup_mx>},
     {"kumo.dns.lookup_txt", "name: string, resolver?: string", "string[]",
      "The TXT records; the strings of a record are joined.", bind<&lookup_txt>},
     {"kumo.dns.lookup_addr", "name: string, resolver?: string", "string[]",
      "The IPv4 addresses, then the IPv6 addresses.", bind<&lookup_addr>},
     {"kumo.dns.lookup_ptr", "ip: string, resolver?: string", "string[]",
-     "The names that an address has, each with its last dot.", bind<&lookup_ptr>},
+     "The names of an address, each with its last dot.", bind<&lookup_ptr>},
     {"kumo.dns.rbl_lookup", "ip: string, base: string, resolver?: string", "string|nil, string|nil",
      "What a DNS block list says of an address, which may have a port: an address such as "
      "127.0.0.2 and the reason, or nil and nil when it is not listed.",
      bind<&rbl_lookup>},
     {"kumo.dns.ptr_host", "ip: string", "string",
-     "The name whose PTR records an address has: `7.2.0.192.in-addr.arpa`. Asks nobody.",
+     "The name that holds the PTR records of an address: `7.2.0.192.in-addr.arpa`. Sends no query.",
      bind<&ptr_host>},
     {"kumo.dns.reverse_ip", "ip: string", "string",
-     "The same without its last two labels: `7.2.0.192`. Asks nobody.", bind<&reverse_ip>},
+     "The same without its last two labels: `7.2.0.192`. Sends no query.", bind<&reverse_ip>},
 };
 
 }  // namespace

@@ -217,31 +217,33 @@ constexpr HostFunction functions[] = {
      "system's roots or those of `lua.ca`, and redirects are not followed: they are the response.",
      bind<&build_client>},
     {"kumo.http.build_url", "base: string, parameters: table<string, string|number>", "string",
-     "The URL with the parameters behind its own, in the order of their names, whatever they "
-     "hold: what a client said goes here, not between two `..`.",
+     "The URL with the parameters added after its own, encoded, in the order of their names. Use "
+     "this, not `..`, for values that come from a client.",
      bind<&build_url>},
-    {"HttpClient:get", "url: string", "HttpRequest", "A request that is not sent yet.", bind<&get>},
+    {"HttpClient:get", "url: string", "HttpRequest", "A GET request that is not sent yet.",
+     bind<&get>},
     {"HttpClient:post", "url: string", "HttpRequest", "The same with POST.", bind<&post>},
     {"HttpClient:put", "url: string", "HttpRequest", "The same with PUT.", bind<&put>},
-    {"HttpClient:close", "", "", "Nothing is to be closed.", bind<&close>},
+    {"HttpClient:close", "", "", "Does nothing: there is nothing to close.", bind<&close>},
     {"HttpRequest:header", "name: string, value: string", "HttpRequest",
-     "A header field, instead of one of that name.", bind<&header>},
+     "Sets a header field and replaces one of that name.", bind<&header>},
     {"HttpRequest:headers", "fields: table<string, string|number>", "HttpRequest",
-     "Several of them.", bind<&headers>},
+     "Sets several header fields.", bind<&headers>},
     {"HttpRequest:basic_auth", "user: string, password?: string", "HttpRequest",
      "Basic authentication. Neither log nor trace shows the password.", bind<&basic_auth>},
     {"HttpRequest:bearer_auth", "token: string", "HttpRequest",
      "Authentication by a token, which neither log nor trace shows.", bind<&bearer_auth>},
-    {"HttpRequest:body", "octets: string", "HttpRequest", "What is sent; not with GET.",
+    {"HttpRequest:body", "octets: string", "HttpRequest", "Sets the body; not with GET.",
      bind<&body>},
     {"HttpRequest:form_url_encoded", "parameters: table<string, string|number>", "HttpRequest",
      "Sends a form.", bind<&form_url_encoded>},
     {"HttpRequest:form_multipart_data", "parameters: table<string, string|number>", "HttpRequest",
-     "Sends a form as multipart/form-data; what is not UTF-8 goes as application/octet-stream.",
+     "Sends a form as multipart/form-data; values that are not UTF-8 are sent as "
+     "application/octet-stream.",
      bind<&form_multipart_data>},
     {"HttpRequest:send", "", "HttpResponse",
-     "Asks the server; others are served meanwhile. No answer in time, a certificate that does "
-     "not verify and a body of more than 1 MiB are errors; a status is none.",
+     "Sends the request; other sessions are served meanwhile. A timeout, a certificate that does "
+     "not verify and a body of more than 1 MiB are errors; no status is an error.",
      bind<&send>},
 };
 

@@ -42,8 +42,8 @@ constexpr HostFunction functions[] = {
     {"kumo.log_debug", "...: any", "", "A line of the log at level debug, see kumo.log_info.",
      log_anything<debug>},
     {"kumo.log_info", "...: any", "",
-     "A line of the log: the values with blanks between, tables as JSON. Passwords and secrets of "
-     "this call are left out of it. `print` does the same.",
+     "Logs the values, separated by blanks, tables as JSON. Passwords and secrets of this call "
+     "are left out. `print` does the same.",
      log_anything<info>},
     {"kumo.log_warn", "...: any", "", "A line of the log at level warning, see kumo.log_info.",
      log_anything<warning>},

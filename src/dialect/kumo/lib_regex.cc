@@ -185,30 +185,32 @@ std::string escape(std::string_view text) {
 
 constexpr HostFunction functions[] = {
     {"kumo.regex.compile", "pattern: string", "Regex",
-     "A regular expression in the syntax of PCRE2, which is Perl's: case counts, `.` is no line "
-     "end, `$` is the very end, classes know Unicode; `(?ims)` in front changes that. A match that "
-     "takes too long is an error: a pattern cannot hold up the server.",
+     "A regular expression in the syntax of PCRE2, which is Perl's: case matters, `.` does not "
+     "match a line end, `$` matches only the end, classes include Unicode; `(?ims)` at the start "
+     "changes that. A match that takes too long is an error: a pattern cannot block the server.",
      bind<&compile>},
     {"kumo.regex.escape", "text: string", "string",
-     "With a backslash in front of all that means something in a regular expression.",
+     "The text with a backslash before every character that is special in a regular expression.",
      bind<&escape>},
     {"Regex:is_match", "text: string", "boolean", "Whether it matches anywhere.",
      script::derive<&is_match>},
-    {"Regex:find", "text: string", "string|nil", "What matches first.", script::derive<&find>},
-    {"Regex:find_all", "text: string", "string[]", "All that matches, without overlaps.",
+    {"Regex:find", "text: string", "string|nil", "The first match.", script::derive<&find>},
+    {"Regex:find_all", "text: string", "string[]", "All matches, without overlaps.",
      script::derive<&find_all>},
     {"Regex:captures", "text: string", "table<integer|string, string>|nil",
      "The groups of the first match by number and, where they have one, by name; number 0 is the "
      "match itself.",
      script::derive<&captures>},
     {"Regex:replace", "text: string, with: string", "string",
-     "With the first match replaced. In `with`, `$1` and `$name` stand for groups, `${1}` where a "
-     "letter follows, `$$` for a dollar.",
+     "The text with the first match replaced. In `with`, `$1` and `$name` are groups, `${1}` if a "
+     "letter follows, `$$` is a dollar sign.",
      bind<&replace>},
-    {"Regex:replace_all", "text: string, with: string", "string", "With all matches replaced.",
+    {"Regex:replace_all", "text: string, with: string", "string",
+     "The text with all matches "
+     "replaced.",
      bind<&replace_all>},
     {"Regex:replacen", "text: string, limit: integer, with: string", "string",
-     "With the first `limit` matches replaced; 0: all.", bind<&replacen>},
+     "The text with the first `limit` matches replaced; 0 replaces all.", bind<&replacen>},
     {"Regex:split", "text: string", "string[]", "The pieces between the matches.",
      script::derive<&split>},
     {"Regex.__tostring", "", "string", "The pattern.", bind<&pattern>},

@@ -110,11 +110,10 @@ constexpr HostFunction functions[] = {
      "string",
      "The octets of a secret. A string names a file, read whole; `key_data` is the secret itself; "
      "`vault_mount` and `vault_path` name a secret of HashiCorp Vault's key-value engine version "
-     "2, whose field "
-     "`vault_key` (`key` where none is named) it is. Address and token come from VAULT_ADDR and "
-     "VAULT_TOKEN, read at each call, where they are not given. A login whose hook ends because "
-     "Vault has no such secret is refused as one with a wrong password is. With `event_name` the "
-     "handler of that event, one of the policy's own, is called and returns the secret.",
+     "2 and its field `vault_key` (default `key`). Without an address and a token VAULT_ADDR and "
+     "VAULT_TOKEN are used, read at each call. If a login's hook fails because Vault has no such "
+     "secret, the login is refused like one with a wrong password. With `event_name` the handler "
+     "of that event, one of the policy's own, is called and returns the secret.",
      with_key_source<bind<&load_key>>},
 };
 

@@ -100,24 +100,20 @@ Task<void> close(Call& call, AConnection connection) {
 
 constexpr HostFunction functions[] = {
     {"sqlite.open", "path: string, busy_ms?: integer, mode?: 'ro'|'rw'", "Connection",
-     "An SQLite database: a file, relative to the policy's folder, that has to exist and lies "
-     "outside of `server.data_dir`, or "
-     "`:memory:`, of at most 32 MiB. A file is read only unless the mode is 'rw'. A statement "
-     "waits `busy_ms` "
-     "milliseconds (500) for others who write.",
+     "Opens an SQLite database: a file, relative to the policy's folder, that must exist and be "
+     "outside `server.data_dir`, or `:memory:`, of at most 32 MiB. A file is read only unless the "
+     "mode is 'rw'. A statement waits `busy_ms` milliseconds (500) for other writers.",
      bind<&open>},
     {"Connection:execute", "sql: string, ...: string|number|table|nil", "any[]|integer",
      "Runs one statement, with values for its `?`, one by one or as a list, or with a table for "
-     "its `:name`s, in which nil is NULL. Nothing can be attached, and of pragmas those "
-     "are there that tell something of the database, `user_version` and `foreign_keys` also to be "
-     "set. Without "
-     "columns the result is the number of rows that changed, with one column the list of its "
-     "values, with several a list of tables by column; no row is an empty list, NULL is nil. "
-     "Others "
-     "are served while it runs; at the end of the call's time it is broken off, and so are results "
-     "of more than 10,000 rows or 8 MiB. A string or blob has at most 1 MiB.",
+     "its `:name`s, in which nil is NULL. ATTACH is refused. Pragmas can only read, except for "
+     "`user_version` and `foreign_keys`. Without columns the result is the number of rows that "
+     "changed, with one column the list of its values, with several a list of tables by column; "
+     "no row is an empty list, NULL is nil. Other sessions are served while it runs. It is "
+     "stopped when the time of the call is over, and when the result exceeds 10,000 rows or 8 "
+     "MiB. A string or blob has at most 1 MiB.",
      bind<&execute>},
-    {"Connection:close", "", "", "Gives the database back; the connection is of no use any more.",
+    {"Connection:close", "", "", "Closes the connection, which cannot be used afterwards.",
      bind<&close>},
 };
 

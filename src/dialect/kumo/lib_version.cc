@@ -8,7 +8,7 @@ namespace {
 std::string version() { return std::string(current_version().number); }
 
 constexpr script::HostFunction functions[] = {
-    {"kumo.version", "", "string", "Postern's version, as `postern version` has it.",
+    {"kumo.version", "", "string", "Postern's version, as `postern version` prints it.",
      script::bind<&version>, true},
 };
 

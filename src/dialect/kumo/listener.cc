@@ -175,7 +175,7 @@ Task<Listener::KeySource> key_of(Call& call, std::string name, json::value value
   try {
     pem = co_await load_key(call, std::move(value));
   } catch (const script::Throw&) {
-    throw std::runtime_error(in_option(name, "names a secret that is not there"));
+    throw std::runtime_error(in_option(name, "names a secret that does not exist"));
   } catch (const std::runtime_error& error) {
     throw std::runtime_error(in_option(name, error.what()));
   }
@@ -206,7 +206,7 @@ Task<Options> options_of(Call& call, json::object given, Scope scope) {
       demand(name != one, in_option(name, "is not available in Postern: " + std::string(why)));
     }
     if (among(of_peer, name)) {
-      demand(scope.of_peer, in_option(name, "belongs into `peer`, to clients that are trusted"));
+      demand(scope.of_peer, in_option(name, "belongs in `peer`, for trusted clients"));
       if (flag_of(name, value)) {
         report_elsewhere(call, scope.place,
                          in_option(name, "has no effect here: see [[listener]] xclient_from"));
@@ -269,7 +269,8 @@ const script::HostFunction functions[] = {
     {"kumo.start_esmtp_listener", "options: ListenerOptions", "",
      "Listens for SMTP; only in the `init` event.", script::bind<&start_listener>},
     {"kumo.make_listener_domain", "options: ListenerDomain", "ListenerDomain",
-     "What `get_listener_domain` returns, checked.", script::bind<&make_listener_domain>},
+     "Checks the options; the result is for `get_listener_domain` to return.",
+     script::bind<&make_listener_domain>},
 };
 
 }  // namespace

@@ -47,7 +47,7 @@ class Reader {
       const std::string here = below(at, listener);
       const std::string key = listener_key(listener);
       if (key.empty()) {
-        mistakes_.add(here, "is no listener: write \"ip:port\", as in \"192.0.2.1:25\"");
+        mistakes_.add(here, "is not a listener: write \"ip:port\", as in \"192.0.2.1:25\"");
       } else if (const json::object* names = mistakes_.table(here, domains)) {
         for (const auto& [name, settings] : *names) {
           read_domain(below(here, name), name, settings, key);
@@ -101,7 +101,7 @@ class Reader {
       }
     }
     if (!open_relay_is_known_ && stranger_in(networks)) {
-      mistakes_.add(here, "lets strangers send mail anywhere: an open relay");
+      mistakes_.add(here, "lets unknown clients send mail anywhere: an open relay");
     }
   }
 

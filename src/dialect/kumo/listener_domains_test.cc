@@ -129,7 +129,7 @@ TEST(ListenerDomains, mistakes_have_their_place) {
        "domains.toml:2: `\\xe2\\x85\\xb7..example` is no domain; write a name, `*.` and a name, or "
        "`*`: domain has an empty label"},
       {"[listener.'127.0.0.1'.'a.example']\n",
-       "domains.toml:1: `listener.127.0.0.1` is no listener: write \"ip:port\", as in "
+       "domains.toml:1: `listener.127.0.0.1` is not a listener: write \"ip:port\", as in "
        "\"192.0.2.1:25\""},
       {"[listener.'127.0.0.1:25'.'a.example']\nx = 1\n",
        "domains.toml:2: `listener.127.0.0.1:25.a.example.x` is no known key"},

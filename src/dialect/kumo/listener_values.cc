@@ -106,7 +106,7 @@ std::string without_effect(std::string_view name, const json::value& value) {
     duration_of(name, value);
     return "[lua] time is what a hook may take";
   } else if (name == "deferred_spool") {
-    if (flag_of(name, value)) return "a message is on disk before it is taken";
+    if (flag_of(name, value)) return "a message is on disk before it is accepted";
   } else if (name == "deferred_queue") {
     if (flag_of(name, value)) {
       return "messages are always given to `smtp_server_message_received`";

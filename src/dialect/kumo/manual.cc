@@ -44,11 +44,10 @@ std::string elsewhere_part() {
   std::string page =
       "\n## Set elsewhere\n\n" +
       in_lines(
-          "What a policy of KumoMTA configures and Postern's own configuration has. Calling "
-          "it succeeds, does nothing, and is a warning with its line (`postern help L005`). Of "
-          "tuning "
-          "nobody notices anything; "
-          "one marked as an error stops the load.",
+          "Functions of KumoMTA for settings that are in Postern's own configuration. A call "
+          "succeeds, has no effect, and gives a warning with its line (`postern help L005`). The "
+          "missing effect of a tuning function is not visible; a function marked as an error "
+          "stops the load.",
           "") +
       "\n| name | where it is set | weight |\n|---|---|---|\n";
   for (const Elsewhere& one : all_elsewhere()) {
@@ -88,8 +87,8 @@ std::string events_part() {
           "\n### Never fired\n\n" +
           in_lines(
               "Events of KumoMTA that are not fired here. A policy that handles one loads with a "
-              "warning that says where Postern has it (`postern help L005`); one marked as an "
-              "error stops the load, because something would be evaded that its handler holds.",
+              "warning that names the counterpart in Postern (`postern help L005`); one marked as "
+              "an error stops the load, because mail would evade a rule of its handler.",
               "") +
           "\n| event | where it is here |\n|---|---|\n" + never;
   return page;

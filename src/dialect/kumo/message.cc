@@ -153,28 +153,26 @@ void set_recipient(Call& call, Self, GivenAddresses recipients) {
 
 const script::HostFunction functions[] = {
     {"Message:get_meta", "name: string", "any",
-     "A value of the message; it begins with those of the connection.", script::bind<&get_meta>},
+     "A value of the message, which starts with the values of the connection.",
+     script::bind<&get_meta>},
     {"Message:set_meta", "name: string, value: any", "",
      "Sets a value of the message, any data; `tenant`, `campaign`, `queue` and `routing_domain` "
-     "are "
-     "strings. A message whose `queue` is `null` is taken and delivered to nobody; other names of "
+     "are strings. A message whose `queue` is `null` is accepted and discarded; other names of "
      "queues have no effect.",
      script::bind<&set_meta>},
     {"Message:id", "", "string",
-     "Names the message: what its data is answered with (\"queued as\"), its Received field, the "
-     "queue. "
-     "Of copies that differ the first has it.",
+     "The id of the message in the reply to its data (\"queued as\"), its Received field and the "
+     "queue. If copies differ, the first one has it.",
      script::bind<&id>},
     {"Message:sender", "", "EnvelopeAddress", "The reverse-path.", script::bind<&sender>},
-    {"Message:set_sender", "address: string|EnvelopeAddress", "", "Another reverse-path.",
+    {"Message:set_sender", "address: string|EnvelopeAddress", "", "Sets the reverse-path.",
      script::bind<&set_sender>},
     {"Message:recipient", "", "EnvelopeAddress|EnvelopeAddress[]",
-     "The recipient; a list where there are several.", recipient},
+     "The recipient; a list if there are several.", recipient},
     {"Message:recipient_list", "", "EnvelopeAddress[]", "The recipients.",
      script::bind<&recipient_list>},
     {"Message:set_recipient", "address: string|EnvelopeAddress|(string|EnvelopeAddress)[]", "",
-     "Other recipients. Each must be one of ours, or one that the client may send to: the relay is "
-     "not opened.",
+     "Sets the recipients. Each must be one of ours, or one that the client may relay to.",
      script::bind<&set_recipient>},
 };
 

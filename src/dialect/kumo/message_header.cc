@@ -205,19 +205,17 @@ void set_data(Call& call, Self, std::string data) {
 const script::HostFunction functions[] = {
     {"Message:get_first_named_header_value", "name: string", "string|nil",
      "The value of the first field of that name, unfolded and decoded; encoded words that cannot "
-     "be "
-     "decoded stay. White space is one blank. From `smtp_server_message_received` on the message "
-     "begins with the "
-     "Received field that Postern adds.",
+     "be decoded stay. White space becomes one blank. From `smtp_server_message_received` on, the "
+     "message begins with the Received field that Postern adds.",
      script::bind<&first_value>},
     {"Message:get_all_named_header_values", "name: string", "string[]",
      "The values of all fields of that name.", script::bind<&all_values>},
     {"Message:get_all_headers", "", "string[][]", "Name and value of each field.",
      script::bind<&all_headers>},
     {"Message:import_x_headers", "names?: string[], first?: boolean", "",
-     "Sets values of the message from its fields: `X-Campaign-ID` becomes `x_campaign_id`. Those "
-     "of the list, whatever they begin with; without names all that begin with `X-`. Of several "
-     "with one name the lowest, or with `first` the topmost.",
+     "Sets values of the message from its fields: `X-Campaign-ID` becomes `x_campaign_id`. The "
+     "list names the fields; without it all that begin with `X-`. Of several fields of one name "
+     "the lowest is used, or with `first` the topmost.",
      script::bind<&import_x_headers>},
     {"Message:remove_x_headers", "names?: string[]", "",
      "Removes the fields of the list; without names all that begin with `X-`.",
@@ -225,16 +223,15 @@ const script::HostFunction functions[] = {
     {"Message:remove_all_named_headers", "name: string", "", "Removes every field of that name.",
      script::bind<&remove_all>},
     {"Message:prepend_header", "name: string, value: string, encode?: boolean", "",
-     "Adds a field in front. The value is taken as it is; CR LF in it must be a fold, in front of "
-     "a blank, and a line of more than 998 octets is folded at its white space, or an error. With "
-     "`encode` lines are folded at 75 octets, words at 900, and beyond ASCII the value becomes "
-     "encoded words (RFC 2047).",
+     "Adds a field at the top. The value is used unchanged; CR LF in it must be a fold, before a "
+     "blank. A line of more than 998 octets is folded at white space; without white space it is "
+     "an error. With `encode` lines are folded at 75 octets, words at 900, and text other than "
+     "ASCII becomes encoded words (RFC 2047).",
      script::bind<&prepend_header>},
     {"Message:append_header", "name: string, value: string, encode?: boolean", "",
      "The same at the end of the header.", script::bind<&append_header>},
     {"Message:get_data", "", "string", "The whole message.", script::bind<&get_data>},
-    {"Message:set_data", "data: string", "", "Another message in its place.",
-     script::bind<&set_data>},
+    {"Message:set_data", "data: string", "", "Replaces the message.", script::bind<&set_data>},
 };
 
 }  // namespace

@@ -25,7 +25,7 @@ constexpr std::string_view pool = "`egress` of a [[route]] names the pool";
 constexpr std::string_view rate = "messages_per_minute in [[route]] bounds a destination";
 constexpr std::string_view retry = "first_retry and longest_retry in [queue] space the attempts";
 constexpr std::string_view to = "[[route]] says where mail goes and how";
-constexpr std::string_view own = "the queue orders itself";
+constexpr std::string_view own = "the queue determines its own order";
 
 constexpr std::array options{
     Option{"egress_pool", Kind::text, pool},

@@ -115,7 +115,7 @@ json::value find_for_script(Domains domains, std::string domain, std::string lis
 
 constexpr script::HostFunction functions[] = {
     {"kumo.postern.queues_load", "sources: (string|table)[]", "QueuesConfig",
-     "Reads and checks the data files of the queues helper; only while the policy loads.",
+     "Reads and checks the data files of the queues helper. Callable only while the policy loads.",
      bind<&queues_load>},
     {"QueuesConfig.tenant_header", "", "string|nil", "The header that names the tenant.",
      bind<&tenant_header>},
@@ -123,13 +123,14 @@ constexpr script::HostFunction functions[] = {
      bind<&campaign_header>},
     {"QueuesConfig:decide",
      "tenant?: string, campaign?: string, authz_id?: string, domain?: string", "table",
-     "What becomes of a message: `meta` to set, `remove_headers`, and a `refusal` if it may not be "
-     "sent as its tenant.",
+     "What to do with a message: `meta` to set, `remove_headers`, and a `refusal` if it may not "
+     "be sent as its tenant.",
      bind<&decide_for_script>},
     {"QueuesConfig:resolve_config", "domain?: string, tenant?: string, campaign?: string",
      "table|nil", "The options of a queue.", bind<&resolve_for_script>},
     {"kumo.postern.listener_domains_load", "sources: (string|table)[]", "ListenerDomains",
-     "Reads and checks the data files of the listener_domains helper; only while the policy loads.",
+     "Reads and checks the data files of the listener_domains helper. Callable only while the "
+     "policy loads.",
      bind<&listener_domains_load>},
     {"ListenerDomains:find",
      "domain: string, listener: string, received_from?: string, authz_id?: string", "table|nil",

@@ -355,10 +355,10 @@ TEST(TenantLint, says_which_tenants_are_open_and_whose_the_others_are) {
                           "without a login is sent as this tenant, that of relay_hosts "
                           "included",
                           "note queue.toml:9: tenant `ours` is for `amy`, `scott`",
-                          "warning queue.toml:5: tenant `shut`: an empty require_authz admits "
-                          "nobody",
+                          "warning queue.toml:5: tenant `shut`: an empty require_authz allows no "
+                          "sender",
                           "warning queue.toml:10: tenant `uors` is not defined: without a [tenant] "
-                          "section these options hold for no message",
+                          "section these options apply to no message",
                           "warning queue.toml:3: scheduling_header has no effect: messages are "
                           "delivered at once"));
   EXPECT_THAT(findings("[tenant.t]\nrequire_authz = "

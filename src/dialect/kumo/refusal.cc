@@ -39,9 +39,8 @@ void disconnect(Call& call, std::int64_t code, std::string text, std::optional<s
 
 const script::HostFunction functions[] = {
     {"kumo.reject", "code: integer, text: string", "",
-     "Refuses the command in hand with this reply: a code from 400 to 599, and a text that may "
-     "begin "
-     "with an enhanced status code. 421 closes the connection.",
+     "Refuses the current command with this reply: a code from 400 to 599, and a text that may "
+     "begin with an enhanced status code. 421 closes the connection.",
      script::bind<&reject>},
     {"kumo.disconnect",
      "code: integer, text: string, mode?: 'ForceDisconnect'|'FollowWith421'|'If421'", "",

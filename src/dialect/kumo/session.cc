@@ -83,16 +83,15 @@ bool same(std::shared_ptr<EnvelopeAddress> a, std::shared_ptr<EnvelopeAddress> b
 
 const script::HostFunction functions[] = {
     {"ConnMeta:get_meta", "name: string", "any",
-     "A value of the connection: one that was set, or one that Postern knows "
-     "(`received_from`, `received_via`, `hostname`, `ehlo_domain`, `authn_id`, `authz_id`, "
-     "`reception_protocol`, `tls_cipher`, `tls_protocol_version`).",
+     "A value of the connection: one that was set, or one that Postern sets (`received_from`, "
+     "`received_via`, `hostname`, `ehlo_domain`, `authn_id`, `authz_id`, `reception_protocol`, "
+     "`tls_cipher`, `tls_protocol_version`).",
      script::bind<&get_meta>},
     {"ConnMeta:set_meta", "name: string, value: any", "",
-     "Sets a value of the connection, any data; messages inherit it, and records leave secrets out "
-     "of it. Names of your own begin with "
-     "`x_`.",
+     "Sets a value of the connection, any data; messages inherit it, and records leave out its "
+     "secrets. Names of your own begin with `x_`.",
      script::bind<&set_meta>},
-    {"ConnMeta:auth_info", "", "AuthInfo", "Who the client authenticated as.",
+    {"ConnMeta:auth_info", "", "AuthInfo", "The identity as which the client authenticated.",
      script::bind<&auth_info>},
     {"EnvelopeAddress.user", "", "string", "The local part, without quotes.",
      script::bind<&user_of>},

@@ -48,7 +48,7 @@ void lint_tenant(const QueuesConfig& config, const std::string& name, const Tena
   } else if (tenant.require_authz->empty()) {
     findings.push_back(
         {Severity::warning, tenant.require_authz_place,
-         fmt::format("tenant {}: an empty require_authz admits nobody", quoted(name))});
+         fmt::format("tenant {}: an empty require_authz allows no sender", quoted(name))});
   } else {
     findings.push_back(
         {Severity::note, tenant.require_authz_place,
@@ -69,7 +69,7 @@ std::vector<TenantFinding> lint_tenants(const QueuesConfig& config) {
     if (config.tenants.contains(name)) continue;
     findings.push_back({Severity::warning, place,
                         fmt::format("tenant {} is not defined: without a [tenant] section these "
-                                    "options hold for no message",
+                                    "options apply to no message",
                                     quoted(name))});
   }
   if (config.scheduling_header) {

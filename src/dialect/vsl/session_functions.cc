@@ -134,7 +134,8 @@ constexpr HostFunction functions[] = {
      bind<&connection_timestamp>},
     {"vsl.is_secured", "", "bool", "Whether the connection has TLS.", bind<&is_secured>},
     {"vsl.is_authenticated", "", "bool",
-     "Whether the client authenticated; a tenant's login, which only opens webhooks, is none.",
+     "Whether the client authenticated. A tenant's login, which only opens webhooks, does not "
+     "count.",
      bind<&is_authenticated>},
     {"vsl.auth", "", "map",
      "The credentials in hand: `type` is `Verify`, `authid` the name, `authpass` the password, "
