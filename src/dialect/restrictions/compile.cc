@@ -141,7 +141,7 @@ class Compiler {
                 std::string_view mended) {
     for (std::string& one : found) {
       say_late("R006", {parameter, 0}, std::move(one),
-               fmt::format("write {}, or take it out", mended));
+               fmt::format("write {}, or remove it", mended));
     }
     found.clear();
   }
@@ -181,9 +181,9 @@ class Compiler {
         if (known) continue;
         const auto near = ++unknown <= most_hints ? nearest(one.name, names) : std::nullopt;
         const std::string message =
-            fmt::format("${} is not defined: it stands for nothing", printable(one.name, 64));
+            fmt::format("${} is not defined: its value is empty", printable(one.name, 64));
         const std::string hint =
-            near ? fmt::format("did you mean ${}?", *near) : "define the parameter, or take it out";
+            near ? fmt::format("did you mean ${}?", *near) : "define the parameter, or remove it";
         if (is_list) {
           say_late("R012", {name, one.offset}, message, hint);
         } else {
@@ -269,7 +269,7 @@ class Compiler {
     if (name == "reject_sender_login_mismatch") return;
     if (!parameters_.is_set(name)) {
       say(Severity::error, "R007", {"smtpd_restriction_classes", 0},
-          fmt::format("the class {} is listed and not defined", printable(name, 64)),
+          fmt::format("the class {} is listed but not defined", printable(name, 64)),
           fmt::format("set the parameter {}", printable(name, 64)));
       return;
     }
@@ -324,8 +324,9 @@ class Compiler {
       if (rule.keyword == nullptr) {
         return broken(
             std::move(rule), "R003",
-            fmt::format("{} stands alone in {}", printable(word.text, 64), parameter),
-            "say which check it is for, as in check_recipient_access " + printable(word.text, 64));
+            fmt::format("{} is without a restriction in {}", printable(word.text, 64), parameter),
+            "write the check that uses it, as in check_recipient_access " +
+                printable(word.text, 64));
       }
       return with_table(std::move(rule), word.text);
     }
@@ -389,7 +390,7 @@ class Compiler {
     if (is_known_elsewhere(word)) {
       say(Severity::error, "R002", rule.place,
           fmt::format("{} is a keyword of Postfix that Postern does not carry", lower(word)),
-          "take it out, or say what it is for: docs/restriction-keywords.md lists what is carried");
+          "remove it; docs/restriction-keywords.md lists what is carried");
       rule.trouble = word + " is not carried";
       return rule;
     }
@@ -411,11 +412,11 @@ class Compiler {
                     "write inet:host:port or unix:/path, alone or as { inet:host:port, "
                     "timeout=10s, default_action=DUNNO, { name = value with blanks } }");
     };
-    if (!parts || parts->empty()) return bad("braces without a server in them");
+    if (!parts || parts->empty()) return bad("braces without a server");
     rule.service = parts->front().text;
     const std::string shown = printable(rule.service, 64);
     if (!rule.service.starts_with("inet:") && !rule.service.starts_with("unix:")) {
-      return bad(fmt::format("{} is no server", shown));
+      return bad(fmt::format("{} is not a server", shown));
     }
     std::string not_carried;
     for (std::size_t i = 1; i < parts->size(); ++i) {
@@ -460,7 +461,7 @@ class Compiler {
     }
     if (text.ends_with('.')) {  // Postfix finds nothing in it
       say_late("R005", rule.place, fmt::format("{} ends in a dot", printable(text, 64)),
-               "take the dot off");
+               "remove the dot");
       return rule;
     }
     auto zone = policy::DnsList::parse(text);
@@ -478,7 +479,7 @@ class Compiler {
     if (!table) {
       say_late("R004", rule.place, table.error().message,
                spec.starts_with("inline:") ? "write it as inline:{ {key = action}, key = word }"
-                                           : "see that the file is there and can be read");
+                                           : "check that the file exists and can be read");
     }
     rule.table = table ? std::move(*table) : failing_table(spec, table.error().message);
     return rule;
@@ -544,7 +545,7 @@ class Compiler {
     say(Severity::warning, "R013", rule.place,
         fmt::format("{}: {} is not carried out{}", row_of(*rule.table, *values.front()), word,
                     others),
-        "the row says nothing here, as DUNNO: docs/postfix-differences.md");
+        "the row has no effect here, like DUNNO: docs/postfix-differences.md");
   }
 
   /// Nested classes multiply: a list that takes too long to evaluate within one command is an
@@ -553,7 +554,7 @@ class Compiler {
     for (std::size_t i = 0; i < list_count; ++i) {
       if (rules_in(policy_.lists[i], 0) <= most_rules) continue;
       say(Severity::error, "R007", {std::string(list_parameters[i]), 0},
-          fmt::format("more than {} rules, those of its classes counted wherever they are named",
+          fmt::format("more than {} rules; the rules of a class count each time it is named",
                       most_rules),
           "name each class once");
       policy_.lists[i].clear();
@@ -640,7 +641,8 @@ Result<std::shared_ptr<const List>> compile_action_list(std::string_view value,
       return fail(Fault::malformed, "unknown keyword " + printable(word, 64) + " in a table");
     }
     if (rule.keyword->takes == Takes::table || rule.keyword->takes == Takes::service) {
-      return fail(Fault::malformed, std::string(rule.keyword->name) + " may not stand in a table");
+      return fail(Fault::malformed,
+                  std::string(rule.keyword->name) + " may not be used in a table");
     }
     if (rule.keyword->takes == Takes::zone) {
       if (i + 1 == words->size()) return fail(Fault::malformed, word + " lacks its zone");

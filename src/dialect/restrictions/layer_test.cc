@@ -409,7 +409,7 @@ TEST(RestrictionsLayer, what_a_policy_server_lacks_is_said_at_load) {
             "R003 inet:127.0.0.1:1: a policy service has no `defaultaction`\n");
   EXPECT_EQ(said("{ inet:127.0.0.1:1, timeout = 2s }"),
             "R003 inet:127.0.0.1:1: `timeout` is not name=value\n");
-  EXPECT_EQ(said("{ }"), "R003 braces without a server in them\n");
+  EXPECT_EQ(said("{ }"), "R003 braces without a server\n");
   EXPECT_EQ(said("{ inet:127.0.0.1:1, default_action=NEVER_MIND }"),
             "R003 default_action of inet:127.0.0.1:1: unknown keyword NEVER_MIND in a table\n");
 }

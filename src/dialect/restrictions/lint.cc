@@ -52,8 +52,8 @@ class Linter {
     judge_open_relay();
     if (!report_.starts) {
       say(Severity::error, "R113", "smtpd_relay_restrictions", std::nullopt,
-          "Postfix would not serve with these lists: neither the relay nor the recipient list "
-          "refuses other people's destinations",
+          "Postfix would not start with these lists: neither the relay nor the recipient list "
+          "refuses destinations that are not ours",
           "end smtpd_relay_restrictions with reject_unauth_destination");
     }
     for (std::size_t i = 0; i < list_count; ++i) check_list(static_cast<ListKind>(i));
@@ -109,8 +109,8 @@ class Linter {
     report_.ended_early = verdict.ended_early;
     if (verdict.ended_early) {
       say(Severity::warning, "R111", "smtpd_relay_restrictions", std::nullopt,
-          "the lists are too large to try every dialogue: it is not proved that strangers are "
-          "refused for destinations that are not ours",
+          "the lists are too large to try every dialogue: it is not proved that unknown clients "
+          "are refused for destinations that are not ours",
           "end smtpd_relay_restrictions with reject_unauth_destination");
     }
     if (verdict.open == OpenRelay::yes) say_open(verdict);
@@ -118,19 +118,19 @@ class Linter {
       const Rule& rule = policy_.list(one.list)[one.index];
       if (verdict.open != OpenRelay::keyed) break;
       say(Severity::warning, "R111", std::string(parameter_of(one.list)), one.index,
-          fmt::format("{} can let strangers send to destinations that are not ours",
+          fmt::format("{} can let unknown clients send to destinations that are not ours",
                       printable(rule.words, 200)),
-          "put it behind reject_unauth_destination unless that is meant");
+          "put it after reject_unauth_destination unless that is intended");
     }
     if (verdict.open == OpenRelay::keyed && verdict.openings.empty() && !verdict.ended_early) {
       say(Severity::warning, "R111", "smtpd_relay_restrictions", std::nullopt,
-          "it cannot be proved that strangers are refused for destinations that are not ours",
+          "it cannot be proved that unknown clients are refused for destinations that are not ours",
           "end smtpd_relay_restrictions with reject_unauth_destination");
     }
     for (const Opening& one : verdict.discards) {
       say(Severity::warning, "R112", std::string(parameter_of(one.list)), one.index,
-          "DISCARD takes a message and throws it away, for all its recipients, unseen and foreign "
-          "ones too",
+          "DISCARD accepts a message and discards it for all its recipients, including those not "
+          "yet known and those not ours",
           "REJECT tells the sender");
     }
   }
@@ -148,9 +148,9 @@ class Linter {
     const ListKind kind = rule != nullptr ? rule->list : ListKind::relay;
     say(Severity::error, "R110", std::string(parameter_of(kind)),
         rule != nullptr ? std::optional(rule->index) : std::nullopt,
-        "an open relay: anybody may send to any destination",
-        "put reject_unauth_destination in front of what permits; `postern check` shows a dialogue "
-        "that gets through");
+        "an open relay: any client may send to any destination",
+        "put reject_unauth_destination before the rule that permits; `postern check` shows a "
+        "dialogue that gets through");
   }
 
   void check_list(ListKind kind) {

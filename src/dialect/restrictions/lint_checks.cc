@@ -27,8 +27,8 @@ class RuleChecker {
       if (decides(one)) check_.complete = true;
       if (ended) {
         dead(i, "R102",
-             fmt::format("never asked: {} in front of it always decides", quoted(list_[end_])),
-             "take it out, or put it in front");
+             fmt::format("never asked: {} before it always decides", quoted(list_[end_])),
+             "remove it, or move it to the front");
         continue;
       }
       check_reach(i);
@@ -81,14 +81,14 @@ class RuleChecker {
     const std::optional<std::size_t> earlier = repeats(i);
     if (lacks_subject(rule, moment_)) {
       dead(i, "R104",
-           policy_.delay_reject ? "what it looks at is not known in this list"
-                                : "what it looks at is not known yet when this list runs",
+           policy_.delay_reject ? "what it checks is not known in this list"
+                                : "what it checks is not known yet when this list runs",
            "smtpd_delay_reject = yes runs the client, HELO and sender lists at RCPT");
       return;
     }
     if (earlier) {
       dead(i, "R103", fmt::format("the same as element {}, which was asked before", *earlier + 1),
-           "take one of them out");
+           "remove one of them");
       return;
     }
     const bool at_data = moment_.recipient == Known::maybe;
@@ -110,7 +110,7 @@ class RuleChecker {
     }
     if (rule.warn_only && rule.keyword->kind == Keyword::Class::permit) {
       say(Severity::warning, "R133", i,
-          fmt::format("warn_if_reject in front of {} changes nothing: it permits all the same",
+          fmt::format("warn_if_reject before {} has no effect: it permits all the same",
                       rule.keyword->name),
           "");
     }
@@ -120,7 +120,7 @@ class RuleChecker {
                            list_.back().keyword->name == "permit";
     if (redundant) {
       say(Severity::note, "R106", i,
-          quoted(rule) + " makes no difference: the permit behind it permits everybody", "");
+          quoted(rule) + " makes no difference: the permit after it permits every client", "");
     }
     if (rule.code / 100 == 4 && rule.keyword->kind == Keyword::Class::reject &&
         rule.keyword->name != "defer" && rule.keyword->name != "defer_unauth_destination" &&

@@ -39,7 +39,7 @@ std::string place_of(const Finding& finding) {
 std::string conclusion(const LintReport& report) {
   switch (report.open_relay) {
     case OpenRelay::no:
-      return "closed: no client outside mynetworks, that has not authenticated, can relay to a "
+      return "closed: no client outside mynetworks that has not authenticated can relay to a "
              "foreign destination\n";
     case OpenRelay::keyed:
       if (report.witness.empty()) {
@@ -50,12 +50,12 @@ std::string conclusion(const LintReport& report) {
         return "not proved closed: the lists are too large to try every dialogue; this gets "
                "through:\n";
       }
-      return "closed but for listed recipients, listed clients, or what a policy server allows; "
-             "this gets through:\n";
+      return "closed except for listed recipients, listed clients, or what a policy server "
+             "allows; this gets through:\n";
     case OpenRelay::yes:
       break;
   }
-  return "OPEN RELAY: anybody can send to any destination; this gets through:\n";
+  return "OPEN RELAY: any client can send to any destination; this gets through:\n";
 }
 
 /// The rule that a finding is about; null when it is about a whole list.

@@ -29,11 +29,11 @@ class SettingsChecker {
     if (policy_.allow_untrusted_routing) {
       say(Severity::warning, "R125", "allow_untrusted_routing",
           "addresses with a route of the sender's own (user%elsewhere@ours) count as ours",
-          "write no: the servers behind this one may follow the route");
+          "write no: the servers after this one may follow the route");
     }
     if (policy_.soft_bounce) {
       say(Severity::warning, "R134", "soft_bounce",
-          "every refusal is a temporary one: clients come back for days", "for trying out alone");
+          "every refusal is a temporary one: clients come back for days", "only for trials");
     }
   }
 
@@ -52,8 +52,8 @@ class SettingsChecker {
     });
     if (!one_is_wide && stranger_in(policy_.mynetworks.claims())) {
       say(Severity::warning, "R120", "mynetworks",
-          "the networks hold a large part of the Internet, all together: strangers are inside and "
-          "may send anywhere",
+          "the networks together hold a large part of the Internet: unknown clients are inside "
+          "and may send anywhere",
           "name your own networks, for example 192.0.2.0/24");
     }
     std::map<Cidr, std::size_t> let_in;  // the first of equal ones
@@ -63,7 +63,7 @@ class SettingsChecker {
         let_in.emplace(network, i);
         if (!wide(network)) continue;
         say(Severity::warning, "R120", "mynetworks",
-            fmt::format("{} holds {}: strangers are inside and may send anywhere",
+            fmt::format("{} holds {}: unknown clients are inside and may send anywhere",
                         network.to_string(),
                         network.prefix() == 0 ? "every address" : "a large part of the Internet"),
             "name your own networks, for example 192.0.2.0/24", network.to_string());
@@ -76,9 +76,9 @@ class SettingsChecker {
       }
       if (container == i) continue;
       say(Severity::warning, "R121", "mynetworks",
-          fmt::format("!{} comes too late: {} in front of it has let it in", network.to_string(),
+          fmt::format("!{} comes too late: {} before it already includes it", network.to_string(),
                       written[container].network.to_string()),
-          "put the exception in front", "!" + network.to_string());
+          "put the exception first", "!" + network.to_string());
     }
   }
 
@@ -89,7 +89,8 @@ class SettingsChecker {
       if (!suffixes_.is_registry_suffix(bare)) continue;
       const bool top = bare.find('.') == std::string_view::npos;
       say(Severity::warning, "R122", "relay_domains",
-          fmt::format("{} is {}: mail to whatever is registered below it is relayed for everybody",
+          fmt::format("{} is {}: mail to every domain registered below it is relayed for any "
+                      "client",
                       printable(name, 200), top ? "a top-level name" : "a public suffix"),
           "name the domains themselves", name);
     }
@@ -110,8 +111,8 @@ class SettingsChecker {
       for (const std::string& name : domains->names()) {
         if (!mail::is_hostname(bare_name(name))) {
           say(Severity::warning, "R123", parameter,
-              fmt::format("{} is no domain name: it matches nothing", printable(name, 200)),
-              "commas or blanks stand between domains; # begins no comment within a value", name);
+              fmt::format("{} is not a domain name: it matches nothing", printable(name, 200)),
+              "commas or blanks separate domains; # does not begin a comment within a value", name);
           continue;
         }
         const auto [other, is_new] = first.emplace(name, parameter);
@@ -119,7 +120,8 @@ class SettingsChecker {
         const bool usual = other->second == "mydestination" && parameter == relay_domains;
         if (is_new || usual || other->second == parameter) continue;
         say(Severity::warning, "R124", parameter,
-            fmt::format("{} is in {} too, which counts", printable(name, 200), other->second),
+            fmt::format("{} is in {} too, which takes precedence", printable(name, 200),
+                        other->second),
             "name each domain in one of them", name);
       }
     }

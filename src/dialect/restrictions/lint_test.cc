@@ -85,8 +85,8 @@ TEST(Lint, Finds) {
   const Case cases[] = {
       {{{"smtpd_sender_restrictions", "permit, reject_non_fqdn_sender"}},
        "R102",
-       {"smtpd_sender_restrictions:1 reject_non_fqdn_sender: never asked: permit in front of it "
-        "always decides"}},
+       {"smtpd_sender_restrictions:1 reject_non_fqdn_sender: never asked: permit before it always "
+        "decides"}},
       {{{"smtpd_helo_restrictions",
          "reject_invalid_hostname, warn_if_reject reject_invalid_helo_hostname, permit"}},
        "R103",
@@ -99,15 +99,15 @@ TEST(Lint, Finds) {
        {}},
       {{{"smtpd_delay_reject", "no"}, {"smtpd_client_restrictions", "reject_unlisted_recipient"}},
        "R104",
-       {"smtpd_client_restrictions:0 reject_unlisted_recipient: what it looks at is not known yet "
+       {"smtpd_client_restrictions:0 reject_unlisted_recipient: what it checks is not known yet "
         "when this list runs"}},
       {{{"smtpd_client_restrictions", "warn_if_reject reject, reject"}},
        "R105",
        {"smtpd_client_restrictions:1 the list refuses every request"}},
       {{{"smtpd_client_restrictions", "reject_unknown_client_hostname, permit_mynetworks, permit"}},
        "R106",
-       {"smtpd_client_restrictions:1 permit_mynetworks makes no difference: the permit behind it "
-        "permits everybody"}},
+       {"smtpd_client_restrictions:1 permit_mynetworks makes no difference: the permit after it "
+        "permits every client"}},
       {{{"smtpd_sender_restrictions", "check_sender_access texthash:/access"}},
        "R107",
        {"smtpd_sender_restrictions:0 texthash:/access: an earlier row hides line 3"}},
@@ -119,32 +119,31 @@ TEST(Lint, Finds) {
          "reject_unauth_destination"}},
        "R111",
        {"smtpd_relay_restrictions:0 check_recipient_access inline:{ {foreign.example = OK} } can "
-        "let "
-        "strangers send to destinations that are not ours"}},
+        "let unknown clients send to destinations that are not ours"}},
       {{{"smtpd_client_restrictions", "check_client_access static:DISCARD"}},
        "R112",
-       {"smtpd_client_restrictions:0 DISCARD takes a message and throws it away, for all its "
-        "recipients, unseen and foreign ones too"}},
+       {"smtpd_client_restrictions:0 DISCARD accepts a message and discards it for all its "
+        "recipients, including those not yet known and those not ours"}},
       {{{"mynetworks", "192.0.2.0/24, 128.0.0.0/2"}},
        "R120",
-       {"mynetworks:- 128.0.0.0/2 holds a large part of the Internet: strangers are inside and may "
-        "send anywhere"}},
+       {"mynetworks:- 128.0.0.0/2 holds a large part of the Internet: unknown clients are inside "
+        "and "
+        "may send anywhere"}},
       {{{"mynetworks", "!192.0.2.9, 192.0.2.0/24, !192.0.2.7"}},
        "R121",
-       {"mynetworks:- !192.0.2.7/32 comes too late: 192.0.2.0/24 in front of it has let it in"}},
+       {"mynetworks:- !192.0.2.7/32 comes too late: 192.0.2.0/24 before it already includes it"}},
       {{{"relay_domains", "co.uk, example.co.uk, lan"}},
        "R122",
-       {"relay_domains:- co.uk is a public suffix: mail to whatever is registered below it is "
-        "relayed for everybody",
-        "relay_domains:- lan is a top-level name: mail to whatever is registered below it is "
-        "relayed "
-        "for everybody"}},
+       {"relay_domains:- co.uk is a public suffix: mail to every domain registered below it is "
+        "relayed for any client",
+        "relay_domains:- lan is a top-level name: mail to every domain registered below it is "
+        "relayed for any client"}},
       {{{"relay_domains", ". relay.example.net"}},
        "R123",
-       {"relay_domains:- . is no domain name: it matches nothing"}},
+       {"relay_domains:- . is not a domain name: it matches nothing"}},
       {{{"virtual_mailbox_domains", "example.net"}},
        "R124",
-       {"virtual_mailbox_domains:- example.net is in mydestination too, which counts"}},
+       {"virtual_mailbox_domains:- example.net is in mydestination too, which takes precedence"}},
       {{{"smtpd_sender_restrictions", "reject_unknown_sender_domain, reject_unknown_address"}},
        "R130",
        {"smtpd_sender_restrictions:0 reject_unknown_sender_domain answers 450, so that clients "
@@ -163,8 +162,7 @@ TEST(Lint, Finds) {
         "several recipients"}},
       {{{"smtpd_client_restrictions", "warn_if_reject permit_mynetworks"}},
        "R133",
-       {"smtpd_client_restrictions:0 warn_if_reject in front of permit_mynetworks changes nothing: "
-        "it "
+       {"smtpd_client_restrictions:0 warn_if_reject before permit_mynetworks has no effect: it "
         "permits all the same"}},
       {{{"smtpd_client_restrictions", "sleep 5, reject_unverified_sender"}},
        "R002",
@@ -286,7 +284,7 @@ TEST(Lint, AWitnessReadsAsADialogue) {
              "lets it through",
              "smtpd_recipient_restrictions: the list is empty"}));
   const std::string text = to_text(report);
-  EXPECT_NE(text.find("OPEN RELAY: anybody can send"), std::string::npos);
+  EXPECT_NE(text.find("OPEN RELAY: any client can send"), std::string::npos);
   EXPECT_NE(text.find("error[R110] smtpd_relay_restrictions, element 2: an open relay"),
             std::string::npos);
   EXPECT_NE(to_text(lint_of({})).find("closed: no client outside mynetworks"), std::string::npos);

@@ -87,13 +87,12 @@ std::string keyword_manual() {
   }
   out +=
       ".\n\n## Tables\n\nMade from `src/dialect/restrictions/table_types.cc`. `proxy:` before a "
-      "type "
-      "is taken off.\n\n| type | what it is | |\n|---|---|---|\n";
+      "type is ignored.\n\n| type | what it is | |\n|---|---|---|\n";
   for (const TableType& one : table_types()) {
     const bool read = one.kind != TableType::Kind::foreign;
     out += fmt::format("| `{}` | {} | {} |\n", one.name, read ? one.help : "not read",
                        !read         ? one.help
-                       : one.indexed ? "what postmap made of it is not looked at"
+                       : one.indexed ? "the file that postmap makes of it is not read"
                                      : "");
   }
   return out;
@@ -101,11 +100,9 @@ std::string keyword_manual() {
 
 std::string capability_manual() {
   std::string out =
-      "# Parts of other mail servers\n\n"
-      "What Postern has in their place. Made from `src/dialect/capabilities.h`, from which "
-      "`postern import` and "
-      "`postern help capabilities` take their words, too.\n\n"
-      "| part | here | |\n|---|---|---|\n";
+      "# Parts of other mail servers\n\nTheir counterparts in Postern. Made from "
+      "`src/dialect/capabilities.h`, from which `postern import` and `postern help capabilities` "
+      "take their words, too.\n\n| part | here | |\n|---|---|---|\n";
   for (const Capability& one : capabilities) {
     out += fmt::format("| {} | {} | {} |\n", one.name, one.has ? "yes" : "no", one.sentence);
   }

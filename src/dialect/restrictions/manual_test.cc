@@ -43,7 +43,7 @@ TEST(RestrictionsManual, words_that_defer_are_answered_with_4xx) {
   for (const std::string row : {"| `defer` | whatever its list is about | always refuses for now | "
                                 "450 4.3.2 (`defer_code`) |\n",
                                 "for now | 454 4.7.1 (`relay_domains_reject_code` less 100) |\n",
-                                "none of ours | 554 5.7.1 (`relay_domains_reject_code`) |\n"}) {
+                                "is not ours | 554 5.7.1 (`relay_domains_reject_code`) |\n"}) {
     EXPECT_THAT(manual, testing::HasSubstr(row));
   }
   for (const std::string_view line : split(manual, '\n')) {

@@ -68,7 +68,7 @@ std::optional<Setting> take_setting(const Line& line, Diagnostics& diagnostics) 
     complain(diagnostics, Diagnostic::Severity::error, "R051", line.offset,
              "line " + std::to_string(line.number) + " is not \"name = value\": \"" +
                  printable(trim(line.text), 60) + "\"",
-             "a line that continues the one before starts with a blank");
+             "a line that continues the line before it starts with a blank");
     return std::nullopt;
   }
   const std::string value(trim(line.text.substr(equals + 1)));
@@ -117,7 +117,9 @@ std::vector<Setting> parse_main_cf(std::string_view text, Diagnostics& diagnosti
     }
     if (continues) {
       complain(diagnostics, Diagnostic::Severity::warning, "R052", line.offset,
-               "line " + std::to_string(line.number) + " starts with a blank and continues nothing",
+               "line " + std::to_string(line.number) +
+                   " starts with a blank but there is no line "
+                   "to continue",
                "start it in the first column");
     }
     auto setting = take_setting(line, diagnostics);

@@ -87,7 +87,7 @@ std::string_view unsafe_place(std::string_view query) {
     const char c = query[at];
     if (c == '%') {
       const bool is_percent_sign = query[++at] == '%';
-      if (!is_percent_sign && inside != '\'') return "a key stands within '...' and nowhere else";
+      if (!is_percent_sign && inside != '\'') return "a key must be within '...'";
     } else if (inside != '\0') {
       if (c == inside) inside = '\0';
     } else if (c == '\'' || c == '"') {
@@ -122,7 +122,7 @@ Result<PgsqlTable> pgsql_of(const TableConfig& config) {
   table.dbname = config.text("dbname");
   if (table.dbname.empty()) return config.wrong("dbname is missing");
   if (table.dbname.find_first_of("=/") != std::string::npos) {
-    return config.wrong("dbname is a name, no connection string");
+    return config.wrong("dbname is a name, not a connection string");
   }
   if (lower(config.text("encoding", "utf8")) != "utf8") {
     return config.wrong("encoding: keys are asked for as UTF8");
@@ -166,7 +166,7 @@ OpenedTable open_pgsql(std::string spec, std::string_view path, const TableSourc
 /// The URIs of `server_host`, which may also contain host names.
 Result<std::vector<std::string>> ldap_uris(const TableConfig& config) {
   const auto port = config.number("server_port", 389);
-  if (!port || *port == 0 || *port > 65535) return config.wrong("server_port is no port");
+  if (!port || *port == 0 || *port > 65535) return config.wrong("server_port is not a port");
   std::vector<std::string> uris;
   for (const std::string& host : config.words("server_host", "localhost")) {
     if (host.find("://") == std::string::npos) {
@@ -206,7 +206,8 @@ Result<LdapTable> ldap_of(const TableConfig& config) {
     return config.wrong("timeout: write 1 to 3600, in seconds");
   }
   const auto size_limit = config.number("size_limit", 0);
-  if (!size_limit || *size_limit > 1'000'000) return config.wrong("size_limit is no such number");
+  if (!size_limit || *size_limit > 1'000'000)
+    return config.wrong("size_limit is not such a number");
   const auto version = config.number("version", 3);
   if (!version || (*version != 2 && *version != 3)) return config.wrong("version is 2 or 3");
   table.bind = *bind;

@@ -213,7 +213,7 @@ TEST(RemoteTable, refuses_what_it_cannot_mean) {
       {"pgsql:/pg", "query = SELECT '%s' -- it's\n", "comments"},
       {"pgsql:/pg", "query = SELECT '%s\n", "a quote is not closed"},
       {"pgsql:/pg", "dbname =\n", "dbname is missing"},
-      {"pgsql:/pg", "dbname = password=pg-hunter2\n", "no connection string"},
+      {"pgsql:/pg", "dbname = password=pg-hunter2\n", "not a connection string"},
       {"pgsql:/pg", "encoding = LATIN1\n", "UTF8"},
       {"pgsql:/pg", "hosts = postgresql://u:pg-hunter2@h/d\n", "a URI with a password"},
       {"pgsql:/pg", "hosts = postgresql://h/d?password=pg-hunter2\n", "a URI with a password"},

@@ -117,7 +117,7 @@ class UnionTable final : public CompoundTable {
   }
 };
 
-/// pipemap: the value from one table is the key for the next.
+/// pipemap: the result of one table is the key for the next.
 class PipeTable final : public CompoundTable {
  public:
   using CompoundTable::CompoundTable;

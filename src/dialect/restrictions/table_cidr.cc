@@ -177,7 +177,7 @@ class CidrReader {
   bool begin_block(std::string_view rest) {
     const auto pattern = take_pattern(rest);
     if (!pattern) return report_.bad(line_, pattern.error().message);
-    if (!rest.empty()) return report_.bad(line_, "text behind the network of `if`");
+    if (!rest.empty()) return report_.bad(line_, "text after the network of `if`");
     if (blocks_.size() > max_table_nesting) return report_.bad(line_, "`if` is nested too deep");
     note_mapped(*pattern);
     Block block{v4_within(*pattern), v6_within(*pattern), line_};
@@ -185,7 +185,7 @@ class CidrReader {
     return true;
   }
   bool end_block(std::string_view rest) {
-    if (!rest.empty()) return report_.bad(line_, "text behind `endif`");
+    if (!rest.empty()) return report_.bad(line_, "text after `endif`");
     if (blocks_.size() == 1) return report_.bad(line_, "`endif` without `if`");
     blocks_.pop_back();
     return true;

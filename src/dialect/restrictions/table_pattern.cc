@@ -81,7 +81,7 @@ Result<Template> parse_template(std::string_view text) {
     if (name.starts_with('{') || name.starts_with('(')) {
       const std::size_t close = name.find(name[0] == '{' ? '}' : ')');
       if (close == std::string_view::npos) {
-        return fail(Fault::malformed, "the bracket behind `$` is not closed");
+        return fail(Fault::malformed, "the bracket after `$` is not closed");
       }
       name = name.substr(1, close - 1);
       taken = close + 1;
@@ -93,7 +93,7 @@ Result<Template> parse_template(std::string_view text) {
     if (!number || *number == 0 || *number > highest_group) {
       return fail(Fault::malformed,
                   fmt::format("`${}` in the result is not the number of a group; write $1, ${{1}} "
-                              "in front of letters, or $$ for a dollar sign",
+                              "before letters, or $$ for a dollar sign",
                               printable(name, 32)));
     }
     made.pieces.back().group = static_cast<unsigned>(*number);
@@ -232,7 +232,7 @@ class PatternReader {
 
   bool end_block(std::string_view rest) {
     if (open_.empty()) return report_.bad(line_, "`endif` without `if`");
-    if (!rest.empty()) report_.warn(line_, "text behind `endif` is ignored");
+    if (!rest.empty()) report_.warn(line_, "text after `endif` is ignored");
     Rule rule;
     rule.kind = Rule::Kind::end;
     rule.line = line_;
@@ -257,7 +257,7 @@ class PatternReader {
     if (!regex) return report_.bad(line_, regex.error().message);
     rule.regex = std::move(*regex);
     if (kind == Rule::Kind::block) {
-      if (!text.empty()) report_.warn(line_, "text behind the pattern of `if` is ignored");
+      if (!text.empty()) report_.warn(line_, "text after the pattern of `if` is ignored");
       open_.push_back(table_.rules_.size());
       table_.rules_.push_back(std::move(rule));
       return true;

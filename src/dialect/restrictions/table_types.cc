@@ -25,8 +25,8 @@ constexpr TableType types[] = {
     {"pcre", perl, "a file of Perl's patterns and values, or `pcre:{ {row} }`"},
     {"static", constant, "one value for every key"},
     {"fail", failing, "every look-up fails"},
-    {"unionmap", either, "what all of several tables say: `unionmap:{hash:/a, cidr:/b}`"},
-    {"pipemap", in_turn, "what one table finds is the key for the next"},
+    {"unionmap", either, "the results of several tables together: `unionmap:{hash:/a, cidr:/b}`"},
+    {"pipemap", in_turn, "the result of one table is the key for the next"},
     {"sqlite", sqlite, "a file with the database and its query"},
     {"pgsql", program, "a file with the PostgreSQL server and the query"},
     {"ldap", program, "a file with the LDAP server and the query"},
@@ -41,7 +41,7 @@ constexpr TableType types[] = {
     {"unix", foreign, export_it},
     {"environ", foreign, "write the value with static: or inline:"},
     {"internal", foreign, "write the values with inline:"},
-    {"randmap", foreign, "a decision must not be drawn by lot: choose one of its values"},
+    {"randmap", foreign, "a decision must not be random: choose one of its values"},
 };
 
 }  // namespace

@@ -344,7 +344,7 @@ OpenedTable open_exact(std::string spec, std::string_view path, const TableSourc
     }
     if (!table->add(row.key, row.value, number)) {
       report.hidden(number);
-      report.warn(number, fmt::format("the key `{}` stands on an earlier line, which counts",
+      report.warn(number, fmt::format("the key `{}` is on an earlier line, which is used",
                                       printable(row.key, 64)));
     }
   }
@@ -390,7 +390,7 @@ OpenedTable open_inline(std::string spec, std::string_view name, const TableSour
   for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
     if (table->add(row->key, row->value, row->number)) continue;
     report.hidden(row->number);
-    report.warn(row->number, fmt::format("the key `{}` is given again, the last value counts",
+    report.warn(row->number, fmt::format("the key `{}` is given again; the last value is used",
                                          printable(row->key, 64)));
   }
   table->finish(report);
