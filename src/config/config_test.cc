@@ -762,7 +762,7 @@ TEST(Config, mistakes_of_syntax_in_several_rules_are_said_at_once) {
                        "fn f( { 1 }\n"),
             (std::vector<std::string>{
                 "V001 2:32 a value is expected, not `]`; see `postern help V001`",
-                "V001 3:11 no rule begins with `ruel`; did you mean `rule`?",
+                "V001 3:11 a rule cannot begin with `ruel`; did you mean `rule`?",
                 "V001 4:45 the name of a parameter is expected, not `]`; see `postern help V001`",
                 "V001 7:7 the name of a parameter is expected, not `{`; see `postern help V001`"}));
 }

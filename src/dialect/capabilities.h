@@ -67,8 +67,7 @@ inline constexpr std::array capabilities{
         Part::rewriting, "rewriting of addresses", false,
         "addresses are not rewritten; Lua hooks and .vsl rules may do so (docs/lua-hooks.md)"},
     Capability{Part::sender_owners, "senders that belong to logins", false,
-               "who may use which sender is not checked; take the *_sender_login_mismatch rules "
-               "out"},
+               "who may use which sender is not checked; remove the *_sender_login_mismatch rules"},
     Capability{Part::probes, "address verification by probes", false,
                "addresses are not verified by probes; name the recipients in tables"},
     Capability{Part::mx_backup, "permit_mx_backup", false,

@@ -54,7 +54,7 @@ class Importer {
       report.overridden = overridden_[setting.name];
       if (!report.overridden.empty()) {
         if (!report.note.empty()) report.note += "; ";
-        report.note += "set several times, the last counts";
+        report.note += "set several times; the last value is used";
       }
       result.parameters.push_back(std::move(report));
     }
@@ -329,7 +329,7 @@ class Importer {
       return "stays as it is and prevents the start: " + joined_by_semicolon(found->second);
     }
     std::string out = "stays as it is and prevents the start: ";
-    if (!keywords.empty()) out += fmt::format("{} is not carried, take it out", users(keywords));
+    if (!keywords.empty()) out += fmt::format("{} is not carried; remove it", users(keywords));
     std::string separator = keywords.empty() ? "" : "; ";
     for (const TableType* type : types) {
       out += fmt::format("{}{}: tables are not read, {}", std::exchange(separator, "; "),
@@ -341,24 +341,24 @@ class Importer {
   void describe(const std::string& name, ImportedParameter& out) {
     if (name == "virtual_alias_maps" || name == "virtual_maps") {
       out.fate = Fate::changed;
-      out.note = "says which recipients exist; addresses are not rewritten";
+      out.note = "names the recipients that exist; addresses are not rewritten";
     } else if (name == "alias_maps" && is_asked("alias_maps", "local_recipient_maps")) {
       out.fate = Fate::changed;
       out.note =
-          "its names, `name: value` as aliases(5) has them, exist as local recipients; addresses "
-          "are not rewritten";
+          "its names, `name: value` as in aliases(5), exist as local recipients; addresses are "
+          "not rewritten";
     } else if (name == "alias_maps") {
       out.fate = Fate::not_supported;
       out.note = fmt::format(
           "{}; addresses are not rewritten",
           parameters_.is_set("local_recipient_maps")
               ? "local_recipient_maps does not ask it"
-              : "nothing asks it while local_recipient_maps is not set, and every local recipient "
-                "is taken: set local_recipient_maps = $alias_maps");
+              : "it is not used while local_recipient_maps is not set, and every local recipient "
+                "is accepted: set local_recipient_maps = $alias_maps");
     } else if (name == "queue_directory") {
-      out.note = "where sockets of policy services stand";
+      out.note = "the folder of the sockets of policy services";
     } else if (name == "alias_database") {
-      out.note = "where another parameter names its files, they are read as aliases(5) has them";
+      out.note = "if another parameter names its files, they are read in the format of aliases(5)";
     } else if (name == "myorigin" && parameters_.raw(name).starts_with('/')) {
       const std::string path = parameters_.raw(name);
       const auto text = options_.read

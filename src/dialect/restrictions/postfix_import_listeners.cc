@@ -46,7 +46,7 @@ Certificate chain_of(const std::vector<Word>& files, const ImportOptions& option
   if (files.size() > taken) {
     const bool belongs = !holds(files[taken].text, "PRIVATE KEY-").value_or(true);
     out.difference += belongs
-                          ? fmt::format("put the certificates of {} behind those of {}",
+                          ? fmt::format("put the certificates of {} after those of {}",
                                         printable(files[taken].text, 80), printable(out.chain, 80))
                           : fmt::format("a listener has one certificate; not that of {}",
                                         printable(files[taken].text, 80));
@@ -126,7 +126,7 @@ Judgement judge_certificate(std::string_view name, const Parameters& parameters,
   const std::string value = parameters.text(name);
   if (value.empty() || value == "none") return carried("no such file");
   if (!used || (used->origin != name && used->key_origin != name)) {
-    return not_supported(fmt::format("a listener has one certificate; that of {} is taken",
+    return not_supported(fmt::format("a listener has one certificate; that of {} is used",
                                      used ? used->origin : "none of them"));
   }
   if (tls_mode(parameters, options) == "none") return meaningless("TLS is switched off");
@@ -176,7 +176,8 @@ Judgement judge_interfaces(const Parameters& parameters) {
   };
   if (!words || !std::all_of(words->begin(), words->end(), known)) {
     return not_supported(
-        "only addresses are understood, no names; set listener.address, loopback until then");
+        "only addresses are supported, not names; set listener.address, which is loopback until "
+        "then");
   }
   return changed("listener.address, port 25; further ports of master.cf are further listeners");
 }
@@ -207,8 +208,8 @@ std::optional<std::string> banner_of(const Parameters& parameters) {
 Judgement judge_banner(const Parameters& parameters) {
   if (!is_utf8(parameters.text("smtpd_banner"))) return not_supported(std::string(not_utf8));
   const auto banner = banner_of(parameters);
-  if (!banner) return changed("listener.banner: it stands behind the name and ESMTP");
-  if (banner->empty()) return changed("the greeting says \"Postern\" behind ESMTP");
+  if (!banner) return changed("listener.banner: it follows the name and ESMTP");
+  if (banner->empty()) return changed("the greeting has \"Postern\" after ESMTP");
   return carried("listener.banner");
 }
 
@@ -264,7 +265,7 @@ std::optional<std::string> addresses_toml(std::string_view name, const Parameter
 Judgement judge_networks(std::string_view name, std::string_view key,
                          const Parameters& parameters) {
   if (networks_toml(name, parameters)) return carried(std::string(key));
-  return not_supported(fmt::format("{} takes networks alone; set it by hand", key));
+  return not_supported(fmt::format("{} takes only networks; set it by hand", key));
 }
 
 std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameters,

@@ -76,8 +76,8 @@ std::string unlisted_recipients(const Parameters& parameters) {
   std::string out;
   if (!missing.empty()) {
     out = fmt::format(
-        "no list of recipients in {}: any recipient of these domains is answered 250, and mail to "
-        "a wrong one bounces later, often to a forged sender; name a table with a row for each "
+        "no list of recipients in {}: any recipient of these domains gets 250, and mail to a "
+        "wrong one bounces later, often to a forged sender; name a table with a row for each "
         "recipient. ",
         missing);
   }
@@ -93,8 +93,8 @@ std::string unlisted_recipients(const Parameters& parameters) {
 void newer_defaults(const Parameters& parameters, std::vector<std::string>& out) {
   if (!parameters.is_set("smtpd_forbid_bare_newline")) {
     out.emplace_back(
-        "no smtpd_forbid_bare_newline: Postfix mends lines that end in a bare LF from version 3.9 "
-        "on and takes them before; Postern refuses them (limits.bare_newline)");
+        "no smtpd_forbid_bare_newline: Postfix repairs lines that end in a bare LF from version "
+        "3.9 on and accepts them before; Postern refuses them (limits.bare_newline)");
   }
   if (!parameters.is_set("smtpd_forbid_unauth_pipelining")) {
     out.emplace_back(
@@ -114,12 +114,11 @@ std::vector<std::string> import_notes(const Parameters& parameters, const Sendin
                                       bool has_indexed) {
   std::vector<std::string> out;
   if (!parameters.is_set("compatibility_level")) {
-    std::string note = "no compatibility_level: level 0 is carried, as Postfix takes it";
+    std::string note = "no compatibility_level: level 0 is carried, Postfix's default";
     if (!parameters.is_set("smtpd_relay_restrictions")) {
       note +=
-          ", and the relay list is empty: unless the recipient list refuses what is to be "
-          "relayed, Postfix does not start; set compatibility_level = \"3.6\" after a look at the "
-          "lists";
+          ", and the relay list is empty: unless the recipient list refuses mail to be relayed, "
+          "Postfix does not start; review the lists, then set compatibility_level = \"3.6\"";
     }
     out.push_back(std::move(note));
   }
@@ -140,14 +139,14 @@ std::vector<std::string> import_notes(const Parameters& parameters, const Sendin
   }
   if (!parameters.is_set("smtpd_sasl_auth_enable")) {
     out.push_back(
-        "no smtpd_sasl_auth_enable: Postfix offers no AUTH then, and so the file says \"no\"; take "
-        "the line out where clients shall log in");
+        "no smtpd_sasl_auth_enable: Postfix then offers no AUTH, so the file says \"no\"; remove "
+        "the line if clients are to log in");
   }
   if (parameters.flag("smtpd_sasl_auth_enable").value_or(false) &&
       !parameters.is_set("smtpd_tls_auth_only")) {
     out.push_back(
         "no smtpd_tls_auth_only: Postfix lets clients log in without TLS then, and so does this "
-        "file (listener.auth_without_tls) where TLS is not insisted on; take that out unless old "
+        "file (listener.auth_without_tls) where TLS is not required; remove that unless old "
         "clients need it");
   }
   newer_defaults(parameters, out);
@@ -160,31 +159,30 @@ std::vector<std::string> import_notes(const Parameters& parameters, const Sendin
       domains_of(parameters, sending, {"mydestination", "virtual_mailbox_domains"});
   if (!local.empty()) {
     out.push_back("mail for " + local +
-                  ": Postfix puts it into mailboxes, which Postern does not keep; give each domain "
-                  "webhooks (webhooks.public_domain) or a [[route]] to where its mailboxes are, or "
-                  "take it out of mydestination and virtual_mailbox_domains; until then the "
-                  "gateway accepts such mail and " +
+                  ": Postfix puts it into mailboxes, which Postern does not keep; give each "
+                  "domain webhooks (webhooks.public_domain) or a [[route]] to where its mailboxes "
+                  "are, or remove it from mydestination and virtual_mailbox_domains; until then "
+                  "the gateway accepts such mail and " +
                   sending.rest);
   }
   if (const std::string aliased = domains_of(parameters, sending, {"virtual_alias_domains"});
       !aliased.empty()) {
     out.push_back("mail for " + aliased +
-                  ": addresses are not rewritten, so that it goes on as it came; give each domain "
-                  "webhooks or a [[route]] to who rewrites it, or take it out of "
+                  ": addresses are not rewritten, so it is passed on unchanged; give each domain "
+                  "webhooks or a [[route]] to a server that rewrites it, or remove it from "
                   "virtual_alias_domains; until then the gateway accepts such mail and " +
                   sending.rest);
   }
   if (!parameters.is_set("bounce_queue_lifetime") || !parameters.is_set("delay_warning_time")) {
     out.push_back(
-        "the queue: where the file says nothing, Postfix keeps reports for 5 days and warns nobody "
-        "of a delay; Postern keeps them for 2 (queue.expire_null_path) and tells the sender after "
-        "4 hours (queue.delay_notice)");
+        "the queue: where the file says nothing, Postfix keeps reports for 5 days and does not "
+        "report a delay; Postern keeps them for 2 (queue.expire_null_path) and tells the sender "
+        "after 4 hours (queue.delay_notice)");
   }
   out.push_back(
       "header fields: Postfix drops Bcc, Resent-Bcc, Content-Length and Return-Path of mail that "
-      "it "
-      "takes (message_drop_headers); Postern passes them on, so that recipients see a Bcc that a "
-      "mail program left in");
+      "it accepts (message_drop_headers); Postern passes them on, so that recipients see a Bcc "
+      "that a mail program left in");
   out.push_back(
       "8-bit mail for a host without 8BITMIME: Postfix converts it to 7 bits, Postern returns it "
       "to "

@@ -51,7 +51,7 @@ NextHop next_hop_of(std::string_view written) {
   if (bracketed) {
     const std::size_t end = host.find(']');
     if (end == std::string_view::npos) {
-      out.trouble = fmt::format("`{}` is no next hop", printable(written, 80));
+      out.trouble = fmt::format("`{}` is not a next hop", printable(written, 80));
       return out;
     }
     port = host.substr(end + 1);
@@ -70,7 +70,7 @@ NextHop next_hop_of(std::string_view written) {
       return out;
     }
     if (*known == "465") {
-      out.trouble = "TLS from the first octet (port 465) is not spoken; name port 587";
+      out.trouble = "TLS from the first octet (port 465) is not supported; use port 587";
       return out;
     }
     if (*known != "25") number = ":" + *known;
@@ -92,7 +92,8 @@ NextHop next_hop_of(std::string_view written) {
   // A host of one label could be read as a keyword of routes, such as `mx`.
   const bool is_word = host.find('.') == std::string_view::npos;
   out.to = (is_word ? fmt::format("[{}]", host) : out.host) + number;
-  if (!bracketed) out.trouble = fmt::format("{} itself is called, not its MX hosts", out.host);
+  if (!bracketed)
+    out.trouble = fmt::format("mail goes to {} itself, not to its MX hosts", out.host);
   return out;
 }
 
@@ -116,7 +117,7 @@ NextHops next_hops_of(const std::vector<std::string_view>& texts) {
   for (std::string& to : out.to) {
     if (!to.starts_with("mx:")) continue;
     to.erase(0, 3);
-    out.trouble = "one of several next hops is called itself, not its MX hosts";
+    out.trouble = "one of several next hops is used directly, not its MX hosts";
   }
   return out;
 }
@@ -393,7 +394,7 @@ class Builder {
     const std::string_view words = has_status ? trim(text.substr(status.size())) : trim(text);
     return fmt::format(
         "error:550 {} {}", has_status ? status : "5.0.0",
-        words.empty() ? "mail for this address is not taken" : printable(words, 200));
+        words.empty() ? "mail for this address is not accepted" : printable(words, 200));
   }
 
   void read_transports() {
@@ -510,7 +511,7 @@ class Builder {
     }
     add_transport({"*", value}, "default_transport", left);
     judge("default_transport", left.empty() ? carried("[[route]] match = [\"*\"]")
-                                            : not_supported("mail is passed on by SMTP alone"));
+                                            : not_supported("mail is passed on only by SMTP"));
   }
 
   // --- TLS ---
@@ -523,7 +524,7 @@ class Builder {
     if (level == "none" || level == "may" || level == "encrypt") return {level, ""};
     if (level == "dane") return {"may", ""};
     if (level == "dane-only") {
-      return {"encrypt", "a domain that publishes no TLSA records is held to encrypt"};
+      return {"encrypt", "a domain that publishes no TLSA records must still encrypt"};
     }
     if (level == "verify" || level == "secure") return {"verify", ""};
     return {"", "name the certificate in tlsa of a [[route]] (docs/relay.md)"};
@@ -553,8 +554,7 @@ class Builder {
     if (!ours.difference.empty()) {
       judge(origin, changed(fmt::format("{}: {}", key, ours.difference)));
     } else if (level == "may" || level == "encrypt" || level == "verify" || level == "secure") {
-      judge(origin, changed(key + ": a domain that publishes TLSA records is held to them too "
-                                  "(relay.dane)"));
+      judge(origin, changed(key + ": published TLSA records are enforced too (relay.dane)"));
     } else {
       if (level == "none") out_.relay.push_back({"relay", "dane", "false", origin});
       judge(origin, carried(key));
@@ -585,8 +585,7 @@ class Builder {
       }
       std::string why = level.word.empty() ? std::string(level.difference)
                         : word == "dane-only"
-                            ? "no [[route]] insists on TLSA records; those that are published are "
-                              "held to"
+                            ? "no [[route]] requires TLSA records; published ones are enforced"
                             : hold(row.key, level.word, names);
       if (!why.empty()) left[std::move(why)].insert(printable(row.key, 80));
     }
@@ -612,7 +611,7 @@ class Builder {
       found = true;
     }
     if (found) return {};
-    if (key.starts_with('[')) return "no next hop is written so";
+    if (key.starts_with('[')) return "this is not the form of a next hop";
     if (!is_pattern(key)) return "a [[route]] wants a dot in the name";
     // Postfix looks up the next hop, so the row does not apply here.
     if (matched_.contains("*") || matched_.contains(key)) {
@@ -674,8 +673,8 @@ class Builder {
       add_trouble(trouble, "no route leads to " + listed(left));
     }
     const std::string said =
-        "auth_user and auth_password of the [[route]], whose host has to show a certificate for "
-        "its name (tls = \"verify\") before it is told the password";
+        "auth_user and auth_password of the [[route]], whose host must have a certificate for its "
+        "name (tls = \"verify\") before it gets the password";
     judge("smtp_sasl_auth_enable",
           used.empty() ? not_supported("no password was found for a next hop") : changed(said));
     judge("smtp_sasl_password_maps",
@@ -757,7 +756,7 @@ class Builder {
     const std::string type = lower(parameters_.text("smtpd_sasl_type"));
     if (type != "dovecot") {
       const std::string note = fmt::format(
-          "{} is not asked; name where the accounts are in an [[auth.source]] (docs/auth.md)",
+          "{} is not used; name where the accounts are in an [[auth.source]] (docs/auth.md)",
           type == "cyrus" ? "Cyrus SASL" : printable(type, 40));
       judge("smtpd_sasl_auth_enable", changed(note));
       judge("smtpd_sasl_type", not_supported(note));
@@ -768,7 +767,7 @@ class Builder {
     std::string path = parameters_.text("smtpd_sasl_path");
     if (path.starts_with("inet:")) {
       judge("smtpd_sasl_type", changed("[[auth.source]] of the kind dovecot asks a socket"));
-      judge("smtpd_sasl_auth_enable", changed("nobody can log in until an [[auth.source]] says "
+      judge("smtpd_sasl_auth_enable", changed("no client can log in until an [[auth.source]] says "
                                               "where the accounts are (docs/auth.md)"));
       return judge("smtpd_sasl_path",
                    not_supported("Dovecot is asked on its socket; name it in an [[auth.source]] of "
@@ -782,7 +781,7 @@ class Builder {
                      {"auth.source", "file", toml_quoted(path), "smtpd_sasl_path"}}});
     judge("smtpd_sasl_type", carried("[[auth.source]] kind"));
     judge("smtpd_sasl_path", carried("[[auth.source]] file"));
-    judge("smtpd_sasl_auth_enable", carried("logins are asked of Dovecot: [[auth.source]]"));
+    judge("smtpd_sasl_auth_enable", carried("Dovecot verifies logins: [[auth.source]]"));
   }
 
   // --- the file ---

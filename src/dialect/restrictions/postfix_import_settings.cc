@@ -126,7 +126,7 @@ struct Always {
 };
 constexpr Always always[] = {
     {"allow_min_user", true,
-     "addresses that start with a hyphen are taken; a list can refuse them"},
+     "addresses that start with a hyphen are accepted; a list can refuse them"},
     {"append_dot_mydomain", false, "names are not completed; write mydestination out in full",
      "names without a dot are never completed, as here"},
     {"smtpd_tls_ask_ccert", false, "no client certificates; let clients log in instead",
@@ -134,7 +134,7 @@ constexpr Always always[] = {
     {"smtpd_tls_req_ccert", false, "no client certificates; let clients log in instead",
      "clients are never asked for a certificate, as here"},
     {"smtputf8_enable", true, "SMTPUTF8 is always offered"},
-    {"strict_rfc821_envelopes", true, "addresses in MAIL and RCPT stand in angle brackets"},
+    {"strict_rfc821_envelopes", true, "addresses in MAIL and RCPT must be in angle brackets"},
 };
 
 Judgement judge_always(const Always& fixed, const Parameters& parameters) {
@@ -150,7 +150,7 @@ Judgement judge_hostname(const Parameters& parameters) {
   const std::string name = parameters.text("myhostname");
   // The configuration does not allow underscores (RFC 1123 §2.1).
   if (!mail::is_hostname(name) || name.find('_') != std::string::npos || name.ends_with('.')) {
-    return changed(fmt::format("`{}` is no domain name; set server.hostname for the greeting",
+    return changed(fmt::format("`{}` is not a domain name; set server.hostname for the greeting",
                                printable(name, 64)));
   }
   Judgement out = carried("also server.hostname");
@@ -163,7 +163,7 @@ Judgement judge_bare_newline(const Parameters& parameters) {
   const bool mends = wanted == "yes" || wanted == "normalize";
   if (!mends && wanted != "reject") {
     return not_supported(
-        "a bare LF never ends a line; limits.bare_newline says what becomes of it");
+        "a bare LF never ends a line; limits.bare_newline says what happens to it");
   }
   Judgement out = carried("limits.bare_newline");
   out.entries.push_back({"limits", "bare_newline", mends ? "\"normalize\"" : "\"reject\"",
@@ -237,8 +237,8 @@ std::optional<Judgement> judge_setting(std::string_view name, const Parameters& 
     const auto networks = networks_toml(name, parameters);
     if (!networks) {
       return changed(
-          "limits count its clients too, but for limits.exempt_networks, which takes "
-          "networks alone");
+          "limits count its clients too, except for limits.exempt_networks, which takes only "
+          "networks");
     }
     Judgement out = carried("also limits.exempt_networks");
     out.entries.push_back({"limits", "exempt_networks", *networks, "mynetworks"});

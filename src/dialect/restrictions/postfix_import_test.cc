@@ -188,10 +188,10 @@ TEST(PostfixImport, AliasFilesAreAskedWhereLocalRecipientMapsSaysSo) {
       "local_recipient_maps = proxy:unix:passwd.byname $alias_maps\n");
   EXPECT_THAT(fate_of(asked, "alias_maps"),
               HasSubstr("carried with a change: its names, `name: value`"));
-  EXPECT_THAT(fate_of(asked, "alias_database"), HasSubstr("carried: where another parameter"));
+  EXPECT_THAT(fate_of(asked, "alias_database"), HasSubstr("carried: if another parameter"));
   EXPECT_THAT(asked.toml, HasSubstr("alias_database = \"hash:/etc/aliases\""));
   EXPECT_THAT(fate_of("alias_maps = hash:/etc/aliases"),
-              HasSubstr("not supported: nothing asks it while local_recipient_maps is not set"));
+              HasSubstr("not supported: it is not used while local_recipient_maps is not set"));
 }
 
 TEST(PostfixImport, SocketsOfPolicyServicesStandInTheQueueDirectory) {
@@ -199,7 +199,8 @@ TEST(PostfixImport, SocketsOfPolicyServicesStandInTheQueueDirectory) {
       "queue_directory = /spool\n"
       "smtpd_recipient_restrictions = check_policy_service unix:private/greylist\n";
   const PostfixImport out = imported(text);
-  EXPECT_EQ(fate_of(out, "queue_directory"), "carried: where sockets of policy services stand");
+  EXPECT_EQ(fate_of(out, "queue_directory"),
+            "carried: the folder of the sockets of policy services");
   EXPECT_THAT(out.toml, HasSubstr("queue_directory = \"/spool\""));
   EXPECT_THAT(fate_of("queue_directory = /spool"), HasSubstr("has no meaning here"));
 }
@@ -486,7 +487,7 @@ TEST(PostfixImport, WhereMailGoes) {
   EXPECT_EQ(routes(".example.org"), "[10.0.0.5]:2525  ");
   EXPECT_EQ(routes("mx.example"), "mx:hub.example  ");
   EXPECT_EQ(routes("old.example"), "error:550 5.1.1 nobody here  ");
-  EXPECT_EQ(routes("no.example"), "error:550 5.0.0 mail for this address is not taken  ");
+  EXPECT_EQ(routes("no.example"), "error:550 5.0.0 mail for this address is not accepted  ");
   EXPECT_EQ(routes("away.example"), "smart.example.net:587  ");
   EXPECT_EQ(routes("null.example"), "discard  ");
   EXPECT_EQ(routes("plain.example"), "mx  ") << "a transport, not a host";
@@ -501,8 +502,9 @@ TEST(PostfixImport, WhereMailGoes) {
       fate_of(out, "smtp_tls_policy_maps"),
       HasSubstr("; not carried: far.example, partner.example (a [[route]] sends this mail to "
                 "another next hop, to which the row does not apply in Postfix either)"));
-  EXPECT_THAT(fate_of(out, "smtp_tls_policy_maps"),
-              HasSubstr("; not carried: [smart.example.net]:587 (no next hop is written so)"));
+  EXPECT_THAT(
+      fate_of(out, "smtp_tls_policy_maps"),
+      HasSubstr("; not carried: [smart.example.net]:587 (this is not the form of a next hop)"));
   EXPECT_THAT(fate_of(out, "smtp_tls_policy_maps"),
               HasSubstr("; not carried: odd.example (name the certificate in tlsa"));
   EXPECT_THAT(fate_of(out, "smtp_tls_security_level"), HasSubstr("relay.tls = \"encrypt\""));
@@ -595,14 +597,14 @@ TEST(PostfixImport, QueueBannerAndLogins) {
   EXPECT_EQ(file["queue"]["first_retry"].value_or(""), std::string("600s"));
   EXPECT_EQ(file["auth"]["source"][0]["file"].value_or(""), std::string("/spool/private/auth"));
   EXPECT_EQ(file["restrictions"]["smtpd_sasl_auth_enable"].value_or(""), std::string("yes"));
-  EXPECT_THAT(fate_of("smtpd_banner = hello"), HasSubstr("it stands behind the name and ESMTP"));
+  EXPECT_THAT(fate_of("smtpd_banner = hello"), HasSubstr("it follows the name and ESMTP"));
 }
 
 TEST(PostfixImport, SentencesSayWhatPosternDoes) {
   EXPECT_EQ(fate_of(imported("smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = dovecot\n"
                              "smtpd_sasl_path = inet:dovecot:12345\n"),
                     "smtpd_sasl_auth_enable"),
-            "carried with a change: nobody can log in until an [[auth.source]] says where the "
+            "carried with a change: no client can log in until an [[auth.source]] says where the "
             "accounts are (docs/auth.md)");
   const std::string login = "smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = dovecot\n";
   const auto options = [&](const std::string& text) {
@@ -689,7 +691,7 @@ TEST(PostfixImport, WhatIsNotCarriedStaysInTheWay) {
       "relay_domains = ${broken\n");
   EXPECT_EQ(fate_of(out, "smtpd_sender_restrictions"),
             "not supported: stays as it is and prevents the start: reject_unverified_sender is not "
-            "carried, take it out");
+            "carried; remove it");
   EXPECT_THAT(fate_of(out, "virtual_mailbox_maps"), HasSubstr("mysql: tables are not read"));
   EXPECT_THAT(fate_of(out, "relay_recipient_maps"), HasSubstr("memcache: tables are not read"));
   EXPECT_THAT(fate_of(out, "relay_domains"), HasSubstr("a ${ is not closed"));

@@ -22,7 +22,7 @@ std::string stage_hint(std::string_view written) {
   if (near) return "did you mean `" + std::string(*near) + "`?";
   // Words of SMTP that users may write instead of a stage.
   const bool is_message = written == "data" || written == "message" || written == "eom";
-  if (is_message) return "mail that has come in is `preq`";
+  if (is_message) return "the stage of a received message is `preq`";
   if (written == "ehlo") return "it is `helo`";
   if (written == "auth") return "it is `authenticate`";
   if (written == "queued") return "it is `postq`";
@@ -92,13 +92,13 @@ class Checker {
     const auto [before, is_new] = names_.emplace(one.text, one.text_at);
     if (!is_new) {
       add(one.text_at, "the name \"" + one.text + "\" is given twice",
-          "the first stands in line " + std::to_string(before->second.line) +
+          "the first one is in line " + std::to_string(before->second.line) +
               "; names are unique over all stages");
     }
     const bool queued = stage == Stage::queued || stage == Stage::delivery;
     if (one.word == "delegate" && stage && !queued) {
-      add(one.at, "`delegate` is possible in `postq` and `delivery` alone",
-          "a message can be handed to another server when it has come in");
+      add(one.at, "`delegate` is possible only in `postq` and `delivery`",
+          "a message can be passed to another server after it has been received");
     }
     body(one, *one.nodes.front());
   }
@@ -113,11 +113,11 @@ class Checker {
       } else {
         const Node& function = *body.nodes[static_cast<std::size_t>(key - body.names.begin())];
         if (is_no_function(function) || function.kind == Kind::map) {
-          add(function.at, "`evaluate` of " + what + " is no function without parameters");
+          add(function.at, "`evaluate` of " + what + " is not a function without parameters");
         }
       }
     } else if (is_no_function(body)) {
-      add(body.at, what + " is no function without parameters", hint);
+      add(body.at, what + " is not a function without parameters", hint);
     }
   }
 

@@ -168,7 +168,7 @@ std::string postern_toml(const Draft& draft, std::string_view file_name) {
 std::vector<std::string> open_questions(const Draft& draft) {
   std::vector<std::string> out;
   if (!draft.domain) {
-    out.push_back("server.domain is missing: write the domain whose mail this is into vsl.domain");
+    out.push_back("server.domain is missing: write the domain of your mail into vsl.domain");
   }
   if (!draft.policy) {
     out.push_back("app.vsl.filepath is missing: without vsl.policy every connection is denied");
@@ -178,17 +178,17 @@ std::vector<std::string> open_questions(const Draft& draft) {
   }
   if (!draft.certificate || !draft.key) {
     out.push_back(
-        "server.tls has no certificate and key: no STARTTLS, and nothing listens for submissions; "
+        "server.tls has no certificate and key: no STARTTLS, and no listener for submissions; "
         "with tls = \"starttls\" Postern makes a certificate of its own");
   }
   for (const auto& [name, domain] : draft.virtual_domains) {
     if (domain.certificate.has_value() == domain.key.has_value()) continue;
     out.push_back(
-        fmt::format("virtual domain {}: a certificate needs its key, both are left out", name));
+        fmt::format("virtual domain {}: a certificate needs a key; both are left out", name));
   }
   if (draft.wants_authentication) {
     out.push_back(
-        "authenticate() asked saslauthd; here it asks the [[auth.source]] of postern.toml: "
+        "authenticate() used saslauthd; here it uses the [[auth.source]] of postern.toml: "
         "docs/auth.md");
   }
   out.push_back("maildir() and mbox() deliver where vsl.maildir and vsl.mbox say, not into homes");

@@ -72,8 +72,8 @@ Result<Verdict> interface(Draft& draft, const Setting& setting) {
   if (kind == Interface::Kind::plain) return carried("[[listener]]");
   if (kind == Interface::Kind::submissions) return carried("[[listener]] with tls = \"implicit\"");
   return changed(
-      "[[listener]] with tls = \"required\"; who must sign in is said by vsl.must_be_authenticated "
-      "or the rules, not by the port");
+      "[[listener]] with tls = \"required\"; vsl.must_be_authenticated or the rules, not the "
+      "port, determine who must sign in");
 }
 
 Result<Verdict> security_level(Draft& draft, const Setting& setting) {
@@ -97,7 +97,7 @@ Result<Verdict> private_key(Draft& draft, const Setting& setting) {
 Result<Verdict> protocol_version(Draft&, const Setting& setting) {
   const auto& versions = setting.texts;
   if (std::find(versions.begin(), versions.end(), "TLSv1.2") == versions.end()) {
-    return lost("TLS 1.2 is taken too; there is no key for it");
+    return lost("TLS 1.2 is accepted too; there is no key for it");
   }
   return carried("TLS 1.2 and 1.3, always");
 }
@@ -110,14 +110,14 @@ template <std::optional<Given> VirtualDomain::* member>
 Result<Verdict> of_virtual(Draft& draft, const Setting& setting) {
   if (setting.texts.empty()) return fail(Fault::malformed, "the path of a file");
   virtual_domain(draft, setting).*member = {setting.texts.front(), setting.line};
-  if (setting.texts.size() > 1) return changed("vsl.virtual: the first file alone");
+  if (setting.texts.size() > 1) return changed("vsl.virtual: only the first file");
   return carried("vsl.virtual");
 }
 
 Result<Verdict> dkim_key(Draft& draft, const Setting& setting) {
   if (setting.texts.empty()) return fail(Fault::malformed, "the path of a file");
   draft.set("vsl", "dkim_key", toml_quoted(setting.texts.front()), setting);
-  if (setting.texts.size() > 1) return changed("vsl.dkim_key: the first file alone");
+  if (setting.texts.size() > 1) return changed("vsl.dkim_key: only the first file");
   return carried("vsl.dkim_key");
 }
 
@@ -141,8 +141,7 @@ Result<Verdict> mechanisms(Draft& draft, const Setting& setting) {
     missing += (missing.empty() ? "" : ", ") + printable(word, 40);
   }
   if (missing.empty()) return carried("what is offered follows from the accounts: docs/auth.md");
-  return lost(missing +
-              ": rules see PLAIN and LOGIN alone; accounts may have SCRAM (docs/auth.md)");
+  return lost(missing + ": rules see only PLAIN and LOGIN; accounts may have SCRAM (docs/auth.md)");
 }
 
 Result<Verdict> attempts(Draft& draft, const Setting& setting) {
@@ -157,7 +156,7 @@ Result<Verdict> client_time_limit(Draft& draft, const Setting& setting) {
 Result<Verdict> retries(Draft& draft, const Setting& setting) {
   if (setting.number < 1) return lost("queue.expire keeps its default");
   draft.retries = {std::to_string(std::min<std::int64_t>(setting.number, 100'000)), setting.line};
-  return changed("queue.expire: the time that these attempts take");
+  return changed("queue.expire: the duration of these attempts");
 }
 
 Result<Verdict> retry_period(Draft& draft, const Setting& setting) {
@@ -242,7 +241,7 @@ Result<Verdict> app_directory(Draft& draft, const Setting& setting) {
 
 Result<Verdict> disable_ehlo(Draft&, const Setting& setting) {
   if (!setting.flag) return carried();
-  return lost("EHLO is always taken");
+  return lost("EHLO is always accepted");
 }
 
 constexpr KnownKey keys[] = {
@@ -250,8 +249,8 @@ constexpr KnownKey keys[] = {
     {"server.domain", Shape::text, domain},
     {"server.client_count_max", Shape::number, number<"limits", "sessions", 1'000'000>},
     {"server.message_size_limit", Shape::number, number<"limits", "message_size", 1LL << 32>},
-    {"server.system.user", Shape::text, nothing<"the service manager says who Postern is">},
-    {"server.system.group", Shape::text, nothing<"the service manager says who Postern is">},
+    {"server.system.user", Shape::text, nothing<"the service manager sets Postern's user">},
+    {"server.system.group", Shape::text, nothing<"the service manager sets Postern's user">},
     {"server.system.group_local", Shape::text, nothing<"local folders belong to Postern's user">},
     {"server.system.thread_pool.receiver", Shape::number, threads},
     {"server.system.thread_pool.processing", Shape::number, nothing<"see server.threads">},
@@ -265,7 +264,7 @@ constexpr KnownKey keys[] = {
     {"server.logs.level", Shape::texts, log_level},
     {"server.logs.system.*", Shape::any, nothing<"under systemd the log goes to the journal">},
     {"server.queues.dirpath", Shape::text,
-     gone<"the queue is below server.data_dir; let vSMTP deliver what waits in its own">},
+     gone<"the queue is below server.data_dir; let vSMTP deliver the mail in its own queue">},
     {"server.queues.working.channel_size", Shape::number, nothing<"there is no such channel">},
     {"server.queues.delivery.channel_size", Shape::number, nothing<"there is no such channel">},
     {"server.queues.delivery.deferred_retry_max", Shape::number, retries},
@@ -296,7 +295,7 @@ constexpr KnownKey keys[] = {
     {"server.smtp.auth.mechanisms", Shape::texts, mechanisms},
     {"server.smtp.auth.attempt_count_max", Shape::number, attempts},
     {"server.smtp.codes.*", Shape::any,
-     gone<"Postern's own replies have its own words; a rule's `code` object says anything">},
+     gone<"Postern's own replies have fixed texts; a rule's `code` object may have any">},
     {"server.dns.type", Shape::text, dns_type},
     {"server.dns.config.*", Shape::any, gone<"[dns] has servers and timeout">},
     {"server.dns.options.*", Shape::any, gone<"[dns] has servers and timeout">},
@@ -307,9 +306,9 @@ constexpr KnownKey keys[] = {
     {"server.virtual.*.tls.sender_security_level", Shape::text,
      gone<"[relay] and [[route]] say how mail is sent">},
     {"server.virtual.*.dkim.private_key", Shape::texts, of_virtual<&VirtualDomain::dkim_key>},
-    {"server.virtual.*.dns.type", Shape::text, gone<"one [dns] asks for all domains">},
-    {"server.virtual.*.dns.config.*", Shape::any, gone<"one [dns] asks for all domains">},
-    {"server.virtual.*.dns.options.*", Shape::any, gone<"one [dns] asks for all domains">},
+    {"server.virtual.*.dns.type", Shape::text, gone<"one [dns] serves all domains">},
+    {"server.virtual.*.dns.config.*", Shape::any, gone<"one [dns] serves all domains">},
+    {"server.virtual.*.dns.options.*", Shape::any, gone<"one [dns] serves all domains">},
     {"app.dirpath", Shape::text, app_directory},
     {"app.vsl.filepath", Shape::text, policy},
     {"app.logs.filename", Shape::text, gone<"what scripts log is in the log: event script.log">},

@@ -218,11 +218,11 @@ TEST(VsmtpImport, AWordOnEveryKey) {
       {"server.smtp.auth.attempt_count_max",
        "not supported: limits.auth_failures: there is no \"unlimited\"; its default stays"},
       {"server.smtp.codes.help",
-       "not supported: Postern's own replies have its own words; a rule's `code` object says "
-       "anything"},
+       "not supported: Postern's own replies have fixed texts; a rule's `code` object may have "
+       "any"},
       {"server.queues.dirpath",
-       "not supported: the queue is below server.data_dir; let vSMTP deliver what waits in its "
-       "own"},
+       "not supported: the queue is below server.data_dir; let vSMTP deliver the mail in its own "
+       "queue"},
       {"server.virtual.\"mail.example\".dkim.private_key", "carried: vsl.virtual"},
       {"server.smtp.timeout_client.helo",
        "carried with a change: timeouts.command: one limit for all commands, the longest of these"},

@@ -209,8 +209,8 @@ void Lexer::unexpected() {
                         character == "\u2019";
   const bool visible = character.size() > 1 || is_printable_ascii(character.front());
   const std::string shown = visible ? std::string(character) : "\\x" + hex_encode(character);
-  fail(position_, "the character `" + shown + "` means nothing here",
-       is_quote ? "strings stand between straight quotes: \"text\"" : "");
+  fail(position_, "the character `" + shown + "` has no meaning here",
+       is_quote ? "strings are between straight quotes: \"text\"" : "");
 }
 
 void Lexer::number() {
@@ -225,7 +225,7 @@ void Lexer::number() {
   advance(found.size());
   const std::string_view behind = matched(identifier_pattern(), rest());
   if (!behind.empty()) {
-    fail(position_, "`" + token.text + std::string(behind) + "` is no number",
+    fail(position_, "`" + token.text + std::string(behind) + "` is not a number",
          "numbers have no unit; a time is a string such as \"30s\"");
   }
   std::string digits;
@@ -249,7 +249,7 @@ void Lexer::number() {
 void Lexer::integer(std::string digits, int base, Token token) {
   const char* const last = digits.data() + digits.size();
   const auto [end, error] = std::from_chars(digits.data(), last, token.magnitude, base);
-  if (end != last || digits.empty()) fail(token.at, "`" + token.text + "` is no number");
+  if (end != last || digits.empty()) fail(token.at, "`" + token.text + "` is not a number");
   constexpr std::uint64_t most = std::uint64_t{1} << 63;
   if (error != std::errc() || (token.decimal && token.magnitude > most)) {
     fail(token.at, "`" + token.text + "` does not fit into 64 bits");
@@ -265,7 +265,7 @@ void Lexer::quoted(char quote) {
   for (; peek() != quote || done(); ++characters) {
     if (done() || peek() == '\n') {
       fail(begin, "the string is not closed on its line",
-           "a string over several lines stands between back-ticks");
+           "a string over several lines is between back-ticks");
     }
     if (peek() == '\\') {
       value += escape();
@@ -277,7 +277,7 @@ void Lexer::quoted(char quote) {
   }
   advance(1);
   if (quote == '\'' && characters != 1) {
-    fail(begin, "single quotes hold exactly one character", "strings stand in double quotes");
+    fail(begin, "single quotes hold exactly one character", "strings are in double quotes");
   }
   add(TokenKind::string, std::move(value), begin);
 }
@@ -299,7 +299,7 @@ std::string Lexer::escape() {
   }
   const std::size_t length = kind == 'x' ? 2 : kind == 'u' ? 4 : kind == 'U' ? 8 : 0;
   if (length == 0) {
-    fail(begin, "this is no escape sequence", "a backslash itself is written `\\\\`");
+    fail(begin, "this is not an escape sequence", "a backslash itself is written `\\\\`");
   }
   const std::string_view digits = rest().substr(2, length);
   std::uint32_t point = 0;

@@ -226,7 +226,7 @@ void Arguments::hosts() {
     networks_in(*call_.nodes.front(), networks);
     if (const auto stranger = stranger_in(networks)) {
       lint_.opens_relay(file_, call_.nodes.front()->at,
-                        shown(call_) + " lets strangers such as " + stranger->to_string() +
+                        shown(call_) + " lets unknown clients such as " + stranger->to_string() +
                             " send mail anywhere: an open relay",
                         "name the networks of your own clients");
     }
@@ -267,7 +267,7 @@ void Arguments::canonicalization() {
                        return part == "simple" || part == "relaxed";
                      });
   if (known) return;
-  warn(2, "\"" + printable(*given, 60) + "\" is no canonicalization",
+  warn(2, "\"" + printable(*given, 60) + "\" is not a canonicalization",
        "for header and body `simple` or `relaxed`, as in \"relaxed/relaxed\"");
 }
 
@@ -290,8 +290,8 @@ void Arguments::queue() {
       !given->empty() && given->front() != '/' &&
       std::ranges::none_of(split(*given, '/'), [](std::string_view part) { return part == ".."; });
   if (allowed && stays) return;
-  warn(0, "\"" + printable(*given, 60) + "\" is no name of a queue",
-       "letters, digits and `.-_/`, without `/` in front and without `..`");
+  warn(0, "\"" + printable(*given, 60) + "\" is not a name of a queue",
+       "letters, digits and `.-_/`, without `/` at the start and without `..`");
 }
 
 /// The value of a key in a map; null: there is none.

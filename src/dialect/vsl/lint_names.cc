@@ -250,7 +250,7 @@ void Names::variable(const Node& node) {
   if (!has_module(node) || file == nullptr || file->exports.contains(node.text)) return;
   std::string hint = did_you_mean(node.text, names_of(file->exports));
   if (file->variables.contains(node.text)) {
-    hint = "write `export` in front of it in " + file->file->name;
+    hint = "write `export` before it in " + file->file->name;
   }
   unknown(node.text, node.at, "the module `" + alias + "` exports no `" + node.text + "`",
           std::move(hint));

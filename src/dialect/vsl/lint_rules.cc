@@ -231,7 +231,7 @@ class Rules {
     if (outcome.status == nullptr) return;
     lint_.warn(entry_, one.text_at,
                title(one) + " ends with " + shown(*outcome.status) +
-                   ", whose status is ignored: an action decides nothing",
+                   ", whose status is ignored: an action does not decide",
                "write `rule` if it shall decide");
   }
 
@@ -242,7 +242,7 @@ class Rules {
                    (no_else ? " has no status when the condition in line " +
                                   std::to_string(where.at.line) + " is false"
                             : " can end without a status") +
-                   "; the client is told 451 then",
+                   "; the client then gets 451",
                "end it with `next()`, or write `action` if it shall not decide");
   }
 

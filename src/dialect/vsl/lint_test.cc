@@ -95,8 +95,7 @@ TEST(VslLint, KnowsWhatModulesExport) {
   } cases[] = {
       {"m::o; m::e; m::h3; m::f(1);", ""},
       {"m::hidden;",
-       "main.vsl:1:18: the module `m` exports no `hidden` (write `export` in front "
-       "of it in m.vsl)\n"},
+       "main.vsl:1:18: the module `m` exports no `hidden` (write `export` before it in m.vsl)\n"},
       {"m::x;", "main.vsl:1:18: the module `m` exports no `x` (did you mean `e`?)\n"},
       {"m::f();", "main.vsl:1:18: `m::f()` takes 1 arguments, not 0\n"},
       {"m::g();", "main.vsl:1:18: the module `m` has no function `g` (did you mean `f`?)\n"},
@@ -156,14 +155,14 @@ TEST(VslLint, LooksAtArguments) {
            "\"strickt\" is not a policy of check_spf() (did you mean `strict`?)"},
           {"sign_dkim(\"s\", [\"From\", \"To\"], \"relaxed/simple\")", 0, ""},
           {"sign_dkim(\"s\", [\"from\"], \"relax\")", 26,
-           "\"relax\" is no canonicalization (for header and body `simple` or `relaxed`, "
+           "\"relax\" is not a canonicalization (for header and body `simple` or `relaxed`, "
            "as in \"relaxed/relaxed\")"},
           {"sign_dkim(\"s\", [\"To\"])", 16,
            "a signature has to cover the field From (add \"From\" to the list)"},
           {"quarantine(\"spam/today\")", 0, ""},
           {"quarantine(\"../x\")", 12,
-           "\"../x\" is no name of a queue (letters, digits and "
-           "`.-_/`, without `/` in front and without `..`)"},
+           "\"../x\" is not a name of a queue (letters, digits and `.-_/`, without `/` at the "
+           "start and without `..`)"},
       });
 }
 
@@ -211,27 +210,27 @@ TEST(VslLint, SeesStatusesThatAreLostOrMissing) {
              {"action \"x\" || { log(\"info\", 1) }", 0, ""},
              {"action \"x\" || next()", 0, ""},
              {"action \"x\" || deny()", 8,
-              "the action \"x\" ends with `deny()`, whose status is ignored: an action decides "
-              "nothing (write `rule` if it shall decide)"},
+              "the action \"x\" ends with `deny()`, whose status is ignored: an action does not "
+              "decide (write `rule` if it shall decide)"},
              {"action \"x\" || { if is_secured() { accept() } }", 8,
-              "the action \"x\" ends with `accept()`, whose status is ignored: an action "
-              "decides nothing (write `rule` if it shall decide)"},
+              "the action \"x\" ends with `accept()`, whose status is ignored: an action does not "
+              "decide (write `rule` if it shall decide)"},
              {"action \"x\" || refuse()", 8,
-              "the action \"x\" ends with `refuse()`, whose status is ignored: an action "
-              "decides nothing (write `rule` if it shall decide)"},
+              "the action \"x\" ends with `refuse()`, whose status is ignored: an action does not "
+              "decide (write `rule` if it shall decide)"},
              {"rule \"x\" || if is_secured() { accept() } else { next() }", 0, ""},
              {"rule \"x\" || { let s = next(); s }", 0, ""},
              {"rule \"x\" || { if is_secured() { accept() } }", 6,
               "the rule \"x\" has no status when the condition in line 1 is false; the client "
-              "is told 451 then (end it with `next()`, or write `action` if it shall not decide)"},
+              "then gets 451 (end it with `next()`, or write `action` if it shall not decide)"},
              {"rule \"x\" || log(\"info\", 1)", 6,
-              "the rule \"x\" can end without a status; the client is told 451 then (end it "
+              "the rule \"x\" can end without a status; the client then gets 451 (end it "
               "with `next()`, or write `action` if it shall not decide)"},
              {"rule \"x\" || {}", 6,
-              "the rule \"x\" can end without a status; the client is told 451 then (end it "
+              "the rule \"x\" can end without a status; the client then gets 451 (end it "
               "with `next()`, or write `action` if it shall not decide)"},
              {"rule \"x\" || { if is_secured() { return; } next() }", 6,
-              "the rule \"x\" can end without a status; the client is told 451 then (end it "
+              "the rule \"x\" can end without a status; the client then gets 451 (end it "
               "with `next()`, or write `action` if it shall not decide)"},
          });
 }

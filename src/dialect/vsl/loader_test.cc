@@ -176,7 +176,7 @@ TEST(VslStages, NamesEveryMistakeWithItsPlace) {
                            "  mail: next(), rcpt: #{ a: 1 },\n"
                            "  preq: [ || next(), 3, rule \"x\" || next() ],\n"
                            "  helo: [ delegate av \"y\" || next() ] }"),
-            "main.vsl:1:4: there is no stage `data` (mail that has come in is `preq`)\n"
+            "main.vsl:1:4: there is no stage `data` (the stage of a received message is `preq`)\n"
             "main.vsl:1:14: there is no stage `mial` (did you mean `mail`?)\n"
             "main.vsl:2:9: the stage `mail` is not an array of rules (as in `mail: [ rule \"name\" "
             "|| next() ]`)\n"
@@ -186,10 +186,10 @@ TEST(VslStages, NamesEveryMistakeWithItsPlace) {
             "`rule`, `action` and `delegate`)\n"
             "main.vsl:3:22: the stage `preq` holds something that is no rule (a stage holds "
             "`rule`, `action` and `delegate`)\n"
-            "main.vsl:3:30: the name \"x\" is given twice (the first stands in line 1; names are "
+            "main.vsl:3:30: the name \"x\" is given twice (the first one is in line 1; names are "
             "unique over all stages)\n"
-            "main.vsl:4:11: `delegate` is possible in `postq` and `delivery` alone (a message can "
-            "be handed to another server when it has come in)\n");
+            "main.vsl:4:11: `delegate` is possible only in `postq` and `delivery` (a message can "
+            "be passed to another server after it has been received)\n");
 }
 
 TEST(VslStages, WantsAFunctionToRun) {
@@ -198,15 +198,15 @@ TEST(VslStages, WantsAFunctionToRun) {
     std::string_view wanted;
   } cases[] = {
       {"\"text\"",
-       "main.vsl:1:21: the rule \"x\" is no function without parameters (write `rule "
+       "main.vsl:1:21: the rule \"x\" is not a function without parameters (write `rule "
        "\"name\" || ...`)\n"},
       {"|a| next()",
-       "main.vsl:1:21: the rule \"x\" is no function without parameters (write "
+       "main.vsl:1:21: the rule \"x\" is not a function without parameters (write "
        "`rule \"name\" || ...`)\n"},
       {"#{ description: \"d\" }",
        "main.vsl:1:21: the rule \"x\" has no `evaluate` (as in `#{ evaluate: || next() }`)\n"},
       {"#{ evaluate: 3 }",
-       "main.vsl:1:34: `evaluate` of the rule \"x\" is no function without parameters\n"},
+       "main.vsl:1:34: `evaluate` of the rule \"x\" is not a function without parameters\n"},
       {"#{ evaluate: f }", ""},
       {"f", ""},
       {"if true { f } else { g }", ""},

@@ -11,13 +11,12 @@ namespace postern::dialect::vsl {
 namespace {
 
 constexpr std::string_view head =
-    "# What .vsl rules can call\n\n"
-    "Every function of [.vsl policies](vsl.md). This page is made from the tables that register "
-    "the functions;\na test fails when they differ.\n\n"
-    "A parameter with `?` may be left out. `name` is the same as `sys::name`. Where a stage is "
-    "named, the function\nis an error in front of it, and `postern check` says so. A parameter of "
-    "type `text` takes a string or an\nobject, whose text it is. What a function cannot do is an "
-    "error that `catch` sees.\n";
+    "# What .vsl rules can call\n\nEvery function of [.vsl policies](vsl.md). This page is made "
+    "from the tables that register the functions;\na test fails when they differ.\n\nA parameter "
+    "with `?` may be left out. `name` is the same as `sys::name`. Where a stage is named, the "
+    "function\nis an error before it, and `postern check` reports that. A parameter of type "
+    "`text` takes a string or an\nobject, whose text it is. If a function fails, it raises an "
+    "error that `catch` handles.\n";
 
 struct Section {
   std::string_view title;

@@ -209,38 +209,38 @@ constexpr std::string_view one_address = "address: address|string";
 
 constexpr HostFunction functions[] = {
     {"vsl.has_header", one_name, "bool",
-     "Whether the header has such a field. In front of `preq` it is that of the fields which rules "
-     "wrote so far. Names are compared without regard to case.",
+     "Whether the header has such a field. Before `preq` the header consists of the fields that "
+     "rules have added so far. Names are compared without regard to case.",
      bind<&has_header>},
     {"vsl.count_header", one_name, "i64", "How many such fields the header has.",
      bind<&count_header>},
     {"vsl.get_header", one_name, "string",
-     "The value of the first such field on one line, without blanks at its ends; empty when there "
-     "is none.",
+     "The value of the first such field on one line, without blanks at its ends; empty without "
+     "such a field.",
      bind<&get_header>},
     {"vsl.get_all_headers", "name?: text", "array",
-     "The values of all such fields as they stand behind the colon; without a name all fields, "
+     "The values of all such fields, exactly as after the colon; without a name all fields, "
      "`Name: value`.",
      bind<&get_all_headers>},
-    {"vsl.append_header", name_and_value, "", "A new last field.", bind<&append_header>},
-    {"vsl.prepend_header", name_and_value, "", "A new first field.", bind<&prepend_header>},
+    {"vsl.append_header", name_and_value, "", "Adds a field at the end.", bind<&append_header>},
+    {"vsl.prepend_header", name_and_value, "", "Adds a field at the top.", bind<&prepend_header>},
     {"vsl.set_header", name_and_value, "",
-     "Another value for the first such field; without one a new last field.", bind<&set_header>},
-    {"vsl.rename_header", "old_name: text, new_name: text", "", "Another name for all such fields.",
+     "Replaces the value of the first such field; without one adds a field at the end.",
+     bind<&set_header>},
+    {"vsl.rename_header", "old_name: text, new_name: text", "", "Renames all such fields.",
      bind<&rename_header>},
     {"vsl.remove_header", one_name, "bool",
-     "Takes the first such field away; whether there was one.", bind<&remove_header>},
+     "Removes the first such field; returns whether there was one.", bind<&remove_header>},
     {"vsl.mail", "", "string", "The whole message.", bind<&whole_message>},
-    {"vsl.rewrite_mail_from_message", one_address, "", "The address as the message's From.",
+    {"vsl.rewrite_mail_from_message", one_address, "", "Sets the message's From to the address.",
      bind<&rewrite_mail_from_message>},
     {"vsl.rewrite_mail_from", one_address, "",
-     "Another sender of the envelope and of the message's From.", bind<&rewrite_mail_from>},
-    {"vsl.add_rcpt_message", one_address, "", "One more address in To.", bind<&add_rcpt_message>},
-    {"vsl.remove_rcpt_message", one_address, "", "The address is taken out of To and Cc.",
+     "Replaces the sender in the envelope and in the message's From.", bind<&rewrite_mail_from>},
+    {"vsl.add_rcpt_message", one_address, "", "Adds an address to To.", bind<&add_rcpt_message>},
+    {"vsl.remove_rcpt_message", one_address, "", "Removes the address from To and Cc.",
      bind<&remove_rcpt_message>},
     {"vsl.rewrite_rcpt_message", "old_address: address|string, new_address: address|string", "",
-     "Another address in the place of one in To and Cc; the name beside it stays.",
-     bind<&rewrite_rcpt_message>},
+     "Replaces an address in To and Cc; its display name stays.", bind<&rewrite_rcpt_message>},
 };
 
 constexpr Allowed stages[] = {

@@ -86,7 +86,7 @@ std::vector<Parser::Failure> Parser::further() {
         ++next_;
         if (const std::string hint = hint_before(); !hint.empty()) {
           found.push_back(
-              {tokens_[began].at, "no rule begins with `" + tokens_[began].text + "`", hint});
+              {tokens_[began].at, "a rule cannot begin with `" + tokens_[began].text + "`", hint});
         }
       }
     } catch (Failure& failure) {
@@ -196,9 +196,9 @@ NodePtr Parser::keyword_statement() {
   if (at("continue")) return leave(Kind::continue_loop);
   if (at("throw")) return leave(Kind::throw_value);
   if (at("try")) return try_catch();
-  if (at("private") && !at("fn", 1)) fail("`private` stands in front of `fn` alone");
+  if (at("private") && !at("fn", 1)) fail("`private` is allowed only before `fn`");
   if (at("fn") || at("private")) {
-    fail("functions are defined at the top level of a file alone",
+    fail("functions are defined only at the top level of a file",
          "move it out of the braces; `|a, b| ...` is a function as a value");
   }
   return nullptr;
@@ -220,7 +220,7 @@ NodePtr Parser::exported() {
   const Position begin = expect("export");
   if (at("let") || at("const")) return make(Kind::export_let, begin, let());
   if (at("fn") || at("private") || at("object") || at("service")) {
-    fail("`export` stands in front of variables alone",
+    fail("`export` is allowed only before variables",
          "functions, objects and services of a file are exported by themselves");
   }
   NodePtr made = make(Kind::export_name, begin);
@@ -268,7 +268,7 @@ NodePtr Parser::do_loop() {
   add(*made, loop_body());
   made->flag = take("until");
   if (!made->flag && !take("while")) {
-    unexpected("`while` or `until` behind the block of `do`");
+    unexpected("`while` or `until` after the block of `do`");
   }
   add(*made, expression());
   return made;
@@ -292,7 +292,7 @@ NodePtr Parser::for_loop() {
 /// `return`, `break`, `continue` and `throw`.
 NodePtr Parser::leave(Kind kind) {
   const bool of_loop = kind == Kind::break_loop || kind == Kind::continue_loop;
-  if (of_loop && loops_ == 0) fail("`" + token().text + "` stands outside of any loop");
+  if (of_loop && loops_ == 0) fail("`" + token().text + "` is outside of any loop");
   NodePtr made = make(kind, token().at);
   ++next_;
   if (kind != Kind::continue_loop) add(*made, at_end_of_value() ? nullptr : expression());
@@ -322,7 +322,7 @@ NodePtr Parser::try_catch() {
 NodePtr Parser::assignment(NodePtr target) {
   const Kind kind = target->kind;
   if (kind != Kind::variable && kind != Kind::index && kind != Kind::property) {
-    fail("what stands in front of `" + token().text + "` cannot be assigned to");
+    fail("what is before `" + token().text + "` cannot be assigned to");
   }
   NodePtr made = make(Kind::assign, token().at);
   made->text = token().text;

@@ -41,7 +41,7 @@ Name Parser::name(std::string_view what) {
   const Token& here = token();
   if (here.kind == TokenKind::keyword) {
     fail("`" + here.text + "` is a reserved word and cannot be " + std::string(what),
-         "take another name");
+         "use another name");
   }
   if (here.kind != TokenKind::identifier) unexpected(what);
   ++next_;

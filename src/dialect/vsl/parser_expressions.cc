@@ -188,9 +188,9 @@ NodePtr Parser::keyword_value() {
   if (at("object")) return object();
   if (at("service")) return service();
   std::string hint;
-  if (at("not")) hint = "`not` stands between two values; the opposite of a value is `!x`";
+  if (at("not")) hint = "`not` belongs between two values; the opposite of a value is `!x`";
   if (at("fn")) hint = "a function as a value is written `|a, b| ...`";
-  fail("`" + token().text + "` is a reserved word and no value", std::move(hint));
+  fail("`" + token().text + "` is a reserved word and not a value", std::move(hint));
 }
 
 NodePtr Parser::backtick() {
@@ -235,7 +235,7 @@ NodePtr Parser::path() {
   }
   if (!at("(")) return made;
   if (made->path.empty() && made->text == "eval") {
-    fail_at(made->at, "`eval` is disabled: a script runs what was loaded and nothing else");
+    fail_at(made->at, "`eval` is disabled: a script runs only what was loaded");
   }
   made->kind = Kind::call;
   arguments(*made);
@@ -269,7 +269,7 @@ NodePtr Parser::map() {
       unexpected("the name of a property or `}`");
     }
     if (!known.insert(key.text).second) {
-      fail("`" + key.text + "` stands twice in the map");
+      fail("`" + key.text + "` occurs twice in the map");
     }
     made->names.push_back({key.text, key.at});
     ++next_;
@@ -331,7 +331,7 @@ NodePtr Parser::switch_case() {
       } while (take("|"));
     }
     if (take("if")) arm.guard = expression();
-    if (!at("=>")) unexpected("`=>` behind the pattern");
+    if (!at("=>")) unexpected("`=>` after the pattern");
     ++next_;
     Statement body = statement();
     arm.body = std::move(body.node);
@@ -339,7 +339,7 @@ NodePtr Parser::switch_case() {
     raise(*made, arm.guard.get());
     raise(*made, arm.body.get());
     made->arms.push_back(std::move(arm));
-    if (!take(",") && !at("}") && !body.closed) unexpected("`,` or `}` behind the case");
+    if (!take(",") && !at("}") && !body.closed) unexpected("`,` or `}` after the case");
   }
   expect("}");
   return made;

@@ -154,7 +154,7 @@ TEST(VslParser, SaysWhatIsMissing) {
       {"f(1 2)", "x.vsl:1:5: `,` or `)` in the arguments is expected, not `2`"},
       {"[1; 2]", "x.vsl:1:3: `,` or `]` in the array is expected, not `;`"},
       {"#{a: 1 b: 2}", "x.vsl:1:8: `,` or `}` in the map is expected, not `b`"},
-      {"#{a: 1, a: 2}", "x.vsl:1:9: `a` stands twice in the map"},
+      {"#{a: 1, a: 2}", "x.vsl:1:9: `a` occurs twice in the map"},
       {"#{1: 2}", "x.vsl:1:3: the name of a property or `}` is expected, not `1`"},
       {"(1", "x.vsl:1:3: `)` is expected, not the end of the file"},
       {"if a b", "x.vsl:1:6: `{` is expected, not `b`"},
@@ -166,46 +166,44 @@ TEST(VslParser, SaysWhatIsMissing) {
       {"1 + ", "x.vsl:1:5: a value is expected, not the end of the file"},
       {"x = = 1", "x.vsl:1:5: a value is expected, not `=` (equality is `==` or `is`)"},
       {"x += + ;", "x.vsl:1:8: a value is expected, not `;` (write `x += 1`)"},
-      {"do { } f()", "x.vsl:1:8: `while` or `until` behind the block of `do` is expected, not `f`"},
-      {"switch a { 1 = b }", "x.vsl:1:14: `=>` behind the pattern is expected, not `=`"},
-      {"switch a { 1 => b 2 => c }", "x.vsl:1:19: `,` or `}` behind the case is expected, not `2`"},
+      {"do { } f()", "x.vsl:1:8: `while` or `until` after the block of `do` is expected, not `f`"},
+      {"switch a { 1 = b }", "x.vsl:1:14: `=>` after the pattern is expected, not `=`"},
+      {"switch a { 1 => b 2 => c }", "x.vsl:1:19: `,` or `}` after the case is expected, not `2`"},
       {"rule name || 1",
        "x.vsl:1:6: the name of the rule in double quotes is expected, not "
        "`name` (as in `rule \"name\" || { ... }`)"},
       {"delegate x || 1",
        "x.vsl:1:12: the name of the delegate in double quotes is expected, not "
        "`||` (as in `delegate service \"name\" || { ... }`)"},
-      {"f() = 1", "x.vsl:1:5: what stands in front of `=` cannot be assigned to"},
+      {"f() = 1", "x.vsl:1:5: what is before `=` cannot be assigned to"},
       {"`a ${ 1 + } b`", "x.vsl:1:11: a value is expected, not `}`"},
   });
 }
 
 TEST(VslParser, SaysWhatDoesNotExistHere) {
   expect_mistakes({
-      {"eval(\"1\")",
-       "x.vsl:1:1: `eval` is disabled: a script runs what was loaded and nothing "
-       "else"},
+      {"eval(\"1\")", "x.vsl:1:1: `eval` is disabled: a script runs only what was loaded"},
       {"let a = global::b;",
        "x.vsl:1:9: there is no module `global` (functions see the names of "
        "their file; leave out `global::`)"},
       {"if a { fn f() {} }",
-       "x.vsl:1:8: functions are defined at the top level of a file alone (move it out of the "
+       "x.vsl:1:8: functions are defined only at the top level of a file (move it out of the "
        "braces; `|a, b| ...` is a function as a value)"},
-      {"private let a = 1", "x.vsl:1:1: `private` stands in front of `fn` alone"},
+      {"private let a = 1", "x.vsl:1:1: `private` is allowed only before `fn`"},
       {"export fn f() {}",
-       "x.vsl:1:8: `export` stands in front of variables alone (functions, "
+       "x.vsl:1:8: `export` is allowed only before variables (functions, "
        "objects and services of a file are exported by themselves)"},
       {"if not a {}",
-       "x.vsl:1:4: `not` is a reserved word and no value (`not` stands between two "
-       "values; the opposite of a value is `!x`)"},
+       "x.vsl:1:4: `not` is a reserved word and not a value (`not` belongs between two values; the "
+       "opposite of a value is `!x`)"},
       {"let x = fn() {}",
-       "x.vsl:1:9: `fn` is a reserved word and no value (a function as a value "
+       "x.vsl:1:9: `fn` is a reserved word and not a value (a function as a value "
        "is written `|a, b| ...`)"},
       {"import \"service\" as service;",
        "x.vsl:1:21: `service` is a reserved word and cannot be "
-       "the name of the module (take another name)"},
-      {"break;", "x.vsl:1:1: `break` stands outside of any loop"},
-      {"loop { let f = || continue; }", "x.vsl:1:19: `continue` stands outside of any loop"},
+       "the name of the module (use another name)"},
+      {"break;", "x.vsl:1:1: `break` is outside of any loop"},
+      {"loop { let f = || continue; }", "x.vsl:1:19: `continue` is outside of any loop"},
       {"9223372036854775808", "x.vsl:1:1: `9223372036854775808` does not fit into 64 bits"},
       {"object a ipv4 = 1", "x.vsl:1:10: there is no object type `ipv4` (did you mean `ip4`?)"},
       {"object a network = 1",

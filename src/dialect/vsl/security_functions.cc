@@ -18,36 +18,37 @@ constexpr script::HostFunction functions[] = {
      "the hosts: addresses, ranges, names (by their addresses in DNS), groups and files of them.",
      bind<&check_mail_relay>},
     {"vsl.check_rcpt_relay", "allowed_hosts: object|string|array", "status",
-     "Refuses (554 5.7.1) this recipient, and no other, if its domain is not ours and the client "
-     "neither authenticated nor is one of the hosts. Of the others mail is passed on.",
+     "Refuses (554 5.7.1) this recipient if its domain is not ours, unless the client "
+     "authenticated or is one of the hosts, whose mail is relayed. Other recipients are not "
+     "affected.",
      bind<&check_rcpt_relay>},
     {"vsl.check_spf", "header: text, policy?: 'strict'|'soft'", "status",
-     "Denies what SPF says is forged: fail (550 5.7.23), under \"strict\" softfail too, and errors "
-     "(451 4.7.24, 550 5.7.24); senders of ours pass. `header` says which fields tell the result, "
-     "\"spf\", \"auth\", \"both\" or \"none\"; an object alone names hosts that are not checked.",
+     "Denies mail that SPF rejects: fail (550 5.7.23), with \"strict\" also softfail, and errors "
+     "(451 4.7.24, 550 5.7.24); senders of ours pass. `header` names the fields that report the "
+     "result: \"spf\", \"auth\", \"both\" or \"none\". An object as the only argument names hosts "
+     "that are not checked.",
      bind<&check_spf>},
     {"vsl.check_spf_inner", "", "map",
-     "What SPF says of the sender: `result`, `cause`, and the same cause as `mechanism` or "
-     "`problem`. Refuses nothing and writes nothing.",
+     "The result of SPF for the sender: `result`, `cause`, and the same cause as `mechanism` or "
+     "`problem`. Neither refuses mail nor adds a field.",
      bind<&check_spf_inner>},
     {"vsl.verify_dkim", "", "map",
-     "What the first five DKIM signatures of the message as it came are worth: `status`, `sdid`, "
-     "`auid` of the first that passes, else of the last. The first call puts an "
-     "Authentication-Results field on top.",
+     "The result of the first five DKIM signatures of the message as received: `status`, `sdid`, "
+     "`auid` of the first that passes, else of the last. The first call adds an "
+     "Authentication-Results field at the top.",
      bind<&verify_dkim>},
     {"vsl.dkim_verify", "", "map", "The same as verify_dkim().", bind<&verify_dkim>},
     {"vsl.sign_dkim", "selector: text, headers_field?: array, canonicalization?: text", "",
-     "Puts a DKIM-Signature on top, with the key of the sender's domain if it is ours and has one, "
-     "else with the server's. Without more than a selector it covers From, To, Date and Subject in "
+     "Adds a DKIM-Signature at the top, with the key of the sender's domain if it is ours and has "
+     "one, else with the server's. With only a selector it covers From, To, Date and Subject in "
      "the form simple/relaxed. Later changes of the message break it: sign last.",
      bind<&sign_dkim>},
     {"vsl.dkim_sign", "selector: text, headers_field?: array, canonicalization?: text", "",
      "The same as sign_dkim().", bind<&sign_dkim>},
     {"vsl.check_dmarc", "", "status",
-     "Does what the author's domain asks for (DMARC) when neither SPF nor DKIM speaks for it: "
-     "nothing, quarantine(\"dmarc\") or deny (550 5.7.26). A From field that can be read in two "
-     "ways "
-     "is denied, and what DNS does not answer (451 4.7.0).",
+     "Applies the DMARC policy of the author's domain if neither SPF nor DKIM authenticates it: "
+     "nothing, quarantine(\"dmarc\") or deny (550 5.7.26). An ambiguous From field is denied; so "
+     "is a message for which DNS does not answer (451 4.7.0).",
      bind<&check_dmarc>},
 };
 

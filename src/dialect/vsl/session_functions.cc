@@ -126,7 +126,7 @@ constexpr HostFunction functions[] = {
      bind<&client_address>},
     {"vsl.server_ip", "", "string", "The address that the client connected to.", bind<&server_ip>},
     {"vsl.server_port", "", "i64", "The port that the client connected to.", bind<&server_port>},
-    {"vsl.server_address", "", "string", "Both, as client_address() has them.",
+    {"vsl.server_address", "", "string", "Both, in the form of client_address().",
      bind<&server_address>},
     {"vsl.server_name", "", "string",
      "The name that the client asked for in TLS, else `vsl.domain`.", bind<&server_name>},
@@ -138,26 +138,26 @@ constexpr HostFunction functions[] = {
      "count.",
      bind<&is_authenticated>},
     {"vsl.auth", "", "map",
-     "The credentials in hand: `type` is `Verify`, `authid` the name, `authpass` the password, "
-     "which is left out of logs.",
+     "The credentials of this AUTH: `type` is `Verify`, `authid` the name, `authpass` the "
+     "password, which is left out of logs.",
      bind<&auth>},
     {"vsl.authenticate", "", "status",
-     "accept() when the configured accounts know these credentials, else deny(). Where that "
-     "cannot be known it is an error.",
+     "accept() if the configured accounts have these credentials, else deny(). If they cannot be "
+     "verified it is an error.",
      bind<&authenticate>},
-    {"vsl.helo", "", "string", "What the client said behind HELO or EHLO.", bind<&helo>},
+    {"vsl.helo", "", "string", "The argument of HELO or EHLO.", bind<&helo>},
     {"vsl.mail_from", "", "address",
      "The sender of the envelope; text, local part and domain of the null sender are empty.",
      bind<&mail_from>},
-    {"vsl.rcpt", "", "address", "The recipient in hand; behind `rcpt` the client's last one.",
+    {"vsl.rcpt", "", "address", "The current recipient; after `rcpt` the client's last one.",
      bind<&rcpt>},
     {"vsl.rcpt_list", "", "array",
-     "The recipients, each an address; `.local_parts` and `.domains` are lists of theirs. Empty "
-     "in front of `rcpt`.",
+     "The recipients, each an address; `.local_parts` and `.domains` are lists of their parts. "
+     "Empty before `rcpt`.",
      bind<&rcpt_list>},
-    {"vsl.mail_timestamp", "", "i64", "When the sender was given, in seconds since 1970.",
+    {"vsl.mail_timestamp", "", "i64", "When MAIL was received, in seconds since 1970.",
      bind<&mail_timestamp>},
-    {"vsl.message_id", "", "string", "Names the message in logs.", bind<&message_id>},
+    {"vsl.message_id", "", "string", "The id of the message in logs.", bind<&message_id>},
 };
 
 constexpr Allowed stages[] = {

@@ -158,13 +158,13 @@ Value make_object(std::string type, Value value) {
 ObjectPtr make_group(Value values) { return group_of(values); }
 
 constexpr HostFunction functions[] = {
-    {"vsl.next", "", "status", "The next rule of the stage is asked.", bind<&next>},
+    {"vsl.next", "", "status", "Goes on with the next rule of the stage.", bind<&next>},
     {"vsl.accept", "code?: code|string", "status",
-     "Ends the stage: this policy has nothing against it. The client gets the given reply, of 200 "
+     "Ends the stage without an objection of this policy. The client gets the given reply, of 200 "
      "to 299, instead of the usual one.",
      bind<&accept>},
     {"vsl.faccept", "code?: code|string", "status",
-     "As accept(), and the stages up to the end of the transaction are skipped; at `connect` and "
+     "Like accept(), and skips the stages up to the end of the transaction; at `connect` and "
      "`helo` those of the session.",
      bind<&faccept>},
     {"vsl.deny", "code?: code|string", "status",
@@ -176,8 +176,8 @@ constexpr HostFunction functions[] = {
      "try the command again.",
      bind<&info>},
     {"vsl.quarantine", "queue: text", "status",
-     "The message is taken, kept in the named queue and delivered to nobody; later stages are "
-     "skipped. The name is relative: letters, digits and `.-_`, with `/` between them.",
+     "Accepts the message and keeps it in the named queue without delivery; skips later stages. "
+     "The name is relative: letters, digits and `.-_`, with `/` between them.",
      bind<&quarantine>},
     // Compiled from names that nothing declares, declarations of objects, and arrays of objects.
     {"vsl.predefined", "name: string", "object", "", bind<&predefined>},

@@ -24,7 +24,11 @@ constexpr std::array<std::string_view, 9> read_only = {
     "id",      "account_id",    "smtp_usernames", "smtp_users", "reads_as",
     "version", "webhook_count", "created_at",     "updated_at"};
 
-void read_name(BodyReader& body, std::string& name) {
+void read_name(BodyReader& body, bool required, std::string& name) {
+  if (body.find("name") == nullptr) {
+    if (required) body.missing("name", "is required: a display name of 1 to 100 characters");
+    return;
+  }
   const std::optional<std::string> given = body.title("name");
   if (!given) return;
   if (given->empty()) {
@@ -81,7 +85,7 @@ tl::expected<std::string, std::string> domain_pattern(std::string_view text) {
     return tl::unexpected(fmt::format("`{}` {}", shown, why));
   };
   if (text.find('@') != std::string_view::npos) {
-    return wrong("is an address; write the domain behind the @ alone");
+    return wrong("is an address; write only the domain after the @");
   }
   if (text.find_first_of(" \t") != std::string_view::npos) return wrong("has a blank inside");
   std::string_view name = text;
@@ -138,7 +142,7 @@ void judge_merge(BodyReader& body, const PolicyFields& fields) {
   }
   if (fields.require_smtp_auth && fields.smtp_credentials.empty()) {
     body.error("smtp_credentials",
-               "is empty while require_smtp_auth is true: nobody could ever authenticate");
+               "is empty while require_smtp_auth is true: no client could authenticate");
   }
 }
 

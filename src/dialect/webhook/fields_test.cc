@@ -123,7 +123,7 @@ constexpr Refusal refusals[] = {
     {R"("require_spf":"true","allowed_spf_domains":"a.example")", "require_spf", "true or false"},
     {R"("require_dkim":1)", "require_dkim", "true or false"},
     {R"("require_smtp_auth":null)", "require_smtp_auth", "true or false"},
-    {R"("require_smtp_auth":true)", "smtp_credentials", "nobody could ever authenticate"},
+    {R"("require_smtp_auth":true)", "smtp_credentials", "no client could authenticate"},
     {R"("allowed_source_ips":"203.0.113.5/24")", "allowed_source_ips", "`203.0.113.0/24`"},
     {R"("allowed_source_ips":"203.0.113.0/33")", "allowed_source_ips", "exceeds 32"},
     {R"("allowed_source_ips":"203.0.113.0/")", "allowed_source_ips", "prefix length"},

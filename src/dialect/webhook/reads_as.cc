@@ -112,22 +112,21 @@ std::vector<Advice> advise(const PolicyFields& fields) {
   for (const Cidr& network : fields.allowed_source_ips) {
     if (network.prefix() != 0) continue;
     advice.push_back({"allowed_source_ips",
-                      fmt::format("{} is every {} address: it keeps none out.", network.to_string(),
+                      fmt::format("{} is every {} address: it excludes none.", network.to_string(),
                                   network.network().is_v4() ? "IPv4" : "IPv6")});
   }
   if (!fields.require_smtp_auth && !fields.smtp_credentials.empty()) {
-    advice.push_back({"smtp_credentials",
-                      "These users may sign in, and nobody has to: SMTP AUTH is not required."});
+    advice.push_back(
+        {"smtp_credentials", "These users may sign in but need not: SMTP AUTH is not required."});
   }
   if (fields.require_dkim && fields.allowed_dkim_domains.empty()) {
     advice.push_back(
         {"require_dkim",
-         "Without signing domains any signer will do, a sender's own throw-away domain "
-         "too."});
+         "Without signing domains any signer is accepted, even a sender's own throw-away domain."});
   }
   if (fields.require_spf && fields.allowed_spf_domains.empty()) {
     advice.push_back(
-        {"require_spf", "Without domains every sender passes whose own domain authorises it."});
+        {"require_spf", "Without domains every sender that its own domain authorises passes."});
   }
   return advice;
 }

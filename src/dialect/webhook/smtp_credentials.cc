@@ -53,9 +53,8 @@ std::string elision_error(std::string_view username, std::string_view hash) {
   // Quoted only if it holds no part of a real hash.
   const bool bare = hash.size() >= 7 && hash.find_first_not_of('.', 7) == std::string_view::npos;
   return fmt::format(
-      "has {} for `{}`, which is an elision and not a hash; in its place belong the 60 characters "
-      "that "
-      "`htpasswd -bnBC 12 \"\" \"the password\" | tr -d ':\\n'` prints",
+      "has {} for `{}`, which is an elision and not a hash; put in its place the 60 characters "
+      "that `htpasswd -bnBC 12 \"\" \"the password\" | tr -d ':\\n'` prints",
       bare ? fmt::format("`{}`", hash) : "a hash that ends in dots", printable(username, 64));
 }
 
@@ -181,7 +180,7 @@ class Collector {
       }
     }
     return fmt::format(
-        "names `{}` alone, but no hash of that user is stored; send password_hash or "
+        "has only the name `{}`, but no hash of that user is stored; send password_hash or "
         "password with it",
         printable(username, 64));
   }

@@ -27,7 +27,7 @@ Refusal refuse_characters(std::string_view url) {
     if (c == '\\') return "must not hold a backslash";
     if (c == ' ') return "must not hold a blank; write %20";
     if (static_cast<unsigned char>(c) >= 0x80) {
-      return "must be ASCII behind the host name: percent-encode the rest";
+      return "must be ASCII after the host name: percent-encode other characters";
     }
     if (!is_printable_ascii(c)) return "must not hold control characters";
   }

@@ -107,8 +107,8 @@ std::string unknown_policy(std::string_view id) {
   const std::string shown = printable(id, 64);
   if (id.ends_with("...") || id.ends_with("\xe2\x80\xa6")) {
     return fmt::format(
-        "`{}` is an elision and not an id; in its place belongs the `id` that "
-        "POST /smtp-policies answered",
+        "`{}` is an elision and not an id; put in its place the `id` that POST /smtp-policies "
+        "returned",
         shown);
   }
   return fmt::format("there is no policy `{}`", shown);
