@@ -8,7 +8,7 @@
 ---A file's name, or another source of a secret: see `kumo.secrets.load`.
 ---@alias KeySource string|{key_data: string}|{vault_mount: string, vault_path: string, vault_key?: string, vault_address?: string, vault_token?: string}
 
----What an identity is.
+---The kind of an identity.
 ---@alias AuthContext 'SmtpAuthPlainAuthorization'|'SmtpAuthPlainAuthentication'|'HttpBasicAuth'|'BearerToken'|'ProxyAuthRfc1929'|'LocalSystem'|'GenericAuth'
 
 ---One of a client's names.
@@ -534,7 +534,7 @@ function HttpResponse:bytes() end
 ---@return string
 function HttpResponse:text() end
 
----A line of the log at level debug, see kumo.log_info.
+---Logs at level debug, see kumo.log_info.
 ---@param ... any
 function kumo.log_debug(...) end
 
@@ -543,11 +543,11 @@ function kumo.log_debug(...) end
 ---@param ... any
 function kumo.log_info(...) end
 
----A line of the log at level warning, see kumo.log_info.
+---Logs at level warning, see kumo.log_info.
 ---@param ... any
 function kumo.log_warn(...) end
 
----A line of the log at level error, see kumo.log_info.
+---Logs at level error, see kumo.log_info.
 ---@param ... any
 function kumo.log_error(...) end
 

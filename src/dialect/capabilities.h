@@ -55,7 +55,7 @@ inline constexpr std::array capabilities{
                "(docs/relay.md)"},
     Capability{Part::content_filters, "content filters", false,
                "no content filters; Lua hooks and .vsl rules see each message and may refuse it "
-               "(docs/lua-hooks.md), a webhook the mail to its own addresses alone"},
+               "(docs/lua-hooks.md), a webhook only the mail to its own addresses"},
     Capability{Part::milters, "milters", false,
                "no milters are called; SPF, DKIM, DMARC and ARC are built in (docs/mailauth.md)"},
     Capability{Part::content_checks, "patterns over headers and bodies", false,

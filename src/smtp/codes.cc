@@ -42,7 +42,7 @@ constexpr CodeMeaning codes[] = {
      {4, 2, 1},
      "the webhook is switched off for now, or its rate limit is reached",
      "RFC 3463 §3.3"},
-    {450, {4, 3, 0}, "trouble on this side", "RFC 3463 §3.4"},
+    {450, {4, 3, 0}, "a local problem", "RFC 3463 §3.4"},
     {450, {4, 3, 2}, "the client or sender has sent too much for now", "RFC 3463 §3.4"},
     {450, {4, 4, 1}, "the next host does not answer", "RFC 3463 §3.5"},
     {450, {4, 7, 0}, "refused for now by a rule", "RFC 3463 §3.8"},

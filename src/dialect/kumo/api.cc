@@ -184,7 +184,7 @@ constexpr DataType types[] = {
      "vault_address?: string, vault_token?: string}",
      {}},
     {"AuthContext",
-     "What an identity is.",
+     "The kind of an identity.",
      "'SmtpAuthPlainAuthorization'|'SmtpAuthPlainAuthentication'|'HttpBasicAuth'|'BearerToken'|"
      "'ProxyAuthRfc1929'|'LocalSystem'|'GenericAuth'",
      {}},

@@ -305,9 +305,10 @@ TEST_F(Signing, the_helper_checks_its_files_when_the_policy_loads) {
     return failure("require('policy-extras.dkim_sign'):setup { 'dkim.toml' }");
   };
   EXPECT_EQ(with(""), "");
-  EXPECT_THAT(with("[domain.'example.com']\nselektor = 's1'\n"),
-              HasSubstr("dkim.toml:2: `domain.example.com.selektor` is no known key; did you mean "
-                        "`selector`?"));
+  EXPECT_THAT(
+      with("[domain.'example.com']\nselektor = 's1'\n"),
+      HasSubstr("dkim.toml:2: `domain.example.com.selektor` is not a known key; did you mean "
+                "`selector`?"));
   EXPECT_THAT(with("[domain.'example.com']\nfilename = 'rsa.pem'\n"),
               HasSubstr("has no `selector`"));
   EXPECT_THAT(with("[base]\nselector = 's'\n[domain.'*x']\n"), HasSubstr("is no domain"));

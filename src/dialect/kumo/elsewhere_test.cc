@@ -137,7 +137,7 @@ TEST_F(SetElsewhere, what_the_outbound_side_makes_is_handed_back) {
       "kumo.make_queue_config {}");
   EXPECT_THAT(policy_->elsewhere(), IsEmpty());
   EXPECT_THAT(failure("kumo.make_queue_config { max_agee = 1 }"),
-              HasSubstr("`max_agee` is no known option"));
+              HasSubstr("`max_agee` is not a known option"));
   EXPECT_THAT(failure("kumo.make_queue_config { max_age = 'long' }"), HasSubstr("`max_age`"));
   EXPECT_THAT(failure("kumo.make_egress_path 'x'"), HasSubstr("a table"));
 }

@@ -83,7 +83,7 @@ constexpr Event known[] = {
      never},
     {"shutdown_logging", "", "", "logs are [log]", never},
     {"throttle_insert_ready_queue", "", "", "rates towards a destination are in [[route]]", never},
-    {"xfer_message_received", "", "", "mail comes in by SMTP alone", never},
+    {"xfer_message_received", "", "", "mail is received only by SMTP", never},
     {"proxy_init", "", "", "there is no proxy server; source addresses are [[egress]]", never},
     {"proxy_server_auth_rfc1929", "", "", "there is no proxy server", never},
     {"tsa_init", "", "", "connections and rates towards a destination are in [[route]]", never},

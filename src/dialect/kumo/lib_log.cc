@@ -39,15 +39,15 @@ int log_anything(lua_State* L) {
 }
 
 constexpr HostFunction functions[] = {
-    {"kumo.log_debug", "...: any", "", "A line of the log at level debug, see kumo.log_info.",
+    {"kumo.log_debug", "...: any", "", "Logs at level debug, see kumo.log_info.",
      log_anything<debug>},
     {"kumo.log_info", "...: any", "",
      "Logs the values, separated by blanks, tables as JSON. Passwords and secrets of this call "
      "are left out. `print` does the same.",
      log_anything<info>},
-    {"kumo.log_warn", "...: any", "", "A line of the log at level warning, see kumo.log_info.",
+    {"kumo.log_warn", "...: any", "", "Logs at level warning, see kumo.log_info.",
      log_anything<warning>},
-    {"kumo.log_error", "...: any", "", "A line of the log at level error, see kumo.log_info.",
+    {"kumo.log_error", "...: any", "", "Logs at level error, see kumo.log_info.",
      log_anything<error>},
 };
 

@@ -110,7 +110,7 @@ TEST(ListenerDomains, mistakes_have_their_place) {
     std::string_view text, message;
   } cases[] = {
       {"['a.example']\nrelay_too = true\n",
-       "domains.toml:2: `a.example.relay_too` is no known key; did you mean `relay_to`?"},
+       "domains.toml:2: `a.example.relay_too` is not a known key; did you mean `relay_to`?"},
       {"['a.example']\nrelay_to = 'yes'\n",
        "domains.toml:2: `a.example.relay_to` must be true or false, this is text"},
       {"['a.example']\nrelay_from = '192.0.2.1'\n",
@@ -132,7 +132,7 @@ TEST(ListenerDomains, mistakes_have_their_place) {
        "domains.toml:1: `listener.127.0.0.1` is not a listener: write \"ip:port\", as in "
        "\"192.0.2.1:25\""},
       {"[listener.'127.0.0.1:25'.'a.example']\nx = 1\n",
-       "domains.toml:2: `listener.127.0.0.1:25.a.example.x` is no known key"},
+       "domains.toml:2: `listener.127.0.0.1:25.a.example.x` is not a known key"},
   };
   for (const auto& c : cases) {
     const auto domains = loaded(std::string(c.text));

@@ -90,7 +90,7 @@ std::string trace_headers_without_effect(const json::value& value) {
       demand(one.is_array() || none, in_option(inside, "must be a list of names"));
       described = described || (one.is_array() && !one.get_array().empty());
     } else {
-      demand(false, in_option(inside, "is no known option"));
+      demand(false, in_option(inside, "is not a known option"));
     }
   }
   if (!received) return "every message gets a Received field (RFC 5321 §4.4)";

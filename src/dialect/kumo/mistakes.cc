@@ -50,7 +50,7 @@ void Mistakes::unknown_key(std::string_view pointer, std::string_view key,
                            const std::vector<std::string_view>& known) {
   const auto near = nearest(key.substr(0, 64), known);
   add(pointer,
-      near ? fmt::format("is no known key; did you mean `{}`?", *near) : "is no known key");
+      near ? fmt::format("is not a known key; did you mean `{}`?", *near) : "is not a known key");
 }
 
 void Mistakes::wrong_type(std::string_view pointer, std::string_view wanted,

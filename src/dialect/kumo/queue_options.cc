@@ -95,7 +95,7 @@ std::string_view instead_of_queue_option(std::string_view name) {
 
 std::string check_queue_option(std::string_view name, const json::value& value) {
   const Option* option = find(name);
-  if (!option) return "is no known option";
+  if (!option) return "is not a known option";
   switch (option->kind) {
     case Kind::duration:
       return wrong_duration(value);

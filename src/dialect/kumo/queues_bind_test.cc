@@ -154,14 +154,14 @@ TEST_F(Helpers, a_mistake_stops_the_load_at_its_place) {
       {"\nrequire('policy-extras.queue'):setup { '" + folder_.file("queue.json") + "' }",
        "error: " + folder_.file("queue.json") + ":4: "},
       {"\nrequire('policy-extras.queue'):setup { 'typo.toml' }",
-       "error: typo.toml:2: `tenant.a.require_auhtz` is no known key; did you mean "
+       "error: typo.toml:2: `tenant.a.require_auhtz` is not a known key; did you mean "
        "`require_authz`?"},
       {"\nlocal x = require('policy-extras.queue'):setup { 'nosuch.toml' }",
        "error: policy.lua:2: cannot read nosuch.toml"},
       {"\nlocal x = require('policy-extras.queue'):setup { '/etc/hostname' }",
        "error: policy.lua:2: /etc/hostname is outside"},
       {"\nlocal x = require('policy-extras.queue'):setup {\n {x = 1} }",
-       "error: policy.lua:2: `x` is no known key"},
+       "error: policy.lua:2: `x` is not a known key"},
       {"local x = require('policy-extras.queue'):setup 'queue.toml'",
        "error: policy.lua:1: a list of file names is expected"},
       {"local x = require('policy-extras.queue'):setup { 1 }",
@@ -169,7 +169,7 @@ TEST_F(Helpers, a_mistake_stops_the_load_at_its_place) {
       {"\nlocal x = require('policy-extras.queue'):setup_with_options { files = {} }",
        "error: policy.lua:2: setup_with_options has no option `files`"},
       {"\nlocal x = require('policy-extras.listener_domains'):setup { 'domains.toml' }",
-       "error: domains.toml:2: `a.example.relay_too` is no known key; did you mean `relay_to`?"},
+       "error: domains.toml:2: `a.example.relay_too` is not a known key; did you mean `relay_to`?"},
       {"\nlocal x = require('policy-extras.listener_domains'):setup { 'nosuch.toml' }",
        "error: policy.lua:2: cannot read nosuch.toml"},
   };

@@ -226,7 +226,7 @@ TEST(Queues, a_table_of_the_script_is_a_source) {
   const auto wrong =
       load_queues({{.name = "policy.lua:2", .value = json::parse(R"({"tenant":{"t1":{"x":1}}})")}});
   ASSERT_FALSE(wrong);
-  EXPECT_EQ(wrong.error().message, "policy.lua:2: `tenant.t1.x` is no known key");
+  EXPECT_EQ(wrong.error().message, "policy.lua:2: `tenant.t1.x` is not a known key");
   EXPECT_TRUE(load_queues({{.name = "policy.lua:2", .value = json::object()}}));
 }
 
@@ -235,7 +235,7 @@ TEST(Queues, every_mistake_is_reported_with_its_place) {
     std::string_view text, message;
   } cases[] = {
       {"tenant_header = 'X-Tenant'\n[tenant.'mytenant']\nrequire_auhtz = ['scott']\n",
-       "queue.toml:3: `tenant.mytenant.require_auhtz` is no known key; did you mean "
+       "queue.toml:3: `tenant.mytenant.require_auhtz` is not a known key; did you mean "
        "`require_authz`?"},
       {"[tenant.'mytenant']\nrequire_authz = 'scott'\n",
        "queue.toml:2: `tenant.mytenant.require_authz` must be a list of texts, this is text"},
@@ -249,7 +249,7 @@ TEST(Queues, every_mistake_is_reported_with_its_place) {
       {"default_tenant = 'a'\n",
        "queue.toml:1: `default_tenant` names the tenant `a`, which is not defined"},
       {"tenent_header = 'X'\n",
-       "queue.toml:1: `tenent_header` is no known key; did you mean `tenant_header`?"},
+       "queue.toml:1: `tenent_header` is not a known key; did you mean `tenant_header`?"},
       {"tenant_header = ''\n", "queue.toml:1: `tenant_header` must not be empty"},
       {"tenant_header = 'X Tenant'\n",
        "queue.toml:1: `tenant_header` must be the name of a header field, such as 'X-Tenant'"},
@@ -269,14 +269,16 @@ TEST(Queues, every_mistake_is_reported_with_its_place) {
       {"[queue.'example.com']\nmax_message_rate = '10/fortnight'\n",
        "queue.toml:2: `queue.example.com.max_message_rate` must be a rate like '100/s'"},
       {"[queue.'example.com'.t]\negress_pol = 'p'\n",
-       "queue.toml:2: `queue.example.com.t.egress_pol` is no known key; did you mean "
+       "queue.toml:2: `queue.example.com.t.egress_pol` is not a known key; did you mean "
        "`egress_pool`?"},
       {"[queue.'example.com']\negress_pol = 'p'\n",
-       "queue.toml:2: `queue.example.com.egress_pol` is no known key; did you mean `egress_pool`?"},
+       "queue.toml:2: `queue.example.com.egress_pol` is not a known key; did you mean "
+       "`egress_pool`?"},
       {"[queue.'example.com'.t.c]\nx = 1\n",
-       "queue.toml:2: `queue.example.com.t.c.x` is no known key"},
-      {"[queue.'example.com'.t.c.d]\n", "queue.toml:1: `queue.example.com.t.c.d` is no known key"},
-      {"[queue.default.t]\n", "queue.toml:1: `queue.default.t` is no known key"},
+       "queue.toml:2: `queue.example.com.t.c.x` is not a known key"},
+      {"[queue.'example.com'.t.c.d]\n",
+       "queue.toml:1: `queue.example.com.t.c.d` is not a known key"},
+      {"[queue.default.t]\n", "queue.toml:1: `queue.default.t` is not a known key"},
       {"[queue.'a.*.example']\n",
        "queue.toml:1: `queue.a.*.example` is no domain; write a name, `*.` and a name, or "
        "`*`: domain holds an octet that no label has"},
@@ -286,18 +288,18 @@ TEST(Queues, every_mistake_is_reported_with_its_place) {
       {"[queue.default]\nprotocol = 'smtp'\n",
        "queue.toml:2: `queue.default.protocol` must be a table"},
       {"[tenant.a.campaigns.c]\nrequire_authz = []\n",
-       "queue.toml:2: `tenant.a.campaigns.c.require_authz` is no known key"},
+       "queue.toml:2: `tenant.a.campaigns.c.require_authz` is not a known key"},
       {"tenant = []\n", "queue.toml:1: `tenant` must be a table, this is a list"},
       {"queue = []\n", "queue.toml:1: `queue` must be a table, this is a list"},
       {"[tenant]\na = []\n", "queue.toml:2: `tenant.a` must be a table, this is a list"},
       {"[tenant.a]\ncampaigns = []\n",
        "queue.toml:2: `tenant.a.campaigns` must be a table, this is a list"},
       {"[queue]\ndefault = []\n", "queue.toml:2: `queue.default` must be a table, this is a list"},
-      {"[queue.'example.com']\nt = []\n", "queue.toml:2: `queue.example.com.t` is no known key"},
+      {"[queue.'example.com']\nt = []\n", "queue.toml:2: `queue.example.com.t` is not a known key"},
       {"[queue.default]\nprotocol = []\n",
        "queue.toml:2: `queue.default.protocol` must be a table"},
       {"x1 = 1\ny2 = 2\n",
-       "queue.toml:1: `x1` is no known key\nqueue.toml:2: `y2` is no known key"},
+       "queue.toml:1: `x1` is not a known key\nqueue.toml:2: `y2` is not a known key"},
   };
   for (const auto& c : cases) {
     const auto config = loaded({{"queue.toml", std::string(c.text)}});

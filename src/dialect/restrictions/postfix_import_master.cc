@@ -82,14 +82,14 @@ std::vector<std::string> master_notes(const std::optional<std::string>& master_c
                           service, sets);
     } else {
       note += service + " is not carried";
-      if (listens) note += ": it is a [[listener]] of its own here";
+      if (listens) note += ": it is a separate [[listener]] here";
       if (!sets.empty()) note += "; it sets " + sets;
     }
     if (is_smtpd && sets_a_list(overrides)) {
       note +=
-          "; restriction lists are the same for all listeners: where only those may send who have "
-          "signed in, a Lua policy refuses the others (docs/auth.md, A port where everybody signs "
-          "in)";
+          "; restriction lists are the same for all listeners: if a port is only for clients that "
+          "have signed in, a Lua policy refuses the others (docs/auth.md, A port where everybody "
+          "signs in)";
     }
     out.push_back(std::move(note));
   }

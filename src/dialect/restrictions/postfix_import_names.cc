@@ -288,9 +288,8 @@ constexpr Group groups[] = {
     {lost, "write reject_rbl_client with each zone in the lists", lists_of_old},
     {lost, "set listener.proxy_protocol = \"required\" and listener.proxy_from", proxies},
     {lost,
-     "[limits] counts sessions of a client, nothing else of it; a policy limits the mail to its "
-     "own "
-     "webhooks alone (docs/webhook-policies.md)",
+     "[limits] counts only a client's sessions; a policy limits only the mail to its own webhooks "
+     "(docs/webhook-policies.md)",
      rates},
     {lost,
      "a policy server is asked once, on a connection of its own, and has "
@@ -331,7 +330,9 @@ constexpr Group groups[] = {
     {nothing, "Postern's queue works in its own way (docs/queue.md)", queue_details},
     {nothing, "about mailboxes, which Postern does not keep", mailbox_details},
     {nothing, "TLS 1.2 and 1.3, with ciphers that are safe today", tls_details},
-    {nothing, "Authentication-Results says who signed in, Received only that somebody did (ESMTPA)",
+    {nothing,
+     "Authentication-Results names the user who signed in, Received says only that the "
+     "client did (ESMTPA)",
      login_details},
     {nothing, "Postern logs in its own way (docs/logs.md)", logs},
     {nothing, "about the files and programs of Postfix", programs},

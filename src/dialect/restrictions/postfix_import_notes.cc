@@ -125,8 +125,8 @@ std::vector<std::string> import_notes(const Parameters& parameters, const Sendin
   if (std::string note = level_defaults(parameters); !note.empty()) out.push_back(std::move(note));
   if (!parameters.is_set("mynetworks")) {
     out.push_back(
-        "no mynetworks: Postfix takes the networks of the machine's interfaces, Postern loopback "
-        "alone; list the networks that may send mail out");
+        "no mynetworks: Postfix takes the networks of the machine's interfaces, Postern only "
+        "loopback; list the networks that may send mail out");
   }
   if (std::string note = unlisted_recipients(parameters); !note.empty()) {
     out.push_back(std::move(note));

@@ -98,7 +98,7 @@ Judgement judge_amount(const Amount& amount, const Parameters& parameters) {
   const std::uint64_t unit = amount.kind == days ? day : amount.kind == hours ? 3600 : 1;
   const auto number = is_time ? parse_seconds(*text, unit) : parse_number(*text);
   if (!number) {
-    return not_supported(fmt::format("`{}` is no {} here; set {}.{}", printable(*text, 40),
+    return not_supported(fmt::format("`{}` is not a {} here; set {}.{}", printable(*text, 40),
                                      is_time ? "time" : "number", amount.section, amount.key));
   }
   std::uint64_t wanted = *number;

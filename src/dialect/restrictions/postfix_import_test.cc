@@ -348,9 +348,10 @@ TEST(PostfixImport, ASlipOfTheHandIsTold) {
 
 TEST(PostfixImport, ReasonsAreThoseOfTheParameter) {
   EXPECT_THAT(fate_of("content_filter = smtp:[127.0.0.1]:10024"),
-              HasSubstr("a webhook the mail to its own addresses alone"));
+              HasSubstr("a webhook only the mail to its own addresses"));
   EXPECT_THAT(fate_of("header_checks = pcre:/x"), Not(HasSubstr("webhook")));
-  EXPECT_THAT(fate_of("smtpd_client_message_rate_limit = 5"), HasSubstr("nothing else of it"));
+  EXPECT_THAT(fate_of("smtpd_client_message_rate_limit = 5"),
+              HasSubstr("counts only a client's sessions"));
   EXPECT_THAT(fate_of("relocated_maps = hash:/x"), HasSubstr("check_recipient_access"));
   EXPECT_THAT(fate_of("smtp_generic_maps = hash:/x"), HasSubstr("addresses are not rewritten"));
   for (const std::string name : {"smtp_tls_loglevel", "smtpd_tls_loglevel"}) {
@@ -385,13 +386,14 @@ TEST(PostfixImport, ServicesOfMasterAreNamed) {
                "  -o syslog_name=postfix/submission\n  -o smtpd_tls_security_level=encrypt\n"
                "  -o { smtpd_client_restrictions = $mua_client_restrictions }\n"
                "relay unix - - y - - smtp -o syslog_name=relay\nslow unix - - y - 1 smtp -o a=b\n");
-  EXPECT_THAT(notes(both),
-              HasSubstr("master.cf line 3: submission inet (smtpd) is not carried: it is a "
-                        "[[listener]] of its own here; it sets smtpd_tls_security_level=encrypt, "
-                        "smtpd_client_restrictions = $mua_client_restrictions; restriction lists "
-                        "are the same for all listeners: where only those may send who have signed "
-                        "in, a Lua policy refuses the others (docs/auth.md, A port where everybody "
-                        "signs in)\n"));
+  EXPECT_THAT(
+      notes(both),
+      HasSubstr(
+          "master.cf line 3: submission inet (smtpd) is not carried: it is a separate [[listener]] "
+          "here; it sets smtpd_tls_security_level=encrypt, "
+          "smtpd_client_restrictions = $mua_client_restrictions; restriction lists "
+          "are the same for all listeners: if a port is only for clients that have signed in, a "
+          "Lua policy refuses the others (docs/auth.md, A port where everybody signs in)\n"));
   EXPECT_THAT(notes(both), HasSubstr("slow unix (smtp) is not carried; it sets a=b\n"));
   EXPECT_THAT(notes(both), Not(HasSubstr("relay unix")));
   EXPECT_THAT(notes(both), Not(HasSubstr("line 1")));
@@ -804,7 +806,7 @@ TEST(PostfixImport, AmountsWithinTheirBounds) {
        "carried with a change: limits.error_delay: 120 is out of range, this is the nearest"},
       {"hopcount_limit = 50", "carried: limits.received_fields"},
       {"hopcount_limit = many",
-       "not supported: `many` is no number here; set limits.received_fields"},
+       "not supported: `many` is not a number here; set limits.received_fields"},
       {"smtpd_starttls_timeout = ${stress?{10}:{300}}s", "carried: timeouts.tls_handshake"},
   };
   for (const auto& [line, fate] : cases) EXPECT_EQ(fate_of(line), fate) << line;

@@ -149,7 +149,7 @@ class Importer {
     }
     const Result<Verdict> verdict = key.judge(draft_, setting);
     if (!verdict) {
-      mistake("C017", node.source(), fmt::format("this is no value of `{}`", setting.name),
+      mistake("C017", node.source(), fmt::format("this is not a value of `{}`", setting.name),
               "it takes " + verdict.error().message, "");
       return;
     }

@@ -327,10 +327,11 @@ TEST(VsmtpImport, MistakesAreNamedWithTheirPlace) {
       {"[server.smtp]\nrcpt_count_max = \"9\"\n",
        "2:18 C013 `server.smtp.rcpt_count_max` wants a number (a number)"},
       {"[server.interfaces]\naddr = [\"192.0.2.1\"]\n",
-       "2:8 C017 this is no value of `server.interfaces.addr` (it takes addresses with ports: "
+       "2:8 C017 this is not a value of `server.interfaces.addr` (it takes addresses with ports: "
        "\"192.0.2.1:25\", \"[2001:db8::1]:25\")"},
       {"[server.tls]\nsecurity_level = \"may\"\n",
-       "2:18 C017 this is no value of `server.tls.security_level` (it takes \"None\", \"May\" or "
+       "2:18 C017 this is not a value of `server.tls.security_level` (it takes \"None\", \"May\" "
+       "or "
        "\"Encrypt\")"},
       {"[server.tls]\nhandshake_timeout = \"soon\"\n",
        "2:21 C014 `server.tls.handshake_timeout` is a time (not a time)"},

@@ -107,7 +107,7 @@ std::vector<Advice> advise(const PolicyFields& fields) {
   if (!controls) {
     advice.push_back({"name", "No control is on: a webhook with this policy accepts all mail."});
   } else if (fields.shadow) {
-    advice.push_back({"mode", "Shadow refuses nothing: refusals are written to the trace alone."});
+    advice.push_back({"mode", "Shadow refuses nothing: refusals are only written to the trace."});
   }
   for (const Cidr& network : fields.allowed_source_ips) {
     if (network.prefix() != 0) continue;
