@@ -28,7 +28,7 @@ const pieces = {
     await actions.text('What shadow mode would have done');
     await actions.text('strict soon');
     await actions.text(/would refuse it/);
-    await none(page, 'Nobody objected');
+    await none(page, 'No rule objected');
     if (!await page.locator('.rail .shadowed').count()) throw new Error('every stage of the rail is green');
   },
 

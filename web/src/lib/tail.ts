@@ -83,7 +83,7 @@ export function liveWords(state: TailState, rate: number, held: boolean): string
   if (state === 'off') return 'Live view is off';
   if (state === 'opening') return 'Connecting';
   if (state === 'lost') return 'No answer. Trying again';
-  if (state === 'refused') return 'The live view is not there. Trying again';
+  if (state === 'refused') return 'The live view is not available. Trying again';
   const speed = rate >= 1 ? `, ${Math.round(rate)} a second` : rate > 0 ? `, ${Math.round(rate * 60)} a minute` : '';
   return (held ? 'Held while you read' : 'Live') + speed;
 }

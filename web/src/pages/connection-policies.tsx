@@ -31,7 +31,7 @@ export default function ConnectionPolicies() {
   const error = running.error;
   if (!error) return <Page title={title} sub={sub}><p class="loading" role="status">Reading…</p></Page>;
   return <Page title={title} sub={sub}>{error.status === 403 ? <Empty title="For operators"><p>These lists judge the mail of all accounts. Its operators are named in <code>postern.toml</code>: <code>api.operators</code>.</p></Empty>
-    : error.status === 503 ? <Empty title="This server runs without connection policies"><p>{error.message} Start it with <code>postern serve</code>; lists may stand in <code>[restrictions]</code> of <code>postern.toml</code> or be written here.</p></Empty>
+    : error.status === 503 ? <Empty title="This server runs without connection policies"><p>{error.message} Start it with <code>postern serve</code>; lists are set in <code>[restrictions]</code> of <code>postern.toml</code> or here.</p></Empty>
       : <Note tone="no" role="alert"><p>{error.message} <a href="/app/connection-policies" target="_self">Try again</a></p></Note>}</Page>;
 }
 

@@ -39,7 +39,7 @@ function One({ domain, of: key, onChange }: { domain: string; of: Key; onChange:
     setBusy(false);
     setGoing(false);
   };
-  const put = () => doing(() => api.put('/domains/{id}/dkim-keys/{selector}', { path, body: { state: signs ? 'published' : 'signing' } }), signs ? `${key.selector} signs no longer` : `${key.selector} signs`);
+  const put = () => doing(() => api.put('/domains/{id}/dkim-keys/{selector}', { path, body: { state: signs ? 'published' : 'signing' } }), signs ? `${key.selector} no longer signs` : `${key.selector} signs`);
   return <Card title={<span class="mono"><Foreign text={key.selector} /></span>} aside={<div class="actions">{signs ? <span class="tag ok"><Icon name="check" />Signs</span> : <span class="tag">Not in use</span>}
     {mayWrite.value ? <><button type="button" class="btn sm" aria-disabled={busy} aria-label={signs ? `Take ${key.selector} out of use` : `Sign with ${key.selector}`} onClick={() => void put()}>{signs ? 'Take out of use' : 'Sign with it'}</button>
       <button type="button" class="btn ghost sm icon" aria-label={`Delete ${key.selector}`} onClick={() => setGoing(true)}><Icon name="bin" /></button></> : null}</div>}>

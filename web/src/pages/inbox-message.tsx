@@ -37,7 +37,7 @@ function One({ w, message }: { w: Webhook; message: string }) {
   const payload = typeof m.payload === 'object' && m.payload !== null && (m.payload as Message).schema === 'postern.inbound.v1' ? m.payload as Message : null;
   return <Page title={m.subject ? <Foreign text={m.subject} /> : 'No subject'} crumbs={crumbs} actions={<>{trace ? <a class="btn" href={`/app/traces/${trace}`}>See why it was accepted</a> : null}{mayWrite.value ? <button type="button" class="btn danger" onClick={() => { asking.value = true; }}>Delete</button> : null}</>}>
     {payload ? <Parts p={payload} /> : <><Card title="Envelope"><Facts><Fact name="Sender"><span class="mono">{m.sender ? <Foreign text={m.sender} /> : '<>'}</span></Fact><Fact name="Received"><At at={m.received_at} /></Fact></Facts></Card>
-      <Note><p>The payload template of this webhook made a payload of its own, so only that can be shown.</p></Note></>}
+      <Note><p>The payload template of this webhook made a custom payload, so only that can be shown.</p></Note></>}
     <Source title="Payload" text={typeof m.payload === 'string' ? m.payload : JSON.stringify(m.payload, null, 2)} label="payload" />
     {asking.value ? <Confirm title="Delete this message?" keep="Keep it" act="Delete message" busy={busy.value} onKeep={() => { asking.value = false; }} onAct={() => void remove()}>
       <p>It is deleted from this server.</p>{trouble.value ? <Note tone="no" role="alert"><p>{trouble.value.message}</p></Note> : null}</Confirm> : null}

@@ -27,7 +27,7 @@ export default function People() {
   const members = list.data?.data ?? [], invitations = list.data?.invitations ?? [];
   return <Page title="People" sub="Everybody here works on the same webhooks, policies and traces, and signs in with a password of their own.">
     {trouble || list.error ? <Note tone="no" role="alert"><p>{trouble || list.error!.message}</p></Note> : null}
-    {link ? <Once what={link.what} secret={link.link} label="link" also={<p class="small">It works once, until <At at={link.until} />. Send it to nobody else.</p>} /> : null}
+    {link ? <Once what={link.what} secret={link.link} label="link" also={<p class="small">It works once, until <At at={link.until} />. Do not send it to anyone else.</p>} /> : null}
     <div class="cols wide-side"><div class="stack">
       <section class="card" aria-label="Members"><div class="table-wrap"><table class="fold"><caption class="vh">Members</caption>
         <thead><tr><th scope="col">Email</th><th scope="col">Role</th><th scope="col">Second factor</th><th scope="col">Last seen</th><th scope="col"><span class="vh">Actions</span></th></tr></thead>
@@ -42,7 +42,7 @@ export default function People() {
         </tr>)}</tbody></table></div></section>
       {invitations.length ? <Card title="Open invitations" plain><div class="table-wrap"><table class="fold"><caption class="vh">Invitations</caption>
         <thead><tr><th scope="col">For</th><th scope="col">Role</th><th scope="col">Until</th><th scope="col"><span class="vh">Actions</span></th></tr></thead>
-        <tbody>{invitations.map((one) => <tr key={one.id}><td class="wide">{one.email ? <Foreign text={one.email} /> : 'whoever has the link'}</td><td data-l="Role">{one.role}</td><td class="nowrap" data-l="Until"><At at={one.expires_at} /></td>
+        <tbody>{invitations.map((one) => <tr key={one.id}><td class="wide">{one.email ? <Foreign text={one.email} /> : 'anyone with the link'}</td><td data-l="Role">{one.role}</td><td class="nowrap" data-l="Until"><At at={one.expires_at} /></td>
           <td class="r act">{isOwner.value ? <button type="button" class="btn ghost sm danger" aria-label={`Withdraw the invitation of ${one.email ?? one.created_at}`} onClick={() => void attempt(() => api.delete('/invitations/{id}', { path: { id: one.id } }), 'The link stops')}>Withdraw</button> : null}</td></tr>)}</tbody></table></div></Card> : null}
     </div>
       {isOwner.value ? <Invite onMade={(i) => { setLink({ what: 'The invitation is made.', link: i.link!, until: i.expires_at }); void list.reload(); }} /> : <Card title="Roles"><Roles /></Card>}

@@ -91,7 +91,7 @@ function Editor({ stored }: { stored?: Policy }) {
     });
     if (saved) conflict.value = null;
   };
-  const take = (theirs: Policy, values: Draft) => { base.value = theirs; version.value = theirs.version; conflict.value = null; form.reset(values); announce(`Now over version ${theirs.version}`); };
+  const take = (theirs: Policy, values: Draft) => { base.value = theirs; version.value = theirs.version; conflict.value = null; form.reset(values); announce(`Now based on version ${theirs.version}`); };
   const goOn = (theirs: Policy) => { base.value = theirs; version.value = theirs.version; conflict.value = null; announce('Save writes yours now'); };
   const tryReplay = () => { keepDraft({ kind: 'policy', id: stored!.id, name: form.values.name || stored!.name, version: version.value, body: replayBody(form.values) }); guardLeaving(null); navigate('/app/replay'); };
   return <Page title={title} sub="Every control is optional. A message must satisfy all that you turn on." crumbs={[crumb, ...(stored ? [{ name: stored.name, href: `/app/smtp-policies/${stored.id}` }, { name: 'Edit' }] : [{ name: 'New' }])]}>
@@ -119,7 +119,7 @@ function Editor({ stored }: { stored?: Policy }) {
 
 /** A draft with errors reads as nothing: it would not be saved. */
 function NotYet({ draft, faults }: { draft: Draft; faults: Record<string, string> }) {
-  return <div class="stack gap-s"><p class="v no wrap"><Icon name="warning" /><span>This is no policy yet. Nothing is saved, and nothing is accepted by it.</span></p>
+  return <div class="stack gap-s"><p class="v no wrap"><Icon name="warning" /><span>This is not a valid policy yet. It is not saved and accepts no mail.</span></p>
     <ul class="plain small">{Object.entries(faults).map(([field, text]) => <li key={field}><a class="inline-link" href={`#f-${field}`} onClick={(e) => { e.preventDefault(); document.getElementById(`f-${field}`)?.focus(); }}>{labelOf(field)}</a>: {faultsOf(draft, field, text).map((fault) => sentence(fault.text)).join(' ')}</li>)}</ul></div>;
 }
 

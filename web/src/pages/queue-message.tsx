@@ -26,7 +26,7 @@ export default function QueueMessage({ ids }: PageProps) {
     if (action === 'drop') navigate('/app/queue'); else await load.reload();
   };
   const crumbs = [{ name: 'Queue', href: '/app/queue' }, { name: id }];
-  if (!message) return <Page title="Message" crumbs={crumbs}>{load.error ? <Note tone="no" role="alert"><p>{load.error.status === 404 ? 'There is no such message in the queue. It was delivered or dropped meanwhile.' : load.error.message}</p></Note> : <p class="loading" role="status">Reading…</p>}</Page>;
+  if (!message) return <Page title="Message" crumbs={crumbs}>{load.error ? <Note tone="no" role="alert"><p>{load.error.status === 404 ? 'There is no such message in the queue. It was delivered or dropped in the meantime.' : load.error.message}</p></Note> : <p class="loading" role="status">Reading…</p>}</Page>;
   return <Page title={<>Message of {message.sender ? <Foreign text={message.sender} /> : 'the null sender'}</>} crumbs={crumbs} sub={<>received <Ago at={message.received_at} />, {octets(message.size ?? 0)}</>}
     actions={mayWrite.value ? <Actions message={message} busy={busy.value} run={(a) => void run(a)} onDrop={() => { asking.value = true; }} /> : null}>
     {trouble.value ? <Note tone="no" role="alert"><p>{trouble.value}</p></Note> : null}
@@ -47,7 +47,7 @@ function Actions({ message, busy, run, onDrop }: { message: Message; busy: boole
 
 function Recipients({ message }: { message: Message }) {
   const list = message.recipients ?? [], most = 200;
-  return <Card title={many(message.recipient_count ?? list.length, 'recipient')} plain><div class="table-wrap"><table class="fold"><caption class="vh">Recipients and how it goes with them</caption>
+  return <Card title={many(message.recipient_count ?? list.length, 'recipient')} plain><div class="table-wrap"><table class="fold"><caption class="vh">Recipients and their states</caption>
     <thead><tr><th scope="col">State</th><th scope="col">Recipient</th><th scope="col">Last answer</th><th scope="col">Next attempt</th></tr></thead>
     <tbody>{list.slice(0, most).map((r, i) => <tr key={i}><td class="nowrap"><State of={r} /></td>
       <td class="wide w-30"><Foreign class="mono" text={r.address} /><span class="sub any"><Place of={r.destination} /></span>{r.orcpt ? <span class="sub any">first for <Foreign text={r.orcpt} /></span> : null}</td>

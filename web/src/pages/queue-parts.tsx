@@ -28,7 +28,7 @@ const manyWait = 5, longWait = 3600;
 /** A destination that nobody answers at, or where much waits for long. */
 export function Slow({ destinations }: { destinations: Destination[] }) {
   const slow = destinations.filter((d) => (d.queued ?? 0) > 0 && (d.sleeping_until || ((d.queued ?? 0) >= manyWait && d.oldest_at && seconds(d.oldest_at) > longWait))).sort((a, b) => (b.queued ?? 0) - (a.queued ?? 0));
-  return <>{slow.slice(0, 3).map((d) => <Note tone="wait" key={d.destination}><p><strong>{d.sleeping_until ? <>Nobody answers at <Place of={d.destination} />.</> : <>Mail for <Place of={d.destination} /> waits long.</>}</strong>{' '}
+  return <>{slow.slice(0, 3).map((d) => <Note tone="wait" key={d.destination}><p><strong>{d.sleeping_until ? <>No answer from <Place of={d.destination} />.</> : <>Mail for <Place of={d.destination} /> has waited long.</>}</strong>{' '}
     {count(d.queued ?? 0)} {d.queued === 1 ? 'recipient waits' : 'recipients wait'}{d.oldest_at ? `, the oldest for ${span(seconds(d.oldest_at))}` : ''}{d.sleeping_until && new Date(d.sleeping_until).getTime() > Date.now() ? <>; it is tried <Ago at={d.sleeping_until} /></> : null}. <a href={withQuery({ destination: d.destination ?? '', state: null, before: null })}>Show only these</a></p></Note>)}
     {slow.length > 3 ? <p class="small muted">{slow.length - 3} more destinations are slow.</p> : null}</>;
 }

@@ -106,7 +106,7 @@ function useWork(filter: Filter, picked: Picked, refresh: () => Promise<void>) {
       const { changed, skipped, refused } = picked.all ? await matching(action, notify) : await selected(action, notify);
       result.value = { text: `${many(changed, 'message')} ${done[action]}.${skipped ? ` ${many(skipped, 'was', 'were')} left as ${skipped === 1 ? 'it is' : 'they are'}.` : ''}`, refused };
       picked.clear();
-    } catch (trouble) { result.value = { text: 'It stopped on the way; what was changed stays changed.', refused: [trouble instanceof ApiError ? trouble.message : String(trouble)] }; }
+    } catch (trouble) { result.value = { text: 'It stopped before the end; the changes made so far remain.', refused: [trouble instanceof ApiError ? trouble.message : String(trouble)] }; }
     progress.value = '';
     announce(result.value!.text);
     document.querySelector<HTMLElement>('main h1')?.focus({ preventScroll: true });  // the button that was pressed is gone

@@ -19,7 +19,7 @@ import { AskedNow, HardestHit, Matrix, Numbers, Samples, Undecidable } from '../
 type State = Omit<Schemas['Replay'], 'result'> & { result?: Result };
 const windows = [['24h', 'Last 24 hours'], ['7d', 'Last 7 days'], ['30d', 'Last 30 days']] as const;
 const sub = 'What the draft would have done to mail that has already arrived, decided again from the recorded evidence.';
-const nameOf = (d: ReplayDraft): string => d.kind === 'lists' ? `Draft of revision ${d.revision + 1}` : `Draft of ${d.name}, over version ${d.version}`;
+const nameOf = (d: ReplayDraft): string => d.kind === 'lists' ? `Draft of revision ${d.revision + 1}` : `Draft of ${d.name}, based on version ${d.version}`;
 const editorOf = (d: ReplayDraft): string => d.kind === 'lists' ? '/app/connection-policies?draft=1' : `/app/smtp-policies/${d.id}/edit?draft=1`;
 
 export default function Replay() {
@@ -132,6 +132,6 @@ function Apply({ draft, result, onKeep }: { draft: ReplayDraft; result: Result; 
   return <Confirm title="Apply the draft?" keep="Not yet" act="Apply" harmless busy={busy} onKeep={onKeep} onAct={() => void act()}>
     <p>In this window it would have refused <b class="num">{exact(newly_refused)}</b> more, accepted <b class="num">{exact(newly_accepted)}</b> more, and could not tell <b class="num">{exact(undecidable)}</b> of {many(result.decisions, 'decision')}.</p>
     <p class="small muted">It is in force from the next command of every session.</p>
-    {trouble.value ? <Note tone="no" role="alert"><p>{trouble.value.status === 412 ? 'Somebody saved meanwhile: this draft is over an older state. Go to Edit draft.' : trouble.value.message}</p>{witness ? <pre class="term">{witness.join('\n')}</pre> : null}</Note> : null}
+    {trouble.value ? <Note tone="no" role="alert"><p>{trouble.value.status === 412 ? 'Another user saved in the meantime: this draft is based on an older state. Go to Edit draft.' : trouble.value.message}</p>{witness ? <pre class="term">{witness.join('\n')}</pre> : null}</Note> : null}
   </Confirm>;
 }

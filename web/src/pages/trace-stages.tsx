@@ -57,7 +57,7 @@ function OneDecision({ decision, several, stage, story }: { decision: Decision; 
 }
 
 const effects: Record<Effect['effect'], string> = {
-  grant_relay: 'May be passed on', trust_client: 'The client counts as one of ours', discard: 'Accepted and thrown away', hold: 'Held', edit: 'Message changed', offer: 'EHLO offers other extensions',
+  grant_relay: 'May be relayed', trust_client: 'The client counts as one of ours', discard: 'Accepted and discarded', hold: 'Held', edit: 'Message changed', offer: 'EHLO offers other extensions',
 };
 
 /** What layers did beyond their verdicts, each with its place. */

@@ -100,7 +100,7 @@ function AgainResult({ again }: { again: ReturnType<typeof useAgain> }) {
 
 /** Who gave the answer, as a sentence. */
 function Decider({ by }: { by: NonNullable<Story['decided_by']> }) {
-  if (by.layer === 'delivery') return <>Nobody objected; it could not be delivered.</>;
+  if (by.layer === 'delivery') return <>No rule objected; it could not be delivered.</>;
   if (!by.policy_id) return <>Decided by the {layerName(by.layer)}, rule <code>{by.rule}</code>{by.origin ? <> at <code>{by.origin}</code></> : null}.</>;
   return <>Decided by <a class="inline-link" href={`/app/smtp-policies/${by.policy_id}`}>{by.policy_name ?? by.policy_id}</a>{by.policy_version ? ` version ${by.policy_version}` : ''}, {by.field ? <>field <span title={by.field}>{labels[by.field] ?? by.field}</span></> : <>rule <code>{by.rule}</code></>}.</>;
 }
@@ -117,7 +117,7 @@ function Answer({ story }: { story: Story }) {
   const { reply, decided_by: by } = story, tone = tones[story.outcome], shadows = shadowRefusals(story.stages);
   return <><section class={`verdict ${tone}`} aria-labelledby="told"><h2 id="told"><Icon name={tone === 'ok' ? 'check' : tone === 'no' ? 'cross' : tone === 'wait' ? 'clock' : 'minus'} />What the sender was told</h2>
     <p class="line">{reply ? <Foreign text={`${reply.code} ${reply.enhanced} ${reply.text}`} /> : 'Nothing: the client left before it was answered.'}</p>
-    <p class="small">{by ? <Decider by={by} /> : story.outcome === 'accepted' ? shadows.length ? 'No rule that is enforced objected.' : 'Nobody objected.' : null}{' '}<Foreign text={otherwise(story.would_pass_if ?? [])} /></p>
+    <p class="small">{by ? <Decider by={by} /> : story.outcome === 'accepted' ? shadows.length ? 'No enforced rule objected.' : 'No rule objected.' : null}{' '}<Foreign text={otherwise(story.would_pass_if ?? [])} /></p>
   </section>
     {shadows.length ? <section class="verdict shadow" aria-labelledby="shadowed"><h2 id="shadowed"><Icon name="eye" />What shadow mode would have done</h2>
       {shadows.slice(0, 5).map((one, i) => <p class="small" key={i}><strong>{one.name ? <Foreign text={one.name} /> : `The ${layerName(one.layer)}`} {one.verdict} it</strong> at <a class="inline-link" href={`#stage-${one.stage}`}>{one.stage}</a>: <Foreign class="mono" text={one.reply} />{one.saw ? <> (<Foreign text={one.saw} />)</> : null}</p>)}

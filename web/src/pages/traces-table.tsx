@@ -15,7 +15,7 @@ class Row extends Component<{ trace: Trace }> {
   override render() {
     const t = this.props.trace;
     return <tr>
-      <td><a class="name time" href={`/app/traces/${t.id}`}><At at={t.time} /><span class="vh">: trace of a message from {t.mail_from || 'nobody'}</span></a></td>
+      <td><a class="name time" href={`/app/traces/${t.id}`}><At at={t.time} /><span class="vh">: trace of a message from {t.mail_from || 'the null sender'}</span></a></td>
       <td class="nowrap">{t.outcome === 'aborted' ? <Verdict is="none">Aborted</Verdict> : <Verdict is={outcomeOf(t.outcome)} />}
         {t.shadow ? <span class="sub"><span class="v shadow"><Icon name="eye" />shadow<span class="vh"> would have refused it</span></span></span> : null}</td>
       <td class="clip wide"><span class="mono clip">{t.mail_from ? <Foreign text={t.mail_from} /> : '<>'}</span><span class="sub clip">from {t.client_ip}</span></td>

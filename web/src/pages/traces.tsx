@@ -36,7 +36,7 @@ export default function Traces() {
       <Segments label="Outcome" options={outcomes.map(([name, value]) => ({ name, href: withQuery({ outcome: value, cursor: null }), on: outcome === value }))} />
       {first ? <LiveStatus tail={tail} held={reading.held.value} /> : null}
     </form>
-    {webhook ? <p class="small">Of one <a href={`/app/webhooks/${webhook}`}>webhook</a> alone. <a href={withQuery({ webhook_id: null, cursor: null })}>Of all</a></p> : null}
+    {webhook ? <p class="small">Of one <a href={`/app/webhooks/${webhook}`}>webhook</a> only. <a href={withQuery({ webhook_id: null, cursor: null })}>Of all</a></p> : null}
     {list.error && !bad ? <Note tone="no" role="alert"><p>{list.error.message}</p></Note> : null}
     {bad ? null : <Decisions list={list} tail={tail} first={first} filtered={filtered} reading={reading} />}
   </Page>;

@@ -8,7 +8,7 @@ export function SavedMeanwhile({ who, version, lead, children }: { who: string; 
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => box.current?.querySelector<HTMLElement>('.note')?.focus(), []);
   return <div ref={box}><Note tone="wait" role="alert" tabIndex={-1}>
-    <p><strong>{who || 'Somebody else'} saved {version} while you were editing.</strong> {lead}</p>
+    <p><strong>{who || 'Another user'} saved {version} while you were editing.</strong> {lead}</p>
     {children}
   </Note></div>;
 }

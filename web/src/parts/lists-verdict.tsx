@@ -56,8 +56,8 @@ export function Standing({ lint, running, parameters }: { lint: Lint; running: s
     return <Note tone="no" role="status"><strong>These lists relay mail for strangers.</strong> {cause ? <>The cause is <a href={`#${cause.field}`} onClick={(e) => { e.preventDefault(); show(cause.field); }}><code>{cause.at}</code></a>: {cause.says}. </> : null}Saving is refused. {running}</Note>;
   }
   const errors = lint.marks.filter((m) => m.severity === 'error').length;
-  if (!lint.ok) return <Note tone="no" role="status"><strong>These lists cannot be served with.</strong> {errors ? `${many(errors, 'error')} ${errors === 1 ? 'is' : 'are'} marked below.` : ''} {running}</Note>;
-  if (lint.open_relay === 'keyed') return <Note tone="wait" role="status"><strong>Closed but for listed keys.</strong> The witness shows one that gets through.</Note>;
+  if (!lint.ok) return <Note tone="no" role="status"><strong>These lists cannot be used.</strong> {errors ? `${many(errors, 'error')} ${errors === 1 ? 'is' : 'are'} marked below.` : ''} {running}</Note>;
+  if (lint.open_relay === 'keyed') return <Note tone="wait" role="status"><strong>Closed except for listed keys.</strong> The witness shows one that gets through.</Note>;
   return null;
 }
 

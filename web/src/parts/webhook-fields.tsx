@@ -10,7 +10,7 @@ import type { WebhookValues } from './webhook-values';
 export type Policy = Schemas['Policy'];
 type Fields = { form: Form<WebhookValues> };
 
-export const inboxHint = 'It keeps messages on this server, to be read here and over the API.';
+export const inboxHint = 'It keeps messages on this server, to be read here and through the API.';
 
 export function Where({ form, w, own, shared }: Fields & { w: Webhook | null; own: string[]; shared: string }) {
   const { values: v, errors: e } = form;
