@@ -36,7 +36,7 @@ const pieces = {
     await actions.goto('/app/smtp-policies/new');
     await actions.fill('Name', 'wrong');
     await actions.fill('Source IP', '203.0.113.5/24\n192.0.2.1\n198.51.100.300\n10.0.0.1/8');
-    await actions.text('This is no policy yet');
+    await actions.text('This is not a valid policy yet');
     for (const line of [/Line 1\./, /Line 3\./, /Line 4\./]) await actions.text(line);
     await none(page, 'Every message is accepted');
     await none(page, /allowed_source_ips|element \d/i);
