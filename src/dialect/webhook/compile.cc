@@ -72,34 +72,4 @@ std::shared_ptr<const policy::WebhookPolicy> compile(std::string id, std::string
   return policy;
 }
 
-Result<PolicyFields> fields_of(std::string_view definition) {
-  boost::system::error_code bad;
-  const json::value parsed = json::parse({definition.data(), definition.size()}, bad);
-  if (bad || !parsed.is_object()) {
-    return fail(Fault::malformed, "a recorded policy definition is not a JSON object");
-  }
-  const json::object& object = parsed.get_object();
-  PolicyFields fields;
-  try {
-    fields.name = json::value_to<std::string>(object.at("name"));
-    for (const json::value& text : object.at("allowed_source_ips").as_array()) {
-      Result<Cidr> network = Cidr::parse(json::value_to<std::string>(text));
-      if (!network) return tl::unexpected(network.error());
-      fields.allowed_source_ips.push_back(*network);
-    }
-    fields.require_smtp_auth = object.at("require_smtp_auth").as_bool();
-    fields.require_spf = object.at("require_spf").as_bool();
-    fields.require_dkim = object.at("require_dkim").as_bool();
-    if (const json::value* mode = object.if_contains("mode")) {
-      fields.shadow = mode->as_string() == "shadow";
-    }
-    using Names = std::vector<std::string>;
-    fields.allowed_spf_domains = json::value_to<Names>(object.at("allowed_spf_domains"));
-    fields.allowed_dkim_domains = json::value_to<Names>(object.at("allowed_dkim_domains"));
-  } catch (const std::exception& error) {  // Boost.JSON's way of saying "missing" or "wrong type"
-    return fail(Fault::malformed, std::string("a recorded policy definition: ") + error.what());
-  }
-  return fields;
-}
-
 }  // namespace postern::dialect::webhook

@@ -24,11 +24,7 @@ constexpr std::array<std::string_view, 9> read_only = {
     "id",      "account_id",    "smtp_usernames", "smtp_users", "reads_as",
     "version", "webhook_count", "created_at",     "updated_at"};
 
-void read_name(BodyReader& body, bool required, std::string& name) {
-  if (body.find("name") == nullptr) {
-    if (required) body.missing("name", "is required: a display name of 1 to 100 characters");
-    return;
-  }
+void read_name(BodyReader& body, std::string& name) {
   const std::optional<std::string> given = body.title("name");
   if (!given) return;
   if (given->empty()) {
@@ -305,7 +301,7 @@ Parsed<PolicyWrite> parse_policy(const json::object& object, const PolicyFields*
   if (stored != nullptr) write.fields = *stored;
   PolicyFields& fields = write.fields;
   if (stored == nullptr && body.find("name") == nullptr)
-    body.missing("name", "is required: a name for people, 1 to 100 characters");
+    body.missing("name", "is required: a display name of 1 to 100 characters");
   for (const Field& field : table) field.read(body, field.name, fields);
   auto credentials =
       read_credentials(body, stored == nullptr ? nullptr : &stored->smtp_credentials);
