@@ -21,14 +21,12 @@ using fuzz::must;
 
 void check_times(std::string_view text) {
   if (const auto time = kumo::parse_rfc3339(text)) {
-    const Instant shown = std::clamp(*time, first_instant, last_instant);
-    must(kumo::parse_rfc3339(rfc3339_text(shown)).value() == shown, "RFC 3339 written is read");
+    must(in_range(*time), "a time has a year of four digits");
+    must(kumo::parse_rfc3339(rfc3339_text(*time)).value() == *time, "RFC 3339 written is read");
   }
   if (const auto time = parse_rfc2822(text)) {
-    const Instant shown = std::clamp(*time, first_instant, last_instant);
-    must(parse_rfc2822(rfc5322_date(shown)).value() ==
-             std::chrono::floor<std::chrono::seconds>(shown),
-         "RFC 5322 written is read");
+    must(in_range(*time), "a time has a year of four digits");
+    must(parse_rfc2822(rfc5322_date(*time)).value() == *time, "RFC 5322 written is read");
   }
   const auto out = formatted(Instant(Span(946'782'245'678'901)), text);
   must(!out || out->size() <= 64 * text.size(), "a format does not grow much");

@@ -83,7 +83,9 @@ Result<Instant> instant_of(int year, unsigned month, unsigned day, int hour, int
   if (!date.ok() || !clock || year < 1 || year > 9999) {
     return fail(Fault::malformed, "there is no such date or time");
   }
-  return Instant(sys_days(date)) + hours(hour) + minutes(minute) + seconds(second);
+  const Instant time = Instant(sys_days(date)) + hours(hour) + minutes(minute) + seconds(second);
+  if (!in_range(time)) return fail(Fault::malformed, "the time is after the year 9999");
+  return time;
 }
 
 std::optional<Instant> instant_at(std::int64_t seconds) {
@@ -126,13 +128,16 @@ Result<Instant> parse_rfc3339(std::string_view text) {
   const auto local = instant_of(part[0], static_cast<unsigned>(part[1]),
                                 static_cast<unsigned>(part[2]), part[3], part[4], part[5]);
   if (!offset || !local) return refuse();
-  return *local + fraction - *offset;
+  const Instant time = *local + fraction - *offset;
+  if (!in_range(time)) return refuse();
+  return time;
 }
 
 std::optional<ClockTime> from_rfc3339(std::string_view text) {
   const Result<Instant> time = parse_rfc3339(text);
-  // Compared by the year as written: the offset may shift the instant into a neighbouring year.
-  if (!time || text.substr(0, 4) < "1970" || text.substr(0, 4) > "2199") return std::nullopt;
+  // Compared in UTC, as it is written: the offset may shift the time into a neighbouring year.
+  constexpr Instant end{sys_days(year(2200) / 1 / 1)};
+  if (!time || *time < Instant() || *time >= end) return std::nullopt;
   return ClockTime(floor<milliseconds>(*time));
 }
 

@@ -30,13 +30,17 @@ inline std::string to_rfc3339(ClockTime time, int digits = 3) {
 std::optional<Instant> instant_at(std::int64_t seconds);
 
 /// RFC 3339 §5.6 with any offset. Digits beyond microseconds are dropped; second 60 is the first
-/// second of the next minute. Fault::malformed: anything else, or a local year before 1.
+/// second of the next minute. Fault::malformed: anything else, or a time in UTC outside
+/// first_instant to last_instant, which to_rfc3339() could not write.
 Result<Instant> parse_rfc3339(std::string_view text);
-/// As parse_rfc3339(), truncated to milliseconds; nullopt also outside the years 1970 to 2199.
+/// As parse_rfc3339(), truncated to milliseconds; nullopt also outside the years 1970 to 2199 UTC.
 std::optional<ClockTime> from_rfc3339(std::string_view text);
 
-/// Years 1 to 9999; second 60 is the first second of the next minute. Fault::malformed: the date or
-/// time does not exist.
+/// Whether `time` is within first_instant to last_instant. For the sum of a time and an offset.
+constexpr bool in_range(Instant time) { return time >= first_instant && time <= last_instant; }
+
+/// Second 60 is the first second of the next minute. Fault::malformed: the date or time does not
+/// exist, or is outside first_instant to last_instant.
 Result<Instant> instant_of(int year, unsigned month, unsigned day, int hour, int minute,
                            int second);
 

@@ -41,6 +41,23 @@ TEST(TimeText, refuses_the_rest) {
   EXPECT_FALSE(parse_rfc3339("0000-01-01T00:00:00Z"));
 }
 
+TEST(TimeText, what_is_read_can_be_written) {
+  for (const char* text :
+       {"0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01", "9999-12-31T23:59:60Z"}) {
+    EXPECT_FALSE(parse_rfc3339(text)) << text;
+  }
+  EXPECT_EQ(*parse_rfc3339("0001-01-01T01:00:00+01:00"), first_instant);
+  EXPECT_EQ(*parse_rfc3339("9999-12-31T22:59:59.999999-01:00"), last_instant);
+  EXPECT_FALSE(instant_of(9999, 12, 31, 23, 59, 60));
+  // In UTC they are in 1969 and in 2200.
+  EXPECT_FALSE(from_rfc3339("1970-01-01T00:00:00+01:00"));
+  EXPECT_FALSE(from_rfc3339("2199-12-31T23:59:59-01:00"));
+  EXPECT_EQ(from_rfc3339("1969-12-31T23:00:00-01:00"), at_millis(0));
+  const auto last = from_rfc3339("2200-01-01T00:59:59.999+01:00");
+  ASSERT_TRUE(last);
+  EXPECT_EQ(from_rfc3339(to_rfc3339(*last)), last);
+}
+
 TEST(TimeText, dates_of_mail_and_http) {
   EXPECT_EQ(rfc5322_date(at_millis(1'767'323'045'000)), "Fri, 2 Jan 2026 03:04:05 +0000");
   EXPECT_EQ(http_date(at_millis(1'767'323'045'000)), "Fri, 02 Jan 2026 03:04:05 GMT");

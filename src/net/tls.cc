@@ -148,7 +148,7 @@ std::shared_ptr<const TlsContext> TlsContext::shared(std::shared_ptr<ssl_ctx_st>
   std::tm when{};
   if (const X509* certificate = SSL_CTX_get0_certificate(result->context_.get());
       certificate != nullptr && ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &when) == 1) {
-    result->not_after_ = std::chrono::system_clock::from_time_t(::timegm(&when));
+    result->not_after_ = instant_at(::timegm(&when)).value_or(last_instant);
   }
   return result;
 }

@@ -1,13 +1,13 @@
 // TLS for listeners: OpenSSL contexts from PEM files, and a self-signed certificate.
 #pragma once
 
-#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
 
 #include "base/error.h"
 #include "base/secret.h"
+#include "base/time_text.h"
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -43,8 +43,8 @@ class TlsContext {
   static Result<std::shared_ptr<const TlsContext>> load(const Pem& pem, ByName by_name = {});
   /// Never null.
   ssl_ctx_st* handle() const { return context_.get(); }
-  /// When the certificate expires.
-  std::chrono::system_clock::time_point not_after() const { return not_after_; }
+  /// When the certificate expires; the end of the year 9999 means never (RFC 5280 §4.1.2.5).
+  Instant not_after() const { return not_after_; }
 
  private:
   TlsContext() = default;
@@ -53,7 +53,7 @@ class TlsContext {
   static int choose(ssl_st* ssl, int* alert, void* by_name);
   ByName by_name_;
   std::shared_ptr<ssl_ctx_st> context_;
-  std::chrono::system_clock::time_point not_after_;
+  Instant not_after_;
 };
 
 /// Creates `certificate` and `key` (P-256, self-signed for `hostname`, valid for ten years, mode

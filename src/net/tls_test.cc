@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 
 #include "base/temporary_folder_test.h"
 
@@ -34,9 +36,35 @@ class TlsFromText : public ::testing::Test {
 TEST_F(TlsFromText, takes_a_certificate_with_its_chain) {
   const auto alone = TlsContext::load(pem(part("a.crt"), part("a.key")));
   ASSERT_TRUE(alone) << alone.error().message;
-  EXPECT_GT((*alone)->not_after(), std::chrono::system_clock::now());
+  EXPECT_GT((*alone)->not_after(),
+            std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()));
   const auto chain = TlsContext::load(pem(part("a.crt") + part("b.crt"), part("a.key")));
   EXPECT_TRUE(chain);
+}
+
+// RFC 5280 §4.1.2.5: a certificate without a well-defined end has this one.
+TEST_F(TlsFromText, knows_an_end_in_the_year_9999) {
+  const std::string text = part("a.crt");
+  const std::unique_ptr<BIO, int (*)(BIO*)> from(
+      BIO_new_mem_buf(text.data(), static_cast<int>(text.size())), BIO_free);
+  const std::unique_ptr<X509, void (*)(X509*)> own(
+      PEM_read_bio_X509(from.get(), nullptr, nullptr, nullptr), X509_free);
+  ASSERT_TRUE(own);
+  ASSERT_EQ(ASN1_TIME_set_string(X509_getm_notAfter(own.get()), "99991231235959Z"), 1);
+  const std::string secret = part("a.key");
+  const std::unique_ptr<BIO, int (*)(BIO*)> key_text(
+      BIO_new_mem_buf(secret.data(), static_cast<int>(secret.size())), BIO_free);
+  const std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)> key(
+      PEM_read_bio_PrivateKey(key_text.get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
+  ASSERT_NE(X509_sign(own.get(), key.get(), EVP_sha256()), 0);
+  const std::unique_ptr<BIO, int (*)(BIO*)> to(BIO_new(BIO_s_mem()), BIO_free);
+  ASSERT_EQ(PEM_write_bio_X509(to.get(), own.get()), 1);
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(to.get(), &data);
+  const auto context =
+      TlsContext::load(pem(std::string(data, static_cast<std::size_t>(size)), secret));
+  ASSERT_TRUE(context) << context.error().message;
+  EXPECT_EQ(to_rfc3339((*context)->not_after(), 0), "9999-12-31T23:59:59Z");
 }
 
 TEST_F(TlsFromText, says_which_of_both_is_wrong_and_nothing_of_the_key) {

@@ -117,7 +117,9 @@ SessionFacts session_of(const json::object& object) {
   }
   if (const json::value* name = object.if_contains("server_name")) facts.server_name = bytes(*name);
   if (const json::value* time = object.if_contains("connected")) {
-    facts.connected = std::chrono::system_clock::from_time_t(number<std::int64_t>(*time));
+    const auto connected = number<std::int64_t>(*time);
+    if (connected < 0 || connected > latest_start / 1'000'000) bad("connected");
+    facts.connected = std::chrono::system_clock::from_time_t(connected);
   }
   facts.helo = bytes(object.at("helo"));
   facts.esmtp = object.at("esmtp").as_bool();

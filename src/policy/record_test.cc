@@ -339,6 +339,8 @@ TEST(Record, says_in_plain_words_what_is_wrong) {
                                                                   {"\"code\":", "\"x\""},
                                                                   {"\"client_port\":", "65536"},
                                                                   {"\"esmtp\":", "7"},
+                                                                  {"\"started_us\":", "-1"},
+                                                                  {"\"connected\":", "99999999999"},
                                                                   {"\"took_ns\":", "[]"},
                                                                   {"\"took_ns\":", "1e99"}}) {
     const std::string error = error_with(name, value);

@@ -95,7 +95,9 @@ Instance::ListenerResult Instance::listener_settings(const ListenerConfig& liste
   if (*certificate) {
     metrics()
         .tls_certificate_not_after.gauge({listener.name})
-        .set(std::chrono::system_clock::to_time_t((*certificate)->not_after()));
+        .set(std::chrono::floor<std::chrono::seconds>((*certificate)->not_after())
+                 .time_since_epoch()
+                 .count());
   }
   if (!listener.started) return settings;
   for (const auto& variant : listener.started->variants) {

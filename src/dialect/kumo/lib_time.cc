@@ -64,7 +64,7 @@ using Other = std::variant<std::shared_ptr<T>, std::monostate>;
 constexpr Span longest_span = last_instant - first_instant;
 
 ATime time_at(Instant at) {
-  demand(at >= first_instant && at <= last_instant, "the time is outside of the years 1 to 9999");
+  demand(in_range(at), "the time is outside of the years 1 to 9999");
   return std::make_shared<Time>(Time{at});
 }
 ADelta delta_of(Span span) {

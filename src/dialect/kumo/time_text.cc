@@ -158,8 +158,14 @@ std::optional<std::string> field(Instant time, std::string_view& rest) {
   if (skip(".f")) return short_fraction(time);
   if (skip(":z")) return "+00:00";
   if (skip("+")) return rfc3339_text(time);
-  if (skip("v")) return by_strftime(broken_down(time), "%e-%b-%Y");
-  // strftime() would read the fields as local time.
+  // A year has four digits; strftime() pads it only where told to.
+  if (skip("v")) return by_strftime(broken_down(time), "%e-%b-%04Y");
+  if (skip("c")) return by_strftime(broken_down(time), "%a %b %e %H:%M:%S %04Y");
+  if (skip("F")) return by_strftime(broken_down(time), "%04Y-%m-%d");
+  if (skip("Y")) return by_strftime(broken_down(time), "%04Y");
+  if (skip("G")) return by_strftime(broken_down(time), "%04G");
+  if (skip("C")) return by_strftime(broken_down(time), "%02C");
+  // strftime() would take the fields for local time.
   if (skip("s")) return std::to_string(floor<seconds>(time).time_since_epoch().count());
   std::string format = "%";
   if (rest.starts_with('-') || rest.starts_with('_') || rest.starts_with('0')) {
@@ -211,9 +217,13 @@ Result<Instant> parse_rfc2822(std::string_view text) {
   const auto local =
       instant_of(*year, *month + 1, static_cast<unsigned>(*day), *hour, *minute, *second);
   if (!local) return refuse();
-  const unsigned is_day = weekday(floor<std::chrono::days>(*local)).c_encoding();
-  if (day_name && *day_name != is_day && *second != 60) return refuse();
-  return *local - *zone;
+  // RFC 5322 §3.3: the day-name is that of the date as written; a leap second may end that day.
+  const sys_days date(year_month_day(std::chrono::year(*year), std::chrono::month(*month + 1),
+                                     std::chrono::day(static_cast<unsigned>(*day))));
+  if (day_name && *day_name != weekday(date).c_encoding()) return refuse();
+  const Instant time = *local - *zone;
+  if (!in_range(time)) return refuse();
+  return time;
 }
 
 Result<std::string> formatted(Instant time, std::string_view format) {

@@ -25,6 +25,8 @@ TEST(TimeText, reads_rfc3339) {
       {"2000-01-02T03:04:05.Z", "none"},
       {"2000-01-02T03:04:05Z ", "none"},
       {"0000-01-02T03:04:05Z", "none"},
+      {"0001-01-01T00:00:00+01:00", "none"},
+      {"9999-12-31T23:59:59-01:00", "none"},
       {"2000-1-2T03:04:05Z", "none"},
       {"", "none"},
   };
@@ -48,6 +50,11 @@ TEST(TimeText, reads_rfc5322) {
       {"2 Jan 2000 03:04:05 NOWHERE", "none"},
       {"2 Jan 2000 03:04:05 +0000 x", "none"},
       {"30 Feb 2000 03:04:05 +0000", "none"},
+      {"Sat, 31 Dec 2016 23:59:60 +0000", "2017-01-01T00:00:00+00:00"},
+      {"Sun, 31 Dec 2016 23:59:60 +0000", "none"},
+      {"1 Jan 0001 00:00:00 +0100", "none"},
+      {"31 Dec 9999 23:59:59 -0100", "none"},
+      {"31 Dec 9999 23:59:60 +0000", "none"},
       {"(", "none"},
       {"", "none"},
   };
@@ -83,6 +90,8 @@ TEST(TimeText, formats) {
   for (const auto& [format, wanted] : cases) {
     EXPECT_EQ(formatted(time, format).value_or("none"), wanted) << format;
   }
+  EXPECT_EQ(formatted(first_instant, "%Y %F %v %G %C %c").value_or("none"),
+            "0001 0001-01-01  1-Jan-0001 0001 00 Mon Jan  1 00:00:00 0001");
   for (const char* format : {"%", "%-", "%Q", "%E", "%.x", "%:x", "%4f", "x%\n"}) {
     EXPECT_FALSE(formatted(time, format)) << format;
   }
