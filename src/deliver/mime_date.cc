@@ -48,25 +48,30 @@ struct TimeOfDay {
   int hour = 0;
   int minute = 0;
   int second = 0;
+  bool leap = false;  ///< the leap second that follows `second`
 };
 
 /// The time as written in the field: GMime reads a time that it does not understand as midnight.
-std::optional<TimeOfDay> time_of_day(std::string_view text) {
+/// A second 60 (RFC 5322 §3.3), which GMime does not know, becomes 59 in `text`.
+std::optional<TimeOfDay> time_of_day(std::string& text) {
   const std::size_t colon = text.find(':');
   const std::size_t begin = text.rfind(' ', colon) + 1;
-  const std::string_view word = text.substr(begin, text.find(' ', begin) - begin);
+  const std::size_t end = std::min(text.find(' ', begin), text.size());
+  const std::string_view word = std::string_view(text).substr(begin, end - begin);
   const auto parts = split(word, ':');
   if (parts.size() < 2 || parts.size() > 3) return std::nullopt;
   int numbers[3] = {0, 0, 0};
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const auto number = parse_number(parts[i]);
-    if (!number || parts[i].size() > 2 || *number > 59) return std::nullopt;
+    if (!number || parts[i].size() > 2 || *number > (i == 2 ? 60 : 59)) return std::nullopt;
     numbers[i] = static_cast<int>(*number);
   }
-  for (const std::string_view rest : split(text.substr(begin + word.size()), ' ')) {
+  for (const std::string_view rest : split(std::string_view(text).substr(end), ' ')) {
     if (iequals(rest, "am") || iequals(rest, "pm")) return std::nullopt;  // not in mail dates
   }
-  return TimeOfDay{numbers[0], numbers[1], numbers[2]};
+  const bool leap = numbers[2] == 60;
+  if (leap) text.replace(end - 2, 2, "59");
+  return TimeOfDay{numbers[0], numbers[1], leap ? 59 : numbers[2], leap};
 }
 
 bool shows(GDateTime* instant, const TimeOfDay& time) {
@@ -78,7 +83,7 @@ bool shows(GDateTime* instant, const TimeOfDay& time) {
 }  // namespace
 
 std::optional<std::string> date_to_rfc3339(std::string_view field) {
-  const std::string text = repaired(field);
+  std::string text = repaired(field);
   const auto time = time_of_day(text);
   if (!time) return std::nullopt;
   GDateTime* local = g_mime_utils_header_decode_date(text.c_str());
@@ -87,7 +92,7 @@ std::optional<std::string> date_to_rfc3339(std::string_view field) {
     local = nullptr;
   }
   if (local == nullptr) return std::nullopt;
-  const auto instant = instant_at(g_date_time_to_unix(local));
+  const auto instant = instant_at(g_date_time_to_unix(local) + (time->leap ? 1 : 0));
   g_date_time_unref(local);
   if (!instant) return std::nullopt;
   return to_rfc3339(*instant, 0);
