@@ -136,7 +136,8 @@ TEST(Arc, changes_break_the_chain_and_say_where) {
 
 /// The message with a set whose message signature has these additional tags; built step by step.
 std::string sealed_with(const Host& host, const std::string& tags,
-                        std::optional<std::uint64_t> length = {}) {
+                        std::optional<std::uint64_t> length = {},
+                        const std::string& forms = "c=relaxed/relaxed; ") {
   const std::string text(message);
   const HeaderView header = HeaderView::parse(text.substr(0, text.find("\r\n\r\n") + 2));
   dkim::BodyHasher body(dkim::Canonicalization::relaxed, length);
@@ -153,8 +154,8 @@ std::string sealed_with(const Host& host, const std::string& tags,
   std::string covered = "from:author@author.example\r\n";
   const std::string signature =
       dkim::complete_signature(host.key, relaxed, covered,
-                               "ARC-Message-Signature: " + names + "c=relaxed/relaxed; h=from; " +
-                                   tags + " bh=" + postern::base64_encode(hash) + "; b=");
+                               "ARC-Message-Signature: " + names + forms + "h=from; " + tags +
+                                   " bh=" + postern::base64_encode(hash) + "; b=");
   covered.clear();
   append(results, covered);
   append(signature, covered);
@@ -186,6 +187,15 @@ TEST(Arc, length_leaves_octets_unsigned_and_says_how_many) {
   EXPECT_EQ(verdict.unsigned_octets, 17u + 6u);
   EXPECT_EQ(host.validate(sealed_with(host, "l=1000;", 1000)).trouble.detail,
             dkim::Reason::length_beyond_body);
+}
+
+// Without c=, the signature may be of the simple or of the relaxed form: what counts is the body in
+// the form that verified.
+TEST(Arc, unsigned_octets_are_of_the_form_that_verified) {
+  const Host host;
+  const Verdict verdict = host.validate(sealed_with(host, "l=8;", 8, "") + "more \t \r\n");
+  EXPECT_EQ(verdict.status, Status::pass);
+  EXPECT_EQ(verdict.unsigned_octets, 17u + 6u);
 }
 
 TEST(Arc, a_version_is_ignored) {

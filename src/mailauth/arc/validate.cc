@@ -153,33 +153,39 @@ dkim::Reason Validator::check_reading(const Set& set, const Reading& reading,
              : dkim::Reason::value_mismatch;
 }
 
-dkim::Reason Validator::check_message_signature(const Set& set, const dkim::KeyRecord& key) const {
-  dkim::Reason first = dkim::Reason::ok;
+Validator::Checked Validator::check_message_signature(const Set& set,
+                                                      const dkim::KeyRecord& key) const {
+  Checked checked;
   for (const Reading& reading : set.readings) {
     const dkim::Reason reason = check_reading(set, reading, key);
-    if (reason == dkim::Reason::ok) return reason;
-    if (first == dkim::Reason::ok) first = reason;
+    if (reason == dkim::Reason::ok) return {.trouble = {}, .reading = &reading};
+    if (checked.trouble.detail == dkim::Reason::ok) checked.trouble.detail = reason;
   }
-  return first;
+  return checked;
 }
 
-Evaluation<Trouble> Validator::verify_message_signature(std::uint32_t instance, Keys& keys) {
+Evaluation<Validator::Checked> Validator::verify_message_signature(std::uint32_t instance,
+                                                                   Keys& keys) {
   const Set& set = sets_[instance - 1];
-  if (set.readings.empty()) co_return set.unreadable;
+  if (set.readings.empty()) co_return Checked{.trouble = set.unreadable};
   const std::string name = set.readings.front().signature.key_name();
   const std::optional<dkim::ParsedKey> key = co_await keys.get(name);
-  Trouble trouble{.instance = instance};
+  Checked checked;
   if (!key) {
-    trouble.reason = Reason::too_many_keys;
-    co_return trouble;
+    checked.trouble.reason = Reason::too_many_keys;
+  } else if (!*key) {
+    checked.trouble.detail = key->error();
+  } else {
+    checked = check_message_signature(set, ***key);
   }
-  trouble.detail = *key ? check_message_signature(set, ***key) : key->error();
+  Trouble& trouble = checked.trouble;
+  trouble.instance = instance;
   if (trouble.detail == dkim::Reason::key_unavailable) {
     trouble.reason = Reason::key_unavailable;
   } else if (trouble.detail != dkim::Reason::ok) {
     trouble.reason = Reason::message_signature_failed;
   }
-  co_return trouble;
+  co_return checked;
 }
 
 /// RFC 8617 §5.1.1: a seal covers all sets up to its own in relaxed form, each in the order
@@ -228,8 +234,8 @@ Evaluation<Trouble> Validator::verify_seals(Keys& keys) {
 /// RFC 8617 §5.2 step 5. An older signature that cannot be verified counts as broken.
 Evaluation<std::uint32_t> Validator::find_oldest_pass(Keys& keys) {
   for (auto instance = static_cast<std::uint32_t>(sets_.size()); --instance > 0;) {
-    const Trouble trouble = co_await verify_message_signature(instance, keys);
-    if (trouble.reason != Reason::ok) co_return instance + 1;
+    const Checked checked = co_await verify_message_signature(instance, keys);
+    if (checked.trouble.reason != Reason::ok) co_return instance + 1;
   }
   co_return 0;
 }
@@ -245,7 +251,8 @@ Evaluation<Verdict> Validator::evaluate() {
   for (const Set& set : sets_) verdict.sealers.push_back(set.seal.domain);
   Keys keys{.options = options_};
   // RFC 8617 §5.2 step 4.
-  verdict.trouble = co_await verify_message_signature(verdict.instance, keys);
+  const Checked newest = co_await verify_message_signature(verdict.instance, keys);
+  verdict.trouble = newest.trouble;
   if (verdict.trouble.reason == Reason::ok) {
     verdict.trouble = co_await verify_seals(keys);
   }
@@ -256,7 +263,7 @@ Evaluation<Verdict> Validator::evaluate() {
   }
   verdict.trouble = {};
   verdict.status = Status::pass;
-  verdict.unsigned_octets = sets_.back().readings.front().body->unsigned_octets();
+  verdict.unsigned_octets = newest.reading->body->unsigned_octets();
   if (options_.find_oldest_pass) {
     verdict.oldest_pass = co_await find_oldest_pass(keys);
   }

@@ -92,9 +92,14 @@ class Validator {
   std::vector<dkim::Digest> seal_digests() const;
   dkim::Reason check_reading(const Set& set, const Reading& reading,
                              const dkim::KeyRecord& key) const;
-  dkim::Reason check_message_signature(const Set& set, const dkim::KeyRecord& key) const;
+  /// The result for a message signature.
+  struct Checked {
+    Trouble trouble;
+    const Reading* reading = nullptr;  ///< the one that verified; null if none did
+  };
+  Checked check_message_signature(const Set& set, const dkim::KeyRecord& key) const;
 
-  Evaluation<Trouble> verify_message_signature(std::uint32_t instance, Keys& keys);
+  Evaluation<Checked> verify_message_signature(std::uint32_t instance, Keys& keys);
   Evaluation<Trouble> verify_seals(Keys& keys);
   Evaluation<std::uint32_t> find_oldest_pass(Keys& keys);
 
