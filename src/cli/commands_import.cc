@@ -96,10 +96,13 @@ Result<void> write_new(const std::string& file, const std::string& text, mode_t 
     if (written <= 0) break;
     done += static_cast<std::size_t>(written);
   }
-  const std::string trouble = why();
-  if (::close(descriptor) == 0 && done == text.size()) return {};
+  const bool whole = done == text.size();
+  const std::string trouble = whole ? "" : why();
+  const bool closed = ::close(descriptor) == 0;
+  if (whole && closed) return {};
+  const std::string reason = whole ? why() : trouble;
   ::unlink(file.c_str());
-  return fail(Fault::permanent, fmt::format("cannot write {}: {}", file, trouble));
+  return fail(Fault::permanent, fmt::format("cannot write {}: {}", file, reason));
 }
 
 /// The first mistake with its hint, and all others.

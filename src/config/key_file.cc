@@ -38,9 +38,9 @@ Result<void> write_key(const std::string& file, const Secret& pem) {
   const std::string trouble = written ? "" : why();
   const bool closed = ::close(descriptor) == 0;
   if (written && closed) return {};
+  const std::string reason = written ? why() : trouble;
   ::unlink(file.c_str());
-  return fail(Fault::permanent,
-              fmt::format("cannot write {}: {}", file, written ? why() : trouble));
+  return fail(Fault::permanent, fmt::format("cannot write {}: {}", file, reason));
 }
 
 }  // namespace postern::app

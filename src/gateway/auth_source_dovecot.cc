@@ -39,7 +39,11 @@ class Dialogue {
   bool connect(const std::string& path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (fd_ < 0 || path.size() >= sizeof address.sun_path) return false;
+    if (fd_ < 0) return false;
+    if (path.size() >= sizeof address.sun_path) {
+      errno = ENAMETOOLONG;
+      return false;
+    }
     path.copy(address.sun_path, path.size());
     return ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   }

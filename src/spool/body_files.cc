@@ -109,10 +109,15 @@ Result<int> BodyFiles::open(const std::string& id, std::uint64_t size) const {
   const int fd = ::open(path_of(id).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0) return io_error("opening a message body's file");
   struct stat status{};
-  if (::fstat(fd, &status) == 0 && static_cast<std::uint64_t>(status.st_size) == size) return fd;
-  ::close(fd);
-  return fail(Fault::permanent, fmt::format("a message body's file has {} octets instead of {}",
-                                            status.st_size, size));
+  Result<int> opened = fd;
+  if (::fstat(fd, &status) != 0) {
+    opened = io_error("opening a message body's file");
+  } else if (static_cast<std::uint64_t>(status.st_size) != size) {
+    opened = fail(Fault::permanent, fmt::format("a message body's file has {} octets instead of {}",
+                                                status.st_size, size));
+  }
+  if (!opened) ::close(fd);
+  return opened;
 }
 
 bool BodyFiles::remove(const std::string& id) {

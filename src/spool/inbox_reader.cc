@@ -164,7 +164,8 @@ Result<std::optional<InboxReader::Piece>> InboxReader::piece(std::string_view we
     const ssize_t count =
         ::pread(one.fd, piece.octets.data() + got, wanted - got, static_cast<off_t>(offset + got));
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) read = io_error("reading a payload");
+    if (count < 0) read = io_error("reading a payload");
+    if (count == 0) read = fail(Fault::permanent, "a payload's file ends too early");
     if (count > 0) got += static_cast<std::uint64_t>(count);
   }
   ::close(one.fd);
