@@ -109,9 +109,11 @@ std::uint32_t Scheduler::Tenant::running_from(std::size_t pace) const {
 std::uint32_t Scheduler::tenant(std::string_view name, MailKind kind) {
   std::string key(1, static_cast<char>('0' + static_cast<int>(kind)));
   key += name;
-  const auto [at, fresh] =
-      tenant_names_.try_emplace(std::move(key), static_cast<std::uint32_t>(tenants_.size()));
-  if (fresh) tenants_.emplace_back().kind = kind;
+  const auto [at, fresh] = tenant_names_.try_emplace(std::move(key), nowhere);
+  if (!fresh) return at->second;
+  at->second = allocate(tenants_, free_tenants_);
+  tenants_[at->second].key = at->first;
+  tenants_[at->second].kind = kind;
   return at->second;
 }
 
@@ -150,6 +152,7 @@ std::uint32_t Scheduler::lane(std::uint32_t tenant, std::uint32_t destination) {
   at->second = allocate(lanes_, free_lanes_);
   lanes_[at->second].tenant = tenant;
   lanes_[at->second].destination = destination;
+  ++tenants_[tenant].lanes;
   ++destinations_[destination].lanes;
   return at->second;
 }
@@ -163,15 +166,21 @@ void Scheduler::release_destination(std::uint32_t index) {
   free_destinations_.push_back(index);
 }
 
-/// Forgets a lane without messages; a lane in a line is forgotten when its turn comes.
+/// Forgets a lane without messages, and its tenant with its last lane: any user name that may
+/// authenticate is one. A lane in a line is forgotten when its turn comes.
 void Scheduler::leave_lane(std::uint32_t index) {
   Lane& lane = lanes_[index];
   if (lane.messages > 0 || lane.state != LaneState::idle) return;
   if (lane.timer_position != nowhere) lane_timers_.erase(index, ByLaneTimer{lanes_});
+  const std::uint32_t tenant = lane.tenant;
   const std::uint32_t destination = lane.destination;
-  lane_of_.erase(std::uint64_t{lane.tenant} << 32 | destination);
+  lane_of_.erase(std::uint64_t{tenant} << 32 | destination);
   lane = Lane{};
   free_lanes_.push_back(index);
+  if (--tenants_[tenant].lanes == 0) {
+    tenant_names_.erase(tenants_[tenant].key);
+    free_tenants_.push_back(tenant);
+  }
   --destinations_[destination].lanes;
   release_destination(destination);
 }

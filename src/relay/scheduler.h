@@ -134,6 +134,8 @@ class Scheduler {
   std::size_t size() const { return messages_.size() - free_messages_.size(); }
   /// Number of known destinations.
   std::size_t destinations() const { return destination_names_.size(); }
+  /// Number of known tenants; one with several kinds of mail counts once for each kind.
+  std::size_t tenants() const { return tenant_names_.size(); }
   /// Number of running attempts.
   std::uint32_t running() const;
   /// Number of running attempts of one kind.
@@ -206,7 +208,9 @@ class Scheduler {
   };
   /// A tenant for one kind of mail.
   struct Tenant {
+    std::string key;  ///< in `tenant_names_`
     MailKind kind = MailKind::relay;
+    std::uint32_t lanes = 0;  ///< forgotten with the last one
     std::array<std::uint32_t, paces> running{};
     /// By pace: lanes that may start; its turn among tenants with equally many running attempts;
     /// its position in the pool's heap.
@@ -274,7 +278,8 @@ class Scheduler {
   std::deque<Destination> destinations_;
   std::vector<std::uint32_t> free_destinations_;
   std::deque<Tenant> tenants_;
-  std::unordered_map<std::string, std::uint32_t> tenant_names_;  ///< never removed: tenants are few
+  std::vector<std::uint32_t> free_tenants_;
+  std::unordered_map<std::string, std::uint32_t> tenant_names_;  ///< by kind and name
   std::unordered_map<std::string, std::uint32_t> destination_names_;
   std::unordered_map<std::uint64_t, std::uint32_t> lane_of_;  ///< by tenant and destination
 

@@ -96,6 +96,26 @@ TEST(Scheduler, tenants_share_one_destination_in_turn) {
   EXPECT_EQ(order, (std::vector<std::uint64_t>{1, 101, 2, 102, 3, 103}));
 }
 
+TEST(Scheduler, a_tenant_is_forgotten_with_its_last_message) {
+  Scheduler scheduler;
+  for (std::uint64_t i = 0; i < 300; ++i) {
+    const std::string name = "user" + std::to_string(i);
+    const auto kind = static_cast<MailKind>(i % mail_kinds);
+    scheduler.add(3 * i, name, "a.test", at_once, Time{0}, kind);
+    scheduler.add(3 * i + 1, name, "b.test", at_once, Time{0}, kind);
+    const auto held = scheduler.add(3 * i + 2, name, "c.test", {}, Time{0}, kind);
+    EXPECT_EQ(scheduler.tenants(), 1u);
+    while (const auto work = scheduler.next(Time{0})) {
+      scheduler.finished(work->place, Contact::delivered, std::nullopt, Time{0});
+    }
+    EXPECT_EQ(scheduler.tenants(), 1u) << "one message is left";
+    scheduler.remove(held, Time{0});
+    EXPECT_EQ(scheduler.tenants(), 0u);
+    EXPECT_EQ(scheduler.destinations(), 0u);
+  }
+  EXPECT_EQ(scheduler.running(), 0u);
+}
+
 TEST(Scheduler, one_message_probes_a_destination_and_its_success_wakes_it) {
   Scheduler scheduler({.initial_connections = 3});
   for (std::uint64_t i = 1; i <= 9; ++i) scheduler.add(i, "t", "x.test", at_once, Time{0});
