@@ -111,6 +111,7 @@ struct Inbox::Put {
 
   /// Finds the linked files by their name, or for a message from the queue by the message.
   Result<void> find_links(Database& database) {
+    linked = 0;
     const auto found = database.one(
         "SELECT path, sum(size) FROM attachment WHERE message_id = ?1 AND message_id <> '' "
         "AND webhook_id = ?2 AND (?3 = '' OR path = ?3) GROUP BY path ORDER BY max(expires_at) "
@@ -155,14 +156,15 @@ struct Inbox::Put {
   }
 
   Result<void> store(Database& database) {
-    if (Result<void> admitted = admit(database); !admitted) return admitted;
-    if (result.known || result.answer != InboxAnswer::taken) return {};
+    // First what may fail without the database: its changes would be committed in spite of it.
     std::string_view bytes;
     if (file.empty()) {
       const Result<std::string_view> view = payload.view();
       if (!view) return tl::unexpected(view.error());
       bytes = *view;
     }
+    if (Result<void> admitted = admit(database); !admitted) return admitted;
+    if (result.known || result.answer != InboxAnswer::taken) return {};
     const auto seq = database.one(
         "INSERT INTO inbox (webhook_id, id, received_at, sender, subject, payload_size, payload, "
         "file, digest, links, linked) VALUES (?,?,?,?,?,?,?,?,?,?,?) RETURNING seq",
@@ -271,10 +273,11 @@ void Inbox::put(InboxMessage message, Body payload, const policy::InboxLimits& l
                                              .done = std::move(done)});
   if (!in_file) {
     put->waiting = put->message.payload_size;
-    if (waiting_octets_ > options_.max_waiting_octets) {
+    // One operation, so that many callers at once cannot all pass the check.
+    if (waiting_octets_.fetch_add(put->waiting) > options_.max_waiting_octets) {
+      waiting_octets_ -= put->waiting;
       return put->done(fail(Fault::temporary, "too many messages wait for the inbox's disk"));
     }
-    waiting_octets_ += put->waiting;
     return write_row(put);
   }
   // Checked before the file is written, so that a message for a full inbox costs little.
