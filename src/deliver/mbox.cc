@@ -26,9 +26,7 @@ constexpr std::chrono::seconds stale_after{600};
 class LockFile {
  public:
   explicit LockFile(const std::string& path) : path_(path + ".lock") {}
-  ~LockFile() {
-    if (held_) ::unlink(path_.c_str());
-  }
+  ~LockFile() { release(); }
   LockFile(const LockFile&) = delete;
   LockFile& operator=(const LockFile&) = delete;
 
@@ -50,6 +48,10 @@ class LockFile {
       if (Clock::now() >= deadline) return fail(Fault::temporary, path_ + " is held by another");
       std::this_thread::sleep_for(between_looks);
     }
+  }
+  void release() {
+    if (held_) ::unlink(path_.c_str());
+    held_ = false;
   }
 
  private:
@@ -95,7 +97,9 @@ class Mailfile {
       const bool same = ::stat(path_.c_str(), &there) == 0 && mine.st_ino == there.st_ino &&
                         mine.st_dev == there.st_dev;
       if (same) return {};
-      // While we waited, another program replaced the file.
+      // While we waited, another program replaced the file. Both locks are taken again, in the same
+      // order: with one held, we and another writer could wait for each other.
+      lock_file_.release();
       ::close(fd_);
       fd_ = -1;
       if (Clock::now() >= deadline)
@@ -110,7 +114,10 @@ class Mailfile {
     char end[2] = {'\n', '\n'};
     const auto octets = static_cast<std::size_t>(std::min<off_t>(size_, 2));
     const ssize_t read = ::pread(fd_, end + 2 - octets, octets, size_ - static_cast<off_t>(octets));
-    if (read != static_cast<ssize_t>(octets)) return trouble("reading " + path_);
+    if (read < 0) return trouble("reading " + path_);
+    if (read != static_cast<ssize_t>(octets)) {
+      return fail(Fault::temporary, path_ + " became shorter while it was locked");
+    }
     return end[1] != '\n' ? "\n\n" : end[0] != '\n' ? "\n" : "";
   }
   Result<void> append(std::string_view octets) {

@@ -179,6 +179,26 @@ TEST_F(MboxTest, a_lock_of_others_is_waited_for_and_then_temporary) {
   EXPECT_TRUE(deliver(message, ann, 50ms)) << "whoever held it is gone";
 }
 
+// A program that rewrites the mailbox locks the file, writes another and renames it.
+TEST_F(MboxTest, a_file_that_was_replaced_while_its_lock_was_waited_for_is_opened_again) {
+  ASSERT_TRUE(deliver());
+  const std::string other = text();
+  const int fd = open(path_.c_str(), O_RDWR | O_CLOEXEC);
+  struct flock whole{};
+  whole.l_type = F_WRLCK;
+  ASSERT_EQ(fcntl(fd, F_OFD_SETLK, &whole), 0);
+  Result<std::string> done;
+  std::thread delivery([&] { done = deliver(message, ann, 20s); });
+  std::this_thread::sleep_for(100ms);  // it waits for the lock, most likely
+  folder_.write("next", other + other);
+  fs::rename(folder_.file("next"), path_);
+  close(fd);
+  delivery.join();
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(messages().size(), 3u);
+  EXPECT_FALSE(fs::exists(path_ + ".lock"));
+}
+
 TEST_F(MboxTest, a_damaged_message_leaves_the_file_as_it_was) {
   ASSERT_TRUE(deliver());
   const std::string before = text();
