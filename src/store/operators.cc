@@ -6,32 +6,31 @@ namespace postern::store {
 
 Result<bool> Operators::contains(const std::string& account) const {
   if (!named_.empty()) return std::ranges::find(named_, account) != named_.end();
-  const Result<std::string> only = first();
-  if (!only) return tl::unexpected(only.error());
-  return !only->empty() && *only == account;
+  if (const auto answer = known(account)) return *answer;
+  const Result<std::string> first = store_.first_account();
+  if (!first) return tl::unexpected(first.error());
+  // Not cached: an account that is the first one may be created now.
+  if (first->empty()) return false;
+  const bool is_first = *first == account;
+  const std::lock_guard lock(mutex_);
+  if (answers_.size() >= most_remembered) answers_.clear();
+  answers_.emplace(account, is_first);
+  return is_first;
 }
 
 std::optional<bool> Operators::known(const std::string& account) const {
   if (!named_.empty()) return std::ranges::find(named_, account) != named_.end();
   const std::lock_guard lock(mutex_);
-  if (first_.empty()) return std::nullopt;
-  return first_ == account;
+  const auto found = answers_.find(account);
+  return found == answers_.end() ? std::nullopt : std::optional(found->second);
 }
 
 Result<std::vector<std::string>> Operators::accounts() const {
   if (!named_.empty()) return named_;
-  Result<std::string> only = first();
-  if (!only) return tl::unexpected(only.error());
-  if (only->empty()) return std::vector<std::string>();
-  return std::vector{std::move(*only)};
-}
-
-Result<std::string> Operators::first() const {
-  const std::lock_guard lock(mutex_);
-  if (!first_.empty()) return first_;
-  Result<std::string> found = store_.first_account();
-  if (found) first_ = *found;
-  return found;
+  Result<std::string> first = store_.first_account();
+  if (!first) return tl::unexpected(first.error());
+  if (first->empty()) return std::vector<std::string>();
+  return std::vector{std::move(*first)};
 }
 
 }  // namespace postern::store

@@ -4,6 +4,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "store/store.h"
@@ -18,8 +19,9 @@ class Operators {
   Operators(Store& store, std::vector<std::string> named)
       : store_(store), named_(std::move(named)) {}
 
-  /// Whether `account` operates the gateway. May block on the store until there is a first account,
-  /// whose id is then cached for the life of this object. Errors: the store's.
+  /// Whether `account`, which exists, operates the gateway. The first call for an account may block
+  /// on the store; its answer is then cached: no account becomes the first one later, or stops
+  /// being it. Errors: the store's.
   Result<bool> contains(const std::string& account) const;
   /// The same without asking the store; nullopt: call contains().
   std::optional<bool> known(const std::string& account) const;
@@ -27,12 +29,13 @@ class Operators {
   Result<std::vector<std::string>> accounts() const;
 
  private:
-  Result<std::string> first() const;
+  static constexpr std::size_t most_remembered = 10'000;
 
   Store& store_;
   const std::vector<std::string> named_;
-  mutable std::mutex mutex_;   ///< guards first_
-  mutable std::string first_;  ///< empty: not known yet
+  mutable std::mutex mutex_;  ///< guards answers_
+  /// By account. Once all accounts are deleted, the next one is the first.
+  mutable std::unordered_map<std::string, bool> answers_;
 };
 
 }  // namespace postern::store
