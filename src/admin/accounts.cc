@@ -30,6 +30,12 @@ std::vector<Secret> hashes_of(const std::vector<std::string>& codes) {
   return hashes;
 }
 
+/// Throws unless a change of the caller's own account was kept: else it was rolled back, because
+/// the account was deleted while the request was running.
+void check_kept(Outcome outcome) {
+  if (outcome != Outcome::done) throw unauthorized("the account is gone");
+}
+
 /// Whether a Host header (RFC 9110 §7.2) names this host by itself. A page whose host name was made
 /// to resolve to 127.0.0.1 (DNS rebinding) sends its own name.
 bool names_this_machine(std::string_view host) {
@@ -205,6 +211,7 @@ Task<net::HttpResponse> Accounts::remove(Call& call) {
                 audit = core_.audit(call, "account.deleted", {})]() -> Result<void> {
     const Result<store::AccountDeleted> deleted = core.deps.publisher.delete_account(id, audit);
     if (!deleted) return tl::unexpected(deleted.error());
+    if (deleted->outcome != store::Outcome::done) return {};  // another request has deleted it
     if (core.deps.traces != nullptr) core.deps.traces->forget_account(id);
     return core.forget_deliveries(deleted->webhooks);
   };
@@ -243,7 +250,7 @@ Task<net::HttpResponse> Accounts::change_password(Call& call) {
     return store.set_password(id, hash, revoke ? store::Tokens::revoke : store::Tokens::keep,
                               session, &audit);
   };
-  co_await core_.disk(call, std::move(set));
+  check_kept(co_await core_.disk(call, std::move(set)));
   co_return no_content();
 }
 
@@ -280,7 +287,7 @@ Task<net::HttpResponse> Accounts::set_timezone(Call& call) {
   auto set = [&store = core_.deps.store, id = call.caller.person_id, timezone] {
     return store.set_timezone(id, timezone);
   };
-  co_await core_.disk(call, std::move(set));
+  check_kept(co_await core_.disk(call, std::move(set)));
   const store::AccountRow account = co_await own(call);
   const boost::json::object described = co_await describe_account(core_, authenticator_, account);
   co_return json_response(200, described);
@@ -338,7 +345,8 @@ Task<net::HttpResponse> Accounts::disable_totp(Call& call) {
                   audit = core_.audit(call, "2fa.disabled")] {
     return store.disable_totp(id, &audit);
   };
-  co_await core_.disk(call, std::move(disable));
+  const Outcome kept = co_await core_.disk(call, std::move(disable));
+  if (kept != Outcome::done) throw conflict("conflict", "two-factor sign-in is off");
   co_return no_content();
 }
 
@@ -356,7 +364,7 @@ Task<net::HttpResponse> Accounts::renew_backup_codes(Call& call) {
               audit = core_.audit(call, "2fa.backup_codes_regenerated")] {
     return store.set_backup_codes(id, hashes, &audit);
   };
-  co_await core_.disk(call, std::move(set));
+  check_kept(co_await core_.disk(call, std::move(set)));
   co_return json_response(200, {{"backup_codes", boost::json::value_from(codes)}});
 }
 
@@ -366,7 +374,7 @@ Task<net::HttpResponse> Accounts::enable_signing_key(Call& call) {
               audit = core_.audit(call, "signing_key.created", {{"public_key", pair.public_key}})] {
     return publisher.set_signing_key(id, pair.seed, pair.public_key, audit);
   };
-  co_await core_.disk(call, std::move(set));
+  check_kept(co_await core_.disk(call, std::move(set)));
   co_return json_response(200, {{"signing_public_key", pair.public_key}});
 }
 
@@ -375,7 +383,7 @@ Task<net::HttpResponse> Accounts::disable_signing_key(Call& call) {
               audit = core_.audit(call, "signing_key.deleted")] {
     return publisher.set_signing_key(id, Secret(), "", audit);
   };
-  co_await core_.disk(call, std::move(set));
+  check_kept(co_await core_.disk(call, std::move(set)));
   co_return no_content();
 }
 

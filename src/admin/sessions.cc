@@ -337,7 +337,9 @@ Task<net::HttpResponse> Sessions::end_cookie(Call& call) {
   auto finish = [&store = core_.deps.store, person = call.caller.person_id,
                  id = call.caller.session_id,
                  audit] { return store.end_session(person, id, audit ? &*audit : nullptr); };
-  co_await core_.disk(call, std::move(finish));
+  const store::Outcome ended = co_await core_.disk(call, std::move(finish));
+  // A session that is not found has ended already; anything else was rolled back.
+  if (ended != store::Outcome::done && ended != store::Outcome::not_found) throw busy();
   net::HttpResponse response = no_content();
   response.headers.emplace_back("Set-Cookie", cookie("", std::chrono::seconds(0)));
   co_return response;

@@ -133,6 +133,7 @@ Result<std::optional<SessionRow>> SqliteStore::end_session_by_token(
     return Outcome::done;
   });
   if (!outcome) return tl::unexpected(outcome.error());
+  if (*outcome != Outcome::done) return std::nullopt;  // rolled back
   return ended;
 }
 

@@ -184,6 +184,14 @@ TEST_F(SqliteStoreTest, sessions_expire_and_end) {
   ASSERT_EQ(store_->create_session(session, Secret("t4"), nullptr).value(), Outcome::done);
   EXPECT_EQ(store_->end_session("acc_other", "ses_3", nullptr).value(), Outcome::not_found);
   EXPECT_EQ(store_->end_session(ann, "ses_3", nullptr).value(), Outcome::done);
+  session.id = "ses_5";
+  ASSERT_EQ(store_->create_session(session, Secret("t6"), nullptr).value(), Outcome::done);
+  // The database refuses a second entry with the same id.
+  const AuditRow entry = audit(ann, "session.ended");
+  ASSERT_TRUE(store_->append_audit(entry));
+  const auto again = [&](const SessionRow&) { return std::optional(entry); };
+  EXPECT_EQ(store_->end_session_by_token(Secret("t6"), again).value(), std::nullopt);
+  EXPECT_TRUE(store_->session("ses_5", at_).value()) << "rolled back";
   session.account_id = "acc_gone";
   session.id = "ses_4";
   EXPECT_EQ(store_->create_session(session, Secret("t5"), nullptr).value(), Outcome::not_found);
