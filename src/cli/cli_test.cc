@@ -299,14 +299,21 @@ TEST(Commands, with_strict_a_warning_about_dane_counts_as_an_error) {
 
 TEST(Dnssec, is_told_without_the_resolvers_own_words) {
   net::DnssecState state{.kind = net::DnssecState::Kind::off,
-                         .trouble =
-                             "the servers pass no DNSSEC records (validation failure <x. DS "
-                             "IN>: no DNSKEY (of .))"};
-  EXPECT_EQ(brief_dnssec(state), "off: the servers pass no DNSSEC records");
+                         .trouble = "the servers pass no DNSSEC records",
+                         .words = "validation failure <x. DS IN>: no DNSKEY (of .)"};
+  EXPECT_EQ(state.brief(), "off: the servers pass no DNSSEC records");
+  EXPECT_EQ(state.text(),
+            "off: the servers pass no DNSSEC records (validation failure <x. DS IN>: no DNSKEY "
+            "(of .))");
   EXPECT_THAT(*dane_warning({}, state), HasSubstr("DNSSEC is off: the servers pass no DNSSEC "
                                                   "records; see docs/relay.md"));
-  state.trouble.clear();
-  EXPECT_EQ(brief_dnssec(state), "off");
+  state = {.kind = net::DnssecState::Kind::validating,
+           .trouble = {},
+           .doubt = "what the servers say of the root fails validation",
+           .words = "signature expired"};
+  EXPECT_EQ(state.brief(),
+            "validating; the last probe: what the servers say of the root fails validation")
+      << "of a doubt, too";
 }
 
 TEST(Commands, check_prints_every_mistake_and_exits_78) {

@@ -92,8 +92,8 @@ std::string summary(const Config& config) {
 
 /// What `check` finds besides the file's diagnostics. Each has a member in the output of --json.
 struct OfTheMachine {
-  std::optional<net::DnssecState> state;
   std::string dnssec;  ///< in full; empty: name servers were not asked
+  std::string brief_dnssec;
   std::optional<std::string> dane;
   std::optional<std::string> traces_key;
 
@@ -106,10 +106,8 @@ OfTheMachine look_at_machine(const Config& config, bool asks_dns) {
   if (!asks_dns) return found;
   const Result<net::DnssecState> state = probe_dnssec(config);
   found.dnssec = state ? state->text() : state.error().message;
-  if (state) {
-    found.state = *state;
-    found.dane = dane_warning(config, *state);
-  }
+  found.brief_dnssec = state ? state->brief() : state.error().message;
+  if (state) found.dane = dane_warning(config, *state);
   return found;
 }
 
@@ -181,7 +179,7 @@ int run_check(const Arguments& arguments, Streams& streams) {
     streams.out << fmt::format(
         "{}: ok{}: {}, DNSSEC {}\n", name,
         warnings > 0 ? " with " + counted(warnings, "warning") : std::string(),
-        summary(result.config), machine.state ? brief_dnssec(*machine.state) : machine.dnssec);
+        summary(result.config), machine.brief_dnssec);
   }
   return to_int(ok ? ExitCode::ok : ExitCode::config);
 }

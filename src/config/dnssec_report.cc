@@ -10,18 +10,12 @@
 
 namespace postern::app {
 
-std::string brief_dnssec(const net::DnssecState& state) {
-  net::DnssecState brief = state;
-  brief.trouble = state.trouble.substr(0, state.trouble.find(" ("));
-  return brief.text();
-}
-
 std::optional<std::string> dane_warning(const Config& config, const net::DnssecState& state) {
   if (!config.relay.dane || state.proves()) return std::nullopt;
   return fmt::format(
       "DANE protects no mail, though `relay.dane` is true: DNSSEC is {}; see docs/relay.md, or "
       "write `dane = false`",
-      brief_dnssec(state));
+      state.brief());
 }
 
 Result<net::DnssecState> probe_dnssec(const Config& config) {
@@ -35,10 +29,9 @@ void log_dnssec(const Config& config, const net::DnssecState& state) {
   if (const auto warning = dane_warning(config, state)) {
     telemetry::log::warning("dns.dnssec").msg(*warning);
   } else {
-    telemetry::log::info("dns.dnssec").msg("DNSSEC: " + brief_dnssec(state));
+    telemetry::log::info("dns.dnssec").msg("DNSSEC: " + state.brief());
   }
-  if (state.text() != brief_dnssec(state))
-    telemetry::log::debug("dns.dnssec").msg("DNSSEC: " + state.text());
+  if (!state.words.empty()) telemetry::log::debug("dns.dnssec").msg("DNSSEC: " + state.text());
 }
 
 void show_dnssec(const net::DnssecState& state) {

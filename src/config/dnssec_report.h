@@ -10,9 +10,6 @@
 
 namespace postern::app {
 
-/// state.text() without the part in parentheses, the resolver's own message.
-std::string brief_dnssec(const net::DnssecState& state);
-
 /// Why TLSA records are ignored although `relay.dane` is on; nullopt: they are used, or need not
 /// be.
 std::optional<std::string> dane_warning(const Config& config, const net::DnssecState& state);

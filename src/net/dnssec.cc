@@ -21,12 +21,16 @@ const char* to_string(DnssecState::Kind kind) {
   return "";
 }
 
-std::string DnssecState::text() const {
+std::string DnssecState::brief() const {
   std::string out = to_string(kind);
   if (kind == Kind::trusting) out += " " + servers;
   if (!trouble.empty()) out += (kind == Kind::off ? ": " : ", but ") + trouble;
   if (!doubt.empty()) out += "; the last probe: " + doubt;
   return out;
+}
+
+std::string DnssecState::text() const {
+  return words.empty() ? brief() : fmt::format("{} ({})", brief(), words);
 }
 
 std::optional<std::string> trust_anchor_trouble(const std::string& file) {

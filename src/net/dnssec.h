@@ -26,11 +26,15 @@ struct DnssecState {
   std::string servers = {};  ///< the trusted servers
   /// The negative result of the last probe; it takes effect only if it is repeated.
   std::string doubt = {};
+  /// The resolver's own message about `doubt`, or else `trouble`; may be empty.
+  std::string words = {};
 
   /// Whether answers can be secure, so that DANE is in effect.
   bool proves() const { return kind != Kind::off && trouble.empty(); }
-  /// For the log: `validating`, `trusting 127.0.0.1`, `off: the servers pass no DNSSEC records`,
+  /// For operators: `validating`, `trusting 127.0.0.1`, `off: the servers pass no DNSSEC records`,
   /// `validating; the last probe: what the servers say of the root fails validation`.
+  std::string brief() const;
+  /// brief(), and `words` in parentheses.
   std::string text() const;
   bool operator==(const DnssecState&) const = default;
 };

@@ -97,6 +97,7 @@ struct Round {
   std::shared_ptr<Lookups> trusting;
   std::string anchor;                     ///< the file's content as `validating` has read it
   std::string why;                        ///< why it does not validate
+  std::string words;                      ///< the resolver's own message about that
   Outcome validated = Outcome::insecure;  ///< also if it could not be probed
   Outcome trusted = Outcome::insecure;
 };
@@ -303,9 +304,10 @@ std::optional<Found> UnboundResolver::State::look() {
     round.why = probe->outcome == Outcome::silent  ? no_answer
                 : probe->outcome == Outcome::bogus ? no_proof
                                                    : no_records;
-    if (!probe->why.empty()) round.why += fmt::format(" ({})", printable(probe->why, 300));
+    round.words = printable(probe->why, 300);
     if (options_.dnssec == Dnssec::validate) {
       found.state.trouble = round.why;
+      found.state.words = round.words;
       return found;
     }
     begin_trusting();
@@ -320,11 +322,12 @@ std::optional<Found> UnboundResolver::State::look() {
     if (probe->outcome == Outcome::secure) return found;
     if (options_.dnssec == Dnssec::trust_ad) {
       round.why = probe->outcome == Outcome::silent ? no_answer : no_mark;
+      round.words.clear();
       found.state.trouble = round.why;
       return found;
     }
   }
-  return Found{.state = {.kind = Kind::off, .trouble = round.why}};
+  return Found{.state = {.kind = Kind::off, .trouble = round.why, .words = round.words}};
 }
 
 /// Whether the previous state is kept because it proved more.
@@ -341,6 +344,7 @@ bool UnboundResolver::State::stands(const DnssecState& before, const Round& roun
   if (outcome != Outcome::silent && before.doubt.empty()) {
     DnssecState doubtful = before;
     doubtful.doubt = round.why;
+    doubtful.words = round.words;
     say(doubtful);
   }
   return true;

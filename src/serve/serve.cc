@@ -69,7 +69,7 @@ void print_table(const Instance& instance, const ServeOptions& options,
   }
   out << fmt::format("  API     {:<28} try {}/api/v1/ping\n", config.api.base_url(),
                      config.api.base_url());
-  out << fmt::format("  DNSSEC  {}\n", brief_dnssec(instance.dnssec()));
+  out << fmt::format("  DNSSEC  {}\n", instance.dnssec().brief());
   out << fmt::format("  data    {}\n", config.server.data_dir.string());
   if (options.config_file) {
     out << fmt::format("  config  {}\n\n", options.config_file->string());
@@ -256,7 +256,7 @@ int serve(const Config& config, const ServeOptions& given) {
   const net::DnssecState dnssec = instance.dnssec();
   log_dnssec(config, dnssec);
   log::info("server.ready")
-      .msg(fmt::format("Postern is ready; DNSSEC: {}", brief_dnssec(dnssec)))
+      .msg(fmt::format("Postern is ready; DNSSEC: {}", dnssec.brief()))
       .field("version", current_version().number)
       .field("duration_ms", took);
   note_loaded();
