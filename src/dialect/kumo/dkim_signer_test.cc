@@ -256,6 +256,26 @@ TEST_F(Signing, a_key_that_stands_in_the_policy_is_crossed_out_in_its_definition
   EXPECT_TRUE(again);
 }
 
+TEST_F(Signing, a_key_of_a_listener_is_crossed_out_once) {
+  const std::string line = "MIIBVgIBADANBgkqhkiG9w0BAQEFAASC";
+  const std::string stars(64, '*');
+  load(
+      "kumo.on('init', function() kumo.start_esmtp_listener { listen = '127.0.0.1:2525',\n"
+      "tls_certificate = { key_data = 'certificate' },\n"
+      "tls_private_key = { key_data = [[\n" +
+      line + "\n" + stars + "\n]] } } end)\nlocal again = '" + line + "'");
+  EXPECT_THAT(policy_->definition(), Not(HasSubstr(line)));
+  EXPECT_THAT(policy_->definition(), HasSubstr("local again = '****"));
+}
+
+// A text without the end of a key was searched to its own end for each beginning.
+TEST_F(Signing, many_beginnings_of_keys_are_no_work) {
+  std::string text = "--[[\n";
+  for (int i = 0; i < 50'000; ++i) text += "PRIVATE KEY-----\n";
+  load(text + "]]");
+  EXPECT_THAT(policy_->definition(), HasSubstr("PRIVATE KEY-----"));
+}
+
 TEST_F(Signing, the_helper_signs_for_the_domain_of_from) {
   folder_.write(
       "dkim.toml",

@@ -67,16 +67,20 @@ void cross_out_base64(std::string& text, std::size_t begin, std::size_t end) {
 std::string without_keys(std::string text, const std::vector<Listener>& listeners) {
   constexpr std::string_view head = "PRIVATE KEY-----";
   constexpr std::size_t longest_key = 8192;
+  constexpr std::string_view tail = "-----END";
   for (std::size_t at = text.find(head); at != std::string::npos; at = text.find(head, at)) {
     at += head.size();
-    const std::size_t end = text.find("-----END", at);
-    if (end != std::string::npos && end - at <= longest_key) cross_out_base64(text, at, end);
+    const auto window = std::string_view(text).substr(at, longest_key + tail.size());
+    const std::size_t length = window.find(tail);
+    if (length != std::string_view::npos) cross_out_base64(text, at, at + length);
   }
   const auto cross_out = [&](const Secret& key) {
     for (const std::string_view line : split(key.reveal(), '\n')) {
       const std::string_view octets = trim(line);
       if (octets.size() < shortest_key_part || octets.starts_with("-----")) continue;
-      for (std::size_t at = text.find(octets); at != std::string::npos; at = text.find(octets)) {
+      // Goes on after what it wrote: a line of asterisks would be found there again.
+      for (std::size_t at = text.find(octets); at != std::string::npos;
+           at = text.find(octets, at + octets.size())) {
         text.replace(at, octets.size(), octets.size(), '*');
       }
     }
