@@ -12,13 +12,17 @@ namespace {
 
 /// Limits the listing: the policy directory may be the root of a large disk.
 constexpr std::size_t most_files = 1000;
+/// Of any kind.
+constexpr std::size_t most_entries = 100'000;
 
 std::vector<std::string> scripts_below(const std::string& directory) {
   std::vector<std::string> found;
   std::error_code error;
+  std::size_t entries = 0;
   fs::recursive_directory_iterator each(directory, error);
-  for (; !error && each != fs::recursive_directory_iterator() && found.size() < most_files;
-       each.increment(error)) {
+  for (; !error && each != fs::recursive_directory_iterator() && found.size() < most_files &&
+         entries < most_entries;
+       each.increment(error), ++entries) {
     if (each->path().extension() != ".vsl") continue;
     found.push_back(each->path().lexically_relative(directory).string());
   }
