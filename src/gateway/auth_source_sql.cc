@@ -1,5 +1,6 @@
 // Sources that query a database: SQLite and PostgreSQL.
 #include <algorithm>
+#include <thread>
 
 #include <sqlite3.h>
 
@@ -30,15 +31,25 @@ tl::unexpected<Error> trouble(const std::string& file, std::string_view what) {
   return fail(Fault::temporary, file + ": " + printable(what, 200));
 }
 
-/// Opens the file for each query: it may have been replaced. Blocks; waits for a lock for at most
-/// the source's timeout.
+/// SQLite's busy handler: waits for a lock, but not beyond the deadline `end`. A timeout of SQLite
+/// would begin anew with each lock, and without the time that the query waited for a thread.
+int wait_for_lock(void* end, int tries) {
+  const auto left = *static_cast<const Clock::time_point*>(end) - Clock::now();
+  if (left <= Clock::duration::zero()) return 0;
+  const std::chrono::milliseconds pause(std::min(1 << std::min(tries, 5), 25));
+  std::this_thread::sleep_for(std::min<Clock::duration>(pause, left));
+  return 1;
+}
+
+/// Opens the file for each query: it may have been replaced. Blocks, on locks too, until `until` at
+/// most.
 Field select_sqlite(const AuthSource& source, const AuthAttempt& attempt, Clock::time_point until) {
   sqlite3* raw = nullptr;
   const int opened = sqlite3_open_v2(source.file.c_str(), &raw,
                                      SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nullptr);
   const std::unique_ptr<sqlite3, CloseDatabase> database(raw);
   if (opened != SQLITE_OK) return trouble(source.file, sqlite3_errstr(opened));
-  sqlite3_busy_timeout(raw, static_cast<int>(source.timeout.count()));
+  sqlite3_busy_handler(raw, wait_for_lock, &until);
   sqlite3_progress_handler(
       raw, 1000,
       [](void* end) { return Clock::now() >= *static_cast<Clock::time_point*>(end) ? 1 : 0; },

@@ -1,6 +1,7 @@
 #include "gateway/auth_source.h"
 
 #include <filesystem>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <sqlite3.h>
@@ -215,6 +216,48 @@ TEST_F(AuthSourceTest, a_query_that_runs_too_long_ends) {
   const auto begun = Clock::now();
   EXPECT_EQ(ask("scott", "tiger"), "unavailable");
   EXPECT_LT(Clock::now() - begun, std::chrono::seconds(2));
+}
+
+Task<bool> nap(net::WorkPool& pool, std::chrono::milliseconds length) {
+  auto work = [length] {
+    std::this_thread::sleep_for(length);
+    return true;
+  };
+  const auto done = co_await pool.run(std::move(work));
+  co_return done.has_value();
+}
+
+TEST_F(AuthSourceTest, a_lock_is_waited_for_within_the_time_of_the_query) {
+  const std::string file = home.file("locked.db");
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open(file.c_str(), &database), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(database,
+                         "CREATE TABLE users(name TEXT, hash TEXT);"
+                         "INSERT INTO users VALUES('scott','x'); BEGIN EXCLUSIVE",
+                         nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  constexpr std::chrono::milliseconds timeout(1000);
+  constexpr std::chrono::milliseconds in_queue(800);
+  open({.kind = Kind::sqlite,
+        .timeout = timeout,
+        .file = file,
+        .query = "SELECT hash FROM users WHERE name = :user"});
+  Clock::duration least = Clock::duration::max();
+  for (int i = 0; i < 3 && least >= timeout + in_queue; ++i) {
+    // The only thread has other work first; the lock is waited for in what remains of the second.
+    std::thread other([&] { EXPECT_TRUE(policy::testing::run(nap(lookups, in_queue))); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    const auto begun = Clock::now();
+    EXPECT_EQ(ask("scott", "tiger"), "unavailable");
+    least = std::min(least, Clock::now() - begun);
+    other.join();
+  }
+  EXPECT_LT(least, timeout + in_queue);
+  sqlite3_close(database);
+  open({.kind = Kind::sqlite,
+        .file = file,
+        .query = "SELECT name FROM users WHERE name = :user AND :password = 'tiger'"});
+  EXPECT_EQ(ask("scott", "tiger"), "refused") << "without the lock it is asked";
 }
 
 TEST(AuthSourceQuery, names_are_filled_in_where_they_are_names) {
