@@ -58,6 +58,7 @@ class Compiler {
   Compiler(const Parameters& parameters, const TableSources& sources, Errors errors)
       : parameters_(parameters), sources_(sources), errors_(errors) {
     read_aliases();
+    sources_.opened = std::make_shared<decltype(sources_.opened)::element_type>();
     sources_.opened_remote = [this](std::shared_ptr<const RemoteTable> table) {
       policy_.remote_tables.emplace(table->name(), table);
     };

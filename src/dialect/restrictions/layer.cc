@@ -1,6 +1,7 @@
 #include "dialect/restrictions/layer.h"
 
 #include <algorithm>
+#include <set>
 
 #include <boost/json.hpp>
 
@@ -260,14 +261,19 @@ Loaded load(const Parameters& parameters, const TableSources& sources, Errors er
   auto files = std::make_shared<std::map<std::string, std::string>>();
   TableSources keeping = sources;
   if (errors == Errors::defer) keeping.bad_rows = BadRows::skip;
-  keeping.read = [&sources, files](const std::string& path) -> Result<std::string> {
+  std::set<std::string> secret;  // files that are not kept as they are
+  // A file is read once, so that the lists are of one version of it and of the one that is kept.
+  keeping.read = [&](const std::string& path) -> Result<std::string> {
+    const auto known = files->find(path);
+    if (known != files->end() && !secret.contains(path)) return known->second;
     auto text = sources.read(path);
     if (text) files->emplace(path, *text);
     return text;
   };
-  keeping.read_secret = [&sources, files](const std::string& path) -> Result<std::string> {
+  keeping.read_secret = [&](const std::string& path) -> Result<std::string> {
     auto text = sources.read(path);
     if (text) files->insert_or_assign(path, without_secrets(*text));
+    secret.insert(path);
     return text;
   };
   Loaded loaded;

@@ -414,6 +414,33 @@ TEST(RestrictionsLayer, what_a_policy_server_lacks_is_said_at_load) {
             "R003 default_action of inet:127.0.0.1:1: unknown keyword NEVER_MIND in a table\n");
 }
 
+TEST(RestrictionsLayer, a_file_is_read_once_whatever_names_it) {
+  tests::TemporaryFolder folder;
+  const std::string table = "hash:" + folder.write("access", "example.com REJECT\n");
+  std::map<std::string, int> reads;
+  TableSources sources = file_sources();
+  sources.read = [&reads, read = sources.read](const std::string& path) {
+    ++reads[path];
+    return read(path);
+  };
+  const std::string names = folder.write("names", "a.example\n");
+  const Settings settings{
+      {"compatibility_level", "3.6"},
+      {"mydestination", names},
+      {"mynetworks", "10.0.0.0/8"},
+      {"relay_domains", names + ", " + table},
+      {"smtpd_sender_restrictions",
+       "check_sender_access " + table + ", check_client_access " + table},
+      {"smtpd_recipient_restrictions", "check_recipient_access " + table + ", check_helo_access " +
+                                           table + ", check_sender_access unionmap:{" + table +
+                                           "}, reject_unauth_destination"}};
+  const Loaded made = load(Parameters(settings, "mx.example.net"), sources, Errors::refuse);
+  ASSERT_TRUE(made.compiled.policy);
+  EXPECT_EQ(reads, (std::map<std::string, int>{{folder.file("access"), 1}, {names, 1}}));
+  const List& list = made.compiled.policy->list(ListKind::sender);
+  EXPECT_EQ(list[0].table, list[1].table) << "one table in memory";
+}
+
 Engine deferring(Settings settings) {
   settings.emplace("compatibility_level", "3.6");
   settings.emplace("mydestination", "local.example");

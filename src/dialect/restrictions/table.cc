@@ -257,7 +257,10 @@ std::shared_ptr<const Table> failing_table(std::string_view name, std::string tr
 }
 
 OpenedTable open_table(std::string_view spec, const TableSources& sources) {
-  return open_nested(spec, sources, 0);
+  if (!sources.opened) return open_nested(spec, sources, 0);
+  const auto known = sources.opened->find(spec);
+  if (known != sources.opened->end()) return known->second;
+  return sources.opened->emplace(spec, open_nested(spec, sources, 0)).first->second;
 }
 
 bool is_table_spec(std::string_view word) {

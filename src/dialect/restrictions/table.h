@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -129,6 +130,10 @@ struct TableSources {
   /// Tables, as "type:name", with rows `name: value` (aliases(5)), which postalias compiles instead
   /// of postmap. texthash: has no such rows.
   std::set<std::string, std::less<>> aliases = {};
+  /// What open_table() has returned, by its argument. It returns the same again, so that a table
+  /// which is named in several places is read once. Null: it opens the table each time.
+  std::shared_ptr<std::map<std::string, Result<std::shared_ptr<const Table>>, std::less<>>> opened =
+      {};
 };
 /// Sources in the file system. FileRules::largest limits the sum of all files that they read.
 TableSources file_sources(FileRules rules = {});
