@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include "base/growth_test.h"
 #include "base/temporary_folder_test.h"
 #include "telemetry/smtp_metrics.h"
 
@@ -368,12 +369,13 @@ TEST(Metrics, handles_outlive_a_new_start) {
 TEST(Metrics, counting_costs_nanoseconds) {
   Counter counter = metrics().logs_dropped.counter({});
   constexpr int rounds = 2'000'000;
-  const auto start = std::chrono::steady_clock::now();
-  for (int i = 0; i < rounds; ++i) counter.add();
-  const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start;
-  RecordProperty("nanoseconds_each", fmt::format("{:.1f}", took.count() / rounds));
+  const double seconds = tests::cpu_seconds([&] {
+    for (int i = 0; i < rounds; ++i) counter.add();
+  });
+  const double each = seconds * 1e9 / rounds;
+  RecordProperty("nanoseconds_each", fmt::format("{:.1f}", each));
   // 3 to 8 ns on machines of 2023; the bound only detects an added lock or lookup.
-  EXPECT_LT(took.count() / rounds, 500.0);
+  EXPECT_LT(each, 500.0);
 }
 
 TEST(Metrics, every_reply_that_can_be_said_has_its_code) {

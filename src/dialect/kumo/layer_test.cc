@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include "base/growth_test.h"
 #include "dialect/kumo/hooks_test.h"
 #include "replay/rederive.h"
 
@@ -217,9 +218,7 @@ TEST_F(Layer, many_copies_that_differ_cost_no_more_each) {
   for (int i = 0; i < 3000; ++i) many.push_back("u" + std::to_string(i));
   recipients(many);
   receive("Subject: x\r\n\r\ntext\r\n");
-  const auto began = std::chrono::steady_clock::now();
-  EXPECT_EQ(verdict(Stage::message), "pass");
-  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(20));
+  EXPECT_LT(tests::cpu_seconds([&] { EXPECT_EQ(verdict(Stage::message), "pass"); }), 20);
   ASSERT_EQ(evidence_.copies.size(), 2999u);
   EXPECT_THAT(evidence_.copies[7].recipients, ElementsAre(7, 8)) << "equal ones stay together";
 }

@@ -1,3 +1,4 @@
+#include "base/growth_test.h"
 #include "dialect/vsl/functions_test.h"
 
 namespace postern::dialect::vsl {
@@ -133,10 +134,12 @@ TEST_F(EnvelopeFunctions, targets_are_hosts) {
 
 TEST_F(EnvelopeFunctions, a_thousand_recipients_are_within_the_budget) {
   for (int i = 0; i < 1000; ++i) accept("user" + std::to_string(1000 + i));
-  const auto begin = std::chrono::steady_clock::now();
-  EXPECT_EQ(answer("for i = 1000, 1999 do vsl.maildir('user' .. i .. '@doe-family.com') end"), "");
+  const double seconds = tests::cpu_seconds([&] {
+    EXPECT_EQ(answer("for i = 1000, 1999 do vsl.maildir('user' .. i .. '@doe-family.com') end"),
+              "");
+  });
   EXPECT_EQ(draft.transports.size(), 1000u);
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(500));
+  EXPECT_LT(seconds, 2);
 }
 
 }  // namespace

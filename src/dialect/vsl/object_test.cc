@@ -1,8 +1,8 @@
 #include "dialect/vsl/object.h"
 
-#include <chrono>
-
 #include <gtest/gtest.h>
+
+#include "base/growth_test.h"
 
 namespace postern::dialect::vsl {
 namespace {
@@ -284,13 +284,14 @@ TEST(VslObject, a_big_list_answers_fast) {
   }
   const ObjectPtr list = Object::list(Type::file, std::move(members));
   EXPECT_LT(list->text().size(), 70'000u);
-  const auto begin = std::chrono::steady_clock::now();
-  for (int i = 0; i < 10'000; ++i) {
-    ASSERT_EQ(contains(list, "USER99999@example.com"), "yes");
-    ASSERT_EQ(contains(list, "nobody@example.com"), "no");
-  }
-  // Comparing each member would take two thousand million comparisons.
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+  const double seconds = tests::cpu_seconds([&] {
+    for (int i = 0; i < 10'000; ++i) {
+      ASSERT_EQ(contains(list, "USER99999@example.com"), "yes");
+      ASSERT_EQ(contains(list, "nobody@example.com"), "no");
+    }
+  });
+  // Two thousand million comparisons if it looked at each member.
+  EXPECT_LT(seconds, 10);
 }
 
 }  // namespace
