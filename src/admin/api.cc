@@ -162,6 +162,7 @@ struct AdminApi::Parts {
   Parts(const Dependencies& dependencies, const Options& options, TokenKeys keys, Secret csrf_key)
       : core(dependencies, options, std::move(keys), std::move(csrf_key)),
         authenticator(core),
+        router(core),
         sessions(core, authenticator),
         accounts(core, authenticator, sessions),
         account_history(core),

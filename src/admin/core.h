@@ -47,10 +47,10 @@ class Core {
   /// than Options::hashing_patience.
   template <class F>
   auto hash(net::Turn turn, F work) -> Task<std::optional<std::invoke_result_t<F>>>;
-  /// Runs `work` on the disk pool. It returns a Result and owns what it uses. Throws its Error as a
-  /// Refusal, and 503 if the pool is full.
+  /// Runs `work` on the disk pool, and returns what it returns; a Result is unwrapped. It owns what
+  /// it uses. Rethrows what it throws; throws an Error as a Refusal, and 503 if the pool is full.
   template <class F>
-  auto disk(net::Turn turn, F work) -> Task<typename std::invoke_result_t<F>::value_type>;
+  auto disk(net::Turn turn, F work) -> Task<typename Unwrapped<std::invoke_result_t<F>>::type>;
   /// The same with the call's turn.
   template <class F>
   auto disk(const Call& call, F work) {
@@ -126,12 +126,15 @@ auto Core::hash(net::Turn turn, F work) -> Task<std::optional<std::invoke_result
 }
 
 template <class F>
-auto Core::disk(net::Turn turn, F work) -> Task<typename std::invoke_result_t<F>::value_type> {
+auto Core::disk(net::Turn turn, F work) -> Task<typename Unwrapped<std::invoke_result_t<F>>::type> {
   using R = std::invoke_result_t<F>;
   Result<R> ran = co_await deps.disk.run(std::move(turn), std::move(work));
   if (!ran) throw busy();
-  if (!*ran) throw storage_trouble(ran->error());
-  if constexpr (!std::is_void_v<typename R::value_type>) co_return std::move(**ran);
+  if constexpr (std::is_same_v<R, typename Unwrapped<R>::type>) {
+    co_return std::move(*ran);
+  } else {
+    co_return unwrap(std::move(*ran));
+  }
 }
 
 /// A JSON response. The body is safe to show in a browser.

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -46,5 +48,28 @@ Refusal rate_limited(std::uint64_t retry_after_seconds, std::string_view what = 
 /// A failure of the database: 507 if the disk is full, else 503. The error's message is logged and
 /// never sent to the client.
 Refusal storage_trouble(const Error& error);
+
+/// The value; throws an Error as storage_trouble().
+template <class T>
+T unwrap(Result<T> result) {
+  if (!result) throw storage_trouble(result.error());
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+/// What unwrap() makes of a Result<T>: T. Other types stay.
+template <class R>
+struct Unwrapped {
+  using type = R;
+};
+template <class T>
+struct Unwrapped<Result<T>> {
+  using type = T;
+};
+/// The object that was looked up; throws 404 if there is none, and an Error like unwrap().
+template <class T>
+T found(Result<std::optional<T>> result) {
+  std::optional<T> object = unwrap(std::move(result));
+  if (!object) throw not_found();
+  return std::move(*object);
+}
 
 }  // namespace postern::admin

@@ -11,6 +11,8 @@
 
 namespace postern::admin {
 
+class Core;
+
 /// Who may call a route; checked by Authenticator::admit() alone.
 enum class Access {
   open,     ///< anybody
@@ -50,21 +52,47 @@ struct Route {
 /// Set up by one thread; find() is then safe from any thread.
 class Router {
  public:
+  /// `core` must outlive this.
+  explicit Router(Core& core) : core_(core) {}
+
   /// Earlier routes take precedence. The texts of `route` must be static.
   void add(Route route);
-  /// Adds a member function of `endpoints`, which must outlive the router, for operators only.
-  template <class Endpoints>
+  /// Adds a member function of `endpoints`, which must outlive the router: see handler().
+  template <class Endpoints, class Member>
+  void add(Endpoints& endpoints, std::string_view method, std::string_view path, Access access,
+           Body body, Member member) {
+    add({.method = method,
+         .path = path,
+         .access = access,
+         .body = body,
+         .handler = handler(endpoints, member)});
+  }
+  /// The same, for operators only.
+  template <class Endpoints, class Member>
   void add_for_operators(Endpoints& endpoints, std::string_view method, std::string_view path,
-                         Access access, Body body,
-                         Task<net::HttpResponse> (Endpoints::*member)(Call&),
+                         Access access, Body body, Member member,
                          ControlToken control_token = ControlToken::refused) {
     add({.method = method,
          .path = path,
          .access = access,
          .body = body,
-         .handler = [&endpoints, member](Call& call) { return (endpoints.*member)(call); },
+         .handler = handler(endpoints, member),
          .operators_only = true,
          .control_token = control_token});
+  }
+
+  /// The handler of a coroutine, which runs on the API's event loop and must not block it.
+  template <class Endpoints>
+  auto handler(Endpoints& endpoints, Task<net::HttpResponse> (Endpoints::*member)(Call&)) const {
+    return [&endpoints, member](Call& call) { return (endpoints.*member)(call); };
+  }
+  /// The handler of an ordinary function. It runs whole on the disk pool, in the caller's turn and
+  /// with a copy of the call, so it may block on the disk, but must not wait for anything else.
+  /// Several threads may run it at a time.
+  template <class Endpoints>
+  auto handler(const Endpoints& endpoints,
+               net::HttpResponse (Endpoints::*member)(const Call&) const) const {
+    return on_disk([&endpoints, member](const Call& call) { return (endpoints.*member)(call); });
   }
 
   /// The result of find().
@@ -84,6 +112,11 @@ class Router {
     Route route;
     std::vector<std::string_view> pieces;
   };
+
+  std::function<Task<net::HttpResponse>(Call&)> on_disk(
+      std::function<net::HttpResponse(const Call&)> endpoint) const;
+
+  Core& core_;
   std::vector<Entry> entries_;
 };
 
