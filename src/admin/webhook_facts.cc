@@ -17,26 +17,11 @@ std::string text_of(const json::value& value) {
   return value.is_string() ? std::string(value.as_string()) : std::string();
 }
 
-using Names = std::map<std::string, std::string>;
-
-Task<Names> policy_names(Core& core, std::string account, const json::array& webhooks) {
-  Names names;
-  for (const json::value& one : webhooks) {
-    const std::string id = text_of(one.at("smtp_security_policy_id"));
-    if (!id.empty()) names.emplace(id, "");
-  }
-  net::Turn turn{.account = account, .client = {}};
-  auto look = [&store = core.deps.store, account = std::move(account),
-               names]() mutable -> Result<Names> {
-    for (auto& [id, name] : names) {
-      const auto row = store.policy(account, id);
-      if (!row) return tl::unexpected(row.error());
-      if (*row) name = (*row)->name;
-    }
-    return names;
-  };
-  co_return co_await core.disk(std::move(turn), std::move(look));
-}
+/// What the disk knows of webhooks.
+struct Stored {
+  std::map<std::string, std::string> policy_names;      ///< by id
+  std::vector<std::optional<store::LogRecord>> last{};  ///< in the order of the webhooks
+};
 
 json::object counts_json(const store::HourCounts& counts) {
   return {
@@ -53,30 +38,40 @@ json::value delivery_json(const std::optional<store::LogRecord>& record) {
 
 }  // namespace
 
-Task<void> add_facts(Core& core, const std::string& account, json::array& webhooks) {
+Task<void> add_facts(Core& core, const Call& call, json::array& webhooks) {
+  const std::string& account = call.caller.account_id;
   std::vector<std::string> ids;
-  for (const json::value& one : webhooks) ids.push_back(text_of(one.at("id")));
-  const Names names = co_await policy_names(core, account, webhooks);
-  auto read = [&log = core.deps.delivery_log, ids] { return log.last_deliveries(ids); };
-  const std::vector<std::optional<store::LogRecord>> last =
-      co_await core.disk({.account = account, .client = {}}, std::move(read));
+  Stored stored;
+  for (const json::value& one : webhooks) {
+    ids.push_back(text_of(one.at("id")));
+    const std::string policy = text_of(one.at("smtp_security_policy_id"));
+    if (!policy.empty()) stored.policy_names.emplace(policy, "");
+  }
+  auto read = [&deps = core.deps, account, ids, stored = std::move(stored)]() mutable {
+    for (auto& [id, name] : stored.policy_names) {
+      if (const auto row = unwrap(deps.store.policy(account, id))) name = row->name;
+    }
+    stored.last = unwrap(deps.delivery_log.last_deliveries(ids));
+    return std::move(stored);
+  };
+  stored = co_await core.disk(call, std::move(read));
   std::vector<store::DayCounts> counts(ids.size());
   if (core.deps.traces != nullptr) {
-    Result<std::vector<store::DayCounts>> found =
+    Result<std::vector<store::DayCounts>> days =
         co_await core.deps.traces->day_counts(account, ids);
-    if (!found) throw storage_trouble(found.error());
-    counts = std::move(*found);
+    counts = unwrap(std::move(days));
   }
   for (std::size_t i = 0; i < webhooks.size(); ++i) {
     json::object& one = webhooks[i].as_object();
-    const auto name = names.find(text_of(one.at("smtp_security_policy_id")));
-    one["policy_name"] = name == names.end() ? json::value(nullptr) : json::value(name->second);
+    const auto name = stored.policy_names.find(text_of(one.at("smtp_security_policy_id")));
+    one["policy_name"] =
+        name == stored.policy_names.end() ? json::value(nullptr) : json::value(name->second);
     json::object day = counts_json(counts[i]);
     json::array hours;
     for (const store::HourCounts& hour : counts[i].hours) hours.push_back(counts_json(hour));
     day["hours"] = std::move(hours);
     one["counts_24h"] = std::move(day);
-    one["last_delivery"] = delivery_json(last[i]);
+    one["last_delivery"] = delivery_json(stored.last[i]);
   }
 }
 

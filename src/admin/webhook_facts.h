@@ -7,7 +7,7 @@
 
 namespace postern::admin {
 
-/// Adds policy_name, counts_24h and last_delivery to the JSON of webhooks of the account.
-Task<void> add_facts(Core& core, const std::string& account, boost::json::array& webhooks);
+/// Adds policy_name, counts_24h and last_delivery to the JSON of webhooks of the caller.
+Task<void> add_facts(Core& core, const Call& call, boost::json::array& webhooks);
 
 }  // namespace postern::admin

@@ -14,10 +14,7 @@ namespace postern::admin {
 namespace {
 
 using dialect::webhook::BodyReader;
-using dialect::webhook::FieldErrors;
-using dialect::webhook::Parsed;
 using dialect::webhook::WebhookFields;
-using dialect::webhook::WebhookWrite;
 using store::Outcome;
 
 constexpr int update_tries = 3;
@@ -69,21 +66,27 @@ boost::json::object to_json(const store::WebhookRow& row, const std::string& sig
   return out;
 }
 
+/// What the store knows of a page of a list.
+struct Page {
+  boost::json::array data;
+  std::uint64_t next = 0;   ///< cursor of the next slice
+  std::uint64_t total = 0;  ///< of all pages
+};
+
 /// The webhook's name in an audit entry, which stays readable after the webhook was deleted.
 const std::string& audit_name(const store::WebhookRow& row) {
   return row.name.empty() ? row.address : row.name;
 }
 
 /// The account's public key for `v1a` signatures, or "".
-Result<std::string> public_key_of(store::Store& store, const std::string& account) {
-  const auto row = store.account(account);
-  if (!row) return tl::unexpected(row.error());
-  return *row ? (*row)->signing_public_key : std::string();
+std::string public_key_of(store::Store& store, const std::string& account) {
+  const auto row = unwrap(store.account(account));
+  return row ? row->signing_public_key : std::string();
 }
 
-net::HttpResponse answer(int status, const store::WebhookRow& row, const std::string& key) {
-  net::HttpResponse response = json_response(status, to_json(row, key));
-  response.headers.emplace_back("ETag", etag(row.version));
+net::HttpResponse tagged(int status, const boost::json::object& body, std::uint64_t version) {
+  net::HttpResponse response = json_response(status, body);
+  response.headers.emplace_back("ETag", etag(version));
   return response;
 }
 
@@ -98,31 +101,10 @@ void check_outcome(Outcome outcome) {
   if (outcome != Outcome::done) throw not_found();
 }
 
-/// The rows returned by `fetch`, and the public key of their account.
-template <class Fetch>
-auto with_key(store::Store& store, const std::string& account, Fetch fetch)
-    -> Result<std::pair<typename std::invoke_result_t<Fetch>::value_type, std::string>> {
-  auto rows = fetch();
-  if (!rows) return tl::unexpected(rows.error());
-  const auto key = public_key_of(store, account);
-  if (!key) return tl::unexpected(key.error());
-  return std::pair{std::move(*rows), *key};
-}
-
-boost::json::array to_json(const std::vector<store::WebhookRow>& rows, const std::string& key) {
-  boost::json::array data;
-  for (const store::WebhookRow& row : rows) data.push_back(to_json(row, key));
-  return data;
-}
-
 }  // namespace
 
 void Webhooks::add_routes(Router& router) {
-  const auto add = [&](std::string_view method, std::string_view path, Access access, Body body,
-                       auto member) {
-    router.add(
-        {method, path, access, body, [this, member](Call& call) { return (this->*member)(call); }});
-  };
+  const auto add = [&](auto... route) { router.add(*this, route...); };
   add("GET", "/api/v1/webhooks", Access::read, Body::none, &Webhooks::list);
   add("POST", "/api/v1/webhooks", Access::write, Body::json, &Webhooks::create);
   add("GET", "/api/v1/webhooks/{id}", Access::read, Body::none, &Webhooks::show);
@@ -154,67 +136,27 @@ dialect::webhook::WebhookRules Webhooks::rules_for(const std::string& account) c
   return rules;
 }
 
-Task<Webhooks::Shown> Webhooks::stored(const Call& call) {
-  auto look = [&store = core_.deps.store, account = call.caller.account_id,
-               id = call.ids[0]]() -> Result<std::optional<Shown>> {
-    const auto row = store.webhook(account, id);
-    if (!row) return tl::unexpected(row.error());
-    if (!*row) return std::optional<Shown>();
-    const auto key = public_key_of(store, account);
-    if (!key) return tl::unexpected(key.error());
-    return Shown{**row, *key};
-  };
-  std::optional<Shown> shown = co_await core_.disk(call, std::move(look));
-  if (!shown) throw not_found();
-  co_return std::move(*shown);
+net::HttpResponse Webhooks::answer(const store::WebhookRow& row) const {
+  return tagged(200, to_json(row, public_key_of(core_.deps.store, row.account_id)), row.version);
 }
 
-Result<Webhooks::Edited> Webhooks::edit_row(const Dependencies& deps, const Call& call,
-                                            const std::string& action, const Change& change,
-                                            store::AuditRow audit) {
-  Edited edited;
-  const auto row = deps.store.webhook(call.caller.account_id, call.ids[0]);
-  if (!row) return tl::unexpected(row.error());
-  if (!*row) return edited;
-  edited.shown.row = **row;
-  const std::uint64_t version = edited.shown.row.version;
-  edited.version_differs = !version_matches(call, version);
-  if (edited.version_differs) return edited;
-  const Parsed<std::vector<std::string>> changed = change(edited.shown.row);
-  if (!changed) {
-    edited.errors = changed.error();
-    return edited;
-  }
-  edited.outcome = Outcome::done;
-  if (!changed->empty()) {
-    edited.shown.row.version += 1;
-    edited.shown.row.updated_at = call.now;
-    audit.action = action;
-    audit.details =
-        boost::json::serialize(boost::json::object{{"id", edited.shown.row.id},
-                                                   {"name", audit_name(edited.shown.row)},
-                                                   {"changed", boost::json::value_from(*changed)}});
-    const Result<Outcome> kept = deps.publisher.update_webhook(edited.shown.row, version, audit);
-    if (!kept) return tl::unexpected(kept.error());
-    edited.outcome = *kept;
-  }
-  const auto key = public_key_of(deps.store, call.caller.account_id);
-  if (!key) return tl::unexpected(key.error());
-  edited.shown.signing_public_key = *key;
-  return edited;
-}
-
-Task<Webhooks::Shown> Webhooks::edit(Call& call, std::string action, Change change) {
+store::WebhookRow Webhooks::edit(const Call& call, const std::string& action,
+                                 const Change& change) const {
   for (int i = 0; i < update_tries; ++i) {
-    auto work = [&deps = core_.deps, call, action, change, audit = core_.audit(call, action)] {
-      return edit_row(deps, call, action, change, audit);
-    };
-    Edited edited = co_await core_.disk(call, std::move(work));
-    if (edited.version_differs) throw version_mismatch();
-    if (edited.errors) refuse(*edited.errors);
-    if (edited.outcome == Outcome::stale) continue;
-    check_outcome(edited.outcome);
-    co_return std::move(edited.shown);
+    store::WebhookRow row = found(core_.deps.store.webhook(call.caller.account_id, call.ids[0]));
+    const std::uint64_t version = row.version;
+    if (!version_matches(call, version)) throw version_mismatch();
+    const std::vector<std::string> changed = change(row);
+    if (changed.empty()) return row;
+    row.version += 1;
+    row.updated_at = call.now;
+    const store::AuditRow audit = core_.audit(
+        call, action,
+        {{"id", row.id}, {"name", audit_name(row)}, {"changed", boost::json::value_from(changed)}});
+    const Outcome kept = unwrap(core_.deps.publisher.update_webhook(row, version, audit));
+    if (kept == Outcome::stale) continue;
+    check_outcome(kept);
+    return row;
   }
   throw version_mismatch();
 }
@@ -223,33 +165,45 @@ Task<net::HttpResponse> Webhooks::list(Call& call) {
   const std::optional<bool> active = boolean_parameter(call, "active");
   auto filter = store::WebhookFilter::all;
   if (active) filter = *active ? store::WebhookFilter::active : store::WebhookFilter::inactive;
-  if (const auto keyset = keyset_of(call)) {
-    auto read = [&store = core_.deps.store, account = call.caller.account_id, filter,
-                 keyset = *keyset] {
-      return with_key(store, account, [&] { return store.webhook_slice(account, filter, keyset); });
-    };
-    const auto found = co_await core_.disk(call, std::move(read));
-    boost::json::array data = to_json(found.first.rows, found.second);
-    co_await add_facts(core_, call.caller.account_id, data);
-    co_return sliced(std::move(data), found.first.next);
-  }
-  const PageQuery query = page_of(call);
-  auto read = [&store = core_.deps.store, account = call.caller.account_id, filter,
-               page = query.as_page()] {
-    return with_key(store, account, [&] { return store.webhooks(account, filter, page); });
+  const auto keyset = keyset_of(call);
+  const PageQuery query = keyset ? PageQuery{} : page_of(call);
+  auto read = [&store = core_.deps.store, account = call.caller.account_id, filter, keyset, query] {
+    Page page;
+    std::vector<store::WebhookRow> rows;
+    if (keyset) {
+      store::Slice<store::WebhookRow> slice = unwrap(store.webhook_slice(account, filter, *keyset));
+      page.next = slice.next;
+      rows = std::move(slice.rows);
+    } else {
+      store::Listed<store::WebhookRow> listed =
+          unwrap(store.webhooks(account, filter, query.as_page()));
+      page.total = listed.total;
+      rows = std::move(listed.rows);
+    }
+    const std::string key = public_key_of(store, account);
+    for (const store::WebhookRow& row : rows) page.data.push_back(to_json(row, key));
+    return page;
   };
-  const auto found = co_await core_.disk(call, std::move(read));
-  boost::json::array data = to_json(found.first.rows, found.second);
-  co_await add_facts(core_, call.caller.account_id, data);
-  co_return paged(std::move(data), query, found.first.total);
+  Page page = co_await core_.disk(call, std::move(read));
+  co_await add_facts(core_, call, page.data);
+  if (keyset) co_return sliced(std::move(page.data), page.next);
+  co_return paged(std::move(page.data), query, page.total);
 }
 
-Task<net::HttpResponse> Webhooks::create(Call& call) {
-  auto judge = [rules = rules_for(call.caller.account_id),
-                body = call.body]() -> Result<Parsed<WebhookWrite>> {
-    return dialect::webhook::parse_webhook(body, nullptr, rules);
+Task<net::HttpResponse> Webhooks::show(Call& call) {
+  auto read = [&store = core_.deps.store, account = call.caller.account_id, id = call.ids[0]] {
+    return to_json(found(store.webhook(account, id)), public_key_of(store, account));
   };
-  const Parsed<WebhookWrite> parsed = co_await core_.disk(call, std::move(judge));
+  boost::json::object row = co_await core_.disk(call, std::move(read));
+  boost::json::array one{std::move(row)};
+  co_await add_facts(core_, call, one);
+  const boost::json::object& shown = one[0].as_object();
+  co_return tagged(200, shown, shown.at("version").to_number<std::uint64_t>());
+}
+
+net::HttpResponse Webhooks::create(const Call& call) const {
+  const auto parsed =
+      dialect::webhook::parse_webhook(call.body, nullptr, rules_for(call.caller.account_id));
   if (!parsed) refuse(parsed.error());
   store::WebhookRow row;
   const std::string ulid = new_ulid();
@@ -260,91 +214,56 @@ Task<net::HttpResponse> Webhooks::create(Call& call) {
   if (row.address.empty())
     row.address = "webhook-" + lower(ulid) + "@" + lower(core_.options.public_domain);
   row.secret = new_webhook_secret();
-  auto keep = [&deps = core_.deps, row,
-               audit = core_.audit(call, "webhook.created",
-                                   {{"id", row.id},
-                                    {"name", audit_name(row)},
-                                    {"email_address", row.address}})]() -> Result<Edited> {
-    const Result<Outcome> kept = deps.publisher.create_webhook(row, audit);
-    if (!kept) return tl::unexpected(kept.error());
-    const auto key = public_key_of(deps.store, row.account_id);
-    if (!key) return tl::unexpected(key.error());
-    Edited made;
-    made.outcome = *kept;
-    made.shown = {row, *key};
-    return made;
-  };
-  const Edited made = co_await core_.disk(call, std::move(keep));
-  check_outcome(made.outcome);
-  boost::json::object body = to_json(made.shown.row, made.shown.signing_public_key);
+  const store::AuditRow audit =
+      core_.audit(call, "webhook.created",
+                  {{"id", row.id}, {"name", audit_name(row)}, {"email_address", row.address}});
+  check_outcome(unwrap(core_.deps.publisher.create_webhook(row, audit)));
+  boost::json::object body = to_json(row, public_key_of(core_.deps.store, row.account_id));
   body["secret"] = row.secret.reveal();
-  net::HttpResponse response = json_response(201, body);
-  response.headers.emplace_back("ETag", etag(row.version));
-  co_return response;
+  return tagged(201, body, row.version);
 }
 
-Task<net::HttpResponse> Webhooks::show(Call& call) {
-  const Shown shown = co_await stored(call);
-  boost::json::array one{to_json(shown.row, shown.signing_public_key)};
-  co_await add_facts(core_, call.caller.account_id, one);
-  net::HttpResponse response = json_response(200, one[0].as_object());
-  response.headers.emplace_back("ETag", etag(shown.row.version));
-  co_return response;
-}
-
-Task<net::HttpResponse> Webhooks::update(Call& call) {
-  Change change = [rules = rules_for(call.caller.account_id),
-                   body = call.body](store::WebhookRow& row) -> Parsed<std::vector<std::string>> {
+net::HttpResponse Webhooks::update(const Call& call) const {
+  const auto rules = rules_for(call.caller.account_id);
+  return answer(edit(call, "webhook.updated", [&](store::WebhookRow& row) {
     const WebhookFields before = fields_of(row);
-    const Parsed<WebhookWrite> write = dialect::webhook::parse_webhook(body, &before, rules);
-    if (!write) return tl::unexpected(write.error());
+    const auto write = dialect::webhook::parse_webhook(call.body, &before, rules);
+    if (!write) refuse(write.error());
     assign(row, write->fields);
     return write->changed;
-  };
-  const Shown shown = co_await edit(call, "webhook.updated", std::move(change));
-  co_return answer(200, shown.row, shown.signing_public_key);
+  }));
 }
 
-Task<net::HttpResponse> Webhooks::remove(Call& call) {
-  const Shown shown = co_await stored(call);
-  if (!version_matches(call, shown.row.version)) throw version_mismatch();
+net::HttpResponse Webhooks::remove(const Call& call) const {
+  const store::WebhookRow row =
+      found(core_.deps.store.webhook(call.caller.account_id, call.ids[0]));
+  if (!version_matches(call, row.version)) throw version_mismatch();
   std::optional<std::uint64_t> expected;
-  if (call.request.header("if-match")) expected = shown.row.version;
-  auto erase = [&core = core_, row = shown.row, expected,
-                audit = core_.audit(call, "webhook.deleted",
-                                    {{"id", shown.row.id},
-                                     {"name", audit_name(shown.row)},
-                                     {"email_address", shown.row.address}})]() -> Result<Outcome> {
-    Result<Outcome> erased =
-        core.deps.publisher.delete_webhook(row.account_id, row.id, expected, audit);
-    if (!erased || *erased != Outcome::done) return erased;
-    const std::array<std::string, 1> gone = {row.id};
-    if (auto forgotten = core.forget_deliveries(gone); !forgotten) {
-      return tl::unexpected(forgotten.error());
-    }
-    return erased;
-  };
-  const Outcome erased = co_await core_.disk(call, std::move(erase));
+  if (call.request.header("if-match")) expected = row.version;
+  const store::AuditRow audit =
+      core_.audit(call, "webhook.deleted",
+                  {{"id", row.id}, {"name", audit_name(row)}, {"email_address", row.address}});
+  const Outcome erased =
+      unwrap(core_.deps.publisher.delete_webhook(row.account_id, row.id, expected, audit));
   if (erased == Outcome::stale) throw version_mismatch();
   if (erased != Outcome::done) throw not_found();
-  co_return no_content();
+  unwrap(core_.forget_deliveries(std::span(&row.id, 1)));
+  return no_content();
 }
 
-Task<net::HttpResponse> Webhooks::set_active(Call& call, bool active) {
-  Change change = [active](store::WebhookRow& row) -> Parsed<std::vector<std::string>> {
-    if (row.is_active == active) return std::vector<std::string>();
-    row.is_active = active;
-    return std::vector<std::string>{"is_active"};
-  };
-  const Shown shown = co_await edit(call, "webhook.updated", std::move(change));
-  co_return answer(200, shown.row, shown.signing_public_key);
+net::HttpResponse Webhooks::set_active(const Call& call, bool active) const {
+  return answer(edit(call, "webhook.updated", [active](store::WebhookRow& row) {
+    std::vector<std::string> changed;
+    if (std::exchange(row.is_active, active) != active) changed.emplace_back("is_active");
+    return changed;
+  }));
 }
 
-Task<net::HttpResponse> Webhooks::activate(Call& call) { return set_active(call, true); }
+net::HttpResponse Webhooks::activate(const Call& call) const { return set_active(call, true); }
 
-Task<net::HttpResponse> Webhooks::deactivate(Call& call) { return set_active(call, false); }
+net::HttpResponse Webhooks::deactivate(const Call& call) const { return set_active(call, false); }
 
-Task<net::HttpResponse> Webhooks::rotate_secret(Call& call) {
+net::HttpResponse Webhooks::rotate_secret(const Call& call) const {
   BodyReader body(call.body);
   body.refuse_unknown(std::array<std::string_view, 1>{"overlap_seconds"}, {}, "request");
   const std::int64_t overlap =
@@ -352,8 +271,7 @@ Task<net::HttpResponse> Webhooks::rotate_secret(Call& call) {
   check(body);
   const Secret fresh = new_webhook_secret();
   const store::Time until = call.now + std::chrono::seconds(overlap);
-  Change change = [fresh, until,
-                   overlap](store::WebhookRow& row) -> Parsed<std::vector<std::string>> {
+  const auto change = [&](store::WebhookRow& row) -> std::vector<std::string> {
     row.previous_secret.reset();
     row.previous_expires_at.reset();
     if (overlap > 0) {
@@ -361,13 +279,11 @@ Task<net::HttpResponse> Webhooks::rotate_secret(Call& call) {
       row.previous_expires_at = until;
     }
     row.secret = fresh;
-    return std::vector<std::string>{"secret"};
+    return {"secret"};
   };
-  const Shown shown = co_await edit(call, "webhook.secret_rotated", std::move(change));
-  net::HttpResponse response =
-      json_response(200, {{"secret", fresh.reveal()}, {"previous_expires_at", to_rfc3339(until)}});
-  response.headers.emplace_back("ETag", etag(shown.row.version));
-  co_return response;
+  const store::WebhookRow row = edit(call, "webhook.secret_rotated", change);
+  return tagged(200, {{"secret", fresh.reveal()}, {"previous_expires_at", to_rfc3339(until)}},
+                row.version);
 }
 
 }  // namespace postern::admin

@@ -19,39 +19,24 @@ class Webhooks {
   void add_routes(Router& router);
 
  private:
-  /// A row, and what its account adds to the response.
-  struct Shown {
-    store::WebhookRow row;
-    std::string signing_public_key;
-  };
-
+  // The first two also wait for the counts of mail.
   Task<net::HttpResponse> list(Call& call);
-  Task<net::HttpResponse> create(Call& call);
   Task<net::HttpResponse> show(Call& call);
-  Task<net::HttpResponse> update(Call& call);
-  Task<net::HttpResponse> remove(Call& call);
-  Task<net::HttpResponse> activate(Call& call);
-  Task<net::HttpResponse> deactivate(Call& call);
-  Task<net::HttpResponse> rotate_secret(Call& call);
+  net::HttpResponse create(const Call& call) const;
+  net::HttpResponse update(const Call& call) const;
+  net::HttpResponse remove(const Call& call) const;
+  net::HttpResponse activate(const Call& call) const;
+  net::HttpResponse deactivate(const Call& call) const;
+  net::HttpResponse rotate_secret(const Call& call) const;
 
-  /// Changes a row and returns the names of the changed fields, or what is wrong.
-  using Change =
-      std::function<dialect::webhook::Parsed<std::vector<std::string>>(store::WebhookRow&)>;
-  struct Edited {
-    store::Outcome outcome = store::Outcome::not_found;
-    Shown shown;
-    bool version_differs = false;
-    std::optional<dialect::webhook::FieldErrors> errors;
-  };
+  /// Changes a row and returns the names of the changed fields. Throws a Refusal.
+  using Change = std::function<std::vector<std::string>(store::WebhookRow&)>;
 
-  Task<Shown> stored(const Call& call);
-  Task<Shown> edit(Call& call, std::string action, Change change);
-  Task<net::HttpResponse> set_active(Call& call, bool active);
+  /// Applies `change`, again if the webhook was changed concurrently. Returns the new row.
+  store::WebhookRow edit(const Call& call, const std::string& action, const Change& change) const;
+  net::HttpResponse set_active(const Call& call, bool active) const;
+  net::HttpResponse answer(const store::WebhookRow& row) const;
   dialect::webhook::WebhookRules rules_for(const std::string& account) const;
-
-  static Result<Edited> edit_row(const Dependencies& deps, const Call& call,
-                                 const std::string& action, const Change& change,
-                                 store::AuditRow audit);
 
   Core& core_;
 };
