@@ -83,6 +83,19 @@ void Core::sign_in_was_right(const Call& call, const std::string& email, Counted
                          std::chrono::steady_clock::now());
 }
 
+net::HttpResponse::Stream Core::stream(const Call& call, std::optional<std::uint64_t> size,
+                                       std::function<Result<std::string>()> read) const {
+  auto next = [&disk = deps.disk, turn = turn_of(call),
+               read = std::make_shared<std::function<Result<std::string>()>>(
+                   std::move(read))]() -> Task<Result<std::string>> {
+    auto work = [read] { return (*read)(); };
+    Result<Result<std::string>> piece = co_await disk.run(turn, std::move(work));
+    if (!piece) co_return tl::unexpected(piece.error());
+    co_return std::move(*piece);
+  };
+  return {.size = size, .next = std::move(next)};
+}
+
 TokenKeys Core::keys() const {
   const std::lock_guard lock(mutex_);
   return keys_;
@@ -101,6 +114,12 @@ net::Turn turn_of(const Call& call) {
   const bool control = call.caller.kind == Caller::Kind::control;
   return {.account = control ? call.caller.actor : call.caller.account_id,
           .client = subscriber_key(call.client)};
+}
+
+Call off_loop(const Call& call) {
+  Call copy = call;
+  copy.request.gone = nullptr;
+  return copy;
 }
 
 net::Turn own_turn() { return {.account = "gateway", .client = {}}; }

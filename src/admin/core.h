@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -29,6 +30,8 @@ namespace postern::admin {
 /// Who pays for a call's work in the pools: the caller's account, and within it the client address.
 /// Callers without an account share one turn.
 net::Turn turn_of(const Call& call);
+/// A copy for another thread: without what belongs to the connection's event loop.
+Call off_loop(const Call& call);
 /// The turn of the gateway's own work.
 net::Turn own_turn();
 
@@ -51,11 +54,21 @@ class Core {
   /// it uses. Rethrows what it throws; throws an Error as a Refusal, and 503 if the pool is full.
   template <class F>
   auto disk(net::Turn turn, F work) -> Task<typename Unwrapped<std::invoke_result_t<F>>::type>;
-  /// The same with the call's turn.
+  /// The same in the caller's turn. `work` may take a `const Call&`: a copy of the call.
   template <class F>
   auto disk(const Call& call, F work) {
-    return disk(turn_of(call), std::move(work));
+    if constexpr (std::is_invocable_v<F, const Call&>) {
+      // A thread may still run the work when the frame of the waiting coroutine is gone.
+      return disk(turn_of(call),
+                  [work = std::move(work), own = off_loop(call)] { return work(own); });
+    } else {
+      return disk(turn_of(call), std::move(work));
+    }
   }
+  /// A body that `read` gives in pieces; an empty piece ends it. `read` runs on the disk pool in
+  /// the caller's turn, and owns what it uses. `size`: of the body in octets; nullopt: unknown.
+  net::HttpResponse::Stream stream(const Call& call, std::optional<std::uint64_t> size,
+                                   std::function<Result<std::string>()> read) const;
 
   /// An audit entry for a change by the caller. `details` must not contain secrets.
   store::AuditRow audit(const Call& call, std::string action,

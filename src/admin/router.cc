@@ -23,22 +23,12 @@ bool fits(const std::vector<std::string_view>& pieces, const std::vector<std::st
   return pieces.size() == segments.size();
 }
 
-/// A thread may still run the job when the frame of this coroutine is gone, so the job owns what it
-/// uses.
-Task<net::HttpResponse> run(Core& core, std::function<net::HttpResponse(const Call&)> endpoint,
-                            Call call) {
-  call.request.gone = nullptr;  // belongs to the connection's event loop
-  net::Turn turn = turn_of(call);
-  auto job = [endpoint = std::move(endpoint), call = std::move(call)] { return endpoint(call); };
-  co_return co_await core.disk(std::move(turn), std::move(job));
-}
-
 }  // namespace
 
 std::function<Task<net::HttpResponse>(Call&)> Router::on_disk(
     std::function<net::HttpResponse(const Call&)> endpoint) const {
   return [&core = core_, endpoint = std::move(endpoint)](const Call& call) {
-    return run(core, endpoint, call);
+    return core.disk(call, endpoint);
   };
 }
 
