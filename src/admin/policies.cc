@@ -150,11 +150,7 @@ PolicyFields fields_of(const store::PolicyRow& row) {
 }
 
 void Policies::add_routes(Router& router) {
-  const auto add = [&](std::string_view method, std::string_view path, Access access, Body body,
-                       auto member) {
-    router.add(
-        {method, path, access, body, [this, member](Call& call) { return (this->*member)(call); }});
-  };
+  const auto add = [&](auto... route) { router.add(*this, route...); };
   add("GET", "/api/v1/smtp-policies", Access::read, Body::none, &Policies::list);
   add("POST", "/api/v1/smtp-policies", Access::write, Body::json, &Policies::create);
   add("POST", "/api/v1/smtp-policies/check", Access::read, Body::json, &Policies::check_draft);
@@ -185,41 +181,23 @@ Task<PolicyWrite> Policies::with_hashes(const Call& call, PolicyWrite write) {
   co_return write;
 }
 
-Task<store::PolicyRow> Policies::find(std::string account, std::string id) {
-  auto look = [&store = core_.deps.store, account, id = std::move(id)] {
-    return store.policy(account, id);
-  };
-  std::optional<store::PolicyRow> row =
-      co_await core_.disk({.account = account, .client = {}}, std::move(look));
-  if (!row) throw not_found();
-  co_return std::move(*row);
-}
-
-Task<store::PolicyRow> Policies::stored(const Call& call) {
-  return find(call.caller.account_id, call.ids[0]);
+store::PolicyRow Policies::stored(const Call& call) const {
+  return found(core_.deps.store.policy(call.caller.account_id, call.ids[0]));
 }
 
 /// A page may have 100 MiB, so its policies are read and written a few at a time.
-Task<net::HttpResponse> Policies::list(Call& call) {
+net::HttpResponse Policies::list(const Call& call) const {
   const auto keyset = keyset_of(call);
   const auto list = std::make_shared<ListText>(core_.deps.store, call.caller.account_id, keyset,
                                                keyset ? PageQuery{} : page_of(call));
-  std::string first = co_await core_.disk(call, [list] { return list->next(); });
   net::HttpResponse response;
-  if (list->ended()) {
-    response.body = std::move(first);
-    co_return response;
-  }
-  auto next = [&disk = core_.deps.disk, turn = turn_of(call), list,
-               first = std::move(first)]() mutable -> Task<Result<std::string>> {
-    if (!first.empty()) co_return std::exchange(first, {});
-    auto read = [list] { return list->next(); };
-    Result<Result<std::string>> piece = co_await disk.run(turn, std::move(read));
-    if (!piece) co_return tl::unexpected(piece.error());
-    co_return std::move(*piece);
+  response.body = unwrap(list->next());
+  if (list->ended()) return response;
+  auto read = [list, first = std::exchange(response.body, {})]() mutable {
+    return first.empty() ? list->next() : std::exchange(first, {});
   };
-  response.stream = {.size = std::nullopt, .next = std::move(next)};
-  co_return response;
+  response.stream = core_.stream(call, std::nullopt, std::move(read));
+  return response;
 }
 
 Task<net::HttpResponse> Policies::create(Call& call) {
@@ -242,13 +220,10 @@ Task<net::HttpResponse> Policies::create(Call& call) {
   co_return answer(201, row);
 }
 
-Task<net::HttpResponse> Policies::show(Call& call) {
-  const store::PolicyRow row = co_await stored(call);
-  co_return answer(200, row);
-}
+net::HttpResponse Policies::show(const Call& call) const { return answer(200, stored(call)); }
 
 Task<std::optional<store::PolicyRow>> Policies::try_update(Call& call) {
-  store::PolicyRow row = co_await stored(call);
+  store::PolicyRow row = co_await core_.disk(call, [this](const Call& own) { return stored(own); });
   const std::uint64_t version = row.version;
   if (!version_matches(call, version)) throw version_mismatch();
   const PolicyFields before = fields_of(row);
@@ -280,31 +255,26 @@ Task<net::HttpResponse> Policies::update(Call& call) {
   throw version_mismatch();
 }
 
-Task<net::HttpResponse> Policies::remove(Call& call) {
+net::HttpResponse Policies::remove(const Call& call) const {
   const bool if_unused = boolean_parameter(call, "if_unused").value_or(false);
-  const store::PolicyRow row = co_await stored(call);
+  const store::PolicyRow row = stored(call);
   if (!version_matches(call, row.version)) throw version_mismatch();
   std::optional<std::uint64_t> expected;
   if (call.request.header("if-match")) expected = row.version;
   const auto if_used = if_unused ? store::IfUsed::refuse : store::IfUsed::detach;
-  auto erase = [&publisher = core_.deps.publisher, row, expected, if_used, now = call.now,
-                entry = core_.audit(call, "smtp_policy.deleted")] {
-    const auto audit = [&](const std::vector<std::string>& detached) {
-      store::AuditRow named = entry;
-      named.details = boost::json::serialize(
-          boost::json::object{{"id", row.id},
-                              {"name", row.name},
-                              {"detached_webhooks", boost::json::value_from(detached)}});
-      return named;
-    };
-    return publisher.delete_policy(row.account_id, row.id, expected, if_used, now, audit);
+  const auto audit = [&](const std::vector<std::string>& detached) {
+    return core_.audit(call, "smtp_policy.deleted",
+                       {{"id", row.id},
+                        {"name", row.name},
+                        {"detached_webhooks", boost::json::value_from(detached)}});
   };
-  const store::PolicyDeleted deleted = co_await core_.disk(call, std::move(erase));
+  const store::PolicyDeleted deleted = unwrap(core_.deps.publisher.delete_policy(
+      row.account_id, row.id, expected, if_used, call.now, audit));
   if (deleted.outcome == Outcome::in_use)
     throw conflict("policy_in_use", "webhooks use this policy");
   if (deleted.outcome == Outcome::stale) throw version_mismatch();
   if (deleted.outcome != Outcome::done) throw not_found();
-  co_return no_content();
+  return no_content();
 }
 
 }  // namespace postern::admin

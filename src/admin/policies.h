@@ -24,22 +24,21 @@ class Policies {
   void add_routes(Router& router);
 
  private:
-  Task<net::HttpResponse> list(Call& call);
+  net::HttpResponse list(const Call& call) const;
   Task<net::HttpResponse> create(Call& call);
-  Task<net::HttpResponse> show(Call& call);
+  net::HttpResponse show(const Call& call) const;
   Task<net::HttpResponse> update(Call& call);
-  Task<net::HttpResponse> remove(Call& call);
+  net::HttpResponse remove(const Call& call) const;
   // Drafts: policies_draft.cc
-  Task<net::HttpResponse> check_draft(Call& call);
+  net::HttpResponse check_draft(const Call& call) const;
   Task<net::HttpResponse> dry_run(Call& call);
   Task<net::HttpResponse> dry_run_draft(Call& call);
 
-  /// The policy of this account; throws 404.
-  Task<store::PolicyRow> find(std::string account, std::string id);
-  Task<store::PolicyRow> stored(const Call& call);
+  /// The policy of the path; throws 404. Blocks on the disk.
+  store::PolicyRow stored(const Call& call) const;
   /// The members `policy` and `policy_id` of the body, validated as in POST and PUT, whose refusals
-  /// it throws.
-  Task<std::shared_ptr<const dialect::webhook::PolicyFields>> draft(const Call& call);
+  /// it throws. Blocks on the disk.
+  dialect::webhook::PolicyFields draft(const Call& call) const;
   Task<net::HttpResponse> decide(DryRunRequest request);
   /// nullopt: the policy was changed concurrently.
   Task<std::optional<store::PolicyRow>> try_update(Call& call);

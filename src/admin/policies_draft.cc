@@ -64,34 +64,32 @@ boost::json::array reads_as_json(const PolicyFields& fields) {
   return lines;
 }
 
-Task<std::shared_ptr<const PolicyFields>> Policies::draft(const Call& call) {
+PolicyFields Policies::draft(const Call& call) const {
   const boost::json::value* policy = call.body.if_contains("policy");
   if (policy == nullptr) throw missing("policy");
   if (!policy->is_object()) throw invalid("policy", "must be an object");
   std::optional<PolicyFields> before;
   if (const boost::json::value* id = call.body.if_contains("policy_id")) {
     if (!id->is_string()) throw invalid("policy_id", "must be a string");
-    const store::PolicyRow row =
-        co_await find(call.caller.account_id, std::string(id->get_string()));
-    before = fields_of(row);
+    before = fields_of(found(core_.deps.store.policy(call.caller.account_id, id->get_string())));
   }
   auto parsed = dialect::webhook::parse_policy(policy->get_object(), before ? &*before : nullptr);
   if (!parsed) refuse(parsed.error());
   // A new user's hash stays empty: the draft is not stored, and nobody authenticates with it.
-  co_return std::make_shared<const PolicyFields>(std::move(parsed->fields));
+  return std::move(parsed->fields);
 }
 
-Task<net::HttpResponse> Policies::check_draft(Call& call) {
+net::HttpResponse Policies::check_draft(const Call& call) const {
   BodyReader body(call.body);
   body.refuse_unknown(draft_members, {}, "check", "put the policy into `policy`");
   check(body);
-  const auto fields = co_await draft(call);
+  const PolicyFields fields = draft(call);
   boost::json::array warnings;
-  for (const dialect::webhook::Advice& advice : dialect::webhook::advise(*fields))
+  for (const dialect::webhook::Advice& advice : dialect::webhook::advise(fields))
     warnings.push_back(boost::json::object{{"field", advice.field}, {"text", advice.text}});
-  co_return json_response(200, {{"policy", dialect::webhook::to_json(*fields)},
-                                {"reads_as", reads_as_json(*fields)},
-                                {"warnings", std::move(warnings)}});
+  return json_response(200, {{"policy", dialect::webhook::to_json(fields)},
+                             {"reads_as", reads_as_json(fields)},
+                             {"warnings", std::move(warnings)}});
 }
 
 Task<net::HttpResponse> Policies::decide(DryRunRequest request) {
@@ -102,19 +100,25 @@ Task<net::HttpResponse> Policies::decide(DryRunRequest request) {
 }
 
 Task<net::HttpResponse> Policies::dry_run(Call& call) {
-  const store::PolicyRow row = co_await stored(call);
-  DryRunRequest request = read_dry_run(call, {});
-  Result<std::shared_ptr<const policy::WebhookPolicy>> compiled = to_policy(row);
-  if (!compiled) throw storage_trouble(compiled.error());
-  request.policy = std::move(*compiled);
+  auto read = [this](const Call& own) {
+    const store::PolicyRow row = stored(own);
+    DryRunRequest request = read_dry_run(own, {});
+    request.policy = unwrap(to_policy(row));
+    return request;
+  };
+  DryRunRequest request = co_await core_.disk(call, std::move(read));
   net::HttpResponse response = co_await decide(std::move(request));
   co_return response;
 }
 
 Task<net::HttpResponse> Policies::dry_run_draft(Call& call) {
-  DryRunRequest request = read_dry_run(call, draft_members);
-  const auto fields = co_await draft(call);
-  request.policy = dialect::webhook::compile("pol_draft", call.caller.account_id, 1, 1, *fields);
+  auto read = [this](const Call& own) {
+    DryRunRequest request = read_dry_run(own, draft_members);
+    request.policy =
+        dialect::webhook::compile("pol_draft", own.caller.account_id, 1, 1, draft(own));
+    return request;
+  };
+  DryRunRequest request = co_await core_.disk(call, std::move(read));
   net::HttpResponse response = co_await decide(std::move(request));
   co_return response;
 }
