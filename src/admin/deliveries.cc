@@ -96,6 +96,50 @@ std::vector<std::pair<std::string, std::vector<std::string>>> read_headers(BodyR
   return headers;
 }
 
+SimulationRequest read_simulation(const Call& call) {
+  BodyReader body(call.body);
+  body.refuse_unknown(std::array<std::string_view, 5>{"from", "subject", "text", "html", "headers"},
+                      {}, "simulation");
+  SimulationRequest request;
+  request.webhook_id = call.ids[0];
+  request.from = body.text("from");
+  request.subject = body.text("subject");
+  request.text = body.text("text");
+  request.html = body.text("html");
+  check(body);
+  request.headers = read_headers(body);
+  if (request.from && dialect::webhook::has_control(*request.from))
+    throw invalid("from", "must not hold control characters");
+  if (request.subject && dialect::webhook::has_control(*request.subject)) {
+    throw invalid("subject", "must not hold control characters");
+  }
+  return request;
+}
+
+/// A page of an inbox.
+struct InboxPage {
+  net::HttpResponse response;
+  bool empty = true;
+};
+
+InboxPage read_inbox(spool::Inbox& inbox, const std::string& id, const policy::InboxLimits& limits,
+                     std::uint64_t after, const std::optional<store::Keyset>& keyset,
+                     const PageQuery& query) {
+  InboxPage page;
+  if (keyset) {
+    const auto slice = unwrap(inbox.reader().slice(id, after, *keyset));
+    page = {sliced(list_of(slice.rows, message_json), slice.next), slice.rows.empty()};
+  } else {
+    const auto listed = unwrap(inbox.reader().list(id, after, query.as_page()));
+    page = {paged(list_of(listed.rows, message_json), query, listed.total), listed.rows.empty()};
+  }
+  const spool::InboxState state = unwrap(inbox.reader().state(id));
+  // The response is an object: the box becomes its last member.
+  page.response.body.back() = ',';
+  page.response.body += "\"box\":" + boost::json::serialize(box_json(state, limits)) + "}";
+  return page;
+}
+
 /// A plain file name for old clients, and the real one percent-encoded (RFC 6266 §4.3).
 std::string disposition(const std::string& filename) {
   std::string plain;
@@ -116,8 +160,7 @@ std::string disposition(const std::string& filename) {
 void Deliveries::add_routes(Router& router) {
   const auto add = [&](std::string_view method, std::string_view path, Access access, auto member,
                        Body body = Body::none) {
-    router.add(
-        {method, path, access, body, [this, member](Call& call) { return (this->*member)(call); }});
+    router.add(*this, method, path, access, body, member);
   };
   add("POST", "/api/v1/webhooks/{id}/simulate", Access::write, &Deliveries::simulate,
       Body::optional_json);
@@ -127,7 +170,7 @@ void Deliveries::add_routes(Router& router) {
               .path = "/api/v1/webhooks/{id}/inbox",
               .access = Access::read,
               .body = Body::none,
-              .handler = [this](Call& call) { return inbox(call); },
+              .handler = router.handler(*this, &Deliveries::inbox),
               .stays = Stays::by_wait});
   add("GET", "/api/v1/webhooks/{id}/inbox/{message_id}", Access::read, &Deliveries::inbox_message);
   add("DELETE", "/api/v1/webhooks/{id}/inbox", Access::write, &Deliveries::clear_inbox);
@@ -136,33 +179,16 @@ void Deliveries::add_routes(Router& router) {
   add("GET", "/api/v1/attachments/{id}", Access::open, &Deliveries::attachment);
 }
 
-Task<store::WebhookRow> Deliveries::check_owner(const Call& call) {
-  auto look = [&store = core_.deps.store, account = call.caller.account_id, id = call.ids[0]] {
-    return store.webhook(account, id);
-  };
-  std::optional<store::WebhookRow> row = co_await core_.disk(call, std::move(look));
-  if (!row) throw not_found();
-  co_return std::move(*row);
+store::WebhookRow Deliveries::owned(const Call& call) const {
+  return found(core_.deps.store.webhook(call.caller.account_id, call.ids[0]));
 }
 
 Task<net::HttpResponse> Deliveries::simulate(Call& call) {
-  co_await check_owner(call);
-  BodyReader body(call.body);
-  body.refuse_unknown(std::array<std::string_view, 5>{"from", "subject", "text", "html", "headers"},
-                      {}, "simulation");
-  SimulationRequest request;
-  request.webhook_id = call.ids[0];
-  request.from = body.text("from");
-  request.subject = body.text("subject");
-  request.text = body.text("text");
-  request.html = body.text("html");
-  check(body);
-  request.headers = read_headers(body);
-  if (request.from && dialect::webhook::has_control(*request.from))
-    throw invalid("from", "must not hold control characters");
-  if (request.subject && dialect::webhook::has_control(*request.subject)) {
-    throw invalid("subject", "must not hold control characters");
-  }
+  auto read = [this](const Call& own) {
+    owned(own);
+    return read_simulation(own);
+  };
+  SimulationRequest request = co_await core_.disk(call, std::move(read));
   if (core_.deps.simulator == nullptr)
     throw unavailable("simulations are not available on this server");
   const Result<SimulationResult> result =
@@ -177,33 +203,26 @@ Task<net::HttpResponse> Deliveries::simulate(Call& call) {
                                 {"log_id", result->log_id}});
 }
 
-Task<net::HttpResponse> Deliveries::logs(Call& call) {
+net::HttpResponse Deliveries::logs(const Call& call) const {
   const store::LogFilter filter = read_filter(call);
   const auto keyset = keyset_of(call);
   const PageQuery query = keyset ? PageQuery{} : page_of(call);
-  co_await check_owner(call);
+  const store::WebhookRow webhook = owned(call);
+  store::DeliveryLog& log = core_.deps.delivery_log;
   if (keyset) {
-    auto read = [&log = core_.deps.delivery_log, id = call.ids[0], filter, keyset = *keyset] {
-      return log.log_slice(id, filter, keyset);
-    };
-    const store::Slice<store::LogRecord> records = co_await core_.disk(call, std::move(read));
-    co_return sliced(list_of(records.rows, log_json), records.next);
+    const auto records = unwrap(log.log_slice(webhook.id, filter, *keyset));
+    return sliced(list_of(records.rows, log_json), records.next);
   }
-  auto read = [&log = core_.deps.delivery_log, id = call.ids[0], filter, page = query.as_page()] {
-    return log.list(id, filter, page);
-  };
-  const store::Listed<store::LogRecord> records = co_await core_.disk(call, std::move(read));
-  co_return paged(list_of(records.rows, log_json), query, records.total);
+  const auto records = unwrap(log.list(webhook.id, filter, query.as_page()));
+  return paged(list_of(records.rows, log_json), query, records.total);
 }
 
 Task<net::HttpResponse> Deliveries::retry(Call& call) {
-  co_await check_owner(call);
-  auto look = [&log = core_.deps.delivery_log, webhook = call.ids[0], id = call.ids[1]] {
-    return log.find(webhook, id);
+  auto look = [this](const Call& own) {
+    return found(core_.deps.delivery_log.find(owned(own).id, own.ids[1]));
   };
-  const std::optional<store::LogRecord> record = co_await core_.disk(call, std::move(look));
-  if (!record) throw not_found();
-  const std::string message = co_await dead_letter_of(*record);
+  const store::LogRecord record = co_await core_.disk(call, std::move(look));
+  const std::string message = co_await dead_letter_of(record);
   // In sync mode the sending server has kept or bounced the message, so there is nothing to send.
   if (message.empty()) {
     throw conflict("conflict",
@@ -216,7 +235,7 @@ Task<net::HttpResponse> Deliveries::retry(Call& call) {
   if (!done && done.error().fault == Fault::conflict)
     throw conflict("conflict", done.error().message);
   if (!done) throw storage_trouble(done.error());
-  co_return json_response(202, {{"log_id", record->id}, {"id", message}, {"state", "queued"}});
+  co_return json_response(202, {{"log_id", record.id}, {"id", message}, {"state", "queued"}});
 }
 
 /// The newest dead letter that was accepted by the record's decision; "": none.
@@ -264,134 +283,85 @@ Task<net::HttpResponse> Deliveries::inbox(Call& call) {
   constexpr std::uint64_t last = std::numeric_limits<std::int64_t>::max();
   const std::uint64_t after = number_parameter(call, "after", 0, last).value_or(0);
   const std::uint64_t wait = number_parameter(call, "wait", 0, 30).value_or(0);
-  const store::WebhookRow webhook = co_await check_owner(call);
+  auto look = [this](const Call& own) { return owned(own); };
+  const store::WebhookRow webhook = co_await core_.disk(call, std::move(look));
   if (keyset && wait != 0) throw invalid("wait", "and cursor or limit exclude each other");
   spool::Inbox& inbox = core_.deps.inbox;
-  const auto with_box = [&](net::HttpResponse response) -> Task<net::HttpResponse> {
-    auto read = [&inbox, id = webhook.id] { return inbox.reader().state(id); };
-    const spool::InboxState state = co_await core_.disk(call, std::move(read));
-    // The response is an object: the box becomes its last member.
-    response.body.back() = ',';
-    response.body += "\"box\":" + boost::json::serialize(box_json(state, webhook.inbox)) + "}";
-    co_return response;
-  };
-  if (keyset) {
-    auto read = [&inbox, id = webhook.id, after, keyset = *keyset] {
-      return inbox.reader().slice(id, after, keyset);
-    };
-    const store::Slice<spool::InboxMessage> slice = co_await core_.disk(call, std::move(read));
-    co_return co_await with_box(sliced(list_of(slice.rows, message_json), slice.next));
-  }
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(wait);
-  store::Listed<spool::InboxMessage> messages;
   while (true) {
     const std::uint64_t seen = inbox.sequence();
-    auto read = [&inbox, id = webhook.id, after, page = query.as_page()] {
-      return inbox.reader().list(id, after, page);
+    auto read = [&inbox, id = webhook.id, limits = webhook.inbox, after, keyset, query] {
+      return read_inbox(inbox, id, limits, after, keyset, query);
     };
-    messages = co_await core_.disk(call, std::move(read));
+    InboxPage page = co_await core_.disk(call, std::move(read));
     const auto left =
         std::chrono::ceil<std::chrono::seconds>(end - std::chrono::steady_clock::now());
-    if (!messages.rows.empty() || left.count() <= 0 || core_.stopping) break;
+    if (!page.empty || left.count() <= 0 || core_.stopping) co_return std::move(page.response);
     co_await wait_for_inbox(seen, left);  // the message may be for another webhook: look again
   }
-  co_return co_await with_box(paged(list_of(messages.rows, message_json), query, messages.total));
 }
 
 /// The payload is valid JSON and may be larger than the available memory: it is streamed from the
 /// disk to the client.
-Task<net::HttpResponse> Deliveries::inbox_message(Call& call) {
-  co_await check_owner(call);
-  auto read = [&inbox = core_.deps.inbox, webhook = call.ids[0], id = call.ids[1]] {
-    return inbox.reader().message(webhook, id);
-  };
-  std::optional<spool::InboxReader::Found> found = co_await core_.disk(call, std::move(read));
-  if (!found) throw not_found();
-  std::string head = boost::json::serialize(message_json(found->message));
+net::HttpResponse Deliveries::inbox_message(const Call& call) const {
+  spool::InboxReader::Found message =
+      found(core_.deps.inbox.reader().message(owned(call).id, call.ids[1]));
+  std::string head = boost::json::serialize(message_json(message.message));
   head.back() = ',';
   head += "\"payload\":";
-  const std::uint64_t size = head.size() + found->payload.size() + 1;
-  auto payload = std::make_shared<spool::BodyReader>(std::move(found->payload));
+  const std::uint64_t size = head.size() + message.payload.size() + 1;
   enum class At { head, payload, end };
-  auto next = [&disk = core_.deps.disk, turn = turn_of(call), payload, head = std::move(head),
-               at = At::head]() mutable -> Task<Result<std::string>> {
-    if (at == At::end) co_return std::string();
-    if (std::exchange(at, At::payload) == At::head) co_return std::move(head);
-    auto read_piece = [payload]() -> Result<std::string> {
-      const Result<std::string_view> piece = payload->next();
-      if (!piece) return tl::unexpected(piece.error());
-      return std::string(*piece);
-    };
-    Result<Result<std::string>> piece = co_await disk.run(turn, std::move(read_piece));
-    if (!piece) co_return tl::unexpected(piece.error());
-    if (*piece && (*piece)->empty()) {
-      at = At::end;
-      co_return std::string("}");
-    }
-    co_return std::move(*piece);
+  auto read = [payload = std::make_shared<spool::BodyReader>(std::move(message.payload)),
+               head = std::move(head), at = At::head]() mutable -> Result<std::string> {
+    if (at == At::end) return std::string();
+    if (std::exchange(at, At::payload) == At::head) return std::move(head);
+    const Result<std::string_view> piece = payload->next();
+    if (!piece) return tl::unexpected(piece.error());
+    if (!piece->empty()) return std::string(*piece);
+    at = At::end;
+    return std::string("}");
   };
   net::HttpResponse response;
-  response.stream = {.size = size, .next = std::move(next)};
-  co_return response;
+  response.stream = core_.stream(call, size, std::move(read));
+  return response;
 }
 
-Task<net::HttpResponse> Deliveries::delete_inbox_message(Call& call) {
-  co_await check_owner(call);
-  auto erase = [&inbox = core_.deps.inbox, webhook = call.ids[0], id = call.ids[1]] {
-    return inbox.erase(webhook, id);
-  };
-  const bool erased = co_await core_.disk(call, std::move(erase));
-  if (!erased) throw not_found();
-  co_return no_content();
+net::HttpResponse Deliveries::delete_inbox_message(const Call& call) const {
+  if (!unwrap(core_.deps.inbox.erase(owned(call).id, call.ids[1]))) throw not_found();
+  return no_content();
 }
 
-Task<net::HttpResponse> Deliveries::clear_inbox(Call& call) {
-  co_await check_owner(call);
-  auto clear = [&inbox = core_.deps.inbox, webhook = call.ids[0]] { return inbox.clear(webhook); };
-  co_await core_.disk(call, std::move(clear));
-  co_return no_content();
+net::HttpResponse Deliveries::clear_inbox(const Call& call) const {
+  unwrap(core_.deps.inbox.clear(owned(call).id));
+  return no_content();
 }
 
-Task<net::HttpResponse> Deliveries::attachment(Call& call) {
+net::HttpResponse Deliveries::attachment(const Call& call) const {
   const std::string token(call.request.parameter("t").value_or(""));
-  auto look = [&log = core_.deps.delivery_log, id = call.ids[0]] { return log.attachment(id); };
-  const std::optional<store::AttachmentRow> row = co_await core_.disk(call, std::move(look));
+  const auto row = unwrap(core_.deps.delivery_log.attachment(call.ids[0]));
   // Without the right token, an expired link must look unknown, too.
   if (!row || !row->token_hash.equals(sha256(token))) throw not_found();
   if (row->expires_at <= call.now) throw Refusal{410, "not_found", "the link has expired", {}, {}};
-  const std::filesystem::path name = std::filesystem::path(row->path).filename();
-  auto open = [path = std::filesystem::path(core_.options.attachment_dir) / name,
-               start = row->start, size = row->size]() -> Result<std::shared_ptr<std::ifstream>> {
-    auto file = std::make_shared<std::ifstream>(path, std::ios::binary | std::ios::ate);
-    if (!*file || static_cast<std::uint64_t>(file->tellg()) < start + size)
-      return fail(Fault::not_found, "an attachment file is missing or short");
-    file->seekg(static_cast<std::streamoff>(start));
-    return file;
+  const auto name = std::filesystem::path(row->path).filename();
+  const auto path = std::filesystem::path(core_.options.attachment_dir) / name;
+  auto file = std::make_shared<std::ifstream>(path, std::ios::binary | std::ios::ate);
+  const bool whole = *file && static_cast<std::uint64_t>(file->tellg()) >= row->start + row->size;
+  if (!whole) throw not_found();
+  file->seekg(static_cast<std::streamoff>(row->start));
+  auto read = [file, left = row->size]() mutable -> Result<std::string> {
+    if (left == 0) return std::string();
+    std::string piece(std::min<std::uint64_t>(left, attachment_piece), '\0');
+    left -= piece.size();
+    if (file->read(piece.data(), static_cast<std::streamsize>(piece.size()))) return piece;
+    return fail(Fault::temporary, "an attachment file cannot be read to its end");
   };
-  auto file = co_await core_.deps.disk.run(turn_of(call), std::move(open));
-  if (!file) throw busy();
-  if (!*file) throw not_found();
   net::HttpResponse response;
-  auto next = [&disk = core_.deps.disk, turn = turn_of(call), file = **file,
-               left = row->size]() mutable -> Task<Result<std::string>> {
-    const std::uint64_t wanted = std::min<std::uint64_t>(left, attachment_piece);
-    left -= wanted;
-    if (wanted == 0) co_return std::string();
-    auto read = [file, wanted]() -> Result<std::string> {
-      std::string piece(wanted, '\0');
-      if (file->read(piece.data(), static_cast<std::streamsize>(wanted))) return piece;
-      return fail(Fault::temporary, "an attachment file cannot be read to its end");
-    };
-    Result<Result<std::string>> piece = co_await disk.run(turn, std::move(read));
-    if (!piece) co_return tl::unexpected(piece.error());
-    co_return std::move(*piece);
-  };
-  response.stream = {.size = row->size, .next = std::move(next)};
+  response.stream = core_.stream(call, row->size, std::move(read));
   // A browser must not render it as the type that the sender claims.
   response.content_type = "application/octet-stream";
   response.headers.emplace_back("Content-Disposition", disposition(row->filename));
   response.headers.emplace_back("Content-Security-Policy", "default-src 'none'; sandbox");
-  co_return response;
+  return response;
 }
 
 }  // namespace postern::admin

@@ -16,16 +16,16 @@ class Deliveries {
 
  private:
   Task<net::HttpResponse> simulate(Call& call);
-  Task<net::HttpResponse> logs(Call& call);
+  net::HttpResponse logs(const Call& call) const;
   Task<net::HttpResponse> retry(Call& call);
   Task<net::HttpResponse> inbox(Call& call);
-  Task<net::HttpResponse> inbox_message(Call& call);
-  Task<net::HttpResponse> delete_inbox_message(Call& call);
-  Task<net::HttpResponse> clear_inbox(Call& call);
-  Task<net::HttpResponse> attachment(Call& call);
+  net::HttpResponse inbox_message(const Call& call) const;
+  net::HttpResponse delete_inbox_message(const Call& call) const;
+  net::HttpResponse clear_inbox(const Call& call) const;
+  net::HttpResponse attachment(const Call& call) const;
 
-  /// Throws 404 unless the webhook is in the caller's account.
-  Task<store::WebhookRow> check_owner(const Call& call);
+  /// The webhook of the path, if it is in the caller's account; throws 404. Blocks on the disk.
+  store::WebhookRow owned(const Call& call) const;
   Task<std::string> dead_letter_of(const store::LogRecord& record);
   /// Returns when a message has arrived in any inbox since `sequence`, or after `limit`.
   Task<void> wait_for_inbox(std::uint64_t sequence, std::chrono::seconds limit);
