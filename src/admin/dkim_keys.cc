@@ -1,5 +1,6 @@
 #include "admin/dkim_keys.h"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/core.h>
@@ -85,8 +86,7 @@ bool is_record_of(const store::DkimKeyRow& key, std::string_view record) {
 void DkimKeys::add_routes(Router& router) {
   const auto add = [&](std::string_view method, std::string_view path, Access access, auto member,
                        Body body = Body::none) {
-    router.add(
-        {method, path, access, body, [this, member](Call& call) { return (this->*member)(call); }});
+    router.add(*this, method, path, access, body, member);
   };
   constexpr std::string_view all = "/api/v1/domains/{id}/dkim-keys";
   constexpr std::string_view one = "/api/v1/domains/{id}/dkim-keys/{selector}";
@@ -96,39 +96,28 @@ void DkimKeys::add_routes(Router& router) {
   add("DELETE", one, Access::write, &DkimKeys::remove);
 }
 
-Task<store::DomainRow> DkimKeys::domain_of(const Call& call) {
-  auto look = [&store = core_.deps.store, account = call.caller.account_id, id = call.ids[0]] {
-    return store.domain(account, id);
-  };
-  std::optional<store::DomainRow> row = co_await core_.disk(call, std::move(look));
-  if (!row) throw not_found();
-  co_return std::move(*row);
+store::DomainRow DkimKeys::domain_of(const Call& call) const {
+  return found(core_.deps.store.domain(call.caller.account_id, call.ids[0]));
 }
 
-Task<store::DkimKeyRow> DkimKeys::stored(const Call& call) {
-  auto look = [&store = core_.deps.store, account = call.caller.account_id, id = call.ids[0]] {
-    return store.dkim_keys(account, id);
-  };
-  const std::vector<store::DkimKeyRow> keys = co_await core_.disk(call, std::move(look));
-  for (const store::DkimKeyRow& key : keys) {
-    if (key.selector == lower(call.ids[1])) co_return key;
-  }
-  throw not_found();
+store::DkimKeyRow DkimKeys::stored(const Call& call) const {
+  const auto keys = unwrap(core_.deps.store.dkim_keys(call.caller.account_id, call.ids[0]));
+  const auto key = std::ranges::find(keys, lower(call.ids[1]), &store::DkimKeyRow::selector);
+  if (key == keys.end()) throw not_found();
+  return *key;
 }
 
-Task<net::HttpResponse> DkimKeys::list(Call& call) {
-  const store::DomainRow domain = co_await domain_of(call);
-  auto look = [&store = core_.deps.store, account = call.caller.account_id, id = domain.id] {
-    return store.dkim_keys(account, id);
-  };
-  const std::vector<store::DkimKeyRow> keys = co_await core_.disk(call, std::move(look));
+net::HttpResponse DkimKeys::list(const Call& call) const {
+  const store::DomainRow domain = domain_of(call);
+  const auto keys = unwrap(core_.deps.store.dkim_keys(domain.account_id, domain.id));
   boost::json::array data;
   for (const store::DkimKeyRow& key : keys) data.push_back(to_json(key));
-  co_return json_response(200, {{"data", std::move(data)}, {"total", keys.size()}});
+  return json_response(200, {{"data", std::move(data)}, {"total", keys.size()}});
 }
 
 Task<net::HttpResponse> DkimKeys::add(Call& call) {
-  const store::DomainRow domain = co_await domain_of(call);
+  auto look = [this](const Call& own) { return domain_of(own); };
+  const store::DomainRow domain = co_await core_.disk(call, std::move(look));
   if (!domain.verified) throw conflict("domain_not_verified", "verify the domain first");
   BodyReader body(call.body);
   body.refuse_unknown(std::array<std::string_view, 3>{"selector", "algorithm", "private_key"}, {},
@@ -155,10 +144,10 @@ Task<net::HttpResponse> DkimKeys::add(Call& call) {
   row.private_key = (**made).private_pem();
   row.public_record = (**made).public_record();
   row.created_at = row.updated_at = call.now;
-  auto keep = [&store = core_.deps.store, row,
-               audit = core_.audit(call, "dkim_key.added",
-                                   {{"domain", row.domain}, {"selector", row.selector}})] {
-    return store.create_dkim_key(row, max_keys, &audit);
+  auto keep = [this, row](const Call& own) {
+    const store::AuditRow audit =
+        core_.audit(own, "dkim_key.added", {{"domain", row.domain}, {"selector", row.selector}});
+    return core_.deps.store.create_dkim_key(row, max_keys, &audit);
   };
   const Outcome kept = co_await core_.disk(call, std::move(keep));
   if (kept == Outcome::taken)
@@ -185,8 +174,8 @@ Task<void> DkimKeys::require_record(store::DkimKeyRow key) {
 }
 
 Task<net::HttpResponse> DkimKeys::change(Call& call) {
-  const store::DomainRow domain = co_await domain_of(call);
-  store::DkimKeyRow row = co_await stored(call);
+  auto look = [this](const Call& own) { return std::pair(domain_of(own), stored(own)); };
+  auto [domain, row] = co_await core_.disk(call, std::move(look));
   BodyReader body(call.body);
   body.refuse_unknown(std::array<std::string_view, 2>{"state", "skip_dns_check"}, {}, "DKIM key");
   const auto state = body.word("state", states);
@@ -209,18 +198,16 @@ Task<net::HttpResponse> DkimKeys::change(Call& call) {
   co_return json_response(200, to_json(row));
 }
 
-Task<net::HttpResponse> DkimKeys::remove(Call& call) {
-  const store::DkimKeyRow row = co_await stored(call);
-  auto erase = [&store = core_.deps.store, row,
-                audit = core_.audit(call, "dkim_key.deleted",
-                                    {{"domain", row.domain}, {"selector", row.selector}})] {
-    return store.delete_dkim_key(row.account_id, row.domain_id, row.selector, &audit);
-  };
-  const Outcome erased = co_await core_.disk(call, std::move(erase));
+net::HttpResponse DkimKeys::remove(const Call& call) const {
+  const store::DkimKeyRow row = stored(call);
+  const store::AuditRow audit =
+      core_.audit(call, "dkim_key.deleted", {{"domain", row.domain}, {"selector", row.selector}});
+  const Outcome erased =
+      unwrap(core_.deps.store.delete_dkim_key(row.account_id, row.domain_id, row.selector, &audit));
   if (erased == Outcome::in_use)
     throw conflict("conflict", "the key signs; set its state to published first");
   if (erased != Outcome::done) throw not_found();
-  co_return no_content();
+  return no_content();
 }
 
 }  // namespace postern::admin

@@ -16,13 +16,14 @@ class DkimKeys {
   void add_routes(Router& router);
 
  private:
-  Task<net::HttpResponse> list(Call& call);
+  net::HttpResponse list(const Call& call) const;
   Task<net::HttpResponse> add(Call& call);
   Task<net::HttpResponse> change(Call& call);
-  Task<net::HttpResponse> remove(Call& call);
+  net::HttpResponse remove(const Call& call) const;
 
-  Task<store::DomainRow> domain_of(const Call& call);
-  Task<store::DkimKeyRow> stored(const Call& call);
+  // The domain and the key of the path; throw 404. Block on the disk.
+  store::DomainRow domain_of(const Call& call) const;
+  store::DkimKeyRow stored(const Call& call) const;
   /// Throws unless DNS has the key's record: signatures that cannot be verified are worse than
   /// none.
   Task<void> require_record(store::DkimKeyRow key);

@@ -46,8 +46,7 @@ boost::json::object to_json(const store::DomainRow& row) {
 void Domains::add_routes(Router& router) {
   const auto add = [&](std::string_view method, std::string_view path, Access access, auto member,
                        Body body = Body::none) {
-    router.add(
-        {method, path, access, body, [this, member](Call& call) { return (this->*member)(call); }});
+    router.add(*this, method, path, access, body, member);
   };
   add("GET", "/api/v1/domains", Access::read, &Domains::list);
   add("POST", "/api/v1/domains", Access::write, &Domains::claim, Body::json);
@@ -57,26 +56,18 @@ void Domains::add_routes(Router& router) {
   add("GET", "/api/v1/domains/{id}/dns", Access::read, &Domains::dns);
 }
 
-Task<store::DomainRow> Domains::stored(const Call& call) {
-  auto look = [&store = core_.deps.store, account = call.caller.account_id, id = call.ids[0]] {
-    return store.domain(account, id);
-  };
-  std::optional<store::DomainRow> row = co_await core_.disk(call, std::move(look));
-  if (!row) throw not_found();
-  co_return std::move(*row);
+store::DomainRow Domains::stored(const Call& call) const {
+  return found(core_.deps.store.domain(call.caller.account_id, call.ids[0]));
 }
 
-Task<net::HttpResponse> Domains::list(Call& call) {
-  auto read = [&store = core_.deps.store, account = call.caller.account_id] {
-    return store.domains(account);
-  };
-  const store::Listed<store::DomainRow> rows = co_await core_.disk(call, std::move(read));
+net::HttpResponse Domains::list(const Call& call) const {
+  const auto rows = unwrap(core_.deps.store.domains(call.caller.account_id));
   boost::json::array data;
   for (const store::DomainRow& row : rows.rows) data.push_back(to_json(row));
-  co_return json_response(200, {{"data", std::move(data)}, {"total", rows.total}});
+  return json_response(200, {{"data", std::move(data)}, {"total", rows.total}});
 }
 
-Task<net::HttpResponse> Domains::claim(Call& call) {
+net::HttpResponse Domains::claim(const Call& call) const {
   BodyReader body(call.body);
   body.refuse_unknown(std::array<std::string_view, 1>{"name"}, {}, "domain");
   check(body);
@@ -95,20 +86,17 @@ Task<net::HttpResponse> Domains::claim(Call& call) {
   row.name = domain->text();
   row.verification_token = "conduit-verify-" + hex_encode(random_bytes(16));
   row.created_at = row.updated_at = call.now;
-  auto keep = [&store = core_.deps.store, row,
-               audit = core_.audit(call, "domain.claimed", {{"id", row.id}, {"name", row.name}})] {
-    return store.create_domain(row, &audit);
-  };
-  const Outcome kept = co_await core_.disk(call, std::move(keep));
+  const store::AuditRow audit =
+      core_.audit(call, "domain.claimed", {{"id", row.id}, {"name", row.name}});
+  const Outcome kept = unwrap(core_.deps.store.create_domain(row, &audit));
   if (kept == Outcome::taken) throw conflict("domain_taken", "the domain is claimed already");
   if (kept == Outcome::too_many) throw account_limit();
   if (kept != Outcome::done) throw unauthorized("the account is gone");
-  co_return json_response(201, to_json(row));
+  return json_response(201, to_json(row));
 }
 
-Task<net::HttpResponse> Domains::show(Call& call) {
-  const store::DomainRow row = co_await stored(call);
-  co_return json_response(200, to_json(row));
+net::HttpResponse Domains::show(const Call& call) const {
+  return json_response(200, to_json(stored(call)));
 }
 
 Task<Domains::Lookup> Domains::look_up(std::string name, std::string token) {
@@ -132,7 +120,8 @@ Task<Domains::Lookup> Domains::look_up(std::string name, std::string token) {
 }
 
 Task<net::HttpResponse> Domains::verify(Call& call) {
-  store::DomainRow row = co_await stored(call);
+  auto read = [this](const Call& own) { return stored(own); };
+  const store::DomainRow row = co_await core_.disk(call, std::move(read));
   const Lookup lookup = co_await look_up(row.name, row.verification_token);
   if (!lookup.found) {
     throw Refusal{422,
@@ -142,29 +131,28 @@ Task<net::HttpResponse> Domains::verify(Call& call) {
                                 row.verification_token + "\""}},
                   {}};
   }
-  auto keep = [&publisher = core_.deps.publisher, row, now = call.now,
-               audit = core_.audit(call, "domain.verified", {{"id", row.id}, {"name", row.name}})] {
-    return publisher.verify_domain(row.account_id, row, now, audit);
+  auto keep = [this, row](const Call& own) {
+    const store::AuditRow audit =
+        core_.audit(own, "domain.verified", {{"id", row.id}, {"name", row.name}});
+    const store::DomainVerified verified =
+        unwrap(core_.deps.publisher.verify_domain(row.account_id, row, own.now, audit));
+    if (verified.outcome == Outcome::taken)
+      throw conflict("domain_taken", "another account has verified this domain");
+    if (verified.outcome != Outcome::done) throw not_found();
+    return show(own);
   };
-  const store::DomainVerified verified = co_await core_.disk(call, std::move(keep));
-  if (verified.outcome == Outcome::taken)
-    throw conflict("domain_taken", "another account has verified this domain");
-  if (verified.outcome != Outcome::done) throw not_found();
-  row = co_await stored(call);
-  co_return json_response(200, to_json(row));
+  co_return co_await core_.disk(call, std::move(keep));
 }
 
-Task<net::HttpResponse> Domains::give_up(Call& call) {
-  const store::DomainRow row = co_await stored(call);
-  auto erase = [&publisher = core_.deps.publisher, row,
-                audit = core_.audit(call, "domain.deleted", {{"id", row.id}, {"name", row.name}})] {
-    return publisher.delete_domain(row.account_id, row, audit);
-  };
-  const Outcome erased = co_await core_.disk(call, std::move(erase));
+net::HttpResponse Domains::give_up(const Call& call) const {
+  const store::DomainRow row = stored(call);
+  const store::AuditRow audit =
+      core_.audit(call, "domain.deleted", {{"id", row.id}, {"name", row.name}});
+  const Outcome erased = unwrap(core_.deps.publisher.delete_domain(row.account_id, row, audit));
   if (erased == Outcome::in_use)
     throw conflict("conflict", "webhooks have addresses in this domain");
   if (erased != Outcome::done) throw not_found();
-  co_return no_content();
+  return no_content();
 }
 
 Task<void> Domains::recheck(store::Time now) {

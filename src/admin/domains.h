@@ -30,14 +30,15 @@ class Domains {
     std::string said;      ///< for people
   };
 
-  Task<net::HttpResponse> list(Call& call);
-  Task<net::HttpResponse> claim(Call& call);
-  Task<net::HttpResponse> show(Call& call);
+  net::HttpResponse list(const Call& call) const;
+  net::HttpResponse claim(const Call& call) const;
+  net::HttpResponse show(const Call& call) const;
   Task<net::HttpResponse> verify(Call& call);
-  Task<net::HttpResponse> give_up(Call& call);
+  net::HttpResponse give_up(const Call& call) const;
   Task<net::HttpResponse> dns(Call& call);  ///< domains_dns.cc
 
-  Task<store::DomainRow> stored(const Call& call);
+  /// The domain of the path; throws 404. Blocks on the disk.
+  store::DomainRow stored(const Call& call) const;
   Task<Lookup> look_up(std::string name, std::string token);
 
   Core& core_;

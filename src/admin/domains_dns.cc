@@ -102,11 +102,12 @@ std::size_t place_of_verification(const std::string& token,
 }  // namespace
 
 Task<net::HttpResponse> Domains::dns(Call& call) {
-  const store::DomainRow row = co_await stored(call);
-  auto look = [&store = core_.deps.store, account = call.caller.account_id, id = row.id] {
-    return store.dkim_keys(account, id);
+  auto look = [this](const Call& own) {
+    store::DomainRow row = stored(own);
+    auto keys = unwrap(core_.deps.store.dkim_keys(row.account_id, row.id));
+    return std::pair(std::move(row), std::move(keys));
   };
-  const std::vector<store::DkimKeyRow> keys = co_await core_.disk(call, std::move(look));
+  const auto [row, keys] = co_await core_.disk(call, std::move(look));
 
   std::vector<Wanted> wanted;
   for (const std::string_view label : verification_labels) {
