@@ -31,29 +31,23 @@ boost::json::object to_json(const store::SessionRow& session, const Caller& call
 }  // namespace
 
 void AccountHistory::add_routes(Router& router) {
-  router.add({"GET", "/api/v1/accounts/me/audit-log", Access::read, Body::none,
-              [this](Call& c) { return audit_log(c); }});
-  router.add({"GET", "/api/v1/accounts/me/sessions", Access::read, Body::none,
-              [this](Call& c) { return sign_ins(c); }});
-  router.add({"DELETE", "/api/v1/accounts/me/sessions/{id}", Access::session, Body::none,
-              [this](Call& c) { return end_sign_in(c); }});
+  router.add(*this, "GET", "/api/v1/accounts/me/audit-log", Access::read, Body::none,
+             &AccountHistory::audit_log);
+  router.add(*this, "GET", "/api/v1/accounts/me/sessions", Access::read, Body::none,
+             &AccountHistory::sign_ins);
+  router.add(*this, "DELETE", "/api/v1/accounts/me/sessions/{id}", Access::session, Body::none,
+             &AccountHistory::end_sign_in);
 }
 
-Task<net::HttpResponse> AccountHistory::audit_log(Call& call) {
+net::HttpResponse AccountHistory::audit_log(const Call& call) const {
   const std::uint64_t limit = number_parameter(call, "limit", 1, 200).value_or(50);
   const std::string cursor(call.request.parameter("cursor").value_or(""));
   if (!cursor.empty() && (!cursor.starts_with("al_") || !is_ulid(cursor.substr(3)))) {
     throw invalid("cursor", "is not the `next` of a page");
   }
+  unwrap(core_.sign_ins.write(core_.deps.store, call.now));
   // Reads one entry more than shown, to know whether there is a next page.
-  auto read = [&core = core_, id = call.caller.account_id, cursor, limit,
-               now = call.now]() -> Result<store::Listed<store::AuditRow>> {
-    if (auto written = core.sign_ins.write(core.deps.store, now); !written) {
-      return tl::unexpected(written.error());
-    }
-    return core.deps.store.audit_log(id, {cursor, limit + 1});
-  };
-  store::Listed<store::AuditRow> entries = co_await core_.disk(call, std::move(read));
+  auto entries = unwrap(core_.deps.store.audit_log(call.caller.account_id, {cursor, limit + 1}));
   boost::json::value next = nullptr;
   if (entries.rows.size() > limit) {
     entries.rows.pop_back();
@@ -61,28 +55,23 @@ Task<net::HttpResponse> AccountHistory::audit_log(Call& call) {
   }
   boost::json::array data;
   for (const store::AuditRow& entry : entries.rows) data.push_back(to_json(entry));
-  co_return json_response(
+  return json_response(
       200, {{"data", std::move(data)}, {"total", entries.total}, {"next", std::move(next)}});
 }
 
-Task<net::HttpResponse> AccountHistory::sign_ins(Call& call) {
-  auto read = [&store = core_.deps.store, person = call.caller.person_id, now = call.now] {
-    return store.sessions(person, now);
-  };
-  const store::Listed<store::SessionRow> sessions = co_await core_.disk(call, std::move(read));
+net::HttpResponse AccountHistory::sign_ins(const Call& call) const {
+  const auto sessions = unwrap(core_.deps.store.sessions(call.caller.person_id, call.now));
   boost::json::array data;
   for (const store::SessionRow& row : sessions.rows) data.push_back(to_json(row, call.caller));
-  co_return json_response(200, {{"data", std::move(data)}});
+  return json_response(200, {{"data", std::move(data)}});
 }
 
-Task<net::HttpResponse> AccountHistory::end_sign_in(Call& call) {
-  auto finish = [&store = core_.deps.store, person = call.caller.person_id, id = call.ids[0],
-                 audit = core_.audit(call, "session.ended", {{"id", call.ids[0]}})] {
-    return store.end_session(person, id, &audit);
-  };
-  const store::Outcome ended = co_await core_.disk(call, std::move(finish));
+net::HttpResponse AccountHistory::end_sign_in(const Call& call) const {
+  const store::AuditRow audit = core_.audit(call, "session.ended", {{"id", call.ids[0]}});
+  const store::Outcome ended =
+      unwrap(core_.deps.store.end_session(call.caller.person_id, call.ids[0], &audit));
   if (ended != store::Outcome::done) throw not_found();
-  co_return no_content();
+  return no_content();
 }
 
 }  // namespace postern::admin

@@ -15,9 +15,9 @@ class AccountHistory {
   void add_routes(Router& router);
 
  private:
-  Task<net::HttpResponse> audit_log(Call& call);
-  Task<net::HttpResponse> sign_ins(Call& call);
-  Task<net::HttpResponse> end_sign_in(Call& call);
+  net::HttpResponse audit_log(const Call& call) const;
+  net::HttpResponse sign_ins(const Call& call) const;
+  net::HttpResponse end_sign_in(const Call& call) const;
 
   Core& core_;
 };

@@ -114,62 +114,48 @@ store::ApiTokenRow read_token(const Call& call) {
 }  // namespace
 
 void ApiTokens::add_routes(Router& router) {
-  router.add(
-      {"GET", "/api/v1/api-tokens", Access::read, Body::none, [this](Call& c) { return list(c); }});
-  router.add({"POST", "/api/v1/api-tokens", Access::session, Body::json,
-              [this](Call& c) { return create(c); }});
-  router.add({"DELETE", "/api/v1/api-tokens/{id}", Access::session, Body::none,
-              [this](Call& c) { return revoke(c); }});
+  router.add(*this, "GET", "/api/v1/api-tokens", Access::read, Body::none, &ApiTokens::list);
+  router.add(*this, "POST", "/api/v1/api-tokens", Access::session, Body::json, &ApiTokens::create);
+  router.add(*this, "DELETE", "/api/v1/api-tokens/{id}", Access::session, Body::none,
+             &ApiTokens::revoke);
 }
 
-Task<net::HttpResponse> ApiTokens::create(Call& call) {
+net::HttpResponse ApiTokens::create(const Call& call) const {
+  store::Store& store = core_.deps.store;
   store::ApiTokenRow row = read_token(call);
-  auto maker = [&store = core_.deps.store, id = row.maker] { return store.account(id); };
-  const std::optional<store::AccountRow> person = co_await core_.disk(call, std::move(maker));
+  const auto person = unwrap(store.account(row.maker));
   if (!person) throw unauthorized("the account is gone");
   row.maker_email = person->email;
   const Secret token(std::string(token_prefix) + base64url_encode(random_bytes(32)));
   row.prefix = token.reveal().substr(0, shown_octets);
   row.hash = Secret(sha256(token.reveal()));
-  auto keep = [&store = core_.deps.store, row,
-               audit =
-                   core_.audit(call, "api_token.created",
-                               {{"id", row.id}, {"name", row.name}})]() -> Result<store::Outcome> {
-    const auto present = store.api_tokens(row.account_id, {0, 1});
-    if (!present) return tl::unexpected(present.error());
-    if (present->total >= max_tokens) return store::Outcome::in_use;
-    return store.create_api_token(row, &audit);
-  };
-  const store::Outcome kept = co_await core_.disk(call, std::move(keep));
-  if (kept == store::Outcome::in_use)
+  if (unwrap(store.api_tokens(row.account_id, {0, 1})).total >= max_tokens)
     throw conflict("conflict", "the account has 200 API tokens; revoke one first");
-  if (kept != store::Outcome::done) throw unauthorized("the account is gone");
+  const store::AuditRow audit =
+      core_.audit(call, "api_token.created", {{"id", row.id}, {"name", row.name}});
+  if (unwrap(store.create_api_token(row, &audit)) != store::Outcome::done)
+    throw unauthorized("the account is gone");
   boost::json::object body = to_json(row);
   body["token"] = token.reveal();
-  co_return json_response(201, body);
+  return json_response(201, body);
 }
 
-Task<net::HttpResponse> ApiTokens::list(Call& call) {
-  auto read = [&store = core_.deps.store, id = call.caller.account_id] {
-    return store.api_tokens(id, {0, max_tokens});
-  };
-  const store::Listed<store::ApiTokenRow> tokens = co_await core_.disk(call, std::move(read));
+net::HttpResponse ApiTokens::list(const Call& call) const {
+  const auto tokens = unwrap(core_.deps.store.api_tokens(call.caller.account_id, {0, max_tokens}));
   boost::json::array data;
   for (const store::ApiTokenRow& row : tokens.rows) data.push_back(to_json(row));
-  co_return json_response(200, {{"data", std::move(data)}, {"total", tokens.total}});
+  return json_response(200, {{"data", std::move(data)}, {"total", tokens.total}});
 }
 
-Task<net::HttpResponse> ApiTokens::revoke(Call& call) {
+net::HttpResponse ApiTokens::revoke(const Call& call) const {
   // An owner is responsible for everybody's tokens; other people have only their own.
   const bool everybodys = call.caller.role == store::Role::owner;
-  auto erase = [&store = core_.deps.store, account = call.caller.account_id,
-                maker = everybodys ? std::string() : call.caller.person_id, id = call.ids[0],
-                audit = core_.audit(call, "api_token.revoked", {{"id", call.ids[0]}})] {
-    return store.delete_api_token(account, maker, id, &audit);
-  };
-  const store::Outcome erased = co_await core_.disk(call, std::move(erase));
+  const std::string maker = everybodys ? std::string() : call.caller.person_id;
+  const store::AuditRow audit = core_.audit(call, "api_token.revoked", {{"id", call.ids[0]}});
+  const store::Outcome erased =
+      unwrap(core_.deps.store.delete_api_token(call.caller.account_id, maker, call.ids[0], &audit));
   if (erased != store::Outcome::done) throw not_found();
-  co_return no_content();
+  return no_content();
 }
 
 }  // namespace postern::admin

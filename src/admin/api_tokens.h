@@ -15,9 +15,9 @@ class ApiTokens {
   void add_routes(Router& router);
 
  private:
-  Task<net::HttpResponse> create(Call& call);
-  Task<net::HttpResponse> list(Call& call);
-  Task<net::HttpResponse> revoke(Call& call);
+  net::HttpResponse create(const Call& call) const;
+  net::HttpResponse list(const Call& call) const;
+  net::HttpResponse revoke(const Call& call) const;
 
   Core& core_;
 };

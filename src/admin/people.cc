@@ -49,11 +49,7 @@ Refusal last_owner() {
 }
 
 void People::add_routes(Router& router) {
-  const auto add = [&](std::string_view method, std::string_view path, Access access, Body body,
-                       auto handler) {
-    router.add({method, path, access, body,
-                [this, handler](Call& call) { return (this->*handler)(call); }});
-  };
+  const auto add = [&](auto... route) { router.add(*this, route...); };
   add("GET", "/api/v1/members", Access::read, Body::none, &People::list);
   add("PUT", "/api/v1/members/{id}", Access::owner, Body::json, &People::change);
   add("DELETE", "/api/v1/members/{id}", Access::owner, Body::none, &People::remove);
@@ -63,89 +59,75 @@ void People::add_routes(Router& router) {
   add("DELETE", "/api/v1/invitations/{id}", Access::owner, Body::none, &People::revoke);
 }
 
-Task<std::vector<store::AccountRow>> People::members(const Call& call) {
-  auto read = [&store = core_.deps.store, team = call.caller.account_id] {
-    return store.members(team);
-  };
-  std::vector<store::AccountRow> found = co_await core_.disk(call, std::move(read));
-  co_return found;
+std::vector<store::AccountRow> People::members(const Call& call) const {
+  return unwrap(core_.deps.store.members(call.caller.account_id));
 }
 
-Task<store::AccountRow> People::member(const Call& call) {
-  const std::vector<store::AccountRow> all = co_await members(call);
-  const auto found = std::ranges::find(all, call.ids[0], &store::AccountRow::id);
-  if (found == all.end()) throw not_found();
-  co_return *found;
+store::AccountRow People::member(const Call& call) const {
+  const std::vector<store::AccountRow> all = members(call);
+  const auto one = std::ranges::find(all, call.ids[0], &store::AccountRow::id);
+  if (one == all.end()) throw not_found();
+  return *one;
 }
 
-Task<net::HttpResponse> People::list(Call& call) {
-  const std::vector<store::AccountRow> all = co_await members(call);
+net::HttpResponse People::list(const Call& call) const {
   boost::json::array data;
-  for (const store::AccountRow& row : all) data.push_back(to_json(row, call.caller));
+  for (const store::AccountRow& row : members(call)) data.push_back(to_json(row, call.caller));
   boost::json::array open;
   if (call.caller.role == store::Role::owner) {
-    auto read = [&store = core_.deps.store, team = call.caller.account_id, now = call.now] {
-      return store.invitations(team, now);
-    };
-    const std::vector<store::LinkRow> invitations = co_await core_.disk(call, std::move(read));
+    const auto invitations = unwrap(core_.deps.store.invitations(call.caller.account_id, call.now));
     for (const store::LinkRow& row : invitations) open.push_back(to_json(row));
   }
-  co_return json_response(200, {{"data", std::move(data)}, {"invitations", std::move(open)}});
+  return json_response(200, {{"data", std::move(data)}, {"invitations", std::move(open)}});
 }
 
-Task<net::HttpResponse> People::change(Call& call) {
+net::HttpResponse People::change(const Call& call) const {
   BodyReader body(call.body);
   body.refuse_unknown(std::array<std::string_view, 1>{"role"}, {}, "request");
   check(body);
   const store::Role role = read_role(body);
-  store::AccountRow row = co_await member(call);
+  store::AccountRow row = member(call);
   if (row.role != role) {
-    auto set = [&store = core_.deps.store, team = call.caller.account_id, person = row.id, role,
-                audit = core_.audit(call, "member.role_changed",
-                                    {{"id", row.id},
-                                     {"email", row.email},
-                                     {"from", store::to_string(row.role)},
-                                     {"to", store::to_string(role)}})] {
-      return store.set_role(team, person, role, &audit);
-    };
-    const Outcome done = co_await core_.disk(call, std::move(set));
+    const store::AuditRow audit = core_.audit(call, "member.role_changed",
+                                              {{"id", row.id},
+                                               {"email", row.email},
+                                               {"from", store::to_string(row.role)},
+                                               {"to", store::to_string(role)}});
+    const Outcome done =
+        unwrap(core_.deps.store.set_role(call.caller.account_id, row.id, role, &audit));
     if (done == Outcome::in_use) throw last_owner();
     if (done != Outcome::done) throw not_found();
     row.role = role;
   }
-  co_return json_response(200, to_json(row, call.caller));
+  return json_response(200, to_json(row, call.caller));
 }
 
-Task<net::HttpResponse> People::remove(Call& call) {
-  const store::AccountRow row = co_await member(call);
-  auto go = [&store = core_.deps.store, team = call.caller.account_id, person = row.id,
-             audit = core_.audit(call, "member.removed", {{"id", row.id}, {"email", row.email}})] {
-    return store.remove_member(team, person, &audit);
-  };
-  const Outcome gone = co_await core_.disk(call, std::move(go));
+net::HttpResponse People::remove(const Call& call) const {
+  const store::AccountRow row = member(call);
+  const store::AuditRow audit =
+      core_.audit(call, "member.removed", {{"id", row.id}, {"email", row.email}});
+  const Outcome gone =
+      unwrap(core_.deps.store.remove_member(call.caller.account_id, row.id, &audit));
   if (gone == Outcome::in_use) throw last_owner();
   if (gone != Outcome::done) throw not_found();
-  co_return no_content();
+  return no_content();
 }
 
-Task<net::HttpResponse> People::create_reset_link(Call& call) {
-  const store::AccountRow row = co_await member(call);
+net::HttpResponse People::create_reset_link(const Call& call) const {
+  const store::AccountRow row = member(call);
   NewLink link = new_link(store::LinkRow::Kind::reset, core_.options.public_url, call.now);
   link.row.account_id = row.id;
   link.row.email = row.email;
   link.row.created_by = call.caller.person_id;
-  auto keep = [&store = core_.deps.store, row = link.row, hash = link.hash,
-               audit = core_.audit(call, "member.reset_link_created",
-                                   {{"id", row.id}, {"email", row.email}})] {
-    return store.create_link(row, hash, &audit);
-  };
-  const Outcome kept = co_await core_.disk(call, std::move(keep));
+  const store::AuditRow audit =
+      core_.audit(call, "member.reset_link_created", {{"id", row.id}, {"email", row.email}});
+  const Outcome kept = unwrap(core_.deps.store.create_link(link.row, link.hash, &audit));
   if (kept != Outcome::done) throw not_found();
-  co_return json_response(
-      201, {{"link", link.url}, {"expires_at", admin::to_json(link.row.expires_at)}});
+  return json_response(201,
+                       {{"link", link.url}, {"expires_at", admin::to_json(link.row.expires_at)}});
 }
 
-Task<net::HttpResponse> People::invite(Call& call) {
+net::HttpResponse People::invite(const Call& call) const {
   BodyReader body(call.body);
   body.refuse_unknown(std::array<std::string_view, 2>{"role", "email"}, {}, "invitation");
   check(body);
@@ -154,36 +136,30 @@ Task<net::HttpResponse> People::invite(Call& call) {
   if (body.find("email") != nullptr) link.row.email = checked_email(body);
   link.row.account_id = call.caller.account_id;
   link.row.created_by = call.caller.person_id;
-  const std::vector<store::AccountRow> all = co_await members(call);
+  const std::vector<store::AccountRow> all = members(call);
   const auto self = std::ranges::find(all, call.caller.person_id, &store::AccountRow::id);
   if (self != all.end()) link.row.creator_email = self->email;
   boost::json::object answer = to_json(link.row);
-  auto keep = [&store = core_.deps.store, row = link.row, hash = link.hash,
-               audit = core_.audit(call, "member.invited",
-                                   {{"id", link.row.id},
-                                    {"role", store::to_string(link.row.role)},
-                                    {"email", answer.at("email")}})]() -> Result<Outcome> {
-    const auto open = store.invitations(row.account_id, row.created_at);
-    if (!open) return tl::unexpected(open.error());
-    if (open->size() >= max_invitations) return Outcome::in_use;
-    return store.create_link(row, hash, &audit);
-  };
-  const Outcome kept = co_await core_.disk(call, std::move(keep));
-  if (kept == Outcome::in_use)
+  const store::AuditRow audit = core_.audit(call, "member.invited",
+                                            {{"id", link.row.id},
+                                             {"role", store::to_string(link.row.role)},
+                                             {"email", answer.at("email")}});
+  const auto open = unwrap(core_.deps.store.invitations(link.row.account_id, call.now));
+  if (open.size() >= max_invitations)
     throw conflict("conflict", "the account has 200 open invitations; revoke one first");
+  const Outcome kept = unwrap(core_.deps.store.create_link(link.row, link.hash, &audit));
   if (kept != Outcome::done) throw unauthorized("the account is gone");
   answer["link"] = link.url;
-  co_return json_response(201, answer);
+  return json_response(201, answer);
 }
 
-Task<net::HttpResponse> People::revoke(Call& call) {
-  auto erase = [&store = core_.deps.store, team = call.caller.account_id, id = call.ids[0],
-                audit = core_.audit(call, "member.invitation_revoked", {{"id", call.ids[0]}})] {
-    return store.delete_invitation(team, id, &audit);
-  };
-  const Outcome erased = co_await core_.disk(call, std::move(erase));
+net::HttpResponse People::revoke(const Call& call) const {
+  const store::AuditRow audit =
+      core_.audit(call, "member.invitation_revoked", {{"id", call.ids[0]}});
+  const Outcome erased =
+      unwrap(core_.deps.store.delete_invitation(call.caller.account_id, call.ids[0], &audit));
   if (erased != Outcome::done) throw not_found();
-  co_return no_content();
+  return no_content();
 }
 
 }  // namespace postern::admin

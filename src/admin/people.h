@@ -18,16 +18,16 @@ class People {
   void add_routes(Router& router);
 
  private:
-  Task<net::HttpResponse> list(Call& call);
-  Task<net::HttpResponse> change(Call& call);
-  Task<net::HttpResponse> remove(Call& call);
-  Task<net::HttpResponse> create_reset_link(Call& call);
-  Task<net::HttpResponse> invite(Call& call);
-  Task<net::HttpResponse> revoke(Call& call);
+  net::HttpResponse list(const Call& call) const;
+  net::HttpResponse change(const Call& call) const;
+  net::HttpResponse remove(const Call& call) const;
+  net::HttpResponse create_reset_link(const Call& call) const;
+  net::HttpResponse invite(const Call& call) const;
+  net::HttpResponse revoke(const Call& call) const;
 
-  Task<std::vector<store::AccountRow>> members(const Call& call);
+  std::vector<store::AccountRow> members(const Call& call) const;
   /// The member named in the path; throws 404.
-  Task<store::AccountRow> member(const Call& call);
+  store::AccountRow member(const Call& call) const;
 
   Core& core_;
 };
