@@ -162,8 +162,7 @@ store::TraceWords words_of(const Call& call) {
 
 void Traces::add_routes(Router& router) {
   const auto add = [&](std::string_view path, auto member) {
-    router.add({"GET", path, Access::read, Body::none,
-                [this, member](Call& call) { return (this->*member)(call); }});
+    router.add(*this, "GET", path, Access::read, Body::none, member);
   };
   add("/api/v1/traces", &Traces::list);
   add("/api/v1/traces/{id}", &Traces::show);
@@ -178,9 +177,8 @@ TraceReader& Traces::reader() const {
 Task<std::optional<std::string>> Traces::scope(const Call& call) {
   if (const auto webhook = call.request.parameter("webhook_id")) {
     auto look = [&store = core_.deps.store, account = call.caller.account_id,
-                 id = std::string(*webhook)] { return store.webhook(account, id); };
-    const std::optional<store::WebhookRow> row = co_await core_.disk(call, std::move(look));
-    if (!row) throw not_found();
+                 id = std::string(*webhook)] { return found(store.webhook(account, id)); };
+    co_await core_.disk(call, std::move(look));
     co_return call.caller.account_id;
   }
   const bool operates = co_await authenticator_.operates_gateway(call.caller.account_id);
@@ -239,15 +237,13 @@ Task<void> Traces::name_webhooks(json::array& data, const std::string& account) 
     const json::value* id = one.as_object().if_contains("webhook_id");
     if (id != nullptr && id->is_string()) names.emplace(id->as_string(), "");
   }
-  auto look = [&store = core_.deps.store, account,
-               names]() -> Result<std::map<std::string, std::string>> {
-    std::map<std::string, std::string> found;
+  auto look = [&store = core_.deps.store, account, names] {
+    std::map<std::string, std::string> known;
     for (const auto& [id, unknown] : names) {
-      const auto row = store.webhook(account, id);
-      if (!row) return tl::unexpected(row.error());
-      if (*row) found.emplace(id, (*row)->name.empty() ? (*row)->address : (*row)->name);
+      const auto row = unwrap(store.webhook(account, id));
+      if (row) known.emplace(id, row->name.empty() ? row->address : row->name);
     }
-    return found;
+    return known;
   };
   names = co_await core_.disk({.account = account, .client = {}}, std::move(look));
   for (json::value& one : data) {
@@ -279,22 +275,16 @@ Task<net::HttpResponse> Traces::show(Call& call) {
   for (const json::value& one : out.at("recipients").as_array()) hooks.push_back(one);
   co_await name_webhooks(hooks, call.caller.account_id);
   out["recipients"] = std::move(hooks);
-  auto read = [&log = core_.deps.delivery_log, &store = core_.deps.store, id,
-               account]() -> Result<std::vector<store::LogRecord>> {
-    auto all = log.of_trace(id);
-    if (!all || !account) return all;
-    // A transaction may have used webhooks of several accounts.
-    std::vector<store::LogRecord> own;
-    for (store::LogRecord& record : *all) {
-      const auto webhook = store.webhook(*account, record.webhook_id);
-      if (!webhook) return tl::unexpected(webhook.error());
-      if (*webhook) own.push_back(std::move(record));
+  auto read = [&deps = core_.deps, id, account] {
+    json::array own;
+    for (const store::LogRecord& record : unwrap(deps.delivery_log.of_trace(id))) {
+      // A transaction may have used webhooks of several accounts.
+      if (!account || unwrap(deps.store.webhook(*account, record.webhook_id)))
+        own.push_back(log_json(record));
     }
     return own;
   };
-  const std::vector<store::LogRecord> records = co_await core_.disk(call, std::move(read));
-  json::array deliveries;
-  for (const store::LogRecord& record : records) deliveries.push_back(log_json(record));
+  json::array deliveries = co_await core_.disk(call, std::move(read));
   out["deliveries"] = std::move(deliveries);
   co_return json_response(200, out);
 }
