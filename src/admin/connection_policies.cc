@@ -159,10 +159,7 @@ restrictions::Section section_of(const json::object& given) {
 }
 
 void ConnectionPolicies::add_routes(Router& router) {
-  const auto add = [&](std::string_view method, std::string_view path, Access access, Body body,
-                       auto member) {
-    router.add_for_operators(*this, method, path, access, body, member);
-  };
+  const auto add = [&](auto... route) { router.add_for_operators(*this, route...); };
   using Self = ConnectionPolicies;
   add("GET", base, Access::read, Body::none, &Self::show);
   add("PUT", base, Access::write, Body::json, &Self::replace);
@@ -180,26 +177,21 @@ RunningLists& ConnectionPolicies::lists() const {
   return *core_.deps.lists;
 }
 
-Task<Lists> ConnectionPolicies::judge(const Call& call, restrictions::Section section) const {
-  auto work = [section = std::move(section), hostname = lists().hostname(),
-               rules = lists().file_rules()]() -> Result<Lists> {
-    return judged(section, hostname, rules);
-  };
-  co_return co_await core_.disk(call, std::move(work));
+Lists ConnectionPolicies::judge(restrictions::Section section) const {
+  return judged(std::move(section), lists().hostname(), lists().file_rules());
 }
 
-Task<ListRevisionRow> ConnectionPolicies::stored(const Call& call, std::uint64_t revision) const {
-  auto look = [&store = core_.deps.store, revision] { return store.list_revision(revision); };
-  std::optional<ListRevisionRow> row = co_await core_.disk(call, std::move(look));
+ListRevisionRow ConnectionPolicies::stored(std::uint64_t revision) const {
+  auto row = unwrap(core_.deps.store.list_revision(revision));
   if (!row) throw Refusal{404, "not_found", "there is no such revision", {}, {}};
-  co_return std::move(*row);
+  return std::move(*row);
 }
 
-Task<net::HttpResponse> ConnectionPolicies::show(Call&) {
-  co_return answer(*lists().current(), lists().hostname());
+net::HttpResponse ConnectionPolicies::show(const Call&) const {
+  return answer(*lists().current(), lists().hostname());
 }
 
-Task<net::HttpResponse> ConnectionPolicies::put(Call& call, Lists next, std::string action) {
+net::HttpResponse ConnectionPolicies::put(const Call& call, Lists next, std::string action) const {
   if (next.judged && !next.judged->ok()) refuse_wrong(next, lists().hostname());
   const std::uint64_t before = lists().current()->row.revision;
   if (!version_matches(call, before)) throw version_mismatch();
@@ -209,63 +201,54 @@ Task<net::HttpResponse> ConnectionPolicies::put(Call& call, Lists next, std::str
   next.row.created_at = call.now;
   json::object details{{"replaces", before}, {"source", to_string(next.row.source)}};
   if (!next.row.note.empty()) details["note"] = next.row.note;
-  auto keep = [&running = lists(), next, expected,
-               audit = core_.audit(call, std::move(action), details)] {
-    return running.put(next, expected, audit);
-  };
-  const Outcome kept = co_await core_.disk(call, std::move(keep));
-  if (kept != Outcome::done) throw version_mismatch();
-  co_return answer(*lists().current(), lists().hostname());
+  const store::AuditRow audit = core_.audit(call, std::move(action), details);
+  if (unwrap(lists().put(std::move(next), expected, audit)) != Outcome::done)
+    throw version_mismatch();
+  return show(call);
 }
 
-Task<net::HttpResponse> ConnectionPolicies::replace(Call& call) {
+net::HttpResponse ConnectionPolicies::replace(const Call& call) const {
   restrictions::Section section = section_of(call.body);
   Lists next;
   // Without lists and parameters, no lists are in force, as before the first revision.
-  if (!section.parameters.empty()) next = co_await judge(call, std::move(section));
+  if (!section.parameters.empty()) next = judge(std::move(section));
   BodyReader body(call.body);
   next.row.note = note_of(body);
   next.row.source = ListRevisionRow::Source::api;
-  co_return co_await put(call, std::move(next), "connection_policies.updated");
+  return put(call, std::move(next), "connection_policies.updated");
 }
 
-Task<net::HttpResponse> ConnectionPolicies::remove(Call& call) {
+net::HttpResponse ConnectionPolicies::remove(const Call& call) const {
   Lists none;
   none.row.source = ListRevisionRow::Source::api;
-  co_return co_await put(call, std::move(none), "connection_policies.removed");
+  return put(call, std::move(none), "connection_policies.removed");
 }
 
-Task<net::HttpResponse> ConnectionPolicies::lint(Call& call) {
-  const Lists draft = co_await judge(call, section_of(call.body));
-  co_return json_response(
-      200, restrictions::lint_json(*draft.section, *draft.judged, lists().hostname()));
+net::HttpResponse ConnectionPolicies::lint(const Call& call) const {
+  const Lists draft = judge(section_of(call.body));
+  return json_response(200,
+                       restrictions::lint_json(*draft.section, *draft.judged, lists().hostname()));
 }
 
-Task<net::HttpResponse> ConnectionPolicies::keywords(Call&) {
-  co_return json_response(200, {{"data", restrictions::keyword_list()}});
+net::HttpResponse ConnectionPolicies::keywords(const Call&) const {
+  return json_response(200, {{"data", restrictions::keyword_list()}});
 }
 
-Task<net::HttpResponse> ConnectionPolicies::revisions(Call& call) {
+net::HttpResponse ConnectionPolicies::revisions(const Call& call) const {
   const PageQuery query = page_of(call);
-  auto read = [&store = core_.deps.store, page = query.as_page()] {
-    return store.list_revisions(page);
-  };
-  const store::Listed<ListRevisionRow> rows = co_await core_.disk(call, std::move(read));
+  const auto rows = unwrap(core_.deps.store.list_revisions(query.as_page()));
   json::array data;
   for (const ListRevisionRow& row : rows.rows) data.push_back(row_json(row));
-  co_return paged(std::move(data), query, rows.total);
+  return paged(std::move(data), query, rows.total);
 }
 
-Task<net::HttpResponse> ConnectionPolicies::revision(Call& call) {
-  ListRevisionRow row = co_await stored(call, parse_number(call.ids[0]).value_or(0));
-  auto work = [row = std::move(row), hostname = lists().hostname(), rules = lists().file_rules()] {
-    return judged_again(row, hostname, rules);
-  };
-  const Lists then = co_await core_.disk(call, std::move(work));
-  co_return answer(then, lists().hostname());
+net::HttpResponse ConnectionPolicies::revision(const Call& call) const {
+  ListRevisionRow row = stored(parse_number(call.ids[0]).value_or(0));
+  const Lists then = unwrap(judged_again(std::move(row), lists().hostname(), lists().file_rules()));
+  return answer(then, lists().hostname());
 }
 
-Task<net::HttpResponse> ConnectionPolicies::roll_back(Call& call) {
+net::HttpResponse ConnectionPolicies::roll_back(const Call& call) const {
   BodyReader body(call.body);
   static constexpr std::array<std::string_view, 2> known = {"revision", "note"};
   body.refuse_unknown(known, {}, "rollback");
@@ -273,18 +256,17 @@ Task<net::HttpResponse> ConnectionPolicies::roll_back(Call& call) {
   const auto number = body.integer("revision", 1, std::numeric_limits<std::int64_t>::max());
   const std::string note = note_of(body);
   check(body);
-  const ListRevisionRow then = co_await stored(call, static_cast<std::uint64_t>(*number));
+  const ListRevisionRow then = stored(static_cast<std::uint64_t>(*number));
   Lists next;
   if (!then.definition.empty()) {
-    auto section = restrictions::section_from_json(then.definition);
-    if (!section) throw storage_trouble(section.error());
+    restrictions::Section section = unwrap(restrictions::section_from_json(then.definition));
     // Only the configuration file may declare that an open relay is intended.
-    section->open_relay_is_known = false;
-    next = co_await judge(call, std::move(*section));
+    section.open_relay_is_known = false;
+    next = judge(std::move(section));
   }
   next.row.note = note.empty() ? fmt::format("back to revision {}", then.revision) : note;
   next.row.source = ListRevisionRow::Source::rollback;
-  co_return co_await put(call, std::move(next), "connection_policies.rolled_back");
+  return put(call, std::move(next), "connection_policies.rolled_back");
 }
 
 }  // namespace postern::admin

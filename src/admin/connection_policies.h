@@ -17,19 +17,19 @@ class ConnectionPolicies {
   void add_routes(Router& router);
 
  private:
-  Task<net::HttpResponse> show(Call& call);
-  Task<net::HttpResponse> replace(Call& call);
-  Task<net::HttpResponse> remove(Call& call);
-  Task<net::HttpResponse> lint(Call& call);
-  Task<net::HttpResponse> revisions(Call& call);
-  Task<net::HttpResponse> revision(Call& call);
-  Task<net::HttpResponse> roll_back(Call& call);
-  Task<net::HttpResponse> keywords(Call& call);
+  net::HttpResponse show(const Call& call) const;
+  net::HttpResponse replace(const Call& call) const;
+  net::HttpResponse remove(const Call& call) const;
+  net::HttpResponse lint(const Call& call) const;
+  net::HttpResponse revisions(const Call& call) const;
+  net::HttpResponse revision(const Call& call) const;
+  net::HttpResponse roll_back(const Call& call) const;
+  net::HttpResponse keywords(const Call& call) const;
 
   RunningLists& lists() const;
-  Task<Lists> judge(const Call& call, dialect::restrictions::Section section) const;
-  Task<store::ListRevisionRow> stored(const Call& call, std::uint64_t revision) const;
-  Task<net::HttpResponse> put(Call& call, Lists next, std::string action);
+  Lists judge(dialect::restrictions::Section section) const;
+  store::ListRevisionRow stored(std::uint64_t revision) const;
+  net::HttpResponse put(const Call& call, Lists next, std::string action) const;
 
   Core& core_;
 };

@@ -188,6 +188,7 @@ struct ReplayState {
 };
 
 /// Runs one replay at a time at low priority, next to live mail. Keeps the last ones in memory.
+/// Called on any thread.
 class Replayer {
  public:
   virtual ~Replayer() = default;

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "admin/connection_policies.h"
+#include "admin/policies.h"
 #include "admin/publisher.h"
 #include "base/amount.h"
 #include "base/text.h"
@@ -58,10 +59,7 @@ bool can_decide(const restrictions::Judged& judged) {
 }  // namespace
 
 void Replays::add_routes(Router& router) {
-  const auto add = [&](std::string_view method, std::string_view path, Access access, Body body,
-                       auto member) {
-    router.add_for_operators(*this, method, path, access, body, member);
-  };
+  const auto add = [&](auto... route) { router.add_for_operators(*this, route...); };
   add("POST", "/api/v1/replay", Access::write, Body::json, &Replays::start);
   add("GET", "/api/v1/replay", Access::read, Body::none, &Replays::list);
   add("GET", "/api/v1/replay/{id}", Access::read, Body::none, &Replays::show);
@@ -77,30 +75,23 @@ Replayer& Replays::replayer() const {
 
 /// The stored policy changed by the members of `body`, as PUT would do. Credentials stay: the
 /// record tells who had authenticated.
-Task<std::shared_ptr<const policy::WebhookPolicy>> Replays::draft_policy(const Call& call,
-                                                                         std::string id,
-                                                                         json::object body) {
-  auto look = [&store = core_.deps.store, account = call.caller.account_id, id] {
-    return store.policy(account, id);
-  };
-  const std::optional<store::PolicyRow> row = co_await core_.disk(call, std::move(look));
+std::shared_ptr<const policy::WebhookPolicy> Replays::draft_policy(const Call& call,
+                                                                   const std::string& id,
+                                                                   const json::object& body) const {
+  const auto row = unwrap(core_.deps.store.policy(call.caller.account_id, id));
   if (!row) throw invalid("draft.smtp_policies." + printable(id, 64), "there is no such policy");
   if (body.contains("smtp_credentials")) {
     throw invalid("draft.smtp_policies." + id + ".smtp_credentials",
                   "cannot be tried on recorded mail: no password is recorded");
   }
-  Result<dialect::webhook::PolicyFields> before = dialect::webhook::fields_of(row->definition);
-  if (!before) throw storage_trouble(before.error());
-  for (const store::CredentialRow& one : row->credentials) {
-    before->smtp_credentials.push_back({one.username, one.hash});
-  }
-  auto parsed = dialect::webhook::parse_policy(body, &*before);
+  const dialect::webhook::PolicyFields before = fields_of(*row);
+  auto parsed = dialect::webhook::parse_policy(body, &before);
   if (!parsed) refuse(parsed.error());
-  co_return dialect::webhook::compile(row->id, row->account_id, row->version,
-                                      row->credentials_version, parsed->fields);
+  return dialect::webhook::compile(row->id, row->account_id, row->version, row->credentials_version,
+                                   parsed->fields);
 }
 
-Task<ReplayRequest> Replays::read(Call& call) {
+ReplayRequest Replays::read(const Call& call) const {
   BodyReader body(call.body);
   static constexpr std::array<std::string_view, 4> known = {"draft", "since", "limit", "samples"};
   body.refuse_unknown(known, {}, "replay");
@@ -128,15 +119,10 @@ Task<ReplayRequest> Replays::read(Call& call) {
 
   if (const json::value* lists = parts.find("connection_policies")) {
     if (!lists->is_object()) throw invalid("draft.connection_policies", "must be an object");
-    auto judge = [section = section_of(lists->get_object()),
-                  hostname = core_.deps.lists->hostname(),
-                  rules = core_.deps.lists->file_rules()]() -> Result<Lists> {
-      return judged(section, hostname, rules);
-    };
-    request.lists = co_await core_.disk(call, std::move(judge));
-    if (!can_decide(*request.lists->judged)) {
-      refuse_wrong(*request.lists, core_.deps.lists->hostname());
-    }
+    const std::string& hostname = core_.deps.lists->hostname();
+    request.lists =
+        judged(section_of(lists->get_object()), hostname, core_.deps.lists->file_rules());
+    if (!can_decide(*request.lists->judged)) refuse_wrong(*request.lists, hostname);
   }
   if (const json::value* policies = parts.find("smtp_policies")) {
     if (!policies->is_object() || policies->get_object().size() > most_policies) {
@@ -144,46 +130,45 @@ Task<ReplayRequest> Replays::read(Call& call) {
                     "must be an object of at most 100 policies by their ids");
     }
     for (const auto& [id, fields] : policies->get_object()) {
-      if (!fields.is_object())
-        throw invalid("draft.smtp_policies", "each policy must be an object");
-      request.policies.push_back(co_await draft_policy(call, id, fields.get_object()));
+      if (!fields.is_object()) throw invalid("draft.smtp_policies", "each policy must be an object");
+      request.policies.push_back(draft_policy(call, id, fields.get_object()));
     }
   }
-  co_return request;
+  return request;
 }
 
-Task<net::HttpResponse> Replays::start(Call& call) {
+net::HttpResponse Replays::start(const Call& call) const {
   Replayer& replays = replayer();
   refuse_while_stopping(core_);
-  ReplayRequest request = co_await read(call);
-  const Result<std::string> id = replays.start(std::move(request));
+  const Result<std::string> id = replays.start(read(call));
   if (!id && id.error().fault == Fault::temporary) throw unavailable(id.error().message);
   if (!id) throw conflict("replay_running", id.error().message);
   net::HttpResponse response =
       json_response(202, to_json(replays.state(*id).value_or(ReplayState{}), false));
   response.headers.emplace_back("Location", "/api/v1/replay/" + *id);
-  co_return response;
+  return response;
 }
 
-Task<net::HttpResponse> Replays::list(Call&) {
+net::HttpResponse Replays::list(const Call&) const {
   json::array data;
   for (const ReplayState& state : replayer().states()) data.push_back(to_json(state, false));
   const std::size_t total = data.size();
-  co_return json_response(200, {{"data", std::move(data)}, {"total", total}});
+  return json_response(200, {{"data", std::move(data)}, {"total", total}});
 }
 
-Task<net::HttpResponse> Replays::show(Call& call) {
-  const std::optional<ReplayState> state = replayer().state(call.ids[0]);
+ReplayState Replays::state_of(const Call& call) const {
+  std::optional<ReplayState> state = replayer().state(call.ids[0]);
   if (!state) throw Refusal{404, "not_found", "there is no such replay", {}, {}};
-  co_return json_response(200, to_json(*state, true));
+  return std::move(*state);
 }
 
-Task<net::HttpResponse> Replays::stop(Call& call) {
-  if (!replayer().state(call.ids[0])) {
-    throw Refusal{404, "not_found", "there is no such replay", {}, {}};
-  }
-  replayer().stop(call.ids[0]);
-  co_return no_content();
+net::HttpResponse Replays::show(const Call& call) const {
+  return json_response(200, to_json(state_of(call), true));
+}
+
+net::HttpResponse Replays::stop(const Call& call) const {
+  replayer().stop(state_of(call).id);
+  return no_content();
 }
 
 }  // namespace postern::admin

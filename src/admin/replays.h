@@ -15,15 +15,17 @@ class Replays {
   void add_routes(Router& router);
 
  private:
-  Task<net::HttpResponse> start(Call& call);
-  Task<net::HttpResponse> list(Call& call);
-  Task<net::HttpResponse> show(Call& call);
-  Task<net::HttpResponse> stop(Call& call);
+  net::HttpResponse start(const Call& call) const;
+  net::HttpResponse list(const Call& call) const;
+  net::HttpResponse show(const Call& call) const;
+  net::HttpResponse stop(const Call& call) const;
 
   Replayer& replayer() const;
-  Task<ReplayRequest> read(Call& call);
-  Task<std::shared_ptr<const policy::WebhookPolicy>> draft_policy(const Call& call, std::string id,
-                                                                  boost::json::object body);
+  /// The state of the replay of the path; throws 404.
+  ReplayState state_of(const Call& call) const;
+  ReplayRequest read(const Call& call) const;
+  std::shared_ptr<const policy::WebhookPolicy> draft_policy(const Call& call, const std::string& id,
+                                                            const boost::json::object& body) const;
 
   Core& core_;
 };
