@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "admin/json_value.h"
 #include "base/text.h"
 #include "mail/address.h"
 
@@ -16,40 +17,24 @@ std::ptrdiff_t characters(std::string_view utf8) {
   return std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xc0) != 0x80; });
 }
 
-/// Members of an account that are stored in other rows.
-struct Elsewhere {
-  std::string signing_public_key;  ///< the team's
-  std::uint64_t backup_codes_left = 0;
-};
-
 }  // namespace
 
-Task<boost::json::object> describe_account(Core& core, Authenticator& authenticator,
-                                           store::AccountRow account) {
-  auto look = [&store = core.deps.store, id = account.id,
-               team = account.team_id]() -> Result<Elsewhere> {
-    const auto lead = store.account(team);
-    if (!lead) return tl::unexpected(lead.error());
-    const auto codes = store.backup_codes_left(id);
-    if (!codes) return tl::unexpected(codes.error());
-    return Elsewhere{*lead ? (*lead)->signing_public_key : std::string(), *codes};
-  };
-  const Elsewhere elsewhere =
-      co_await core.disk({.account = account.team_id, .client = {}}, std::move(look));
-  const bool operates = co_await authenticator.operates_gateway(account.team_id);
+boost::json::object describe_account(const Core& core, const Authenticator& authenticator,
+                                     const store::AccountRow& account) {
+  store::Store& store = core.deps.store;
+  const auto team = unwrap(store.account(account.team_id));
   boost::json::object out{{"id", account.id},
                           {"email", account.email},
                           {"team_id", account.team_id},
                           {"role", store::to_string(account.role)},
-                          {"operates_gateway", operates},
+                          {"operates_gateway", authenticator.is_operator(account.team_id)},
                           {"timezone", account.timezone},
                           {"totp_enabled", account.totp_enabled},
-                          {"backup_codes_left", elsewhere.backup_codes_left},
+                          {"backup_codes_left", unwrap(store.backup_codes_left(account.id))},
                           {"created_at", to_rfc3339(account.created_at)},
                           {"updated_at", to_rfc3339(account.updated_at)}};
-  const std::string& key = elsewhere.signing_public_key;
-  out["signing_public_key"] = key.empty() ? boost::json::value(nullptr) : boost::json::value(key);
-  co_return out;
+  out["signing_public_key"] = text_or_null(team ? team->signing_public_key : "");
+  return out;
 }
 
 std::string checked_email(dialect::webhook::BodyReader& body) {

@@ -6,9 +6,9 @@
 
 namespace postern::admin {
 
-/// The Account of docs/openapi.yaml. Throws a Refusal if the store fails.
-Task<boost::json::object> describe_account(Core& core, Authenticator& authenticator,
-                                           store::AccountRow account);
+/// The Account of docs/openapi.yaml. Blocks on the disk. Throws a Refusal if the store fails.
+boost::json::object describe_account(const Core& core, const Authenticator& authenticator,
+                                     const store::AccountRow& account);
 
 /// The member "email" without surrounding blanks; throws 400 or 422.
 std::string checked_email(dialect::webhook::BodyReader& body);

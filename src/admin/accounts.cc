@@ -74,11 +74,7 @@ bool is_timezone(std::string_view name, const std::string& zoneinfo) {
 }
 
 void Accounts::add_routes(Router& router) {
-  const auto add = [&](std::string_view method, std::string_view path, Access access, Body body,
-                       auto member) {
-    router.add(
-        {method, path, access, body, [this, member](Call& call) { return (this->*member)(call); }});
-  };
+  const auto add = [&](auto... route) { router.add(*this, route...); };
   add("POST", "/api/v1/accounts", Access::open, Body::json, &Accounts::create);
   add("GET", "/api/v1/accounts/me", Access::read, Body::none, &Accounts::show);
   add("DELETE", "/api/v1/accounts/me", Access::session, Body::json, &Accounts::remove);
@@ -98,15 +94,19 @@ void Accounts::add_routes(Router& router) {
       &Accounts::disable_signing_key);
 }
 
-Task<store::AccountRow> Accounts::own(const Call& call) {
-  auto look = [&store = core_.deps.store, id = call.caller.person_id] { return store.account(id); };
-  std::optional<store::AccountRow> account = co_await core_.disk(call, std::move(look));
+store::AccountRow Accounts::own(const Call& call) const {
+  auto account = unwrap(core_.deps.store.account(call.caller.person_id));
   if (!account) throw unauthorized("the account is gone");
-  co_return std::move(*account);
+  return std::move(*account);
 }
 
-Task<void> Accounts::confirm_password(const Call& call, const store::AccountRow& account,
-                                      Secret password) {
+net::HttpResponse Accounts::described(const Call& call) const {
+  return json_response(200, describe_account(core_, authenticator_, own(call)));
+}
+
+Task<store::AccountRow> Accounts::confirm_password(const Call& call, Secret password) {
+  auto look = [this](const Call& copy) { return own(copy); };
+  store::AccountRow account = co_await core_.disk(call, std::move(look));
   const std::string key = "confirm:" + call.caller.person_id;
   core_.count_guess(key);
   const Result<PasswordCheck> checked =
@@ -115,120 +115,127 @@ Task<void> Accounts::confirm_password(const Call& call, const store::AccountRow&
   if (*checked == PasswordCheck::wrong)
     throw Refusal{401, "invalid_credentials", "the password is wrong", {}, {}};
   core_.guess_was_right(key);
+  co_return account;
 }
 
-Task<void> Accounts::admit_newcomer(const Call& call) {
+void Accounts::admit_newcomer(const Call& call) const {
   if (!core_.options.open_signup) throw forbidden("sign-up is closed on this server");
-  auto count = [&store = core_.deps.store] { return store.accounts({0, 1}); };
-  const store::Listed<store::AccountRow> present = co_await core_.disk(call, std::move(count));
-  if (present.total > 0) co_return;
+  if (unwrap(core_.deps.store.accounts({0, 1})).total > 0) return;
   // The first account operates the gateway, so it must be created locally.
   if (!is_local(call, core_.options.behind_proxy)) {
     throw forbidden("the first account is made with the link that postern serve printed");
   }
 }
 
-Task<store::LinkRow> Accounts::admit_invited(const Call& call, Secret token, std::string email) {
-  std::optional<store::LinkRow> link = co_await find_link(core_, call, std::move(token));
+store::LinkRow Accounts::admit_invited(const Call& call, const Secret& token,
+                                       const std::string& email) const {
+  auto link = find_link(core_, call, token);
   if (!link || link->kind == store::LinkRow::Kind::reset) throw forbidden(std::string(dead_link));
   if (!link->email.empty() && !iequals(link->email, email)) {
     throw forbidden("the invitation is for another e-mail address");
   }
-  co_return std::move(*link);
+  return std::move(*link);
 }
 
-Task<net::HttpResponse> Accounts::create(Call& call) {
+struct Accounts::Newcomer {
+  store::AccountRow account;
+  store::AuditRow audit;
+  Secret password;
+  std::optional<Secret> link;  ///< hash of the link's token; nullopt: without a link
+};
+
+Accounts::Newcomer Accounts::newcomer_of(const Call& call) const {
   const bool invited = call.body.contains("link");
-  if (!invited) co_await admit_newcomer(call);
+  if (!invited) admit_newcomer(call);
   BodyReader body(call.body);
   body.refuse_unknown(std::array<std::string_view, 3>{"email", "password", "link"}, {}, "account");
   check(body);
-  store::AccountRow account;
+  Newcomer newcomer;
+  store::AccountRow& account = newcomer.account;
   account.id = new_id("acc_");
   account.email = checked_email(body);
-  Secret password = checked_new_password(body, "password");
-  const Secret token(invited ? required_text(body, "link") : std::string());
-  std::optional<store::AuditRow> audit;
+  newcomer.password = checked_new_password(body, "password");
+  account.created_at = account.updated_at = call.now;
   if (invited) {
-    const store::LinkRow link = co_await admit_invited(call, token, account.email);
+    const Secret token(required_text(body, "link"));
+    const store::LinkRow link = admit_invited(call, token, account.email);
+    newcomer.link = Secret(sha256(token.reveal()));
     account.role = link.role;
     account.team_id = link.account_id;
     if (link.kind == store::LinkRow::Kind::invitation) {
-      audit = core_.audit(call, "member.joined",
-                          {{"id", account.id},
-                           {"email", account.email},
-                           {"role", store::to_string(link.role)},
-                           {"invitation", link.id}});
-      audit->account_id = link.account_id;
-      audit->actor = account.id;
+      newcomer.audit = core_.audit(call, "member.joined",
+                                   {{"id", account.id},
+                                    {"email", account.email},
+                                    {"role", store::to_string(link.role)},
+                                    {"invitation", link.id}});
+      newcomer.audit.account_id = link.account_id;
     }
   }
-  if (!audit) {
-    audit = core_.audit(call, "account.created",
-                        {{"id", account.id},
-                         {"email", account.email},
-                         {"by", invited ? "the owner's link" : "sign-up"}});
-    audit->account_id = audit->actor = account.id;
+  if (newcomer.audit.action.empty()) {
+    newcomer.audit = core_.audit(call, "account.created",
+                                 {{"id", account.id},
+                                  {"email", account.email},
+                                  {"by", invited ? "the owner's link" : "sign-up"}});
+    newcomer.audit.account_id = account.id;
   }
+  newcomer.audit.actor = account.id;
   if (const auto wait = core_.signups.take(subscriber_key(call.client))) throw rate_limited(*wait);
-  Result<Secret> hash = co_await core_.passwords.hash(turn_of(call), std::move(password));
+  return newcomer;
+}
+
+Task<net::HttpResponse> Accounts::create(Call& call) {
+  auto read = [this](const Call& copy) { return newcomer_of(copy); };
+  Newcomer newcomer = co_await core_.disk(call, std::move(read));
+  Result<Secret> hash = co_await core_.passwords.hash(turn_of(call), std::move(newcomer.password));
   if (!hash) throw busy();
-  account.password_hash = std::move(*hash);
-  account.created_at = account.updated_at = call.now;
-  auto keep = [&store = core_.deps.store, account, audit, invited,
-               link = Secret(sha256(token.reveal()))] {
-    const store::AuditRow* entry = audit ? &*audit : nullptr;
-    return invited ? store.create_account_by_link(account, link, entry)
-                   : store.create_account(account, entry);
+  newcomer.account.password_hash = std::move(*hash);
+  auto keep = [this, newcomer = std::move(newcomer)] {
+    store::AccountRow account = newcomer.account;
+    const Outcome kept =
+        unwrap(newcomer.link ? core_.deps.store.create_account_by_link(account, *newcomer.link,
+                                                                       &newcomer.audit)
+                             : core_.deps.store.create_account(account, &newcomer.audit));
+    if (kept == Outcome::taken)
+      throw conflict("email_taken", "an account with this e-mail address exists");
+    if (kept != Outcome::done) throw forbidden(std::string(dead_link));
+    if (account.team_id.empty()) account.team_id = account.id;
+    return json_response(201, describe_account(core_, authenticator_, account));
   };
-  const Outcome kept = co_await core_.disk(call, std::move(keep));
-  if (kept == Outcome::taken)
-    throw conflict("email_taken", "an account with this e-mail address exists");
-  if (kept != Outcome::done) throw forbidden(std::string(dead_link));
-  if (account.team_id.empty()) account.team_id = account.id;
-  const boost::json::object made = co_await describe_account(core_, authenticator_, account);
-  co_return json_response(201, made);
+  net::HttpResponse response = co_await core_.disk(call, std::move(keep));
+  co_return response;
 }
 
-Task<net::HttpResponse> Accounts::show(Call& call) {
-  const store::AccountRow account = co_await own(call);
-  const boost::json::object described = co_await describe_account(core_, authenticator_, account);
-  co_return json_response(200, described);
-}
+net::HttpResponse Accounts::show(const Call& call) const { return described(call); }
 
+/// Only an owner may delete the account; others leave it.
 Task<net::HttpResponse> Accounts::remove(Call& call) {
   BodyReader body(call.body);
   body.refuse_unknown(std::array<std::string_view, 1>{"password"}, {}, "request");
   check(body);
   Secret password(required_text(body, "password"));
-  const store::AccountRow account = co_await own(call);
-  co_await confirm_password(call, account, std::move(password));
-  if (account.role != store::Role::owner) {
-    net::HttpResponse left = co_await leave(call, account);
-    co_return left;
-  }
-  auto erase = [&core = core_, id = account.team_id,
-                audit = core_.audit(call, "account.deleted", {})]() -> Result<void> {
-    const Result<store::AccountDeleted> deleted = core.deps.publisher.delete_account(id, audit);
-    if (!deleted) return tl::unexpected(deleted.error());
-    if (deleted->outcome != store::Outcome::done) return {};  // another request has deleted it
-    if (core.deps.traces != nullptr) core.deps.traces->forget_account(id);
-    return core.forget_deliveries(deleted->webhooks);
+  const store::AccountRow account = co_await confirm_password(call, std::move(password));
+  auto go = [this, account](const Call& copy) {
+    return account.role == store::Role::owner ? erase(copy, account) : leave(copy, account);
   };
-  co_await core_.disk(call, std::move(erase));
-  co_return no_content();
+  net::HttpResponse response = co_await core_.disk(call, std::move(go));
+  co_return response;
 }
 
-/// Only an owner may delete the account; others leave it.
-Task<net::HttpResponse> Accounts::leave(Call& call, store::AccountRow account) {
-  auto go = [&store = core_.deps.store, team = account.team_id, person = account.id,
-             audit = core_.audit(call, "member.removed",
-                                 {{"id", account.id}, {"email", account.email}})] {
-    return store.remove_member(team, person, &audit);
-  };
-  const Outcome gone = co_await core_.disk(call, std::move(go));
+net::HttpResponse Accounts::erase(const Call& call, const store::AccountRow& account) const {
+  const store::AuditRow audit = core_.audit(call, "account.deleted");
+  const auto deleted = unwrap(core_.deps.publisher.delete_account(account.team_id, audit));
+  if (deleted.outcome != Outcome::done) return no_content();  // another request has deleted it
+  if (core_.deps.traces != nullptr) core_.deps.traces->forget_account(account.team_id);
+  unwrap(core_.forget_deliveries(deleted.webhooks));
+  return no_content();
+}
+
+net::HttpResponse Accounts::leave(const Call& call, const store::AccountRow& account) const {
+  const store::AuditRow audit =
+      core_.audit(call, "member.removed", {{"id", account.id}, {"email", account.email}});
+  const Outcome gone = unwrap(core_.deps.store.remove_member(account.team_id, account.id, &audit));
   if (gone == Outcome::in_use) throw last_owner();
-  co_return no_content();
+  return no_content();
 }
 
 Task<net::HttpResponse> Accounts::change_password(Call& call) {
@@ -240,8 +247,7 @@ Task<net::HttpResponse> Accounts::change_password(Call& call) {
   check(body);
   Secret current(required_text(body, "current_password"));
   Secret next = checked_new_password(body, "new_password");
-  const store::AccountRow account = co_await own(call);
-  co_await confirm_password(call, account, std::move(current));
+  const store::AccountRow account = co_await confirm_password(call, std::move(current));
   Result<Secret> hash = co_await core_.passwords.hash(turn_of(call), std::move(next));
   if (!hash) throw busy();
   auto set = [&store = core_.deps.store, id = account.id, hash = std::move(*hash), revoke,
@@ -260,22 +266,19 @@ Task<net::HttpResponse> Accounts::change_email(Call& call) {
   check(body);
   const std::string email = checked_email(body);
   Secret password(required_text(body, "password"));
-  store::AccountRow account = co_await own(call);
-  co_await confirm_password(call, account, std::move(password));
-  auto set = [&store = core_.deps.store, id = account.id, email,
-              audit = core_.audit(call, "account.email_changed",
-                                  {{"email", email}, {"before", account.email}})] {
-    return store.set_email(id, email, &audit);
+  const store::AccountRow account = co_await confirm_password(call, std::move(password));
+  auto set = [this, account, email](const Call& copy) {
+    const store::AuditRow audit =
+        core_.audit(copy, "account.email_changed", {{"email", email}, {"before", account.email}});
+    if (unwrap(core_.deps.store.set_email(account.id, email, &audit)) == Outcome::taken)
+      throw conflict("email_taken", "an account with this e-mail address exists");
+    return described(copy);
   };
-  const Outcome kept = co_await core_.disk(call, std::move(set));
-  if (kept == Outcome::taken)
-    throw conflict("email_taken", "an account with this e-mail address exists");
-  account = co_await own(call);
-  const boost::json::object described = co_await describe_account(core_, authenticator_, account);
-  co_return json_response(200, described);
+  net::HttpResponse response = co_await core_.disk(call, std::move(set));
+  co_return response;
 }
 
-Task<net::HttpResponse> Accounts::set_timezone(Call& call) {
+net::HttpResponse Accounts::set_timezone(const Call& call) const {
   BodyReader body(call.body);
   body.refuse_unknown(std::array<std::string_view, 1>{"timezone"}, {}, "request");
   check(body);
@@ -284,35 +287,28 @@ Task<net::HttpResponse> Accounts::set_timezone(Call& call) {
     throw invalid("timezone",
                   "is not a time zone of the IANA database, like \"Europe/Copenhagen\"");
   }
-  auto set = [&store = core_.deps.store, id = call.caller.person_id, timezone] {
-    return store.set_timezone(id, timezone);
-  };
-  check_kept(co_await core_.disk(call, std::move(set)));
-  const store::AccountRow account = co_await own(call);
-  const boost::json::object described = co_await describe_account(core_, authenticator_, account);
-  co_return json_response(200, described);
+  check_kept(unwrap(core_.deps.store.set_timezone(call.caller.person_id, timezone)));
+  return described(call);
 }
 
-Task<net::HttpResponse> Accounts::begin_totp(Call& call) {
-  const store::AccountRow account = co_await own(call);
-  if (account.totp_enabled) throw conflict("conflict", "two-factor sign-in is on already");
+net::HttpResponse Accounts::begin_totp(const Call& call) const {
+  const store::AccountRow account = own(call);
+  const Refusal on = conflict("conflict", "two-factor sign-in is on already");
+  if (account.totp_enabled) throw on;
   const Secret secret = new_totp_secret();
-  auto keep = [&store = core_.deps.store, id = account.id, secret] {
-    return store.begin_totp(id, secret);
-  };
-  const Outcome kept = co_await core_.disk(call, std::move(keep));
-  if (kept != Outcome::done) throw conflict("conflict", "two-factor sign-in is on already");
-  co_return json_response(
+  if (unwrap(core_.deps.store.begin_totp(account.id, secret)) != Outcome::done) throw on;
+  return json_response(
       200, {{"secret", secret.reveal()}, {"otpauth_url", otpauth_url(account.email, secret)}});
 }
 
-Task<net::HttpResponse> Accounts::confirm_totp(Call& call) {
+net::HttpResponse Accounts::confirm_totp(const Call& call) const {
   BodyReader body(call.body);
   body.refuse_unknown(std::array<std::string_view, 1>{"code"}, {}, "request");
   check(body);
   const std::string code = required_text(body, "code");
-  const store::AccountRow account = co_await own(call);
-  if (account.totp_enabled) throw conflict("conflict", "two-factor sign-in is on already");
+  const store::AccountRow account = own(call);
+  const Refusal on = conflict("conflict", "two-factor sign-in is on already");
+  if (account.totp_enabled) throw on;
   if (account.totp_pending.empty())
     throw conflict("conflict", "begin with POST /api/v1/accounts/me/2fa");
   const std::string key = "2fa:" + account.id;
@@ -323,68 +319,55 @@ Task<net::HttpResponse> Accounts::confirm_totp(Call& call) {
   if (!step) throw invalid("code", "is not the current code");
   core_.guess_was_right(key);
   const std::vector<std::string> codes = new_backup_codes();
-  auto enable = [&store = core_.deps.store, id = account.id, step = *step,
-                 hashes = hashes_of(codes), audit = core_.audit(call, "2fa.enabled")] {
-    return store.enable_totp(id, step, hashes, &audit);
-  };
-  const Outcome enabled = co_await core_.disk(call, std::move(enable));
-  if (enabled != Outcome::done) throw conflict("conflict", "two-factor sign-in is on already");
-  co_return json_response(200, {{"backup_codes", boost::json::value_from(codes)}});
+  const store::AuditRow audit = core_.audit(call, "2fa.enabled");
+  const Outcome enabled =
+      unwrap(core_.deps.store.enable_totp(account.id, *step, hashes_of(codes), &audit));
+  if (enabled != Outcome::done) throw on;
+  return json_response(200, {{"backup_codes", boost::json::value_from(codes)}});
 }
 
-Task<net::HttpResponse> Accounts::disable_totp(Call& call) {
+store::AccountRow Accounts::confirm_code(const Call& call) const {
   BodyReader body(call.body);
   body.refuse_unknown(std::array<std::string_view, 1>{"code"}, {}, "request");
   check(body);
   const std::string code = required_text(body, "code");
-  const store::AccountRow account = co_await own(call);
+  store::AccountRow account = own(call);
   if (!account.totp_enabled) throw conflict("conflict", "two-factor sign-in is off");
-  const bool taken = co_await sessions_.take_second_factor(account, code, call.now);
-  if (!taken) throw invalid("code", "is not a valid code");
-  auto disable = [&store = core_.deps.store, id = account.id,
-                  audit = core_.audit(call, "2fa.disabled")] {
-    return store.disable_totp(id, &audit);
-  };
-  const Outcome kept = co_await core_.disk(call, std::move(disable));
+  if (!sessions_.take_second_factor(account, code, call.now))
+    throw invalid("code", "is not a valid code");
+  return account;
+}
+
+net::HttpResponse Accounts::disable_totp(const Call& call) const {
+  const store::AccountRow account = confirm_code(call);
+  const store::AuditRow audit = core_.audit(call, "2fa.disabled");
+  const Outcome kept = unwrap(core_.deps.store.disable_totp(account.id, &audit));
   if (kept != Outcome::done) throw conflict("conflict", "two-factor sign-in is off");
-  co_return no_content();
+  return no_content();
 }
 
-Task<net::HttpResponse> Accounts::renew_backup_codes(Call& call) {
-  BodyReader body(call.body);
-  body.refuse_unknown(std::array<std::string_view, 1>{"code"}, {}, "request");
-  check(body);
-  const std::string code = required_text(body, "code");
-  const store::AccountRow account = co_await own(call);
-  if (!account.totp_enabled) throw conflict("conflict", "two-factor sign-in is off");
-  const bool taken = co_await sessions_.take_second_factor(account, code, call.now);
-  if (!taken) throw invalid("code", "is not a valid code");
+net::HttpResponse Accounts::renew_backup_codes(const Call& call) const {
+  const store::AccountRow account = confirm_code(call);
   const std::vector<std::string> codes = new_backup_codes();
-  auto set = [&store = core_.deps.store, id = account.id, hashes = hashes_of(codes),
-              audit = core_.audit(call, "2fa.backup_codes_regenerated")] {
-    return store.set_backup_codes(id, hashes, &audit);
-  };
-  check_kept(co_await core_.disk(call, std::move(set)));
-  co_return json_response(200, {{"backup_codes", boost::json::value_from(codes)}});
+  const store::AuditRow audit = core_.audit(call, "2fa.backup_codes_regenerated");
+  check_kept(unwrap(core_.deps.store.set_backup_codes(account.id, hashes_of(codes), &audit)));
+  return json_response(200, {{"backup_codes", boost::json::value_from(codes)}});
 }
 
-Task<net::HttpResponse> Accounts::enable_signing_key(Call& call) {
+net::HttpResponse Accounts::enable_signing_key(const Call& call) const {
   const SigningKeyPair pair = new_signing_key();
-  auto set = [&publisher = core_.deps.publisher, id = call.caller.account_id, pair,
-              audit = core_.audit(call, "signing_key.created", {{"public_key", pair.public_key}})] {
-    return publisher.set_signing_key(id, pair.seed, pair.public_key, audit);
-  };
-  check_kept(co_await core_.disk(call, std::move(set)));
-  co_return json_response(200, {{"signing_public_key", pair.public_key}});
+  const store::AuditRow audit =
+      core_.audit(call, "signing_key.created", {{"public_key", pair.public_key}});
+  check_kept(unwrap(core_.deps.publisher.set_signing_key(call.caller.account_id, pair.seed,
+                                                         pair.public_key, audit)));
+  return json_response(200, {{"signing_public_key", pair.public_key}});
 }
 
-Task<net::HttpResponse> Accounts::disable_signing_key(Call& call) {
-  auto set = [&publisher = core_.deps.publisher, id = call.caller.account_id,
-              audit = core_.audit(call, "signing_key.deleted")] {
-    return publisher.set_signing_key(id, Secret(), "", audit);
-  };
-  check_kept(co_await core_.disk(call, std::move(set)));
-  co_return no_content();
+net::HttpResponse Accounts::disable_signing_key(const Call& call) const {
+  const store::AuditRow audit = core_.audit(call, "signing_key.deleted");
+  check_kept(
+      unwrap(core_.deps.publisher.set_signing_key(call.caller.account_id, Secret(), "", audit)));
+  return no_content();
 }
 
 }  // namespace postern::admin

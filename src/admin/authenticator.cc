@@ -248,7 +248,7 @@ bool Authenticator::admit_control(Call& call) const {
 
 Task<bool> Authenticator::operates_gateway(std::string team) {
   if (const auto known = operators_.known(team)) co_return *known;
-  auto look = [this, team] { return operators_.contains(team); };
+  auto look = [this, team] { return is_operator(team); };
   co_return co_await core_.disk({.account = team, .client = {}}, std::move(look));
 }
 

@@ -42,7 +42,9 @@ class Authenticator {
   Task<Refusal> end_of_access(Guest& guest);
   /// Whether the bearer token is that of the control file; then the caller is the command line.
   bool admit_control(Call& call) const;
-  /// Whether this team operates the gateway.
+  /// Whether this team operates the gateway. Blocks on the disk.
+  bool is_operator(const std::string& team) const { return unwrap(operators_.contains(team)); }
+  /// The same, on the API's event loop.
   Task<bool> operates_gateway(std::string team);
   /// Throws 403 unless the admitted caller's team operates the gateway.
   Task<void> admit_operator(const Call& call);

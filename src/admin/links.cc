@@ -29,26 +29,21 @@ NewLink new_link(Kind kind, std::string_view public_url, store::Time now) {
   return link;
 }
 
-Task<std::optional<store::LinkRow>> find_link(Core& core, const Call& call, Secret token) {
+std::optional<store::LinkRow> find_link(Core& core, const Call& call, const Secret& token) {
   const std::string key = "link:" + subscriber_key(call.client);
   core.count_guess(key);
-  auto look = [&store = core.deps.store, hash = Secret(sha256(token.reveal())), now = call.now] {
-    return store.link(hash, now);
-  };
-  std::optional<store::LinkRow> link = co_await core.disk(call, std::move(look));
+  auto link = unwrap(core.deps.store.link(Secret(sha256(token.reveal())), call.now));
   if (link) core.guess_was_right(key);
-  co_return link;
+  return link;
 }
 
 void Links::add_routes(Router& router) {
-  router.add({"GET", "/api/v1/links/{token}", Access::open, Body::none,
-              [this](Call& c) { return show(c); }});
-  router.add({"POST", "/api/v1/password-resets", Access::open, Body::json,
-              [this](Call& c) { return reset(c); }});
+  router.add(*this, "GET", "/api/v1/links/{token}", Access::open, Body::none, &Links::show);
+  router.add(*this, "POST", "/api/v1/password-resets", Access::open, Body::json, &Links::reset);
 }
 
-Task<net::HttpResponse> Links::show(Call& call) {
-  const std::optional<store::LinkRow> link = co_await find_link(core_, call, Secret(call.ids[0]));
+net::HttpResponse Links::show(const Call& call) const {
+  const auto link = find_link(core_, call, Secret(call.ids[0]));
   if (!link) throw Refusal{404, "not_found", std::string(dead_link), {}, {}};
   const bool invitation = link->kind == Kind::invitation;
   boost::json::value role = nullptr;
@@ -56,16 +51,15 @@ Task<net::HttpResponse> Links::show(Call& call) {
   // A person who has never signed in chooses a first password, and is welcomed.
   bool first = false;
   if (link->kind == Kind::reset) {
-    auto look = [&store = core_.deps.store, id = link->account_id] { return store.account(id); };
-    const std::optional<store::AccountRow> account = co_await core_.disk(call, std::move(look));
+    const auto account = unwrap(core_.deps.store.account(link->account_id));
     first = account && !account->last_seen_at;
   }
-  co_return json_response(200, {{"kind", store::to_string(link->kind)},
-                                {"role", std::move(role)},
-                                {"email", text_or_null(link->email)},
-                                {"first", first},
-                                {"team", text_or_null(invitation ? link->creator_email : "")},
-                                {"expires_at", to_json(link->expires_at)}});
+  return json_response(200, {{"kind", store::to_string(link->kind)},
+                             {"role", std::move(role)},
+                             {"email", text_or_null(link->email)},
+                             {"first", first},
+                             {"team", text_or_null(invitation ? link->creator_email : "")},
+                             {"expires_at", to_json(link->expires_at)}});
 }
 
 Task<net::HttpResponse> Links::reset(Call& call) {
@@ -74,18 +68,21 @@ Task<net::HttpResponse> Links::reset(Call& call) {
   check(body);
   const Secret token(required_text(body, "token"));
   Secret password = checked_new_password(body, "new_password");
-  const std::optional<store::LinkRow> link = co_await find_link(core_, call, token);
-  if (!link || link->kind != Kind::reset) throw unauthorized(std::string(dead_link));
-  auto look = [&store = core_.deps.store, id = link->account_id] { return store.account(id); };
-  const std::optional<store::AccountRow> account = co_await core_.disk(call, std::move(look));
-  if (!account) throw unauthorized(std::string(dead_link));
+  auto look = [this, token](const Call& own) {
+    const auto found = find_link(core_, own, token);
+    if (!found || found->kind != Kind::reset) throw unauthorized(std::string(dead_link));
+    const auto person = unwrap(core_.deps.store.account(found->account_id));
+    if (!person) throw unauthorized(std::string(dead_link));
+    return std::pair(*found, *person);
+  };
+  const auto [link, account] = co_await core_.disk(call, std::move(look));
   net::Turn turn = turn_of(call);
-  turn.account = account->id;
+  turn.account = account.id;
   Result<Secret> hash = co_await core_.passwords.hash(std::move(turn), std::move(password));
   if (!hash) throw busy();
-  store::AuditRow audit = core_.audit(call, "account.password_reset", {{"link", link->id}});
-  audit.account_id = account->team_id;
-  audit.actor = account->id;
+  store::AuditRow audit = core_.audit(call, "account.password_reset", {{"link", link.id}});
+  audit.account_id = account.team_id;
+  audit.actor = account.id;
   auto set = [&store = core_.deps.store, link_hash = Secret(sha256(token.reveal())),
               hash = std::move(*hash), now = call.now,
               audit] { return store.reset_password(link_hash, hash, now, &audit); };

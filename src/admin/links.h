@@ -25,8 +25,8 @@ struct NewLink {
 NewLink new_link(store::LinkRow::Kind kind, std::string_view public_url, store::Time now);
 
 /// The valid link of this token; nullopt: none. Counts an invalid token as a guess; throws 429
-/// after too many.
-Task<std::optional<store::LinkRow>> find_link(Core& core, const Call& call, Secret token);
+/// after too many. Blocks on the disk.
+std::optional<store::LinkRow> find_link(Core& core, const Call& call, const Secret& token);
 
 /// Endpoints of links.
 class Links {
@@ -37,7 +37,7 @@ class Links {
   void add_routes(Router& router);
 
  private:
-  Task<net::HttpResponse> show(Call& call);
+  net::HttpResponse show(const Call& call) const;
   Task<net::HttpResponse> reset(Call& call);
 
   Core& core_;

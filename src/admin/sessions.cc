@@ -75,26 +75,18 @@ void Challenges::close(const std::string& token) {
 }
 
 void Sessions::add_routes(Router& router) {
-  router.add({"POST", "/api/v1/sessions", Access::open, Body::json,
-              [this](Call& c) { return create(c); }});
-  router.add(
-      {"DELETE", "/api/v1/sessions", Access::read, Body::json, [this](Call& c) { return end(c); }});
-  router.add({"POST", "/api/v1/sessions/2fa", Access::open, Body::json,
-              [this](Call& c) { return complete(c); }});
-  router.add({"POST", "/api/v1/sessions/refresh", Access::open, Body::json,
-              [this](Call& c) { return refresh(c); }});
+  const auto add = [&](auto... route) { router.add(*this, route...); };
+  add("POST", "/api/v1/sessions", Access::open, Body::json, &Sessions::create);
+  add("DELETE", "/api/v1/sessions", Access::read, Body::json, &Sessions::end);
+  add("POST", "/api/v1/sessions/2fa", Access::open, Body::json, &Sessions::complete);
+  add("POST", "/api/v1/sessions/refresh", Access::open, Body::json, &Sessions::refresh);
   // An alias with the path and member that many clients try first. It must use the same rate
   // limiter.
-  router.add(
-      {"POST", "/api/v1/login", Access::open, Body::json, [this](Call& c) { return login(c); }});
-  router.add({"POST", "/app/session", Access::open, Body::json,
-              [this](Call& c) { return create_cookie(c); }});
-  router.add({"POST", "/app/session/2fa", Access::open, Body::json,
-              [this](Call& c) { return complete_cookie(c); }});
-  router.add({"GET", "/app/session", Access::session, Body::none,
-              [this](Call& c) { return show_cookie(c); }});
-  router.add({"DELETE", "/app/session", Access::session, Body::none,
-              [this](Call& c) { return end_cookie(c); }});
+  add("POST", "/api/v1/login", Access::open, Body::json, &Sessions::login);
+  add("POST", "/app/session", Access::open, Body::json, &Sessions::create_cookie);
+  add("POST", "/app/session/2fa", Access::open, Body::json, &Sessions::complete_cookie);
+  add("GET", "/app/session", Access::session, Body::none, &Sessions::show_cookie);
+  add("DELETE", "/app/session", Access::session, Body::none, &Sessions::end_cookie);
 }
 
 Task<store::AccountRow> Sessions::sign_in(Call& call, std::string email, Secret password) {
@@ -127,24 +119,18 @@ Task<store::AccountRow> Sessions::sign_in(Call& call, std::string email, Secret 
   co_return std::move(*account);
 }
 
-Task<bool> Sessions::take_second_factor(const store::AccountRow& account, std::string code,
-                                        store::Time now) {
+bool Sessions::take_second_factor(const store::AccountRow& account, const std::string& code,
+                                  store::Time now) const {
   const std::string key = "2fa:" + account.id;
   core_.count_guess(key);
   bool taken = false;
   if (const auto step = match_totp(account.totp_secret, code, unix_seconds(now))) {
-    auto use = [&store = core_.deps.store, id = account.id, step = *step] {
-      return store.use_totp_step(id, step);
-    };
-    taken = co_await core_.disk({.account = account.id, .client = {}}, std::move(use));
+    taken = unwrap(core_.deps.store.use_totp_step(account.id, *step));
   } else if (code.size() > 6) {
-    auto use = [&store = core_.deps.store, id = account.id, hash = backup_code_hash(code)] {
-      return store.use_backup_code(id, hash);
-    };
-    taken = co_await core_.disk({.account = account.id, .client = {}}, std::move(use));
+    taken = unwrap(core_.deps.store.use_backup_code(account.id, backup_code_hash(code)));
   }
   if (taken) core_.guess_was_right(key);
-  co_return taken;
+  return taken;
 }
 
 std::string Sessions::cookie(const std::string& value, std::chrono::seconds lifetime) const {
@@ -156,7 +142,7 @@ std::string Sessions::cookie(const std::string& value, std::chrono::seconds life
 }
 
 net::HttpResponse Sessions::token_pair(const Call& call, std::string account, std::string session,
-                                       const Secret& refresh) {
+                                       const Secret& refresh) const {
   const Claims claims{TokenUse::access, std::move(account), std::move(session), call.now,
                       call.now + access_lifetime};
   return json_response(200, {{"access_token", core_.keys().sign(claims)},
@@ -164,8 +150,8 @@ net::HttpResponse Sessions::token_pair(const Call& call, std::string account, st
                              {"expires_in", access_lifetime.count()}});
 }
 
-Task<net::HttpResponse> Sessions::start(Call& call, const store::AccountRow& account,
-                                        Carrier carrier, Proof proof) {
+net::HttpResponse Sessions::start(const Call& call, const store::AccountRow& account,
+                                  Carrier carrier, Proof proof) const {
   const std::string agent(call.request.header("user-agent").value_or(""));
   const auto lifetime =
       carrier == Carrier::cookie ? std::chrono::hours(cookie_lifetime) : refresh_lifetime;
@@ -178,18 +164,16 @@ Task<net::HttpResponse> Sessions::start(Call& call, const store::AccountRow& acc
       {{"id", session.id},
        {"by", proof == Proof::password ? "password" : "password and second factor"},
        {"for", carrier == Carrier::cookie ? "pages" : "API"}});
-  auto keep = [&store = core_.deps.store, session, audit, hash = Secret(sha256(token.reveal()))] {
-    return store.create_session(session, hash, audit ? &*audit : nullptr);
-  };
-  const store::Outcome kept = co_await core_.disk(call, std::move(keep));
+  const store::Outcome kept = unwrap(core_.deps.store.create_session(
+      session, Secret(sha256(token.reveal())), audit ? &*audit : nullptr));
   if (kept != store::Outcome::done) throw invalid_credentials();
-  if (carrier == Carrier::tokens) co_return token_pair(call, account.id, session.id, token);
+  if (carrier == Carrier::tokens) return token_pair(call, account.id, session.id, token);
   // A page's refresh token is never given out, so the session lives as long as its cookie.
   const Claims claims{TokenUse::cookie, account.id, session.id, call.now,
                       call.now + cookie_lifetime};
-  net::HttpResponse response = co_await cookie_answer(account, session.id);
+  net::HttpResponse response = cookie_answer(account, session.id);
   response.headers.emplace_back("Set-Cookie", cookie(core_.keys().sign(claims), cookie_lifetime));
-  co_return response;
+  return response;
 }
 
 Task<net::HttpResponse> Sessions::first_step(Call& call, std::string email, Secret password,
@@ -199,11 +183,14 @@ Task<net::HttpResponse> Sessions::first_step(Call& call, std::string email, Secr
     co_return json_response(
         200, {{"totp_required", true}, {"totp_token", challenges_.open(account.id, call.now)}});
   }
-  net::HttpResponse response = co_await start(call, account, carrier, Proof::password);
+  auto begin = [this, account, carrier](const Call& own) {
+    return start(own, account, carrier, Proof::password);
+  };
+  net::HttpResponse response = co_await core_.disk(call, std::move(begin));
   co_return response;
 }
 
-Task<store::AccountRow> Sessions::second_step(Call& call) {
+store::AccountRow Sessions::second_step(const Call& call) const {
   BodyReader body(call.body);
   body.refuse_unknown(std::array<std::string_view, 2>{"totp_token", "code"}, {}, "sign-in");
   check(body);
@@ -215,17 +202,15 @@ Task<store::AccountRow> Sessions::second_step(Call& call) {
   const Refusal refused{
       401, "invalid_credentials", "the code is wrong, or the sign-in took too long", {}, {}};
   if (!id) throw refused;
-  auto look = [&store = core_.deps.store, id = *id] { return store.account(id); };
-  std::optional<store::AccountRow> account = co_await core_.disk(call, std::move(look));
+  std::optional<store::AccountRow> account = unwrap(core_.deps.store.account(*id));
   if (!account) throw refused;
-  if (account->totp_enabled) {
-    const bool taken = co_await take_second_factor(*account, code, call.now);
-    if (!taken) core_.sign_ins.failed(call, *account, "the code was wrong");
-    if (!taken) throw refused;
+  if (account->totp_enabled && !take_second_factor(*account, code, call.now)) {
+    core_.sign_ins.failed(call, *account, "the code was wrong");
+    throw refused;
   }
   core_.guess_was_right(key);
   challenges_.close(token);
-  co_return std::move(*account);
+  return std::move(*account);
 }
 
 Task<net::HttpResponse> Sessions::create(Call& call) {
@@ -243,62 +228,53 @@ Task<net::HttpResponse> Sessions::login(Call& call) {
   co_return response;
 }
 
-Task<net::HttpResponse> Sessions::complete(Call& call) {
-  const store::AccountRow account = co_await second_step(call);
-  net::HttpResponse response =
-      co_await start(call, account, Carrier::tokens, Proof::password_and_code);
-  co_return response;
+net::HttpResponse Sessions::complete(const Call& call) const {
+  return start(call, second_step(call), Carrier::tokens, Proof::password_and_code);
 }
 
-Task<net::HttpResponse> Sessions::refresh(Call& call) {
+net::HttpResponse Sessions::refresh(const Call& call) const {
   BodyReader body(call.body);
   body.refuse_unknown(std::array<std::string_view, 1>{"refresh_token"}, {}, "refresh request");
   check(body);
   const Secret given(required_text(body, "refresh_token"));
   const Secret next = new_refresh_token();
-  auto renew = [&store = core_.deps.store, old = Secret(sha256(given.reveal())),
-                fresh = Secret(sha256(next.reveal())), now = call.now] {
-    return store.refresh_session(old, fresh, now, now + refresh_lifetime);
-  };
-  const store::Refreshed refreshed = co_await core_.disk(call, std::move(renew));
+  const store::Refreshed refreshed = unwrap(core_.deps.store.refresh_session(
+      Secret(sha256(given.reveal())), Secret(sha256(next.reveal())), call.now,
+      call.now + refresh_lifetime));
   if (refreshed.result == store::Refreshed::Result::reused) {
-    co_await note_end(call, refreshed.account_id, refreshed.session_id);
+    note_end(call, refreshed.account_id, refreshed.session_id);
   }
   if (refreshed.result != store::Refreshed::Result::renewed) {
     throw unauthorized("the refresh token is not valid, or was used before");
   }
-  co_return token_pair(call, refreshed.account_id, refreshed.session_id, next);
+  return token_pair(call, refreshed.account_id, refreshed.session_id, next);
 }
 
 /// Records that a reused refresh token has ended its session.
-Task<void> Sessions::note_end(const Call& call, std::string person, std::string session) {
-  auto look = [&store = core_.deps.store, person] { return store.account(person); };
-  const std::optional<store::AccountRow> account = co_await core_.disk(call, std::move(look));
-  if (!account) co_return;
+void Sessions::note_end(const Call& call, const std::string& person,
+                        const std::string& session) const {
+  const auto account = unwrap(core_.deps.store.account(person));
+  if (!account) return;
   const auto audit =
       core_.sign_ins.entry(call.client, call.now, account->team_id, person, "session.ended",
                            {{"id", session}, {"why", "its refresh token was used twice"}});
-  if (!audit) co_return;
-  auto keep = [&store = core_.deps.store, audit] { return store.append_audit(*audit); };
-  co_await core_.disk(call, std::move(keep));
+  if (audit) unwrap(core_.deps.store.append_audit(*audit));
 }
 
-Task<net::HttpResponse> Sessions::end(Call& call) {
+net::HttpResponse Sessions::end(const Call& call) const {
   BodyReader body(call.body);
   body.refuse_unknown(std::array<std::string_view, 1>{"refresh_token"}, {}, "refresh request");
   check(body);
   const Secret given(required_text(body, "refresh_token"));
-  auto finish = [&store = core_.deps.store, &log = core_.sign_ins, client = call.client,
-                 now = call.now, hash = Secret(sha256(given.reveal()))] {
-    // The token determines the session.
-    return store.end_session_by_token(hash, [&](const store::SessionRow& session) {
-      return log.entry(client, now, session.team_id, session.account_id, "session.ended",
-                       {{"id", session.id}, {"why", "signed out"}});
-    });
+  // The token determines the session.
+  const auto audit = [&](const store::SessionRow& session) {
+    return core_.sign_ins.entry(call.client, call.now, session.team_id, session.account_id,
+                                "session.ended", {{"id", session.id}, {"why", "signed out"}});
   };
-  const std::optional<store::SessionRow> ended = co_await core_.disk(call, std::move(finish));
+  const auto ended =
+      unwrap(core_.deps.store.end_session_by_token(Secret(sha256(given.reveal())), audit));
   if (!ended) throw unauthorized("the refresh token is not valid");
-  co_return no_content();
+  return no_content();
 }
 
 Task<net::HttpResponse> Sessions::create_cookie(Call& call) {
@@ -308,41 +284,35 @@ Task<net::HttpResponse> Sessions::create_cookie(Call& call) {
   co_return response;
 }
 
-Task<net::HttpResponse> Sessions::complete_cookie(Call& call) {
-  const store::AccountRow account = co_await second_step(call);
-  net::HttpResponse response =
-      co_await start(call, account, Carrier::cookie, Proof::password_and_code);
-  co_return response;
+net::HttpResponse Sessions::complete_cookie(const Call& call) const {
+  return start(call, second_step(call), Carrier::cookie, Proof::password_and_code);
 }
 
-Task<net::HttpResponse> Sessions::cookie_answer(store::AccountRow account, std::string session) {
-  boost::json::object body = co_await describe_account(core_, authenticator_, account);
+net::HttpResponse Sessions::cookie_answer(const store::AccountRow& account,
+                                          const std::string& session) const {
+  boost::json::object body = describe_account(core_, authenticator_, account);
   body["account_id"] = account.team_id;
   body["csrf_token"] = core_.csrf_token(session);
-  co_return json_response(200, body);
+  return json_response(200, body);
 }
 
-Task<net::HttpResponse> Sessions::show_cookie(Call& call) {
-  auto look = [&store = core_.deps.store, id = call.caller.person_id] { return store.account(id); };
-  std::optional<store::AccountRow> account = co_await core_.disk(call, std::move(look));
+net::HttpResponse Sessions::show_cookie(const Call& call) const {
+  const auto account = unwrap(core_.deps.store.account(call.caller.person_id));
   if (!account) throw unauthorized("the account is gone");
-  net::HttpResponse response = co_await cookie_answer(std::move(*account), call.caller.session_id);
-  co_return response;
+  return cookie_answer(*account, call.caller.session_id);
 }
 
-Task<net::HttpResponse> Sessions::end_cookie(Call& call) {
+net::HttpResponse Sessions::end_cookie(const Call& call) const {
   const auto audit = core_.sign_ins.entry(call.client, call.now, call.caller.account_id,
                                           call.caller.person_id, "session.ended",
                                           {{"id", call.caller.session_id}, {"why", "signed out"}});
-  auto finish = [&store = core_.deps.store, person = call.caller.person_id,
-                 id = call.caller.session_id,
-                 audit] { return store.end_session(person, id, audit ? &*audit : nullptr); };
-  const store::Outcome ended = co_await core_.disk(call, std::move(finish));
+  const store::Outcome ended = unwrap(core_.deps.store.end_session(
+      call.caller.person_id, call.caller.session_id, audit ? &*audit : nullptr));
   // A session that is not found has ended already; anything else was rolled back.
   if (ended != store::Outcome::done && ended != store::Outcome::not_found) throw busy();
   net::HttpResponse response = no_content();
   response.headers.emplace_back("Set-Cookie", cookie("", std::chrono::seconds(0)));
-  co_return response;
+  return response;
 }
 
 }  // namespace postern::admin

@@ -41,9 +41,9 @@ class Sessions {
   void add_routes(Router& router);
 
   /// Whether `code` is the account's current TOTP code or one of its backup codes. If so, the code
-  /// is spent.
-  Task<bool> take_second_factor(const store::AccountRow& account, std::string code,
-                                store::Time now);
+  /// is spent. Blocks on the disk.
+  bool take_second_factor(const store::AccountRow& account, const std::string& code,
+                          store::Time now) const;
 
  private:
   enum class Carrier { tokens, cookie };  ///< how the client keeps the session
@@ -51,31 +51,33 @@ class Sessions {
 
   Task<net::HttpResponse> create(Call& call);
   Task<net::HttpResponse> login(Call& call);
-  Task<net::HttpResponse> complete(Call& call);
-  Task<net::HttpResponse> refresh(Call& call);
-  Task<net::HttpResponse> end(Call& call);
+  net::HttpResponse complete(const Call& call) const;
+  net::HttpResponse refresh(const Call& call) const;
+  net::HttpResponse end(const Call& call) const;
   Task<net::HttpResponse> create_cookie(Call& call);
-  Task<net::HttpResponse> complete_cookie(Call& call);
-  Task<net::HttpResponse> show_cookie(Call& call);
-  Task<net::HttpResponse> end_cookie(Call& call);
+  net::HttpResponse complete_cookie(const Call& call) const;
+  net::HttpResponse show_cookie(const Call& call) const;
+  net::HttpResponse end_cookie(const Call& call) const;
 
   /// The account with this password; throws 401, 422 or 429.
   Task<store::AccountRow> sign_in(Call& call, std::string email, Secret password);
-  Task<store::AccountRow> second_step(Call& call);
   Task<net::HttpResponse> first_step(Call& call, std::string email, Secret password,
                                      Carrier carrier);
-  Task<net::HttpResponse> start(Call& call, const store::AccountRow& account, Carrier carrier,
-                                Proof proof);
+  // The rest blocks on the disk.
+  store::AccountRow second_step(const Call& call) const;
+  net::HttpResponse start(const Call& call, const store::AccountRow& account, Carrier carrier,
+                          Proof proof) const;
   /// For a page: the account, and the CSRF token for its writes.
-  Task<net::HttpResponse> cookie_answer(store::AccountRow account, std::string session);
-  Task<void> note_end(const Call& call, std::string person, std::string session);
+  net::HttpResponse cookie_answer(const store::AccountRow& account,
+                                  const std::string& session) const;
+  void note_end(const Call& call, const std::string& person, const std::string& session) const;
   net::HttpResponse token_pair(const Call& call, std::string account, std::string session,
-                               const Secret& refresh);
+                               const Secret& refresh) const;
   std::string cookie(const std::string& value, std::chrono::seconds lifetime) const;
 
   Core& core_;
   Authenticator& authenticator_;
-  Challenges challenges_;
+  mutable Challenges challenges_;
 };
 
 }  // namespace postern::admin
