@@ -37,7 +37,7 @@ void CommandDesk::add_routes(Router& router) {
               .path = "/control/{question}",
               .access = Access::owner,
               .body = Body::json,
-              .handler = [this](Call& call) { return answer(call); },
+              .handler = router.handler(*this, &CommandDesk::answer),
               .control_token = ControlToken::required});
 }
 

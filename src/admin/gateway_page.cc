@@ -57,10 +57,9 @@ std::string openapi_for(std::string_view yaml, std::string_view public_url) {
 }
 
 void GatewayPage::add_routes(Router& router) {
-  router.add({"GET", "/api/v1/gateway", Access::read, Body::none,
-              [this](Call& call) { return show(call); }});
-  router.add({"GET", "/api/v1/openapi.yaml", Access::open, Body::none,
-              [this](Call& call) { return description(call); }});
+  router.add(*this, "GET", "/api/v1/gateway", Access::read, Body::none, &GatewayPage::show);
+  router.add(*this, "GET", "/api/v1/openapi.yaml", Access::open, Body::none,
+             &GatewayPage::description);
 }
 
 boost::json::object GatewayPage::relay() {

@@ -223,7 +223,8 @@ Task<net::HttpResponse> Policies::create(Call& call) {
 net::HttpResponse Policies::show(const Call& call) const { return answer(200, stored(call)); }
 
 Task<std::optional<store::PolicyRow>> Policies::try_update(Call& call) {
-  store::PolicyRow row = co_await core_.disk(call, [this](const Call& own) { return stored(own); });
+  auto look = [this](const Call& own) { return stored(own); };
+  store::PolicyRow row = co_await core_.disk(call, std::move(look));
   const std::uint64_t version = row.version;
   if (!version_matches(call, version)) throw version_mismatch();
   const PolicyFields before = fields_of(row);

@@ -90,10 +90,10 @@ void Queue::add_routes(Router& router) {
   add("POST", "/api/v1/queue/{id}/hold", Access::write, Body::optional_json, &Queue::hold);
   add("POST", "/api/v1/queue/{id}/release", Access::write, Body::optional_json, &Queue::release);
   add("POST", "/api/v1/queue/{id}/drop", Access::write, Body::optional_json, &Queue::drop);
-  router.add({"GET", "/api/v1/webhooks/{id}/dead-letters", Access::read, Body::none,
-              [this](Call& call) { return dead_letters(call); }});
-  router.add({"POST", "/api/v1/webhooks/{id}/dead-letters/{message_id}/retry", Access::write,
-              Body::none, [this](Call& call) { return retry_dead_letter(call); }});
+  router.add(*this, "GET", "/api/v1/webhooks/{id}/dead-letters", Access::read, Body::none,
+             &Queue::dead_letters);
+  router.add(*this, "POST", "/api/v1/webhooks/{id}/dead-letters/{message_id}/retry", Access::write,
+             Body::none, &Queue::retry_dead_letter);
 }
 
 QueueControl& Queue::control() const {
@@ -204,11 +204,10 @@ Task<net::HttpResponse> Queue::verify(Call&) {
 
 Task<spool::Destination> Queue::own_webhook(const Call& call) {
   auto look = [&store = core_.deps.store, account = call.caller.account_id, id = call.ids[0]] {
-    return store.webhook(account, id);
+    return admin::found(store.webhook(account, id));
   };
-  const std::optional<store::WebhookRow> row = co_await core_.disk(call, std::move(look));
-  if (!row) throw not_found();
-  co_return spool::Destination{spool::RouteKind::webhook, row->id};
+  const store::WebhookRow row = co_await core_.disk(call, std::move(look));
+  co_return spool::Destination{spool::RouteKind::webhook, row.id};
 }
 
 Task<net::HttpResponse> Queue::dead_letters(Call& call) {

@@ -7,11 +7,10 @@
 namespace postern::admin {
 
 void System::add_routes(Router& router) {
-  router.add(
-      {"GET", "/api/v1/ping", Access::open, Body::none, [this](Call& c) { return ping(c); }});
-  router.add({"GET", "/healthz", Access::open, Body::none, [this](Call& c) { return health(c); }});
-  router.add({"GET", "/readyz", Access::open, Body::none, [this](Call& c) { return ready(c); }});
-  router.add({"GET", "/metrics", Access::open, Body::none, [this](Call& c) { return metrics(c); }});
+  router.add(*this, "GET", "/api/v1/ping", Access::open, Body::none, &System::ping);
+  router.add(*this, "GET", "/healthz", Access::open, Body::none, &System::health);
+  router.add(*this, "GET", "/readyz", Access::open, Body::none, &System::ready);
+  router.add(*this, "GET", "/metrics", Access::open, Body::none, &System::metrics);
 }
 
 Task<net::HttpResponse> System::ping(Call&) { co_return json_response(200, {{"status", "ok"}}); }

@@ -63,16 +63,15 @@ TestMails::TestMails(Core& core)
     : core_(core), sent_(rate_of(core.options, mails_a_minute), std::chrono::minutes(1)) {}
 
 void TestMails::add_routes(Router& router) {
-  router.add({"POST", "/api/v1/webhooks/{id}/test-mail", Access::write, Body::optional_json,
-              [this](Call& call) { return send(call); }});
+  router.add(*this, "POST", "/api/v1/webhooks/{id}/test-mail", Access::write, Body::optional_json,
+             &TestMails::send);
 }
 
 Task<net::HttpResponse> TestMails::send(Call& call) {
   auto look = [&store = core_.deps.store, account = call.caller.account_id, id = call.ids[0]] {
-    return store.webhook(account, id);
+    return found(store.webhook(account, id));
   };
-  const std::optional<store::WebhookRow> row = co_await core_.disk(call, std::move(look));
-  if (!row) throw not_found();
+  co_await core_.disk(call, std::move(look));
   TestMailRequest request = read_request(call);
   if (core_.deps.test_mail == nullptr)
     throw unavailable("test mails are not available on this server");

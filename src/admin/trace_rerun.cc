@@ -42,7 +42,7 @@ json::array array_of(const std::vector<std::string>& sentences) {
 void TraceReruns::add_routes(Router& router) {
   // Nothing changes, so any role may call it; but it uses DNS, so another site's page may not.
   router.add({"POST", "/api/v1/traces/{id}/run-again", Access::own, Body::none,
-              [this](Call& call) { return run_again(call); }});
+              router.handler(*this, &TraceReruns::run_again)});
 }
 
 Task<net::HttpResponse> TraceReruns::run_again(Call& call) {

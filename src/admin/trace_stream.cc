@@ -86,7 +86,7 @@ void TraceStream::add_routes(Router& router) {
               .path = "/api/v1/traces/stream",
               .access = Access::read,
               .body = Body::none,
-              .handler = [this](Call& call) { return stream(call); },
+              .handler = router.handler(*this, &TraceStream::stream),
               .stays = Stays::always});
 }
 
@@ -101,9 +101,8 @@ Task<net::HttpResponse> TraceStream::stream(Call& call) {
   if (const auto id = call.request.parameter("webhook_id")) {
     feed->webhook_id = std::string(*id);
     auto look = [&store = core_.deps.store, account = call.caller.account_id,
-                 id = std::string(*id)] { return store.webhook(account, id); };
-    const std::optional<store::WebhookRow> row = co_await core_.disk(call, std::move(look));
-    if (!row) throw not_found();
+                 id = std::string(*id)] { return found(store.webhook(account, id)); };
+    co_await core_.disk(call, std::move(look));
   }
   const bool operates = co_await authenticator_.operates_gateway(call.caller.account_id);
   feed->subscription = hub->subscribe(call.caller.account_id, operates && !feed->webhook_id,
