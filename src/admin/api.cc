@@ -145,7 +145,8 @@ Task<Piece> guarded_piece(std::shared_ptr<net::HttpResponse::Stream> stream, End
 
 void read_body(Call& call, Body wanted) {
   if (wanted == Body::none) return;
-  const std::string& text = call.request.body;
+  // Endpoints use the parsed body, and copies of the call need not have both.
+  const std::string text = std::exchange(call.request.body, {});
   const auto type = call.request.header("content-type");
   if (wanted == Body::optional_json && text.empty()) return;
   if (!type ? !text.empty() : !is_json(*type)) {

@@ -73,7 +73,7 @@ struct Dependencies {
   Publisher& publisher;              ///< applies changes to the hot path
   dns::Resolver& resolver;           ///< verifies domains
   net::WorkPool& hashing;            ///< Argon2 and bcrypt
-  net::WorkPool& disk;               ///< database calls
+  net::WorkPool& disk;               ///< database calls, and the endpoints that only make them
   /// The error in a payload template, with line and column; nullopt: none. Unset: templates are
   /// refused.
   std::function<std::optional<std::string>(std::string_view text)> template_error;

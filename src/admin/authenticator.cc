@@ -114,16 +114,11 @@ Task<Refusal> Authenticator::end_of_access(Guest& guest) {
 
 Task<std::optional<Caller>> Authenticator::live_session(Caller::Kind kind, const Claims& claims,
                                                         store::Time now) {
-  auto look = [&store = core_.deps.store, id = claims.session_id,
-               now]() -> Result<std::optional<store::SessionRow>> {
-    auto session = store.session(id, now);
-    if (!session || !*session) return session;
-    const std::optional<store::Time>& seen = (*session)->seen_at;
-    if (!seen || *seen + std::chrono::hours(1) <= now) {
-      if (auto noted = store.touch_account((*session)->account_id, now); !noted) {
-        return tl::unexpected(noted.error());
-      }
-    }
+  auto look = [&store = core_.deps.store, id = claims.session_id, now] {
+    std::optional<store::SessionRow> session = unwrap(store.session(id, now));
+    const bool stale =
+        session && (!session->seen_at || *session->seen_at + std::chrono::hours(1) <= now);
+    if (stale) unwrap(store.touch_account(session->account_id, now));
     return session;
   };
   const std::optional<store::SessionRow> session =
@@ -150,16 +145,14 @@ Task<Caller> Authenticator::session_caller(const Call& call, std::string token) 
   co_return std::move(*caller);
 }
 
-Task<Caller> Authenticator::api_token_caller(const Call& call, std::string token, Access access) {
-  auto look = [&store = core_.deps.store, hash = Secret(sha256(token))] {
-    return store.api_token_by_hash(hash);
-  };
-  const std::optional<store::ApiTokenRow> row = co_await core_.disk(call, std::move(look));
+Caller Authenticator::api_token_caller(const std::string& token, Access access,
+                                       const IpAddress& client, store::Time now) const {
+  const auto row = unwrap(core_.deps.store.api_token_by_hash(Secret(sha256(token))));
   if (!row) throw unauthorized("the token is not valid");
-  if (row->expires_at && *row->expires_at <= call.now) {
+  if (row->expires_at && *row->expires_at <= now) {
     throw Refusal{401, "token_expired", "the API token has expired", {}, {}};
   }
-  if (!address_allowed(row->allowed_ips, call.client)) {
+  if (!address_allowed(row->allowed_ips, client)) {
     throw unauthorized("the API token may not be used from this address");
   }
   if (access == Access::session || access == Access::owner)
@@ -167,17 +160,14 @@ Task<Caller> Authenticator::api_token_caller(const Call& call, std::string token
   const std::string_view scope = access == Access::read ? "read" : "write";
   if (!listed(row->scopes, scope))
     throw forbidden("the API token lacks the scope \"" + std::string(scope) + "\"");
-  auto touch = [&store = core_.deps.store, id = row->id, now = call.now] {
-    return store.touch_api_token(id, now);
-  };
-  co_await core_.disk(call, std::move(touch));
-  co_return Caller{.kind = Caller::Kind::api_token,
-                   .account_id = row->account_id,
-                   .person_id = row->maker,
-                   .role = row->maker_role,
-                   .actor = row->id,
-                   .session_id = {},
-                   .until = row->expires_at};
+  unwrap(core_.deps.store.touch_api_token(row->id, now));
+  return Caller{.kind = Caller::Kind::api_token,
+                .account_id = row->account_id,
+                .person_id = row->maker,
+                .role = row->maker_role,
+                .actor = row->id,
+                .session_id = {},
+                .until = row->expires_at};
 }
 
 Task<std::optional<Caller>> Authenticator::cookie_caller(const Call& call) {
@@ -221,7 +211,10 @@ Task<void> Authenticator::admit(Call& call, Access access) {
     if (bearer->find('.') != std::string::npos) {
       call.caller = co_await session_caller(call, *bearer);
     } else {
-      call.caller = co_await api_token_caller(call, *bearer, access);
+      auto judge = [this, token = *bearer, access, client = call.client, now = call.now] {
+        return api_token_caller(token, access, client, now);
+      };
+      call.caller = co_await core_.disk(call, std::move(judge));
     }
     check_role(call.caller, access);
     co_return;

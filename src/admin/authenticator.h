@@ -61,7 +61,9 @@ class Authenticator {
   /// browser.
   void check_origin(const Call& call) const;
   Task<Caller> session_caller(const Call& call, std::string token);
-  Task<Caller> api_token_caller(const Call& call, std::string token, Access access);
+  /// Blocks on the disk.
+  Caller api_token_caller(const std::string& token, Access access, const IpAddress& client,
+                          store::Time now) const;
   /// The caller of a session that has not ended; nullopt otherwise.
   Task<std::optional<Caller>> live_session(Caller::Kind kind, const Claims& claims,
                                            store::Time now);

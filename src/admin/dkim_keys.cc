@@ -174,7 +174,7 @@ Task<void> DkimKeys::require_record(store::DkimKeyRow key) {
 }
 
 Task<net::HttpResponse> DkimKeys::change(Call& call) {
-  auto look = [this](const Call& own) { return std::pair(domain_of(own), stored(own)); };
+  auto look = [this](const Call& own) { return std::pair{domain_of(own), stored(own)}; };
   auto [domain, row] = co_await core_.disk(call, std::move(look));
   BodyReader body(call.body);
   body.refuse_unknown(std::array<std::string_view, 2>{"state", "skip_dns_check"}, {}, "DKIM key");
