@@ -223,7 +223,7 @@ bool TableVerifier::serves(std::string_view mechanism) const {
 }
 
 net::Turn turn_of(const policy::Evidence& evidence) {
-  return {.account = subscriber_key(evidence.session.client_ip), .client = {}};
+  return {.account = {}, .client = subscriber_key(evidence.session.client_ip)};
 }
 
 StoredMix::StoredMix()

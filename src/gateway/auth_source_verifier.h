@@ -63,7 +63,7 @@ class SourceVerifier : public policy::Verifier {
   const AskedParts parts_;
 };
 
-/// Turns in a work pool by client address, so that one client does not delay others.
+/// Turns in a work pool by client address and network, so that one does not delay others.
 net::Turn turn_of(const policy::Evidence& evidence);
 
 /// A sample of stored passwords of known names, so that a look-up of an unknown name costs as much

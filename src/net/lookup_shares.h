@@ -1,17 +1,17 @@
 // Shares of concurrent DNS lookups. Accounting only, without clock; the resolver locks it.
 //
-// A client may have as many pending lookups as there are free places: alone it gets half of them,
-// two clients get a third each. Places of lookups that never end become free when the resolver
-// gives up; if about log2(places) clients cause such lookups at a time, a new client waits that
-// long.
+// A client may have as many pending lookups as it and its network leave free
+// (base/network_shares.h): a network alone gets half of them, two networks get a third each. Places
+// of lookups that never end become free when the resolver gives up; if about log2(places) networks
+// cause such lookups at a time, a new client waits that long.
 #pragma once
 
 #include <cstddef>
 #include <list>
-#include <map>
-#include <set>
 #include <string>
 #include <utility>
+
+#include "base/network_shares.h"
 
 namespace postern::net {
 
@@ -19,14 +19,14 @@ namespace postern::net {
 class LookupShares {
  public:
   /// `places`: the limit of concurrent lookups.
-  explicit LookupShares(std::size_t places) : places_(places) {}
+  explicit LookupShares(std::size_t places) : shares_(places) {}
 
   /// A lookup that needs a place; a base of the object that waits. Call left() before it is
   /// destroyed.
   class Waiting {
    public:
     explicit Waiting(std::string client) : client_(std::move(client)) {}
-    /// The key under which it is counted.
+    /// The subscriber_key() under which it is counted.
     const std::string& client() const { return client_; }
     /// Whether the lookup may start.
     bool has_place() const { return state_ == State::has_place; }
@@ -49,26 +49,14 @@ class LookupShares {
   void begun(Waiting& one) { one.state_ = Waiting::State::outside; }
 
   /// Places in use.
-  std::size_t under_way() const { return under_way_; }
+  std::size_t under_way() const { return shares_.used(); }
 
  private:
-  struct Client {
-    std::size_t under_way = 0;
-    std::list<Waiting*> line;
-  };
-  using Clients = std::map<std::string, Client>;
+  using Shares = NetworkShares<std::list<Waiting*>>;  ///< with each client's queue
 
-  std::size_t free() const { return places_ - under_way_; }
-  /// Sets the client's number of pending lookups, also in the queue's order.
-  void count(Clients::iterator client, std::size_t under_way);
-  void leave_line(Clients::iterator client, Waiting& one);
-  void forget_idle(Clients::iterator client);
+  void leave_line(Shares::Client& client, Waiting& one);
 
-  const std::size_t places_;
-  std::size_t under_way_ = 0;
-  Clients clients_;
-  /// Clients with queued lookups; the fewest pending lookups first.
-  std::set<std::pair<std::size_t, std::string>> line_;
+  Shares shares_;
 };
 
 }  // namespace postern::net

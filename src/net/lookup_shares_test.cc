@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/ip.h"
+
 namespace postern::net {
 namespace {
 
@@ -25,6 +27,45 @@ class LookupSharesTest : public ::testing::Test {
   std::deque<Waiting> asked_;
   LookupShares shares_{12};
 };
+
+TEST(LookupSharesOfNetworks, a_network_of_many_clients_has_half_and_another_its_share_at_once) {
+  LookupShares shares(512);
+  std::deque<Waiting> asked;
+  const auto ask = [&](const std::string& address) {
+    Waiting& one = asked.emplace_back(subscriber_key(*IpAddress::parse(address)));
+    shares.take(one);
+    return one.has_place();
+  };
+  std::size_t begun = 0;
+  for (int round = 0; round < 4; ++round) {
+    for (int i = 0; i < 512; ++i) begun += ask("2001:db8:1:" + std::to_string(i) + "::1") ? 1 : 0;
+  }
+  EXPECT_EQ(begun, 256u);
+  for (int i = 0; i < 80; ++i) EXPECT_TRUE(ask("192.0.2.1")) << i;
+  EXPECT_TRUE(ask("192.0.2.2")) << "its neighbour";
+  EXPECT_TRUE(ask("198.51.100.1"));
+}
+
+TEST(LookupSharesOfNetworks, who_waits_in_another_network_goes_first) {
+  LookupShares shares(9);
+  std::deque<Waiting> asked;
+  const auto ask = [&](const std::string& address) -> Waiting& {
+    Waiting& one = asked.emplace_back(subscriber_key(*IpAddress::parse(address)));
+    shares.take(one);
+    return one;
+  };
+  for (int i = 0; i < 5; ++i) ask("2001:db8:1:" + std::to_string(i) + "::1");
+  Waiting& more = ask("2001:db8:1:99::1");
+  EXPECT_FALSE(more.has_place());
+  ask("192.0.2.1");
+  Waiting& second = ask("192.0.2.1");
+  Waiting& third = ask("192.0.2.2");
+  EXPECT_TRUE(second.has_place());
+  EXPECT_FALSE(third.has_place());
+  EXPECT_EQ(shares.release(subscriber_key(*IpAddress::parse("2001:db8:1::1"))), &third);
+  EXPECT_EQ(shares.release(subscriber_key(*IpAddress::parse("2001:db8:1:1::1"))), nullptr);
+  EXPECT_FALSE(more.has_place());
+}
 
 TEST_F(LookupSharesTest, one_client_leaves_half_of_the_places_to_others) {
   EXPECT_EQ(begin("a", 100), 6u);

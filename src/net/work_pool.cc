@@ -14,6 +14,7 @@
 #include <boost/asio/prefer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/subscriber.h"
 #include "base/thread.h"
 #include "net/fair_queue.h"
 
@@ -27,6 +28,11 @@ constexpr auto full = "the work queue is full";
 constexpr auto late = "no thread in time";
 constexpr auto used_up = "the share of time is used up while others wait";
 constexpr auto stopped = "the work pool has stopped";
+
+/// A network may use as much time as so many clients.
+constexpr int clients_of_network = 2;
+
+std::string network_of(const std::string& client) { return std::string(network_of_key(client)); }
 
 /// CPU time of this thread: the load of other processes is not charged.
 double cpu_seconds() {
@@ -84,7 +90,8 @@ struct WorkPool::State {
       : queue(queue_limit),
         limit(queue_limit),
         by_account(shares.account),
-        by_client(shares.client) {}
+        by_client(shares.client),
+        by_network(shares.client * clients_of_network) {}
 
   std::mutex mutex;
   std::condition_variable wake;
@@ -92,6 +99,7 @@ struct WorkPool::State {
   const std::size_t limit;
   Usage by_account;
   Usage by_client;
+  Usage by_network;
   std::size_t idle = 0;
   bool stopping = false;
   std::vector<std::thread> threads;
@@ -102,7 +110,9 @@ struct WorkPool::State {
     const auto others = [&](std::size_t own) { return queue.size() > own; };
     return (by_account.is_over(turn.account, now) &&
             others(queue.waiting_of_account(turn.account))) ||
-           (by_client.is_over(turn.client, now) && others(queue.waiting_of_client(turn.client)));
+           (by_client.is_over(turn.client, now) && others(queue.waiting_of_client(turn.client))) ||
+           (by_network.is_over(network_of(turn.client), now) &&
+            others(queue.waiting_of_network(turn.client)));
   }
 
   /// Queues the job, or returns the job for which there is no room, with the reason.
@@ -147,6 +157,7 @@ struct WorkPool::State {
       const auto now = Clock::now();
       by_account.add(entry->account, took, now);
       by_client.add(entry->client, took, now);
+      by_network.add(network_of(entry->client), took, now);
     }
   }
 };

@@ -547,5 +547,46 @@ def neighbours(bench):
         guesser.close()
 
 
+@check
+def a_customer_with_many_addresses(bench):
+    """Forty /64 of one /48 guess at forty users at a time: a login from elsewhere waits for the hashes in hand, and not for the flood."""
+    count = 40
+    users = ["dear%d:$2y$13$" % i + 53 * "." for i in range(count)] + ["neighbour:" + bcrypt(PASSWORD)]
+    server = gateway(bench, {"kind": "static", "users": users},
+                     auth={"workers": 1, "wait": "5m", "longest_hash": "0s", "account_share": "0s", "client_share": "0s"},
+                     listener=[{"tls": "starttls", "proxy_protocol": "required", "proxy_from": ["127.0.0.0/8"]}])
+
+    def session(address):
+        one = smtp.Client(server.smtp_port)
+        one.proxy(address)
+        smtp.check("220", one.reply(), "greeting")
+        one.command("EHLO client.example", "250")
+        one.command("STARTTLS", "220")
+        one.start_tls()
+        one.command("EHLO client.example", "250")
+        return one
+
+    flood, answered = [session("2001:db8:1:%x::1" % i) for i in range(count)], []
+
+    def guess(one, user):
+        with contextlib.suppress(Exception):
+            answered.append(one.auth_plain(user, "wrong")[-1])
+
+    one = session("192.0.2.1")
+    threads = [threading.Thread(target=guess, args=(guesser, "dear%d" % i), daemon=True) for i, guesser in enumerate(flood)]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + 120
+    while not answered and time.monotonic() < end:
+        time.sleep(0.01)
+    before, begun = len(answered), time.monotonic()
+    smtp.check(OK, one.auth_plain("neighbour", PASSWORD), "the neighbour")
+    took, meanwhile = time.monotonic() - begun, len(answered) - before
+    if meanwhile > 3 or len(answered) > count - 4:
+        raise Fail("the neighbour waited %.1f s, for %d of the flood" % (took, meanwhile))
+    for guesser in flood:
+        guesser.close()
+
+
 if __name__ == "__main__":
     sys.exit(smoke.main(CHECKS, __doc__))
