@@ -13,16 +13,16 @@ namespace postern::net {
 /// Requests beyond these get an error reply; the defaults are for the control plane.
 struct HttpLimits {
   std::size_t body = std::size_t{1} << 20;  ///< octets; a larger body gets 413
-  /// Open connections. When full, a new connection replaces an idle one.
+  /// Open connections. When full, a new connection replaces one whose request has not arrived.
   std::size_t connections = 1024;
-  /// Requests in progress: from the last header line until the answer is sent. Beyond: 503.
+  /// Requests in progress: from the last octet of the body until the answer is sent. Beyond: 503.
   std::size_t requests = 512;
   /// Requests in progress of one client (an IPv4 address or IPv6 /64). Beyond: 429. Of every
-  /// resource limited here, a client gets no more than about what is still free, so that others
-  /// find some.
+  /// resource limited here, a client gets no more than it and its network leave free
+  /// (base/network_shares.h), so that others find some.
   std::size_t requests_per_client = 128;
-  /// A body up to this size, in octets, needs no more than its request's place. A larger one is
-  /// read only if HttpGate allows it, and counts in `bodies`.
+  /// A body up to this size, in octets, needs no more than its connection. A larger one is read
+  /// only if HttpGate allows it, and counts in `bodies`.
   std::size_t small_body = std::size_t{64} << 10;
   /// Octets of larger bodies, announced or possible: in total, and per client.
   std::uint64_t bodies = std::uint64_t{64} << 20;

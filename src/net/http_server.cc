@@ -116,6 +116,17 @@ HttpFault no_place(HttpShares::Verdict verdict) {
   return {503, "unavailable", "the server is busy; try again in a moment"};
 }
 
+/// Whether it was admitted.
+bool judge(HttpShares::Verdict verdict, Incoming& in) {
+  if (verdict == HttpShares::Verdict::admitted) return true;
+  if (verdict == HttpShares::Verdict::lost) {
+    in.gone = true;
+  } else {
+    in.fault = no_place(verdict);
+  }
+  return false;
+}
+
 }  // namespace
 
 struct HttpServer::Shared : std::enable_shared_from_this<HttpServer::Shared> {
@@ -152,21 +163,32 @@ struct HttpServer::Shared : std::enable_shared_from_this<HttpServer::Shared> {
     shares.leave(*connection);
     connections.erase(connection);
   }
-  HttpShares::Verdict begin(Connection& connection, const HttpHead& head) {
-    const IpAddress client =
-        client_of(head.request.headers, connection.peer, limits.trusted_proxies);
+  std::string counted_client(const Connection& connection, const HttpHead& head) const {
+    return subscriber_key(client_of(head.request.headers, connection.peer, limits.trusted_proxies));
+  }
+  /// Claims a place for a request; false: `in` says why not.
+  bool begin(Connection& connection, Incoming& in) {
+    const std::string client = counted_client(connection, in.head);
     const std::lock_guard lock(mutex);
-    return shares.begin(connection, {.client = subscriber_key(client),
-                                     .has_body = head.chunked || head.content_length != 0,
-                                     .path = head.request.path});
+    return judge(
+        shares.begin(connection, {.client = client,
+                                  .has_body = in.head.chunked || in.head.content_length != 0,
+                                  .path = in.head.request.path}),
+        in);
+  }
+  void pause(Connection& connection) {
+    const std::lock_guard lock(mutex);
+    shares.pause(connection);
   }
   void end(Connection& connection) {
     const std::lock_guard lock(mutex);
     shares.end(connection);
   }
-  HttpShares::Verdict take_body(Connection& connection, std::uint64_t octets) {
+  /// Claims octets for a body; false: `in` says why not.
+  bool take_body(Connection& connection, Incoming& in, std::uint64_t octets) {
+    const std::string client = counted_client(connection, in.head);
     const std::lock_guard lock(mutex);
-    return shares.take_body(connection, octets);
+    return judge(shares.take_body(connection, client, octets), in);
   }
   HttpShares::Verdict take_answer(Connection& connection, std::uint64_t octets) {
     const std::lock_guard lock(mutex);
@@ -220,14 +242,15 @@ Task<void> HttpServer::Shared::read_head(Connection& connection, Incoming& in) {
 Task<void> HttpServer::Shared::admit_large(Connection& connection, Incoming& in,
                                            std::uint64_t octets) {
   in.is_large = true;
+  // The gate works for the client, and needs a place; the body, which may come slowly, needs none.
+  if (!begin(connection, in)) co_return;
   try {
     if (gate) in.refusal = co_await gate(in.head.request);
   } catch (const std::exception&) {
     in.refusal = to_response({500, "internal", "internal error"});
   }
-  if (in.refusal) co_return;
-  const HttpShares::Verdict verdict = take_body(connection, octets);
-  if (verdict != HttpShares::Verdict::admitted) in.fault = no_place(verdict);
+  pause(connection);
+  if (!in.refusal) (void)take_body(connection, in, octets);
 }
 
 Task<void> HttpServer::Shared::read_body(Connection& connection, Incoming& in) {
@@ -390,7 +413,7 @@ Task<void> HttpServer::Shared::refuse(Connection& connection, HttpResponse refus
 Task<bool> HttpServer::Shared::serve_one(Connection& connection, Incoming& in) {
   in.head.request.peer = connection.peer;
   co_await read_body(connection, in);
-  if (in.failed()) co_return false;
+  if (in.failed() || !begin(connection, in)) co_return false;
   in.head.request.gone = [this, &connection]() -> Task<void> { return gone(connection); };
   connection.stream.expires_never();
   const bool changes_nothing = in.head.request.method == "GET";
@@ -416,15 +439,10 @@ Task<void> HttpServer::Shared::converse(Connection& connection) {
       in.fault = HttpFault{413, "body_too_large", "the body is larger than 1 MiB"};
     bool keep = false;
     if (!in.fault) {
-      const HttpShares::Verdict verdict = begin(connection, in.head);
-      if (verdict == HttpShares::Verdict::lost) co_return;
-      if (verdict != HttpShares::Verdict::admitted) {
-        in.fault = no_place(verdict);
-      } else {
-        keep = co_await serve_one(connection, in);
-        end(connection);
-      }
+      keep = co_await serve_one(connection, in);
+      end(connection);
     }
+    if (in.gone) co_return;
     if (keep) continue;
     if (in.fault) in.refusal = to_response(*in.fault);
     if (in.refusal) co_await refuse(connection, std::move(*in.refusal), in.head);

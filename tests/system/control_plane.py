@@ -11,10 +11,9 @@ from bench import LOCAL, expect
 from harness import instance
 from harness.cases import Fail
 
-# Loopback addresses that stand for other clients.
-STRANGER, TENANT, NEIGHBOUR = "127.0.0.7", "127.0.0.8", "127.0.0.9"
-# An answer for another client takes milliseconds, and this long on a busy machine; without a place
-# a client waits for half a minute.
+# Loopback addresses that play clients elsewhere, each in a network (/24) of its own.
+STRANGER, TENANT, NEIGHBOUR = "127.0.7.1", "127.0.8.1", "127.0.9.1"
+# An answer of somebody else's takes milliseconds, and this long where the machine is busy; one who is locked out waits for half a minute.
 BOUND = 10.0
 
 
@@ -95,8 +94,8 @@ def strangers_keep_nobody_out(bench):
         clients = held(server, [STRANGER], 400, octets)
         all_is_well(server, neighbour, what)
         close(clients)
-    # All at once, from three addresses.
-    clients = held(server, [STRANGER, "127.0.0.17", "127.0.0.18"], 400, b"POST /api/v1/sessions HTTP/1.1\r\nHost: h\r\nContent-Length: 99\r\n\r\n")
+    # Everything at once, and from three addresses.
+    clients = held(server, [STRANGER, "127.0.17.1", "127.0.18.1"], 400, b"POST /api/v1/sessions HTTP/1.1\r\nHost: h\r\nContent-Length: 99\r\n\r\n")
     status, _, took = call(server, NEIGHBOUR, "/healthz")
     expect("health while all places may be taken", 200, status)
     close(clients)
