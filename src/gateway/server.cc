@@ -26,6 +26,9 @@ namespace {
 
 constexpr std::chrono::milliseconds accept_pause{100};
 constexpr int backlog = 1024;
+/// Replies are short, and a client that does not read them must not fill the kernel's memory, which
+/// otherwise lets a buffer grow to megabytes. The kernel doubles it (socket(7)): 32 KiB.
+constexpr int send_buffer = 16 * 1024;
 constexpr std::chrono::milliseconds look_again{10};
 /// How long drain() waits for the sessions that it ends with 421.
 constexpr std::chrono::milliseconds last_words{500};
@@ -85,6 +88,8 @@ Result<std::shared_ptr<tcp::acceptor>> Server::open(Worker& worker, const Addres
     acceptor->set_option(asio::ip::v6_only(true), error);
   }
   if (!error) acceptor->bind(endpoint, error);
+  // Accepted sockets inherit it.
+  if (!error) acceptor->set_option(asio::socket_base::send_buffer_size(send_buffer), error);
   // Otherwise a connection that was aborted in the backlog is skipped silently, and the next one
   // waits until yet another client connects.
   if (!error) acceptor->set_option(asio::socket_base::enable_connection_aborted(true), error);

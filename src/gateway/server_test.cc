@@ -5,7 +5,14 @@
 #include <mutex>
 #include <thread>
 
+#include <sys/ioctl.h>
+
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -977,6 +984,50 @@ TEST_F(PlacesTest, a_client_that_does_not_read_can_lose_its_place) {
   const auto second = newcomer();
   EXPECT_EQ(second->ask("EHLO c.example.org").substr(0, 3), "250");
   writer.join();
+}
+
+/// The descriptor of this process whose peer is that port of 127.0.0.1; -1: there is none.
+int descriptor_to(std::uint16_t peer) {
+  for (int fd = 3; fd < 1024; ++fd) {
+    sockaddr_in address{};
+    socklen_t size = sizeof address;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0 &&
+        address.sin_family == AF_INET && ntohs(address.sin_port) == peer)
+      return fd;
+  }
+  return -1;
+}
+
+TEST_F(ServerTest, a_client_that_does_not_read_fills_no_more_than_a_small_buffer) {
+  settings.session.limits.junk_commands = 1'000'000;
+  start();
+  namespace asio = boost::asio;
+  asio::io_context io;
+  asio::ip::tcp::socket client(io);
+  client.open(asio::ip::tcp::v4());
+  client.set_option(asio::socket_base::receive_buffer_size(4096));
+  client.connect({asio::ip::address_v4::loopback(), port});
+  client.non_blocking(true);
+  std::string many;
+  for (int i = 0; i < 1000; ++i) many += "EHLO client.example.org\r\n";
+  int server_side = -1;
+  int most = 0;
+  // Until neither side has taken anything for a second: commands and replies stand still.
+  for (int still = 0; still < 50;) {
+    boost::system::error_code full;
+    const std::size_t sent = client.write_some(asio::buffer(many), full);
+    ASSERT_TRUE(!full || full == asio::error::would_block) << full.message();
+    if (server_side < 0) server_side = descriptor_to(client.local_endpoint().port());
+    int waiting = 0;
+    if (server_side >= 0) {
+      ASSERT_EQ(::ioctl(server_side, SIOCOUTQ, &waiting), 0);
+    }
+    still = sent == 0 && waiting <= most ? still + 1 : 0;
+    most = std::max(most, waiting);
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  EXPECT_GT(most, 1024) << "replies wait for the client";
+  EXPECT_LE(most, 32 * 1024);
 }
 
 /// Answers when it is told to.
