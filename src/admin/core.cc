@@ -23,6 +23,8 @@ Core::Core(const Dependencies& dependencies, const Options& given, TokenKeys tok
       options(given),
       passwords(dependencies.hashing, given.argon2, given.hashing_patience),
       guesses(rate_of(given, 10), std::chrono::minutes(10)),
+      sign_in_guesses(rate_of(given, 10), std::chrono::minutes(10)),
+      link_guesses(rate_of(given, 10), std::chrono::minutes(10)),
       account_guesses(rate_of(given, 100), std::chrono::minutes(10)),
       signups(rate_of(given, 30), std::chrono::minutes(10)),
       anonymous_calls(rate_of(given, 300), std::chrono::minutes(1)),
@@ -61,19 +63,32 @@ void Core::count_guess(const std::string& key) {
 
 void Core::guess_was_right(const std::string& key) { guesses.give_back(key); }
 
+void Core::count_guess(SubscriberCounter& counter, const Call& call,
+                       SubscriberCounter::Against against) {
+  if (const auto wait = counter.take(subscriber_key(call.client), against))
+    throw rate_limited(*wait, "tries");
+}
+
+void Core::guess_was_right(SubscriberCounter& counter, const Call& call,
+                           SubscriberCounter::Against against) {
+  counter.give_back(subscriber_key(call.client), against);
+}
+
 Core::CountedBy Core::count_sign_in(const Call& call, const std::string& email) {
-  const std::string client = subscriber_key(call.client);
-  count_guess(client);
   const std::string account = sha256(lower(email));  // fixed size, whatever was sent
-  if (known_clients.find(client, account, std::chrono::steady_clock::now()))
-    return CountedBy::address;
+  const bool known =
+      known_clients.find(subscriber_key(call.client), account, std::chrono::steady_clock::now())
+          .has_value();
+  count_guess(sign_in_guesses, call, known ? SubscriberCounter::Against::client : both);
+  if (known) return CountedBy::address;
   if (const auto wait = account_guesses.take(account)) throw rate_limited(*wait, "tries");
   return CountedBy::address_and_account;
 }
 
 void Core::sign_in_was_no_guess(const Call& call, const std::string& email, CountedBy counted) {
-  guess_was_right(subscriber_key(call.client));
-  if (counted == CountedBy::address_and_account) account_guesses.give_back(sha256(lower(email)));
+  const bool known = counted == CountedBy::address;
+  guess_was_right(sign_in_guesses, call, known ? SubscriberCounter::Against::client : both);
+  if (!known) account_guesses.give_back(sha256(lower(email)));
 }
 
 void Core::sign_in_was_right(const Call& call, const std::string& email, CountedBy counted) {

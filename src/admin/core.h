@@ -22,6 +22,7 @@
 #include "admin/sign_in_log.h"
 #include "admin/time_text.h"
 #include "base/known_clients.h"
+#include "base/subscriber_counter.h"
 #include "base/window_counter.h"
 #include "dialect/webhook/body_reader.h"
 
@@ -74,13 +75,21 @@ class Core {
   store::AuditRow audit(const Call& call, std::string action,
                         const boost::json::object& details = {}) const;
 
-  /// Counts an attempt to guess a password, before it is judged. Throws 429 after too many.
+  /// Counts an attempt to guess what confirms an account, before it is judged. Throws 429 after too
+  /// many.
   void count_guess(const std::string& key);
   /// Takes back one count.
   void guess_was_right(const std::string& key);
+  /// The same for guesses of the call's client at what is not known to be of an account; `counter`
+  /// is one of this object.
+  void count_guess(SubscriberCounter& counter, const Call& call,
+                   SubscriberCounter::Against against = both);
+  /// Takes back one count.
+  void guess_was_right(SubscriberCounter& counter, const Call& call,
+                       SubscriberCounter::Against against = both);
   /// Counts a sign-in by client address and by account, so that many addresses together cannot
   /// guess one account's password either. An address that recently signed in to the account counts
-  /// only by itself, so others' guesses do not lock it out.
+  /// only by itself, not with its network either, so others' guesses do not lock it out.
   /// What count_sign_in() has counted.
   enum class CountedBy { address, address_and_account };
   /// Throws 429 after too many.
@@ -100,16 +109,18 @@ class Core {
   /// What a browser must send with each write of this session.
   std::string csrf_token(std::string_view session_id) const;
 
-  Dependencies deps;              ///< as given
-  Options options;                ///< as given
-  Passwords passwords;            ///< hashes passwords
-  WindowCounter guesses;          ///< failed sign-ins by address, wrong confirmations by account
-  WindowCounter account_guesses;  ///< failed sign-ins by the account tried, from anywhere
+  Dependencies deps;                  ///< as given
+  Options options;                    ///< as given
+  Passwords passwords;                ///< hashes passwords
+  WindowCounter guesses;              ///< wrong confirmations by account
+  SubscriberCounter sign_in_guesses;  ///< failed sign-ins by address and network
+  SubscriberCounter link_guesses;     ///< unknown links by address and network
+  WindowCounter account_guesses;      ///< failed sign-ins by the account tried, from anywhere
   /// Clients that signed in recently, by account.
   KnownClients<std::monostate> known_clients{std::chrono::days(7)};
-  WindowCounter signups;          ///< by address
-  WindowCounter anonymous_calls;  ///< by address
-  WindowCounter account_calls;    ///< by account
+  SubscriberCounter signups;          ///< by address and network
+  SubscriberCounter anonymous_calls;  ///< by address and network
+  WindowCounter account_calls;        ///< by account
   /// The gateway is stopping: requests must not wait for something to happen, nor begin long work.
   std::atomic<bool> stopping{false};
   AccountShares shares;  ///< concurrent requests per account
@@ -118,6 +129,8 @@ class Core {
   const std::shared_ptr<AccessChanges> access = std::make_shared<AccessChanges>();
 
  private:
+  static constexpr auto both = SubscriberCounter::Against::client_and_network;
+
   mutable std::mutex mutex_;
   TokenKeys keys_;
   Secret csrf_key_;

@@ -127,6 +127,18 @@ TEST(Limits, calls_are_limited_by_address_and_account) {
   EXPECT_EQ(api.call({"GET", "/api/v1/ping", "", "", {}, "192.0.2.2"}).status, 200);
 }
 
+TEST(Limits, calls_of_a_network_of_many_addresses_are_limited_together) {
+  TestApi api([](Options& options, Dependencies&) { options.rate_limits = true; });
+  const auto ping = [&](const std::string& peer) {
+    return api.call({"GET", "/api/v1/ping", "", "", {}, peer}).status;
+  };
+  int answered = 0;
+  for (int i = 0; i < 1000; ++i)
+    answered += ping("2001:db8:1:" + std::to_string(i) + "::1") == 200 ? 1 : 0;
+  EXPECT_EQ(answered, 900);
+  EXPECT_EQ(ping("2001:db8:2::1"), 200);
+}
+
 TEST(Limits, sign_ups_are_limited_by_address) {
   TestApi api([](Options& options, Dependencies&) { options.rate_limits = true; });
   for (int i = 0; i < 30; ++i) {

@@ -3,7 +3,6 @@
 #include "admin/account_json.h"
 #include "admin/digest.h"
 #include "admin/json_value.h"
-#include "base/subscriber.h"
 #include "base/text.h"
 #include "base/ulid.h"
 
@@ -30,10 +29,9 @@ NewLink new_link(Kind kind, std::string_view public_url, store::Time now) {
 }
 
 std::optional<store::LinkRow> find_link(Core& core, const Call& call, const Secret& token) {
-  const std::string key = "link:" + subscriber_key(call.client);
-  core.count_guess(key);
+  core.count_guess(core.link_guesses, call);
   auto link = unwrap(core.deps.store.link(Secret(sha256(token.reveal())), call.now));
-  if (link) core.guess_was_right(key);
+  if (link) core.guess_was_right(core.link_guesses, call);
   return link;
 }
 

@@ -5,7 +5,6 @@
 #include "admin/account_json.h"
 #include "admin/digest.h"
 #include "admin/totp.h"
-#include "base/subscriber.h"
 #include "base/text.h"
 #include "base/ulid.h"
 #include "store/store.h"
@@ -196,8 +195,7 @@ store::AccountRow Sessions::second_step(const Call& call) const {
   check(body);
   const std::string token = required_text(body, "totp_token");
   const std::string code = required_text(body, "code");
-  const std::string key = subscriber_key(call.client);
-  core_.count_guess(key);
+  core_.count_guess(core_.sign_in_guesses, call);
   const std::optional<std::string> id = challenges_.attempt(token, call.now);
   const Refusal refused{
       401, "invalid_credentials", "the code is wrong, or the sign-in took too long", {}, {}};
@@ -208,7 +206,7 @@ store::AccountRow Sessions::second_step(const Call& call) const {
     core_.sign_ins.failed(call, *account, "the code was wrong");
     throw refused;
   }
-  core_.guess_was_right(key);
+  core_.guess_was_right(core_.sign_in_guesses, call);
   challenges_.close(token);
   return std::move(*account);
 }

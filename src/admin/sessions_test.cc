@@ -182,7 +182,7 @@ TEST(SessionLimits, many_addresses_may_not_guess_at_one_account_either) {
   api.post("/api/v1/accounts", good);
   const auto attempt = [&](const std::string& body, int host) {
     return api.call(
-        {"POST", "/api/v1/sessions", body, "", {}, "198.51.100." + std::to_string(host)});
+        {"POST", "/api/v1/sessions", body, "", {}, "2001:db8:" + std::to_string(host) + "::1"});
   };
   for (int i = 0; i < 100; ++i) EXPECT_EQ(attempt(wrong, 1 + i / 5).status, 401) << i;
   const Answer closed =
@@ -191,6 +191,23 @@ TEST(SessionLimits, many_addresses_may_not_guess_at_one_account_either) {
   EXPECT_NE(closed.text("/error").find("too many tries; next in "), std::string::npos);
   EXPECT_TRUE(closed.raw.header("Retry-After"));
   EXPECT_EQ(attempt(unknown, 200).status, 401) << "other accounts are open";
+}
+
+TEST(SessionLimits, a_network_of_many_addresses_guesses_no_more_than_three) {
+  TestApi api([](Options& options, Dependencies&) { options.rate_limits = true; });
+  api.post("/api/v1/accounts", good);
+  const auto attempt = [&](const std::string& body, const std::string& peer) {
+    return api.call({"POST", "/api/v1/sessions", body, "", {}, peer}).status;
+  };
+  ASSERT_EQ(attempt(good, "2001:db8:1:ffff::1"), 200);
+  int judged = 0;
+  for (int i = 0; i < 100; ++i) {
+    const std::string peer = "2001:db8:1:" + std::to_string(i) + "::1";
+    judged += attempt(i % 2 == 0 ? wrong : unknown, peer) == 401 ? 1 : 0;
+  }
+  EXPECT_EQ(judged, 30);
+  EXPECT_EQ(attempt(wrong, "2001:db8:2::1"), 401) << "other networks may try";
+  EXPECT_EQ(attempt(good, "2001:db8:1:ffff::1"), 200) << "who is known counts by itself";
 }
 
 TEST(SessionLimits, guesses_of_others_do_not_lock_out_who_has_signed_in_before) {
@@ -202,7 +219,7 @@ TEST(SessionLimits, guesses_of_others_do_not_lock_out_who_has_signed_in_before) 
   const std::string home = "203.0.113.7";
   ASSERT_EQ(attempt(good, home), 200);
   for (int i = 0; i < 100; ++i)
-    EXPECT_EQ(attempt(wrong, "198.51.100." + std::to_string(1 + i / 5)), 401) << i;
+    EXPECT_EQ(attempt(wrong, "2001:db8:" + std::to_string(1 + i / 5) + "::1"), 401) << i;
   EXPECT_EQ(attempt(good, "203.0.113.8"), 429) << "a new address waits";
   EXPECT_EQ(attempt(good, home), 200);
   EXPECT_EQ(attempt(good, "203.0.113.8"), 429) << "which opens nothing to others";

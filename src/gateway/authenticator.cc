@@ -78,8 +78,8 @@ Authenticator::Authenticator(AuthLimits limits, std::string salt_key)
 }
 
 void Authenticator::set_limits(AuthLimits limits) {
-  by_address_.set_limits(limits.failures_per_address, limits.window, limits.lockout);
-  by_subnet_.set_limits(limits.failures_per_subnet, limits.window, limits.lockout);
+  by_client_.set_limits(limits.failures_per_address, limits.failures_per_subnet, limits.window,
+                        limits.lockout);
   by_account_.set_limits(limits.failures_per_account, limits.window, limits.lockout);
   exempt_.store(std::make_shared<const CidrSet>(std::move(limits.exempt)));
 }
@@ -126,10 +126,7 @@ bool Authenticator::is_exempt(const IpAddress& client) const {
 
 void Authenticator::note_failure(const IpAddress& client, const Accounts& accounts) {
   const auto now = WindowCounter::Clock::now();
-  if (!is_exempt(client)) {
-    by_address_.add(subscriber_key(client), now);
-    by_subnet_.add(subnet_key(client), now);
-  }
+  if (!is_exempt(client)) by_client_.add(subscriber_key(client), now);
   for (const std::string& account : accounts) by_account_.add(account, now);
 }
 
@@ -144,16 +141,18 @@ bool Authenticator::is_locked(const IpAddress& client, const Accounts& accounts,
                               std::optional<policy::AskedBefore>& only,
                               std::vector<policy::Step>& steps) {
   const auto now = WindowCounter::Clock::now();
-  const bool counted = !is_exempt(client);
+  using Over = SubscriberCounter::Over;
+  const std::string key = subscriber_key(client);
+  const Over over = is_exempt(client) ? Over::none : by_client_.exceeded(key, now);
   std::string_view by;
-  if (counted && by_address_.exceeded(subscriber_key(client), now)) {
+  if (over == Over::client) {
     by = "too many failures from this address";
-  } else if (counted && by_subnet_.exceeded(subnet_key(client), now)) {
+  } else if (over == Over::network) {
     by = "too many failures from this subnet";
   } else {
     for (const std::string& account : accounts) {
       if (!by_account_.exceeded(account, now)) continue;
-      only = known_.find(subscriber_key(client), account, now);
+      only = known_.find(key, account, now);
       if (only) continue;
       by = "too many failures with this name";
       break;

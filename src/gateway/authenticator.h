@@ -12,6 +12,7 @@
 #include "base/ip.h"
 #include "base/known_clients.h"
 #include "base/shared_pointer.h"
+#include "base/subscriber_counter.h"
 #include "base/task.h"
 #include "base/window_counter.h"
 #include "policy/verifier.h"
@@ -98,8 +99,7 @@ class Authenticator {
 
   SharedPointer<const CidrSet> exempt_;
   const std::string salt_key_;
-  WindowCounter by_address_;
-  WindowCounter by_subnet_;
+  SubscriberCounter by_client_;
   WindowCounter by_account_;
   KnownClients<policy::AskedBefore> known_;
   SharedPointer<const Verifiers> verifiers_;
