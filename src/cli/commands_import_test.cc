@@ -8,17 +8,11 @@
 #include <fstream>
 #include <functional>
 
-<<<<<<< HEAD:src/cli/commands_import_test.cc
-#include "cli/commands_mail_test.h"
-#include "config/config.h"
-#include "config/input_file.h"
-    =======
 #include "base/growth_test.h"
 #include "cli/commands_mail_test.h"
 #include "config/config.h"
 #include "config/input_file.h"
-    >>>>>>> 20df31d5 (tests: work is measured so that a busy machine does not fail it):src/app/commands_import_test.cc
-
+    
     namespace postern::app {
   namespace {
 
@@ -147,18 +141,11 @@ maillog_file = /var/log/mail.log
          }},
     };
     for (const Case& one : cases) {
-<<<<<<< HEAD:src/cli/commands_import_test.cc
-      const double first = seconds(one.file(count));
-      // Four times the text takes four times as long, with quadratic growth sixteen times. Small
-      // times are mostly overhead.
-      EXPECT_LT(seconds(one.file(4 * count)), 10 * std::max(first, 0.05)) << one.name;
-=======
       const auto work = [&](std::size_t count) {
         folder_.write("growing.cf", one.file(count));
         import({"growing.cf"});
       };
       EXPECT_LT(tests::growth(2000, work), 9) << one.name;
->>>>>>> 20df31d5 (tests: work is measured so that a busy machine does not fail it):src/app/commands_import_test.cc
     }
   }
 
