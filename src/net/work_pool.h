@@ -1,6 +1,6 @@
 // Worker threads for work that would block an event loop, mainly password hashing. The queue is
 // bounded, so a flood of logins is deferred instead of stored, and fair, so the flood of one
-// account does not delay the others.
+// account or network does not delay the others.
 #pragma once
 
 #include <chrono>
@@ -18,7 +18,8 @@
 
 namespace postern::net {
 
-/// The owner of a job. Accounts take turns, and within an account its clients.
+/// The owner of a job. Turns alternate between two orders, by account and by network of clients
+/// (net/fair_queue.h).
 struct Turn {
   std::string account;  ///< empty: none in particular
   std::string client;   ///< subscriber_key() of an address; empty: none in particular
@@ -28,7 +29,7 @@ struct Turn {
 /// CPU time of the threads that one owner may use per minute while others wait; 0: unlimited.
 struct Shares {
   std::chrono::milliseconds account{0};  ///< of one account
-  std::chrono::milliseconds client{0};   ///< of one client
+  std::chrono::milliseconds client{0};   ///< of one client; its network has twice that
 };
 
 /// A fixed number of threads with a bounded fair queue (net/fair_queue.h). Stop or destroy it
