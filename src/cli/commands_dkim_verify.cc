@@ -59,7 +59,7 @@ int run_dkim_verify(const Arguments& arguments, Streams& streams) {
                                     {"signatures", dkim_json(results)},
                                     {"arc", arc_json(*evidence.arc)},
                                     {"authentication_results", policy::octets_json(field)},
-                                    {"dns", dns_json((*dns)->records())}})
+                                    {"dns", policy::dns_json((*dns)->records())}})
                 << '\n';
   } else if (!arguments.has("--quiet")) {
     streams.out << dkim_text(results) << arc_text(*evidence.arc) << dns_text((*dns)->records())
@@ -141,7 +141,7 @@ json::object check_json(const KeyCheck& check, const std::vector<policy::DnsReco
                    {"reason", dkim::to_text(check.trouble)},
                    {"matches", check.matches ? json::value(*check.matches) : json::value(nullptr)},
                    {"remarks", std::move(remarks)},
-                   {"dns", dns_json(records)}};
+                   {"dns", policy::dns_json(records)}};
   if (check.key) {
     out["type"] = (*check.key)->type == dkim::KeyType::rsa ? "rsa" : "ed25519";
     out["bits"] = (*check.key)->bits;

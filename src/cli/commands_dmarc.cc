@@ -252,7 +252,7 @@ int check_record(const Arguments& arguments, Streams& streams) {
   const auto& records = (*dns)->records();
   if (as_json) {
     json::object out = domain_json(check);
-    out["dns"] = dns_json(records);
+    out["dns"] = policy::dns_json(records);
     streams.out << json::serialize(out) << '\n';
   } else if (!arguments.has("--quiet")) {
     streams.out << domain_text(check) << dns_text(records);
@@ -295,7 +295,7 @@ json::object message_json(const policy::Evidence& evidence, const std::string& f
           {"dkim", dkim_json(*evidence.dkim)},
           {"arc", arc_json(*evidence.arc)},
           {"authentication_results", policy::octets_json(field)},
-          {"dns", dns_json(evidence.dns)}};
+          {"dns", policy::dns_json(evidence.dns)}};
 }
 
 /// Judges as the gateway does at the end of data.

@@ -8,6 +8,7 @@
 #include "cli/commands_mail.h"
 #include "cli/mail_text.h"
 #include "config/key_file.h"
+#include "mailauth/dkim/sign.h"
 #include "mailauth/names.h"
 
 namespace postern::app {

@@ -126,7 +126,7 @@ Result<store::TraceSpan> ask_span(LiveData& data, const Options& options) {
                           .since = options.since};
 }
 
-replay::TraceSource replay::source_of(LiveData& data) {
+replay::TraceSource source_of(LiveData& data) {
   replay::TraceSource source;
   source.records = [&data](const store::TraceSpan& span,
                            std::size_t most) -> Result<std::vector<store::NumberedRecord>> {
@@ -181,8 +181,8 @@ int run_replay(const Arguments& arguments, Streams& streams) {
                        !arguments.has("--quiet");
   const auto tally = [&] {
     Progress progress(streams.err, watched, span->count);
-    return replay::replay_traces(replay::source_of(data), *span, draft,
-                                 {.samples = options->samples}, [&](std::uint64_t done) {
+    return replay::replay_traces(source_of(data), *span, draft, {.samples = options->samples},
+                                 [&](std::uint64_t done) {
                                    progress.show(done);
                                    return true;
                                  });

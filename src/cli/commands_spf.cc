@@ -32,7 +32,7 @@ int run_spf_check(const Arguments& arguments, Streams& streams) {
     boost::json::object out = spf_json(spf);
     out["client"] = envelope->client.to_string();
     out["helo"] = policy::octets_json(envelope->helo);
-    out["dns"] = dns_json(records);
+    out["dns"] = policy::dns_json(records);
     streams.out << boost::json::serialize(out) << '\n';
   } else if (!arguments.has("--quiet")) {
     streams.out << spf_text(spf, envelope->client) << dns_text(records);

@@ -89,24 +89,6 @@ std::string dns_text(const std::vector<policy::DnsRecord>& records) {
   return out;
 }
 
-json::array dns_json(const std::vector<policy::DnsRecord>& records) {
-  json::array out;
-  for (const policy::DnsRecord& one : records) {
-    json::array texts;
-    for (const std::string& text : one.answer.records) texts.push_back(policy::octets_json(text));
-    out.push_back(json::object{{"name", policy::octets_json(one.question.name)},
-                               {"type", dns::to_string(one.question.type)},
-                               {"status", dns::to_string(one.answer.status)},
-                               {"records", std::move(texts)},
-                               {"secure", one.answer.secure},
-                               {"ttl", one.answer.ttl.count()}});
-    // Needed to ask for the answers again.
-    if (!one.answer.canonical_name.empty())
-      out.back().as_object()["canonical_name"] = policy::octets_json(one.answer.canonical_name);
-  }
-  return out;
-}
-
 std::string spf_text(const mailauth::spf::Result& spf, const IpAddress& client) {
   using mailauth::spf::Status;
   std::string_view verb = "sending for";

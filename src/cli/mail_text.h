@@ -60,8 +60,6 @@ std::string txt_line(std::string_view name, std::string_view record);
 
 /// The DNS answers in order, as text; empty if there are none.
 std::string dns_text(const std::vector<policy::DnsRecord>& records);
-/// In the form that --dns reads.
-boost::json::array dns_json(const std::vector<policy::DnsRecord>& records);
 
 /// The report of an SPF result.
 std::string spf_text(const mailauth::spf::Result& spf, const IpAddress& client);

@@ -1,7 +1,6 @@
 #include "policy/json_octets.h"
 
-#include <boost/json/object.hpp>
-#include <boost/json/value.hpp>
+#include <boost/json.hpp>
 
 #include "base/rfc4648.h"
 #include "base/text.h"
@@ -17,6 +16,24 @@ json::value octets_json(std::string_view octets) {
 
 json::value or_null(std::string_view octets) {
   return octets.empty() ? json::value(nullptr) : octets_json(octets);
+}
+
+json::array dns_json(const std::vector<DnsRecord>& records) {
+  json::array out;
+  for (const DnsRecord& one : records) {
+    json::array texts;
+    for (const std::string& text : one.answer.records) texts.push_back(octets_json(text));
+    out.push_back(json::object{{"name", octets_json(one.question.name)},
+                               {"type", dns::to_string(one.question.type)},
+                               {"status", dns::to_string(one.answer.status)},
+                               {"records", std::move(texts)},
+                               {"secure", one.answer.secure},
+                               {"ttl", one.answer.ttl.count()}});
+    // Needed to ask for the answers again.
+    if (!one.answer.canonical_name.empty())
+      out.back().as_object()["canonical_name"] = octets_json(one.answer.canonical_name);
+  }
+  return out;
 }
 
 }  // namespace postern::policy

@@ -1,9 +1,12 @@
-// Octets of messages and DNS answers as values of JSON documents.
+// Octets of messages, and DNS answers, as values of JSON documents.
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include <boost/json/fwd.hpp>
+
+#include "policy/evidence.h"
 
 namespace postern::policy {
 
@@ -11,5 +14,7 @@ namespace postern::policy {
 boost::json::value octets_json(std::string_view octets);
 /// The same; null for an empty text.
 boost::json::value or_null(std::string_view octets);
+/// In the form that --dns reads.
+boost::json::array dns_json(const std::vector<DnsRecord>& records);
 
 }  // namespace postern::policy

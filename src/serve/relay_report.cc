@@ -79,7 +79,7 @@ json::array answers_json(const relay::Answers& answers) {
   std::vector<policy::DnsRecord> records;
   for (const auto& [question, answer] : answers)
     records.push_back({.question = question, .answer = answer});
-  return dns_json(records);
+  return policy::dns_json(records);
 }
 
 json::object attempt_json(const relay::AttemptReport& report,
