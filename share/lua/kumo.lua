@@ -1,6 +1,6 @@
 ---@meta
 -- What editors know of Postern's Lua policies. Made from the tables that register the functions:
--- dialect_test writes it. See docs/lua-hooks.md.
+-- dialect_kumo_test writes it. See docs/lua-hooks.md.
 
 ---Seconds, or a text such as `10s`, `5 minutes`, `1h 30m`.
 ---@alias Duration number|string
@@ -1429,7 +1429,7 @@ function kumo.postern.dmarc_verify(message) end
 ---@return AuthenticationResult
 function kumo.postern.iprev(ip, resolver) end
 
----Whether the client authenticated.
+---Whether the client authenticated. A tenant's login, which only opens webhooks, does not count.
 ---@return AuthenticationResult
 function kumo.postern.smtp_auth() end
 

@@ -1,6 +1,6 @@
 ---@meta
 -- What editors know of Postern's Lua policies. Made from the tables that register the functions:
--- dialect_test writes it. See docs/lua-hooks.md.
+-- dialect_kumo_test writes it. See docs/lua-hooks.md.
 
 ---@class policy-extras.queue
 local module = {}
