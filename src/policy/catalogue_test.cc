@@ -342,8 +342,9 @@ TEST(Catalogue, dmarc_aligned) {
            with_dmarc(Status::permerror, Policy::none),
            {},
            "550 5.6.0 invalid From: one address that all read alike is required"},
+          {"no answer, p=none", with_dmarc(Status::temperror, Policy::none), {}, ""},
           {"no answer",
-           with_dmarc(Status::temperror, Policy::none),
+           with_dmarc(Status::temperror, Policy::reject),
            {},
            "451 4.7.26 DMARC could not be evaluated, try again later"}});
 }

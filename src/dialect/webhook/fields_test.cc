@@ -39,8 +39,8 @@ std::string sentence(const Parsed<PolicyWrite>& write, std::string_view field) {
 TEST(PolicyFields, each_body_of_the_documentation) {
   EXPECT_EQ(shown(made("{\n  \"name\": \"trusted-senders\"\n}")),
             R"({"name":"trusted-senders","allowed_source_ips":"","require_smtp_auth":false,)"
-            R"("smtp_usernames":[],"require_spf":false,"allowed_spf_domains":"",)"
-            R"("require_dkim":false,"allowed_dkim_domains":"","mode":"enforce"})");
+            R"("require_spf":false,"allowed_spf_domains":"","require_dkim":false,)"
+            R"("allowed_dkim_domains":"","mode":"enforce","smtp_usernames":[]})");
   EXPECT_EQ(to_json(made(R"({"name": "quiet", "mode": "shadow"})")).at("mode"), "shadow");
   EXPECT_EQ(to_json(made(R"({"name": "office-only",
                              "allowed_source_ips": "203.0.113.0/24,198.51.100.42/32"})"))
