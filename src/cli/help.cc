@@ -178,8 +178,11 @@ constexpr Topic topics[] = {
 };
 
 std::string code_text(const CodePage& page) {
-  return fmt::format("{}: {}\n\n{}\nWrong:\n\n{}\nRight:\n\n{}", page.code, page.title,
-                     wrapped(page.text, 0), page.wrong, page.right);
+  const std::string text =
+      fmt::format("{}: {}\n\n{}", page.code, page.title, wrapped(page.text, 0));
+  // A mistake that is not in the configuration file has no example.
+  if (page.wrong.empty()) return text;
+  return fmt::format("{}\nWrong:\n\n{}\nRight:\n\n{}", text, page.wrong, page.right);
 }
 
 }  // namespace

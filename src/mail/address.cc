@@ -136,7 +136,7 @@ Result<std::size_t> local_part_length(std::string_view text, std::uint8_t utf8) 
 Result<Mailbox> read_mailbox(std::string_view text, Utf8 utf8, std::size_t& length) {
   const Result<std::size_t> local = local_part_length(text, utf8 == Utf8::allowed ? high : 0);
   if (!local) return tl::unexpected(local.error());
-  if (*local >= text.size() || text[*local] != '@') return malformed("no @ behind the local part");
+  if (*local >= text.size() || text[*local] != '@') return malformed("no @ after the local part");
   const std::size_t start = *local + 1;
   const std::size_t end = std::min(text.find('>', start), text.size());
   const std::string_view domain = text.substr(start, end - start);

@@ -75,7 +75,7 @@ TEST(VslObject, is_made_of_text) {
        "error: `a@b@c` is no address: domain holds an octet that no label has"},
       {Type::address, "", "error: `` is no address: local part is empty or ends in a dot"},
       {Type::address, "a\r\n@example.com",
-       "error: `a\\x0d\\x0a@example.com` is no address: no @ behind the local part"},
+       "error: `a\\x0d\\x0a@example.com` is no address: no @ after the local part"},
       {Type::fqdn, "Example.com", "Example.com"},
       {Type::fqdn, "exa mple.com",
        "error: `exa mple.com` is no domain name: domain holds an octet that no label has"},

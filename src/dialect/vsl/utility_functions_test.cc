@@ -82,7 +82,7 @@ TEST_F(UtilityFunctions, takes_addresses_apart) {
        R"("a" "sender.example")"},
       {"r(vsl.get_local_part('x@example.com'))", R"("x")"},
       {"vsl.get_domain('x')",
-       "error: invalid type conversion expected: `address`, but got: `x`: no @ behind the local "
+       "error: invalid type conversion expected: `address`, but got: `x`: no @ after the local "
        "part"},
       {"r(vsl.get_local_parts(vsl.rcpt_list()), vsl.get_domains(vsl.rcpt_list()))",
        R"([jane, jim] [doe-family.com, "[192.0.2.1]"])"},
