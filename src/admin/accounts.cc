@@ -111,7 +111,10 @@ Task<store::AccountRow> Accounts::confirm_password(const Call& call, Secret pass
   core_.count_guess(key);
   const Result<PasswordCheck> checked =
       co_await core_.passwords.check(turn_of(call), std::move(password), account.password_hash);
-  if (!checked) throw busy();
+  if (!checked) {
+    core_.guess_was_right(key);  // it was not judged
+    throw busy();
+  }
   if (*checked == PasswordCheck::wrong)
     throw Refusal{401, "invalid_credentials", "the password is wrong", {}, {}};
   core_.guess_was_right(key);

@@ -711,7 +711,8 @@ TEST_F(ServerTest, behind_xclient_the_connect_stage_is_asked_about_the_client) {
 }
 
 /// Refuses one name, and reports at RCPT which name it knows.
-/// Holds the mail of clients that greet as held.example, and mail to open+held@.
+/// Holds the mail of clients that greet as held.example, and mail to open+held@; discards that of
+/// discarded.example; refuses refused.example.
 class Holding final : public policy::Layer {
  public:
   std::string_view name() const override { return "holding"; }
@@ -727,7 +728,14 @@ class Holding final : public policy::Layer {
                            : evidence.candidate->address.local_part == "open+held";
     policy::Verdict verdict;
     if (holds) verdict = {policy::Verdict::Kind::quarantine, {}, "as the rule says"};
-    co_return verdict;
+    const bool greets = stage == policy::Stage::helo;
+    if (greets && evidence.session.helo == "refused.example")
+      verdict = policy::refuse(550, {5, 7, 1}, "not you");
+    policy::Ruling ruling(std::move(verdict));
+    if (greets && evidence.session.helo == "discarded.example")
+      ruling.effects.push_back(
+          {.what = policy::Discard{}, .why = "rule", .check = {}, .place = {}});
+    co_return ruling;
   }
 };
 
@@ -752,10 +760,17 @@ TEST_F(ServerTest, a_hold_counts_whatever_the_trace_keeps) {
   client->ask("EHLO held.example");
   send(1, false);
   send(1, false);
+  EXPECT_EQ(client->ask("HELO refused.example").substr(0, 3), "550");
+  send(1, false);
+  client->ask("EHLO other.example");
+  send(1, false);
+  client->ask("EHLO discarded.example");
+  send(1, false);
+  send(1, false);
   client->ask("EHLO other.example");
   send(1, false);
   const std::string why = "as the rule says";
-  EXPECT_EQ(sink.held, (std::vector<std::string>{why, "", why, why, ""}));
+  EXPECT_EQ(sink.held, (std::vector<std::string>{why, "", why, why, why, "", ""}));
 }
 
 class HeloList final : public policy::Layer {

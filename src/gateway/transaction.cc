@@ -219,7 +219,9 @@ void Transaction::record(policy::Decision decision) {
   // Refused credentials have their own log line.
   if (policy::refused(decision) && decision.engine) log_refusal(decision);
   log_remarks(decision);
-  if (decision.quarantine) holds_[static_cast<std::size_t>(decision.stage)] = decision.quarantine;
+  Fate& fate = fates_[static_cast<std::size_t>(decision.stage)];
+  if (decision.quarantine) fate.hold = decision.quarantine;
+  if (!decision.discarded) fate.discard = evidence_.discard;
   const std::size_t octets = policy::memory_of(decision);
   if (trace_->note(std::move(decision))) held_ += octets;
 }
@@ -238,7 +240,7 @@ std::optional<std::vector<std::string>> Transaction::take_offered() {
 Task<smtp::Reply> Transaction::helo(smtp::Helo event, std::vector<std::string> extensions) {
   aborted();
   std::erase_if(before_, [](const policy::Decision& one) { return one.stage == Stage::helo; });
-  holds_[static_cast<std::size_t>(Stage::helo)].reset();
+  Fate former_fate = std::exchange(fates_[static_cast<std::size_t>(Stage::helo)], {});
   if (!extensions.empty()) {
     auto& script = evidence_.session.script;
     if (!script) script = std::make_shared<policy::ScriptSession>();
@@ -252,6 +254,7 @@ Task<smtp::Reply> Transaction::helo(smtp::Helo event, std::vector<std::string> e
     // RFC 5321 §4.1.4: the session stays as it was.
     evidence_.session.helo = std::move(former);
     evidence_.session.esmtp = former_esmtp;
+    fates_[static_cast<std::size_t>(Stage::helo)] = std::move(former_fate);
   }
   co_return said;
 }
@@ -326,6 +329,9 @@ Task<smtp::Reply> Transaction::mail(smtp::Mail event) {
   forget_revoked();
   recount();
   evidence_.message_id = new_ulid();
+  for (const Fate& fate : fates_) {
+    if (fate.discard) evidence_.discard = fate.discard;
+  }
   evidence_.reverse_path = std::move(event.reverse_path);
   evidence_.declared_size = event.size.value_or(0);
   evidence_.smtputf8 = event.smtputf8;
@@ -570,8 +576,8 @@ MessageSink::Ruling Transaction::ruling(const smtp::Reply& afterwards) const {
   MessageSink::Ruling ruling{.trace_id = {}, .quarantine = {}, .afterwards = afterwards};
   if (!trace_) return ruling;
   ruling.trace_id = trace_->id;
-  for (const auto& hold : holds_) {
-    if (hold) ruling.quarantine = hold;
+  for (const Fate& fate : fates_) {
+    if (fate.hold) ruling.quarantine = fate.hold;
   }
   return ruling;
 }

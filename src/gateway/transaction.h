@@ -179,8 +179,8 @@ class Transaction final : private policy::Gatherer {
   bool charge();
   /// Recomputes the whole charge.
   void recount();
-  /// Forgets the holds of this stage and later ones.
-  void forget_holds(policy::Stage from);
+  /// Forgets the fates that rules gave at this stage and later ones.
+  void forget_fates(policy::Stage from);
   MessageSink::Ruling ruling(const smtp::Reply& afterwards) const;
 
   std::shared_ptr<const ListenerSettings> settings_;
@@ -192,9 +192,15 @@ class Transaction final : private policy::Gatherer {
   std::unique_ptr<policy::Trace> trace_;
   /// Decisions of the session so far, for the trace of its first transaction.
   std::vector<policy::Decision> before_;
-  /// Why rules hold the message, by the stage of their decision. The trace does not have all: it
-  /// drops decisions on recipients, and those before MAIL are in the session's first trace alone.
-  std::array<std::optional<std::string>, policy::stage_count> holds_;
+  /// Why rules hold or discard the message.
+  struct Fate {
+    std::optional<std::string> hold;
+    std::optional<std::string> discard;
+  };
+  /// By the stage of the decision; those before MAIL concern all messages of the session. The trace
+  /// does not have all: it drops decisions on recipients, and those before MAIL are in the
+  /// session's first trace alone.
+  std::array<Fate, policy::stage_count> fates_;
   std::unique_ptr<Message> message_;
   std::optional<dns::ClientResolver> resolver_;  ///< used by authentication_
   std::unique_ptr<policy::MessageAuthentication> authentication_;

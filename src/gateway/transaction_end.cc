@@ -35,7 +35,7 @@ void Transaction::finish(std::string_view outcome) {
   }
   drop_message();
   evidence_.reset_transaction();
-  forget_holds(Stage::mail);
+  forget_fates(Stage::mail);
   accepted_ = std::unordered_set<std::string>();
   recount();
 }
@@ -53,7 +53,7 @@ void Transaction::aborted() {
     finish(!refused ? "aborted" : trace_->settled().temporary() ? "deferred" : "rejected");
   } else {
     evidence_.reset_transaction();
-    forget_holds(Stage::mail);
+    forget_fates(Stage::mail);
     recount();
   }
 }
@@ -63,20 +63,20 @@ void Transaction::tls_begins() {
   std::vector<policy::Decision> kept = std::exchange(before_, {});
   std::erase_if(kept, [](const policy::Decision& one) { return one.stage != Stage::connect; });
   for (policy::Decision& one : kept) one.before_tls = true;
-  auto connect_hold = std::move(holds_[static_cast<std::size_t>(Stage::connect)]);
+  Fate at_connect = std::move(fates_[static_cast<std::size_t>(Stage::connect)]);
   forget_session();
   before_ = std::move(kept);
-  holds_[static_cast<std::size_t>(Stage::connect)] = std::move(connect_hold);
+  fates_[static_cast<std::size_t>(Stage::connect)] = std::move(at_connect);
 }
 
-void Transaction::forget_holds(Stage from) {
-  for (std::size_t i = static_cast<std::size_t>(from); i < holds_.size(); ++i) holds_[i].reset();
+void Transaction::forget_fates(Stage from) {
+  for (std::size_t i = static_cast<std::size_t>(from); i < fates_.size(); ++i) fates_[i] = {};
 }
 
 void Transaction::forget_session() {
   aborted();
   before_.clear();
-  forget_holds(Stage::connect);
+  forget_fates(Stage::connect);
   evidence_.session.helo.clear();
   evidence_.session.esmtp = false;
   evidence_.session.auth.reset();

@@ -129,12 +129,17 @@ bool needs_tls(Verb verb) {
 }  // namespace
 
 std::optional<Event> ServerSession::State::dispatch(const CommandView& command) {
+  std::optional<Reply> refusal;
   if (turned_away && command.verb != Verb::quit) {  // RFC 5321 §3.1
-    say(503, {5, 7, 0}, "access denied");
-    return std::nullopt;
+    refusal = Reply{503, {5, 7, 0}, "access denied"};
+  } else if (options.tls_required && !tls && needs_tls(command.verb)) {
+    refusal = Reply{530, {5, 7, 0}, "must issue a STARTTLS command first"};
   }
-  if (options.tls_required && !tls && needs_tls(command.verb)) {
-    say(530, {5, 7, 0}, "must issue a STARTTLS command first");
+  if (refusal && command.verb == Verb::bdat) {
+    return bdat(command.argument, std::move(refusal));
+  }
+  if (refusal) {
+    say(refusal->code, refusal->enhanced, refusal->text);
     return std::nullopt;
   }
   switch (command.verb) {

@@ -38,7 +38,8 @@ std::optional<Event> ServerSession::State::read_data() {
   return std::nullopt;
 }
 
-std::optional<Event> ServerSession::State::bdat(std::string_view argument) {
+std::optional<Event> ServerSession::State::bdat(std::string_view argument,
+                                                std::optional<Reply> refusal) {
   const auto chunk = parse_bdat(argument, options.limits.message_size);
   if (!chunk) {
     // The number of octets that follow is unknown, and they must not be executed as commands.
@@ -48,8 +49,9 @@ std::optional<Event> ServerSession::State::bdat(std::string_view argument) {
   }
   chunk_left = chunk_size = chunk->size;
   chunk_last = chunk->last;
-  chunk_refusal.reset();
+  chunk_refusal = std::move(refusal);
   phase = Phase::chunk;
+  if (chunk_refusal) return std::nullopt;
   if (!in_transaction || recipients == 0) {
     chunk_refusal =
         Reply{503, {5, 5, 1}, in_transaction ? "no valid recipients" : "send MAIL first"};

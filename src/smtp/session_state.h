@@ -108,8 +108,8 @@ struct ServerSession::State {
   // session_data.cc: messages.
   /// DATA.
   std::optional<Event> data(std::string_view argument);
-  /// BDAT.
-  std::optional<Event> bdat(std::string_view argument);
+  /// `refusal`: of a chunk whose octets are read and ignored (RFC 3030 §2).
+  std::optional<Event> bdat(std::string_view argument, std::optional<Reply> refusal = {});
   /// Reads message octets after DATA.
   std::optional<Event> read_data();
   /// Reads message octets of a chunk.

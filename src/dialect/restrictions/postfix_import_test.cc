@@ -250,7 +250,7 @@ TEST(PostfixImport, TheKeyOfChainFilesStandsFirst) {
             "/both.pem /both.pem carried with a change: listener.certificate and key: a listener "
             "has one certificate; not that of /key.pem");
   EXPECT_THAT(files("/key.pem /cert.pem /cert.pem"),
-              HasSubstr("put the certificates of /cert.pem behind those of /cert.pem"));
+              HasSubstr("put the certificates of /cert.pem after those of /cert.pem"));
   EXPECT_THAT(files("/gone/key.pem /gone/cert.pem"),
               HasSubstr("/gone/cert.pem /gone/key.pem carried with a change: listener.certificate "
                         "and key: /gone/key.pem could not be read: see which file has the key"));
@@ -756,7 +756,7 @@ TEST(PostfixImport, TlsAsItIsServed) {
                                      "smtpd_tls_security_level = may\n"
                                      "smtpd_tls_eccert_file = /ec.pem\n");
   EXPECT_EQ(fate_of(two, "smtpd_tls_eccert_file"),
-            "not supported: a listener has one certificate; that of smtpd_tls_cert_file is taken");
+            "not supported: a listener has one certificate; that of smtpd_tls_cert_file is used");
 }
 
 TEST(PostfixImport, AuthWithoutTlsAsItIsServed) {

@@ -49,7 +49,11 @@ class Judge {
       : stage_(stage), held_(held), evidence_(inquiry.evidence), inquiry_(inquiry), steps_(steps) {}
 
   Task<Ruling> run() {
+    std::optional<Status> former = held_.session.skip_from_helo;
     Verdict verdict = co_await judge();
+    // RFC 5321 §4.1.4: a refused HELO leaves the session as it was.
+    if (stage_ == Stage::helo && verdict.refuses())
+      held_.session.skip_from_helo = std::move(former);
     co_return Ruling(std::move(verdict), std::move(effects_));
   }
 
