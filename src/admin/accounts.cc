@@ -323,8 +323,8 @@ net::HttpResponse Accounts::confirm_totp(const Call& call) const {
   core_.guess_was_right(key);
   const std::vector<std::string> codes = new_backup_codes();
   const store::AuditRow audit = core_.audit(call, "2fa.enabled");
-  const Outcome enabled =
-      unwrap(core_.deps.store.enable_totp(account.id, *step, hashes_of(codes), &audit));
+  const Outcome enabled = unwrap(core_.deps.store.enable_totp(account.id, account.totp_pending,
+                                                              *step, hashes_of(codes), &audit));
   if (enabled != Outcome::done) throw on;
   return json_response(200, {{"backup_codes", boost::json::value_from(codes)}});
 }

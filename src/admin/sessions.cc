@@ -109,10 +109,11 @@ Task<store::AccountRow> Sessions::sign_in(Call& call, std::string email, Secret 
   if (*checked == PasswordCheck::right_but_weak_hash) {
     const Result<Secret> stronger = co_await core_.passwords.hash(turn, std::move(password));
     if (stronger) {
-      auto keep = [&store = core_.deps.store, id = account->id, hash = *stronger] {
-        return store.rehash_password(id, hash);
+      auto keep = [&store = core_.deps.store, id = account->id, was = stored, hash = *stronger] {
+        return store.rehash_password(id, was, hash);
       };
-      co_await core_.disk(call, std::move(keep));
+      const store::Outcome kept = co_await core_.disk(call, std::move(keep));
+      if (kept == store::Outcome::done) account->password_hash = *stronger;
     }
   }
   co_return std::move(*account);
@@ -164,7 +165,8 @@ net::HttpResponse Sessions::start(const Call& call, const store::AccountRow& acc
        {"by", proof == Proof::password ? "password" : "password and second factor"},
        {"for", carrier == Carrier::cookie ? "pages" : "API"}});
   const store::Outcome kept = unwrap(core_.deps.store.create_session(
-      session, Secret(sha256(token.reveal())), audit ? &*audit : nullptr));
+      session, Secret(sha256(token.reveal())), audit ? &*audit : nullptr, &account));
+  // stale: the password was changed while it was judged.
   if (kept != store::Outcome::done) throw invalid_credentials();
   if (carrier == Carrier::tokens) return token_pair(call, account.id, session.id, token);
   // A page's refresh token is never given out, so the session lives as long as its cookie.

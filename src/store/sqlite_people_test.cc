@@ -179,7 +179,8 @@ TEST_F(PeopleStoreTest, a_link_for_nobody_is_refused_and_old_ones_are_swept) {
 TEST_F(PeopleStoreTest, a_reset_keeps_the_second_factor) {
   const std::string ann = add_account("ann@example.com");
   ASSERT_TRUE(store_->begin_totp(ann, Secret("SECRET")));
-  ASSERT_EQ(store_->enable_totp(ann, 1, {Secret("c")}, nullptr).value(), Outcome::done);
+  ASSERT_EQ(store_->enable_totp(ann, Secret("SECRET"), 1, {Secret("c")}, nullptr).value(),
+            Outcome::done);
   ASSERT_EQ(store_->create_link(link(Kind::reset, ann), Secret("1"), nullptr).value(),
             Outcome::done);
   EXPECT_EQ(store_->reset_password(Secret("1"), Secret("$new"), at_, nullptr).value(),

@@ -51,8 +51,14 @@ Result<bool> SqliteStore::written_elsewhere() {
 }
 
 Result<Outcome> SqliteStore::create_session(const SessionRow& session, const Secret& token_hash,
-                                            const AuditRow* audit) {
+                                            const AuditRow* audit, const AccountRow* judged) {
   return write(audit, [&] {
+    if (judged != nullptr &&
+        !exists(database_->number("SELECT count(*) FROM account WHERE id = ? AND password_hash = ? "
+                                  "AND totp_secret = ?",
+                                  judged->id, judged->password_hash, judged->totp_secret))) {
+      return Outcome::stale;
+    }
     database_->execute("INSERT INTO session (" POSTERN_SESSION_COLUMNS ") VALUES (?,?,?,?,?,?,?)",
                        session.id, session.account_id, session.ip, session.user_agent,
                        session.created_at, session.refreshed_at, session.expires_at);

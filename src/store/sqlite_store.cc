@@ -156,11 +156,13 @@ Outcome SqliteStore::replace_password(std::string_view account, const Secret& ha
   return Outcome::done;
 }
 
-Result<Outcome> SqliteStore::rehash_password(std::string_view account, const Secret& hash) {
+Result<Outcome> SqliteStore::rehash_password(std::string_view account, const Secret& was,
+                                             const Secret& hash) {
   return write(nullptr, [&] {
-    const auto changed =
-        database_->execute("UPDATE account SET password_hash = ? WHERE id = ?", hash, account);
-    return affected(changed) == 0 ? Outcome::not_found : Outcome::done;
+    const auto changed = database_->execute(
+        "UPDATE account SET password_hash = ? WHERE id = ? AND password_hash = ?", hash, account,
+        was);
+    return affected(changed) == 0 ? Outcome::stale : Outcome::done;
   });
 }
 
@@ -233,7 +235,8 @@ Result<Outcome> SqliteStore::begin_totp(std::string_view account, const Secret& 
   });
 }
 
-Result<Outcome> SqliteStore::enable_totp(std::string_view account, std::int64_t step,
+Result<Outcome> SqliteStore::enable_totp(std::string_view account, const Secret& pending,
+                                         std::int64_t step,
                                          const std::vector<Secret>& backup_hashes,
                                          const AuditRow* audit) {
   return write(audit, [&] {
@@ -243,8 +246,8 @@ Result<Outcome> SqliteStore::enable_totp(std::string_view account, std::int64_t 
     }
     const auto changed = database_->execute(
         "UPDATE account SET totp_secret = totp_pending, totp_pending = '', totp_last_step = ?, "
-        "updated_at = ? WHERE id = ? AND totp_pending <> ''",
-        step, now(), account);
+        "updated_at = ? WHERE id = ? AND totp_pending <> '' AND totp_pending = ?",
+        step, now(), account, pending);
     if (affected(changed) == 0) return Outcome::not_found;
     replace_backup_codes(account, backup_hashes);
     return Outcome::done;

@@ -35,7 +35,8 @@ class SqliteStore final : public Store {
                                          const AuditRow* audit) override;
   Result<Outcome> set_password(std::string_view account, const Secret& hash, Tokens tokens,
                                std::string_view keep_session, const AuditRow* audit) override;
-  Result<Outcome> rehash_password(std::string_view account, const Secret& hash) override;
+  Result<Outcome> rehash_password(std::string_view account, const Secret& was,
+                                  const Secret& hash) override;
   Result<Outcome> set_email(std::string_view account, std::string_view email,
                             const AuditRow* audit) override;
   Result<Outcome> set_timezone(std::string_view account, std::string_view timezone) override;
@@ -60,7 +61,7 @@ class SqliteStore final : public Store {
                                  const AuditRow* audit) override;
 
   Result<Outcome> begin_totp(std::string_view account, const Secret& pending) override;
-  Result<Outcome> enable_totp(std::string_view account, std::int64_t step,
+  Result<Outcome> enable_totp(std::string_view account, const Secret& pending, std::int64_t step,
                               const std::vector<Secret>& backup_hashes,
                               const AuditRow* audit) override;
   Result<Outcome> disable_totp(std::string_view account, const AuditRow* audit) override;
@@ -71,7 +72,8 @@ class SqliteStore final : public Store {
   Result<std::uint64_t> backup_codes_left(std::string_view account) override;
 
   Result<Outcome> create_session(const SessionRow& session, const Secret& token_hash,
-                                 const AuditRow* audit) override;
+                                 const AuditRow* audit,
+                                 const AccountRow* judged = nullptr) override;
   Result<Refreshed> refresh_session(const Secret& token_hash, const Secret& next_hash, Time at,
                                     Time next_expires_at) override;
   Result<std::optional<SessionRow>> end_session_by_token(

@@ -63,7 +63,9 @@ TEST_F(SqliteStoreTest, passwords_time_zones_and_signing_keys_change) {
   const std::string ann = add_account("ann@example.com");
   EXPECT_EQ(store_->set_timezone(ann, "Europe/Copenhagen").value(), Outcome::done);
   EXPECT_EQ(store_->set_timezone("acc_none", "UTC").value(), Outcome::not_found);
-  EXPECT_EQ(store_->rehash_password(ann, Secret("h2")).value(), Outcome::done);
+  const Secret was = store_->account(ann).value()->password_hash;
+  EXPECT_EQ(store_->rehash_password(ann, was, Secret("h2")).value(), Outcome::done);
+  EXPECT_EQ(store_->rehash_password(ann, was, Secret("h3")).value(), Outcome::stale);
   EXPECT_TRUE(store_->account(ann).value()->password_hash.equals("h2"));
   const std::string seed("\0\x01\xff seed of 32 octets, binary....", 32);
   EXPECT_EQ(store_->set_signing_key(ann, Secret(seed), "whpk_x", nullptr).value(), Outcome::done);
@@ -109,16 +111,19 @@ TEST_F(SqliteStoreTest, a_new_password_ends_the_other_sessions) {
 TEST_F(SqliteStoreTest, two_factor_codes_work_once) {
   const std::string ann = add_account("ann@example.com");
   const std::vector<Secret> codes{Secret(std::string("a\0b", 3)), Secret("c2")};
-  EXPECT_EQ(store_->enable_totp(ann, 5, codes, nullptr).value(), Outcome::not_found);
+  const Secret secret("SECRET");
+  EXPECT_EQ(store_->enable_totp(ann, secret, 5, codes, nullptr).value(), Outcome::not_found);
   EXPECT_EQ(store_->begin_totp(ann, Secret("SECRET")).value(), Outcome::done);
   EXPECT_FALSE(store_->account(ann).value()->totp_enabled);
-  EXPECT_EQ(store_->enable_totp(ann, 5, codes, nullptr).value(), Outcome::done);
+  // The page may have begun anew while the code was compared.
+  EXPECT_EQ(store_->enable_totp(ann, Secret("OLD"), 5, codes, nullptr).value(), Outcome::not_found);
+  EXPECT_EQ(store_->enable_totp(ann, secret, 5, codes, nullptr).value(), Outcome::done);
   const auto account = store_->account(ann).value();
   EXPECT_TRUE(account->totp_enabled);
   EXPECT_TRUE(account->totp_secret.equals("SECRET"));
   EXPECT_TRUE(account->totp_pending.empty());
   EXPECT_EQ(store_->begin_totp(ann, Secret("OTHER")).value(), Outcome::in_use);
-  EXPECT_EQ(store_->enable_totp(ann, 6, codes, nullptr).value(), Outcome::in_use);
+  EXPECT_EQ(store_->enable_totp(ann, secret, 6, codes, nullptr).value(), Outcome::in_use);
   EXPECT_FALSE(store_->use_totp_step(ann, 5).value());
   EXPECT_TRUE(store_->use_totp_step(ann, 6).value());
   EXPECT_FALSE(store_->use_totp_step(ann, 6).value());
@@ -144,7 +149,12 @@ TEST_F(SqliteStoreTest, a_spent_refresh_token_ends_its_session) {
                            .created_at = at_,
                            .refreshed_at = at_,
                            .expires_at = at_ + hours(1)};
-  ASSERT_EQ(store_->create_session(session, Secret("t1"), nullptr).value(), Outcome::done);
+  AccountRow judged = *store_->account(ann).value();
+  judged.password_hash = Secret("the one before");
+  EXPECT_EQ(store_->create_session(session, Secret("t0"), nullptr, &judged).value(),
+            Outcome::stale);
+  judged = *store_->account(ann).value();
+  ASSERT_EQ(store_->create_session(session, Secret("t1"), nullptr, &judged).value(), Outcome::done);
   auto refresh = [&](const char* token, const char* next, Time at) {
     return store_->refresh_session(Secret(token), Secret(next), at, at + hours(1)).value();
   };

@@ -98,8 +98,10 @@ class Store {
   /// password reset links; with Tokens::revoke also the API tokens that the person made.
   virtual Result<Outcome> set_password(std::string_view account, const Secret& hash, Tokens tokens,
                                        std::string_view keep_session, const AuditRow* audit) = 0;
-  /// Replaces the hash of an unchanged password (stronger parameters); changes nothing else.
-  virtual Result<Outcome> rehash_password(std::string_view account, const Secret& hash) = 0;
+  /// Replaces the hash `was` of an unchanged password (stronger parameters); changes nothing else.
+  /// `stale`: the hash is another one now.
+  virtual Result<Outcome> rehash_password(std::string_view account, const Secret& was,
+                                          const Secret& hash) = 0;
   /// `taken`: another account has this address, ignoring ASCII case.
   virtual Result<Outcome> set_email(std::string_view account, std::string_view email,
                                     const AuditRow* audit) = 0;
@@ -145,9 +147,9 @@ class Store {
   /// Stores a secret to be confirmed by enable_totp(). `in_use`: already enabled.
   virtual Result<Outcome> begin_totp(std::string_view account, const Secret& pending) = 0;
   /// Makes the pending secret the secret, and `step` its newest used step. `in_use`: already
-  /// enabled; `not_found`: nothing pending.
-  virtual Result<Outcome> enable_totp(std::string_view account, std::int64_t step,
-                                      const std::vector<Secret>& backup_hashes,
+  /// enabled; `not_found`: `pending` is not the pending secret (any more).
+  virtual Result<Outcome> enable_totp(std::string_view account, const Secret& pending,
+                                      std::int64_t step, const std::vector<Secret>& backup_hashes,
                                       const AuditRow* audit) = 0;
   /// Also deletes the backup codes. `not_found`: not enabled.
   virtual Result<Outcome> disable_totp(std::string_view account, const AuditRow* audit) = 0;
@@ -164,9 +166,11 @@ class Store {
   virtual Result<std::uint64_t> backup_codes_left(std::string_view account) = 0;
 
   // Sessions: the store keeps hashes of refresh tokens
-  /// Stores a session with its first refresh token, which expires with it.
+  /// Stores a session with its first refresh token, which expires with it. `stale`: password or
+  /// second factor of the account are not those of `judged` any more; null: they do not matter.
   virtual Result<Outcome> create_session(const SessionRow& session, const Secret& token_hash,
-                                         const AuditRow* audit) = 0;
+                                         const AuditRow* audit,
+                                         const AccountRow* judged = nullptr) = 0;
   /// Spends a refresh token and stores the next one. A spent token ends its whole session.
   virtual Result<Refreshed> refresh_session(const Secret& token_hash, const Secret& next_hash,
                                             Time at, Time next_expires_at) = 0;
