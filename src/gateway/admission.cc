@@ -24,7 +24,7 @@ constexpr std::size_t most_taken = 10'000;
 
 }  // namespace
 
-/// One session in the books.
+/// The record of one session.
 struct Admission::Seat final : net::PeerWaits {
   explicit Seat(Admission& owner) : admission(owner), left(owner.limits_.allowance) {}
 

@@ -78,6 +78,27 @@ Transaction::Transaction(std::shared_ptr<const ListenerSettings> settings, Servi
 
 Transaction::~Transaction() { drop_message(); }
 
+namespace {
+
+/// A wait for answers, which an exception ends as well. A session that lost its place during it is
+/// closed at its next wait for the client.
+class Waiting {
+ public:
+  explicit Waiting(net::PeerWaits* waits) : waits_(waits) {
+    if (waits_ != nullptr) waits_->begin();
+  }
+  ~Waiting() {
+    if (waits_ != nullptr) (void)waits_->end();
+  }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+ private:
+  net::PeerWaits* const waits_;
+};
+
+}  // namespace
+
 Task<void> Transaction::gather(policy::Need needs, policy::Evidence& evidence) {
   if (policy::has(needs, policy::Need::rate_tokens) && evidence.candidate &&
       evidence.candidate->route.webhook) {
@@ -85,9 +106,10 @@ Task<void> Transaction::gather(policy::Need needs, policy::Evidence& evidence) {
   }
   needs = policy::without(needs, policy::Need::rate_tokens);
   if (needs == policy::Need::none) co_return;
-  if (waits_ != nullptr) waits_->begin();
-  co_await authentication().gather(needs, evidence);
-  if (waits_ != nullptr) (void)waits_->end();
+  {
+    const Waiting waiting(waits_);
+    co_await authentication().gather(needs, evidence);
+  }
   count_signatures();
 }
 
@@ -133,9 +155,8 @@ void Transaction::note_replay() {
 }
 
 Task<void> Transaction::ask(dns::Question question, policy::Evidence& evidence) {
-  if (waits_ != nullptr) waits_->begin();
+  const Waiting waiting(waits_);
   co_await authentication().ask(std::move(question), evidence);
-  if (waits_ != nullptr) (void)waits_->end();
 }
 
 std::optional<std::string_view> Transaction::message() {

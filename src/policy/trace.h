@@ -57,7 +57,7 @@ struct Decision {
 
 /// A transaction from its first decision to its end; then moved to the trace writer.
 struct Trace {
-  /// Decisions on recipients that are kept.
+  /// A trace with so many decisions, of all stages, keeps no further ones on recipients.
   static constexpr std::size_t max_recipients = 50;
   /// Further refusals that are kept.
   static constexpr std::size_t max_refusals = 100;

@@ -22,8 +22,8 @@ Task<HostMatch> known_client(Context& context, Hosts hosts) {
   co_return match;
 }
 
-/// Grants relaying to the recipient that is being judged.
-void grant_relay(Context& context, const std::string& why) {
+/// Adds the effects of a relaying client; policy::grant_relay() decides whether they give a route.
+void allow_relay(Context& context, const std::string& why) {
   if (!policy::gives_route(policy::Grant::client, context.evidence.candidate->route)) return;
   for (decltype(policy::Effect::what) what :
        {decltype(policy::Effect::what)(policy::TrustClient{}),
@@ -72,7 +72,7 @@ Task<StatusPtr> check_rcpt_relay(script::Call& call, Value allowed_hosts) {
   if (!match.found) {
     co_return status_of(Kind::refuse_recipient, std::move(match.detail), relay_denied());
   }
-  if (recipient == evidence.candidate->address) grant_relay(context, match.detail);
+  if (recipient == evidence.candidate->address) allow_relay(context, match.detail);
   co_return status_of(Kind::next, std::move(match.detail));
 }
 

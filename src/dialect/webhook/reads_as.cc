@@ -102,8 +102,8 @@ std::vector<Reading> reads_as(const PolicyFields& fields) {
 
 std::vector<Advice> advise(const PolicyFields& fields) {
   std::vector<Advice> advice;
-  const bool controls = !fields.allowed_source_ips.empty() || fields.require_smtp_auth ||
-                        fields.require_spf || fields.require_dkim;
+  const policy::Plan plan = plan_of("", fields);
+  const bool controls = !plan.at(Stage::rcpt).empty() || !plan.at(Stage::message).empty();
   if (!controls) {
     advice.push_back({"name", "No control is on: a webhook with this policy accepts all mail."});
   } else if (fields.shadow) {

@@ -10,7 +10,7 @@ namespace postern::policy::questions {
 /// What kept a decision from being made.
 enum class Trouble : std::uint8_t {
   local,       ///< an error of ours, or of a policy
-  unanswered,  ///< DNS, a table or another program did not answer
+  unanswered,  ///< a source of accounts did not answer
   no_memory,   ///< limits.memory is used up
 };
 
