@@ -126,7 +126,7 @@ TEST_F(UnboundResolverTest, waits_no_longer_than_the_limit_and_silence_hurts_no_
     EXPECT_EQ(answer("silent.example.com", dns::Type::a, 300ms).status, dns::Status::timeout);
   const auto silent = std::chrono::steady_clock::now() - start;
   EXPECT_GE(silent, 900ms);
-  EXPECT_LT(silent, 2s);
+  EXPECT_LT(silent, 5s);
   EXPECT_EQ(answer("empty.example.com", dns::Type::txt, 2s).records, Records{"only text"});
 }
 
@@ -155,7 +155,7 @@ TEST_F(UnboundResolverTest, silent_names_of_one_client_take_no_place_of_another)
   mine.run();
   EXPECT_EQ(own.status, dns::Status::timeout);
   EXPECT_EQ(other.records.size(), 2u);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 1s);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 2s);
   EXPECT_EQ(answer("text.example.com", dns::Type::txt, 2s).records.size(), 2u);
   // Once libunbound has given them up, the client has its places again.
   asio::co_spawn(mine, ask_for(resolver_.get(), "stranger", "empty.example.com", 15s, &own),
