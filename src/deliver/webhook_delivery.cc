@@ -17,6 +17,7 @@
 #include "deliver/message_identity.h"
 #include "deliver/signature.h"
 #include "deliver/template.h"
+#include "policy/replies.h"
 #include "queue/stored.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -39,7 +40,7 @@ Outcome own_trouble(const Error& error) {
   Outcome outcome;
   switch (error.fault) {
     case Fault::temporary:  // no space on the disk (RFC 3463 §3.4)
-      outcome.reply = {452, {4, 3, 1}, "insufficient system storage"};
+      outcome.reply = policy::replies::no_room();
       break;
     case Fault::limit:  // the worker pool's queue
       outcome.reply = smtp::reply_for(Fault::temporary);
@@ -505,7 +506,7 @@ Outcome WebhookDelivery::inbox_refusal(const Job& job, spool::InboxAnswer answer
   const policy::InboxLimits& limits = job.webhook->inbox;
   switch (answer) {
     case spool::InboxAnswer::storage:  // mail system full: X.3.1 (RFC 3463 §3.4)
-      refused.reply = {452, {4, 3, 1}, "insufficient system storage"};
+      refused.reply = policy::replies::no_room();
       refused.error =
           "all inboxes together hold `inbox.max_size`, or the account holds its share of it";
       count("storage");

@@ -33,7 +33,7 @@ smtp::Reply reply_of(std::uint16_t code, smtp::EnhancedCode enhanced, std::strin
 smtp::Reply no_memory(Stage stage) {
   if (stage < Stage::mail)
     return reply_of(421, {4, 3, 2}, "system resources are used up, try again later");
-  return reply_of(452, {4, 3, 1}, "insufficient system storage");
+  return policy::replies::no_room();
 }
 
 /// No objection, perhaps in a rule's own words.
@@ -360,9 +360,7 @@ Task<smtp::Reply> Transaction::mail(smtp::Mail event) {
   evidence_.require_tls = event.requiretls;
   evidence_.ret = std::move(event.ret);
   evidence_.envid = std::move(event.envid);
-  if (!services_.resources.may_begin()) {
-    co_return reply_of(452, {4, 3, 1}, "insufficient system storage");
-  }
+  if (!services_.resources.may_begin()) co_return policy::replies::no_room();
   if (auto trouble = services_.sink.trouble(evidence_.declared_size)) co_return *trouble;
   smtp::Reply said = co_await decide(Stage::mail);
   if (said.code != 0) co_return said;
@@ -546,8 +544,8 @@ Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
         .field("session", evidence_.session.id)
         .field("error", message_->trouble->message);
     const bool full = message_->trouble->fault == Fault::temporary;
-    smtp::Reply deferred = full ? reply_of(452, {4, 3, 1}, "insufficient system storage")
-                                : reply_of(451, {4, 3, 0}, "local storage trouble");
+    smtp::Reply deferred =
+        full ? policy::replies::no_room() : reply_of(451, {4, 3, 0}, "local storage trouble");
     settle(deferred);
     co_return deferred;
   }

@@ -6,6 +6,7 @@
 #include "gateway/transaction.h"
 #include "policy/memory.h"
 #include "policy/relaying.h"
+#include "policy/replies.h"
 
 namespace postern::gateway {
 
@@ -13,10 +14,6 @@ namespace {
 
 std::uint64_t made_by_sink(const spool::Body& message) {
   return 2 * std::min<std::uint64_t>(message.size(), spool::Body::in_memory_limit);
-}
-
-smtp::Reply no_room() {
-  return {.code = 452, .enhanced = {4, 3, 1}, .text = "insufficient system storage"};
 }
 
 }  // namespace
@@ -42,11 +39,12 @@ Task<smtp::Reply> Transaction::hand_on(const smtp::Reply& afterwards) {
   const bool as_it_came = made.empty() || (made.size() == 1 && made.front().is_as_it_came());
   if (as_it_came && !has_bare_addresses()) {
     copies.push_back({.evidence = &evidence_, .message = &message_->body});
-    if (!charge.set(made_by_sink(message_->body))) co_return no_room();
+    if (!charge.set(made_by_sink(message_->body))) co_return policy::replies::no_room();
   } else {
     if (as_it_came) {
       handed.push_back({.evidence = evidence_, .changed = std::nullopt});
-      if (!charge.set(memory_of(handed.front(), message_->body))) co_return no_room();
+      if (!charge.set(memory_of(handed.front(), message_->body)))
+        co_return policy::replies::no_room();
     } else {
       smtp::Reply refusal = make_copies(handed, charge);
       if (refusal.code != 0) co_return refusal;
@@ -81,7 +79,7 @@ smtp::Reply Transaction::make_copies(std::vector<Handed>& handed, MemoryCharge& 
     }
     octets += memory_of(handed.emplace_back(std::move(*one)), message_->body);
     if (!charge.set(octets)) {
-      refusal = no_room();
+      refusal = policy::replies::no_room();
       break;
     }
   }

@@ -10,10 +10,12 @@ using questions::PolicyLogin;
 using questions::Spf;
 using questions::TroubleReply;
 
+smtp::Reply no_room() { return {452, {4, 3, 1}, "insufficient system storage"}; }
+
 smtp::Reply trouble(TroubleReply reply) {
   switch (reply) {
     case TroubleReply::no_room:
-      return {452, {4, 3, 1}, "insufficient system storage"};
+      return no_room();
     case TroubleReply::no_service:
       return {421, {4, 3, 0}, "temporary local problem, try again later"};
     case TroubleReply::no_login:

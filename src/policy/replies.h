@@ -18,6 +18,8 @@
 namespace postern::policy::replies {
 
 smtp::Reply trouble(questions::TroubleReply reply);
+/// 452: memory, disk, queue or all inboxes together are full (RFC 5321 §4.2.4, RFC 3463 §3.4).
+smtp::Reply no_room();
 /// A refusal for now; `cause` is for the trace.
 Verdict trouble(Stage stage, questions::Trouble trouble, std::string cause);
 

@@ -9,6 +9,7 @@
 #include "base/ulid.h"
 #include "mail/hostname.h"
 #include "policy/record.h"
+#include "policy/replies.h"
 #include "queue/stored.h"
 #include "relay/destination.h"
 #include "serve/queue_couriers.h"
@@ -77,7 +78,7 @@ std::string folder_of(std::string path, const mail::Mailbox& address) {
 }  // namespace
 
 smtp::Reply reply_of_spool(const Error& error) {
-  if (error.fault == Fault::temporary) return {452, {4, 3, 1}, "insufficient system storage"};
+  if (error.fault == Fault::temporary) return policy::replies::no_room();
   return {451, {4, 3, 0}, "local storage trouble, try again later"};
 }
 

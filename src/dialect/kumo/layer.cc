@@ -13,6 +13,7 @@
 #include "dialect/kumo/session.h"
 #include "dialect/script_record.h"
 #include "policy/memory.h"
+#include "policy/replies.h"
 
 namespace postern::dialect::kumo {
 
@@ -230,7 +231,7 @@ class Judge {
     copies_ += policy::memory_of(copy);
     made_.push_back(std::move(copy));
     if (draft.held->hold(shared_ + copies_)) return policy::pass_on();
-    return policy::refuse(452, {4, 3, 1}, "insufficient system storage");
+    return {policy::Verdict::Kind::defer, policy::replies::no_room(), {}};
   }
 
   /// A digest of what scripts change most; equal copies have equal digests.
