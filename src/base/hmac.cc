@@ -8,13 +8,11 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
+#include "base/owned.h"
+
 namespace postern {
 
 namespace {
-
-struct FreeMac {
-  void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
-};
 
 const unsigned char* octets_of(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
@@ -26,7 +24,7 @@ std::string hmac(const char* digest, std::string_view key,
                  std::span<const std::string_view> pieces) {
   // Fetched once: in OpenSSL 3 the lookup costs more than a short HMAC.
   static EVP_MAC* const algorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
-  const std::unique_ptr<EVP_MAC_CTX, FreeMac> context(EVP_MAC_CTX_new(algorithm));
+  const Owned<EVP_MAC_CTX, EVP_MAC_CTX_free> context(EVP_MAC_CTX_new(algorithm));
   const std::array parameters{
       OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, const_cast<char*>(digest), 0),
       OSSL_PARAM_construct_end()};

@@ -18,22 +18,16 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include "base/owned.h"
 #include "base/text.h"
 
 namespace postern::app {
 
 namespace {
 
-template <auto Free>
-struct Freed {
-  template <class T>
-  void operator()(T* pointer) const {
-    Free(pointer);
-  }
-};
-using Bio = std::unique_ptr<BIO, Freed<BIO_free>>;
-using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
-using PrivateKey = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
+using Bio = Owned<BIO, BIO_free>;
+using Certificate = Owned<X509, X509_free>;
+using PrivateKey = Owned<EVP_PKEY, EVP_PKEY_free>;
 
 std::string user_name(uid_t uid) {
   const passwd* entry = getpwuid(uid);
@@ -124,7 +118,7 @@ void check_dates(X509* certificate, const std::string& file, std::vector<FileCom
 /// The DNS names of the certificate; if there are none, its subject.
 std::string names_of(X509* certificate) {
   std::string names;
-  const std::unique_ptr<GENERAL_NAMES, Freed<GENERAL_NAMES_free>> all(static_cast<GENERAL_NAMES*>(
+  const Owned<GENERAL_NAMES, GENERAL_NAMES_free> all(static_cast<GENERAL_NAMES*>(
       X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
   for (int i = 0; all && i < sk_GENERAL_NAME_num(all.get()); ++i) {
     const GENERAL_NAME* one = sk_GENERAL_NAME_value(all.get(), i);

@@ -4,6 +4,7 @@
 
 #include <sqlite3.h>
 
+#include "base/owned.h"
 #include "base/text.h"
 #include "gateway/auth_source_verifier.h"
 #include "net/pgsql_client.h"
@@ -19,13 +20,6 @@ using Said = AuthAnswer::Kind;
 
 /// The first field of the only row; nullopt: no row, or NULL.
 using Field = Result<std::optional<std::string>>;
-
-struct CloseDatabase {
-  void operator()(sqlite3* handle) const { sqlite3_close(handle); }
-};
-struct FinalizeStatement {
-  void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
-};
 
 tl::unexpected<Error> trouble(const std::string& file, std::string_view what) {
   return fail(Fault::temporary, file + ": " + printable(what, 200));
@@ -47,7 +41,7 @@ Field select_sqlite(const AuthSource& source, const AuthAttempt& attempt, Clock:
   sqlite3* raw = nullptr;
   const int opened = sqlite3_open_v2(source.file.c_str(), &raw,
                                      SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nullptr);
-  const std::unique_ptr<sqlite3, CloseDatabase> database(raw);
+  const Owned<sqlite3, sqlite3_close> database(raw);
   if (opened != SQLITE_OK) return trouble(source.file, sqlite3_errstr(opened));
   sqlite3_busy_handler(raw, wait_for_lock, &until);
   sqlite3_progress_handler(
@@ -58,7 +52,7 @@ Field select_sqlite(const AuthSource& source, const AuthAttempt& attempt, Clock:
   const char* rest = nullptr;
   if (sqlite3_prepare_v2(raw, source.query.c_str(), -1, &made, &rest) != SQLITE_OK)
     return trouble(source.file, sqlite3_errmsg(raw));
-  const std::unique_ptr<sqlite3_stmt, FinalizeStatement> statement(made);
+  const Owned<sqlite3_stmt, sqlite3_finalize> statement(made);
   if (made == nullptr || !trim(rest).empty() || sqlite3_column_count(made) != 1)
     return trouble(source.file, "the query must be one statement with one column");
   for (int i = 1; i <= sqlite3_bind_parameter_count(made); ++i) {

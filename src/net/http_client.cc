@@ -13,6 +13,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/owned.h"
 #include "base/text.h"
 #include "net/curl_loop.h"
 #include "net/ran_out.h"
@@ -23,13 +24,7 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-struct FreeEasy {
-  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
-};
-struct FreeList {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-using List = std::unique_ptr<curl_slist, FreeList>;
+using List = Owned<curl_slist, curl_slist_free_all>;
 
 void append(List& list, const std::string& line) {
   curl_slist* const longer = curl_slist_append(list.get(), line.c_str());
@@ -132,7 +127,7 @@ struct HttpClient::Transfer final : CurlWaiter {
   std::vector<IpAddress> addresses;
   Clock::time_point deadline;
   asio::steady_timer timer;
-  std::unique_ptr<CURL, FreeEasy> easy;
+  Owned<CURL, curl_easy_cleanup> easy;
   List headers;
   List pins;
   std::uint64_t sent = 0;

@@ -7,14 +7,11 @@
 #include <fmt/format.h>
 
 #include "base/address_guard.h"
+#include "base/owned.h"
 #include "base/text.h"
 
 namespace postern::net {
 namespace {
-
-struct FreeUrl {
-  void operator()(CURLU* url) const { curl_url_cleanup(url); }
-};
 
 /// The part as text; nullopt: the URL does not have it.
 std::optional<std::string> part(CURLU* url, CURLUPart which, unsigned flags = 0) {
@@ -83,7 +80,7 @@ Result<HttpTarget> parse_target(const std::string& text, const EgressRules& rule
   const std::size_t colon = text.find("://");
   if (colon == std::string::npos || text.substr(colon + 3, 1) == "/")
     return fail(Fault::malformed, "not a URL: https://host/path is expected");
-  const std::unique_ptr<CURLU, FreeUrl> url(curl_url());
+  const Owned<CURLU, curl_url_cleanup> url(curl_url());
   if (!url) throw std::bad_alloc();
   if (const CURLUcode error = curl_url_set(url.get(), CURLUPART_URL, text.c_str(),
                                            CURLU_NON_SUPPORT_SCHEME | CURLU_PATH_AS_IS);

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/owned.h"
 #include "base/text.h"
 #include "base/thread.h"
 #include "net/connection_shelf.h"
@@ -22,14 +23,8 @@ using Values = std::vector<std::string>;
 struct Unbind {
   void operator()(LDAP* handle) const { ldap_unbind_ext(handle, nullptr, nullptr); }
 };
-struct FreeMessage {
-  void operator()(LDAPMessage* message) const { ldap_msgfree(message); }
-};
-struct FreeValues {
-  void operator()(berval** values) const { ldap_value_free_len(values); }
-};
 using Handle = std::unique_ptr<LDAP, Unbind>;
-using Message = std::unique_ptr<LDAPMessage, FreeMessage>;
+using Message = Owned<LDAPMessage, ldap_msgfree>;
 
 struct Connection {
   Handle handle;
@@ -186,7 +181,7 @@ Values values_in(LDAP* handle, LDAPMessage* answer, const LdapSearch& search) {
       ldap_memfree(name);
     }
     for (const std::string& attribute : search.attributes) {
-      const std::unique_ptr<berval*, FreeValues> values(
+      const Owned<berval*, ldap_value_free_len> values(
           ldap_get_values_len(handle, entry, attribute.c_str()));
       for (berval** one = values.get(); one != nullptr && *one != nullptr; ++one) {
         found.emplace_back((*one)->bv_val, (*one)->bv_len);

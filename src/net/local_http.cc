@@ -4,6 +4,8 @@
 
 #include <curl/curl.h>
 
+#include "base/owned.h"
+
 namespace postern::net {
 namespace {
 
@@ -26,21 +28,14 @@ struct Reader {
   }
 };
 
-struct FreeEasy {
-  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
-};
-struct FreeList {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-
 }  // namespace
 
 Result<LocalHttpAnswer> local_http(const LocalHttpRequest& request,
                                    const std::function<bool(std::string_view)>& sink) {
-  const std::unique_ptr<CURL, FreeEasy> easy(curl_easy_init());
+  const Owned<CURL, curl_easy_cleanup> easy(curl_easy_init());
   if (!easy) return fail(Fault::temporary, "out of memory");
   const Secret authorization("Authorization: Bearer " + request.bearer.reveal());
-  std::unique_ptr<curl_slist, FreeList> headers;
+  Owned<curl_slist, curl_slist_free_all> headers;
   for (const char* line : {authorization.reveal().c_str(), "Content-Type: application/json",
                            "Accept: application/json", "Expect:"}) {
     curl_slist* const longer = curl_slist_append(headers.get(), line);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/owned.h"
 #include "base/text.h"
 
 namespace postern::net {
@@ -24,16 +25,6 @@ std::string openssl_reason() {
   ERR_clear_error();
   return text;
 }
-
-template <auto release>
-struct Release {
-  template <class T>
-  void operator()(T* object) const {
-    release(object);
-  }
-};
-template <class T, auto release>
-using Owned = std::unique_ptr<T, Release<release>>;
 
 Result<Owned<X509, X509_free>> make_certificate(EVP_PKEY* key, const std::string& hostname) {
   Owned<X509, X509_free> certificate(X509_new());

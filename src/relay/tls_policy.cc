@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
+#include "base/owned.h"
 #include "base/text.h"
 
 namespace postern::relay {
@@ -33,11 +34,10 @@ bool is_whole(std::string_view data, std::uint64_t selector) {
   const auto size = static_cast<long>(data.size());
   bool parsed = false;
   if (selector == 0) {
-    const std::unique_ptr<X509, decltype(&X509_free)> made(d2i_X509(nullptr, &at, size), X509_free);
+    const Owned<X509, X509_free> made(d2i_X509(nullptr, &at, size));
     parsed = made != nullptr;
   } else {
-    const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> made(d2i_PUBKEY(nullptr, &at, size),
-                                                                   EVP_PKEY_free);
+    const Owned<EVP_PKEY, EVP_PKEY_free> made(d2i_PUBKEY(nullptr, &at, size));
     parsed = made != nullptr;
   }
   ERR_clear_error();

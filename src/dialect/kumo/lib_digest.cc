@@ -5,6 +5,7 @@
 #include <boost/crc.hpp>
 
 #include "base/hmac.h"
+#include "base/owned.h"
 #include "base/rfc4648.h"
 #include "dialect/kumo/json_encode.h"
 #include "dialect/kumo/lib_secrets.h"
@@ -54,10 +55,7 @@ namespace {
 
 using Made = std::shared_ptr<Digest>;
 
-struct Free {
-  void operator()(EVP_MD* hash) const { EVP_MD_free(hash); }
-};
-using Hash = std::unique_ptr<EVP_MD, Free>;
+using Hash = Owned<EVP_MD, EVP_MD_free>;
 
 /// Indexes into `names`, which has OpenSSL's names.
 enum Algorithm { sha1, sha224, sha256, sha384, sha512, sha512_256, sha3_256, sha3_384, sha3_512 };

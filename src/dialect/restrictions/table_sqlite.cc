@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "base/owned.h"
 #include "base/text.h"
 #include "dialect/restrictions/table_query.h"
 #include "dialect/restrictions/table_source.h"
@@ -18,14 +19,8 @@ constexpr int operations_a_step = 1'000;
 /// Steps of operations_a_step a look-up may take: a few tenths of a second.
 constexpr unsigned most_steps = 10'000;
 
-struct CloseDatabase {
-  void operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
-};
-struct FinishStatement {
-  void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
-};
-using Handle = std::unique_ptr<sqlite3, CloseDatabase>;
-using Prepared = std::unique_ptr<sqlite3_stmt, FinishStatement>;
+using Handle = Owned<sqlite3, sqlite3_close_v2>;
+using Prepared = Owned<sqlite3_stmt, sqlite3_finalize>;
 
 struct Settings {
   std::string dbpath;

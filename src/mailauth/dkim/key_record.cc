@@ -9,6 +9,7 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
+#include "base/owned.h"
 #include "base/text.h"
 #include "mailauth/dkim/signature.h"
 #include "mailauth/tag_list.h"
@@ -18,17 +19,10 @@ namespace {
 
 constexpr std::size_t ed25519_octets = 32;
 
-template <auto release>
-struct Release {
-  template <class T>
-  void operator()(T* owned) const {
-    release(owned);
-  }
-};
-using Key = std::unique_ptr<EVP_PKEY, Release<EVP_PKEY_free>>;
-using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Release<EVP_PKEY_CTX_free>>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, Release<EVP_MD_CTX_free>>;
-using Number = std::unique_ptr<BIGNUM, Release<BN_free>>;
+using Key = postern::Owned<EVP_PKEY, EVP_PKEY_free>;
+using KeyContext = postern::Owned<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
+using DigestContext = postern::Owned<EVP_MD_CTX, EVP_MD_CTX_free>;
+using Number = postern::Owned<BIGNUM, BN_free>;
 
 const unsigned char* octets(std::string_view bytes) {
   return reinterpret_cast<const unsigned char*>(bytes.data());

@@ -11,6 +11,7 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
+#include "base/owned.h"
 #include "base/text.h"
 #include "mailauth/dkim/signature.h"
 #include "mailauth/names.h"
@@ -23,16 +24,9 @@ using postern::Result;
 
 constexpr std::size_t fold_column = 76;
 
-template <auto release>
-struct Release {
-  template <class T>
-  void operator()(T* owned) const {
-    release(owned);
-  }
-};
-using Bio = std::unique_ptr<BIO, Release<BIO_free_all>>;
-using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Release<EVP_PKEY_CTX_free>>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, Release<EVP_MD_CTX_free>>;
+using Bio = postern::Owned<BIO, BIO_free_all>;
+using KeyContext = postern::Owned<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
+using DigestContext = postern::Owned<EVP_MD_CTX, EVP_MD_CTX_free>;
 
 /// Without this callback libcrypto would prompt for the passphrase on the terminal.
 int no_passphrase(char*, int, int, void*) { return 0; }
