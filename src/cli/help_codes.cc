@@ -154,8 +154,9 @@ constexpr CodePage pages[] = {
     {"L001", "the Lua policy did not load",
      "The message has the policy's file and line, or those of a data file that it reads. The whole "
      "file runs once before anything starts. An error prevents the start, and a reload keeps the "
-     "current policy. Calls that can only fail (of an undefined function, a misspelt method, a "
-     "missing module) prevent it too, even in code that seldom runs. `postern check` shows the "
+     "current policy. Calls that can only fail (of an undefined or misspelt function, a misspelt "
+     "method, a missing module) prevent it too, even in code that seldom runs. `postern check` "
+     "shows the "
      "same without a server.",
      "", "[lua]\nread = [\"/etc/postern\"]\n"},
     {"L002", "the Lua policy cannot be read",
@@ -171,7 +172,8 @@ constexpr CodePage pages[] = {
      "[lua]\nrelay_hosts = [\"0.0.0.0/0\"]\n", "[lua]\nrelay_hosts = [\"192.0.2.0/24\"]\n"},
     {"L004", "a warning of the Lua policy",
      "The policy loads, but part of it is probably a mistake: a handler of an unknown event, a "
-     "function that `kumo` does not have, a tenant that every sender may claim, an option without "
+     "function of KumoMTA that Postern does not have, a tenant that every sender may claim, an "
+     "option without "
      "effect, or a line that the policy itself logged as a warning while it loaded "
      "(`kumo.log_warn`).",
      "", "[lua]\nmode = \"shadow\"\n"},

@@ -22,6 +22,25 @@ constexpr std::string_view missing_methods[] = {
     "parse_rfc3464",          "parse_rfc5965",     "queue_name",
     "set_force_sync",         "set_scheduling",    "shrink_data"};
 
+/// Functions of KumoMTA that Postern lacks and whose names are similar to functions that it has.
+/// A policy that runs in both may call them in handlers of events that Postern never fires.
+constexpr std::string_view missing_functions[] = {"kumo.dns.set_mta_sts_enabled",
+                                                  "kumo.dns.set_mx_transient_negative_cache_ttl",
+                                                  "kumo.encode.charset_decode",
+                                                  "kumo.encode.charset_encode",
+                                                  "kumo.eval_config_monitor_globs",
+                                                  "kumo.get_memory_hard_limit",
+                                                  "kumo.get_memory_low_thresh",
+                                                  "kumo.get_memory_soft_limit",
+                                                  "kumo.serde.toml_encode_pretty_compact",
+                                                  "kumo.serde.yaml_encode",
+                                                  "kumo.serde.yaml_load",
+                                                  "kumo.serde.yaml_parse",
+                                                  "kumo.toml_encode_pretty_compact",
+                                                  "kumo.yaml_encode",
+                                                  "kumo.yaml_load",
+                                                  "kumo.yaml_parse"};
+
 using Names = std::set<std::string, std::less<>>;
 
 /// The known names, such as "kumo.string" and "kumo.string.split".
@@ -43,6 +62,12 @@ using Words = LuaWords;
 
 bool in_name(char c) { return is_alnum(c) || c == '_'; }
 
+/// Whether a word after a function's name calls it: `f(1)`, `f{}`, `f'x'`, `f[[x]]`.
+bool begins_arguments(std::string_view word) {
+  return word.starts_with('(') || word.starts_with('{') || word.starts_with('"') ||
+         word.starts_with('\'') || (word.starts_with('[') && word.size() > 1);
+}
+
 class NameLint {
  public:
   NameLint(std::string_view file, std::string_view text, Names& names)
@@ -50,14 +75,14 @@ class NameLint {
 
   /// Returns the findings and adds the names that the text assigns to `names`; nullopt: its `kumo`
   /// may be another object.
-  std::optional<std::vector<std::string>> run() {
+  std::optional<std::vector<MissingName>> run() {
     std::string_view before;
     Words::Word word = words_.next();
     while (!word.text.empty()) {
       const std::string_view two_before = before;
       before = word.text;
       if (two_before == ":" && std::ranges::count(missing_methods, word.text) > 0) {
-        add("msg", word, ':');
+        add("msg:", word, {});
       }
       const bool is_kumo = word.text == "kumo" && two_before != "." && two_before != ":";
       word = words_.next();
@@ -86,7 +111,7 @@ class NameLint {
       dot = words_.next();
       if (dot.text == "=" || defines) names_.insert(name);
       if (!names_.contains(name)) {
-        add(path, member);
+        add(path + ".", member, dot);
         return dot;
       }
       path = name;
@@ -107,21 +132,31 @@ class NameLint {
     return found;
   }
 
-  void add(const std::string& path, const Words::Word& member, char separator = '.') {
-    std::string finding = fmt::format("{}:{}: {}{}{} is not available in Postern", file_,
-                                      member.line, path, separator, member.text);
-    if (const auto near = nearest(member.text, members(path))) {
-      finding += fmt::format("; did you mean `{}.{}`?", path, *near);
+  /// `owner`: "kumo." or "msg:". `after`: the word after the member.
+  void add(const std::string& owner, const Words::Word& member, const Words::Word& after) {
+    const std::string name = owner + std::string(member.text);
+    MissingName missing{
+        .finding = fmt::format("{}:{}: {} is not available in Postern", file_, member.line, name),
+        .member = std::string(member.text)};
+    const bool is_of_kumomta = std::ranges::count(missing_functions, name) > 0;
+    const std::string table = owner.substr(0, owner.size() - 1);
+    const auto near = is_of_kumomta ? std::nullopt : nearest(member.text, members(table));
+    if (near) {
+      missing.finding += fmt::format("; did you mean `{}{}`?", owner, *near);
+      missing.misspelt_call = begins_arguments(after.text);
     }
-    if (std::ranges::find(findings_, finding) == findings_.end()) {
-      findings_.push_back(std::move(finding));
+    for (MissingName& one : findings_) {
+      if (one.finding != missing.finding) continue;
+      one.misspelt_call |= missing.misspelt_call;
+      return;
     }
+    findings_.push_back(std::move(missing));
   }
 
   std::string_view file_;
   Words words_;
   Names& names_;
-  std::vector<std::string> findings_;
+  std::vector<MissingName> findings_;
 };
 
 }  // namespace
@@ -143,11 +178,11 @@ std::vector<std::string> key_source_events(std::string_view text) {
   return names;
 }
 
-std::vector<std::string> lint_names(std::string_view file, std::string_view text,
+std::vector<MissingName> lint_names(std::string_view file, std::string_view text,
                                     const std::vector<script::HostTable>& tables) {
   Names names = names_of(tables);
   NameLint(file, text, names).run();  // a name may be used before it is assigned
-  return NameLint(file, text, names).run().value_or(std::vector<std::string>());
+  return NameLint(file, text, names).run().value_or(std::vector<MissingName>());
 }
 
 }  // namespace postern::dialect::kumo

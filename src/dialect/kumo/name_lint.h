@@ -10,11 +10,20 @@
 
 namespace postern::dialect::kumo {
 
-/// Warnings like "policy.lua:3: kumo.rejekt is not available in Postern; did you mean
-/// `kumo.reject`?", one per name and line, in the order of the text. They include methods of
+/// A name that a text uses and Postern does not have.
+struct MissingName {
+  /// Like "policy.lua:3: kumo.rejekt is not available in Postern; did you mean `kumo.reject`?".
+  std::string finding;
+  std::string member;  ///< the last part of the name: "rejekt"
+  /// Whether it is called and looks like a misspelt function of Postern's, not like one of
+  /// KumoMTA's that Postern lacks.
+  bool misspelt_call = false;
+};
+
+/// The missing names, one per name and line, in the order of the text. They include methods of
 /// KumoMTA's messages that Postern lacks. Names that the text assigns to are known. A text that
 /// defines its own `kumo` is skipped. `text` need not be valid Lua.
-std::vector<std::string> lint_names(std::string_view file, std::string_view text,
+std::vector<MissingName> lint_names(std::string_view file, std::string_view text,
                                     const std::vector<script::HostTable>& tables);
 
 /// Whether KumoMTA's messages have this method and Postern's do not.

@@ -18,7 +18,11 @@ struct Case {
 struct NameLintTable : ::testing::TestWithParam<Case> {};
 
 TEST_P(NameLintTable, names_what_is_not_there) {
-  EXPECT_EQ(lint_names("policy.lua", GetParam().text, all_functions()), GetParam().findings);
+  Findings findings;
+  for (const MissingName& one : lint_names("policy.lua", GetParam().text, all_functions())) {
+    findings.push_back(one.finding);
+  }
+  EXPECT_EQ(findings, GetParam().findings);
 }
 
 const Findings rejekt = {
@@ -67,6 +71,31 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"unfinished", "kumo.", {}}, Case{"unfinished_text", "kumo.on('abc", {}},
         Case{"unfinished_comment", "--[[ kumo.x", {}}, Case{"nothing", "", {}}),
     [](const auto& info) { return info.param.name; });
+
+TEST(NameLint, a_misspelt_call_is_told_from_other_missing_names) {
+  const std::pair<const char*, bool> cases[] = {
+      {"kumo.rejekt(550, 'no')", true},
+      {"kumo.rejekt 'no'", true},
+      {"kumo.rejekt [[no]]", true},
+      {"kumo.make_queue_confg { }", true},
+      {"kumo.string.splitt('a')", true},
+      {"local f = kumo.rejekt f() kumo.rejekt()", true},
+      {"local f = kumo.rejekt", false},
+      {"kumo.rejekt[1]()", false},
+      {"kumo.amqp.build_client 'amqp://localhost'", false},
+      {"kumo.get_memory_hard_limit()", false},
+      {"kumo.yaml_load 'a.yaml'", false},
+      {"msg:parse_mime()", false},
+  };
+  for (const auto& [text, misspelt] : cases) {
+    const std::vector<MissingName> found = lint_names("policy.lua", text, all_functions());
+    ASSERT_EQ(found.size(), 1u) << text;
+    EXPECT_EQ(found[0].misspelt_call, misspelt) << text;
+  }
+  const auto lacking = lint_names("policy.lua", "kumo.yaml_load()", all_functions());
+  ASSERT_EQ(lacking.size(), 1u);
+  EXPECT_EQ(lacking[0].finding, "policy.lua:1: kumo.yaml_load is not available in Postern");
+}
 
 TEST(NameLint, finds_the_handlers_of_key_sources) {
   EXPECT_EQ(key_source_events("load { event_name = 'get_key', event_args = { 'a' } }\n"

@@ -238,15 +238,10 @@ void Policy::take_over(const Handlers& handlers) {
 }
 
 void Policy::lint(const Handlers& handlers, const script::Files::Texts& texts) {
-  std::vector<std::string> of_key_sources;
-  const auto look = [&](const std::filesystem::path& path, std::string_view text) {
-    std::ranges::move(lint_names(path.filename().string(), text, all_functions()),
-                      std::back_inserter(warnings_));
-    std::ranges::move(key_source_events(text), std::back_inserter(of_key_sources));
-  };
-  look(options_.path, options_.text);
+  std::vector<std::string> of_key_sources = key_source_events(options_.text);
   for (const auto& [name, text] : texts) {
-    if (name.ends_with(".lua")) look(name, text);
+    if (!name.ends_with(".lua")) continue;
+    std::ranges::move(key_source_events(text), std::back_inserter(of_key_sources));
   }
   std::ranges::move(lint_events(handlers, of_key_sources), std::back_inserter(warnings_));
 }

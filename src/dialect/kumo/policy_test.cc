@@ -55,7 +55,7 @@ TEST_F(PolicyFile, ItsDefinitionHasItsDataFilesAndNoneOfItsSecrets) {
 }
 
 TEST_F(PolicyFile, NamesThatAreNowhereAreWarnedOfInModulesToo) {
-  folder_.write("rules.lua", "return function(sender)\n  kumo.rejekt(550, sender.email)\nend\n");
+  folder_.write("rules.lua", "return function(sender)\n  return kumo.aaa.make_acl {}\nend\n");
   const auto policy = load(
       "local rules = require 'rules'\n"
       "kumo.on('smtp_server_mail_from', function(s) if s.x then kumo.strin.trim('') end end)");
@@ -64,7 +64,15 @@ TEST_F(PolicyFile, NamesThatAreNowhereAreWarnedOfInModulesToo) {
       (*policy)->warnings(),
       ::testing::UnorderedElementsAre(
           "policy.lua:2: kumo.strin is not available in Postern; did you mean `kumo.string`?",
-          "rules.lua:2: kumo.rejekt is not available in Postern; did you mean `kumo.reject`?"));
+          "rules.lua:2: kumo.aaa is not available in Postern"));
+}
+
+TEST_F(PolicyFile, MisspeltCallsStopTheLoadInModulesToo) {
+  folder_.write("rules.lua", "return function(sender)\n  kumo.rejekt(550, sender.email)\nend\n");
+  const auto policy = load("local rules = require 'rules'");
+  ASSERT_FALSE(policy);
+  EXPECT_EQ(policy.error().message,
+            "rules.lua:2: kumo.rejekt is not available in Postern; did you mean `kumo.reject`?");
 }
 
 TEST_F(PolicyFile, WhatIsWrongIsSaidWithItsPlace) {

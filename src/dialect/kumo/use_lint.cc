@@ -74,12 +74,14 @@ struct Use {
   enum class Role { plain, called, method, field } role = Role::plain;
   LuaWords::Word word;
   std::string_view argument;  ///< of a call: its only argument if that is a literal
+  bool is_of_kumo = false;    ///< a name after `kumo.`, which lint_names() judges
 };
 
 /// Passes every name of a text with its use to `take`, and every string literal to `say`.
 template <class Take, class Say>
 void each_use(std::string_view text, const Take& take, const Say& say) {
   LuaWords words(text);
+  std::string_view two_before;
   std::string_view before;
   LuaWords::Word word = words.next();
   while (!word.text.empty()) {
@@ -94,7 +96,8 @@ void each_use(std::string_view text, const Take& take, const Say& say) {
                       : called && before != ":" ? Use::Role::called
                                                 : Use::Role::plain,
               .word = word,
-              .argument = {}};
+              .argument = {},
+              .is_of_kumo = before == "." && two_before == "kumo"};
       if (is_text(next.text)) use.argument = quoted(next.text);
       if (next.text == "(") {
         after = words.next();
@@ -102,12 +105,14 @@ void each_use(std::string_view text, const Take& take, const Say& say) {
         const bool whole = ahead.next().text == ")";  // false for 'sites.' .. name
         if (is_text(after.text) && whole) use.argument = quoted(after.text);
         take(use);
+        two_before = word.text;
         before = next.text;
         word = after;
         continue;
       }
       take(use);
     }
+    two_before = before;
     before = word.text;
     word = next;
   }
@@ -172,6 +177,11 @@ class UseLint {
 
   void look(std::string_view file, std::string_view text) {
     each_use(text, [&](const Use& use) { judge(file, use); }, [](std::string_view) {});
+    for (MissingName& one : lint_names(file, text, all_functions())) {
+      const bool certain =
+          one.misspelt_call && !uncertain_ && !guarded_ && !made_.contains(one.member);
+      (certain ? found_.mistakes : found_.warnings).push_back(std::move(one.finding));
+    }
   }
 
   UseFindings take() { return std::move(found_); }
@@ -227,7 +237,7 @@ class UseLint {
         // Data may have any name, so only likely misspellings are reported.
         const bool known = fields_.contains(name) || made_.contains(name) ||
                            members_.contains(name) || modules_.contains(name);
-        if (known || name.size() < 4) return;
+        if (known || use.is_of_kumo || name.size() < 4) return;
         if (near_one(name, fields_).empty()) return;
         return add(file, use, fmt::format("nothing has a field `{}`", name), fields_, false);
       }

@@ -1,5 +1,6 @@
 // Finds uses of undefined names without running the code: functions, methods and modules that
-// neither Lua nor Postern has and that the policy does not define, and fields that look misspelt.
+// neither Lua nor Postern has and that the policy does not define, names below `kumo` that Postern
+// does not have (name_lint.h), and fields that look misspelt.
 #pragma once
 
 #include <functional>
@@ -21,7 +22,9 @@ struct UseFindings {
 /// occurs in any of them other than as a call counts as defined. `has_module`: whether `require`
 /// finds a file of that name. If names may be defined in ways that cannot be seen (`_G`, `_ENV`,
 /// `load`, `__index`, a module that is not among the texts), all findings are warnings. If a text
-/// uses `package`, which may add modules, findings about modules are.
+/// uses `package`, which may add modules, findings about modules are. A missing name below `kumo`
+/// is a mistake if a call misspells it; if a text uses `pcall`, which may catch it, it is a
+/// warning.
 UseFindings lint_uses(const std::vector<std::pair<std::string, std::string_view>>& texts,
                       const std::function<bool(std::string_view name)>& has_module);
 

@@ -53,6 +53,26 @@ TEST(UseLint, methods_and_fields) {
   EXPECT_EQ(found("local t = { domian = 1 }\nprint(t.domian)").warnings, Lines{});
 }
 
+TEST(UseLint, misspelt_functions_of_kumo) {
+  const Lines rejekt{
+      "policy.lua:1: kumo.rejekt is not available in Postern; did you mean `kumo.reject`?"};
+  EXPECT_EQ(found("if x then kumo.rejekt(550, 'no') end").mistakes, rejekt);
+  EXPECT_EQ(found("if x then kumo.rejekt(550, 'no') end").warnings, Lines{});
+  for (const char* uncertain :
+       {"pcall(function() kumo.rejekt(550, 'no') end)", "_G[x] = 1 kumo.rejekt(550, 'no')",
+        "local k = kumo k.rejekt = error kumo.rejekt(550, 'no')",
+        "kumo['rejekt'] = error kumo.rejekt(550, 'no')", "local f = kumo.rejekt"}) {
+    EXPECT_EQ(found(uncertain).mistakes, Lines{}) << uncertain;
+    EXPECT_EQ(found(uncertain).warnings, rejekt) << uncertain;
+  }
+  EXPECT_EQ(found("kumo.rejekt(550, 'no')", "function kumo.rejekt() end").mistakes, Lines{})
+      << "another text defines it";
+  EXPECT_EQ(found("kumo.amqp.build_client 'amqp://localhost'").mistakes, Lines{});
+  EXPECT_EQ(found("kumo.xfer.cancel()").warnings,
+            Lines{"policy.lua:1: kumo.xfer is not available in Postern"})
+      << "once";
+}
+
 TEST(UseLint, modules) {
   EXPECT_EQ(found("local db = require 'redis'").mistakes,
             Lines{"policy.lua:1:12: the module `redis` is not carried: keep data in `sqlite`, or "

@@ -1,5 +1,5 @@
 kumo.on('smtp_server_mail_from', function(sender)
   if sender.domain == 'spam.example' then
-    kumo.rejekt(550, 'no')
+    kumo.amqp.build_client('amqp://localhost')
   end
 end)
