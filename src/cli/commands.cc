@@ -156,8 +156,12 @@ int run_check(const Arguments& arguments, Streams& streams) {
   const auto* lint = judged ? judged->lint.get() : nullptr;
   if (lint && !json && !quiet) {
     using Level = dialect::restrictions::Finding::Severity;
-    streams.err << dialect::restrictions::findings_text(*lint, Level::note)
-                << "restriction lists: " << dialect::restrictions::conclusion_text(*lint);
+    // With an error in a list, only a dialogue that gets through says something about the lists.
+    const bool is_proof =
+        judged->compiles() || lint->open_relay == dialect::restrictions::OpenRelay::yes;
+    streams.err << dialect::restrictions::findings_text(*lint, Level::note) << "restriction lists: "
+                << (is_proof ? dialect::restrictions::conclusion_text(*lint)
+                             : "not proved: correct the errors above, then check again\n");
   }
   if (!json && (!ok || !quiet)) {
     for (const auto& warning : {machine.traces_key, machine.dane})

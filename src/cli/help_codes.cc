@@ -40,8 +40,9 @@ constexpr CodePage pages[] = {
     {"C016", "out of range",
      "The value is of the right kind, but too small or too large to make sense.",
      "[server]\nthreads = -1\n", "[server]\nthreads = 2\n"},
-    {"C017", "not one of the words",
-     "The key takes one of a few words, all of which the message lists.",
+    {"C017", "not one of the allowed values",
+     "The key takes only certain values. The message lists all of them: write one of them, in "
+     "quotes. `postern help configuration` describes the key.",
      "[[listener]]\ntls = \"startls\"\n", "[[listener]]\ntls = \"starttls\"\n"},
     {"C018", "not a network",
      "A network is an IPv4 or IPv6 address and a prefix length; the bits after the prefix are "
@@ -156,8 +157,7 @@ constexpr CodePage pages[] = {
      "file runs once before anything starts. An error prevents the start, and a reload keeps the "
      "current policy. Calls that can only fail (of an undefined or misspelt function, a misspelt "
      "method, a missing module) prevent it too, even in code that seldom runs. `postern check` "
-     "shows the "
-     "same without a server.",
+     "shows the same without a server.",
      "", "[lua]\nread = [\"/etc/postern\"]\n"},
     {"L002", "the Lua policy cannot be read",
      "The file that `lua.policy` names is missing or not readable by this user. Paths are relative "
@@ -173,8 +173,7 @@ constexpr CodePage pages[] = {
     {"L004", "a warning of the Lua policy",
      "The policy loads, but part of it is probably a mistake: a handler of an unknown event, a "
      "function of KumoMTA that Postern does not have, a tenant that every sender may claim, an "
-     "option without "
-     "effect, or a line that the policy itself logged as a warning while it loaded "
+     "option without effect, or a line that the policy itself logged as a warning while it loaded "
      "(`kumo.log_warn`).",
      "", "[lua]\nmode = \"shadow\"\n"},
     {"L005", "set elsewhere",
@@ -186,9 +185,11 @@ constexpr CodePage pages[] = {
      "were silently ignored is an error, L001, and not this warning.",
      "", "[lua]\nmode = \"shadow\"\n"},
     {"V001", "the .vsl policy did not load",
-     "The message has the file, line and column in the policy. All of the files are read and "
-     "evaluated once before anything starts; a mistake prevents the start, and a reload keeps the "
-     "current policy. `postern check` shows the same without a server.",
+     "The policy has a mistake. The message names its file, line and column, and the text after it "
+     "says what is wrong. Postern reads and evaluates all .vsl files when it starts; with a "
+     "mistake it does not start. A reload (SIGHUP) with a mistake keeps the policy that is in "
+     "force. `postern check` reports the same mistakes without a running gateway. The language is "
+     "in docs/vsl.md, the functions are in docs/vsl-api.md.",
      "", "[vsl]\nmode = \"shadow\"\n"},
     {"V002", "the .vsl policy cannot be read",
      "The file that `vsl.policy` names is missing or not readable by this user. Paths are relative "
@@ -206,9 +207,11 @@ constexpr CodePage pages[] = {
      "message shows an SMTP dialogue that succeeds.",
      "[vsl]\nrelay_networks = [\"0.0.0.0/0\"]\n", "[vsl]\nrelay_networks = []\n"},
     {"V005", "a warning of the .vsl policy",
-     "The policy loads, but part of it is probably a mistake: an undefined name (an error, V001, "
-     "if a defined name is similar), a call with the wrong number of arguments or in a stage too "
-     "early for it, a status that an action discards, or a rule that can never run.",
+     "The policy loads, but the place that the message names probably does not do what was meant. "
+     "It is one of these: a name that nothing defines (if it looks like a misspelt name that is "
+     "defined, that is the error V001); a call with a wrong number of arguments; a call that works "
+     "only in a later stage; a status in an action, where it has no effect; a rule that never "
+     "runs. `postern check --strict` treats warnings as errors.",
      "", "[vsl]\nmode = \"shadow\"\n"},
     {"T001", "certificate or key cannot be read",
      "The message names the file, its owner and mode, and the user Postern runs as. A private key "

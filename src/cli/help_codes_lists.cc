@@ -102,13 +102,14 @@ constexpr CodePage pages[] = {
      "\"check_recipient_access inline:{{a@x.example = BCC b@x.example}}\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nrecipient = "
      "\"check_recipient_access inline:{{a@x.example = REJECT gone}}\"\n"},
-    {"R101", "the list does not decide everything",
-     "A note: the end of the list permits what no rule decided. With `require_complete_lists = "
-     "true` it is an error.",
-     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
-     "\"reject_non_fqdn_sender\"\nrequire_complete_lists = true\n",
-     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
-     "\"reject_non_fqdn_sender, permit\"\n"},
+    {"R101", "requests that no rule of the list decides",
+     "A note: at the end of a list such requests are permitted, as in Postfix. End the list with "
+     "permit if that is intended, else with reject. With `require_complete_lists = true` it is an "
+     "error.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\n"
+     "require_complete_lists = true\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination, permit\"\n"
+     "require_complete_lists = true\n"},
     {"R102", "never evaluated", "A warning: a rule before this one decides every request.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = \"permit, "
      "reject_non_fqdn_sender\"\n",
@@ -144,9 +145,11 @@ constexpr CodePage pages[] = {
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
      "\"check_sender_access static:REJECT\"\n"},
     {"R110", "an open relay",
-     "Any client can send to any destination through these lists; `postern check` prints a "
-     "dialogue that succeeds. Open relays are found within hours and are then on every blocklist. "
-     "Put reject_unauth_destination before the rule that permits.",
+     "These lists let any client send mail through this server to any destination. `postern check` "
+     "prints an SMTP dialogue that succeeds, and which rule lets it through: put "
+     "reject_unauth_destination before that rule. Spammers find such a server within hours; then "
+     "blocklists list it and other servers refuse its mail. If it is intended, set "
+     "`i_know_this_is_an_open_relay = true`.",
      "[restrictions]\nrelay = \"permit\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\n"},
     {"R111", "some unknown clients may relay",

@@ -109,6 +109,9 @@ TEST(ConfigLint, CheckSaysWhatIsProved) {
   EXPECT_EQ(closed.code, 0) << closed.err;
   EXPECT_THAT(closed.err, HasSubstr("note[R101] smtpd_relay_restrictions: "));
   EXPECT_THAT(closed.err, HasSubstr("restriction lists: closed: no client outside mynetworks"));
+  const Answer misnamed = check({}, "relay = \"reject\"\nmynetwork = \"192.0.2.0/24\"\n");
+  EXPECT_EQ(misnamed.code, 78);
+  EXPECT_THAT(misnamed.err, HasSubstr("restriction lists: not proved: "));
   const Answer open = check({}, "relay = \"permit\"\n");
   EXPECT_EQ(open.code, 78);
   EXPECT_THAT(open.err, HasSubstr("error[R110]"));
@@ -192,6 +195,8 @@ TEST(ConfigLint, AMisspeltKeywordIsNotToldAsAMissingOne) {
     EXPECT_EQ(said.code, 78);
     EXPECT_THAT(said.err, HasSubstr("error[R001]")) << lists;
     EXPECT_THAT(said.err, testing::Not(HasSubstr("R113"))) << lists;
+    EXPECT_THAT(said.err, HasSubstr("restriction lists: not proved: ")) << lists;
+    EXPECT_THAT(said.err, testing::Not(HasSubstr("closed: "))) << lists;
     EXPECT_THAT(first(lists), HasSubstr("unknown keyword reject_unauth_destinaton")) << lists;
   }
   // A trailing list of another restriction is unrelated.

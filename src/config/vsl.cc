@@ -172,7 +172,8 @@ void load_vsl(Config& config, const Positions& positions, Diagnostics& diagnosti
         positions.at("vsl.relay_networks", "V004",
                      "unknown clients may send mail anywhere" + relay_witness(*stranger));
     diagnostic.hint =
-        "name the networks of your own clients, or confirm it: i_know_this_is_an_open_relay = true";
+        "name the networks of your own clients; if it is intended, set "
+        "i_know_this_is_an_open_relay = true";
     diagnostics.add(std::move(diagnostic));
   }
   auto runtime = ScriptRuntime::open(resolver_options(config), "");

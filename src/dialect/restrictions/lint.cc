@@ -131,7 +131,7 @@ class Linter {
       say(Severity::warning, "R112", std::string(parameter_of(one.list)), one.index,
           "DISCARD accepts a message and discards it for all its recipients, including those not "
           "yet known and those not ours",
-          "REJECT tells the sender");
+          "write REJECT, which tells the sender");
     }
   }
 
@@ -149,8 +149,8 @@ class Linter {
     say(Severity::error, "R110", std::string(parameter_of(kind)),
         rule != nullptr ? std::optional(rule->index) : std::nullopt,
         "an open relay: any client may send to any destination",
-        "put reject_unauth_destination before the rule that permits; `postern check` shows a "
-        "dialogue that gets through");
+        "put reject_unauth_destination before the rule that permits any client; `postern check` "
+        "prints a dialogue that succeeds");
   }
 
   void check_list(ListKind kind) {
@@ -164,8 +164,8 @@ class Linter {
     }
     if (!list.empty() && !check.complete) {
       say(Severity::note, "R101", parameter, std::nullopt,
-          "the list does not decide every request: its end permits",
-          "say so with a last permit, or refuse the rest with reject");
+          "requests that no rule decides are permitted at the end of the list",
+          "end the list with permit if that is intended, else with reject");
     }
   }
 

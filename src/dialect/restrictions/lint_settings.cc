@@ -33,7 +33,8 @@ class SettingsChecker {
     }
     if (policy_.soft_bounce) {
       say(Severity::warning, "R134", "soft_bounce",
-          "every refusal is a temporary one: clients come back for days", "only for trials");
+          "every refusal is a temporary one: clients come back for days",
+          "use soft_bounce for tests only");
     }
   }
 

@@ -262,8 +262,10 @@ bool is_about_relay(const Diagnostic& diagnostic) {
   return diagnostic.severity == Severity::error && names_relay(diagnostic.code);
 }
 
+bool Judged::compiles() const { return unknown.empty() && loaded->compiled.policy; }
+
 bool Judged::ok() const {
-  return unknown.empty() && loaded->compiled.policy &&
+  return compiles() &&
          std::none_of(diagnostics.begin(), diagnostics.end(),
                       [](const Diagnostic& one) { return one.severity == Severity::error; });
 }

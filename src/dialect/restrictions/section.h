@@ -68,6 +68,8 @@ struct Judged {
   /// One of the errors is is_about_relay(): anybody could relay through these lists.
   bool opens_relay = false;
   bool ok() const;  ///< no errors: the section can be used
+  bool compiles()
+      const;  ///< the lists are known as they are meant: what lint proves holds for them
 };
 /// Compiles and lints. Reads the tables and blocks meanwhile. `locate`: position of the parameters
 /// in a file.
