@@ -246,12 +246,12 @@ class Importer {
     if (in_master_.contains(name)) {
       return {.name = name,
               .fate = Fate::not_supported,
-              .note = "master.cf refers to it, whose services are not carried (see the notes)"};
+              .note = "only master.cf refers to it; its services are not carried (see the notes)"};
     }
     const auto meant = ++unknown_ <= most_hints ? likely_parameter(name) : std::nullopt;
     return {.name = name,
             .fate = Fate::meaningless,
-            .note = std::string("no parameter of Postfix 3.7, and nothing refers to it") +
+            .note = std::string("Postfix 3.7 has no such parameter, and nothing refers to it") +
                     (options_.master_cf ? "" : " in main.cf") +
                     (meant ? fmt::format("; did you mean {}?", *meant) : "")};
   }
@@ -318,7 +318,8 @@ class Importer {
     }
     if (const auto value = parameters_.value(setting.name);
         !value && setting.name != "default_rbl_reply") {
-      return fmt::format("stays as it is and prevents the start: {}", value.error().message);
+      return fmt::format("copied unchanged, and Postern does not start with it: {}",
+                         value.error().message);
     }
     const bool rules = is_restriction_list(setting.name) || classes_.contains(setting.name);
     const auto [keywords, types, indexed] = foreign_words(setting.value, rules);
@@ -326,10 +327,11 @@ class Importer {
     if (keywords.empty() && types.empty()) {
       const auto found = errors_.find(setting.name);
       if (found == errors_.end()) return {};
-      return "stays as it is and prevents the start: " + joined_by_semicolon(found->second);
+      return "copied unchanged, and Postern does not start with it: " +
+             joined_by_semicolon(found->second);
     }
-    std::string out = "stays as it is and prevents the start: ";
-    if (!keywords.empty()) out += fmt::format("{} is not carried; remove it", users(keywords));
+    std::string out = "copied unchanged, and Postern does not start with it: ";
+    if (!keywords.empty()) out += fmt::format("{} is not supported; remove it", users(keywords));
     std::string separator = keywords.empty() ? "" : "; ";
     for (const TableType* type : types) {
       out += fmt::format("{}{}: tables are not read, {}", std::exchange(separator, "; "),

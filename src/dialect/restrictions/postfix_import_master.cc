@@ -60,8 +60,9 @@ bool sets_a_list(const std::vector<std::string>& overrides) {
 std::vector<std::string> master_notes(const std::optional<std::string>& master_cf) {
   if (!master_cf) {
     return {
-        "master.cf is not read: its services other than port 25 (submission, smtps) and what they "
-        "set with -o are not in the result; each is a [[listener]] of its own"};
+        "master.cf is not read (the folder of main.cf has none): its services on ports "
+        "other than 25 (submission, smtps) and their -o settings are not in the result; add a "
+        "[[listener]] for each"};
   }
   std::vector<std::string> out;
   for (LogicalLines lines(*master_cf); lines.next() && out.size() < most_services;) {
@@ -78,11 +79,11 @@ std::vector<std::string> master_notes(const std::optional<std::string>& master_c
     for (const std::string& one : overrides) sets += (sets.empty() ? "" : ", ") + one;
     std::string note = fmt::format("master.cf line {}: ", lines.number());
     if (is_first) {
-      note += fmt::format("{} is carried, but not what it sets with -o: {}; write that in main.cf",
+      note += fmt::format("{} is carried, but not its -o settings: {}; write them in main.cf",
                           service, sets);
     } else {
       note += service + " is not carried";
-      if (listens) note += ": it is a separate [[listener]] here";
+      if (listens) note += ": add a [[listener]] for it";
       if (!sets.empty()) note += "; it sets " + sets;
     }
     if (is_smtpd && sets_a_list(overrides)) {

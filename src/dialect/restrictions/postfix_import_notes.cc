@@ -42,7 +42,7 @@ std::string level_defaults(const Parameters& parameters) {
         fmt::format("{}{} = {}", out.empty() ? "" : "; ", name, value.empty() ? "(empty)" : value);
   }
   if (out.empty()) return out;
-  out = fmt::format("in force at compatibility_level {} without being written: {}",
+  out = fmt::format("defaults of compatibility_level {} that the file does not set: {}",
                     printable(parameters.level(), 20), out);
   const auto differs = [&](std::string_view name, std::string_view value) {
     return !parameters.is_set(name) && parameters.raw(name) == value;
@@ -76,15 +76,16 @@ std::string unlisted_recipients(const Parameters& parameters) {
   std::string out;
   if (!missing.empty()) {
     out = fmt::format(
-        "no list of recipients in {}: any recipient of these domains gets 250, and mail to a "
-        "wrong one bounces later, often to a forged sender; name a table with a row for each "
-        "recipient. ",
+        "no list of recipients in {}: Postern accepts mail for any recipient of these domains, and "
+        "mail for one that does not exist bounces later, often to a forged sender. Set each of "
+        "them "
+        "to a table that has a row for each recipient. ",
         missing);
   }
   if (!parameters.is_set("local_recipient_maps")) {
     out +=
-        "For local_recipient_maps Postfix has a default, the accounts of the machine "
-        "(unix:passwd.byname) and $alias_maps, which are not looked at here";
+        "Where local_recipient_maps is not set, Postfix takes the accounts of the machine "
+        "(unix:passwd.byname) and $alias_maps; Postern does not read them";
   }
   return std::string(trim(out));
 }
@@ -93,13 +94,13 @@ std::string unlisted_recipients(const Parameters& parameters) {
 void newer_defaults(const Parameters& parameters, std::vector<std::string>& out) {
   if (!parameters.is_set("smtpd_forbid_bare_newline")) {
     out.emplace_back(
-        "no smtpd_forbid_bare_newline: Postfix repairs lines that end in a bare LF from version "
-        "3.9 on and accepts them before; Postern refuses them (limits.bare_newline)");
+        "smtpd_forbid_bare_newline is not set: Postfix before 3.9 accepts lines that end in a bare "
+        "LF, Postfix 3.9 and later repairs them; Postern refuses them (limits.bare_newline)");
   }
   if (!parameters.is_set("smtpd_forbid_unauth_pipelining")) {
     out.emplace_back(
-        "no smtpd_forbid_unauth_pipelining: Postfix refuses clients that do not wait for replies "
-        "from version 3.9 on; Postern does with listener.reject_unauth_pipelining = true");
+        "smtpd_forbid_unauth_pipelining is not set: Postfix 3.9 and later refuses clients that do "
+        "not wait for replies; Postern does so with listener.reject_unauth_pipelining = true");
   }
 }
 
@@ -114,7 +115,7 @@ std::vector<std::string> import_notes(const Parameters& parameters, const Sendin
                                       bool has_indexed) {
   std::vector<std::string> out;
   if (!parameters.is_set("compatibility_level")) {
-    std::string note = "no compatibility_level: level 0 is carried, Postfix's default";
+    std::string note = "compatibility_level is not set: as in Postfix, level 0 applies";
     if (!parameters.is_set("smtpd_relay_restrictions")) {
       note +=
           ", and the relay list is empty: unless the recipient list refuses mail to be relayed, "
@@ -125,44 +126,44 @@ std::vector<std::string> import_notes(const Parameters& parameters, const Sendin
   if (std::string note = level_defaults(parameters); !note.empty()) out.push_back(std::move(note));
   if (!parameters.is_set("mynetworks")) {
     out.push_back(
-        "no mynetworks: Postfix takes the networks of the machine's interfaces, Postern only "
-        "loopback; list the networks that may send mail out");
+        "mynetworks is not set: Postfix takes the networks of the machine's interfaces, Postern "
+        "only loopback; set mynetworks to the networks that may send mail anywhere");
   }
   if (std::string note = unlisted_recipients(parameters); !note.empty()) {
     out.push_back(std::move(note));
   }
   if (!parameters.is_set("smtpd_client_connection_rate_limit")) {
     out.push_back(
-        "no smtpd_client_connection_rate_limit: Postfix has no such limit by default, Postern "
-        "takes 30 new sessions a minute from an address (limits.new_sessions_per_minute), also "
-        "from servers of your own that limits.exempt_networks does not name");
+        "smtpd_client_connection_rate_limit is not set: Postfix then has no limit; Postern accepts "
+        "30 new sessions a minute from one address (limits.new_sessions_per_minute). Name your own "
+        "servers in limits.exempt_networks, which has no limit");
   }
   if (!parameters.is_set("smtpd_sasl_auth_enable")) {
     out.push_back(
-        "no smtpd_sasl_auth_enable: Postfix then offers no AUTH, so the file says \"no\"; remove "
-        "the line if clients are to log in");
+        "smtpd_sasl_auth_enable is not set: Postfix then offers no AUTH, so the result has "
+        "smtpd_sasl_auth_enable = \"no\"; remove that line if clients shall log in");
   }
   if (parameters.flag("smtpd_sasl_auth_enable").value_or(false) &&
       !parameters.is_set("smtpd_tls_auth_only")) {
     out.push_back(
-        "no smtpd_tls_auth_only: Postfix lets clients log in without TLS then, and so does this "
-        "file (listener.auth_without_tls) where TLS is not required; remove that unless old "
-        "clients need it");
+        "smtpd_tls_auth_only is not set: Postfix then lets clients log in without TLS, and so does "
+        "the result where TLS is not required (listener.auth_without_tls = true); remove that line "
+        "unless old clients need it");
   }
   newer_defaults(parameters, out);
   if (!parameters.is_set("message_size_limit")) {
     out.push_back(
-        "no message_size_limit: Postfix takes 10240000 octets by default, Postern 25 MiB "
-        "(limits.message_size)");
+        "message_size_limit is not set: Postfix then accepts messages of 10240000 octets, Postern "
+        "of 25 MiB (limits.message_size)");
   }
   const std::string local =
       domains_of(parameters, sending, {"mydestination", "virtual_mailbox_domains"});
   if (!local.empty()) {
     out.push_back("mail for " + local +
                   ": Postfix puts it into mailboxes, which Postern does not keep; give each "
-                  "domain webhooks (webhooks.public_domain) or a [[route]] to where its mailboxes "
-                  "are, or remove it from mydestination and virtual_mailbox_domains; until then "
-                  "the gateway accepts such mail and " +
+                  "domain webhooks (webhooks.public_domain) or a [[route]] to the server that has "
+                  "its mailboxes, or remove it from mydestination and virtual_mailbox_domains; "
+                  "until then the gateway accepts such mail and " +
                   sending.rest);
   }
   if (const std::string aliased = domains_of(parameters, sending, {"virtual_alias_domains"});
@@ -175,22 +176,21 @@ std::vector<std::string> import_notes(const Parameters& parameters, const Sendin
   }
   if (!parameters.is_set("bounce_queue_lifetime") || !parameters.is_set("delay_warning_time")) {
     out.push_back(
-        "the queue: where the file says nothing, Postfix keeps reports for 5 days and does not "
-        "report a delay; Postern keeps them for 2 (queue.expire_null_path) and tells the sender "
-        "after 4 hours (queue.delay_notice)");
+        "the queue: by default Postfix keeps delivery reports for 5 days and does not report a "
+        "delay; Postern keeps them for 2 days (queue.expire_null_path) and reports a delay to the "
+        "sender after 4 hours (queue.delay_notice)");
   }
   out.push_back(
       "header fields: Postfix drops Bcc, Resent-Bcc, Content-Length and Return-Path of mail that "
-      "it accepts (message_drop_headers); Postern passes them on, so that recipients see a Bcc "
-      "that a mail program left in");
+      "it accepts (message_drop_headers); Postern passes them on: if a mail program leaves a Bcc "
+      "field in a message, recipients see it");
   out.push_back(
       "8-bit mail for a host without 8BITMIME: Postfix converts it to 7 bits, Postern returns it "
-      "to "
-      "its sender (5.6.3)");
+      "to its sender (5.6.3); route.eightbit changes that");
   if (has_indexed) {
     out.push_back(
-        "hash:, btree:, lmdb: and dbm: tables are read from their source files (the names "
-        "without .db), at the paths that main.cf names; postmap is not needed");
+        "hash:, btree:, lmdb: and dbm: tables: Postern reads the source files at the paths that "
+        "main.cf names, not the .db files; postmap is not needed");
   }
   return out;
 }

@@ -205,8 +205,11 @@ class Builder {
                             ? options_.read(path)
                             : Result<std::string>(fail(Fault::not_found, "not looked at"));
       if (!text) {
-        add_trouble(trouble, fmt::format("{} could not be read: {}", printable(path, 80),
-                                         printable(text.error().message, 120)));
+        const std::string why = printable(text.error().message, 200);
+        const bool names_it = why.find(printable(path, 80)) != std::string::npos;
+        add_trouble(
+            trouble,
+            names_it ? why : fmt::format("{} could not be read: {}", printable(path, 80), why));
         continue;
       }
       std::vector<std::size_t> no_text;
@@ -676,9 +679,10 @@ class Builder {
         "auth_user and auth_password of the [[route]], whose host must have a certificate for its "
         "name (tls = \"verify\") before it gets the password";
     judge("smtp_sasl_auth_enable",
-          used.empty() ? not_supported("no password was found for a next hop") : changed(said));
+          used.empty() ? not_supported("smtp_sasl_password_maps has no password for a next hop")
+                       : changed(said));
     judge("smtp_sasl_password_maps",
-          used.empty() ? not_supported(trouble.empty() ? "has no row for a next hop" : trouble)
+          used.empty() ? not_supported(trouble.empty() ? "it has no row for a next hop" : trouble)
                        : changed(said + (trouble.empty() ? "" : "; " + trouble)));
     if (!used.empty() && options_.folder.empty()) {
       out_.notes.push_back(

@@ -211,11 +211,13 @@ TEST(PostfixImport, WhatCheckWouldSayIsInTheReport) {
             "carried with a change: inline:{{a@x.example = REDIRECT b@x.example}} row 1 "
             "(a@x.example): REDIRECT is not carried out");
   EXPECT_EQ(fate_of("smtpd_sender_restrictions = reject_unath_destination"),
-            "not supported: stays as it is and prevents the start: unknown keyword "
+            "not supported: copied unchanged, and Postern does not start with it: unknown keyword "
             "reject_unath_destination (did you mean reject_unauth_destination?)");
-  EXPECT_THAT(fate_of("smtpd_helo_required = maybe"), HasSubstr("not supported: stays as it is"));
-  EXPECT_THAT(fate_of("mynetworks = 10.1.2.3/8"),
-              HasSubstr("not supported: stays as it is and prevents the start: 10.1.2.3/8"));
+  EXPECT_THAT(fate_of("smtpd_helo_required = maybe"),
+              HasSubstr("not supported: copied unchanged, "));
+  EXPECT_THAT(
+      fate_of("mynetworks = 10.1.2.3/8"),
+      HasSubstr("not supported: copied unchanged, and Postern does not start with it: 10.1.2.3/8"));
   EXPECT_EQ(fate_of("smtpd_client_restrictions = check_client_access hash:/not/here"), "carried");
 }
 
@@ -389,18 +391,18 @@ TEST(PostfixImport, ServicesOfMasterAreNamed) {
   EXPECT_THAT(
       notes(both),
       HasSubstr(
-          "master.cf line 3: submission inet (smtpd) is not carried: it is a separate [[listener]] "
-          "here; it sets smtpd_tls_security_level=encrypt, "
+          "master.cf line 3: submission inet (smtpd) is not carried: add a [[listener]] for it; it "
+          "sets smtpd_tls_security_level=encrypt, "
           "smtpd_client_restrictions = $mua_client_restrictions; restriction lists "
           "are the same for all listeners: if a port is only for clients that have signed in, a "
           "Lua policy refuses the others (docs/auth.md, A port where everybody signs in)\n"));
   EXPECT_THAT(notes(both), HasSubstr("slow unix (smtp) is not carried; it sets a=b\n"));
   EXPECT_THAT(notes(both), Not(HasSubstr("relay unix")));
   EXPECT_THAT(notes(both), Not(HasSubstr("line 1")));
-  EXPECT_THAT(fate_of(both, "mua_client_restrictions"), HasSubstr("master.cf refers to it"));
+  EXPECT_THAT(fate_of(both, "mua_client_restrictions"), HasSubstr("only master.cf refers to it"));
   EXPECT_THAT(notes(imported(text, "smtp inet n - y - - smtpd\n  -o smtpd_banner=x\n")),
-              HasSubstr("master.cf line 1: smtp inet (smtpd) is carried, but not what it sets with "
-                        "-o: smtpd_banner=x; write that in main.cf\n"));
+              HasSubstr("master.cf line 1: smtp inet (smtpd) is carried, but not its -o settings: "
+                        "smtpd_banner=x; write them in main.cf\n"));
   EXPECT_THAT(notes(imported(text, "465 inet n - y - - smtpd -o smtpd_tls_wrappermode=yes\n")),
               Not(HasSubstr("restriction lists are the same")));
 }
@@ -424,7 +426,7 @@ TEST(PostfixImport, WithoutALevelItIsZero) {
   ASSERT_FALSE(out.notes.empty());
   EXPECT_THAT(out.notes.front(), HasSubstr("the relay list is empty"));
   const PostfixImport protects = imported("smtpd_relay_restrictions = reject\n");
-  EXPECT_THAT(protects.notes.front(), HasSubstr("level 0 is carried"));
+  EXPECT_THAT(protects.notes.front(), HasSubstr("as in Postfix, level 0 applies"));
   EXPECT_THAT(protects.notes.front(), Not(HasSubstr("relay list is empty")));
 }
 
@@ -640,29 +642,30 @@ std::string note_with(const PostfixImport& from, std::string_view text) {
 
 TEST(PostfixImport, DefaultsOfTheLevelAreNamed) {
   const auto defaults = [](const std::string& text) {
-    return note_with(imported(text), "without being written");
+    return note_with(imported(text), "that the file does not set");
   };
-  EXPECT_EQ(defaults("compatibility_level = 3.6\nmynetworks = 127.0.0.0/8\n"),
-            "in force at compatibility_level 3.6 without being written: append_dot_mydomain = no; "
-            "relay_domains = (empty); smtpd_relay_before_recipient_restrictions = yes; "
-            "smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, "
-            "defer_unauth_destination; smtputf8_enable = yes");
+  EXPECT_EQ(
+      defaults("compatibility_level = 3.6\nmynetworks = 127.0.0.0/8\n"),
+      "defaults of compatibility_level 3.6 that the file does not set: append_dot_mydomain = no; "
+      "relay_domains = (empty); smtpd_relay_before_recipient_restrictions = yes; "
+      "smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, "
+      "defer_unauth_destination; smtputf8_enable = yes");
   EXPECT_THAT(defaults("compatibility_level = 2\n"),
               testing::AllOf(HasSubstr("mynetworks_style = host"),
                              HasSubstr("smtpd_relay_before_recipient_restrictions = no")));
   EXPECT_THAT(defaults("compatibility_level = 1\n"),
               testing::AllOf(HasSubstr("mynetworks_style = subnet"),
                              HasSubstr("relay_domains = $mydestination")));
-  EXPECT_THAT(
-      defaults("myhostname = mx.example.com\n"),
-      testing::AllOf(HasSubstr("level 0 without"), HasSubstr("smtpd_relay_restrictions = (empty)"),
-                     HasSubstr("Postern does not complete names"),
-                     HasSubstr("offers SMTPUTF8 all the same")));
+  EXPECT_THAT(defaults("myhostname = mx.example.com\n"),
+              testing::AllOf(HasSubstr("compatibility_level 0 that"),
+                             HasSubstr("smtpd_relay_restrictions = (empty)"),
+                             HasSubstr("Postern does not complete names"),
+                             HasSubstr("offers SMTPUTF8 all the same")));
   EXPECT_THAT(defaults("append_dot_mydomain = yes\nrelay_domains = example.net\n"),
               testing::AllOf(Not(HasSubstr("complete names")), Not(HasSubstr("relay_domains"))));
   const PostfixImport newer = imported("compatibility_level = 3.6\n");
-  EXPECT_THAT(note_with(newer, "no smtpd_forbid_bare_newline"), HasSubstr("3.9"));
-  EXPECT_THAT(note_with(newer, "no smtpd_forbid_unauth_pipelining"),
+  EXPECT_THAT(note_with(newer, "smtpd_forbid_bare_newline is not set"), HasSubstr("3.9"));
+  EXPECT_THAT(note_with(newer, "smtpd_forbid_unauth_pipelining is not set"),
               HasSubstr("reject_unauth_pipelining"));
 }
 
@@ -692,8 +695,8 @@ TEST(PostfixImport, WhatIsNotCarriedStaysInTheWay) {
       "relay_recipient_maps = memcache:/etc/postfix/memcache.cf\n"
       "relay_domains = ${broken\n");
   EXPECT_EQ(fate_of(out, "smtpd_sender_restrictions"),
-            "not supported: stays as it is and prevents the start: reject_unverified_sender is not "
-            "carried; remove it");
+            "not supported: copied unchanged, and Postern does not start with it: "
+            "reject_unverified_sender is not supported; remove it");
   EXPECT_THAT(fate_of(out, "virtual_mailbox_maps"), HasSubstr("mysql: tables are not read"));
   EXPECT_THAT(fate_of(out, "relay_recipient_maps"), HasSubstr("memcache: tables are not read"));
   EXPECT_THAT(fate_of(out, "relay_domains"), HasSubstr("a ${ is not closed"));
