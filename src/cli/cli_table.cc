@@ -119,6 +119,8 @@ constexpr ExampleSpec completion_examples[] = {
 constexpr ExampleSpec help_examples[] = {
     {"postern help serve", "the same as postern serve --help"},
     {"postern help C012", "what an error means, with a wrong and a right example"},
+    {"postern help 550", "when Postern gives this reply code"},
+    {"postern help RCPT", "what decides about this command of SMTP"},
 };
 
 constexpr ExampleSpec version_examples[] = {
@@ -179,8 +181,9 @@ constexpr CommandSpec table[] = {
      "About",
      "a command, a topic or an error code",
      "Explains a command, a topic (exit-codes, configuration, environment, tracing, keywords, "
-     "capabilities) or an error code.",
-     "[COMMAND|TOPIC|CODE]",
+     "capabilities), an error code (C012), a reply code (550, 5.7.1), a command of SMTP (RCPT), or "
+     "the keys of the configuration and the keywords of restriction lists with a word.",
+     "[COMMAND|TOPIC|CODE|WORD]",
      2,
      help_examples,
      {},

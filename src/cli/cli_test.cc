@@ -187,6 +187,28 @@ TEST(Help, topics_and_codes_are_known) {
   EXPECT_THAT(*help_on("c012"), HasSubstr("mesage_size"));
 }
 
+TEST(Help, words_of_smtp_of_the_configuration_and_of_lists_are_found) {
+  for (const char* word : {"RCPT", "rcpt", "RCPT TO"}) {
+    const auto text = help_on(word);
+    ASSERT_TRUE(text) << word;
+    EXPECT_THAT(*text, HasSubstr("smtp_server_rcpt_to")) << word;
+  }
+  for (const char* word :
+       {"EHLO", "HELO", "AUTH", "MAIL", "DATA", "BDAT", "restrictions", "[queue]", "[[route]]",
+        "message_size", "reject_rbl_client", "rbl", "VRFY"}) {
+    const auto text = help_on(word);
+    ASSERT_TRUE(text) << word;
+    for (const std::string& line : lines_of(*text)) EXPECT_LE(display_width(line), 80u) << line;
+  }
+  EXPECT_THAT(*help_on("[limits]"), HasSubstr("[limits] message_size = "));
+  EXPECT_THAT(*help_on("reject_rbl_client"), HasSubstr("DNS list"));
+  EXPECT_THAT(*help_on("[auth]"), HasSubstr("[auth] policies = "));
+  EXPECT_THAT(*help_on("VRFY"), HasSubstr("[limits] junk_commands = "));
+  EXPECT_FALSE(help_on("x"));
+  EXPECT_FALSE(help_on("[]"));
+  EXPECT_FALSE(help_on(""));
+}
+
 TEST(Help, no_subject_hides_another) {
   const auto subjects = help_subjects();
   EXPECT_EQ(std::set(subjects.begin(), subjects.end()).size(), subjects.size());

@@ -226,7 +226,7 @@ int run_help(const Arguments& arguments, Streams& streams) {
   const auto near = nearest(subject, help_subjects());
   return report_usage({fmt::format("no help on `{}`{}", printable(subject, 64),
                                    near ? fmt::format("; did you mean `{}`?", *near) : ""),
-                       "`postern --help` lists commands and topics"},
+                       "`postern --help` lists the commands, `postern help help` the topics"},
                       arguments.has("--json"), streams);
 }
 

@@ -29,9 +29,9 @@ constexpr ExitCode every_code[] = {ExitCode::ok,       ExitCode::no,        Exit
                                    ExitCode::io,       ExitCode::try_again, ExitCode::no_permission,
                                    ExitCode::config};
 
-/// Wraps `text` at 80 columns with `indent` spaces before each line; the first line is already
-/// filled up to column `begun`.
-std::string wrapped(std::string_view text, std::size_t indent, std::size_t begun = 0) {
+}  // namespace
+
+std::string wrapped(std::string_view text, std::size_t indent, std::size_t begun) {
   std::string out;
   std::size_t column = begun > 0 ? begun : indent;
   if (begun == 0) out.append(indent, ' ');
@@ -51,6 +51,8 @@ std::string wrapped(std::string_view text, std::size_t indent, std::size_t begun
   }
   return out + '\n';
 }
+
+namespace {
 
 std::string row(std::string_view left, std::string_view right, std::size_t indent) {
   std::string head = fmt::format("  {}", left);
@@ -297,7 +299,8 @@ std::optional<std::string> help_on(std::string_view subject) {
   for (const CodePage& page : code_pages()) {
     if (iequals(page.code, subject)) return code_text(page);
   }
-  return reply_text(subject);
+  if (auto replies = reply_text(subject)) return replies;
+  return help_on_word(subject);
 }
 
 std::vector<std::string_view> help_subjects() {

@@ -15,9 +15,16 @@ std::string short_help();
 std::string command_help(const CommandSpec& command);
 /// The help of one family.
 std::string family_help(const FamilySpec& family);
-/// Help on a command, a topic (exit-codes, configuration, ...) or an error code; nullopt: unknown.
+/// Help on a command, a topic (exit-codes, configuration, ...), an error code, a reply code or a
+/// word of help_on_word(); nullopt: unknown.
 std::optional<std::string> help_on(std::string_view subject);
-/// All subjects of help_on(), for suggestions.
+/// Help on a command of SMTP ("rcpt"), a section or part of a key of the configuration ("[queue]",
+/// "message_size"), or part of a keyword of restriction lists; nullopt: unknown.
+std::optional<std::string> help_on_word(std::string_view word);
+/// `text` in lines of at most 80 columns with `indent` spaces before each; the first line is
+/// already filled up to column `begun`. Ends with a line feed.
+std::string wrapped(std::string_view text, std::size_t indent, std::size_t begun = 0);
+/// The subjects of help_on() that have a page of their own, for suggestions.
 std::vector<std::string_view> help_subjects();
 /// The completions for "bash", "zsh" or "fish"; nullopt: another shell.
 std::optional<std::string> completion_script(std::string_view shell);
