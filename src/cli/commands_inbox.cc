@@ -156,8 +156,11 @@ int run_inbox(const Arguments& arguments, Streams& streams) {
       return failed(answer->error(),
                     elsewhere
                         ? "name the gateway's data directory with --data-dir DIR or --config FILE"
+                    : answer->error().fault == Fault::not_found && !arguments.words.empty()
+                        ? "`postern inbox` without an address shows all inboxes"
                     : answer->error().fault == Fault::not_found
-                        ? "make a webhook whose target_url is \"inbox\", then send it a message"
+                        ? "make a webhook whose target_url is \"inbox\" (Webhooks in the pages, or "
+                          "POST /api/v1/webhooks); mail to its address is then shown here"
                     : answer->error().fault == Fault::temporary ? "try again"
                                                                 : "`postern inbox --help`");
     }

@@ -78,7 +78,9 @@ Result<Secret> read_password(const std::string& email, Streams& streams) {
   std::string line;
   std::getline(streams.in, line);
   if (!line.empty() && line.back() == '\r') line.pop_back();
-  if (line.empty()) return fail(Fault::denied, "no password on standard input");
+  if (line.empty())
+    return fail(Fault::denied,
+                "no password on standard input: type it in a terminal, or pipe it in");
   return Secret(std::move(line));
 }
 
@@ -100,7 +102,9 @@ Result<Secret> read_given_password(Streams& streams) {
     if (!line.empty() && line.back() == '\r') line.pop_back();
     password = Secret(std::move(line));
   }
-  if (password.empty()) return fail(Fault::denied, "no password on standard input");
+  if (password.empty())
+    return fail(Fault::denied,
+                "no password on standard input: type it in a terminal, or pipe it in");
   if (password.size() > most) {
     return fail(Fault::denied, fmt::format("the password has more than {} octets", most));
   }

@@ -26,8 +26,13 @@ constexpr std::uint64_t default_limit = 50;
 constexpr std::uint64_t most_listed = 1'000'000;
 constexpr std::uint64_t page = 200;
 
+std::string_view hint_of(const QueueError& error) {
+  if (!error.hint.empty() || error.code != ExitCode::no_input) return error.hint;
+  return "`postern queue list` shows ids; what is delivered or dropped is no longer in the queue";
+}
+
 int trouble(const QueueError& error, const Arguments& arguments, Streams& streams) {
-  report(error.message, error.hint, arguments.has("--json"), streams);
+  report(error.message, hint_of(error), arguments.has("--json"), streams);
   return to_int(error.code);
 }
 
@@ -107,7 +112,7 @@ int act_on_each(QueueAccess& queue, spool::Action action, admin::Notify notify,
       continue;
     }
     if (code == ExitCode::ok) code = done.error().code;
-    report(fmt::format("{}: {}", id, done.error().message), done.error().hint,
+    report(fmt::format("{}: {}", id, done.error().message), hint_of(done.error()),
            arguments.has("--json"), streams);
   }
   return to_int(code);
@@ -207,9 +212,15 @@ int run_queue_list(const Arguments& arguments, Streams& streams) {
 }
 
 int run_queue_show(const Arguments& arguments, Streams& streams) {
-  if (arguments.words.empty() || !is_ulid(arguments.words.front())) {
+  if (arguments.words.empty()) {
     return usage({"which message?", "`postern queue show ID`; `postern queue list` shows ids"},
                  arguments, streams);
+  }
+  if (!is_ulid(arguments.words.front())) {
+    return usage(
+        {fmt::format("`{}` is not the id of a message", printable(arguments.words.front(), 64)),
+         "`postern queue list` shows ids"},
+        arguments, streams);
   }
   const auto queue = open_for(arguments, streams);
   if (!queue) return queue.error();

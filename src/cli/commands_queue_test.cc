@@ -120,7 +120,12 @@ TEST_P(QueueCommandTest, lists_and_shows_what_waits) {
   EXPECT_THAT(shown.out, HasSubstr("<a@example.org>"));
   EXPECT_THAT(shown.out, HasSubstr("relay:example.net"));
   EXPECT_THAT(shown.out, HasSubstr("451 4.7.1 later"));
-  EXPECT_EQ(run({"show", "01ARZ3NDEKTSV4RRFFQ69G5FAV"}).code, 66);
+  EXPECT_THAT(shown.out, HasSubstr("\n  postern queue hold " + a + "  "));
+  EXPECT_THAT(shown.out, Not(HasSubstr("queue release")));
+  EXPECT_THAT(run({"show", held}).out, HasSubstr("\n  postern queue release " + held + "  "));
+  const Answer unknown = run({"show", "01ARZ3NDEKTSV4RRFFQ69G5FAV"});
+  EXPECT_EQ(unknown.code, 66);
+  EXPECT_THAT(unknown.err, HasSubstr("what to do: `postern queue list` shows ids"));
   EXPECT_THAT(run({"destinations"}).out, HasSubstr("relay:example.net         1         1"));
   EXPECT_THAT(run({"destinations"}).out, testing::StartsWith("recipients, by their state:\n"));
 }

@@ -72,7 +72,9 @@ class RemoteQueue final : public QueueAccess {
         });
     if (answer) return {};
     // The gateway withholds the last piece of a damaged message.
-    if (begun) return failed(ExitCode::io, "the message ended early", "`postern queue verify`");
+    if (begun)
+      return failed(ExitCode::io, "the message ended early",
+                    "`postern queue verify` names what is damaged");
     return tl::unexpected(answer.error());
   }
   QueueResult<void> act(spool::Action action, const std::string& id,
@@ -105,7 +107,8 @@ class RemoteQueue final : public QueueAccess {
                                     ? std::string(sentence->get_string())
                                     : fmt::format("the gateway answered {}", status);
     const auto* word = object ? object->if_contains("code") : nullptr;
-    if (word && *word == "damaged") return failed(ExitCode::io, message, "`postern queue verify`");
+    if (word && *word == "damaged")
+      return failed(ExitCode::io, message, "`postern queue verify` names what is damaged");
     switch (status) {
       case 400:
       case 422:
@@ -239,8 +242,9 @@ QueueResult<std::unique_ptr<QueueAccess>> open_queue(const std::string& data_dir
     return failed(hidden ? ExitCode::no_permission : ExitCode::no_input,
                   hidden ? fmt::format("{} may not be read by uid {}", data_dir, ::geteuid())
                          : fmt::format("{} has no queue", data_dir),
-                  "name the gateway's data directory with --data-dir DIR or --config FILE, and be "
-                  "the gateway's user");
+                  hidden
+                      ? "run the command as the gateway's user"
+                      : "name the gateway's data directory with --data-dir DIR or --config FILE");
   }
   // The lock tells whether a gateway runs, as a crashed one leaves its control file. Files that
   // another user creates in the directory would be unreadable for the gateway.

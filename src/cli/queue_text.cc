@@ -86,6 +86,33 @@ std::string counted(const json::object& object, std::string_view name, std::stri
   return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
 }
 
+/// The commands that fit a message in its state.
+std::string next_steps(const json::object& message) {
+  const std::string id = text(message, "id");
+  const bool is_damaged = !text(message, "damage").empty();
+  bool can_try = false;
+  bool can_hold = false;
+  bool can_release = false;
+  for (const json::value& value : array(message, "recipients")) {
+    const std::string state = text(value.as_object(), "state");
+    can_try = can_try || state == "queued" || state == "dead";
+    can_hold = can_hold || state == "queued";
+    can_release = can_release || state == "held" || state == "quarantined";
+  }
+  std::string out = "\nWhat you can do:\n";
+  const auto add = [&](std::string_view word, std::string_view what) {
+    out += fmt::format("  postern queue {} {}  {}\n", word, id, what);
+  };
+  if (can_try && !is_damaged) add("retry", "tries the delivery now");
+  if (can_hold && !is_damaged) add("hold", "stops deliveries until it is released");
+  if (can_release && !is_damaged) add("release", "delivers what is held or quarantined");
+  add("drop", "deletes the message for good");
+  if (const std::string trace = text(message, "trace_id"); !trace.empty()) {
+    out += fmt::format("  postern explain {}  says why it was accepted\n", trace);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string listed_text(const json::object& message, store::Time now) {
@@ -150,7 +177,7 @@ std::string message_text(const json::object& message, store::Time now) {
       if (const std::string one = text(recipient, member); !one.empty()) out += fact(name, one);
     }
   }
-  return out;
+  return out + next_steps(message);
 }
 
 std::string destinations_text(const json::object& answer, store::Time now) {

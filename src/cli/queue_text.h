@@ -11,7 +11,7 @@ namespace postern::app {
 
 /// One line for the message and one for each recipient shown.
 std::string listed_text(const boost::json::object& message, store::Time now);
-/// One message with all details.
+/// One message with all details, and the commands that fit its state.
 std::string message_text(const boost::json::object& message, store::Time now);
 /// The table of destinations.
 std::string destinations_text(const boost::json::object& answer, store::Time now);
