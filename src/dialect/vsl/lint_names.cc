@@ -150,9 +150,13 @@ bool Names::has_module(const Node& node) {
   for (const Scope& scope : scopes_) {
     for (const auto& [name, import] : scope.imports) aliases.push_back(name);
   }
-  const std::string hint = did_you_mean(alias, aliases);
-  unknown(alias, node.at, "no module `" + alias + "` is imported",
-          hint.empty() ? "as in `import \"" + alias + "\" as " + alias + ";`" : hint);
+  std::string hint = did_you_mean(alias, aliases);
+  if (lint_.find(node.text).function != nullptr) {  // vSMTP once had its functions in modules
+    hint = "Postern's functions are in no module: write `" + node.text + "`";
+  } else if (hint.empty()) {
+    hint = "at the top of the file, write `import \"" + alias + "\" as " + alias + ";`";
+  }
+  unknown(alias, node.at, "no module `" + alias + "` is imported", std::move(hint));
   return false;
 }
 
@@ -297,8 +301,8 @@ void Names::own_call(const Node& node, const std::vector<const Function*>& funct
     if (one->parameters.size() == node.nodes.size()) return;
     takes += (takes.empty() ? "" : " or ") + std::to_string(one->parameters.size());
   }
-  warn(node.at,
-       shown(node) + " takes " + takes + " arguments, not " + std::to_string(node.nodes.size()));
+  warn(node.at, shown(node) + " takes " + takes + (takes == "1" ? " argument" : " arguments") +
+                    ", not " + std::to_string(node.nodes.size()));
 }
 
 /// The methods depend on the value, so only names that look misspelled are reported.

@@ -97,10 +97,16 @@ TEST(VslLint, KnowsWhatModulesExport) {
       {"m::hidden;",
        "main.vsl:1:18: the module `m` exports no `hidden` (write `export` before it in m.vsl)\n"},
       {"m::x;", "main.vsl:1:18: the module `m` exports no `x` (did you mean `e`?)\n"},
-      {"m::f();", "main.vsl:1:18: `m::f()` takes 1 arguments, not 0\n"},
+      {"m::f();", "main.vsl:1:18: `m::f()` takes 1 argument, not 0\n"},
       {"m::g();", "main.vsl:1:18: the module `m` has no function `g` (did you mean `f`?)\n"},
       {"m::p();", "main.vsl:1:18: `m::p()` is private to m.vsl\n"},
       {"n::o;", "main.vsl:1:18: no module `n` is imported (did you mean `m`?)\n"},
+      {"state::deny();",
+       "main.vsl:1:18: no module `state` is imported (Postern's functions are in no module: write "
+       "`deny`)\n"},
+      {"other::o;",
+       "main.vsl:1:18: no module `other` is imported (at the top of the file, write `import "
+       "\"other\" as other;`)\n"},
       {"fn f() { import \"m\" as inner; inner::o }", ""},
       {"fn f(x) { import x as inner; inner::anything }", ""},
   };

@@ -141,7 +141,10 @@ class Loader {
     std::vector<std::string> there = reader_.list();
     for (std::string& one : there) one.resize(one.size() - std::string_view(".vsl").size());
     const auto near = nearest(path, {there.begin(), there.end()});
-    return near ? "did you mean `" + std::string(*near) + "`?" : "";
+    return near ? "did you mean `" + std::string(*near) + "`?"
+                : "a module is a .vsl file below the directory of the entry file; Postern's "
+                  "functions "
+                  "need no import";
   }
 
   /// Adds all other files, for imports whose path is computed at run time. Their mistakes are not

@@ -104,7 +104,10 @@ TEST(VslLoader, KeepsImportsBelowThePolicyDirectory) {
                      "directory of the entry file)\n"},
       {"insid", "main.vsl:1:8: there is no module `insid` (did you mean `inside`?)\n"},
       {"lib", "main.vsl:1:8: there is no module `lib` (did you mean `in`?)\n"},
-      {"inside.vsl\\x00", "main.vsl:1:8: there is no module `inside.vsl\\x00`\n"},
+      {"inside.vsl\\x00",
+       "main.vsl:1:8: there is no module `inside.vsl\\x00` (a module is a .vsl file "
+       "below the directory of the entry file; Postern's functions need no "
+       "import)\n"},
   };
   for (const auto& one : cases) {
     folder.write("policy/main.vsl", "import \"" + one.path + "\" as a;");
