@@ -155,11 +155,12 @@ int explain_error(const Error& error, const Config& config, const ExplainOptions
     const std::string hint =
         options.id
             ? fmt::format(
-                  "the id is in the log as `trace`; {} keeps traces for `traces.keep`; --data-dir "
-                  "names another directory",
+                  "look for the id in the log (`trace`); {} keeps traces for as long as "
+                  "`traces.keep` says; --data-dir names another directory",
                   data_dir)
             : std::string(
-                  "name a file that exists; --data-dir says where the gateway keeps its databases");
+                  "name a file that exists, or the gateway's data directory with --data-dir DIR or "
+                  "--config FILE");
     const std::string where = options.id ? fmt::format(" in {}/traces.db", data_dir) : "";
     const bool unknown = error.message.starts_with("no trace");
     return fail_with(ExitCode::no_input, error.message + (unknown ? where : ""), hint,

@@ -13,8 +13,8 @@ namespace postern::app {
 std::optional<std::string> dane_warning(const Config& config, const net::DnssecState& state) {
   if (!config.relay.dane || state.proves()) return std::nullopt;
   return fmt::format(
-      "DANE protects no mail, though `relay.dane` is true: DNSSEC is {}; see docs/relay.md, or "
-      "write `dane = false`",
+      "DANE protects no mail, though `relay.dane` is true: DNSSEC is {}; set it up (docs/relay.md, "
+      "DNSSEC), or set `dane = false` in [relay]",
       state.brief());
 }
 

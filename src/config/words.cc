@@ -70,7 +70,8 @@ std::optional<std::string_view> as_switch(const Key& key, std::string_view text)
 }
 
 std::string choices_of(const Key& key) {
-  return fmt::format("write \"{}\"", fmt::join(key.choices, "\", \""));
+  const auto but_last = key.choices.first(key.choices.size() - 1);
+  return fmt::format("write \"{}\" or \"{}\"", fmt::join(but_last, "\", \""), key.choices.back());
 }
 
 std::optional<Complaint> fill_choice(const Key& key, const Slot& slot, std::string_view text) {
