@@ -357,7 +357,10 @@ class Compiler {
                                 zone    ? "zone"
                                 : table ? "table, as type:name"
                                         : "server, as inet:host:port"),
-                    "");
+                    fmt::format("write for example {} {}", keyword->name,
+                                zone    ? "bl.example.net"
+                                : table ? "hash:/etc/postfix/table"
+                                        : "inet:127.0.0.1:10023"));
       if (zone) rule.keyword = keyword;
       return rule;
     }
@@ -391,7 +394,7 @@ class Compiler {
     if (is_known_elsewhere(word)) {
       say(Severity::error, "R002", rule.place,
           fmt::format("{} is a keyword of Postfix that Postern does not carry", lower(word)),
-          "remove it; docs/restriction-keywords.md lists what is carried");
+          "remove it; docs/restriction-keywords.md lists the keywords that Postern supports");
       rule.trouble = word + " is not carried";
       return rule;
     }
@@ -400,8 +403,11 @@ class Compiler {
       for (const Keyword& one : keywords()) names.push_back(one.name);
     }
     const auto near = nearest(lower(word), names);
-    return broken(std::move(rule), "R001", fmt::format("unknown keyword {}", printable(word, 64)),
-                  near ? fmt::format("did you mean {}?", *near) : "");
+    return broken(
+        std::move(rule), "R001", fmt::format("unknown keyword {}", printable(word, 64)),
+        near ? fmt::format("did you mean {}?", *near)
+             : "`postern help keywords` lists the keywords; a class of your own must be in "
+               "smtpd_restriction_classes");
   }
 
   /// "inet:host:port", or "{ inet:host:port, name=value, { name = value } }" (postconf(5)).
@@ -512,7 +518,7 @@ class Compiler {
                    fmt::format(
                        "{}: {}", row_of(*rule.table, value),
                        policy_.may_quote(*rule.table) ? action.text : "a value is not an action"),
-                   "");
+                   "write an action in this row, for example OK, DUNNO or REJECT");
         }
         if (const auto word = action_not_carried(value)) not_carried[*word].push_back(&value);
         actions.emplace(value, std::move(action));
