@@ -136,13 +136,15 @@ constexpr CommandSpec table[] = {
      serve_options, serve_exits, "postern check, postern help configuration"},
     {"check", "Write policy", "load the configuration, say what is wrong",
      "Loads the configuration as serve would, without starting anything, and prints every mistake "
-     "in it.",
+     "in it. Also says whether the restriction lists are an open relay: with a proof that they are "
+     "not, or with a dialogue that relays.",
      "[--config FILE] [--strict] [--json]", 0, check_examples, check_options, check_exits,
      "postern help configuration, postern help C012"},
     {"explain", "Write policy", "why a message was, or would be, refused",
-     "Shows a decision step by step: each stage, rule, the evidence it saw and the reply. With "
-     "--to it decides now. No mail is sent or kept; scripts write no files and run no programs. "
-     "Policy services, tables of other programs and HTTP servers of Lua hooks are asked.",
+     "Shows a decision step by step: each stage, rule, the evidence it saw and the reply. With ID "
+     "it shows a recorded decision. With --to it decides a message that was never sent, by the "
+     "policies as they are now: no mail is sent or kept, and scripts write no files and run no "
+     "programs; policy services, tables of other programs and HTTP servers of Lua hooks are asked.",
      "ID [--password-stdin] | --from ADDRESS --to ADDRESS [--message FILE] [--client-ip IP] "
      "[OPTIONS]",
      1, explain_examples, explain_options, explain_exits, "postern help tracing"},

@@ -8,8 +8,8 @@ constexpr std::size_t most_ids = 1000;
 
 constexpr FamilySpec family_table[] = {
     {"queue", "list, show, retry, hold, release, drop, simulate",
-     "The mail that waits for delivery or for a decision. Asks the running gateway, or opens the "
-     "queue itself when no gateway runs."},
+     "Shows and changes the mail that waits for delivery or for a decision of the operator. Asks "
+     "the running gateway, or opens the queue itself when no gateway runs."},
 };
 
 constexpr OptionSpec state{"--state", "STATE", "queued, held, dead or quarantined", ""};
