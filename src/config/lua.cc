@@ -230,7 +230,7 @@ void load_lua(Config& config, const Positions& positions, Diagnostics& diagnosti
     for (const std::string_view one : mistakes_of(loaded.error().message)) {
       Diagnostic diagnostic = placed(std::string(one), folder);
       if (diagnostic.line == 0) diagnostic.file = lua.policy;
-      diagnostic.hint = "the policy did not load; no part of it runs (`postern help L001`)";
+      diagnostic.hint = "correct the policy; until then no part of it runs (`postern help L001`)";
       diagnostics.add(std::move(diagnostic));
     }
     return;

@@ -102,10 +102,11 @@ TEST_F(SetElsewhere, names_of_events_that_nobody_knows) {
       "kumo.on('unrelated', function() end)\n"
       "kumo.secrets.load { event_name = 'get_key' }");
   EXPECT_THAT(policy_->warnings(),
-              ElementsAre("policy.lua:1: nothing but a key source of the policy fires an event "
-                          "named `smtp_server_mail_form`; did you mean `smtp_server_mail_from`?",
-                          "policy.lua:3: nothing but a key source of the policy fires an event "
-                          "named `unrelated`"));
+              ElementsAre("policy.lua:1: the handler is never called, because Postern has no event "
+                          "`smtp_server_mail_form` and no key source of the policy names it; did "
+                          "you mean `smtp_server_mail_from`?",
+                          "policy.lua:3: the handler is never called, because Postern has no event "
+                          "`unrelated` and no key source of the policy names it"));
 }
 
 TEST_F(SetElsewhere, options_of_queues_are_named_once_each) {

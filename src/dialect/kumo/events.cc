@@ -138,8 +138,8 @@ std::vector<std::string> lint_events(const Handlers& handlers,
     const bool used = std::ranges::find(of_key_sources, name) != of_key_sources.end();
     if (used || event_named(name) != nullptr) continue;
     std::string text = registered.front().place +
-                       ": nothing but a key source of the policy fires an event named `" +
-                       printable(name, 64) + "`";
+                       ": the handler is never called, because Postern has no event `" +
+                       printable(name, 64) + "` and no key source of the policy names it";
     if (const auto near = nearest(std::string_view(name).substr(0, 64), names)) {
       text += "; did you mean `" + std::string(*near) + "`?";
     }

@@ -39,8 +39,8 @@ std::string place_of(const Finding& finding) {
 std::string conclusion(const LintReport& report) {
   switch (report.open_relay) {
     case OpenRelay::no:
-      return "closed: no client outside mynetworks that has not authenticated can relay to a "
-             "foreign destination\n";
+      return "closed: clients outside mynetworks that have not authenticated cannot send to "
+             "foreign destinations\n";
     case OpenRelay::keyed:
       if (report.witness.empty()) {
         return "not proved closed: no dialogue to a foreign destination was found to get through, "
