@@ -51,7 +51,10 @@ Result<RouteHost> host_of(std::string_view text, bool bracketed) {
       return RouteHost{.name = parsed->to_string(), .address = parsed};
   }
   const Result<mail::Domain> domain = mail::Domain::parse(text);
-  // Digits and dots alone are an address without its brackets.
+  if (!bracketed && IpAddress::from_text(text)) {
+    return fail(Fault::malformed, fmt::format("an address needs brackets: write [{}]", text));
+  }
+  // Digits and dots alone are no name, either.
   if (!domain || !mail::is_hostname(domain->text())) return malformed("not a host", text);
   return RouteHost{.name = domain->text(), .address = std::nullopt};
 }

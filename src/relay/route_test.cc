@@ -74,6 +74,11 @@ TEST(ParseRoute, refuses_everything_else) {
       EXPECT_EQ(route.error().fault, Fault::malformed);
     }
   }
+  for (const char* bare : {"192.0.2.1", "192.0.2.1:25"}) {
+    const Result<Route> route = parse_route({bare});
+    ASSERT_FALSE(route) << bare;
+    EXPECT_EQ(route.error().message, "an address needs brackets: write [192.0.2.1]") << bare;
+  }
 }
 
 TEST(RouteTable, finds_the_nearest_key) {

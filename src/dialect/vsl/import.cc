@@ -172,7 +172,7 @@ class Importer {
          .line = place.begin.line,
          .fate = Fate::not_supported,
          .note = near ? fmt::format("unknown {}; did you mean `{}`?", kind, *near)
-                      : fmt::format("unknown {}: vSMTP 1.3 has none of this name", kind)});
+                      : fmt::format("vSMTP 1.3 has no such {}", kind)});
   }
 
   void mistake(std::string code, const toml::source_region& place, std::string message,

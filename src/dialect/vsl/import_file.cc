@@ -168,17 +168,21 @@ std::string postern_toml(const Draft& draft, std::string_view file_name) {
 std::vector<std::string> open_questions(const Draft& draft) {
   std::vector<std::string> out;
   if (!draft.domain) {
-    out.push_back("server.domain is missing: write the domain of your mail into vsl.domain");
+    out.push_back("server.domain is missing: set vsl.domain to the domain of your mail");
   }
   if (!draft.policy) {
-    out.push_back("app.vsl.filepath is missing: without vsl.policy every connection is denied");
+    out.push_back(
+        "app.vsl.filepath is missing: set vsl.policy, without which every connection is denied");
   }
   if (draft.interfaces.empty()) {
-    out.push_back("server.interfaces is missing: vSMTP's own, ports 25, 587 and 465 of 127.0.0.1");
+    out.push_back(
+        "server.interfaces is missing: vSMTP's default applies, ports 25, 587 and 465 of "
+        "127.0.0.1");
   }
   if (!draft.certificate || !draft.key) {
     out.push_back(
-        "server.tls has no certificate and key: no STARTTLS, and no listener for submissions; "
+        "server.tls has no certificate and key: there is no STARTTLS and no listener for "
+        "submissions; "
         "with tls = \"starttls\" Postern makes a certificate of its own");
   }
   for (const auto& [name, domain] : draft.virtual_domains) {
@@ -191,7 +195,8 @@ std::vector<std::string> open_questions(const Draft& draft) {
         "authenticate() used saslauthd; here it uses the [[auth.source]] of postern.toml: "
         "docs/auth.md");
   }
-  out.push_back("maildir() and mbox() deliver where vsl.maildir and vsl.mbox say, not into homes");
+  out.push_back(
+      "maildir() and mbox() deliver where vsl.maildir and vsl.mbox say, not into home directories");
   return out;
 }
 

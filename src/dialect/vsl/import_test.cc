@@ -314,8 +314,7 @@ TEST(VsmtpImport, WhatIsUnknownIsReportedAndTheRestIsCarried) {
   ASSERT_TRUE(import.ok());
   EXPECT_EQ(fate_of(import, "server.domian"), "not supported: unknown key; did you mean `domain`?");
   EXPECT_EQ(fate_of(import, "server.tsl"), "not supported: unknown section; did you mean `tls`?");
-  EXPECT_EQ(fate_of(import, "telemetry"),
-            "not supported: unknown section: vSMTP 1.3 has none of this name");
+  EXPECT_EQ(fate_of(import, "telemetry"), "not supported: vSMTP 1.3 has no such section");
   EXPECT_EQ(import.parameters.front().line, 2u);
   EXPECT_THAT(import.toml, HasSubstr("hostname = \"a.example\""));
 }
