@@ -181,7 +181,7 @@ constexpr CommandSpec table[] = {
      "postern help"},
     {"help",
      "About",
-     "a command, a topic or an error code",
+     "a command, a topic, a code or a word",
      "Explains a command, a topic (exit-codes, configuration, environment, tracing, keywords, "
      "capabilities), an error code (C012), a reply code (550, 5.7.1), a command of SMTP (RCPT), or "
      "the keys of the configuration and the keywords of restriction lists with a word.",
