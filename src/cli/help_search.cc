@@ -96,8 +96,8 @@ std::optional<std::string> help_on_word(std::string_view word) {
     }
   }
   if (word == "restrictions") {
-    return "[restrictions] holds the restriction lists of Postfix under their main.cf names. The\n"
-           "page docs/restriction-lists.md describes them.\n\n"
+    return "[restrictions] holds the restriction lists of Postfix under the names that they\n"
+           "have in main.cf. docs/restriction-lists.md describes them.\n\n"
            "  postern help keywords            the words of the lists\n"
            "  postern import postfix main.cf   makes the section out of a main.cf\n"
            "  postern check                    says whether the lists are an open relay\n";
