@@ -151,7 +151,8 @@ bool Names::has_module(const Node& node) {
     for (const auto& [name, import] : scope.imports) aliases.push_back(name);
   }
   std::string hint = did_you_mean(alias, aliases);
-  if (lint_.find(node.text).function != nullptr) {  // vSMTP once had its functions in modules
+  if (hint.empty() && lint_.find(node.text).function != nullptr) {
+    // vSMTP once had its functions in modules.
     hint = "Postern's functions are in no module: write `" + node.text + "`";
   } else if (hint.empty()) {
     hint = "at the top of the file, write `import \"" + alias + "\" as " + alias + ";`";
