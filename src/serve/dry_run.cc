@@ -7,6 +7,7 @@
 
 #include "config/input_file.h"
 #include "deliver/verdicts.h"
+#include "dialect/webhook/controls.h"
 #include "dialect/webhook/layer.h"
 #include "policy/catalogue.h"
 #include "policy/plan.h"
@@ -91,11 +92,11 @@ class Judgement {
 
   json::array checks() const {
     json::array list;
-    for (const std::string_view control : {"source_ip", "smtp_auth", "spf", "dkim"}) {
-      const auto found = entries_.find(control);
+    for (const dialect::webhook::Control& control : dialect::webhook::controls()) {
+      const auto found = entries_.find(control.name);
       const bool enabled = found != entries_.end();
       const Entry entry = enabled ? found->second : Entry();
-      list.push_back(json::object{{"control", control},
+      list.push_back(json::object{{"control", control.name},
                                   {"enabled", enabled},
                                   {"result", entry.result},
                                   {"detail", entry.detail}});

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
-#include "policy/catalogue.h"
+#include <fmt/format.h>
+
+#include "dialect/webhook/controls.h"
 #include "policy/credentials.h"
 
 namespace postern::dialect::webhook {
@@ -28,26 +30,13 @@ std::vector<policy::Credential> credentials_of(const PolicyFields& fields,
 
 }  // namespace
 
-/// The controls of the contract, in its order: address, AUTH, then at the end of data SPF and DKIM.
 policy::Plan plan_of(const std::string& id, const PolicyFields& fields) {
   policy::Plan plan;
-  if (!fields.allowed_source_ips.empty()) {
-    plan.add({&policy::checks::client_in_networks, CidrSet(fields.allowed_source_ips),
-              id + "/allowed_source_ips"});
-  }
-  if (fields.require_smtp_auth) {
-    plan.add({&policy::checks::client_authenticated, std::vector<std::string>{id},
-              id + "/require_smtp_auth"});
-  }
-  if (!fields.allowed_spf_domains.empty()) {
-    plan.add({&policy::checks::spf_domain_listed, policy::DomainSet(fields.allowed_spf_domains),
-              id + "/allowed_spf_domains"});
-  }
-  if (fields.require_spf) plan.add({&policy::checks::spf_authorised, {}, id + "/require_spf"});
-  if (fields.require_dkim) {
-    const bool any = fields.allowed_dkim_domains.empty();
-    plan.add({&policy::checks::dkim_signed, policy::DomainSet(fields.allowed_dkim_domains),
-              id + (any ? "/require_dkim" : "/allowed_dkim_domains")});
+  for (const Control& control : controls()) {
+    for (const ControlRule& rule : control.rules) {
+      if (rule.is_on(fields))
+        plan.add({rule.check, rule.argument(id, fields), fmt::format("{}/{}", id, rule.field)});
+    }
   }
   return plan;
 }

@@ -120,28 +120,6 @@ void read_domains(BodyReader& body, std::string_view field, std::vector<std::str
   }
 }
 
-/// Checks rules between fields after the merge. A list without its switch is refused rather than
-/// ignored, because users expect the domains they list to restrict something.
-void judge_merge(BodyReader& body, const PolicyFields& fields) {
-  const auto off = [&](std::string_view control, bool required) {
-    return !required && !body.errors().has(control);  // a wrong switch has its own sentence
-  };
-  if (off("require_spf", fields.require_spf) && !fields.allowed_spf_domains.empty()) {
-    body.error("allowed_spf_domains",
-               "has no effect while require_spf is false: set require_spf to true, or empty the "
-               "list with \"\" in the same request");
-  }
-  if (off("require_dkim", fields.require_dkim) && !fields.allowed_dkim_domains.empty()) {
-    body.error("allowed_dkim_domains",
-               "has no effect while require_dkim is false: set require_dkim to true, or empty the "
-               "list with \"\" in the same request");
-  }
-  if (fields.require_smtp_auth && fields.smtp_credentials.empty()) {
-    body.error("smtp_credentials",
-               "is empty while require_smtp_auth is true: no client could authenticate");
-  }
-}
-
 bool same(const std::vector<CredentialFields>& a, const std::vector<CredentialFields>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](const CredentialFields& x, const CredentialFields& y) {
@@ -156,10 +134,11 @@ enum class Recorded : std::uint8_t { always, when_set };
 /// One field of a policy: how it is read, shown, compared and recorded. Credentials are none of
 /// these: they are written, and never shown or recorded.
 struct Field {
-  std::string_view name;  ///< in bodies, answers of the API and recorded definitions
+  FieldText text;
   Recorded recorded = Recorded::always;
   void (*read)(BodyReader& body, std::string_view name, PolicyFields& fields);
   bool (*same)(const PolicyFields& a, const PolicyFields& b);
+  bool (*is_set)(const PolicyFields& fields);  ///< a flag is on, a list has elements; null: other
   json::value (*shown)(const PolicyFields& fields);
   json::value (*to_record)(const PolicyFields& fields);
   /// Throws what Boost.JSON throws, or the error of a network, if the value is of another kind.
@@ -171,15 +150,21 @@ constexpr bool same_member(const PolicyFields& a, const PolicyFields& b) {
   return a.*Member == b.*Member;
 }
 
+constexpr FieldText of_kind(FieldKind kind, FieldText text) {
+  text.kind = kind;
+  return text;
+}
+
 template <bool PolicyFields::* Member>
-constexpr Field flag(std::string_view name, Recorded recorded = Recorded::always) {
-  return {.name = name,
+constexpr Field flag(FieldText text, Recorded recorded = Recorded::always) {
+  return {.text = of_kind(FieldKind::flag, text),
           .recorded = recorded,
           .read =
               [](BodyReader& body, std::string_view field, PolicyFields& fields) {
                 fields.*Member = body.boolean(field).value_or(fields.*Member);
               },
           .same = same_member<Member>,
+          .is_set = [](const PolicyFields& fields) { return fields.*Member; },
           .shown = [](const PolicyFields& fields) { return json::value(fields.*Member); },
           .to_record = [](const PolicyFields& fields) { return json::value(fields.*Member); },
           .from_record = [](const json::value& value,
@@ -189,13 +174,14 @@ constexpr Field flag(std::string_view name, Recorded recorded = Recorded::always
 using Names = std::vector<std::string>;
 
 template <Names PolicyFields::* Member>
-constexpr Field domains(std::string_view name, Recorded recorded = Recorded::always) {
+constexpr Field domains(FieldText text, Recorded recorded = Recorded::always) {
   return {
-      .name = name,
+      .text = of_kind(FieldKind::domains, text),
       .recorded = recorded,
       .read = [](BodyReader& body, std::string_view field,
                  PolicyFields& fields) { read_domains(body, field, fields.*Member); },
       .same = same_member<Member>,
+      .is_set = [](const PolicyFields& fields) { return !(fields.*Member).empty(); },
       .shown =
           [](const PolicyFields& fields) {
             return json::value(fmt::format("{}", fmt::join(fields.*Member, ",")));
@@ -213,12 +199,13 @@ Names texts_of(const std::vector<Cidr>& networks) {
 }
 
 template <std::vector<Cidr> PolicyFields::* Member>
-constexpr Field networks(std::string_view name, Recorded recorded = Recorded::always) {
-  return {.name = name,
+constexpr Field networks(FieldText text, Recorded recorded = Recorded::always) {
+  return {.text = of_kind(FieldKind::networks, text),
           .recorded = recorded,
           .read = [](BodyReader& body, std::string_view field,
                      PolicyFields& fields) { read_networks(body, field, fields.*Member); },
           .same = same_member<Member>,
+          .is_set = [](const PolicyFields& fields) { return !(fields.*Member).empty(); },
           .shown =
               [](const PolicyFields& fields) {
                 return json::value(fmt::format("{}", fmt::join(texts_of(fields.*Member), ",")));
@@ -236,10 +223,12 @@ constexpr Field networks(std::string_view name, Recorded recorded = Recorded::al
 }
 
 constexpr Field name_field{
-    .name = "name",
+    .text = {.name = "name", .label = "Name", .refused = "empty; control characters"},
+    .recorded = Recorded::always,
     .read = [](BodyReader& body, std::string_view,
                PolicyFields& fields) { read_name(body, fields.name); },
     .same = same_member<&PolicyFields::name>,
+    .is_set = nullptr,
     .shown = [](const PolicyFields& fields) { return json::value(fields.name); },
     .to_record = [](const PolicyFields& fields) { return json::value(fields.name); },
     .from_record = [](const json::value& value,
@@ -248,52 +237,119 @@ constexpr Field name_field{
 json::value mode_of(const PolicyFields& fields) { return fields.shadow ? "shadow" : "enforce"; }
 
 constexpr Field mode_field{
-    .name = "mode",
+    .text = of_kind(
+        FieldKind::mode,
+        {.name = "mode", .label = "Mode", .write = "shadow: judged and traced, refuses nothing."}),
     .recorded = Recorded::when_set,
     .read =
         [](BodyReader& body, std::string_view field, PolicyFields& fields) {
           if (const auto mode = body.word(field, modes)) fields.shadow = *mode == "shadow";
         },
     .same = same_member<&PolicyFields::shadow>,
+    .is_set = nullptr,
     .shown = mode_of,
     .to_record = mode_of,
     .from_record = [](const json::value& value,
                       PolicyFields& fields) { fields.shadow = value.as_string() == "shadow"; }};
 
-constexpr std::string_view credentials_field = "smtp_credentials";
+constexpr FieldText credentials_text{
+    .name = "smtp_credentials",
+    .label = "SMTP credentials",
+    .write =
+        "Write-only. username:bcrypt_hash pairs, comma separated, or an array. Replaces the stored "
+        "set.",
+    .refused = "anything that is not bcrypt of cost 10 to 14; a user twice",
+    .kind = FieldKind::credentials};
 
-/// All fields but the credentials, in the order of answers. A new field is one row.
+/// All fields but the credentials, in the order of answers. A new field is one row; a control that
+/// it belongs to lists it (controls.cc).
 constexpr Field table[] = {
     name_field,
-    networks<&PolicyFields::allowed_source_ips>("allowed_source_ips"),
-    flag<&PolicyFields::require_smtp_auth>("require_smtp_auth"),
-    flag<&PolicyFields::require_spf>("require_spf"),
-    domains<&PolicyFields::allowed_spf_domains>("allowed_spf_domains"),
-    flag<&PolicyFields::require_dkim>("require_dkim"),
-    domains<&PolicyFields::allowed_dkim_domains>("allowed_dkim_domains"),
+    networks<&PolicyFields::allowed_source_ips>(
+        {.name = "allowed_source_ips",
+         .label = "Source IP allowlist",
+         .hint = "Networks that may connect, one per line. Empty means any address.",
+         .write =
+             "CIDR ranges, comma separated (or newlines, or an array). A bare address is a single "
+             "host. Empty: no restriction."}),
+    flag<&PolicyFields::require_smtp_auth>(
+        {.name = "require_smtp_auth",
+         .label = "Require SMTP AUTH",
+         .hint = "Senders sign in after STARTTLS. Without TLS they are refused.",
+         .refused = "`true` without credentials: no client could ever authenticate"}),
+    flag<&PolicyFields::require_spf>(
+        {.name = "require_spf",
+         .label = "Require SPF",
+         .hint = "Only a pass is enough: softfail, neutral and no record are refused too."}),
+    domains<&PolicyFields::allowed_spf_domains>(
+        {.name = "allowed_spf_domains",
+         .label = "Allowed SPF domains",
+         .hint = "Envelope sender domains, one per line. `.example.com` means every subdomain.",
+         .needs = "require_spf",
+         .write = "Domains; `*.example.com` or `.example.com` for subdomains. Needs require_spf."}),
+    flag<&PolicyFields::require_dkim>(
+        {.name = "require_dkim", .label = "Require DKIM", .hint = "At least one valid signature."}),
+    domains<&PolicyFields::allowed_dkim_domains>(
+        {.name = "allowed_dkim_domains",
+         .label = "Allowed DKIM domains",
+         .hint = "Domains that sign, one per line.",
+         .needs = "require_dkim",
+         .write = "Signing domains (d=). Needs require_dkim."}),
     mode_field,
 };
+
+/// Whether a flag of the table is on.
+bool is_on(std::string_view flag, const PolicyFields& fields) {
+  const auto* found =
+      std::ranges::find(table, flag, [](const Field& field) { return field.text.name; });
+  return found != std::end(table) && found->is_set(fields);
+}
+
+/// Checks rules between fields after the merge. A list without its switch is refused rather than
+/// ignored, because users expect the domains they list to restrict something.
+void judge_merge(BodyReader& body, const PolicyFields& fields) {
+  for (const Field& field : table) {
+    const std::string_view needs = field.text.needs;
+    if (needs.empty() || !field.is_set(fields) || is_on(needs, fields)) continue;
+    if (body.errors().has(needs)) continue;  // a wrong switch has its own sentence
+    body.error(field.text.name,
+               fmt::format("has no effect while {0} is false: set {0} to true, or empty the list "
+                           "with \"\" in the same request",
+                           needs));
+  }
+  if (fields.require_smtp_auth && fields.smtp_credentials.empty()) {
+    body.error("smtp_credentials",
+               "is empty while require_smtp_auth is true: no client could authenticate");
+  }
+}
 
 /// Names that a body may set.
 std::vector<std::string_view> writable() {
   std::vector<std::string_view> names;
-  for (const Field& field : table) names.push_back(field.name);
-  names.push_back(credentials_field);
+  for (const Field& field : table) names.push_back(field.text.name);
+  names.push_back(credentials_text.name);
   return names;
 }
 
 void note_changes(const PolicyFields& before, PolicyWrite& write) {
   const PolicyFields& after = write.fields;
   for (const Field& field : table) {
-    if (!field.same(before, after)) write.changed.emplace_back(field.name);
+    if (!field.same(before, after)) write.changed.emplace_back(field.text.name);
   }
   // A new password has no hash yet, so the list differs from a stored one in any case.
   write.credentials_changed =
       !write.to_hash.empty() || !same(before.smtp_credentials, after.smtp_credentials);
-  if (write.credentials_changed) write.changed.emplace_back(credentials_field);
+  if (write.credentials_changed) write.changed.emplace_back(credentials_text.name);
 }
 
 }  // namespace
+
+std::vector<FieldText> field_texts() {
+  std::vector<FieldText> texts;
+  for (const Field& field : table) texts.push_back(field.text);
+  texts.push_back(credentials_text);
+  return texts;
+}
 
 Parsed<PolicyWrite> parse_policy(const json::object& object, const PolicyFields* stored) {
   BodyReader body(object);
@@ -302,7 +358,7 @@ Parsed<PolicyWrite> parse_policy(const json::object& object, const PolicyFields*
   PolicyFields& fields = write.fields;
   if (stored == nullptr && body.find("name") == nullptr)
     body.missing("name", "is required: a display name of 1 to 100 characters");
-  for (const Field& field : table) field.read(body, field.name, fields);
+  for (const Field& field : table) field.read(body, field.text.name, fields);
   auto credentials =
       read_credentials(body, stored == nullptr ? nullptr : &stored->smtp_credentials);
   if (credentials) {
@@ -329,7 +385,7 @@ json::object to_json(const PolicyFields& fields) {
     usernames.emplace_back(credential.username);
   }
   json::object shown;
-  for (const Field& field : table) shown[field.name] = field.shown(fields);
+  for (const Field& field : table) shown[field.text.name] = field.shown(fields);
   shown["smtp_usernames"] = std::move(usernames);
   return shown;
 }
@@ -339,7 +395,7 @@ std::string definition_of(const PolicyFields& fields) {
   json::object definition;
   for (const Field& field : table) {
     if (field.recorded == Recorded::always || !field.same(fields, unset))
-      definition[field.name] = field.to_record(fields);
+      definition[field.text.name] = field.to_record(fields);
   }
   return json::serialize(definition);
 }
@@ -354,9 +410,9 @@ Result<PolicyFields> fields_of(std::string_view definition) {
   PolicyFields fields;
   try {
     for (const Field& field : table) {
-      const json::value* value = object.if_contains(field.name);
+      const json::value* value = object.if_contains(field.text.name);
       if (value != nullptr || field.recorded == Recorded::always)
-        field.from_record(value != nullptr ? *value : object.at(field.name), fields);
+        field.from_record(value != nullptr ? *value : object.at(field.text.name), fields);
     }
   } catch (const std::exception& error) {  // a member is missing or of another type
     return fail(Fault::malformed, std::string("a recorded policy definition: ") + error.what());

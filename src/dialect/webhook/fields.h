@@ -1,6 +1,7 @@
 // The JSON of webhook policies (docs/webhook-policies.md): a body to normalised fields.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -36,6 +37,25 @@ struct PolicyFields {
   std::vector<std::string> allowed_dkim_domains;  ///< as allowed_spf_domains
   bool shadow = false;  ///< mode = "shadow": the controls are judged and traced, but refuse nothing
 };
+
+/// How a field is written in bodies and edited in a form.
+enum class FieldKind : std::uint8_t { name, flag, networks, domains, mode, credentials };
+
+/// What documents and pages say of a field. docs/openapi.yaml, docs/webhook-policies.md and
+/// web/src/lib/policy-fields.ts are made from it (made_documents_test.cc).
+struct FieldText {
+  std::string_view name;  ///< in bodies, answers of the API and recorded definitions
+  std::string_view label;
+  std::string_view hint = {};   ///< below the label, a sentence; `code` is between backticks
+  std::string_view needs = {};  ///< the flag without which the list is refused; "": none
+  std::string_view write = {};  ///< description in the API's document; "": none
+  /// Values that are refused, for the manual; "": those that every field of the kind refuses.
+  std::string_view refused = {};
+  FieldKind kind = FieldKind::name;  ///< set by the row
+};
+
+/// The texts of all fields: those that answers show, in their order, then smtp_credentials.
+std::vector<FieldText> field_texts();
 
 /// A plain password for `fields.smtp_credentials[at]`, whose hash is still empty.
 struct PasswordToHash {

@@ -11,14 +11,13 @@ namespace postern::dialect::webhook {
 
 /// A condition for mail; the text continues "A message is accepted when".
 struct Reading {
-  std::string control;  ///< the check's control in the catalogue: source_ip, smtp_auth, spf, dkim;
-                        ///< or "none"
+  std::string control;  ///< its name in the table of controls (controls.h), or "none"
   std::string text;     ///< for "none" a whole sentence
   std::optional<std::string> otherwise;  ///< the refusal, "550 5.7.1"; nullopt: nothing is refused
   std::optional<std::string> stage;      ///< "rcpt" or "data"
 };
 
-/// The conditions in the order of the compiled plan, one per control; a policy without controls has
+/// The conditions in the order of evaluation, one per control; a policy without controls has
 /// one entry, "none".
 std::vector<Reading> reads_as(const PolicyFields& fields);
 
