@@ -83,6 +83,7 @@ TEST(ReadsAs, advises) {
       {R"(,"require_spf":true,"allowed_spf_domains":"a.example")", ""},
       {R"(,"require_spf":true)", "require_spf "},
       {R"(,"require_dkim":true,"mode":"shadow")", "mode require_dkim "},
+      {R"(,"require_dkim":true,"require_spf":true)", "require_spf require_dkim "},
       {R"(,"allowed_source_ips":"0.0.0.0/0,::/0")", "allowed_source_ips allowed_source_ips "},
       {R"(,"allowed_source_ips":"192.0.2.1","smtp_credentials":"u:)" + hash + "\"",
        "smtp_credentials "},

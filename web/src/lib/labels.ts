@@ -1,9 +1,7 @@
 // The API's fields and sentences as people read them: in a form, a field has a label and an element of a list is a line.
+import { controls, fields } from './policy-fields';
 
-export const labels: Record<string, string> = {
-  name: 'Name', allowed_source_ips: 'Source IP allowlist', require_smtp_auth: 'Require SMTP AUTH', smtp_credentials: 'SMTP credentials', require_spf: 'Require SPF',
-  allowed_spf_domains: 'Allowed SPF domains', require_dkim: 'Require DKIM', allowed_dkim_domains: 'Allowed DKIM domains', mode: 'Mode',
-};
+export const labels: Record<string, string> = Object.fromEntries(fields.map((field) => [field.name, field.label]));
 
 /** "client_ip" as "Client IP": for a field whose label is on another page. */
 export function labelOf(field: string): string {
@@ -14,8 +12,7 @@ export function labelOf(field: string): string {
 
 const known: [RegExp, string][] = [
   [/^is empty while require_smtp_auth is true.*/, 'Add at least one user, or switch SMTP AUTH off'],
-  [/^has no effect while require_spf is false.*/, 'These domains have no effect while SPF is not required: switch it on, or empty the list'],
-  [/^has no effect while require_dkim is false.*/, 'These domains have no effect while DKIM is not required: switch it on, or empty the list'],
+  ...controls.map(({ fields, label }): [RegExp, string] => [new RegExp(`^has no effect while ${fields[0]} is false.*`), `These domains have no effect while ${label} is not required: switch it on, or empty the list`]),
 ];
 
 /** A sentence of the server about one field, without the API's names. */

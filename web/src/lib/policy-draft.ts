@@ -1,6 +1,7 @@
 // What the policy form holds, what it sends, and where in the form a sentence of the server belongs.
 import type { Schemas } from './api';
 import { inWords, labels } from './labels';
+import { fields } from './policy-fields';
 
 export { labels } from './labels';
 
@@ -10,34 +11,33 @@ export type Policy = Schemas['Policy'] & { smtp_users?: { username: string; cost
 /** A user of the policy: stored with a bcrypt cost, or new with a password that the server hashes. */
 export interface User { username: string; cost?: number; password?: string }
 
-export interface Draft {
+type Field = (typeof fields)[number];
+export type FlagField = Extract<Field, { kind: 'flag' }>['name'];
+export type ListField = Extract<Field, { kind: 'list' }>['name'];
+
+/** A list is text with an element a line. */
+export type Draft = Record<FlagField, boolean> & Record<ListField, string> & {
   name: string;
-  allowed_source_ips: string;
-  require_smtp_auth: boolean;
   users: User[];
   /** What stands in User and Password, not added yet. */
   pending: { username: string; password: string };
   /** Lines of htpasswd: user:hash. */
   htpasswd: string;
-  require_spf: boolean;
-  allowed_spf_domains: string;
-  require_dkim: boolean;
-  allowed_dkim_domains: string;
   mode: 'enforce' | 'shadow';
-}
-
-export const emptyDraft: Draft = {
-  name: '', allowed_source_ips: '', require_smtp_auth: false, users: [], pending: { username: '', password: '' }, htpasswd: '', require_spf: false, allowed_spf_domains: '', require_dkim: false, allowed_dkim_domains: '', mode: 'enforce',
 };
+
+const flags = fields.filter((field) => field.kind === 'flag').map((field) => field.name);
+const lists = fields.filter((field) => field.kind === 'list').map((field) => field.name);
+const each = <K extends string, V>(names: K[], value: (name: K) => V) => Object.fromEntries(names.map((name) => [name, value(name)])) as Record<K, V>;
+
+export const emptyDraft: Draft = { name: '', ...each(flags, () => false), ...each(lists, () => ''), users: [], pending: { username: '', password: '' }, htpasswd: '', mode: 'enforce' };
 
 const lines = (list: string): string => list.split(',').filter(Boolean).join('\n');
 
 export function draftOf(policy: Policy): Draft {
   return {
-    name: policy.name, allowed_source_ips: lines(policy.allowed_source_ips), require_smtp_auth: policy.require_smtp_auth,
-    users: policy.smtp_users ?? policy.smtp_usernames.map((username) => ({ username })), pending: { username: '', password: '' }, htpasswd: '',
-    require_spf: policy.require_spf, allowed_spf_domains: lines(policy.allowed_spf_domains), require_dkim: policy.require_dkim,
-    allowed_dkim_domains: lines(policy.allowed_dkim_domains), mode: policy.mode ?? 'enforce',
+    ...emptyDraft, name: policy.name, ...each(flags, (name) => policy[name]), ...each(lists, (name) => lines(policy[name])),
+    users: policy.smtp_users ?? policy.smtp_usernames.map((username) => ({ username })), mode: policy.mode ?? 'enforce',
   };
 }
 
@@ -61,10 +61,7 @@ const words = (text: string): string[] => pieces(text).map((p) => p.text);
  * `saving`: a user of whom only half is written goes along, so that the server says what is missing.
  */
 export function bodyOf(draft: Draft, before?: Policy, saving = false): Schemas['PolicyWrite'] {
-  const body: Schemas['PolicyWrite'] = {
-    name: draft.name.trim(), allowed_source_ips: words(draft.allowed_source_ips), require_smtp_auth: draft.require_smtp_auth, require_spf: draft.require_spf,
-    allowed_spf_domains: words(draft.allowed_spf_domains), require_dkim: draft.require_dkim, allowed_dkim_domains: words(draft.allowed_dkim_domains), mode: draft.mode,
-  };
+  const body: Schemas['PolicyWrite'] = { name: draft.name.trim(), ...each(flags, (name) => draft[name]), ...each(lists, (name) => words(draft[name])), mode: draft.mode };
   const { username, password } = { ...draft.pending, username: draft.pending.username.trim() };
   const added = saving ? username || password : username && password;
   const users: User[] = [...draft.users.filter((u) => !added || u.username !== username), ...(added ? [{ username, password }] : [])];
@@ -84,8 +81,7 @@ export function replayBody(draft: Draft): Schemas['PolicyWrite'] {
 export function draftAgain(body: Schemas['PolicyWrite'], stored: Policy): Draft {
   const text = (value: unknown) => Array.isArray(value) ? value.join('\n') : lines(String(value ?? ''));
   return {
-    ...draftOf(stored), name: body.name ?? stored.name, allowed_source_ips: text(body.allowed_source_ips), require_smtp_auth: body.require_smtp_auth ?? false, require_spf: body.require_spf ?? false,
-    allowed_spf_domains: text(body.allowed_spf_domains), require_dkim: body.require_dkim ?? false, allowed_dkim_domains: text(body.allowed_dkim_domains), mode: body.mode ?? 'enforce',
+    ...draftOf(stored), name: body.name ?? stored.name, ...each(flags, (name) => body[name] ?? false), ...each(lists, (name) => text(body[name])), mode: body.mode ?? 'enforce',
   };
 }
 

@@ -1,5 +1,6 @@
 // The list of policies: which controls each turns on, from where mail may come, and how many webhooks it guards.
 import { api, type Schemas } from '../lib/api';
+import { controls, isOn, type Control } from '../lib/controls';
 import { many } from '../lib/format';
 import { useEvery, useLoad } from '../lib/load';
 import { query, setQuery, withQuery } from '../lib/router';
@@ -34,16 +35,16 @@ async function dayOf(signal: AbortSignal): Promise<Map<string, { accepted: numbe
   return sums;
 }
 
-const controls: Record<string, { name: string; on: (p: Policy) => boolean }> = {
-  ip: { name: 'Source IP', on: (p) => p.allowed_source_ips !== '' }, auth: { name: 'SMTP AUTH', on: (p) => p.require_smtp_auth }, spf: { name: 'SPF', on: (p) => p.require_spf }, dkim: { name: 'DKIM', on: (p) => p.require_dkim },
-};
-const none = (p: Policy): boolean => Object.values(controls).every((c) => !c.on(p));
+/** A control's value in the filter: "?control=ip". */
+const chosen = (control: Control): string => control.brief.toLowerCase();
+const none = (p: Policy): boolean => controls.every((c) => !isOn(p, c));
 
 /** The API has no such filters: with one, up to a thousand policies are read and sifted here. */
 async function read({ q, cursor, control, used }: { q: string; cursor: string; control: string; used: string }, signal: AbortSignal): Promise<{ data: Policy[]; next?: string | null; cut?: boolean }> {
   if (!control && !used) return api.get('/smtp-policies', { query: { q, cursor, limit: 50 }, signal });
   const all = await whole((from) => api.get('/smtp-policies', { query: { q, cursor: from, limit: 200 }, signal }));
-  const has = controls[control]?.on ?? (control === 'none' ? none : () => true);
+  const one = controls.find((c) => chosen(c) === control);
+  const has = one ? (p: Policy) => isOn(p, one) : control === 'none' ? none : () => true;
   return { data: all.data.filter((p) => has(p) && (!used || (used === 'yes') === p.webhook_count > 0)), cut: all.cut };
 }
 
@@ -69,7 +70,7 @@ export default function Policies() {
     {empty ? null : <form class="filters" role="search" aria-label="Policies" onSubmit={(e) => e.preventDefault()}>
       <Search label="Search policies" placeholder="Part of a name" value={q} onSearch={(text) => setQuery({ q: text, cursor: null }, 'replace')} />
       <label class="vh" for="control-filter">Control</label>
-      <select id="control-filter" class="inline-sel" value={control} onChange={(e) => setQuery({ control: e.currentTarget.value, cursor: null })}><option value="">Any control</option>{Object.entries(controls).map(([value, { name }]) => <option key={value} value={value}>{name}</option>)}<option value="none">No control</option></select>
+      <select id="control-filter" class="inline-sel" value={control} onChange={(e) => setQuery({ control: e.currentTarget.value, cursor: null })}><option value="">Any control</option>{controls.map((c) => <option key={c.name} value={chosen(c)}>{c.label}</option>)}<option value="none">No control</option></select>
       <label class="vh" for="used-filter">Use</label>
       <select id="used-filter" class="inline-sel" value={used} onChange={(e) => setQuery({ used: e.currentTarget.value, cursor: null })}><option value="">Used or not</option><option value="yes">Used</option><option value="no">Not used</option></select>
     </form>}

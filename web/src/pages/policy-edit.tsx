@@ -3,9 +3,11 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { PageProps } from '../main';
 import { api, ApiError, sentence, type Schemas } from '../lib/api';
+import { controls, type Control } from '../lib/controls';
 import { labelOf } from '../lib/labels';
 import { useLoad, useRest } from '../lib/load';
-import { bodyOf, differences, draftAgain, draftOf, emptyDraft, labels, faultsOf, replayBody, saidInForm, typedText, type Draft, type Policy } from '../lib/policy-draft';
+import { bodyOf, differences, draftAgain, draftOf, emptyDraft, labels, faultsOf, replayBody, saidInForm, typedText, type Draft, type FlagField, type ListField, type Policy } from '../lib/policy-draft';
+import { fields } from '../lib/policy-fields';
 import { keepDraft, keptDraft } from '../lib/replay-draft';
 import { guardLeaving, navigate, query } from '../lib/router';
 import { me, mayWrite } from '../lib/session';
@@ -130,10 +132,13 @@ async function theirs(id: string): Promise<{ theirs: Policy; who: string }> {
   return { theirs: policy, who: entry?.actor_name ?? '' };
 }
 
+/** What is between backticks as code. */
+const inCode = (text: string) => text.split('`').map((part, i) => i % 2 ? <code key={i}>{part}</code> : part);
+
 function Fields({ form, check }: { form: Form<Draft>; check: () => void }) {
   const { values, errors, set } = form;
   /** What every text field of the form shares: its error with the line named, and the server's proposal as a button. */
-  const text = (name: 'allowed_source_ips' | 'allowed_spf_domains' | 'allowed_dkim_domains') => {
+  const text = (name: ListField) => {
     const error = errors[name] ?? '', fixes = faultsOf(values, name, error).filter((fault) => fault.piece && fault.proposal);
     // From the last to the first, so that the places before stay where they are.
     const use = () => { set(name, fixes.reduceRight((typed, { piece, proposal }) => typed.slice(0, piece!.start) + proposal + typed.slice(piece!.end), values[name])); document.getElementById(`f-${name}`)?.focus(); announce(`Now ${fixes.map((fix) => fix.proposal).join(', ')}`); };
@@ -142,19 +147,20 @@ function Fields({ form, check }: { form: Form<Draft>; check: () => void }) {
       children: fixes.length ? <div class="actions"><button type="button" class="btn sm" onClick={use}>Use {fixes.map((fix) => fix.proposal).join(', ')}</button></div> : null,
     };
   };
-  const turnOn = (name: 'require_spf' | 'require_dkim', list: 'allowed_spf_domains' | 'allowed_dkim_domains') => errors[list]?.startsWith('has no effect')
-    ? <div class="actions"><button type="button" class="btn sm" onClick={() => set(name, true)}>Turn on {labels[name]}</button></div> : null;
-  const domains = text('allowed_spf_domains'), signers = text('allowed_dkim_domains');
+  const turnOn = (name: FlagField) => <div class="actions"><button type="button" class="btn sm" onClick={() => set(name, true)}>Turn on {labels[name]}</button></div>;
+  const field = (name: Control['fields'][number]) => {
+    const of = fields.find((one) => one.name === name)!, hint = of.hint ? inCode(of.hint) : undefined;
+    if (of.kind === 'flag') return <SwitchField key={name} label={of.label} name={of.name} hint={hint} on={values[of.name]} onSwitch={(on) => set(of.name, on)} error={errors[of.name]} />;
+    if (of.kind === 'list') {
+      const { children, ...rest } = text(of.name);
+      return <AreaField key={name} {...rest} optional rows={of.needs ? 2 : 3} hint={hint}>{of.needs && errors[of.name]?.startsWith('has no effect') ? turnOn(of.needs) : children}</AreaField>;
+    }
+    return <Credentials key={name} users={values.users} onUsers={(u) => set('users', u)} pending={values.pending} onPending={(u) => set('pending', u)} htpasswd={values.htpasswd} onHtpasswd={(t) => set('htpasswd', t)} onBlur={check}
+      error={saidInForm(values, 'smtp_credentials', errors.smtp_credentials ?? '') || undefined} />;
+  };
   return <>
     <div class="rule"><TextField label="Name" name="name" required maxLength={100} value={values.name} onValue={(v) => set('name', v)} onBlur={check} error={errors.name} /></div>
-    <div class="rule"><AreaField {...text('allowed_source_ips')} optional hint="Networks that may connect, one per line. Empty means any address." rows={3} /></div>
-    <div class="rule"><SwitchField label="Require SMTP AUTH" name="require_smtp_auth" hint="Senders sign in after STARTTLS. Without TLS they are refused." on={values.require_smtp_auth} onSwitch={(on) => set('require_smtp_auth', on)} error={errors.require_smtp_auth} />
-      <div class="under"><Credentials users={values.users} onUsers={(u) => set('users', u)} pending={values.pending} onPending={(u) => set('pending', u)} htpasswd={values.htpasswd} onHtpasswd={(t) => set('htpasswd', t)} onBlur={check}
-        error={saidInForm(values, 'smtp_credentials', errors.smtp_credentials ?? '') || undefined} /></div></div>
-    <div class="rule"><SwitchField label="Require SPF" name="require_spf" hint="Only a pass is enough: softfail, neutral and no record are refused too." on={values.require_spf} onSwitch={(on) => set('require_spf', on)} error={errors.require_spf} />
-      <div class="under"><AreaField {...domains} optional rows={2} hint={<>Envelope sender domains, one per line. <code>.example.com</code> means every subdomain.</>}>{turnOn('require_spf', 'allowed_spf_domains') ?? domains.children}</AreaField></div></div>
-    <div class="rule"><SwitchField label="Require DKIM" name="require_dkim" hint="At least one valid signature." on={values.require_dkim} onSwitch={(on) => set('require_dkim', on)} error={errors.require_dkim} />
-      <div class="under"><AreaField {...signers} optional rows={2} hint="Domains that sign, one per line.">{turnOn('require_dkim', 'allowed_dkim_domains') ?? signers.children}</AreaField></div></div>
+    {controls.map(({ name, fields: [first, ...under] }) => <div class="rule" key={name}>{field(first)}{under.length ? <div class="under">{under.map(field)}</div> : null}</div>)}
     <div class="rule"><Choices legend="Mode" name="mode" value={values.mode} onValue={(v) => set('mode', v as Draft['mode'])} options={[
       { value: 'enforce', name: 'Enforce', hint: 'Refuses mail that does not satisfy it.' }, { value: 'shadow', name: 'Shadow', hint: 'Refuses nothing: traces show what it would have done.' }]} /></div>
   </>;

@@ -1,6 +1,7 @@
 // The small parts that all pages are made of.
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { controls, inSentence, isOn, type Switches } from '../lib/controls';
 import { ago, clock, count, day, exact, zone } from '../lib/format';
 import { Icon, type IconName } from './icon';
 import { announce } from './announce';
@@ -45,11 +46,10 @@ export function Verdict({ is, children }: { is: Outcome } & Kids) {
 }
 
 /** IP AUTH SPF DKIM in the order of evaluation; what is off is an empty slot. */
-export function Controls({ policy }: { policy: { allowed_source_ips: string; require_smtp_auth: boolean; require_spf: boolean; require_dkim: boolean } }) {
-  const slots: [string, string, boolean][] = [['IP', 'source IP', policy.allowed_source_ips !== ''], ['AUTH', 'SMTP AUTH', policy.require_smtp_auth], ['SPF', 'SPF', policy.require_spf], ['DKIM', 'DKIM', policy.require_dkim]];
-  return <span class="checks">{slots.map(([short, long, on]) => on
-    ? <span class="chip" key={short}>{short}{short === long ? '' : <span class="vh"> ({long})</span>}</span>
-    : <span class="chip off" key={short}><span aria-hidden="true">–</span><span class="vh">no {long}</span></span>)}</span>;
+export function Controls({ policy }: { policy: Switches }) {
+  return <span class="checks">{controls.map((c) => isOn(policy, c)
+    ? <span class="chip" key={c.name}>{c.brief}{c.brief === c.label ? '' : <span class="vh"> ({inSentence(c.label)})</span>}</span>
+    : <span class="chip off" key={c.name}><span aria-hidden="true">–</span><span class="vh">no {inSentence(c.label)}</span></span>)}</span>;
 }
 
 export function Note({ tone, icon, children, ...rest }: { tone?: 'ok' | 'no' | 'wait'; icon?: IconName } & Kids & { role?: 'alert' | 'status'; tabIndex?: number; id?: string }) {

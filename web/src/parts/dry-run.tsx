@@ -2,6 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { useState } from 'preact/hooks';
 import type { Schemas } from '../lib/api';
+import { controlLabels } from '../lib/controls';
 import { announce } from './announce';
 import { Fact, Facts, Foreign, Note, outcomeOf, Verdict } from './basic';
 import { AreaField, SwitchField, TextField, useForm } from './form';
@@ -10,7 +11,6 @@ import { Icon, type IconName } from './icon';
 type Request = Schemas['DryRunRequest'];
 type Result = Schemas['DryRunResult'];
 
-const controls: Record<string, string> = { source_ip: 'Source IP', smtp_auth: 'SMTP AUTH', spf: 'SPF', dkim: 'DKIM' };
 const results: Record<string, { tone: string; icon: IconName; word: string }> = {
   pass: { tone: 'ok', icon: 'check', word: 'Passed' }, fail: { tone: 'no', icon: 'cross', word: 'Failed' }, temperror: { tone: 'wait', icon: 'clock', word: 'No answer' },
   not_evaluated: { tone: 'none', icon: 'minus', word: 'Not asked' },
@@ -19,7 +19,7 @@ const results: Record<string, { tone: string; icon: IconName; word: string }> = 
 function Checks({ checks }: { checks: Result['checks'] }) {
   return <ul class="dry-checks">{checks.map((c) => {
     const r = c.enabled ? results[c.result]! : { tone: 'none', icon: 'minus' as IconName, word: 'Off' };
-    return <li key={c.control}><b>{controls[c.control] ?? c.control}</b><span class={`v ${r.tone}`}><Icon name={r.icon} />{r.word}</span>{c.detail ? <Foreign class="muted small" text={c.detail} /> : null}</li>;
+    return <li key={c.control}><b>{controlLabels[c.control]}</b><span class={`v ${r.tone}`}><Icon name={r.icon} />{r.word}</span>{c.detail ? <Foreign class="muted small" text={c.detail} /> : null}</li>;
   })}</ul>;
 }
 

@@ -1,6 +1,7 @@
 // One record of the log: the chain of verdicts, every field, and what can be done with it.
 import { useSignal } from '@preact/signals';
 import { api, type ApiError, type Schemas } from '../lib/api';
+import { controls } from '../lib/controls';
 import { ago, clock, day, octets, took, zone } from '../lib/format';
 import { mayWrite } from '../lib/session';
 import { Fact, Facts, Foreign, Note, outcomeOf, Verdict, type Outcome } from './basic';
@@ -14,12 +15,15 @@ type DryRun = Schemas['DryRunResult'];
 /** In the order of evaluation; what failed is named, what was not reached is not invented. */
 function chain(r: LogRecord): { name: string; is: Outcome; word: string }[] {
   const steps: { name: string; is: Outcome; word: string }[] = [];
-  const early = r.failed_control && !['spf', 'dkim'].includes(r.failed_control) ? r.failed_control : null;
-  if (early) steps.push({ name: controlNames[early] ?? early, is: outcomeOfRecord(r), word: 'not satisfied' });
+  const failed = r.failed_control && !['spf', 'dkim', 'dmarc'].includes(r.failed_control) ? r.failed_control : null;
+  const late = controls.some((c) => c.name === failed && c.stage === 'data');
+  const unsatisfied = () => { if (failed) steps.push({ name: controlNames[failed] ?? failed, is: outcomeOfRecord(r), word: 'not satisfied' }); };
+  if (!late) unsatisfied();
   if (r.spf_result) steps.push({ name: 'SPF', is: r.failed_control === 'spf' ? outcomeOfRecord(r) : resultTone(r.spf_result), word: r.spf_result });
   for (const one of r.dkim_results ?? []) steps.push({ name: 'DKIM', is: resultTone(one.split(' ')[0]!), word: one });
   if (r.failed_control === 'dkim' && !r.dkim_results?.length) steps.push({ name: 'DKIM', is: outcomeOfRecord(r), word: 'no signature' });
-  if (r.dmarc_result) steps.push({ name: 'DMARC', is: resultTone(r.dmarc_result), word: r.dmarc_result });
+  if (r.dmarc_result || r.failed_control === 'dmarc') steps.push({ name: 'DMARC', is: r.failed_control === 'dmarc' ? outcomeOfRecord(r) : resultTone(r.dmarc_result!), word: r.dmarc_result ?? 'not satisfied' });
+  if (late) unsatisfied();
   if (r.kind !== 'rejection') steps.push({ name: 'Endpoint', is: outcomeOfRecord(r), word: r.http_status ? `answered ${r.http_status}` : r.error ?? 'no answer' });
   return steps;
 }

@@ -1,5 +1,6 @@
 // Records of a webhook's log as rows: outcome, sender, why, reply.
 import type { Schemas } from '../lib/api';
+import { controlLabels } from '../lib/controls';
 import { ago, exact, took } from '../lib/format';
 import { query, withQuery } from '../lib/router';
 import { At, Foreign, Segments, Verdict, type Outcome } from './basic';
@@ -30,7 +31,7 @@ export function replyOf(r: LogRecord, queued: boolean): string {
 const textOf = (r: LogRecord): string => (r.smtp_text ?? '').replace(/^[245]\.\d{1,3}\.\d{1,3}\s*/, '');
 
 /** The controls of a policy, as its form calls them; which of their fields decided is in the trace. */
-export const controlNames: Record<string, string> = { source_ip: 'Source IP', smtp_auth: 'SMTP AUTH', spf: 'SPF', dkim: 'DKIM', rate_limit: 'Rate limit', inbox_full: 'Inbox full', size: 'Size', syntax: 'Syntax' };
+export const controlNames: Record<string, string> = { ...controlLabels, rate_limit: 'Rate limit', inbox_full: 'Inbox full', size: 'Size', syntax: 'Syntax' };
 
 export function Why({ r, queued, policyName }: { r: LogRecord; queued: boolean; policyName: string | null }) {
   const more = (r.count ?? 1) - 1;
