@@ -33,7 +33,7 @@ struct Control {
   std::span<const ControlRule> rules;        ///< of one stage, in the order of evaluation
   /// Continues "A message is accepted when"; called only if a rule is on.
   std::string (*reads)(const PolicyFields& fields) = nullptr;
-  /// Adds hints on a valid policy that may not do what its author intended.
+  /// Adds hints on a valid policy that may not do what its author intended; null: none.
   void (*advise)(const PolicyFields& fields, std::vector<Advice>& advice) = nullptr;
 };
 

@@ -42,7 +42,9 @@ std::vector<Advice> advise(const PolicyFields& fields) {
   } else if (fields.shadow) {
     advice.push_back({"mode", "Shadow refuses nothing: refusals are only written to the trace."});
   }
-  for (const Control& control : controls()) control.advise(fields, advice);
+  for (const Control& control : controls()) {
+    if (control.advise != nullptr) control.advise(fields, advice);
+  }
   return advice;
 }
 
