@@ -16,9 +16,12 @@ namespace postern::dialect::vsl {
 
 namespace {
 
-[[noreturn]] void trouble(const std::string& what) {
-  throw std::runtime_error(what + ": " + std::generic_category().message(errno));
+[[noreturn]] void trouble(const std::string& what, int code = errno) {
+  throw std::runtime_error(what + ": " + std::generic_category().message(code));
 }
+
+/// How often a removal starts again because the file has changed meanwhile.
+constexpr int most_attempts = 10;
 
 class File {
  public:
@@ -42,6 +45,14 @@ void write_all(int fd, std::string_view octets, const std::string& path) {
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) trouble("writing " + path);
     octets.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+/// The octets that one call has written; -1: none, for the reason in `errno`.
+ssize_t write_once(int fd, std::string_view octets) {
+  for (;;) {
+    const ssize_t written = ::write(fd, octets.data(), octets.size());
+    if (written >= 0 || errno != EINTR) return written;
   }
 }
 
@@ -80,8 +91,10 @@ class Replacement {
     if (::fchmod(file_.fd(), same_owner ? status.st_mode & 0777 : 0600) != 0) trouble(name_);
   }
   int fd() const { return file_.fd(); }
-  void move() {
+  void flush() const {
     if (::fsync(file_.fd()) != 0) trouble("flushing " + name_);
+  }
+  void move() {
     if (::rename(name_.c_str(), path_.c_str()) != 0) trouble("moving to " + path_);
     moved_ = true;
     const File directory(path_.substr(0, path_.rfind('/') + 1), O_RDONLY | O_DIRECTORY);
@@ -238,14 +251,16 @@ void CsvTable::set(const CsvFields& fields) {
   if (text_.size() + line.size() > largest) throw std::runtime_error(path_ + ": it is full");
   const File file(path_, O_WRONLY | O_APPEND);
   const Stamp before = stamp_of(file.fd(), path_);
-  try {
-    write_all(file.fd(), line, path_);
-    if (::fdatasync(file.fd()) != 0) trouble("flushing " + path_);
-  } catch (const std::runtime_error&) {
-    // A partly written row would be read as a whole one.
-    [[maybe_unused]] const int undone = ::ftruncate(file.fd(), before.size);
+  // One call: the octets of two programs that append never mix, and no row is within another.
+  const ssize_t written = write_once(file.fd(), line);
+  const bool whole = written == static_cast<ssize_t>(line.size());
+  if (!whole || ::fdatasync(file.fd()) != 0) {
+    const int code = errno;
     stamp_.reset();
-    throw;
+    blank_out(file.fd(), written);
+    if (whole) trouble("flushing " + path_, code);
+    if (written < 0) trouble("writing " + path_, code);
+    throw std::runtime_error("writing " + path_ + ": a row did not fit, the disk is full");
   }
   const Stamp after = stamp_of(file.fd(), path_);
   if (before != *stamp_ || after.size != before.size + static_cast<off_t>(line.size())) {
@@ -258,10 +273,29 @@ void CsvTable::set(const CsvFields& fields) {
   stamp_ = after;
 }
 
+void CsvTable::blank_out(int appended, ssize_t count) const {
+  const off_t end = ::lseek(appended, 0, SEEK_CUR);  // where this descriptor's write ended
+  if (count <= 0 || end < count) return;
+  // Overwriting needs no space, and unlike truncation it leaves what others appended since.
+  const File file(path_, O_WRONLY);  // pwrite() ignores the offset with O_APPEND
+  if (stamp_of(file.fd(), path_).inode != stamp_of(appended, path_).inode) return;
+  const std::string blank(static_cast<std::size_t>(count), '\n');
+  const ssize_t done = ::pwrite(file.fd(), blank.data(), blank.size(), end - count);
+  if (done != count || ::fdatasync(file.fd()) != 0) {
+    trouble(path_ + ": a part of a row is left in it");
+  }
+}
+
 void CsvTable::remove(const std::string& key) {
   const std::lock_guard lock(mutex_);
-  refresh(Refresh::always);
-  if (!first_.contains(key)) return;
+  for (int attempt = 0; attempt < most_attempts; ++attempt) {
+    refresh(Refresh::always);
+    if (!first_.contains(key) || replace(without(key))) return;
+  }
+  throw std::runtime_error(path_ + ": another program changes it all the time");
+}
+
+std::string CsvTable::without(const std::string& key) const {
   std::string kept;
   std::size_t at = 0;
   std::size_t from = 0;
@@ -270,17 +304,19 @@ void CsvTable::remove(const std::string& key) {
     kept += text_.substr(from, row->begin - from);
     from = at;
   }
-  kept += text_.substr(from);
-  replace(kept);
+  return kept + text_.substr(from);
 }
 
-void CsvTable::replace(const std::string& text) {
-  const File old(path_, O_RDONLY);
+bool CsvTable::replace(const std::string& text) {
   Replacement file(path_);
-  file.take_rights_of(old.fd());
+  file.take_rights_of(File(path_, O_RDONLY).fd());
   write_all(file.fd(), text, path_);
+  file.flush();
+  // Another program may have appended a row since the table was read.
+  if (stamp_of(File(path_, O_RDONLY).fd(), path_) != *stamp_) return false;
   file.move();
   take(text, stamp_of(file.fd(), path_));
+  return true;
 }
 
 }  // namespace postern::dialect::vsl

@@ -32,6 +32,7 @@ std::optional<CsvRow> next_csv_row(std::string_view text, std::size_t& at, char 
 std::string csv_line(const CsvFields& fields, char delimiter);
 
 /// A table in a file. Its functions block on the disk and throw sentences. Safe from any thread.
+/// Other programs may append to the file meanwhile, with O_APPEND and one write() for each row.
 class CsvTable {
  public:
   static constexpr std::size_t largest = 64u << 20;  ///< of a file, in octets
@@ -47,10 +48,12 @@ class CsvTable {
   /// The first row whose first field is `key`; empty: there is none.
   CsvFields get(const std::string& key, Refresh refresh);
   /// Appends a row. When it returns, the row is on stable storage; if it throws, the row was not
-  /// added.
+  /// added: what was written of it are blank lines then. It changes no octet of another program.
   void set(const CsvFields& fields);
   /// Removes all rows whose first field is `key`; other lines stay as they are. The file is
-  /// replaced atomically.
+  /// replaced atomically. A row that another program appends while the new file is written stays;
+  /// one that it appends between the last look at the old file and the replacement, or later
+  /// through a descriptor of the old file, is lost.
   void remove(const std::string& key);
 
  private:
@@ -66,7 +69,13 @@ class CsvTable {
 
   void refresh(Refresh refresh);
   void take(std::string text, Stamp stamp);
-  void replace(const std::string& text);
+  /// Makes blank lines of the last `count` octets that were written through `appended`; at most 0:
+  /// none were. Throws if it cannot.
+  void blank_out(int appended, ssize_t count) const;
+  /// The file without the rows of `key`.
+  std::string without(const std::string& key) const;
+  /// False: the file is not `text_` any more, and nothing was replaced.
+  bool replace(const std::string& text);
 
   const std::string path_;
   const char delimiter_;

@@ -1,7 +1,12 @@
 #include "dialect/vsl/csv_table.h"
 
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <thread>
 
@@ -118,6 +123,67 @@ TEST_F(CsvTableTest, a_row_never_joins_a_line_without_end) {
   write("");
   table.set({"ann", "x"});
   EXPECT_EQ(text(), "ann,x\n");
+}
+
+/// Limits the size of every file that this process writes, like a full disk.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t octets) : signal_(std::signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit small{octets, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &small);
+  }
+  ~FullDisk() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, signal_);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  rlimit before_{};
+  void (*const signal_)(int);
+};
+
+TEST_F(CsvTableTest, a_row_that_does_not_fit_leaves_no_part_of_itself) {
+  CsvTable table(path, ',');
+  const std::string before = text();
+  for (const std::size_t room : {0u, 1u, 4u, 6u}) {
+    const FullDisk full(text().size() + room);
+    EXPECT_THROW(table.set({"ann", "\"", "x"}), std::runtime_error) << room;
+    EXPECT_EQ(rows_of(text()).size(), 2u) << room;
+  }
+  EXPECT_EQ(text(), before + std::string(11, '\n')) << "blank lines are no rows";
+  table.set({"ann", "x"});
+  EXPECT_EQ(table.get("ann", Refresh::always), (CsvFields{"ann", "x"}));
+}
+
+TEST_F(CsvTableTest, a_failed_write_takes_no_row_of_another_program) {
+  constexpr int rows = 3'000;
+  CsvTable table(path, ',');
+  const pid_t other = fork();
+  if (other == 0) {  // another program, which has room; only system calls
+    const int fd = open(path.c_str(), O_WRONLY | O_APPEND);
+    bool all = fd >= 0;
+    for (int i = 0; i < rows; ++i) {
+      all = ::write(fd, "other,row\n", 10) == 10 && all;
+      usleep(10);
+    }
+    _exit(all ? 0 : 1);
+  }
+  ASSERT_GT(other, 0);
+  int status = 0;
+  int refused = 0;
+  {
+    const FullDisk full(text().size());
+    while (waitpid(other, &status, WNOHANG) == 0) {
+      EXPECT_THROW(table.set({"ann", "x"}), std::runtime_error);
+      ++refused;
+    }
+  }
+  EXPECT_EQ(status, 0);
+  EXPECT_GT(refused, 0);
+  EXPECT_EQ(rows_of(text()).size(), 2u + rows);
 }
 
 TEST_F(CsvTableTest, a_changed_file_is_read_again_when_asked_to) {
