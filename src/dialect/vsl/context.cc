@@ -71,6 +71,10 @@ const Site& site_of(script::Call& call) {
   return *site;
 }
 
+const std::string& message_id_of(const Context& context) {
+  return context.draft.id.empty() ? context.evidence.session.id : context.draft.id;
+}
+
 std::optional<mail::Mailbox> sender_of(const Context& context) {
   if (context.stage < policy::Stage::mail) too_early("mail_from", "mail");
   return context.draft.sender_changed ? context.draft.sender : context.evidence.reverse_path;

@@ -78,6 +78,8 @@ struct Draft {
   std::set<std::string> results_of;
   bool verified = false;  ///< verify_dkim() was called and has added its field
   std::chrono::system_clock::time_point begun;  ///< time of MAIL, or of the first use
+  /// Evidence::message_id when the stage was judged; see message_id_of(). Empty before MAIL.
+  std::string id;
 
   /// Null: nothing is charged. The first budget stays.
   void charge_to(std::shared_ptr<MemoryBudget> budget);
@@ -128,6 +130,9 @@ const Site& site_of(script::Call& call);
 /// The current sender; nullopt: the null reverse-path. Throws "the field: `mail_from` is not
 /// defined yet, ..." before MAIL.
 std::optional<mail::Mailbox> sender_of(const Context& context);
+/// The id of the message: its queue id, also in decisions that are made again. Records of older
+/// versions do not have it; scripts were then given the session's id, and are given it again.
+const std::string& message_id_of(const Context& context);
 /// The current recipients; the one of a running RCPT is last.
 std::vector<mail::Mailbox> recipients_of(const Context& context);
 /// The recipients before rules changed them: the client's, or Draft::base.

@@ -84,6 +84,7 @@ struct Functions : ::testing::Test {
     evidence.session.client_port = 4711;
     evidence.session.helo = "mx.sender.example";
     evidence.reverse_path = mail::Mailbox{"a", "sender.example"};
+    draft.id = "01BX5ZZKBKACTAV9WEVGEMMVRZ";
   }
 
   /// A recipient that was accepted.

@@ -362,6 +362,7 @@ Task<Ruling> VslLayer::judge(Stage stage, Inquiry& inquiry, std::vector<Step>& s
   if (tape.playing) {
     restore_state(take_line(tape.answers), held.session, held.draft);
   } else {
+    held.draft.id = evidence.message_id;
     tape.record += state_line(held.session, held.draft);
   }
   Judge judge(stage, held, inquiry, steps);

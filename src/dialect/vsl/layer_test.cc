@@ -343,6 +343,53 @@ TEST_F(VslLayerTest, a_record_makes_the_same_decisions_again) {
   }
 }
 
+TEST_F(VslLayerTest, the_id_of_a_message_is_its_queue_id_and_stays_in_records) {
+  const auto answers = [this](const std::function<void(std::string&)>& change) {
+    trace_.evidence = evidence_;
+    std::string record = policy::write_record(trace_);
+    change(record);
+    const auto engine = std::make_shared<const std::string>(engine_->definition());
+    const auto read = policy::read_record(
+        record,
+        replay::definition_source(
+            [&](const std::string&, std::uint64_t) -> Result<std::string> { return *engine; }));
+    EXPECT_TRUE(read.has_value());
+    const auto again = tests::run(replay::rederive(*read));
+    EXPECT_TRUE(again.has_value());
+    std::vector<std::string> differences;
+    for (const auto& one : again->answers) {
+      differences.insert(differences.end(), one.differences.begin(), one.differences.end());
+    }
+    return differences;
+  };
+  const auto id_at_mail = [this] {
+    evidence_.reset_transaction();
+    evidence_.reverse_path = mail::Mailbox{"a", "sender.example"};
+    evidence_.message_id = "01BX5ZZKBKACTAV9WEVGEMMVRZ";
+    return say(Stage::mail);
+  };
+  load("#{ mail: [ rule \"id\" || deny(`550 5.0.0 ${message_id()}`) ] }");
+  EXPECT_EQ(id_at_mail(), "550 5.0.0 01BX5ZZKBKACTAV9WEVGEMMVRZ, closes");
+  EXPECT_THAT(answers([](std::string&) {}), ElementsAre());
+
+  // Older versions gave the session's id, and recorded no other.
+  const std::string session = evidence_.session.id;
+  const auto old_record = [&](std::string& record) {
+    const auto replace = [&](std::string_view from, std::string_view to) {
+      std::size_t found = 0;
+      for (std::size_t at = record.find(from); at != std::string::npos;
+           at = record.find(from, at + to.size())) {
+        record.replace(at, from.size(), to);
+        ++found;
+      }
+      EXPECT_GT(found, 0u) << from << " in " << record;
+    };
+    replace(R"({\"id\":\"01BX5ZZKBKACTAV9WEVGEMMVRZ\"})", "");
+    replace("01BX5ZZKBKACTAV9WEVGEMMVRZ", session);
+  };
+  EXPECT_THAT(answers(old_record), ElementsAre());
+}
+
 /// Knows one account.
 class Accounts final : public policy::Verifier {
  public:

@@ -115,7 +115,7 @@ std::int64_t mail_timestamp(Call& call) {
 std::string message_id(Call& call) {
   const Context& context = rule_of(call);
   if (context.stage < Stage::mail) too_early("message_id", "preq");
-  return context.evidence.session.id;
+  return message_id_of(context);
 }
 
 constexpr HostFunction functions[] = {
@@ -157,7 +157,9 @@ constexpr HostFunction functions[] = {
      bind<&rcpt_list>},
     {"vsl.mail_timestamp", "", "i64", "When MAIL was received, in seconds since 1970.",
      bind<&mail_timestamp>},
-    {"vsl.message_id", "", "string", "The id of the message in logs.", bind<&message_id>},
+    {"vsl.message_id", "", "string",
+     "The id of the message in the reply to its data, in logs and in the queue.",
+     bind<&message_id>},
 };
 
 constexpr Allowed stages[] = {

@@ -53,6 +53,7 @@ std::string state_line(const Session& session, const Draft& draft) {
   if (draft.sender_changed) {
     state["sender"] = draft.sender ? json_of(*draft.sender) : json::value(json::array{});
   }
+  if (!draft.id.empty()) state["id"] = draft.id;
   json::array added;
   for (const mail::Mailbox& one : draft.added) added.push_back(json_of(one));
   if (!added.empty()) state["added"] = std::move(added);
@@ -69,6 +70,7 @@ void restore_state(std::string_view line, Session& session, Draft& draft) {
   session.skip = skip_of(state, "connect");
   session.skip_from_helo = skip_of(state, "helo");
   draft.skip = skip_of(state, "skip");
+  if (const json::value* id = state.if_contains("id")) draft.id = id->as_string();
   if (const json::value* resumed = state.if_contains("resumed")) {
     draft.resumed = delegation_of(*resumed);
   }

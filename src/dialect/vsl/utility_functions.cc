@@ -169,7 +169,7 @@ Task<void> write_message(Call& call, std::string folder, std::string extension, 
   if (call.leaves_undone("write a file into " + printable(folder, 200))) co_return;
   const auto written = std::make_shared<Result<std::string>>();
   auto job = [written, root, folder, extension, text = std::move(text),
-              name = context.evidence.session.id] {
+              name = message_id_of(context)] {
     *written = write_new_file(root, folder, name, extension, text);
   };
   const Result<void> done = co_await script::blocking(call, std::move(job));

@@ -123,10 +123,10 @@ struct VslFiles : UtilityFunctions {
 TEST_F(VslFiles, messages_are_written) {
   EXPECT_EQ(answer("vsl.append_header('X', 'y') vsl.write('a/b') vsl.write('a/b')"), "");
   const std::string message = "Subject: x\r\nX: y\r\n\r\nbody\r\n";
-  EXPECT_EQ(text_of("a/b/01ARZ3NDEKTSV4RRFFQ69G5FAV.eml"), message);
-  EXPECT_EQ(text_of("a/b/01ARZ3NDEKTSV4RRFFQ69G5FAV-2.eml"), message);
+  EXPECT_EQ(text_of("a/b/01BX5ZZKBKACTAV9WEVGEMMVRZ.eml"), message);
+  EXPECT_EQ(text_of("a/b/01BX5ZZKBKACTAV9WEVGEMMVRZ-2.eml"), message);
   EXPECT_EQ(answer("vsl.dump('.')"), "");
-  const json::value dumped = json::parse(text_of("01ARZ3NDEKTSV4RRFFQ69G5FAV.json"));
+  const json::value dumped = json::parse(text_of("01BX5ZZKBKACTAV9WEVGEMMVRZ.json"));
   EXPECT_EQ(dumped.at("rcpt"), json::array{"jane@doe-family.com"});
   EXPECT_EQ(dumped.at("mail_from"), "a@sender.example");
   EXPECT_EQ(dumped.at("message"), json::value(message));
