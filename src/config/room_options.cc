@@ -37,11 +37,14 @@ void follow_lists(gateway::ListenerSettings& listener, const RestrictionsConfig&
 
 namespace {
 
-/// Applies kumo.start_esmtp_listener{}.
-void follow_script(gateway::ListenerSettings& settings, const dialect::kumo::Listener& script) {
+/// Applies kumo.start_esmtp_listener{}. In shadow mode the limits stay those of the configuration:
+/// they refuse mail, or take what the configuration refuses.
+void follow_script(gateway::ListenerSettings& settings, const dialect::kumo::Listener& script,
+                   LuaMode mode) {
   using LineEndings = dialect::kumo::Listener::LineEndings;
   if (!script.hostname.empty()) settings.session.hostname = script.hostname;
   settings.session.banner = script.banner;
+  if (mode == LuaMode::shadow) return;
   smtp::Limits& limits = settings.session.limits;
   limits.recipients = script.recipients;
   limits.message_size = script.message_size;
@@ -92,7 +95,7 @@ gateway::ListenerSettings session_settings(const ListenerConfig& listener, const
                        .error_delay = config.limits.error_delay};
   settings.authentication = authentication_options(config);
   settings.dkim_replay_limit = config.authentication.dkim_replay_limit;
-  if (listener.started) follow_script(settings, *listener.started);
+  if (listener.started) follow_script(settings, *listener.started, config.lua.mode);
   return settings;
 }
 
