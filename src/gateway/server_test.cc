@@ -789,6 +789,20 @@ class HeloList final : public policy::Layer {
   }
 };
 
+/// The same, and it permits recipients.
+class HeloRefused final : public policy::Layer {
+ public:
+  std::string_view name() const override { return "helo"; }
+  std::string definition() const override { return "{}"; }
+  bool speaks_at(policy::Stage stage) const override { return stage == policy::Stage::helo; }
+  Task<policy::Ruling> judge(policy::Stage, policy::Inquiry& inquiry,
+                             std::vector<policy::Step>&) const override {
+    co_return inquiry.evidence.session.helo == "bad.example"
+        ? policy::refuse(550, {5, 7, 1}, "not you")
+        : policy::pass_on();
+  }
+};
+
 // RFC 5321 §4.1.4.
 TEST_F(ServerTest, a_helo_that_is_refused_leaves_the_session_as_it_was) {
   settings.session.helo_required = false;
@@ -810,6 +824,34 @@ TEST_F(ServerTest, a_helo_that_is_refused_leaves_the_session_as_it_was) {
   ASSERT_FALSE(recorder.traces.empty());
   EXPECT_EQ(recorder.traces.front().evidence.session.helo, "bad.example")
       << "what was refused is in the trace of it";
+}
+
+// RFC 5321 §4.1.4: after the refusal of EHLO the server is in the state that it was in before.
+TEST_F(ServerTest, an_ehlo_that_is_refused_ends_no_transaction) {
+  settings.engine = std::make_shared<policy::CurrentEngine>(std::make_shared<const policy::Engine>(
+      std::vector<policy::LayerEntry>{{std::make_shared<HeloRefused>()},
+                                      {std::make_shared<dialect::webhook::WebhookLayer>()}}));
+  start();
+  auto client = greeted();
+  client->ask("MAIL FROM:<a@example.org>");
+  EXPECT_EQ(client->ask("RCPT TO:<open@hooks.example.net>").substr(0, 3), "250");
+  EXPECT_EQ(client->ask("EHLO bad.example"), "550 5.7.1 not you");
+  EXPECT_EQ(client->ask("DATA").substr(0, 3), "354");
+  EXPECT_EQ(client->ask("Subject: x\r\n\r\ntext\r\n.").substr(0, 3), "250");
+  client->ask("MAIL FROM:<a@example.org>");
+  client->ask("EHLO good.example");
+  EXPECT_EQ(client->ask("RCPT TO:<open@hooks.example.net>").substr(0, 3), "503");
+  client.reset();
+  server.reset();
+  ASSERT_GE(recorder.traces.size(), 2u);
+  const policy::Trace& refused = recorder.traces[0];
+  EXPECT_EQ(refused.outcome, "rejected");
+  EXPECT_EQ(refused.evidence.session.helo, "bad.example");
+  EXPECT_TRUE(refused.evidence.recipients.empty());
+  const policy::Trace& accepted = recorder.traces[1];
+  EXPECT_EQ(accepted.outcome, "accepted");
+  EXPECT_EQ(accepted.evidence.session.helo, "client.example.org");
+  EXPECT_EQ(accepted.evidence.recipients.size(), 1u);
 }
 
 // RFC 5321 §4.5.1.

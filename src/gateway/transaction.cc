@@ -259,25 +259,60 @@ std::optional<std::vector<std::string>> Transaction::take_offered() {
 }
 
 Task<smtp::Reply> Transaction::helo(smtp::Helo event, std::vector<std::string> extensions) {
-  aborted();
-  std::erase_if(before_, [](const policy::Decision& one) { return one.stage == Stage::helo; });
-  Fate former_fate = std::exchange(fates_[static_cast<std::size_t>(Stage::helo)], {});
   if (!extensions.empty()) {
     auto& script = evidence_.session.script;
     if (!script) script = std::make_shared<policy::ScriptSession>();
     script->extensions = std::move(extensions);
   }
-  std::string former = std::exchange(evidence_.session.helo, std::move(event.name));
-  const bool former_esmtp = std::exchange(evidence_.session.esmtp, event.extended);
-  smtp::Reply said = co_await decide(Stage::helo);
-  if (!is_yes(said)) {
-    aborted();  // the trace holds the refused name
-    // RFC 5321 §4.1.4: the session stays as it was.
-    evidence_.session.helo = std::move(former);
-    evidence_.session.esmtp = former_esmtp;
-    fates_[static_cast<std::size_t>(Stage::helo)] = std::move(former_fate);
+  // RFC 5321 §4.1.4: a refused name leaves everything as it was, also a transaction in progress; an
+  // accepted one ends the transaction. So it is judged with evidence of its own.
+  policy::Evidence asked = evidence_;
+  asked.reset_transaction();
+  asked.session.helo = std::move(event.name);
+  asked.session.esmtp = event.extended;
+  const auto engine = settings_->engine->get();
+  std::optional<policy::Decision> decision;
+  if (engine->speaks_at(Stage::helo)) {
+    decision = co_await engine->decide(Stage::helo, asked, *this);
+    if (!policy::refused(*decision)) refuse_ourselves(Stage::helo, *decision);
+    if (policy::refused(*decision)) co_return refuse_helo(std::move(*decision), std::move(asked));
   }
+  aborted();
+  std::erase_if(before_, [](const policy::Decision& one) { return one.stage == Stage::helo; });
+  fates_[static_cast<std::size_t>(Stage::helo)] = {};
+  evidence_ = std::move(asked);
+  if (!decision) co_return undecided;
+  const smtp::Reply said = decision->permit.value_or(decision->reply);
+  record(std::move(*decision));
+  (void)charge();
   co_return said;
+}
+
+smtp::Reply Transaction::refuse_helo(policy::Decision decision, policy::Evidence asked) {
+  const smtp::Reply reply = decision.reply;
+  if (!evidence_.session.script) evidence_.session.script = asked.session.script;
+  // It gets a trace of its own, which has the refused name. That of the transaction stays open.
+  std::unique_ptr<policy::Trace> open = std::exchange(trace_, nullptr);
+  const auto later = std::ranges::find_if_not(
+      before_, [](const policy::Decision& one) { return one.stage == Stage::connect; });
+  std::vector<policy::Decision> kept(std::make_move_iterator(later),
+                                     std::make_move_iterator(before_.end()));
+  before_.erase(later, before_.end());
+  const Fate fate = fates_[static_cast<std::size_t>(Stage::helo)];
+  std::swap(evidence_, asked);
+  record(std::move(decision));
+  std::swap(evidence_, asked);
+  fates_[static_cast<std::size_t>(Stage::helo)] = fate;
+  const std::unique_ptr<policy::Trace> ended = std::exchange(trace_, std::move(open));
+  before_ = std::move(kept);
+  recount();
+  std::size_t octets = 0;
+  for (const policy::Decision& one : ended->decisions) octets += policy::memory_of(one);
+  ended->outcome = reply.temporary() ? "deferred" : "rejected";
+  ended->evidence = std::move(asked);
+  ended->charge = std::make_shared<MemoryCharge>(services_.resources.memory(), octets);
+  services_.recorder.ended(std::move(*ended));
+  return reply;
 }
 
 Task<tl::expected<smtp::ScramKeys, smtp::Reply>> Transaction::scram_keys(smtp::ScramName event) {

@@ -91,7 +91,7 @@ class Transaction final : private policy::Gatherer {
   void chunk(std::string_view bytes);
   /// `size`: octets of the whole message. Decides and passes the message on.
   Task<smtp::Reply> end_of_data(std::uint64_t size);
-  /// The transaction ends without a message: RSET, a new EHLO, a lost connection.
+  /// The transaction ends without a message: RSET, an accepted EHLO, a lost connection.
   void aborted();
   /// Forgets what was learnt before STARTTLS (RFC 3207 §4.2), except the decision to admit the
   /// connection.
@@ -145,6 +145,9 @@ class Transaction final : private policy::Gatherer {
   /// Refuses what the layers accept if there is no memory or no next hop; changes the decision.
   void refuse_ourselves(policy::Stage stage, policy::Decision& decision);
   void record(policy::Decision decision);
+  /// Records a refused HELO or EHLO, judged by the evidence `asked`; session and transaction stay
+  /// as they are. The reply.
+  smtp::Reply refuse_helo(policy::Decision decision, policy::Evidence asked);
   /// The reply to failed credentials; adds the verifiers' steps to the trace.
   smtp::Reply refuse_auth(Authenticator::Result result, policy::Decision asked);
   void log_refusal(const policy::Decision& decision);

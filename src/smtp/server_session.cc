@@ -83,6 +83,13 @@ void ServerSession::State::reset_transaction() {
   message_begun = false;
 }
 
+/// RFC 5321 §4.1.4: an accepted one resets like RSET; after a refused one the state is as before.
+void ServerSession::State::greet() {
+  reset_transaction();
+  greeted = true;
+  extended = asked_extended;
+}
+
 /// RFC 3207 §4.2: everything learnt before the handshake is discarded, except the counters.
 void ServerSession::State::reset_session() {
   reset_transaction();
@@ -99,10 +106,7 @@ void ServerSession::State::answered(const Reply& reply) {
   const bool yes = reply.positive();
   switch (question) {
     case Asked::helo:
-      if (yes) {  // RFC 5321 §4.1.4: a rejected one changes nothing
-        greeted = true;
-        extended = asked_extended;
-      }
+      if (yes) greet();
       break;
     case Asked::auth:
       authenticated = reply.code == 235;
@@ -224,16 +228,14 @@ void ServerSession::part(After after) {
 void ServerSession::accept() {
   assert(state_->asked == State::Asked::helo);
   state_->asked = State::Asked::nothing;
-  state_->greeted = true;
-  state_->extended = state_->asked_extended;
+  state_->greet();
   state_->say_extensions();
 }
 
 void ServerSession::accept(const std::vector<std::string>& extensions) {
   assert(state_->asked == State::Asked::helo && state_->asked_extended);
   state_->asked = State::Asked::nothing;
-  state_->greeted = true;
-  state_->extended = true;
+  state_->greet();
   std::string text = state_->options.hostname;
   for (const std::string& one : extensions) text += "\n" + one;
   state_->queue(250, {}, text, true);

@@ -21,7 +21,8 @@ namespace postern::smtp {
 
 /// The input is used up: write take_output(), read, call feed().
 struct NeedInput {};
-/// HELO or EHLO with a syntactically acceptable argument. Answer with accept() or reply().
+/// HELO or EHLO with a syntactically acceptable argument. Answer with accept() or reply(). If it is
+/// accepted, it ends a transaction in progress; there is no Aborted event.
 struct Helo {
   std::string name;       ///< as the client sent it, at most 255 octets
   bool extended = false;  ///< EHLO
@@ -85,7 +86,7 @@ struct Chunk {
 struct EndOfData {
   std::uint64_t size = 0;  ///< octets of all chunks
 };
-/// The transaction ended without a message: RSET, another EHLO, or a rejected or malformed message.
+/// The transaction ended without a message: RSET, STARTTLS, or a rejected or malformed message.
 /// Its data can be released. Needs no answer.
 struct Aborted {
   Reply reply;  ///< sent to the client, for the log; code 0: none

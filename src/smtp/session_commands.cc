@@ -206,14 +206,13 @@ std::optional<Event> ServerSession::State::hello(const CommandView& command) {
     say(501, {5, 5, 2}, "syntax: EHLO hostname");
     return std::nullopt;
   }
-  if (auto aborted = leave_transaction()) return aborted;
   if (greeted && is_junk()) return std::nullopt;
-  asked = Asked::helo;
+  asked = Asked::helo;  // the transaction in progress ends if it is accepted
   asked_extended = command.verb == Verb::ehlo;
   return Helo{std::string(command.argument), asked_extended};
 }
 
-/// Reports the end of a transaction (RFC 5321 §4.1.4) first; then the line is read again.
+/// Reports the end of a transaction first; then the line is read again.
 std::optional<Event> ServerSession::State::leave_transaction() {
   if (!in_transaction) return std::nullopt;
   reset_transaction();

@@ -56,6 +56,8 @@ struct ServerSession::State {
   void answered(const Reply& reply);
   /// Forgets the transaction.
   void reset_transaction();
+  /// HELO or EHLO was accepted.
+  void greet();
   /// Forgets everything but the counters.
   void reset_session();
 
