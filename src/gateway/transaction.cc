@@ -495,7 +495,8 @@ Task<smtp::Reply> Transaction::vrfy(smtp::Vrfy event) {
   evidence_.rate_tokens.reset();
   evidence_.candidate = recipient_of(std::move(event.mailbox));
   evidence_.vrfy = event.in_transaction ? Vrfy::in_transaction : Vrfy::before_mail;
-  // Not in the trace: VRFY adds no recipient.
+  // Not in the trace: VRFY adds no recipient. For that reason limits of this transaction and of
+  // the gateway's memory do not count, as limits.recipients does not (RFC 5321 §4.1.1.6).
   const auto engine = settings_->engine->get();
   const policy::Decision decision = co_await engine->decide(Stage::rcpt, evidence_, *this);
   if (policy::refused(decision)) log_refusal(decision);

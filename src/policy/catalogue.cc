@@ -67,7 +67,15 @@ Verdict judge_rate_available(const Evidence& evidence, const Argument&) {
   return replies::rate(questions::rate(evidence));
 }
 
+/// VRFY asks about an address and adds no recipient (RFC 5321 §4.1.1.6): what the transaction in
+/// progress has no room for is accepted in the next one, so it is no answer. 452 is not among the
+/// replies to VRFY either (§4.3.2), and 252 promises an attempt, not this transaction (§3.5.3).
+bool asks_about_the_address(const Evidence& evidence) {
+  return evidence.vrfy != Evidence::Vrfy::no;
+}
+
 Verdict judge_one_webhook(const Evidence& evidence, const Argument&) {
+  if (asks_about_the_address(evidence)) return pass_on("VRFY adds no recipient");
   if (evidence.recipients.empty()) return pass_on("first recipient");
   const Webhook* webhook = candidate_webhook(evidence);
   const Webhook* first = evidence.recipients.front().route.webhook.get();
@@ -81,6 +89,7 @@ Verdict judge_one_webhook(const Evidence& evidence, const Argument&) {
 }
 
 Verdict judge_webhook_recipients(const Evidence& evidence, const Argument& argument) {
+  if (asks_about_the_address(evidence)) return pass_on("VRFY adds no recipient");
   const std::uint64_t limit = std::get<std::uint64_t>(argument);
   const std::size_t accepted = evidence.recipients.size();
   if (accepted < limit) return pass_on(fmt::format("{} of {}", accepted + 1, limit));

@@ -186,6 +186,15 @@ TEST(Catalogue, one_webhook_a_message) {
            "452 4.5.3 one webhook a message: send to this recipient separately"}});
 }
 
+// RFC 5321 §3.5.3, §4.3.2: a VRFY is no recipient, so what this message has no room for is no reply.
+TEST(Catalogue, what_a_message_has_no_room_for_is_no_answer_to_vrfy) {
+  Evidence asked = about(recipient_of(a_webhook("b")));
+  asked.vrfy = Evidence::Vrfy::in_transaction;
+  asked.recipients.push_back(recipient_of(a_webhook("a")));
+  expect(checks::one_webhook_a_message, {{"another", asked, {}, ""}});
+  expect(checks::webhook_recipients, {{"one more", asked, Argument{std::uint64_t{1}}, ""}});
+}
+
 TEST(Catalogue, webhook_recipients) {
   const auto with = [](int accepted, std::string local) {
     Evidence evidence = about(recipient_of(a_webhook("a")));
