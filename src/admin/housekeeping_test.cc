@@ -112,8 +112,10 @@ TEST(Trouble, a_full_disk_pool_is_503) {
 }
 
 TEST(Trouble, a_full_disk_is_507_and_other_trouble_503) {
-  EXPECT_EQ(storage_trouble({Fault::temporary, "the disk is full, x.db cannot grow"}).status, 507);
+  EXPECT_EQ(storage_trouble({Fault::disk_full, "x.db cannot grow"}).status, 507);
   EXPECT_EQ(storage_trouble({Fault::temporary, "x.db is locked"}).status, 503);
+  EXPECT_EQ(storage_trouble({Fault::temporary, "the disk is full of locks"}).status, 503)
+      << "the words of an error decide nothing";
   const Refusal damaged = storage_trouble({Fault::permanent, "x.db is damaged"});
   EXPECT_EQ(damaged.status, 503);
   EXPECT_EQ(damaged.sentence.find("x.db"), std::string::npos);

@@ -75,7 +75,7 @@ Refusal storage_trouble(const Error& error) {
   telemetry::log::error("store.error")
       .field("error", error.message)
       .msg("the control plane's database failed");
-  if (error.fault == Fault::temporary && error.message.starts_with("the disk is full")) {
+  if (error.fault == Fault::disk_full) {
     return {507, "insufficient_storage", "the server's disk is full; nothing was changed", {}, {}};
   }
   return {503,

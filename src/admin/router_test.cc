@@ -20,7 +20,7 @@ struct Endpoints {
   }
   net::HttpResponse refusing(const Call&) const { throw conflict("conflict", "said the endpoint"); }
   net::HttpResponse failing(const Call&) const {
-    unwrap(Result<void>(fail(Fault::temporary, "the disk is full")));
+    unwrap(Result<void>(fail(Fault::disk_full, "x.db cannot grow")));
     return no_content();
   }
   Task<net::HttpResponse> waiting(Call&) {

@@ -19,6 +19,7 @@ enum class Fault {
   not_found,  ///< the named object does not exist
   conflict,   ///< the name is taken, or the version is stale
   bug,        ///< an invariant is broken
+  disk_full,  ///< no space on the disk, or a quota is used up; a retry succeeds once there is space
 };
 
 /// A fault and one sentence for the log. The sentence never contains a secret.

@@ -234,7 +234,7 @@ TEST_F(Stamp, without_room_the_client_tries_again) {
   setrlimit(RLIMIT_FSIZE, &small);
   const Error error = refused(evidence(), message + std::string(1 << 20, 'x'));
   setrlimit(RLIMIT_FSIZE, &before);
-  EXPECT_EQ(error.fault, Fault::temporary) << error.message;
+  EXPECT_EQ(error.fault, Fault::disk_full) << error.message;
 }
 
 TEST_F(Stamp, signs_with_each_key_below_the_results) {

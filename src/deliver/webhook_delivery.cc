@@ -39,7 +39,8 @@ constexpr std::chrono::minutes heavy_wait{4};
 Outcome own_trouble(const Error& error) {
   Outcome outcome;
   switch (error.fault) {
-    case Fault::temporary:  // no space on the disk (RFC 3463 §3.4)
+    case Fault::disk_full:  // RFC 3463 §3.4
+    case Fault::temporary:  // no space in memory
       outcome.reply = policy::replies::no_room();
       break;
     case Fault::limit:  // the worker pool's queue
@@ -302,7 +303,10 @@ Task<Result<WebhookDelivery::Prepared>> WebhookDelivery::made(const Job& job, Ou
         return apply_template(*job.webhook, options_.payload.temporary_directory, prepared.payload,
                               charge);
       });
-  if (!shaped && shaped.error().fault == Fault::temporary) {  // no space in memory or on the disk
+  const auto has_room = [](Fault fault) {
+    return fault != Fault::temporary && fault != Fault::disk_full;
+  };
+  if (!shaped && !has_room(shaped.error().fault)) {
     refused = own_trouble(shaped.error());
     refused.message_id = std::move(prepared.id);
     co_return tl::unexpected<Error>(shaped.error());

@@ -579,7 +579,8 @@ Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
     log::error("store.error")
         .field("session", evidence_.session.id)
         .field("error", message_->trouble->message);
-    const bool full = message_->trouble->fault == Fault::temporary;
+    const Fault fault = message_->trouble->fault;
+    const bool full = fault == Fault::disk_full || fault == Fault::temporary;
     smtp::Reply deferred =
         full ? policy::replies::no_room() : reply_of(451, {4, 3, 0}, "local storage trouble");
     settle(deferred);

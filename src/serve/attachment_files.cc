@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "admin/digest.h"
+#include "base/disk_full.h"
 #include "base/text.h"
 #include "base/ulid.h"
 #include "spool/body_files.h"
@@ -27,8 +28,7 @@ constexpr std::string_view prefix = "att_";
 constexpr std::chrono::hours unkept_life{24};
 
 tl::unexpected<Error> trouble() {
-  const bool full = errno == ENOSPC || errno == EDQUOT;
-  return fail(full ? Fault::temporary : Fault::permanent,
+  return fail(is_disk_full(errno) ? Fault::disk_full : Fault::permanent,
               fmt::format("attachment file: {}", std::strerror(errno)));
 }
 

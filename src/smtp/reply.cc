@@ -113,6 +113,8 @@ Reply reply_for(Fault fault) {
       return {550, {5, 7, 1}, "refused by policy"};
     case Fault::not_found:
       return {550, {5, 1, 1}, "no such recipient"};
+    case Fault::disk_full:  // RFC 3463 §3.4
+      return {452, {4, 3, 1}, "insufficient system storage"};
     case Fault::temporary:
     case Fault::permanent:
     case Fault::conflict:

@@ -103,6 +103,7 @@ TEST(ReplyFor, never_blames_the_client_for_our_trouble) {
   for (const Fault fault : {Fault::temporary, Fault::permanent, Fault::conflict, Fault::bug}) {
     EXPECT_EQ(reply_for(fault).code, 451);
   }
+  EXPECT_EQ(reply_for(Fault::disk_full).to_string().substr(0, 9), "452 4.3.1");
   EXPECT_EQ(reply_for(Fault::malformed).code, 501);
   EXPECT_EQ(reply_for(Fault::limit).code, 552);
   EXPECT_EQ(reply_for(Fault::denied).code, 550);

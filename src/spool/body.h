@@ -25,7 +25,7 @@ class Body {
   /// Frees memory and file.
   ~Body();
 
-  /// Appends octets; may block on the disk. Fault::temporary: the disk is full (reply 452 4.3.1).
+  /// Appends octets; may block on the disk. Fault::disk_full: reply 452 4.3.1.
   /// Fault::permanent: another I/O error. After an error the body is incomplete.
   Result<void> append(std::string_view bytes);
   /// Octets appended.

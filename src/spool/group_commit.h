@@ -27,7 +27,7 @@ class GroupCommit {
   /// database unchanged.
   using Write = std::function<Result<void>(store::Database&)>;
   /// Called once on the writer thread, when the commit is on stable storage or has failed. It must
-  /// not block. Faults: `temporary` the disk is full, `permanent` a disk error, or the job's own.
+  /// not block. Faults: `disk_full`, `permanent` a disk error, or the job's own.
   using Done = std::function<void(const Result<void>&)>;
 
   /// Starts the writer thread with the name `thread`. `database` must outlive it.

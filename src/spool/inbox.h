@@ -67,7 +67,7 @@ class Inbox {
 
   /// Stores a message, once for each webhook and id. The octets of linked files count like those of
   /// the payload. `done` is called once, on a thread of the inbox or on the caller's; it must not
-  /// block. Faults: `temporary` the disk is full or too much is waiting, `permanent` a disk error.
+  /// block. Faults: `disk_full`, `temporary` too much is waiting, `permanent` a disk error.
   void put(InboxMessage message, Body payload, const policy::InboxLimits& limits, store::Time now,
            Done done);
 

@@ -7,17 +7,19 @@
 
 #include <fmt/core.h>
 
+#include "base/disk_full.h"
 #include "base/error.h"
 
 namespace postern::spool {
 
-/// The fault for `errno`: Fault::temporary when space, descriptors or memory ran out (reply 452
-/// 4.3.1), Fault::permanent for other disk errors (reply 451 4.3.0).
+/// The fault for `errno`: Fault::disk_full, Fault::temporary when descriptors or memory ran out
+/// (both reply 452 4.3.1), Fault::permanent for other disk errors (reply 451 4.3.0).
 inline tl::unexpected<Error> io_error(std::string_view what) {
   const int code = errno;
-  const bool full = code == ENOSPC || code == EDQUOT || code == EFBIG || code == EMFILE ||
-                    code == ENFILE || code == ENOMEM;
-  return fail(full ? Fault::temporary : Fault::permanent,
+  const bool passing = code == EMFILE || code == ENFILE || code == ENOMEM;
+  return fail(is_disk_full(code) ? Fault::disk_full
+              : passing          ? Fault::temporary
+                                 : Fault::permanent,
               fmt::format("{}: {}", what, std::strerror(code)));
 }
 

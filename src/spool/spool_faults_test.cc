@@ -138,7 +138,7 @@ TEST_F(SpoolFaultsTest, a_database_that_cannot_grow_refuses_and_recovers) {
     const std::string bytes(100'000, 'x');
     Error refusal;
     std::vector<MessageId> accepted = fill(bytes, refusal);
-    EXPECT_EQ(refusal.fault, Fault::temporary) << refusal.message;
+    EXPECT_EQ(refusal.fault, Fault::disk_full) << refusal.message;
     EXPECT_GE(accepted.size(), 3u);
     expect_all(accepted, bytes);
     limit_files(RLIM_INFINITY);
@@ -156,7 +156,7 @@ TEST_F(SpoolFaultsTest, a_file_that_cannot_grow_is_removed_and_small_messages_go
     limit_files(1 << 20);
     Error refusal;
     EXPECT_TRUE(fill(std::string(2 << 20, 'x'), refusal).empty());
-    EXPECT_EQ(refusal.fault, Fault::temporary) << refusal.message;
+    EXPECT_EQ(refusal.fault, Fault::disk_full) << refusal.message;
     EXPECT_TRUE(files().empty());
     const auto small = put(envelope(), "small");
     ASSERT_TRUE(small) << small.error().message;
@@ -175,7 +175,7 @@ TEST_F(SpoolFaultsTest, a_full_disk_refuses_and_deliveries_free_it) {
     const std::string bytes(300'000, 'x');
     Error refusal;
     const std::vector<MessageId> accepted = fill(bytes, refusal);
-    EXPECT_EQ(refusal.fault, Fault::temporary) << refusal.message;
+    EXPECT_EQ(refusal.fault, Fault::disk_full) << refusal.message;
     EXPECT_FALSE(spool_->ready(0) && spool_->ready(300'000));
     EXPECT_GE(accepted.size(), 5u);
     expect_all(accepted, bytes);
@@ -197,12 +197,12 @@ TEST_F(SpoolFaultsTest, a_disk_filled_to_the_last_octet_loses_nothing) {
     const std::string small(50'000, 'y');
     Error refusal;
     const std::vector<MessageId> accepted = fill(small, refusal);
-    EXPECT_EQ(refusal.fault, Fault::temporary) << refusal.message;
+    EXPECT_EQ(refusal.fault, Fault::disk_full) << refusal.message;
     expect_all(accepted, small);
     if (mounted) {
       Error second;
       EXPECT_TRUE(fill(std::string(4 << 20, 'x'), second).empty());
-      EXPECT_EQ(second.fault, Fault::temporary) << second.message;
+      EXPECT_EQ(second.fault, Fault::disk_full) << second.message;
       EXPECT_TRUE(files().empty());
     }
     limit_files(RLIM_INFINITY);

@@ -166,7 +166,7 @@ Result<void> SqliteSpool::ready(std::uint64_t octets) const {
   const std::uint64_t room = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
   const bool inodes = disk.f_files == 0 || disk.f_favail >= 16;  // some file systems count none
   if (room < options_.min_free || room - options_.min_free < octets || !inodes) {
-    return fail(Fault::temporary, fmt::format("the disk of the spool {} is almost full: {} octets "
+    return fail(Fault::disk_full, fmt::format("the disk of the spool {} is almost full: {} octets "
                                               "and {} files are left",
                                               options_.directory, room, disk.f_favail));
   }

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <mutex>
 
+#include "base/disk_full.h"
+
 namespace postern::store {
 
 std::int64_t to_millis(Time time) {
@@ -101,8 +103,7 @@ Result<void> create_private(const std::string& path) {
   struct stat there{};
   const bool link = ::lstat(path.c_str(), &there) == 0 && S_ISLNK(there.st_mode);
   if (code == EEXIST && !link) return {};
-  const bool full = code == ENOSPC || code == EDQUOT;
-  return fail(full ? Fault::temporary : Fault::permanent,
+  return fail(is_disk_full(code) ? Fault::disk_full : Fault::permanent,
               fmt::format("cannot open the database {}: {}", path,
                           link ? "it is a symbolic link" : std::strerror(code)));
 }
@@ -121,6 +122,7 @@ OpenDatabases& open_databases() {
 Fault fault_for(int extended) {
   switch (extended & 0xff) {
     case SQLITE_FULL:
+      return Fault::disk_full;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_NOMEM:
@@ -155,7 +157,7 @@ Error Database::error(int code) {
   // later call has succeeded in a way that changes errno.
   const int kept = sqlite3_system_errno(handle_);
   const int system = kept != 0 ? kept : last;
-  const bool full = system == ENOSPC || system == EDQUOT || system == EFBIG;
+  const bool full = is_disk_full(system);
   if ((which & 0xff) == SQLITE_IOERR && which != SQLITE_IOERR_FSYNC && full) which = SQLITE_FULL;
   Error made{.fault = fault_for(which)};
   switch (which & 0xff) {

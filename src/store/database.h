@@ -136,14 +136,14 @@ class Statement {
 };
 
 /// Not thread-safe: the owner serialises all calls except those marked otherwise. Faults:
-/// `temporary` for a full disk, a lock held too long or no memory; `permanent` for a damaged file
+/// `disk_full`; `temporary` for a lock held too long or no memory; `permanent` for a damaged file
 /// or an I/O error; `conflict` for a UNIQUE constraint; `not_found` for a foreign key without a
 /// target; `bug` for anything else.
 class Database {
  public:
   /// Opens or creates the file (mode 0600), checks it and migrates its schema. Fault::permanent,
   /// with a message that names the file: a damaged file, another program's file, or a file of a
-  /// newer Postern. Fault::temporary: a full disk, or Use::beside while an older gateway owns the
+  /// newer Postern. Fault::disk_full. Fault::temporary: Use::beside while an older gateway owns the
   /// file. ":memory:" opens a database in memory. One process may open the same file several times.
   static Result<std::unique_ptr<Database>> open(const std::string& path, const Schema& schema,
                                                 const DatabaseOptions& options = {});

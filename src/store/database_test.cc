@@ -130,7 +130,7 @@ TEST_F(DatabaseTest, an_error_spoils_the_rest_of_its_transaction) {
   EXPECT_TRUE(database->execute("INSERT INTO item(id,name) VALUES (2,'b')"));
 }
 
-TEST_F(DatabaseTest, a_full_disk_is_temporary_and_rolls_back) {
+TEST_F(DatabaseTest, a_full_disk_is_a_fault_of_its_own_and_rolls_back) {
   const auto database = open();
   const auto pages = database->number("PRAGMA page_count").value();
   ASSERT_TRUE(
@@ -140,7 +140,7 @@ TEST_F(DatabaseTest, a_full_disk_is_temporary_and_rolls_back) {
   const auto full =
       database->execute("INSERT INTO item(id,name,data) VALUES (2,'b',zeroblob(1000000))");
   ASSERT_FALSE(full);
-  EXPECT_EQ(full.error().fault, Fault::temporary);
+  EXPECT_EQ(full.error().fault, Fault::disk_full);
   EXPECT_NE(full.error().message.find("the disk is full"), std::string::npos);
   EXPECT_FALSE(database->execute("INSERT INTO item(id,name) VALUES (3,'c')"));
   EXPECT_FALSE(transaction->commit());

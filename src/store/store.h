@@ -5,7 +5,7 @@
 //
 // Each method is one transaction that includes its audit entry (`audit`, null: no entry). A method
 // with an account parameter sees only that account's rows: another account's object is `not_found`.
-// An Error reports a failure of the database itself (Fault::temporary: disk full, locked;
+// An Error reports a failure of the database itself (Fault::disk_full; Fault::temporary: locked;
 // Fault::permanent: damaged); what the API answers is an Outcome.
 #pragma once
 
