@@ -157,6 +157,16 @@ Instance::Started Instance::open_databases() {
   store::TraceOptions trace_options;
   trace_options.keep = std::chrono::duration_cast<std::chrono::seconds>(config_.traces.keep);
   trace_options.max_size = config_.traces.max_size;
+  // Some migrations read all records: about a minute for 1 GiB on a slow disk.
+  trace_options.migrates = [&](std::int64_t version, std::int64_t newest) {
+    auto line = telemetry::log::info("store.upgrade");
+    line.field("path", traces).field("version", version);
+    if (version < newest) {
+      line.msg("the database of an older version is upgraded; this can take minutes");
+    } else {
+      line.msg("the database is upgraded");
+    }
+  };
   auto writer = store::TraceWriter::open(traces, trace_options);
   if (!writer && store::trace_key_trouble(traces) == writer.error().message) {
     return cannot(ExitCode::io, writer.error().message, "");

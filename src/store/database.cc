@@ -199,7 +199,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, const 
   if (const Result<void> sound = database->verify(schema, options); !sound) {
     return tl::unexpected(sound.error());
   }
-  if (const Result<void> current = database->migrate(schema, options.use); !current) {
+  if (const Result<void> current = database->migrate(schema, options); !current) {
     return tl::unexpected(current.error());
   }
   database->note_files();
@@ -304,7 +304,7 @@ Result<void> Database::verify(const Schema& schema, const DatabaseOptions& optio
                                             verdict->value_or("")));
 }
 
-Result<void> Database::migrate(const Schema& schema, Use use) {
+Result<void> Database::migrate(const Schema& schema, const DatabaseOptions& options) {
   const Result<std::int64_t> version = number("PRAGMA user_version");
   if (!version) return tl::unexpected(version.error());
   const auto newest = static_cast<std::int64_t>(schema.migrations.size());
@@ -315,13 +315,15 @@ Result<void> Database::migrate(const Schema& schema, Use use) {
                     "written by a newer Postern; install that one or restore a backup",
                     path_, *version, newest));
   }
-  if (use == Use::beside && *version < newest) {
+  if (options.use == Use::beside && *version < newest) {
     return fail(Fault::temporary,
                 fmt::format("{} has schema version {} and this Postern reads {}: the gateway that "
                             "has it open is an older one; restart it",
                             path_, *version, newest));
   }
+  const bool tells = options.migrates && *version > 0 && *version < newest;  // not of a new file
   for (std::int64_t at = *version; at < newest; ++at) {
+    if (tells) options.migrates(at, newest);
     Result<Transaction> transaction = Transaction::begin(*this);
     if (!transaction) return tl::unexpected(transaction.error());
     const std::string mark = fmt::format("PRAGMA application_id={}; PRAGMA user_version={};",
@@ -330,6 +332,7 @@ Result<void> Database::migrate(const Schema& schema, Use use) {
     if (const Result<void> done = script(mark.c_str()); !done) return done;
     if (const Result<void> done = transaction->commit(); !done) return done;
   }
+  if (tells) options.migrates(newest, newest);
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -48,6 +49,9 @@ enum class Sync { full, normal };
 /// schema.
 enum class Use { own, beside };
 
+/// What is told of a migration: the schema's version now, and the version that it comes to.
+using ToldOfMigration = std::function<void(std::int64_t version, std::int64_t newest)>;
+
 /// How Database::open() opens a file.
 struct DatabaseOptions {
   Sync sync = Sync::full;  ///< durability of commits
@@ -56,6 +60,9 @@ struct DatabaseOptions {
   unsigned page_size = 0;
   std::chrono::milliseconds busy_timeout{5000};  ///< how long a statement waits for a lock
   std::uint64_t quick_check_limit = 64 << 20;    ///< octets; larger files skip quick_check
+  /// Called where an older file is migrated, which can take minutes: before each step, and after
+  /// the last with two equal numbers. Null: nobody is told.
+  ToldOfMigration migrates = {};
 };
 
 /// Binds or holds octets as an SQL BLOB instead of TEXT.
@@ -250,7 +257,7 @@ class Database {
   Result<void> configure(const DatabaseOptions& options);
   void note_files();
   Result<void> verify(const Schema& schema, const DatabaseOptions& options);
-  Result<void> migrate(const Schema& schema, Use use);
+  Result<void> migrate(const Schema& schema, const DatabaseOptions& options);
   Result<void> script(const char* sql);
   Result<Statement> prepare(std::string_view sql);
   Result<std::int64_t> finish(Statement& statement);

@@ -147,6 +147,28 @@ TEST_F(DatabaseTest, a_full_disk_is_a_fault_of_its_own_and_rolls_back) {
   EXPECT_EQ(database->number("SELECT count(*) FROM item").value(), 0);
 }
 
+TEST_F(DatabaseTest, tells_of_the_migration_of_an_older_file_alone) {
+  static constexpr const char* steps[] = {"CREATE TABLE a(x);", "CREATE TABLE b(x);",
+                                          "CREATE TABLE c(x);"};
+  std::vector<std::pair<std::int64_t, std::int64_t>> told;
+  DatabaseOptions telling;
+  telling.migrates = [&](std::int64_t version, std::int64_t newest) {
+    told.emplace_back(version, newest);
+  };
+  const std::string path = folder_.file("older.db");
+  const auto open_with = [&](std::size_t known) {
+    const Schema schema{.application_id = 7, .migrations = std::span(steps).first(known)};
+    ASSERT_TRUE(Database::open(path, schema, telling));
+  };
+  open_with(1);
+  EXPECT_TRUE(told.empty()) << "a new file";
+  open_with(3);
+  EXPECT_EQ(told, (std::vector<std::pair<std::int64_t, std::int64_t>>{{1, 3}, {2, 3}, {3, 3}}));
+  told.clear();
+  open_with(3);
+  EXPECT_TRUE(told.empty()) << "nothing to do";
+}
+
 TEST_F(DatabaseTest, a_lock_held_too_long_is_temporary) {
   const auto first = open();
   const auto second = open({.busy_timeout = std::chrono::milliseconds(10)});

@@ -412,7 +412,8 @@ Result<std::unique_ptr<TraceWriter>> TraceWriter::open(const std::string& path,
   std::error_code unreadable;
   const bool had_key = std::filesystem::exists(key_file, unreadable);
   // A power failure may lose the last traces but does not damage the file.
-  auto database = Database::open(path, schema, {.sync = Sync::normal});
+  auto database =
+      Database::open(path, schema, {.sync = Sync::normal, .migrates = options.migrates});
   if (!database) return tl::unexpected(database.error());
   const auto key = token_file(key_file);
   if (!key) {

@@ -27,6 +27,7 @@ struct TraceOptions {
   /// counts for its account and is deleted with the last trace that names it.
   std::uint64_t max_size = 1ull << 30;
   BatchWriterOptions batch{.thread = "traces"};  ///< of the writer
+  ToldOfMigration migrates = {};                 ///< see DatabaseOptions
 };
 
 /// A trace as lists show it. Texts are cut to about 300 octets.
