@@ -186,7 +186,8 @@ TEST(Catalogue, one_webhook_a_message) {
            "452 4.5.3 one webhook a message: send to this recipient separately"}});
 }
 
-// RFC 5321 §3.5.3, §4.3.2: a VRFY is no recipient, so what this message has no room for is no reply.
+// RFC 5321 §3.5.3, §4.3.2: a VRFY is no recipient, so what this message has no room for is no
+// reply.
 TEST(Catalogue, what_a_message_has_no_room_for_is_no_answer_to_vrfy) {
   Evidence asked = about(recipient_of(a_webhook("b")));
   asked.vrfy = Evidence::Vrfy::in_transaction;
