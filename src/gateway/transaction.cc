@@ -266,8 +266,8 @@ Task<smtp::Reply> Transaction::helo(smtp::Helo event, std::vector<std::string> e
   }
   // RFC 5321 §4.1.4: a refused name leaves everything as it was, also a transaction in progress; an
   // accepted one ends the transaction. So it is judged with evidence of its own.
-  policy::Evidence asked = evidence_;
-  asked.reset_transaction();
+  policy::Evidence asked;
+  asked.session = evidence_.session;
   asked.session.helo = std::move(event.name);
   asked.session.esmtp = event.extended;
   const auto engine = settings_->engine->get();
