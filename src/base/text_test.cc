@@ -23,6 +23,11 @@ TEST(Text, utf8_is_strict) {
   for (const char* text :
        {"\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff", "\xc3", "\x80"}) {
     EXPECT_FALSE(is_utf8(text));
+    for (std::size_t before = 0; before < 20; ++before) {
+      const std::string ascii(before, 'a');
+      EXPECT_TRUE(is_utf8(ascii + "\xc3\xa9" + ascii));
+      EXPECT_FALSE(is_utf8(ascii + text + ascii)) << before;
+    }
   }
 }
 

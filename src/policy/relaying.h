@@ -1,5 +1,5 @@
 // Relaying: every recipient that is relayed without a webhook gets its route here. Layers return
-// grants; no other code decides on a route of kind `relay` (record_read.cc restores recorded ones).
+// grants; no other code decides on a route of kind `relay` (record.cc restores recorded ones).
 #pragma once
 
 #include <cstdint>
