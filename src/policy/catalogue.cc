@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "policy/directory.h"
+#include "policy/questions/offered.h"
 #include "policy/replies.h"
 #include "policy/webhook.h"
 
@@ -287,12 +288,16 @@ constexpr Check header_limits{
     .control = ""};
 
 std::span<const Check* const> all() {
-  static constexpr const Check* list[] = {
-      &recipient_known,      &webhook_active,    &policy_loaded,         &client_in_networks,
-      &client_authenticated, &rate_available,    &one_webhook_a_message, &webhook_recipients,
-      &policy_in_force,      &spf_domain_listed, &spf_authorised,        &dkim_signed,
-      &dmarc_aligned,        &dmarc_passed,      &recipient_still_owned, &still_signed_in,
-      &received_loop,        &header_limits};
+  static const std::vector<const Check*> list = [] {
+    std::vector<const Check*> own = {
+        &recipient_known,      &webhook_active,    &policy_loaded,         &client_in_networks,
+        &client_authenticated, &rate_available,    &one_webhook_a_message, &webhook_recipients,
+        &policy_in_force,      &spf_domain_listed, &spf_authorised,        &dkim_signed,
+        &dmarc_aligned,        &dmarc_passed,      &recipient_still_owned, &still_signed_in,
+        &received_loop,        &header_limits};
+    for (const Check& one : questions::offered_checks()) own.push_back(&one);
+    return own;
+  }();
   return list;
 }
 
@@ -343,8 +348,9 @@ std::string manual() {
   std::string page =
       "# Checks\n\n"
       "A check is one question with one implementation, whichever dialect asks it. This page is\n"
-      "made from the catalogue in `src/policy/catalogue.cc`; `policy_test` fails when they "
-      "differ.\n"
+      "made from `src/policy/catalogue.cc` and `src/policy/questions/offered.h`; `policy_test` "
+      "fails\n"
+      "when they differ.\n"
       "*Control* is the word used for the check in delivery logs and dry runs.\n";
   for (std::size_t stage = 0; stage < stage_count; ++stage) {
     bool first = true;

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/temporary_folder_test.h"
+#include "policy/questions/offered.h"
 #include "policy/testing.h"
 
 namespace postern::policy {
@@ -425,7 +426,7 @@ TEST(Catalogue, lists_each_check_once_with_its_words) {
     EXPECT_FALSE(check->help.empty()) << check->name;
     EXPECT_FALSE(check->replies.empty()) << check->name;
   }
-  EXPECT_EQ(names.size(), 18u);
+  EXPECT_EQ(names.size(), 18u + std::size(questions::offered));
   EXPECT_EQ(checks::find("no_such_check"), nullptr);
   EXPECT_EQ(checks::control_of("client_in_networks"), "source_ip");
   EXPECT_EQ(checks::control_of("client_authenticated"), "smtp_auth");
