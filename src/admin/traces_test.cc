@@ -180,6 +180,10 @@ TEST(ReasonWords, name_what_a_rule_means_and_leave_names_of_scripts) {
   EXPECT_EQ(reason_words("restrictions", "reject_rbl_client zen.example", "5.7.1"),
             "Client in a DNS list");
   EXPECT_EQ(reason_words("vsl", "no strangers today", "5.7.1"), "no strangers today");
+  for (const char* rule : {"helo_literal_is_client", "reject_unless_helo_literal_is_client"}) {
+    EXPECT_EQ(reason_words("restrictions", rule, "5.7.1"),
+              "HELO is the address literal of another host");
+  }
 }
 
 TEST_F(TracesTest, statistics_have_bounds) {

@@ -1,9 +1,13 @@
 // The keywords of the language (reference §3), of tiers A and B: what each judges and can answer.
 // is_known_elsewhere() knows the other keywords of Postfix, for a better error.
 #include <algorithm>
+#include <list>
+#include <string>
+#include <vector>
 
 #include "base/text.h"
 #include "dialect/restrictions/judges.h"
+#include "policy/questions/offered.h"
 
 namespace postern::dialect::restrictions {
 
@@ -416,9 +420,50 @@ constexpr std::string_view elsewhere[] = {
     "reject_unverified_recipient",
 };
 
+using policy::Stage;
+
+Subject subject_from(Stage stage) {
+  switch (stage) {
+    case Stage::connect:
+    case Stage::auth:
+      return Subject::client;
+    case Stage::helo:
+      return Subject::helo;
+    case Stage::mail:
+      return Subject::sender;
+    case Stage::rcpt:
+      return Subject::recipient;
+    case Stage::data:
+    case Stage::message:
+    case Stage::queued:
+    case Stage::delivery:
+      break;
+  }
+  return Subject::list;
+}
+
 }  // namespace
 
-std::span<const Keyword> keywords() { return table; }
+std::span<const Keyword> keywords() {
+  static std::list<std::string> names;  // a list does not move its strings
+  static const std::vector<Keyword> all = [] {
+    std::vector<Keyword> made(std::begin(table), std::end(table));
+    for (const auto& one : policy::questions::offered) {
+      names.push_back(std::string(offered_prefix) + std::string(one.name));
+      made.push_back({.name = names.back(),
+                      .former = "",
+                      .kind = Class::reject,
+                      .subject = subject_from(one.from),
+                      .takes = Takes::nothing,
+                      .code_parameter = "",
+                      .enhanced = one.enhanced,
+                      .judge = judge_offered,
+                      .help = one.fails});
+    }
+    return made;
+  }();
+  return all;
+}
 
 std::uint16_t code_for(const Keyword& keyword, std::uint16_t value) {
   if (keyword.name != "defer_unauth_destination") return value;
@@ -427,10 +472,11 @@ std::uint16_t code_for(const Keyword& keyword, std::uint16_t value) {
 }
 
 const Keyword* find_keyword(std::string_view word) {
-  const auto found = std::find_if(std::begin(table), std::end(table), [&](const Keyword& one) {
+  const auto all = keywords();
+  const auto found = std::ranges::find_if(all, [&](const Keyword& one) {
     return iequals(one.name, word) || (!one.former.empty() && iequals(one.former, word));
   });
-  return found == std::end(table) ? nullptr : found;
+  return found == all.end() ? nullptr : &*found;
 }
 
 bool can_act_in(const Keyword& keyword, ListKind list) {

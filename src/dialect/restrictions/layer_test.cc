@@ -8,6 +8,7 @@
 #include "dialect/restrictions/remarks.h"
 #include "dialect/webhook/layer.h"
 #include "policy/gateway_layer.h"
+#include "policy/questions/offered.h"
 #include "policy/testing.h"
 #include "replay/rederive.h"
 
@@ -246,6 +247,43 @@ TEST(RestrictionsLayer, a_client_that_says_no_helo_meets_no_helo_list) {
     evidence.candidate = to("a", "relay.example");
     EXPECT_EQ(policy::refused(run(lists.decide(Stage::rcpt, evidence, outside))), !helo.empty());
   }
+}
+
+TEST(RestrictionsLayer, questions_that_all_dialects_offer_are_keywords) {
+  for (const auto& one : policy::questions::offered) {
+    const std::string word = "reject_unless_" + std::string(one.name);
+    EXPECT_NE(find_keyword(word), nullptr) << word;
+    EXPECT_TRUE(loaded({{"smtpd_recipient_restrictions", word}}).compiled.policy) << word;
+  }
+  EXPECT_FALSE(loaded({{"smtpd_recipient_restrictions", "reject_unless_no_such"}}).compiled.policy);
+  Outside outside;
+  const Engine lists =
+      engine({{"smtpd_helo_restrictions", "reject_unless_helo_literal_is_client"}});
+  const auto reply = [&](const std::string& helo) {
+    Evidence evidence = from_client("192.0.2.7");
+    evidence.session.helo = helo;
+    evidence.candidate = to("a", "relay.example");
+    const Decision decision = run(lists.decide(Stage::rcpt, evidence, outside));
+    return policy::refused(decision) ? decision.reply.to_string() : "";
+  };
+  EXPECT_EQ(reply(""), "");
+  EXPECT_EQ(reply("mx.example.org"), "");
+  EXPECT_EQ(reply("[192.0.2.7]"), "");
+  EXPECT_EQ(reply("[192.0.2.9]"),
+            "550 5.7.1 <[192.0.2.9]>: Helo command rejected: the address literal in HELO is not "
+            "the client's address");
+}
+
+TEST(RestrictionsLayer, an_offered_question_does_not_see_what_came_later) {
+  Outside outside;
+  const Engine lists = engine(
+      {{"smtpd_delay_reject", "no"},
+       {"smtpd_client_restrictions", "reject_unless_helo_literal_is_client, defer_if_permit"}});
+  Evidence evidence = from_client("192.0.2.7");
+  evidence.session.helo = "[192.0.2.9]";
+  evidence.candidate = to("a", "relay.example");
+  const Decision decision = run(lists.decide(Stage::rcpt, evidence, outside));
+  EXPECT_EQ(decision.reply.code, 450) << decision.reply.to_string();
 }
 
 // As measured: such clients appear as IPv4.
