@@ -1433,6 +1433,11 @@ function kumo.postern.iprev(ip, resolver) end
 ---@return AuthenticationResult
 function kumo.postern.smtp_auth() end
 
+---An address literal in HELO is the client's address (RFC 5321 §4.1.3). Holds for names, too. nil:
+---not known. The second result is what was seen.
+---@return boolean|nil, string
+function kumo.postern.helo_literal_is_client() end
+
 ---Reads and checks the data files of the queues helper. Callable only while the policy loads.
 ---@param sources (string|table)[]
 ---@return QueuesConfig

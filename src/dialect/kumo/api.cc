@@ -13,6 +13,7 @@
 #include "dialect/kumo/library.h"
 #include "dialect/kumo/listener.h"
 #include "dialect/kumo/message.h"
+#include "dialect/kumo/offered_functions.h"
 #include "dialect/kumo/queues_bind.h"
 #include "dialect/kumo/refusal.h"
 #include "dialect/kumo/session.h"
@@ -212,9 +213,9 @@ std::vector<script::HostTable> all_functions() {
   for (const script::HostTable table :
        {event_functions(), refusal_functions(), session_functions(), message_functions(),
         message_header_functions(), address_header_functions(), dkim_signer_functions(),
-        auth_results_functions(), listener_functions(), queues_functions(), domain_map_functions(),
-        cidr_map_functions(), egress_functions(), elsewhere_functions(), dkim_data_functions(),
-        script::HostTable(memoize_functions)}) {
+        auth_results_functions(), offered_functions(), listener_functions(), queues_functions(),
+        domain_map_functions(), cidr_map_functions(), egress_functions(), elsewhere_functions(),
+        dkim_data_functions(), script::HostTable(memoize_functions)}) {
     tables.push_back(table);
   }
   return tables;

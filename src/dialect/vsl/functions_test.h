@@ -69,8 +69,8 @@ struct Functions : ::testing::Test {
         {"vsl.list", "", "", "", script::bind<&list>},
         {"vsl.map", "", "", "", script::bind<&map>},
     };
-    for (const Group& group : {status_functions(), session_functions(), envelope_functions(),
-                               message_functions(), utility_functions()}) {
+    for (const Group& group : {status_functions(), session_functions(), offered_functions(),
+                               envelope_functions(), message_functions(), utility_functions()}) {
       setup.tables.push_back(group.functions);
     }
     setup.tables.push_back(own);

@@ -6,8 +6,8 @@ namespace {
 
 const std::vector<Group>& groups() {
   static const std::vector<Group> all{
-      status_functions(),  session_functions(),  envelope_functions(), message_functions(),
-      utility_functions(), security_functions(), service_functions()};
+      status_functions(),  session_functions(), offered_functions(),  envelope_functions(),
+      message_functions(), utility_functions(), security_functions(), service_functions()};
   return all;
 }
 

@@ -27,6 +27,7 @@ struct Group {
 };
 Group status_functions();    ///< statuses and replies
 Group session_functions();   ///< the session
+Group offered_functions();   ///< questions that all dialects offer
 Group envelope_functions();  ///< the envelope
 Group message_functions();   ///< the message
 Group utility_functions();   ///< utilities

@@ -23,8 +23,8 @@ TEST(VslLibrary, HasEveryFunctionOnce) {
 
 TEST(VslLibrary, NamesStagesOfFunctionsThatAreThere) {
   for (const Group& group :
-       {status_functions(), session_functions(), envelope_functions(), message_functions(),
-        utility_functions(), security_functions(), service_functions()}) {
+       {status_functions(), session_functions(), offered_functions(), envelope_functions(),
+        message_functions(), utility_functions(), security_functions(), service_functions()}) {
     for (const Allowed& one : group.stages) {
       const Signature found = signature_of(one.name);
       ASSERT_NE(found.function, nullptr) << one.name;

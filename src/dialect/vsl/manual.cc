@@ -36,9 +36,13 @@ std::string where(std::string_view name) {
 
 std::string api_manual() {
   const Section sections[] = {
-      {"What a rule says", status_functions()}, {"The session", session_functions()},
-      {"The envelope", envelope_functions()},   {"The message", message_functions()},
-      {"Security", security_functions()},       {"Tools", utility_functions()},
+      {"What a rule says", status_functions()},
+      {"The session", session_functions()},
+      {"Questions that all dialects offer", offered_functions()},
+      {"The envelope", envelope_functions()},
+      {"The message", message_functions()},
+      {"Security", security_functions()},
+      {"Tools", utility_functions()},
   };
   std::string page(head);
   for (const Section& section : sections) {
