@@ -33,15 +33,15 @@ void on_a_loop(benchmark::State& state, Work work) {
   loop.run();
 }
 
-std::shared_ptr<const dialect::kumo::Policy> policy_of(std::string text) {
+std::shared_ptr<const dialect::kumo::LuaPolicy> policy_of(std::string text) {
   static script::testing::TestWorld world;
-  dialect::kumo::PolicyOptions options{.path = "policy.lua", .text = std::move(text)};
+  dialect::kumo::LuaPolicyOptions options{.path = "policy.lua", .text = std::move(text)};
   options.run = [](Task<void> task) {
     asio::io_context loop;
     asio::co_spawn(loop, std::move(task), [](std::exception_ptr) {});
     loop.run();
   };
-  auto loaded = dialect::kumo::Policy::load(std::move(options), world);
+  auto loaded = dialect::kumo::LuaPolicy::load(std::move(options), world);
   if (!loaded) {
     std::fprintf(stderr, "%s\n", loaded.error().message.c_str());
     std::exit(1);

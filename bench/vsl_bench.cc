@@ -88,16 +88,16 @@ class Gatherer final : public policy::Gatherer {
   policy::MessageAuthentication authentication_;
 };
 
-std::shared_ptr<const dialect::vsl::Policy> family() {
+std::shared_ptr<const dialect::vsl::VslPolicy> family() {
   static script::testing::TestWorld world;
-  dialect::vsl::PolicyOptions options;
+  dialect::vsl::VslPolicyOptions options;
   options.path = "main.vsl";
   options.files =
       std::make_shared<const std::map<std::string, std::string>>(std::map<std::string, std::string>{
           {"main.vsl", std::string(main_text)}, {"objects.vsl", std::string(objects_text)}});
   options.site.domain = options.site.hostname = "doe-family.com";
   options.run = dialect::run_alone;
-  auto loaded = dialect::vsl::Policy::load(std::move(options), world);
+  auto loaded = dialect::vsl::VslPolicy::load(std::move(options), world);
   if (!loaded) {
     std::fprintf(stderr, "%s\n", loaded.error().front().to_string().c_str());
     std::exit(1);

@@ -15,7 +15,7 @@ namespace {
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
-using store::Outcome;
+using store::WriteOutcome;
 
 constexpr std::string_view password = "correct-horse-battery";
 
@@ -122,19 +122,19 @@ class AccessEnds : public ::testing::Test {
 
 TEST_F(AccessEnds, with_the_membership) {
   expect_end(kim_, [this] {
-    EXPECT_EQ(api_.store->remove_member(team_, person_, nullptr).value(), Outcome::done);
+    EXPECT_EQ(api_.store->remove_member(team_, person_, nullptr).value(), WriteOutcome::done);
   });
 }
 
 TEST_F(AccessEnds, of_a_token_with_its_makers_membership) {
   expect_end(token_, [this] {
-    EXPECT_EQ(api_.store->remove_member(team_, person_, nullptr).value(), Outcome::done);
+    EXPECT_EQ(api_.store->remove_member(team_, person_, nullptr).value(), WriteOutcome::done);
   });
 }
 
 TEST_F(AccessEnds, with_the_session) {
   expect_end(kim_, [this] {
-    EXPECT_EQ(api_.store->end_session(person_, session_, nullptr).value(), Outcome::done);
+    EXPECT_EQ(api_.store->end_session(person_, session_, nullptr).value(), WriteOutcome::done);
   });
 }
 
@@ -161,7 +161,8 @@ TEST_F(AccessEnds, with_the_password) {
 
 TEST_F(AccessEnds, of_a_token_that_is_revoked) {
   expect_end(token_, [this] {
-    EXPECT_EQ(api_.store->delete_api_token(team_, "", token_id_, nullptr).value(), Outcome::done);
+    EXPECT_EQ(api_.store->delete_api_token(team_, "", token_id_, nullptr).value(),
+              WriteOutcome::done);
   });
 }
 
@@ -197,7 +198,7 @@ TEST_F(AccessEnds, not_with_another_session_or_a_changed_role) {
           .text("/refresh_token");
   EXPECT_TRUE(api_.store->end_session_by_token(Secret(sha256(other)), {}).value());
   EXPECT_EQ(api_.store->set_role(team_, person_, store::Role::operates, nullptr).value(),
-            Outcome::done);
+            WriteOutcome::done);
   publish("01A");
   asio::read_until(watched->socket, asio::dynamic_buffer(watched->out), "{\"id\":\"01A\"");
 }

@@ -68,9 +68,9 @@ net::HttpResponse AccountHistory::sign_ins(const Call& call) const {
 
 net::HttpResponse AccountHistory::end_sign_in(const Call& call) const {
   const store::AuditRow audit = core_.audit(call, "session.ended", {{"id", call.ids[0]}});
-  const store::Outcome ended =
+  const store::WriteOutcome ended =
       unwrap(core_.deps.store.end_session(call.caller.person_id, call.ids[0], &audit));
-  if (ended != store::Outcome::done) throw not_found();
+  if (ended != store::WriteOutcome::done) throw not_found();
   return no_content();
 }
 

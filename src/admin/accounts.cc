@@ -21,7 +21,7 @@ namespace postern::admin {
 namespace {
 
 using dialect::webhook::BodyReader;
-using store::Outcome;
+using store::WriteOutcome;
 
 std::vector<Secret> hashes_of(const std::vector<std::string>& codes) {
   std::vector<Secret> hashes;
@@ -32,8 +32,8 @@ std::vector<Secret> hashes_of(const std::vector<std::string>& codes) {
 
 /// Throws unless a change of the caller's own account was kept: else it was rolled back, because
 /// the account was deleted while the request was running.
-void check_kept(Outcome outcome) {
-  if (outcome != Outcome::done) throw unauthorized("the account is gone");
+void check_kept(WriteOutcome outcome) {
+  if (outcome != WriteOutcome::done) throw unauthorized("the account is gone");
 }
 
 /// Whether a Host header (RFC 9110 §7.2) names this host by itself. A page whose host name was made
@@ -194,13 +194,13 @@ Task<net::HttpResponse> Accounts::create(Call& call) {
   newcomer.account.password_hash = std::move(*hash);
   auto keep = [this, newcomer = std::move(newcomer)] {
     store::AccountRow account = newcomer.account;
-    const Outcome kept =
+    const WriteOutcome kept =
         unwrap(newcomer.link ? core_.deps.store.create_account_by_link(account, *newcomer.link,
                                                                        &newcomer.audit)
                              : core_.deps.store.create_account(account, &newcomer.audit));
-    if (kept == Outcome::taken)
+    if (kept == WriteOutcome::taken)
       throw conflict("email_taken", "an account with this e-mail address exists");
-    if (kept != Outcome::done) throw forbidden(std::string(dead_link));
+    if (kept != WriteOutcome::done) throw forbidden(std::string(dead_link));
     if (account.team_id.empty()) account.team_id = account.id;
     return json_response(201, describe_account(core_, authenticator_, account));
   };
@@ -227,7 +227,7 @@ Task<net::HttpResponse> Accounts::remove(Call& call) {
 net::HttpResponse Accounts::erase(const Call& call, const store::AccountRow& account) const {
   const store::AuditRow audit = core_.audit(call, "account.deleted");
   const auto deleted = unwrap(core_.deps.publisher.delete_account(account.team_id, audit));
-  if (deleted.outcome != Outcome::done) return no_content();  // another request has deleted it
+  if (deleted.outcome != WriteOutcome::done) return no_content();  // another request has deleted it
   if (core_.deps.traces != nullptr) core_.deps.traces->forget_account(account.team_id);
   unwrap(core_.forget_deliveries(deleted.webhooks));
   return no_content();
@@ -236,8 +236,9 @@ net::HttpResponse Accounts::erase(const Call& call, const store::AccountRow& acc
 net::HttpResponse Accounts::leave(const Call& call, const store::AccountRow& account) const {
   const store::AuditRow audit =
       core_.audit(call, "member.removed", {{"id", account.id}, {"email", account.email}});
-  const Outcome gone = unwrap(core_.deps.store.remove_member(account.team_id, account.id, &audit));
-  if (gone == Outcome::in_use) throw last_owner();
+  const WriteOutcome gone =
+      unwrap(core_.deps.store.remove_member(account.team_id, account.id, &audit));
+  if (gone == WriteOutcome::in_use) throw last_owner();
   return no_content();
 }
 
@@ -273,7 +274,7 @@ Task<net::HttpResponse> Accounts::change_email(Call& call) {
   auto set = [this, account, email](const Call& copy) {
     const store::AuditRow audit =
         core_.audit(copy, "account.email_changed", {{"email", email}, {"before", account.email}});
-    if (unwrap(core_.deps.store.set_email(account.id, email, &audit)) == Outcome::taken)
+    if (unwrap(core_.deps.store.set_email(account.id, email, &audit)) == WriteOutcome::taken)
       throw conflict("email_taken", "an account with this e-mail address exists");
     return described(copy);
   };
@@ -299,7 +300,7 @@ net::HttpResponse Accounts::begin_totp(const Call& call) const {
   const Refusal on = conflict("conflict", "two-factor sign-in is on already");
   if (account.totp_enabled) throw on;
   const Secret secret = new_totp_secret();
-  if (unwrap(core_.deps.store.begin_totp(account.id, secret)) != Outcome::done) throw on;
+  if (unwrap(core_.deps.store.begin_totp(account.id, secret)) != WriteOutcome::done) throw on;
   return json_response(
       200, {{"secret", secret.reveal()}, {"otpauth_url", otpauth_url(account.email, secret)}});
 }
@@ -323,9 +324,9 @@ net::HttpResponse Accounts::confirm_totp(const Call& call) const {
   core_.guess_was_right(key);
   const std::vector<std::string> codes = new_backup_codes();
   const store::AuditRow audit = core_.audit(call, "2fa.enabled");
-  const Outcome enabled = unwrap(core_.deps.store.enable_totp(account.id, account.totp_pending,
-                                                              *step, hashes_of(codes), &audit));
-  if (enabled != Outcome::done) throw on;
+  const WriteOutcome enabled = unwrap(core_.deps.store.enable_totp(
+      account.id, account.totp_pending, *step, hashes_of(codes), &audit));
+  if (enabled != WriteOutcome::done) throw on;
   return json_response(200, {{"backup_codes", boost::json::value_from(codes)}});
 }
 
@@ -344,8 +345,8 @@ store::AccountRow Accounts::confirm_code(const Call& call) const {
 net::HttpResponse Accounts::disable_totp(const Call& call) const {
   const store::AccountRow account = confirm_code(call);
   const store::AuditRow audit = core_.audit(call, "2fa.disabled");
-  const Outcome kept = unwrap(core_.deps.store.disable_totp(account.id, &audit));
-  if (kept != Outcome::done) throw conflict("conflict", "two-factor sign-in is off");
+  const WriteOutcome kept = unwrap(core_.deps.store.disable_totp(account.id, &audit));
+  if (kept != WriteOutcome::done) throw conflict("conflict", "two-factor sign-in is off");
   return no_content();
 }
 

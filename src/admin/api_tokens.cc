@@ -133,7 +133,7 @@ net::HttpResponse ApiTokens::create(const Call& call) const {
     throw conflict("conflict", "the account has 200 API tokens; revoke one first");
   const store::AuditRow audit =
       core_.audit(call, "api_token.created", {{"id", row.id}, {"name", row.name}});
-  if (unwrap(store.create_api_token(row, &audit)) != store::Outcome::done)
+  if (unwrap(store.create_api_token(row, &audit)) != store::WriteOutcome::done)
     throw unauthorized("the account is gone");
   boost::json::object body = to_json(row);
   body["token"] = token.reveal();
@@ -152,9 +152,9 @@ net::HttpResponse ApiTokens::revoke(const Call& call) const {
   const bool everybodys = call.caller.role == store::Role::owner;
   const std::string maker = everybodys ? std::string() : call.caller.person_id;
   const store::AuditRow audit = core_.audit(call, "api_token.revoked", {{"id", call.ids[0]}});
-  const store::Outcome erased =
+  const store::WriteOutcome erased =
       unwrap(core_.deps.store.delete_api_token(call.caller.account_id, maker, call.ids[0], &audit));
-  if (erased != store::Outcome::done) throw not_found();
+  if (erased != store::WriteOutcome::done) throw not_found();
   return no_content();
 }
 

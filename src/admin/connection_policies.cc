@@ -17,7 +17,7 @@ namespace restrictions = dialect::restrictions;
 namespace json = boost::json;
 using dialect::webhook::BodyReader;
 using store::ListRevisionRow;
-using store::Outcome;
+using store::WriteOutcome;
 
 namespace {
 
@@ -202,7 +202,7 @@ net::HttpResponse ConnectionPolicies::put(const Call& call, Lists next, std::str
   json::object details{{"replaces", before}, {"source", to_string(next.row.source)}};
   if (!next.row.note.empty()) details["note"] = next.row.note;
   const store::AuditRow audit = core_.audit(call, std::move(action), details);
-  if (unwrap(lists().put(std::move(next), expected, audit)) != Outcome::done)
+  if (unwrap(lists().put(std::move(next), expected, audit)) != WriteOutcome::done)
     throw version_mismatch();
   return show(call);
 }

@@ -19,7 +19,7 @@ namespace {
 
 namespace dkim = mailauth::dkim;
 using dialect::webhook::BodyReader;
-using store::Outcome;
+using store::WriteOutcome;
 
 constexpr std::chrono::seconds dns_limit{5};
 /// Two algorithms with an old and a new key each, and a reserve.
@@ -149,12 +149,12 @@ Task<net::HttpResponse> DkimKeys::add(Call& call) {
         core_.audit(own, "dkim_key.added", {{"domain", row.domain}, {"selector", row.selector}});
     return core_.deps.store.create_dkim_key(row, max_keys, &audit);
   };
-  const Outcome kept = co_await core_.disk(call, std::move(keep));
-  if (kept == Outcome::taken)
+  const WriteOutcome kept = co_await core_.disk(call, std::move(keep));
+  if (kept == WriteOutcome::taken)
     throw conflict("conflict", "the domain has a key under this selector");
-  if (kept == Outcome::in_use)
+  if (kept == WriteOutcome::in_use)
     throw conflict("conflict", fmt::format("a domain has at most {} keys", max_keys));
-  if (kept != Outcome::done) throw not_found();
+  if (kept != WriteOutcome::done) throw not_found();
   co_return json_response(201, to_json(row));
 }
 
@@ -194,7 +194,7 @@ Task<net::HttpResponse> DkimKeys::change(Call& call) {
                    {{"domain", row.domain}, {"selector", row.selector}, {"state", *state}})] {
     return publisher.set_dkim_key_signing(domain, row.selector, row.signing, row.updated_at, audit);
   };
-  if (co_await core_.disk(call, std::move(keep)) != Outcome::done) throw not_found();
+  if (co_await core_.disk(call, std::move(keep)) != WriteOutcome::done) throw not_found();
   co_return json_response(200, to_json(row));
 }
 
@@ -202,11 +202,11 @@ net::HttpResponse DkimKeys::remove(const Call& call) const {
   const store::DkimKeyRow row = stored(call);
   const store::AuditRow audit =
       core_.audit(call, "dkim_key.deleted", {{"domain", row.domain}, {"selector", row.selector}});
-  const Outcome erased =
+  const WriteOutcome erased =
       unwrap(core_.deps.store.delete_dkim_key(row.account_id, row.domain_id, row.selector, &audit));
-  if (erased == Outcome::in_use)
+  if (erased == WriteOutcome::in_use)
     throw conflict("conflict", "the key signs; set its state to published first");
-  if (erased != Outcome::done) throw not_found();
+  if (erased != WriteOutcome::done) throw not_found();
   return no_content();
 }
 

@@ -17,7 +17,7 @@ namespace postern::admin {
 namespace {
 
 using dialect::webhook::BodyReader;
-using store::Outcome;
+using store::WriteOutcome;
 constexpr auto& labels = verification_labels;
 
 constexpr std::chrono::seconds dns_limit{5};
@@ -88,10 +88,10 @@ net::HttpResponse Domains::claim(const Call& call) const {
   row.created_at = row.updated_at = call.now;
   const store::AuditRow audit =
       core_.audit(call, "domain.claimed", {{"id", row.id}, {"name", row.name}});
-  const Outcome kept = unwrap(core_.deps.store.create_domain(row, &audit));
-  if (kept == Outcome::taken) throw conflict("domain_taken", "the domain is claimed already");
-  if (kept == Outcome::too_many) throw account_limit();
-  if (kept != Outcome::done) throw unauthorized("the account is gone");
+  const WriteOutcome kept = unwrap(core_.deps.store.create_domain(row, &audit));
+  if (kept == WriteOutcome::taken) throw conflict("domain_taken", "the domain is claimed already");
+  if (kept == WriteOutcome::too_many) throw account_limit();
+  if (kept != WriteOutcome::done) throw unauthorized("the account is gone");
   return json_response(201, to_json(row));
 }
 
@@ -136,9 +136,9 @@ Task<net::HttpResponse> Domains::verify(Call& call) {
         core_.audit(own, "domain.verified", {{"id", row.id}, {"name", row.name}});
     const store::DomainVerified verified =
         unwrap(core_.deps.publisher.verify_domain(row.account_id, row, own.now, audit));
-    if (verified.outcome == Outcome::taken)
+    if (verified.outcome == WriteOutcome::taken)
       throw conflict("domain_taken", "another account has verified this domain");
-    if (verified.outcome != Outcome::done) throw not_found();
+    if (verified.outcome != WriteOutcome::done) throw not_found();
     return show(own);
   };
   co_return co_await core_.disk(call, std::move(keep));
@@ -148,10 +148,11 @@ net::HttpResponse Domains::give_up(const Call& call) const {
   const store::DomainRow row = stored(call);
   const store::AuditRow audit =
       core_.audit(call, "domain.deleted", {{"id", row.id}, {"name", row.name}});
-  const Outcome erased = unwrap(core_.deps.publisher.delete_domain(row.account_id, row, audit));
-  if (erased == Outcome::in_use)
+  const WriteOutcome erased =
+      unwrap(core_.deps.publisher.delete_domain(row.account_id, row, audit));
+  if (erased == WriteOutcome::in_use)
     throw conflict("conflict", "webhooks have addresses in this domain");
-  if (erased != Outcome::done) throw not_found();
+  if (erased != WriteOutcome::done) throw not_found();
   return no_content();
 }
 

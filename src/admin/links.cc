@@ -84,8 +84,8 @@ Task<net::HttpResponse> Links::reset(Call& call) {
   auto set = [&store = core_.deps.store, link_hash = Secret(sha256(token.reveal())),
               hash = std::move(*hash), now = call.now,
               audit] { return store.reset_password(link_hash, hash, now, &audit); };
-  const store::Outcome done = co_await core_.disk(call, std::move(set));
-  if (done != store::Outcome::done) throw unauthorized(std::string(dead_link));
+  const store::WriteOutcome done = co_await core_.disk(call, std::move(set));
+  if (done != store::WriteOutcome::done) throw unauthorized(std::string(dead_link));
   co_return no_content();
 }
 

@@ -32,7 +32,7 @@ class LinksTest : public ::testing::Test {
     fresh.row.email = email;
     fresh.row.created_by = kind == Kind::invitation ? account_id : "";
     EXPECT_EQ(api_.store->create_link(fresh.row, fresh.hash, nullptr).value(),
-              store::Outcome::done);
+              store::WriteOutcome::done);
     return token_of(fresh.url);
   }
   Answer sign_up_from(const std::string& peer, const std::string& body,
@@ -96,7 +96,8 @@ TEST(Links, the_owners_link_needs_no_open_sign_up) {
   TestApi api([](Options& options, Dependencies&) { options.open_signup = false; });
   EXPECT_EQ(api.post("/api/v1/accounts", account("a@example.com")).status, 403);
   const NewLink link = new_link(Kind::owner, "https://mx.example.net", store::now());
-  ASSERT_EQ(api.store->create_link(link.row, link.hash, nullptr).value(), store::Outcome::done);
+  ASSERT_EQ(api.store->create_link(link.row, link.hash, nullptr).value(),
+            store::WriteOutcome::done);
   const Answer shown = api.get("/api/v1/links/" + token_of(link.url));
   ASSERT_EQ(shown.status, 200) << shown.body;
   EXPECT_EQ(shown.text("/kind"), "owner");
@@ -160,7 +161,8 @@ TEST_F(LinksTest, of_many_at_a_time_one_comes_in) {
       store::AccountRow row{.id = new_id("acc_"), .email = std::to_string(i) + "@example.com"};
       row.team_id = team;
       row.created_at = row.updated_at = store::now();
-      if (api_.store->create_account_by_link(row, hash, nullptr).value() == store::Outcome::done)
+      if (api_.store->create_account_by_link(row, hash, nullptr).value() ==
+          store::WriteOutcome::done)
         ++made;
     });
   }

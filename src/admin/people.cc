@@ -10,7 +10,7 @@ namespace postern::admin {
 namespace {
 
 using dialect::webhook::BodyReader;
-using store::Outcome;
+using store::WriteOutcome;
 
 constexpr std::size_t max_invitations = 200;
 
@@ -93,10 +93,10 @@ net::HttpResponse People::change(const Call& call) const {
                                                {"email", row.email},
                                                {"from", store::to_string(row.role)},
                                                {"to", store::to_string(role)}});
-    const Outcome done =
+    const WriteOutcome done =
         unwrap(core_.deps.store.set_role(call.caller.account_id, row.id, role, &audit));
-    if (done == Outcome::in_use) throw last_owner();
-    if (done != Outcome::done) throw not_found();
+    if (done == WriteOutcome::in_use) throw last_owner();
+    if (done != WriteOutcome::done) throw not_found();
     row.role = role;
   }
   return json_response(200, to_json(row, call.caller));
@@ -106,10 +106,10 @@ net::HttpResponse People::remove(const Call& call) const {
   const store::AccountRow row = member(call);
   const store::AuditRow audit =
       core_.audit(call, "member.removed", {{"id", row.id}, {"email", row.email}});
-  const Outcome gone =
+  const WriteOutcome gone =
       unwrap(core_.deps.store.remove_member(call.caller.account_id, row.id, &audit));
-  if (gone == Outcome::in_use) throw last_owner();
-  if (gone != Outcome::done) throw not_found();
+  if (gone == WriteOutcome::in_use) throw last_owner();
+  if (gone != WriteOutcome::done) throw not_found();
   return no_content();
 }
 
@@ -121,8 +121,8 @@ net::HttpResponse People::create_reset_link(const Call& call) const {
   link.row.created_by = call.caller.person_id;
   const store::AuditRow audit =
       core_.audit(call, "member.reset_link_created", {{"id", row.id}, {"email", row.email}});
-  const Outcome kept = unwrap(core_.deps.store.create_link(link.row, link.hash, &audit));
-  if (kept != Outcome::done) throw not_found();
+  const WriteOutcome kept = unwrap(core_.deps.store.create_link(link.row, link.hash, &audit));
+  if (kept != WriteOutcome::done) throw not_found();
   return json_response(201,
                        {{"link", link.url}, {"expires_at", admin::to_json(link.row.expires_at)}});
 }
@@ -147,8 +147,8 @@ net::HttpResponse People::invite(const Call& call) const {
   const auto open = unwrap(core_.deps.store.invitations(link.row.account_id, call.now));
   if (open.size() >= max_invitations)
     throw conflict("conflict", "the account has 200 open invitations; revoke one first");
-  const Outcome kept = unwrap(core_.deps.store.create_link(link.row, link.hash, &audit));
-  if (kept != Outcome::done) throw unauthorized("the account is gone");
+  const WriteOutcome kept = unwrap(core_.deps.store.create_link(link.row, link.hash, &audit));
+  if (kept != WriteOutcome::done) throw unauthorized("the account is gone");
   answer["link"] = link.url;
   return json_response(201, answer);
 }
@@ -156,9 +156,9 @@ net::HttpResponse People::invite(const Call& call) const {
 net::HttpResponse People::revoke(const Call& call) const {
   const store::AuditRow audit =
       core_.audit(call, "member.invitation_revoked", {{"id", call.ids[0]}});
-  const Outcome erased =
+  const WriteOutcome erased =
       unwrap(core_.deps.store.delete_invitation(call.caller.account_id, call.ids[0], &audit));
-  if (erased != Outcome::done) throw not_found();
+  if (erased != WriteOutcome::done) throw not_found();
   return no_content();
 }
 

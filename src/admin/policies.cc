@@ -16,7 +16,7 @@ namespace {
 
 using dialect::webhook::PolicyFields;
 using dialect::webhook::PolicyWrite;
-using store::Outcome;
+using store::WriteOutcome;
 
 /// Attempts to merge concurrent edits of a policy before the client must try again.
 constexpr int update_tries = 3;
@@ -214,9 +214,9 @@ Task<net::HttpResponse> Policies::create(Call& call) {
                    core_.audit(call, "smtp_policy.created", audit_details(row, write.changed))] {
     return publisher.create_policy(row, audit);
   };
-  const Outcome kept = co_await core_.disk(call, std::move(keep));
-  if (kept == Outcome::too_many) throw account_limit();
-  if (kept != Outcome::done) throw unauthorized("the account is gone");
+  const WriteOutcome kept = co_await core_.disk(call, std::move(keep));
+  if (kept == WriteOutcome::too_many) throw account_limit();
+  if (kept != WriteOutcome::done) throw unauthorized("the account is gone");
   co_return answer(201, row);
 }
 
@@ -241,10 +241,10 @@ Task<std::optional<store::PolicyRow>> Policies::try_update(Call& call) {
                    core_.audit(call, "smtp_policy.updated", audit_details(row, write.changed))] {
     return publisher.update_policy(row, version, audit);
   };
-  const Outcome kept = co_await core_.disk(call, std::move(keep));
-  if (kept == Outcome::stale) co_return std::nullopt;
-  if (kept == Outcome::too_many) throw account_limit();
-  if (kept != Outcome::done) throw not_found();
+  const WriteOutcome kept = co_await core_.disk(call, std::move(keep));
+  if (kept == WriteOutcome::stale) co_return std::nullopt;
+  if (kept == WriteOutcome::too_many) throw account_limit();
+  if (kept != WriteOutcome::done) throw not_found();
   co_return row;
 }
 
@@ -271,10 +271,10 @@ net::HttpResponse Policies::remove(const Call& call) const {
   };
   const store::PolicyDeleted deleted = unwrap(core_.deps.publisher.delete_policy(
       row.account_id, row.id, expected, if_used, call.now, audit));
-  if (deleted.outcome == Outcome::in_use)
+  if (deleted.outcome == WriteOutcome::in_use)
     throw conflict("policy_in_use", "webhooks use this policy");
-  if (deleted.outcome == Outcome::stale) throw version_mismatch();
-  if (deleted.outcome != Outcome::done) throw not_found();
+  if (deleted.outcome == WriteOutcome::stale) throw version_mismatch();
+  if (deleted.outcome != WriteOutcome::done) throw not_found();
   return no_content();
 }
 

@@ -182,7 +182,8 @@ TEST_F(PoliciesTest, a_list_that_cannot_be_read_to_its_end_breaks_off) {
   const std::string team = api_.get("/api/v1/accounts/me", token_).text("/id");
   store::PolicyRow row = api_.store->policy(team, ids.front()).value().value();
   row.definition = "{";
-  ASSERT_EQ(api_.store->update_policy(row, row.version, nullptr).value(), store::Outcome::done);
+  ASSERT_EQ(api_.store->update_policy(row, row.version, nullptr).value(),
+            store::WriteOutcome::done);
   EXPECT_FALSE(rest_of(until_damaged)) << "a policy that cannot be read";
 }
 

@@ -13,7 +13,7 @@
 namespace postern::admin {
 namespace {
 
-using store::Outcome;
+using store::WriteOutcome;
 
 /// Rows applied at a time by load(), so that memory for a million webhooks is needed only once.
 constexpr std::size_t load_batch = 4096;
@@ -191,22 +191,22 @@ Result<void> Publisher::publish_webhooks(const std::string& account,
   return {};
 }
 
-Result<Outcome> Publisher::create_policy(const store::PolicyRow& policy,
-                                         const store::AuditRow& audit) {
+Result<WriteOutcome> Publisher::create_policy(const store::PolicyRow& policy,
+                                              const store::AuditRow& audit) {
   const std::lock_guard lock(mutex_);
-  Result<Outcome> outcome = store_.create_policy(policy, &audit);
-  if (!outcome || *outcome != Outcome::done) return outcome;
+  Result<WriteOutcome> outcome = store_.create_policy(policy, &audit);
+  if (!outcome || *outcome != WriteOutcome::done) return outcome;
   if (auto published = publish_policy(policy.account_id, policy.id); !published)
     return tl::unexpected(published.error());
   return outcome;
 }
 
-Result<Outcome> Publisher::update_policy(const store::PolicyRow& policy,
-                                         std::uint64_t expected_version,
-                                         const store::AuditRow& audit) {
+Result<WriteOutcome> Publisher::update_policy(const store::PolicyRow& policy,
+                                              std::uint64_t expected_version,
+                                              const store::AuditRow& audit) {
   const std::lock_guard lock(mutex_);
-  Result<Outcome> outcome = store_.update_policy(policy, expected_version, &audit);
-  if (!outcome || *outcome != Outcome::done) return outcome;
+  Result<WriteOutcome> outcome = store_.update_policy(policy, expected_version, &audit);
+  if (!outcome || *outcome != WriteOutcome::done) return outcome;
   if (auto published = publish_policy(policy.account_id, policy.id); !published)
     return tl::unexpected(published.error());
   return outcome;
@@ -219,7 +219,7 @@ Result<store::PolicyDeleted> Publisher::delete_policy(
   const std::lock_guard lock(mutex_);
   Result<store::PolicyDeleted> deleted =
       store_.delete_policy(account, id, expected_version, if_used, at, audit);
-  if (!deleted || deleted->outcome != Outcome::done) return deleted;
+  if (!deleted || deleted->outcome != WriteOutcome::done) return deleted;
   policy::Change change;
   change.remove_policies.push_back(id);
   auto published = publish_webhooks(account, deleted->detached_webhooks, std::move(change));
@@ -227,22 +227,22 @@ Result<store::PolicyDeleted> Publisher::delete_policy(
   return deleted;
 }
 
-Result<Outcome> Publisher::create_webhook(const store::WebhookRow& webhook,
-                                          const store::AuditRow& audit) {
+Result<WriteOutcome> Publisher::create_webhook(const store::WebhookRow& webhook,
+                                               const store::AuditRow& audit) {
   const std::lock_guard lock(mutex_);
-  Result<Outcome> outcome = store_.create_webhook(webhook, &audit);
-  if (!outcome || *outcome != Outcome::done) return outcome;
+  Result<WriteOutcome> outcome = store_.create_webhook(webhook, &audit);
+  if (!outcome || *outcome != WriteOutcome::done) return outcome;
   auto published = publish_webhooks(webhook.account_id, {webhook.id}, {});
   if (!published) return tl::unexpected(published.error());
   return outcome;
 }
 
-Result<Outcome> Publisher::update_webhook(const store::WebhookRow& webhook,
-                                          std::uint64_t expected_version,
-                                          const store::AuditRow& audit) {
+Result<WriteOutcome> Publisher::update_webhook(const store::WebhookRow& webhook,
+                                               std::uint64_t expected_version,
+                                               const store::AuditRow& audit) {
   const std::lock_guard lock(mutex_);
-  Result<Outcome> outcome = store_.update_webhook(webhook, expected_version, &audit);
-  if (!outcome || *outcome != Outcome::done) return outcome;
+  Result<WriteOutcome> outcome = store_.update_webhook(webhook, expected_version, &audit);
+  if (!outcome || *outcome != WriteOutcome::done) return outcome;
   auto published = publish_webhooks(webhook.account_id, {webhook.id}, {});
   if (!published) return tl::unexpected(published.error());
   return outcome;
@@ -267,19 +267,19 @@ Result<void> Publisher::switch_off_webhook(const std::string& account, const std
         .ip = "",
         .actor = "postern",
         .created_at = changed.updated_at};
-    const Result<Outcome> outcome = update_webhook(changed, (*row)->version, audit);
+    const Result<WriteOutcome> outcome = update_webhook(changed, (*row)->version, audit);
     if (!outcome) return tl::unexpected(outcome.error());
-    if (*outcome == Outcome::done) return {};
+    if (*outcome == WriteOutcome::done) return {};
   }
   return fail(Fault::conflict, "the webhook is being edited");
 }
 
-Result<Outcome> Publisher::delete_webhook(const std::string& account, const std::string& id,
-                                          std::optional<std::uint64_t> expected_version,
-                                          const store::AuditRow& audit) {
+Result<WriteOutcome> Publisher::delete_webhook(const std::string& account, const std::string& id,
+                                               std::optional<std::uint64_t> expected_version,
+                                               const store::AuditRow& audit) {
   const std::lock_guard lock(mutex_);
-  Result<Outcome> outcome = store_.delete_webhook(account, id, expected_version, &audit);
-  if (!outcome || *outcome != Outcome::done) return outcome;
+  Result<WriteOutcome> outcome = store_.delete_webhook(account, id, expected_version, &audit);
+  if (!outcome || *outcome != WriteOutcome::done) return outcome;
   policy::Change change;
   change.remove_webhooks.push_back(id);
   directory_.apply(std::move(change));
@@ -292,7 +292,7 @@ Result<store::DomainVerified> Publisher::verify_domain(const std::string& accoun
                                                        const store::AuditRow& audit) {
   const std::lock_guard lock(mutex_);
   Result<store::DomainVerified> verified = store_.verify_domain(account, domain.id, at, &audit);
-  if (!verified || verified->outcome != Outcome::done) return verified;
+  if (!verified || verified->outcome != WriteOutcome::done) return verified;
   policy::Change change;
   change.put_domains.push_back({domain.name, account});
   for (const std::string& id : verified->deactivated_webhooks) {
@@ -308,34 +308,35 @@ Result<store::DomainVerified> Publisher::verify_domain(const std::string& accoun
   return verified;
 }
 
-Result<Outcome> Publisher::note_domain_check(const store::DomainRow& domain, store::Time at,
-                                             std::optional<store::Time> failing_since,
-                                             bool verified) {
+Result<WriteOutcome> Publisher::note_domain_check(const store::DomainRow& domain, store::Time at,
+                                                  std::optional<store::Time> failing_since,
+                                                  bool verified) {
   const std::lock_guard lock(mutex_);
-  Result<Outcome> outcome = store_.note_domain_check(domain.id, at, failing_since, verified);
-  if (!outcome || *outcome != Outcome::done || verified) return outcome;
+  Result<WriteOutcome> outcome = store_.note_domain_check(domain.id, at, failing_since, verified);
+  if (!outcome || *outcome != WriteOutcome::done || verified) return outcome;
   if (auto published = publish_signer(domain.name); !published)
     return tl::unexpected(published.error());
   return outcome;
 }
 
-Result<Outcome> Publisher::set_dkim_key_signing(const store::DomainRow& domain,
-                                                const std::string& selector, bool signing,
-                                                store::Time at, const store::AuditRow& audit) {
+Result<WriteOutcome> Publisher::set_dkim_key_signing(const store::DomainRow& domain,
+                                                     const std::string& selector, bool signing,
+                                                     store::Time at, const store::AuditRow& audit) {
   const std::lock_guard lock(mutex_);
-  Result<Outcome> outcome =
+  Result<WriteOutcome> outcome =
       store_.set_dkim_key_signing(domain.account_id, domain.id, selector, signing, at, &audit);
-  if (!outcome || *outcome != Outcome::done) return outcome;
+  if (!outcome || *outcome != WriteOutcome::done) return outcome;
   if (auto published = publish_signer(domain.name); !published)
     return tl::unexpected(published.error());
   return outcome;
 }
 
-Result<Outcome> Publisher::delete_domain(const std::string& account, const store::DomainRow& domain,
-                                         const store::AuditRow& audit) {
+Result<WriteOutcome> Publisher::delete_domain(const std::string& account,
+                                              const store::DomainRow& domain,
+                                              const store::AuditRow& audit) {
   const std::lock_guard lock(mutex_);
-  Result<Outcome> outcome = store_.delete_domain(account, domain.id, &audit);
-  if (!outcome || *outcome != Outcome::done || !domain.verified) return outcome;
+  Result<WriteOutcome> outcome = store_.delete_domain(account, domain.id, &audit);
+  if (!outcome || *outcome != WriteOutcome::done || !domain.verified) return outcome;
   policy::Change change;
   change.remove_domains.push_back(domain.name);
   directory_.apply(std::move(change));
@@ -347,7 +348,7 @@ Result<store::AccountDeleted> Publisher::delete_account(const std::string& accou
                                                         const store::AuditRow& audit) {
   const std::lock_guard lock(mutex_);
   Result<store::AccountDeleted> deleted = store_.delete_account(account, &audit);
-  if (!deleted || deleted->outcome != Outcome::done) return deleted;
+  if (!deleted || deleted->outcome != WriteOutcome::done) return deleted;
   policy::Change change;
   change.remove_webhooks = deleted->webhooks;
   change.remove_policies = deleted->policies;
@@ -372,12 +373,12 @@ Result<void> Publisher::publish_all_webhooks(const std::string& account) {
   }
 }
 
-Result<Outcome> Publisher::set_signing_key(const std::string& account, const Secret& seed,
-                                           const std::string& public_key,
-                                           const store::AuditRow& audit) {
+Result<WriteOutcome> Publisher::set_signing_key(const std::string& account, const Secret& seed,
+                                                const std::string& public_key,
+                                                const store::AuditRow& audit) {
   const std::lock_guard lock(mutex_);
-  Result<Outcome> outcome = store_.set_signing_key(account, seed, public_key, &audit);
-  if (!outcome || *outcome != Outcome::done) return outcome;
+  Result<WriteOutcome> outcome = store_.set_signing_key(account, seed, public_key, &audit);
+  if (!outcome || *outcome != WriteOutcome::done) return outcome;
   if (seed.empty()) {
     seeds_.erase(account);
   } else {

@@ -37,12 +37,12 @@ class Publisher {
   Result<void> load();
 
   /// Stores and applies a new policy.
-  Result<store::Outcome> create_policy(const store::PolicyRow& policy,
-                                       const store::AuditRow& audit);
+  Result<store::WriteOutcome> create_policy(const store::PolicyRow& policy,
+                                            const store::AuditRow& audit);
   /// Stores and applies a changed policy.
-  Result<store::Outcome> update_policy(const store::PolicyRow& policy,
-                                       std::uint64_t expected_version,
-                                       const store::AuditRow& audit);
+  Result<store::WriteOutcome> update_policy(const store::PolicyRow& policy,
+                                            std::uint64_t expected_version,
+                                            const store::AuditRow& audit);
   /// Deletes a policy and detaches its webhooks.
   Result<store::PolicyDeleted> delete_policy(
       const std::string& account, const std::string& id,
@@ -50,44 +50,46 @@ class Publisher {
       const std::function<store::AuditRow(const std::vector<std::string>& detached)>& audit);
 
   /// Stores and applies a new webhook.
-  Result<store::Outcome> create_webhook(const store::WebhookRow& webhook,
-                                        const store::AuditRow& audit);
+  Result<store::WriteOutcome> create_webhook(const store::WebhookRow& webhook,
+                                             const store::AuditRow& audit);
   /// Stores and applies a changed webhook.
-  Result<store::Outcome> update_webhook(const store::WebhookRow& webhook,
-                                        std::uint64_t expected_version,
-                                        const store::AuditRow& audit);
+  Result<store::WriteOutcome> update_webhook(const store::WebhookRow& webhook,
+                                             std::uint64_t expected_version,
+                                             const store::AuditRow& audit);
   /// Deactivates the webhook of an endpoint that is gone (HTTP 410), until its owner activates it.
   /// `why`: for the audit log. Fault::conflict: it is being edited.
   Result<void> switch_off_webhook(const std::string& account, const std::string& id,
                                   const std::string& why);
   /// Deletes a webhook.
-  Result<store::Outcome> delete_webhook(const std::string& account, const std::string& id,
-                                        std::optional<std::uint64_t> expected_version,
-                                        const store::AuditRow& audit);
+  Result<store::WriteOutcome> delete_webhook(const std::string& account, const std::string& id,
+                                             std::optional<std::uint64_t> expected_version,
+                                             const store::AuditRow& audit);
 
   /// The domain becomes local, and its keys sign.
   Result<store::DomainVerified> verify_domain(const std::string& account,
                                               const store::DomainRow& domain, store::Time at,
                                               const store::AuditRow& audit);
   /// The domain is no longer local, and its keys do not sign.
-  Result<store::Outcome> delete_domain(const std::string& account, const store::DomainRow& domain,
-                                       const store::AuditRow& audit);
+  Result<store::WriteOutcome> delete_domain(const std::string& account,
+                                            const store::DomainRow& domain,
+                                            const store::AuditRow& audit);
 
   /// A domain that is no longer verified no longer signs.
-  Result<store::Outcome> note_domain_check(const store::DomainRow& domain, store::Time at,
-                                           std::optional<store::Time> failing_since, bool verified);
+  Result<store::WriteOutcome> note_domain_check(const store::DomainRow& domain, store::Time at,
+                                                std::optional<store::Time> failing_since,
+                                                bool verified);
   /// The domain's signatures follow at once.
-  Result<store::Outcome> set_dkim_key_signing(const store::DomainRow& domain,
-                                              const std::string& selector, bool signing,
-                                              store::Time at, const store::AuditRow& audit);
+  Result<store::WriteOutcome> set_dkim_key_signing(const store::DomainRow& domain,
+                                                   const std::string& selector, bool signing,
+                                                   store::Time at, const store::AuditRow& audit);
 
   /// Deletes a team with all its objects.
   Result<store::AccountDeleted> delete_account(const std::string& account,
                                                const store::AuditRow& audit);
   /// All webhooks of the account follow at once. An empty seed disables `v1a` signatures.
-  Result<store::Outcome> set_signing_key(const std::string& account, const Secret& seed,
-                                         const std::string& public_key,
-                                         const store::AuditRow& audit);
+  Result<store::WriteOutcome> set_signing_key(const std::string& account, const Secret& seed,
+                                              const std::string& public_key,
+                                              const store::AuditRow& audit);
 
  private:
   Secret seed_of(const std::string& account) const;

@@ -9,7 +9,7 @@ namespace postern::admin {
 
 namespace restrictions = dialect::restrictions;
 using store::ListRevisionRow;
-using store::Outcome;
+using store::WriteOutcome;
 
 namespace {
 
@@ -59,8 +59,8 @@ void RunningLists::run(Lists lists) {
   current_ = std::move(next);
 }
 
-Result<Outcome> RunningLists::keep(Lists& next, std::uint64_t newest,
-                                   const store::AuditRow* audit) {
+Result<WriteOutcome> RunningLists::keep(Lists& next, std::uint64_t newest,
+                                        const store::AuditRow* audit) {
   next.row.definition = text_of(next.section);
   return store_.add_list_revision(next.row, newest, audit);
 }
@@ -88,7 +88,7 @@ Result<void> RunningLists::follow_file(const std::optional<restrictions::Section
   Lists next{.row = newest->value_or(ListRevisionRow{}), .section = section, .judged = judged};
   if (next.row.definition != text_of(section)) {
     const ListRevisionRow before = std::exchange(next.row, {.created_at = store::now()});
-    const Result<Outcome> kept = keep(next, before.revision, nullptr);
+    const Result<WriteOutcome> kept = keep(next, before.revision, nullptr);
     if (!kept) return tl::unexpected(kept.error());
     if (before.revision != 0 && before.source != ListRevisionRow::Source::file) {
       telemetry::log::warning("lists.replaced")
@@ -103,13 +103,13 @@ Result<void> RunningLists::follow_file(const std::optional<restrictions::Section
   return {};
 }
 
-Result<Outcome> RunningLists::put(Lists next, std::optional<std::uint64_t> expected,
-                                  const store::AuditRow& audit) {
+Result<WriteOutcome> RunningLists::put(Lists next, std::optional<std::uint64_t> expected,
+                                       const store::AuditRow& audit) {
   const std::lock_guard lock(change_);
   const std::uint64_t newest = current()->row.revision;
-  if (expected && *expected != newest) return Outcome::stale;
-  const Result<Outcome> kept = keep(next, newest, &audit);
-  if (kept && *kept == Outcome::done) run(std::move(next));
+  if (expected && *expected != newest) return WriteOutcome::stale;
+  const Result<WriteOutcome> kept = keep(next, newest, &audit);
+  if (kept && *kept == WriteOutcome::done) run(std::move(next));
   return kept;
 }
 

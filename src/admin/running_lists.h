@@ -58,11 +58,11 @@ class RunningLists {
   /// Stores `next` (judged, without errors) as the newest revision, sets its number and puts it
   /// into force. `expected`: the revision that it was made from; nullopt: any. Outcome::stale:
   /// another revision is the newest.
-  Result<store::Outcome> put(Lists next, std::optional<std::uint64_t> expected,
-                             const store::AuditRow& audit);
+  Result<store::WriteOutcome> put(Lists next, std::optional<std::uint64_t> expected,
+                                  const store::AuditRow& audit);
 
  private:
-  Result<store::Outcome> keep(Lists& next, std::uint64_t newest, const store::AuditRow* audit);
+  Result<store::WriteOutcome> keep(Lists& next, std::uint64_t newest, const store::AuditRow* audit);
   void run(Lists lists);
 
   store::Store& store_;

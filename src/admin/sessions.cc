@@ -112,8 +112,8 @@ Task<store::AccountRow> Sessions::sign_in(Call& call, std::string email, Secret 
       auto keep = [&store = core_.deps.store, id = account->id, was = stored, hash = *stronger] {
         return store.rehash_password(id, was, hash);
       };
-      const store::Outcome kept = co_await core_.disk(call, std::move(keep));
-      if (kept == store::Outcome::done) account->password_hash = *stronger;
+      const store::WriteOutcome kept = co_await core_.disk(call, std::move(keep));
+      if (kept == store::WriteOutcome::done) account->password_hash = *stronger;
     }
   }
   co_return std::move(*account);
@@ -164,10 +164,10 @@ net::HttpResponse Sessions::start(const Call& call, const store::AccountRow& acc
       {{"id", session.id},
        {"by", proof == Proof::password ? "password" : "password and second factor"},
        {"for", carrier == Carrier::cookie ? "pages" : "API"}});
-  const store::Outcome kept = unwrap(core_.deps.store.create_session(
+  const store::WriteOutcome kept = unwrap(core_.deps.store.create_session(
       session, Secret(sha256(token.reveal())), audit ? &*audit : nullptr, &account));
   // stale: the password was changed while it was judged.
-  if (kept != store::Outcome::done) throw invalid_credentials();
+  if (kept != store::WriteOutcome::done) throw invalid_credentials();
   if (carrier == Carrier::tokens) return token_pair(call, account.id, session.id, token);
   // A page's refresh token is never given out, so the session lives as long as its cookie.
   const Claims claims{TokenUse::cookie, account.id, session.id, call.now,
@@ -306,10 +306,10 @@ net::HttpResponse Sessions::end_cookie(const Call& call) const {
   const auto audit = core_.sign_ins.entry(call.client, call.now, call.caller.account_id,
                                           call.caller.person_id, "session.ended",
                                           {{"id", call.caller.session_id}, {"why", "signed out"}});
-  const store::Outcome ended = unwrap(core_.deps.store.end_session(
+  const store::WriteOutcome ended = unwrap(core_.deps.store.end_session(
       call.caller.person_id, call.caller.session_id, audit ? &*audit : nullptr));
   // A session that is not found has ended already; anything else was rolled back.
-  if (ended != store::Outcome::done && ended != store::Outcome::not_found) throw busy();
+  if (ended != store::WriteOutcome::done && ended != store::WriteOutcome::not_found) throw busy();
   net::HttpResponse response = no_content();
   response.headers.emplace_back("Set-Cookie", cookie("", std::chrono::seconds(0)));
   return response;

@@ -15,7 +15,7 @@ namespace {
 
 using dialect::webhook::BodyReader;
 using dialect::webhook::WebhookFields;
-using store::Outcome;
+using store::WriteOutcome;
 
 constexpr int update_tries = 3;
 constexpr std::int64_t default_overlap = 86'400;
@@ -91,14 +91,14 @@ net::HttpResponse tagged(int status, const boost::json::object& body, std::uint6
 }
 
 /// Throws the Refusal for an outcome other than "not found".
-void check_outcome(Outcome outcome) {
-  if (outcome == Outcome::taken)
+void check_outcome(WriteOutcome outcome) {
+  if (outcome == WriteOutcome::taken)
     throw conflict("address_taken", "another webhook has this address");
-  if (outcome == Outcome::no_such_policy) {
+  if (outcome == WriteOutcome::no_such_policy) {
     throw invalid("smtp_security_policy_id", "there is no such policy in this account");
   }
-  if (outcome == Outcome::too_many) throw account_limit();
-  if (outcome != Outcome::done) throw not_found();
+  if (outcome == WriteOutcome::too_many) throw account_limit();
+  if (outcome != WriteOutcome::done) throw not_found();
 }
 
 }  // namespace
@@ -153,8 +153,8 @@ store::WebhookRow Webhooks::edit(const Call& call, const std::string& action,
     const store::AuditRow audit = core_.audit(
         call, action,
         {{"id", row.id}, {"name", audit_name(row)}, {"changed", boost::json::value_from(changed)}});
-    const Outcome kept = unwrap(core_.deps.publisher.update_webhook(row, version, audit));
-    if (kept == Outcome::stale) continue;
+    const WriteOutcome kept = unwrap(core_.deps.publisher.update_webhook(row, version, audit));
+    if (kept == WriteOutcome::stale) continue;
     check_outcome(kept);
     return row;
   }
@@ -243,10 +243,10 @@ net::HttpResponse Webhooks::remove(const Call& call) const {
   const store::AuditRow audit =
       core_.audit(call, "webhook.deleted",
                   {{"id", row.id}, {"name", audit_name(row)}, {"email_address", row.address}});
-  const Outcome erased =
+  const WriteOutcome erased =
       unwrap(core_.deps.publisher.delete_webhook(row.account_id, row.id, expected, audit));
-  if (erased == Outcome::stale) throw version_mismatch();
-  if (erased != Outcome::done) throw not_found();
+  if (erased == WriteOutcome::stale) throw version_mismatch();
+  if (erased != WriteOutcome::done) throw not_found();
   unwrap(core_.forget_deliveries(std::span(&row.id, 1)));
   return no_content();
 }

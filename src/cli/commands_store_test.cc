@@ -228,7 +228,7 @@ class Inbox : public DataDirectory {
     row.created_at = row.updated_at = store::now();
     const auto made = store.create_webhook(row, nullptr);
     ASSERT_TRUE(made) << made.error().message;
-    ASSERT_EQ(*made, store::Outcome::done);
+    ASSERT_EQ(*made, store::WriteOutcome::done);
   }
 
   void put(const std::string& id, const std::string& webhook, const std::string& subject,

@@ -111,9 +111,9 @@ Diagnostic at_listener(const kumo::Listener& listener, const LuaConfig& lua,
   return placed(listener.place + ": " + text, std::filesystem::path(lua.policy).parent_path());
 }
 
-kumo::PolicyOptions options_of(const Config& config, std::string text) {
+kumo::LuaPolicyOptions options_of(const Config& config, std::string text) {
   const LuaConfig& lua = config.lua;
-  kumo::PolicyOptions options{
+  kumo::LuaPolicyOptions options{
       .path = lua.policy,
       .text = std::move(text),
       .read_roots = lua.read,
@@ -224,7 +224,7 @@ void load_lua(Config& config, const Positions& positions, Diagnostics& diagnosti
   const std::filesystem::path folder = std::filesystem::path(lua.policy).parent_path();
   std::vector<ScriptRuntime::Line> lines;
   lua.runtime->listen(&lines);
-  auto loaded = kumo::Policy::load(options_of(config, *text), lua.runtime->world());
+  auto loaded = kumo::LuaPolicy::load(options_of(config, *text), lua.runtime->world());
   lua.runtime->listen(nullptr);
   if (!loaded) {
     for (const std::string_view one : mistakes_of(loaded.error().message)) {

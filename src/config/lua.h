@@ -10,7 +10,7 @@
 #include "config/positions.h"
 
 namespace postern::dialect::kumo {
-class Policy;
+class LuaPolicy;
 }
 
 namespace postern::app {
@@ -38,7 +38,7 @@ struct LuaConfig {
   std::string ca;  ///< PEM file for HTTPS servers of the policy; empty: the system's roots
 
   /// Null without a policy or if files are not read.
-  std::shared_ptr<const dialect::kumo::Policy> loaded;
+  std::shared_ptr<const dialect::kumo::LuaPolicy> loaded;
   /// What `loaded` runs on; outlives it.
   std::shared_ptr<ScriptRuntime> runtime;
 };

@@ -104,9 +104,9 @@ Diagnostic diagnostic_of(const vsl::Mistake& mistake, const std::filesystem::pat
   return diagnostic;
 }
 
-vsl::PolicyOptions options_of(const Config& config, vsl::Site site) {
+vsl::VslPolicyOptions options_of(const Config& config, vsl::Site site) {
   const VslConfig& given = config.vsl;
-  vsl::PolicyOptions options;
+  vsl::VslPolicyOptions options;
   options.path = given.policy;
   options.site = std::move(site);
   options.own_folders = {std::filesystem::absolute(config.server.data_dir).string()};
@@ -193,7 +193,7 @@ void load_vsl(Config& config, const Positions& positions, Diagnostics& diagnosti
     return;
   }
   const std::filesystem::path folder = std::filesystem::path(given.policy).parent_path();
-  auto loaded = vsl::Policy::load(options_of(config, std::move(site)), given.runtime->world());
+  auto loaded = vsl::VslPolicy::load(options_of(config, std::move(site)), given.runtime->world());
   if (!loaded) {
     for (const vsl::Mistake& mistake : loaded.error()) {
       Diagnostic diagnostic = diagnostic_of(mistake, folder);

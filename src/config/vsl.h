@@ -9,7 +9,7 @@
 #include "config/lua.h"
 
 namespace postern::dialect::vsl {
-class Policy;
+class VslPolicy;
 }
 
 namespace postern::app {
@@ -49,7 +49,7 @@ struct VslConfig {
   std::uint64_t array = 10'000;                               ///< entries of an array or map
 
   /// Null without a policy or if files are not read.
-  std::shared_ptr<const dialect::vsl::Policy> loaded;
+  std::shared_ptr<const dialect::vsl::VslPolicy> loaded;
   /// What `loaded` runs on; outlives it.
   std::shared_ptr<ScriptRuntime> runtime;
 

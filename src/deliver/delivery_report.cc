@@ -12,7 +12,7 @@ std::string reverse_path_text(const policy::Evidence& evidence) {
 }
 
 /// The closed set of postern_webhook_responses.
-std::string_view response_class(const Outcome& outcome) {
+std::string_view response_class(const DeliveryOutcome& outcome) {
   if (outcome.http_status) {
     switch (*outcome.http_status / 100) {
       case 2:
@@ -45,7 +45,7 @@ std::string_view result_class(const smtp::Reply& reply) {
 
 }  // namespace
 
-store::LogRecord log_record(const DeliveryFacts& facts, const Outcome& outcome) {
+store::LogRecord log_record(const DeliveryFacts& facts, const DeliveryOutcome& outcome) {
   const policy::Evidence& evidence = facts.evidence;
   store::LogRecord record;
   record.id = outcome.log_id;
@@ -84,7 +84,7 @@ store::LogRecord log_record(const DeliveryFacts& facts, const Outcome& outcome) 
   return record;
 }
 
-void report(const DeliveryFacts& facts, const Outcome& outcome) {
+void report(const DeliveryFacts& facts, const DeliveryOutcome& outcome) {
   const std::string_view route = facts.webhook.target_url == "inbox" ? "inbox" : "webhook";
   telemetry::Metrics& metrics = telemetry::metrics();
   metrics.delivery_attempts.counter({route, result_class(outcome.reply)}).add();

@@ -11,7 +11,7 @@
 
 namespace postern::deliver {
 
-/// The facts of a delivery attempt besides its Outcome.
+/// The facts of a delivery attempt besides its DeliveryOutcome.
 struct DeliveryFacts {
   const policy::Evidence& evidence;                   ///< of the message; borrowed
   const policy::Webhook& webhook;                     ///< the destination; borrowed
@@ -26,9 +26,9 @@ struct DeliveryFacts {
 };
 
 /// The log record of an attempt, with the id `outcome.log_id`. Contains no secret and no body.
-store::LogRecord log_record(const DeliveryFacts& facts, const Outcome& outcome);
+store::LogRecord log_record(const DeliveryFacts& facts, const DeliveryOutcome& outcome);
 
 /// Counts the attempt in the metrics, and writes a log line if it failed.
-void report(const DeliveryFacts& facts, const Outcome& outcome);
+void report(const DeliveryFacts& facts, const DeliveryOutcome& outcome);
 
 }  // namespace postern::deliver

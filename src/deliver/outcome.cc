@@ -101,8 +101,8 @@ smtp::Reply override_reply(std::uint16_t code, std::string text, const std::stri
 
 }  // namespace
 
-Outcome outcome_of(const net::HttpResult& result, const std::string& message_id) {
-  Outcome outcome{.message_id = message_id};
+DeliveryOutcome outcome_of(const net::HttpResult& result, const std::string& message_id) {
+  DeliveryOutcome outcome{.message_id = message_id};
   if (result.trouble != net::HttpTrouble::none) {
     outcome.trouble = result.trouble;
     outcome.reply = {

@@ -13,7 +13,7 @@
 namespace postern::deliver {
 
 /// An SMTP reply, and what the delivery log records with it.
-struct Outcome {
+struct DeliveryOutcome {
   smtp::Reply reply;                 ///< to the SMTP client
   std::string message_id;            ///< msg_…; empty if none was assigned
   std::optional<int> http_status;    ///< nullopt: no response
@@ -30,6 +30,6 @@ struct Outcome {
 };
 
 /// The outcome of a request. Pure. `message_id` becomes part of a positive reply.
-Outcome outcome_of(const net::HttpResult& result, const std::string& message_id);
+DeliveryOutcome outcome_of(const net::HttpResult& result, const std::string& message_id);
 
 }  // namespace postern::deliver

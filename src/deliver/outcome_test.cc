@@ -13,7 +13,7 @@ net::HttpResult answered(int status, net::HttpHeaders headers = {}) {
   return {.status = status, .headers = std::move(headers)};
 }
 
-TEST(Outcome, each_status_has_the_reply_of_the_contract) {
+TEST(DeliveryOutcome, each_status_has_the_reply_of_the_contract) {
   const std::pair<int, const char*> table[] = {
       {200, "250 2.0.0"}, {201, "250 2.0.0"}, {204, "250 2.0.0"}, {299, "250 2.0.0"},
       {301, "450 4.3.0"}, {302, "450 4.3.0"}, {307, "450 4.3.0"}, {400, "550 5.7.1"},
@@ -22,7 +22,7 @@ TEST(Outcome, each_status_has_the_reply_of_the_contract) {
       {499, "550 5.7.1"}, {500, "450 4.3.0"}, {503, "450 4.3.0"}, {599, "450 4.3.0"},
       {600, "450 4.3.0"}, {999, "450 4.3.0"}};
   for (const auto& [status, reply] : table) {
-    const Outcome outcome = outcome_of(answered(status), id);
+    const DeliveryOutcome outcome = outcome_of(answered(status), id);
     EXPECT_TRUE(outcome.reply.to_string().starts_with(reply))
         << status << ' ' << outcome.reply.to_string();
     EXPECT_EQ(outcome.http_status, status);
@@ -32,11 +32,11 @@ TEST(Outcome, each_status_has_the_reply_of_the_contract) {
   EXPECT_EQ(outcome_of(answered(200), id).reply.text, std::string("accepted ") + id);
 }
 
-TEST(Outcome, without_an_answer_the_client_tries_again) {
+TEST(DeliveryOutcome, without_an_answer_the_client_tries_again) {
   for (const net::HttpTrouble trouble :
        {net::HttpTrouble::blocked, net::HttpTrouble::unresolved, net::HttpTrouble::unreachable,
         net::HttpTrouble::tls, net::HttpTrouble::timeout, net::HttpTrouble::broken}) {
-    const Outcome outcome =
+    const DeliveryOutcome outcome =
         outcome_of({.trouble = trouble, .detail = "blocked address 10.0.0.1"}, id);
     EXPECT_EQ(outcome.reply.to_string(), "450 4.4.1 the webhook cannot be reached now");
     EXPECT_FALSE(outcome.http_status);
@@ -52,7 +52,7 @@ struct OverrideCase {
   Override override;
 };
 
-TEST(Outcome, one_valid_override_wins_over_the_status) {
+TEST(DeliveryOutcome, one_valid_override_wins_over_the_status) {
   const OverrideCase cases[] = {
       {200,
        {{"X-Conduit-SMTP-Code", "550"}, {"X-Conduit-SMTP-Message", "No ticket with that number"}},
@@ -136,7 +136,7 @@ TEST(Outcome, one_valid_override_wins_over_the_status) {
        Override::none},
   };
   for (const OverrideCase& expected : cases) {
-    const Outcome outcome = outcome_of(answered(expected.status, expected.headers), id);
+    const DeliveryOutcome outcome = outcome_of(answered(expected.status, expected.headers), id);
     EXPECT_EQ(outcome.reply.to_string(), expected.reply);
     EXPECT_EQ(outcome.override, expected.override) << expected.reply;
   }
@@ -146,7 +146,7 @@ TEST(Outcome, one_valid_override_wins_over_the_status) {
             "HTTP status 500");
 }
 
-TEST(Outcome, the_text_of_an_endpoint_cannot_leave_its_line) {
+TEST(DeliveryOutcome, the_text_of_an_endpoint_cannot_leave_its_line) {
   const auto line = [](std::string text) {
     return outcome_of(answered(200, {{"X-Conduit-SMTP-Code", "550"},
                                      {"X-Conduit-SMTP-Message", std::move(text)}}),

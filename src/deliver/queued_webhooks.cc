@@ -23,7 +23,7 @@ Result<Remembered> recall(const std::string& text) {
   return Remembered{text.substr(0, blank), std::move(*evidence)};
 }
 
-smtp::RecipientResult result_of(const Outcome& outcome) {
+smtp::RecipientResult result_of(const DeliveryOutcome& outcome) {
   smtp::RecipientResult result;
   result.klass = outcome.reply.positive()    ? smtp::ResultClass::delivered
                  : outcome.reply.temporary() ? smtp::ResultClass::temporary
@@ -35,7 +35,7 @@ smtp::RecipientResult result_of(const Outcome& outcome) {
   return result;
 }
 
-relay::Contact contact_of(const Outcome& outcome) {
+relay::Contact contact_of(const DeliveryOutcome& outcome) {
   if (outcome.reply.positive()) return relay::Contact::delivered;
   // The endpoint's state is unknown: send less at a time, but do not pause.
   if (outcome.trouble == net::HttpTrouble::exhausted) return relay::Contact::pushed_back;
@@ -46,11 +46,9 @@ relay::Contact contact_of(const Outcome& outcome) {
 
 }  // namespace
 
-Task<Result<QueuedWebhooks::Kept>> QueuedWebhooks::keep(const policy::Evidence& evidence,
-                                                        spool::Body& message,
-                                                        WebhookDelivery::Time received_at,
-                                                        const std::string& trace_id,
-                                                        spool::State state, Outcome& refused) {
+Task<Result<QueuedWebhooks::Kept>> QueuedWebhooks::keep(
+    const policy::Evidence& evidence, spool::Body& message, WebhookDelivery::Time received_at,
+    const std::string& trace_id, spool::State state, DeliveryOutcome& refused) {
   auto prepared = co_await delivery_.prepare(evidence, message, received_at, refused);
   if (!prepared) co_return tl::unexpected(prepared.error());
   const policy::Webhook& webhook = *evidence.subject()->route.webhook;
@@ -69,15 +67,15 @@ Task<Result<QueuedWebhooks::Kept>> QueuedWebhooks::keep(const policy::Evidence& 
                  std::move(prepared->payload.files)};
 }
 
-Task<queue::Carried> QueuedWebhooks::carry(const queue::Errand& errand, queue::Text& text) {
+Task<queue::Carried> QueuedWebhooks::carry(const queue::DeliveryTask& task, queue::Text& text) {
   queue::Carried carried;
   const auto all = [&](const smtp::RecipientResult& result) {
-    carried.results.assign(errand.recipients.size(), result);
+    carried.results.assign(task.recipients.size(), result);
   };
   const auto ours = [&](std::string why) {
     all({.klass = smtp::ResultClass::temporary, .enhanced = {4, 3, 0}, .text = std::move(why)});
   };
-  Result<Remembered> known = recall(errand.message.envelope.evidence);
+  Result<Remembered> known = recall(task.message.envelope.evidence);
   if (!known) {
     ours(known.error().message);
     co_return carried;
@@ -96,15 +94,15 @@ Task<queue::Carried> QueuedWebhooks::carry(const queue::Errand& errand, queue::T
     at += piece.size();
   }
   text.release();
-  const auto webhook = webhooks_.webhook(errand.destination.key);
-  const WebhookDelivery::Attempt attempt{.webhook_id = errand.destination.key,
+  const auto webhook = webhooks_.webhook(task.destination.key);
+  const WebhookDelivery::Attempt attempt{.webhook_id = task.destination.key,
                                          .id = known->id,
                                          .evidence = known->evidence,
-                                         .received_at = errand.message.envelope.received,
-                                         .number = errand.attempt,
-                                         .next = errand.next_attempt,
-                                         .trace_id = errand.message.envelope.trace_id};
-  const Outcome outcome = co_await delivery_.redeliver(attempt, std::move(payload));
+                                         .received_at = task.message.envelope.received,
+                                         .number = task.attempt,
+                                         .next = task.next_attempt,
+                                         .trace_id = task.message.envelope.trace_id};
+  const DeliveryOutcome outcome = co_await delivery_.redeliver(attempt, std::move(payload));
   if (outcome.http_status == http_gone && webhook) gone_(*webhook);
   all(result_of(outcome));
   carried.contact = contact_of(outcome);

@@ -6,12 +6,12 @@
 #include <string>
 
 #include "deliver/webhook_delivery.h"
-#include "queue/courier.h"
+#include "queue/delivery_agent.h"
 
 namespace postern::deliver {
 
 /// The courier of queued webhooks.
-class QueuedWebhooks final : public queue::Courier {
+class QueuedWebhooks final : public queue::DeliveryAgent {
  public:
   /// Called when an endpoint reports that it is permanently gone (HTTP 410, RFC 9110 §15.5.11).
   /// Must not block.
@@ -36,10 +36,10 @@ class QueuedWebhooks final : public queue::Courier {
   /// On an error `refused` has the reply for the client.
   Task<Result<Kept>> keep(const policy::Evidence& evidence, spool::Body& message,
                           WebhookDelivery::Time received_at, const std::string& trace_id,
-                          spool::State state, Outcome& refused);
+                          spool::State state, DeliveryOutcome& refused);
 
-  /// One delivery attempt; see queue::Courier.
-  Task<queue::Carried> carry(const queue::Errand& errand, queue::Text& text) override;
+  /// One delivery attempt; see queue::DeliveryAgent.
+  Task<queue::Carried> carry(const queue::DeliveryTask& task, queue::Text& text) override;
 
  private:
   WebhookDelivery& delivery_;

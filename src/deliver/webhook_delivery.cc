@@ -36,8 +36,8 @@ constexpr std::uint64_t template_copies = 4;
 constexpr std::chrono::minutes heavy_wait{4};
 
 /// The outcome of an internal failure: nothing was sent, and the webhook is not to blame.
-Outcome own_trouble(const Error& error) {
-  Outcome outcome;
+DeliveryOutcome own_trouble(const Error& error) {
+  DeliveryOutcome outcome;
   switch (error.fault) {
     case Fault::disk_full:  // RFC 3463 §3.4
     case Fault::temporary:  // no space in memory
@@ -69,7 +69,7 @@ std::string subject_of(std::string_view payload) {
   return subject.is_string() ? std::string(subject.get_string()) : std::string();
 }
 
-Outcome not_active() {
+DeliveryOutcome not_active() {
   return {.reply = {550, {5, 2, 1}, "the webhook is not active"}, .failed_control = "inactive"};
 }
 
@@ -125,7 +125,7 @@ Result<void> apply_template(const policy::Webhook& webhook, const std::string& d
 }
 
 /// Keeps or removes the linked files according to the outcome of the delivery.
-Task<void> settle(LinkedFiles& files, const Outcome& outcome) {
+Task<void> settle(LinkedFiles& files, const DeliveryOutcome& outcome) {
   if (outcome.reply.positive()) {
     const Result<void> kept = co_await queue::stored<void>(
         [&files](LinkedFiles::Done done) { files.keep(std::move(done)); });
@@ -185,7 +185,7 @@ Task<std::invoke_result_t<F>> WebhookDelivery::offload(const Job& job, std::uint
   co_return std::move(*done);
 }
 
-void WebhookDelivery::record(const Job& job, Outcome& outcome) {
+void WebhookDelivery::record(const Job& job, DeliveryOutcome& outcome) {
   outcome.duration = std::chrono::duration_cast<milliseconds>(Clock::now() - job.start);
   outcome.log_id = new_id("log_");
   std::optional<Time> next = outcome.reply.temporary() ? job.next_attempt : std::nullopt;
@@ -204,36 +204,37 @@ void WebhookDelivery::record(const Job& job, Outcome& outcome) {
   report(facts, outcome);
 }
 
-Task<Outcome> WebhookDelivery::deliver(const policy::Evidence& evidence, spool::Body& message,
-                                       Time received_at, std::string trace_id) {
+Task<DeliveryOutcome> WebhookDelivery::deliver(const policy::Evidence& evidence,
+                                               spool::Body& message, Time received_at,
+                                               std::string trace_id) {
   Job job{.evidence = evidence, .message = message, .received_at = received_at};
   job.trace_id = std::move(trace_id);
   const policy::Recipient* const subject = evidence.subject();
   if (subject != nullptr && subject->route.webhook)
     job.webhook = services_.directory.webhook(subject->route.webhook->id);
   if (!job.webhook)
-    co_return Outcome{.reply = {550, {5, 2, 1}, "no such webhook any more"},
-                      .failed_control = "deleted"};
+    co_return DeliveryOutcome{.reply = {550, {5, 2, 1}, "no such webhook any more"},
+                              .failed_control = "deleted"};
   if (!job.webhook->is_active) {
-    Outcome refused{.reply = {550, {5, 2, 1}, "the webhook is not active"},
-                    .failed_control = "inactive"};
+    DeliveryOutcome refused{.reply = {550, {5, 2, 1}, "the webhook is not active"},
+                            .failed_control = "inactive"};
     record(job, refused);
     co_return refused;
   }
   if (options_.disposition == Disposition::discard) {
-    Outcome dropped{.message_id = new_id("msg_")};
+    DeliveryOutcome dropped{.message_id = new_id("msg_")};
     dropped.reply = {250, {2, 0, 0}, "accepted " + dropped.message_id};
     co_return dropped;
   }
   if (evidence.message) job.message_id = evidence.message->message_id;
-  Outcome outcome = co_await recorded(job, [this, &job] { return attempt(job); });
+  DeliveryOutcome outcome = co_await recorded(job, [this, &job] { return attempt(job); });
   co_return outcome;
 }
 
 /// Turns exceptions into outcomes.
 template <class Work>
-Task<Outcome> WebhookDelivery::recorded(const Job& job, Work work) {
-  Outcome outcome;
+Task<DeliveryOutcome> WebhookDelivery::recorded(const Job& job, Work work) {
+  DeliveryOutcome outcome;
   try {
     outcome = co_await work();
   } catch (const std::exception& thrown) {
@@ -243,15 +244,15 @@ Task<Outcome> WebhookDelivery::recorded(const Job& job, Work work) {
   co_return outcome;
 }
 
-Task<Outcome> WebhookDelivery::simulate(std::shared_ptr<const policy::Webhook> webhook,
-                                        const policy::Evidence& evidence, spool::Body& message,
-                                        Time received_at) {
+Task<DeliveryOutcome> WebhookDelivery::simulate(std::shared_ptr<const policy::Webhook> webhook,
+                                                const policy::Evidence& evidence,
+                                                spool::Body& message, Time received_at) {
   Job job{.evidence = evidence,
           .message = message,
           .received_at = received_at,
           .simulated = true,
           .webhook = std::move(webhook)};
-  Outcome outcome = co_await recorded(job, [this, &job] { return attempt(job); });
+  DeliveryOutcome outcome = co_await recorded(job, [this, &job] { return attempt(job); });
   co_return outcome;
 }
 
@@ -278,8 +279,9 @@ Task<Result<Payload>> WebhookDelivery::build(const Job& job, std::string* id) {
   });
 }
 
-/// Builds the payload and applies the template. On an error `refused` has its Outcome.
-Task<Result<WebhookDelivery::Prepared>> WebhookDelivery::made(const Job& job, Outcome& refused) {
+/// Builds the payload and applies the template. On an error `refused` has its DeliveryOutcome.
+Task<Result<WebhookDelivery::Prepared>> WebhookDelivery::made(const Job& job,
+                                                              DeliveryOutcome& refused) {
   std::string id;
   Result<Payload> payload = co_await build(job, &id);
   if (!payload) {
@@ -312,8 +314,8 @@ Task<Result<WebhookDelivery::Prepared>> WebhookDelivery::made(const Job& job, Ou
     co_return tl::unexpected<Error>(shaped.error());
   }
   if (!shaped) {
-    refused = Outcome{.reply = {450, {4, 3, 0}, "the webhook's payload template failed"},
-                      .message_id = std::move(prepared.id)};
+    refused = DeliveryOutcome{.reply = {450, {4, 3, 0}, "the webhook's payload template failed"},
+                              .message_id = std::move(prepared.id)};
     refused.error = "payload template: " + shaped.error().message;
     co_return tl::unexpected<Error>(shaped.error());
   }
@@ -323,7 +325,7 @@ Task<Result<WebhookDelivery::Prepared>> WebhookDelivery::made(const Job& job, Ou
 Task<Result<WebhookDelivery::Prepared>> WebhookDelivery::prepare(const policy::Evidence& evidence,
                                                                  spool::Body& message,
                                                                  Time received_at,
-                                                                 Outcome& refused) {
+                                                                 DeliveryOutcome& refused) {
   Job job{.evidence = evidence, .message = message, .received_at = received_at};
   job.webhook = services_.directory.webhook(evidence.subject()->route.webhook->id);
   if (evidence.message) job.message_id = evidence.message->message_id;
@@ -356,15 +358,15 @@ Task<Result<WebhookDelivery::Prepared>> WebhookDelivery::prepare(const policy::E
   co_return fail(Fault::bug, *refused.error);
 }
 
-Task<Outcome> WebhookDelivery::redeliver(const Attempt& attempt, spool::Body payload) {
+Task<DeliveryOutcome> WebhookDelivery::redeliver(const Attempt& attempt, spool::Body payload) {
   Job job{.evidence = attempt.evidence, .message = payload, .received_at = attempt.received_at};
   job.attempt = attempt.number;
   job.next_attempt = attempt.next;
   job.trace_id = attempt.trace_id;
   job.webhook = services_.directory.webhook(attempt.webhook_id);
   if (!job.webhook) {
-    co_return Outcome{.reply = {550, {5, 2, 1}, "no such webhook any more"},
-                      .failed_control = "deleted"};
+    co_return DeliveryOutcome{.reply = {550, {5, 2, 1}, "no such webhook any more"},
+                              .failed_control = "deleted"};
   }
   if (job.evidence.message) {
     job.message_id = job.evidence.message->message_id;
@@ -372,31 +374,32 @@ Task<Outcome> WebhookDelivery::redeliver(const Attempt& attempt, spool::Body pay
   }
   if (!job.webhook->is_active) {
     // Mail for a deactivated webhook waits as if the endpoint did not respond.
-    Outcome waits{.reply = {450, {4, 2, 1}, "the webhook is not active"},
-                  .failed_control = "inactive"};
+    DeliveryOutcome waits{.reply = {450, {4, 2, 1}, "the webhook is not active"},
+                          .failed_control = "inactive"};
     record(job, waits);
     co_return waits;
   }
-  Outcome outcome = co_await recorded(job, [this, &job, &attempt, &payload]() -> Task<Outcome> {
-    if (job.webhook->target_url == inbox_target) {
-      const Result<std::string_view> octets = payload.view();
-      if (!octets) co_return own_trouble(octets.error());
-      std::string subject = subject_of(*octets);
-      co_return co_await put(job, attempt.id, std::move(subject), std::move(payload), nullptr);
-    }
-    const DeliveryGate::Place place = co_await gate_.enter(job.webhook->id, job.left());
-    if (!place) {
-      co_return outcome_of({.trouble = net::HttpTrouble::timeout,
-                            .detail = "too many deliveries of this webhook under way"},
-                           attempt.id);
-    }
-    co_return co_await post(job, attempt.id, std::move(payload), job.webhook);
-  });
+  DeliveryOutcome outcome =
+      co_await recorded(job, [this, &job, &attempt, &payload]() -> Task<DeliveryOutcome> {
+        if (job.webhook->target_url == inbox_target) {
+          const Result<std::string_view> octets = payload.view();
+          if (!octets) co_return own_trouble(octets.error());
+          std::string subject = subject_of(*octets);
+          co_return co_await put(job, attempt.id, std::move(subject), std::move(payload), nullptr);
+        }
+        const DeliveryGate::Place place = co_await gate_.enter(job.webhook->id, job.left());
+        if (!place) {
+          co_return outcome_of({.trouble = net::HttpTrouble::timeout,
+                                .detail = "too many deliveries of this webhook under way"},
+                               attempt.id);
+        }
+        co_return co_await post(job, attempt.id, std::move(payload), job.webhook);
+      });
   co_return outcome;
 }
 
-Task<Outcome> WebhookDelivery::attempt(const Job& job) {
-  Outcome refused;
+Task<DeliveryOutcome> WebhookDelivery::attempt(const Job& job) {
+  DeliveryOutcome refused;
   Result<Prepared> prepared = co_await made(job, refused);
   if (!prepared) co_return refused;
   std::string id = std::move(prepared->id);
@@ -417,19 +420,19 @@ Task<Outcome> WebhookDelivery::attempt(const Job& job) {
   if (!webhook || !webhook->is_active) co_return not_active();
   // Last, so that refused mail takes no token.
   if (!job.simulated && !services_.rates.take(webhook->id, webhook->rate_limit_per_minute))
-    co_return Outcome{
+    co_return DeliveryOutcome{
         .reply = {450, {4, 2, 1}, "the webhook's rate limit is reached, try again later"},
         .failed_control = "rate_limit"};
   const std::unique_ptr<LinkedFiles> files = std::move(prepared->payload.files);
   if (files) files->leave();  // from here on the endpoint may have the message
-  Outcome outcome =
+  DeliveryOutcome outcome =
       co_await post(job, std::move(id), std::move(prepared->payload.body), std::move(webhook));
   if (files) co_await settle(*files, outcome);
   co_return outcome;
 }
 
-Task<Outcome> WebhookDelivery::post(const Job& job, std::string id, spool::Body payload,
-                                    std::shared_ptr<const policy::Webhook> webhook) {
+Task<DeliveryOutcome> WebhookDelivery::post(const Job& job, std::string id, spool::Body payload,
+                                            std::shared_ptr<const policy::Webhook> webhook) {
   const Result<std::string_view> body = payload.view();
   if (!body) co_return own_trouble(body.error());
   const Time now = std::chrono::system_clock::now();
@@ -462,21 +465,21 @@ Task<smtp::Reply> WebhookDelivery::test_reply(const Job& job) {
   co_return smtp::Reply{450, {4, 4, 1}, "test: no answer in time"};
 }
 
-Task<Outcome> WebhookDelivery::keep(const Job& job, std::string id, Payload payload) {
+Task<DeliveryOutcome> WebhookDelivery::keep(const Job& job, std::string id, Payload payload) {
   if (!job.simulated && !services_.rates.take(job.webhook->id, job.webhook->rate_limit_per_minute))
-    co_return Outcome{
+    co_return DeliveryOutcome{
         .reply = {450, {4, 2, 1}, "the webhook's rate limit is reached, try again later"},
         .failed_control = "rate_limit"};
   smtp::Reply test = co_await test_reply(job);
   if (test.code != 0)
-    co_return Outcome{
+    co_return DeliveryOutcome{
         .reply = std::move(test), .message_id = std::move(id), .error = "test recipient"};
   co_return co_await put(job, std::move(id), std::move(payload.subject), std::move(payload.body),
                          payload.files.get());
 }
 
-Task<Outcome> WebhookDelivery::put(const Job& job, std::string id, std::string subject,
-                                   spool::Body payload, LinkedFiles* files) {
+Task<DeliveryOutcome> WebhookDelivery::put(const Job& job, std::string id, std::string subject,
+                                           spool::Body payload, LinkedFiles* files) {
   spool::InboxMessage message{.id = id,
                               .webhook_id = job.webhook->id,
                               .account = job.webhook->account_id,
@@ -502,8 +505,9 @@ Task<Outcome> WebhookDelivery::put(const Job& job, std::string id, std::string s
   co_return outcome_of(taken, id);
 }
 
-Outcome WebhookDelivery::inbox_refusal(const Job& job, spool::InboxAnswer answer, std::string id) {
-  Outcome refused{.message_id = std::move(id), .failed_control = "inbox_full"};
+DeliveryOutcome WebhookDelivery::inbox_refusal(const Job& job, spool::InboxAnswer answer,
+                                               std::string id) {
+  DeliveryOutcome refused{.message_id = std::move(id), .failed_control = "inbox_full"};
   const auto count = [](std::string_view reason) {
     telemetry::metrics().inbox_refusals.counter({reason}).add();
   };

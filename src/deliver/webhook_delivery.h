@@ -74,8 +74,8 @@ class WebhookDelivery {
   /// Delivers an accepted message to the webhook of its first recipient. Never throws: an internal
   /// failure is a 451 or 452. `trace_id` goes into the delivery log. `evidence` and `message`
   /// belong to the awaiting transaction and must outlive the call.
-  Task<Outcome> deliver(const policy::Evidence& evidence, spool::Body& message, Time received_at,
-                        std::string trace_id = {});
+  Task<DeliveryOutcome> deliver(const policy::Evidence& evidence, spool::Body& message,
+                                Time received_at, std::string trace_id = {});
 
   /// What the queue stores for a message.
   struct Prepared {
@@ -85,7 +85,7 @@ class WebhookDelivery {
   /// Builds the payload of a message for the queue. On an error `refused` has the reply for the
   /// client.
   Task<Result<Prepared>> prepare(const policy::Evidence& evidence, spool::Body& message,
-                                 Time received_at, Outcome& refused);
+                                 Time received_at, DeliveryOutcome& refused);
 
   /// A delivery attempt from the queue.
   struct Attempt {
@@ -99,32 +99,33 @@ class WebhookDelivery {
     std::string trace_id = {};  ///< "" if there is none
   };
   /// Sends a queued payload once and records the attempt. Never throws.
-  Task<Outcome> redeliver(const Attempt& attempt, spool::Body payload);
+  Task<DeliveryOutcome> redeliver(const Attempt& attempt, spool::Body payload);
 
   /// POSTs a message made through the API, without rate limit; the log record is a simulation.
   /// `evidence` has only an envelope.
-  Task<Outcome> simulate(std::shared_ptr<const policy::Webhook> webhook,
-                         const policy::Evidence& evidence, spool::Body& message, Time received_at);
+  Task<DeliveryOutcome> simulate(std::shared_ptr<const policy::Webhook> webhook,
+                                 const policy::Evidence& evidence, spool::Body& message,
+                                 Time received_at);
 
  private:
   struct Job;
 
   template <class Work>
-  Task<Outcome> recorded(const Job& job, Work work);
-  Task<Result<Prepared>> made(const Job& job, Outcome& refused);
-  Task<Outcome> attempt(const Job& job);
-  Task<Outcome> post(const Job& job, std::string id, spool::Body payload,
-                     std::shared_ptr<const policy::Webhook> webhook);
-  Task<Outcome> keep(const Job& job, std::string id, Payload payload);
+  Task<DeliveryOutcome> recorded(const Job& job, Work work);
+  Task<Result<Prepared>> made(const Job& job, DeliveryOutcome& refused);
+  Task<DeliveryOutcome> attempt(const Job& job);
+  Task<DeliveryOutcome> post(const Job& job, std::string id, spool::Body payload,
+                             std::shared_ptr<const policy::Webhook> webhook);
+  Task<DeliveryOutcome> keep(const Job& job, std::string id, Payload payload);
   /// `files`: the linked files; null if unknown here.
-  Task<Outcome> put(const Job& job, std::string id, std::string subject, spool::Body payload,
-                    LinkedFiles* files);
+  Task<DeliveryOutcome> put(const Job& job, std::string id, std::string subject,
+                            spool::Body payload, LinkedFiles* files);
   Task<Result<Payload>> build(const Job& job, std::string* id);
-  Outcome inbox_refusal(const Job& job, spool::InboxAnswer answer, std::string id);
+  DeliveryOutcome inbox_refusal(const Job& job, spool::InboxAnswer answer, std::string id);
   Task<smtp::Reply> test_reply(const Job& job);
   template <class F>
   Task<std::invoke_result_t<F>> offload(const Job& job, std::uint64_t size, F work);
-  void record(const Job& job, Outcome& outcome);
+  void record(const Job& job, DeliveryOutcome& outcome);
 
   DeliveryServices services_;
   const DeliveryOptions options_;

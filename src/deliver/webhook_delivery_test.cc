@@ -35,12 +35,12 @@ constexpr const char* message_text =
     "Message-ID: <abc@example.com>\r\nFrom: alerts@example.com\r\nSubject: Disk\r\n\r\nfull\r\n";
 
 Task<void> run_delivery(WebhookDelivery* delivery, const policy::Evidence* evidence,
-                        spool::Body* message, Outcome* outcome) {
+                        spool::Body* message, DeliveryOutcome* outcome) {
   *outcome = co_await delivery->deliver(*evidence, *message, std::chrono::system_clock::now());
 }
 Task<void> run_simulation(WebhookDelivery* delivery, std::shared_ptr<const policy::Webhook> webhook,
                           const policy::Evidence* evidence, spool::Body* message,
-                          Outcome* outcome) {
+                          DeliveryOutcome* outcome) {
   *outcome = co_await delivery->simulate(std::move(webhook), *evidence, *message,
                                          std::chrono::system_clock::now());
 }
@@ -105,16 +105,16 @@ class WebhookDeliveryTest : public testing::Test {
     made.message.emplace().message_id = "<abc@example.com>";
     return made;
   }
-  Outcome deliver(const policy::Evidence& given, const std::string& text = message_text) {
+  DeliveryOutcome deliver(const policy::Evidence& given, const std::string& text = message_text) {
     spool::Body message(folder_.path());
     EXPECT_TRUE(message.append(text));
-    Outcome outcome;
+    DeliveryOutcome outcome;
     asio::co_spawn(loop_, run_delivery(&delivery(), &given, &message, &outcome), asio::detached);
     loop_.restart();
     loop_.run();
     return outcome;
   }
-  Outcome deliver() { return deliver(evidence()); }
+  DeliveryOutcome deliver() { return deliver(evidence()); }
   store::LogRecord last_record() {
     const auto listed = log_->list(webhook_.id, {}, {});
     if (!listed || listed->rows.empty()) return {};
@@ -214,7 +214,7 @@ TEST_F(WebhookDeliveryTest, posts_a_signed_payload_and_passes_the_answer_on) {
                              {"Host", "elsewhere.example"},
                              {"Content-Type", "text/plain"}};
   serve([](const Request&) { return Response{.status = 201}; });
-  const Outcome outcome = deliver();
+  const DeliveryOutcome outcome = deliver();
   EXPECT_EQ(outcome.reply.to_string(), "250 2.0.0 accepted " + outcome.message_id);
   const std::vector<Request> seen = server_->requests();
   ASSERT_EQ(seen.size(), 1u);
@@ -240,7 +240,7 @@ TEST_F(WebhookDeliveryTest, leaves_a_record_of_each_attempt) {
   serve([](const Request&) { return Response{.status = 503}; });
   policy::Evidence given = evidence();
   given.spf = mailauth::spf::Result{.status = mailauth::spf::Status::neutral};
-  const Outcome outcome = deliver(given);
+  const DeliveryOutcome outcome = deliver(given);
   EXPECT_EQ(outcome.reply.code, 450);
   const store::LogRecord record = last_record();
   EXPECT_EQ(record.id, outcome.log_id);
@@ -273,8 +273,8 @@ TEST_F(WebhookDeliveryTest, gives_a_message_without_message_id_one_of_its_own) {
 
 TEST_F(WebhookDeliveryTest, repeats_the_id_of_a_repeated_message) {
   serve([](const Request&) { return Response{.status = 503}; });
-  const Outcome first = deliver();
-  const Outcome second = deliver();
+  const DeliveryOutcome first = deliver();
+  const DeliveryOutcome second = deliver();
   EXPECT_EQ(first.message_id, second.message_id);
   EXPECT_NE(first.log_id, second.log_id);
   EXPECT_EQ(server_->connections(), 1);
@@ -302,7 +302,7 @@ TEST_F(WebhookDeliveryTest, takes_a_rate_token_just_before_the_post) {
   serve([](const Request&) { return Response{}; });
   EXPECT_EQ(deliver().reply.code, 250);
   EXPECT_EQ(deliver().reply.code, 250);
-  const Outcome third = deliver();
+  const DeliveryOutcome third = deliver();
   EXPECT_EQ(third.reply.code, 450);
   EXPECT_EQ(third.reply.enhanced, (smtp::EnhancedCode{4, 2, 1}));
   EXPECT_EQ(server_->requests().size(), 2u);
@@ -312,12 +312,12 @@ TEST_F(WebhookDeliveryTest, takes_a_rate_token_just_before_the_post) {
 TEST_F(WebhookDeliveryTest, gives_up_when_the_endpoint_is_slow_or_blocked) {
   webhook_.timeout = 150ms;
   serve([](const Request&) { return Response{.delay = 3s}; });
-  const Outcome slow = deliver();
+  const DeliveryOutcome slow = deliver();
   EXPECT_EQ(slow.reply.enhanced, (smtp::EnhancedCode{4, 4, 1}));
   EXPECT_LT(slow.duration, 1s);
   webhook_.target_url = "https://10.0.0.1/";
   publish();
-  const Outcome blocked = deliver();
+  const DeliveryOutcome blocked = deliver();
   EXPECT_EQ(blocked.reply.code, 450);
   ASSERT_TRUE(blocked.error);
   EXPECT_TRUE(blocked.error->starts_with("target refused")) << *blocked.error;
@@ -329,7 +329,7 @@ TEST_F(WebhookDeliveryTest, carries_a_large_message) {
   std::string text = message_text;
   for (int i = 0; i < 20'000; ++i)
     text += "a line of some length, so that the message is over the threshold\r\n";
-  const Outcome outcome = deliver(evidence(), text);
+  const DeliveryOutcome outcome = deliver(evidence(), text);
   EXPECT_EQ(outcome.reply.code, 250) << outcome.error.value_or("");
   const boost::json::value payload = boost::json::parse(server_->requests().at(0).body);
   EXPECT_GT(payload.at("text").as_string().size(), 1'000'000u);
@@ -347,7 +347,7 @@ TEST_F(WebhookDeliveryTest, limits_the_deliveries_of_a_webhook_at_a_time) {
   });
   const policy::Evidence given = evidence();
   std::vector<spool::Body> messages;
-  std::vector<Outcome> outcomes(8);
+  std::vector<DeliveryOutcome> outcomes(8);
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     messages.emplace_back(folder_.path());
     ASSERT_TRUE(messages.back().append(message_text));
@@ -356,7 +356,7 @@ TEST_F(WebhookDeliveryTest, limits_the_deliveries_of_a_webhook_at_a_time) {
     asio::co_spawn(loop_, run_delivery(&delivery(), &given, &messages[i], &outcomes[i]),
                    asio::detached);
   loop_.run();
-  for (const Outcome& outcome : outcomes) EXPECT_EQ(outcome.reply.code, 250);
+  for (const DeliveryOutcome& outcome : outcomes) EXPECT_EQ(outcome.reply.code, 250);
   EXPECT_LE(most, 2);
 }
 
@@ -374,7 +374,7 @@ TEST_F(WebhookDeliveryTest, delivers_on_several_loops) {
       for (int i = 0; i < 10; ++i) {
         spool::Body message(folder_.path());
         if (!message.append(message_text)) continue;
-        Outcome outcome;
+        DeliveryOutcome outcome;
         asio::co_spawn(*loop, run_delivery(&shared, &given, &message, &outcome), asio::detached);
         loop->restart();
         loop->run();
@@ -390,7 +390,7 @@ TEST_F(WebhookDeliveryTest, delivers_on_several_loops) {
 TEST_F(WebhookDeliveryTest, keeps_a_message_in_the_inbox) {
   webhook_.target_url = "inbox";
   publish();
-  const Outcome outcome = deliver();
+  const DeliveryOutcome outcome = deliver();
   EXPECT_EQ(outcome.reply.code, 250) << outcome.error.value_or("");
   auto kept = inbox_->reader().message(webhook_.id, outcome.message_id);
   ASSERT_TRUE(kept && *kept);
@@ -416,11 +416,11 @@ TEST_F(WebhookDeliveryTest, mail_from_the_queue_goes_to_the_inbox_too) {
                                            .id = id,
                                            .evidence = given,
                                            .received_at = std::chrono::system_clock::now()};
-    Outcome outcome;
+    DeliveryOutcome outcome;
     asio::co_spawn(
         loop_,
         [&]() -> Task<void> {
-          Outcome made = co_await delivery().redeliver(attempt, std::move(body));
+          DeliveryOutcome made = co_await delivery().redeliver(attempt, std::move(body));
           outcome = std::move(made);
         },
         asio::detached);
@@ -444,7 +444,7 @@ TEST(DeliveryReport, the_log_names_the_trace_of_what_a_full_inbox_refused) {
   const policy::Evidence evidence;
   policy::Webhook inbox;
   inbox.target_url = "inbox";
-  Outcome refused{.failed_control = "inbox_full"};
+  DeliveryOutcome refused{.failed_control = "inbox_full"};
   refused.reply = {452, {4, 2, 2}, "the inbox is full"};
   report({.evidence = evidence, .webhook = inbox, .trace_id = "trc_1"}, refused);
   telemetry::log::stop();
@@ -456,12 +456,12 @@ TEST_F(WebhookDeliveryTest, a_full_inbox_defers_and_keeps_what_it_took) {
   webhook_.target_url = "inbox";
   webhook_.inbox.messages = 1;
   publish();
-  const Outcome first = deliver();
+  const DeliveryOutcome first = deliver();
   EXPECT_EQ(first.reply.code, 250);
   policy::Evidence other = evidence();
   other.message->message_id = "<other@example.com>";
   const std::string text = "Message-ID: <other@example.com>\r\n\r\nx\r\n";
-  const Outcome second = deliver(other, text);
+  const DeliveryOutcome second = deliver(other, text);
   EXPECT_EQ(second.reply.to_string(), "452 4.2.2 the inbox is full");
   EXPECT_EQ(last_record().failed_control, "inbox_full");
   EXPECT_EQ(deliver().reply.code, 250) << "the first one again: it is there";
@@ -479,13 +479,13 @@ TEST_F(WebhookDeliveryTest, tells_trouble_of_its_own_from_the_webhooks) {
   serve([](const Request&) { return Response{}; });
   const std::string large = message_text + std::string(100'000, 'x') + "\r\n";
   workers_.stop();
-  const Outcome busy = deliver(evidence(), large);
+  const DeliveryOutcome busy = deliver(evidence(), large);
   EXPECT_EQ(busy.reply.code, 451);
   EXPECT_EQ(busy.error, "too much work is waiting");
   EXPECT_EQ(deliver().reply.code, 250);
   webhook_.secret = Secret("not a secret");
   publish();
-  const Outcome broken = deliver();
+  const DeliveryOutcome broken = deliver();
   EXPECT_EQ(broken.reply.to_string(), "451 4.3.0 temporary local problem, try again later");
   EXPECT_EQ(last_record().error, "the webhook's secret is malformed");
   EXPECT_EQ(server_->requests().size(), 1u);
@@ -527,7 +527,7 @@ TEST_F(WebhookDeliveryTest, simulates_without_limit_and_marks_it) {
   for (int i = 0; i < 3; ++i) {
     spool::Body message(folder_.path());
     ASSERT_TRUE(message.append(message_text));
-    Outcome outcome;
+    DeliveryOutcome outcome;
     asio::co_spawn(loop_, run_simulation(&delivery(), webhook, &envelope, &message, &outcome),
                    asio::detached);
     loop_.restart();
@@ -564,7 +564,7 @@ TEST_F(WebhookDeliveryTest, tenants_take_turns_with_large_messages) {
       },
       asio::detached);
   std::vector<spool::Body> messages;
-  std::vector<Outcome> outcomes(given.size());
+  std::vector<DeliveryOutcome> outcomes(given.size());
   std::vector<std::string> ended;
   for (std::size_t i = 0; i < given.size(); ++i) {
     ASSERT_TRUE(messages.emplace_back(folder_.path()).append(message_text));
@@ -577,7 +577,7 @@ TEST_F(WebhookDeliveryTest, tenants_take_turns_with_large_messages) {
   }
   asio::post(loop_, [&] { go.set_value(); });
   loop_.run();
-  for (const Outcome& outcome : outcomes) EXPECT_EQ(outcome.reply.code, 250);
+  for (const DeliveryOutcome& outcome : outcomes) EXPECT_EQ(outcome.reply.code, 250);
   EXPECT_THAT(ended, testing::ElementsAre("acc_a", "acc_b", "acc_a", "acc_a"));
 }
 
@@ -590,7 +590,7 @@ TEST_F(WebhookDeliveryTest, posts_what_a_template_makes_of_the_payload) {
   EXPECT_EQ(server_->requests().at(0).header("Content-Type"), "application/vnd.example+json");
   webhook_.payload_template = "{{range .To}}{{.Name.Nothing.At | unknown}}{{end}}";
   publish();
-  const Outcome failed = deliver();
+  const DeliveryOutcome failed = deliver();
   EXPECT_EQ(failed.reply.to_string(), "450 4.3.0 the webhook's payload template failed");
   EXPECT_EQ(server_->requests().size(), 1u);
 }

@@ -17,9 +17,9 @@ std::string_view word_of_result(const smtp::RecipientResult& result) {
   return result.klass == ResultClass::permanent ? "refused" : "retry";
 }
 
-telemetry::Line line_for(spool::Outcome outcome) {
-  if (outcome == spool::Outcome::delivered) return log::info("delivery.sent");
-  if (outcome == spool::Outcome::retry) return log::info("delivery.deferred");
+telemetry::Line line_for(spool::AttemptOutcome outcome) {
+  if (outcome == spool::AttemptOutcome::delivered) return log::info("delivery.sent");
+  if (outcome == spool::AttemptOutcome::retry) return log::info("delivery.deferred");
   return log::info("delivery.bounced");
 }
 
@@ -47,14 +47,14 @@ std::string text_of(const smtp::RecipientResult& result) {
   return text;
 }
 
-void note_attempt(const Errand& errand, const Carried& carried,
+void note_attempt(const DeliveryTask& task, const Carried& carried,
                   const std::vector<spool::Settlement>& settlements,
                   std::chrono::steady_clock::duration took) {
-  const std::string_view route = word_of(errand.destination.kind);
+  const std::string_view route = word_of(task.destination.kind);
   telemetry::Metrics& metrics = telemetry::metrics();
-  if (errand.destination.kind == RouteKind::webhook) {
+  if (task.destination.kind == RouteKind::webhook) {
     for (const spool::Settlement& settlement : settlements) {
-      if (settlement.outcome == spool::Outcome::dead) {
+      if (settlement.outcome == spool::AttemptOutcome::dead) {
         metrics.delivery_dead_letters.counter({route}).add();
       }
     }
@@ -67,10 +67,10 @@ void note_attempt(const Errand& errand, const Carried& carried,
     metrics.delivery_attempts.counter({route, word_of_result(result)}).add();
     telemetry::Line line = line_for(settlements[i].outcome);
     if (!line) continue;
-    line.field("message_id", errand.message.id)
-        .field("mail_from", errand.message.envelope.reverse_path)
-        .field("rcpt_to", errand.message.envelope.recipients[errand.recipients[i]].address)
-        .field("route", errand.destination.key)
+    line.field("message_id", task.message.id)
+        .field("mail_from", task.message.envelope.reverse_path)
+        .field("rcpt_to", task.message.envelope.recipients[task.recipients[i]].address)
+        .field("route", task.destination.key)
         .field("remote", carried.remotes[i])
         .field("attempt", settlements[i].attempt)
         .field("code", result.code)

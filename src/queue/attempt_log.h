@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "queue/courier.h"
+#include "queue/delivery_agent.h"
 
 namespace postern::queue {
 
@@ -16,8 +16,8 @@ std::string_view word_of(spool::RouteKind kind);
 std::string text_of(const smtp::RecipientResult& result);
 
 /// Writes one log line and counts one attempt for each recipient. `settlements` and the results are
-/// parallel to the recipients of the errand. `took`: the duration of the attempt.
-void note_attempt(const Errand& errand, const Carried& carried,
+/// parallel to the recipients of the task. `took`: the duration of the attempt.
+void note_attempt(const DeliveryTask& task, const Carried& carried,
                   const std::vector<spool::Settlement>& settlements,
                   std::chrono::steady_clock::duration took);
 

@@ -78,7 +78,7 @@ spool::Time Runner::wall(relay::Time queue) const {
                                            : clock_.wall(queue));
 }
 
-Courier& Runner::courier_of(const spool::Destination& destination) const {
+DeliveryAgent& Runner::courier_of(const spool::Destination& destination) const {
   switch (destination.kind) {
     case RouteKind::webhook:
       return couriers_.webhook;

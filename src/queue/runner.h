@@ -16,7 +16,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "net/work_pool.h"
-#include "queue/courier.h"
+#include "queue/delivery_agent.h"
 #include "relay/schedule.h"
 #include "relay/scheduler.h"
 #include "spool/spool.h"
@@ -54,9 +54,9 @@ class Runner {
  public:
   /// The couriers for the kinds of destination; borrowed.
   struct Couriers {
-    Courier& webhook;  ///< for RouteKind::webhook
-    Courier& relay;    ///< for RouteKind::relay
-    Courier& local;    ///< for RouteKind::local
+    DeliveryAgent& webhook;  ///< for RouteKind::webhook
+    DeliveryAgent& relay;    ///< for RouteKind::relay
+    DeliveryAgent& local;    ///< for RouteKind::local
   };
 
   /// All references and `reporter` are borrowed; a null `reporter` makes no reports. `disk` runs
@@ -118,11 +118,11 @@ class Runner {
   Task<void> attempt(relay::Scheduler::Work work);
   Task<Ended> try_once(const relay::Scheduler::Work& work);
   void show_slots();
-  Task<Carried> carry(const Errand& errand, Text& text);
-  static spool::Settlement settlement_of(const Errand& errand, std::size_t index,
+  Task<Carried> carry(const DeliveryTask& task, Text& text);
+  static spool::Settlement settlement_of(const DeliveryTask& task, std::size_t index,
                                          const spool::Claim& claim, const Carried& carried,
                                          const Next& again, bool extra);
-  Task<bool> report_failures(const Errand& errand, const Carried& carried,
+  Task<bool> report_failures(const DeliveryTask& task, const Carried& carried,
                              const std::vector<spool::Settlement>& settlements, Text& text);
   Task<void> quarantine(spool::MessageId id, Error damage);
   Task<Result<Told>> damaged_drop(const spool::Message& message, Error damage);
@@ -133,7 +133,7 @@ class Runner {
   Task<void> look_at_deadline(Number number);
   Task<void> settle(std::vector<spool::Settlement> settlements, std::string_view what);
   Task<Fetched> fetch(Number number);
-  Task<Result<Told>> report(Reporter::Event event, const Errand& errand, const Carried& carried,
+  Task<Result<Told>> report(Reporter::Event event, const DeliveryTask& task, const Carried& carried,
                             Text& text);
   void forget(Number number);
 
@@ -143,7 +143,7 @@ class Runner {
   relay::Time stored_arrival(const spool::Parcel& parcel) const;
   relay::Time now() const;
   spool::Time wall(relay::Time queue) const;
-  Courier& courier_of(const spool::Destination& destination) const;
+  DeliveryAgent& courier_of(const spool::Destination& destination) const;
 
   boost::asio::io_context& loop_;
   spool::Spool& spool_;

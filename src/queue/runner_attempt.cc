@@ -110,7 +110,7 @@ Task<Runner::Ended> Runner::try_once(const Scheduler::Work& work) {
                                     [](const spool::Claim& claim) { return claim.attempt == 1; });
   const auto limit =
       work.crowded && is_first ? options_.longest_crowded_attempt : options_.longest_attempt;
-  const Errand errand{
+  const DeliveryTask task{
       .message = fetched.message,
       .destination = fetched.destination,
       .recipients = fetched.recipients,
@@ -118,7 +118,7 @@ Task<Runner::Ended> Runner::try_once(const Scheduler::Work& work) {
       .started = std::chrono::system_clock::now(),
       .next_attempt = next.times ? std::optional(next.stored) : std::nullopt,
       .until = begun + limit + std::chrono::seconds(fetched.message.size / octets_per_second)};
-  const Carried carried = co_await carry(errand, *fetched.text);
+  const Carried carried = co_await carry(task, *fetched.text);
   if (fetched.text->damaged()) {
     co_await quarantine(fetched.message.id, *fetched.text->trouble());
     co_return Ended{.contact = carried.contact};
@@ -133,12 +133,12 @@ Task<Runner::Ended> Runner::try_once(const Scheduler::Work& work) {
   }
   std::vector<spool::Settlement> settlements;
   for (std::size_t i = 0; i < fetched.recipients.size(); ++i) {
-    settlements.push_back(settlement_of(errand, i, (*claims)[i], carried, again, extra));
+    settlements.push_back(settlement_of(task, i, (*claims)[i], carried, again, extra));
   }
-  const bool told = co_await report_failures(errand, carried, settlements, *fetched.text);
+  const bool told = co_await report_failures(task, carried, settlements, *fetched.text);
   if (fetched.text->damaged()) {  // making the report read it for the first time
     std::erase_if(settlements,
-                  [](const auto& one) { return one.outcome != spool::Outcome::delivered; });
+                  [](const auto& one) { return one.outcome != spool::AttemptOutcome::delivered; });
     co_await settle(std::move(settlements), fetched.message.id);
     co_await quarantine(fetched.message.id, *fetched.text->trouble());
     co_return Ended{.contact = carried.contact};
@@ -147,15 +147,15 @@ Task<Runner::Ended> Runner::try_once(const Scheduler::Work& work) {
     // The sender cannot get a report now, so the message does not fail yet.
     if (!again.times) again = {in_trouble.times, wall(in_trouble.times->due)};
     for (spool::Settlement& settlement : settlements) {
-      if (settlement.outcome != spool::Outcome::failed) continue;
-      settlement.outcome = spool::Outcome::retry;
+      if (settlement.outcome != spool::AttemptOutcome::failed) continue;
+      settlement.outcome = spool::AttemptOutcome::retry;
       settlement.next_attempt = again.stored;
       settlement.extra = extra;
     }
   }
-  note_attempt(errand, carried, settlements, std::chrono::steady_clock::now() - begun);
+  note_attempt(task, carried, settlements, std::chrono::steady_clock::now() - begun);
   const bool stays = std::any_of(settlements.begin(), settlements.end(), [](const auto& one) {
-    return one.outcome == spool::Outcome::retry;
+    return one.outcome == spool::AttemptOutcome::retry;
   });
   co_await settle(std::move(settlements), fetched.message.id);
   co_return Ended{.contact = carried.contact,
@@ -163,33 +163,34 @@ Task<Runner::Ended> Runner::try_once(const Scheduler::Work& work) {
 }
 
 /// Calls the courier; the result has one entry for each recipient even after an exception.
-Task<Carried> Runner::carry(const Errand& errand, Text& text) {
+Task<Carried> Runner::carry(const DeliveryTask& task, Text& text) {
   Carried carried;
   try {
-    carried = co_await courier_of(errand.destination).carry(errand, text);
+    carried = co_await courier_of(task.destination).carry(task, text);
   } catch (const std::exception& thrown) {
     carried = {};
-    carried.results.assign(errand.recipients.size(),
+    carried.results.assign(task.recipients.size(),
                            own_result(smtp::ResultClass::temporary, {4, 3, 0}, thrown.what()));
   }
-  carried.results.resize(errand.recipients.size());
-  carried.remotes.resize(errand.recipients.size());
+  carried.results.resize(task.recipients.size());
+  carried.remotes.resize(task.recipients.size());
   co_return carried;
 }
 
-spool::Settlement Runner::settlement_of(const Errand& errand, std::size_t index,
+spool::Settlement Runner::settlement_of(const DeliveryTask& task, std::size_t index,
                                         const spool::Claim& claim, const Carried& carried,
                                         const Next& again, bool extra) {
   const smtp::RecipientResult& result = carried.results[index];
   spool::Settlement settlement{
       .key = claim.key, .attempt = claim.attempt, .reply = text_of(result)};
   if (result.klass == smtp::ResultClass::delivered) {
-    settlement.outcome = spool::Outcome::delivered;
+    settlement.outcome = spool::AttemptOutcome::delivered;
   } else if (result.klass == smtp::ResultClass::permanent || !again.times) {
-    settlement.outcome = errand.destination.kind == RouteKind::webhook ? spool::Outcome::dead
-                                                                       : spool::Outcome::failed;
+    settlement.outcome = task.destination.kind == RouteKind::webhook
+                             ? spool::AttemptOutcome::dead
+                             : spool::AttemptOutcome::failed;
   } else {
-    settlement.outcome = spool::Outcome::retry;
+    settlement.outcome = spool::AttemptOutcome::retry;
     settlement.next_attempt = again.stored;
     settlement.extra = extra;
   }

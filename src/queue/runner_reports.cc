@@ -11,41 +11,41 @@ namespace log = telemetry::log;
 using spool::RouteKind;
 
 /// False when a report may be due and cannot be made or stored.
-Task<bool> Runner::report_failures(const Errand& errand, const Carried& carried,
+Task<bool> Runner::report_failures(const DeliveryTask& task, const Carried& carried,
                                    const std::vector<spool::Settlement>& settlements, Text& text) {
   std::vector<std::uint32_t> recipients;
   Carried failed{.results = {}, .contact = carried.contact, .remotes = {}};
   for (std::size_t i = 0; i < settlements.size(); ++i) {
-    if (settlements[i].outcome != spool::Outcome::failed) continue;
-    recipients.push_back(errand.recipients[i]);
+    if (settlements[i].outcome != spool::AttemptOutcome::failed) continue;
+    recipients.push_back(task.recipients[i]);
     failed.results.push_back(carried.results[i]);
     failed.remotes.push_back(carried.remotes[i]);
   }
   if (recipients.empty()) co_return true;
-  const Errand about{.message = errand.message,
-                     .destination = errand.destination,
-                     .recipients = recipients,
-                     .attempt = errand.attempt,
-                     .started = errand.started,
-                     .next_attempt = {}};
+  const DeliveryTask about{.message = task.message,
+                           .destination = task.destination,
+                           .recipients = recipients,
+                           .attempt = task.attempt,
+                           .started = task.started,
+                           .next_attempt = {}};
   const Result<Told> told = co_await report(Reporter::Event::failed, about, failed, text);
   co_return told.has_value();
 }
 
 /// The report is stored before the failure: after a crash in between the sender may get two
 /// reports, but never none.
-Task<Result<Told>> Runner::report(Reporter::Event event, const Errand& errand,
+Task<Result<Told>> Runner::report(Reporter::Event event, const DeliveryTask& task,
                                   const Carried& carried, Text& text) {
   if (reporter_ == nullptr) co_return Told::not_due;
   Result<std::optional<Reporter::Report>> made;
   try {
-    made = reporter_->report(event, errand, carried, text);
+    made = reporter_->report(event, task, carried, text);
   } catch (const std::exception& thrown) {
     made = fail(Fault::bug, thrown.what());
   }
   if (!made) {
     log::error("store.error")
-        .field("message_id", errand.message.id)
+        .field("message_id", task.message.id)
         .field("error", made.error().message);
     co_return tl::unexpected(made.error());
   }
@@ -54,11 +54,11 @@ Task<Result<Told>> Runner::report(Reporter::Event event, const Errand& errand,
     spool_.put(std::move((*made)->envelope), std::move((*made)->body), std::move(done));
   });
   if (!kept) {
-    reporter_->lost(errand);
+    reporter_->lost(task);
     log::error("store.error").field("error", kept.error().message);
     co_return tl::unexpected(kept.error());
   }
-  log::info("report.queued").field("message_id", *kept).field("original", errand.message.id);
+  log::info("report.queued").field("message_id", *kept).field("original", task.message.id);
   wake();
   co_return Told::stored;
 }
@@ -141,12 +141,13 @@ Task<Result<Told>> Runner::tell_dropped(spool::MessageId id) {
   }
   if (recipients.empty()) co_return Told::not_due;
   carried.remotes.resize(recipients.size());
-  const Errand errand{.message = message,
-                      .destination = message.envelope.recipients[recipients.front()].destination,
-                      .recipients = recipients,
-                      .started = std::chrono::system_clock::now(),
-                      .next_attempt = {}};
-  Result<Told> told = co_await report(Reporter::Event::failed, errand, carried, text);
+  const DeliveryTask task{
+      .message = message,
+      .destination = message.envelope.recipients[recipients.front()].destination,
+      .recipients = recipients,
+      .started = std::chrono::system_clock::now(),
+      .next_attempt = {}};
+  Result<Told> told = co_await report(Reporter::Event::failed, task, carried, text);
   if (text.damaged()) co_return co_await damaged_drop(message, *text.trouble());
   co_return told;
 }
@@ -206,18 +207,19 @@ Task<void> Runner::look_at_deadline(Number number) {
     keys.push_back({fetched.message.id, index});
     settlements.push_back({.key = keys.back(),
                            .attempt = 0,
-                           .outcome = spool::Outcome::failed,
+                           .outcome = spool::AttemptOutcome::failed,
                            .reply = "expired: " + recipient.last_reply});
   }
   carried.remotes.resize(carried.results.size());
-  const Errand errand{.message = fetched.message,
-                      .destination = fetched.destination,
-                      .recipients = fetched.recipients,
-                      .attempt = first.attempts,
-                      .started = std::chrono::system_clock::now(),
-                      .next_attempt = expires ? std::nullopt : std::optional(first.next_attempt)};
+  const DeliveryTask task{
+      .message = fetched.message,
+      .destination = fetched.destination,
+      .recipients = fetched.recipients,
+      .attempt = first.attempts,
+      .started = std::chrono::system_clock::now(),
+      .next_attempt = expires ? std::nullopt : std::optional(first.next_attempt)};
   const Result<Told> told = co_await report(
-      expires ? Reporter::Event::failed : Reporter::Event::delayed, errand, carried, *fetched.text);
+      expires ? Reporter::Event::failed : Reporter::Event::delayed, task, carried, *fetched.text);
   if (fetched.text->damaged()) {
     co_await quarantine(fetched.message.id, *fetched.text->trouble());
     co_await reload(message_of(number), false);

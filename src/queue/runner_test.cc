@@ -35,7 +35,7 @@ smtp::RecipientResult result(ResultClass klass, std::string text = "said so") {
 }
 
 /// A courier that gives the results of the test, the last one repeatedly, and records its calls.
-class ScriptedCourier final : public Courier {
+class ScriptedAgent final : public DeliveryAgent {
  public:
   struct Call {
     spool::MessageId id;
@@ -47,11 +47,11 @@ class ScriptedCourier final : public Courier {
   std::function<Task<void>()> during;
   relay::Contact contact = relay::Contact::answered;
 
-  Task<Carried> carry(const Errand& errand, Text& text) override {
-    Call call{.id = errand.message.id, .recipients = {}, .attempt = errand.attempt, .text = {}};
-    call.longest = errand.until - std::chrono::steady_clock::now();
-    for (const std::uint32_t index : errand.recipients) {
-      call.recipients.push_back(errand.message.envelope.recipients[index].address);
+  Task<Carried> carry(const DeliveryTask& task, Text& text) override {
+    Call call{.id = task.message.id, .recipients = {}, .attempt = task.attempt, .text = {}};
+    call.longest = task.until - std::chrono::steady_clock::now();
+    for (const std::uint32_t index : task.recipients) {
+      call.recipients.push_back(task.message.envelope.recipients[index].address);
     }
     // Read twice, as for a second host.
     for (int round = 0; round < 2; ++round) {
@@ -97,26 +97,26 @@ class ScriptedCourier final : public Courier {
 class NotingReporter final : public Reporter {
  public:
   explicit NotingReporter(std::string directory) : directory_(std::move(directory)) {}
-  Result<std::optional<Report>> report(Event event, const Errand& errand, const Carried& carried,
-                                       Text& text) override {
+  Result<std::optional<Report>> report(Event event, const DeliveryTask& task,
+                                       const Carried& carried, Text& text) override {
     const std::lock_guard lock(mutex_);
-    for (std::size_t i = 0; i < errand.recipients.size(); ++i) {
+    for (std::size_t i = 0; i < task.recipients.size(); ++i) {
       said.push_back(std::string(event == Event::failed ? "failed " : "delayed ") +
-                     errand.message.envelope.recipients[errand.recipients[i]].address + " " +
+                     task.message.envelope.recipients[task.recipients[i]].address + " " +
                      carried.results[i].enhanced.to_string());
     }
     EXPECT_FALSE(text.read(0, 10).empty());
-    if (errand.message.envelope.reverse_path.empty()) return std::nullopt;
+    if (task.message.envelope.reverse_path.empty()) return std::nullopt;
     if (no_room) return fail(Fault::temporary, "no room");
     Report made{.envelope = {.received = std::chrono::system_clock::now()},
                 .body = spool::Body(directory_)};
     made.envelope.recipients.push_back(
-        {.address = errand.message.envelope.reverse_path, .destination = {RouteKind::local, "r"}});
+        {.address = task.message.envelope.reverse_path, .destination = {RouteKind::local, "r"}});
     EXPECT_TRUE(made.body.append("a report\r\n"));
     if (broken) made.envelope.recipients.clear();  // no spool accepts this
     return std::optional<Report>(std::move(made));
   }
-  void lost(const Errand&) override { ++lost_reports; }
+  void lost(const DeliveryTask&) override { ++lost_reports; }
   std::size_t count() {
     const std::lock_guard lock(mutex_);
     return said.size();
@@ -228,7 +228,7 @@ class RunnerTest : public ::testing::Test {
 
   tests::TemporaryFolder folder_;
   RunnerOptions options_;
-  ScriptedCourier webhook_, relay_, local_;
+  ScriptedAgent webhook_, relay_, local_;
   std::unique_ptr<NotingReporter> reporter_;
   std::unique_ptr<spool::SqliteSpool> spool_;
   std::unique_ptr<asio::io_context> loop_;

@@ -51,7 +51,7 @@ Courier::Impl::Impl(std::shared_ptr<const RelayConfig> config, dns::Resolver& re
 }
 
 Task<AttemptReport> Courier::Impl::attempt(const smtp::OutboundMessage& message, TextSource source,
-                                           Trip::Clock::time_point until) {
+                                           Attempt::Clock::time_point until) {
   const std::shared_ptr<const Setup> setup = setup_;
   const RelayConfig& config = *setup->config;
   const auto& recipients = message.recipients;
@@ -60,7 +60,7 @@ Task<AttemptReport> Courier::Impl::attempt(const smtp::OutboundMessage& message,
     return same_way(config, first, split_address(each.address));
   });
   if (all) {
-    Trip trip(*this, message, source, until);
+    Attempt trip(*this, message, source, until);
     co_return co_await trip.run();
   }
   // Routes have changed since these recipients were grouped: one attempt for each group.
@@ -79,7 +79,7 @@ Task<AttemptReport> Courier::Impl::attempt(const smtp::OutboundMessage& message,
     smtp::OutboundMessage part = message;
     part.recipients.clear();
     for (const std::size_t i : mine) part.recipients.push_back(recipients[i]);
-    Trip trip(*this, part, source, until);
+    Attempt trip(*this, part, source, until);
     AttemptReport report = co_await trip.run();
     const std::size_t before = whole.connections.size();
     for (std::size_t k = 0; k < mine.size(); ++k) {

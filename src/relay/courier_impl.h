@@ -57,10 +57,10 @@ class Courier::Impl {
   IdleConnections& idle() { return idle_; }
 
  private:
-  friend class Trip;
+  friend class Attempt;
 
   /// An attempt for recipients that share a destination.
-  class Trip;
+  class Attempt;
 
   std::shared_ptr<const Setup> setup_;
   dns::Resolver& resolver_;
@@ -73,14 +73,14 @@ class Courier::Impl {
 };
 
 /// An attempt for recipients that share a destination, from the plan to the last reply.
-class Courier::Impl::Trip {
+class Courier::Impl::Attempt {
  public:
   /// The monotonic clock.
   using Clock = std::chrono::steady_clock;
 
   /// The references must outlive the attempt.
-  Trip(Impl& courier, const smtp::OutboundMessage& message, const TextSource& source,
-       Clock::time_point until)
+  Attempt(Impl& courier, const smtp::OutboundMessage& message, const TextSource& source,
+          Clock::time_point until)
       : courier_(courier),
         setup_(courier.setup_),
         message_(message),

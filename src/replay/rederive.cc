@@ -145,7 +145,7 @@ namespace {
 /// The definition of the script that judged a login, loaded once for all that it judged.
 class Judges {
  public:
-  Result<std::shared_ptr<const dialect::kumo::Policy>> of(const policy::LoginRecord& login) {
+  Result<std::shared_ptr<const dialect::kumo::LuaPolicy>> of(const policy::LoginRecord& login) {
     if (policy_ != nullptr && definition_ == *login.verifier) return policy_;
     try {
       auto loaded = dialect::kumo::load_definition(script::parse_kept(*login.verifier).as_object());
@@ -160,7 +160,7 @@ class Judges {
 
  private:
   std::string definition_;
-  std::shared_ptr<const dialect::kumo::Policy> policy_;
+  std::shared_ptr<const dialect::kumo::LuaPolicy> policy_;
 };
 
 /// Of the recorded steps of a login those that a script left.
@@ -173,7 +173,7 @@ policy::Decision of_script(const policy::Decision& recorded) {
 }
 
 Task<std::vector<std::string>> differences_of_login(
-    std::shared_ptr<const dialect::kumo::Policy> judge, const policy::Trace& trace,
+    std::shared_ptr<const dialect::kumo::LuaPolicy> judge, const policy::Trace& trace,
     const policy::Decision& recorded, policy::Gatherer& gatherer, const Secret* password) {
   policy::Evidence evidence = policy::evidence_at(trace, recorded);
   evidence.session.auth.reset();

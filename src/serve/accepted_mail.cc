@@ -12,7 +12,7 @@
 #include "policy/replies.h"
 #include "queue/stored.h"
 #include "relay/destination.h"
-#include "serve/queue_couriers.h"
+#include "serve/delivery_agents.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
@@ -162,7 +162,7 @@ Task<smtp::Reply> AcceptedMail::take(std::vector<Copy> copies, Ruling ruling) {
   }
   smtp::Reply reply{.code = 0};
   for (const Copy& copy : at_once) {
-    deliver::Outcome outcome =
+    deliver::DeliveryOutcome outcome =
         co_await rooms_.webhooks.deliver(*copy.evidence, *copy.message, received, ruling.trace_id);
     reply = std::move(outcome.reply);
     if (!reply.positive()) co_return reply;
@@ -203,7 +203,7 @@ Task<smtp::Reply> AcceptedMail::put(Accepted accepted_mail) {
 
 Task<smtp::Reply> AcceptedMail::for_webhook(const Copy& copy, const Ruling& ruling, Time received,
                                             Accepted& accepted_mail) {
-  deliver::Outcome refused;
+  deliver::DeliveryOutcome refused;
   auto kept = co_await rooms_.queued.keep(*copy.evidence, *copy.message, received, ruling.trace_id,
                                           state_of(ruling), refused);
   if (!kept) {
@@ -230,7 +230,7 @@ std::optional<spool::Destination> AcceptedMail::destination_of(const policy::Rec
     case Kind::none:
       return std::nullopt;
     case Kind::forward:
-      return spool::Destination{RouteKind::relay, RelayCourier::destination_to(transport.target)};
+      return spool::Destination{RouteKind::relay, RelayAgent::destination_to(transport.target)};
     case Kind::maildir:
       return spool::Destination{RouteKind::local, folder_of(relay.maildir_path, address)};
     case Kind::mbox:

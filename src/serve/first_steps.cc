@@ -118,7 +118,7 @@ Result<void> make_first_objects(Instance& instance) {
                        {{"id", row.id}, {"name", row.name}, {"email_address", row.address}}));
         !made) {
       return tl::unexpected(made.error());
-    } else if (*made != store::Outcome::done) {
+    } else if (*made != store::WriteOutcome::done) {
       return fail(
           Fault::permanent,
           fmt::format("the webhook `{}` of the first start cannot be made: limits.account_* "

@@ -30,7 +30,7 @@ TEST(Reload, keeps_what_the_api_reads_out_of_the_running_data_directory) {
   store::ListRevisionRow row{.source = store::ListRevisionRow::Source::api,
                              .definition = dialect::restrictions::to_json(section),
                              .created_at = store::now()};
-  ASSERT_EQ(gateway.store().add_list_revision(row, 0, nullptr).value(), store::Outcome::done);
+  ASSERT_EQ(gateway.store().add_list_revision(row, 0, nullptr).value(), store::WriteOutcome::done);
   Config next = config;
   next.listeners = gateway.config().listeners;
   next.server.data_dir = folder.file("next");  // prepared for a restart

@@ -209,9 +209,9 @@ Answer make_account(store::Store& store, const std::string& email, Secret hash) 
   account.email = email;
   account.password_hash = std::move(hash);
   account.created_at = account.updated_at = store::now();
-  const Result<store::Outcome> kept = store.create_account(account, nullptr);
+  const Result<store::WriteOutcome> kept = store.create_account(account, nullptr);
   if (!kept) return tl::unexpected(kept.error());
-  if (*kept != store::Outcome::done) {
+  if (*kept != store::WriteOutcome::done) {
     return fail(Fault::conflict, "another client has just made the account");
   }
   return json::object{{"account_id", account.id}, {"created", true}};
@@ -235,10 +235,10 @@ Answer set_password(Databases& databases, const Given& given) {
     return fail(Fault::not_found, fmt::format("there is no account `{}`", printable(email, 254)));
   }
   const store::AuditRow audit = audit_of((*account)->team_id, revoke);
-  const Result<store::Outcome> kept = store.set_password(
+  const Result<store::WriteOutcome> kept = store.set_password(
       (*account)->id, hash, revoke ? store::Tokens::revoke : store::Tokens::keep, "", &audit);
   if (!kept) return tl::unexpected(kept.error());
-  if (*kept != store::Outcome::done)
+  if (*kept != store::WriteOutcome::done)
     return fail(Fault::conflict, "the account has just been deleted");
   return json::object{{"account_id", (*account)->id}, {"created", false}};
 }

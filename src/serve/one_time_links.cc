@@ -30,9 +30,9 @@ Result<ShownLink> make_reset_link(store::Store& store, const std::string& email,
       .ip = "",
       .actor = "command line",
       .created_at = link.row.created_at};
-  const Result<store::Outcome> kept = store.create_link(link.row, link.hash, &audit);
+  const Result<store::WriteOutcome> kept = store.create_link(link.row, link.hash, &audit);
   if (!kept) return tl::unexpected(kept.error());
-  if (*kept != store::Outcome::done)
+  if (*kept != store::WriteOutcome::done)
     return fail(Fault::conflict, "the account has just been deleted");
   return ShownLink{std::move(link.url), link.row.expires_at};
 }
@@ -43,7 +43,7 @@ Result<std::optional<ShownLink>> make_owner_link(store::Store& store,
   if (!accounts) return tl::unexpected(accounts.error());
   if (accounts->total > 0) return std::nullopt;
   admin::NewLink link = admin::new_link(Kind::owner, public_url, store::now());
-  const Result<store::Outcome> kept = store.create_link(link.row, link.hash, nullptr);
+  const Result<store::WriteOutcome> kept = store.create_link(link.row, link.hash, nullptr);
   if (!kept) return tl::unexpected(kept.error());
   return ShownLink{std::move(link.url), std::nullopt};
 }

@@ -105,9 +105,9 @@ std::unique_ptr<Outbound> Outbound::make(const Config& config, const std::string
                                          Rooms rooms) {
   std::unique_ptr<Outbound> outbound(new Outbound(config, data_dir, rooms));
   outbound->config_.store(relay);
-  outbound->relay_ = std::make_unique<RelayCourier>(relay, rooms.resolver);
-  outbound->folders_ = std::make_unique<FolderCourier>(rooms.spool, outbound->folder_disk_,
-                                                       config.server.hostname, data_dir);
+  outbound->relay_ = std::make_unique<RelayAgent>(relay, rooms.resolver);
+  outbound->folders_ = std::make_unique<FolderAgent>(rooms.spool, outbound->folder_disk_,
+                                                     config.server.hostname, data_dir);
   Outbound& self = *outbound;
   queue::RunnerOptions options = runner_options(config);
   const std::uint64_t most = most_deliveries(config);

@@ -15,7 +15,7 @@
 #include "net/event_loop.h"
 #include "queue/runner.h"
 #include "serve/accepted_mail.h"
-#include "serve/queue_couriers.h"
+#include "serve/delivery_agents.h"
 #include "serve/queue_port.h"
 #include "spool/sqlite_spool.h"
 
@@ -72,9 +72,9 @@ class Outbound {
   Rooms rooms_;
   net::WorkPool disk_;
   net::EventLoop loop_;
-  std::unique_ptr<RelayCourier> relay_;
+  std::unique_ptr<RelayAgent> relay_;
   std::unique_ptr<deliver::QueuedWebhooks> queued_;
-  std::unique_ptr<FolderCourier> folders_;
+  std::unique_ptr<FolderAgent> folders_;
   std::unique_ptr<SenderReports> reports_;
   std::unique_ptr<queue::Runner> runner_;
   PostmasterBox postmaster_;

@@ -8,7 +8,7 @@
 
 #include "admin/ports.h"
 #include "net/work_pool.h"
-#include "queue/courier.h"
+#include "queue/delivery_agent.h"
 #include "spool/spool.h"
 
 namespace postern::app {

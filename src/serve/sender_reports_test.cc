@@ -17,7 +17,7 @@
 #include "net/work_pool.h"
 #include "policy/record.h"
 #include "queue/runner.h"
-#include "serve/queue_couriers.h"
+#include "serve/delivery_agents.h"
 #include "spool/sqlite_spool.h"
 
 namespace postern::app {
@@ -28,16 +28,16 @@ using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 
 /// A host that refuses at RCPT and does not read the text.
-class Refuses final : public queue::Courier {
+class Refuses final : public queue::DeliveryAgent {
  public:
-  Task<queue::Carried> carry(const queue::Errand& errand, queue::Text&) override {
+  Task<queue::Carried> carry(const queue::DeliveryTask& task, queue::Text&) override {
     if (during) during();
     queue::Carried carried;
-    carried.results.assign(errand.recipients.size(), {.klass = smtp::ResultClass::permanent,
-                                                      .code = 550,
-                                                      .enhanced = {5, 1, 1},
-                                                      .text = "5.1.1 no such user"});
-    carried.remotes.assign(errand.recipients.size(), "mx.example.net");
+    carried.results.assign(task.recipients.size(), {.klass = smtp::ResultClass::permanent,
+                                                    .code = 550,
+                                                    .enhanced = {5, 1, 1},
+                                                    .text = "5.1.1 no such user"});
+    carried.remotes.assign(task.recipients.size(), "mx.example.net");
     ++calls;
     co_return carried;
   }
@@ -157,10 +157,10 @@ struct SenderReportsTest : ::testing::Test {
   net::WorkPool disk{2, 100};
   policy::DkimKeyring keys;
   /// Mailboxes that fail temporarily, so that reports stay visible.
-  struct : queue::Courier {
-    Task<queue::Carried> carry(const queue::Errand& errand, queue::Text&) override {
+  struct : queue::DeliveryAgent {
+    Task<queue::Carried> carry(const queue::DeliveryTask& task, queue::Text&) override {
       queue::Carried carried;
-      carried.results.assign(errand.recipients.size(),
+      carried.results.assign(task.recipients.size(),
                              {.klass = smtp::ResultClass::temporary, .enhanced = {4, 3, 0}});
       co_return carried;
     }
@@ -234,22 +234,22 @@ TEST_F(SenderReportsTest, reports_that_were_not_stored_do_not_count_as_sent) {
   const auto id = put(1000, spool::State::held);
   const spool::Message message = **spool->get(id);
   const std::vector<std::uint32_t> recipients{0};
-  const queue::Errand errand{.message = message,
-                             .destination = message.envelope.recipients[0].destination,
-                             .recipients = recipients,
-                             .started = std::chrono::system_clock::now(),
-                             .next_attempt = {}};
+  const queue::DeliveryTask task{.message = message,
+                                 .destination = message.envelope.recipients[0].destination,
+                                 .recipients = recipients,
+                                 .started = std::chrono::system_clock::now(),
+                                 .next_attempt = {}};
   queue::Carried carried;
   carried.results = {{.klass = smtp::ResultClass::permanent, .code = 550, .enhanced = {5, 1, 1}}};
   carried.remotes = {"mx.example.net"};
   queue::Text text(*spool, id, *spool->body(id));
   const auto is_due = [&] {
-    const auto made = reports->report(queue::Reporter::Event::failed, errand, carried, text);
+    const auto made = reports->report(queue::Reporter::Event::failed, task, carried, text);
     return made && made->has_value();
   };
   for (std::size_t i = 0; i < 2 * relay::max_reports_to_address; ++i) {
     ASSERT_TRUE(is_due()) << i;
-    reports->lost(errand);
+    reports->lost(task);
   }
   for (std::size_t i = 0; i < relay::max_reports_to_address; ++i) ASSERT_TRUE(is_due()) << i;
   EXPECT_FALSE(is_due()) << "the limit";

@@ -83,7 +83,7 @@ Task<Result<admin::SimulationResult>> SimulatorPort::simulate(admin::SimulationR
   const std::string message = simulated_message(request, from, webhook->address);
   if (Result<void> kept = body.append(message); !kept) co_return tl::unexpected(kept.error());
   const auto started = std::chrono::steady_clock::now();
-  const deliver::Outcome outcome =
+  const deliver::DeliveryOutcome outcome =
       co_await delivery_.simulate(webhook, evidence, body, std::chrono::system_clock::now());
   const auto took = std::chrono::steady_clock::now() - started;
   co_return admin::SimulationResult{

@@ -120,17 +120,17 @@ struct Claim {
 };
 
 /// How an attempt ended. `failed`: given up and reported; `dead`: given up and kept.
-enum class Outcome { delivered, failed, dead, retry, quarantined };
+enum class AttemptOutcome { delivered, failed, dead, retry, quarantined };
 
 /// The end of an attempt for one recipient.
 struct Settlement {
-  RecipientKey key;                      ///< the recipient
-  std::uint32_t attempt = 0;             ///< of the claim; 0: no attempt is running
-  Outcome outcome = Outcome::delivered;  ///< how it ended
-  Time next_attempt;                     ///< for Outcome::retry
+  RecipientKey key;                                    ///< the recipient
+  std::uint32_t attempt = 0;                           ///< of the claim; 0: no attempt is running
+  AttemptOutcome outcome = AttemptOutcome::delivered;  ///< how it ended
+  Time next_attempt;                                   ///< for AttemptOutcome::retry
   /// The last reply, the error, or the reason of the quarantine.
   std::string reply;
-  bool extra = false;  ///< for Outcome::retry: an operator's attempt, which is not counted
+  bool extra = false;  ///< for AttemptOutcome::retry: an operator's attempt, which is not counted
 };
 
 /// An operator's action on a whole message. `hold` stops its queued recipients. `release` queues
@@ -233,7 +233,7 @@ class Spool {
   virtual void claim(std::vector<RecipientKey> keys, Time now, Time until,
                      Done<std::vector<Claim>> done) = 0;
   /// Ends attempts. A second settlement of the same recipient changes nothing, and neither does one
-  /// of an attempt that is not the last; but Outcome::delivered is always accepted. When all
+  /// of an attempt that is not the last; but AttemptOutcome::delivered is always accepted. When all
   /// recipients are in a final state, the message is deleted, and then its file.
   virtual void settle(std::vector<Settlement> settlements, Done<void> done) = 0;
   /// Notes that the sender got the delay notice for these recipients.

@@ -43,7 +43,7 @@ class SpoolCrashTest : public SpoolTest {
         if (!id) _exit(3);
         say(out, fmt::format("put {} {} {}\n", round, number, *id));
         if (number % 3 != 0) return;
-        // Settled without a claim: Outcome::delivered is always accepted.
+        // Settled without a claim: AttemptOutcome::delivered is always accepted.
         const MessageId gone = *id;
         say(out, fmt::format("settling {}\n", gone));
         spool_->settle({{.key = {gone, 0}}}, [=](const Result<void>& done) {

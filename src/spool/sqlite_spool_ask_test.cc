@@ -39,7 +39,7 @@ class SpoolAskTest : public SpoolTest {
     ASSERT_TRUE(claims && claims->size() == 1);
     ASSERT_TRUE(settle({{.key = {id, index},
                          .attempt = claims->front().attempt,
-                         .outcome = Outcome::dead,
+                         .outcome = AttemptOutcome::dead,
                          .reply = "550 no"}}));
   }
 };
@@ -139,7 +139,7 @@ TEST_F(SpoolAskTest, counts_recipients_by_destination_and_state) {
   ASSERT_NO_FATAL_FAILURE({
     const auto claims = claim({{dead, 0}}, at(50), at(60));
     ASSERT_EQ(claims->size(), 1u);
-    ASSERT_TRUE(settle({{.key = {dead, 0}, .attempt = 1, .outcome = Outcome::dead}}));
+    ASSERT_TRUE(settle({{.key = {dead, 0}, .attempt = 1, .outcome = AttemptOutcome::dead}}));
   });
   const auto counts = spool_->counts();
   ASSERT_TRUE(counts) << counts.error().message;

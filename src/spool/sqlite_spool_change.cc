@@ -39,34 +39,34 @@ Result<void> remove(Database& database, const MessageId& id, const Place& place,
   return none(database.execute("DELETE FROM message WHERE seq = ?", place.seq));
 }
 
-/// Settles a claim of the last attempt if it is open; Outcome::delivered always applies.
+/// Settles a claim of the last attempt if it is open; AttemptOutcome::delivered always applies.
 Result<void> settle_one(Database& database, const Place& place, const Settlement& settled) {
   const auto index = settled.key.index;
   switch (settled.outcome) {
-    case Outcome::delivered:
+    case AttemptOutcome::delivered:
       return none(
           database.execute("UPDATE recipient SET state = 1, claimed = 0, last_reply = ? "
                            "WHERE message = ? AND idx = ? AND state NOT IN (1, 2)",
                            settled.reply, place.seq, index));
-    case Outcome::retry:
+    case AttemptOutcome::retry:
       return none(database.execute(
           "UPDATE recipient SET claimed = 0, next_at = ?1, last_reply = ?2, attempts = attempts - "
           "?6 "
           "WHERE message = ?3 AND idx = ?4 AND state = 0 AND claimed = 1 AND attempts = ?5",
           settled.next_attempt, settled.reply, place.seq, index, settled.attempt, settled.extra));
-    case Outcome::quarantined:
+    case AttemptOutcome::quarantined:
       return none(database.execute(
           "UPDATE recipient SET state = 5, claimed = 0, quarantine = ?1, held_at = ?2 "
           "WHERE message = ?3 AND idx = ?4 AND state = 0 "
           "AND (claimed = 1 AND attempts = ?5 OR claimed = 0 AND ?5 = 0)",
           settled.reply, store::now(), place.seq, index, settled.attempt));
-    case Outcome::failed:
-    case Outcome::dead:
+    case AttemptOutcome::failed:
+    case AttemptOutcome::dead:
       return none(database.execute(
           "UPDATE recipient SET state = ?1, claimed = 0, last_reply = ?2, next_at = ?6 "
           "WHERE message = ?3 AND idx = ?4 AND state = 0 "
           "AND (claimed = 1 AND attempts = ?5 OR claimed = 0 AND ?5 = 0)",
-          static_cast<int>(settled.outcome == Outcome::dead ? State::dead : State::failed),
+          static_cast<int>(settled.outcome == AttemptOutcome::dead ? State::dead : State::failed),
           settled.reply, place.seq, index, settled.attempt, store::now()));
   }
   return fail(Fault::bug, "an unknown outcome");

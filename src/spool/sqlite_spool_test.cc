@@ -174,9 +174,9 @@ TEST_F(SqliteSpoolTest, an_attempt_that_a_crash_ended_counts_and_its_delay_runs_
   EXPECT_FALSE(spool_->get(id)->value().envelope.recipients[0].claimed);
   const MessageId other = *put(envelope(), "x");
   ASSERT_EQ(claim({{other, 0}}, at(0), at(300))->size(), 1u);
-  EXPECT_TRUE(settle({{.key = {id, 0}, .attempt = 0, .outcome = Outcome::failed}}));
+  EXPECT_TRUE(settle({{.key = {id, 0}, .attempt = 0, .outcome = AttemptOutcome::failed}}));
   EXPECT_TRUE(gone(id));
-  EXPECT_TRUE(settle({{.key = {other, 0}, .attempt = 0, .outcome = Outcome::failed}}));
+  EXPECT_TRUE(settle({{.key = {other, 0}, .attempt = 0, .outcome = AttemptOutcome::failed}}));
   EXPECT_EQ(state(other), State::queued) << "it is under way";
 }
 
@@ -229,7 +229,7 @@ TEST_F(SqliteSpoolTest, the_last_delivery_deletes_message_and_file) {
   ASSERT_TRUE(settle({{.key = {id, 0}, .attempt = 1, .reply = "200"}}));
   EXPECT_EQ(state(id, 0), State::delivered);
   EXPECT_EQ(state(id, 1), State::queued);
-  ASSERT_TRUE(settle({{.key = {id, 1}, .attempt = 1, .outcome = Outcome::failed}}));
+  ASSERT_TRUE(settle({{.key = {id, 1}, .attempt = 1, .outcome = AttemptOutcome::failed}}));
   EXPECT_TRUE(gone(id));
   EXPECT_EQ(spool_->body(id).error().fault, Fault::not_found);
   spool_.reset();  // waits until the file is removed
@@ -241,7 +241,7 @@ TEST_F(SqliteSpoolTest, settling_again_changes_nothing) {
   const std::uint32_t attempt = begin(id);
   const Settlement retry{.key = {id, 0},
                          .attempt = attempt,
-                         .outcome = Outcome::retry,
+                         .outcome = AttemptOutcome::retry,
                          .next_attempt = at(100),
                          .reply = "503"};
   ASSERT_TRUE(settle({retry}));
@@ -257,11 +257,11 @@ TEST_F(SqliteSpoolTest, settling_again_changes_nothing) {
   // After the second attempt began, a late failure of the first has no effect, but a late delivery
   // has.
   EXPECT_EQ(begin(id, at(100)), 2u);
-  ASSERT_TRUE(settle({{.key = {id, 0}, .attempt = 1, .outcome = Outcome::dead}}));
+  ASSERT_TRUE(settle({{.key = {id, 0}, .attempt = 1, .outcome = AttemptOutcome::dead}}));
   EXPECT_EQ(state(id), State::queued);
   ASSERT_TRUE(settle({{.key = {id, 0}, .attempt = 1}}));
   EXPECT_EQ(state(id), State::delivered);
-  ASSERT_TRUE(settle({{.key = {id, 0}, .attempt = 2, .outcome = Outcome::dead}}));
+  ASSERT_TRUE(settle({{.key = {id, 0}, .attempt = 2, .outcome = AttemptOutcome::dead}}));
   EXPECT_EQ(state(id), State::delivered);
   ASSERT_EQ(claim({{id, 1}}, at(0), at(60))->size(), 1u);
   ASSERT_TRUE(settle({{.key = {id, 1}, .attempt = 1}}));
@@ -309,7 +309,7 @@ TEST_F(SqliteSpoolTest, operators_hold_release_retry_and_drop) {
   const std::uint32_t attempt = begin(id, at(7));
   ASSERT_TRUE(act(Action::retry, id, at(7)));  // running: not begun twice
   EXPECT_TRUE(due(at(7)).empty());
-  ASSERT_TRUE(settle({{.key = {id, 0}, .attempt = attempt, .outcome = Outcome::dead}}));
+  ASSERT_TRUE(settle({{.key = {id, 0}, .attempt = attempt, .outcome = AttemptOutcome::dead}}));
   EXPECT_EQ(state(id), State::dead);
   ASSERT_TRUE(act(Action::retry, id, at(8)));
   EXPECT_EQ(state(id), State::queued);

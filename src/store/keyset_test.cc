@@ -60,7 +60,7 @@ TEST_F(KeysetTest, a_piece_stays_where_it_is_when_rows_come_and_go) {
                                 [&](const auto&) { return audit(account_, "x"); })
                 .value()
                 .outcome,
-            Outcome::done);
+            WriteOutcome::done);
   EXPECT_EQ(policies({.before = first.next}), "two one | ");
 }
 
@@ -72,7 +72,7 @@ TEST_F(KeysetTest, searches_names_addresses_and_targets) {
   off.is_active = false;
   for (const WebhookRow& row : {named, off, webhook(account_, "invoices@example.org"),
                                 webhook(account_, "c@example.org")}) {
-    ASSERT_EQ(store_->create_webhook(row, nullptr).value(), Outcome::done);
+    ASSERT_EQ(store_->create_webhook(row, nullptr).value(), WriteOutcome::done);
   }
   EXPECT_EQ(webhooks({.needle = "invoices"}),
             "invoices@example.org b@example.org a@example.org | ");

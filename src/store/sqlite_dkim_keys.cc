@@ -35,22 +35,22 @@ DkimKeyRow with_private_key(const Row& row) {
 
 }  // namespace
 
-Result<Outcome> SqliteStore::create_dkim_key(const DkimKeyRow& key, std::uint64_t most,
-                                             const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::create_dkim_key(const DkimKeyRow& key, std::uint64_t most,
+                                                  const AuditRow* audit) {
   return write(audit, [&] {
     const auto here =
         database_->number("SELECT count(*) FROM domain WHERE id = ? AND account_id = ?",
                           key.domain_id, key.account_id);
-    if (here.value_or(0) == 0) return Outcome::not_found;
+    if (here.value_or(0) == 0) return WriteOutcome::not_found;
     const auto has =
         database_->number("SELECT count(*) FROM dkim_key WHERE domain_id = ?", key.domain_id);
-    if (has.value_or(0) >= static_cast<std::int64_t>(most)) return Outcome::in_use;
+    if (has.value_or(0) >= static_cast<std::int64_t>(most)) return WriteOutcome::in_use;
     database_->execute(
         "INSERT INTO dkim_key (domain_id, selector, algorithm, private_key, public_record, state, "
         "created_at, updated_at) VALUES (?,?,?,?,?,?,?,?)",
         key.domain_id, key.selector, key.algorithm, key.private_key, key.public_record,
         state_name(key.signing), key.created_at, key.updated_at);
-    return Outcome::done;
+    return WriteOutcome::done;
   });
 }
 
@@ -62,31 +62,33 @@ Result<std::vector<DkimKeyRow>> SqliteStore::dkim_keys(std::string_view account,
                         listed, domain_id, account);
 }
 
-Result<Outcome> SqliteStore::set_dkim_key_signing(std::string_view account,
-                                                  std::string_view domain_id,
-                                                  std::string_view selector, bool signing, Time at,
-                                                  const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::set_dkim_key_signing(std::string_view account,
+                                                       std::string_view domain_id,
+                                                       std::string_view selector, bool signing,
+                                                       Time at, const AuditRow* audit) {
   return write(audit, [&] {
     const auto changed = database_->execute(
         "UPDATE dkim_key SET state = ?, updated_at = ? WHERE selector = ? AND domain_id = "
         "(SELECT id FROM domain WHERE id = ? AND account_id = ?)",
         state_name(signing), at, selector, domain_id, account);
-    return affected(changed) == 0 ? Outcome::not_found : Outcome::done;
+    return affected(changed) == 0 ? WriteOutcome::not_found : WriteOutcome::done;
   });
 }
 
-Result<Outcome> SqliteStore::delete_dkim_key(std::string_view account, std::string_view domain_id,
-                                             std::string_view selector, const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::delete_dkim_key(std::string_view account,
+                                                  std::string_view domain_id,
+                                                  std::string_view selector,
+                                                  const AuditRow* audit) {
   return write(audit, [&] {
     const auto state = database_->one(
         "SELECT k.state" POSTERN_DKIM_KEY_TABLES
         "WHERE k.domain_id = ? AND d.account_id = ? AND k.selector = ?",
         [](const Row& row) { return row.text(0); }, domain_id, account, selector);
-    if (!rows::found(state)) return Outcome::not_found;
-    if (**state == state_name(true)) return Outcome::in_use;
+    if (!rows::found(state)) return WriteOutcome::not_found;
+    if (**state == state_name(true)) return WriteOutcome::in_use;
     database_->execute("DELETE FROM dkim_key WHERE domain_id = ? AND selector = ?", domain_id,
                        selector);
-    return Outcome::done;
+    return WriteOutcome::done;
   });
 }
 

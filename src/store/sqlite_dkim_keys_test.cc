@@ -14,14 +14,14 @@ class DkimKeyTest : public SqliteStoreTest {
                   .verification_token = "t",
                   .created_at = at_,
                   .updated_at = at_};
-    EXPECT_EQ(store_->create_domain(row, nullptr).value(), Outcome::done);
+    EXPECT_EQ(store_->create_domain(row, nullptr).value(), WriteOutcome::done);
     if (verified) {
       EXPECT_EQ(store_->verify_domain(account, row.id, at_, nullptr).value().outcome,
-                Outcome::done);
+                WriteOutcome::done);
     }
     return row;
   }
-  Outcome add(const DomainRow& domain, const std::string& selector, bool signing = false) {
+  WriteOutcome add(const DomainRow& domain, const std::string& selector, bool signing = false) {
     const DkimKeyRow row{.domain_id = domain.id,
                          .account_id = domain.account_id,
                          .selector = selector,
@@ -49,9 +49,9 @@ class DkimKeyTest : public SqliteStoreTest {
 TEST_F(DkimKeyTest, are_listed_newest_first_without_their_secret) {
   const std::string ann = add_account("ann@example.com");
   const DomainRow domain = add_domain(ann, "example.com");
-  EXPECT_EQ(add(domain, "a"), Outcome::done);
-  EXPECT_EQ(add(domain, "b", true), Outcome::done);
-  EXPECT_EQ(add(domain, "a"), Outcome::taken);
+  EXPECT_EQ(add(domain, "a"), WriteOutcome::done);
+  EXPECT_EQ(add(domain, "b", true), WriteOutcome::done);
+  EXPECT_EQ(add(domain, "a"), WriteOutcome::taken);
   reopen();
   const auto keys = store_->dkim_keys(ann, domain.id).value();
   ASSERT_EQ(keys.size(), 2u);
@@ -61,21 +61,21 @@ TEST_F(DkimKeyTest, are_listed_newest_first_without_their_secret) {
   EXPECT_EQ(keys[1].public_record, "record of a");
   EXPECT_FALSE(keys[1].signing);
   for (const DkimKeyRow& key : keys) EXPECT_TRUE(key.private_key.empty());
-  EXPECT_EQ(add(domain, "c"), Outcome::done);
-  EXPECT_EQ(add(domain, "d"), Outcome::in_use) << "three at most";
+  EXPECT_EQ(add(domain, "c"), WriteOutcome::done);
+  EXPECT_EQ(add(domain, "d"), WriteOutcome::in_use) << "three at most";
 }
 
 TEST_F(DkimKeyTest, belong_to_the_account_of_their_domain) {
   const std::string ann = add_account("ann@example.com");
   const std::string bob = add_account("bob@example.com");
   DomainRow domain = add_domain(ann, "example.com");
-  ASSERT_EQ(add(domain, "a"), Outcome::done);
+  ASSERT_EQ(add(domain, "a"), WriteOutcome::done);
   EXPECT_TRUE(store_->dkim_keys(bob, domain.id).value().empty());
   EXPECT_EQ(store_->set_dkim_key_signing(bob, domain.id, "a", true, at_, nullptr).value(),
-            Outcome::not_found);
-  EXPECT_EQ(store_->delete_dkim_key(bob, domain.id, "a", nullptr).value(), Outcome::not_found);
+            WriteOutcome::not_found);
+  EXPECT_EQ(store_->delete_dkim_key(bob, domain.id, "a", nullptr).value(), WriteOutcome::not_found);
   domain.account_id = bob;
-  EXPECT_EQ(add(domain, "b"), Outcome::not_found);
+  EXPECT_EQ(add(domain, "b"), WriteOutcome::not_found);
   EXPECT_EQ(signing("example.com"), "");
 }
 
@@ -83,19 +83,19 @@ TEST_F(DkimKeyTest, sign_while_they_are_set_to_and_the_domain_is_verified) {
   const std::string ann = add_account("ann@example.com");
   const DomainRow domain = add_domain(ann, "example.com");
   const DomainRow claimed = add_domain(add_account("bob@example.com"), "example.net", false);
-  ASSERT_EQ(add(claimed, "x", true), Outcome::done);
+  ASSERT_EQ(add(claimed, "x", true), WriteOutcome::done);
   EXPECT_EQ(signing("example.net"), "") << "not verified";
-  ASSERT_EQ(add(domain, "a", true), Outcome::done);
-  ASSERT_EQ(add(domain, "b"), Outcome::done);
+  ASSERT_EQ(add(domain, "a", true), WriteOutcome::done);
+  ASSERT_EQ(add(domain, "b"), WriteOutcome::done);
   EXPECT_EQ(signing("example.com"), "a");
   const AuditRow audit = this->audit(ann, "dkim_key.changed");
   EXPECT_EQ(store_->set_dkim_key_signing(ann, domain.id, "b", true, at_ + hours(1), &audit).value(),
-            Outcome::done);
+            WriteOutcome::done);
   EXPECT_EQ(signing("example.com"), "b a");
   EXPECT_EQ(actions(ann).front(), "dkim_key.changed");
-  EXPECT_EQ(store_->delete_dkim_key(ann, domain.id, "a", nullptr).value(), Outcome::in_use);
+  EXPECT_EQ(store_->delete_dkim_key(ann, domain.id, "a", nullptr).value(), WriteOutcome::in_use);
   ASSERT_EQ(store_->set_dkim_key_signing(ann, domain.id, "a", false, at_, nullptr).value(),
-            Outcome::done);
+            WriteOutcome::done);
   EXPECT_EQ(signing("example.com"), "b");
   std::vector<std::string> each;
   ASSERT_TRUE(store_->each_dkim_signing_key([&](const DkimKeyRow& key) {
@@ -103,17 +103,17 @@ TEST_F(DkimKeyTest, sign_while_they_are_set_to_and_the_domain_is_verified) {
     EXPECT_FALSE(key.private_key.empty());
   }));
   EXPECT_EQ(each, (std::vector<std::string>{"example.com b"}));
-  EXPECT_EQ(store_->delete_dkim_key(ann, domain.id, "a", nullptr).value(), Outcome::done);
+  EXPECT_EQ(store_->delete_dkim_key(ann, domain.id, "a", nullptr).value(), WriteOutcome::done);
   EXPECT_EQ(store_->dkim_keys(ann, domain.id).value().size(), 1u);
-  ASSERT_EQ(store_->note_domain_check(domain.id, at_, at_, false).value(), Outcome::done);
+  ASSERT_EQ(store_->note_domain_check(domain.id, at_, at_, false).value(), WriteOutcome::done);
   EXPECT_EQ(signing("example.com"), "") << "no longer verified";
 }
 
 TEST_F(DkimKeyTest, go_with_their_domain) {
   const std::string ann = add_account("ann@example.com");
   const DomainRow domain = add_domain(ann, "example.com");
-  ASSERT_EQ(add(domain, "a", true), Outcome::done);
-  ASSERT_EQ(store_->delete_domain(ann, domain.id, nullptr).value(), Outcome::done);
+  ASSERT_EQ(add(domain, "a", true), WriteOutcome::done);
+  ASSERT_EQ(store_->delete_domain(ann, domain.id, nullptr).value(), WriteOutcome::done);
   const DomainRow again = add_domain(ann, "example.com");
   EXPECT_TRUE(store_->dkim_keys(ann, again.id).value().empty());
   EXPECT_EQ(signing("example.com"), "");

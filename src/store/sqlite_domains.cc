@@ -7,23 +7,23 @@ namespace postern::store {
 using rows::affected;
 using rows::exists;
 
-Result<Outcome> SqliteStore::create_domain(const DomainRow& domain, const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::create_domain(const DomainRow& domain, const AuditRow* audit) {
   return write(audit, [&] {
     if (exists(database_->number(
             "SELECT count(*) FROM domain WHERE name = ? AND (verified OR account_id = ?)",
             domain.name, domain.account_id))) {
-      return Outcome::taken;
+      return WriteOutcome::taken;
     }
     // Counts up to the limit only. Without a limit this binds -1, SQLite's "all rows".
     const auto held = database_->number(
         "SELECT count(*) FROM (SELECT 1 FROM domain WHERE account_id = ? LIMIT ?)",
         domain.account_id, limits_.domains);
-    if (held && static_cast<std::uint64_t>(*held) >= limits_.domains) return Outcome::too_many;
+    if (held && static_cast<std::uint64_t>(*held) >= limits_.domains) return WriteOutcome::too_many;
     database_->execute("INSERT INTO domain (" POSTERN_DOMAIN_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?)",
                        domain.id, domain.account_id, domain.name, domain.verified,
                        domain.verification_token, domain.checked_at, domain.failing_since,
                        domain.created_at, domain.updated_at);
-    return Outcome::done;
+    return WriteOutcome::done;
   });
 }
 
@@ -56,15 +56,15 @@ Result<bool> SqliteStore::owns_verified_domain(std::string_view account, std::st
 Result<DomainVerified> SqliteStore::verify_domain(std::string_view account, std::string_view id,
                                                   Time at, const AuditRow* audit) {
   DomainVerified verified;
-  const Result<Outcome> outcome = write(audit, [&] {
+  const Result<WriteOutcome> outcome = write(audit, [&] {
     const auto name = database_->one(
         "SELECT name FROM domain WHERE id = ? AND account_id = ?",
         [](const Row& row) { return row.text(0); }, id, account);
-    if (!rows::found(name)) return Outcome::not_found;
+    if (!rows::found(name)) return WriteOutcome::not_found;
     if (exists(database_->number(
             "SELECT count(*) FROM domain WHERE name = ? AND verified AND account_id <> ?", **name,
             account))) {
-      return Outcome::taken;
+      return WriteOutcome::taken;
     }
     database_->execute(
         "UPDATE domain SET verified = 1, checked_at = ?, failing_since = NULL, updated_at = ? "
@@ -81,25 +81,25 @@ Result<DomainVerified> SqliteStore::verify_domain(std::string_view account, std:
         "UPDATE webhook SET is_active = 0, version = version + 1, updated_at = ? "
         "WHERE domain = ? AND account_id <> ? AND is_active",
         at, **name, account);
-    return Outcome::done;
+    return WriteOutcome::done;
   });
   if (!outcome) return tl::unexpected(outcome.error());
   verified.outcome = *outcome;
   return verified;
 }
 
-Result<Outcome> SqliteStore::delete_domain(std::string_view account, std::string_view id,
-                                           const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::delete_domain(std::string_view account, std::string_view id,
+                                                const AuditRow* audit) {
   return write(audit, [&] {
     if (exists(database_->number(
             "SELECT count(*) FROM (SELECT 1 FROM webhook WHERE account_id = ?1 AND domain = "
             "(SELECT name FROM domain WHERE id = ?2 AND account_id = ?1) LIMIT 1)",
             account, id))) {
-      return Outcome::in_use;
+      return WriteOutcome::in_use;
     }
     const auto gone =
         database_->execute("DELETE FROM domain WHERE id = ? AND account_id = ?", id, account);
-    return affected(gone) == 0 ? Outcome::not_found : Outcome::done;
+    return affected(gone) == 0 ? WriteOutcome::not_found : WriteOutcome::done;
   });
 }
 
@@ -111,21 +111,22 @@ Result<std::vector<DomainRow>> SqliteStore::domains_due(Time checked_before, std
                         rows::domain, checked_before, limit);
 }
 
-Result<Outcome> SqliteStore::note_domain_check(std::string_view id, Time at,
-                                               std::optional<Time> failing_since, bool verified) {
+Result<WriteOutcome> SqliteStore::note_domain_check(std::string_view id, Time at,
+                                                    std::optional<Time> failing_since,
+                                                    bool verified) {
   return write(nullptr, [&] {
     const auto changed = database_->execute(
         "UPDATE domain SET checked_at = ?, failing_since = ?, verified = ?, updated_at = ? "
         "WHERE id = ?",
         at, failing_since, verified, at, id);
-    return affected(changed) == 0 ? Outcome::not_found : Outcome::done;
+    return affected(changed) == 0 ? WriteOutcome::not_found : WriteOutcome::done;
   });
 }
 
 // Audit
 
 Result<void> SqliteStore::append_audit(const AuditRow& entry) {
-  const Result<Outcome> outcome = write(&entry, [] { return Outcome::done; });
+  const Result<WriteOutcome> outcome = write(&entry, [] { return WriteOutcome::done; });
   if (!outcome) return tl::unexpected(outcome.error());
   return {};
 }

@@ -36,17 +36,17 @@ std::string_view to_string(Source source) {
   return "rollback";
 }
 
-Result<Outcome> SqliteStore::add_list_revision(ListRevisionRow& row, std::uint64_t newest,
-                                               const AuditRow* audit) {
-  const Result<Outcome> kept = write(audit, [&] {
+Result<WriteOutcome> SqliteStore::add_list_revision(ListRevisionRow& row, std::uint64_t newest,
+                                                    const AuditRow* audit) {
+  const Result<WriteOutcome> kept = write(audit, [&] {
     const auto stored = database_->number("SELECT coalesce(max(revision), 0) FROM list_revision");
-    if (!stored || static_cast<std::uint64_t>(*stored) != newest) return Outcome::stale;
+    if (!stored || static_cast<std::uint64_t>(*stored) != newest) return WriteOutcome::stale;
     database_->execute("INSERT INTO list_revision (" POSTERN_LIST_COLUMNS ") VALUES (?,?,?,?,?,?)",
                        newest + 1, to_string(row.source), row.definition, row.actor, row.note,
                        row.created_at);
-    return Outcome::done;
+    return WriteOutcome::done;
   });
-  if (kept && *kept == Outcome::done) row.revision = newest + 1;
+  if (kept && *kept == WriteOutcome::done) row.revision = newest + 1;
   return kept;
 }
 

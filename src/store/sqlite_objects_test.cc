@@ -20,12 +20,12 @@ TEST_F(SqliteStoreTest, policies_belong_to_their_account) {
   EXPECT_EQ(store_->policies(bob, {}).value().total, 0u);
   PolicyRow stolen = row;
   stolen.account_id = bob;
-  EXPECT_EQ(store_->update_policy(stolen, 1, nullptr).value(), Outcome::not_found);
+  EXPECT_EQ(store_->update_policy(stolen, 1, nullptr).value(), WriteOutcome::not_found);
   EXPECT_EQ(
       store_->delete_policy(bob, row.id, std::nullopt, IfUsed::detach, at_, {}).value().outcome,
-      Outcome::not_found);
+      WriteOutcome::not_found);
   PolicyRow orphan = policy("acc_gone", "q");
-  EXPECT_EQ(store_->create_policy(orphan, nullptr).value(), Outcome::not_found);
+  EXPECT_EQ(store_->create_policy(orphan, nullptr).value(), WriteOutcome::not_found);
 }
 
 TEST_F(SqliteStoreTest, policies_are_listed_newest_first) {
@@ -44,17 +44,17 @@ TEST_F(SqliteStoreTest, an_update_needs_the_version_it_was_made_from) {
   row.name = "q";
   row.version = 2;
   row.updated_at = at_ + minutes(1);
-  EXPECT_EQ(store_->update_policy(row, 1, nullptr).value(), Outcome::done);
-  EXPECT_EQ(store_->update_policy(row, 1, nullptr).value(), Outcome::stale);
+  EXPECT_EQ(store_->update_policy(row, 1, nullptr).value(), WriteOutcome::done);
+  EXPECT_EQ(store_->update_policy(row, 1, nullptr).value(), WriteOutcome::stale);
   const auto found = store_->policy(ann, row.id).value();
   EXPECT_EQ(found->name, "q");
   EXPECT_EQ(found->version, 2u);
   EXPECT_EQ(found->updated_at, at_ + minutes(1));
   EXPECT_EQ(found->created_at, at_);
   EXPECT_EQ(store_->delete_policy(ann, row.id, 1, IfUsed::detach, at_, {}).value().outcome,
-            Outcome::stale);
+            WriteOutcome::stale);
   EXPECT_EQ(store_->delete_policy(ann, row.id, 2, IfUsed::detach, at_, {}).value().outcome,
-            Outcome::done);
+            WriteOutcome::done);
 }
 
 TEST_F(SqliteStoreTest, concurrent_updates_never_lose_one) {
@@ -66,7 +66,7 @@ TEST_F(SqliteStoreTest, concurrent_updates_never_lose_one) {
       for (int i = 0; i < 10;) {
         PolicyRow mine = *store_->policy(ann, row.id).value();
         const std::uint64_t expected = mine.version++;
-        if (store_->update_policy(mine, expected, nullptr).value() == Outcome::done) ++i;
+        if (store_->update_policy(mine, expected, nullptr).value() == WriteOutcome::done) ++i;
       }
     });
   }
@@ -78,14 +78,14 @@ TEST_F(SqliteStoreTest, credentials_keep_their_order_over_all_policies) {
   const std::string ann = add_account("ann@example.com");
   PolicyRow first = policy(ann, "first");
   first.credentials = {{"shared", Secret("h1")}, {"x", Secret("h2")}};
-  ASSERT_EQ(store_->create_policy(first, nullptr).value(), Outcome::done);
+  ASSERT_EQ(store_->create_policy(first, nullptr).value(), WriteOutcome::done);
   PolicyRow second = policy(ann, "second");
   second.credentials = {{"shared", Secret("h3")}};
-  ASSERT_EQ(store_->create_policy(second, nullptr).value(), Outcome::done);
+  ASSERT_EQ(store_->create_policy(second, nullptr).value(), WriteOutcome::done);
   // A new password and a new user in the first policy, listed in another order.
   first.credentials = {{"y", Secret("h4")}, {"shared", Secret("h5")}};
   first.version = 2;
-  ASSERT_EQ(store_->update_policy(first, 1, nullptr).value(), Outcome::done);
+  ASSERT_EQ(store_->update_policy(first, 1, nullptr).value(), WriteOutcome::done);
   const auto one = store_->policy(ann, first.id).value()->credentials;
   const auto two = store_->policies(ann, {}).value().rows[0].credentials;
   ASSERT_EQ(one.size(), 2u);
@@ -101,7 +101,7 @@ TEST_F(SqliteStoreTest, deleting_a_policy_detaches_its_webhooks_in_the_same_tran
   const std::string ann = add_account("ann@example.com");
   PolicyRow row = policy(ann, "p");
   row.credentials = {{"u", Secret("h")}};
-  ASSERT_EQ(store_->create_policy(row, nullptr).value(), Outcome::done);
+  ASSERT_EQ(store_->create_policy(row, nullptr).value(), WriteOutcome::done);
   const WebhookRow a = add_webhook(ann, "a@example.com", row.id);
   const WebhookRow b = add_webhook(ann, "b@example.com", row.id);
   const WebhookRow c = add_webhook(ann, "c@example.com");
@@ -109,7 +109,7 @@ TEST_F(SqliteStoreTest, deleting_a_policy_detaches_its_webhooks_in_the_same_tran
   EXPECT_EQ(store_->webhooks_of_policy(ann, row.id).value().size(), 2u);
   const auto refused =
       store_->delete_policy(ann, row.id, std::nullopt, IfUsed::refuse, at_, {}).value();
-  EXPECT_EQ(refused.outcome, Outcome::in_use);
+  EXPECT_EQ(refused.outcome, WriteOutcome::in_use);
   EXPECT_EQ(store_->webhook(ann, a.id).value()->policy_id, row.id);
   std::vector<std::string> told;
   const auto deleted =
@@ -120,7 +120,7 @@ TEST_F(SqliteStoreTest, deleting_a_policy_detaches_its_webhooks_in_the_same_tran
                             return audit(ann, "smtp_policy.deleted");
                           })
           .value();
-  EXPECT_EQ(deleted.outcome, Outcome::done);
+  EXPECT_EQ(deleted.outcome, WriteOutcome::done);
   EXPECT_EQ(deleted.detached_webhooks, (std::vector<std::string>{a.id, b.id}));
   EXPECT_EQ(told, deleted.detached_webhooks);
   EXPECT_EQ(actions(ann), std::vector<std::string>{"smtp_policy.deleted"});
@@ -148,7 +148,7 @@ TEST_F(SqliteStoreTest, webhooks_keep_every_field) {
   row.inbox = {.messages = 5, .octets = 6'000'000, .keep_days = 7};
   row.previous_secret = Secret("whsec_old");
   row.previous_expires_at = at_ + hours(1);
-  ASSERT_EQ(store_->create_webhook(row, nullptr).value(), Outcome::done);
+  ASSERT_EQ(store_->create_webhook(row, nullptr).value(), WriteOutcome::done);
   reopen();
   const auto found = store_->webhook(ann, row.id).value();
   ASSERT_TRUE(found);
@@ -174,7 +174,7 @@ TEST_F(SqliteStoreTest, webhooks_keep_every_field) {
   changed.previous_expires_at.reset();
   changed.policy_id.reset();
   changed.version = 2;
-  ASSERT_EQ(store_->update_webhook(changed, 1, nullptr).value(), Outcome::done);
+  ASSERT_EQ(store_->update_webhook(changed, 1, nullptr).value(), WriteOutcome::done);
   const auto cleared = store_->webhook(ann, row.id).value();
   EXPECT_TRUE(cleared->custom_headers.empty());
   EXPECT_EQ(cleared->previous_secret.has_value(), false);
@@ -187,13 +187,13 @@ TEST_F(SqliteStoreTest, a_webhook_may_name_its_own_accounts_policies_only) {
   const PolicyRow rule = add_policy(ann, "p");
   WebhookRow row = webhook(bob, "in@example.com");
   row.policy_id = rule.id;
-  EXPECT_EQ(store_->create_webhook(row, nullptr).value(), Outcome::no_such_policy);
+  EXPECT_EQ(store_->create_webhook(row, nullptr).value(), WriteOutcome::no_such_policy);
   row.policy_id = "pol_none";
-  EXPECT_EQ(store_->create_webhook(row, nullptr).value(), Outcome::no_such_policy);
+  EXPECT_EQ(store_->create_webhook(row, nullptr).value(), WriteOutcome::no_such_policy);
   row.policy_id.reset();
-  ASSERT_EQ(store_->create_webhook(row, nullptr).value(), Outcome::done);
+  ASSERT_EQ(store_->create_webhook(row, nullptr).value(), WriteOutcome::done);
   row.policy_id = rule.id;
-  EXPECT_EQ(store_->update_webhook(row, 1, nullptr).value(), Outcome::no_such_policy);
+  EXPECT_EQ(store_->update_webhook(row, 1, nullptr).value(), WriteOutcome::no_such_policy);
 }
 
 TEST_F(SqliteStoreTest, addresses_are_unique_over_all_accounts) {
@@ -201,16 +201,16 @@ TEST_F(SqliteStoreTest, addresses_are_unique_over_all_accounts) {
   const std::string bob = add_account("bob@example.com");
   add_webhook(ann, "in@example.com");
   EXPECT_EQ(store_->create_webhook(webhook(bob, "in@example.com"), nullptr).value(),
-            Outcome::taken);
+            WriteOutcome::taken);
   WebhookRow other = add_webhook(bob, "other@example.com");
   other.address = "in@example.com";
-  EXPECT_EQ(store_->update_webhook(other, 1, nullptr).value(), Outcome::taken);
+  EXPECT_EQ(store_->update_webhook(other, 1, nullptr).value(), WriteOutcome::taken);
   EXPECT_EQ(store_->delete_webhook(ann, other.id, std::nullopt, nullptr).value(),
-            Outcome::not_found);
-  EXPECT_EQ(store_->delete_webhook(bob, other.id, 9, nullptr).value(), Outcome::stale);
-  EXPECT_EQ(store_->delete_webhook(bob, other.id, 1, nullptr).value(), Outcome::done);
+            WriteOutcome::not_found);
+  EXPECT_EQ(store_->delete_webhook(bob, other.id, 9, nullptr).value(), WriteOutcome::stale);
+  EXPECT_EQ(store_->delete_webhook(bob, other.id, 1, nullptr).value(), WriteOutcome::done);
   EXPECT_EQ(store_->delete_webhook(bob, other.id, std::nullopt, nullptr).value(),
-            Outcome::not_found);
+            WriteOutcome::not_found);
 }
 
 TEST_F(SqliteStoreTest, totals_follow_every_change) {
@@ -235,13 +235,13 @@ TEST_F(SqliteStoreTest, totals_follow_every_change) {
   a.policy_id = q.id;
   a.is_active = false;
   a.version = 2;
-  ASSERT_EQ(store_->update_webhook(a, 1, nullptr).value(), Outcome::done);
+  ASSERT_EQ(store_->update_webhook(a, 1, nullptr).value(), WriteOutcome::done);
   EXPECT_EQ(totals(), (Totals{2, 1, 1, 0, 1}));
   b.policy_id = q.id;
   b.version = 2;
-  ASSERT_EQ(store_->update_webhook(b, 1, nullptr).value(), Outcome::done);
+  ASSERT_EQ(store_->update_webhook(b, 1, nullptr).value(), WriteOutcome::done);
   EXPECT_EQ(totals(), (Totals{2, 1, 1, 0, 2}));
-  ASSERT_EQ(store_->delete_webhook(ann, a.id, std::nullopt, nullptr).value(), Outcome::done);
+  ASSERT_EQ(store_->delete_webhook(ann, a.id, std::nullopt, nullptr).value(), WriteOutcome::done);
   EXPECT_EQ(totals(), (Totals{1, 1, 0, 0, 1}));
   EXPECT_EQ(store_->account(ann).value()->policy_count, 2u);
 }
@@ -253,34 +253,36 @@ TEST_F(SqliteStoreTest, an_account_stores_no_more_than_its_limits) {
   store_->limit_accounts(limits);
   PolicyRow first = policy(account, "first");
   first.credentials = {{"u1", Secret("$2b$x"), 0}, {"u2", Secret("$2b$x"), 0}};
-  ASSERT_EQ(store_->create_policy(first, nullptr).value(), Outcome::done);
+  ASSERT_EQ(store_->create_policy(first, nullptr).value(), WriteOutcome::done);
   PolicyRow second = policy(account, "second");
   second.credentials = first.credentials;
-  EXPECT_EQ(store_->create_policy(second, nullptr).value(), Outcome::too_many) << "credentials";
+  EXPECT_EQ(store_->create_policy(second, nullptr).value(), WriteOutcome::too_many)
+      << "credentials";
   second.credentials.pop_back();
-  EXPECT_EQ(store_->create_policy(second, nullptr).value(), Outcome::done);
-  EXPECT_EQ(store_->create_policy(policy(account, "third"), nullptr).value(), Outcome::too_many);
+  EXPECT_EQ(store_->create_policy(second, nullptr).value(), WriteOutcome::done);
+  EXPECT_EQ(store_->create_policy(policy(account, "third"), nullptr).value(),
+            WriteOutcome::too_many);
   add_policy(other, "theirs");
   add_webhook(account, "x@hooks.example.net");
   EXPECT_EQ(store_->create_webhook(webhook(account, "y@hooks.example.net"), nullptr).value(),
-            Outcome::too_many);
+            WriteOutcome::too_many);
   add_webhook(other, "y@hooks.example.net");
 
   PolicyRow larger = second;
   larger.version = 2;
   larger.definition = std::string(2000, 'x');
-  EXPECT_EQ(store_->update_policy(larger, 1, nullptr).value(), Outcome::too_many) << "octets";
+  EXPECT_EQ(store_->update_policy(larger, 1, nullptr).value(), WriteOutcome::too_many) << "octets";
   EXPECT_EQ(store_->policy(account, second.id).value()->definition, second.definition);
   store_->limit_accounts({});
-  EXPECT_EQ(store_->update_policy(larger, 1, nullptr).value(), Outcome::done);
+  EXPECT_EQ(store_->update_policy(larger, 1, nullptr).value(), WriteOutcome::done);
   reopen();
   store_->limit_accounts(limits);
   larger.version = 3;
-  EXPECT_EQ(store_->update_policy(larger, 2, nullptr).value(), Outcome::done)
+  EXPECT_EQ(store_->update_policy(larger, 2, nullptr).value(), WriteOutcome::done)
       << "what was stored before the limits came is no more than before";
   ASSERT_EQ(store_->delete_policy(account, larger.id, {}, IfUsed::detach, at_, {})->outcome,
-            Outcome::done);
-  EXPECT_EQ(store_->create_policy(policy(account, "third"), nullptr).value(), Outcome::done);
+            WriteOutcome::done);
+  EXPECT_EQ(store_->create_policy(policy(account, "third"), nullptr).value(), WriteOutcome::done);
 }
 
 TEST_F(SqliteStoreTest, many_claim_a_domain_and_the_first_verified_has_it) {
@@ -297,16 +299,17 @@ TEST_F(SqliteStoreTest, many_claim_a_domain_and_the_first_verified_has_it) {
                         nullptr)
         .value();
   };
-  EXPECT_EQ(claim(ann, "dom_a"), Outcome::done);
-  EXPECT_EQ(claim(ann, "dom_a2"), Outcome::taken);
-  EXPECT_EQ(claim(bob, "dom_b"), Outcome::done);
+  EXPECT_EQ(claim(ann, "dom_a"), WriteOutcome::done);
+  EXPECT_EQ(claim(ann, "dom_a2"), WriteOutcome::taken);
+  EXPECT_EQ(claim(bob, "dom_b"), WriteOutcome::done);
   EXPECT_FALSE(store_->owns_verified_domain(ann, "mail.example.com").value());
-  EXPECT_EQ(store_->verify_domain(ann, "dom_a", at_, nullptr).value().outcome, Outcome::done);
+  EXPECT_EQ(store_->verify_domain(ann, "dom_a", at_, nullptr).value().outcome, WriteOutcome::done);
   EXPECT_TRUE(store_->owns_verified_domain(ann, "mail.example.com").value());
-  EXPECT_EQ(store_->verify_domain(bob, "dom_b", at_, nullptr).value().outcome, Outcome::taken);
-  EXPECT_EQ(store_->verify_domain(bob, "dom_a", at_, nullptr).value().outcome, Outcome::not_found);
+  EXPECT_EQ(store_->verify_domain(bob, "dom_b", at_, nullptr).value().outcome, WriteOutcome::taken);
+  EXPECT_EQ(store_->verify_domain(bob, "dom_a", at_, nullptr).value().outcome,
+            WriteOutcome::not_found);
   const std::string eve = add_account("eve@example.com");
-  EXPECT_EQ(claim(eve, "dom_e"), Outcome::taken);
+  EXPECT_EQ(claim(eve, "dom_e"), WriteOutcome::taken);
   std::vector<std::string> names;
   ASSERT_TRUE(store_->each_verified_domain([&](DomainRow row) { names.push_back(row.name); }));
   EXPECT_EQ(names, std::vector<std::string>{"mail.example.com"});
@@ -327,18 +330,18 @@ TEST_F(SqliteStoreTest, an_account_claims_no_more_domains_than_its_limit) {
         .value();
   };
   for (const char* name : {"a.example.com", "b.example.com", "c.example.com"}) {
-    EXPECT_EQ(claim(ann, name), Outcome::done) << "without a limit";
+    EXPECT_EQ(claim(ann, name), WriteOutcome::done) << "without a limit";
   }
   store_->limit_accounts({.domains = 2});
-  EXPECT_EQ(claim(ann, "d.example.com"), Outcome::too_many);
-  EXPECT_EQ(claim(ann, "a.example.com"), Outcome::taken);
+  EXPECT_EQ(claim(ann, "d.example.com"), WriteOutcome::too_many);
+  EXPECT_EQ(claim(ann, "a.example.com"), WriteOutcome::taken);
   EXPECT_EQ(store_->domains(ann).value().total, 3u) << "what was there before the limit stays";
-  EXPECT_EQ(claim(bob, "a.example.com"), Outcome::done);
-  EXPECT_EQ(claim(bob, "b.example.com"), Outcome::done);
-  EXPECT_EQ(claim(bob, "c.example.com"), Outcome::too_many);
+  EXPECT_EQ(claim(bob, "a.example.com"), WriteOutcome::done);
+  EXPECT_EQ(claim(bob, "b.example.com"), WriteOutcome::done);
+  EXPECT_EQ(claim(bob, "c.example.com"), WriteOutcome::too_many);
   ASSERT_EQ(store_->delete_domain(bob, "dom_" + bob + "a.example.com", nullptr).value(),
-            Outcome::done);
-  EXPECT_EQ(claim(bob, "c.example.com"), Outcome::done);
+            WriteOutcome::done);
+  EXPECT_EQ(claim(bob, "c.example.com"), WriteOutcome::done);
 }
 
 TEST_F(SqliteStoreTest, a_lost_domain_passes_on_with_its_addresses_switched_off) {
@@ -353,33 +356,34 @@ TEST_F(SqliteStoreTest, a_lost_domain_passes_on_with_its_addresses_switched_off)
                                    .updated_at = at_},
                                   nullptr)
                   .value(),
-              Outcome::done);
+              WriteOutcome::done);
   }
-  ASSERT_EQ(store_->verify_domain(ann, "dom_a", at_, nullptr).value().outcome, Outcome::done);
+  ASSERT_EQ(store_->verify_domain(ann, "dom_a", at_, nullptr).value().outcome, WriteOutcome::done);
   const WebhookRow hook = add_webhook(ann, "in@mail.example.com");
-  EXPECT_EQ(store_->delete_domain(ann, "dom_a", nullptr).value(), Outcome::in_use);
+  EXPECT_EQ(store_->delete_domain(ann, "dom_a", nullptr).value(), WriteOutcome::in_use);
   EXPECT_TRUE(store_->domains_due(at_, 10).value().empty());
   EXPECT_EQ(store_->domains_due(at_ + hours(24), 10).value().size(), 1u);
   ASSERT_EQ(store_->note_domain_check("dom_a", at_ + hours(24), at_ + hours(24), true).value(),
-            Outcome::done);
+            WriteOutcome::done);
   EXPECT_EQ(store_->domain(ann, "dom_a").value()->failing_since, at_ + hours(24));
   ASSERT_EQ(store_->note_domain_check("dom_a", at_ + hours(200), at_ + hours(24), false).value(),
-            Outcome::done);
+            WriteOutcome::done);
   EXPECT_TRUE(store_->webhook(ann, hook.id).value()->is_active) << "mail still flows";
   const auto taken_over = store_->verify_domain(bob, "dom_b", at_, nullptr).value();
-  EXPECT_EQ(taken_over.outcome, Outcome::done);
+  EXPECT_EQ(taken_over.outcome, WriteOutcome::done);
   EXPECT_EQ(taken_over.deactivated_webhooks, std::vector<std::string>{hook.id});
   EXPECT_FALSE(store_->webhook(ann, hook.id).value()->is_active);
-  ASSERT_EQ(store_->delete_webhook(ann, hook.id, std::nullopt, nullptr).value(), Outcome::done);
-  EXPECT_EQ(store_->delete_domain(ann, "dom_a", nullptr).value(), Outcome::done);
-  EXPECT_EQ(store_->delete_domain(ann, "dom_a", nullptr).value(), Outcome::not_found);
+  ASSERT_EQ(store_->delete_webhook(ann, hook.id, std::nullopt, nullptr).value(),
+            WriteOutcome::done);
+  EXPECT_EQ(store_->delete_domain(ann, "dom_a", nullptr).value(), WriteOutcome::done);
+  EXPECT_EQ(store_->delete_domain(ann, "dom_a", nullptr).value(), WriteOutcome::not_found);
 }
 
 TEST_F(SqliteStoreTest, start_up_reads_everything_in_order_of_creation) {
   const std::string ann = add_account("ann@example.com");
   PolicyRow rule = policy(ann, "p");
   rule.credentials = {{"u", Secret("h")}, {"v", Secret("i")}};
-  ASSERT_EQ(store_->create_policy(rule, nullptr).value(), Outcome::done);
+  ASSERT_EQ(store_->create_policy(rule, nullptr).value(), WriteOutcome::done);
   for (int i = 0; i < 5; ++i) add_webhook(ann, std::to_string(i) + "@example.com", rule.id);
   std::vector<std::string> seen;
   ASSERT_TRUE(store_->each_policy([&](PolicyRow row) {

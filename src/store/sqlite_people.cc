@@ -90,17 +90,17 @@ bool SqliteStore::is_last_owner(std::string_view team, std::string_view person) 
              person));
 }
 
-Result<Outcome> SqliteStore::set_role(std::string_view team, std::string_view person, Role role,
-                                      const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::set_role(std::string_view team, std::string_view person,
+                                           Role role, const AuditRow* audit) {
   return write(audit, [&] {
-    if (role != Role::owner && is_last_owner(team, person)) return Outcome::in_use;
+    if (role != Role::owner && is_last_owner(team, person)) return WriteOutcome::in_use;
     const auto changed = database_->execute(
         "UPDATE account SET role = ?, updated_at = ? WHERE id = ? AND team_id = ? AND role <> ''",
         to_string(role), now(), person, team);
-    if (affected(changed) == 0) return Outcome::not_found;
+    if (affected(changed) == 0) return WriteOutcome::not_found;
     // A link made as an owner could make its maker an owner again.
     if (role != Role::owner) database_->execute("DELETE FROM link WHERE created_by = ?", person);
-    return Outcome::done;
+    return WriteOutcome::done;
   });
 }
 
@@ -112,15 +112,15 @@ void SqliteStore::take_powers(std::string_view person) {
   database_->execute("DELETE FROM link WHERE account_id = ? AND kind = 'reset'", person);
 }
 
-Result<Outcome> SqliteStore::remove_member(std::string_view team, std::string_view person,
-                                           const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::remove_member(std::string_view team, std::string_view person,
+                                                const AuditRow* audit) {
   return write(audit, [&] {
     if (!exists(database_->number(
             "SELECT count(*) FROM account WHERE id = ? AND team_id = ? AND role <> ''", person,
             team))) {
-      return Outcome::not_found;
+      return WriteOutcome::not_found;
     }
-    if (is_last_owner(team, person)) return Outcome::in_use;
+    if (is_last_owner(team, person)) return WriteOutcome::in_use;
     take_powers(person);
     if (person != team) {
       database_->execute("DELETE FROM account WHERE id = ?", person);
@@ -132,7 +132,7 @@ Result<Outcome> SqliteStore::remove_member(std::string_view team, std::string_vi
           "role = '', last_seen_at = NULL, updated_at = ? WHERE id = ?",
           now(), person);
     }
-    return Outcome::done;
+    return WriteOutcome::done;
   });
 }
 
@@ -148,8 +148,8 @@ Result<void> SqliteStore::touch_account(std::string_view account, Time at) {
 
 // Links
 
-Result<Outcome> SqliteStore::create_link(const LinkRow& link, const Secret& hash,
-                                         const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::create_link(const LinkRow& link, const Secret& hash,
+                                              const AuditRow* audit) {
   return write(audit, [&] {
     database_->execute("DELETE FROM link WHERE expires_at <= ?", link.created_at);
     if (link.kind == LinkRow::Kind::owner) {
@@ -161,7 +161,7 @@ Result<Outcome> SqliteStore::create_link(const LinkRow& link, const Secret& hash
         link.id, Blob{hash.reveal()}, to_string(link.kind), reference(link.account_id),
         to_string(link.role), link.email, reference(link.created_by), link.created_at,
         link.expires_at);
-    return Outcome::done;
+    return WriteOutcome::done;
   });
 }
 
@@ -179,33 +179,34 @@ Result<std::vector<LinkRow>> SqliteStore::invitations(std::string_view team, Tim
                         link_row, team, at);
 }
 
-Result<Outcome> SqliteStore::delete_invitation(std::string_view team, std::string_view id,
-                                               const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::delete_invitation(std::string_view team, std::string_view id,
+                                                    const AuditRow* audit) {
   return write(audit, [&] {
     const auto gone = database_->execute(
         "DELETE FROM link WHERE account_id = ? AND id = ? AND kind = 'invitation'", team, id);
-    return affected(gone) == 0 ? Outcome::not_found : Outcome::done;
+    return affected(gone) == 0 ? WriteOutcome::not_found : WriteOutcome::done;
   });
 }
 
-Result<Outcome> SqliteStore::create_account_by_link(const AccountRow& account,
-                                                    const Secret& link_hash,
-                                                    const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::create_account_by_link(const AccountRow& account,
+                                                         const Secret& link_hash,
+                                                         const AuditRow* audit) {
   return write(audit, [&] {
     const auto spent =
         database_->execute("DELETE FROM link WHERE kind <> 'reset' AND " POSTERN_LINK_IS_GOOD,
                            Blob{link_hash.reveal()}, account.created_at);
-    return affected(spent) == 0 ? Outcome::not_found : insert_account(account);
+    return affected(spent) == 0 ? WriteOutcome::not_found : insert_account(account);
   });
 }
 
-Result<Outcome> SqliteStore::reset_password(const Secret& link_hash, const Secret& password_hash,
-                                            Time at, const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::reset_password(const Secret& link_hash,
+                                                 const Secret& password_hash, Time at,
+                                                 const AuditRow* audit) {
   return write(audit, [&] {
     const auto given = database_->one("SELECT " POSTERN_LINK_VIEW
                                       " FROM link WHERE kind = 'reset' AND " POSTERN_LINK_IS_GOOD,
                                       link_row, Blob{link_hash.reveal()}, at);
-    if (!rows::found(given)) return Outcome::not_found;
+    if (!rows::found(given)) return WriteOutcome::not_found;
     return replace_password((*given)->account_id, password_hash, Tokens::keep, "");
   });
 }

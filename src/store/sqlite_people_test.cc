@@ -19,7 +19,7 @@ class PeopleStoreTest : public SqliteStoreTest {
                          .updated_at = at_,
                          .team_id = team,
                          .role = role};
-    EXPECT_EQ(store_->create_account(row, nullptr).value(), Outcome::done);
+    EXPECT_EQ(store_->create_account(row, nullptr).value(), WriteOutcome::done);
     return row.id;
   }
   LinkRow link(Kind kind, const std::string& account, const std::string& creator = "") {
@@ -85,22 +85,22 @@ TEST_F(PeopleStoreTest, roles_have_words) {
 TEST_F(PeopleStoreTest, a_team_keeps_an_owner) {
   const std::string ann = add_account("ann@example.com");
   const std::string bob = add_member(ann, "bob@example.com", Role::operates);
-  EXPECT_EQ(store_->set_role(ann, ann, Role::viewer, nullptr).value(), Outcome::in_use);
-  EXPECT_EQ(store_->remove_member(ann, ann, nullptr).value(), Outcome::in_use);
-  EXPECT_EQ(store_->set_role(ann, bob, Role::owner, nullptr).value(), Outcome::done);
-  EXPECT_EQ(store_->set_role(ann, ann, Role::viewer, nullptr).value(), Outcome::done);
-  EXPECT_EQ(store_->remove_member(ann, bob, nullptr).value(), Outcome::in_use);
+  EXPECT_EQ(store_->set_role(ann, ann, Role::viewer, nullptr).value(), WriteOutcome::in_use);
+  EXPECT_EQ(store_->remove_member(ann, ann, nullptr).value(), WriteOutcome::in_use);
+  EXPECT_EQ(store_->set_role(ann, bob, Role::owner, nullptr).value(), WriteOutcome::done);
+  EXPECT_EQ(store_->set_role(ann, ann, Role::viewer, nullptr).value(), WriteOutcome::done);
+  EXPECT_EQ(store_->remove_member(ann, bob, nullptr).value(), WriteOutcome::in_use);
 }
 
 TEST_F(PeopleStoreTest, another_team_is_not_found) {
   const std::string ann = add_account("ann@example.com");
   const std::string eve = add_account("eve@example.com");
-  EXPECT_EQ(store_->set_role(eve, ann, Role::viewer, nullptr).value(), Outcome::not_found);
-  EXPECT_EQ(store_->remove_member(eve, ann, nullptr).value(), Outcome::not_found);
+  EXPECT_EQ(store_->set_role(eve, ann, Role::viewer, nullptr).value(), WriteOutcome::not_found);
+  EXPECT_EQ(store_->remove_member(eve, ann, nullptr).value(), WriteOutcome::not_found);
   const LinkRow row = link(Kind::invitation, ann, ann);
-  ASSERT_EQ(store_->create_link(row, Secret("1"), nullptr).value(), Outcome::done);
-  EXPECT_EQ(store_->delete_invitation(eve, row.id, nullptr).value(), Outcome::not_found);
-  EXPECT_EQ(store_->delete_invitation(ann, row.id, nullptr).value(), Outcome::done);
+  ASSERT_EQ(store_->create_link(row, Secret("1"), nullptr).value(), WriteOutcome::done);
+  EXPECT_EQ(store_->delete_invitation(eve, row.id, nullptr).value(), WriteOutcome::not_found);
+  EXPECT_EQ(store_->delete_invitation(ann, row.id, nullptr).value(), WriteOutcome::done);
 }
 
 TEST_F(PeopleStoreTest, what_is_the_teams_stays_when_its_first_person_goes) {
@@ -112,10 +112,10 @@ TEST_F(PeopleStoreTest, what_is_the_teams_stays_when_its_first_person_goes) {
   bobs.id = "tok_2";
   bobs.hash = Secret("2");
   bobs.maker = bob;
-  ASSERT_EQ(store_->create_api_token(anns, nullptr).value(), Outcome::done);
-  ASSERT_EQ(store_->create_api_token(bobs, nullptr).value(), Outcome::done);
+  ASSERT_EQ(store_->create_api_token(anns, nullptr).value(), WriteOutcome::done);
+  ASSERT_EQ(store_->create_api_token(bobs, nullptr).value(), WriteOutcome::done);
   const AuditRow entry = audit(ann, "member.removed");
-  EXPECT_EQ(store_->remove_member(ann, ann, &entry).value(), Outcome::done);
+  EXPECT_EQ(store_->remove_member(ann, ann, &entry).value(), WriteOutcome::done);
   EXPECT_TRUE(store_->webhook(ann, webhook.id).value());
   EXPECT_FALSE(store_->account_by_email("ann@example.com").value());
   EXPECT_EQ(store_->members(ann).value().size(), 1u);
@@ -123,7 +123,7 @@ TEST_F(PeopleStoreTest, what_is_the_teams_stays_when_its_first_person_goes) {
   EXPECT_TRUE(store_->api_token_by_hash(Secret("2")).value());
   EXPECT_EQ(store_->first_account().value(), ann);
   EXPECT_EQ(store_->audit_log(ann, {}).value().rows[0].actor_name, "") << "no such person now";
-  EXPECT_EQ(store_->remove_member(ann, ann, nullptr).value(), Outcome::not_found);
+  EXPECT_EQ(store_->remove_member(ann, ann, nullptr).value(), WriteOutcome::not_found);
 }
 
 TEST_F(PeopleStoreTest, a_team_that_is_deleted_takes_its_people_along) {
@@ -153,26 +153,26 @@ TEST_F(PeopleStoreTest, links_of_who_is_no_owner_any_more_are_gone) {
   const std::string ann = add_account("ann@example.com");
   const std::string bob = add_member(ann, "bob@example.com", Role::owner);
   ASSERT_EQ(store_->create_link(link(Kind::invitation, ann, bob), Secret("1"), nullptr).value(),
-            Outcome::done);
+            WriteOutcome::done);
   ASSERT_EQ(store_->create_link(link(Kind::reset, ann, bob), Secret("2"), nullptr).value(),
-            Outcome::done);
-  EXPECT_EQ(store_->set_role(ann, bob, Role::operates, nullptr).value(), Outcome::done);
+            WriteOutcome::done);
+  EXPECT_EQ(store_->set_role(ann, bob, Role::operates, nullptr).value(), WriteOutcome::done);
   EXPECT_FALSE(store_->link(Secret("1"), at_).value());
   EXPECT_FALSE(store_->link(Secret("2"), at_).value());
 }
 
 TEST_F(PeopleStoreTest, a_link_for_nobody_is_refused_and_old_ones_are_swept) {
   EXPECT_EQ(store_->create_link(link(Kind::reset, "acc_none"), Secret("1"), nullptr).value(),
-            Outcome::not_found);
+            WriteOutcome::not_found);
   const std::string ann = add_account("ann@example.com");
   ASSERT_EQ(store_->create_link(link(Kind::reset, ann), Secret("1"), nullptr).value(),
-            Outcome::done);
+            WriteOutcome::done);
   EXPECT_TRUE(store_->link(Secret("1"), at_).value());
   EXPECT_FALSE(store_->link(Secret("1"), at_ + std::chrono::hours(1)).value());
   LinkRow later = link(Kind::reset, ann);
   later.created_at = at_ + std::chrono::hours(2);
   later.expires_at = at_ + std::chrono::hours(3);
-  ASSERT_EQ(store_->create_link(later, Secret("2"), nullptr).value(), Outcome::done);
+  ASSERT_EQ(store_->create_link(later, Secret("2"), nullptr).value(), WriteOutcome::done);
   EXPECT_FALSE(store_->link(Secret("1"), at_).value()) << "its row is gone";
 }
 
@@ -180,16 +180,16 @@ TEST_F(PeopleStoreTest, a_reset_keeps_the_second_factor) {
   const std::string ann = add_account("ann@example.com");
   ASSERT_TRUE(store_->begin_totp(ann, Secret("SECRET")));
   ASSERT_EQ(store_->enable_totp(ann, Secret("SECRET"), 1, {Secret("c")}, nullptr).value(),
-            Outcome::done);
+            WriteOutcome::done);
   ASSERT_EQ(store_->create_link(link(Kind::reset, ann), Secret("1"), nullptr).value(),
-            Outcome::done);
+            WriteOutcome::done);
   EXPECT_EQ(store_->reset_password(Secret("1"), Secret("$new"), at_, nullptr).value(),
-            Outcome::done);
+            WriteOutcome::done);
   const auto row = store_->account(ann).value();
   EXPECT_TRUE(row->totp_enabled);
   EXPECT_EQ(row->password_hash.reveal(), "$new");
   EXPECT_EQ(store_->reset_password(Secret("1"), Secret("$other"), at_, nullptr).value(),
-            Outcome::not_found);
+            WriteOutcome::not_found);
 }
 
 TEST_F(PeopleStoreTest, presence_is_noted_to_the_hour) {

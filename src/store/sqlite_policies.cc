@@ -58,7 +58,7 @@ void SqliteStore::replace_credentials(const PolicyRow& policy) {
                      policy.credentials.size(), octets_of(policy), policy.id);
 }
 
-Result<Outcome> SqliteStore::create_policy(const PolicyRow& policy, const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::create_policy(const PolicyRow& policy, const AuditRow* audit) {
   return write(audit, [&] {
     const Stored before = stored_by(policy.account_id);
     database_->execute(
@@ -124,16 +124,17 @@ Result<Slice<PolicyRow>> SqliteStore::policy_slice(std::string_view account, con
 namespace {
 
 /// Why an UPDATE or DELETE with a version in its WHERE changed no row.
-Outcome untouched(Database& database, std::string_view account, std::string_view id) {
+WriteOutcome untouched(Database& database, std::string_view account, std::string_view id) {
   const auto there =
       database.number("SELECT count(*) FROM policy WHERE id = ? AND account_id = ?", id, account);
-  return rows::exists(there) ? Outcome::stale : Outcome::not_found;
+  return rows::exists(there) ? WriteOutcome::stale : WriteOutcome::not_found;
 }
 
 }  // namespace
 
-Result<Outcome> SqliteStore::update_policy(const PolicyRow& policy, std::uint64_t expected_version,
-                                           const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::update_policy(const PolicyRow& policy,
+                                                std::uint64_t expected_version,
+                                                const AuditRow* audit) {
   return write(audit, [&] {
     const Stored before = stored_by(policy.account_id);
     const auto changed = database_->execute(
@@ -152,25 +153,26 @@ Result<PolicyDeleted> SqliteStore::delete_policy(
     IfUsed if_used, Time at,
     const std::function<AuditRow(const std::vector<std::string>&)>& audit) {
   PolicyDeleted deleted;
-  const Result<Outcome> outcome = write(nullptr, [&] {
+  const Result<WriteOutcome> outcome = write(nullptr, [&] {
     const auto version = database_->one(
         "SELECT version FROM policy WHERE id = ? AND account_id = ?",
         [](const Row& row) { return static_cast<std::uint64_t>(row.integer(0)); }, id, account);
-    if (!rows::found(version)) return Outcome::not_found;
-    if (expected_version && **version != *expected_version) return Outcome::stale;
+    if (!rows::found(version)) return WriteOutcome::not_found;
+    if (expected_version && **version != *expected_version) return WriteOutcome::stale;
     deleted.detached_webhooks = database_
                                     ->all(
                                         "SELECT id FROM webhook WHERE policy_id = ? ORDER BY seq",
                                         [](const Row& row) { return row.text(0); }, id)
                                     .value_or(std::vector<std::string>());
-    if (if_used == IfUsed::refuse && !deleted.detached_webhooks.empty()) return Outcome::in_use;
+    if (if_used == IfUsed::refuse && !deleted.detached_webhooks.empty())
+      return WriteOutcome::in_use;
     database_->execute(
         "UPDATE webhook SET policy_id = NULL, version = version + 1, updated_at = ? "
         "WHERE policy_id = ?",
         at, id);
     database_->execute("DELETE FROM policy WHERE id = ?", id);
     if (audit) insert_audit(audit(deleted.detached_webhooks));
-    return Outcome::done;
+    return WriteOutcome::done;
   });
   if (!outcome) return tl::unexpected(outcome.error());
   deleted.outcome = *outcome;

@@ -50,14 +50,15 @@ Result<bool> SqliteStore::written_elsewhere() {
   return before != 0 && before != *version;
 }
 
-Result<Outcome> SqliteStore::create_session(const SessionRow& session, const Secret& token_hash,
-                                            const AuditRow* audit, const AccountRow* judged) {
+Result<WriteOutcome> SqliteStore::create_session(const SessionRow& session,
+                                                 const Secret& token_hash, const AuditRow* audit,
+                                                 const AccountRow* judged) {
   return write(audit, [&] {
     if (judged != nullptr &&
         !exists(database_->number("SELECT count(*) FROM account WHERE id = ? AND password_hash = ? "
                                   "AND totp_secret = ?",
                                   judged->id, judged->password_hash, judged->totp_secret))) {
-      return Outcome::stale;
+      return WriteOutcome::stale;
     }
     database_->execute("INSERT INTO session (" POSTERN_SESSION_COLUMNS ") VALUES (?,?,?,?,?,?,?)",
                        session.id, session.account_id, session.ip, session.user_agent,
@@ -66,7 +67,7 @@ Result<Outcome> SqliteStore::create_session(const SessionRow& session, const Sec
                        Blob{token_hash.reveal()}, session.id, session.expires_at);
     database_->execute("UPDATE account SET last_seen_at = ? WHERE id = ?", session.created_at,
                        session.account_id);
-    return Outcome::done;
+    return WriteOutcome::done;
   });
 }
 
@@ -92,9 +93,9 @@ Result<std::optional<Token>> find_token(Database& database, const Secret& hash) 
 Result<Refreshed> SqliteStore::refresh_session(const Secret& token_hash, const Secret& next_hash,
                                                Time at, Time next_expires_at) {
   Refreshed refreshed;
-  const Result<Outcome> outcome = write(nullptr, [&] {
+  const Result<WriteOutcome> outcome = write(nullptr, [&] {
     const auto token = find_token(*database_, token_hash);
-    if (!rows::found(token)) return Outcome::not_found;
+    if (!rows::found(token)) return WriteOutcome::not_found;
     const Token& given = **token;
     refreshed.session_id = given.session_id;
     refreshed.account_id = given.account_id;
@@ -102,9 +103,9 @@ Result<Refreshed> SqliteStore::refresh_session(const Secret& token_hash, const S
       // Two parties hold this token and one may have stolen it: end the session for both.
       refreshed.result = Refreshed::Result::reused;
       database_->execute("DELETE FROM session WHERE id = ?", given.session_id);
-      return Outcome::done;
+      return WriteOutcome::done;
     }
-    if (given.expires_at <= at) return Outcome::not_found;
+    if (given.expires_at <= at) return WriteOutcome::not_found;
     database_->execute("UPDATE refresh_token SET spent = 1 WHERE hash = ?",
                        Blob{token_hash.reveal()});
     database_->execute("INSERT INTO refresh_token (hash, session_id, expires_at) VALUES (?,?,?)",
@@ -115,10 +116,10 @@ Result<Refreshed> SqliteStore::refresh_session(const Secret& token_hash, const S
     database_->execute("DELETE FROM refresh_token WHERE session_id = ? AND expires_at <= ?",
                        given.session_id, at);
     refreshed.result = Refreshed::Result::renewed;
-    return Outcome::done;
+    return WriteOutcome::done;
   });
   if (!outcome) return tl::unexpected(outcome.error());
-  if (*outcome != Outcome::done) return Refreshed{};
+  if (*outcome != WriteOutcome::done) return Refreshed{};
   return refreshed;
 }
 
@@ -126,29 +127,29 @@ Result<std::optional<SessionRow>> SqliteStore::end_session_by_token(
     const Secret& token_hash,
     const std::function<std::optional<AuditRow>(const SessionRow&)>& audit) {
   std::optional<SessionRow> ended;
-  const Result<Outcome> outcome = write(nullptr, [&] {
+  const Result<WriteOutcome> outcome = write(nullptr, [&] {
     auto session = database_->one(
         "SELECT " POSTERN_SESSION_VIEW
         " FROM session WHERE id = (SELECT session_id FROM refresh_token WHERE hash = ?)",
         rows::session, Blob{token_hash.reveal()});
-    if (!rows::found(session)) return Outcome::not_found;
+    if (!rows::found(session)) return WriteOutcome::not_found;
     ended = std::move(**session);
     database_->execute("DELETE FROM session WHERE id = ?", ended->id);
     const auto entry = audit ? audit(*ended) : std::nullopt;
     if (entry) insert_audit(*entry);
-    return Outcome::done;
+    return WriteOutcome::done;
   });
   if (!outcome) return tl::unexpected(outcome.error());
-  if (*outcome != Outcome::done) return std::nullopt;  // rolled back
+  if (*outcome != WriteOutcome::done) return std::nullopt;  // rolled back
   return ended;
 }
 
-Result<Outcome> SqliteStore::end_session(std::string_view account, std::string_view id,
-                                         const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::end_session(std::string_view account, std::string_view id,
+                                              const AuditRow* audit) {
   return write(audit, [&] {
     const auto gone =
         database_->execute("DELETE FROM session WHERE account_id = ? AND id = ?", account, id);
-    return affected(gone) == 0 ? Outcome::not_found : Outcome::done;
+    return affected(gone) == 0 ? WriteOutcome::not_found : WriteOutcome::done;
   });
 }
 
@@ -180,14 +181,15 @@ Result<std::uint64_t> SqliteStore::purge_sessions(Time expired_before) {
 
 // API tokens
 
-Result<Outcome> SqliteStore::create_api_token(const ApiTokenRow& token, const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::create_api_token(const ApiTokenRow& token,
+                                                   const AuditRow* audit) {
   return write(audit, [&] {
     database_->execute(
         "INSERT INTO api_token (" POSTERN_API_TOKEN_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?)",
         token.id, token.account_id, token.name, token.prefix, Blob{token.hash.reveal()},
         rows::join(token.scopes), rows::join(token.allowed_ips), token.expires_at,
         token.last_used_at, token.created_at, token.maker.empty() ? token.account_id : token.maker);
-    return Outcome::done;
+    return WriteOutcome::done;
   });
 }
 
@@ -210,13 +212,13 @@ Result<std::optional<ApiTokenRow>> SqliteStore::api_token_by_hash(const Secret& 
                         rows::api_token, Blob{hash.reveal()});
 }
 
-Result<Outcome> SqliteStore::delete_api_token(std::string_view account, std::string_view maker,
-                                              std::string_view id, const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::delete_api_token(std::string_view account, std::string_view maker,
+                                                   std::string_view id, const AuditRow* audit) {
   return write(audit, [&] {
     const auto gone = database_->execute(
         "DELETE FROM api_token WHERE account_id = ?1 AND id = ?2 AND (?3 = '' OR maker = ?3)",
         account, id, maker);
-    return affected(gone) == 0 ? Outcome::not_found : Outcome::done;
+    return affected(gone) == 0 ? WriteOutcome::not_found : WriteOutcome::done;
   });
 }
 

@@ -14,22 +14,23 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, 
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(*database)));
 }
 
-Result<Outcome> SqliteStore::write(const AuditRow* audit, const std::function<Outcome()>& work) {
+Result<WriteOutcome> SqliteStore::write(const AuditRow* audit,
+                                        const std::function<WriteOutcome()>& work) {
   const std::lock_guard lock(mutex_);
   Result<Transaction> transaction = Transaction::begin(*database_);
   if (!transaction) return tl::unexpected(transaction.error());
-  const Outcome outcome = work();
-  if (outcome == Outcome::done && audit != nullptr) insert_audit(*audit);
+  const WriteOutcome outcome = work();
+  if (outcome == WriteOutcome::done && audit != nullptr) insert_audit(*audit);
   if (const std::optional<Error>& error = database_->transaction_error()) {
     // The account was deleted while the request was running.
-    if (error->fault == Fault::not_found) return Outcome::not_found;
-    if (error->fault == Fault::conflict) return Outcome::taken;
+    if (error->fault == Fault::not_found) return WriteOutcome::not_found;
+    if (error->fault == Fault::conflict) return WriteOutcome::taken;
     return tl::unexpected(*error);
   }
-  if (outcome != Outcome::done) return outcome;
+  if (outcome != WriteOutcome::done) return outcome;
   if (const Result<void> kept = transaction->commit(); !kept) return tl::unexpected(kept.error());
   tell_access_changes();
-  return Outcome::done;
+  return WriteOutcome::done;
 }
 
 SqliteStore::Stored SqliteStore::stored_by(std::string_view account) {
@@ -49,7 +50,7 @@ SqliteStore::Stored SqliteStore::stored_by(std::string_view account) {
   return rows::found(found) ? **found : Stored();  // on an error: write() returns it
 }
 
-Outcome SqliteStore::bounded(std::string_view account, const Stored& before) {
+WriteOutcome SqliteStore::bounded(std::string_view account, const Stored& before) {
   const Stored now = stored_by(account);
   const auto within = [](std::uint64_t was, std::uint64_t is, std::uint64_t most) {
     return is <= std::max(was, most);
@@ -58,7 +59,7 @@ Outcome SqliteStore::bounded(std::string_view account, const Stored& before) {
                     within(before.credentials, now.credentials, limits_.credentials) &&
                     within(before.webhooks, now.webhooks, limits_.webhooks) &&
                     within(before.octets, now.octets, limits_.octets);
-  return fits ? Outcome::done : Outcome::too_many;
+  return fits ? WriteOutcome::done : WriteOutcome::too_many;
 }
 
 void SqliteStore::insert_audit(const AuditRow& entry) {
@@ -80,13 +81,13 @@ Result<void> SqliteStore::probe() {
 
 // Accounts
 
-Result<Outcome> SqliteStore::create_account(const AccountRow& account, const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::create_account(const AccountRow& account, const AuditRow* audit) {
   return write(audit, [&] { return insert_account(account); });
 }
 
-Outcome SqliteStore::insert_account(const AccountRow& account) {
+WriteOutcome SqliteStore::insert_account(const AccountRow& account) {
   if (exists(database_->number("SELECT count(*) FROM account WHERE email = ?", account.email))) {
-    return Outcome::taken;
+    return WriteOutcome::taken;
   }
   // The first account of an emptied store gets seq 1 again. The API decides whether it may be
   // created.
@@ -99,7 +100,7 @@ Outcome SqliteStore::insert_account(const AccountRow& account) {
       account.id, account.email, account.password_hash, account.timezone, account.created_at,
       account.updated_at, account.team_id.empty() ? account.id : account.team_id,
       to_string(account.role));
-  return Outcome::done;
+  return WriteOutcome::done;
 }
 
 Result<std::optional<AccountRow>> SqliteStore::account(std::string_view id) {
@@ -135,55 +136,56 @@ Result<std::string> SqliteStore::first_account() {
   return found->value_or("");
 }
 
-Result<Outcome> SqliteStore::set_password(std::string_view account, const Secret& hash,
-                                          Tokens tokens, std::string_view keep_session,
-                                          const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::set_password(std::string_view account, const Secret& hash,
+                                               Tokens tokens, std::string_view keep_session,
+                                               const AuditRow* audit) {
   return write(audit, [&] { return replace_password(account, hash, tokens, keep_session); });
 }
 
-Outcome SqliteStore::replace_password(std::string_view account, const Secret& hash, Tokens tokens,
-                                      std::string_view keep_session) {
+WriteOutcome SqliteStore::replace_password(std::string_view account, const Secret& hash,
+                                           Tokens tokens, std::string_view keep_session) {
   if (affected(
           database_->execute("UPDATE account SET password_hash = ?, updated_at = ? WHERE id = ?",
                              hash, now(), account)) == 0) {
-    return Outcome::not_found;
+    return WriteOutcome::not_found;
   }
   database_->execute("DELETE FROM session WHERE account_id = ? AND id <> ?", account, keep_session);
   database_->execute("DELETE FROM link WHERE account_id = ? AND kind = 'reset'", account);
   if (tokens == Tokens::revoke) {
     database_->execute("DELETE FROM api_token WHERE maker = ?", account);
   }
-  return Outcome::done;
+  return WriteOutcome::done;
 }
 
-Result<Outcome> SqliteStore::rehash_password(std::string_view account, const Secret& was,
-                                             const Secret& hash) {
+Result<WriteOutcome> SqliteStore::rehash_password(std::string_view account, const Secret& was,
+                                                  const Secret& hash) {
   return write(nullptr, [&] {
     const auto changed = database_->execute(
         "UPDATE account SET password_hash = ? WHERE id = ? AND password_hash = ?", hash, account,
         was);
-    return affected(changed) == 0 ? Outcome::stale : Outcome::done;
+    return affected(changed) == 0 ? WriteOutcome::stale : WriteOutcome::done;
   });
 }
 
-Result<Outcome> SqliteStore::set_email(std::string_view account, std::string_view email,
-                                       const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::set_email(std::string_view account, std::string_view email,
+                                            const AuditRow* audit) {
   return write(audit, [&] {
     if (exists(database_->number("SELECT count(*) FROM account WHERE email = ? AND id <> ?", email,
                                  account))) {
-      return Outcome::taken;
+      return WriteOutcome::taken;
     }
     const auto changed = database_->execute(
         "UPDATE account SET email = ?, updated_at = ? WHERE id = ?", email, now(), account);
-    return affected(changed) == 0 ? Outcome::not_found : Outcome::done;
+    return affected(changed) == 0 ? WriteOutcome::not_found : WriteOutcome::done;
   });
 }
 
-Result<Outcome> SqliteStore::set_timezone(std::string_view account, std::string_view timezone) {
+Result<WriteOutcome> SqliteStore::set_timezone(std::string_view account,
+                                               std::string_view timezone) {
   return write(nullptr, [&] {
     const auto changed = database_->execute(
         "UPDATE account SET timezone = ?, updated_at = ? WHERE id = ?", timezone, now(), account);
-    return affected(changed) == 0 ? Outcome::not_found : Outcome::done;
+    return affected(changed) == 0 ? WriteOutcome::not_found : WriteOutcome::done;
   });
 }
 
@@ -195,7 +197,7 @@ Result<AccountDeleted> SqliteStore::delete_account(std::string_view account,
                         sql, [](const Row& row) { return row.text(0); }, account)
         .value_or(std::vector<std::string>());
   };
-  const Result<Outcome> outcome = write(audit, [&] {
+  const Result<WriteOutcome> outcome = write(audit, [&] {
     deleted.webhooks = ids("SELECT id FROM webhook WHERE account_id = ?");
     deleted.policies = ids("SELECT id FROM policy WHERE account_id = ?");
     deleted.domains = ids("SELECT name FROM domain WHERE account_id = ? AND verified");
@@ -204,53 +206,54 @@ Result<AccountDeleted> SqliteStore::delete_account(std::string_view account,
     database_->execute("DELETE FROM webhook WHERE account_id = ?", account);
     database_->execute("DELETE FROM account WHERE team_id = ? AND id <> ?", account, account);
     const auto gone = database_->execute("DELETE FROM account WHERE id = ?", account);
-    return affected(gone) == 0 ? Outcome::not_found : Outcome::done;
+    return affected(gone) == 0 ? WriteOutcome::not_found : WriteOutcome::done;
   });
   if (!outcome) return tl::unexpected(outcome.error());
   deleted.outcome = *outcome;
   return deleted;
 }
 
-Result<Outcome> SqliteStore::set_signing_key(std::string_view account, const Secret& seed,
-                                             std::string_view public_key, const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::set_signing_key(std::string_view account, const Secret& seed,
+                                                  std::string_view public_key,
+                                                  const AuditRow* audit) {
   return write(audit, [&] {
     const auto changed = database_->execute(
         "UPDATE account SET signing_seed = ?, signing_public_key = ?, updated_at = ? WHERE id = ?",
         Blob{seed.reveal()}, public_key, now(), account);
-    return affected(changed) == 0 ? Outcome::not_found : Outcome::done;
+    return affected(changed) == 0 ? WriteOutcome::not_found : WriteOutcome::done;
   });
 }
 
 // Two-factor sign-in
 
-Result<Outcome> SqliteStore::begin_totp(std::string_view account, const Secret& pending) {
+Result<WriteOutcome> SqliteStore::begin_totp(std::string_view account, const Secret& pending) {
   return write(nullptr, [&] {
     if (exists(database_->number("SELECT count(*) FROM account WHERE id = ? AND totp_secret <> ''",
                                  account))) {
-      return Outcome::in_use;
+      return WriteOutcome::in_use;
     }
     const auto changed =
         database_->execute("UPDATE account SET totp_pending = ? WHERE id = ?", pending, account);
-    return affected(changed) == 0 ? Outcome::not_found : Outcome::done;
+    return affected(changed) == 0 ? WriteOutcome::not_found : WriteOutcome::done;
   });
 }
 
-Result<Outcome> SqliteStore::enable_totp(std::string_view account, const Secret& pending,
-                                         std::int64_t step,
-                                         const std::vector<Secret>& backup_hashes,
-                                         const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::enable_totp(std::string_view account, const Secret& pending,
+                                              std::int64_t step,
+                                              const std::vector<Secret>& backup_hashes,
+                                              const AuditRow* audit) {
   return write(audit, [&] {
     if (exists(database_->number("SELECT count(*) FROM account WHERE id = ? AND totp_secret <> ''",
                                  account))) {
-      return Outcome::in_use;
+      return WriteOutcome::in_use;
     }
     const auto changed = database_->execute(
         "UPDATE account SET totp_secret = totp_pending, totp_pending = '', totp_last_step = ?, "
         "updated_at = ? WHERE id = ? AND totp_pending <> '' AND totp_pending = ?",
         step, now(), account, pending);
-    if (affected(changed) == 0) return Outcome::not_found;
+    if (affected(changed) == 0) return WriteOutcome::not_found;
     replace_backup_codes(account, backup_hashes);
-    return Outcome::done;
+    return WriteOutcome::done;
   });
 }
 
@@ -263,27 +266,27 @@ void SqliteStore::replace_backup_codes(std::string_view account,
   }
 }
 
-Result<Outcome> SqliteStore::disable_totp(std::string_view account, const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::disable_totp(std::string_view account, const AuditRow* audit) {
   return write(audit, [&] {
     const auto changed = database_->execute(
         "UPDATE account SET totp_secret = '', totp_pending = '', updated_at = ? "
         "WHERE id = ? AND totp_secret <> ''",
         now(), account);
-    if (affected(changed) == 0) return Outcome::not_found;
+    if (affected(changed) == 0) return WriteOutcome::not_found;
     replace_backup_codes(account, {});
-    return Outcome::done;
+    return WriteOutcome::done;
   });
 }
 
-Result<Outcome> SqliteStore::set_backup_codes(std::string_view account,
-                                              const std::vector<Secret>& hashes,
-                                              const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::set_backup_codes(std::string_view account,
+                                                   const std::vector<Secret>& hashes,
+                                                   const AuditRow* audit) {
   return write(audit, [&] {
     if (!exists(database_->number("SELECT count(*) FROM account WHERE id = ?", account))) {
-      return Outcome::not_found;
+      return WriteOutcome::not_found;
     }
     replace_backup_codes(account, hashes);
-    return Outcome::done;
+    return WriteOutcome::done;
   });
 }
 

@@ -26,7 +26,7 @@ class SqliteStoreTest : public ::testing::Test {
                          .password_hash = Secret("$argon2id$x"),
                          .created_at = at_,
                          .updated_at = at_};
-    EXPECT_EQ(store_->create_account(row, nullptr).value(), Outcome::done);
+    EXPECT_EQ(store_->create_account(row, nullptr).value(), WriteOutcome::done);
     return row.id;
   }
 
@@ -41,7 +41,7 @@ class SqliteStoreTest : public ::testing::Test {
 
   PolicyRow add_policy(const std::string& account, const std::string& name) {
     PolicyRow row = policy(account, name);
-    EXPECT_EQ(store_->create_policy(row, nullptr).value(), Outcome::done);
+    EXPECT_EQ(store_->create_policy(row, nullptr).value(), WriteOutcome::done);
     return row;
   }
 
@@ -60,7 +60,7 @@ class SqliteStoreTest : public ::testing::Test {
                          std::optional<std::string> policy = std::nullopt) {
     WebhookRow row = webhook(account, address);
     row.policy_id = std::move(policy);
-    EXPECT_EQ(store_->create_webhook(row, nullptr).value(), Outcome::done);
+    EXPECT_EQ(store_->create_webhook(row, nullptr).value(), WriteOutcome::done);
     return row;
   }
 

@@ -35,13 +35,13 @@ bool SqliteStore::owns_policy(const WebhookRow& webhook) {
                                   *webhook.policy_id, webhook.account_id));
 }
 
-Result<Outcome> SqliteStore::create_webhook(const WebhookRow& webhook, const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::create_webhook(const WebhookRow& webhook, const AuditRow* audit) {
   return write(audit, [&] {
-    if (!owns_policy(webhook)) return Outcome::no_such_policy;
+    if (!owns_policy(webhook)) return WriteOutcome::no_such_policy;
     const Stored before = stored_by(webhook.account_id);
     if (exists(
             database_->number("SELECT count(*) FROM webhook WHERE address = ?", webhook.address))) {
-      return Outcome::taken;
+      return WriteOutcome::taken;
     }
     database_->execute(
         "INSERT INTO webhook (" POSTERN_WEBHOOK_COLUMNS
@@ -120,22 +120,23 @@ Result<std::vector<WebhookRow>> SqliteStore::webhooks_of_policy(std::string_view
 namespace {
 
 /// Why an UPDATE or DELETE with a version in its WHERE changed no row.
-Outcome untouched(Database& database, std::string_view account, std::string_view id) {
+WriteOutcome untouched(Database& database, std::string_view account, std::string_view id) {
   const auto there =
       database.number("SELECT count(*) FROM webhook WHERE id = ? AND account_id = ?", id, account);
-  return exists(there) ? Outcome::stale : Outcome::not_found;
+  return exists(there) ? WriteOutcome::stale : WriteOutcome::not_found;
 }
 
 }  // namespace
 
-Result<Outcome> SqliteStore::update_webhook(const WebhookRow& webhook,
-                                            std::uint64_t expected_version, const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::update_webhook(const WebhookRow& webhook,
+                                                 std::uint64_t expected_version,
+                                                 const AuditRow* audit) {
   return write(audit, [&] {
-    if (!owns_policy(webhook)) return Outcome::no_such_policy;
+    if (!owns_policy(webhook)) return WriteOutcome::no_such_policy;
     const Stored before = stored_by(webhook.account_id);
     if (exists(database_->number("SELECT count(*) FROM webhook WHERE address = ? AND id <> ?",
                                  webhook.address, webhook.id))) {
-      return Outcome::taken;
+      return WriteOutcome::taken;
     }
     const auto changed = database_->execute(
         "UPDATE webhook SET name = ?, address = ?, domain = ?, target_url = ?, is_active = ?, "
@@ -156,14 +157,14 @@ Result<Outcome> SqliteStore::update_webhook(const WebhookRow& webhook,
   });
 }
 
-Result<Outcome> SqliteStore::delete_webhook(std::string_view account, std::string_view id,
-                                            std::optional<std::uint64_t> expected_version,
-                                            const AuditRow* audit) {
+Result<WriteOutcome> SqliteStore::delete_webhook(std::string_view account, std::string_view id,
+                                                 std::optional<std::uint64_t> expected_version,
+                                                 const AuditRow* audit) {
   return write(audit, [&] {
     const auto gone = database_->execute(
         "DELETE FROM webhook WHERE id = ?1 AND account_id = ?2 AND (?3 IS NULL OR version = ?3)",
         id, account, expected_version);
-    return affected(gone) == 0 ? untouched(*database_, account, id) : Outcome::done;
+    return affected(gone) == 0 ? untouched(*database_, account, id) : WriteOutcome::done;
   });
 }
 

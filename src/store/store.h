@@ -6,7 +6,7 @@
 // Each method is one transaction that includes its audit entry (`audit`, null: no entry). A method
 // with an account parameter sees only that account's rows: another account's object is `not_found`.
 // An Error reports a failure of the database itself (Fault::disk_full; Fault::temporary: locked;
-// Fault::permanent: damaged); what the API answers is an Outcome.
+// Fault::permanent: damaged); what the API answers is a WriteOutcome.
 #pragma once
 
 #include <functional>
@@ -17,7 +17,7 @@
 namespace postern::store {
 
 /// The result of a write. Unless it is `done`, nothing was changed.
-enum class Outcome {
+enum class WriteOutcome {
   done,
   not_found,       ///< no such object in this account
   stale,           ///< the version is no longer `expected_version`
@@ -37,23 +37,23 @@ struct Refreshed {
 
 /// The result of delete_policy(). The detached webhooks accept all mail from then on.
 struct PolicyDeleted {
-  Outcome outcome = Outcome::not_found;        ///< done, not_found, stale or in_use
-  std::vector<std::string> detached_webhooks;  ///< ids; with in_use: the webhooks that use it
+  WriteOutcome outcome = WriteOutcome::not_found;  ///< done, not_found, stale or in_use
+  std::vector<std::string> detached_webhooks;      ///< ids; with in_use: the webhooks that use it
 };
 
 /// The result of verify_domain().
 struct DomainVerified {
-  Outcome outcome = Outcome::not_found;  ///< taken: another account verified it first
+  WriteOutcome outcome = WriteOutcome::not_found;  ///< taken: another account verified it first
   /// Ids of the webhooks that other accounts had active in this domain.
   std::vector<std::string> deactivated_webhooks;
 };
 
 /// The result of delete_account(): the objects that were deleted with it.
 struct AccountDeleted {
-  Outcome outcome = Outcome::not_found;  ///< done or not_found
-  std::vector<std::string> webhooks;     ///< ids
-  std::vector<std::string> policies;     ///< ids
-  std::vector<std::string> domains;      ///< names of verified domains
+  WriteOutcome outcome = WriteOutcome::not_found;  ///< done or not_found
+  std::vector<std::string> webhooks;               ///< ids
+  std::vector<std::string> policies;               ///< ids
+  std::vector<std::string> domains;                ///< names of verified domains
 };
 
 /// Selects webhooks by WebhookRow::is_active.
@@ -81,7 +81,7 @@ class Store {
 
   // Accounts
   /// `taken`: the e-mail address has an account.
-  virtual Result<Outcome> create_account(const AccountRow& account, const AuditRow* audit) = 0;
+  virtual Result<WriteOutcome> create_account(const AccountRow& account, const AuditRow* audit) = 0;
   /// nullopt: no such account.
   virtual Result<std::optional<AccountRow>> account(std::string_view id) = 0;
   /// Ignores ASCII case. nullopt: no such account.
@@ -92,21 +92,24 @@ class Store {
   virtual Result<std::string> first_account() = 0;
   /// Creates the account for an owner's link or an invitation, and spends the link. `not_found`:
   /// the link is unknown, spent, or expired at `account.created_at`; `taken`: see create_account().
-  virtual Result<Outcome> create_account_by_link(const AccountRow& account, const Secret& link_hash,
-                                                 const AuditRow* audit) = 0;
+  virtual Result<WriteOutcome> create_account_by_link(const AccountRow& account,
+                                                      const Secret& link_hash,
+                                                      const AuditRow* audit) = 0;
   /// Sets the hash. Ends all sessions except `keep_session` (may be empty) and deletes the person's
   /// password reset links; with Tokens::revoke also the API tokens that the person made.
-  virtual Result<Outcome> set_password(std::string_view account, const Secret& hash, Tokens tokens,
-                                       std::string_view keep_session, const AuditRow* audit) = 0;
+  virtual Result<WriteOutcome> set_password(std::string_view account, const Secret& hash,
+                                            Tokens tokens, std::string_view keep_session,
+                                            const AuditRow* audit) = 0;
   /// Replaces the hash `was` of an unchanged password (stronger parameters); changes nothing else.
   /// `stale`: the hash is another one now.
-  virtual Result<Outcome> rehash_password(std::string_view account, const Secret& was,
-                                          const Secret& hash) = 0;
+  virtual Result<WriteOutcome> rehash_password(std::string_view account, const Secret& was,
+                                               const Secret& hash) = 0;
   /// `taken`: another account has this address, ignoring ASCII case.
-  virtual Result<Outcome> set_email(std::string_view account, std::string_view email,
-                                    const AuditRow* audit) = 0;
+  virtual Result<WriteOutcome> set_email(std::string_view account, std::string_view email,
+                                         const AuditRow* audit) = 0;
   /// `timezone`: an IANA name, checked by the caller.
-  virtual Result<Outcome> set_timezone(std::string_view account, std::string_view timezone) = 0;
+  virtual Result<WriteOutcome> set_timezone(std::string_view account,
+                                            std::string_view timezone) = 0;
   /// Notes that the person was active. Writes at most once an hour.
   virtual Result<void> touch_account(std::string_view account, Time at) = 0;
   /// Deletes a team with everything in it, its people included. `audit` is the only entry that
@@ -114,49 +117,51 @@ class Store {
   virtual Result<AccountDeleted> delete_account(std::string_view account,
                                                 const AuditRow* audit) = 0;
   /// An empty seed disables `v1a` signatures.
-  virtual Result<Outcome> set_signing_key(std::string_view account, const Secret& seed,
-                                          std::string_view public_key, const AuditRow* audit) = 0;
+  virtual Result<WriteOutcome> set_signing_key(std::string_view account, const Secret& seed,
+                                               std::string_view public_key,
+                                               const AuditRow* audit) = 0;
 
   // People
   /// who have not left; oldest first
   virtual Result<std::vector<AccountRow>> members(std::string_view team) = 0;
   /// `in_use`: the team would have no owner. Takes the person's links unless the role is owner.
-  virtual Result<Outcome> set_role(std::string_view team, std::string_view person, Role role,
-                                   const AuditRow* audit) = 0;
-  /// Also deletes the person's sessions, API tokens and links. `in_use`: see set_role().
-  virtual Result<Outcome> remove_member(std::string_view team, std::string_view person,
+  virtual Result<WriteOutcome> set_role(std::string_view team, std::string_view person, Role role,
                                         const AuditRow* audit) = 0;
+  /// Also deletes the person's sessions, API tokens and links. `in_use`: see set_role().
+  virtual Result<WriteOutcome> remove_member(std::string_view team, std::string_view person,
+                                             const AuditRow* audit) = 0;
 
   // One-time links: the store keeps hashes of their tokens
   /// Also deletes expired links. An owner's link replaces the one before.
-  virtual Result<Outcome> create_link(const LinkRow& link, const Secret& hash,
-                                      const AuditRow* audit) = 0;
+  virtual Result<WriteOutcome> create_link(const LinkRow& link, const Secret& hash,
+                                           const AuditRow* audit) = 0;
   /// nullopt: unknown, spent or expired at `at`, or an owner's link although there is an account.
   virtual Result<std::optional<LinkRow>> link(const Secret& hash, Time at) = 0;
   /// The team's invitations that are valid at `at`, newest first.
   virtual Result<std::vector<LinkRow>> invitations(std::string_view team, Time at) = 0;
   /// `not_found`: no such invitation in this team.
-  virtual Result<Outcome> delete_invitation(std::string_view team, std::string_view id,
-                                            const AuditRow* audit) = 0;
+  virtual Result<WriteOutcome> delete_invitation(std::string_view team, std::string_view id,
+                                                 const AuditRow* audit) = 0;
   /// Sets the password by a reset link and ends all sessions, which spends the link. `not_found`:
   /// see link().
-  virtual Result<Outcome> reset_password(const Secret& link_hash, const Secret& password_hash,
-                                         Time at, const AuditRow* audit) = 0;
+  virtual Result<WriteOutcome> reset_password(const Secret& link_hash, const Secret& password_hash,
+                                              Time at, const AuditRow* audit) = 0;
 
   // Two-factor sign-in
   /// Stores a secret to be confirmed by enable_totp(). `in_use`: already enabled.
-  virtual Result<Outcome> begin_totp(std::string_view account, const Secret& pending) = 0;
+  virtual Result<WriteOutcome> begin_totp(std::string_view account, const Secret& pending) = 0;
   /// Makes the pending secret the secret, and `step` its newest used step. `in_use`: already
   /// enabled; `not_found`: `pending` is not the pending secret (any more).
-  virtual Result<Outcome> enable_totp(std::string_view account, const Secret& pending,
-                                      std::int64_t step, const std::vector<Secret>& backup_hashes,
-                                      const AuditRow* audit) = 0;
-  /// Also deletes the backup codes. `not_found`: not enabled.
-  virtual Result<Outcome> disable_totp(std::string_view account, const AuditRow* audit) = 0;
-  /// Replaces all backup codes.
-  virtual Result<Outcome> set_backup_codes(std::string_view account,
-                                           const std::vector<Secret>& hashes,
+  virtual Result<WriteOutcome> enable_totp(std::string_view account, const Secret& pending,
+                                           std::int64_t step,
+                                           const std::vector<Secret>& backup_hashes,
                                            const AuditRow* audit) = 0;
+  /// Also deletes the backup codes. `not_found`: not enabled.
+  virtual Result<WriteOutcome> disable_totp(std::string_view account, const AuditRow* audit) = 0;
+  /// Replaces all backup codes.
+  virtual Result<WriteOutcome> set_backup_codes(std::string_view account,
+                                                const std::vector<Secret>& hashes,
+                                                const AuditRow* audit) = 0;
   /// Marks a 30 s step as used. False if it or a later one was used before: a code works once (RFC
   /// 6238 §5.2).
   virtual Result<bool> use_totp_step(std::string_view account, std::int64_t step) = 0;
@@ -168,9 +173,9 @@ class Store {
   // Sessions: the store keeps hashes of refresh tokens
   /// Stores a session with its first refresh token, which expires with it. `stale`: password or
   /// second factor of the account are not those of `judged` any more; null: they do not matter.
-  virtual Result<Outcome> create_session(const SessionRow& session, const Secret& token_hash,
-                                         const AuditRow* audit,
-                                         const AccountRow* judged = nullptr) = 0;
+  virtual Result<WriteOutcome> create_session(const SessionRow& session, const Secret& token_hash,
+                                              const AuditRow* audit,
+                                              const AccountRow* judged = nullptr) = 0;
   /// Spends a refresh token and stores the next one. A spent token ends its whole session.
   virtual Result<Refreshed> refresh_session(const Secret& token_hash, const Secret& next_hash,
                                             Time at, Time next_expires_at) = 0;
@@ -180,8 +185,8 @@ class Store {
       const Secret& token_hash,
       const std::function<std::optional<AuditRow>(const SessionRow&)>& audit) = 0;
   /// `not_found`: this person has no such session.
-  virtual Result<Outcome> end_session(std::string_view account, std::string_view id,
-                                      const AuditRow* audit) = 0;
+  virtual Result<WriteOutcome> end_session(std::string_view account, std::string_view id,
+                                           const AuditRow* audit) = 0;
   /// nullopt: ended, or expired at `at`.
   virtual Result<std::optional<SessionRow>> session(std::string_view id, Time at) = 0;
   /// The person's sessions that are valid at `at`, newest first, 1000 at most.
@@ -191,20 +196,21 @@ class Store {
 
   // API tokens
   /// An empty `maker` stands for the account itself.
-  virtual Result<Outcome> create_api_token(const ApiTokenRow& token, const AuditRow* audit) = 0;
+  virtual Result<WriteOutcome> create_api_token(const ApiTokenRow& token,
+                                                const AuditRow* audit) = 0;
   /// Newest first.
   virtual Result<Listed<ApiTokenRow>> api_tokens(std::string_view account, const Page& page) = 0;
   /// nullopt: unknown. The caller checks the expiry.
   virtual Result<std::optional<ApiTokenRow>> api_token_by_hash(const Secret& hash) = 0;
   /// `maker`: only a token made by this person; empty: anybody's.
-  virtual Result<Outcome> delete_api_token(std::string_view account, std::string_view maker,
-                                           std::string_view id, const AuditRow* audit) = 0;
+  virtual Result<WriteOutcome> delete_api_token(std::string_view account, std::string_view maker,
+                                                std::string_view id, const AuditRow* audit) = 0;
   /// Notes the use. Writes at most once a minute per token.
   virtual Result<void> touch_api_token(std::string_view id, Time at) = 0;
 
   // Policies
   /// `too_many`: see AccountLimits.
-  virtual Result<Outcome> create_policy(const PolicyRow& policy, const AuditRow* audit) = 0;
+  virtual Result<WriteOutcome> create_policy(const PolicyRow& policy, const AuditRow* audit) = 0;
   /// With its credentials. nullopt: not in this account.
   virtual Result<std::optional<PolicyRow>> policy(std::string_view account,
                                                   std::string_view id) = 0;
@@ -214,8 +220,9 @@ class Store {
   virtual Result<Slice<PolicyRow>> policy_slice(std::string_view account, const Keyset& keyset) = 0;
   /// Stores `policy`, with its versions and updated_at as given, if the stored version is
   /// `expected_version`. Replaces the credentials.
-  virtual Result<Outcome> update_policy(const PolicyRow& policy, std::uint64_t expected_version,
-                                        const AuditRow* audit) = 0;
+  virtual Result<WriteOutcome> update_policy(const PolicyRow& policy,
+                                             std::uint64_t expected_version,
+                                             const AuditRow* audit) = 0;
   /// Deletes a policy and detaches all webhooks from it, whose versions grow. `audit(ids)`, if set,
   /// makes the audit entry that names them; it must not call the store. `expected_version` nullopt:
   /// any.
@@ -229,7 +236,7 @@ class Store {
 
   // Webhooks
   /// `no_such_policy`; `taken`: the address; `too_many`: see AccountLimits.
-  virtual Result<Outcome> create_webhook(const WebhookRow& webhook, const AuditRow* audit) = 0;
+  virtual Result<WriteOutcome> create_webhook(const WebhookRow& webhook, const AuditRow* audit) = 0;
   /// nullopt: not in this account.
   virtual Result<std::optional<WebhookRow>> webhook(std::string_view account,
                                                     std::string_view id) = 0;
@@ -241,16 +248,17 @@ class Store {
                                                   const Keyset& keyset) = 0;
   /// Stores `webhook` as given if the stored version is `expected_version`. Outcomes as for
   /// create_webhook(), `stale` and `not_found`.
-  virtual Result<Outcome> update_webhook(const WebhookRow& webhook, std::uint64_t expected_version,
-                                         const AuditRow* audit) = 0;
+  virtual Result<WriteOutcome> update_webhook(const WebhookRow& webhook,
+                                              std::uint64_t expected_version,
+                                              const AuditRow* audit) = 0;
   /// `expected_version` nullopt: any.
-  virtual Result<Outcome> delete_webhook(std::string_view account, std::string_view id,
-                                         std::optional<std::uint64_t> expected_version,
-                                         const AuditRow* audit) = 0;
+  virtual Result<WriteOutcome> delete_webhook(std::string_view account, std::string_view id,
+                                              std::optional<std::uint64_t> expected_version,
+                                              const AuditRow* audit) = 0;
 
   // Domains
   /// `taken`: this account already claims it, or another account has verified it.
-  virtual Result<Outcome> create_domain(const DomainRow& domain, const AuditRow* audit) = 0;
+  virtual Result<WriteOutcome> create_domain(const DomainRow& domain, const AuditRow* audit) = 0;
   /// nullopt: not in this account.
   virtual Result<std::optional<DomainRow>> domain(std::string_view account,
                                                   std::string_view id) = 0;
@@ -262,38 +270,41 @@ class Store {
   virtual Result<DomainVerified> verify_domain(std::string_view account, std::string_view id,
                                                Time at, const AuditRow* audit) = 0;
   /// `in_use`: webhooks of this account have addresses in it.
-  virtual Result<Outcome> delete_domain(std::string_view account, std::string_view id,
-                                        const AuditRow* audit) = 0;
+  virtual Result<WriteOutcome> delete_domain(std::string_view account, std::string_view id,
+                                             const AuditRow* audit) = 0;
   /// Verified domains checked before `checked_before`, least recently checked first.
   virtual Result<std::vector<DomainRow>> domains_due(Time checked_before, std::uint64_t limit) = 0;
   /// Stores the result of a DNS check: present (`failing_since` nullopt), or missing since then.
   /// `verified` false: missing for too long, so the domain is no longer verified; its mail still
   /// flows.
-  virtual Result<Outcome> note_domain_check(std::string_view id, Time at,
-                                            std::optional<Time> failing_since, bool verified) = 0;
+  virtual Result<WriteOutcome> note_domain_check(std::string_view id, Time at,
+                                                 std::optional<Time> failing_since,
+                                                 bool verified) = 0;
 
   // DKIM keys of domains
   /// `taken`: the domain has a key with this selector; `in_use`: it already has `most` keys.
-  virtual Result<Outcome> create_dkim_key(const DkimKeyRow& key, std::uint64_t most,
-                                          const AuditRow* audit) = 0;
+  virtual Result<WriteOutcome> create_dkim_key(const DkimKeyRow& key, std::uint64_t most,
+                                               const AuditRow* audit) = 0;
   /// Newest first, without private keys; empty if the domain is not in this account.
   virtual Result<std::vector<DkimKeyRow>> dkim_keys(std::string_view account,
                                                     std::string_view domain_id) = 0;
   /// Whether the key signs mail from now on.
-  virtual Result<Outcome> set_dkim_key_signing(std::string_view account, std::string_view domain_id,
-                                               std::string_view selector, bool signing, Time at,
-                                               const AuditRow* audit) = 0;
+  virtual Result<WriteOutcome> set_dkim_key_signing(std::string_view account,
+                                                    std::string_view domain_id,
+                                                    std::string_view selector, bool signing,
+                                                    Time at, const AuditRow* audit) = 0;
   /// `in_use`: the key signs.
-  virtual Result<Outcome> delete_dkim_key(std::string_view account, std::string_view domain_id,
-                                          std::string_view selector, const AuditRow* audit) = 0;
+  virtual Result<WriteOutcome> delete_dkim_key(std::string_view account, std::string_view domain_id,
+                                               std::string_view selector,
+                                               const AuditRow* audit) = 0;
   /// The keys that sign for the verified domain of this name, newest first, with private keys.
   virtual Result<std::vector<DkimKeyRow>> dkim_signing_keys(std::string_view domain) = 0;
 
   // Restriction lists: every revision that was ever in force
   /// Stores `row` as the revision after `newest` (0: the first) and sets its number. `stale`: the
   /// newest revision is another one.
-  virtual Result<Outcome> add_list_revision(ListRevisionRow& row, std::uint64_t newest,
-                                            const AuditRow* audit) = 0;
+  virtual Result<WriteOutcome> add_list_revision(ListRevisionRow& row, std::uint64_t newest,
+                                                 const AuditRow* audit) = 0;
   /// nullopt: there is none.
   virtual Result<std::optional<ListRevisionRow>> newest_list_revision() = 0;
   /// The newest revision with Source::file.

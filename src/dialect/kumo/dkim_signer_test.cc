@@ -49,7 +49,7 @@ class Signing : public testing::Hooks {
 
   std::string failure(const std::string& text) {
     options_.text = text;
-    const auto loaded = Policy::load(options_, world_);
+    const auto loaded = LuaPolicy::load(options_, world_);
     return loaded ? "" : loaded.error().message;
   }
   /// Loads a policy that runs these lines for each message.

@@ -32,8 +32,8 @@ const Elsewhere* elsewhere_named(std::string_view name);
 /// Lua.
 script::HostTable elsewhere_functions();
 
-/// Reports a call: while the policy loads as a finding of Policy::elsewhere(), once for each line
-/// of the script; in a hook to the log.
+/// Reports a call: while the policy loads as a finding of LuaPolicy::elsewhere(), once for each
+/// line of the script; in a hook to the log.
 void report_elsewhere(script::Call& call, const std::string& text);
 /// The same for a call that has been suspended since, whose place is therefore given.
 void report_elsewhere(script::Call& call, const std::string& place, const std::string& text);

@@ -22,7 +22,7 @@ class SetElsewhere : public testing::Hooks {
   /// The error of a load; empty: it succeeds.
   std::string failure(const std::string& text) {
     options_.text = text;
-    const auto loaded = Policy::load(options_, world_);
+    const auto loaded = LuaPolicy::load(options_, world_);
     return loaded ? "" : loaded.error().message;
   }
   std::vector<std::string> findings(const std::string& text) {

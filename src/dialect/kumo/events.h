@@ -68,7 +68,7 @@ struct Handlers {
   std::vector<std::string> elsewhere;
   std::vector<Listener> listeners;   ///< started by `init`, checked
   bool in_init = false;              ///< the handler of `init` is running
-  bool open_relay_is_known = false;  ///< from PolicyOptions
+  bool open_relay_is_known = false;  ///< from LuaPolicyOptions
 
   /// The first handler of the event; null: there is none. Valid until a handler is registered.
   const Handler* of(std::string_view event) const {

@@ -29,7 +29,7 @@ Verdict refusal_of(policy::Stage stage, const Refusal& refusal) {
 
 std::string shown(std::string_view text) { return '"' + printable(text, 100) + '"'; }
 
-void log_trouble(const Policy& policy, const Context& context, std::string_view event,
+void log_trouble(const LuaPolicy& policy, const Context& context, std::string_view event,
                  const script::Raised& raised) {
   CallWorld(policy.world(), context.inquiry)
       .log("error", policy.place_of(event),
@@ -48,13 +48,13 @@ bool ran_out(const Context& context) {
 
 }  // namespace
 
-Task<Verdict> ask(const Policy& policy, Question question, Context& context,
+Task<Verdict> ask(const LuaPolicy& policy, Question question, Context& context,
                   std::vector<policy::Step>& steps) {
   const script::State::Read ignore = [](lua_State*, int) {};
   const bool reads = question.results != nullptr;
-  Policy::Ran ran = co_await policy.run(question.event, std::move(question.arguments),
-                                        reads ? std::move(question.results) : ignore, context,
-                                        Policy::Recorded::yes);
+  LuaPolicy::Ran ran = co_await policy.run(question.event, std::move(question.arguments),
+                                           reads ? std::move(question.results) : ignore, context,
+                                           LuaPolicy::Recorded::yes);
   Verdict verdict = policy::pass_on();
   if (ran.raised) {
     const auto* refusal = dynamic_cast<const Refusal*>(ran.raised->thrown.get());

@@ -21,11 +21,11 @@ struct Question {
 
 /// Calls the handler. Returns the refusal that it asked for; 451 4.3.0 (421 4.3.0 at connect) if it
 /// failed, with the cause in the log and in the step; else pass_on. Appends the step.
-Task<policy::Verdict> ask(const Policy& policy, Question question, Context& context,
+Task<policy::Verdict> ask(const LuaPolicy& policy, Question question, Context& context,
                           std::vector<policy::Step>& steps);
 
 /// Logs the failure of a hook.
-void log_trouble(const Policy& policy, const Context& context, std::string_view event,
+void log_trouble(const LuaPolicy& policy, const Context& context, std::string_view event,
                  const script::Raised& raised);
 /// A text as the trace shows arguments: `"scott"`, printable, at most 100 octets of it.
 std::string shown(std::string_view text);

@@ -36,7 +36,7 @@ class Hooks : public ::testing::Test {
 
   void load(const std::string& text) {
     options_.text = text;
-    auto loaded = Policy::load(options_, world_);
+    auto loaded = LuaPolicy::load(options_, world_);
     ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
     policy_ = *loaded;
     engine_ = std::make_unique<policy::Engine>(
@@ -81,8 +81,8 @@ class Hooks : public ::testing::Test {
   }
 
   script::testing::TestWorld world_;
-  PolicyOptions options_;
-  std::shared_ptr<const Policy> policy_;
+  LuaPolicyOptions options_;
+  std::shared_ptr<const LuaPolicy> policy_;
   std::unique_ptr<policy::Engine> engine_;
   std::unique_ptr<MailGatherer> gatherer_ = std::make_unique<MailGatherer>();
   policy::Evidence evidence_;

@@ -32,7 +32,7 @@ using script::State;
 /// Judges one stage of one session.
 class Judge {
  public:
-  Judge(const Policy& policy, Inquiry& inquiry, std::vector<Step>& steps)
+  Judge(const LuaPolicy& policy, Inquiry& inquiry, std::vector<Step>& steps)
       : policy_(policy),
         evidence_(inquiry.evidence),
         session_(inquiry.session()),
@@ -262,7 +262,7 @@ class Judge {
     return in_utf8(without_secrets(draft.meta, draft.secrets));
   }
 
-  const Policy& policy_;
+  const LuaPolicy& policy_;
   const Evidence& evidence_;
   policy::ScriptSession& session_;
   std::vector<Step>& steps_;
@@ -278,7 +278,7 @@ class Judge {
 
 }  // namespace
 
-const Policy& policy_of(Inquiry& inquiry, const std::shared_ptr<const Policy>& current) {
+const LuaPolicy& policy_of(Inquiry& inquiry, const std::shared_ptr<const LuaPolicy>& current) {
   policy::ScriptSession& session = inquiry.session();
   if (!session.program) {
     session.program = current;
@@ -287,7 +287,7 @@ const Policy& policy_of(Inquiry& inquiry, const std::shared_ptr<const Policy>& c
     }
     session.meta_at_connect = session.meta;
   }
-  return *static_cast<const Policy*>(session.program.get());
+  return *static_cast<const LuaPolicy*>(session.program.get());
 }
 
 namespace {
@@ -325,7 +325,7 @@ bool KumoLayer::speaks_at(Stage stage) const {
 }
 
 Task<Ruling> KumoLayer::judge(Stage stage, Inquiry& inquiry, std::vector<Step>& steps) const {
-  const Policy& policy = policy_of(inquiry, policy_);
+  const LuaPolicy& policy = policy_of(inquiry, policy_);
   remember_values(inquiry.tape, inquiry.session());
   Judge judge(policy, inquiry, steps);
   Verdict verdict = policy::pass_on();

@@ -16,7 +16,7 @@ namespace postern::dialect::kumo {
 class KumoLayer final : public policy::Layer {
  public:
   /// `policy` is that of new sessions.
-  explicit KumoLayer(std::shared_ptr<const Policy> policy) : policy_(std::move(policy)) {}
+  explicit KumoLayer(std::shared_ptr<const LuaPolicy> policy) : policy_(std::move(policy)) {}
 
   std::string_view name() const override { return "lua"; }
   std::string definition() const override { return policy_->definition(); }
@@ -25,7 +25,7 @@ class KumoLayer final : public policy::Layer {
                              std::vector<policy::Step>& steps) const override;
 
  private:
-  std::shared_ptr<const Policy> policy_;
+  std::shared_ptr<const LuaPolicy> policy_;
 };
 
 /// `smtp_server_auth_plain`, for AUTH PLAIN (RFC 4616 §2) and LOGIN. The password appears in no
@@ -34,7 +34,7 @@ class KumoLayer final : public policy::Layer {
 class KumoVerifier final : public policy::Verifier {
  public:
   /// `policy` is that of new sessions.
-  explicit KumoVerifier(std::shared_ptr<const Policy> policy) : policy_(std::move(policy)) {}
+  explicit KumoVerifier(std::shared_ptr<const LuaPolicy> policy) : policy_(std::move(policy)) {}
 
   std::string_view name() const override { return "lua"; }
   bool serves(std::string_view mechanism) const override;
@@ -42,16 +42,17 @@ class KumoVerifier final : public policy::Verifier {
                                   std::vector<policy::Step>& steps) const override;
 
  private:
-  std::shared_ptr<const Policy> policy_;
+  std::shared_ptr<const LuaPolicy> policy_;
 };
 
 /// Calls the handler of a recorded login again; the inquiry's tape must be playing. Returns its
 /// steps. `password`: what the client sent, if known; null: a placeholder is used.
-Task<std::vector<policy::Step>> judge_again(std::shared_ptr<const Policy> policy,
+Task<std::vector<policy::Step>> judge_again(std::shared_ptr<const LuaPolicy> policy,
                                             const policy::LoginRecord& login,
                                             policy::Inquiry& inquiry, const Secret* password);
 
 /// The policy that the session began with. A session that has none yet gets `current` and keeps it.
-const Policy& policy_of(policy::Inquiry& inquiry, const std::shared_ptr<const Policy>& current);
+const LuaPolicy& policy_of(policy::Inquiry& inquiry,
+                           const std::shared_ptr<const LuaPolicy>& current);
 
 }  // namespace postern::dialect::kumo

@@ -39,7 +39,7 @@ class Layer : public testing::Hooks {
  protected:
   void load_charged(const std::string& text) {
     options_.text = text;
-    auto loaded = Policy::load(options_, charged_);
+    auto loaded = LuaPolicy::load(options_, charged_);
     ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
     policy_ = *loaded;
     engine_ = std::make_unique<policy::Engine>(

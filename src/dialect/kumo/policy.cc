@@ -93,7 +93,7 @@ std::string without_keys(std::string text, const std::vector<Listener>& listener
 }
 
 /// Calls in the policy's texts that are certain or likely to fail.
-UseFindings uses_of(const PolicyOptions& options, const script::Files::Texts& texts) {
+UseFindings uses_of(const LuaPolicyOptions& options, const script::Files::Texts& texts) {
   const std::filesystem::path policy(options.path);
   std::vector<std::pair<std::string, std::string_view>> all{
       {policy.filename().string(), options.text}};
@@ -129,14 +129,14 @@ void add_mistakes(Raised& raised, const std::vector<std::string>& mistakes) {
 
 }  // namespace
 
-Policy::Policy(PolicyOptions options, script::World& world)
+LuaPolicy::LuaPolicy(LuaPolicyOptions options, script::World& world)
     : options_(std::move(options)), world_(world) {}
 
-tl::expected<std::shared_ptr<const Policy>, Raised> Policy::load(PolicyOptions options,
-                                                                 script::World& world) {
+tl::expected<std::shared_ptr<const LuaPolicy>, Raised> LuaPolicy::load(LuaPolicyOptions options,
+                                                                       script::World& world) {
   const std::filesystem::path path(options.path);
-  std::shared_ptr<Policy> policy(new Policy(std::move(options), world));
-  const PolicyOptions& given = policy->options_;
+  std::shared_ptr<LuaPolicy> policy(new LuaPolicy(std::move(options), world));
+  const LuaPolicyOptions& given = policy->options_;
   const auto seen = std::make_shared<script::Files::Seen>();
   script::Program::Options program{
       .text = given.text,
@@ -189,7 +189,7 @@ tl::expected<std::shared_ptr<const Policy>, Raised> Policy::load(PolicyOptions o
   return policy;
 }
 
-void Policy::define(const script::Files::Texts& texts) {
+void LuaPolicy::define(const script::Files::Texts& texts) {
   program_text_ = options_.text;
   json::object files;
   for (const auto& [name, text] : texts) {
@@ -218,7 +218,7 @@ void Policy::define(const script::Files::Texts& texts) {
   definition_ = std::make_shared<const std::string>(json::serialize(definition));
 }
 
-void Policy::take_over(const Handlers& handlers) {
+void LuaPolicy::take_over(const Handlers& handlers) {
   for (const auto& [event, registered] : handlers.by_event) {
     places_.emplace(event, registered.front().place);
   }
@@ -237,7 +237,7 @@ void Policy::take_over(const Handlers& handlers) {
   }
 }
 
-void Policy::lint(const Handlers& handlers, const script::Files::Texts& texts) {
+void LuaPolicy::lint(const Handlers& handlers, const script::Files::Texts& texts) {
   std::vector<std::string> of_key_sources = key_source_events(options_.text);
   for (const auto& [name, text] : texts) {
     if (!name.ends_with(".lua")) continue;
@@ -260,19 +260,20 @@ void end_as_recorded(const Call& call, std::optional<Raised>& raised) {
 
 }  // namespace
 
-const std::string& Policy::place_of(std::string_view event) const {
+const std::string& LuaPolicy::place_of(std::string_view event) const {
   static const std::string nowhere;
   const auto found = places_.find(event);
   return found == places_.end() ? nowhere : found->second;
 }
 
-const ListenerFacts* Policy::listener(std::string_view name) const {
+const ListenerFacts* LuaPolicy::listener(std::string_view name) const {
   const auto found = options_.listeners.find(name);
   return found == options_.listeners.end() ? nullptr : &found->second;
 }
 
-Task<Policy::Ran> Policy::run(std::string_view event, State::Push arguments, State::Read results,
-                              Context& context, Recorded recorded) const {
+Task<LuaPolicy::Ran> LuaPolicy::run(std::string_view event, State::Push arguments,
+                                    State::Read results, Context& context,
+                                    Recorded recorded) const {
   CallWorld world(world_, context.inquiry);
   Call call(world, options_.limits, &context);
   if (recorded == Recorded::yes) call.record();
@@ -280,8 +281,8 @@ Task<Policy::Ran> Policy::run(std::string_view event, State::Push arguments, Sta
   co_return ran;
 }
 
-Task<Policy::Ran> Policy::judge_login(State::Push arguments, State::Read results, Context& context,
-                                      Login& login) const {
+Task<LuaPolicy::Ran> LuaPolicy::judge_login(State::Push arguments, State::Read results,
+                                            Context& context, Login& login) const {
   const policy::AuthAttempt& attempt = login.attempt;
   CallWorld world(world_, context.inquiry);
   Call call(world, options_.limits, &context);
@@ -296,8 +297,8 @@ Task<Policy::Ran> Policy::judge_login(State::Push arguments, State::Read results
   co_return ran;
 }
 
-Task<Policy::Ran> Policy::run(std::string_view event, State::Push arguments, State::Read results,
-                              Context& context, Call& call) const {
+Task<LuaPolicy::Ran> LuaPolicy::run(std::string_view event, State::Push arguments,
+                                    State::Read results, Context& context, Call& call) const {
   context.header_text = options_.header_text;
   const bool offline = context.inquiry.tape.playing;
   Ran ran;
@@ -327,10 +328,10 @@ Task<Policy::Ran> Policy::run(std::string_view event, State::Push arguments, Sta
   co_return ran;
 }
 
-Result<std::shared_ptr<const Policy>> load_definition(const json::object& definition) {
+Result<std::shared_ptr<const LuaPolicy>> load_definition(const json::object& definition) {
   static NoWorld world;
-  PolicyOptions options{.path = std::string(definition.at("path").as_string()),
-                        .text = std::string(definition.at("text").as_string())};
+  LuaPolicyOptions options{.path = std::string(definition.at("path").as_string()),
+                           .text = std::string(definition.at("text").as_string())};
   auto files = std::make_shared<script::Files::Texts>();
   for (const auto& [name, text] : definition.at("files").as_object()) {
     files->emplace(name, text.as_string());
@@ -358,7 +359,7 @@ Result<std::shared_ptr<const Policy>> load_definition(const json::object& defini
   if (const json::value* known = definition.if_contains("open_relay_is_known"))
     options.open_relay_is_known = known->as_bool();
   options.run = run_alone;
-  auto loaded = Policy::load(std::move(options), world);
+  auto loaded = LuaPolicy::load(std::move(options), world);
   if (!loaded) return fail(Fault::malformed, "the recorded policy: " + loaded.error().message);
   return *loaded;
 }

@@ -16,7 +16,7 @@
 namespace postern::dialect::kumo {
 
 /// How to load a policy.
-struct PolicyOptions {
+struct LuaPolicyOptions {
   std::string path;                     ///< of the script; scripts may read files in its folder
   std::string text;                     ///< the script
   std::vector<std::string> read_roots;  ///< further folders that scripts may read
@@ -43,12 +43,12 @@ struct PolicyOptions {
 };
 
 /// Immutable and safe to use from any thread. A session keeps the policy that it began with.
-class Policy {
+class LuaPolicy {
  public:
   /// Loads a policy, running the script and the handlers of `pre_init` and `init`. Blocks. `world`
   /// must outlive the policy. The error is the script's: "policy.lua:3: ...".
-  static tl::expected<std::shared_ptr<const Policy>, script::Raised> load(PolicyOptions options,
-                                                                          script::World& world);
+  static tl::expected<std::shared_ptr<const LuaPolicy>, script::Raised> load(
+      LuaPolicyOptions options, script::World& world);
 
   bool handles(std::string_view event) const { return places_.contains(event); }  ///< has a handler
   /// Where the handler was registered, "policy.lua:3"; empty: there is none.
@@ -59,7 +59,7 @@ class Policy {
   /// Likewise, about calls that have no effect and belong in the configuration.
   const std::vector<std::string>& elsewhere() const { return elsewhere_; }
   /// With the listeners that the policy started.
-  const PolicyOptions& options() const { return options_; }
+  const LuaPolicyOptions& options() const { return options_; }
   const ListenerFacts* listener(std::string_view name) const;  ///< null: it is unknown
   script::World& world() const { return world_; }              ///< of load()
   /// The policy as JSON, without private keys, for load_definition().
@@ -89,7 +89,7 @@ class Policy {
                         Context& context, Login& login) const;
 
  private:
-  Policy(PolicyOptions options, script::World& world);
+  LuaPolicy(LuaPolicyOptions options, script::World& world);
   void take_over(const Handlers& handlers);
   void define(const script::Files::Texts& texts);
   Task<Ran> run(std::string_view event, script::State::Push arguments, script::State::Read results,
@@ -97,7 +97,7 @@ class Policy {
   /// Warns of names that are nowhere; `texts` are the files that the policy read while it loaded.
   void lint(const Handlers& handlers, const script::Files::Texts& texts);
 
-  PolicyOptions options_;
+  LuaPolicyOptions options_;
   script::World& world_;
   std::shared_ptr<script::Program> program_;
   std::map<std::string, std::string, std::less<>> places_;
@@ -108,7 +108,7 @@ class Policy {
   std::shared_ptr<const std::string> definition_;
 };
 
-/// Rebuilds a policy from Policy::definition(), without network and files. Fault::malformed.
-Result<std::shared_ptr<const Policy>> load_definition(const json::object& definition);
+/// Rebuilds a policy from LuaPolicy::definition(), without network and files. Fault::malformed.
+Result<std::shared_ptr<const LuaPolicy>> load_definition(const json::object& definition);
 
 }  // namespace postern::dialect::kumo

@@ -20,14 +20,14 @@ using ::testing::Not;
 using ::testing::StartsWith;
 
 struct PolicyFile : ::testing::Test {
-  tl::expected<std::shared_ptr<const Policy>, script::Raised> load(const std::string& text) {
-    PolicyOptions options{.path = folder_.file("policy.lua"), .text = text};
+  tl::expected<std::shared_ptr<const LuaPolicy>, script::Raised> load(const std::string& text) {
+    LuaPolicyOptions options{.path = folder_.file("policy.lua"), .text = text};
     options.run = [](Task<void> task) {
       boost::asio::io_context loop;
       boost::asio::co_spawn(loop, std::move(task), boost::asio::detached);
       loop.run();
     };
-    return Policy::load(std::move(options), world_);
+    return LuaPolicy::load(std::move(options), world_);
   }
 
   tests::TemporaryFolder folder_;

@@ -43,7 +43,7 @@ json::value remembered(policy::Tape& tape, const std::function<json::value()>& f
   return value;
 }
 
-Task<Verdict> ask_about_domain(const Policy& policy, Context& context, Stage stage,
+Task<Verdict> ask_about_domain(const LuaPolicy& policy, Context& context, Stage stage,
                                std::string domain, std::vector<Step>& steps, DomainGrant& grant) {
   const std::string listener = context.listener != nullptr ? context.listener->address : "";
   Question question{.stage = stage,
@@ -145,7 +145,7 @@ std::vector<std::string> domains_in(const json::value& questions, std::string_vi
 }
 
 /// Logs a bounce or complaint, without its text.
-void log_report(const Policy& policy, const Context& context, const MessageDraft& draft) {
+void log_report(const LuaPolicy& policy, const Context& context, const MessageDraft& draft) {
   for (const std::size_t index : draft.recipients) {
     policy.world().log("info", policy.place_of(events::listener_domain),
                        "a report for " + context.evidence.recipients.at(index).address.text() +
@@ -155,7 +155,7 @@ void log_report(const Policy& policy, const Context& context, const MessageDraft
 
 }  // namespace
 
-Task<Verdict> ask_relay(const Policy& policy, Context& context, Stage stage,
+Task<Verdict> ask_relay(const LuaPolicy& policy, Context& context, Stage stage,
                         const std::optional<mail::Mailbox>& sender, std::string domain,
                         std::vector<Step>& steps, RelayAnswer& answer) {
   namespace questions = policy::questions;
@@ -202,7 +202,7 @@ Task<Verdict> ask_relay(const Policy& policy, Context& context, Stage stage,
   co_return policy::pass_on();
 }
 
-Task<Verdict> give_route(const Policy& policy, Context& context, std::vector<Step>& steps,
+Task<Verdict> give_route(const LuaPolicy& policy, Context& context, std::vector<Step>& steps,
                          std::vector<policy::Effect>& effects) {
   const Evidence& evidence = context.evidence;
   const std::string domain = lower(evidence.candidate->address.domain);
@@ -235,7 +235,7 @@ Task<Verdict> give_route(const Policy& policy, Context& context, std::vector<Ste
   co_return policy::pass_on();
 }
 
-Task<Verdict> keep_relay_closed(const Policy& policy, Context& context, MessageDraft& draft,
+Task<Verdict> keep_relay_closed(const LuaPolicy& policy, Context& context, MessageDraft& draft,
                                 std::vector<Step>& steps) {
   const Evidence& evidence = context.evidence;
   policy::Tape& tape = context.inquiry.tape;

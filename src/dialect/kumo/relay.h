@@ -31,13 +31,13 @@ struct RelayAnswer {
 /// `domain`; if the policy does not handle that event, relay_to of the configuration. Refuses if a
 /// handler refused or failed. Nothing is cached, because the client may have authenticated since
 /// the last call.
-Task<policy::Verdict> ask_relay(const Policy& policy, Context& context, policy::Stage stage,
+Task<policy::Verdict> ask_relay(const LuaPolicy& policy, Context& context, policy::Stage stage,
                                 const std::optional<mail::Mailbox>& sender, std::string domain,
                                 std::vector<policy::Step>& steps, RelayAnswer& answer);
 
 /// At RCPT, for a candidate without a route: adds a GrantRelay to `effects` if the client may send
 /// to its domain or if reports are accepted for it.
-Task<policy::Verdict> give_route(const Policy& policy, Context& context,
+Task<policy::Verdict> give_route(const LuaPolicy& policy, Context& context,
                                  std::vector<policy::Step>& steps,
                                  std::vector<policy::Effect>& effects);
 
@@ -45,7 +45,7 @@ Task<policy::Verdict> give_route(const Policy& policy, Context& context,
 /// allowed at RCPT and for those of new recipients that are not ours. Refuses if the client may not
 /// send there, or if only reports are accepted there and the message is none. A report that is only
 /// logged loses its recipients.
-Task<policy::Verdict> keep_relay_closed(const Policy& policy, Context& context, MessageDraft& draft,
-                                        std::vector<policy::Step>& steps);
+Task<policy::Verdict> keep_relay_closed(const LuaPolicy& policy, Context& context,
+                                        MessageDraft& draft, std::vector<policy::Step>& steps);
 
 }  // namespace postern::dialect::kumo

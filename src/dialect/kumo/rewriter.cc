@@ -55,11 +55,11 @@ smtp::Reply changed(const smtp::Reply& reply, const Wish& wish) {
 
 class Rewriter final : public policy::ReplyRewriter {
  public:
-  explicit Rewriter(std::shared_ptr<const Policy> policy) : policy_(std::move(policy)) {}
+  explicit Rewriter(std::shared_ptr<const LuaPolicy> policy) : policy_(std::move(policy)) {}
 
   Task<smtp::Reply> rewrite(smtp::Reply reply, std::optional<std::string> command,
                             policy::Inquiry& inquiry) const override {
-    const Policy& policy = policy_of(inquiry, policy_);
+    const LuaPolicy& policy = policy_of(inquiry, policy_);
     if (!policy.handles(events::rewrite)) co_return reply;
     Context context{.evidence = inquiry.evidence,
                     .inquiry = inquiry,
@@ -77,20 +77,20 @@ class Rewriter final : public policy::ReplyRewriter {
       read(L, count, wish);
       said = changed(reply, wish);
     };
-    const Policy::Ran ran =
-        co_await policy.run(events::rewrite, arguments, results, context, Policy::Recorded::no);
+    const LuaPolicy::Ran ran =
+        co_await policy.run(events::rewrite, arguments, results, context, LuaPolicy::Recorded::no);
     if (!ran.raised) co_return said;
     log_trouble(policy, context, events::rewrite, *ran.raised);
     co_return reply;
   }
 
  private:
-  std::shared_ptr<const Policy> policy_;
+  std::shared_ptr<const LuaPolicy> policy_;
 };
 
 }  // namespace
 
-std::shared_ptr<const policy::ReplyRewriter> rewriter_of(std::shared_ptr<const Policy> policy) {
+std::shared_ptr<const policy::ReplyRewriter> rewriter_of(std::shared_ptr<const LuaPolicy> policy) {
   if (!policy->handles(events::rewrite)) return nullptr;
   return std::make_shared<Rewriter>(std::move(policy));
 }

@@ -9,6 +9,6 @@
 namespace postern::dialect::kumo {
 
 /// Null if the policy has no handler. A session uses the policy that it began with.
-std::shared_ptr<const policy::ReplyRewriter> rewriter_of(std::shared_ptr<const Policy> policy);
+std::shared_ptr<const policy::ReplyRewriter> rewriter_of(std::shared_ptr<const LuaPolicy> policy);
 
 }  // namespace postern::dialect::kumo

@@ -129,7 +129,8 @@ AuthAnswer answer_of(const AuthAttempt& attempt, Returned returned) {
 }
 
 /// The answer to the client for an error of the handler.
-AuthAnswer answer_of(const Policy& policy, const Context& context, const script::Raised& raised) {
+AuthAnswer answer_of(const LuaPolicy& policy, const Context& context,
+                     const script::Raised& raised) {
   AuthAnswer answer{
       .kind = AuthAnswer::Kind::unavailable, .identity = {}, .reply = {}, .detail = raised.message};
   if (const auto* refusal = dynamic_cast<const Refusal*>(raised.thrown.get())) {
@@ -148,7 +149,7 @@ AuthAnswer answer_of(const Policy& policy, const Context& context, const script:
 
 }  // namespace
 
-Task<std::vector<policy::Step>> judge_again(std::shared_ptr<const Policy> policy,
+Task<std::vector<policy::Step>> judge_again(std::shared_ptr<const LuaPolicy> policy,
                                             const policy::LoginRecord& login,
                                             policy::Inquiry& inquiry, const Secret* password) {
   std::string lines = login.script;
@@ -171,7 +172,7 @@ bool KumoVerifier::serves(std::string_view mechanism) const {
 
 Task<AuthAnswer> KumoVerifier::verify(const AuthAttempt& attempt, policy::Inquiry& inquiry,
                                       std::vector<policy::Step>& steps) const {
-  const Policy& policy = policy_of(inquiry, policy_);
+  const LuaPolicy& policy = policy_of(inquiry, policy_);
   if (!policy.handles(events::auth_plain)) co_return AuthAnswer{};
   Context context{.evidence = inquiry.evidence,
                   .inquiry = inquiry,
@@ -191,8 +192,8 @@ Task<AuthAnswer> KumoVerifier::verify(const AuthAttempt& attempt, policy::Inquir
   const script::State::Read results = [&](lua_State* L, int count) {
     read(L, count, attempt.authz_id, returned);
   };
-  Policy::Login login{.attempt = attempt, .password_stranger = {}};
-  const Policy::Ran ran = co_await policy.judge_login(arguments, results, context, login);
+  LuaPolicy::Login login{.attempt = attempt, .password_stranger = {}};
+  const LuaPolicy::Ran ran = co_await policy.judge_login(arguments, results, context, login);
   tape.login = policy::LoginRecord{.verifier = policy.shared_definition(),
                                    .mechanism = attempt.mechanism,
                                    .authz_id = attempt.authz_id,

@@ -41,10 +41,10 @@ smtp::EnhancedCode adjusted(smtp::EnhancedCode code, Subject subject) {
 }
 
 /// Applies the result of a look-up. nullopt: the table does not have the key.
-std::optional<Outcome> take(Context& context, const Rule& rule, Subject subject,
-                            const Found& found) {
+std::optional<RuleOutcome> take(Context& context, const Rule& rule, Subject subject,
+                                const Found& found) {
   if (found.status == Found::Status::absent) return std::nullopt;
-  if (found.status == Found::Status::waiting) return Outcome::wait;
+  if (found.status == Found::Status::waiting) return RuleOutcome::wait;
   if (found.status == Found::Status::failed) {
     return context.table_trouble(rule, rule.table->name() + ": " + found.trouble);
   }
@@ -55,14 +55,14 @@ std::optional<Outcome> take(Context& context, const Rule& rule, Subject subject,
   return apply(context, rule, subject, parse_action(found.value, context.policy()));
 }
 
-std::optional<Outcome> try_key(Context& context, const Rule& rule, Subject subject,
-                               std::string_view key) {
+std::optional<RuleOutcome> try_key(Context& context, const Rule& rule, Subject subject,
+                                   std::string_view key) {
   return take(context, rule, subject, rule.table->find(key, &context.replies()));
 }
 
 /// Tries a name, which is in lower case, then its parent domains (reference §4.2).
-std::optional<Outcome> try_names(Context& context, const Rule& rule, Subject subject,
-                                 std::string_view name) {
+std::optional<RuleOutcome> try_names(Context& context, const Rule& rule, Subject subject,
+                                     std::string_view name) {
   if (rule.table->is_network() && !looks_like_address(name)) return std::nullopt;
   if (auto outcome = try_key(context, rule, subject, name)) return outcome;
   const bool is_address = looks_like_address(name) && IpAddress::from_text(name);
@@ -79,7 +79,7 @@ std::optional<Outcome> try_names(Context& context, const Rule& rule, Subject sub
   return std::nullopt;
 }
 
-std::optional<Outcome> try_client_address(Context& context, const Rule& rule) {
+std::optional<RuleOutcome> try_client_address(Context& context, const Rule& rule) {
   if (rule.table->is_network()) {
     return take(context, rule, Subject::client,
                 rule.table->lookup_address(context.evidence().session.client_ip));
@@ -100,7 +100,7 @@ constexpr const char* nothing_found = "no key of it is in the table";
 
 }  // namespace
 
-Action parse_action(std::string_view value, const Policy& policy) {
+Action parse_action(std::string_view value, const ListPolicy& policy) {
   using Kind = Action::Kind;
   value = trim(value);
   if (all_digits(value)) return {.kind = Kind::permit, .text = "OK"};
@@ -135,7 +135,7 @@ Action parse_action(std::string_view value, const Policy& policy) {
   return {.kind = Kind::rules, .text = printable(value, 400), .list = std::move(*list)};
 }
 
-Outcome apply(Context& context, const Rule& rule, Subject subject, const Action& action) {
+RuleOutcome apply(Context& context, const Rule& rule, Subject subject, const Action& action) {
   using Kind = Action::Kind;
   if (subject == Subject::list) subject = context.subject_of(rule);
   const auto enhanced = [&](smtp::EnhancedCode preset) {
@@ -173,8 +173,8 @@ namespace {
 
 /// The keys after the whole address (reference §4.1): the address without its extension, the domain
 /// and its parents, the local part.
-std::optional<Outcome> try_parts(Context& context, const Rule& rule, Subject subject,
-                                 const Address& address) {
+std::optional<RuleOutcome> try_parts(Context& context, const Rule& rule, Subject subject,
+                                     const Address& address) {
   const auto found = [&](std::string_view key) { return try_key(context, rule, subject, key); };
   const std::string_view key = address.key;
   const std::size_t at = address.local.size();
@@ -194,33 +194,34 @@ std::optional<Outcome> try_parts(Context& context, const Rule& rule, Subject sub
 
 }  // namespace
 
-Outcome check_address(Context& context, const Rule& rule, const Address& address, Subject subject) {
+RuleOutcome check_address(Context& context, const Rule& rule, const Address& address,
+                          Subject subject) {
   const auto found = [&](std::string_view key) { return try_key(context, rule, subject, key); };
   if (address.text.empty()) {
     const std::string& key = context.policy().null_access_lookup_key;
     const auto outcome = found(key);
     return outcome ? *outcome : context.pass(nothing_found);
   }
-  std::optional<Outcome> outcome = found(address.key);
+  std::optional<RuleOutcome> outcome = found(address.key);
   if (!outcome && !rule.table->is_pattern()) outcome = try_parts(context, rule, subject, address);
   if (!outcome) return context.pass(nothing_found);
   // Reference §3: OK does not permit an address that contains a source route.
   const bool untrusted =
       subject == Subject::recipient && address.routed && !context.policy().allow_untrusted_routing;
-  if (*outcome == Outcome::permit && untrusted) {
+  if (*outcome == RuleOutcome::permit && untrusted) {
     return context.pass("OK is not for addresses with a route");
   }
   return *outcome;
 }
 
-Outcome check_name(Context& context, const Rule& rule, std::string_view name, Subject subject) {
+RuleOutcome check_name(Context& context, const Rule& rule, std::string_view name, Subject subject) {
   const auto outcome = try_names(context, rule, subject, lower(name));
   return outcome ? *outcome : context.pass(nothing_found);
 }
 
-Outcome check_client(Context& context, const Rule& rule) {
+RuleOutcome check_client(Context& context, const Rule& rule) {
   const policy::ClientName client = context.client_name();
-  if (client.status == policy::ClientName::Status::waiting) return Outcome::wait;
+  if (client.status == policy::ClientName::Status::waiting) return RuleOutcome::wait;
   const bool verified = client.status == policy::ClientName::Status::verified;
   if (auto outcome =
           try_names(context, rule, Subject::client, verified ? lower(client.name) : "unknown")) {

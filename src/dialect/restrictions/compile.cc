@@ -47,7 +47,7 @@ bool takes_word_elsewhere(std::string_view word) {
 }
 
 /// The reply code of a keyword's refusals.
-std::uint16_t code_of(const Keyword& keyword, const Policy& policy) {
+std::uint16_t code_of(const Keyword& keyword, const ListPolicy& policy) {
   const auto found = policy.codes.find(keyword.code_parameter);
   if (found == policy.codes.end()) return 0;
   return code_for(keyword, found->second);
@@ -85,7 +85,7 @@ class Compiler {
     const bool failed =
         std::any_of(compiled.diagnostics.begin(), compiled.diagnostics.end(),
                     [](const Diagnostic& one) { return one.severity == Severity::error; });
-    compiled.draft = std::make_shared<const Policy>(std::move(policy_));
+    compiled.draft = std::make_shared<const ListPolicy>(std::move(policy_));
     if (!failed) compiled.policy = compiled.draft;
     return compiled;
   }
@@ -595,7 +595,7 @@ class Compiler {
   const Parameters& parameters_;
   TableSources sources_;
   const Errors errors_;
-  Policy policy_;
+  ListPolicy policy_;
   std::vector<std::shared_ptr<List>> class_lists_;
   std::set<std::string> class_names_;
   std::set<std::string> compiling_;
@@ -611,7 +611,7 @@ std::string_view parameter_of(ListKind kind) {
   return list_parameters[static_cast<std::size_t>(kind)];
 }
 
-bool Policy::may_quote(const Table& table) const {
+bool ListPolicy::may_quote(const Table& table) const {
   static constexpr std::string_view of_the_request[] = {"inline:", "static:", "cidr:{", "regexp:{",
                                                         "pcre:{"};
   return quotes || std::any_of(std::begin(of_the_request), std::end(of_the_request),
@@ -623,7 +623,7 @@ Compiled compile(const Parameters& parameters, const TableSources& sources, Erro
 }
 
 Result<std::shared_ptr<const List>> compile_action_list(std::string_view value,
-                                                        const Policy& policy) {
+                                                        const ListPolicy& policy) {
   const auto words = split_words(value);
   if (!words) return tl::unexpected(words.error());
   auto list = std::make_shared<List>();

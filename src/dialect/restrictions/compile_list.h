@@ -11,6 +11,6 @@ namespace postern::dialect::restrictions {
 
 /// Compiles the keywords and classes in an access table's value. Tables are not allowed in it.
 Result<std::shared_ptr<const List>> compile_action_list(std::string_view value,
-                                                        const Policy& policy);
+                                                        const ListPolicy& policy);
 
 }  // namespace postern::dialect::restrictions

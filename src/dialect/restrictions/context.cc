@@ -39,7 +39,7 @@ std::string bracketed(std::string_view text) { return "<" + smtp::echo(text) + "
 
 }  // namespace
 
-Context::Context(const Policy& policy, const policy::Evidence& evidence, Protocol protocol,
+Context::Context(const ListPolicy& policy, const policy::Evidence& evidence, Protocol protocol,
                  std::string_view etrn, Evaluated& result)
     : policy_(policy),
       evidence_(evidence),
@@ -160,57 +160,57 @@ smtp::Reply Context::reply_of(std::uint16_t code, smtp::EnhancedCode enhanced,
   return {.code = code, .enhanced = enhanced, .text = std::move(text)};
 }
 
-Outcome Context::refuse(const Rule& rule, std::string_view reason) {
+RuleOutcome Context::refuse(const Rule& rule, std::string_view reason) {
   return refuse(rule, rule.code, rule.keyword->enhanced, reason);
 }
 
-Outcome Context::refuse(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
-                        std::string_view reason) {
+RuleOutcome Context::refuse(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
+                            std::string_view reason) {
   return refuse_with(rule, code, enhanced,
                      fmt::format("{} rejected: {}", judged(subject_of(rule)), reason));
 }
 
-Outcome Context::refuse_with(const Rule&, std::uint16_t code, smtp::EnhancedCode enhanced,
-                             std::string text) {
+RuleOutcome Context::refuse_with(const Rule&, std::uint16_t code, smtp::EnhancedCode enhanced,
+                                 std::string text) {
   made_detail_ = text;
   if (warn_only_) {
     warned_ = true;
-    return Outcome::pass;
+    return RuleOutcome::pass;
   }
   // Reference §2.7: a 5xx is replaced if the list has a reason to defer it.
   result_.reply = code >= 500 && defer_if_reject_ ? *defer_if_reject_
                                                   : reply_of(code, enhanced, std::move(text));
-  return Outcome::refuse;
+  return RuleOutcome::refuse;
 }
 
-Outcome Context::defer_if_permit(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
-                                 std::string_view reason) {
+RuleOutcome Context::defer_if_permit(const Rule& rule, std::uint16_t code,
+                                     smtp::EnhancedCode enhanced, std::string_view reason) {
   made_detail_ = std::string(reason);
-  if (warn_only_) return Outcome::pass;  // reference §2.9
+  if (warn_only_) return RuleOutcome::pass;  // reference §2.9
   raised_permit_ = true;
   if (!defer_if_permit_) {
     defer_if_permit_ =
         reply_of(code, enhanced, fmt::format("{} rejected: {}", judged(subject_of(rule)), reason));
   }
-  return Outcome::pass;
+  return RuleOutcome::pass;
 }
 
-Outcome Context::defer_if_reject(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
-                                 std::string_view reason) {
+RuleOutcome Context::defer_if_reject(const Rule& rule, std::uint16_t code,
+                                     smtp::EnhancedCode enhanced, std::string_view reason) {
   made_detail_ = std::string(reason);
   raised_reject_ = true;
   if (!defer_if_reject_) {
     defer_if_reject_ =
         reply_of(code, enhanced, fmt::format("{} rejected: {}", judged(subject_of(rule)), reason));
   }
-  return Outcome::pass;
+  return RuleOutcome::pass;
 }
 
-Outcome Context::configuration_error(const Rule&, std::string_view why) {
+RuleOutcome Context::configuration_error(const Rule&, std::string_view why) {
   made_detail_ = std::string(why);
   const auto& words = replies::bad_configuration;
   result_.reply = reply_of(words.code, words.enhanced, std::string(words.text));
-  return Outcome::refuse;
+  return RuleOutcome::refuse;
 }
 
 void Context::add_reason(std::string_view why) {
@@ -219,21 +219,21 @@ void Context::add_reason(std::string_view why) {
   made_detail_ += why;
 }
 
-Outcome Context::table_trouble(const Rule& rule, std::string_view why) {
+RuleOutcome Context::table_trouble(const Rule& rule, std::string_view why) {
   const auto& words = replies::bad_configuration;
-  const Outcome outcome = refuse(rule, words.code, words.enhanced, words.text);
+  const RuleOutcome outcome = refuse(rule, words.code, words.enhanced, words.text);
   made_detail_ = std::string(why);
   return outcome;
 }
 
-Outcome Context::lookup_trouble(const Rule& rule, std::string_view why) {
+RuleOutcome Context::lookup_trouble(const Rule& rule, std::string_view why) {
   made_detail_ = std::string(why);
   const std::string subject = judged(subject_of(rule));
   const auto& words = replies::lookup_failed;
   result_.reply =
       reply_of(words.code, words.enhanced,
                fmt::format("{}: {}", subject.substr(0, subject.find(": ")), words.text));
-  return Outcome::refuse;
+  return RuleOutcome::refuse;
 }
 
 Match Context::is_authorised(const Address& address) {
@@ -248,13 +248,13 @@ bool Context::is_webhook() const {
   return recipient_ && evidence_.candidate && evidence_.candidate->route.webhook != nullptr;
 }
 
-Outcome Context::run_rule(const Rule& rule) {
+RuleOutcome Context::run_rule(const Rule& rule) {
   detail_ = {};
   made_detail_.clear();
   warned_ = raised_permit_ = raised_reject_ = false;
   const bool outer = warn_only_;
   warn_only_ = outer || rule.warn_only;
-  Outcome outcome = Outcome::pass;
+  RuleOutcome outcome = RuleOutcome::pass;
   if (rule.list) {
     outcome = run(*rule.list);
     settle(outcome, std::string_view("its rules stand above"));
@@ -265,14 +265,14 @@ Outcome Context::run_rule(const Rule& rule) {
     outcome = rule.keyword->judge(*this, rule);
   }
   warn_only_ = outer;
-  if (outcome == Outcome::wait) return outcome;
+  if (outcome == RuleOutcome::wait) return outcome;
   using Was = Mark::Result;
-  const Was was = outcome == Outcome::refuse   ? Was::refused
-                  : outcome == Outcome::permit ? Was::permitted
-                  : warned_                    ? Was::warned
-                  : raised_permit_             ? Was::defers_if_permit
-                  : raised_reject_             ? Was::defers_if_reject
-                                               : Was::passed;
+  const Was was = outcome == RuleOutcome::refuse   ? Was::refused
+                  : outcome == RuleOutcome::permit ? Was::permitted
+                  : warned_                        ? Was::warned
+                  : raised_permit_                 ? Was::defers_if_permit
+                  : raised_reject_                 ? Was::defers_if_reject
+                                                   : Was::passed;
   Mark& mark = result_.marks.emplace_back();
   mark.rule = &rule;
   mark.result = was;
@@ -281,27 +281,27 @@ Outcome Context::run_rule(const Rule& rule) {
   return outcome;
 }
 
-Outcome Context::run(const List& list) {
+RuleOutcome Context::run(const List& list) {
   if (depth_ >= max_depth) {
     return configuration_error({}, "a restriction class comes back to itself through a table");
   }
   ++depth_;
-  const Outcome outcome = run_rules(list);
+  const RuleOutcome outcome = run_rules(list);
   --depth_;
   return outcome;
 }
 
-Outcome Context::run_rules(const List& list) {
+RuleOutcome Context::run_rules(const List& list) {
   for (const Rule& rule : list) {
-    const Outcome outcome = run_rule(rule);
-    if (outcome != Outcome::pass) return outcome;
+    const RuleOutcome outcome = run_rule(rule);
+    if (outcome != RuleOutcome::pass) return outcome;
     // Reference §2.8: once both reasons are set, no further rule changes the result.
     if (discarded() || (defer_if_permit_ && defer_if_reject_)) break;
   }
-  return Outcome::pass;
+  return RuleOutcome::pass;
 }
 
-Outcome Context::run_list(ListKind kind, bool fresh) {
+RuleOutcome Context::run_list(ListKind kind, bool fresh) {
   list_ = kind;
   if (fresh) defer_if_reject_.reset();
   return run(policy_.list(kind));

@@ -28,11 +28,11 @@ struct Address {
 class Context {
  public:
   /// `etrn`: the domain of ETRN. All arguments must outlive this object; `result` gets the outcome.
-  Context(const Policy& policy, const policy::Evidence& evidence, Protocol protocol,
+  Context(const ListPolicy& policy, const policy::Evidence& evidence, Protocol protocol,
           std::string_view etrn, Evaluated& result);
 
   /// The lists.
-  const Policy& policy() const { return policy_; }
+  const ListPolicy& policy() const { return policy_; }
   /// The facts.
   const policy::Evidence& evidence() const { return evidence_; }
   /// The command.
@@ -76,39 +76,44 @@ class Context {
 
   // Outcomes for judges. Each text is only the reason: "Access denied".
   /// With the reply code and enhanced code of the keyword.
-  Outcome refuse(const Rule& rule, std::string_view reason);
+  RuleOutcome refuse(const Rule& rule, std::string_view reason);
   /// With these codes.
-  Outcome refuse(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
-                 std::string_view reason);
+  RuleOutcome refuse(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
+                     std::string_view reason);
   /// With these codes; `text` is the whole text of the reply.
-  Outcome refuse_with(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
-                      std::string text);
+  RuleOutcome refuse_with(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
+                          std::string text);
   /// Defers if the lists permit in the end.
-  Outcome defer_if_permit(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
-                          std::string_view reason);
+  RuleOutcome defer_if_permit(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
+                              std::string_view reason);
   /// Defers if the lists refuse in the end.
-  Outcome defer_if_reject(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
-                          std::string_view reason);
+  RuleOutcome defer_if_reject(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
+                              std::string_view reason);
   /// 451 4.3.5: an error in the configuration; warn_if_reject does not apply to it.
-  Outcome configuration_error(const Rule& rule, std::string_view why);
+  RuleOutcome configuration_error(const Rule& rule, std::string_view why);
   /// 451 4.3.5: the rule's table cannot be used (tier C88).
-  Outcome table_trouble(const Rule& rule, std::string_view why);
+  RuleOutcome table_trouble(const Rule& rule, std::string_view why);
   /// 451 4.3.0: a lookup failed.
-  Outcome lookup_trouble(const Rule& rule, std::string_view why);
+  RuleOutcome lookup_trouble(const Rule& rule, std::string_view why);
   /// The domain class of an address is unknown: an answer is missing, or a lookup failed.
-  Outcome domain_trouble(const Rule& rule) {
-    return waits() ? Outcome::wait : lookup_trouble(rule, "the lists of domains cannot be read");
+  RuleOutcome domain_trouble(const Rule& rule) {
+    return waits() ? RuleOutcome::wait
+                   : lookup_trouble(rule, "the lists of domains cannot be read");
   }
   /// Passes, with the reason for the trace. A std::string_view or literal must be static.
-  Outcome pass(std::string_view always) { return settle(Outcome::pass, always); }
+  RuleOutcome pass(std::string_view always) { return settle(RuleOutcome::pass, always); }
   /// The same.
-  Outcome pass(const char* always) { return settle(Outcome::pass, std::string_view(always)); }
+  RuleOutcome pass(const char* always) {
+    return settle(RuleOutcome::pass, std::string_view(always));
+  }
   /// The same with a text that is kept.
-  Outcome pass(std::string seen) { return settle(Outcome::pass, std::move(seen)); }
+  RuleOutcome pass(std::string seen) { return settle(RuleOutcome::pass, std::move(seen)); }
   /// Permits, with the reason for the trace; static text.
-  Outcome permit(const char* always) { return settle(Outcome::permit, std::string_view(always)); }
+  RuleOutcome permit(const char* always) {
+    return settle(RuleOutcome::permit, std::string_view(always));
+  }
   /// The same with a text that is kept.
-  Outcome permit(std::string seen) { return settle(Outcome::permit, std::move(seen)); }
+  RuleOutcome permit(std::string seen) { return settle(RuleOutcome::permit, std::move(seen)); }
   /// Appends to the rule's reason for the trace.
   void add_reason(std::string_view why);
   /// Holds the message.
@@ -130,12 +135,12 @@ class Context {
   bool discarded() const { return result_.discard.has_value(); }
   /// Runs the rules of one of the policy's lists in order. `fresh`: a raised defer_if_reject does
   /// not outlast the list.
-  Outcome run_list(ListKind kind, bool fresh);
+  RuleOutcome run_list(ListKind kind, bool fresh);
   /// Runs a list. Nesting of 100 lists, as of a class that contains itself through a table, is an
   /// error.
-  Outcome run(const List& list);
+  RuleOutcome run(const List& list);
   /// Refuses an address that the table of its domain does not have. Null rule: the implicit check.
-  Outcome judge_listed(const Rule* rule, const Address& address, Subject subject);
+  RuleOutcome judge_listed(const Rule* rule, const Address& address, Subject subject);
 
   /// Whether mail to this address is for us or for a domain that we relay to.
   Match is_authorised(const Address& address);
@@ -158,22 +163,22 @@ class Context {
 
  private:
   Address address_of(const mail::Mailbox& mailbox) const;
-  Outcome run_rule(const Rule& rule);
-  Outcome settle(Outcome outcome, std::string_view always) {
+  RuleOutcome run_rule(const Rule& rule);
+  RuleOutcome settle(RuleOutcome outcome, std::string_view always) {
     detail_ = always;
     made_detail_.clear();
     return outcome;
   }
-  Outcome settle(Outcome outcome, std::string&& seen) {
+  RuleOutcome settle(RuleOutcome outcome, std::string&& seen) {
     detail_ = {};
     made_detail_ = std::move(seen);
     return outcome;
   }
-  Outcome run_rules(const List& list);
+  RuleOutcome run_rules(const List& list);
   std::string judged(Subject subject) const;  ///< "<u@example>: Sender address"
   smtp::Reply reply_of(std::uint16_t code, smtp::EnhancedCode enhanced, std::string text) const;
 
-  const Policy& policy_;
+  const ListPolicy& policy_;
   const policy::Evidence& evidence_;
   const Protocol protocol_;
   const std::string etrn_;
@@ -197,14 +202,15 @@ class Context {
 };
 
 /// Carries out the action of a table for a key that was found.
-Outcome apply(Context& context, const Rule& rule, Subject subject, const Action& action);
+RuleOutcome apply(Context& context, const Rule& rule, Subject subject, const Action& action);
 
 // Lookups in access tables, with keys in Postfix's order (reference §4).
 /// Looks up an envelope address.
-Outcome check_address(Context& context, const Rule& rule, const Address& address, Subject subject);
+RuleOutcome check_address(Context& context, const Rule& rule, const Address& address,
+                          Subject subject);
 /// Looks up a host name or an address in text form, with parent domains.
-Outcome check_name(Context& context, const Rule& rule, std::string_view name, Subject subject);
+RuleOutcome check_name(Context& context, const Rule& rule, std::string_view name, Subject subject);
 /// Looks up the client's name and address.
-Outcome check_client(Context& context, const Rule& rule);
+RuleOutcome check_client(Context& context, const Rule& rule);
 
 }  // namespace postern::dialect::restrictions

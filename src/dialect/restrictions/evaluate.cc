@@ -11,7 +11,7 @@ namespace postern::dialect::restrictions {
 namespace {
 
 /// The keys of an address in its domain's table (reference §7).
-std::vector<std::string> listed_keys(const Address& address, const Policy& policy, bool local) {
+std::vector<std::string> listed_keys(const Address& address, const ListPolicy& policy, bool local) {
   std::vector<std::string> locals{address.local};
   const std::size_t extension = policy.recipient_delimiter.empty()
                                     ? std::string::npos
@@ -31,14 +31,14 @@ bool run_lists(Context& context, std::initializer_list<ListKind> kinds) {
     if (kind == ListKind::helo && context.helo().empty()) continue;
     if (kind == ListKind::sender && context.sender() == nullptr) continue;
     // The relay and the recipient list share a reason to defer (reference §2.7).
-    const Policy& policy = context.policy();
+    const ListPolicy& policy = context.policy();
     const bool second = kind == (policy.relay_first ? ListKind::recipient : ListKind::relay);
-    const Outcome outcome = context.run_list(kind, !second);
-    if (outcome == Outcome::refuse || outcome == Outcome::wait) return false;
+    const RuleOutcome outcome = context.run_list(kind, !second);
+    if (outcome == RuleOutcome::refuse || outcome == RuleOutcome::wait) return false;
     if (context.discarded()) return false;
     if (kind == ListKind::sender && policy.reject_unlisted_sender && context.sender() != nullptr &&
         !context.sender()->text.empty()) {
-      if (context.judge_listed(nullptr, *context.sender(), Subject::sender) != Outcome::pass) {
+      if (context.judge_listed(nullptr, *context.sender(), Subject::sender) != RuleOutcome::pass) {
         return false;
       }
     }
@@ -84,7 +84,7 @@ bool recall_deferral(Context& context, std::span<const std::pair<Protocol, ListK
 bool is_postmaster(const Address& address) { return iequals(address.local, "postmaster"); }
 
 void judge_recipient(Context& context) {
-  const Policy& policy = context.policy();
+  const ListPolicy& policy = context.policy();
   // RFC 5321 §4.5.1: <postmaster> without a domain is always accepted (reference §2.6).
   if (context.recipient() != nullptr && context.recipient()->bare &&
       is_postmaster(*context.recipient())) {
@@ -130,13 +130,13 @@ void judge_etrn(Context& context) {
 
 }  // namespace
 
-bool Policy::is_own(const IpAddress& address, const IpAddress& reached) const {
+bool ListPolicy::is_own(const IpAddress& address, const IpAddress& reached) const {
   return (own_everywhere && address.is_known() && address == reached) ||
          std::find(own_addresses.begin(), own_addresses.end(), address) != own_addresses.end();
 }
 
-DomainClass Policy::domain_class(std::string_view domain, policy::Replies* replies,
-                                 const IpAddress& reached) const {
+DomainClass ListPolicy::domain_class(std::string_view domain, policy::Replies* replies,
+                                     const IpAddress& reached) const {
   if (domain.starts_with('[')) {  // this server's own addresses, as far as they are known
     const bool tagged = istarts_with(domain, "[ipv6:");
     const auto address =
@@ -156,7 +156,7 @@ DomainClass Policy::domain_class(std::string_view domain, policy::Replies* repli
   return DomainClass::foreign;
 }
 
-Outcome Context::judge_listed(const Rule* rule, const Address& address, Subject subject) {
+RuleOutcome Context::judge_listed(const Rule* rule, const Address& address, Subject subject) {
   struct Known {
     const Maps* maps;
     std::uint16_t code;
@@ -193,8 +193,8 @@ Outcome Context::judge_listed(const Rule* rule, const Address& address, Subject 
   // Virtual aliases may have addresses of any domain.
   Found found = policy_.virtual_alias_maps.find(keys, &replies_);
   if (found.status == Found::Status::absent) found = table->maps->find(keys, &replies_);
-  if (found.status == Found::Status::waiting) return Outcome::wait;
-  Outcome outcome = Outcome::pass;
+  if (found.status == Found::Status::waiting) return RuleOutcome::wait;
+  RuleOutcome outcome = RuleOutcome::pass;
   if (found.status == Found::Status::failed) {
     outcome = lookup_trouble(asked, found.trouble);
   } else if (found.status == Found::Status::absent) {
@@ -205,14 +205,14 @@ Outcome Context::judge_listed(const Rule* rule, const Address& address, Subject 
   } else {
     settle(outcome, std::string_view("known to its domain's table"));
   }
-  if (rule == nullptr && outcome == Outcome::refuse) {
+  if (rule == nullptr && outcome == RuleOutcome::refuse) {
     result_.marks.push_back(
         {.rule = nullptr, .result = Mark::Result::refused, .made = std::move(made_detail_)});
   }
   return outcome;
 }
 
-Evaluated evaluate(const Policy& policy, const policy::Evidence& evidence, Protocol protocol,
+Evaluated evaluate(const ListPolicy& policy, const policy::Evidence& evidence, Protocol protocol,
                    std::string_view etrn) {
   Evaluated result;
   result.marks.reserve(32);

@@ -58,7 +58,7 @@ struct Evaluated {
 };
 
 /// Evaluates the lists for a command. `etrn`: the domain of ETRN. The marks borrow from `policy`.
-Evaluated evaluate(const Policy& policy, const policy::Evidence& evidence, Protocol protocol,
+Evaluated evaluate(const ListPolicy& policy, const policy::Evidence& evidence, Protocol protocol,
                    std::string_view etrn = {});
 
 }  // namespace postern::dialect::restrictions

@@ -13,7 +13,7 @@ namespace {
 
 constexpr const char* null_sender = "the null reverse-path";
 
-Outcome non_fqdn(Context& context, const Rule& rule, const Address& address) {
+RuleOutcome non_fqdn(Context& context, const Rule& rule, const Address& address) {
   using policy::questions::NameForm;
   const NameForm form = policy::questions::name_form(address.domain);
   if (form == NameForm::literal || form == NameForm::broken_literal) {
@@ -24,8 +24,8 @@ Outcome non_fqdn(Context& context, const Rule& rule, const Address& address) {
 }
 
 /// `null_mx`: the reply for a domain that accepts no mail.
-Outcome unknown_domain(Context& context, const Rule& rule, const Address& address,
-                       const replies::Words& null_mx) {
+RuleOutcome unknown_domain(Context& context, const Rule& rule, const Address& address,
+                           const replies::Words& null_mx) {
   if (address.domain.starts_with('[')) return context.pass("an address literal");
   if (address.known == DomainClass::unknown) return context.domain_trouble(rule);
   if (address.known != DomainClass::foreign && address.known != DomainClass::relay) {
@@ -33,7 +33,7 @@ Outcome unknown_domain(Context& context, const Rule& rule, const Address& addres
   }
   switch (policy::mail_domain(address.domain, context.answers())) {
     case MailDomain::waiting:
-      return Outcome::wait;
+      return RuleOutcome::wait;
     case MailDomain::exists:
       return context.pass("the domain takes mail");
     case MailDomain::null_mx:
@@ -52,7 +52,7 @@ Outcome unknown_domain(Context& context, const Rule& rule, const Address& addres
 
 /// Judges the sender, unless it is not known yet or null.
 template <class Judge>
-Outcome of_sender(Context& context, const Judge& judge) {
+RuleOutcome of_sender(Context& context, const Judge& judge) {
   const Address* sender = context.sender();
   if (sender == nullptr) return context.pass(not_known_yet);
   if (sender->text.empty()) return context.pass(null_sender);
@@ -60,7 +60,7 @@ Outcome of_sender(Context& context, const Judge& judge) {
 }
 
 template <class Judge>
-Outcome of_recipient(Context& context, const Judge& judge) {
+RuleOutcome of_recipient(Context& context, const Judge& judge) {
   const Address* recipient = context.recipient();
   if (recipient == nullptr) return context.pass(not_known_yet);
   return judge(*recipient);
@@ -68,62 +68,62 @@ Outcome of_recipient(Context& context, const Judge& judge) {
 
 }  // namespace
 
-Outcome judge_non_fqdn_sender(Context& context, const Rule& rule) {
+RuleOutcome judge_non_fqdn_sender(Context& context, const Rule& rule) {
   return of_sender(context, [&](const Address& one) { return non_fqdn(context, rule, one); });
 }
 
-Outcome judge_non_fqdn_recipient(Context& context, const Rule& rule) {
+RuleOutcome judge_non_fqdn_recipient(Context& context, const Rule& rule) {
   return of_recipient(context, [&](const Address& one) { return non_fqdn(context, rule, one); });
 }
 
-Outcome judge_unknown_sender_domain(Context& context, const Rule& rule) {
+RuleOutcome judge_unknown_sender_domain(Context& context, const Rule& rule) {
   return of_sender(context, [&](const Address& one) {
     return unknown_domain(context, rule, one, replies::sender_null_mx);
   });
 }
 
-Outcome judge_unknown_recipient_domain(Context& context, const Rule& rule) {
+RuleOutcome judge_unknown_recipient_domain(Context& context, const Rule& rule) {
   return of_recipient(context, [&](const Address& one) {
     return unknown_domain(context, rule, one, replies::recipient_null_mx);
   });
 }
 
-Outcome judge_unlisted_sender(Context& context, const Rule& rule) {
+RuleOutcome judge_unlisted_sender(Context& context, const Rule& rule) {
   return of_sender(context, [&](const Address& one) {
     return context.judge_listed(&rule, one, Subject::sender);
   });
 }
 
-Outcome judge_unlisted_recipient(Context& context, const Rule& rule) {
+RuleOutcome judge_unlisted_recipient(Context& context, const Rule& rule) {
   return of_recipient(context, [&](const Address& one) {
     return context.judge_listed(&rule, one, Subject::recipient);
   });
 }
 
-Outcome judge_rhsbl_sender(Context& context, const Rule& rule) {
+RuleOutcome judge_rhsbl_sender(Context& context, const Rule& rule) {
   return of_sender(context, [&](const Address& one) {
     return domain_listed(context, rule, one.domain, one.text, "Sender address");
   });
 }
 
-Outcome judge_rhsbl_recipient(Context& context, const Rule& rule) {
+RuleOutcome judge_rhsbl_recipient(Context& context, const Rule& rule) {
   return of_recipient(context, [&](const Address& one) {
     return domain_listed(context, rule, one.domain, one.text, "Recipient address");
   });
 }
 
-Outcome judge_sender_access(Context& context, const Rule& rule) {
+RuleOutcome judge_sender_access(Context& context, const Rule& rule) {
   if (context.sender() == nullptr) return context.pass(not_known_yet);
   return check_address(context, rule, *context.sender(), Subject::sender);
 }
 
-Outcome judge_recipient_access(Context& context, const Rule& rule) {
+RuleOutcome judge_recipient_access(Context& context, const Rule& rule) {
   return of_recipient(context, [&](const Address& one) {
     return check_address(context, rule, one, Subject::recipient);
   });
 }
 
-Outcome judge_unauth_destination(Context& context, const Rule& rule) {
+RuleOutcome judge_unauth_destination(Context& context, const Rule& rule) {
   return of_recipient(context, [&](const Address& one) {
     const Match ours = context.is_authorised(one);
     if (ours == Match::yes) return context.pass("a destination of ours");
@@ -134,7 +134,7 @@ Outcome judge_unauth_destination(Context& context, const Rule& rule) {
   });
 }
 
-Outcome judge_auth_destination(Context& context, const Rule& rule) {
+RuleOutcome judge_auth_destination(Context& context, const Rule& rule) {
   return of_recipient(context, [&](const Address& one) {
     const Match ours = context.is_authorised(one);
     if (ours == Match::yes) return context.permit("a destination of ours");
@@ -144,13 +144,13 @@ Outcome judge_auth_destination(Context& context, const Rule& rule) {
 }
 
 /// "check rules always accept or reject", as the seed says, holds for this one.
-Outcome judge_relay_domains(Context& context, const Rule& rule) {
-  const Outcome outcome = judge_auth_destination(context, rule);
-  if (outcome != Outcome::pass || context.recipient() == nullptr) return outcome;
+RuleOutcome judge_relay_domains(Context& context, const Rule& rule) {
+  const RuleOutcome outcome = judge_auth_destination(context, rule);
+  if (outcome != RuleOutcome::pass || context.recipient() == nullptr) return outcome;
   return judge_unauth_destination(context, rule);
 }
 
-Outcome judge_etrn_access(Context& context, const Rule& rule) {
+RuleOutcome judge_etrn_access(Context& context, const Rule& rule) {
   if (context.etrn().empty()) return context.pass(not_known_yet);
   return check_name(context, rule, context.etrn(), Subject::etrn);
 }

@@ -15,36 +15,36 @@ namespace postern::dialect::restrictions {
 using policy::ClientName;
 using policy::DnsList;
 
-Outcome judge_permit(Context& context, const Rule&) { return context.permit("always"); }
+RuleOutcome judge_permit(Context& context, const Rule&) { return context.permit("always"); }
 
-Outcome judge_reject(Context& context, const Rule& rule) {
+RuleOutcome judge_reject(Context& context, const Rule& rule) {
   return context.refuse(rule, "Access denied");
 }
 
-Outcome judge_defer(Context& context, const Rule& rule) {
+RuleOutcome judge_defer(Context& context, const Rule& rule) {
   return context.refuse(rule, "Try again later");
 }
 
-Outcome judge_defer_if_permit(Context& context, const Rule& rule) {
+RuleOutcome judge_defer_if_permit(Context& context, const Rule& rule) {
   return context.defer_if_permit(rule, 450, {4, 7, 0}, "defer_if_permit requested");
 }
 
-Outcome judge_defer_if_reject(Context& context, const Rule& rule) {
+RuleOutcome judge_defer_if_reject(Context& context, const Rule& rule) {
   return context.defer_if_reject(rule, 450, {4, 7, 0}, "defer_if_reject requested");
 }
 
-Outcome judge_unauth_pipelining(Context& context, const Rule& rule) {
+RuleOutcome judge_unauth_pipelining(Context& context, const Rule& rule) {
   if (!context.early_talker()) return context.pass("no command came ahead");
   const auto& words = replies::early_talker;
   return context.refuse_with(rule, words.code, words.enhanced, std::string(words.text));
 }
 
-Outcome judge_plaintext(Context& context, const Rule& rule) {
+RuleOutcome judge_plaintext(Context& context, const Rule& rule) {
   if (context.evidence().session.tls) return context.pass("the session is encrypted");
   return context.refuse(rule, "Session encryption is required");
 }
 
-Outcome judge_multi_recipient_bounce(Context& context, const Rule& rule) {
+RuleOutcome judge_multi_recipient_bounce(Context& context, const Rule& rule) {
   const bool at_rcpt = context.protocol() == Protocol::rcpt;
   const std::size_t recipients = context.evidence().recipients.size() + (at_rcpt ? 1 : 0);
   const bool null_sender = context.sender() != nullptr && context.sender()->text.empty();
@@ -52,27 +52,27 @@ Outcome judge_multi_recipient_bounce(Context& context, const Rule& rule) {
   return context.refuse(rule, "Multi-recipient bounce");
 }
 
-Outcome judge_policy_service(Context& context, const Rule& rule) {
+RuleOutcome judge_policy_service(Context& context, const Rule& rule) {
   const ClientName name = context.client_name();
-  if (name.status == ClientName::Status::waiting) return Outcome::wait;
+  if (name.status == ClientName::Status::waiting) return RuleOutcome::wait;
   const policy::Consultation* answer =
       context.replies().find(rule.service, delegation_request(context, name, rule.policy_context));
-  if (answer == nullptr) return Outcome::wait;
+  if (answer == nullptr) return RuleOutcome::wait;
   if (answer->failed) {
     const Action& action =
         rule.service_trouble ? *rule.service_trouble : context.policy().policy_service_trouble;
-    const Outcome outcome = apply(context, rule, Subject::list, action);
+    const RuleOutcome outcome = apply(context, rule, Subject::list, action);
     context.add_reason(std::string(server_failed) + answer->answer);
     return outcome;
   }
   return apply(context, rule, Subject::list, parse_action(answer->answer, context.policy()));
 }
 
-Outcome judge_mynetworks(Context& context, const Rule& rule) {
+RuleOutcome judge_mynetworks(Context& context, const Rule& rule) {
   switch (context.in_mynetworks()) {
     case Match::need_name:
     case Match::waiting:
-      return Outcome::wait;
+      return RuleOutcome::wait;
     case Match::trouble:
       return context.lookup_trouble(rule, "mynetworks cannot be read");
     case Match::yes:
@@ -84,20 +84,20 @@ Outcome judge_mynetworks(Context& context, const Rule& rule) {
   return context.pass("the client is not in mynetworks");
 }
 
-Outcome judge_authenticated(Context& context, const Rule&) {
+RuleOutcome judge_authenticated(Context& context, const Rule&) {
   if (!context.policy().sasl) return context.pass("AUTH is switched off");
   const auto client = context.authenticated();
   return client ? context.permit(client.words()) : context.pass(client.words());
 }
 
-Outcome judge_unknown_client(Context& context, const Rule& rule) {
+RuleOutcome judge_unknown_client(Context& context, const Rule& rule) {
   const ClientName name = context.client_name();
   const auto& unanswered = replies::client_unanswered;
   const std::string reason =
       fmt::format("{}[{}]", unanswered.text, context.evidence().session.client_ip.to_string());
   switch (name.status) {
     case ClientName::Status::waiting:
-      return Outcome::wait;
+      return RuleOutcome::wait;
     case ClientName::Status::verified:
       return context.pass("the client is " + name.name);
     case ClientName::Status::trouble:
@@ -109,13 +109,13 @@ Outcome judge_unknown_client(Context& context, const Rule& rule) {
   return context.refuse(rule, reason);
 }
 
-Outcome judge_unknown_reverse_client(Context& context, const Rule& rule) {
+RuleOutcome judge_unknown_reverse_client(Context& context, const Rule& rule) {
   const IpAddress& client = context.evidence().session.client_ip;
   const auto& unanswered = replies::reverse_unanswered;
   const std::string reason = fmt::format("{}[{}]", unanswered.text, client.to_string());
   if (!context.policy().client_names || !client.is_known()) return context.refuse(rule, reason);
   const dns::Answer* names = context.answers().find(policy::reverse_name(client), dns::Type::ptr);
-  if (names == nullptr) return Outcome::wait;
+  if (names == nullptr) return RuleOutcome::wait;
   if (names->trouble()) {
     return context.refuse(rule, unanswered.code, unanswered.enhanced, reason);
   }
@@ -128,11 +128,11 @@ Outcome judge_unknown_reverse_client(Context& context, const Rule& rule) {
 namespace {
 
 /// The outcome of a DNS list, with the reply made from its template.
-Outcome listed(Context& context, const Rule& rule, const DnsList::Listing& listing,
-               std::string_view what, std::string_view kind) {
+RuleOutcome listed(Context& context, const Rule& rule, const DnsList::Listing& listing,
+                   std::string_view what, std::string_view kind) {
   switch (listing.status) {
     case DnsList::Status::waiting:
-      return Outcome::wait;
+      return RuleOutcome::wait;
     case DnsList::Status::trouble:  // reference §5: not listed
       return context.pass("no answer from " + rule.zone->zone());
     case DnsList::Status::not_listed:
@@ -146,7 +146,7 @@ Outcome listed(Context& context, const Rule& rule, const DnsList::Listing& listi
 
 }  // namespace
 
-Outcome judge_rbl_client(Context& context, const Rule& rule) {
+RuleOutcome judge_rbl_client(Context& context, const Rule& rule) {
   if (!rule.zone) return context.pass("there is no zone");
   const auto& client = context.evidence().session.client_ip;
   const auto listing = rule.zone->look_up(client, context.answers());
@@ -154,8 +154,8 @@ Outcome judge_rbl_client(Context& context, const Rule& rule) {
 }
 
 /// Looks up a domain in a DNS list; an invalid name is not looked up (reference §5).
-Outcome domain_listed(Context& context, const Rule& rule, std::string_view domain,
-                      std::string_view what, std::string_view kind) {
+RuleOutcome domain_listed(Context& context, const Rule& rule, std::string_view domain,
+                          std::string_view what, std::string_view kind) {
   if (!rule.zone) return context.pass("there is no zone");
   if (domain.ends_with('.')) domain.remove_suffix(1);
   const std::string_view last = domain.substr(domain.rfind('.') + 1);
@@ -165,16 +165,16 @@ Outcome domain_listed(Context& context, const Rule& rule, std::string_view domai
   return listed(context, rule, rule.zone->look_up(domain, context.answers()), what, kind);
 }
 
-Outcome judge_rhsbl_client(Context& context, const Rule& rule) {
+RuleOutcome judge_rhsbl_client(Context& context, const Rule& rule) {
   const ClientName name = context.client_name();
-  if (name.status == ClientName::Status::waiting) return Outcome::wait;
+  if (name.status == ClientName::Status::waiting) return RuleOutcome::wait;
   if (name.name.empty()) return context.pass("the client has no verified name");
   return domain_listed(context, rule, name.name, name.name, "Client host");
 }
 
-Outcome judge_rhsbl_reverse_client(Context& context, const Rule& rule) {
+RuleOutcome judge_rhsbl_reverse_client(Context& context, const Rule& rule) {
   const ClientName name = context.client_name();
-  if (name.status == ClientName::Status::waiting) return Outcome::wait;
+  if (name.status == ClientName::Status::waiting) return RuleOutcome::wait;
   if (name.reverse_name.empty()) return context.pass("the client's address has no name");
   return domain_listed(context, rule, name.reverse_name, name.reverse_name,
                        "Unverified Client host");
@@ -183,11 +183,11 @@ Outcome judge_rhsbl_reverse_client(Context& context, const Rule& rule) {
 namespace {
 
 /// The outcome of a DNS allow list.
-Outcome allowed(Context& context, const Rule& rule, const DnsList::Listing& listing) {
+RuleOutcome allowed(Context& context, const Rule& rule, const DnsList::Listing& listing) {
   const auto& unanswered = replies::allow_list_unanswered;
   switch (listing.status) {
     case DnsList::Status::waiting:
-      return Outcome::wait;
+      return RuleOutcome::wait;
     case DnsList::Status::trouble:
       return context.defer_if_reject(
           rule, unanswered.code, unanswered.enhanced,
@@ -209,37 +209,37 @@ bool goes_elsewhere(Context& context) {
 
 }  // namespace
 
-Outcome judge_dnswl_client(Context& context, const Rule& rule) {
+RuleOutcome judge_dnswl_client(Context& context, const Rule& rule) {
   if (!rule.zone) return context.pass("there is no zone");
   if (goes_elsewhere(context)) return context.pass("the recipient is not ours");
   return allowed(context, rule,
                  rule.zone->look_up(context.evidence().session.client_ip, context.answers()));
 }
 
-Outcome judge_client_access(Context& context, const Rule& rule) {
+RuleOutcome judge_client_access(Context& context, const Rule& rule) {
   return check_client(context, rule);
 }
 
-Outcome judge_reverse_client_access(Context& context, const Rule& rule) {
+RuleOutcome judge_reverse_client_access(Context& context, const Rule& rule) {
   const ClientName name = context.client_name();
-  if (name.status == ClientName::Status::waiting) return Outcome::wait;
+  if (name.status == ClientName::Status::waiting) return RuleOutcome::wait;
   const std::string known = name.reverse_name.empty() ? "unknown" : name.reverse_name;
-  const Outcome outcome = check_name(context, rule, known, Subject::client);
+  const RuleOutcome outcome = check_name(context, rule, known, Subject::client);
   // The owner of a reverse zone can put any name into it.
-  if (outcome != Outcome::permit) return outcome;
+  if (outcome != RuleOutcome::permit) return outcome;
   return context.configuration_error(rule, "a name nobody verified may not permit");
 }
 
-Outcome judge_rhswl_client(Context& context, const Rule& rule) {
+RuleOutcome judge_rhswl_client(Context& context, const Rule& rule) {
   if (!rule.zone) return context.pass("there is no zone");
   if (goes_elsewhere(context)) return context.pass("the recipient is not ours");
   const ClientName name = context.client_name();
-  if (name.status == ClientName::Status::waiting) return Outcome::wait;
+  if (name.status == ClientName::Status::waiting) return RuleOutcome::wait;
   if (name.name.empty()) return context.pass("the client has no verified name");
   return allowed(context, rule, rule.zone->look_up(name.name, context.answers()));
 }
 
-Outcome judge_inet_interfaces(Context& context, const Rule&) {
+RuleOutcome judge_inet_interfaces(Context& context, const Rule&) {
   const policy::SessionFacts& session = context.evidence().session;
   return context.policy().is_own(session.client_ip, session.server_ip)
              ? context.permit("the client is this server")

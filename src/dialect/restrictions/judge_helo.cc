@@ -9,7 +9,7 @@ using policy::MailDomain;
 using policy::questions::HeloValid;
 using policy::questions::NameForm;
 
-Outcome judge_invalid_helo(Context& context, const Rule& rule) {
+RuleOutcome judge_invalid_helo(Context& context, const Rule& rule) {
   const HeloValid helo = context.helo_valid();
   if (helo.form == NameForm::missing) return context.pass(not_known_yet);
   return helo.is_valid() ? context.pass(helo.words())
@@ -19,7 +19,7 @@ Outcome judge_invalid_helo(Context& context, const Rule& rule) {
 namespace {
 
 /// Refuses a syntactically broken HELO with that error's own code, not the rule's.
-Outcome bad_literal(Context& context, const Rule& rule) {
+RuleOutcome bad_literal(Context& context, const Rule& rule) {
   const auto& words = replies::broken_literal;
   const auto code = context.policy().codes.find("invalid_hostname_reject_code");
   const bool known = code != context.policy().codes.end();
@@ -28,7 +28,7 @@ Outcome bad_literal(Context& context, const Rule& rule) {
 
 }  // namespace
 
-Outcome judge_non_fqdn_helo(Context& context, const Rule& rule) {
+RuleOutcome judge_non_fqdn_helo(Context& context, const Rule& rule) {
   const HeloValid helo = context.helo_valid();
   if (helo.form == NameForm::missing) return context.pass(not_known_yet);
   if (helo.is_fully_qualified()) return context.pass(helo.words());
@@ -36,7 +36,7 @@ Outcome judge_non_fqdn_helo(Context& context, const Rule& rule) {
   return context.refuse(rule, replies::unqualified_helo);
 }
 
-Outcome judge_unknown_helo(Context& context, const Rule& rule) {
+RuleOutcome judge_unknown_helo(Context& context, const Rule& rule) {
   const std::string_view helo = context.helo();
   const HeloValid valid = context.helo_valid();
   if (valid.form == NameForm::missing) return context.pass(not_known_yet);
@@ -47,7 +47,7 @@ Outcome judge_unknown_helo(Context& context, const Rule& rule) {
   const auto& later = replies::helo_unanswered;
   switch (policy::mail_domain(helo, context.answers())) {
     case MailDomain::waiting:
-      return Outcome::wait;
+      return RuleOutcome::wait;
     case MailDomain::exists:
     case MailDomain::null_mx:
       return context.pass("the name is in DNS");
@@ -61,12 +61,12 @@ Outcome judge_unknown_helo(Context& context, const Rule& rule) {
   return context.refuse(rule, replies::missing_helo);
 }
 
-Outcome judge_rhsbl_helo(Context& context, const Rule& rule) {
+RuleOutcome judge_rhsbl_helo(Context& context, const Rule& rule) {
   if (context.helo().empty()) return context.pass(not_known_yet);
   return domain_listed(context, rule, context.helo(), context.helo(), "Helo command");
 }
 
-Outcome judge_helo_access(Context& context, const Rule& rule) {
+RuleOutcome judge_helo_access(Context& context, const Rule& rule) {
   if (context.helo().empty()) return context.pass(not_known_yet);
   return check_name(context, rule, context.helo(), Subject::helo);
 }

@@ -31,7 +31,7 @@ Stage stage_of(Protocol protocol) {
 
 }  // namespace
 
-Outcome judge_offered(Context& context, const Rule& rule) {
+RuleOutcome judge_offered(Context& context, const Rule& rule) {
   const auto& question =
       *policy::questions::find_offered(rule.keyword->name.substr(offered_prefix.size()));
   // Lists that are asked again see facts that came later.

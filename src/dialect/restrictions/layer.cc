@@ -90,7 +90,8 @@ void note_steps(Stage stage, Evaluated& result, std::vector<Step>& steps) {
 
 }  // namespace
 
-RestrictionsLayer::RestrictionsLayer(std::shared_ptr<const Policy> policy, std::string definition)
+RestrictionsLayer::RestrictionsLayer(std::shared_ptr<const ListPolicy> policy,
+                                     std::string definition)
     : policy_(std::move(policy)), definition_(std::move(definition)) {}
 
 bool RestrictionsLayer::speaks_at(Stage stage) const {
@@ -240,7 +241,7 @@ std::string definition_of(const Parameters& parameters,
 
 namespace {
 
-std::map<std::string, std::string> places_of(const Policy& policy, const Locate& locate) {
+std::map<std::string, std::string> places_of(const ListPolicy& policy, const Locate& locate) {
   std::map<std::string, std::string> places;
   const auto note = [&](const List& list) {
     for (const Rule& rule : list) {

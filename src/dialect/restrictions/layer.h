@@ -15,7 +15,7 @@ namespace postern::dialect::restrictions {
 class RestrictionsLayer final : public policy::Layer {
  public:
   /// `definition`: JSON from definition_of().
-  RestrictionsLayer(std::shared_ptr<const Policy> policy, std::string definition);
+  RestrictionsLayer(std::shared_ptr<const ListPolicy> policy, std::string definition);
 
   std::string_view name() const override { return "restrictions"; }
   std::string definition() const override { return definition_; }
@@ -24,14 +24,14 @@ class RestrictionsLayer final : public policy::Layer {
                              std::vector<policy::Step>& steps) const override;
 
   /// The compiled lists.
-  const Policy& policy() const { return *policy_; }
+  const ListPolicy& policy() const { return *policy_; }
 
  private:
   /// The reason to relay to a recipient that no list refused, in `grant`; nullopt: none.
   Task<policy::Verdict> give_route(policy::Inquiry& inquiry, std::vector<policy::Step>& steps,
                                    std::optional<policy::Grant>& grant) const;
 
-  std::shared_ptr<const Policy> policy_;
+  std::shared_ptr<const ListPolicy> policy_;
   std::string definition_;
 };
 

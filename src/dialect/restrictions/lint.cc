@@ -42,7 +42,8 @@ bool has_protection(const List& list, int depth = 0) {
 
 class Linter {
  public:
-  Linter(const Policy& policy, const Diagnostics& diagnostics, const mailauth::SuffixList& suffixes)
+  Linter(const ListPolicy& policy, const Diagnostics& diagnostics,
+         const mailauth::SuffixList& suffixes)
       : policy_(policy), diagnostics_(diagnostics), suffixes_(suffixes) {}
 
   LintReport run() {
@@ -169,7 +170,7 @@ class Linter {
     }
   }
 
-  const Policy& policy_;
+  const ListPolicy& policy_;
   const Diagnostics& diagnostics_;
   const mailauth::SuffixList& suffixes_;
   LintReport report_;
@@ -189,12 +190,12 @@ std::string_view to_string(OpenRelay verdict) {
   return "yes";
 }
 
-LintReport lint(const Policy& policy, const Diagnostics& diagnostics,
+LintReport lint(const ListPolicy& policy, const Diagnostics& diagnostics,
                 const mailauth::SuffixList& suffixes) {
   return Linter(policy, diagnostics, suffixes).run();
 }
 
-Place place_of(const Policy& policy, const Finding& finding) {
+Place place_of(const ListPolicy& policy, const Finding& finding) {
   if (finding.index) {
     for (std::size_t i = 0; i < list_count; ++i) {
       const List& list = policy.lists[i];
@@ -205,7 +206,7 @@ Place place_of(const Policy& policy, const Finding& finding) {
   return {finding.list, 0};
 }
 
-LintReport lint(const Policy& policy, const Diagnostics& diagnostics) {
+LintReport lint(const ListPolicy& policy, const Diagnostics& diagnostics) {
   return lint(policy, diagnostics, mailauth::SuffixList::system());
 }
 

@@ -79,11 +79,11 @@ struct LintReport {
 
 /// Analyses the lists. `policy` may be one that did not compile (Compiled::draft); `diagnostics`
 /// are those of the compiler.
-LintReport lint(const Policy& policy, const Diagnostics& diagnostics,
+LintReport lint(const ListPolicy& policy, const Diagnostics& diagnostics,
                 const mailauth::SuffixList& suffixes);
 /// The same without a public suffix list.
-LintReport lint(const Policy& policy, const Diagnostics& diagnostics);
+LintReport lint(const ListPolicy& policy, const Diagnostics& diagnostics);
 /// The position of a finding.
-Place place_of(const Policy& policy, const Finding& finding);
+Place place_of(const ListPolicy& policy, const Finding& finding);
 
 }  // namespace postern::dialect::restrictions

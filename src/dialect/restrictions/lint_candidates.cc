@@ -28,7 +28,7 @@ std::string name_of(std::string_view key) {
 
 class Collector {
  public:
-  explicit Collector(const Policy& policy) : policy_(policy) {}
+  explicit Collector(const ListPolicy& policy) : policy_(policy) {}
 
   Candidates run() {
     basics();
@@ -182,7 +182,7 @@ class Collector {
     });
   }
 
-  const Policy& policy_;
+  const ListPolicy& policy_;
   Candidates all_;
   const Moment anybody_;
   bool quotable_ = true;  ///< of the candidate that is being added
@@ -294,7 +294,7 @@ class Sampler {
 
 }  // namespace
 
-Candidates candidates_of(const Policy& policy) { return Collector(policy).run(); }
+Candidates candidates_of(const ListPolicy& policy) { return Collector(policy).run(); }
 
 std::string sample_of_pattern(std::string_view pattern) {
   return Sampler(pattern.substr(0, 256)).run();

@@ -30,7 +30,7 @@ struct Candidates {
   bool is_listed_name(std::size_t index) const { return index >= listed_names; }
 };
 /// Candidates for the policy's tables.
-Candidates candidates_of(const Policy& policy);
+Candidates candidates_of(const ListPolicy& policy);
 
 /// A text that the pattern probably matches; the caller must verify it.
 std::string sample_of_pattern(std::string_view pattern);

@@ -16,7 +16,7 @@ using Severity = Finding::Severity;
 
 class RuleChecker {
  public:
-  RuleChecker(const Policy& policy, const List& list, const Moment& moment,
+  RuleChecker(const ListPolicy& policy, const List& list, const Moment& moment,
               const std::string& parameter, std::vector<Finding>& findings)
       : policy_(policy), list_(list), moment_(moment), parameter_(parameter), findings_(findings) {}
 
@@ -169,7 +169,7 @@ class RuleChecker {
         fmt::format("the list {} every request", last.permit ? "permits" : "refuses"), "");
   }
 
-  const Policy& policy_;
+  const ListPolicy& policy_;
   const List& list_;
   const Moment& moment_;
   const std::string& parameter_;
@@ -186,7 +186,7 @@ class RuleChecker {
 
 }  // namespace
 
-ListCheck check_rules(const Policy& policy, const List& list, const Moment& moment,
+ListCheck check_rules(const ListPolicy& policy, const List& list, const Moment& moment,
                       const std::string& parameter, std::vector<Finding>& findings) {
   return RuleChecker(policy, list, moment, parameter, findings).run();
 }

@@ -15,11 +15,11 @@ struct ListCheck {
   std::vector<std::size_t> unreachable;  ///< indexes of rules
 };
 /// Checks one list; appends to `findings`.
-ListCheck check_rules(const Policy& policy, const List& list, const Moment& moment,
+ListCheck check_rules(const ListPolicy& policy, const List& list, const Moment& moment,
                       const std::string& parameter, std::vector<Finding>& findings);
 
 /// Checks networks, destinations and reply codes; appends to `findings`.
-void check_settings(const Policy& policy, const mailauth::SuffixList& suffixes,
+void check_settings(const ListPolicy& policy, const mailauth::SuffixList& suffixes,
                     std::vector<Finding>& findings);
 
 }  // namespace postern::dialect::restrictions

@@ -46,7 +46,7 @@ Known known(Subject subject, const Moment& moment) {
 
 /// Whether an exact key of a recipient table can match an address outside our domains. The keys are
 /// tried as user@domain, domain and its parents, user@ (reference §4.1).
-bool opens_foreign(const Policy& policy, std::string_view key) {
+bool opens_foreign(const ListPolicy& policy, std::string_view key) {
   const std::size_t at = key.rfind('@');
   const bool is_address = at != std::string_view::npos;
   const std::string domain = lower(is_address ? key.substr(at + 1) : key);
@@ -63,7 +63,7 @@ bool opens_foreign(const Policy& policy, std::string_view key) {
 }
 
 /// Whether a row of a client table can match a client outside mynetworks.
-bool opens_stranger(const Policy& policy, const Table::Row& row) {
+bool opens_stranger(const ListPolicy& policy, const Table::Row& row) {
   if (!policy.mynetworks.is_plain()) return true;
   const auto first = IpAddress::parse(row.key);
   const auto last = row.last.empty() ? first : IpAddress::parse(row.last);
@@ -74,7 +74,7 @@ bool opens_stranger(const Policy& policy, const Table::Row& row) {
 }
 
 /// Whether an unknown client, or mail to a foreign destination, can get this value at all.
-bool is_reachable(const Policy& policy, const Rule& rule, const std::string& value,
+bool is_reachable(const ListPolicy& policy, const Rule& rule, const std::string& value,
                   const Moment& moment) {
   const Subject subject = rule.keyword->subject;
   const Table& table = *rule.table;
@@ -99,7 +99,7 @@ bool is_total(const Rule& rule) {
   return !addresses_only || rule.keyword->name == "check_client_access";
 }
 
-Can can_check(const Policy& policy, const Rule& rule, const Moment& moment) {
+Can can_check(const ListPolicy& policy, const Rule& rule, const Moment& moment) {
   if (!rule.table || !rule.actions) return can_say_anything;
   Can all;
   std::size_t looked_at = 0;
@@ -163,7 +163,7 @@ Can can_reject(const Rule& rule, const Moment& moment) {
   return refuse_or_pass;
 }
 
-Can can_keyword(const Policy& policy, const Rule& rule, const Moment& moment) {
+Can can_keyword(const ListPolicy& policy, const Rule& rule, const Moment& moment) {
   const std::string_view name = rule.keyword->name;
   switch (rule.keyword->kind) {
     case Class::permit:
@@ -201,7 +201,7 @@ Can& Can::operator|=(const Can& other) {
   return *this;
 }
 
-Moment moment_of(const Policy& policy, ListKind list) {
+Moment moment_of(const ListPolicy& policy, ListKind list) {
   const Known helo = policy.helo_required ? Known::yes : Known::maybe;
   Moment moment{.helo = helo};
   switch (list) {
@@ -240,7 +240,7 @@ bool decides(const Can& can) {
   return !can.pass && !can.defer && (can.permit || can.refuse || can.discard);
 }
 
-Can can_say(const Policy& policy, const Action& action, const Moment& moment) {
+Can can_say(const ListPolicy& policy, const Action& action, const Moment& moment) {
   switch (action.kind) {
     case Action::Kind::permit:
       return only_permit;
@@ -263,7 +263,7 @@ Can can_say(const Policy& policy, const Action& action, const Moment& moment) {
   return only_fail;
 }
 
-Can can(const Policy& policy, const Rule& rule, const Moment& outer) {
+Can can(const ListPolicy& policy, const Rule& rule, const Moment& outer) {
   Moment moment = outer;
   moment.warn_only = outer.warn_only || rule.warn_only;
   Can result;
@@ -286,7 +286,7 @@ Can can(const Policy& policy, const Rule& rule, const Moment& outer) {
   return result;
 }
 
-Can fold(const Policy& policy, const List& list, const Moment& outer) {
+Can fold(const ListPolicy& policy, const List& list, const Moment& outer) {
   if (outer.depth >= max_depth) return can_say_anything;
   const Moment::Folds::key_type key{&list, outer.warn_only, outer.depth};
   if (const auto known = outer.folds->find(key); known != outer.folds->end()) return known->second;
@@ -305,7 +305,7 @@ Can fold(const Policy& policy, const List& list, const Moment& outer) {
   return outer.folds->emplace(key, all).first->second;
 }
 
-std::optional<IpAddress> swallowed_stranger(const Policy& policy) {
+std::optional<IpAddress> swallowed_stranger(const ListPolicy& policy) {
   const auto inside = [&](const IpAddress& one) {
     const std::string nameless;
     return policy.mynetworks.contains(one, &nameless) == Match::yes;

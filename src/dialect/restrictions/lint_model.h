@@ -47,23 +47,23 @@ struct Moment {
   std::shared_ptr<Folds> folds = std::make_shared<Folds>();  ///< shared by copies
 };
 /// The moment at which a list runs, for any request.
-Moment moment_of(const Policy& policy, ListKind list);
+Moment moment_of(const ListPolicy& policy, ListKind list);
 
 /// Whether the rule's subject is missing whenever its list runs (reference §2.5).
 bool lacks_subject(const Rule& rule, const Moment& moment);
 /// Possible outcomes of a rule.
-Can can(const Policy& policy, const Rule& rule, const Moment& moment);
+Can can(const ListPolicy& policy, const Rule& rule, const Moment& moment);
 /// Possible outcomes of a list; `pass` if its end can be reached. Stops for an unknown client once
 /// it is certain to be deferred.
-Can fold(const Policy& policy, const List& list, const Moment& moment);
+Can fold(const ListPolicy& policy, const List& list, const Moment& moment);
 /// Whether rules after one with these outcomes can run.
 bool goes_on(const Can& can, const Moment& moment);
 /// Whether it permits or refuses in any case.
 bool decides(const Can& can);
 
 /// Possible outcomes of a table's value.
-Can can_say(const Policy& policy, const Action& action, const Moment& moment);
+Can can_say(const ListPolicy& policy, const Action& action, const Moment& moment);
 /// An unknown client's address in mynetworks, if that contains the Internet; else nullopt.
-std::optional<IpAddress> swallowed_stranger(const Policy& policy);
+std::optional<IpAddress> swallowed_stranger(const ListPolicy& policy);
 
 }  // namespace postern::dialect::restrictions

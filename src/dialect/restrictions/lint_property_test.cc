@@ -228,7 +228,7 @@ class World {
 /// The session of an unknown client, as a server has it.
 class Dialogue {
  public:
-  Dialogue(const Policy& policy, const LintReport& report, std::uint32_t seed)
+  Dialogue(const ListPolicy& policy, const LintReport& report, std::uint32_t seed)
       : policy_(policy), report_(report), random_(seed), world_(seed, pick_client()) {}
 
   /// Whether the client is unknown: mynetworks has neither its address nor its name.
@@ -341,7 +341,7 @@ class Dialogue {
     }
   }
 
-  const Policy& policy_;
+  const ListPolicy& policy_;
   const LintReport& report_;
   Random random_;
   policy::Evidence evidence_;
@@ -373,7 +373,7 @@ TEST(LintProperty, VerdictsHoldForRandomListsAndDialogues) {
                                  << (compiled.diagnostics.empty()
                                          ? ""
                                          : compiled.diagnostics.back().message);
-    const Policy& policy = *compiled.policy;
+    const ListPolicy& policy = *compiled.policy;
     const LintReport report = lint(policy, compiled.diagnostics);
     ++verdicts[report.open_relay];
     if (report.open_relay == OpenRelay::yes) {

@@ -10,7 +10,7 @@ constexpr ListKind on_the_way[] = {ListKind::client,     ListKind::helo,      Li
                                    ListKind::relay,      ListKind::recipient, ListKind::data,
                                    ListKind::end_of_data};
 
-Moment strangers_moment(const Policy& policy, ListKind kind, bool swallowed) {
+Moment strangers_moment(const ListPolicy& policy, ListKind kind, bool swallowed) {
   Moment moment = moment_of(policy, kind);
   moment.stranger = true;
   moment.swallowed = swallowed;
@@ -18,13 +18,13 @@ Moment strangers_moment(const Policy& policy, ListKind kind, bool swallowed) {
 }
 
 /// HELO may be omitted; with smtpd_delay_reject = no, a refused HELO counts as omitted.
-bool can_be_skipped(const Policy& policy, ListKind kind) {
+bool can_be_skipped(const ListPolicy& policy, ListKind kind) {
   return kind == ListKind::helo && !policy.helo_required;
 }
 
 }  // namespace
 
-RelayVerdict judge_relay(const Policy& policy) {
+RelayVerdict judge_relay(const ListPolicy& policy) {
   RelayVerdict verdict;
   const bool swallowed = swallowed_stranger(policy).has_value();
   std::optional<ListKind> barrier;

@@ -31,7 +31,7 @@ struct RelayVerdict {
   std::vector<Opening> discards;
 };
 /// Proves or searches.
-RelayVerdict judge_relay(const Policy& policy);
+RelayVerdict judge_relay(const ListPolicy& policy);
 
 /// A dialogue that evaluate() permits. `anybody`: it works for clients and destinations in general,
 /// not only for those in tables.
@@ -45,7 +45,7 @@ struct SearchResult {
   bool ended_early = false;  ///< the lists are too large to try all dialogues
 };
 /// Searches for a dialogue that relays.
-SearchResult find_way(const Policy& policy);
+SearchResult find_way(const ListPolicy& policy);
 
 /// Why a list permits, for a witness: "`permit_mynetworks` lets it through". The web pages parse
 /// the text after the rule.
@@ -53,6 +53,6 @@ std::string why_permitted(const Rule& rule);
 
 /// Plays a dialogue and fills in `passed`. False if it is refused or the message is discarded.
 /// `service`: the reply of policy servers.
-bool goes_through(const Policy& policy, Witness& dialogue, const std::string& service);
+bool goes_through(const ListPolicy& policy, Witness& dialogue, const std::string& service);
 
 }  // namespace postern::dialect::restrictions

@@ -59,7 +59,7 @@ std::string conclusion(const LintReport& report) {
 }
 
 /// The rule that a finding is about; null when it is about a whole list.
-const Rule* rule_of(const Policy& policy, const Finding& finding) {
+const Rule* rule_of(const ListPolicy& policy, const Finding& finding) {
   for (std::size_t kind = 0; kind < list_count; ++kind) {
     const List& list = policy.lists[kind];
     if (finding.list == parameter_of(static_cast<ListKind>(kind)) && finding.index &&
@@ -72,7 +72,7 @@ const Rule* rule_of(const Policy& policy, const Finding& finding) {
 
 }  // namespace
 
-std::vector<std::string> relay_keys(const Policy& policy, const LintReport& report,
+std::vector<std::string> relay_keys(const ListPolicy& policy, const LintReport& report,
                                     std::size_t most) {
   std::vector<std::string> keys;
   for (const Finding& finding : report.findings) {

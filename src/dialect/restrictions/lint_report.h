@@ -17,7 +17,7 @@ boost::json::object to_json(const LintReport& report);
 
 /// Whom `keyed` lists may let relay: keys of the permitting tables, else the words of the rule. At
 /// most `most`.
-std::vector<std::string> relay_keys(const Policy& policy, const LintReport& report,
+std::vector<std::string> relay_keys(const ListPolicy& policy, const LintReport& report,
                                     std::size_t most);
 
 /// The findings of a severity with their hints.

@@ -18,7 +18,7 @@ using Severity = Finding::Severity;
 
 class SettingsChecker {
  public:
-  SettingsChecker(const Policy& policy, const mailauth::SuffixList& suffixes,
+  SettingsChecker(const ListPolicy& policy, const mailauth::SuffixList& suffixes,
                   std::vector<Finding>& findings)
       : policy_(policy), suffixes_(suffixes), findings_(findings) {}
 
@@ -130,14 +130,14 @@ class SettingsChecker {
 
   static constexpr std::string_view relay_domains = "relay_domains";
 
-  const Policy& policy_;
+  const ListPolicy& policy_;
   const mailauth::SuffixList& suffixes_;
   std::vector<Finding>& findings_;
 };
 
 }  // namespace
 
-void check_settings(const Policy& policy, const mailauth::SuffixList& suffixes,
+void check_settings(const ListPolicy& policy, const mailauth::SuffixList& suffixes,
                     std::vector<Finding>& findings) {
   SettingsChecker(policy, suffixes, findings).run();
 }

@@ -43,7 +43,8 @@ dns::Answer answer_of(const Witness& dialogue, const dns::Question& question) {
 class Player {
  public:
   /// Makes at most `rounds` evaluations and subtracts those that it made.
-  Player(const Policy& policy, Witness& dialogue, const std::string& service, std::size_t& rounds)
+  Player(const ListPolicy& policy, Witness& dialogue, const std::string& service,
+         std::size_t& rounds)
       : policy_(policy), dialogue_(dialogue), service_(service), rounds_(rounds) {}
 
   bool run() {
@@ -159,7 +160,7 @@ class Player {
     }
   }
 
-  const Policy& policy_;
+  const ListPolicy& policy_;
   Witness& dialogue_;
   const std::string& service_;
   std::size_t& rounds_;
@@ -183,7 +184,7 @@ std::size_t rules_in(const List& list, std::map<const List*, std::size_t>& known
   return entry->second = all;
 }
 
-std::size_t most_rounds(const Policy& policy) {
+std::size_t most_rounds(const ListPolicy& policy) {
   std::map<const List*, std::size_t> known;
   std::size_t all = 1;
   for (const List& list : policy.lists) all += rules_in(list, known);
@@ -192,7 +193,7 @@ std::size_t most_rounds(const Policy& policy) {
 
 class Search {
  public:
-  Search(const Policy& policy, const Candidates& candidates)
+  Search(const ListPolicy& policy, const Candidates& candidates)
       : policy_(policy),
         candidates_(candidates),
         rounds_(most_rounds(policy)),
@@ -297,7 +298,7 @@ class Search {
     return false;
   }
 
-  const Policy& policy_;
+  const ListPolicy& policy_;
   const Candidates& candidates_;
   int left_ = most_dialogues;
   std::size_t rounds_;
@@ -330,12 +331,12 @@ std::string why_permitted(const Rule& rule) {
   return fmt::format("`{}` lets it through", printable(rule.words, 200));
 }
 
-bool goes_through(const Policy& policy, Witness& dialogue, const std::string& service) {
+bool goes_through(const ListPolicy& policy, Witness& dialogue, const std::string& service) {
   std::size_t rounds = most_rounds(policy);
   return Player(policy, dialogue, service, rounds).run();
 }
 
-SearchResult find_way(const Policy& policy) {
+SearchResult find_way(const ListPolicy& policy) {
   const Candidates candidates = candidates_of(policy);
   if (candidates.clients.empty() || candidates.recipients.empty()) return {};
   Search search(policy, candidates);

@@ -272,7 +272,7 @@ struct Server {
     evidence.consulted.push_back(std::move(question));
   }
 
-  Evaluated evaluate(const Policy& policy, policy::Evidence& evidence) {
+  Evaluated evaluate(const ListPolicy& policy, policy::Evidence& evidence) {
     for (;;) {
       Evaluated result = restrictions::evaluate(policy, evidence, Protocol::rcpt);
       if (result.wanted_service) {

@@ -51,7 +51,7 @@ enum class Subject : std::uint8_t {
 
 class Context;
 /// The result of a rule.
-enum class Outcome : std::uint8_t {
+enum class RuleOutcome : std::uint8_t {
   pass,    ///< DUNNO
   permit,  ///< ends the list
   refuse,  ///< ends the evaluation; Context has the reply
@@ -77,7 +77,7 @@ struct Keyword {
   std::string_view code_parameter;  ///< parameter with the reply code of its refusals; "": none
   smtp::EnhancedCode enhanced;      ///< the first digit is that of the reply code
   /// A pure function; refusals are made by Context.
-  Outcome (*judge)(Context& context, const Rule& rule);
+  RuleOutcome (*judge)(Context& context, const Rule& rule);
   std::string_view help;  ///< one line
 };
 /// All keywords.
@@ -157,7 +157,7 @@ constexpr bool is_ours(DomainClass its_class) {
 
 /// A compiled configuration. Immutable; shared by all sessions. Members have the names of their
 /// parameters.
-struct Policy {
+struct ListPolicy {
   std::array<List, list_count> lists;  ///< by ListKind
   std::map<std::string, std::shared_ptr<const List>, std::less<>>
       classes;  ///< restriction classes by name
@@ -227,7 +227,7 @@ struct Policy {
 
 /// Compiles a value of an access table. Keyword lists in it may use the policy's classes, but no
 /// tables.
-Action parse_action(std::string_view value, const Policy& policy);
+Action parse_action(std::string_view value, const ListPolicy& policy);
 
 /// How compile() treats errors that Postfix only notices at run time.
 enum class Errors : std::uint8_t {
@@ -237,9 +237,9 @@ enum class Errors : std::uint8_t {
 
 /// The result of compile().
 struct Compiled {
-  std::shared_ptr<const Policy> policy;  ///< null if there are errors
-  std::shared_ptr<const Policy> draft;   ///< also with errors, for the linter only
-  Diagnostics diagnostics;               ///< errors, warnings and notes
+  std::shared_ptr<const ListPolicy> policy;  ///< null if there are errors
+  std::shared_ptr<const ListPolicy> draft;   ///< also with errors, for the linter only
+  Diagnostics diagnostics;                   ///< errors, warnings and notes
 };
 /// Compiles the parameters. Opens the tables that they refer to; blocks meanwhile.
 Compiled compile(const Parameters& parameters, const TableSources& sources,

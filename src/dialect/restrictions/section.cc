@@ -125,7 +125,7 @@ Names broken_lists(const Parameters& parameters, const Diagnostics& diagnostics,
 /// Finds the element that a finding is about, as place_of() does for rules of lists.
 class Finder {
  public:
-  Finder(const Parameters& parameters, const Policy& policy)
+  Finder(const Parameters& parameters, const ListPolicy& policy)
       : parameters_(parameters), policy_(policy) {}
 
   Place place_in(const Finding& finding) {
@@ -154,7 +154,7 @@ class Finder {
   }
 
   const Parameters& parameters_;
-  const Policy& policy_;
+  const ListPolicy& policy_;
   std::map<std::string, Offsets> offsets_;
 };
 

@@ -246,7 +246,7 @@ class Judge {
       }
       draft.resumed.reset();
       const std::size_t first_effect = effects_.size();
-      Policy::Ran ran = co_await held_.policy.run(directive, context);
+      VslPolicy::Ran ran = co_await held_.policy.run(directive, context);
       for (std::size_t i = first_effect; i < effects_.size(); ++i) {
         effects_[i].check = policy::interned(directive.name);
         effects_[i].place = directive.place();

@@ -20,7 +20,7 @@ namespace postern::dialect::vsl {
 class VslLayer final : public policy::Layer {
  public:
   /// Of new sessions.
-  explicit VslLayer(std::shared_ptr<const Policy> policy) : policy_(std::move(policy)) {}
+  explicit VslLayer(std::shared_ptr<const VslPolicy> policy) : policy_(std::move(policy)) {}
 
   std::string_view name() const override { return "vsl"; }
   std::string definition() const override { return policy_->definition(); }
@@ -29,7 +29,7 @@ class VslLayer final : public policy::Layer {
                              std::vector<policy::Step>& steps) const override;
 
  private:
-  std::shared_ptr<const Policy> policy_;
+  std::shared_ptr<const VslPolicy> policy_;
 };
 
 /// The stage `authenticate`, for AUTH PLAIN (RFC 4616 §2) and LOGIN. `accept` and `faccept`
@@ -38,7 +38,7 @@ class VslLayer final : public policy::Layer {
 class VslVerifier final : public policy::Verifier {
  public:
   /// `accounts`: the verifiers that `authenticate()` asks, in order.
-  VslVerifier(std::shared_ptr<const Policy> policy, policy::Verifiers accounts)
+  VslVerifier(std::shared_ptr<const VslPolicy> policy, policy::Verifiers accounts)
       : policy_(std::move(policy)), accounts_(std::move(accounts)) {}
 
   std::string_view name() const override { return "vsl"; }
@@ -48,7 +48,7 @@ class VslVerifier final : public policy::Verifier {
                                   std::vector<policy::Step>& steps) const override;
 
  private:
-  std::shared_ptr<const Policy> policy_;
+  std::shared_ptr<const VslPolicy> policy_;
   policy::Verifiers accounts_;
 };
 

@@ -35,7 +35,7 @@ class VslLayerTest : public ::testing::Test {
   void load(const std::string& text) {
     options_.files = std::make_shared<const std::map<std::string, std::string>>(
         std::map<std::string, std::string>{{"main.vsl", text}});
-    auto loaded = Policy::load(options_, world_);
+    auto loaded = VslPolicy::load(options_, world_);
     ASSERT_TRUE(loaded.has_value()) << loaded.error().front().to_string();
     engine_ = std::make_unique<policy::Engine>(
         std::vector<policy::LayerEntry>{{std::make_shared<VslLayer>(*loaded)}});
@@ -81,7 +81,7 @@ class VslLayerTest : public ::testing::Test {
   }
 
   script::testing::TestWorld world_;
-  PolicyOptions options_;
+  VslPolicyOptions options_;
   std::unique_ptr<policy::Engine> engine_;
   std::unique_ptr<dialect::testing::MailGatherer> gatherer_ =
       std::make_unique<dialect::testing::MailGatherer>();
@@ -176,7 +176,7 @@ TEST_F(VslLayerTest, nobody_opens_the_relay_to_everybody) {
         std::map<std::string, std::string>{
             {"main.vsl", "object all " + std::string(network) +
                              ";\n#{ rcpt: [ rule \"r\" || check_rcpt_relay(all) ] }"}});
-    const auto refused = Policy::load(options_, world_);
+    const auto refused = VslPolicy::load(options_, world_);
     ASSERT_FALSE(refused.has_value()) << network;
     EXPECT_NE(refused.error().front().to_string().find("an open relay"), std::string::npos);
   }
@@ -265,7 +265,7 @@ TEST_F(VslLayerTest, copies_that_other_scripts_made_are_each_asked_about) {
 TEST_F(VslLayerTest, a_shadow_asks_every_stage_and_leaves_no_copy) {
   load(R"(#{ preq: [ action "mark" || prepend_header("X-A", "1") ],
              postq: [ rule "late" || deny() ], delivery: [ rule "last" || next() ] })");
-  auto loaded = Policy::load(options_, world_);
+  auto loaded = VslPolicy::load(options_, world_);
   ASSERT_TRUE(loaded.has_value());
   engine_ = std::make_unique<policy::Engine>(
       std::vector<policy::LayerEntry>{{std::make_shared<VslLayer>(*loaded), policy::Mode::shadow}});
@@ -432,7 +432,7 @@ TEST_F(VslLayerTest, only_accept_authenticates) {
   for (const auto& one : cases) {
     load("#{ authenticate: [ " + one.rules + " ] }");
     evidence_.session.script.reset();
-    auto loaded = Policy::load(options_, world_);
+    auto loaded = VslPolicy::load(options_, world_);
     ASSERT_TRUE(loaded.has_value());
     const VslVerifier verifier(*loaded, {std::make_shared<Accounts>()});
     const policy::AuthAttempt attempt{.mechanism = "PLAIN",

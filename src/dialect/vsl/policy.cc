@@ -19,7 +19,7 @@ constexpr std::string_view deny_all =
 
 }  // namespace
 
-class Policy::PlacedWorld final : public script::World {
+class VslPolicy::PlacedWorld final : public script::World {
  public:
   explicit PlacedWorld(script::World& inner) : inner_(inner) {}
   void follow(const Script* script) { script_ = script; }
@@ -42,18 +42,18 @@ class Policy::PlacedWorld final : public script::World {
   const Script* script_ = nullptr;  ///< null while it loads
 };
 
-Policy::Policy(PolicyOptions options, script::World& world)
+VslPolicy::VslPolicy(VslPolicyOptions options, script::World& world)
     : options_(std::move(options)), world_(world), placed_(std::make_unique<PlacedWorld>(world)) {}
 
-tl::expected<std::shared_ptr<const Policy>, std::vector<Mistake>> Policy::load(
-    PolicyOptions options, script::World& world) {
+tl::expected<std::shared_ptr<const VslPolicy>, std::vector<Mistake>> VslPolicy::load(
+    VslPolicyOptions options, script::World& world) {
   if (options.path.empty()) {
     options.path = "main.vsl";
     options.files = std::make_shared<const std::map<std::string, std::string>>(
         std::map<std::string, std::string>{{options.path, std::string(deny_all)}});
   }
-  std::shared_ptr<Policy> policy(new Policy(std::move(options), world));
-  const PolicyOptions& given = policy->options_;
+  std::shared_ptr<VslPolicy> policy(new VslPolicy(std::move(options), world));
+  const VslPolicyOptions& given = policy->options_;
   const std::filesystem::path path(given.path);
   const SourceReader reader = given.files
                                   ? read_given(given.files)
@@ -89,7 +89,7 @@ tl::expected<std::shared_ptr<const Policy>, std::vector<Mistake>> Policy::load(
   return policy;
 }
 
-void Policy::make_definition(const std::map<std::string, std::string>& lists) {
+void VslPolicy::make_definition(const std::map<std::string, std::string>& lists) {
   json::object files;
   for (const auto& [name, text] : lists) files[name] = text;
   for (const File& file : script_->sources().files) files[file.name] = file.text;
@@ -109,17 +109,17 @@ void Policy::make_definition(const std::map<std::string, std::string>& lists) {
                    {"must_be_authenticated", options_.must_be_authenticated}});
 }
 
-std::span<const Directive> Policy::directives(policy::Stage stage) const {
+std::span<const Directive> VslPolicy::directives(policy::Stage stage) const {
   const std::vector<Directive>& all = script_->directives();
   const auto [first, last] = std::ranges::equal_range(all, stage, {}, &Directive::stage);
   return {first, last};
 }
 
-bool Policy::receives_at(const IpAddress& address, std::uint16_t port) const {
+bool VslPolicy::receives_at(const IpAddress& address, std::uint16_t port) const {
   return has_delegates() && receivers().contains(with_port(address, port));
 }
 
-Task<Policy::Ran> Policy::run(const Directive& directive, Context& context) const {
+Task<VslPolicy::Ran> VslPolicy::run(const Directive& directive, Context& context) const {
   policy::Tape& tape = context.inquiry.tape;
   CallWorld world(world_, context.inquiry);
   PlacedWorld placed(world);
@@ -150,7 +150,7 @@ Task<Policy::Ran> Policy::run(const Directive& directive, Context& context) cons
   co_return ran;
 }
 
-std::string Policy::Ran::words() const {
+std::string VslPolicy::Ran::words() const {
   if (!status) return {};
   std::string words(to_string(status->kind));
   if (!status->queue.empty()) words += "(\"" + status->queue + "\")";
@@ -167,9 +167,9 @@ policy::Step step_of(const Directive& directive, policy::Verdict verdict,
           .spent = script::words_of(spent)};
 }
 
-Result<std::shared_ptr<const Policy>> load_definition(const json::object& definition) {
+Result<std::shared_ptr<const VslPolicy>> load_definition(const json::object& definition) {
   static NoWorld world;
-  PolicyOptions options;
+  VslPolicyOptions options;
   options.path = definition.at("entry").as_string();
   auto files = std::make_shared<std::map<std::string, std::string>>();
   for (const auto& [name, text] : definition.at("files").as_object()) {
@@ -189,7 +189,7 @@ Result<std::shared_ptr<const Policy>> load_definition(const json::object& defini
   options.site.toml_app = definition.at("toml_app").as_object();
   options.must_be_authenticated = definition.at("must_be_authenticated").as_bool();
   options.run = run_alone;
-  auto loaded = Policy::load(std::move(options), world);
+  auto loaded = VslPolicy::load(std::move(options), world);
   if (!loaded) {
     return fail(Fault::malformed, "the recorded policy: " + loaded.error().front().to_string());
   }

@@ -16,7 +16,7 @@
 namespace postern::dialect::vsl {
 
 /// How to load a policy.
-struct PolicyOptions {
+struct VslPolicyOptions {
   std::string path;  ///< of the entry file; its folder is the policy directory; empty: all
                      ///< connections are denied
   Site site;         ///< the configuration for scripts
@@ -32,20 +32,20 @@ struct PolicyOptions {
 };
 
 /// Immutable and safe to use from any thread. A session keeps the policy that it began with.
-class Policy {
+class VslPolicy {
  public:
   /// Loads a policy, running the top level of its files. Blocks. `world` must outlive the policy.
   /// The error is every mistake that was found.
-  static tl::expected<std::shared_ptr<const Policy>, std::vector<Mistake>> load(
-      PolicyOptions options, script::World& world);
+  static tl::expected<std::shared_ptr<const VslPolicy>, std::vector<Mistake>> load(
+      VslPolicyOptions options, script::World& world);
 
   /// The directives of a stage, in the order in which they run.
   std::span<const Directive> directives(policy::Stage stage) const;
   /// Probable mistakes.
   const std::vector<Mistake>& warnings() const { return warnings_; }
-  const Site& site() const { return options_.site; }         ///< of the options
-  const PolicyOptions& options() const { return options_; }  ///< of load()
-  script::World& world() const { return world_; }            ///< of load()
+  const Site& site() const { return options_.site; }            ///< of the options
+  const VslPolicyOptions& options() const { return options_; }  ///< of load()
+  script::World& world() const { return world_; }               ///< of load()
   /// The service that a `delegate` sends messages to; null: the directive is no `delegate`.
   std::shared_ptr<const SmtpService> delegate(const Directive& directive) const {
     return script_->service_of(index_of(directive));
@@ -76,13 +76,13 @@ class Policy {
   std::size_t index_of(const Directive& directive) const {
     return static_cast<std::size_t>(&directive - script_->directives().data());
   }
-  Policy(PolicyOptions options, script::World& world);
+  VslPolicy(VslPolicyOptions options, script::World& world);
   void make_definition(const std::map<std::string, std::string>& lists);
 
   /// A world that logs places in the scripts' files instead of places in the Lua text.
   class PlacedWorld;
 
-  PolicyOptions options_;
+  VslPolicyOptions options_;
   script::World& world_;
   std::unique_ptr<PlacedWorld> placed_;
   std::shared_ptr<const Script> script_;
@@ -94,7 +94,7 @@ class Policy {
 policy::Step step_of(const Directive& directive, policy::Verdict verdict,
                      const script::Spent& spent);
 
-/// Rebuilds a policy from Policy::definition(), without network and files. Fault::malformed.
-Result<std::shared_ptr<const Policy>> load_definition(const json::object& definition);
+/// Rebuilds a policy from VslPolicy::definition(), without network and files. Fault::malformed.
+Result<std::shared_ptr<const VslPolicy>> load_definition(const json::object& definition);
 
 }  // namespace postern::dialect::vsl

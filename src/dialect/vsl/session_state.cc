@@ -32,10 +32,10 @@ json::value json_of(const mail::Mailbox& mailbox) {
 
 }  // namespace
 
-Held held_of(policy::Inquiry& inquiry, const std::shared_ptr<const Policy>& current) {
+Held held_of(policy::Inquiry& inquiry, const std::shared_ptr<const VslPolicy>& current) {
   auto& session = inquiry.session().kept.of<Session>();
   if (!session.program) session.program = current;
-  const auto& policy = *static_cast<const Policy*>(session.program.get());
+  const auto& policy = *static_cast<const VslPolicy*>(session.program.get());
   auto& draft = inquiry.memory().of<Draft>();
   draft.charge_to(policy.world().memory());
   return {session, draft, policy};

@@ -11,12 +11,12 @@ namespace postern::dialect::vsl {
 
 /// The state of a session and its transaction, made on first use.
 struct Held {
-  Session& session;      ///< kept with the session
-  Draft& draft;          ///< kept with the transaction
-  const Policy& policy;  ///< that the session began with
+  Session& session;         ///< kept with the session
+  Draft& draft;             ///< kept with the transaction
+  const VslPolicy& policy;  ///< that the session began with
 };
 /// Finds the state. A new session keeps `current` as its policy.
-Held held_of(policy::Inquiry& inquiry, const std::shared_ptr<const Policy>& current);
+Held held_of(policy::Inquiry& inquiry, const std::shared_ptr<const VslPolicy>& current);
 
 /// A line of the record of a stage, with the parts of the state that the stage may depend on.
 std::string state_line(const Session& session, const Draft& draft);

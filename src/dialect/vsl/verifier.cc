@@ -10,7 +10,7 @@ using policy::AuthAttempt;
 
 namespace {
 
-AuthAnswer answer_of(const Policy::Ran& ran) {
+AuthAnswer answer_of(const VslPolicy::Ran& ran) {
   using Kind = AuthAnswer::Kind;
   AuthAnswer answer{.kind = Kind::unknown, .identity = {}, .reply = {}, .detail = ran.words()};
   if (!ran.trouble.empty()) {
@@ -56,7 +56,7 @@ Task<AuthAnswer> VslVerifier::verify(const AuthAttempt& attempt, policy::Inquiry
   };
   AuthAnswer answer;
   for (const Directive& directive : held.policy.directives(policy::Stage::auth)) {
-    const Policy::Ran ran = co_await held.policy.run(directive, context);
+    const VslPolicy::Ran ran = co_await held.policy.run(directive, context);
     answer = answer_of(ran);
     policy::Step step =
         policy::step_of(policy::interned(directive.name), directive.place(), answer);

@@ -50,7 +50,7 @@ class Text {
 
 /// One delivery attempt: recipients of one message with the same destination. The references must
 /// outlive the attempt.
-struct Errand {
+struct DeliveryTask {
   const spool::Message& message;          ///< the message
   const spool::Destination& destination;  ///< where it goes
   /// Indexes into the envelope; never empty.
@@ -63,7 +63,7 @@ struct Errand {
   std::chrono::steady_clock::time_point until = std::chrono::steady_clock::time_point::max();
 };
 
-/// The result of an attempt. `results` and `remotes` are parallel to the recipients of the errand.
+/// The result of an attempt. `results` and `remotes` are parallel to the recipients of the task.
 /// A missing result, or one of class none, counts as temporary.
 struct Carried {
   std::vector<smtp::RecipientResult> results;         ///< one for each recipient
@@ -75,11 +75,11 @@ struct Carried {
 
 /// Delivers messages. Called on the queue's event loop, for many messages concurrently; an
 /// implementation must not block the loop. An exception counts as a temporary error of this host.
-class Courier {
+class DeliveryAgent {
  public:
-  virtual ~Courier() = default;
+  virtual ~DeliveryAgent() = default;
   /// Makes one attempt. The references outlive the await.
-  virtual Task<Carried> carry(const Errand& errand, Text& text) = 0;
+  virtual Task<Carried> carry(const DeliveryTask& task, Text& text) = 0;
 };
 
 /// What became of a report: it was stored in the spool, or none is due.
@@ -99,10 +99,10 @@ class Reporter {
   virtual ~Reporter() = default;
   /// The report about recipients of a message, or nullopt when none is due. Any error means that a
   /// report is or may be due and cannot be made now; the message must stay in the queue.
-  virtual Result<std::optional<Report>> report(Event event, const Errand& errand,
+  virtual Result<std::optional<Report>> report(Event event, const DeliveryTask& task,
                                                const Carried& carried, Text& text) = 0;
-  /// The last report about `errand` could not be stored, so it is not sent.
-  virtual void lost(const Errand& errand) = 0;
+  /// The last report about `task` could not be stored, so it is not sent.
+  virtual void lost(const DeliveryTask& task) = 0;
 };
 
 }  // namespace postern::queue

@@ -89,12 +89,12 @@ bool is_push_back(const RecipientResult& result) {
 
 }  // namespace
 
-void Courier::Impl::Trip::settle_all(const RecipientResult& result) {
+void Courier::Impl::Attempt::settle_all(const RecipientResult& result) {
   report_.results.assign(message_.recipients.size(), result);
   report_.connection_of.assign(message_.recipients.size(), no_connection);
 }
 
-Task<AttemptReport> Courier::Impl::Trip::run() {
+Task<AttemptReport> Courier::Impl::Attempt::run() {
   const RelayConfig& config = *setup_->config;
   const Envelope envelope = split_address(message_.recipients.front().address);
   const Recipient recipient{.local_part = std::string(envelope.local_part),
@@ -148,7 +148,7 @@ Task<AttemptReport> Courier::Impl::Trip::run() {
   co_return std::move(report_);
 }
 
-void Courier::Impl::Trip::plan(const Routed& routed) {
+void Courier::Impl::Attempt::plan(const Routed& routed) {
   const bool v4_paused = courier_.v4_.paused(Clock::now());
   const bool v6_paused = courier_.v6_.paused(Clock::now());
   const auto planned = plan_attempt(routed.groups, setup_->config->limits,
@@ -167,7 +167,7 @@ void Courier::Impl::Trip::plan(const Routed& routed) {
 }
 
 /// C2: prefer, among the best hosts, one with an idle connection.
-void Courier::Impl::Trip::prefer_open_connections() {
+void Courier::Impl::Attempt::prefer_open_connections() {
   if (courier_.idle_.size() == 0 || places_.size() < 2) return;
   const auto group_end = std::find_if(places_.begin(), places_.end(), [&](const Place& place) {
     return place.group != places_.front().group;
@@ -187,7 +187,7 @@ void Courier::Impl::Trip::prefer_open_connections() {
 }
 
 /// The TLS level that is required of a host for this message.
-TlsLevel Courier::Impl::Trip::level_of(const Target& target) const {
+TlsLevel Courier::Impl::Attempt::level_of(const Target& target) const {
   if (!settings_->tlsa.empty()) return TlsLevel::dane;
   // RFC 8689 §4.2.1: REQUIRETLS requires a host named by DNSSEC or MTA-STS, with a valid
   // certificate.
@@ -198,7 +198,7 @@ TlsLevel Courier::Impl::Trip::level_of(const Target& target) const {
 }
 
 /// H5: chooses by weight among the sources that can be used at the moment.
-Courier::Impl::Trip::Egress Courier::Impl::Trip::choose_egress(bool v4) const {
+Courier::Impl::Attempt::Egress Courier::Impl::Attempt::choose_egress(bool v4) const {
   const EgressPool* const pool = settings_->pool.get();
   if (pool == nullptr) return {};
   const auto usable = [&](const EgressSource& each) {
@@ -217,8 +217,8 @@ Courier::Impl::Trip::Egress Courier::Impl::Trip::choose_egress(bool v4) const {
   return {.usable = pool->fallback};
 }
 
-Host Courier::Impl::Trip::host_for(const Place& place, const Egress& egress,
-                                   bool without_tls) const {
+Host Courier::Impl::Attempt::host_for(const Place& place, const Egress& egress,
+                                      bool without_tls) const {
   const Target& target = *place.target;
   const RouteSettings& settings = *settings_;
   Host host;
@@ -254,7 +254,7 @@ Host Courier::Impl::Trip::host_for(const Place& place, const Egress& egress,
   return host;
 }
 
-Task<void> Courier::Impl::Trip::dial(DeliveryAttempt& attempt, DeliveryAttempt::Dial next) {
+Task<void> Courier::Impl::Attempt::dial(DeliveryAttempt& attempt, DeliveryAttempt::Dial next) {
   const Place place = places_[next.host];
   const bool last = next.host + 1 == places_.size();
   // If a source cannot be bound, try another one.
@@ -316,8 +316,8 @@ Task<void> Courier::Impl::Trip::dial(DeliveryAttempt& attempt, DeliveryAttempt::
   }
 }
 
-void Courier::Impl::Trip::no_connection_to(DeliveryAttempt& attempt, ConnectionReport entry,
-                                           const DialFailure& failure) {
+void Courier::Impl::Attempt::no_connection_to(DeliveryAttempt& attempt, ConnectionReport entry,
+                                              const DialFailure& failure) {
   // Our own shortage is not the destination's fault: reduce concurrency, but do not let it sleep.
   const bool exhausted =
       failure.kind == DialFailure::Kind::local || failure.kind == DialFailure::Kind::ports;
@@ -332,8 +332,8 @@ void Courier::Impl::Trip::no_connection_to(DeliveryAttempt& attempt, ConnectionR
 }
 
 /// False when an idle connection was dead; this does not count as an attempt (C2).
-Task<bool> Courier::Impl::Trip::converse(DeliveryAttempt& attempt, OpenConnection open,
-                                         const std::string& key, ConnectionReport entry) {
+Task<bool> Courier::Impl::Attempt::converse(DeliveryAttempt& attempt, OpenConnection open,
+                                            const std::string& key, ConnectionReport entry) {
   Connection& connection = *open.connection;
   entry.source = connection.local_address().to_string();
   const Conversation said = co_await connection.deliver(attempt.remaining(), source_, until_);
@@ -358,7 +358,7 @@ Task<bool> Courier::Impl::Trip::converse(DeliveryAttempt& attempt, OpenConnectio
   co_return true;
 }
 
-void Courier::Impl::Trip::learn(const Conversation& conversation) {
+void Courier::Impl::Attempt::learn(const Conversation& conversation) {
   if (conversation.done.greeted) ++sessions_;
   report_.credentials_refused |= conversation.done.credentials_refused;
   answered_ |= conversation.done.mail_answered;

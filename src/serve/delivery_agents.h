@@ -10,7 +10,7 @@
 #include "mail/address.h"
 #include "net/work_pool.h"
 #include "policy/dkim_keyring.h"
-#include "queue/courier.h"
+#include "queue/delivery_agent.h"
 #include "relay/courier.h"
 #include "relay/report.h"
 #include "relay/report_rates.h"
@@ -18,10 +18,10 @@
 namespace postern::app {
 
 /// Delivers to other hosts. Used on the queue's event loop, except follow().
-class RelayCourier final : public queue::Courier {
+class RelayAgent final : public queue::DeliveryAgent {
  public:
   /// `config` is not null; `resolver` outlives it.
-  RelayCourier(std::shared_ptr<const relay::RelayConfig> config, dns::Resolver& resolver);
+  RelayAgent(std::shared_ptr<const relay::RelayConfig> config, dns::Resolver& resolver);
 
   /// Applies from the next delivery attempt on; running ones are not affected. Any thread.
   void follow(std::shared_ptr<const relay::RelayConfig> config);
@@ -34,7 +34,7 @@ class RelayCourier final : public queue::Courier {
   static std::string destination_to(std::string_view target);
 
   /// One delivery attempt.
-  Task<queue::Carried> carry(const queue::Errand& errand, queue::Text& text) override;
+  Task<queue::Carried> carry(const queue::DeliveryTask& task, queue::Text& text) override;
 
  private:
   dns::Resolver& resolver_;
@@ -51,17 +51,17 @@ class RelayCourier final : public queue::Courier {
 /// Delivers to Maildirs and mboxes of this machine; blocks on threads of `workers`. Below
 /// `data_dir` it creates the directories above a mailbox; elsewhere a missing directory may be an
 /// unmounted disk, and delivery fails temporarily.
-class FolderCourier final : public queue::Courier {
+class FolderAgent final : public queue::DeliveryAgent {
  public:
   /// `spool` and `workers` outlive it.
-  FolderCourier(spool::Spool& spool, net::WorkPool& workers, std::string hostname,
-                const std::string& data_dir)
+  FolderAgent(spool::Spool& spool, net::WorkPool& workers, std::string hostname,
+              const std::string& data_dir)
       : spool_(spool),
         workers_(workers),
         hostname_(std::move(hostname)),
         own_(std::filesystem::absolute(data_dir).string() + "/") {}
   /// One delivery attempt.
-  Task<queue::Carried> carry(const queue::Errand& errand, queue::Text& text) override;
+  Task<queue::Carried> carry(const queue::DeliveryTask& task, queue::Text& text) override;
 
  private:
   spool::Spool& spool_;
@@ -81,10 +81,10 @@ class SenderReports final : public queue::Reporter {
                 std::chrono::seconds ttl, const policy::DkimKeyring& keys);
 
   /// The report to enqueue; nullopt: none is due.
-  Result<std::optional<Report>> report(Event event, const queue::Errand& errand,
+  Result<std::optional<Report>> report(Event event, const queue::DeliveryTask& task,
                                        const queue::Carried& carried, queue::Text& text) override;
   /// Logs mail of which no report can be made.
-  void lost(const queue::Errand& errand) override;
+  void lost(const queue::DeliveryTask& task) override;
 
  private:
   Result<void> sign(spool::Body& body, std::chrono::system_clock::time_point now);

@@ -1,4 +1,4 @@
-#include "serve/queue_couriers.h"
+#include "serve/delivery_agents.h"
 
 #include <algorithm>
 #include <iterator>
@@ -36,9 +36,8 @@ constexpr std::string_view named = "to ";
 constexpr std::size_t most_named = 64;
 
 /// Recipients per transaction, from the first recipient's route.
-std::size_t at_a_time(const relay::RelayConfig& config, const queue::Errand& errand) {
-  const std::string& address =
-      errand.message.envelope.recipients[errand.recipients.front()].address;
+std::size_t at_a_time(const relay::RelayConfig& config, const queue::DeliveryTask& task) {
+  const std::string& address = task.message.envelope.recipients[task.recipients.front()].address;
   const std::size_t at = std::min(address.rfind('@'), address.size());
   const std::string_view domain =
       std::string_view(address).substr(std::min(at + 1, address.size()));
@@ -58,14 +57,14 @@ std::string_view outcome_word(const relay::AttemptReport& report, std::size_t in
   return "temporary";
 }
 
-void tell(const relay::AttemptReport& report, const queue::Errand& errand) {
+void tell(const relay::AttemptReport& report, const queue::DeliveryTask& task) {
   for (std::size_t i = 0; i < report.results.size(); ++i) {
     telemetry::metrics().relay_attempts.counter({outcome_word(report, i)}).add();
   }
   if (!report.our_fault && !report.credentials_refused) return;
   telemetry::log::error("route.trouble")
-      .field("route", errand.destination.key)
-      .field("message_id", errand.message.id)
+      .field("route", task.destination.key)
+      .field("message_id", task.message.id)
       .field("error", report.our_fault ? "the route has no usable next hop"
                                        : "the host refused our credentials");
 }
@@ -77,24 +76,23 @@ tl::unexpected<Error> unreadable(const queue::Text& text) {
 
 }  // namespace
 
-RelayCourier::RelayCourier(std::shared_ptr<const relay::RelayConfig> config,
-                           dns::Resolver& resolver)
+RelayAgent::RelayAgent(std::shared_ptr<const relay::RelayConfig> config, dns::Resolver& resolver)
     : resolver_(resolver), config_(std::move(config)) {}
 
-void RelayCourier::follow(std::shared_ptr<const relay::RelayConfig> config) {
+void RelayAgent::follow(std::shared_ptr<const relay::RelayConfig> config) {
   config_.store(std::move(config));
 }
 
-relay::DestinationLimits RelayCourier::limits_of(const spool::Destination& destination) const {
+relay::DestinationLimits RelayAgent::limits_of(const spool::Destination& destination) const {
   return relay::limits_of(*config_.load(), destination.key);
 }
 
-void RelayCourier::close() {
+void RelayAgent::close() {
   if (courier_) courier_->close_idle();
   for (const auto& [key, courier] : named_) courier->close_idle();
 }
 
-std::string RelayCourier::destination_to(std::string_view target) {
+std::string RelayAgent::destination_to(std::string_view target) {
   std::string hop(target);
   if (const auto address = IpAddress::parse(target)) {
     hop = "[" + address->to_string() + "]";
@@ -107,7 +105,7 @@ std::string RelayCourier::destination_to(std::string_view target) {
   return std::string(named) + hop;
 }
 
-std::shared_ptr<relay::Courier> RelayCourier::courier_to(const std::string& key) {
+std::shared_ptr<relay::Courier> RelayAgent::courier_to(const std::string& key) {
   const relay::CourierOptions options{.longest_wait = used_->longest_wait};
   if (!key.starts_with(named)) return courier_;
   if (const auto found = named_.find(key); found != named_.end()) return found->second;
@@ -123,7 +121,7 @@ std::shared_ptr<relay::Courier> RelayCourier::courier_to(const std::string& key)
   return named_[key] = std::make_shared<relay::Courier>(std::move(config), resolver_, options);
 }
 
-Task<queue::Carried> RelayCourier::carry(const queue::Errand& errand, queue::Text& text) {
+Task<queue::Carried> RelayAgent::carry(const queue::DeliveryTask& task, queue::Text& text) {
   if (const auto config = config_.load(); config != used_) {
     close();
     named_.clear();
@@ -132,11 +130,11 @@ Task<queue::Carried> RelayCourier::carry(const queue::Errand& errand, queue::Tex
     used_ = config;
   }
   // A reload replaces both.
-  const std::shared_ptr<relay::Courier> courier = courier_to(errand.destination.key);
+  const std::shared_ptr<relay::Courier> courier = courier_to(task.destination.key);
   const std::shared_ptr<const relay::RelayConfig> config = used_;
-  const spool::Envelope& envelope = errand.message.envelope;
+  const spool::Envelope& envelope = task.message.envelope;
   smtp::OutboundMessage message{.reverse_path = envelope.reverse_path,
-                                .size = errand.message.size,
+                                .size = task.message.size,
                                 .header_8bit = envelope.header_8bit,
                                 .body_8bit = envelope.body_8bit,
                                 .smtputf8 = envelope.smtputf8,
@@ -145,26 +143,26 @@ Task<queue::Carried> RelayCourier::carry(const queue::Errand& errand, queue::Tex
                                 .envid = envelope.envid};
   queue::Carried carried;
   if (!courier) {
-    carried.results.assign(errand.recipients.size(),
-                           temporary("no next hop has the name " + errand.destination.key));
+    carried.results.assign(task.recipients.size(),
+                           temporary("no next hop has the name " + task.destination.key));
     co_return carried;
   }
   const auto read = [&text](std::uint64_t offset, std::size_t room) {
     return text.read(offset, room);
   };
-  for (std::size_t done = 0; done < errand.recipients.size();) {
-    const std::size_t end = std::min(errand.recipients.size(), done + at_a_time(*config, errand));
+  for (std::size_t done = 0; done < task.recipients.size();) {
+    const std::size_t end = std::min(task.recipients.size(), done + at_a_time(*config, task));
     message.recipients.clear();
     for (; done < end; ++done) {
-      const spool::Recipient& recipient = envelope.recipients[errand.recipients[done]];
+      const spool::Recipient& recipient = envelope.recipients[task.recipients[done]];
       message.recipients.push_back({recipient.address, recipient.notify, recipient.orcpt});
     }
-    relay::AttemptReport report = co_await courier->attempt(message, read, errand.until);
-    tell(report, errand);
+    relay::AttemptReport report = co_await courier->attempt(message, read, task.until);
+    tell(report, task);
     if (auto line = telemetry::log::debug("relay.attempt")) {
-      line.field("message_id", errand.message.id)
-          .field("route", errand.destination.key)
-          .field("attempt", errand.attempt)
+      line.field("message_id", task.message.id)
+          .field("route", task.destination.key)
+          .field("attempt", task.attempt)
           .msg(boost::json::serialize(attempt_json(report, message)));
     }
     // The best contact determines the destination's state.
@@ -180,20 +178,20 @@ Task<queue::Carried> RelayCourier::carry(const queue::Errand& errand, queue::Tex
     const smtp::RecipientResult last = carried.results.back();
     if (report.contact == relay::Contact::connection_failed &&
         last.klass == smtp::ResultClass::temporary) {
-      carried.results.resize(errand.recipients.size(), last);
+      carried.results.resize(task.recipients.size(), last);
       break;
     }
   }
   co_return carried;
 }
 
-Task<queue::Carried> FolderCourier::carry(const queue::Errand& errand, queue::Text&) {
+Task<queue::Carried> FolderAgent::carry(const queue::DeliveryTask& task, queue::Text&) {
   queue::Carried carried;
-  for (const std::uint32_t index : errand.recipients) {
-    const spool::Recipient& recipient = errand.message.envelope.recipients[index];
+  for (const std::uint32_t index : task.recipients) {
+    const spool::Recipient& recipient = task.message.envelope.recipients[index];
     auto kept = co_await workers_.run(
-        [this, path = errand.destination.key, id = errand.message.id, address = recipient.address,
-         from = errand.message.envelope.reverse_path]() -> Result<std::string> {
+        [this, path = task.destination.key, id = task.message.id, address = recipient.address,
+         from = task.message.envelope.reverse_path]() -> Result<std::string> {
           Result<spool::BodyReader> body = spool_.body(id);
           if (!body) return tl::unexpected(body.error());
           const auto to = mail::parse_mailbox(address, mail::Utf8::allowed);
@@ -250,16 +248,15 @@ Result<void> SenderReports::sign(spool::Body& body, std::chrono::system_clock::t
   return written;
 }
 
-void SenderReports::lost(const queue::Errand& errand) {
-  rates_.take_back(errand.message.envelope.reverse_path,
+void SenderReports::lost(const queue::DeliveryTask& task) {
+  rates_.take_back(task.message.envelope.reverse_path,
                    since_epoch(std::chrono::system_clock::now()));
 }
 
-Result<std::optional<queue::Reporter::Report>> SenderReports::report(Event event,
-                                                                     const queue::Errand& errand,
-                                                                     const queue::Carried& carried,
-                                                                     queue::Text& text) {
-  const spool::Envelope& envelope = errand.message.envelope;
+Result<std::optional<queue::Reporter::Report>> SenderReports::report(
+    Event event, const queue::DeliveryTask& task, const queue::Carried& carried,
+    queue::Text& text) {
+  const spool::Envelope& envelope = task.message.envelope;
   const auto now = std::chrono::system_clock::now();
   relay::ReportOccasion occasion{
       .kind = event == Event::failed ? relay::ReportKind::failed : relay::ReportKind::delayed,
@@ -269,10 +266,10 @@ Result<std::optional<queue::Reporter::Report>> SenderReports::report(Event event
       .envid = envelope.envid,
       .smtputf8 = envelope.smtputf8,
       .requiretls = envelope.require_tls,
-      .log_id = errand.message.id,
+      .log_id = task.message.id,
       .retry_until = envelope.received + ttl_};
-  for (std::size_t i = 0; i < errand.recipients.size(); ++i) {
-    const spool::Recipient& recipient = envelope.recipients[errand.recipients[i]];
+  for (std::size_t i = 0; i < task.recipients.size(); ++i) {
+    const spool::Recipient& recipient = envelope.recipients[task.recipients[i]];
     const smtp::RecipientResult& result = carried.results[i];
     relay::ReportedRecipient reported{
         .address = recipient.address,
@@ -281,7 +278,7 @@ Result<std::optional<queue::Reporter::Report>> SenderReports::report(Event event
         .klass = result.klass,
         .enhanced = result.enhanced,
         .remote = result.code != 0 ? carried.remotes[i] : std::string(),
-        .last_attempt = errand.started,
+        .last_attempt = task.started,
         .delay_notice_sent = recipient.noticed};
     if (result.code != 0) {
       // The remote host's own text.
@@ -318,7 +315,7 @@ Result<std::optional<queue::Reporter::Report>> SenderReports::report(Event event
   const relay::Original original = scan.finish();
   if (const auto why = relay::suppressed(occasion, original, settings_)) {
     telemetry::log::info("report.suppressed")
-        .field("message_id", errand.message.id)
+        .field("message_id", task.message.id)
         .field("error", relay::word_of(*why));
     return std::nullopt;
   }

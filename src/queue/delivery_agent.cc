@@ -1,4 +1,4 @@
-#include "queue/courier.h"
+#include "queue/delivery_agent.h"
 
 #include <utility>
 

@@ -1,4 +1,4 @@
-#include "serve/queue_couriers.h"
+#include "serve/delivery_agents.h"
 
 #include <filesystem>
 #include <future>
@@ -41,7 +41,7 @@ struct FolderCourierTest : ::testing::Test {
     const spool::MessageId id = *stored.get_future().get();
     const spool::Message message = **spool->get(id);
     queue::Text text(*spool, id, *spool->body(id));
-    FolderCourier courier(*spool, pool, "mx.example.org", folder.file("data"));
+    FolderAgent courier(*spool, pool, "mx.example.org", folder.file("data"));
     return tests::run(courier.carry({.message = message,
                                      .destination = destination,
                                      .recipients = {0, 1},
