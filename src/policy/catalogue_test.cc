@@ -434,6 +434,7 @@ TEST(Catalogue, lists_each_check_once_with_its_words) {
   EXPECT_EQ(checks::control_of("spf_domain_listed"), "spf");
   EXPECT_EQ(checks::control_of("spf_authorised"), "spf");
   EXPECT_EQ(checks::control_of("dkim_signed"), "dkim");
+  EXPECT_EQ(checks::control_of("helo_literal_is_client"), "helo_literal_is_client");
   EXPECT_EQ(checks::control_of("internal_error"), "");
 }
 

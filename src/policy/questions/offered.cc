@@ -31,6 +31,11 @@ const Offered* find_offered(std::string_view name) {
 
 namespace {
 
+// Plans ask at RCPT: at the end of data several refusals of a webhook policy are answered in the
+// words of SPF and DKIM (dialect/webhook/layer.h).
+static_assert(std::ranges::all_of(offered,
+                                  [](const Offered& one) { return one.from <= Stage::rcpt; }));
+
 template <std::size_t row>
 Verdict judge(const Evidence& evidence, const Argument& /*argument*/) {
   constexpr const Offered& question = offered[row];
@@ -39,8 +44,7 @@ Verdict judge(const Evidence& evidence, const Argument& /*argument*/) {
     case Finding::Is::holds:
       return pass_on(std::move(found.words));
     case Finding::Is::unknown:
-      return replies::trouble(std::max(question.from, Stage::rcpt), Trouble::local,
-                              std::move(found.words));
+      return replies::trouble(Stage::rcpt, Trouble::local, std::move(found.words));
     case Finding::Is::fails:
       break;
   }
@@ -53,12 +57,12 @@ std::span<const Check> checks(std::index_sequence<row...> /*rows*/) {
   static const std::string replies[] = {
       fmt::format("{} {}, 451 4.3.0", offered[row].code, offered[row].enhanced.to_string())...};
   static const Check all[] = {{.name = offered[row].name,
-                               .stage = std::max(offered[row].from, Stage::rcpt),
+                               .stage = Stage::rcpt,
                                .needs = Need::none,
                                .judge = judge<row>,
                                .help = offered[row].holds,
                                .replies = replies[row],
-                               .control = ""}...};
+                               .control = offered[row].name}...};
   return all;
 }
 

@@ -57,8 +57,11 @@ TEST(Offered, each_is_a_check_of_plans) {
   for (const Check& check : offered_checks()) {
     EXPECT_TRUE(names.insert(check.name).second) << check.name;
     EXPECT_EQ(checks::find(check.name), &check);
-    ASSERT_NE(find_offered(check.name), nullptr);
-    EXPECT_GE(check.stage, Stage::rcpt) << check.name << ": policies of webhooks have no earlier";
+    const Offered* row = find_offered(check.name);
+    ASSERT_NE(row, nullptr);
+    EXPECT_FALSE(row->label.empty() || row->when.empty() || row->fails.empty()) << check.name;
+    EXPECT_EQ(check.control, check.name) << "a control of webhook policies";
+    EXPECT_EQ(check.stage, Stage::rcpt) << check.name;
   }
   EXPECT_EQ(find_offered("no_such"), nullptr);
   const Check& check = *checks::find("helo_literal_is_client");
