@@ -13,8 +13,8 @@ std::vector<std::string> hints_for(const policy::Step& decider, const policy::Re
     const std::size_t slash = decider.origin.rfind('/');
     const auto fields = dialect::webhook::fields_of(subject->route.policy->definition);
     if (slash == std::string::npos || !fields) return {};
-    const auto* rule =
-        dialect::webhook::rule_of(std::string_view(decider.origin).substr(slash + 1));
+    const auto* rule = dialect::webhook::rule_of(std::string_view(decider.origin).substr(slash + 1),
+                                                 decider.check);
     if (rule == nullptr) return {};
     return {rule->hint(*fields, evidence)};
   }

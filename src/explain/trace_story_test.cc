@@ -5,9 +5,9 @@
 #include <boost/json.hpp>
 
 #include "base/temporary_folder_test.h"
-#include "explain/options.h"
 #include "dialect/webhook/compile.h"
 #include "explain/live.h"
+#include "explain/options.h"
 #include "policy/testing.h"
 #include "serve/trace_port.h"
 
@@ -100,6 +100,18 @@ TEST_F(TraceStory, says_who_refused_and_what_would_have_passed) {
   EXPECT_EQ(text_at(*story, "/dns/0/records"), R"(["v=spf1 -all"])");
   EXPECT_EQ(text_at(*story, "/again/agrees"), "true");
   EXPECT_EQ(text_at(*story, "/stages/5/decisions/0/layers/0/name"), "high-security");
+}
+
+/// Every check of the list has its own words, though they share the field.
+TEST_F(TraceStory, says_which_offered_check_refused) {
+  fields_.checks = {"helo_literal_is_client"};
+  options_.helo = "[192.0.2.9]";
+  const auto story = told(decided());
+  ASSERT_TRUE(story);
+  EXPECT_EQ(text_at(*story, "/decided_by/field"), "checks");
+  EXPECT_EQ(text_at(*story, "/would_pass_if"),
+            R"(["this held: an address literal in HELO is the client's address"])");
+  EXPECT_EQ(text_at(*story, "/again/agrees"), "true");
 }
 
 TEST_F(TraceStory, shadow_rules_never_answer) {

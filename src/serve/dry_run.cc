@@ -95,6 +95,7 @@ class Judgement {
     for (const dialect::webhook::Control& control : dialect::webhook::controls()) {
       const auto found = entries_.find(control.name);
       const bool enabled = found != entries_.end();
+      if (control.named && !enabled) continue;
       const Entry entry = enabled ? found->second : Entry();
       list.push_back(json::object{{"control", control.name},
                                   {"enabled", enabled},

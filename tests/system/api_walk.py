@@ -24,7 +24,8 @@ RICH = ("From: A <alerts@partner.example.com>\r\nTo: B <{to}>\r\nCc: C <c@exampl
 ALL_CONTROLS = {"name": "all", "allowed_source_ips": ["192.0.2.0/24"], "require_smtp_auth": True, "require_spf": True, "mode": "enforce",
                 "smtp_credentials": [{"username": "kept", "password": "a password"},
                                      {"username": "hashed", "password_hash": "$2y$12$nPTBMMvN69D89yK6m11xbeiT77S0E8CKKA.QU9.mKtEW6GFoOUh1e"}],
-                "allowed_spf_domains": "partner.example.com", "require_dkim": True, "allowed_dkim_domains": ["partner.example.com", "*.example.org"]}
+                "allowed_spf_domains": "partner.example.com", "require_dkim": True, "allowed_dkim_domains": ["partner.example.com", "*.example.org"],
+                "checks": "helo_literal_is_client"}
 
 
 def totp(secret, ahead=0):

@@ -1,12 +1,14 @@
 #include "dialect/webhook/controls.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "base/shown.h"
 #include "base/text.h"
 #include "policy/catalogue.h"
+#include "policy/questions/offered.h"
 
 namespace postern::dialect::webhook {
 
@@ -15,6 +17,7 @@ namespace {
 using policy::Argument;
 using policy::DomainSet;
 using policy::Evidence;
+using policy::questions::offered;
 using Names = std::vector<std::string>;
 namespace checks = policy::checks;
 
@@ -202,6 +205,36 @@ void dkim_advice(const PolicyFields& fields, std::vector<Advice>& advice) {
        "Without signing domains any signer is accepted, even a sender's own throw-away domain."});
 }
 
+// Offered checks: the list `checks` names them. Each is a control with one rule.
+
+constexpr std::string_view checks_fields[] = {"checks"};
+
+template <std::size_t row>
+ControlRule offered_rule() {
+  return {.field = checks_fields[0],
+          .check = &policy::questions::offered_checks()[row],
+          .is_on =
+              [](const PolicyFields& fields) {
+                return std::ranges::find(fields.checks, offered[row].name) != fields.checks.end();
+              },
+          .argument = no_argument,
+          .hint = [](const PolicyFields&,
+                     const Evidence&) { return fmt::format("this held: {}", offered[row].when); }};
+}
+
+template <std::size_t... row>
+std::vector<Control> offered_controls(std::index_sequence<row...> /*rows*/) {
+  static const ControlRule rules[] = {offered_rule<row>()...};
+  return {Control{.name = offered[row].name,
+                  .label = offered[row].label,
+                  .brief = offered[row].label,
+                  .fields = checks_fields,
+                  .rules = {&rules[row], 1},
+                  .named = true,
+                  .reads = [](const PolicyFields&) { return std::string(offered[row].when); },
+                  .advise = nullptr}...};
+}
+
 /// A new control is one row, with its fields and rules above.
 constexpr Control table[] = {
     {.name = "source_ip",
@@ -234,18 +267,32 @@ constexpr Control table[] = {
      .advise = dkim_advice},
 };
 
+std::vector<Control> with_offered() {
+  std::vector<Control> all(std::begin(table), std::end(table));
+  const auto later = std::ranges::find_if(all, [](const Control& control) {
+    return control.rules.front().check->stage > policy::Stage::rcpt;
+  });
+  const auto more = offered_controls(std::make_index_sequence<std::size(offered)>());
+  all.insert(later, more.begin(), more.end());
+  return all;
+}
+
 }  // namespace
 
-std::span<const Control> controls() { return table; }
+std::span<const Control> controls() {
+  static const std::vector<Control> all = with_offered();
+  return all;
+}
 
 std::string first_reply(const policy::Check& check) {
   return std::string(trim(split(check.replies, ',').front()));
 }
 
-const ControlRule* rule_of(std::string_view field) {
-  for (const Control& control : table) {
-    const auto found = std::ranges::find(control.rules, field, &ControlRule::field);
-    if (found != control.rules.end()) return &*found;
+const ControlRule* rule_of(std::string_view field, std::string_view check) {
+  for (const Control& control : controls()) {
+    for (const ControlRule& rule : control.rules) {
+      if (rule.field == field && rule.check->name == check) return &rule;
+    }
   }
   return nullptr;
 }

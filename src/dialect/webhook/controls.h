@@ -31,19 +31,22 @@ struct Control {
   std::string_view brief;  ///< where there is little room: "IP"
   std::span<const std::string_view> fields;  ///< the first is the one that switches it on
   std::span<const ControlRule> rules;        ///< of one stage, in the order of evaluation
+  /// It is on where the list of its field names it: one of `policy::questions::offered`. Dry runs
+  /// and pages show it only where it is on.
+  bool named = false;
   /// Continues "A message is accepted when"; called only if a rule is on.
   std::string (*reads)(const PolicyFields& fields) = nullptr;
   /// Adds hints on a valid policy that may not do what its author intended; null: none.
   void (*advise)(const PolicyFields& fields, std::vector<Advice>& advice) = nullptr;
 };
 
-/// All controls, in the order of evaluation: those of RCPT first.
+/// All controls, in the order of evaluation: those of RCPT first. Static.
 std::span<const Control> controls();
 
 /// The first refusal of a check in its entry of the catalogue: "550 5.7.1".
 std::string first_reply(const policy::Check& check);
 
-/// The rule that a field switches on; null if there is none.
-const ControlRule* rule_of(std::string_view field);
+/// The rule of a check that a field switches on; null if there is none. Static.
+const ControlRule* rule_of(std::string_view field, std::string_view check);
 
 }  // namespace postern::dialect::webhook

@@ -12,6 +12,7 @@
 #include "dialect/webhook/body_reader.h"
 #include "dialect/webhook/smtp_credentials.h"
 #include "mail/address.h"
+#include "policy/questions/offered.h"
 
 namespace postern::dialect::webhook {
 
@@ -54,28 +55,40 @@ class ElementErrors {
   std::string sentence_;
 };
 
-void read_networks(BodyReader& body, std::string_view field, std::vector<Cidr>& networks) {
-  const std::optional<ListText> list = body.list(field);
-  if (!list) return;
+/// One element of a list, normalised; or a sentence that says what is wrong.
+template <class T>
+using Element = tl::expected<T, std::string>;
+
+/// Reads a list field without its duplicates. An element at fault leaves `list` as it is.
+template <class T>
+void read_list(BodyReader& body, std::string_view field, std::vector<T>& list,
+               Element<T> (*parse)(std::string_view text)) {
+  const std::optional<ListText> given = body.list(field);
+  if (!given) return;
   ElementErrors wrong;
-  std::vector<Cidr> read;
-  for (std::size_t i = 0; i < list->elements.size(); ++i) {
-    const Result<Cidr> network = Cidr::parse(list->elements[i]);
-    if (!network) {
-      wrong.add(i, network.error().message);
-    } else if (std::find(read.begin(), read.end(), *network) == read.end()) {
-      read.push_back(*network);
+  std::vector<T> read;
+  for (std::size_t i = 0; i < given->elements.size(); ++i) {
+    Element<T> element = parse(given->elements[i]);
+    if (!element) {
+      wrong.add(i, element.error());
+    } else if (std::find(read.begin(), read.end(), *element) == read.end()) {
+      read.push_back(std::move(*element));
     }
   }
   if (wrong.none()) {
-    networks = std::move(read);
+    list = std::move(read);
   } else {
     body.error(field, std::move(wrong).sentence());
   }
 }
 
-/// One element of an allowed-domain list, normalised; or a sentence that says what is wrong.
-tl::expected<std::string, std::string> domain_pattern(std::string_view text) {
+Element<Cidr> network(std::string_view text) {
+  const Result<Cidr> network = Cidr::parse(text);
+  if (!network) return tl::unexpected(network.error().message);
+  return *network;
+}
+
+Element<std::string> domain_pattern(std::string_view text) {
   const std::string shown = printable(text, 64);
   const auto wrong = [&](std::string_view why) {
     return tl::unexpected(fmt::format("`{}` {}", shown, why));
@@ -100,24 +113,22 @@ tl::expected<std::string, std::string> domain_pattern(std::string_view text) {
   return "." + domain->text();
 }
 
-void read_domains(BodyReader& body, std::string_view field, std::vector<std::string>& domains) {
-  const std::optional<ListText> list = body.list(field);
-  if (!list) return;
-  ElementErrors wrong;
-  std::vector<std::string> read;
-  for (std::size_t i = 0; i < list->elements.size(); ++i) {
-    tl::expected<std::string, std::string> domain = domain_pattern(list->elements[i]);
-    if (!domain) {
-      wrong.add(i, domain.error());
-    } else if (std::find(read.begin(), read.end(), *domain) == read.end()) {
-      read.push_back(std::move(*domain));
-    }
-  }
-  if (wrong.none()) {
-    domains = std::move(read);
-  } else {
-    body.error(field, std::move(wrong).sentence());
-  }
+std::vector<std::string_view> offered_names() {
+  std::vector<std::string_view> names;
+  for (const policy::questions::Offered& one : policy::questions::offered)
+    names.push_back(one.name);
+  return names;
+}
+
+Element<std::string> check_name(std::string_view text) {
+  if (policy::questions::find_offered(text) != nullptr) return std::string(text);
+  const auto names = offered_names();
+  const auto near = nearest(text.substr(0, 64), names);
+  return tl::unexpected(
+      fmt::format("`{}` is not an offered check; {}", printable(text, 64),
+                  near ? fmt::format("did you mean `{}`?", *near)
+                       : fmt::format("there {} `{}`", names.size() == 1 ? "is" : "are",
+                                     fmt::join(names, "`, `"))));
 }
 
 bool same(const std::vector<CredentialFields>& a, const std::vector<CredentialFields>& b) {
@@ -173,13 +184,13 @@ constexpr Field flag(FieldText text, Recorded recorded = Recorded::always) {
 
 using Names = std::vector<std::string>;
 
-template <Names PolicyFields::* Member>
-constexpr Field domains(FieldText text, Recorded recorded = Recorded::always) {
+template <Names PolicyFields::* Member, auto parse>
+constexpr Field names(FieldKind kind, FieldText text, Recorded recorded = Recorded::always) {
   return {
-      .text = of_kind(FieldKind::domains, text),
+      .text = of_kind(kind, text),
       .recorded = recorded,
       .read = [](BodyReader& body, std::string_view field,
-                 PolicyFields& fields) { read_domains(body, field, fields.*Member); },
+                 PolicyFields& fields) { read_list(body, field, fields.*Member, +parse); },
       .same = same_member<Member>,
       .is_set = [](const PolicyFields& fields) { return !(fields.*Member).empty(); },
       .shown =
@@ -189,6 +200,32 @@ constexpr Field domains(FieldText text, Recorded recorded = Recorded::always) {
       .to_record = [](const PolicyFields& fields) { return json::value_from(fields.*Member); },
       .from_record = [](const json::value& value,
                         PolicyFields& fields) { fields.*Member = json::value_to<Names>(value); }};
+}
+
+template <Names PolicyFields::* Member>
+constexpr Field domains(FieldText text) {
+  return names<Member, domain_pattern>(FieldKind::domains, text);
+}
+
+/// `checks`. A recorded name that is offered no longer is an error: without its check the policy
+/// would accept what it refused.
+Field checks_field() {
+  static const std::string hint =
+      fmt::format("Names, one per line: `{}`.", fmt::join(offered_names(), "`, `"));
+  static const std::string write =
+      fmt::format("Offered checks that must hold: {}. Answers have it where it is set.",
+                  fmt::join(offered_names(), ", "));
+  Field field = names<&PolicyFields::checks, check_name>(
+      FieldKind::checks,
+      {.name = "checks", .label = "Other checks", .hint = hint, .write = write, .if_set = true},
+      Recorded::when_set);
+  field.from_record = [](const json::value& value, PolicyFields& fields) {
+    fields.checks = json::value_to<Names>(value);
+    for (const std::string& name : fields.checks) {
+      if (const auto known = check_name(name); !known) throw std::invalid_argument(known.error());
+    }
+  };
+  return field;
 }
 
 Names texts_of(const std::vector<Cidr>& networks) {
@@ -203,7 +240,7 @@ constexpr Field networks(FieldText text, Recorded recorded = Recorded::always) {
   return {.text = of_kind(FieldKind::networks, text),
           .recorded = recorded,
           .read = [](BodyReader& body, std::string_view field,
-                     PolicyFields& fields) { read_networks(body, field, fields.*Member); },
+                     PolicyFields& fields) { read_list(body, field, fields.*Member, network); },
           .same = same_member<Member>,
           .is_set = [](const PolicyFields& fields) { return !(fields.*Member).empty(); },
           .shown =
@@ -263,7 +300,7 @@ constexpr FieldText credentials_text{
 
 /// All fields but the credentials, in the order of answers. A new field is one row; a control that
 /// it belongs to lists it (controls.cc).
-constexpr Field table[] = {
+const Field table[] = {
     name_field,
     networks<&PolicyFields::allowed_source_ips>(
         {.name = "allowed_source_ips",
@@ -295,6 +332,7 @@ constexpr Field table[] = {
          .hint = "Domains that sign, one per line.",
          .needs = "require_dkim",
          .write = "Signing domains (d=). Needs require_dkim."}),
+    checks_field(),
     mode_field,
 };
 
@@ -385,7 +423,9 @@ json::object to_json(const PolicyFields& fields) {
     usernames.emplace_back(credential.username);
   }
   json::object shown;
-  for (const Field& field : table) shown[field.text.name] = field.shown(fields);
+  for (const Field& field : table) {
+    if (!field.text.if_set || field.is_set(fields)) shown[field.text.name] = field.shown(fields);
+  }
   shown["smtp_usernames"] = std::move(usernames);
   return shown;
 }

@@ -35,11 +35,12 @@ struct PolicyFields {
       allowed_spf_domains;    ///< A-labels; ".example.com" matches its subdomains
   bool require_dkim = false;  ///< a DKIM signature must pass
   std::vector<std::string> allowed_dkim_domains;  ///< as allowed_spf_domains
+  std::vector<std::string> checks;  ///< names of `policy::questions::offered`, in the order given
   bool shadow = false;  ///< mode = "shadow": the controls are judged and traced, but refuse nothing
 };
 
 /// How a field is written in bodies and edited in a form.
-enum class FieldKind : std::uint8_t { name, flag, networks, domains, mode, credentials };
+enum class FieldKind : std::uint8_t { name, flag, networks, domains, checks, mode, credentials };
 
 /// What documents and pages say of a field. docs/openapi.yaml, docs/webhook-policies.md and
 /// web/src/lib/policy-fields.ts are made from it (made_documents_test.cc).
@@ -51,6 +52,7 @@ struct FieldText {
   std::string_view write = {};  ///< description in the API's document; "": none
   /// Values that are refused, for the manual; "": those that every field of the kind refuses.
   std::string_view refused = {};
+  bool if_set = false;               ///< answers have it only where it is set
   FieldKind kind = FieldKind::name;  ///< set by the row
 };
 
@@ -81,8 +83,9 @@ Parsed<PolicyWrite> parse_policy(const boost::json::object& body, const PolicyFi
 /// password: do not call it on an event loop.
 void hash_passwords(PolicyWrite& write, const std::function<Secret(const Secret& password)>& hash);
 
-/// The fields for the API: lists as comma-separated strings, "" if unset, and `smtp_usernames`
-/// instead of the credentials. The caller adds ids, versions and times.
+/// The fields for the API: lists as comma-separated strings, "" if unset (FieldText::if_set:
+/// absent), and `smtp_usernames` instead of the credentials. The caller adds ids, versions and
+/// times.
 boost::json::object to_json(const PolicyFields& fields);
 
 /// The fields without credentials as a JSON text: WebhookPolicy::definition, which the store and

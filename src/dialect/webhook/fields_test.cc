@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fmt/format.h>
 #include <boost/json.hpp>
 
 namespace postern::dialect::webhook {
@@ -174,6 +175,13 @@ constexpr Refusal refusals[] = {
      "IP address"},
     {R"("require_dkim":true,"allowed_dkim_domains":"-a.example")", "allowed_dkim_domains",
      "not a domain"},
+    {R"("checks":"helo_literal_is_client,helo_literal_is_clent")", "checks",
+     "element 2: `helo_literal_is_clent` is not an offered check; did you mean "
+     "`helo_literal_is_client`?"},
+    {R"("checks":"dkim_signed")", "checks", "`helo_literal_is_client`"},
+    {R"("checks":"HELO_LITERAL_IS_CLIENT")", "checks", "is not an offered check"},
+    {R"("checks":"helo_literal_is_client,")", "checks", "element 2 is empty"},
+    {R"("checks":true)", "checks", "comma-separated string or an array"},
     {R"("smtp_credentials":"bob:hunter2")", "smtp_credentials", "no bcrypt hash"},
     {R"("smtp_credentials":"hunter2")", "smtp_credentials", "no colon"},
     {R"("smtp_credentials":"bob:$apr1$abcdefgh$0123456789abcdefghijkl")", "smtp_credentials",
@@ -272,6 +280,36 @@ TEST(PolicyFields, normalises_domains) {
   EXPECT_EQ(text(R"("*.a.example,.b.example,*.A.example")"), ".a.example,.b.example");
   EXPECT_EQ(text(R"("bücher.example")"), "xn--bcher-kva.example");
   EXPECT_EQ(text(R"("a.example,A.EXAMPLE")"), "a.example");
+}
+
+/// A policy without checks shows and records what it did before the field was there.
+TEST(PolicyFields, names_offered_checks_and_shows_them_where_they_are_set) {
+  const PolicyFields none = made(R"({"name":"p","checks":""})");
+  EXPECT_FALSE(to_json(none).contains("checks"));
+  EXPECT_EQ(definition_of(none), definition_of(made(R"({"name":"p"})")));
+  for (const char* list :
+       {R"("helo_literal_is_client")", R"(" helo_literal_is_client ,\nhelo_literal_is_client")",
+        R"(["helo_literal_is_client","helo_literal_is_client"])"}) {
+    const PolicyFields fields = made(fmt::format(R"({{"name":"p","checks":{}}})", list));
+    EXPECT_EQ(to_json(fields).at("checks"), "helo_literal_is_client") << list;
+    const Result<PolicyFields> again = fields_of(definition_of(fields));
+    ASSERT_TRUE(again) << list;
+    EXPECT_EQ(again->checks, fields.checks) << list;
+    const auto kept = parse_policy(object(R"({"require_dkim":true})"), &fields);
+    ASSERT_TRUE(kept);
+    EXPECT_EQ(kept->fields.checks, fields.checks);
+    const auto emptied = parse_policy(object(R"({"checks":[]})"), &fields);
+    ASSERT_TRUE(emptied);
+    EXPECT_EQ(emptied->changed, std::vector<std::string>{"checks"});
+    EXPECT_FALSE(to_json(emptied->fields).contains("checks"));
+  }
+}
+
+/// Without its check the policy would accept what it refused.
+TEST(PolicyFields, a_recorded_check_that_is_offered_no_longer_is_an_error) {
+  std::string definition = definition_of(made(R"({"name":"p","checks":"helo_literal_is_client"})"));
+  definition.replace(definition.find("helo_literal"), 4, "ehlo");
+  EXPECT_FALSE(fields_of(definition));
 }
 
 TEST(PolicyFields, limits_lists_to_1000_elements) {

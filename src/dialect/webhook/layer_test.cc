@@ -94,6 +94,26 @@ TEST(WebhookLayer, an_earlier_check_answers_for_a_later_one) {
   EXPECT_EQ(reply(1), "");
 }
 
+TEST(WebhookLayer, asks_the_offered_checks_that_its_policy_names) {
+  PolicyFields fields = fields_with({"192.0.2.0/24"}, false);
+  fields.checks = {"helo_literal_is_client"};
+  const auto owner = compiled(fields);
+  Evidence evidence = from_client("192.0.2.7");
+  evidence.consider(recipient_of(a_webhook("a"), owner));
+  evidence.session.helo = "[192.0.2.9]";
+  const Judged judged = judge(evidence);
+  EXPECT_EQ(judged.reply, "550 5.7.1 the address literal in HELO is not the client's address");
+  EXPECT_EQ(judged.steps, (Names{"webhook_active", "policy_loaded", "client_in_networks",
+                                 "helo_literal_is_client"}));
+  EXPECT_EQ(owner->plan.at(Stage::rcpt).back().origin, "pol_1/checks");
+  evidence.session.helo = "[192.0.2.7]";
+  EXPECT_EQ(judge(evidence).reply, "");
+  fields.checks.clear();
+  evidence.consider(recipient_of(a_webhook("a"), compiled(fields)));
+  evidence.session.helo = "[192.0.2.9]";
+  EXPECT_EQ(judge(evidence).reply, "");
+}
+
 TEST(WebhookLayer, a_policy_in_shadow_mode_is_judged_and_refuses_nothing) {
   PolicyFields fields = fields_with({"203.0.113.0/24"}, false);
   fields.require_spf = true;

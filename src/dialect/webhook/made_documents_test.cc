@@ -46,7 +46,9 @@ void expect_part(const std::string& name, const std::string& begin, const std::s
   expect_file(name, text.substr(0, start) + part + text.substr(to));
 }
 
-bool is_list(FieldKind kind) { return kind == FieldKind::networks || kind == FieldKind::domains; }
+bool is_list(FieldKind kind) {
+  return kind == FieldKind::networks || kind == FieldKind::domains || kind == FieldKind::checks;
+}
 
 std::string_view stage_of(const Control& control) {
   return control.rules.front().check->stage == policy::Stage::rcpt ? "rcpt" : "data";
@@ -86,6 +88,7 @@ std::string written_schema(const FieldText& field) {
       return text + "          type: boolean\n";
     case FieldKind::networks:
     case FieldKind::domains:
+    case FieldKind::checks:
       return text +
              "          oneOf:\n          - type: string\n          - type: array\n"
              "            items:\n              type: string\n          - type: 'null'\n";
@@ -111,7 +114,7 @@ std::string schemas() {
     written += fmt::format("        {}:\n{}", field.name, written_schema(field));
     if (field.kind == FieldKind::credentials) continue;
     shown += fmt::format("        {}:\n{}", field.name, shown_schema(field.kind));
-    required.emplace_back(field.name);
+    if (!field.if_set) required.emplace_back(field.name);
   }
   shown +=
       "        smtp_usernames:\n          type: array\n          items:\n            type: "
@@ -151,6 +154,7 @@ const std::map<FieldKind, std::string> accepted = {
     {FieldKind::flag, "`true`, `false`"},
     {FieldKind::networks, "networks and addresses"},
     {FieldKind::domains, "domains"},
+    {FieldKind::checks, "names of offered checks, in the table below"},
     {FieldKind::mode, "`enforce`, `shadow`"},
     {FieldKind::credentials, "user names with bcrypt hashes; never shown"}};
 
@@ -159,6 +163,7 @@ std::string refused(const FieldText& field) {
   if (field.kind == FieldKind::networks) {
     return "host bits set (the sentence proposes the network); leading zeros, zones, host names";
   }
+  if (field.kind == FieldKind::checks) return "any other name";
   if (field.needs.empty()) return "anything else";
   return fmt::format("a list while `{}` is false: it would restrict nothing", field.needs);
 }
@@ -206,6 +211,7 @@ std::string_view kind_of_page(FieldKind kind) {
       return "flag";
     case FieldKind::networks:
     case FieldKind::domains:
+    case FieldKind::checks:
       return "list";
     case FieldKind::mode:
       return "mode";
@@ -228,13 +234,14 @@ std::string script() {
   }
   text +=
       "] as const;\n\n/** The controls in the order of evaluation. `fields`: the first switches it "
-      "on. */\nexport const controls = [\n";
+      "on; `named`: if that list has its name. */\nexport const controls = [\n";
   for (const Control& control : controls()) {
     std::vector<std::string> names;
     for (const std::string_view field : control.fields) names.push_back(quoted(field));
-    text += fmt::format("  {{ name: {}, label: {}, brief: {}, stage: {}, fields: [{}] }},\n",
-                        quoted(control.name), quoted(control.label), quoted(control.brief),
-                        quoted(stage_of(control)), fmt::join(names, ", "));
+    text +=
+        fmt::format("  {{ name: {}, label: {}, brief: {}, stage: {}, fields: [{}], named: {} }},\n",
+                    quoted(control.name), quoted(control.label), quoted(control.brief),
+                    quoted(stage_of(control)), fmt::join(names, ", "), control.named);
   }
   return text + "] as const;\n";
 }

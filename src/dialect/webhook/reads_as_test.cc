@@ -36,6 +36,9 @@ TEST(ReadsAs, words) {
        {"source_ip|it comes from 192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4, 192.0.2.5 or one of 1 "
         "more|550 5.7.1|rcpt"}},
       {users.c_str(), {"smtp_auth|the client signed in as s1 or s2, over TLS|530 5.7.0|rcpt"}},
+      {R"(,"checks":"helo_literal_is_client","require_dkim":true)",
+       {"helo_literal_is_client|an address literal in HELO is the client's address|550 5.7.1|rcpt",
+        "dkim|at least one DKIM signature is valid|550 5.7.20|data"}},
       {R"(,"require_spf":true)",
        {"spf|SPF passes for the sender's domain; softfail, neutral and no record are refused "
         "too|550 5.7.23|data"}},
@@ -80,6 +83,7 @@ TEST(ReadsAs, advises) {
   const std::pair<std::string, std::string> cases[] = {
       {"", "name "},
       {R"(,"mode":"shadow")", "name "},
+      {R"(,"checks":"helo_literal_is_client")", ""},
       {R"(,"require_spf":true,"allowed_spf_domains":"a.example")", ""},
       {R"(,"require_spf":true)", "require_spf "},
       {R"(,"require_dkim":true,"mode":"shadow")", "mode require_dkim "},

@@ -14,5 +14,8 @@ export const controlLabels: Record<string, string> = Object.fromEntries(controls
 /** "source IP": the label within a sentence. */
 export const inSentence = (label: string): string => label.replace(/^[A-Z](?=[a-z])/, (first) => first.toLowerCase());
 
-/** A flag is on, or a list has elements. */
-export const isOn = (policy: Switches, control: Control): boolean => { const is = policy[control.fields[0]]; return is !== false && is !== ''; };
+/** A flag is on, or a list has elements; of a named control, its name. */
+export function isOn(policy: Switches, control: Control): boolean {
+  const is = policy[control.fields[0]] ?? '';
+  return control.named ? String(is).split(',').includes(control.name) : is !== false && is !== '';
+}

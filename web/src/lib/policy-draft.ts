@@ -36,7 +36,7 @@ const lines = (list: string): string => list.split(',').filter(Boolean).join('\n
 
 export function draftOf(policy: Policy): Draft {
   return {
-    ...emptyDraft, name: policy.name, ...each(flags, (name) => policy[name]), ...each(lists, (name) => lines(policy[name])),
+    ...emptyDraft, name: policy.name, ...each(flags, (name) => policy[name]), ...each(lists, (name) => lines(policy[name] ?? '')),
     users: policy.smtp_users ?? policy.smtp_usernames.map((username) => ({ username })), mode: policy.mode ?? 'enforce',
   };
 }

@@ -132,6 +132,9 @@ async function theirs(id: string): Promise<{ theirs: Policy; who: string }> {
   return { theirs: policy, who: entry?.actor_name ?? '' };
 }
 
+/** One rule a control. Named checks share a list: it comes once, last. */
+const rules: Control[] = [...controls.filter((c) => !c.named), ...controls.filter((c) => c.named).slice(0, 1)];
+
 /** What is between backticks as code. */
 const inCode = (text: string) => text.split('`').map((part, i) => i % 2 ? <code key={i}>{part}</code> : part);
 
@@ -160,7 +163,7 @@ function Fields({ form, check }: { form: Form<Draft>; check: () => void }) {
   };
   return <>
     <div class="rule"><TextField label="Name" name="name" required maxLength={100} value={values.name} onValue={(v) => set('name', v)} onBlur={check} error={errors.name} /></div>
-    {controls.map(({ name, fields: [first, ...under] }) => <div class="rule" key={name}>{field(first)}{under.length ? <div class="under">{under.map(field)}</div> : null}</div>)}
+    {rules.map(({ name, fields: [first, ...under] }) => <div class="rule" key={name}>{field(first)}{under.length ? <div class="under">{under.map(field)}</div> : null}</div>)}
     <div class="rule"><Choices legend="Mode" name="mode" value={values.mode} onValue={(v) => set('mode', v as Draft['mode'])} options={[
       { value: 'enforce', name: 'Enforce', hint: 'Refuses mail that does not satisfy it.' }, { value: 'shadow', name: 'Shadow', hint: 'Refuses nothing: traces show what it would have done.' }]} /></div>
   </>;

@@ -45,10 +45,10 @@ export function Verdict({ is, children }: { is: Outcome } & Kids) {
   return <span class={`v ${tone}`}><Icon name={icon} />{children ?? word}</span>;
 }
 
-/** IP AUTH SPF DKIM in the order of evaluation; what is off is an empty slot. */
+/** IP AUTH SPF DKIM in the order of evaluation; what is off is an empty slot. Named checks have no slot where they are off. */
 export function Controls({ policy }: { policy: Switches }) {
-  return <span class="checks">{controls.map((c) => isOn(policy, c)
-    ? <span class="chip" key={c.name}>{c.brief}{c.brief === c.label ? '' : <span class="vh"> ({inSentence(c.label)})</span>}</span>
+  return <span class="checks">{controls.filter((c) => !c.named || isOn(policy, c)).map((c) => isOn(policy, c)
+    ? <span class={c.named ? 'chip named' : 'chip'} key={c.name}>{c.brief}{c.brief === c.label ? '' : <span class="vh"> ({inSentence(c.label)})</span>}</span>
     : <span class="chip off" key={c.name}><span aria-hidden="true">–</span><span class="vh">no {inSentence(c.label)}</span></span>)}</span>;
 }
 
