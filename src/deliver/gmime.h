@@ -1,5 +1,5 @@
-// GMime behind plain types. Only this folder's MIME sources and gmime_stream.h include its headers.
-// headers.
+// GMime behind plain types. Only this folder's MIME sources and gmime_stream.h include
+// its headers.
 #pragma once
 
 #include <string>

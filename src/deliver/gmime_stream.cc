@@ -106,6 +106,8 @@ void piece_stream_class_init(PieceStreamClass* type) {
 
 }  // namespace
 
+GType piece_stream_type() { return piece_stream_get_type(); }
+
 GMimeStream* new_piece_stream(const std::vector<std::string_view>& pieces) {
   auto all = std::make_shared<Pieces>();
   gint64 end = 0;

@@ -9,6 +9,9 @@
 
 namespace postern::deliver::gmime {
 
+/// The type of the streams made here.
+GType piece_stream_type();
+
 /// A stream over `pieces` in order; the caller unrefs it. The octets must outlive the stream and
 /// its substreams.
 GMimeStream* new_piece_stream(const std::vector<std::string_view>& pieces);
