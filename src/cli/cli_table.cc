@@ -58,7 +58,7 @@ constexpr ExampleSpec explain_examples[] = {
      "--client-ip 192.0.2.10",
      "what would happen to this message"},
     {"postern explain 01JD9X3V5W6Y7Z8A9B0C1D2E3F --password-stdin < password.txt",
-     "a login that a Lua policy judged, with the password, which is not recorded"},
+     "a login that a Lua policy judged; passwords are not recorded, so give it again"},
 };
 constexpr OptionSpec explain_options[] = {
     {"--message", "FILE", "the message; - is standard input", "no message stage"},
@@ -104,7 +104,7 @@ constexpr ExampleSpec passwd_examples[] = {
 };
 constexpr OptionSpec passwd_options[] = {
     {"--create", "", "make the account if it does not exist, without asking on the terminal", ""},
-    {"--reset-link", "", "print a link that sets a new password, once, within an hour", ""},
+    {"--reset-link", "", "print a link to set a new password; it works once, for an hour", ""},
     {"--revoke-tokens", "", "revoke the account's API tokens too", ""},
     {"--data-dir", "DIR", "where the gateway keeps its databases", "./postern-data"},
 };
@@ -184,7 +184,7 @@ constexpr CommandSpec table[] = {
      "a command, a topic, a code or a word",
      "Explains a command, a topic (exit-codes, configuration, environment, tracing, keywords, "
      "capabilities), an error code (C012), a reply code (550, 5.7.1), a command of SMTP (RCPT), or "
-     "the keys of the configuration and the keywords of restriction lists with a word.",
+     "lists the configuration keys and the keywords of restriction lists that contain a word.",
      "[COMMAND|TOPIC|CODE|WORD]",
      2,
      help_examples,

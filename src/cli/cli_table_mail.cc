@@ -123,7 +123,8 @@ constexpr OptionSpec dmarc_options[] = {
     {"--from", "ADDRESS", "with --message: sender of the envelope; \"\" is the null one", ""},
     {"--helo", "NAME", "with --message: name of the client in HELO or EHLO",
      "the client's address"},
-    {"--tree-walk", "", "find records as RFC 9989 does, not by the public suffix list", ""},
+    {"--tree-walk", "", "find records by the tree walk of RFC 9989, not the public suffix list",
+     ""},
     dns_file,
     dns_server,
 };

@@ -132,8 +132,8 @@ constexpr CodePage pages[] = {
      "[[auth.source]]\nkind = \"sqlite\"\nfile = \"/etc/postern/users.db\"\n"
      "query = \"SELECT hash FROM users WHERE name = :user\"\n"},
     {"C061", "DNSSEC cannot work as configured",
-     "To validate answers needs the keys of the root, in a file of Debian's package dns-root-data. "
-     "To trust the AD bit needs name servers, in `dns.servers` or /etc/resolv.conf.",
+     "Validation needs the keys of the root, from a file of Debian's package dns-root-data. Trust "
+     "in the AD bit needs name servers, from `dns.servers` or /etc/resolv.conf.",
      "[dns]\ndnssec = \"validate\"\ntrust_anchor = \"/nonexistent/root.key\"\n",
      "[dns]\ndnssec = \"auto\"\ntrust_anchor = \"/nonexistent/root.key\"\n"},
     {"C050", "an invalid route",
@@ -202,14 +202,14 @@ constexpr CodePage pages[] = {
      "[vsl]\ndkim_key = \"/nonexistent/key.pem\"\n", "[vsl]\ndkim_key = \"\"\n"},
     {"V004", "any client may relay",
      "Clients in `relay_networks` send mail to anywhere without a login and without a rule. "
-     "Networks that together cover more of the Internet than one owner has make that an open "
-     "relay. Postern starts it only if `vsl.i_know_this_is_an_open_relay = true` confirms it. The "
-     "message shows an SMTP dialogue that succeeds.",
+     "If together they cover more of the Internet than one owner has, this is an open relay; "
+     "Postern then starts only with `vsl.i_know_this_is_an_open_relay = true`. The message shows "
+     "an SMTP dialogue that succeeds.",
      "[vsl]\nrelay_networks = [\"0.0.0.0/0\"]\n", "[vsl]\nrelay_networks = []\n"},
     {"V005", "a warning of the .vsl policy",
      "The policy loads, but the place that the message names probably does not do what was meant. "
-     "It is one of these: a name that nothing defines (if it looks like a misspelt name that is "
-     "defined, that is the error V001); a call with a wrong number of arguments; a call that works "
+     "It is one of these: a name that nothing defines (a likely misspelling of a defined name is "
+     "the error V001); a call with a wrong number of arguments; a call that works "
      "only in a later stage; a status in an action, where it has no effect; a rule that never "
      "runs. `postern check --strict` treats warnings as errors.",
      "", "[vsl]\nmode = \"shadow\"\n"},

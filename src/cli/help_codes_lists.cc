@@ -79,15 +79,16 @@ constexpr CodePage pages[] = {
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
      "\"check_client_access { inline:{ {x = REJECT} } }\"\n"},
     {"R011", "an action that cannot be read",
-     "The action of a table row is one of Postfix's actions, or keywords and classes that need no "
-     "table.",
+     "The action of a table row is one of Postfix's actions, or a list of keywords and classes, "
+     "none of which may need a table.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
      "\"check_client_access { inline:{ {x = PERMIT_ME} } }\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
      "\"check_client_access { inline:{ {x = REJECT} } }\"\n"},
     {"R012", "a $name that is not defined",
-     "It expands to nothing, so that its rules would be silently missing. In a list of rules this "
-     "is an error, elsewhere a warning. ${name?text} and ${name:text} test whether a parameter is "
+     "An undefined name expands to nothing, and its rules would silently be missing. In a list of "
+     "rules this is an error, elsewhere a warning. ${name?text} and ${name:text} test whether a "
+     "parameter is "
      "defined, and are allowed.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
      "\"$common_rules, permit\"\n",
@@ -95,9 +96,8 @@ constexpr CodePage pages[] = {
      "\"reject_non_fqdn_sender\"\nsender = \"$common_rules, permit\"\n"},
     {"R013", "known to Postfix, but not done here",
      "A warning: a table says REDIRECT, FILTER, BCC or PREPEND, which do nothing here: mail goes "
-     "on "
-     "as if the row said DUNNO. Or a policy service has attributes that do nothing: a server is "
-     "asked once and has authentication.decide_within to answer.",
+     "on as if the row said DUNNO. Or a policy service has attributes that have no effect here: "
+     "Postern asks the server once, and waits authentication.decide_within for the answer.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nrecipient = "
      "\"check_recipient_access inline:{{a@x.example = BCC b@x.example}}\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nrecipient = "
@@ -122,13 +122,14 @@ constexpr CodePage pages[] = {
      "\"reject_non_fqdn_sender\"\n"},
     {"R104", "what the rule looks at is not known yet",
      "A warning: with smtpd_delay_reject = no the client list runs before HELO and the HELO list "
-     "before MAIL. The rule is always skipped.",
+     "before MAIL. What this rule looks at is not known yet, so it is always skipped.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsmtpd_delay_reject "
      "= \"no\"\nclient = \"reject_non_fqdn_sender\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
      "\"reject_non_fqdn_sender\"\n"},
     {"R105", "the list gives every client the same answer",
-     "A note: no rule before the one that decides can decide otherwise.", "",
+     "A note: the same rule answers every client; the rules before it cannot change its answer.",
+     "",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
      "\"reject_non_fqdn_sender, permit\"\n"},
     {"R106", "a permit before the last permit", "A note: it makes no difference.", "",
@@ -185,7 +186,8 @@ constexpr CodePage pages[] = {
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nmynetworks = "
      "\"!192.0.2.7, 192.0.2.0/24\"\n"},
     {"R122", "a public suffix in relay_domains",
-     "A warning: subdomains count there, so mail to every domain registered below it is relayed.",
+     "A warning: a name in relay_domains includes its subdomains, so mail to every domain "
+     "registered below this suffix is relayed.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nrelay_domains = "
      "\"co.uk\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nrelay_domains = "

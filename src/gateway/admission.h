@@ -30,19 +30,19 @@ struct AdmissionLimits {
   std::chrono::milliseconds idle{2'000};
 };
 
-/// Who may have another session. When all places are taken, a newcomer takes that of a session
-/// which waits for its client and has used up its allowance, or is idle for too long. Among these
-/// it is one of the network (IPv4 /24 or IPv6 /48) that has most sessions, if that has more than
-/// the newcomer's; of its addresses the one that has most; there the one that has overdrawn its
-/// allowance most. Sessions of exempt addresses keep their places. Thread-safe; shared by all event
-/// loops. Costs no more than the logarithm of the networks and of a network's addresses, and a wait
-/// within the allowance nothing (docs/decisions/0053-who-gives-up-a-place.md).
+/// Decides who may have another session. When all places are taken, a new client replaces a session
+/// that waits for its client and has used up its allowance or is idle for too long. It is chosen in
+/// this order: the network (IPv4 /24 or IPv6 /48) with most sessions, if it has more than that of
+/// the new client; its address with most sessions; the session that has overdrawn most. Sessions of
+/// exempt addresses keep their places. Thread-safe; shared by all event loops. Costs O(log networks
+/// + log addresses of a network); a wait within the allowance costs nothing
+/// (docs/decisions/0053-who-gives-up-a-place.md).
 class Admission {
   struct Seat;
 
  public:
-  /// Why a client gets no session: `sessions`, `sessions_per_address`, `new_sessions_per_minute` of
-  /// the limits.
+  /// The limit that refused the session: `sessions`, `sessions_per_address` or
+  /// `new_sessions_per_minute`.
   enum class Refusal { too_many_sessions, too_many_from_address, too_many_new };
   using Clock = std::chrono::steady_clock;
 
@@ -59,10 +59,11 @@ class Admission {
     Ticket& operator=(Ticket&& other) noexcept;
     ~Ticket();
 
-    /// What charges the session's waits to its allowance. As long as the ticket lives; null: it is
-    /// nobody's.
+    /// Charges the session's waits to its allowance. Valid as long as the ticket; null for an empty
+    /// ticket.
     net::PeerWaits* waits() const;
-    /// Whether its next waits are idle: for a command outside a transaction.
+    /// Says whether the next waits are for a command outside a transaction: those count against
+    /// AdmissionLimits::idle.
     void set_idle(bool idle);
     /// So many octets of a message came: they earn allowance.
     void received(std::size_t octets);

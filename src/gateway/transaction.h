@@ -58,8 +58,8 @@ class Transaction final : private policy::Gatherer {
 
   /// Facts of the session that the connection fills in.
   policy::SessionFacts& session() { return evidence_.session; }
-  /// Whoever is told of waits for the client is told of look-ups for it, too: the client chose the
-  /// names, and can let us wait as well at its name servers. Outlives the look-ups.
+  /// Charges DNS look-ups for this client to `waits`, as waits for the client itself are: the
+  /// client chose the names, and its name servers may be slow. `waits` must outlive the look-ups.
   void watch(net::PeerWaits* waits) { waits_ = waits; }
 
   /// Each function handles one event. A reply with code 0 means: no objection.

@@ -26,12 +26,12 @@ struct RelayWitness {
 
 /// Asks a copy of the engine of the configuration about unknown clients at each listener: 230
 /// addresses, each with a foreign sender, the null sender and a sender of this host. Scripts of the
-/// copy ask no server and write nothing, so that a grant that depends on an answer is not found.
+/// copy ask no server and write nothing: a grant that depends on a server's answer is missed.
 /// nullopt: no such dialogue was found within a second. Blocks for some 50 ms with the usual
 /// policies, and at most for a second and the time of one dialogue. Thread-safe.
 std::optional<RelayWitness> find_open_relay(const Config& config);
-/// A warning about a policy of scripts by which the layers are an open relay; nullopt: none was
-/// found, or the configuration says that it is meant. Blocks as find_open_relay().
+/// A warning that a script makes the configuration an open relay. nullopt: no such dialogue was
+/// found, or the configuration confirms that it is intended. Blocks as find_open_relay().
 std::optional<Diagnostic> open_relay_warning(const Config& config);
 
 }  // namespace postern::app

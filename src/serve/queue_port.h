@@ -22,10 +22,11 @@ struct QueueHooks {
   using Sleeping = std::vector<std::optional<spool::Time>>;
   /// See Sleeping.
   std::function<Result<Sleeping>(std::vector<spool::Destination>)> sleeping;
-  /// Puts the report that a message is dropped into the queue. Told::stored: it is there;
-  /// Told::not_due: the sender gets no report. After both the message may be dropped, after an
-  /// error not. Fault::conflict and Fault::not_found concern this message only: it is damaged, or a
-  /// running delivery attempt may still deliver it. After Told::stored it is not tried again.
+  /// Queues the report to the sender of a message that is about to be dropped. Told::stored: it is
+  /// in the queue; Told::not_due: the sender gets none. In both cases the message may be dropped;
+  /// after an error it must be kept. Fault::conflict and Fault::not_found concern this message
+  /// only: it is damaged, or a running delivery attempt may still deliver it. After Told::stored it
+  /// is not tried again.
   std::function<Result<queue::Told>(const spool::Message&)> report;
   /// Whether the gateway stops: an action on many messages then ends early.
   std::function<bool()> stopping;

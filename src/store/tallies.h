@@ -41,8 +41,8 @@ class Tallies {
 };
 
 /// Merges counts older than two days into hours, up to 4 hours per call, and deletes those older
-/// than `keep`. While those of accounts and webhooks take more than `max_octets`, deletes the
-/// oldest of the account that has most.
+/// than `keep`. Then, until the counts of accounts and webhooks fit `max_octets`, deletes the
+/// oldest counts of the account that has most.
 void tidy_tallies(Database& database, Time now, std::chrono::seconds keep,
                   std::uint64_t max_octets);
 

@@ -47,8 +47,9 @@ class CsvTable {
   enum class Refresh { always, once };
   /// The first row whose first field is `key`; empty: there is none.
   CsvFields get(const std::string& key, Refresh refresh);
-  /// Appends a row. When it returns, the row is on stable storage; if it throws, the row was not
-  /// added: what was written of it are blank lines then. It changes no octet of another program.
+  /// Appends a row. When it returns, the row is on stable storage; if it throws, no row
+  /// was added, and what was already written has become blank lines. Octets of other programs are
+  /// never changed.
   void set(const CsvFields& fields);
   /// Removes all rows whose first field is `key`; other lines stay as they are. The file is
   /// replaced atomically. A row that another program appends while the new file is written stays;
