@@ -32,6 +32,7 @@ constexpr std::string_view missing_functions[] = {"kumo.dns.set_mta_sts_enabled"
                                                   "kumo.get_memory_hard_limit",
                                                   "kumo.get_memory_low_thresh",
                                                   "kumo.get_memory_soft_limit",
+                                                  "kumo.invoke_get_egress_source",
                                                   "kumo.serde.toml_encode_pretty_compact",
                                                   "kumo.serde.yaml_encode",
                                                   "kumo.serde.yaml_load",

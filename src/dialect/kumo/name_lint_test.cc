@@ -84,6 +84,7 @@ TEST(NameLint, a_misspelt_call_is_told_from_other_missing_names) {
       {"kumo.rejekt[1]()", false},
       {"kumo.amqp.build_client 'amqp://localhost'", false},
       {"kumo.get_memory_hard_limit()", false},
+      {"kumo.invoke_get_egress_source 'pool-1'", false},
       {"kumo.yaml_load 'a.yaml'", false},
       {"msg:parse_mime()", false},
   };
