@@ -308,6 +308,8 @@ smtp::Reply Transaction::refuse_helo(policy::Decision decision, policy::Evidence
   recount();
   std::size_t octets = 0;
   for (const policy::Decision& one : ended->decisions) octets += policy::memory_of(one);
+  for (const policy::DnsRecord& one : asked.dns) octets += policy::memory_of(one);
+  for (const policy::Consultation& one : asked.consulted) octets += policy::memory_of(one);
   ended->outcome = reply.temporary() ? "deferred" : "rejected";
   ended->evidence = std::move(asked);
   ended->charge = std::make_shared<MemoryCharge>(services_.resources.memory(), octets);
