@@ -314,6 +314,8 @@ smtp::Reply Transaction::refuse_helo(policy::Decision decision, policy::Evidence
   ended->evidence = std::move(asked);
   ended->charge = std::make_shared<MemoryCharge>(services_.resources.memory(), octets);
   services_.recorder.ended(std::move(*ended));
+  // The refused name's DNS queries do not count for the next message.
+  if (!message_) authentication_.reset();
   return reply;
 }
 
