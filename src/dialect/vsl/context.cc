@@ -71,6 +71,12 @@ const Site& site_of(script::Call& call) {
   return *site;
 }
 
+void Session::take_greeting(std::string_view helo) {
+  const auto accepted = std::ranges::find(greetings, helo, &Greeting::helo);
+  if (accepted != greetings.end()) skip_from_helo = std::move(accepted->skip);
+  greetings.clear();
+}
+
 const std::string& message_id_of(const Context& context) {
   return context.draft.id.empty() ? context.evidence.session.id : context.draft.id;
 }

@@ -49,17 +49,20 @@ class Judge {
       : stage_(stage), held_(held), evidence_(inquiry.evidence), inquiry_(inquiry), steps_(steps) {}
 
   Task<Ruling> run() {
-    std::optional<Status> former = held_.session.skip_from_helo;
+    if (stage_ == Stage::helo) {
+      std::erase_if(held_.session.greetings, [&](const Session::Greeting& one) {
+        return one.helo == evidence_.session.helo;
+      });
+      held_.session.greetings.push_back({.helo = evidence_.session.helo, .skip = std::nullopt});
+    }
     Verdict verdict = co_await judge();
     // RFC 5321 §4.1.4: a refused HELO leaves the session as it was.
-    if (stage_ == Stage::helo && verdict.refuses())
-      held_.session.skip_from_helo = std::move(former);
+    if (stage_ == Stage::helo && verdict.refuses()) held_.session.greetings.pop_back();
     co_return Ruling(std::move(verdict), std::move(effects_));
   }
 
  private:
   Task<Verdict> judge() {
-    if (stage_ == Stage::helo) held_.session.skip_from_helo.reset();
     if (stage_ == Stage::mail) held_.draft.begun = std::chrono::system_clock::now();
     if (stage_ == Stage::rcpt && evidence_.candidate) begin_recipient();
     if (stage_ == Stage::mail && held_.policy.options().must_be_authenticated &&
@@ -84,7 +87,9 @@ class Judge {
 
   const std::optional<Status>& skip() const {
     if (held_.session.skip) return held_.session.skip;
-    if (held_.session.skip_from_helo) return held_.session.skip_from_helo;
+    const std::optional<Status>& from_helo =
+        stage_ == Stage::helo ? held_.session.greetings.back().skip : held_.session.skip_from_helo;
+    if (from_helo) return from_helo;
     return held_.draft.skip;
   }
 
@@ -309,7 +314,7 @@ class Judge {
     if (stage_ == Stage::connect) {
       held_.session.skip = status;
     } else if (stage_ == Stage::helo) {
-      held_.session.skip_from_helo = status;
+      held_.session.greetings.back().skip = status;
     } else {
       held_.draft.skip = status;
     }
@@ -359,6 +364,7 @@ Task<Ruling> VslLayer::judge(Stage stage, Inquiry& inquiry, std::vector<Step>& s
   if (evidence.etrn || evidence.vrfy != Evidence::Vrfy::no) co_return policy::pass_on();
   const Held held = held_of(inquiry, policy_);
   policy::Tape& tape = inquiry.tape;
+  if (stage != Stage::helo) held.session.take_greeting(evidence.session.helo);
   if (tape.playing) {
     restore_state(take_line(tape.answers), held.session, held.draft);
   } else {

@@ -156,6 +156,25 @@ TEST_F(VslLayerTest, a_skip_at_helo_ends_with_the_next_helo) {
   EXPECT_THAT(mail(), HasSubstr("554"));
 }
 
+// RFC 5321 §4.1.4. Layers after this one can refuse a name that the rules accept.
+TEST_F(VslLayerTest, a_name_that_another_layer_refuses_changes_no_skip) {
+  load(R"(#{ helo: [ rule "h" || if helo() is "friend.example" { faccept() } else { next() } ],
+             mail: [ rule "m" || deny() ] })");
+  evidence_.session.helo = "friend.example";
+  EXPECT_EQ(say(Stage::helo), "pass");
+  evidence_.session.helo = "other.example";
+  EXPECT_EQ(say(Stage::helo), "pass");
+  evidence_.session.helo = "friend.example";  // other.example was refused
+  EXPECT_EQ(mail(), "pass");
+  evidence_.session.helo = "other.example";
+  EXPECT_EQ(say(Stage::helo), "pass");
+  EXPECT_THAT(mail(), HasSubstr("554"));
+  evidence_.session.helo = "friend.example";
+  EXPECT_EQ(say(Stage::helo), "pass");
+  evidence_.session.helo = "other.example";  // friend.example was refused
+  EXPECT_THAT(mail(), HasSubstr("554"));
+}
+
 TEST_F(VslLayerTest, whose_mail_is_taken) {
   options_.site.virtual_domains["other.example"] = nullptr;
   options_.site.relay_networks = CidrSet({*Cidr::parse("192.0.2.0/24")});
