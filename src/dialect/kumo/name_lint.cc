@@ -42,6 +42,9 @@ constexpr std::string_view missing_functions[] = {"kumo.dns.set_mta_sts_enabled"
                                                   "kumo.yaml_load",
                                                   "kumo.yaml_parse"};
 
+/// The edit distance up to which a name is taken for a misspelt one.
+constexpr std::size_t most_slips = 2;
+
 using Names = std::set<std::string, std::less<>>;
 
 /// The known names, such as "kumo.string" and "kumo.string.split".
@@ -144,7 +147,9 @@ class NameLint {
     const auto near = is_of_kumomta ? std::nullopt : nearest(member.text, members(table));
     if (near) {
       missing.finding += fmt::format("; did you mean `{}{}`?", owner, *near);
-      missing.misspelt_call = begins_arguments(after.text);
+      // A hint may be wide of the mark; an error is certain only for a slip of the keyboard.
+      missing.misspelt_call =
+          begins_arguments(after.text) && edit_distance(member.text, *near) <= most_slips;
     }
     for (MissingName& one : findings_) {
       if (one.finding != missing.finding) continue;
