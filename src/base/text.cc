@@ -221,10 +221,14 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::optional<std::string_view> nearest(std::string_view word,
                                         const std::vector<std::string_view>& candidates) {
+  // Comparing is quadratic, and no name of ours is as long: a longer word is not a slip.
+  constexpr std::size_t longest = 128;
+  if (word.size() > longest) return std::nullopt;
   const std::size_t reach = std::max<std::size_t>(2, word.size() / 3);
   std::optional<std::string_view> best;
   std::size_t best_distance = reach + 1;
   for (const std::string_view candidate : candidates) {
+    if (candidate.size() > word.size() + reach) continue;  // so many insertions at least
     const std::size_t distance = edit_distance(word, candidate);
     if (distance < best_distance) {
       best = candidate;

@@ -49,6 +49,9 @@ TEST(Text, nearest_suggests_only_what_is_near) {
   EXPECT_EQ(nearest("vls", {"dns", "vsl"}), "vsl") << "two letters that changed places";
   EXPECT_EQ(nearest("recipent", {"recipient", "sender"}), "recipient");
   EXPECT_FALSE(nearest("zzz", {"recipient", "sender"}));
+  // Foreign words are as long as a request: without a bound this compares 4 * 10^12 pairs.
+  const std::string long_word(2'000'000, 'x');
+  EXPECT_FALSE(nearest(long_word, {"recipient", long_word}));
 }
 
 TEST(Text, numbers_have_digits_only) {

@@ -71,9 +71,29 @@ const Site& site_of(script::Call& call) {
   return *site;
 }
 
+void Session::settle_greeting(bool refused) {
+  Greeting asked = std::move(greetings.back());
+  greetings.pop_back();
+  if (refused) return;
+  const auto stricter = [](std::optional<Status>& one, std::optional<Status> other) {
+    const auto holds = [](const std::optional<Status>& skip) {
+      return skip && skip->kind == Status::Kind::quarantine;
+    };
+    if (holds(one)) return;
+    if (!one || !other || holds(other)) one = holds(other) ? std::move(other) : std::nullopt;
+  };
+  const auto before = std::ranges::find(greetings, asked.helo, &Greeting::helo);
+  if (before != greetings.end()) return stricter(before->skip, std::move(asked.skip));
+  if (asked.helo == greeted) stricter(asked.skip, skip_from_helo);
+  greetings.push_back(std::move(asked));
+}
+
 void Session::take_greeting(std::string_view helo) {
   const auto accepted = std::ranges::find(greetings, helo, &Greeting::helo);
-  if (accepted != greetings.end()) skip_from_helo = std::move(accepted->skip);
+  if (accepted != greetings.end()) {
+    skip_from_helo = std::move(accepted->skip);
+    greeted = std::move(accepted->helo);
+  }
   greetings.clear();
 }
 

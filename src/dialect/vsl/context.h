@@ -108,6 +108,10 @@ struct Session {
   /// Since the last other stage; each name once. Another layer may refuse a name that the rules
   /// accept, and then nothing changes (RFC 5321 §4.1.4): the next stage knows the accepted one.
   std::vector<Greeting> greetings;
+  std::string greeted;  ///< the name that skip_from_helo is about
+  /// Keeps what the rules said of the last of `greetings`, or forgets it if they refused the name.
+  /// Of two answers about one name the stricter counts: which one was accepted is not known here.
+  void settle_greeting(bool refused);
   /// Applies what the rules said of the name that the session has, at a stage after helo.
   void take_greeting(std::string_view helo);
 };

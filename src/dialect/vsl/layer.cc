@@ -50,14 +50,22 @@ class Judge {
 
   Task<Ruling> run() {
     if (stage_ == Stage::helo) {
-      std::erase_if(held_.session.greetings, [&](const Session::Greeting& one) {
-        return one.helo == evidence_.session.helo;
-      });
       held_.session.greetings.push_back({.helo = evidence_.session.helo, .skip = std::nullopt});
     }
-    Verdict verdict = co_await judge();
-    // RFC 5321 §4.1.4: a refused HELO leaves the session as it was.
-    if (stage_ == Stage::helo && verdict.refuses()) held_.session.greetings.pop_back();
+    Verdict verdict;
+    bool refused = true;  // an exception is a refusal
+    const auto settle = [&] {
+      // RFC 5321 §4.1.4: a refused HELO leaves the session as it was.
+      if (stage_ == Stage::helo) held_.session.settle_greeting(refused);
+    };
+    try {
+      verdict = co_await judge();
+      refused = verdict.refuses();
+    } catch (...) {
+      settle();
+      throw;
+    }
+    settle();
     co_return Ruling(std::move(verdict), std::move(effects_));
   }
 

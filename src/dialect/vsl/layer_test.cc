@@ -175,6 +175,28 @@ TEST_F(VslLayerTest, a_name_that_another_layer_refuses_changes_no_skip) {
   EXPECT_THAT(mail(), HasSubstr("554"));
 }
 
+TEST_F(VslLayerTest, the_stricter_of_two_answers_about_one_name_counts) {
+  load(R"(#{ helo: [ rule "h" || if client_ip() == "192.0.2.1" { faccept() }
+                                 else if client_ip() == "192.0.2.2" { next() }
+                                 else { deny() } ],
+             mail: [ rule "m" || deny() ] })");
+  const auto greet_from = [&](const char* client) {
+    evidence_.session.client_ip = *IpAddress::parse(client);
+    return say(Stage::helo);
+  };
+  evidence_.session.helo = "friend.example";
+  EXPECT_EQ(greet_from("192.0.2.1"), "pass");
+  EXPECT_THAT(greet_from("192.0.2.3"), HasSubstr("554"));
+  EXPECT_EQ(mail(), "pass") << "what was refused changes nothing";
+  EXPECT_THAT(greet_from("192.0.2.3"), HasSubstr("554"));
+  EXPECT_EQ(mail(), "pass");
+  EXPECT_EQ(greet_from("192.0.2.2"), "pass");
+  EXPECT_THAT(mail(), HasSubstr("554"));
+  EXPECT_EQ(greet_from("192.0.2.1"), "pass");
+  EXPECT_EQ(greet_from("192.0.2.2"), "pass");
+  EXPECT_THAT(mail(), HasSubstr("554"));
+}
+
 TEST_F(VslLayerTest, whose_mail_is_taken) {
   options_.site.virtual_domains["other.example"] = nullptr;
   options_.site.relay_networks = CidrSet({*Cidr::parse("192.0.2.0/24")});

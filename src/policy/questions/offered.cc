@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 #include "mail/hostname.h"
-#include "policy/replies.h"
+#include "policy/verdict.h"
 
 namespace postern::policy::questions {
 
@@ -43,8 +43,9 @@ Verdict judge(const Evidence& evidence, const Argument& /*argument*/) {
   switch (found.is) {
     case Finding::Is::holds:
       return pass_on(std::move(found.words));
-    case Finding::Is::unknown:
-      return replies::trouble(Stage::rcpt, Trouble::local, std::move(found.words));
+    case Finding::Is::unknown:  // and it stays so: RCPT is later than `from`
+      return refuse(question.code, question.enhanced,
+                    fmt::format("{} is not known", question.label), std::move(found.words));
     case Finding::Is::fails:
       break;
   }
@@ -55,7 +56,7 @@ Verdict judge(const Evidence& evidence, const Argument& /*argument*/) {
 template <std::size_t... row>
 std::span<const Check> checks(std::index_sequence<row...> /*rows*/) {
   static const std::string replies[] = {
-      fmt::format("{} {}, 451 4.3.0", offered[row].code, offered[row].enhanced.to_string())...};
+      fmt::format("{} {}", offered[row].code, offered[row].enhanced.to_string())...};
   static const Check all[] = {{.name = offered[row].name,
                                .stage = Stage::rcpt,
                                .needs = Need::none,

@@ -61,7 +61,7 @@ inline constexpr Offered offered[] = {
 /// By its name; null if there is none.
 const Offered* find_offered(std::string_view name);
 /// The questions as checks, in the order of `offered`; asked at RCPT, each its own control.
-/// They defer if the answer is unknown.
+/// They refuse if the answer is unknown.
 std::span<const Check> offered_checks();
 
 }  // namespace postern::policy::questions

@@ -74,7 +74,7 @@ TEST(Offered, each_is_a_check_of_plans) {
   EXPECT_EQ(reply("[192.0.2.7]"), "");
   EXPECT_EQ(reply("[192.0.2.9]"),
             "550 5.7.1 the address literal in HELO is not the client's address");
-  EXPECT_EQ(reply(""), "451 4.3.0 temporary local problem, try again later");
+  EXPECT_EQ(reply(""), "550 5.7.1 HELO literal is not known") << "and never will be";
 }
 
 }  // namespace
