@@ -177,7 +177,7 @@ T result_of(Task<T> task) {
   return std::move(*result);
 }
 
-void judge(const std::shared_ptr<const Policy>& policy) {
+void judge(const std::shared_ptr<const LuaPolicy>& policy) {
   const policy::Engine engine({{std::make_shared<KumoLayer>(policy)}});
   Gatherer gatherer;
   policy::Evidence evidence;
@@ -223,7 +223,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string_view text(reinterpret_cast<const char*>(data), size);
   const script::Limits limits{
       .instructions = 200'000, .memory = 8u << 20, .time = std::chrono::milliseconds(200)};
-  PolicyOptions options;
+  LuaPolicyOptions options;
   options.path = "/nonexistent/policy.lua";
   options.text = text.starts_with('\1') ? caller(text.substr(1)) : std::string(text);
   options.limits = options.loading = limits;
@@ -234,7 +234,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto began = Clock::now();
   (void)lint_names("policy.lua", options.text, all_functions());
   (void)key_source_events(options.text);
-  if (const auto policy = Policy::load(std::move(options), world)) judge(*policy);
+  if (const auto policy = LuaPolicy::load(std::move(options), world)) judge(*policy);
   // Ten calls of 200 ms; sanitizers and busy machines are slow.
   must(Clock::now() - began < std::chrono::seconds(20), "budgets hold");
   return 0;

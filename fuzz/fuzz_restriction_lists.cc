@@ -15,7 +15,7 @@ using fuzz::must;
 constexpr std::size_t most_questions = 40;
 
 /// Evaluates the lists for an unknown client: no name exists, every service permits.
-Evaluated ask(const Policy& policy, policy::Evidence& evidence, Protocol protocol) {
+Evaluated ask(const ListPolicy& policy, policy::Evidence& evidence, Protocol protocol) {
   for (std::size_t i = 0;; ++i) {
     Evaluated result = evaluate(policy, evidence, protocol);
     if (result.complete() || i == most_questions) return result;

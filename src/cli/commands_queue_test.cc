@@ -52,7 +52,7 @@ class QueueCommandTest : public SpoolTest, public ::testing::WithParamInterface<
       const auto claims = claim({{*id, 0}}, Time::max(), later);
       EXPECT_TRUE(settle({{.key = {*id, 0},
                            .attempt = claims->front().attempt,
-                           .outcome = Outcome::retry,
+                           .outcome = AttemptOutcome::retry,
                            .next_attempt = later,
                            .reply = "451 4.7.1 later\x1b[31m"}}));
     }

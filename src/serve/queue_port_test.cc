@@ -64,8 +64,10 @@ class QueueApiTest : public SpoolTest {
     const Time now = std::chrono::system_clock::now();
     const auto claims = claim({{id, 0}}, now, now + std::chrono::seconds(60));
     ASSERT_TRUE(claims && claims->size() == 1);
-    ASSERT_TRUE(settle(
-        {{.key = {id, 0}, .attempt = 1, .outcome = Outcome::dead, .reply = "550 5.1.1 no"}}));
+    ASSERT_TRUE(settle({{.key = {id, 0},
+                         .attempt = 1,
+                         .outcome = AttemptOutcome::dead,
+                         .reply = "550 5.1.1 no"}}));
   }
   State state(const MessageId& id) { return (*spool_->get(id))->envelope.recipients[0].state; }
   bool gone(const MessageId& id) { return !*spool_->get(id); }
