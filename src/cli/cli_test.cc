@@ -328,7 +328,7 @@ TEST(Dnssec, is_told_without_the_resolvers_own_words) {
             "off: the servers pass no DNSSEC records (validation failure <x. DS IN>: no DNSKEY "
             "(of .))");
   EXPECT_THAT(*dane_warning({}, state), HasSubstr("DNSSEC is off: the servers pass no DNSSEC "
-                                                  "records; see docs/relay.md"));
+                                                  "records; set it up (docs/relay.md, DNSSEC)"));
   state = {.kind = net::DnssecState::Kind::validating,
            .trouble = {},
            .doubt = "what the servers say of the root fails validation",
