@@ -106,9 +106,12 @@ TEST_F(LibTime, timers_log_what_they_measure) {
       {"do local t <close> = kumo.time.start_timer 'once' t:done() result(t:done()) end", "null"},
   });
   ASSERT_EQ(library.world.lines.size(), 3u);
-  // How long it took depends on the machine: the first line of the script says that it was measured.
-  EXPECT_THAT(library.world.lines[0], ContainsRegex("debug policy.lua:1 mine took [0-9]+[.][0-9]+"));
-  EXPECT_THAT(library.world.lines[1], ContainsRegex("debug policy.lua:1 closed took [0-9]+[.][0-9]+"));
+  // How long it took depends on the machine: the first line of the script says that it was
+  // measured.
+  EXPECT_THAT(library.world.lines[0],
+              ContainsRegex("debug policy.lua:1 mine took [0-9]+[.][0-9]+"));
+  EXPECT_THAT(library.world.lines[1],
+              ContainsRegex("debug policy.lua:1 closed took [0-9]+[.][0-9]+"));
 }
 
 }  // namespace
