@@ -19,6 +19,7 @@
 #include "deliver/template.h"
 #include "policy/replies.h"
 #include "queue/stored.h"
+#include "spool/io_error.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
@@ -305,10 +306,7 @@ Task<Result<WebhookDelivery::Prepared>> WebhookDelivery::made(const Job& job,
         return apply_template(*job.webhook, options_.payload.temporary_directory, prepared.payload,
                               charge);
       });
-  const auto has_room = [](Fault fault) {
-    return fault != Fault::temporary && fault != Fault::disk_full;
-  };
-  if (!shaped && !has_room(shaped.error().fault)) {
+  if (!shaped && spool::has_no_room(shaped.error())) {
     refused = own_trouble(shaped.error());
     refused.message_id = std::move(prepared.id);
     co_return tl::unexpected<Error>(shaped.error());

@@ -13,6 +13,7 @@
 #include "policy/own_addresses.h"
 #include "policy/replies.h"
 #include "policy/webhook.h"
+#include "spool/io_error.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
@@ -583,10 +584,9 @@ Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
     log::error("store.error")
         .field("session", evidence_.session.id)
         .field("error", message_->trouble->message);
-    const Fault fault = message_->trouble->fault;
-    const bool full = fault == Fault::disk_full || fault == Fault::temporary;
-    smtp::Reply deferred =
-        full ? policy::replies::no_room() : reply_of(451, {4, 3, 0}, "local storage trouble");
+    smtp::Reply deferred = spool::has_no_room(*message_->trouble)
+                               ? policy::replies::no_room()
+                               : reply_of(451, {4, 3, 0}, "local storage trouble");
     settle(deferred);
     co_return deferred;
   }

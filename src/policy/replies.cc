@@ -10,7 +10,7 @@ using questions::PolicyLogin;
 using questions::Spf;
 using questions::TroubleReply;
 
-smtp::Reply no_room() { return {452, {4, 3, 1}, "insufficient system storage"}; }
+smtp::Reply no_room() { return smtp::reply_for(Fault::disk_full); }
 
 smtp::Reply trouble(TroubleReply reply) {
   switch (reply) {

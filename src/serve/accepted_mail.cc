@@ -13,6 +13,7 @@
 #include "queue/stored.h"
 #include "relay/destination.h"
 #include "serve/delivery_agents.h"
+#include "spool/io_error.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
@@ -29,14 +30,9 @@ smtp::Reply accepted(std::string text) {
   return {.code = 250, .enhanced = {2, 0, 0}, .text = std::move(text)};
 }
 
-/// Whether the spool has no room now: on the disk, in its queue, in memory.
-bool has_no_room(const Error& error) {
-  return error.fault == Fault::disk_full || error.fault == Fault::temporary;
-}
-
 void note_refusal(const Error& error) {
   telemetry::log::error("store.error").field("error", error.message);
-  telemetry::metrics().spool_refusals.counter({has_no_room(error) ? "full" : "disk"}).add();
+  telemetry::metrics().spool_refusals.counter({spool::has_no_room(error) ? "full" : "disk"}).add();
 }
 
 State state_of(const gateway::MessageSink::Ruling& ruling) {
@@ -81,7 +77,7 @@ std::string folder_of(std::string path, const mail::Mailbox& address) {
 }  // namespace
 
 smtp::Reply reply_of_spool(const Error& error) {
-  if (has_no_room(error)) return policy::replies::no_room();
+  if (spool::has_no_room(error)) return policy::replies::no_room();
   return {451, {4, 3, 0}, "local storage trouble, try again later"};
 }
 

@@ -23,4 +23,10 @@ inline tl::unexpected<Error> io_error(std::string_view what) {
               fmt::format("{}: {}", what, std::strerror(code)));
 }
 
+/// Whether an error of the files or the queue means that there is no room now, on the disk or in
+/// memory (reply 452 4.3.1); else it is another local failure (451 4.3.0).
+inline bool has_no_room(const Error& error) {
+  return error.fault == Fault::disk_full || error.fault == Fault::temporary;
+}
+
 }  // namespace postern::spool
