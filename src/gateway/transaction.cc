@@ -239,8 +239,8 @@ void Transaction::record(policy::Decision decision) {
     trace_->decisions = std::exchange(before_, {});
   }
   // Refused credentials have their own log line.
-  if (policy::refused(decision) && decision.engine) log_refusal(decision);
-  log_remarks(decision);
+  if (policy::refused(decision) && decision.engine) log_refusal(decision, evidence_, trace_.get());
+  log_remarks(decision, evidence_, trace_.get());
   Fate& fate = fates_[static_cast<std::size_t>(decision.stage)];
   if (decision.quarantine) fate.hold = decision.quarantine;
   if (!decision.discarded) fate.discard = evidence_.discard;
@@ -293,28 +293,26 @@ smtp::Reply Transaction::refuse_helo(policy::Decision decision, policy::Evidence
   const smtp::Reply reply = decision.reply;
   if (!evidence_.session.script) evidence_.session.script = asked.session.script;
   // It gets a trace of its own, which has the refused name. That of the transaction stays open.
-  std::unique_ptr<policy::Trace> open = std::exchange(trace_, nullptr);
+  policy::Trace refused;
+  refused.id = new_ulid();
+  refused.started = std::chrono::system_clock::now();
+  refused.outcome = reply.temporary() ? "deferred" : "rejected";
   const auto later = std::ranges::find_if_not(
       before_, [](const policy::Decision& one) { return one.stage == Stage::connect; });
-  std::vector<policy::Decision> kept(std::make_move_iterator(later),
-                                     std::make_move_iterator(before_.end()));
-  before_.erase(later, before_.end());
-  const Fate fate = fates_[static_cast<std::size_t>(Stage::helo)];
-  std::swap(evidence_, asked);
-  record(std::move(decision));
-  std::swap(evidence_, asked);
-  fates_[static_cast<std::size_t>(Stage::helo)] = fate;
-  const std::unique_ptr<policy::Trace> ended = std::exchange(trace_, std::move(open));
-  before_ = std::move(kept);
+  refused.decisions.assign(std::make_move_iterator(before_.begin()),
+                           std::make_move_iterator(later));
+  before_.erase(before_.begin(), later);
   recount();
+  log_refusal(decision, asked, &refused);
+  log_remarks(decision, asked, &refused);
+  (void)refused.note(std::move(decision));
   std::size_t octets = 0;
-  for (const policy::Decision& one : ended->decisions) octets += policy::memory_of(one);
+  for (const policy::Decision& one : refused.decisions) octets += policy::memory_of(one);
   for (const policy::DnsRecord& one : asked.dns) octets += policy::memory_of(one);
   for (const policy::Consultation& one : asked.consulted) octets += policy::memory_of(one);
-  ended->outcome = reply.temporary() ? "deferred" : "rejected";
-  ended->evidence = std::move(asked);
-  ended->charge = std::make_shared<MemoryCharge>(services_.resources.memory(), octets);
-  services_.recorder.ended(std::move(*ended));
+  refused.evidence = std::move(asked);
+  refused.charge = std::make_shared<MemoryCharge>(services_.resources.memory(), octets);
+  services_.recorder.ended(std::move(refused));
   // The refused name's DNS queries do not count for the next message.
   if (!message_) authentication_.reset();
   return reply;
@@ -504,8 +502,8 @@ Task<smtp::Reply> Transaction::vrfy(smtp::Vrfy event) {
   // the gateway's memory do not count, as limits.recipients does not (RFC 5321 §4.1.1.6).
   const auto engine = settings_->engine->get();
   const policy::Decision decision = co_await engine->decide(Stage::rcpt, evidence_, *this);
-  if (policy::refused(decision)) log_refusal(decision);
-  log_remarks(decision);
+  if (policy::refused(decision)) log_refusal(decision, evidence_, trace_.get());
+  log_remarks(decision, evidence_, trace_.get());
   evidence_.candidate.reset();
   evidence_.vrfy = Vrfy::no;
   // DISCARD and the like apply only to a transaction that has begun.

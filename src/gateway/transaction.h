@@ -150,10 +150,13 @@ class Transaction final : private policy::Gatherer {
   smtp::Reply refuse_helo(policy::Decision decision, policy::Evidence asked);
   /// The reply to failed credentials; adds the verifiers' steps to the trace.
   smtp::Reply refuse_auth(Authenticator::Result result, policy::Decision asked);
-  void log_refusal(const policy::Decision& decision);
+  /// `trace`: null if the decision is in none.
+  void log_refusal(const policy::Decision& decision, const policy::Evidence& evidence,
+                   const policy::Trace* trace);
   /// Logs remarks of list rules that change no reply: warn_if_reject, WARN, INFO, and actions that
   /// are not carried out.
-  void log_remarks(const policy::Decision& decision);
+  void log_remarks(const policy::Decision& decision, const policy::Evidence& evidence,
+                   const policy::Trace* trace);
   void log_accepted(const smtp::Reply& reply);
   /// Ends the transaction with the reply to end of data.
   void settle(const smtp::Reply& reply);

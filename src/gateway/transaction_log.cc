@@ -48,23 +48,24 @@ telemetry::Line line_of(const Remark& remark) {
 
 }  // namespace
 
-void Transaction::log_refusal(const policy::Decision& decision) {
+void Transaction::log_refusal(const policy::Decision& decision, const policy::Evidence& evidence,
+                              const policy::Trace* trace) {
   auto line =
       decision.reply.temporary() ? log::info("decision.deferred") : log::info("decision.refused");
   if (!line) return;
-  line.field("session", evidence_.session.id)
-      .field("trace", trace_ ? trace_->id : std::string())
-      .field("listener", evidence_.session.listener)
-      .field("client_ip", evidence_.session.client_ip)
-      .field("helo", evidence_.session.helo)
-      .field("mail_from", reverse_path_text(evidence_))
+  line.field("session", evidence.session.id)
+      .field("trace", trace != nullptr ? trace->id : std::string())
+      .field("listener", evidence.session.listener)
+      .field("client_ip", evidence.session.client_ip)
+      .field("helo", evidence.session.helo)
+      .field("mail_from", reverse_path_text(evidence))
       .field("stage", policy::to_string(decision.stage))
       .field("code", decision.reply.code)
       .field("enhanced_code", decision.reply.enhanced.to_string())
       .field("reply", decision.reply.shown())
       .field("duration_ms", decision.took);
   if (!decision.recipient.empty()) line.field("rcpt_to", decision.recipient);
-  if (evidence_.session.auth) line.field("auth_id", evidence_.session.auth->username);
+  if (evidence.session.auth) line.field("auth_id", evidence.session.auth->username);
   // Two controls of one policy may both refuse.
   std::string_view layer;
   std::string rules, origins, details;
@@ -85,7 +86,8 @@ void Transaction::log_refusal(const policy::Decision& decision) {
   if (!details.empty()) line.field("error", details);
 }
 
-void Transaction::log_remarks(const policy::Decision& decision) {
+void Transaction::log_remarks(const policy::Decision& decision, const policy::Evidence& evidence,
+                              const policy::Trace* trace) {
   for (const policy::Step& step : decision.steps) {
     if (step.layer != "restrictions" || !step.enforced || step.verdict.decides()) continue;
     const auto remark = dialect::restrictions::remark_of(step.verdict.detail);
@@ -94,12 +96,12 @@ void Transaction::log_remarks(const policy::Decision& decision) {
     if (not_carried && !is_first_of_minute(remark->word)) continue;
     auto line = line_of(*remark);
     if (!line) continue;
-    line.field("session", evidence_.session.id)
-        .field("trace", trace_ ? trace_->id : std::string())
-        .field("listener", evidence_.session.listener)
-        .field("client_ip", evidence_.session.client_ip)
-        .field("helo", evidence_.session.helo)
-        .field("mail_from", reverse_path_text(evidence_))
+    line.field("session", evidence.session.id)
+        .field("trace", trace != nullptr ? trace->id : std::string())
+        .field("listener", evidence.session.listener)
+        .field("client_ip", evidence.session.client_ip)
+        .field("helo", evidence.session.helo)
+        .field("mail_from", reverse_path_text(evidence))
         .field("stage", policy::to_string(decision.stage))
         .field("rule", step.check)
         .field("policy", step.origin)
