@@ -80,7 +80,11 @@ void Session::settle_greeting(bool refused) {
       return skip && skip->kind == Status::Kind::quarantine;
     };
     if (holds(one)) return;
-    if (!one || !other || holds(other)) one = holds(other) ? std::move(other) : std::nullopt;
+    if (holds(other)) {
+      one = std::move(other);
+    } else if (!other) {
+      one.reset();
+    }
   };
   const auto before = std::ranges::find(greetings, asked.helo, &Greeting::helo);
   if (before != greetings.end()) return stricter(before->skip, std::move(asked.skip));

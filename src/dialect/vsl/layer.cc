@@ -53,19 +53,17 @@ class Judge {
       held_.session.greetings.push_back({.helo = evidence_.session.helo, .skip = std::nullopt});
     }
     Verdict verdict;
-    bool refused = true;  // an exception is a refusal
-    const auto settle = [&] {
-      // RFC 5321 §4.1.4: a refused HELO leaves the session as it was.
+    // RFC 5321 §4.1.4: a refused HELO leaves the session as it was.
+    const auto settle = [&](bool refused) {
       if (stage_ == Stage::helo) held_.session.settle_greeting(refused);
     };
     try {
       verdict = co_await judge();
-      refused = verdict.refuses();
     } catch (...) {
-      settle();
+      settle(true);
       throw;
     }
-    settle();
+    settle(verdict.refuses());
     co_return Ruling(std::move(verdict), std::move(effects_));
   }
 
