@@ -73,7 +73,7 @@ std::string_view reason_words(std::string_view layer, std::string_view rule,
   // This rule refuses unknown recipients and foreign domains; the latter with 5.7.1.
   if (rule == "recipient_known" && enhanced == "5.7.1") return "Relay not permitted";
   // Questions that all dialects offer: in plans, and as reject_unless_NAME in lists.
-  constexpr std::string_view unless = "reject_unless_";
+  constexpr std::string_view unless = policy::questions::offered_prefix;
   const std::string_view asked = rule.starts_with(unless) ? rule.substr(unless.size()) : rule;
   if (const auto* offered = policy::questions::find_offered(asked)) return offered->fails;
   // Of "reject_rbl_client zen.example", only the keyword is looked up.

@@ -32,8 +32,8 @@ Stage stage_of(Protocol protocol) {
 }  // namespace
 
 RuleOutcome judge_offered(Context& context, const Rule& rule) {
-  const auto& question =
-      *policy::questions::find_offered(rule.keyword->name.substr(offered_prefix.size()));
+  const auto& question = *policy::questions::find_offered(
+      rule.keyword->name.substr(policy::questions::offered_prefix.size()));
   // Lists that are asked again see facts that came later.
   if (stage_of(context.protocol()) < question.from) return context.pass(not_known_yet);
   Finding found = question.ask(context.evidence());

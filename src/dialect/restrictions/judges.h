@@ -31,8 +31,6 @@ RuleOutcome judge_multi_recipient_bounce(Context& context, const Rule& rule);
 /// check_policy_service
 RuleOutcome judge_policy_service(Context& context, const Rule& rule);
 
-/// Before the name of a question that all dialects offer (policy/questions/offered.h).
-inline constexpr std::string_view offered_prefix = "reject_unless_";
 /// reject_unless_NAME
 RuleOutcome judge_offered(Context& context, const Rule& rule);
 

@@ -449,7 +449,7 @@ std::span<const Keyword> keywords() {
   static const std::vector<Keyword> all = [] {
     std::vector<Keyword> made(std::begin(table), std::end(table));
     for (const auto& one : policy::questions::offered) {
-      names.push_back(std::string(offered_prefix) + std::string(one.name));
+      names.push_back(std::string(policy::questions::offered_prefix) + std::string(one.name));
       made.push_back({.name = names.back(),
                       .former = "",
                       .kind = Class::reject,

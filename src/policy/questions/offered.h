@@ -58,6 +58,9 @@ inline constexpr Offered offered[] = {
      .when = "an address literal in HELO is the client's address"},
 };
 
+/// Before the name in the keyword of restriction lists.
+inline constexpr std::string_view offered_prefix = "reject_unless_";
+
 /// By its name; null if there is none.
 const Offered* find_offered(std::string_view name);
 /// The questions as checks, in the order of `offered`; asked at RCPT, each its own control.
