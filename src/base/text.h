@@ -73,7 +73,7 @@ constexpr std::optional<unsigned> hex_value(char c) {
 /// "did you mean". O(a.size() * b.size()).
 std::size_t edit_distance(std::string_view a, std::string_view b);
 /// The candidate closest to `word`, at a distance of at most 2 or a third of its length; nullopt:
-/// none.
+/// none, or a word of more than 128 octets, so that foreign words cost little.
 std::optional<std::string_view> nearest(std::string_view word,
                                         const std::vector<std::string_view>& candidates);
 

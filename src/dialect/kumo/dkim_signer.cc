@@ -103,7 +103,7 @@ class Reader {
     if (among(options, name)) return;
     const bool off = value.is_bool() && !value.get_bool();
     if (among(missing, name)) return demand(off, in(name, "is not available in Postern"));
-    const auto near = nearest(name.substr(0, 64), {options.begin(), options.end()});
+    const auto near = nearest(name, {options.begin(), options.end()});
     demand(false, std::string(function_) + ": unknown option '" + printable(name, 64) + "'" +
                       (near ? "; did you mean '" + std::string(*near) + "'?" : ""));
   }

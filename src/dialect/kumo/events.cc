@@ -140,7 +140,7 @@ std::vector<std::string> lint_events(const Handlers& handlers,
     std::string text = registered.front().place +
                        ": the handler is never called, because Postern has no event `" +
                        printable(name, 64) + "` and no key source of the policy names it";
-    if (const auto near = nearest(std::string_view(name).substr(0, 64), names)) {
+    if (const auto near = nearest(name, names)) {
       text += "; did you mean `" + std::string(*near) + "`?";
     }
     findings.push_back(std::move(text));

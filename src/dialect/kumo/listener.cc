@@ -62,7 +62,7 @@ std::string unknown(std::string_view name) {
         std::span<const std::string_view>(ignored), std::span<const std::string_view>(of_peer)}) {
     names.insert(names.end(), list.begin(), list.end());
   }
-  const auto near = nearest(name.substr(0, 64), names);
+  const auto near = nearest(name, names);
   return "start_esmtp_listener: unknown option '" + printable(name, 64) + "'" +
          (near ? "; did you mean '" + std::string(*near) + "'?" : std::string());
 }

@@ -48,7 +48,7 @@ void Mistakes::add(std::string_view pointer, std::string_view what_of_it) {
 
 void Mistakes::unknown_key(std::string_view pointer, std::string_view key,
                            const std::vector<std::string_view>& known) {
-  const auto near = nearest(key.substr(0, 64), known);
+  const auto near = nearest(key, known);
   add(pointer,
       near ? fmt::format("is not a known key; did you mean `{}`?", *near) : "is not a known key");
 }

@@ -156,7 +156,7 @@ void BodyReader::refuse_unknown(std::span<const std::string_view> writable,
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;
     if (std::find(read_only.begin(), read_only.end(), name) != read_only.end()) continue;
     const std::string shown = printable(name, 64);
-    const auto near = nearest(name.substr(0, 64), names);
+    const auto near = nearest(name, names);
     std::string hint(otherwise);
     if (hint.empty() && names.size() == 1) hint = fmt::format("its only field is `{}`", names[0]);
     if (near) hint = fmt::format("did you mean `{}`?", *near);

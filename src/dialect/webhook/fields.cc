@@ -123,7 +123,7 @@ std::vector<std::string_view> offered_names() {
 Element<std::string> check_name(std::string_view text) {
   if (policy::questions::find_offered(text) != nullptr) return std::string(text);
   const auto names = offered_names();
-  const auto near = nearest(text.substr(0, 64), names);
+  const auto near = nearest(text, names);
   return tl::unexpected(
       fmt::format("`{}` is not an offered check; {}", printable(text, 64),
                   near ? fmt::format("did you mean `{}`?", *near)
