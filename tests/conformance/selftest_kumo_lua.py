@@ -9,6 +9,7 @@ import sys
 import tempfile
 import types
 import unittest
+import unittest.mock
 
 import selftest
 from harness import instance
@@ -71,9 +72,6 @@ class Server(unittest.TestCase):
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=mx.test.example",
                         "-keyout", "key.pem", "-out", "chain.pem"], cwd=cls.shared, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=60)
         (cls.shared / "both.pem").write_text((cls.shared / "key.pem").read_text() + (cls.shared / "chain.pem").read_text(), encoding="utf-8")
-        patient = accepted.SECONDS
-        accepted.SECONDS = 2
-        cls.addClassCleanup(setattr, accepted, "SECONDS", patient)
 
     def write(self, entry):
         entry = dict(entry)
@@ -131,8 +129,11 @@ class Server(unittest.TestCase):
         self.fails(MESSAGE, dies="Postern died with status 134")
 
     def test_mail_is_accounted_for(self):
-        self.fails(MESSAGE, lost="1 recipients at the sink, where 0 arrived", twice="recipients at the sink", altered="header subject",
-                   no_log="1 lines message.accepted", no_trace="without a trace", no_copies="has no copies", no_meta="meta authn_id", other_meta="meta n",
+        with unittest.mock.patch.object(accepted, "SINK_SECONDS", 2):
+            self.fails(MESSAGE, lost="1 recipients at the sink, where 0 arrived")
+        with unittest.mock.patch.object(accepted, "LOG_SECONDS", 2):
+            self.fails(MESSAGE, no_log="1 lines message.accepted")
+        self.fails(MESSAGE, twice="recipients at the sink", altered="header subject", no_trace="without a trace", no_copies="has no copies", no_meta="meta authn_id", other_meta="meta n",
                    more_meta="meta tenant", other_recipient="recipients at the sink")
         self.fails(TURNED_AWAY, refused_delivered="recipients at the sink")
         for change, text in (({"accepted_count": 2}, "accepted_count"), ({"accepted": [{}, {}]}, "accepted messages"),

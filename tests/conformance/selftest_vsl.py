@@ -1,6 +1,5 @@
 """Self-test of the player of `.vsl` scripts: each way to answer wrongly fails the case. Needs no Postern; a stand-in plays the server."""
 import concurrent.futures
-import contextlib
 import json
 import pathlib
 import shutil
@@ -10,6 +9,7 @@ import sys
 import tempfile
 import types
 import unittest
+import unittest.mock
 
 import selftest
 from harness import instance
@@ -103,16 +103,6 @@ class Server(unittest.TestCase):
         context = types.SimpleNamespace(postern=lambda settings, env=None: instance.Postern(binary, settings, env=env))
         player.play(player.load(folder)[0], context)
 
-    @contextlib.contextmanager
-    def impatient(self):
-        """For what never comes."""
-        before = stored.SECONDS, judge.LOG_SECONDS
-        stored.SECONDS, judge.LOG_SECONDS = 2, 1
-        try:
-            yield
-        finally:
-            stored.SECONDS, judge.LOG_SECONDS = before
-
     def fails(self, entry, **faults):
         """Each fault fails the case, with these words."""
         with concurrent.futures.ThreadPoolExecutor(6) as pool:
@@ -136,8 +126,10 @@ class Server(unittest.TestCase):
         self.fails(DELIVERED, dies="Postern died with status 134")
 
     def test_mail_is_accounted_for(self):
-        with self.impatient():
-            self.fails(DELIVERED, no_log="1 lines message.accepted", restless="does not come to rest")
+        with unittest.mock.patch.object(stored, "LOG_SECONDS", 2):
+            self.fails(DELIVERED, no_log="1 lines message.accepted")
+        with unittest.mock.patch.object(stored, "REST_SECONDS", 2):
+            self.fails(DELIVERED, restless="does not come to rest")
         self.fails(DELIVERED, no_trace="without a trace", told_twice="lines message.accepted", lost="where mail for jane@doe-family.com went",
                    again="delivered twice", stuck="did not get into", stray="nobody was told are accepted", other_sender="mail_from", other_rcpt="rcpt", more_rcpt="rcpt",
                    other_claim="forward:x, as the gateway tells", no_header="header x-seen", more_headers="1 of them", other_header="one that matches", other_first="1 of them")
@@ -153,7 +145,7 @@ class Server(unittest.TestCase):
         self.fails({**DELIVERED, "after": {"messages": []}}, **{"": "accepted messages"})
 
     def test_logs(self):
-        with self.impatient():
+        with unittest.mock.patch.object(judge, "LOG_SECONDS", 1):
             self.fails(LOGS, quiet="the log has", other_level="the log has")
         self.fails(LOGS, talks="lines of the log")
 

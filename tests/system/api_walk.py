@@ -55,6 +55,16 @@ class Walk:
         bearer = self.token if token is ... else token
         return self.judge.call(name, ids, body, bearer, query, **more)
 
+    def traces_of(self, query, least, token=...):
+        """The traces that a query finds, once there are `least` of them: a trace is written behind the reply."""
+        end = time.monotonic() + 15
+        while True:
+            found = get(self.call("listTraces", token=token, query=query), "data") or []
+            if len(found) >= least or time.monotonic() > end:
+                self.judge.expect("there are traces of " + query, len(found) >= least, len(found))
+                return found
+            time.sleep(0.05)
+
     def all(self):
         for part in (self.sign_in, self.tokens, self.policies, self.webhooks, self.mail, self.domains, self.traces, self.lists, self.queue, self.gateway,
                      self.people, self.two_factors, self.leave):
@@ -219,10 +229,10 @@ class Walk:
     def traces(self):
         self.call("updateWebhook", self.webhook, body={"smtp_security_policy_id": self.policy})
         send(self.server, self.address)
-        self.call("listTraces", query="?page=1&page_size=1&outcome=rejected&webhook_id=%s" % self.webhook)
+        self.traces_of("?page=1&page_size=1&outcome=rejected&webhook_id=%s" % self.webhook, 1)
         first = self.call("listTraces", query="?limit=1&q=to:%s" % self.address)
         self.call("listTraces", query="?limit=1&cursor=%s" % get(first, "next"))
-        for one in get(self.call("listTraces", query="?page_size=10"), "data") or []:
+        for one in self.traces_of("?page_size=10", 8):
             self.call("getTrace", one["id"])
             self.call("getTrace", one["id"], query="?view=story")
         self.call("runTraceAgain", get(first, "data", 0, "id"))
@@ -248,7 +258,7 @@ class Walk:
             client.data((PLAIN % (30, 30)).format(to=own).encode())
         finally:
             client.close()
-        for one in get(self.call("listTraces", token=token), "data") or []:
+        for one in self.traces_of("?page_size=1", 1, token):
             self.call("getTrace", one["id"], token=token, query="?view=story")
 
     def stream(self):

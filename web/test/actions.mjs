@@ -1,5 +1,8 @@
 // What a person does on a page, by what is seen: names of links and buttons, labels of fields, text. Never by class or id.
-export const patience = Number(process.env.POSTERN_PATIENCE_MS ?? 15000);
+const usual = 15000;
+/** How long a step waits for what it wants, in ms. */
+export let patience = usual;
+export function bePatient(ms = usual) { patience = ms; }
 
 /** Asks `check` until it returns no complaint; then the last complaint is thrown. */
 export async function until(check, within = patience) {

@@ -1,7 +1,7 @@
 // Plays browser flows of the conduit suite (tests/suites/conduit/README.md, "Browser flows"), one JSON line each:
-// {"base", "email", "password", "flow", "screenshot"} in; {"ok": true}, {"fail": text, "action": n} or {"unknown": text} out.
+// {"base", "email", "password", "flow", "screenshot", "patience_ms"} in; {"ok": true}, {"fail": text, "action": n} or {"unknown": text} out.
 import { createInterface } from 'node:readline';
-import { Actions } from './actions.mjs';
+import { Actions, bePatient } from './actions.mjs';
 import { launch } from './browser.mjs';
 
 const browser = await launch();
@@ -26,7 +26,8 @@ async function act(actions, dialogs, action) {
   }
 }
 
-async function play({ base, email, password, flow, screenshot }) {
+async function play({ base, email, password, flow, screenshot, patience_ms }) {
+  bePatient(patience_ms);
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
   const page = await context.newPage();
   const dialogs = [], errors = [];

@@ -32,14 +32,15 @@ class Browser:
         self.process, self.lock = None, threading.Lock()
         self.shots = pathlib.Path(tempfile.gettempdir()) / ("postern-flows-%d" % os.getpid())
 
-    def play(self, name, base, email, password, flow):
+    def play(self, name, base, email, password, flow, patience_ms=15000):
         why = lacking()
         if why and os.environ.get("CI"):
             raise Fail("no browser: " + why)
         if why:
             raise Skip("no browser: " + why)
         with self.lock:
-            answer = self.ask({"base": base, "email": email, "password": password, "flow": flow, "screenshot": str(self.shots / (name + ".png"))})
+            answer = self.ask({"base": base, "email": email, "password": password, "flow": flow, "screenshot": str(self.shots / (name + ".png")),
+                               "patience_ms": patience_ms})
         if not answer.get("ok"):
             number = answer["action"]
             what = "signing in" if number < 0 else "action %d, %s" % (number, json.dumps(flow[number], ensure_ascii=False))

@@ -4,7 +4,7 @@ import time
 
 from harness.cases import Fail, wanted
 
-SECONDS = 15
+LOG_SECONDS = EXPLAIN_SECONDS = SINK_SECONDS = 15
 SETTLE_SECONDS = 0.3  # after which unwanted mail would have arrived
 KEYS = frozenset(["meta", "meta_absent", "headers", "headers_absent", "headers_match", "recipients"])
 
@@ -72,7 +72,7 @@ def copies_of(site, count):
     def logged():
         entries = [e for e in site.log_entries() if e.get("event") == "message.accepted"]
         return len(entries) >= count and (entries or [None])
-    entries = [e for e in until(SECONDS, "%d lines message.accepted in the log" % count, logged) if e]
+    entries = [e for e in until(LOG_SECONDS, "%d lines message.accepted in the log" % count, logged) if e]
     if len(entries) != count:
         raise Fail(wanted("lines message.accepted in the log", count, len(entries)))
     found = []
@@ -95,15 +95,15 @@ def explanation(site, trace):
             if time.monotonic() > end:
                 raise
             return None
-    end = time.monotonic() + SECONDS / 2
-    return until(SECONDS, "the trace " + trace, there)[0]
+    end = time.monotonic() + EXPLAIN_SECONDS
+    return until(2 * EXPLAIN_SECONDS, "the trace " + trace, there)[0]
 
 
 def collect(site, talk):
     """All copies with what the sink got of them. What arrives must be what was accepted, recipient for recipient."""
     copies = copies_of(site, talk.accepted)
     wanted_count = sum(len(copy.recipients) for copy in copies)
-    until(SECONDS, "%d recipients at the sink, where %d arrived" % (wanted_count, len(deliveries(site.sink))),
+    until(SINK_SECONDS, "%d recipients at the sink, where %d arrived" % (wanted_count, len(deliveries(site.sink))),
           lambda: len(deliveries(site.sink)) >= wanted_count)
     time.sleep(SETTLE_SECONDS)
     arrived = sorted(deliveries(site.sink), key=lambda d: d.order)
