@@ -1,4 +1,5 @@
-// Access tables: which keys are tried in which order, and what a value means (reference §4).
+// Access tables: which keys are tried in which order, and what a value means ("Access tables" in
+// docs/restriction-lists.md).
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -23,7 +24,7 @@ Action with_text(Action::Kind kind, std::uint16_t code, std::string_view text,
   return action;
 }
 
-/// Reference §4: an address code (X.1.x) becomes the one for the address that is judged.
+/// A table's code about an address (RFC 3463 §3.2, X.1.x) becomes the one for what is judged.
 smtp::EnhancedCode adjusted(smtp::EnhancedCode code, Subject subject) {
   if (code.subject != 1) return code;
   const auto n = code.detail;
@@ -60,7 +61,7 @@ std::optional<RuleOutcome> try_key(Context& context, const Rule& rule, Subject s
   return take(context, rule, subject, rule.table->find(key, &context.replies()));
 }
 
-/// Tries a name, which is in lower case, then its parent domains (reference §4.2).
+/// Tries a name, which is in lower case, then its parent domains.
 std::optional<RuleOutcome> try_names(Context& context, const Rule& rule, Subject subject,
                                      std::string_view name) {
   if (rule.table->is_network() && !looks_like_address(name)) return std::nullopt;
@@ -171,8 +172,8 @@ RuleOutcome apply(Context& context, const Rule& rule, Subject subject, const Act
 
 namespace {
 
-/// The keys after the whole address (reference §4.1): the address without its extension, the domain
-/// and its parents, the local part.
+/// The keys after the whole address: the address without its extension, the domain and its parents,
+/// the local part.
 std::optional<RuleOutcome> try_parts(Context& context, const Rule& rule, Subject subject,
                                      const Address& address) {
   const auto found = [&](std::string_view key) { return try_key(context, rule, subject, key); };
@@ -205,7 +206,7 @@ RuleOutcome check_address(Context& context, const Rule& rule, const Address& add
   std::optional<RuleOutcome> outcome = found(address.key);
   if (!outcome && !rule.table->is_pattern()) outcome = try_parts(context, rule, subject, address);
   if (!outcome) return context.pass(nothing_found);
-  // Reference §3: OK does not permit an address that contains a source route.
+  // OK does not permit a recipient with a sender-specified route, such as user%elsewhere@ours.
   const bool untrusted =
       subject == Subject::recipient && address.routed && !context.policy().allow_untrusted_routing;
   if (*outcome == RuleOutcome::permit && untrusted) {

@@ -26,7 +26,7 @@ constexpr std::string_view list_parameters[list_count] = {
     "smtpd_relay_restrictions",       "smtpd_recipient_restrictions", "smtpd_data_restrictions",
     "smtpd_end_of_data_restrictions", "smtpd_etrn_restrictions"};
 
-/// The keyword that a bare `type:name` in a list stands for; "": none (reference §2.14).
+/// The keyword that a bare `type:name` in a list stands for; "": none.
 std::string_view keyword_of_bare_table(std::string_view parameter) {
   if (parameter == "smtpd_client_restrictions") return "check_client_access";
   if (parameter == "smtpd_helo_restrictions") return "check_helo_access";
@@ -238,7 +238,8 @@ class Compiler {
     policy_.helo_required = flag("smtpd_helo_required");
     policy_.relay_first = flag("smtpd_relay_before_recipient_restrictions");
     policy_.soft_bounce = flag("soft_bounce");
-    // DESIGN §9.17: a verifier enables AUTH; only an explicit "no" disables it.
+    // Accounts enable AUTH; only an explicit "no" disables it ("AUTH" in
+    // docs/restriction-lists.md).
     policy_.sasl = !parameters_.is_set("smtpd_sasl_auth_enable") || flag("smtpd_sasl_auth_enable");
     policy_.reject_unlisted_recipient = flag("smtpd_reject_unlisted_recipient");
     policy_.reject_unlisted_sender = flag("smtpd_reject_unlisted_sender");
@@ -348,7 +349,7 @@ class Compiler {
     const std::string argument = more ? words[i + 1].text : std::string();
     const bool table = rule.keyword->takes == Takes::table;
     if (!more || (table && !is_table_spec(argument))) {
-      // Reference §2.13: a missing zone is skipped; any other missing argument is an error.
+      // As in Postfix, a rule without its zone is skipped; any other missing argument is an error.
       const bool zone = rule.keyword->takes == Takes::zone;
       const Keyword* keyword = rule.keyword;
       if (table && more) ++i;

@@ -58,7 +58,7 @@ Context::Context(const ListPolicy& policy, const policy::Evidence& evidence, Pro
   if (protocol == Protocol::rcpt || protocol == Protocol::vrfy) {
     if (evidence.candidate) recipient_ = address_of(evidence.candidate->address);
   } else if (in_transaction && protocol != Protocol::mail && evidence.recipients.size() == 1) {
-    // Reference §2.5: with several recipients, none of them is judged.
+    // With several recipients, rules about the recipient are skipped, as in Postfix.
     recipient_ = address_of(evidence.recipients.front().address);
   }
 }
@@ -69,7 +69,8 @@ Address Context::address_of(const mail::Mailbox& mailbox) const {
                   .domain = lower(mailbox.domain),
                   .bare = mailbox.domain.empty()};
   if (address.bare) address.domain = policy_.myorigin;
-  // Address rewriting: a route through one of our own domains is removed first (reference §7).
+  // Address rewriting: a route through one of our own domains is removed first ("Destinations" in
+  // docs/restriction-lists.md).
   for (int i = 0; i < 8; ++i) {
     address.known = policy_.domain_class(address.domain, &replies_, evidence_.session.server_ip);
     if (address.known != DomainClass::local) break;
@@ -155,7 +156,7 @@ std::string Context::judged(Subject subject) const {
 smtp::Reply Context::reply_of(std::uint16_t code, smtp::EnhancedCode enhanced,
                               std::string text) const {
   if (policy_.soft_bounce && code >= 500) code = static_cast<std::uint16_t>(code - 100);
-  // Reference §2.10: the first digits agree, whatever the rule or the table says.
+  // RFC 3463 §2: the first digits agree, whatever the rule or the table says.
   enhanced.klass = static_cast<std::uint8_t>(code / 100);
   return {.code = code, .enhanced = enhanced, .text = std::move(text)};
 }
@@ -177,7 +178,7 @@ RuleOutcome Context::refuse_with(const Rule&, std::uint16_t code, smtp::Enhanced
     warned_ = true;
     return RuleOutcome::pass;
   }
-  // Reference §2.7: a 5xx is replaced if the list has a reason to defer it.
+  // defer_if_reject replaces a 5xx only.
   result_.reply = code >= 500 && defer_if_reject_ ? *defer_if_reject_
                                                   : reply_of(code, enhanced, std::move(text));
   return RuleOutcome::refuse;
@@ -186,7 +187,7 @@ RuleOutcome Context::refuse_with(const Rule&, std::uint16_t code, smtp::Enhanced
 RuleOutcome Context::defer_if_permit(const Rule& rule, std::uint16_t code,
                                      smtp::EnhancedCode enhanced, std::string_view reason) {
   made_detail_ = std::string(reason);
-  if (warn_only_) return RuleOutcome::pass;  // reference §2.9
+  if (warn_only_) return RuleOutcome::pass;  // warn_if_reject covers this too, as in Postfix
   raised_permit_ = true;
   if (!defer_if_permit_) {
     defer_if_permit_ =
@@ -295,7 +296,7 @@ RuleOutcome Context::run_rules(const List& list) {
   for (const Rule& rule : list) {
     const RuleOutcome outcome = run_rule(rule);
     if (outcome != RuleOutcome::pass) return outcome;
-    // Reference §2.8: once both reasons are set, no further rule changes the result.
+    // Once both reasons to defer are set, no rule can prevent the deferral; Postfix stops here too.
     if (discarded() || (defer_if_permit_ && defer_if_reject_)) break;
   }
   return RuleOutcome::pass;

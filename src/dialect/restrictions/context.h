@@ -91,7 +91,7 @@ class Context {
                               std::string_view reason);
   /// 451 4.3.5: an error in the configuration; warn_if_reject does not apply to it.
   RuleOutcome configuration_error(const Rule& rule, std::string_view why);
-  /// 451 4.3.5: the rule's table cannot be used (tier C88).
+  /// 451 4.3.5: the rule's table cannot be used. warn_if_reject applies to it.
   RuleOutcome table_trouble(const Rule& rule, std::string_view why);
   /// 451 4.3.0: a lookup failed.
   RuleOutcome lookup_trouble(const Rule& rule, std::string_view why);
@@ -204,7 +204,8 @@ class Context {
 /// Carries out the action of a table for a key that was found.
 RuleOutcome apply(Context& context, const Rule& rule, Subject subject, const Action& action);
 
-// Lookups in access tables, with keys in Postfix's order (reference §4).
+// Lookups in access tables, with keys in Postfix's order (docs/restriction-lists.md, "Access
+// tables").
 /// Looks up an envelope address.
 RuleOutcome check_address(Context& context, const Rule& rule, const Address& address,
                           Subject subject);

@@ -10,7 +10,7 @@ namespace postern::dialect::restrictions {
 
 namespace {
 
-/// The keys of an address in its domain's table (reference §7).
+/// The keys of an address in its domain's table, in the order in which they are tried.
 std::vector<std::string> listed_keys(const Address& address, const ListPolicy& policy, bool local) {
   std::vector<std::string> locals{address.local};
   const std::size_t extension = policy.recipient_delimiter.empty()
@@ -30,7 +30,8 @@ bool run_lists(Context& context, std::initializer_list<ListKind> kinds) {
     // Without HELO its list is skipped, as is the sender list at a VRFY before MAIL.
     if (kind == ListKind::helo && context.helo().empty()) continue;
     if (kind == ListKind::sender && context.sender() == nullptr) continue;
-    // The relay and the recipient list share a reason to defer (reference §2.7).
+    // The relay and the recipient list share a defer_if_reject ("Reasons to defer" in
+    // docs/restriction-lists.md).
     const ListPolicy& policy = context.policy();
     const bool second = kind == (policy.relay_first ? ListKind::recipient : ListKind::relay);
     const RuleOutcome outcome = context.run_list(kind, !second);
@@ -62,8 +63,8 @@ constexpr std::pair<Protocol, ListKind> before_rcpt[] = {{Protocol::connect, Lis
 constexpr std::size_t before_mail = 2;  ///< the first two of these
 
 /// With smtpd_delay_reject = no, the client, HELO and sender lists ran at their own commands. Their
-/// reasons to defer hold at RCPT (reference §2.8), those of the first two lists also at ETRN; they
-/// refuse nothing any more. False: an answer is missing.
+/// reasons to defer hold at RCPT, those of the first two lists also at ETRN; they refuse nothing
+/// any more. False: an answer is missing.
 bool recall_deferral(Context& context, std::span<const std::pair<Protocol, ListKind>> before) {
   for (const auto& [protocol, kind] : before) {
     if (context.policy().list(kind).empty()) continue;
@@ -85,7 +86,7 @@ bool is_postmaster(const Address& address) { return iequals(address.local, "post
 
 void judge_recipient(Context& context) {
   const ListPolicy& policy = context.policy();
-  // RFC 5321 §4.5.1: <postmaster> without a domain is always accepted (reference §2.6).
+  // RFC 5321 §4.5.1: <postmaster> without a domain is always accepted.
   if (context.recipient() != nullptr && context.recipient()->bare &&
       is_postmaster(*context.recipient())) {
     return;
@@ -107,8 +108,8 @@ void judge_recipient(Context& context) {
   }
 }
 
-/// After the lists, decides whether ETRN is served for this domain at all (tier C78). These replies
-/// have no enhanced codes (RFC 1985 §5.3).
+/// After the lists, decides whether ETRN is served for this domain at all ("ETRN" in
+/// docs/restriction-lists.md). These replies have no enhanced codes (RFC 1985 §5.3).
 void judge_etrn(Context& context) {
   // DISCARD is about messages: it ends the lists, but does not permit ETRN.
   if (!context.discarded() && !run_lists(context, {ListKind::etrn}) && !context.discarded()) return;

@@ -1,6 +1,6 @@
-// Evaluation of restriction lists (restrictions reference §2). Pure: it uses only the compiled
-// policy and the evidence. If evidence is missing, the result names it, and the caller evaluates
-// again.
+// Evaluation of restriction lists (docs/restriction-lists.md, "How the lists are evaluated"). Pure:
+// it uses only the compiled policy and the evidence. If evidence is missing, the result names it,
+// and the caller evaluates again.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,4 @@
-// Keywords about sender, recipient and destination (reference §3).
+// Keywords about sender, recipient and destination; docs/restriction-keywords.md lists them.
 #include "dialect/restrictions/judges.h"
 
 #include <fmt/format.h>
@@ -143,7 +143,8 @@ RuleOutcome judge_auth_destination(Context& context, const Rule& rule) {
   });
 }
 
-/// "check rules always accept or reject", as the seed says, holds for this one.
+/// The only check keyword that decides for every recipient: it permits our destinations and refuses
+/// all others.
 RuleOutcome judge_relay_domains(Context& context, const Rule& rule) {
   const RuleOutcome outcome = judge_auth_destination(context, rule);
   if (outcome != RuleOutcome::pass || context.recipient() == nullptr) return outcome;

@@ -1,4 +1,4 @@
-// General keywords, and those about the client (reference §3).
+// General keywords, and those about the client; docs/restriction-keywords.md lists them.
 #include "dialect/restrictions/judges.h"
 
 #include <fmt/format.h>
@@ -133,7 +133,7 @@ RuleOutcome listed(Context& context, const Rule& rule, const DnsList::Listing& l
   switch (listing.status) {
     case DnsList::Status::waiting:
       return RuleOutcome::wait;
-    case DnsList::Status::trouble:  // reference §5: not listed
+    case DnsList::Status::trouble:  // a list that does not answer must not refuse mail
       return context.pass("no answer from " + rule.zone->zone());
     case DnsList::Status::not_listed:
       return context.pass("not in " + rule.zone->zone());
@@ -153,7 +153,6 @@ RuleOutcome judge_rbl_client(Context& context, const Rule& rule) {
   return listed(context, rule, listing, client.to_string(), "Client host");
 }
 
-/// Looks up a domain in a DNS list; an invalid name is not looked up (reference §5).
 RuleOutcome domain_listed(Context& context, const Rule& rule, std::string_view domain,
                           std::string_view what, std::string_view kind) {
   if (!rule.zone) return context.pass("there is no zone");
@@ -200,7 +199,8 @@ RuleOutcome allowed(Context& context, const Rule& rule, const DnsList::Listing& 
   return context.permit("in " + rule.zone->zone());
 }
 
-/// Reference §3: an allow list permits only mail to our own domains. VRFY is not mail.
+/// Whether the mail is for a domain that is not ours: an allow list does not permit it. VRFY is not
+/// mail.
 bool goes_elsewhere(Context& context) {
   const Address* recipient = context.recipient();
   return recipient != nullptr && context.protocol() != Protocol::vrfy &&

@@ -1,4 +1,4 @@
-// Keywords about HELO (reference §3).
+// Keywords about HELO; docs/restriction-keywords.md lists them.
 #include "dialect/restrictions/judges.h"
 
 #include "dialect/restrictions/replies.h"

@@ -102,8 +102,9 @@ RuleOutcome judge_relay_domains(Context& context, const Rule& rule);
 /// check_etrn_access
 RuleOutcome judge_etrn_access(Context& context, const Rule& rule);
 
-/// Looks a domain up in the rule's DNS list. Names that are no domain names are not looked up
-/// (reference §5). `what` and `kind` are for the reply: "user@example.com", "Sender address".
+/// Looks a domain up in the rule's DNS list. A name that is not a host name, or whose last label is
+/// a number, passes without a lookup. `what` and `kind` are for the reply: "user@example.com",
+/// "Sender address".
 RuleOutcome domain_listed(Context& context, const Rule& rule, std::string_view domain,
                           std::string_view what, std::string_view kind);
 

@@ -1,5 +1,6 @@
-// The keywords of the language (reference §3), of tiers A and B: what each judges and can answer.
-// is_known_elsewhere() knows the other keywords of Postfix, for a better error.
+// The keywords that Postern supports: what each judges and can answer. docs/restriction-keywords.md
+// is generated from this table. is_known_elsewhere() knows Postfix's other keywords, for a better
+// error.
 #include <algorithm>
 #include <list>
 #include <string>

@@ -139,7 +139,7 @@ const Mark* permitting(const Evaluated& result) {
 Task<Ruling> RestrictionsLayer::judge(Stage stage, Inquiry& inquiry,
                                       std::vector<Step>& steps) const {
   const Evidence& evidence = inquiry.evidence;
-  // Reference §2.17: after DISCARD no further rule is evaluated for the message.
+  // After DISCARD no further rule is evaluated for the message, as in Postfix.
   if (evidence.discard) {
     Ruling ruling(policy::permit("the message is discarded: " + *evidence.discard));
     ruling.effects.push_back(

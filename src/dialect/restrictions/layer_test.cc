@@ -695,7 +695,7 @@ TEST(RestrictionsLayer, a_recorded_decision_is_made_again_offline) {
   }
 }
 
-TEST(SaslOfLists, is_switched_off_only_in_writing) {  // DESIGN §9.17
+TEST(SaslOfLists, is_switched_off_only_in_writing) {
   const auto offers = [](Settings settings) {
     settings.emplace("compatibility_level", "3.6");
     settings.emplace("mydestination", "example.net");

@@ -17,7 +17,7 @@ namespace {
 
 using Severity = Finding::Severity;
 
-/// Rules of which Postfix requires one before it serves (reference §2.16).
+/// Rules of which Postfix requires one before it serves (R113 in docs/restriction-lists.md).
 bool protects(const Rule& rule) {
   if (rule.keyword == nullptr) return false;
   const std::string_view name = rule.keyword->name;

@@ -1,6 +1,6 @@
-// Static analysis of restriction lists (restrictions reference §9): which lists are complete, which
-// rules never act, and whether an unknown client can relay through them. The last is sound: after
-// `no`, there is no dialogue that relays.
+// Static analysis of restriction lists (docs/restriction-lists.md, "Proof and lint"): which lists
+// are complete, which rules never act, and whether an unknown client can relay through them. The
+// last is sound: after `no`, there is no dialogue that relays.
 #pragma once
 
 #include <cstdint>
@@ -62,8 +62,8 @@ std::vector<std::string> dialogue(const Witness& witness);
 
 /// The result of lint().
 struct LintReport {
-  /// Whether Postfix would start with these lists (reference §2.16). This is Postfix's own test,
-  /// weaker than `open_relay`.
+  /// Whether Postfix would start with these lists: its own test, weaker than `open_relay` (R113 in
+  /// docs/restriction-lists.md).
   bool starts = false;
   /// Whether the list decides every request explicitly, by parameter.
   std::map<std::string, bool, std::less<>> complete;

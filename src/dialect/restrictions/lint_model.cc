@@ -45,7 +45,7 @@ Known known(Subject subject, const Moment& moment) {
 }
 
 /// Whether an exact key of a recipient table can match an address outside our domains. The keys are
-/// tried as user@domain, domain and its parents, user@ (reference §4.1).
+/// tried as user@domain, domain and its parents, user@.
 bool opens_foreign(const ListPolicy& policy, std::string_view key) {
   const std::size_t at = key.rfind('@');
   const bool is_address = at != std::string_view::npos;
@@ -110,7 +110,7 @@ Can can_check(const ListPolicy& policy, const Rule& rule, const Moment& moment) 
     all |= one;
   }
   if (!is_total(rule)) all.pass = true;
-  // Reference §3: OK does not permit an address that contains a source route.
+  // OK does not permit a recipient with a sender-specified route.
   const bool routed =
       rule.keyword->subject == Subject::recipient && !policy.allow_untrusted_routing;
   if (routed && all.permit) all.pass = true;
@@ -131,7 +131,7 @@ Can can_elsewhere(std::string_view word, const Moment& moment) {
   if (needs_identity && moment.stranger) return only_pass;
   if (word.starts_with("permit_")) return permit_or_pass;
   if (word == "check_ccert_access" || word == "check_sasl_access") return can_say_anything;
-  // The tables of server names and addresses: OK is not allowed in them (reference §4.4).
+  // The checks of mail hosts, name servers and addresses: OK is not allowed in their tables.
   if (word.starts_with("check_")) return anything_but_permit;
   return refuse_pass_or_defer;
 }
@@ -278,7 +278,7 @@ Can can(const ListPolicy& policy, const Rule& rule, const Moment& outer) {
     result = can_keyword(policy, rule, moment);
     if (there == Known::maybe) result.pass = true;
   }
-  // Reference §2.9: refusals and deferrals become warnings.
+  // warn_if_reject: refusals and deferrals become warnings.
   if (moment.warn_only && (result.refuse || result.defer)) {
     result.refuse = result.defer = false;
     result.pass = true;

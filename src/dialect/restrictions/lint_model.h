@@ -1,5 +1,6 @@
-// The set of outcomes that a rule can have, for any traffic (restrictions reference §9). An outcome
-// outside the set is impossible; one inside the set need not be possible. Private to this folder.
+// The set of outcomes that a rule can have, for any traffic: what the proof is made of
+// (docs/restriction-lists.md, "Is it an open relay?"). An outcome outside the set is impossible;
+// one inside the set need not be possible. Private to this folder.
 #pragma once
 
 #include <map>
@@ -49,7 +50,7 @@ struct Moment {
 /// The moment at which a list runs, for any request.
 Moment moment_of(const ListPolicy& policy, ListKind list);
 
-/// Whether the rule's subject is missing whenever its list runs (reference §2.5).
+/// Whether the rule's subject is missing whenever its list runs, so that the rule always passes.
 bool lacks_subject(const Rule& rule, const Moment& moment);
 /// Possible outcomes of a rule.
 Can can(const ListPolicy& policy, const Rule& rule, const Moment& moment);

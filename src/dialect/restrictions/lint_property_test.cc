@@ -53,7 +53,8 @@ const Pool mailboxes{
     "u@foreign.example", "foreign.example", "u@",           "other.test", "local.test",
     "relay.test",        "u@local.test",    "<>",           "vip@",       "test",
     "sub.local.test",    "u@relay.test",    "postern.test", ".relay.test"};
-/// None of these is delivered to a domain of the server (reference §7).
+/// None of these is delivered to a domain of the server ("Destinations" in
+/// docs/restriction-lists.md).
 const Pool foreign{"u@foreign.example",
                    "vip@other.test",
                    "u@sub.local.test",
@@ -252,7 +253,7 @@ class Dialogue {
     if (!passes(Protocol::connect)) return false;
     const bool speaks = !random_.one_in(6);
     if (speaks) session.helo = random_.from(helos);
-    // A refused HELO counts as omitted (reference §1).
+    // A refused HELO counts as omitted.
     if (speaks && !passes(Protocol::helo)) session.helo.clear();
     if (session.helo.empty() && policy_.helo_required) return false;
     session.early_talker = early;
@@ -286,7 +287,7 @@ class Dialogue {
     const std::string& text = random_.from(is_foreign ? foreign : ours);
     const policy::Recipient one{.address = mailbox(text), .route = {}};
     evidence_.candidate = one;
-    // Reference §2.17: after DISCARD no rule is evaluated.
+    // After DISCARD no rule is evaluated.
     const bool taken = evidence_.discard || passes(Protocol::rcpt);
     told_ += fmt::format("{} {}\n", text, taken ? "taken" : "refused");
     evidence_.candidate.reset();

@@ -92,7 +92,7 @@ RblReply rbl_reply(Context& context, const Rule& rule, std::string_view what, st
   const std::string text = Attributes{context, rule, what, kind, reason}.expand(chosen);
   const bool well_formed = text.size() > 4 && (text[0] == '4' || text[0] == '5') &&
                            is_digit(text[1]) && is_digit(text[2]) && text[3] == ' ';
-  if (!well_formed) {  // reference §5
+  if (!well_formed) {  // Postfix's reply for a template without a code
     return {.code = 450, .enhanced = {4, 7, 1}, .text = "Service unavailable"};
   }
   RblReply reply;

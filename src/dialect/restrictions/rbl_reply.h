@@ -1,4 +1,5 @@
-// Replies for DNS lists, from their templates (reference §5). Private to this folder.
+// Replies for DNS lists, from their templates (default_rbl_reply, rbl_reply_maps). Private to this
+// folder.
 #pragma once
 
 #include <string>

@@ -10,8 +10,8 @@
 
 namespace postern::dialect::restrictions {
 
-/// Actions of Postfix's tables and policy servers that Postern does not support (tier C, §9 of the
-/// reference): such a rule passes, as with DUNNO.
+/// Actions of Postfix's tables and policy servers that Postern does not support
+/// (docs/postfix-differences.md): such a rule passes, as with DUNNO.
 inline constexpr std::array<std::string_view, 4> actions_not_carried{"BCC", "FILTER", "PREPEND",
                                                                      "REDIRECT"};
 /// Index in actions_not_carried of the first word of an action, case-insensitive; nullopt: another

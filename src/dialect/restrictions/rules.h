@@ -89,14 +89,14 @@ std::uint16_t code_for(const Keyword& keyword, std::uint16_t value);
 bool can_act_in(const Keyword& keyword, ListKind list);
 /// By either spelling, case-insensitive; null if there is none.
 const Keyword* find_keyword(std::string_view word);
-/// Whether it is a Postfix keyword that Postern does not support (tier C of the reference).
+/// Whether it is a Postfix keyword that Postern does not support (docs/restriction-keywords.md).
 bool is_known_elsewhere(std::string_view word);
 /// All of these, for the manual.
 std::span<const std::string_view> words_not_carried();
 
 /// The action for a key in an access table.
-/// Kind of action.
 struct Action {
+  /// Kind of action.
   enum class Kind : std::uint8_t {
     permit,
     pass,
@@ -140,7 +140,7 @@ struct Rule {
   std::string trouble;  ///< for a rule without keyword: what is wrong
 };
 
-/// How mail for a domain is handled (restrictions reference §7).
+/// How mail for a domain is handled (docs/restriction-lists.md, "Destinations").
 enum class DomainClass : std::uint8_t {
   local,
   virtual_alias,

@@ -29,8 +29,8 @@ constexpr OtherName list_names[] = {
     {"recipient", "smtpd_recipient_restrictions"},     {"data", "smtpd_data_restrictions"},
     {"end_of_data", "smtpd_end_of_data_restrictions"}, {"etrn", "smtpd_etrn_restrictions"},
 };
-/// Names of the appliance whose manual is our seed.
-constexpr OtherName seed_names[] = {
+/// The ZixGateway appliance's names for the parameters.
+constexpr OtherName appliance_names[] = {
     {"hello_restrictions", "smtpd_helo_restrictions"},
     {"sender_restrictions", "smtpd_sender_restrictions"},
     {"recipient_restrictions", "smtpd_recipient_restrictions"},
@@ -58,7 +58,7 @@ constexpr Choice choices[] = {
     {"errors", "refuse", "defer", &Section::defer_errors},
 };
 
-/// Defaults of what is not set: those of the seed, which are stricter than Postfix's.
+/// Defaults of what is not set: those of the appliance, which are stricter than Postfix's.
 void add_own_defaults(std::map<std::string, std::string, std::less<>>& parameters) {
   if (parameters.contains("compatibility_level")) return;
   parameters.emplace("compatibility_level", "3.6");
@@ -175,7 +175,7 @@ std::string_view parameter_named(std::string_view key) {
   for (const auto& [name, parameter] : list_names) {
     if (key == name) return parameter;
   }
-  for (const auto& [name, parameter] : seed_names) {
+  for (const auto& [name, parameter] : appliance_names) {
     if (key == name) return parameter;
   }
   return key;
@@ -193,7 +193,7 @@ std::vector<std::string_view> own_keys() {
   for (const Choice& choice : choices) keys.push_back(choice.name);
   for (const Flag& flag : flags) keys.push_back(flag.name);
   for (const OtherName& one : list_names) keys.push_back(one.name);
-  for (const OtherName& one : seed_names) keys.push_back(one.name);
+  for (const OtherName& one : appliance_names) keys.push_back(one.name);
   return keys;
 }
 

@@ -55,7 +55,7 @@ std::optional<std::string> certain_value(const Template& result) {
   const std::string word = upper(first.substr(0, blank));
   const bool fixed =
       std::find(fixed_actions.begin(), fixed_actions.end(), word) != fixed_actions.end();
-  // "550 $1" is a permit if the group is empty (reference §4).
+  // "550 $1" is a permit if the group is empty: digits alone permit.
   const bool code = word.size() == 3 && (word[0] == '4' || word[0] == '5') && is_digit(word[1]) &&
                     is_digit(word[2]) && !trim(literal.substr(blank)).empty();
   return fixed || code ? std::optional(written) : std::nullopt;
