@@ -221,7 +221,7 @@ void Reader::add_postmaster(const std::string& hostname) {
                         {.kind = relay::Route::Kind::maildir, .path = postmaster_folder(config_)});
 }
 
-/// R9: a route to this host itself would be a mail loop.
+/// A route to this host itself would be a mail loop.
 void Reader::check_self(const relay::Route& route) {
   for (const auto& group : route.hosts) {
     for (const relay::RouteHost& host : group) {

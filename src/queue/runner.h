@@ -75,7 +75,7 @@ class Runner {
   /// A message was put into the spool. Callable from any thread.
   void wake();
   /// A stored message was changed outside the runner; it is read again. `urgent`: it is also tried
-  /// at once, even if its destination sleeps (relay rule Q9). Callable from any thread.
+  /// at once, even if its destination sleeps. Callable from any thread.
   void told(spool::Sequence message, bool urgent);
 
   /// Reports to the sender that an operator drops a message. After Told::stored no attempt and no

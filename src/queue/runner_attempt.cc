@@ -87,7 +87,7 @@ Task<Runner::Ended> Runner::try_once(const Scheduler::Work& work) {
       fetched.message.envelope.recipients[fetched.recipients.front()].attempts + 1;
   const Next next = next_of(fetched, attempts, now(), extra);
 
-  // Stored before anything is sent (Q8): an attempt that a crash cuts off counts.
+  // Stored before anything is sent: an attempt that a crash cuts off counts.
   std::vector<spool::RecipientKey> keys;
   for (const std::uint32_t index : fetched.recipients) keys.push_back({fetched.message.id, index});
   const auto claims = co_await stored<std::vector<spool::Claim>>([&](auto done) {

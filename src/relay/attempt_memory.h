@@ -39,7 +39,7 @@ class Memory {
   std::unordered_map<std::string, MemoryTime> until_;
 };
 
-/// Whether one address family works on this host (relay rule R13). When the network was unreachable
+/// Whether one address family works on this host. When the network was unreachable
 /// for three hosts within five minutes, the family is paused for fifteen minutes. Not thread-safe.
 class FamilyHealth {
  public:

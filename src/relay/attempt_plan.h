@@ -1,4 +1,5 @@
-// The order in which a delivery attempt tries hosts and addresses (relay rules R4, R11, R12).
+// The order in which a delivery attempt tries hosts and addresses (docs/relay.md, "What is
+// tried").
 #pragma once
 
 #include <cstddef>

@@ -56,7 +56,7 @@ struct DialFailure {
   /// The cause.
   enum class Kind : std::uint8_t {
     refused,      ///< the host refused it, or there is no route to the host
-    unreachable,  ///< the network of its address family is unreachable (R13)
+    unreachable,  ///< the network of its address family is unreachable
     timeout,      ///< no connection within Host::connect_limit
     source,       ///< `source` is not an address of this machine
     ports,        ///< all ports of the source address are in use

@@ -14,7 +14,7 @@ Setup::Setup(std::shared_ptr<const RelayConfig> given) : config(std::move(given)
   for (const RouteSettings& settings : config->settings) {
     RoutingConfig& made = routing.emplace_back(config->routing);
     if (settings.pool == nullptr || settings.pool->fallback) continue;
-    // R11: a family without a source address is not looked up.
+    // A family without a source address is not looked up.
     const auto& sources = settings.pool->sources;
     const auto any = [&](auto has) { return std::any_of(sources.begin(), sources.end(), has); };
     made.ipv4 &= any([](const EgressSource& each) { return each.v4.has_value(); });

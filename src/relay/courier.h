@@ -62,7 +62,7 @@ struct CourierOptions {
   std::chrono::milliseconds question_limit = std::chrono::seconds(5);
   /// Limits every wait for a host. RFC 5321 §4.5.3.2 requires minutes, so only tests set it.
   std::chrono::milliseconds longest_wait = std::chrono::hours(1);
-  /// Idle connections kept for later messages, in all (relay rule C2).
+  /// Idle connections kept for later messages, in all.
   std::size_t idle_connections = 200;
   /// How long an idle connection is kept.
   std::chrono::milliseconds idle_limit = std::chrono::seconds(5);

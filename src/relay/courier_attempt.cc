@@ -18,13 +18,16 @@ using smtp::ResultClass;
 
 namespace {
 
-// Relay rule R13.
+// docs/relay.md, "What is tried".
 constexpr std::chrono::seconds connect_limit{10};       ///< while another address remains
 constexpr std::chrono::seconds last_connect_limit{30};  ///< for the last address
 
-constexpr std::chrono::minutes without_tls_memory{15};  // T3
-constexpr std::chrono::hours data_only_memory{24};      // C11
-constexpr std::chrono::minutes source_pause{5};         // H5
+/// How long a host where only TLS fails is tried without TLS at level `may`.
+constexpr std::chrono::minutes without_tls_memory{15};
+/// How long a host that lost a connection during BDAT (RFC 3030 §2) gets DATA.
+constexpr std::chrono::hours data_only_memory{24};
+/// How long a source address that cannot be bound is not used.
+constexpr std::chrono::minutes source_pause{5};
 
 /// The name of a host in Memory.
 std::string place_name(const std::string& host, std::uint16_t port) {
@@ -56,7 +59,7 @@ RecipientResult found_by_us(ResultClass klass, smtp::EnhancedCode enhanced, std:
   return result;
 }
 
-/// Everything that decides whether a connection can be reused for another message (C1).
+/// Everything that decides whether a connection can be reused for another message.
 std::string key_of(const Host& host, std::string_view name, TlsLevel level) {
   std::string key;
   key.reserve(128);
@@ -82,7 +85,7 @@ std::string key_of(const Host& host, std::string_view name, TlsLevel level) {
 }
 
 bool is_push_back(const RecipientResult& result) {
-  // Q6: the destination is getting too much. Greylisting looks the same and does no harm here.
+  // The destination is getting too much. Greylisting looks the same and does no harm here.
   return result.klass == ResultClass::temporary &&
          (result.code == 421 || (result.code >= 400 && result.enhanced.subject == 7));
 }
@@ -166,7 +169,7 @@ void Courier::Impl::Attempt::plan(const Routed& routed) {
   }
 }
 
-/// C2: prefer, among the best hosts, one with an idle connection.
+/// Prefers, among the best hosts, one with an idle connection.
 void Courier::Impl::Attempt::prefer_open_connections() {
   if (courier_.idle_.size() == 0 || places_.size() < 2) return;
   const auto group_end = std::find_if(places_.begin(), places_.end(), [&](const Place& place) {
@@ -197,7 +200,7 @@ TlsLevel Courier::Impl::Attempt::level_of(const Target& target) const {
   return target.tls;
 }
 
-/// H5: chooses by weight among the sources that can be used at the moment.
+/// Chooses by weight among the sources that can be used at the moment.
 Courier::Impl::Attempt::Egress Courier::Impl::Attempt::choose_egress(bool v4) const {
   const EgressPool* const pool = settings_->pool.get();
   if (pool == nullptr) return {};
@@ -298,7 +301,7 @@ Task<void> Courier::Impl::Attempt::dial(DeliveryAttempt& attempt, DeliveryAttemp
       OpenConnection fresh_one{std::move(*dialled), Clock::now()};
       const std::size_t before = sessions_;
       co_await converse(attempt, std::move(fresh_one), key, std::move(entry));
-      // T3: TLS failed, and the session without it works.
+      // TLS failed, and the session without it works.
       if (next.without_tls && sessions_ > before)
         note("no tls " + place_name(place.target->host, place.target->port), without_tls_memory);
       co_return;
@@ -331,7 +334,7 @@ void Courier::Impl::Attempt::no_connection_to(DeliveryAttempt& attempt, Connecti
   report_.connections.push_back(std::move(entry));
 }
 
-/// False when an idle connection was dead; this does not count as an attempt (C2).
+/// False when an idle connection was dead; this does not count as an attempt.
 Task<bool> Courier::Impl::Attempt::converse(DeliveryAttempt& attempt, OpenConnection open,
                                             const std::string& key, ConnectionReport entry) {
   Connection& connection = *open.connection;

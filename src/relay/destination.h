@@ -12,7 +12,7 @@
 namespace postern::relay {
 
 /// The name of a recipient's destination: the queue's key for mail that is delivered and throttled
-/// together (relay rule Q4). It is the domain whose MX are used, or the next hops of an explicit
+/// together. It is the domain whose MX are used, or the next hops of an explicit
 /// route, followed by ` from POOL` when the route has a pool. Never empty. `domain` is as in the
 /// envelope.
 std::string destination_of(const RelayConfig& config, std::string_view local_part,
@@ -25,8 +25,8 @@ void add_limits(RelayConfig& config, std::string_view match, const Route& route)
 DestinationLimits limits_of(const RelayConfig& config, std::string_view destination);
 
 /// Why a recipient cannot be relayed, if that is certain without DNS: an address literal that is
-/// malformed or not permitted (R2), an invalid domain, or an `error:` route. Nullopt: no such
-/// reason.
+/// malformed or not permitted (relay.relay_to_literals), an invalid domain, or an `error:` route.
+/// Nullopt: no such reason.
 std::optional<smtp::Reply> refusal_at_rcpt(const RelayConfig& config, std::string_view local_part,
                                            std::string_view domain);
 

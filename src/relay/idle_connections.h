@@ -1,4 +1,5 @@
-// Connections that stay open for a few seconds for another message (relay rules C1, C2).
+// Connections that stay open for a few seconds for another message.
+// Which messages may share one: docs/decisions/0026.
 #pragma once
 
 #include <chrono>

@@ -18,7 +18,7 @@
 
 namespace postern::relay {
 
-/// A source address of outbound mail, with its EHLO name (relay rule H5).
+/// A source address of outbound mail, with its EHLO name (docs/relay.md, "Source addresses").
 struct EgressSource {
   std::string name;             ///< for traces and logs
   std::optional<IpAddress> v4;  ///< nullopt: not for IPv4

@@ -72,8 +72,8 @@ class RouteTable {
   /// Adds a route. `key`: an address, a domain, `.parent` (all names below it) or `*`.
   /// Fault::malformed when it is none of these, Fault::conflict when it exists.
   Result<void> add(std::string_view key, Route route);
-  /// The route of the address, else of its domain, of the longest parent, of `*`, else plain MX
-  /// (R1). `domain` is in the form of mail::Domain; case and quotes of the local part are ignored.
+  /// The route of the address, else of its domain, of the longest parent, of `*`, else plain
+  /// MX. `domain` is in the form of mail::Domain; case and quotes of the local part are ignored.
   /// Valid as long as the table does not change.
   const Route& find(std::string_view local_part, std::string_view domain) const;
 

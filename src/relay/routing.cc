@@ -18,7 +18,7 @@ namespace {
 
 using dns::Type;
 
-constexpr int max_aliases = 8;  // R3
+constexpr int max_aliases = 8;  ///< in a chain; more are a temporary failure
 
 bool is_literal(std::string_view domain) { return domain.starts_with('['); }
 
@@ -32,7 +32,7 @@ std::string normal(std::string_view name) {
 struct Candidate {
   Target target;
   bool address_only = false;  ///< it has an address and no name, so nothing is looked up
-  bool named = false;         ///< a route names it: R10 restricts its addresses less
+  bool named = false;         ///< a route names it: see forbidden()
   std::string expanded;       ///< the name at the end of its aliases
   bool addresses_secure = false;
   bool reported = false;  ///< it is in the list of skipped hosts
@@ -63,8 +63,8 @@ class Router {
 
   void decide();
   void give_up(std::uint16_t code, smtp::EnhancedCode enhanced, std::string text);
-  /// As give_up(); but temporary if one of our routes led here: our mistake must not bounce mail
-  /// (R7).
+  /// As give_up(); but temporary if one of our routes led here: our mistake must not bounce
+  /// mail.
   void give_up_for_good(std::uint16_t code, smtp::EnhancedCode enhanced, std::string text);
   void skip(Candidate& candidate, Why why);
 
@@ -154,7 +154,7 @@ void Router::decide() {
   if (wanted_.empty()) conclude();
 }
 
-/// R2: uses only this address, without MX, DANE and MTA-STS.
+/// RFC 5321 §4.1.3: uses only this address, without MX, DANE and MTA-STS.
 void Router::decide_literal() {
   const std::optional<IpAddress> address = mail::literal_address(recipient_.domain);
   if (!address) return give_up(501, {5, 1, 3}, "the address literal is malformed");
@@ -186,7 +186,7 @@ void Router::decide_mx(const std::string& domain) {
   const dns::Answer* const answer = ask(domain, Type::mx);
   if (answer == nullptr) return;
   if (answer->trouble()) return mx_failed(domain, *answer);
-  routed_.mx_secure = answer->secure;  // also of a denial (A2)
+  routed_.mx_secure = answer->secure;  // also of a denial (RFC 7672 §2.2.1)
   routed_.expanded_domain = normal(answer->canonical_name);
   const bool aliased = !routed_.expanded_domain.empty() && routed_.expanded_domain != domain;
   if (aliased && !aliases_end(domain)) return;
@@ -235,7 +235,7 @@ void Router::read_mx(const dns::Answer& answer) {
     if (root && answer.records.size() == 1)
       return give_up_for_good(556, {5, 1, 10}, "the domain accepts no mail (null MX)");
     if (root) made.target.host = ".";
-    if (root || !mail::is_hostname(made.target.host)) made.out = Why::bad_name;  // R8
+    if (root || !mail::is_hostname(made.target.host)) made.out = Why::bad_name;
     candidates_.push_back(std::move(made));
   }
   // Equal hosts are sorted by name to be deterministic; each attempt shuffles them (RFC 5321 §5.1).
@@ -243,7 +243,7 @@ void Router::read_mx(const dns::Answer& answer) {
     return std::tie(a.target.preference, a.target.host) <
            std::tie(b.target.preference, b.target.host);
   });
-  std::set<std::string> seen;  // R4: only the best preference of a host counts
+  std::set<std::string> seen;  // only the best preference of a host counts
   std::erase_if(candidates_,
                 [&](const Candidate& each) { return !seen.insert(each.target.host).second; });
   std::size_t usable = 0;
@@ -267,7 +267,8 @@ bool Router::self_by_address(const Candidate& candidate) const {
          std::any_of(target.v6.begin(), target.v6.end(), ours);
 }
 
-/// R10, with the registries of RFC 6890 §2.2. An operator may name any address in a route.
+/// Addresses that no mail host has, by the registries of RFC 6890 §2.2, and private ones
+/// (relay.relay_to_private). An operator may name any address in a route.
 /// Documentation addresses lead nowhere and do no harm.
 bool Router::forbidden(const Candidate& candidate, const IpAddress& address) const {
   switch (reach_of(address)) {
@@ -320,7 +321,7 @@ void Router::look_up(Candidate& candidate) {
     if (config_.ipv4) take(Type::a, target.v4);
     const bool none = target.v4.empty() && target.v6.empty();
     // Bogus addresses make the host unreachable (RFC 7672 §2.1.1). A failed lookup of one family
-    // does not matter if the other has addresses (R11); otherwise the failure may hide addresses.
+    // does not matter if the other has addresses; otherwise the failure may hide addresses.
     if (bogus || none)
       candidate.out = bogus ? Why::dns_bogus : trouble ? Why::dns_error : Why::no_address;
     target.secure = !none && candidate.addresses_secure;
@@ -338,7 +339,7 @@ void Router::look_up(Candidate& candidate) {
   if (target.v4.empty() && target.v6.empty()) candidate.out = Why::forbidden_address;
 }
 
-/// RFC 5321 §5.1: if this host is an MX of the domain, only better hosts are tried (R9).
+/// RFC 5321 §5.1: if this host is an MX of the domain, only better hosts are tried.
 bool Router::ends_behind_self() {
   std::optional<std::uint32_t> ours;
   for (Candidate& candidate : candidates_) {
@@ -364,7 +365,7 @@ void Router::set_levels() {
     if (!candidate.out) set_level(candidate);
 }
 
-/// T1: the level of the route, else DANE, else MTA-STS, else the default.
+/// The level of the route, else DANE, else MTA-STS, else the default.
 void Router::set_level(Candidate& candidate) {
   Target& target = candidate.target;
   if (!candidate.address_only) target.sni = target.host;
@@ -464,7 +465,7 @@ void Router::nothing_left() {
     return give_up(451, {4, 4, 4}, "addresses cannot be looked up");
   if (any(Why::sts_mx))
     return give_up(451, {4, 4, 4}, "no host is named by the domain's MTA-STS policy");
-  // R9: this host is a backup MX, and the better hosts have no address now.
+  // This host is a backup MX, and the better hosts have no address now.
   if (any(Why::self)) return give_up(451, {4, 4, 4}, "no better MX host has an address");
   give_up_for_good(550, {5, 4, 4}, "no host of the domain has a usable address");
 }

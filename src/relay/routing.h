@@ -42,14 +42,14 @@ struct RoutingConfig {
   std::vector<Endpoint> self;
   bool ipv4 = true;       ///< whether IPv4 has a source address
   bool ipv6 = true;       ///< whether IPv6 has a source address
-  bool literals = false;  ///< relay_to_literals: whether user@[192.0.2.1] is relayed (R2)
-  /// relay_to_private; nullopt: allowed for hosts that a route names, not for MX hosts (R10).
+  bool literals = false;  ///< relay_to_literals: whether user@[192.0.2.1] is relayed
+  /// relay_to_private; nullopt: allowed for hosts that a route names, not for MX hosts.
   std::optional<bool> private_addresses;
-  bool dane = true;                      ///< false without a validating resolver (A1)
+  bool dane = true;                      ///< false without a validating resolver
   TlsLevel default_tls = TlsLevel::may;  ///< when nothing else sets a level
 };
 
-/// Whether `host` at `port` is this host (R9). On a port on which we do not listen, another server
+/// Whether `host` at `port` is this host. On a port on which we do not listen, another server
 /// may answer under our name.
 bool is_self(const RoutingConfig& config, std::string_view host, std::uint16_t port);
 /// Whether `address` and `port` are one of RoutingConfig::self.

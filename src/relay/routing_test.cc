@@ -186,7 +186,7 @@ TEST_F(Routing, bogus_alias_of_a_host_is_no_way_round_dane) {
   EXPECT_EQ(reasons(routed("e.test")), "mx.e.test:dns-bogus ");
 }
 
-TEST_F(Routing, more_than_eight_aliases_are_too_many_whoever_followed_them) {  // R3
+TEST_F(Routing, more_than_eight_aliases_are_too_many_whoever_followed_them) {
   const auto chain = [](int length) {
     std::string zone = "{";
     for (int i = 0; i < length; ++i) {

@@ -10,10 +10,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr milliseconds last_attempt_before = 60s;   // Q2
-constexpr milliseconds last_attempt_after = 5min;   // Q2: none if another ended within this time
-constexpr milliseconds owed_attempt_waits = 30min;  // the longest sleep of a destination (Q4)
-constexpr milliseconds wall_jump = 60s;             // Q8
+constexpr milliseconds last_attempt_before = 60s;   ///< expiry
+constexpr milliseconds last_attempt_after = 5min;   ///< none if another ended within this time
+constexpr milliseconds owed_attempt_waits = 30min;  ///< the longest sleep of a destination
+constexpr milliseconds wall_jump = 60s;             ///< smaller steps are not reported
 
 Time later(Time time, milliseconds by) { return time == never ? never : time + by; }
 
@@ -70,7 +70,7 @@ void Retry::begin(Time now, AttemptKind kind) {
 }
 
 void Retry::failed(const RetryPolicy& policy, Time now, double draw) {
-  if (!extra_) ++failed_;  // Q9: the operator's attempt does not change the count
+  if (!extra_) ++failed_;  // the operator's attempt does not change the count
   extra_ = false;
   started_.reset();
   last_end_ = now;

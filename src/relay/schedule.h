@@ -37,11 +37,11 @@ struct RetryPolicy {
 };
 
 /// The delay after the n-th failed attempt, n >= 1: min(max, initial * 2^(n-1)), or the n-th of
-/// `delays`. `draw`, a number in [-1, 1], sets the jitter; draw it once for each failed attempt
-/// (Q1).
+/// `delays`. `draw`, a number in [-1, 1], sets the jitter; draw it once for each failed attempt.
+/// RFC 5321 §4.5.4.1.
 std::chrono::milliseconds retry_delay(const RetryPolicy& policy, std::uint32_t n, double draw);
 
-/// Whether an attempt belongs to the schedule or was requested by the operator (Q9).
+/// Whether an attempt belongs to the schedule or was requested by the operator.
 enum class AttemptKind : std::uint8_t { regular, extra };
 
 /// The next event if no attempt succeeds before.
@@ -71,9 +71,9 @@ class Retry {
 
   /// When the next attempt is due. It may be in the past; it is `never` while the message is on
   /// hold and when only expiry remains. The last attempt is one minute before expiry, unless
-  /// another ended within the five minutes before it (Q2).
+  /// another ended within the five minutes before it.
   Time due() const;
-  /// The delay notice (once, after the first attempt; Q3) or the expiry, whichever is first.
+  /// The delay notice (once, after the first attempt) or the expiry, whichever is first.
   Deadline deadline() const;
   /// Number of failed attempts, without those that the operator requested.
   std::uint32_t failed() const { return failed_; }
@@ -83,7 +83,7 @@ class Retry {
   bool in_attempt() const { return started_.has_value(); }
 
   /// Begins an attempt. Store the state before connecting, so that a crash does not lose the
-  /// attempt (Q8).
+  /// attempt.
   void begin(Time now, AttemptKind kind = AttemptKind::regular);
   /// Ends the attempt at `now`; the message stays in the queue. The next delay starts here.
   /// deadline() tells whether the message expires now.
@@ -93,10 +93,10 @@ class Retry {
 
   /// Call it once for each stored message when the process starts. An interrupted attempt counts,
   /// and its delay runs from its start. A message that expired in the meantime gets its last
-  /// attempt first (Q2, Q8); its expiry waits for that, at most half an hour.
+  /// attempt first; its expiry waits for that, at most half an hour.
   void resume(const RetryPolicy& policy, Time now, double draw);
 
-  /// Puts the message on hold: no attempts, and expiry and notice are suspended (Q9). Idempotent.
+  /// Puts the message on hold: no attempts, and expiry and notice are suspended. Idempotent.
   void hold(Time now);
   /// Ends the hold; expiry and notice move by its duration.
   void release(Time now);
@@ -114,7 +114,7 @@ class Retry {
   bool tried_ = false;
 };
 
-/// Queue time from two clocks (Q8): it starts at the wall clock's time and advances with the
+/// Queue time from two clocks: it starts at the wall clock's time and advances with the
 /// monotonic clock. If the wall clock is set, no message becomes due or expires for that reason.
 class QueueClock {
  public:

@@ -332,7 +332,7 @@ void Scheduler::settle(std::uint32_t index, Time now) {
 
 std::uint32_t Scheduler::room(const Destination& destination, Time now) {
   if (now < destination.not_before) return 0;
-  if (destination.asleep) {  // Q4: one message probes it, regardless of older attempts
+  if (destination.asleep) {  // one message probes it, regardless of older attempts
     return now >= destination.wakes && destination.probe == nowhere ? 1 : 0;
   }
   if (destination.running >= destination.connections) return 0;
@@ -386,7 +386,7 @@ void Scheduler::turn_timers(Time now) {
   }
 }
 
-/// Takes two fresh messages for each waiting retry (Q10), both in the order of their due times.
+/// Takes two fresh messages for each waiting retry, both in the order of their due times.
 std::optional<Scheduler::Place> Scheduler::take(Lane& lane, Time now) {
   const auto is_due = [&](const IndexedHeap& heap) {
     return !heap.empty() && messages_[heap.top()].due <= now;
@@ -522,7 +522,7 @@ void Scheduler::learn(Destination& destination, Place place, Contact contact, Ti
     destination.asleep = false;
   }
   if (contact == Contact::delivered && ++destination.successes >= destination.connections) {
-    destination.successes = 0;  // Q5: one more connection after a round of successes
+    destination.successes = 0;  // one more connection after a round of successes
     destination.connections = std::min(destination.connections + 1, destination.max_connections);
   }
   if (contact == Contact::pushed_back || contact == Contact::connection_failed) {

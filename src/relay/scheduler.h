@@ -1,7 +1,7 @@
 // Decides which due message is tried next: fair between kinds of mail, tenants and destinations,
-// and careful with destinations that fail or are slow (relay rules Q4, Q5, Q6, Q9, Q10). A message
-// takes a few dozen octets. Messages that are not due cost nothing: every call takes O(log n),
-// amortized.
+// and careful with destinations that fail or are slow (docs/queue.md, "How much at once"). A
+// message takes a few dozen octets. Messages that are not due cost nothing: every call takes O(log
+// n), amortized.
 //
 // An attempt holds a slot. Each kind of mail has its own slots. A tenant may hold a multiple of the
 // free slots: a single tenant gets most of them, many tenants get equal shares, and some always
@@ -45,8 +45,8 @@ struct SchedulerLimits {
   std::uint32_t webhook_workers = 100;       ///< slots for MailKind::webhook
   std::uint32_t folder_workers = 100;        ///< slots for MailKind::folder
   std::uint32_t initial_connections = 2;     ///< connections to a new destination
-  std::uint32_t max_connections = 20;        ///< connections to one destination at most (Q5)
-  std::uint32_t failures_to_sleep = 5;       ///< consecutive failed connections (Q4)
+  std::uint32_t max_connections = 20;        ///< connections to one destination at most
+  std::uint32_t failures_to_sleep = 5;       ///< consecutive failed connections
   std::chrono::seconds first_sleep{60};      ///< doubles with each failed probe
   std::chrono::seconds longest_sleep{1800};  ///< the limit of that
   /// An attempt of this duration makes its destination slow, until an attempt takes less.
@@ -65,9 +65,9 @@ struct DestinationLimits {
 
 /// What an attempt showed about its destination, regardless of the message's result.
 enum class Contact : std::uint8_t {
-  delivered,    ///< the next hop accepted the message
-  answered,     ///< the next hop replied to MAIL; later replies concern the message
-  pushed_back,  ///< too many at once: 421, 450 4.7.x and similar (Q6), or we ran out of sockets
+  delivered,          ///< the next hop accepted the message
+  answered,           ///< the next hop replied to MAIL; later replies concern the message
+  pushed_back,        ///< too many at once: 421, 450 4.7.x and similar, or we ran out of sockets
   connection_failed,  ///< no reply to MAIL: routing, connection, greeting or TLS failed
 };
 
@@ -96,8 +96,8 @@ class Scheduler {
   /// Slots below 1 count as 1.
   explicit Scheduler(SchedulerLimits limits = {});
 
-  /// Adds a message. `destination`: the next hop or route, with its pool of source addresses (the
-  /// key of Q4).
+  /// Adds a message. `destination`: the next hop or route, with its pool of source addresses
+  /// (destination_of()).
   Place add(std::uint64_t message, std::string_view tenant, std::string_view destination,
             Times times, Time now, MailKind kind = MailKind::relay);
   /// Sets the limits of a destination that has messages; they are forgotten with its last message.
@@ -110,7 +110,7 @@ class Scheduler {
   void set_deadline(Place place, Time deadline);
   /// Removes a message that is not running.
   void remove(Place place, Time now);
-  /// The operator's retry (Q9): the message gets the next free slot, even if its destination sleeps
+  /// The operator's retry: the message gets the next free slot, even if its destination sleeps
   /// or has no connection available. False when the message is running.
   bool retry(Place place);
 
@@ -192,11 +192,11 @@ class Scheduler {
     IndexedHeap waiting;  ///< lanes with a due message, while no connection is available
     std::uint32_t lanes = 0;
     std::uint32_t running = 0;
-    std::uint32_t connections = 0;  ///< connections allowed now (Q5)
+    std::uint32_t connections = 0;  ///< connections allowed now
     std::uint32_t max_connections = 0;
     std::uint32_t successes = 0;  ///< in the current round
     std::uint32_t failures = 0;   ///< consecutive
-    std::uint32_t sleeps = 0;     ///< consecutive: the k of Q4
+    std::uint32_t sleeps = 0;     ///< consecutive; each lasts twice as long as the one before
     std::chrono::milliseconds gap{0};
     Time not_before{0};  ///< the next start that its rate permits
     Time timer = never;
@@ -295,7 +295,7 @@ class Scheduler {
 };
 
 /// Spreads the messages that are already due when the process starts: one every 10 ms, over at most
-/// five minutes (Q8).
+/// five minutes.
 class StartupSpread {
  public:
   /// `now`: the start.
