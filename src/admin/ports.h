@@ -95,7 +95,8 @@ struct DryRunRequest {
       message;  ///< RFC 5322 §2.1; nullopt: controls that need it do not decide
 };
 
-/// Decides without mail, log or rate token. The result is the response of the contract §4.7.
+/// Decides without mail, log or rate token. The result is the response of `dryRunPolicy`
+/// (docs/openapi.yaml).
 class DryRun {
  public:
   virtual ~DryRun() = default;

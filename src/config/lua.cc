@@ -143,8 +143,9 @@ kumo::LuaPolicyOptions options_of(const Config& config, std::string text) {
   return options;
 }
 
-/// DESIGN §9.12: an open relay is an error unless it is declared as intended. `networks`: clients
-/// that may relay; `diagnostic` has their place.
+/// An open relay is an error unless it is declared as intended (docs/configuration.md,
+/// `i_know_this_is_an_open_relay`). `networks`: clients that may relay; `diagnostic` has their
+/// place.
 void refuse_strangers(std::span<const Cidr> networks, const LuaConfig& lua, Diagnostic diagnostic,
                       Diagnostics& diagnostics) {
   const auto stranger = stranger_in(networks);

@@ -183,7 +183,7 @@ Task<void> find_dmarc(Evidence& evidence, DnsDesk& desk, const AuthenticationOpt
                                                      : Outcome::other;
   }
   for (const mailauth::dkim::SignatureResult& one : evidence.dkim->signatures) {
-    // DESIGN §9.5: signatures that are not acceptable do not count.
+    // A signature that is not acceptable does not count (docs/mailauth.md, "DKIM").
     using Says = questions::Dkim::Says;
     const Says says = questions::says(one);
     request.dkim.push_back({.outcome = says == Says::vouched      ? Outcome::pass

@@ -53,7 +53,7 @@ struct LayerEntry {
 };
 
 /// The layers of a listener, in order. The first refusal is the reply; a permit does not overrule
-/// another layer's refusal (DESIGN §1). Immutable; shared by all sessions.
+/// another layer's refusal (docs/decisions/0008). Immutable; shared by all sessions.
 class Engine {
  public:
   /// The layers in the order in which they are asked.

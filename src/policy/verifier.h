@@ -46,7 +46,7 @@ struct AuthAnswer {
   };
   Kind kind = Kind::unknown;  ///< of answer
   /// If accepted. An authorization identity that differs from the authentication identity is valid
-  /// only if the verifier set it here (RFC 4616 §2, DESIGN §9.1).
+  /// only if the verifier set it here (RFC 4616 §2, docs/decisions/0033).
   Authentication identity;
   /// A refusal in place of the standard one.
   std::optional<smtp::Reply> reply;

@@ -161,7 +161,7 @@ TEST_F(Layer, listener_domains_grant_by_sender_and_recipient) {
   EXPECT_FALSE(has_route("anna", "partner.example"));
 }
 
-TEST_F(Layer, a_grant_follows_the_identity) {  // PR-17
+TEST_F(Layer, a_grant_follows_the_identity) {
   load(
       "kumo.on('get_listener_domain', function(domain, listener, c) "
       "if c:get_meta 'authz_id' == 'scott' then return kumo.make_listener_domain { relay_to = true "

@@ -184,7 +184,7 @@ Task<Verdict> ask_relay(const LuaPolicy& policy, Context& context, Stage stage,
   if (verdict.refuses()) co_return verdict;
   const auto client = questions::client_in(context.evidence, of_sender.relay_from);
   if (client) {
-    // DESIGN §9.12. The client chooses the sender's domain.
+    // The client chooses the sender's domain, so these networks must not hold unknown clients.
     if (!policy.options().open_relay_is_known && stranger_in(of_sender.relay_from)) {
       Verdict open = replies::trouble(stage, questions::Trouble::local,
                                       "relay_from of the sender's domain holds strangers: an open "

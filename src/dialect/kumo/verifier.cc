@@ -114,7 +114,7 @@ AuthAnswer answer_of(const AuthAttempt& attempt, Returned returned) {
   } else {
     identity.username = identity.authz_id = attempt.authn_id;
   }
-  // DESIGN §9.1: a bare `true` authorizes the authenticated identity only.
+  // docs/decisions/0033: a bare `true` authorizes the authentication identity only.
   if (other && identity.authz_id != attempt.authz_id) {
     answer.detail = "the client wants to act for another, whom the script did not name";
     return answer;

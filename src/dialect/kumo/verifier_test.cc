@@ -74,9 +74,9 @@ TEST_F(Verifier, results_mean_what_they_say) {
   } cases[] = {
       {"return true", "", "accepted scott/scott"},
       {"return true", "scott", "accepted scott/scott"},
-      {"return true", "boss", "refused"},  // PR-1
+      {"return true", "boss", "refused"},  // docs/decisions/0033
       {"return false", "", "refused"},
-      {"return nil", "", "refused"},  // PR-14
+      {"return nil", "", "refused"},
       {"", "", "refused"},
       {"return 1", "", "unavailable"},
       {"return 'true'", "", "unavailable"},

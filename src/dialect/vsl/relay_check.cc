@@ -51,7 +51,8 @@ Task<StatusPtr> check_rcpt_relay(script::Call& call, Value allowed_hosts) {
   script::demand(context.stage == Stage::rcpt && evidence.candidate.has_value(),
                  "check_rcpt_relay judges one recipient: it is only available in the `rcpt` stage");
   Hosts hosts = hosts_of(allowed_hosts);
-  // DESIGN §9.12: hosts that include unknown clients are an open relay, however they are written.
+  // Hosts that include unknown clients are an open relay, however they are written
+  // (docs/configuration.md, `i_know_this_is_an_open_relay`).
   if (!context.site.open_relay_is_known) {
     const auto stranger = stranger_among(hosts);
     script::demand(!stranger, "allowed_hosts holds strangers such as " +

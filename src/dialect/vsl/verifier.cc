@@ -67,7 +67,7 @@ Task<AuthAnswer> VslVerifier::verify(const AuthAttempt& attempt, policy::Inquiry
   }
   if (answer.kind == AuthAnswer::Kind::accepted) {
     answer.identity = std::move(known);
-    // A rule vouches only for the authenticated name (DESIGN §9.1).
+    // A rule vouches only for the authenticated name (docs/decisions/0033).
     if (answer.identity.username.empty()) answer.identity.username = attempt.authn_id;
     if (answer.identity.authz_id.empty()) answer.identity.authz_id = answer.identity.username;
   }

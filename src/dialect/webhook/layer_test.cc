@@ -64,7 +64,7 @@ TEST(WebhookLayer, asks_its_checks_in_the_contracts_order) {
   EXPECT_EQ(judged.gathered, 1);
 }
 
-/// Everything is wrong at first; each case corrects one more thing, in the order of the contract.
+/// Everything is wrong at first; each case corrects one more thing, in the order of the checks.
 TEST(WebhookLayer, an_earlier_check_answers_for_a_later_one) {
   auto bad = a_webhook("a");
   bad->is_active = false;

@@ -34,7 +34,7 @@ std::string user_error(std::string_view username) {
   }
   if (has_control(username)) return "has a user name with control characters";
   if (is_bcrypt(username)) return "has a hash where the user name belongs";
-  // At AUTH time `user%pol_<ULID>` names a policy (contract of AUTH, docs/webhook-policies.md).
+  // At AUTH time `user%pol_<ULID>` names a policy (docs/webhook-policies.md).
   const std::size_t percent = username.rfind('%');
   if (percent != std::string_view::npos && username.substr(percent + 1, 4) == "pol_" &&
       is_ulid(username.substr(percent + 5))) {

@@ -8,7 +8,7 @@ import re
 from harness import smtp
 from harness.cases import wanted
 
-# Headers that a webhook request may have besides the webhook's own (conduit.md 5).
+# Headers that a webhook request may have besides the webhook's own (docs/delivery.md).
 FIXED_HEADERS = {"host", "user-agent", "accept", "accept-encoding", "content-type", "content-length", "connection", "webhook-id",
                  "webhook-timestamp", "webhook-signature", "x-conduit-signature", "traceparent"}
 

@@ -284,7 +284,7 @@ def deliver(site, address):
 def judge_attempt(site, entry, target, lines):
     reply, seen = " / ".join(lines), target.receiver.count()
     if entry["expect"] == "refuse":
-        # conduit.md 4.8: blocked address
+        # blocked address: docs/delivery.md
         smtp.check("450 4.4.1", lines, "end of data for a forbidden target")
         if seen:
             raise Fail("a forbidden target got %d requests" % seen)
