@@ -70,9 +70,9 @@ struct ServerConfig {
   std::string hostname = "localhost";
   std::filesystem::path data_dir = "./postern-data";  ///< databases, spool, lock
   std::uint64_t threads = 0;                          ///< event loops; 0: one per core
-  /// Time for sessions and deliveries at the stop.
+  /// After SIGTERM: the time that open sessions and deliveries have to finish.
   Milliseconds drain_timeout = std::chrono::seconds(30);
-  bool core_dumps = false;  ///< applied at the start
+  bool core_dumps = false;  ///< whether the process may dump core; read at the start only
 };
 
 /// One [[listener]].
@@ -88,7 +88,7 @@ struct ListenerConfig {
   CidrSet xclient_from;                               ///< clients that may use XCLIENT
   bool auth_without_tls = false;                      ///< AUTH is offered without TLS, too
   bool reject_unauth_pipelining = false;  ///< 554 to clients that pipeline against RFC 2920 §3.1
-  Milliseconds pregreet_wait{0};          ///< wait before the greeting
+  Milliseconds pregreet_wait{0};  ///< before the greeting; a client that sends first gets 554
   std::string banner;  ///< after the host name and "ESMTP" in the greeting; empty: "Postern"
   /// Settings of a policy script that override the file's; null: the file's listener.
   std::shared_ptr<const dialect::kumo::Listener> started;
@@ -103,13 +103,14 @@ struct LimitsConfig {
   /// What happens to bare LF in data (RFC 5321 §2.3.8).
   smtp::BareNewline bare_newline = smtp::BareNewline::reject;
   std::uint64_t webhook_recipients = 100;  ///< recipients of one transaction to a webhook
-  /// Before each error reply from session.soft_errors on.
+  /// The delay of each error reply, once a session has had session.soft_errors of them.
   Milliseconds error_delay = std::chrono::seconds(1);
   std::uint64_t sessions = 1000;                  ///< concurrent SMTP sessions
   std::uint64_t sessions_per_address = 50;        ///< concurrent, per IPv4 address or IPv6 /64
   std::uint64_t new_sessions_per_minute = 30;     ///< per IPv4 address or IPv6 /64
   CidrSet exempt_networks = loopback_networks();  ///< without limits per address
-  /// Octets for all that clients send; 0: a quarter of the machine's memory.
+  /// Octets of memory for what clients send, over all sessions and deliveries; 0: a quarter of the
+  /// machine's memory.
   std::uint64_t memory = 0;
   /// Octets of one field in a payload; a longer one is cut.
   std::uint64_t header_field = 100 * 1024;
@@ -142,15 +143,16 @@ struct AuthConfig {
   std::uint64_t failures_per_subnet = 30;                  ///< likewise per IPv4 /24 or IPv6 /48
   std::uint64_t failures_per_account = 50;                 ///< likewise per account name
   Milliseconds failure_window = std::chrono::minutes(10);  ///< failures count for this time
-  Milliseconds lockout = std::chrono::minutes(10);         ///< refusals after the last failure
-  Milliseconds failure_delay = std::chrono::seconds(1);    ///< before a 535
+  Milliseconds lockout = std::chrono::minutes(10);  ///< time of refusals after the last failure
+  Milliseconds failure_delay = std::chrono::seconds(1);  ///< before a 535
   std::uint64_t workers = 0;  ///< hashing threads; 0: half the cores, at least one
-  std::uint64_t queue = 64;   ///< password checks that wait; of more, the client with most gets 454
+  /// Password checks that may wait; when it is full, the account with the most waiting gets 454.
+  std::uint64_t queue = 64;
   Milliseconds wait = std::chrono::seconds(10);  ///< longest wait for a hashing thread; then 454
   /// Hashing time per minute of one account while others wait; 0: unlimited.
   Milliseconds account_share = std::chrono::seconds(30);
   Milliseconds client_share = std::chrono::seconds(15);  ///< the same for one client address
-  /// A slower hash is refused when it is set; 0: unlimited.
+  /// A password hash that takes this machine longer is refused when it is set; 0: unlimited.
   Milliseconds longest_hash = std::chrono::seconds(3);
   std::vector<gateway::AuthSource> sources;  ///< asked in this order
 };
@@ -171,9 +173,10 @@ struct AuthenticationConfig {
   std::uint64_t questions = 100;        ///< DNS queries per message
   std::uint64_t signatures = 10;        ///< DKIM signatures checked per message
   std::uint64_t dkim_replay_limit = 0;  ///< messages in 24 hours with one signature; 0: unlimited
-  /// For a result that a policy needs; then a temporary failure.
+  /// Time for a result that a policy needs; after it, a temporary failure.
   Milliseconds decide_within = std::chrono::seconds(20);
-  Milliseconds report_within = std::chrono::seconds(5);  ///< for a result that is only reported
+  Milliseconds report_within =
+      std::chrono::seconds(5);  ///< time for a result that is only reported
 };
 
 /// The section [relay]: mail to other hosts. See relay::RoutingConfig for the meaning.
@@ -188,7 +191,7 @@ struct RelayConfig {
   std::uint64_t max_hosts = 5;               ///< tried per delivery attempt
   std::uint64_t max_addresses_per_host = 4;  ///< tried per delivery attempt
   std::uint64_t max_addresses = 10;          ///< tried per delivery attempt
-  std::uint64_t max_sessions = 3;            ///< hosts that greet us, per delivery attempt
+  std::uint64_t max_sessions = 3;            ///< hosts that sent a greeting, per delivery attempt
   Milliseconds longest_wait = std::chrono::hours(1);  ///< upper bound of each wait for a host
   /// Octets of mail kept for <postmaster>; above, 452 4.2.2.
   std::uint64_t postmaster_max_size = std::uint64_t{256} << 20;
@@ -202,7 +205,8 @@ struct QueueConfig {
   std::uint64_t folder_concurrency = 50;    ///< the same to mailbox directories
   /// Of one delivery attempt, plus a second per 10 KB.
   Milliseconds longest_attempt = std::chrono::minutes(20);
-  /// The same while an account holds more than half of its deliveries.
+  /// The same for the first attempt of a message, if its account uses more than half of the
+  /// deliveries that it may have at a time.
   Milliseconds longest_crowded_attempt = std::chrono::minutes(2);
   Milliseconds first_retry = std::chrono::minutes(5);  ///< each further delay is doubled
   Milliseconds longest_retry = std::chrono::hours(4);  ///< upper bound of a delay
@@ -272,16 +276,18 @@ struct ApiConfig {
   bool behind_proxy = false;     ///< a proxy terminates TLS
   CidrSet trusted_proxies = loopback_networks();  ///< used with behind_proxy
   std::vector<std::string> operators;             ///< account ids; empty: the first account
-  std::uint64_t connections = 1024;               ///< at a time
-  std::uint64_t requests = 512;                   ///< in progress; above, 503
-  std::uint64_t requests_per_client = 128;        ///< in progress per IPv4 address or IPv6 /64
-  std::uint64_t requests_per_account = 64;        ///< in progress per account
-  std::uint64_t waits_per_account = 16;           ///< of these, long polls and live tails
-  Milliseconds idle_timeout = std::chrono::seconds(60);  ///< of a connection without a request
-  /// From a request's first octet to its last.
+  std::uint64_t connections = 1024;               ///< concurrent HTTP connections
+  std::uint64_t requests = 512;                   ///< concurrent; more get 503
+  std::uint64_t requests_per_client = 128;        ///< concurrent, per IPv4 address or IPv6 /64
+  std::uint64_t requests_per_account = 64;        ///< concurrent, per account
+  std::uint64_t waits_per_account = 16;           ///< long polls and streams among them
+  Milliseconds idle_timeout = std::chrono::seconds(60);  ///< then an unused connection is closed
+  /// From the first octet of a request to its last.
   Milliseconds request_timeout = std::chrono::seconds(20);
-  std::vector<std::string> table_folders;   ///< directories of files that requests may name
-  std::vector<std::string> table_services;  ///< servers that requests may name
+  /// Directories whose files restriction lists that are set through the API may name; empty: none.
+  std::vector<std::string> table_folders;
+  /// Servers that such lists may ask: "inet:127.0.0.1:10023"; empty: none.
+  std::vector<std::string> table_services;
 
   /// public_url, or http://<address>.
   std::string base_url() const;

@@ -1,6 +1,6 @@
-// What is known about a session and its message. Facts of the dialogue are always there. Facts that
-// cost a lookup are optional; a check names them as needs, and the gatherer fetches each at most
-// once a message, for all layers.
+// What is known about a session and its message. Facts of the SMTP dialogue are always present.
+// Facts that cost a lookup are optional: a check names those that it needs, and the gatherer
+// fetches each at most once per message, for all layers.
 #pragma once
 
 #include <chrono>
@@ -36,24 +36,27 @@ struct Tls {
   std::string cipher;   ///< "TLS_AES_128_GCM_SHA256"
 };
 
-/// The SASL identity of the session, and the policies whose credentials it matched. Each grant has
-/// the stamp of that credential, so that it ends when the password changes.
+/// The SASL identity of the session, and the webhook policies whose credentials it matched.
 struct Authentication {
   std::string username;   ///< authentication identity, without a "%pol_..." that selects a policy
   std::string mechanism;  ///< SASL mechanism in capitals
-  std::map<std::string, std::uint64_t> granted;  ///< policy id -> Credential::stamp
-  std::string authz_id;                          ///< identity that the client acts as (RFC 4422 §2)
-  std::vector<std::string> groups;               ///< groups of the identity, from the verifier
-  /// Matched only credentials of accounts that do not operate the gateway. They open these
-  /// accounts' webhooks and otherwise say nothing about the client.
+  /// Webhook policy id -> Credential::stamp of the credential that matched. A changed or removed
+  /// credential has another stamp or none, which ends the grant.
+  std::map<std::string, std::uint64_t> granted;
+  std::string authz_id;             ///< identity that the client acts as (RFC 4422 §2)
+  std::vector<std::string> groups;  ///< groups of the identity, from the verifier
+  /// Only credentials of accounts that are not operators (api.operators) matched. Such a client may
+  /// send to the webhooks of these accounts; for all other purposes it counts as not authenticated
+  /// (login(); docs/decisions/0052).
   bool tenant = false;
-  /// Name and context of each identity in a script's AuthInfo; empty: no script decided.
+  /// Name and context of each identity in the AuthInfo that a script returned (docs/lua-hooks.md,
+  /// "Signing in"); empty: no script authenticated the client.
   std::vector<std::pair<std::string, std::string>> identities;
 };
 
 /// Facts of one connection.
 struct SessionFacts {
-  std::string id;                 ///< ULID
+  std::string id;                 ///< of the session, a ULID
   std::string listener;           ///< name of the listener
   IpAddress client_ip;            ///< the client's address
   std::uint16_t client_port = 0;  ///< the client's port
@@ -72,20 +75,22 @@ struct SessionFacts {
   std::optional<Authentication> revoked;
   std::shared_ptr<ScriptSession> script;  ///< null: no script has run
 
-  /// The identity for rules about clients, in lists and scripts. Null if there is none, and for a
-  /// tenant: anybody can become a tenant under any user name (api.signup).
+  /// The identity that restriction lists and scripts may rely on. Null if the client did not
+  /// authenticate, or only as a tenant: with api.signup = "open" anyone can create an account with
+  /// credentials of any name. Valid as long as `auth`.
   const Authentication* login() const { return auth && !auth->tenant ? &*auth : nullptr; }
 };
 
-/// Where a recipient's mail goes. An unknown recipient has Kind::none and the reason.
+/// Where a recipient's mail goes. A recipient that is not accepted has Kind::none and the reason.
 struct Route {
   /// Kind of destination.
   enum class Kind {
     none,
     webhook,
-    relay,  ///< no webhook; granted by a layer that judges relaying
+    relay,  ///< no webhook: the mail is relayed, because a layer granted it (relaying.h)
   };
-  /// Why there is no route; `unknown_address`: in a domain that this gateway receives for.
+  /// Why there is no route: the domain is not one that this gateway receives mail for, or it is one
+  /// and no webhook has the address.
   enum class Missing { foreign_domain, unknown_address };
   Kind kind = Kind::none;                       ///< destination
   Missing missing = Missing::foreign_domain;    ///< valid with Kind::none
@@ -101,12 +106,12 @@ struct Recipient {
   std::string notify;     ///< NOTIFY (RFC 3461 §4.1), octet for octet; empty: not given
   std::string orcpt;      ///< ORCPT (RFC 3461 §4.2), xtext; empty: not given
   std::optional<Transport> transport;  ///< chosen by a script; nullopt: that of the route
-  /// The route that RCPT was judged by, if webhook or policy have been edited since; `route` is
-  /// then the one at the end of data.
+  /// The route by which RCPT was judged, if the webhook or its policy was edited after it; `route`
+  /// is then the route at the end of data. nullopt: not edited.
   std::optional<Route> judged;
 };
 
-/// The recipient with the route that RCPT was judged by.
+/// The recipient with the route by which RCPT was judged.
 inline Recipient as_judged(Recipient recipient) {
   if (recipient.judged) recipient.route = std::move(*recipient.judged);
   recipient.judged.reset();
@@ -116,7 +121,7 @@ inline Recipient as_judged(Recipient recipient) {
 /// Facts of the message that the header scanner counts; known at Stage::message.
 struct MessageFacts {
   std::uint64_t size = 0;           ///< octets of the message
-  std::size_t header_fields = 0;    ///< including lines that are no field
+  std::size_t header_fields = 0;    ///< including lines that are not fields
   std::size_t header_size = 0;      ///< octets of the header section
   std::size_t received_fields = 0;  ///< number of Received fields
   std::size_t from_fields = 0;      ///< number of From fields
@@ -149,7 +154,7 @@ struct Evidence {
 
   // One transaction.
   std::string message_id;  ///< ULID; the queue id in the reply to the end of data
-  std::optional<mail::Mailbox> reverse_path;  ///< after MAIL, nullopt is the null reverse-path
+  std::optional<mail::Mailbox> reverse_path;  ///< nullopt: the null reverse-path, or no MAIL yet
   std::uint64_t declared_size = 0;            ///< SIZE of MAIL, octets (RFC 1870 §6); 0: not given
   bool smtputf8 = false;                      ///< MAIL had SMTPUTF8 (RFC 6531 §3.4)
   bool body_8bitmime = false;                 ///< MAIL had BODY=8BITMIME (RFC 6152 §3)
@@ -160,25 +165,25 @@ struct Evidence {
   std::optional<Recipient> candidate;   ///< the recipient to judge at Stage::rcpt
   std::optional<MessageFacts> message;  ///< from Stage::message on
   std::optional<std::string> etrn;      ///< domain of the ETRN to judge at Stage::rcpt
-  /// The candidate is the address of a VRFY: looked up, not accepted. Before MAIL there is no
-  /// sender, not even the null reverse-path.
+  /// Whether the candidate is the address of a VRFY, which is judged and not accepted. With
+  /// `before_mail` there is no sender, not even the null reverse-path.
   enum class Vrfy { no, before_mail, in_transaction } vrfy = Vrfy::no;
 
   // Gathered (see Need).
-  std::optional<double> rate_tokens;  ///< tokens left in the bucket of the candidate's webhook
+  std::optional<double> rate_tokens;  ///< messages that the candidate's webhook may get now
   /// Of the MAIL FROM identity; of the HELO identity if the reverse-path is null (RFC 7208 §2.4).
   std::optional<mailauth::spf::Result> spf;
   std::optional<mailauth::dmarc::Author> author;  ///< from the From fields
   std::optional<mailauth::dkim::Results> dkim;    ///< of every signature
   std::optional<mailauth::dmarc::Result> dmarc;   ///< needs SPF and DKIM
   std::optional<mailauth::arc::Verdict> arc;      ///< verdict on the chain
-  /// The DNS answers behind the items above, each question once.
+  /// The DNS answers from which the items above were made, each question once.
   std::vector<DnsRecord> dns;
   std::vector<Consultation> consulted;  ///< requests to other programs
 
-  /// A rule discards the message (accepts it and throws it away): why.
+  /// The reason, if a rule discards the message: it is accepted and not delivered. Else nullopt.
   std::optional<std::string> discard;
-  /// The credential was revoked after recipients had been accepted.
+  /// The client's credential was changed or removed after recipients had been accepted.
   bool revoked_meanwhile = false;
   /// A rule permitted the client by its network. Its mail is signed, and its senders get delivery
   /// reports, as if it had authenticated.
@@ -186,14 +191,14 @@ struct Evidence {
 
   /// The message as scripts left it: each recipient is in one copy. Empty: unchanged.
   std::vector<ScriptCopy> copies;
-  DialectMemory kept;  ///< of the transaction
+  DialectMemory kept;  ///< what each dialect keeps until the end of the transaction
 
-  /// Makes it the candidate. Evidence about another webhook is forgotten.
+  /// Makes `recipient` the candidate, and forgets `rate_tokens` if its webhook is another one.
   void consider(Recipient recipient);
   /// Clears the transaction; the session's facts stay.
   void reset_transaction();
-  /// The first accepted recipient, whose webhook is that of the message, else the candidate. Null
-  /// if there is neither.
+  /// The first accepted recipient, which determines the webhook of the message; without one the
+  /// candidate. Null if there is neither. Valid until the recipients change.
   const Recipient* subject() const;
 };
 

@@ -20,21 +20,22 @@ namespace postern::policy {
 class Layer {
  public:
   virtual ~Layer() = default;
-  /// Static string: traces keep it longer than the layer lives.
+  /// The layer's name in traces. A static string, because traces outlive the layer.
   virtual std::string_view name() const = 0;
   /// JSON from which the layer can be rebuilt offline; webhook policies are stored separately.
   virtual std::string definition() const { return "{}"; }
   /// Whether the layer may decide anything at `stage`; if not, judge() is not called.
   virtual bool speaks_at(Stage stage) const = 0;
-  /// A refusal that comes before judge() of any layer, for input that need not be read.
+  /// A refusal that is decided before any layer's judge() is called, for input that no layer can
+  /// judge: an oversized header section, of which only the size is known. Not called in shadow.
   virtual std::optional<Step> refusal_unread(Stage, const Evidence&) const { return std::nullopt; }
-  /// The layer's ruling. Appends a step for each rule that ran. `inquiry` and `steps` must outlive
-  /// the task. An exception is a temporary refusal.
+  /// The layer's ruling. Appends to `steps` one step for each rule that ran. `inquiry` and `steps`
+  /// must outlive the task. The engine turns an exception into a temporary refusal.
   virtual Task<Ruling> judge(Stage stage, Inquiry& inquiry, std::vector<Step>& steps) const = 0;
 };
 
-/// Runs one rule: gathers its needs, calls judge(), appends a step. The arguments must outlive the
-/// task.
+/// Runs one rule: gathers the evidence that its check needs, calls the check's judge(), and appends
+/// a step. `layer`: the layer's name, static. The arguments must outlive the task.
 Task<Verdict> run_rule(std::string_view layer, const Rule& rule, Inquiry& inquiry,
                        std::vector<Step>& steps);
 
@@ -43,13 +44,16 @@ Task<Verdict> run_rule(std::string_view layer, const Rule& rule, Inquiry& inquir
 Task<Verdict> run_plan(std::string_view layer, const Plan& plan, Stage stage, Inquiry& inquiry,
                        std::vector<Step>& steps);
 
-/// `shadow`: the layer is asked and traced, but not applied.
-enum class Mode { enforce, shadow };
+/// What becomes of a layer's rulings.
+enum class Mode {
+  enforce,  ///< they are traced and applied
+  shadow,   ///< they are traced only
+};
 
 /// A layer of an engine.
 struct LayerEntry {
   std::shared_ptr<const Layer> layer;  ///< never null
-  Mode mode = Mode::enforce;           ///< how it counts
+  Mode mode = Mode::enforce;           ///< whether its rulings are applied
 };
 
 /// The layers of a listener, in order. The first refusal is the reply; a permit does not overrule
@@ -61,11 +65,11 @@ class Engine {
 
   /// Whether any layer speaks at `stage`; if not, decide() need not be called.
   bool speaks_at(Stage stage) const;
-  /// Decides `stage`. Never throws: an exception in a layer is a refusal with 451 4.3.0 (at connect
-  /// 421, at auth 454 4.7.0) and a step that has the cause (fail closed). The effects of an
+  /// Decides `stage`. Does not throw: an exception in a layer becomes a refusal with 451 4.3.0 (at
+  /// connect 421, at auth 454 4.7.0), and the cause is in a step. The effects of an
   /// enforced layer are applied to `evidence` before the next layer is asked. Shadow layers are
   /// asked even after a refusal, so that they see all mail; their effects are not applied. `tape`
-  /// plays recorded answers to scripts, or records them for Decision::script.
+  /// supplies scripts with recorded answers, or records the answers for Decision::script.
   Task<Decision> decide(Stage stage, Evidence& evidence, Gatherer& gatherer, Tape tape = {}) const;
   /// JSON of the layers and their modes: `[{"layer":"webhook","mode":"enforce","definition":{}}]`.
   const std::string& definition() const { return *definition_; }

@@ -16,8 +16,8 @@
 
 namespace postern::policy {
 
-/// Dialects' data between stages: one object of each type. A type that only one dialect can name is
-/// private to it. Copies share the objects. Not thread-safe.
+/// What dialects keep from one stage to the next: one object of each type. An object whose type
+/// only one dialect can name is private to that dialect. Copies share the objects. Not thread-safe.
 class DialectMemory {
  public:
   /// The object of this type; the first call makes it from `arguments`. Valid until clear() of all
@@ -56,7 +56,7 @@ struct ScriptSession {
   std::vector<std::string> extensions;  ///< that EHLO is about to offer
   std::optional<std::vector<std::string>>
       offered;         ///< that a script wants EHLO to offer instead; nullopt: no change
-  DialectMemory kept;  ///< of the session
+  DialectMemory kept;  ///< what each dialect keeps until the end of the session
 
   /// Forgets the values about the identity: the client has authenticated as another one.
   void forget_identity() {

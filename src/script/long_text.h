@@ -1,5 +1,5 @@
-// Text arguments of C functions, and a text that such a function builds on the script's stack while
-// others run.
+// Text arguments of C functions of scripts, and a text that such a function builds. The text is on
+// the script's stack, so that the function can yield to other scripts before it is complete.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 
 namespace postern::script {
 
-/// Octets of a text after which a function that scans it pays.
+/// A function that scans a text calls pay() (spend.h) after this many octets.
 inline constexpr std::size_t octets_at_once = 64u << 10;
 
 /// The string argument at `index`; raises an error of the script otherwise. Valid while it is on
@@ -23,8 +23,8 @@ inline std::string_view text_argument(lua_State* L, int index) {
 }
 
 /// A growing text in a userdata at `slot` of the stack. `Progress`: how far the function has come;
-/// it must be trivial, as Lua moves and frees it. Functions that add may raise a Lua error for lack
-/// of memory.
+/// trivially copyable, because growing copies it and Lua frees it without a destructor. Functions
+/// that append raise a Lua error when memory is used up. Not thread-safe, like `L`.
 template <class Progress>
 class LongText {
   static_assert(std::is_trivially_copyable_v<Progress>);
@@ -36,8 +36,8 @@ class LongText {
   };
 
  public:
-  /// Creates the text at `slot`, which is the first free slot or holds nil, and drops what lies
-  /// above. `expected`: its final size in octets, as a hint.
+  /// Creates the text at `slot`, the first free index of the stack or one that holds nil, and
+  /// removes what is above it. `expected`: its final size in octets, a hint.
   static LongText begin(lua_State* L, int slot, const Progress& progress, std::size_t expected) {
     lua_settop(L, slot);
     Head* head = room(L, expected);
@@ -50,9 +50,9 @@ class LongText {
   LongText(lua_State* L, int slot)
       : lua_(L), slot_(slot), head_(static_cast<Head*>(lua_touserdata(L, slot))) {}
 
-  /// Valid until the text grows.
+  /// The progress. The reference is valid until the text grows.
   Progress& progress() { return head_->progress; }
-  /// In octets.
+  /// The size in octets.
   std::size_t size() const { return head_->size; }
 
   /// Appends `octets`, which must not lie in this text.

@@ -1,4 +1,5 @@
-// How C functions pay for work that the VM's hook does not count, and yield in the middle of it.
+// How C functions of scripts count work that is not Lua instructions against the script's budget,
+// and yield before the work is complete.
 #pragma once
 
 #include <cstdint>
@@ -7,12 +8,14 @@
 
 namespace postern::script {
 
-/// The state's functions, which do not depend on its type.
+/// The functions of State that do this, behind pointers so that callers need not include state.h.
 struct Spending {
-  /// Counts `steps` of about one instruction each; raises an error of the script if the budget is
-  /// used up. True: the function should yield, and may (State::spend).
+  /// Counts `steps`, each worth about one instruction, against the budget of the call; raises an
+  /// error of the script when the budget is used up. True: the call has computed for a while and
+  /// may yield, so the function should call give_way() (State::spend).
   bool (*spend)(lua_State* L, std::uint64_t steps);
-  /// Yields; `k` continues with the same stack. Return its result.
+  /// Yields; afterwards Lua calls `k` with `context` and the same stack. The caller returns the
+  /// result of give_way() at once (lua_yieldk).
   int (*give_way)(lua_State* L, lua_KContext context, lua_KFunction k);
 };
 
@@ -29,8 +32,8 @@ inline const Spending& spending_of(lua_State* L) {
   return *static_cast<const Spending*>(lua_touserdata(L, lua_upvalueindex(1)));
 }
 
-/// See Spending::spend. May jump: no C++ value may need its destructor. On true, a function that
-/// keeps its progress on the script's stack should yield.
+/// See Spending::spend. May leave the function by longjmp: no C++ object with a destructor may be
+/// alive in it. On true, a function that keeps its progress on the stack should yield.
 inline bool pay(lua_State* L, std::uint64_t steps) {
   return steps != 0 && spending_of(L).spend(L, steps);
 }
@@ -39,7 +42,7 @@ inline int give_way(lua_State* L, lua_KContext context, lua_KFunction k) {
   return spending_of(L).give_way(L, context, k);
 }
 
-/// Octets that are copied or scanned in the time of one step.
+/// Copying or scanning this many octets costs one step.
 inline constexpr std::uint64_t octets_per_step = 64;
 
 }  // namespace postern::script

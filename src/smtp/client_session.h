@@ -38,7 +38,7 @@ struct ClientOptions {
   bool auth_insecure = false;                    ///< allow AUTH below level verify
 };
 
-/// The reply the session waits for; selects the driver's timer.
+/// The reply that the session waits for; selects the driver's timer (time_limit()).
 enum class ClientWait : std::uint8_t {
   greeting,
   ehlo,
@@ -72,21 +72,23 @@ struct NeedText {
 };
 /// The server accepted STARTTLS: do the handshake, then call tls_started() or tls_failed().
 struct NeedTls {};
-/// Every recipient has a result. Write take_output(); close the connection unless `reusable`.
+/// The delivery on this connection has ended: results() is final. Write take_output(); close the
+/// connection unless `reusable`.
 struct DeliveryDone {
-  bool reusable = false;           ///< deliver() or quit() may be called
+  bool reusable = false;           ///< the connection is good: deliver() or quit() may be called
   bool retry_without_tls = false;  ///< level may: dial this address again with level none
-  bool same_host = false;          ///< MAILMAX (RFC 9422 §4.1): dial again for those without result
-  bool chunking_failed = false;    ///< lost in BDAT: use DATA with this host for a day
-  bool credentials_refused = false;  ///< ours were rejected; the operator should know
-  bool dsn_offered = false;          ///< the host reports success itself (RFC 3461 §5.2.2)
+  /// The host takes no more transactions on this connection (MAILMAX, RFC 9422 §4.1), and some
+  /// recipients have no result: dial the same host again for these.
+  bool chunking_failed = false;      ///< lost during BDAT: use DATA with this host for a day
+  bool credentials_refused = false;  ///< the host rejected our AUTH credentials: tell the operator
+  bool dsn_offered = false;          ///< the host offers DSN: it reports success (RFC 3461 §5.2.2)
   bool greeted = false;              ///< the host sent a positive greeting
   /// MAIL got a reply, or was not sent because the host cannot take the message: the result
   /// concerns the message, not the host.
   bool mail_answered = false;
 };
 
-/// What the driver must do next.
+/// What the driver must do next; next() returns it.
 using ClientEvent = std::variant<NeedReply, NeedText, NeedTls, DeliveryDone>;
 
 /// Why a connection ended unexpectedly.

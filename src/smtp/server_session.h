@@ -21,18 +21,18 @@ namespace postern::smtp {
 
 /// The input is used up: write take_output(), read, call feed().
 struct NeedInput {};
-/// HELO or EHLO with a syntactically acceptable argument. Answer with accept() or reply(). If it is
-/// accepted, it ends a transaction in progress; there is no Aborted event.
+/// HELO or EHLO with an acceptable argument. Answer with accept() or reply(). accept() also ends an
+/// open transaction (RFC 5321 §4.1.4), for which no Aborted event follows.
 struct Helo {
   std::string name;       ///< as the client sent it, at most 255 octets
   bool extended = false;  ///< EHLO
 };
-/// STARTTLS was accepted; the output contains the 220. Write it, discard octets read but not fed,
-/// do the handshake, and call tls_started(). Then all state but the counters is reset
-/// (RFC 3207 §4.2).
+/// STARTTLS was accepted; the output ends with its 220. Write the output, discard octets that were
+/// read but not fed, do the handshake, and call tls_started(), which resets the session except for
+/// its counters (RFC 3207 §4.2).
 struct StartTls {};
-/// A SCRAM exchange for this account. Answer with scram(), even for an unknown account, or with
-/// reply().
+/// A client begins SCRAM (RFC 5802) for this account. Answer with scram(), also for an unknown
+/// account, or with reply().
 struct ScramName {
   std::string authz_id;  ///< empty: the client gave none
   std::string authn_id;  ///< the account
@@ -148,7 +148,8 @@ class ServerSession {
   /// With ServerOptions::replies_apart: the replies since the last call, in order. The session has
   /// already acted on them; the driver queues each with write().
   std::vector<Given> take_replies();
-  /// Queues such a reply, possibly rewritten within its class. A reply that closes is the last one.
+  /// Queues a reply of take_replies(). Its text may differ, and its code within the same class. A
+  /// reply that ends the session is the last one.
   void write(const Reply& said);
   /// Answers Helo with 250 and the extension list.
   void accept();

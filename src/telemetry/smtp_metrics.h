@@ -1,4 +1,4 @@
-// The SMTP metrics with all handles looked up in advance, so that counting needs no label lookup.
+// The metrics of SMTP sessions. Handles are looked up in advance, so that counting is fast.
 #pragma once
 
 #include <array>
@@ -33,16 +33,17 @@ enum class Verb : std::uint8_t {
 /// Number of enumerators.
 inline constexpr std::size_t verb_count = 14;
 
-/// Why a connection was rejected at the greeting, or ended later to make room (replaced).
+/// Why a connection was rejected at the greeting or ended early; the label `reason` of
+/// postern_smtp_connections_refused_total.
 enum class Turned : std::uint8_t {
-  limit,
-  address_limit,
-  rate,
-  proxy,
-  early_talker,
-  draining,
-  resources,
-  replaced
+  limit,          ///< limits.sessions or limits.memory
+  address_limit,  ///< limits.sessions_per_address
+  rate,           ///< limits.new_sessions_per_minute
+  proxy,          ///< no valid PROXY header
+  early_talker,   ///< the client sent data before the greeting
+  draining,       ///< the gateway is stopping
+  resources,      ///< not counted at present
+  replaced        ///< ended later: a new connection got its place
 };
 /// Number of enumerators.
 inline constexpr std::size_t turned_count = 8;
@@ -88,10 +89,10 @@ class DialogueMetrics {
   /// `families` outlives this object.
   explicit DialogueMetrics(Metrics& families);
 
-  /// A command was answered with `code`.
+  /// A command was answered with the reply code `code`.
   void command(Verb verb, std::uint16_t code);
-  /// A reply was sent. `stage` counts from 0 as policy::Stage does; the last three are the enhanced
-  /// status code, 0 if the reply has none.
+  /// A reply was sent. `stage`: the index of the policy::Stage of the command. `klass`, `subject`
+  /// and `detail`: the enhanced status code (RFC 3463 §2); 0, 0, 0 if the reply has none.
   void reply(std::size_t stage, std::uint16_t code, unsigned klass, unsigned subject,
              unsigned detail);
 

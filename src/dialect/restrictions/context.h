@@ -1,5 +1,4 @@
-// What a rule sees during evaluation, and the two deferrals that a list can raise. Private to this
-// folder.
+// What a rule knows during evaluation, and what it can decide. Private to this folder.
 #pragma once
 
 #include <optional>
@@ -43,7 +42,7 @@ class Context {
   policy::Answers& answers() { return answers_; }
   /// Replies of other programs, from the evidence.
   policy::Replies& replies() { return replies_; }
-  /// An answer is missing; the outcome is void.
+  /// Whether an answer is missing; the outcome is then void.
   bool waits() const { return answers_.wanted() || replies_.wanted(); }
   /// Whether the client is in mynetworks; computed once.
   Match in_mynetworks();
@@ -59,15 +58,16 @@ class Context {
   policy::questions::HeloValid helo_valid() const { return policy::questions::helo_valid(helo()); }
   /// Domain of ETRN; "" for other commands.
   std::string_view etrn() const { return etrn_; }
-  /// Evaluates further lists as at their own stage: facts that came later are hidden.
+  /// From now on, lists are evaluated as at the command at which they ran: facts that became known
+  /// later are hidden.
   void look_back() { looks_back_ = true; }
-  /// Nobody at stages before AUTH, whatever came later.
+  /// The client's identity; none after look_back() for a command before AUTH.
   policy::questions::Authenticated authenticated() const {
     const bool later = looks_back_ && protocol_ < Protocol::mail;
     return later ? policy::questions::Authenticated{} : policy::questions::authenticated(evidence_);
   }
-  /// Whether the client sent data early. Hidden after look_back(): such a session did not get
-  /// beyond the list that asks.
+  /// Whether the client sent data early. False after look_back(): had it been true, the list that
+  /// asks would have refused at its own command.
   bool early_talker() const { return evidence_.session.early_talker && !looks_back_; }
   /// From DNS; Status::waiting if an answer is missing.
   policy::ClientName client_name();
@@ -83,10 +83,11 @@ class Context {
   /// With these codes; `text` is the whole text of the reply.
   RuleOutcome refuse_with(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
                           std::string text);
-  /// Defers if the lists permit in the end.
+  /// Raises defer_if_permit with this reply: if no list refuses, the request is deferred with it
+  /// (docs/restriction-lists.md, "Reasons to defer").
   RuleOutcome defer_if_permit(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
                               std::string_view reason);
-  /// Defers if the lists refuse in the end.
+  /// Raises defer_if_reject with this reply: it replaces a later 5xx of this list.
   RuleOutcome defer_if_reject(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
                               std::string_view reason);
   /// 451 4.3.5: an error in the configuration; warn_if_reject does not apply to it.
@@ -100,19 +101,19 @@ class Context {
     return waits() ? RuleOutcome::wait
                    : lookup_trouble(rule, "the lists of domains cannot be read");
   }
-  /// Passes, with the reason for the trace. A std::string_view or literal must be static.
+  /// Passes, with the reason for the trace, which must be a static text.
   RuleOutcome pass(std::string_view always) { return settle(RuleOutcome::pass, always); }
   /// The same.
   RuleOutcome pass(const char* always) {
     return settle(RuleOutcome::pass, std::string_view(always));
   }
-  /// The same with a text that is kept.
+  /// The same with a text of its own.
   RuleOutcome pass(std::string seen) { return settle(RuleOutcome::pass, std::move(seen)); }
   /// Permits, with the reason for the trace; static text.
   RuleOutcome permit(const char* always) {
     return settle(RuleOutcome::permit, std::string_view(always));
   }
-  /// The same with a text that is kept.
+  /// The same with a text of its own.
   RuleOutcome permit(std::string seen) { return settle(RuleOutcome::permit, std::move(seen)); }
   /// Appends to the rule's reason for the trace.
   void add_reason(std::string_view why);
@@ -121,7 +122,7 @@ class Context {
     result_.hold = std::string(why);
     result_.held_by = &rule;
   }
-  /// Discards the message: accepts it and throws it away.
+  /// Discards the message: it is accepted and not delivered.
   void discard(const Rule& rule, std::string_view why) {
     result_.discard = std::string(why);
     result_.discarded_by = &rule;
@@ -133,28 +134,30 @@ class Context {
   }
   /// A rule has discarded the message.
   bool discarded() const { return result_.discard.has_value(); }
-  /// Runs the rules of one of the policy's lists in order. `fresh`: a raised defer_if_reject does
-  /// not outlast the list.
+  /// Runs the rules of one of the policy's lists in order. `fresh`: a defer_if_reject that an
+  /// earlier list raised is dropped first.
   RuleOutcome run_list(ListKind kind, bool fresh);
-  /// Runs a list. Nesting of 100 lists, as of a class that contains itself through a table, is an
-  /// error.
+  /// Runs a list within a list. More than 100 levels, as of a class that contains itself through a
+  /// table, are a configuration error.
   RuleOutcome run(const List& list);
-  /// Refuses an address that the table of its domain does not have. Null rule: the implicit check.
+  /// Refuses an address that is not in the table of its domain (docs/restriction-lists.md,
+  /// "Destinations"). Null `rule`: the check after all lists.
   RuleOutcome judge_listed(const Rule* rule, const Address& address, Subject subject);
 
-  /// Whether mail to this address is for us or for a domain that we relay to.
+  /// Whether the address is an authorized destination: of a webhook, of a domain of ours, or of
+  /// relay_domains. Match::trouble: its domain class is unknown.
   Match is_authorised(const Address& address);
   /// The subject of the rule in the list that contains it.
   Subject subject_of(const Rule& rule) const;
-  /// Whether the candidate is a webhook's address.
+  /// Whether the recipient is a webhook's address.
   bool is_webhook() const;
-  /// Takes over a pending deferral of an earlier evaluation.
+  /// Takes over the defer_if_permit that a list raised at an earlier command, unless one is raised.
   void inherit(const Context& earlier) {
     if (!defer_if_permit_) defer_if_permit_ = earlier.defer_if_permit_;
   }
-  /// Drops the pending defer_if_permit.
+  /// Drops a raised defer_if_permit.
   void forget_deferral() { defer_if_permit_.reset(); }
-  /// The pending defer_if_permit; nullopt: none.
+  /// The reply of the raised defer_if_permit; nullopt: none.
   const std::optional<smtp::Reply>& deferral() const { return defer_if_permit_; }
   /// The reply so far.
   const smtp::Reply& reply() const { return result_.reply; }

@@ -37,13 +37,14 @@ struct Moment {
   Known sender = Known::yes;     ///< MAIL was accepted
   Known recipient = Known::yes;  ///< RCPT is judged
   Known etrn = Known::no;        ///< the command is ETRN
-  /// The client is unknown (not authenticated, not in mynetworks) and the destination is foreign.
+  /// The question is about an unknown client (not authenticated, not in mynetworks) and a foreign
+  /// destination.
   bool stranger = false;
-  bool swallowed = false;  ///< mynetworks contains the Internet: unknown clients may be inside
+  bool swallowed = false;  ///< mynetworks is so wide that it contains unknown clients
   bool warn_only = false;  ///< after warn_if_reject
   int depth = 0;           ///< of nested lists
-  /// Results of nested lists by list, warn_only and depth, so that each is folded once. They hold
-  /// for this moment only: change other members before the first use.
+  /// Results of fold() for nested lists by list, warn_only and depth, so that each list is folded
+  /// once. They depend on the other members, which must not change after the first use.
   using Folds = std::map<std::tuple<const List*, bool, int>, Can>;
   std::shared_ptr<Folds> folds = std::make_shared<Folds>();  ///< shared by copies
 };
@@ -64,7 +65,7 @@ bool decides(const Can& can);
 
 /// Possible outcomes of a table's value.
 Can can_say(const ListPolicy& policy, const Action& action, const Moment& moment);
-/// An unknown client's address in mynetworks, if that contains the Internet; else nullopt.
+/// The address of an unknown client that is in mynetworks, if mynetworks is so wide; else nullopt.
 std::optional<IpAddress> swallowed_stranger(const ListPolicy& policy);
 
 }  // namespace postern::dialect::restrictions

@@ -60,7 +60,7 @@ struct Node;
 /// A child; null only where Kind says so.
 using NodePtr = std::unique_ptr<Node>;
 
-/// An arm of a switch.
+/// One `pattern => body` of a switch.
 struct Arm {
   std::vector<NodePtr> patterns;  ///< alternatives; empty: `_`
   NodePtr guard;                  ///< null: there is none
@@ -107,8 +107,8 @@ struct Function {
   Position at;                   ///< of its name
 };
 
-/// One file. A top-level `map` statement is a stage map. The parser makes one of stage entries
-/// without braces.
+/// One file. A `map` at the top level holds the rules of the stages (docs/vsl.md, "A policy"). If
+/// the stages are written without `#{ }`, the parser makes that node.
 struct File {
   std::string name;                 ///< relative to the policy directory
   std::string text;                 ///< the source, UTF-8

@@ -45,14 +45,14 @@ enum class FieldKind : std::uint8_t { name, flag, networks, domains, checks, mod
 /// What documents and pages say of a field. docs/openapi.yaml, docs/webhook-policies.md and
 /// web/src/lib/policy-fields.ts are made from it (made_documents_test.cc).
 struct FieldText {
-  std::string_view name;  ///< in bodies, answers of the API and recorded definitions
-  std::string_view label;
+  std::string_view name;        ///< in bodies, answers of the API and recorded definitions
+  std::string_view label;       ///< in forms and documents
   std::string_view hint = {};   ///< below the label, a sentence; `code` is between backticks
   std::string_view needs = {};  ///< the flag without which the list is refused; "": none
   std::string_view write = {};  ///< description in the API's document; "": none
   /// Values that are refused, for the manual; "": those that every field of the kind refuses.
   std::string_view refused = {};
-  bool if_set = false;               ///< answers have it only where it is set
+  bool if_set = false;               ///< answers of the API leave it out while it is empty or false
   FieldKind kind = FieldKind::name;  ///< set by the row
 };
 
@@ -71,7 +71,7 @@ struct PolicyWrite {
   std::vector<PasswordToHash> to_hash;  ///< for hash_passwords()
   std::vector<std::string>
       changed;  ///< names of changed fields; empty: the version does not change
-  bool credentials_changed = false;  ///< the version of the credentials grows, too
+  bool credentials_changed = false;  ///< a new version of the credentials is stored, too
 };
 
 /// Validates a body. With `stored` (PUT), absent fields keep their value and the merged policy is
@@ -83,9 +83,9 @@ Parsed<PolicyWrite> parse_policy(const boost::json::object& body, const PolicyFi
 /// password: do not call it on an event loop.
 void hash_passwords(PolicyWrite& write, const std::function<Secret(const Secret& password)>& hash);
 
-/// The fields for the API: lists as comma-separated strings, "" if unset (FieldText::if_set:
-/// absent), and `smtp_usernames` instead of the credentials. The caller adds ids, versions and
-/// times.
+/// The fields as the API answers them: lists as comma-separated strings, "" if empty; a field with
+/// FieldText::if_set is absent instead. `smtp_usernames` stands in place of the credentials. The
+/// caller adds ids, versions and times.
 boost::json::object to_json(const PolicyFields& fields);
 
 /// The fields without credentials as a JSON text: WebhookPolicy::definition, which the store and

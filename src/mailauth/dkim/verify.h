@@ -1,5 +1,5 @@
-// DKIM verification (RFC 6376 §6). The message is fed as it arrives and its body is hashed on the
-// way; finish() returns the evaluation that asks for the keys.
+// DKIM verification (RFC 6376 §6). Feed the message as it arrives: its body is hashed at once.
+// finish() returns the evaluation, which asks for the keys.
 //
 //   dkim::Verifier verifier;
 //   while (read(chunk)) verifier.feed(chunk);
@@ -24,9 +24,9 @@ namespace mailauth::dkim {
 
 /// Limits and settings of a verification.
 struct VerifyOptions {
-  /// At most this many signatures are evaluated, of those that are well-formed. The order:
-  /// signatures of preferred domains; those whose d= shares the organizational domain of an address
-  /// in From; the others. Each group is taken from the top of the header.
+  /// The number of well-formed signatures that are evaluated at most. They are taken in this order:
+  /// those of preferred domains; those whose d= has the organizational domain of an address in
+  /// From; the others; within each group from the top of the header.
   std::size_t max_signatures = 10;
   /// Domains in normal form; a d= above or below one of them is preferred, too.
   std::vector<std::string> preferred_domains;
@@ -43,21 +43,21 @@ struct SignatureResult {
   /// The parsed field. Domain and selector may be empty when it is malformed.
   Signature signature;
   Status status = Status::neutral;  ///< status_of(reason)
-  Reason reason = Reason::ok;       ///< why it did not pass
+  Reason reason = Reason::ok;       ///< why it did not pass; ok: it passed
   unsigned key_bits = 0;            ///< size of the key; 0: no key was examined
-  bool testing = false;  ///< t=y in the key: treat the message as unsigned (RFC 6376 §3.6.1)
-  std::uint64_t unsigned_octets = 0;  ///< of the canonical body, after those that l= covers
-  /// A field that readers see occurs more than once and more often than it is signed: one was added
-  /// (RFC 6376 §8.15).
+  bool testing = false;  ///< the key has t=y: the message counts as unsigned (RFC 6376 §3.6.1)
+  std::uint64_t unsigned_octets = 0;  ///< octets of the canonical body after those that l= covers
+  /// From, Subject, To, Date, Reply-To, MIME-Version or Content-Type occurs more than once, and
+  /// more often than h= names it: one may have been added after signing (RFC 6376 §8.15).
   bool uncovered_field = false;
   bool from_future = false;       ///< t= is after now plus the skew (RFC 6376 §3.5 permits either)
   bool header_ambiguous = false;  ///< HeaderView::ambiguous()
-  /// The signature passed and covers what readers see: no unsigned octets, no t=y, no uncovered
-  /// field, not from the future, exactly one From, no malformed header line.
+  /// The signature passed, and these hold: no unsigned octets, no t=y, no uncovered field, not from
+  /// the future, exactly one From field, no malformed header line. Decide by this flag.
   bool acceptable = false;
 
-  /// The result for Authentication-Results (RFC 8601 §2.7.1): a pass that is not acceptable becomes
-  /// "policy", unless the reason is t=y.
+  /// The result for Authentication-Results (RFC 8601 §2.7.1). A pass that is not acceptable becomes
+  /// "policy"; with `testing` it stays "pass".
   Status reported() const;
 };
 
@@ -66,7 +66,7 @@ struct Results {
   /// One result for each DKIM-Signature field, from the top of the header.
   std::vector<SignatureResult> signatures;
   std::size_t from_fields = 0;  ///< number of From fields
-  /// The header section exceeds its limits; no signature was evaluated.
+  /// The header section exceeds VerifyOptions::header; no signature was evaluated.
   bool header_too_long = false;
 
   /// The best status of all signatures; Status::none when there is no signature.
