@@ -50,7 +50,7 @@ struct Options {
   /// Directory of the files behind attachment links.
   std::string attachment_dir;
   bool allow_http = false;  ///< targets may use plain http
-  /// Target addresses that are. allowed although otherwise refused
+  /// Target addresses that are allowed although otherwise refused.
   std::vector<Cidr> allow_networks;
   /// Target ports that are allowed although otherwise refused.
   std::vector<std::uint16_t> allow_ports;

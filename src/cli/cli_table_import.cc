@@ -5,8 +5,8 @@ namespace postern::app {
 namespace {
 
 constexpr FamilySpec family_table[] = {
-    {"import", "make a configuration out of another server's",
-     "Takes over the configuration of another mail server."},
+    {"import", "convert the configuration of another server",
+     "Converts the configuration of another mail server into one of Postern."},
 };
 
 constexpr ExampleSpec postfix_examples[] = {

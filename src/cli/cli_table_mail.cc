@@ -137,7 +137,7 @@ constexpr ExampleSpec route_examples[] = {
 };
 constexpr OptionSpec route_options[] = {
     {"--sts", "MODE:NAMES", "as if the domain had this MTA-STS policy", "none"},
-    {"--attempts", "N", "show the order of hosts of N attempts: equal ones are ordered at random",
+    {"--attempts", "N", "show the hosts of N attempts in order; equal preferences are shuffled",
      "1"},
     dns_file,
     dns_server,
@@ -166,8 +166,7 @@ constexpr CommandSpec table[] = {
      sign_exits, "postern dkim verify"},
     {"dkim verify", "Set up", "check every signature of a message",
      "Verifies the DKIM signatures and the ARC chain of a message. The exit code is 0 when at "
-     "least "
-     "one signature is acceptable.",
+     "least one signature is acceptable.",
      "[FILE|-] [--dns FILE] [--now TIME]", 1, verify_examples, verify_options, verify_exits,
      "postern dmarc check"},
     {"spf check", "Set up", "the SPF result of a client and a sender",

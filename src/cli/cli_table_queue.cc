@@ -18,7 +18,7 @@ constexpr OptionSpec destination{"--destination", "ROUTE:NAME",
 constexpr OptionSpec sender{"--sender", "ADDRESS", "the reverse-path; \"<>\" is the null one", ""};
 constexpr OptionSpec recipient{"--recipient", "ADDRESS", "one of the recipients", ""};
 constexpr OptionSpec account{"--account", "ID", "the account it belongs to", ""};
-constexpr OptionSpec quarantine{"--quarantine", "NAME", "quarantined with this word", ""};
+constexpr OptionSpec quarantine{"--quarantine", "NAME", "quarantined under this name", ""};
 constexpr OptionSpec older{"--older-than", "AGE", "in the queue for longer: 30m, 6h, 2d", ""};
 constexpr OptionSpec data_dir{"--data-dir", "DIR", "where the gateway keeps its data",
                               "./postern-data"};
@@ -118,7 +118,7 @@ constexpr CommandSpec table[] = {
      "reply; or the message itself.",
      "ID [--message] [--json]", 1, show_examples, show_options, act_exits,
      "postern queue list, postern explain"},
-    {"queue retry", "Operate", "try now; dead ones too",
+    {"queue retry", "Operate", "try messages now, dead letters too",
      "Makes queued messages due now and queues dead ones again. An attempt that is under way goes "
      "on.",
      "ID... | --all FILTERS", most_ids, retry_examples, act_options, act_exits,

@@ -141,7 +141,7 @@ class Checker {
     if (listener.proxy_protocol == ProxyProtocol::required && listener.proxy_from.empty()) {
       add(path(i, "proxy_protocol"), "C030",
           "`proxy_protocol = \"required\"` needs `proxy_from`: any client could claim any address",
-          "which peers are load balancers?",
+          "the networks of the load balancers are missing",
           "write for example `proxy_from = [\"192.0.2.10/32\"]`");
     }
     if (listener.proxy_protocol == ProxyProtocol::off && !listener.proxy_from.empty()) {

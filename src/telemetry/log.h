@@ -32,7 +32,7 @@ enum class AddressStyle : std::uint8_t { full, domain, hash };
 
 /// Options of the log.
 struct LogOptions {
-  /// automatic: text on a terminal, journald under it, otherwise JSON.
+  /// automatic: text on a terminal, journald as a service of systemd, otherwise JSON.
   LogFormat format = LogFormat::automatic;
   /// Less severe lines are discarded.
   Level level = Level::info;
