@@ -77,7 +77,7 @@ int main(int count, char** words) {
   for (int attempt = 0; attempt < 5; ++attempt) {
     const double started = bench::thread_nanoseconds();
     for (int i = 0; i < rounds; ++i) {
-      const Evaluated result = evaluate(*compiled.policy, evidence, Protocol::rcpt);
+      const Evaluated result = evaluate(*compiled.policy, evidence, policy::Stage::rcpt);
       if (!result.complete() || result.reply.code != 0) return 2;
       rules = result.marks.size();
     }

@@ -11,13 +11,14 @@ namespace {
 using namespace postern;
 using namespace postern::dialect::restrictions;
 using fuzz::must;
+using policy::Stage;
 
 constexpr std::size_t most_questions = 40;
 
 /// Evaluates the lists for an unknown client: no name exists, every service permits.
-Evaluated ask(const ListPolicy& policy, policy::Evidence& evidence, Protocol protocol) {
+Evaluated ask(const ListPolicy& policy, policy::Evidence& evidence, Stage stage) {
   for (std::size_t i = 0;; ++i) {
-    Evaluated result = evaluate(policy, evidence, protocol);
+    Evaluated result = evaluate(policy, evidence, stage);
     if (result.complete() || i == most_questions) return result;
     if (result.wanted_service) {
       const bool is_table = is_remote_table(result.wanted_service->service);
@@ -66,14 +67,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   if (compiled.policy->domain_class("foreign.example") != DomainClass::foreign) return 0;
-  const Evaluated first = ask(*compiled.policy, evidence, Protocol::rcpt);
-  const Evaluated again = evaluate(*compiled.policy, evidence, Protocol::rcpt);
+  const Evaluated first = ask(*compiled.policy, evidence, Stage::rcpt);
+  const Evaluated again = evaluate(*compiled.policy, evidence, Stage::rcpt);
   must(first.reply.to_string() == again.reply.to_string(), "the same question, the same answer");
   if (!first.complete() || first.reply.code != 0 || first.discard) return 0;
   evidence.recipients.push_back(*evidence.candidate);
   evidence.candidate.reset();
-  for (const Protocol later :
-       {Protocol::connect, Protocol::helo, Protocol::mail, Protocol::data, Protocol::end_of_data}) {
+  for (const Stage later :
+       {Stage::connect, Stage::helo, Stage::mail, Stage::data, Stage::message}) {
     const Evaluated result = ask(*compiled.policy, evidence, later);
     if (!result.complete() || result.reply.code != 0 || result.discard) return 0;
   }

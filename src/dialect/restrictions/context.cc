@@ -9,6 +9,8 @@
 
 namespace postern::dialect::restrictions {
 
+using policy::Stage;
+
 namespace {
 
 Subject subject_of_list(ListKind kind) {
@@ -39,25 +41,24 @@ std::string bracketed(std::string_view text) { return "<" + smtp::echo(text) + "
 
 }  // namespace
 
-Context::Context(const ListPolicy& policy, const policy::Evidence& evidence, Protocol protocol,
-                 std::string_view etrn, Evaluated& result)
+Context::Context(const ListPolicy& policy, const policy::Evidence& evidence, Stage stage,
+                 Evaluated& result)
     : policy_(policy),
       evidence_(evidence),
-      protocol_(protocol),
-      etrn_(lower(etrn)),
+      stage_(stage),
+      etrn_(is_etrn() ? lower(*evidence.etrn) : std::string()),
       answers_(evidence.dns),
       replies_(evidence.consulted),
       result_(result) {
   const bool in_transaction =
-      protocol == Protocol::mail || protocol == Protocol::rcpt || protocol == Protocol::data ||
-      protocol == Protocol::end_of_data ||
-      (protocol == Protocol::vrfy && evidence.vrfy == policy::Evidence::Vrfy::in_transaction);
+      stage >= Stage::mail && !is_etrn() &&
+      (!is_vrfy() || evidence.vrfy == policy::Evidence::Vrfy::in_transaction);
   if (in_transaction) {
     sender_ = evidence.reverse_path ? address_of(*evidence.reverse_path) : Address{};
   }
-  if (protocol == Protocol::rcpt || protocol == Protocol::vrfy) {
+  if (stage == Stage::rcpt && !is_etrn()) {
     if (evidence.candidate) recipient_ = address_of(evidence.candidate->address);
-  } else if (in_transaction && protocol != Protocol::mail && evidence.recipients.size() == 1) {
+  } else if (in_transaction && stage != Stage::mail && evidence.recipients.size() == 1) {
     // With several recipients, rules about the recipient are skipped, as in Postfix.
     recipient_ = address_of(evidence.recipients.front().address);
   }

@@ -26,16 +26,22 @@ struct Address {
 /// State of one evaluation. Borrows its arguments; not thread-safe.
 class Context {
  public:
-  /// `etrn`: the domain of ETRN. All arguments must outlive this object; `result` gets the outcome.
-  Context(const ListPolicy& policy, const policy::Evidence& evidence, Protocol protocol,
-          std::string_view etrn, Evaluated& result);
+  /// As evaluate(). All arguments must outlive this object; `result` gets the outcome.
+  Context(const ListPolicy& policy, const policy::Evidence& evidence, policy::Stage stage,
+          Evaluated& result);
 
   /// The lists.
   const ListPolicy& policy() const { return policy_; }
   /// The facts.
   const policy::Evidence& evidence() const { return evidence_; }
-  /// The command.
-  Protocol protocol() const { return protocol_; }
+  /// The stage of the command.
+  policy::Stage stage() const { return stage_; }
+  /// The command is VRFY.
+  bool is_vrfy() const {
+    return stage_ == policy::Stage::rcpt && evidence_.vrfy != policy::Evidence::Vrfy::no;
+  }
+  /// The command is ETRN.
+  bool is_etrn() const { return stage_ == policy::Stage::rcpt && evidence_.etrn; }
   /// The list that is running.
   ListKind list() const { return list_; }
   /// DNS answers of the evidence.
@@ -52,7 +58,7 @@ class Context {
   const Address* recipient() const { return recipient_ ? &*recipient_ : nullptr; }
   /// At the greeting "", even if HELO is known later.
   std::string_view helo() const {
-    return protocol_ == Protocol::connect ? std::string_view() : evidence_.session.helo;
+    return stage_ == policy::Stage::connect ? std::string_view() : evidence_.session.helo;
   }
   /// Whether the HELO name is valid, of helo().
   policy::questions::HeloValid helo_valid() const { return policy::questions::helo_valid(helo()); }
@@ -63,7 +69,7 @@ class Context {
   void look_back() { looks_back_ = true; }
   /// The client's identity; none after look_back() for a command before AUTH.
   policy::questions::Authenticated authenticated() const {
-    const bool later = looks_back_ && protocol_ < Protocol::mail;
+    const bool later = looks_back_ && stage_ < policy::Stage::mail;
     return later ? policy::questions::Authenticated{} : policy::questions::authenticated(evidence_);
   }
   /// Whether the client sent data early. False after look_back(): had it been true, the list that
@@ -183,7 +189,7 @@ class Context {
 
   const ListPolicy& policy_;
   const policy::Evidence& evidence_;
-  const Protocol protocol_;
+  const policy::Stage stage_;
   const std::string etrn_;
   policy::Answers answers_;
   mutable policy::Replies replies_;

@@ -4,28 +4,27 @@
 
 namespace postern::dialect::restrictions {
 
+using policy::Stage;
+
 namespace {
 
 std::string_view state_of(const Context& context) {
-  switch (context.protocol()) {
-    case Protocol::connect:
+  if (context.is_etrn()) return "ETRN";
+  if (context.is_vrfy()) return "VRFY";
+  switch (context.stage()) {
+    case Stage::connect:
       return "CONNECT";
-    case Protocol::helo:
+    case Stage::helo:
       return context.evidence().session.esmtp ? "EHLO" : "HELO";
-    case Protocol::mail:
+    case Stage::mail:
       return "MAIL";
-    case Protocol::rcpt:
-      return "RCPT";
-    case Protocol::data:
+    case Stage::data:
       return "DATA";
-    case Protocol::end_of_data:
+    case Stage::message:
       return "END-OF-MESSAGE";
-    case Protocol::vrfy:
-      return "VRFY";
-    case Protocol::etrn:
-      break;
+    default:
+      return "RCPT";
   }
-  return "ETRN";
 }
 
 }  // namespace
@@ -51,8 +50,7 @@ std::string delegation_request(const Context& context, const policy::ClientName&
   line("helo_name", context.helo());
   line("sender", context.sender() != nullptr ? context.sender()->text : "");
   line("recipient", context.recipient() != nullptr ? context.recipient()->text : "");
-  const bool counted =
-      context.protocol() == Protocol::data || context.protocol() == Protocol::end_of_data;
+  const bool counted = context.stage() == Stage::data || context.stage() == Stage::message;
   line("recipient_count", std::to_string(counted ? evidence.recipients.size() : 0));
   line("queue_id", "");
   line("instance", session.id);

@@ -8,6 +8,8 @@
 
 namespace postern::dialect::restrictions {
 
+using policy::Stage;
+
 namespace {
 
 /// The keys of an address in its domain's table, in the order in which they are tried.
@@ -57,19 +59,19 @@ bool settle(Context& context) {
   return false;
 }
 
-constexpr std::pair<Protocol, ListKind> before_rcpt[] = {{Protocol::connect, ListKind::client},
-                                                         {Protocol::helo, ListKind::helo},
-                                                         {Protocol::mail, ListKind::sender}};
+constexpr std::pair<Stage, ListKind> before_rcpt[] = {{Stage::connect, ListKind::client},
+                                                      {Stage::helo, ListKind::helo},
+                                                      {Stage::mail, ListKind::sender}};
 constexpr std::size_t before_mail = 2;  ///< the first two of these
 
 /// With smtpd_delay_reject = no, the client, HELO and sender lists ran at their own commands. Their
 /// reasons to defer hold at RCPT, those of the first two lists also at ETRN; they refuse nothing
 /// any more. False: an answer is missing.
-bool recall_deferral(Context& context, std::span<const std::pair<Protocol, ListKind>> before) {
-  for (const auto& [protocol, kind] : before) {
+bool recall_deferral(Context& context, std::span<const std::pair<Stage, ListKind>> before) {
+  for (const auto& [stage, kind] : before) {
     if (context.policy().list(kind).empty()) continue;
     Evaluated then;
-    Context earlier(context.policy(), context.evidence(), protocol, {}, then);
+    Context earlier(context.policy(), context.evidence(), stage, then);
     earlier.look_back();
     run_lists(earlier, {kind});
     if (earlier.waits()) {
@@ -213,11 +215,10 @@ RuleOutcome Context::judge_listed(const Rule* rule, const Address& address, Subj
   return outcome;
 }
 
-Evaluated evaluate(const ListPolicy& policy, const policy::Evidence& evidence, Protocol protocol,
-                   std::string_view etrn) {
+Evaluated evaluate(const ListPolicy& policy, const policy::Evidence& evidence, Stage stage) {
   Evaluated result;
   result.marks.reserve(32);
-  Context context(policy, evidence, protocol, etrn, result);
+  Context context(policy, evidence, stage, result);
   if (context.waits()) {  // for the domain classes of the addresses
     result.wanted_service = context.replies().wanted();
     return result;
@@ -225,28 +226,28 @@ Evaluated evaluate(const ListPolicy& policy, const policy::Evidence& evidence, P
   const auto alone = [&](ListKind kind) {
     if (run_lists(context, {kind})) settle(context);
   };
-  switch (protocol) {
+  switch (stage) {
     // At these three commands a reason to defer takes effect later, at RCPT.
-    case Protocol::connect:
+    case Stage::connect:
       if (!policy.delay_reject) run_lists(context, {ListKind::client});
       break;
-    case Protocol::helo:
+    case Stage::helo:
       if (!policy.delay_reject) run_lists(context, {ListKind::helo});
       break;
-    case Protocol::mail:
+    case Stage::mail:
       if (!policy.delay_reject) run_lists(context, {ListKind::sender});
       break;
-    case Protocol::rcpt:
-    case Protocol::vrfy:
-      judge_recipient(context);
-      break;
-    case Protocol::data:
+    case Stage::data:
       alone(ListKind::data);
       break;
-    case Protocol::end_of_data:
+    case Stage::message:
       alone(ListKind::end_of_data);
       break;
-    case Protocol::etrn: {
+    default: {
+      if (!context.is_etrn()) {
+        judge_recipient(context);
+        break;
+      }
       const bool passed =
           policy.delay_reject
               ? run_lists(context, {ListKind::client, ListKind::helo})

@@ -12,11 +12,9 @@
 #include "dialect/restrictions/rules.h"
 #include "policy/answers.h"
 #include "policy/evidence.h"
+#include "policy/verdict.h"
 
 namespace postern::dialect::restrictions {
-
-/// The command that is answered.
-enum class Protocol : std::uint8_t { connect, helo, mail, rcpt, data, end_of_data, vrfy, etrn };
 
 /// The outcome of one rule.
 struct Mark {
@@ -57,8 +55,8 @@ struct Evaluated {
   bool complete() const { return !wanted_dns && !wanted_service; }
 };
 
-/// Evaluates the lists for a command. `etrn`: the domain of ETRN. The marks borrow from `policy`.
-Evaluated evaluate(const ListPolicy& policy, const policy::Evidence& evidence, Protocol protocol,
-                   std::string_view etrn = {});
+/// Evaluates the lists for a command: at Stage::rcpt for RCPT, or for the VRFY or ETRN of the
+/// evidence; not at Stage::auth, nor after Stage::message. The marks borrow from `policy`.
+Evaluated evaluate(const ListPolicy& policy, const policy::Evidence& evidence, policy::Stage stage);
 
 }  // namespace postern::dialect::restrictions

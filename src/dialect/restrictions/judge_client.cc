@@ -45,7 +45,8 @@ RuleOutcome judge_plaintext(Context& context, const Rule& rule) {
 }
 
 RuleOutcome judge_multi_recipient_bounce(Context& context, const Rule& rule) {
-  const bool at_rcpt = context.protocol() == Protocol::rcpt;
+  const bool at_rcpt =
+      context.stage() == policy::Stage::rcpt && !context.is_vrfy() && !context.is_etrn();
   const std::size_t recipients = context.evidence().recipients.size() + (at_rcpt ? 1 : 0);
   const bool null_sender = context.sender() != nullptr && context.sender()->text.empty();
   if (!null_sender || recipients <= 1) return context.pass("no notification to several");
@@ -203,7 +204,7 @@ RuleOutcome allowed(Context& context, const Rule& rule, const DnsList::Listing& 
 /// mail.
 bool goes_elsewhere(Context& context) {
   const Address* recipient = context.recipient();
-  return recipient != nullptr && context.protocol() != Protocol::vrfy &&
+  return recipient != nullptr && !context.is_vrfy() &&
          context.is_authorised(*recipient) != Match::yes;
 }
 

@@ -28,29 +28,6 @@ namespace {
 
 constexpr std::size_t most_rounds = 200;  ///< of questions in one evaluation
 
-Protocol protocol_of(Stage stage, const Evidence& evidence) {
-  if (evidence.etrn) return Protocol::etrn;
-  if (evidence.vrfy != Evidence::Vrfy::no) return Protocol::vrfy;
-  switch (stage) {
-    case Stage::connect:
-      return Protocol::connect;
-    case Stage::helo:
-      return Protocol::helo;
-    case Stage::mail:
-      return Protocol::mail;
-    case Stage::data:
-      return Protocol::data;
-    case Stage::message:
-      return Protocol::end_of_data;
-    case Stage::auth:
-    case Stage::rcpt:
-    case Stage::queued:
-    case Stage::delivery:
-      break;
-  }
-  return Protocol::rcpt;
-}
-
 Verdict verdict_of(const Mark& mark, const smtp::Reply& reply) {
   const std::string detail(mark.detail());
   using Was = Mark::Result;
@@ -148,7 +125,7 @@ Task<Ruling> RestrictionsLayer::judge(Stage stage, Inquiry& inquiry,
   }
   Evaluated result;
   for (std::size_t round = 0;; ++round) {
-    result = evaluate(*policy_, evidence, protocol_of(stage, evidence), evidence.etrn.value_or(""));
+    result = evaluate(*policy_, evidence, stage);
     if (result.complete()) break;
     if (round == most_rounds) {
       co_return policy::replies::trouble(stage, policy::questions::Trouble::local,

@@ -20,6 +20,8 @@
 namespace postern::dialect::restrictions {
 namespace {
 
+using policy::Stage;
+
 using Pool = std::vector<std::string>;
 
 const Pool actions{"OK",
@@ -250,22 +252,22 @@ class Dialogue {
   bool relays() {
     policy::SessionFacts& session = evidence_.session;
     const bool early = random_.one_in(8);
-    if (!passes(Protocol::connect)) return false;
+    if (!passes(Stage::connect)) return false;
     const bool speaks = !random_.one_in(6);
     if (speaks) session.helo = random_.from(helos);
     // A refused HELO counts as omitted.
-    if (speaks && !passes(Protocol::helo)) session.helo.clear();
+    if (speaks && !passes(Stage::helo)) session.helo.clear();
     if (session.helo.empty() && policy_.helo_required) return false;
     session.early_talker = early;
     if (random_.one_in(2)) session.tls = policy::Tls{"TLSv1.3", "x"};
     const std::string& sender = random_.from(senders);
     if (!sender.empty()) evidence_.reverse_path = mailbox(sender);
-    if (!passes(Protocol::mail)) return false;
+    if (!passes(Stage::mail)) return false;
     bool any = false;
     for (std::size_t n = 1 + random_.below(3); n > 0; --n) any |= recipient(!random_.one_in(4));
-    if (!any || !passes(Protocol::data)) return false;
+    if (!any || !passes(Stage::data)) return false;
     evidence_.message = policy::MessageFacts{};
-    return passes(Protocol::end_of_data) && !evidence_.discard;
+    return passes(Stage::message) && !evidence_.discard;
   }
   const std::string& told() const { return told_; }
 
@@ -288,16 +290,16 @@ class Dialogue {
     const policy::Recipient one{.address = mailbox(text), .route = {}};
     evidence_.candidate = one;
     // After DISCARD no rule is evaluated.
-    const bool taken = evidence_.discard || passes(Protocol::rcpt);
+    const bool taken = evidence_.discard || passes(Stage::rcpt);
     told_ += fmt::format("{} {}\n", text, taken ? "taken" : "refused");
     evidence_.candidate.reset();
     if (taken) evidence_.recipients.push_back(one);
     return taken && is_foreign;
   }
 
-  bool passes(Protocol protocol) {
+  bool passes(Stage stage) {
     for (;;) {
-      const Evaluated result = evaluate(policy_, evidence_, protocol);
+      const Evaluated result = evaluate(policy_, evidence_, stage);
       if (result.wanted_service) {
         policy::Consultation answer = *result.wanted_service;
         answer.answer = random_.from(actions);
@@ -307,7 +309,7 @@ class Dialogue {
         evidence_.dns.push_back({*result.wanted_dns, world_.answer(*result.wanted_dns)});
       } else {
         check_marks(result);
-        if (protocol == Protocol::rcpt && result.reply.code == 0 && !result.discard) {
+        if (stage == Stage::rcpt && result.reply.code == 0 && !result.discard) {
           check_complete(result);
         }
         if (result.discard) evidence_.discard = result.discard;

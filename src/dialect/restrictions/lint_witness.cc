@@ -15,6 +15,8 @@
 
 namespace postern::dialect::restrictions {
 
+using policy::Stage;
+
 namespace {
 
 /// The DNS of an unknown client with consistent records that is in no DNS list.
@@ -54,37 +56,37 @@ class Player {
     session.client_port = 40000;
     session.esmtp = true;
     dialogue_.passed.clear();
-    if (!passes(Protocol::connect)) return false;
+    if (!passes(Stage::connect)) return false;
     session.helo = dialogue_.helo;
     if (dialogue_.tls) session.tls = policy::Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};
-    if (!session.helo.empty() && !passes(Protocol::helo)) return false;
+    if (!session.helo.empty() && !passes(Stage::helo)) return false;
     if (session.helo.empty() && policy_.helo_required) return false;
     if (!dialogue_.sender.empty()) {
       auto sender = mail::parse_mailbox(dialogue_.sender, mail::Utf8::refused);
       if (!sender) return false;
       evidence_.reverse_path = std::move(*sender);
     }
-    if (!passes(Protocol::mail)) return false;
+    if (!passes(Stage::mail)) return false;
     for (const std::string& text : dialogue_.recipients) {
       auto mailbox = mail::parse_mailbox(text, mail::Utf8::refused);
       if (!mailbox) return false;
       const policy::Recipient recipient{.address = std::move(*mailbox), .route = {}};
       evidence_.candidate = recipient;
-      if (!passes(Protocol::rcpt)) return false;
+      if (!passes(Stage::rcpt)) return false;
       evidence_.candidate.reset();
       evidence_.recipients.push_back(recipient);
     }
-    if (!passes(Protocol::data)) return false;
+    if (!passes(Stage::data)) return false;
     evidence_.message = policy::MessageFacts{};
-    return passes(Protocol::end_of_data);
+    return passes(Stage::message);
   }
 
  private:
-  bool passes(Protocol protocol) {
+  bool passes(Stage stage) {
     // More rounds than the lists could have questions for one dialogue.
     for (int round = 0; round < 500 && rounds_ > 0; ++round) {
       --rounds_;
-      const Evaluated result = evaluate(policy_, evidence_, protocol);
+      const Evaluated result = evaluate(policy_, evidence_, stage);
       if (result.wanted_service) {
         policy::Consultation answer = *result.wanted_service;
         if (is_remote_table(answer.service)) {
@@ -101,25 +103,25 @@ class Player {
         continue;
       }
       if (result.reply.code != 0 || result.discard) return false;
-      note(protocol, result);
+      note(stage, result);
       return true;
     }
     return false;
   }
 
-  void note(Protocol protocol, const Evaluated& result) {
+  void note(Stage stage, const Evaluated& result) {
     const bool delayed = policy_.delay_reject;
-    switch (protocol) {
-      case Protocol::connect:
+    switch (stage) {
+      case Stage::connect:
         if (!delayed) note(ListKind::client, result);
         break;
-      case Protocol::helo:
+      case Stage::helo:
         if (!delayed) note(ListKind::helo, result);
         break;
-      case Protocol::mail:
+      case Stage::mail:
         if (!delayed) note(ListKind::sender, result);
         break;
-      case Protocol::rcpt:
+      case Stage::rcpt:
         if (!evidence_.recipients.empty()) break;
         if (delayed) {
           for (const auto kind : {ListKind::client, ListKind::helo, ListKind::sender}) {
@@ -129,10 +131,10 @@ class Player {
         note(policy_.relay_first ? ListKind::relay : ListKind::recipient, result);
         note(policy_.relay_first ? ListKind::recipient : ListKind::relay, result);
         break;
-      case Protocol::data:
+      case Stage::data:
         note(ListKind::data, result);
         break;
-      case Protocol::end_of_data:
+      case Stage::message:
         note(ListKind::end_of_data, result);
         break;
       default:

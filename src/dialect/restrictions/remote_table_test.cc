@@ -274,7 +274,7 @@ struct Server {
 
   Evaluated evaluate(const ListPolicy& policy, policy::Evidence& evidence) {
     for (;;) {
-      Evaluated result = restrictions::evaluate(policy, evidence, Protocol::rcpt);
+      Evaluated result = restrictions::evaluate(policy, evidence, policy::Stage::rcpt);
       if (result.wanted_service) {
         answer(std::move(*result.wanted_service), evidence);
       } else if (result.wanted_dns) {
