@@ -1,4 +1,6 @@
-// Threads for work that blocks on the disk, beside the writer: the files of large bodies.
+// Threads for work that blocks on the disk, beside the writer: the files of large bodies. Unlike
+// net::WorkPool, which refuses jobs when it is full or stopped and resumes coroutines, these run
+// every job that is posted: what a spool has begun must be completed or undone.
 #pragma once
 
 #include <condition_variable>
