@@ -4,9 +4,11 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "dialect/vsl/object.h"
 #include "policy/verdict.h"
 #include "script/bind.h"
 
@@ -48,6 +50,9 @@ std::map<std::string_view, Signature> signatures_of(std::span<const Group> group
 Signature signature_of(std::string_view name);
 /// The names of all host functions, sorted, for "did you mean".
 std::vector<std::string_view> function_names();
+/// The objects that files need not declare: the replies of reply_codes.h and the networks of
+/// RFC 1918. For any thread.
+const std::map<std::string, ObjectPtr, std::less<>>& predefined_objects();
 /// Every function table, for script::Setup.
 std::vector<script::HostTable> all_functions();
 

@@ -5,16 +5,14 @@
 #include <ranges>
 #include <utility>
 
+#include "dialect/vsl/library.h"
 #include "dialect/vsl/lint_facts.h"
-#include "dialect/vsl/reply_codes.h"
 #include "dialect/vsl/walk.h"
 
 namespace postern::dialect::vsl {
 
 namespace {
 
-/// The predefined networks; reply_codes.h has the predefined replies.
-constexpr std::string_view networks[] = {"net_192", "net_172", "net_10", "non_routable_net"};
 /// Methods of values and services, which are functions too: `len(x)` is `x.len()`.
 constexpr std::string_view methods[] = {"len",         "is_empty",
                                         "contains",    "starts_with",
@@ -45,12 +43,6 @@ bool is_in(std::string_view word, const auto& words) {
 std::vector<std::string_view> names_of(const auto& map) {
   const auto keys = std::views::keys(map);
   return {keys.begin(), keys.end()};
-}
-
-std::vector<std::string_view> predefined_names() {
-  std::vector<std::string_view> names(std::begin(networks), std::end(networks));
-  for (const NamedReply& one : named_replies) names.push_back(one.name);
-  return names;
 }
 
 class Names {
@@ -124,7 +116,7 @@ class Names {
   const FileFacts& file_;
   std::vector<Scope> scopes_;
   bool in_function_ = false;
-  const std::vector<std::string_view> predefined_ = predefined_names();
+  const std::vector<std::string_view> predefined_ = names_of(predefined_objects());
 };
 
 std::pair<bool, const Node*> Names::find(std::string_view name) const {

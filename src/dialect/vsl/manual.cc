@@ -54,6 +54,8 @@ std::string api_manual() {
           item(signature(name, row.parameters, row.returns), std::string(row.help) + where(name));
     }
   }
+  page += "\n## Predefined objects\n\n";
+  for (const auto& [name, object] : predefined_objects()) page += item(name, object->text());
   return page;
 }
 

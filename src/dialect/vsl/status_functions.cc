@@ -63,7 +63,6 @@ StatusPtr quarantine(Text queue) {
       Status{.kind = Status::Kind::quarantine, .queue = std::move(queue.value)});
 }
 
-/// The named replies, and the networks of RFC 1918.
 std::map<std::string, ObjectPtr, std::less<>> make_predefined() {
   std::map<std::string, ObjectPtr, std::less<>> all;
   for (const NamedReply& one : named_replies) {
@@ -78,7 +77,7 @@ std::map<std::string, ObjectPtr, std::less<>> make_predefined() {
 }
 
 Value predefined(std::string name) {
-  static const auto all = make_predefined();
+  const auto& all = predefined_objects();
   const auto found = all.find(name);
   demand(found != all.end(), "variable '" + printable(name, 100) + "' is not defined");
   return found->second;
@@ -186,6 +185,11 @@ constexpr HostFunction functions[] = {
 };
 
 }  // namespace
+
+const std::map<std::string, ObjectPtr, std::less<>>& predefined_objects() {
+  static const auto all = make_predefined();
+  return all;
+}
 
 Group status_functions() { return {functions, {}}; }
 
