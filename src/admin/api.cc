@@ -419,15 +419,6 @@ Task<std::optional<net::HttpResponse>> AdminApi::refuse_large_body(const net::Ht
   }
 }
 
-Task<net::HttpResponse> AdminApi::handle_metrics(net::HttpRequest request) {
-  const bool asked = request.method == "GET" && request.path == "/metrics";
-  if (!asked || parts_->core.deps.metrics == nullptr) {
-    co_return to_response(Refusal{404, "not_found", "there is nothing at this path", {}, {}});
-  }
-  net::HttpResponse response = co_await parts_->system.metrics_text();
-  co_return response;
-}
-
 void AdminApi::stop() { parts_->core.stopping = true; }
 
 Task<void> AdminApi::housekeeping() {

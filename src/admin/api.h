@@ -111,8 +111,6 @@ class AdminApi {
   Task<std::optional<net::HttpResponse>> refuse_large_body(const net::HttpRequest& head);
   /// Method and template of each route: the closed set of labels of MetricsSource::count_request().
   std::vector<std::pair<std::string, std::string>> routes() const;
-  /// Answers GET /metrics without a token, for a separate listener.
-  Task<net::HttpResponse> handle_metrics(net::HttpRequest request);
   /// Periodic work, to be called every few minutes: checks domains that are due, purges expired
   /// sessions, renews signing keys.
   Task<void> housekeeping();

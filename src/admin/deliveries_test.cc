@@ -295,12 +295,6 @@ TEST_F(DeliveriesTest, metrics_need_their_token) {
   EXPECT_EQ(metrics.status, 200);
   EXPECT_EQ(metrics.body, "postern_build_info 1\n");
   EXPECT_EQ(metrics.raw.content_type, "text/plain; version=0.0.4; charset=utf-8");
-  net::HttpRequest request;
-  request.method = "GET";
-  ASSERT_FALSE(net::parse_target("/metrics", request));
-  EXPECT_EQ(api_.finish(api_.api->handle_metrics(request)).status, 200) << "on its own listener";
-  ASSERT_FALSE(net::parse_target("/api/v1/webhooks", request));
-  EXPECT_EQ(api_.finish(api_.api->handle_metrics(request)).status, 404);
 }
 
 TEST_F(DeliveriesTest, requests_are_counted_under_templates) {

@@ -28,14 +28,6 @@ Task<net::HttpResponse> System::ready(Call&) {
   co_return json_response(503, {{"status", "not ready"}, {"problems", std::move(named)}});
 }
 
-Task<net::HttpResponse> System::metrics_text() {
-  if (core_.deps.metrics == nullptr) throw not_found();
-  net::HttpResponse response;
-  response.body = co_await core_.deps.metrics->text();
-  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-  co_return response;
-}
-
 Task<net::HttpResponse> System::metrics(Call& call) {
   const auto header = call.request.header("authorization");
   const bool bearer = header && istarts_with(*header, "Bearer ");
@@ -43,7 +35,10 @@ Task<net::HttpResponse> System::metrics(Call& call) {
   if (!bearer || token.empty() || !token.equals(trim(header->substr(7)))) {
     throw unauthorized("metrics need the server's metrics token");
   }
-  net::HttpResponse response = co_await metrics_text();
+  if (core_.deps.metrics == nullptr) throw not_found();
+  net::HttpResponse response;
+  response.body = co_await core_.deps.metrics->text();
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   co_return response;
 }
 

@@ -13,8 +13,6 @@ class System {
   explicit System(Core& core) : core_(core) {}
   /// Adds the routes. This must outlive `router`.
   void add_routes(Router& router);
-  /// The metrics, without access control.
-  Task<net::HttpResponse> metrics_text();
 
  private:
   Task<net::HttpResponse> ping(Call& call);

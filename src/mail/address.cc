@@ -277,7 +277,7 @@ Result<Path> parse_path(std::string_view text, Utf8 utf8, Bare bare) {
   if (length == rest.size()) return malformed("path is not closed");
   const std::size_t whole = 1 + *route + length + 1;
   if (whole > max_path) return fail(Fault::limit, "path is longer than 256 octets");
-  return Path{.mailbox = std::move(*mailbox), .source_route = *route != 0, .length = whole};
+  return Path{.mailbox = std::move(*mailbox), .length = whole};
 }
 
 }  // namespace postern::mail

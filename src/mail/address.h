@@ -49,12 +49,12 @@ struct Mailbox {
 /// of RFC 5321 §4.5.3.1. Fault::denied: non-ASCII octets while refused.
 Result<Mailbox> parse_mailbox(std::string_view text, Utf8 utf8);
 
-/// The result of parsing `<...>` at the start of a MAIL or RCPT argument.
+/// The result of parsing `<...>` at the start of a MAIL or RCPT argument. A source route `@a,@b:`
+/// is dropped (RFC 5321 §F.2).
 struct Path {
   std::optional<Mailbox> mailbox;  ///< nullopt is the null reverse-path `<>`
-  bool postmaster = false;    ///< `<Postmaster>` without domain, for RCPT only (RFC 5321 §4.1.1.3)
-  bool source_route = false;  ///< a source route `@a,@b:` was dropped (RFC 5321 §F.2)
-  std::size_t length = 0;     ///< octets parsed, brackets included
+  bool postmaster = false;  ///< `<Postmaster>` without domain, for RCPT only (RFC 5321 §4.1.1.3)
+  std::size_t length = 0;   ///< octets parsed, brackets included
 };
 
 /// How strictly paths are parsed. `allowed` accepts what Postfix's restriction lists judge:

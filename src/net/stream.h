@@ -59,8 +59,6 @@ class Stream {
   /// view is like that of read().
   std::optional<std::string_view> read_waiting();
 
-  /// After a handshake was started.
-  bool is_tls() const { return ssl_ != nullptr; }
   /// nullopt: not TLS.
   std::optional<TlsFacts> tls_facts() const;
   /// The channel bindings of a handshake as the server.

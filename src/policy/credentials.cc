@@ -53,18 +53,6 @@ PasswordCheck plan_password_check(const Directory& directory, std::string_view u
   return check;
 }
 
-std::optional<std::map<std::string, std::uint64_t>> check_password(const PasswordCheck& check,
-                                                                   const VerifyPassword& verify) {
-  std::map<std::string, std::uint64_t> granted;
-  for (const PasswordTry& one : check.tries) {
-    const bool right = std::ranges::any_of(
-        check.spellings, [&](const Secret& sent) { return verify(sent, one.hash); });
-    if (right) granted.insert(one.opens.begin(), one.opens.end());
-  }
-  if (granted.empty()) return std::nullopt;
-  return granted;
-}
-
 std::uint64_t credential_stamp(const Secret& hash) {
   // Keyed with a random key of this process: a disclosed stamp cannot confirm a guess.
   static const auto key = [] {

@@ -2,9 +2,7 @@
 // policies and the password is compared with a limited number of hashes (docs/webhook-policies.md).
 #pragma once
 
-#include <functional>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,14 +34,6 @@ struct PasswordCheck {
 /// time does not tell.
 PasswordCheck plan_password_check(const Directory& directory, std::string_view username,
                                   const Secret& password);
-
-/// Whether the hash is that of the password; bcrypt_verify() outside tests.
-using VerifyPassword = std::function<bool(const Secret& password, const Secret& hash)>;
-
-/// Runs the whole check at once. The policies that the password opens, as in
-/// Authentication::granted; nullopt: none. The gateway does the same in steps, on worker threads.
-std::optional<std::map<std::string, std::uint64_t>> check_password(const PasswordCheck& check,
-                                                                   const VerifyPassword& verify);
 
 /// For Credential::stamp: changes with the hash and does not disclose it. Keyed per process.
 std::uint64_t credential_stamp(const Secret& hash);

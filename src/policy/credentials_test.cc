@@ -5,9 +5,13 @@
 #include <gtest/gtest.h>
 
 #include "policy/bcrypt.h"
+#include "policy/testing.h"
 
 namespace postern::policy {
 namespace {
+
+using testing::check_password;
+using testing::VerifyPassword;
 
 // Made with `htpasswd -nbBC 10 u "correct horse"`.
 constexpr const char* correct_horse =

@@ -1,11 +1,16 @@
 // Shared by tests of policies: webhooks and evidence in one line, and a loop to run decisions.
 #pragma once
 
+#include <algorithm>
+#include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "base/run_task_test.h"
+#include "policy/credentials.h"
 #include "policy/evidence.h"
 #include "policy/layer.h"
 #include "policy/webhook.h"
@@ -26,6 +31,23 @@ class CountingGatherer final : public Gatherer {
   double tokens = 100;  ///< for Need::rate_tokens
   int calls = 0;        ///< of gather()
 };
+
+/// Whether the hash is that of the password: bcrypt_verify(), or a count of calls.
+using VerifyPassword = std::function<bool(const Secret& password, const Secret& hash)>;
+
+/// Runs the whole check at once, as the gateway does in steps. The policies that the password
+/// opens, as in Authentication::granted; nullopt: none.
+inline std::optional<std::map<std::string, std::uint64_t>> check_password(
+    const PasswordCheck& check, const VerifyPassword& verify) {
+  std::map<std::string, std::uint64_t> granted;
+  for (const PasswordTry& one : check.tries) {
+    const bool right = std::ranges::any_of(
+        check.spellings, [&](const Secret& sent) { return verify(sent, one.hash); });
+    if (right) granted.insert(one.opens.begin(), one.opens.end());
+  }
+  if (granted.empty()) return std::nullopt;
+  return granted;
+}
 
 /// An active webhook "wh_NAME" for NAME@DOMAIN.
 inline std::shared_ptr<Webhook> a_webhook(std::string name,

@@ -283,11 +283,6 @@ Result<LogCounts> DeliveryLog::counts(std::string_view webhook, Time since) {
       },
       webhook, since);
   if (!done) return tl::unexpected(done.error());
-  const auto last = rest_->one(
-      "SELECT created_at FROM log WHERE webhook_id = ? AND kind = 0 ORDER BY seq DESC LIMIT 1",
-      [](const Row& row) { return row.time(0); }, webhook);
-  if (!last) return tl::unexpected(last.error());
-  counts.last_delivery_at = *last;
   return counts;
 }
 

@@ -79,10 +79,9 @@ struct LogFilter {
 
 /// Records of a webhook since a time, without simulations.
 struct LogCounts {
-  std::uint64_t success = 0;             ///< deliveries answered with 2xx
-  std::uint64_t failure = 0;             ///< other deliveries
-  std::uint64_t rejected = 0;            ///< refusals
-  std::optional<Time> last_delivery_at;  ///< of all times; nullopt: none
+  std::uint64_t success = 0;   ///< deliveries answered with 2xx
+  std::uint64_t failure = 0;   ///< other deliveries
+  std::uint64_t rejected = 0;  ///< refusals
 };
 
 /// An attachment link and the octets that it serves.

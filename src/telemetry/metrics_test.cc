@@ -165,13 +165,6 @@ TEST(Metrics, label_values_are_escaped) {
   EXPECT_THAT(registry.render(), HasSubstr("postern_x_info{v=\"a\\\"\\\\\\nb\"} 0\n"));
 }
 
-TEST(Metrics, gauges_are_filled_before_they_are_shown) {
-  Registry registry(1);
-  Gauge gauge = registry.add("entries", "Entries.", MetricType::gauge).gauge({});
-  registry.before_render([gauge]() mutable { gauge.set(42); });
-  EXPECT_THAT(registry.render(), HasSubstr("postern_entries 42\n"));
-}
-
 TEST(Metrics, enumerated_series_start_at_zero) {
   Metrics made{MetricsSetup{}};
   const std::string text = made.registry.render();

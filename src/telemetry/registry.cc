@@ -274,14 +274,7 @@ Ranking& Registry::add_ranking(std::string name, std::string help, Ranking::Labe
   return *rankings_.back();
 }
 
-void Registry::before_render(std::function<void()> fill) {
-  const std::lock_guard lock(mutex_);
-  fills_.push_back(std::move(fill));
-}
-
-std::string Registry::render() {
-  const std::lock_guard lock(mutex_);
-  for (const auto& fill : fills_) fill();
+std::string Registry::render() const {
   std::string out;
   for (const auto& family : families_) family->render(out);
   for (const auto& ranking : rankings_) ranking->render(out);

@@ -8,10 +8,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <initializer_list>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -203,10 +201,8 @@ class Registry {
   /// Adds a gauge with a series for each of the `most` largest values and one for the others.
   Ranking& add_ranking(std::string name, std::string help, Ranking::Labels labels,
                        std::size_t most);
-  /// Runs `fill` before each render(): for gauges that are cheaper to read than to maintain.
-  void before_render(std::function<void()> fill);
   /// The Prometheus text exposition format 0.0.4.
-  std::string render();
+  std::string render() const;
   /// In order of registration.
   const std::vector<std::unique_ptr<Family>>& families() const { return families_; }
   /// In order of registration.
@@ -216,8 +212,6 @@ class Registry {
   std::size_t shards_;
   std::vector<std::unique_ptr<Family>> families_;
   std::vector<std::unique_ptr<Ranking>> rankings_;
-  std::mutex mutex_;
-  std::vector<std::function<void()>> fills_;
 };
 
 }  // namespace postern::telemetry

@@ -198,8 +198,4 @@ Result<std::vector<Word>> Parameters::words(std::string_view name) const {
   return found;
 }
 
-bool Parameters::level_at_least(std::string_view other) const {
-  return compare_levels(level_, other) >= 0;
-}
-
 }  // namespace postern::dialect::restrictions

@@ -77,8 +77,6 @@ class Parameters {
   Result<std::vector<Word>> words(std::string_view name) const;
   /// compatibility_level: "3.6", "2", "0"; as in Postfix "0" if it is not set.
   const std::string& level() const { return level_; }
-  /// Whether level() is at least `other`, compared number by number.
-  bool level_at_least(std::string_view other) const;
   /// The settings without defaults, unexpanded.
   const std::map<std::string, std::string, std::less<>>& settings() const { return settings_; }
 

@@ -371,8 +371,4 @@ std::span<const std::string_view> keywords() { return keyword_list; }
 
 bool is_keyword(std::string_view word) { return std::ranges::binary_search(keyword_list, word); }
 
-bool is_identifier(std::string_view text) {
-  return !text.empty() && matched(identifier_pattern(), text) == text && !is_keyword(text);
-}
-
 }  // namespace postern::dialect::vsl

@@ -54,7 +54,5 @@ tl::expected<std::vector<Token>, Mistake> tokens_of(const std::string& name, std
 std::span<const std::string_view> keywords();
 /// Whether the word is reserved.
 bool is_keyword(std::string_view word);
-/// Whether the text is an identifier, `[\p{L}_][\p{L}\p{N}_]*`, and not a keyword.
-bool is_identifier(std::string_view text);
 
 }  // namespace postern::dialect::vsl

@@ -244,7 +244,7 @@ TEST(WebhookLayer, authentication_and_directory_work_together) {
   policy::Directory directory;
   directory.apply({.put_webhooks = {attached}, .put_policies = {compiled(fields)}});
   const auto check = policy::plan_password_check(directory, "sender1", Secret("s3cret"));
-  const auto granted = policy::check_password(check, policy::bcrypt_verify);
+  const auto granted = check_password(check, policy::bcrypt_verify);
   ASSERT_TRUE(granted);
 
   Evidence evidence = from_client("203.0.113.10");
