@@ -76,7 +76,7 @@ std::optional<ParameterView> parse_parameter(std::string_view text) {
 
 /// SIZE= (RFC 1870 §3): 1 to 20 digits. A number that overflows is treated as a message too large.
 std::optional<Reply> take_size(std::optional<std::string_view> value, const Offered& offered,
-                               MailArguments& mail) {
+                               Mail& mail) {
   const bool digits =
       value && value->size() <= 20 && std::all_of(value->begin(), value->end(), is_digit);
   if (!digits || mail.size) return syntax({5, 5, 4}, "SIZE is no number");
@@ -98,7 +98,7 @@ Reply bad_parameter(std::string_view keyword) {
 }
 
 /// RFC 3461 §4.3.
-std::optional<Reply> take_ret(std::optional<std::string_view> value, MailArguments& mail) {
+std::optional<Reply> take_ret(std::optional<std::string_view> value, Mail& mail) {
   const bool fit = value && (iequals(*value, "FULL") || iequals(*value, "HDRS"));
   if (!fit || !mail.ret.empty()) return bad_parameter("RET");
   mail.ret = *value;
@@ -106,7 +106,7 @@ std::optional<Reply> take_ret(std::optional<std::string_view> value, MailArgumen
 }
 
 /// RFC 3461 §4.4: xtext of printable characters.
-std::optional<Reply> take_envid(std::optional<std::string_view> value, MailArguments& mail) {
+std::optional<Reply> take_envid(std::optional<std::string_view> value, Mail& mail) {
   if (!value || value->size() > max_envid || !mail.envid.empty()) return bad_parameter("ENVID");
   const auto decoded = decode_xtext(*value);
   const bool fit = decoded && std::all_of(decoded->begin(), decoded->end(), is_printable_ascii);
@@ -116,7 +116,7 @@ std::optional<Reply> take_envid(std::optional<std::string_view> value, MailArgum
 }
 
 /// RFC 3461 §4.1: NEVER, or a list of the others.
-std::optional<Reply> take_notify(std::optional<std::string_view> value, RcptArguments& rcpt) {
+std::optional<Reply> take_notify(std::optional<std::string_view> value, Rcpt& rcpt) {
   if (!value || !rcpt.notify.empty()) return bad_parameter("NOTIFY");
   bool fit = iequals(*value, "NEVER");
   if (!fit) {
@@ -133,7 +133,7 @@ std::optional<Reply> take_notify(std::optional<std::string_view> value, RcptArgu
 /// RFC 3461 §4.2: an address type and an xtext of printable characters. With SMTPUTF8, a utf-8
 /// address may contain UTF-8 unencoded (RFC 6533 §3).
 std::optional<Reply> take_orcpt(std::optional<std::string_view> value, mail::Utf8 utf8,
-                                RcptArguments& rcpt) {
+                                Rcpt& rcpt) {
   const std::size_t semicolon = value ? value->find(';') : std::string_view::npos;
   if (semicolon == std::string_view::npos || semicolon == 0 || value->size() > max_orcpt ||
       !rcpt.orcpt.empty()) {
@@ -157,15 +157,14 @@ std::optional<Reply> take_orcpt(std::optional<std::string_view> value, mail::Utf
 /// RFC 8689 §2: only inside TLS. Otherwise 530, as for commands that require STARTTLS first
 /// (RFC 3207 §4), with a more specific enhanced code.
 std::optional<Reply> take_requiretls(std::optional<std::string_view> value, const Offered& offered,
-                                     MailArguments& mail) {
+                                     Mail& mail) {
   if (!offered.tls) return Reply{530, {5, 7, 10}, "REQUIRETLS needs TLS, use STARTTLS first"};
   if (value || mail.requiretls) return bad_parameter("REQUIRETLS");
   mail.requiretls = true;
   return std::nullopt;
 }
 
-std::optional<Reply> take_parameter(std::string_view text, const Offered& offered,
-                                    MailArguments& mail) {
+std::optional<Reply> take_parameter(std::string_view text, const Offered& offered, Mail& mail) {
   const std::optional<ParameterView> parameter = parse_parameter(text);
   if (!parameter) return syntax({5, 5, 4}, "malformed parameter");
   if (!offered.extended) return unknown_parameter(text);
@@ -195,7 +194,7 @@ std::optional<Reply> take_parameter(std::string_view text, const Offered& offere
 }
 
 std::optional<Reply> take_parameter(std::string_view text, const Offered& offered, mail::Utf8 utf8,
-                                    RcptArguments& rcpt) {
+                                    Rcpt& rcpt) {
   const std::optional<ParameterView> parameter = parse_parameter(text);
   if (!parameter) return syntax({5, 5, 4}, "malformed parameter");
   if (!offered.extended || !offered.dsn) return unknown_parameter(text);
@@ -228,7 +227,7 @@ CommandView parse_command(std::string_view line) {
   return command;
 }
 
-Parsed<MailArguments> parse_mail(std::string_view argument, const Offered& offered) {
+Parsed<Mail> parse_mail(std::string_view argument, const Offered& offered) {
   const auto rest = behind(argument, "FROM:");
   if (!rest) return tl::unexpected(syntax({5, 5, 4}, "syntax: MAIL FROM:<address>"));
   Result<mail::Path> path = mail::parse_path(*rest, mail::Utf8::allowed, offered.bare);
@@ -244,7 +243,7 @@ Parsed<MailArguments> parse_mail(std::string_view argument, const Offered& offer
   if (!parameters.empty() && parameters[0] != ' ') {
     return tl::unexpected(syntax({5, 1, 7}, "text behind the path"));
   }
-  MailArguments mail;
+  Mail mail;
   for (const std::string_view parameter : split(parameters, ' ')) {
     if (parameter.empty()) continue;
     if (auto refusal = take_parameter(parameter, offered, mail)) {
@@ -258,8 +257,8 @@ Parsed<MailArguments> parse_mail(std::string_view argument, const Offered& offer
   return mail;
 }
 
-Parsed<RcptArguments> parse_rcpt(std::string_view argument, mail::Utf8 utf8,
-                                 std::string_view hostname, const Offered& offered) {
+Parsed<Rcpt> parse_rcpt(std::string_view argument, mail::Utf8 utf8, std::string_view hostname,
+                        const Offered& offered) {
   const auto rest = behind(argument, "TO:");
   if (!rest) return tl::unexpected(syntax({5, 5, 4}, "syntax: RCPT TO:<address>"));
   Result<mail::Path> path = mail::parse_path(*rest, utf8, offered.bare);
@@ -268,7 +267,7 @@ Parsed<RcptArguments> parse_rcpt(std::string_view argument, mail::Utf8 utf8,
   if (!parameters.empty() && parameters[0] != ' ') {
     return tl::unexpected(syntax({5, 1, 3}, "text behind the path"));
   }
-  RcptArguments rcpt;
+  Rcpt rcpt;
   for (const std::string_view parameter : split(parameters, ' ')) {
     if (parameter.empty()) continue;
     if (auto refusal = take_parameter(parameter, offered, utf8, rcpt)) {

@@ -61,8 +61,8 @@ struct Offered {
   mail::Bare bare = mail::Bare::refused;
 };
 
-/// The arguments of MAIL (RFC 5321 §4.1.1.2).
-struct MailArguments {
+/// MAIL with valid parameters (RFC 5321 §4.1.1.2). An event of ServerSession: answer with reply().
+struct Mail {
   std::optional<mail::Mailbox> reverse_path;  ///< nullopt: the null reverse-path
   std::optional<std::uint64_t> size;          ///< SIZE= in octets (RFC 1870 §6)
   bool smtputf8 = false;                      ///< RFC 6531 §3.4
@@ -72,12 +72,12 @@ struct MailArguments {
   std::string envid;  ///< RFC 3461 §4.4, xtext not decoded; empty: not given
 };
 
-/// The arguments of RCPT (RFC 5321 §4.1.1.3).
-struct RcptArguments {
-  /// The recipient.
-  mail::Mailbox forward_path;
-  std::string notify;  ///< RFC 3461 §4.1, as sent; empty: not given
-  std::string orcpt;   ///< RFC 3461 §4.2: address type, semicolon, xtext (or RFC 6533 §3)
+/// RCPT (RFC 5321 §4.1.1.3). An event of ServerSession: answer with reply(); a positive reply adds
+/// the recipient.
+struct Rcpt {
+  mail::Mailbox forward_path;  ///< see parse_rcpt() of `<Postmaster>`
+  std::string notify;          ///< RFC 3461 §4.1, as sent; empty: not given
+  std::string orcpt;           ///< RFC 3461 §4.2: address type, semicolon, xtext (or RFC 6533 §3)
 };
 
 /// The parsed arguments, or the reply that rejects the command.
@@ -85,14 +85,14 @@ template <class T>
 using Parsed = tl::expected<T, Reply>;
 
 /// Parses `FROM:<path> [parameters]`.
-Parsed<MailArguments> parse_mail(std::string_view argument, const Offered& offered);
+Parsed<Mail> parse_mail(std::string_view argument, const Offered& offered);
 /// Parses the argument of VRFY: `address [SMTPUTF8]`, with or without angle brackets
 /// (RFC 5321 §4.1.1.6, RFC 6531 §3.7.4.2). Without the keyword the address must be ASCII.
 Parsed<mail::Mailbox> parse_vrfy(std::string_view argument, mail::Bare bare);
 /// Parses `TO:<path> [parameters]`. `<Postmaster>` becomes postmaster@`hostname`, or has an empty
 /// domain if bare addresses are allowed.
-Parsed<RcptArguments> parse_rcpt(std::string_view argument, mail::Utf8 utf8,
-                                 std::string_view hostname, const Offered& offered);
+Parsed<Rcpt> parse_rcpt(std::string_view argument, mail::Utf8 utf8, std::string_view hostname,
+                        const Offered& offered);
 
 /// The arguments of BDAT (RFC 3030 §2).
 struct BdatArguments {

@@ -13,6 +13,7 @@
 #include "base/ip.h"
 #include "base/secret.h"
 #include "mail/address.h"
+#include "smtp/command.h"
 #include "smtp/limits.h"
 #include "smtp/reply.h"
 #include "smtp/scram.h"
@@ -46,22 +47,6 @@ struct Auth {
   std::string authn_id;       ///< the account; for OAUTHBEARER the same as authz_id
   Secret password;            ///< for OAUTHBEARER the token, for SCRAM empty
   Proof proof = Proof::none;  ///< for SCRAM; `wrong` must be rejected
-};
-/// MAIL with valid parameters. Answer with reply().
-struct Mail {
-  std::optional<mail::Mailbox> reverse_path;  ///< nullopt: the null reverse-path
-  std::optional<std::uint64_t> size;          ///< SIZE= in octets (RFC 1870 §6)
-  bool smtputf8 = false;                      ///< RFC 6531 §3.4
-  bool body_8bitmime = false;                 ///< BODY=8BITMIME (RFC 6152 §3)
-  bool requiretls = false;                    ///< RFC 8689 §2
-  std::string ret;                            ///< RET= (RFC 3461 §4.3) as sent; empty: not given
-  std::string envid;                          ///< ENVID= (RFC 3461 §4.4), xtext; empty: not given
-};
-/// RCPT. Answer with reply(); a positive reply adds the recipient.
-struct Rcpt {
-  mail::Mailbox forward_path;  ///< `<Postmaster>` is given as postmaster@hostname
-  std::string notify;          ///< NOTIFY= (RFC 3461 §4.1) as sent; empty: not given
-  std::string orcpt;           ///< ORCPT= (RFC 3461 §4.2), xtext; empty: not given
 };
 /// VRFY of an address; only with ServerOptions::judged_vrfy. Answer with reply().
 struct Vrfy {

@@ -258,20 +258,14 @@ std::optional<Event> ServerSession::State::mail(std::string_view argument) {
     say(421, {4, 7, 0}, "too many messages in one session");
     return std::nullopt;
   }
-  Parsed<MailArguments> parsed = parse_mail(argument, offered());
+  Parsed<Mail> parsed = parse_mail(argument, offered());
   if (!parsed) {
     say(parsed.error());
     return std::nullopt;
   }
   asked = Asked::mail;
   asked_smtputf8 = parsed->smtputf8;
-  return Mail{.reverse_path = std::move(parsed->reverse_path),
-              .size = parsed->size,
-              .smtputf8 = parsed->smtputf8,
-              .body_8bitmime = parsed->body_8bitmime,
-              .requiretls = parsed->requiretls,
-              .ret = std::move(parsed->ret),
-              .envid = std::move(parsed->envid)};
+  return std::move(*parsed);
 }
 
 std::optional<Event> ServerSession::State::rcpt(std::string_view argument) {
@@ -283,16 +277,14 @@ std::optional<Event> ServerSession::State::rcpt(std::string_view argument) {
     say(452, {4, 5, 3}, "too many recipients");  // RFC 5321 §4.5.3.1.10
     return std::nullopt;
   }
-  Parsed<RcptArguments> parsed = parse_rcpt(
-      argument, smtputf8 ? mail::Utf8::allowed : mail::Utf8::refused, options.hostname, offered());
+  Parsed<Rcpt> parsed = parse_rcpt(argument, smtputf8 ? mail::Utf8::allowed : mail::Utf8::refused,
+                                   options.hostname, offered());
   if (!parsed) {
     say(parsed.error());
     return std::nullopt;
   }
   asked = Asked::rcpt;
-  return Rcpt{.forward_path = std::move(parsed->forward_path),
-              .notify = std::move(parsed->notify),
-              .orcpt = std::move(parsed->orcpt)};
+  return std::move(*parsed);
 }
 
 /// RFC 5321 §3.5.3: 252 does not reveal whether a user exists; the policy may tell whether mail is
