@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/ulid.h"
 #include "dialect/webhook/compile.h"
+#include "dialect/webhook/webhook_fields.h"
 #include "telemetry/log.h"
 
 namespace postern::admin {
@@ -18,18 +19,6 @@ using store::WriteOutcome;
 /// Rows applied at a time by load(), so that memory for a million webhooks is needed only once.
 constexpr std::size_t load_batch = 4096;
 constexpr std::uint64_t page_rows = 200;
-
-policy::AttachmentMode attachment_mode(std::string_view word) {
-  if (word == "link") return policy::AttachmentMode::link;
-  if (word == "none") return policy::AttachmentMode::none;
-  return policy::AttachmentMode::inline_content;
-}
-
-policy::RawMode raw_mode(std::string_view word) {
-  if (word == "link") return policy::RawMode::link;
-  if (word == "inline") return policy::RawMode::inline_content;
-  return policy::RawMode::none;
-}
 
 /// Logs that the database has a change that memory has not. They differ until the next edit of the
 /// object or the next start.
@@ -55,8 +44,8 @@ std::shared_ptr<const policy::Webhook> to_webhook(const store::WebhookRow& row,
   webhook->custom_headers = row.custom_headers;
   webhook->payload_template = row.payload_template;
   webhook->rate_limit_per_minute = row.rate_limit_per_minute;
-  webhook->attachments = attachment_mode(row.attachments);
-  webhook->include_raw = raw_mode(row.include_raw);
+  webhook->attachments = dialect::webhook::attachment_mode(row.attachments);
+  webhook->include_raw = dialect::webhook::raw_mode(row.include_raw);
   webhook->timeout = std::chrono::milliseconds(row.timeout_ms);
   webhook->inbox = row.inbox;
   webhook->queued = row.delivery_mode == "queued";
