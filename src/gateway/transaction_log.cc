@@ -30,6 +30,18 @@ bool is_first_of_minute(std::size_t word) {
   return now >= due && next[word].compare_exchange_strong(due, now + 60'000);
 }
 
+/// What each line of a decision begins with.
+void add_origin(telemetry::Line& line, const policy::Decision& decision,
+                const policy::Evidence& evidence, const policy::Trace* trace) {
+  line.field("session", evidence.session.id)
+      .field("trace", trace != nullptr ? trace->id : std::string())
+      .field("listener", evidence.session.listener)
+      .field("client_ip", evidence.session.client_ip)
+      .field("helo", evidence.session.helo)
+      .field("mail_from", reverse_path_text(evidence))
+      .field("stage", policy::to_string(decision.stage));
+}
+
 telemetry::Line line_of(const Remark& remark) {
   switch (remark.kind) {
     case Remark::Kind::reject_warning:
@@ -53,14 +65,8 @@ void Transaction::log_refusal(const policy::Decision& decision, const policy::Ev
   auto line =
       decision.reply.temporary() ? log::info("decision.deferred") : log::info("decision.refused");
   if (!line) return;
-  line.field("session", evidence.session.id)
-      .field("trace", trace != nullptr ? trace->id : std::string())
-      .field("listener", evidence.session.listener)
-      .field("client_ip", evidence.session.client_ip)
-      .field("helo", evidence.session.helo)
-      .field("mail_from", reverse_path_text(evidence))
-      .field("stage", policy::to_string(decision.stage))
-      .field("code", decision.reply.code)
+  add_origin(line, decision, evidence, trace);
+  line.field("code", decision.reply.code)
       .field("enhanced_code", decision.reply.enhanced.to_string())
       .field("reply", decision.reply.shown())
       .field("duration_ms", decision.took);
@@ -96,16 +102,8 @@ void Transaction::log_remarks(const policy::Decision& decision, const policy::Ev
     if (not_carried && !is_first_of_minute(remark->word)) continue;
     auto line = line_of(*remark);
     if (!line) continue;
-    line.field("session", evidence.session.id)
-        .field("trace", trace != nullptr ? trace->id : std::string())
-        .field("listener", evidence.session.listener)
-        .field("client_ip", evidence.session.client_ip)
-        .field("helo", evidence.session.helo)
-        .field("mail_from", reverse_path_text(evidence))
-        .field("stage", policy::to_string(decision.stage))
-        .field("rule", step.check)
-        .field("policy", step.origin)
-        .field("error", remark->text);
+    add_origin(line, decision, evidence, trace);
+    line.field("rule", step.check).field("policy", step.origin).field("error", remark->text);
     if (!decision.recipient.empty()) line.field("rcpt_to", decision.recipient);
     if (not_carried)
       line.msg(

@@ -71,6 +71,16 @@ void each_element(const std::vector<Word>& words, const TableSources& sources,
   }
 }
 
+/// Opens the table that an element is.
+template <class Element>
+void take_table(Element& element, std::string_view text, const TableSources& sources,
+                std::vector<std::string>& trouble) {
+  auto table = open_table(text, sources);
+  element.kind = table ? Element::Kind::table : Element::Kind::bad;
+  if (!table) return trouble.push_back(table.error().message);
+  element.table = std::move(*table);
+}
+
 /// "10.1" and the like: Postfix compares it with the whole address and never finds a match.
 bool is_incomplete_address(std::string_view text) {
   return text.find_first_not_of("0123456789.") == std::string_view::npos &&
@@ -96,14 +106,7 @@ Networks Networks::parse(const std::vector<Word>& words, const TableSources& sou
     }
     const std::string_view text = *given;
     if (is_table_spec(text) && !text.starts_with('[')) {
-      auto table = open_table(text, sources);
-      if (table) {
-        element.kind = Element::Kind::table;
-        element.table = *table;
-      } else {
-        element.kind = Element::Kind::bad;
-        trouble.push_back(table.error().message);
-      }
+      take_table(element, text, sources, trouble);
       made.elements_.push_back(std::move(element));
       return;
     }
@@ -231,14 +234,7 @@ Domains Domains::parse(const std::vector<Word>& words, bool parents, const Table
     if (given == nullptr) {
       element.kind = Element::Kind::bad;
     } else if (is_table_spec(text)) {
-      auto table = open_table(text, sources);
-      if (table) {
-        element.kind = Element::Kind::table;
-        element.table = *table;
-      } else {
-        element.kind = Element::Kind::bad;
-        trouble.push_back(table.error().message);
-      }
+      take_table(element, text, sources, trouble);
     }
     made.elements_.push_back(std::move(element));
   };
