@@ -1,7 +1,5 @@
 #include "dialect/sqlite_connection.h"
 
-#include <sqlite3.h>
-
 #include <algorithm>
 #include <stdexcept>
 
@@ -204,8 +202,6 @@ Task<void> SqliteConnection::take_turn(Clock::time_point deadline) {
   demand(came, "sqlite: the connection is busy with other calls");
 }
 
-void SqliteConnection::Close::operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
-
 void SqliteConnection::open(std::chrono::milliseconds busy) {
   demand(!closed_, "sqlite: the connection is closed");
   const auto wait = static_cast<int>(busy.count());
@@ -213,22 +209,17 @@ void SqliteConnection::open(std::chrono::milliseconds busy) {
     sqlite3_busy_timeout(handle_.get(), wait);  // a pragma may have set another
     return;
   }
-  int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
-  if (options_.in_memory()) {
-    flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-  } else {
-    flags |= options_.writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
-  }
-  sqlite3* raw = nullptr;
-  const int code = sqlite3_open_v2(options_.path.c_str(), &raw, flags, nullptr);
-  std::unique_ptr<sqlite3, Close> opened(raw);
-  if (code != SQLITE_OK) {
+  const int access = options_.in_memory() ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+                     : options_.writable  ? SQLITE_OPEN_READWRITE
+                                          : SQLITE_OPEN_READONLY;
+  Result<SqliteFile> opened = open_sqlite_file(options_.path, access);
+  if (!opened) {
     throw std::runtime_error("sqlite: cannot open " + printable(options_.path, 200) + ": " +
-                             sqlite3_errstr(code));
+                             opened.error().message);
   }
-  sqlite3_busy_timeout(raw, wait);
-  confine(raw, options_.in_memory(), guard_);
-  handle_ = std::move(opened);
+  sqlite3_busy_timeout(opened->get(), wait);
+  confine(opened->get(), options_.in_memory(), guard_);
+  handle_ = std::move(*opened);
 }
 
 json::value SqliteConnection::execute(const std::string& sql,

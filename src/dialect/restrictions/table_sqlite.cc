@@ -1,12 +1,10 @@
 // sqlite: a configuration file names a database and a query, as in sqlite_table(5) of Postfix. The
 // database is opened read-only; a look-up blocks, but not for long.
-#include <sqlite3.h>
-
 #include <mutex>
 
 #include <fmt/core.h>
 
-#include "base/owned.h"
+#include "base/sqlite_file.h"
 #include "base/text.h"
 #include "dialect/restrictions/table_query.h"
 #include "dialect/restrictions/table_source.h"
@@ -19,7 +17,6 @@ constexpr int operations_a_step = 1'000;
 /// Steps of operations_a_step a look-up may take: a few tenths of a second.
 constexpr unsigned most_steps = 10'000;
 
-using Handle = Owned<sqlite3, sqlite3_close_v2>;
 using Prepared = Owned<sqlite3_stmt, sqlite3_finalize>;
 
 struct Settings {
@@ -36,7 +33,7 @@ std::string sql_quoted(std::string_view text) {
 
 class SqliteTable final : public NamedTable {
  public:
-  SqliteTable(std::string name, Settings settings, Handle handle)
+  SqliteTable(std::string name, Settings settings, SqliteFile handle)
       : NamedTable(std::move(name)), settings_(std::move(settings)), handle_(std::move(handle)) {
     set_remote(settings_.common.is_remote());
   }
@@ -92,7 +89,7 @@ class SqliteTable final : public NamedTable {
 
   Settings settings_;
   mutable std::mutex mutex_;  ///< for the connection: one look-up at a time
-  Handle handle_;
+  SqliteFile handle_;
 };
 
 Result<Settings> settings_of(const TableConfig& config, const TableSources& sources) {
@@ -114,8 +111,8 @@ Result<Settings> settings_of(const TableConfig& config, const TableSources& sour
   return settings;
 }
 
-Result<Handle> open_database(std::string_view path, const Settings& settings,
-                             const TableSources& sources) {
+Result<SqliteFile> open_database(std::string_view path, const Settings& settings,
+                                 const TableSources& sources) {
   const auto refused = [&](Fault fault, std::string_view why) {
     const std::string where =
         sources.quotes ? fmt::format("cannot open {}: {}", printable(settings.dbpath, 200), why)
@@ -125,21 +122,14 @@ Result<Handle> open_database(std::string_view path, const Settings& settings,
   const auto file =
       sources.find ? sources.find(settings.dbpath) : HostFile::open(settings.dbpath, FileRules{});
   if (!file) return refused(file.error().fault, file.error().message);
-  sqlite3* raw = nullptr;
-  const int code = sqlite3_open_v2(
-      file->real_path().c_str(), &raw,
-      SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_NOFOLLOW,
-      nullptr);
-  Handle handle(raw);
-  if (code != SQLITE_OK) return refused(Fault::not_found, sqlite3_errstr(code));
+  Result<SqliteFile> opened =
+      open_sqlite_file(file->real_path(), SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW);
+  if (!opened) return refused(opened.error().fault, opened.error().message);
   // SQLite opens by name: it has opened the file that was checked if the name still leads to it.
   if (!file->is_in_place()) return refused(Fault::temporary, "it was replaced just now");
-  sqlite3_busy_timeout(handle.get(), busy_milliseconds);
-  sqlite3_db_config(handle.get(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-  sqlite3_db_config(handle.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-  sqlite3_limit(handle.get(), SQLITE_LIMIT_ATTACHED, 0);
-  sqlite3_limit(handle.get(), SQLITE_LIMIT_LENGTH, 1 << 20);
-  return handle;
+  sqlite3_busy_timeout(opened->get(), busy_milliseconds);
+  sqlite3_limit(opened->get(), SQLITE_LIMIT_ATTACHED, 0);
+  return opened;
 }
 
 /// Checks the syntax and the names of the query with a key that has every part.
