@@ -19,10 +19,10 @@ Result<WriteOutcome> SqliteStore::create_domain(const DomainRow& domain, const A
         "SELECT count(*) FROM (SELECT 1 FROM domain WHERE account_id = ? LIMIT ?)",
         domain.account_id, limits_.domains);
     if (held && static_cast<std::uint64_t>(*held) >= limits_.domains) return WriteOutcome::too_many;
-    database_->execute("INSERT INTO domain (" POSTERN_DOMAIN_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?)",
-                       domain.id, domain.account_id, domain.name, domain.verified,
-                       domain.verification_token, domain.checked_at, domain.failing_since,
-                       domain.created_at, domain.updated_at);
+    database_->execute(
+        "INSERT INTO domain (" + rows::domain.stored + ") VALUES (?,?,?,?,?,?,?,?,?)", domain.id,
+        domain.account_id, domain.name, domain.verified, domain.verification_token,
+        domain.checked_at, domain.failing_since, domain.created_at, domain.updated_at);
     return WriteOutcome::done;
   });
 }
@@ -30,16 +30,16 @@ Result<WriteOutcome> SqliteStore::create_domain(const DomainRow& domain, const A
 Result<std::optional<DomainRow>> SqliteStore::domain(std::string_view account,
                                                      std::string_view id) {
   const std::lock_guard lock(mutex_);
-  return database_->one("SELECT " POSTERN_DOMAIN_COLUMNS
-                        " FROM domain WHERE id = ? AND account_id = ?",
-                        rows::domain, id, account);
+  return database_->one(
+      "SELECT " + rows::domain.list + " FROM domain WHERE id = ? AND account_id = ?", rows::domain,
+      id, account);
 }
 
 Result<Listed<DomainRow>> SqliteStore::domains(std::string_view account) {
   const std::lock_guard lock(mutex_);
-  auto found = database_->all("SELECT " POSTERN_DOMAIN_COLUMNS
-                              " FROM domain WHERE account_id = ? ORDER BY seq DESC",
-                              rows::domain, account);
+  auto found = database_->all(
+      "SELECT " + rows::domain.list + " FROM domain WHERE account_id = ? ORDER BY seq DESC",
+      rows::domain, account);
   if (!found) return tl::unexpected(found.error());
   const std::uint64_t total = found->size();
   return Listed<DomainRow>{std::move(*found), total};
@@ -105,9 +105,9 @@ Result<WriteOutcome> SqliteStore::delete_domain(std::string_view account, std::s
 
 Result<std::vector<DomainRow>> SqliteStore::domains_due(Time checked_before, std::uint64_t limit) {
   const std::lock_guard lock(mutex_);
-  return database_->all("SELECT " POSTERN_DOMAIN_COLUMNS
-                        " FROM domain WHERE verified AND checked_at < ? "
-                        "ORDER BY checked_at LIMIT ?",
+  return database_->all("SELECT " + rows::domain.list +
+                            " FROM domain WHERE verified AND checked_at < ? "
+                            "ORDER BY checked_at LIMIT ?",
                         rows::domain, checked_before, limit);
 }
 
@@ -194,7 +194,7 @@ Result<Secret> SqliteStore::server_secret(std::string_view name, const Secret& f
 
 Result<void> SqliteStore::each_verified_domain(const std::function<void(DomainRow)>& take) {
   const std::lock_guard lock(mutex_);
-  return database_->each("SELECT " POSTERN_DOMAIN_COLUMNS " FROM domain WHERE verified",
+  return database_->each("SELECT " + rows::domain.list + " FROM domain WHERE verified",
                          [&](const Row& row) { take(rows::domain(row)); });
 }
 

@@ -78,8 +78,8 @@ std::optional<std::string> reference(const std::string& id) {
 
 Result<std::vector<AccountRow>> SqliteStore::members(std::string_view team) {
   const std::lock_guard lock(mutex_);
-  return database_->all("SELECT " POSTERN_ACCOUNT_COLUMNS
-                        " FROM account WHERE team_id = ? AND role <> '' ORDER BY seq",
+  return database_->all("SELECT " + rows::account.list +
+                            " FROM account WHERE team_id = ? AND role <> '' ORDER BY seq",
                         rows::account, team);
 }
 

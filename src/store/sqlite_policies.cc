@@ -74,9 +74,9 @@ Result<WriteOutcome> SqliteStore::create_policy(const PolicyRow& policy, const A
 Result<std::optional<PolicyRow>> SqliteStore::policy(std::string_view account,
                                                      std::string_view id) {
   const std::lock_guard lock(mutex_);
-  auto found = database_->one("SELECT " POSTERN_POLICY_COLUMNS
-                              " FROM policy WHERE id = ? AND account_id = ?",
-                              rows::policy, id, account);
+  auto found =
+      database_->one("SELECT " + rows::policy.list + " FROM policy WHERE id = ? AND account_id = ?",
+                     rows::policy, id, account);
   if (!rows::found(found)) return found;
   if (const auto added = add_credentials(*database_, **found); !added) {
     return tl::unexpected(added.error());
@@ -86,9 +86,9 @@ Result<std::optional<PolicyRow>> SqliteStore::policy(std::string_view account,
 
 Result<Listed<PolicyRow>> SqliteStore::policies(std::string_view account, const Page& page) {
   const std::lock_guard lock(mutex_);
-  auto found = database_->all("SELECT " POSTERN_POLICY_COLUMNS
-                              " FROM policy WHERE account_id = ? "
-                              "ORDER BY seq DESC LIMIT ? OFFSET ?",
+  auto found = database_->all("SELECT " + rows::policy.list +
+                                  " FROM policy WHERE account_id = ? "
+                                  "ORDER BY seq DESC LIMIT ? OFFSET ?",
                               rows::policy, account, page.limit, page.offset);
   if (!found) return tl::unexpected(found.error());
   for (PolicyRow& policy : *found) {
@@ -105,11 +105,11 @@ Result<Slice<PolicyRow>> SqliteStore::policy_slice(std::string_view account, con
   const std::lock_guard lock(mutex_);
   auto found = slice(
       *database_,
-      "SELECT " POSTERN_POLICY_COLUMNS
-      ", seq FROM policy WHERE account_id = ? AND seq < ? ORDER BY seq DESC",
-      9, keyset, rows::policy,
+      "SELECT " + rows::policy.list +
+          ", seq FROM policy WHERE account_id = ? AND seq < ? ORDER BY seq DESC",
+      rows::policy.count(), keyset, rows::policy,
       [](const Row& row, const Needle& needle) {
-        return needle.everything() || needle.in(row.text(2));
+        return needle.everything() || needle.in(row.text(rows::policy.at("name")));
       },
       account);
   if (!found) return found;
@@ -183,7 +183,7 @@ Result<void> SqliteStore::each_policy(const std::function<void(PolicyRow)>& take
   const std::lock_guard lock(mutex_);
   std::optional<Error> trouble;
   Result<void> done = database_->each(
-      "SELECT " POSTERN_POLICY_COLUMNS " FROM policy ORDER BY seq", [&](const Row& row) {
+      "SELECT " + rows::policy.list + " FROM policy ORDER BY seq", [&](const Row& row) {
         PolicyRow policy = rows::policy(row);
         if (const auto added = add_credentials(*database_, policy); !added) {
           trouble = added.error();

@@ -1,5 +1,7 @@
 #include "store/sqlite_rows.h"
 
+#include <concepts>
+
 #include <boost/json.hpp>
 
 namespace postern::store::rows {
@@ -43,110 +45,143 @@ std::map<std::string, std::string> headers_from_json(const std::string& text) {
   return headers;
 }
 
-AccountRow account(const Row& row) {
-  AccountRow account;
-  account.id = row.text(0);
-  account.email = row.text(1);
-  account.password_hash = row.secret(2);
-  account.timezone = row.text(3);
-  account.totp_secret = row.secret(4);
-  account.totp_enabled = !account.totp_secret.empty();
-  account.totp_pending = row.secret(5);
-  account.totp_last_step = row.integer(6);
-  account.signing_seed = row.secret(7);
-  account.signing_public_key = row.text(8);
-  account.policy_count = static_cast<std::uint64_t>(row.integer(9));
-  account.webhook_count = static_cast<std::uint64_t>(row.integer(10));
-  account.active_webhook_count = static_cast<std::uint64_t>(row.integer(11));
-  account.created_at = row.time(12);
-  account.updated_at = row.time(13);
-  account.team_id = row.text(14);
-  account.role = role_of(row.text(15)).value_or(Role::none);
-  account.last_seen_at = row.optional_time(16);
-  return account;
+namespace {
+
+// How a column is read follows from the type of the member.
+template <std::integral T>
+void get(const Row& row, int at, T& into) {
+  into = static_cast<T>(row.integer(at));
+}
+void get(const Row& row, int at, std::string& into) { into = row.text(at); }
+void get(const Row& row, int at, Secret& into) { into = row.secret(at); }
+void get(const Row& row, int at, Time& into) { into = row.time(at); }
+void get(const Row& row, int at, Role& into) { into = role_of(row.text(at)).value_or(Role::none); }
+void get(const Row& row, int at, std::vector<std::string>& into) {
+  into = split_words(row.text(at));
+}
+void get(const Row& row, int at, std::map<std::string, std::string>& into) {
+  into = headers_from_json(row.text(at));
+}
+template <class T>
+void get(const Row& row, int at, std::optional<T>& into) {
+  if (!row.is_null(at)) get(row, at, into.emplace());
 }
 
-SessionRow session(const Row& row) {
-  return {.id = row.text(0),
-          .account_id = row.text(1),
-          .ip = row.text(2),
-          .user_agent = row.text(3),
-          .created_at = row.time(4),
-          .refreshed_at = row.time(5),
-          .expires_at = row.time(6),
-          .team_id = row.text(7),
-          .role = role_of(row.text(8)).value_or(Role::none),
-          .seen_at = row.optional_time(9)};
+template <auto member, class T>
+void into(const Row& row, int at, T& made) {
+  get(row, at, made.*member);
 }
 
-ApiTokenRow api_token(const Row& row) {
-  return {.id = row.text(0),
-          .account_id = row.text(1),
-          .name = row.text(2),
-          .prefix = row.text(3),
-          .hash = row.secret(4),
-          .scopes = split_words(row.text(5)),
-          .allowed_ips = split_words(row.text(6)),
-          .expires_at = row.optional_time(7),
-          .last_used_at = row.optional_time(8),
-          .created_at = row.time(9),
-          .maker = row.text(10),
-          .maker_email = row.text(11),
-          .maker_role = role_of(row.text(12)).value_or(Role::none)};
-}
+}  // namespace
 
-PolicyRow policy(const Row& row) {
-  PolicyRow policy;
-  policy.id = row.text(0);
-  policy.account_id = row.text(1);
-  policy.name = row.text(2);
-  policy.definition = row.text(3);
-  policy.version = static_cast<std::uint64_t>(row.integer(4));
-  policy.credentials_version = static_cast<std::uint64_t>(row.integer(5));
-  policy.webhook_count = static_cast<std::uint64_t>(row.integer(6));
-  policy.created_at = row.time(7);
-  policy.updated_at = row.time(8);
-  return policy;
-}
+const Columns<AccountRow> account = {
+    {"id", into<&AccountRow::id>},
+    {"email", into<&AccountRow::email>},
+    {"password_hash", into<&AccountRow::password_hash>},
+    {"timezone", into<&AccountRow::timezone>},
+    {"totp_secret",
+     [](const Row& row, int at, AccountRow& made) {
+       made.totp_secret = row.secret(at);
+       made.totp_enabled = !made.totp_secret.empty();
+     }},
+    {"totp_pending", into<&AccountRow::totp_pending>},
+    {"totp_last_step", into<&AccountRow::totp_last_step>},
+    {"signing_seed", into<&AccountRow::signing_seed>},
+    {"signing_public_key", into<&AccountRow::signing_public_key>},
+    {"policy_count", into<&AccountRow::policy_count>},
+    {"webhook_count", into<&AccountRow::webhook_count>},
+    {"active_webhook_count", into<&AccountRow::active_webhook_count>},
+    {"created_at", into<&AccountRow::created_at>},
+    {"updated_at", into<&AccountRow::updated_at>},
+    {"team_id", into<&AccountRow::team_id>},
+    {"role", into<&AccountRow::role>},
+    {"last_seen_at", into<&AccountRow::last_seen_at>},
+};
 
-WebhookRow webhook(const Row& row) {
-  WebhookRow webhook;
-  webhook.id = row.text(0);
-  webhook.account_id = row.text(1);
-  webhook.name = row.text(2);
-  webhook.address = row.text(3);
-  webhook.target_url = row.text(4);
-  webhook.is_active = row.boolean(5);
-  webhook.policy_id = row.optional_text(6);
-  webhook.custom_headers = headers_from_json(row.text(7));
-  webhook.payload_template = row.text(8);
-  webhook.rate_limit_per_minute = static_cast<std::uint32_t>(row.integer(9));
-  webhook.delivery_mode = row.text(10);
-  webhook.attachments = row.text(11);
-  webhook.include_raw = row.text(12);
-  webhook.timeout_ms = static_cast<std::uint32_t>(row.integer(13));
-  webhook.secret = row.secret(14);
-  if (!row.is_null(15)) webhook.previous_secret = row.secret(15);
-  webhook.previous_expires_at = row.optional_time(16);
-  webhook.version = static_cast<std::uint64_t>(row.integer(17));
-  webhook.created_at = row.time(18);
-  webhook.updated_at = row.time(19);
-  webhook.inbox = {.messages = static_cast<std::uint32_t>(row.integer(20)),
-                   .octets = static_cast<std::uint64_t>(row.integer(21)),
-                   .keep_days = static_cast<std::uint32_t>(row.integer(22))};
-  return webhook;
-}
+const Columns<SessionRow> session = {
+    {"id", into<&SessionRow::id>},
+    {"account_id", into<&SessionRow::account_id>},
+    {"ip", into<&SessionRow::ip>},
+    {"user_agent", into<&SessionRow::user_agent>},
+    {"created_at", into<&SessionRow::created_at>},
+    {"refreshed_at", into<&SessionRow::refreshed_at>},
+    {"expires_at", into<&SessionRow::expires_at>},
+    {"(SELECT team_id FROM account WHERE account.id = session.account_id)",
+     into<&SessionRow::team_id>},
+    {"(SELECT role FROM account WHERE account.id = session.account_id)", into<&SessionRow::role>},
+    {"(SELECT last_seen_at FROM account WHERE account.id = session.account_id)",
+     into<&SessionRow::seen_at>},
+};
 
-DomainRow domain(const Row& row) {
-  return {.id = row.text(0),
-          .account_id = row.text(1),
-          .name = row.text(2),
-          .verified = row.boolean(3),
-          .verification_token = row.text(4),
-          .checked_at = row.optional_time(5),
-          .failing_since = row.optional_time(6),
-          .created_at = row.time(7),
-          .updated_at = row.time(8)};
-}
+const Columns<ApiTokenRow> api_token = {
+    {"id", into<&ApiTokenRow::id>},
+    {"account_id", into<&ApiTokenRow::account_id>},
+    {"name", into<&ApiTokenRow::name>},
+    {"prefix", into<&ApiTokenRow::prefix>},
+    {"hash", into<&ApiTokenRow::hash>},
+    {"scopes", into<&ApiTokenRow::scopes>},
+    {"allowed_ips", into<&ApiTokenRow::allowed_ips>},
+    {"expires_at", into<&ApiTokenRow::expires_at>},
+    {"last_used_at", into<&ApiTokenRow::last_used_at>},
+    {"created_at", into<&ApiTokenRow::created_at>},
+    {"maker", into<&ApiTokenRow::maker>},
+    {"(SELECT email FROM account WHERE account.id = api_token.maker)",
+     into<&ApiTokenRow::maker_email>},
+    {"(SELECT role FROM account WHERE account.id = api_token.maker)",
+     into<&ApiTokenRow::maker_role>},
+};
+
+const Columns<PolicyRow> policy = {
+    {"id", into<&PolicyRow::id>},
+    {"account_id", into<&PolicyRow::account_id>},
+    {"name", into<&PolicyRow::name>},
+    {"definition", into<&PolicyRow::definition>},
+    {"version", into<&PolicyRow::version>},
+    {"credentials_version", into<&PolicyRow::credentials_version>},
+    {"webhook_count", into<&PolicyRow::webhook_count>},
+    {"created_at", into<&PolicyRow::created_at>},
+    {"updated_at", into<&PolicyRow::updated_at>},
+};
+
+const Columns<WebhookRow> webhook = {
+    {"id", into<&WebhookRow::id>},
+    {"account_id", into<&WebhookRow::account_id>},
+    {"name", into<&WebhookRow::name>},
+    {"address", into<&WebhookRow::address>},
+    {"target_url", into<&WebhookRow::target_url>},
+    {"is_active", into<&WebhookRow::is_active>},
+    {"policy_id", into<&WebhookRow::policy_id>},
+    {"custom_headers", into<&WebhookRow::custom_headers>},
+    {"payload_template", into<&WebhookRow::payload_template>},
+    {"rate_limit_per_minute", into<&WebhookRow::rate_limit_per_minute>},
+    {"delivery_mode", into<&WebhookRow::delivery_mode>},
+    {"attachments", into<&WebhookRow::attachments>},
+    {"include_raw", into<&WebhookRow::include_raw>},
+    {"timeout_ms", into<&WebhookRow::timeout_ms>},
+    {"secret", into<&WebhookRow::secret>},
+    {"previous_secret", into<&WebhookRow::previous_secret>},
+    {"previous_expires_at", into<&WebhookRow::previous_expires_at>},
+    {"version", into<&WebhookRow::version>},
+    {"created_at", into<&WebhookRow::created_at>},
+    {"updated_at", into<&WebhookRow::updated_at>},
+    {"inbox_messages",
+     [](const Row& row, int at, WebhookRow& made) { get(row, at, made.inbox.messages); }},
+    {"inbox_octets",
+     [](const Row& row, int at, WebhookRow& made) { get(row, at, made.inbox.octets); }},
+    {"inbox_keep_days",
+     [](const Row& row, int at, WebhookRow& made) { get(row, at, made.inbox.keep_days); }},
+};
+
+const Columns<DomainRow> domain = {
+    {"id", into<&DomainRow::id>},
+    {"account_id", into<&DomainRow::account_id>},
+    {"name", into<&DomainRow::name>},
+    {"verified", into<&DomainRow::verified>},
+    {"verification_token", into<&DomainRow::verification_token>},
+    {"checked_at", into<&DomainRow::checked_at>},
+    {"failing_since", into<&DomainRow::failing_since>},
+    {"created_at", into<&DomainRow::created_at>},
+    {"updated_at", into<&DomainRow::updated_at>},
+};
 
 }  // namespace postern::store::rows

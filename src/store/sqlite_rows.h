@@ -2,7 +2,10 @@
 // SqliteStore.
 #pragma once
 
+#include <algorithm>
+#include <initializer_list>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "store/records.h"
@@ -29,58 +32,47 @@ std::string headers_to_json(const std::map<std::string, std::string>& headers);
 /// The inverse of headers_to_json(); empty if `text` is no JSON object.
 std::map<std::string, std::string> headers_from_json(const std::string& text);
 
-/// What account() reads, in its order.
-#define POSTERN_ACCOUNT_COLUMNS                                                           \
-  "id, email, password_hash, timezone, totp_secret, totp_pending, totp_last_step, "       \
-  "signing_seed, signing_public_key, policy_count, webhook_count, active_webhook_count, " \
-  "created_at, updated_at, team_id, role, last_seen_at"
-/// Reads POSTERN_ACCOUNT_COLUMNS.
-AccountRow account(const Row& row);
+/// The columns of a SELECT and the members of `T` that they are read into.
+template <class T>
+class Columns {
+ public:
+  /// A column.
+  struct Column {
+    std::string_view sql;  ///< its name, or an expression in parentheses, which is not stored
+    void (*read)(const Row& row, int at, T& into);  ///< reads the column `at`
+  };
+  /// Static texts, in the order of the SELECT.
+  Columns(std::initializer_list<Column> columns) : columns_(columns) {
+    for (const Column& one : columns) {
+      const std::string text = (list.empty() ? "" : ", ") + std::string(one.sql);
+      list += text;
+      if (!one.sql.starts_with('(')) stored += text;
+    }
+  }
+  /// Reads a row that begins with `list`.
+  T operator()(const Row& row) const {
+    T made;
+    for (int at = 0; at < count(); ++at) columns_[static_cast<std::size_t>(at)].read(row, at, made);
+    return made;
+  }
+  /// Number of columns.
+  int count() const { return static_cast<int>(columns_.size()); }
+  /// The place in `list` of a column that is in it.
+  int at(std::string_view sql) const {
+    return static_cast<int>(std::ranges::find(columns_, sql, &Column::sql) - columns_.begin());
+  }
+  std::string list;    ///< of a SELECT: "id, name, (SELECT ...)"
+  std::string stored;  ///< of an INSERT: without expressions
 
-/// The columns of a session.
-#define POSTERN_SESSION_COLUMNS \
-  "id, account_id, ip, user_agent, created_at, refreshed_at, expires_at"
-/// What session() reads, in its order: a session and the current state of its person.
-#define POSTERN_SESSION_VIEW                                               \
-  POSTERN_SESSION_COLUMNS                                                  \
-  ", (SELECT team_id FROM account WHERE account.id = session.account_id)," \
-  " (SELECT role FROM account WHERE account.id = session.account_id),"     \
-  " (SELECT last_seen_at FROM account WHERE account.id = session.account_id)"
-/// Reads POSTERN_SESSION_VIEW.
-SessionRow session(const Row& row);
+ private:
+  std::vector<Column> columns_;
+};
 
-/// The columns of an API token.
-#define POSTERN_API_TOKEN_COLUMNS                                                       \
-  "id, account_id, name, prefix, hash, scopes, allowed_ips, expires_at, last_used_at, " \
-  "created_at, maker"
-/// What api_token() reads, in its order: a token and the current state of its maker.
-#define POSTERN_API_TOKEN_VIEW                                        \
-  POSTERN_API_TOKEN_COLUMNS                                           \
-  ", (SELECT email FROM account WHERE account.id = api_token.maker)," \
-  " (SELECT role FROM account WHERE account.id = api_token.maker)"
-/// Reads POSTERN_API_TOKEN_VIEW.
-ApiTokenRow api_token(const Row& row);
-
-/// What policy() reads, in its order.
-#define POSTERN_POLICY_COLUMNS                                                      \
-  "id, account_id, name, definition, version, credentials_version, webhook_count, " \
-  "created_at, updated_at"
-PolicyRow policy(const Row& row);  ///< reads POSTERN_POLICY_COLUMNS; without credentials
-
-/// What webhook() reads, in its order.
-#define POSTERN_WEBHOOK_COLUMNS                                                                    \
-  "id, account_id, name, address, target_url, is_active, policy_id, custom_headers, "              \
-  "payload_template, rate_limit_per_minute, delivery_mode, attachments, include_raw, timeout_ms, " \
-  "secret, previous_secret, previous_expires_at, version, created_at, updated_at, "                \
-  "inbox_messages, inbox_octets, inbox_keep_days"
-/// Reads POSTERN_WEBHOOK_COLUMNS.
-WebhookRow webhook(const Row& row);
-
-/// What domain() reads, in its order.
-#define POSTERN_DOMAIN_COLUMNS                                                                  \
-  "id, account_id, name, verified, verification_token, checked_at, failing_since, created_at, " \
-  "updated_at"
-/// Reads POSTERN_DOMAIN_COLUMNS.
-DomainRow domain(const Row& row);
+extern const Columns<AccountRow> account;
+extern const Columns<SessionRow> session;     ///< with the current state of its person
+extern const Columns<ApiTokenRow> api_token;  ///< with the current state of its maker
+extern const Columns<PolicyRow> policy;       ///< without credentials
+extern const Columns<WebhookRow> webhook;
+extern const Columns<DomainRow> domain;
 
 }  // namespace postern::store::rows

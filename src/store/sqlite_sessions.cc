@@ -60,7 +60,7 @@ Result<WriteOutcome> SqliteStore::create_session(const SessionRow& session,
                                   judged->id, judged->password_hash, judged->totp_secret))) {
       return WriteOutcome::stale;
     }
-    database_->execute("INSERT INTO session (" POSTERN_SESSION_COLUMNS ") VALUES (?,?,?,?,?,?,?)",
+    database_->execute("INSERT INTO session (" + rows::session.stored + ") VALUES (?,?,?,?,?,?,?)",
                        session.id, session.account_id, session.ip, session.user_agent,
                        session.created_at, session.refreshed_at, session.expires_at);
     database_->execute("INSERT INTO refresh_token (hash, session_id, expires_at) VALUES (?,?,?)",
@@ -129,8 +129,8 @@ Result<std::optional<SessionRow>> SqliteStore::end_session_by_token(
   std::optional<SessionRow> ended;
   const Result<WriteOutcome> outcome = write(nullptr, [&] {
     auto session = database_->one(
-        "SELECT " POSTERN_SESSION_VIEW
-        " FROM session WHERE id = (SELECT session_id FROM refresh_token WHERE hash = ?)",
+        "SELECT " + rows::session.list +
+            " FROM session WHERE id = (SELECT session_id FROM refresh_token WHERE hash = ?)",
         rows::session, Blob{token_hash.reveal()});
     if (!rows::found(session)) return WriteOutcome::not_found;
     ended = std::move(**session);
@@ -155,16 +155,16 @@ Result<WriteOutcome> SqliteStore::end_session(std::string_view account, std::str
 
 Result<std::optional<SessionRow>> SqliteStore::session(std::string_view id, Time at) {
   const std::lock_guard lock(mutex_);
-  return database_->one("SELECT " POSTERN_SESSION_VIEW
-                        " FROM session WHERE id = ? AND expires_at > ?",
-                        rows::session, id, at);
+  return database_->one(
+      "SELECT " + rows::session.list + " FROM session WHERE id = ? AND expires_at > ?",
+      rows::session, id, at);
 }
 
 Result<Listed<SessionRow>> SqliteStore::sessions(std::string_view account, Time at) {
   const std::lock_guard lock(mutex_);
-  auto found = database_->all("SELECT " POSTERN_SESSION_VIEW
-                              " FROM session WHERE account_id = ? AND expires_at > ? "
-                              "ORDER BY seq DESC LIMIT 1000",
+  auto found = database_->all("SELECT " + rows::session.list +
+                                  " FROM session WHERE account_id = ? AND expires_at > ? "
+                                  "ORDER BY seq DESC LIMIT 1000",
                               rows::session, account, at);
   if (!found) return tl::unexpected(found.error());
   const std::uint64_t total = found->size();
@@ -185,7 +185,7 @@ Result<WriteOutcome> SqliteStore::create_api_token(const ApiTokenRow& token,
                                                    const AuditRow* audit) {
   return write(audit, [&] {
     database_->execute(
-        "INSERT INTO api_token (" POSTERN_API_TOKEN_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+        "INSERT INTO api_token (" + rows::api_token.stored + ") VALUES (?,?,?,?,?,?,?,?,?,?,?)",
         token.id, token.account_id, token.name, token.prefix, Blob{token.hash.reveal()},
         rows::join(token.scopes), rows::join(token.allowed_ips), token.expires_at,
         token.last_used_at, token.created_at, token.maker.empty() ? token.account_id : token.maker);
@@ -195,9 +195,9 @@ Result<WriteOutcome> SqliteStore::create_api_token(const ApiTokenRow& token,
 
 Result<Listed<ApiTokenRow>> SqliteStore::api_tokens(std::string_view account, const Page& page) {
   const std::lock_guard lock(mutex_);
-  auto found = database_->all("SELECT " POSTERN_API_TOKEN_VIEW
-                              " FROM api_token WHERE account_id = ? "
-                              "ORDER BY seq DESC LIMIT ? OFFSET ?",
+  auto found = database_->all("SELECT " + rows::api_token.list +
+                                  " FROM api_token WHERE account_id = ? "
+                                  "ORDER BY seq DESC LIMIT ? OFFSET ?",
                               rows::api_token, account, page.limit, page.offset);
   if (!found) return tl::unexpected(found.error());
   const auto total =
@@ -208,7 +208,7 @@ Result<Listed<ApiTokenRow>> SqliteStore::api_tokens(std::string_view account, co
 
 Result<std::optional<ApiTokenRow>> SqliteStore::api_token_by_hash(const Secret& hash) {
   const std::lock_guard lock(mutex_);
-  return database_->one("SELECT " POSTERN_API_TOKEN_VIEW " FROM api_token WHERE hash = ?",
+  return database_->one("SELECT " + rows::api_token.list + " FROM api_token WHERE hash = ?",
                         rows::api_token, Blob{hash.reveal()});
 }
 

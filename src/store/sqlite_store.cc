@@ -105,21 +105,21 @@ WriteOutcome SqliteStore::insert_account(const AccountRow& account) {
 
 Result<std::optional<AccountRow>> SqliteStore::account(std::string_view id) {
   const std::lock_guard lock(mutex_);
-  return database_->one("SELECT " POSTERN_ACCOUNT_COLUMNS " FROM account WHERE id = ?",
+  return database_->one("SELECT " + rows::account.list + " FROM account WHERE id = ?",
                         rows::account, id);
 }
 
 Result<std::optional<AccountRow>> SqliteStore::account_by_email(std::string_view email) {
   const std::lock_guard lock(mutex_);
-  return database_->one("SELECT " POSTERN_ACCOUNT_COLUMNS " FROM account WHERE email = ?",
+  return database_->one("SELECT " + rows::account.list + " FROM account WHERE email = ?",
                         rows::account, email);
 }
 
 Result<Listed<AccountRow>> SqliteStore::accounts(const Page& page) {
   const std::lock_guard lock(mutex_);
-  auto found = database_->all("SELECT " POSTERN_ACCOUNT_COLUMNS
-                              " FROM account ORDER BY seq DESC LIMIT ? OFFSET ?",
-                              rows::account, page.limit, page.offset);
+  auto found = database_->all(
+      "SELECT " + rows::account.list + " FROM account ORDER BY seq DESC LIMIT ? OFFSET ?",
+      rows::account, page.limit, page.offset);
   if (!found) return tl::unexpected(found.error());
   const auto total = database_->number("SELECT count(*) FROM account");
   if (!total) return tl::unexpected(total.error());

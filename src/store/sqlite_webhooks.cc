@@ -44,8 +44,8 @@ Result<WriteOutcome> SqliteStore::create_webhook(const WebhookRow& webhook, cons
       return WriteOutcome::taken;
     }
     database_->execute(
-        "INSERT INTO webhook (" POSTERN_WEBHOOK_COLUMNS
-        ", domain, octets) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        "INSERT INTO webhook (" + rows::webhook.stored +
+            ", domain, octets) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         webhook.id, webhook.account_id, webhook.name, webhook.address, webhook.target_url,
         webhook.is_active, webhook.policy_id, headers(webhook),
         unless_empty(webhook.payload_template), webhook.rate_limit_per_minute,
@@ -60,22 +60,22 @@ Result<WriteOutcome> SqliteStore::create_webhook(const WebhookRow& webhook, cons
 Result<std::optional<WebhookRow>> SqliteStore::webhook(std::string_view account,
                                                        std::string_view id) {
   const std::lock_guard lock(mutex_);
-  return database_->one("SELECT " POSTERN_WEBHOOK_COLUMNS
-                        " FROM webhook WHERE id = ? AND account_id = ?",
-                        rows::webhook, id, account);
+  return database_->one(
+      "SELECT " + rows::webhook.list + " FROM webhook WHERE id = ? AND account_id = ?",
+      rows::webhook, id, account);
 }
 
 Result<Listed<WebhookRow>> SqliteStore::webhooks(std::string_view account, WebhookFilter filter,
                                                  const Page& page) {
   const std::lock_guard lock(mutex_);
   auto found = filter == WebhookFilter::all
-                   ? database_->all("SELECT " POSTERN_WEBHOOK_COLUMNS
-                                    " FROM webhook WHERE account_id = ? "
-                                    "ORDER BY seq DESC LIMIT ? OFFSET ?",
+                   ? database_->all("SELECT " + rows::webhook.list +
+                                        " FROM webhook WHERE account_id = ? "
+                                        "ORDER BY seq DESC LIMIT ? OFFSET ?",
                                     rows::webhook, account, page.limit, page.offset)
-                   : database_->all("SELECT " POSTERN_WEBHOOK_COLUMNS
-                                    " FROM webhook WHERE account_id = ? AND is_active = ? "
-                                    "ORDER BY seq DESC LIMIT ? OFFSET ?",
+                   : database_->all("SELECT " + rows::webhook.list +
+                                        " FROM webhook WHERE account_id = ? AND is_active = ? "
+                                        "ORDER BY seq DESC LIMIT ? OFFSET ?",
                                     rows::webhook, account, filter == WebhookFilter::active,
                                     page.limit, page.offset);
   if (!found) return tl::unexpected(found.error());
@@ -92,28 +92,30 @@ Result<Slice<WebhookRow>> SqliteStore::webhook_slice(std::string_view account, W
                                                      const Keyset& keyset) {
   const std::lock_guard lock(mutex_);
   const auto fits = [](const Row& row, const Needle& needle) {
-    return needle.everything() || needle.in(row.text(2)) || needle.in(row.text(3)) ||
-           needle.in(row.text(4));
+    const auto in = [&](std::string_view column) {
+      return needle.in(row.text(rows::webhook.at(column)));
+    };
+    return needle.everything() || in("name") || in("address") || in("target_url");
   };
-  constexpr int seq_column = 23;
+  const int seq_column = rows::webhook.count();
   if (filter == WebhookFilter::all) {
     return slice(*database_,
-                 "SELECT " POSTERN_WEBHOOK_COLUMNS
-                 ", seq FROM webhook WHERE account_id = ? AND seq < ? ORDER BY seq DESC",
+                 "SELECT " + rows::webhook.list +
+                     ", seq FROM webhook WHERE account_id = ? AND seq < ? ORDER BY seq DESC",
                  seq_column, keyset, rows::webhook, fits, account);
   }
   return slice(*database_,
-               "SELECT " POSTERN_WEBHOOK_COLUMNS
-               ", seq FROM webhook WHERE account_id = ? AND is_active = ? AND seq < ? "
-               "ORDER BY seq DESC",
+               "SELECT " + rows::webhook.list +
+                   ", seq FROM webhook WHERE account_id = ? AND is_active = ? AND seq < ? "
+                   "ORDER BY seq DESC",
                seq_column, keyset, rows::webhook, fits, account, filter == WebhookFilter::active);
 }
 
 Result<std::vector<WebhookRow>> SqliteStore::webhooks_of_policy(std::string_view account,
                                                                 std::string_view policy) {
   const std::lock_guard lock(mutex_);
-  return database_->all("SELECT " POSTERN_WEBHOOK_COLUMNS
-                        " FROM webhook WHERE policy_id = ? AND account_id = ? ORDER BY seq",
+  return database_->all("SELECT " + rows::webhook.list +
+                            " FROM webhook WHERE policy_id = ? AND account_id = ? ORDER BY seq",
                         rows::webhook, policy, account);
 }
 
@@ -170,7 +172,7 @@ Result<WriteOutcome> SqliteStore::delete_webhook(std::string_view account, std::
 
 Result<void> SqliteStore::each_webhook(const std::function<void(WebhookRow)>& take) {
   const std::lock_guard lock(mutex_);
-  return database_->each("SELECT " POSTERN_WEBHOOK_COLUMNS " FROM webhook ORDER BY seq",
+  return database_->each("SELECT " + rows::webhook.list + " FROM webhook ORDER BY seq",
                          [&](const Row& row) { take(rows::webhook(row)); });
 }
 
