@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <string_view>
 
-#include "base/text.h"
 #include "invariant.h"
 #include "net/dns_records.h"
 

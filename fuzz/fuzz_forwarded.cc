@@ -1,6 +1,5 @@
 // The client of an HTTP request: whatever a client puts into its header, the result is an address
 // that a trusted proxy named.
-#include "base/text.h"
 #include "invariant.h"
 #include "net/forwarded.h"
 

@@ -1,6 +1,5 @@
 // Search words for traces: any input is read or refused with a message, and an accepted search
 // gives the same result twice.
-#include "base/text.h"
 #include "invariant.h"
 #include "store/trace_words.h"
 

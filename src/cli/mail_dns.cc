@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 #include <boost/asio/co_spawn.hpp>
 
-#include "base/text.h"
 #include "cli/commands_store.h"
 #include "config/input_file.h"
 #include "config/room_options.h"

@@ -8,7 +8,6 @@
 
 #include <fmt/format.h>
 
-#include "base/amount.h"
 #include "base/text.h"
 #include "base/toml.h"
 #include "config/config.h"

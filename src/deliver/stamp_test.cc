@@ -8,7 +8,6 @@
 #include <gtest/gtest.h>
 
 #include "base/temporary_folder_test.h"
-#include "base/text.h"
 #include "mailauth/dkim/verify.h"
 #include "policy/dkim_keyring.h"
 #include "policy/testing.h"

@@ -3,7 +3,6 @@
 #include <boost/asio.hpp>
 
 #include "base/ip.h"
-#include "base/text.h"
 
 namespace postern::net {
 

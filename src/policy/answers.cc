@@ -84,7 +84,7 @@ ClientName client_name(const IpAddress& client, Answers& answers) {
   if (!client.is_known()) return {.status = Status::none};
   const dns::Answer* names = answers.find(reverse_name(client), dns::Type::ptr);
   if (names == nullptr) return {};
-  if (names->trouble()) return {.status = Status::trouble, .reverse_trouble = true};
+  if (names->trouble()) return {.status = Status::trouble};
   if (names->status != dns::Status::found || names->records.empty()) {
     return {.status = Status::none};
   }

@@ -58,7 +58,6 @@ struct ClientName {
   Status status = Status::waiting;  ///< of the lookup
   std::string name;                 ///< if verified, else empty
   std::string reverse_name;         ///< the verified name, else the first PTR record; empty: none
-  bool reverse_trouble = false;     ///< the PTR lookup failed
 };
 /// Looks at the first 10 PTR records at most.
 ClientName client_name(const IpAddress& client, Answers& answers);

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "base/text.h"
 #include "policy/directory.h"
 #include "policy/questions/offered.h"
 #include "policy/replies.h"

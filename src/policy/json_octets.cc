@@ -2,7 +2,6 @@
 
 #include <boost/json.hpp>
 
-#include "base/rfc4648.h"
 #include "base/text.h"
 
 namespace postern::policy {

@@ -11,7 +11,6 @@
 #include <boost/json.hpp>
 
 #include "base/temporary_folder_test.h"
-#include "base/text.h"
 #include "relay/report.h"
 #include "relay/report_rates.h"
 

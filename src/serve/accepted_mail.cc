@@ -7,7 +7,6 @@
 #include "base/subscriber.h"
 #include "base/text.h"
 #include "base/ulid.h"
-#include "mail/hostname.h"
 #include "policy/record.h"
 #include "policy/replies.h"
 #include "queue/stored.h"

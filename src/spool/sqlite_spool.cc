@@ -153,10 +153,7 @@ Result<void> SqliteSpool::sweep(Database& database) {
 }
 
 SpoolCounters SqliteSpool::counters() const {
-  return {.commits = writer_->commits(),
-          .orphans = orphans_.load(),
-          .damaged = damaged_.load(),
-          .not_removed = not_removed_.load()};
+  return {.commits = writer_->commits(), .orphans = orphans_.load(), .damaged = damaged_.load()};
 }
 
 Result<void> SqliteSpool::ready(std::uint64_t octets) const {
@@ -322,9 +319,7 @@ void SqliteSpool::finish(Batch& batch, Result<void> result) {
 }
 
 void SqliteSpool::remove_files(const std::vector<MessageId>& ids) {
-  for (const MessageId& id : ids) {
-    if (!files_.remove(id)) not_removed_ += 1;  // the next open() removes it
-  }
+  for (const MessageId& id : ids) files_.remove(id);  // what stays, the next open() removes
 }
 
 }  // namespace postern::spool

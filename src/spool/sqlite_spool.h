@@ -32,10 +32,9 @@ struct SqliteSpoolOptions {
 
 /// Counters since open().
 struct SpoolCounters {
-  std::uint64_t commits = 0;      ///< commits of the database, each with a flush
-  std::uint64_t orphans = 0;      ///< files without a message, removed by open()
-  std::uint64_t damaged = 0;      ///< messages whose file was missing at open()
-  std::uint64_t not_removed = 0;  ///< files of deleted messages that could not be removed
+  std::uint64_t commits = 0;  ///< commits of the database, each with a flush
+  std::uint64_t orphans = 0;  ///< files without a message, removed by open()
+  std::uint64_t damaged = 0;  ///< messages whose file was missing at open()
 };
 
 /// The implementation of Spool. The functions of Spool are documented there.
@@ -113,7 +112,6 @@ class SqliteSpool final : public Spool {
   std::atomic<std::uint64_t> waiting_octets_{0};
   std::atomic<std::uint64_t> orphans_{0};
   std::atomic<std::uint64_t> damaged_{0};
-  std::atomic<std::uint64_t> not_removed_{0};
   std::unique_ptr<GroupCommit> writer_;
   std::unique_ptr<Workers> workers_;
 };

@@ -2,7 +2,6 @@
 
 #include <boost/json.hpp>
 
-#include "base/text.h"
 #include "dialect/kumo/address_text.h"
 #include "dialect/kumo/cidr_map.h"
 #include "dialect/kumo/shared_map.h"

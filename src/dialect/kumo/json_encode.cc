@@ -9,7 +9,6 @@
 
 #include <fmt/format.h>
 
-#include "base/text.h"
 #include "dialect/kumo/library.h"
 
 namespace postern::dialect::kumo {

@@ -5,7 +5,6 @@
 #include <string>
 #include <utility>
 
-#include "base/rfc4648.h"
 #include "base/text.h"
 #include "script/withheld.h"
 

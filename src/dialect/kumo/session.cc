@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/text.h"
 #include "dialect/kumo/listener.h"
 #include "dialect/kumo/recorded_values.h"
 #include "policy/memory.h"

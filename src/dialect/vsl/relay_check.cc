@@ -1,6 +1,5 @@
 // check_mail_relay and check_rcpt_relay: which clients may use local senders, and which may send to
 // other domains.
-#include "base/text.h"
 #include "dialect/vsl/hosts.h"
 #include "dialect/vsl/reply_codes.h"
 #include "dialect/vsl/security.h"

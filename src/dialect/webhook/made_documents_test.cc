@@ -11,7 +11,6 @@
 #include <fmt/ranges.h>
 
 #include "base/temporary_folder_test.h"
-#include "base/text.h"
 #include "dialect/webhook/controls.h"
 #include "dialect/webhook/fields.h"
 #include "policy/catalogue.h"
