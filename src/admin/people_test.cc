@@ -10,8 +10,6 @@
 namespace postern::admin {
 namespace {
 
-using ::testing::HasSubstr;
-
 constexpr std::string_view password = "correct-horse-battery";
 
 std::string sign_up(const std::string& email, const std::string& link) {

@@ -19,7 +19,6 @@ namespace {
 using namespace testing_mail;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Not;
 namespace json = boost::json;
 
 constexpr const char* main_cf = R"(compatibility_level = 3.6

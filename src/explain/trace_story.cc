@@ -22,7 +22,6 @@ using policy::Evidence;
 using policy::Stage;
 using policy::Step;
 using policy::Trace;
-using policy::Verdict;
 
 namespace {
 

@@ -14,7 +14,6 @@
 namespace postern::gateway {
 
 using policy::AuthAnswer;
-using policy::Stage;
 using Kind = Authenticator::Result::Kind;
 using Said = AuthAnswer::Kind;
 

@@ -14,10 +14,8 @@ namespace {
 
 using testing::a_webhook;
 using testing::address;
-using testing::CountingGatherer;
 using testing::from_client;
 using testing::recipient_of;
-using testing::run;
 
 /// Definitions as a database stores them.
 struct Shelf {

@@ -7,7 +7,6 @@
 namespace postern::spool {
 namespace {
 
-using store::Database;
 using store::Row;
 
 Recipient read_recipient(const Row& row) {

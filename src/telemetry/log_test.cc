@@ -28,7 +28,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-using ::testing::StartsWith;
 
 /// A file written by a Logger and read by a test.
 class LogFile {

@@ -7,7 +7,6 @@
 namespace postern::dialect::kumo {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 /// Stands for the library that reads fields, which is in another room: one answer for each text.

@@ -14,8 +14,6 @@ namespace {
 using policy::Stage;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
-using ::testing::StartsWith;
 
 constexpr const char* local_problem = " 4.3.0 temporary local problem, try again later";
 

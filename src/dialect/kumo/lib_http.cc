@@ -16,7 +16,6 @@ namespace postern::dialect::kumo {
 
 namespace json = boost::json;
 using script::bind;
-using script::Built;
 using script::Call;
 using script::demand;
 using script::HostFunction;
@@ -24,7 +23,6 @@ using script::HostFunction;
 namespace {
 
 using Milliseconds = std::chrono::milliseconds;
-using Fields = std::vector<std::pair<std::string, std::string>>;
 
 struct Client {
   std::string user_agent;

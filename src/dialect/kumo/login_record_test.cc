@@ -14,7 +14,6 @@
 namespace postern::dialect::kumo {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 

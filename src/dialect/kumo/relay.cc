@@ -16,7 +16,6 @@ namespace postern::dialect::kumo {
 namespace {
 
 using policy::Evidence;
-using policy::Route;
 using policy::Stage;
 using policy::Step;
 using policy::Verdict;

@@ -8,7 +8,6 @@ namespace postern::dialect::kumo {
 namespace {
 
 using policy::Stage;
-using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 constexpr const char* closed = "550 5.7.1 relay not permitted to far.example";

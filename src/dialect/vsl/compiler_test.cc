@@ -12,7 +12,6 @@ namespace postern::dialect::vsl {
 namespace {
 
 using testing::expect_all;
-using ::testing::HasSubstr;
 using ::testing::StartsWith;
 using testing::value_of;
 

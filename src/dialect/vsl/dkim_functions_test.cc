@@ -5,7 +5,6 @@ namespace postern::dialect::vsl {
 namespace {
 
 namespace dkim = mailauth::dkim;
-using policy::Need;
 using policy::Stage;
 using ::testing::HasSubstr;
 using ::testing::Not;

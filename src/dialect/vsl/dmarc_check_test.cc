@@ -8,7 +8,6 @@ namespace dkim = mailauth::dkim;
 using policy::Need;
 using policy::Stage;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using testing::Scene;
 using ::testing::StartsWith;
 

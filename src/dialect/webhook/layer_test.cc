@@ -15,7 +15,6 @@ namespace {
 using namespace postern::policy::testing;
 using policy::Decision;
 using policy::Evidence;
-using policy::Route;
 using policy::Stage;
 
 PolicyFields fields_with(std::vector<std::string> networks, bool auth) {
