@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "base/text.h"
 #include "mailauth/dkim/body_hasher.h"
@@ -97,6 +98,7 @@ struct Verifier::State {
   Results results;
   std::vector<Candidate> candidates;  ///< parallel to results.signatures
   std::vector<std::unique_ptr<BodyHasher>> hashers;
+  bool over = false;  ///< the hashers are finished
 
   explicit State(VerifyOptions given) : options(std::move(given)) {}
   State(const State&) = delete;
@@ -217,10 +219,8 @@ void Verifier::State::settle(std::size_t index, Reason reason, const KeyRecord* 
   result.unsigned_octets = candidates[index].hasher->unsigned_octets();
   result.uncovered_field = has_uncovered_field(result.signature);
   result.header_ambiguous = header().ambiguous();
-  if (key != nullptr) {
-    result.key_bits = key->bits;
-    result.testing = key->testing;
-  }
+  result.key_bits = key != nullptr ? key->bits : 0;
+  result.testing = key != nullptr && key->testing;
   result.acceptable = reason == Reason::ok && result.unsigned_octets == 0 && !result.testing &&
                       !result.uncovered_field && !result.from_future && results.from_fields == 1 &&
                       !result.header_ambiguous;
@@ -228,7 +228,7 @@ void Verifier::State::settle(std::size_t index, Reason reason, const KeyRecord* 
 
 namespace {
 
-Evaluation<Results> evaluate(std::unique_ptr<Verifier::State> state, std::int64_t now) {
+Evaluation<Results> evaluate(std::shared_ptr<Verifier::State> state, std::int64_t now) {
   // Signatures with the same key name share the answer.
   std::vector<std::pair<std::string, ParsedKey>> keys;
   for (std::size_t i = 0; i < state->candidates.size(); ++i) {
@@ -257,7 +257,7 @@ Evaluation<Results> evaluate(std::unique_ptr<Verifier::State> state, std::int64_
       state->settle(i, key.error(), nullptr);
     }
   }
-  co_return std::move(state->results);
+  co_return state->results;
 }
 
 }  // namespace
@@ -284,7 +284,7 @@ bool Results::any_acceptable() const {
                      [](const SignatureResult& result) { return result.acceptable; });
 }
 
-Verifier::Verifier(VerifyOptions options) : state_(std::make_unique<State>(std::move(options))) {}
+Verifier::Verifier(VerifyOptions options) : state_(std::make_shared<State>(std::move(options))) {}
 Verifier::~Verifier() = default;
 Verifier::Verifier(Verifier&&) noexcept = default;
 Verifier& Verifier::operator=(Verifier&&) noexcept = default;
@@ -316,8 +316,10 @@ Evaluation<Results> Verifier::finish(std::int64_t now) {
     state_->collector->finish();
     state_->end_header(state_->collector);
   }
-  for (const auto& hasher : state_->hashers) hasher->finish();
-  return evaluate(std::move(state_), now);
+  if (!std::exchange(state_->over, true)) {
+    for (const auto& hasher : state_->hashers) hasher->finish();
+  }
+  return evaluate(state_, now);
 }
 
 Evaluation<Results> verify_message(std::string_view message, std::int64_t now,

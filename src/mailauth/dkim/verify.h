@@ -92,16 +92,17 @@ class Verifier {
   void feed(std::string_view chunk);
   /// Octets of memory in use, without a header section that the caller holds.
   std::size_t memory() const;
-  /// The header fields once the body has begun; null before that and after finish().
+  /// The header fields once the body has begun; null before that.
   const HeaderView* header() const;
-  /// Ends the message. Call it once: the evaluation takes over the state, and the verifier cannot
-  /// be used afterwards. `now`: seconds since 1970.
+  /// Ends the message: nothing is fed afterwards. Each further call evaluates again, as after a
+  /// failure of DNS; let the previous evaluation end first. The evaluation may outlive the
+  /// verifier. `now`: seconds since 1970.
   Evaluation<Results> finish(std::int64_t now);
 
   struct State;  ///< private to verify.cc
 
  private:
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;
 };
 
 /// Verifies a whole message, which is read during the call. `now`: seconds since 1970.

@@ -95,6 +95,29 @@ TEST(Verify, chunks_of_any_size_give_the_same_result) {
   }
 }
 
+TEST(Verify, a_message_is_evaluated_again_when_the_key_is_there) {
+  const std::string message = fields + "\r\n" + body;
+  Verifier verifier;
+  verifier.feed(signature_of(message, options_for("example.org")) + message);
+  {
+    Evaluation<Results> check = verifier.finish(now);
+    ASSERT_NE(check.next(), nullptr);
+    check.feed({.status = Answer::Status::failure, .records = {}});
+    ASSERT_EQ(check.next(), nullptr);
+    EXPECT_EQ(check.result().signatures.at(0).status, Status::temperror);
+  }
+  const std::string testing = key().public_record() + "; t=y";
+  EXPECT_TRUE(run(verifier.finish(now), nullptr, testing).signatures.at(0).testing);
+  {
+    Evaluation<Results> abandoned = verifier.finish(now);
+    ASSERT_NE(abandoned.next(), nullptr);
+  }
+  const Results results = run(verifier.finish(now));
+  ASSERT_EQ(results.signatures.size(), 1u);
+  EXPECT_TRUE(results.signatures[0].acceptable);
+  EXPECT_EQ(results.signatures[0].key_bits, 256u);
+}
+
 TEST(Verify, what_was_added_behind_l_is_not_acceptable) {
   const std::string message = fields + "\r\n" + body;
   SignOptions options = options_for("example.org");
