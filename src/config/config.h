@@ -170,7 +170,7 @@ struct AuthenticationConfig {
   policy::DmarcRule dmarc = policy::DmarcRule::report;  ///< what a DMARC fail does
   /// Where DMARC records are found.
   DmarcDiscovery dmarc_discovery = DmarcDiscovery::public_suffix;
-  std::uint64_t questions = 100;        ///< DNS queries per message
+  std::uint64_t questions = 100;        ///< DNS queries per message, for layers in shadow again
   std::uint64_t signatures = 10;        ///< DKIM signatures checked per message
   std::uint64_t dkim_replay_limit = 0;  ///< messages in 24 hours with one signature; 0: unlimited
   /// Time for a result that a policy needs; after it, a temporary failure.

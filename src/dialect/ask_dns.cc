@@ -8,14 +8,15 @@
 namespace postern::dialect {
 
 Task<dns::Answer> ask_dns(policy::Inquiry& inquiry, std::string name, dns::Type type) {
-  if (const auto* known = policy::Answers(inquiry.evidence.dns).find(name, type)) co_return *known;
+  policy::Answers answers(inquiry.evidence);
+  if (const auto* known = answers.find(name, type)) co_return *known;
   constexpr std::size_t most_answers = 1'000;  // of a decision; its record holds each
-  if (inquiry.evidence.dns.size() >= most_answers) {
+  if (answers.count() >= most_answers) {
     throw std::runtime_error("DNS: too many questions for one message");
   }
   dns::Question question{.name = lower(name), .type = type};
   co_await inquiry.ask(std::move(question));
-  const auto* answer = policy::Answers(inquiry.evidence.dns).find(name, type);
+  const auto* answer = answers.find(name, type);
   co_return answer != nullptr ? *answer : dns::Answer{};
 }
 

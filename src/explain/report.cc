@@ -292,15 +292,17 @@ std::string authentication_text(const Evidence& evidence, const Paint& paint) {
     for (const policy::Consultation& one : evidence.consulted) {
       // A table is queried with a key. A policy server's query is part of the decision.
       const bool is_line = one.request.find('\n') == std::string::npos;
-      line(fmt::format("{}{}: {}{}", shown(one.service), is_line ? " " + shown(one.request) : "",
-                       one.failed ? "failed: " : "", shown(one.answer)));
+      line(fmt::format("{}{}{}: {}{}", one.in_shadow ? "(shadow) " : "", shown(one.service),
+                       is_line ? " " + shown(one.request) : "", one.failed ? "failed: " : "",
+                       shown(one.answer)));
     }
   }
   if (evidence.dns.empty()) return out;
   out += "\n" + paint.bold("DNS answers used") + "\n";
   for (const policy::DnsRecord& one : evidence.dns) {
-    line(fmt::format("{} {}: {}", printable(one.question.name, 255),
-                     dns::to_string(one.question.type), answer_line(one.answer)));
+    line(fmt::format("{}{} {}: {}", one.in_shadow ? "(shadow) " : "",
+                     printable(one.question.name, 255), dns::to_string(one.question.type),
+                     answer_line(one.answer)));
   }
   return out;
 }
@@ -543,6 +545,7 @@ json::array consulted_json(const std::vector<policy::Consultation>& consulted) {
                                {"request", shown(one.request)},
                                {"answer", shown(one.answer)},
                                {"failed", one.failed}});
+    if (one.in_shadow) out.back().as_object()["shadow"] = true;
   }
   return out;
 }
@@ -559,6 +562,7 @@ json::array dns_answers_json(const std::vector<policy::DnsRecord>& answers) {
                                {"records", std::move(records)},
                                {"secure", one.answer.secure},
                                {"ttl", one.answer.ttl.count()}});
+    if (one.in_shadow) out.back().as_object()["shadow"] = true;
   }
   return out;
 }

@@ -107,11 +107,8 @@ Task<void> Transaction::gather(policy::Need needs, policy::Evidence& evidence) {
   }
   needs = policy::without(needs, policy::Need::rate_tokens);
   if (needs == policy::Need::none) co_return;
-  {
-    const Waiting waiting(waits_);
-    co_await authentication().gather(needs, evidence);
-  }
-  count_signatures();
+  const Waiting waiting(waits_);
+  co_await authentication().gather(needs, evidence);
 }
 
 void Transaction::count_signatures() {
@@ -187,6 +184,7 @@ Task<smtp::Reply> Transaction::decide(Stage stage) {
   if (!policy::refused(decision)) {
     if (stage == Stage::message && settings_->dkim_replay_limit > 0 && !message_->dropped) {
       co_await gather(policy::missing(policy::Need::dkim, evidence_), evidence_);
+      count_signatures();
     }
     refuse_ourselves(stage, decision);
   }

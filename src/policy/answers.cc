@@ -9,11 +9,17 @@ namespace postern::policy {
 
 const dns::Answer* Answers::find(std::string_view name, dns::Type type) {
   const auto known = std::find_if(records_.begin(), records_.end(), [&](const DnsRecord& one) {
-    return one.question.type == type && iequals(one.question.name, name);
+    return sees(one) && one.question.type == type && iequals(one.question.name, name);
   });
   if (known != records_.end()) return &known->answer;
   if (!wanted_) wanted_ = dns::Question{.name = lower(name), .type = type};
   return nullptr;
+}
+
+std::size_t Answers::count() const {
+  const auto seen =
+      std::ranges::count_if(records_, [this](const DnsRecord& one) { return sees(one); });
+  return static_cast<std::size_t>(seen);
 }
 
 namespace {
@@ -37,7 +43,7 @@ bool is_earlier_form(std::string_view recorded, std::string_view request) {
 
 const Consultation* Replies::find(std::string_view service, std::string_view request) {
   const auto known = std::find_if(known_.begin(), known_.end(), [&](const Consultation& one) {
-    return one.service == service &&
+    return (in_shadow_ || !one.in_shadow) && one.service == service &&
            (one.request == request || is_earlier_form(one.request, request));
   });
   if (known != known_.end()) return &*known;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,25 +15,37 @@ namespace postern::policy {
 /// replayed from its record. Not thread-safe.
 class Answers {
  public:
-  /// `records` is borrowed and must outlive this object.
-  explicit Answers(const std::vector<DnsRecord>& records) : records_(records) {}
+  /// `records` is borrowed and must outlive this object. Without `in_shadow` answers for layers in
+  /// shadow are not seen.
+  explicit Answers(const std::vector<DnsRecord>& records, bool in_shadow = false)
+      : records_(records), in_shadow_(in_shadow) {}
+  /// The answers that the layer which is being asked may see. Borrows `evidence`.
+  explicit Answers(const Evidence& evidence) : Answers(evidence.dns, evidence.in_shadow) {}
 
   /// Compares names case-insensitively. Null if there is no answer yet; wanted() is then the first
   /// such question.
   const dns::Answer* find(std::string_view name, dns::Type type);
   /// The first question without an answer; nullopt: none.
   const std::optional<dns::Question>& wanted() const { return wanted_; }
+  /// How many answers are seen.
+  std::size_t count() const;
 
  private:
+  bool sees(const DnsRecord& one) const { return in_shadow_ || !one.in_shadow; }
+
   const std::vector<DnsRecord>& records_;
+  const bool in_shadow_;
   std::optional<dns::Question> wanted_;
 };
 
 /// The same for the replies of other programs.
 class Replies {
  public:
-  /// `known` is borrowed and must outlive this object.
-  explicit Replies(const std::vector<Consultation>& known) : known_(known) {}
+  /// As of Answers.
+  explicit Replies(const std::vector<Consultation>& known, bool in_shadow = false)
+      : known_(known), in_shadow_(in_shadow) {}
+  /// As of Answers.
+  explicit Replies(const Evidence& evidence) : Replies(evidence.consulted, evidence.in_shadow) {}
 
   /// Null if the service has not been asked this; wanted() is then the first such request.
   const Consultation* find(std::string_view service, std::string_view request);
@@ -41,6 +54,7 @@ class Replies {
 
  private:
   const std::vector<Consultation>& known_;
+  const bool in_shadow_;
   std::optional<Consultation> wanted_;
 };
 

@@ -37,13 +37,18 @@ mailauth::Answer to_mailauth(const dns::Answer& answer) {
   return {.status = Status::failure, .records = {}};
 }
 
+DnsRecord* DnsDesk::find(const dns::Question& question, bool in_shadow) {
+  const auto found = std::ranges::find_if(records_, [&](const DnsRecord& one) {
+    return one.question == question && (in_shadow || !one.in_shadow);
+  });
+  return found == records_.end() ? nullptr : &*found;
+}
+
 Task<mailauth::Answer> DnsDesk::ask(mailauth::Question question) {
   static_assert(static_cast<int>(mailauth::RecordType::txt) == static_cast<int>(dns::Type::txt));
   dns::Question asked{.name = std::move(question.name),
                       .type = static_cast<dns::Type>(question.type)};
-  const auto known = std::find_if(records_.begin(), records_.end(),
-                                  [&](const DnsRecord& one) { return one.question == asked; });
-  if (known != records_.end()) co_return to_mailauth(known->answer);
+  if (const DnsRecord* known = find(asked, in_shadow_)) co_return to_mailauth(known->answer);
   dns::Answer answer;
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now());
   if (left <= std::chrono::milliseconds::zero()) {
@@ -52,6 +57,11 @@ Task<mailauth::Answer> DnsDesk::ask(mailauth::Question question) {
     answer.status = dns::Status::server_failure;
   } else {
     --queries_;
+    DnsRecord* known = find(asked, true);
+    if (known != nullptr && !known->answer.trouble()) {
+      known->in_shadow = false;
+      co_return to_mailauth(known->answer);
+    }
     answer = co_await resolver_.lookup(asked, std::min(left, question_within_));
   }
   mailauth::Answer result = to_mailauth(answer);
@@ -95,19 +105,24 @@ struct MessageAuthentication::Message {
 
   /// The message is complete.
   void end(Evidence& evidence) {
-    if (std::exchange(over, true)) return;
-    if (!header->complete()) {
-      header->finish();
-      begin_body();
+    if (!std::exchange(over, true)) {
+      if (!header->complete()) {
+        header->finish();
+        begin_body();
+      }
+      arc.finish();
     }
-    arc.finish();
-    evidence.author = mailauth::dmarc::author_of(header->view());
+    if (!evidence.author) evidence.author = mailauth::dmarc::author_of(header->view());
   }
 };
 
 MessageAuthentication::MessageAuthentication(const AuthenticationOptions& options,
                                              AuthenticationCaches& caches, dns::Resolver& resolver)
-    : options_(options), caches_(caches), resolver_(resolver), questions_left_(options.queries) {}
+    : options_(options),
+      caches_(caches),
+      resolver_(resolver),
+      questions_left_(options.queries),
+      shadow_questions_left_(options.queries) {}
 
 MessageAuthentication::~MessageAuthentication() = default;
 
@@ -201,7 +216,7 @@ Task<void> MessageAuthentication::find(Need needs, Evidence& evidence,
                                        std::optional<Clock::time_point> deadline) {
   if (has(needs, Need::dmarc)) needs = needs | Need::spf | Need::dkim;
   needs = missing(needs, evidence);
-  DnsDesk desk(resolver_, evidence.dns, questions_left_, options_.question_within);
+  DnsDesk desk(resolver_, evidence, left(evidence), options_.question_within);
   const auto allow = [&](std::chrono::milliseconds time) {
     desk.set_deadline(deadline.value_or(Clock::now() + time));
   };
@@ -221,7 +236,7 @@ Task<void> MessageAuthentication::find(Need needs, Evidence& evidence,
     allow(options_.decide_within / 2);
     co_await find_arc(evidence, desk);
   }
-  questions_left_ = desk.left();
+  left(evidence) = desk.left();
 }
 
 Task<void> MessageAuthentication::gather(Need needs, Evidence& evidence) {
@@ -229,10 +244,10 @@ Task<void> MessageAuthentication::gather(Need needs, Evidence& evidence) {
 }
 
 Task<void> MessageAuthentication::ask(dns::Question question, Evidence& evidence) {
-  DnsDesk desk(resolver_, evidence.dns, questions_left_, options_.question_within);
+  DnsDesk desk(resolver_, evidence, left(evidence), options_.question_within);
   co_await desk.ask(
       {.name = std::move(question.name), .type = static_cast<mailauth::RecordType>(question.type)});
-  questions_left_ = desk.left();
+  left(evidence) = desk.left();
 }
 
 Task<void> MessageAuthentication::report(Need needs, Evidence& evidence) {

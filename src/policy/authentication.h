@@ -23,7 +23,7 @@ namespace postern::policy {
 struct AuthenticationOptions {
   std::string
       receiver;  ///< our host name: %{r} of SPF (RFC 7208 §7.2) and the authserv-id of our results
-  /// DNS queries per message; further ones fail.
+  /// DNS queries per message; further ones fail. Layers in shadow have as many of their own.
   std::size_t queries = 100;
   /// Time limit of a verdict that a rule needs: the whole for SPF (RFC 7208 §4.6.4 recommends at
   /// least 20 s), half of it for each other method.
@@ -49,17 +49,19 @@ struct AuthenticationCaches {
 mailauth::Answer to_mailauth(const dns::Answer& answer);
 
 /// Answers the questions of evaluations, within a number of queries and a time. A question that was
-/// answered before is not asked again. Not thread-safe.
+/// answered before is not asked again. An answer that a layer in shadow got counts for an enforced
+/// one as if it was asked again, and a failure is asked again. Not thread-safe.
 class DnsDesk {
  public:
   /// `records`: the known answers; new ones are appended. `resolver` and `records` must outlive
   /// this object.
   DnsDesk(dns::Resolver& resolver, std::vector<DnsRecord>& records, std::size_t queries,
           std::chrono::milliseconds question_within)
-      : resolver_(resolver),
-        records_(records),
-        queries_(queries),
-        question_within_(question_within) {}
+      : DnsDesk(resolver, records, queries, question_within, false) {}
+  /// For the layer that is being asked; the records are those of `evidence`.
+  DnsDesk(dns::Resolver& resolver, Evidence& evidence, std::size_t queries,
+          std::chrono::milliseconds question_within)
+      : DnsDesk(resolver, evidence.dns, queries, question_within, evidence.in_shadow) {}
 
   /// Queries fail from `deadline` on.
   void set_deadline(std::chrono::steady_clock::time_point deadline) { deadline_ = deadline; }
@@ -80,10 +82,22 @@ class DnsDesk {
   }
 
  private:
+  DnsDesk(dns::Resolver& resolver, std::vector<DnsRecord>& records, std::size_t queries,
+          std::chrono::milliseconds question_within, bool in_shadow)
+      : resolver_(resolver),
+        records_(records),
+        queries_(queries),
+        question_within_(question_within),
+        in_shadow_(in_shadow) {}
+  /// The answer that was recorded; null: none. `in_shadow`: for layers in shadow, if it did not
+  /// fail.
+  DnsRecord* find(const dns::Question& question, bool in_shadow);
+
   dns::Resolver& resolver_;
   std::vector<DnsRecord>& records_;
   std::size_t queries_;
   std::chrono::milliseconds question_within_;
+  bool in_shadow_;
   std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
 };
 
@@ -111,7 +125,8 @@ class MessageAuthentication {
   /// Fills in the missing items of `needs` among SPF, DKIM, DMARC and ARC. If the message was not
   /// fed, DKIM and ARC find no signatures.
   Task<void> gather(Need needs, Evidence& evidence);
-  /// Asks one more question within the message's query budget; the answer is in evidence.dns.
+  /// Asks one more question within the budget of enforced or of shadow layers; the answer is in
+  /// evidence.dns.
   Task<void> ask(dns::Question question, Evidence& evidence);
   /// As gather(), for log and payload only: all verdicts together within report_within.
   Task<void> report(Need needs, Evidence& evidence);
@@ -120,6 +135,10 @@ class MessageAuthentication {
   using Clock = std::chrono::steady_clock;
   struct Message;
 
+  /// The budget of those for whom evidence is gathered.
+  std::size_t& left(const Evidence& evidence) {
+    return evidence.in_shadow ? shadow_questions_left_ : questions_left_;
+  }
   Task<void> find_dkim(Evidence& evidence, DnsDesk& desk);
   Task<void> find_arc(Evidence& evidence, DnsDesk& desk);
   /// Without a deadline each verdict has the time limit of a decision.
@@ -130,6 +149,7 @@ class MessageAuthentication {
   dns::Resolver& resolver_;
   std::unique_ptr<Message> message_;
   std::size_t questions_left_;
+  std::size_t shadow_questions_left_;
 };
 
 /// Evaluates SPF from the envelope. Needs no message, so it also replays a recorded decision from

@@ -137,20 +137,23 @@ MessageFacts facts_of(std::string_view message);
 struct DnsRecord {
   dns::Question question;  ///< as asked
   dns::Answer answer;      ///< as received
+  bool in_shadow = false;  ///< asked for layers in shadow alone: enforced layers do not see it
 };
 
 /// A request to another program during a decision, and its reply.
 struct Consultation {
-  std::string service;  ///< "inet:127.0.0.1:10023"; for a table "ldap:/etc/postfix/people.cf"
-  std::string request;  ///< the request; for a table the key
-  std::string answer;   ///< one line; if failed the reason
-  bool failed = false;  ///< no usable reply
+  std::string service;     ///< "inet:127.0.0.1:10023"; for a table "ldap:/etc/postfix/people.cf"
+  std::string request;     ///< the request; for a table the key
+  std::string answer;      ///< one line; if failed the reason
+  bool failed = false;     ///< no usable reply
+  bool in_shadow = false;  ///< as DnsRecord::in_shadow
 };
 
 /// All that a decision may depend on, for one session and its current transaction. Not thread-safe:
 /// belongs to the session's event loop.
 struct Evidence {
-  SessionFacts session;  ///< kept between transactions
+  SessionFacts session;    ///< kept between transactions
+  bool in_shadow = false;  ///< a layer in shadow is being asked (Inquiry::Trial)
 
   // One transaction.
   std::string message_id;  ///< ULID; the queue id in the reply to the end of data
@@ -177,7 +180,8 @@ struct Evidence {
   std::optional<mailauth::dkim::Results> dkim;    ///< of every signature
   std::optional<mailauth::dmarc::Result> dmarc;   ///< needs SPF and DKIM
   std::optional<mailauth::arc::Verdict> arc;      ///< verdict on the chain
-  /// The DNS answers from which the items above were made, each question once.
+  /// The DNS answers from which the items above were made. Each question is here once, and once
+  /// more if it had failed for a layer in shadow.
   std::vector<DnsRecord> dns;
   std::vector<Consultation> consulted;  ///< requests to other programs
 

@@ -1,6 +1,7 @@
 // The view of a session that layers and verifiers get: evidence to read, and ways to fetch more.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string_view>
 
@@ -85,6 +86,27 @@ class Inquiry {
 
    private:
     Evidence& all_;
+  };
+
+  /// The time in which a layer or policy is asked, perhaps in shadow. What one in shadow finds out
+  /// must not change what others decide: at the end its DNS answers and replies are marked, and its
+  /// verdicts are forgotten. An enforced layer finds them out itself, with queries of its own.
+  class Trial {
+   public:
+    /// Does nothing without `shadow`. `inquiry` must outlive this object.
+    Trial(Inquiry& inquiry, bool shadow);
+    ~Trial();
+    Trial(const Trial&) = delete;
+    Trial& operator=(const Trial&) = delete;
+
+   private:
+    Evidence& all_;
+    const bool shadow_;
+    const bool outer_;
+    const std::size_t answers_;
+    const std::size_t replies_;
+    const Need lacked_;
+    const bool author_;
   };
 
  private:

@@ -66,6 +66,27 @@ Task<void> Inquiry::gather(Need needs) {
   if (needs != Need::none) co_await gatherer_.gather(needs, all_);
 }
 
+Inquiry::Trial::Trial(Inquiry& inquiry, bool shadow)
+    : all_(inquiry.all_),
+      shadow_(shadow),
+      outer_(std::exchange(all_.in_shadow, all_.in_shadow || shadow)),
+      answers_(all_.dns.size()),
+      replies_(all_.consulted.size()),
+      lacked_(missing(Need::spf | Need::dkim | Need::dmarc | Need::arc, all_)),
+      author_(all_.author.has_value()) {}
+
+Inquiry::Trial::~Trial() {
+  all_.in_shadow = outer_;
+  if (!shadow_) return;
+  for (std::size_t i = answers_; i < all_.dns.size(); ++i) all_.dns[i].in_shadow = true;
+  for (std::size_t i = replies_; i < all_.consulted.size(); ++i) all_.consulted[i].in_shadow = true;
+  if (has(lacked_, Need::spf)) all_.spf.reset();
+  if (has(lacked_, Need::dkim)) all_.dkim.reset();
+  if (has(lacked_, Need::dmarc)) all_.dmarc.reset();
+  if (has(lacked_, Need::arc)) all_.arc.reset();
+  if (!author_) all_.author.reset();
+}
+
 ScriptSession& Inquiry::session() {
   auto& script = all_.session.script;
   if (!script) script = std::make_shared<ScriptSession>();
@@ -161,8 +182,10 @@ bool Engine::speaks_at(Stage stage) const {
 
 /// The layer's ruling. An exception is a temporary refusal: mail that a layer cannot judge is not
 /// accepted.
-Task<Ruling> Engine::ask(const Layer& layer, Stage stage, Inquiry& inquiry,
+Task<Ruling> Engine::ask(const LayerEntry& entry, Stage stage, Inquiry& inquiry,
                          std::vector<Step>& steps) const {
+  const Inquiry::Trial trial(inquiry, entry.mode == Mode::shadow);
+  const Layer& layer = *entry.layer;
   std::string cause;
   try {
     Ruling ruling = co_await layer.judge(stage, inquiry, steps);
@@ -244,7 +267,7 @@ Task<Decision> Engine::decide(Stage stage, Evidence& evidence, Gatherer& gathere
     const bool shadow = entry.mode == Mode::shadow;
     if (refused(decision) && !shadow) continue;
     const std::size_t first_step = decision.steps.size();
-    Ruling ruling = co_await ask(*entry.layer, stage, inquiry, decision.steps);
+    Ruling ruling = co_await ask(entry, stage, inquiry, decision.steps);
     merge(entry, std::move(ruling), first_step, evidence, decision);
   }
   decision.rate_tokens = evidence.rate_tokens;

@@ -75,7 +75,7 @@ class Engine {
   const std::string& definition() const { return *definition_; }
 
  private:
-  Task<Ruling> ask(const Layer& layer, Stage stage, Inquiry& inquiry,
+  Task<Ruling> ask(const LayerEntry& entry, Stage stage, Inquiry& inquiry,
                    std::vector<Step>& steps) const;
 
   std::vector<LayerEntry> layers_;

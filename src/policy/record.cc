@@ -441,6 +441,7 @@ void describe(Archive& archive, Of<Archive, DnsRecord>& dns) {
   archive.required("records", dns.answer.records);
   archive.required("secure", dns.answer.secure);
   archive.required("ttl", dns.answer.ttl);
+  archive.optional("shadow", dns.in_shadow);
 }
 
 template <class Archive>
@@ -449,6 +450,7 @@ void describe(Archive& archive, Of<Archive, Consultation>& consulted) {
   archive.required("request", consulted.request);
   archive.required("answer", consulted.answer);
   archive.optional("failed", consulted.failed);
+  archive.optional("shadow", consulted.in_shadow);
 }
 
 // Recipients of a script's copy, by their addresses.

@@ -116,6 +116,9 @@ Trace full_trace() {
   evidence.dns.push_back(
       {{"example.com", dns::Type::txt},
        {dns::Status::found, {"v=spf1 -all", "\xff\x00x"}, true, std::chrono::seconds(60)}});
+  evidence.dns.push_back({.question = {"example.com", dns::Type::a},
+                          .answer = {.status = dns::Status::timeout, .records = {}},
+                          .in_shadow = true});
   Decision rcpt{.stage = Stage::rcpt, .recipient = "a@hooks.example.net"};
   rcpt.reply.code = 0;
   rcpt.candidate = evidence.recipients[0];
@@ -167,6 +170,8 @@ TEST(Record, reads_back_what_it_wrote) {
   EXPECT_EQ(evidence.session.helo, trace.evidence.session.helo);
   EXPECT_EQ(evidence.session.tls->cipher, "TLS_AES_256_GCM_SHA384");
   EXPECT_EQ(evidence.dns[0].answer, trace.evidence.dns[0].answer);
+  EXPECT_FALSE(evidence.dns[0].in_shadow);
+  EXPECT_TRUE(evidence.dns[1].in_shadow);
   EXPECT_EQ(describe(*evidence.spf), describe(*trace.evidence.spf));
   EXPECT_EQ(evidence.spf->void_terms, 1);
   EXPECT_EQ(describe(*evidence.dkim), describe(*trace.evidence.dkim));
@@ -219,8 +224,9 @@ TEST(Record, every_member_is_written_as_it_was_read) {
       R"("reason":"y"},"arc":{"result":"fail","instance":2,"oldest_pass":1,)"
       R"("sealers":["a.example.com","b.example.com"]},"dns":[{"name":"example.com","type":16,)"
       R"("status":"found","records":["v=spf1 -all",{"base64":"/wB4"}],"secure":true,)"
-      R"("ttl":60}],"consulted":[{"service":"inet:127.0.0.1:10023","request":"a=b",)"
-      R"("answer":"action=DUNNO"},{"service":"s","request":"r","answer":"x","failed":true}],)"
+      R"("ttl":60,"shadow":true}],"consulted":[{"service":"inet:127.0.0.1:10023","request":"a=b",)"
+      R"("answer":"action=DUNNO"},{"service":"s","request":"r","answer":"x","failed":true,)"
+      R"("shadow":true}],)"
       R"("discard":"","trusted_client":true,"revoked_meanwhile":true,)"
       R"("copies":[{"recipients":["a@hooks.example.net","b@relay.example.org"],)"
       R"("meta":{"k":[1,2.5E0,"x"]},"sender":["q","example.org"],"sent_to":["z@example.org",)"

@@ -42,7 +42,7 @@ class RecordGatherer final : public policy::Gatherer {
     if (policy::has(needs, Need::dmarc)) needs = needs | Need::spf;  // it takes SPF with it
     needs = policy::missing(needs, evidence);
     NoResolver resolver;
-    policy::DnsDesk desk(resolver, evidence.dns, mailauth::spf::max_queries,
+    policy::DnsDesk desk(resolver, evidence, mailauth::spf::max_queries,
                          std::chrono::milliseconds(0));
     if (policy::has(needs, Need::spf)) {
       co_await policy::find_spf(evidence, desk, options_, nullptr);

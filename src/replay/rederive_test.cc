@@ -173,6 +173,14 @@ TEST(Rederive, evaluates_spf_and_dmarc_anew_from_the_recorded_answers) {
   const auto forged = again(spf_trace({txt("example.com", "v=spf1 -all"), dmarc}, ""));
   ASSERT_TRUE(forged);
   EXPECT_FALSE(forged->agrees());
+  // A failure that only a layer in shadow met is not what the message was judged by.
+  policy::DnsRecord trial{.question = {"example.com", dns::Type::txt},
+                          .answer = {.status = dns::Status::timeout, .records = {}},
+                          .in_shadow = true};
+  const auto failed =
+      again(spf_trace({trial, txt("example.com", "v=spf1 ip4:203.0.113.0/24 -all"), dmarc}, ""));
+  ASSERT_TRUE(failed);
+  EXPECT_TRUE(failed->agrees());
   // An answer is missing, and no server is asked for it.
   const auto incomplete = again(spf_trace({dmarc}, ""));
   ASSERT_TRUE(incomplete);

@@ -1,6 +1,7 @@
 // Evidence for replayed decisions (replay.cc).
 #pragma once
 
+#include <algorithm>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -38,7 +39,7 @@ class ReplayGatherer final : public policy::Gatherer, private dns::Resolver {
     if (!evidence.dkim && (dmarc || policy::has(needs, policy::Need::dkim))) {
       lack({"the message's DKIM signatures", {}});
     }
-    policy::DnsDesk desk(*this, evidence.dns, mailauth::spf::max_queries, within());
+    policy::DnsDesk desk(*this, evidence, mailauth::spf::max_queries, within());
     if (!evidence.spf && (dmarc || policy::has(needs, policy::Need::spf))) {
       co_await policy::find_spf(evidence, desk, options_, nullptr);
     }
@@ -46,11 +47,24 @@ class ReplayGatherer final : public policy::Gatherer, private dns::Resolver {
   }
 
   Task<void> ask(dns::Question question, policy::Evidence& evidence) override {
+    // Asked for only if the layer does not see it: a layer in shadow had this answer.
+    const auto known = std::ranges::find(evidence.dns, question, &policy::DnsRecord::question);
+    if (known != evidence.dns.end()) {
+      known->in_shadow = false;
+      co_return;
+    }
     dns::Answer answer = co_await lookup(question, within());
     evidence.dns.push_back({std::move(question), std::move(answer)});
   }
 
-  Task<void> consult(policy::Consultation question, policy::Evidence&) override {
+  Task<void> consult(policy::Consultation question, policy::Evidence& evidence) override {
+    const auto known = std::ranges::find_if(evidence.consulted, [&](const auto& one) {
+      return one.service == question.service && one.request == question.request;
+    });
+    if (known != evidence.consulted.end()) {  // as in ask()
+      known->in_shadow = false;
+      co_return;
+    }
     const bool is_table = dialect::restrictions::is_remote_table(question.service);
     lack({(is_table ? "answers of the table " : "answers of the policy server ") + question.service,
           is_table ? question.request : std::string()});

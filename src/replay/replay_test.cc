@@ -322,6 +322,16 @@ TEST(Replay, a_table_of_another_program_that_was_not_asked_is_not_guessed) {
   EXPECT_EQ(known[0].draft.substr(0, 9), "554 5.7.1");
 }
 
+TEST(Replay, dns_answers_that_a_shadow_layer_got_are_in_the_record) {
+  Settings listed = open_to_networks;
+  listed["smtpd_recipient_restrictions"] = "reject_rbl_client bl.example.net";
+  const Sent sent{.recipients = {Sent::to("b", "example.org")}};
+  EXPECT_EQ(summary(under(engine(listed), recorded(engine(open_to_networks), sent))),
+            "rcpt undecidable, message same");
+  EXPECT_EQ(summary(under(engine(listed), recorded(engine(listed, Mode::shadow), sent))),
+            "rcpt same, message same");
+}
+
 TEST(Replay, an_undecided_recipient_leaves_others_be) {
   Settings listed = open_to_networks;
   listed["smtpd_recipient_restrictions"] =

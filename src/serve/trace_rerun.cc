@@ -84,7 +84,7 @@ void tell_dns(const std::vector<policy::DnsRecord>& then, const TodaysDns& today
         fmt::format("DNS {} {}", printable(question.name, 255), dns::to_string(question.type));
     if (now.trouble()) cannot_tell.add(fmt::format("{}: {}", name, dns::to_string(now.status)));
     const auto was = std::find_if(then.begin(), then.end(), [&](const policy::DnsRecord& one) {
-      return one.question == question;
+      return !one.in_shadow && one.question == question;
     });
     if (was == then.end() || same_answer(was->answer, now)) continue;
     changes.add(fmt::format("{}: was {}, is {}", name, words_of(was->answer), words_of(now)));

@@ -193,7 +193,7 @@ Task<json::value> iprev(Call& call, std::optional<std::string> ip, Resolver) {
   using Status = policy::ClientName::Status;
   Status status = Status::waiting;
   for (int questions = 0; status == Status::waiting && questions < 100; ++questions) {
-    policy::Answers answers(evidence.dns);
+    policy::Answers answers(evidence);
     status = policy::client_name(address, answers).status;
     if (status != Status::waiting) break;
     const dns::Question wanted = *answers.wanted();

@@ -125,6 +125,10 @@ TEST_F(LibDns, questions_are_bounded) {
                              "kumo.dns.lookup_txt 'one.more.example'"),
               ::testing::HasSubstr("too many questions"));
   EXPECT_EQ(zone.asked, 1000);
+  for (policy::DnsRecord& one : evidence.dns) one.in_shadow = true;
+  EXPECT_EQ(library.answer("result(#kumo.dns.lookup_txt 'example.com')"),
+            "error: policy.lua:1: DNS: example.com TXT: there is no such name")
+      << "those of layers in shadow do not count";
 }
 
 }  // namespace

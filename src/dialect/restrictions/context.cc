@@ -47,8 +47,8 @@ Context::Context(const ListPolicy& policy, const policy::Evidence& evidence, Sta
       evidence_(evidence),
       stage_(stage),
       etrn_(is_etrn() ? lower(*evidence.etrn) : std::string()),
-      answers_(evidence.dns),
-      replies_(evidence.consulted),
+      answers_(evidence),
+      replies_(evidence),
       result_(result) {
   const bool in_transaction =
       stage >= Stage::mail && !is_etrn() &&
@@ -122,7 +122,7 @@ policy::ClientName Context::client_name() {
 
 std::string Context::client_label() const {
   if (!policy_.client_names) return "unknown";
-  policy::Answers known(evidence_.dns);
+  policy::Answers known(evidence_);
   const auto name = policy::client_name(evidence_.session.client_ip, known);
   return name.status == policy::ClientName::Status::verified ? name.name : "unknown";
 }

@@ -179,7 +179,7 @@ Task<Verdict> RestrictionsLayer::give_route(Inquiry& inquiry, std::vector<Step>&
   // An address that does not exist in a webhook domain stays unknown.
   if (evidence.candidate->route.missing == Route::Missing::unknown_address) {
     // The answers of other programs about the domain were gathered while the lists were evaluated.
-    policy::Replies replies(evidence.consulted);
+    policy::Replies replies(evidence);
     const std::string& said = evidence.candidate->address.domain;
     const DomainClass of_domain =
         policy_->domain_class(said.empty() ? policy_->myorigin : said, &replies);

@@ -104,6 +104,21 @@ TEST(RestrictionsLayer, what_no_list_refuses_gets_a_route) {
   EXPECT_EQ(outside.asked, 0);
 }
 
+TEST(RestrictionsLayer, what_lists_in_shadow_look_up_does_not_change_a_reply) {
+  Outside outside;
+  outside.zone = {{"7.2.0.192.in-addr.arpa PTR", "mx.example.com"},
+                  {"mx.example.com A", "192.0.2.7"}};
+  const auto layer = [](std::string list) {
+    const Loaded made = loaded({{"smtpd_recipient_restrictions", std::move(list)}});
+    return std::make_shared<RestrictionsLayer>(made.compiled.policy, made.definition);
+  };
+  const Engine both({{layer("reject_unknown_client_hostname, reject"), Mode::shadow},
+                     {layer("check_client_access inline:{192.0.2.7=REJECT}, reject")}});
+  const Played played = rcpt(both, recipient_of(a_webhook("a")), outside);
+  EXPECT_EQ(outside.asked, 2);
+  EXPECT_EQ(played.reply, "554 5.7.1 <unknown[192.0.2.7]>: Client host rejected: Access denied");
+}
+
 TEST(RestrictionsLayer, a_webhook_is_a_destination_of_ours) {
   Outside outside;
   const Engine lists = engine({{"smtpd_recipient_restrictions", "reject_unauth_destination"}});

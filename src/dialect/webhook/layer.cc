@@ -84,6 +84,7 @@ Task<Verdict> WebhookLayer::judge_edited(Inquiry& inquiry, std::vector<Step>& st
       verdict = co_await policy::run_plan(name(), before_, Stage::rcpt, inquiry, steps);
     if (!verdict.decides() && plan != nullptr) {
       const std::size_t first = steps.size();
+      const Inquiry::Trial trial(inquiry, policy->shadow);
       verdict = co_await policy::run_plan(name(), *plan, Stage::rcpt, inquiry, steps);
       if (policy->shadow) verdict = overlook(steps, first);
     }
@@ -102,6 +103,7 @@ Task<Verdict> WebhookLayer::judge_message(Inquiry& inquiry, std::vector<Step>& s
   const auto owner = subject ? subject->route.policy : nullptr;  // keeps the plan over co_await
   if (!owner) co_return policy::pass_on();
   const std::size_t first = steps.size();
+  const Inquiry::Trial trial(inquiry, owner->shadow);
   std::vector<Verdict> refusals;
   std::string_view refused_control;
   for (const policy::Rule& rule : owner->plan.at(Stage::message)) {
@@ -123,8 +125,10 @@ Task<Verdict> WebhookLayer::judge_recipient(Inquiry& inquiry, std::vector<Step>&
   for (const Plan* plan : plans) {
     if (plan == nullptr) continue;
     const std::size_t first = steps.size();
+    const bool shadow = owner && plan == &owner->plan && owner->shadow;
+    const Inquiry::Trial trial(inquiry, shadow);
     Verdict verdict = co_await policy::run_plan(name(), *plan, Stage::rcpt, inquiry, steps);
-    if (owner && plan == &owner->plan && owner->shadow) verdict = overlook(steps, first);
+    if (shadow) verdict = overlook(steps, first);
     if (verdict.decides()) co_return verdict;
   }
   co_return policy::pass_on();

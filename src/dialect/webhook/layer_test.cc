@@ -113,6 +113,33 @@ TEST(WebhookLayer, asks_the_offered_checks_that_its_policy_names) {
   EXPECT_EQ(judge(evidence).reply, "");
 }
 
+TEST(WebhookLayer, what_a_policy_in_shadow_mode_finds_out_is_not_evidence_for_others) {
+  class Spf final : public policy::Gatherer {
+   public:
+    Task<void> gather(policy::Need, Evidence& evidence) override {
+      evidence.spf = mailauth::spf::Result{.status = mailauth::spf::Status::fail};
+      evidence.dns.push_back({.question = {"example.com", dns::Type::txt}, .answer = {}});
+      co_return;
+    }
+  };
+  for (const bool shadow : {false, true}) {
+    PolicyFields fields = fields_with({}, false);
+    fields.require_spf = true;
+    fields.shadow = shadow;
+    Evidence evidence = from_client("198.51.100.43");
+    evidence.recipients.push_back(recipient_of(a_webhook("a"), compiled(fields)));
+    evidence.message.emplace();
+    const policy::Engine engine({{std::make_shared<WebhookLayer>()}, {policy::gateway_layer()}});
+    Spf gatherer;
+    const Decision decision = run(engine.decide(Stage::message, evidence, gatherer));
+    EXPECT_EQ(refused(decision), !shadow);
+    EXPECT_TRUE(decision.steps.front().verdict.refuses());
+    EXPECT_EQ(evidence.spf.has_value(), !shadow);
+    ASSERT_EQ(evidence.dns.size(), 1u);
+    EXPECT_EQ(evidence.dns[0].in_shadow, shadow);
+  }
+}
+
 TEST(WebhookLayer, a_policy_in_shadow_mode_is_judged_and_refuses_nothing) {
   PolicyFields fields = fields_with({"203.0.113.0/24"}, false);
   fields.require_spf = true;

@@ -59,13 +59,13 @@ export function AuthFold({ kind, story, open }: { kind: Kind; story: Story; open
 function Dns({ list }: { list: Open[] }) {
   const caption = list.length === 1 ? '1 DNS answer' : `${list.length} DNS answers`;
   return <details class="ev"><summary>{caption}</summary><Table caption={caption} heads={['Question', 'Type', 'Answer', 'TTL', 'Status', 'DNSSEC']}
-    rows={list.map((d) => [show(d.name), show(d.type), array(d.records).map(show).join('\n') || '–', d.ttl === undefined ? '' : `${show(d.ttl)} s`, show(d.status), d.secure === true ? 'secure' : d.secure === false ? 'none' : show(d.dnssec)])} /></details>;
+    rows={list.map((d) => [d.shadow === true ? `${show(d.name)} (shadow)` : show(d.name), show(d.type), array(d.records).map(show).join('\n') || '–', d.ttl === undefined ? '' : `${show(d.ttl)} s`, show(d.status), d.secure === true ? 'secure' : d.secure === false ? 'none' : show(d.dnssec)])} /></details>;
 }
 
 function Servers({ list }: { list: Open[] }) {
   const caption = list.length === 1 ? '1 answer of a policy server' : `${list.length} answers of policy servers`;
   return <details class="ev"><summary>{caption}</summary><Table caption={caption} heads={['Server', 'Answer', 'Asked']}
-    rows={list.map((one) => [show(one.service), one.failed ? `failed: ${show(one.answer)}` : show(one.answer), show(one.request)])} /></details>;
+    rows={list.map((one) => [one.shadow === true ? `${show(one.service)} (shadow)` : show(one.service), one.failed ? `failed: ${show(one.answer)}` : show(one.answer), show(one.request)])} /></details>;
 }
 
 export function Evidence({ story }: { story: Story }) {
