@@ -142,7 +142,9 @@ class ListText {
 
 PolicyFields fields_of(const store::PolicyRow& row) {
   Result<PolicyFields> fields = dialect::webhook::fields_of(row.definition);
-  if (!fields) throw storage_trouble(fields.error());
+  if (!fields) {
+    throw storage_trouble({fields.error().fault, row.id + ": " + fields.error().message});
+  }
   for (const store::CredentialRow& credential : row.credentials) {
     fields->smtp_credentials.push_back({credential.username, credential.hash});
   }

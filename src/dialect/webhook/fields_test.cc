@@ -306,10 +306,14 @@ TEST(PolicyFields, names_offered_checks_and_shows_them_where_they_are_set) {
 }
 
 /// Without its check the policy would accept what it refused.
-TEST(PolicyFields, a_recorded_check_that_is_offered_no_longer_is_an_error) {
+TEST(PolicyFields, a_recorded_check_of_a_newer_version_is_an_error) {
   std::string definition = definition_of(made(R"({"name":"p","checks":"helo_literal_is_client"})"));
   definition.replace(definition.find("helo_literal"), 4, "ehlo");
-  EXPECT_FALSE(fields_of(definition));
+  const Result<PolicyFields> read = fields_of(definition);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().message,
+            "a recorded policy definition: this version has no check `ehlo_literal_is_client`, a "
+            "newer version wrote it");
 }
 
 TEST(PolicyFields, limits_lists_to_1000_elements) {
