@@ -258,17 +258,14 @@ std::optional<std::vector<std::string>> Transaction::take_offered() {
 }
 
 Task<smtp::Reply> Transaction::helo(smtp::Helo event, std::vector<std::string> extensions) {
+  // RFC 5321 §4.1.4: a refused name leaves everything as it was, also a transaction in progress; an
+  // accepted one ends the transaction. So it is judged with evidence of its own.
+  policy::Evidence asked = evidence_.greeted(std::move(event.name), event.extended);
   if (!extensions.empty()) {
-    auto& script = evidence_.session.script;
+    auto& script = asked.session.script;
     if (!script) script = std::make_shared<policy::ScriptSession>();
     script->extensions = std::move(extensions);
   }
-  // RFC 5321 §4.1.4: a refused name leaves everything as it was, also a transaction in progress; an
-  // accepted one ends the transaction. So it is judged with evidence of its own.
-  policy::Evidence asked;
-  asked.session = evidence_.session;
-  asked.session.helo = std::move(event.name);
-  asked.session.esmtp = event.extended;
   const auto engine = settings_->engine->get();
   std::optional<policy::Decision> decision;
   if (engine->speaks_at(Stage::helo)) {
@@ -289,7 +286,6 @@ Task<smtp::Reply> Transaction::helo(smtp::Helo event, std::vector<std::string> e
 
 smtp::Reply Transaction::refuse_helo(policy::Decision decision, policy::Evidence asked) {
   const smtp::Reply reply = decision.reply;
-  if (!evidence_.session.script) evidence_.session.script = asked.session.script;
   // It gets a trace of its own, which has the refused name. That of the transaction stays open.
   policy::Trace refused;
   refused.id = new_ulid();

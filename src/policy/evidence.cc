@@ -49,6 +49,17 @@ Result<Transport> transport_of(std::string_view text) {
   return fail(Fault::malformed, "no transport: " + std::string(text));
 }
 
+Evidence Evidence::greeted(std::string name, bool extended) const {
+  Evidence asked;
+  asked.session = session;
+  asked.session.helo = std::move(name);
+  asked.session.esmtp = extended;
+  if (session.script) {
+    asked.session.script = std::make_shared<ScriptSession>(session.script->apart());
+  }
+  return asked;
+}
+
 void Evidence::reset_transaction() {
   message_id.clear();
   reverse_path.reset();

@@ -197,6 +197,10 @@ struct Evidence {
   std::vector<ScriptCopy> copies;
   DialectMemory kept;  ///< what each dialect keeps until the end of the transaction
 
+  /// The evidence for this HELO or EHLO: that of the session, without a transaction. It replaces
+  /// this object if the command is accepted; otherwise everything stays as it was (RFC 5321
+  /// §4.1.4).
+  Evidence greeted(std::string name, bool extended) const;
   /// Makes `recipient` the candidate, and forgets `rate_tokens` if its webhook is another one.
   void consider(Recipient recipient);
   /// Clears the transaction; the session's facts stay.

@@ -1,6 +1,7 @@
 // What scripts store in a session, and their changes to a message.
 #pragma once
 
+#include <concepts>
 #include <map>
 #include <memory>
 #include <optional>
@@ -17,22 +18,30 @@
 namespace postern::policy {
 
 /// What dialects keep from one stage to the next: one object of each type. An object whose type
-/// only one dialect can name is private to that dialect. Copies share the objects. Not thread-safe.
+/// only one dialect can name is private to that dialect. Copies share the objects,
+/// apart() has its own. Not thread-safe.
 class DialectMemory {
  public:
   /// The object of this type; the first call makes it from `arguments`. Valid until clear() of all
   /// copies.
   template <class T, class... Arguments>
   T& of(Arguments&&... arguments) {
-    auto& kept = kept_[typeid(T)];
-    if (!kept) kept = std::make_shared<T>(std::forward<Arguments>(arguments)...);
-    return *static_cast<T*>(kept.get());
+    Kept& kept = kept_[typeid(T)];
+    if (!kept.object) {
+      kept.object = std::make_shared<T>(std::forward<Arguments>(arguments)...);
+      if constexpr (std::copy_constructible<T>) {
+        kept.copy = [](const void* object) -> std::shared_ptr<void> {
+          return std::make_shared<T>(*static_cast<const T*>(object));
+        };
+      }
+    }
+    return *static_cast<T*>(kept.object.get());
   }
   /// Null if there is none.
   template <class T>
   const T* find() const {
     const auto found = kept_.find(typeid(T));
-    return found == kept_.end() ? nullptr : static_cast<const T*>(found->second.get());
+    return found == kept_.end() ? nullptr : static_cast<const T*>(found->second.object.get());
   }
   /// Null if there is none.
   template <class T>
@@ -41,9 +50,21 @@ class DialectMemory {
   }
   /// Drops the objects; copies keep them.
   void clear() { kept_.clear(); }
+  /// A copy that has objects of its own; those of types that cannot be copied are shared.
+  DialectMemory apart() const {
+    DialectMemory copy(*this);
+    for (auto& [type, kept] : copy.kept_) {
+      if (kept.copy != nullptr) kept.object = kept.copy(kept.object.get());
+    }
+    return copy;
+  }
 
  private:
-  std::map<std::type_index, std::shared_ptr<void>> kept_;
+  struct Kept {
+    std::shared_ptr<void> object;
+    std::shared_ptr<void> (*copy)(const void* object) = nullptr;
+  };
+  std::map<std::type_index, Kept> kept_;
 };
 
 /// Scripts' data of a connection; lives as long as the connection.
@@ -58,6 +79,12 @@ struct ScriptSession {
       offered;         ///< that a script wants EHLO to offer instead; nullopt: no change
   DialectMemory kept;  ///< what each dialect keeps until the end of the session
 
+  /// A copy whose changes this object does not have.
+  ScriptSession apart() const {
+    ScriptSession copy(*this);
+    copy.kept = kept.apart();
+    return copy;
+  }
   /// Forgets the values about the identity: the client has authenticated as another one.
   void forget_identity() {
     meta.erase("authn_id");

@@ -109,6 +109,31 @@ TEST_F(Layer, ehlo_may_offer_another_list) {
   EXPECT_THAT(said(), ElementsAre("mx.example.com 2", "mx.example.com HELO"));
 }
 
+// RFC 5321 §4.1.4: a refused name leaves the values of the connection as they were.
+TEST_F(Layer, ehlo_that_is_refused_sets_no_value) {
+  load_charged(
+      "kumo.on('smtp_server_connection_accepted', function(c) c:set_meta('k', 'connect') end)\n"
+      "kumo.on('smtp_server_ehlo', function(name, c) c:set_meta('k', ('x'):rep(1000000)) "
+      "c:set_meta('x_new', name) if name ~= 'good.example' then kumo.reject(550, 'no') end end)");
+  EXPECT_EQ(verdict(Stage::connect), "pass");
+  const std::uint64_t once = charged_.budget->used();
+  const auto greet = [&](const char* name) {
+    policy::Evidence before = std::exchange(evidence_, evidence_.greeted(name, true));
+    const std::string said = verdict(Stage::helo);
+    if (said != "pass") evidence_ = std::move(before);
+    return said;
+  };
+  EXPECT_EQ(greet("bad.example"), "550 no");
+  EXPECT_EQ(evidence_.session.script->meta.at("k"), "connect");
+  EXPECT_FALSE(evidence_.session.script->meta.contains("x_new"));
+  EXPECT_LT(charged_.budget->used(), once + 500'000) << "what was set is given back";
+  EXPECT_EQ(greet("good.example"), "pass");
+  EXPECT_EQ(greet("bad.example"), "550 no");
+  EXPECT_EQ(evidence_.session.script->meta.at("x_new"), "good.example");
+  EXPECT_EQ(evidence_.session.script->greeted_as, "good.example");
+  EXPECT_GT(charged_.budget->used(), once + 500'000);
+}
+
 TEST_F(Layer, ehlo_takes_lists_of_strings_alone) {
   for (const char* wrong : {"{ 1 }", "'PIPELINING'", "true", "{ a = 'b' }"}) {
     evidence_.session.script.reset();

@@ -36,6 +36,9 @@ struct KeptSecrets {
   SecretValues values;
 };
 
+// A refused HELO must change only a copy.
+static_assert(std::copy_constructible<KeptSecrets> && std::copy_constructible<HeldValues>);
+
 SecretValues& secret_values(policy::ScriptSession& session) {
   return session.kept.of<KeptSecrets>().values;
 }

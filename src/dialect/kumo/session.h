@@ -25,6 +25,9 @@ class HeldValues {
   /// Null: nothing is charged.
   explicit HeldValues(std::shared_ptr<MemoryBudget> budget)
       : budget_(std::move(budget)), charge_(budget_ ? MemoryCharge(*budget_) : MemoryCharge()) {}
+  /// For a copy of the values, which is charged too.
+  HeldValues(const HeldValues& other) : HeldValues(other.budget_) { (void)hold(other.octets_); }
+  HeldValues& operator=(const HeldValues&) = delete;
 
   /// Sets a value. Throws script::MemoryUsedUp if there is no room; `values` is then unchanged.
   void set(json::object& values, const std::string& name, json::value value);

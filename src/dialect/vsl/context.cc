@@ -1,7 +1,5 @@
 #include "dialect/vsl/context.h"
 
-#include <algorithm>
-
 #include "base/text.h"
 #include "dialect/vsl/machine.h"
 #include "mailauth/ar/strip.h"
@@ -69,36 +67,6 @@ const Site& site_of(script::Call& call) {
   const Site* site = call.state().user<Machine>().site;
   script::demand(site != nullptr, "only available inside a rule or an action");
   return *site;
-}
-
-void Session::settle_greeting(bool refused) {
-  Greeting asked = std::move(greetings.back());
-  greetings.pop_back();
-  if (refused) return;
-  const auto stricter = [](std::optional<Status>& one, std::optional<Status> other) {
-    const auto holds = [](const std::optional<Status>& skip) {
-      return skip && skip->kind == Status::Kind::quarantine;
-    };
-    if (holds(one)) return;
-    if (holds(other)) {
-      one = std::move(other);
-    } else if (!other) {
-      one.reset();
-    }
-  };
-  const auto before = std::ranges::find(greetings, asked.helo, &Greeting::helo);
-  if (before != greetings.end()) return stricter(before->skip, std::move(asked.skip));
-  if (asked.helo == greeted) stricter(asked.skip, skip_from_helo);
-  greetings.push_back(std::move(asked));
-}
-
-void Session::take_greeting(std::string_view helo) {
-  const auto accepted = std::ranges::find(greetings, helo, &Greeting::helo);
-  if (accepted != greetings.end()) {
-    skip_from_helo = std::move(accepted->skip);
-    greeted = std::move(accepted->helo);
-  }
-  greetings.clear();
 }
 
 const std::string& message_id_of(const Context& context) {

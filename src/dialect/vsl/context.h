@@ -99,21 +99,7 @@ struct Draft {
 struct Session {
   std::shared_ptr<const void> program;   ///< the policy that the session began with
   std::optional<Status> skip;            ///< after quarantine or faccept at connect
-  std::optional<Status> skip_from_helo;  ///< likewise at helo; reset by the next accepted HELO
-  /// What the rules said of a name.
-  struct Greeting {
-    std::string helo;
-    std::optional<Status> skip;
-  };
-  /// Since the last other stage; each name once. Another layer may refuse a name that the rules
-  /// accept, and then nothing changes (RFC 5321 §4.1.4): the next stage knows the accepted one.
-  std::vector<Greeting> greetings;
-  std::string greeted;  ///< the name that skip_from_helo is about
-  /// Keeps what the rules said of the last of `greetings`, or forgets it if they refused the name.
-  /// Of two answers about one name the stricter counts: which one was accepted is not known here.
-  void settle_greeting(bool refused);
-  /// Applies what the rules said of the name that the session has, at a stage after helo.
-  void take_greeting(std::string_view helo);
+  std::optional<Status> skip_from_helo;  ///< likewise at helo; reset by the next HELO
 };
 
 /// The state of a running directive; see Call::context(). It is null while the policy loads.

@@ -49,21 +49,8 @@ class Judge {
       : stage_(stage), held_(held), evidence_(inquiry.evidence), inquiry_(inquiry), steps_(steps) {}
 
   Task<Ruling> run() {
-    if (stage_ == Stage::helo) {
-      held_.session.greetings.push_back({.helo = evidence_.session.helo, .skip = std::nullopt});
-    }
-    Verdict verdict;
-    // RFC 5321 §4.1.4: a refused HELO leaves the session as it was.
-    const auto settle = [&](bool refused) {
-      if (stage_ == Stage::helo) held_.session.settle_greeting(refused);
-    };
-    try {
-      verdict = co_await judge();
-    } catch (...) {
-      settle(true);
-      throw;
-    }
-    settle(verdict.refuses());
+    if (stage_ == Stage::helo) held_.session.skip_from_helo.reset();
+    Verdict verdict = co_await judge();
     co_return Ruling(std::move(verdict), std::move(effects_));
   }
 
@@ -93,9 +80,7 @@ class Judge {
 
   const std::optional<Status>& skip() const {
     if (held_.session.skip) return held_.session.skip;
-    const std::optional<Status>& from_helo =
-        stage_ == Stage::helo ? held_.session.greetings.back().skip : held_.session.skip_from_helo;
-    if (from_helo) return from_helo;
+    if (held_.session.skip_from_helo) return held_.session.skip_from_helo;
     return held_.draft.skip;
   }
 
@@ -320,7 +305,7 @@ class Judge {
     if (stage_ == Stage::connect) {
       held_.session.skip = status;
     } else if (stage_ == Stage::helo) {
-      held_.session.greetings.back().skip = status;
+      held_.session.skip_from_helo = status;
     } else {
       held_.draft.skip = status;
     }
@@ -370,7 +355,6 @@ Task<Ruling> VslLayer::judge(Stage stage, Inquiry& inquiry, std::vector<Step>& s
   if (evidence.etrn || evidence.vrfy != Evidence::Vrfy::no) co_return policy::pass_on();
   const Held held = held_of(inquiry, policy_);
   policy::Tape& tape = inquiry.tape;
-  if (stage != Stage::helo) held.session.take_greeting(evidence.session.helo);
   if (tape.playing) {
     restore_state(take_line(tape.answers), held.session, held.draft);
   } else {

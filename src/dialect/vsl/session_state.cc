@@ -33,6 +33,7 @@ json::value json_of(const mail::Mailbox& mailbox) {
 }  // namespace
 
 Held held_of(policy::Inquiry& inquiry, const std::shared_ptr<const VslPolicy>& current) {
+  static_assert(std::copy_constructible<Session>, "a refused HELO must change only a copy");
   auto& session = inquiry.session().kept.of<Session>();
   if (!session.program) session.program = current;
   const auto& policy = *static_cast<const VslPolicy*>(session.program.get());
