@@ -789,14 +789,15 @@ class HeloList final : public policy::Layer {
   }
 };
 
-/// The same, and it permits recipients.
+/// The same at HELO, and it permits recipients. Keeps the last name in the session.
 class HeloRefused final : public policy::Layer {
  public:
   std::string_view name() const override { return "helo"; }
   std::string definition() const override { return "{}"; }
-  bool speaks_at(policy::Stage stage) const override { return stage == policy::Stage::helo; }
+  bool speaks_at(policy::Stage stage) const override { return stage <= policy::Stage::helo; }
   Task<policy::Ruling> judge(policy::Stage, policy::Inquiry& inquiry,
                              std::vector<policy::Step>&) const override {
+    inquiry.session().meta["helo"] = inquiry.evidence.session.helo;
     co_return inquiry.evidence.session.helo == "bad.example"
         ? policy::refuse(550, {5, 7, 1}, "not you")
         : policy::pass_on();
@@ -848,10 +849,17 @@ TEST_F(ServerTest, an_ehlo_that_is_refused_ends_no_transaction) {
   EXPECT_EQ(refused.outcome, "rejected");
   EXPECT_EQ(refused.evidence.session.helo, "bad.example");
   EXPECT_TRUE(refused.evidence.recipients.empty());
+  ASSERT_EQ(refused.decisions.size(), 2u) << "what let the client in, and the refusal";
+  EXPECT_EQ(refused.decisions[0].stage, policy::Stage::connect);
+  EXPECT_TRUE(refused.decisions[0].counted) << "metrics count it in the transaction's trace";
   const policy::Trace& accepted = recorder.traces[1];
+  EXPECT_EQ(accepted.decisions.front().stage, policy::Stage::connect);
+  EXPECT_FALSE(accepted.decisions.front().counted);
   EXPECT_EQ(accepted.outcome, "accepted");
   EXPECT_EQ(accepted.evidence.session.helo, "client.example.org");
   EXPECT_EQ(accepted.evidence.recipients.size(), 1u);
+  ASSERT_TRUE(accepted.evidence.session.script);
+  EXPECT_EQ(accepted.evidence.session.script->meta.at("helo"), "client.example.org");
 }
 
 // RFC 5321 §4.5.1.

@@ -297,6 +297,14 @@ smtp::Reply Transaction::refuse_helo(policy::Decision decision, policy::Evidence
                            std::make_move_iterator(later));
   before_.erase(before_.begin(), later);
   recount();
+  // In the session's first transaction the decision at connect is in the trace of that.
+  if (trace_) {
+    for (const policy::Decision& one : trace_->decisions) {
+      if (one.stage != Stage::connect) continue;
+      refused.decisions.push_back(one);
+      refused.decisions.back().counted = true;
+    }
+  }
   log_refusal(decision, asked, &refused);
   log_remarks(decision, asked, &refused);
   (void)refused.note(std::move(decision));

@@ -29,6 +29,7 @@ void count_layers(const policy::Decision& decision, std::string_view stage) {
 
 void count_decisions(const policy::Trace& trace) {
   for (const policy::Decision& decision : trace.decisions) {
+    if (decision.counted) continue;
     const std::string_view stage = to_string(decision.stage);
     count_layers(decision, stage);
     metrics().decision_duration.histogram({stage}).observe(decision.took);

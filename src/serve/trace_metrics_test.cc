@@ -34,6 +34,8 @@ TEST(TraceMetrics, layers_checks_and_durations_are_counted) {
                     step("webhook", "unheard_of", Kind::permit, false)};
   decision.steps.back().layer = "draft";
   policy::Trace trace;
+  trace.decisions.push_back(decision);
+  decision.counted = true;
   trace.decisions.push_back(std::move(decision));
   count_decisions(trace);
   const std::string text = telemetry::metrics().registry.render();
