@@ -29,10 +29,10 @@ import subprocess
 import sys
 import time
 
-import run as parts
+import parts
 
 WORK, SERVER, CLIENT, PORT = parts.WORK, parts.SERVER, parts.CLIENT, parts.PORT
-HARAKA = WORK / "haraka" / "node_modules" / ".bin" / "haraka"
+HARAKA = parts.PEERS / "npm" / "node_modules" / "Haraka" / "bin" / "haraka"
 VAULT, ANSWER_SECONDS, USERS = 8200, 0.2, 20
 QUIET_SECONDS, RUNAWAY_SECONDS, PROBERS, PAUSE = 3, 5, 4, 0.002
 MOST_SECONDS = 1800  # of a whole run
@@ -61,14 +61,6 @@ kumo.on('smtp_server_mail_from', function(sender) end)
 
 
 # ---------------------------------------------------------------- servers
-def certificate():
-    """One for both servers."""
-    if not (WORK / "lua.key").exists():
-        parts.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=mx.example.net",
-                  "-days", "30", "-keyout", str(WORK / "lua.key"), "-out", str(WORK / "lua.pem"))
-    return WORK / "lua.pem", WORK / "lua.key"
-
-
 class Postern:
     name = "postern"
     to = "rcpt@example.net"
@@ -81,7 +73,7 @@ class Postern:
         shutil.rmtree(top, ignore_errors=True)
         top.mkdir(parents=True)
         (top / "policy.lua").write_text(policy)
-        chain, key = certificate()
+        chain, key = parts.certificate()
         (top / "postern.toml").write_text(f"""
 [server]
 hostname = "mx.example.net"
@@ -129,7 +121,7 @@ class Haraka:
         top = WORK / "haraka-config"
         shutil.rmtree(top, ignore_errors=True)
         subprocess.run([HARAKA, "-i", top], check=True, capture_output=True)
-        chain, key = certificate()
+        chain, key = parts.certificate()
         for name, text in {
                 "smtp.ini": f"listen={SERVER}:{PORT}\nnodes={os.cpu_count()}\n", "plugins": "tls\nauth/flat_file\n", "me": "mx.example.net\n",
                 "auth_flat_file.ini": "[core]\nmethods=PLAIN\n[users]\nscott=tiger\n", "log.ini": "[main]\nlevel=notice\n",
@@ -374,7 +366,7 @@ def run_away(until):
 
 def auth(args, group, binary, results):
     if not HARAKA.exists():
-        print("\nNO COMPARISON: Haraka is not installed below build/bench/haraka\n", file=sys.stderr, flush=True)
+        print("\nNO COMPARISON: Haraka is not installed: run bench/peers\n", file=sys.stderr, flush=True)
     servers = [Postern(binary)] + ([Haraka()] if HARAKA.exists() else [])
     for number in range(args.rounds):
         for server in servers:

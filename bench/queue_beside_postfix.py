@@ -12,14 +12,14 @@ import os
 import pathlib
 import re
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
 import threading
 import time
 
-import run as parts
+import parts
+import servers as known
 
 WORK, SERVER, CLIENT, PORT = parts.WORK, parts.SERVER, parts.CLIENT, parts.PORT
 SINK = 2626
@@ -99,28 +99,19 @@ format = "json"
         sys.exit("the queue was not loaded within a minute")
 
 
-class Postfix(parts.Postfix):
+class Postfix(known.Postfix):
     """What bench/run starts, with a queue that keeps or relays."""
 
     def start(self, group, deliver, keep=False):
-        original = pathlib.Path.write_text
-
-        def write(path, text, *rest, **named):
-            if path.name == "main.cf":
-                text = text.replace("default_transport = discard:", "default_transport = smtp:")
-                text = text.replace("relay_transport = discard:", f"relay_transport = relay:[{SERVER}]:{SINK}")
-                text += "default_destination_concurrency_limit = 20\n"
-                if not deliver:
-                    text += "smtpd_recipient_restrictions = check_recipient_access static:HOLD\n"
-            if path.name == "master.cf":
-                text += "smtp unix - - n - - smtp\nrelay unix - - n - - smtp\n"
-            return original(path, text, *rest, **named)
-
-        pathlib.Path.write_text = write
-        try:
-            super().start(group)
-        finally:
-            pathlib.Path.write_text = original
+        self.main = f"""
+default_transport = smtp:
+relay_transport = relay:[{SERVER}]:{SINK}
+default_destination_concurrency_limit = 20
+"""
+        if not deliver:
+            self.main += "smtpd_recipient_restrictions = check_recipient_access static:HOLD\n"
+        self.services = "smtp unix - - n - - smtp\nrelay unix - - n - - smtp\n"
+        super().start(group)
 
 
 def load(server, *arguments):
@@ -148,15 +139,9 @@ def fsyncs(args, group, servers, folder, results):
     for server in servers:
         server.start(group, deliver=False)
         load(server, "-c", 16, "-m", 20, "-n", 100, "--eml", folder / "4096")
-        out = WORK / "strace"
-        trace = subprocess.Popen(["strace", "-f", "-qq", "-e", "trace=fsync,fdatasync,sync_file_range,sync", "-o", str(out),
-                                  *[word for pid in group.pids() for word in ("-p", str(pid))]], stderr=subprocess.DEVNULL)
-        time.sleep(2)
-        r = load(server, "-c", 16, "-m", 900, "-n", 2000 if server.name == "postern" else 600, "-t", 60, "--eml", folder / "4096")
-        trace.send_signal(signal.SIGINT)
-        trace.wait()
+        count = 2000 if server.name == "postern" else 600
+        calls, r = parts.flushes(group, lambda: load(server, "-c", 16, "-m", 900, "-n", count, "-t", 60, "--eml", folder / "4096"))
         group.stop()
-        calls = sum(1 for line in out.read_text(errors="replace").splitlines() if "sync(" in line and "resumed" not in line)
         results.append({"part": "fsyncs", "server": server.name, "a_message": calls / max(1, r["accepted"])})
         print(f'fsyncs  {server.name:8} {calls} for {r["accepted"]} messages: {calls / max(1, r["accepted"]):.2f} each', flush=True)
 

@@ -1,491 +1,326 @@
 #!/usr/bin/env python3
-"""Postern beside smtp-sink and Postfix, interleaved, on one machine. Run through bench/run.
+"""Postern beside other servers, interleaved, on one machine. Run through bench/run.
 
-Every server takes its turn in each round; compare figures of one round, and CPU rather than rates: the
-load generator shares the cores. CPU is that of the server's processes (cgroup), memory their PSS."""
+Every server takes its turn in each round; compare figures of one round, and CPU rather than rates:
+the load generator shares the cores. CPU is that of the server's processes, milters included (their
+cgroup), memory their PSS.
+
+ingest      every server under every load
+policies    Postern with each of its policies
+durability  flushes a message, counted by strace
+generator   the load generator with one thread and with two
+idle, tls, auth   sessions of Postern without messages"""
 import argparse
-import base64
+import datetime
 import json
 import os
 import pathlib
+import platform
 import re
-import resource
-import shutil
-import signal
-import socket
-import statistics
 import subprocess
 import sys
 import time
-import urllib.request
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-WORK = ROOT / "build" / "bench"
-LOAD = WORK / "smtpload"
-SERVER, CLIENT, PORT, API = "192.0.2.1", "192.0.2.10", 2525, 8025
-DNS = "127.0.0.1:5300"
-PASSWORD = "bench-password-1"
-THREADS = 0  # of Postern's event loops; 0: its default, one a core
+import figures
+import parts
+import servers as known
+from parts import (CLIENT, LOAD, PORT, ROOT, SERVER, WORK, Group, NotStarted, load, run,
+                   session_limit)
 
-
-def run(*command, **options):
-    return subprocess.run(command, check=True, text=True, capture_output=True, **options).stdout
-
-
-def own_network(*settings, bits=24):
-    """Puts the addresses of server and clients, and kernel settings, into the network namespace that the wrapper of a benchmark made.
-    Outside of one they would stay on the machine: other tests fail on it, or reach what they should not."""
-    if run("ip", "-o", "link", "show", "up").strip():
-        sys.exit("this changes addresses and kernel settings, so it needs a network namespace of its own: start it by its wrapper "
-                 "(bench/run, bench/lua, bench/vsl, bench/queue) or with unshare --net")
-    run("ip", "link", "set", "lo", "up")
-    for address in (SERVER, CLIENT):
-        run("ip", "addr", "add", f"{address}/{bits}", "dev", "lo")
-    if settings:
-        run("sysctl", "-qw", *settings)
-
-
-class Group:
-    """The server's processes and their CPU time."""
-
-    def __init__(self):
-        base = pathlib.Path("/sys/fs/cgroup")
-        self.v1 = (base / "cpuacct").is_dir()
-        self.path = (base / "cpuacct" if self.v1 else base) / f"postern-bench-{os.getpid()}"
-        self.path.mkdir(exist_ok=True)
-
-    def start(self, command, **options):
-        enter = lambda: (self.path / "cgroup.procs").write_text(str(os.getpid()))
-        return subprocess.Popen(command, preexec_fn=enter, **options)
-
-    def pids(self):
-        return [int(p) for p in (self.path / "cgroup.procs").read_text().split()]
-
-    def cpu(self):
-        if self.v1:
-            return int((self.path / "cpuacct.usage").read_text()) / 1e9
-        return int(re.search(r"usage_usec (\d+)", (self.path / "cpu.stat").read_text())[1]) / 1e6
-
-    def quiet_cpu(self):
-        last = self.cpu()
-        for _ in range(160):
-            time.sleep(0.05)
-            now = self.cpu()
-            if now - last < 0.002:
-                break
-            last = now
-        return self.cpu()
-
-    def pss(self):
-        total = 0
-        for pid in self.pids():
-            try:
-                text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-                total += int(re.search(r"^Pss:\s+(\d+)", text, re.M)[1])
-            except OSError:
-                pass
-        return total
-
-    def stop(self):
-        for attempt in range(40):
-            pids = self.pids()
-            if not pids:
-                return
-            for pid in pids:
-                try:
-                    os.kill(pid, signal.SIGTERM if attempt < 20 else signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
-            time.sleep(0.1)
+DOCUMENT, FIGURES = ROOT / "docs" / "benchmarks.md", ROOT / "bench" / "figures.json"
+MANY = 100_000_000  # messages: the time ends a measurement
+LARGE = 10 * 1024 * 1024
+# -m 900: connections are renewed before the limits of a server end them.
+MODES = {"new": ("new connections", ("-m", 1)), "reused": ("reused connections", ("-m", 900)),
+         "pipelined": ("reused connections, MAIL, RCPT and DATA pipelined",
+                       ("-m", 900, "--pipeline")),
+         "tls": ("new connections, STARTTLS", ("-m", 1, "--starttls"))}
+LOADS = {f"{name}-{mode}": {"key": f"{name}-{mode}", "title": f"{title}, {MODES[mode][0]}",
+                            "size": size, "mode": mode}
+         for name, title, size, modes in (
+             ("1k", "1 KB", 1024, ("new", "reused")),
+             ("4k", "4 KB", 4096, ("new", "reused", "pipelined", "tls")),
+             ("10k", "10 KB", 10240, ("new", "reused")),
+             ("100k", "100 KB", 102400, ("new", "reused", "tls")),
+             ("10m", "10 MB", LARGE, ("reused",)))
+         for mode in modes}
+QUICK = {"servers": "smtp-sink,postern,postern-queue", "loads": "4k-new,4k-reused,100k-reused",
+         "part": "ingest"}
 
 
-def wait_port(port=PORT):
-    for _ in range(200):
+class Bench:
+    def __init__(self, args):
+        self.args, self.group, self.results = args, Group(), []
+        binary = args.binary.resolve()
+        self.servers = []
+        for name in args.servers.split(","):
+            if name == "other":
+                self.servers.append(known.Postern(binary=args.other.resolve(), name="other"))
+            elif issubclass(known.SERVERS[name], known.Postern):
+                self.servers.append(known.SERVERS[name](binary=binary, threads=args.threads))
+            else:
+                self.servers.append(known.SERVERS[name]())
+        self.loads = [LOADS[key] for key in args.loads.split(",")]
+        sizes = sorted({4096} | {load["size"] for load in self.loads})
+        self.signed, record = parts.signed_messages(sizes, binary)
+        self.names = parts.fast_name_server(record)
+
+    def postern(self, **options):
+        return known.Postern(binary=self.args.binary.resolve(), threads=self.args.threads, **options)
+
+    def close(self):
+        self.group.remove()
+        self.names.terminate()
+        self.names.wait()
+
+    def add(self, part, **members):
+        self.results.append({"part": part, **members})
+
+    def cannot(self, server, why, load=None):
+        if not figures.missing({"results": self.results}, server.name, load):
+            print(f"{server.name}{' ' + load if load else ''}: not measured: {why}", flush=True)
+            self.add("missing", server=server.name, load=load, why=" ".join(why.split())[:200])
+
+    def started(self, server):
+        """Whether it runs and took its first messages."""
+        why = server.missing()
+        if why:
+            self.cannot(server, why)
+            return False
         try:
-            socket.create_connection((SERVER, port), timeout=1).close()
-            time.sleep(0.3)
-            return
-        except OSError:
-            time.sleep(0.05)
-    sys.exit(f"nothing listens on port {port}")
+            server.start(self.group)
+        except (NotStarted, OSError, subprocess.SubprocessError) as trouble:
+            self.group.stop()
+            self.cannot(server, f"it did not start: {trouble}")
+            return False
+        self.send(server, "-c", server.connections, "-m", 20, "-n", 200, "-t", 3)
+        return True
 
+    def send(self, server, *arguments, size=4096):
+        """Messages of that size, signed, unless the arguments name others."""
+        which = () if "--eml" in arguments else ("--eml", self.signed / str(size))
+        return load(server, "--from", "sender@example.org", "--helo", "mail.example.org",
+                    *server.flags, *arguments, *which)
 
-def api(method, path, body=None, token=None):
-    request = urllib.request.Request(f"http://127.0.0.1:{API}/api/v1{path}", method=method,
-                                     data=None if body is None else json.dumps(body).encode())
-    request.add_header("Content-Type", "application/json")
-    if token:
-        request.add_header("Authorization", "Bearer " + token)
-    with urllib.request.urlopen(request) as response:
-        return json.loads(response.read() or b"null")
+    def measure(self, server, load, *more):
+        """One measurement, as members of a result."""
+        seconds = self.args.seconds * (2 if load["size"] == LARGE else 1)
+        connections = min(server.connections, 4) if load["size"] == LARGE else server.connections
+        before = self.group.quiet_cpu()
+        r = self.send(server, "-c", connections, "-n", MANY, "-t", seconds, *MODES[load["mode"]][1],
+                      *more, size=load["size"])
+        cpu, messages = self.group.quiet_cpu() - before, r["accepted"]
+        refused = r["refused"] + r["broken"]
+        result = {"load": load["key"], "messages": messages, "refused": refused,
+                  "seconds": r["seconds"], "rate": r["messages_s"],
+                  "cpu_us": round(cpu * 1e6 / max(1, messages), 1),
+                  "p50_us": r["message_us"]["p50"], "p99_us": r["message_us"]["p99"],
+                  "p999_us": r["message_us"]["p999"],
+                  "generator_us": round(r["client_cpu_s"] * 1e6 / max(1, messages), 1),
+                  "generator_busy": round(r["client_cpu_s"] / max(0.001, r["seconds"]), 3)}
+        if refused:
+            result["said"] = r["said"].splitlines()[0][:120]
+        print(f'{server.name:16} {load["key"]:14} {r["messages_s"]:9.0f}/s '
+              f'{result["cpu_us"]:9.1f} us CPU  p99 {result["p99_us"]:8} us  refused {refused}',
+              flush=True)
+        return result
 
-
-def session_limit():
-    """Postern keeps five descriptors a session in reserve, and some for its API and queue, and refuses to start beyond that."""
-    return min(20000, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] * 7 // 8 - 2600) // 5)
-
-
-class Sink:
-    name = "smtp-sink"
-    to = "rcpt@example.net"
-
-    def start(self, group):
-        group.start(["smtp-sink", "-u", "nobody", f"{SERVER}:{PORT}", "4096"])
-        wait_port()
-
-
-class Postfix:
-    name = "postfix"
-    to = "rcpt@example.net"
-
-    def start(self, group):
-        top = WORK / "postfix"
-        shutil.rmtree(top, ignore_errors=True)
-        for folder in ("conf", "queue", "data"):
-            (top / folder).mkdir(parents=True)
-        shutil.chown(top / "data", "postfix")
-        for folder in (WORK, top):
-            folder.chmod(0o755)
-        (top / "conf" / "main.cf").write_text(f"""
-compatibility_level = 3.6
-queue_directory = {top}/queue
-data_directory = {top}/data
-command_directory = /usr/sbin
-daemon_directory = /usr/lib/postfix/sbin
-mail_owner = postfix
-setgid_group = postdrop
-myhostname = mx.example.net
-mydestination =
-alias_maps =
-alias_database =
-inet_interfaces = {SERVER}
-inet_protocols = ipv4
-mynetworks = 127.0.0.9/32
-relay_domains = example.net
-default_transport = discard:
-relay_transport = discard:
-smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
-smtpd_client_connection_count_limit = 0
-smtpd_client_connection_rate_limit = 0
-default_process_limit = 100
-smtpd_peername_lookup = no
-maillog_file = {top}/log
-maillog_file_prefixes = {top}
-""")
-        services = f"{SERVER}:{PORT} inet n - n - 100 smtpd\n"
-        services += "postlog unix-dgram n - n - 1 postlogd\n"
-        for line in ("pickup unix n - n 60 1 pickup", "cleanup unix n - n - 0 cleanup",
-                     "qmgr unix n - n 300 1 qmgr", "tlsmgr unix - - n 1000? 1 tlsmgr",
-                     "rewrite unix - - n - - trivial-rewrite", "bounce unix - - n - 0 bounce",
-                     "defer unix - - n - 0 bounce", "trace unix - - n - 0 bounce",
-                     "verify unix - - n - 1 verify", "proxymap unix - - n - - proxymap",
-                     "error unix - - n - - error", "retry unix - - n - - error",
-                     "discard unix - - n - - discard", "anvil unix - - n - 1 anvil"):
-            services += line + "\n"
-        (top / "conf" / "master.cf").write_text(services)
-        (top / "conf" / "dynamicmaps.cf").write_text("")
-        shutil.copy("/etc/postfix/postfix-files", top / "conf")
-        group.start(["postfix", "-c", str(top / "conf"), "start"],
-                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_port()
-
-
-class Postern:
-    name = "postern"
-
-    def __init__(self, strict=False, binary=ROOT / "build/release/postern"):
-        self.strict = strict  # SPF, DKIM and DMARC are required, not only reported
-        self.binary = binary
-
-    def start(self, group):
-        top = WORK / "postern"
-        shutil.rmtree(top, ignore_errors=True)
-        top.mkdir(parents=True)
-        (top / "postern.toml").write_text(f"""
-[server]
-hostname = "mx.example.net"
-data_dir = "{top}/data"
-threads = {THREADS}
-[[listener]]
-address = "{SERVER}:{PORT}"
-[limits]
-sessions = {session_limit()}
-exempt_networks = ["192.0.2.0/24"]
-[auth]
-failure_delay = "0s"
-[dns]
-servers = ["{DNS}"]
-[authentication]
-dmarc = "{"enforce" if self.strict else "report"}"
-[webhooks]
-public_domain = "hooks.example.net"
-disposition = "discard"
-[api]
-address = "127.0.0.1:{API}"
-[log]
-format = "json"
-""")
-        self.log = open(top / "log", "w")
-        group.start([str(self.binary), "serve", "--config", str(top / "postern.toml")], stdout=self.log, stderr=self.log)
-        wait_port()
-        api("POST", "/accounts", {"email": "bench@example.org", "password": PASSWORD})
-        token = api("POST", "/sessions", {"email": "bench@example.org", "password": PASSWORD})["access_token"]
-        rules = {"require_spf": True, "require_dkim": True, "allowed_dkim_domains": "example.org"} if self.strict else {}
-        policy = api("POST", "/smtp-policies",
-                     {"name": "bench", "allowed_source_ips": "192.0.2.0/24", **rules}, token)
-        # The server hashes the password with cost 12; this hash determines the maximum rate of
-        # AUTH.
-        api("POST", "/smtp-policies", {"name": "users", "require_smtp_auth": True,
-                                       "smtp_credentials": [{"username": "bench", "password": "correct-horse"}]}, token)
-        hook = api("POST", "/webhooks", {"target_url": "inbox", "smtp_security_policy_id": policy["id"]}, token)
-        self.to = hook["email_address"]
-
-
-class Other(Postern):
-    """Another commit's binary: what a change costs is measured in the same minutes."""
-    name = "other"
-
-    def __init__(self, binary):
-        super().__init__(binary=pathlib.Path(binary).resolve())
-
-
-def messages():
-    for size in (1024, 4096, 10240, 102400):
-        folder = WORK / "messages" / str(size)
-        folder.mkdir(parents=True, exist_ok=True)
-        for number in range(50):
-            path = folder / f"{number:03}.eml"
-            if path.exists():
+    # ---------------------------------------------------------------- parts
+    def ingest(self, number):
+        for server in self.servers:
+            if not self.started(server):
                 continue
-            head = (f"From: Sender <sender@example.org>\r\nTo: rcpt@example.net\r\nSubject: message {number}\r\n"
-                    f"Date: Mon, 15 Jan 2024 10:00:00 +0000\r\nMessage-ID: <{number}.{size}@example.org>\r\n"
-                    "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n").encode()
-            body = base64.b64encode(os.urandom(size)).decode()
-            lines = "\r\n".join(body[i:i + 70] for i in range(0, len(body), 70)).encode()
-            path.write_bytes(head + lines[:max(0, size - len(head) - 2)] + b"\r\n")
-    return WORK / "messages"
+            for load in self.loads:
+                if load["mode"] in server.no:
+                    self.cannot(server, server.no[load["mode"]], load["key"])
+                    continue
+                self.add("ingest", round=number, server=server.name,
+                         **self.measure(server, load))
+            self.add("memory", round=number, server=server.name, pss_kib=self.group.pss())
+            self.group.stop()
+
+    def policies(self, number):
+        for policy in known.POLICIES:
+            server = self.postern(policy=policy)
+            server.name = f"postern, {policy}"
+            if not self.started(server):
+                continue
+            for key in ("4k-new", "4k-reused"):
+                self.add("policies", round=number, policy=policy, **self.measure(server, LOADS[key]))
+            if policy == "checked":
+                r = self.send(server, "-c", 4, "-m", 50, "-n", 100, "-t", 10, "--eml",
+                              self.signed / "forged")
+                self.add("forged", round=number, messages=r["accepted"], refused=r["refused"])
+            self.group.stop()
+
+    def durability(self, number):
+        if number:
+            return
+        for server in self.servers:
+            if "queues" not in server.job:
+                continue
+            for connections in ("one", "all"):
+                if not self.started(server):
+                    continue
+                count = 1 if connections == "one" else server.connections
+                calls, r = parts.flushes(self.group, lambda: self.send(
+                    server, "-c", count, "-m", 900, "-n", 100 * count, "-t", 6))
+                print(f'{server.name:16} {count} connections: {calls} flushes for {r["accepted"]} '
+                      'messages', flush=True)
+                self.add("durability", server=server.name, connections=connections, flushes=calls,
+                         messages=r["accepted"])
+                self.group.stop()
+
+    def generator(self, number):
+        for server in (known.Sink(), self.postern()):
+            if not self.started(server):
+                continue
+            for threads in (1, 2):
+                self.add("generator", round=number, server=server.name, threads=threads,
+                         **self.measure(server, LOADS["4k-reused"], "-j", threads))
+            self.group.stop()
+
+    def idle(self, number):
+        if number:
+            return
+        for name, extra in (("plain", []), ("tls", ["--starttls"])):
+            server = self.postern()
+            if not self.started(server):
+                continue
+            self.send(server, "-c", 64, "-m", 20, "-n", 2000)
+            time.sleep(1.0)
+            before = self.group.pss()
+            wanted = min(self.args.idle, session_limit() - 50)
+            holder = subprocess.Popen([str(LOAD), "--host", SERVER, "--port", str(PORT), "--source",
+                                       CLIENT, "-c", str(wanted), "--hold", "8", *extra],
+                                      stdout=subprocess.PIPE, text=True)
+            held = int(re.search(r"READY (\d+)", holder.stdout.readline())[1])
+            time.sleep(4.0)
+            each = (self.group.pss() - before) / max(1, held)
+            print(f"idle {name}: {held} sessions, {each:.2f} KiB each", flush=True)
+            self.add("idle", mode=name, sessions=held, kib=each)
+            holder.wait()
+            self.group.stop()
+
+    def sessions(self, server, *arguments):
+        before = self.group.quiet_cpu()
+        r = load(server, "-m", 0, "--starttls", *arguments)
+        return r["sessions_s"], (self.group.quiet_cpu() - before) * 1e3 / max(1, r["sessions"])
+
+    def tls(self, number):
+        server = self.postern()
+        if self.started(server):
+            self.sessions(server, "-c", 16, "-n", 300)
+            rate, cpu = self.sessions(server, "-c", 16, "-n", 3000, "-t", 10)
+            print(f"tls sessions: {rate:.0f}/s, {cpu:.3f} ms CPU", flush=True)
+            self.add("tls", round=number, rate=rate, cpu_ms=cpu)
+            self.group.stop()
+
+    def auth(self, number):
+        server = self.postern()
+        if number == 0 and self.started(server):
+            rate, cpu = self.sessions(server, "-c", 4, "-n", 60, "-t", 60, "--auth",
+                                      "bench:correct-horse")
+            print(f"tls+auth sessions: {rate:.1f}/s, {cpu:.1f} ms CPU", flush=True)
+            self.add("auth", rate=rate, cpu_ms=cpu)
+            self.group.stop()
+
+    def play(self):
+        for number in range(self.args.rounds):
+            for part in self.args.part.split(","):
+                getattr(self, part)(number)
+
+    def document(self, began, load_before):
+        seen = {r["server"] for r in self.results if "server" in r}
+        return {"machine": machine(began, load_before, self.args),
+                "servers": [{"name": s.name, "title": s.title if s.name != "other" else "other",
+                             "job": s.job, "version": s.version() if not s.missing() else ""}
+                            for s in self.servers if s.name in seen],
+                "loads": [{"key": load["key"], "title": load["title"]} for load in self.loads],
+                "policies": [{"key": k, "title": t} for k, t in known.POLICIES.items()],
+                "results": self.results}
 
 
-def signed_messages(folder):
-    """Messages of 4 KB signed with an RSA key of 2048 bits, the same with one octet changed, and the key's record."""
-    postern, key = str(ROOT / "build/release/postern"), WORK / "s1.pem"
-    good, forged = WORK / "messages" / "signed", WORK / "messages" / "forged"
-    shutil.rmtree(good, ignore_errors=True)
-    shutil.rmtree(forged, ignore_errors=True)
-    good.mkdir()
-    forged.mkdir()
-    key.unlink(missing_ok=True)
-    made = json.loads(run(postern, "dkim", "keygen", "--domain", "example.org", "--selector", "s1", "--out", str(key), "--json"))
-    for path in sorted((folder / "4096").iterdir()):
-        text = subprocess.run([postern, "dkim", "sign", "--key", str(key), "--domain", "example.org", "--selector", "s1", str(path)],
-                              check=True, capture_output=True).stdout
-        (good / path.name).write_bytes(text)
-        (forged / path.name).write_bytes(text[:-3] + (b"A" if text[-3:-2] != b"A" else b"B") + text[-2:])
-    return good, forged, made["keys"][0]["record"]
+PARTS = ("ingest", "policies", "durability", "generator", "idle", "tls", "auth")
 
 
-def name_server(record=None):
-    """The suites' DNS stub with the benchmark's few names; Postern keeps the answers."""
-    zone = {"example.org": {"TXT": ["v=spf1 include:_spf.example.org -all"]},
-            "_spf.example.org": {"TXT": ["v=spf1 ip4:198.51.100.0/24 ip4:192.0.2.0/24 -all"]},
-            "_dmarc.example.org": {"TXT": ["v=DMARC1; p=reject"]}}
-    if record:
-        zone["s1._domainkey.example.org"] = {"TXT": [record]}
-    path = WORK / "zone.json"
-    path.write_text(json.dumps(zone))
-    host, port = DNS.split(":")
-    return subprocess.Popen([sys.executable, str(ROOT / "tests/suites/dns_stub.py"), "--listen", host, "--port", port,
-                             "--ttl", "3600", str(path)], stdout=subprocess.DEVNULL)
+def machine(began, load_before, args):
+    """What the figures depend on, as rows of a table."""
+    cpu = re.search(r"^model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text(), re.M)
+    memory = re.search(r"MemTotal:\s*(\d+)", pathlib.Path("/proc/meminfo").read_text())[1]
+    system = re.search('PRETTY_NAME="(.*)"', pathlib.Path("/etc/os-release").read_text())[1]
+    disk = run("findmnt", "-n", "-o", "FSTYPE", "-T", str(WORK)).strip()
+    loads = [" ".join(f"{value:.1f}" for value in values) for values in (load_before, os.getloadavg())]
+    commit = subprocess.run(["git", "-c", f"safe.directory={ROOT}", "-C", str(ROOT), "describe",
+                             "--always", "--dirty"], text=True, capture_output=True).stdout.strip()
+    return [["measured", f"{began:%Y-%m-%d %H:%M} UTC, {args.rounds} rounds of {args.seconds:g} s "
+             f"each, {(datetime.datetime.now(datetime.timezone.utc) - began).seconds // 60} minutes"],
+            ["commit", commit], ["processor", f"{cpu[1] if cpu else platform.machine()}, "
+                                 f"{os.cpu_count()} cores"],
+            ["memory", f"{int(memory) / 2**20:.0f} GiB"],
+            ["system", f"{system}, Linux {platform.release()}, queues on {disk}"],
+            ["load average before; after (1, 5, 15 minutes)", "; ".join(loads)]]
 
 
-def verify(args, group, folder, results):
-    """SPF, DKIM and DMARC required of signed mail, names cached; what they cost beside mail that is only looked at."""
-    good, forged, record = signed_messages(folder)
-    stub = name_server(record)
-    try:
-        for round_number in range(args.rounds):
-            for name, strict, eml in (("unsigned, reported", False, folder / "4096"), ("signed, required", True, good)):
-                server = Postern(strict)
-                server.start(group)
-                load(server, "-c", 16, "-m", 20, "-n", 400, "--from", "sender@example.org", "--eml", eml)
-                before = group.quiet_cpu()
-                r = load(server, "-c", 16, "-m", 900, "-n", 6000, "-t", 30, "--from", "sender@example.org", "--eml", eml)
-                cpu = (group.quiet_cpu() - before) * 1e6 / max(1, r["accepted"])
-                results.append({"part": "verify", "round": round_number, "name": name, "cpu_us": cpu, "rate": r["messages_s"],
-                                "accepted": r["accepted"], "refused": r["refused"] + r["broken"]})
-                print(f'verify {name:20} {r["messages_s"]:9.0f}/s {cpu:8.1f} us CPU  refused {r["refused"] + r["broken"]}', flush=True)
-                if strict:
-                    r = load(server, "-c", 4, "-m", 50, "-n", 200, "-t", 30, "--from", "sender@example.org", "--eml", forged)
-                    results.append({"part": "verify", "round": round_number, "name": "forged", "accepted": r["accepted"],
-                                    "refused": r["refused"]})
-                    print(f'verify forged: {r["accepted"]} accepted, {r["refused"]} refused', flush=True)
-                group.stop()
-    finally:
-        stub.terminate()
-        stub.wait()
-
-
-def load(server, *arguments):
-    output = subprocess.run([str(LOAD), "--host", SERVER, "--port", str(PORT), "--source", CLIENT,
-                             "--to", server.to, "--json", *map(str, arguments)], text=True, capture_output=True)
-    if output.returncode != 0:
-        print(output.stderr[:500], file=sys.stderr)
-    return json.loads(output.stdout)
-
-
-def ingest(args, group, servers, folder, results):
-    counts = {"smtp-sink": 6000, "postern": 6000, "other": 6000, "postfix": 1200}
-    for round_number in range(args.rounds):
-        for server in servers:
-            server.start(group)
-            load(server, "-c", 16, "-m", 20, "-n", 400, "--eml", folder / "4096")
-            for size in (1024, 4096, 10240, 102400):
-                for mode, per_connection in (("new", 1), ("reused", 1000000)):
-                    n = counts[server.name] // (4 if size > 50000 else 1)
-                    per = 900 if mode == "reused" else per_connection
-                    before = group.quiet_cpu()
-                    r = load(server, "-c", 16, "-m", per, "-n", n, "-t", 30, "--eml", folder / str(size))
-                    cpu = (group.quiet_cpu() - before) * 1e6 / max(1, r["accepted"])
-                    results.append({"part": "ingest", "round": round_number, "server": server.name, "size": size,
-                                    "mode": mode, "rate": r["messages_s"], "cpu_us": cpu, "p99_us": r["message_us"]["p99"],
-                                    "refused": r["refused"] + r["broken"]})
-                    print(f'{server.name:10} {size:>7} {mode:7} {r["messages_s"]:9.0f}/s {cpu:8.1f} us CPU'
-                          f'  p99 {r["message_us"]["p99"]} us  refused {r["refused"] + r["broken"]}', flush=True)
-            results.append({"part": "memory", "server": server.name, "round": round_number, "pss_kib": group.pss()})
-            group.stop()
-
-
-def idle(args, group, results):
-    for name, extra in (("plain", []), ("tls", ["--starttls"])):
-        server = Postern()
-        server.start(group)
-        load(server, "-c", 64, "-m", 20, "-n", 2000, "--size", 1024)
-        time.sleep(1.0)
-        before = group.pss()
-        holder = subprocess.Popen([str(LOAD), "--host", SERVER, "--port", str(PORT), "--source", CLIENT, "-c",
-                                   str(min(args.idle, session_limit() - 50)), "--hold", "8", *extra], stdout=subprocess.PIPE, text=True)
-        line = holder.stdout.readline()
-        held = int(re.search(r"READY (\d+)", line)[1])
-        time.sleep(4.0)
-        each = (group.pss() - before) / max(1, held)
-        print(f"idle {name}: {held} sessions, {each:.2f} KiB each", flush=True)
-        results.append({"part": "idle", "mode": name, "sessions": held, "kib": each})
-        holder.wait()
-        group.stop()
-
-
-def tls(args, group, results):
-    for round_number in range(args.rounds):
-        server = Postern()
-        server.start(group)
-        load(server, "-c", 16, "-m", 0, "-n", 300, "--starttls")
-        before = group.quiet_cpu()
-        r = load(server, "-c", 16, "-m", 0, "-n", 3000, "-t", 30, "--starttls")
-        cpu = (group.quiet_cpu() - before) * 1e3 / max(1, r["sessions"])
-        print(f'tls sessions: {r["sessions_s"]:.0f}/s, {cpu:.3f} ms CPU', flush=True)
-        results.append({"part": "tls", "round": round_number, "rate": r["sessions_s"], "cpu_ms": cpu})
-        group.stop()
-
-
-def auth(args, group, results):
-    server = Postern()
-    server.start(group)
-    before = group.quiet_cpu()
-    r = load(server, "-c", 4, "-m", 0, "-n", 60, "-t", 60, "--starttls", "--auth", "bench:correct-horse")
-    cpu = (group.quiet_cpu() - before) * 1e3 / max(1, r["sessions"])
-    print(f'tls+auth sessions: {r["sessions_s"]:.1f}/s, {cpu:.1f} ms CPU (bcrypt, cost 12)', flush=True)
-    results.append({"part": "auth", "rate": r["sessions_s"], "cpu_ms": cpu, "sessions": r["sessions"]})
-    group.stop()
-
-
-def report(results):
-    lines = []
-    rows = [r for r in results if r["part"] == "ingest"]
-    if rows:
-        peers = [name for name in ("smtp-sink", "postfix", "other") if any(r["server"] == name for r in rows)]
-        shown = ["postern", *peers]
-        beside = peers[0] if peers else "postern"
-        lines += ["| size | connections | " + " | ".join(f"{s}: msg/s; CPU µs" for s in shown)
-                  + f" | postern / {beside}: rate, CPU |", "|---" * (len(shown) + 3) + "|"]
-        for size in (1024, 4096, 10240, 102400):
-            for mode in ("new", "reused"):
-                cells, rate, cpu = [], {}, {}
-                for server in shown:
-                    chosen = [r for r in rows if (r["server"], r["size"], r["mode"]) == (server, size, mode)]
-                    if not chosen:
-                        cells.append("-")
-                        continue
-                    rate[server] = {r["round"]: r["rate"] for r in chosen}
-                    cpu[server] = {r["round"]: r["cpu_us"] for r in chosen}
-                    cells.append(f'{statistics.median(r["rate"] for r in chosen):,.0f}; '
-                                 f'{statistics.median(r["cpu_us"] for r in chosen):.0f}')
-                ratio = "-"
-                if "postern" in rate and beside in rate:
-                    ratio = ", ".join(f"{statistics.median(of['postern'][k] / of[beside][k] for k in of['postern'] if k in of[beside]):.2f}"
-                                      for of in (rate, cpu))
-                lines.append(f"| {size} | {mode} | " + " | ".join(cells) + f" | {ratio} |")
-    for r in results:
-        if r["part"] == "idle":
-            lines.append(f'\nIdle {r["mode"]} sessions: {r["sessions"]}, {r["kib"]:.2f} KiB each (PSS).')
-    chosen = [r for r in results if r["part"] == "tls"]
-    if chosen:
-        lines.append(f'\nTLS sessions (connect, STARTTLS, EHLO, QUIT): {statistics.median(r["rate"] for r in chosen):.0f}/s, '
-                     f'{statistics.median(r["cpu_ms"] for r in chosen):.3f} ms of server CPU each.')
-    for r in results:
-        if r["part"] == "auth":
-            lines.append(f'\nTLS + AUTH PLAIN sessions: {r["rate"]:.1f}/s, {r["cpu_ms"]:.1f} ms of server CPU each '
-                         '(bcrypt, cost 12, is all of it).')
-    for name in ("unsigned, reported", "signed, required"):
-        chosen = [r for r in results if r["part"] == "verify" and r["name"] == name]
-        if chosen:
-            lines.append(f'\n4 KB message, {name}: {statistics.median(r["cpu_us"] for r in chosen):.0f} µs of server CPU, '
-                         f'{statistics.median(r["rate"] for r in chosen):,.0f}/s.')
-    forged = [r for r in results if r["part"] == "verify" and r["name"] == "forged"]
-    if forged:
-        lines.append(f'\nForged: {sum(r["accepted"] for r in forged)} accepted, {sum(r["refused"] for r in forged)} refused.')
-    return "\n".join(lines)
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=0.8,
+                        help="of one measurement (default: %(default)s), twice that for 10 MB")
+    parser.add_argument("--part", default=",".join(PARTS))
+    parser.add_argument("--servers", default=",".join(known.SERVERS),
+                        help=f"of {','.join(known.SERVERS)},other")
+    parser.add_argument("--loads", default=",".join(LOADS), help=f"of {','.join(LOADS)}")
+    parser.add_argument("--idle", type=int, default=10000, help="idle sessions held")
+    parser.add_argument("--out", default=str(WORK / "results"))
+    parser.add_argument("--threads", type=int, default=0,
+                        help="event loops of Postern; 0: one a core")
+    parser.add_argument("--binary", type=pathlib.Path, default=parts.POSTERN,
+                        help="Postern's; without it bench/run builds one")
+    parser.add_argument("--other", type=pathlib.Path,
+                        help="another binary of Postern, of another commit, say: the server `other`")
+    parser.add_argument("--write", action="store_true",
+                        help="writes the generated part of docs/benchmarks.md, and bench/figures.json")
+    parser.add_argument("--quick", action="store_true",
+                        help="a minute; ratios to bench/figures.json, and a warning at + 10 %%")
+    args = parser.parse_args()
+    if args.quick:
+        for name, value in QUICK.items():
+            setattr(args, name, value)
+    return args
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--part", default="ingest,idle,tls,auth,verify")
-    parser.add_argument("--servers", default="smtp-sink,postfix,postern")
-    parser.add_argument("--idle", type=int, default=10000, help="idle sessions held")
-    parser.add_argument("--out", default=str(WORK / "results"))
-    parser.add_argument("--threads", type=int, default=0, help="event loops of Postern; 0: one a core")
-    parser.add_argument("--other", help="another binary of Postern, of another commit, say: the server named `other`")
-    args = parser.parse_args()
-    global THREADS
-    THREADS = args.threads
-
-    own_network("net.ipv4.tcp_tw_reuse=1", "net.ipv4.tcp_syncookies=0", "net.ipv4.ip_local_port_range=10000 65000")
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(100000, hard), hard))
-    folder, results, group = messages(), [], Group()
-    known = {"smtp-sink": Sink, "postfix": Postfix, "postern": Postern, "other": lambda: Other(args.other)}
+    args = arguments()
+    parts.stop_in_order()
+    began, load_before = datetime.datetime.now(datetime.timezone.utc), os.getloadavg()
+    parts.own_network("net.ipv4.tcp_tw_reuse=1", "net.ipv4.tcp_syncookies=0",
+                      "net.ipv4.ip_local_port_range=10000 65000")
+    parts.own_files()
+    parts.descriptors()
+    bench = Bench(args)
     try:
-        parts = args.part.split(",")
-        if "verify" in parts:
-            verify(args, group, folder, results)
-        stub = name_server()
-        if "ingest" in parts:
-            ingest(args, group, [known[name]() for name in args.servers.split(",")], folder, results)
-        if "idle" in parts:
-            idle(args, group, results)
-        if "tls" in parts:
-            tls(args, group, results)
-        if "auth" in parts:
-            auth(args, group, results)
-        stub.terminate()
+        bench.play()
+        document = bench.document(began, load_before)
+    except parts.Stopped:
+        sys.exit("bench: stopped; nothing is written")
     finally:
-        group.stop()
-        time.sleep(0.3)
-        group.path.rmdir()
-    pathlib.Path(args.out + ".json").write_text(json.dumps(results, indent=1))
-    text = report(results)
+        bench.close()
+    text = figures.report(document)
+    pathlib.Path(args.out + ".json").write_text(figures.compact(document))
     pathlib.Path(args.out + ".md").write_text(text + "\n")
+    if args.quick:
+        shown, warnings = figures.comparison(
+            figures.compare(json.loads(FIGURES.read_text()), document))
+        print("\n" + shown)
+        for warning in warnings:
+            print(f"WARNING: {warning}")
+        return
     print("\n" + text)
+    if args.write:
+        DOCUMENT.write_text(figures.replaced(DOCUMENT.read_text(), text))
+        FIGURES.write_text(figures.compact(document))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import statistics
 import sys
 import time
 
-import run as parts
+import parts
 
 WORK, SERVER, CLIENT, PORT = parts.WORK, parts.SERVER, parts.CLIENT, parts.PORT
 MOST_SECONDS = 1800  # of a whole run
