@@ -67,7 +67,8 @@ def with_refusals(rows):
 def measured(rows):
     """The cells of one server under one load."""
     if not median(rows, "messages"):
-        return [f"no message was accepted in {median(rows, 'seconds'):.0f} s"] + ["-"] * 5
+        said = f": {rows[0]['said']}" if rows[0].get("said") else ""
+        return [f"no message was accepted in {median(rows, 'seconds'):.1f} s{said}"] + ["-"] * 5
     return [with_refusals(rows), quantile(rows, "p50_us", 1), quantile(rows, "p99_us", 100),
             quantile(rows, "p999_us", 1000), spread([r["cpu_us"] for r in rows]),
             f'{100 * median(rows, "generator_busy"):.0f}']
@@ -149,11 +150,11 @@ def durability_table(document):
 def generator_table(document):
     titles = {server["name"]: server["title"] for server in document["servers"]}
     lines = []
-    for server in titles:
+    for server in sorted({r["server"] for r in chosen(document, "generator")}):
         for threads in (1, 2):
             rows = chosen(document, "generator", server=server, threads=threads)
             if rows:
-                lines.append([titles[server], threads, spread([r["rate"] for r in rows]),
+                lines.append([titles.get(server, server), threads, spread([r["rate"] for r in rows]),
                               spread([r["cpu_us"] for r in rows]),
                               spread([r["generator_us"] for r in rows], 1),
                               f'{100 * median(rows, "generator_busy"):.0f}'])

@@ -198,8 +198,8 @@ def wait_port(port=PORT):
     raise NotStarted(f"nothing listens on port {port}")
 
 
-def wait_files(*paths):
-    for _ in range(200):
+def wait_files(*paths, seconds=10):
+    for _ in range(seconds * 20):
         if all(path.exists() for path in paths):
             return
         time.sleep(0.05)
@@ -217,7 +217,7 @@ def api(method, path, body=None, token=None):
 
 
 def certificate():
-    """Of all servers."""
+    """(chain, key) of all servers, made once."""
     chain, key = WORK / "tls.pem", WORK / "tls.key"
     if not key.exists() or not chain.exists():
         run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
@@ -339,9 +339,9 @@ def flushes(group, action):
     trace = subprocess.Popen(["strace", "-f", "-qq", "-e", calls, "-o", str(out), *pids],
                              stderr=subprocess.DEVNULL)
     try:
-        time.sleep(2)
-        result = action()
         time.sleep(1)
+        result = action()
+        time.sleep(0.5)
     finally:
         trace.send_signal(signal.SIGINT)
         trace.wait()

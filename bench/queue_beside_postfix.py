@@ -103,14 +103,15 @@ class Postfix(known.Postfix):
     """What bench/run starts, with a queue that keeps or relays."""
 
     def start(self, group, deliver, keep=False):
-        self.main = f"""
+        self.services = self.main = ""
+        if deliver:
+            self.main = f"""
 default_transport = smtp:
 relay_transport = relay:[{SERVER}]:{SINK}
 default_destination_concurrency_limit = 20
+smtpd_recipient_restrictions =
 """
-        if not deliver:
-            self.main += "smtpd_recipient_restrictions = check_recipient_access static:HOLD\n"
-        self.services = "smtp unix - - n - - smtp\nrelay unix - - n - - smtp\n"
+            self.services = "smtp unix - - n - - smtp\nrelay unix - - n - - smtp\n"
         super().start(group)
 
 

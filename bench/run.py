@@ -104,7 +104,7 @@ class Bench:
 
     def measure(self, server, load, *more):
         """One measurement, as members of a result."""
-        seconds = self.args.seconds * (2 if load["size"] == LARGE else 1)
+        seconds = self.args.seconds * (4 if load["size"] == LARGE else 1)
         connections = min(server.connections, 4) if load["size"] == LARGE else server.connections
         before = self.group.quiet_cpu()
         r = self.send(server, "-c", connections, "-n", MANY, "-t", seconds, *MODES[load["mode"]][1],
@@ -159,17 +159,17 @@ class Bench:
         for server in self.servers:
             if "queues" not in server.job:
                 continue
+            if not self.started(server):
+                continue
             for connections in ("one", "all"):
-                if not self.started(server):
-                    continue
                 count = 1 if connections == "one" else server.connections
                 calls, r = parts.flushes(self.group, lambda: self.send(
-                    server, "-c", count, "-m", 900, "-n", 100 * count, "-t", 6))
+                    server, "-c", count, "-m", 900, "-n", 50 * count, "-t", 3))
                 print(f'{server.name:16} {count} connections: {calls} flushes for {r["accepted"]} '
                       'messages', flush=True)
                 self.add("durability", server=server.name, connections=connections, flushes=calls,
                          messages=r["accepted"])
-                self.group.stop()
+            self.group.stop()
 
     def generator(self, number):
         for server in (known.Sink(), self.postern()):
@@ -267,7 +267,7 @@ def arguments():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=0.8,
-                        help="of one measurement (default: %(default)s), twice that for 10 MB")
+                        help="of one measurement (default: %(default)s), four times that for 10 MB")
     parser.add_argument("--part", default=",".join(PARTS))
     parser.add_argument("--servers", default=",".join(known.SERVERS),
                         help=f"of {','.join(known.SERVERS)},other")
