@@ -2,14 +2,15 @@
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
-.PHONY: help run demo shots test build bootstrap bootstrap-test asan tsan fuzz coverage bench differential crash stop-asan stop-tsan format lint clean
+.PHONY: help run demo shots test build bootstrap bootstrap-test asan tsan fuzz coverage bench bench-quick differential crash stop-asan stop-tsan format lint clean
 
 help:
 	@echo "make run       install what is missing, build, start the gateway on this machine only"
 	@echo "make demo      in a second shell: a policy, a webhook, a mail, a refusal explained"
 	@echo "make shots     pictures of every page with demo data, light, dark and phone, in build/shots"
 	@echo "make test      install, build, run every test and suite"
-	@echo "make bench     the benchmarks beside smtp-sink and Postfix"
+	@echo "make bench     Postern beside other servers; writes docs/benchmarks.md anew (root)"
+	@echo "make bench-quick  a minute: ratios to the committed figures, a warning at +10 % (root)"
 	@echo "make differential  random restriction lists beside the real Postfix (root, postfix-pcre)"
 	@echo "make crash     100 kills under load: nothing acknowledged is lost (ROUNDS=, SEED=, SHIM=all)"
 	@echo "make stop-asan | stop-tsan  20 stops with everything under way, with sanitizers"
@@ -69,7 +70,10 @@ coverage: bootstrap
 	@tools/coverage
 
 bench: bootstrap
-	@bench/run
+	@bench/run --write
+
+bench-quick: bootstrap
+	@bench/run --quick
 
 format:
 	@git ls-files 'src/*.h' 'src/*.cc' 'fuzz/*.cc' 'bench/*.cc' 'tests/*.cc' | xargs clang-format-19 -i

@@ -1,8 +1,9 @@
 """From results to tables and comparisons, without a server: everything here is a function of the
 document that bench/run.py writes (build/bench/results.json, bench/figures.json).
 
-The document: `machine` (a list of [what, value]), `servers`, `loads` and `policies` (in the order of
-the tables; name or key, title, ...) and `results`, one object for each measurement of a round."""
+The document: `machine` (a list of [what, value]), `servers`, `loads` and `policies` (in the order
+of the tables; name or key, title, ...) and `results`, one object for each measurement of a
+round."""
 import json
 import statistics
 
@@ -125,8 +126,10 @@ def policy_table(document):
         for load in ("4k-new", "4k-reused"):
             rows = chosen(document, "policies", policy=policy["key"], load=load)
             base = chosen(document, "policies", policy="none", load=load)
-            cells += [with_refusals(rows), spread([r["cpu_us"] for r in rows]),
-                      f'{statistics.median(ratios(rows, base, "cpu_us")):.2f}'] if rows else ["-"] * 3
+            relative = ratios(rows, base, "cpu_us")
+            cells += [with_refusals(rows) if rows else "-",
+                      spread([r["cpu_us"] for r in rows]) if rows else "-",
+                      f"{statistics.median(relative):.2f}" if relative else "-"]
         lines.append([policy["title"], *cells])
     each = ["messages/s", "CPU µs a message", "CPU / none"]
     return table(["policy", *(f"{what}, {mode}" for mode in ("new", "reused") for what in each)],
@@ -154,7 +157,8 @@ def generator_table(document):
         for threads in (1, 2):
             rows = chosen(document, "generator", server=server, threads=threads)
             if rows:
-                lines.append([titles.get(server, server), threads, spread([r["rate"] for r in rows]),
+                lines.append([titles.get(server, server), threads,
+                              spread([r["rate"] for r in rows]),
                               spread([r["cpu_us"] for r in rows]),
                               spread([r["generator_us"] for r in rows], 1),
                               f'{100 * median(rows, "generator_busy"):.0f}'])
@@ -165,7 +169,8 @@ def generator_table(document):
 def session_lines(document):
     lines = []
     for r in chosen(document, "idle"):
-        lines.append(f'* {r["sessions"]:,} idle {r["mode"]} sessions: {r["kib"]:.2f} KiB each (PSS)')
+        lines.append(f'* {r["sessions"]:,} idle {r["mode"]} sessions: {r["kib"]:.2f} KiB each '
+                     '(PSS)')
     rows = chosen(document, "tls")
     if rows:
         lines.append(f'* TLS sessions (connect, STARTTLS, EHLO, QUIT): '

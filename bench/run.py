@@ -66,7 +66,8 @@ class Bench:
         self.names = parts.fast_name_server(record)
 
     def postern(self, **options):
-        return known.Postern(binary=self.args.binary.resolve(), threads=self.args.threads, **options)
+        return known.Postern(binary=self.args.binary.resolve(), threads=self.args.threads,
+                             **options)
 
     def close(self):
         self.group.remove()
@@ -146,7 +147,8 @@ class Bench:
             if not self.started(server):
                 continue
             for key in ("4k-new", "4k-reused"):
-                self.add("policies", round=number, policy=policy, **self.measure(server, LOADS[key]))
+                self.add("policies", round=number, policy=policy,
+                         **self.measure(server, LOADS[key]))
             if policy == "checked":
                 r = self.send(server, "-c", 4, "-m", 50, "-n", 100, "-t", 10, "--eml",
                               self.signed / "forged")
@@ -250,11 +252,13 @@ def machine(began, load_before, args):
     memory = re.search(r"MemTotal:\s*(\d+)", pathlib.Path("/proc/meminfo").read_text())[1]
     system = re.search('PRETTY_NAME="(.*)"', pathlib.Path("/etc/os-release").read_text())[1]
     disk = run("findmnt", "-n", "-o", "FSTYPE", "-T", str(WORK)).strip()
-    loads = [" ".join(f"{value:.1f}" for value in values) for values in (load_before, os.getloadavg())]
+    took = (datetime.datetime.now(datetime.timezone.utc) - began).seconds
+    loads = [" ".join(f"{value:.1f}" for value in values)
+             for values in (load_before, os.getloadavg())]
     commit = subprocess.run(["git", "-c", f"safe.directory={ROOT}", "-C", str(ROOT), "describe",
                              "--always", "--dirty"], text=True, capture_output=True).stdout.strip()
     return [["measured", f"{began:%Y-%m-%d %H:%M} UTC, {args.rounds} rounds of {args.seconds:g} s "
-             f"each, {(datetime.datetime.now(datetime.timezone.utc) - began).seconds // 60} minutes"],
+             f"each, {took // 60} min {took % 60} s"],
             ["commit", commit], ["processor", f"{cpu[1] if cpu else platform.machine()}, "
                                  f"{os.cpu_count()} cores"],
             ["memory", f"{int(memory) / 2**20:.0f} GiB"],
@@ -279,9 +283,11 @@ def arguments():
     parser.add_argument("--binary", type=pathlib.Path, default=parts.POSTERN,
                         help="Postern's; without it bench/run builds one")
     parser.add_argument("--other", type=pathlib.Path,
-                        help="another binary of Postern, of another commit, say: the server `other`")
+                        help="another binary of Postern, of another commit, say: the server "
+                        "`other`")
     parser.add_argument("--write", action="store_true",
-                        help="writes the generated part of docs/benchmarks.md, and bench/figures.json")
+                        help="writes the generated part of docs/benchmarks.md, and "
+                        "bench/figures.json")
     parser.add_argument("--quick", action="store_true",
                         help="a minute; ratios to bench/figures.json, and a warning at + 10 %%")
     args = parser.parse_args()

@@ -383,7 +383,8 @@ import "objects" as net;
 }
 """
 HOOKS = "hooks.example.net"
-POLICIES = {"none": "none", "lists": "restriction lists", "webhook": "webhook policy, networks only",
+POLICIES = {"none": "none", "lists": "restriction lists",
+            "webhook": "webhook policy, networks only",
             "checked": "SPF, DKIM and DMARC required", "lua": "Lua hooks", "vsl": ".vsl rules",
             "all": "all of them together"}
 

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""Self-test of the benchmarks' statistics, tables and comparison; starts no server."""
+import json
+import pathlib
+import sys
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+sys.dont_write_bytecode = True
+
+import figures  # noqa: E402
+import run  # noqa: E402
+import servers  # noqa: E402
+
+
+def result(server, number, cpu, rate=1000.0, **members):
+    return {"part": "ingest", "round": number, "server": server, "load": "4k-new", "rate": rate,
+            "cpu_us": cpu, "p50_us": 1500, "p99_us": 12500, "p999_us": 20000, "messages": 5000,
+            "refused": 0, "seconds": 1.0, "generator_us": 60.0, "generator_busy": 0.4, **members}
+
+
+def document(*results, **members):
+    kinds = (("smtp-sink", "smtp-sink"), ("postern", "Postern"), ("postfix", "Postfix"))
+    return {"machine": [["processor", "one"]],
+            "servers": [{"name": n, "title": t, "job": "works", "version": "1"} for n, t in kinds],
+            "loads": [{"key": "4k-new", "title": "4 KB"}], "policies": [],
+            "results": list(results), **members}
+
+
+class Statistics(unittest.TestCase):
+    def test_spread_is_the_median_with_both_ends(self):
+        self.assertEqual("2,000 (1,000 to 9,000)", figures.spread([9000, 1000, 2000]))
+        self.assertEqual("0.50", figures.spread([0.5], 2))
+
+    def test_ratios_are_of_the_same_round(self):
+        ours = [{"round": 0, "x": 2}, {"round": 1, "x": 30}, {"round": 2, "x": 5}]
+        theirs = [{"round": 1, "x": 10}, {"round": 0, "x": 1}]
+        self.assertEqual([2, 3], figures.ratios(ours, theirs, "x"))
+
+    def test_a_quantile_needs_messages(self):
+        rows = [result("postern", 0, 100, messages=999)]
+        self.assertEqual("-", figures.quantile(rows, "p999_us", 1000))
+        self.assertEqual("12", figures.quantile(rows, "p99_us", 100))
+        self.assertEqual("1.50", figures.quantile(rows, "p50_us", 1))
+
+
+class Tables(unittest.TestCase):
+    def test_no_server_is_left_out_in_silence(self):
+        text = figures.report(document(
+            result("postern", 0, 100),
+            {"part": "missing", "server": "postfix", "load": None, "why": "no package"},
+            {"part": "missing", "server": "smtp-sink", "load": "4k-new", "why": "it cannot"}))
+        self.assertIn("| Postfix | not measured: no package |", text)
+        self.assertIn("| smtp-sink | not measured: it cannot |", text)
+        self.assertIn("| Postern | 1,000 | 1.50 | 12 | 20 | 100 | 40 |", text)
+
+    def test_refusals_are_shown_beside_the_rate(self):
+        text = figures.report(document(result("postern", 0, 100, refused=7)))
+        self.assertIn("1,000; **7 of 5,007 refused or broken**", text)
+
+    def test_a_server_that_accepts_nothing_says_what_it_answered(self):
+        text = figures.report(document(result("postern", 0, 100, messages=0, said="3  421 no")))
+        self.assertIn("no message was accepted in 1.0 s: 3  421 no", text)
+
+    def test_every_row_has_as_many_cells_as_its_head(self):
+        names = list(servers.SERVERS)
+        rows = [result(n, r, 100 + r) for n in names for r in (0, 1)]
+        rows += [{**result(n, 0, 100), "part": "generator", "threads": t}
+                 for n in ("smtp-sink", "postern") for t in (1, 2)]
+        rows += [{**result(None, 0, 100), "part": "policies", "policy": p, "load": load}
+                 for p in servers.POLICIES for load in ("4k-new", "4k-reused")]
+        rows += [{"part": "durability", "server": "postfix", "connections": "one", "flushes": 9,
+                  "messages": 9}, {"part": "memory", "server": "postfix", "pss_kib": 2048},
+                 {"part": "tls", "round": 0, "rate": 10.0, "cpu_ms": 0.3}]
+        text = figures.report(document(*rows, servers=[
+            {"name": n, "title": s.title, "job": s.job, "version": "1"}
+            for n, s in servers.SERVERS.items()],
+            policies=[{"key": k, "title": t} for k, t in servers.POLICIES.items()]))
+        cells = None
+        for line in text.splitlines():
+            if not line.startswith("|"):
+                cells = None
+                continue
+            cells = cells or line.count("|")
+            self.assertEqual(cells, line.count("|"), line)
+        self.assertIn("| Postfix | 1.00 (9) | - |", text)
+
+    def test_only_what_is_between_the_marks_is_replaced(self):
+        text = f"before\n{figures.BEGIN}\nold\n{figures.END}\nafter\n"
+        self.assertEqual(f"before\n{figures.BEGIN}\nnew\n{figures.END}\nafter\n",
+                         figures.replaced(text, "new"))
+        with self.assertRaises(ValueError):
+            figures.replaced("no marks", "new")
+
+    def test_the_document_has_marks_and_the_committed_figures_make_its_tables(self):
+        text = run.DOCUMENT.read_text()
+        committed = json.loads(run.FIGURES.read_text())
+        self.assertEqual(text, figures.replaced(text, figures.report(committed)))
+
+    def test_the_committed_file_is_json_with_a_line_for_each_result(self):
+        made = document(result("postern", 0, 100), result("postern", 1, 100))
+        self.assertEqual(made, json.loads(figures.compact(made)))
+        self.assertEqual(2, figures.compact(made).count('"part": "ingest"'))
+
+
+class Comparison(unittest.TestCase):
+    def compared(self, then, now):
+        """Both are (smtp-sink's CPU, Postern's)."""
+        made = [document(result("smtp-sink", 0, sink), result("postern", 0, cpu))
+                for sink, cpu in (then, now)]
+        return figures.comparison(figures.compare(*made))
+
+    def test_ten_percent_more_warns(self):
+        self.assertEqual([], self.compared((50, 100), (50, 109))[1])
+        warnings = self.compared((50, 100), (50, 112))[1]
+        self.assertEqual(["Postern, 4 KB: CPU a message is 12 % above the committed figure"],
+                         warnings)
+
+    def test_a_slower_machine_does_not(self):
+        shown, warnings = self.compared((50, 100), (100, 200))
+        self.assertEqual([], warnings)
+        self.assertIn("| Postern | 4 KB | 200 | 100 | 2.00 | 1.00 | 1.00 |", shown)
+
+    def test_what_one_side_did_not_measure_is_left_out(self):
+        both = document(result("smtp-sink", 0, 50), result("postern", 0, 100))
+        none = document(result("smtp-sink", 0, 50), result("postern", 0, 100, messages=0))
+        self.assertEqual([], figures.compare(none, both))
+
+
+class Definitions(unittest.TestCase):
+    def test_the_loads_of_the_short_form_and_the_pairs_exist(self):
+        self.assertLessEqual(set(run.QUICK["loads"].split(",")), set(run.LOADS))
+        self.assertLessEqual(set(run.QUICK["servers"].split(",")), set(servers.SERVERS))
+        self.assertLessEqual({name for pair in figures.PAIRS for name in pair},
+                             set(servers.SERVERS))
+
+    def test_what_a_server_cannot_do_is_a_mode(self):
+        for server in servers.SERVERS.values():
+            self.assertLessEqual(set(server.no), set(run.MODES), server.name)
+
+
+if __name__ == "__main__":
+    unittest.main()
