@@ -194,10 +194,13 @@ class PostfixRspamd(Postfix):
         sockets = socket_folder()
         top = self.folder()
         top.chmod(0o777)
+        cache = WORK / "rspamd-cache"  # compiled patterns, which take half a minute
+        cache.mkdir(exist_ok=True)
+        cache.chmod(0o777)
         (top / "rules.lua").write_text('require "global_functions"()\n')
         (top / "rspamd.conf").write_text(f"""
 options {{ dns {{ nameserver = ["127.0.0.1:53:10"]; timeout = 1s; }} filters = "dkim";
-  tempdir = "{top}"; pidfile = "{top}/pid"; local_addrs = ["127.0.0.9"];
+  hs_cache_dir = "{cache}"; tempdir = "{top}"; pidfile = "{top}/pid"; local_addrs = ["127.0.0.9"];
   url_tld = "/usr/share/rspamd/effective_tld_names.dat";
   control_socket = "{top}/control mode=0600"; }}
 logging {{ type = "file"; filename = "{top}/log"; level = "warning"; }}
