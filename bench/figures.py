@@ -5,6 +5,7 @@ The document: `machine` (a list of [what, value]), `servers`, `loads` and `polic
 of the tables; name or key, title, ...) and `results`, one object for each measurement of a
 round."""
 import json
+import re
 import statistics
 
 BEGIN = "<!-- Made by make bench: begin -->"
@@ -179,11 +180,6 @@ def session_lines(document):
     for r in chosen(document, "auth"):
         lines.append(f'* TLS and AUTH PLAIN sessions: {r["rate"]:.1f} a second, {r["cpu_ms"]:.1f} '
                      'ms of server CPU each (nearly all of it bcrypt, cost 12)')
-    rows = chosen(document, "forged")
-    if rows:
-        lines.append(f'* Forged messages under "SPF, DKIM and DMARC required": '
-                     f'{sum(r["messages"] for r in rows)} accepted, '
-                     f'{sum(r["refused"] for r in rows)} refused')
     return "\n".join(lines)
 
 
@@ -198,11 +194,18 @@ def report(document):
     for part, title, shown in (("policies", "Policies of Postern, 4 KB", policy_table),
                                ("durability", "Flushes", durability_table),
                                ("generator", "The load generator, 4 KB, reused connections",
-                                generator_table)):
+                                generator_table),
+                               ("forged", "Forged messages", forged_table)):
         if chosen(document, part):
             parts += [f"### {title}", shown(document)]
     lines = session_lines(document)
     return "\n\n".join(parts + (["### Sessions", lines] if lines else []))
+
+
+def forged_table(document):
+    lines = [[r["title"], r["messages"], r["refused"], re.sub(r"^\d+ +", "", r["said"]) or "-"]
+             for r in chosen(document, "forged")]
+    return table(["server", "accepted", "refused", "a reply"], lines)
 
 
 def replaced(text, generated):

@@ -72,6 +72,8 @@ class Tables(unittest.TestCase):
                  for p in servers.POLICIES for load in ("4k-new", "4k-reused")]
         rows += [{"part": "durability", "server": "postfix", "connections": "one", "flushes": 9,
                   "messages": 9}, {"part": "memory", "server": "postfix", "pss_kib": 2048},
+                 {"part": "forged", "title": "Postern", "messages": 0, "refused": 20,
+                  "said": "20  550 5.7.1 no"},
                  {"part": "tls", "round": 0, "rate": 10.0, "cpu_ms": 0.3}]
         text = figures.report(document(*rows, servers=[
             {"name": n, "title": s.title, "job": s.job, "version": "1"}
@@ -85,6 +87,7 @@ class Tables(unittest.TestCase):
             cells = cells or line.count("|")
             self.assertEqual(cells, line.count("|"), line)
         self.assertIn("| Postfix | 1.00 (9) | - |", text)
+        self.assertIn("| Postern | 0 | 20 | 550 5.7.1 no |", text)
 
     def test_only_what_is_between_the_marks_is_replaced(self):
         text = f"before\n{figures.BEGIN}\nold\n{figures.END}\nafter\n"
