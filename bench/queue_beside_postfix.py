@@ -241,7 +241,7 @@ def main():
         for part in args.part.split(","):
             {"receive": receive, "fsyncs": fsyncs, "relay": relay, "restart": restart}[part](args, group, servers, folder, results)
     finally:
-        group.stop()
+        group.remove()
         stub.terminate()
         stub.wait()
     print(summary(results))
