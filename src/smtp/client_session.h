@@ -79,6 +79,7 @@ struct DeliveryDone {
   bool retry_without_tls = false;  ///< level may: dial this address again with level none
   /// The host takes no more transactions on this connection (MAILMAX, RFC 9422 §4.1), and some
   /// recipients have no result: dial the same host again for these.
+  bool same_host = false;
   bool chunking_failed = false;      ///< lost during BDAT: use DATA with this host for a day
   bool credentials_refused = false;  ///< the host rejected our AUTH credentials: tell the operator
   bool dsn_offered = false;          ///< the host offers DSN: it reports success (RFC 3461 §5.2.2)
