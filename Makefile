@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
-.PHONY: help run demo shots test build bootstrap bootstrap-test asan tsan fuzz coverage bench bench-quick differential crash stop-asan stop-tsan format lint clean
+.PHONY: help run demo shots test build bootstrap bootstrap-test asan tsan fuzz coverage bench bench-quick budget differential crash stop-asan stop-tsan format lint clean
 
 help:
 	@echo "make run       install what is missing, build, start the gateway on this machine only"
@@ -11,6 +11,7 @@ help:
 	@echo "make test      install, build, run every test and suite"
 	@echo "make bench     Postern beside other servers; writes docs/benchmarks.md anew (root)"
 	@echo "make bench-quick  a minute: ratios to the committed figures, a warning at +10 % (root)"
+	@echo "make budget    what each part of a message costs, and may cost (root, perf)"
 	@echo "make differential  random restriction lists beside the real Postfix (root, postfix-pcre)"
 	@echo "make crash     100 kills under load: nothing acknowledged is lost (ROUNDS=, SEED=, SHIM=all)"
 	@echo "make stop-asan | stop-tsan  20 stops with everything under way, with sanitizers"
@@ -74,6 +75,9 @@ bench: bootstrap
 
 bench-quick: bootstrap
 	@bench/run --quick
+
+budget: bootstrap
+	@bench/budget
 
 format:
 	@git ls-files 'src/*.h' 'src/*.cc' 'fuzz/*.cc' 'bench/*.cc' 'tests/*.cc' | xargs clang-format-19 -i

@@ -9,6 +9,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.dont_write_bytecode = True
 
+import budget  # noqa: E402
 import figures  # noqa: E402
 import run  # noqa: E402
 import servers  # noqa: E402
@@ -141,6 +142,32 @@ class Definitions(unittest.TestCase):
     def test_what_a_server_cannot_do_is_a_mode(self):
         for server in servers.SERVERS.values():
             self.assertLessEqual(set(server.no), set(run.MODES), server.name)
+
+
+
+class Budget(unittest.TestCase):
+    REPORT = """
+# Overhead  Command          Shared Object     Symbol
+    40.00%  smtp-0           [kernel.kallsyms]  [k] tcp_sendmsg_locked
+    10.00%  smtp-1           [kernel.kallsyms]  [k] finish_task_switch.isra.0
+    20.00%  traces           postern            [.] postern::JsonText::string_piece
+    15.00%  smtp-0           postern            [.] mailauth::spf::check_host
+    10.00%  smtp-0           libjemalloc.so.2   [.] operator new(unsigned long)
+     5.00%  smtp-0           libm.so.6          [.] cos
+"""
+
+    def test_each_sample_belongs_to_one_part(self):
+        found, functions = budget.shares(self.REPORT)
+        self.assertEqual({"kernel: sockets and loop": 0.4, "hand-over between threads": 0.1,
+                          "trace: written to the database": 0.2, "authentication": 0.15,
+                          "memory: allocated and freed": 0.1, "other": 0.05}, dict(found))
+        self.assertEqual(0.15, functions["authentication", "mailauth::spf::check_host"])
+
+    def test_a_part_that_costs_more_is_named(self):
+        rows, over = budget.table({"session": 12.2, "log": 1.9}, {"session": 10, "log": 1}, 1)
+        self.assertEqual(["session"], over)
+        self.assertIn("| session | 10.0 | 12.2 |", rows)
+        self.assertEqual([], budget.table({"session": 12.2}, {"session": 10}, 1.1)[1])
 
 
 if __name__ == "__main__":
