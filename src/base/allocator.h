@@ -1,5 +1,5 @@
 // The allocator of the process: jemalloc in the shipped program, the sanitizer's or the C library's
-// elsewhere (docs/decisions/0061-allocator.md).
+// elsewhere (docs/decisions/0062-allocator.md).
 #pragma once
 
 namespace postern {

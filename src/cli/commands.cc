@@ -154,12 +154,16 @@ int run_check(const Arguments& arguments, Streams& streams) {
   if (!ok || !quiet) print(found, arguments, json ? streams.out : streams.err);
   const auto& judged = result.config.restrictions.judged;
   const auto* lint = judged ? judged->lint.get() : nullptr;
+  const bool in_shadow = result.config.restrictions.section.shadow;
   if (lint && !json && !quiet) {
     using Level = dialect::restrictions::Finding::Severity;
     // With an error in a list, only a dialogue that gets through says something about the lists.
     const bool is_proof =
         judged->compiles() || lint->open_relay == dialect::restrictions::OpenRelay::yes;
-    streams.err << dialect::restrictions::findings_text(*lint, Level::note) << "restriction lists: "
+    streams.err << dialect::restrictions::findings_text(*lint, Level::note)
+                << (in_shadow
+                        ? "restriction lists (in shadow mode: they refuse and permit nothing): "
+                        : "restriction lists: ")
                 << (is_proof ? dialect::restrictions::conclusion_text(*lint)
                              : "not proved: correct the errors above, then check again\n");
   }
@@ -174,7 +178,11 @@ int run_check(const Arguments& arguments, Streams& streams) {
     if (!machine.dnssec.empty()) answer["dnssec"] = machine.dnssec;
     if (machine.dane) answer["dane"] = *machine.dane;
     if (machine.traces_key) answer["traces_key"] = *machine.traces_key;
-    if (lint) answer["restrictions"] = dialect::restrictions::to_json(*lint);
+    if (lint) {
+      boost::json::object lists = dialect::restrictions::to_json(*lint);
+      lists["mode"] = in_shadow ? "shadow" : "enforce";
+      answer["restrictions"] = std::move(lists);
+    }
     streams.out << boost::json::serialize(answer) << '\n';
   } else if (!ok) {
     streams.err << fmt::format("\n{}: {}, {}\n", name, counted(found.errors(), "error"),

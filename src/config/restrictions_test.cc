@@ -109,6 +109,9 @@ TEST(ConfigLint, CheckSaysWhatIsProved) {
   EXPECT_EQ(closed.code, 0) << closed.err;
   EXPECT_THAT(closed.err, HasSubstr("note[R101] smtpd_relay_restrictions: "));
   EXPECT_THAT(closed.err, HasSubstr("restriction lists: closed: clients outside mynetworks"));
+  const Answer shadow =
+      check({}, "mode = \"shadow\"\nrelay = \"permit_mynetworks, reject_unauth_destination\"\n");
+  EXPECT_THAT(shadow.err, HasSubstr("(in shadow mode: they refuse and permit nothing): closed: "));
   const Answer misnamed = check({}, "relay = \"reject\"\nmynetwork = \"192.0.2.0/24\"\n");
   EXPECT_EQ(misnamed.code, 78);
   EXPECT_THAT(misnamed.err, HasSubstr("restriction lists: not proved: "));

@@ -38,6 +38,7 @@ void start_metrics(const Config& config, std::vector<std::pair<std::string, std:
   setup.listeners.clear();
   for (const ListenerConfig& listener : config.listeners) setup.listeners.push_back(listener.name);
   for (const policy::Check* check : policy::checks::all()) setup.checks.emplace_back(check->name);
+  for (const char* layer : {"restrictions", "lua", "vsl"}) setup.layers.emplace_back(layer, layer);
   setup.layers.emplace_back("auth", "auth");  // results of verifiers
   for (const std::string_view verifier : gateway::auth_check_names())
     setup.checks.emplace_back(verifier);
