@@ -109,11 +109,11 @@ TEST(RestrictionsLayer, what_lists_in_shadow_look_up_does_not_change_a_reply) {
   outside.zone = {{"7.2.0.192.in-addr.arpa PTR", "mx.example.com"},
                   {"mx.example.com A", "192.0.2.7"}};
   const auto layer = [](std::string list) {
-    const Loaded made = loaded({{"smtpd_recipient_restrictions", std::move(list)}});
+    const Loaded made = loaded({{"smtpd_client_restrictions", std::move(list)}});
     return std::make_shared<RestrictionsLayer>(made.compiled.policy, made.definition);
   };
-  const Engine both({{layer("reject_unknown_client_hostname, reject"), Mode::shadow},
-                     {layer("check_client_access inline:{192.0.2.7=REJECT}, reject")}});
+  const Engine both(
+      {{layer("reject_unknown_client_hostname, reject"), Mode::shadow}, {layer("reject")}});
   const Played played = rcpt(both, recipient_of(a_webhook("a")), outside);
   EXPECT_EQ(outside.asked, 2);
   EXPECT_EQ(played.reply, "554 5.7.1 <unknown[192.0.2.7]>: Client host rejected: Access denied");
