@@ -133,6 +133,7 @@ Task<bool> Connection::greet() {
     co_await pause(settings_->pregreet_wait);
     // RFC 5321 §4.3.1: the client waits for the greeting.
     if (stream_.input_waiting()) {
+      telemetry::protocol_error(smtp::ProtocolError::early_talker);
       turn_away(telemetry::Turned::early_talker,
                 {.code = 554, .enhanced = {5, 5, 0}, .text = "you spoke before the greeting"});
       co_return true;
@@ -167,6 +168,7 @@ Task<void> Connection::converse() {
     }
     if (settings_->rewriter) co_await speak({});
     if (std::holds_alternative<smtp::Chunk>(event)) continue;
+    count_violations();  // before the replies are written: a client that has read them is counted
     if (std::holds_alternative<smtp::NeedInput>(event)) {
       open = co_await flush();
       if (open && !charge()) {
@@ -196,6 +198,7 @@ Task<void> Connection::converse() {
     if (settings_->rewriter) co_await speak(command);
     if (session_.output_size() > max_output && !ticket_.lost()) open = co_await flush();
   }
+  count_violations();
   if (ticket_.lost()) {
     co_await leave_place();
     co_return;
@@ -230,6 +233,12 @@ bool Connection::charge() {
   const std::uint64_t held = session_.held();
   return charge_.set(session_memory + (tls_begun_ ? tls_memory : 0) + held -
                      std::min(held, small_buffers));
+}
+
+void Connection::count_violations() {
+  for (const smtp::ProtocolError kind : session_.take_protocol_errors()) {
+    telemetry::protocol_error(kind);
+  }
 }
 
 void Connection::turn_away(telemetry::Turned why, const smtp::Reply& reply) {

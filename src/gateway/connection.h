@@ -67,6 +67,8 @@ class Connection {
   /// Answers the current event and counts the command and the reply.
   void answer(policy::Stage stage, telemetry::Verb verb, const smtp::Reply& reply);
   void count(policy::Stage stage, telemetry::Verb verb, const smtp::Reply& reply);
+  /// Counts what the client did against the protocol since the last call.
+  void count_violations();
   /// Ends the session with a reply before it begins.
   void turn_away(telemetry::Turned why, const smtp::Reply& reply);
   void set_read_deadline();

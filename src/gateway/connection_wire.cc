@@ -27,7 +27,10 @@ Task<bool> Connection::read_proxy_header() {
     const std::string_view bytes = co_await stream_.peek(net::max_proxy_header, seen);
     if (bytes.empty()) co_return false;
     const auto header = net::parse_proxy_header(bytes);
-    if (!header) co_return false;
+    if (!header) {
+      telemetry::protocol_error(smtp::ProtocolError::proxy_header);
+      co_return false;
+    }
     if (*header) {
       const net::ProxyHeader found = **header;
       stream_.skip(found.length);

@@ -2,6 +2,7 @@
 #include "gateway/policies_verifier.h"
 
 #include <atomic>
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -617,8 +618,12 @@ TEST_F(ServerTest, the_proxy_header_names_the_client) {
             std::string::npos);
   EXPECT_EQ(sink.senders.at(0), "192.0.2.44");
 
+  telemetry::Counter malformed =
+      telemetry::metrics().smtp_protocol_errors.counter({"proxy_header"});
+  const std::uint64_t before = malformed.value();
   TestClient without(port);
   EXPECT_EQ(without.ask("EHLO client.example.org"), "closed");
+  EXPECT_EQ(malformed.value(), before + 1);
 }
 
 TEST_F(ServerTest, a_proxy_that_does_not_know_its_client_speaks_for_nobody_we_know) {
@@ -935,6 +940,28 @@ TEST_F(ServerTest, what_happens_is_counted) {
   EXPECT_EQ(commands.value(), before[2] + 1);
   EXPECT_EQ(quits.value(), before[3] + 1);
   EXPECT_EQ(open.value(), open_before);
+}
+
+TEST_F(ServerTest, violations_of_the_protocol_are_counted) {
+  settings.pregreet_wait = milliseconds(200);
+  start();
+  const auto counted = [](std::string_view kind) {
+    return telemetry::metrics().smtp_protocol_errors.counter({kind}).value();
+  };
+  const std::string_view kinds[] = {"bare_lf", "unknown_command", "pipelining", "early_talker"};
+  std::map<std::string_view, std::uint64_t> before;
+  for (const std::string_view kind : kinds) before[kind] = counted(kind);
+  auto client = greeted();
+  EXPECT_EQ(client->ask("FROBNICATE").substr(0, 3), "500");
+  client->send("NOOP\r\nNOOP\r\n");
+  EXPECT_EQ(client->reply().substr(0, 3), "250");
+  EXPECT_EQ(client->reply().substr(0, 3), "250");
+  client->send("NOOP\n");
+  EXPECT_EQ(client->reply().substr(0, 3), "500");
+  EXPECT_EQ(client->reply(), "closed");
+  TestClient hasty(port);
+  EXPECT_EQ(hasty.ask("EHLO client.example.org").substr(0, 3), "554");
+  for (const std::string_view kind : kinds) EXPECT_EQ(counted(kind), before[kind] + 1) << kind;
 }
 
 TEST_F(ServerTest, a_listener_has_room_for_so_many_at_a_time) {

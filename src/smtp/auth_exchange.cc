@@ -11,7 +11,9 @@ namespace {
 constexpr std::string_view ask_name = "VXNlcm5hbWU6";      // "Username:"
 constexpr std::string_view ask_password = "UGFzc3dvcmQ6";  // "Password:"
 
-Refusal malformed() { return {{501, {5, 5, 2}, "malformed authentication data"}, true}; }
+Refusal malformed() {
+  return {{501, {5, 5, 2}, "malformed authentication data"}, true, ProtocolError::syntax};
+}
 Refusal wrong() { return {{535, {5, 7, 8}, "authentication failed"}, true}; }
 
 std::string_view mechanism_of(std::string_view argument) {
@@ -48,7 +50,11 @@ std::optional<Reply> AuthExchange::unfit(std::string_view argument, std::string_
 
 AuthExchange::Step AuthExchange::start(std::string_view argument, const Offer& offer) {
   clear();
-  if (auto refusal = unfit(argument, offer.mechanisms)) return Refusal{std::move(*refusal)};
+  if (auto refusal = unfit(argument, offer.mechanisms)) {
+    const auto violation =
+        refusal->code == 501 ? std::optional(ProtocolError::syntax) : std::nullopt;
+    return Refusal{std::move(*refusal), false, violation};
+  }
   const std::string mechanism = upper(mechanism_of(argument));
   const std::string_view initial = trim(argument.substr(mechanism.size()));
   if (mechanism == "PLAIN") {
@@ -87,7 +93,7 @@ AuthExchange::Step AuthExchange::take(std::string_view base64) {
   std::optional<std::string> decoded = base64_decode(base64);
   if (!decoded) {
     clear();
-    return Refusal{{501, {5, 5, 2}, "not base64"}, true};
+    return Refusal{{501, {5, 5, 2}, "not base64"}, true, ProtocolError::base64};
   }
   Secret message(std::move(*decoded));
   switch (state_) {

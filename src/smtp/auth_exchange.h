@@ -9,6 +9,7 @@
 #include <string_view>
 #include <variant>
 
+#include "smtp/protocol_error.h"
 #include "smtp/reply.h"
 #include "smtp/scram.h"
 #include "smtp/server_session.h"
@@ -25,6 +26,8 @@ struct Refusal {
   /// Sent to the client.
   Reply reply;
   bool counts = false;  ///< counts as a failed authentication of the session
+  /// What the client did against the protocol; nullopt: nothing.
+  std::optional<ProtocolError> violation = {};
 };
 
 /// One exchange. Each step gives the next challenge, the user name whose SCRAM keys are needed, the

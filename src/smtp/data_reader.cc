@@ -49,7 +49,7 @@ DataReader::StepView DataReader::read(std::string_view& input) {
       }
       case State::cr:
         if (input[0] != '\n') {
-          broken_ = true;
+          spoil(ProtocolError::bare_cr);
           state_ = State::text;
           continue;
         }
@@ -74,7 +74,7 @@ DataReader::StepView DataReader::read(std::string_view& input) {
           state_ = State::line_start;
           return {Status::end, {}};
         }
-        broken_ = true;
+        spoil(ProtocolError::bare_cr);
         state_ = State::text;
         continue;
     }
@@ -83,7 +83,7 @@ DataReader::StepView DataReader::read(std::string_view& input) {
 }
 
 void DataReader::finish() {
-  if (state_ == State::cr) broken_ = true;
+  if (state_ == State::cr) spoil(ProtocolError::bare_cr);
 }
 
 /// Consumes the clean octets at the front, or the octet that stops the scan.
@@ -113,7 +113,9 @@ DataReader::StepView DataReader::stop_at(std::string_view& input) {
     if (discarding()) return {Status::need_input, {}};
     return {Status::piece, crlf};
   }
-  broken_ = true;
+  spoil(octet == '\n'   ? ProtocolError::bare_lf
+        : octet == '\r' ? ProtocolError::bare_cr
+                        : ProtocolError::nul);
   return {Status::need_input, {}};
 }
 

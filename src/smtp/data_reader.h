@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "smtp/limits.h"
+#include "smtp/protocol_error.h"
 
 namespace postern::smtp {
 
@@ -36,14 +38,14 @@ class DataReader {
   /// No more octets follow: a pending CR without LF is a bare one.
   void finish();
 
-  /// Whether a bare CR, a bare LF or a NUL was seen.
-  bool broken() const { return broken_; }
+  /// Whether a bare CR, a bare LF or a NUL was seen; the first one.
+  std::optional<ProtocolError> broken() const { return broken_; }
   /// A line exceeded Limits::text_line.
   bool line_too_long() const { return long_line_; }
   /// The message exceeded Limits::message_size.
   bool too_big() const { return size_ > max_size_; }
   /// The message will be rejected; no more pieces are returned.
-  bool discarding() const { return broken_ || long_line_ || too_big(); }
+  bool discarding() const { return broken_.has_value() || long_line_ || too_big(); }
   /// Octets of the message so far, without stuffed dots.
   std::uint64_t size() const { return size_; }
   /// Octets consumed from the wire so far.
@@ -64,6 +66,7 @@ class DataReader {
   Scan scan_blocks(std::string_view input);
   void take(std::string_view& input, std::size_t octets);
   void count_line(std::size_t octets);
+  void spoil(ProtocolError by) { broken_ = broken_.value_or(by); }
 
   std::uint64_t size_ = 0;
   std::uint64_t octets_read_ = 0;
@@ -73,7 +76,7 @@ class DataReader {
   Framing framing_ = Framing::dots;
   BareNewline bare_newline_ = BareNewline::reject;
   State state_ = State::line_start;
-  bool broken_ = false;
+  std::optional<ProtocolError> broken_;
   bool long_line_ = false;
 };
 

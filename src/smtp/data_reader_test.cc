@@ -72,7 +72,7 @@ Outcome read_all(const std::string& input, BareNewline bare_newline, std::size_t
       }
       if (got.status == DataReader::Status::end) {
         outcome.ended = true;
-        outcome.broken = reader.broken();
+        outcome.broken = reader.broken().has_value();
         outcome.rest = input.substr(at + piece.size() - view.size());
         EXPECT_EQ(reader.octets_read(), input.size() - outcome.rest.size());
         if (outcome.broken) {

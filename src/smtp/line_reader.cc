@@ -70,7 +70,7 @@ LineReader::LineView LineReader::complete(std::string_view part, const Limits& l
   first_ = false;
   taken_ = true;
   if (size - 1 > limits.endless_line) return {Status::endless, {}};
-  if (before != '\r') return {Status::bare, {}};
+  if (before != '\r') return {Status::bare_lf, {}};
   if (dropped) return {dropped_auth_ ? Status::auth_too_long : Status::too_long, {}};
   if (!held_.empty()) {
     held_ += part;
@@ -79,9 +79,8 @@ LineReader::LineView LineReader::complete(std::string_view part, const Limits& l
   if (size > limit_for(part, limits, sasl))
     return {!sasl && is_auth(part) ? Status::auth_too_long : Status::too_long, {}};
   part.remove_suffix(2);
-  if (part.find('\r') != std::string_view::npos || part.find('\0') != std::string_view::npos) {
-    return {Status::bare, {}};
-  }
+  if (part.find('\r') != std::string_view::npos) return {Status::bare_cr, {}};
+  if (part.find('\0') != std::string_view::npos) return {Status::nul, {}};
   last_ = part;
   return {Status::line, part};
 }

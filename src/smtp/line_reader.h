@@ -18,9 +18,11 @@ class LineReader {
     line,
     too_long,       ///< the line was discarded: 500 5.5.2
     auth_too_long,  ///< an AUTH line was discarded: 500 5.5.6
-    bare,           ///< bare LF, bare CR or NUL: 500 5.5.2, then close
-    foreign,        ///< control octets in the client's first line: 554 5.7.0, then close
-    endless,        ///< no CRLF within Limits::endless_line: 421
+    bare_lf,        ///< 500 5.5.2, then close; so are the next two
+    bare_cr,
+    nul,
+    foreign,  ///< control octets in the client's first line: 554 5.7.0, then close
+    endless,  ///< no CRLF within Limits::endless_line: 421
   };
   /// One step of take().
   struct LineView {

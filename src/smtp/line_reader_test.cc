@@ -59,17 +59,17 @@ TEST(LineReader, has_a_longer_limit_for_auth) {
 TEST(LineReader, tells_what_is_no_line) {
   using namespace std::string_literals;
   for (const std::size_t step : {std::size_t{1}, std::size_t{1000}, std::size_t{100000}}) {
-    EXPECT_EQ(read_all("NOOP\n", step)[0].status, Status::bare);
-    EXPECT_EQ(read_all("\n", step)[0].status, Status::bare);
-    EXPECT_EQ(read_all("NO\rOP\r\n", step)[0].status, Status::bare);
-    EXPECT_EQ(read_all("NOOP\r\r\n", step)[0].status, Status::bare);
-    EXPECT_EQ(read_all("NOOP\r\nNO\0OP\r\n"s, step)[1].status, Status::bare);
+    EXPECT_EQ(read_all("NOOP\n", step)[0].status, Status::bare_lf);
+    EXPECT_EQ(read_all("\n", step)[0].status, Status::bare_lf);
+    EXPECT_EQ(read_all("NO\rOP\r\n", step)[0].status, Status::bare_cr);
+    EXPECT_EQ(read_all("NOOP\r\r\n", step)[0].status, Status::bare_cr);
+    EXPECT_EQ(read_all("NOOP\r\nNO\0OP\r\n"s, step)[1].status, Status::nul);
     EXPECT_EQ(read_all("\x16\x03\x01", step)[0].status, Status::foreign);
     EXPECT_EQ(read_all("NOOP\r\nNO\x01P\r\n", step)[1].status, Status::line);
     EXPECT_EQ(read_all(std::string(70000, 'A'), step)[0].status, Status::endless);
     EXPECT_EQ(read_all(std::string(65536, 'A') + "\r\n", step)[0].status, Status::endless);
     EXPECT_EQ(read_all(std::string(65535, 'A') + "\r\n", step)[0].status, Status::too_long);
-    EXPECT_EQ(read_all(std::string(5000, 'A') + "\n", step)[0].status, Status::bare);
+    EXPECT_EQ(read_all(std::string(5000, 'A') + "\n", step)[0].status, Status::bare_lf);
   }
 }
 

@@ -64,6 +64,7 @@ void ServerSession::State::queue(std::uint16_t code, EnhancedCode enhanced, std:
 /// True if this error was beyond the limit and has been answered with 421.
 bool ServerSession::State::count_error() {
   if (++errors <= options.limits.errors || closing) return false;
+  note(ProtocolError::too_many_errors);
   queue(421, {4, 7, 0}, "too many errors");
   close(Closed::Reason::too_many_errors);
   return true;
@@ -290,6 +291,9 @@ bool ServerSession::input_waiting() const { return !state_->input.empty(); }
 bool ServerSession::in_tls() const { return state_->tls; }
 bool ServerSession::authenticated() const { return state_->authenticated; }
 bool ServerSession::esmtp() const { return state_->extended; }
+std::vector<ProtocolError> ServerSession::take_protocol_errors() {
+  return std::exchange(state_->protocol_errors, {});
+}
 std::size_t ServerSession::errors() const { return state_->errors; }
 bool ServerSession::in_data() const { return state_->message_begun; }
 bool ServerSession::in_transaction() const { return state_->in_transaction; }

@@ -15,6 +15,7 @@
 #include "mail/address.h"
 #include "smtp/command.h"
 #include "smtp/limits.h"
+#include "smtp/protocol_error.h"
 #include "smtp/reply.h"
 #include "smtp/scram.h"
 
@@ -171,6 +172,8 @@ class ServerSession {
   bool esmtp() const;
   /// Error replies (4xx and 5xx) so far; from Limits::soft_errors on, the driver delays each.
   std::size_t errors() const;
+  /// What the client did against the protocol since the last call, in order, for metrics.
+  std::vector<ProtocolError> take_protocol_errors();
   /// A message is being received: after 354 or BDAT, before the final reply.
   bool in_data() const;
   /// From an accepted MAIL to the end of the message, RSET or EHLO.

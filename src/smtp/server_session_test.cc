@@ -1,6 +1,8 @@
 // The contract with the driver, which transcripts cannot express.
 #include "smtp/server_session.h"
 
+#include <set>
+
 #include <gtest/gtest.h>
 
 #include "smtp/test_driver.h"
@@ -169,6 +171,66 @@ TEST(ServerSession, does_not_pass_on_a_reply_that_is_none) {
   }
   driver.say("DATA\r\n");
   EXPECT_TRUE(driver.output.starts_with("554 5.5.1 ")) << driver.output;
+}
+
+TEST(ServerSession, tells_each_violation_of_the_protocol_once) {
+  using enum ProtocolError;
+  using namespace std::string_literals;
+  const std::string hello = "EHLO client.example\r\n";
+  const std::string data = "MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n";
+  struct Case {
+    std::vector<std::string> said;
+    std::vector<ProtocolError> told;
+  };
+  const std::vector<Case> cases{
+      {{hello, data, "fine\r\n.\r\n", "NOOP\r\n", "QUIT\r\n"}, {}},
+      {{hello, "MAIL FROM:<a@example.com> SIZE=99999999999\r\n"}, {}},
+      {{hello + "\n"}, {pipelining, bare_lf}},
+      {{"NOOP\n"}, {bare_lf}},
+      {{"NO\rOP\r\n"}, {bare_cr}},
+      {{hello, "NO\0OP\r\n"s}, {nul}},
+      {{hello, data, "a\nb\rc\r\n.\r\n"}, {bare_lf}},
+      {{hello, data, "a\rb\r\n.\r\n"}, {bare_cr}},
+      {{hello, data, "a\0b\r\n.\r\n"s}, {nul}},
+      {{hello, data, std::string(70'000, 'x') + "\r\n.\r\n"}, {long_line}},
+      {{"NOOP " + std::string(3000, 'x') + "\r\n"}, {long_line}},
+      {{std::string(70'000, 'x')}, {long_line}},
+      {{hello, "AUTH PLAIN\r\n", std::string(13'000, 'x') + "\r\n"}, {long_line}},
+      {{"FROBNICATE\r\n"}, {unknown_command}},
+      {{"GET / HTTP/1.1\r\n"}, {other_protocol}},
+      {{"\x16\x03\x01\r\n"}, {other_protocol}},
+      {{"EHLO\r\n"}, {syntax}},
+      {{hello, "MAIL FROM:a@example.com x\r\n"}, {syntax}},
+      {{hello, "MAIL FROM:<a@example.com> FOO=1\r\n"}, {syntax}},
+      {{hello, "NOOP \xff\r\n"}, {syntax}},
+      {{hello, "BDAT x\r\n"}, {syntax}},
+      {{hello, "AUTH\r\n"}, {syntax}},
+      {{"MAIL FROM:<a@example.com>\r\n"}, {sequence}},
+      {{hello, "DATA\r\n"}, {sequence}},
+      {{hello, "BDAT 1 LAST\r\n", "x"}, {sequence}},
+      {{hello, "AUTH PLAIN ***\r\n"}, {base64}},
+      {{hello, "AUTH PLAIN\r\n", "*\r\n"}, {}},
+      {{"EHLO client.example\r\nNOOP\r\n"}, {pipelining}},
+      {{"X\r\n", "X\r\n", "X\r\n"},
+       {unknown_command, unknown_command, unknown_command, too_many_errors}},
+      {{hello, "NOOP\r\n", "NOOP\r\n", "NOOP\r\n"}, {too_many_commands}},
+  };
+  ServerOptions options = example_options();
+  options.auth = options.auth_without_tls = true;
+  options.limits.errors = 2;
+  options.limits.junk_commands = 2;
+  std::set<ProtocolError> seen{early_talker, proxy_header};  // the driver finds these
+  for (const Case& one : cases) {
+    TestDriver driver(options);
+    driver.session().greet();
+    for (const std::string& text : one.said) driver.say(text);
+    EXPECT_EQ(driver.session().take_protocol_errors(), one.told)
+        << one.said.back().substr(0, 80) << '\n'
+        << driver.output;
+    EXPECT_TRUE(driver.session().take_protocol_errors().empty());
+    seen.insert(one.told.begin(), one.told.end());
+  }
+  EXPECT_EQ(seen.size(), protocol_error_names().size()) << "each kind has a case";
 }
 
 TEST(ServerSession, can_be_moved) {

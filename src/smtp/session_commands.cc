@@ -12,6 +12,16 @@ std::optional<Event> ServerSession::State::starve() {
   return NeedInput{};
 }
 
+namespace {
+
+/// RFC 4954 §4.
+Refusal auth_line_too_long() {
+  return {.reply = {500, {5, 5, 6}, "authentication line too long"},
+          .violation = ProtocolError::long_line};
+}
+
+}  // namespace
+
 std::optional<Event> ServerSession::State::read_line() {
   const LineReader::LineView line = lines.take(input, options.limits, phase == Phase::sasl);
   if (apart && phase == Phase::command && line.status != LineReader::Status::need_input) {
@@ -24,26 +34,44 @@ std::optional<Event> ServerSession::State::read_line() {
       if (phase == Phase::sasl) return sasl(exchange.respond(line.text));
       return command(line.text);
     case LineReader::Status::auth_too_long:
-      return sasl(Refusal{{500, {5, 5, 6}, "authentication line too long"}});  // RFC 4954 §4
+      return sasl(auth_line_too_long());
     case LineReader::Status::too_long:
-      if (phase == Phase::sasl)
-        return sasl(Refusal{{500, {5, 5, 6}, "authentication line too long"}});
-      say(500, {5, 5, 2}, "line too long");  // RFC 5321 §4.5.3.1.9
+      if (phase == Phase::sasl) return sasl(auth_line_too_long());
+      say(ProtocolError::long_line, 500, {5, 5, 2}, "line too long");  // RFC 5321 §4.5.3.1.9
       return std::nullopt;
-    case LineReader::Status::bare:
-      close(Closed::Reason::protocol);
-      say(500, {5, 5, 2}, "bare CR, LF or NUL in command");  // RFC 5321 §2.3.8
-      return std::nullopt;
+    case LineReader::Status::bare_lf:
+      return end_for_octet(ProtocolError::bare_lf);
+    case LineReader::Status::bare_cr:
+      return end_for_octet(ProtocolError::bare_cr);
+    case LineReader::Status::nul:
+      return end_for_octet(ProtocolError::nul);
     case LineReader::Status::foreign:
-      close(Closed::Reason::protocol);
-      say(554, {5, 7, 0}, "this is an SMTP server");
-      return std::nullopt;
+      return end_for_other_protocol();
     case LineReader::Status::endless:
       close(Closed::Reason::limit);
-      say(421, {4, 7, 0}, "line without end");
+      say(ProtocolError::long_line, 421, {4, 7, 0}, "line without end");
       return std::nullopt;
   }
   return std::nullopt;
+}
+
+/// RFC 5321 §2.3.8.
+std::optional<Event> ServerSession::State::end_for_octet(ProtocolError kind) {
+  close(Closed::Reason::protocol);
+  say(kind, 500, {5, 5, 2}, "bare CR, LF or NUL in command");
+  return std::nullopt;
+}
+
+std::optional<Event> ServerSession::State::end_for_other_protocol() {
+  close(Closed::Reason::protocol);
+  say(ProtocolError::other_protocol, 554, {5, 7, 0}, "this is an SMTP server");
+  return std::nullopt;
+}
+
+/// 552 and 530 refuse a well-formed command.
+void ServerSession::State::say_unparsed(const Reply& reply) {
+  if (reply.code != 552 && reply.code != 530) note(ProtocolError::syntax);
+  say(reply);
 }
 
 std::optional<Event> ServerSession::State::command(std::string_view line) {
@@ -67,14 +95,14 @@ void ServerSession::State::note_command(const CommandView& command) {
 bool ServerSession::State::refused_by_octets(std::string_view line, const CommandView& command) {
   if (is_ascii(line)) return false;
   if (!is_utf8(line)) {
-    say(501, {5, 5, 2}, "command is not UTF-8");
+    say(ProtocolError::syntax, 501, {5, 5, 2}, "command is not UTF-8");
     return true;
   }
   // MAIL and VRFY have a parameter for it; RCPT depends on MAIL.
   const Verb verb = command.verb;
   if (verb == Verb::mail || verb == Verb::rcpt || verb == Verb::foreign) return false;
   if (verb == Verb::vrfy && options.judged_vrfy) return false;
-  say(550, {5, 6, 7}, "non-ASCII command needs SMTPUTF8");
+  say(ProtocolError::syntax, 550, {5, 6, 7}, "non-ASCII command needs SMTPUTF8");
   return true;
 }
 
@@ -100,8 +128,10 @@ bool ServerSession::State::refused_by_pipelining(Verb verb) {
     default:
       break;
   }
-  early_talker |= waits;
-  if (!waits || !options.reject_unauth_pipelining) return false;
+  if (!waits) return false;
+  early_talker = true;
+  note(ProtocolError::pipelining);
+  if (!options.reject_unauth_pipelining) return false;
   close(Closed::Reason::protocol);
   say(554, {5, 5, 0}, "SMTP protocol synchronization error");  // as smtpd_forbid_unauth_pipelining
   return true;
@@ -131,6 +161,7 @@ bool needs_tls(Verb verb) {
 std::optional<Event> ServerSession::State::dispatch(const CommandView& command) {
   std::optional<Reply> refusal;
   if (turned_away && command.verb != Verb::quit) {  // RFC 5321 §3.1
+    note(ProtocolError::sequence);
     refusal = Reply{503, {5, 7, 0}, "access denied"};
   } else if (options.tls_required && !tls && needs_tls(command.verb)) {
     refusal = Reply{530, {5, 7, 0}, "must issue a STARTTLS command first"};
@@ -180,11 +211,9 @@ std::optional<Event> ServerSession::State::dispatch(const CommandView& command) 
       say(502, {5, 5, 1}, "command not implemented");
       return std::nullopt;
     case Verb::foreign:
-      close(Closed::Reason::protocol);
-      say(554, {5, 7, 0}, "this is an SMTP server");
-      return std::nullopt;
+      return end_for_other_protocol();
     case Verb::unknown:
-      say(500, {5, 5, 1}, "command not recognized");
+      say(ProtocolError::unknown_command, 500, {5, 5, 1}, "command not recognized");
       return std::nullopt;
   }
   return std::nullopt;
@@ -196,14 +225,16 @@ void ServerSession::State::junk(std::uint16_t code, EnhancedCode enhanced, std::
 
 /// Counts a command that makes no progress; true if it was beyond the limit and has been answered.
 bool ServerSession::State::is_junk() {
-  return ++junk_commands > options.limits.junk_commands && count_error();
+  if (++junk_commands <= options.limits.junk_commands) return false;
+  note(ProtocolError::too_many_commands);
+  return count_error();
 }
 
 std::optional<Event> ServerSession::State::hello(const CommandView& command) {
   const bool fit = options.any_helo ? is_ascii(command.argument) && !command.argument.empty()
                                     : fit_helo_name(command.argument);
   if (!fit) {
-    say(501, {5, 5, 2}, "syntax: EHLO hostname");
+    say(ProtocolError::syntax, 501, {5, 5, 2}, "syntax: EHLO hostname");
     return std::nullopt;
   }
   if (greeted && is_junk()) return std::nullopt;
@@ -250,7 +281,8 @@ Offered ServerSession::State::offered() const {
 
 std::optional<Event> ServerSession::State::mail(std::string_view argument) {
   if ((!greeted && options.helo_required) || in_transaction) {
-    say(503, {5, 5, 1}, in_transaction ? "nested MAIL command" : "send HELO or EHLO first");
+    say(ProtocolError::sequence, 503, {5, 5, 1},
+        in_transaction ? "nested MAIL command" : "send HELO or EHLO first");
     return std::nullopt;
   }
   if (messages >= options.limits.messages) {
@@ -260,7 +292,7 @@ std::optional<Event> ServerSession::State::mail(std::string_view argument) {
   }
   Parsed<Mail> parsed = parse_mail(argument, offered());
   if (!parsed) {
-    say(parsed.error());
+    say_unparsed(parsed.error());
     return std::nullopt;
   }
   asked = Asked::mail;
@@ -270,7 +302,7 @@ std::optional<Event> ServerSession::State::mail(std::string_view argument) {
 
 std::optional<Event> ServerSession::State::rcpt(std::string_view argument) {
   if (!in_transaction || chunked) {
-    say(503, {5, 5, 1}, chunked ? "message has begun" : "send MAIL first");
+    say(ProtocolError::sequence, 503, {5, 5, 1}, chunked ? "message has begun" : "send MAIL first");
     return std::nullopt;
   }
   if (recipients >= options.limits.recipients) {
@@ -280,7 +312,7 @@ std::optional<Event> ServerSession::State::rcpt(std::string_view argument) {
   Parsed<Rcpt> parsed = parse_rcpt(argument, smtputf8 ? mail::Utf8::allowed : mail::Utf8::refused,
                                    options.hostname, offered());
   if (!parsed) {
-    say(parsed.error());
+    say_unparsed(parsed.error());
     return std::nullopt;
   }
   asked = Asked::rcpt;
@@ -297,7 +329,7 @@ std::optional<Event> ServerSession::State::vrfy(std::string_view argument) {
   if (is_junk()) return std::nullopt;
   Parsed<mail::Mailbox> mailbox = parse_vrfy(argument, bare());
   if (!mailbox) {
-    say(mailbox.error());
+    say_unparsed(mailbox.error());
     return std::nullopt;
   }
   asked = Asked::vrfy;
@@ -306,17 +338,17 @@ std::optional<Event> ServerSession::State::vrfy(std::string_view argument) {
 
 std::optional<Event> ServerSession::State::etrn(std::string_view argument) {
   if (!greeted && options.helo_required) {
-    say(503, {}, "send HELO or EHLO first");
+    say(ProtocolError::sequence, 503, {}, "send HELO or EHLO first");
     return std::nullopt;
   }
   if (in_transaction) {  // RFC 1985 §5.1
-    say(503, {}, "mail transaction in progress");
+    say(ProtocolError::sequence, 503, {}, "mail transaction in progress");
     return std::nullopt;
   }
   if (argument.starts_with('@') || argument.starts_with('#')) argument.remove_prefix(1);
   auto domain = mail::Domain::parse(argument);
   if (!domain) {
-    say(501, {5, 5, 4}, "syntax: ETRN domain");
+    say(ProtocolError::syntax, 501, {5, 5, 4}, "syntax: ETRN domain");
     return std::nullopt;
   }
   asked = Asked::vrfy;
@@ -325,7 +357,7 @@ std::optional<Event> ServerSession::State::etrn(std::string_view argument) {
 
 std::optional<Event> ServerSession::State::reset(std::string_view argument) {
   if (!argument.empty()) {
-    say(501, {5, 5, 4}, "RSET takes no argument");
+    say(ProtocolError::syntax, 501, {5, 5, 4}, "RSET takes no argument");
     return std::nullopt;
   }
   const bool aborted = in_transaction;
@@ -337,7 +369,7 @@ std::optional<Event> ServerSession::State::reset(std::string_view argument) {
 
 std::optional<Event> ServerSession::State::quit(std::string_view argument) {
   if (!argument.empty()) {
-    say(501, {5, 5, 4}, "QUIT takes no argument");
+    say(ProtocolError::syntax, 501, {5, 5, 4}, "QUIT takes no argument");
     return std::nullopt;
   }
   say(221, {2, 0, 0}, "bye");
@@ -347,11 +379,11 @@ std::optional<Event> ServerSession::State::quit(std::string_view argument) {
 
 std::optional<Event> ServerSession::State::starttls(std::string_view argument) {
   if (!argument.empty()) {
-    say(501, {5, 5, 4}, "STARTTLS takes no argument");  // RFC 3207 §4
+    say(ProtocolError::syntax, 501, {5, 5, 4}, "STARTTLS takes no argument");  // RFC 3207 §4
     return std::nullopt;
   }
   if (tls) {
-    say(503, {5, 5, 1}, "TLS is active");
+    say(ProtocolError::sequence, 503, {5, 5, 1}, "TLS is active");
     return std::nullopt;
   }
   if (!options.starttls) {
@@ -388,15 +420,17 @@ std::optional<Event> ServerSession::State::auth(std::string_view argument) {
   if (!served && options.bare_addresses) {
     say(503, {5, 5, 1}, "AUTH not offered");
   } else if (authenticated || in_transaction) {  // RFC 4954 §4
-    say(503, {5, 5, 1}, authenticated ? "already authenticated" : "AUTH not allowed now");
+    say(ProtocolError::sequence, 503, {5, 5, 1},
+        authenticated ? "already authenticated" : "AUTH not allowed now");
   } else if (!secret) {
     // RFC 4954 §6: 538 applies to mechanisms that are offered inside TLS.
     const auto unfit = served ? AuthExchange::unfit(argument, options.mechanisms) : std::nullopt;
+    if (unfit && unfit->code == 501) note(ProtocolError::syntax);
     say(unfit.value_or(Reply{538, {5, 7, 11}, "encryption required, use STARTTLS first"}));
   } else if (!served) {
     say(502, {5, 5, 1}, "AUTH not offered");
   } else if (!may_come) {
-    say(503, {5, 5, 1}, "AUTH not allowed now");
+    say(ProtocolError::sequence, 503, {5, 5, 1}, "AUTH not allowed now");
   } else {
     return sasl(exchange.start(argument, {mechanisms(), bindings.get()}));
   }
@@ -423,6 +457,7 @@ std::optional<Event> ServerSession::State::sasl(AuthExchange::Step step) {
   phase = Phase::command;
   exchange.clear();
   const Refusal& refusal = std::get<Refusal>(step);
+  if (refusal.violation) note(*refusal.violation);
   if (refusal.counts) {
     asked_bearer = false;
     say_failed_auth(refusal.reply);
@@ -451,12 +486,12 @@ std::optional<Event> ServerSession::State::xclient(std::string_view argument) {
     return std::nullopt;
   }
   if (in_transaction) {
-    say(503, {5, 5, 1}, "mail transaction in progress");
+    say(ProtocolError::sequence, 503, {5, 5, 1}, "mail transaction in progress");
     return std::nullopt;
   }
   Parsed<Xclient> parsed = parse_xclient(argument);
   if (!parsed) {
-    say(parsed.error());
+    say_unparsed(parsed.error());
     return std::nullopt;
   }
   asked = Asked::xclient;

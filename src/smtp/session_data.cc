@@ -15,9 +15,10 @@ constexpr std::uint64_t patience = 4;
 
 std::optional<Event> ServerSession::State::data(std::string_view argument) {
   if (!argument.empty()) {
-    say(501, {5, 5, 4}, "DATA takes no argument");
+    say(ProtocolError::syntax, 501, {5, 5, 4}, "DATA takes no argument");
   } else if (!in_transaction || chunked) {  // RFC 3030 §2: DATA and BDAT do not mix
-    say(503, {5, 5, 1}, chunked ? "message has begun with BDAT" : "send MAIL first");
+    say(ProtocolError::sequence, 503, {5, 5, 1},
+        chunked ? "message has begun with BDAT" : "send MAIL first");
   } else if (recipients == 0) {
     say(options.no_recipients, {5, 5, 1}, "no valid recipients");  // RFC 5321 §3.3
   } else {
@@ -44,7 +45,7 @@ std::optional<Event> ServerSession::State::bdat(std::string_view argument,
   if (!chunk) {
     // The number of octets that follow is unknown, and they must not be executed as commands.
     close(Closed::Reason::protocol);
-    say(501, {5, 5, 4}, "bad BDAT size");
+    say(ProtocolError::syntax, 501, {5, 5, 4}, "bad BDAT size");
     return std::nullopt;
   }
   chunk_left = chunk_size = chunk->size;
@@ -53,6 +54,7 @@ std::optional<Event> ServerSession::State::bdat(std::string_view argument,
   phase = Phase::chunk;
   if (chunk_refusal) return std::nullopt;
   if (!in_transaction || recipients == 0) {
+    if (!in_transaction) note(ProtocolError::sequence);
     chunk_refusal =
         Reply{503, {5, 5, 1}, in_transaction ? "no valid recipients" : "send MAIL first"};
     return std::nullopt;
@@ -121,8 +123,9 @@ std::optional<Event> ServerSession::State::swallow_chunk() {
   return std::nullopt;
 }
 
-std::optional<Reply> ServerSession::State::message_fault() const {
-  if (reader.broken()) {
+std::optional<Reply> ServerSession::State::message_fault() {
+  if (const auto kind = reader.broken()) {
+    note(*kind);
     const std::uint16_t code = options.bare_newline_code;
     const EnhancedCode enhanced = code == 552 ? EnhancedCode{5, 6, 0} : EnhancedCode{5, 5, 2};
     return Reply{code, enhanced, "bare CR, LF or NUL in message"};
@@ -132,6 +135,7 @@ std::optional<Reply> ServerSession::State::message_fault() const {
         552, {5, 3, 4}, fmt::format("message exceeds {} octets", options.limits.message_size)};
   }
   if (reader.line_too_long()) {
+    note(ProtocolError::long_line);
     const std::uint16_t code = options.long_line_code;
     const EnhancedCode enhanced = code == 500 ? EnhancedCode{5, 2, 3} : EnhancedCode{5, 6, 0};
     return Reply{code, enhanced, "line too long in message"};

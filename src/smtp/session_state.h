@@ -46,6 +46,15 @@ struct ServerSession::State {
   void say(const Reply& reply) { say(reply.code, reply.enhanced, reply.text); }
   /// Queues a reply without counting it.
   void queue(std::uint16_t code, EnhancedCode enhanced, std::string_view text, bool as_is = false);
+  /// For take_protocol_errors().
+  void note(ProtocolError kind) { protocol_errors.push_back(kind); }
+  /// Queues a reply to a violation, which it notes.
+  void say(ProtocolError kind, std::uint16_t code, EnhancedCode enhanced, std::string_view text) {
+    note(kind);
+    say(code, enhanced, text);
+  }
+  /// Queues the reply to a command that the grammar does not have or the session does not want.
+  void say_unparsed(const Reply& reply);
   /// Remembers the current command for take_replies().
   void note_command(const CommandView& command);
   /// Counts an error; true: the limit ended the session.
@@ -64,6 +73,10 @@ struct ServerSession::State {
   // session_commands.cc: lines.
   /// Reads one line and handles it.
   std::optional<Event> read_line();
+  /// Ends the session for an octet that no line has.
+  std::optional<Event> end_for_octet(ProtocolError kind);
+  /// Ends the session of a client that does not speak SMTP.
+  std::optional<Event> end_for_other_protocol();
   /// Handles one command line, without CRLF.
   std::optional<Event> command(std::string_view line);
   /// Calls the function of the verb.
@@ -120,8 +133,8 @@ struct ServerSession::State {
   std::optional<Event> end_of_chunk();
   /// Discards the octets of a rejected chunk.
   std::optional<Event> swallow_chunk();
-  /// The reply to a message that breaks a rule; nullopt: it breaks none.
-  std::optional<Reply> message_fault() const;
+  /// The reply to a message that breaks a rule, which it notes; nullopt: it breaks none.
+  std::optional<Reply> message_fault();
   /// Ends the message: EndOfData, or a rejection.
   Event finish_message();
   /// Ends the transaction with a reply.
@@ -137,7 +150,8 @@ struct ServerSession::State {
     std::vector<Given> replies;
     std::string command;  ///< the current command
   };
-  std::unique_ptr<Apart> apart;  ///< null until first used
+  std::unique_ptr<Apart> apart;                ///< null until first used
+  std::vector<ProtocolError> protocol_errors;  ///< since take_protocol_errors()
   LineReader lines;
   AuthExchange exchange;
   std::unique_ptr<ChannelBindings> bindings;  ///< of the TLS connection; null: none

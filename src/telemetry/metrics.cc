@@ -6,6 +6,7 @@
 #include <set>
 
 #include "smtp/codes.h"
+#include "smtp/protocol_error.h"
 #include "telemetry/smtp_metrics.h"
 
 namespace postern::telemetry {
@@ -92,7 +93,7 @@ Metrics::Metrics(const MetricsSetup& setup)
                        counter,
                        {label("listener", setup.listeners),
                         label("reason", {"limit", "address_limit", "rate", "proxy", "early_talker",
-                                         "draining", "resources", "replaced"})})),
+                                         "draining", "replaced"})})),
       smtp_sessions(registry.add(
           "smtp_sessions_total", "SMTP sessions by how they ended.", counter,
           {label("listener", setup.listeners), label("tls_version", {"none", "TLSv1.2", "TLSv1.3"}),
@@ -133,9 +134,8 @@ Metrics::Metrics(const MetricsSetup& setup)
                                       {label("listener", setup.listeners)})),
       smtp_protocol_errors(registry.add(
           "smtp_protocol_errors_total", "What clients did against the protocol.", counter,
-          {label("kind", {"bare_lf", "bare_cr", "nul", "long_line", "unknown_command", "syntax",
-                          "sequence", "base64", "pipelining", "early_talker", "too_many_errors",
-                          "too_many_commands", "proxy_header"})})),
+          {label("kind",
+                 {smtp::protocol_error_names().begin(), smtp::protocol_error_names().end()})})),
       decision_verdicts(
           registry.add("decision_verdicts_total", "Verdicts of the layers.", counter,
                        {label("stage", stages), pairs("layer", "dialect", setup.layers),

@@ -14,7 +14,7 @@ constexpr std::string_view verbs[verb_count] = {"HELO", "EHLO",     "MAIL", "RCP
                                                 "BDAT", "RSET",     "NOOP", "QUIT", "VRFY",
                                                 "HELP", "STARTTLS", "AUTH", "other"};
 constexpr std::string_view reasons[turned_count] = {
-    "limit", "address_limit", "rate", "proxy", "early_talker", "draining", "resources", "replaced"};
+    "limit", "address_limit", "rate", "proxy", "early_talker", "draining", "replaced"};
 constexpr std::string_view handshakes[] = {"ok", "failed", "timeout"};
 
 std::uint64_t key_of(std::size_t stage, std::uint16_t code, unsigned klass, unsigned subject,
@@ -33,6 +33,10 @@ std::string_view version_or_none(std::string_view version) {
 }
 
 }  // namespace
+
+void protocol_error(smtp::ProtocolError kind) {
+  metrics().smtp_protocol_errors.counter({to_string(kind)}).add();
+}
 
 ListenerMetrics::ListenerMetrics(Metrics& families, const std::string& listener)
     : families_(families),

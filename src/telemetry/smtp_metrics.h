@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "smtp/protocol_error.h"
 #include "telemetry/metrics.h"
 
 namespace postern::telemetry {
@@ -42,14 +43,16 @@ enum class Turned : std::uint8_t {
   proxy,          ///< no valid PROXY header
   early_talker,   ///< the client sent data before the greeting
   draining,       ///< the gateway is stopping
-  resources,      ///< not counted at present
   replaced        ///< ended later: a new connection got its place
 };
 /// Number of enumerators.
-inline constexpr std::size_t turned_count = 8;
+inline constexpr std::size_t turned_count = 7;
 
 /// The result of a TLS handshake.
 enum class Handshake : std::uint8_t { ok, failed, timeout };
+
+/// A client violated the protocol. Thread-safe.
+void protocol_error(smtp::ProtocolError kind);
 
 /// Counts one listener's connections, sessions and messages. Thread-safe.
 class ListenerMetrics {
