@@ -172,7 +172,10 @@ policy::MessageAuthentication& Transaction::authentication() {
   if (!authentication_) {
     resolver_.emplace(services_.resolver, subscriber_key(evidence_.session.client_ip));
     authentication_ = std::make_unique<policy::MessageAuthentication>(
-        settings_->authentication, services_.authentication, *resolver_);
+        settings_->authentication, services_.authentication, *resolver_,
+        [](std::string_view verdict, std::chrono::nanoseconds took) {
+          telemetry::metrics().check_duration.histogram({verdict}).observe(took);
+        });
   }
   return *authentication_;
 }

@@ -117,10 +117,12 @@ struct MessageAuthentication::Message {
 };
 
 MessageAuthentication::MessageAuthentication(const AuthenticationOptions& options,
-                                             AuthenticationCaches& caches, dns::Resolver& resolver)
+                                             AuthenticationCaches& caches, dns::Resolver& resolver,
+                                             Timed timed)
     : options_(options),
       caches_(caches),
       resolver_(resolver),
+      timed_(timed),
       questions_left_(options.queries),
       shadow_questions_left_(options.queries) {}
 
@@ -217,24 +219,33 @@ Task<void> MessageAuthentication::find(Need needs, Evidence& evidence,
   if (has(needs, Need::dmarc)) needs = needs | Need::spf | Need::dkim;
   needs = missing(needs, evidence);
   DnsDesk desk(resolver_, evidence, left(evidence), options_.question_within);
+  Clock::time_point began;
   const auto allow = [&](std::chrono::milliseconds time) {
-    desk.set_deadline(deadline.value_or(Clock::now() + time));
+    began = Clock::now();
+    desk.set_deadline(deadline.value_or(began + time));
+  };
+  const auto found = [&](std::string_view verdict) {
+    if (timed_ != nullptr) timed_(verdict, Clock::now() - began);
   };
   if (has(needs, Need::spf)) {
     allow(options_.decide_within);
     co_await find_spf(evidence, desk, options_, &caches_.records);
+    found("spf");
   }
   if (has(needs, Need::dkim)) {
     allow(options_.decide_within / 2);
     co_await find_dkim(evidence, desk);
+    found("dkim");
   }
   if (has(needs, Need::dmarc)) {
     allow(options_.decide_within / 2);
     co_await find_dmarc(evidence, desk, options_);
+    found("dmarc");
   }
   if (has(needs, Need::arc)) {
     allow(options_.decide_within / 2);
     co_await find_arc(evidence, desk);
+    found("arc");
   }
   left(evidence) = desk.left();
 }

@@ -157,6 +157,22 @@ TEST_F(AuthenticationTest, the_header_is_kept_once) {
   EXPECT_LT(authentication->memory(), 2 * fields.size() + 8192);
 }
 
+TEST_F(AuthenticationTest, each_verdict_is_timed_once) {
+  static std::vector<std::string> timed;
+  timed.clear();
+  authentication = std::make_unique<MessageAuthentication>(
+      options, caches, resolver, [](std::string_view verdict, std::chrono::nanoseconds took) {
+        EXPECT_GE(took.count(), 0);
+        timed.emplace_back(verdict);
+      });
+  authentication->begin(nullptr);
+  gather(Need::spf);
+  EXPECT_EQ(timed, std::vector<std::string>{"spf"});
+  gather(everything);
+  gather(everything);
+  EXPECT_EQ(timed, (std::vector<std::string>{"spf", "dkim", "dmarc", "arc"}));
+}
+
 TEST_F(AuthenticationTest, without_a_message_there_are_no_signatures) {
   authentication = std::make_unique<MessageAuthentication>(options, caches, resolver);
   gather(everything);

@@ -82,7 +82,7 @@ struct Metrics {
   Family& decision_duration;  ///< H stage; seconds
   Family& decision_errors;    ///< C dialect, kind (dns, store, limit, bug)
   Family& check_results;      ///< C check, result (pass_on, permit, reject, defer, quarantine)
-  Family& check_duration;     ///< H check; seconds
+  Family& check_duration;     ///< H check (spf, dkim, dmarc, arc); seconds
   Family& trace_records;      ///< C outcome (accepted, rejected, deferred, aborted)
   Family& trace_dropped;      ///< C reason (full, error)
 
