@@ -44,6 +44,15 @@ void CachingResolver::forget() {
   }
 }
 
+std::size_t CachingResolver::size() {
+  std::size_t answers = 0;
+  for (Shard& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    answers += shard.young.size() + shard.old.size();
+  }
+  return answers;
+}
+
 std::optional<Answer> CachingResolver::find(Shard& shard, const Question& question) {
   const Clock::time_point now = Clock::now();
   const std::lock_guard lock(shard.mutex);

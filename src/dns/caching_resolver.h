@@ -32,6 +32,8 @@ class CachingResolver final : public Resolver {
   /// Drops all answers; answers of queries in progress are not cached either. Thread-safe.
   void forget();
 
+  /// Answers held, including expired ones that no query has met since. Thread-safe.
+  std::size_t size();
   /// Queries answered from the cache since the start.
   std::uint64_t hits() const { return hits_.load(std::memory_order_relaxed); }
   /// Queries passed to `inner` since the start.

@@ -54,6 +54,9 @@ TEST(CachingResolver, answers_from_memory_within_the_ttl) {
   EXPECT_EQ(inner.asked, 3) << "another type and another name are other questions";
   EXPECT_EQ(cache.hits(), 1u);
   EXPECT_EQ(cache.misses(), 3u);
+  EXPECT_EQ(cache.size(), 3u);
+  cache.forget();
+  EXPECT_EQ(cache.size(), 0u);
 }
 
 /// Calls a function while the query is in progress.

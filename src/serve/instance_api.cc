@@ -107,6 +107,9 @@ class Instance::MetricsPort final : public admin::MetricsSource {
     };
     catch_up(metrics().cache_lookups.counter({"dns", "hit"}), instance_.resolver_->hits());
     catch_up(metrics().cache_lookups.counter({"dns", "miss"}), instance_.resolver_->misses());
+    metrics().cache_entries.gauge({"dns"}).set(
+        static_cast<std::int64_t>(instance_.resolver_->size()));
+    catch_up(metrics().trace_dropped.counter({"error"}), instance_.traces_->failed());
     catch_up(metrics().memory_refusals.counter({}),
              instance_.memory_->refusals() + instance_.resources_->refusals());
     co_return metrics().registry.render();

@@ -72,8 +72,8 @@ struct Metrics {
   Family& smtp_commands;             ///< C verb, code
   Family& smtp_replies;              ///< C stage, code, enhanced_code
   Family& smtp_tls_handshakes;       ///< C listener, version, result (ok, failed, timeout)
-  Family& smtp_auth_attempts;        ///< C mechanism, result (ok, failed, throttled, busy, error)
-  Family& smtp_messages_received;    ///< C listener, result (accepted, rejected, deferred, aborted)
+  Family& smtp_auth_attempts;        ///< C mechanism, result (ok, failed, throttled, busy)
+  Family& smtp_messages_received;    ///< C listener, result (accepted, rejected, deferred)
   Family& smtp_receive_bytes;        ///< C listener; octets
   Family& smtp_protocol_errors;      ///< C kind
 
@@ -89,12 +89,12 @@ struct Metrics {
   // DNS and caches
   Family& dns_queries;         ///< C type, result (found, no_data, nx_domain, ...)
   Family& dns_query_duration;  ///< H type; seconds
-  Family& cache_lookups;       ///< C cache (credentials, dns), result (hit, miss)
+  Family& cache_lookups;       ///< C cache (dns), result (hit, miss)
   Family& cache_entries;       ///< G cache
 
   // Delivery
-  Family& delivery_attempts;      ///< C route (webhook, relay, inbox, discard), result (ok, retry,
-                                  ///< refused, failed)
+  Family& delivery_attempts;      ///< C route (webhook, relay, inbox, local), result (ok, retry,
+                                  ///< refused)
   Family& delivery_duration;      ///< H route; seconds
   Family& delivery_dead_letters;  ///< C route
   Family& webhook_responses;      ///< C class (2xx, 3xx, 4xx, 5xx, timeout, refused, ssrf, error)

@@ -26,7 +26,8 @@ using ::testing::Not;
 MetricsSetup large_setup() {
   MetricsSetup setup;
   setup.listeners = {"mx", "submission", "submissions", "balancer"};
-  setup.layers = {{"gateway", "gateway"}, {"webhook", "webhook"}};
+  setup.layers = {{"gateway", "gateway"}, {"webhook", "webhook"}, {"restrictions", "restrictions"},
+                  {"lua", "lua"},         {"vsl", "vsl"},         {"auth", "auth"}};
   setup.checks = {"recipient_known",       "webhook_active",       "policy_loaded",
                   "client_in_networks",    "client_authenticated", "rate_available",
                   "one_webhook_a_message", "webhook_recipients",   "control_supported",

@@ -11,8 +11,7 @@ namespace postern::telemetry {
 namespace {
 
 constexpr std::string_view verbs[verb_count] = {"HELO", "EHLO",     "MAIL", "RCPT", "DATA",
-                                                "BDAT", "RSET",     "NOOP", "QUIT", "VRFY",
-                                                "HELP", "STARTTLS", "AUTH", "other"};
+                                                "QUIT", "STARTTLS", "AUTH", "other"};
 constexpr std::string_view reasons[turned_count] = {
     "limit", "address_limit", "rate", "proxy", "early_talker", "draining", "replaced"};
 constexpr std::string_view handshakes[] = {"ok", "failed", "timeout"};

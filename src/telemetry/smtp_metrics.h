@@ -15,24 +15,9 @@
 namespace postern::telemetry {
 
 /// Commands with their own series.
-enum class Verb : std::uint8_t {
-  helo,
-  ehlo,
-  mail,
-  rcpt,
-  data,
-  bdat,
-  rset,
-  noop,
-  quit,
-  vrfy,
-  help,
-  starttls,
-  auth,
-  other
-};
+enum class Verb : std::uint8_t { helo, ehlo, mail, rcpt, data, quit, starttls, auth, other };
 /// Number of enumerators.
-inline constexpr std::size_t verb_count = 14;
+inline constexpr std::size_t verb_count = 9;
 
 /// Why a connection was rejected at the greeting or ended early; the label `reason` of
 /// postern_smtp_connections_refused_total.
@@ -70,8 +55,8 @@ class ListenerMetrics {
   /// The session ended. `version` is empty without TLS; `end` is quit, dropped, timeout, refused,
   /// replaced, shutdown or error.
   void ended(std::string_view version, std::string_view end, std::chrono::nanoseconds took);
-  /// A message was received completely. `result` is accepted, rejected, deferred, quarantined or
-  /// aborted.
+  /// A message was received completely. `result` is accepted, rejected or
+  /// deferred.
   void message(std::string_view result, std::uint64_t octets);
 
  private:
