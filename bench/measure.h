@@ -4,9 +4,8 @@
 #include <ctime>
 #include <fstream>
 
+#include <malloc.h>
 #include <unistd.h>
-
-#include "base/allocator.h"
 
 namespace postern::bench {
 
@@ -19,7 +18,7 @@ inline double thread_nanoseconds() {
 
 /// Resident memory of this process, after the allocator has returned what is free.
 inline double resident_mib() {
-  return_free_memory();
+  malloc_trim(0);
   std::ifstream file("/proc/self/statm");
   double pages = 0;
   double resident = 0;

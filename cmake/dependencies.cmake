@@ -17,7 +17,6 @@ pkg_check_modules(PGSQL REQUIRED IMPORTED_TARGET libpq)
 pkg_check_modules(CARES REQUIRED IMPORTED_TARGET libcares)
 pkg_check_modules(LDAP REQUIRED IMPORTED_TARGET ldap lber)
 pkg_check_modules(LUA REQUIRED IMPORTED_TARGET lua5.4)
-pkg_check_modules(JEMALLOC REQUIRED IMPORTED_TARGET jemalloc)
 pkg_check_modules(FMT REQUIRED IMPORTED_TARGET fmt)
 # The unbound .pc file names private libraries whose -dev packages are not pulled in.
 find_library(UNBOUND_LIBRARY unbound REQUIRED)

@@ -7,6 +7,7 @@
 
 #include <fmt/color.h>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -48,6 +49,10 @@ void notify_systemd(std::string_view state) {
            reinterpret_cast<const sockaddr*>(&address), length);
   ::close(fd);
 }
+
+/// Returns large freed buffers to the system. By default the allocator raises this threshold to the
+/// largest block freed so far, up to 32 MiB, and keeps such blocks.
+void give_back_large_blocks() { ::mallopt(M_MMAP_THRESHOLD, 128 * 1024); }
 
 void print_table(const Instance& instance, const ServeOptions& options,
                  std::chrono::milliseconds took) {
@@ -231,6 +236,7 @@ int serve(const Config& config, const ServeOptions& given) {
   log::start(config.log);
   raise_descriptor_limit();
   if (!config.server.core_dumps) forbid_core_dumps();
+  give_back_large_blocks();
 
   auto started =
       Instance::start(config, options.config_file ? TestRecipients::off : TestRecipients::on);
