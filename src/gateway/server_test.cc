@@ -794,14 +794,16 @@ class HeloList final : public policy::Layer {
   }
 };
 
-/// The same at HELO, and it permits recipients. Keeps the last name in the session.
+/// The same at HELO, and it permits recipients. Asks a question at connect, and keeps the last name
+/// in the session.
 class HeloRefused final : public policy::Layer {
  public:
   std::string_view name() const override { return "helo"; }
   std::string definition() const override { return "{}"; }
   bool speaks_at(policy::Stage stage) const override { return stage <= policy::Stage::helo; }
-  Task<policy::Ruling> judge(policy::Stage, policy::Inquiry& inquiry,
+  Task<policy::Ruling> judge(policy::Stage stage, policy::Inquiry& inquiry,
                              std::vector<policy::Step>&) const override {
+    if (stage == policy::Stage::connect) co_await inquiry.ask({"list.example", dns::Type::a});
     inquiry.session().meta["helo"] = inquiry.evidence.session.helo;
     co_return inquiry.evidence.session.helo == "bad.example"
         ? policy::refuse(550, {5, 7, 1}, "not you")
@@ -832,6 +834,25 @@ TEST_F(ServerTest, a_helo_that_is_refused_leaves_the_session_as_it_was) {
       << "what was refused is in the trace of it";
 }
 
+TEST_F(ServerTest, the_trace_of_a_refused_helo_has_what_the_connection_was_judged_by) {
+  settings.engine = std::make_shared<policy::CurrentEngine>(std::make_shared<const policy::Engine>(
+      std::vector<policy::LayerEntry>{{std::make_shared<HeloRefused>()}}));
+  start();
+  {
+    TestClient client(port);
+    client.reply();
+    EXPECT_EQ(client.ask("EHLO bad.example"), "550 5.7.1 not you");
+    client.ask("QUIT");
+  }
+  server.reset();
+  ASSERT_EQ(recorder.traces.size(), 1u);
+  const policy::Trace& refused = recorder.traces[0];
+  ASSERT_EQ(refused.decisions.size(), 2u);
+  EXPECT_EQ(refused.decisions[0].stage, policy::Stage::connect);
+  ASSERT_EQ(refused.evidence.dns.size(), 1u);
+  EXPECT_EQ(refused.evidence.dns[0].question.name, "list.example");
+}
+
 // RFC 5321 §4.1.4: after the refusal of EHLO the server is in the state that it was in before.
 TEST_F(ServerTest, an_ehlo_that_is_refused_ends_no_transaction) {
   settings.engine = std::make_shared<policy::CurrentEngine>(std::make_shared<const policy::Engine>(
@@ -854,12 +875,9 @@ TEST_F(ServerTest, an_ehlo_that_is_refused_ends_no_transaction) {
   EXPECT_EQ(refused.outcome, "rejected");
   EXPECT_EQ(refused.evidence.session.helo, "bad.example");
   EXPECT_TRUE(refused.evidence.recipients.empty());
-  ASSERT_EQ(refused.decisions.size(), 2u) << "what let the client in, and the refusal";
-  EXPECT_EQ(refused.decisions[0].stage, policy::Stage::connect);
-  EXPECT_TRUE(refused.decisions[0].counted) << "metrics count it in the transaction's trace";
+  ASSERT_EQ(refused.decisions.size(), 1u) << "the transaction's trace has the decision at connect";
   const policy::Trace& accepted = recorder.traces[1];
   EXPECT_EQ(accepted.decisions.front().stage, policy::Stage::connect);
-  EXPECT_FALSE(accepted.decisions.front().counted);
   EXPECT_EQ(accepted.outcome, "accepted");
   EXPECT_EQ(accepted.evidence.session.helo, "client.example.org");
   EXPECT_EQ(accepted.evidence.recipients.size(), 1u);

@@ -300,13 +300,10 @@ smtp::Reply Transaction::refuse_helo(policy::Decision decision, policy::Evidence
                            std::make_move_iterator(later));
   before_.erase(before_.begin(), later);
   recount();
-  // In the session's first transaction the decision at connect is in the trace of that.
-  if (trace_) {
-    for (const policy::Decision& one : trace_->decisions) {
-      if (one.stage != Stage::connect) continue;
-      refused.decisions.push_back(one);
-      refused.decisions.back().counted = true;
-    }
+  if (!trace_) {  // what the decision at connect was made from
+    asked.dns.insert(asked.dns.begin(), evidence_.dns.begin(), evidence_.dns.end());
+    asked.consulted.insert(asked.consulted.begin(), evidence_.consulted.begin(),
+                           evidence_.consulted.end());
   }
   log_refusal(decision, asked, &refused);
   log_remarks(decision, asked, &refused);

@@ -47,9 +47,10 @@ class ReplayGatherer final : public policy::Gatherer, private dns::Resolver {
   }
 
   Task<void> ask(dns::Question question, policy::Evidence& evidence) override {
-    // Asked for only if the layer does not see it: a layer in shadow had this answer.
+    // Asked for only if the layer does not see it: a layer in shadow had this answer. A failure
+    // would have been asked again.
     const auto known = std::ranges::find(evidence.dns, question, &policy::DnsRecord::question);
-    if (known != evidence.dns.end()) {
+    if (known != evidence.dns.end() && !known->answer.trouble()) {
       known->in_shadow = false;
       co_return;
     }
@@ -61,7 +62,7 @@ class ReplayGatherer final : public policy::Gatherer, private dns::Resolver {
     const auto known = std::ranges::find_if(evidence.consulted, [&](const auto& one) {
       return one.service == question.service && one.request == question.request;
     });
-    if (known != evidence.consulted.end()) {  // as in ask()
+    if (known != evidence.consulted.end() && !known->failed) {  // as in ask()
       known->in_shadow = false;
       co_return;
     }
