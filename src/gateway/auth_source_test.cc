@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "base/temporary_folder_test.h"
@@ -207,6 +208,10 @@ TEST_F(AuthSourceTest, sqlite_is_asked_with_parameters) {
   open(source);
   EXPECT_EQ(ask("scott", "tiger"), "unavailable");
   EXPECT_FALSE(std::filesystem::exists(source.file));
+  source.file = home.file("pipe.db");
+  ASSERT_EQ(::mkfifo(source.file.c_str(), 0600), 0);
+  open(source);
+  EXPECT_EQ(ask("scott", "tiger"), "unavailable") << "a FIFO would not open before it has a writer";
 }
 
 TEST_F(AuthSourceTest, a_query_that_runs_too_long_ends) {

@@ -312,11 +312,13 @@ smtp::Reply Transaction::refuse_helo(policy::Decision decision, policy::Evidence
   for (const policy::Decision& one : refused.decisions) octets += policy::memory_of(one);
   for (const policy::DnsRecord& one : asked.dns) octets += policy::memory_of(one);
   for (const policy::Consultation& one : asked.consulted) octets += policy::memory_of(one);
+  asked.session.script.reset();  // no record has it, and each refusal would keep a copy
   refused.evidence = std::move(asked);
   refused.charge = std::make_shared<MemoryCharge>(services_.resources.memory(), octets);
   services_.recorder.ended(std::move(refused));
-  // The refused name's DNS queries do not count for the next message.
-  if (!message_) authentication_.reset();
+  // The refused name's DNS queries do not count for the next message. Those of an open transaction
+  // stay counted.
+  if (!trace_) authentication_.reset();
   return reply;
 }
 

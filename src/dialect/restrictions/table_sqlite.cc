@@ -1,5 +1,6 @@
 // sqlite: a configuration file names a database and a query, as in sqlite_table(5) of Postfix. The
 // database is opened read-only; a look-up blocks, but not for long.
+#include <chrono>
 #include <mutex>
 
 #include <fmt/core.h>
@@ -16,6 +17,7 @@ constexpr int busy_milliseconds = 250;
 constexpr int operations_a_step = 1'000;
 /// Steps of operations_a_step a look-up may take: a few tenths of a second.
 constexpr unsigned most_steps = 10'000;
+constexpr std::chrono::seconds longest_query{1};
 
 using Prepared = Owned<sqlite3_stmt, sqlite3_finalize>;
 
@@ -47,8 +49,8 @@ class SqliteTable final : public NamedTable {
     const auto sql = expand(settings_.query, parts, parts, sql_quoted);
     if (!sql) return {};
     const std::lock_guard guard(mutex_);
-    unsigned steps = 0;
-    sqlite3_progress_handler(handle_.get(), operations_a_step, one_step, &steps);
+    Spent spent;
+    sqlite3_progress_handler(handle_.get(), operations_a_step, one_step, &spent);
     Found found = run(*sql, parts);
     sqlite3_progress_handler(handle_.get(), 0, nullptr, nullptr);
     return found;
@@ -60,7 +62,17 @@ class SqliteTable final : public NamedTable {
   std::size_t memory() const override { return sizeof *this; }
 
  private:
-  static int one_step(void* steps) { return ++*static_cast<unsigned*>(steps) > most_steps ? 1 : 0; }
+  struct Spent {
+    unsigned steps = 0;
+    std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
+  };
+  /// Not 0: the query takes too long and is stopped. Its operations are counted, and a view of a
+  /// foreign file can make each of them slow.
+  static int one_step(void* given) {
+    Spent& spent = *static_cast<Spent*>(given);
+    const bool late = std::chrono::steady_clock::now() - spent.begun > longest_query;
+    return ++spent.steps > most_steps || late ? 1 : 0;
+  }
 
   Found failed() const {
     return {Found::Status::failed,
