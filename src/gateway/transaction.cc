@@ -300,7 +300,17 @@ smtp::Reply Transaction::refuse_helo(policy::Decision decision, policy::Evidence
                            std::make_move_iterator(later));
   before_.erase(before_.begin(), later);
   recount();
-  if (!trace_) {  // what the decision at connect was made from
+  const bool in_transaction = evidence_.reverse_path.has_value();
+  if (!in_transaction) {
+    // The decision at connect, if the session's first trace has it already, and what it was made
+    // from. MAIL forgets these answers.
+    if (trace_) {
+      for (const policy::Decision& one : trace_->decisions) {
+        if (one.stage != Stage::connect) continue;
+        refused.decisions.push_back(one);
+        refused.decisions.back().counted = true;
+      }
+    }
     asked.dns.insert(asked.dns.begin(), evidence_.dns.begin(), evidence_.dns.end());
     asked.consulted.insert(asked.consulted.begin(), evidence_.consulted.begin(),
                            evidence_.consulted.end());
@@ -318,7 +328,7 @@ smtp::Reply Transaction::refuse_helo(policy::Decision decision, policy::Evidence
   services_.recorder.ended(std::move(refused));
   // The refused name's DNS queries do not count for the next message. Those of an open transaction
   // stay counted.
-  if (!trace_) authentication_.reset();
+  if (!in_transaction) authentication_.reset();
   return reply;
 }
 
