@@ -108,7 +108,7 @@ TEST_F(SqliteTable, endless_queries_fail) {
 TEST_F(SqliteTable, a_query_of_slow_operations_fails_in_time) {
   const auto begun = std::chrono::steady_clock::now();
   EXPECT_THAT(find("query = WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c) SELECT "
-                   "max(x) FROM c WHERE length(replace(hex(zeroblob(300000)), '0', x % 10)) = -1 "
+                   "max(x) FROM c WHERE length(replace(hex(zeroblob(300000)), '0', x %% 10)) = -1 "
                    "AND x <> '%s'\n",
                    "k"),
               HasSubstr("failed: sqlite:/c: interrupted"));
