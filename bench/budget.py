@@ -97,8 +97,8 @@ def table(parts, budget, scale):
     rows, over = ["| part | may cost, µs | costs, µs |", "|---|---|---|"], []
     for part in sorted(set(parts) | set(budget), key=lambda part: -parts.get(part, 0)):
         cost, may = parts.get(part, 0.0), budget.get(part, 0.0) * scale
-        rows.append(f"| {part} | {may:.1f} | {cost:.1f} |")
-        if cost > may * WARN_ABOVE + LEAST:
+        rows.append(f"| {part} | {f'{may:.1f}' if budget else '-'} | {cost:.1f} |")
+        if budget and cost > may * WARN_ABOVE + LEAST:
             over.append(part)
     rows.append(f"| **all** | **{sum(budget.values()) * scale:.1f}** | **{sum(parts.values()):.1f}** |")
     return rows, over
@@ -144,7 +144,9 @@ def main():
     if args.set:
         BUDGET.write_text(json.dumps({"smtp_sink_us": round(sink, 1),
                                       "parts_us": {part: round(cost, 1) for part, cost in sorted(costs.items())}}, indent=2) + "\n")
-    budget = json.loads(BUDGET.read_text())
+    budget = json.loads(BUDGET.read_text()) if BUDGET.exists() else {"smtp_sink_us": sink, "parts_us": {}}
+    if not budget["parts_us"]:
+        print(f"there is no budget yet: on a quiet machine, --set writes {BUDGET.name}")
     rows, over = table(costs, budget["parts_us"], sink / budget["smtp_sink_us"])
     rows.append("")
     rows.append(f"smtp-sink costs {sink:.1f} µs here, Postern {statistics.median(totals) / sink:.1f} times that; "
