@@ -69,14 +69,14 @@ def own_files():
         sys.exit("this changes mounts, so it needs a namespace of its own: start it by bench/run")
     layers, spool = WORK / "layers", WORK / "spool"
     shutil.rmtree(spool, ignore_errors=True)
-    for folder in (layers, spool, PEERS / "root" / "usr", PEERS / "root" / "etc"):
+    for folder in (layers, spool, PEERS / "tree" / "usr", PEERS / "tree" / "etc"):
         folder.mkdir(parents=True, exist_ok=True)
     run("mount", "-t", "tmpfs", "tmpfs", str(layers))  # overlayfs takes no overlayfs as upper layer
     for name in ("usr", "etc", "var/lib"):
         upper, work = layers / name / "upper", layers / name / "work"
         upper.mkdir(parents=True)
         work.mkdir()
-        lower = f"/{name}" if name == "var/lib" else f"{PEERS}/root/{name}:/{name}"
+        lower = f"/{name}" if name == "var/lib" else f"{PEERS}/tree/{name}:/{name}"
         run("mount", "-t", "overlay", "overlay", "-o",
             f"lowerdir={lower},upperdir={upper},workdir={work}", f"/{name}")
     run("mount", "--bind", str(spool), "/var/spool")
