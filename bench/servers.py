@@ -385,6 +385,7 @@ import "objects" as net;
   preq: [ rule "dmarc" || check_dmarc() ],
 }
 """
+VSL_OBJECTS = 'object internal rg4 = "192.168.0.0/24";\n'
 HOOKS = "hooks.example.net"
 POLICIES = {"none": "none", "lists": "restriction lists",
             "webhook": "webhook policy, networks only",
@@ -429,7 +430,7 @@ dmarc = "{"enforce" if self.has("checked") else "report"}"
         if self.has("vsl"):
             (top / "vsl").mkdir()
             (top / "vsl" / "main.vsl").write_text(VSL)
-            (top / "vsl" / "objects.vsl").write_text('object internal rg4 = "192.168.0.0/24";\n')
+            (top / "vsl" / "objects.vsl").write_text(VSL_OBJECTS)
             text += f'[vsl]\npolicy = "{top}/vsl/main.vsl"\ndomain = "{HOOKS}"\n'
         return text
 

@@ -14,23 +14,12 @@ import sys
 import time
 
 import parts
+import servers
 
 WORK, SERVER, CLIENT, PORT = parts.WORK, parts.SERVER, parts.CLIENT, parts.PORT
 MOST_SECONDS = 1800  # of a whole run
 DOMAIN = "doe-family.example"
 
-MAIN = """
-import "objects" as doe;
-#{
-  mail: [
-    rule "relay mail from" || check_mail_relay(doe::internal_net),
-    rule "check spf" || check_spf("none", "strict"),
-  ],
-  rcpt: [ rule "relay rcpt" || check_rcpt_relay(doe::internal_net) ],
-  preq: [ rule "dmarc" || check_dmarc() ],
-}
-"""
-OBJECTS = 'object internal_net rg4 = "192.168.0.0/24";\n'
 LISTS = f"""
 [restrictions]
 compatibility_level = "3.6"
@@ -48,8 +37,8 @@ class Postern:
         top = WORK / "postern"
         shutil.rmtree(top, ignore_errors=True)
         (top / "policy").mkdir(parents=True)
-        (top / "policy" / "main.vsl").write_text(MAIN)
-        (top / "policy" / "objects.vsl").write_text(OBJECTS)
+        (top / "policy" / "main.vsl").write_text(servers.VSL)
+        (top / "policy" / "objects.vsl").write_text(servers.VSL_OBJECTS)
         section = {"vsl": f'[vsl]\npolicy = "{top}/policy/main.vsl"\ndomain = "{DOMAIN}"\n', "lists": LISTS, "none": ""}[self.name]
         (top / "postern.toml").write_text(f"""
 [server]
