@@ -1,6 +1,7 @@
 // What is known about a session and its message. Facts of the SMTP dialogue are always present.
 // Facts that cost a lookup are optional: a check names those that it needs, and the gatherer
-// fetches each at most once per message, for all layers.
+// fetches each at most once per message, for all enforced layers (Inquiry::Trial: for those in
+// shadow).
 #pragma once
 
 #include <chrono>
