@@ -275,6 +275,7 @@ TEST(Engine, trouble_in_a_layer_is_451_and_its_cause_stays_inside) {
     EXPECT_EQ(decision.reply.to_string(), "451 4.3.0 temporary local problem, try again later");
     ASSERT_EQ(decision.steps.size(), 1u);
     EXPECT_EQ(decision.steps[0].check, "internal_error");
+    EXPECT_EQ(decision.steps[0].verdict.trouble, Trouble::local);
   }
 }
 

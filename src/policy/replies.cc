@@ -27,7 +27,8 @@ smtp::Reply trouble(TroubleReply reply) {
 }
 
 Verdict trouble(Stage stage, questions::Trouble kind, std::string cause) {
-  return {Verdict::Kind::defer, trouble(questions::trouble_reply(stage, kind)), std::move(cause)};
+  return {Verdict::Kind::defer, trouble(questions::trouble_reply(stage, kind)), std::move(cause),
+          kind};
 }
 
 smtp::Reply login_failed() { return {535, {5, 7, 8}, "authentication failed"}; }

@@ -21,4 +21,11 @@ Verdict refuse(std::uint16_t code, smtp::EnhancedCode enhanced, std::string text
           .detail = std::move(detail)};
 }
 
+std::string_view to_string(Trouble trouble) {
+  static constexpr std::string_view words[] = {"internal", "script",     "lookup", "configuration",
+                                               "limit",    "unanswered", "memory"};
+  static_assert(std::size(words) == trouble_count);
+  return words[static_cast<std::size_t>(trouble)];
+}
+
 }  // namespace postern::policy

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,21 @@ inline constexpr std::size_t stage_count = 9;
 /// The enumerator's name.
 std::string_view to_string(Stage stage);
 
+/// What kept a decision from being made, so that it failed closed.
+enum class Trouble : std::uint8_t {
+  local,          ///< an error of ours
+  script,         ///< a script raised an error
+  lookup,         ///< a table did not answer
+  configuration,  ///< rules that cannot be applied
+  limit,          ///< a limit of one evaluation
+  unanswered,     ///< a source of accounts did not answer
+  no_memory,      ///< limits.memory is used up
+};
+/// Number of enumerators.
+inline constexpr std::size_t trouble_count = 7;
+/// The enumerator's word, for metrics: "internal", "script".
+std::string_view to_string(Trouble trouble);
+
 /// The answer of a check or a layer.
 struct Verdict {
   enum class Kind : std::uint8_t {
@@ -38,6 +54,8 @@ struct Verdict {
   Kind kind = Kind::pass_on;  ///< pass_on by default
   smtp::Reply reply;          ///< of a refusal; of a permit if its text is not empty
   std::string detail;         ///< what was seen, for traces: "198.51.100.7 in none of 2 networks"
+  /// Of a refusal that stands for a decision that could not be made; not in records.
+  std::optional<Trouble> trouble = {};
 
   /// Rejects or defers.
   bool refuses() const { return kind == Kind::reject || kind == Kind::defer; }

@@ -17,6 +17,10 @@ void count_layers(const policy::Decision& decision, std::string_view stage) {
     const bool is_last =
         i + 1 == decision.steps.size() || decision.steps[i + 1].layer != step.layer;
     if (!is_last) continue;
+    // In shadow nothing fails: the layer's ruling is not applied.
+    if (step.verdict.trouble && step.enforced) {
+      metrics().decision_errors.counter({step.layer, to_string(*step.verdict.trouble)}).add();
+    }
     metrics()
         .decision_verdicts
         .counter({stage, step.layer, step.layer, step.enforced ? "enforce" : "shadow",

@@ -53,5 +53,28 @@ TEST(TraceMetrics, layers_checks_and_durations_are_counted) {
   }
 }
 
+TEST(TraceMetrics, decisions_that_failed_closed_are_counted_by_their_cause) {
+  telemetry::start_metrics({});
+  policy::Trace trace;
+  const auto add = [&](policy::Trouble cause, bool enforced) {
+    policy::Decision decision{.stage = policy::Stage::rcpt};
+    policy::Step failed = step("webhook", "internal_error", policy::Verdict::Kind::defer, enforced);
+    failed.verdict.trouble = cause;
+    decision.steps.push_back(std::move(failed));
+    trace.decisions.push_back(std::move(decision));
+  };
+  for (std::size_t i = 0; i < policy::trouble_count; ++i) {
+    add(static_cast<policy::Trouble>(i), true);
+    add(static_cast<policy::Trouble>(i), false);
+  }
+  count_decisions(trace);
+  const std::string text = telemetry::metrics().registry.render();
+  for (std::size_t i = 0; i < policy::trouble_count; ++i) {
+    EXPECT_THAT(text,
+                HasSubstr("postern_decision_errors_total{dialect=\"webhook\",kind=\"" +
+                          std::string(to_string(static_cast<policy::Trouble>(i))) + "\"} 1\n"));
+  }
+}
+
 }  // namespace
 }  // namespace postern::app

@@ -143,10 +143,11 @@ Metrics::Metrics(const MetricsSetup& setup)
       decision_duration(registry.add("decision_duration_seconds",
                                      "Time a stage's decision took, waiting for evidence included.",
                                      histogram, {label("stage", stages)}, MetricUnit::seconds)),
-      decision_errors(
-          registry.add("decision_errors_total", "Decisions that failed closed.", counter,
-                       {label("dialect", dialects(setup)),
-                        label("kind", {"dns", "store", "timeout", "limit", "script", "bug"})})),
+      decision_errors(registry.add("decision_errors_total", "Decisions that failed closed.",
+                                   counter,
+                                   {label("dialect", dialects(setup)),
+                                    label("kind", {"internal", "script", "lookup", "configuration",
+                                                   "limit", "unanswered", "memory"})})),
       check_results(
           registry.add("check_results_total", "What single checks said.", counter,
                        {label("check", setup.checks),

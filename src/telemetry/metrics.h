@@ -80,7 +80,7 @@ struct Metrics {
   // Decisions
   Family& decision_verdicts;  ///< C stage, layer, dialect, mode (enforce, shadow), verdict
   Family& decision_duration;  ///< H stage; seconds
-  Family& decision_errors;    ///< C dialect, kind (dns, store, limit, bug)
+  Family& decision_errors;    ///< C dialect, kind (policy::Trouble)
   Family& check_results;      ///< C check, result (pass_on, permit, reject, defer, quarantine)
   Family& check_duration;     ///< H check (spf, dkim, dmarc, arc); seconds
   Family& trace_records;      ///< C outcome (accepted, rejected, deferred, aborted)

@@ -63,7 +63,7 @@ Task<Verdict> ask(const LuaPolicy& policy, Question question, Context& context,
     } else {
       log_trouble(policy, context, question.event, *ran.raised);
       using policy::questions::Trouble;
-      const Trouble kind = ran_out(context) ? Trouble::no_memory : Trouble::local;
+      const Trouble kind = ran_out(context) ? Trouble::no_memory : Trouble::script;
       verdict = replies::trouble(question.stage, kind, ran.raised->message);
     }
   }

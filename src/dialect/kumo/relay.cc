@@ -185,7 +185,7 @@ Task<Verdict> ask_relay(const LuaPolicy& policy, Context& context, Stage stage,
   if (client) {
     // The client chooses the sender's domain, so these networks must not hold unknown clients.
     if (!policy.options().open_relay_is_known && stranger_in(of_sender.relay_from)) {
-      Verdict open = replies::trouble(stage, questions::Trouble::local,
+      Verdict open = replies::trouble(stage, questions::Trouble::configuration,
                                       "relay_from of the sender's domain holds strangers: an open "
                                       "relay");
       note(steps, stage, open);

@@ -217,6 +217,7 @@ Task<AuthAnswer> KumoVerifier::verify(const AuthAttempt& attempt, policy::Inquir
     const bool later = answer.kind == AuthAnswer::Kind::unavailable;
     verdict = {later ? Kind::defer : Kind::reject,
                answer.reply.value_or(replies::login_refused(later)), words};
+    if (later && ran.raised && !answer.reply) verdict.trouble = policy::Trouble::script;
   }
   steps.push_back({.stage = policy::Stage::auth,
                    .layer = "lua",

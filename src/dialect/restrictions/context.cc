@@ -209,6 +209,7 @@ RuleOutcome Context::defer_if_reject(const Rule& rule, std::uint16_t code,
 }
 
 RuleOutcome Context::configuration_error(const Rule&, std::string_view why) {
+  trouble_ = policy::Trouble::configuration;
   made_detail_ = std::string(why);
   const auto& words = replies::bad_configuration;
   result_.reply = reply_of(words.code, words.enhanced, std::string(words.text));
@@ -222,6 +223,7 @@ void Context::add_reason(std::string_view why) {
 }
 
 RuleOutcome Context::table_trouble(const Rule& rule, std::string_view why) {
+  trouble_ = policy::Trouble::lookup;
   const auto& words = replies::bad_configuration;
   const RuleOutcome outcome = refuse(rule, words.code, words.enhanced, words.text);
   made_detail_ = std::string(why);
@@ -229,6 +231,7 @@ RuleOutcome Context::table_trouble(const Rule& rule, std::string_view why) {
 }
 
 RuleOutcome Context::lookup_trouble(const Rule& rule, std::string_view why) {
+  trouble_ = policy::Trouble::lookup;
   made_detail_ = std::string(why);
   const std::string subject = judged(subject_of(rule));
   const auto& words = replies::lookup_failed;
@@ -253,6 +256,7 @@ bool Context::is_webhook() const {
 RuleOutcome Context::run_rule(const Rule& rule) {
   detail_ = {};
   made_detail_.clear();
+  trouble_.reset();
   warned_ = raised_permit_ = raised_reject_ = false;
   const bool outer = warn_only_;
   warn_only_ = outer || rule.warn_only;
@@ -280,6 +284,7 @@ RuleOutcome Context::run_rule(const Rule& rule) {
   mark.result = was;
   mark.fixed = detail_;
   if (!made_detail_.empty()) mark.made = std::move(made_detail_);
+  mark.trouble = trouble_;
   return outcome;
 }
 

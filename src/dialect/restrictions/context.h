@@ -205,6 +205,7 @@ class Context {
   std::optional<smtp::Reply> defer_if_reject_;
   std::string_view detail_;
   std::string made_detail_;
+  std::optional<policy::Trouble> trouble_;  ///< why the current rule could not be evaluated
   bool raised_permit_ = false;
   bool raised_reject_ = false;
   int depth_ = 0;  ///< of lists within lists

@@ -209,8 +209,11 @@ RuleOutcome Context::judge_listed(const Rule* rule, const Address& address, Subj
     settle(outcome, std::string_view("known to its domain's table"));
   }
   if (rule == nullptr && outcome == RuleOutcome::refuse) {
-    result_.marks.push_back(
-        {.rule = nullptr, .result = Mark::Result::refused, .made = std::move(made_detail_)});
+    const bool failed = found.status == Found::Status::failed;
+    result_.marks.push_back({.rule = nullptr,
+                             .result = Mark::Result::refused,
+                             .made = std::move(made_detail_),
+                             .trouble = failed ? trouble_ : std::nullopt});
   }
   return outcome;
 }

@@ -31,6 +31,8 @@ struct Mark {
   Result result = Result::passed;  ///< of the rule
   std::string_view fixed;          ///< reason, static text; unused if `made` is not empty
   std::string made;                ///< reason that was composed
+  /// Of a rule that refused because it could not be evaluated.
+  std::optional<policy::Trouble> trouble = {};
   /// The reason, for the trace.
   std::string_view detail() const { return made.empty() ? fixed : std::string_view(made); }
 };

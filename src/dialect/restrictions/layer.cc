@@ -32,8 +32,11 @@ Verdict verdict_of(const Mark& mark, const smtp::Reply& reply) {
   const std::string detail(mark.detail());
   using Was = Mark::Result;
   switch (mark.result) {
-    case Was::refused:
-      return policy::refuse(reply.code, reply.enhanced, reply.text, detail);
+    case Was::refused: {
+      Verdict refused = policy::refuse(reply.code, reply.enhanced, reply.text, detail);
+      refused.trouble = mark.trouble;
+      return refused;
+    }
     case Was::permitted:
       return policy::permit(detail);
     case Was::warned:
@@ -128,7 +131,7 @@ Task<Ruling> RestrictionsLayer::judge(Stage stage, Inquiry& inquiry,
     result = evaluate(*policy_, evidence, stage);
     if (result.complete()) break;
     if (round == most_rounds) {
-      co_return policy::replies::trouble(stage, policy::questions::Trouble::local,
+      co_return policy::replies::trouble(stage, policy::questions::Trouble::limit,
                                          "more questions than one evaluation may ask");
     }
     if (result.wanted_service) {

@@ -27,7 +27,7 @@ using policy::Step;
 using policy::Verdict;
 
 Verdict failed(Stage stage, std::string cause) {
-  return {Verdict::Kind::defer, rule_failed(stage), std::move(cause)};
+  return {Verdict::Kind::defer, rule_failed(stage), std::move(cause), policy::Trouble::script};
 }
 
 Verdict refusal(smtp::Reply reply, std::string detail) {

@@ -7,12 +7,7 @@
 
 namespace postern::policy::questions {
 
-/// What kept a decision from being made.
-enum class Trouble : std::uint8_t {
-  local,       ///< an error of ours, or of a policy
-  unanswered,  ///< a source of accounts did not answer
-  no_memory,   ///< limits.memory is used up
-};
+using policy::Trouble;
 
 /// The class of the reply: always a refusal for now, never for good (RFC 5321 §4.2.1, 4yz).
 enum class TroubleReply : std::uint8_t {
