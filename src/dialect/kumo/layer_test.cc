@@ -327,6 +327,7 @@ TEST_F(Layer, errors_are_temporary_and_say_nothing) {
               ElementsAre("421" + std::string(local_problem), later, later, later, later));
   EXPECT_THAT(decision_.steps.back().verdict.detail, HasSubstr("policy.lua:5: secret path"))
       << "the trace says why";
+  EXPECT_EQ(decision_.steps.back().verdict.trouble, policy::Trouble::script);
   EXPECT_EQ(decision_.steps.back().origin, "policy.lua:5");
 }
 

@@ -131,8 +131,14 @@ Task<Ruling> RestrictionsLayer::judge(Stage stage, Inquiry& inquiry,
     result = evaluate(*policy_, evidence, stage);
     if (result.complete()) break;
     if (round == most_rounds) {
-      co_return policy::replies::trouble(stage, policy::questions::Trouble::limit,
-                                         "more questions than one evaluation may ask");
+      Verdict verdict = policy::replies::trouble(stage, policy::questions::Trouble::limit,
+                                                 "more questions than one evaluation may ask");
+      steps.push_back({.stage = stage,
+                       .layer = "restrictions",
+                       .check = "end_of_lists",
+                       .origin = {},
+                       .verdict = verdict});
+      co_return verdict;
     }
     if (result.wanted_service) {
       co_await inquiry.consult(std::move(*result.wanted_service));

@@ -572,7 +572,10 @@ TEST(RestrictionsLayer, a_bad_network_is_met_by_clients_of_its_family) {
 TEST(RestrictionsLayer, what_cannot_be_read_is_trouble_where_it_is_needed) {
   Outside outside;
   const auto said = [&](Settings settings, policy::Recipient recipient) {
-    return code(rcpt(deferring(std::move(settings)), std::move(recipient), outside).reply);
+    const Played played = rcpt(deferring(std::move(settings)), std::move(recipient), outside);
+    EXPECT_EQ(played.decision.steps.back().verdict.trouble == policy::Trouble::lookup,
+              policy::refused(played.decision));
+    return code(played.reply);
   };
   const Settings networks{{"mynetworks", "/nonexistent"}};
   EXPECT_EQ(said(networks, to("x", "foreign.example")), "451 4.3.0");

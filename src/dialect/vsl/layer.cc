@@ -261,7 +261,10 @@ class Judge {
     }
     // Fails closed: the directive at which the rules would continue no longer exists.
     if (draft.resumed) {
-      co_return failed(stage_, "no directive is called \"" + draft.resumed->directive + "\"");
+      Verdict verdict =
+          failed(stage_, "no directive is called \"" + draft.resumed->directive + "\"");
+      note("delegation", verdict);
+      co_return verdict;
     }
     co_return policy::pass_on();
   }

@@ -110,6 +110,8 @@ TEST_F(VslLayerTest, statuses_become_replies) {
     load("#{ mail: [ rule \"r\" || { " + one.body + " } ] }");
     evidence_.session.script.reset();
     EXPECT_EQ(mail(), one.said) << one.body;
+    const auto& trouble = trace_.decisions.back().steps.back().verdict.trouble;
+    EXPECT_EQ(trouble == policy::Trouble::script, one.said == local_error) << one.body;
   }
 }
 
