@@ -126,15 +126,82 @@ def policy_table(document):
         cells = []
         for load in ("4k-new", "4k-reused"):
             rows = chosen(document, "policies", policy=policy["key"], load=load)
-            base = chosen(document, "policies", policy="none", load=load)
-            relative = ratios(rows, base, "cpu_us")
             cells += [with_refusals(rows) if rows else "-",
-                      spread([r["cpu_us"] for r in rows]) if rows else "-",
-                      f"{statistics.median(relative):.2f}" if relative else "-"]
+                      spread([r["cpu_us"] for r in rows]) if rows else "-"]
+            for base in ("none", "sink"):
+                relative = ratios(rows, chosen(document, "policies", policy=base, load=load),
+                                  "cpu_us")
+                cells.append(f"{statistics.median(relative):.2f}" if relative else "-")
         lines.append([policy["title"], *cells])
-    each = ["messages/s", "CPU µs a message", "CPU / none"]
+    each = ["messages/s", "CPU µs a message", "CPU / none", "CPU / smtp-sink"]
     return table(["policy", *(f"{what}, {mode}" for mode in ("new", "reused") for what in each)],
                  lines)
+
+
+# What Postern is to reach: (what, how it is computed, at least or at most, the bound). How: the
+# part, ours, theirs ("" for an absolute value), the load, the member.
+FULL = "4 KB, restriction lists, SPF, DKIM and DMARC required"
+BARS = (
+    (f"{FULL}: messages/s, / smtp-sink", ("policies", "full", "sink", "4k-new", "rate"), ">=", 0.9),
+    (f"{FULL}: messages/s, / smtp-sink", ("policies", "full", "sink", "4k-reused", "rate"),
+     ">=", 0.7),
+    (f"{FULL}: CPU / smtp-sink", ("policies", "full", "sink", "4k-new", "cpu_us"), "<=", 1.3),
+    (f"{FULL}: CPU / smtp-sink", ("policies", "full", "sink", "4k-reused", "cpu_us"), "<=", 1.8),
+    ("1 KB, the same policy: messages/s, / smtp-sink",
+     ("policies", "full", "sink", "1k-new", "rate"), ">=", 0.75),
+    ("1 KB, the same policy: messages/s, / smtp-sink",
+     ("policies", "full", "sink", "1k-reused", "rate"), ">=", 0.55),
+    ("100 KB, the same policy: messages/s, / smtp-sink",
+     ("policies", "full", "sink", "100k-reused", "rate"), ">=", 2),
+    (".vsl rules: messages/s, / restriction lists", ("policies", "vsl", "lists", "4k-new", "rate"),
+     ">=", 0.9),
+    ("CPU / Postfix + milters", ("ingest", "postern-checked", "postfix-milters", "4k-reused",
+                                 "cpu_us"), "<=", 1 / 30),
+    ("CPU / Postfix + rspamd", ("ingest", "postern-checked", "postfix-rspamd", "4k-reused",
+                                "cpu_us"), "<=", 1 / 15),
+    ("CPU / Haraka", ("ingest", "postern", "haraka", "4k-reused", "cpu_us"), "<=", 1 / 5),
+    ("queued on stable storage, 16 connections: messages/s, / Postfix",
+     ("ingest", "postern-queue", "postfix", "4k-reused", "rate"), ">=", 4),
+    ("queued on stable storage, 16 connections: p99, ms",
+     ("ingest", "postern-queue", "", "4k-reused", "p99_us"), "<=", 20),
+)
+
+
+def bar_value(document, part, ours, theirs, load, member):
+    """The median over the rounds, or None where something was not measured."""
+    name = "policy" if part == "policies" else "server"
+    rows, base = ([r for r in chosen(document, part, load=load, **{name: which})
+                   if r["messages"]] for which in (ours, theirs))
+    if not rows or (theirs and not base):
+        return None
+    if not theirs:
+        return median(rows, member) / (1000 if member.endswith("_us") else 1)
+    values = ratios(rows, base, member)
+    return statistics.median(values) if values else None
+
+
+def bar_table(document):
+    """The bars, and whether this run meets them."""
+    titles, lines = {load["key"]: load["title"] for load in document["loads"]}, []
+    for what, how, sign, bound in BARS:
+        value = bar_value(document, *how)
+        if value is None:
+            continue
+        mode = titles.get(how[3], how[3]).partition(", ")[2]
+        met = value >= bound if sign == ">=" else value <= bound
+        lines.append([f"{what}; {mode}", f"{'≥' if sign == '>=' else '≤'} {bound:.2g}",
+                      f"{value:.3g}" if met else f"**{value:.3g}**", "yes" if met else "no"])
+    for r in chosen(document, "durability", server="postern-queue", connections="all"):
+        value = r["flushes"] / max(1, r["messages"])
+        lines.append(["flushes a message, 16 connections", "≤ 0.2",
+                      f"{value:.2f}" if value <= 0.2 else f"**{value:.2f}**",
+                      "yes" if value <= 0.2 else "no"])
+    for r in chosen(document, "idle", mode="tls"):
+        value = r["sessions"] * r["kib"] / 1024
+        met = r["sessions"] >= 10000 and value <= 240
+        lines.append([f"{r['sessions']:,} idle TLS sessions of 10,000: MiB", "≤ 240",
+                      f"{value:.0f}" if met else f"**{value:.0f}**", "yes" if met else "no"])
+    return table(["target", "bound", "measured", "met"], lines)
 
 
 def durability_table(document):
@@ -186,6 +253,8 @@ def session_lines(document):
 def report(document):
     """The generated part of docs/benchmarks.md."""
     parts = [table(["machine", ""], document["machine"]), "### Servers", server_table(document)]
+    if chosen(document, "ingest") or chosen(document, "policies"):
+        parts += ["### Targets", bar_table(document)]
     if chosen(document, "ingest"):
         parts += ["### Ratios", ratio_table(document)]
         for load in document["loads"]:

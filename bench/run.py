@@ -44,6 +44,7 @@ LOADS = {f"{name}-{mode}": {"key": f"{name}-{mode}", "title": f"{title}, {MODES[
              ("100k", "100 KB", 102400, ("new", "reused")),
              ("10m", "10 MB", LARGE, ("reused",)))
          for mode in modes}
+POLICY_LOADS = ("4k-new", "4k-reused", "1k-new", "1k-reused", "100k-new", "100k-reused")
 QUICK = {"servers": "smtp-sink,postern,postern-queue", "loads": "4k-new,4k-reused,100k-reused",
          "part": "ingest", "rounds": 5}
 
@@ -152,12 +153,13 @@ class Bench:
             self.group.stop()
 
     def policies(self, number):
-        for policy in known.POLICIES:
-            server = self.postern(policy=policy)
-            server.name = f"postern, {policy}"
+        """smtp-sink is the policy "sink": the machine of this round."""
+        for policy in ("sink", *known.POLICIES):
+            server = known.Sink() if policy == "sink" else self.postern(policy=policy)
+            server.name = f"postern, {policy}" if policy != "sink" else server.name
             if not self.started(server):
                 continue
-            for key in ("4k-new", "4k-reused"):
+            for key in POLICY_LOADS if policy in ("sink", "full") else POLICY_LOADS[:2]:
                 self.add("policies", round=number, policy=policy,
                          **self.measure(server, LOADS[key]))
             if policy == "checked" and number == 0:

@@ -46,6 +46,28 @@ class Statistics(unittest.TestCase):
         self.assertEqual("1.50", figures.quantile(rows, "p50_us", 1))
 
 
+class Bars(unittest.TestCase):
+    def test_a_bar_is_met_or_not_by_the_median_of_the_rounds(self):
+        rows = []
+        for number, (ours, theirs) in enumerate(((120, 100), (130, 100), (900, 500))):
+            for policy, cpu in (("full", ours), ("sink", theirs)):
+                rows.append({**result("-", number, cpu), "part": "policies", "policy": policy})
+        text = figures.bar_table(document(*rows))
+        self.assertIn("CPU / smtp-sink;  | ≤ 1.3 | 1.3 | yes |", text)
+        self.assertIn("messages/s, / smtp-sink;  | ≥ 0.9 | 1 | yes |", text)
+        slow = [{**row, "cpu_us": row["cpu_us"] * (2 if row["policy"] == "full" else 1)}
+                for row in rows]
+        self.assertIn("| ≤ 1.3 | **2.6** | no |", figures.bar_table(document(*slow)))
+
+    def test_what_was_not_measured_is_no_bar(self):
+        self.assertEqual(2, len(figures.bar_table(document()).splitlines()))
+
+    def test_a_bar_of_queued_mail_is_in_milliseconds(self):
+        row = {**result("postern-queue", 0, 100), "load": "4k-reused", "p99_us": 25000}
+        self.assertIn("p99, ms;", figures.bar_table(document(row)))
+        self.assertIn("| ≤ 20 | **25** | no |", figures.bar_table(document(row)))
+
+
 class Tables(unittest.TestCase):
     def test_no_server_is_left_out_in_silence(self):
         text = figures.report(document(

@@ -390,7 +390,10 @@ HOOKS = "hooks.example.net"
 POLICIES = {"none": "none", "lists": "restriction lists",
             "webhook": "webhook policy, networks only",
             "checked": "SPF, DKIM and DMARC required", "lua": "Lua hooks", "vsl": ".vsl rules",
+            "full": "restriction lists; SPF, DKIM and DMARC required",
             "all": "all of them together"}
+PARTS_OF = {"full": ("lists", "webhook", "checked"),
+            "all": ("lists", "webhook", "checked", "lua", "vsl")}
 
 
 class Postern(Server):
@@ -408,7 +411,7 @@ class Postern(Server):
         return run(str(self.binary), "--version").strip().removeprefix("postern ")
 
     def has(self, policy):
-        return self.policy in (policy, "all")
+        return policy in PARTS_OF.get(self.policy, (self.policy,))
 
     def sections(self, top):
         """The part of the configuration that is its own, and files that it names."""
