@@ -112,6 +112,11 @@ bool is_utf8(std::string_view text) {
            (eight_octets(reinterpret_cast<const char*>(p)) & 0x8080808080808080) == 0) {
       p += 8;
     }
+    // And so is the end, whose last octets are looked at once more with those before them.
+    if (text.size() >= 8 &&
+        (eight_octets(text.data() + text.size() - 8) & 0x8080808080808080) == 0 && end - p <= 8) {
+      break;
+    }
     if (p == end) break;
     const unsigned char lead = *p++;
     if (lead < 0x80) continue;

@@ -9,10 +9,10 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <fcntl.h>
-#include <malloc.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/allocator.h"
 #include "base/thread.h"
 #include "net/event_loop.h"
 #include "net/stream.h"
@@ -214,7 +214,7 @@ void Server::return_memory() {
   const bool much_gone =
       sweeps_since_trim_ >= trim_after_sweeps && gone >= worth_a_trim && gone >= most_charged_ / 4;
   if (!burst_over && !much_gone) return;
-  ::malloc_trim(0);
+  give_back_free_memory();
   accepted_trimmed_ = accepted;
   sweeps_since_trim_ = 0;
   most_charged_ = memory.used();

@@ -7,7 +7,6 @@
 
 #include <fmt/color.h>
 #include <fmt/format.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -15,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/allocator.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "config/dnssec_report.h"
@@ -49,10 +49,6 @@ void notify_systemd(std::string_view state) {
            reinterpret_cast<const sockaddr*>(&address), length);
   ::close(fd);
 }
-
-/// Returns large freed buffers to the system. By default the allocator raises this threshold to the
-/// largest block freed so far, up to 32 MiB, and keeps such blocks.
-void give_back_large_blocks() { ::mallopt(M_MMAP_THRESHOLD, 128 * 1024); }
 
 void print_table(const Instance& instance, const ServeOptions& options,
                  std::chrono::milliseconds took) {
