@@ -354,14 +354,19 @@ TEST(Log, the_manual_names_every_field_and_every_event_of_the_sources) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(root / "src")) {
     if (entry.path().extension() != ".cc") continue;
     const std::string source = tests::read_file(entry.path());
-    for (std::sregex_iterator it(source.begin(), source.end(), call), end; it != end; ++it) {
-      const std::string named = "`" + (*it)[2].str() + "`";
+    for (std::size_t from = 0; (from = source.find("log::", from)) != std::string::npos; ++from) {
+      std::smatch found;  // a search of all the sources with the expression takes ten seconds
+      if (!std::regex_search(source.cbegin() + static_cast<std::ptrdiff_t>(from), source.cend(),
+                             found, call, std::regex_constants::match_continuous)) {
+        continue;
+      }
+      const std::string named = "`" + found[2].str() + "`";
       EXPECT_THAT(page, HasSubstr(named)) << entry.path();
       const std::size_t at =
           page.find("| " + named) != std::string::npos ? page.find("| " + named) : page.find(named);
       const std::string row = page.substr(at, page.find('\n', at) - at);
       if (row.find("| its own |") == std::string::npos) {
-        EXPECT_THAT(row, HasSubstr((*it)[1].str())) << named << " in " << entry.path();
+        EXPECT_THAT(row, HasSubstr(found[1].str())) << named << " in " << entry.path();
       }
       ++calls;
     }

@@ -133,7 +133,8 @@ class Postern:
         return config
 
     def _environment(self):
-        return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(self.root), "LANG": "C.UTF-8", **self.env}
+        # No case connects to a host that the system's roots vouch for; to load them takes a quarter of the time of a start.
+        return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(self.root), "LANG": "C.UTF-8", "SSL_CERT_FILE": os.devnull, **self.env}
 
     def command(self, *words, timeout=60):
         """Runs the binary with other words than `serve`, in this server's directory -> (status, output, error output)."""
