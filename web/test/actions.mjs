@@ -16,8 +16,13 @@ export async function until(check, within = patience) {
   }
 }
 
+/** How long a page has to settle, in ms. */
+const usualSettling = 2000;
+let settling = usualSettling;
+export function settleWithin(ms = usualSettling) { settling = ms; }
+
 /** What is still wrong when the page had time to settle; '' when nothing is. `look` returns a complaint or ''. */
-export async function settled(look, within = 2000) {
+export async function settled(look, within = settling) {
   let complaint;
   for (const end = Date.now() + within; ; await new Promise((go) => setTimeout(go, 100))) {
     complaint = await look();

@@ -48,7 +48,7 @@ async function visit(browser, state) {
   const one = await Session.open(browser, state.name);
   const name = `pages: ${state.name}`;
   try {
-    if (state.as) await one.enter(state.as);
+    if (state.as) await one.enter(state.as, true);
     for (const answer of state.may ?? []) one.may.add(answer);
     await piece(name, async () => {
       await one.open(state.path);

@@ -1,5 +1,6 @@
 // The tests tested: a page that is right passes, and every fault planted in it is found by the check that is there for it.
 import { createServer } from 'node:http';
+import { settleWithin } from './actions.mjs';
 import { sound } from './hostile.mjs';
 import { inspect } from './pages.mjs';
 import { check, failuresOf, piece } from './report.mjs';
@@ -61,11 +62,13 @@ export default async function planted(browser) {
   await piece('planted: a right page passes, every planted fault is found', async () => {
     const said = await found();
     check('planted', said.length === 0, `the right page fails: ${said[0]}`);
+    settleWithin(200);  // what is planted stays: to wait longer for it to go says nothing
     for (const [name, plant, wanted] of faults) {
       page = plant(right);
       const said = await found();
       check('planted', said.some((text) => wanted.test(text)), `"${name}" is not found; said: ${said.join(' | ').slice(0, 300) || 'nothing'}`);
     }
   });
+  settleWithin();
   server.close();
 }

@@ -37,10 +37,13 @@ export class Session {
     });
   }
 
-  /** Signed in by the cookie of the pages, without the form. */
-  async enter(account) {
+  /** Signed in by the cookie of the pages, without the form. `again`: by the one of an earlier such call, because every sign-in is work for the
+      gateway, and a row of pages that are looked at later. */
+  async enter(account, again = false) {
+    if (again && account.cookies) { await this.context.addCookies(account.cookies); return this; }
     const answer = await this.context.request.post(this.base + '/app/session', { data: { email: account.email, password: account.password }, headers: { Origin: this.base } });
     if (!answer.ok()) throw new Error(`sign-in of ${account.email}: ${answer.status()} ${await answer.text()}`);
+    if (again) account.cookies = await this.context.cookies();
     return this;
   }
 
