@@ -70,6 +70,8 @@ class Runner(unittest.TestCase):
 class Played(Runner):
     """The whole runner."""
 
+    brief = "test_conduit_passes", "test_log_of_a_dead_server_is_shown_and_the_next_case_gets_a_new_one"
+
     def conduit(self, *cases):
         (self.folder / "cases").mkdir()
         (self.folder / "cases" / "x.json").write_text(json.dumps(list(cases)), encoding="utf-8")

@@ -23,6 +23,8 @@ CONTROL = {**SESSION, "id": "control", "title": "genuine", "eml": "legit.eml", "
 class Played(selftest.Runner):
     """The whole runner."""
 
+    brief = "test_a_spoof_that_is_accepted_fails",
+
     def cases(self, *cases):
         document = {"format": "postern-auth-spoof/1", "keys": {}, "dns": {"legit.test": {"MX": ["10 mx.legit.test"], "TXT": ["v=spf1 ip4:192.0.2.10 -all"]}},
                     "cases": list(cases)}

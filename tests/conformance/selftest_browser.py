@@ -68,6 +68,8 @@ class Pages:
 
 @unittest.skipIf(browser.lacking() and not os.environ.get("CI"), browser.lacking())
 class Flows(unittest.TestCase):
+    brief = "test_hidden_text_is_not_seen",
+
     @classmethod
     def setUpClass(cls):
         cls.pages, cls.browser = Pages(), browser.Browser()

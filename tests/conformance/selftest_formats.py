@@ -22,6 +22,8 @@ def unknown(case, **more):
 class Alone(selftest.Runner):
     """A case that says what nobody knows fails, and the one beside it is played."""
 
+    brief = "test_messages",
+
     def write(self, name, document):
         (self.folder / name).parent.mkdir(exist_ok=True)
         (self.folder / name).write_text(json.dumps(document), encoding="utf-8")

@@ -16,6 +16,8 @@ def case(name, auth=None, expect=None, **request):
 class Played(selftest.Runner):
     """Tokens and times of hostile HTTP requests."""
 
+    brief = "test_the_token_in_the_query",
+
     def play(self, fault, last, *cases, texts=()):
         (self.folder / "http.json").write_text(json.dumps({"format": "postern-http/1", "cases": list(cases)}), encoding="utf-8")
         self.expect("attacks", fault, 0 if " 0 failed" in last else 1, last + ", 0 skipped", *texts)

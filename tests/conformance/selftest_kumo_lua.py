@@ -65,6 +65,8 @@ TYPO = case(EHLO, QUIT, policy_text="typo\n", load={"expect": "ok", "warns": ["t
 class Server(unittest.TestCase):
     """The player, with the stand-in for a server."""
 
+    brief = "test_wrong_replies_fail",
+
     @classmethod
     def setUpClass(cls):
         cls.shared = pathlib.Path(tempfile.mkdtemp(prefix="postern-selftest-"))

@@ -32,6 +32,8 @@ FAIR = {**SCHEDULE, "id": "f", "kind": "fair", "expect": {"starts_by": {"m": 0}}
 class Played(selftest.Runner):
     """The whole runner."""
 
+    brief = "test_a_case_whose_configuration_is_refused_fails_alone",
+
     def fake(self, fault):
         path = self.folder / "fake-postern"
         path.write_text('#!/bin/sh\nFAKE_FAULT=%s exec %s -B %s "$@"\n' % (fault, sys.executable, selftest.HERE / "fake_relay.py"), encoding="utf-8")

@@ -59,6 +59,8 @@ ORIGIN = {"id": "R1", "cases": ["R1.relay"],
 class Played(selftest.Runner):
     """The whole runner."""
 
+    brief = "test_a_dead_server_fails",
+
     def fake(self, fault):
         path = self.folder / "fake-postern"
         text = '#!/bin/sh\nFAKE_FAULT=%s FAKE_SUITE=%s exec %s -B %s "$@"\n' % (fault, self.folder, sys.executable, selftest.HERE / "fake_restrictions.py")

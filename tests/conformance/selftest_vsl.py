@@ -83,6 +83,8 @@ WARNED = case('#{ mail: [ rule "x" || if false { odd_name() } else { next() } ] 
 class Server(unittest.TestCase):
     """The player, with the stand-in for a server."""
 
+    brief = "test_wrong_replies_fail",
+
     @classmethod
     def setUpClass(cls):
         cls.shared = pathlib.Path(tempfile.mkdtemp(prefix="postern-selftest-"))
