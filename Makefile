@@ -2,13 +2,14 @@
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
-.PHONY: help run demo shots test build bootstrap bootstrap-test asan tsan fuzz coverage bench bench-quick budget differential crash stop-asan stop-tsan format lint clean
+.PHONY: help run demo shots test test-all build bootstrap bootstrap-test asan tsan fuzz coverage bench bench-quick budget differential crash stop-asan stop-tsan format lint clean
 
 help:
 	@echo "make run       install what is missing, build, start the gateway on this machine only"
 	@echo "make demo      in a second shell: a policy, a webhook, a mail, a refusal explained"
 	@echo "make shots     pictures of every page with demo data, light, dark and phone, in build/shots"
-	@echo "make test      install, build, run every test and suite"
+	@echo "make test      install, build, run what every change must pass"
+	@echo "make test-all  the same and more, in longer forms: for the night"
 	@echo "make bench     Postern beside other servers; writes docs/benchmarks.md anew (root)"
 	@echo "make bench-quick  a minute: ratios to the committed figures, a warning at +10 % (root)"
 	@echo "make budget    what each part of a message costs, and may cost (root, perf)"
@@ -40,6 +41,9 @@ build: bootstrap
 
 test: bootstrap-test
 	@tools/test
+
+test-all: bootstrap-test
+	@tools/test --all
 
 asan: bootstrap
 	@tools/build asan all && ctest --preset asan
