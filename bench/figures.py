@@ -277,9 +277,9 @@ def forged_table(document):
     return table(["server", "accepted", "refused", "a reply"], lines)
 
 
-def replaced(text, generated):
+def replaced(text, generated, marks=(BEGIN, END)):
     """`text` with this between the marks. ValueError: it has no marks."""
-    begin, end = text.index(BEGIN) + len(BEGIN), text.index(END)
+    begin, end = text.index(marks[0]) + len(marks[0]), text.index(marks[1])
     if end < begin:
         raise ValueError("the marks are in the wrong order")
     return f"{text[:begin]}\n{generated}\n{text[end:]}"

@@ -66,11 +66,11 @@ def columns(database, table, leave=()):
     return [row[1] for row in database.execute("PRAGMA table_info(%s)" % table) if row[1] not in leave]
 
 
-def multiply(database, table, count, changed, where, batch=500_000):
-    """`count` copies of the row that `where` finds, without triggers and indexes meanwhile. `changed`: column -> SQL with n in it."""
+def multiply(database, table, count, changed, where, batch=500_000, made=0):
+    """Copies number `made` + 1 to `count` of the row that `where` finds. `changed`: column -> SQL with n in it."""
     names = columns(database, table, ("seq",))
     picked = ", ".join(changed.get(name, "t.%s" % name) for name in names)
-    for first in range(0, count, batch):
+    for first in range(made, count, batch):
         last = min(count, first + batch)
         database.execute("WITH RECURSIVE k(n) AS (SELECT %d UNION ALL SELECT n + 1 FROM k WHERE n < %d) INSERT INTO %s (%s) SELECT %s FROM k, %s t WHERE %s"
                          % (first + 1, last, table, ", ".join(names), picked, table, where))

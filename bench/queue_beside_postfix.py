@@ -5,7 +5,7 @@ receive   messages that are on stable storage when they are answered 250: rate a
           Nothing is delivered meanwhile: Postfix puts them on hold, which is the least it can do; Postern's next hop is down.
 fsyncs    flushes a message, counted by strace in a run of its own (4 KB, 16 connections).
 relay     through the queue to a null sink (smtp-sink), from the first command to the last message that arrives there.
-restart   Postern alone: a start with 1,000 to 1,000,000 queued messages: first delivery, memory a message."""
+restart   Postern alone: a start with 1,000 to 1,000,000 queued messages: first delivery, memory a message. bench/growth draws it."""
 import argparse
 import json
 import os
@@ -170,14 +170,16 @@ def relay(args, group, servers, folder, results):
                       f'  missing {r["accepted"] - arrived}', flush=True)
 
 
-def restart(args, group, servers, folder, results):
+def restart(args, group, servers, folder, results, counts=(1000, 10_000, 100_000, 1_000_000)):
     server = servers[0]
     empty = None
-    for count in (0, 1000, 10_000, 100_000, 1_000_000):
-        spool = WORK / "postern" / "data" / "spool"
-        shutil.rmtree(WORK / "postern", ignore_errors=True)
-        spool.parent.mkdir(parents=True)
-        subprocess.run([args.bench / "spool_bench", spool, "fill", str(count), f"[{SERVER}]:{SINK}"], check=True, stdout=subprocess.DEVNULL)
+    for count in (0, *counts):
+        fill(args.bench, count)
+        first = []
+        for _ in range(args.rounds if count else 0):
+            first.append(first_delivery(group, server))
+            if count <= 100_000:  # of more, those delivered until it has stopped are few
+                fill(args.bench, count)
         server.start(group, deliver=False, keep=True)  # the next hop is down: all messages stay
         loaded = server.wait_loaded()
         time.sleep(1)
@@ -186,21 +188,32 @@ def restart(args, group, servers, folder, results):
         empty = memory if empty is None else empty
         if not count:
             continue
-        shutil.rmtree(WORK / "postern", ignore_errors=True)
-        spool.parent.mkdir(parents=True)
-        subprocess.run([args.bench / "spool_bench", spool, "fill", str(count), f"[{SERVER}]:{SINK}"], check=True, stdout=subprocess.DEVNULL)
-        sink = Sink()
+        octets = (memory - empty) * 1024 / count
+        results.append({"part": "restart", "queued": count, "loaded_s": loaded, "first_s": first, "octets_a_message": octets})
+        print(f"restart {count:>9} queued: loaded after {loaded:.2f} s, first delivery after {', '.join(f'{s:.2f}' for s in first)} s, "
+              f"{octets:.0f} octets a message", flush=True)
+
+
+def fill(bench, count):
+    """A data folder whose queue has so many messages for the sink."""
+    shutil.rmtree(WORK / "postern", ignore_errors=True)
+    spool = WORK / "postern" / "data" / "spool"
+    spool.parent.mkdir(parents=True)
+    subprocess.run([bench / "spool_bench", spool, "fill", str(count), f"[{SERVER}]:{SINK}"], check=True, stdout=subprocess.DEVNULL)
+
+
+def first_delivery(group, server):
+    """Seconds from the start to the first message that arrives; infinite: none within a minute."""
+    sink = Sink()
+    try:
         before = time.monotonic()
         server.start(group, deliver=True, keep=True)
         while sink.first is None and time.monotonic() - before < 60:
             time.sleep(0.005)
-        first = (sink.first or float("inf")) - before
         group.stop()
+        return (sink.first or float("inf")) - before
+    finally:
         sink.stop()
-        octets = (memory - empty) * 1024 / count
-        results.append({"part": "restart", "queued": count, "loaded_s": loaded, "first_s": first, "octets_a_message": octets})
-        print(f"restart {count:>9} queued: loaded after {loaded:.2f} s, first delivery after {first:.2f} s, {octets:.0f} octets a message",
-              flush=True)
 
 
 def summary(results):

@@ -437,7 +437,8 @@ dmarc = "{"enforce" if self.has("checked") else "report"}"
             text += f'[vsl]\npolicy = "{top}/vsl/main.vsl"\ndomain = "{HOOKS}"\n'
         return text
 
-    def start(self, group):
+    def launch(self, group):
+        """Starts it and does not wait: (its process, its log)."""
         top = self.folder("postern")
         chain, key = certificate()
         (top / "postern.toml").write_text(f"""
@@ -459,19 +460,23 @@ failure_delay = "0s"
 servers = ["{DNS}"]
 [api]
 address = "127.0.0.1:{API}"
+rate_limits = false
 [log]
 format = "json"
 {self.sections(top)}
 """)
         with open(top / "log", "w") as log:
-            process = group.start([self.binary, "serve", "--config", top / "postern.toml"],
-                                  stdout=log, stderr=log)
+            return group.start([self.binary, "serve", "--config", top / "postern.toml"],
+                               stdout=log, stderr=log), top / "log"
+
+    def start(self, group):
+        process, log = self.launch(group)
         try:
             wait_port()
         except NotStarted:
             if process.poll() is None:
                 raise
-            raise NotStarted((top / "log").read_text()[-600:]) from None
+            raise NotStarted(log.read_text()[-600:]) from None
         self.prepare()
 
     def prepare(self):

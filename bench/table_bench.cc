@@ -2,10 +2,14 @@
 // 100,000 networks, some patterns. Prints nanoseconds a look-up for keys that exist and keys that
 // do not, and the memory that the table adds to the process.
 //   table_bench [look-ups a round]
+//   table_bench FILE PRESENT ABSENT LOOK-UPS   a table of any type ("hash:/etc/senders") and keys,
+//                                              one a line, that it has and has not; prints JSON
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <random>
 #include <string>
 #include <vector>
@@ -25,6 +29,9 @@ using Clock = std::chrono::steady_clock;
 /// fetching the key is not measured.
 class KeyList {
  public:
+  KeyList() = default;
+  /// Of keys with a line end each; not empty.
+  explicit KeyList(std::string text) : text_(std::move(text)) {}
   void add(const std::string& key) {
     text_ += key;
     text_ += '\n';
@@ -151,9 +158,41 @@ void patterns(std::size_t lookups) {
   measure("regexp, 50 patterns", "regexp:/bench", text, keys, lookups / 50 + 1);
 }
 
+std::string text_of(const char* path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// bench/growth makes the tables.
+int measure_file(const char* spec, const char* present, const char* absent, std::size_t lookups) {
+  const KeyList listed(text_of(present));
+  const KeyList others(text_of(absent));
+  const double before = bench::resident_mib();
+  const auto begin = Clock::now();
+  const auto table = open_table(spec, file_sources());
+  const std::chrono::duration<double> loading = Clock::now() - begin;
+  if (!table) {
+    fmt::print(stderr, "{}\n", table.error().message);
+    return 1;
+  }
+  std::size_t hits = 0;
+  std::size_t misses = 0;
+  const double hit = nanoseconds(**table, listed, lookups, hits);
+  const double miss = nanoseconds(**table, others, lookups, misses);
+  fmt::print(R"({{"load_s": {:.4f}, "hit_ns": {:.1f}, "miss_ns": {:.1f}, "mib": {:.2f}}})"
+             "\n",
+             loading.count(), hit, miss, bench::resident_mib() - before);
+  if (hits == lookups && misses == 0) return 0;
+  fmt::print(stderr, "{} of {} found, {} of the others\n", hits, lookups, misses);
+  return 1;
+}
+
 }  // namespace
 
 int main(int count, char** words) {
+  if (count == 5) {
+    return measure_file(words[1], words[2], words[3], std::strtoull(words[4], nullptr, 10));
+  }
   const std::size_t lookups = count > 1 ? std::strtoull(words[1], nullptr, 10) : 500'000;
   hash(lookups);
   cidr(lookups);
