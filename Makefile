@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
-.PHONY: help run demo shots test test-all build bootstrap bootstrap-test asan tsan fuzz coverage bench bench-quick budget differential crash stop-asan stop-tsan format lint clean
+.PHONY: help run demo shots test test-all build bootstrap bootstrap-test asan tsan fuzz coverage bench bench-quick bench-growth budget differential crash stop-asan stop-tsan format lint clean
 
 help:
 	@echo "make run       install what is missing, build, start the gateway on this machine only"
@@ -12,6 +12,7 @@ help:
 	@echo "make test-all  the same and more, in longer forms: for the night"
 	@echo "make bench     Postern beside other servers; writes docs/benchmarks.md anew (root)"
 	@echo "make bench-quick  a minute: ratios to the committed figures, a warning at +10 % (root)"
+	@echo "make bench-growth  charts of cost by number of webhooks, rules, keys, mails, accounts (root)"
 	@echo "make budget    what each part of a message costs, and may cost (root, perf)"
 	@echo "make differential  random restriction lists beside the real Postfix (root, postfix-pcre)"
 	@echo "make crash     100 kills under load: nothing acknowledged is lost (ROUNDS=, SEED=, SHIM=all)"
@@ -79,6 +80,9 @@ bench: bootstrap
 
 bench-quick: bootstrap
 	@bench/run --quick
+
+bench-growth: bootstrap
+	@bench/growth --write
 
 budget: bootstrap
 	@bench/budget

@@ -3,6 +3,7 @@
 import json
 import pathlib
 import sys
+import tempfile
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -11,6 +12,8 @@ sys.dont_write_bytecode = True
 
 import budget  # noqa: E402
 import figures  # noqa: E402
+import growth  # noqa: E402
+import growth_charts  # noqa: E402
 import run  # noqa: E402
 import servers  # noqa: E402
 
@@ -190,6 +193,79 @@ class Budget(unittest.TestCase):
         self.assertEqual(["session"], over)
         self.assertIn("| session | 10.0 | 12.2 |", rows)
         self.assertEqual([], budget.table({"session": 12.2}, {"session": 10}, 1.1)[1])
+
+
+def grown(curve, series, *found):
+    """A document with these points (x, values)."""
+    return {"machine": [["processor", "one"]], "measured": {growth_charts.CURVES[curve].part: "today"},
+            "results": [{"curve": curve, "series": series, "x": x, "values": values} for x, values in found]}
+
+
+class Growth(unittest.TestCase):
+    def test_the_exponent_is_that_of_the_last_step(self):
+        self.assertAlmostEqual(1, growth_charts.exponent([(1, [5]), (10, [5]), (100, [49, 50, 60])]))
+        self.assertAlmostEqual(0, growth_charts.exponent([(10, [7]), (1000, [7])]))
+        self.assertIsNone(growth_charts.exponent([(10, [7])]))
+        self.assertEqual(["does not grow", "grows more slowly than the number", "grows with the number"],
+                         [growth_charts.verdict(power) for power in (-0.2, 0.3, 1.0)])
+
+    def test_a_hot_path_that_grows_is_a_fault(self):
+        linear, flat = ((1000, [80]), (10_000, [800])), ((1000, [80]), (10_000, [82]))
+        self.assertEqual(["CPU of a message by number of webhooks: whole message of 4 KB grows with the number (exponent 1.00)"],
+                         growth_charts.faults(grown("webhooks-cpu", "message", *linear)))
+        self.assertEqual([], growth_charts.faults(grown("webhooks-cpu", "message", *flat)))
+        self.assertEqual([], growth_charts.faults(grown("webhooks-start", "start", *linear)))
+
+    def test_a_part_that_is_measured_again_takes_the_place_of_its_own_points(self):
+        old = grown("rules", "lists", (1, [9]), (10, [9]))
+        both = growth_charts.merged(old, grown("webhooks-cpu", "rcpt", (1000, [50])))
+        self.assertEqual(["webhooks", "rules"], list(both["measured"]))
+        self.assertEqual(["webhooks-cpu", "rules", "rules"], [r["curve"] for r in both["results"]])
+        again = growth_charts.merged(both, grown("rules", "lists", (1, [8])))
+        self.assertEqual([(1, [8])], growth_charts.points(again, "rules", "lists"))
+
+    def test_the_section_names_chart_figures_and_verdict(self):
+        text = growth_charts.section(grown("webhooks-cpu", "rcpt", (1000, [50, 40, 60]), (1_000_000, [51])))
+        self.assertIn("![CPU of a message by number of webhooks](growth/webhooks-cpu.svg)", text)
+        self.assertIn("| 1,000 | 50 (40 to 60) | - |", text)
+        self.assertIn("in µs: MAIL, RCPT and RSET 50 and 51 (does not grow).", text)
+
+    def test_a_chart_has_the_points_with_their_spread(self):
+        text = growth_charts.script(grown("webhooks-cpu", "rcpt", (1000, [50, 40, 60]), (10_000, [51])), "webhooks-cpu")
+        self.assertIn("1000 50 40 60", text)
+        self.assertIn('set xtics ("1,000" 1000, "10,000" 10000)', text)
+        for line in ("set logscale x", 'set ylabel "CPU, µs" noenhanced', "set yrange [0:69]"):
+            self.assertIn(line, text.splitlines())
+
+    def test_what_drew_a_chart_is_not_in_it(self):
+        drawn = "<svg>\n<title>Gnuplot</title>\n<desc>Produced by\n GNUPLOT </desc>\n<g/></svg>"
+        self.assertEqual("<svg>\n<title>Rules</title>\n<g/></svg>", growth_charts.cleaned(drawn, "Rules"))
+
+    def test_the_committed_results_make_the_section_and_have_charts(self):
+        committed, text = json.loads(growth.RESULTS.read_text()), run.DOCUMENT.read_text()
+        marks = (growth_charts.BEGIN, growth_charts.END)
+        self.assertEqual(text, figures.replaced(text, growth_charts.section(committed), marks))
+        self.assertEqual(list(growth_charts.CURVES), growth_charts.measured(committed))
+        self.assertEqual(sorted(growth_charts.CURVES), sorted(path.stem for path in growth.CHARTS.iterdir()))
+        for path in growth.CHARTS.iterdir():
+            chart = path.read_text()
+            self.assertIn(f"<title>{growth_charts.CURVES[path.stem].title}</title>", chart)
+            self.assertNotIn("<desc>", chart)
+            self.assertNotIn(str(HERE.parent), chart)
+
+    def test_keys_that_a_table_has_not_are_not_in_it(self):
+        with tempfile.TemporaryDirectory() as folder:
+            made = list(growth.tables(pathlib.Path(folder), 20))
+        self.assertEqual(["hash", "cidr", "sqlite"], [kind for kind, *_ in made])
+        for kind, _, present, absent in made:
+            self.assertEqual((20, 20), (len(present), len(absent)), kind)
+            network = (lambda key: key.rpartition(".")[0]) if kind == "cidr" else str
+            self.assertFalse({network(key) for key in present} & {network(key) for key in absent}, kind)
+
+    def test_every_part_has_sizes_and_a_method(self):
+        self.assertEqual(set(growth_charts.PARTS), set(growth.SIZES))
+        for part in growth_charts.PARTS:
+            self.assertTrue(callable(getattr(growth.Growth, part)))
 
 
 if __name__ == "__main__":
