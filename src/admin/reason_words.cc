@@ -25,6 +25,7 @@ std::string_view reason_words(std::string_view layer, std::string_view rule,
       {"received_loop", "Mail loop"},
       {"policy_loaded", "Policy not loaded"},
       {"memory", "limits.memory used up"},
+      {"descriptors", "No room in the limit of open files"},
       {"next_hop", "No route to the next hop"},
       {"dkim_replay", "DKIM signature seen too often"},
       // Keywords of restriction lists.

@@ -3,8 +3,6 @@
 #include <filesystem>
 #include <map>
 
-#include <sys/resource.h>
-
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -200,27 +198,24 @@ class Checker {
   }
 
   void check_sessions() {
-    std::uint64_t files = options_.open_files;
-    if (files == 0) {
-      rlimit limit{};
-      if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max == RLIM_INFINITY) return;
-      files = limit.rlim_max;
+    const std::uint64_t sessions = config_.limits.sessions;
+    const std::uint64_t needed = least_descriptors(config_, sessions);
+    const std::uint64_t files =
+        options_.open_files != 0 ? options_.open_files : attainable_descriptors(needed);
+    if (needed <= files) return;
+    std::uint64_t most = 0;
+    for (std::uint64_t too_many = sessions; most + 1 < too_many;) {
+      const std::uint64_t middle = most + (too_many - most) / 2;
+      (least_descriptors(config_, middle) <= files ? most : too_many) = middle;
     }
-    const std::uint64_t of_deliveries = least_descriptors_of_deliveries(files);
-    const std::uint64_t promised = promised_descriptors(config_);
-    if (promised + of_deliveries <= files) return;
-    const std::uint64_t over = promised + of_deliveries - files;
-    const std::uint64_t fewer = (over + 4) / 5;  // a session has five (descriptors.h)
-    const std::uint64_t most =
-        config_.limits.sessions > fewer ? config_.limits.sessions - fewer : 0;
-    const std::uint64_t needed = (promised * 8 + 6) / 7;
     add("limits.sessions", "C034",
         fmt::format("{} sessions, {} API connections and the queue's deliveries need {} open "
                     "files, and the hard limit is {}",
-                    config_.limits.sessions, config_.api.connections, needed, files),
+                    sessions, config_.api.connections, needed, files),
         fmt::format("{} is the most here", most),
-        fmt::format("raise it (`ulimit -Hn {}`, or LimitNOFILE={} in the unit), or write {}",
-                    needed, needed,
+        fmt::format("raise it (`ulimit -Hn {}`, or LimitNOFILE={} in the unit; {} has room for a "
+                    "message of each session at once), or write {}",
+                    needed, needed, wanted_descriptors(config_),
                     most > 0 ? fmt::format("`sessions = {}` below `[limits]`", most)
                              : std::string("fewer `connections` and `requests` below `[api]`")));
   }

@@ -455,22 +455,28 @@ TEST(Config, an_api_outside_of_loopback_needs_a_tls_proxy) {
 
 TEST(Config, sessions_must_fit_into_the_open_files) {
   LoadOptions few = options();
-  few.open_files = 7657;
+  few.open_files = 4301;
   EXPECT_TRUE(parse_config("", "", few).ok());
-  few.open_files = 7656;
+  few.open_files = 4300;
   const ConfigResult refused = parse_config("", "", few);
   ASSERT_EQ(codes(refused), std::vector<std::string>{"C034"});
   EXPECT_THAT(
       refused.diagnostics.list()[0].message,
       HasSubstr(
-          "1000 sessions, 1024 API connections and the queue's deliveries need 7658 open files"));
-  EXPECT_THAT(refused.diagnostics.list()[0].hint, HasSubstr("ulimit -Hn 7658"));
+          "1000 sessions, 1024 API connections and the queue's deliveries need 4301 open files"));
+  EXPECT_THAT(refused.diagnostics.list()[0].hint, HasSubstr("ulimit -Hn 4301"));
   EXPECT_THAT(refused.diagnostics.list()[0].hint, HasSubstr("sessions = 999"));
+}
+
+TEST(Config, ten_thousand_sessions_fit_into_twenty_thousand_open_files) {
+  LoadOptions usual = options();
+  usual.open_files = 20'000;
+  EXPECT_TRUE(parse_config("[limits]\nsessions = 10000", "", usual).ok());
 }
 
 TEST(Config, api_connections_count_among_the_open_files) {
   LoadOptions few = options();
-  few.open_files = 7657;
+  few.open_files = 4301;
   EXPECT_EQ(codes(parse_config("[api]\nconnections = 1025", "", few)),
             std::vector<std::string>{"C034"});
   few.open_files = 1000;

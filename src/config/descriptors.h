@@ -1,27 +1,44 @@
-// How the process divides its file descriptors.
+// How the process divides its file descriptors (docs/decisions/0063-descriptors.md).
 #pragma once
 
 #include <cstdint>
 
 #include "config/config.h"
-#include "gateway/admission.h"
 
 namespace postern::app {
 
-/// Descriptors that are reserved before deliveries from the queue get any: for sessions (socket,
-/// body file, webhook connection and DNS socket each), those that have lost their places and still
-/// end, API connections and the files of their requests, and the gateway itself (databases with
-/// three files each and their readers, listeners, event loops, logs).
-inline std::uint64_t promised_descriptors(const Config& config) {
-  constexpr std::uint64_t of_one = 4;
-  constexpr std::uint64_t of_session = of_one + 1;  // a quarter as many end (most_leaving())
-  constexpr std::uint64_t of_gateway = 100 + of_one * gateway::Admission::most_leaving(0);
-  return config.limits.sessions * of_session + config.api.connections + config.api.requests +
-         of_gateway;
-}
+/// What descriptors allow, beside what is reserved for each session (its socket), for the API, for
+/// DNS look-ups and for the gateway itself.
+struct DescriptorShares {
+  /// Commands and messages of sessions that may be in work at a time;
+  /// gateway::WorkPlaces::unlimited: each session has a place.
+  std::uint64_t work = 0;
+  /// Deliveries from the queue at a time; the greatest value: the limit does not matter.
+  std::uint64_t deliveries = 0;
+};
 
-/// The least number of descriptors for deliveries, of `files` in total; otherwise they get the
-/// rest.
-inline std::uint64_t least_descriptors_of_deliveries(std::uint64_t files) { return files / 8; }
+/// Divides `files` descriptors, the process's limit (RLIM_INFINITY: there is none).
+DescriptorShares divide_descriptors(const Config& config, std::uint64_t files);
+
+/// The limit below which the gateway does not start (C034), if it may have so many sessions.
+std::uint64_t least_descriptors(const Config& config, std::uint64_t sessions);
+
+/// The limit with which each session has a place for its work, and all deliveries of `[queue]` run.
+std::uint64_t wanted_descriptors(const Config& config);
+
+/// The hard limit that the process has, or could have: one with CAP_SYS_RESOURCE raises its own, up
+/// to /proc/sys/fs/nr_open. At least `wanted` if that can be had; RLIM_INFINITY: there is none. The
+/// limit stays as it is. One thread at a time.
+std::uint64_t attainable_descriptors(std::uint64_t wanted);
+
+/// The limit of the process, RLIMIT_NOFILE; RLIM_INFINITY: there is none.
+std::uint64_t descriptor_limit();
+
+/// Raises the limit of the process to the hard limit, and that to `wanted` descriptors where it may
+/// (attainable_descriptors()).
+void raise_descriptor_limit(std::uint64_t wanted);
+
+/// Deliveries from the queue that may run at a time by `[queue]`.
+std::uint64_t delivery_slots(const QueueConfig& queue);
 
 }  // namespace postern::app

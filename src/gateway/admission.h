@@ -97,6 +97,13 @@ class Admission {
   /// Of so many sessions, how many may have lost their places and not have ended yet; as long as
   /// there are more, nobody loses one.
   static constexpr std::uint64_t most_leaving(std::uint64_t sessions) { return sessions / 4 + 16; }
+  /// Of so many sessions, how many connections may be open: with those that end, and those that
+  /// were not admitted yet (PROXY) or are told so.
+  static constexpr std::uint64_t most_connections(std::uint64_t sessions) {
+    return sessions + most_leaving(sessions) + 64;
+  }
+  /// Whether another connection may be opened beside `open` ones.
+  bool has_room(std::uint64_t open) const { return open < most_connections(limits_.sessions); }
 
  private:
   /// When the allowance was used up, and a number that tells sessions apart.

@@ -5,26 +5,31 @@
 #include <cstdint>
 #include <string>
 
+#include "base/ip.h"
 #include "base/memory_budget.h"
+#include "gateway/work_places.h"
 
 namespace postern::gateway {
 
-/// Free memory for all sessions, and free disk space. Thread-safe.
+/// Free memory for all sessions, free disk space, and descriptors for what is in work. Thread-safe.
 class Resources {
  public:
   /// New transactions are refused while `memory` is low; it outlives this object. The free space is
-  /// that of the file system of `directory`.
-  Resources(MemoryBudget& memory, std::string directory);
+  /// that of the file system of `directory`. `work`: see WorkPlaces.
+  Resources(MemoryBudget& memory, std::string directory,
+            std::uint64_t work = WorkPlaces::unlimited);
 
   /// The budget that all sessions charge.
   MemoryBudget& memory() { return memory_; }
+  /// Places for commands and messages in work.
+  WorkPlaces& work() { return work_; }
 
   /// What is used up.
-  enum class Shortage { none, memory, disk };
+  enum class Shortage { none, memory, disk, descriptors };
   /// Checks memory at each call, the disk at most once a second.
   Shortage shortage();
-  /// Whether a new transaction may begin. Logs each change of the answer.
-  bool may_begin();
+  /// Whether a new transaction of the client may begin. Logs each change of what is used up.
+  bool may_begin(const IpAddress& client);
   /// Transactions refused for lack of memory since the start.
   std::uint64_t refusals() const { return refusals_.load(std::memory_order_relaxed); }
 
@@ -34,6 +39,7 @@ class Resources {
  private:
   MemoryBudget& memory_;
   const std::string directory_;
+  WorkPlaces work_;
   std::atomic<std::int64_t> looked_{0};
   std::atomic<bool> disk_low_{false};
   std::atomic<std::uint64_t> refusals_{0};

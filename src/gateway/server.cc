@@ -38,6 +38,12 @@ constexpr unsigned trim_after_sweeps = 8;  // two seconds: the last handshakes a
 /// Decrease of charged memory, in octets, from which on the heap is trimmed.
 constexpr std::uint64_t worth_a_trim = 16u << 20;
 
+/// Says what cannot be had to a connection that gets no session.
+void refuse(int connection) {
+  constexpr std::string_view sorry = "421 4.3.2 too many open files, try again later\r\n";
+  ::send(connection, sorry.data(), sorry.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 }  // namespace
 
 struct Server::Worker {
@@ -156,8 +162,7 @@ void Server::out_of_descriptors(tcp::acceptor& acceptor) {
   if (spare_descriptor_ >= 0) ::close(spare_descriptor_);
   const int connection = ::accept4(acceptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
   if (connection >= 0) {
-    constexpr std::string_view sorry = "421 4.3.2 too many open files, try again later\r\n";
-    ::send(connection, sorry.data(), sorry.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    refuse(connection);
     ::close(connection);
   }
   spare_descriptor_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -169,8 +174,13 @@ Task<void> Server::accept(Worker& worker, std::size_t listener,
   while (acceptor->is_open()) {
     auto [error, socket] = co_await acceptor->async_accept(asio::as_tuple(asio::use_awaitable));
     if (!error) {
-      const std::size_t others = listeners_[listener].sessions->fetch_add(1);
       const auto rules = settings(listener, socket);
+      if (!admission_.has_room(sessions_.load())) {  // descriptors are not reserved for more
+        telemetry::metrics().listener(rules->name).turned_away(telemetry::Turned::limit);
+        refuse(socket.native_handle());
+        continue;
+      }
+      const std::size_t others = listeners_[listener].sessions->fetch_add(1);
       const bool full = rules->connections != 0 && others >= rules->connections;
       auto connection =
           std::make_unique<Connection>(std::move(socket), rules, services_, admission_, worker.loop,

@@ -1208,6 +1208,38 @@ TEST_F(ServerTest, behind_xclient_each_client_has_its_own_limits) {
   server.reset();  // before its Admission
 }
 
+// Descriptors are reserved for so many: beyond, a connection is told so and closed, and no session
+// is made for it.
+TEST_F(ServerTest, more_connections_than_descriptors_are_reserved_for_are_turned_away) {
+  Admission few{{.sessions = 1, .sessions_per_address = 0, .new_sessions_per_minute = 0}};
+  settings.proxy_required = true;  // they wait, not admitted yet
+  settings.proxy_from = CidrSet({*Cidr::parse("127.0.0.0/8")});
+  settings.timeouts.proxy_header = std::chrono::hours(1);
+  server = std::make_unique<Server>(1, services, few);
+  const auto opened = server->listen({.ip = IpAddress::v4(0x7f000001), .port = 0},
+                                     std::make_shared<const ListenerSettings>(settings));
+  ASSERT_TRUE(opened);
+  port = *opened;
+  server->start();
+  std::vector<std::unique_ptr<TestClient>> waiting;
+  for (std::uint64_t i = 0; i < Admission::most_connections(1); ++i) {
+    waiting.push_back(std::make_unique<TestClient>(port));
+  }
+  TestClient beyond(port);
+  EXPECT_EQ(beyond.reply().substr(0, 9), "421 4.3.2");
+  EXPECT_EQ(beyond.reply(), "closed");
+  EXPECT_EQ(server->sessions(), waiting.size());
+  waiting.pop_back();
+  for (int i = 0; i < 3000 && server->sessions() > waiting.size(); ++i) {
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  TestClient next(port);
+  next.send("PROXY TCP4 192.0.2.1 192.0.2.2 1000 25\r\n");
+  EXPECT_EQ(next.reply().substr(0, 3), "220") << "there is room again";
+  waiting.clear();
+  server.reset();  // before its Admission
+}
+
 TEST_F(ServerTest, a_port_in_use_is_a_conflict) {
   start();
   Server second(1, services, admission);

@@ -1,4 +1,5 @@
-// What sessions cost of limits.memory, and what happens when it is used up.
+// What sessions cost of limits.memory and of the descriptors, and what happens when either is used
+// up.
 #include <atomic>
 #include <mutex>
 #include <thread>
@@ -80,9 +81,9 @@ class SessionMemory : public testing::Test {
     recorder.traces.clear();
   }
 
-  void start(std::uint64_t limit) {
+  void start(std::uint64_t limit, std::uint64_t work = WorkPlaces::unlimited) {
     memory = std::make_unique<MemoryBudget>(limit);
-    resources = std::make_unique<Resources>(*memory, folder.path());
+    resources = std::make_unique<Resources>(*memory, folder.path(), work);
     sightings = std::make_unique<SignatureSightings>(*memory);
     services = std::make_unique<Services>(Services{directory, authenticator, sink, recorder, rates,
                                                    *resources, resolver, caches, *sightings});
@@ -229,6 +230,62 @@ TEST_F(SessionMemory, from_four_fifths_on_nothing_new_begins) {
   ASSERT_FALSE(charge.set(1100 * kib));
   EXPECT_EQ(TestClient(port).reply().substr(0, 9), "421 4.3.2");
   charge.clear();
+  EXPECT_EQ(outcome(*other), "250");
+}
+
+// Four places for work: an address may have two of them.
+TEST_F(SessionMemory, without_a_place_for_its_file_a_message_is_deferred_and_the_session_stays) {
+  start(1 << 30, 4);
+  const IpAddress client = IpAddress::v4(0x7f000001);
+  auto begun = in_message();
+  auto too_large = in_message();
+  auto other = greeted();
+  const std::string large(300 * kib, 'x');  // beyond Body::in_memory_limit
+  std::vector<std::unique_ptr<TestClient>> in_files;
+  for (int i = 0; i < 2; ++i) {
+    in_files.push_back(in_message());
+    in_files.back()->send("Subject: large\r\n\r\n");
+    for (std::size_t at = 0; at < large.size(); at += 900) {
+      in_files.back()->send(large.substr(at, 900) + "\r\n");
+    }
+  }
+  for (int i = 0; i < 3000 && resources->work().has_room(client); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  ASSERT_FALSE(resources->work().has_room(client));
+  EXPECT_EQ(other->ask("MAIL FROM:<a@example.org>").substr(0, 9), "452 4.3.1");
+  begun->send(message);
+  EXPECT_EQ(begun->ask(".").substr(0, 9), "452 4.3.1") << "it was small, and is at its end";
+  too_large->send("Subject: large\r\n\r\n");
+  for (std::size_t at = 0; at < large.size(); at += 900) {
+    too_large->send(large.substr(at, 900) + "\r\n");
+  }
+  EXPECT_EQ(too_large->ask(".").substr(0, 9), "452 4.3.1") << "no file, its octets are read";
+  EXPECT_EQ(sink.taken, 0u);
+  for (const auto& one : in_files) {
+    EXPECT_EQ(one->ask(".").substr(0, 3), "250") << "it has its place until the end";
+  }
+  EXPECT_EQ(outcome(*other), "250");
+  EXPECT_EQ(outcome(*begun), "250");
+  EXPECT_EQ(outcome(*too_large), "250");
+}
+
+TEST_F(SessionMemory, a_message_that_is_given_up_gives_its_place_back) {
+  start(1 << 30, 1);
+  auto gone = in_message();
+  gone->send("Subject: large\r\n\r\n");
+  for (int i = 0; i < 400; ++i) gone->send(std::string(900, 'x') + "\r\n");
+  const IpAddress client = IpAddress::v4(0x7f000001);
+  for (int i = 0; i < 3000 && resources->work().has_room(client); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  ASSERT_FALSE(resources->work().has_room(client));
+  EXPECT_EQ(resources->shortage(), Resources::Shortage::descriptors);
+  gone.reset();
+  auto other = greeted();
+  for (int i = 0; i < 3000 && !resources->work().has_room(client); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
   EXPECT_EQ(outcome(*other), "250");
 }
 

@@ -29,9 +29,9 @@ smtp::Reply reply_of(std::uint16_t code, smtp::EnhancedCode enhanced, std::strin
   return {.code = code, .enhanced = enhanced, .text = std::move(text)};
 }
 
-/// The reply to a command that would need more memory than there is. The session goes on unless it
-/// can do nothing at this stage.
-smtp::Reply no_memory(Stage stage) {
+/// The reply to a command that would need more memory or descriptors than there are. The session
+/// goes on unless it can do nothing at this stage.
+smtp::Reply no_room(Stage stage) {
   if (stage < Stage::mail)
     return reply_of(421, {4, 3, 2}, "system resources are used up, try again later");
   return policy::replies::no_room();
@@ -39,6 +39,21 @@ smtp::Reply no_memory(Stage stage) {
 
 /// No objection, perhaps in a rule's own words.
 bool is_yes(const smtp::Reply& reply) { return reply.code < 400; }
+
+constexpr std::string_view few_descriptors = "the limit of open files has no room for it now";
+
+Error no_descriptor() { return {Fault::temporary, std::string(few_descriptors)}; }
+
+/// The gateway itself refuses, for no layer's reason.
+void refuse(policy::Decision& decision, std::string_view check, std::string_view origin,
+            smtp::Reply reply) {
+  decision.reply = reply;
+  decision.steps.push_back({.stage = decision.stage,
+                            .layer = "gateway",
+                            .check = check,
+                            .origin = std::string(origin),
+                            .verdict = policy::refuse(reply.code, reply.enhanced, reply.text)});
+}
 
 /// An accepted recipient's memory, with its address in the set: the node, its slot in the table,
 /// the text.
@@ -53,6 +68,15 @@ std::size_t memory_of_recipient(const policy::Recipient& recipient) {
 std::string key_of(const policy::Recipient& recipient, const policy::OwnNames& names) {
   const std::string text = policy::completed(recipient.address, names).text();
   return recipient.route.kind == policy::Route::Kind::webhook ? lower(text) : text;
+}
+
+Authenticator::Result no_place_for_login() {
+  return {.kind = Authenticator::Result::Kind::unavailable,
+          .identity = {},
+          .reply = {},
+          .known_name = {},
+          .verifier = "descriptors",
+          .trouble = std::string(few_descriptors)};
 }
 
 std::string_view word_of(Authenticator::Result::Kind kind) {
@@ -180,10 +204,40 @@ policy::MessageAuthentication& Transaction::authentication() {
   return *authentication_;
 }
 
+class Transaction::Working {
+ public:
+  explicit Working(Transaction& transaction) : has_place_(transaction.work_.has_value()) {
+    if (has_place_) return;
+    own_ = transaction.services_.resources.work().take(transaction.evidence_.session.client_ip);
+    has_place_ = own_.has_value();
+  }
+  explicit operator bool() const { return has_place_; }
+
+ private:
+  std::optional<WorkPlaces::Place> own_;
+  bool has_place_;
+};
+
+Task<policy::Decision> Transaction::judged(const policy::Engine& engine, Stage stage,
+                                           policy::Evidence& evidence) {
+  if (const Working place(*this); place) {
+    policy::Decision decision = co_await engine.decide(stage, evidence, *this);
+    co_return decision;
+  }
+  policy::Decision decision{.stage = stage};
+  decision.accepted = evidence.recipients.size();
+  if (stage == Stage::rcpt && evidence.candidate) {
+    decision.recipient = evidence.candidate->address.text();
+    decision.candidate = evidence.candidate;
+  }
+  refuse(decision, "descriptors", "", no_room(stage));
+  co_return decision;
+}
+
 Task<smtp::Reply> Transaction::decide(Stage stage) {
   const auto engine = settings_->engine->get();
   if (!engine->speaks_at(stage)) co_return undecided;
-  policy::Decision decision = co_await engine->decide(stage, evidence_, *this);
+  policy::Decision decision = co_await judged(*engine, stage, evidence_);
   if (!policy::refused(decision)) {
     if (stage == Stage::message && settings_->dkim_replay_limit > 0 && !message_->dropped) {
       co_await gather(policy::missing(policy::Need::dkim, evidence_), evidence_);
@@ -199,14 +253,6 @@ Task<smtp::Reply> Transaction::decide(Stage stage) {
 }
 
 void Transaction::refuse_ourselves(Stage stage, policy::Decision& decision) {
-  const auto refuse = [&](std::string_view check, std::string_view origin, smtp::Reply reply) {
-    decision.reply = reply;
-    decision.steps.push_back({.stage = stage,
-                              .layer = "gateway",
-                              .check = check,
-                              .origin = std::string(origin),
-                              .verdict = policy::refuse(reply.code, reply.enhanced, reply.text)});
-  };
   if (const std::uint64_t limit = settings_->dkim_replay_limit;
       stage == Stage::message && limit > 0 && dkim_seen_ > limit) {
     decision.reply = reply_of(451, {4, 7, 0}, "DKIM signature seen too often, try again later");
@@ -223,12 +269,12 @@ void Transaction::refuse_ourselves(Stage stage, policy::Decision& decision) {
       whole.address = completed(std::move(whole.address));
     }
     if (auto refusal = services_.sink.refusal(bare ? whole : *evidence_.candidate)) {
-      return refuse("next_hop", "", std::move(*refusal));
+      return refuse(decision, "next_hop", "", std::move(*refusal));
     }
     wanted += memory_of_recipient(*evidence_.candidate);
   }
   held_ += wanted;
-  if (!charge()) refuse("memory", "limits.memory", no_memory(stage));
+  if (!charge()) refuse(decision, "memory", "limits.memory", no_room(stage));
   held_ -= wanted;
 }
 
@@ -240,7 +286,8 @@ void Transaction::record(policy::Decision decision) {
     trace_->decisions = std::exchange(before_, {});
   }
   // Refused credentials have their own log line.
-  if (policy::refused(decision) && decision.engine) log_refusal(decision, evidence_, trace_.get());
+  const bool of_credentials = decision.stage == Stage::auth && !decision.engine;
+  if (policy::refused(decision) && !of_credentials) log_refusal(decision, evidence_, trace_.get());
   log_remarks(decision, evidence_, trace_.get());
   Fate& fate = fates_[static_cast<std::size_t>(decision.stage)];
   if (decision.quarantine) fate.hold = decision.quarantine;
@@ -272,7 +319,7 @@ Task<smtp::Reply> Transaction::helo(smtp::Helo event, std::vector<std::string> e
   const auto engine = settings_->engine->get();
   std::optional<policy::Decision> decision;
   if (engine->speaks_at(Stage::helo)) {
-    decision = co_await engine->decide(Stage::helo, asked, *this);
+    decision = co_await judged(*engine, Stage::helo, asked);
     if (!policy::refused(*decision)) refuse_ourselves(Stage::helo, *decision);
     if (policy::refused(*decision)) co_return refuse_helo(std::move(*decision), std::move(asked));
   }
@@ -334,6 +381,8 @@ smtp::Reply Transaction::refuse_helo(policy::Decision decision, policy::Evidence
 
 Task<tl::expected<smtp::ScramKeys, smtp::Reply>> Transaction::scram_keys(smtp::ScramName event) {
   policy::Decision asked{.stage = Stage::auth};
+  const Working place(*this);
+  if (!place) co_return tl::unexpected(refuse_auth(no_place_for_login(), std::move(asked)));
   auto keys = co_await services_.authenticator.scram_keys(std::move(event.authn_id),
                                                           evidence_.session.client_ip, asked.steps);
   if (!keys) {
@@ -378,8 +427,10 @@ Task<smtp::Reply> Transaction::auth(smtp::Auth event) {
   const auto started = std::chrono::steady_clock::now();
   policy::Tape tape;
   policy::Inquiry inquiry(evidence_, *this, tape);
-  Authenticator::Result result =
-      co_await services_.authenticator.verify(std::move(event), inquiry, asked.steps);
+  Authenticator::Result result = no_place_for_login();
+  if (const Working place(*this); place) {
+    result = co_await services_.authenticator.verify(std::move(event), inquiry, asked.steps);
+  }
   asked.login = std::move(tape.login);
   asked.took = std::chrono::steady_clock::now() - started;
   telemetry::metrics().smtp_auth_attempts.counter({mechanism, word_of(result.kind)}).add();
@@ -412,7 +463,8 @@ Task<smtp::Reply> Transaction::mail(smtp::Mail event) {
   evidence_.require_tls = event.requiretls;
   evidence_.ret = std::move(event.ret);
   evidence_.envid = std::move(event.envid);
-  if (!services_.resources.may_begin()) co_return policy::replies::no_room();
+  if (!services_.resources.may_begin(evidence_.session.client_ip))
+    co_return policy::replies::no_room();
   if (auto trouble = services_.sink.trouble(evidence_.declared_size)) co_return *trouble;
   smtp::Reply said = co_await decide(Stage::mail);
   if (said.code != 0) co_return said;
@@ -515,7 +567,7 @@ Task<smtp::Reply> Transaction::vrfy(smtp::Vrfy event) {
   // Not in the trace: VRFY adds no recipient. For that reason limits of this transaction and of
   // the gateway's memory do not count, as limits.recipients does not (RFC 5321 §4.1.1.6).
   const auto engine = settings_->engine->get();
-  const policy::Decision decision = co_await engine->decide(Stage::rcpt, evidence_, *this);
+  const policy::Decision decision = co_await judged(*engine, Stage::rcpt, evidence_);
   if (policy::refused(decision)) log_refusal(decision, evidence_, trace_.get());
   log_remarks(decision, evidence_, trace_.get());
   evidence_.candidate.reset();
@@ -530,7 +582,7 @@ Task<smtp::Reply> Transaction::etrn(smtp::Etrn event) {
   forget_revoked();
   evidence_.etrn = event.domain;
   const auto engine = settings_->engine->get();
-  const policy::Decision decision = co_await engine->decide(Stage::rcpt, evidence_, *this);
+  const policy::Decision decision = co_await judged(*engine, Stage::rcpt, evidence_);
   evidence_.reset_transaction();
   if (policy::refused(decision)) co_return decision.reply;
   const std::string domain = smtp::echo(event.domain);
@@ -566,6 +618,10 @@ void Transaction::chunk(std::string_view bytes) {
   if (message_->dropped) return;
   if (in_header && is_header_over()) return let_go();
   authentication_->feed(bytes);
+  if (message_->body.size() + bytes.size() > spool::Body::in_memory_limit && !take_place()) {
+    message_->trouble = no_descriptor();
+    return let_go();
+  }
   if (Result<void> appended = message_->body.append(bytes); !appended) {
     message_->trouble = appended.error();
     return let_go();
@@ -590,8 +646,14 @@ void Transaction::let_go() {
   message_->charge.clear();
 }
 
+bool Transaction::take_place() {
+  if (!work_) work_ = services_.resources.work().take(evidence_.session.client_ip);
+  return work_.has_value();
+}
+
 Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
   ++messages_;
+  if (!message_->trouble && !take_place()) message_->trouble = no_descriptor();
   if (message_->trouble) {
     log::error("store.error")
         .field("session", evidence_.session.id)
@@ -620,8 +682,8 @@ Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
   count_signatures();
   note_replay();
   if (!charge() && accepted) {
-    settle(no_memory(Stage::message));
-    co_return no_memory(Stage::message);
+    settle(no_room(Stage::message));
+    co_return no_room(Stage::message);
   }
   if (accepted) {
     smtp::Reply kept = reply_of(250, {2, 0, 0}, "ok");  // accepted and discarded, as a rule says

@@ -139,6 +139,13 @@ class Transaction final : private policy::Gatherer {
   /// Applies edits of webhooks and policies since RCPT: recipients get the current routes and keep
   /// those that judged them.
   void take_edits();
+  /// The place of a command that is judged, or that of the message on its way.
+  class Working;
+  /// Takes the message's place, if it has none yet. False: there is none.
+  bool take_place();
+  /// As Engine::decide(), with a place for the time that it takes; a refusal if there is none.
+  Task<policy::Decision> judged(const policy::Engine& engine, policy::Stage stage,
+                                policy::Evidence& evidence);
   /// Asks the engine and adds the decision to the trace. Code 0 if no layer refuses, or a positive
   /// reply in a rule's words.
   Task<smtp::Reply> decide(policy::Stage stage);
@@ -208,6 +215,7 @@ class Transaction final : private policy::Gatherer {
   /// session's first trace alone.
   std::array<Fate, policy::stage_count> fates_;
   std::unique_ptr<Message> message_;
+  std::optional<WorkPlaces::Place> work_;        ///< of the message: it is in a file, or at its end
   std::optional<dns::ClientResolver> resolver_;  ///< used by authentication_
   std::unique_ptr<policy::MessageAuthentication> authentication_;
   std::vector<SignatureSightings::Key> sighted_;  ///< signatures that this message was counted for

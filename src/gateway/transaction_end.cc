@@ -19,6 +19,7 @@ void Transaction::drop_message() {
   dkim_seen_ = 0;
   message_.reset();
   authentication_.reset();
+  work_.reset();
 }
 
 void Transaction::finish(std::string_view outcome) {

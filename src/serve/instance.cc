@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/thread.h"
 #include "base/version.h"
+#include "config/descriptors.h"
 #include "config/dnssec_report.h"
 #include "config/relay_options.h"
 #include "config/room_options.h"
@@ -225,7 +226,8 @@ Instance::Started Instance::open_delivery() {
   payload_pool_ = std::make_unique<net::WorkPool>(cores(), payload_queue, "payload");
   heavy_pool_ = std::make_unique<net::WorkPool>(std::max<std::size_t>(1, cores() / 2),
                                                 payload_queue, "large-payload");
-  resources_ = std::make_unique<gateway::Resources>(*memory_, data_dir_);
+  resources_ = std::make_unique<gateway::Resources>(
+      *memory_, data_dir_, divide_descriptors(config_, descriptor_limit()).work);
   sightings_ = std::make_unique<gateway::SignatureSightings>(*memory_);
   admission_ = std::make_unique<gateway::Admission>(
       gateway::AdmissionLimits{.sessions = config_.limits.sessions,

@@ -77,7 +77,8 @@ class Instance::Readiness final : public admin::ReadinessProbe {
                              trouble->message);
     }
     if (instance_.resources_->shortage() != gateway::Resources::Shortage::none) {
-      found.emplace_back("resources", "too little memory or disk: new mail is deferred");
+      found.emplace_back("resources",
+                         "too little memory, disk or open files: new mail is deferred");
     }
     co_return found;
   }

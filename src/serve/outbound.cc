@@ -3,7 +3,6 @@
 #include <filesystem>
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -19,27 +18,11 @@ namespace postern::app {
 namespace {
 
 constexpr std::size_t disk_threads = 2;
-constexpr std::size_t disk_queue = 1024;  ///< besides one job per delivery attempt
+/// Besides one job for each delivery that may run, so that none is rejected.
+constexpr std::size_t disk_queue = 1024;
 constexpr std::size_t folder_threads = 4;
 constexpr std::chrono::milliseconds look_again{20};
 constexpr std::chrono::seconds longest_question{10};
-
-/// The number of deliveries that the remaining descriptors allow (C034): each may hold a socket,
-/// the stored text and a payload.
-std::uint64_t most_deliveries(const Config& config) {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return UINT64_MAX;
-  const std::uint64_t promised = promised_descriptors(config);
-  const std::uint64_t files = limit.rlim_cur;
-  return std::max(files > promised ? files - promised : 0, least_descriptors_of_deliveries(files)) /
-         3;
-}
-
-/// As many jobs as delivery attempts may run, so that none is rejected.
-std::size_t slots(const QueueConfig& queue) {
-  return queue.concurrency + queue.report_concurrency + queue.webhook_concurrency +
-         queue.folder_concurrency;
-}
 
 }  // namespace
 
@@ -68,9 +51,9 @@ queue::RunnerOptions runner_options(const Config& config) {
 
 Outbound::Outbound(const Config& config, const std::string& data_dir, Rooms rooms)
     : rooms_(rooms),
-      disk_(disk_threads, disk_queue + slots(config.queue), "queue-disk"),
+      disk_(disk_threads, disk_queue + delivery_slots(config.queue), "queue-disk"),
       postmaster_(postmaster_folder(config), config.relay.postmaster_max_size),
-      folder_disk_(folder_threads, slots(config.queue), "queue-folder") {
+      folder_disk_(folder_threads, delivery_slots(config.queue), "queue-folder") {
   const std::string temporary = data_dir + "/tmp";
   queued_ = std::make_unique<deliver::QueuedWebhooks>(
       rooms.webhooks, rooms.directory, temporary, [this](const policy::Webhook& webhook) {
@@ -110,14 +93,14 @@ std::unique_ptr<Outbound> Outbound::make(const Config& config, const std::string
                                                      config.server.hostname, data_dir);
   Outbound& self = *outbound;
   queue::RunnerOptions options = runner_options(config);
-  const std::uint64_t most = most_deliveries(config);
-  if (slots(config.queue) > most) {
+  const std::uint64_t most = divide_descriptors(config, descriptor_limit()).deliveries;
+  if (delivery_slots(config.queue) > most) {
     options.limits = relay::fitted(options.limits, most);
     telemetry::log::warning("queue.slots")
         .field("count", most)
         .msg(fmt::format("{} deliveries at once need more open files than there are; raise "
                          "LimitNOFILE in the unit, or lower queue.concurrency and its like",
-                         slots(config.queue)));
+                         delivery_slots(config.queue)));
   }
   options.limits_of = [courier = outbound->relay_.get()](const spool::Destination& destination) {
     return destination.kind == spool::RouteKind::relay ? courier->limits_of(destination)

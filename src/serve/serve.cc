@@ -17,6 +17,7 @@
 #include "base/allocator.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "config/descriptors.h"
 #include "config/dnssec_report.h"
 #include "config/exit_code.h"
 #include "config/signals.h"
@@ -193,15 +194,6 @@ void wait_for_the_end(Instance& instance, const ServeOptions& options, const sig
   }
 }
 
-/// The configuration was checked against the hard limit: uses all descriptors that the system
-/// grants.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 /// Memory contains passwords, keys and mail. A non-dumpable process also cannot be traced, nor its
 /// /proc/PID/mem read, by other processes of this user; root still can.
 void forbid_core_dumps() {
@@ -230,7 +222,8 @@ int serve(const Config& config, const ServeOptions& given) {
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   telemetry::set_explain_options(options_for_explain(config, options));
   log::start(config.log);
-  raise_descriptor_limit();
+  // The configuration was checked against what can be had.
+  raise_descriptor_limit(wanted_descriptors(config));
   if (!config.server.core_dumps) forbid_core_dumps();
   give_back_large_blocks();
 

@@ -354,6 +354,73 @@ def disk_full_for_messages(bench):
     smtp.check("250 2.0.0", send(server, webhook["email_address"]), "end of a small message")
 
 
+# ---------------------------------------------------------------- few descriptors
+FILES, IDLE = 1500, 200  # room for 73 messages in work beside 300 sessions
+
+
+def with_few_files(bench):
+    """A program that runs the binary with that hard limit, which it cannot raise."""
+    drop = "setpriv --bounding-set -sys_resource " if os.geteuid() == 0 else ""
+    script = bench.root / "few-files"
+    script.write_text('#!/bin/sh\nulimit -n %d\nexec %s%s "$@"\n' % (FILES, drop, bench.binary), encoding="utf-8")
+    script.chmod(0o755)
+    return script
+
+
+def client_of(server, source=None):
+    client = smtp.Client(server.smtp_port, source=source)
+    smtp.check("220", client.reply(), "greeting")
+    client.command("EHLO mx.partner.example.com", "250")
+    return client
+
+
+@check
+def few_open_files(bench):
+    """More sessions and large messages than descriptors: 452 4.3.1 without a place, each 250 arrives once, no call fails, and then there is room again."""
+    receiver = bench.receiver()
+    server = instance.Postern(with_few_files(bench), {
+        **LOCAL, "limits": {"sessions": 400}, "api": {"connections": 124, "requests": 100}}, root=bench.root)
+    status, out, err = server.command("check", "--config", server.write_config())
+    if status == 0 or "C034" not in out + err or "`sessions = " not in out + err:
+        raise Fail("400 sessions fit into %d open files: %s%s" % (FILES, out, err))
+    server._settings["limits"]["sessions"] = 300
+    bench.stack.callback(server.remove)
+    server.start()
+    address = instance.Account(server).call("POST", "/webhooks", {"target_url": receiver.url + "/hook"}, expect=201)["email_address"]
+    idle = [client_of(server, "127.0.99.1") for _ in range(IDLE)]
+    begun, refused = [], 0
+    for i in range(90):
+        client = client_of(server, "127.0.%d.1" % (i % 15))
+        lines = client.command("MAIL FROM:<a@partner.example.com>")
+        if lines[-1].startswith("452 4.3.1"):
+            refused += 1
+            client.close()
+            continue
+        client.command("RCPT TO:<%s>" % address, "250")
+        client.command("DATA", "354")
+        begun.append(client)
+    # All have begun before the first is large enough for a file.
+    for i, client in enumerate(begun):
+        client.send(b"Subject: %d\r\n\r\n" % i + b"0123456789abcdef\r\n" * 20000)
+    held = len(os.listdir("/proc/%d/fd" % server.pid))
+    replies = [client.data(b"end\r\n")[-1] for client in begun]
+    accepted = sum(line.startswith("250") for line in replies)
+    if accepted + sum(line.startswith("452 4.3.1") for line in replies) != len(replies):
+        raise Fail("replies to the end of data: %s" % sorted(set(replies)))
+    expect("messages at the receiver", accepted, len(receiver.requests("/hook")))
+    if held > FILES or not 20 <= accepted < len(replies):
+        raise Fail("%d descriptors, %d messages accepted, %d refused at MAIL" % (held, accepted, refused))
+    for client in begun:
+        client.close()
+    for client in idle:
+        client.command("NOOP", "250")
+    smtp.check("250 2.0.0", send(server, address), "end of data beside idle sessions")
+    if "Too many open files" in server.log.read_text(encoding="utf-8"):
+        raise Fail("a call found no descriptor:\n%s" % server.tail())
+    for client in idle:
+        client.close()
+
+
 @check
 def disk_full_for_the_database(bench):
     """No room for the database: the API answers 507, nothing that it acknowledged is lost, reading goes on."""

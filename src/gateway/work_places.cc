@@ -1,0 +1,39 @@
+#include "gateway/work_places.h"
+
+#include <string>
+
+#include "base/subscriber.h"
+
+namespace postern::gateway {
+
+WorkPlaces::Place::~Place() {
+  if (owner_ == nullptr) return;
+  const std::lock_guard lock(owner_->mutex_);
+  owner_->shares_.remove(*client_, 1);
+  owner_->shares_.forget_idle(*client_);
+}
+
+std::optional<WorkPlaces::Place> WorkPlaces::take(const IpAddress& address) {
+  if (places_ == unlimited) return Place(nullptr, nullptr);
+  const std::string key = subscriber_key(address);
+  const std::lock_guard lock(mutex_);
+  if (!shares_.leaves_enough(key)) return std::nullopt;
+  Shares::Client& client = shares_.client(key);
+  shares_.add(client, 1);
+  return Place(this, &client);
+}
+
+bool WorkPlaces::has_room(const IpAddress& address) {
+  if (places_ == unlimited) return true;
+  const std::string key = subscriber_key(address);
+  const std::lock_guard lock(mutex_);
+  return !is_low() && shares_.leaves_enough(key);
+}
+
+bool WorkPlaces::low() {
+  if (places_ == unlimited) return false;
+  const std::lock_guard lock(mutex_);
+  return is_low();
+}
+
+}  // namespace postern::gateway
