@@ -1,5 +1,6 @@
 #include "net/tls_memory.h"
 
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -13,23 +14,30 @@ namespace postern::net {
 
 namespace {
 
-/// The sizes of record buffers (RFC 8446 §5.2: 2^14 + 256 octets plus framing) and of the
-/// handshake's message buffer (a third more).
-constexpr std::size_t smallest = 16 * 1024;
-constexpr std::size_t slot_size = 24 * 1024;  // six pages
-constexpr std::size_t slot_count = 200'000;
-/// Free slots that keep their pages; the pages of others are returned to the system.
-constexpr std::size_t warm_slots = 64;
+/// Sizes of blocks that live for a handshake or a record, and seldom longer.
+struct SizeClass {
+  std::size_t smallest;
+  std::size_t slot_size;  ///< the largest block; whole pages
+  std::size_t slot_count;
+  std::size_t warm_slots;  ///< free ones that keep their pages; the others' go back to the system
+};
+/// Key exchange and signature: a handshake has several at a time, an established connection none.
+constexpr SizeClass of_handshakes{2049, 4096, 1'000'000, 512};
+/// Record buffers (RFC 8446 §5.2: 2^14 + 256 octets plus framing) and the handshake's message
+/// buffer (a third more).
+constexpr SizeClass of_records{16 * 1024, 24 * 1024, 200'000, 64};
 
 /// Slots in one reserved address range, so that an address shows whether it is a slot.
 class Slots {
  public:
-  Slots() {
-    void* range = ::mmap(nullptr, slot_size * slot_count, PROT_READ | PROT_WRITE,
+  explicit Slots(const SizeClass& sizes) : sizes_(sizes) {
+    void* range = ::mmap(nullptr, sizes_.slot_size * sizes_.slot_count, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (range != MAP_FAILED) begin_ = static_cast<char*>(range);
   }
 
+  bool fits(std::size_t size) const { return size >= sizes_.smallest && size <= slot_size(); }
+  std::size_t slot_size() const { return sizes_.slot_size; }
   void* take() {
     const std::lock_guard lock(mutex_);
     for (std::vector<std::uint32_t>* list : {&warm_, &cold_}) {
@@ -38,27 +46,28 @@ class Slots {
       list->pop_back();
       return at(slot);
     }
-    return begin_ != nullptr && used_ < slot_count ? at(used_++) : nullptr;
+    return begin_ != nullptr && used_ < sizes_.slot_count ? at(used_++) : nullptr;
   }
   void give_back(void* address) {
-    const auto slot = static_cast<std::uint32_t>((static_cast<char*>(address) - begin_) /
-                                                 static_cast<std::ptrdiff_t>(slot_size));
+    const auto slot = static_cast<std::uint32_t>(
+        static_cast<std::size_t>(static_cast<char*>(address) - begin_) / slot_size());
     const std::lock_guard lock(mutex_);
-    if (warm_.size() < warm_slots) {
+    if (warm_.size() < sizes_.warm_slots) {
       warm_.push_back(slot);
       return;
     }
-    ::madvise(at(slot), slot_size, MADV_DONTNEED);
+    ::madvise(at(slot), slot_size(), MADV_DONTNEED);
     cold_.push_back(slot);
   }
   bool owns(const void* address) const {
     const auto* octet = static_cast<const char*>(address);
-    return begin_ != nullptr && octet >= begin_ && octet < begin_ + slot_size * slot_count;
+    return begin_ != nullptr && octet >= begin_ && octet < begin_ + slot_size() * sizes_.slot_count;
   }
 
  private:
-  char* at(std::uint32_t slot) { return begin_ + slot_size * slot; }
+  char* at(std::uint32_t slot) { return begin_ + slot_size() * slot; }
 
+  const SizeClass sizes_;
   char* begin_ = nullptr;
   std::mutex mutex_;
   std::vector<std::uint32_t> warm_;
@@ -67,21 +76,30 @@ class Slots {
 };
 
 /// Never destroyed: OpenSSL frees memory until the process ends.
-Slots& slots() {
-  static Slots* instance = new Slots();
+std::array<Slots, 2>& slots() {
+  static auto* instance = new std::array<Slots, 2>{Slots(of_handshakes), Slots(of_records)};
   return *instance;
 }
 
+/// The slots that have the address; null: none.
+Slots* owner_of(const void* address) {
+  for (Slots& one : slots()) {
+    if (one.owns(address)) return &one;
+  }
+  return nullptr;
+}
+
 void* allocate(std::size_t size, const char*, int) {
-  if (size >= smallest && size <= slot_size) {
-    if (void* slot = slots().take()) return slot;
+  for (Slots& one : slots()) {
+    if (!one.fits(size)) continue;
+    if (void* slot = one.take()) return slot;
   }
   return size == 0 ? nullptr : std::malloc(size);
 }
 
 void release(void* address, const char*, int) {
-  if (slots().owns(address)) {
-    slots().give_back(address);
+  if (Slots* owner = owner_of(address)) {
+    owner->give_back(address);
   } else {
     std::free(address);
   }
@@ -89,11 +107,12 @@ void release(void* address, const char*, int) {
 
 void* resize(void* address, std::size_t size, const char* file, int line) {
   if (address == nullptr) return allocate(size, file, line);
-  if (!slots().owns(address)) return std::realloc(address, size);
-  if (size != 0 && size <= slot_size) return address;
+  Slots* owner = owner_of(address);
+  if (owner == nullptr) return std::realloc(address, size);
+  if (size != 0 && size <= owner->slot_size()) return address;
   void* moved = size == 0 ? nullptr : std::malloc(size);
-  if (moved != nullptr) std::memcpy(moved, address, slot_size);
-  if (moved != nullptr || size == 0) release(address, file, line);
+  if (moved != nullptr) std::memcpy(moved, address, owner->slot_size());
+  if (moved != nullptr || size == 0) owner->give_back(address);
   return moved;
 }
 

@@ -1,7 +1,9 @@
 #include "net/tls_memory.h"
 
+#include <cstdint>
 #include <cstring>
 #include <set>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <openssl/crypto.h>
@@ -30,6 +32,27 @@ TEST(TlsMemory, buffers_keep_their_octets_and_are_used_again) {
   void* again = OPENSSL_malloc(16'704);
   EXPECT_TRUE(first.contains(again));
   OPENSSL_free(again);
+}
+
+TEST(TlsMemory, blocks_of_handshakes_stand_apart_from_those_that_stay) {
+  ASSERT_TRUE(separated);
+  std::vector<char*> held, stay;
+  for (int i = 0; i < 2000; ++i) {
+    held.push_back(static_cast<char*>(OPENSSL_malloc(3272)));
+    stay.push_back(static_cast<char*>(OPENSSL_malloc(1000)));
+    std::memset(held.back(), i & 0xff, 3272);
+  }
+  for (std::size_t i = 1; i < held.size(); ++i) {
+    ASSERT_EQ(reinterpret_cast<std::uintptr_t>(held[i]) % 4096, 0u) << "pages of its own";
+    ASSERT_EQ(static_cast<unsigned char>(held[i][3271]), i & 0xff);
+  }
+  for (char* one : held) OPENSSL_free(one);
+  for (char* one : stay) OPENSSL_free(one);
+  auto* grown = static_cast<char*>(OPENSSL_malloc(3000));
+  std::memset(grown, 'x', 3000);
+  grown = static_cast<char*>(OPENSSL_realloc(grown, 17'000));
+  for (int i = 0; i < 3000; ++i) ASSERT_EQ(grown[i], 'x');
+  OPENSSL_free(grown);
 }
 
 TEST(TlsMemory, a_buffer_that_outgrows_its_slot_moves_with_its_octets) {
