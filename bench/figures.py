@@ -237,8 +237,9 @@ def generator_table(document):
 def session_lines(document):
     lines = []
     for r in chosen(document, "idle"):
-        lines.append(f'* {r["sessions"]:,} idle {r["mode"]} sessions: {r["kib"]:.2f} KiB each '
-                     '(PSS)')
+        whole = f'{r["mib"]:.0f} MiB in all, ' if "mib" in r else ""
+        lines.append(f'* {r["sessions"]:,} idle {r["mode"]} sessions: {whole}{r["kib"]:.2f} KiB '
+                     'each (PSS)')
     rows = chosen(document, "tls")
     if rows:
         lines.append(f'* TLS sessions (connect, STARTTLS, EHLO, QUIT): '

@@ -100,8 +100,8 @@ def descriptors():
 
 
 def session_limit():
-    """Postern keeps five descriptors a session in reserve, and some for its API and queue, and
-    refuses to start beyond that."""
+    """As many sessions of Postern as can all have a message in work at once: four descriptors each,
+    a quarter more that end, and some for its API and queue. Beyond, places for work are shared."""
     return min(20000, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] * 7 // 8 - 2600) // 5)
 
 

@@ -24,8 +24,7 @@ import time
 import figures
 import parts
 import servers as known
-from parts import (CLIENT, LOAD, PORT, ROOT, SERVER, WORK, Group, NotStarted, load, run,
-                   session_limit)
+from parts import CLIENT, LOAD, PORT, ROOT, SERVER, WORK, Group, NotStarted, load, run
 
 DOCUMENT, FIGURES = ROOT / "docs" / "benchmarks.md", ROOT / "bench" / "figures.json"
 MANY = 100_000_000  # messages: the time ends a measurement
@@ -197,21 +196,23 @@ class Bench:
         if number:
             return
         for name, extra in (("plain", []), ("tls", ["--starttls"])):
-            server = self.postern()
+            server = self.postern(sessions=self.args.idle + 100)
             if not self.started(server):
                 continue
             self.send(server, "-c", 64, "-m", 20, "-n", 2000)
             time.sleep(1.0)
             before = self.group.pss()
-            wanted = min(self.args.idle, session_limit() - 50)
             holder = subprocess.Popen([str(LOAD), "--host", SERVER, "--port", str(PORT), "--source",
-                                       CLIENT, "-c", str(wanted), "--hold", "8", *extra],
+                                       CLIENT, "-c", str(self.args.idle), "--hold", "10", *extra],
                                       stdout=subprocess.PIPE, text=True)
             held = int(re.search(r"READY (\d+)", holder.stdout.readline())[1])
-            time.sleep(4.0)
-            each = (self.group.pss() - before) / max(1, held)
-            print(f"idle {name}: {held} sessions, {each:.2f} KiB each", flush=True)
-            self.add("idle", mode=name, sessions=held, kib=each)
+            time.sleep(5.0)  # pages of the handshakes are given back
+            whole = self.group.pss()
+            answered = self.send(server, "-c", 2, "-m", 5, "-n", 20, "-t", 5)["accepted"]
+            each = (whole - before) / max(1, held)
+            print(f"idle {name}: {held} sessions, {whole / 1024:.0f} MiB in all, {each:.2f} KiB "
+                  f"each; beside them {answered} messages of 20 were accepted", flush=True)
+            self.add("idle", mode=name, sessions=held, kib=each, mib=whole / 1024)
             holder.wait()
             self.group.stop()
 

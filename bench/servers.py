@@ -400,9 +400,9 @@ class Postern(Server):
     """Mail to a webhook that discards it, under one of POLICIES."""
     name, title, job = "postern", "Postern", "decides, traces, drops"
 
-    def __init__(self, policy="none", binary=POSTERN, threads=0, name=None):
+    def __init__(self, policy="none", binary=POSTERN, threads=0, name=None, sessions=0):
         self.policy, self.binary, self.threads = policy, binary, threads
-        self.name = name or self.name
+        self.name, self.sessions = name or self.name, sessions or session_limit()
 
     def missing(self):
         return "" if pathlib.Path(self.binary).exists() else f"{self.binary} is not built"
@@ -452,7 +452,7 @@ tls = "starttls"
 certificate = "{chain}"
 key = "{key}"
 [limits]
-sessions = {session_limit()}
+sessions = {self.sessions}
 exempt_networks = ["192.0.2.0/24"]
 [auth]
 failure_delay = "0s"
