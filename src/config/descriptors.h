@@ -1,4 +1,4 @@
-// How the process divides its file descriptors (docs/decisions/0063-descriptors.md).
+// How the process divides its file descriptors (docs/decisions/0064-descriptors.md).
 #pragma once
 
 #include <cstdint>
