@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "mail/header_section.h"
 
 namespace postern::mail {
 
@@ -106,40 +107,17 @@ bool is_address(std::string_view text, const Element& element, const std::string
 
 }  // namespace
 
-std::string_view HeaderField::raw_value() const {
-  std::string_view raw = text;
-  raw.remove_prefix(raw.find(':') + 1);
-  if (raw.ends_with("\r\n")) raw.remove_suffix(2);
-  return raw;
-}
+std::string_view HeaderField::raw_value() const { return raw_value_of(text); }
 
-std::string HeaderField::value() const {
-  std::string line(raw_value());
-  std::erase_if(line, [](char c) { return c == '\r' || c == '\n'; });
-  return std::string(postern::trim(line));
-}
+std::string HeaderField::value() const { return value_of(text); }
 
 std::vector<HeaderField> fields_of(std::string_view message, std::size_t& body) {
   std::vector<HeaderField> fields;
-  std::size_t at = 0;
-  while (at < message.size()) {
-    std::size_t end = message.find("\r\n", at);
-    end = end == std::string_view::npos ? message.size() : end + 2;
-    const std::string_view line = message.substr(at, end - at);
-    if (line == "\r\n") {
-      body = end;
-      return fields;
-    }
-    const bool folded = line[0] == ' ' || line[0] == '\t';
-    if (folded && !fields.empty()) {
-      fields.back().text += line;
-    } else {
-      const std::string_view name = line.substr(0, std::min(line.find(':'), line.size()));
-      fields.push_back({std::string(postern::trim(name)), std::string(line)});
-    }
-    at = end;
+  std::string_view rest = message;
+  while (const auto field = take_field(rest)) {
+    fields.push_back({std::string(name_of(*field)), std::string(*field)});
   }
-  body = message.size();
+  body = message.size() - rest.size();
   return fields;
 }
 
