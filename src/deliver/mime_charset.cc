@@ -219,10 +219,7 @@ void Converter::finish(std::string& out) {
   g_mime_iconv(handle_, nullptr, nullptr, nullptr, nullptr);
 }
 
-Charsets::Charsets() {
-  gmime::start();
-  stand_in_ = open_converter("windows-1252");
-}
+Charsets::Charsets() { gmime::start(); }
 
 std::string Charsets::name(std::string_view label, DecodeNotes& notes) {
   const std::string name = iconv_name(normalised(label));
@@ -245,7 +242,9 @@ Converter& Charsets::converter(std::string_view label, bool& known) {
     found = open_.emplace(name, open_converter(name)).first;
   }
   known = found != open_.end() && found->second != nullptr;
-  return known ? *found->second : *stand_in_;
+  if (known) return *found->second;
+  if (!stand_in_) stand_in_ = open_converter("windows-1252");
+  return *stand_in_;
 }
 
 std::string Charsets::decode(std::string_view label, std::string_view bytes, DecodeNotes& notes) {

@@ -57,7 +57,7 @@ class Converter {
 /// The converters needed for one message, each opened once. One thread at a time.
 class Charsets {
  public:
-  /// Opens windows-1252 only.
+  /// Opens none: each is opened when it is needed.
   Charsets();
 
   /// Whether the label does not define 8-bit octets (absent, us-ascii, unknown-8bit). Such text is
