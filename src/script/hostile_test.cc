@@ -27,6 +27,7 @@ Task<std::string> wait(std::string text, std::int64_t milliseconds) {
   co_await timer.async_wait(asio::use_awaitable);
   co_return text;
 }
+Task<std::string> know(std::string text) { co_return text; }
 void result(Call& call, Rest rest) {
   std::string& text = *call.context<std::string>();
   for (const json::value& value : rest.values) {
@@ -39,6 +40,7 @@ void on(Call& call, Function function) { call.state().user<int>() = call.state()
 const HostFunction functions[] = {
     {"t.on", "f: function", "", "", bind<&on>},
     {"t.wait", "text: string, milliseconds: integer", "string", "", bind<&wait>},
+    {"t.know", "text: string", "string", "", bind<&know>},
     {"t.result", "...: any", "", "", bind<&result>},
 };
 
@@ -114,6 +116,27 @@ TEST_F(Hostile, WhatWaitedForSomebodyWhoLeftIsNeverResumed) {
             R"(false "cannot resume non-suspended coroutine" false )"
             R"("cannot resume non-suspended coroutine")");
   EXPECT_EQ(answer("t.result(t.wait('alive', 1))"), R"("alive")");
+}
+
+TEST_F(Hostile, WhatTheHostKnowsAtOnceNeedsNoTurnOfTheLoop) {
+  std::string ended;
+  asio::io_context loop;
+  asio::co_spawn(loop, one("t.result(t.know('a'), t.know('b'), t.know('c'))", ended),
+                 asio::detached);
+  EXPECT_EQ(loop.run_one(), 1u);
+  EXPECT_EQ(ended, R"("a" "b" "c")");
+}
+
+TEST_F(Hostile, WhatTheHostKnowsAtOnceKeepsNobodyWaiting) {
+  std::string ended;
+  bool waited = true;
+  asio::io_context loop;
+  asio::co_spawn(loop, one("for i = 1, 50000 do t.know('x') end t.result('end')", ended),
+                 asio::detached);
+  asio::post(loop, [&] { waited = !ended.empty(); });
+  loop.run();
+  EXPECT_EQ(ended, R"("end")");
+  EXPECT_FALSE(waited);
 }
 
 TEST_F(Hostile, CoroutinesAreWhatLuaSaysTheyAre) {
