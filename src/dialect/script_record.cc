@@ -12,6 +12,7 @@ namespace postern::dialect {
 namespace json = boost::json;
 
 std::string line_of(const std::vector<script::Told>& all) {
+  if (all.empty()) return "\n";
   json::array line;
   for (const script::Told& told : all) {
     json::array one{told.function, told.answer};
@@ -21,7 +22,7 @@ std::string line_of(const std::vector<script::Told>& all) {
     if (thrown) one.push_back(told.thrown);
     line.push_back(std::move(one));
   }
-  return line.empty() ? "\n" : json::serialize(line) + "\n";
+  return json::serialize(line) + "\n";
 }
 
 std::vector<script::Told> told_of(std::string_view line) {
