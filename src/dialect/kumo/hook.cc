@@ -67,15 +67,19 @@ Task<Verdict> ask(const LuaPolicy& policy, Question question, Context& context,
       verdict = replies::trouble(question.stage, kind, ran.raised->message);
     }
   }
-  if (!verdict.detail.empty()) verdict.detail = ": " + verdict.detail;
-  verdict.detail = "(" + question.shown + ")" + verdict.detail;
+  std::string words;
+  words.reserve(question.shown.size() + verdict.detail.size() + 4);
+  words.append("(").append(question.shown).append(")");
+  if (!verdict.detail.empty()) words.append(": ").append(verdict.detail);
+  verdict.detail = std::move(words);
+  Verdict answer = verdict.refuses() ? verdict : policy::pass_on();
   steps.push_back({.stage = question.stage,
                    .layer = "lua",
                    .check = question.event,
                    .origin = policy.place_of(question.event),
-                   .verdict = verdict,
+                   .verdict = std::move(verdict),
                    .spent = script::words_of(ran.spent)});
-  co_return verdict;
+  co_return answer;
 }
 
 }  // namespace postern::dialect::kumo

@@ -87,12 +87,8 @@ class Judge {
   }
 
   Task<Verdict> mail() {
-    const auto sender = address_of(evidence_.reverse_path);
-    return ask_about(Stage::mail, events::mail_from, shown(sender->email), [sender](lua_State* L) {
-      script::stack::give(L, sender);
-      push_conn_meta(L);
-      return 2;
-    });
+    const auto& sender = evidence_.reverse_path;
+    return ask_about(Stage::mail, events::mail_from, sender ? &*sender : nullptr);
   }
 
   Task<Verdict> rcpt() {
@@ -107,31 +103,13 @@ class Judge {
     if (!has_route || !policy_.handles(events::rcpt_to)) {
       co_return policy::pass_on();
     }
-    const auto recipient = address_of(evidence_.candidate->address);
-    Verdict verdict = co_await ask_about(Stage::rcpt, events::rcpt_to, shown(recipient->email),
-                                         [recipient](lua_State* L) {
-                                           script::stack::give(L, recipient);
-                                           push_conn_meta(L);
-                                           return 2;
-                                         });
+    Verdict verdict =
+        co_await ask_about(Stage::rcpt, events::rcpt_to, &evidence_.candidate->address);
     co_return verdict;
   }
 
+  /// Call edit() if it does not refuse.
   Task<Verdict> message() {
-    Verdict verdict = co_await copies_of_message();
-    if (!verdict.refuses()) {
-      effects_.push_back(
-          {.what = policy::Edit{std::move(made_)},
-           .why = {},
-           .check = events::received,
-           .place = policy_.place_of(policy_.handles(events::received) ? events::received
-                                                                       : events::data)});
-    }
-    co_return verdict;
-  }
-
- private:
-  Task<Verdict> copies_of_message() {
     MessageDraft all = first_draft();
     if (policy_.handles(events::data)) {
       Verdict verdict = co_await ask_about_message(events::data, all);
@@ -139,26 +117,41 @@ class Judge {
       shared_ = all.held->octets();
     }
     if (!policy_.handles(events::received)) {
-      Verdict verdict = co_await keep_relay_closed(policy_, context_, all, steps_);
-      if (!verdict.refuses()) verdict = keep(all);
-      co_return verdict;
+      if (may_open_relay(policy_, all)) {
+        Verdict verdict = co_await keep_relay_closed(policy_, context_, all, steps_);
+        if (verdict.refuses()) co_return verdict;
+      }
+      co_return keep(all);
     }
     // If an earlier layer changed the recipients, they no longer have the indexes of RCPT.
     const bool together = !all.before.forward_paths.empty() || all.before.to_nobody;
-    for (std::size_t i = 0; i < (together ? 1 : evidence_.recipients.size()); ++i) {
-      MessageDraft one = all;
+    const std::size_t count = together ? 1 : evidence_.recipients.size();
+    for (std::size_t i = 0; i < count; ++i) {
+      MessageDraft one = i + 1 < count ? all : std::move(all);
       if (!together) one.recipients = {i};
       one.shows_trace = true;
       Verdict verdict = co_await ask_about_message(events::received, one);
       if (verdict.refuses()) co_return verdict;
-      verdict = co_await keep_relay_closed(policy_, context_, one, steps_);
-      if (verdict.refuses()) co_return verdict;
+      if (may_open_relay(policy_, one)) {
+        verdict = co_await keep_relay_closed(policy_, context_, one, steps_);
+        if (verdict.refuses()) co_return verdict;
+      }
       verdict = keep(one);
       if (verdict.refuses()) co_return verdict;
     }
     co_return policy::pass_on();
   }
 
+  /// The message as the hooks left it, as an effect.
+  void edit() {
+    effects_.push_back({.what = policy::Edit{std::move(made_)},
+                        .why = {},
+                        .check = events::received,
+                        .place = policy_.place_of(
+                            policy_.handles(events::received) ? events::received : events::data)});
+  }
+
+ private:
   /// The message as the earlier layers left it.
   MessageDraft first_draft() {
     MessageDraft all{.meta = all_of(context_),
@@ -194,6 +187,17 @@ class Judge {
                context_, steps_);
   }
 
+  /// `address`: null for the null reverse-path.
+  Task<Verdict> ask_about(Stage stage, std::string_view event, const mail::Mailbox* address) {
+    return ask_about(stage, event, shown(address != nullptr ? address->text() : std::string()),
+                     [address](lua_State* L) {
+                       script::stack::give(
+                           L, address != nullptr ? address_of(*address) : address_of(std::nullopt));
+                       push_conn_meta(L);
+                       return 2;
+                     });
+  }
+
   Task<Verdict> ask_about_message(std::string_view event, MessageDraft& draft) {
     context_.message = &draft;
     std::string words = std::to_string(draft.recipients.size()) + " recipients";
@@ -211,7 +215,7 @@ class Judge {
 
   /// Adds a copy; recipients with equal copies share one. A copy is compared only with those of the
   /// same digest, so that the cost stays linear in the number of copies.
-  Verdict keep(const MessageDraft& draft) {
+  Verdict keep(MessageDraft& draft) {
     policy::ScriptCopy copy = draft.finished();
     copy.meta = recorded(draft);
     if (!made_.empty() && draft.new_recipients.empty()) {
@@ -257,9 +261,9 @@ class Judge {
     return same;
   }
 
-  /// The draft's values with secrets masked: after the hooks, only the record uses them.
-  static json::object recorded(const MessageDraft& draft) {
-    return in_utf8(without_secrets(draft.meta, draft.secrets));
+  /// Takes the draft's values, with secrets masked: after the hooks, only the record uses them.
+  static json::object recorded(MessageDraft& draft) {
+    return in_utf8(without_secrets(std::move(draft.meta), draft.secrets));
   }
 
   const LuaPolicy& policy_;
@@ -339,6 +343,7 @@ Task<Ruling> KumoLayer::judge(Stage stage, Inquiry& inquiry, std::vector<Step>& 
     verdict = co_await judge.rcpt();
   } else if (stage == Stage::message) {
     verdict = co_await judge.message();
+    if (!verdict.refuses()) judge.edit();
   }
   co_return Ruling(std::move(verdict), judge.take_effects());
 }

@@ -212,7 +212,6 @@ void MessageDraft::begin_with(const policy::ScriptCopy& copy) {
 policy::ScriptCopy MessageDraft::finished() const {
   policy::ScriptCopy copy = before;  // with its transports
   copy.recipients = recipients;
-  copy.meta = meta;
   copy.text.reset();
   copy.header.reset();
   copy.reverse_path = sender;

@@ -40,7 +40,7 @@ struct MessageDraft {
   void begin_with(const policy::ScriptCopy& copy);
   /// The current sender; nullopt: the null reverse-path (RFC 5321 §4.5.5).
   const std::optional<mail::Mailbox>& sender_in(const policy::Evidence& evidence) const;
-  /// The changes, for Evidence::copies.
+  /// The changes, for Evidence::copies, without the values.
   policy::ScriptCopy finished() const;
   /// `header` as text, without `trace`.
   std::string own_header() const;

@@ -4,6 +4,8 @@
 #include "base/text.h"
 #include "dialect/kumo/message.h"
 #include "dialect/kumo/plain_text.h"
+#include "mail/header_section.h"
+#include "script/runtime.h"
 
 namespace postern::dialect::kumo {
 
@@ -14,9 +16,8 @@ using script::Call;
 using script::demand;
 
 /// The value as KumoMTA gives it: on one line, with single blanks, encoded words decoded.
-std::string value_of(Call& call, const MessageDraft::Field& field) {
+std::string value_of(Call& call, std::string line) {
   const HeaderText& text = hook_of(call).header_text;
-  std::string line = field.value();
   std::replace(line.begin(), line.end(), '\t', ' ');
   line.erase(
       std::unique(line.begin(), line.end(), [](char a, char b) { return a == ' ' && b == ' '; }),
@@ -24,21 +25,49 @@ std::string value_of(Call& call, const MessageDraft::Field& field) {
   return text.decode != nullptr ? text.decode(line) : line;
 }
 
+std::string value_of(Call& call, const MessageDraft::Field& field) {
+  return value_of(call, field.value());
+}
+
+/// Calls `take` with the value of each field of that name until it returns false. A header that no
+/// hook has changed is read where it is.
+template <class Take>
+void each_named(Call& call, std::string_view name, Take take) {
+  if (draft_of(call).header_read || iequals(name, "Received")) {
+    for (const auto& field : draft_with_header(call).header) {
+      if (iequals(field.name, name) && !take(value_of(call, field))) return;
+    }
+    return;
+  }
+  std::string_view rest = original_of(hook_of(call));
+  const std::size_t size = rest.size();
+  bool wanted = true;
+  while (wanted) {
+    const auto field = mail::take_field(rest);
+    if (!field) break;
+    if (iequals(mail::name_of(*field), name)) wanted = take(value_of(call, mail::value_of(*field)));
+  }
+  script::Runtime::charge(call.state(), size - rest.size());
+}
+
 json::value first_value(Call& call, Self, std::string name) {
   return call.told_by("get_first_named_header_value", [&]() -> json::value {
-    for (const auto& field : draft_with_header(call).header) {
-      if (iequals(field.name, name)) return json::value(value_of(call, field));
-    }
-    return nullptr;
+    json::value first;
+    each_named(call, name, [&](std::string value) {
+      first = std::move(value);
+      return false;
+    });
+    return first;
   });
 }
 
 json::value all_values(Call& call, Self, std::string name) {
   return call.told_by("get_all_named_header_values", [&]() -> json::value {
     json::array values;
-    for (const auto& field : draft_with_header(call).header) {
-      if (iequals(field.name, name)) values.push_back(json::value(value_of(call, field)));
-    }
+    each_named(call, name, [&](std::string value) {
+      values.push_back(json::value(value));
+      return true;
+    });
     return values;
   });
 }

@@ -248,6 +248,13 @@ void LuaPolicy::lint(const Handlers& handlers, const script::Files::Texts& texts
 
 namespace {
 
+Raised raised_of(const std::exception& error, const Call& call) {
+  return {.stopped = script::Stopped::no,
+          .message = call.redacted(error.what()),
+          .traceback = {},
+          .thrown = nullptr};
+}
+
 /// In a replay, a call that was stopped while waiting or computing ends as it was recorded: the
 /// speed of other hosts and of this machine is not part of the decision.
 void end_as_recorded(const Call& call, std::optional<Raised>& raised) {
@@ -277,8 +284,13 @@ Task<LuaPolicy::Ran> LuaPolicy::run(std::string_view event, State::Push argument
   CallWorld world(world_, context.inquiry);
   Call call(world, options_.limits, &context);
   if (recorded == Recorded::yes) call.record();
-  Ran ran = co_await run(event, std::move(arguments), std::move(results), context, call);
-  co_return ran;
+  std::optional<Raised> raised;
+  try {
+    raised = co_await start_call(event, arguments, std::move(results), context, call);
+  } catch (const std::exception& error) {
+    raised = raised_of(error, call);
+  }
+  co_return outcome(std::move(raised), context, call);
 }
 
 Task<LuaPolicy::Ran> LuaPolicy::judge_login(State::Push arguments, State::Read results,
@@ -291,41 +303,38 @@ Task<LuaPolicy::Ran> LuaPolicy::judge_login(State::Push arguments, State::Read r
                     .counting = "execute"});
   call.keep_secret(attempt.password.reveal());
   call.record();
-  Ran ran =
-      co_await run(events::auth_plain, std::move(arguments), std::move(results), context, call);
+  std::optional<Raised> raised;
+  try {
+    raised = co_await start_call(events::auth_plain, arguments, std::move(results), context, call);
+  } catch (const std::exception& error) {
+    raised = raised_of(error, call);
+  }
+  Ran ran = outcome(std::move(raised), context, call);
   login.password_stranger = call.stranger(attempt.password.reveal());
   co_return ran;
 }
 
-Task<LuaPolicy::Ran> LuaPolicy::run(std::string_view event, State::Push arguments,
-                                    State::Read results, Context& context, Call& call) const {
+Task<std::optional<Raised>> LuaPolicy::start_call(std::string_view event,
+                                                  const State::Push& arguments, State::Read results,
+                                                  Context& context, Call& call) const {
   context.header_text = options_.header_text;
-  const bool offline = context.inquiry.tape.playing;
-  Ran ran;
-  try {
-    if (offline) {
-      call.answer_from(told_of(take_line(context.inquiry.tape.answers)), rethrown);
-    }
-    State& state = program_->here();
-    const int function = state.user<Handlers>().of(event)->function;
-    ran.raised = co_await state.call(function, std::move(arguments), std::move(results), call);
-  } catch (const std::exception& error) {
-    ran.raised = Raised{.stopped = script::Stopped::no,
-                        .message = call.redacted(error.what()),
-                        .traceback = {},
-                        .thrown = nullptr};
-  }
-  ran.spent = call.spent();
-  if (offline) {
-    end_as_recorded(call, ran.raised);
+  policy::Tape& tape = context.inquiry.tape;
+  if (tape.playing) call.answer_from(told_of(take_line(tape.answers)), rethrown);
+  State& state = program_->here();
+  const int function = state.user<Handlers>().of(event)->function;
+  return state.call(function, arguments, std::move(results), call);
+}
+
+LuaPolicy::Ran LuaPolicy::outcome(std::optional<Raised> raised, Context& context, Call& call) {
+  policy::Tape& tape = context.inquiry.tape;
+  if (tape.playing) {
+    end_as_recorded(call, raised);
     if (call.lacked()) context.inquiry.script_lacked("lua");
   } else if (call.records()) {
-    if (ran.raised && ran.raised->stopped != script::Stopped::no) {
-      call.tell_stop(ran.raised->message);
-    }
-    context.inquiry.tape.record += line_of(call.told());
+    if (raised && raised->stopped != script::Stopped::no) call.tell_stop(raised->message);
+    tape.record += line_of(call.told());
   }
-  co_return ran;
+  return {.raised = std::move(raised), .spent = std::move(call.spent())};
 }
 
 Result<std::shared_ptr<const LuaPolicy>> load_definition(const json::object& definition) {

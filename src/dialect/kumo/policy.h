@@ -92,8 +92,13 @@ class LuaPolicy {
   LuaPolicy(LuaPolicyOptions options, script::World& world);
   void take_over(const Handlers& handlers);
   void define(const script::Files::Texts& texts);
-  Task<Ran> run(std::string_view event, script::State::Push arguments, script::State::Read results,
-                Context& context, script::Call& call) const;
+  /// Begins a call, which the task ends.
+  Task<std::optional<script::Raised>> start_call(std::string_view event,
+                                                 const script::State::Push& arguments,
+                                                 script::State::Read results, Context& context,
+                                                 script::Call& call) const;
+  /// The outcome of such a call, whose answers it records.
+  static Ran outcome(std::optional<script::Raised> raised, Context& context, script::Call& call);
   /// Warns of names that are nowhere; `texts` are the files that the policy read while it loaded.
   void lint(const Handlers& handlers, const script::Files::Texts& texts);
 

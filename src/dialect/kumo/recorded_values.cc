@@ -32,6 +32,22 @@ json::value each(const json::value& value, const Name& name, const Leaf& leaf) {
   return leaf(value);
 }
 
+bool is_in_utf8(const json::object& values);
+
+bool is_in_utf8(const json::value& value) {
+  if (const json::object* table = value.if_object()) return is_in_utf8(*table);
+  if (const json::array* list = value.if_array()) {
+    return std::ranges::all_of(*list, [](const json::value& one) { return is_in_utf8(one); });
+  }
+  return !value.is_string() || is_utf8(std::string_view(value.get_string()));
+}
+
+bool is_in_utf8(const json::object& values) {
+  return std::ranges::all_of(values, [](const auto& member) {
+    return is_utf8(std::string_view(member.key())) && is_in_utf8(member.value());
+  });
+}
+
 }  // namespace
 
 json::value storable(json::value value) {
@@ -47,7 +63,8 @@ json::value storable(json::value value) {
   return value;
 }
 
-json::object without_secrets(const json::object& values, const SecretValues& secrets) {
+json::object without_secrets(json::object values, const SecretValues& secrets) {
+  if (secrets.empty()) return values;
   json::object out;
   for (const auto& [name, value] : values) {
     const auto found = secrets.find(std::string_view(name));
@@ -72,7 +89,8 @@ json::object without_secrets(const json::object& values, const SecretValues& sec
   return out;
 }
 
-json::object in_utf8(const json::object& values) {
+json::object in_utf8(json::object values) {
+  if (is_in_utf8(values)) return values;
   return each(
              values,
              [](std::string_view name) {

@@ -11,9 +11,9 @@ namespace postern::dialect::kumo {
 boost::json::value storable(boost::json::value value);
 
 /// The values with the given secrets masked, in names and in values.
-boost::json::object without_secrets(const boost::json::object& values, const SecretValues& secrets);
+boost::json::object without_secrets(boost::json::object values, const SecretValues& secrets);
 
 /// The values with text that is not UTF-8 replaced by `{"base64": ...}`, as everywhere in a record.
-boost::json::object in_utf8(const boost::json::object& values);
+boost::json::object in_utf8(boost::json::object values);
 
 }  // namespace postern::dialect::kumo

@@ -234,12 +234,15 @@ Task<Verdict> give_route(const LuaPolicy& policy, Context& context, std::vector<
   co_return policy::pass_on();
 }
 
+bool may_open_relay(const LuaPolicy& policy, const MessageDraft& draft) {
+  return draft.new_recipients != draft.before.forward_paths ||
+         policy.handles(events::listener_domain);
+}
+
 Task<Verdict> keep_relay_closed(const LuaPolicy& policy, Context& context, MessageDraft& draft,
                                 std::vector<Step>& steps) {
   const Evidence& evidence = context.evidence;
   policy::Tape& tape = context.inquiry.tape;
-  const bool same = draft.new_recipients == draft.before.forward_paths;
-  if (same && !policy.handles(events::listener_domain)) co_return policy::pass_on();
   const json::value questions = remembered(tape, [&] { return open_questions(context, draft); });
   json::value type;
   bool drop = false;

@@ -41,6 +41,9 @@ Task<policy::Verdict> give_route(const LuaPolicy& policy, Context& context,
                                  std::vector<policy::Step>& steps,
                                  std::vector<policy::Effect>& effects);
 
+/// Whether hooks could have opened a relay with this message: keep_relay_closed() must then be
+/// asked.
+bool may_open_relay(const LuaPolicy& policy, const MessageDraft& draft);
 /// For a message as hooks left it. Calls `get_listener_domain` again for the domains that it
 /// allowed at RCPT and for those of new recipients that are not ours. Refuses if the client may not
 /// send there, or if only reports are accepted there and the message is none. A report that is only

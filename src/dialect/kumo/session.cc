@@ -76,11 +76,15 @@ json::value auth_info(script::Call& call, std::shared_ptr<ConnMeta>) {
       "auth_info", [&] { return info_of(hook_of(call).evidence); }, script::Source::facts);
 }
 
-std::string user_of(std::shared_ptr<EnvelopeAddress> address) { return address->user; }
-std::string domain_of(std::shared_ptr<EnvelopeAddress> address) { return address->domain; }
-std::string email_of(std::shared_ptr<EnvelopeAddress> address) { return address->email; }
+std::string user_of(std::shared_ptr<EnvelopeAddress> address) {
+  return address->mailbox ? address->mailbox->unquoted_local_part() : std::string();
+}
+std::string domain_of(std::shared_ptr<EnvelopeAddress> address) {
+  return address->mailbox ? address->mailbox->domain : std::string();
+}
+std::string email_of(std::shared_ptr<EnvelopeAddress> address) { return address->email(); }
 bool same(std::shared_ptr<EnvelopeAddress> a, std::shared_ptr<EnvelopeAddress> b) {
-  return a->email == b->email;
+  return a->email() == b->email();
 }
 
 const script::HostFunction functions[] = {
@@ -192,8 +196,11 @@ json::value predefined(const Context& context, std::string_view name) {
 
 json::object all_of(const Context& context) {
   json::object all;
+  all.reserve(std::size(names));
   for (const std::string_view name : names) {
-    if (json::value value = predefined(context, name); !value.is_null()) all.emplace(name, value);
+    if (json::value value = predefined(context, name); !value.is_null()) {
+      all.emplace(name, std::move(value));
+    }
   }
   for (const auto& [name, value] : context.evidence.session.script->meta) {
     all.insert_or_assign(name, value);
@@ -201,15 +208,8 @@ json::object all_of(const Context& context) {
   return all;
 }
 
-std::shared_ptr<EnvelopeAddress> address_of(const std::optional<mail::Mailbox>& mailbox) {
-  auto address = std::make_shared<EnvelopeAddress>();
-  address->mailbox = mailbox;
-  if (mailbox) {
-    address->user = mailbox->unquoted_local_part();
-    address->domain = mailbox->domain;
-    address->email = mailbox->text();
-  }
-  return address;
+std::shared_ptr<EnvelopeAddress> address_of(std::optional<mail::Mailbox> mailbox) {
+  return std::make_shared<EnvelopeAddress>(EnvelopeAddress{std::move(mailbox)});
 }
 
 void push_conn_meta(lua_State* L) { script::stack::push_only<ConnMeta>(L); }

@@ -63,13 +63,13 @@ json::object all_of(const Context& context);
 
 /// `EnvelopeAddress` in scripts.
 struct EnvelopeAddress {
-  std::string user;    ///< without quotes
-  std::string domain;  ///< empty: the null reverse-path
-  std::string email;   ///< as in SMTP; empty: the null reverse-path (RFC 5321 §4.5.5)
   std::optional<mail::Mailbox> mailbox;  ///< nullopt: the null reverse-path
+
+  /// As in SMTP; empty: the null reverse-path (RFC 5321 §4.5.5).
+  std::string email() const { return mailbox ? mailbox->text() : std::string(); }
 };
 /// The address of a mailbox; nullopt: the null reverse-path.
-std::shared_ptr<EnvelopeAddress> address_of(const std::optional<mail::Mailbox>& mailbox);
+std::shared_ptr<EnvelopeAddress> address_of(std::optional<mail::Mailbox> mailbox);
 
 /// Pushes a ConnMeta.
 void push_conn_meta(lua_State* L);
