@@ -23,7 +23,7 @@ void tell(Context& context) {
 
 Task<StatusPtr> check_dmarc(script::Call& call) {
   Context& context = rule_of(call);
-  draft_with_message(context);
+  need_message(context);
   co_await gather(context, policy::Need::dmarc);
   using Says = Dmarc::Says;
   const Dmarc found = policy::questions::dmarc(context.evidence);

@@ -1,4 +1,5 @@
 #include "dialect/vsl/host_functions_test.h"
+#include "dialect/vsl/session_state.h"
 #include "mailauth/dkim/sign.h"
 
 namespace postern::dialect::vsl {
@@ -80,6 +81,22 @@ TEST(CheckDmarc, does_what_the_author_asks_for) {
           << c.message;
     }
   }
+}
+
+TEST(CheckDmarc, takes_the_place_of_results_in_our_name) {
+  const std::string message =
+      "Authentication-Results: other.example; dmarc=pass\r\n"
+      "authentication-results : doe-family.com;\r\n dmarc=pass\r\n" +
+      from("ann@good.example");
+  Scene scene(zone(), message);
+  scene.at(Stage::message);
+  scene.evidence.recipients = {{.address = {"jane", "doe-family.com"}}};
+  ASSERT_THAT(scene.ask("vsl.check_dmarc()"), StartsWith("next"));
+  const std::string added = scene.header();
+  EXPECT_FALSE(scene.draft.has_message) << "the header is only added to";
+  EXPECT_EQ(copy_of(scene.draft, scene.inquiry).header,
+            added + "Authentication-Results: other.example; dmarc=pass\r\n" +
+                "From: ann@good.example\r\nSubject: test\r\n\r\n");
 }
 
 TEST(CheckDmarc, an_author_that_can_be_read_in_two_ways_is_denied) {

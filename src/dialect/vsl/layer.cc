@@ -48,14 +48,11 @@ class Judge {
   Judge(Stage stage, Held held, Inquiry& inquiry, std::vector<Step>& steps)
       : stage_(stage), held_(held), evidence_(inquiry.evidence), inquiry_(inquiry), steps_(steps) {}
 
-  Task<Ruling> run() {
-    if (stage_ == Stage::helo) held_.session.skip_from_helo.reset();
-    Verdict verdict = co_await judge();
-    co_return Ruling(std::move(verdict), std::move(effects_));
-  }
+  /// The effects of the rules. Call it once, after the stage.
+  std::vector<Effect> take_effects() { return std::move(effects_); }
 
- private:
   Task<Verdict> judge() {
+    if (stage_ == Stage::helo) held_.session.skip_from_helo.reset();
     if (stage_ == Stage::mail) held_.draft.begun = std::chrono::system_clock::now();
     if (stage_ == Stage::rcpt && evidence_.candidate) begin_recipient();
     if (stage_ == Stage::mail && held_.policy.options().must_be_authenticated &&
@@ -78,6 +75,7 @@ class Judge {
     co_return verdict;
   }
 
+ private:
   const std::optional<Status>& skip() const {
     if (held_.session.skip) return held_.session.skip;
     if (held_.session.skip_from_helo) return held_.session.skip_from_helo;
@@ -100,7 +98,8 @@ class Judge {
     route(candidate);
     // Restores a removed recipient that the client names again, but not one that is accepted only
     // to be replaced.
-    if (has_route()) held_.draft.removed.erase(lower(candidate.address.text()));
+    std::set<std::string>& removed = held_.draft.removed;
+    if (!removed.empty() && has_route()) removed.erase(lower(candidate.address.text()));
   }
 
   void route(const policy::Recipient& candidate) {
@@ -122,7 +121,9 @@ class Judge {
 
   /// Accepts a recipient that a rule removed: it gets no mail, so it needs no route.
   void replaced_recipient() {
-    if (!has_route() && held_.draft.removed.contains(lower(evidence_.candidate->address.text()))) {
+    const std::set<std::string>& removed = held_.draft.removed;
+    if (removed.empty() || has_route()) return;
+    if (removed.contains(lower(evidence_.candidate->address.text()))) {
       effect(GrantRelay{Grant::nowhere}, "a rule replaced the recipient", "route");
     }
   }
@@ -172,7 +173,7 @@ class Judge {
       Draft one = draft_of(copy);
       Verdict verdict = co_await ask(one);
       if (verdict.decides()) worst = std::move(verdict);
-      made.push_back(copy_of(one, evidence_));
+      made.push_back(copy_of(one, inquiry_));
       if (worst.refuses()) break;
     }
     if (!worst.refuses()) effect(policy::Edit{std::move(made)}, {}, {});
@@ -206,14 +207,11 @@ class Judge {
 
   void publish(Draft& draft) {
     if (inquiry_.tape.playing) return;
-    // Fields that earlier stages wrote go on top of the message.
-    if (!draft.has_message && !draft.header.empty()) {
-      Context context = context_of(draft);
-      draft_with_message(context);
-    }
-    draft.published = copy_of(draft, evidence_);
+    draft.published = copy_of(draft, inquiry_);
     draft.recount();
-    effect(policy::Edit{{*draft.published}}, {}, {});
+    policy::Edit edit;
+    edit.copies.push_back(*draft.published);
+    effect(std::move(edit), {}, {});
   }
 
   Context context_of(Draft& draft) {
@@ -252,12 +250,15 @@ class Judge {
         note(directive, verdict, ran.spent);
         co_return verdict;
       }
-      const Status status = ran.status.value_or(Status{});
-      Verdict verdict = verdict_of(status);
+      if (!ran.status || ran.status->kind == Status::Kind::next) {
+        note(directive, policy::pass_on(ran.words()), ran.spent);
+        continue;
+      }
+      Verdict verdict = verdict_of(*ran.status);
       Verdict shown = verdict;
       shown.detail = ran.words();
-      note(directive, shown, ran.spent);
-      if (status.kind != Status::Kind::next) co_return verdict;
+      note(directive, std::move(shown), ran.spent);
+      co_return verdict;
     }
     // Fails closed: the directive at which the rules would continue no longer exists.
     if (draft.resumed) {
@@ -365,8 +366,8 @@ Task<Ruling> VslLayer::judge(Stage stage, Inquiry& inquiry, std::vector<Step>& s
     tape.record += state_line(held.session, held.draft);
   }
   Judge judge(stage, held, inquiry, steps);
-  Ruling ruling = co_await judge.run();
-  co_return ruling;
+  Verdict verdict = co_await judge.judge();
+  co_return Ruling(std::move(verdict), judge.take_effects());
 }
 
 }  // namespace postern::dialect::vsl

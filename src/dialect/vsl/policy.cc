@@ -133,7 +133,7 @@ Task<VslPolicy::Ran> VslPolicy::run(const Directive& directive, Context& context
       call.record();
     }
     Script::Ran done = co_await script_->run(index_of(directive), call);
-    if (done.status) ran.status = *done.status;
+    ran.status = std::move(done.status);
     if (done.trouble) {
       Mistake what = std::move(done.trouble->what);
       what.message =

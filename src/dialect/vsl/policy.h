@@ -61,7 +61,7 @@ class VslPolicy {
 
   /// The outcome of a directive.
   struct Ran {
-    std::optional<Status> status;  ///< nullopt: it failed, or is an action
+    StatusPtr status;     ///< null: it failed, or is an action
     std::string trouble;  ///< why it failed: "main.vsl:3:5: rule 'x': ..."; empty: it did not
     script::Spent spent;  ///< time and instructions
 

@@ -31,19 +31,41 @@ void allow_relay(Context& context, const std::string& why) {
   }
 }
 
-}  // namespace
-
-Task<StatusPtr> check_mail_relay(script::Call& call, Value allowed_hosts) {
-  Context& context = rule_of(call);
-  const auto sender = sender_of(context);
-  Hosts hosts = hosts_of(allowed_hosts);
-  if (!is_local(context, sender)) co_return status_of(Kind::next, "the sender is not of ours");
+Task<StatusPtr> deny_unless_known(Context& context, Hosts hosts) {
   HostMatch match = co_await known_client(context, std::move(hosts));
   if (match.found) co_return status_of(Kind::next, std::move(match.detail));
   co_return status_of(Kind::deny, std::move(match.detail), relay_denied());
 }
 
-Task<StatusPtr> check_rcpt_relay(script::Call& call, Value allowed_hosts) {
+/// The last of recipients_of(); nullopt: there is none.
+std::optional<mail::Mailbox> last_recipient(const Context& context) {
+  if (context.draft.removed.empty()) return context.evidence.candidate->address;
+  auto all = recipients_of(context);
+  if (all.empty()) return std::nullopt;
+  return std::move(all.back());
+}
+
+/// `is_candidate`: the relayed recipient is the one that the client named.
+Task<StatusPtr> relay_if_known(Context& context, Hosts hosts, bool is_candidate) {
+  HostMatch match = co_await known_client(context, std::move(hosts));
+  if (!match.found) {
+    co_return status_of(Kind::refuse_recipient, std::move(match.detail), relay_denied());
+  }
+  if (is_candidate) allow_relay(context, match.detail);
+  co_return status_of(Kind::next, std::move(match.detail));
+}
+
+}  // namespace
+
+script::Soon<StatusPtr> check_mail_relay(script::Call& call, Value allowed_hosts) {
+  Context& context = rule_of(call);
+  const auto sender = sender_of(context);
+  Hosts hosts = hosts_of(allowed_hosts);
+  if (!is_local(context, sender)) return status_of(Kind::next, "the sender is not of ours");
+  return deny_unless_known(context, std::move(hosts));
+}
+
+script::Soon<StatusPtr> check_rcpt_relay(script::Call& call, Value allowed_hosts) {
   Context& context = rule_of(call);
   const policy::Evidence& evidence = context.evidence;
   if (context.stage < Stage::rcpt) too_early("rcpt", "rcpt");
@@ -57,23 +79,17 @@ Task<StatusPtr> check_rcpt_relay(script::Call& call, Value allowed_hosts) {
     script::demand(!stranger, "allowed_hosts holds strangers such as " +
                                   stranger.value_or(IpAddress()).to_string() + ": an open relay");
   }
-  const auto recipients = recipients_of(context);
-  if (recipients.empty()) co_return status_of(Kind::next, "no recipient is left");
-  const mail::Mailbox& recipient = recipients.back();
+  const auto recipient = last_recipient(context);
+  if (!recipient) return status_of(Kind::next, "no recipient is left");
   // RFC 5321 §4.1.1.3: <Postmaster> without a domain is local.
-  if (recipient.domain.empty() || context.site.is_local(recipient.domain)) {
-    co_return status_of(Kind::next, "the recipient is one of ours");
+  if (recipient->domain.empty() || context.site.is_local(recipient->domain)) {
+    return status_of(Kind::next, "the recipient is one of ours");
   }
-  if (recipient == evidence.candidate->address &&
-      evidence.candidate->route.kind == Route::Kind::webhook) {
-    co_return status_of(Kind::next, "a webhook owns the recipient");
+  const bool is_candidate = *recipient == evidence.candidate->address;
+  if (is_candidate && evidence.candidate->route.kind == Route::Kind::webhook) {
+    return status_of(Kind::next, "a webhook owns the recipient");
   }
-  HostMatch match = co_await known_client(context, std::move(hosts));
-  if (!match.found) {
-    co_return status_of(Kind::refuse_recipient, std::move(match.detail), relay_denied());
-  }
-  if (recipient == evidence.candidate->address) allow_relay(context, match.detail);
-  co_return status_of(Kind::next, std::move(match.detail));
+  return relay_if_known(context, std::move(hosts), is_candidate);
 }
 
 }  // namespace postern::dialect::vsl

@@ -11,6 +11,7 @@
 #include "dialect/vsl/context.h"
 #include "dialect/vsl/value.h"
 #include "mailauth/ar/parse.h"
+#include "script/soon.h"
 
 namespace postern::dialect::vsl {
 
@@ -20,10 +21,10 @@ using Verdict = std::shared_ptr<const Value>;
 
 /// Denies mail with a local sender from an unknown client (554 5.7.1). Throws a sentence before
 /// MAIL.
-Task<StatusPtr> check_mail_relay(script::Call& call, Value allowed_hosts);
+script::Soon<StatusPtr> check_mail_relay(script::Call& call, Value allowed_hosts);
 /// Grants a relay route to known clients; refuses other clients' recipients that are not local (554
 /// 5.7.1). Throws a sentence at other stages than RCPT.
-Task<StatusPtr> check_rcpt_relay(script::Call& call, Value allowed_hosts);
+script::Soon<StatusPtr> check_rcpt_relay(script::Call& call, Value allowed_hosts);
 /// SPF (RFC 7208 §8) as a status. `header`: "spf", "auth", "both" or "none", the fields to add;
 /// without `policy`, hosts that are not checked. `policy`: "strict" or "soft".
 Task<StatusPtr> check_spf(script::Call& call, Value header, std::optional<Value> policy);
@@ -38,6 +39,8 @@ Task<void> sign_dkim(script::Call& call, Text selector, std::optional<Value> fie
 /// DMARC (RFC 7489 §6.6) as a status; adds Authentication-Results.
 Task<StatusPtr> check_dmarc(script::Call& call);
 
+/// Throws a sentence before the message is received, and if it was not kept.
+void need_message(Context& context);
 /// Collects the evidence that is still missing.
 Task<void> gather(Context& context, policy::Need needs);
 /// Adds an Authentication-Results field on top (RFC 8601 §2.2), with the site's name, and removes

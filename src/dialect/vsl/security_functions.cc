@@ -9,6 +9,7 @@ namespace {
 using policy::Need;
 using policy::Stage;
 using script::bind;
+using script::bind_soon;
 using script::demand;
 
 constexpr script::HostFunction functions[] = {
@@ -16,12 +17,12 @@ constexpr script::HostFunction functions[] = {
      "Denies (554 5.7.1) a sender of one of our domains unless the client authenticated or is one "
      "of "
      "the hosts: addresses, ranges, names (by their addresses in DNS), groups and files of them.",
-     bind<&check_mail_relay>},
+     bind_soon<&check_mail_relay>},
     {"vsl.check_rcpt_relay", "allowed_hosts: object|string|array", "status",
      "Refuses (554 5.7.1) this recipient if its domain is not ours, unless the client "
      "authenticated or is one of the hosts, whose mail is relayed. Other recipients are not "
      "affected.",
-     bind<&check_rcpt_relay>},
+     bind_soon<&check_rcpt_relay>},
     {"vsl.check_spf", "header: text, policy?: 'strict'|'soft'", "status",
      "Denies mail that SPF rejects: fail (550 5.7.23), with \"strict\" also softfail, and errors "
      "(451 4.7.24, 550 5.7.24); senders of ours pass. `header` names the fields that report the "
@@ -63,6 +64,13 @@ constexpr Allowed stages[] = {
 }  // namespace
 
 Group security_functions() { return {functions, stages}; }
+
+void need_message(Context& context) {
+  if (context.stage < Stage::message) too_early("mail", "preq");
+  // A replay has no message, but the record has what was read of it.
+  if (context.draft.has_message || context.inquiry.tape.playing) return;
+  demand(context.inquiry.message().has_value(), "the message is not there");
+}
 
 Task<void> gather(Context& context, Need needs) {
   const Need lacking = policy::missing(needs, context.evidence);

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "base/json_text.h"
 #include "base/text.h"
+#include "mail/header_section.h"
 
 namespace postern::dialect::vsl {
 
@@ -43,25 +45,36 @@ Held held_of(policy::Inquiry& inquiry, const std::shared_ptr<const VslPolicy>& c
 }
 
 std::string state_line(const Session& session, const Draft& draft) {
-  json::object state;
-  const auto note = [&](const char* key, json::value value) {
-    if (!value.is_null()) state[key] = std::move(value);
+  JsonText line;
+  line.begin_object();
+  const auto note = [&](std::string_view key, const json::value& value) {
+    if (value.is_null()) return;
+    line.key(key);
+    line.raw(json::serialize(value));
   };
   note("connect", skip_json(session.skip));
   note("helo", skip_json(session.skip_from_helo));
   note("skip", skip_json(draft.skip));
-  if (draft.resumed) state["resumed"] = json_of(*draft.resumed);
+  if (draft.resumed) note("resumed", json_of(*draft.resumed));
   if (draft.sender_changed) {
-    state["sender"] = draft.sender ? json_of(*draft.sender) : json::value(json::array{});
+    note("sender", draft.sender ? json_of(*draft.sender) : json::value(json::array{}));
   }
-  if (!draft.id.empty()) state["id"] = draft.id;
-  json::array added;
-  for (const mail::Mailbox& one : draft.added) added.push_back(json_of(one));
-  if (!added.empty()) state["added"] = std::move(added);
-  json::array removed;
-  for (const std::string& one : draft.removed) removed.push_back(json::value(one));
-  if (!removed.empty()) state["removed"] = std::move(removed);
-  return state.empty() ? "\n" : json::serialize(state) + "\n";
+  if (!draft.id.empty()) line.field("id", draft.id);
+  if (!draft.added.empty()) {
+    json::array added;
+    for (const mail::Mailbox& one : draft.added) added.push_back(json_of(one));
+    note("added", added);
+  }
+  if (!draft.removed.empty()) {
+    json::array removed;
+    for (const std::string& one : draft.removed) removed.push_back(json::value(one));
+    note("removed", removed);
+  }
+  line.end_object();
+  std::string& text = line.text();
+  if (text == "{}") text.clear();
+  text += '\n';
+  return std::move(text);
 }
 
 void restore_state(std::string_view line, Session& session, Draft& draft) {
@@ -87,7 +100,38 @@ void restore_state(std::string_view line, Session& session, Draft& draft) {
   }
 }
 
-policy::ScriptCopy copy_of(const Draft& draft, const policy::Evidence& evidence) {
+namespace {
+
+/// The header as rules left it, with its blank line. A header that rules only added fields to is
+/// read where it is.
+std::string header_of(const Draft& draft, policy::Inquiry& inquiry) {
+  if (draft.has_message) return mail::joined(draft.header);
+  const auto message = inquiry.message();
+  script::demand(message.has_value(), "the message is not there");
+  std::string text;
+  for (const Draft::Field& field : draft.header) text += field.text;
+  std::string_view rest = *message;
+  while (const auto field = mail::take_field(rest)) {
+    if (iequals(mail::name_of(*field), "Authentication-Results")) {
+      std::vector<Draft::Field> results{{std::string(mail::name_of(*field)), std::string(*field)}};
+      erase_results(results, draft.results_of);
+      if (results.empty()) continue;
+    }
+    text += *field;
+  }
+  return text += "\r\n";
+}
+
+/// Whether the recipients may differ from those that the client named, or it named one twice.
+bool may_differ_in_recipients(const Draft& draft, const policy::Evidence& evidence) {
+  return draft.base || !draft.added.empty() || !draft.removed.empty() ||
+         evidence.recipients.size() != 1;
+}
+
+}  // namespace
+
+policy::ScriptCopy copy_of(const Draft& draft, policy::Inquiry& inquiry) {
+  const policy::Evidence& evidence = inquiry.evidence;
   policy::ScriptCopy copy;
   if (draft.base_copy) copy = *draft.base_copy;
   if (copy.recipients.empty()) {
@@ -97,15 +141,17 @@ policy::ScriptCopy copy_of(const Draft& draft, const policy::Evidence& evidence)
     copy.reverse_path = draft.sender;
     copy.null_path = !draft.sender;
   }
-  const std::vector<mail::Mailbox> said = recipients_before(draft, evidence);
-  const std::vector<mail::Mailbox> left = recipients_after(draft, evidence);
-  if (left.empty()) {
-    copy.to_nobody = true;
-  } else if (left != said) {
-    copy.forward_paths = left;
+  if (may_differ_in_recipients(draft, evidence)) {
+    const std::vector<mail::Mailbox> said = recipients_before(draft, evidence);
+    std::vector<mail::Mailbox> left = recipients_after(draft, evidence);
+    if (left.empty()) {
+      copy.to_nobody = true;
+    } else if (left != said) {
+      copy.forward_paths = std::move(left);
+    }
   }
-  if (draft.has_message && draft.header_changed) {
-    std::string header = mail::joined(draft.header);
+  if (draft.header_changed && (draft.has_message || !draft.header.empty())) {
+    std::string header = header_of(draft, inquiry);
     if (copy.text) {
       copy.text = header + copy.text->substr(mail::body_of(*copy.text));
     } else {

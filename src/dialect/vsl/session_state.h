@@ -23,7 +23,8 @@ std::string state_line(const Session& session, const Draft& draft);
 /// Restores the state of such a line. Throws what Boost.JSON throws for other text.
 void restore_state(std::string_view line, Session& session, Draft& draft);
 
-/// The draft as an entry of Evidence::copies.
-policy::ScriptCopy copy_of(const Draft& draft, const policy::Evidence& evidence);
+/// The draft as an entry of Evidence::copies. Throws a sentence if fields were added to a message
+/// that is not there.
+policy::ScriptCopy copy_of(const Draft& draft, policy::Inquiry& inquiry);
 
 }  // namespace postern::dialect::vsl
