@@ -212,12 +212,17 @@ class Checker {
         fmt::format("{} sessions, {} API connections and the queue's deliveries need {} open "
                     "files, and the hard limit is {}",
                     sessions, config_.api.connections, needed, files),
-        fmt::format("{} is the most here", most),
-        fmt::format("raise it (`ulimit -Hn {}`, or LimitNOFILE={} in the unit; {} has room for a "
-                    "message of each session at once), or write {}",
-                    needed, needed, wanted_descriptors(config_),
-                    most > 0 ? fmt::format("`sessions = {}` below `[limits]`", most)
-                             : std::string("fewer `connections` and `requests` below `[api]`")));
+        most > 0
+            ? fmt::format("{} is the most here", most)
+            : std::string("no session fits: the API's connections and requests, look-ups in DNS "
+                          "and the gateway itself need more than that"),
+        fmt::format(
+            "raise it (`ulimit -Hn {}`, or LimitNOFILE={} in the unit; {} has room for a "
+            "message of each session at once), or write {}",
+            needed, needed, wanted_descriptors(config_),
+            most > 0 ? fmt::format("`sessions = {}` below `[limits]`", most)
+                     : std::string("fewer `connections` and `requests` below `[api]`, and then as "
+                                   "many sessions as the next check says")));
   }
 
   void check_api() {

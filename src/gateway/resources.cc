@@ -36,7 +36,7 @@ std::uint64_t Resources::disk_floor(std::uint64_t disk_size) {
   return std::min<std::uint64_t>(256ull << 20, disk_size / 20);
 }
 
-bool Resources::may_begin(const IpAddress& client) {
+Resources::Shortage Resources::hindrance(const IpAddress& client) {
   const Shortage now = shortage();
   if (now == Shortage::memory) refusals_.fetch_add(1, std::memory_order_relaxed);
   // Logged only on a change: a client that keeps memory low must not fill the log.
@@ -45,7 +45,8 @@ bool Resources::may_begin(const IpAddress& client) {
                            : telemetry::log::error("store.error"))
         .msg(words_of(now));
   }
-  return now == Shortage::none && work_.has_room(client);
+  if (now == Shortage::memory || now == Shortage::disk) return now;
+  return work_.has_room(client) ? Shortage::none : Shortage::descriptors;
 }
 
 Resources::Shortage Resources::shortage() {

@@ -28,8 +28,9 @@ class Resources {
   enum class Shortage { none, memory, disk, descriptors };
   /// Checks memory at each call, the disk at most once a second.
   Shortage shortage();
-  /// Whether a new transaction of the client may begin. Logs each change of what is used up.
-  bool may_begin(const IpAddress& client);
+  /// Why no new transaction of the client may begin; none: it may. Logs each change of what is used
+  /// up.
+  Shortage hindrance(const IpAddress& client);
   /// Transactions refused for lack of memory since the start.
   std::uint64_t refusals() const { return refusals_.load(std::memory_order_relaxed); }
 

@@ -1,5 +1,6 @@
 // What sessions cost of limits.memory and of the descriptors, and what happens when either is used
 // up.
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <thread>
@@ -262,6 +263,19 @@ TEST_F(SessionMemory, without_a_place_for_its_file_a_message_is_deferred_and_the
   }
   EXPECT_EQ(too_large->ask(".").substr(0, 9), "452 4.3.1") << "no file, its octets are read";
   EXPECT_EQ(sink.taken, 0u);
+  {  // each refusal has a trace that says why
+    const std::lock_guard lock(recorder.mutex);
+    std::vector<policy::Stage> without_place;
+    for (const policy::Trace& trace : recorder.traces) {
+      const policy::Decision* settling = trace.settling();
+      const policy::Step* refusal = settling ? policy::refusing_step(*settling) : nullptr;
+      if (refusal != nullptr && refusal->check == "descriptors") {
+        without_place.push_back(refusal->stage);
+      }
+    }
+    EXPECT_EQ(std::ranges::count(without_place, policy::Stage::message), 2);
+    EXPECT_EQ(std::ranges::count(without_place, policy::Stage::mail), 1);
+  }
   for (const auto& one : in_files) {
     EXPECT_EQ(one->ask(".").substr(0, 3), "250") << "it has its place until the end";
   }

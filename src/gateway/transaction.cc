@@ -40,10 +40,6 @@ smtp::Reply no_room(Stage stage) {
 /// No objection, perhaps in a rule's own words.
 bool is_yes(const smtp::Reply& reply) { return reply.code < 400; }
 
-constexpr std::string_view few_descriptors = "the limit of open files has no room for it now";
-
-Error no_descriptor() { return {Fault::temporary, std::string(few_descriptors)}; }
-
 /// The gateway itself refuses, for no layer's reason.
 void refuse(policy::Decision& decision, std::string_view check, std::string_view origin,
             smtp::Reply reply) {
@@ -76,7 +72,7 @@ Authenticator::Result no_place_for_login() {
           .reply = {},
           .known_name = {},
           .verifier = "descriptors",
-          .trouble = std::string(few_descriptors)};
+          .trouble = "the limit of open files has no room for it now"};
 }
 
 std::string_view word_of(Authenticator::Result::Kind kind) {
@@ -224,6 +220,10 @@ Task<policy::Decision> Transaction::judged(const policy::Engine& engine, Stage s
     policy::Decision decision = co_await engine.decide(stage, evidence, *this);
     co_return decision;
   }
+  co_return without_place(stage, evidence);
+}
+
+policy::Decision Transaction::without_place(Stage stage, const policy::Evidence& evidence) {
   policy::Decision decision{.stage = stage};
   decision.accepted = evidence.recipients.size();
   if (stage == Stage::rcpt && evidence.candidate) {
@@ -231,7 +231,15 @@ Task<policy::Decision> Transaction::judged(const policy::Engine& engine, Stage s
     decision.candidate = evidence.candidate;
   }
   refuse(decision, "descriptors", "", no_room(stage));
-  co_return decision;
+  return decision;
+}
+
+smtp::Reply Transaction::refuse_without_place(Stage stage) {
+  policy::Decision decision = without_place(stage, evidence_);
+  smtp::Reply reply = decision.reply;
+  record(std::move(decision));
+  (void)charge();
+  return reply;
 }
 
 Task<smtp::Reply> Transaction::decide(Stage stage) {
@@ -463,8 +471,15 @@ Task<smtp::Reply> Transaction::mail(smtp::Mail event) {
   evidence_.require_tls = event.requiretls;
   evidence_.ret = std::move(event.ret);
   evidence_.envid = std::move(event.envid);
-  if (!services_.resources.may_begin(evidence_.session.client_ip))
-    co_return policy::replies::no_room();
+  switch (services_.resources.hindrance(evidence_.session.client_ip)) {
+    case Resources::Shortage::none:
+      break;
+    case Resources::Shortage::descriptors:  // of this client or network: its trace says so
+      co_return refuse_without_place(Stage::mail);
+    case Resources::Shortage::memory:
+    case Resources::Shortage::disk:
+      co_return policy::replies::no_room();
+  }
   if (auto trouble = services_.sink.trouble(evidence_.declared_size)) co_return *trouble;
   smtp::Reply said = co_await decide(Stage::mail);
   if (said.code != 0) co_return said;
@@ -619,7 +634,7 @@ void Transaction::chunk(std::string_view bytes) {
   if (in_header && is_header_over()) return let_go();
   authentication_->feed(bytes);
   if (message_->body.size() + bytes.size() > spool::Body::in_memory_limit && !take_place()) {
-    message_->trouble = no_descriptor();
+    message_->without_place = true;
     return let_go();
   }
   if (Result<void> appended = message_->body.append(bytes); !appended) {
@@ -642,6 +657,7 @@ bool Transaction::is_header_over() const {
 void Transaction::let_go() {
   message_->dropped = true;
   message_->body.clear();
+  work_.reset();
   authentication_.reset();
   message_->charge.clear();
 }
@@ -653,7 +669,11 @@ bool Transaction::take_place() {
 
 Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
   ++messages_;
-  if (!message_->trouble && !take_place()) message_->trouble = no_descriptor();
+  if (message_->without_place || (!message_->trouble && !take_place())) {
+    smtp::Reply deferred = refuse_without_place(Stage::message);
+    settle(deferred);
+    co_return deferred;
+  }
   if (message_->trouble) {
     log::error("store.error")
         .field("session", evidence_.session.id)

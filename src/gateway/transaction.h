@@ -113,7 +113,8 @@ class Transaction final : private policy::Gatherer {
     mail::HeaderScanner scanner;
     MemoryCharge charge;
     std::optional<Error> trouble;
-    bool dropped = false;  ///< the data was discarded, and the message will be refused
+    bool dropped = false;        ///< the data was discarded, and the message will be refused
+    bool without_place = false;  ///< of the reasons for that: there was no place for its file
   };
 
   Task<void> gather(policy::Need needs, policy::Evidence& evidence) override;
@@ -146,6 +147,10 @@ class Transaction final : private policy::Gatherer {
   /// As Engine::decide(), with a place for the time that it takes; a refusal if there is none.
   Task<policy::Decision> judged(const policy::Engine& engine, policy::Stage stage,
                                 policy::Evidence& evidence);
+  /// The refusal of what has no place.
+  static policy::Decision without_place(policy::Stage stage, const policy::Evidence& evidence);
+  /// Refuses it and adds that to the trace.
+  smtp::Reply refuse_without_place(policy::Stage stage);
   /// Asks the engine and adds the decision to the trace. Code 0 if no layer refuses, or a positive
   /// reply in a rule's words.
   Task<smtp::Reply> decide(policy::Stage stage);

@@ -27,13 +27,16 @@ bool WorkPlaces::has_room(const IpAddress& address) {
   if (places_ == unlimited) return true;
   const std::string key = subscriber_key(address);
   const std::lock_guard lock(mutex_);
-  return !is_low() && shares_.leaves_enough(key);
+  if (!shares_.leaves_enough(key)) return false;
+  return shares_.free() > places_ / 5 || shares_.used_by_network(key) < shares_.free() / 4;
 }
 
 bool WorkPlaces::low() {
   if (places_ == unlimited) return false;
   const std::lock_guard lock(mutex_);
-  return is_low();
+  if (shares_.free() <= places_ / 5) low_ = true;
+  if (shares_.free() >= places_ * 2 / 5) low_ = false;
+  return low_;
 }
 
 }  // namespace postern::gateway

@@ -14,7 +14,8 @@
 namespace postern::gateway {
 
 /// Hands places out by shares of networks and clients (base/network_shares.h), so that no network
-/// has more than half of them. Never waits. Thread-safe; it outlives its places.
+/// has more than half of them; one that has its share gets none, not even for a command of a
+/// transaction that has begun. Never waits. Thread-safe; it outlives its places.
 class WorkPlaces {
  public:
   /// Every session has its place: nothing is counted.
@@ -51,18 +52,18 @@ class WorkPlaces {
   /// A place for work of the client at `address`; nullopt: there is none for it now.
   std::optional<Place> take(const IpAddress& address);
   /// Whether new work of the client should begin: take() would give it a place now, and more than a
-  /// fifth of all places are free, which is kept for work that has begun.
+  /// fifth of all places are free, which is kept for work that has begun; or its network uses next
+  /// to nothing, so that a few others that use much cannot keep it out.
   bool has_room(const IpAddress& address);
-  /// At most a fifth of all places are free.
+  /// At most a fifth of all places are free, or were, and fewer than two fifths have become free
+  /// since.
   bool low();
 
  private:
-  /// Requires the lock.
-  bool is_low() const { return shares_.free() <= places_ / 5; }
-
   const std::uint64_t places_;
-  std::mutex mutex_;  ///< guards the shares
+  std::mutex mutex_;  ///< guards what follows
   Shares shares_;
+  bool low_ = false;
 };
 
 }  // namespace postern::gateway

@@ -48,9 +48,36 @@ TEST(WorkPlaces, the_last_fifth_is_for_what_has_begun) {
     take_all(places, "198.51." + std::to_string(i) + ".1", held);
   EXPECT_TRUE(places.low());
   EXPECT_GE(held.size(), 80u);
-  EXPECT_FALSE(places.has_room(address("192.0.2.1")));
+  EXPECT_FALSE(places.has_room(address("198.51.100.2"))) << "its network has its share";
   EXPECT_TRUE(places.take(address("192.0.2.1")));
   held.clear();
+  EXPECT_FALSE(places.low());
+}
+
+// Whoever uses much is told to come later; a network that uses nothing is not.
+TEST(WorkPlaces, a_few_networks_that_use_much_do_not_keep_others_out) {
+  WorkPlaces places(900);
+  std::vector<WorkPlaces::Place> held;
+  for (int network = 0; network < 5; ++network) {
+    for (int client = 1; client <= 8; ++client) {
+      take_all(places, "198.51." + std::to_string(network) + "." + std::to_string(client), held);
+    }
+  }
+  ASSERT_TRUE(places.low());
+  EXPECT_FALSE(places.has_room(address("198.51.0.9")));
+  EXPECT_TRUE(places.has_room(address("192.0.2.1")));
+}
+
+// What is logged and shown is not what a single command changes.
+TEST(WorkPlaces, low_ends_when_two_fifths_are_free) {
+  WorkPlaces places(10);
+  std::vector<WorkPlaces::Place> held;
+  for (int i = 0; i < 8; ++i)
+    held.push_back(*places.take(address("198." + std::to_string(i) + ".0.1")));
+  EXPECT_TRUE(places.low());
+  held.pop_back();
+  EXPECT_TRUE(places.low());
+  held.pop_back();
   EXPECT_FALSE(places.low());
 }
 

@@ -1,5 +1,6 @@
 #include "net/tls_memory.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdlib>
@@ -31,7 +32,9 @@ constexpr SizeClass of_records{16 * 1024, 24 * 1024, 200'000, 64};
 class Slots {
  public:
   explicit Slots(const SizeClass& sizes) : sizes_(sizes) {
-    void* range = ::mmap(nullptr, sizes_.slot_size * sizes_.slot_count, PROT_READ | PROT_WRITE,
+    // Without access it counts as nobody's memory, also where the system commits no more than it
+    // has (vm.overcommit_memory = 2).
+    void* range = ::mmap(nullptr, sizes_.slot_size * sizes_.slot_count, PROT_NONE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (range != MAP_FAILED) begin_ = static_cast<char*>(range);
   }
@@ -46,17 +49,21 @@ class Slots {
       list->pop_back();
       return at(slot);
     }
-    return begin_ != nullptr && used_ < sizes_.slot_count ? at(used_++) : nullptr;
+    if (used_ == ready_ && !make_ready()) return nullptr;
+    return at(used_++);
   }
   void give_back(void* address) {
     const auto slot = static_cast<std::uint32_t>(
         static_cast<std::size_t>(static_cast<char*>(address) - begin_) / slot_size());
-    const std::lock_guard lock(mutex_);
-    if (warm_.size() < sizes_.warm_slots) {
-      warm_.push_back(slot);
-      return;
+    {
+      const std::lock_guard lock(mutex_);
+      if (warm_.size() < sizes_.warm_slots) {
+        warm_.push_back(slot);
+        return;
+      }
     }
-    ::madvise(at(slot), slot_size(), MADV_DONTNEED);
+    ::madvise(at(slot), slot_size(), MADV_DONTNEED);  // still this caller's own
+    const std::lock_guard lock(mutex_);
     cold_.push_back(slot);
   }
   bool owns(const void* address) const {
@@ -66,6 +73,17 @@ class Slots {
 
  private:
   char* at(std::uint32_t slot) { return begin_ + slot_size() * slot; }
+  /// Makes the next slots usable. False: there are none, or no memory. Requires the lock.
+  bool make_ready() {
+    const auto more =
+        static_cast<std::uint32_t>(std::min<std::size_t>(256, sizes_.slot_count - ready_));
+    if (begin_ == nullptr || more == 0 ||
+        ::mprotect(at(ready_), slot_size() * more, PROT_READ | PROT_WRITE) != 0) {
+      return false;
+    }
+    ready_ += more;
+    return true;
+  }
 
   const SizeClass sizes_;
   char* begin_ = nullptr;
@@ -73,6 +91,7 @@ class Slots {
   std::vector<std::uint32_t> warm_;
   std::vector<std::uint32_t> cold_;
   std::uint32_t used_ = 0;
+  std::uint32_t ready_ = 0;  ///< slots that have memory; used_ or more
 };
 
 /// Never destroyed: OpenSSL frees memory until the process ends.
