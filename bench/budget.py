@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """What a message of 4 KB on a reused connection costs, part by part, and what it may cost.
 
-smtp-sink and Postern take turns; Postern judges by restriction lists, a webhook policy and SPF, DKIM and
-DMARC, and discards. CPU is that of the server's processes; `perf` samples where it is spent, and the samples
-are sorted into parts by thread, library and function. The budget (bench/budget.json) is in microseconds of the
+smtp-sink and Postern take turns; Postern judges by restriction lists, Lua hooks, .vsl rules and a webhook
+policy with SPF, DKIM and DMARC (or by what --policy names), and discards. CPU is that of the server's
+processes; `perf` samples where it is spent, and the samples are sorted into parts by thread, library and function. The budget (bench/budget.json) is in microseconds of the
 machine that wrote it, scaled by what smtp-sink costs here. Run through bench/budget (needs root and perf)."""
 import argparse
 import collections

@@ -199,7 +199,7 @@ def bar_table(document):
     for r in chosen(document, "idle", mode="tls"):
         value = r["sessions"] * r["kib"] / 1024
         met = r["sessions"] >= 10000 and value <= 240
-        lines.append([f"{r['sessions']:,} idle TLS sessions of 10,000: MiB", "≤ 240",
+        lines.append([f"10,000 idle TLS sessions ({r['sessions']:,} held), without the gateway's own memory: MiB", "≤ 240",
                       f"{value:.0f}" if met else f"**{value:.0f}**", "yes" if met else "no"])
     return table(["target", "bound", "measured", "met"], lines)
 
@@ -257,7 +257,8 @@ def report(document):
     if chosen(document, "ingest") or chosen(document, "policies"):
         parts += ["### Targets", bar_table(document)]
     if chosen(document, "ingest"):
-        parts += ["### Ratios", ratio_table(document)]
+        parts += ["### Ratios", "Each cell: the ratio of the messages/s (more is better); the ratio of the CPU of a message "
+                  "(less is better).", ratio_table(document)]
         for load in document["loads"]:
             shown = load_table(document, load)
             parts += [f'### {load["title"]}', shown] if shown else []

@@ -24,8 +24,9 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#444444")
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
-    """A chart. series: {key: title}. log_y: for what may grow with x; else y begins at 0. hot: each
-    message or look-up pays it, so growth with x is a fault."""
+    """A chart. series: {key: title}. log_y: for what may grow with x; else y begins at 0. at_most:
+    each message or look-up pays it, so it is a fault if the last point costs more than so many times the
+    first one, or grows with x; 0: it may."""
     part: str
     title: str
     what: str  # the subject of the sentence below the title
@@ -34,13 +35,13 @@ class Curve:
     series: dict
     digits: int = 0
     log_y: bool = False
-    hot: bool = False
+    at_most: float = 0
 
 
 CURVES = {
     "webhooks-cpu": Curve(
         "webhooks", "CPU of a message by number of webhooks", "What a message costs",
-        "webhooks", "CPU, µs", {"rcpt": "MAIL, RCPT and RSET", "message": "whole message of 4 KB"}, hot=True),
+        "webhooks", "CPU, µs", {"rcpt": "MAIL, RCPT and RSET", "message": "whole message of 4 KB"}, at_most=1.5),
     "webhooks-start": Curve(
         "webhooks", "Start by number of webhooks", "The time from the start of the process to its first 220",
         "webhooks", "start, s", {"start": "until the first 220"}, 2, log_y=True),
@@ -54,10 +55,10 @@ CURVES = {
         "tables", "Look-up by size of the table", "A look-up",
         "keys", "CPU of a look-up, ns",
         {"hash-hit": "hash: (hit)", "hash-miss": "hash: (miss)", "cidr-hit": "cidr: (hit)", "cidr-miss": "cidr: (miss)",
-         "sqlite-hit": "sqlite: (hit)", "sqlite-miss": "sqlite: (miss)"}, log_y=True, hot=True),
+         "sqlite-hit": "sqlite: (hit)", "sqlite-miss": "sqlite: (miss)"}, log_y=True, at_most=6),
     "queue-first": Curve(
         "queue", "First delivery after a start by length of the queue", "The time from the start of the process to its first delivery",
-        "queued messages", "first delivery, s", {"first": "first delivery"}, 2, hot=True),
+        "queued messages", "first delivery, s", {"first": "first delivery"}, 2, at_most=2),
     "queue-memory": Curve(
         "queue", "Memory of a queued message by length of the queue",
         "What the process, whose next hop is down, has grown by since its start without a queue, for each message,",
@@ -66,7 +67,7 @@ CURVES = {
         "accounts", "CPU of signing in and of a message by number of accounts", "What each of these costs",
         "accounts", "CPU, µs",
         {"sign-in": "sign-in to the API (Argon2)", "token": "API request with a token", "auth": "SMTP session with STARTTLS and AUTH (bcrypt, cost 4)",
-         "message": "whole message of 4 KB"}, log_y=True, hot=True),
+         "message": "whole message of 4 KB"}, log_y=True, at_most=1.5),
     "accounts-start": Curve(
         "accounts", "Start by number of accounts", "The time from the start of the process to its first 220",
         "accounts", "start, s", {"start": "until the first 220"}, 2, log_y=True),
@@ -117,10 +118,15 @@ def faults(document):
     """Sentences about curves of hot paths that grow with x."""
     found = []
     for name, curve in CURVES.items():
-        for key, title in curve.series.items() if curve.hot else ():
+        for key, title in curve.series.items() if curve.at_most else ():
             power = exponent(points(document, name, key))
-            if power is not None and power >= SLOW:
+            if power is None:
+                continue
+            values = [statistics.median(v) for _, v in points(document, name, key)]
+            if power >= SLOW:
                 found.append(f"{curve.title}: {title} grows with the number (exponent {power:.2f})")
+            elif values[-1] > curve.at_most * values[0]:
+                found.append(f"{curve.title}: {title} costs {values[-1] / values[0]:.1f} times as much")
     return found
 
 

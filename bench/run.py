@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """Postern beside other servers, interleaved, on one machine. Run through bench/run.
 
+Needs root. bench/run fetches the other servers into build/bench/peers (some hundred MB) and builds
+Postern unless --binary is given; all parts take about ten minutes.
+
 Every server takes its turn in each round; compare figures of one round, and CPU rather than rates:
 the load generator shares the cores. CPU is that of the server's processes, milters included (their
 cgroup), memory their PSS.
@@ -284,7 +287,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=0.7,
                         help="of one measurement (default: %(default)s), four times that for 10 MB")
-    parser.add_argument("--part", default=",".join(PARTS))
+    parser.add_argument("--part", default=",".join(PARTS), help=f"of {','.join(PARTS)} (default: all)")
     parser.add_argument("--servers", default=",".join(known.SERVERS),
                         help=f"of {','.join(known.SERVERS)},other")
     parser.add_argument("--loads", default=",".join(LOADS), help=f"of {','.join(LOADS)}")
