@@ -49,7 +49,8 @@ class WorkPlaces {
     Shares::Client* client_;
   };
 
-  /// A place for work of the client at `address`; nullopt: there is none for it now.
+  /// A place for work of the client at `address`; nullopt: there is none for it now. The last tenth
+  /// is for networks that use next to nothing, so that new sessions are greeted.
   std::optional<Place> take(const IpAddress& address);
   /// Whether new work of the client should begin: take() would give it a place now, and more than a
   /// fifth of all places are free, which is kept for work that has begun; or its network uses next
@@ -60,6 +61,10 @@ class WorkPlaces {
   bool low();
 
  private:
+  /// Whether the client has not had its share, and leaves `kept` places to networks that use next
+  /// to nothing. Requires the lock.
+  bool may_take(const std::string& key, std::uint64_t kept) const;
+
   const std::uint64_t places_;
   std::mutex mutex_;  ///< guards what follows
   Shares shares_;

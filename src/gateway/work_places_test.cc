@@ -68,6 +68,23 @@ TEST(WorkPlaces, a_few_networks_that_use_much_do_not_keep_others_out) {
   EXPECT_TRUE(places.has_room(address("192.0.2.1")));
 }
 
+// Commands of those who use much do not keep others from their greeting.
+TEST(WorkPlaces, the_last_tenth_is_for_networks_that_use_next_to_nothing) {
+  WorkPlaces places(95);
+  std::vector<WorkPlaces::Place> held;
+  for (int network = 0; network < 200; ++network) {
+    for (int client = 1; client <= 30; ++client) {
+      if (auto place = places.take(
+              address("198.51." + std::to_string(network % 8) + "." + std::to_string(client)))) {
+        held.push_back(std::move(*place));
+      }
+    }
+  }
+  for (int i = 1; i <= 12; ++i) {
+    EXPECT_TRUE(places.take(address("203.0." + std::to_string(i) + ".1"))) << "given back at once";
+  }
+}
+
 // What is logged and shown is not what a single command changes.
 TEST(WorkPlaces, low_ends_when_two_fifths_are_free) {
   WorkPlaces places(10);
