@@ -38,8 +38,11 @@ bool WorkPlaces::may_take(const std::string& key, std::uint64_t kept) const {
 bool WorkPlaces::low() {
   if (places_ == unlimited) return false;
   const std::lock_guard lock(mutex_);
-  if (shares_.free() <= places_ / 5) low_ = true;
-  if (shares_.free() >= places_ * 2 / 5) low_ = false;
+  if (shares_.free() <= places_ / 5) {
+    low_ = true;
+  } else if (shares_.free() >= places_ * 2 / 5) {
+    low_ = false;
+  }
   return low_;
 }
 
