@@ -6,6 +6,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/allocator.h"
 #include "script/runtime.h"
 
 namespace postern::script {
@@ -15,6 +16,8 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t idle_coroutines = 64;
+/// Octets of a state from which on what it frees is returned to the system at once.
+constexpr std::size_t worth_returning = 8u << 20;
 
 std::string loaded_name(std::size_t index) { return "loaded " + std::to_string(index + 1); }
 
@@ -145,8 +148,13 @@ State::State(const Setup& setup) : setup_(setup) {
 }
 
 State::~State() {
-  const InHost guard(*this);
-  lua_close(main_);
+  const bool large = used_ >= worth_returning;
+  {
+    const InHost guard(*this);
+    lua_close(main_);
+  }
+  // Nobody may ask for so much again until the next reload, and that happens in other arenas.
+  if (large) give_back_free_memory();
 }
 
 State& State::of(lua_State* L) {
