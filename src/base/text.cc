@@ -113,8 +113,8 @@ bool is_utf8(std::string_view text) {
       p += 8;
     }
     // And so is the end, whose last octets are looked at once more with those before them.
-    if (text.size() >= 8 &&
-        (eight_octets(text.data() + text.size() - 8) & 0x8080808080808080) == 0 && end - p <= 8) {
+    if (end - p <= 8 && text.size() >= 8 &&
+        (eight_octets(text.data() + text.size() - 8) & 0x8080808080808080) == 0) {
       break;
     }
     if (p == end) break;

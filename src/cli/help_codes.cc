@@ -91,16 +91,14 @@ constexpr CodePage pages[] = {
      "[api]\naddress = \"0.0.0.0:8025\"\nbehind_proxy = true\npublic_url = "
      "\"https://mail.example.com\"\n"},
     {"C034", "more sessions than open files allow",
-     "A session needs one descriptor, its socket, and a quarter more are reserved for sessions "
-     "that "
-     "end. A command or message in work needs three: the body, another text of it, a connection to "
-     "a webhook or policy server. The hard limit of open files must hold the sessions, 64 messages "
-     "in work and one more for each 32 sessions, 512 look-ups in DNS, the API's connections and "
-     "requests, and 100 for the gateway itself; an eighth of it is kept for deliveries. If there "
-     "is "
-     "more, more messages can be in work, at most one of each session; those without a place get "
-     "452 4.3.1, and 421 4.3.2 before MAIL. With CAP_SYS_RESOURCE (root) the gateway raises the "
-     "hard limit itself, up to /proc/sys/fs/nr_open.",
+     "Each session needs one descriptor, its socket; a quarter more are reserved for sessions that "
+     "are ending. A command being judged and a message being received need three: the body, a "
+     "second text of it, a connection to a webhook or policy server. The hard limit of open files "
+     "must hold all sessions, 64 such commands or messages and one more for each 32 sessions, 512 "
+     "DNS look-ups, the API's connections and requests, and 100 for the gateway itself; an eighth "
+     "of it is kept for deliveries. With a higher limit more messages can be received at once, up "
+     "to one for each session; those that find no room get 452 4.3.1, and 421 4.3.2 before MAIL. "
+     "A process with CAP_SYS_RESOURCE raises the hard limit itself, up to /proc/sys/fs/nr_open.",
      "[limits]\nsessions = 1000000\n", "[limits]\nsessions = 200\n"},
     {"C035", "two listeners with one name", "Logs and metrics tell listeners apart by their names.",
      "[[listener]]\naddress = \"127.0.0.1:2525\"\n\n[[listener]]\naddress = \"127.0.0.1:2526\"\n",

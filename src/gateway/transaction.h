@@ -38,7 +38,7 @@ struct Services {
   MessageSink& sink;                             ///< takes accepted messages
   TransactionRecorder& recorder;                 ///< keeps traces
   RateProbe& rates;                              ///< webhooks' rate limits
-  Resources& resources;                          ///< memory and disk
+  Resources& resources;                          ///< memory, disk, open files
   dns::Resolver& resolver;                       ///< shared cache
   policy::AuthenticationCaches& authentication;  ///< of SPF, DKIM and DMARC checks
   SignatureSightings& sightings;                 ///< counts DKIM signatures
