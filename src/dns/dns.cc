@@ -8,7 +8,8 @@
 namespace postern::dns {
 namespace {
 
-constexpr std::array<std::pair<Type, std::string_view>, 7> types{{{Type::a, "A"},
+constexpr std::array<std::pair<Type, std::string_view>, 8> types{{{Type::a, "A"},
+                                                                  {Type::ns, "NS"},
                                                                   {Type::cname, "CNAME"},
                                                                   {Type::ptr, "PTR"},
                                                                   {Type::mx, "MX"},

@@ -16,6 +16,7 @@ namespace postern::dns {
 /// RFC 6698 §7.1).
 enum class Type : std::uint16_t {
   a = 1,
+  ns = 2,
   cname = 5,
   ptr = 12,
   mx = 15,
@@ -47,7 +48,7 @@ std::optional<Status> parse_status(std::string_view text);
 struct Answer {
   Status status = Status::server_failure;
   /// One string per record. A, AAAA: text form. TXT: the strings joined, octets as received (RFC
-  /// 7208 §3.3). MX: "preference host". PTR, CNAME: the name, lower case, without trailing dot.
+  /// 7208 §3.3). MX: "preference host". PTR, CNAME, NS: the name, lower case, without trailing dot.
   /// TLSA: three numbers and hexadecimal data.
   std::vector<std::string> records;
   bool secure = false;          ///< DNSSEC-validated (RFC 4035 §4.3)

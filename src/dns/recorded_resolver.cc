@@ -54,6 +54,7 @@ std::string record_text(Type type, const json::value& value) {
       return address->to_string();
     }
     case Type::cname:
+    case Type::ns:
     case Type::ptr:
       return normal(value.as_string());
     case Type::mx:

@@ -63,6 +63,7 @@ std::optional<std::string> record_of(dns::Type type, std::string_view data) {
       return IpAddress::v6(octets).to_string();
     }
     case dns::Type::cname:
+    case dns::Type::ns:
     case dns::Type::ptr:
       return name_of(data);
     case dns::Type::mx: {
@@ -149,7 +150,10 @@ class Message {
       return out;
     };
     if (type == type_of(dns::Type::mx)) return names(2, 1);
-    if (type == type_of(dns::Type::cname) || type == type_of(dns::Type::ptr)) return names(0, 1);
+    if (type == type_of(dns::Type::cname) || type == type_of(dns::Type::ns) ||
+        type == type_of(dns::Type::ptr)) {
+      return names(0, 1);
+    }
     if (type == soa) return names(0, 2);
     return std::string(packet_.substr(begin, length));
   }

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/text.h"
+#include "policy/questions/servers.h"
 
 namespace postern::policy {
 
@@ -112,17 +113,13 @@ ClientName client_name(const IpAddress& client, Answers& answers) {
 }
 
 MailDomain mail_domain(std::string_view domain, Answers& answers) {
-  const dns::Answer* hosts = answers.find(domain, dns::Type::mx);
-  if (hosts == nullptr) return MailDomain::waiting;
-  if (hosts->status == dns::Status::found && !hosts->records.empty()) {
-    // RFC 7505 §3: one MX, whose host is the root.
-    const std::string& first = hosts->records[0];
-    const std::string_view host = trim(std::string_view(first).substr(first.find(' ') + 1));
-    const bool null = hosts->records.size() == 1 && (host.empty() || host == ".");
-    return null ? MailDomain::null_mx : MailDomain::exists;
-  }
+  using Found = questions::Servers::Status;
+  const questions::Servers hosts = questions::mail_hosts(domain, answers);
+  if (hosts.status == Found::waiting) return MailDomain::waiting;
+  if (hosts.status == Found::found) return MailDomain::exists;
+  if (hosts.status == Found::null_mx) return MailDomain::null_mx;
   // A name that has an address exists, even if the question for MX records failed; as in Postfix.
-  bool trouble = hosts->trouble();
+  bool trouble = hosts.status == Found::trouble;
   for (const dns::Type type : {dns::Type::a, dns::Type::aaaa}) {
     const dns::Answer* answer = answers.find(domain, type);
     if (answer == nullptr) return MailDomain::waiting;
