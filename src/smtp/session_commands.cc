@@ -234,7 +234,8 @@ std::optional<Event> ServerSession::State::hello(const CommandView& command) {
   const bool fit = options.any_helo ? is_ascii(command.argument) && !command.argument.empty()
                                     : fit_helo_name(command.argument);
   if (!fit) {
-    say(ProtocolError::syntax, 501, {5, 5, 2}, "syntax: EHLO hostname");
+    // RFC 2034 §4: replies to HELO and EHLO have no enhanced code.
+    say(ProtocolError::syntax, 501, {}, "syntax: EHLO hostname");
     return std::nullopt;
   }
   if (greeted && is_junk()) return std::nullopt;
@@ -345,10 +346,15 @@ std::optional<Event> ServerSession::State::etrn(std::string_view argument) {
     say(ProtocolError::sequence, 503, {}, "mail transaction in progress");
     return std::nullopt;
   }
+  // RFC 1985 §5.3: these replies have no enhanced codes.
+  if (argument.empty() || argument.find_first_of(" \t") != std::string_view::npos) {
+    say(ProtocolError::syntax, 500, {}, "syntax: ETRN domain");
+    return std::nullopt;
+  }
   if (argument.starts_with('@') || argument.starts_with('#')) argument.remove_prefix(1);
   auto domain = mail::Domain::parse(argument);
   if (!domain) {
-    say(ProtocolError::syntax, 501, {5, 5, 4}, "syntax: ETRN domain");
+    say(ProtocolError::syntax, 501, {}, "the argument of ETRN is not a domain");
     return std::nullopt;
   }
   asked = Asked::vrfy;

@@ -55,8 +55,9 @@ std::optional<Event> ServerSession::State::bdat(std::string_view argument,
   if (chunk_refusal) return std::nullopt;
   if (!in_transaction || recipients == 0) {
     if (!in_transaction) note(ProtocolError::sequence);
-    chunk_refusal =
-        Reply{503, {5, 5, 1}, in_transaction ? "no valid recipients" : "send MAIL first"};
+    // As for DATA: RFC 5321 §3.3.
+    chunk_refusal = in_transaction ? Reply{options.no_recipients, {5, 5, 1}, "no valid recipients"}
+                                   : Reply{503, {5, 5, 1}, "send MAIL first"};
     return std::nullopt;
   }
   const std::uint64_t before = chunked ? reader.size() : 0;
