@@ -249,13 +249,16 @@ void Stream::drain_plaintext() {
   }
 }
 
-Task<bool> Stream::handshake(std::shared_ptr<const TlsContext> context) {
+Task<bool> Stream::handshake(std::shared_ptr<const TlsContext> context,
+                             std::shared_ptr<const ClientCertificateCheck> clients) {
   context_ = std::move(context);
+  clients_ = std::move(clients);
   ssl_.reset(SSL_new(context_->handle()));
   if (!ssl_ || SSL_set_fd(ssl_.get(), static_cast<int>(socket_.native_handle())) != 1) {
     co_return false;
   }
   SSL* ssl = ssl_.get();
+  if (clients_) ClientCertificateCheck::ask(ssl);
   const long done = co_await tls_operation([ssl] { return SSL_accept(ssl); });
   co_return done > 0;
 }
@@ -297,8 +300,10 @@ std::optional<std::string_view> Stream::read_waiting() {
 std::optional<TlsFacts> Stream::tls_facts() const {
   if (!ssl_) return std::nullopt;
   const char* name = SSL_get_servername(ssl_.get(), TLSEXT_NAMETYPE_host_name);
-  return TlsFacts{SSL_get_version(ssl_.get()), SSL_get_cipher_name(ssl_.get()),
-                  name != nullptr ? name : ""};
+  return TlsFacts{.version = SSL_get_version(ssl_.get()),
+                  .cipher = SSL_get_cipher_name(ssl_.get()),
+                  .server_name = name != nullptr ? name : "",
+                  .client = clients_ ? clients_->of(ssl_.get()) : std::nullopt};
 }
 
 ChannelBinding Stream::channel_binding() const {
@@ -317,6 +322,11 @@ bool Stream::input_waiting() const {
   if (ssl_ && SSL_has_pending(ssl_.get()) != 0) return true;
   pollfd poll_entry{.fd = const_cast<Stream*>(this)->socket_.native_handle(), .events = POLLIN};
   return ::poll(&poll_entry, 1, 0) > 0;
+}
+
+bool Stream::peer_left() const {
+  pollfd entry{.fd = const_cast<Stream*>(this)->socket_.native_handle(), .events = POLLRDHUP};
+  return ::poll(&entry, 1, 0) > 0;
 }
 
 void Stream::cancel() {

@@ -49,8 +49,10 @@ class Stream {
   void skip(std::size_t size);
   /// Discards octets that the kernel has buffered: those sent after STARTTLS (RFC 3207 §4.2).
   void drain_plaintext();
-  /// TLS handshake as the server. False: it failed; the connection must be closed.
-  Task<bool> handshake(std::shared_ptr<const TlsContext> context);
+  /// TLS handshake as the server. False: it failed; the connection must be closed. `clients`: asks
+  /// for the client's certificate; null: it is not asked for.
+  Task<bool> handshake(std::shared_ptr<const TlsContext> context,
+                       std::shared_ptr<const ClientCertificateCheck> clients = nullptr);
   /// TLS handshake as the client. Fault::temporary: it failed, or the peer is not the expected one;
   /// the connection must be closed. `peer` must outlive the await.
   Task<Result<void>> handshake_as_client(std::shared_ptr<const TlsClientContext> context,
@@ -68,6 +70,8 @@ class Stream {
   bool peer_verified() const;
   /// Whether octets can be read without waiting.
   bool input_waiting() const;
+  /// Whether the peer has closed its end, also if octets of it are waiting.
+  bool peer_left() const;
   /// Told of every wait from now on; null: nobody is. Outlives the waits.
   void watch(PeerWaits* waits) { waits_ = waits; }
   PeerWaits* watched_by() const { return waits_; }
@@ -97,6 +101,7 @@ class Stream {
   boost::asio::ip::tcp::socket socket_;
   std::unique_ptr<ssl_st, SslFree> ssl_;
   std::shared_ptr<const TlsContext> context_;
+  std::shared_ptr<const ClientCertificateCheck> clients_;
   PeerWaits* waits_ = nullptr;
   bool cancelled_ = false;
   std::array<char, 512> small_;

@@ -3,11 +3,13 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
 #include "base/secret.h"
 #include "base/time_text.h"
+#include "net/client_certificate.h"
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -19,6 +21,7 @@ struct TlsFacts {
   std::string version;      ///< "TLSv1.3"
   std::string cipher;       ///< "TLS_AES_256_GCM_SHA384"
   std::string server_name;  ///< requested by the client (SNI, RFC 6066 §3); empty: none
+  std::optional<PeerCertificate> client = {};  ///< nullopt: none was asked for, or presented
 };
 
 /// A server's certificate and settings: TLS 1.2 and later, no renegotiation, no compression, no

@@ -31,10 +31,20 @@ namespace postern::policy {
 struct Webhook;
 struct WebhookPolicy;
 
+/// The certificate that the client presented in TLS. The fingerprints have the digest of the
+/// listener, in capitals with a colon between octets; "" if it could not be computed.
+struct ClientCertificate {
+  std::string name;             ///< common name of its subject; empty: none
+  std::string fingerprint;      ///< of the certificate (DER)
+  std::string key_fingerprint;  ///< of its public key (SubjectPublicKeyInfo, RFC 5280 §4.1.2.7)
+  bool trusted = false;         ///< the listener's authorities issued it, and it was valid
+};
+
 /// The negotiated TLS parameters.
 struct Tls {
-  std::string version;  ///< "TLSv1.3"
-  std::string cipher;   ///< "TLS_AES_128_GCM_SHA256"
+  std::string version;                           ///< "TLSv1.3"
+  std::string cipher;                            ///< "TLS_AES_128_GCM_SHA256"
+  std::optional<ClientCertificate> client = {};  ///< nullopt: none was asked for, or presented
 };
 
 /// The SASL identity of the session, and the webhook policies whose credentials it matched.

@@ -183,9 +183,18 @@ void describe(Archive& archive, Of<Archive, smtp::Reply>& reply) {
 }
 
 template <class Archive>
+void describe(Archive& archive, Of<Archive, ClientCertificate>& certificate) {
+  archive.optional("name", certificate.name);
+  archive.required("fingerprint", certificate.fingerprint);
+  archive.required("key_fingerprint", certificate.key_fingerprint);
+  archive.optional("trusted", certificate.trusted);
+}
+
+template <class Archive>
 void describe(Archive& archive, Of<Archive, Tls>& tls) {
   archive.required("version", tls.version);
   archive.required("cipher", tls.cipher);
+  archive.optional("client", tls.client);
 }
 
 template <class Archive>
