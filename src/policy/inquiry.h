@@ -1,6 +1,7 @@
 // The view of a session that layers and verifiers get: evidence to read, and ways to fetch more.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string_view>
@@ -26,6 +27,8 @@ class Gatherer {
   virtual bool is_ours(const mail::Mailbox& address);
   /// Asks another program; the reply is appended to evidence.consulted.
   virtual Task<void> consult(Consultation question, Evidence& evidence);
+  /// Lets the client wait; only the running gateway does. The default returns at once.
+  virtual Task<void> wait(std::chrono::seconds time);
   /// Called while a tape is played: a line that a script logs. The default drops it, since a
   /// replayed decision is not a current event.
   virtual void script_wrote(std::string_view level, std::string_view place, std::string_view text);
@@ -57,6 +60,8 @@ class Inquiry {
   Task<void> ask(dns::Question question) { return gatherer_.ask(std::move(question), all_); }
   /// As Gatherer::consult().
   Task<void> consult(Consultation question) { return gatherer_.consult(std::move(question), all_); }
+  /// As Gatherer::wait(). A layer in shadow lets nobody wait.
+  Task<void> wait(std::chrono::seconds time);
   /// As Gatherer::message().
   std::optional<std::string_view> message() { return gatherer_.message(); }
   /// As Gatherer::is_ours().

@@ -38,6 +38,8 @@ Task<void> Gatherer::consult(Consultation question, Evidence&) {
   throw std::runtime_error("nobody here asks " + question.service);
 }
 
+Task<void> Gatherer::wait(std::chrono::seconds) { co_return; }
+
 std::optional<std::string_view> Gatherer::message() { return std::nullopt; }
 
 bool Gatherer::is_ours(const mail::Mailbox&) { return false; }
@@ -45,6 +47,10 @@ bool Gatherer::is_ours(const mail::Mailbox&) { return false; }
 void Gatherer::script_wrote(std::string_view, std::string_view, std::string_view) {}
 
 void Gatherer::script_lacked(std::string_view) {}
+
+Task<void> Inquiry::wait(std::chrono::seconds time) {
+  if (!evidence.in_shadow) co_await gatherer_.wait(time);
+}
 
 Need missing(Need needs, const Evidence& evidence) {
   Need result = Need::none;

@@ -10,8 +10,17 @@ bool is_own_postmaster(const mail::Mailbox& address, const OwnNames& names) {
   return here && iequals(address.unquoted_local_part(), "postmaster");
 }
 
+std::string completed_domain(std::string domain, std::string_view appended) {
+  const bool one_label = !domain.empty() && domain.find_first_of(".[") == std::string::npos;
+  if (one_label && !appended.empty()) domain.append(".").append(appended);
+  return domain;
+}
+
 mail::Mailbox completed(mail::Mailbox address, const OwnNames& names) {
-  if (!address.domain.empty()) return address;
+  if (!address.domain.empty()) {
+    address.domain = completed_domain(std::move(address.domain), names.appended);
+    return address;
+  }
   const bool at_host = names.origin.empty() || is_own_postmaster(address, names);
   address.domain = std::string(at_host ? names.hostname : names.origin);
   return address;
