@@ -213,6 +213,21 @@ constexpr CodePage pages[] = {
      "reject_unauth_destination\"\nallow_untrusted_routing = \"yes\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, "
      "reject_unauth_destination\"\nallow_untrusted_routing = \"no\"\n"},
+    {"R126", "relaying to whoever names this server",
+     "A warning: permit_mx_backup permits every domain in whose DNS this server is a backup mail "
+     "host, and anybody may put it there.",
+     "[restrictions]\nrelay = \"permit_mynetworks, permit_mx_backup, "
+     "reject_unauth_destination\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, "
+     "reject_unauth_destination\"\nrelay_domains = \"example.net\"\n"},
+    {"R127", "nobody owns a sender",
+     "A warning: without tables in smtpd_sender_login_maps no login owns a sender, and the rule "
+     "refuses all clients that have authenticated.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
+     "\"reject_sender_login_mismatch\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
+     "\"reject_sender_login_mismatch\"\nsmtpd_sender_login_maps = \"inline:{ {ann@example.net = "
+     "ann} }\"\n"},
     {"R130", "a temporary refusal by default",
      "A note: the rule answers 4xx, so that clients retry for days. Its code parameter changes "
      "that.",
@@ -239,6 +254,12 @@ constexpr CodePage pages[] = {
      "\"yes\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsoft_bounce = "
      "\"no\"\n"},
+    {"R135", "a keyword that newer versions of Postfix lack",
+     "A warning: it works here, and Postfix 3.9 answers 451 4.3.5 where it stands.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
+     "\"reject_maps_rbl\"\nmaps_rbl_domains = \"bl.example.net\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
+     "\"reject_rbl_client bl.example.net\"\n"},
 };
 
 }  // namespace

@@ -9,10 +9,12 @@
 #include "config/certificate_files.h"
 #include "config/config.h"
 #include "config/descriptors.h"
+#include "config/listener_certificate.h"
 #include "config/positions.h"
 #include "config/relay_options.h"
 #include "config/room_options.h"
 #include "dialect/kumo/listener.h"
+#include "dialect/restrictions/layer.h"
 #include "net/unbound_resolver.h"
 #include "policy/crypt_hash.h"
 
@@ -90,6 +92,7 @@ class Checker {
     for (std::size_t i = 0; i < config_.listeners.size(); ++i) check_listener(i);
     check_virtual_domains();
     check_sessions();
+    check_sleeps();
     check_api();
     check_auth();
     check_limits();
@@ -150,6 +153,52 @@ class Checker {
     check_trusted(i, "proxy_from", listener.proxy_from);
     check_trusted(i, "xclient_from", listener.xclient_from);
     check_certificate(i);
+    check_clients(i);
+  }
+
+  /// A client that waits longer than for its commands would be taken for a lost one.
+  void check_sleeps() {
+    const auto* lists = config_.restrictions.loaded();
+    const auto* policy = lists != nullptr ? lists->compiled.policy.get() : nullptr;
+    if (policy == nullptr || policy->longest_sleep <= config_.timeouts.command) return;
+    add("restrictions", "R008",
+        fmt::format("`sleep {}` is longer than timeouts.command", policy->longest_sleep.count()),
+        "", "write a shorter time");
+  }
+
+  void check_clients(std::size_t i) {
+    using Asks = gateway::ClientCertificates;
+    const ListenerConfig& listener = config_.listeners[i];
+    const auto without = [&](std::string_view key, const char* hint) {
+      add(path(i, key), "C036", fmt::format("`{}` has no effect here", key), "", hint,
+          Severity::warning);
+    };
+    const bool asks = listener.client_certificate != Asks::no;
+    if (asks && listener.tls == gateway::ListenerTls::none) {
+      without("client_certificate", "write `tls = \"starttls\"`, or remove it");
+    }
+    if (listener.client_certificate == Asks::require &&
+        listener.tls == gateway::ListenerTls::starttls) {
+      add(path(i, "client_certificate"), "C036",
+          "where TLS may be left out, a certificate is asked for and not required", "",
+          "write `tls = \"required\"`, or `client_certificate = \"ask\"`", Severity::warning);
+    }
+    if (!asks) {
+      if (!listener.client_ca.empty()) without("client_ca", "ask for certificates, or remove it");
+      if (!listener.client_ca_directory.empty()) {
+        without("client_ca_directory", "ask for certificates, or remove it");
+      }
+    }
+    if (!net::is_digest(listener.client_fingerprint_digest)) {
+      add(path(i, "client_fingerprint_digest"), "C030",
+          fmt::format("no digest is called {}", printable(listener.client_fingerprint_digest, 64)),
+          "", "write for example `client_fingerprint_digest = \"sha256\"`");
+    } else if (options_.read_files) {
+      if (const auto made = client_check_of(listener); !made) {
+        add(path(i, listener.client_ca.empty() ? "client_ca_directory" : "client_ca"), "T001",
+            made.error().message, "", "name a PEM file of authorities that can be read");
+      }
+    }
   }
 
   void check_trusted(std::size_t i, std::string_view key, const CidrSet& networks) {

@@ -83,6 +83,11 @@ struct ListenerConfig {
   std::string
       certificate;  ///< PEM file; empty: self-signed, made in data_dir. "credential:" is resolved
   std::string key;  ///< PEM file of the private key
+  /// Whether clients are asked for a certificate.
+  gateway::ClientCertificates client_certificate = gateway::ClientCertificates::no;
+  std::string client_ca;            ///< PEM file of authorities whose certificates are trusted
+  std::string client_ca_directory;  ///< the same, a directory as of `openssl rehash`
+  std::string client_fingerprint_digest = "sha256";   ///< of fingerprints; a name that OpenSSL has
   ProxyProtocol proxy_protocol = ProxyProtocol::off;  ///< header before the first octet
   CidrSet proxy_from;                                 ///< networks of proxies
   CidrSet xclient_from;                               ///< clients that may use XCLIENT

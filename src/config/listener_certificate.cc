@@ -76,4 +76,13 @@ Result<std::shared_ptr<const net::TlsContext>> certificate_of(const ListenerConf
   return net::TlsContext::load(certificate, key, std::move(*by_name));
 }
 
+Result<std::shared_ptr<const net::ClientCertificateCheck>> client_check_of(
+    const ListenerConfig& listener) {
+  const bool asks = listener.client_certificate != gateway::ClientCertificates::no;
+  if (!asks || listener.tls == gateway::ListenerTls::none) return nullptr;
+  return net::ClientCertificateCheck::load({.authorities_file = listener.client_ca,
+                                            .authorities_directory = listener.client_ca_directory,
+                                            .digest = listener.client_fingerprint_digest});
+}
+
 }  // namespace postern::app

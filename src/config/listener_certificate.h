@@ -26,4 +26,9 @@ Result<std::shared_ptr<const net::TlsContext>> certificate_of(const ListenerConf
                                                               const Config& config,
                                                               const std::string& data_dir);
 
+/// Asks clients for certificates, as the listener says; null: they are not asked. Fault::permanent:
+/// a file cannot be used, or there is no such digest.
+Result<std::shared_ptr<const net::ClientCertificateCheck>> client_check_of(
+    const ListenerConfig& listener);
+
 }  // namespace postern::app

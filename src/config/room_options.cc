@@ -7,6 +7,7 @@
 #include "base/version.h"
 #include "config/engine.h"
 #include "dialect/kumo/listener.h"
+#include "dialect/restrictions/footer.h"
 #include "dialect/restrictions/layer.h"
 #include "mail/hostname.h"
 
@@ -29,6 +30,9 @@ void follow_lists(gateway::ListenerSettings& listener, const RestrictionsConfig&
   session.bare_addresses = policy != nullptr;
   listener.origin =
       policy != nullptr && mail::is_hostname(policy->myorigin) ? policy->myorigin : "";
+  listener.appended_domain = policy != nullptr ? std::string(policy->appended_domain()) : "";
+  listener.footer =
+      policy != nullptr ? dialect::restrictions::footer_of(lists->compiled.policy) : nullptr;
   session.any_helo = policy != nullptr;
   session.judged_vrfy = policy != nullptr && policy->judge_vrfy;
   session.judged_etrn = policy != nullptr;
@@ -76,6 +80,11 @@ gateway::ListenerSettings session_settings(const ListenerConfig& listener, const
     settings.session.no_recipients = 503;
   }
   settings.tls = listener.tls;
+  // Where TLS may be left out, a certificate is only asked for.
+  settings.client_certificate_required =
+      listener.client_certificate == gateway::ClientCertificates::require &&
+      (listener.tls == gateway::ListenerTls::required ||
+       listener.tls == gateway::ListenerTls::implicit);
   follow_lists(settings, config.restrictions);
   settings.proxy_required = listener.proxy_protocol == ProxyProtocol::required;
   settings.proxy_from = listener.proxy_from;

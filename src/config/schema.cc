@@ -17,6 +17,7 @@ constexpr std::uint64_t hours(std::uint64_t n) { return n * 3'600'000; }
 
 // In the order of the enumerators.
 constexpr std::array<std::string_view, 4> tls_modes{"starttls", "implicit", "none", "required"};
+constexpr std::array<std::string_view, 3> client_certificates{"no", "ask", "require"};
 constexpr std::array<std::string_view, 9> source_kinds{"none",   "static",     "htpasswd",
                                                        "sqlite", "postgresql", "ldap",
                                                        "vault",  "dovecot",    "introspection"};
@@ -74,6 +75,18 @@ const Key keys[] = {
      POSTERN_SLOT(l.certificate)},
     {"listener", "key", Kind::file, R"("")", "PEM; the private key of certificate",
      POSTERN_SLOT(l.key)},
+    {"listener", "client_certificate", Kind::choice, R"("no")",
+     R"(whether clients are asked for a certificate in TLS: "no", "ask", "require" (421 without a )"
+     R"(trusted one; needs tls = "required" or "implicit"))",
+     POSTERN_SLOT(l.client_certificate), 0, 0, client_certificates},
+    {"listener", "client_ca", Kind::file, R"("")",
+     "PEM; a client's certificate is trusted if one of these authorities issued it",
+     POSTERN_SLOT(l.client_ca)},
+    {"listener", "client_ca_directory", Kind::text, R"("")",
+     "the same: a directory, as `openssl rehash` makes it", POSTERN_SLOT(l.client_ca_directory)},
+    {"listener", "client_fingerprint_digest", Kind::text, R"("sha256")",
+     "the digest of the fingerprints that relay_clientcerts and check_ccert_access look up",
+     POSTERN_SLOT(l.client_fingerprint_digest)},
     {"listener", "proxy_protocol", Kind::choice, R"("off")",
      R"("required": every connection starts with a PROXY v1/v2 header)",
      POSTERN_SLOT(l.proxy_protocol), 0, 0, proxy_protocols},

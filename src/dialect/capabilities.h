@@ -23,7 +23,6 @@ enum class Part : std::uint8_t {
   rewriting,
   sender_owners,
   probes,
-  mx_backup,
   client_certificates,
   further_certificates,
   screening,
@@ -66,14 +65,14 @@ inline constexpr std::array capabilities{
     Capability{
         Part::rewriting, "rewriting of addresses", false,
         "addresses are not rewritten; Lua hooks and .vsl rules may do so (docs/lua-hooks.md)"},
-    Capability{Part::sender_owners, "senders that belong to logins", false,
-               "who may use which sender is not checked; remove the *_sender_login_mismatch rules"},
+    Capability{Part::sender_owners, "senders that belong to logins", true,
+               "smtpd_sender_login_maps and the *_sender_login_mismatch rules say who may use "
+               "which sender (docs/restriction-lists.md)"},
     Capability{Part::probes, "address verification by probes", false,
                "addresses are not verified by probes; name the recipients in tables"},
-    Capability{Part::mx_backup, "permit_mx_backup", false,
-               "permit_mx_backup is not carried; list the domains in relay_domains"},
-    Capability{Part::client_certificates, "client certificates", false,
-               "no client certificates; let clients log in instead"},
+    Capability{Part::client_certificates, "client certificates", true,
+               "listener.client_certificate asks for them, relay_clientcerts and "
+               "check_ccert_access judge them (docs/restriction-lists.md)"},
     Capability{Part::further_certificates, "several certificates of one listener", false,
                "a listener has one certificate"},
     Capability{Part::screening, "postscreen", false,

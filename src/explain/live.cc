@@ -139,9 +139,7 @@ struct Sent {
 /// The check of the next hop after the layers accept a recipient.
 void ask_next_hop(const Sent& sent, policy::Recipient recipient, policy::Decision& decision) {
   if (policy::refused(decision)) return;
-  if (recipient.address.domain.empty()) {
-    recipient.address = policy::completed(std::move(recipient.address), sent.names);
-  }
+  recipient.address = policy::completed(std::move(recipient.address), sent.names);
   if (recipient.route.webhook) return;
   const auto refusal = relay::refusal_of(recipient.address, sent.relay, sent.names.hostname);
   if (!refusal) return;
@@ -216,7 +214,9 @@ Result<Trace> decide_live(const Config& config, const ExplainOptions& options,
     evidence.reverse_path = std::move(*path);
   }
   Sent sent;
-  sent.names = {.hostname = config.server.hostname, .origin = listener.origin};
+  sent.names = {.hostname = config.server.hostname,
+                .origin = listener.origin,
+                .appended = listener.appended_domain};
   // No connection is made: certificates and passwords are not needed.
   sent.relay = read_relay(config, RelayFiles::none, [](RelayComplaint) {});
   for (const std::string& text : options.recipients) {

@@ -66,6 +66,7 @@ Connection::Connection(asio::ip::tcp::socket socket,
       charge_(services.resources.memory()),
       deadline_(loop.deadlines, stream_),
       started_(Clock::now()) {
+  transaction_.wait_by([this](std::chrono::seconds time) { return let_wait(time); });
   boost::system::error_code error;
   const auto remote = stream_.socket().remote_endpoint(error);
   if (!error) {
@@ -122,12 +123,13 @@ Task<bool> Connection::greet() {
   options_.starttls =
       settings_->tls == ListenerTls::starttls || settings_->tls == ListenerTls::required;
   options_.mechanisms = transaction_.mechanisms();
-  options_.replies_apart = settings_->rewriter != nullptr;
+  options_.replies_apart = settings_->rewrites();
   const IpAddress& client = transaction_.session().client_ip;
   options_.xclient = policy::questions::client_in(client, settings_->xclient_from).yes;
   if (settings_->tls == ListenerTls::implicit) {
     const bool secured = co_await handshake();
     if (!secured) co_return false;
+    if (lacks_certificate()) co_return true;
   }
   if (settings_->pregreet_wait.count() > 0) {
     co_await pause(settings_->pregreet_wait);
@@ -152,7 +154,7 @@ Task<bool> Connection::greet() {
   } else {
     session_.greet();
   }
-  if (settings_->rewriter) co_await speak({});
+  if (settings_->rewrites()) co_await speak({});
   co_return true;
 }
 
@@ -166,7 +168,7 @@ Task<void> Connection::converse() {
       transaction_.chunk(chunk->bytes);
       ticket_.received(chunk->bytes.size());
     }
-    if (settings_->rewriter) co_await speak({});
+    if (settings_->rewrites()) co_await speak({});
     if (std::holds_alternative<smtp::Chunk>(event)) continue;
     count_violations();  // before the replies are written: a client that has read them is counted
     if (std::holds_alternative<smtp::NeedInput>(event)) {
@@ -193,9 +195,9 @@ Task<void> Connection::converse() {
       turn_away(telemetry::Turned::limit, no_memory());
       continue;
     }
-    const std::string command = settings_->rewriter ? smtp::command_text(event) : std::string();
+    const std::string command = settings_->rewrites() ? smtp::command_text(event) : std::string();
     co_await handle(std::move(event));
-    if (settings_->rewriter) co_await speak(command);
+    if (settings_->rewrites()) co_await speak(command);
     if (session_.output_size() > max_output && !ticket_.lost()) open = co_await flush();
   }
   count_violations();

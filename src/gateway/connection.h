@@ -59,6 +59,10 @@ class Connection {
   Task<bool> flush();
   Task<bool> read_more();
   Task<void> pause(std::chrono::milliseconds time);
+  /// Lets the client wait, as a rule says; less if it leaves, or has waited for a command's time.
+  Task<void> let_wait(std::chrono::seconds time);
+  /// Refuses a client whose certificate is required, and missing or not trusted. True: it was.
+  bool lacks_certificate();
   /// Another session has the place of this one.
   Task<void> leave_place();
   /// The last reply, where a reply can be said: not amid a handshake or another reply.
@@ -96,6 +100,7 @@ class Connection {
   std::uint64_t data_octets_ = 0;
   std::uint64_t block_octets_ = 0;
   Clock::time_point block_started_;
+  std::chrono::milliseconds waited_{0};  ///< in let_wait()
   std::size_t delayed_errors_ = 0;
   bool fresh_wait_ = true;
   bool speaks_for_another_ = false;  ///< the client sent XCLIENT

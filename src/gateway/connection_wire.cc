@@ -59,7 +59,7 @@ Task<bool> Connection::handshake() {
     co_return false;
   }
   deadline_.set(Clock::now() + settings_->timeouts.tls_handshake);
-  const bool done = co_await stream_.handshake(settings_->certificate);
+  const bool done = co_await stream_.handshake(settings_->certificate, settings_->clients);
   if (!done) {
     end_ = deadline_.expired() ? "timeout" : "dropped";
     metrics_.handshake(
@@ -68,7 +68,14 @@ Task<bool> Connection::handshake() {
   }
   const auto facts = stream_.tls_facts();
   metrics_.handshake(telemetry::Handshake::ok, facts->version);
-  transaction_.session().tls = policy::Tls{facts->version, facts->cipher};
+  policy::Tls tls{facts->version, facts->cipher};
+  if (facts->client) {
+    tls.client = policy::ClientCertificate{.name = facts->client->common_name,
+                                           .fingerprint = facts->client->fingerprint,
+                                           .key_fingerprint = facts->client->key_fingerprint,
+                                           .trusted = facts->client->trusted};
+  }
+  transaction_.session().tls = std::move(tls);
   transaction_.session().server_name = facts->server_name;
   net::ChannelBinding binding = stream_.channel_binding();
   session_.tls_started({.exporter = std::move(binding.exporter),
@@ -77,13 +84,30 @@ Task<bool> Connection::handshake() {
   co_return true;
 }
 
+bool Connection::lacks_certificate() {
+  if (!settings_->client_certificate_required) return false;
+  const auto& client = transaction_.session().tls->client;
+  if (client && client->trusted) return false;
+  end_ = "refused";
+  metrics_.turned_away(telemetry::Turned::certificate);
+  session_.refuse(
+      {.code = 421,
+       .enhanced = {4, 7, 1},
+       .text = client ? "client certificate not trusted" : "no client certificate presented"});
+  return true;
+}
+
 Task<void> Connection::start_tls() {
   // Plaintext after STARTTLS is dropped unread, here and in the session (RFC 3207 §4.2).
   stream_.drain_plaintext();
   const bool flushed = co_await flush();
   transaction_.tls_begins();
   const bool secured = flushed ? co_await handshake() : false;
-  if (!secured) stream_.cancel();
+  if (!secured) {
+    stream_.cancel();
+  } else {
+    lacks_certificate();
+  }
 }
 
 Task<bool> Connection::flush() {
@@ -146,6 +170,20 @@ Task<bool> Connection::read_more() {
     }
   }
   co_return true;
+}
+
+Task<void> Connection::let_wait(std::chrono::seconds time) {
+  constexpr std::chrono::milliseconds step{250};
+  // All waits of a session together are bounded, as the time of one command is.
+  const auto left = settings_->timeouts.command - waited_;
+  auto rest = std::min(std::chrono::milliseconds(time), std::max(left, Milliseconds{0}));
+  waited_ += rest;
+  deadline_.set(Clock::time_point::max());
+  while (rest.count() > 0 && !stream_.cancelled() && !loop_.draining && !stream_.peer_left()) {
+    const auto next = std::min(rest, step);
+    co_await pause(next);
+    rest -= next;
+  }
 }
 
 Task<void> Connection::pause(std::chrono::milliseconds time) {

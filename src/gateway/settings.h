@@ -46,8 +46,14 @@ struct ListenerSettings {
   /// The domain that completes addresses without one (session.bare_addresses); empty:
   /// session.hostname.
   std::string origin;
+  /// Completes domains of one label (policy::OwnNames::appended); empty: nothing does.
+  std::string appended_domain;
   ListenerTls tls = ListenerTls::none;                 ///< how sessions use TLS
   std::shared_ptr<const net::TlsContext> certificate;  ///< null only with ListenerTls::none
+  /// Asks clients for certificates; null: they are not asked.
+  std::shared_ptr<const net::ClientCertificateCheck> clients;
+  /// A client without a trusted certificate gets 421 after the handshake.
+  bool client_certificate_required = false;
   bool proxy_required = false;  ///< each connection begins with a PROXY header
   CidrSet proxy_from;           ///< networks of proxies; others are closed
   CidrSet xclient_from;         ///< clients that may use XCLIENT
@@ -57,6 +63,9 @@ struct ListenerSettings {
   Timeouts timeouts;                                      ///< of each session
   std::shared_ptr<const policy::CurrentEngine> engine;    ///< not null
   std::shared_ptr<const policy::ReplyRewriter> rewriter;  ///< null: replies are not rewritten
+  std::shared_ptr<const policy::ReplyRewriter> footer;    ///< after `rewriter`; null: none
+  /// Whether replies are rewritten at all.
+  bool rewrites() const { return rewriter != nullptr || footer != nullptr; }
   /// Options of SPF, DKIM, DMARC and ARC checks.
   policy::AuthenticationOptions authentication;
   /// Messages in 24 hours that may have one passing DKIM signature (RFC 6376 §8.6); 0: unlimited.

@@ -188,6 +188,10 @@ Task<void> Transaction::consult(policy::Consultation question, policy::Evidence&
                             settings_->tables, evidence);
 }
 
+Task<void> Transaction::wait(std::chrono::seconds time) {
+  if (wait_) co_await wait_(time);
+}
+
 policy::MessageAuthentication& Transaction::authentication() {
   if (!authentication_) {
     resolver_.emplace(services_.resolver, subscriber_key(evidence_.session.client_ip));
@@ -270,7 +274,7 @@ void Transaction::refuse_ourselves(Stage stage, policy::Decision& decision) {
   }
   std::size_t wanted = policy::memory_of(decision);
   if (stage == Stage::rcpt && evidence_.candidate) {
-    const bool bare = evidence_.candidate->address.domain.empty();
+    const bool bare = is_incomplete(evidence_.candidate->address);
     policy::Recipient whole;
     if (bare) {
       whole = *evidence_.candidate;
@@ -487,7 +491,9 @@ Task<smtp::Reply> Transaction::mail(smtp::Mail event) {
 }
 
 policy::OwnNames Transaction::own_names() const {
-  return {.hostname = settings_->session.hostname, .origin = settings_->origin};
+  return {.hostname = settings_->session.hostname,
+          .origin = settings_->origin,
+          .appended = settings_->appended_domain};
 }
 
 policy::Recipient Transaction::recipient_of(mail::Mailbox address) const {
@@ -499,10 +505,14 @@ mail::Mailbox Transaction::completed(mail::Mailbox address) const {
   return policy::completed(std::move(address), own_names());
 }
 
-bool Transaction::has_bare_addresses() const {
-  return (evidence_.reverse_path && evidence_.reverse_path->domain.empty()) ||
+bool Transaction::is_incomplete(const mail::Mailbox& address) const {
+  return completed(address).domain != address.domain;
+}
+
+bool Transaction::has_incomplete_addresses() const {
+  return (evidence_.reverse_path && is_incomplete(*evidence_.reverse_path)) ||
          std::ranges::any_of(evidence_.recipients,
-                             [](const auto& one) { return one.address.domain.empty(); });
+                             [this](const auto& one) { return is_incomplete(one.address); });
 }
 
 bool Transaction::is_ours(const mail::Mailbox& address) {
@@ -763,9 +773,11 @@ void Transaction::recount() {
 Task<smtp::Reply> Transaction::rewritten(smtp::Reply reply, std::optional<std::string> command) {
   policy::Tape tape;
   policy::Inquiry inquiry(evidence_, *this, tape);
-  smtp::Reply said =
-      co_await settings_->rewriter->rewrite(std::move(reply), std::move(command), inquiry);
-  co_return said;
+  for (const auto* rewriter : {settings_->rewriter.get(), settings_->footer.get()}) {
+    if (rewriter == nullptr) continue;
+    reply = co_await rewriter->rewrite(std::move(reply), command, inquiry);
+  }
+  co_return reply;
 }
 
 }  // namespace postern::gateway

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <array>
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -62,6 +64,11 @@ class Transaction final : private policy::Gatherer {
   /// client chose the names, and its name servers may be slow. `waits` must outlive the look-ups.
   void watch(net::PeerWaits* waits) { waits_ = waits; }
 
+  /// Lets the client wait.
+  using Wait = std::function<Task<void>(std::chrono::seconds)>;
+  /// How rules let the client wait; without it they do not.
+  void wait_by(Wait wait) { wait_ = std::move(wait); }
+
   /// Each function handles one event. A reply with code 0 means: no objection.
   Task<smtp::Reply> connected();
   /// `extensions`: the extensions that EHLO is about to offer.
@@ -99,7 +106,7 @@ class Transaction final : private policy::Gatherer {
   /// The next commands come from another client (XCLIENT).
   void forget_session();
 
-  /// Passes a reply through the listener's rewriter, which must exist. `command`: the one it
+  /// Passes a reply through the listener's rewriters. `command`: the one it
   /// answers; nullopt: none.
   Task<smtp::Reply> rewritten(smtp::Reply reply, std::optional<std::string> command);
 
@@ -122,6 +129,7 @@ class Transaction final : private policy::Gatherer {
   std::optional<std::string_view> message() override;
   bool is_ours(const mail::Mailbox& address) override;
   Task<void> consult(policy::Consultation question, policy::Evidence& evidence) override;
+  Task<void> wait(std::chrono::seconds time) override;
   policy::MessageAuthentication& authentication();
   /// Counts the message's DKIM signatures once; undone unless the message is accepted.
   void count_signatures();
@@ -133,7 +141,9 @@ class Transaction final : private policy::Gatherer {
   policy::Recipient recipient_of(mail::Mailbox address) const;
   /// Completes a bare address, as it is passed on. The lists judge the address as received.
   mail::Mailbox completed(mail::Mailbox address) const;
-  bool has_bare_addresses() const;
+  /// Whether completed() changes it.
+  bool is_incomplete(const mail::Mailbox& address) const;
+  bool has_incomplete_addresses() const;
   policy::OwnNames own_names() const;
   /// Ends an authentication whose credential was changed or removed since AUTH.
   void forget_revoked();
@@ -204,6 +214,7 @@ class Transaction final : private policy::Gatherer {
   std::shared_ptr<const ListenerSettings> settings_;
   Services& services_;
   net::PeerWaits* waits_ = nullptr;
+  Wait wait_;
   policy::Evidence evidence_;
   std::vector<policy::Step> scram_steps_;     ///< of the SCRAM exchange that is running
   std::unordered_set<std::string> accepted_;  ///< keys of the recipients, see key_of()

@@ -37,7 +37,7 @@ Task<smtp::Reply> Transaction::hand_on(const smtp::Reply& afterwards) {
   MemoryCharge charge(services_.resources.memory());
   const std::vector<policy::ScriptCopy>& made = evidence_.copies;
   const bool as_it_came = made.empty() || (made.size() == 1 && made.front().is_as_it_came());
-  if (as_it_came && !has_bare_addresses()) {
+  if (as_it_came && !has_incomplete_addresses()) {
     copies.push_back({.evidence = &evidence_, .message = &message_->body});
     if (!charge.set(made_by_sink(message_->body))) co_return policy::replies::no_room();
   } else {

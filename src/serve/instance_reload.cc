@@ -92,6 +92,9 @@ Instance::ListenerResult Instance::listener_settings(const ListenerConfig& liste
         certificate.error().message, "");
   }
   settings->certificate = *certificate;
+  auto clients = client_check_of(listener);
+  if (!clients) return cannot(ExitCode::config, clients.error().message, "");
+  settings->clients = *clients;
   if (*certificate) {
     metrics()
         .tls_certificate_not_after.gauge({listener.name})

@@ -45,6 +45,7 @@ constexpr CodeMeaning codes[] = {
     {450, {4, 3, 0}, "a local problem", "RFC 3463 §3.4"},
     {450, {4, 3, 2}, "the client or sender has sent too much for now", "RFC 3463 §3.4"},
     {450, {4, 4, 1}, "the next host does not answer", "RFC 3463 §3.5"},
+    {450, {4, 4, 4}, "the domain's mail hosts cannot be found now", "RFC 3463 §3.5"},
     {450, {4, 7, 0}, "refused for now by a rule", "RFC 3463 §3.8"},
     {450, {4, 7, 1}, "refused for now by a rule", "RFC 3463 §3.8"},
     {450, {4, 7, 25}, "the client's name cannot be verified now", "RFC 7372 §3.3"},

@@ -93,7 +93,7 @@ Metrics::Metrics(const MetricsSetup& setup)
                        counter,
                        {label("listener", setup.listeners),
                         label("reason", {"limit", "address_limit", "rate", "proxy", "early_talker",
-                                         "draining", "replaced"})})),
+                                         "draining", "replaced", "certificate"})})),
       smtp_sessions(registry.add(
           "smtp_sessions_total", "SMTP sessions by how they ended.", counter,
           {label("listener", setup.listeners), label("tls_version", {"none", "TLSv1.2", "TLSv1.3"}),

@@ -12,8 +12,9 @@ namespace {
 
 constexpr std::string_view verbs[verb_count] = {"HELO", "EHLO",     "MAIL", "RCPT", "DATA",
                                                 "QUIT", "STARTTLS", "AUTH", "other"};
-constexpr std::string_view reasons[turned_count] = {
-    "limit", "address_limit", "rate", "proxy", "early_talker", "draining", "replaced"};
+constexpr std::string_view reasons[turned_count] = {"limit",    "address_limit", "rate",
+                                                    "proxy",    "early_talker",  "draining",
+                                                    "replaced", "certificate"};
 constexpr std::string_view handshakes[] = {"ok", "failed", "timeout"};
 
 std::uint64_t key_of(std::size_t stage, std::uint16_t code, unsigned klass, unsigned subject,

@@ -28,10 +28,11 @@ enum class Turned : std::uint8_t {
   proxy,          ///< no valid PROXY header
   early_talker,   ///< the client sent data before the greeting
   draining,       ///< the gateway is stopping
-  replaced        ///< ended later: a new connection got its place
+  replaced,       ///< ended later: a new connection got its place
+  certificate     ///< no trusted client certificate, which the listener requires
 };
 /// Number of enumerators.
-inline constexpr std::size_t turned_count = 7;
+inline constexpr std::size_t turned_count = 8;
 
 /// The result of a TLS handshake.
 enum class Handshake : std::uint8_t { ok, failed, timeout };

@@ -80,15 +80,16 @@ std::optional<RuleOutcome> try_names(Context& context, const Rule& rule, Subject
   return std::nullopt;
 }
 
-std::optional<RuleOutcome> try_client_address(Context& context, const Rule& rule) {
+/// Tries an address, then its networks: the text without its last parts.
+std::optional<RuleOutcome> try_host_address(Context& context, const Rule& rule, Subject subject,
+                                            const IpAddress& address) {
   if (rule.table->is_network()) {
-    return take(context, rule, Subject::client,
-                rule.table->lookup_address(context.evidence().session.client_ip));
+    return take(context, rule, subject, rule.table->lookup_address(address));
   }
-  std::string text = context.evidence().session.client_ip.to_string();
-  const char separator = context.evidence().session.client_ip.is_v4() ? '.' : ':';
+  std::string text = address.to_string();
+  const char separator = address.is_v4() ? '.' : ':';
   for (;;) {
-    if (auto outcome = try_key(context, rule, Subject::client, text)) return outcome;
+    if (auto outcome = try_key(context, rule, subject, text)) return outcome;
     const std::size_t cut = text.rfind(separator);
     if (rule.table->is_pattern() || cut == std::string::npos) {
       return std::nullopt;
@@ -187,7 +188,7 @@ std::optional<RuleOutcome> try_parts(Context& context, const Rule& rule, Subject
     without.append(key.substr(0, extension)).append(key.substr(at));
     if (auto outcome = found(without)) return outcome;
   }
-  if (auto outcome = try_names(context, rule, subject, address.domain)) return outcome;
+  if (auto outcome = try_names(context, rule, subject, address.written_domain)) return outcome;
   if (auto outcome = found(key.substr(0, at + 1))) return outcome;
   if (extension == std::string_view::npos) return std::nullopt;
   return found(std::string_view(without).substr(0, extension + 1));
@@ -220,6 +221,11 @@ RuleOutcome check_name(Context& context, const Rule& rule, std::string_view name
   return outcome ? *outcome : context.pass(nothing_found);
 }
 
+RuleOutcome check_key(Context& context, const Rule& rule, std::string_view key, Subject subject) {
+  const auto outcome = try_key(context, rule, subject, key);
+  return outcome ? *outcome : context.pass(nothing_found);
+}
+
 RuleOutcome check_client(Context& context, const Rule& rule) {
   const policy::ClientName client = context.client_name();
   if (client.status == policy::ClientName::Status::waiting) return RuleOutcome::wait;
@@ -228,8 +234,72 @@ RuleOutcome check_client(Context& context, const Rule& rule) {
           try_names(context, rule, Subject::client, verified ? lower(client.name) : "unknown")) {
     return *outcome;
   }
-  const auto outcome = try_client_address(context, rule);
+  const auto outcome =
+      try_host_address(context, rule, Subject::client, context.evidence().session.client_ip);
   return outcome ? *outcome : context.pass(nothing_found);
+}
+
+RuleOutcome check_servers(Context& context, const Rule& rule, std::string_view name,
+                          Subject subject, ServersOf which) {
+  using Status = policy::questions::Servers::Status;
+  // Postfix looks at 100 addresses of one rule.
+  constexpr std::size_t most_addresses = 100;
+  const bool literal = name.starts_with('[') && name.ends_with(']');
+  if (literal) {
+    name = name.substr(1, name.size() - 2);
+    if (istarts_with(name, "ipv6:")) name.remove_prefix(5);
+  }
+  const auto address = IpAddress::parse(name);
+  if (literal && !address) return context.pass("no valid address literal");
+  if (address) {
+    if (which == ServersOf::ns) return context.pass("an address has no name servers");
+    const auto outcome = try_host_address(context, rule, subject, *address);
+    return outcome ? *outcome : context.pass(nothing_found);
+  }
+  const std::string domain = lower(name);
+  policy::questions::Servers servers{.status = Status::none, .hosts = {}};
+  if (which == ServersOf::mx) {
+    servers = policy::questions::mail_hosts(domain, context.answers());
+  } else if (which == ServersOf::ns) {
+    servers = policy::questions::name_servers(domain, context.answers());
+  }
+  switch (servers.status) {
+    case Status::waiting:
+      return RuleOutcome::wait;
+    case Status::trouble:
+      return context.pass("WARN no answer of DNS about the servers of " + printable(domain, 255));
+    case Status::null_mx:
+      return context.pass("the domain accepts no mail");
+    case Status::none:
+      if (which == ServersOf::ns) return context.pass("no name server found");
+      servers.hosts.push_back({.name = domain});
+      break;
+    case Status::found:
+      break;
+  }
+  std::size_t seen = 0;
+  for (const auto& host : servers.hosts) {
+    if (which != ServersOf::a) {
+      if (auto outcome = try_names(context, rule, subject, host.name)) return *outcome;
+    }
+    const auto addresses =
+        policy::questions::addresses_of(host.name, context.answers(), context.policy().families);
+    if (addresses.waiting) return RuleOutcome::wait;
+    for (const IpAddress& one : addresses.records) {
+      if (++seen > most_addresses) {
+        return context.pass("WARN more than 100 addresses of servers of " + printable(domain, 255));
+      }
+      if (auto outcome = try_host_address(context, rule, subject, one)) return *outcome;
+    }
+  }
+  return context.pass(nothing_found);
+}
+
+RuleOutcome without_permit(Context& context, const Rule& rule, RuleOutcome outcome,
+                           const char* why) {
+  // DISCARD ends the lists and is no permit.
+  if (outcome != RuleOutcome::permit || context.discarded()) return outcome;
+  return context.configuration_error(rule, why);
 }
 
 }  // namespace postern::dialect::restrictions

@@ -42,8 +42,48 @@ std::string_view keyword_of_bare_table(std::string_view parameter) {
 bool takes_word_elsewhere(std::string_view word) {
   const std::string name = lower(word);
   if (!is_known_elsewhere(name)) return false;
-  return name == "sleep" || name == "permit_rhswl_client" ||
-         (name.starts_with("check_") && name.ends_with("_access"));
+  return name.starts_with("check_") && name.ends_with("_access");
+}
+
+/// The argument of a keyword, in an error.
+std::string_view argument_of(Takes takes) {
+  switch (takes) {
+    case Takes::zone:
+      return "zone";
+    case Takes::table:
+      return "table, as type:name";
+    case Takes::service:
+      return "server, as inet:host:port";
+    case Takes::seconds:
+      return "number of seconds";
+    case Takes::nothing:
+      break;
+  }
+  return {};
+}
+
+std::string_view example_of(Takes takes) {
+  switch (takes) {
+    case Takes::zone:
+      return "bl.example.net";
+    case Takes::table:
+      return "hash:/etc/postfix/table";
+    case Takes::service:
+      return "inet:127.0.0.1:10023";
+    case Takes::seconds:
+      return "1";
+    case Takes::nothing:
+      break;
+  }
+  return {};
+}
+
+/// The argument of `sleep`: digits only.
+std::optional<std::chrono::seconds> seconds_of(std::string_view text) {
+  constexpr std::uint64_t most = 24 * 3600;
+  const auto value = parse_number(text);
+  if (!value || *value > most) return std::nullopt;
+  return std::chrono::seconds(*value);
 }
 
 /// The reply code of a keyword's refusals.
@@ -71,14 +111,21 @@ class Compiler {
     check_references();
     read_settings();
     const std::vector<Word> classes = words_of("smtpd_restriction_classes");
-    for (const Word& name : classes) class_names_.insert(name.text);
-    for (const Word& name : classes) compile_class(name.text);
+    for (const Word& name : classes) {
+      // A class of the keyword's name is ignored, as in Postfix.
+      if (name.text != "reject_sender_login_mismatch") class_names_.insert(name.text);
+    }
+    for (const Word& name : classes) {
+      if (class_names_.contains(name.text)) compile_class(name.text);
+    }
     for (std::size_t i = 0; i < list_count; ++i) {
       policy_.lists[i] = rules_of(std::string(list_parameters[i]));
     }
     for (List& list : policy_.lists) fill_actions(list);
     for (const auto& list : class_lists_) fill_actions(*list);
     bound_lists();
+    for (const List& list : policy_.lists) find_sleeps(list);
+    for (const auto& list : class_lists_) find_sleeps(*list);
     policy_.policy_service_trouble =
         parse_action(parameters_.text("smtpd_policy_service_default_action"), policy_);
     Compiled compiled{.policy = nullptr, .draft = nullptr, .diagnostics = std::move(diagnostics_)};
@@ -157,6 +204,15 @@ class Compiler {
     return made;
   }
 
+  Networks networks(const std::string& parameter) {
+    std::vector<std::string> trouble;
+    Networks made = Networks::parse(words_of(parameter), sources_, trouble);
+    troubles(
+        parameter, trouble,
+        "an address, a network as 192.0.2.0/24 or [2001:db8::]/32, or a table that can be read");
+    return made;
+  }
+
   Maps maps(const std::string& parameter) {
     std::vector<std::string> trouble;
     Maps made = Maps::parse(words_of(parameter), sources_, trouble);
@@ -205,12 +261,22 @@ class Compiler {
     }
   }
 
+  void read_families() {
+    policy_.families = {.v4 = false, .v6 = false};
+    for (const Word& word : words_of("inet_protocols")) {
+      const bool all = iequals(word.text, "all");
+      const bool v4 = iequals(word.text, "ipv4");
+      const bool v6 = iequals(word.text, "ipv6");
+      policy_.families.v4 |= all || v4;
+      policy_.families.v6 |= all || v6;
+      if (all || v4 || v6) continue;
+      say(Severity::error, "R008", {"inet_protocols", word.offset},
+          fmt::format("{} is no protocol", printable(word.text, 64)), "write all, ipv4 or ipv6");
+    }
+  }
+
   void read_settings() {
-    std::vector<std::string> trouble;
-    policy_.mynetworks = Networks::parse(words_of("mynetworks"), sources_, trouble);
-    troubles(
-        "mynetworks", trouble,
-        "an address, a network as 192.0.2.0/24 or [2001:db8::]/32, or a table that can be read");
+    policy_.mynetworks = networks("mynetworks");
     policy_.mydestination = domains("mydestination");
     policy_.relay_domains = domains("relay_domains");
     policy_.fast_flush_domains = domains("fast_flush_domains");
@@ -224,14 +290,24 @@ class Compiler {
     policy_.virtual_alias_maps = maps("virtual_alias_maps");
     policy_.virtual_mailbox_maps = maps("virtual_mailbox_maps");
     policy_.rbl_reply_maps = maps("rbl_reply_maps");
+    policy_.relay_clientcerts = maps("relay_clientcerts");
+    policy_.sender_login_maps = maps("smtpd_sender_login_maps");
+    policy_.mx_backup_networks = networks("permit_mx_backup_networks");
+    policy_.limits_mx_backup = !words_of("permit_mx_backup_networks").empty();
     policy_.myhostname = lower(parameters_.text("myhostname"));
     policy_.myorigin = lower(parameters_.text("myorigin"));
+    policy_.mydomain = lower(parameters_.text("mydomain"));
+    const std::string bounces = parameters_.text("double_bounce_sender");
+    policy_.bounce_sender = bounces.substr(0, bounces.rfind('@'));
+    policy_.reject_footer = parameters_.raw("smtpd_reject_footer");
+    policy_.reject_footer_maps = maps("smtpd_reject_footer_maps");
     policy_.recipient_delimiter = parameters_.text("recipient_delimiter");
     policy_.null_access_lookup_key = parameters_.text("smtpd_null_access_lookup_key");
     policy_.default_rbl_reply = parameters_.raw("default_rbl_reply");
     for (const std::string parameter : {"inet_interfaces", "proxy_interfaces"}) {
       for (const Word& word : words_of(parameter)) take_own(word.text);
     }
+    read_families();
     policy_.client_names = flag("smtpd_peername_lookup");
     policy_.judge_vrfy = !flag("disable_vrfy_command");
     policy_.delay_reject = flag("smtpd_delay_reject");
@@ -244,6 +320,7 @@ class Compiler {
     policy_.reject_unlisted_recipient = flag("smtpd_reject_unlisted_recipient");
     policy_.reject_unlisted_sender = flag("smtpd_reject_unlisted_sender");
     policy_.allow_untrusted_routing = flag("allow_untrusted_routing");
+    policy_.append_dot_mydomain = flag("append_dot_mydomain");
     policy_.swap_bangpath = flag("swap_bangpath");
     policy_.allow_percent_hack = flag("allow_percent_hack");
     policy_.defer_unknown_address = parameters_.text("unknown_address_tempfail_action") == "defer";
@@ -257,6 +334,13 @@ class Compiler {
       if (one.code_parameter.empty() || policy_.codes.contains(one.code_parameter)) continue;
       policy_.codes.emplace(one.code_parameter, code(one.code_parameter));
     }
+    for (const Word& zone : words_of("maps_rbl_domains")) {
+      Rule rule{.words = "reject_maps_rbl " + zone.text,
+                .place = {"maps_rbl_domains", zone.offset}};
+      rule.keyword = find_keyword("reject_maps_rbl");
+      rule.code = code_of(*rule.keyword, policy_);
+      policy_.maps_rbl.push_back(with_zone(std::move(rule), zone.text));
+    }
     policy_.access_reject_code = code("access_map_reject_code");
     policy_.access_defer_code = code("access_map_defer_code");
     policy_.unknown_local_code = code("unknown_local_recipient_reject_code");
@@ -268,7 +352,6 @@ class Compiler {
   void compile_class(const std::string& name) {
     if (policy_.classes.contains(name) || !compiling_.insert(name).second) return;
     auto list = std::make_shared<List>();
-    if (name == "reject_sender_login_mismatch") return;
     if (!parameters_.is_set(name)) {
       say(Severity::error, "R007", {"smtpd_restriction_classes", 0},
           fmt::format("the class {} is listed but not defined", printable(name, 64)),
@@ -353,15 +436,10 @@ class Compiler {
       const bool zone = rule.keyword->takes == Takes::zone;
       const Keyword* keyword = rule.keyword;
       if (table && more) ++i;
-      rule = broken(std::move(rule), "R003",
-                    fmt::format("{} lacks its {}", keyword->name,
-                                zone    ? "zone"
-                                : table ? "table, as type:name"
-                                        : "server, as inet:host:port"),
-                    fmt::format("write for example {} {}", keyword->name,
-                                zone    ? "bl.example.net"
-                                : table ? "hash:/etc/postfix/table"
-                                        : "inet:127.0.0.1:10023"));
+      rule =
+          broken(std::move(rule), "R003",
+                 fmt::format("{} lacks its {}", keyword->name, argument_of(keyword->takes)),
+                 fmt::format("write for example {} {}", keyword->name, example_of(keyword->takes)));
       if (zone) rule.keyword = keyword;
       return rule;
     }
@@ -373,7 +451,10 @@ class Compiler {
       case Takes::service:
         return with_service(std::move(rule), words[i]);
       case Takes::table:
+        if (words[i].grouped) return with_certificate_table(std::move(rule), argument);
         return with_table(std::move(rule), argument);
+      case Takes::seconds:
+        return with_seconds(std::move(rule), argument);
       case Takes::nothing:
         break;
     }
@@ -458,6 +539,47 @@ class Compiler {
     if (const auto may = sources_.ask ? sources_.ask(rule.service) : Result<void>(); !may) {
       return broken(std::move(rule), "R004", may.error().message, "");
     }
+    return rule;
+  }
+
+  /// "{ type:name, { search_order = pubkey_fingerprint, cert_fingerprint } }" (postconf(5),
+  /// check_ccert_access).
+  Rule with_certificate_table(Rule rule, const std::string& text) {
+    const auto bad = [&] {
+      return broken(std::move(rule), "R003",
+                    fmt::format("{} is no table with its options", printable(text, 64)),
+                    "write check_ccert_access { hash:/etc/postfix/table, { search_order = "
+                    "cert_fingerprint, pubkey_fingerprint } }");
+    };
+    const auto parts = split_words(text);
+    const bool has_options = rule.keyword->subject == Subject::certificate;
+    if (!parts || parts->empty() || parts->size() > 2 || (parts->size() == 2 && !has_options)) {
+      return bad();
+    }
+    if (parts->size() == 2) {
+      const std::string_view option = parts->back().text;
+      const std::size_t equals = std::min(option.find('='), option.size());
+      if (trim(option.substr(0, equals)) != "search_order") return bad();
+      const auto order = split_words(option.substr(std::min(equals + 1, option.size())));
+      if (!order || order->empty()) return bad();
+      rule.prints.clear();
+      for (const Word& one : *order) {
+        const bool whole = iequals(one.text, "cert_fingerprint");
+        if (!whole && !iequals(one.text, "pubkey_fingerprint")) return bad();
+        rule.prints.push_back(whole ? Print::certificate : Print::key);
+      }
+    }
+    return with_table(std::move(rule), parts->front().text);
+  }
+
+  Rule with_seconds(Rule rule, const std::string& text) {
+    const auto time = seconds_of(text);
+    if (!time) {
+      return broken(std::move(rule), "R003",
+                    fmt::format("{} is no number of seconds", printable(text, 64)),
+                    "write digits only, for example sleep 1");
+    }
+    rule.time = *time;
     return rule;
   }
 
@@ -554,6 +676,16 @@ class Compiler {
         fmt::format("{}: {} is not carried out{}", row_of(*rule.table, *values.front()), word,
                     others),
         "the row has no effect here, like DUNNO: docs/postfix-differences.md");
+  }
+
+  void find_sleeps(const List& list) {
+    for (const Rule& rule : list) {
+      policy_.longest_sleep = std::max(policy_.longest_sleep, rule.time);
+      if (!rule.actions) continue;
+      for (const auto& [value, action] : *rule.actions) {
+        if (action.list) find_sleeps(*action.list);
+      }
+    }
   }
 
   /// Nested classes multiply: a list that takes too long to evaluate within one command is an
@@ -657,6 +789,11 @@ Result<std::shared_ptr<const List>> compile_action_list(std::string_view value,
       auto zone = policy::DnsList::parse((*words)[++i].text);
       if (!zone) return tl::unexpected(zone.error());
       rule.zone = std::move(*zone);
+    }
+    if (rule.keyword->takes == Takes::seconds) {
+      const auto time = i + 1 < words->size() ? seconds_of((*words)[++i].text) : std::nullopt;
+      if (!time) return fail(Fault::malformed, word + " lacks its number of seconds");
+      rule.time = *time;
     }
     rule.code = code_of(*rule.keyword, policy);
     list->push_back(std::move(rule));

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "dialect/restrictions/replies.h"
+#include "policy/own_addresses.h"
 
 namespace postern::dialect::restrictions {
 
@@ -42,14 +43,15 @@ std::string bracketed(std::string_view text) { return "<" + smtp::echo(text) + "
 }  // namespace
 
 Context::Context(const ListPolicy& policy, const policy::Evidence& evidence, Stage stage,
-                 Evaluated& result)
+                 Evaluated& result, std::size_t waited)
     : policy_(policy),
       evidence_(evidence),
       stage_(stage),
       etrn_(is_etrn() ? lower(*evidence.etrn) : std::string()),
       answers_(evidence),
       replies_(evidence),
-      result_(result) {
+      result_(result),
+      waits_left_(waited) {
   const bool in_transaction =
       stage >= Stage::mail && !is_etrn() &&
       (!is_vrfy() || evidence.vrfy == policy::Evidence::Vrfy::in_transaction);
@@ -70,6 +72,7 @@ Address Context::address_of(const mail::Mailbox& mailbox) const {
                   .domain = lower(mailbox.domain),
                   .bare = mailbox.domain.empty()};
   if (address.bare) address.domain = policy_.myorigin;
+  address.domain = policy::completed_domain(std::move(address.domain), policy_.appended_domain());
   // Address rewriting: a route through one of our own domains is removed first ("Destinations" in
   // docs/restriction-lists.md).
   for (int i = 0; i < 8; ++i) {
@@ -95,9 +98,17 @@ Address Context::address_of(const mail::Mailbox& mailbox) const {
   if (address.bare && iequals(address.local, "postmaster")) address.known = DomainClass::local;
   address.routed = std::any_of(address.local.begin(), address.local.end(),
                                [](char c) { return c == '@' || c == '%' || c == '!'; });
-  address.key.resize(address.local.size() + 1 + address.domain.size(), '@');
+  // Keys of access tables have the domain as it was written.
+  address.written_domain = address.domain;
+  const std::string written = lower(mailbox.domain);
+  const bool was_completed =
+      !address.bare && written != address.domain &&
+      policy::completed_domain(written, policy_.appended_domain()) == address.domain;
+  if (was_completed) address.written_domain = written;
+  address.key.resize(address.local.size() + 1 + address.written_domain.size(), '@');
   lower_into(address.local, address.key.data());
-  address.domain.copy(address.key.data() + address.local.size() + 1, address.domain.size());
+  address.written_domain.copy(address.key.data() + address.local.size() + 1,
+                              address.written_domain.size());
   return address;
 }
 
@@ -127,6 +138,30 @@ std::string Context::client_label() const {
   return name.status == policy::ClientName::Status::verified ? name.name : "unknown";
 }
 
+std::string Context::reverse_label() const {
+  if (!policy_.client_names) return "unknown";
+  policy::Answers known(evidence_);
+  const auto name = policy::client_name(evidence_.session.client_ip, known);
+  return name.reverse_name.empty() ? "unknown" : name.reverse_name;
+}
+
+std::string_view Context::login_name() const {
+  if (!policy_.sasl) return {};
+  const auto client = authenticated();
+  return client ? std::string_view(client.login->username) : std::string_view();
+}
+
+bool Context::wait(std::chrono::seconds time) {
+  // A list that ran at an earlier command has made the client wait there.
+  if (looks_back_) return true;
+  if (waits_left_ > 0) {
+    --waits_left_;
+    return true;
+  }
+  result_.wanted_wait = time;
+  return false;
+}
+
 Subject Context::subject_of(const Rule& rule) const {
   const Subject own = rule.keyword != nullptr ? rule.keyword->subject : Subject::list;
   return own == Subject::list ? subject_of_list(list_) : own;
@@ -137,6 +172,8 @@ std::string Context::judged(Subject subject) const {
     case Subject::client:
       return fmt::format("<{}[{}]>: Client host", client_label(),
                          evidence_.session.client_ip.to_string());
+    case Subject::reverse_client:
+      return bracketed(reverse_label()) + ": Unverified Client host";
     case Subject::helo:
       return bracketed(helo()) + ": Helo command";
     case Subject::sender:
@@ -147,6 +184,11 @@ std::string Context::judged(Subject subject) const {
       return "<DATA>: Data command";
     case Subject::end_of_data:
       return "<END-OF-MESSAGE>: End-of-data";
+    case Subject::certificate:
+      return bracketed(certificate() != nullptr ? certificate()->name : "") +
+             ": Client certificate";
+    case Subject::login:
+      return bracketed(login_name()) + ": SASL login name";
     case Subject::etrn:
     case Subject::list:
       break;

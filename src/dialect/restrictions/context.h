@@ -17,8 +17,9 @@ struct Address {
   std::string text;    ///< as the client sent it, without source route
   std::string local;   ///< unquoted; for our domains with percent hack and bang path resolved
   std::string domain;  ///< lower case; `[literal]`; for an address without domain myorigin
-  std::string key;     ///< `local@domain` in lower case, the key for tables
-  bool bare = false;   ///< the client sent no domain
+  std::string written_domain;  ///< the same without what append_dot_mydomain has added
+  std::string key;             ///< `local@written_domain` in lower case, the key for access tables
+  bool bare = false;           ///< the client sent no domain
   DomainClass known = DomainClass::foreign;  ///< of `domain`
   bool routed = false;                       ///< the local part contains a route: x%other, other!x
 };
@@ -28,7 +29,7 @@ class Context {
  public:
   /// As evaluate(). All arguments must outlive this object; `result` gets the outcome.
   Context(const ListPolicy& policy, const policy::Evidence& evidence, policy::Stage stage,
-          Evaluated& result);
+          Evaluated& result, std::size_t waited = all_waited);
 
   /// The lists.
   const ListPolicy& policy() const { return policy_; }
@@ -72,6 +73,13 @@ class Context {
     const bool later = looks_back_ && stage_ < policy::Stage::mail;
     return later ? policy::questions::Authenticated{} : policy::questions::authenticated(evidence_);
   }
+  /// The client's certificate; null: none was asked for, or presented.
+  const policy::ClientCertificate* certificate() const {
+    const auto& tls = evidence_.session.tls;
+    return tls && tls->client ? &*tls->client : nullptr;
+  }
+  /// The client's login; "": none, or AUTH is switched off.
+  std::string_view login_name() const;
   /// Whether the client sent data early. False after look_back(): had it been true, the list that
   /// asks would have refused at its own command.
   bool early_talker() const { return evidence_.session.early_talker && !looks_back_; }
@@ -79,6 +87,11 @@ class Context {
   policy::ClientName client_name();
   /// The verified name if a rule has looked it up, else "unknown".
   std::string client_label() const;
+  /// The same for the name that may be unverified.
+  std::string reverse_label() const;
+
+  /// Lets the client wait, unless it has waited here already. False: it must wait first.
+  bool wait(std::chrono::seconds time);
 
   // Outcomes for judges. Each text is only the reason: "Access denied".
   /// With the reply code and enhanced code of the keyword.
@@ -121,6 +134,8 @@ class Context {
   }
   /// The same with a text of its own.
   RuleOutcome permit(std::string seen) { return settle(RuleOutcome::permit, std::move(seen)); }
+  /// Whether the current rule would have refused, after warn_if_reject.
+  bool would_refuse() const { return warned_; }
   /// Appends to the rule's reason for the trace.
   void add_reason(std::string_view why);
   /// Holds the message.
@@ -208,8 +223,13 @@ class Context {
   std::optional<policy::Trouble> trouble_;  ///< why the current rule could not be evaluated
   bool raised_permit_ = false;
   bool raised_reject_ = false;
-  int depth_ = 0;  ///< of lists within lists
+  int depth_ = 0;           ///< of lists within lists
+  std::size_t waits_left_;  ///< rules that have made the client wait for this command
 };
+
+/// The keys of an address in a table of addresses, in the order in which they are tried. `local`:
+/// also the local part alone.
+std::vector<std::string> address_keys(const Address& address, const ListPolicy& policy, bool local);
 
 /// Carries out the action of a table for a key that was found.
 RuleOutcome apply(Context& context, const Rule& rule, Subject subject, const Action& action);
@@ -221,7 +241,22 @@ RuleOutcome check_address(Context& context, const Rule& rule, const Address& add
                           Subject subject);
 /// Looks up a host name or an address in text form, with parent domains.
 RuleOutcome check_name(Context& context, const Rule& rule, std::string_view name, Subject subject);
+/// Looks up one key.
+RuleOutcome check_key(Context& context, const Rule& rule, std::string_view key, Subject subject);
 /// Looks up the client's name and address.
 RuleOutcome check_client(Context& context, const Rule& rule);
+/// Which servers of a name a rule looks at.
+enum class ServersOf : std::uint8_t {
+  mx,  ///< its mail hosts; without MX records the name itself
+  ns,  ///< its name servers, or those of a parent
+  a,   ///< its own addresses
+};
+/// Looks up the names and addresses of a name's servers (docs/restriction-lists.md, "Tables about
+/// servers").
+RuleOutcome check_servers(Context& context, const Rule& rule, std::string_view name,
+                          Subject subject, ServersOf which);
+/// A value that permits becomes an error of the configuration, with this reason.
+RuleOutcome without_permit(Context& context, const Rule& rule, RuleOutcome outcome,
+                           const char* why);
 
 }  // namespace postern::dialect::restrictions

@@ -12,20 +12,6 @@ using policy::Stage;
 
 namespace {
 
-/// The keys of an address in its domain's table, in the order in which they are tried.
-std::vector<std::string> listed_keys(const Address& address, const ListPolicy& policy, bool local) {
-  std::vector<std::string> locals{address.local};
-  const std::size_t extension = policy.recipient_delimiter.empty()
-                                    ? std::string::npos
-                                    : address.local.find_first_of(policy.recipient_delimiter, 1);
-  if (extension != std::string::npos) locals.push_back(address.local.substr(0, extension));
-  std::vector<std::string> keys;
-  for (const std::string& one : locals) keys.push_back(one + "@" + address.domain);
-  if (local) keys.insert(keys.end(), locals.begin(), locals.end());
-  keys.push_back("@" + address.domain);
-  return keys;
-}
-
 /// Runs the lists in order until one refuses. False: the result is final, or an answer is missing.
 bool run_lists(Context& context, std::initializer_list<ListKind> kinds) {
   for (const ListKind kind : kinds) {
@@ -86,6 +72,12 @@ bool recall_deferral(Context& context, std::span<const std::pair<Stage, ListKind
 
 bool is_postmaster(const Address& address) { return iequals(address.local, "postmaster"); }
 
+/// A mailbox that exists in every local domain.
+bool is_own_mailbox(const Address& address, const ListPolicy& policy) {
+  return is_postmaster(address) || iequals(address.local, "mailer-daemon") ||
+         iequals(address.local, policy.bounce_sender);
+}
+
 void judge_recipient(Context& context) {
   const ListPolicy& policy = context.policy();
   // RFC 5321 §4.5.1: <postmaster> without a domain is always accepted.
@@ -132,6 +124,20 @@ void judge_etrn(Context& context) {
 }
 
 }  // namespace
+
+std::vector<std::string> address_keys(const Address& address, const ListPolicy& policy,
+                                      bool local) {
+  std::vector<std::string> locals{address.local};
+  const std::size_t extension = policy.recipient_delimiter.empty()
+                                    ? std::string::npos
+                                    : address.local.find_first_of(policy.recipient_delimiter, 1);
+  if (extension != std::string::npos) locals.push_back(address.local.substr(0, extension));
+  std::vector<std::string> keys;
+  for (const std::string& one : locals) keys.push_back(one + "@" + address.domain);
+  if (local) keys.insert(keys.end(), locals.begin(), locals.end());
+  keys.push_back("@" + address.domain);
+  return keys;
+}
 
 bool ListPolicy::is_own(const IpAddress& address, const IpAddress& reached) const {
   return (own_everywhere && address.is_known() && address == reached) ||
@@ -190,12 +196,15 @@ RuleOutcome Context::judge_listed(const Rule* rule, const Address& address, Subj
   const Rule& asked = rule != nullptr ? *rule : implicit;
   const bool is_local = address.known == DomainClass::local;
   if (address.known == DomainClass::unknown) return domain_trouble(asked);
-  if (!table || (table->maps->empty() && !table->needed)) return pass("its domain has no table");
-  if (is_local && is_postmaster(address)) return pass("postmaster");
-  const auto keys = listed_keys(address, policy_, is_local);
+  if (!table) return pass("its domain has no table");
+  if (is_local && is_own_mailbox(address, policy_)) return pass("a mailbox that always exists");
+  const auto keys = address_keys(address, policy_, is_local);
   // Virtual aliases may have addresses of any domain.
   Found found = policy_.virtual_alias_maps.find(keys, &replies_);
-  if (found.status == Found::Status::absent) found = table->maps->find(keys, &replies_);
+  if (found.status == Found::Status::absent) {
+    if (table->maps->empty() && !table->needed) return pass("its domain has no table");
+    found = table->maps->find(keys, &replies_);
+  }
   if (found.status == Found::Status::waiting) return RuleOutcome::wait;
   RuleOutcome outcome = RuleOutcome::pass;
   if (found.status == Found::Status::failed) {
@@ -218,10 +227,11 @@ RuleOutcome Context::judge_listed(const Rule* rule, const Address& address, Subj
   return outcome;
 }
 
-Evaluated evaluate(const ListPolicy& policy, const policy::Evidence& evidence, Stage stage) {
+Evaluated evaluate(const ListPolicy& policy, const policy::Evidence& evidence, Stage stage,
+                   std::size_t waited) {
   Evaluated result;
   result.marks.reserve(32);
-  Context context(policy, evidence, stage, result);
+  Context context(policy, evidence, stage, result, waited);
   if (context.waits()) {  // for the domain classes of the addresses
     result.wanted_service = context.replies().wanted();
     return result;
@@ -261,7 +271,8 @@ Evaluated evaluate(const ListPolicy& policy, const policy::Evidence& evidence, S
   }
   // A reason to defer from before a DISCARD prevails: the message is not discarded.
   if (!result.wanted_service) result.wanted_service = context.replies().wanted();
-  const bool asked = result.wanted_service || context.answers().wanted();
+  const bool asked =
+      result.wanted_service || context.answers().wanted() || result.wanted_wait.has_value();
   if (result.discard && !asked && result.reply.code == 0 && !settle(context)) {
     result.discard.reset();
   }

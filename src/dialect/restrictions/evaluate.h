@@ -3,6 +3,8 @@
 // and the caller evaluates again.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,6 +39,9 @@ struct Mark {
   std::string_view detail() const { return made.empty() ? fixed : std::string_view(made); }
 };
 
+/// No rule makes the client wait: for evaluations without a client.
+inline constexpr std::size_t all_waited = static_cast<std::size_t>(-1);
+
 /// The result of an evaluation.
 struct Evaluated {
   smtp::Reply reply{.code = 0, .enhanced = {}, .text = {}};  ///< code 0: not refused
@@ -51,14 +56,17 @@ struct Evaluated {
   /// The first missing answer of DNS; the rest of the result is then void.
   std::optional<dns::Question> wanted_dns;
   std::optional<policy::Consultation> wanted_service;  ///< missing reply of a program
+  std::optional<std::chrono::seconds> wanted_wait;     ///< the client has to wait first
   /// Lists that were compiled during the evaluation, from table values; marks point into them.
   std::vector<std::shared_ptr<const List>> kept;
   /// Whether no evidence is missing.
-  bool complete() const { return !wanted_dns && !wanted_service; }
+  bool complete() const { return !wanted_dns && !wanted_service && !wanted_wait; }
 };
 
 /// Evaluates the lists for a command: at Stage::rcpt for RCPT, or for the VRFY or ETRN of the
 /// evidence; not at Stage::auth, nor after Stage::message. The marks borrow from `policy`.
-Evaluated evaluate(const ListPolicy& policy, const policy::Evidence& evidence, policy::Stage stage);
+/// `waited`: how many waits the client has behind it at this command.
+Evaluated evaluate(const ListPolicy& policy, const policy::Evidence& evidence, policy::Stage stage,
+                   std::size_t waited = all_waited);
 
 }  // namespace postern::dialect::restrictions

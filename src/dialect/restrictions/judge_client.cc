@@ -53,6 +53,11 @@ RuleOutcome judge_multi_recipient_bounce(Context& context, const Rule& rule) {
   return context.refuse(rule, "Multi-recipient bounce");
 }
 
+RuleOutcome judge_sleep(Context& context, const Rule& rule) {
+  if (!context.wait(rule.time)) return RuleOutcome::wait;
+  return context.pass(fmt::format("the client waits for {} s", rule.time.count()));
+}
+
 RuleOutcome judge_policy_service(Context& context, const Rule& rule) {
   const ClientName name = context.client_name();
   if (name.status == ClientName::Status::waiting) return RuleOutcome::wait;
@@ -154,6 +159,14 @@ RuleOutcome judge_rbl_client(Context& context, const Rule& rule) {
   return listed(context, rule, listing, client.to_string(), "Client host");
 }
 
+RuleOutcome judge_maps_rbl(Context& context, const Rule&) {
+  for (const Rule& zone : context.policy().maps_rbl) {
+    const RuleOutcome outcome = judge_rbl_client(context, zone);
+    if (outcome != RuleOutcome::pass || context.would_refuse()) return outcome;
+  }
+  return context.pass("in no list of maps_rbl_domains");
+}
+
 RuleOutcome domain_listed(Context& context, const Rule& rule, std::string_view domain,
                           std::string_view what, std::string_view kind) {
   if (!rule.zone) return context.pass("there is no zone");
@@ -225,10 +238,9 @@ RuleOutcome judge_reverse_client_access(Context& context, const Rule& rule) {
   const ClientName name = context.client_name();
   if (name.status == ClientName::Status::waiting) return RuleOutcome::wait;
   const std::string known = name.reverse_name.empty() ? "unknown" : name.reverse_name;
-  const RuleOutcome outcome = check_name(context, rule, known, Subject::client);
   // The owner of a reverse zone can put any name into it.
-  if (outcome != RuleOutcome::permit) return outcome;
-  return context.configuration_error(rule, "a name nobody verified may not permit");
+  return without_permit(context, rule, check_name(context, rule, known, Subject::reverse_client),
+                        "a name nobody verified may not permit");
 }
 
 RuleOutcome judge_rhswl_client(Context& context, const Rule& rule) {

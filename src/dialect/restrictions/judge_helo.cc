@@ -61,6 +61,16 @@ RuleOutcome judge_unknown_helo(Context& context, const Rule& rule) {
   return context.refuse(rule, replies::missing_helo);
 }
 
+/// HELO without letters: an address is permitted, and other digits, dots and colons are refused.
+RuleOutcome judge_naked_address(Context& context, const Rule& rule) {
+  const std::string_view helo = context.helo();
+  if (helo.empty()) return context.pass(not_known_yet);
+  if (helo.find_first_not_of("0123456789.:") != std::string_view::npos) {
+    return context.pass("a name");
+  }
+  return IpAddress::from_text(helo) ? context.permit("an address") : bad_literal(context, rule);
+}
+
 RuleOutcome judge_rhsbl_helo(Context& context, const Rule& rule) {
   if (context.helo().empty()) return context.pass(not_known_yet);
   return domain_listed(context, rule, context.helo(), context.helo(), "Helo command");

@@ -31,6 +31,13 @@ RuleOutcome judge_multi_recipient_bounce(Context& context, const Rule& rule);
 /// check_policy_service
 RuleOutcome judge_policy_service(Context& context, const Rule& rule);
 
+/// sleep
+RuleOutcome judge_sleep(Context& context, const Rule& rule);
+/// reject_maps_rbl
+RuleOutcome judge_maps_rbl(Context& context, const Rule& rule);
+/// permit_naked_ip_address
+RuleOutcome judge_naked_address(Context& context, const Rule& rule);
+
 /// reject_unless_NAME
 RuleOutcome judge_offered(Context& context, const Rule& rule);
 
@@ -101,6 +108,38 @@ RuleOutcome judge_auth_destination(Context& context, const Rule& rule);
 RuleOutcome judge_relay_domains(Context& context, const Rule& rule);
 /// check_etrn_access
 RuleOutcome judge_etrn_access(Context& context, const Rule& rule);
+
+/// permit_mx_backup
+RuleOutcome judge_mx_backup(Context& context, const Rule& rule);
+
+// About the client's certificate.
+/// permit_tls_clientcerts
+RuleOutcome judge_listed_certificate(Context& context, const Rule& rule);
+/// permit_tls_all_clientcerts
+RuleOutcome judge_trusted_certificate(Context& context, const Rule& rule);
+/// check_ccert_access
+RuleOutcome judge_certificate_access(Context& context, const Rule& rule);
+
+// About the client's login.
+/// reject_authenticated_sender_login_mismatch
+RuleOutcome judge_authenticated_mismatch(Context& context, const Rule& rule);
+/// reject_unauthenticated_sender_login_mismatch
+RuleOutcome judge_unauthenticated_mismatch(Context& context, const Rule& rule);
+/// reject_known_sender_login_mismatch
+RuleOutcome judge_known_mismatch(Context& context, const Rule& rule);
+/// reject_sender_login_mismatch
+RuleOutcome judge_login_mismatch(Context& context, const Rule& rule);
+/// check_sasl_access
+RuleOutcome judge_sasl_access(Context& context, const Rule& rule);
+
+/// check_SUBJECT_mx_access, _ns_access, _a_access: looks at the servers of the name that the
+/// keyword's subject has.
+RuleOutcome judge_servers(Context& context, const Rule& rule, ServersOf which);
+/// The same, as a keyword's judge.
+template <ServersOf which>
+RuleOutcome judge_servers(Context& context, const Rule& rule) {
+  return judge_servers(context, rule, which);
+}
 
 /// Looks a domain up in the rule's DNS list. A name that is not a host name, or whose last label is
 /// a number, passes without a lookup. `what` and `kind` are for the reply: "user@example.com",

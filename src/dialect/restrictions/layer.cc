@@ -9,6 +9,7 @@
 #include "dialect/restrictions/remote_table.h"
 #include "dialect/restrictions/replies.h"
 #include "policy/catalogue.h"
+#include "policy/own_addresses.h"
 #include "policy/replies.h"
 
 namespace postern::dialect::restrictions {
@@ -127,8 +128,9 @@ Task<Ruling> RestrictionsLayer::judge(Stage stage, Inquiry& inquiry,
     co_return ruling;
   }
   Evaluated result;
+  std::size_t waited = 0;
   for (std::size_t round = 0;; ++round) {
-    result = evaluate(*policy_, evidence, stage);
+    result = evaluate(*policy_, evidence, stage, waited);
     if (result.complete()) break;
     if (round == most_rounds) {
       Verdict verdict = policy::replies::trouble(stage, policy::questions::Trouble::limit,
@@ -140,7 +142,10 @@ Task<Ruling> RestrictionsLayer::judge(Stage stage, Inquiry& inquiry,
                        .verdict = verdict});
       co_return verdict;
     }
-    if (result.wanted_service) {
+    if (result.wanted_wait) {
+      ++waited;
+      co_await inquiry.wait(*result.wanted_wait);
+    } else if (result.wanted_service) {
       co_await inquiry.consult(std::move(*result.wanted_service));
     } else {
       co_await inquiry.ask(std::move(*result.wanted_dns));
@@ -190,8 +195,10 @@ Task<Verdict> RestrictionsLayer::give_route(Inquiry& inquiry, std::vector<Step>&
     // The answers of other programs about the domain were gathered while the lists were evaluated.
     policy::Replies replies(evidence);
     const std::string& said = evidence.candidate->address.domain;
-    const DomainClass of_domain =
-        policy_->domain_class(said.empty() ? policy_->myorigin : said, &replies);
+    const DomainClass of_domain = policy_->domain_class(
+        said.empty() ? policy_->myorigin
+                     : policy::completed_domain(said, policy_->appended_domain()),
+        &replies);
     if (of_domain == DomainClass::foreign) co_return policy::pass_on();
     if (of_domain == DomainClass::unknown) {
       const auto& words = replies::route_lookup_failed;

@@ -111,6 +111,7 @@ class Collector {
     const std::string key = is_pattern ? sample_of_pattern(row.key) : row.key;
     switch (rule.keyword->subject) {
       case Subject::client:
+      case Subject::reverse_client:
         take_client(key, is_pattern);
         break;
       case Subject::helo:

@@ -114,6 +114,7 @@ class RuleChecker {
                       rule.keyword->name),
           "");
     }
+    check_keyword(i, rule.keyword->name);
     const bool redundant = rule.keyword->kind == Keyword::Class::permit &&
                            rule.keyword->name != "permit" && i + 2 == list_.size() &&
                            list_.back().keyword != nullptr &&
@@ -129,6 +130,30 @@ class RuleChecker {
           fmt::format("{} answers {}, so that clients come back and try again", rule.keyword->name,
                       rule.code),
           fmt::format("{} = 550 refuses for good", rule.keyword->code_parameter));
+    }
+  }
+
+  void check_keyword(std::size_t i, std::string_view name) {
+    if (name == "permit_mx_backup" && !policy_.limits_mx_backup) {
+      say(Severity::warning, "R126", i,
+          "permit_mx_backup relays to every domain whose owner names this server as a backup mail "
+          "host",
+          "list the domains in relay_domains, or their first mail hosts in "
+          "permit_mx_backup_networks");
+    }
+    const bool by_owners = name == "reject_sender_login_mismatch" ||
+                           name == "reject_authenticated_sender_login_mismatch";
+    if (by_owners && policy_.sasl && policy_.sender_login_maps.empty()) {
+      say(Severity::warning, "R127", i,
+          fmt::format("{} refuses every sender of clients that have authenticated: "
+                      "smtpd_sender_login_maps is empty",
+                      name),
+          "name the tables that say which login may use which sender");
+    }
+    if (name == "permit_naked_ip_address" || name == "reject_maps_rbl" ||
+        name == "check_relay_domains") {
+      say(Severity::warning, "R135", i,
+          fmt::format("Postfix 3.9 does not know {}: it answers 451 4.3.5 here", name), "");
     }
   }
 

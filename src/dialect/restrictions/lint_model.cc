@@ -26,8 +26,6 @@ constexpr Can permit_or_pass{.permit = true, .pass = true};
 constexpr Can refuse_or_pass{.refuse = true, .pass = true};
 /// Rules that ask DNS: a failure sets defer_if_permit.
 constexpr Can refuse_pass_or_defer{.refuse = true, .pass = true, .defer = true};
-constexpr Can anything_but_permit{
-    .refuse = true, .pass = true, .defer = true, .fail = true, .discard = true};
 
 Known known(Subject subject, const Moment& moment) {
   switch (subject) {
@@ -99,23 +97,39 @@ bool is_total(const Rule& rule) {
   return !addresses_only || rule.keyword->name == "check_client_access";
 }
 
+/// Whether the rule always has something to look up: a name may have no servers, and a client no
+/// login.
+bool always_asks(const Rule& rule) {
+  const Subject subject = rule.keyword->subject;
+  if (subject == Subject::login || subject == Subject::certificate) return false;
+  const std::string_view name = rule.keyword->name;
+  return !(name.ends_with("_mx_access") || name.ends_with("_ns_access") ||
+           name.ends_with("_a_access"));
+}
+
 Can can_check(const ListPolicy& policy, const Rule& rule, const Moment& moment) {
+  if (rule.keyword->subject == Subject::login && moment.stranger) return only_pass;
+  // Unknown clients have certificates that no row names.
+  if (rule.keyword->subject == Subject::certificate && moment.stranger && rule.table &&
+      !rule.table->is_total() && !rule.table->is_pattern()) {
+    return only_pass;
+  }
   if (!rule.table || !rule.actions) return can_say_anything;
   Can all;
   std::size_t looked_at = 0;
   for (const auto& [value, action] : *rule.actions) {
     Can one = can_say(policy, action, moment);
-    const bool asks = moment.stranger && one.permit && !all.permit && ++looked_at <= max_values;
+    const bool asks = moment.stranger && rule.keyword->may_permit && one.permit && !all.permit &&
+                      ++looked_at <= max_values;
     if (asks && !is_reachable(policy, rule, value, moment)) one.permit = false;
     all |= one;
   }
-  if (!is_total(rule)) all.pass = true;
+  if (!is_total(rule) || !always_asks(rule)) all.pass = true;
   // OK does not permit a recipient with a sender-specified route.
   const bool routed =
       rule.keyword->subject == Subject::recipient && !policy.allow_untrusted_routing;
   if (routed && all.permit) all.pass = true;
-  // An unverified name may not permit: that is an error.
-  if (rule.keyword->name == "check_reverse_client_hostname_access" && all.permit) {
+  if (!rule.keyword->may_permit && all.permit) {
     all.permit = false;
     all.fail = true;
   }
@@ -124,19 +138,9 @@ Can can_check(const ListPolicy& policy, const Rule& rule, const Moment& moment) 
 
 /// Postfix's keywords that are not carried: lists that contain one do not load, but are judged as
 /// if they did.
-Can can_elsewhere(std::string_view word, const Moment& moment) {
-  if (word == "sleep") return only_pass;
-  const bool needs_identity = word.starts_with("permit_tls_") || word == "check_ccert_access" ||
-                              word == "check_sasl_access";
-  if (needs_identity && moment.stranger) return only_pass;
-  if (word.starts_with("permit_")) return permit_or_pass;
-  if (word == "check_ccert_access" || word == "check_sasl_access") return can_say_anything;
-  // The checks of mail hosts, name servers and addresses: OK is not allowed in their tables.
-  if (word.starts_with("check_")) return anything_but_permit;
-  return refuse_pass_or_defer;
-}
+Can can_elsewhere() { return refuse_pass_or_defer; }
 
-Can can_permit(const Rule& rule, const Moment& moment) {
+Can can_permit(const ListPolicy& policy, const Rule& rule, const Moment& moment) {
   const std::string_view name = rule.keyword->name;
   if (name == "permit") return only_permit;
   if (name == "permit_dnswl_client" || name == "permit_rhswl_client") {
@@ -146,7 +150,13 @@ Can can_permit(const Rule& rule, const Moment& moment) {
   }
   if (!moment.stranger) return permit_or_pass;
   if (name == "permit_mynetworks") return moment.swallowed ? permit_or_pass : only_pass;
-  const bool for_others = name == "permit_sasl_authenticated" ||
+  // A certificate of the client's own making has any fingerprint.
+  if (rule.keyword->subject == Subject::certificate) {
+    return policy.relay_clientcerts.is_total() ? permit_or_pass : only_pass;
+  }
+  // permit_mx_backup permits domains whose owner names this server, which is no open relay
+  // (SettingsChecker warns of it).
+  const bool for_others = name == "permit_sasl_authenticated" || name == "permit_mx_backup" ||
                           name == "permit_auth_destination" || name == "permit_inet_interfaces";
   return for_others ? only_pass : permit_or_pass;
 }
@@ -167,7 +177,7 @@ Can can_keyword(const ListPolicy& policy, const Rule& rule, const Moment& moment
   const std::string_view name = rule.keyword->name;
   switch (rule.keyword->kind) {
     case Class::permit:
-      return can_permit(rule, moment);
+      return can_permit(policy, rule, moment);
     case Class::reject:
       return can_reject(rule, moment);
     case Class::check:
@@ -180,7 +190,7 @@ Can can_keyword(const ListPolicy& policy, const Rule& rule, const Moment& moment
       break;
   }
   if (name == "defer_if_permit") return {.defer = true};
-  if (name == "defer_if_reject") return only_pass;
+  if (name == "defer_if_reject" || name == "sleep") return only_pass;
   return can_say_anything;
 }
 
@@ -271,7 +281,7 @@ Can can(const ListPolicy& policy, const Rule& rule, const Moment& outer) {
     result = fold(policy, *rule.list, moment);
   } else if (rule.keyword == nullptr) {
     const std::string word = first_word(rule);
-    result = is_known_elsewhere(word) ? can_elsewhere(word, moment) : only_fail;
+    result = is_known_elsewhere(word) ? can_elsewhere() : only_fail;
   } else {
     const Known there = known(rule.keyword->subject, moment);
     if (there == Known::no) return only_pass;

@@ -61,7 +61,8 @@ TEST(Lint, DiscardIsFoundWhereARowSaysSo) {
 }
 
 TEST(Lint, AWordThatIsNotCarriedNamesThePageOfThoseThatAre) {
-  const Compiled made = compile(Parameters(Settings{{"smtpd_client_restrictions", "sleep 1"}}), {});
+  const Compiled made =
+      compile(Parameters(Settings{{"smtpd_client_restrictions", "reject_unverified_sender"}}), {});
   ASSERT_EQ(made.diagnostics.size(), 1U);
   EXPECT_NE(made.diagnostics[0].hint.find("docs/restriction-keywords.md"), std::string::npos);
 }
@@ -166,8 +167,7 @@ TEST(Lint, Finds) {
         "permits all the same"}},
       {{{"smtpd_client_restrictions", "sleep 5, reject_unverified_sender"}},
        "R002",
-       {"smtpd_client_restrictions:0 sleep is a keyword of Postfix that Postern does not carry",
-        "smtpd_client_restrictions:1 reject_unverified_sender is a keyword of Postfix that Postern "
+       {"smtpd_client_restrictions:1 reject_unverified_sender is a keyword of Postfix that Postern "
         "does not carry"}},
   };
   for (const Case& one : cases) {

@@ -58,7 +58,14 @@ class Player {
     dialogue_.passed.clear();
     if (!passes(Stage::connect)) return false;
     session.helo = dialogue_.helo;
-    if (dialogue_.tls) session.tls = policy::Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};
+    if (dialogue_.tls) {
+      // With a certificate of the client's own making.
+      session.tls = policy::Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384",
+                                policy::ClientCertificate{.name = "stranger.example",
+                                                          .fingerprint = "5A:17",
+                                                          .key_fingerprint = "5A:18",
+                                                          .trusted = false}};
+    }
     if (!session.helo.empty() && !passes(Stage::helo)) return false;
     if (session.helo.empty() && policy_.helo_required) return false;
     if (!dialogue_.sender.empty()) {

@@ -18,6 +18,8 @@ std::string_view subject_of(Subject subject) {
       return "whatever its list is about";
     case Subject::client:
       return "the client";
+    case Subject::reverse_client:
+      return "the client's unverified name";
     case Subject::helo:
       return "the HELO name";
     case Subject::sender:
@@ -28,6 +30,10 @@ std::string_view subject_of(Subject subject) {
       return "the transaction at DATA";
     case Subject::end_of_data:
       return "the transaction at the end of data";
+    case Subject::certificate:
+      return "the client's certificate";
+    case Subject::login:
+      return "the client's login";
     case Subject::etrn:
       return "the domain of ETRN";
   }
@@ -44,6 +50,8 @@ std::string_view argument_of(Keyword::Takes takes) {
       return " TABLE";
     case Keyword::Takes::service:
       return " SERVICE";
+    case Keyword::Takes::seconds:
+      return " SECONDS";
   }
   return {};
 }

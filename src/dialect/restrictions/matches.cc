@@ -320,6 +320,11 @@ Maps Maps::parse(const std::vector<Word>& words, const TableSources& sources,
   return made;
 }
 
+bool Maps::is_total() const {
+  return std::ranges::any_of(
+      tables_, [](const auto& table) { return table->is_total() && !table->is_network(); });
+}
+
 Found Maps::find(const std::vector<std::string>& keys, policy::Replies* replies) const {
   for (const std::string& key : keys) {
     for (const auto& table : tables_) {

@@ -116,6 +116,8 @@ class Maps {
                     std::vector<std::string>& trouble);
   /// Whether there are no tables.
   bool empty() const { return tables_.empty(); }
+  /// Whether every key is in one of the tables.
+  bool is_total() const;
   /// The first match: tries all tables with the first key, then with the next. `replies`: as for
   /// Table::find().
   Found find(const std::vector<std::string>& keys, policy::Replies* replies) const;

@@ -268,6 +268,57 @@ Judgement judge_networks(std::string_view name, std::string_view key,
   return not_supported(fmt::format("{} takes only networks; set it by hand", key));
 }
 
+bool asks_for_certificates(const Parameters& parameters) {
+  return parameters.flag("smtpd_tls_ask_ccert").value_or(false) ||
+         (parameters.flag("smtpd_tls_req_ccert").value_or(false) &&
+          (tls_level(parameters) == "encrypt" || is_wrapped(parameters)));
+}
+
+namespace {
+
+bool requires_certificates(const Parameters& parameters) {
+  return parameters.flag("smtpd_tls_req_ccert").value_or(false) &&
+         (tls_level(parameters) == "encrypt" || is_wrapped(parameters));
+}
+
+/// What a parameter about client certificates becomes.
+struct CertificateKey {
+  std::string_view name;
+  std::string_view key;
+};
+constexpr CertificateKey certificate_keys[] = {
+    {"smtpd_tls_CAfile", "client_ca"},
+    {"smtpd_tls_CApath", "client_ca_directory"},
+    {"smtpd_tls_fingerprint_digest", "client_fingerprint_digest"},
+};
+
+void add_client_certificates(std::vector<TomlEntry>& out, const Parameters& parameters,
+                             std::string_view mode) {
+  if (mode == "none" || !asks_for_certificates(parameters)) return;
+  const bool required = requires_certificates(parameters);
+  out.push_back({"listener", "client_certificate", required ? "\"require\"" : "\"ask\"",
+                 required ? "smtpd_tls_req_ccert" : "smtpd_tls_ask_ccert"});
+  for (const CertificateKey& one : certificate_keys) {
+    const std::string value = parameters.text(one.name);
+    const bool is_default = value.empty() || (one.key.ends_with("digest") && value == "sha256");
+    if (!is_default) out.push_back({"listener", one.key, toml_quoted(value), one.name});
+  }
+}
+
+Judgement judge_client_certificates(std::string_view name, const Parameters& parameters,
+                                    const ImportOptions& options) {
+  if (tls_mode(parameters, options) == "none") return carried("no TLS, so no certificates");
+  if (!asks_for_certificates(parameters)) {
+    return carried("clients are not asked for a certificate, as here");
+  }
+  for (const CertificateKey& one : certificate_keys) {
+    if (one.name == name) return carried(fmt::format("listener.{}", one.key));
+  }
+  return carried("listener.client_certificate");
+}
+
+}  // namespace
+
 std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameters,
                                                      const ImportOptions& options) {
   std::vector<std::vector<TomlEntry>> listeners;
@@ -291,6 +342,7 @@ std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameter
           {"listener", "certificate", toml_quoted(certificate->chain), certificate->origin});
       out.push_back({"listener", "key", toml_quoted(certificate->key), certificate->key_origin});
     }
+    add_client_certificates(out, parameters, mode);
     if (is_auth_in_the_clear(parameters, options)) {
       out.push_back({"listener", "auth_without_tls", "true", "smtpd_tls_auth_only"});
     }
@@ -328,6 +380,11 @@ std::optional<Judgement> judge_listener(std::string_view name, const Parameters&
   }
   if (name == "smtpd_authorized_xclient_hosts") {
     return judge_networks(name, "listener.xclient_from", parameters);
+  }
+  if (name == "smtpd_tls_ask_ccert" || name == "smtpd_tls_req_ccert" ||
+      name == "smtpd_tls_CAfile" || name == "smtpd_tls_CApath" ||
+      name == "smtpd_tls_fingerprint_digest") {
+    return judge_client_certificates(name, parameters, options);
   }
   if (name == "smtpd_forbid_unauth_pipelining") return carried("listener.reject_unauth_pipelining");
   return std::nullopt;

@@ -53,16 +53,12 @@ constexpr std::string_view logins[] = {"smtpd_sasl_type",
                                        "smtpd_sasl_mechanism_filter",
                                        "smtpd_sasl_exceptions_networks",
                                        "cyrus_sasl_config_path"};
-constexpr std::string_view owners[] = {"local_login_sender_maps", "smtpd_sender_login_maps"};
+constexpr std::string_view owners[] = {"local_login_sender_maps"};
 constexpr std::string_view probes[] = {"address_verify_*", "unverified_recipient_*",
                                        "unverified_sender_*"};
-constexpr std::string_view backups[] = {"permit_mx_backup_networks"};
-constexpr std::string_view client_certificates[] = {
-    "relay_clientcerts", "smtpd_tls_CAfile", "smtpd_tls_CApath", "smtpd_tls_ccert_verifydepth",
-    "smtpd_tls_fingerprint_digest"};
+constexpr std::string_view chain_lengths[] = {"smtpd_tls_ccert_verifydepth"};
 constexpr std::string_view further_certificates[] = {"smtpd_tls_dcert_file", "smtpd_tls_dkey_file",
                                                      "tls_server_sni_maps"};
-constexpr std::string_view lists_of_old[] = {"maps_rbl_domains"};
 constexpr std::string_view proxies[] = {"smtpd_upstream_proxy_protocol"};
 constexpr std::string_view rates[] = {
     "smtpd_client_message_rate_limit", "smtpd_client_recipient_rate_limit",
@@ -74,7 +70,6 @@ constexpr std::string_view extensions[] = {"smtpd_discard_ehlo_keywords",
 constexpr std::string_view dialogue[] = {
     "smtpd_command_filter",          "smtpd_forbidden_commands",        "smtpd_noop_commands",
     "smtpd_authorized_verp_clients", "smtpd_authorized_xforward_hosts", "smtpd_dns_reply_filter"};
-constexpr std::string_view footers[] = {"smtpd_reject_footer", "smtpd_reject_footer_maps"};
 constexpr std::string_view header_sizes[] = {"header_size_limit", "mime_nesting_limit"};
 constexpr std::string_view data_rates[] = {"smtpd_min_data_rate", "smtpd_per_request_deadline"};
 constexpr std::string_view newline_details[] = {"smtpd_forbid_bare_newline_*"};
@@ -280,12 +275,11 @@ constexpr Group groups[] = {
     {lost, "[[route]] finds the next hop by the recipient (docs/relay.md)", routes},
     {lost, sentence_of(Part::mailboxes), mailboxes},
     {lost, sentence_of(Part::logins), logins},
-    {lost, sentence_of(Part::sender_owners), owners},
+    {nothing, "about mail of the machine's own users", owners},
     {lost, sentence_of(Part::probes), probes},
-    {lost, sentence_of(Part::mx_backup), backups},
-    {lost, sentence_of(Part::client_certificates), client_certificates},
+    {nothing, "the length of a client's chain is not limited, as in Postfix whatever the value is",
+     chain_lengths},
     {lost, sentence_of(Part::further_certificates), further_certificates},
-    {lost, "write reject_rbl_client with each zone in the lists", lists_of_old},
     {lost, "set listener.proxy_protocol = \"required\" and listener.proxy_from", proxies},
     {lost,
      "[limits] counts only a client's sessions; a policy limits only the mail to its own webhooks "
@@ -299,7 +293,6 @@ constexpr Group groups[] = {
     {lost, "EHLO offers every extension; the Lua hook smtp_server_ehlo may offer fewer",
      extensions},
     {lost, "Postern has no such switch of the SMTP dialogue", dialogue},
-    {lost, "replies have no footer", footers},
     {lost, "limits.header_size and limits.header_fields bound the header section", header_sizes},
     {lost, "timeouts.minimum_rate and timeouts.session bound a slow client", data_rates},
     {lost, "limits.bare_newline holds for all clients; a refusal is 550", newline_details},

@@ -34,8 +34,9 @@ std::string domains_of(const Parameters& parameters, const Sending& sending,
 std::string level_defaults(const Parameters& parameters) {
   std::string out;
   for (const std::string_view name : parameters_of_levels()) {
-    // Client certificates are not supported; a mynetworks that is set needs no style.
-    if (parameters.is_set(name) || name == "smtpd_tls_fingerprint_digest") continue;
+    // A mynetworks that is set needs no style, and without client certificates there is no digest.
+    if (parameters.is_set(name)) continue;
+    if (name == "smtpd_tls_fingerprint_digest" && !asks_for_certificates(parameters)) continue;
     if (name == "mynetworks_style" && parameters.is_set("mynetworks")) continue;
     const std::string value = parameters.raw(name);
     out +=
@@ -47,9 +48,6 @@ std::string level_defaults(const Parameters& parameters) {
   const auto differs = [&](std::string_view name, std::string_view value) {
     return !parameters.is_set(name) && parameters.raw(name) == value;
   };
-  if (differs("append_dot_mydomain", "yes")) {
-    out += ". Postern does not complete names: mydestination and tables need them in full";
-  }
   if (differs("smtputf8_enable", "no")) out += ". Postern offers SMTPUTF8 all the same";
   return out;
 }

@@ -121,4 +121,7 @@ inline constexpr std::string_view no_hostname = "myhostname.invalid";
 /// Whether a domain contains this name.
 bool is_stand_in(std::string_view domain, const Parameters& parameters);
 
+/// Whether smtpd asks clients for a certificate, where it offers TLS.
+bool asks_for_certificates(const Parameters& parameters);
+
 }  // namespace postern::dialect::restrictions

@@ -127,12 +127,6 @@ struct Always {
 constexpr Always always[] = {
     {"allow_min_user", true,
      "addresses that start with a hyphen are accepted; a list can refuse them"},
-    {"append_dot_mydomain", false, "names are not completed; write mydestination out in full",
-     "names without a dot are never completed, as here"},
-    {"smtpd_tls_ask_ccert", false, "no client certificates; let clients log in instead",
-     "clients are never asked for a certificate, as here"},
-    {"smtpd_tls_req_ccert", false, "no client certificates; let clients log in instead",
-     "clients are never asked for a certificate, as here"},
     {"smtputf8_enable", true, "SMTPUTF8 is always offered"},
     {"strict_rfc821_envelopes", true, "addresses in MAIL and RCPT must be in angle brackets"},
 };

@@ -34,6 +34,13 @@ inline constexpr Words recipient_null_mx{556, {5, 1, 10}, "Domain does not accep
 inline constexpr Words early_talker{503, {5, 5, 0}, "Improper use of SMTP command pipelining"};
 inline constexpr Words relay_denied{0, {5, 7, 1}, ": Relay access denied"};  // code: the rule's
 
+// The owner of a sender's address, and mail hosts that cannot be found now.
+inline constexpr Words not_owned{553, {5, 7, 1}, "not owned by user "};
+inline constexpr Words not_logged_in{553, {5, 7, 1}, "not logged in"};
+inline constexpr Words mail_hosts_unanswered{
+    450, {4, 4, 4}, "Unable to look up mail exchanger information: "};
+inline constexpr std::string_view mail_host_unanswered = "Unable to look up mail exchanger host ";
+
 // Names in HELO. A broken literal has a code of its own under every keyword but the first.
 inline constexpr Words broken_literal{501, {5, 5, 2}, "invalid ip address"};
 constexpr std::string_view invalid_helo(policy::questions::NameForm form) {

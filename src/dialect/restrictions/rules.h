@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -18,6 +19,7 @@
 #include "dialect/restrictions/parameters.h"
 #include "dialect/restrictions/table.h"
 #include "policy/answers.h"
+#include "policy/questions/servers.h"
 #include "smtp/reply.h"
 
 namespace postern::dialect::restrictions {
@@ -41,12 +43,15 @@ std::string_view parameter_of(ListKind kind);  ///< "smtpd_client_restrictions"
 enum class Subject : std::uint8_t {
   list,  ///< the subject of the list that contains it
   client,
+  reverse_client,  ///< the client's name, verified or not
   helo,
   sender,
   recipient,
   data,
   end_of_data,
-  etrn
+  etrn,
+  login,        ///< the client's login
+  certificate,  ///< the client's certificate
 };
 
 class Context;
@@ -67,7 +72,7 @@ struct Keyword {
   /// For the linter and the manual.
   enum class Class : std::uint8_t { permit, reject, check, other };
   /// Kind of argument.
-  enum class Takes : std::uint8_t { nothing, zone, table, service };
+  enum class Takes : std::uint8_t { nothing, zone, table, service, seconds };
 
   std::string_view name;            ///< as written in lists
   std::string_view former;          ///< older spelling with the same meaning; "": none
@@ -79,6 +84,9 @@ struct Keyword {
   /// A pure function; refusals are made by Context.
   RuleOutcome (*judge)(Context& context, const Rule& rule);
   std::string_view help;  ///< one line
+  /// Whether its table may permit. If not, a value that permits is an error of the configuration:
+  /// what it looks at is chosen by others.
+  bool may_permit = true;
 };
 /// All keywords.
 std::span<const Keyword> keywords();
@@ -119,17 +127,23 @@ struct Action {
 /// Compiled values of a table, by their text. Other values are compiled when they are found.
 using Actions = std::unordered_map<std::string, Action>;
 
+/// The fingerprints of a certificate that a rule looks up.
+enum class Print : std::uint8_t { certificate, key };
+
 /// A rule of a list.
 struct Rule {
-  const Keyword* keyword = nullptr;           ///< null: unknown or incomplete, see `trouble`
-  bool warn_only = false;                     ///< after warn_if_reject
-  std::string words;                          ///< as written: "reject_rbl_client bl.example.net"
-  std::string origin;                         ///< "smtpd_client_restrictions:3", counted from 1
-  Place place;                                ///< in the user's text
-  std::uint16_t code = 0;                     ///< reply code of refusals
-  std::shared_ptr<const Table> table;         ///< for Takes::table, else null
-  std::shared_ptr<const Actions> actions;     ///< of the table; null: not compiled
-  std::optional<policy::DnsList> zone;        ///< for Takes::zone
+  const Keyword* keyword = nullptr;        ///< null: unknown or incomplete, see `trouble`
+  bool warn_only = false;                  ///< after warn_if_reject
+  std::string words;                       ///< as written: "reject_rbl_client bl.example.net"
+  std::string origin;                      ///< "smtpd_client_restrictions:3", counted from 1
+  Place place;                             ///< in the user's text
+  std::uint16_t code = 0;                  ///< reply code of refusals
+  std::shared_ptr<const Table> table;      ///< for Takes::table, else null
+  std::shared_ptr<const Actions> actions;  ///< of the table; null: not compiled
+  std::optional<policy::DnsList> zone;     ///< for Takes::zone
+  std::chrono::seconds time{0};            ///< for Takes::seconds
+  /// Of check_ccert_access, in the order in which they are looked up.
+  std::vector<Print> prints = {Print::certificate, Print::key};
   std::string service;                        ///< for Takes::service: "inet:127.0.0.1:10023"
   std::string policy_context;                 ///< attribute policy_context for the service
   std::optional<std::string> default_action;  ///< of this service only, as written
@@ -173,9 +187,18 @@ struct ListPolicy {
   Maps virtual_alias_maps;          ///< parameter of this name
   Maps virtual_mailbox_maps;        ///< parameter of this name
   Maps rbl_reply_maps;              ///< parameter of this name
+  Maps sender_login_maps;           ///< smtpd_sender_login_maps: who may use a sender's address
+  Networks mx_backup_networks;      ///< permit_mx_backup_networks
+  Maps relay_clientcerts;           ///< fingerprints of certificates that may relay
+  Maps reject_footer_maps;          ///< smtpd_reject_footer_maps
+  bool limits_mx_backup = false;    ///< permit_mx_backup_networks is not empty
+  List maps_rbl;                    ///< reject_maps_rbl: a rule for each zone of maps_rbl_domains
 
   std::string myhostname;              ///< parameter of this name
   std::string myorigin;                ///< parameter of this name
+  std::string mydomain;                ///< parameter of this name
+  std::string bounce_sender;           ///< double_bounce_sender, the local part
+  std::string reject_footer;           ///< smtpd_reject_footer
   std::string recipient_delimiter;     ///< parameter of this name
   std::string null_access_lookup_key;  ///< "<>"
   std::string default_rbl_reply;       ///< parameter of this name
@@ -190,6 +213,7 @@ struct ListPolicy {
   bool reject_unlisted_sender = false;    ///< smtpd_reject_unlisted_sender
   bool access_parents_by_name = true;     ///< smtpd_access_maps in parent_domain_matches_subdomains
   bool allow_untrusted_routing = false;   ///< parameter of this name
+  bool append_dot_mydomain = false;       ///< parameter of this name
   bool swap_bangpath = true;              ///< parameter of this name
   bool allow_percent_hack = true;         ///< parameter of this name
   bool defer_unknown_address = false;     ///< unknown_address_tempfail_action = defer
@@ -210,11 +234,19 @@ struct ListPolicy {
   /// From inet_interfaces and proxy_interfaces. `all` is loopback and sets `own_everywhere`.
   std::vector<IpAddress> own_addresses;
   bool own_everywhere = false;  ///< the address that the client has connected to is ours, too
+  policy::questions::Families families;  ///< inet_protocols: whose addresses of servers count
+
+  /// The longest time of a `sleep` in the lists and in tables that can be read; 0: none.
+  std::chrono::seconds longest_sleep{0};
 
   bool quotes = true;  ///< TableSources::quotes
 
   /// Whether an address is ours. `reached`: the address that the client has connected to.
   bool is_own(const IpAddress& address, const IpAddress& reached) const;
+  /// What completes a domain of one label; "": nothing does.
+  std::string_view appended_domain() const {
+    return append_dot_mydomain ? std::string_view(mydomain) : std::string_view();
+  }
   /// Whether messages may quote the table's contents.
   bool may_quote(const Table& table) const;
   /// A list by kind.

@@ -1,0 +1,420 @@
+// Rules about servers, logins, certificates and time, one evaluation each.
+#include <gtest/gtest.h>
+
+#include "base/text.h"
+#include "dialect/restrictions/evaluate.h"
+#include "dialect/restrictions/footer.h"
+#include "dialect/restrictions/lint_relay.h"
+#include "policy/testing.h"
+
+namespace postern::dialect::restrictions {
+namespace {
+
+using namespace postern::policy::testing;
+using policy::Evidence;
+using policy::Stage;
+using Settings = std::map<std::string, std::string, std::less<>>;
+
+Compiled compiled(Settings settings, Errors errors = Errors::refuse) {
+  settings.emplace("compatibility_level", "3.6");
+  settings.emplace("mynetworks", "10.0.0.0/8");
+  settings.emplace("mydestination", "mx.example.net");
+  settings.emplace("relay_domains", "relay.example");
+  settings.emplace("smtpd_relay_restrictions", "reject_unauth_destination");
+  settings.emplace("myorigin", "example.net");
+  return compile(Parameters(std::move(settings), "mx.example.net"), file_sources(), errors);
+}
+
+/// Judges one recipient. DNS has what `zone` says: "name TYPE" -> records, or {"!"} for a failure.
+class Judged {
+ public:
+  explicit Judged(Settings settings, Errors errors = Errors::refuse)
+      : made_(compiled(std::move(settings), errors)) {
+    for (const Diagnostic& one : made_.diagnostics) {
+      if (one.severity == Diagnostic::Severity::error) ADD_FAILURE() << one.message;
+    }
+    evidence = from_client("192.0.2.7");
+    evidence.session.helo = "client.example.org";
+    evidence.reverse_path = address("ann", "sender.example");
+    recipient("user", "relay.example");
+  }
+
+  void recipient(std::string local, std::string domain) {
+    evidence.candidate =
+        policy::Recipient{.address = address(std::move(local), std::move(domain)), .route = {}};
+  }
+  void login(std::string name) {
+    policy::Authentication identity;
+    identity.username = std::move(name);
+    evidence.session.auth = identity;
+  }
+  void certificate(bool trusted) {
+    evidence.session.tls =
+        policy::Tls{"TLSv1.3", "", policy::ClientCertificate{"alice", "AA:01", "BB:02", trusted}};
+  }
+
+  /// "" or the refusal.
+  std::string reply(Stage stage = Stage::rcpt) {
+    evidence.dns.clear();
+    for (int round = 0; round < 100; ++round) {
+      Evaluated result = evaluate(*made_.policy, evidence, stage, waits.size());
+      if (result.wanted_dns) {
+        asked.push_back(result.wanted_dns->name + " " +
+                        std::string(dns::to_string(result.wanted_dns->type)));
+        evidence.dns.push_back({*result.wanted_dns, answer(asked.back())});
+      } else if (result.wanted_wait) {
+        waits.push_back(*result.wanted_wait);
+      } else {
+        discards = result.discard.has_value();
+        return result.reply.code == 0 ? "" : result.reply.to_string();
+      }
+    }
+    return "too many questions";
+  }
+
+  dns::Answer answer(const std::string& question) const {
+    const auto found = zone.find(question);
+    if (found == zone.end()) return {.status = dns::Status::nx_domain, .records = {}};
+    if (found->second == std::vector<std::string>{"!"}) {
+      return {.status = dns::Status::server_failure, .records = {}};
+    }
+    return {.status = dns::Status::found, .records = found->second};
+  }
+
+  Evidence evidence;
+  std::map<std::string, std::vector<std::string>> zone;
+  std::vector<std::string> asked;
+  std::vector<std::chrono::seconds> waits;
+  bool discards = false;
+
+ private:
+  Compiled made_;
+};
+
+std::string code(const std::string& reply) { return reply.substr(0, reply.find(" <")); }
+
+Judged with_senders(std::string keyword, std::string table) {
+  return Judged({{"smtpd_sender_restrictions", keyword + " " + table}});
+}
+
+// --- servers ---
+
+TEST(ServerTables, MailHostsAreLookedUpInTheOrderOfTheAnswer) {
+  Judged lists = with_senders("check_sender_mx_access",
+                              "inline:{ {second.example = DUNNO} {192.0.2.80 = REJECT host} }");
+  lists.zone = {{"sender.example MX", {"20 first.example", "10 second.example"}},
+                {"first.example A", {"192.0.2.80"}}};
+  EXPECT_EQ(lists.reply(), "554 5.7.1 <ann@sender.example>: Sender address rejected: host");
+  lists.zone["sender.example MX"] = {"10 second.example", "20 first.example"};
+  EXPECT_EQ(lists.reply(), "") << "DUNNO for a host hides later hosts";
+}
+
+TEST(ServerTables, WithoutMxRecordsTheNameStandsIn) {
+  Judged lists = with_senders("check_sender_mx_access", "inline:{ {sender.example = REJECT} }");
+  EXPECT_EQ(code(lists.reply()), "554 5.7.1");
+  lists.zone = {{"sender.example MX", {"0 ."}}};
+  EXPECT_EQ(lists.reply(), "") << "RFC 7505";
+  lists.zone = {{"sender.example MX", {"!"}}};
+  EXPECT_EQ(lists.reply(), "");
+}
+
+TEST(ServerTables, NameServersAreThoseOfTheNearestParent) {
+  Judged lists({{"smtpd_helo_restrictions", "check_helo_ns_access inline:{ns.example=REJECT}"},
+                {"smtpd_helo_required", "yes"}});
+  lists.zone = {{"example.org NS", {"ns.example"}}};
+  EXPECT_EQ(lists.reply(), "554 5.7.1 <client.example.org>: Helo command rejected: Access denied");
+  lists.zone = {{"client.example.org NS", {"!"}}, {"example.org NS", {"ns.example"}}};
+  EXPECT_EQ(lists.reply(), "");
+}
+
+TEST(ServerTables, AddressesHaveNoNameKeysAndAreCut) {
+  Judged lists = with_senders("check_sender_a_access",
+                              "inline:{ {sender.example = REJECT name} {192.0.2 = REJECT net} }");
+  lists.zone = {{"sender.example A", {"192.0.2.80"}}};
+  EXPECT_EQ(lists.reply(), "554 5.7.1 <ann@sender.example>: Sender address rejected: net");
+  lists.zone = {};
+  EXPECT_EQ(lists.reply(), "");
+}
+
+TEST(ServerTables, OkIsAMistakeAndDiscardIsNot) {
+  Judged lists({{"smtpd_sender_restrictions", "check_sender_a_access static:OK"}});
+  lists.zone = {{"sender.example A", {"192.0.2.80"}}};
+  EXPECT_EQ(lists.reply(), "451 4.3.5 Server configuration error");
+  Judged discarding = with_senders("check_sender_a_access", "static:DISCARD");
+  discarding.zone = lists.zone;
+  EXPECT_EQ(discarding.reply(), "");
+  EXPECT_TRUE(discarding.discards);
+}
+
+TEST(ServerTables, LiteralsAreTheirOwnServers) {
+  Judged lists = with_senders("check_sender_mx_access", "inline:{ {198.51.100.9 = REJECT} }");
+  lists.evidence.reverse_path = address("ann", "[198.51.100.9]");
+  EXPECT_EQ(code(lists.reply()), "554 5.7.1");
+  Judged names = with_senders("check_sender_ns_access", "static:REJECT");
+  names.evidence.reverse_path = address("ann", "[198.51.100.9]");
+  EXPECT_EQ(names.reply(), "");
+  EXPECT_TRUE(names.asked.empty());
+}
+
+TEST(ServerTables, TheFamiliesOfInetProtocolsCount) {
+  Judged lists({{"smtpd_sender_restrictions", "check_sender_a_access static:REJECT"},
+                {"inet_protocols", "ipv4"}});
+  lists.zone = {{"sender.example AAAA", {"2001:db8::1"}}};
+  EXPECT_EQ(lists.reply(), "");
+}
+
+TEST(ServerTables, ReplyNamesTheUnverifiedName) {
+  Judged lists(
+      {{"smtpd_client_restrictions", "check_reverse_client_hostname_a_access static:REJECT"}});
+  lists.zone = {{"7.2.0.192.in-addr.arpa PTR", {"claims.example"}},
+                {"claims.example A", {"198.51.100.1"}}};
+  EXPECT_EQ(lists.reply(),
+            "554 5.7.1 <claims.example>: Unverified Client host rejected: Access denied");
+}
+
+// --- logins ---
+
+TEST(SenderOwners, DecideWhoMayUseAnAddress) {
+  const std::string owners = "inline:{ {shop@sender.example = ann, ben} {@own.example = cleo} }";
+  struct Case {
+    const char* keyword;
+    const char* login;
+    const char* sender;
+    const char* reply;
+  };
+  const Case cases[] = {
+      {"reject_sender_login_mismatch", "ANN", "shop@sender.example", ""},
+      {"reject_sender_login_mismatch", "dora", "shop@sender.example", "553 5.7.1"},
+      {"reject_sender_login_mismatch", "dora", "free@sender.example", "553 5.7.1"},
+      {"reject_sender_login_mismatch", "", "shop@sender.example", "553 5.7.1"},
+      {"reject_sender_login_mismatch", "", "free@sender.example", ""},
+      {"reject_authenticated_sender_login_mismatch", "", "shop@sender.example", ""},
+      {"reject_authenticated_sender_login_mismatch", "dora", "x@own.example", "553 5.7.1"},
+      {"reject_unauthenticated_sender_login_mismatch", "dora", "x@own.example", ""},
+      {"reject_unauthenticated_sender_login_mismatch", "", "x@own.example", "553 5.7.1"},
+      {"reject_known_sender_login_mismatch", "dora", "free@sender.example", ""},
+      {"reject_known_sender_login_mismatch", "dora", "x@own.example", "553 5.7.1"},
+      {"reject_known_sender_login_mismatch", "cleo", "x@own.example", ""},
+      {"reject_known_sender_login_mismatch", "dora", "x@sub.own.example", ""},
+  };
+  for (const Case& one : cases) {
+    Judged lists({{"smtpd_sender_restrictions", one.keyword}, {"smtpd_sender_login_maps", owners}});
+    const std::string_view sender = one.sender;
+    const std::size_t at = sender.find('@');
+    lists.evidence.reverse_path =
+        address(std::string(sender.substr(0, at)), std::string(sender.substr(at + 1)));
+    if (*one.login != '\0') lists.login(one.login);
+    EXPECT_EQ(code(lists.reply()), one.reply) << one.keyword << ' ' << one.login << ' ' << sender;
+  }
+}
+
+TEST(SenderOwners, AreNotAskedWithoutAuthOrSender) {
+  Settings settings{{"smtpd_sender_restrictions", "reject_sender_login_mismatch"},
+                    {"smtpd_sender_login_maps", "static:ann"}};
+  Judged null(settings);
+  null.evidence.reverse_path.reset();
+  EXPECT_EQ(null.reply(), "");
+  settings["smtpd_sasl_auth_enable"] = "no";
+  EXPECT_EQ(Judged(settings).reply(), "");
+}
+
+TEST(SenderOwners, TroubleWithATableIsTemporary) {
+  Judged lists({{"smtpd_sender_restrictions", "reject_sender_login_mismatch"},
+                {"smtpd_sender_login_maps", "hash:/nonexistent/owners"}},
+               Errors::defer);
+  EXPECT_EQ(lists.reply(), "451 4.3.0 <ann@sender.example>: Temporary lookup failure");
+}
+
+TEST(SenderOwners, ClassOfTheKeywordsNameIsIgnored) {
+  Judged lists({{"smtpd_restriction_classes", "reject_sender_login_mismatch"},
+                {"reject_sender_login_mismatch", "permit"},
+                {"smtpd_sender_restrictions", "reject_sender_login_mismatch, reject"}});
+  EXPECT_EQ(code(lists.reply()), "554 5.7.1");
+}
+
+TEST(SaslTable, LooksTheWholeLoginUp) {
+  Judged lists(
+      {{"smtpd_recipient_restrictions", "check_sasl_access inline:{ {ann = 550 5.1.1 gone} }"}});
+  EXPECT_EQ(lists.reply(), "");
+  lists.login("Ann");
+  EXPECT_EQ(lists.reply(), "550 5.0.0 <Ann>: SASL login name rejected: gone");
+  lists.login("ann@example.org");
+  EXPECT_EQ(lists.reply(), "");
+}
+
+// --- certificates ---
+
+TEST(Certificates, OfRelayClientcertsMayRelay) {
+  Judged lists({{"smtpd_relay_restrictions", "permit_tls_clientcerts, reject_unauth_destination"},
+                {"relay_clientcerts", "inline:{ {bb:02 = x} }"}});
+  lists.recipient("x", "foreign.example");
+  EXPECT_EQ(code(lists.reply()), "554 5.7.1");
+  lists.certificate(false);
+  EXPECT_EQ(lists.reply(), "") << "the key is listed";
+}
+
+TEST(Certificates, ThatAreTrustedMayRelay) {
+  Judged lists(
+      {{"smtpd_relay_restrictions", "permit_tls_all_clientcerts, reject_unauth_destination"}});
+  lists.recipient("x", "foreign.example");
+  lists.certificate(false);
+  EXPECT_EQ(code(lists.reply()), "554 5.7.1");
+  lists.certificate(true);
+  EXPECT_EQ(lists.reply(), "");
+}
+
+TEST(Certificates, AreLookedUpInTheOrderThatTheRuleSays) {
+  const std::string table = "inline:{ {AA:01 = DUNNO} {BB:02 = REJECT key} }";
+  Judged lists({{"smtpd_recipient_restrictions", "check_ccert_access " + table}});
+  EXPECT_EQ(lists.reply(), "");
+  lists.certificate(false);
+  EXPECT_EQ(lists.reply(), "554 5.7.1 <alice>: Client certificate rejected: key");
+  Judged ordered({{"smtpd_recipient_restrictions",
+                   "check_ccert_access { " + table + ", { search_order = cert_fingerprint } }"}});
+  ordered.certificate(false);
+  EXPECT_EQ(ordered.reply(), "");
+  Judged unknown({{"smtpd_recipient_restrictions",
+                   "check_ccert_access { " + table + ", { search_order = subject } }"}},
+                 Errors::defer);
+  unknown.certificate(false);
+  EXPECT_EQ(unknown.reply(), "451 4.3.5 Server configuration error");
+}
+
+TEST(Certificates, OfAnybodyOpenTheRelay) {
+  const auto open = [](std::string listed) {
+    const Compiled made =
+        compiled({{"smtpd_relay_restrictions", "permit_tls_clientcerts, reject_unauth_destination"},
+                  {"relay_clientcerts", std::move(listed)}});
+    return judge_relay(*made.policy).open;
+  };
+  EXPECT_EQ(open("inline:{ {AA:01 = x} }"), OpenRelay::no);
+  EXPECT_EQ(open("static:x"), OpenRelay::yes);
+}
+
+// --- time, backup mail hosts, and older words ---
+
+TEST(Sleep, WaitsAtEachRuleOfACommand) {
+  Judged lists({{"smtpd_recipient_restrictions", "sleep 2, warn_if_reject sleep 1, reject"}});
+  EXPECT_EQ(code(lists.reply()), "554 5.7.1");
+  EXPECT_EQ(lists.waits, (std::vector{std::chrono::seconds(2), std::chrono::seconds(1)}));
+}
+
+TEST(Sleep, TakesDigitsOnly) {
+  for (const std::string words : {"sleep -1", "sleep 2s", "sleep", "sleep 100000000"}) {
+    Judged lists({{"smtpd_recipient_restrictions", words + ", permit"}}, Errors::defer);
+    EXPECT_EQ(lists.reply(), "451 4.3.5 Server configuration error") << words;
+  }
+}
+
+TEST(Sleep, IsNotRepeatedForWhatAnEarlierCommandDeferred) {
+  Judged lists({{"smtpd_delay_reject", "no"}, {"smtpd_client_restrictions", "sleep 1"}});
+  EXPECT_EQ(lists.reply(), "");
+  EXPECT_TRUE(lists.waits.empty());
+  EXPECT_EQ(lists.reply(Stage::connect), "");
+  EXPECT_EQ(lists.waits.size(), 1u);
+}
+
+Judged backup(std::string networks = "") {
+  Judged lists({{"smtpd_relay_restrictions", "permit_mx_backup, reject_unauth_destination"},
+                {"proxy_interfaces", "203.0.113.25"},
+                {"permit_mx_backup_networks", std::move(networks)}});
+  lists.recipient("z", "back.example");
+  lists.zone = {{"mx1.example A", {"198.51.100.20"}}, {"us.example A", {"203.0.113.25"}}};
+  return lists;
+}
+
+TEST(MxBackup, PermitsDomainsThatNameThisServerSecond) {
+  Judged lists = backup();
+  lists.zone["back.example MX"] = {"20 mx.example.net", "10 mx1.example"};
+  EXPECT_EQ(lists.reply(), "");
+  lists.zone["back.example MX"] = {"10 mx1.example", "20 us.example"};
+  EXPECT_EQ(lists.reply(), "") << "by its address";
+  lists.zone["back.example MX"] = {"10 mx1.example", "10 mx.example.net"};
+  EXPECT_EQ(code(lists.reply()), "554 5.7.1") << "among the first";
+  lists.zone["back.example MX"] = {"10 mx1.example", "20 mx2.example"};
+  EXPECT_EQ(code(lists.reply()), "450 4.4.4") << "mx2.example has no address";
+  lists.zone["back.example MX"] = {"!"};
+  EXPECT_EQ(code(lists.reply()), "450 4.4.4");
+  lists.zone.erase("back.example MX");
+  EXPECT_EQ(code(lists.reply()), "554 5.7.1");
+}
+
+TEST(MxBackup, WantsAllFirstHostsInTheNetworks) {
+  Judged lists = backup("198.51.100.0/24");
+  lists.zone["back.example MX"] = {"10 mx1.example", "20 mx.example.net"};
+  EXPECT_EQ(lists.reply(), "");
+  lists.zone["mx1.example A"] = {"198.51.100.20", "203.0.113.9"};
+  EXPECT_EQ(code(lists.reply()), "554 5.7.1");
+}
+
+TEST(MapsRbl, AsksEachZone) {
+  Judged lists({{"smtpd_client_restrictions", "reject_maps_rbl"},
+                {"maps_rbl_domains", "a.example, b.example=127.0.0.2"}});
+  EXPECT_EQ(lists.reply(), "");
+  lists.zone = {{"7.2.0.192.b.example A", {"127.0.0.2"}}};
+  EXPECT_EQ(code(lists.reply()).substr(0, 9), "554 5.7.1");
+}
+
+TEST(NakedAddress, IsPermittedAsHelo) {
+  Judged lists({{"smtpd_helo_restrictions", "permit_naked_ip_address, reject"},
+                {"smtpd_helo_required", "yes"}});
+  EXPECT_EQ(code(lists.reply()), "554 5.7.1");
+  lists.evidence.session.helo = "192.0.2.7";
+  EXPECT_EQ(lists.reply(), "");
+  lists.evidence.session.helo = "192.0.2.777";
+  EXPECT_EQ(code(lists.reply()), "501 5.5.2");
+}
+
+// --- parameters ---
+
+TEST(AppendDot, CompletesDomainsOfOneLabel) {
+  Settings settings{{"mydomain", "example.net"},
+                    {"relay_domains", "short.example.net"},
+                    {"smtpd_recipient_restrictions",
+                     "check_recipient_access inline:{ {x@short = 450 4.7.1 as written} }"}};
+  Judged as_it_is(settings);
+  as_it_is.recipient("a", "short");
+  EXPECT_EQ(code(as_it_is.reply()), "554 5.7.1");
+  settings["append_dot_mydomain"] = "yes";
+  Judged completes(settings);
+  completes.recipient("a", "short");
+  EXPECT_EQ(completes.reply(), "");
+  completes.recipient("x", "short");
+  EXPECT_EQ(code(completes.reply()), "450 4.7.1");
+}
+
+TEST(OwnMailboxes, ExistInLocalDomains) {
+  Judged lists(
+      {{"local_recipient_maps", "inline:{ {ann = x} }"}, {"double_bounce_sender", "bounced"}});
+  for (const std::string name : {"ann", "postmaster", "Mailer-Daemon", "bounced"}) {
+    lists.recipient(name, "mx.example.net");
+    EXPECT_EQ(lists.reply(), "") << name;
+  }
+  lists.recipient("bob", "mx.example.net");
+  EXPECT_EQ(code(lists.reply()), "550 5.1.1");
+}
+
+TEST(VirtualAliases, ThatCannotBeReadDeferLocalRecipients) {
+  Judged lists({{"virtual_alias_maps", "hash:/nonexistent/t"},
+                {"virtual_alias_domains", "alias.example"},
+                {"local_recipient_maps", ""}},
+               Errors::defer);
+  lists.recipient("ann", "mx.example.net");
+  EXPECT_EQ(code(lists.reply()), "451 4.3.0");
+}
+
+TEST(RejectFooter, IsJoinedOrALineOfItsOwn) {
+  const Compiled made = compiled({});
+  policy::SessionFacts session;
+  session.client_ip = *IpAddress::parse("192.0.2.7");
+  const smtp::Reply reply{.code = 554, .enhanced = {5, 7, 1}, .text = "no"};
+  EXPECT_EQ(with_footer(reply, "\\c. See ${server_name}", *made.policy, session).to_wire(),
+            "554 5.7.1 no. See mx.example.net\r\n");
+  EXPECT_EQ(
+      with_footer(reply, "from $client_address\\nmore$other", *made.policy, session).to_wire(),
+      "554-5.7.1 no\r\n554-5.7.1 from 192.0.2.7\r\n554 5.7.1 more\r\n");
+  EXPECT_EQ(footer_of(made.policy), nullptr);
+}
+
+}  // namespace
+}  // namespace postern::dialect::restrictions
