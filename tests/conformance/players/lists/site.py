@@ -26,21 +26,11 @@ OUT_OF_THE_WAY = {
 }
 # Parameters that are not about lists: those of the listener, or of features that Postern does not
 # have. They are not written into [restrictions].
-LISTENERS = frozenset("""smtpd_tls_security_level smtpd_tls_auth_only smtpd_tls_ask_ccert smtpd_tls_req_ccert smtpd_tls_cert_file smtpd_tls_key_file
-    smtpd_forbid_unauth_pipelining""".split())
-ELSEWHERE = LISTENERS | frozenset("""alias_database allow_min_user append_at_myorigin append_dot_mydomain broken_sasl_auth_clients
+LISTENERS = frozenset("""smtpd_tls_security_level smtpd_tls_auth_only smtpd_tls_ask_ccert smtpd_tls_req_ccert smtpd_tls_CAfile smtpd_tls_CApath
+    smtpd_tls_ccert_verifydepth smtpd_tls_fingerprint_digest smtpd_tls_cert_file smtpd_tls_key_file smtpd_forbid_unauth_pipelining""".split())
+ELSEWHERE = LISTENERS | frozenset("""alias_database allow_min_user append_at_myorigin broken_sasl_auth_clients
     smtpd_discard_ehlo_keywords smtpd_sasl_security_options smtpd_sasl_tls_security_options smtputf8_enable strict_rfc821_envelopes""".split())
 LISTENER = {"proxy_protocol": "required", "proxy_from": ["127.0.0.0/8"]}
-
-
-def not_mapped(parameters):
-    """Why a server of ours cannot stand for these parameters of a listener, None when it can.
-
-    Asking for a certificate (smtpd_tls_ask_ccert) changes no reply by itself, and where TLS may be left out Postfix takes a required one as asked for.
-    """
-    if parameters.get("smtpd_tls_req_ccert") == "yes" and parameters.get("smtpd_tls_security_level") == "encrypt":
-        return "smtpd_tls_req_ccert = yes: no listener of Postern asks for client certificates"
-    return None
 
 
 class Tools:
@@ -101,11 +91,22 @@ class Site:
         listener = {"tls": tls, "auth_without_tls": parameters.get("smtpd_tls_auth_only") != "yes"}
         if tls != "none":
             listener.update(certificate=certificates.path("server.pem"), key=certificates.path("server.key"))
+            listener.update(self.client_certificates(parameters))
         if parameters.get("smtpd_forbid_unauth_pipelining") == "yes":
             listener["reject_unauth_pipelining"] = True
         restrictions = {name: value for name, value in parameters.items() if name not in ELSEWHERE}
         own = {"server": {"hostname": expand(parameters["myhostname"], parameters)}, "listener": [listener], "restrictions": restrictions}
         return instance.merge(self.surroundings(), own)
+
+    def client_certificates(self, parameters):
+        """The keys of a listener with TLS for what the case says about client certificates; the suite's CA is trusted unless it names another."""
+        required = parameters.get("smtpd_tls_req_ccert") == "yes"
+        if parameters.get("smtpd_tls_ask_ccert") != "yes" and not (required and parameters["smtpd_tls_security_level"] == "encrypt"):
+            return {}
+        keys = {"client_certificate": "require" if required else "ask", "client_ca": parameters.get("smtpd_tls_CAfile", self.tools.certificates.path("ca.pem"))}
+        if "smtpd_tls_fingerprint_digest" in parameters:
+            keys["client_fingerprint_digest"] = parameters["smtpd_tls_fingerprint_digest"]
+        return keys
 
     # ------------------------------------------------------------ the server
     def make(self, settings):
