@@ -116,6 +116,9 @@ Result<void> UnboundContext::set_up(const UnboundContextOptions& options) {
       {"outgoing-range:", fmt::format("{}", 2 * options.lookups)},
       {"num-queries-per-thread:", fmt::format("{}", 4 * options.lookups)},
       {"infra-cache-max-rtt:", "2000"},
+      // Records in the order of the answer, on which check_*_mx_access depends. The relay
+      // shuffles hosts of equal preference itself (RFC 5321 §5.1).
+      {"rrset-roundrobin:", "no"},
       {"use-syslog:", "no"},
   };
   for (const auto& [option, value] : settings)

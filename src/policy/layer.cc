@@ -225,10 +225,13 @@ void merge(const LayerEntry& entry, Ruling ruling, std::size_t first_step, Evide
   }
   Verdict& verdict = ruling.verdict;
   if (verdict.refuses()) {
+    // The recipient is refused; the message is discarded all the same if others are accepted.
+    std::erase_if(ruling.effects,
+                  [](const Effect& one) { return !std::holds_alternative<Discard>(one.what); });
     if (!shadow) decision.reply = std::move(verdict.reply);
-    return;
+  } else {
+    add_hold(ruling, decision.steps, first_step);
   }
-  add_hold(ruling, decision.steps, first_step);
   for (Effect& effect : ruling.effects) {
     const bool noteworthy = is_noteworthy(effect);
     if (!shadow && !apply(effect, evidence, decision)) continue;

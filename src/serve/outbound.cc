@@ -1,5 +1,6 @@
 #include "serve/outbound.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -155,49 +156,65 @@ void Outbound::measure_postmaster() {
   boost::asio::co_spawn(loop_, measure(*this), boost::asio::detached);
 }
 
-/// Any client may send ETRN: a destination's messages are searched once a minute, whichever domains
-/// are named, and one destination at a time.
+/// Any client may send ETRN: in a minute a destination's messages are searched for ten domains at
+/// most, and one search runs at a time.
 gateway::MessageSink::QueueRun Outbound::run_queue(std::string domain,
                                                    spool::Destination destination) {
   using QueueRun = gateway::MessageSink::QueueRun;
   constexpr std::chrono::minutes rest{1};
   constexpr std::size_t most_destinations = 1000;
-  constexpr std::size_t most_messages = 100'000;
+  constexpr std::size_t most_domains = 10;
+  constexpr std::size_t most_waiting = 100;
   const auto now = std::chrono::steady_clock::now();
   {
     const std::lock_guard lock(flushes_mutex_);
     const auto is_over = [&](const auto& one) { return now - one.second.begun >= rest; };
     if (flushes_.size() >= most_destinations) std::erase_if(flushes_, is_over);
-    const auto last = flushes_.find(destination);
-    if (last != flushes_.end() && !is_over(*last)) {
-      return last->second.domain == domain ? QueueRun::recent : QueueRun::cannot;
+    if (flushes_.size() >= most_destinations) return QueueRun::cannot;
+    Flush& flush = flushes_[destination];
+    if (now - flush.begun >= rest) flush = {.domains = {}, .begun = now};
+    if (std::ranges::find(flush.domains, domain) != flush.domains.end()) return QueueRun::recent;
+    if (flush.domains.size() >= most_domains || waiting_.size() >= most_waiting) {
+      return QueueRun::cannot;
     }
-    if (flushing_ || flushes_.size() >= most_destinations) return QueueRun::cannot;
-    flushing_ = true;
-    flushes_.insert_or_assign(destination, Flush{domain, now});
+    flush.domains.push_back(domain);
+    waiting_.emplace_back(std::move(destination), std::move(domain));
+    if (std::exchange(flushing_, true)) return QueueRun::started;
   }
-  auto work = [this, domain, destination = std::move(destination)]() -> Result<std::size_t> {
-    QueueHooks told = hooks();
-    told.stopping = [this] { return draining_.load(); };
-    return retry_domain(rooms_.spool, told, destination, domain, most_messages);
-  };
-  auto flush = [](Outbound& self, auto job, std::string name) -> Task<void> {
-    // Runs however the job ends; its exceptions are thrown here.
-    const std::shared_ptr<void> over(nullptr, [&self](void*) {
-      const std::lock_guard lock(self.flushes_mutex_);
-      self.flushing_ = false;
-    });
-    const auto ran = co_await self.disk_.run(std::move(job));
-    const Error* trouble = !ran ? &ran.error() : !*ran ? &ran->error() : nullptr;
-    if (trouble != nullptr) {
-      telemetry::log::warning("queue.etrn").field("name", name).field("error", trouble->message);
-    } else {
-      telemetry::log::info("queue.etrn").field("name", name).field("count", **ran);
-    }
-  };
-  boost::asio::co_spawn(loop_, flush(*this, std::move(work), std::move(domain)),
-                        boost::asio::detached);
+  boost::asio::co_spawn(loop_, flush_waiting(), boost::asio::detached);
   return QueueRun::started;
+}
+
+Task<void> Outbound::flush_waiting() {
+  constexpr std::size_t most_messages = 100'000;
+  try {
+    for (;;) {
+      std::pair<spool::Destination, std::string> next;
+      {
+        const std::lock_guard lock(flushes_mutex_);
+        flushing_ = !waiting_.empty() && !draining_;
+        if (!flushing_) co_return;
+        next = std::move(waiting_.front());
+        waiting_.pop_front();
+      }
+      const std::string name = next.second;
+      const auto ran = co_await disk_.run([this, next = std::move(next)]() -> Result<std::size_t> {
+        QueueHooks told = hooks();
+        told.stopping = [this] { return draining_.load(); };
+        return retry_domain(rooms_.spool, told, next.first, next.second, most_messages);
+      });
+      const Error* trouble = !ran ? &ran.error() : !*ran ? &ran->error() : nullptr;
+      if (trouble != nullptr) {
+        telemetry::log::warning("queue.etrn").field("name", name).field("error", trouble->message);
+      } else {
+        telemetry::log::info("queue.etrn").field("name", name).field("count", **ran);
+      }
+    }
+  } catch (...) {
+    const std::lock_guard lock(flushes_mutex_);
+    flushing_ = false;
+    throw;
+  }
 }
 
 QueueHooks Outbound::hooks() {

@@ -3,11 +3,14 @@
 
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "admin/publisher.h"
 #include "base/shared_pointer.h"
@@ -68,6 +71,7 @@ class Outbound {
   Task<Result<std::size_t>> running();
   void measure_postmaster();
   gateway::MessageSink::QueueRun run_queue(std::string domain, spool::Destination destination);
+  Task<void> flush_waiting();
 
   Rooms rooms_;
   net::WorkPool disk_;
@@ -85,13 +89,14 @@ class Outbound {
   net::WorkPool folder_disk_;
   std::thread thread_;
   struct Flush {
-    std::string domain;
-    std::chrono::steady_clock::time_point begun;
+    std::vector<std::string> domains;
+    std::chrono::steady_clock::time_point begun;  ///< of the first one
   };
-  std::mutex flushes_mutex_;  ///< guards the next two members
-  /// Destinations whose messages ETRN made due, with the domain and the time.
+  std::mutex flushes_mutex_;  ///< guards the next three members
+  /// Destinations whose messages ETRN made due, with the domains that were named.
   std::map<spool::Destination, Flush> flushes_;
-  bool flushing_ = false;  ///< a flush is running
+  std::deque<std::pair<spool::Destination, std::string>> waiting_;  ///< flushes to come
+  bool flushing_ = false;                                           ///< a flush is running
   std::atomic<bool> draining_{false};
 };
 

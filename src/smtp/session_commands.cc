@@ -352,13 +352,14 @@ std::optional<Event> ServerSession::State::etrn(std::string_view argument) {
     return std::nullopt;
   }
   if (argument.starts_with('@') || argument.starts_with('#')) argument.remove_prefix(1);
-  auto domain = mail::Domain::parse(argument);
-  if (!domain) {
+  // A domain or an address literal, as after the @ of a mailbox.
+  auto mailbox = mail::parse_mailbox(std::string("etrn@").append(argument), mail::Utf8::refused);
+  if (!mailbox || mailbox->local_part != "etrn") {
     say(ProtocolError::syntax, 501, {}, "the argument of ETRN is not a domain");
     return std::nullopt;
   }
   asked = Asked::vrfy;
-  return Etrn{domain->text()};
+  return Etrn{std::move(mailbox->domain)};
 }
 
 std::optional<Event> ServerSession::State::reset(std::string_view argument) {

@@ -269,13 +269,11 @@ Evaluated evaluate(const ListPolicy& policy, const policy::Evidence& evidence, S
       break;
     }
   }
-  // A reason to defer from before a DISCARD prevails: the message is not discarded.
+  // A reason to defer from before a DISCARD prevails for this recipient.
   if (!result.wanted_service) result.wanted_service = context.replies().wanted();
   const bool asked =
       result.wanted_service || context.answers().wanted() || result.wanted_wait.has_value();
-  if (result.discard && !asked && result.reply.code == 0 && !settle(context)) {
-    result.discard.reset();
-  }
+  if (result.discard && !asked && result.reply.code == 0) settle(context);
   if (context.answers().wanted() && !result.wanted_service) {
     result.wanted_dns = context.answers().wanted();
   }

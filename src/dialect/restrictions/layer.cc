@@ -155,16 +155,17 @@ Task<Ruling> RestrictionsLayer::judge(Stage stage, Inquiry& inquiry,
   const Rule* const permitting_rule = by != nullptr ? by->rule : nullptr;
   std::string why(by != nullptr ? by->detail() : "no list refuses");
   note_steps(stage, result, steps);
-  if (result.reply.code != 0) {
-    co_return policy::refuse(result.reply.code, result.reply.enhanced, result.reply.text);
-  }
-  Ruling ruling(policy::pass_on());
-  if (result.trusted_client) {
-    ruling.effects.push_back(effect_of(policy::TrustClient{}, result.trusted_by, {}));
-  }
+  const bool refuses = result.reply.code != 0;
+  Ruling ruling(refuses
+                    ? policy::refuse(result.reply.code, result.reply.enhanced, result.reply.text)
+                    : policy::pass_on());
   if (result.discard) {
     ruling.effects.push_back(
         effect_of(policy::Discard{}, result.discarded_by, std::move(*result.discard)));
+  }
+  if (refuses) co_return ruling;
+  if (result.trusted_client) {
+    ruling.effects.push_back(effect_of(policy::TrustClient{}, result.trusted_by, {}));
   }
   if (stage == Stage::rcpt) {
     std::optional<Grant> grant;

@@ -104,8 +104,9 @@ class Site:
         if parameters.get("smtpd_tls_ask_ccert") != "yes" and not (required and parameters["smtpd_tls_security_level"] == "encrypt"):
             return {}
         keys = {"client_certificate": "require" if required else "ask", "client_ca": parameters.get("smtpd_tls_CAfile", self.tools.certificates.path("ca.pem"))}
-        if "smtpd_tls_fingerprint_digest" in parameters:
-            keys["client_fingerprint_digest"] = parameters["smtpd_tls_fingerprint_digest"]
+        old = float(parameters.get("compatibility_level", "3.6")) < 3.6  # the default was MD5 then, as the importer knows
+        if old or "smtpd_tls_fingerprint_digest" in parameters:
+            keys["client_fingerprint_digest"] = parameters.get("smtpd_tls_fingerprint_digest", "md5")
         return keys
 
     # ------------------------------------------------------------ the server
