@@ -202,6 +202,12 @@ class Matching(unittest.TestCase):
         self.assertEqual(pending.reasons("relay", {"mtasts", "other"}), ["outbound relay: MTA-STS"])
         self.assertEqual(pending.reasons("messages", {"browser"}), [])
 
+    def test_disputed_cases_have_their_reason(self):
+        headings = (HERE.parent.parent / "docs/disputed-cases.md").read_text(encoding="utf-8")
+        for (suite, case), heading in pending.DISPUTED.items():
+            self.assertIn("\n## %s\n" % heading, headings)
+            self.assertIn("`%s` of the `%s` suite" % (case, suite), headings)
+
 
 class Comparison(unittest.TestCase):
     def test_every_field_of_a_payload_can_differ(self):

@@ -31,6 +31,9 @@ class Report:
     def count(self, result):
         return sum(1 for r in self.results if r[1] == result)
 
+    def ids(self, result):
+        return {r[0].id for r in self.results if r[1] == result}
+
     def summary(self):
         return "%d passed, %d failed, %d skipped" % (self.count("passed"), self.count("failed"), self.count("skipped"))
 
