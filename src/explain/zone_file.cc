@@ -170,7 +170,7 @@ class ZoneReader {
       const Result<IpAddress> address = IpAddress::parse(data[0]);
       if (!address) return tl::unexpected(address.error());
       record = data[0];
-    } else if ((type == "CNAME" || type == "PTR") && data.size() == 1) {
+    } else if ((type == "CNAME" || type == "NS" || type == "PTR") && data.size() == 1) {
       record = complete(data[0]);
     } else if (type == "MX" && data.size() == 2 && parse_number(data[0])) {
       json::array pair;
@@ -183,7 +183,7 @@ class ZoneReader {
     } else if (!dns::is_record_type(type)) {
       return fail(Fault::malformed, "there is no record type " + printable(type, 64));
     } else {
-      return {};  // SOA, NS and the like are never queried
+      return {};  // SOA and the like are never queried
     }
     json::value& name = zone_[owner_];
     if (!name.is_object()) name.emplace_object();
