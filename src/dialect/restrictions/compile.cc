@@ -38,13 +38,6 @@ std::string_view keyword_of_bare_table(std::string_view parameter) {
   return "";
 }
 
-/// Whether the keyword is one that is not carried and takes an argument.
-bool takes_word_elsewhere(std::string_view word) {
-  const std::string name = lower(word);
-  if (!is_known_elsewhere(name)) return false;
-  return name.starts_with("check_") && name.ends_with("_access");
-}
-
 /// The argument of a keyword, in an error.
 std::string_view argument_of(Takes takes) {
   switch (takes) {
@@ -421,10 +414,7 @@ class Compiler {
     }
     rule.keyword = find_keyword(word.text);
     if (rule.keyword == nullptr) {
-      const bool more = i + 1 < words.size() && takes_word_elsewhere(word.text);
-      rule = unknown(std::move(rule), word.text);
-      if (more) rule.words += " " + words[++i].text;
-      return rule;
+      return unknown(std::move(rule), word.text);
     }
     rule.code = code_of(*rule.keyword, policy_);
     if (rule.keyword->takes == Takes::nothing) return rule;

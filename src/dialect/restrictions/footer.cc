@@ -3,6 +3,7 @@
 #include <ctime>
 
 #include "base/text.h"
+#include "dialect/restrictions/reply_template.h"
 
 namespace postern::dialect::restrictions {
 
@@ -19,30 +20,6 @@ std::string value_of(std::string_view name, const ListPolicy& policy,
   char text[64] = {};
   if (localtime_r(&now, &local) == nullptr) return {};
   return std::string(text, std::strftime(text, sizeof text, "%b %d %H:%M:%S", &local));
-}
-
-std::string expanded(std::string_view text, const ListPolicy& policy,
-                     const policy::SessionFacts& session) {
-  std::string out;
-  while (!text.empty()) {
-    const std::size_t dollar = text.find('$');
-    out += text.substr(0, dollar);
-    if (dollar == std::string_view::npos) break;
-    text.remove_prefix(dollar + 1);
-    if (text.starts_with('$')) {
-      out += '$';
-      text.remove_prefix(1);
-      continue;
-    }
-    const char close = text.starts_with('{') ? '}' : text.starts_with('(') ? ')' : '\0';
-    if (close != '\0') text.remove_prefix(1);
-    std::size_t end = 0;
-    while (end < text.size() && (is_alnum(text[end]) || text[end] == '_')) ++end;
-    out += value_of(text.substr(0, end), policy, session);
-    text.remove_prefix(end);
-    if (close != '\0' && text.starts_with(close)) text.remove_prefix(1);
-  }
-  return out;
 }
 
 class Footer final : public policy::ReplyRewriter {
@@ -82,9 +59,10 @@ smtp::Reply with_footer(smtp::Reply reply, std::string_view footer, const ListPo
   const bool joins = footer.starts_with("\\c");
   if (joins) footer.remove_prefix(2);
   std::string text = joins ? "" : "\n";
+  const auto value = [&](std::string_view name) { return value_of(name, policy, session); };
   while (!footer.empty()) {
     const std::size_t line = footer.find("\\n");
-    text += printable(expanded(footer.substr(0, line), policy, session), 400);
+    text += printable(fill_template(footer.substr(0, line), value), 400);
     if (line == std::string_view::npos) break;
     text += '\n';
     footer.remove_prefix(line + 2);

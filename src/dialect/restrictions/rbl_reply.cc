@@ -1,6 +1,7 @@
 #include "dialect/restrictions/rbl_reply.h"
 
 #include "base/text.h"
+#include "dialect/restrictions/reply_template.h"
 
 namespace postern::dialect::restrictions {
 
@@ -38,48 +39,6 @@ struct Attributes {
     if (name == "recipient_domain") return recipient != nullptr ? recipient->domain : "";
     return {};
   }
-
-  /// `$n ${n} ${n?text} ${n:text}`; the text may contain more of them.
-  std::string expand(std::string_view text) const {
-    std::string out;
-    while (!text.empty()) {
-      const std::size_t dollar = text.find('$');
-      out += text.substr(0, dollar);
-      if (dollar == std::string_view::npos) break;
-      text.remove_prefix(dollar + 1);
-      if (text.starts_with('$')) {
-        out += '$';
-        text.remove_prefix(1);
-      } else if (text.starts_with('{') || text.starts_with('(')) {
-        out += braced(text);
-      } else {
-        std::size_t end = 0;
-        while (end < text.size() && (is_alnum(text[end]) || text[end] == '_')) ++end;
-        out += value(text.substr(0, end));
-        text.remove_prefix(end);
-      }
-    }
-    return out;
-  }
-
-  /// Removes a leading `{...}` from `text` and returns its contents.
-  std::string braced(std::string_view& text) const {
-    const char open = text.front();
-    const char close = open == '{' ? '}' : ')';
-    std::size_t depth = 0;
-    std::size_t end = 0;
-    for (; end < text.size(); ++end) {
-      depth += text[end] == open ? 1u : 0u;
-      if (text[end] == close && --depth == 0) break;
-    }
-    const std::string_view inner = text.substr(1, end - 1);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    const std::size_t split = inner.find_first_of("?:");
-    const std::string found = value(inner.substr(0, split));
-    if (split == std::string_view::npos) return found;
-    const bool wanted = (inner[split] == '?') == !found.empty();
-    return wanted ? expand(inner.substr(split + 1)) : std::string();
-  }
 };
 
 }  // namespace
@@ -89,7 +48,9 @@ RblReply rbl_reply(Context& context, const Rule& rule, std::string_view what, st
   const Found own = context.policy().rbl_reply_maps.find({rule.zone->text()}, &context.replies());
   const std::string& chosen =
       own.status == Found::Status::found ? own.value : context.policy().default_rbl_reply;
-  const std::string text = Attributes{context, rule, what, kind, reason}.expand(chosen);
+  const Attributes attributes{context, rule, what, kind, reason};
+  const std::string text =
+      fill_template(chosen, [&](std::string_view name) { return attributes.value(name); });
   const bool well_formed = text.size() > 4 && (text[0] == '4' || text[0] == '5') &&
                            is_digit(text[1]) && is_digit(text[2]) && text[3] == ' ';
   if (!well_formed) {  // Postfix's reply for a template without a code
