@@ -506,7 +506,9 @@ mail::Mailbox Transaction::completed(mail::Mailbox address) const {
 }
 
 bool Transaction::is_incomplete(const mail::Mailbox& address) const {
-  return completed(address).domain != address.domain;
+  // completed() copies; most addresses need no look at what is appended.
+  return address.domain.empty() ||
+         (!settings_->appended_domain.empty() && completed(address).domain != address.domain);
 }
 
 bool Transaction::has_incomplete_addresses() const {
