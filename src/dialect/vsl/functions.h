@@ -23,8 +23,8 @@ Value value_of(const json::value& value);
 /// logs and records can hold it.
 std::string readable(std::string_view text);
 
-/// The whole message as the rules left it. Throws a sentence before it is received, or if it was
-/// not kept.
+/// The whole message as the rules left it; before it is received, the fields that rules added.
+/// Throws a sentence if it was not kept.
 std::string message_text(Context& context);
 
 }  // namespace postern::dialect::vsl

@@ -164,6 +164,7 @@ std::string type_word(Value value) { return std::string(type_of(value)); }
 
 Task<void> write_message(Call& call, std::string folder, std::string extension, std::string text) {
   Context& context = rule_of(call);
+  if (context.stage < Stage::mail) too_early("message_id", "mail");
   const std::string& root = context.site.app_directory;
   demand(!root.empty(), "no app directory is configured for files");
   if (call.leaves_undone("write a file into " + printable(folder, 200))) co_return;
@@ -247,17 +248,20 @@ constexpr HostFunction functions[] = {
      "`string`, `i64`, `f64`, `bool`, `array`, `map`, `()`, `status`, or the type of an object.",
      bind<&type_word>},
     {"vsl.write", "folder: text", "",
-     "Writes the message to a file in a folder below the app directory.", bind<&write>},
+     "Writes the message to a file in a folder below the app directory; before `preq` the header "
+     "that rules have made so far.",
+     bind<&write>},
     {"vsl.dump", "folder: text", "",
-     "Writes envelope and message as JSON to a file in a folder below the app directory.",
+     "Writes envelope and message, as write() has it, as JSON to a file in a folder below the app "
+     "directory.",
      bind<&dump>},
     // Compiled from `toml::server` and `toml::app`.
     {"vsl.toml", "name: string", "map", "", bind<&toml>},
 };
 
 constexpr Allowed stages[] = {
-    {"write", Stage::message},
-    {"dump", Stage::message},
+    {"write", Stage::mail},
+    {"dump", Stage::mail},
 };
 
 }  // namespace

@@ -132,6 +132,14 @@ TEST_F(VslFiles, messages_are_written) {
   EXPECT_EQ(dumped.at("message"), json::value(message));
 }
 
+TEST_F(VslFiles, before_the_message_its_header_is_written) {
+  at(Stage::mail);
+  EXPECT_EQ(answer("vsl.prepend_header('X', 'y') vsl.write('early')"), "");
+  EXPECT_EQ(text_of("early/01BX5ZZKBKACTAV9WEVGEMMVRZ.eml"), "X: y\r\n\r\n");
+  at(Stage::helo);
+  EXPECT_THAT(answer("vsl.write('early')"), HasSubstr("only is available from the `mail` stage"));
+}
+
 TEST_F(VslFiles, a_decision_that_is_made_again_writes_nothing) {
   EXPECT_EQ(answer_twice("vsl.write('once') r(true)"), "true");
   EXPECT_EQ(std::distance(fs::directory_iterator(root.file("app/once")), fs::directory_iterator()),
