@@ -37,7 +37,7 @@ enum class Kind : std::uint8_t {
   if_else,      ///< nodes: condition, block, [block or if_else]
   switch_case,  ///< nodes: value; then `arms`
   directive,    ///< text: its name; word: "rule", "action", "delegate"; nodes: body, [service]
-  object,       ///< text: name; word: type; content: of a file; nodes: value
+  object,       ///< text: name, empty: only a value; word: type; content: of a file; nodes: value
   service,      ///< text: name; word: kind; content: database type; nodes: options
   // Statements. An expression used as a statement has no extra node.
   let,            ///< text: name; flag: const; nodes: [value]

@@ -34,12 +34,20 @@ struct Signer {
   std::shared_ptr<const dkim::SigningKey> key;
 };
 
+/// Null key: the domain has none.
+Signer signer_for(const Site& site, const std::string& domain) {
+  const auto found = site.virtual_domains.find(domain);
+  if (found != site.virtual_domains.end() && found->second) return {domain, found->second};
+  return {site.domain, iequals(domain, site.domain) ? site.dkim_key : nullptr};
+}
+
+/// The signer of the sender's domain, else the server's.
 Signer signer_of(const Context& context) {
   const Site& site = context.site;
   const auto sender = sender_of(context);
   const std::string domain = sender ? lower(sender->domain) : std::string();
-  const auto found = site.virtual_domains.find(domain);
-  if (found != site.virtual_domains.end() && found->second) return {domain, found->second};
+  Signer signer = signer_for(site, domain);
+  if (signer.key) return signer;
   demand(site.dkim_key != nullptr, "no DKIM private key is configured for '" +
                                        printable(domain.empty() ? site.domain : domain, 100) + "'");
   return {site.domain, site.dkim_key};
@@ -68,19 +76,54 @@ std::vector<std::string> names_of(const std::optional<Value>& wanted) {
   return names;
 }
 
-dkim::SignOptions options_of(const Text& selector, const std::optional<Value>& fields,
-                             const std::optional<Text>& canonicalization) {
-  demand(fields.has_value() == canonicalization.has_value(),
-         "sign_dkim takes a selector, or a selector, header fields and a canonicalization");
-  const std::string form = canonicalization ? canonicalization->value : "simple/relaxed";
+dkim::SignOptions options_of(const std::string& selector, const std::optional<Value>& fields,
+                             const std::optional<Value>& canonicalization) {
+  const std::string form = canonicalization ? text_from(*canonicalization) : "simple/relaxed";
   const auto forms = dkim::parse_forms(form);
   demand(forms.has_value(),
          "sign_dkim: '" + printable(form, 60) + "' is no canonicalization such as simple/relaxed");
   dkim::SignOptions options;
-  options.selector = selector.value;
+  options.selector = selector;
   options.forms = *forms;
   options.fields = names_of(fields);
   return options;
+}
+
+/// What sign_dkim() is asked for.
+struct Request {
+  dkim::SignOptions options;
+  std::optional<std::string> domain;  ///< whose key; nullopt: the sender's
+};
+
+/// The domain of a key of get_private_keys().
+std::string domain_of_key(const Value& key) {
+  const auto* map = std::get_if<Value::Map>(&key.is);
+  const auto found = map == nullptr ? Value::Map::const_iterator() : map->find("sdid");
+  demand(map != nullptr && found != map->end(),
+         "sign_dkim: a key is one of get_private_keys(), which stay with the gateway");
+  return lower(text_from(found->second));
+}
+
+/// `#{ selector, private_key, sdid, headers, canonicalization }`.
+Request request_of(const Value::Map& map) {
+  static constexpr std::string_view known[] = {"selector", "private_key", "sdid", "headers",
+                                               "canonicalization"};
+  for (const auto& [name, value] : map) {
+    demand(std::ranges::find(known, name) != std::ranges::end(known),
+           "sign_dkim has no option `" + printable(name, 60) + "`");
+  }
+  const auto given = [&](const char* name) -> std::optional<Value> {
+    const auto found = map.find(name);
+    return found == map.end() ? std::nullopt : std::optional(found->second);
+  };
+  const auto selector = given("selector");
+  demand(selector.has_value(), "sign_dkim needs a `selector`");
+  Request request{
+      .options = options_of(text_from(*selector), given("headers"), given("canonicalization")),
+      .domain = {}};
+  if (const auto key = given("private_key")) request.domain = domain_of_key(*key);
+  if (const auto sdid = given("sdid")) request.domain = lower(text_from(*sdid));
+  return request;
 }
 
 }  // namespace
@@ -106,18 +149,46 @@ Task<Verdict> verify_dkim(Call& call) {
   co_return std::make_shared<const Value>(std::move(map));
 }
 
-Task<void> sign_dkim(Call& call, Text selector, std::optional<Value> fields,
-                     std::optional<Text> canonicalization) {
+Task<void> sign_dkim(Call& call, Value selector, std::optional<Value> key,
+                     std::optional<Value> fields, std::optional<Value> canonicalization) {
   Context& context = rule_of(call);
   Draft& draft = draft_with_message(context);
-  dkim::SignOptions options = options_of(selector, fields, canonicalization);
-  Signer signer = signer_of(context);
+  Request request;
+  if (const auto* map = std::get_if<Value::Map>(&selector.is)) {
+    demand(!key, "sign_dkim takes a map, or a selector and what else is not the default");
+    request = request_of(*map);
+  } else {
+    // Without a key all others are one place earlier.
+    const bool has_key = key && std::holds_alternative<Value::Map>(key->is);
+    if (!has_key) {
+      demand(!canonicalization, "sign_dkim: a key is one of get_private_keys()");
+      canonicalization = std::exchange(fields, std::exchange(key, std::nullopt));
+    }
+    demand(fields.has_value() == canonicalization.has_value(),
+           "sign_dkim takes a selector, or a selector, header fields and a canonicalization");
+    request.options = options_of(text_from(selector), fields, canonicalization);
+    if (has_key) request.domain = domain_of_key(*key);
+  }
+  Signer signer = request.domain ? signer_for(context.site, *request.domain) : signer_of(context);
+  demand(signer.key != nullptr,
+         "no DKIM private key is configured for '" +
+             printable(request.domain ? *request.domain : context.site.domain, 100) + "'");
   if (!context.site.signs) co_return;
+  dkim::SignOptions options = std::move(request.options);
   options.domain = std::move(signer.domain);
   const Result<std::string> field = co_await signed_field(
       call.world(), std::move(signer.key), std::move(options), message_text(context));
   demand(field.has_value(), field ? "" : "sign_dkim: " + field.error().message);
   insert_field(draft, draft.header.begin(), {"DKIM-Signature", *field});
+}
+
+Value private_keys(Call& call, Text domain) {
+  return value_of(call.told_by("get_private_keys", [&]() -> json::value {
+    const Signer signer = signer_for(site_of(call), lower(domain.value));
+    json::array keys;
+    if (signer.key) keys.push_back({{"sdid", signer.domain}});
+    return keys;
+  }));
 }
 
 }  // namespace postern::dialect::vsl

@@ -88,8 +88,21 @@ bool is_target(std::string_view text) {
   return address || mail::is_hostname(split->host);
 }
 
+/// The host of a URL of vSMTP 2: `smtp://mx.example:25`. A URL with more is refused, and not
+/// repeated: it may hold a password.
+std::string host_of_url(const std::string& text) {
+  constexpr std::string_view scheme = "smtp://";
+  if (text.find("://") == std::string::npos) return text;
+  demand(text.starts_with(scheme) && text.find_first_of("@?") == std::string::npos,
+         "a target is `smtp://HOST:PORT` at most: a login, TLS and other options of a next hop are "
+         "those of a [[route]]");
+  std::string host = text.substr(scheme.size());
+  if (host.ends_with('/')) host.pop_back();
+  return host;
+}
+
 Transport forward_to(const Value& target) {
-  std::string text = text_from(target);
+  std::string text = host_of_url(text_from(target));
   demand(is_target(text), "`" + printable(text, 100) +
                               "` is no target: an address or a host name, with or without a port");
   return {Transport::Kind::forward, std::move(text)};

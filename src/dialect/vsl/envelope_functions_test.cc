@@ -128,6 +128,14 @@ TEST_F(EnvelopeFunctions, targets_are_hosts) {
     EXPECT_THAT(answer("vsl.forward_all(" + std::string(target) + ")"), HasSubstr("is no target"))
         << target;
   }
+  EXPECT_EQ(answer("vsl.forward_all('smtp://mx.example:2525/')"), "");
+  EXPECT_THAT(transports(), HasSubstr("=forward:mx.example:2525 "));
+  for (const char* url : {"smtp://user:secret@mx.example", "smtp://mx.example?tls=none",
+                          "smtps://mx.example"}) {
+    EXPECT_THAT(answer("vsl.forward_all('" + std::string(url) + "')"),
+                ::testing::AllOf(HasSubstr("a login, TLS and other options"),
+                                 ::testing::Not(HasSubstr("secret"))));
+  }
   EXPECT_EQ(answer("vsl.forward_all(25)"),
             "error: a string or an object expected, not a value of type i64");
 }

@@ -175,6 +175,7 @@ void Generator::object(const Node& node, const std::string& into) {
                      quoted(node.content), quoted(node.text), value.text, quoted(name)),
          content.at);
   }
+  if (node.text.empty()) return;  // only a value, as `address("a@example.org")`
   if (at_file_level()) line(fmt::format("P.exports[{}] = {}", quoted(node.text), into));
   declare(node.text, true, into, true);
 }

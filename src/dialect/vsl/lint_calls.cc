@@ -260,25 +260,28 @@ void Arguments::spf() {
 
 /// RFC 6376 §3.5: one word for the header and one for the body.
 void Arguments::canonicalization() {
-  const std::string* given = text(2);
+  const std::size_t index = call_.nodes.empty() ? 0 : call_.nodes.size() - 1;
+  const std::string* given = index < 2 ? nullptr : text(index);
   if (given == nullptr) return;
   const std::vector<std::string_view> parts = split(*given, '/');
   const bool known = parts.size() <= 2 && std::ranges::all_of(parts, [](std::string_view part) {
                        return part == "simple" || part == "relaxed";
                      });
   if (known) return;
-  warn(2, "\"" + printable(*given, 60) + "\" is not a canonicalization",
+  warn(index, "\"" + printable(*given, 60) + "\" is not a canonicalization",
        "for header and body `simple` or `relaxed`, as in \"relaxed/relaxed\"");
 }
 
 /// RFC 6376 §5.4: a signature covers From.
 void Arguments::signed_fields() {
-  const std::optional<Seen> there = seen(1);
+  std::size_t index = 1;
+  std::optional<Seen> there = seen(index);
+  if (!there || there->type != "array") there = seen(++index);
   if (!there || there->type != "array" || there->literal == nullptr) return;
   for (const NodePtr& field : there->literal->nodes) {
     if (field->kind != Kind::string || iequals(field->text, "From")) return;
   }
-  warn(1, "a signature has to cover the field From", "add \"From\" to the list");
+  warn(index, "a signature has to cover the field From", "add \"From\" to the list");
 }
 
 void Arguments::queue() {

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "dialect/vsl/parser.h"
+#include "dialect/vsl/vsmtp_names.h"
 #include "dialect/vsl/walk.h"
 
 namespace postern::dialect::vsl {
@@ -68,6 +69,7 @@ class Loader {
       std::ranges::move(further, std::back_inserter(mistakes_));
       return;
     }
+    std::ranges::move(translate_names(*file), std::back_inserter(mistakes_));
     known_.emplace(path, sources_.files.size());
     std::vector<Node*> imports;
     for_each_node_of(*file, [&](Node& node) {

@@ -5,6 +5,7 @@
 #include "dialect/host_manual.h"
 #include "dialect/vsl/compiler.h"
 #include "dialect/vsl/library.h"
+#include "dialect/vsl/vsmtp_names.h"
 
 namespace postern::dialect::vsl {
 
@@ -32,6 +33,37 @@ std::string where(std::string_view name) {
   return fmt::format(" From `{}` to `{}`.", word_of(found.from), word_of(found.to));
 }
 
+/// A line for each module of vSMTP 2, and one for names without a module.
+std::string other_versions() {
+  std::string page =
+      "\n## Names of other versions of vSMTP\n\nThe modules of vSMTP 2 are known, unless the "
+      "policy imports a module of that name. An arrow\nleads to the name above where it is another "
+      "one. `address(\"a@example.org\")`, `code(550, \"no\")` and the\nother types of objects are "
+      "objects without a name; `const scan = cmd::build(#{ ... })` is a service.\nWhat stands "
+      "before a dot in `ctx().mail_from` and as the first argument in `f(srv(), x)` is left out.\n"
+      "A name that is not carried keeps a policy from loading, with its reason.\n\n";
+  std::string_view module = "none yet";
+  std::string line;
+  std::string code;
+  const auto end_line = [&] {
+    if (!line.empty()) page += item(code, line);
+    line.clear();
+  };
+  for (const OtherName& one : other_names()) {
+    if (one.module != module) end_line();
+    module = one.module;
+    code = module.empty() ? "no module" : std::string(module) + "::";
+    line += fmt::format("{}`{}`", line.empty() ? "" : ", ", one.name);
+    if (one.here.empty()) {
+      line += " (not carried)";
+    } else if (one.here != one.name) {
+      line += fmt::format(" → `{}`", one.here);
+    }
+  }
+  end_line();
+  return page;
+}
+
 }  // namespace
 
 std::string api_manual() {
@@ -56,7 +88,7 @@ std::string api_manual() {
   }
   page += "\n## Predefined objects\n\n";
   for (const auto& [name, object] : predefined_objects()) page += item(name, object->text());
-  return page;
+  return page + other_versions();
 }
 
 }  // namespace postern::dialect::vsl

@@ -65,6 +65,17 @@ Value get_all_headers(Call& call, std::optional<Text> name) {
   });
 }
 
+Value get_header_untouched(Call& call, Text name) {
+  return told(call, "get_header_untouched", [&](const std::vector<Field>& header) -> json::value {
+    json::array all;
+    for (const Field& field : header) {
+      if (!iequals(field.name, name.value)) continue;
+      all.push_back(json::value(field.name + ":" + readable(field.raw_value())));
+    }
+    return all;
+  });
+}
+
 Field made(const Text& name, const Text& value) {
   Result<Field> field = mail::header_field(name.value, value.value);
   demand(field.has_value(), field ? "" : field.error().message);
@@ -222,6 +233,8 @@ constexpr HostFunction functions[] = {
      "The values of all such fields, exactly as after the colon; without a name all fields, "
      "`Name: value`.",
      bind<&get_all_headers>},
+    {"vsl.get_header_untouched", one_name, "array",
+     "All such fields, exactly as received: `Name: value`.", bind<&get_header_untouched>},
     {"vsl.append_header", name_and_value, "", "Adds a field at the end.", bind<&append_header>},
     {"vsl.prepend_header", name_and_value, "", "Adds a field at the top.", bind<&prepend_header>},
     {"vsl.set_header", name_and_value, "",

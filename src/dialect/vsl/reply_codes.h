@@ -39,6 +39,14 @@ inline constexpr NamedReply named_replies[] = {
     {"code550_7_27", 550, {5, 7, 27}, "Sender address has null MX"},
     {"code556_1_10", 556, {5, 1, 10}, "Recipient address has null MX"},
     {"code_greylist", 451, {4, 7, 1}, "Sender is not authorized. Please try again."},
+    {"code451_3_0",
+     451,
+     {4, 3, 0},
+     "Multiple destination domains per transaction is unsupported. Please try again."},
+    {"code550_1_1",
+     550,
+     {5, 1, 1},
+     "The email account that you tried to reach does not exist. Please try again."},
 };
 
 /// The reply of a name. Throws std::logic_error if the name is not in the table.

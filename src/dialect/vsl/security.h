@@ -33,9 +33,11 @@ Task<Verdict> check_spf_inner(script::Call& call);
 /// The results of DKIM (RFC 6376 §6) as a map; adds Authentication-Results (RFC 8601 §2.2).
 Task<Verdict> verify_dkim(script::Call& call);
 /// Signs the message as it is now, and adds DKIM-Signature (RFC 6376 §5). Throws a sentence without
-/// a key.
-Task<void> sign_dkim(script::Call& call, Text selector, std::optional<Value> fields,
-                     std::optional<Text> canonicalization);
+/// a key. `selector`: a text, or a map of all options; `key`: of private_keys(), may be left out.
+Task<void> sign_dkim(script::Call& call, Value selector, std::optional<Value> key,
+                     std::optional<Value> fields, std::optional<Value> canonicalization);
+/// The keys of a domain of ours, for sign_dkim(): maps `#{ sdid }`, at most one.
+Value private_keys(script::Call& call, Text domain);
 /// DMARC (RFC 7489 §6.6) as a status; adds Authentication-Results.
 Task<StatusPtr> check_dmarc(script::Call& call);
 

@@ -12,6 +12,9 @@ using script::bind;
 using script::bind_soon;
 using script::demand;
 
+constexpr std::string_view sign_parameters =
+    "selector: text|map, headers_field?: array|map, canonicalization?: text|array, form?: text";
+
 constexpr script::HostFunction functions[] = {
     {"vsl.check_mail_relay", "allowed_hosts: object|string|array", "status",
      "Denies (554 5.7.1) a sender of one of our domains unless the client authenticated or is one "
@@ -39,13 +42,18 @@ constexpr script::HostFunction functions[] = {
      "Authentication-Results field at the top.",
      bind<&verify_dkim>},
     {"vsl.dkim_verify", "", "map", "The same as verify_dkim().", bind<&verify_dkim>},
-    {"vsl.sign_dkim", "selector: text, headers_field?: array, canonicalization?: text", "",
+    {"vsl.sign_dkim", sign_parameters, "",
      "Adds a DKIM-Signature at the top, with the key of the sender's domain if it is ours and has "
      "one, else with the server's. With only a selector it covers From, To, Date and Subject in "
-     "the form simple/relaxed. Later changes of the message break it: sign last.",
+     "the form simple/relaxed. Later changes of the message break it: sign last. A key of "
+     "get_private_keys() may stand after the selector; the only argument may also be a map with "
+     "`selector`, `private_key`, `sdid`, `headers` and `canonicalization`.",
      bind<&sign_dkim>},
-    {"vsl.dkim_sign", "selector: text, headers_field?: array, canonicalization?: text", "",
-     "The same as sign_dkim().", bind<&sign_dkim>},
+    {"vsl.dkim_sign", sign_parameters, "", "The same as sign_dkim().", bind<&sign_dkim>},
+    {"vsl.get_private_keys", "domain: text", "array",
+     "The keys of a domain of ours, for sign_dkim(): one, or none. The key itself stays with the "
+     "gateway.",
+     bind<&private_keys>},
     {"vsl.check_dmarc", "", "status",
      "Applies the DMARC policy of the author's domain if neither SPF nor DKIM authenticates it: "
      "nothing, quarantine(\"dmarc\") or deny (550 5.7.26). An ambiguous From field is denied; so "
