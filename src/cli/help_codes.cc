@@ -211,10 +211,18 @@ constexpr CodePage pages[] = {
      "[vsl]\nrelay_networks = [\"0.0.0.0/0\"]\n", "[vsl]\nrelay_networks = []\n"},
     {"V005", "a warning of the .vsl policy",
      "The policy loads, but the place that the message names probably does not do what was meant. "
-     "It is one of these: a name that nothing defines (a likely misspelling of a defined name is "
-     "the error V001); a call with a wrong number of arguments; a call that works "
+     "It is one of these: a variable that nothing defines (a likely misspelling of a defined name "
+     "is the error V001); a call with a wrong number of arguments; a call that works "
      "only in a later stage; a status in an action, where it has no effect; a rule that never "
      "runs. `postern check --strict` treats warnings as errors.",
+     "", "[vsl]\nmode = \"shadow\"\n"},
+    {"V006", "a function that does not exist",
+     "The rule calls a function, a method or a module that neither Postern nor the policy has. "
+     "When "
+     "the rule reaches the call it fails, and the client gets 451. `postern check` treats this as "
+     "an error; a gateway starts, and warns. docs/vsl-api.md has all functions, and the names of "
+     "vSMTP that mean one of them. A function of vSMTP that is known and not carried is the error "
+     "V001, with a way out.",
      "", "[vsl]\nmode = \"shadow\"\n"},
     {"T001", "certificate or key cannot be read",
      "The message names the file, its owner and mode, and the user Postern runs as. A private key "

@@ -13,6 +13,7 @@
 #include "config/reaper.h"
 #include "config/room_options.h"
 #include "config/script_runtime.h"
+#include "config/unknown_calls.h"
 #include "dialect/vsl/policy.h"
 #include "mailauth/dkim/sign.h"
 
@@ -205,12 +206,16 @@ void load_vsl(Config& config, const Positions& positions, Diagnostics& diagnosti
   }
   given.loaded = reaped(std::move(*loaded));
   warn(config, positions, diagnostics);
-  for (const vsl::Mistake& warning : given.loaded->warnings()) {
-    Diagnostic diagnostic = diagnostic_of(warning, folder);
-    diagnostic.severity = Severity::warning;
-    diagnostic.code = "V005";
-    diagnostics.add(std::move(diagnostic));
-  }
+  const auto add = [&](const std::vector<vsl::Mistake>& found, const char* code) {
+    for (const vsl::Mistake& one : found) {
+      Diagnostic diagnostic = diagnostic_of(one, folder);
+      diagnostic.severity = Severity::warning;
+      diagnostic.code = code;
+      diagnostics.add(std::move(diagnostic));
+    }
+  };
+  add(given.loaded->warnings(), "V005");
+  add(given.loaded->unknown_calls(), unknown_call_code);
 }
 
 }  // namespace postern::app

@@ -10,8 +10,8 @@
 namespace postern::dialect::vsl {
 
 Lint::Lint(const Sources& sources, const Find& find, const std::vector<std::string_view>& names,
-           std::vector<Mistake>* misspelt)
-    : find_(find), names_(names), misspelt_(misspelt) {
+           std::vector<Mistake>* misspelt, std::vector<Mistake>* unknown)
+    : find_(find), names_(names), misspelt_(misspelt), unknown_(unknown) {
   files_.reserve(sources.files.size());
   for (const File& file : sources.files) {
     files_.push_back(
@@ -34,6 +34,7 @@ void Lint::declare(FileFacts& facts, const Node& node) {
       return;
     case Kind::object:
     case Kind::service:
+      if (node.text.empty()) break;
       facts.variables.insert_or_assign(node.text, &node);
       facts.exports.insert_or_assign(node.text, &node);
       break;
@@ -101,6 +102,12 @@ void Lint::misspelt(const FileFacts& file, Position at, std::string message, std
   misspelt_->push_back({file.file->name, at, std::move(message), std::move(hint)});
 }
 
+void Lint::unknown(const FileFacts& file, Position at, std::string message, std::string hint) {
+  if (unknown_ == nullptr) return warn(file, at, std::move(message), std::move(hint));
+  if (unknown_->size() >= max_warnings) return;
+  unknown_->push_back({file.file->name, at, std::move(message), std::move(hint)});
+}
+
 void Lint::opens_relay(const FileFacts& file, Position at, std::string message, std::string hint) {
   if (open_relays_.size() < max_warnings) {
     open_relays_.push_back({file.file->name, at, std::move(message), std::move(hint)});
@@ -131,8 +138,9 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string_vi
 
 std::vector<Mistake> lint(const Sources& sources, const Lint::Find& find,
                           const std::vector<std::string_view>& names,
-                          std::vector<Mistake>* open_relays, std::vector<Mistake>* misspelt) {
-  Lint all(sources, find, names, misspelt);
+                          std::vector<Mistake>* open_relays, std::vector<Mistake>* misspelt,
+                          std::vector<Mistake>* unknown) {
+  Lint all(sources, find, names, misspelt, unknown);
   lint_names(all);
   lint_rules(all);
   if (open_relays != nullptr) *open_relays = all.take_open_relays();

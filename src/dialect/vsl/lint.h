@@ -22,11 +22,13 @@ inline constexpr std::size_t max_warnings = 500;
 ///
 /// `open_relays`, unless null, gets the calls of check_rcpt_relay() whose literal hosts include
 /// public addresses. `misspelt`, unless null, gets the undeclared names of at least four letters
-/// that resemble a known one; they are then not in the result.
+/// that resemble a known one; they are then not in the result. `unknown`, unless null, gets the
+/// calls of other functions that nothing defines; they are then not in the result either.
 std::vector<Mistake> lint(const Sources& sources,
                           const std::function<Signature(std::string_view)>& find,
                           const std::vector<std::string_view>& names = {},
                           std::vector<Mistake>* open_relays = nullptr,
-                          std::vector<Mistake>* misspelt = nullptr);
+                          std::vector<Mistake>* misspelt = nullptr,
+                          std::vector<Mistake>* unknown = nullptr);
 
 }  // namespace postern::dialect::vsl

@@ -1,5 +1,6 @@
-// Names that nothing declares. A name that is similar to a known one is a mistake. Any other is a
-// warning, because it may be in a rule that is never reached, and printed examples have such names.
+// Names that nothing declares. A name that is similar to a known one is a mistake. Another variable
+// is a warning, because printed examples have such; another function is an error of
+// `postern check`.
 #include <algorithm>
 #include <iterator>
 #include <ranges>
@@ -14,25 +15,16 @@ namespace postern::dialect::vsl {
 namespace {
 
 /// Methods of values and services, which are functions too: `len(x)` is `x.len()`.
-constexpr std::string_view methods[] = {"len",         "is_empty",
-                                        "contains",    "starts_with",
-                                        "ends_with",   "to_lower",
-                                        "to_upper",    "trim",
-                                        "split",       "index_of",
-                                        "sub_string",  "parse_int",
-                                        "replace",     "push",
-                                        "pop",         "map",
-                                        "filter",      "truncate",
-                                        "sort",        "keys",
-                                        "values",      "to_string",
-                                        "to_debug",    "type_of",
-                                        "call",        "run",
-                                        "cmd_run",     "run_cmd",
-                                        "get",         "set",
-                                        "rm",          "query",
-                                        "get_domain",  "get_local_part",
-                                        "local_part",  "domain",
-                                        "local_parts", "domains"};
+constexpr std::string_view methods[] = {
+    "len",        "is_empty",       "contains",   "starts_with", "ends_with",
+    "to_lower",   "to_upper",       "trim",       "split",       "index_of",
+    "sub_string", "parse_int",      "replace",    "push",        "pop",
+    "map",        "filter",         "truncate",   "sort",        "keys",
+    "values",     "to_string",      "to_debug",   "type_of",     "call",
+    "run",        "cmd_run",        "run_cmd",    "get",         "set",
+    "rm",         "query",          "db_query",   "db_add",      "db_rm",
+    "get_domain", "get_local_part", "local_part", "domain",      "local_parts",
+    "domains"};
 /// Functions of the language itself.
 constexpr std::string_view of_language[] = {"print", "debug"};
 
@@ -96,12 +88,16 @@ class Names {
   void warn(Position at, std::string message, std::string hint = {}) {
     lint_.warn(file_, at, std::move(message), std::move(hint));
   }
-  /// Reports a name that nothing declares. A short name is similar to some name by chance, so it is
-  /// only a warning.
-  void unknown(std::string_view name, Position at, std::string message, std::string hint) {
+  /// What a name that nothing declares is used for.
+  enum class Use : std::uint8_t { value, call };
+  /// Reports a name that nothing declares. A short name is similar to some name by chance.
+  void unknown(std::string_view name, Position at, std::string message, std::string hint,
+               Use use = Use::value) {
     const bool slip = name.size() >= 4 && hint.starts_with("did you mean");
-    if (!slip) return warn(at, std::move(message), std::move(hint));
-    lint_.misspelt(file_, at, std::move(message), std::move(hint));
+    if (slip) return lint_.misspelt(file_, at, std::move(message), std::move(hint));
+    if (use == Use::value) return warn(at, std::move(message), std::move(hint));
+    if (hint.empty()) hint = "docs/vsl-api.md has all functions";
+    lint_.unknown(file_, at, std::move(message), std::move(hint));
   }
   /// Whether the name is declared here, and its declaration.
   std::pair<bool, const Node*> find(std::string_view name) const;
@@ -144,12 +140,13 @@ bool Names::has_module(const Node& node) {
   }
   std::string hint = did_you_mean(alias, aliases);
   if (hint.empty() && lint_.find(node.text).function != nullptr) {
-    // vSMTP once had its functions in modules.
+    // As in vSMTP 2, but not in the module that has it there.
     hint = "Postern's functions are in no module: write `" + node.text + "`";
   } else if (hint.empty()) {
     hint = "at the top of the file, write `import \"" + alias + "\" as " + alias + ";`";
   }
-  unknown(alias, node.at, "no module `" + alias + "` is imported", std::move(hint));
+  unknown(alias, node.at, "no module `" + alias + "` is imported", std::move(hint),
+          node.kind == Kind::call ? Use::call : Use::value);
   return false;
 }
 
@@ -208,7 +205,7 @@ void Names::node(const Node& node) {
     case Kind::object:
     case Kind::service:
       children(node);
-      declare(node.text, &node);
+      if (!node.text.empty()) declare(node.text, &node);
       if (node.kind == Kind::object) lint_code_object(lint_, file_, node);
       return;
     case Kind::import:
@@ -244,6 +241,7 @@ void Names::variable(const Node& node) {
     return warn(node.at, "`toml` has no `" + node.text + "`",
                 "it has `toml::server` and `toml::app`");
   }
+  if (!is_imported && alias == "sys" && is_in(node.text, predefined_)) return;
   if (!has_module(node) || file == nullptr || file->exports.contains(node.text)) return;
   std::string hint = did_you_mean(node.text, names_of(file->exports));
   if (file->variables.contains(node.text)) {
@@ -273,7 +271,7 @@ void Names::call(const Node& node) {
       hint = "a function in a variable is called with `" + node.text + ".call()`";
     }
     return unknown(node.text, node.at, "no function `" + node.text + "` is defined",
-                   std::move(hint));
+                   std::move(hint), Use::call);
   }
   const FileFacts* file = module(node.path.front()).second;
   if (node.path.size() > 1 || !has_module(node) || file == nullptr) return;
@@ -281,11 +279,12 @@ void Names::call(const Node& node) {
   if (found != file->functions.end()) {
     const bool is_private = std::ranges::all_of(found->second, &Function::is_private);
     if (!is_private) return own_call(node, found->second);
-    return warn(node.at, shown(node) + " is private to " + file->file->name);
+    return lint_.unknown(file_, node.at, shown(node) + " is private to " + file->file->name,
+                         "write `fn` without `private` there");
   }
   unknown(node.text, node.at,
           "the module `" + node.path.front() + "` has no function `" + node.text + "`",
-          did_you_mean(node.text, names_of(file->functions)));
+          did_you_mean(node.text, names_of(file->functions)), Use::call);
 }
 
 void Names::own_call(const Node& node, const std::vector<const Function*>& functions) {
@@ -298,14 +297,14 @@ void Names::own_call(const Node& node, const std::vector<const Function*>& funct
                     ", not " + std::to_string(node.nodes.size()));
 }
 
-/// The methods depend on the value, so only names that look misspelled are reported.
+/// Which methods a value has depends on the value; a name that no value has is unknown.
 void Names::method(const Node& node) {
   if (lint_.full()) return;
   const bool known = is_in(node.text, methods) || file_.functions.contains(node.text) ||
                      lint_.find(node.text).function != nullptr;
-  if (known || node.text.size() < 4) return;
-  const std::string hint = did_you_mean(node.text, {std::begin(methods), std::end(methods)});
-  if (!hint.empty()) unknown(node.text, node.at, "no value has a method `" + node.text + "`", hint);
+  if (known) return;
+  unknown(node.text, node.at, "no value has a method `" + node.text + "`",
+          did_you_mean(node.text, {std::begin(methods), std::end(methods)}), Use::call);
 }
 
 void Names::exported(const Node& node) {

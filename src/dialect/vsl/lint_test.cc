@@ -99,11 +99,14 @@ TEST(VslLint, KnowsWhatModulesExport) {
       {"m::x;", "main.vsl:1:18: the module `m` exports no `x` (did you mean `e`?)\n"},
       {"m::f();", "main.vsl:1:18: `m::f()` takes 1 argument, not 0\n"},
       {"m::g();", "main.vsl:1:18: the module `m` has no function `g` (did you mean `f`?)\n"},
-      {"m::p();", "main.vsl:1:18: `m::p()` is private to m.vsl\n"},
+      {"m::p();",
+       "main.vsl:1:18: `m::p()` is private to m.vsl (write `fn` without `private` there)\n"},
       {"n::o;", "main.vsl:1:18: no module `n` is imported (did you mean `m`?)\n"},
-      {"state::deny();",
-       "main.vsl:1:18: no module `state` is imported (Postern's functions are in no module: write "
+      {"state::deny();", ""},
+      {"status::deny();",
+       "main.vsl:1:18: no module `status` is imported (Postern's functions are in no module: write "
        "`deny`)\n"},
+      {"sys::code554_7_1;", ""},
       {"other::o;",
        "main.vsl:1:18: no module `other` is imported (at the top of the file, write `import "
        "\"other\" as other;`)\n"},
@@ -349,6 +352,34 @@ TEST(Lint, finds_the_open_relay_that_is_written_out) {
     EXPECT_NE(open(hosts).find("an open relay"), std::string::npos) << hosts << open(hosts);
   }
   for (const char* hosts : {"mine", "ours", "[\"203.0.0.0/12\"]"}) EXPECT_EQ(open(hosts), "");
+}
+
+TEST(VslLint, tells_calls_of_unknown_functions_from_other_warnings) {
+  const auto files = std::make_shared<std::map<std::string, std::string>>();
+  (*files)["m.vsl"] = "private fn p() { 1 }";
+  (*files)["main.vsl"] =
+      "import \"m\" as m;\n"
+      "fn f(x) {\n"
+      "  absent(x);\n"
+      "  absent::f(x);\n"
+      "  x.absent();\n"
+      "  m::p();\n"
+      "  absent_too\n"
+      "}\n"
+      "fn g(x) { x.db_query(1); x.f(); x.to_debug(); f(1); sys::code554_7_1 }\n"
+      "#{ mail: [ rule \"r\" || f(g(1)) ] }\n";
+  const auto sources = load_sources("main.vsl", read_given(files));
+  ASSERT_TRUE(sources.has_value());
+  std::vector<Mistake> unknown;
+  const std::vector<Mistake> others =
+      lint(*sources, signature_of, function_names(), nullptr, nullptr, &unknown);
+  EXPECT_EQ(shown(others), "main.vsl:7:3: no variable `absent_too` is defined\n");
+  EXPECT_EQ(shown(unknown),
+            "main.vsl:3:3: no function `absent` is defined (docs/vsl-api.md has all functions)\n"
+            "main.vsl:4:3: no module `absent` is imported (at the top of the file, write `import "
+            "\"absent\" as absent;`)\n"
+            "main.vsl:5:5: no value has a method `absent` (docs/vsl-api.md has all functions)\n"
+            "main.vsl:6:3: `m::p()` is private to m.vsl (write `fn` without `private` there)\n");
 }
 
 }  // namespace

@@ -64,7 +64,14 @@ tl::expected<std::shared_ptr<const VslPolicy>, std::vector<Mistake>> VslPolicy::
   std::vector<Mistake> open_relays;
   // In a replay (`signs` is false), findings of the lint do not stop the load.
   policy->warnings_ = lint(*sources, signature_of, function_names(), &open_relays,
-                           given.site.signs ? &mistakes : nullptr);
+                           given.site.signs ? &mistakes : nullptr, &policy->unknown_calls_);
+  if (!given.files) {
+    for (const File& file : sources->files) {
+      std::string text = file.text;
+      std::ranges::move(hide_passwords(file, text), std::back_inserter(mistakes));
+      policy->texts_[file.name] = std::move(text);
+    }
+  }
   if (!mistakes.empty()) return tl::unexpected(std::move(mistakes));
   if (!open_relays.empty() && !given.site.open_relay_is_known && given.site.signs)
     return tl::unexpected(std::move(open_relays));

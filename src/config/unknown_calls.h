@@ -1,0 +1,22 @@
+// Calls of functions that nothing defines, in a policy of [vsl].
+#pragma once
+
+#include "config/diagnostic.h"
+
+namespace postern::app {
+
+/// The code of such a call. The gateway starts with a warning, as the rule fails closed where it is
+/// reached; for `postern check` it is an error.
+inline constexpr const char* unknown_call_code = "V006";
+
+/// The same diagnostics, with errors in place of warnings of that code.
+inline Diagnostics refuse_unknown_calls(const Diagnostics& given) {
+  Diagnostics all;
+  for (Diagnostic each : given.list()) {
+    if (each.code == unknown_call_code) each.severity = Severity::error;
+    all.add(std::move(each));
+  }
+  return all;
+}
+
+}  // namespace postern::app
