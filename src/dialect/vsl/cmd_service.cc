@@ -22,6 +22,7 @@
 #include "base/text.h"
 #include "dialect/vsl/context.h"
 #include "dialect/vsl/service_options.h"
+#include "script/state.h"
 
 namespace postern::dialect::vsl {
 
@@ -192,6 +193,7 @@ class CmdService final : public Service {
     std::string command;
     std::vector<std::string> arguments;
     std::chrono::milliseconds timeout;
+    std::vector<std::string> as;  ///< the program and arguments that change the user; may be empty
   };
   CmdService(std::string name, Options options)
       : Service(std::move(name)), options_(std::move(options)) {}
@@ -205,8 +207,13 @@ class CmdService final : public Service {
     for (const std::string& one : arguments) {
       demand(one.find('\0') == std::string::npos, "an argument of a command cannot hold a NUL");
     }
-    const std::string path = allowed_program(options_.command, rule_of(call).site.allowed_commands);
+    std::string path = allowed_program(options_.command, rule_of(call).site.allowed_commands);
     call.demand_real("run " + printable(path, 200));
+    if (!options_.as.empty()) {
+      arguments.insert(arguments.begin(), path);
+      arguments.insert(arguments.begin(), options_.as.begin() + 1, options_.as.end());
+      path = options_.as.front();
+    }
     const auto own_end = Clock::now() + options_.timeout;
     const int status =
         co_await status_of(path, std::move(arguments), std::min(own_end, call.deadline()));
@@ -243,20 +250,53 @@ std::string own_group() {
   return entry != nullptr ? entry->gr_name : std::to_string(::getegid());
 }
 
+/// util-linux's, on every Debian: it becomes another user and then runs the program.
+constexpr const char* changes_user = "/usr/bin/setpriv";
+
+/// The arguments that make a command run as the user and group of the options; empty: as the
+/// gateway does. Only root may become somebody else.
+std::vector<std::string> as_user(ServiceOptions& options) {
+  const auto user = options.optional_text("user");
+  const auto group = options.optional_text("group");
+  const bool same_user = !user || *user == own_user();
+  const bool same_group = !group || *group == own_group();
+  if (same_user && same_group) return {};
+  const auto refuse = [&](const std::string& what) {
+    options.wrong(same_user ? "group" : "user", what);
+  };
+  const passwd* entry = user ? ::getpwnam(user->c_str()) : nullptr;
+  const struct group* members = group ? ::getgrnam(group->c_str()) : nullptr;
+  if (user && entry == nullptr) options.wrong("user", "is no user of this machine");
+  if (group && members == nullptr) options.wrong("group", "is no group of this machine");
+  if (::geteuid() != 0) {
+    refuse(
+        fmt::format("must be left out or '{}': the gateway is not root and may become nobody "
+                    "else; what needs another user can be run by `sudo` as the command",
+                    same_user ? own_group() : own_user()));
+  }
+  if (!is_program(changes_user)) refuse(fmt::format("needs {}", changes_user));
+  std::vector<std::string> as{changes_user, "--no-new-privs"};
+  if (user) as.push_back(fmt::format("--reuid={}", entry->pw_uid));
+  const gid_t id = members != nullptr ? members->gr_gid : entry->pw_gid;
+  as.push_back(fmt::format("--regid={}", id));
+  as.emplace_back(user ? "--init-groups" : "--clear-groups");
+  as.emplace_back("--");
+  return as;
+}
+
 }  // namespace
 
-ServicePtr make_cmd_service(const std::string& name, ServiceOptions options) {
+ServicePtr make_cmd_service(script::Call& call, const std::string& name, ServiceOptions options) {
   CmdService::Options read{.command = options.text("command"),
                            .arguments = options.texts("args").value_or(std::vector<std::string>{}),
-                           .timeout = options.timeout()};
-  const auto demand_own = [&](std::string_view option, const std::string& own) {
-    const auto wanted = options.optional_text(option);
-    if (!wanted || *wanted == own) return;
-    options.wrong(option,
-                  fmt::format("must be left out or '{}': commands run as the gateway does", own));
-  };
-  demand_own("user", own_user());
-  demand_own("group", own_group());
+                           .timeout = options.timeout(),
+                           .as = {}};
+  if (call.state().files().given) {  // in a replay nothing is run
+    options.optional_text("user");
+    options.optional_text("group");
+  } else {
+    read.as = as_user(options);
+  }
   options.done();
   return std::make_shared<CmdService>(name, std::move(read));
 }

@@ -122,6 +122,20 @@ TEST_F(CmdServiceTest, only_what_the_configuration_lists_is_run) {
   }
 }
 
+TEST_F(CmdServiceTest, only_root_may_run_a_command_as_another_user) {
+  scene.site.allowed_commands = {"sh"};
+  const std::string declared =
+      declare("cmd", "",
+              "'command', 'sh', 'user', 'nobody', 'args', "
+              "array.of('-c', '[ $(id -un):$(id -gn) = nobody:nogroup ] && exit 7')");
+  if (::geteuid() != 0) {
+    EXPECT_THAT(declared, HasSubstr("`user` must be left out or '"));
+    return;
+  }
+  ASSERT_EQ(declared, "");
+  EXPECT_EQ(ask("'run'"), exited(7));
+}
+
 TEST_F(CmdServiceTest, many_commands_run_at_a_time) {
   program("nap", "sleep 0.3; exit 6");
   ASSERT_EQ(declare("cmd", "", "'command', 'nap'"), "");

@@ -14,6 +14,7 @@
 
 #include "base/memory_budget.h"
 #include "dialect/vsl/delegation.h"
+#include "dialect/vsl/mysql_service.h"
 #include "dialect/vsl/object.h"
 #include "mail/header_fields.h"
 #include "mailauth/dkim/sign.h"
@@ -40,6 +41,7 @@ struct Site {
   CidrSet relay_networks;                     ///< clients that may relay without asking a script
   bool open_relay_is_known = false;  ///< the operator has confirmed that public addresses may relay
   bool signs = true;                 ///< false: a recorded decision is replayed
+  OpenMysql open_mysql = {};         ///< for `db:mysql` services; empty: they do not load
   json::object toml_server;          ///< `toml::server`, secrets masked
   json::object toml_app;             ///< `toml::app`
 

@@ -8,6 +8,7 @@
 #include "dialect/vsl/library.h"
 #include "dialect/vsl/lint.h"
 #include "dialect/vsl/loader.h"
+#include "dialect/vsl/mysql_service.h"
 
 namespace postern::dialect::vsl {
 
@@ -99,7 +100,11 @@ tl::expected<std::shared_ptr<const VslPolicy>, std::vector<Mistake>> VslPolicy::
 void VslPolicy::make_definition(const std::map<std::string, std::string>& lists) {
   json::object files;
   for (const auto& [name, text] : lists) files[name] = text;
-  for (const File& file : script_->sources().files) files[file.name] = file.text;
+  for (const File& file : script_->sources().files) {
+    const auto hidden = texts_.find(file.name);
+    files[file.name] = hidden == texts_.end() ? file.text : hidden->second;
+  }
+  texts_.clear();
   const Site& site = options_.site;
   json::array virtual_domains;
   for (const auto& [domain, key] : site.virtual_domains) virtual_domains.emplace_back(domain);

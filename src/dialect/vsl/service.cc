@@ -37,15 +37,16 @@ ServicePtr make_service(script::Call& call, const std::string& name, const std::
                         const std::string& content, const Value& options) {
   const std::string type = content.empty() ? kind : kind + ":" + content;
   const std::string where = "service `" + printable(name, 60) + "`";
-  demand(type != "db:mysql",
-         where + ": `db:mysql` is not available in Postern; `db:sqlite` keeps tables in a file");
-  const bool known = type == "cmd" || type == "smtp" || type == "db:csv" || type == "db:sqlite";
-  demand(known, fmt::format("{}: unknown type `{}`; there are cmd, smtp, db:csv and db:sqlite",
-                            where, printable(type, 60)));
+  const bool known = type == "cmd" || type == "smtp" || type == "db:csv" || type == "db:sqlite" ||
+                     type == "db:mysql";
+  demand(known,
+         fmt::format("{}: unknown type `{}`; there are cmd, smtp, db:csv, db:sqlite and db:mysql",
+                     where, printable(type, 60)));
   ServiceOptions read(where, options);
-  if (type == "cmd") return make_cmd_service(name, std::move(read));
+  if (type == "cmd") return make_cmd_service(call, name, std::move(read));
   if (type == "smtp") return make_smtp_service(name, std::move(read));
   if (type == "db:csv") return make_csv_service(call, name, std::move(read));
+  if (type == "db:mysql") return make_mysql_service(call, name, std::move(read));
   return make_sqlite_service(call, name, std::move(read));
 }
 

@@ -63,6 +63,17 @@ std::chrono::milliseconds ServiceOptions::timeout() {
   return *time;
 }
 
+std::int64_t ServiceOptions::integer(std::string_view name, std::int64_t least, std::int64_t most,
+                                     std::int64_t missing) {
+  const Value* value = find(name);
+  if (value == nullptr) return missing;
+  const auto* number = std::get_if<std::int64_t>(&value->is);
+  if (number == nullptr || *number < least || *number > most) {
+    wrong(name, fmt::format("must be a number from {} to {}", least, most));
+  }
+  return *number;
+}
+
 std::optional<std::vector<std::string>> ServiceOptions::texts(std::string_view name) {
   const Value* value = find(name);
   if (value == nullptr) return std::nullopt;

@@ -27,6 +27,9 @@ class ServiceOptions {
   std::string one_of(std::string_view name, const std::vector<std::string_view>& words);
   /// The option `timeout`: more than 0, at most an hour; by default 30 seconds.
   std::chrono::milliseconds timeout();
+  /// A number in the range; `missing`: without the option.
+  std::int64_t integer(std::string_view name, std::int64_t least, std::int64_t most,
+                       std::int64_t missing);
   /// A list of strings; nullopt: missing.
   std::optional<std::vector<std::string>> texts(std::string_view name);
   /// A nested map.
@@ -57,11 +60,13 @@ void demand_arguments(const std::vector<Value>& arguments, std::string_view meth
 std::string policy_file(script::Call& call, const std::string& path, std::string_view where);
 
 // One function per kind.
-/// `cmd`: runs a command.
-ServicePtr make_cmd_service(const std::string& name, ServiceOptions options);
+/// `cmd`: runs a command. `call`: the load's.
+ServicePtr make_cmd_service(script::Call& call, const std::string& name, ServiceOptions options);
 /// `db:csv`: a table in a file. `call`: the load's.
 ServicePtr make_csv_service(script::Call& call, const std::string& name, ServiceOptions options);
 /// `db:sqlite`: a database in a file. `call`: the load's.
 ServicePtr make_sqlite_service(script::Call& call, const std::string& name, ServiceOptions options);
+/// `db:mysql`: a database of a server. `call`: the load's.
+ServicePtr make_mysql_service(script::Call& call, const std::string& name, ServiceOptions options);
 
 }  // namespace postern::dialect::vsl
