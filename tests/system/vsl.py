@@ -147,6 +147,24 @@ def warnings(bench):
             raise Fail("no warning about %s in\n%s" % (place, out + err))
 
 
+@check
+def functions_that_do_not_exist(bench):
+    """`check` refuses a call of one; a gateway starts with it, and the rule fails closed. One of vSMTP that is not carried does not load."""
+    server = gateway(bench, '#{ rcpt: [ rule "a" || { reputation_of(rcpt()); next() } ] }\n')
+    status, out, err = bench.run("check", "--config", server.root / "postern.toml")
+    if status == 0 or "error[V006]" not in out + err or "reputation_of" not in out + err:
+        raise Fail("check: status %d, %s" % (status, out + err))
+    client = session(bench, server)
+    client.command("MAIL FROM:<john@sender.example>", "250")
+    smtp.check("451 4.3.0", client.command("RCPT TO:<jane@doe.example>"), "RCPT")
+    server.stop()
+    rewrite(bench, '#{ preq: [ action "a" || dkim::store(1) ] }\n')
+    for words in ("check", "serve"):
+        status, out, err = bench.run(words, "--config", server.write_config())
+        if status == 0 or "V001" not in out + err or "dkim::verify()" not in out + err:
+            raise Fail("postern %s: status %d, %s" % (words, status, out + err))
+
+
 # ---------------------------------------------------------------- decisions and their records
 FAMILY = """
 import "objects" as doe;
