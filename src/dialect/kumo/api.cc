@@ -212,10 +212,11 @@ std::vector<script::HostTable> all_functions() {
   std::vector<script::HostTable> tables = library();
   for (const script::HostTable table :
        {event_functions(), refusal_functions(), session_functions(), message_functions(),
-        message_header_functions(), address_header_functions(), dkim_signer_functions(),
-        auth_results_functions(), offered_functions(), listener_functions(), queues_functions(),
-        domain_map_functions(), cidr_map_functions(), egress_functions(), elsewhere_functions(),
-        dkim_data_functions(), script::HostTable(memoize_functions)}) {
+        message_header_functions(), message_fix_functions(), address_header_functions(),
+        dkim_signer_functions(), auth_results_functions(), offered_functions(),
+        listener_functions(), queues_functions(), domain_map_functions(), cidr_map_functions(),
+        egress_functions(), elsewhere_functions(), dkim_data_functions(),
+        script::HostTable(memoize_functions)}) {
     tables.push_back(table);
   }
   return tables;

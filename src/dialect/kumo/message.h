@@ -54,6 +54,8 @@ void push_message(lua_State* L);
 script::HostTable message_functions();
 /// Methods for header and body.
 script::HostTable message_header_functions();
+/// check_fix_conformance(), and methods that do nothing.
+script::HostTable message_fix_functions();
 
 /// Implements msg:set_meta(); null erases the value. Throws a sentence for a wrong type and after
 /// 1000 values, and script::MemoryUsedUp.

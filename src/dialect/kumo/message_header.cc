@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "dialect/kumo/encoded_words.h"
 #include "dialect/kumo/message.h"
 #include "dialect/kumo/plain_text.h"
 #include "mail/header_section.h"
@@ -140,37 +141,13 @@ void import_x_headers(Call& call, Self, std::optional<json::value> names,
   for (const auto& [name, value] : found.get_object()) set_meta_of(call, std::string(name), value);
 }
 
-/// Encoded words of at most 75 octets, on lines of at most 76 (RFC 2047 §2).
-std::string encoded_words(std::string_view value, std::size_t name_size) {
-  constexpr std::string_view head = "=?utf-8?B?";
-  constexpr std::string_view tail = "?=";
-  constexpr std::size_t most = 45;  // 60 in base64
-  const std::size_t taken = name_size + std::string_view(": ").size() + head.size() + tail.size();
-  std::size_t room = taken < 76 ? std::min((76 - taken) / 4 * 3, most) : 0;
-  std::string out;
-  bool first = true;
-  while (!value.empty()) {
-    std::size_t size = std::min(value.size(), room);
-    // A character must not be split between words (RFC 2047 §5).
-    while (size < value.size() && size > 0 && (value[size] & 0xc0) == 0x80) --size;
-    if (size > 0) {
-      if (!first) out += "\r\n ";
-      out.append(head).append(base64_encode(value.substr(0, size))).append(tail);
-      value.remove_prefix(size);
-    }
-    first = false;  // if no word was written, the name left no room
-    room = most;
-  }
-  return out;
-}
-
 /// The value for a field, folded and in ASCII; it decodes to `value`.
 std::string encoded(std::string_view name, std::string value) {
   std::erase_if(value, [](char c) { return c == '\r' || c == '\n'; });
   const std::string_view text = trim(value);
   if (is_ascii(text)) return wrapped(text, 75, 900);
   demand(is_utf8(text), "the value of a header field that is to be encoded must be UTF-8");
-  return encoded_words(text, name.size());
+  return encoded_words(text, name.size() + 2);
 }
 
 /// Only CRLF folds a line; LF or CR alone must not occur in a value.
