@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -13,14 +14,77 @@ namespace postern::dialect::kumo {
 
 namespace {
 
-/// Methods of KumoMTA's messages that Postern lacks; a hook that calls one fails at its first
-/// message. Names that a script's own objects are likely to use are left out.
-constexpr std::string_view missing_methods[] = {
-    "append_text_html",       "append_text_plain", "arc_seal",
-    "check_fix_conformance",  "import_headers",    "import_scheduling_header",
-    "increment_num_attempts", "num_attempts",      "parse_mime",
-    "parse_rfc3464",          "parse_rfc5965",     "queue_name",
-    "set_force_sync",         "set_scheduling",    "shrink_data"};
+/// What KumoMTA has and Postern lacks, and what to use instead.
+struct Lacking {
+  std::string_view name;
+  std::string_view instead;
+};
+
+constexpr std::string_view mime =
+    "the text of a message is `get_data` and `set_data`, its decoded parts are in a webhook's "
+    "payload";
+constexpr std::string_view schedule =
+    "mail is delivered as soon as it is accepted: let the sender hold it until it is due";
+constexpr std::string_view reports =
+    "`log_oob` and `log_arf` of get_listener_domain say what happens to reports";
+constexpr std::string_view attempts = "deliveries are tried again as [queue] says";
+
+/// Methods of KumoMTA's messages; a hook that calls one fails at its first message. Names that a
+/// script's own objects are likely to use are left out.
+constexpr Lacking missing_methods[] = {
+    {"append_text_html", mime},
+    {"delay_message_if_throttled",
+     "`sleep_if_throttled` lets a client wait; rates towards a destination are "
+     "messages_per_minute in [[route]]"},
+    {"append_text_plain", mime},
+    {"arc_seal",
+     "Authentication-Results is written by `add_authentication_results`, signatures by "
+     "`dkim_sign`"},
+    {"import_headers", "`import_x_headers` takes the names of fields"},
+    {"import_scheduling_header", schedule},
+    {"increment_num_attempts", attempts},
+    {"parse_mime", mime},
+    {"parse_rfc3464", reports},
+    {"parse_rfc5965", reports},
+    {"queue_name", "`tenant`, `campaign` and the recipient's domain are what KumoMTA makes it of"},
+    {"set_scheduling", schedule}};
+
+/// Functions of KumoMTA, or tables of them.
+constexpr Lacking missing_tables[] = {
+    {"kumo.amqp", "webhooks and `kumo.http` reach other programs"},
+    {"kumo.api", "the HTTP API answers such questions (docs/api.md)"},
+    {"kumo.audit_series", "count in a database (`sqlite`), or limit by kumo.make_throttle"},
+    {"kumo.counter_series", "count in a database (`sqlite`), or limit by kumo.make_throttle"},
+    {"kumo.cloudwatch", "metrics are at /metrics of the API"},
+    {"kumo.encode.charset_decode", "header fields are decoded already; `utf8` has UTF-8"},
+    {"kumo.encode.charset_encode", "write header fields with `encode`, in UTF-8"},
+    {"kumo.file_type", "webhook policies judge attachments by their names and types"},
+    {"kumo.fs", "`io.open` reads files whose names are known"},
+    {"kumo.glob", "name the files one by one"},
+    {"kumo.inject_message", "hand new mail in by SMTP or by the HTTP API of inboxes"},
+    {"kumo.kafka", "webhooks and `kumo.http` reach other programs"},
+    {"kumo.make_message", "hooks change the message that they are given, and make no other"},
+    {"kumo.mimepart", mime},
+    {"kumo.nats", "webhooks and `kumo.http` reach other programs"},
+    {"kumo.read_dir", "name the files one by one"},
+    {"kumo.regex_set_map", "match patterns of kumo.regex one after the other"},
+    {"kumo.serde.yaml_encode", "use JSON or TOML"},
+    {"kumo.serde.yaml_load", "use JSON or TOML"},
+    {"kumo.serde.yaml_parse", "use JSON or TOML"},
+    {"kumo.spawn_task", "hooks run for a message; other work belongs in a program of its own"},
+    {"kumo.string.eval_template", "string.format and `..` make texts"},
+    {"kumo.template", "string.format and `..` make texts"},
+    {"kumo.xfer", "operators move mail with `postern queue`"},
+    {"kumo.yaml_encode", "use JSON or TOML"},
+    {"kumo.yaml_load", "use JSON or TOML"},
+    {"kumo.yaml_parse", "use JSON or TOML"}};
+
+/// Empty: nothing is known.
+std::string_view instead_of(std::string_view name, std::span<const Lacking> table) {
+  const auto found =
+      std::ranges::find_if(table, [&](const Lacking& one) { return one.name == name; });
+  return found == table.end() ? std::string_view() : found->instead;
+}
 
 /// Functions of KumoMTA that Postern lacks and whose names are similar to functions that it has.
 /// A policy that runs in both may call them in handlers of events that Postern never fires.
@@ -74,8 +138,9 @@ bool begins_arguments(std::string_view word) {
 
 class NameLint {
  public:
-  NameLint(std::string_view file, std::string_view text, Names& names)
-      : file_(file), words_(text), names_(names) {}
+  NameLint(std::string_view file, std::string_view text, Names& names,
+           const std::function<bool(std::string_view word)>& in_hook)
+      : file_(file), words_(text), names_(names), in_hook_(in_hook) {}
 
   /// Returns the findings and adds the names that the text assigns to `names`; nullopt: its `kumo`
   /// may be another object.
@@ -85,9 +150,7 @@ class NameLint {
     while (!word.text.empty()) {
       const std::string_view two_before = before;
       before = word.text;
-      if (two_before == ":" && std::ranges::count(missing_methods, word.text) > 0) {
-        add("msg:", word, {});
-      }
+      if (two_before == ":" && is_missing_method(word.text)) add("msg:", word, {});
       const bool is_kumo = word.text == "kumo" && two_before != "." && two_before != ":";
       word = words_.next();
       if (!is_kumo) continue;
@@ -142,7 +205,14 @@ class NameLint {
     MissingName missing{
         .finding = fmt::format("{}:{}: {} is not available in Postern", file_, member.line, name),
         .member = std::string(member.text)};
-    const bool is_of_kumomta = std::ranges::count(missing_functions, name) > 0;
+    const bool is_method = owner == "msg:";
+    const std::string_view instead =
+        is_method ? instead_of(member.text, missing_methods) : instead_of(name, missing_tables);
+    if (!instead.empty()) missing.finding += fmt::format(": {}", instead);
+    // A table that is not there fails when it is indexed, even if nothing of it is called.
+    const bool used = is_method || begins_arguments(after.text) || after.text == ".";
+    missing.called_in_hook = used && in_hook_ != nullptr && in_hook_(member.text);
+    const bool is_of_kumomta = !instead.empty() || std::ranges::count(missing_functions, name) > 0;
     const std::string table = owner.substr(0, owner.size() - 1);
     const auto near = is_of_kumomta ? std::nullopt : nearest(member.text, members(table));
     if (near) {
@@ -154,6 +224,7 @@ class NameLint {
     for (MissingName& one : findings_) {
       if (one.finding != missing.finding) continue;
       one.misspelt_call |= missing.misspelt_call;
+      one.called_in_hook |= missing.called_in_hook;
       return;
     }
     findings_.push_back(std::move(missing));
@@ -162,14 +233,13 @@ class NameLint {
   std::string_view file_;
   Words words_;
   Names& names_;
+  const std::function<bool(std::string_view word)>& in_hook_;
   std::vector<MissingName> findings_;
 };
 
 }  // namespace
 
-bool is_missing_method(std::string_view name) {
-  return std::ranges::find(missing_methods, name) != std::ranges::end(missing_methods);
-}
+bool is_missing_method(std::string_view name) { return !instead_of(name, missing_methods).empty(); }
 
 std::vector<std::string> key_source_events(std::string_view text) {
   std::vector<std::string> names;
@@ -185,10 +255,11 @@ std::vector<std::string> key_source_events(std::string_view text) {
 }
 
 std::vector<MissingName> lint_names(std::string_view file, std::string_view text,
-                                    const std::vector<script::HostTable>& tables) {
+                                    const std::vector<script::HostTable>& tables,
+                                    const std::function<bool(std::string_view word)>& in_hook) {
   Names names = names_of(tables);
-  NameLint(file, text, names).run();  // a name may be used before it is assigned
-  return NameLint(file, text, names).run().value_or(std::vector<MissingName>());
+  NameLint(file, text, names, nullptr).run();  // a name may be used before it is assigned
+  return NameLint(file, text, names, in_hook).run().value_or(std::vector<MissingName>());
 }
 
 }  // namespace postern::dialect::kumo

@@ -62,8 +62,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"assigned_later", "f = function() kumo.helper() end\nfunction kumo.helper() end", {}},
         Case{"compared_is_not_assigned", "\nif kumo.rejekt == nil then end", rejekt},
         Case{"methods_of_messages",
-             "local text = msg:get_data()\nlocal bad = message:check_fix_conformance('A', 'B')",
-             {"policy.lua:2: msg:check_fix_conformance is not available in Postern"}},
+             "local text = msg:get_data()\nlocal bad = message:arc_seal(signer)",
+             {"policy.lua:2: msg:arc_seal is not available in Postern: Authentication-Results is "
+              "written by `add_authentication_results`, signatures by `dkim_sign`"}},
         Case{"functions_of_that_name", "parse_mime() x.queue_name = 1 -- msg:shrink_data()", {}},
         Case{"required", "local kumo = require 'kumo'\nkumo.rejekt()", rejekt},
         Case{"another_kumo", "local kumo = { rejekt = print }\nkumo.rejekt()", {}},
@@ -95,7 +96,8 @@ TEST(NameLint, a_misspelt_call_is_told_from_other_missing_names) {
   }
   const auto lacking = lint_names("policy.lua", "kumo.yaml_load()", all_functions());
   ASSERT_EQ(lacking.size(), 1u);
-  EXPECT_EQ(lacking[0].finding, "policy.lua:1: kumo.yaml_load is not available in Postern");
+  EXPECT_EQ(lacking[0].finding,
+            "policy.lua:1: kumo.yaml_load is not available in Postern: use JSON or TOML");
 }
 
 TEST(NameLint, finds_the_handlers_of_key_sources) {

@@ -58,13 +58,13 @@ TEST_F(PolicyFile, NamesThatAreNowhereAreWarnedOfInModulesToo) {
   folder_.write("rules.lua", "return function(sender)\n  return kumo.aaa.make_acl {}\nend\n");
   const auto policy = load(
       "local rules = require 'rules'\n"
-      "kumo.on('smtp_server_mail_from', function(s) if s.x then kumo.strin.trim('') end end)");
+      "kumo.on('smtp_server_mail_from', function(s) local f = s.x and kumo.strin end)");
   ASSERT_TRUE(policy) << policy.error().message;
   EXPECT_THAT(
       (*policy)->warnings(),
       ::testing::UnorderedElementsAre(
           "policy.lua:2: kumo.strin is not available in Postern; did you mean `kumo.string`?",
-          "rules.lua:2: kumo.aaa is not available in Postern"));
+          "rules.lua:2: kumo.aaa.make_acl is not available in Postern"));
 }
 
 TEST_F(PolicyFile, MisspeltCallsStopTheLoadInModulesToo) {

@@ -1,12 +1,14 @@
 #include "dialect/kumo/use_lint.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
 
 #include "base/text.h"
 #include "dialect/kumo/api.h"
+#include "dialect/kumo/hook_parts.h"
 #include "dialect/kumo/lua_words.h"
 #include "dialect/kumo/name_lint.h"
 
@@ -74,6 +76,7 @@ struct Use {
   enum class Role { plain, called, method, field } role = Role::plain;
   LuaWords::Word word;
   std::string_view argument;  ///< of a call: its only argument if that is a literal
+  std::string_view object;    ///< of a method: the name before the colon
   bool is_of_kumo = false;    ///< a name after `kumo.`, which lint_names() judges
 };
 
@@ -97,6 +100,7 @@ void each_use(std::string_view text, const Take& take, const Say& say) {
                                                 : Use::Role::plain,
               .word = word,
               .argument = {},
+              .object = before == ":" ? two_before : std::string_view(),
               .is_of_kumo = before == "." && two_before == "kumo"};
       if (is_text(next.text)) use.argument = quoted(next.text);
       if (next.text == "(") {
@@ -120,8 +124,8 @@ void each_use(std::string_view text, const Take& take, const Say& say) {
 
 class UseLint {
  public:
-  explicit UseLint(const std::function<bool(std::string_view)>& has_module)
-      : has_module_(has_module) {
+  UseLint(const std::function<bool(std::string_view)>& has_module, const HookParts& parts)
+      : has_module_(has_module), parts_(parts) {
     globals_.insert(std::begin(globals), std::end(globals));
     methods_.insert(std::begin(lua_methods), std::end(lua_methods));
     for (const std::string_view one :
@@ -177,9 +181,10 @@ class UseLint {
 
   void look(std::string_view file, std::string_view text) {
     each_use(text, [&](const Use& use) { judge(file, use); }, [](std::string_view) {});
-    for (MissingName& one : lint_names(file, text, all_functions())) {
-      const bool certain =
-          one.misspelt_call && !uncertain_ && !guarded_ && !made_.contains(one.member);
+    const auto in_hook = [this](std::string_view word) { return parts_.holds(word); };
+    for (MissingName& one : lint_names(file, text, all_functions(), in_hook)) {
+      const bool misspelt = one.misspelt_call && !uncertain_ && !guarded_;
+      const bool certain = (misspelt || one.called_in_hook) && !made_.contains(one.member);
       (certain ? found_.mistakes : found_.warnings).push_back(std::move(one.finding));
     }
   }
@@ -207,6 +212,7 @@ class UseLint {
     const bool is_class = !owner.empty() && owner.front() >= 'A' && owner.front() <= 'Z';
     if (name[end] == ':') {
       methods_.emplace(member);
+      if (is_class) of_class_[std::string(owner)].emplace(member);
     } else if (is_class) {
       fields_.emplace(member);
     }
@@ -228,6 +234,7 @@ class UseLint {
         return add(file, use, fmt::format("nothing defines the function `{}`", name), globals_,
                    !uncertain_);
       case Use::Role::method:
+        if (judge_object(file, use)) return;
         if (methods_.contains(name) || made_.contains(name) || members_.contains(name)) return;
         if (is_missing_method(name)) return;  // has a finding of its own
         // A mistake only if it looks misspelled: it may be a method that Postern lacks.
@@ -253,8 +260,23 @@ class UseLint {
                  "the module `redis` is not carried: keep data in `sqlite`, or ask by HTTP", {},
                  !guarded_, use.argument);
     }
-    add(file, use, fmt::format("there is no module `{}`", printable(use.argument, 64)), modules_,
-        !guarded_ && !places_, use.argument);
+    std::string what = fmt::format("there is no module `{}`", printable(use.argument, 64));
+    const std::string helper = fmt::format("policy-extras.{}", use.argument);
+    const bool is_helper = modules_.contains(helper);
+    if (is_helper) what += fmt::format("; did you mean `{}`?", helper);
+    add(file, use, std::move(what), is_helper ? Names() : modules_, !guarded_ && !places_,
+        use.argument);
+  }
+
+  /// A method of what a handler is given: whether its class is known and has it.
+  bool judge_object(std::string_view file, const Use& use) {
+    const std::string_view name = use.word.text;
+    if (use.object.empty() || is_missing_method(name) || !parts_.holds(name)) return false;
+    const auto found = of_class_.find(parts_.class_of(use.object));
+    if (found == of_class_.end()) return false;
+    if (found->second.contains(name)) return true;
+    add(file, use, fmt::format("`{}` has no method `{}`", found->first, name), found->second, true);
+    return true;
   }
 
   static std::string near_one(std::string_view word, const Names& names) {
@@ -275,6 +297,8 @@ class UseLint {
   }
 
   const std::function<bool(std::string_view)>& has_module_;
+  const HookParts& parts_;
+  std::map<std::string, Names, std::less<>> of_class_;  ///< methods of host classes
   Names globals_;
   Names methods_;
   Names fields_;
@@ -292,7 +316,8 @@ class UseLint {
 
 UseFindings lint_uses(const std::vector<std::pair<std::string, std::string_view>>& texts,
                       const std::function<bool(std::string_view name)>& has_module) {
-  UseLint lint(has_module);
+  const HookParts parts(texts);
+  UseLint lint(has_module, parts);
   for (const Module& module : all_modules()) lint.learn_module(module);
   for (const auto& [file, text] : texts) lint.learn_file(file);
   for (const auto& [file, text] : texts) lint.learn(text);

@@ -69,8 +69,56 @@ TEST(UseLint, misspelt_functions_of_kumo) {
       << "another text defines it";
   EXPECT_EQ(found("kumo.amqp.build_client 'amqp://localhost'").mistakes, Lines{});
   EXPECT_EQ(found("kumo.xfer.cancel()").warnings,
-            Lines{"policy.lua:1: kumo.xfer is not available in Postern"})
+            Lines{"policy.lua:1: kumo.xfer is not available in Postern: operators move mail with "
+                  "`postern queue`"})
       << "once";
+}
+
+// A hook that calls what is not there would refuse each message with a 4xx.
+TEST(UseLint, what_hooks_call_and_postern_lacks_is_a_mistake) {
+  const std::string on = "kumo.on('smtp_server_message_received', ";
+  for (const std::string& text :
+       {on + "function(msg) msg:parse_mime() end)",
+        "local function sign(m) m:arc_seal(1) end\n" + on + "function(msg) sign(msg) end)",
+        "local function sign(m) m:arc_seal(1) end\n" + on + "sign)",
+        "local load = kumo.memoize(function(d) return kumo.yaml_load(d) end, {})\n" + on +
+            "function(msg) load('a') end)",
+        "local mod = {}\nfunction mod.go(m) kumo.amqp.basic_publish {} end\n" + on +
+            "function(msg) mod.go(msg) end)",
+        on + "function(msg) pcall(print, 'x') kumo.inject_message {} end)"}) {
+    const UseFindings one = found(text);
+    EXPECT_EQ(one.mistakes.size(), 1u) << text;
+    EXPECT_EQ(one.warnings.size(), 0u) << text;
+  }
+  for (const std::string& text :
+       {std::string("kumo.on('get_queue_config', function() kumo.yaml_load 'a' end)"),
+        std::string("kumo.on('init', function() if x then kumo.yaml_load 'a' end end)"),
+        std::string("log_hooks:new { constructor = function()\n  local s = {}\n"
+                    "  function s:send(m) kumo.amqp.basic_publish {} end\n  return s\nend }\n") +
+            on + "function(msg) client:get('x'):send() end)",
+        on + "function(msg) pcall(function() kumo.yaml_load 'a' end) end)",
+        std::string("local function unused(m) m:parse_mime() end\n") + on +
+            "function(msg) msg:id() end)"}) {
+    const UseFindings one = found(text);
+    EXPECT_EQ(one.mistakes, Lines{}) << text;
+    EXPECT_EQ(one.warnings.size(), 1u) << text;
+  }
+}
+
+TEST(UseLint, methods_of_what_a_handler_is_given) {
+  EXPECT_EQ(found("kumo.on('smtp_server_message_received', function(m)\n  return m:accept()\nend)")
+                .mistakes,
+            Lines{"policy.lua:2:12: `Message` has no method `accept`"});
+  EXPECT_EQ(
+      found("kumo.on('smtp_server_mail_from', function(s, c)\n  c:set_mta('a', 1)\nend)").mistakes,
+      Lines{"policy.lua:2:5: `ConnMeta` has no method `set_mta`; did you mean `set_meta`?"});
+  for (const char* fine :
+       {"kumo.on('smtp_server_message_received', function(m, c) m:id() c:auth_info() end)",
+        "kumo.on('smtp_server_message_received', function(m) local m = other() m:accept() end)",
+        "kumo.on('smtp_server_message_received', function(x) each(function(m) m:accept() end) end)",
+        "kumo.on('http_message_generated', function(m) m:accept() end)"}) {
+    EXPECT_EQ(found(fine, "function each() end function other() end").mistakes, Lines{}) << fine;
+  }
 }
 
 TEST(UseLint, modules) {
