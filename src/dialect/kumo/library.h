@@ -11,20 +11,21 @@
 
 namespace postern::dialect::kumo {
 
-script::HostTable crypto_functions();   ///< kumo.crypto
-script::HostTable digest_functions();   ///< kumo.digest
-script::HostTable dns_functions();      ///< kumo.dns
-script::HostTable encode_functions();   ///< kumo.encode
-script::HostTable http_functions();     ///< kumo.http
-script::HostTable log_functions();      ///< kumo.log_* and print
-script::HostTable regex_functions();    ///< kumo.regex
-script::HostTable secrets_functions();  ///< kumo.secrets
-script::HostTable serde_functions();    ///< kumo.serde
-script::HostTable sqlite_functions();   ///< sqlite
-script::HostTable string_functions();   ///< kumo.string
-script::HostTable time_functions();     ///< kumo.time and sleep
-script::HostTable uuid_functions();     ///< kumo.uuid
-script::HostTable version_functions();  ///< kumo.version
+script::HostTable crypto_functions();    ///< kumo.crypto
+script::HostTable digest_functions();    ///< kumo.digest
+script::HostTable dns_functions();       ///< kumo.dns
+script::HostTable encode_functions();    ///< kumo.encode
+script::HostTable http_functions();      ///< kumo.http
+script::HostTable log_functions();       ///< kumo.log_* and print
+script::HostTable regex_functions();     ///< kumo.regex
+script::HostTable secrets_functions();   ///< kumo.secrets
+script::HostTable serde_functions();     ///< kumo.serde
+script::HostTable sqlite_functions();    ///< sqlite
+script::HostTable string_functions();    ///< kumo.string
+script::HostTable throttle_functions();  ///< kumo.make_throttle
+script::HostTable time_functions();      ///< kumo.time and sleep
+script::HostTable uuid_functions();      ///< kumo.uuid
+script::HostTable version_functions();   ///< kumo.version
 
 /// All tables of the library.
 std::vector<script::HostTable> library();

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "base/text.h"
+#include "dialect/kumo/throttles.h"
 #include "script/duration.h"
 
 namespace postern::dialect::kumo {
@@ -51,21 +51,6 @@ const Option* find(std::string_view name) {
   return found == options.end() ? nullptr : &*found;
 }
 
-/// Whether the text is a rate: "100/s", "1,000/hour", "local:10_000/d".
-bool is_rate(std::string_view text) {
-  if (text.starts_with("local:")) text.remove_prefix(6);
-  const std::size_t slash = text.find('/');
-  if (slash == std::string_view::npos || slash == 0 || !is_digit(text.front())) return false;
-  const std::string_view number = text.substr(0, slash);
-  if (number.find_first_not_of("0123456789,_") != std::string_view::npos) return false;
-  // "100/s,max_burst=1": what follows the period is not checked.
-  const std::string_view behind = text.substr(slash + 1);
-  const std::string_view period = behind.substr(0, behind.find(','));
-  static constexpr std::array periods{"s",  "sec", "second", "m", "min", "minute",
-                                      "hr", "h",   "hour",   "d", "day"};
-  return std::find(periods.begin(), periods.end(), period) != periods.end();
-}
-
 std::string wrong_duration(const json::value& value) {
   try {
     script::duration_of(value);
@@ -100,7 +85,9 @@ std::string check_queue_option(std::string_view name, const json::value& value) 
     case Kind::duration:
       return wrong_duration(value);
     case Kind::rate:
-      return value.is_string() && is_rate(value.get_string()) ? "" : "must be a rate like '100/s'";
+      return value.is_string() && parse_throttle(value.get_string())
+                 ? ""
+                 : "must be a rate like '100/s'";
     case Kind::text:
       return value.is_string() && !value.get_string().empty() ? "" : "must be text, and not empty";
     case Kind::table:
