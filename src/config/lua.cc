@@ -111,6 +111,13 @@ Diagnostic at_listener(const kumo::Listener& listener, const LuaConfig& lua,
   return placed(listener.place + ": " + text, std::filesystem::path(lua.policy).parent_path());
 }
 
+/// `runtime`: null after the policy's end.
+Task<dns::Answer> ask_runtime(std::shared_ptr<ScriptRuntime> runtime, dns::Question question) {
+  if (!runtime) co_return dns::Answer{};
+  dns::Answer answer = co_await runtime->ask(std::move(question));
+  co_return answer;
+}
+
 kumo::LuaPolicyOptions options_of(const Config& config, std::string text) {
   const LuaConfig& lua = config.lua;
   kumo::LuaPolicyOptions options{
@@ -132,6 +139,9 @@ kumo::LuaPolicyOptions options_of(const Config& config, std::string text) {
       .files = nullptr};
   options.run = [runtime = std::weak_ptr(lua.runtime)](Task<void> task) {
     if (const auto held = runtime.lock()) held->run(std::move(task));
+  };
+  options.dns = [runtime = std::weak_ptr(lua.runtime)](dns::Question question) {
+    return ask_runtime(runtime.lock(), std::move(question));
   };
   for (const std::string& domain : lua.relay_to) options.relay_to.push_back(lower(domain));
   for (const ListenerConfig& listener : config.listeners) {

@@ -68,6 +68,11 @@ void ScriptRuntime::run(Task<void> task) {
   if (!done) throw std::runtime_error(done.error().message);
 }
 
+Task<dns::Answer> ScriptRuntime::ask(dns::Question question) {
+  constexpr std::chrono::seconds limit{10};
+  return resolver_->lookup(std::move(question), limit);
+}
+
 Task<Result<script::HttpAnswer>> ScriptRuntime::World::http(script::HttpQuestion question,
                                                             script::Clock::time_point deadline) {
   return asio::co_spawn(runtime_.loop_, runtime_.inner_->http(std::move(question), deadline),

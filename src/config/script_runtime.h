@@ -31,6 +31,8 @@ class ScriptRuntime {
 
   /// HTTP runs on the runtime's own loop for every caller.
   script::World& world() { return world_; }
+  /// Answers a DNS question, on any loop; waits at most 10 seconds.
+  Task<dns::Answer> ask(dns::Question question);
   /// Runs a task on the runtime's loop and waits for its end. Not from a task of that loop. Throws
   /// if the loop has stopped.
   void run(Task<void> task);

@@ -119,6 +119,15 @@ bool Call::has_fact(std::string_view function) const {
          facts_told_.told[facts_told_.at].function == function;
 }
 
+std::optional<json::value> Call::known_fact(std::string_view function) {
+  if (facts_ != Facts::answered || !has_fact(function)) return std::nullopt;
+  return next_recorded(facts_told_, function).front();
+}
+
+void Call::keep_fact(std::string_view function, const json::value& answer) {
+  if (facts_ == Facts::kept) tell(function, json::array{answer}, Source::facts);
+}
+
 json::array Call::next_answer(std::string_view function) {
   if (answers_->at >= answers_->told.size()) {
     ran_out_ = lacked_ = true;

@@ -141,6 +141,12 @@ class Call {
 
   /// The next recorded answer. Throws the recorded error, or an error if the record has none.
   json::array next_answer(std::string_view function);
+  /// While the script loads again: the answer that `function` gave when it loaded first. nullopt:
+  /// ask, and then call keep_fact(). For functions that wait.
+  std::optional<json::value> known_fact(std::string_view function);
+  /// While the script loads for the first time, keeps an answer for known_fact(); otherwise
+  /// nothing.
+  void keep_fact(std::string_view function, const json::value& answer);
   /// The answer of a function that does not wait: of `ask()`, or from the record. An exception of
   /// `ask()` is recorded and thrown on.
   template <class Ask>

@@ -42,10 +42,12 @@ constexpr Event known[] = {
      "integer|nil, string|nil",
      "Before every reply: returns another text, or another code of the same class. `command` "
      "holds no credential."},
-    // Refused: a handler may restrict relaying through the listener and require TLS.
-    {"smtp_server_get_dynamic_parameters", "", "",
-     "`peer` and `via` of kumo.start_esmtp_listener say what is otherwise for some clients",
-     refused},
+    {"smtp_server_get_dynamic_parameters", "listener: string, conn_meta: ConnMeta",
+     "ListenerOptions|nil",
+     "When the policy loads, once for each listener that `init` started: further options of the "
+     "listener, which take precedence. KumoMTA calls it for each connection; here `peer` and `via` "
+     "in the result say what is otherwise for some clients, and a handler that asks `conn_meta` "
+     "does not load."},
     // Refused: with deferred_queue it replaces the handler that checks tenants and senders.
     {"smtp_server_message_deferred_inject", "", "",
      "messages are always given to `smtp_server_message_received`; register the handler for that",

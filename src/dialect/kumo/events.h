@@ -1,14 +1,18 @@
 // The events that a policy can handle, and the handlers that it registered.
 #pragma once
 
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/task.h"
 #include "dialect/kumo/listener.h"
+#include "dns/dns.h"
 #include "script/bind.h"
 
 namespace postern::dialect::kumo {
@@ -45,6 +49,8 @@ inline constexpr std::string_view rcpt_to = "smtp_server_rcpt_to";  ///< at RCPT
 inline constexpr std::string_view data = "smtp_server_data";
 /// Likewise, once per recipient.
 inline constexpr std::string_view received = "smtp_server_message_received";
+/// Returns further options of a listener; when the policy loads, once for each listener.
+inline constexpr std::string_view dynamic = "smtp_server_get_dynamic_parameters";
 inline constexpr std::string_view rewrite = "smtp_server_rewrite_response";  ///< before each reply
 }  // namespace events
 
@@ -69,6 +75,10 @@ struct Handlers {
   std::vector<Listener> listeners;   ///< started by `init`, checked
   bool in_init = false;              ///< the handler of `init` is running
   bool open_relay_is_known = false;  ///< from LuaPolicyOptions
+  /// From LuaPolicyOptions; null: the policy runs from its record.
+  std::function<Task<dns::Answer>(dns::Question)> dns;
+  /// The options of `listeners`, in their order; see apply_dynamic().
+  std::vector<std::shared_ptr<const ListenerOptions>> listener_options;
 
   /// The first handler of the event; null: there is none. Valid until a handler is registered.
   const Handler* of(std::string_view event) const {

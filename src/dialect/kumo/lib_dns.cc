@@ -8,10 +8,12 @@
 #include "dialect/ask_dns.h"
 #include "dialect/kumo/address_text.h"
 #include "dialect/kumo/context.h"
+#include "dialect/kumo/events.h"
 #include "dialect/kumo/lib_dns.h"
 #include "dialect/kumo/library.h"
 #include "mailauth/names.h"
 #include "policy/answers.h"
+#include "script/state.h"
 
 namespace postern::dialect::kumo {
 
@@ -213,7 +215,36 @@ constexpr HostFunction functions[] = {
 
 }  // namespace
 
+namespace {
+
+/// The answer while the policy loads. All states of the policy, and its record, have the first
+/// one.
+Task<dns::Answer> ask_while_loading(Call& call, std::string name, dns::Type type) {
+  constexpr std::string_view function = "kumo.dns";
+  dns::Answer answer;
+  if (const auto known = call.known_fact(function)) {
+    const json::array& parts = known->as_array();
+    answer.status = dns::parse_status(std::string_view(parts.at(0).as_string()))
+                        .value_or(dns::Status::server_failure);
+    answer.records = json::value_to<std::vector<std::string>>(parts.at(1));
+    co_return answer;
+  }
+  const auto& ask = call.state().user<Handlers>().dns;
+  demand(ask != nullptr, "DNS: there is none while the policy loads");
+  answer = co_await ask({.name = lower(name), .type = type});
+  json::array records;
+  for (const std::string& one : answer.records) records.emplace_back(one);
+  call.keep_fact(function, json::array{json::value(dns::to_string(answer.status)), records});
+  co_return answer;
+}
+
+}  // namespace
+
 Task<dns::Answer> ask_dns(Call& call, std::string name, dns::Type type) {
+  if (call.context<Context>() == nullptr) {
+    dns::Answer answer = co_await ask_while_loading(call, std::move(name), type);
+    co_return answer;
+  }
   Context& hook = hook_of(call);
   dns::Answer answer = co_await dialect::ask_dns(hook.inquiry, std::move(name), type);
   co_return answer;

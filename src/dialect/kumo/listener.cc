@@ -13,7 +13,18 @@
 
 namespace postern::dialect::kumo {
 
+struct ListenerOptions {
+  boost::json::object values;
+  Listener::KeySource certificate;
+  Listener::KeySource private_key;
+  CidrMap<ListenerOptions> peer;
+  CidrMap<ListenerOptions> via;
+  std::shared_ptr<const ListenerOptions> later;  ///< applied after all others; null: none
+};
+
 namespace {
+
+using Options = ListenerOptions;
 
 namespace json = boost::json;
 using script::Call;
@@ -45,7 +56,12 @@ constexpr std::string_view of_peer[] = {"allow_xclient"};
 /// They are never ignored.
 constexpr std::pair<std::string_view, std::string_view> refused[] = {
     {"tls_required_client_ca", "clients are not asked for certificates"},
-    {"require_proxy_protocol", "proxy_protocol in [[listener]] has that"}};
+    {"require_proxy_protocol", "proxy_protocol in [[listener]] has that"},
+    // Of KumoMTA until 2023: it says who may relay.
+    {"domains",
+     "KumoMTA has it no more either; `policy-extras.listener_domains` reads the same tables: "
+     "kumo.on('get_listener_domain', listener_domains:setup { { ['example.com'] = { relay_to = "
+     "true } } })"}};
 /// The most pairs of networks in `peer` and `via`.
 constexpr std::size_t most_variants = 1000;
 constexpr int deepest_options = 4;
@@ -74,15 +90,6 @@ void read_address(Listener& listener, const std::string& text) {
   listener.address = parsed->address;
   listener.port = parsed->port;
 }
-
-/// A table of options, with its `peer` and `via` tables.
-struct Options {
-  json::object values;
-  Listener::KeySource certificate;
-  Listener::KeySource private_key;
-  CidrMap<Options> peer;
-  CidrMap<Options> via;
-};
 
 void read_option(Listener& listener, std::string_view name, const json::value& value) {
   if (name == "hostname") {
@@ -125,6 +132,7 @@ void apply(const Options& options, const std::optional<Cidr>& peer, const std::o
   if (!options.private_key.empty()) listener.private_key = options.private_key;
   if (const Options* more = closest(options.peer, peer)) apply(*more, peer, via, listener);
   if (const Options* more = closest(options.via, via)) apply(*more, peer, via, listener);
+  if (options.later) apply(*options.later, peer, via, listener);
 }
 
 /// Every network that the options name for one end of a connection; nullopt stands for no network.
@@ -139,6 +147,7 @@ void collect(const Options& options, Networks& peers, Networks& vias) {
       collect(inside, peers, vias);
     }
   }
+  if (options.later) collect(*options.later, peers, vias);
 }
 
 void check_keys(const Listener& listener) {
@@ -238,9 +247,7 @@ Task<Options> options_of(Call& call, json::object given, Scope scope) {
   co_return options;
 }
 
-Task<void> start(Call& call, json::object given, std::string place) {
-  const Options options = co_await options_of(call, std::move(given), {.place = place});
-  demand(options.values.contains("listen"), "start_esmtp_listener: 'listen' is missing");
+Listener made_of(const Options& options, std::string place) {
   Listener listener;
   listener.place = std::move(place);
   listener.relay_hosts = {*Cidr::parse("127.0.0.0/8"), *Cidr::parse("::1/128")};
@@ -249,7 +256,16 @@ Task<void> start(Call& call, json::object given, std::string place) {
   check_keys(listener);
   listener.name = "lua " + with_port(listener.address, listener.port);
   add_variants(options, plain, listener);
-  call.state().user<Handlers>().listeners.push_back(std::move(listener));
+  return listener;
+}
+
+Task<void> start(Call& call, json::object given, std::string place) {
+  auto options =
+      std::make_shared<Options>(co_await options_of(call, std::move(given), {.place = place}));
+  demand(options->values.contains("listen"), "start_esmtp_listener: 'listen' is missing");
+  Handlers& handlers = call.state().user<Handlers>();
+  handlers.listeners.push_back(made_of(*options, std::move(place)));
+  handlers.listener_options.push_back(std::move(options));
 }
 
 // Not a coroutine: a script's place is known only before it is suspended.
@@ -274,6 +290,19 @@ const script::HostFunction functions[] = {
 };
 
 }  // namespace
+
+Task<void> apply_dynamic(Call& call, std::size_t listener, json::value options, std::string place) {
+  if (options.is_null() || (options.is_array() && options.get_array().empty())) co_return;
+  demand(options.is_object(), "smtp_server_get_dynamic_parameters must return a table of options");
+  Options later = co_await options_of(call, std::move(options.get_object()),
+                                      {.place = std::move(place), .of_socket = false});
+  Handlers& handlers = call.state().user<Handlers>();
+  auto changed = std::make_shared<Options>(*handlers.listener_options.at(listener));
+  changed->later = std::make_shared<const Options>(std::move(later));
+  Listener& changed_listener = handlers.listeners.at(listener);
+  changed_listener = made_of(*changed, changed_listener.place);
+  handlers.listener_options.at(listener) = std::move(changed);
+}
 
 DomainGrant grant_of(const json::value& value) {
   DomainGrant grant;

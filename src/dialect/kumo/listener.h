@@ -12,6 +12,7 @@
 
 #include "base/ip.h"
 #include "base/secret.h"
+#include "base/task.h"
 #include "dialect/kumo/listener_domains.h"
 #include "script/bind.h"
 
@@ -65,6 +66,14 @@ struct DomainGrant {
 };
 /// Reads the handler's result. Throws a sentence unless it is nil or such a table.
 DomainGrant grant_of(const boost::json::value& value);
+
+/// A table of options of a listener, with its `peer` and `via` tables.
+struct ListenerOptions;
+/// Applies what the handler of `smtp_server_get_dynamic_parameters` returned for one of
+/// Handlers::listeners, after all other options, `peer` and `via` included. `place`: of the
+/// handler. Throws a sentence if they are wrong.
+Task<void> apply_dynamic(script::Call& call, std::size_t listener, boost::json::value options,
+                         std::string place);
 
 /// kumo.start_esmtp_listener() and kumo.make_listener_domain().
 script::HostTable listener_functions();

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "dialect/kumo/api.h"
+#include "dialect/kumo/elsewhere.h"
 #include "dialect/kumo/name_lint.h"
 #include "dialect/kumo/refusal.h"
 #include "dialect/kumo/session.h"
@@ -19,6 +20,50 @@ namespace {
 using script::Call;
 using script::Raised;
 using script::State;
+
+/// Asks the handler of `smtp_server_get_dynamic_parameters` about each listener.
+Task<std::optional<Raised>> ask_dynamic(State& state, Call& call, Handlers& handlers) {
+  const Handler* handler = handlers.of(events::dynamic);
+  if (handler == nullptr) co_return std::nullopt;
+  if (handlers.listeners.empty()) {
+    report_elsewhere(call, handler->place,
+                     "`smtp_server_get_dynamic_parameters` has no effect here: the policy starts "
+                     "no listener");
+  }
+  for (std::size_t i = 0; i < handlers.listeners.size(); ++i) {
+    const Listener& listener = handlers.listeners[i];
+    const State::Push arguments = [text =
+                                       with_port(listener.address, listener.port)](lua_State* L) {
+      script::stack::push(L, std::string_view(text));
+      push_conn_meta(L);
+      return 2;
+    };
+    json::value options;
+    const State::Read read = [&options](lua_State* L, int count) {
+      if (count > 0) options = script::stack::data_at(L, lua_gettop(L) - count + 1);
+    };
+    auto trouble = co_await state.call(handler->function, arguments, read, call);
+    if (trouble) {
+      trouble->message +=
+          "; `smtp_server_get_dynamic_parameters` runs when the policy loads, without a "
+          "connection: `peer` and `via` in its result say what is otherwise for some clients";
+      co_return trouble;
+    }
+    std::string wrong;
+    try {
+      co_await apply_dynamic(call, i, std::move(options), handler->place);
+    } catch (const std::exception& error) {
+      wrong = error.what();
+    }
+    if (!wrong.empty()) {
+      co_return Raised{.stopped = script::Stopped::no,
+                       .message = handler->place + ": " + wrong,
+                       .traceback = {},
+                       .thrown = nullptr};
+    }
+  }
+  co_return std::nullopt;
+}
 
 /// Runs the handlers of `pre_init` and `init` after the script.
 Task<std::optional<Raised>> begin(State& state, Call& call) {
@@ -37,6 +82,7 @@ Task<std::optional<Raised>> begin(State& state, Call& call) {
   for (std::size_t i = 0; i < functions.size() && !trouble; ++i) {
     trouble = co_await state.call(functions[i], nothing, ignore, call);
   }
+  if (!trouble) trouble = co_await ask_dynamic(state, call, handlers);
   handlers.in_init = false;
   co_return trouble;
 }
@@ -154,8 +200,8 @@ tl::expected<std::shared_ptr<const LuaPolicy>, Raised> LuaPolicy::load(LuaPolicy
                 .shared = shared_classes()},
       .loading = given.loading,
       .user =
-          [known = given.open_relay_is_known] {
-            return std::make_shared<Handlers>(Handlers{.open_relay_is_known = known});
+          [known = given.open_relay_is_known, dns = given.dns] {
+            return std::make_shared<Handlers>(Handlers{.open_relay_is_known = known, .dns = dns});
           },
       .ready = begin,
       .run = given.run,

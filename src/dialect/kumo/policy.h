@@ -1,6 +1,7 @@
 // A loaded policy script: its handlers, its listeners, and the calls of handlers.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -34,6 +35,9 @@ struct LuaPolicyOptions {
   std::vector<std::string> relay_to;
   /// The operator has confirmed that public addresses may relay to any domain.
   bool open_relay_is_known = false;
+  /// Answers DNS questions while the policy loads; later ones go through policy::Inquiry. Null:
+  /// there is no DNS.
+  std::function<Task<dns::Answer>(dns::Question)> dns;
   /// The files of a policy that is rebuilt from its definition; none is read from disk.
   std::shared_ptr<const std::map<std::string, std::string>> files;
   /// For such a policy: placeholders of the secrets that it loads,
