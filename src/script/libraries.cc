@@ -165,6 +165,15 @@ bool names_secret(std::string_view name) {
       parts, [&](std::string_view part) { return upper_name.find(part) != std::string::npos; });
 }
 
+/// A name that no file has. Scripts write no files, so nothing is made.
+std::string temporary_name(Call& call) {
+  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz012345";
+  std::string name = "/tmp/lua_";
+  std::uint64_t random = call.random();
+  for (int i = 0; i < 12; ++i, random >>= 5) name += letters[random & 31];
+  return name;
+}
+
 json::value environment(Call& call, std::string name) {
   return call.told_by("getenv", [&]() -> json::value {
     const char* value = std::getenv(name.c_str());
@@ -292,6 +301,8 @@ void open_os(lua_State* L) {
   }
   lua_pushcfunction(L, bind<&environment>);
   lua_setfield(L, -2, "getenv");
+  lua_pushcfunction(L, bind<&temporary_name>);
+  lua_setfield(L, -2, "tmpname");
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_pushvalue(L, -2);
   lua_setfield(L, -2, LUA_OSLIBNAME);

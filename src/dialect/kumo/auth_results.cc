@@ -87,8 +87,13 @@ ar::MethodResult result_of(const json::value& value) {
   return result;
 }
 
-/// A table `{ disposition, result }`.
-json::value with_disposition(const ar::MethodResult& result) {
+/// A table `{ disposition, result }`. `sender`: the address that SPF judged, empty for a HELO name;
+/// KumoMTA's property is the whole address, where the gateway's own field has its domain (RFC 8601
+/// §2.7.2 allows both).
+json::value with_disposition(ar::MethodResult result, std::string_view sender) {
+  for (ar::Property& one : result.properties) {
+    if (one.ptype == "smtp" && one.property == "mailfrom" && !sender.empty()) one.value = sender;
+  }
   return json::object{{"disposition", result.result}, {"result", table_of(result)}};
 }
 
@@ -127,8 +132,10 @@ Task<json::value> dmarc_verify(Call& call, Self) {
 /// The SPF result of the envelope, which all checks of the message share.
 Task<json::value> spf_of_envelope(Context& hook) {
   co_await gather(hook, Need::spf);
+  const auto& path = hook.evidence.reverse_path;
   co_return with_disposition(
-      policy::spf_result(*hook.evidence.spf, policy::spf_by_helo(hook.evidence)));
+      policy::spf_result(*hook.evidence.spf, policy::spf_by_helo(hook.evidence)),
+      path ? path->text() : std::string());
 }
 
 Task<json::value> check_msg(Call& call, Self, Resolver) {
@@ -175,7 +182,8 @@ Task<json::value> check_host(Call& call, std::string domain, std::shared_ptr<Con
         co_await ask_dns(call, asked.name, static_cast<dns::Type>(asked.type));
     check.feed(policy::to_mailauth(answer));
   }
-  co_return with_disposition(policy::spf_result(check.result(), by_helo));
+  co_return with_disposition(policy::spf_result(check.result(), by_helo),
+                             sender.value_or(std::string()));
 }
 
 /// The address in `ip`, which may have a port; without `ip`, the client's address.

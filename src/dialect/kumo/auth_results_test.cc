@@ -92,7 +92,7 @@ TEST_F(AuthResults, check_host_asks_about_any_domain) {
       "kumo.log_info(r.disposition, r.result.result, r.result.props['smtp.mailfrom'] or '-', "
       "r.result.props['smtp.helo'] or '-') end end)");
   EXPECT_EQ(verdict(policy::Stage::mail), "pass");
-  EXPECT_THAT(said(), ElementsAre("pass pass example.com -", "fail fail other.example -",
+  EXPECT_THAT(said(), ElementsAre("pass pass alerts@example.com -", "fail fail a@other.example -",
                                   "pass pass - mx.example.com", "none none - nothing.example"));
   EXPECT_EQ(gatherer_->gathered, 1) << "of the envelope, and of nothing else";
   EXPECT_GT(evidence_.dns.size(), 3u) << "every answer stays in the record";

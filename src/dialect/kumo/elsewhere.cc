@@ -27,10 +27,22 @@ constexpr std::string_view outcomes =
     "the log says what happened to mail: delivery.sent, delivery.deferred, delivery.bounced";
 constexpr std::string_view shaping =
     "retries are in [queue], connections and rates towards a destination in [[route]]";
+constexpr std::string_view access =
+    "accounts, teams and tokens define who may use the API; trusted_hosts and ACLs of KumoMTA "
+    "protect nothing here";
 constexpr std::string_view sources = "source addresses and their pools are [[egress]]";
 
 /// Ignoring these calls bypasses no check of KumoMTA, except for the one that is refused.
 constexpr Elsewhere table[] = {
+    {"kumo.aaa.configure_acct_log", "the audit log says who did what by the API"},
+    {"kumo.aaa.load_acl_map", access},
+    {"kumo.aaa.make_access_control_list", access},
+    {"kumo.aaa.make_http_url_resource", access},
+    // A policy could decide by its answer.
+    {"kumo.aaa.query_resource_access", access, refused},
+    {"kumo.aaa.set_acl_cache_ttl", access, tuning},
+    {"kumo.aaa.set_check_cache_ttl", access, tuning},
+    {"kumo.aaa.set_fall_back_to_acl_map", access},
     {"kumo.configure_accounting_db_path", "counts are kept below [server] data_dir"},
     {"kumo.configure_bounce_classifier",
      "replies of other hosts are kept unchanged, in the log and in `postern queue show`"},
@@ -39,8 +51,7 @@ constexpr Elsewhere table[] = {
      "happened to mail"},
     {"kumo.configure_log_disposition_hook", outcomes},
     {"kumo.configure_log_hook", outcomes},
-    {"kumo.configure_redis_throttles",
-     "limits are this gateway's own: [limits], [auth] and messages_per_minute in [[route]]"},
+    {"kumo.configure_redis_throttles", "the counters of kumo.make_throttle are this gateway's own"},
     // If it were ignored, recipients who unsubscribed would still get mail.
     {"kumo.configure_suppression_store",
      "refuse suppressed recipients at `smtp_server_rcpt_to`, for instance from a database",
@@ -87,6 +98,7 @@ constexpr Elsewhere table[] = {
     {"policy-extras.rollup",
      "mail goes to the hosts of its own domain; [[route]] sends domains elsewhere"},
     {"policy-extras.shaping:setup", shaping},
+    {"policy-extras.shaping:setup_json", shaping},
     {"policy-extras.shaping:setup_with_automation", shaping},
     {"policy-extras.sources:setup", sources},
     {"policy-extras.warmup:setup",

@@ -121,11 +121,23 @@ TEST_F(SetElsewhere, options_of_queues_are_named_once_each) {
 }
 
 TEST_F(SetElsewhere, what_needs_an_answer_is_not_available) {
-  for (const char* call :
-       {"kumo.http.connect_websocket {}", "kumo.make_throttle('a', '1/s')",
-        "kumo.aaa.query_resource()", "kumo.inject_message()", "kumo.amqp_publish_now()"}) {
+  for (const char* call : {"kumo.http.connect_websocket {}", "kumo.aaa.query_resource()",
+                           "kumo.inject_message()", "kumo.amqp_publish_now()"}) {
     EXPECT_THAT(failure(call), HasSubstr("is not available in Postern")) << call;
   }
+}
+
+TEST_F(SetElsewhere, unknown_options_of_http_clients_are_ignored_as_in_kumomta) {
+  EXPECT_THAT(findings("kumo.http.build_client { headers = { a = 'b' } }\n"
+                       "kumo.http.build_client { tiemout = 5 }"),
+              ElementsAre("policy.lua:1: kumo.http.build_client: the option `headers` has no "
+                          "effect, as in KumoMTA: set them with the request's `headers`",
+                          "policy.lua:2: kumo.http.build_client: the option `tiemout` has no "
+                          "effect, as in KumoMTA; did you mean `timeout`?"));
+  EXPECT_THAT(findings("kumo.on('smtp_server_mail_from', function()\n"
+                       "  kumo.http.build_client { headers = {} }\nend)"),
+              IsEmpty());
+  EXPECT_EQ(verdict(policy::Stage::mail), "pass");
 }
 
 TEST_F(SetElsewhere, what_the_outbound_side_makes_is_handed_back) {

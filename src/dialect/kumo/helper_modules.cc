@@ -16,6 +16,12 @@ function module:setup()
   return nothing
 end
 
+-- Of KumoMTA until 2023.
+function module:setup_json()
+  kumo.postern.elsewhere 'policy-extras.shaping:setup_json'
+  return nothing
+end
+
 function module:setup_with_automation()
   kumo.postern.elsewhere 'policy-extras.shaping:setup_with_automation'
   return {
@@ -85,6 +91,41 @@ kumo.postern.elsewhere 'policy-extras.rollup'
 function module.reroute_based_on_mx_host_suffix() end
 function module.reroute_using_ip_rollup() end
 function module.apply_ip_rollup_to_queue_config() end
+
+return module
+)lua";
+
+// KumoMTA asks the system's resolver by a program; here the container's DNS is asked.
+constexpr std::string_view docker_utils_text = R"lua(
+local kumo = require 'kumo'
+local module = {}
+
+function module.resolve_docker_name(name)
+  local found = {}
+  for _, address in ipairs(kumo.dns.lookup_addr(name)) do
+    if not address:find(':', 1, true) then
+      found[#found + 1] = address
+    end
+  end
+  return found
+end
+
+function module.resolve_docker_network()
+  local name = os.getenv 'HOSTNAME'
+  if not name then
+    error('HOSTNAME is not set in the environment', 2)
+  end
+  local address = module.resolve_docker_name(name)[1]
+  if not address then
+    error('the host ' .. name .. ' has no IPv4 address', 2)
+  end
+  return (address:gsub('%d+$', '0')) .. '/24'
+end
+
+-- The addresses of KumoMTA's shaping daemon, for which there is no use here.
+function module.resolve_tsa_endpoints()
+  return {}
+end
 
 return module
 )lua";
@@ -238,6 +279,8 @@ return module
 constexpr script::HostFunction shaping_rows[] = {
     {"policy-extras.shaping:setup", "file_names?: string[]", "function", "No effect here.",
      nullptr},
+    {"policy-extras.shaping:setup_json", "file_names?: string[]", "function",
+     "No effect here; KumoMTA has it no more.", nullptr},
     {"policy-extras.shaping:setup_with_automation", "options: table", "Shaper", "No effect here.",
      nullptr},
 };
@@ -261,6 +304,14 @@ constexpr script::HostFunction rollup_rows[] = {
      "", "No effect here.", nullptr},
     {"policy-extras.rollup.apply_ip_rollup_to_queue_config",
      "domain: string, routing_domain: string|nil, params: table", "", "No effect here.", nullptr},
+};
+constexpr script::HostFunction docker_utils_rows[] = {
+    {"policy-extras.docker_utils.resolve_docker_name", "name: string", "string[]",
+     "The IPv4 addresses of a service or container, by DNS.", nullptr},
+    {"policy-extras.docker_utils.resolve_docker_network", "", "string",
+     "The network of this container, `198.51.100.0/24`: that of the address of HOSTNAME.", nullptr},
+    {"policy-extras.docker_utils.resolve_tsa_endpoints", "", "string[]",
+     "Empty: there is no shaping daemon.", nullptr},
 };
 constexpr script::HostFunction policy_utils_rows[] = {
     {"policy-extras.policy_utils.merge_into", "from: table|nil, into: table", "",
@@ -305,6 +356,7 @@ std::span<const Module> helper_modules() {
       {"policy-extras.log_hooks", log_hooks_text, log_hooks_rows},
       {"policy-extras.warmup", warmup_text, warmup_rows},
       {"policy-extras.rollup", rollup_text, rollup_rows},
+      {"policy-extras.docker_utils", docker_utils_text, docker_utils_rows},
       {"policy-extras.policy_utils", policy_utils_text, policy_utils_rows},
       {"policy-extras.dkim_sign", dkim_sign_module_text(), dkim_sign_module_rows()},
   };

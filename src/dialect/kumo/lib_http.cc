@@ -7,6 +7,7 @@
 #include <boost/url.hpp>
 
 #include "base/text.h"
+#include "dialect/kumo/elsewhere.h"
 #include "dialect/kumo/http_response.h"
 #include "dialect/kumo/library.h"
 #include "script/duration.h"
@@ -59,7 +60,29 @@ std::string text_of(const json::value& value) {
   return json::serialize(value);
 }
 
-AClient build_client(json::value options) {
+/// KumoMTA ignores options that it does not know, and policies in use name some.
+void ignore(Call& call, std::string_view name) {
+  constexpr std::string_view known[] = {"user_agent", "timeout", "pool_idle_timeout",
+                                        "connection_verbose", "accept_invalid_certs"};
+  std::string text = fmt::format(
+      "kumo.http.build_client: the option `{}` has no effect, as in "
+      "KumoMTA",
+      printable(name, 64));
+  if (const auto near = nearest(name, known)) {
+    text += fmt::format("; did you mean `{}`?", *near);
+  } else if (name == "headers") {
+    text += ": set them with the request's `headers`";
+  }
+  if (call.context<void>() == nullptr) {
+    report_elsewhere(call, text);
+  } else {  // for each message
+    call.world().log("debug", call.state().place(), text);
+  }
+}
+
+AClient build_client(Call& call, json::value options) {
+  const bool none = options.is_array() && options.get_array().empty();
+  if (none) return std::make_shared<Client>();
   demand(options.is_object(), "http: a table of options is expected");
   auto client = std::make_shared<Client>();
   for (const auto& [name, value] : options.get_object()) {
@@ -82,7 +105,7 @@ AClient build_client(json::value options) {
       demand(!flag(),
              "http: certificates are always verified; name the roots of your own in `lua.ca`");
     } else {
-      throw std::runtime_error("http: unknown option '" + std::string(name) + "'");
+      ignore(call, name);
     }
   }
   return client;
@@ -211,7 +234,8 @@ constexpr HostFunction functions[] = {
      "connection_verbose?: boolean, accept_invalid_certs?: false }",
      "HttpClient",
      "A client of HTTP servers. A request may take `timeout` (60 seconds), and no longer than the "
-     "hook. All clients share their connections. Certificates are always verified, against the "
+     "hook. All clients share their connections. Other options have no effect. Certificates are "
+     "always verified, against the "
      "system's roots or those of `lua.ca`, and redirects are not followed: they are the response.",
      bind<&build_client>},
     {"kumo.http.build_url", "base: string, parameters: table<string, string|number>", "string",

@@ -42,9 +42,9 @@ class Reader {
       config_.remove_campaign_header = mistakes_.flag(here, value).value_or(false);
     } else if (key == "hide_tenant_names") {
       config_.hide_tenant_names = mistakes_.flag(here, value).value_or(false);
-    } else if (key == "tenant") {
+    } else if (key == "tenant" || key == "tenants") {
       read_tenants(here, value);
-    } else if (key == "queue") {
+    } else if (key == "queue" || key == "queues") {
       read_queues(here, value);
     } else {
       mistakes_.unknown_key(here, key,
@@ -155,7 +155,15 @@ class Reader {
     }
   }
 
-  /// A table whose name is not an option belongs to the tenant of that name.
+  void read_scoped_tenant(const std::string& here, std::string_view name, const json::object& table,
+                          QueueScope& scope) {
+    if (!mistakes_.not_empty(here, name)) return;
+    config_.scoped_tenants.emplace_back(name, data_.place(here));
+    read_tenant_scope(here, table, scope.tenants[std::string(name)]);
+  }
+
+  /// A table whose name is not an option belongs to the tenant of that name; `tenants` has such
+  /// tables by name.
   void read_scope(const std::string& at, const json::object& keys, QueueScope& scope) {
     for (const auto& [key, value] : keys) {
       const std::string here = below(at, key);
@@ -163,14 +171,20 @@ class Reader {
         read_option(here, key, value, scope.options);
       } else if (const json::object* table = value.if_object(); !table) {
         mistakes_.unknown_key(here, key, queue_options());
-      } else if (mistakes_.not_empty(here, key)) {
-        config_.scoped_tenants.emplace_back(key, data_.place(here));
-        read_tenant_scope(here, *table, scope.tenants[std::string(key)]);
+      } else if (key == "tenants") {
+        for (const auto& [name, of_tenant] : *table) {
+          const std::string inside = below(here, name);
+          const json::object* options = mistakes_.table(inside, of_tenant);
+          if (options != nullptr) read_scoped_tenant(inside, name, *options, scope);
+        }
+      } else {
+        read_scoped_tenant(here, key, *table, scope);
       }
     }
   }
 
-  /// A table whose name is not an option belongs to the campaign of that name.
+  /// A table whose name is not an option belongs to the campaign of that name; `campaigns` has
+  /// such tables by name.
   void read_tenant_scope(const std::string& at, const json::object& keys,
                          QueueScope::OfTenant& scope) {
     for (const auto& [key, value] : keys) {
@@ -179,6 +193,8 @@ class Reader {
         read_option(here, key, value, scope.options);
       } else if (!value.is_object()) {
         mistakes_.unknown_key(here, key, queue_options());
+      } else if (key == "campaigns") {
+        read_campaigns(here, value.get_object(), scope.campaigns);
       } else if (mistakes_.not_empty(here, key)) {
         scope.campaigns[std::string(key)] = read_options(here, value);
       }

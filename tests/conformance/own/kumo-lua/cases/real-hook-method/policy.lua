@@ -1,0 +1,3 @@
+kumo.on('smtp_server_message_received', function(msg)
+  return msg:accept()
+end)

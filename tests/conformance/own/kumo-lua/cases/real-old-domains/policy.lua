@@ -1,0 +1,3 @@
+kumo.on('init', function()
+  kumo.start_esmtp_listener { listen = '${LISTEN}', domains = { ['example.com'] = { relay_to = true } } }
+end)
