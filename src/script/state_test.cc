@@ -376,8 +376,8 @@ TEST(ScriptMemory, WhatEndedCallsLeftIsGivenBack) {
 
 TEST_F(Script, WhatReachesOutOfTheSandboxIsAbsent) {
   for (const char* name : {"debug", "io.popen", "io.output", "io.write", "io.stdout", "os.execute",
-                           "os.exit", "os.remove", "os.rename", "os.setlocale",
-                           "package.loadlib", "package.searchers", "string.dump", "warn"}) {
+                           "os.exit", "os.remove", "os.rename", "os.setlocale", "package.loadlib",
+                           "package.searchers", "string.dump", "warn"}) {
     const std::string text = std::string("local at = _G for part in ('") + name +
                              "'):gmatch('%a+') do at = at and rawget(at, part) end t.result(at)";
     EXPECT_EQ(answer(text), "null") << name;
@@ -385,6 +385,10 @@ TEST_F(Script, WhatReachesOutOfTheSandboxIsAbsent) {
   EXPECT_THAT(answer("setmetatable({}, {__gc = function() end})"), HasSubstr("__gc"));
   EXPECT_THAT(answer("t.result(select(2, load('\\27Lua')))"),
               HasSubstr("attempt to load a binary chunk"));
+  EXPECT_EQ(answer("local a, b = os.tmpname(), os.tmpname() "
+                   "t.result(a ~= b, a:match '^/tmp/lua_%w+$' == a, io.open(a) == nil)"),
+            "true true true")
+      << "a name without a file";
   EXPECT_EQ(answer("t.result(getmetatable(t.counter(1)))"), "false");
   EXPECT_EQ(answer("t.result(_VERSION, collectgarbage('count') > 0)"), R"("Lua 5.4" true)");
 }

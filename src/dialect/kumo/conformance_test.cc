@@ -80,7 +80,7 @@ TEST(Conformance, fields_are_repaired_where_they_are) {
   EXPECT_EQ(repaired("From: \"J\xc3\xbcrgen, A\" <j@example.com>, b@example.com (\xc3\xa4)\r\n\r\n",
                      needs_transfer_encoding),
             "From: =?utf-8?B?SsO8cmdlbiwgQQ==?= <j@example.com>, b@example.com "
-            "(=?utf-8?B?w6Q=?=)\r\n\r\n");
+            "(\r\n =?utf-8?B?w6Q=?=)\r\n\r\n");
   EXPECT_EQ(repaired("Subject: \xa9\r\n\r\n", needs_transfer_encoding, "iso-8859-1"),
             "Subject: =?iso-8859-1?B?qQ==?=\r\n\r\n");
   EXPECT_EQ(repaired("Subject: \xa9\r\n\r\n", needs_transfer_encoding),

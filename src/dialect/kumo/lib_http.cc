@@ -62,8 +62,8 @@ std::string text_of(const json::value& value) {
 
 /// KumoMTA ignores options that it does not know, and policies in use name some.
 void ignore(Call& call, std::string_view name) {
-  constexpr std::string_view known[] = {"user_agent", "timeout", "pool_idle_timeout",
-                                        "connection_verbose", "accept_invalid_certs"};
+  static const std::vector<std::string_view> known{"user_agent", "timeout", "pool_idle_timeout",
+                                                   "connection_verbose", "accept_invalid_certs"};
   std::string text = fmt::format(
       "kumo.http.build_client: the option `{}` has no effect, as in "
       "KumoMTA",
