@@ -6,7 +6,6 @@
 
 #include "base/text.h"
 #include "dialect/kumo/api.h"
-#include "dialect/kumo/elsewhere.h"
 #include "dialect/kumo/name_lint.h"
 #include "dialect/kumo/refusal.h"
 #include "dialect/kumo/session.h"
@@ -25,11 +24,6 @@ using script::State;
 Task<std::optional<Raised>> ask_dynamic(State& state, Call& call, Handlers& handlers) {
   const Handler* handler = handlers.of(events::dynamic);
   if (handler == nullptr) co_return std::nullopt;
-  if (handlers.listeners.empty()) {
-    report_elsewhere(call, handler->place,
-                     "`smtp_server_get_dynamic_parameters` has no effect here: the policy starts "
-                     "no listener");
-  }
   for (std::size_t i = 0; i < handlers.listeners.size(); ++i) {
     const Listener& listener = handlers.listeners[i];
     const State::Push arguments = [text =

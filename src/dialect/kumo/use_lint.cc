@@ -275,7 +275,9 @@ class UseLint {
     const auto found = of_class_.find(parts_.class_of(use.object));
     if (found == of_class_.end()) return false;
     if (found->second.contains(name)) return true;
-    add(file, use, fmt::format("`{}` has no method `{}`", found->first, name), found->second, true);
+    // A mistake only if it looks misspelled, as with methods of other objects.
+    add(file, use, fmt::format("`{}` has no method `{}`", found->first, name), found->second,
+        !near_one(name, found->second).empty());
     return true;
   }
 
