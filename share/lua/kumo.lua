@@ -406,8 +406,9 @@ function kumo.encode.hex_decode(text) end
 kumo.http = {}
 
 ---A client of HTTP servers. A request may take `timeout` (60 seconds), and no longer than the hook.
----All clients share their connections. Certificates are always verified, against the system's roots
----or those of `lua.ca`, and redirects are not followed: they are the response.
+---All clients share their connections. Other options have no effect. Certificates are always
+---verified, against the system's roots or those of `lua.ca`, and redirects are not followed: they
+---are the response.
 ---@param options { user_agent?: string, timeout?: Duration, pool_idle_timeout?: Duration, connection_verbose?: boolean, accept_invalid_certs?: false }
 ---@return HttpClient
 function kumo.http.build_client(options) end
@@ -591,6 +592,14 @@ function kumo.toml_encode(value) end
 ---@return string
 function kumo.toml_encode_pretty(value) end
 
+---A rate such as `50/minute`, `1,000/hr`, `20/30min` or `60/min,max_burst=1`, for all that use this
+---name and rate. Without `max_burst` a whole period's operations may follow each other at once. The
+---counters are this gateway's own: they are shared by all threads, and no other host sees them.
+---@param name string
+---@param spec string
+---@return Throttle
+function kumo.make_throttle(name, spec) end
+
 ---The same as kumo.time.sleep.
 ---@param seconds number
 function kumo.sleep(seconds) end
@@ -598,6 +607,10 @@ function kumo.sleep(seconds) end
 ---Postern's version, as `postern version` prints it.
 ---@type string
 kumo.version = nil
+
+---The number of processors.
+---@return integer
+function kumo.available_parallelism() end
 
 ---Registers the handler of an event. Callable only while the policy loads; an event has one
 ---handler.
@@ -614,6 +627,7 @@ kumo.version = nil
 ---@overload fun(event: 'smtp_server_data', handler: fun(message: Message, conn_meta: ConnMeta))
 ---@overload fun(event: 'smtp_server_message_received', handler: fun(message: Message, conn_meta: ConnMeta))
 ---@overload fun(event: 'smtp_server_rewrite_response', handler: fun(status: integer, response: string, command: string|nil, conn_meta: ConnMeta): integer|nil, string|nil)
+---@overload fun(event: 'smtp_server_get_dynamic_parameters', handler: fun(listener: string, conn_meta: ConnMeta): ListenerOptions|nil)
 function kumo.on(event, handler) end
 
 ---Refuses the current command with this reply: a code from 400 to 599, and a text that may begin
@@ -687,8 +701,7 @@ function kumo.configure_log_disposition_hook(...) end
 ---@deprecated
 function kumo.configure_log_hook(...) end
 
----No effect here: limits are this gateway's own: [limits], [auth] and messages_per_minute in
----[[route]].
+---No effect here: the counters of kumo.make_throttle are this gateway's own.
 ---@param ... any
 ---@deprecated
 function kumo.configure_redis_throttles(...) end
@@ -1072,6 +1085,19 @@ function kumo.string.psl_domain(name) end
 ---@return string|nil
 function kumo.string.psl_suffix(name) end
 
+---@class Throttle
+local Throttle = {}
+
+---Counts an operation, if it is within the rate; otherwise `throttled` is true and `retry_after`
+---says when it will be, in seconds.
+---@return { throttled: boolean, limit: integer, remaining: integer, reset_after: number, retry_after?: number }
+function Throttle:throttle() end
+
+---Waits until an operation is within the rate, and counts it; whether it had to wait. The time
+---counts towards the budget of the call: when that is used up, the client gets a temporary refusal.
+---@return boolean
+function Throttle:sleep_if_throttled() end
+
 ---@class kumo.time
 kumo.time = {}
 
@@ -1320,6 +1346,38 @@ function Message:get_data() end
 ---@param data string
 function Message:set_data(data) end
 
+---Looks for issues of the message as RFC 5322 and MIME see it. Each list names some of
+---`MISSING_COLON_VALUE`, `NON_CANONICAL_LINE_ENDINGS`, `NAME_ENDS_WITH_SPACE`, `LINE_TOO_LONG`
+---(more than 78 octets), `NEEDS_TRANSFER_ENCODING`, `MISSING_DATE_HEADER`,
+---`MISSING_MESSAGE_ID_HEADER` and `MISSING_MIME_VERSION`, separated by `|`. If the message has one
+---of `checks` that is not among `fixes`, the result is a sentence for a refusal; otherwise it has
+---none of `fixes` afterwards. Signed parts stay as they are. Text without a charset is taken for
+---UTF-8, or with `detect_encoding` for the only one of `include_encodings`.
+---@param checks string
+---@param fixes string
+---@param settings? { detect_encoding?: boolean, include_encodings?: string[], exclude_encodings?: string[] }
+---@return string|nil
+function Message:check_fix_conformance(checks, fixes, settings) end
+
+---Does nothing: a message is on disk before the client is told 250.
+function Message:save() end
+
+---Does nothing, for the same reason.
+---@param force? boolean
+function Message:set_force_sync(force) end
+
+---Does nothing and returns false: memory has limits of its own.
+---@return boolean
+function Message:shrink() end
+
+---The same.
+---@return boolean
+function Message:shrink_data() end
+
+---0: nothing has been delivered yet.
+---@return integer
+function Message:num_attempts() end
+
 ---The addresses of the first field of that name; nil if there is none.
 ---@param name string
 ---@return AddressHeader|nil
@@ -1520,6 +1578,56 @@ function kumo.cidr.make_map(entries) end
 ---@class CidrMap
 ---@field [string] any
 local CidrMap = {}
+
+---@class kumo.aaa
+kumo.aaa = {}
+
+---No effect here: the audit log says who did what by the API.
+---@param ... any
+---@deprecated
+function kumo.aaa.configure_acct_log(...) end
+
+---No effect here: accounts, teams and tokens define who may use the API; trusted_hosts and ACLs of
+---KumoMTA protect nothing here.
+---@param ... any
+---@deprecated
+function kumo.aaa.load_acl_map(...) end
+
+---No effect here: accounts, teams and tokens define who may use the API; trusted_hosts and ACLs of
+---KumoMTA protect nothing here.
+---@param ... any
+---@deprecated
+function kumo.aaa.make_access_control_list(...) end
+
+---No effect here: accounts, teams and tokens define who may use the API; trusted_hosts and ACLs of
+---KumoMTA protect nothing here.
+---@param ... any
+---@deprecated
+function kumo.aaa.make_http_url_resource(...) end
+
+---Not available in Postern: accounts, teams and tokens define who may use the API; trusted_hosts
+---and ACLs of KumoMTA protect nothing here.
+---@param ... any
+---@deprecated
+function kumo.aaa.query_resource_access(...) end
+
+---No effect here: accounts, teams and tokens define who may use the API; trusted_hosts and ACLs of
+---KumoMTA protect nothing here.
+---@param ... any
+---@deprecated
+function kumo.aaa.set_acl_cache_ttl(...) end
+
+---No effect here: accounts, teams and tokens define who may use the API; trusted_hosts and ACLs of
+---KumoMTA protect nothing here.
+---@param ... any
+---@deprecated
+function kumo.aaa.set_check_cache_ttl(...) end
+
+---No effect here: accounts, teams and tokens define who may use the API; trusted_hosts and ACLs of
+---KumoMTA protect nothing here.
+---@param ... any
+---@deprecated
+function kumo.aaa.set_fall_back_to_acl_map(...) end
 
 ---@class QueueHelper
 local QueueHelper = {}

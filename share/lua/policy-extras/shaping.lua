@@ -11,6 +11,12 @@ local module = {}
 ---@deprecated
 function module:setup(file_names) end
 
+---No effect here; KumoMTA has it no more.
+---@param file_names? string[]
+---@return function
+---@deprecated
+function module:setup_json(file_names) end
+
 ---No effect here.
 ---@param options table
 ---@return Shaper
