@@ -22,8 +22,8 @@ void check_domain(std::string_view text) {
 }
 
 void check_mailbox(const mail::Mailbox& mailbox, mail::Utf8 utf8) {
-  must(!mailbox.local_part.empty() && mailbox.local_part.size() <= 64,
-       "local part has 1-64 octets");
+  must(!mailbox.local_part.empty() && mailbox.local_part.size() <= 252,
+       "local part has 1-252 octets");
   must(mailbox.domain.size() <= 255, "domain has 255 octets at most");
   for (const char c : mailbox.text()) {
     must(static_cast<unsigned char>(c) >= 0x20 && c != 0x7f, "no control octet in a mailbox");

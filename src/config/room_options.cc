@@ -28,6 +28,7 @@ void follow_lists(gateway::ListenerSettings& listener, const RestrictionsConfig&
   const bool auth_can_be = listener.tls != gateway::ListenerTls::none || session.auth_without_tls;
   session.auth = policy == nullptr || (policy->sasl && auth_can_be);
   session.bare_addresses = policy != nullptr;
+  session.strict_envelopes = policy != nullptr && policy->strict_envelopes;
   listener.origin =
       policy != nullptr && mail::is_hostname(policy->myorigin) ? policy->myorigin : "";
   listener.appended_domain = policy != nullptr ? std::string(policy->appended_domain()) : "";

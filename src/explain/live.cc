@@ -77,10 +77,8 @@ Result<mail::Mailbox> address(const std::string& option, const std::string& text
   Result<mail::Mailbox> parsed = mail::parse_mailbox(text, mail::Utf8::allowed);
   if (parsed) return parsed;
   if (bare) {
-    const auto path = mail::parse_path("<" + text + ">", mail::Utf8::allowed, mail::Bare::allowed);
-    const bool whole = path && path->length == text.size() + 2;
-    if (whole && path->postmaster) return mail::Mailbox{"postmaster", {}};
-    if (whole && path->mailbox) return *path->mailbox;
+    const auto path = mail::parse_postfix_path("<" + text + ">", mail::Utf8::allowed);
+    if (path && path->length == text.size() + 2 && path->mailbox) return *path->mailbox;
   }
   return fail(Fault::malformed, fmt::format("{} {}: {}", option, text, parsed.error().message));
 }

@@ -12,10 +12,12 @@
 namespace postern::mail {
 namespace {
 
-constexpr std::size_t max_local_part = 64;  // RFC 5321 §4.5.3.1.1
-constexpr std::size_t max_domain = 255;     // RFC 5321 §4.5.3.1.2
-constexpr std::size_t max_path = 256;       // RFC 5321 §4.5.3.1.3, including brackets
-constexpr std::size_t max_label = 63;       // RFC 1035 §2.3.4
+constexpr std::size_t max_domain = 255;  // RFC 5321 §4.5.3.1.2
+constexpr std::size_t max_path = 256;    // RFC 5321 §4.5.3.1.3, including brackets
+constexpr std::size_t max_label = 63;    // RFC 1035 §2.3.4
+// RFC 5321 §4.5.3.1 wants as few limits as can be: one path holds this much beside `<`, `@D>`. What
+// clients may send is limited by smtp::Limits::local_part.
+constexpr std::size_t max_local_part = max_path - 4;
 
 enum Class : std::uint8_t { atext = 1, label = 2, qtext = 4, high = 8 };
 
@@ -143,7 +145,7 @@ Result<Mailbox> read_mailbox(std::string_view text, Utf8 utf8, std::size_t& leng
   Result<std::string> checked =
       !domain.empty() && domain[0] == '[' ? address_literal(domain) : any_domain(domain);
   if (!checked) return tl::unexpected(std::move(checked.error()));
-  if (*local > max_local_part) return fail(Fault::limit, "local part is longer than 64 octets");
+  if (*local > max_local_part) return fail(Fault::limit, "local part is longer than 252 octets");
   length = end;
   return Mailbox{std::string(text.substr(0, *local)), std::move(*checked)};
 }
@@ -205,58 +207,12 @@ Result<Mailbox> parse_mailbox(std::string_view text, Utf8 utf8) {
   return mailbox;
 }
 
-namespace {
-
-/// A path as Postfix's restriction lists accept it (Bare::allowed). `text` is what is between the
-/// brackets.
-Result<Mailbox> read_lenient(std::string_view text, Utf8 utf8) {
-  const std::size_t at = text.rfind('@');
-  std::string_view domain = at == std::string_view::npos ? "" : text.substr(at + 1);
-  if (at != std::string_view::npos && domain.empty()) return malformed("domain is empty");
-  if (domain.size() > 1 && domain.ends_with('.')) domain.remove_suffix(1);
-  if (!domain.empty() && domain.find_first_not_of("0123456789.") == std::string_view::npos) {
-    return malformed("an address stands in brackets");
-  }
-  const std::string_view local = text.substr(0, at);
-  const bool odd = local.empty() || (local.find('@') != std::string_view::npos &&
-                                     local.find('"') == std::string_view::npos);
-  if (odd && local.find_first_of(" \t<>()\\,;:") != std::string_view::npos) {
-    return malformed("local part holds an octet that needs quotes");
-  }
-  if (odd && at == std::string_view::npos) return malformed("empty path");
-  const std::string whole = (odd ? std::string("x") : std::string(local)) + "@" +
-                            (domain.empty() ? "localhost" : std::string(domain));
-  Result<Mailbox> mailbox = parse_mailbox(whole, utf8);
-  if (!mailbox) return mailbox;
-  if (odd) mailbox->local_part = std::string(local);
-  if (domain.empty()) mailbox->domain.clear();
-  return mailbox;
-}
-
-/// The position of the `>` outside quotes; npos: there is none.
-std::size_t end_of_path(std::string_view rest) {
-  bool quoted = false;
-  for (std::size_t i = 0; i < rest.size(); ++i) {
-    if (rest[i] == '\\') {
-      ++i;
-    } else if (rest[i] == '"') {
-      quoted = !quoted;
-    } else if (rest[i] == '>' && !quoted) {
-      return i;
-    }
-  }
-  return std::string_view::npos;
-}
-
-}  // namespace
-
-Result<Path> parse_path(std::string_view text, Utf8 utf8, Bare bare) {
+Result<Path> parse_path(std::string_view text, Utf8 utf8, Bare) {
   if (text.empty() || text[0] != '<') return malformed("path does not begin with <");
   if (auto error = refuse_octets(text, utf8)) return tl::unexpected(std::move(*error));
   if (text.size() > 1 && text[1] == '>') return Path{.length = 2};  // RFC 5321 §4.5.5
   std::string_view rest = text.substr(1);
-  const bool no_route = bare == Bare::allowed && rest.find(':') == std::string_view::npos;
-  const Result<std::size_t> route = no_route ? Result<std::size_t>(0) : source_route_length(rest);
+  const Result<std::size_t> route = source_route_length(rest);
   if (!route) return tl::unexpected(route.error());
   rest.remove_prefix(*route);
 
@@ -265,14 +221,7 @@ Result<Path> parse_path(std::string_view text, Utf8 utf8, Bare bare) {
     return Path{.postmaster = true, .length = 1 + postmaster.size()};
   }
   std::size_t length = 0;
-  Result<Mailbox> mailbox = Mailbox{};
-  if (bare == Bare::allowed) {
-    length = end_of_path(rest);
-    if (length == std::string_view::npos) return malformed("path is not closed");
-    mailbox = read_lenient(rest.substr(0, length), utf8);
-  } else {
-    mailbox = read_mailbox(rest, utf8, length);
-  }
+  Result<Mailbox> mailbox = read_mailbox(rest, utf8, length);
   if (!mailbox) return tl::unexpected(std::move(mailbox.error()));
   if (length == rest.size()) return malformed("path is not closed");
   const std::size_t whole = 1 + *route + length + 1;

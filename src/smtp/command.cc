@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include <fmt/core.h>
 
@@ -51,6 +52,17 @@ Reply bad_path(const Error& error, std::uint16_t detail) {
   return syntax({5, 1, detail}, error.message);
 }
 
+/// The path at the start of `text`, as the session reads paths.
+Result<mail::Path> read_path(std::string_view text, mail::Utf8 utf8, const Offered& offered) {
+  Result<mail::Path> path = offered.postfix ? mail::parse_postfix_path(text, utf8, *offered.postfix)
+                                            : mail::parse_path(text, utf8);
+  if (path && path->mailbox && path->mailbox->local_part.size() > offered.local_part) {
+    return fail(Fault::limit,
+                fmt::format("local part is longer than {} octets", offered.local_part));
+  }
+  return path;
+}
+
 struct ParameterView {
   std::string_view keyword;
   std::optional<std::string_view> value;
@@ -79,7 +91,7 @@ std::optional<Reply> take_size(std::optional<std::string_view> value, const Offe
                                Mail& mail) {
   const bool digits =
       value && value->size() <= 20 && std::all_of(value->begin(), value->end(), is_digit);
-  if (!digits || mail.size) return syntax({5, 5, 4}, "SIZE is no number");
+  if (!digits) return syntax({5, 5, 4}, "SIZE is no number");
   const std::optional<std::uint64_t> size = parse_number(*value);
   if (!size || *size > offered.message_size) {
     return Reply{
@@ -94,20 +106,20 @@ std::optional<Reply> unknown_parameter(std::string_view text) {
 }
 
 Reply bad_parameter(std::string_view keyword) {
-  return syntax({5, 5, 4}, fmt::format("bad or repeated {}", keyword));
+  return syntax({5, 5, 4}, fmt::format("bad value of {}", keyword));
 }
 
 /// RFC 3461 §4.3.
 std::optional<Reply> take_ret(std::optional<std::string_view> value, Mail& mail) {
   const bool fit = value && (iequals(*value, "FULL") || iequals(*value, "HDRS"));
-  if (!fit || !mail.ret.empty()) return bad_parameter("RET");
+  if (!fit) return bad_parameter("RET");
   mail.ret = *value;
   return std::nullopt;
 }
 
 /// RFC 3461 §4.4: xtext of printable characters.
 std::optional<Reply> take_envid(std::optional<std::string_view> value, Mail& mail) {
-  if (!value || value->size() > max_envid || !mail.envid.empty()) return bad_parameter("ENVID");
+  if (!value || value->size() > max_envid) return bad_parameter("ENVID");
   const auto decoded = decode_xtext(*value);
   const bool fit = decoded && std::all_of(decoded->begin(), decoded->end(), is_printable_ascii);
   if (!fit) return bad_parameter("ENVID");
@@ -117,7 +129,7 @@ std::optional<Reply> take_envid(std::optional<std::string_view> value, Mail& mai
 
 /// RFC 3461 §4.1: NEVER, or a list of the others.
 std::optional<Reply> take_notify(std::optional<std::string_view> value, Rcpt& rcpt) {
-  if (!value || !rcpt.notify.empty()) return bad_parameter("NOTIFY");
+  if (!value) return bad_parameter("NOTIFY");
   bool fit = iequals(*value, "NEVER");
   if (!fit) {
     const auto words = split(*value, ',');
@@ -135,8 +147,7 @@ std::optional<Reply> take_notify(std::optional<std::string_view> value, Rcpt& rc
 std::optional<Reply> take_orcpt(std::optional<std::string_view> value, mail::Utf8 utf8,
                                 Rcpt& rcpt) {
   const std::size_t semicolon = value ? value->find(';') : std::string_view::npos;
-  if (semicolon == std::string_view::npos || semicolon == 0 || value->size() > max_orcpt ||
-      !rcpt.orcpt.empty()) {
+  if (semicolon == std::string_view::npos || semicolon == 0 || value->size() > max_orcpt) {
     return bad_parameter("ORCPT");
   }
   const std::string_view type = value->substr(0, semicolon);
@@ -159,48 +170,72 @@ std::optional<Reply> take_orcpt(std::optional<std::string_view> value, mail::Utf
 std::optional<Reply> take_requiretls(std::optional<std::string_view> value, const Offered& offered,
                                      Mail& mail) {
   if (!offered.tls) return Reply{530, {5, 7, 10}, "REQUIRETLS needs TLS, use STARTTLS first"};
-  if (value || mail.requiretls) return bad_parameter("REQUIRETLS");
+  if (value) return bad_parameter("REQUIRETLS");
   mail.requiretls = true;
   return std::nullopt;
 }
 
-std::optional<Reply> take_parameter(std::string_view text, const Offered& offered, Mail& mail) {
-  const std::optional<ParameterView> parameter = parse_parameter(text);
-  if (!parameter) return syntax({5, 5, 4}, "malformed parameter");
-  if (!offered.extended) return unknown_parameter(text);
-  if (iequals(parameter->keyword, "SIZE")) return take_size(parameter->value, offered, mail);
-  if (iequals(parameter->keyword, "BODY") && parameter->value) {
+/// RFC 4954 §5: AUTH= names the original submitter. It is ignored, as if it were `<>`: no client is
+/// trusted with it.
+std::optional<Reply> take_auth(std::string_view value) {
+  if (!decode_xtext(value)) return bad_parameter("AUTH");
+  return std::nullopt;
+}
+
+std::optional<Reply> take_parameter(std::string_view text, const ParameterView& parameter,
+                                    const Offered& offered, Mail& mail) {
+  const auto& [keyword, value] = parameter;
+  if (iequals(keyword, "SIZE")) return take_size(value, offered, mail);
+  if (iequals(keyword, "BODY") && value) {
     // RFC 6152 §3; BINARYMIME (RFC 3030 §3) is not offered.
-    const bool eight = iequals(*parameter->value, "8BITMIME");
-    if (!eight && !iequals(*parameter->value, "7BIT")) return unknown_parameter(text);
+    const bool eight = iequals(*value, "8BITMIME");
+    if (!eight && !iequals(*value, "7BIT")) return unknown_parameter(text);
     mail.body_8bitmime = eight;
     return std::nullopt;
   }
-  if (iequals(parameter->keyword, "SMTPUTF8") && !parameter->value) {  // RFC 6531 §3.4
+  if (iequals(keyword, "SMTPUTF8") && !value) {  // RFC 6531 §3.4
     mail.smtputf8 = true;
     return std::nullopt;
   }
-  if (offered.dsn && iequals(parameter->keyword, "RET")) return take_ret(parameter->value, mail);
-  if (offered.dsn && iequals(parameter->keyword, "ENVID")) {
-    return take_envid(parameter->value, mail);
+  if (offered.dsn && iequals(keyword, "RET")) return take_ret(value, mail);
+  if (offered.dsn && iequals(keyword, "ENVID")) return take_envid(value, mail);
+  if (offered.requiretls && iequals(keyword, "REQUIRETLS")) {
+    return take_requiretls(value, offered, mail);
   }
-  if (offered.requiretls && iequals(parameter->keyword, "REQUIRETLS")) {
-    return take_requiretls(parameter->value, offered, mail);
-  }
-  // RFC 4954 §5: AUTH= names the original submitter. It is ignored, as if it were `<>`: no client
-  // is trusted with it.
-  if (offered.auth && iequals(parameter->keyword, "AUTH") && parameter->value) return std::nullopt;
+  if (offered.auth && iequals(keyword, "AUTH") && value) return take_auth(*value);
   return unknown_parameter(text);
 }
 
-std::optional<Reply> take_parameter(std::string_view text, const Offered& offered, mail::Utf8 utf8,
-                                    Rcpt& rcpt) {
-  const std::optional<ParameterView> parameter = parse_parameter(text);
-  if (!parameter) return syntax({5, 5, 4}, "malformed parameter");
-  if (!offered.extended || !offered.dsn) return unknown_parameter(text);
-  if (iequals(parameter->keyword, "NOTIFY")) return take_notify(parameter->value, rcpt);
-  if (iequals(parameter->keyword, "ORCPT")) return take_orcpt(parameter->value, utf8, rcpt);
+std::optional<Reply> take_parameter(std::string_view text, const ParameterView& parameter,
+                                    const Offered& offered, mail::Utf8 utf8, Rcpt& rcpt) {
+  const auto& [keyword, value] = parameter;
+  if (offered.dsn && iequals(keyword, "NOTIFY")) return take_notify(value, rcpt);
+  if (offered.dsn && iequals(keyword, "ORCPT")) return take_orcpt(value, utf8, rcpt);
   return unknown_parameter(text);
+}
+
+/// Passes each parameter behind a path to `take`, with its text, until one is refused. After HELO
+/// there are none (RFC 5321 §4.1.1.11). One that is given twice has no meaning: the grammar of its
+/// extension has it once.
+template <class Take>
+std::optional<Reply> take_parameters(std::string_view parameters, const Offered& offered,
+                                     const Take& take) {
+  std::vector<std::string_view> seen;
+  for (const std::string_view text : split(parameters, ' ')) {
+    if (text.empty()) continue;
+    const std::optional<ParameterView> parameter = parse_parameter(text);
+    if (!parameter) return syntax({5, 5, 4}, "malformed parameter");
+    if (!offered.extended) return unknown_parameter(text);
+    if (auto refusal = take(text, *parameter)) return refusal;
+    // Only known keywords come here, so that there are few.
+    for (const std::string_view one : seen) {
+      if (iequals(one, parameter->keyword)) {
+        return syntax({5, 5, 4}, fmt::format("{} is given twice", upper(one)));
+      }
+    }
+    seen.push_back(parameter->keyword);
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -229,27 +264,22 @@ CommandView parse_command(std::string_view line) {
 
 Parsed<Mail> parse_mail(std::string_view argument, const Offered& offered) {
   const auto rest = behind(argument, "FROM:");
-  if (!rest) return tl::unexpected(syntax({5, 5, 4}, "syntax: MAIL FROM:<address>"));
-  Result<mail::Path> path = mail::parse_path(*rest, mail::Utf8::allowed, offered.bare);
-  if (!path) return tl::unexpected(bad_path(path.error(), 7));
-  if (path->postmaster) {
-    if (offered.bare == mail::Bare::refused) {
-      return tl::unexpected(syntax({5, 1, 7}, "sender has no domain"));
-    }
-    path->mailbox = mail::Mailbox{"postmaster", {}};
+  if (!rest || rest->empty()) {
+    return tl::unexpected(syntax({5, 5, 4}, "syntax: MAIL FROM:<address>"));
   }
+  Result<mail::Path> path = read_path(*rest, mail::Utf8::allowed, offered);
+  if (!path) return tl::unexpected(bad_path(path.error(), 7));
+  if (path->postmaster) return tl::unexpected(syntax({5, 1, 7}, "sender has no domain"));
 
   std::string_view parameters = rest->substr(path->length);
   if (!parameters.empty() && parameters[0] != ' ') {
     return tl::unexpected(syntax({5, 1, 7}, "text behind the path"));
   }
   Mail mail;
-  for (const std::string_view parameter : split(parameters, ' ')) {
-    if (parameter.empty()) continue;
-    if (auto refusal = take_parameter(parameter, offered, mail)) {
-      return tl::unexpected(std::move(*refusal));
-    }
-  }
+  auto refusal = take_parameters(parameters, offered, [&](std::string_view text, const auto& one) {
+    return take_parameter(text, one, offered, mail);
+  });
+  if (refusal) return tl::unexpected(std::move(*refusal));
   if (!mail.smtputf8 && !is_ascii(argument)) {
     return tl::unexpected(bad_path({Fault::denied, {}}, 7));
   }
@@ -260,30 +290,27 @@ Parsed<Mail> parse_mail(std::string_view argument, const Offered& offered) {
 Parsed<Rcpt> parse_rcpt(std::string_view argument, mail::Utf8 utf8, std::string_view hostname,
                         const Offered& offered) {
   const auto rest = behind(argument, "TO:");
-  if (!rest) return tl::unexpected(syntax({5, 5, 4}, "syntax: RCPT TO:<address>"));
-  Result<mail::Path> path = mail::parse_path(*rest, utf8, offered.bare);
+  if (!rest || rest->empty()) {
+    return tl::unexpected(syntax({5, 5, 4}, "syntax: RCPT TO:<address>"));
+  }
+  Result<mail::Path> path = read_path(*rest, utf8, offered);
   if (!path) return tl::unexpected(bad_path(path.error(), 3));
   const std::string_view parameters = rest->substr(path->length);
   if (!parameters.empty() && parameters[0] != ' ') {
     return tl::unexpected(syntax({5, 1, 3}, "text behind the path"));
   }
   Rcpt rcpt;
-  for (const std::string_view parameter : split(parameters, ' ')) {
-    if (parameter.empty()) continue;
-    if (auto refusal = take_parameter(parameter, offered, utf8, rcpt)) {
-      return tl::unexpected(std::move(*refusal));
-    }
-  }
-  if (path->postmaster) {
-    const bool complete = offered.bare == mail::Bare::refused;
-    path->mailbox = mail::Mailbox{"postmaster", complete ? std::string(hostname) : std::string()};
-  }
+  auto refusal = take_parameters(parameters, offered, [&](std::string_view text, const auto& one) {
+    return take_parameter(text, one, offered, utf8, rcpt);
+  });
+  if (refusal) return tl::unexpected(std::move(*refusal));
+  if (path->postmaster) path->mailbox = mail::Mailbox{"postmaster", std::string(hostname)};
   if (!path->mailbox) return tl::unexpected(syntax({5, 1, 3}, "recipient is empty"));
   rcpt.forward_path = std::move(*path->mailbox);
   return rcpt;
 }
 
-Parsed<mail::Mailbox> parse_vrfy(std::string_view argument, mail::Bare bare) {
+Parsed<mail::Mailbox> parse_vrfy(std::string_view argument, const Offered& offered) {
   static constexpr std::string_view keyword = "SMTPUTF8";
   mail::Utf8 utf8 = mail::Utf8::refused;
   const std::size_t last = argument.find_last_of(" \t") + 1;
@@ -294,7 +321,7 @@ Parsed<mail::Mailbox> parse_vrfy(std::string_view argument, mail::Bare bare) {
   if (argument.empty()) return tl::unexpected(syntax({5, 5, 4}, "syntax: VRFY address"));
   const std::string text =
       argument.starts_with('<') ? std::string(argument) : fmt::format("<{}>", argument);
-  Result<mail::Path> path = mail::parse_path(text, utf8, bare);
+  Result<mail::Path> path = read_path(text, utf8, offered);
   if (!path) return tl::unexpected(bad_path(path.error(), 3));
   if (path->length != text.size()) return tl::unexpected(syntax({5, 1, 3}, "text behind the path"));
   if (path->postmaster) return mail::Mailbox{"postmaster", {}};
@@ -302,13 +329,13 @@ Parsed<mail::Mailbox> parse_vrfy(std::string_view argument, mail::Bare bare) {
   return std::move(*path->mailbox);
 }
 
-std::optional<BdatArguments> parse_bdat(std::string_view argument, std::uint64_t max) {
+std::optional<BdatArguments> parse_bdat(std::string_view argument) {
   const std::size_t end = std::min(argument.find(' '), argument.size());
   const std::string_view digits = argument.substr(0, end);
   const std::string_view rest = trim(argument.substr(end));
   if (digits.size() > 20 || (!rest.empty() && !iequals(rest, "LAST"))) return std::nullopt;
   const std::optional<std::uint64_t> size = parse_number(digits);
-  if (!size || *size > max) return std::nullopt;
+  if (!size) return std::nullopt;
   return BdatArguments{*size, !rest.empty()};
 }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "mail/address.h"
+#include "mail/postfix_path.h"
 #include "smtp/reply.h"
 
 namespace postern::smtp {
@@ -57,8 +58,11 @@ struct Offered {
   bool requiretls = false;
   /// Whether the session uses TLS.
   bool tls = false;
-  /// How strictly paths are parsed.
-  mail::Bare bare = mail::Bare::refused;
+  /// Octets of a local part (RFC 5321 §4.5.3.1.1).
+  std::size_t local_part = 64;
+  /// Restriction lists are in use: paths are read as Postfix reads them. nullopt: by the grammar of
+  /// RFC 5321 §4.1.2 alone.
+  std::optional<mail::Envelopes> postfix;
 };
 
 /// MAIL with valid parameters (RFC 5321 §4.1.1.2). An event of ServerSession: answer with reply().
@@ -88,9 +92,9 @@ using Parsed = tl::expected<T, Reply>;
 Parsed<Mail> parse_mail(std::string_view argument, const Offered& offered);
 /// Parses the argument of VRFY: `address [SMTPUTF8]`, with or without angle brackets
 /// (RFC 5321 §4.1.1.6, RFC 6531 §3.7.4.2). Without the keyword the address must be ASCII.
-Parsed<mail::Mailbox> parse_vrfy(std::string_view argument, mail::Bare bare);
+Parsed<mail::Mailbox> parse_vrfy(std::string_view argument, const Offered& offered);
 /// Parses `TO:<path> [parameters]`. `<Postmaster>` becomes postmaster@`hostname`, or has an empty
-/// domain if bare addresses are allowed.
+/// domain if paths are read as Postfix reads them.
 Parsed<Rcpt> parse_rcpt(std::string_view argument, mail::Utf8 utf8, std::string_view hostname,
                         const Offered& offered);
 
@@ -99,8 +103,9 @@ struct BdatArguments {
   std::uint64_t size = 0;  ///< octets of the chunk
   bool last = false;       ///< the last chunk of the message
 };
-/// Parses `size [LAST]` (RFC 3030 §2): at most 20 digits and at most `max`; nullopt: malformed.
-std::optional<BdatArguments> parse_bdat(std::string_view argument, std::uint64_t max);
+/// Parses `size [LAST]` (RFC 3030 §2): at most 20 digits; nullopt: malformed, or no number of 64
+/// bits.
+std::optional<BdatArguments> parse_bdat(std::string_view argument);
 
 /// Whether a HELO argument is one word that could be a host name or an address literal. Lenient on
 /// purpose: whether the name is valid is decided by policy (reject_invalid_helo_hostname).

@@ -14,6 +14,9 @@ struct Limits {
   std::uint64_t message_size = 25ull << 20;
   /// Recipients accepted per transaction; at least 100 (RFC 5321 §4.5.3.1.8).
   std::size_t recipients = 1000;
+  /// Octets of a local part, 64 (RFC 5321 §4.5.3.1.1) to 252, which a path has room for. VERP and
+  /// SRS write whole addresses into one.
+  std::size_t local_part = 192;
   /// Octets of a command line, including CRLF; at least 512 (RFC 5321 §4.5.3.1.4).
   std::size_t command_line = 2048;
   /// Octets of a line in an AUTH exchange (RFC 4954 §4).
@@ -73,8 +76,12 @@ struct ServerOptions {
   bool tls_required = false;      ///< 530 5.7.0 to most commands before STARTTLS (RFC 3207 §4)
   bool auth_without_tls = false;  ///< AUTH is also offered without TLS
   bool helo_required = true;      ///< MAIL before HELO gets 503 5.5.1
-  /// Addresses without a domain are passed on with an empty one; the policy completes them.
+  /// Restriction lists are in use: paths are read as Postfix reads them (mail/postfix_path.h), and
+  /// addresses without a domain are passed on with an empty one, which the policy completes.
   bool bare_addresses = false;
+  /// With bare_addresses: paths must be in angle brackets and hold nothing but an address
+  /// (Postfix's strict_rfc821_envelopes).
+  bool strict_envelopes = false;
   bool any_helo = false;  ///< accept any printable HELO argument; the policy judges it
   /// The driver decides each VRFY; false: 252 to all.
   bool judged_vrfy = false;

@@ -277,7 +277,10 @@ Offered ServerSession::State::offered() const {
           .dsn = options.dsn,
           .requiretls = options.requiretls,
           .tls = tls,
-          .bare = bare()};
+          .local_part = options.limits.local_part,
+          .postfix = !options.bare_addresses    ? std::nullopt
+                     : options.strict_envelopes ? std::optional(mail::Envelopes::strict)
+                                                : std::optional(mail::Envelopes::lenient)};
 }
 
 std::optional<Event> ServerSession::State::mail(std::string_view argument) {
@@ -328,7 +331,7 @@ std::optional<Event> ServerSession::State::vrfy(std::string_view argument) {
     return std::nullopt;
   }
   if (is_junk()) return std::nullopt;
-  Parsed<mail::Mailbox> mailbox = parse_vrfy(argument, bare());
+  Parsed<mail::Mailbox> mailbox = parse_vrfy(argument, offered());
   if (!mailbox) {
     say_unparsed(mailbox.error());
     return std::nullopt;

@@ -8,7 +8,8 @@ namespace postern::smtp {
 
 namespace {
 
-/// A message longer than this many times the limit is not read to its end.
+/// A message longer than this many times the limit is not read to its end, nor are that many octets
+/// of refused chunks.
 constexpr std::uint64_t patience = 4;
 
 }  // namespace
@@ -41,7 +42,7 @@ std::optional<Event> ServerSession::State::read_data() {
 
 std::optional<Event> ServerSession::State::bdat(std::string_view argument,
                                                 std::optional<Reply> refusal) {
-  const auto chunk = parse_bdat(argument, options.limits.message_size);
+  const auto chunk = parse_bdat(argument);
   if (!chunk) {
     // The number of octets that follow is unknown, and they must not be executed as commands.
     close(Closed::Reason::protocol);
@@ -112,13 +113,15 @@ std::optional<Event> ServerSession::State::swallow_chunk() {
   input.remove_prefix(octets);
   chunk_left -= octets;
   swallowed_octets += octets;
-  if (swallowed_octets > options.limits.message_size) {
+  if (swallowed_octets / patience > options.limits.message_size) {
     return abort({421, {4, 7, 0}, "too many octets after a refusal"}, Closed::Reason::limit);
   }
   if (chunk_left > 0) return starve();
   const Reply refusal = std::move(*chunk_refusal);
   chunk_refusal.reset();
-  if (message_begun) return abort(refusal, std::nullopt);
+  // A chunk with recipients is only refused for its size or number: that ends the message, even if
+  // the chunk was its first.
+  if (in_transaction && recipients > 0) return abort(refusal, std::nullopt);
   phase = Phase::command;
   say(refusal);
   return std::nullopt;

@@ -107,11 +107,7 @@ struct ServerSession::State {
   std::optional<Event> xclient(std::string_view argument);
   /// Counts a command that makes no progress; true: the limit ended the session.
   bool is_junk();
-  /// How strictly paths are parsed.
-  mail::Bare bare() const {
-    return options.bare_addresses ? mail::Bare::allowed : mail::Bare::refused;
-  }
-  /// The extensions offered now.
+  /// The extensions offered now, and how paths are read.
   Offered offered() const;
   /// Replies to a command that counts as junk.
   void junk(std::uint16_t code, EnhancedCode enhanced, std::string_view text);

@@ -68,7 +68,8 @@ std::size_t* limit_named(Limits& limits, std::string_view name) {
       {"auth_line", &limits.auth_line},         {"endless_line", &limits.endless_line},
       {"text_line", &limits.text_line},         {"errors", &limits.errors},
       {"junk_commands", &limits.junk_commands}, {"auth_failures", &limits.auth_failures},
-      {"messages", &limits.messages},           {"chunks", &limits.chunks}};
+      {"messages", &limits.messages},           {"chunks", &limits.chunks},
+      {"local_part", &limits.local_part}};
   const auto found = known.find(name);
   return found == known.end() ? nullptr : found->second;
 }
@@ -98,6 +99,8 @@ void set_option(ServerOptions& options, std::string_view name, std::string_view 
   } else if (name == "bare_addresses") {
     options.bare_addresses = options.any_helo = value == "on";
     options.judged_vrfy = options.judged_etrn = value == "on";
+  } else if (name == "strict_envelopes") {
+    options.strict_envelopes = value == "on";
   } else if (name == "bare_newline") {
     options.bare_newline = value == "normalize" ? BareNewline::normalize : BareNewline::reject;
   } else if (name == "message_size") {

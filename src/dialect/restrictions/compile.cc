@@ -314,6 +314,7 @@ class Compiler {
     policy_.reject_unlisted_sender = flag("smtpd_reject_unlisted_sender");
     policy_.allow_untrusted_routing = flag("allow_untrusted_routing");
     policy_.append_dot_mydomain = flag("append_dot_mydomain");
+    policy_.strict_envelopes = flag("strict_rfc821_envelopes");
     policy_.swap_bangpath = flag("swap_bangpath");
     policy_.allow_percent_hack = flag("allow_percent_hack");
     policy_.defer_unknown_address = parameters_.text("unknown_address_tempfail_action") == "defer";

@@ -125,10 +125,8 @@ struct Always {
   std::string_view same = "Postern always does so";  ///< if this value is set
 };
 constexpr Always always[] = {
-    {"allow_min_user", true,
-     "addresses that start with a hyphen are accepted; a list can refuse them"},
+    {"allow_min_user", false, "addresses that begin with a hyphen are refused"},
     {"smtputf8_enable", true, "SMTPUTF8 is always offered"},
-    {"strict_rfc821_envelopes", true, "addresses in MAIL and RCPT must be in angle brackets"},
 };
 
 Judgement judge_always(const Always& fixed, const Parameters& parameters) {

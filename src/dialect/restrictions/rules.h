@@ -214,6 +214,7 @@ struct ListPolicy {
   bool access_parents_by_name = true;     ///< smtpd_access_maps in parent_domain_matches_subdomains
   bool allow_untrusted_routing = false;   ///< parameter of this name
   bool append_dot_mydomain = false;       ///< parameter of this name
+  bool strict_envelopes = false;          ///< strict_rfc821_envelopes
   bool swap_bangpath = true;              ///< parameter of this name
   bool allow_percent_hack = true;         ///< parameter of this name
   bool defer_unknown_address = false;     ///< unknown_address_tempfail_action = defer

@@ -29,7 +29,7 @@ OUT_OF_THE_WAY = {
 LISTENERS = frozenset("""smtpd_tls_security_level smtpd_tls_auth_only smtpd_tls_ask_ccert smtpd_tls_req_ccert smtpd_tls_CAfile smtpd_tls_CApath
     smtpd_tls_ccert_verifydepth smtpd_tls_fingerprint_digest smtpd_tls_cert_file smtpd_tls_key_file smtpd_forbid_unauth_pipelining""".split())
 ELSEWHERE = LISTENERS | frozenset("""alias_database allow_min_user append_at_myorigin broken_sasl_auth_clients
-    smtpd_discard_ehlo_keywords smtpd_sasl_security_options smtpd_sasl_tls_security_options smtputf8_enable strict_rfc821_envelopes""".split())
+    smtpd_discard_ehlo_keywords smtpd_sasl_security_options smtpd_sasl_tls_security_options smtputf8_enable""".split())
 LISTENER = {"proxy_protocol": "required", "proxy_from": ["127.0.0.0/8"]}
 
 
