@@ -13,12 +13,17 @@ import re
 
 import world
 
-LISTS = ("client", "helo", "sender", "relay", "recipient", "data", "end_of_data")
+LISTS = ("client", "helo", "sender", "relay", "recipient", "data", "end_of_data", "etrn")
 PARAMETER = {name: "smtpd_%s_restrictions" % name for name in LISTS}
 
 GENERIC = {"permit": 4, "reject": 1, "defer": 1, "defer_if_permit": 1, "defer_if_reject": 2, "reject_unauth_pipelining": 2, "reject_plaintext_session": 1,
            "reject_multi_recipient_bounce": 1, "check_policy_service @policy": 1}
 NATIVE = {
+    "login": {"reject_sender_login_mismatch": 2, "reject_authenticated_sender_login_mismatch": 2, "reject_unauthenticated_sender_login_mismatch": 2,
+              "reject_known_sender_login_mismatch": 2, "check_sasl_access inline:{ {bob = OK} }": 1, "check_sasl_access inline:{ {BOB = REJECT} {x = OK} }": 1},
+    "servers": {"check_%s_%s_access SERVERS" % (subject, record): 1 for subject in ("client", "reverse_client_hostname", "helo", "sender", "recipient")
+                for record in ("mx", "ns", "a")},
+    "rare": {"permit_mx_backup": 3, "reject_maps_rbl": 2, "permit_naked_ip_address": 1},
     "client": {"permit_mynetworks": 4, "permit_sasl_authenticated": 2, "reject_unknown_client_hostname": 3, "reject_unknown_reverse_client_hostname": 3,
                "reject_unknown_client": 1, "reject_rbl_client RBL": 4, "reject_rhsbl_client RHSBL": 1, "reject_rhsbl_reverse_client RHSBL": 1,
                "permit_dnswl_client WHITE": 2, "check_client_access TABLE": 5},
@@ -28,10 +33,12 @@ NATIVE = {
                "permit_mynetworks": 1},
     "recipient": {"reject_unauth_destination": 4, "defer_unauth_destination": 1, "permit_auth_destination": 2, "reject_non_fqdn_recipient": 2,
                   "reject_unknown_recipient_domain": 2, "reject_unlisted_recipient": 2, "reject_rhsbl_recipient RHSBL": 1, "check_recipient_access TABLE": 5},
+    "etrn": {"check_etrn_access ETRN": 3, "permit_mynetworks": 2, "reject": 1},
 }
-HOME = {"client": ["client"], "helo": ["helo"], "sender": ["sender"], "relay": ["recipient", "client"], "recipient": ["recipient", "client", "sender"],
-        "data": ["client", "sender", "recipient"], "end_of_data": ["client", "sender", "recipient"]}
-LENGTHS = {"client": (0, 2), "helo": (0, 2), "sender": (0, 3), "relay": (0, 3), "recipient": (0, 4), "data": (0, 2), "end_of_data": (0, 2)}
+HOME = {"client": ["client"], "helo": ["helo"], "sender": ["sender", "sender", "login"], "relay": ["recipient", "client", "rare"],
+        "recipient": ["recipient", "client", "sender", "servers", "login"], "data": ["client", "sender", "recipient"], "end_of_data": ["client", "sender", "recipient"],
+        "etrn": ["etrn"]}
+LENGTHS = {"client": (0, 2), "helo": (0, 2), "sender": (0, 3), "relay": (0, 3), "recipient": (0, 4), "data": (0, 2), "end_of_data": (0, 2), "etrn": (1, 2)}
 
 ACTIONS = {
     "OK": 6, "DUNNO": 4, "REJECT": 5, "REJECT not you": 2, "REJECT 5.7.9 not you": 1, "REJECT 5.1.1 unknown": 1, "550 5.1.8 no such place": 1, "450 4.7.3 later": 1,
@@ -50,10 +57,13 @@ PLAIN = {
     "reject_tempfail_action": ["defer", "defer_if_permit"], "unknown_helo_hostname_tempfail_action": ["defer"], "unknown_address_tempfail_action": ["defer"],
     "smtpd_reject_unlisted_recipient": ["no"], "smtpd_reject_unlisted_sender": ["yes"], "smtpd_null_access_lookup_key": ["null"], "recipient_delimiter": ["+"],
     "parent_domain_matches_subdomains": ["", "relay_domains", "smtpd_access_maps"], "mynetworks": ["10.0.0.0/8", "!192.0.2.10, 192.0.2.0/24", "[2001:db8::]/32 198.51.100.7", "[::ffff:192.0.2.0]/120", ""],
-    "local_recipient_maps": ["inline:{a=x, u=x}"], "relay_recipient_maps": ["inline:{ {user@relay.test = x} {@sub.relay.test = x} }"],
+    "relay_recipient_maps": ["inline:{ {user@relay.test = x} {@sub.relay.test = x} }"],
     "relay_domains": ["relay.test, listed.example", ".relay.test", "inline:{relay.test=x}", ""], "mydestination": ["local.test", "mx.postern.test, local.test, sender.example"],
     "default_rbl_reply": ["$rbl_code blocked $rbl_what${rbl_reason?: $rbl_reason}", "$rbl_code 4.7.9 $rbl_class listed in $rbl_domain"],
     "allow_untrusted_routing": ["yes"], "append_dot_mydomain": ["no", "yes"], "strict_rfc821_envelopes": ["yes"], "disable_vrfy_command": ["yes"],
+    "smtpd_forbid_unauth_pipelining": ["yes"], "fast_flush_domains": ["relay.test, elsewhere.test", ""], "maps_rbl_domains": ["bl1.test", "nothing.test, bl2.test"],
+    "permit_mx_backup_networks": ["192.0.2.0/24", "198.51.100.0/24"], "local_recipient_maps": ["inline:{a=x, u=x}"],
+    "smtpd_sender_login_maps": ["inline:{ {u@sender.example = bob} {@relay.test = alice, BOB} {u@local.test = alice} {u = bob} }", "static:bob", "inline:{ {@sender.example = alice} }"],
 }
 
 
@@ -99,7 +109,7 @@ class Maker:
     # ------------------------------------------------------------ lists
     def elements(self, name, classes=True, least=0):
         low, high = LENGTHS.get(name, (1, 3))
-        if name in ("data", "end_of_data") and self.chance(0.7):
+        if name in ("data", "end_of_data", "etrn") and self.chance(0.7):
             return []
         if not least and name in ("client", "helo", "sender") and self.chance(0.35):
             return []
@@ -118,6 +128,10 @@ class Maker:
         for zone, zones in (("RHSBL", world.RHSBL_ZONES), ("RBL", world.RBL_ZONES), ("WHITE", world.WHITE_ZONES)):
             if word.endswith(" " + zone):
                 word = word[:-len(zone)] + self.random.choice(zones)
+        if word.endswith(" SERVERS"):
+            word = word[:-len("SERVERS")] + self.servers()
+        if word.endswith(" ETRN"):
+            word = word[:-len("ETRN")] + "inline:{ {relay.test = %s} {test = DUNNO} }" % self.random.choice(["REJECT 5.7.3 no", "OK", "DEFER", "DUNNO"])
         if word.upper().endswith(" TABLE"):
             word = word[:-len("TABLE")] + self.table(kind)
         return prefix + word
@@ -136,6 +150,11 @@ class Maker:
         name = "t%d" % (len(self.tables) + 1)
         self.tables[name] = {"type": style, "rows": rows}
         return "%s:@%s" % (style, name)
+
+    def servers(self):
+        """A table about mail hosts, name servers and addresses; OK is an error there, as in Postfix."""
+        keys = self.random.sample(world.SERVER_KEYS, self.random.randint(1, 3))
+        return "inline:{ %s }" % " ".join("{%s = %s}" % (key, self.random.choice(["REJECT", "DUNNO", "DEFER", "550 5.1.2 bad hosts", "OK", "DEFER_IF_PERMIT"])) for key in keys)
 
     def row(self, kind, style):
         action = pick(self.random, ACTIONS)
@@ -167,7 +186,9 @@ class Maker:
         for _ in range(self.random.choice([1, 1, 1, 2])):
             steps += self.transaction()
         if self.chance(0.05):
-            steps.insert(self.place(steps), self.random.choice(["NOOP", "ETRN relay.test"]))
+            steps.insert(self.place(steps), "NOOP")
+        if self.chance(0.1):
+            steps.insert(self.place(steps), ("ETRN %s" % pick(self.random, world.ETRN)).rstrip())
         if self.chance(0.15):
             steps.insert(self.place(steps), self.vrfy())
         return steps + (["QUIT"] if self.chance(0.3) else [])
@@ -180,9 +201,15 @@ class Maker:
         address = pick(self.random, world.RECIPIENTS)
         return "VRFY %s" % address if self.chance(0.6) and address[0] not in '@"' else "VRFY <%s>" % address
 
+    def path(self, addresses):
+        """What is written behind the colon of MAIL and RCPT."""
+        if self.chance(0.12):
+            return self.random.choice(world.FORMS).replace("{D}", self.random.choice(world.FORM_DOMAINS)) if self.chance(0.9) else "<>"
+        return "<%s>" % pick(self.random, addresses)
+
     def transaction(self):
-        mail = "MAIL FROM:<%s>" % pick(self.random, world.SENDERS)
-        recipients = ["RCPT TO:<%s>" % pick(self.random, world.RECIPIENTS) for _ in range(self.random.choice([1, 1, 2, 2, 3]))]
+        mail = "MAIL FROM:%s" % self.path(world.SENDERS)
+        recipients = ["RCPT TO:%s" % self.path(world.RECIPIENTS) for _ in range(self.random.choice([1, 1, 2, 2, 3]))]
         ahead = [mail, *recipients]
         end = []
         if self.chance(0.5):
@@ -190,7 +217,8 @@ class Maker:
         elif self.chance(0.2):
             end = ["RSET"]
         if self.chance(0.12):
-            return [{"pipeline": ahead}, *end]
+            # Legal after EHLO, an offence behind a command whose reply the client must wait for.
+            return [{"pipeline": [self.random.choice(world.WAITING), *ahead] if self.chance(0.4) else ahead}, *end]
         return [*ahead, *end]
 
 

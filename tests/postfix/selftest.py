@@ -47,11 +47,19 @@ class Drafts(unittest.TestCase):
             for placeholder in ("RBL", "TABLE", "WHITE", "CLASS"):
                 self.assertNotRegex(text, r"\b%s\b" % placeholder)
 
-    def test_keywords_are_of_tiers_a_and_b(self):
+    def test_odd_lines_are_drawn(self):
+        maker = generator.Maker(11)
+        said = repr([maker.draft()["steps"] for _ in range(600)])
+        for line in ("MAIL FROM:<@", "RCPT TO:eve@relay.test'", "RCPT TO:<Eve <eve@", "ETRN #relay.test", "HELO ", "'pipeline': ['NOOP'", "'pipeline': ['EHLO"):
+            self.assertIn(line, said)
+        self.assertNotIn("{D}", said)
+
+    def test_keywords_are_carried(self):
         maker = generator.Maker(5)
         words = {w.lower() for _ in range(500) for elements in maker.draft()["lists"].values() for e in elements for w in generator.re.findall(r"[\w-]+", e)}
         self.assertFalse(words & restrictions.TIER_C)
-        for keyword in ("reject_unauth_destination", "defer_if_permit", "warn_if_reject", "check_client_access", "strict", "permit_dnswl_client"):
+        for keyword in ("reject_unauth_destination", "defer_if_permit", "warn_if_reject", "check_client_access", "strict", "permit_dnswl_client", "reject_sender_login_mismatch", "check_sender_mx_access",
+                        "permit_mx_backup", "check_etrn_access"):
             self.assertIn(keyword, words)
 
     def test_parts_go_alone_and_take_what_hangs_on_them(self):

@@ -17,6 +17,7 @@ HELO_NAMES = {
     "client.example.net": 6, "c.example": 4, "mx.postern.test": 1, "localhost": 2, "unknown.invalid": 2, "192.0.2.10": 1, "[192.0.2.10]": 2, "[192.0.2.300]": 1,
     "[IPv6:2001:db8::10]": 1, "a..b": 1, "-x.example": 1, "under_score.example": 1, "friend.example.": 1, "sub.friend.example": 2, "friend.example": 2, "nullmx.example": 1,
     "tempfail.example": 1, "12345": 1, "listed.example": 1,
+    "198.51.100.9.": 1, "[198.51.100.9].": 1, "[1.2.3]": 1, "[2001:db8::1]": 1, "256.1.1.1": 1, "1.2.3": 1, "a": 1, "a.": 1, "a.b.": 1, "a b": 1, ".": 1, "ex!mple.test": 1,
 }
 
 SENDERS = {
@@ -31,6 +32,20 @@ RECIPIENTS = {
     "x@[127.0.0.1]": 1, "x@[192.0.2.10]": 1, "b@mx.postern.test": 1, "v@virtual.test": 2, "w@virtual.test": 1, "al@alias.test": 1, "User@Relay.Test": 1,
     "@hop.test:x@relay.test": 1, "other@listed.example": 1, "postmaster@relay.test": 1, '"x@other.test"@relay.test': 1,
 }
+
+# What is written behind "MAIL FROM:" and "RCPT TO:" beside an address in brackets; {D} is a domain.
+FORMS = [
+    "<eve..x@{D}>", "<.eve@{D}>", "<eve.@{D}>", "<eve.>", "<@{D}>", "<\"\"@{D}>", "<eve@{D}.>", "<eve@{D}..>", "<Eve <eve@{D}>>", "<\"Eve X\" <eve@{D}>>", "<@hop.test,@other.test:.eve@{D}>", "eve@{D}", "eve@{D}>",
+    " <eve@{D}>", "\"eve x\"@{D}", "<\"eve x\"@{D}>", "<eve@>", "<postmaster@>", "<postmaster>", "<eve@.{D}>", "<eve@x..{D}>", "<eve@-x.{D}>", "<eve@192.0.2.5>", "<eve@[::1]>", "<eve@[IPv6:::1]>",
+    "<eve@[192.0.2.9]>", "<-eve@{D}>", "<\"-eve\"@{D}>", "<eve,x@{D}>", "<eve;x@{D}>", "<\"eve\"x@{D}>", "<eve@{D}>x>", "<eve\tx@{D}>", "<eve!x@{D}>", "<x%other.test@{D}>", "<eve@other.test@{D}>", "<eve@{D}",
+    "<eve@{D}>NOTIFY=NEVER", "<eve@{D}> FOO=BAR", "", "<eve %{D}>",
+    # Rows of docs/postfix-differences.md, "Addresses".
+    "<eve%{D}>", "<{D}!eve>", "<eve @{D}>", "<eve\\ x@{D}>", "<eve:x@{D}>", "<<eve@{D}>>", "<eve(comment)@{D}>", "<eve@{D} (comment)>", "<eve@[192.0.2.5>", "<eve@@{D}>", "<eve@{D}@{D}>", "<a@b:eve@{D}>",
+]
+FORM_DOMAINS = ["relay.test", "relay.test", "local.test", "sub.relay.test", "other.test"]
+ETRN = {"relay.test": 4, "sub.relay.test": 1, "elsewhere.test": 2, "#relay.test": 1, "@relay.test": 1, "": 1, "relay.test x": 1, "-x.relay.test": 1, "[192.0.2.1]": 1}
+# Commands behind which a client must wait (RFC 2920 section 3.1).
+WAITING = ["EHLO c.example", "HELO c.example", "NOOP", "VRFY user@relay.test"]
 
 DNS = {
     "10.2.0.192.in-addr.arpa": {"PTR": ["client.example.net"]}, "client.example.net": {"A": ["192.0.2.10"]},
@@ -64,6 +79,7 @@ KEYS = {
     "sender": ["u@sender.example", "sender.example", ".sender.example", "example", "u@", "<>", "other@sender.example", "local.test", "u@host", "listed.example", "u+tag@sender.example"],
     "recipient": ["user@relay.test", "relay.test", ".relay.test", "sub.relay.test", "other.test", "x@", "x@other.test", "local.test", "a@local.test", "test", "virtual.test", "user+tag@relay.test"],
 }
+SERVER_KEYS = ["mail.sender.example", "sender.example", "mx.postern.test", "test", "192.0.2.40", "192.0.2", "192.0.2.1", "mail.friend.example", "198.51.100.7", "2001:db8::20", "mail.other.test", "c.example"]
 NETWORKS = ["192.0.2.0/24", "192.0.2.10", "10.0.0.0/8", "0.0.0.0/0", "::/0", "2001:db8::/32", "198.51.100.0/24", "!192.0.2.0/28", "::ffff:192.0.2.0/120"]
 PATTERNS = {
     "client": ["/^192\\.0\\.2\\./", "/example\\.net$/", "/^unknown$/", "/friend/", "!/^10\\./"],
