@@ -157,6 +157,7 @@ Result<Path> parse_postfix_path(std::string_view text, Utf8 utf8, Envelopes enve
   }
   const std::size_t at = last_at(address);
   const bool bare = at == std::string_view::npos;
+  if (bare && (address.empty() || address == "\"\"")) return malformed("empty path");
   std::string_view domain = bare ? substitute : address.substr(at + 1);
   if (domain.empty()) return malformed("domain is empty");
   if (domain.size() > 1 && domain.ends_with('.')) domain.remove_suffix(1);

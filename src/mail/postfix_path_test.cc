@@ -99,6 +99,8 @@ TEST(PostfixPath, has_no_second_meaning) {
                                  "<eve@d.example@D.Example>",
                                  "<a@b:eve@d.example>",
                                  "<@a:>",
+                                 "<\"\">",
+                                 "<Eve <@a:>>",
                                  "<@a>x@b>",
                                  "<@:eve@d.example>",
                                  "<e\tve@d.example>",
