@@ -50,7 +50,7 @@ class Drafts(unittest.TestCase):
     def test_odd_lines_are_drawn(self):
         maker = generator.Maker(11)
         said = repr([maker.draft()["steps"] for _ in range(600)])
-        for line in (":<Eve <eve@", ":<eve..x@", ":eve@", "ETRN #relay.test", "'EHLO a b'", "{'pipeline': ['NOOP'", "{'pipeline': ['EHLO"):
+        for line in (":<Eve <eve@", ":<eve..x@", ":eve@", "ETRN @relay.test", "'EHLO a b'", "{'pipeline': ['NOOP'", "{'pipeline': ['EHLO"):
             self.assertTrue(line in said, line)
         self.assertFalse("{D}" in said)
 
