@@ -14,6 +14,7 @@ pkg_check_modules(PSL REQUIRED IMPORTED_TARGET libpsl)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(PGSQL REQUIRED IMPORTED_TARGET libpq)
+pkg_check_modules(MARIADB REQUIRED libmariadb)  # linked by its path: its headers are mariadb/*.h
 pkg_check_modules(CARES REQUIRED IMPORTED_TARGET libcares)
 pkg_check_modules(LDAP REQUIRED IMPORTED_TARGET ldap lber)
 pkg_check_modules(LUA REQUIRED IMPORTED_TARGET lua5.4)

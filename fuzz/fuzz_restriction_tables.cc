@@ -10,10 +10,10 @@ using namespace postern;
 using namespace postern::dialect::restrictions;
 using fuzz::must;
 
-constexpr const char* kinds[] = {"texthash:/t", "cidr:/t", "regexp:/t", "pcre:/t",
-                                 "sqlite:/t",   "inline:", "unionmap:", "pipemap:",
-                                 "static:",     "cidr:",   "pcre:",     "",
-                                 "pgsql:/t",    "ldap:/t", "tcp:",      "socketmap:"};
+constexpr const char* kinds[] = {
+    "texthash:/t", "cidr:/t",  "regexp:/t", "pcre:/t",    "sqlite:/t", "inline:",
+    "unionmap:",   "pipemap:", "static:",   "cidr:",      "pcre:",     "",
+    "pgsql:/t",    "ldap:/t",  "tcp:",      "socketmap:", "mysql:/t"};
 
 void check_answers(const Table& table, std::string_view key) {
   const Found found = table.lookup(key);

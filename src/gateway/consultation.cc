@@ -3,6 +3,8 @@
 #include <boost/asio.hpp>
 
 #include "base/text.h"
+#include "net/mysql_client.h"
+#include "net/pgsql_client.h"
 #include "net/policy_client.h"
 #include "net/table_client.h"
 
@@ -18,6 +20,21 @@ namespace {
 net::PgsqlServers servers_of(const PgsqlTable& table) {
   return {
       .hosts = table.hosts, .user = table.user, .password = table.password, .dbname = table.dbname};
+}
+
+net::MysqlServers servers_of(const MysqlTable& table) {
+  return {.hosts = table.hosts,
+          .user = table.user,
+          .password = table.password,
+          .dbname = table.dbname,
+          .tls = {.required = table.tls,
+                  .ca_file = table.ca_file,
+                  .ca_directory = table.ca_directory,
+                  .certificate = table.certificate,
+                  .key = table.key,
+                  .ciphers = table.ciphers,
+                  .verify_name = table.verify_name},
+          .require_result_set = table.require_result_set};
 }
 
 net::LdapServers servers_of(const LdapTable& table) {
@@ -83,9 +100,11 @@ Task<Answer> within(net::WorkPool& pool, std::function<Answer()> job, Clock::tim
 void RemoteTables::replace(const Named& tables) {
   std::map<std::string, Known, std::less<>> next;
   for (const auto& [name, table] : tables) {
-    Known known{.table = table, .pgsql = nullptr, .ldap = nullptr};
+    Known known{.table = table, .sql = nullptr, .ldap = nullptr};
     if (const auto* pgsql = std::get_if<PgsqlTable>(&table->kind())) {
-      known.pgsql = std::make_shared<net::PgsqlClient>(servers_of(*pgsql));
+      known.sql = std::make_shared<net::PgsqlClient>(servers_of(*pgsql));
+    } else if (const auto* mysql = std::get_if<MysqlTable>(&table->kind())) {
+      known.sql = std::make_shared<net::MysqlClient>(servers_of(*mysql));
     } else if (const auto* ldap = std::get_if<LdapTable>(&table->kind())) {
       known.ldap = std::make_shared<net::LdapClient>(servers_of(*ldap));
     }
@@ -105,11 +124,11 @@ Answer RemoteTables::select(const Known& known, const std::string& key,
   // The deadline may have passed while the job waited for a thread.
   if (Clock::now() >= deadline) return fail(Fault::temporary, "no thread in time");
   Result<std::vector<std::string>> results;
-  if (known.pgsql) {
-    const auto statement = [&](const net::PgsqlClient::Quote& quote) {
+  if (known.sql) {
+    const auto statement = [&](const net::SqlClient::Quote& quote) {
       return known.table->statement(key, quote);
     };
-    results = known.pgsql->select(statement, deadline);
+    results = known.sql->select(statement, deadline);
   } else {
     const auto& settings = std::get<LdapTable>(known.table->kind());
     RemoteTable::Search search = known.table->search(key);

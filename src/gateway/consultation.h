@@ -9,7 +9,7 @@
 #include "base/task.h"
 #include "dialect/restrictions/remote_table.h"
 #include "net/ldap_client.h"
-#include "net/pgsql_client.h"
+#include "net/sql_client.h"
 #include "net/work_pool.h"
 #include "policy/evidence.h"
 
@@ -39,8 +39,8 @@ class RemoteTables {
   using Table = std::shared_ptr<const dialect::restrictions::RemoteTable>;
   struct Known {
     Table table;
-    std::shared_ptr<net::PgsqlClient> pgsql;  ///< null if not a pgsql table
-    std::shared_ptr<net::LdapClient> ldap;    ///< null if not an ldap table
+    std::shared_ptr<net::SqlClient> sql;    ///< null if not a pgsql or mysql table
+    std::shared_ptr<net::LdapClient> ldap;  ///< null if not an ldap table
   };
   static Result<std::string> select(const Known& known, const std::string& key,
                                     std::chrono::steady_clock::time_point deadline);

@@ -13,9 +13,9 @@ namespace postern::net {
 using AnswerSize = std::size_t (*)(std::string_view so_far);
 
 /// Sends one request to a local server on a new connection and reads one answer of at most `most`
-/// octets. `service`: inet:host:port (an address or localhost) or unix:/path. Fault::malformed: a
-/// bad service, or the answer is too long. Fault::temporary: no connection, or no answer within
-/// `limit`.
+/// octets. `service`: inet:host:port (an address or a name that the system resolves) or unix:/path.
+/// Fault::malformed: a bad service, or the answer is too long. Fault::temporary: no connection, or
+/// no answer within `limit`.
 Task<Result<std::string>> exchange(std::string service, std::string request, AnswerSize size_of,
                                    std::size_t most, std::chrono::milliseconds limit);
 

@@ -1,17 +1,12 @@
 #include "net/ldap_client.h"
 
 #include <ldap.h>
-#include <sys/socket.h>
 #include <sys/time.h>
-
-#include <condition_variable>
-#include <mutex>
-#include <thread>
 
 #include "base/owned.h"
 #include "base/text.h"
-#include "base/thread.h"
 #include "net/connection_shelf.h"
+#include "net/deadline_watch.h"
 
 namespace postern::net {
 
@@ -91,54 +86,31 @@ int wait_for(LDAP* handle, int id, Clock::time_point deadline, Message& answer) 
 class Watch {
  public:
   Watch(LDAP* handle, Clock::time_point deadline)
-      : handle_(handle), callbacks_{.lc_add = opened, .lc_del = closed, .lc_arg = this} {
+      : handle_(handle),
+        callbacks_{.lc_add = opened, .lc_del = closed, .lc_arg = this},
+        watch_("ldap-deadline", deadline) {
     ldap_set_option(handle_, LDAP_OPT_CONNECT_CB, &callbacks_);
-    thread_ = named_thread("ldap-deadline", [this, deadline] { guard(deadline); });
   }
-  ~Watch() {
-    ldap_get_option(handle_, LDAP_OPT_CONNECT_CB, &callbacks_);  // unregisters it
-    {
-      const std::lock_guard lock(mutex_);
-      over_ = true;
-    }
-    wake_.notify_one();
-    thread_.join();
-  }
+  ~Watch() { ldap_get_option(handle_, LDAP_OPT_CONNECT_CB, &callbacks_); }  // unregisters it
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
 
  private:
   /// Called between TCP connect and TLS handshake.
   static int opened(LDAP* handle, Sockbuf* socket, LDAPURLDesc*, sockaddr*, ldap_conncb* self) {
-    auto& watch = *static_cast<Watch*>(self->lc_arg);
     ber_socket_t descriptor = -1;
     ber_sockbuf_ctrl(socket, LBER_SB_OPT_GET_FD, &descriptor);
     ldap_set_option(handle, LDAP_OPT_NETWORK_TIMEOUT, nullptr);
-    const std::lock_guard lock(watch.mutex_);
-    watch.descriptor_ = descriptor;
-    if (watch.late_) ::shutdown(descriptor, SHUT_RDWR);
+    static_cast<Watch*>(self->lc_arg)->watch_.watch(descriptor);
     return 0;
   }
   static void closed(LDAP*, Sockbuf*, ldap_conncb* self) {
-    auto& watch = *static_cast<Watch*>(self->lc_arg);
-    const std::lock_guard lock(watch.mutex_);
-    watch.descriptor_ = -1;
-  }
-  void guard(Clock::time_point deadline) {
-    std::unique_lock lock(mutex_);
-    if (wake_.wait_until(lock, deadline, [this] { return over_; })) return;
-    late_ = true;
-    if (descriptor_ >= 0) ::shutdown(descriptor_, SHUT_RDWR);
+    static_cast<Watch*>(self->lc_arg)->watch_.watch(-1);
   }
 
   LDAP* const handle_;
   ldap_conncb callbacks_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  int descriptor_ = -1;
-  bool over_ = false;
-  bool late_ = false;
-  std::thread thread_;
+  DeadlineWatch watch_;
 };
 
 int bind(LDAP* handle, const std::string& dn, const Secret& secret, Clock::time_point deadline) {

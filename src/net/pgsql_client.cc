@@ -1,7 +1,7 @@
 #include "net/pgsql_client.h"
 
 #include <libpq-fe.h>
-#include <poll.h>
+#include <poll.h>  // POLLIN
 
 #include "base/text.h"
 #include "net/connection_shelf.h"
@@ -12,7 +12,7 @@ namespace {
 
 using Clock = PgsqlClient::Clock;
 using Rows = std::vector<std::string>;
-constexpr int most_rows = 1000;
+constexpr int most_rows = PgsqlClient::most_rows;
 
 struct Finish {
   void operator()(PGconn* connection) const { PQfinish(connection); }
@@ -32,33 +32,11 @@ tl::unexpected<Error> trouble(const std::string& host, std::string_view what) {
   return fail(Fault::temporary, host + ": " + printable(trim(what), 300));
 }
 
-/// False: the deadline has passed.
-bool wait_for(PGconn* connection, short events, Clock::time_point deadline) {
-  for (;;) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
-    if (left <= 0) return false;
-    pollfd descriptor{.fd = PQsocket(connection), .events = events, .revents = 0};
-    const int ready = ::poll(&descriptor, 1, static_cast<int>(std::min<long>(left, 60'000)));
-    if (ready > 0) return true;
-    if (ready < 0 && errno != EINTR) return false;
-  }
-}
-
 /// An entry of PgsqlServers::hosts as libpq keywords.
 std::vector<std::pair<const char*, std::string>> address_of(std::string_view host) {
   if (host.find("://") != std::string_view::npos) return {{"dbname", std::string(host)}};
-  if (host.starts_with("inet:")) host.remove_prefix(5);
-  if (host.starts_with("unix:")) host.remove_prefix(5);
-  std::string_view port;
-  const std::size_t colon = host.rfind(':');
-  if (colon != std::string_view::npos && parse_number(host.substr(colon + 1))) {
-    port = host.substr(colon + 1);
-    host = host.substr(0, colon);
-  }
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-  }
-  return {{"host", std::string(host)}, {"port", std::string(port)}};
+  const SqlHost parts(host);
+  return {{"host", std::string(parts.host)}, {"port", std::string(parts.port)}};
 }
 
 Result<std::unique_ptr<Connection>> connect(const PgsqlServers& servers, const std::string& host,
@@ -89,7 +67,8 @@ Result<std::unique_ptr<Connection>> connect(const PgsqlServers& servers, const s
     }
     if (next == PGRES_POLLING_FAILED) break;
     const short events = next == PGRES_POLLING_READING ? POLLIN : POLLOUT;
-    if (!wait_for(handle.get(), events, deadline)) return trouble(host, "no connection in time");
+    if (!wait_for_socket(PQsocket(handle.get()), events, deadline))
+      return trouble(host, "no connection in time");
     next = PQconnectPoll(handle.get());
   }
   return trouble(host, PQerrorMessage(handle.get()));
@@ -141,7 +120,7 @@ class Fetch {
   }
 
   bool wait(short events) {
-    late_ = !wait_for(handle_, events, deadline_);
+    late_ = !wait_for_socket(PQsocket(handle_), events, deadline_);
     return !late_;
   }
 

@@ -1,15 +1,12 @@
 // A PostgreSQL client based on libpq, for lookups. Blocking: for the threads of a WorkPool.
 #pragma once
 
-#include <chrono>
-#include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "base/error.h"
 #include "base/secret.h"
+#include "net/sql_client.h"
 
 namespace postern::net {
 
@@ -23,26 +20,15 @@ struct PgsqlServers {
   std::string dbname;  ///< database name
 };
 
-/// Connects on demand. Thread-safe.
-class PgsqlClient {
+/// A client of PostgreSQL.
+class PgsqlClient final : public SqlClient {
  public:
-  /// The clock of all deadlines.
-  using Clock = std::chrono::steady_clock;
-  /// Escapes octets for use inside a string literal.
-  using Quote = std::function<std::string(std::string_view)>;
-  /// Makes the SQL text with the escape function of the connection.
-  using Statement = std::function<std::string(const Quote&)>;
-
   /// Opens no connection yet.
   explicit PgsqlClient(PgsqlServers servers);
-  ~PgsqlClient();
-  PgsqlClient(const PgsqlClient&) = delete;
-  PgsqlClient& operator=(const PgsqlClient&) = delete;
+  ~PgsqlClient() override;
 
-  /// All fields of all rows, without nulls; at most 1000 rows. Keeps its connection for the next
-  /// call. Waits until `deadline`, except for the system's host name resolver. Fault::temporary:
-  /// any failure; the message contains no secret.
-  Result<std::vector<std::string>> select(const Statement& statement, Clock::time_point deadline);
+  Result<std::vector<std::string>> select(const Statement& statement,
+                                          Clock::time_point deadline) override;
 
  private:
   struct State;

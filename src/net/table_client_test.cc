@@ -9,6 +9,7 @@
 
 #include "net/connection_shelf.h"
 #include "net/ldap_client.h"
+#include "net/mysql_client.h"
 #include "net/pgsql_client.h"
 
 namespace postern::net {
@@ -71,6 +72,26 @@ TEST(TableClient, asks_and_understands) {
   EXPECT_EQ(framed.got, "9:map a key,");
   ASSERT_TRUE(framed.reply) << framed.reply.error().message;
   EXPECT_FALSE(*framed.reply);
+}
+
+TEST(TableClient, servers_by_name) {
+  asio::io_context loop;
+  tcp::acceptor acceptor(loop, tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0));
+  const std::string port = std::to_string(acceptor.local_endpoint().port());
+  std::string got;
+  // Names are compared without case, but "LOCALHOST" is not the word that stands for 127.0.0.1.
+  TableReply found = fail(Fault::bug, "not asked");
+  TableReply unknown = fail(Fault::bug, "not asked");
+  asio::co_spawn(loop, serve(acceptor, '\n', {"200 yes\n"}, got, false), asio::detached);
+  asio::co_spawn(loop, ask_tcp_table("inet:LOCALHOST:" + port, "key", 2s),
+                 [&](std::exception_ptr, TableReply reply) { found = std::move(reply); });
+  asio::co_spawn(loop, ask_tcp_table("inet:no-such-host.invalid:" + port, "key", 2s),
+                 [&](std::exception_ptr, TableReply reply) { unknown = std::move(reply); });
+  loop.run_for(10s);
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(found->value_or("absent"), "yes");
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().fault, Fault::temporary);
 }
 
 TEST(TableClient, servers_that_do_not_answer) {
@@ -147,6 +168,16 @@ TEST(DatabaseClients, silence_ends_with_the_deadline) {
   const auto rows = pgsql.select(one, begun + 200ms);
   ASSERT_FALSE(rows);
   EXPECT_THAT(rows.error().message, HasSubstr("no connection in time"));
+  for (const bool tls : {false, true}) {
+    MysqlClient mysql({.hosts = {"127.0.0.1:" + port},
+                       .user = "u",
+                       .password = {},
+                       .dbname = "d",
+                       .tls = {.required = tls}});
+    const auto none = mysql.select(one, std::chrono::steady_clock::now() + 200ms);
+    ASSERT_FALSE(none);
+    EXPECT_THAT(none.error().message, HasSubstr("no connection in time"));
+  }
   LdapClient ldap({.uris = {"ldap://127.0.0.1:" + port},
                    .bind_dn = "cn=x",
                    .bind_password = Secret("p"),
@@ -174,6 +205,15 @@ TEST(DatabaseClients, say_what_is_wrong_without_secrets) {
   EXPECT_EQ(rows.error().fault, Fault::temporary);
   EXPECT_THAT(rows.error().message, HasSubstr("/nonexistent"));
   EXPECT_THAT(rows.error().message, Not(HasSubstr("hunter2")));
+  MysqlClient mysql({.hosts = {"127.0.0.77:9", "unix:/nonexistent"},
+                     .user = "u",
+                     .password = Secret("hunter2"),
+                     .dbname = "d"});
+  const auto none = mysql.select([](const SqlClient::Quote&) { return "SELECT 1"; }, soon);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().fault, Fault::temporary);
+  EXPECT_THAT(none.error().message, HasSubstr("/nonexistent"));
+  EXPECT_THAT(none.error().message, Not(HasSubstr("hunter2")));
   LdapClient ldap({.uris = {"ldap://127.0.0.77:9"},
                    .bind_dn = "cn=x",
                    .bind_password = Secret("hunter2"),

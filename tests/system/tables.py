@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Restriction lists whose tables other programs hold: a real PostgreSQL, a real OpenLDAP, and small tcp and socketmap servers.
+"""Restriction lists whose tables other programs hold: a real PostgreSQL, MariaDB and OpenLDAP, small tcp and
+socketmap servers, and a file that postmap wrote.
 
   tables.py [--binary PATH] [--filter GLOB] [--verbose]
 
-The servers are private ones on loopback ports, in a directory of their own; as root they run as `postgres` and `openldap`. Needs the
+The servers are private ones on loopback ports, in a directory of their own; as root they run as `postgres`, `mysql` and
+`openldap`. Needs the
 packages of tools/packages-test.txt. Ends with the line "N passed, M failed"; exit status 1 when a check failed.
 """
 import contextlib
@@ -33,7 +35,7 @@ from bench import expect  # noqa: E402
 from harness import instance, smtp  # noqa: E402
 from harness.cases import Fail  # noqa: E402
 
-PG_SECRET, LDAP_SECRET = "pg-hunter2-secret", "ldap-hunter2-secret"
+PG_SECRET, MYSQL_SECRET, LDAP_SECRET = "pg-hunter2-secret", "mysql-hunter2-secret", "ldap-hunter2-secret"
 CHECKS = []
 
 
@@ -46,6 +48,7 @@ def check(function):
 class Daemon:
     """A server of Debian's, run by an unprivileged user in a directory of its own."""
     user = ""
+    end = signal.SIGINT
 
     def __init__(self, bench):
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="postern-%s-" % self.user))
@@ -86,7 +89,7 @@ class Daemon:
     def stop(self):
         if self.process is None:
             return
-        self.process.send_signal(signal.SIGINT)
+        self.process.send_signal(self.end)
         try:
             self.process.wait(20)
         except subprocess.TimeoutExpired:
@@ -124,6 +127,33 @@ class Postgres(Daemon):
     def sql(self, text):
         return self.run(self.bin / "psql", "-h", "127.0.0.1", "-p", self.port, "-U", "mail", "-d", "postgres", "-v", "ON_ERROR_STOP=1",
                         "-qAtc", text, PGPASSWORD=PG_SECRET)
+
+
+class MariaDb(Daemon):
+    user = "mysql"
+    end = signal.SIGTERM
+
+    def __init__(self, bench, sql):
+        super().__init__(bench)
+        self.socket = self.home / "socket"
+        self.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
+                 "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem")
+        self.run("/usr/bin/mariadb-install-db", "--no-defaults", "--datadir=%s" % (self.home / "db"), "--skip-test-db",
+                 "--auth-root-authentication-method=normal")
+        os.chmod(self.home, 0o755)  # the gateway reads the certificate and opens the socket
+        self.start()
+        self.sql("CREATE DATABASE mail CHARACTER SET utf8mb4; "
+                 "CREATE USER mail@'%' IDENTIFIED BY '{0}', mail@localhost IDENTIFIED BY '{0}'; "
+                 "GRANT ALL ON mail.* TO mail@'%', mail@localhost; USE mail; {1}".format(MYSQL_SECRET, sql))
+
+    def start(self):
+        self.spawn("/usr/sbin/mariadbd", "--no-defaults", "--datadir=%s" % (self.home / "db"), "--port=%d" % self.port,
+                   "--bind-address=127.0.0.1", "--socket=%s" % self.socket, "--pid-file=%s" % (self.home / "pid"),
+                   "--ssl-cert=%s" % (self.home / "cert.pem"), "--ssl-key=%s" % (self.home / "key.pem"), "--skip-name-resolve",
+                   "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=16M")
+
+    def sql(self, text):
+        return self.run("/usr/bin/mariadb", "--no-defaults", "--socket=%s" % self.socket, "--user=root", "-N", "-e", text)
 
 
 SLAPD_CONFIG = """dn: cn=config
@@ -365,6 +395,111 @@ def postgresql(bench):
         raise Fail("explain does not ask the table: %d %s %s" % (status, live[:1000], err))
     server.stop()
     no_secrets(server, [PG_SECRET], refused, deferred, live)
+
+
+@check
+def mariadb(bench):
+    """The same of MariaDB, over TCP, TLS and its socket, with both rules of escaping; a password is never sent in the clear."""
+    database = MariaDb(bench, """CREATE TABLE people(address varchar(250), action text);
+        INSERT INTO people VALUES ('ann@ours.example', 'DUNNO'), ('o''neil@ours.example', 'REJECT that is you, O''Neil'),
+          ('two@ours.example', 'REJECT one'), ('two@ours.example', 'two'), ('back\\\\slash@ours.example', 'REJECT slashed');
+        CREATE TABLE domains(name varchar(250)); INSERT INTO domains VALUES ('more.example');
+        CREATE PROCEDURE known(IN given varchar(250)) SELECT name FROM domains WHERE name = given;
+        CREATE TABLE many(n int); INSERT INTO many SELECT seq FROM seq_1_to_2000""")
+    login = "user = mail\npassword = %s\ndbname = mail\n" % MYSQL_SECRET
+    by_tcp = "hosts = 127.0.0.1:9 inet:127.0.0.1:%d\n" % database.port
+    config = bench.root / "people.cf"
+    config.write_text(by_tcp + login + "query = SELECT action FROM people\n  WHERE address = '%s'\n")
+    domains = bench.root / "domains.cf"
+    domains.write_text("hosts = unix:%s\n%squery = CALL known('%%s')\n" % (database.socket, login))
+    server = gateway(bench, {"relay_domains": "ours.example, proxy:mysql:%s" % domains,
+                             "smtpd_recipient_restrictions": "check_recipient_access mysql:%s" % config})
+    cases = {"ann@ours.example": "250", "o'neil@ours.example": "554 5.7.1 .*that is you, O'Neil", "two@ours.example": "554 .*one,two",
+             "\"back\\\\slash\"@ours.example": "554 .*slashed", "x'or'1'='1@ours.example": "250", "u@more.example": "250",
+             "u@elsewhere.example": "554 5.7.1 .*Relay access denied"}
+    answers(server, cases)
+    trace = refusals(server, 4)[0]
+    database.stop()
+    answers(server, {"ann@ours.example": "451 4.3.5", "u@more.example": "451 4.3.0", "u@elsewhere.example": "451 4.3.0"})
+    refused = explained_offline(bench, server, trace, ["that is you", "mysql:"])
+    deferred = explained_offline(bench, server, refusals(server, 5)[4], ["451", "mysql:"])
+    database.start()
+    answers(server, cases)
+    # Connections that the server closed while they were idle are replaced.
+    database.stop()
+    database.start()
+    answers(server, cases)
+    # Where a backslash is a letter, quotes are doubled. The mode is that of new connections.
+    database.sql("SET GLOBAL sql_mode = 'NO_BACKSLASH_ESCAPES'")
+    reload(server)
+    answers(server, cases)
+    database.sql("SET GLOBAL sql_mode = ''")
+
+    def with_more(text, cases, hosts=by_tcp):
+        config.write_text(hosts + login + text)
+        reload(server)
+        answers(server, cases)
+
+    plain = "query = SELECT action FROM people WHERE address = '%s'\n"
+    trusted = "tls_CAfile = %s\ntls_verify_cert = yes\n" % (database.home / "cert.pem")
+    # In TLS, with a certificate that is verified; its name is not "localhost".
+    encrypted = "query = SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'Ssl_cipher' AND '%s' > ''\n"
+    with_more(encrypted + "result_format = REJECT by %s\n" + trusted, {"ann@ours.example": "554 .*by TLS_"})
+    with_more(encrypted + "result_format = REJECT by %s\n", {"ann@ours.example": "250"})
+    database.sql("ALTER USER mail@'%' REQUIRE SSL")
+    with_more(plain, {"o'neil@ours.example": "451 4.3.5"})
+    with_more(plain + trusted, {"o'neil@ours.example": "554 .*that is you"})
+    other = bench.root / "other.pem"
+    database.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
+                 "-subj", "/CN=127.0.0.1", "-keyout", "other.key", "-out", "other.pem")
+    shutil.copy(database.home / "other.pem", other)
+    with_more(plain + "tls_CAfile = %s\n" % other, {"o'neil@ours.example": "451 4.3.5"})
+    database.sql("ALTER USER mail@'%' REQUIRE NONE")
+    # No limit of the server's, but one of ours; and what is no row of values.
+    with_more("query = SELECT n FROM many WHERE '%s' > ''\n", {"ann@ours.example": "451 4.3.5"})
+    logged(server, "more than 1000 rows")
+    with_more("query = SELECT SLEEP(20), '%s'\n", {"ann@ours.example": "451 4.3.5"})
+    logged(server, "no answer in time")
+    with_more("query = SET @a = '%s'\n", {"ann@ours.example": "451 4.3.5"})
+    with_more("query = SET @a = '%s'\nrequire_result_set = no\n", {"ann@ours.example": "250"})
+    with_more("query = SELECT nothing FROM nowhere WHERE '%s' > ''\n", {"ann@ours.example": "451 4.3.5"})
+    # A server that asks for the password in the clear does not get it.
+    database.sql("INSTALL SONAME 'auth_pam'")
+    database.sql("CREATE USER clear@'%' IDENTIFIED VIA pam")
+    with_more(plain.replace("query", "user = clear\nquery"), {"o'neil@ours.example": "451 4.3.5"})
+    logged(server, "is not enabled")
+    config.write_text(by_tcp + login + plain)
+    reload(server)
+    status, live, err = bench.run("explain", "--config", server.root / "postern.toml", "--client-ip", "203.0.113.9", "--from",
+                                  "x@partner.example.com", "--to", "o'neil@ours.example")
+    if "that is you" not in live:
+        raise Fail("explain does not ask the table: %d %s %s" % (status, live[:1000], err))
+    server.stop()
+    no_secrets(server, [MYSQL_SECRET], refused, deferred, live)
+
+
+@check
+def lmdb(bench):
+    """What postmap and postalias write is read where there is no source, as Postfix reads it."""
+    rows = bench.root / "rows"
+    rows.write_text("Ann@Ours.Example REJECT that is Ann\n\"a b\"@ours.example REJECT quoted\nlong@ours.example REJECT %s end\n" %
+                    " ".join(["word"] * 2000) + "".join("u%d@ours.example REJECT number %d\n" % (i, i) for i in range(3000)))
+    folder = bench.root / "postfix"
+    folder.mkdir()
+    (folder / "main.cf").write_text("compatibility_level = 3.6\n")
+    for tool in ("postmap", "postalias"):
+        if tool == "postalias":
+            rows.with_name("names").write_text("ann: a@elsewhere.example\nbob: b@elsewhere.example\n")
+        path = rows if tool == "postmap" else rows.with_name("names")
+        done = subprocess.run(["/usr/sbin/" + tool, "-c", str(folder), "lmdb:%s" % path], capture_output=True, text=True, timeout=60)
+        if done.returncode != 0:
+            raise Fail("%s: %s" % (tool, done.stderr))
+        path.unlink()
+    server = gateway(bench, {"mydestination": "here.example", "local_recipient_maps": "lmdb:%s" % rows.with_name("names"),
+                             "smtpd_recipient_restrictions": "check_recipient_access lmdb:%s" % rows})
+    answers(server, {"ann@ours.example": "554 .*that is Ann", "\"a b\"@ours.example": "554 .*quoted", "long@ours.example": "554 .*word end",
+                     "u0@ours.example": "554 .*number 0$", "u2999@ours.example": "554 .*number 2999$", "u3000@ours.example": "250",
+                     "bob@here.example": "250", "eve@here.example": "550 5.1.1"})
 
 
 @check

@@ -99,7 +99,9 @@ std::string keyword_manual() {
   for (const TableType& one : table_types()) {
     const bool read = one.kind != TableType::Kind::foreign;
     out += fmt::format("| `{}` | {} | {} |\n", one.name, read ? one.help : "not read",
-                       !read         ? one.help
+                       !read ? one.help
+                       : one.name == "lmdb"
+                           ? "the file that postmap makes of it is read if there is no source"
                        : one.indexed ? "the file that postmap makes of it is not read"
                                      : "");
   }

@@ -83,7 +83,8 @@ std::string unlisted_recipients(const Parameters& parameters) {
   if (!parameters.is_set("local_recipient_maps")) {
     out +=
         "Where local_recipient_maps is not set, Postfix takes the accounts of the machine "
-        "(unix:passwd.byname) and $alias_maps; Postern does not read them";
+        "(unix:passwd.byname) and $alias_maps; for the same here set local_recipient_maps = "
+        "unix:passwd.byname $alias_maps";
   }
   return std::string(trim(out));
 }

@@ -42,8 +42,7 @@ RemoteTable::RemoteTable(std::string name, Kind kind, QueryTable common)
     : NamedTable(std::move(name)),
       kind_(std::move(kind)),
       common_(std::move(common)),
-      is_query_(std::holds_alternative<PgsqlTable>(kind_) ||
-                std::holds_alternative<LdapTable>(kind_)) {
+      is_query_(sql_of(kind_) != nullptr || std::holds_alternative<LdapTable>(kind_)) {
   set_remote(true);
 }
 
@@ -51,7 +50,7 @@ bool RemoteTable::has_all_parts(const KeyParts& key) const {
   const auto fits = [&](const std::string& format) {
     return expand(format, key, key, unquoted).has_value();
   };
-  if (const auto* pgsql = std::get_if<PgsqlTable>(&kind_)) return fits(pgsql->query);
+  if (const SqlTable* sql = sql_of(kind_)) return fits(sql->query);
   const auto* ldap = std::get_if<LdapTable>(&kind_);
   return ldap == nullptr || (fits(ldap->search_base) && fits(ldap->filter));
 }
@@ -74,7 +73,8 @@ Found RemoteTable::lookup_among(std::string_view given, policy::Replies* replies
 
 std::string RemoteTable::statement(std::string_view key, const Quote& quote) const {
   const KeyParts parts(key);
-  return expand(std::get<PgsqlTable>(kind_).query, parts, parts, quote).value_or("");
+  const SqlTable* sql = sql_of(kind_);
+  return sql == nullptr ? "" : expand(sql->query, parts, parts, quote).value_or("");
 }
 
 RemoteTable::Search RemoteTable::search(std::string_view key) const {
@@ -92,6 +92,11 @@ Found RemoteTable::value_of(std::span<const std::string> results, std::string_vi
     if (!all.add(one)) break;
   }
   return all.take();
+}
+
+const SqlTable* sql_of(const RemoteTable::Kind& kind) {
+  if (const auto* pgsql = std::get_if<PgsqlTable>(&kind)) return pgsql;
+  return std::get_if<MysqlTable>(&kind);
 }
 
 bool is_remote_type(std::string_view type) {

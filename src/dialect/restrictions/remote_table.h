@@ -1,7 +1,7 @@
-// Tables that other programs serve: pgsql, ldap, tcp, socketmap. Nothing here uses a socket. A
-// lookup answers from recorded replies, or says what must be asked; the gatherer asks according to
-// kind() and passes the results to value_of(). The configuration files are Postfix's
-// (pgsql_table(5), ldap_table(5)).
+// Tables that other programs serve: pgsql, mysql, ldap, tcp, socketmap. Nothing here uses a socket.
+// A lookup answers from recorded replies, or says what must be asked; the gatherer asks according
+// to kind() and passes the results to value_of(). The configuration files are Postfix's
+// (pgsql_table(5), mysql_table(5), ldap_table(5)).
 #pragma once
 
 #include <chrono>
@@ -25,13 +25,29 @@ struct SocketmapTable {
   std::string map;      ///< name of the map
 };
 
-/// pgsql_table(5).
-struct PgsqlTable {
-  std::vector<std::string> hosts;  ///< "host", "host:port", "unix:/directory", postgresql:// URIs
+/// What the tables of SQL servers have in common.
+struct SqlTable {
+  std::vector<std::string> hosts;  ///< "host", "host:port", "unix:/path"
   std::string user;                ///< login
   Secret password;                 ///< login
   std::string dbname;              ///< database
   std::string query;               ///< template
+};
+
+/// pgsql_table(5). `hosts` may contain postgresql:// URIs; a path is a directory.
+struct PgsqlTable : SqlTable {};
+
+/// mysql_table(5). A path of `hosts` is a socket.
+struct MysqlTable : SqlTable {
+  bool tls = false;          ///< required of hosts that are not sockets
+  std::string ca_file;       ///< of authorities; empty: none
+  std::string ca_directory;  ///< likewise
+  std::string certificate;   ///< our own; empty: none
+  std::string key;           ///< of `certificate`
+  std::string ciphers;       ///< empty: the library's
+  bool verify_name = false;  ///< the certificate must be for the host's name
+  /// Whether a statement that gives no rows at all, not even none, fails.
+  bool require_result_set = true;
 };
 
 /// ldap_table(5).
@@ -57,7 +73,7 @@ struct LdapTable {
 class RemoteTable final : public NamedTable {
  public:
   /// The kinds, with their settings.
-  using Kind = std::variant<TcpTable, SocketmapTable, PgsqlTable, LdapTable>;
+  using Kind = std::variant<TcpTable, SocketmapTable, PgsqlTable, MysqlTable, LdapTable>;
 
   /// `name`: "type:name"; `common`: settings of all query tables.
   RemoteTable(std::string name, Kind kind, QueryTable common);
@@ -74,7 +90,7 @@ class RemoteTable final : public NamedTable {
   // For the program that performs a lookup. `key`: the request of a Consultation.
   /// How to ask.
   const Kind& kind() const { return kind_; }
-  /// pgsql: the SQL statement. `quote` escapes a value inside a string literal.
+  /// pgsql, mysql: the SQL statement. `quote` escapes a value inside a string literal.
   std::string statement(std::string_view key, const Quote& quote) const;
   /// An LDAP search.
   struct Search {
@@ -95,6 +111,9 @@ class RemoteTable final : public NamedTable {
   QueryTable common_;
   bool is_query_;
 };
+
+/// The SQL server of a table; null: it has none.
+const SqlTable* sql_of(const RemoteTable::Kind& kind);
 
 /// Whether the service of a Consultation is a remote table.
 bool is_remote_table(std::string_view service);

@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include "base/host_port.h"
 #include "base/ip.h"
 #include "base/text.h"
 #include "dialect/restrictions/remote_table.h"
@@ -11,12 +12,11 @@ namespace postern::dialect::restrictions {
 
 namespace {
 
-/// "127.0.0.1:7777", "[::1]:7777" or "localhost:7777".
-bool is_address_and_port(std::string_view text) {
-  if (constexpr std::string_view local = "localhost:"; text.starts_with(local))
-    return parse_port(text.substr(local.size())).value_or(0) != 0;
+/// "127.0.0.1:7777", "[::1]:7777" or "maps.example.org:7777".
+bool is_host_and_port(std::string_view text) {
   const auto parsed = parse_address_and_port(text);
-  return parsed && parsed->port != 0 && parsed->address.is_v4() != parsed->bracketed;
+  if (parsed) return parsed->port != 0 && parsed->address.is_v4() != parsed->bracketed;
+  return parse_name_and_port(text).has_value();
 }
 
 OpenedTable opened(std::string spec, RemoteTable::Kind kind, QueryTable common,
@@ -27,16 +27,15 @@ OpenedTable opened(std::string spec, RemoteTable::Kind kind, QueryTable common,
   return table;
 }
 
-/// Whether tables may ask the service. Not used for pgsql and ldap: files name their hosts, and the
-/// authors of the files are responsible for them.
+/// Whether tables may ask the service. Not used for pgsql, mysql and ldap: files name their hosts,
+/// and the authors of the files are responsible for them.
 Result<void> ask(const TableSources& sources, std::string_view service) {
   return sources.ask ? sources.ask(service) : Result<void>();
 }
 
 OpenedTable open_tcp(std::string spec, std::string_view name, const TableSources& sources) {
-  if (!is_address_and_port(name)) {
-    return fail(Fault::malformed,
-                printable(spec, 200) + ": write tcp:address:port, or tcp:localhost:port");
+  if (!is_host_and_port(name)) {
+    return fail(Fault::malformed, printable(spec, 200) + ": write tcp:host:port");
   }
   TcpTable table{.service = fmt::format("inet:{}", name)};
   if (const auto may = ask(sources, table.service); !may) return tl::unexpected(may.error());
@@ -48,12 +47,12 @@ OpenedTable open_socketmap(std::string spec, std::string_view name, const TableS
   const std::string_view service = name.substr(0, colon);
   const std::string_view map =
       colon == std::string_view::npos ? std::string_view() : name.substr(colon + 1);
-  const bool is_inet = service.starts_with("inet:") && is_address_and_port(service.substr(5));
+  const bool is_inet = service.starts_with("inet:") && is_host_and_port(service.substr(5));
   const bool is_unix = service.starts_with("unix:/");
   if (map.empty() || map.find(' ') != std::string_view::npos || (!is_inet && !is_unix)) {
     return fail(Fault::malformed,
                 printable(spec, 200) +
-                    ": write socketmap:inet:address:port:name or socketmap:unix:/path:name");
+                    ": write socketmap:inet:host:port:name or socketmap:unix:/path:name");
   }
   if (const auto may = ask(sources, service); !may) return tl::unexpected(may.error());
   SocketmapTable table{.service = std::string(service), .map = std::string(map)};
@@ -79,9 +78,13 @@ bool holds_password(std::string_view uri) {
          lower(rest).find("password") != std::string::npos;
 }
 
-/// Keys are quoted for the inside of '...' and are safe only there: not in E'...', "...", $$...$$,
-/// a comment or as a number. Returns the error of a query; empty: none.
-std::string_view unsafe_place(std::string_view query) {
+/// How a server reads the text of a statement.
+enum class Sql : std::uint8_t { postgresql, mysql };
+
+/// Keys are quoted for the inside of '...' and are safe only there: not in E'...', "...", `...`,
+/// $$...$$, a comment or as a number. Returns the error of a query; empty: none.
+std::string_view unsafe_place(std::string_view query, Sql sql) {
+  const bool is_mysql = sql == Sql::mysql;
   char inside = '\0';  // which quote is open
   for (std::size_t at = 0; at < query.size(); ++at) {
     const char c = query[at];
@@ -90,18 +93,42 @@ std::string_view unsafe_place(std::string_view query) {
       if (!is_percent_sign && inside != '\'') return "a key must be within '...'";
     } else if (inside != '\0') {
       if (c == inside) inside = '\0';
-    } else if (c == '\'' || c == '"') {
+      if (c == '\\' && is_mysql) return "a backslash has a meaning that depends on the server";
+    } else if (c == '\'' || c == '"' || (c == '`' && is_mysql)) {
       const bool letter = at > 0 && to_lower(query[at - 1]) == 'e';
-      if (c == '\'' && letter && (at == 1 || !is_alnum(query[at - 2]))) {
+      if (c == '\'' && letter && !is_mysql && (at == 1 || !is_alnum(query[at - 2]))) {
         return "E'...' is not carried: write '...'";
       }
       inside = c;
-    } else if (c == '$' || query.substr(at).starts_with("--") ||
-               query.substr(at).starts_with("/*")) {
-      return "dollar quotes and comments are not carried";
+    } else if ((c == '$' && !is_mysql) || (c == '#' && is_mysql) ||
+               query.substr(at).starts_with("--") || query.substr(at).starts_with("/*")) {
+      return is_mysql ? "comments are not carried" : "dollar quotes and comments are not carried";
     }
   }
   return inside == '\0' ? std::string_view() : "a quote is not closed";
+}
+
+/// Reads the settings that all SQL servers have, but not the hosts.
+Result<void> read_sql(const TableConfig& config, Sql sql, SqlTable& table) {
+  table.user = config.text("user");
+  table.password = Secret(config.text("password"));
+  table.dbname = config.text("dbname");
+  if (table.dbname.empty()) return config.wrong("dbname is missing");
+  table.query = config.text("query");
+  // The settings that made up the query before `query` existed.
+  if (table.query.empty() && config.has("select_function")) {
+    table.query = fmt::format("SELECT {}('%s')", config.text("select_function"));
+  } else if (table.query.empty() && config.has("table")) {
+    table.query = fmt::format("SELECT {} FROM {} WHERE {} = '%s' {}", config.text("select_field"),
+                              config.text("table"), config.text("where_field"),
+                              config.text("additional_conditions"));
+  }
+  if (table.query.empty()) return config.wrong("query is missing");
+  if (!is_template(table.query)) return config.wrong("query has a `%` without a meaning");
+  if (const auto unsafe = unsafe_place(table.query, sql); !unsafe.empty()) {
+    return config.wrong(fmt::format("query: {}", unsafe));
+  }
+  return {};
 }
 
 Result<PgsqlTable> pgsql_of(const TableConfig& config) {
@@ -117,31 +144,73 @@ Result<PgsqlTable> pgsql_of(const TableConfig& config) {
     }
   }
   if (table.hosts.empty()) return config.wrong("hosts is empty");
-  table.user = config.text("user");
-  table.password = Secret(config.text("password"));
-  table.dbname = config.text("dbname");
-  if (table.dbname.empty()) return config.wrong("dbname is missing");
-  if (table.dbname.find_first_of("=/") != std::string::npos) {
-    return config.wrong("dbname is a name, not a connection string");
-  }
   if (lower(config.text("encoding", "utf8")) != "utf8") {
     return config.wrong("encoding: keys are asked for as UTF8");
   }
-  table.query = config.text("query");
-  // The settings that made up the query before `query` existed.
-  if (table.query.empty() && config.has("select_function")) {
-    table.query = fmt::format("SELECT {}('%s')", config.text("select_function"));
-  } else if (table.query.empty() && config.has("table")) {
-    table.query = fmt::format("SELECT {} FROM {} WHERE {} = '%s' {}", config.text("select_field"),
-                              config.text("table"), config.text("where_field"),
-                              config.text("additional_conditions"));
+  if (const auto read = read_sql(config, Sql::postgresql, table); !read) {
+    return tl::unexpected(read.error());
   }
-  if (table.query.empty()) return config.wrong("query is missing");
-  if (!is_template(table.query)) return config.wrong("query has a `%` without a meaning");
-  if (const auto unsafe = unsafe_place(table.query); !unsafe.empty()) {
-    return config.wrong(fmt::format("query: {}", unsafe));
+  if (table.dbname.find_first_of("=/") != std::string::npos) {
+    return config.wrong("dbname is a name, not a connection string");
   }
   return table;
+}
+
+Result<MysqlTable> mysql_of(const TableConfig& config) {
+  // Its groups may name hosts, users, files and passwords.
+  if (!config.text("option_file").empty() || !config.text("option_group").empty()) {
+    return config.wrong(
+        "option_file and option_group are not carried, and no my.cnf is read: write user, password "
+        "and tls_* here");
+  }
+  MysqlTable table;
+  table.hosts = config.words("hosts", "localhost");
+  if (table.hosts.empty()) return config.wrong("hosts is empty");
+  for (const std::string& host : table.hosts) {
+    if (host.find("://") != std::string::npos) {
+      return config.wrong("hosts: write host, host:port or unix:/socket");
+    }
+    if (host.starts_with("unix:") && !host.starts_with("unix:/")) {
+      return config.wrong("hosts: write the whole path of the socket, unix:/path");
+    }
+  }
+  if (const std::string charset = lower(config.text("charset", "utf8mb4"));
+      charset != "utf8mb4" && charset != "utf8" && charset != "utf8mb3") {
+    return config.wrong("charset: keys are asked for as utf8mb4");
+  }
+  const auto verify = config.flag("tls_verify_cert", false);
+  if (!verify) return tl::unexpected(verify.error());
+  const auto results = config.flag("require_result_set", true);
+  if (!results) return tl::unexpected(results.error());
+  table.ca_file = config.text("tls_CAfile");
+  table.ca_directory = config.text("tls_CApath");
+  table.certificate = config.text("tls_cert_file");
+  table.key = config.text("tls_key_file");
+  table.ciphers = config.text("tls_ciphers");
+  table.verify_name = *verify;
+  table.require_result_set = *results;
+  table.tls = table.verify_name || !table.ca_file.empty() || !table.ca_directory.empty() ||
+              !table.certificate.empty() || !table.key.empty() || !table.ciphers.empty();
+  if (const auto read = read_sql(config, Sql::mysql, table); !read) {
+    return tl::unexpected(read.error());
+  }
+  return table;
+}
+
+/// Opens a table whose settings are in a file. `settings_of` makes its kind of them.
+template <class SettingsOf>
+OpenedTable open_configured(std::string spec, std::string_view type, std::string_view path,
+                            std::span<const std::string_view> known, SettingsOf settings_of,
+                            const TableSources& sources) {
+  const auto text = read_secret(sources, path);
+  if (!text) return tl::unexpected(text.error());
+  const auto config = TableConfig::parse(type, path, *text, known);
+  if (!config) return tl::unexpected(config.error());
+  auto table = settings_of(*config);
+  if (!table) return tl::unexpected(table.error());
+  auto common = QueryTable::read(*config, sources);
+  if (!common) return tl::unexpected(common.error());
+  return opened(std::move(spec), std::move(*table), std::move(*common), sources);
 }
 
 OpenedTable open_pgsql(std::string spec, std::string_view path, const TableSources& sources) {
@@ -151,16 +220,37 @@ OpenedTable open_pgsql(std::string spec, std::string_view path, const TableSourc
                                                "domain",          "table",
                                                "where_field",     "result_format",
                                                "expansion_limit", "select_field",
-                                               "select_function", "additional_conditions"};
-  const auto text = read_secret(sources, path);
-  if (!text) return tl::unexpected(text.error());
-  const auto config = TableConfig::parse("pgsql", path, *text, known);
-  if (!config) return tl::unexpected(config.error());
-  auto table = pgsql_of(*config);
-  if (!table) return tl::unexpected(table.error());
-  auto common = QueryTable::read(*config, sources);
-  if (!common) return tl::unexpected(common.error());
-  return opened(std::move(spec), std::move(*table), std::move(*common), sources);
+                                               "idle_interval",   "select_function",
+                                               "retry_interval",  "additional_conditions"};
+  return open_configured(std::move(spec), "pgsql", path, known, pgsql_of, sources);
+}
+
+OpenedTable open_mysql(std::string spec, std::string_view path, const TableSources& sources) {
+  static constexpr std::string_view known[] = {"hosts",
+                                               "user",
+                                               "password",
+                                               "dbname",
+                                               "charset",
+                                               "query",
+                                               "domain",
+                                               "table",
+                                               "where_field",
+                                               "result_format",
+                                               "expansion_limit",
+                                               "select_field",
+                                               "option_file",
+                                               "option_group",
+                                               "tls_cert_file",
+                                               "tls_key_file",
+                                               "tls_CAfile",
+                                               "tls_CApath",
+                                               "tls_ciphers",
+                                               "tls_verify_cert",
+                                               "idle_interval",
+                                               "retry_interval",
+                                               "require_result_set",
+                                               "additional_conditions"};
+  return open_configured(std::move(spec), "mysql", path, known, mysql_of, sources);
 }
 
 /// The URIs of `server_host`, which may also contain host names.
@@ -264,15 +354,7 @@ OpenedTable open_ldap(std::string spec, std::string_view path, const TableSource
                                                "leaf_result_attribute",
                                                "special_result_attribute",
                                                "terminal_result_attribute"};
-  const auto text = read_secret(sources, path);
-  if (!text) return tl::unexpected(text.error());
-  const auto config = TableConfig::parse("ldap", path, *text, known);
-  if (!config) return tl::unexpected(config.error());
-  auto table = ldap_of(*config);
-  if (!table) return tl::unexpected(table.error());
-  auto common = QueryTable::read(*config, sources);
-  if (!common) return tl::unexpected(common.error());
-  return opened(std::move(spec), std::move(*table), std::move(*common), sources);
+  return open_configured(std::move(spec), "ldap", path, known, ldap_of, sources);
 }
 
 }  // namespace
@@ -282,6 +364,7 @@ OpenedTable open_remote(std::string spec, std::string_view type, std::string_vie
   if (type == "tcp") return open_tcp(std::move(spec), name, sources);
   if (type == "socketmap") return open_socketmap(std::move(spec), name, sources);
   if (type == "pgsql") return open_pgsql(std::move(spec), name, sources);
+  if (type == "mysql") return open_mysql(std::move(spec), name, sources);
   return open_ldap(std::move(spec), name, sources);
 }
 

@@ -21,13 +21,16 @@ using Status = Found::Status;
 constexpr const char* pgsql =
     "hosts = db1, db2:5433\nuser = postern\npassword = pg-hunter2\ndbname = mail\n"
     "query = SELECT v FROM access WHERE k = '%s' AND d = '%d'\n";
+constexpr const char* mysql =
+    "hosts = db1 inet:db2:3307 unix:/run/mysqld.sock\nuser = postern\npassword = my-hunter2\n"
+    "dbname = mail\nquery = SELECT v FROM `a#b` WHERE k = '%s' AND n <> 'it''s $ --'\n";
 constexpr const char* ldap =
     "server_host = ldap://one ldaps://two\nbind_dn = cn=postern\nbind_pw = ldap-hunter2\n"
     "search_base = ou=people,dc=example,dc=org\nquery_filter = (&(mail=%s)(active=yes))\n"
     "result_attribute = a, b\n";
 
-Texts files(std::string more_pgsql = {}, std::string more_ldap = {}) {
-  return {{"/pg", pgsql + more_pgsql}, {"/ldap", ldap + more_ldap}};
+Texts files(std::string more_pgsql = {}, std::string more_ldap = {}, std::string more_mysql = {}) {
+  return {{"/pg", pgsql + more_pgsql}, {"/ldap", ldap + more_ldap}, {"/my", mysql + more_mysql}};
 }
 
 std::shared_ptr<const RemoteTable> remote(const std::string& spec, const Texts& texts) {
@@ -129,6 +132,8 @@ TEST(RemoteTable, statements_filters_and_names_are_quoted) {
   const auto quote = [](std::string_view text) { return "<" + std::string(text) + ">"; };
   EXPECT_EQ(remote("pgsql:/pg", files())->statement("o'neil@example.org", quote),
             "SELECT v FROM access WHERE k = '<o'neil@example.org>' AND d = '<example.org>'");
+  EXPECT_EQ(remote("mysql:/my", files())->statement("o'neil@example.org", quote),
+            "SELECT v FROM `a#b` WHERE k = '<o'neil@example.org>' AND n <> 'it''s $ --'");
   const auto fixed = remote("ldap:/ldap", files())->search("*)(x=\\@example.org");
   EXPECT_EQ(fixed.filter, "(&(mail=\\2a\\29\\28x=\\5c@example.org)(active=yes))");
   EXPECT_EQ(fixed.base, "ou=people,dc=example,dc=org");
@@ -182,6 +187,19 @@ TEST(RemoteTable, settings_as_they_are_meant) {
   EXPECT_EQ(std::get<PgsqlTable>(remote("pgsql:/o", older)->kind()).query, "SELECT f('%s')");
   EXPECT_EQ(std::get<PgsqlTable>(remote("pgsql:/t", older)->kind()).query,
             "SELECT v FROM t WHERE k = '%s' ");
+  const auto plain = std::get<MysqlTable>(remote("proxy:mysql:/my", files())->kind());
+  EXPECT_THAT(plain.hosts, ElementsAre("db1", "inet:db2:3307", "unix:/run/mysqld.sock"));
+  EXPECT_EQ(plain.password.reveal(), "my-hunter2");
+  EXPECT_TRUE(!plain.tls && plain.require_result_set);
+  const std::string more =
+      "tls_CAfile = /ca\ntls_cert_file = /c\ntls_key_file = /k\ntls_verify_cert = yes\n"
+      "charset = utf8\noption_group =\nidle_interval = 60\nrequire_result_set = no\n";
+  const auto safe = std::get<MysqlTable>(remote("mysql:/my", files({}, {}, more))->kind());
+  EXPECT_TRUE(safe.tls && safe.verify_name && !safe.require_result_set);
+  EXPECT_THAT((std::vector{safe.ca_file, safe.certificate, safe.key}),
+              ElementsAre("/ca", "/c", "/k"));
+  const auto names = remote("socketmap:inet:maps.example.org:7777:rbl", Texts());
+  EXPECT_EQ(std::get<SocketmapTable>(names->kind()).service, "inet:maps.example.org:7777");
   const auto map = remote("socketmap:unix:/run/a:b:name", Texts());
   EXPECT_EQ(std::get<SocketmapTable>(map->kind()).service, "unix:/run/a:b");
   EXPECT_EQ(std::get<SocketmapTable>(map->kind()).map, "name");
@@ -195,12 +213,13 @@ TEST(RemoteTable, refuses_what_it_cannot_mean) {
     const char* more;
     const char* says;
   } cases[] = {
-      {"tcp:mail.example.org:9", "", "tcp:address:port"},
-      {"tcp:127.0.0.1", "", "tcp:address:port"},
-      {"tcp:127.0.0.1:99999", "", "tcp:address:port"},
-      {"tcp:::1:9", "", "tcp:address:port"},
-      {"socketmap:127.0.0.1:9:m", "", "socketmap:inet:address:port:name"},
-      {"socketmap:inet:127.0.0.1:9:", "", "socketmap:inet:address:port:name"},
+      {"tcp:mail.example.org", "", "tcp:host:port"},
+      {"tcp:127.0.0.1", "", "tcp:host:port"},
+      {"tcp:127.0.0.1:99999", "", "tcp:host:port"},
+      {"tcp:::1:9", "", "tcp:host:port"},
+      {"tcp:127.0.1:9", "", "tcp:host:port"},
+      {"socketmap:127.0.0.1:9:m", "", "socketmap:inet:host:port:name"},
+      {"socketmap:inet:127.0.0.1:9:", "", "socketmap:inet:host:port:name"},
       {"socketmap:unix:relative:m", "", "socketmap:unix:/path:name"},
       {"pgsql:/pg", "colour = red\n", "/pg line 6: `colour` is not a setting of pgsql tables"},
       {"pgsql:/pg", "pg-hunter2\n", "/pg line 6: write name = value"},
@@ -219,6 +238,24 @@ TEST(RemoteTable, refuses_what_it_cannot_mean) {
       {"pgsql:/pg", "hosts = postgresql://h/d?password=pg-hunter2\n", "a URI with a password"},
       {"pgsql:/pg", "hosts = http://h\n", "postgresql://"},
       {"pgsql:/pg", "domain = /etc/domains\n", "texthash:/etc/domains"},
+      {"mysql:/my", "colour = red\n", "`colour` is not a setting of mysql tables"},
+      {"mysql:/my", "select_function = f\n", "`select_function` is not a setting"},
+      {"mysql:/my", "query = SELECT v FROM t WHERE k = \"%s\"\n", "within '...'"},
+      {"mysql:/my", "query = SELECT `%s` FROM t\n", "within '...'"},
+      {"mysql:/my", "query = SELECT '%s' FROM `it's`\n", "not closed"},
+      {"mysql:/my", "query = SELECT '\\'%s' FROM t\n", "a backslash"},
+      {"mysql:/my", "query = SELECT '%s' # it's\n", "comments"},
+      {"mysql:/my", "query = SELECT '%s' -- it's\n", "comments"},
+      {"mysql:/my", "query = SELECT '%s' /*! it's */\n", "comments"},
+      {"mysql:/my", "dbname =\n", "dbname is missing"},
+      {"mysql:/my", "hosts = mysql://u:my-hunter2@h/d\n", "hosts: write host"},
+      {"mysql:/my", "hosts = unix:run/mysqld.sock\n", "the whole path"},
+      {"mysql:/my", "charset = latin1\n", "utf8mb4"},
+      {"mysql:/my", "option_file = /etc/mysql/my.cnf\n", "no my.cnf is read"},
+      {"mysql:/my", "option_group = client\n", "no my.cnf is read"},
+      {"mysql:/my", "tls_verify_cert = perhaps\n", "tls_verify_cert is neither yes nor no"},
+      {"mysql:/my", "require_result_set = 2\n", "require_result_set is neither yes nor no"},
+      {"mysql:users", "", "settings of tables in main.cf are not read"},
       {"ldap:/ldap", "special_result_attribute = member\n", "special_result_attribute"},
       {"ldap:/ldap", "leaf_result_attribute = x\n", "leaf_result_attribute"},
       {"ldap:/ldap", "bind = sasl\n", "SASL is not carried"},
@@ -236,7 +273,7 @@ TEST(RemoteTable, refuses_what_it_cannot_mean) {
       {"ldap:/ldap", "result_attribute =\n", "result_attribute is empty"},
   };
   for (const auto& one : cases) {
-    const std::string error = error_of(one.spec, files(one.more, one.more));
+    const std::string error = error_of(one.spec, files(one.more, one.more, one.more));
     EXPECT_THAT(error, HasSubstr(one.says)) << one.spec << " " << one.more;
     EXPECT_THAT(error, Not(HasSubstr("hunter2"))) << one.spec << " " << one.more;
   }

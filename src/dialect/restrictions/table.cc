@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "base/text.h"
+#include "dialect/restrictions/lmdb_text.h"
 #include "dialect/restrictions/remote_table.h"
 #include "dialect/restrictions/table_source.h"
 #include "dialect/restrictions/table_types.h"
@@ -226,6 +227,8 @@ OpenedTable open_any(std::string_view spec, const TableSources& sources, std::si
       return open_sqlite(std::move(whole), name, sources);
     case program:
       return open_remote(std::move(whole), type, name, sources);
+    case accounts:
+      return open_accounts(std::move(whole), name, sources);
     case foreign:
       break;
   }
@@ -279,7 +282,8 @@ TableSources file_sources(FileRules rules) {
     if (!text && text.error().fault == Fault::limit) {
       text.error().message += "; limits.tables is for all files of the lists together";
     }
-    return text;
+    if (!text) return text;
+    return source_text(path, std::move(*text));
   };
   // The size of a database does not matter: it is not read into memory.
   const auto find = [left](const std::string& path) -> Result<HostFile> {

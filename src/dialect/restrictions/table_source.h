@@ -156,6 +156,8 @@ using OpenedTable = Result<std::shared_ptr<const Table>>;
 OpenedTable open_exact(std::string spec, std::string_view path, const TableSources& sources);
 /// inline
 OpenedTable open_inline(std::string spec, std::string_view name, const TableSources& sources);
+/// unix: names of /etc/passwd or /etc/group.
+OpenedTable open_accounts(std::string spec, std::string_view name, const TableSources& sources);
 /// cidr
 OpenedTable open_cidr(std::string spec, std::string_view name, const TableSources& sources);
 /// regexp and pcre.
@@ -165,7 +167,7 @@ OpenedTable open_pattern(std::string spec, PatternKind kind, std::string_view na
                          const TableSources& sources);
 /// sqlite
 OpenedTable open_sqlite(std::string spec, std::string_view path, const TableSources& sources);
-/// pgsql, ldap, tcp, socketmap
+/// pgsql, mysql, ldap, tcp, socketmap
 bool is_remote_type(std::string_view type);
 /// Opens a remote table; does not connect.
 OpenedTable open_remote(std::string spec, std::string_view type, std::string_view name,

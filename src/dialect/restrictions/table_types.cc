@@ -29,16 +29,18 @@ constexpr TableType types[] = {
     {"pipemap", in_turn, "the result of one table is the key for the next"},
     {"sqlite", sqlite, "a file with the database and its query"},
     {"pgsql", program, "a file with the PostgreSQL server and the query"},
+    {"mysql", program, "a file with the MySQL or MariaDB server and the query"},
     {"ldap", program, "a file with the LDAP server and the query"},
+    {"unix", accounts,
+     "the machine's accounts, `unix:passwd.byname` of /etc/passwd, or `unix:group.byname` of "
+     "/etc/group"},
     {"tcp", program, "a server of the tcp_table(5) protocol"},
     {"socketmap", program, "a server of the socketmap_table(5) protocol"},
-    {"mysql", foreign, "copy the rows into an SQLite file (sqlite:) or a text file (texthash:)"},
     {"mongodb", foreign, export_it},
     {"memcache", foreign, "name the backing table itself"},
     {"nis", foreign, export_it},
     {"nisplus", foreign, export_it},
     {"netinfo", foreign, export_it},
-    {"unix", foreign, export_it},
     {"environ", foreign, "write the value with static: or inline:"},
     {"internal", foreign, "write the values with inline:"},
     {"randmap", foreign, "a decision must not be random: choose one of its values"},
@@ -48,7 +50,7 @@ constexpr TableType types[] = {
 
 bool TableType::is_file() const {
   return kind == lines || kind == networks || kind == posix || kind == perl ||
-         kind == Kind::sqlite || name == "pgsql" || name == "ldap";
+         kind == Kind::sqlite || name == "pgsql" || name == "mysql" || name == "ldap";
 }
 
 std::span<const TableType> table_types() { return types; }

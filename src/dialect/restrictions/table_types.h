@@ -22,8 +22,9 @@ struct TableType {
     either,    ///< unionmap: several tables joined
     in_turn,   ///< pipemap: several tables in turn
     sqlite,
-    program,  ///< another program is asked
-    foreign,  ///< not supported
+    program,   ///< another program is asked
+    accounts,  ///< unix: names of the machine's accounts or groups
+    foreign,   ///< not supported
   };
   std::string_view name;  ///< before the colon
   Kind kind;              ///< reader

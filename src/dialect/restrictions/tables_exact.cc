@@ -319,7 +319,19 @@ ExactRow alias_row(std::string_view line) {
 
 OpenedTable open_exact(std::string spec, std::string_view path, const TableSources& sources) {
   Result<std::string> text = sources.read(std::string(path));
-  if (!text && text.error().fault == Fault::not_found && !spec.starts_with("texthash:")) {
+  const bool has_no_source = !text && text.error().fault == Fault::not_found;
+  bool compiled = false;
+  if (has_no_source && spec.starts_with("lmdb:")) {
+    // A program may have written the table itself.
+    if (auto rows = sources.read(fmt::format("{}.lmdb", path)); rows) {
+      text = std::move(rows);
+      compiled = true;
+    } else if (rows.error().fault != Fault::not_found) {
+      return tl::unexpected(rows.error());
+    } else {
+      text.error().message += " (nor the compiled table beside it)";
+    }
+  } else if (has_no_source && !spec.starts_with("texthash:")) {
     text.error().message += fmt::format(
         " (Postern reads the source text, not the compiled table; `postmap -s {}` "
         "prints it)",
@@ -330,7 +342,8 @@ OpenedTable open_exact(std::string spec, std::string_view path, const TableSourc
     return fail(Fault::limit, fmt::format("{}: longer than 1 GiB", path));
   }
   RowReport report{std::string(path), sources.bad_rows};
-  const bool of_aliases = !spec.starts_with("texthash:") && sources.aliases.contains(spec);
+  const bool of_aliases =
+      !compiled && !spec.starts_with("texthash:") && sources.aliases.contains(spec);
   auto table = std::make_shared<ExactTable>(std::move(spec));
   for (LogicalLines lines(*text); lines.next();) {
     const std::string_view line = lines.text();
@@ -347,6 +360,32 @@ OpenedTable open_exact(std::string spec, std::string_view path, const TableSourc
       report.warn(number, fmt::format("the key `{}` is on an earlier line, which is used",
                                       printable(row.key, 64)));
     }
+  }
+  table->finish(report);
+  return table;
+}
+
+OpenedTable open_accounts(std::string spec, std::string_view name, const TableSources& sources) {
+  const bool of_groups = name == "group.byname";
+  if (name != "passwd.byname" && !of_groups) {
+    return fail(Fault::malformed, fmt::format("{}: write unix:passwd.byname or unix:group.byname",
+                                              printable(spec, 200)));
+  }
+  const std::string path = of_groups ? "/etc/group" : "/etc/passwd";
+  const Result<std::string> text = sources.read(path);
+  if (!text) return tl::unexpected(text.error());
+  RowReport report{path, BadRows::skip};
+  auto table = std::make_shared<ExactTable>(std::move(spec));
+  std::size_t number = 0;
+  for (const std::string_view line : split(*text, '\n')) {
+    ++number;
+    // "+" and "-" begin rows of NIS.
+    const std::string_view account = line.substr(0, line.find(':'));
+    if (account.empty() ||
+        std::string_view("#+-").find(account.front()) != std::string_view::npos) {
+      continue;
+    }
+    table->add(account, account, number);
   }
   table->finish(report);
   return table;
@@ -377,10 +416,13 @@ OpenedTable open_inline(std::string spec, std::string_view name, const TableSour
                                                 printable(spec, 200), printable(word.text, 64)));
     }
     const std::string_view value = trim_blanks(std::string_view(word.text).substr(equals + 1));
-    if (key.empty() || value.empty()) {
-      if (!report.bad(number, key.empty() ? "an empty key" : "a key without a value")) {
-        return report.error();
-      }
+    if (key.empty()) {
+      if (!report.bad(number, "an empty key")) return report.error();
+      continue;
+    }
+    // Postfix starts with such a row: often the value is a $name that is not set.
+    if (value.empty()) {
+      report.warn(number, "a key without a value; the row is skipped");
       continue;
     }
     rows.push_back({std::string(key), std::string(value), number});

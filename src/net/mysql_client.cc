@@ -1,0 +1,261 @@
+#include "net/mysql_client.h"
+
+#include <mariadb/mysql.h>
+#include <poll.h>  // POLLIN
+#include <sys/socket.h>
+
+#include <mutex>
+#include <optional>
+
+#include "base/text.h"
+#include "net/connection_shelf.h"
+#include "net/deadline_watch.h"
+
+namespace postern::net {
+
+namespace {
+
+using Clock = MysqlClient::Clock;
+using Rows = std::vector<std::string>;
+
+struct Close {
+  void operator()(MYSQL* connection) const { mysql_close(connection); }
+};
+using Handle = std::unique_ptr<MYSQL, Close>;
+
+struct Connection {
+  Handle handle;
+  std::string host;  ///< as configured
+};
+
+/// Ways to log in that do not show the password to whoever answers: a server may ask for any.
+constexpr const char* ways_to_log_in =
+    "mysql_native_password,client_ed25519,caching_sha2_password,sha256_password";
+
+tl::unexpected<Error> trouble(const std::string& host, std::string_view what) {
+  return fail(Fault::temporary, host + ": " + printable(trim(what), 300));
+}
+
+/// Runs the library's operations, which return when they would have to wait.
+class Operation {
+ public:
+  Operation(MYSQL* connection, Clock::time_point deadline)
+      : connection_(connection), deadline_(deadline) {}
+
+  /// `start(&result)` and `go_on(&result, events)` return the MYSQL_WAIT_ events to wait for; 0:
+  /// the operation has ended. After the deadline it ends with an error, since its socket is shut
+  /// down: an operation that is abandoned would leak what is on its stack.
+  template <class Value, class Start, class GoOn>
+  Value run(Start start, GoOn go_on) {
+    Value result{};
+    int wanted = start(&result);
+    while (wanted != 0) wanted = go_on(&result, wait(wanted));
+    return result;
+  }
+
+  bool is_late() const { return late_; }
+  /// Also shuts down a socket that the library waits for by itself.
+  void guard(DeadlineWatch& watch) { watch_ = &watch; }
+
+ private:
+  int wait(int wanted) {
+    const int descriptor = mysql_get_socket(connection_);
+    if (watch_ != nullptr) watch_->watch(descriptor);
+    short events = 0;
+    if ((wanted & MYSQL_WAIT_READ) != 0) events |= POLLIN;
+    if ((wanted & MYSQL_WAIT_WRITE) != 0) events |= POLLOUT;
+    if ((wanted & MYSQL_WAIT_EXCEPT) != 0) events |= POLLPRI;
+    if (late_ || !wait_for_socket(descriptor, events, deadline_)) {
+      late_ = true;
+      ::shutdown(descriptor, SHUT_RDWR);
+    }
+    return wanted & ~MYSQL_WAIT_TIMEOUT;
+  }
+
+  MYSQL* const connection_;
+  const Clock::time_point deadline_;
+  DeadlineWatch* watch_ = nullptr;
+  bool late_ = false;
+};
+
+const char* unless_empty(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
+
+/// False: the library does not take them.
+bool set_options(MYSQL* handle, const MysqlServers& servers, bool tls) {
+  const my_bool yes = 1;
+  const my_bool verify = servers.tls.verify_name ? 1 : 0;
+  const unsigned int no = 0;
+  bool fine = true;
+  const auto set = [&](mysql_option option, const void* value) {
+    fine = fine && mysql_optionsv(handle, option, value) == 0;
+  };
+  set(MYSQL_OPT_NONBLOCK, nullptr);
+  set(MYSQL_SET_CHARSET_NAME, "utf8mb4");
+  // A server could ask for any file of this machine.
+  set(MYSQL_OPT_LOCAL_INFILE, &no);
+  set(MARIADB_OPT_RESTRICTED_AUTH, ways_to_log_in);
+  if (!tls) return fine;
+  set(MYSQL_OPT_SSL_ENFORCE, &yes);
+  set(MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
+  const auto set_text = [&](mysql_option option, const std::string& value) {
+    if (!value.empty()) set(option, value.c_str());
+  };
+  set_text(MYSQL_OPT_SSL_CA, servers.tls.ca_file);
+  set_text(MYSQL_OPT_SSL_CAPATH, servers.tls.ca_directory);
+  set_text(MYSQL_OPT_SSL_CERT, servers.tls.certificate);
+  set_text(MYSQL_OPT_SSL_KEY, servers.tls.key);
+  set_text(MYSQL_OPT_SSL_CIPHER, servers.tls.ciphers);
+  return fine;
+}
+
+Result<std::unique_ptr<Connection>> connect(const MysqlServers& servers, const std::string& host,
+                                            Clock::time_point deadline) {
+  static std::once_flag once;
+  std::call_once(once, [] { mysql_library_init(0, nullptr, nullptr); });
+  Handle handle(mysql_init(nullptr));
+  if (!handle) return trouble(host, "out of memory");
+  const SqlHost parts(host);
+  const std::string name(parts.host);
+  const bool tls = servers.tls.required && !parts.is_path;
+  if (!set_options(handle.get(), servers, tls))
+    return trouble(host, "the library takes no options");
+  const auto port = static_cast<unsigned>(parse_number(parts.port).value_or(0));
+  Operation operation(handle.get(), deadline);
+  // The library makes a TLS handshake on its own, and has no limit for it.
+  std::optional<DeadlineWatch> watch;
+  if (tls) operation.guard(watch.emplace("mysql-deadline", deadline));
+  MYSQL* const connected = operation.run<MYSQL*>(
+      [&](MYSQL** made) {
+        return mysql_real_connect_start(
+            made, handle.get(), parts.is_path ? nullptr : name.c_str(), unless_empty(servers.user),
+            unless_empty(servers.password.reveal()), unless_empty(servers.dbname), port,
+            parts.is_path ? name.c_str() : nullptr, CLIENT_MULTI_RESULTS);
+      },
+      [&](MYSQL** made, int events) {
+        return mysql_real_connect_cont(made, handle.get(), events);
+      });
+  if (operation.is_late() || (connected == nullptr && Clock::now() >= deadline)) {
+    return trouble(host, "no connection in time");
+  }
+  if (connected == nullptr) return trouble(host, mysql_error(handle.get()));
+  if (tls && mysql_get_ssl_cipher(handle.get()) == nullptr) {
+    return trouble(host, "the server has no TLS");
+  }
+  return std::make_unique<Connection>(Connection{std::move(handle), host});
+}
+
+/// One statement and all its results.
+class Fetch {
+ public:
+  Fetch(Connection& connection, const MysqlServers& servers, Clock::time_point deadline)
+      : host_(connection.host),
+        handle_(connection.handle.get()),
+        servers_(servers),
+        operation_(handle_, deadline) {}
+
+  Used<Rows> run(const MysqlClient::Statement& statement) {
+    const std::string sql = statement([this](std::string_view value) {
+      std::string made(value.size() * 2 + 1, '\0');
+      made.resize(mysql_real_escape_string(handle_, made.data(), value.data(), value.size()));
+      return made;
+    });
+    int failed = operation_.run<int>(
+        [&](int* error) { return mysql_real_query_start(error, handle_, sql.data(), sql.size()); },
+        [&](int* error, int events) { return mysql_real_query_cont(error, handle_, events); });
+    if (failed != 0) return refused();
+    // A procedure has several results; its own comes last, and has no rows.
+    do {
+      if (!take_result()) return broken();
+      failed = operation_.run<int>(
+          [&](int* more) { return mysql_next_result_start(more, handle_); },
+          [&](int* more, int events) { return mysql_next_result_cont(more, handle_, events); });
+    } while (failed == 0);
+    if (failed > 0) return broken();
+    if (!has_rows_ && servers_.require_result_set) {
+      return {trouble(host_, "the statement gives no rows")};
+    }
+    return {std::move(found_)};
+  }
+
+ private:
+  struct FreeResult {
+    void operator()(MYSQL_RES* result) const { mysql_free_result(result); }
+  };
+
+  /// False: the connection cannot be used any more.
+  bool take_result() {
+    const std::unique_ptr<MYSQL_RES, FreeResult> result(mysql_use_result(handle_));
+    if (!result) return mysql_errno(handle_) == 0;
+    has_rows_ = true;
+    for (;;) {
+      const MYSQL_ROW row = operation_.run<MYSQL_ROW>(
+          [&](MYSQL_ROW* next) { return mysql_fetch_row_start(next, result.get()); },
+          [&](MYSQL_ROW* next, int events) {
+            return mysql_fetch_row_cont(next, result.get(), events);
+          });
+      if (row == nullptr) return mysql_errno(handle_) == 0;
+      if (++rows_ > MysqlClient::most_rows) {
+        error_ = "more than 1000 rows";
+        // The rows that are left are not read.
+        ::shutdown(mysql_get_socket(handle_), SHUT_RDWR);
+        return false;
+      }
+      const unsigned long* const lengths = mysql_fetch_lengths(result.get());
+      for (unsigned int column = 0; column < mysql_num_fields(result.get()); ++column) {
+        if (row[column] != nullptr) found_.emplace_back(row[column], lengths[column]);
+      }
+    }
+  }
+
+  /// The server's own errors leave the connection as it is; those of the library (2000 and more) do
+  /// not. Neither do those by which a server ends a connection (ER_SERVER_SHUTDOWN,
+  /// ER_CONNECTION_KILLED, ER_CLIENT_INTERACTION_TIMEOUT).
+  Used<Rows> refused() {
+    const unsigned int code = mysql_errno(handle_);
+    const bool lasts =
+        !operation_.is_late() && code >= 1000 && code < 2000 && code != 1053 && code != 1927;
+    if (!lasts) return broken();
+    return {trouble(host_, mysql_error(handle_))};
+  }
+
+  Used<Rows> broken() {
+    const std::string why = operation_.is_late() ? "no answer in time"
+                            : !error_.empty()    ? error_
+                                                 : std::string(mysql_error(handle_));
+    return {trouble(host_, why), true};
+  }
+
+  const std::string& host_;
+  MYSQL* const handle_;
+  const MysqlServers& servers_;
+  Operation operation_;
+  Rows found_;
+  std::string error_;
+  int rows_ = 0;
+  bool has_rows_ = false;
+};
+
+}  // namespace
+
+struct MysqlClient::State {
+  MysqlServers servers;
+  ConnectionShelf<Connection> shelf;
+};
+
+MysqlClient::MysqlClient(MysqlServers servers) : state_(std::make_unique<State>()) {
+  state_->servers = std::move(servers);
+}
+
+MysqlClient::~MysqlClient() = default;
+
+Result<Rows> MysqlClient::select(const Statement& statement, Clock::time_point deadline) {
+  const MysqlServers& servers = state_->servers;
+  const auto connect_one = [&](const std::string& host, Clock::time_point until) {
+    return connect(servers, host, until);
+  };
+  return state_->shelf.with(
+      [&] { return first_that_connects<Connection>(servers.hosts, deadline, connect_one); },
+      [&](Connection& connection) { return Fetch(connection, servers, deadline).run(statement); });
+}
+
+}  // namespace postern::net
