@@ -46,7 +46,9 @@ std::string counts_text(const ImportReport& import) {
 
 /// Line and name, and the note if there is one.
 std::string parameter_text(const ImportedParameter& one) {
-  std::string out = fmt::format("  {}:{}", one.line, printable(one.name, 80));
+  // A setting of another file, which the note names, has no line in this one.
+  std::string out = one.line == 0 ? "  " : fmt::format("  {}:", one.line);
+  out += printable(one.name, 80);
   if (!one.note.empty()) out += fmt::format(": {}", one.note);
   return out + "\n";
 }

@@ -25,8 +25,9 @@ std::string_view fate_key(Fate fate);   ///< "carried_with_change", for JSON
 
 /// A parameter of the file.
 struct ImportedParameter {
-  std::string name;                     ///< as in the file
-  std::size_t line = 0;                 ///< of the last setting, which counts; from 1
+  std::string name;  ///< as in the file
+  std::size_t line =
+      0;  ///< of the last setting, which counts; 0: of another file, which `note` names
   std::vector<std::size_t> overridden;  ///< lines of earlier settings, which do not count
   Fate fate = Fate::carried;            ///< what became of it
   std::string note;                     ///< one sentence; may be empty for `carried`

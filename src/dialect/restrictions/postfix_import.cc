@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "dialect/restrictions/expansion.h"
+#include "dialect/restrictions/lmdb_text.h"
 #include "dialect/restrictions/postfix_import_parts.h"
 #include "dialect/restrictions/rules.h"
 #include "dialect/restrictions/section.h"
@@ -37,9 +38,10 @@ class Importer {
  public:
   Importer(std::vector<Setting> settings, const ImportOptions& options)
       : options_(options),
-        settings_(unique(std::move(settings))),
+        master_(read_master(options.master_cf)),
+        settings_(unique(with_master(std::move(settings)))),
         parameters_(values(settings_), std::string(no_hostname)),
-        sending_(sending_of(parameters_, options)) {}
+        sending_(sending_of(parameters_, master_, options)) {}
 
   void run(PostfixImport& result) {
     find_restrictions();
@@ -51,6 +53,10 @@ class Importer {
       ImportedParameter report = judge(setting);
       report.name = setting.name;
       report.line = setting.line;
+      if (const auto service = services_.find(setting.name); service != services_.end()) {
+        if (!report.note.empty()) report.note += "; ";
+        report.note += fmt::format("-o in master.cf line {}", service->second);
+      }
       report.overridden = overridden_[setting.name];
       if (!report.overridden.empty()) {
         if (!report.note.empty()) report.note += "; ";
@@ -60,7 +66,7 @@ class Importer {
     }
     result.notes = import_notes(parameters_, sending_, has_indexed_);
     result.notes.insert(result.notes.end(), sending_.notes.begin(), sending_.notes.end());
-    for (std::string& note : master_notes(options_.master_cf)) {
+    for (std::string& note : master_notes(master_)) {
       result.notes.push_back(std::move(note));
     }
     result.toml = toml();
@@ -68,6 +74,43 @@ class Importer {
   }
 
  private:
+  /// Adds the -o settings of the service on port 25; and where another service lets clients log in,
+  /// but main.cf does not, its settings about that: they are the same for all listeners.
+  std::vector<Setting> with_master(std::vector<Setting> all) {
+    const auto is_set = [&](std::string_view name) {
+      return std::ranges::find(all, name, &Setting::name) != all.end();
+    };
+    const auto add = [&](const std::string& name, const std::string& value, std::size_t line) {
+      services_[name] = line;
+      all.push_back({.name = name, .value = value, .line = 0, .lines = {value}});
+    };
+    if (const MasterService* first = master_.reception()) {
+      for (const auto& [name, value] : first->overrides) add(name, value, first->line);
+    }
+    static constexpr std::string_view enable = "smtpd_sasl_auth_enable";
+    const auto yes = [](const auto& one) { return one.first == enable && one.second == "yes"; };
+    const auto logs_in = std::ranges::find_if(master_.services, [&](const MasterService& one) {
+      return one.role == MasterService::Role::listener && std::ranges::any_of(one.overrides, yes);
+    });
+    const bool already = std::ranges::any_of(
+        all, [&](const Setting& one) { return one.name == enable && iequals(one.value, "yes"); });
+    if (already || logs_in == master_.services.end()) return all;
+    for (const auto& [name, value] : logs_in->overrides) {
+      const bool is_login = name == "smtpd_sasl_type" || name == "smtpd_sasl_path";
+      if (name != enable && (!is_login || is_set(name))) continue;
+      only_for_logins_.insert(name);
+      add(name, value, logs_in->line);
+    }
+    return all;
+  }
+
+  /// The settings of port 25 alone.
+  Parameters of_reception() const {
+    Settings own = values(settings_);
+    for (const std::string& name : only_for_logins_) own.erase(name);
+    return Parameters(std::move(own), std::string(no_hostname));
+  }
+
   /// For each name, the setting that is in force.
   std::vector<Setting> unique(std::vector<Setting> all) {
     std::map<std::string, std::size_t, std::less<>> last;
@@ -173,7 +216,7 @@ class Importer {
     sources.read = [&](const std::string& path) -> Result<std::string> {
       auto text = options_.read ? options_.read(path)
                                 : Result<std::string>(fail(Fault::not_found, "not looked at"));
-      if (text) return text;
+      if (text) return source_text(path, std::move(*text));
       unread.insert(printable(path, 200));
       return std::string();
     };
@@ -383,6 +426,9 @@ class Importer {
   std::string origin(std::string_view name) const {
     const auto found = lines_.find(name);
     if (found == lines_.end()) return {};
+    if (found->second == 0) {
+      return fmt::format("  # master.cf:{}", services_.find(name)->second);
+    }
     return fmt::format("  # {}:{}", options_.file_name, found->second);
   }
 
@@ -431,7 +477,7 @@ class Importer {
     std::string out =
         fmt::format("# Made from {} by `postern import postfix`.\n", options_.file_name);
     out += section("server");
-    for (const auto& listener : listener_entries(parameters_, options_)) {
+    for (const auto& listener : listener_entries(of_reception(), master_, options_)) {
       out += "\n[[listener]]\n";
       for (const TomlEntry& entry : listener) {
         out += fmt::format("{} = {}{}\n", entry.key, entry.value, origin(entry.origin));
@@ -454,6 +500,9 @@ class Importer {
   static constexpr std::size_t most_compared = 4'000'000;
 
   const ImportOptions& options_;
+  const MasterCf master_;
+  std::map<std::string, std::size_t, std::less<>> services_;  ///< lines of -o settings, by name
+  std::set<std::string> only_for_logins_;  ///< settings of another service, for all listeners here
   std::map<std::string, std::vector<std::size_t>, std::less<>> overridden_;
   std::map<std::string, std::size_t, std::less<>> lines_;
   std::vector<Setting> settings_;

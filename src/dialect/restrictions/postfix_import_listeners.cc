@@ -139,7 +139,10 @@ Judgement judge_certificate(std::string_view name, const Parameters& parameters,
   return carried(is_key ? "listener.key" : "listener.certificate");
 }
 
-std::vector<std::string> listen_addresses(const Parameters& parameters) {
+/// The addresses of a service on a port. `host`: its own; empty: those of inet_interfaces.
+std::vector<std::string> listen_addresses(const Parameters& parameters, std::string_view host,
+                                          std::uint16_t port) {
+  if (const auto own = IpAddress::parse(host)) return {with_port(*own, port)};
   const auto words = parameters.words("inet_interfaces");
   const std::string protocols = lower(parameters.text("inet_protocols"));
   const bool v4 = protocols != "ipv6";
@@ -149,20 +152,20 @@ std::vector<std::string> listen_addresses(const Parameters& parameters) {
     if (std::find(out.begin(), out.end(), address) == out.end()) out.push_back(std::move(address));
   };
   const auto add_pair = [&](std::string_view four, std::string_view six) {
-    if (v4) add(fmt::format("{}:25", four));
-    if (v6) add(fmt::format("[{}]:25", six));
+    if (v4) add(fmt::format("{}:{}", four, port));
+    if (v6) add(fmt::format("[{}]:{}", six, port));
   };
-  if (!words) return {"127.0.0.1:25"};
+  const std::string local = fmt::format("127.0.0.1:{}", port);
+  if (!words) return {local};
   for (const Word& word : *words) {
     std::string text = lower(word.text);
     std::erase_if(text, [](char c) { return c == '[' || c == ']'; });
     if (text == "all") add_pair("0.0.0.0", "::");
     if (text == "loopback-only" || text == "localhost") add_pair("127.0.0.1", "::1");
     const auto address = IpAddress::parse(text);
-    if (address && address->is_v4() && v4) add(fmt::format("{}:25", address->to_string()));
-    if (address && !address->is_v4() && v6) add(fmt::format("[{}]:25", address->to_string()));
+    if (address && (address->is_v4() ? v4 : v6)) add(with_port(*address, port));
   }
-  if (out.empty()) out.emplace_back("127.0.0.1:25");
+  if (out.empty()) out.push_back(local);
   return out;
 }
 
@@ -319,9 +322,11 @@ Judgement judge_client_certificates(std::string_view name, const Parameters& par
 
 }  // namespace
 
-std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameters,
-                                                     const ImportOptions& options) {
-  std::vector<std::vector<TomlEntry>> listeners;
+namespace {
+
+/// The listeners of one service. `own`: the service of master.cf; null: port 25.
+void add_listeners(std::vector<std::vector<TomlEntry>>& listeners, const Parameters& parameters,
+                   const MasterService* own, const ImportOptions& options) {
   const auto certificate = certificate_of(parameters, options);
   const std::string_view mode = tls_mode(parameters, options);
   const auto xclient = networks_toml("smtpd_authorized_xclient_hosts", parameters);
@@ -330,32 +335,90 @@ std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameter
       parameters.is_set("smtpd_banner")
           ? banner_of(parameters).value_or(std::string(trim(parameters.text("smtpd_banner"))))
           : "";
-  for (const std::string& address : listen_addresses(parameters)) {
-    auto& out = listeners.emplace_back();
-    const std::string name =
-        listeners.size() == 1 ? "smtp" : fmt::format("smtp{}", listeners.size());
+  const std::uint16_t port = own != nullptr ? own->port : 25;
+  const std::string stem = port == 25    ? "smtp"
+                           : port == 587 ? "submission"
+                           : port == 465 ? "submissions"
+                                         : fmt::format("smtp-{}", port);
+  // A parameter's line is one of main.cf.
+  const auto origin = [own](std::string_view name) {
+    return own != nullptr && own->sets(name) ? std::string_view() : name;
+  };
+  for (const std::string& address :
+       listen_addresses(parameters, own != nullptr ? own->host : "", port)) {
+    const auto is_taken = [&](std::string_view key, const std::string& value) {
+      return std::ranges::any_of(listeners, [&](const std::vector<TomlEntry>& one) {
+        return std::ranges::any_of(one, [&](const TomlEntry& entry) {
+          return entry.key == key && entry.value == toml_quoted(value);
+        });
+      });
+    };
+    if (is_taken("address", address)) continue;
+    std::string name = stem;
+    const std::string_view joint = is_digit(stem.back()) ? "-" : "";
+    for (std::size_t i = 2; is_taken("name", name); ++i) {
+      name = fmt::format("{}{}{}", stem, joint, i);
+    }
+    std::vector<TomlEntry> out;
     out.push_back({"listener", "name", toml_quoted(name), ""});
-    out.push_back({"listener", "address", toml_quoted(address), "inet_interfaces"});
-    out.push_back({"listener", "tls", toml_quoted(mode), "smtpd_tls_security_level"});
+    out.push_back({"listener", "address", toml_quoted(address),
+                   own != nullptr && !own->host.empty() ? "" : "inet_interfaces"});
+    out.push_back({"listener", "tls", toml_quoted(mode),
+                   origin(own != nullptr && own->sets("smtpd_tls_wrappermode")
+                              ? "smtpd_tls_wrappermode"
+                              : "smtpd_tls_security_level")});
     if (certificate && mode != "none") {
+      out.push_back({"listener", "certificate", toml_quoted(certificate->chain),
+                     origin(certificate->origin)});
       out.push_back(
-          {"listener", "certificate", toml_quoted(certificate->chain), certificate->origin});
-      out.push_back({"listener", "key", toml_quoted(certificate->key), certificate->key_origin});
+          {"listener", "key", toml_quoted(certificate->key), origin(certificate->key_origin)});
     }
     add_client_certificates(out, parameters, mode);
     if (is_auth_in_the_clear(parameters, options)) {
-      out.push_back({"listener", "auth_without_tls", "true", "smtpd_tls_auth_only"});
+      out.push_back({"listener", "auth_without_tls", "true", origin("smtpd_tls_auth_only")});
     }
     if (xclient && *xclient != "[]") {
-      out.push_back({"listener", "xclient_from", *xclient, "smtpd_authorized_xclient_hosts"});
+      out.push_back(
+          {"listener", "xclient_from", *xclient, origin("smtpd_authorized_xclient_hosts")});
     }
     if (!banner.empty() && is_utf8(banner)) {
-      out.push_back({"listener", "banner", toml_quoted(banner), "smtpd_banner"});
+      out.push_back({"listener", "banner", toml_quoted(banner), origin("smtpd_banner")});
     }
     if (strict) {
-      out.push_back(
-          {"listener", "reject_unauth_pipelining", "true", "smtpd_forbid_unauth_pipelining"});
+      out.push_back({"listener", "reject_unauth_pipelining", "true",
+                     origin("smtpd_forbid_unauth_pipelining")});
     }
+    listeners.push_back(std::move(out));
+  }
+}
+
+}  // namespace
+
+bool is_listener_setting(std::string_view name) {
+  static constexpr std::string_view names[] = {
+      "inet_interfaces",       "inet_protocols",       "smtpd_authorized_xclient_hosts",
+      "smtpd_banner",          "smtpd_enforce_tls",    "smtpd_forbid_unauth_pipelining",
+      "smtpd_tls_CAfile",      "smtpd_tls_CApath",     "smtpd_tls_ask_ccert",
+      "smtpd_tls_auth_only",   "smtpd_tls_cert_file",  "smtpd_tls_chain_files",
+      "smtpd_tls_eccert_file", "smtpd_tls_eckey_file", "smtpd_tls_fingerprint_digest",
+      "smtpd_tls_key_file",    "smtpd_tls_req_ccert",  "smtpd_tls_security_level",
+      "smtpd_tls_wrappermode", "smtpd_use_tls"};
+  return std::ranges::find(names, name) != std::end(names);
+}
+
+std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameters,
+                                                     const MasterCf& master,
+                                                     const ImportOptions& options) {
+  std::vector<std::vector<TomlEntry>> listeners;
+  const bool has_others = std::ranges::any_of(master.services, [](const MasterService& one) {
+    return one.role == MasterService::Role::listener;
+  });
+  if (master.reception() != nullptr || !has_others) {
+    add_listeners(listeners, parameters, nullptr, options);
+  }
+  for (const MasterService& service : master.services) {
+    if (service.role != MasterService::Role::listener) continue;
+    add_listeners(listeners, parameters_of(service, parameters), &service, options);
   }
   return listeners;
 }

@@ -1,9 +1,11 @@
-// master.cf (master(5)): only the service on port 25 is carried, without its -o settings; each
-// service with settings of its own is named.
+// master.cf (master(5)): the service on port 25 is what main.cf is about, the other ones that run
+// smtpd become listeners; what else has settings of its own is named.
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 
+#include "base/ip.h"
 #include "base/text.h"
 #include "dialect/restrictions/postfix_import_parts.h"
 #include "dialect/restrictions/table_source.h"
@@ -12,7 +14,10 @@ namespace postern::dialect::restrictions {
 
 namespace {
 
-constexpr std::size_t most_services = 50;
+using Role = MasterService::Role;
+
+constexpr std::size_t most_services = 200;
+constexpr std::size_t most_notes = 50;
 
 /// Fields are separated by blanks; braces group.
 std::vector<std::string_view> fields_of(std::string_view line) {
@@ -33,66 +38,181 @@ std::vector<std::string_view> fields_of(std::string_view line) {
   return fields;
 }
 
-/// The -o settings of a service, as written: "smtpd_tls_security_level=encrypt".
-std::vector<std::string> overrides_of(const std::vector<std::string_view>& fields) {
+/// The -o settings: "-o name=value", "-oname=value", "-o { name = value }".
+std::vector<std::pair<std::string, std::string>> overrides_of(
+    const std::vector<std::string_view>& fields) {
   constexpr std::size_t command = 7;  // after name, type, private, unpriv, chroot, wakeup, maxproc
-  std::vector<std::string> out;
+  std::vector<std::pair<std::string, std::string>> out;
   for (std::size_t i = command + 1; i < fields.size(); ++i) {
     std::string_view text = fields[i];
     if (!text.starts_with("-o")) continue;
     text.remove_prefix(2);
     if (text.empty() && i + 1 < fields.size()) text = fields[++i];
-    if (text.starts_with('{') && text.ends_with('}')) text = trim(text.substr(1, text.size() - 2));
-    if (!text.starts_with("syslog_name")) out.push_back(printable(text, 120));
+    if (text.starts_with('{') && text.ends_with('}')) text = text.substr(1, text.size() - 2);
+    const std::size_t equals = text.find('=');
+    const std::string_view name = trim(text.substr(0, equals));
+    if (equals == std::string_view::npos || name.empty() || name == "syslog_name") continue;
+    out.emplace_back(name, trim(text.substr(equals + 1)));
   }
   return out;
 }
 
-/// Whether one of them is a restriction list.
-bool sets_a_list(const std::vector<std::string>& overrides) {
-  return std::ranges::any_of(overrides, [](const std::string& one) {
-    return trim(std::string_view(one).substr(0, one.find('='))).ends_with("_restrictions");
-  });
+std::uint16_t port_of(std::string_view text) {
+  static constexpr std::pair<std::string_view, std::uint16_t> known[] = {
+      {"smtp", 25}, {"submission", 587}, {"submissions", 465}, {"smtps", 465}};
+  for (const auto& [name, port] : known) {
+    if (text == name) return port;
+  }
+  return parse_port(text).value_or(0);
+}
+
+/// Finds the address and the port of a TCP service: "[::1]:submission", "127.0.0.1:2525", "smtp".
+void read_address(MasterService& service) {
+  std::string_view name = service.name;
+  const std::size_t colon = name.rfind(':');
+  if (colon != std::string_view::npos) {
+    std::string_view host = name.substr(0, colon);
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    service.host = host == "localhost" ? "127.0.0.1" : std::string(host);
+    name.remove_prefix(colon + 1);
+  }
+  service.port = port_of(name);
+}
+
+Role role_of(const MasterService& service) {
+  const bool is_tcp = service.type == "inet";
+  if (service.type == "pass" && service.command == "smtpd") return Role::reception;
+  if (service.type == "unix" && service.command == "smtp") {
+    const bool is_usual = service.name == "smtp" || service.name == "relay";
+    return is_usual ? Role::other : Role::transport;
+  }
+  if (!is_tcp || service.command != "smtpd") return Role::other;
+  const auto address = IpAddress::parse(service.host);
+  if (address && service.host.starts_with("127.") && service.sets("content_filter"))
+    return Role::reentry;
+  if (service.port == 25 && service.host.empty()) return Role::reception;
+  const bool is_listener = service.port != 0 && (service.host.empty() || address);
+  return is_listener ? Role::listener : Role::other;
+}
+
+/// The -o settings that `wanted` selects, as text.
+template <class Wanted>
+std::string settings_text(const MasterService& service, Wanted wanted) {
+  std::string out;
+  for (const auto& [name, value] : service.overrides) {
+    if (!wanted(name)) continue;
+    out += fmt::format("{}{}", out.empty() ? "" : ", ",
+                       printable(fmt::format("{}={}", name, value), 120));
+  }
+  return out;
+}
+
+bool is_any(std::string_view) { return true; }
+bool is_login_setting(std::string_view name) { return name.starts_with("smtpd_sasl_"); }
+
+/// What becomes of a service; empty: nothing to tell.
+std::string note_of(const MasterService& service) {
+  const std::string all = settings_text(service, is_any);
+  switch (service.role) {
+    case Role::reception:
+      return {};  // its settings are in the report
+    case Role::listener: {
+      std::string out = service.text() + " is a [[listener]]";
+      const std::string lost = settings_text(service, [](std::string_view name) {
+        return !is_listener_setting(name) && !is_login_setting(name);
+      });
+      const std::string logins = settings_text(service, is_login_setting);
+      if (!logins.empty()) out += "; for all listeners alike: " + logins;
+      if (!lost.empty()) out += "; not carried: " + lost;
+      const bool has_list = std::ranges::any_of(
+          service.overrides, [](const auto& one) { return one.first.ends_with("_restrictions"); });
+      if (has_list) {
+        out +=
+            "; restriction lists are the same for all listeners: if a port is only for clients "
+            "that have signed in, a Lua policy refuses the others (docs/auth.md, A port where "
+            "everybody signs in)";
+      }
+      return out;
+    }
+    case Role::reentry:
+      return service.text() +
+             " is not carried: it takes mail back from a content filter, and none is called" +
+             (all.empty() ? "" : "; it sets " + all);
+    case Role::transport:
+      if (all.empty()) return {};
+      return service.text() + ": mail is passed on by SMTP, without its own settings: " + all +
+             "; a [[route]] has keys for most (docs/relay.md)";
+    case Role::other:
+      break;
+  }
+  if (service.type == "inet" && service.command == "smtpd") {
+    return service.text() + " is not carried: a [[listener]] wants an address and a port" +
+           (all.empty() ? "" : "; it sets " + all);
+  }
+  return all.empty() ? "" : service.text() + " is not carried; it sets " + all;
 }
 
 }  // namespace
 
-std::vector<std::string> master_notes(const std::optional<std::string>& master_cf) {
-  if (!master_cf) {
+std::string MasterService::text() const {
+  return fmt::format("{} {} ({})", printable(name, 40), printable(type, 10),
+                     printable(command, 40));
+}
+
+bool MasterService::sets(std::string_view parameter) const {
+  return std::ranges::any_of(overrides, [&](const auto& one) { return one.first == parameter; });
+}
+
+const MasterService* MasterCf::reception() const {
+  const auto found = std::ranges::find(services, Role::reception, &MasterService::role);
+  return found == services.end() ? nullptr : &*found;
+}
+
+bool MasterCf::is_smtp_client(std::string_view transport) const {
+  if (transport == "smtp" || transport == "relay") return true;
+  return std::ranges::any_of(services, [&](const MasterService& one) {
+    return one.role == Role::transport && iequals(one.name, transport);
+  });
+}
+
+MasterCf read_master(const std::optional<std::string>& text) {
+  MasterCf out;
+  if (!text) return out;
+  out.is_read = true;
+  for (LogicalLines lines(*text); lines.next() && out.services.size() < most_services;) {
+    const auto fields = fields_of(lines.text());
+    if (fields.size() < 8) continue;
+    MasterService service{.name = std::string(fields[0]),
+                          .type = std::string(fields[1]),
+                          .command = std::string(fields[7]),
+                          .line = lines.number(),
+                          .host = {},
+                          .overrides = overrides_of(fields)};
+    if (service.type == "inet") read_address(service);
+    service.role = role_of(service);
+    out.services.push_back(std::move(service));
+  }
+  return out;
+}
+
+Parameters parameters_of(const MasterService& service, const Parameters& parameters) {
+  auto settings = parameters.settings();
+  for (const auto& [name, value] : service.overrides) settings.insert_or_assign(name, value);
+  return Parameters(std::move(settings), std::string(no_hostname));
+}
+
+std::vector<std::string> master_notes(const MasterCf& master) {
+  if (!master.is_read) {
     return {
         "master.cf is not read (the folder of main.cf has none): its services on ports "
         "other than 25 (submission, smtps) and their -o settings are not in the result; add a "
         "[[listener]] for each"};
   }
   std::vector<std::string> out;
-  for (LogicalLines lines(*master_cf); lines.next() && out.size() < most_services;) {
-    const auto fields = fields_of(lines.text());
-    if (fields.size() < 8) continue;
-    const std::vector<std::string> overrides = overrides_of(fields);
-    const bool is_smtpd = fields[1] == "inet" && fields[7] == "smtpd";
-    const bool is_first = is_smtpd && (fields[0] == "smtp" || fields[0] == "25");
-    const bool listens = is_smtpd && !is_first;
-    if (overrides.empty() && !listens) continue;
-    const std::string service = fmt::format("{} {} ({})", printable(fields[0], 40),
-                                            printable(fields[1], 10), printable(fields[7], 40));
-    std::string sets;
-    for (const std::string& one : overrides) sets += (sets.empty() ? "" : ", ") + one;
-    std::string note = fmt::format("master.cf line {}: ", lines.number());
-    if (is_first) {
-      note += fmt::format("{} is carried, but not its -o settings: {}; write them in main.cf",
-                          service, sets);
-    } else {
-      note += service + " is not carried";
-      if (listens) note += ": add a [[listener]] for it";
-      if (!sets.empty()) note += "; it sets " + sets;
-    }
-    if (is_smtpd && sets_a_list(overrides)) {
-      note +=
-          "; restriction lists are the same for all listeners: if a port is only for clients that "
-          "have signed in, a Lua policy refuses the others (docs/auth.md, A port where everybody "
-          "signs in)";
-    }
-    out.push_back(std::move(note));
+  for (const MasterService& service : master.services) {
+    if (out.size() == most_notes) break;
+    const std::string note = note_of(service);
+    if (!note.empty()) out.push_back(fmt::format("master.cf line {}: {}", service.line, note));
   }
   return out;
 }

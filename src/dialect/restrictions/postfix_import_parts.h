@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "dialect/restrictions/parameters.h"
@@ -82,8 +83,52 @@ std::optional<std::string_view> likely_parameter(std::string_view name);
 /// Parameters without a key, judged by name only. nullopt: not a Postfix parameter.
 std::optional<Judgement> judge_by_name(std::string_view name);
 
-/// The keys of one [[listener]] per address, in order.
+/// A service of master.cf (master(5)).
+struct MasterService {
+  /// What becomes of it.
+  enum class Role : std::uint8_t {
+    reception,  ///< smtpd on port 25, or after postscreen: main.cf, with its -o settings
+    listener,   ///< smtpd on another port: a [[listener]]
+    reentry,    ///< smtpd that takes mail back from a content filter
+    transport,  ///< an SMTP client with a name of its own
+    other,      ///< anything else
+  };
+  std::string name;      ///< "submission", "127.0.0.1:10025"
+  std::string type;      ///< "inet"
+  std::string command;   ///< "smtpd"
+  std::size_t line = 0;  ///< in the file, from 1
+  Role role = Role::other;
+  std::string host;        ///< of a listener: its address; empty: those of inet_interfaces
+  std::uint16_t port = 0;  ///< of a listener
+  /// The -o settings in order, without syslog_name.
+  std::vector<std::pair<std::string, std::string>> overrides;
+
+  /// "submission inet (smtpd)", for notes.
+  std::string text() const;
+  /// Whether it has an -o setting of this name.
+  bool sets(std::string_view parameter) const;
+};
+/// What the import needs of a master.cf.
+struct MasterCf {
+  bool is_read = false;  ///< there was one
+  std::vector<MasterService> services;
+
+  /// The service whose mail main.cf is about; null: none.
+  const MasterService* reception() const;
+  /// Whether a transport of this name is an SMTP client, `smtp` and `relay` too.
+  bool is_smtp_client(std::string_view transport) const;
+};
+/// Reads the services.
+MasterCf read_master(const std::optional<std::string>& text);
+/// The -o settings of a listener that listener_entries() carries.
+bool is_listener_setting(std::string_view name);
+/// The settings of a service: those of main.cf, and its own.
+Parameters parameters_of(const MasterService& service, const Parameters& parameters);
+
+/// The keys of one [[listener]] per address, in order: of port 25, unless master.cf has no such
+/// service, then of the other ones. `parameters`: of port 25.
 std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameters,
+                                                     const MasterCf& master,
                                                      const ImportOptions& options);
 
 /// A section of the file that may occur several times: "[[route]]".
@@ -104,13 +149,14 @@ struct Sending {
   std::string rest;  ///< what the gateway does with other mail: "sends it to smart.example"
 };
 /// Converts the parameters of outgoing mail and logins.
-Sending sending_of(const Parameters& parameters, const ImportOptions& options);
+Sending sending_of(const Parameters& parameters, const MasterCf& master,
+                   const ImportOptions& options);
 
 /// Parameters with a default that depends on the compatibility level, sorted.
 std::span<const std::string_view> parameters_of_levels();
 
 /// Notes about services in master.cf that override a parameter, or listen.
-std::vector<std::string> master_notes(const std::optional<std::string>& master_cf);
+std::vector<std::string> master_notes(const MasterCf& master);
 
 /// Notes about defaults that the file relies on. `has_indexed`: it has hash: tables or the like.
 std::vector<std::string> import_notes(const Parameters& parameters, const Sending& sending,

@@ -8,6 +8,7 @@
 
 #include "base/ip.h"
 #include "base/text.h"
+#include "dialect/restrictions/lmdb_text.h"
 #include "dialect/restrictions/postfix_import_parts.h"
 #include "dialect/restrictions/table_source.h"
 #include "policy/questions/domain_below.h"
@@ -143,12 +144,10 @@ Transport transport_of(std::string_view value) {
           colon == std::string_view::npos ? std::string_view() : value.substr(colon + 1)};
 }
 
-bool is_smtp(std::string_view transport) { return transport == "smtp" || transport == "relay"; }
-
 class Builder {
  public:
-  Builder(const Parameters& parameters, const ImportOptions& options)
-      : parameters_(parameters), options_(options) {}
+  Builder(const Parameters& parameters, const MasterCf& master, const ImportOptions& options)
+      : parameters_(parameters), master_(master), options_(options) {}
 
   Sending build() {
     read_relay_host();
@@ -166,6 +165,7 @@ class Builder {
   }
 
  private:
+  bool is_smtp(std::string_view transport) const { return master_.is_smtp_client(transport); }
   bool is_set(std::string_view name) const {
     return parameters_.is_set(name) && !parameters_.text(name).empty();
   }
@@ -201,9 +201,12 @@ class Builder {
         continue;
       }
       const std::string path(spec.substr(colon + 1));
-      const auto text = options_.read
-                            ? options_.read(path)
-                            : Result<std::string>(fail(Fault::not_found, "not looked at"));
+      auto text = options_.read ? options_.read(path)
+                                : Result<std::string>(fail(Fault::not_found, "not looked at"));
+      if (!text && options_.read && spec.starts_with("lmdb:")) {
+        const std::string compiled = path + ".lmdb";
+        if (auto octets = options_.read(compiled)) text = source_text(compiled, std::move(*octets));
+      }
       if (!text) {
         const std::string why = printable(text.error().message, 200);
         const bool names_it = why.find(printable(path, 80)) != std::string::npos;
@@ -843,6 +846,7 @@ class Builder {
   }
 
   const Parameters& parameters_;
+  const MasterCf& master_;
   const ImportOptions& options_;
   Sending out_;
   NextHops relay_;              ///< of relayhost
@@ -854,8 +858,9 @@ class Builder {
 
 }  // namespace
 
-Sending sending_of(const Parameters& parameters, const ImportOptions& options) {
-  return Builder(parameters, options).build();
+Sending sending_of(const Parameters& parameters, const MasterCf& master,
+                   const ImportOptions& options) {
+  return Builder(parameters, master, options).build();
 }
 
 }  // namespace postern::dialect::restrictions

@@ -371,40 +371,96 @@ TEST(PostfixImport, WhatHappensToMessagesThemselvesIsSaid) {
   EXPECT_THAT(notes, HasSubstr("a host without 8BITMIME"));
 }
 
-TEST(PostfixImport, ServicesOfMasterAreNamed) {
-  constexpr std::string_view text = "mua_client_restrictions = permit_sasl_authenticated, reject\n";
-  const auto notes = [](const PostfixImport& from) {
-    std::string all;
-    for (const std::string& one : from.notes) all += one + "\n";
-    return all;
-  };
+std::string notes_of(const PostfixImport& from) {
+  std::string all;
+  for (const std::string& one : from.notes) all += one + "\n";
+  return all;
+}
+
+TEST(PostfixImport, ServicesOfMasterAreListeners) {
+  constexpr std::string_view text =
+      "mua_client_restrictions = permit_sasl_authenticated, reject\ninet_protocols = ipv4\n"
+      "smtpd_tls_cert_file = /c\nsmtpd_tls_key_file = /k\nsmtpd_tls_security_level = may\n";
   const PostfixImport alone = imported(text);
-  EXPECT_THAT(notes(alone), HasSubstr("master.cf is not read"));
+  EXPECT_THAT(notes_of(alone), HasSubstr("master.cf is not read"));
   EXPECT_THAT(fate_of(alone, "mua_client_restrictions"),
               HasSubstr("nothing refers to it in main.cf"));
-  const PostfixImport both =
-      imported(text,
-               "smtp inet n - y - - smtpd\n# comment\nsubmission inet n - y - - smtpd\n"
-               "  -o syslog_name=postfix/submission\n  -o smtpd_tls_security_level=encrypt\n"
-               "  -o { smtpd_client_restrictions = $mua_client_restrictions }\n"
-               "relay unix - - y - - smtp -o syslog_name=relay\nslow unix - - y - 1 smtp -o a=b\n");
-  EXPECT_THAT(
-      notes(both),
-      HasSubstr(
-          "master.cf line 3: submission inet (smtpd) is not carried: add a [[listener]] for it; it "
-          "sets smtpd_tls_security_level=encrypt, "
-          "smtpd_client_restrictions = $mua_client_restrictions; restriction lists "
-          "are the same for all listeners: if a port is only for clients that have signed in, a "
-          "Lua policy refuses the others (docs/auth.md, A port where everybody signs in)\n"));
-  EXPECT_THAT(notes(both), HasSubstr("slow unix (smtp) is not carried; it sets a=b\n"));
-  EXPECT_THAT(notes(both), Not(HasSubstr("relay unix")));
-  EXPECT_THAT(notes(both), Not(HasSubstr("line 1")));
+  const PostfixImport both = imported(
+      text,
+      "smtp inet n - y - - smtpd\n# comment\nsubmission inet n - y - - smtpd\n"
+      "  -o syslog_name=postfix/submission\n  -o smtpd_tls_security_level=encrypt\n"
+      "  -o smtpd_sasl_auth_enable=yes -o smtpd_sasl_type=dovecot -o smtpd_sasl_path=private/auth\n"
+      "  -o { smtpd_client_restrictions = $mua_client_restrictions }\n"
+      "smtps inet n - y - - smtpd -o smtpd_tls_wrappermode=yes\n"
+      "127.0.0.1:2525 inet n - y - - smtpd -o smtpd_tls_security_level=none\n"
+      "127.0.0.1:10025 inet n - y - - smtpd -o content_filter= -o mynetworks=127.0.0.0/8\n"
+      "relay unix - - y - - smtp -o syslog_name=relay\nslow unix - - y - 1 smtp -o a=b\n"
+      "filter unix - n n - - pipe flags=Rq user=filter -o c=d argv=/bin/filter\n");
+  const std::string notes = notes_of(both);
+  EXPECT_THAT(notes,
+              HasSubstr("master.cf line 3: submission inet (smtpd) is a [[listener]]; for all "
+                        "listeners alike: smtpd_sasl_auth_enable=yes, smtpd_sasl_type=dovecot, "
+                        "smtpd_sasl_path=private/auth; not carried: "
+                        "smtpd_client_restrictions=$mua_client_restrictions; restriction lists "
+                        "are the same for all listeners"));
+  EXPECT_THAT(notes, HasSubstr("smtps inet (smtpd) is a [[listener]]\n"));
+  EXPECT_THAT(notes, HasSubstr("10025 inet (smtpd) is not carried: it takes mail back from a "
+                               "content filter, and none is called; it sets content_filter=, "));
+  EXPECT_THAT(notes, HasSubstr("slow unix (smtp): mail is passed on by SMTP, without its own "
+                               "settings: a=b; "));
+  EXPECT_THAT(notes, HasSubstr("filter unix (pipe) is not carried; it sets c=d\n"));
+  EXPECT_THAT(notes, Not(HasSubstr("relay unix")));
+  EXPECT_THAT(notes, Not(HasSubstr("line 1:")));
   EXPECT_THAT(fate_of(both, "mua_client_restrictions"), HasSubstr("only master.cf refers to it"));
-  EXPECT_THAT(notes(imported(text, "smtp inet n - y - - smtpd\n  -o smtpd_banner=x\n")),
-              HasSubstr("master.cf line 1: smtp inet (smtpd) is carried, but not its -o settings: "
-                        "smtpd_banner=x; write them in main.cf\n"));
-  EXPECT_THAT(notes(imported(text, "465 inet n - y - - smtpd -o smtpd_tls_wrappermode=yes\n")),
-              Not(HasSubstr("restriction lists are the same")));
+  const auto toml = parsed(both);
+  const auto listener = [&](std::size_t at) {
+    std::string out;
+    for (const char* key : {"name", "address", "tls", "key"}) {
+      out += toml["listener"][at][key].value_or(std::string("-")) + " ";
+    }
+    return out;
+  };
+  EXPECT_EQ(toml["listener"].as_array()->size(), 4u);
+  EXPECT_EQ(listener(0), "smtp 0.0.0.0:25 starttls /k ");
+  EXPECT_EQ(listener(1), "submission 0.0.0.0:587 required /k ");
+  EXPECT_EQ(listener(2), "submissions 0.0.0.0:465 implicit /k ");
+  EXPECT_EQ(listener(3), "smtp-2525 127.0.0.1:2525 none - ");
+  EXPECT_EQ(toml["restrictions"]["smtpd_sasl_auth_enable"].value_or(""), std::string("yes"));
+  EXPECT_EQ(toml["auth"]["source"][0]["kind"].value_or(""), std::string("dovecot"));
+  // Port 25 itself offers no AUTH in Postfix: not without TLS here either.
+  EXPECT_FALSE(toml["listener"][0]["auth_without_tls"]);
+  EXPECT_THAT(fate_of(both, "smtpd_sasl_auth_enable"), HasSubstr("-o in master.cf line 3"));
+}
+
+TEST(PostfixImport, SettingsOfTheServiceOnPort25OverrideMainCf) {
+  for (const char* service : {"smtp inet n - y - - smtpd", "25 inet n - y - - smtpd",
+                              "smtp inet n - y - 1 postscreen\nsmtpd pass - - y - - smtpd"}) {
+    const PostfixImport out =
+        imported("myhostname = mx.example.com\nsmtpd_recipient_limit = 5\n",
+                 std::string(service) +
+                     " -o smtpd_recipient_limit=7 -o smtpd_banner=$myhostname,ESMTP -o "
+                     "{ smtpd_sender_restrictions = reject_non_fqdn_sender, permit }\n");
+    const auto toml = parsed(out);
+    EXPECT_EQ(toml["limits"]["recipients"].value_or(0), 7) << service;
+    EXPECT_EQ(toml["restrictions"]["smtpd_sender_restrictions"].value_or(""),
+              std::string("reject_non_fqdn_sender, permit"));
+    EXPECT_THAT(fate_of(out, "smtpd_recipient_limit"), HasSubstr("-o in master.cf line "));
+    EXPECT_EQ(toml["listener"].as_array()->size(), 2u) << service;
+  }
+  // Without a service on port 25 there is no listener on it.
+  const auto only = parsed(imported("inet_protocols = ipv4\n", "587 inet n - y - - smtpd\n"));
+  EXPECT_EQ(only["listener"].as_array()->size(), 1u);
+  EXPECT_EQ(only["listener"][0]["address"].value_or(""), std::string("0.0.0.0:587"));
+}
+
+TEST(PostfixImport, TransportsOfMasterThatAreSmtpClients) {
+  const auto route = [](const char* master) {
+    PostfixImport out = imported(
+        "relay_domains = example.com\nrelay_transport = slow:[192.0.2.9]\n", std::string(master));
+    return fate_of(out, "relay_transport");
+  };
+  EXPECT_EQ(route("slow unix - - y - 1 smtp\n"), "carried: [[route]]s of relay_domains");
+  EXPECT_THAT(route("slow unix - n n - - pipe argv=/bin/slow\n"), Not(HasSubstr("carried: [[")));
 }
 
 TEST(PostfixImport, LimitsDoNotCountMynetworks) {
@@ -691,13 +747,13 @@ TEST(PostfixImport, MissingListsOfRecipientsAreOneWarning) {
 TEST(PostfixImport, WhatIsNotCarriedStaysInTheWay) {
   const PostfixImport out = imported(
       "smtpd_sender_restrictions = reject_unverified_sender, permit\n"
-      "virtual_mailbox_maps = unionmap:{ hash:/a, proxy:mysql:/etc/postfix/users.cf }\n"
+      "virtual_mailbox_maps = unionmap:{ hash:/a, proxy:mongodb:/etc/postfix/users.cf }\n"
       "relay_recipient_maps = memcache:/etc/postfix/memcache.cf\n"
       "relay_domains = ${broken\n");
   EXPECT_EQ(fate_of(out, "smtpd_sender_restrictions"),
             "not supported: copied unchanged, and Postern does not start with it: "
             "reject_unverified_sender is not supported; remove it");
-  EXPECT_THAT(fate_of(out, "virtual_mailbox_maps"), HasSubstr("mysql: tables are not read"));
+  EXPECT_THAT(fate_of(out, "virtual_mailbox_maps"), HasSubstr("mongodb: tables are not read"));
   EXPECT_THAT(fate_of(out, "relay_recipient_maps"), HasSubstr("memcache: tables are not read"));
   EXPECT_THAT(fate_of(out, "relay_domains"), HasSubstr("a ${ is not closed"));
   EXPECT_EQ(parsed(out)["restrictions"].as_table()->size(), 6U) << "the four, the level, and AUTH";
@@ -729,11 +785,12 @@ TEST(PostfixImport, OnlyTablesThatAreNotReadStandInTheWay) {
 TEST(PostfixImport, TablesOfOtherProgramsAreCarried) {
   const PostfixImport out = imported(
       "virtual_mailbox_maps = unionmap:{ hash:/a, proxy:pgsql:/etc/postfix/users.cf }\n"
+      "virtual_alias_maps = proxy:mysql:/etc/postfix/aliases.cf\n"
       "relay_recipient_maps = ldap:/etc/postfix/ldap.cf\n"
       "smtpd_client_restrictions = check_client_access tcp:127.0.0.1:7000,\n"
       "  check_client_access socketmap:unix:/run/maps:clients\n");
-  for (const char* name :
-       {"virtual_mailbox_maps", "relay_recipient_maps", "smtpd_client_restrictions"}) {
+  for (const char* name : {"virtual_mailbox_maps", "virtual_alias_maps", "relay_recipient_maps",
+                           "smtpd_client_restrictions"}) {
     EXPECT_THAT(fate_of(out, name), testing::StartsWith("carried")) << name;
   }
   EXPECT_EQ(parsed(out)["restrictions"]["relay_recipient_maps"].value_or(""),
