@@ -26,6 +26,7 @@ using Handle = std::unique_ptr<MYSQL, Close>;
 struct Connection {
   Handle handle;
   std::string host;  ///< as configured
+  bool tls = false;  ///< the library waits by itself, without a limit
 };
 
 /// Ways to log in that do not show the password to whoever answers: a server may ask for any.
@@ -53,14 +54,17 @@ class Operation {
     return result;
   }
 
-  bool is_late() const { return late_; }
-  /// Also shuts down a socket that the library waits for by itself.
-  void guard(DeadlineWatch& watch) { watch_ = &watch; }
+  bool is_late() const { return late_ || Clock::now() >= deadline_; }
+  /// For TLS, in which the library waits by itself: its socket is shut down at the deadline.
+  void guard() {
+    watch_.emplace("mysql-deadline", deadline_);
+    watch_->watch(mysql_get_socket(connection_));
+  }
 
  private:
   int wait(int wanted) {
     const int descriptor = mysql_get_socket(connection_);
-    if (watch_ != nullptr) watch_->watch(descriptor);
+    if (watch_) watch_->watch(descriptor);
     short events = 0;
     if ((wanted & MYSQL_WAIT_READ) != 0) events |= POLLIN;
     if ((wanted & MYSQL_WAIT_WRITE) != 0) events |= POLLOUT;
@@ -74,7 +78,7 @@ class Operation {
 
   MYSQL* const connection_;
   const Clock::time_point deadline_;
-  DeadlineWatch* watch_ = nullptr;
+  std::optional<DeadlineWatch> watch_;
   bool late_ = false;
 };
 
@@ -121,9 +125,7 @@ Result<std::unique_ptr<Connection>> connect(const MysqlServers& servers, const s
     return trouble(host, "the library takes no options");
   const auto port = static_cast<unsigned>(parse_number(parts.port).value_or(0));
   Operation operation(handle.get(), deadline);
-  // The library makes a TLS handshake on its own, and has no limit for it.
-  std::optional<DeadlineWatch> watch;
-  if (tls) operation.guard(watch.emplace("mysql-deadline", deadline));
+  if (tls) operation.guard();
   MYSQL* const connected = operation.run<MYSQL*>(
       [&](MYSQL** made) {
         return mysql_real_connect_start(
@@ -134,14 +136,13 @@ Result<std::unique_ptr<Connection>> connect(const MysqlServers& servers, const s
       [&](MYSQL** made, int events) {
         return mysql_real_connect_cont(made, handle.get(), events);
       });
-  if (operation.is_late() || (connected == nullptr && Clock::now() >= deadline)) {
-    return trouble(host, "no connection in time");
+  if (connected == nullptr) {
+    return trouble(host, operation.is_late() ? "no connection in time" : mysql_error(handle.get()));
   }
-  if (connected == nullptr) return trouble(host, mysql_error(handle.get()));
   if (tls && mysql_get_ssl_cipher(handle.get()) == nullptr) {
     return trouble(host, "the server has no TLS");
   }
-  return std::make_unique<Connection>(Connection{std::move(handle), host});
+  return std::make_unique<Connection>(Connection{std::move(handle), host, tls});
 }
 
 /// One statement and all its results.
@@ -151,7 +152,9 @@ class Fetch {
       : host_(connection.host),
         handle_(connection.handle.get()),
         servers_(servers),
-        operation_(handle_, deadline) {}
+        operation_(handle_, deadline) {
+    if (connection.tls) operation_.guard();
+  }
 
   Used<Rows> run(const MysqlClient::Statement& statement) {
     const std::string sql = statement([this](std::string_view value) {
@@ -219,9 +222,9 @@ class Fetch {
   }
 
   Used<Rows> broken() {
-    const std::string why = operation_.is_late() ? "no answer in time"
-                            : !error_.empty()    ? error_
-                                                 : std::string(mysql_error(handle_));
+    const std::string why = !error_.empty()        ? error_
+                            : operation_.is_late() ? "no answer in time"
+                                                   : std::string(mysql_error(handle_));
     return {trouble(host_, why), true};
   }
 
