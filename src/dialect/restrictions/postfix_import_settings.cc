@@ -31,6 +31,8 @@ constexpr std::uint64_t million = 1'000'000;
 constexpr std::uint64_t day = 86'400;
 using enum Amount::Kind;
 
+constexpr std::string_view connection_rate = "smtpd_client_connection_rate_limit";
+
 constexpr Amount amounts[] = {
     {"bounce_queue_lifetime", "queue", "expire_null_path", days, 3600, 30 * day, false, ""},
     {"default_process_limit", "limits", "sessions", count, 1, million, false,
@@ -46,8 +48,8 @@ constexpr Amount amounts[] = {
      "each further delay is twice the one before"},
     {"smtpd_client_connection_count_limit", "limits", "sessions_per_address", count, 1, million,
      true, "an IPv6 client counts by its /64"},
-    {"smtpd_client_connection_rate_limit", "limits", "new_sessions_per_minute", count, 1,
-     100 * million, true, "an IPv6 client counts by its /64"},
+    {connection_rate, "limits", "new_sessions_per_minute", count, 1, 100 * million, true,
+     "an IPv6 client counts by its /64"},
     {"smtpd_error_sleep_time", "limits", "error_delay", seconds, 0, 60, false, ""},
     {"smtpd_hard_error_limit", "limits", "errors", count, 1, million, false, ""},
     {"smtpd_junk_command_limit", "limits", "junk_commands", count, 0, million, false, ""},
@@ -104,6 +106,15 @@ Judgement judge_amount(const Amount& amount, const Parameters& parameters) {
   std::uint64_t wanted = *number;
   std::string note = fmt::format("{}.{}", amount.section, amount.key);
   std::string difference(amount.difference);
+  if (amount.name == connection_rate) {
+    const std::uint64_t unit_of_rates =
+        parse_seconds(parameters.text("anvil_rate_time_unit")).value_or(60);
+    if (unit_of_rates != 60 && unit_of_rates != 0 && wanted != 0) {
+      difference =
+          fmt::format("{} in anvil_rate_time_unit = {} s; {}", wanted, unit_of_rates, difference);
+      wanted = (std::min(wanted, amount.most) * 60 + unit_of_rates - 1) / unit_of_rates;
+    }
+  }
   if (amount.zero_is_no_limit && wanted == 0) {
     wanted = amount.most;
     difference = "there is always a limit; this is the highest";
@@ -186,6 +197,10 @@ Judgement judge_rate_unit(const Parameters& parameters) {
   if (parse_seconds(parameters.text("anvil_rate_time_unit")) == 60) {
     return carried("rates are counted a minute");
   }
+  if (parameters.is_set(connection_rate) &&
+      parse_seconds(parameters.text("anvil_rate_time_unit")).value_or(0) != 0) {
+    return changed("rates are counted a minute; limits.new_sessions_per_minute is converted");
+  }
   return not_supported("rates are counted a minute; adjust limits.new_sessions_per_minute");
 }
 
@@ -203,6 +218,21 @@ Judgement judge_sasl_options(std::string_view name, const Parameters& parameters
   }
   if (outside) return not_supported("AUTH without TLS is PLAIN and LOGIN, too");
   return not_supported("AUTH inside TLS is PLAIN and LOGIN");
+}
+
+/// What Postern demands where it logs in to a smart host.
+Judgement judge_own_logins(std::string_view name, const Parameters& parameters) {
+  const auto words = parameters.words(name);
+  // Without TLS no password is sent at all.
+  const bool outside = name == "smtp_sasl_security_options";
+  const auto fine = [outside](const Word& word) {
+    return iequals(word.text, "noanonymous") || (outside && iequals(word.text, "noplaintext"));
+  };
+  if (!words || !std::all_of(words->begin(), words->end(), fine)) {
+    return not_supported("a [[route]] logs in with PLAIN, LOGIN or SCRAM (docs/relay.md)");
+  }
+  return carried(
+      "a password is sent only to a server whose certificate is verified (docs/relay.md)");
 }
 
 }  // namespace
@@ -256,6 +286,9 @@ std::optional<Judgement> judge_setting(std::string_view name, const Parameters& 
   if (name == "anvil_rate_time_unit") return judge_rate_unit(parameters);
   if (name == "append_at_myorigin") return judge_at_myorigin(parameters);
   if (name == "broken_sasl_auth_clients") return judge_broken_clients(parameters);
+  if (name == "smtp_sasl_security_options" || name == "smtp_sasl_tls_security_options") {
+    return judge_own_logins(name, parameters);
+  }
   if (name == "smtpd_sasl_security_options" || name == "smtpd_sasl_tls_security_options") {
     return judge_sasl_options(name, parameters, options);
   }

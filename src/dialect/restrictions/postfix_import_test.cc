@@ -463,6 +463,29 @@ TEST(PostfixImport, TransportsOfMasterThatAreSmtpClients) {
   EXPECT_THAT(route("slow unix - n n - - pipe argv=/bin/slow\n"), Not(HasSubstr("carried: [[")));
 }
 
+TEST(PostfixImport, RatesAreConvertedToMinutes) {
+  const auto rate = [](const char* unit) {
+    const PostfixImport out = imported(std::string("smtpd_client_connection_rate_limit = 100\n") +
+                                       "anvil_rate_time_unit = " + unit + "\n");
+    return std::to_string(parsed(out)["limits"]["new_sessions_per_minute"].value_or(0)) + " " +
+           fate_of(out, "anvil_rate_time_unit");
+  };
+  EXPECT_EQ(rate("60s"), "100 carried: rates are counted a minute");
+  EXPECT_THAT(rate("900"), testing::StartsWith("7 carried with a change"));
+  EXPECT_THAT(rate("1h"), testing::StartsWith("2 carried with a change"));
+  EXPECT_THAT(rate("1s"), testing::StartsWith("6000 carried with a change"));
+  EXPECT_THAT(fate_of("anvil_rate_time_unit = 900"), testing::StartsWith("not supported"));
+}
+
+TEST(PostfixImport, LoginsAtSmartHosts) {
+  EXPECT_THAT(fate_of("smtp_sasl_security_options = noanonymous, noplaintext"),
+              testing::StartsWith("carried: a password is sent only"));
+  EXPECT_THAT(fate_of("smtp_sasl_tls_security_options = noanonymous"),
+              testing::StartsWith("carried"));
+  EXPECT_THAT(fate_of("smtp_sasl_tls_security_options = noplaintext"),
+              testing::StartsWith("not supported"));
+}
+
 TEST(PostfixImport, LimitsDoNotCountMynetworks) {
   const auto exempt = [](const std::string& text) {
     const PostfixImport out = imported(text);
