@@ -14,13 +14,6 @@ constexpr CodePage pages[] = {
      "\"reject_unauth_pipeling\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
      "\"reject_unauth_pipelining\"\n"},
-    {"R002", "a keyword that is not supported",
-     "Postfix has this keyword and Postern does not. It is never ignored: a list that is to refuse "
-     "something must refuse it.",
-     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
-     "\"reject_unverified_sender\"\n",
-     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
-     "\"reject_unknown_sender_domain\"\n"},
     {"R003", "a keyword without its argument",
      "Check rules take a table as type:name, rules about DNS lists a zone, policy services a "
      "server as inet:host:port or unix:/path. A table alone means a check only in the client, "
@@ -228,6 +221,23 @@ constexpr CodePage pages[] = {
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
      "\"reject_sender_login_mismatch\"\nsmtpd_sender_login_maps = \"inline:{ {ann@example.net = "
      "ann} }\"\n"},
+    {"R128", "strangers choose who is asked",
+     "A warning: reject_unverified_sender asks a mail host of the domain that the client names as "
+     "its sender's. No rule in front of it permits known clients or refuses bad ones, so any "
+     "client can make this server ask hosts of its choice.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
+     "\"reject_unverified_sender\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
+     "\"permit_mynetworks, check_sender_access inline:{ {example.net = reject_unverified_sender} "
+     "}\"\n"},
+    {"R129", "the sender of probes is of a foreign domain",
+     "A warning: mail to address_verify_sender is accepted before the lists and not delivered, so "
+     "that servers which verify their senders in turn do not refuse the probes. The address should "
+     "be one of this server's.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\n"
+     "mydestination = \"example.net\"\naddress_verify_sender = \"probe@example.com\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\n"
+     "mydestination = \"example.net\"\naddress_verify_sender = \"probe@example.net\"\n"},
     {"R130", "a temporary refusal by default",
      "A note: the rule answers 4xx, so that clients retry for days. Its code parameter changes "
      "that.",

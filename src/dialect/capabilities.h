@@ -68,8 +68,9 @@ inline constexpr std::array capabilities{
     Capability{Part::sender_owners, "senders that belong to logins", true,
                "smtpd_sender_login_maps and the *_sender_login_mismatch rules say who may use "
                "which sender (docs/restriction-lists.md)"},
-    Capability{Part::probes, "address verification by probes", false,
-               "addresses are not verified by probes; name the recipients in tables"},
+    Capability{Part::probes, "address verification by probes", true,
+               "reject_unverified_sender and reject_unverified_recipient ask the hosts to which "
+               "[[route]] leads mail (docs/restriction-lists.md)"},
     Capability{Part::client_certificates, "client certificates", true,
                "listener.client_certificate asks for them, relay_clientcerts and "
                "check_ccert_access judge them (docs/restriction-lists.md)"},

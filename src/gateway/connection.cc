@@ -67,6 +67,8 @@ Connection::Connection(asio::ip::tcp::socket socket,
       deadline_(loop.deadlines, stream_),
       started_(Clock::now()) {
   transaction_.wait_by([this](std::chrono::seconds time) { return let_wait(time); });
+  transaction_.leave_by(
+      [this] { return stream_.cancelled() || loop_.draining || stream_.peer_left(); });
   boost::system::error_code error;
   const auto remote = stream_.socket().remote_endpoint(error);
   if (!error) {

@@ -3,6 +3,7 @@
 #include <boost/asio.hpp>
 
 #include "base/text.h"
+#include "dialect/restrictions/verification.h"
 #include "net/mysql_client.h"
 #include "net/pgsql_client.h"
 #include "net/policy_client.h"
@@ -172,17 +173,23 @@ Task<Answer> RemoteTables::look_up(std::string service, std::string key,
   co_return answer;
 }
 
+void add_answer(policy::Consultation question, const Answer& answer, policy::Evidence& evidence) {
+  question.failed = !answer;
+  question.answer = answer ? *answer : printable(answer.error().message, 600);
+  evidence.consulted.push_back(std::move(question));
+}
+
 Task<void> consult(policy::Consultation question, std::chrono::milliseconds patience,
                    std::shared_ptr<RemoteTables> tables, policy::Evidence& evidence) {
   Answer answer;
-  if (tables && tables->knows(question.service)) {
+  if (is_verification(question.service)) {
+    answer = fail(Fault::temporary, "only the running gateway asks mail hosts");
+  } else if (tables && tables->knows(question.service)) {
     answer = co_await tables->look_up(question.service, question.request, patience);
   } else {
     answer = co_await net::ask_policy_server(question.service, question.request, patience);
   }
-  question.failed = !answer;
-  question.answer = answer ? std::move(*answer) : printable(answer.error().message, 600);
-  evidence.consulted.push_back(std::move(question));
+  add_answer(std::move(question), answer, evidence);
 }
 
 }  // namespace postern::gateway

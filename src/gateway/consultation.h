@@ -50,9 +50,14 @@ class RemoteTables {
   std::map<std::string, Known, std::less<>> tables_;
 };
 
+/// Adds the answer or the error to evidence.consulted.
+void add_answer(policy::Consultation question, const Result<std::string>& answer,
+                policy::Evidence& evidence);
+
 /// Asks the table `question.service` if `tables` (null: none) has it, else a policy server
 /// (net::ask_policy_server). Takes at most `patience`. Adds the answer or the error to
-/// evidence.consulted. `evidence` outlives the task.
+/// evidence.consulted. `evidence` outlives the task. A question about an address fails: only the
+/// running gateway asks mail hosts.
 Task<void> consult(policy::Consultation question, std::chrono::milliseconds patience,
                    std::shared_ptr<RemoteTables> tables, policy::Evidence& evidence);
 

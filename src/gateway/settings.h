@@ -18,6 +18,7 @@
 
 namespace postern::gateway {
 
+class AddressVerification;
 class RemoteTables;
 
 /// The unit of all waits.
@@ -71,6 +72,8 @@ struct ListenerSettings {
   /// Messages in 24 hours that may have one passing DKIM signature (RFC 6376 §8.6); 0: unlimited.
   std::uint64_t dkim_replay_limit = 0;
   std::shared_ptr<RemoteTables> tables;  ///< of the restriction lists; null: none
+  /// Of the restriction lists; null: none. Outlives all sessions.
+  AddressVerification* addresses = nullptr;
   std::string body_directory;  ///< of temporary files for bodies above the memory threshold
 
   /// Other settings for clients in `peer` that connected to an own address in `via`; nullopt: any.

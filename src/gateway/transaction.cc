@@ -8,6 +8,8 @@
 #include "base/subscriber.h"
 #include "base/text.h"
 #include "base/ulid.h"
+#include "dialect/restrictions/verification.h"
+#include "gateway/address_verification.h"
 #include "gateway/consultation.h"
 #include "policy/memory.h"
 #include "policy/own_addresses.h"
@@ -183,7 +185,34 @@ std::optional<std::string_view> Transaction::message() {
   return text ? std::optional(*text) : std::nullopt;
 }
 
+Task<Result<std::string>> Transaction::verified(const policy::Consultation& question,
+                                                const policy::Evidence& evidence) {
+  using namespace dialect::restrictions;
+  const std::string text(verified_address(question.request));
+  auto address = mail::parse_mailbox(text, mail::Utf8::allowed);
+  if (!address) co_return fail(Fault::malformed, "the address cannot be sent on");
+  AddressVerification* const addresses = settings_->addresses;
+  if (addresses == nullptr) co_return fail(Fault::temporary, "addresses are not verified here");
+  if (question.service == probe_sender_service) {
+    co_return std::string(addresses->is_probe_sender(*address) ? "yes" : "no");
+  }
+  if (is_ours(*address)) co_return "deliverable an address of a webhook";
+  // The client, or who is named as the sender, chose the host that is asked.
+  const Waiting waiting(waits_);
+  std::string answer = co_await addresses->verify(
+      {.address = std::move(*address),
+       .ours = question.service == verify_own_service,
+       .client = evidence.session.client_ip},
+      [this, waits = !evidence.in_shadow] { return !waits || (left_ && left_()); });
+  co_return answer;
+}
+
 Task<void> Transaction::consult(policy::Consultation question, policy::Evidence& evidence) {
+  if (dialect::restrictions::is_verification(question.service)) {
+    const Result<std::string> answer = co_await verified(question, evidence);
+    add_answer(std::move(question), answer, evidence);
+    co_return;
+  }
   co_await gateway::consult(std::move(question), settings_->authentication.decide_within,
                             settings_->tables, evidence);
 }

@@ -68,6 +68,8 @@ class Transaction final : private policy::Gatherer {
   using Wait = std::function<Task<void>(std::chrono::seconds)>;
   /// How rules let the client wait; without it they do not.
   void wait_by(Wait wait) { wait_ = std::move(wait); }
+  /// How a wait for an answer sees that the client has left; without it, it does not.
+  void leave_by(std::function<bool()> left) { left_ = std::move(left); }
 
   /// Each function handles one event. A reply with code 0 means: no objection.
   Task<smtp::Reply> connected();
@@ -130,6 +132,9 @@ class Transaction final : private policy::Gatherer {
   bool is_ours(const mail::Mailbox& address) override;
   Task<void> consult(policy::Consultation question, policy::Evidence& evidence) override;
   Task<void> wait(std::chrono::seconds time) override;
+  /// The answer to a question about an address (dialect::restrictions::is_verification()).
+  Task<Result<std::string>> verified(const policy::Consultation& question,
+                                     const policy::Evidence& evidence);
   policy::MessageAuthentication& authentication();
   /// Counts the message's DKIM signatures once; undone unless the message is accepted.
   void count_signatures();
@@ -215,6 +220,7 @@ class Transaction final : private policy::Gatherer {
   Services& services_;
   net::PeerWaits* waits_ = nullptr;
   Wait wait_;
+  std::function<bool()> left_;
   policy::Evidence evidence_;
   std::vector<policy::Step> scram_steps_;     ///< of the SCRAM exchange that is running
   std::unordered_set<std::string> accepted_;  ///< keys of the recipients, see key_of()

@@ -20,6 +20,7 @@
 
 #include "dns/recorded_resolver.h"
 #include "net/no_descriptors.h"
+#include "relay/address_probe.h"
 #include "relay/destination.h"
 
 namespace postern::relay {
@@ -254,6 +255,48 @@ TEST_F(CourierTest, a_connection_serves_the_next_message) {
   EXPECT_EQ(heard[0].size(), 1 + 3 * 4 + 1u) << "EHLO, three messages, QUIT";
   EXPECT_EQ(heard[0][5], "MAIL FROM:<a@example.com>") << "no RSET after a whole message";
   EXPECT_EQ(heard[0].back(), "QUIT");
+}
+
+TEST_F(CourierTest, a_probe_asks_host_after_host_and_sends_no_message) {
+  Taker busy({.replies = {{"RCPT", "450 4.2.0 later"}}});
+  Taker rude({.greeting = "554 5.7.1 go away"});
+  Taker taker({.replies = {{"RCPT", "550 5.1.1 no such user"}}});
+  Taker unasked;
+  route({busy.hop(), rude.hop(), taker.hop(), unasked.hop()});
+  message_.probe = true;
+  message_.size = 0;
+  const Verified verified = verified_by(attempt());
+  EXPECT_EQ(verified.kind, Verified::Kind::undeliverable);
+  EXPECT_EQ(verified.why, "host 127.0.0.1[127.0.0.1] said: 550 5.1.1 no such user");
+  const auto heard = taker.heard_to_the_end(1);
+  ASSERT_EQ(heard.size(), 1u);
+  EXPECT_EQ(heard[0],
+            (std::vector<std::string>{"EHLO relay.example.net", "MAIL FROM:<a@example.com>",
+                                      "RCPT TO:<b@example.org>", "RSET", "QUIT"}));
+  EXPECT_TRUE(unasked.heard().empty()) << "a refusal is final";
+}
+
+TEST_F(CourierTest, a_probe_that_reaches_nobody_is_deferred) {
+  route({"[127.0.0.1]:1"});
+  message_.probe = true;
+  EXPECT_EQ(verified_by(attempt()).kind, Verified::Kind::deferred);
+}
+
+TEST_F(CourierTest, routes_may_answer_without_a_probe) {
+  using Kind = Verified::Kind;
+  route({"discard"}, "gone.example");
+  route({"maildir:/var/mail/x"}, "here.example");
+  route({"error:550 5.1.1 moved"}, "moved.example");
+  route({"[127.0.0.1]:2525"}, "hosts.example");
+  const auto verified = [&](const char* domain, bool ours) {
+    return verified_without_probe(*config_, "bob", domain, ours);
+  };
+  EXPECT_EQ(verified("gone.example", false)->kind, Kind::deliverable);
+  EXPECT_EQ(verified("here.example", false)->kind, Kind::deliverable);
+  EXPECT_EQ(verified("moved.example", false)->kind, Kind::undeliverable);
+  EXPECT_EQ(verified("hosts.example", true), std::nullopt);
+  EXPECT_EQ(verified("other.example", false), std::nullopt);
+  EXPECT_EQ(verified("other.example", true)->kind, Kind::deliverable);
 }
 
 TEST_F(CourierTest, an_idle_connection_says_quit) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dialect/restrictions/remote_table.h"
+#include "dialect/restrictions/verification.h"
 #include "dns/resolver.h"
 #include "mailauth/spf/check_host.h"
 #include "replay/replay.h"
@@ -65,6 +66,9 @@ class ReplayGatherer final : public policy::Gatherer, private dns::Resolver {
     if (known != evidence.consulted.end() && !known->failed) {  // as in ask()
       known->in_shadow = false;
       co_return;
+    }
+    if (dialect::restrictions::is_verification(question.service)) {
+      lack({"what a mail host says about an address", question.request});
     }
     const bool is_table = dialect::restrictions::is_remote_table(question.service);
     lack({(is_table ? "answers of the table " : "answers of the policy server ") + question.service,

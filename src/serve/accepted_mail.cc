@@ -97,7 +97,7 @@ std::optional<smtp::Reply> AcceptedMail::refusal(const policy::Recipient& recipi
         rooms_.postmaster->is_full(rooms_.measure_postmaster))
       return smtp::Reply{452, {4, 2, 2}, "mailbox full"};
   }
-  if (recipient.route.webhook) return std::nullopt;
+  if (recipient.route.webhook || answers_probe(recipient.address)) return std::nullopt;
   return relay::refusal_of(recipient.address, *relay, settings_.hostname);
 }
 
@@ -265,6 +265,7 @@ spool::Envelope AcceptedMail::envelope_of(const policy::Evidence& evidence, cons
   for (const policy::Recipient& recipient : evidence.recipients) {
     if (recipient.route.webhook) continue;
     const mail::Mailbox address = relay::qualified(recipient.address, *relay, settings_.hostname);
+    if (answers_probe(recipient.address)) continue;
     const auto destination = destination_of(recipient, address, *relay);
     if (!destination) continue;  // accepted and discarded
     envelope.recipients.push_back({.address = address.text(),

@@ -9,6 +9,7 @@
 #include "base/shared_pointer.h"
 #include "deliver/queued_webhooks.h"
 #include "deliver/stamp.h"
+#include "gateway/address_verification.h"
 #include "gateway/ports.h"
 #include "net/work_pool.h"
 #include "policy/dkim_keyring.h"
@@ -44,6 +45,8 @@ class AcceptedMail final : public gateway::MessageSink {
     PostmasterBox* postmaster = nullptr;  ///< null: the mailbox is not limited
     /// Starts PostmasterBox::measure() on another thread.
     PostmasterBox::Later measure_postmaster = [] {};
+    /// Whose answers are not delivered; null: there are none.
+    const gateway::AddressVerification* addresses = nullptr;
   };
 
   /// `relay` is not null.
@@ -86,6 +89,10 @@ class AcceptedMail final : public gateway::MessageSink {
   spool::Envelope envelope_of(const policy::Evidence& evidence, const Ruling& ruling,
                               Time received) const;
   bool is_postmasters(const spool::Destination& destination) const;
+  /// Mail to the sender of probes is accepted and not delivered.
+  bool answers_probe(const mail::Mailbox& address) const {
+    return rooms_.addresses != nullptr && rooms_.addresses->is_probe_sender(address);
+  }
   Task<Result<std::vector<spool::MessageId>>> stored(Accepted& mail);
   Task<smtp::Reply> put(Accepted accepted);
 

@@ -261,6 +261,7 @@ Instance::Started Instance::open_delivery() {
   outbound_ = Outbound::make(
       config_, data_dir_, std::make_shared<const relay::RelayConfig>(std::move(*relay)),
       {*delivery_, directory_, *spool_, dkim_keys_, *resolver_, *payload_pool_, *publisher_});
+  follow_verification();
   recorder_ = std::make_unique<Recorder>(*delivery_log_, *traces_, &trace_hub_);
   recorder_->watch(trace_watch_);
   rate_probe_ = std::make_unique<WebhookRates>(rates_);

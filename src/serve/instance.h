@@ -101,6 +101,8 @@ class Instance {
   Task<void> tick();
   /// Decides with these lists from now on.
   void follow_lists(const admin::Lists& lists);
+  /// Verifies addresses as the lists in force say. Needs `deciding_mutex_`, or the start.
+  void follow_verification();
   std::vector<admin::SmtpListener> smtp_listeners() const;
   /// Charges the memory of this configuration's scripts to the budget.
   void charge_scripts(const Config& config) const;

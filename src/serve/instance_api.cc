@@ -87,6 +87,20 @@ class Instance::Readiness final : public admin::ReadinessProbe {
   Instance& instance_;
 };
 
+namespace {
+
+template <class CatchUp>
+void show_addresses(const AddressVerifier::Counts& counts, const CatchUp& catch_up) {
+  metrics().cache_entries.gauge({"addresses"}).set(static_cast<std::int64_t>(counts.results));
+  for (std::size_t kind = 0; kind < counts.probes.size(); ++kind) {
+    const std::string_view result = relay::to_string(static_cast<relay::Verified::Kind>(kind));
+    catch_up(metrics().address_probes.counter({result}), counts.probes[kind]);
+  }
+  catch_up(metrics().address_probes.counter({"limited"}), counts.limited);
+}
+
+}  // namespace
+
 class Instance::MetricsPort final : public admin::MetricsSource {
  public:
   explicit MetricsPort(Instance& instance) : instance_(instance) {}
@@ -110,6 +124,7 @@ class Instance::MetricsPort final : public admin::MetricsSource {
     catch_up(metrics().cache_lookups.counter({"dns", "miss"}), instance_.resolver_->misses());
     metrics().cache_entries.gauge({"dns"}).set(
         static_cast<std::int64_t>(instance_.resolver_->size()));
+    show_addresses(instance_.outbound_->addresses().counts(), catch_up);
     catch_up(metrics().trace_dropped.counter({"error"}), instance_.traces_->failed());
     catch_up(metrics().memory_refusals.counter({}),
              instance_.memory_->refusals() + instance_.resources_->refusals());

@@ -11,6 +11,7 @@
 #include "config/restart.h"
 #include "config/room_options.h"
 #include "dialect/kumo/rewriter.h"
+#include "dialect/restrictions/layer.h"
 #include "serve/instance.h"
 #include "telemetry/log.h"
 #include "telemetry/log_record.h"
@@ -31,6 +32,7 @@ void Instance::follow_lists(const admin::Lists& lists) {
   const std::lock_guard lock(deciding_mutex_);
   deciding_.restrictions = restrictions_of(lists);
   tables_->replace(remote_tables(deciding_));
+  follow_verification();
   engine_->set(std::make_shared<const policy::Engine>(engine_for(deciding_)));
   for (std::size_t i = 0; i < listeners_.size(); ++i) {
     auto next = std::make_shared<gateway::ListenerSettings>(*listeners_[i]);
@@ -43,6 +45,16 @@ void Instance::follow_lists(const admin::Lists& lists) {
     listeners_[i] = next;
     server_->replace_settings(i, std::move(next));
   }
+}
+
+void Instance::follow_verification() {
+  if (!outbound_) return;  // at the start, before there is a queue
+  const auto* loaded = deciding_.restrictions.loaded();
+  std::shared_ptr<const AddressVerifier::Settings> settings;
+  if (loaded != nullptr && loaded->compiled.policy) {
+    settings = {loaded->compiled.policy, &loaded->compiled.policy->verification};
+  }
+  outbound_->addresses().use(std::move(settings), !deciding_.restrictions.section.shadow);
 }
 
 /// The data directory stays, even if the changed file names another one.
@@ -82,6 +94,7 @@ Instance::ListenerResult Instance::listener_settings(const ListenerConfig& liste
   settings->body_directory = data_dir_ + "/tmp";
   settings->engine = engine_;
   settings->tables = tables_;
+  settings->addresses = &outbound_->addresses();
   if (config.lua.loaded && config.lua.mode == LuaMode::enforce) {
     settings->rewriter = dialect::kumo::rewriter_of(config.lua.loaded);
   }

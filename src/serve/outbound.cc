@@ -90,6 +90,8 @@ std::unique_ptr<Outbound> Outbound::make(const Config& config, const std::string
   std::unique_ptr<Outbound> outbound(new Outbound(config, data_dir, rooms));
   outbound->config_.store(relay);
   outbound->relay_ = std::make_unique<RelayAgent>(relay, rooms.resolver);
+  outbound->addresses_ = std::make_unique<AddressVerifier>(outbound->loop_, data_dir + "/verify.db",
+                                                           relay, rooms.resolver);
   outbound->folders_ = std::make_unique<FolderAgent>(rooms.spool, outbound->folder_disk_,
                                                      config.server.hostname, data_dir);
   Outbound& self = *outbound;
@@ -112,13 +114,13 @@ std::unique_ptr<Outbound> Outbound::make(const Config& config, const std::string
       queue::Runner::Couriers{*self.queued_, *self.relay_, *self.folders_},
       outbound->reports_.get(), std::move(options));
   outbound->sink_ = std::make_unique<AcceptedMail>(
-      AcceptedMail::Rooms{rooms.webhooks, *outbound->queued_, rooms.spool, rooms.workers,
-                          rooms.directory, rooms.keys,
-                          [runner = outbound->runner_.get()] { runner->wake(); },
-                          [&self](std::string domain, spool::Destination destination) {
-                            return self.run_queue(std::move(domain), std::move(destination));
-                          },
-                          &self.postmaster_, [&self] { self.measure_postmaster(); }},
+      AcceptedMail::Rooms{
+          rooms.webhooks, *outbound->queued_, rooms.spool, rooms.workers, rooms.directory,
+          rooms.keys, [runner = outbound->runner_.get()] { runner->wake(); },
+          [&self](std::string domain, spool::Destination destination) {
+            return self.run_queue(std::move(domain), std::move(destination));
+          },
+          &self.postmaster_, [&self] { self.measure_postmaster(); }, self.addresses_.get()},
       AcceptedMail::Settings{.hostname = config.server.hostname,
                              .temporary_directory = data_dir + "/tmp",
                              .hostnames = listener_hostnames(config),
@@ -251,11 +253,13 @@ void Outbound::start() {
 void Outbound::follow(std::shared_ptr<const relay::RelayConfig> relay) {
   config_.store(relay);
   relay_->follow(relay);
+  addresses_->follow(relay);
   sink_->follow(std::move(relay));
 }
 
 void Outbound::drain(std::chrono::milliseconds limit) {
   draining_ = true;
+  addresses_->stop();
   if (!thread_.joinable()) return;
   boost::asio::post(loop_, [this] { runner_->stop(); });
   const auto until = std::chrono::steady_clock::now() + limit;
@@ -272,6 +276,7 @@ void Outbound::halt() {
   folder_disk_.stop();
   loop_.stop();
   if (thread_.joinable()) thread_.join();
+  if (addresses_) addresses_->flush();
 }
 
 void Outbound::purge(std::chrono::system_clock::time_point now) {

@@ -18,6 +18,7 @@
 #include "net/event_loop.h"
 #include "queue/runner.h"
 #include "serve/accepted_mail.h"
+#include "serve/address_verifier.h"
 #include "serve/delivery_agents.h"
 #include "serve/queue_port.h"
 #include "spool/sqlite_spool.h"
@@ -47,6 +48,8 @@ class Outbound {
 
   /// Thread-safe; lives as long as this object.
   gateway::MessageSink& sink() { return *sink_; }
+  /// Thread-safe; lives as long as this object.
+  AddressVerifier& addresses() { return *addresses_; }
   /// What actions on the queue ask and report; valid as long as this object. Any thread.
   QueueHooks hooks();
 
@@ -77,6 +80,7 @@ class Outbound {
   net::WorkPool disk_;
   net::EventLoop loop_;
   std::unique_ptr<RelayAgent> relay_;
+  std::unique_ptr<AddressVerifier> addresses_;
   std::unique_ptr<deliver::QueuedWebhooks> queued_;
   std::unique_ptr<FolderAgent> folders_;
   std::unique_ptr<SenderReports> reports_;

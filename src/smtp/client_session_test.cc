@@ -106,6 +106,24 @@ TEST(ClientSession, SaysTheEnvelopeInOneWriteWithPipelining) {
             "DATA\r\n");
 }
 
+TEST(ClientSession, AProbeEndsAfterRcpt) {
+  for (const bool pipelines : {true, false}) {
+    for (const std::string_view reply : {"250 2.1.5 ok", "550 5.1.1 no", "552 5.2.2 full"}) {
+      Client c;
+      c.message.probe = true;
+      c.message.size = 0;
+      std::string said = c.greeted(pipelines ? "250-SIZE 9\r\n250 PIPELINING\r\n" : "250 HELP\r\n");
+      said += c.say("250 2.1.0 ok\r\n");
+      EXPECT_EQ(said, "MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\n");
+      EXPECT_EQ(c.say(std::string(reply) + "\r\n"), "RSET\r\n");
+      EXPECT_EQ(c.say("250 2.0.0 ok\r\n"), "QUIT\r\n");
+      EXPECT_FALSE(c.done().reusable);
+      EXPECT_EQ(c.result().klass,
+                reply.starts_with('2') ? ResultClass::delivered : ResultClass::permanent);
+    }
+  }
+}
+
 TEST(ClientSession, ManyRecipientsHoldDataBackAndTheirRepliesAreBounded) {
   Client client;
   client.recipients(250);

@@ -153,7 +153,7 @@ void ClientSession::State::pump() {
 /// DATA may be sent ahead of a bounded number of RCPT replies. BDAT may not: its octets cannot be
 /// taken back.
 bool ClientSession::State::data_may_go() const {
-  if (data_sent) return false;
+  if (data_sent || message->probe) return false;
   if (!chunked && offers.pipelining && current.size() <= pipelined_recipients && !pending.empty()) {
     return true;
   }
@@ -164,7 +164,7 @@ std::string ClientSession::State::mail_command() {
   const OutboundMessage& m = *message;
   std::string line = "MAIL FROM:<" + path(m.reverse_path, smtputf8) + ">";
   std::string optional;
-  if (offers.size) optional += fmt::format(" SIZE={}", m.size);
+  if (offers.size && !m.probe) optional += fmt::format(" SIZE={}", m.size);
   if ((m.header_8bit || m.body_8bit) && offers.eightbit) optional += " BODY=8BITMIME";
   if (offers.dsn && !m.ret.empty()) optional += " RET=" + m.ret;
   if (offers.dsn && !m.envid.empty()) optional += " ENVID=" + m.envid;
@@ -229,6 +229,10 @@ void ClientSession::State::on_mail(const ServerReply& reply) {
 
 void ClientSession::State::on_rcpt(const ServerReply& reply, std::size_t recipient) {
   if (reply.intermediate()) return protocol_error("a 3xx reply to RCPT");
+  if (reply.positive() && message->probe) {
+    results[recipient] = result_of(reply, ResultClass::delivered, false);
+    return;
+  }
   if (reply.positive()) {
     accepted.push_back(recipient);
     return;
@@ -334,6 +338,12 @@ void ClientSession::State::on_end_of_data(const ServerReply& reply) {
 }
 
 void ClientSession::State::finish_transaction() {
+  if (message->probe && dirty) {  // RFC 5321 §4.1.1.5; its reply leads here again
+    out += "RSET\r\n";
+    pending.push_back({Asked::reset});
+    dirty = false;
+    return;
+  }
   if (bare_next) {
     bare_next = false;
     bare = true;
@@ -355,6 +365,7 @@ void ClientSession::State::finish_transaction() {
     done.same_host = !waiting.empty();
     return fail(own_result({4, 5, 3}, "no more messages on this connection", true), true);
   }
+  if (message->probe) return close(true);
   keep_to_this_host();
   phase = Phase::idle;
   done.reusable = true;

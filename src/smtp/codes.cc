@@ -37,6 +37,7 @@ constexpr CodeMeaning codes[] = {
      "RFC 5321 §3.8"},
     {450, {4, 1, 1}, "whether the recipient exists is not known for now", "RFC 3463 §3.2"},
     {450, {4, 1, 2}, "the recipient's domain cannot be looked up now", "RFC 3463 §3.2"},
+    {450, {4, 1, 7}, "whether the sender exists is not known for now", "RFC 3463 §3.2"},
     {450, {4, 1, 8}, "the sender's domain cannot be looked up now", "RFC 3463 §3.2"},
     {450,
      {4, 2, 1},

@@ -27,8 +27,10 @@ struct OutboundMessage {
   bool body_8bit = false;    ///< the body has an octet above 127
   bool smtputf8 = false;     ///< received with SMTPUTF8 (RFC 6531 §3.4)
   bool requiretls = false;   ///< received with REQUIRETLS (RFC 8689 §2)
-  std::string ret;           ///< RET (RFC 3461 §4.3), as received; empty: not given
-  std::string envid;         ///< ENVID (RFC 3461 §4.4), as received; empty: not given
+  /// There is no message: a recipient that RCPT accepts counts as delivered, RSET and QUIT follow.
+  bool probe = false;
+  std::string ret;    ///< RET (RFC 3461 §4.3), as received; empty: not given
+  std::string envid;  ///< ENVID (RFC 3461 §4.4), as received; empty: not given
 };
 
 /// The class of a result (RFC 3463 §3.1); `none`: no result yet.

@@ -152,6 +152,10 @@ Metrics::Metrics(const MetricsSetup& setup)
           registry.add("check_results_total", "What single checks said.", counter,
                        {label("check", setup.checks),
                         label("result", {"pass_on", "permit", "reject", "defer", "quarantine"})})),
+      address_probes(registry.add(
+          "address_probes_total",
+          "Addresses that mail hosts were asked about; limited: a limit forbade it.", counter,
+          {label("result", {"deliverable", "undeliverable", "deferred", "limited"})})),
       check_duration(registry.add(
           "check_duration_seconds", "Time a verdict of SPF, DKIM, DMARC or ARC took, DNS included.",
           histogram, {label("check", {"spf", "dkim", "dmarc", "arc"})}, MetricUnit::seconds)),
@@ -171,8 +175,8 @@ Metrics::Metrics(const MetricsSetup& setup)
                        MetricUnit::seconds)),
       cache_lookups(registry.add("cache_lookups_total", "Lookups in caches.", counter,
                                  {label("cache", {"dns"}), label("result", {"hit", "miss"})})),
-      cache_entries(
-          registry.add("cache_entries", "Entries of caches.", gauge, {label("cache", {"dns"})})),
+      cache_entries(registry.add("cache_entries", "Entries of caches.", gauge,
+                                 {label("cache", {"dns", "addresses"})})),
       delivery_attempts(registry.add("delivery_attempts_total", "Deliveries tried.", counter,
                                      {label("route", {"webhook", "relay", "inbox", "local"}),
                                       label("result", {"ok", "retry", "refused"})})),

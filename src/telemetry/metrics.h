@@ -82,6 +82,7 @@ struct Metrics {
   Family& decision_duration;  ///< H stage; seconds
   Family& decision_errors;    ///< C dialect, kind (policy::Trouble)
   Family& check_results;      ///< C check, result (pass_on, permit, reject, defer, quarantine)
+  Family& address_probes;     ///< C result (deliverable, undeliverable, deferred, limited)
   Family& check_duration;     ///< H check (spf, dkim, dmarc, arc); seconds
   Family& trace_records;      ///< C outcome (accepted, rejected, deferred, aborted)
   Family& trace_dropped;      ///< C reason (full, error)

@@ -9,7 +9,7 @@ import unittest
 
 import selftest
 from harness.cases import Fail
-from players.lists import check, dialogue, findings, imports, site, stubs
+from players.lists import check, dialogue, findings, hops, imports, site, stubs
 
 CLIENT = {"addr": "192.0.2.10"}
 GREETING = {"event": "connect", "expect": {"code": 220}}
@@ -43,7 +43,7 @@ TLS = case("tls", EHLO, {"send": "STARTTLS", "expect": {"code": 220, "enhanced":
            config={**RELAY, "smtpd_tls_security_level": "may"}, client_cert="alice")
 TABLE = case("table", EHLO, MAIL, TAKEN, config={**RELAY, "smtpd_sender_restrictions": "check_sender_access hash:@t, check_policy_service @policy"},
              tables={"t": {"type": "hash", "text": "a.example OK\n"}})
-TIER_C = case("tier-c", EHLO, MAIL, TAKEN, config={**RELAY, "smtpd_sender_restrictions": "check_sender_mx_access static:OK"}, tier="C")
+SERVERS = case("servers", EHLO, MAIL, TAKEN, config={**RELAY, "smtpd_sender_restrictions": "check_sender_mx_access static:OK"}, tier="C")
 ASKS = {**RELAY, "smtpd_tls_security_level": "may", "smtpd_tls_ask_ccert": "yes", "smtpd_tls_req_ccert": "yes"}
 OBSOLETE = case("obsolete", EHLO, MAIL, REFUSED, config={"smtpd_relay_restrictions": "check_relay_domains"}, tier="C")
 LINT = {"id": "L1", "config": RELAY, "expect": {"starts": True, "complete": {"smtpd_relay_restrictions": False}, "errors": [["smtpd_relay_restrictions", 0]],
@@ -79,12 +79,8 @@ class Played(selftest.Runner):
         last = "1 passed, 0 failed, 0 skipped" if passes else "0 passed, 1 failed, 0 skipped"
         self.expect("restrictions", fault, 0 if passes else 1, last, *texts, options=["--pending"])
 
-    def skips(self, entry, fault, *texts):
-        self.suite(entry)
-        self.expect("restrictions", fault, 0, "0 passed, 0 failed, 1 skipped", *texts, options=["--pending"])
-
     def test_right_answers_pass(self):
-        self.suite(PLAIN, QUIT, CUT, DEAD, PIPED, TLS, TABLE, TIER_C, OBSOLETE, served_not("not-served"), LINT)
+        self.suite(PLAIN, QUIT, CUT, DEAD, PIPED, TLS, TABLE, SERVERS, OBSOLETE, served_not("not-served"), LINT)
         self.expect("restrictions", "", 0, "11 passed, 0 failed, 0 skipped", "ok   plain", "ok   lint/L1", options=["--pending"])
 
     def test_wrong_replies_fail(self):
@@ -109,17 +105,6 @@ class Played(selftest.Runner):
         self.play(PLAIN, "refuses", False, "expected served", "refused: something is wrong")
         self.play(DEAD, "refuses", True)
         self.play(PLAIN, "check-differs", False, "has nothing against a configuration with which `postern serve` does not start")
-
-    def test_tier_c_may_be_missing_by_name_only(self):
-        self.skips(TIER_C, "refuses-tier-c", "skip tier-c: skipped: tier C: check_sender_mx_access is not carried: the load error names it")
-        self.play(TIER_C, "refuses-vaguely", False, "refused: `check_helo_mx_access` is not carried")
-        self.play(TIER_C, "refuses", False, "refused: something is wrong")
-        self.play(TIER_C, "wrong-code", False, "expected 250 2.1.5")
-        self.skips({**TIER_C, "tier": "B"}, "refuses-tier-c", "tier C: check_sender_mx_access")
-        footer = case("footer", EHLO, MAIL, REFUSED, config={**RELAY, "smtpd_reject_footer": "bye"}, tier="C")
-        self.skips(footer, "refuses-parameter", "tier C: smtpd_reject_footer is not carried")
-        self.play({**footer, "tier": "B"}, "refuses-parameter", False, "expected served")
-        self.play(PLAIN, "refuses-tier-c", False, "refused: no such keyword")
 
     def test_obsolete_keywords_may_be_refused_where_they_stand(self):
         self.play(OBSOLETE, "451", True)
@@ -146,8 +131,6 @@ class Played(selftest.Runner):
         options = ["--pending", "--filter", "import/*"]
         self.expect("restrictions", "import-names", 0, "1 passed, 0 failed, 0 skipped", options=options)
         self.expect("restrictions", "import-names,wrong-code", 0, "0 passed, 0 failed, 1 skipped", "the import report names it: check_sender_mx_access", options=options)
-        self.expect("restrictions", "import-names,refuses-tier-c", 0, "0 passed, 0 failed, 1 skipped", "and so does the report of the import", options=options)
-        self.expect("restrictions", "import-names-other,refuses-tier-c", 1, "0 passed, 1 failed, 0 skipped", "a word on check_sender_mx_access", options=options)
         self.expect("restrictions", "import-names-other,wrong-code", 1, "0 passed, 1 failed, 0 skipped", options=options)
 
     def test_the_import_refuses_what_is_not_served(self):
@@ -176,8 +159,8 @@ class Played(selftest.Runner):
         self.expect("restrictions", "", 1, "1 passed, 2 failed, 0 skipped", "FAIL strange: cases.json: strange has the unknown member frobnicate",
                     "FAIL step: cases.json: step: a step has the unknown member after", options=["--pending"])
 
-    def test_next_hops(self):
-        self.play({**PLAIN, "probes": [["<>", "a@b.test"]]}, "", False, "the case has probes: this runner has no next hops")
+    def test_probes_are_compared(self):
+        self.play({**PLAIN, "probes": [["<>", "a@b.test"]]}, "", False, "FAIL plain: the probes", "got      []")
 
     def expect(self, suite, fault, status, last, *texts, options=()):
         code, out, err = self.run_suite(suite, fault, *options)
@@ -218,17 +201,36 @@ class Parts(unittest.TestCase):
                 stream.flush()
                 self.assertEqual((stream.readline(), stream.readline()), (action, b"\n"))
 
+    def test_next_hops(self):
+        import socket
+        case = {"config": {"a": "reject_unverified_recipient"}, "next_hop": {"192.0.2.1": {"rcpt": {"*": "450 one\n450 two"}}},
+                "dns": {"a.verify.test": {"MX": ["20 m2.verify.test", "10 m1.verify.test"]}, "m1.verify.test": {"A": ["192.0.2.1"]},
+                        "m2.verify.test": {"A": ["192.0.2.2"]}, "none.verify.test": {"MX": ["0 ."]}}}
+        made = hops.Hops(case)
+        self.addCleanup(made.stop)
+        port = made.servers[0].port
+        self.assertEqual([route["to"] for route in made.settings["route"]], [["mx"], ["m1.verify.test:%d" % port, "m2.verify.test:1"], ["discard"]])
+        self.assertEqual(made.dns["m1.verify.test"], {"A": [made.servers[0].address]})
+        with socket.create_connection((made.servers[0].address, port), timeout=5) as connection:
+            stream = connection.makefile("rwb")
+            for said, heard in (("", b"220"), ("EHLO x", b"250"), ("MAIL FROM:<p@a.test>", b"250"), ("RCPT TO:<b@a.verify.test>", b"450-one"), ("", b"450 two")):
+                if said:
+                    stream.write((said + "\r\n").encode())
+                    stream.flush()
+                self.assertTrue(stream.readline().startswith(heard), said)
+        made.judge(None)
+        made.judge([["re:[a-z]@a\\.test", "b@a.verify.test"]])
+        for wrong in ([], [["q@a.test", "b@a.verify.test"]], [["p@a.test", "b@a.verify.test"]] * 2):
+            self.assertRaises(Fail, made.judge, wrong)
+        self.assertEqual(hops.Hops({"config": {}}).settings, {})
+
     def test_what_check_says(self):
         error = lambda text: json.dumps({"severity": "error", "message": text, "hint": ""}) + "\n"
-        lines = check.Checked(78, "", error("`sleep` is not carried") + error("`check_ccert_access`: not carried"))
-        self.assertEqual(lines.named({"sleep", "check_ccert_access", "permit"}), ["check_ccert_access", "sleep"])
-        self.assertEqual(lines.named({"sleep"}), [])
         whole = check.Checked(0, 'note {x} {"diagnostics": [{"severity": "warning", "message": "w"}], "restrictions": {"starts": true}}', "")
         self.assertEqual((whole.errors(), whole.restrictions, whole.refused), ([], {"starts": True}, False))
         self.assertTrue(check.Checked(78, error("an open relay"), "").only_open_relay())
         self.assertFalse(check.Checked(78, error("an open relay") + error("other"), "").only_open_relay())
         self.assertFalse(check.Checked(0, error("an open relay"), "").only_open_relay())
-        self.assertEqual(check.Checked(78, error("`permit_mx_backup_networks` is wrong"), "").named({"permit_mx_backup"}), [])
 
     def test_findings_of_a_whole_configuration(self):
         lint = {"lists": {"a": "complete", "b": "incomplete", "c": "empty"}, "starts": True, "open_relay": False, "unknown_keywords": ["reject_pipeling"]}

@@ -14,7 +14,6 @@ import known  # noqa: E402
 import minimise  # noqa: E402
 import sides  # noqa: E402
 import world  # noqa: E402
-from players import restrictions  # noqa: E402
 
 DRAFT = {"lists": {"smtpd_sender_restrictions": ["permit_mynetworks", "warn_if_reject reject_unknown_sender_domain", "strict", "check_sender_access hash:@t1"],
                    "smtpd_relay_restrictions": ["reject_unauth_destination"], "strict": ["reject_non_fqdn_sender", "check_helo_access hash:@t2"]},
@@ -57,7 +56,7 @@ class Drafts(unittest.TestCase):
     def test_keywords_are_carried(self):
         maker = generator.Maker(5)
         words = {w.lower() for _ in range(500) for elements in maker.draft()["lists"].values() for e in elements for w in generator.re.findall(r"[\w-]+", e)}
-        self.assertFalse(words & restrictions.TIER_C)
+        self.assertFalse(words & {"reject_unverified_sender", "reject_unverified_recipient"}, "nothing answers probes there")
         for keyword in ("reject_unauth_destination", "defer_if_permit", "warn_if_reject", "check_client_access", "strict", "permit_dnswl_client", "reject_sender_login_mismatch", "check_sender_mx_access",
                         "permit_mx_backup", "check_etrn_access"):
             self.assertIn(keyword, words)

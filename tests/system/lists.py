@@ -8,6 +8,7 @@ import time
 from bench import LOCAL, expect, send
 from harness import instance, smtp
 from harness.cases import Fail
+from players.lists.hops import Hop
 
 CLOSED = {"lists": {"client": "check_client_access inline:{ {127.0.0.1=REJECT go away} }"}}
 
@@ -278,4 +279,38 @@ def a_tenants_login_relays_nothing(bench):
         expect("explain --auth " + user, status, bench.run("explain", "--exit-code", "--auth", user, *options)[0])
 
 
-CHECKS = [a_tenants_login_relays_nothing, a_tenants_grant_outlives_no_login, etrn_of_many_domains, lists_over_the_api, lists_of_the_file, replay_over_the_api, files_that_requests_name, open_relays]
+def verified_addresses(bench):
+    """What a mail host said of an address is known after a restart, traces replay without asking it again, and mail to the sender of probes goes nowhere."""
+    asked = []
+    hop = Hop("127.0.0.1", {"rcpt": {"bob@relay.example.net": "550 5.1.1 no such user"}}, lambda sender, recipient: asked.append((sender, recipient)))
+    bench.stack.callback(hop.stop)
+    restrictions = {"compatibility_level": "3.6", "mydestination": "ours.example.net", "myorigin": "ours.example.net", "relay_domains": "relay.example.net",
+                    "smtpd_relay_restrictions": "reject_unauth_destination", "smtpd_recipient_restrictions": "reject_unverified_recipient",
+                    "unverified_recipient_reject_code": "550"}
+    server = bench.server({**LOCAL, "restrictions": restrictions, "route": [{"match": ["relay.example.net"], "to": ["[127.0.0.1]:%d" % hop.port]}]})
+    client = connect(bench, server)
+    for _ in range(2):
+        smtp.check("550 5.1.1 <bob@relay.example.net>: Recipient address rejected: undeliverable address: host 127.0.0.1",
+                   rcpt(client, "bob@relay.example.net"), "RCPT of an address that does not exist")
+    smtp.check("250 2.1.5", rcpt(client, "amy@relay.example.net"), "RCPT of an address that exists")
+    sender = "double-bounce@ours.example.net"
+    expect("probes", [(sender, "bob@relay.example.net"), (sender, "amy@relay.example.net")], asked)
+
+    smtp.check("250 2.1.5", rcpt(client, sender), "RCPT of the sender of probes")
+    client.command("DATA", "354")
+    smtp.check("250 2.0.0", client.data(b"Subject: a\r\n\r\nb\r\n"), "the end of a message to the sender of probes")
+    client.command("QUIT", "221")
+    expect("exit status", 0, server.stop())
+    expect("what is queued", [], json.loads(bench.run("queue", "list", "--json", "--config", server.root / "postern.toml")[1] or "{}").get("messages", []))
+
+    hop.stop()
+    server.start()
+    client = connect(bench, server)
+    smtp.check("550 5.1.1", rcpt(client, "bob@relay.example.net"), "RCPT after a restart")
+    smtp.check("250 2.1.5", rcpt(client, "amy@relay.example.net"), "RCPT after a restart")
+    smtp.check("450 4.1.1", rcpt(client, "eve@relay.example.net"), "RCPT of an address that nobody can be asked about")
+    client.command("QUIT", "221")
+    expect("probes after the restart", 2, len(asked))
+
+
+CHECKS = [verified_addresses, a_tenants_login_relays_nothing, a_tenants_grant_outlives_no_login, etrn_of_many_domains, lists_over_the_api, lists_of_the_file, replay_over_the_api, files_that_requests_name, open_relays]

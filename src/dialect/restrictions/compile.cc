@@ -177,6 +177,74 @@ class Compiler {
     return 450;  // as Postfix answers then
   }
 
+  /// A number that Postfix wants within these limits before it starts.
+  std::uint16_t within(std::string_view parameter, unsigned least, unsigned most) {
+    const auto value = parameters_.number(parameter, least, most);
+    if (value) return static_cast<std::uint16_t>(*value);
+    say(Severity::error, "R008", {std::string(parameter), 0}, value.error().message,
+        fmt::format("a number from {} to {}", least, most));
+    return static_cast<std::uint16_t>(least);
+  }
+
+  /// The same for a time. `unit`: of a bare number.
+  std::chrono::seconds time(const std::string& parameter, std::chrono::seconds unit,
+                            std::chrono::seconds least = std::chrono::seconds(1)) {
+    const std::string text = parameters_.text(parameter);
+    const auto value = parse_time(text, unit);
+    if (value && *value >= least) return *value;
+    say(Severity::error, "R008", {parameter, 0},
+        fmt::format("{} = {} is no time of {} seconds or more", parameter, printable(text, 64),
+                    least.count()),
+        "write a number and a unit: s, m, h, d or w");
+    return std::max(least, unit);
+  }
+
+  UnverifiedWords unverified_words(const std::string& whose) {
+    const std::string action = "unverified_" + whose + "_tempfail_action";
+    const std::string said = parameters_.text(action);
+    if (said != "defer" && said != "defer_if_permit") {
+      say(Severity::error, "R008", {action, 0},
+          fmt::format("{} = {} is no action", action, printable(said, 64)),
+          "write defer or defer_if_permit");
+    }
+    return {.defer_code = within("unverified_" + whose + "_defer_code", 200, 499),
+            .reason = parameters_.text("unverified_" + whose + "_reject_reason"),
+            .refuses_now = said == "defer"};
+  }
+
+  void read_verification() {
+    using std::chrono::hours;
+    using std::chrono::seconds;
+    constexpr hours day{24};
+    Verification& out = policy_.verification;
+    out.sender = unverified_words("sender");
+    out.recipient = unverified_words("recipient");
+    out.poll_count = within("address_verify_poll_count", 1, 10'000);
+    out.poll_delay = time("address_verify_poll_delay", seconds(1));
+    out.sender_ttl = time("address_verify_sender_ttl", seconds(1), seconds(0));
+    out.positive_refresh = time("address_verify_positive_refresh_time", day);
+    out.positive_expire = time("address_verify_positive_expire_time", day);
+    out.negative_refresh = time("address_verify_negative_refresh_time", hours(1));
+    out.negative_expire = time("address_verify_negative_expire_time", day);
+    out.negative_cache = flag("address_verify_negative_cache");
+    out.keeps = !trim(parameters_.text("address_verify_map")).empty();
+    const std::string sender(trim(parameters_.text("address_verify_sender")));
+    if (sender.empty() || sender == "<>") return;
+    const std::size_t at = sender.rfind('@');
+    const std::string domain =
+        at == std::string::npos ? policy_.myorigin : lower(sender.substr(at + 1));
+    const auto mailbox =
+        mail::parse_mailbox(sender.substr(0, at) + "@" + domain, mail::Utf8::refused);
+    if (!mailbox) {
+      say(Severity::error, "R008", {"address_verify_sender", 0},
+          fmt::format("address_verify_sender = {} is no address", printable(sender, 64)),
+          "write an address, its local part, or <> for the null reverse-path");
+      return;
+    }
+    out.probe_local = mailbox->unquoted_local_part();
+    out.probe_domain = mailbox->domain;
+  }
+
   /// Postfix would answer 451 to every client.
   void troubles(const std::string& parameter, std::vector<std::string>& found,
                 std::string_view mended) {
@@ -326,8 +394,11 @@ class Compiler {
                     [](const Word& one) { return one.text == "smtpd_access_maps"; });
     for (const Keyword& one : keywords()) {
       if (one.code_parameter.empty() || policy_.codes.contains(one.code_parameter)) continue;
-      policy_.codes.emplace(one.code_parameter, code(one.code_parameter));
+      const bool any = one.code_parameter.starts_with("unverified_");
+      policy_.codes.emplace(one.code_parameter,
+                            any ? within(one.code_parameter, 200, 599) : code(one.code_parameter));
     }
+    read_verification();
     for (const Word& zone : words_of("maps_rbl_domains")) {
       Rule rule{.words = "reject_maps_rbl " + zone.text,
                 .place = {"maps_rbl_domains", zone.offset}};
@@ -464,13 +535,6 @@ class Compiler {
   }
 
   Rule unknown(Rule rule, const std::string& word) {
-    if (is_known_elsewhere(word)) {
-      say(Severity::error, "R002", rule.place,
-          fmt::format("{} is a keyword of Postfix that Postern does not carry", lower(word)),
-          "remove it; docs/restriction-keywords.md lists the keywords that Postern supports");
-      rule.trouble = word + " is not carried";
-      return rule;
-    }
     std::vector<std::string_view> names;
     if (++unknown_ <= most_hints) {
       for (const Keyword& one : keywords()) names.push_back(one.name);

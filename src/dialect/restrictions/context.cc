@@ -43,7 +43,7 @@ std::string bracketed(std::string_view text) { return "<" + smtp::echo(text) + "
 }  // namespace
 
 Context::Context(const ListPolicy& policy, const policy::Evidence& evidence, Stage stage,
-                 Evaluated& result, std::size_t waited)
+                 Evaluated& result, std::size_t waited, std::size_t verified)
     : policy_(policy),
       evidence_(evidence),
       stage_(stage),
@@ -51,6 +51,7 @@ Context::Context(const ListPolicy& policy, const policy::Evidence& evidence, Sta
       answers_(evidence),
       replies_(evidence),
       result_(result),
+      verified_before_(verified),
       waits_left_(waited) {
   const bool in_transaction =
       stage >= Stage::mail && !is_etrn() &&
@@ -160,6 +161,13 @@ bool Context::wait(std::chrono::seconds time) {
   }
   result_.wanted_wait = time;
   return false;
+}
+
+const policy::Consultation* Context::verification(std::string_view service,
+                                                  std::string_view address) {
+  result_.verifies = true;
+  const std::size_t times = verifications_of(evidence_, address, verified_before_);
+  return replies_.find(service, verification_request(address, times));
 }
 
 Subject Context::subject_of(const Rule& rule) const {

@@ -24,12 +24,27 @@ struct Address {
   bool routed = false;                       ///< the local part contains a route: x%other, other!x
 };
 
+/// Whether the table of its domain has an address.
+struct Listed {
+  /// What the table said.
+  enum class Status : std::uint8_t {
+    listed,    ///< the address exists
+    no_table,  ///< its domain has no table
+    unlisted,  ///< the address does not exist
+    failed,    ///< the table cannot be read
+    waiting,   ///< an answer is missing
+  };
+  Status status = Status::no_table;  ///< of the look-up
+  std::uint16_t code = 0;            ///< of the refusal; if unlisted
+  std::string why;                   ///< one line
+};
+
 /// State of one evaluation. Borrows its arguments; not thread-safe.
 class Context {
  public:
   /// As evaluate(). All arguments must outlive this object; `result` gets the outcome.
   Context(const ListPolicy& policy, const policy::Evidence& evidence, policy::Stage stage,
-          Evaluated& result, std::size_t waited = all_waited);
+          Evaluated& result, std::size_t waited = all_waited, std::size_t verified = 0);
 
   /// The lists.
   const ListPolicy& policy() const { return policy_; }
@@ -161,6 +176,11 @@ class Context {
   /// Runs a list within a list. More than 100 levels, as of a class that contains itself through a
   /// table, are a configuration error.
   RuleOutcome run(const List& list);
+  /// Whether an address exists, by the tables of this server (docs/restriction-lists.md,
+  /// "Destinations").
+  Listed listed(const Address& address);
+  /// The gateway's answer about an address, for this command; null: it is missing.
+  const policy::Consultation* verification(std::string_view service, std::string_view address);
   /// Refuses an address that is not in the table of its domain (docs/restriction-lists.md,
   /// "Destinations"). Null `rule`: the check after all lists.
   RuleOutcome judge_listed(const Rule* rule, const Address& address, Subject subject);
@@ -223,7 +243,8 @@ class Context {
   std::optional<policy::Trouble> trouble_;  ///< why the current rule could not be evaluated
   bool raised_permit_ = false;
   bool raised_reject_ = false;
-  int depth_ = 0;           ///< of lists within lists
+  int depth_ = 0;  ///< of lists within lists
+  const std::size_t verified_before_;
   std::size_t waits_left_;  ///< rules that have made the client wait for this command
 };
 

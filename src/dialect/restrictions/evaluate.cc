@@ -60,6 +60,7 @@ bool recall_deferral(Context& context, std::span<const std::pair<Stage, ListKind
     Context earlier(context.policy(), context.evidence(), stage, then);
     earlier.look_back();
     run_lists(earlier, {kind});
+    context.result().verifies |= then.verifies;
     if (earlier.waits()) {
       context.result().wanted_service = earlier.replies().wanted();
       context.result().wanted_dns = earlier.answers().wanted();
@@ -70,12 +71,34 @@ bool recall_deferral(Context& context, std::span<const std::pair<Stage, ListKind
   return true;
 }
 
+constexpr std::string_view to_the_prober =
+    "the sender of probes (address_verify_sender): accepted, and not delivered";
+
 bool is_postmaster(const Address& address) { return iequals(address.local, "postmaster"); }
 
 /// A mailbox that exists in every local domain.
 bool is_own_mailbox(const Address& address, const ListPolicy& policy) {
   return is_postmaster(address) || iequals(address.local, "mailer-daemon") ||
          iequals(address.local, policy.bounce_sender);
+}
+
+/// Mail to the sender of our probes is accepted before any list is asked, and not delivered: two
+/// servers that verify each other's senders would refuse each other. True: the recipient is decided
+/// on, or an answer is missing.
+bool answers_probes(Context& context) {
+  const Verification& settings = context.policy().verification;
+  const auto& candidate = context.evidence().candidate;
+  if (!candidate || context.is_webhook()) return false;
+  if (!settings.may_be_probe_sender(candidate->address)) return false;
+  if (settings.sender_ttl.count() > 0) {
+    const auto* answered = context.verification(probe_sender_service, candidate->address.text());
+    if (answered == nullptr) return true;
+    if (answered->failed || answered->answer != "yes") return false;
+  }
+  context.result().to_prober = true;
+  context.result().marks.push_back(
+      {.rule = nullptr, .result = Mark::Result::permitted, .fixed = to_the_prober});
+  return true;
 }
 
 void judge_recipient(Context& context) {
@@ -85,6 +108,7 @@ void judge_recipient(Context& context) {
       is_postmaster(*context.recipient())) {
     return;
   }
+  if (!context.is_vrfy() && answers_probes(context)) return;
   if (policy.delay_reject &&
       !run_lists(context, {ListKind::client, ListKind::helo, ListKind::sender})) {
     return;
@@ -165,7 +189,8 @@ DomainClass ListPolicy::domain_class(std::string_view domain, policy::Replies* r
   return DomainClass::foreign;
 }
 
-RuleOutcome Context::judge_listed(const Rule* rule, const Address& address, Subject subject) {
+Listed Context::listed(const Address& address) {
+  using Status = Listed::Status;
   struct Known {
     const Maps* maps;
     std::uint16_t code;
@@ -192,46 +217,74 @@ RuleOutcome Context::judge_listed(const Rule* rule, const Address& address, Subj
     }
     return std::nullopt;
   }();
-  static const Rule implicit;
-  const Rule& asked = rule != nullptr ? *rule : implicit;
+  constexpr const char* no_table = "its domain has no table";
   const bool is_local = address.known == DomainClass::local;
-  if (address.known == DomainClass::unknown) return domain_trouble(asked);
-  if (!table) return pass("its domain has no table");
-  if (is_local && is_own_mailbox(address, policy_)) return pass("a mailbox that always exists");
+  if (!table) return {.status = Status::no_table, .why = no_table};
+  if (is_local && is_own_mailbox(address, policy_)) {
+    return {.status = Status::listed, .why = "a mailbox that always exists"};
+  }
   const auto keys = address_keys(address, policy_, is_local);
   // Virtual aliases may have addresses of any domain.
   Found found = policy_.virtual_alias_maps.find(keys, &replies_);
   if (found.status == Found::Status::absent) {
-    if (table->maps->empty() && !table->needed) return pass("its domain has no table");
+    if (table->maps->empty() && !table->needed) {
+      return {.status = Status::no_table, .why = no_table};
+    }
     found = table->maps->find(keys, &replies_);
   }
-  if (found.status == Found::Status::waiting) return RuleOutcome::wait;
+  switch (found.status) {
+    case Found::Status::waiting:
+      return {.status = Status::waiting, .why = {}};
+    case Found::Status::failed:
+      return {.status = Status::failed, .why = found.trouble};
+    case Found::Status::found:
+      return {.status = Status::listed, .why = "known to its domain's table"};
+    case Found::Status::absent:
+      break;
+  }
+  return {.status = Status::unlisted,
+          .code = table->code,
+          .why = "User unknown in " + std::string(table->name) + " table"};
+}
+
+RuleOutcome Context::judge_listed(const Rule* rule, const Address& address, Subject subject) {
+  using Status = Listed::Status;
+  static const Rule implicit;
+  const Rule& asked = rule != nullptr ? *rule : implicit;
+  if (address.known == DomainClass::unknown) return domain_trouble(asked);
+  const Listed found = listed(address);
   RuleOutcome outcome = RuleOutcome::pass;
-  if (found.status == Found::Status::failed) {
-    outcome = lookup_trouble(asked, found.trouble);
-  } else if (found.status == Found::Status::absent) {
-    const bool sender = subject == Subject::sender;
-    outcome = refuse_with(
-        asked, table->code, sender ? smtp::EnhancedCode{5, 1, 0} : smtp::EnhancedCode{5, 1, 1},
-        judged(subject) + " rejected: User unknown in " + std::string(table->name) + " table");
-  } else {
-    settle(outcome, std::string_view("known to its domain's table"));
+  switch (found.status) {
+    case Status::waiting:
+      return RuleOutcome::wait;
+    case Status::listed:
+    case Status::no_table:
+      return pass(found.why);
+    case Status::failed:
+      outcome = lookup_trouble(asked, found.why);
+      break;
+    case Status::unlisted: {
+      const bool sender = subject == Subject::sender;
+      outcome = refuse_with(asked, found.code,
+                            sender ? smtp::EnhancedCode{5, 1, 0} : smtp::EnhancedCode{5, 1, 1},
+                            judged(subject) + " rejected: " + found.why);
+      break;
+    }
   }
   if (rule == nullptr && outcome == RuleOutcome::refuse) {
-    const bool failed = found.status == Found::Status::failed;
     result_.marks.push_back({.rule = nullptr,
                              .result = Mark::Result::refused,
                              .made = std::move(made_detail_),
-                             .trouble = failed ? trouble_ : std::nullopt});
+                             .trouble = found.status == Status::failed ? trouble_ : std::nullopt});
   }
   return outcome;
 }
 
 Evaluated evaluate(const ListPolicy& policy, const policy::Evidence& evidence, Stage stage,
-                   std::size_t waited) {
+                   std::size_t waited, std::size_t verified) {
   Evaluated result;
   result.marks.reserve(32);
-  Context context(policy, evidence, stage, result, waited);
+  Context context(policy, evidence, stage, result, waited, verified);
   if (context.waits()) {  // for the domain classes of the addresses
     result.wanted_service = context.replies().wanted();
     return result;

@@ -57,6 +57,10 @@ struct Evaluated {
   std::optional<dns::Question> wanted_dns;
   std::optional<policy::Consultation> wanted_service;  ///< missing reply of a program
   std::optional<std::chrono::seconds> wanted_wait;     ///< the client has to wait first
+  /// The recipient is the sender of our probes: it is accepted, and its mail is not delivered.
+  bool to_prober = false;
+  /// An answer about an address was used.
+  bool verifies = false;
   /// Lists that were compiled during the evaluation, from table values; marks point into them.
   std::vector<std::shared_ptr<const List>> kept;
   /// Whether no evidence is missing.
@@ -65,8 +69,9 @@ struct Evaluated {
 
 /// Evaluates the lists for a command: at Stage::rcpt for RCPT, or for the VRFY or ETRN of the
 /// evidence; not at Stage::auth, nor after Stage::message. The marks borrow from `policy`.
-/// `waited`: how many waits the client has behind it at this command.
+/// `waited`: how many waits the client has behind it at this command. `verified`: how many
+/// verifications() there were before it; their answers are asked for anew.
 Evaluated evaluate(const ListPolicy& policy, const policy::Evidence& evidence, policy::Stage stage,
-                   std::size_t waited = all_waited);
+                   std::size_t waited = all_waited, std::size_t verified = 0);
 
 }  // namespace postern::dialect::restrictions

@@ -109,6 +109,10 @@ RuleOutcome judge_relay_domains(Context& context, const Rule& rule);
 /// check_etrn_access
 RuleOutcome judge_etrn_access(Context& context, const Rule& rule);
 
+/// reject_unverified_sender
+RuleOutcome judge_unverified_sender(Context& context, const Rule& rule);
+/// reject_unverified_recipient
+RuleOutcome judge_unverified_recipient(Context& context, const Rule& rule);
 /// permit_mx_backup
 RuleOutcome judge_mx_backup(Context& context, const Rule& rule);
 

@@ -57,8 +57,14 @@ class Judged {
   std::string reply(Stage stage = Stage::rcpt) {
     evidence.dns.clear();
     for (int round = 0; round < 100; ++round) {
-      Evaluated result = evaluate(*made_.policy, evidence, stage, waits.size());
-      if (result.wanted_dns) {
+      Evaluated result = evaluate(*made_.policy, evidence, stage, waits.size(), before);
+      if (result.wanted_service) {
+        services.push_back(result.wanted_service->service + " " + result.wanted_service->request);
+        policy::Consultation answered = *result.wanted_service;
+        answered.failed = verdict.empty();
+        answered.answer = verdict;
+        evidence.consulted.push_back(std::move(answered));
+      } else if (result.wanted_dns) {
         asked.push_back(result.wanted_dns->name + " " +
                         std::string(dns::to_string(result.wanted_dns->type)));
         evidence.dns.push_back({*result.wanted_dns, answer(asked.back())});
@@ -66,6 +72,8 @@ class Judged {
         waits.push_back(*result.wanted_wait);
       } else {
         discards = result.discard.has_value();
+        to_prober = result.to_prober;
+        before = verifications(evidence);
         return result.reply.code == 0 ? "" : result.reply.to_string();
       }
     }
@@ -86,6 +94,10 @@ class Judged {
   std::vector<std::string> asked;
   std::vector<std::chrono::seconds> waits;
   bool discards = false;
+  bool to_prober = false;
+  std::size_t before = 0;             ///< verifications at earlier commands
+  std::vector<std::string> services;  ///< service and request of each consultation
+  std::string verdict;                ///< the answer to each; "": it fails
 
  private:
   Compiled made_;
@@ -414,6 +426,152 @@ TEST(RejectFooter, IsJoinedOrALineOfItsOwn) {
       with_footer(reply, "from $client_address\\nmore$other", *made.policy, session).to_wire(),
       "554-5.7.1 no\r\n554-5.7.1 from 192.0.2.7\r\n554 5.7.1 more\r\n");
   EXPECT_EQ(footer_of(made.policy), nullptr);
+}
+
+// --- address verification ---
+
+Judged verifying(Settings more = {}) {
+  more.emplace("smtpd_recipient_restrictions", "reject_unverified_recipient");
+  return Judged(std::move(more));
+}
+
+TEST(Unverified, AnswersWhatItsParametersSay) {
+  const std::string subject = "<user@relay.example>: Recipient address rejected: ";
+  const Settings refuses{{"unverified_recipient_reject_code", "550"}};
+  struct Case {
+    Settings settings;
+    std::string verdict;
+    std::string reply;
+  };
+  const std::vector<Case> cases = {
+      {{}, "deliverable yes", ""},
+      {{},
+       "undeliverable no such user",
+       "450 4.1.1 " + subject + "unverified address: no such user"},
+      {refuses, "undeliverable no such user",
+       "550 5.1.1 " + subject + "undeliverable address: no such user"},
+      {refuses, "deferred busy", "450 4.1.1 " + subject + "unverified address: busy"},
+      {{{"unverified_recipient_reject_code", "250"}}, "undeliverable no", ""},
+      {{{"unverified_recipient_defer_code", "250"}}, "deferred busy", ""},
+      {{{"unverified_recipient_defer_code", "421"}},
+       "deferred busy",
+       "421 4.1.1 " + subject + "unverified address: busy"},
+      {{{"unverified_recipient_reject_code", "550"},
+        {"unverified_recipient_reject_reason", "we asked"}},
+       "undeliverable no",
+       "550 5.1.1 " + subject + "undeliverable address: we asked"},
+      {{}, "", "450 4.1.1 " + subject + "address verification problem"},
+      {{{"smtpd_recipient_restrictions", "reject_unverified_recipient, reject"}},
+       "deferred busy",
+       "554 5.7.1 " + subject + "Access denied"},
+      {{{"smtpd_recipient_restrictions", "reject_unverified_recipient, reject"},
+        {"unverified_recipient_tempfail_action", "defer"}},
+       "deferred busy",
+       "450 4.1.1 " + subject + "unverified address: busy"},
+      {{{"smtpd_recipient_restrictions", "warn_if_reject reject_unverified_recipient"},
+        {"unverified_recipient_reject_code", "550"}},
+       "undeliverable no",
+       ""},
+  };
+  for (const Case& one : cases) {
+    Judged lists = verifying(one.settings);
+    lists.verdict = one.verdict;
+    EXPECT_EQ(lists.reply(), one.reply) << one.verdict;
+    EXPECT_EQ(lists.services, std::vector<std::string>{"verify user@relay.example"});
+  }
+}
+
+TEST(Unverified, AsksAnewAtEachCommand) {
+  Judged lists = verifying();
+  lists.verdict = "deferred Address verification in progress";
+  EXPECT_EQ(lists.reply().substr(0, 3), "450");
+  lists.verdict = "deliverable yes";
+  EXPECT_EQ(lists.reply(), "");
+  EXPECT_EQ(lists.services,
+            (std::vector<std::string>{"verify user@relay.example", "verify user@relay.example 2"}));
+}
+
+TEST(Unverified, SenderHasItsOwnCodesAndTheNullSenderPasses) {
+  Judged lists({{"smtpd_sender_restrictions", "reject_unverified_sender"},
+                {"unverified_sender_reject_code", "550"}});
+  lists.verdict = "undeliverable no";
+  EXPECT_EQ(lists.reply(),
+            "550 5.1.7 <ann@sender.example>: Sender address rejected: undeliverable address: no");
+  lists.evidence.reverse_path.reset();
+  EXPECT_EQ(lists.reply(), "");
+  EXPECT_EQ(lists.services.size(), 1u);
+}
+
+TEST(Unverified, AsksTheTablesOfThisServerFirst) {
+  Judged lists = verifying({{"local_recipient_maps", "inline:{ {amy = x} }"},
+                            {"smtpd_reject_unlisted_recipient", "no"},
+                            {"unverified_recipient_reject_code", "550"}});
+  lists.verdict = "deliverable yes";
+  lists.recipient("bob", "mx.example.net");
+  EXPECT_EQ(lists.reply(),
+            "550 5.1.1 <bob@mx.example.net>: Recipient address rejected: undeliverable address: "
+            "User unknown in local recipient table");
+  EXPECT_TRUE(lists.services.empty());
+  lists.recipient("amy", "mx.example.net");
+  EXPECT_EQ(lists.reply(), "");
+  EXPECT_EQ(lists.services, std::vector<std::string>{"verify-own amy@mx.example.net"});
+}
+
+TEST(Unverified, MailToTheSenderOfProbesIsAcceptedBeforeTheLists) {
+  const auto goes = [](Settings more, const std::string& local, const std::string& verdict = "") {
+    more.emplace("smtpd_client_restrictions", "reject");
+    Judged lists(std::move(more));
+    lists.verdict = verdict;
+    lists.recipient(local, "example.net");
+    return lists.reply().empty() && lists.to_prober;
+  };
+  EXPECT_TRUE(goes({}, "double-bounce"));
+  EXPECT_TRUE(goes({}, "Double-Bounce"));
+  EXPECT_TRUE(goes({{"address_verify_sender", "probe"}}, "probe"));
+  EXPECT_FALSE(goes({{"address_verify_sender", "probe"}}, "double-bounce"));
+  EXPECT_FALSE(goes({{"address_verify_sender", "<>"}}, "double-bounce"));
+  const Settings changes{{"address_verify_sender_ttl", "1h"}};
+  EXPECT_TRUE(goes(changes, "double-bounceABCDEFGH", "yes"));
+  EXPECT_FALSE(goes(changes, "double-bounceABCDEFGH", "no"));
+  EXPECT_FALSE(goes(changes, "double-bounce", "yes"));
+}
+
+TEST(Unverified, ChangingPartOfTheSenderIsKnownForAWhile) {
+  const auto made = compiled({{"address_verify_sender_ttl", "1h"}});
+  const Verification& settings = made.policy->verification;
+  const std::chrono::system_clock::time_point start{std::chrono::hours(500'000)};
+  const std::string sender = settings.probe_sender(start);
+  EXPECT_EQ(sender, settings.probe_sender(start + std::chrono::minutes(59)));
+  EXPECT_NE(sender, settings.probe_sender(start + std::chrono::hours(1)));
+  const auto address = mail::parse_mailbox(sender, mail::Utf8::refused);
+  ASSERT_TRUE(address);
+  EXPECT_TRUE(settings.is_probe_sender(*address, start + std::chrono::hours(1)));
+  EXPECT_FALSE(settings.is_probe_sender(*address, start + std::chrono::hours(3)));
+}
+
+TEST(Unverified, ValuesOutOfRangeAreErrorsWhateverTheErrorsSetting) {
+  for (const auto& [name, value] : Settings{{"unverified_recipient_defer_code", "550"},
+                                            {"unverified_sender_reject_code", "600"},
+                                            {"unverified_sender_tempfail_action", "permit"},
+                                            {"address_verify_poll_count", "0"},
+                                            {"address_verify_poll_delay", "0s"},
+                                            {"address_verify_negative_expire_time", "soon"},
+                                            {"address_verify_sender", "a b@example.net"}}) {
+    const Compiled made = compiled({{name, value}}, Errors::defer);
+    EXPECT_EQ(made.policy, nullptr) << name;
+    ASSERT_FALSE(made.diagnostics.empty()) << name;
+    EXPECT_NE(made.diagnostics.front().message.find(name), std::string::npos) << name;
+  }
+}
+
+TEST(Unverified, TimesHaveUnits) {
+  using std::chrono::seconds;
+  EXPECT_EQ(parse_time("3", std::chrono::hours(1)), seconds(10'800));
+  EXPECT_EQ(parse_time("3s", std::chrono::hours(1)), seconds(3));
+  EXPECT_EQ(parse_time("2w", seconds(1)), seconds(1'209'600));
+  for (const char* bad : {"", "s", "3x", "-3s", "999999999999999999999d", "99999999w"}) {
+    EXPECT_EQ(parse_time(bad, seconds(1)), std::nullopt) << bad;
+  }
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 // The keywords that Postern supports: what each judges and can answer. docs/restriction-keywords.md
-// is generated from this table. is_known_elsewhere() knows Postfix's other keywords, for a better
-// error.
+// is generated from this table.
 #include <algorithm>
 #include <list>
 #include <string>
@@ -433,6 +432,15 @@ constexpr Keyword table[] = {
      {5, 1, 0},
      judge_unlisted_sender,
      "the reverse-path is an unknown address in a domain of ours"},
+    {"reject_unverified_sender",
+     "",
+     Class::reject,
+     Subject::sender,
+     Takes::nothing,
+     "unverified_sender_reject_code",
+     {4, 1, 7},
+     judge_unverified_sender,
+     "a mail host of the sender's domain refuses the address"},
     {"reject_rhsbl_sender",
      "",
      Class::reject,
@@ -637,6 +645,15 @@ constexpr Keyword table[] = {
      {5, 7, 1},
      judge_relay_domains,
      "permits destinations of ours and refuses all others"},
+    {"reject_unverified_recipient",
+     "",
+     Class::reject,
+     Subject::recipient,
+     Takes::nothing,
+     "unverified_recipient_reject_code",
+     {4, 1, 1},
+     judge_unverified_recipient,
+     "a mail host of the recipient's domain refuses the address"},
     {"check_etrn_access",
      "",
      Class::check,
@@ -647,9 +664,6 @@ constexpr Keyword table[] = {
      judge_etrn_access,
      "a table knows the domain of ETRN"},
 };
-
-constexpr std::string_view elsewhere[] = {"reject_unverified_sender",
-                                          "reject_unverified_recipient"};
 
 using policy::Stage;
 
@@ -720,13 +734,6 @@ bool can_act_in(const Keyword& keyword, ListKind list) {
     default:
       return true;
   }
-}
-
-std::span<const std::string_view> words_not_carried() { return elsewhere; }
-
-bool is_known_elsewhere(std::string_view word) {
-  return std::any_of(std::begin(elsewhere), std::end(elsewhere),
-                     [&](std::string_view one) { return iequals(one, word); });
 }
 
 }  // namespace postern::dialect::restrictions

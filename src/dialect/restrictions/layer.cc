@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/text.h"
 #include "dialect/restrictions/remarks.h"
 #include "dialect/restrictions/remote_table.h"
 #include "dialect/restrictions/replies.h"
@@ -115,6 +116,26 @@ const Mark* permitting(const Evaluated& result) {
   return last == result.marks.rend() ? nullptr : &*last;
 }
 
+/// Begins the tape's line about verifications: their number before the decision, which the record
+/// of the whole transaction does not tell.
+constexpr char verified_mark = 'v';
+
+/// verifications() before this decision; taken from a tape that is played.
+std::size_t verified_before(Inquiry& inquiry) {
+  policy::Tape& tape = inquiry.tape;
+  if (!tape.playing) return verifications(inquiry.evidence);
+  if (!tape.answers.starts_with(verified_mark)) return 0;
+  const std::size_t end = std::min(tape.answers.find('\n'), tape.answers.size());
+  const auto number = parse_number(std::string_view(tape.answers).substr(1, end - 1));
+  tape.answers.erase(0, end + 1);
+  return number.value_or(0);
+}
+
+void note_verified(std::size_t before, policy::Tape& tape) {
+  if (before == 0 || tape.playing) return;
+  tape.record += verified_mark + std::to_string(before) + "\n";
+}
+
 }  // namespace
 
 Task<Ruling> RestrictionsLayer::judge(Stage stage, Inquiry& inquiry,
@@ -129,8 +150,9 @@ Task<Ruling> RestrictionsLayer::judge(Stage stage, Inquiry& inquiry,
   }
   Evaluated result;
   std::size_t waited = 0;
+  const std::size_t verified = verified_before(inquiry);
   for (std::size_t round = 0;; ++round) {
-    result = evaluate(*policy_, evidence, stage, waited);
+    result = evaluate(*policy_, evidence, stage, waited, verified);
     if (result.complete()) break;
     if (round == most_rounds) {
       Verdict verdict = policy::replies::trouble(stage, policy::questions::Trouble::limit,
@@ -151,6 +173,7 @@ Task<Ruling> RestrictionsLayer::judge(Stage stage, Inquiry& inquiry,
       co_await inquiry.ask(std::move(*result.wanted_dns));
     }
   }
+  if (result.verifies) note_verified(verified, inquiry.tape);
   const Mark* const by = permitting(result);
   const Rule* const permitting_rule = by != nullptr ? by->rule : nullptr;
   std::string why(by != nullptr ? by->detail() : "no list refuses");
@@ -166,6 +189,11 @@ Task<Ruling> RestrictionsLayer::judge(Stage stage, Inquiry& inquiry,
   if (refuses) co_return ruling;
   if (result.trusted_client) {
     ruling.effects.push_back(effect_of(policy::TrustClient{}, result.trusted_by, {}));
+  }
+  if (result.to_prober) {
+    ruling.effects.push_back(
+        effect_of(policy::GrantRelay{Grant::nowhere}, nullptr, std::move(why)));
+    co_return ruling;
   }
   if (stage == Stage::rcpt) {
     std::optional<Grant> grant;

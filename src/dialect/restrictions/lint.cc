@@ -96,8 +96,7 @@ class Linter {
                       element != elements.end() ? std::optional(element->second) : std::nullopt,
                       one.message,
                       one.hint};
-      const bool is_mistake =
-          one.code != "R002" && one.code != "R013" && !one.code.starts_with("W");
+      const bool is_mistake = one.code != "R013" && !one.code.starts_with("W");
       if (is_mistake) report_.errors.push_back(finding);
       report_.findings.push_back(std::move(finding));
     }

@@ -150,11 +150,37 @@ class RuleChecker {
                       name),
           "name the tables that say which login may use which sender");
     }
+    if (name == "reject_unverified_sender" && !is_guarded(i)) {
+      say(Severity::warning, "R128", i,
+          "reject_unverified_sender lets every unknown client choose the mail hosts that this "
+          "server asks",
+          "put rules in front that permit known clients and refuse bad ones, or name the domains "
+          "in a check_sender_access table");
+    }
     if (name == "permit_naked_ip_address" || name == "reject_maps_rbl" ||
         name == "check_relay_domains") {
       say(Severity::warning, "R135", i,
           fmt::format("Postfix 3.9 does not know {}: it answers 451 4.3.5 here", name), "");
     }
+  }
+
+  static bool can_end(const Rule& rule) {
+    return rule.list != nullptr || (rule.keyword != nullptr && !rule.warn_only &&
+                                    rule.keyword->kind != Keyword::Class::other);
+  }
+
+  /// Whether a rule before this one, of this list or of one that is asked before it, may decide.
+  bool is_guarded(std::size_t i) const {
+    const auto end = list_.begin() + static_cast<std::ptrdiff_t>(i);
+    if (std::any_of(list_.begin(), end, can_end)) return true;
+    if (!policy_.delay_reject) return false;
+    for (const ListKind kind :
+         {ListKind::client, ListKind::helo, ListKind::sender, ListKind::relay}) {
+      const List& before = policy_.list(kind);
+      if (&before == &list_) return false;
+      if (std::any_of(before.begin(), before.end(), can_end)) return true;
+    }
+    return false;
   }
 
   void check_table(std::size_t i) {

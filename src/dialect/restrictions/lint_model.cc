@@ -136,10 +136,6 @@ Can can_check(const ListPolicy& policy, const Rule& rule, const Moment& moment) 
   return all;
 }
 
-/// Postfix's keywords that are not carried: lists that contain one do not load, but are judged as
-/// if they did.
-Can can_elsewhere() { return refuse_pass_or_defer; }
-
 Can can_permit(const ListPolicy& policy, const Rule& rule, const Moment& moment) {
   const std::string_view name = rule.keyword->name;
   if (name == "permit") return only_permit;
@@ -167,9 +163,10 @@ Can can_reject(const Rule& rule, const Moment& moment) {
   if (rule.keyword->takes == Keyword::Takes::zone && !rule.zone) return only_pass;
   const bool relays = name == "reject_unauth_destination" || name == "defer_unauth_destination";
   if (relays && moment.stranger) return only_refuse;
-  if (name.starts_with("reject_unknown_") && rule.keyword->subject != Subject::client) {
-    return refuse_pass_or_defer;
-  }
+  const bool defers =
+      name.starts_with("reject_unverified_") ||
+      (name.starts_with("reject_unknown_") && rule.keyword->subject != Subject::client);
+  if (defers) return refuse_pass_or_defer;
   return refuse_or_pass;
 }
 
@@ -192,10 +189,6 @@ Can can_keyword(const ListPolicy& policy, const Rule& rule, const Moment& moment
   if (name == "defer_if_permit") return {.defer = true};
   if (name == "defer_if_reject" || name == "sleep") return only_pass;
   return can_say_anything;
-}
-
-std::string first_word(const Rule& rule) {
-  return lower(rule.words.substr(0, rule.words.find(' ')));
 }
 
 }  // namespace
@@ -280,8 +273,7 @@ Can can(const ListPolicy& policy, const Rule& rule, const Moment& outer) {
   if (rule.list) {
     result = fold(policy, *rule.list, moment);
   } else if (rule.keyword == nullptr) {
-    const std::string word = first_word(rule);
-    result = is_known_elsewhere(word) ? can_elsewhere() : only_fail;
+    result = only_fail;
   } else {
     const Known there = known(rule.keyword->subject, moment);
     if (there == Known::no) return only_pass;

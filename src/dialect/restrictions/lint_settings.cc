@@ -26,6 +26,7 @@ class SettingsChecker {
     check_networks();
     check_suffixes();
     check_classes();
+    check_prober();
     if (policy_.allow_untrusted_routing) {
       say(Severity::warning, "R125", "allow_untrusted_routing",
           "addresses with a route of the sender's own (user%elsewhere@ours) count as ours",
@@ -126,6 +127,19 @@ class SettingsChecker {
             "name each domain in one of them", name);
       }
     }
+  }
+
+  void check_prober() {
+    const Verification& verification = policy_.verification;
+    const std::string& domain = verification.probe_domain;
+    if (domain.empty() || domain == policy_.myorigin) return;
+    const DomainClass known = policy_.domain_class(domain);
+    if (known == DomainClass::unknown || known == DomainClass::local) return;
+    say(Severity::warning, "R129", "address_verify_sender",
+        fmt::format("mail to {}@{} is accepted and not delivered, although the domain is not one "
+                    "of this server's",
+                    printable(verification.probe_local, 64), printable(domain, 200)),
+        "name an address in a domain of mydestination");
   }
 
   static constexpr std::string_view relay_domains = "relay_domains";

@@ -86,15 +86,7 @@ std::string keyword_manual() {
                        subject_of(one.subject), one.help, answer_of(one));
   }
   out +=
-      "\nThese words of Postfix are known and not carried: a list with one of them does not "
-      "load.\n\n";
-  std::string line;
-  for (const std::string_view word : words_not_carried()) {
-    out += fmt::format("{}`{}`", line.empty() ? "" : ", ", word);
-    line = word;
-  }
-  out +=
-      ".\n\n## Tables\n\nMade from `src/dialect/restrictions/table_types.cc`. `proxy:` before a "
+      "\n## Tables\n\nMade from `src/dialect/restrictions/table_types.cc`. `proxy:` before a "
       "type is ignored.\n\n| type | what it is | |\n|---|---|---|\n";
   for (const TableType& one : table_types()) {
     const bool read = one.kind != TableType::Kind::foreign;

@@ -26,8 +26,6 @@ bool is_list(std::string_view name) {
          name == "mynetworks" || name == "mydestination";
 }
 
-bool is_restriction_list(std::string_view name) { return name.ends_with("_restrictions"); }
-
 std::string joined(const std::vector<std::string>& words) {
   std::string out;
   for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
@@ -364,18 +362,16 @@ class Importer {
       return fmt::format("copied unchanged, and Postern does not start with it: {}",
                          value.error().message);
     }
-    const bool rules = is_restriction_list(setting.name) || classes_.contains(setting.name);
-    const auto [keywords, types, indexed] = foreign_words(setting.value, rules);
+    const auto [types, indexed] = foreign_words(setting.value);
     has_indexed_ = has_indexed_ || indexed;
-    if (keywords.empty() && types.empty()) {
+    if (types.empty()) {
       const auto found = errors_.find(setting.name);
       if (found == errors_.end()) return {};
       return "copied unchanged, and Postern does not start with it: " +
              joined_by_semicolon(found->second);
     }
     std::string out = "copied unchanged, and Postern does not start with it: ";
-    if (!keywords.empty()) out += fmt::format("{} is not supported; remove it", users(keywords));
-    std::string separator = keywords.empty() ? "" : "; ";
+    std::string separator;
     for (const TableType* type : types) {
       out += fmt::format("{}{}: tables are not read, {}", std::exchange(separator, "; "),
                          type->name, type->help);
@@ -384,7 +380,10 @@ class Importer {
   }
 
   void describe(const std::string& name, ImportedParameter& out) {
-    if (name == "virtual_alias_maps" || name == "virtual_maps") {
+    if (name == "address_verify_map") {
+      out.fate = Fate::changed;
+      out.note = "results are kept in the data directory; an empty value keeps them in memory";
+    } else if (name == "virtual_alias_maps" || name == "virtual_maps") {
       out.fate = Fate::changed;
       out.note = "names the recipients that exist; addresses are not rewritten";
     } else if (name == "alias_maps" && is_asked("alias_maps", "local_recipient_maps")) {

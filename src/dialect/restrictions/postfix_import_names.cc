@@ -54,8 +54,10 @@ constexpr std::string_view logins[] = {"smtpd_sasl_type",
                                        "smtpd_sasl_exceptions_networks",
                                        "cyrus_sasl_config_path"};
 constexpr std::string_view owners[] = {"local_login_sender_maps"};
-constexpr std::string_view probes[] = {"address_verify_*", "unverified_recipient_*",
-                                       "unverified_sender_*"};
+constexpr std::string_view probe_details[] = {"address_verify_pending_request_limit",
+                                              "address_verify_cache_cleanup_interval",
+                                              "address_verify_service_name"};
+constexpr std::string_view probe_routes[] = {"address_verify_*"};
 constexpr std::string_view chain_lengths[] = {"smtpd_tls_ccert_verifydepth"};
 constexpr std::string_view further_certificates[] = {"smtpd_tls_dcert_file", "smtpd_tls_dkey_file",
                                                      "tls_server_sni_maps"};
@@ -276,7 +278,8 @@ constexpr Group groups[] = {
     {lost, sentence_of(Part::mailboxes), mailboxes},
     {lost, sentence_of(Part::logins), logins},
     {nothing, "about mail of the machine's own users", owners},
-    {lost, sentence_of(Part::probes), probes},
+    {nothing, "about programs of Postfix", probe_details},
+    {lost, "probes go the way of mail: [[route]] finds their next hop", probe_routes},
     {nothing, "the length of a client's chain is not limited, as in Postfix whatever the value is",
      chain_lengths},
     {lost, sentence_of(Part::further_certificates), further_certificates},

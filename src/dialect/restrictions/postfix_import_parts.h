@@ -68,12 +68,11 @@ Judgement judge_networks(std::string_view name, std::string_view key, const Para
 
 /// Words of a value that Postern does not support.
 struct ForeignWords {
-  std::set<std::string> keywords;    ///< keywords of restriction lists: "reject_unverified_sender"
   std::set<const TableType*> types;  ///< table types that are not read here
   bool indexed = false;  ///< has a hash: table or the like, whose source is read instead
 };
 /// Finds them in the value of a parameter.
-ForeignWords foreign_words(std::string_view value, bool is_restriction_list);
+ForeignWords foreign_words(std::string_view value);
 
 /// The names that judge_setting() knows, without those of listeners.
 std::vector<std::string_view> setting_names();

@@ -43,13 +43,12 @@ void flatten(std::string_view value, std::vector<std::string>& out, int depth = 
 
 }  // namespace
 
-ForeignWords foreign_words(std::string_view value, bool is_restriction_list) {
+ForeignWords foreign_words(std::string_view value) {
   std::vector<std::string> words;
   flatten(value, words);
   ForeignWords out;
   bool is_service = false;
   for (const std::string& word : words) {
-    if (is_restriction_list && is_known_elsewhere(word)) out.keywords.insert(lower(word));
     const TableType* known = is_service ? nullptr : find_table_type(table_type(word));
     is_service = iequals(word, "check_policy_service");
     if (known == nullptr) continue;

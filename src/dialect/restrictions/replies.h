@@ -41,6 +41,12 @@ inline constexpr Words mail_hosts_unanswered{
     450, {4, 4, 4}, "Unable to look up mail exchanger information: "};
 inline constexpr std::string_view mail_host_unanswered = "Unable to look up mail exchanger host ";
 
+// An address that its mail hosts refuse, or that could not be verified.
+inline constexpr std::string_view undeliverable = "undeliverable address: ";
+inline constexpr std::string_view unverified = "unverified address: ";
+inline constexpr std::uint16_t no_verification = 450;
+inline constexpr std::string_view no_verification_text = "address verification problem";
+
 // Names in HELO. A broken literal has a code of its own under every keyword but the first.
 inline constexpr Words broken_literal{501, {5, 5, 2}, "invalid ip address"};
 constexpr std::string_view invalid_helo(policy::questions::NameForm form) {

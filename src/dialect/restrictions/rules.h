@@ -18,6 +18,7 @@
 #include "dialect/restrictions/matches.h"
 #include "dialect/restrictions/parameters.h"
 #include "dialect/restrictions/table.h"
+#include "dialect/restrictions/verification.h"
 #include "policy/answers.h"
 #include "policy/questions/servers.h"
 #include "smtp/reply.h"
@@ -97,10 +98,6 @@ std::uint16_t code_for(const Keyword& keyword, std::uint16_t value);
 bool can_act_in(const Keyword& keyword, ListKind list);
 /// By either spelling, case-insensitive; null if there is none.
 const Keyword* find_keyword(std::string_view word);
-/// Whether it is a Postfix keyword that Postern does not support (docs/restriction-keywords.md).
-bool is_known_elsewhere(std::string_view word);
-/// All of these, for the manual.
-std::span<const std::string_view> words_not_carried();
 
 /// The action for a key in an access table.
 struct Action {
@@ -227,6 +224,7 @@ struct ListPolicy {
   std::uint16_t unknown_virtual_mailbox_code = 550;  ///< unknown_virtual_mailbox_reject_code
   /// Values of all keywords' code parameters, for rules in tables.
   std::map<std::string_view, std::uint16_t> codes;
+  Verification verification;      ///< what verifies addresses, and what it answers
   Action policy_service_trouble;  ///< smtpd_policy_service_default_action
 
   /// By name, for the gatherer that asks them.

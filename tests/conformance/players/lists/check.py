@@ -30,11 +30,6 @@ class Checked:
         errors = self.errors()
         return self.refused and bool(errors) and all(OPEN_RELAY.search(e) for e in errors)
 
-    def named(self, words):
-        """Of `words`, those that an error names, provided that every error names one; else none."""
-        named = [[w for w in sorted(words) if re.search(r"(?<![\w-])%s(?![\w-])" % re.escape(w), e)] for e in self.errors()]
-        return sorted({w for each in named for w in each}) if named and all(named) else []
-
     def short(self):
         return "; ".join(self.errors()) or self.text or "status %d, no words" % self.status
 

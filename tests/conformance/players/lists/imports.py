@@ -63,6 +63,8 @@ def settings_of(site, imported):
             raise Fail(wanted("the notes of the import", "a word on local_recipient_maps, which main.cf does not set", imported.notes()))
         restrictions["local_recipient_maps"] = "hash:%s $alias_maps" % site.table_path(ACCOUNTS)
         restrictions.setdefault("alias_maps", "")
+    if site.hops.settings:
+        settings.pop("route", None)  # those of the run stand instead
     return instance.merge(settings, site.surroundings())
 
 

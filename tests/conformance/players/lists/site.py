@@ -10,6 +10,7 @@ import threading
 from harness import dns, instance
 from harness.cases import Fail
 from players.lists import stubs
+from players.lists.hops import Hops
 from players.lists.check import Checked
 
 # Limits of Postern itself must not affect a dialogue with the lists.
@@ -47,7 +48,9 @@ class Tools:
 def key_of(case):
     """Cases with the same key can share a server."""
     at_home = (case.get("client") or {}).get("addr") == "127.0.0.1"  # named in stubs.stub_zone
-    return json.dumps(["dialogue" in case, at_home] + [case.get(k) for k in ("how", "config", "main_cf", "tables", "files", "dns", "users", "policy", "served", "client_cert")], sort_keys=True)
+    # What was verified is remembered: such a case has a server of its own.
+    alone = case["id"] if case.get("next_hop") is not None or any(name.startswith("address_verify_") for name in case.get("config") or ()) else None
+    return json.dumps(["dialogue" in case, at_home, alone] + [case.get(k) for k in ("how", "config", "main_cf", "tables", "files", "dns", "users", "policy", "served", "client_cert")], sort_keys=True)
 
 
 def served(case):
@@ -61,7 +64,8 @@ class Site:
     def __init__(self, context, tools, case, base):
         self.tools, self.case, self.base, self.context = tools, case, base, context
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="postern-case-"))
-        self.dns, self.policy = dns.start([stubs.stub_zone(case.get("dns"), case.get("client"))]), stubs.PolicyStub(case.get("policy") or [])
+        self.hops = Hops(case)
+        self.dns, self.policy = dns.start([stubs.stub_zone(self.hops.dns, case.get("client"))]), stubs.PolicyStub(case.get("policy") or [])
         self.postern, self.problem, self.imported = None, None, None
         for name, table in (case.get("tables") or {}).items():
             path = self.table_path(name)
@@ -74,7 +78,8 @@ class Site:
     # ------------------------------------------------------------ the configuration
     def parameters(self):
         """base + config, verbatim but for what stands for a place of this run. Postfix's AUTH is off unless written on; Postern wants that written."""
-        return {name: self.fill_in(value) for name, value in {"smtpd_sasl_auth_enable": "no", **self.base, **self.case.get("config", {})}.items()}
+        own = {"smtpd_sasl_auth_enable": "no", "address_verify_poll_delay": "1s"}
+        return {name: self.fill_in(value) for name, value in {**own, **self.base, **self.case.get("config", {})}.items()}
 
     def fill_in(self, value):
         value = self.tools.certificates.fill_in(value).replace("@policy", "inet:127.0.0.1:%d" % self.policy.port)
@@ -82,7 +87,7 @@ class Site:
 
     def surroundings(self):
         """What is the same however the lists came into the configuration."""
-        return instance.merge(OUT_OF_THE_WAY, {"dns": {"servers": ["127.0.0.1:%d" % self.dns.port], "timeout": "2s"}, "listener": [dict(LISTENER)]})
+        return instance.merge(instance.merge(OUT_OF_THE_WAY, self.hops.settings), {"dns": {"servers": ["127.0.0.1:%d" % self.dns.port], "timeout": "2s"}, "listener": [dict(LISTENER)]})
 
     def settings(self):
         parameters = self.parameters()
@@ -152,6 +157,7 @@ class Site:
             self.postern.remove()
         self.policy.stop()
         self.dns.stop()
+        self.hops.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

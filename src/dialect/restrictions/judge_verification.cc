@@ -1,0 +1,99 @@
+// Keywords that ask mail hosts whether an address exists; docs/restriction-lists.md, "Address
+// verification".
+#include "dialect/restrictions/judges.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "dialect/restrictions/replies.h"
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+using Kind = VerificationAnswer::Kind;
+
+/// The address as it would be sent on.
+std::string as_sent(const Address& address) {
+  const std::size_t at = address.text.rfind('@');
+  if (at == std::string::npos) return address.text + "@" + address.domain;
+  // A route was removed from the local part, which is then plain.
+  const std::string written = lower(address.text.substr(at + 1));
+  const bool rerouted = written != address.domain && written != address.written_domain;
+  return (rerouted ? address.local : address.text.substr(0, at)) + "@" + address.domain;
+}
+
+/// What is known of an address; nullopt: an answer is missing.
+std::optional<VerificationAnswer> verified(Context& context, const Address& address, bool here) {
+  const bool own = address.known == DomainClass::local ||
+                   address.known == DomainClass::virtual_alias ||
+                   address.known == DomainClass::virtual_mailbox;
+  if (here) return VerificationAnswer{Kind::deliverable, "an address of a webhook"};
+  if (own) {
+    const Listed listed = context.listed(address);
+    switch (listed.status) {
+      case Listed::Status::waiting:
+        return std::nullopt;
+      case Listed::Status::failed:
+        return VerificationAnswer{Kind::deferred, listed.why};
+      case Listed::Status::unlisted:
+        return VerificationAnswer{Kind::undeliverable, listed.why};
+      case Listed::Status::listed:
+      case Listed::Status::no_table:
+        break;
+    }
+  }
+  const policy::Consultation* answered =
+      context.verification(own ? verify_own_service : verify_service, as_sent(address));
+  if (answered == nullptr) return std::nullopt;
+  return verification_answer(*answered);
+}
+
+RuleOutcome unverified(Context& context, const Rule& rule, const Address& address,
+                       const UnverifiedWords& words, bool here) {
+  if (address.known == DomainClass::unknown) return context.domain_trouble(rule);
+  const auto found = verified(context, address, here);
+  if (!found) return RuleOutcome::wait;
+  const std::string& why = words.reason.empty() ? found->why : words.reason;
+  std::uint16_t code = words.defer_code;
+  std::string reason = std::string(replies::unverified) + why;
+  switch (found->kind) {
+    case Kind::deliverable:
+      return context.pass("deliverable: " + found->why);
+    case Kind::undeliverable:
+      code = rule.code;
+      if (code < 500) break;
+      return context.refuse(rule, code, rule.keyword->enhanced,
+                            std::string(replies::undeliverable) + why);
+    case Kind::deferred:
+      break;
+    case Kind::failed:
+      code = replies::no_verification;
+      reason = std::string(replies::no_verification_text);
+      break;
+  }
+  if (code < 300) return context.pass("not verified, which does not matter: " + found->why);
+  const RuleOutcome outcome =
+      words.refuses_now ? context.refuse(rule, code, rule.keyword->enhanced, reason)
+                        : context.defer_if_permit(rule, code, rule.keyword->enhanced, reason);
+  if (found->kind == Kind::failed) context.add_reason(found->why);
+  return outcome;
+}
+
+}  // namespace
+
+RuleOutcome judge_unverified_sender(Context& context, const Rule& rule) {
+  const Address* sender = context.sender();
+  if (sender == nullptr) return context.pass(not_known_yet);
+  if (sender->text.empty()) return context.pass("the null reverse-path");
+  return unverified(context, rule, *sender, context.policy().verification.sender, false);
+}
+
+RuleOutcome judge_unverified_recipient(Context& context, const Rule& rule) {
+  const Address* recipient = context.recipient();
+  if (recipient == nullptr) return context.pass(not_known_yet);
+  return unverified(context, rule, *recipient, context.policy().verification.recipient,
+                    context.is_webhook());
+}
+
+}  // namespace postern::dialect::restrictions

@@ -1,0 +1,279 @@
+#include "serve/address_verifier.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/subscriber.h"
+#include "relay/destination.h"
+#include "telemetry/log.h"
+#include "telemetry/metrics.h"
+
+namespace postern::app {
+
+namespace asio = boost::asio;
+using relay::Verified;
+
+namespace {
+
+constexpr const char* in_progress = "deferred Address verification in progress";
+constexpr const char* too_many = "deferred too many addresses are verified now";
+
+/// Probes at a time, in all and to one destination.
+constexpr std::size_t most_running = 100;
+constexpr std::size_t most_to_destination = 10;
+/// A probe ends after this time; hosts may take minutes for a reply (RFC 5321 §4.5.3.2).
+constexpr std::chrono::minutes probe_limit{5};
+/// How often a session that waits looks whether its client has left.
+constexpr std::chrono::milliseconds look_again{250};
+
+std::string answer_of(const Verified& verified) {
+  return std::string(to_string(verified.kind)) + " " + verified.why;
+}
+
+relay::VerifiedTimes times_of(const AddressVerifier::Settings& settings) {
+  return {.positive_refresh = settings.positive_refresh,
+          .positive_expire = settings.positive_expire,
+          .negative_refresh = settings.negative_refresh,
+          .negative_expire = settings.negative_expire,
+          .keep_negative = settings.negative_cache};
+}
+
+}  // namespace
+
+AddressVerifier::AddressVerifier(asio::io_context& loop, std::string database,
+                                 std::shared_ptr<const relay::RelayConfig> config,
+                                 dns::Resolver& resolver, relay::VerifiedLimits limits)
+    : loop_(loop),
+      database_(std::move(database)),
+      limits_(limits),
+      resolver_(resolver),
+      known_(limits) {
+  config_.store(std::move(config));
+}
+
+AddressVerifier::~AddressVerifier() = default;
+
+void AddressVerifier::use(std::shared_ptr<const Settings> settings, bool enforced) {
+  settings_.store(settings);
+  enforced_ = enforced;
+  if (!settings) return;
+  const std::lock_guard lock(mutex_);
+  known_.use(times_of(*settings));
+  if (settings->keeps && !std::exchange(opened_, true)) open_store();
+}
+
+void AddressVerifier::open_store() {
+  auto opened = store::VerifiedStore::open(database_, limits_.results);
+  Result<std::vector<store::VerifiedRow>> rows;
+  if (opened) rows = (*opened)->all();
+  if (!opened || !rows) {
+    telemetry::log::error("store.error")
+        .field("path", database_)
+        .field("error", opened ? rows.error().message : opened.error().message)
+        .msg("results of address verification are kept in memory only");
+    return;
+  }
+  const auto now = std::chrono::system_clock::now();
+  for (store::VerifiedRow& row : *rows) {
+    if (row.kind < 0 || row.kind > static_cast<int>(Verified::Kind::deferred)) continue;
+    known_.restore(
+        row.address,
+        {{static_cast<Verified::Kind>(row.kind), std::move(row.why)}, std::min(row.found, now)},
+        now);
+  }
+  store_ = std::move(*opened);
+}
+
+void AddressVerifier::follow(std::shared_ptr<const relay::RelayConfig> config) {
+  config_.store(std::move(config));
+}
+
+void AddressVerifier::stop() { stopping_ = true; }
+
+void AddressVerifier::flush() {
+  const std::lock_guard lock(mutex_);
+  if (store_) store_->flush();
+}
+
+AddressVerifier::Counts AddressVerifier::counts() const {
+  const std::lock_guard lock(mutex_);
+  Counts counts = counts_;
+  counts.results = known_.size();
+  counts.open = known_.open();
+  return counts;
+}
+
+bool AddressVerifier::is_probe_sender(const mail::Mailbox& address) const {
+  const auto settings = settings_.load();
+  return enforced_ && settings &&
+         settings->is_probe_sender(address, std::chrono::system_clock::now());
+}
+
+/// The answer that is known now; starts a probe if one is due. Call it with the mutex held.
+std::optional<std::string> AddressVerifier::look_up(const Question& question,
+                                                    const std::string& address) {
+  const auto now = std::chrono::system_clock::now();
+  const auto config = config_.load();
+  const auto found =
+      known_.look_up(address, subscriber_key(question.client), question.address.domain, now);
+  std::optional<std::string> answer;
+  if (found.verified != nullptr) answer = answer_of(*found.verified);
+  if (found.limited) {
+    ++counts_.limited;
+    answer = too_many;
+  }
+  if (found.ask && !stopping_) {
+    asked_.push_back({address, relay::destination_of(*config, question.address.local_part,
+                                                     question.address.domain)});
+    asio::post(loop_, [this] { pump(); });
+  }
+  return answer;
+}
+
+Task<std::string> AddressVerifier::verify(Question question, std::function<bool()> left) {
+  const auto settings = settings_.load();
+  const auto config = config_.load();
+  if (!settings) co_return in_progress;
+  const mail::Mailbox& asked = question.address;
+  if (settings->is_probe_sender(asked, std::chrono::system_clock::now())) {
+    co_return "deliverable the sender of our own probes";
+  }
+  if (const auto known =
+          relay::verified_without_probe(*config, asked.local_part, asked.domain, question.ours)) {
+    co_return answer_of(*known);
+  }
+  const std::string address = asked.text();
+  const auto executor = co_await asio::this_coro::executor;
+  const auto waiter = std::make_shared<Waiter>(executor);
+  const std::chrono::milliseconds longest = settings->poll_delay * (settings->poll_count - 1);
+  {
+    const std::lock_guard lock(mutex_);
+    if (auto answer = look_up(question, address)) co_return std::move(*answer);
+    if (longest.count() == 0) co_return in_progress;
+    auto& waiting = waiters_[address];
+    std::erase_if(waiting, [](const auto& one) { return one.expired(); });
+    waiting.push_back(waiter);
+  }
+  const auto until = std::chrono::steady_clock::now() + longest;
+  while (!waiter->answer && !left()) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= until) break;
+    waiter->timer.expires_at(std::min(until, now + look_again));
+    co_await waiter->timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+  if (waiter->answer) co_return std::move(*waiter->answer);
+  co_return in_progress;
+}
+
+void AddressVerifier::pump() {
+  {
+    const std::lock_guard lock(mutex_);
+    std::move(asked_.begin(), asked_.end(), std::back_inserter(backlog_));
+    asked_.clear();
+  }
+  while (running_ < most_running && !backlog_.empty()) {
+    Job job = std::move(backlog_.front());
+    backlog_.pop_front();
+    Traffic& traffic = traffic_[job.destination];
+    const auto limit = relay::limits_of(*config_.load(), job.destination).max_connections;
+    const std::size_t most =
+        std::min<std::size_t>(limit.value_or(most_to_destination), most_to_destination);
+    if (traffic.running >= most) {
+      traffic.waiting.push_back(std::move(job));
+      continue;
+    }
+    begin(std::move(job));
+  }
+}
+
+void AddressVerifier::begin(Job job) {
+  ++running_;
+  ++traffic_[job.destination].running;
+  asio::co_spawn(loop_, run(std::move(job)), asio::detached);
+}
+
+Task<void> AddressVerifier::run(Job job) {
+  Verified verified{Verified::Kind::deferred, "the address could not be asked about"};
+  try {
+    const auto settings = settings_.load();
+    if (settings && !stopping_) {
+      const std::shared_ptr<relay::Courier> courier = this->courier();
+      verified = co_await relay::probe_address(
+          *courier, settings->probe_sender(std::chrono::system_clock::now()), job.address,
+          std::chrono::steady_clock::now() + probe_limit);
+    }
+  } catch (const std::exception& thrown) {
+    telemetry::log::error("queue.error").field("error", thrown.what());
+  }
+  settle(job, std::move(verified));
+  ended(job);
+}
+
+std::shared_ptr<relay::Courier> AddressVerifier::courier() {
+  if (const auto config = config_.load(); config != used_) {
+    courier_ = std::make_shared<relay::Courier>(
+        config, resolver_,
+        relay::CourierOptions{.longest_wait = config->longest_wait, .idle_connections = 0});
+    used_ = config;
+  }
+  return courier_;
+}
+
+void AddressVerifier::settle(const Job& job, Verified verified) {
+  const auto settings = settings_.load();
+  telemetry::log::info("address.verified")
+      .field("rcpt_to", job.address)
+      .field("status", to_string(verified.kind))
+      .field("reply", verified.why);
+  const std::string answer = answer_of(verified);
+  std::vector<std::weak_ptr<Waiter>> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    ++counts_.probes[static_cast<std::size_t>(verified.kind)];
+    const bool failed = verified.kind != Verified::Kind::deliverable;
+    const auto* entry =
+        known_.settle(job.address, std::move(verified), std::chrono::system_clock::now());
+    if (entry != nullptr && store_ && settings && settings->keeps) {
+      store_->keep({job.address, static_cast<std::int64_t>(entry->verified.kind),
+                    entry->verified.why, entry->found});
+    }
+    // Without a negative cache, sessions hear only of addresses that exist.
+    const bool untold = failed && settings && !settings->negative_cache;
+    if (const auto found = waiters_.find(job.address); found != waiters_.end()) {
+      if (!untold) waiting = std::move(found->second);
+      waiters_.erase(found);
+    }
+  }
+  for (const std::weak_ptr<Waiter>& one : waiting) {
+    const auto waiter = one.lock();
+    if (!waiter) continue;
+    asio::post(waiter->timer.get_executor(), [one, answer] {
+      const auto still = one.lock();
+      if (!still) return;
+      still->answer = answer;
+      still->timer.cancel();
+    });
+  }
+}
+
+void AddressVerifier::ended(const Job& job) {
+  --running_;
+  const auto traffic = traffic_.find(job.destination);
+  --traffic->second.running;
+  if (!traffic->second.waiting.empty()) {
+    backlog_.push_front(std::move(traffic->second.waiting.front()));
+    traffic->second.waiting.pop_front();
+  } else if (traffic->second.running == 0) {
+    traffic_.erase(traffic);
+  }
+  pump();
+}
+
+}  // namespace postern::app
