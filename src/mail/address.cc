@@ -207,7 +207,7 @@ Result<Mailbox> parse_mailbox(std::string_view text, Utf8 utf8) {
   return mailbox;
 }
 
-Result<Path> parse_path(std::string_view text, Utf8 utf8, Bare) {
+Result<Path> parse_path(std::string_view text, Utf8 utf8) {
   if (text.empty() || text[0] != '<') return malformed("path does not begin with <");
   if (auto error = refuse_octets(text, utf8)) return tl::unexpected(std::move(*error));
   if (text.size() > 1 && text[1] == '>') return Path{.length = 2};  // RFC 5321 §4.5.5

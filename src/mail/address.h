@@ -33,7 +33,7 @@ enum class Utf8 { refused, allowed };
 /// A Mailbox (RFC 5321 §4.1.2): local part and domain or address literal. The local part is kept as
 /// written, quotes included; `domain` is lower-case A-labels, or `[literal]`.
 struct Mailbox {
-  std::string local_part;  ///< at most 64 octets (RFC 5321 §4.5.3.1.1)
+  std::string local_part;  ///< at most 252 octets, which a path has room for
   std::string domain;      ///< at most 255 octets (RFC 5321 §4.5.3.1.2)
 
   /// `local@domain`, without a source route; the local part alone if the domain is empty.
@@ -57,14 +57,8 @@ struct Path {
   std::size_t length = 0;   ///< octets parsed, brackets included
 };
 
-/// How strictly paths are parsed. `allowed` accepts what Postfix's restriction lists judge:
-/// `<user>` gives an empty domain, a trailing dot of the domain is dropped, `<@domain>` gives an
-/// empty local part, and further @ belong to the local part. A domain of only digits and dots is
-/// refused.
-enum class Bare { refused, allowed };
-
 /// Parses a path at the start of `text`; text after `>` is ignored. Faults as parse_mailbox();
 /// Fault::limit also for a path of more than 256 octets (RFC 5321 §4.5.3.1.3).
-Result<Path> parse_path(std::string_view text, Utf8 utf8, Bare bare = Bare::refused);
+Result<Path> parse_path(std::string_view text, Utf8 utf8);
 
 }  // namespace postern::mail
