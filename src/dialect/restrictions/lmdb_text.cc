@@ -67,8 +67,8 @@ std::optional<Meta> meta_of(std::string_view file) {
   const bool fine = first->page_size >= 512 && first->page_size <= 65'536;
   if (!fine) return std::nullopt;
   const auto second = meta_at(file, first->page_size);
-  const bool newer = second && second->transaction > first->transaction;
-  return newer && second->page_size == first->page_size ? second : first;
+  if (!second || second->page_size != first->page_size) return std::nullopt;
+  return second->transaction > first->transaction ? second : first;
 }
 
 std::string_view without_nul(std::string_view text) {

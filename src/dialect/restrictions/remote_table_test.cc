@@ -242,7 +242,7 @@ TEST(RemoteTable, refuses_what_it_cannot_mean) {
       {"mysql:/my", "select_function = f\n", "`select_function` is not a setting"},
       {"mysql:/my", "query = SELECT v FROM t WHERE k = \"%s\"\n", "within '...'"},
       {"mysql:/my", "query = SELECT `%s` FROM t\n", "within '...'"},
-      {"mysql:/my", "query = SELECT '%s' FROM `it's`\n", "not closed"},
+      {"mysql:/my", "query = SELECT '%s' FROM `its\n", "not closed"},
       {"mysql:/my", "query = SELECT '\\'%s' FROM t\n", "a backslash"},
       {"mysql:/my", "query = SELECT '%s' # it's\n", "comments"},
       {"mysql:/my", "query = SELECT '%s' -- it's\n", "comments"},
