@@ -32,8 +32,8 @@ kumo.on('smtp_server_message_received', function(msg)
   local status, response = pcall(function()
     return kumo.http.build_client({}):get(API .. '/v1/secret/data/' .. domain):send()
   end)
-  if not status or response:status_code() ~= 404 then
-    kumo.reject(451, '4.3.0 ' .. tostring(response))
+  if not status or response:status_is_server_error() then
+    kumo.reject(451, '4.3.0 the service does not answer')
   end
   msg:set_meta('tenant', domain)
 end)
