@@ -467,7 +467,7 @@ def mariadb(bench):
     database.sql("INSTALL SONAME 'auth_pam'")
     database.sql("CREATE USER clear@'%' IDENTIFIED VIA pam")
     with_more(plain.replace("query", "user = clear\nquery"), {"o'neil@ours.example": "451 4.3.5"})
-    logged(server, "is not enabled")
+    logged(server, "restricted_auth")
     config.write_text(by_tcp + login + plain)
     reload(server)
     status, live, err = bench.run("explain", "--config", server.root / "postern.toml", "--client-ip", "203.0.113.9", "--from",
