@@ -16,6 +16,7 @@
 #include "config/unknown_calls.h"
 #include "dialect/vsl/policy.h"
 #include "mailauth/dkim/sign.h"
+#include "net/mysql_client.h"
 
 namespace postern::app {
 
@@ -57,6 +58,27 @@ json::object virtual_of(const VslVirtual& one) {
   return toml;
 }
 
+/// The server of a `db:mysql` service.
+class ScriptMysql final : public vsl::MysqlServer {
+ public:
+  explicit ScriptMysql(vsl::MysqlSettings settings)
+      : client_({.hosts = {std::move(settings.host)},
+                 .user = std::move(settings.user),
+                 .password = std::move(settings.password),
+                 .dbname = std::move(settings.dbname),
+                 .tls = {.required = settings.tls, .verify_name = settings.tls},
+                 .require_result_set = false}) {}
+
+  Result<Rows> query(const Statement& statement, script::Clock::time_point deadline) override {
+    auto table = client_.query(statement, deadline);
+    if (!table) return tl::unexpected(table.error());
+    return Rows{.columns = std::move(table->columns), .rows = std::move(table->rows)};
+  }
+
+ private:
+  net::MysqlClient client_;
+};
+
 vsl::Site site_of(const Config& config, const Positions& positions, Diagnostics& diagnostics) {
   const VslConfig& given = config.vsl;
   vsl::Site site;
@@ -83,6 +105,9 @@ vsl::Site site_of(const Config& config, const Positions& positions, Diagnostics&
   site.allowed_commands = given.allow_commands;
   site.relay_networks = given.relay_networks;
   site.open_relay_is_known = given.open_relay_is_known;
+  site.open_mysql = [](vsl::MysqlSettings settings) {
+    return std::make_shared<ScriptMysql>(std::move(settings));
+  };
   site.toml_server = {{"domain", site.domain}, {"hostname", site.hostname}};
   site.toml_server["virtual"] = std::move(virtual_domains);
   site.toml_app = {{"dirpath", site.app_directory}, {"vsl", {{"filepath", given.policy}}}};

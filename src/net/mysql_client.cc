@@ -6,6 +6,7 @@
 
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include "base/text.h"
 #include "net/connection_shelf.h"
@@ -16,7 +17,7 @@ namespace postern::net {
 namespace {
 
 using Clock = MysqlClient::Clock;
-using Rows = std::vector<std::string>;
+using Table = MysqlClient::Table;
 
 struct Close {
   void operator()(MYSQL* connection) const { mysql_close(connection); }
@@ -156,7 +157,7 @@ class Fetch {
     if (connection.tls) operation_.guard();
   }
 
-  Used<Rows> run(const MysqlClient::Statement& statement) {
+  Used<Table> run(const MysqlClient::Statement& statement) {
     const std::string sql = statement([this](std::string_view value) {
       std::string made(value.size() * 2 + 1, '\0');
       made.resize(mysql_real_escape_string(handle_, made.data(), value.data(), value.size()));
@@ -189,7 +190,12 @@ class Fetch {
   bool take_result() {
     const std::unique_ptr<MYSQL_RES, FreeResult> result(mysql_use_result(handle_));
     if (!result) return mysql_errno(handle_) == 0;
-    has_rows_ = true;
+    const unsigned int columns = mysql_num_fields(result.get());
+    if (!std::exchange(has_rows_, true)) {
+      const MYSQL_FIELD* const fields = mysql_fetch_fields(result.get());
+      for (unsigned int column = 0; column < columns; ++column)
+        found_.columns.emplace_back(fields[column].name, fields[column].name_length);
+    }
     for (;;) {
       const MYSQL_ROW row = operation_.run<MYSQL_ROW>(
           [&](MYSQL_ROW* next) { return mysql_fetch_row_start(next, result.get()); },
@@ -197,15 +203,16 @@ class Fetch {
             return mysql_fetch_row_cont(next, result.get(), events);
           });
       if (row == nullptr) return mysql_errno(handle_) == 0;
-      if (++rows_ > MysqlClient::most_rows) {
+      if (found_.rows.size() >= MysqlClient::most_rows) {
         error_ = "more than 1000 rows";
         // The rows that are left are not read.
         ::shutdown(mysql_get_socket(handle_), SHUT_RDWR);
         return false;
       }
       const unsigned long* const lengths = mysql_fetch_lengths(result.get());
-      for (unsigned int column = 0; column < mysql_num_fields(result.get()); ++column) {
-        if (row[column] != nullptr) found_.emplace_back(row[column], lengths[column]);
+      auto& fields = found_.rows.emplace_back(columns);
+      for (unsigned int column = 0; column < columns; ++column) {
+        if (row[column] != nullptr) fields[column].emplace(row[column], lengths[column]);
       }
     }
   }
@@ -213,7 +220,7 @@ class Fetch {
   /// The server's own errors leave the connection as it is; those of the library (2000 and more) do
   /// not. Neither do those by which a server ends a connection (ER_SERVER_SHUTDOWN,
   /// ER_CONNECTION_KILLED, ER_CLIENT_INTERACTION_TIMEOUT).
-  Used<Rows> refused() {
+  Used<Table> refused() {
     const unsigned int code = mysql_errno(handle_);
     const bool lasts =
         !operation_.is_late() && code >= 1000 && code < 2000 && code != 1053 && code != 1927;
@@ -221,7 +228,7 @@ class Fetch {
     return {trouble(host_, mysql_error(handle_))};
   }
 
-  Used<Rows> broken() {
+  Used<Table> broken() {
     const std::string why = !error_.empty()        ? error_
                             : operation_.is_late() ? "no answer in time"
                                                    : std::string(mysql_error(handle_));
@@ -232,9 +239,8 @@ class Fetch {
   MYSQL* const handle_;
   const MysqlServers& servers_;
   Operation operation_;
-  Rows found_;
+  Table found_;
   std::string error_;
-  int rows_ = 0;
   bool has_rows_ = false;
 };
 
@@ -251,7 +257,20 @@ MysqlClient::MysqlClient(MysqlServers servers) : state_(std::make_unique<State>(
 
 MysqlClient::~MysqlClient() = default;
 
-Result<Rows> MysqlClient::select(const Statement& statement, Clock::time_point deadline) {
+Result<std::vector<std::string>> MysqlClient::select(const Statement& statement,
+                                                     Clock::time_point deadline) {
+  Result<Table> table = query(statement, deadline);
+  if (!table) return tl::unexpected(table.error());
+  std::vector<std::string> fields;
+  for (auto& row : table->rows) {
+    for (auto& field : row) {
+      if (field) fields.push_back(std::move(*field));
+    }
+  }
+  return fields;
+}
+
+Result<Table> MysqlClient::query(const Statement& statement, Clock::time_point deadline) {
   const MysqlServers& servers = state_->servers;
   const auto connect_one = [&](const std::string& host, Clock::time_point until) {
     return connect(servers, host, until);

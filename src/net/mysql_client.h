@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,13 @@ class MysqlClient final : public SqlClient {
 
   Result<std::vector<std::string>> select(const Statement& statement,
                                           Clock::time_point deadline) override;
+  /// A result with its columns; of several results, the columns are those of the first.
+  struct Table {
+    std::vector<std::string> columns;                           ///< their names, in order
+    std::vector<std::vector<std::optional<std::string>>> rows;  ///< nullopt: NULL
+  };
+  /// As select(), with names and nulls.
+  Result<Table> query(const Statement& statement, Clock::time_point deadline);
 
  private:
   struct State;
