@@ -95,7 +95,7 @@ class Names {
                Use use = Use::value) {
     const bool slip = name.size() >= 4 && hint.starts_with("did you mean");
     if (slip) return lint_.misspelt(file_, at, std::move(message), std::move(hint));
-    if (use == Use::value) return warn(at, std::move(message), std::move(hint));
+    if (use == Use::value || in_try_) return warn(at, std::move(message), std::move(hint));
     if (hint.empty()) hint = "docs/vsl-api.md has all functions";
     lint_.unknown(file_, at, std::move(message), std::move(hint));
   }
@@ -112,6 +112,7 @@ class Names {
   const FileFacts& file_;
   std::vector<Scope> scopes_;
   bool in_function_ = false;
+  bool in_try_ = false;
   const std::vector<std::string_view> predefined_ = names_of(predefined_objects());
 };
 
@@ -196,7 +197,10 @@ void Names::node(const Node& node) {
       return this->node(*node.nodes[1]);
     }
     case Kind::try_catch: {
+      // The script handles what fails in it.
+      const bool before = std::exchange(in_try_, true);
       this->node(*node.nodes[0]);
+      in_try_ = before;
       const Inner inner(*this);
       declare(node.text, nullptr);
       return this->node(*node.nodes[1]);
@@ -279,8 +283,8 @@ void Names::call(const Node& node) {
   if (found != file->functions.end()) {
     const bool is_private = std::ranges::all_of(found->second, &Function::is_private);
     if (!is_private) return own_call(node, found->second);
-    return lint_.unknown(file_, node.at, shown(node) + " is private to " + file->file->name,
-                         "write `fn` without `private` there");
+    return unknown({}, node.at, shown(node) + " is private to " + file->file->name,
+                   "write `fn` without `private` there", Use::call);
   }
   unknown(node.text, node.at,
           "the module `" + node.path.front() + "` has no function `" + node.text + "`",

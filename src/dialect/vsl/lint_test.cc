@@ -366,6 +366,7 @@ TEST(VslLint, tells_calls_of_unknown_functions_from_other_warnings) {
       "  m::p();\n"
       "  absent_too\n"
       "}\n"
+      "fn h(x) { try { absent(x) } catch { } }\n"
       "fn g(x) { x.db_query(1); x.f(); x.to_debug(); f(1); sys::code554_7_1 }\n"
       "#{ mail: [ rule \"r\" || f(g(1)) ] }\n";
   const auto sources = load_sources("main.vsl", read_given(files));
@@ -373,7 +374,8 @@ TEST(VslLint, tells_calls_of_unknown_functions_from_other_warnings) {
   std::vector<Mistake> unknown;
   const std::vector<Mistake> others =
       lint(*sources, signature_of, function_names(), nullptr, nullptr, &unknown);
-  EXPECT_EQ(shown(others), "main.vsl:7:3: no variable `absent_too` is defined\n");
+  EXPECT_EQ(shown(others), "main.vsl:7:3: no variable `absent_too` is defined\n"
+            "main.vsl:9:17: no function `absent` is defined\n");
   EXPECT_EQ(shown(unknown),
             "main.vsl:3:3: no function `absent` is defined (docs/vsl-api.md has all functions)\n"
             "main.vsl:4:3: no module `absent` is imported (at the top of the file, write `import "

@@ -102,7 +102,7 @@ TEST(VsmtpNames, that_are_not_carried_are_mistakes_with_a_way_out) {
        "main.vsl:1:8: the plugin `redis` of vSMTP is not carried (keep the data in a `db:sqlite` "
        "or `db:csv` service, or ask a `db:mysql` one)\n"},
       {"fn on_config(config) { config.server.name = \"x\"; config }",
-       "main.vsl:1:4: `on_config` configures vSMTP 2; Postern is configured by postern.toml (name "
+       "main.vsl:1:1: `on_config` configures vSMTP 2; Postern is configured by postern.toml (name "
        "the file of the rules as vsl.policy; for the settings see docs/vsl.md, \"Moving\")\n"},
       {"spf::check(#{ headers: \"spf\" });",
        "main.vsl:1:15: `check_spf` has no option `headers` (it has `header` and `policy`)\n"},
