@@ -374,7 +374,8 @@ TEST(VslLint, tells_calls_of_unknown_functions_from_other_warnings) {
   std::vector<Mistake> unknown;
   const std::vector<Mistake> others =
       lint(*sources, signature_of, function_names(), nullptr, nullptr, &unknown);
-  EXPECT_EQ(shown(others), "main.vsl:7:3: no variable `absent_too` is defined\n"
+  EXPECT_EQ(shown(others),
+            "main.vsl:7:3: no variable `absent_too` is defined\n"
             "main.vsl:9:17: no function `absent` is defined\n");
   EXPECT_EQ(shown(unknown),
             "main.vsl:3:3: no function `absent` is defined (docs/vsl-api.md has all functions)\n"
