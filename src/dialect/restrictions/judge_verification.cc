@@ -24,7 +24,9 @@ std::string as_sent(const Address& address) {
 }
 
 /// What is known of an address; nullopt: an answer is missing.
-std::optional<VerificationAnswer> verified(Context& context, const Address& address, bool here) {
+/// `listed_later`: whether the lists end with the question whether a recipient of ours is known.
+std::optional<VerificationAnswer> verified(Context& context, const Address& address, bool here,
+                                           bool listed_later) {
   const bool own = address.known == DomainClass::local ||
                    address.known == DomainClass::virtual_alias ||
                    address.known == DomainClass::virtual_mailbox;
@@ -37,7 +39,8 @@ std::optional<VerificationAnswer> verified(Context& context, const Address& addr
       case Listed::Status::failed:
         return VerificationAnswer{Kind::deferred, listed.why};
       case Listed::Status::unlisted:
-        return VerificationAnswer{Kind::undeliverable, listed.why};
+        if (!listed_later) return VerificationAnswer{Kind::undeliverable, listed.why};
+        return VerificationAnswer{Kind::deliverable, "the end of the lists refuses it"};
       case Listed::Status::listed:
       case Listed::Status::no_table:
         break;
@@ -50,9 +53,9 @@ std::optional<VerificationAnswer> verified(Context& context, const Address& addr
 }
 
 RuleOutcome unverified(Context& context, const Rule& rule, const Address& address,
-                       const UnverifiedWords& words, bool here) {
+                       const UnverifiedWords& words, bool here, bool listed_later) {
   if (address.known == DomainClass::unknown) return context.domain_trouble(rule);
-  const auto found = verified(context, address, here);
+  const auto found = verified(context, address, here, listed_later);
   if (!found) return RuleOutcome::wait;
   const std::string& why = words.reason.empty() ? found->why : words.reason;
   std::uint16_t code = words.defer_code;
@@ -86,14 +89,14 @@ RuleOutcome judge_unverified_sender(Context& context, const Rule& rule) {
   const Address* sender = context.sender();
   if (sender == nullptr) return context.pass(not_known_yet);
   if (sender->text.empty()) return context.pass("the null reverse-path");
-  return unverified(context, rule, *sender, context.policy().verification.sender, false);
+  return unverified(context, rule, *sender, context.policy().verification.sender, false, false);
 }
 
 RuleOutcome judge_unverified_recipient(Context& context, const Rule& rule) {
   const Address* recipient = context.recipient();
   if (recipient == nullptr) return context.pass(not_known_yet);
   return unverified(context, rule, *recipient, context.policy().verification.recipient,
-                    context.is_webhook());
+                    context.is_webhook(), context.policy().reject_unlisted_recipient);
 }
 
 }  // namespace postern::dialect::restrictions

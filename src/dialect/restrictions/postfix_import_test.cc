@@ -769,14 +769,10 @@ TEST(PostfixImport, MissingListsOfRecipientsAreOneWarning) {
 
 TEST(PostfixImport, WhatIsNotCarriedStaysInTheWay) {
   const PostfixImport out = imported(
-      "smtpd_sender_restrictions = check_sender_access nis:mail.aliases, permit
-"
-      "virtual_mailbox_maps = unionmap:{ hash:/a, proxy:mongodb:/etc/postfix/users.cf }
-"
-      "relay_recipient_maps = memcache:/etc/postfix/memcache.cf
-"
-      "relay_domains = ${broken
-");
+      "smtpd_sender_restrictions = check_sender_access nis:mail.aliases, permit\n"
+      "virtual_mailbox_maps = unionmap:{ hash:/a, proxy:mongodb:/etc/postfix/users.cf }\n"
+      "relay_recipient_maps = memcache:/etc/postfix/memcache.cf\n"
+      "relay_domains = ${broken\n");
   EXPECT_THAT(fate_of(out, "smtpd_sender_restrictions"), HasSubstr("nis: tables are not read"));
   EXPECT_THAT(fate_of(out, "virtual_mailbox_maps"), HasSubstr("mongodb: tables are not read"));
   EXPECT_THAT(fate_of(out, "relay_recipient_maps"), HasSubstr("memcache: tables are not read"));

@@ -30,7 +30,7 @@ OUT_OF_THE_WAY = {
 LISTENERS = frozenset("""smtpd_tls_security_level smtpd_tls_auth_only smtpd_tls_ask_ccert smtpd_tls_req_ccert smtpd_tls_CAfile smtpd_tls_CApath
     smtpd_tls_ccert_verifydepth smtpd_tls_fingerprint_digest smtpd_tls_cert_file smtpd_tls_key_file smtpd_forbid_unauth_pipelining""".split())
 ELSEWHERE = LISTENERS | frozenset("""alias_database allow_min_user append_at_myorigin broken_sasl_auth_clients
-    smtpd_discard_ehlo_keywords smtpd_sasl_security_options smtpd_sasl_tls_security_options smtputf8_enable""".split())
+    smtpd_discard_ehlo_keywords smtpd_sasl_security_options smtpd_sasl_tls_security_options smtputf8_enable smtpd_policy_service_retry_delay smtpd_policy_service_try_limit""".split())
 LISTENER = {"proxy_protocol": "required", "proxy_from": ["127.0.0.0/8"]}
 
 
@@ -49,7 +49,7 @@ def key_of(case):
     """Cases with the same key can share a server."""
     at_home = (case.get("client") or {}).get("addr") == "127.0.0.1"  # named in stubs.stub_zone
     # What was verified is remembered: such a case has a server of its own.
-    alone = case["id"] if case.get("next_hop") is not None or any(name.startswith("address_verify_") for name in case.get("config") or ()) else None
+    alone = case["id"] if case.get("next_hop") is not None or re.search("unverified|address_verify_", json.dumps(case.get("config"))) else None
     return json.dumps(["dialogue" in case, at_home, alone] + [case.get(k) for k in ("how", "config", "main_cf", "tables", "files", "dns", "users", "policy", "served", "client_cert")], sort_keys=True)
 
 
