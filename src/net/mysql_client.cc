@@ -30,6 +30,9 @@ struct Connection {
   bool tls = false;  ///< the library waits by itself, without a limit
 };
 
+/// Octets of all fields of an answer, and of one packet.
+constexpr unsigned long most_octets = 16 << 20;
+
 /// Ways to log in that do not show the password to whoever answers: a server may ask for any.
 constexpr const char* ways_to_log_in =
     "mysql_native_password,client_ed25519,caching_sha2_password,sha256_password";
@@ -98,6 +101,7 @@ bool set_options(MYSQL* handle, const MysqlServers& servers, bool tls) {
   set(MYSQL_SET_CHARSET_NAME, "utf8mb4");
   // A server could ask for any file of this machine.
   set(MYSQL_OPT_LOCAL_INFILE, &no);
+  set(MYSQL_OPT_MAX_ALLOWED_PACKET, &most_octets);
   set(MARIADB_OPT_RESTRICTED_AUTH, ways_to_log_in);
   if (!tls) return fine;
   set(MYSQL_OPT_SSL_ENFORCE, &yes);
@@ -211,6 +215,12 @@ class Fetch {
       }
       const unsigned long* const lengths = mysql_fetch_lengths(result.get());
       auto& fields = found_.rows.emplace_back(columns);
+      for (unsigned int column = 0; column < columns; ++column) octets_ += lengths[column];
+      if (octets_ > most_octets) {
+        error_ = "more than 16 MiB of rows";
+        ::shutdown(mysql_get_socket(handle_), SHUT_RDWR);
+        return false;
+      }
       for (unsigned int column = 0; column < columns; ++column) {
         if (row[column] != nullptr) fields[column].emplace(row[column], lengths[column]);
       }
@@ -240,6 +250,7 @@ class Fetch {
   const MysqlServers& servers_;
   Operation operation_;
   Table found_;
+  std::size_t octets_ = 0;
   std::string error_;
   bool has_rows_ = false;
 };

@@ -63,9 +63,13 @@ Verified verified_by(const AttemptReport& report) {
   const smtp::RecipientResult& result = report.results.front();
   Verified verified{.kind = kind_of(result.klass), .why = {}};
   const std::size_t at = report.connection_of.front();
+  // A host that does not offer enhanced codes may have one in its text, or none.
   const auto reply = [&] {
-    return fmt::format("{} {}.{}.{} {}", result.code, result.enhanced.klass,
-                       result.enhanced.subject, result.enhanced.detail, result.text);
+    const std::string enhanced = fmt::format("{}.{}.{} ", result.enhanced.klass,
+                                             result.enhanced.subject, result.enhanced.detail);
+    const bool named = (result.enhanced.subject != 0 || result.enhanced.detail != 0) &&
+                       !result.text.starts_with(enhanced);
+    return fmt::format("{} {}{}", result.code, named ? enhanced : "", result.text);
   };
   if (at == no_connection || at >= report.connections.size()) {
     verified.why = printable(result.text, longest_reason);

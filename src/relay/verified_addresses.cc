@@ -28,6 +28,8 @@ bool VerifiedAddresses::Rate::take(const std::string& who, std::size_t most, Tim
 
 /// Both rates count, so that a client cannot ask for free at the limit of a domain.
 bool VerifiedAddresses::may_ask(const std::string& client, const std::string& domain, Time now) {
+  const auto of_client = open_of_client_.find(client);
+  if (of_client != open_of_client_.end() && of_client->second >= limits_.client_open) return false;
   return open_.size() < limits_.open && by_client_.take(client, limits_.client_rate, now) &&
          by_domain_.take(domain, limits_.domain_rate, now);
 }
@@ -56,14 +58,19 @@ VerifiedAddresses::Found VerifiedAddresses::look_up(const std::string& address,
     found.limited = found.verified == nullptr;
     return found;
   }
-  open_.insert(address);
+  open_.emplace(address, client);
+  ++open_of_client_[client];
   found.ask = true;
   return found;
 }
 
 const VerifiedAddresses::Entry* VerifiedAddresses::settle(const std::string& address,
                                                           Verified verified, Time now) {
-  open_.erase(address);
+  if (const auto asked = open_.find(address); asked != open_.end()) {
+    const auto of_client = open_of_client_.find(asked->second);
+    if (--of_client->second == 0) open_of_client_.erase(of_client);
+    open_.erase(asked);
+  }
   const bool deliverable = verified.kind == Verified::Kind::deliverable;
   if (!deliverable && !times_.keep_negative) return nullptr;
   const auto known = entries_.find(address);

@@ -9,7 +9,6 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "relay/address_probe.h"
 
@@ -29,6 +28,8 @@ struct VerifiedTimes {
 struct VerifiedLimits {
   std::size_t results = 100'000;  ///< kept; the ones not used for longest go first
   std::size_t open = 5000;        ///< questions without a result
+  /// The same, caused by one client: slow hosts must not keep the hosts of others from being asked.
+  std::size_t client_open = 20;
   /// Questions in a minute that one client may cause.
   std::size_t client_rate = 100;
   /// The same about one domain, whoever causes them.
@@ -99,8 +100,9 @@ class VerifiedAddresses {
   VerifiedLimits limits_;
   VerifiedTimes times_;
   std::unordered_map<std::string, Kept> entries_;
-  std::list<std::string> used_;           ///< addresses, the one used last in front
-  std::unordered_set<std::string> open_;  ///< addresses that are being asked about
+  std::list<std::string> used_;                        ///< addresses, the one used last in front
+  std::unordered_map<std::string, std::string> open_;  ///< address being asked about -> client
+  std::unordered_map<std::string, std::size_t> open_of_client_;
   Rate by_client_;
   Rate by_domain_;
 };

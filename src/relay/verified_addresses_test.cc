@@ -26,7 +26,8 @@ class VerifiedAddressesTest : public testing::Test {
   }
   void settle(const std::string& address, Kind kind) { known_.settle(address, {kind, "so"}, now_); }
 
-  VerifiedAddresses known_{{.results = 3, .open = 4, .client_rate = 5, .domain_rate = 7}};
+  VerifiedAddresses known_{
+      {.results = 3, .open = 4, .client_rate = 5, .domain_rate = 7}};
   Time now_{std::chrono::hours(500'000)};
 };
 
@@ -64,6 +65,15 @@ TEST_F(VerifiedAddressesTest, a_renewal_that_fails_does_not_end_a_good_result) {
   EXPECT_EQ(look("a"), "deliverable") << "and it is not asked for at once";
   now_ += 900s;
   EXPECT_EQ(look("a"), "ask");
+}
+
+TEST_F(VerifiedAddressesTest, one_client_has_few_open_questions) {
+  known_ = VerifiedAddresses({.client_open = 3});
+  for (const char* address : {"a", "b", "c"}) EXPECT_EQ(look(address), "ask");
+  EXPECT_EQ(look("d"), "limited");
+  EXPECT_EQ(look("d", "other"), "ask");
+  settle("a", Kind::deferred);
+  EXPECT_EQ(look("e"), "ask");
 }
 
 TEST_F(VerifiedAddressesTest, failures_may_be_forgotten) {

@@ -28,6 +28,9 @@ constexpr const char* too_many = "deferred too many addresses are verified now";
 /// Probes at a time, in all and to one destination.
 constexpr std::size_t most_running = 100;
 constexpr std::size_t most_to_destination = 10;
+/// To hosts that only DNS names. The rest is for routes of the operator: hosts of others may be as
+/// slow as they like.
+constexpr std::size_t most_foreign = most_running / 2;
 /// A probe ends after this time; hosts may take minutes for a reply (RFC 5321 §4.5.3.2).
 constexpr std::chrono::minutes probe_limit{5};
 /// How often a session that waits looks whether its client has left.
@@ -130,8 +133,12 @@ std::optional<std::string> AddressVerifier::look_up(const Question& question,
     answer = too_many;
   }
   if (found.ask && !stopping_) {
-    asked_.push_back({address, relay::destination_of(*config, question.address.local_part,
-                                                     question.address.domain)});
+    const relay::Route& route =
+        relay::route_of(*config, question.address.local_part, question.address.domain);
+    asked_.push_back(
+        {address,
+         relay::destination_of(*config, question.address.local_part, question.address.domain),
+         route.kind == relay::Route::Kind::mx && route.settings == 0});
     asio::post(loop_, [this] { pump(); });
   }
   return answer;
@@ -181,6 +188,10 @@ void AddressVerifier::pump() {
   while (running_ < most_running && !backlog_.empty()) {
     Job job = std::move(backlog_.front());
     backlog_.pop_front();
+    if (job.is_foreign && running_foreign_ >= most_foreign) {
+      foreign_waiting_.push_back(std::move(job));
+      continue;
+    }
     Traffic& traffic = traffic_[job.destination];
     const auto limit = relay::limits_of(*config_.load(), job.destination).max_connections;
     const std::size_t most =
@@ -195,6 +206,7 @@ void AddressVerifier::pump() {
 
 void AddressVerifier::begin(Job job) {
   ++running_;
+  if (job.is_foreign) ++running_foreign_;
   ++traffic_[job.destination].running;
   asio::co_spawn(loop_, run(std::move(job)), asio::detached);
 }
@@ -265,6 +277,11 @@ void AddressVerifier::settle(const Job& job, Verified verified) {
 
 void AddressVerifier::ended(const Job& job) {
   --running_;
+  if (job.is_foreign) --running_foreign_;
+  if (!foreign_waiting_.empty() && running_foreign_ < most_foreign) {
+    backlog_.push_back(std::move(foreign_waiting_.front()));
+    foreign_waiting_.pop_front();
+  }
   const auto traffic = traffic_.find(job.destination);
   --traffic->second.running;
   if (!traffic->second.waiting.empty()) {

@@ -71,6 +71,7 @@ class AddressVerifier final : public gateway::AddressVerification {
   struct Job {
     std::string address;
     std::string destination;
+    bool is_foreign = false;  ///< no route names the destination: its owner names the hosts
   };
   /// What is sent to one destination.
   struct Traffic {
@@ -108,6 +109,8 @@ class AddressVerifier final : public gateway::AddressVerification {
   std::deque<Job> backlog_;
   std::unordered_map<std::string, Traffic> traffic_;
   std::size_t running_ = 0;
+  std::size_t running_foreign_ = 0;
+  std::deque<Job> foreign_waiting_;
   std::shared_ptr<relay::Courier> courier_;
   std::shared_ptr<const relay::RelayConfig> used_;
 };

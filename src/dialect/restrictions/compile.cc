@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "dialect/restrictions/compile_list.h"
 #include "dialect/restrictions/expansion.h"
+#include "dialect/restrictions/footer.h"
 #include "dialect/restrictions/remarks.h"
 #include "dialect/restrictions/remote_table.h"
 #include "dialect/restrictions/rules.h"
@@ -233,8 +234,11 @@ class Compiler {
     const std::size_t at = sender.rfind('@');
     const std::string domain =
         at == std::string::npos ? policy_.myorigin : lower(sender.substr(at + 1));
-    const auto mailbox =
-        mail::parse_mailbox(sender.substr(0, at) + "@" + domain, mail::Utf8::refused);
+    auto mailbox = mail::parse_mailbox(sender.substr(0, at) + "@" + domain, mail::Utf8::refused);
+    if (!mailbox && at == std::string::npos) {  // myorigin may be a file that cannot be read here
+      mailbox = mail::parse_mailbox(sender + "@" + policy_.myhostname, mail::Utf8::refused);
+    }
+    if (!mailbox && !parameters_.is_set("address_verify_sender")) return;
     if (!mailbox) {
       say(Severity::error, "R008", {"address_verify_sender", 0},
           fmt::format("address_verify_sender = {} is no address", printable(sender, 64)),
@@ -295,6 +299,7 @@ class Compiler {
       const bool is_list = !short_name(name).empty() || lists.contains(name);
       for (const Reference& one : plain_references(value)) {
         const bool known = parameters_.is_set(one.name) ||
+                           (name == "smtpd_reject_footer" && is_footer_name(one.name)) ||
                            default_value(one.name, parameters_.level()).has_value();
         if (known) continue;
         const auto near = ++unknown <= most_hints ? nearest(one.name, names) : std::nullopt;

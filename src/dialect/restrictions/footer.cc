@@ -49,6 +49,11 @@ class Footer final : public policy::ReplyRewriter {
 
 }  // namespace
 
+bool is_footer_name(std::string_view name) {
+  return name == "client_address" || name == "client_port" || name == "localtime" ||
+         name == "server_name";
+}
+
 std::shared_ptr<const policy::ReplyRewriter> footer_of(std::shared_ptr<const ListPolicy> policy) {
   if (policy->reject_footer.empty() && policy->reject_footer_maps.empty()) return nullptr;
   return std::make_shared<const Footer>(std::move(policy));

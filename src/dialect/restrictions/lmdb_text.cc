@@ -141,6 +141,9 @@ class Reader {
   }
 
   bool add(std::string_view key, std::string_view octets) {
+    // Nodes may point to the same pages; what is read stays below the size of the file.
+    read_ += key.size() + octets.size();
+    if (read_ > file_.size()) return false;
     std::string line(octets);
     std::replace(line.begin(), line.end(), '\n', ' ');
     std::replace(line.begin(), line.end(), '\0', ' ');
@@ -167,6 +170,7 @@ class Reader {
   const Meta meta_;
   std::uint64_t pages_ = 0;
   std::uint64_t entries_ = 0;
+  std::size_t read_ = 0;
   std::string text_;
 };
 

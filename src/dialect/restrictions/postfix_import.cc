@@ -398,7 +398,7 @@ class Importer {
           parameters_.is_set("local_recipient_maps")
               ? "local_recipient_maps does not ask it"
               : "it is not used while local_recipient_maps is not set, and every local recipient "
-                "is accepted: set local_recipient_maps = $alias_maps");
+                "is accepted: set local_recipient_maps = unix:passwd.byname $alias_maps");
     } else if (name == "queue_directory") {
       out.note = "the folder of the sockets of policy services";
     } else if (name == "alias_database") {

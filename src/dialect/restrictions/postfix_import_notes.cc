@@ -173,10 +173,14 @@ std::vector<std::string> import_notes(const Parameters& parameters, const Sendin
                   "virtual_alias_domains; until then the gateway accepts such mail and " +
                   sending.rest);
   }
-  if (!parameters.is_set("bounce_queue_lifetime") || !parameters.is_set("delay_warning_time")) {
+  if (!parameters.is_set("bounce_queue_lifetime")) {
     out.push_back(
-        "the queue: by default Postfix keeps delivery reports for 5 days and does not report a "
-        "delay; Postern keeps them for 2 days (queue.expire_null_path) and reports a delay to the "
+        "bounce_queue_lifetime is not set: Postfix then keeps delivery reports in its queue for 5 "
+        "days, Postern for 2 days (queue.expire_null_path)");
+  }
+  if (!parameters.is_set("delay_warning_time")) {
+    out.push_back(
+        "delay_warning_time is not set: Postfix then reports no delay, Postern reports one to the "
         "sender after 4 hours (queue.delay_notice)");
   }
   out.push_back(

@@ -166,7 +166,7 @@ Task<void> write_message(Call& call, std::string folder, std::string extension, 
   Context& context = rule_of(call);
   if (context.stage < Stage::mail) too_early("message_id", "mail");
   const std::string& root = context.site.app_directory;
-  demand(!root.empty(), "no app directory is configured for files");
+  demand(!root.empty(), "no folder is configured for files: set vsl.app_dir");
   if (call.leaves_undone("write a file into " + printable(folder, 200))) co_return;
   const auto written = std::make_shared<Result<std::string>>();
   auto job = [written, root, folder, extension, text = std::move(text),

@@ -167,7 +167,7 @@ TEST_F(VslFiles, nothing_is_written_elsewhere) {
   EXPECT_THAT(answer("vsl.write('link/x')"), HasSubstr("error: cannot write "));
   EXPECT_TRUE(fs::is_empty(root.file("other")));
   site.app_directory.clear();
-  EXPECT_EQ(answer("vsl.write('a')"), "error: no app directory is configured for files");
+  EXPECT_EQ(answer("vsl.write('a')"), "error: no folder is configured for files: set vsl.app_dir");
   site.app_directory = root.file("missing");
   EXPECT_THAT(answer("vsl.write('a')"), HasSubstr("No such file or directory"));
 }
