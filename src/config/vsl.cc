@@ -67,7 +67,8 @@ class ScriptMysql final : public vsl::MysqlServer {
                  .password = std::move(settings.password),
                  .dbname = std::move(settings.dbname),
                  .tls = {.required = settings.tls, .verify_name = settings.tls},
-                 .require_result_set = false}) {}
+                 .require_result_set = false,
+                 .keep_connections = false}) {}
 
   Result<Rows> query(const Statement& statement, script::Clock::time_point deadline) override {
     auto table = client_.query(statement, deadline);

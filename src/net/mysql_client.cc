@@ -286,6 +286,11 @@ Result<Table> MysqlClient::query(const Statement& statement, Clock::time_point d
   const auto connect_one = [&](const std::string& host, Clock::time_point until) {
     return connect(servers, host, until);
   };
+  if (!servers.keep_connections) {
+    auto connection = first_that_connects<Connection>(servers.hosts, deadline, connect_one);
+    if (!connection) return tl::unexpected(connection.error());
+    return Fetch(**connection, servers, deadline).run(statement).result;
+  }
   return state_->shelf.with(
       [&] { return first_that_connects<Connection>(servers.hosts, deadline, connect_one); },
       [&](Connection& connection) { return Fetch(connection, servers, deadline).run(statement); });

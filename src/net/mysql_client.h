@@ -36,6 +36,9 @@ struct MysqlServers {
   MysqlTls tls;        ///< for hosts that are not sockets
   /// Whether a statement without rows, such as a procedure that selects nothing, is an error.
   bool require_result_set = true;
+  /// Whether connections are kept for later calls; a statement that fails on such a one is then
+  /// sent again. For statements that write, or leave state: false.
+  bool keep_connections = true;
 };
 
 /// A client of MySQL and MariaDB. Keys are UTF-8 (utf8mb4).

@@ -66,13 +66,8 @@ VerifiedAddresses::Found VerifiedAddresses::look_up(const std::string& address,
 
 const VerifiedAddresses::Entry* VerifiedAddresses::settle(const std::string& address,
                                                           Verified verified, Time now) {
-  if (const auto asked = open_.find(address); asked != open_.end()) {
-    const auto of_client = open_of_client_.find(asked->second);
-    if (--of_client->second == 0) open_of_client_.erase(of_client);
-    open_.erase(asked);
-  }
+  give_up(address);
   const bool deliverable = verified.kind == Verified::Kind::deliverable;
-  if (!deliverable && !times_.keep_negative) return nullptr;
   const auto known = entries_.find(address);
   // A host that cannot be asked, or that changed its mind, does not end what is known before its
   // time.
@@ -82,7 +77,16 @@ const VerifiedAddresses::Entry* VerifiedAddresses::settle(const std::string& add
     known->second.refused = now;
     return nullptr;
   }
+  if (!deliverable && !times_.keep_negative) return nullptr;
   return &put(address, {std::move(verified), now}).entry;
+}
+
+void VerifiedAddresses::give_up(const std::string& address) {
+  const auto asked = open_.find(address);
+  if (asked == open_.end()) return;
+  const auto of_client = open_of_client_.find(asked->second);
+  if (--of_client->second == 0) open_of_client_.erase(of_client);
+  open_.erase(asked);
 }
 
 void VerifiedAddresses::restore(const std::string& address, Entry entry, Time now) {

@@ -65,6 +65,8 @@ class VerifiedAddresses {
   /// The result of a question; returns the entry to store, nullptr: none is. Valid until the next
   /// call.
   const Entry* settle(const std::string& address, Verified verified, Time now);
+  /// Ends a question that was not asked: nothing is known from it.
+  void give_up(const std::string& address);
   /// Takes a stored result, unless one is known or it has expired.
   void restore(const std::string& address, Entry entry, Time now);
 

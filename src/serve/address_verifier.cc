@@ -212,7 +212,7 @@ void AddressVerifier::begin(Job job) {
 }
 
 Task<void> AddressVerifier::run(Job job) {
-  Verified verified{Verified::Kind::deferred, "the address could not be asked about"};
+  std::optional<Verified> verified;  // nullopt: nobody was asked
   try {
     const auto settings = settings_.load();
     if (settings && !stopping_) {
@@ -224,7 +224,13 @@ Task<void> AddressVerifier::run(Job job) {
   } catch (const std::exception& thrown) {
     telemetry::log::error("queue.error").field("error", thrown.what());
   }
-  settle(job, std::move(verified));
+  if (verified) {
+    settle(job, std::move(*verified));
+  } else {
+    const std::lock_guard lock(mutex_);
+    known_.give_up(job.address);
+    waiters_.erase(job.address);
+  }
   ended(job);
 }
 
@@ -290,7 +296,8 @@ void AddressVerifier::ended(const Job& job) {
   } else if (traffic->second.running == 0) {
     traffic_.erase(traffic);
   }
-  pump();
+  // Not a call: a probe that ends at once would make the stack deeper by each one that waits.
+  asio::post(loop_, [this] { pump(); });
 }
 
 }  // namespace postern::app

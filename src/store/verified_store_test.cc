@@ -10,7 +10,8 @@ namespace {
 std::vector<std::string> addresses(const std::string& path, std::size_t most) {
   const auto store = VerifiedStore::open(path, most).value();
   std::vector<std::string> found;
-  for (const VerifiedRow& row : store->all().value()) found.push_back(row.address + " " + row.why);
+  const auto rows = store->all().value();
+  for (const VerifiedRow& row : rows) found.push_back(row.address + " " + row.why);
   return found;
 }
 

@@ -186,7 +186,7 @@ TEST_F(AuthResults, mail_auth_gives_results_as_they_are_documented) {
   } cases[] = {
       {"", "r.spf.method", "spf"},
       {"", "r.spf.result", "fail"},
-      {"", "r.spf.props['smtp.mailfrom']", "other.example"},
+      {"", "r.spf.props['smtp.mailfrom']", "a@other.example"},
       {"", "r.spf.disposition", "nil"},
       {"", "#r.dkim", "1"},
       {"", "r.dkim[1].method", "dkim"},

@@ -60,7 +60,7 @@ std::string readable(std::string_view text) {
 }
 
 std::string message_text(Context& context) {
-  if (context.stage < policy::Stage::message) return mail::joined(context.draft.header) + "\r\n";
+  if (context.stage < policy::Stage::message) return mail::joined(context.draft.header);
   const Draft& draft = draft_with_message(context);
   std::optional<std::string_view> whole;
   if (draft.base_copy && draft.base_copy->text) {

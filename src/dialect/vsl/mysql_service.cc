@@ -271,7 +271,7 @@ ServicePtr make_mysql_service(script::Call& call, const std::string& name, Servi
   read_url(options, options.text("url"), settings);
   if (auto user = options.optional_text("user")) settings.user = std::move(*user);
   if (const auto word = options.optional_text("password")) settings.password = Secret(*word);
-  // A connection for each call in work, and kept for the next: vSMTP's number is read, not used.
+  // Each call has a connection of its own: vSMTP's number is read, not used.
   options.integer("connections", 1, 1000, 4);
   const std::chrono::milliseconds timeout = options.timeout();
   options.done();

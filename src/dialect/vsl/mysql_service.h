@@ -27,7 +27,7 @@ struct MysqlSettings {
   bool tls = false;    ///< a server without TLS is an error
 };
 
-/// A server that scripts ask. Opens connections as they are needed. Thread-safe; calls block.
+/// A server that scripts ask. Each call has a connection of its own. Thread-safe; calls block.
 class MysqlServer {
  public:
   /// The result of a statement.
