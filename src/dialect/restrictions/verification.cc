@@ -85,6 +85,7 @@ std::optional<std::chrono::seconds> parse_time(std::string_view text, std::chron
       factor = 7 * 86'400;
       break;
     default:
+      if (text.back() > '9') return std::nullopt;
       break;
   }
   if (text.back() > '9') text.remove_suffix(1);

@@ -254,13 +254,13 @@ std::string own_group() {
 constexpr const char* changes_user = "/usr/bin/setpriv";
 
 /// The arguments that make a command run as the user and group of the options; empty: as the
-/// gateway does. Only root may become somebody else.
-std::vector<std::string> as_user(ServiceOptions& options) {
+/// gateway does. Only root may become somebody else. In a replay nothing is run.
+std::vector<std::string> as_user(const script::Call& call, ServiceOptions& options) {
   const auto user = options.optional_text("user");
   const auto group = options.optional_text("group");
   const bool same_user = !user || *user == own_user();
   const bool same_group = !group || *group == own_group();
-  if (same_user && same_group) return {};
+  if ((same_user && same_group) || call.state().files().given) return {};
   const auto refuse = [&](const std::string& what) {
     options.wrong(same_user ? "group" : "user", what);
   };
@@ -290,13 +290,7 @@ ServicePtr make_cmd_service(script::Call& call, const std::string& name, Service
   CmdService::Options read{.command = options.text("command"),
                            .arguments = options.texts("args").value_or(std::vector<std::string>{}),
                            .timeout = options.timeout(),
-                           .as = {}};
-  if (call.state().files().given) {  // in a replay nothing is run
-    options.optional_text("user");
-    options.optional_text("group");
-  } else {
-    read.as = as_user(options);
-  }
+                           .as = as_user(call, options)};
   options.done();
   return std::make_shared<CmdService>(name, std::move(read));
 }
