@@ -175,7 +175,7 @@ TEST_F(Import, AMasterBesideItIsLookedAt) {
   EXPECT_THAT(import({"main.cf"}).err, HasSubstr("master.cf is not read"));
   folder_.write("master.cf", "465 inet n - y - - smtpd -o smtpd_tls_wrappermode=yes\n");
   EXPECT_THAT(import({"main.cf"}).err,
-              HasSubstr("master.cf line 1: 465 inet (smtpd) is not carried"));
+              HasSubstr("master.cf line 1: 465 inet (smtpd) is a [[listener]]"));
   EXPECT_THAT(import({}, main_cf).err, HasSubstr("master.cf is not read"));
 }
 

@@ -228,8 +228,8 @@ constexpr CodePage pages[] = {
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
      "\"reject_unverified_sender\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
-     "\"permit_mynetworks, check_sender_access inline:{ {example.net = reject_unverified_sender} "
-     "}\"\n"},
+     "\"reject_rbl_client dnsbl.example.net, "
+     "reject_unverified_sender\"\n"},
     {"R129", "the sender of probes is of a foreign domain",
      "A warning: mail to address_verify_sender is accepted before the lists and not delivered, so "
      "that servers which verify their senders in turn do not refuse the probes. The address should "

@@ -127,7 +127,10 @@ Diagnostic diagnostic_of(const vsl::Mistake& mistake, const std::filesystem::pat
   diagnostic.end_column = mistake.at.column + 1;
   std::ifstream file(diagnostic.file);
   const std::string text((std::istreambuf_iterator<char>(file)), {});
-  diagnostic.source_line = std::string(line_of(text, mistake.at.line));
+  const std::string line = lower(line_of(text, mistake.at.line));
+  const bool has_secret =
+      line.find("password") != std::string::npos || line.find("mysql://") != std::string::npos;
+  if (!has_secret) diagnostic.source_line = std::string(line_of(text, mistake.at.line));
   return diagnostic;
 }
 

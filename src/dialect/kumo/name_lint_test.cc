@@ -40,8 +40,8 @@ INSTANTIATE_TEST_SUITE_P(
              {"policy.lua:1: kumo.string.splitt is not available in Postern; did you mean "
               "`kumo.string.split`?"}},
         Case{"nothing_near",
-             "kumo.aaa.make_acl()",
-             {"policy.lua:1: kumo.aaa is not available in Postern"}},
+             "kumo.wholly_other.make()",
+             {"policy.lua:1: kumo.wholly_other is not available in Postern"}},
         Case{"table_as_a_value", "local s = kumo.string s.nothing()", {}},
         Case{"result_of_a_function", "kumo.digest.sha256('x').hexa", {}},
         Case{"spaces_and_comments",

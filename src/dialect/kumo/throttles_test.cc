@@ -79,12 +79,15 @@ TEST_F(ThrottleHooks, a_hook_refuses_what_is_above_the_rate) {
       "'a while' or '?')) end\nend)");
   EXPECT_EQ(verdict(policy::Stage::mail), "pass");
   EXPECT_EQ(verdict(policy::Stage::mail), "pass");
-  EXPECT_EQ(verdict(policy::Stage::mail), "451 4.4.5 again in a while\r\n");
+  EXPECT_EQ(verdict(policy::Stage::mail), "451 4.4.5 again in a while");
+}
+
+TEST_F(ThrottleHooks, a_simulation_does_not_wait) {
   world_.simulated = true;
   load(
       "kumo.on('smtp_server_mail_from', function() kumo.make_throttle('test-2', "
       "'1/hour'):sleep_if_throttled() end)");
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(verdict(policy::Stage::mail), "pass") << "a simulation";
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(verdict(policy::Stage::mail), "pass");
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 
 #include "dialect/vsl/context.h"
 #include "dialect/vsl/library.h"
+#include "dialect/vsl/machine.h"
 #include "dialect/vsl/value.h"
 #include "dns/recorded_resolver.h"
 #include "policy/authentication.h"
@@ -80,7 +81,8 @@ class MessageGatherer final : public policy::Gatherer {
   policy::MessageAuthentication authentication_;
 };
 
-struct Said {
+/// The data of a state: what the script said beside what the dialect keeps there.
+struct Said : Machine {
   std::string text;
 };
 /// A status as "deny 550 5.7.1 text | what it saw", anything else as scripts debug it.
@@ -119,7 +121,8 @@ inline Value make_map(Arguments members) {
 /// values.
 class Script {
  public:
-  explicit Script(std::vector<Group> groups, script::Files files = {})
+  /// `site`: for calls while the policy loads; outlives the script.
+  explicit Script(std::vector<Group> groups, script::Files files = {}, const Site* site = nullptr)
       : setup_{.tables = {},
                .modules = {},
                .globals = {"vsl", "obj", "group", "array", "map"},
@@ -133,7 +136,9 @@ class Script {
     setup_.tables.push_back(own);
     for (const Group& group : groups) setup_.tables.push_back(group.functions);
     state_.emplace(setup_);
-    state_->set_user(std::make_shared<Said>());
+    const auto said = std::make_shared<Said>();
+    said->site = site;
+    state_->set_user(said);
   }
 
   /// What the expression is, or "error: ...". `context` null: the policy loads.

@@ -41,7 +41,7 @@ TEST(VslLibrary, TellsWhatFunctionsTake) {
     std::size_t least;
     std::size_t most;
   } cases[] = {{"next", 0, 0},           {"deny", 0, 1},      {"info", 1, 1},
-               {"check_spf", 1, 2},      {"sign_dkim", 1, 3}, {"dkim_sign", 1, 3},
+               {"check_spf", 1, 2},      {"sign_dkim", 1, 4}, {"dkim_sign", 1, 4},
                {"append_header", 2, 2},  {"forward", 2, 2},   {"log", 2, 2},
                {"get_all_headers", 0, 1}};
   for (const auto& one : cases) {

@@ -180,9 +180,8 @@ void hide(std::string& text, std::size_t from, std::size_t to) {
   for (std::size_t i = from; i < to && i < text.size(); ++i) text[i] = '*';
 }
 
-/// Hides the password in the literal at `at`. False: it is no plain literal.
-bool hide_in(std::string& text, Position at, bool is_url) {
-  const std::size_t begin = offset_of(text, at);
+/// Hides the password in the literal that begins at an offset. False: it is no plain literal.
+bool hide_in(std::string& text, std::size_t begin, bool is_url) {
   if (begin == npos || text[begin] != '"') return false;
   std::size_t end = begin + 1;
   while (end < text.size() && text[end] != '"') end += text[end] == '\\' ? 2 : 1;
@@ -192,6 +191,7 @@ bool hide_in(std::string& text, Position at, bool is_url) {
     return true;
   }
   const std::string_view url = std::string_view(text).substr(0, end);
+  if (url.find('\\', begin) != npos) return false;  // an escape may hide a part of it
   const std::size_t host = url.find("://", begin);
   const std::size_t query = std::min(url.find('?', begin), end);
   const std::size_t sign = url.substr(0, query).rfind('@');
@@ -286,6 +286,8 @@ ServicePtr make_mysql_service(script::Call& call, const std::string& name, Servi
 
 std::vector<Mistake> hide_passwords(const File& file, std::string& text) {
   std::vector<Mistake> mistakes;
+  // Positions count code points, of which the hidden text may have more.
+  const std::string original = text;
   for_each_node_of(file, [&](const Node& node) {
     if (node.kind != Kind::service || node.word != "db" || node.content != "mysql") return;
     const auto refuse = [&](Position at, const std::string& what) {
@@ -299,7 +301,10 @@ std::vector<Mistake> hide_passwords(const File& file, std::string& text) {
       const std::string& key = options.names[i].text;
       if (key != "password" && key != "url") continue;
       const Node& value = *options.nodes[i];
-      if (value.kind == Kind::string && hide_in(text, value.at, key == "url")) continue;
+      if (value.kind == Kind::string &&
+          hide_in(text, offset_of(original, value.at), key == "url")) {
+        continue;
+      }
       refuse(value.at, "the `" + key + "`");
     }
   });

@@ -16,7 +16,7 @@ namespace postern::dialect::vsl::testing {
 struct ServiceTest : ::testing::Test {
   ServiceTest() {
     script.emplace(std::vector<Group>{service_functions()},
-                   script::Files{.directory = folder.path(), .roots = {}});
+                   script::Files{.directory = folder.path(), .roots = {}}, &scene.site);
   }
 
   /// A program that Site allows by its path.
