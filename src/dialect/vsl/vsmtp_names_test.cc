@@ -71,7 +71,7 @@ TEST(VsmtpNames, of_modules_that_a_policy_has_are_its_own) {
             "");
   EXPECT_EQ(checked("import \"state\" as state; #{ mail: [ rule \"r\" || state::deny() ] }",
                     {{"state.vsl", "fn mine() { next() }"}}),
-            "main.vsl:1:50: the module `state` has no function `deny` (docs/vsl-api.md has all "
+            "main.vsl:1:49: the module `state` has no function `deny` (docs/vsl-api.md has all "
             "functions)\n");
 }
 
