@@ -132,7 +132,9 @@ std::optional<std::string> AddressVerifier::look_up(const Question& question,
     ++counts_.limited;
     answer = too_many;
   }
-  if (found.ask && !stopping_) {
+  if (found.ask && stopping_) {
+    known_.give_up(address);
+  } else if (found.ask) {
     const relay::Route& route =
         relay::route_of(*config, question.address.local_part, question.address.domain);
     asked_.push_back(
