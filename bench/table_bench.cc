@@ -23,33 +23,8 @@ namespace {
 
 using namespace postern;
 using namespace postern::dialect::restrictions;
+using bench::KeyList;
 using Clock = std::chrono::steady_clock;
-
-/// Keys in one text, in the order of their look-ups: as a session has its key in the cache,
-/// fetching the key is not measured.
-class KeyList {
- public:
-  KeyList() = default;
-  /// Of keys with a line end each; not empty.
-  explicit KeyList(std::string text) : text_(std::move(text)) {}
-  void add(const std::string& key) {
-    text_ += key;
-    text_ += '\n';
-  }
-  template <class Use>
-  void each(std::size_t count, const Use& use) const {
-    std::size_t at = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      if (at == text_.size()) at = 0;
-      const std::size_t end = text_.find('\n', at);
-      use(std::string_view(text_).substr(at, end - at));
-      at = end + 1;
-    }
-  }
-
- private:
-  std::string text_;
-};
 
 struct Keys {
   KeyList present;
