@@ -1,5 +1,6 @@
 #include "net/mysql_client.h"
 
+#include <mariadb/errmsg.h>
 #include <mariadb/mysql.h>
 #include <poll.h>  // POLLIN
 #include <sys/socket.h>
@@ -33,8 +34,11 @@ struct Connection {
 /// Octets of all fields of an answer, and of one packet.
 constexpr unsigned long most_octets = 16 << 20;
 
-/// Ways to log in that do not show the password to whoever answers: a server may ask for any.
-constexpr const char* ways_to_log_in =
+/// Ways to log in that prove that the password is known: the server does not learn it.
+constexpr const char* ways_that_prove = "mysql_native_password,client_ed25519";
+/// With ways that show it to the server: encrypted with the key that the server sends, and as it is
+/// in a socket, in TLS, and where TLS was asked for and the server has none.
+constexpr const char* ways_that_may_show =
     "mysql_native_password,client_ed25519,caching_sha2_password,sha256_password";
 
 tl::unexpected<Error> trouble(const std::string& host, std::string_view what) {
@@ -88,8 +92,8 @@ class Operation {
 
 const char* unless_empty(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
 
-/// False: the library does not take them.
-bool set_options(MYSQL* handle, const MysqlServers& servers, bool tls) {
+/// False: the library does not take them. `identified`: who answers is the server that was meant.
+bool set_options(MYSQL* handle, const MysqlServers& servers, bool tls, bool identified) {
   const my_bool yes = 1;
   const my_bool verify = servers.tls.verify_name ? 1 : 0;
   const unsigned int no = 0;
@@ -102,7 +106,8 @@ bool set_options(MYSQL* handle, const MysqlServers& servers, bool tls) {
   // A server could ask for any file of this machine.
   set(MYSQL_OPT_LOCAL_INFILE, &no);
   set(MYSQL_OPT_MAX_ALLOWED_PACKET, &most_octets);
-  set(MARIADB_OPT_RESTRICTED_AUTH, ways_to_log_in);
+  // A server may ask for any way to log in.
+  set(MARIADB_OPT_RESTRICTED_AUTH, identified ? ways_that_may_show : ways_that_prove);
   if (!tls) return fine;
   set(MYSQL_OPT_SSL_ENFORCE, &yes);
   set(MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
@@ -117,6 +122,19 @@ bool set_options(MYSQL* handle, const MysqlServers& servers, bool tls) {
   return fine;
 }
 
+/// Why there is no connection. The library's own text about a way to log in is not used: it names
+/// the wrong octets, among them a part of what was sent.
+std::string refusal_of(MYSQL* handle, bool identified) {
+  if (mysql_errno(handle) != CR_PLUGIN_NOT_ALLOWED) return mysql_error(handle);
+  if (identified) {
+    return "the server asks for the password in a way that is not allowed; let the user log in by "
+           "mysql_native_password, ed25519, caching_sha2_password or sha256_password";
+  }
+  return "the server asks for the password, and nothing verifies who it is; verify its name in "
+         "TLS, "
+         "use a Unix socket, or let the user log in by mysql_native_password or ed25519";
+}
+
 Result<std::unique_ptr<Connection>> connect(const MysqlServers& servers, const std::string& host,
                                             Clock::time_point deadline) {
   static std::once_flag once;
@@ -125,8 +143,10 @@ Result<std::unique_ptr<Connection>> connect(const MysqlServers& servers, const s
   if (!handle) return trouble(host, "out of memory");
   const SqlHost parts(host);
   const std::string name(parts.host);
-  const bool tls = servers.tls.required && !parts.is_path;
-  if (!set_options(handle.get(), servers, tls))
+  const bool is_socket = parts.is_path || name == LOCAL_HOST;
+  const bool tls = servers.tls.required && !is_socket;
+  const bool identified = is_socket || (tls && servers.tls.verify_name);
+  if (!set_options(handle.get(), servers, tls, identified))
     return trouble(host, "the library takes no options");
   const auto port = static_cast<unsigned>(parse_number(parts.port).value_or(0));
   Operation operation(handle.get(), deadline);
@@ -142,7 +162,8 @@ Result<std::unique_ptr<Connection>> connect(const MysqlServers& servers, const s
         return mysql_real_connect_cont(made, handle.get(), events);
       });
   if (connected == nullptr) {
-    return trouble(host, operation.is_late() ? "no connection in time" : mysql_error(handle.get()));
+    return trouble(
+        host, operation.is_late() ? "no connection in time" : refusal_of(handle.get(), identified));
   }
   if (tls && mysql_get_ssl_cipher(handle.get()) == nullptr) {
     return trouble(host, "the server has no TLS");

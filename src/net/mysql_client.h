@@ -30,8 +30,11 @@ struct MysqlServers {
   /// Tried in order: "host", "host:port" or "unix:/socket"; "localhost" is the library's default
   /// socket, as in Postfix. A prefix `inet:` is removed.
   std::vector<std::string> hosts;
-  std::string user;    ///< empty: the default of the library
-  Secret password;     ///< never sent in the clear
+  std::string user;  ///< empty: the default of the library
+  /// A server learns it only if it is known to be the one that was meant: through a Unix socket, or
+  /// by `tls.verify_name`. Others get a proof (mysql_native_password, ed25519), or the connection
+  /// fails.
+  Secret password;
   std::string dbname;  ///< database name
   MysqlTls tls;        ///< for hosts that are not sockets
   /// Whether a statement without rows, such as a procedure that selects nothing, is an error.

@@ -467,7 +467,11 @@ def mariadb(bench):
     database.sql("INSTALL SONAME 'auth_pam'")
     database.sql("CREATE USER clear@'%' IDENTIFIED VIA pam")
     with_more(plain.replace("query", "user = clear\nquery"), {"o'neil@ours.example": "451 4.3.5"})
-    logged(server, "restricted_auth")
+    logged(server, "the server asks for the password, and nothing verifies who it is")
+    # A proof of the password is enough where nothing verifies the server.
+    database.sql("INSTALL SONAME 'auth_ed25519'")
+    database.sql("CREATE USER proof@'%%' IDENTIFIED VIA ed25519 USING PASSWORD('%s'); GRANT ALL ON mail.* TO proof@'%%'" % MYSQL_SECRET)
+    with_more(plain.replace("query", "user = proof\nquery"), {"o'neil@ours.example": "554 .*that is you"})
     config.write_text(by_tcp + login + plain)
     reload(server)
     status, live, err = bench.run("explain", "--config", server.root / "postern.toml", "--client-ip", "203.0.113.9", "--from",
