@@ -58,26 +58,33 @@ json::object virtual_of(const VslVirtual& one) {
   return toml;
 }
 
+net::MysqlServers servers_of(const vsl::MysqlSettings& settings, bool read_only) {
+  return {.hosts = {settings.host},
+          .user = settings.user,
+          .password = settings.password,
+          .dbname = settings.dbname,
+          .tls = {.required = settings.tls, .verify_name = settings.tls},
+          .require_result_set = false,
+          .keep_connections = false,
+          .read_only = read_only};
+}
+
 /// The server of a `db:mysql` service.
 class ScriptMysql final : public vsl::MysqlServer {
  public:
-  explicit ScriptMysql(vsl::MysqlSettings settings)
-      : client_({.hosts = {std::move(settings.host)},
-                 .user = std::move(settings.user),
-                 .password = std::move(settings.password),
-                 .dbname = std::move(settings.dbname),
-                 .tls = {.required = settings.tls, .verify_name = settings.tls},
-                 .require_result_set = false,
-                 .keep_connections = false}) {}
+  explicit ScriptMysql(const vsl::MysqlSettings& settings)
+      : client_(servers_of(settings, false)), reader_(servers_of(settings, true)) {}
 
-  Result<Rows> query(const Statement& statement, script::Clock::time_point deadline) override {
-    auto table = client_.query(statement, deadline);
+  Result<Rows> query(const Statement& statement, bool read_only,
+                     script::Clock::time_point deadline) override {
+    auto table = (read_only ? reader_ : client_).query(statement, deadline);
     if (!table) return tl::unexpected(table.error());
     return Rows{.columns = std::move(table->columns), .rows = std::move(table->rows)};
   }
 
  private:
   net::MysqlClient client_;
+  net::MysqlClient reader_;
 };
 
 vsl::Site site_of(const Config& config, const Positions& positions, Diagnostics& diagnostics) {
@@ -106,8 +113,8 @@ vsl::Site site_of(const Config& config, const Positions& positions, Diagnostics&
   site.allowed_commands = given.allow_commands;
   site.relay_networks = given.relay_networks;
   site.open_relay_is_known = given.open_relay_is_known;
-  site.open_mysql = [](vsl::MysqlSettings settings) {
-    return std::make_shared<ScriptMysql>(std::move(settings));
+  site.open_mysql = [](const vsl::MysqlSettings& settings) {
+    return std::make_shared<ScriptMysql>(settings);
   };
   site.toml_server = {{"domain", site.domain}, {"hostname", site.hostname}};
   site.toml_server["virtual"] = std::move(virtual_domains);

@@ -108,6 +108,9 @@ bool set_options(MYSQL* handle, const MysqlServers& servers, bool tls, bool iden
   set(MYSQL_OPT_MAX_ALLOWED_PACKET, &most_octets);
   // A server may ask for any way to log in.
   set(MARIADB_OPT_RESTRICTED_AUTH, identified ? ways_that_may_show : ways_that_prove);
+  // Of each statement, as each is a transaction. Functions cannot change it for the one they are
+  // in.
+  if (servers.read_only) set(MYSQL_INIT_COMMAND, "SET SESSION TRANSACTION READ ONLY");
   if (!tls) return fine;
   set(MYSQL_OPT_SSL_ENFORCE, &yes);
   set(MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);

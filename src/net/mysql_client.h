@@ -42,6 +42,7 @@ struct MysqlServers {
   /// Whether connections are kept for later calls; a statement that fails on such a one is then
   /// sent again. For statements that write, or leave state: false.
   bool keep_connections = true;
+  bool read_only = false;  ///< the server refuses what writes, also in functions it is asked for
 };
 
 /// A client of MySQL and MariaDB. Keys are UTF-8 (utf8mb4).

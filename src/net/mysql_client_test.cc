@@ -262,6 +262,17 @@ TEST(MysqlClient, statements_that_write_are_sent_once_each_on_a_connection_of_it
               ElementsAre(ElementsAre("one"), ElementsAre("ended"), ElementsAre("two")));
 }
 
+TEST(MysqlClient, a_reader_forbids_the_server_to_write) {
+  Server server;
+  MysqlServers servers = server.as_configured();
+  servers.require_result_set = false;
+  servers.read_only = true;
+  MysqlClient client(servers);
+  ASSERT_EQ(failure(client, "select f()"), "");
+  EXPECT_THAT(server.statements(),
+              ElementsAre(ElementsAre("SET SESSION TRANSACTION READ ONLY", "select f()")));
+}
+
 TEST(MysqlClient, ends_at_its_deadline) {
   Server server({.answers = {{"silence", {}}}});
   MysqlClient client(server.as_configured());

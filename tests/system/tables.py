@@ -350,7 +350,7 @@ def explained_offline(bench, server, trace, words):
 
 
 def no_secrets(server, secrets, *texts):
-    files = [p for p in server.root.rglob("*") if p.is_file() and p.suffix != ".cf"]
+    files = [p for p in server.root.rglob("*") if p.is_file() and p.suffix not in (".cf", ".vsl")]
     for where, text in [(str(p), p.read_bytes()) for p in files] + [("explain", t.encode()) for t in texts]:
         for secret in secrets:
             if secret.encode() in text:
@@ -480,6 +480,28 @@ def mariadb(bench):
         raise Fail("explain does not ask the table: %d %s %s" % (status, live[:1000], err))
     server.stop()
     no_secrets(server, [MYSQL_SECRET], refused, deferred, live)
+
+
+@check
+def mariadb_of_a_script(bench):
+    """A function that a SELECT names writes for a session, and not for `explain`, also where its table has no transactions."""
+    database = MariaDb(bench, "CREATE TABLE seen(a int) ENGINE=InnoDB; CREATE TABLE noted(a int) ENGINE=MyISAM;\ndelimiter //\n"
+                              "CREATE FUNCTION note() RETURNS int BEGIN INSERT INTO seen VALUES (1); INSERT INTO noted VALUES (1); RETURN 7; END//")
+    policy = bench.root / "main.vsl"
+    policy.write_text('service db db:mysql = #{ url: "mysql://127.0.0.1:%d/mail", user: "mail", password: "%s" };\n'
+                      '#{ rcpt: [ rule "count" || { let rows = db.query("SELECT note() AS n"); deny(code(550, "5.7.1", "noted " + rows[0].n)) } ] }\n' %
+                      (database.port, MYSQL_SECRET))
+    server = bench.server({"vsl": {"policy": str(policy)}})
+    count = "SELECT COUNT(*) FROM mail.seen; SELECT COUNT(*) FROM mail.noted"
+    answers(server, {"ann@ours.example": "550 5.7.1 noted 7"})
+    expect("rows of a session", ["1", "1"], database.sql(count).split())
+    status, said, err = bench.run("explain", "--config", server.root / "postern.toml", "--client-ip", "203.0.113.9", "--from",
+                                  "x@partner.example.com", "--to", "ann@ours.example")
+    if "READ ONLY" not in said:
+        raise Fail("explain does not say why: %d %s %s" % (status, said[:2000], err))
+    expect("rows after explain", ["1", "1"], database.sql(count).split())
+    server.stop()
+    no_secrets(server, [MYSQL_SECRET], said)
 
 
 @check

@@ -100,8 +100,9 @@ class MysqlService final : public Service {
     }
     const auto deadline = std::min(Clock::now() + timeout_, call.deadline());
     const auto result = std::make_shared<Result<MysqlServer::Rows>>();
-    auto job = [server = server_, result, statement = std::move(statement), deadline] {
-      *result = server->query(statement, deadline);
+    const bool read_only = call.world().simulates();
+    auto job = [server = server_, result, statement = std::move(statement), read_only, deadline] {
+      *result = server->query(statement, read_only, deadline);
     };
     const Result<void> done = co_await script::blocking(call, std::move(job));
     demand(done.has_value(), done ? "" : done.error().message);

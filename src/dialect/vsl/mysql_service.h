@@ -41,9 +41,10 @@ class MysqlServer {
   using Statement = std::function<std::string(const Quote&)>;
 
   virtual ~MysqlServer() = default;
-  /// Runs one statement; one without rows gives none. Waits until `deadline`. Fault::temporary: any
-  /// failure; the message holds no secret.
-  virtual Result<Rows> query(const Statement& statement, script::Clock::time_point deadline) = 0;
+  /// Runs one statement; one without rows gives none. `read_only`: the server refuses what writes.
+  /// Waits until `deadline`. Fault::temporary: any failure; the message holds no secret.
+  virtual Result<Rows> query(const Statement& statement, bool read_only,
+                             script::Clock::time_point deadline) = 0;
 };
 /// Makes a server; opens no connection yet.
 using OpenMysql = std::function<std::shared_ptr<MysqlServer>(MysqlSettings)>;
@@ -64,7 +65,7 @@ class SqlText {
                       const std::function<const Parameter*(std::string_view)>& find);
   /// The text for a connection.
   std::string text(const MysqlServer::Quote& quote) const;
-  /// Whether it certainly changes nothing: SELECT without INTO, SHOW.
+  /// Whether it changes nothing by itself: SELECT without INTO, SHOW. Functions that it names may.
   static bool only_reads(std::string_view sql);
 
  private:

@@ -75,8 +75,9 @@ TEST(MysqlPasswords, are_not_recorded) {
 class EchoingServer final : public MysqlServer {
  public:
   explicit EchoingServer(std::string host) : host_(std::move(host)) {}
-  Result<Rows> query(const Statement& statement, script::Clock::time_point) override {
-    const std::string sql = statement(quoted);
+  Result<Rows> query(const Statement& statement, bool read_only,
+                     script::Clock::time_point) override {
+    const std::string sql = statement(quoted) + (read_only ? " (read only)" : "");
     if (sql == "broken") return fail(Fault::temporary, "db.example: no answer in time");
     if (sql == "nothing") return Rows{};
     return Rows{.columns = {"sql", "host", "none"}, .rows = {{sql, host_, std::nullopt}}};
@@ -131,7 +132,8 @@ TEST_F(MysqlServiceTest, changes_nothing_in_a_simulation) {
   ASSERT_EQ(declared("'url', 'mysql://localhost/'"), "");
   script->world.simulated = true;
   EXPECT_EQ(ask("'query', 'insert into t values (1)'"), "[]");
-  EXPECT_THAT(ask("'query', 'select 1'"), HasSubstr("select 1"));
+  EXPECT_THAT(ask("'query', 'select f()'"), HasSubstr("select f() (read only)"))
+      << "the server knows what f() does";
 }
 
 }  // namespace
