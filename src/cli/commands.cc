@@ -15,7 +15,7 @@
 #include "cli/help.h"
 #include "config/dnssec_report.h"
 #include "config/schema.h"
-#include "config/unknown_calls.h"
+#include "config/failing_calls.h"
 #include "config/words.h"
 #include "dialect/restrictions/lint_report.h"
 #include "prove/relay_proof.h"
@@ -135,7 +135,7 @@ std::optional<Config> load_for(const Arguments& arguments, Streams& streams,
 int run_check(const Arguments& arguments, Streams& streams) {
   std::string name;
   ConfigResult result = load_named(arguments, streams, {}, name);
-  result.diagnostics = refuse_unknown_calls(result.diagnostics);
+  result.diagnostics = refuse_failing_calls(result.diagnostics);
   if (result.ok()) {
     if (auto warning = open_relay_warning(result.config)) {
       result.diagnostics.add(std::move(*warning));

@@ -216,10 +216,10 @@ constexpr CodePage pages[] = {
      "only in a later stage; a status in an action, where it has no effect; a rule that never "
      "runs. `postern check --strict` treats warnings as errors.",
      "", "[vsl]\nmode = \"shadow\"\n"},
-    {"V006", "a function that does not exist",
-     "The rule calls a function, a method or a module that neither Postern nor the policy has. "
-     "When "
-     "the rule reaches the call it fails, and the client gets 451. `postern check` treats this as "
+    {"V006", "a call that always fails",
+     "The rule calls a function, a method or a module that neither Postern nor the policy has, or "
+     "write() or dump() while `vsl.app_dir` is not set. When the rule reaches the call it fails, "
+     "and the client gets 451. `postern check` treats this as "
      "an error; a gateway starts, and warns. docs/vsl-api.md has all functions, and the names of "
      "vSMTP that mean one of them. A function of vSMTP that is known and not carried is the error "
      "V001, with a way out.",

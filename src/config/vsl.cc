@@ -13,7 +13,7 @@
 #include "config/reaper.h"
 #include "config/room_options.h"
 #include "config/script_runtime.h"
-#include "config/unknown_calls.h"
+#include "config/failing_calls.h"
 #include "dialect/vsl/policy.h"
 #include "mailauth/dkim/sign.h"
 #include "net/mysql_client.h"
@@ -251,7 +251,7 @@ void load_vsl(Config& config, const Positions& positions, Diagnostics& diagnosti
     }
   };
   add(given.loaded->warnings(), "V005");
-  add(given.loaded->unknown_calls(), unknown_call_code);
+  add(given.loaded->failing_calls(), failing_call_code);
 }
 
 }  // namespace postern::app

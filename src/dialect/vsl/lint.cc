@@ -10,8 +10,12 @@
 namespace postern::dialect::vsl {
 
 Lint::Lint(const Sources& sources, const Find& find, const std::vector<std::string_view>& names,
-           std::vector<Mistake>* misspelt, std::vector<Mistake>* unknown)
-    : find_(find), names_(names), misspelt_(misspelt), unknown_(unknown) {
+           std::vector<Mistake>* misspelt, std::vector<Mistake>* failing, bool has_app_folder)
+    : find_(find),
+      names_(names),
+      misspelt_(misspelt),
+      failing_(failing),
+      has_app_folder_(has_app_folder) {
   files_.reserve(sources.files.size());
   for (const File& file : sources.files) {
     files_.push_back(
@@ -102,10 +106,10 @@ void Lint::misspelt(const FileFacts& file, Position at, std::string message, std
   misspelt_->push_back({file.file->name, at, std::move(message), std::move(hint)});
 }
 
-void Lint::unknown(const FileFacts& file, Position at, std::string message, std::string hint) {
-  if (unknown_ == nullptr) return warn(file, at, std::move(message), std::move(hint));
-  if (unknown_->size() >= max_warnings) return;
-  unknown_->push_back({file.file->name, at, std::move(message), std::move(hint)});
+void Lint::fails(const FileFacts& file, Position at, std::string message, std::string hint) {
+  if (failing_ == nullptr) return warn(file, at, std::move(message), std::move(hint));
+  if (failing_->size() >= max_warnings) return;
+  failing_->push_back({file.file->name, at, std::move(message), std::move(hint)});
 }
 
 void Lint::opens_relay(const FileFacts& file, Position at, std::string message, std::string hint) {
@@ -139,8 +143,8 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string_vi
 std::vector<Mistake> lint(const Sources& sources, const Lint::Find& find,
                           const std::vector<std::string_view>& names,
                           std::vector<Mistake>* open_relays, std::vector<Mistake>* misspelt,
-                          std::vector<Mistake>* unknown) {
-  Lint all(sources, find, names, misspelt, unknown);
+                          std::vector<Mistake>* failing, bool has_app_folder) {
+  Lint all(sources, find, names, misspelt, failing, has_app_folder);
   lint_names(all);
   lint_rules(all);
   if (open_relays != nullptr) *open_relays = all.take_open_relays();

@@ -22,13 +22,15 @@ inline constexpr std::size_t max_warnings = 500;
 ///
 /// `open_relays`, unless null, gets the calls of check_rcpt_relay() whose literal hosts include
 /// public addresses. `misspelt`, unless null, gets the undeclared names of at least four letters
-/// that resemble a known one; they are then not in the result. `unknown`, unless null, gets the
-/// calls of other functions that nothing defines; they are then not in the result either.
+/// that resemble a known one; they are then not in the result. `failing`, unless null, gets the
+/// other calls that fail whenever they are reached; they are then not in the result either. These
+/// are calls of functions that nothing defines, and of write() and dump() if `has_app_folder` is
+/// false, because they have no folder to write into.
 std::vector<Mistake> lint(const Sources& sources,
                           const std::function<Signature(std::string_view)>& find,
                           const std::vector<std::string_view>& names = {},
                           std::vector<Mistake>* open_relays = nullptr,
                           std::vector<Mistake>* misspelt = nullptr,
-                          std::vector<Mistake>* unknown = nullptr);
+                          std::vector<Mistake>* failing = nullptr, bool has_app_folder = true);
 
 }  // namespace postern::dialect::vsl

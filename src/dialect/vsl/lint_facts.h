@@ -33,9 +33,10 @@ struct Callee {
 class Lint {
  public:
   using Find = std::function<Signature(std::string_view)>;  ///< signature_of
-  /// `misspelt` and `unknown`: see lint(). The arguments must outlive this object.
+  /// `misspelt`, `failing` and `has_app_folder`: see lint(). The arguments must outlive this
+  /// object.
   Lint(const Sources& sources, const Find& find, const std::vector<std::string_view>& names,
-       std::vector<Mistake>* misspelt, std::vector<Mistake>* unknown);
+       std::vector<Mistake>* misspelt, std::vector<Mistake>* failing, bool has_app_folder);
 
   const FileFacts& entry() const { return files_.front(); }  ///< of the entry file
   /// In the order of Sources::files.
@@ -56,8 +57,9 @@ class Lint {
   void warn(const FileFacts& file, Position at, std::string message, std::string hint = {});
   /// Adds a name that resembles a known one: to `misspelt`, or as a warning if that is null.
   void misspelt(const FileFacts& file, Position at, std::string message, std::string hint);
-  /// Adds a call of a function that nothing defines: to `unknown`, or as a warning if that is null.
-  void unknown(const FileFacts& file, Position at, std::string message, std::string hint);
+  /// Adds a call that fails whenever it is reached: to `failing`, or as a warning if that is null.
+  void fails(const FileFacts& file, Position at, std::string message, std::string hint);
+  bool has_app_folder() const { return has_app_folder_; }  ///< of write() and dump()
   /// Adds a call that opens the relay.
   void opens_relay(const FileFacts& file, Position at, std::string message, std::string hint);
   std::vector<Mistake> take_open_relays() { return std::move(open_relays_); }  ///< and forgets them
@@ -76,7 +78,8 @@ class Lint {
   std::vector<std::pair<std::size_t, Mistake>> found_;  ///< with the index of the file
   std::vector<Mistake> open_relays_;                    ///< the Mistake, with the index of its file
   std::vector<Mistake>* misspelt_;                      ///< null: such names are warnings
-  std::vector<Mistake>* unknown_;                       ///< null: such calls are warnings
+  std::vector<Mistake>* failing_;                       ///< null: such calls are warnings
+  bool has_app_folder_;
 };
 
 /// A call for messages: `f()`, with back-ticks.

@@ -75,6 +75,7 @@ class Names {
   void variable(const Node& node);
   void call(const Node& node);
   void own_call(const Node& node, const std::vector<const Function*>& functions);
+  void folder_of(const Node& node);
   void method(const Node& node);
   void exported(const Node& node);
   void twice();
@@ -97,7 +98,7 @@ class Names {
     if (slip) return lint_.misspelt(file_, at, std::move(message), std::move(hint));
     if (use == Use::value || in_try_) return warn(at, std::move(message), std::move(hint));
     if (hint.empty()) hint = "docs/vsl-api.md has all functions";
-    lint_.unknown(file_, at, std::move(message), std::move(hint));
+    lint_.fails(file_, at, std::move(message), std::move(hint));
   }
   /// Whether the name is declared here, and its declaration.
   std::pair<bool, const Node*> find(std::string_view name) const;
@@ -267,7 +268,8 @@ void Names::call(const Node& node) {
       if (!is_host) own_call(node, own->second);
       return;
     }
-    if (is_host || (!is_sys && (is_method || is_in(node.text, of_language)))) return;
+    if (is_host) return folder_of(node);
+    if (!is_sys && (is_method || is_in(node.text, of_language))) return;
     std::vector<std::string_view> there = lint_.function_names();
     std::ranges::copy(file_.functions | std::views::keys, std::back_inserter(there));
     std::string hint = did_you_mean(node.text, there);
@@ -301,11 +303,21 @@ void Names::own_call(const Node& node, const std::vector<const Function*>& funct
                     ", not " + std::to_string(node.nodes.size()));
 }
 
+/// write() and dump() fail without a folder.
+void Names::folder_of(const Node& node) {
+  if (lint_.has_app_folder() || (node.text != "write" && node.text != "dump")) return;
+  const std::string message = shown(node) + " has no folder to write into";
+  const std::string hint = "set `app_dir` below [vsl]";
+  if (in_try_) return warn(node.at, message, hint);
+  lint_.fails(file_, node.at, message, hint);
+}
+
 /// Which methods a value has depends on the value; a name that no value has is unknown.
 void Names::method(const Node& node) {
   if (lint_.full()) return;
   const bool known = is_in(node.text, methods) || file_.functions.contains(node.text) ||
                      lint_.find(node.text).function != nullptr;
+  if (known && !file_.functions.contains(node.text)) return folder_of(node);
   if (known) return;
   unknown(node.text, node.at, "no value has a method `" + node.text + "`",
           did_you_mean(node.text, {std::begin(methods), std::end(methods)}), Use::call);

@@ -385,5 +385,42 @@ TEST(VslLint, tells_calls_of_unknown_functions_from_other_warnings) {
             "main.vsl:6:3: `m::p()` is private to m.vsl (write `fn` without `private` there)\n");
 }
 
+TEST(VslLint, finds_files_that_have_no_folder) {
+  const auto files = std::make_shared<std::map<std::string, std::string>>();
+  (*files)["main.vsl"] =
+      "#{ preq: [ action \"a\" || {\n"
+      "  write(\"in\");\n"
+      "  fs::write(\"in\");\n"
+      "  \"in\".dump();\n"
+      "  try { dump(\"in\") } catch { }\n"
+      "} ] }\n";
+  const auto sources = load_sources("main.vsl", read_given(files));
+  ASSERT_TRUE(sources.has_value());
+  std::vector<Mistake> failing;
+  const auto warnings = [&](bool has_app_folder) {
+    return shown(
+        lint(*sources, signature_of, function_names(), nullptr, nullptr, &failing, has_app_folder));
+  };
+  EXPECT_EQ(warnings(true), "");
+  EXPECT_EQ(shown(failing), "");
+  EXPECT_EQ(warnings(false),
+            "main.vsl:5:9: `dump()` has no folder to write into (set `app_dir` below [vsl])\n");
+  EXPECT_EQ(shown(failing),
+            "main.vsl:2:3: `write()` has no folder to write into (set `app_dir` below [vsl])\n"
+            "main.vsl:3:7: `write()` has no folder to write into (set `app_dir` below [vsl])\n"
+            "main.vsl:4:8: `dump()` has no folder to write into (set `app_dir` below [vsl])\n");
+}
+
+TEST(VslLint, keeps_functions_of_the_policy_that_are_named_as_those_of_files) {
+  const auto files = std::make_shared<std::map<std::string, std::string>>();
+  (*files)["main.vsl"] =
+      "fn dump(x) { log(\"info\", x) }\n"
+      "#{ preq: [ action \"a\" || { dump(\"in\"); \"in\".dump() } ] }\n";
+  const auto sources = load_sources("main.vsl", read_given(files));
+  ASSERT_TRUE(sources.has_value());
+  EXPECT_EQ(shown(lint(*sources, signature_of, function_names(), nullptr, nullptr, nullptr, false)),
+            "");
+}
+
 }  // namespace
 }  // namespace postern::dialect::vsl

@@ -65,7 +65,8 @@ tl::expected<std::shared_ptr<const VslPolicy>, std::vector<Mistake>> VslPolicy::
   std::vector<Mistake> open_relays;
   // In a replay (`signs` is false), findings of the lint do not stop the load.
   policy->warnings_ = lint(*sources, signature_of, function_names(), &open_relays,
-                           given.site.signs ? &mistakes : nullptr, &policy->unknown_calls_);
+                           given.site.signs ? &mistakes : nullptr, &policy->failing_calls_,
+                           !given.site.app_directory.empty());
   if (!given.files) {
     for (const File& file : sources->files) {
       std::string text = file.text;

@@ -43,8 +43,9 @@ class VslPolicy {
   std::span<const Directive> directives(policy::Stage stage) const;
   /// Probable mistakes.
   const std::vector<Mistake>& warnings() const { return warnings_; }
-  /// Calls of functions that nothing defines. The rule that reaches one fails.
-  const std::vector<Mistake>& unknown_calls() const { return unknown_calls_; }
+  /// Calls that fail: of functions that nothing defines, and of write() and dump() without
+  /// Site::app_directory. The rule that reaches one fails.
+  const std::vector<Mistake>& failing_calls() const { return failing_calls_; }
   const Site& site() const { return options_.site; }            ///< of the options
   const VslPolicyOptions& options() const { return options_; }  ///< of load()
   script::World& world() const { return world_; }               ///< of load()
@@ -89,7 +90,7 @@ class VslPolicy {
   std::unique_ptr<PlacedWorld> placed_;
   std::shared_ptr<const Script> script_;
   std::vector<Mistake> warnings_;
-  std::vector<Mistake> unknown_calls_;
+  std::vector<Mistake> failing_calls_;
   std::map<std::string, std::string> texts_;  ///< of files, without passwords; while it loads
   std::string definition_;
 };

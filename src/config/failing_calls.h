@@ -1,4 +1,4 @@
-// Calls of functions that nothing defines, in a policy of [vsl].
+// Calls in a policy of [vsl] that fail whenever they are reached.
 #pragma once
 
 #include "config/diagnostic.h"
@@ -7,13 +7,13 @@ namespace postern::app {
 
 /// The code of such a call. The gateway starts with a warning, as the rule fails closed where it is
 /// reached; for `postern check` it is an error.
-inline constexpr const char* unknown_call_code = "V006";
+inline constexpr const char* failing_call_code = "V006";
 
 /// The same diagnostics, with errors in place of warnings of that code.
-inline Diagnostics refuse_unknown_calls(const Diagnostics& given) {
+inline Diagnostics refuse_failing_calls(const Diagnostics& given) {
   Diagnostics all;
   for (Diagnostic each : given.list()) {
-    if (each.code == unknown_call_code) each.severity = Severity::error;
+    if (each.code == failing_call_code) each.severity = Severity::error;
     all.add(std::move(each));
   }
   return all;
