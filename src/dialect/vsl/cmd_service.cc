@@ -266,7 +266,8 @@ std::vector<std::string> as_user(const script::Call& call, ServiceOptions& optio
   };
   const passwd* entry = user ? ::getpwnam(user->c_str()) : nullptr;
   const struct group* members = group ? ::getgrnam(group->c_str()) : nullptr;
-  if (user && entry == nullptr) options.wrong("user", "is no user of this machine");
+  if (user && entry == nullptr)
+    options.wrong("user", "is no user of this machine: create it, or leave `user` out");
   if (group && members == nullptr) options.wrong("group", "is no group of this machine");
   if (::geteuid() != 0) {
     refuse(

@@ -65,6 +65,15 @@ TEST(VslLoader, FindsModulesBesideTheImporterThenBesideTheEntry) {
   EXPECT_EQ(sources->files[1].body[1]->file, 3u);
 }
 
+TEST(VslLoader, LetsAModuleCallAVariableService) {
+  const auto files = std::make_shared<std::map<std::string, std::string>>();
+  (*files)["scan.vsl"] = "export const service = 1;";
+  (*files)["main.vsl"] =
+      "import \"scan\" as scan;\n#{ mail: [ rule \"r\" || { log(\"info\", `${scan::service}`); "
+      "next() } ] }";
+  EXPECT_TRUE(load_sources("main.vsl", read_given(files)).has_value());
+}
+
 TEST(VslLoader, ReadsTheSameFromARecord) {
   Texts files{{"main.vsl", "import \"lib/a\" as a;"},
               {"lib/a.vsl", "const b = 1;"},

@@ -208,7 +208,7 @@ NodePtr Parser::let() {
   NodePtr made = make(Kind::let, token().at);
   made->flag = token().text == "const";
   ++next_;
-  Name variable = name("the name of a variable");
+  Name variable = variable_name("the name of a variable");
   made->text = std::move(variable.text);
   made->text_at = variable.at;
   if (made->flag && !at("=")) unexpected("`=` and the value of the constant");

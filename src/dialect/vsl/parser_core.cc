@@ -48,6 +48,13 @@ Name Parser::name(std::string_view what) {
   return {here.text, here.at};
 }
 
+Name Parser::variable_name(std::string_view what) {
+  if (!at("service")) return name(what);
+  const Token& here = token();
+  ++next_;
+  return {here.text, here.at};
+}
+
 void Parser::raise(Node& parent, const Node* child) {
   if (child == nullptr || child->height < parent.height) return;
   if (child->height >= max_height) {

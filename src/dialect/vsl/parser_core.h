@@ -99,6 +99,9 @@ class Parser {
   bool take(std::string_view symbol_or_keyword);
   Position expect(std::string_view symbol_or_keyword);
   Name name(std::string_view what);
+  /// The same for a variable, which may be called `service`, as in rules of vSMTP 2: another file
+  /// refers to it by `module::service`.
+  Name variable_name(std::string_view what);
   /// Elements separated by commas, with an optional comma after the last, and the closing bracket.
   template <class Element>
   void list(std::string_view end, std::string_view what, const Element& element) {

@@ -227,7 +227,7 @@ NodePtr Parser::path() {
   ++next_;
   while (take("::")) {
     made->path.push_back(std::move(made->text));
-    made->text = name("a name of the module").text;
+    made->text = variable_name("a name of the module").text;
   }
   if (!made->path.empty() && made->path.front() == "global") {
     fail_at(made->at, "there is no module `global`",

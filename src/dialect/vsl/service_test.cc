@@ -42,7 +42,7 @@ TEST_F(ServiceTest, what_is_declared_wrong_is_said) {
       {"cmd", "", "'command', 'x', 'timeuot', '1s'",
        "`timeuot` is no option; do you mean `timeout`?"},
       {"cmd", "", "'command', 'x', 'user', 'nobody-of-that-name'",
-       "`user` is no user of this machine"},
+       "`user` is no user of this machine: create it, or leave `user` out"},
       {"cmd", "", "'command', 'x', 'group', 'nobody-of-that-name'",
        "`group` is no group of this machine"},
       {"db", "csv", "", "`connector` is missing"},
