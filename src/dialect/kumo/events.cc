@@ -106,7 +106,7 @@ void on(script::Call& call, std::string name, script::Function handler) {
   std::vector<Handler>& registered = handlers.by_event[name];
   if (!registered.empty() && (event == nullptr || (event->fired() && !event->several))) {
     throw std::runtime_error(name + " event already has a handler defined at " +
-                             registered.front().place);
+                             registered.front().place + ": join the two functions");
   }
   if (event != nullptr && !event->fired()) {
     report_elsewhere(call, "`" + name + "` is never fired here: " + std::string(event->help));

@@ -271,7 +271,8 @@ Task<void> start(Call& call, json::object given, std::string place) {
 // Not a coroutine: a script's place is known only before it is suspended.
 Task<void> start_listener(Call& call, json::value options) {
   demand(call.state().user<Handlers>().in_init,
-         "kumo.start_esmtp_listener is only available in the `init` event");
+         "kumo.start_esmtp_listener is only available in the `init` event: write "
+         "`kumo.on('init', function() ... end)` around it");
   demand(options.is_object(), "start_esmtp_listener: a table of options is expected");
   return start(call, std::move(options.get_object()), call.state().place());
 }

@@ -27,6 +27,8 @@ constexpr std::string_view schedule =
     "mail is delivered as soon as it is accepted: let the sender hold it until it is due";
 constexpr std::string_view reports =
     "`log_oob` and `log_arf` of get_listener_domain say what happens to reports";
+constexpr std::string_view signer =
+    "kumo.dkim.rsa_sha256_signer makes a signer, which msg:dkim_sign takes";
 constexpr std::string_view attempts = "deliveries are tried again as [queue] says";
 
 /// Methods of KumoMTA's messages; a hook that calls one fails at its first message. Names that a
@@ -49,20 +51,25 @@ constexpr Lacking missing_methods[] = {
     {"queue_name", "`tenant`, `campaign` and the recipient's domain are what KumoMTA makes it of"},
     {"set_scheduling", schedule}};
 
-/// Functions of KumoMTA, or tables of them.
+/// Functions of KumoMTA, or tables of them, and some that only generated policies have.
 constexpr Lacking missing_tables[] = {
     {"kumo.amqp", "webhooks and `kumo.http` reach other programs"},
     {"kumo.api", "the HTTP API answers such questions (docs/api.md)"},
     {"kumo.audit_series", "count in a database (`sqlite`), or limit by kumo.make_throttle"},
+    {"kumo.configure_dns_resolver", "[dns] names the servers"},
+    {"kumo.configure_logging", "[log] says what is logged"},
     {"kumo.counter_series", "count in a database (`sqlite`), or limit by kumo.make_throttle"},
     {"kumo.cloudwatch", "metrics are at /metrics of the API"},
+    {"kumo.define_signer", signer},
     {"kumo.encode.charset_decode", "header fields are decoded already; `utf8` has UTF-8"},
     {"kumo.encode.charset_encode", "write header fields with `encode`, in UTF-8"},
     {"kumo.file_type", "webhook policies judge attachments by their names and types"},
     {"kumo.fs", "`io.open` reads files whose names are known"},
+    {"kumo.get_signer", signer},
     {"kumo.glob", "name the files one by one"},
     {"kumo.inject_message", "hand new mail in by SMTP or by the HTTP API of inboxes"},
     {"kumo.kafka", "webhooks and `kumo.http` reach other programs"},
+    {"kumo.log", "kumo.log_info, kumo.log_warn and kumo.log_error write to the log"},
     {"kumo.make_message", "hooks change the message that they are given, and make no other"},
     {"kumo.mimepart", mime},
     {"kumo.nats", "webhooks and `kumo.http` reach other programs"},

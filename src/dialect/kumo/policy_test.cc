@@ -83,9 +83,11 @@ TEST_F(PolicyFile, WhatIsWrongIsSaidWithItsPlace) {
       {"kumo.on('init', function()\n kumo.start_esmtp_listener{}\nend)",
        "policy.lua:2: start_esmtp_listener: 'listen' is missing"},
       {"kumo.start_esmtp_listener{ listen = '127.0.0.1:2525' }",
-       "policy.lua:1: kumo.start_esmtp_listener is only available in the `init` event"},
+       "policy.lua:1: kumo.start_esmtp_listener is only available in the `init` event: write "
+       "`kumo.on('init', function() ... end)` around it"},
       {"kumo.on('smtp_server_ehlo', print)\nkumo.on('smtp_server_ehlo', print)",
-       "policy.lua:2: smtp_server_ehlo event already has a handler defined at policy.lua:1"},
+       "policy.lua:2: smtp_server_ehlo event already has a handler defined at policy.lua:1: join "
+       "the two functions"},
   };
   for (const auto& [text, wanted] : cases) {
     const auto policy = load(text);

@@ -24,7 +24,8 @@ struct UseFindings {
 /// `load`, `__index`, a module that is not among the texts), all findings are warnings. If a text
 /// uses `package`, which may add modules, findings about modules are. A missing name below `kumo`
 /// is a mistake if a call misspells it; if a text uses `pcall`, which may catch it, it is a
-/// warning. What a hook calls of KumoMTA's and Postern lacks is always a mistake (hook_parts.h). A
+/// warning. What a hook calls of KumoMTA's and Postern lacks is always a mistake (hook_parts.h),
+/// and so are literals of kumo.make_throttle() and check_fix_conformance() that these refuse. A
 /// method that the class of a handler's parameter does not have is one if it looks misspelt.
 UseFindings lint_uses(const std::vector<std::pair<std::string, std::string_view>>& texts,
                       const std::function<bool(std::string_view name)>& has_module);

@@ -1,10 +1,13 @@
 #include "dialect/kumo/use_lint.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace postern::dialect::kumo {
 namespace {
 
+using testing::HasSubstr;
+using testing::StartsWith;
 using Lines = std::vector<std::string>;
 
 UseFindings found(std::string_view text, const std::string& module = "") {
@@ -120,6 +123,31 @@ TEST(UseLint, methods_of_what_a_handler_is_given) {
         "kumo.on('http_message_generated', function(m) m:accept() end)"}) {
     EXPECT_EQ(found(fine, "function each() end function other() end").mistakes, Lines{}) << fine;
   }
+}
+
+TEST(UseLint, literals_that_are_always_refused) {
+  const std::string on = "kumo.on('smtp_server_message_received', function(msg) ";
+  const auto line = [](const UseFindings& one) {
+    EXPECT_EQ(one.warnings, Lines{});
+    return one.mistakes.size() == 1 ? one.mistakes.front() : "";
+  };
+  EXPECT_THAT(line(found(on + "kumo.make_throttle('a', '2/fortnight') end)")),
+              StartsWith("policy.lua:1:56: make_throttle: "));
+  EXPECT_THAT(line(found(on + "kumo.make_throttle(f('x', {1, 2}) .. 'a', '2/fortnight') end)",
+                         "function f() end")),
+              HasSubstr("make_throttle: "));
+  EXPECT_THAT(line(found(on + "msg:check_fix_conformance('', 'LINE_TO_LONG') end)")),
+              StartsWith("policy.lua:1:55: check_fix_conformance: "));
+  for (const std::string& fine :
+       {"kumo.make_throttle('a', '2/minute')", "kumo.make_throttle('a', rate .. '/fortnight')",
+        "kumo.make_throttle('a', '2/' .. 'minute')", "kumo.make_throttle('a', ('2/x'):gsub(1, 2))",
+        "msg:check_fix_conformance('', 'LINE_TOO_LONG|MISSING_DATE_HEADER')",
+        "msg:check_fix_conformance(a, b)", "pcall(kumo.make_throttle, 'a', '2/fortnight')"}) {
+    EXPECT_EQ(found(on + fine + " end)").mistakes, Lines{}) << fine;
+  }
+  const UseFindings unused = found("local function f() kumo.make_throttle('a', '2/fortnight') end");
+  EXPECT_EQ(unused.mistakes, Lines{});
+  EXPECT_EQ(unused.warnings.size(), 1u);
 }
 
 TEST(UseLint, modules) {
