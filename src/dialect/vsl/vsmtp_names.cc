@@ -339,8 +339,9 @@ class Translator {
     const bool is_host = signature_of(node.text).function != nullptr;
     if (!is_host && constructor(node)) return;
     if (is_in(node.text, handles)) {
+      const std::string instead = node.text == "msg" ? "`mail()`" : "`client_ip()`, `mail_from()`";
       return mistake(node.at, shown(node) + " is no value of its own in Postern",
-                     "functions need no `" + node.text + "()`: write `client_ip()`, `mail_from()`");
+                     "functions need no `" + node.text + "()`: write " + instead);
     }
     if (const OtherName* other = is_host ? nullptr : find_name("", node.text)) use(node, *other);
   }

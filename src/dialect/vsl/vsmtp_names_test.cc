@@ -93,6 +93,9 @@ TEST(VsmtpNames, that_are_not_carried_are_mistakes_with_a_way_out) {
       {"print(ctx());",
        "main.vsl:1:7: `ctx()` is no value of its own in Postern (functions need no `ctx()`: "
        "write `client_ip()`, `mail_from()`)\n"},
+      {"print(msg());",
+       "main.vsl:1:7: `msg()` is no value of its own in Postern (functions need no `msg()`: "
+       "write `mail()`)\n"},
       {"ctx().mail_form;",
        "main.vsl:1:7: `ctx()` has no `mail_form` (did you mean `mail_from`?)\n"},
       {"cmd::build(#{ command: \"x\" });",
