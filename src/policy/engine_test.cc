@@ -101,6 +101,50 @@ Decision decide(std::vector<LayerEntry> layers, Evidence& evidence, Stage stage 
 const Verdict no = refuse(550, {5, 7, 1}, "no");
 const Verdict later = refuse(451, {4, 7, 1}, "later");
 
+/// Records two lines, and remembers what it is told when the tape is played.
+class RecordingLayer final : public Layer {
+ public:
+  RecordingLayer(std::string_view name, std::string lines)
+      : name_(name), lines_(std::move(lines)) {}
+  std::string_view name() const override { return name_; }
+  bool speaks_at(Stage) const override { return true; }
+  Task<Ruling> judge(Stage, Inquiry& inquiry, std::vector<Step>&) const override {
+    if (inquiry.tape.playing) {
+      told = std::exchange(inquiry.tape.answers, {});
+    } else {
+      inquiry.tape.record += lines_;
+    }
+    co_return pass_on();
+  }
+  mutable std::string told;
+
+ private:
+  std::string_view name_;
+  std::string lines_;
+};
+
+TEST(Engine, a_layer_that_is_gone_takes_no_lines_of_a_tape) {
+  const auto first = std::make_shared<RecordingLayer>("first", "v1\n\n");
+  const auto silent = std::make_shared<RecordingLayer>("silent", "");
+  const auto second = std::make_shared<RecordingLayer>("second", "[]\n");
+  Evidence evidence = from_client("203.0.113.10");
+  CountingGatherer gatherer;
+  const Engine all({{first}, {silent}, {second}});
+  const std::string record = run(all.decide(Stage::mail, evidence, gatherer)).script;
+  EXPECT_EQ(record, "@first 2\nv1\n\n@second 1\n[]\n");
+  run(all.decide(Stage::mail, evidence, gatherer, Tape::of(record)));
+  EXPECT_EQ(first->told + "," + silent->told + "," + second->told, "v1\n\n,,[]\n");
+  const Engine less({{second}, {silent}});
+  run(less.decide(Stage::mail, evidence, gatherer, Tape::of(record)));
+  EXPECT_EQ(second->told, "[]\n");
+  for (const std::string torn : {"@second", "@second x\n", "@second 3\n[]\n", "@first 1\n"}) {
+    run(less.decide(Stage::mail, evidence, gatherer, Tape::of(torn)));
+    EXPECT_EQ(second->told, "") << torn;
+  }
+  run(less.decide(Stage::mail, evidence, gatherer, Tape::of("old\n")));
+  EXPECT_EQ(second->told, "old\n") << "a record without sections";
+}
+
 TEST(Engine, layers_and_and_the_first_refusal_answers) {
   struct {
     std::vector<Verdict> verdicts;

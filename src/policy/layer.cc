@@ -6,6 +6,9 @@
 #include <set>
 #include <stdexcept>
 
+#include <fmt/format.h>
+
+#include "base/text.h"
 #include "policy/replies.h"
 
 namespace postern::policy {
@@ -248,6 +251,42 @@ void merge(const LayerEntry& entry, Ruling ruling, std::size_t first_step, Evide
   }
 }
 
+/// In a tape, each layer's lines are a section: a head "@LAYER NUMBER" and that number of lines. So
+/// a layer that is missing when the tape is played takes no lines from another.
+constexpr char section_mark = '@';
+
+/// Puts a head in front of the lines that a layer recorded from `begin` on, if there are any.
+void end_section(std::string_view layer, std::size_t begin, std::string& record) {
+  if (record.size() == begin) return;
+  const auto lines =
+      std::count(record.begin() + static_cast<std::ptrdiff_t>(begin), record.end(), '\n');
+  record.insert(begin, fmt::format("{}{} {}\n", section_mark, layer, lines));
+}
+
+/// Removes the first section of a layer and returns its lines; empty: there is none.
+std::string take_section(std::string_view layer, std::string& record) {
+  for (std::size_t begin = 0; begin < record.size();) {
+    const std::string_view head =
+        std::string_view(record).substr(begin, record.find('\n', begin) - begin);
+    const std::size_t blank = head.rfind(' ');
+    if (!head.starts_with(section_mark) || blank == std::string_view::npos) return {};
+    const std::size_t first = std::min(begin + head.size() + 1, record.size());
+    std::size_t end = first;
+    for (auto lines = parse_number(head.substr(blank + 1)).value_or(0); lines > 0; --lines) {
+      const std::size_t feed = record.find('\n', end);
+      if (feed == std::string::npos) return {};
+      end = feed + 1;
+    }
+    if (head.substr(1, blank - 1) == layer) {
+      std::string taken = record.substr(first, end - first);
+      record.erase(begin, end - begin);
+      return taken;
+    }
+    begin = end;
+  }
+  return {};
+}
+
 }  // namespace
 
 Task<Decision> Engine::decide(Stage stage, Evidence& evidence, Gatherer& gatherer,
@@ -270,13 +309,19 @@ Task<Decision> Engine::decide(Stage stage, Evidence& evidence, Gatherer& gathere
     decision.reply = unread->verdict.reply;
     decision.steps.push_back(std::move(*unread));
   }
+  // Records of version 0.1.0 have no sections: their layers take lines in turn.
+  const bool in_sections = tape.answers.starts_with(section_mark);
+  std::string recorded = in_sections ? std::move(tape.answers) : std::string();
   Inquiry inquiry(evidence, gatherer, tape);
   for (const LayerEntry& entry : layers_) {
     if (!entry.layer->speaks_at(stage)) continue;
     const bool shadow = entry.mode == Mode::shadow;
     if (refused(decision) && !shadow) continue;
     const std::size_t first_step = decision.steps.size();
+    const std::size_t first_line = tape.record.size();
+    if (in_sections) tape.answers = take_section(entry.layer->name(), recorded);
     Ruling ruling = co_await ask(entry, stage, inquiry, decision.steps);
+    end_section(entry.layer->name(), first_line, tape.record);
     merge(entry, std::move(ruling), first_step, evidence, decision);
   }
   decision.rate_tokens = evidence.rate_tokens;

@@ -19,7 +19,8 @@ struct LoginRecord {
 };
 
 /// The tape of one decision. A live decision writes it; a replayed decision plays it: scripts get
-/// the recorded answers in order, and nothing is asked outside.
+/// the recorded answers in order, and nothing is asked outside. For a layer, `record` and `answers`
+/// are its own lines; the engine keeps those of the layers apart (Engine::decide()).
 struct Tape {
   std::string record;                ///< answers to scripts: a line for each call of a script
   std::optional<LoginRecord> login;  ///< the current login, if a script judged it

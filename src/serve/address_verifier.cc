@@ -114,9 +114,9 @@ AddressVerifier::Counts AddressVerifier::counts() const {
 }
 
 bool AddressVerifier::is_probe_sender(const mail::Mailbox& address) const {
+  if (!enforced_) return false;  // the loads below take a lock
   const auto settings = settings_.load();
-  return enforced_ && settings &&
-         settings->is_probe_sender(address, std::chrono::system_clock::now());
+  return settings && settings->is_probe_sender(address, std::chrono::system_clock::now());
 }
 
 /// The answer that is known now; starts a probe if one is due. Call it with the mutex held.
