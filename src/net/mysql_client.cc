@@ -134,8 +134,7 @@ std::string refusal_of(MYSQL* handle, bool identified) {
            "mysql_native_password, ed25519, caching_sha2_password or sha256_password";
   }
   return "the server asks for the password, and nothing verifies who it is; verify its name in "
-         "TLS, "
-         "use a Unix socket, or let the user log in by mysql_native_password or ed25519";
+         "TLS, use a Unix socket, or let the user log in by mysql_native_password or ed25519";
 }
 
 Result<std::unique_ptr<Connection>> connect(const MysqlServers& servers, const std::string& host,
