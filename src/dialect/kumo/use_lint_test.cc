@@ -132,12 +132,12 @@ TEST(UseLint, literals_that_are_always_refused) {
     return one.mistakes.size() == 1 ? one.mistakes.front() : "";
   };
   EXPECT_THAT(line(found(on + "kumo.make_throttle('a', '2/fortnight') end)")),
-              StartsWith("policy.lua:1:56: make_throttle: "));
+              StartsWith("policy.lua:1:60: make_throttle: "));
   EXPECT_THAT(line(found(on + "kumo.make_throttle(f('x', {1, 2}) .. 'a', '2/fortnight') end)",
                          "function f() end")),
               HasSubstr("make_throttle: "));
   EXPECT_THAT(line(found(on + "msg:check_fix_conformance('', 'LINE_TO_LONG') end)")),
-              StartsWith("policy.lua:1:55: check_fix_conformance: "));
+              StartsWith("policy.lua:1:59: check_fix_conformance: "));
   for (const std::string& fine :
        {"kumo.make_throttle('a', '2/minute')", "kumo.make_throttle('a', rate .. '/fortnight')",
         "kumo.make_throttle('a', '2/' .. 'minute')", "kumo.make_throttle('a', ('2/x'):gsub(1, 2))",

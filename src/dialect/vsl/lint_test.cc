@@ -407,7 +407,7 @@ TEST(VslLint, finds_files_that_have_no_folder) {
             "main.vsl:5:9: `dump()` has no folder to write into (set `app_dir` below [vsl])\n");
   EXPECT_EQ(shown(failing),
             "main.vsl:2:3: `write()` has no folder to write into (set `app_dir` below [vsl])\n"
-            "main.vsl:3:7: `write()` has no folder to write into (set `app_dir` below [vsl])\n"
+            "main.vsl:3:3: `write()` has no folder to write into (set `app_dir` below [vsl])\n"
             "main.vsl:4:8: `dump()` has no folder to write into (set `app_dir` below [vsl])\n");
 }
 
