@@ -36,7 +36,8 @@ struct Listed {
   };
   Status status = Status::no_table;  ///< of the look-up
   std::uint16_t code = 0;            ///< of the refusal; if unlisted
-  std::string why;                   ///< one line
+  std::string_view passes;           ///< if listed or no_table: why, one line; static
+  std::string why;                   ///< if unlisted or failed: one line
 };
 
 /// State of one evaluation. Borrows its arguments; not thread-safe.

@@ -217,33 +217,35 @@ Listed Context::listed(const Address& address) {
     }
     return std::nullopt;
   }();
-  constexpr const char* no_table = "its domain has no table";
+  const auto listed = [](std::string_view passes) {
+    return Listed{.status = Status::listed, .passes = passes, .why = {}};
+  };
+  const Listed no_table{.status = Status::no_table, .passes = "its domain has no table", .why = {}};
   const bool is_local = address.known == DomainClass::local;
-  if (!table) return {.status = Status::no_table, .why = no_table};
-  if (is_local && is_own_mailbox(address, policy_)) {
-    return {.status = Status::listed, .why = "a mailbox that always exists"};
-  }
+  if (!table) return no_table;
+  if (is_local && is_own_mailbox(address, policy_)) return listed("a mailbox that always exists");
+  const bool has_none = table->maps->empty() && !table->needed;
+  if (has_none && policy_.virtual_alias_maps.empty()) return no_table;
   const auto keys = address_keys(address, policy_, is_local);
   // Virtual aliases may have addresses of any domain.
   Found found = policy_.virtual_alias_maps.find(keys, &replies_);
   if (found.status == Found::Status::absent) {
-    if (table->maps->empty() && !table->needed) {
-      return {.status = Status::no_table, .why = no_table};
-    }
+    if (has_none) return no_table;
     found = table->maps->find(keys, &replies_);
   }
   switch (found.status) {
     case Found::Status::waiting:
-      return {.status = Status::waiting, .why = {}};
+      return {.status = Status::waiting, .passes = {}, .why = {}};
     case Found::Status::failed:
-      return {.status = Status::failed, .why = found.trouble};
+      return {.status = Status::failed, .passes = {}, .why = found.trouble};
     case Found::Status::found:
-      return {.status = Status::listed, .why = "known to its domain's table"};
+      return listed("known to its domain's table");
     case Found::Status::absent:
       break;
   }
   return {.status = Status::unlisted,
           .code = table->code,
+          .passes = {},
           .why = "User unknown in " + std::string(table->name) + " table"};
 }
 
@@ -259,7 +261,7 @@ RuleOutcome Context::judge_listed(const Rule* rule, const Address& address, Subj
       return RuleOutcome::wait;
     case Status::listed:
     case Status::no_table:
-      return pass(found.why);
+      return pass(found.passes);
     case Status::failed:
       outcome = lookup_trouble(asked, found.why);
       break;
