@@ -2,6 +2,7 @@
 // compatibility level. Does not know what a parameter means.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <span>
@@ -51,6 +52,10 @@ bool is_restriction_parameter(std::string_view name);
 
 /// Compares "3.10" with "3.6" number by number; a non-number counts as 0. Negative, 0 or positive.
 int compare_levels(std::string_view a, std::string_view b);
+
+/// A value of time with its unit (s, m, h, d, w), as "3h"; a bare number counts `unit`s. Nullopt:
+/// malformed, or more than 100 years.
+std::optional<std::chrono::seconds> parse_time(std::string_view text, std::chrono::seconds unit);
 
 /// Settings over defaults. Immutable.
 class Parameters {

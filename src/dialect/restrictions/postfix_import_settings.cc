@@ -62,21 +62,11 @@ constexpr Amount amounts[] = {
     {"smtpd_upstream_proxy_timeout", "timeouts", "proxy_header", seconds, 1, day, false, ""},
 };
 
-/// "300", "300s", "5m", "1h", "1d", "1w"; a bare number counts `unit` seconds.
+/// As parse_time(), in seconds; letters of units in either case.
 std::optional<std::uint64_t> parse_seconds(std::string_view text, std::uint64_t unit = 1) {
-  static constexpr std::pair<char, std::uint64_t> units[] = {
-      {'s', 1}, {'m', 60}, {'h', 3600}, {'d', day}, {'w', 7 * day}};
-  std::uint64_t factor = unit;
-  for (const auto& [letter, length] : units) {
-    if (!text.empty() && to_lower(text.back()) == letter) {
-      factor = length;
-      text.remove_suffix(1);
-      break;
-    }
-  }
-  const auto number = parse_number(text);
-  if (!number || *number > 100 * 365 * day) return std::nullopt;
-  return *number * factor;
+  const auto time = parse_time(lower(text), std::chrono::seconds(unit));
+  if (!time) return std::nullopt;
+  return static_cast<std::uint64_t>(time->count());
 }
 
 std::string amount_toml(const Amount& amount, std::uint64_t number) {

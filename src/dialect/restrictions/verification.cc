@@ -65,36 +65,6 @@ bool Verification::is_probe_sender(const mail::Mailbox& address,
   return false;
 }
 
-std::optional<std::chrono::seconds> parse_time(std::string_view text, std::chrono::seconds unit) {
-  if (text.empty()) return std::nullopt;
-  std::uint64_t factor = static_cast<std::uint64_t>(unit.count());
-  switch (text.back()) {
-    case 's':
-      factor = 1;
-      break;
-    case 'm':
-      factor = 60;
-      break;
-    case 'h':
-      factor = 3600;
-      break;
-    case 'd':
-      factor = 86'400;
-      break;
-    case 'w':
-      factor = 7 * 86'400;
-      break;
-    default:
-      if (text.back() > '9') return std::nullopt;
-      break;
-  }
-  if (text.back() > '9') text.remove_suffix(1);
-  constexpr std::uint64_t most = 100ull * 366 * 86'400;
-  const auto number = parse_number(text);
-  if (!number || *number > most / factor) return std::nullopt;
-  return std::chrono::seconds(*number * factor);
-}
-
 bool is_verification(std::string_view service) {
   return service == verify_service || service == verify_own_service ||
          service == probe_sender_service;

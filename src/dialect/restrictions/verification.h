@@ -49,10 +49,6 @@ struct Verification {
   bool may_be_probe_sender(const mail::Mailbox& address) const;
 };
 
-/// A value of time with its unit (s, m, h, d, w), as "3h"; a bare number counts `unit`s. Nullopt:
-/// malformed, or more than 100 years.
-std::optional<std::chrono::seconds> parse_time(std::string_view text, std::chrono::seconds unit);
-
 // Questions to the gateway, by policy::Consultation::service.
 
 /// Whether a mail host accepts mail for an address.
