@@ -72,19 +72,18 @@ net::MysqlServers servers_of(const vsl::MysqlSettings& settings, bool read_only)
 /// The server of a `db:mysql` service.
 class ScriptMysql final : public vsl::MysqlServer {
  public:
-  explicit ScriptMysql(const vsl::MysqlSettings& settings)
-      : client_(servers_of(settings, false)), reader_(servers_of(settings, true)) {}
+  explicit ScriptMysql(vsl::MysqlSettings settings) : settings_(std::move(settings)) {}
 
   Result<Rows> query(const Statement& statement, bool read_only,
                      script::Clock::time_point deadline) override {
-    auto table = (read_only ? reader_ : client_).query(statement, deadline);
+    // No connection is kept, so neither is the client.
+    auto table = net::MysqlClient(servers_of(settings_, read_only)).query(statement, deadline);
     if (!table) return tl::unexpected(table.error());
     return Rows{.columns = std::move(table->columns), .rows = std::move(table->rows)};
   }
 
  private:
-  net::MysqlClient client_;
-  net::MysqlClient reader_;
+  const vsl::MysqlSettings settings_;
 };
 
 vsl::Site site_of(const Config& config, const Positions& positions, Diagnostics& diagnostics) {
@@ -113,8 +112,8 @@ vsl::Site site_of(const Config& config, const Positions& positions, Diagnostics&
   site.allowed_commands = given.allow_commands;
   site.relay_networks = given.relay_networks;
   site.open_relay_is_known = given.open_relay_is_known;
-  site.open_mysql = [](const vsl::MysqlSettings& settings) {
-    return std::make_shared<ScriptMysql>(settings);
+  site.open_mysql = [](vsl::MysqlSettings settings) {
+    return std::make_shared<ScriptMysql>(std::move(settings));
   };
   site.toml_server = {{"domain", site.domain}, {"hostname", site.hostname}};
   site.toml_server["virtual"] = std::move(virtual_domains);
