@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "gateway/auth_source_verifier.h"
+#include "net/socket_wait.h"
 #include "policy/evidence.h"
 
 namespace postern::gateway {
@@ -76,12 +77,7 @@ class Dialogue {
   }
 
  private:
-  bool wait(short events) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(deadline_ - Clock::now()).count();
-    pollfd descriptor{.fd = fd_, .events = events, .revents = 0};
-    return left > 0 && ::poll(&descriptor, 1, static_cast<int>(std::min<long>(left, 60'000))) > 0;
-  }
+  bool wait(short events) { return net::wait_for_socket(fd_, events, deadline_); }
 
   const Clock::time_point deadline_;
   const int fd_;

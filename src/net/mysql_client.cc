@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "net/connection_shelf.h"
 #include "net/deadline_watch.h"
+#include "net/socket_wait.h"
 
 namespace postern::net {
 

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "net/connection_shelf.h"
+#include "net/socket_wait.h"
 
 namespace postern::net {
 

@@ -36,10 +36,6 @@ class SqlClient {
                                                   Clock::time_point deadline) = 0;
 };
 
-/// Waits until the socket is ready for `events` of poll(2). False: the deadline has passed, or the
-/// wait failed.
-bool wait_for_socket(int descriptor, short events, SqlClient::Clock::time_point deadline);
-
 /// An entry of a list of SQL servers, in its parts. Views into the text.
 struct SqlHost {
   /// Splits "host", "host:port", "[::1]:port" and "unix:/path" with or without ":port". A prefix
