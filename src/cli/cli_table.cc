@@ -46,9 +46,15 @@ constexpr ExitCode serve_exits[] = {ok,
 constexpr ExampleSpec check_examples[] = {
     {"postern check --config postern.toml", "every mistake at once, each with line and column"},
     {"postern check --config - --json < postern.toml", "for editors and scripts"},
+    {"postern check --config postern.toml --credentials certs:/etc/postern/credentials",
+     "outside of the service that LoadCredential= gives its certificates and keys"},
 };
 constexpr OptionSpec check_options[] = {
     {"--strict", "", "warnings count as errors, for the exit code too", ""},
+    {"--credentials", "[ID:]PATH",
+     "where the files of `credential:NAME` are, written as LoadCredential= of the unit has it, or "
+     "a directory that has them by their names; may be repeated",
+     "$CREDENTIALS_DIRECTORY; without it they are not looked at"},
 };
 constexpr ExitCode check_exits[] = {ok, ExitCode::no, usage, config};
 
@@ -138,8 +144,8 @@ constexpr CommandSpec table[] = {
      "Loads the configuration as serve would, without starting anything, and prints every mistake "
      "in it. Also says whether the restriction lists are an open relay: with a proof that they are "
      "not, or with a dialogue that relays.",
-     "[--config FILE] [--strict] [--json]", 0, check_examples, check_options, check_exits,
-     "postern help configuration, postern help C012"},
+     "[--config FILE] [--strict] [--credentials [ID:]PATH] [--json]", 0, check_examples,
+     check_options, check_exits, "postern help configuration, postern help C012"},
     {"explain", "Write policy", "why a message was, or would be, refused",
      "Shows a decision step by step: each stage, rule, the evidence it saw and the reply. With ID "
      "it shows a recorded decision. With --to it decides a message that was never sent, by the "

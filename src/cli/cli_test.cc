@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <map>
 #include <set>
 #include <sstream>
@@ -317,6 +318,22 @@ TEST(Commands, with_strict_a_warning_about_dane_counts_as_an_error) {
   EXPECT_EQ(boost::json::parse(json.out).at("errors"), 0);
   EXPECT_EQ(boost::json::parse(json.out).at("warnings"), 1);
   EXPECT_TRUE(boost::json::parse(json.out).as_object().contains("dane"));
+}
+
+TEST(Commands, check_finds_credentials_or_says_that_they_were_not_looked_at) {
+  const std::string text =
+      "[dns]\ndnssec = \"off\"\n[relay]\ndane = false\n[[listener]]\n"
+      "certificate = \"credential:certs_c.pem\"\nkey = \"credential:certs_k.pem\"\n";
+  ::unsetenv("CREDENTIALS_DIRECTORY");
+  const Answer note = run_with(run_check, {"check", "--strict", "--config", "-"}, text);
+  EXPECT_EQ(note.code, 0) << note.err;
+  EXPECT_THAT(note.err, HasSubstr("note[T001]"));
+  EXPECT_THAT(note.err, HasSubstr("--credentials ID:PATH"));
+  const Answer given =
+      run_with(run_check, {"check", "--credentials", "certs:/nonexistent", "--config", "-"}, text);
+  EXPECT_EQ(given.code, 78);
+  EXPECT_THAT(given.err, HasSubstr("/nonexistent/c.pem"));
+  EXPECT_THAT(given.err, HasSubstr("/nonexistent/k.pem"));
 }
 
 TEST(Dnssec, is_told_without_the_resolvers_own_words) {

@@ -134,7 +134,15 @@ std::optional<Config> load_for(const Arguments& arguments, Streams& streams,
 
 int run_check(const Arguments& arguments, Streams& streams) {
   std::string name;
-  ConfigResult result = load_named(arguments, streams, {}, name);
+  LoadOptions load;
+  load.outside_service = true;
+  for (const std::string& given : arguments.values("--credentials")) {
+    const std::size_t colon = given.find(':');
+    const bool has_id = colon != std::string::npos && given.find('/') > colon;
+    load.credentials.push_back({has_id ? given.substr(0, colon) : std::string(),
+                                has_id ? given.substr(colon + 1) : given});
+  }
+  ConfigResult result = load_named(arguments, streams, load, name);
   result.diagnostics = refuse_failing_calls(result.diagnostics);
   if (result.ok()) {
     if (auto warning = open_relay_warning(result.config)) {

@@ -238,5 +238,47 @@ TEST_F(Files, credentials_are_found_in_the_directory_systemd_names) {
   unsetenv("CREDENTIALS_DIRECTORY");
 }
 
+// As LoadCredential=ID:PATH names them: a directory's files are ID_FILE.
+TEST_F(Files, credentials_are_found_where_the_command_line_says) {
+  unsetenv("CREDENTIALS_DIRECTORY");
+  LoadOptions options;
+  options.open_files = 100'000;
+  options.outside_service = true;
+  const std::string text =
+      "[[listener]]\ncertificate = \"credential:certs_one.crt\"\nkey = \"credential:key\"\n";
+  options.credentials = {{"certs", folder_.path()}, {"key", key("one")}};
+  const ConfigResult found = parse_config(text, "x", options);
+  EXPECT_TRUE(found.ok()) << found.diagnostics.render();
+  EXPECT_EQ(found.config.listeners[0].key, key("one"));
+  options.credentials = {{"certs", folder_.path()}, {"key", key("two")}};
+  EXPECT_EQ(parse_config(text, "x", options).diagnostics.list().front().code, "T002");
+  options.credentials = {{"certs", folder_.path()}};
+  const ConfigResult missing = parse_config(text, "x", options);
+  ASSERT_EQ(missing.diagnostics.errors(), 1u);
+  EXPECT_EQ(missing.diagnostics.list().front().line, 3u);
+}
+
+// A configuration of production is no error where its secrets cannot be read.
+TEST_F(Files, credentials_that_cannot_be_had_are_one_note) {
+  unsetenv("CREDENTIALS_DIRECTORY");
+  const std::string text =
+      "[[listener]]\ncertificate = \"credential:one.crt\"\nkey = \"credential:one.key\"\n";
+  LoadOptions options;
+  options.open_files = 100'000;
+  options.outside_service = true;
+  const ConfigResult checked = parse_config(text, "x", options);
+  EXPECT_TRUE(checked.ok()) << checked.diagnostics.render();
+  ASSERT_EQ(checked.diagnostics.list().size(), 1u) << checked.diagnostics.render();
+  EXPECT_EQ(checked.diagnostics.list().front().severity, Severity::note);
+  // A command that reads no certificate needs none, and says nothing.
+  LoadOptions reads_none;
+  reads_none.open_files = 100'000;
+  reads_none.read_files = false;
+  EXPECT_TRUE(parse_config(text, "x", reads_none).diagnostics.empty());
+  // A policy decides with its key, or not at all.
+  reads_none.load_policy = true;
+  EXPECT_FALSE(parse_config("[vsl]\ndkim_key = \"credential:k\"\n", "x", reads_none).ok());
+}
+
 }  // namespace
 }  // namespace postern::app

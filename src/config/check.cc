@@ -125,7 +125,7 @@ class Checker {
     for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
       const ListenerConfig& listener = config_.listeners[i];
       const auto [other, is_new] = taken.try_emplace(listener.address, path(i, "address"));
-      if (!is_new && listener.address.port != 0) {
+      if (!is_new && (listener.address.port != 0 || !listener.address.passed.empty())) {
         add(path(i, "address"), "C032",
             fmt::format("address {} is used twice", listener.address.to_string()),
             fmt::format("also {}", other->second), "give each its own address or port");

@@ -26,7 +26,10 @@ Result<Endpoint> Endpoint::parse(std::string_view text, std::uint16_t default_po
   return Endpoint{*address, *port};
 }
 
-std::string Endpoint::to_string() const { return with_port(address, port); }
+std::string Endpoint::to_string() const {
+  if (!passed.empty() && port == 0) return "systemd:" + passed;
+  return with_port(address, port);
+}
 
 CidrSet loopback_networks() {
   std::array<std::uint8_t, 16> one{};

@@ -39,10 +39,14 @@ struct Endpoint {
   /// Known, possibly a wildcard.
   IpAddress address;
   std::uint16_t port = 0;  ///< 0: the system picks one
+  /// The name of a listening socket that the service manager passes at the start, of a [[listener]]
+  /// with `systemd:NAME`; then address and port are the socket's, or `::` and 0 while they are not
+  /// known. Empty: the address is opened here.
+  std::string passed = {};
 
   /// Parses the text form. `default_port` 0: the port is required. Fault::malformed.
   static Result<Endpoint> parse(std::string_view text, std::uint16_t default_port = 0);
-  /// The text form.
+  /// The text form; `systemd:NAME` while address and port are not known.
   std::string to_string() const;
   auto operator<=>(const Endpoint&) const = default;
 };
@@ -339,12 +343,23 @@ struct Config {
   telemetry::LogOptions log;              ///< the program's log
 };
 
+/// Where files of `credential:NAME` are, as LoadCredential= of a unit has it (systemd.exec(5)).
+struct CredentialSource {
+  std::string id;              ///< ID of `ID:PATH`; empty: `path` has the files by their names
+  std::filesystem::path path;  ///< of the file ID, or a directory whose files are ID_FILE
+};
+
 /// What loading may read from the machine. Tests change it.
 struct LoadOptions {
   bool read_files = true;        ///< opens certificates and keys, loads policies
   bool load_policy = false;      ///< loads policies even without read_files
   std::uint64_t open_files = 0;  ///< hard limit of RLIMIT_NOFILE; 0: as the system says
   std::string machine_name;      ///< empty: as the system says
+  /// Empty: CREDENTIALS_DIRECTORY, which systemd sets for a service.
+  std::vector<CredentialSource> credentials = {};
+  /// Outside of a service, where credentials cannot be had: the files of the configuration are not
+  /// looked at then, which is a note instead of the error T001.
+  bool outside_service = false;
   /// Applies the command line, before the final checks; null: nothing.
   std::function<void(Config&)> adjust;
 };

@@ -790,5 +790,23 @@ TEST(Config, all_mistakes_of_a_lua_policy_that_does_not_load_are_said_at_once) {
                 "L001 2:20 nothing defines the function `tostrin`; did you mean `tostring`?; "}));
 }
 
+TEST(Config, a_listener_may_be_a_socket_that_systemd_opens) {
+  LoadOptions options;
+  options.open_files = 100'000;
+  const auto load = [&](const std::string& text) { return parse_config(text, "x", options); };
+  const ConfigResult one = load("[[listener]]\naddress = \"systemd:smtp\"\n");
+  ASSERT_TRUE(one.ok()) << one.diagnostics.render();
+  EXPECT_EQ(one.config.listeners[0].address.passed, "smtp");
+  EXPECT_EQ(one.config.listeners[0].address.to_string(), "systemd:smtp");
+  EXPECT_FALSE(load("[[listener]]\naddress = \"systemd:\"\n").ok());
+  EXPECT_FALSE(load("[[listener]]\naddress = \"systemd:a:b\"\n").ok());
+  EXPECT_FALSE(load("[api]\naddress = \"systemd:api\"\n").ok());
+  const ConfigResult twice = load(
+      "[[listener]]\nname = \"a\"\naddress = \"systemd:smtp\"\n"
+      "[[listener]]\nname = \"b\"\naddress = \"systemd:smtp\"\n");
+  ASSERT_EQ(twice.diagnostics.errors(), 1u);
+  EXPECT_EQ(twice.diagnostics.list().front().code, "C032");
+}
+
 }  // namespace
 }  // namespace postern::app

@@ -1,6 +1,7 @@
 // Reads TOML text into a Config, key by key. Reports every error and continues; an invalid value
 // leaves the default.
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
@@ -48,10 +49,39 @@ std::string_view type_name(const toml::node& node) {
   }
 }
 
+constexpr std::string_view credential_prefix = "credential:";
+
+/// The file of a credential, whether it exists or not; nullopt: nothing says where credentials are.
+/// Fault::malformed: no name of a credential; Fault::not_found: none of `sources` can have it.
+Result<std::optional<std::string>> credential_file(std::string_view name,
+                                                   const std::vector<CredentialSource>& sources) {
+  if (name.empty() || name.find('/') != std::string_view::npos) {
+    return fail(Fault::malformed,
+                fmt::format("`{}{}` names no credential", credential_prefix, printable(name, 64)));
+  }
+  if (sources.empty()) {
+    const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
+    if (directory == nullptr) return std::nullopt;
+    return fmt::format("{}/{}", directory, name);
+  }
+  for (const CredentialSource& source : sources) {
+    if (source.id.empty()) return (source.path / name).string();
+    if (source.id == name) return source.path.string();
+    const std::string prefix = source.id + "_";
+    if (name.starts_with(prefix)) return (source.path / name.substr(prefix.size())).string();
+  }
+  return fail(Fault::not_found, fmt::format("no --credentials has `{}`", printable(name, 64)));
+}
+
 class Reader {
  public:
-  Reader(Positions& positions, Diagnostics& diagnostics, Config& config)
-      : positions_(positions), diagnostics_(diagnostics), config_(config) {}
+  Reader(Positions& positions, Diagnostics& diagnostics, Config& config, const LoadOptions& options)
+      : positions_(positions), diagnostics_(diagnostics), config_(config), options_(options) {}
+
+  /// Whether a file of the configuration is a credential that cannot be had here.
+  bool lacks_credentials() const { return lacks_credentials_; }
+  /// Whether a policy cannot be loaded without such a file.
+  bool policy_lacks_credentials() const { return policy_lacks_credentials_; }
 
   void read_root(const toml::table& root) {
     for (const auto& [name, node] : root) {
@@ -259,8 +289,48 @@ class Reader {
         }
         const auto text = node.value_exact<std::string_view>();
         if (!text || key.kind == Kind::count) return wrong_type(key, node);
+        if (text->starts_with(credential_prefix) && key.kind == Kind::file &&
+            std::holds_alternative<std::string*>(slot)) {
+          return read_credential(key, place_of(node.source()), *text, slot);
+        }
         keep(place_of(node.source()), key, fill_text(key, slot, *text));
     }
+  }
+
+  void read_credential(const Key& key, const Place& place, std::string_view text,
+                       const Slot& slot) {
+    const Result<std::optional<std::string>> file =
+        credential_file(text.substr(credential_prefix.size()), options_.credentials);
+    const auto refuse = [&](std::string message) {
+      add(place, "T001", fmt::format("`{}`: {}", key.name, message), "",
+          fmt::format("add `LoadCredential={}.pem:/path/to/{}.pem` to the unit, or name the file",
+                      key.name, key.name));
+    };
+    if (!file) return refuse(file.error().message);
+    if (*file) return keep(place, key, fill_text(key, slot, **file));
+    const bool of_policy = key.section.starts_with("vsl") || key.section == "lua";
+    const bool needed = options_.read_files || (of_policy && options_.load_policy);
+    if (needed && !options_.outside_service) {
+      return refuse(
+          fmt::format("`{}` needs CREDENTIALS_DIRECTORY, which systemd sets for a unit with "
+                      "LoadCredential=",
+                      printable(text, 64)));
+    }
+    keep(place, key, fill_text(key, slot, text));
+    if (options_.read_files && !lacks_credentials_) note_credentials(place, key, text);
+    lacks_credentials_ = true;
+    policy_lacks_credentials_ = policy_lacks_credentials_ || of_policy;
+  }
+
+  void note_credentials(const Place& place, const Key& key, std::string_view text) {
+    Diagnostic note = positions_.at(
+        place, "T001",
+        fmt::format("`{}`: `{}` was not looked at, nor were other certificates, keys and secrets: "
+                    "they are given to the service alone",
+                    key.name, printable(text, 64)));
+    note.severity = Severity::note;
+    note.hint = "say where they are, as LoadCredential= of the unit does: --credentials ID:PATH";
+    diagnostics_.add(std::move(note));
   }
 
   void read_list(const Key& key, const toml::array& list, const Slot& slot) {
@@ -293,6 +363,9 @@ class Reader {
   Positions& positions_;
   Diagnostics& diagnostics_;
   Config& config_;
+  const LoadOptions& options_;
+  bool lacks_credentials_ = false;
+  bool policy_lacks_credentials_ = false;
 };
 
 std::string machine_name() {
@@ -353,10 +426,16 @@ Diagnostic unreadable(const std::filesystem::path& file, std::string_view why) {
 ConfigResult parse_config(std::string_view text, std::string_view name,
                           const LoadOptions& options) {
   ConfigResult result;
+  LoadOptions effective = options;
   Positions positions(std::string(name), text);
   const auto parsed = parse_toml(text, name);
   if (parsed) {
-    Reader(positions, result.diagnostics, result.config).read_root(*parsed);
+    Reader reader(positions, result.diagnostics, result.config, options);
+    reader.read_root(*parsed);
+    if (reader.lacks_credentials() && options.read_files) {
+      effective.read_files = false;
+      effective.load_policy = !reader.policy_lacks_credentials();
+    }
   } else {
     Diagnostic diagnostic = positions.at(place_of(parsed.error().source), "C001",
                                          "this is not TOML: " + parsed.error().why);
@@ -371,11 +450,11 @@ ConfigResult parse_config(std::string_view text, std::string_view name,
   if (options.adjust) options.adjust(result.config);
   compile_restrictions(result.config.restrictions, result.config.server.hostname,
                        table_files(result.config), positions, result.diagnostics);
-  if (options.read_files || options.load_policy)
+  if (effective.read_files || effective.load_policy) {
     load_vsl(result.config, positions, result.diagnostics);
-  if (options.read_files || options.load_policy)
     load_lua(result.config, positions, result.diagnostics);
-  if (parsed) check_config(result.config, options, positions, result.diagnostics);
+  }
+  if (parsed) check_config(result.config, effective, positions, result.diagnostics);
   result.diagnostics.sort();
   return result;
 }

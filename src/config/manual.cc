@@ -49,7 +49,7 @@ mistake with its line and column, `postern help CODE` explains an error code.
   `postern check` warn of one that ends within 14 days, or is for another name than `server.hostname` (RFC 6125).
 * Networks are in CIDR notation without host bits; an IPv4-mapped IPv6 address is its IPv4 address.
 * Relative file names are relative to the working directory. `credential:NAME` is a file that systemd's
-  `LoadCredential=` provides.
+  `LoadCredential=` provides; `postern check --credentials ID:PATH` finds it outside of the service ([deployment](deploy.md)).
 * `[[listener]]` may be given several times, once for each address; without any there is one with the defaults.
   `[[route]]` and `[[egress]]` likewise, once for each route and each source address; without any there is none
   ([relaying](relay.md)). `[[auth.source]]` once for each source of accounts, in the order in which they are asked

@@ -1,7 +1,6 @@
 #include "config/words.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <initializer_list>
 
 #include <fmt/format.h>
@@ -131,24 +130,7 @@ std::optional<Complaint> fill_domain(const Key& key, const Slot& slot, std::stri
   return std::nullopt;
 }
 
-/// systemd's LoadCredential= creates files that only this service can read.
-Result<std::string> resolve_credential(std::string_view text) {
-  constexpr std::string_view prefix = "credential:";
-  if (!text.starts_with(prefix)) return std::string(text);
-  const std::string_view name = text.substr(prefix.size());
-  const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
-  if (name.empty() || name.find('/') != std::string_view::npos) {
-    return fail(Fault::malformed, fmt::format("{} names no credential", quoted(text)));
-  }
-  if (!directory) {
-    return fail(Fault::not_found, fmt::format("{} needs CREDENTIALS_DIRECTORY, which systemd sets "
-                                              "for a unit with LoadCredential=",
-                                              quoted(text)));
-  }
-  return fmt::format("{}/{}", directory, name);
-}
-
-std::optional<Complaint> fill_file(const Key& key, const Slot& slot, std::string_view text) {
+std::optional<Complaint> fill_file(const Slot& slot, std::string_view text) {
   if (text.find('\0') != std::string_view::npos) {
     return Complaint{"C020", fmt::format("{} is not a file name", quoted(text)), "", ""};
   }
@@ -159,18 +141,18 @@ std::optional<Complaint> fill_file(const Key& key, const Slot& slot, std::string
     **path = text;
     return std::nullopt;
   }
-  const Result<std::string> file = resolve_credential(text);
-  if (!file) {
-    return Complaint{"T001", file.error().message, "",
-                     fmt::format("add `LoadCredential={}.pem:/path/to/{}.pem` to the unit, or name "
-                                 "the file",
-                                 key.name, key.name)};
-  }
-  *std::get<std::string*>(slot) = *file;
+  *std::get<std::string*>(slot) = text;
   return std::nullopt;
 }
 
-std::optional<Complaint> fill_address(const Slot& slot, std::string_view text) {
+std::optional<Complaint> fill_address(const Key& key, const Slot& slot, std::string_view text) {
+  constexpr std::string_view passed = "systemd:";
+  if (key.section == "listener" && text.starts_with(passed)) {
+    const std::string_view name = text.substr(passed.size());
+    if (!is_name(name)) return not_a_name(name);
+    *std::get<Endpoint*>(slot) = {IpAddress::v6({}), 0, std::string(name)};
+    return std::nullopt;
+  }
   const Result<Endpoint> endpoint = Endpoint::parse(text);
   if (!endpoint) return Complaint{"C019", endpoint.error().message, "", ""};
   *std::get<Endpoint*>(slot) = *endpoint;
@@ -252,9 +234,9 @@ std::optional<Complaint> fill_text(const Key& key, const Slot& slot, std::string
     case Kind::domain:
       return fill_domain(key, slot, text);
     case Kind::file:
-      return fill_file(key, slot, text);
+      return fill_file(slot, text);
     case Kind::address:
-      return fill_address(slot, text);
+      return fill_address(key, slot, text);
     case Kind::text:
       return fill_line(slot, text);
     case Kind::host:

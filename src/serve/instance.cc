@@ -280,6 +280,12 @@ Instance::Started Instance::open_listeners() {
     ListenerResult settings = listener_settings(listener, deciding_);
     if (!settings) return tl::unexpected(settings.error());
     listeners_.push_back(*settings);
+    if (!listener.address.passed.empty()) {
+      return cannot(ExitCode::config,
+                    fmt::format("listener `{}`: nothing passed the socket `systemd:{}`",
+                                listener.name, listener.address.passed),
+                    "write an address and a port");
+    }
     const auto port =
         server_->listen({.ip = listener.address.address, .port = listener.address.port}, *settings);
     if (!port) {
