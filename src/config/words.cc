@@ -13,7 +13,7 @@ namespace postern::app {
 
 namespace {
 
-std::string quoted(std::string_view text) { return fmt::format("`{}`", printable(text, 64)); }
+std::string in_quotes(std::string_view text) { return fmt::format("`{}`", printable(text, 64)); }
 
 std::string amount(const Key& key, std::uint64_t value) {
   if (key.kind == Kind::duration) return duration_text(Milliseconds(value));
@@ -91,7 +91,7 @@ std::optional<Complaint> fill_choice(const Key& key, const Slot& slot, std::stri
   const auto fits = as_switch(key, text);
   const bool switches = means_on(text) || means_off(text);
   const auto near = switches ? std::nullopt : nearest(text, words);
-  return Complaint{"C017", fmt::format("{} is not one of the allowed values", quoted(text)),
+  return Complaint{"C017", fmt::format("{} is not one of the allowed values", in_quotes(text)),
                    fits   ? fmt::format("`{}` fits best", *fits)
                    : near ? fmt::format("did you mean `{}`?", *near)
                           : "",
@@ -105,7 +105,7 @@ bool is_name(std::string_view text) {
 }
 
 Complaint not_a_name(std::string_view text) {
-  return {"C020", fmt::format("{} is not a name", quoted(text)),
+  return {"C020", fmt::format("{} is not a name", in_quotes(text)),
           "1 to 64 letters, digits, `-`, `_`, `.`", ""};
 }
 
@@ -118,7 +118,7 @@ std::optional<Complaint> fill_name(const Key& key, const Slot& slot, std::string
 
 Complaint not_a_domain(std::string_view text) {
   return {
-      "C020", fmt::format("{} is not a domain name", quoted(text)),
+      "C020", fmt::format("{} is not a domain name", in_quotes(text)),
       is_ascii(text) ? "labels of letters, digits and hyphens" : "write it in ASCII, as xn--...",
       ""};
 }
@@ -132,7 +132,7 @@ std::optional<Complaint> fill_domain(const Key& key, const Slot& slot, std::stri
 
 std::optional<Complaint> fill_file(const Slot& slot, std::string_view text) {
   if (text.find('\0') != std::string_view::npos) {
-    return Complaint{"C020", fmt::format("{} is not a file name", quoted(text)), "", ""};
+    return Complaint{"C020", fmt::format("{} is not a file name", in_quotes(text)), "", ""};
   }
   if (auto* const* path = std::get_if<std::filesystem::path*>(&slot)) {
     if (text.empty()) {
@@ -174,7 +174,7 @@ std::optional<Complaint> fill_host(const Slot& slot, std::string_view text) {
 std::optional<Complaint> fill_line(const Slot& slot, std::string_view text) {
   if (!std::all_of(text.begin(), text.end(),
                    [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; })) {
-    return Complaint{"C020", fmt::format("{} holds control characters", quoted(text)), "", ""};
+    return Complaint{"C020", fmt::format("{} holds control characters", in_quotes(text)), "", ""};
   }
   *std::get<std::string*>(slot) = text;
   return std::nullopt;
@@ -192,7 +192,7 @@ std::optional<Complaint> fill_url(const Slot& slot, std::string_view text) {
     return is_alnum(c) || c == '-' || c == '.' || c == ':' || c == '[' || c == ']';
   });
   if (!text.empty() && !((http || https) && plain)) {
-    return Complaint{"C021", fmt::format("{} is not the address of a server", quoted(text)),
+    return Complaint{"C021", fmt::format("{} is not the address of a server", in_quotes(text)),
                      "scheme, host and port only",
                      "write for example `public_url = \"https://mail.example.com\"`"};
   }
@@ -220,12 +220,12 @@ std::optional<Complaint> fill_text(const Key& key, const Slot& slot, std::string
     case Kind::duration: {
       const Result<Milliseconds> duration = parse_duration(text);
       if (!duration) return Complaint{"C014", duration.error().message, "", ""};
-      return fill_amount(key, slot, static_cast<std::uint64_t>(duration->count()), quoted(text));
+      return fill_amount(key, slot, static_cast<std::uint64_t>(duration->count()), in_quotes(text));
     }
     case Kind::size: {
       const Result<std::uint64_t> size = parse_size(text);
       if (!size) return Complaint{"C015", size.error().message, "", ""};
-      return fill_amount(key, slot, *size, quoted(text));
+      return fill_amount(key, slot, *size, in_quotes(text));
     }
     case Kind::choice:
       return fill_choice(key, slot, text);
@@ -270,7 +270,7 @@ std::optional<Complaint> ListFiller::add(std::string_view text) {
     if (!duration) return Complaint{"C014", duration.error().message, "", ""};
     if (duration->count() < static_cast<std::int64_t>(key_.least) ||
         duration->count() > static_cast<std::int64_t>(key_.most)) {
-      return out_of_range(key_, quoted(text));
+      return out_of_range(key_, in_quotes(text));
     }
     durations_.push_back(*duration);
     return std::nullopt;

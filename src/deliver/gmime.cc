@@ -53,15 +53,16 @@ ContentType content_type(std::string_view value) {
   ContentType result;
   const std::unique_ptr<GMimeParserOptions, decltype(&g_mime_parser_options_free)> noting(
       g_mime_parser_options_clone(options()), &g_mime_parser_options_free);
-  g_mime_parser_options_set_warning_callback(
-      noting.get(),
-      [](gint64, GMimeParserWarning warning, const gchar*, gpointer doubled) {
-        if (warning == GMIME_WARN_DUPLICATED_PARAMETER ||
-            warning == GMIME_CRIT_CONFLICTING_PARAMETER) {
-          *static_cast<bool*>(doubled) = true;
-        }
-      },
-      &result.doubled);
+  const auto note = [](gint64, GMimeParserWarning warning, const gchar*, gpointer doubled) {
+    if (warning == GMIME_WARN_DUPLICATED_PARAMETER || warning == GMIME_CRIT_CONFLICTING_PARAMETER) {
+      *static_cast<bool*>(doubled) = true;
+    }
+  };
+#if GMIME_CHECK_VERSION(3, 2, 15)  // Debian 13: what ends the life of the argument
+  g_mime_parser_options_set_warning_callback(noting.get(), note, &result.doubled, nullptr);
+#else
+  g_mime_parser_options_set_warning_callback(noting.get(), note, &result.doubled);
+#endif
   const std::unique_ptr<GMimeContentType, decltype(&g_object_unref)> type(
       g_mime_content_type_parse(noting.get(), std::string(trim(value)).c_str()), &g_object_unref);
   const char* media = g_mime_content_type_get_media_type(type.get());

@@ -16,7 +16,7 @@ bool is_name(std::string_view word) {
   return !word.empty() && (is_alpha(word.front()) || word.front() == '_');
 }
 
-std::string_view quoted(std::string_view word) {
+std::string_view in_quotes(std::string_view word) {
   const bool plain = word.size() > 2 && (word.front() == '"' || word.front() == '\'');
   return plain ? word.substr(1, word.size() - 2) : std::string_view();
 }
@@ -91,7 +91,7 @@ class HookReader {
       while (is_name(at(next)) && (at(next + 1) == "." || at(next + 1) == ":")) next += 2;
       function.name = at(next++);
     } else if (before(i, 1) == "=") {
-      function.name = is_name(before(i, 2)) ? before(i, 2) : quoted(before(i, 3));
+      function.name = is_name(before(i, 2)) ? before(i, 2) : in_quotes(before(i, 3));
     } else if (before(i, 1) == "return" && blocks_.empty()) {
       function.name = stem_;  // what `require` of this file gives
     } else if (!brackets_.empty() && brackets_.back().in == inside_) {
@@ -152,7 +152,7 @@ class HookReader {
     bracket.caught = words_[i] == "(" && (called == "pcall" || called == "xpcall");
     if (called == "on" && before(i, 2) == "." && before(i, 3) == "kumo") {
       bracket.registers = true;
-      bracket.event = event_named(quoted(at(i + 1)));
+      bracket.event = event_named(in_quotes(at(i + 1)));
       bracket.target = {};
     }
     brackets_.push_back(bracket);

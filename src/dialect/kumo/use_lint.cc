@@ -67,7 +67,7 @@ bool is_text(std::string_view word) {
 bool begins_arguments(std::string_view word) { return word == "(" || word == "{" || is_text(word); }
 
 /// The content of a string literal; empty if it has escapes.
-std::string_view quoted(std::string_view word) {
+std::string_view in_quotes(std::string_view word) {
   const bool plain = word.size() > 2 && (word.front() == '"' || word.front() == '\'') &&
                      word.find('\\') == std::string_view::npos;
   return plain ? word.substr(1, word.size() - 2) : std::string_view();
@@ -91,7 +91,7 @@ void each_use(std::string_view text, const Take& take, const Say& say) {
   LuaWords::Word word = words.next();
   while (!word.text.empty()) {
     const LuaWords::Word next = words.next();
-    if (is_text(word.text)) say(quoted(word.text));
+    if (is_text(word.text)) say(in_quotes(word.text));
     LuaWords::Word after = next;
     if (is_name(word.text)) {
       const bool called = begins_arguments(next.text) && before != "function";
@@ -104,12 +104,12 @@ void each_use(std::string_view text, const Take& take, const Say& say) {
               .argument = {},
               .object = before == ":" ? two_before : std::string_view(),
               .is_of_kumo = before == "." && two_before == "kumo"};
-      if (is_text(next.text)) use.argument = quoted(next.text);
+      if (is_text(next.text)) use.argument = in_quotes(next.text);
       if (next.text == "(") {
         after = words.next();
         LuaWords ahead = words;
         const bool whole = ahead.next().text == ")";  // false for 'sites.' .. name
-        if (is_text(after.text) && whole) use.argument = quoted(after.text);
+        if (is_text(after.text) && whole) use.argument = in_quotes(after.text);
         take(use);
         two_before = word.text;
         before = next.text;
@@ -139,7 +139,7 @@ std::vector<std::string_view> literal_arguments(LuaWords words) {
     }
     depth += word == "(" || word == "{" || word == "function" || word == "[";
     depth -= word == ")" || word == "}" || word == "end" || word == "]";
-    arguments.back() = ++in_argument == 1 ? quoted(word) : std::string_view();
+    arguments.back() = ++in_argument == 1 ? in_quotes(word) : std::string_view();
   }
   return arguments;
 }

@@ -37,7 +37,7 @@ std::string text_from(const Value& value) {
 }
 
 Value value_of(const json::value& value) {
-  return value_from(value, [](const json::object& object) -> Value {
+  return value_from_json(value, [](const json::object& object) -> Value {
     Value::Map map;
     for (const auto& [key, one] : object) map.emplace(key, value_of(one));
     return map;

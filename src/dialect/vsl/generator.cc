@@ -15,7 +15,7 @@ constexpr int most_locals = 110;
 
 }  // namespace
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     const auto octet = static_cast<unsigned char>(c);
@@ -80,7 +80,7 @@ Variable& Generator::declare_local(const std::string& name, bool constant, bool 
 void Generator::declare(const std::string& name, bool constant, const std::string& value,
                         bool in_expression) {
   if (at_file_level()) {
-    line(fmt::format("M[{0}] = {1}; P.constants[{0}] = {2}", quoted(name), value, constant));
+    line(fmt::format("M[{0}] = {1}; P.constants[{0}] = {2}", in_quotes(name), value, constant));
     return;
   }
   const Variable& one = declare_local(name, constant, in_expression);
@@ -208,11 +208,11 @@ void Generator::file(std::size_t index, bool needed) {
   const File& one = sources_.files[index];
   const auto own = [&](std::string text) { lines_.push_back({std::move(text), {}}); };
   own(fmt::format("do local P = H.file({}, {}, {}); local M = P.variables", index + 1,
-                  quoted(one.name), needed));
+                  in_quotes(one.name), needed));
   for (const Function& each : one.functions) function(each);
   for (const Function& each : one.functions) {
     if (own_function(each.name, each.parameters.size()) != &each) continue;
-    const std::string key = quoted(each.name + "/" + std::to_string(each.parameters.size()));
+    const std::string key = in_quotes(each.name + "/" + std::to_string(each.parameters.size()));
     own(fmt::format("P.functions[{}] = {}", key, function_name(each)));
     if (!each.is_private) own(fmt::format("P.shown[{}] = {}", key, function_name(each)));
   }

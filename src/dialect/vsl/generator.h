@@ -211,7 +211,7 @@ class Generator {
 std::string_view function_of_operator(std::string_view word);
 
 /// A Lua string literal on one line.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 /// A method of the runtime.
 struct BuiltIn {

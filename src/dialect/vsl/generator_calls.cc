@@ -60,7 +60,7 @@ std::string Generator::other_method(const Node& node, const std::string& value,
     return fmt::format("{}(D + 1, U, {})", function_name(*with_value), joined(value, list));
   }
   if (host_has(node.text, count + 1)) {
-    return fmt::format("H.adopt(S[{}]({}))", quoted(node.text), joined(value, list));
+    return fmt::format("H.adopt(S[{}]({}))", in_quotes(node.text), joined(value, list));
   }
   return {};
 }
@@ -80,7 +80,7 @@ void Generator::method(const Node& node, const std::string& value, const std::st
   const std::vector<Operand> arguments = operands(node.nodes, 1);
   const std::string list = list_of(arguments);
   const std::size_t count = arguments.size();
-  const std::string name = quoted(node.text);
+  const std::string name = in_quotes(node.text);
   if (count > most_parameters) {
     return line(fmt::format("{} = H.no_method({}, {}, {})", into, value, name, count), node.at);
   }
@@ -121,20 +121,20 @@ void Generator::call(const Node& node, const std::string& into) {
                 node.at);
   }
   if (host_has(node.text, count)) {
-    return line(fmt::format("{} = H.adopt(S[{}]({}))", into, quoted(node.text), list), node.at);
+    return line(fmt::format("{} = H.adopt(S[{}]({}))", into, in_quotes(node.text), list), node.at);
   }
-  line(fmt::format("{} = H.no_function({}, {})", into, quoted(node.text), count), node.at);
+  line(fmt::format("{} = H.no_function({}, {})", into, in_quotes(node.text), count), node.at);
 }
 
 void Generator::call_module(const Node& node, const std::string& list, const std::string& into) {
   if (node.path.size() > 1) {
     const std::string path = node.path[0] + "::" + node.path[1];
-    return line(fmt::format("{} = H.no_module({})", into, quoted(path)), node.at);
+    return line(fmt::format("{} = H.no_module({})", into, in_quotes(path)), node.at);
   }
   const std::size_t count = node.nodes.size();
   const Temporary function(*this);
   line(fmt::format("{} = H.shown({}, {}, {}, {})", function.text(), module_named(node.path[0]),
-                   quoted(node.path[0]), quoted(node.text), count),
+                   in_quotes(node.path[0]), in_quotes(node.text), count),
        node.at);
   if (count > most_parameters) return;
   line(fmt::format("{} = {}({})", into, function.text(), joined("D + 1, U", list)), node.at);
@@ -171,23 +171,23 @@ void Generator::object(const Node& node, const std::string& into) {
   {
     const Operand value = operand(content, true);
     const std::string& name = sources_.files[file_].name;
-    line(fmt::format("{} = H.object({}, {}, {}, {}, {})", into, quoted(node.word),
-                     quoted(node.content), quoted(node.text), value.text, quoted(name)),
+    line(fmt::format("{} = H.object({}, {}, {}, {}, {})", into, in_quotes(node.word),
+                     in_quotes(node.content), in_quotes(node.text), value.text, in_quotes(name)),
          content.at);
   }
   if (node.text.empty()) return;  // only a value, as `address("a@example.org")`
-  if (at_file_level()) line(fmt::format("P.exports[{}] = {}", quoted(node.text), into));
+  if (at_file_level()) line(fmt::format("P.exports[{}] = {}", in_quotes(node.text), into));
   declare(node.text, true, into, true);
 }
 
 void Generator::service(const Node& node, const std::string& into) {
   {
     const Operand options = operand(*node.nodes[0], true);
-    line(fmt::format("{} = H.service({}, {}, {}, {})", into, quoted(node.text), quoted(node.word),
-                     quoted(node.content), options.text),
+    line(fmt::format("{} = H.service({}, {}, {}, {})", into, in_quotes(node.text),
+                     in_quotes(node.word), in_quotes(node.content), options.text),
          node.nodes[0]->at);
   }
-  if (at_file_level()) line(fmt::format("P.exports[{}] = {}", quoted(node.text), into));
+  if (at_file_level()) line(fmt::format("P.exports[{}] = {}", in_quotes(node.text), into));
   declare(node.text, true, into, true);
 }
 
@@ -197,12 +197,12 @@ void Generator::directive(const Node& node, const std::string& into) {
   const std::string index = found == directives_.end() ? "nil" : std::to_string(found->second);
   const Node* service = node.nodes.size() > 1 ? node.nodes[1].get() : nullptr;
   const Operand body = operand(*node.nodes[0], service == nullptr || is_calm(*service));
-  line(fmt::format("H.directive({}, {}, {}, {})", index, quoted(node.word), quoted(node.text),
+  line(fmt::format("H.directive({}, {}, {}, {})", index, in_quotes(node.word), in_quotes(node.text),
                    body.text),
        node.nodes[0]->at);
   if (service != nullptr) {
     const Operand through = operand(*service, true);
-    line(fmt::format("H.delegate({}, {}, {})", index, quoted(node.text), through.text),
+    line(fmt::format("H.delegate({}, {}, {})", index, in_quotes(node.text), through.text),
          service->at);
   }
   line(into + " = U");

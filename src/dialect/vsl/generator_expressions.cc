@@ -41,7 +41,7 @@ std::optional<std::string> literal(const Node& node) {
       return node.real > std::numeric_limits<double>::max() ? "1e999"
                                                             : fmt::format("{:a}", node.real);
     case Kind::string:
-      return quoted(node.text);
+      return in_quotes(node.text);
     case Kind::boolean:
       return node.flag ? "true" : "false";
     case Kind::unit:
@@ -189,29 +189,29 @@ void Generator::evaluate(const Node& node, const std::string& into) {
 std::string Generator::module_named(const std::string& alias) {
   const std::string name = "::" + alias;
   const auto way = reach(name);
-  return way ? way->value : "M[" + quoted(name) + "]";
+  return way ? way->value : "M[" + in_quotes(name) + "]";
 }
 
 void Generator::variable(const Node& node, const std::string& into) {
   if (node.path.size() > 1) {
     std::string path = node.path.front();
     for (std::size_t i = 1; i < node.path.size(); ++i) path += "::" + node.path[i];
-    return line(fmt::format("{} = H.no_module({})", into, quoted(path)), node.at);
+    return line(fmt::format("{} = H.no_module({})", into, in_quotes(path)), node.at);
   }
   if (node.path.size() == 1) {
     return line(fmt::format("{} = H.exported({}, {}, {})", into, module_named(node.path[0]),
-                            quoted(node.path[0]), quoted(node.text)),
+                            in_quotes(node.path[0]), in_quotes(node.text)),
                 node.at);
   }
   if (const auto way = reach(node.text)) {
     if (way->variable->maybe) {
-      line(fmt::format("if {} == nil then H.no_variable({}) end", way->cell, quoted(node.text)),
+      line(fmt::format("if {} == nil then H.no_variable({}) end", way->cell, in_quotes(node.text)),
            node.at);
     }
     return line(into + " = " + way->value, node.at);
   }
   line(fmt::format("{0} = M[{1}]; if {0} == nil then {0} = H.predefined({1}) end", into,
-                   quoted(node.text)),
+                   in_quotes(node.text)),
        node.at);
 }
 
@@ -253,7 +253,7 @@ void Generator::interpolate(const Node& node, const std::string& into) {
   for (std::size_t i = 0; i < node.nodes.size(); ++i) {
     const Node& part = *node.nodes[i];
     if (part.kind == Kind::string) {
-      line(fmt::format("{}[{}] = {}", parts.text(), i + 1, quoted(part.text)));
+      line(fmt::format("{}[{}] = {}", parts.text(), i + 1, in_quotes(part.text)));
       continue;
     }
     const Temporary value(*this);
@@ -270,7 +270,7 @@ void Generator::collection(const Node& node, const std::string& into) {
        node.at);
   for (std::size_t i = 0; i < node.nodes.size(); ++i) {
     const Operand value = operand(*node.nodes[i], true);
-    const std::string key = is_map ? quoted(node.names[i].text) : std::to_string(i + 1);
+    const std::string key = is_map ? in_quotes(node.names[i].text) : std::to_string(i + 1);
     line(fmt::format("{}[{}] = {}", made.text(), key, value.text));
   }
   line(into + " = " + made.text());
@@ -301,7 +301,7 @@ void Generator::chain(const Node& node, const std::string& into) {
 void Generator::link(const Node& node, const std::string& value, const std::string& into) {
   if (node.kind == Kind::method) return method(node, value, into);
   if (node.kind == Kind::property) {
-    return line(fmt::format("{} = H.property({}, {})", into, value, quoted(node.text)), node.at);
+    return line(fmt::format("{} = H.property({}, {})", into, value, in_quotes(node.text)), node.at);
   }
   const Operand key = operand(*node.nodes[1], true);
   line(fmt::format("{} = H.index({}, {})", into, value, key.text), node.at);

@@ -134,7 +134,7 @@ void Generator::let(const Node& node, bool exported) {
   } else {
     line(value.text() + " = U");
   }
-  if (exported) line(fmt::format("P.exports[{}] = {}", quoted(node.text), value.text()));
+  if (exported) line(fmt::format("P.exports[{}] = {}", in_quotes(node.text), value.text()));
   declare(node.text, node.flag, value.text());
 }
 
@@ -144,7 +144,7 @@ void Generator::export_name(const Node& node) {
   name.text = node.text;
   variable(name, value.text());
   const std::string& alias = node.word.empty() ? node.text : node.word;
-  line(fmt::format("P.exports[{}] = {}", quoted(alias), value.text()));
+  line(fmt::format("P.exports[{}] = {}", in_quotes(alias), value.text()));
 }
 
 void Generator::import(const Node& node) {
@@ -175,7 +175,7 @@ void Generator::assign(const Node& node) {
   const bool by_index = target.kind == Kind::index;
   const Operand owner = operand(*target.nodes[0], !by_index || is_calm(*target.nodes[1]));
   const Operand key = by_index ? operand(*target.nodes[1], true)
-                               : Operand{.text = quoted(target.text), .slot = std::nullopt};
+                               : Operand{.text = in_quotes(target.text), .slot = std::nullopt};
   if (word.empty()) {
     return line(fmt::format("H.set({}, {}, {})", owner.text, key.text, value.text), node.at);
   }
@@ -188,7 +188,7 @@ void Generator::assign(const Node& node) {
 }
 
 void Generator::assign_variable(const Node& target, Position at, const std::string& value) {
-  const std::string name = quoted(target.text);
+  const std::string name = in_quotes(target.text);
   if (!target.path.empty()) return line(fmt::format("H.constant({})", name), at);
   const auto way = reach(target.text);
   if (!way) {
@@ -284,7 +284,7 @@ void Generator::leave_loop(const Node& node) {
   const Node* given = node.nodes.empty() ? nullptr : node.nodes[0].get();
   const Operand value = given != nullptr ? operand(*given, true) : Operand{"U", std::nullopt};
   if (leave(again, value.text)) return;
-  line(fmt::format("H.no_loop({})", quoted(again ? "continue" : "break")), node.at);
+  line(fmt::format("H.no_loop({})", in_quotes(again ? "continue" : "break")), node.at);
 }
 
 /// Leaves or continues the innermost loop, which may be around a `try` block. Returns false without

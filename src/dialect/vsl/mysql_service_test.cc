@@ -9,7 +9,7 @@ namespace {
 using ::testing::HasSubstr;
 using testing::ServiceTest;
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string made;
   for (const char c : text) made += c == '\'' || c == '\\' ? std::string{'\\', c} : std::string{c};
   return made;
@@ -17,7 +17,7 @@ std::string quoted(std::string_view text) {
 
 std::string listed(std::string_view sql, const std::vector<SqlText::Parameter>& parameters) {
   try {
-    return SqlText::with(sql, parameters).text(quoted);
+    return SqlText::with(sql, parameters).text(in_quotes);
   } catch (const std::exception& error) {
     return std::string("error: ") + error.what();
   }
@@ -35,7 +35,7 @@ TEST(SqlText, has_its_parameters_only_where_they_are_values) {
   EXPECT_EQ(listed("select 1", {text}),
             "error: there are more parameters than `?` in the statement");
   const auto find = [&](std::string_view name) { return name == "who" ? &text : nullptr; };
-  EXPECT_EQ(SqlText::with("select :who, ':who', :other, a::b", find).text(quoted),
+  EXPECT_EQ(SqlText::with("select :who, ':who', :other, a::b", find).text(in_quotes),
             R"(select 'o\'x', ':who', :other, a::b)");
 }
 
@@ -77,7 +77,7 @@ class EchoingServer final : public MysqlServer {
   explicit EchoingServer(std::string host) : host_(std::move(host)) {}
   Result<Rows> query(const Statement& statement, bool read_only,
                      script::Clock::time_point) override {
-    const std::string sql = statement(quoted) + (read_only ? " (read only)" : "");
+    const std::string sql = statement(in_quotes) + (read_only ? " (read only)" : "");
     if (sql == "broken") return fail(Fault::temporary, "db.example: no answer in time");
     if (sql == "nothing") return Rows{};
     return Rows{.columns = {"sql", "host", "none"}, .rows = {{sql, host_, std::nullopt}}};

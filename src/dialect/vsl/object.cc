@@ -14,7 +14,7 @@ using namespace objects;
 
 namespace {
 
-std::string quoted(std::string_view text) { return "`" + printable(text, 100) + "`"; }
+std::string in_quotes(std::string_view text) { return "`" + printable(text, 100) + "`"; }
 tl::unexpected<Error> malformed(std::string sentence) {
   return fail(Fault::malformed, std::move(sentence));
 }
@@ -36,7 +36,7 @@ Result<ObjectPtr> make_ip(Type type, std::string_view text) {
   const auto address = IpAddress::from_text(text);
   const bool v6 = text.find(':') != std::string_view::npos;
   if (!address || v6 != (type == Type::ip6)) {
-    return malformed(quoted(text) + " is no IPv" + (type == Type::ip6 ? "6" : "4") + " address");
+    return malformed(in_quotes(text) + " is no IPv" + (type == Type::ip6 ? "6" : "4") + " address");
   }
   return std::make_shared<Plain>(type, address->to_string(), Cidr(*address, address->bits()));
 }
@@ -51,7 +51,7 @@ Result<ObjectPtr> make_range(Type type, std::string_view text) {
   // ::ffff:a.b.c.d/n is a.b.c.d/(n-96).
   const std::uint64_t mapped = v6 && address && address->is_v4() ? 96 : 0;
   if (!address || v6 != (type == Type::rg6) || !prefix || *prefix > most || *prefix < mapped) {
-    return malformed(quoted(text) + " is no IPv" + (type == Type::rg6 ? "6" : "4") +
+    return malformed(in_quotes(text) + " is no IPv" + (type == Type::rg6 ? "6" : "4") +
                      " range such as " + (type == Type::rg6 ? "2001:db8::/32" : "192.0.2.0/24"));
   }
   const Cidr network(*address, static_cast<int>(*prefix - mapped));
@@ -61,7 +61,7 @@ Result<ObjectPtr> make_range(Type type, std::string_view text) {
 Result<ObjectPtr> make_regex(std::string_view text) {
   auto pattern = std::make_shared<Pattern>(std::string(text));
   if (!pattern->expression.ok()) {
-    return malformed(quoted(text) + " is no regular expression: " + pattern->expression.error());
+    return malformed(in_quotes(text) + " is no regular expression: " + pattern->expression.error());
   }
   return pattern;
 }
@@ -100,14 +100,14 @@ Result<ObjectPtr> Object::make(Type type, std::string_view text) {
     case Type::address: {
       auto mailbox = mail::parse_mailbox(text, mail::Utf8::allowed);
       if (!mailbox) {
-        return malformed(quoted(text) + " is no address: " + mailbox.error().message);
+        return malformed(in_quotes(text) + " is no address: " + mailbox.error().message);
       }
       return std::make_shared<Plain>(std::string(text), std::move(*mailbox));
     }
     case Type::fqdn: {
       const auto domain = mail::Domain::parse(text);
       if (!domain) {
-        return malformed(quoted(text) + " is no domain name: " + domain.error().message);
+        return malformed(in_quotes(text) + " is no domain name: " + domain.error().message);
       }
       return std::make_shared<Plain>(type, std::string(text));
     }
@@ -140,7 +140,7 @@ ObjectPtr Object::address(const std::optional<mail::Mailbox>& mailbox) {
 
 Result<smtp::Reply> Object::parse_code(std::string_view text) {
   const auto wrong = [&](const char* why) {
-    return malformed(quoted(text) + " is no reply code such as `550 5.7.1 text`: " + why);
+    return malformed(in_quotes(text) + " is no reply code such as `550 5.7.1 text`: " + why);
   };
   if (text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) {
     return wrong("it must be one line");

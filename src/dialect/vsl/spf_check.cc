@@ -41,7 +41,7 @@ Order order_of(const Value& header, const std::optional<Value>& policy) {
 }
 
 /// The value in quotes, even if it needs none: the sender chose most of these values.
-std::string quoted(std::string_view value) {
+std::string in_quotes(std::string_view value) {
   std::string text = mailauth::ar::write_value(value);
   return text.starts_with('"') ? text : "\"" + text + "\"";
 }
@@ -60,8 +60,8 @@ std::string received_spf(const Context& context) {
       "{} receiver={};\r\n client-ip={};\r\n envelope-from={};\r\n helo={};\r\n "
       "identity=mailfrom; {}={}",
       spf::to_string(result.status), write_value(context.site.hostname),
-      write_value(session.client_ip.to_string()), quoted(result.sender), write_value(session.helo),
-      name_of(cause), quoted(printable(cause.text, longest_cause)));
+      write_value(session.client_ip.to_string()), in_quotes(result.sender),
+      write_value(session.helo), name_of(cause), in_quotes(printable(cause.text, longest_cause)));
 }
 
 }  // namespace

@@ -198,7 +198,7 @@ std::string_view type_of(const Value& value) {
       value.is);
 }
 
-Value value_from(const json::value& value, Value (*of_object)(const json::object& object)) {
+Value value_from_json(const json::value& value, Value (*of_object)(const json::object& object)) {
   switch (value.kind()) {
     case json::kind::null:
       return Unit{};
@@ -214,7 +214,8 @@ Value value_from(const json::value& value, Value (*of_object)(const json::object
       return std::string(value.get_string());
     case json::kind::array: {
       Value::Array array;
-      for (const json::value& one : value.get_array()) array.push_back(value_from(one, of_object));
+      for (const json::value& one : value.get_array())
+        array.push_back(value_from_json(one, of_object));
       return array;
     }
     case json::kind::object:
@@ -356,7 +357,7 @@ json::value Kept<Value>::data(const Value& value) {
 }
 
 Value Kept<Value>::again(const json::value& value) {
-  return dialect::vsl::value_from(value, [](const json::object& data) -> Value {
+  return dialect::vsl::value_from_json(value, [](const json::object& data) -> Value {
     if (data.contains("object")) return object_again(data);
     if (data.contains("status")) return status_again(data);
     if (const json::value* octets = data.if_contains("octets")) {

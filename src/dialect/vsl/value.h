@@ -63,7 +63,7 @@ std::string debug_of(const Value& value);
 std::string_view type_of(const Value& value);
 
 /// Converts JSON; `of_object` converts JSON objects.
-Value value_from(const json::value& value, Value (*of_object)(const json::object& object));
+Value value_from_json(const json::value& value, Value (*of_object)(const json::object& object));
 
 /// A parameter that takes a string, or an object, of which it takes the text.
 struct Text {

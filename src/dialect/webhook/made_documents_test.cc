@@ -198,7 +198,7 @@ TEST(MadeDocuments, manual) {
 
 // web/src/lib/policy-fields.ts
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   return "'" + with(with(std::string(text), "\\", "\\\\"), "'", "\\'") + "'";
 }
 
@@ -228,19 +228,19 @@ std::string script() {
       source);
   for (const FieldText& field : field_texts()) {
     text += fmt::format("  {{ name: {}, kind: {}, label: {}, hint: {}, needs: {} }},\n",
-                        quoted(field.name), quoted(kind_of_page(field.kind)), quoted(field.label),
-                        quoted(field.hint), quoted(field.needs));
+                        in_quotes(field.name), in_quotes(kind_of_page(field.kind)),
+                        in_quotes(field.label), in_quotes(field.hint), in_quotes(field.needs));
   }
   text +=
       "] as const;\n\n/** The controls in the order of evaluation. `fields`: the first switches it "
       "on; `named`: if that list has its name. */\nexport const controls = [\n";
   for (const Control& control : controls()) {
     std::vector<std::string> names;
-    for (const std::string_view field : control.fields) names.push_back(quoted(field));
+    for (const std::string_view field : control.fields) names.push_back(in_quotes(field));
     text +=
         fmt::format("  {{ name: {}, label: {}, brief: {}, stage: {}, fields: [{}], named: {} }},\n",
-                    quoted(control.name), quoted(control.label), quoted(control.brief),
-                    quoted(stage_of(control)), fmt::join(names, ", "), control.named);
+                    in_quotes(control.name), in_quotes(control.label), in_quotes(control.brief),
+                    in_quotes(stage_of(control)), fmt::join(names, ", "), control.named);
   }
   return text + "] as const;\n";
 }

@@ -48,7 +48,7 @@ std::string_view blanks_for(std::string_view run) {
 
 /// A quoted-string (RFC 5322 §3.2.4) with UTF-8 (RFC 6532 §3.2). A fold breaks a word that is too
 /// long for a line.
-std::string quoted(std::string_view value) {
+std::string in_quotes(std::string_view value) {
   std::string out = "\"";
   std::size_t word = 0;
   while (!value.empty()) {
@@ -137,7 +137,7 @@ void write_result(Folder& out, const MethodResult& result) {
   out.add(head + "=" + keyword(result.result));
   if (result.reason) {
     const bool plain = is_token(*result.reason) && result.reason->size() <= longest_word;
-    out.add(" reason=" + (plain ? *result.reason : quoted(*result.reason)));
+    out.add(" reason=" + (plain ? *result.reason : in_quotes(*result.reason)));
   }
   for (const Property& property : result.properties) {
     out.add(" " + keyword(property.ptype) + "." + keyword(property.property) + "=" +
@@ -149,7 +149,7 @@ void write_result(Folder& out, const MethodResult& result) {
 
 std::string write_value(std::string_view value) {
   const bool plain = is_token(value) || is_plain_mailbox(value);
-  return plain && value.size() <= longest_word ? std::string(value) : quoted(value);
+  return plain && value.size() <= longest_word ? std::string(value) : in_quotes(value);
 }
 
 std::string write(const AuthenticationResults& results) {
@@ -158,7 +158,7 @@ std::string write(const AuthenticationResults& results) {
   std::string_view id = results.authserv_id;
   if (id.empty()) id = "unknown";
   const bool plain = is_token(id) && id.size() <= longest_word;
-  out.add(plain ? std::string(id) : quoted(id));
+  out.add(plain ? std::string(id) : in_quotes(id));
   if (results.version != 1) out.add(" " + std::to_string(results.version));
   if (results.results.empty()) out.add("; none");
   for (const MethodResult& result : results.results) {
