@@ -12,6 +12,9 @@ tl::unexpected<StartError> cannot(ExitCode code, std::string message, std::strin
 }
 
 tl::unexpected<StartError> database_error(const std::string& path, const Error& error) {
+  if (error.fault == Fault::malformed) {
+    return cannot(ExitCode::config, error.message, "nothing was changed");
+  }
   const bool corrupt = error.fault == Fault::permanent;
   return cannot(
       error.fault == Fault::denied ? ExitCode::cannot_create

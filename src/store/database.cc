@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "base/disk_full.h"
+#include "base/version.h"
 
 namespace postern::store {
 
@@ -304,16 +305,47 @@ Result<void> Database::verify(const Schema& schema, const DatabaseOptions& optio
                                             verdict->value_or("")));
 }
 
+Result<Database::Origin> Database::origin(std::int64_t version) {
+  // Files of versions that did not write the table are for their own version alone.
+  Origin found{.compatible_from = version, .postern = {}};
+  const Result<std::int64_t> known =
+      number("SELECT count(*) FROM sqlite_schema WHERE type='table' AND name='schema_origin'");
+  if (!known) return tl::unexpected(known.error());
+  if (*known == 0) return found;
+  const auto row = one("SELECT compatible_from, postern FROM schema_origin",
+                       [](const Row& row) { return Origin{row.integer(0), row.text(1)}; });
+  if (!row) return tl::unexpected(row.error());
+  return row->value_or(found);
+}
+
+Result<void> Database::note_origin(std::int64_t version, const Schema& schema) {
+  const auto declared = static_cast<std::int64_t>(schema.compatible_from);
+  const std::int64_t compatible = declared == 0 ? version : std::min(declared, version);
+  const Result<void> made = script(
+      "CREATE TABLE IF NOT EXISTS schema_origin (only INTEGER PRIMARY KEY CHECK (only = 1),"
+      " compatible_from INTEGER NOT NULL, postern TEXT NOT NULL) STRICT");
+  if (!made) return made;
+  const auto kept = execute("INSERT OR REPLACE INTO schema_origin VALUES (1, ?, ?)", compatible,
+                            current_version().number);
+  if (!kept) return tl::unexpected(kept.error());
+  return {};
+}
+
 Result<void> Database::migrate(const Schema& schema, const DatabaseOptions& options) {
   const Result<std::int64_t> version = number("PRAGMA user_version");
   if (!version) return tl::unexpected(version.error());
   const auto newest = static_cast<std::int64_t>(schema.migrations.size());
   if (*version > newest) {
+    const Result<Origin> origin = this->origin(*version);
+    if (!origin) return tl::unexpected(origin.error());
+    if (origin->compatible_from <= newest) return {};
     return fail(
-        Fault::permanent,
-        fmt::format("{} has schema version {}, this Postern knows versions up to {}: it was "
-                    "written by a newer Postern; install that one or restore a backup",
-                    path_, *version, newest));
+        Fault::malformed,
+        fmt::format("{} has schema version {}, which programs from version {} on can use, and this "
+                    "Postern has version {}: it was written by a newer Postern; install {} or "
+                    "restore a backup",
+                    path_, *version, origin->compatible_from, newest,
+                    origin->postern.empty() ? "that one" : "Postern " + origin->postern));
   }
   if (options.use == Use::beside && *version < newest) {
     return fail(Fault::temporary,
@@ -330,6 +362,7 @@ Result<void> Database::migrate(const Schema& schema, const DatabaseOptions& opti
                                          schema.application_id, at + 1);
     if (const Result<void> done = script(schema.migrations[at]); !done) return done;
     if (const Result<void> done = script(mark.c_str()); !done) return done;
+    if (const Result<void> done = note_origin(at + 1, schema); !done) return done;
     if (const Result<void> done = transaction->commit(); !done) return done;
   }
   if (tells) options.migrates(newest, newest);

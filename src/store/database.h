@@ -37,6 +37,11 @@ Time now();
 struct Schema {
   std::uint32_t application_id = 0;  ///< distinguishes Postern's files from other SQLite files
   std::span<const char* const> migrations;  ///< [i] migrates user_version i to i+1; never edited
+  /// The oldest version of the schema whose programs may read and write a file of the newest one.
+  /// 0: no older one. A change comes in two releases (docs/decisions/0069-schema-versions.md): the
+  /// first only adds, and keeps this number where the release before it can go on with the file;
+  /// the second removes, and sets it to the version that adds.
+  std::size_t compatible_from = 0;
 };
 
 /// When a commit reaches stable storage. `full`: before commit() returns. `normal`: at the next
@@ -150,8 +155,9 @@ class Database {
  public:
   /// Opens or creates the file (mode 0600), checks it and migrates its schema. Fault::permanent,
   /// with a message that names the file: a damaged file, another program's file, or a file of a
-  /// newer Postern. Fault::disk_full. Fault::temporary: Use::beside while an older gateway owns the
-  /// file. ":memory:" opens a database in memory. One process may open the same file several times.
+  /// newer Postern that this one must not write is Fault::malformed. Fault::disk_full.
+  /// Fault::temporary: Use::beside while an older gateway owns the file. ":memory:" opens a
+  /// database in memory. One process may open the same file several times.
   static Result<std::unique_ptr<Database>> open(const std::string& path, const Schema& schema,
                                                 const DatabaseOptions& options = {});
   ~Database();
@@ -258,6 +264,13 @@ class Database {
   void note_files();
   Result<void> verify(const Schema& schema, const DatabaseOptions& options);
   Result<void> migrate(const Schema& schema, const DatabaseOptions& options);
+  /// Who may write the file, and the Postern that made it so ("": not known).
+  struct Origin {
+    std::int64_t compatible_from = 0;
+    std::string postern;
+  };
+  Result<Origin> origin(std::int64_t version);
+  Result<void> note_origin(std::int64_t version, const Schema& schema);
   Result<void> script(const char* sql);
   Result<Statement> prepare(std::string_view sql);
   Result<std::int64_t> finish(Statement& statement);

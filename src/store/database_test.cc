@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "base/temporary_folder_test.h"
+#include "base/version.h"
 
 namespace postern::store {
 namespace {
@@ -190,13 +191,61 @@ TEST_F(DatabaseTest, migrates_an_older_file_and_keeps_its_rows) {
   EXPECT_EQ(database->number("SELECT count(*) FROM part").value(), 0);
 }
 
-TEST_F(DatabaseTest, refuses_a_newer_file_saying_so) {
+// A release only adds, so the one before it goes on with the file: the way back after an upgrade.
+TEST_F(DatabaseTest, an_older_program_goes_on_with_what_a_newer_one_only_added_to) {
+  constexpr Schema adds{
+      .application_id = 0x12345678, .migrations = migrations, .compatible_from = 1};
+  {
+    auto newer = Database::open(path_, adds);
+    ASSERT_TRUE(newer) << newer.error().message;
+    ASSERT_TRUE((*newer)->execute("INSERT INTO item (id, name) VALUES (1, 'of the newer one')"));
+    ASSERT_TRUE((*newer)->execute("INSERT INTO part VALUES (1)"));
+  }
+  {
+    auto older = Database::open(path_, old_schema);
+    ASSERT_TRUE(older) << older.error().message;
+    EXPECT_EQ((*older)->number("SELECT count(*) FROM item").value(), 1);
+    EXPECT_TRUE((*older)->execute("INSERT INTO item (id, name) VALUES (2, 'of the older one')"));
+    EXPECT_EQ((*older)->number("PRAGMA user_version").value(), 2) << "the schema stays";
+    EXPECT_TRUE(Database::open(path_, old_schema, {.use = Use::beside}));
+  }
+  auto again = Database::open(path_, adds);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ((*again)->number("SELECT count(*) FROM item").value(), 2);
+  EXPECT_EQ((*again)->number("SELECT count(*) FROM part").value(), 1);
+}
+
+TEST_F(DatabaseTest, an_older_program_refuses_what_a_newer_one_changed_and_names_it) {
   open();
   const auto refused = Database::open(path_, old_schema);
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().fault, Fault::permanent);
-  EXPECT_NE(refused.error().message.find("newer Postern"), std::string::npos);
-  EXPECT_NE(refused.error().message.find(path_), std::string::npos);
+  EXPECT_EQ(refused.error().fault, Fault::malformed);
+  EXPECT_THAT(refused.error().message,
+              testing::HasSubstr("has schema version 2, which programs from version 2 on can use, "
+                                 "and this Postern has version 1"));
+  EXPECT_THAT(refused.error().message,
+              testing::HasSubstr("written by a newer Postern; install Postern " +
+                                 std::string(current_version().number)));
+  EXPECT_THAT(refused.error().message, testing::HasSubstr(path_));
+}
+
+// Later steps keep what an earlier one allowed; a file on its way there is for its own version.
+TEST_F(DatabaseTest, each_step_says_who_may_use_the_file) {
+  static constexpr const char* three[] = {migrations[0], migrations[1],
+                                          "ALTER TABLE item ADD COLUMN more TEXT"};
+  static constexpr Schema second{
+      .application_id = 0x12345678, .migrations = std::span(three).first(2), .compatible_from = 2};
+  static constexpr Schema third{
+      .application_id = 0x12345678, .migrations = three, .compatible_from = 2};
+  const auto compatible_from = [&](const Schema& schema) {
+    auto opened = Database::open(path_, schema);
+    EXPECT_TRUE(opened) << opened.error().message;
+    return (*opened)->number("SELECT compatible_from FROM schema_origin").value();
+  };
+  EXPECT_EQ(compatible_from(old_schema), 1);
+  EXPECT_EQ(compatible_from(third), 2);
+  EXPECT_EQ(compatible_from(second), 2) << "it is opened, and nothing is changed";
+  EXPECT_FALSE(Database::open(path_, old_schema));
 }
 
 TEST_F(DatabaseTest, a_failing_migration_leaves_the_file_as_it_was) {
