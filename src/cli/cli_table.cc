@@ -43,6 +43,18 @@ constexpr ExitCode serve_exits[] = {ok,
                                     ExitCode::no_permission,
                                     config};
 
+constexpr ExampleSpec reload_examples[] = {
+    {"postern reload --data-dir /var/lib/postern",
+     "and wait until the new configuration is in force"},
+    {"postern reload --config postern.toml --json", "for scripts: what was found, as one object"},
+};
+constexpr OptionSpec reload_options[] = {
+    {"--data-dir", "DIR", "of the running gateway; the configuration is not read for it then",
+     "./postern-data"},
+};
+constexpr ExitCode reload_exits[] = {
+    ok, usage, ExitCode::unavailable, ExitCode::io, ExitCode::try_again, config};
+
 constexpr ExampleSpec check_examples[] = {
     {"postern check --config postern.toml", "every mistake at once, each with line and column"},
     {"postern check --config - --json < postern.toml", "for editors and scripts"},
@@ -107,15 +119,21 @@ constexpr ExampleSpec passwd_examples[] = {
     {"postern passwd owner@example.com < password.txt", "reads its first line"},
     {"postern passwd --create second@example.com < password.txt", "a further account"},
     {"postern passwd --reset-link owner@example.com", "for a forgotten password"},
+    {"postern passwd --owner-link", "while there is no account: the one that operates the gateway"},
 };
 constexpr OptionSpec passwd_options[] = {
     {"--create", "", "make the account if it does not exist, without asking on the terminal", ""},
     {"--reset-link", "", "print a link to set a new password; it works once, for an hour", ""},
+    {"--owner-link", "",
+     "without EMAIL, while there is no account: print a link that makes the first one; it works "
+     "once, for 15 minutes",
+     ""},
     {"--revoke-tokens", "", "revoke the account's API tokens too", ""},
     {"--data-dir", "DIR", "where the gateway keeps its databases", "./postern-data"},
 };
 constexpr ExitCode passwd_exits[] = {
-    ok, usage, ExitCode::bad_data, ExitCode::no_input, ExitCode::io, ExitCode::try_again, config};
+    ok,           ExitCode::no,        usage, ExitCode::bad_data, ExitCode::no_input,
+    ExitCode::io, ExitCode::try_again, config};
 
 constexpr ExampleSpec completion_examples[] = {
     {"postern completion bash > /etc/bash_completion.d/postern", "for all users of this machine"},
@@ -139,7 +157,13 @@ constexpr CommandSpec table[] = {
      "loopback only. SIGHUP (systemctl reload postern) reads configuration, policies, tables and "
      "renewed certificates again; open sessions keep their limits and certificates.",
      "[--config FILE] [--data-dir DIR] [--smtp ADDR:PORT] [--api ADDR:PORT]", 0, serve_examples,
-     serve_options, serve_exits, "postern check, postern help configuration"},
+     serve_options, serve_exits, "postern check, postern reload, postern help configuration"},
+    {"reload", "Operate", "read the configuration again, and say what came of it",
+     "Makes the running gateway read its configuration, policies, tables and certificates again, "
+     "and waits. 0: the new configuration is in force. 78: it has the mistakes that are printed, "
+     "and the old one remains in use. SIGHUP does the same without an answer.",
+     "[--data-dir DIR] [--json]", 0, reload_examples, reload_options, reload_exits,
+     "postern check, postern serve"},
     {"check", "Write policy", "load the configuration, say what is wrong",
      "Loads the configuration as serve would, without starting anything, and prints every mistake "
      "in it. Also says whether the restriction lists are an open relay: with a proof that they are "
@@ -171,10 +195,11 @@ constexpr CommandSpec table[] = {
      plain_exits,
      "postern check, postern help configuration"},
     {"passwd", "Set up", "set an account's password",
-     "Sets the password of an account, or makes the account with --create. With --reset-link it "
-     "changes nothing and prints a link instead.",
-     "EMAIL [--create] [--reset-link] [--data-dir DIR] [--revoke-tokens]", 1, passwd_examples,
-     passwd_options, passwd_exits, "postern serve"},
+     "Sets the password of an account, or makes the account with --create. With --reset-link or "
+     "--owner-link it changes no account and prints a link instead.",
+     "EMAIL [--create] [--reset-link] [--data-dir DIR] [--revoke-tokens] | --owner-link "
+     "[--data-dir DIR]",
+     1, passwd_examples, passwd_options, passwd_exits, "postern serve"},
     {"completion",
      "Set up",
      "completions for bash, zsh and fish",

@@ -34,6 +34,8 @@ std::optional<Config> load_for(const Arguments& arguments, Streams& streams,
 
 /// `postern check`.
 int run_check(const Arguments& arguments, Streams& streams);
+/// `postern reload`.
+int run_reload(const Arguments& arguments, Streams& streams);
 /// `postern config`.
 int run_config(const Arguments& arguments, Streams& streams);
 /// `postern completion`.

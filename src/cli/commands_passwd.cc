@@ -138,26 +138,32 @@ Result<PasswordSet> set_account_password(const std::filesystem::path& data_dir,
 
 namespace {
 
-Result<ShownLink> reset_link(const Config& config, const std::string& email) {
+/// The answer to "reset-link" or "owner-link"; `email`: for the former.
+Result<ShownLink> link_from(std::string_view question, const Config& config,
+                            const std::string& email) {
   const auto answer = LiveData(config.server.data_dir)
-                          .ask("reset-link", {{"email", email},
-                                              {"public_url", config.api.public_url},
-                                              {"otherwise", config.api.base_url()}});
+                          .ask(question, {{"email", email},
+                                          {"public_url", config.api.public_url},
+                                          {"otherwise", config.api.base_url()}});
   if (!answer) return tl::unexpected(answer.error());
   return ShownLink{std::string(answer->at("url").as_string()),
                    store::from_millis(answer->at("expires_at").to_number<std::int64_t>())};
 }
 
-int show_reset_link(const ShownLink& link, const std::string& email, bool json, bool quiet,
-                    Streams& streams) {
+/// `email`: of the account whose password it sets; empty: it makes the first account.
+int show_link(const ShownLink& link, const std::string& email, bool json, bool quiet,
+              Streams& streams) {
   const std::string until = to_rfc3339(*link.expires_at);
   if (json) {
-    streams.out << boost::json::serialize(boost::json::object{
-                       {"email", email}, {"link", link.url}, {"expires_at", until}})
-                << '\n';
+    boost::json::object out{{"link", link.url}, {"expires_at", until}};
+    if (!email.empty()) out["email"] = email;
+    streams.out << boost::json::serialize(out) << '\n';
   } else {
-    if (!quiet)
-      streams.err << fmt::format("{} may set a new password, once, until {}:\n", email, until);
+    if (!quiet) {
+      streams.err << (email.empty() ? std::string("The first account, which operates this gateway")
+                                    : email + " may set a new password")
+                  << fmt::format(", once, until {}:\n", until);
+    }
     streams.out << link.url << '\n';
   }
   return to_int(ExitCode::ok);
@@ -185,16 +191,26 @@ int run_passwd(const Arguments& arguments, Streams& streams) {
     report(error.message, "`postern passwd --help`", json, streams);
     return to_int(exit_code_of(error.fault));
   };
-  if (arguments.words.empty()) {
+  const bool owner = arguments.has("--owner-link");
+  if (owner && !arguments.words.empty()) {
+    return report_usage(
+        {"--owner-link takes no address: its user chooses one", "`postern passwd --owner-link`"},
+        json, streams);
+  }
+  if (!owner && arguments.words.empty()) {
     return report_usage({"whose password?", "`postern passwd owner@example.com`"}, json, streams);
   }
   const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
   if (!config) return to_int(ExitCode::config);
-  const std::string& email = arguments.words.front();
-  if (arguments.has("--reset-link")) {
-    const Result<ShownLink> link = reset_link(*config, email);
+  const std::string email = owner ? std::string() : arguments.words.front();
+  if (owner || arguments.has("--reset-link")) {
+    const Result<ShownLink> link = link_from(owner ? "owner-link" : "reset-link", *config, email);
+    if (!link && owner && link.error().fault == Fault::conflict) {
+      report(link.error().message, "`postern passwd --reset-link EMAIL`", json, streams);
+      return to_int(ExitCode::no);
+    }
     if (!link) return failed(link.error());
-    return show_reset_link(*link, email, json, arguments.has("--quiet"), streams);
+    return show_link(*link, email, json, arguments.has("--quiet"), streams);
   }
   const Result<Secret> password = read_password(email, streams);
   if (!password) return failed(password.error());

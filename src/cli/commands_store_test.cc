@@ -153,6 +153,31 @@ TEST_F(DataDirectory, the_owners_link_is_for_a_gateway_without_an_account) {
   EXPECT_FALSE(*second);
 }
 
+TEST_F(DataDirectory, passwd_prints_the_owners_link_while_there_is_no_account) {
+  std::filesystem::create_directory(path_);
+  (void)open_store();
+  const Answer made = run(run_passwd, {"passwd", "--owner-link"});
+  EXPECT_EQ(made.code, 0) << made.err;
+  EXPECT_THAT(made.out, HasSubstr("/app/signup?link="));
+  EXPECT_THAT(made.err, HasSubstr("once, until "));
+  const std::size_t begin = made.out.find("link=") + 5;
+  const Secret hash(sha256(made.out.substr(begin, made.out.find('\n') - begin)));
+  EXPECT_TRUE(open_store()->link(hash, store::now()).value());
+  EXPECT_FALSE(open_store()->link(hash, store::now() + std::chrono::minutes(16)).value());
+  EXPECT_EQ(run(run_passwd, {"passwd", "--owner-link", "owner@example.com"}).code, 64);
+  run(run_passwd, {"passwd", "--create", "owner@example.com"}, "correct horse battery\n");
+  const Answer late = run(run_passwd, {"passwd", "--owner-link"});
+  EXPECT_EQ(late.code, 1);
+  EXPECT_EQ(late.out, "");
+}
+
+TEST_F(DataDirectory, reload_needs_a_running_gateway) {
+  std::filesystem::create_directory(path_);
+  const Answer answer = run(run_reload, {"reload"});
+  EXPECT_EQ(answer.code, 69);
+  EXPECT_THAT(answer.err, HasSubstr("no gateway runs"));
+}
+
 TEST_F(DataDirectory, passwd_refuses_what_the_api_would_refuse) {
   EXPECT_EQ(run(run_passwd, {"passwd", "--create", "owner@example.com"}, "short\n").code, 65);
   EXPECT_EQ(

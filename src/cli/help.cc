@@ -202,7 +202,7 @@ std::string_view meaning_of(ExitCode code) {
     case ExitCode::no_input:
       return "a file, decision or address that was named does not exist";
     case ExitCode::unavailable:
-      return "a service is not available: address in use, server not running";
+      return "a service is not available: server not running, address not there yet";
     case ExitCode::bug:
       return "a fault of Postern itself; please report it";
     case ExitCode::os:
@@ -216,7 +216,7 @@ std::string_view meaning_of(ExitCode code) {
     case ExitCode::no_permission:
       return "not permitted";
     case ExitCode::config:
-      return "the configuration is wrong";
+      return "the configuration is wrong, or asks for a port that is taken";
   }
   return "";
 }
@@ -236,7 +236,7 @@ std::string short_help() {
       last = family;
     }
   }
-  return out + "\nStart: postern serve. More: postern help configuration|keywords|tracing|help\n";
+  return out + "Start: postern serve. More: postern help configuration|keywords|tracing|help\n";
 }
 
 std::string command_help(const CommandSpec& command) {

@@ -63,6 +63,12 @@ int run_serve(const Arguments& arguments, Streams& streams) {
       !read_endpoint(arguments, "--api", options.api, error)) {
     return report_usage(*error, options.json, streams);
   }
+  auto sockets = passed_sockets();
+  if (!sockets) {
+    report(sockets.error().message, "see sd_listen_fds(3)", options.json, streams);
+    return to_int(ExitCode::config);
+  }
+  options.sockets = std::move(*sockets);
   LoadOptions load;
   load.adjust = [&](Config& config) { options.apply_to(config); };
   const std::optional<Config> config = load_for(arguments, streams, load);
@@ -126,6 +132,7 @@ int dispatch(const Arguments& arguments, Streams& streams) {
   using Runner = int (*)(const Arguments&, Streams&);
   static constexpr std::pair<std::string_view, Runner> runners[] = {
       {"serve", run_serve},
+      {"reload", run_reload},
       {"check", run_check},
       {"explain", run_explain},
       {"inbox", run_inbox},

@@ -16,14 +16,14 @@ enum class ExitCode : int {
   usage = 64,          ///< the command line is wrong
   bad_data = 65,       ///< a message, trace or policy file is invalid
   no_input = 66,       ///< a named file does not exist
-  unavailable = 69,    ///< an address is in use, or a server does not run
+  unavailable = 69,    ///< a server does not run, or the machine lacks an address
   bug = 70,            ///< an internal error; the message says how to report it
   os = 71,             ///< the system refused a resource: descriptors, threads
   cannot_create = 73,  ///< an output file cannot be created
   io = 74,             ///< reading or writing failed
   try_again = 75,      ///< a temporary failure: a locked database, DNS
   no_permission = 77,  ///< the user lacks a permission
-  config = 78,         ///< the configuration is invalid; a restart does not help
+  config = 78,         ///< the configuration is invalid, or its port taken; a restart does not help
 };
 
 /// The number that the process returns.

@@ -33,6 +33,8 @@ class ScriptRuntime {
   script::World& world() { return world_; }
   /// Answers a DNS question, on any loop; waits at most 10 seconds.
   Task<dns::Answer> ask(dns::Question question);
+  /// The runtime's loop; lives as long as this object.
+  boost::asio::io_context& loop() { return loop_; }
   /// Runs a task on the runtime's loop and waits for its end. Not from a task of that loop. Throws
   /// if the loop has stopped.
   void run(Task<void> task);

@@ -38,6 +38,31 @@ constexpr unsigned trim_after_sweeps = 8;  // two seconds: the last handshakes a
 /// Decrease of charged memory, in octets, from which on the heap is trimmed.
 constexpr std::uint64_t worth_a_trim = 16u << 20;
 
+void set_options(tcp::acceptor& acceptor, boost::system::error_code& error) {
+  // Accepted sockets inherit it.
+  acceptor.set_option(asio::socket_base::send_buffer_size(send_buffer), error);
+  // Otherwise a connection that was aborted in the backlog is skipped silently, and the next one
+  // waits until yet another client connects.
+  if (!error) acceptor.set_option(asio::socket_base::enable_connection_aborted(true), error);
+}
+
+/// An acceptor for a descriptor of its own of the same socket: to close it does not end the
+/// listening.
+Result<std::shared_ptr<tcp::acceptor>> duplicate(asio::io_context& context, int socket) {
+  int family = 0;
+  socklen_t length = sizeof family;
+  ::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &length);
+  const int own = ::fcntl(socket, F_DUPFD_CLOEXEC, 0);
+  boost::system::error_code error;
+  if (own < 0) error.assign(errno, boost::system::system_category());
+  auto acceptor = std::make_shared<tcp::acceptor>(context);
+  if (!error) acceptor->assign(family == AF_INET6 ? tcp::v6() : tcp::v4(), own, error);
+  if (error && own >= 0) ::close(own);
+  if (!error) set_options(*acceptor, error);
+  if (!error) return acceptor;
+  return fail(Fault::permanent, error.message());
+}
+
 /// Says what cannot be had to a connection that gets no session.
 void refuse(int connection) {
   constexpr std::string_view sorry = "421 4.3.2 too many open files, try again later\r\n";
@@ -94,11 +119,7 @@ Result<std::shared_ptr<tcp::acceptor>> Server::open(Worker& worker, const Addres
     acceptor->set_option(asio::ip::v6_only(true), error);
   }
   if (!error) acceptor->bind(endpoint, error);
-  // Accepted sockets inherit it.
-  if (!error) acceptor->set_option(asio::socket_base::send_buffer_size(send_buffer), error);
-  // Otherwise a connection that was aborted in the backlog is skipped silently, and the next one
-  // waits until yet another client connects.
-  if (!error) acceptor->set_option(asio::socket_base::enable_connection_aborted(true), error);
+  if (!error) set_options(*acceptor, error);
   if (!error) acceptor->listen(backlog, error);
   if (!error) return acceptor;
   const Fault fault = error == asio::error::address_in_use  ? Fault::conflict
@@ -123,16 +144,34 @@ Result<std::uint16_t> Server::listen(const Address& address,
   }
   const std::size_t index = listeners_.size();
   Address actual = address;
-  listeners_.push_back({.address = address, .settings = std::move(settings)});
+  listeners_.push_back({.settings = std::move(settings)});
   for (const auto& worker : workers_) {
     auto acceptor = open(*worker, actual);
     if (!acceptor) return tl::unexpected(acceptor.error());
     actual.port = (*acceptor)->local_endpoint().port();
-    worker->acceptors.push_back(*acceptor);
-    asio::co_spawn(worker->context, accept(*worker, index, *acceptor), asio::detached);
+    accept_from(*worker, index, std::move(*acceptor));
   }
-  listeners_[index].address = actual;
   return actual.port;
+}
+
+void Server::accept_from(Worker& worker, std::size_t listener,
+                         std::shared_ptr<tcp::acceptor> acceptor) {
+  worker.acceptors.push_back(acceptor);
+  asio::co_spawn(worker.context, accept(worker, listener, std::move(acceptor)), asio::detached);
+}
+
+Result<void> Server::listen(std::span<const int> sockets,
+                            std::shared_ptr<const ListenerSettings> settings) {
+  const std::size_t index = listeners_.size();
+  listeners_.push_back({.settings = std::move(settings)});
+  for (const auto& worker : workers_) {
+    for (const int socket : sockets) {
+      auto acceptor = duplicate(worker->context, socket);
+      if (!acceptor) return tl::unexpected(acceptor.error());
+      accept_from(*worker, index, std::move(*acceptor));
+    }
+  }
+  return {};
 }
 
 std::shared_ptr<const ListenerSettings> Server::settings(std::size_t listener,

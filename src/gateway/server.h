@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -37,6 +38,10 @@ class Server {
   /// forbids it, Fault::permanent for other errors.
   Result<std::uint16_t> listen(const Address& address,
                                std::shared_ptr<const ListenerSettings> settings);
+  /// Accepts connections of listening TCP sockets that others opened and keep open; before start().
+  /// Every loop accepts from each. Fault::permanent: a descriptor is none of such a socket.
+  Result<void> listen(std::span<const int> sockets,
+                      std::shared_ptr<const ListenerSettings> settings);
   /// New sessions of listener `index`, in the order of listen(), use these settings. Any thread.
   void replace_settings(std::size_t index, std::shared_ptr<const ListenerSettings> settings);
 
@@ -61,7 +66,6 @@ class Server {
  private:
   struct Worker;
   struct Listener {
-    Address address;
     std::shared_ptr<const ListenerSettings> settings;
     std::unique_ptr<std::atomic<std::size_t>> sessions =
         std::make_unique<std::atomic<std::size_t>>(0);
@@ -78,6 +82,8 @@ class Server {
   void return_memory();
   void out_of_descriptors(boost::asio::ip::tcp::acceptor& acceptor);
   Result<std::shared_ptr<boost::asio::ip::tcp::acceptor>> open(Worker& worker, const Address& at);
+  void accept_from(Worker& worker, std::size_t listener,
+                   std::shared_ptr<boost::asio::ip::tcp::acceptor> acceptor);
 
   Services& services_;
   Admission& admission_;

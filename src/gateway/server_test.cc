@@ -4,6 +4,7 @@
 #include <atomic>
 #include <map>
 #include <mutex>
+#include <span>
 #include <thread>
 
 #include <sys/ioctl.h>
@@ -1247,6 +1248,33 @@ TEST_F(ServerTest, a_port_in_use_is_a_conflict) {
                                     std::make_shared<const ListenerSettings>(settings));
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().fault, Fault::conflict);
+}
+
+// As systemd passes them: the port stays open when the server ends, and the next one goes on.
+TEST_F(ServerTest, sockets_of_others_are_accepted_from_and_stay_open) {
+  const int own = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(::bind(own, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(own, 16), 0);
+  socklen_t length = sizeof address;
+  ::getsockname(own, reinterpret_cast<sockaddr*>(&address), &length);
+  port = ntohs(address.sin_port);
+  std::unique_ptr<TestClient> early;
+  for (int round = 0; round < 2; ++round) {
+    server = std::make_unique<Server>(2, services, admission);
+    ASSERT_TRUE(
+        server->listen(std::span(&own, 1), std::make_shared<const ListenerSettings>(settings)));
+    server->start();
+    if (early) EXPECT_EQ(early->reply().substr(0, 3), "220") << "it waited in the backlog";
+    for (int i = 0; i < 20; ++i) EXPECT_TRUE(greeted());
+    early.reset();
+    server->drain(milliseconds(5000));
+    early = std::make_unique<TestClient>(port);  // connects, and is not refused
+  }
+  server.reset();
+  ::close(own);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <unistd.h>
+#include <boost/asio/post.hpp>
 
 #include "base/text.h"
 #include "base/thread.h"
@@ -14,6 +15,7 @@
 #include "config/room_options.h"
 #include "gateway/consultation.h"
 #include "policy/catalogue.h"
+#include "serve/queue_metrics.h"
 #include "store/token_file.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -25,6 +27,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t payload_queue = 1024;
+/// What the service manager waits for one step of a migration.
+constexpr std::chrono::microseconds longest_migration = std::chrono::minutes(15);
 /// Longer than a command holds the databases.
 constexpr std::chrono::seconds lock_patience{3};
 /// Look-ups in databases: threads, which is also connections per table, and waiting jobs.
@@ -79,9 +83,10 @@ void Instance::charge_scripts(const Config& config) const {
 }
 
 tl::expected<std::unique_ptr<Instance>, StartError> Instance::start(
-    const Config& config, TestRecipients test_recipients) {
+    const Config& config, TestRecipients test_recipients, std::vector<PassedSocket> sockets) {
   std::unique_ptr<Instance> instance(new Instance(config));
   instance->test_recipients_ = test_recipients == TestRecipients::on;
+  instance->sockets_ = std::move(sockets);
   for (const auto step :
        {&Instance::open_directory, &Instance::open_databases, &Instance::open_resolver,
         &Instance::open_delivery, &Instance::open_api, &Instance::open_listeners}) {
@@ -92,7 +97,32 @@ tl::expected<std::unique_ptr<Instance>, StartError> Instance::start(
   instance->outbound_->start();
   instance->server_->start();
   instance->api_thread_ = named_thread("api", [raw = instance.get()] { raw->run_api_loop(); });
+  instance->heartbeat_ = Heartbeat::start(
+      [raw = instance.get()](const auto& turn) { raw->ask_loops(turn); },
+      [raw = instance.get()] {
+        return fmt::format("{} sessions, {} messages queued", raw->sessions(),
+                           telemetry::metrics().spool_messages.gauge({"queued"}).value());
+      });
   return instance;
+}
+
+void Instance::ask_loops(const std::shared_ptr<const void>& turn) {
+  const auto ask = [&turn](boost::asio::io_context& loop) {
+    boost::asio::post(loop, [turn] { (void)turn; });
+  };
+  for (std::size_t i = 0; i < server_->loops(); ++i) ask(server_->loop(i));
+  ask(api_loop_);
+  ask(outbound_->loop());
+  // Whoever holds the lock may be compiling lists, which can take long.
+  const std::unique_lock lock(deciding_mutex_, std::try_to_lock);
+  if (!lock) return;
+  for (const auto& script : scripts_) {
+    if (const auto running = script.lock()) ask(running->loop());
+  }
+}
+
+bool Instance::answers(std::chrono::milliseconds limit) {
+  return loops_turn([this](const auto& turn) { ask_loops(turn); }, limit);
 }
 
 Instance::Started Instance::open_directory() {
@@ -164,6 +194,8 @@ Instance::Started Instance::open_databases() {
     auto line = telemetry::log::info("store.upgrade");
     line.field("path", traces).field("version", version);
     if (version < newest) {
+      tell_manager(fmt::format("EXTEND_TIMEOUT_USEC={}\nSTATUS=upgrading {}",
+                               longest_migration.count(), traces));
       line.msg("the database of an older version is upgraded; this can take minutes");
     } else {
       line.msg("the database is upgraded");
@@ -273,34 +305,65 @@ Instance::Started Instance::open_delivery() {
   return {};
 }
 
+namespace {
+
+/// A port that another program has needs a person, so that a service manager does not try again;
+/// an address that the machine lacks may come with its network.
+ExitCode listen_code(const Error& error) {
+  switch (error.fault) {
+    case Fault::denied:
+      return ExitCode::no_permission;
+    case Fault::conflict:
+      return ExitCode::config;
+    default:
+      return ExitCode::unavailable;
+  }
+}
+
+}  // namespace
+
+Instance::Started Instance::open_listener(
+    ListenerConfig& listener, std::shared_ptr<const gateway::ListenerSettings> settings) {
+  if (const std::string& name = listener.address.passed; !name.empty()) {
+    std::vector<int> descriptors;
+    for (const PassedSocket& socket : sockets_) {
+      if (socket.name == name) descriptors.push_back(socket.descriptor);
+    }
+    if (const Result<void> taken = server_->listen(descriptors, std::move(settings)); !taken) {
+      return cannot(
+          ExitCode::os,
+          fmt::format("cannot listen on the socket `systemd:{}`: {}", name, taken.error().message),
+          "");
+    }
+    return {};
+  }
+  const auto port = server_->listen({.ip = listener.address.address, .port = listener.address.port},
+                                    std::move(settings));
+  if (!port) {
+    return cannot(
+        listen_code(port.error()),
+        fmt::format("cannot listen for SMTP on {}: {}", listener.address.to_string(),
+                    port.error().message),
+        port.error().fault == Fault::denied && listener.address.port < 1024
+            ? "ports below 1024 need the capability CAP_NET_BIND_SERVICE: "
+              "`AmbientCapabilities=CAP_NET_BIND_SERVICE` in the unit, or `setcap "
+              "cap_net_bind_service=+ep` on the program; or choose another port with --smtp "
+              "ADDRESS:PORT"
+            : "stop what uses the port, or choose another with --smtp ADDRESS:PORT");
+  }
+  listener.address.port = *port;  // 0 in the file: the system picked one
+  return {};
+}
+
 /// Addresses are opened last: a client that connects finds everything ready.
 Instance::Started Instance::open_listeners() {
   start_metrics(config_, api_->routes());
+  (void)show_queue(*spool_);  // for the first STATUS=; later rounds of housekeeping
   for (ListenerConfig& listener : config_.listeners) {
     ListenerResult settings = listener_settings(listener, deciding_);
     if (!settings) return tl::unexpected(settings.error());
     listeners_.push_back(*settings);
-    if (!listener.address.passed.empty()) {
-      return cannot(ExitCode::config,
-                    fmt::format("listener `{}`: nothing passed the socket `systemd:{}`",
-                                listener.name, listener.address.passed),
-                    "write an address and a port");
-    }
-    const auto port =
-        server_->listen({.ip = listener.address.address, .port = listener.address.port}, *settings);
-    if (!port) {
-      return cannot(
-          port.error().fault == Fault::denied ? ExitCode::no_permission : ExitCode::unavailable,
-          fmt::format("cannot listen for SMTP on {}: {}", listener.address.to_string(),
-                      port.error().message),
-          port.error().fault == Fault::denied && listener.address.port < 1024
-              ? "ports below 1024 need the capability CAP_NET_BIND_SERVICE: "
-                "`AmbientCapabilities=CAP_NET_BIND_SERVICE` in the unit, or `setcap "
-                "cap_net_bind_service=+ep` on the program; or choose another port with --smtp "
-                "ADDRESS:PORT"
-              : "stop what uses the port, or choose another with --smtp ADDRESS:PORT");
-    }
-    listener.address.port = *port;  // 0 in the file: the system picked one
+    if (Started opened = open_listener(listener, *settings); !opened) return opened;
   }
   admin::AdminApi* handler = api_.get();
   http_ = std::make_unique<net::HttpServer>(
@@ -310,11 +373,10 @@ Instance::Started Instance::open_listeners() {
       [handler](const net::HttpRequest& head) { return handler->refuse_large_body(head); });
   const auto port = http_->listen(config_.api.address.to_string());
   if (!port) {
-    return cannot(
-        port.error().fault == Fault::denied ? ExitCode::no_permission : ExitCode::unavailable,
-        fmt::format("cannot listen for the API on {}: {}", config_.api.address.to_string(),
-                    port.error().message),
-        "stop what uses the port, or choose another with --api ADDRESS:PORT");
+    return cannot(listen_code(port.error()),
+                  fmt::format("cannot listen for the API on {}: {}",
+                              config_.api.address.to_string(), port.error().message),
+                  "stop what uses the port, or choose another with --api ADDRESS:PORT");
   }
   config_.api.address.port = *port;
   control_.url = control_url(config_.api.address);

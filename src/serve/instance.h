@@ -32,7 +32,9 @@
 #include "serve/metered_resolver.h"
 #include "serve/outbound.h"
 #include "serve/queue_port.h"
+#include "serve/reload_desk.h"
 #include "serve/replay_port.h"
+#include "serve/service_manager.h"
 #include "serve/start_error.h"
 #include "serve/test_mail.h"
 #include "serve/trace_port.h"
@@ -52,8 +54,10 @@ class Instance {
   /// Opens the data directory, databases, certificates and addresses; after an error everything is
   /// closed again. `test_recipients`: inboxes react to tags in addresses (docs/delivery.md).
   /// Blocks.
+  /// `sockets`: of listeners with `systemd:NAME`, whose addresses `config` has (take_addresses()).
   static tl::expected<std::unique_ptr<Instance>, StartError> start(
-      const Config& config, TestRecipients test_recipients = TestRecipients::off);
+      const Config& config, TestRecipients test_recipients = TestRecipients::off,
+      std::vector<PassedSocket> sockets = {});
   /// Calls stop() if it was not called.
   ~Instance();
 
@@ -65,6 +69,10 @@ class Instance {
   net::DnssecState dnssec() const { return name_servers_->dnssec(); }
   /// The control database.
   store::Store& store() { return *store_; }
+  /// Whether every event loop has run a handler within `limit`. Blocks.
+  bool answers(std::chrono::milliseconds limit);
+  /// Reloads that commands ask for; whoever waits for signals opens, answers and closes it.
+  ReloadDesk& reloads() { return reloads_; }
   /// Publishes changes of the store to the running gateway.
   admin::Publisher& publisher() { return *publisher_; }
 
@@ -86,6 +94,10 @@ class Instance {
   Started open_delivery();
   Started open_api();
   Started open_listeners();
+  Started open_listener(ListenerConfig& listener,
+                        std::shared_ptr<const gateway::ListenerSettings> settings);
+  /// Posts to every event loop a handler that owns a copy of `turn`.
+  void ask_loops(const std::shared_ptr<const void>& turn);
   void refuse_new_work();
   std::size_t let_work_end(std::chrono::milliseconds limit);
   void stop_threads();
@@ -97,6 +109,7 @@ class Instance {
   Task<Result<void>> purge_deliveries();
   Task<Result<void>> purge_queue();
   Task<Result<void>> purge_inboxes();
+  Task<Result<void>> count_queue();
   /// Runs every second for the API.
   Task<void> tick();
   /// Decides with these lists from now on.
@@ -131,6 +144,8 @@ class Instance {
   /// Of the current policy and of earlier ones that sessions still use.
   std::vector<std::weak_ptr<ScriptRuntime>> scripts_;
   bool test_recipients_ = false;
+  std::vector<PassedSocket> sockets_;
+  ReloadDesk reloads_;
   std::optional<DataLock> lock_;
 
   std::unique_ptr<store::SqliteStore> store_;
@@ -188,6 +203,7 @@ class Instance {
   std::unique_ptr<admin::AdminApi> api_;
   std::unique_ptr<net::HttpServer> http_;
   std::thread api_thread_;
+  std::unique_ptr<Heartbeat> heartbeat_;  ///< null without a service manager
 };
 
 }  // namespace postern::app

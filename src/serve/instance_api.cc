@@ -150,9 +150,9 @@ Instance::Started Instance::open_api() {
       directory_, trace_watch_, [this] { return config_.listeners; },
       TestMailOptions{.hostname = config_.server.hostname});
   trace_port_ = std::make_unique<TracePort>(*traces_, data_dir_ + "/traces.db", *disk_pool_);
-  live_answers_ =
-      std::make_unique<LiveAnswersPort>(*store_, *delivery_log_, inbox_->reader(), *trace_port_,
-                                        *disk_pool_, [this] { return config_.api.base_url(); });
+  live_answers_ = std::make_unique<LiveAnswersPort>(
+      *store_, *delivery_log_, inbox_->reader(), *trace_port_, *disk_pool_,
+      [this] { return config_.api.base_url(); }, reloads_);
   replay_port_ = std::make_unique<ReplayPort>(
       *traces_, data_dir_ + "/traces.db",
       [this](const std::optional<admin::Lists>& lists) { return draft_of(lists); }, *resolver_);
@@ -259,6 +259,7 @@ Task<void> Instance::housekeeping() {
     co_await in_round("deliveries", [this] { return purge_deliveries(); });
     co_await in_round("queue", [this] { return purge_queue(); });
     co_await in_round("inboxes", [this] { return purge_inboxes(); });
+    co_await in_round("queue figures", [this] { return count_queue(); });
   }
 }
 
@@ -289,6 +290,14 @@ Task<Result<void>> Instance::purge_queue() {
   });
   if (!ran) co_return tl::unexpected(ran.error());
   co_return Result<void>();
+}
+
+Task<Result<void>> Instance::count_queue() {
+  spool::SqliteSpool* spool = spool_.get();
+  const auto ran = co_await queue_pool_->run({.account = "metrics", .client = {}},
+                                             [spool] { return show_queue(*spool); });
+  if (!ran) co_return tl::unexpected(ran.error());
+  co_return *ran;
 }
 
 Task<Result<void>> Instance::purge_inboxes() {

@@ -1,9 +1,20 @@
 #include "serve/live_answers.h"
 
+#include <boost/json/object.hpp>
+
 namespace postern::app {
 
 Task<Result<boost::json::object>> LiveAnswersPort::answer(std::string question,
                                                           boost::json::object given) {
+  if (question == "reload") {
+    const Result<ReloadOutcome> outcome = co_await reloads_.ask();
+    if (!outcome) co_return tl::unexpected(outcome.error());
+    co_return boost::json::object{{"in_force", outcome->in_force},
+                                  {"diagnostics", outcome->diagnostics},
+                                  {"json_lines", outcome->json_lines},
+                                  {"error", outcome->error},
+                                  {"hint", outcome->hint}};
+  }
   auto work = [this, question = std::move(question), given = std::move(given)] {
     return answer_question(question, *this, given);
   };

@@ -6,6 +6,7 @@
 #include "admin/ports.h"
 #include "net/work_pool.h"
 #include "serve/live_questions.h"
+#include "serve/reload_desk.h"
 #include "serve/trace_port.h"
 
 namespace postern::app {
@@ -14,15 +15,18 @@ namespace postern::app {
 /// disk threads.
 class LiveAnswersPort final : public admin::LiveAnswers, private Databases {
  public:
-  /// The references outlive it. `pages`: the URL of the pages; any thread.
+  /// The references outlive it. `pages`: the URL of the pages; any thread. The question "reload" is
+  /// the desk's: it is about the process, not about its data.
   LiveAnswersPort(store::Store& store, store::DeliveryLog& log, spool::InboxReader& inbox,
-                  TracePort& traces, net::WorkPool& disk, std::function<std::string()> pages)
+                  TracePort& traces, net::WorkPool& disk, std::function<std::string()> pages,
+                  ReloadDesk& reloads)
       : store_(store),
         log_(log),
         inbox_(inbox),
         traces_(traces),
         disk_(disk),
-        pages_(std::move(pages)) {}
+        pages_(std::move(pages)),
+        reloads_(reloads) {}
 
   /// See answer_question().
   Task<Result<boost::json::object>> answer(std::string question,
@@ -41,6 +45,7 @@ class LiveAnswersPort final : public admin::LiveAnswers, private Databases {
   TracePort& traces_;
   net::WorkPool& disk_;
   const std::function<std::string()> pages_;
+  ReloadDesk& reloads_;
 };
 
 }  // namespace postern::app

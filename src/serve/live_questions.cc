@@ -243,14 +243,31 @@ Answer set_password(Databases& databases, const Given& given) {
   return json::object{{"account_id", (*account)->id}, {"created", false}};
 }
 
-/// `public_url`: from the configuration; empty: the running gateway's.
+/// Where the pages of a link are: `public_url` is from the configuration; empty: the running
+/// gateway's.
+std::string pages_of(const Databases& databases, const Given& given) {
+  std::string url = given.text("public_url");
+  if (url.empty()) url = databases.pages();
+  return url.empty() ? given.text("otherwise") : url;
+}
+
+Answer owner_link(Databases& databases, const Given& given) {
+  constexpr std::chrono::minutes lifetime{15};
+  const auto control = databases.control();
+  if (!control) return tl::unexpected(control.error());
+  const auto link = make_owner_link(**control, pages_of(databases, given), lifetime);
+  if (!link) return tl::unexpected(link.error());
+  if (!*link) {
+    return fail(Fault::conflict, "there is an account already");
+  }
+  return json::object{{"url", (*link)->url},
+                      {"expires_at", store::to_millis(*(*link)->expires_at)}};
+}
+
 Answer reset_link(Databases& databases, const Given& given) {
   const auto control = databases.control();
   if (!control) return tl::unexpected(control.error());
-  std::string url = given.text("public_url");
-  if (url.empty()) url = databases.pages();
-  if (url.empty()) url = given.text("otherwise");
-  const auto link = make_reset_link(**control, given.text("email"), url);
+  const auto link = make_reset_link(**control, given.text("email"), pages_of(databases, given));
   if (!link) return tl::unexpected(link.error());
   return json::object{{"url", link->url}, {"expires_at", store::to_millis(*link->expires_at)}};
 }
@@ -303,6 +320,7 @@ constexpr Question questions[] = {
     {"trace-records", trace_records},
     {"set-password", set_password},
     {"reset-link", reset_link},
+    {"owner-link", owner_link},
     {"dkim-keys", dkim_keys},
 };
 

@@ -37,15 +37,16 @@ Result<ShownLink> make_reset_link(store::Store& store, const std::string& email,
   return ShownLink{std::move(link.url), link.row.expires_at};
 }
 
-Result<std::optional<ShownLink>> make_owner_link(store::Store& store,
-                                                 const std::string& public_url) {
+Result<std::optional<ShownLink>> make_owner_link(store::Store& store, const std::string& public_url,
+                                                 std::optional<std::chrono::minutes> lifetime) {
   const auto accounts = store.accounts({.offset = 0, .limit = 1});
   if (!accounts) return tl::unexpected(accounts.error());
   if (accounts->total > 0) return std::nullopt;
   admin::NewLink link = admin::new_link(Kind::owner, public_url, store::now());
+  if (lifetime) link.row.expires_at = link.row.created_at + *lifetime;
   const Result<store::WriteOutcome> kept = store.create_link(link.row, link.hash, nullptr);
   if (!kept) return tl::unexpected(kept.error());
-  return ShownLink{std::move(link.url), std::nullopt};
+  return ShownLink{std::move(link.url), link.row.expires_at};
 }
 
 }  // namespace postern::app

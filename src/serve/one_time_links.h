@@ -1,6 +1,7 @@
 // One-time links for a terminal: its reader may set a password or create the first account.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -19,9 +20,10 @@ struct ShownLink {
 Result<ShownLink> make_reset_link(store::Store& store, const std::string& email,
                                   const std::string& public_url);
 
-/// The link that creates the first account; it replaces that of the last start. nullopt: there is
-/// an account. Blocks.
-Result<std::optional<ShownLink>> make_owner_link(store::Store& store,
-                                                 const std::string& public_url);
+/// The link that creates the first account; it replaces the one before. nullopt: there is an
+/// account. `lifetime`: nullopt: it lasts until it is used or replaced. Blocks.
+Result<std::optional<ShownLink>> make_owner_link(
+    store::Store& store, const std::string& public_url,
+    std::optional<std::chrono::minutes> lifetime = std::nullopt);
 
 }  // namespace postern::app

@@ -53,6 +53,8 @@ class Outbound {
   /// What actions on the queue ask and report; valid as long as this object. Any thread.
   QueueHooks hooks();
 
+  /// The loop of the queue; lives as long as this object.
+  boost::asio::io_context& loop() { return loop_; }
   /// Begins to deliver queued mail.
   void start();
   /// Applies to messages and delivery attempts from the next one on.

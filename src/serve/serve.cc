@@ -10,8 +10,6 @@
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/allocator.h"
@@ -35,21 +33,7 @@ namespace log = telemetry::log;
 
 namespace {
 
-/// sd_notify(3) without its library: one datagram to systemd's socket.
-void notify_systemd(std::string_view state) {
-  const char* path = std::getenv("NOTIFY_SOCKET");
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path == nullptr || std::strlen(path) >= sizeof address.sun_path) return;
-  std::strcpy(address.sun_path, path);
-  if (address.sun_path[0] == '@') address.sun_path[0] = '\0';
-  const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return;
-  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
-  ::sendto(fd, state.data(), state.size(), MSG_NOSIGNAL,
-           reinterpret_cast<const sockaddr*>(&address), length);
-  ::close(fd);
-}
+constexpr std::chrono::seconds time_to_answer{10};
 
 void print_table(const Instance& instance, const ServeOptions& options,
                  std::chrono::milliseconds took) {
@@ -98,8 +82,18 @@ ServeOptions quiet_if_not_a_terminal(ServeOptions options) {
   return options;
 }
 
-/// A user of this terminal may create the first account, from any browser.
+/// A user of this terminal may create the first account, from any browser. What is no terminal is a
+/// log, which others read: it gets no link.
 void print_owner_link(Instance& instance) {
+  if (::isatty(STDERR_FILENO) != 1) {
+    const auto accounts = instance.store().accounts({.offset = 0, .limit = 1});
+    if (!accounts || accounts->total > 0) return;
+    std::cerr << fmt::format(
+        "There is no account yet. For a link that makes the first one, which operates this "
+        "gateway:\n  postern passwd --owner-link --data-dir {}\n\n",
+        instance.config().server.data_dir.string());
+    return;
+  }
   const auto link = make_owner_link(instance.store(), instance.config().api.base_url());
   if (!link) {
     log::warning("server.ready").field("error", link.error().message);
@@ -123,10 +117,18 @@ void note_loaded() {
       std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()));
 }
 
-void reload(Instance& instance, const ServeOptions& options) {
+ReloadOutcome reload(Instance& instance, const ServeOptions& options) {
+  ReloadOutcome outcome;
+  const auto failed = [&outcome](std::string_view why) {
+    telemetry::metrics().config_last_reload_successful.gauge({}).set(0);
+    log::error("reload.failed").msg("the old configuration remains in use").field("error", why);
+    return outcome;
+  };
   if (!options.config_file) {
-    log::warning("reload.failed").msg("there is no configuration file to read again");
-    return;
+    outcome.error = "there is no configuration file to read again";
+    outcome.hint = "start the gateway with --config FILE";
+    log::warning("reload.failed").msg(outcome.error);
+    return outcome;
   }
   LoadOptions load;
   const std::string running = instance.config().server.data_dir;
@@ -137,12 +139,14 @@ void reload(Instance& instance, const ServeOptions& options) {
     data_dir = std::exchange(config.server.data_dir, running);
   };
   const ConfigResult result = load_config(*options.config_file, load);
-  const auto failed = [](std::string_view why) {
-    telemetry::metrics().config_last_reload_successful.gauge({}).set(0);
-    log::error("reload.failed").msg("the old configuration remains in use").field("error", why);
-  };
+  outcome.diagnostics = result.diagnostics.render();
+  outcome.json_lines = result.diagnostics.json_lines();
   if (!result.ok()) return failed(result.diagnostics.first_error());
-  if (auto done = instance.reload(result.config); !done) return failed(done.error().message);
+  if (auto done = instance.reload(result.config); !done) {
+    outcome.error = done.error().message;
+    outcome.hint = done.error().hint;
+    return failed(done.error().message);
+  }
   for (const Diagnostic& one : result.diagnostics.list()) {
     if (one.severity != Severity::warning) continue;
     log::warning("reload.warning").msg(fmt::format("{} [{}]", on_one_line(one), one.code));
@@ -152,8 +156,10 @@ void reload(Instance& instance, const ServeOptions& options) {
         .msg("server.data_dir was changed; it takes effect at the next start");
   }
   note_loaded();
+  outcome.in_force = true;
   log::info("reload.ok")
       .msg("decisions use the new configuration at once, limits and certificates in new sessions");
+  return outcome;
 }
 
 /// Waits for signals until one ends the process; a second one ends it immediately.
@@ -168,9 +174,11 @@ void wait_for_the_end(Instance& instance, const ServeOptions& options, const sig
     const bool ends = ::sigismember(&pending, SIGTERM) == 1 || ::sigismember(&pending, SIGINT) == 1;
     if (signal == SIGHUP && ends) continue;
     if (signal == SIGHUP) {
-      notify_systemd("RELOADING=1");
-      reload(instance, options);
-      notify_systemd("READY=1");
+      tell_manager(reloading_state());
+      // Who asks from here on waits for the next one: the file may have changed since it was read.
+      const auto asked = instance.reloads().take();
+      ReloadDesk::answer(asked, reload(instance, options));
+      tell_manager("READY=1");
       continue;
     }
     const auto limit = instance.config().server.drain_timeout;
@@ -178,7 +186,8 @@ void wait_for_the_end(Instance& instance, const ServeOptions& options, const sig
       std::cerr << fmt::format("stopping: {} sessions in hand, up to {} s (Ctrl-C again to cut)\n",
                                instance.sessions(), limit.count() / 1000);
     }
-    notify_systemd("STOPPING=1");
+    tell_manager("STOPPING=1");
+    instance.reloads().close();
     log::info("server.stopping").field("count", instance.sessions());
     // From here on, a signal's default action ends the process. SIGHUP is ignored: nothing can be
     // reloaded, and its default action would cut open sessions.
@@ -210,6 +219,7 @@ void ServeOptions::apply_to(Config& config) const {
   if (api) config.api.address = *api;
   if (json) config.log.format = telemetry::LogFormat::json;
   if (no_color) config.log.color = false;
+  take_addresses(sockets, config.listeners);
 }
 
 int serve(const Config& config, const ServeOptions& given) {
@@ -227,8 +237,16 @@ int serve(const Config& config, const ServeOptions& given) {
   if (!config.server.core_dumps) forbid_core_dumps();
   give_back_large_blocks();
 
-  auto started =
-      Instance::start(config, options.config_file ? TestRecipients::off : TestRecipients::on);
+  if (const Result<void> matched = match_sockets(options.sockets, config.listeners); !matched) {
+    log::stop();
+    return report_start_error(
+        {ExitCode::config, matched.error().message,
+         "`FileDescriptorName=NAME` of the socket unit and `address = \"systemd:NAME\"` of a "
+         "[[listener]] belong together; `systemctl start postern.socket` starts both"},
+        options);
+  }
+  auto started = Instance::start(
+      config, options.config_file ? TestRecipients::off : TestRecipients::on, options.sockets);
   if (!started) {
     log::stop();
     return report_start_error(started.error(), options);
@@ -249,7 +267,11 @@ int serve(const Config& config, const ServeOptions& given) {
       .field("version", current_version().number)
       .field("duration_ms", took);
   note_loaded();
-  notify_systemd("READY=1");
+  if (!instance.answers(time_to_answer)) {
+    log::warning("server.ready").msg("an event loop does not answer yet");
+  }
+  tell_manager(fmt::format("READY=1\nSTATUS=ready, version {}", current_version().number));
+  instance.reloads().open();
   wait_for_the_end(instance, options, signals);
   started->reset();
   log::stop();

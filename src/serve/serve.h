@@ -2,8 +2,10 @@
 
 #include <filesystem>
 #include <optional>
+#include <vector>
 
 #include "config/config.h"
+#include "serve/service_manager.h"
 
 namespace postern::app {
 
@@ -13,6 +15,8 @@ struct ServeOptions {
   std::optional<std::filesystem::path> data_dir;     ///< --data-dir
   std::optional<Endpoint> smtp;                      ///< --smtp
   std::optional<Endpoint> api;                       ///< --api
+  /// Of listeners with `systemd:NAME`.
+  std::vector<PassedSocket> sockets;
   bool quiet = false;     ///< neither a start-up table nor live decisions
   bool json = false;      ///< JSON log lines, whatever log.format is
   bool no_color = false;  ///< --no-color or NO_COLOR

@@ -1,4 +1,5 @@
 """System checks of first sign-ins: the links that a terminal shows, and what they open."""
+import contextlib
 import http.client
 import json
 import os
@@ -8,6 +9,7 @@ import select
 import signal
 import subprocess
 import termios
+import threading
 import time
 
 from bench import LOCAL, expect, wait_ready
@@ -33,15 +35,25 @@ def call(server, method, path, body=None, headers=()):
 
 
 class Terminal:
-    """A gateway whose terminal is read; `arguments` behind `serve`."""
+    """A gateway on a terminal whose text goes into a file; `arguments` behind `serve`."""
 
     def __init__(self, bench, name, *arguments):
         self.output = bench.root / name
         self.server = instance.Postern(bench.binary, {}, root=bench.root)
-        with open(self.output, "wb") as log:
-            self.process = subprocess.Popen([str(bench.binary), "serve", *map(str, arguments)], cwd=bench.root,
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        master, theirs = pty.openpty()
+        self.process = subprocess.Popen([str(bench.binary), "serve", *map(str, arguments)], cwd=bench.root,
+                                        stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        self.output.touch()
+        self.reader = threading.Thread(target=self.read, args=(master,))
+        self.reader.start()
         bench.stack.callback(self.stop)
+
+    def read(self, master):
+        with open(self.output, "ab", buffering=0) as out, contextlib.suppress(OSError):  # EIO when it has ended
+            while octets := os.read(master, 65536):
+                out.write(octets)
+        os.close(master)
 
     def ready(self, smtp_port, api_port):
         self.server.smtp_port, self.server.api_port = smtp_port, api_port
@@ -62,6 +74,7 @@ class Terminal:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(40)
+        self.reader.join(10)
 
 
 def newcomer_signs_in_without_a_file(bench):
@@ -114,6 +127,24 @@ def first_owner_by_link(bench):
     third.stop()
     if LINK.search(third.output.read_text()):
         raise Fail("a link is printed although there is an account")
+
+
+def no_link_in_a_log(bench):
+    """What is no terminal is a log: it gets the command that makes the owner's link, and never a link."""
+    server = bench.server({**LOCAL, "api": {"signup": "closed"}})
+    log = server.log.read_text()
+    if LINK.search(log) or "postern passwd --owner-link" not in log:
+        raise Fail("the log of the start: " + log[:1000])
+    words = ("passwd", "--owner-link", "--config", server.root / "postern.toml", "--json")
+    status, out, err = server.command(*words)
+    expect("exit status (%s)" % err, 0, status)
+    link = json.loads(out)
+    token = link["link"].split("?link=")[1]
+    status, made, _ = call(server, "POST", "/api/v1/accounts", {"email": "owner@example.com", "password": PASSWORD, "link": token})
+    expect("the owner", (201, True), (status, made["operates_gateway"]))
+    expect("exit status with an account", 1, server.command(*words)[0])
+    if token in server.log.read_text():
+        raise Fail("the token stands in the log")
 
 
 def forgotten_password(bench):
@@ -176,4 +207,4 @@ def no_account_unasked(bench):
     expect("status with --create", 0, bench.run(*words, "--create", "second@example.com", given=PASSWORD + "\n")[0])
 
 
-CHECKS = [newcomer_signs_in_without_a_file, first_owner_by_link, forgotten_password, no_account_unasked]
+CHECKS = [newcomer_signs_in_without_a_file, first_owner_by_link, no_link_in_a_log, forgotten_password, no_account_unasked]

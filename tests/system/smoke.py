@@ -29,13 +29,14 @@ import control_plane  # noqa: E402
 import inboxes  # noqa: E402
 import lists  # noqa: E402
 import people  # noqa: E402
+import service  # noqa: E402
 import shown  # noqa: E402
 from bench import LOCAL, Bench, expect, one_line_error, send, wait_ready  # noqa: E402
 from harness import instance, shim, smtp  # noqa: E402
 from harness.cases import Fail, wanted  # noqa: E402
 from players.conduit import check_standard_signature  # noqa: E402
 
-CHECKS = [*lists.CHECKS, *people.CHECKS, *control_plane.CHECKS, *inboxes.CHECKS, *shown.CHECKS]
+CHECKS = [*lists.CHECKS, *people.CHECKS, *control_plane.CHECKS, *inboxes.CHECKS, *service.CHECKS, *shown.CHECKS]
 
 
 def check(function):
@@ -250,14 +251,14 @@ def renewed_certificates(bench):
 # ---------------------------------------------------------------- what goes wrong at the start
 @check
 def port_in_use(bench):
-    """A taken port: 69, and the address is named."""
+    """A taken port: 78, which no service manager tries again, and the address is named."""
     for key in ("smtp", "api"):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             address = "127.0.0.1:%d" % taken.getsockname()[1]
             other = "127.0.0.1:%d" % instance.free_port()
             ports = {"smtp": other, "api": other, key: address}
             status, _, err = bench.run("serve", "--data-dir", bench.root / ("data-" + key), "--smtp", ports["smtp"], "--api", ports["api"])
-            one_line_error(status, 69, err)
+            one_line_error(status, 78, err)
             if address not in err:
                 raise Fail("the error does not name %s: %s" % (address, err[:400]))
 

@@ -1,0 +1,79 @@
+#include <ostream>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/live_data.h"
+
+namespace postern::app {
+
+namespace json = boost::json;
+
+namespace {
+
+/// The member as text; empty if an older gateway does not send it.
+std::string text_of(const json::object& answer, std::string_view name) {
+  const json::value* value = answer.if_contains(name);
+  return value && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+void show_json(const json::object& answer, bool in_force, Streams& streams) {
+  json::array diagnostics;
+  for (const std::string_view line : split(text_of(answer, "json_lines"), '\n')) {
+    boost::system::error_code bad;
+    json::value one = json::parse(line, bad);
+    if (!bad) diagnostics.push_back(std::move(one));
+  }
+  json::object out{{"in_force", in_force}, {"diagnostics", std::move(diagnostics)}};
+  if (const std::string error = text_of(answer, "error"); !error.empty()) {
+    out["error"] = error;
+    out["hint"] = text_of(answer, "hint");
+  }
+  streams.out << json::serialize(out) << '\n';
+}
+
+/// The data directory of the gateway. With --data-dir no configuration is read: it may be the one
+/// with the mistake that the gateway is to report.
+std::optional<std::filesystem::path> data_directory(const Arguments& arguments, Streams& streams) {
+  if (const auto given = arguments.value("--data-dir")) return *given;
+  const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
+  if (!config) return std::nullopt;
+  return config->server.data_dir;
+}
+
+}  // namespace
+
+int run_reload(const Arguments& arguments, Streams& streams) {
+  const bool as_json = arguments.has("--json");
+  const auto directory = data_directory(arguments, streams);
+  if (!directory) return to_int(ExitCode::config);
+  const auto answer = LiveData(*directory).ask_gateway("reload", {});
+  if (!answer) {
+    report(fmt::format("no gateway runs with the data directory {}", directory->string()),
+           "start it; it reads the configuration then", as_json, streams);
+    return to_int(ExitCode::unavailable);
+  }
+  if (!*answer) {
+    report(answer->error().message, "", as_json, streams);
+    return to_int(exit_code_of(answer->error().fault));
+  }
+  const json::object& found = **answer;
+  const json::value* flag = found.if_contains("in_force");
+  const bool in_force = flag && flag->is_bool() && flag->get_bool();
+  const bool quiet = arguments.has("--quiet");
+  if (as_json) {
+    show_json(found, in_force, streams);
+  } else {
+    if (!in_force || !quiet) streams.err << text_of(found, "diagnostics");
+    if (const std::string error = text_of(found, "error"); !error.empty()) {
+      report(error, text_of(found, "hint"), false, streams);
+    }
+    if (!in_force) streams.err << "the old configuration remains in use\n";
+    if (in_force && !quiet) streams.out << "the new configuration is in force\n";
+  }
+  return to_int(in_force ? ExitCode::ok : ExitCode::config);
+}
+
+}  // namespace postern::app
