@@ -145,6 +145,11 @@ constexpr ExampleSpec help_examples[] = {
     {"postern help C012", "what an error means, with a wrong and a right example"},
     {"postern help 550", "when Postern gives this reply code"},
     {"postern help RCPT", "what decides about this command of SMTP"},
+    {"postern help --man serve", "a manual page, in mdoc"},
+};
+constexpr OptionSpec help_options[] = {
+    {"--man", "",
+     "print the manual page of a command or of postern.toml; without a name, list them", ""},
 };
 
 constexpr ExampleSpec version_examples[] = {
@@ -210,17 +215,11 @@ constexpr CommandSpec table[] = {
      {},
      plain_exits,
      "postern help"},
-    {"help",
-     "About",
-     "a command, a topic, a code or a word",
+    {"help", "About", "a command, a topic, a code or a word",
      "Explains a command, a topic (exit-codes, configuration, environment, tracing, keywords, "
      "capabilities), an error code (C012), a reply code (550, 5.7.1), a command of SMTP (RCPT), or "
      "lists the configuration keys and the keywords of restriction lists that contain a word.",
-     "[COMMAND|TOPIC|CODE|WORD]",
-     2,
-     help_examples,
-     {},
-     plain_exits,
+     "[COMMAND|TOPIC|CODE|WORD] | --man [NAME]", 2, help_examples, help_options, plain_exits,
      "postern --help"},
     {"version",
      "About",

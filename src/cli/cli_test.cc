@@ -258,6 +258,33 @@ TEST(Help, bash_accepts_its_script) {
   EXPECT_EQ(std::system(command.c_str()), 0);
 }
 
+TEST(Manual, has_a_page_of_each_command_with_its_options_and_of_each_key) {
+  EXPECT_THAT(run_with(run_help, {"help", "--man"}).out, HasSubstr("postern-serve.8\n"));
+  EXPECT_EQ(manual_pages().size(), commands().size() + 2);
+  for (const std::string& file : manual_pages()) {
+    const auto page = manual_page(file.substr(0, file.size() - 2));
+    ASSERT_TRUE(page) << file;
+    for (const std::string& line : lines_of(*page)) {
+      EXPECT_FALSE(line.starts_with("'")) << file << ": " << line;
+    }
+  }
+  for (const CommandSpec& command : commands()) {
+    const Answer page = run_with(run_help, {"help", "--man", "--", std::string(command.name)});
+    for (const OptionSpec& option : command.options) {
+      std::string word(option.name);
+      for (std::size_t at = 0; (at = word.find('-', at)) != std::string::npos; at += 2) {
+        word.replace(at, 1, "\\-");
+      }
+      EXPECT_THAT(page.out, HasSubstr(word)) << command.name;
+    }
+  }
+  for (const Key& key : config_keys()) {
+    EXPECT_THAT(*manual_page("postern.toml"), HasSubstr("\"\\&" + std::string(key.name) + " = "));
+  }
+  EXPECT_FALSE(manual_page("xyzzy"));
+  EXPECT_EQ(run_with(run_help, {"help", "--man", "xyzzy"}).code, 64);
+}
+
 TEST(Commands, check_says_ok_and_what_would_run) {
   const Answer answer = run_with(
       run_check, {"check", "--config", "-"},

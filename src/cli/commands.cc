@@ -230,7 +230,29 @@ int run_completion(const Arguments& arguments, Streams& streams) {
   return to_int(ExitCode::ok);
 }
 
+namespace {
+
+int run_manual(const Arguments& arguments, Streams& streams) {
+  std::string name;
+  for (const std::string& word : arguments.words) name += (name.empty() ? "" : "-") + word;
+  if (name.empty()) {
+    for (const std::string& page : manual_pages()) streams.out << page << '\n';
+    return to_int(ExitCode::ok);
+  }
+  const auto page = manual_page(name);
+  if (!page) {
+    return report_usage({fmt::format("there is no manual page `{}`", printable(name, 64)),
+                         "`postern help --man` lists them"},
+                        arguments.has("--json"), streams);
+  }
+  print_text(*page, "text", arguments, streams);
+  return to_int(ExitCode::ok);
+}
+
+}  // namespace
+
 int run_help(const Arguments& arguments, Streams& streams) {
+  if (arguments.has("--man")) return run_manual(arguments, streams);
   if (arguments.words.empty()) {
     print_text(short_help(), "text", arguments, streams);
     return to_int(ExitCode::ok);

@@ -28,6 +28,11 @@ std::string wrapped(std::string_view text, std::size_t indent, std::size_t begun
 std::vector<std::string_view> help_subjects();
 /// The completions for "bash", "zsh" or "fish"; nullopt: another shell.
 std::optional<std::string> completion_script(std::string_view shell);
+/// The files of all manual pages: "postern.8", "postern-serve.8".
+std::vector<std::string> manual_pages();
+/// A page in mdoc(7), by the name of a command ("dkim-keygen") or of the page without its section
+/// ("postern.toml"); nullopt: there is none.
+std::optional<std::string> manual_page(std::string_view name);
 /// "the command line is wrong", for example.
 std::string_view meaning_of(ExitCode code);
 
