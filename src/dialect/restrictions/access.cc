@@ -188,7 +188,7 @@ std::optional<RuleOutcome> try_parts(Context& context, const Rule& rule, Subject
     without.append(key.substr(0, extension)).append(key.substr(at));
     if (auto outcome = found(without)) return outcome;
   }
-  if (auto outcome = try_names(context, rule, subject, address.written_domain)) return outcome;
+  if (auto outcome = try_names(context, rule, subject, address.written_domain())) return outcome;
   if (auto outcome = found(key.substr(0, at + 1))) return outcome;
   if (extension == std::string_view::npos) return std::nullopt;
   return found(std::string_view(without).substr(0, extension + 1));

@@ -73,7 +73,10 @@ Address Context::address_of(const mail::Mailbox& mailbox) const {
                   .domain = lower(mailbox.domain),
                   .bare = mailbox.domain.empty()};
   if (address.bare) address.domain = policy_.myorigin;
+  const std::size_t written = address.domain.size();
   address.domain = policy::completed_domain(std::move(address.domain), policy_.appended_domain());
+  const std::string completed =
+      !address.bare && address.domain.size() != written ? address.domain : std::string();
   // Address rewriting: a route through one of our own domains is removed first ("Destinations" in
   // docs/restriction-lists.md).
   for (int i = 0; i < 8; ++i) {
@@ -100,16 +103,11 @@ Address Context::address_of(const mail::Mailbox& mailbox) const {
   address.routed = std::any_of(address.local.begin(), address.local.end(),
                                [](char c) { return c == '@' || c == '%' || c == '!'; });
   // Keys of access tables have the domain as it was written.
-  address.written_domain = address.domain;
-  const std::string written = lower(mailbox.domain);
-  const bool was_completed =
-      !address.bare && written != address.domain &&
-      policy::completed_domain(written, policy_.appended_domain()) == address.domain;
-  if (was_completed) address.written_domain = written;
-  address.key.resize(address.local.size() + 1 + address.written_domain.size(), '@');
+  std::string_view domain = address.domain;
+  if (!completed.empty() && domain == completed) domain = domain.substr(0, written);
+  address.key.resize(address.local.size() + 1 + domain.size(), '@');
   lower_into(address.local, address.key.data());
-  address.written_domain.copy(address.key.data() + address.local.size() + 1,
-                              address.written_domain.size());
+  domain.copy(address.key.data() + address.local.size() + 1, domain.size());
   return address;
 }
 

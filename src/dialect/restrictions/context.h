@@ -17,11 +17,17 @@ struct Address {
   std::string text;    ///< as the client sent it, without source route
   std::string local;   ///< unquoted; for our domains with percent hack and bang path resolved
   std::string domain;  ///< lower case; `[literal]`; for an address without domain myorigin
-  std::string written_domain;  ///< the same without what append_dot_mydomain has added
-  std::string key;             ///< `local@written_domain` in lower case, the key for access tables
-  bool bare = false;           ///< the client sent no domain
+  /// `local@domain` in lower case, without what append_dot_mydomain has added to the domain: the
+  /// key for access tables.
+  std::string key;
+  bool bare = false;                         ///< the client sent no domain
   DomainClass known = DomainClass::foreign;  ///< of `domain`
   bool routed = false;                       ///< the local part contains a route: x%other, other!x
+
+  /// The domain in `key`; it lives as long as the address.
+  std::string_view written_domain() const {
+    return key.empty() ? std::string_view() : std::string_view(key).substr(local.size() + 1);
+  }
 };
 
 /// Whether the table of its domain has an address.

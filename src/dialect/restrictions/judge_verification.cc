@@ -19,7 +19,7 @@ std::string as_sent(const Address& address) {
   if (at == std::string::npos) return address.text + "@" + address.domain;
   // A route was removed from the local part, which is then plain.
   const std::string written = lower(address.text.substr(at + 1));
-  const bool rerouted = written != address.domain && written != address.written_domain;
+  const bool rerouted = written != address.domain && written != address.written_domain();
   return (rerouted ? address.local : address.text.substr(0, at)) + "@" + address.domain;
 }
 
