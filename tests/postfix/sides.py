@@ -106,6 +106,10 @@ class Postfix:
             self.rig.dns.load(part[0]["dns"])
             self.rig.auth.users = world.BASE_USERS
             self.rig.policies = {n: stubs.PolicyStub(c.get("policy") or []) for n, c in enumerate(part) if "@policy" in repr(c["config"])}
+            log = pathlib.Path(self.rig.log)
+            # From before the start, which asks the first port until it answers: a line that says why a server ended
+            # is not said again in the next minute.
+            self.begin = log.stat().st_size if log.exists() else 0
             try:
                 self.rig.batch(part)
                 time.sleep(0.3)
@@ -125,10 +129,10 @@ class Postfix:
         return measured
 
     def once(self, number, case, alone):
-        log, policy = pathlib.Path(self.rig.log), self.rig.policies.get(number)
+        policy = self.rig.policies.get(number)
         # What the measuring program needs from the instance. All cases share DNS data and users;
         # DNS questions are known only for a case that is played alone.
-        own = types.SimpleNamespace(dir=self.rig.dir, tab=self.rig.tab, log=self.rig.log, logpos=log.stat().st_size if log.exists() else 0,
+        own = types.SimpleNamespace(dir=self.rig.dir, tab=self.rig.tab, log=self.rig.log, logpos=self.begin,
                                     dns=types.SimpleNamespace(load=lambda zone: None, seen=self.rig.dns.seen), auth=types.SimpleNamespace(),
                                     hops=types.SimpleNamespace(load=lambda hosts: None, probes=lambda: [], seen=[]), pol=policy or types.SimpleNamespace())
         # Errors of the connection are in the case's `error`.
