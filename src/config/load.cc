@@ -305,6 +305,9 @@ class Reader {
       add(place, "T001", fmt::format("`{}`: {}", key.name, message), "",
           fmt::format("add `LoadCredential={}.pem:/path/to/{}.pem` to the unit, or name the file",
                       key.name, key.name));
+      // Kept, and no file is read: the missing value is not reported a second time.
+      keep(place, key, fill_text(key, slot, text));
+      lacks_credentials_ = true;
     };
     if (!file) return refuse(file.error().message);
     if (*file) return keep(place, key, fill_text(key, slot, **file));
