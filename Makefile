@@ -2,13 +2,15 @@
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
-.PHONY: help run demo shots test test-all build bootstrap bootstrap-test asan tsan fuzz coverage bench bench-quick bench-growth budget differential crash stop-asan stop-tsan format lint clean
+.PHONY: help install package run demo shots test test-all build bootstrap bootstrap-test asan tsan fuzz coverage bench bench-quick bench-growth budget differential crash stop-asan stop-tsan format lint clean
 
 help:
 	@echo "make run       install what is missing, build, start the gateway on this machine only"
 	@echo "make demo      in a second shell: a policy, a webhook, a mail, a refusal explained"
 	@echo "make shots     pictures of every page with demo data, light, dark and phone, in build/shots"
 	@echo "make test      install, build, run what every change must pass"
+	@echo "make install   puts the built program and its pages in place (PREFIX=/usr/local, DESTDIR=)"
+	@echo "make package   the Debian package for this machine, in dist/, tried in a root of its own (root)"
 	@echo "make test-all  the same and more, in longer forms: for the night"
 	@echo "make bench     Postern beside other servers; writes docs/benchmarks.md anew (root)"
 	@echo "make bench-quick  a minute: ratios to the committed figures, a warning at +10 % (root)"
@@ -39,6 +41,13 @@ shots: bootstrap-test
 
 build: bootstrap
 	@tools/build release postern
+
+install: build
+	@packaging/install "$${DESTDIR:-}" "$${PREFIX:-/usr/local}"
+
+package: bootstrap-test
+	@tools/build release postern
+	@packaging/package
 
 test: bootstrap-test
 	@tools/test

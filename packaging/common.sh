@@ -1,0 +1,35 @@
+# Shared by the scripts of this folder. Source it; it sets nothing but functions and defaults.
+#
+# The mirror is never written down: it is what apt on this machine already uses. RELEASE_MIRROR overrides it.
+
+PACKAGING_TMP=${PACKAGING_TMP:-${TMPDIR:-/tmp}/postern-packaging}
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "$0: $*"; exit 2; }
+need() { for tool in "$@"; do command -v "$tool" > /dev/null || die "needs $tool (apt-get install ${tool%%_*})"; done; }
+as_root() { [ "$(id -u)" -eq 0 ] || die "needs root (chroot)"; }
+
+# mirror: the first archive site of apt's own sources that has a release named like a Debian suite.
+mirror() {
+  if [ -n "${RELEASE_MIRROR:-}" ]; then echo "$RELEASE_MIRROR"; return; fi
+  local site
+  site=$(apt-get indextargets --format '$(SITE) $(RELEASE)' 'Created-By: Packages' 'Component: main' |
+    awk '$2 !~ /-(security|updates|backports)$/ { print $1; exit }')
+  [ -n "$site" ] || die 'apt has no Debian source; set RELEASE_MIRROR'
+  echo "${site%/}"
+}
+
+# security_mirror: the same for SUITE-security; empty when apt has none.
+security_mirror() {
+  apt-get indextargets --format '$(SITE) $(RELEASE)' 'Created-By: Packages' 'Component: main' |
+    awk '$2 ~ /-security$/ { sub("/$", "", $1); print $1; exit }'
+}
+
+# in_chroot DIR COMMAND...: with /proc and /dev, in a mount name space of its own, so that nothing stays mounted whatever happens.
+in_chroot() {
+  local root=$1; shift
+  env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive TERM=dumb \
+    ${SOURCE_DATE_EPOCH:+SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH} \
+    unshare --mount --propagation private sh -c '
+      mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"' "$root" "$@"
+}
