@@ -31,7 +31,8 @@ template <class T>
 struct Used {
   /// Of the operation.
   Result<T> result;
-  bool broken = false;  ///< the connection must be closed
+  bool broken = false;    ///< the connection must be closed
+  bool may_retry = true;  ///< if broken: another connection may give an answer
 };
 
 /// Idle connections: at most as many as were in use at once, so at most one per thread.
@@ -50,6 +51,7 @@ class ConnectionShelf {
         put(std::move(waiting));
         return std::move(used.result);
       }
+      if (!used.may_retry) return std::move(used.result);
     }
     Result<std::unique_ptr<Connection>> fresh = connect();
     if (!fresh) return tl::unexpected(fresh.error());

@@ -112,7 +112,12 @@ bool set_options(MYSQL* handle, const MysqlServers& servers, bool tls, bool iden
   // Of each statement, as each is a transaction. Functions cannot change it for the one they are
   // in.
   if (servers.read_only) set(MYSQL_INIT_COMMAND, "SET SESSION TRANSACTION READ ONLY");
-  if (!tls) return fine;
+  if (!tls) {
+    // Later versions of the library verify unless told otherwise.
+    const my_bool unverified = 0;
+    set(MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &unverified);
+    return fine;
+  }
   set(MYSQL_OPT_SSL_ENFORCE, &yes);
   set(MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
   const auto set_text = [&](mysql_option option, const std::string& value) {
@@ -251,13 +256,14 @@ class Fetch {
     }
   }
 
-  /// The server's own errors leave the connection as it is; those of the library (2000 and more) do
-  /// not. Neither do those by which a server ends a connection (ER_SERVER_SHUTDOWN,
-  /// ER_CONNECTION_KILLED, ER_CLIENT_INTERACTION_TIMEOUT).
+  /// The server's own errors leave the connection as it is; those of the library (from 2000, and
+  /// MariaDB's from 5000) do not. Neither do those by which a server ends a connection
+  /// (ER_SERVER_SHUTDOWN, ER_CONNECTION_KILLED, ER_CLIENT_INTERACTION_TIMEOUT).
   Used<Table> refused() {
     const unsigned int code = mysql_errno(handle_);
-    const bool lasts =
-        !operation_.is_late() && code >= 1000 && code < 2000 && code != 1053 && code != 1927;
+    const bool of_server = code >= 1000 && (code < 2000 || (code >= 3000 && code < 5000));
+    const bool ends = code == 1053 || code == 1927 || code == 4031;
+    const bool lasts = !operation_.is_late() && of_server && !ends;
     if (!lasts) return broken();
     return {trouble(host_, mysql_error(handle_))};
   }
@@ -266,7 +272,7 @@ class Fetch {
     const std::string why = !error_.empty()        ? error_
                             : operation_.is_late() ? "no answer in time"
                                                    : std::string(mysql_error(handle_));
-    return {trouble(host_, why), true};
+    return {trouble(host_, why), true, error_.empty() && !operation_.is_late()};
   }
 
   const std::string& host_;

@@ -157,7 +157,7 @@ class Fetch {
     const std::string why = late_             ? "no answer in time"
                             : !error_.empty() ? error_
                                               : std::string(PQerrorMessage(handle_));
-    return {trouble(host_, why), true};
+    return {trouble(host_, why), true, !late_ && rows_ <= most_rows};
   }
 
   const std::string& host_;

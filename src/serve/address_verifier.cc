@@ -67,8 +67,10 @@ void AddressVerifier::use(std::shared_ptr<const Settings> settings, bool enforce
   settings_.store(settings);
   enforced_ = enforced;
   if (!settings) return;
-  const std::lock_guard lock(mutex_);
-  known_.use(times_of(*settings));
+  {
+    const std::lock_guard lock(mutex_);
+    known_.use(times_of(*settings));
+  }
   if (settings->keeps && !std::exchange(opened_, true)) open_store();
 }
 
@@ -84,6 +86,7 @@ void AddressVerifier::open_store() {
     return;
   }
   const auto now = std::chrono::system_clock::now();
+  const std::lock_guard lock(mutex_);  // from here on: sessions do not wait for the disk
   for (store::VerifiedRow& row : *rows) {
     if (row.kind < 0 || row.kind > static_cast<int>(Verified::Kind::deferred)) continue;
     known_.restore(
@@ -134,6 +137,7 @@ std::optional<std::string> AddressVerifier::look_up(const Question& question,
   }
   if (found.ask && stopping_) {
     known_.give_up(address);
+    if (!answer) answer = in_progress;
   } else if (found.ask) {
     const relay::Route& route =
         relay::route_of(*config, question.address.local_part, question.address.domain);
@@ -199,11 +203,19 @@ void AddressVerifier::pump() {
     const std::size_t most =
         std::min<std::size_t>(limit.value_or(most_to_destination), most_to_destination);
     if (traffic.running >= most) {
+      const bool leaves_a_place = job.is_foreign;
       traffic.waiting.push_back(std::move(job));
+      if (leaves_a_place) admit_foreign();
       continue;
     }
     begin(std::move(job));
   }
+}
+
+void AddressVerifier::admit_foreign() {
+  if (foreign_waiting_.empty() || running_foreign_ >= most_foreign) return;
+  backlog_.push_back(std::move(foreign_waiting_.front()));
+  foreign_waiting_.pop_front();
 }
 
 void AddressVerifier::begin(Job job) {
@@ -286,10 +298,7 @@ void AddressVerifier::settle(const Job& job, Verified verified) {
 void AddressVerifier::ended(const Job& job) {
   --running_;
   if (job.is_foreign) --running_foreign_;
-  if (!foreign_waiting_.empty() && running_foreign_ < most_foreign) {
-    backlog_.push_back(std::move(foreign_waiting_.front()));
-    foreign_waiting_.pop_front();
-  }
+  admit_foreign();
   const auto traffic = traffic_.find(job.destination);
   --traffic->second.running;
   if (!traffic->second.waiting.empty()) {

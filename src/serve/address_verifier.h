@@ -82,6 +82,8 @@ class AddressVerifier final : public gateway::AddressVerification {
   std::optional<std::string> look_up(const Question& question, const std::string& address);
   void pump();
   void begin(Job job);
+  /// Queues the first of `foreign_waiting_` if it may run.
+  void admit_foreign();
   Task<void> run(Job job);
   void settle(const Job& job, relay::Verified verified);
   void ended(const Job& job);

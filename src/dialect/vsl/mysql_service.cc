@@ -152,6 +152,9 @@ void read_url(const ServiceOptions& options, const std::string& text, MysqlSetti
       settings.host = "unix:" + one.value;
     } else if (one.key == "require_ssl") {
       settings.tls = one.value == "true";
+      if (!settings.tls && one.value != "false") {
+        options.wrong("url", "has a `require_ssl` that is neither true nor false");
+      }
     } else {
       options.wrong("url", "has the parameter `" + printable(one.key, 40) +
                                "`; there are user, password, db_name, socket and require_ssl");
@@ -201,7 +204,13 @@ bool hide_in(std::string& text, std::size_t begin, bool is_url) {
     if (colon < sign) hide(text, colon + 1, sign);
   }
   constexpr std::string_view key = "password=";
-  const std::size_t given = std::string_view(text).substr(0, end).find(key, query);
+  const std::string_view parameters = std::string_view(text).substr(0, end);
+  const std::size_t given = parameters.find(key, query);
+  if (parameters.find('%', query) != npos || given != parameters.rfind(key)) {
+    // Several, or letters as %XX: all parameters.
+    if (query + 1 < end) hide(text, query + 1, end);
+    return true;
+  }
   if (given != npos) hide(text, given + key.size(), std::min(text.find('&', given), end));
   return true;
 }

@@ -63,6 +63,11 @@ TEST(MysqlPasswords, are_not_recorded) {
                    "url: \"mysql://u:p:w@h/db?password=secret&user=x\" };"),
             "let ä = \"ä\"; service g db:mysql = #{ user: \"u\", password: \"*******\", "
             "url: \"mysql://u:***@h/db?password=******&user=x\" };");
+  // Which of them counts is the reader's matter: neither is shown.
+  EXPECT_EQ(hidden("service g db:mysql = #{ url: \"mysql://h/d?password=a&password=bc\" };"),
+            "service g db:mysql = #{ url: \"mysql://h/d?*********************\" };");
+  EXPECT_EQ(hidden("service g db:mysql = #{ url: \"mysql://h/d?p%61ssword=a\" };"),
+            "service g db:mysql = #{ url: \"mysql://h/d?************\" };");
   EXPECT_EQ(hidden("service g db:mysql = #{ url: \"mysql://localhost/\" };"),
             "service g db:mysql = #{ url: \"mysql://localhost/\" };");
   EXPECT_EQ(hidden("let p = \"x\"; service g db:mysql = #{ url: \"mysql://h\", password: p };"),

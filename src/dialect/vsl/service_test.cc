@@ -27,6 +27,8 @@ TEST_F(ServiceTest, what_is_declared_wrong_is_said) {
       {"db", "mysql", "'url', 'secret'",
        "`url` is no URL such as mysql://db.example:3306/greylist"},
       {"db", "mysql", "'url', 'mysql://x/?pool=1'", "`url` has the parameter `pool`; there are"},
+      {"db", "mysql", "'url', 'mysql://x/?require_ssl=yes'",
+       "`url` has a `require_ssl` that is neither true nor false"},
       {"db", "mysql", "'url', 'mysql://x', 'connections', 0",
        "`connections` must be a number from"},
       {"db", "mysql", "'url', 'mysql://x', 'usr', 'a'", "`usr` is no option; do you mean `user`?"},
