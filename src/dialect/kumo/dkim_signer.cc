@@ -165,6 +165,7 @@ Task<ASigner> signer_with(Call& call, json::value source, DkimSigner read, dkim:
 // Not a coroutine, so that mistakes are reported at the script's line.
 Task<ASigner> make_signer(Call& call, json::value source, const json::value& parameters,
                           dkim::Algorithm wanted, std::string function) {
+  demand(parameters.is_object(), function + ": a table of parameters is expected");
   const Reader reader(function, parameters.get_object());
   DkimSigner signer = reader.read();
   demand(!source.is_null(), reader.in("key", "is missing"));

@@ -180,6 +180,7 @@ TEST_F(Signing, a_mistake_stops_the_load_where_it_stands) {
     std::string error;
   };
   const Case cases[] = {
+      {"'example.com', 's1'", "a table of parameters is expected"},
       {"selector = 's1', headers = { 'From' }, key = 'rsa.pem'", "'domain' is missing"},
       {"domain = 'a.example', headers = { 'From' }, key = 'rsa.pem'", "'selector' is missing"},
       {"domain = 'a.example', selector = 's1', key = 'rsa.pem'", "'headers' must be a list"},
