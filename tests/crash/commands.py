@@ -60,6 +60,7 @@ def recipes(bench, trace):
     envelope = ("--from", "a@example.com", "--client-ip", "127.0.0.1", "--dns", dns)
     return {
         "serve": [Recipe(right=(75,))],  # a second server
+        "reload": [Recipe(), Recipe("--json")],
         "check": [Recipe()],
         "explain": [Recipe(trace), Recipe(trace, "--json"), absent, Recipe("--message", mail, "--to", inbox, *envelope)],
         "inbox": [Recipe(), Recipe("--json"), Recipe(inbox, "--limit", "3")],
