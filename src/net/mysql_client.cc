@@ -109,8 +109,10 @@ bool set_options(MYSQL* handle, const MysqlServers& servers, bool tls, bool iden
   set(MYSQL_OPT_MAX_ALLOWED_PACKET, &most_octets);
   // A server may ask for any way to log in.
   set(MARIADB_OPT_RESTRICTED_AUTH, identified ? ways_that_may_show : ways_that_prove);
-  // Of each statement, as each is a transaction. Functions cannot change it for the one they are
+  // After the server's own init_connect, which may have changed how keys must be quoted; the
+  // library reads it from the answer. Functions cannot change the mode for the transaction they are
   // in.
+  set(MYSQL_INIT_COMMAND, "SET NAMES utf8mb4");
   if (servers.read_only) set(MYSQL_INIT_COMMAND, "SET SESSION TRANSACTION READ ONLY");
   if (!tls) {
     // Later versions of the library verify unless told otherwise.

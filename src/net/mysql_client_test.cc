@@ -86,10 +86,17 @@ class Server {
     const std::lock_guard lock(mutex_);
     return heard_;
   }
-  /// Statements of each connection that logged in.
+  /// Statements of each connection that logged in, without the one that each begins with.
   std::vector<std::vector<std::string>> statements() {
     const std::lock_guard lock(mutex_);
-    return statements_;
+    std::vector<std::vector<std::string>> own = statements_;
+    for (std::vector<std::string>& each : own) {
+      EXPECT_FALSE(each.empty());
+      if (each.empty()) continue;
+      EXPECT_EQ(each.front(), "SET NAMES utf8mb4");  // after init_connect of the server
+      each.erase(each.begin());
+    }
+    return own;
   }
   /// Whether a client asked for the key with which it would encrypt the password.
   bool key_was_asked_for() {

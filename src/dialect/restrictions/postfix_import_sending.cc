@@ -180,6 +180,14 @@ class Builder {
     trouble += more;
   }
 
+  /// A table as messages name it: what is written out in the parameter itself may be a password.
+  static std::string without_rows(std::string_view spec) {
+    const std::size_t colon = spec.find(':');
+    const std::string_view type = spec.substr(0, colon);
+    if (type == "static" || spec.find('{') != std::string_view::npos) return printable(type, 80);
+    return printable(spec, 80);
+  }
+
   /// The rows of the tables that a parameter names, in order; of equal keys the first counts, as
   /// Postfix searches tables in order. Adds to `trouble` what could not be read.
   std::vector<Row> rows_of(std::string_view name, std::string& trouble) {
@@ -197,7 +205,7 @@ class Builder {
       if (colon == std::string_view::npos || !is_exact_type(spec.substr(0, colon))) {
         add_trouble(trouble, fmt::format("the rows of {} cannot be listed; write a [[route]] for "
                                          "each destination",
-                                         printable(spec, 80)));
+                                         without_rows(spec)));
         continue;
       }
       const std::string path(spec.substr(colon + 1));
