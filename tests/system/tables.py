@@ -280,12 +280,12 @@ def gateway(bench, restrictions, **more):
 
 
 def recipient(server, to, sender="x@partner.example.com"):
-    """The reply to RCPT."""
+    """The reply to RCPT; SMTPUTF8 is asked for if the address needs it."""
     client = smtp.Client(server.smtp_port)
     try:
         smtp.check("220", client.reply(), "greeting")
         client.command("EHLO mx.partner.example.com", "250")
-        client.command("MAIL FROM:<%s>" % sender, "250 2.1.0")
+        client.command("MAIL FROM:<%s>%s" % (sender, "" if to.isascii() else " SMTPUTF8"), "250 2.1.0")
         return client.command("RCPT TO:<%s>" % to)[-1]
     finally:
         client.close()
@@ -434,6 +434,14 @@ def mariadb(bench):
     reload(server)
     answers(server, cases)
     database.sql("SET GLOBAL sql_mode = ''")
+    # The same for a mode or a character set that the server sets after the login, when the library has looked.
+    database.sql("INSERT INTO mail.people VALUES ('row', 'REJECT another row')")
+    for first, key in (('SET sql_mode="NO_BACKSLASH_ESCAPES"', "x' OR action LIKE 0x52454a25 -- "), ("SET NAMES gbk", "\u3042' OR action LIKE 0x52454a25 -- ")):
+        database.sql("SET GLOBAL init_connect = '%s'" % first)
+        reload(server)
+        answers(server, {'"%s"@ours.example' % key: "250"})
+    database.sql("SET GLOBAL init_connect = ''")
+    reload(server)
 
     def with_more(text, cases, hosts=by_tcp):
         config.write_text(hosts + login + text)
