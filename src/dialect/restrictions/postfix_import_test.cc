@@ -641,10 +641,10 @@ TEST(PostfixImport, PasswordsGoIntoFilesOfTheirOwn) {
 
 TEST(PostfixImport, PasswordsInTheParameterAreNotInTheReport) {
   for (const char* maps : {"static:apikey:SECRET", "inline:{ {[h]:25=user:SECRET} }"}) {
-    const PostfixImport out = imported(
-        std::string("relayhost = [h.example]:587\nsmtp_sasl_auth_enable = yes\n"
-                    "smtp_sasl_password_maps = ") +
-        maps + "\n");
+    const PostfixImport out =
+        imported(std::string("relayhost = [h.example]:587\nsmtp_sasl_auth_enable = yes\n"
+                             "smtp_sasl_password_maps = ") +
+                 maps + "\n");
     const std::string fate = fate_of(out, "smtp_sasl_password_maps");
     EXPECT_THAT(fate, AllOf(HasSubstr("cannot be listed"), Not(HasSubstr("SECRET"))));
     EXPECT_THAT(out.toml, Not(HasSubstr("SECRET")));
