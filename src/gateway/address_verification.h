@@ -24,8 +24,11 @@ class AddressVerification {
   /// found as long as the parameters say (address_verify_poll_count), and not after `left` says
   /// that the client has left; the search goes on then. Resumes on the caller's executor.
   virtual Task<std::string> verify(Question question, std::function<bool()> left) = 0;
-  /// Whether mail to the address answers a probe, and is not delivered.
+  /// Whether mail to the address answers a probe.
   virtual bool is_probe_sender(const mail::Mailbox& address) const = 0;
+  /// Whether mail to the address answers a probe and is not delivered, since the address can be no
+  /// mailbox of this server's.
+  virtual bool is_discarded(const mail::Mailbox& address) const = 0;
 };
 
 }  // namespace postern::gateway

@@ -89,9 +89,9 @@ class AcceptedMail final : public gateway::MessageSink {
   spool::Envelope envelope_of(const policy::Evidence& evidence, const Ruling& ruling,
                               Time received) const;
   bool is_postmasters(const spool::Destination& destination) const;
-  /// Mail to the sender of probes is accepted and not delivered.
+  /// Mail to a sender of probes that is nobody's mailbox is accepted and not delivered.
   bool answers_probe(const mail::Mailbox& address) const {
-    return rooms_.addresses != nullptr && rooms_.addresses->is_probe_sender(address);
+    return rooms_.addresses != nullptr && rooms_.addresses->is_discarded(address);
   }
   Task<Result<std::vector<spool::MessageId>>> stored(Accepted& mail);
   Task<smtp::Reply> put(Accepted accepted);

@@ -122,6 +122,16 @@ bool AddressVerifier::is_probe_sender(const mail::Mailbox& address) const {
   return settings && settings->is_probe_sender(address, std::chrono::system_clock::now());
 }
 
+bool AddressVerifier::is_discarded(const mail::Mailbox& address) const {
+  if (!is_probe_sender(address)) return false;
+  const auto settings = settings_.load();
+  if (settings && settings->has_no_mailbox()) return true;
+  const auto config = config_.load();
+  const relay::Route& route = relay::route_of(*config, address.local_part, address.domain);
+  // A domain without a route of its own is not this server's: nothing is relayed there.
+  return route.kind == relay::Route::Kind::mx && route.settings == 0;
+}
+
 /// The answer that is known now; starts a probe if one is due. Call it with the mutex held.
 std::optional<std::string> AddressVerifier::look_up(const Question& question,
                                                     const std::string& address) {

@@ -382,6 +382,25 @@ TEST_F(AddressVerifierTest, what_needs_no_probe_is_answered_at_once) {
   EXPECT_THAT(host_.clients(), IsEmpty());
 }
 
+TEST_F(AddressVerifierTest, a_mailbox_that_sends_probes_gets_its_mail) {
+  route("own.example", {"error:550 5.1.1 moved"});
+  settings_.probe_local = "postmaster";
+  settings_.probe_domain = "own.example";
+  up();
+  const mail::Mailbox own{"postmaster", "own.example"};
+  EXPECT_TRUE(verifier_->is_probe_sender(own));
+  EXPECT_FALSE(verifier_->is_discarded(own)) << "its domain has a route";
+  EXPECT_FALSE(verifier_->is_discarded({"bob", "own.example"}));
+  settings_.is_bounce_sender = true;
+  verifier_->use(std::make_shared<const AddressVerifier::Settings>(settings_), true);
+  EXPECT_TRUE(verifier_->is_discarded(own)) << "nobody's mailbox";
+  settings_.is_bounce_sender = false;
+  settings_.probe_domain = "elsewhere.example";
+  verifier_->use(std::make_shared<const AddressVerifier::Settings>(settings_), true);
+  EXPECT_TRUE(verifier_->is_discarded({"postmaster", "elsewhere.example"}))
+      << "nothing is relayed to a foreign domain";
+}
+
 TEST_F(AddressVerifierTest, probes_follow_new_routes) {
   up();
   relay::Taker moved({.replies = {{"RCPT", "550 5.1.1 moved"}}});

@@ -246,6 +246,8 @@ class Compiler {
       return;
     }
     out.probe_local = mailbox->unquoted_local_part();
+    const std::string bounces = parameters_.text("double_bounce_sender");
+    out.is_bounce_sender = iequals(out.probe_local, bounces.substr(0, bounces.rfind('@')));
     out.probe_domain = mailbox->domain;
   }
 

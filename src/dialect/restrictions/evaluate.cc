@@ -72,7 +72,7 @@ bool recall_deferral(Context& context, std::span<const std::pair<Stage, ListKind
 }
 
 constexpr std::string_view to_the_prober =
-    "the sender of probes (address_verify_sender): accepted, and not delivered";
+    "the sender of probes (address_verify_sender): accepted before the lists";
 
 bool is_postmaster(const Address& address) { return iequals(address.local, "postmaster"); }
 
@@ -82,8 +82,8 @@ bool is_own_mailbox(const Address& address, const ListPolicy& policy) {
          iequals(address.local, policy.bounce_sender);
 }
 
-/// Mail to the sender of our probes is accepted before any list is asked, and not delivered: two
-/// servers that verify each other's senders would refuse each other. True: the recipient is decided
+/// Mail to the sender of our probes is accepted before any list is asked: two servers that
+/// verify each other's senders would refuse each other. True: the recipient is decided
 /// on, or an answer is missing.
 bool answers_probes(Context& context) {
   const Verification& settings = context.policy().verification;

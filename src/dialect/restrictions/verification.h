@@ -29,6 +29,7 @@ struct Verification {
   UnverifiedWords recipient;                 ///< of reject_unverified_recipient
   std::string probe_local;                   ///< address_verify_sender, its local part
   std::string probe_domain;                  ///< its domain; both empty: the null reverse-path
+  bool is_bounce_sender = false;             ///< its local part is that of double_bounce_sender
   std::chrono::seconds sender_ttl{0};        ///< address_verify_sender_ttl; 0: it never changes
   unsigned poll_count = 3;                   ///< address_verify_poll_count, at least 1
   std::chrono::seconds poll_delay{3};        ///< address_verify_poll_delay, at least 1
@@ -45,6 +46,8 @@ struct Verification {
   /// Whether mail to the address is an answer to a probe, as probe_sender() was lately or is soon.
   bool is_probe_sender(const mail::Mailbox& address,
                        std::chrono::system_clock::time_point now) const;
+  /// Whether probe_sender() can be nobody's mailbox: double_bounce_sender, or a part that changes.
+  bool has_no_mailbox() const { return is_bounce_sender || sender_ttl.count() > 0; }
   /// Whether the address is one of probe_sender() at any time, if its changing part is right.
   bool may_be_probe_sender(const mail::Mailbox& address) const;
 };
