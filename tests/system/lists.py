@@ -279,6 +279,21 @@ def a_tenants_login_relays_nothing(bench):
         expect("explain --auth " + user, status, bench.run("explain", "--exit-code", "--auth", user, *options)[0])
 
 
+def a_mailbox_that_sends_probes(bench):
+    """Mail to `address_verify_sender` is delivered where the address is a mailbox of this server."""
+    box = bench.root / "box"
+    restrictions = {"compatibility_level": "3.6", "mydestination": "ours.example.net", "myorigin": "ours.example.net", "relay_domains": "relay.example.net",
+                    "smtpd_relay_restrictions": "reject_unauth_destination", "smtpd_recipient_restrictions": "reject_unverified_recipient",
+                    "address_verify_sender": "postmaster"}
+    server = bench.server({**LOCAL, "restrictions": restrictions, "route": [{"match": ["ours.example.net"], "to": ["maildir:%s" % box]}]})
+    client = connect(bench, server)
+    smtp.check("250 2.1.5", rcpt(client, "postmaster@ours.example.net"), "RCPT of the sender of probes")
+    client.command("DATA", "354")
+    smtp.check("250 2.0.0", client.data(b"Subject: a\r\n\r\nfor the postmaster\r\n"), "the end of the message")
+    client.command("QUIT", "221")
+    wait_for("mails in the mailbox", 1, lambda: len(list(box.glob("new/*"))))
+
+
 def verified_addresses(bench):
     """What a mail host said of an address is known after a restart, traces replay without asking it again, and mail to the sender of probes goes nowhere."""
     asked = []
@@ -313,4 +328,4 @@ def verified_addresses(bench):
     expect("probes after the restart", 2, len(asked))
 
 
-CHECKS = [verified_addresses, a_tenants_login_relays_nothing, a_tenants_grant_outlives_no_login, etrn_of_many_domains, lists_over_the_api, lists_of_the_file, replay_over_the_api, files_that_requests_name, open_relays]
+CHECKS = [verified_addresses, a_mailbox_that_sends_probes, a_tenants_login_relays_nothing, a_tenants_grant_outlives_no_login, etrn_of_many_domains, lists_over_the_api, lists_of_the_file, replay_over_the_api, files_that_requests_name, open_relays]
