@@ -1,6 +1,10 @@
 #include "base/shown.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/text.h"
 
 namespace postern {
 
@@ -21,7 +25,93 @@ bool is_plain(std::string_view text) {
                      [](char c) { return (c >= 0x20 && c < 0x7f) || c == '\n' || c == '\t'; });
 }
 
+constexpr std::string_view blanks = " \t\r\n";
+
+/// Where a run of characters that are not in `ends` stops.
+std::size_t end_of(std::string_view text, std::size_t from, std::string_view ends) {
+  return std::min(text.find_first_of(ends, from), text.size());
+}
+
+/// Octets [first, second).
+using Span = std::pair<std::size_t, std::size_t>;
+
+/// The password of a URL whose "://" ends before `from` (RFC 3986 §3.2.1). An octet of the password
+/// that should have been encoded does not end it.
+Span password_in_url(std::string_view text, std::size_t from) {
+  const std::size_t whole = end_of(text, from, " \t\r\n\"'`<>{}");
+  std::size_t end = end_of(text, from, "/?# \t\r\n\"'`<>{}");
+  // An address has colons of its own, and no user before it (RFC 3986 §3.2.2).
+  if (text.substr(from).starts_with('[')) return {from, from};
+  const std::size_t colon = text.substr(0, end).find(':', from);
+  if (colon == std::string_view::npos) return {from, from};
+  std::size_t at = text.substr(0, end).rfind('@');
+  if (at == std::string_view::npos || at < colon) {
+    const bool is_port = text.substr(colon + 1, end - colon - 1).find_first_not_of("0123456789") ==
+                         std::string_view::npos;
+    at = is_port ? std::string_view::npos : text.substr(0, whole).rfind('@');
+  }
+  if (at == std::string_view::npos || at < colon) return {from, from};
+  return {colon + 1, at};
+}
+
+/// The value of a setting whose name ends before `from`.
+Span value_after_name(std::string_view text, std::size_t from, bool in_braces) {
+  const Span none{from, from};
+  std::size_t i = from;
+  if (i < text.size() && (text[i] == '"' || text[i] == '\'')) ++i;
+  i = std::min(text.find_first_not_of(blanks, i), text.size());
+  if (i == text.size() || (text[i] != '=' && text[i] != ':')) return none;
+  const bool colon = text[i++] == ':';
+  if (i < text.size() && (text[i] == '=' || text[i] == '~')) return none;  // a comparison
+  if (i < text.size() && text[i] == '>') ++i;
+  i = std::min(text.find_first_not_of(blanks, i), text.size());
+  if (i == text.size()) return none;
+  Span value;
+  if (text[i] == '"' || text[i] == '\'' || text[i] == '`') {
+    value = {i + 1, end_of(text, i + 1, text.substr(i, 1))};
+  } else if (colon) {
+    return none;  // prose
+  } else {
+    value = {i, end_of(text, i, in_braces ? "}" : " \t\r\n,;}&\"'`")};
+  }
+  const std::string_view written = text.substr(value.first, value.second - value.first);
+  // "..." stands where something else hid the value.
+  for (const std::string_view place : {"credential:", "file:", "env:", "..."}) {
+    if (written.starts_with(place)) return none;
+  }
+  return value;
+}
+
 }  // namespace
+
+std::string without_passwords(std::string_view text) {
+  std::vector<Span> found;
+  for (std::size_t i = text.find("://"); i != std::string_view::npos; i = text.find("://", i + 3))
+    found.push_back(password_in_url(text, i + 3));
+  const std::string lowered = lower(text);
+  for (const std::string_view name : {"password", "passwd", "bind_pw", "secret"}) {
+    for (std::size_t i = lowered.find(name); i != std::string::npos;
+         i = lowered.find(name, i + 1)) {
+      const std::size_t brace = text.substr(0, i).find_last_of("{}");
+      const bool in_braces = brace != std::string_view::npos && text[brace] == '{';
+      found.push_back(value_after_name(text, i + name.size(), in_braces));
+    }
+  }
+  std::erase_if(found, [](const Span& one) { return one.first == one.second; });
+  std::ranges::sort(found);
+  std::string out;
+  std::size_t done = 0;
+  for (const auto& [from, to] : found) {
+    if (to <= done) continue;
+    out += text.substr(done, std::max(from, done) - done);
+    for (done = std::max(from, done); done < to;
+         done += first_character(text.substr(done)).octets) {
+      out += '*';
+    }
+  }
+  out += text.substr(std::min(done, text.size()));
+  return out;
+}
 
 Character first_character(std::string_view text) {
   const Character wrong{.value = 0xfffd, .octets = 1, .well_formed = false};

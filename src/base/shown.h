@@ -32,6 +32,14 @@ void append_hidden(std::string& out, Character character, std::string_view octet
 /// The text with hidden characters escaped, on one line. The result is valid UTF-8.
 std::string shown(std::string_view text);
 
+/// The text with each character of a password replaced by `*`, so that a place in the text stays
+/// where it was. Passwords are found by how settings are written: `scheme://user:PASSWORD@host`,
+/// and the value after `password =` (also `password: "…"`) where the name ends in `password`,
+/// `passwd`, `bind_pw` or `secret`; letters alike. A value that names a secret's place
+/// (`credential:`, `file:`, `env:`) stays, and `...`. It is for settings that somebody wrote; it
+/// cannot find a password in prose.
+std::string without_passwords(std::string_view text);
+
 /// The same JSON value (RFC 8259 §7), safe to print: hidden characters inside strings are escaped.
 /// Line ends and tabs between values stay.
 std::string shown_json(std::string json);

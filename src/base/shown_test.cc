@@ -73,6 +73,38 @@ TEST(TerminalBuffer, lets_nothing_foreign_through) {
   EXPECT_THAT(out.str(), testing::HasSubstr("\nplain\ttext gr\xc3\xbc\xc3\x9f\n"));
 }
 
+TEST(WithoutPasswords, hides_what_settings_hold) {
+  const std::pair<const char*, const char*> rows[] = {
+      {"mysql:{ {user = u} {password = hu sh} {dbname = d} }",
+       "mysql:{ {user = u} {password = *****} {dbname = d} }"},
+      {"{Bind_PW=x}", "{Bind_PW=*}"},
+      {"postgresql://u:hush@db.example.net/x", "postgresql://u:****@db.example.net/x"},
+      {"a mysql://u:h@sh@db b", "a mysql://u:****@db b"},
+      {"redis://:hu/sh@db/0", "redis://:*****@db/0"},
+      {"http://[2001:db8::1]:80/a@b", "http://[2001:db8::1]:80/a@b"},
+      {"http://db:80/a@b http://db:81", "http://db:80/a@b http://db:81"},
+      {"postgresql://db/x?password=hush&user=u", "postgresql://db/x?password=****&user=u"},
+      {"relay_password=hush, x=y", "relay_password=****, x=y"},
+      {"password = \"gr\xc3\xbc\xc3\x9f\"", "password = \"****\""},
+      {"\"client_secret\": 'hush'", "\"client_secret\": '****'"},
+      {"password => `hush`", "password => `****`"},
+      {"password = 'never closed", "password = '************"},
+      {"password=a password=b", "password=* password=*"},
+      {"secret = secret = x", "secret = ****** = *"},
+  };
+  for (const auto& [text, hidden] : rows) EXPECT_EQ(without_passwords(text), hidden);
+}
+
+TEST(WithoutPasswords, leaves_what_is_none) {
+  for (const char* text :
+       {"", "password", "password =", "cannot read the password: no such file", "://",
+        "a://b:", "password = \"credential:db\"", "secret = env:DB", "password_file = /etc/x",
+        "if password == given then", "{password = file:/run/secrets/db}", "http://db:25",
+        "smtp:[mx.example.net]:25", "user = u@example.com"}) {
+    EXPECT_EQ(without_passwords(text), text);
+  }
+}
+
 TEST(TerminalBuffer, paints_by_marks_that_nobody_outside_knows) {
   std::ostringstream out;
   {

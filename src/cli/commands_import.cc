@@ -11,6 +11,7 @@
 #include <boost/json.hpp>
 
 #include "base/host_file.h"
+#include "base/shown.h"
 #include "base/text.h"
 #include "cli/commands_store.h"
 #include "cli/mail_text.h"
@@ -49,7 +50,7 @@ std::string parameter_text(const ImportedParameter& one) {
   // A setting of another file, which the note names, has no line in this one.
   std::string out = one.line == 0 ? "  " : fmt::format("  {}:", one.line);
   out += printable(one.name, 80);
-  if (!one.note.empty()) out += fmt::format(": {}", one.note);
+  if (!one.note.empty()) out += fmt::format(": {}", without_passwords(one.note));
   return out + "\n";
 }
 
@@ -65,25 +66,28 @@ std::string report_text(const ImportReport& import, const std::string& name) {
     }
   }
   if (!import.notes.empty()) out += "\nnotes\n";
-  for (const std::string& note : import.notes) out += fmt::format("  {}\n", note);
+  for (const std::string& note : import.notes)
+    out += fmt::format("  {}\n", without_passwords(note));
   return out;
 }
 
 json::object report_json(const ImportReport& import, const std::string& name) {
   json::object counts;
   for (const Fate fate : fates) counts[fate_key(fate)] = import.count(fate);
+  json::array notes;
+  for (const std::string& note : import.notes) notes.emplace_back(without_passwords(note));
   json::array parameters;
   for (const ImportedParameter& one : import.parameters) {
     parameters.push_back({{"name", policy::octets_json(one.name)},
                           {"line", one.line},
                           {"overridden_lines", json::value_from(one.overridden)},
                           {"fate", fate_key(one.fate)},
-                          {"note", policy::or_null(one.note)}});
+                          {"note", policy::or_null(without_passwords(one.note))}});
   }
   return {{"file", name},
           {"counts", std::move(counts)},
           {"parameters", std::move(parameters)},
-          {"notes", json::value_from(import.notes)}};
+          {"notes", std::move(notes)}};
 }
 
 Result<void> write_new(const std::string& file, const std::string& text, mode_t mode = 0666) {

@@ -37,8 +37,11 @@ bool takes_two_columns(char32_t c) {
          is_between(c, 0x20000, 0x3fffd);
 }
 
-/// `text` as printed: tabs as four spaces, invisible characters as U+FFFD, which takes one column.
-std::string shown(std::string_view text) {
+/// `text` as printed: passwords hidden, tabs as four spaces, invisible characters as U+FFFD, which
+/// takes one column.
+std::string shown(std::string_view with_passwords) {
+  const std::string hidden = without_passwords(with_passwords);
+  std::string_view text = hidden;
   std::string out;
   while (!text.empty()) {
     const Character point = first_character(text);
@@ -120,7 +123,9 @@ std::string render(const Diagnostic& diagnostic, bool color) {
   const std::string number = diagnostic.line > 0 ? std::to_string(diagnostic.line) : "";
   const std::string margin(std::max<std::size_t>(number.size(), 1), ' ');
   if (diagnostic.line > 0) {
-    const std::string_view source = diagnostic.source_line.view();
+    // Hidden before it is cut: a part may not show what the whole does.
+    const std::string source_line = without_passwords(diagnostic.source_line.view());
+    const std::string_view source = source_line;
     const std::string_view before = first_characters(source, diagnostic.column - 1);
     const std::string_view marked = first_characters(
         source.substr(before.size()),

@@ -71,6 +71,21 @@ TEST(Diagnostic, a_place_behind_the_line_has_one_caret_there) {
   EXPECT_THAT(render(diagnostic), HasSubstr("   |   ^\n"));
 }
 
+TEST(Diagnostic, a_password_of_a_file_is_not_shown) {
+  Diagnostic one{.severity = Severity::error, .code = "R004"};
+  one.file = "postern.toml";
+  one.line = 1;
+  one.column = 7;
+  one.end_column = 50;
+  one.source_line = "list = mysql:{ {user = u} {password = hush} }";
+  one.message = "cannot open postgresql://u:hush@db.example.net/x";
+  one.label = "password=hush";
+  for (const std::string& text : {render(one, false), on_one_line(one), to_json(one)}) {
+    EXPECT_THAT(text, testing::Not(testing::HasSubstr("hush")));
+    EXPECT_THAT(text, testing::HasSubstr("u:****@db"));
+  }
+}
+
 TEST(Diagnostic, nothing_of_a_file_can_steer_the_terminal) {
   Diagnostic diagnostic = sample();
   diagnostic.source_line = "x = \"\x1b[2J\xe2\x80\xae\"";

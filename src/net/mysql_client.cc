@@ -245,13 +245,15 @@ class Fetch {
         return false;
       }
       const unsigned long* const lengths = mysql_fetch_lengths(result.get());
-      auto& fields = found_.rows.emplace_back(columns);
+      // A row has a place for each column, also where it is NULL.
+      octets_ += columns * sizeof(std::optional<std::string>);
       for (unsigned int column = 0; column < columns; ++column) octets_ += lengths[column];
       if (octets_ > most_octets) {
         error_ = "more than 16 MiB of rows";
         ::shutdown(mysql_get_socket(handle_), SHUT_RDWR);
         return false;
       }
+      auto& fields = found_.rows.emplace_back(columns);
       for (unsigned int column = 0; column < columns; ++column) {
         if (row[column] != nullptr) fields[column].emplace(row[column], lengths[column]);
       }

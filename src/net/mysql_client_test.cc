@@ -33,7 +33,10 @@ std::string text_of(std::string_view text) {
 std::vector<std::string> rows(const std::vector<std::string>& columns,
                               const std::vector<std::vector<std::string>>& all) {
   const std::string end("\xfe\0\0\2\0", 5);
-  std::vector<std::string> packets{std::string(1, static_cast<char>(columns.size()))};
+  const std::size_t count = columns.size();
+  std::vector<std::string> packets{
+      count < 251 ? std::string(1, static_cast<char>(count))
+                  : std::string{'\xfc', static_cast<char>(count), static_cast<char>(count >> 8)}};
   for (const std::string& name : columns) {
     packets.push_back(text_of("def") + text_of("") + text_of("") + text_of("") + text_of(name) +
                       text_of("") + std::string("\x0c\x2d\0\xff\0\0\0\xfd\0\0\0\0\0", 13));
@@ -227,6 +230,14 @@ TEST(MysqlClient, gives_columns_rows_and_nulls) {
   const auto fields = client.select([](const SqlClient::Quote&) { return "select"; },
                                     std::chrono::steady_clock::now() + 5s);
   EXPECT_THAT(fields.value(), ElementsAre("1", "", "x"));
+}
+
+TEST(MysqlClient, many_columns_of_nulls_are_not_kept) {
+  const std::vector<std::string> columns(2'000, "a");
+  const std::vector<std::vector<std::string>> all(900, std::vector<std::string>(2'000, "NULL"));
+  Server server({.answers = {{"select", rows(columns, all)}}});
+  MysqlClient client(server.as_configured());
+  EXPECT_THAT(failure(client, "select"), HasSubstr("more than 16 MiB of rows"));
 }
 
 TEST(MysqlClient, escapes_keys_for_the_connection) {

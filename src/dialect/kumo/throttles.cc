@@ -5,11 +5,15 @@
 
 #include <fmt/format.h>
 
+#include "base/sha256.h"
 #include "base/text.h"
 
 namespace postern::dialect::kumo {
 
 namespace {
+
+/// A name that is longer is kept as its digest.
+constexpr std::size_t longest_name = 256;
 
 constexpr std::uint64_t most_operations = 1'000'000'000'000;
 
@@ -77,7 +81,10 @@ Throttles::Taken Throttles::take(std::string_view name, const ThrottleSpec& spec
     return std::chrono::duration_cast<Clock::duration>(std::min(span, longest));
   };
   // As in KumoMTA, a counter belongs to a name and a rate.
-  std::string key = fmt::format("{}:{}:{}:{}", name, spec.limit, spec.burst, spec.period.count());
+  // A long name costs no more memory than a short one.
+  const std::string digest = name.size() > longest_name ? sha256(name) : std::string();
+  std::string key = fmt::format("{}:{}:{}:{}", digest.empty() ? name : digest, spec.limit,
+                                spec.burst, spec.period.count());
   const std::lock_guard lock(mutex_);
   const auto found = full_at_.find(key);
   const Clock::time_point full = found == full_at_.end() ? now : std::max(found->second, now);

@@ -68,6 +68,16 @@ TEST(Throttles, memory_is_bounded) {
   EXPECT_TRUE(all.take("9999", spec, now).throttled) << "the newest are kept";
 }
 
+TEST(Throttles, long_names_are_told_apart) {
+  Throttles all;
+  const ThrottleSpec spec = *parse_throttle("1/min");
+  const auto now = Throttles::Clock::time_point(hours(1));
+  const std::string name(100'000, 'a');
+  EXPECT_FALSE(all.take(name + "1", spec, now).throttled);
+  EXPECT_FALSE(all.take(name + "2", spec, now).throttled);
+  EXPECT_TRUE(all.take(name + "1", spec, now).throttled);
+}
+
 class ThrottleHooks : public testing::Hooks {};
 
 TEST_F(ThrottleHooks, a_hook_refuses_what_is_above_the_rate) {

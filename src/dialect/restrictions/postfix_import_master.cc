@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/ip.h"
+#include "base/shown.h"
 #include "base/text.h"
 #include "dialect/restrictions/postfix_import_parts.h"
 #include "dialect/restrictions/table_source.h"
@@ -102,7 +103,7 @@ std::string settings_text(const MasterService& service, Wanted wanted) {
   for (const auto& [name, value] : service.overrides) {
     if (!wanted(name)) continue;
     out += fmt::format("{}{}", out.empty() ? "" : ", ",
-                       printable(fmt::format("{}={}", name, value), 120));
+                       printable(without_passwords(fmt::format("{}={}", name, value)), 120));
   }
   return out;
 }

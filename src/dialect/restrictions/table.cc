@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include "base/shown.h"
 #include "base/text.h"
 #include "dialect/restrictions/lmdb_text.h"
 #include "dialect/restrictions/remote_table.h"
@@ -256,7 +257,7 @@ OpenedTable open_nested(std::string_view spec, const TableSources& sources, std:
 }
 
 std::shared_ptr<const Table> failing_table(std::string_view name, std::string trouble) {
-  return std::make_shared<FailTable>(std::string(name), std::move(trouble));
+  return std::make_shared<FailTable>(without_passwords(name), without_passwords(trouble));
 }
 
 OpenedTable open_table(std::string_view spec, const TableSources& sources) {
