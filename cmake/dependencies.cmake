@@ -24,6 +24,30 @@ find_library(UNBOUND_LIBRARY unbound REQUIRED)
 add_library(postern_unbound INTERFACE)
 target_link_libraries(postern_unbound INTERFACE ${UNBOUND_LIBRARY})
 
+# Archives of backups: the parts of libarchive for tar and zstd, cut from its static library. The whole library would bring those of every
+# other format into the process, liblzma and libxml2 among them (docs/decisions/0071-backup.md).
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+find_library(ARCHIVE_LIBRARY libarchive.a REQUIRED)
+find_program(RELOCATING_LINKER ld.bfd REQUIRED)
+set(archive_functions
+    archive_entry_filetype archive_entry_free archive_entry_hardlink archive_entry_new archive_entry_pathname
+    archive_entry_set_filetype archive_entry_set_pathname archive_entry_set_perm archive_entry_set_size
+    archive_entry_size archive_entry_size_is_set archive_entry_sparse_count archive_entry_symlink archive_errno
+    archive_error_string archive_read_data archive_read_free archive_read_new archive_read_next_header
+    archive_read_open archive_read_support_filter_zstd archive_read_support_format_tar
+    archive_set_error archive_write_add_filter_zstd archive_write_close archive_write_data archive_write_free
+    archive_write_header archive_write_new archive_write_open archive_write_set_bytes_in_last_block
+    archive_write_set_format_option archive_write_set_format_pax_restricted)
+list(TRANSFORM archive_functions PREPEND "-u;" OUTPUT_VARIABLE archive_roots)
+set(archive_object ${CMAKE_BINARY_DIR}/postern_archive.o)
+add_custom_command(OUTPUT ${archive_object}
+                   COMMAND ${RELOCATING_LINKER} -r --gc-sections -e archive_read_new ${archive_roots} ${ARCHIVE_LIBRARY} -o ${archive_object}
+                   DEPENDS ${ARCHIVE_LIBRARY} ${CMAKE_CURRENT_LIST_FILE}
+                   COMMENT "tar and zstd of libarchive")
+add_library(postern_archive STATIC ${archive_object})
+set_target_properties(postern_archive PROPERTIES LINKER_LANGUAGE C)
+target_link_libraries(postern_archive PUBLIC PkgConfig::ZSTD)
+
 # Boost.Asio is compiled once (cmake/asio.cc) instead of in every translation unit.
 add_library(postern_asio STATIC ${CMAKE_SOURCE_DIR}/cmake/asio.cc)
 target_compile_definitions(postern_asio PUBLIC BOOST_ASIO_SEPARATE_COMPILATION

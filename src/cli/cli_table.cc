@@ -55,6 +55,43 @@ constexpr OptionSpec reload_options[] = {
 constexpr ExitCode reload_exits[] = {
     ok, usage, ExitCode::unavailable, ExitCode::io, ExitCode::try_again, config};
 
+constexpr ExampleSpec backup_examples[] = {
+    {"postern backup --config postern.toml /var/backups",
+     "a new file in that directory, named by host and time; the gateway goes on"},
+    {"postern backup - --without-traces | age -r age1... > postern.tar.zst.age",
+     "encrypted on its way"},
+};
+constexpr OptionSpec backup_options[] = {
+    {"--without-traces", "", "without the recorded decisions, the largest database of many", ""},
+    {"--config-only", "", "accounts, policies, webhooks and keys alone: no mail and no logs", ""},
+    {"--data-dir", "DIR", "where the gateway keeps its data", "./postern-data"},
+};
+constexpr ExitCode backup_exits[] = {
+    ok,    usage, ExitCode::no_input, ExitCode::cannot_create, ExitCode::io, ExitCode::try_again,
+    config};
+
+constexpr ExampleSpec restore_examples[] = {
+    {"postern restore --verify-only backup.tar.zst", "whether it is whole; nothing is changed"},
+    {"postern restore --data-dir /var/lib/postern --replace backup.tar.zst",
+     "what is there is moved aside"},
+    {"age -d -i key.txt backup.tar.zst.age | postern restore -", "an encrypted one"},
+};
+constexpr OptionSpec restore_options[] = {
+    {"--verify-only", "", "read all of it, and change nothing", ""},
+    {"--replace", "", "move a data directory that is not empty aside", ""},
+    {"--queue", "FATE",
+     "mail that waited: hold it, release it (it is sent, perhaps again) or drop it", "hold"},
+    {"--data-dir", "DIR", "where the gateway keeps its data", "./postern-data"},
+};
+constexpr ExitCode restore_exits[] = {ok,
+                                      usage,
+                                      ExitCode::bad_data,
+                                      ExitCode::no_input,
+                                      ExitCode::cannot_create,
+                                      ExitCode::io,
+                                      ExitCode::try_again,
+                                      config};
+
 constexpr ExampleSpec check_examples[] = {
     {"postern check --config postern.toml", "every mistake at once, each with line and column"},
     {"postern check --config - --json < postern.toml", "for editors and scripts"},
@@ -169,6 +206,18 @@ constexpr CommandSpec table[] = {
      "and the old one remains in use. SIGHUP does the same without an answer.",
      "[--data-dir DIR] [--json]", 0, reload_examples, reload_options, reload_exits,
      "postern check, postern serve"},
+    {"backup", "Operate", "all data in one file, while the gateway runs",
+     "Writes one compressed archive: accounts, policies, keys, logs, and the queue with every "
+     "message that was accepted before. It contains secrets. DIR: a new file there; -: standard "
+     "output.",
+     "FILE|DIR|- [--without-traces | --config-only] [--json]", 1, backup_examples, backup_options,
+     backup_exits, "postern restore"},
+    {"restore", "Operate", "a data directory from a backup, all or nothing",
+     "Reads a backup, verifies every checksum and database, and puts it in place of the data "
+     "directory. The gateway must not run. Mail that waited is held, as it may have been delivered "
+     "since.",
+     "FILE|- [--replace] [--queue FATE] [--verify-only] [--json]", 1, restore_examples,
+     restore_options, restore_exits, "postern backup, postern queue release"},
     {"check", "Write policy", "load the configuration, say what is wrong",
      "Loads the configuration as serve would, without starting anything, and prints every mistake "
      "in it. Also says whether the restriction lists are an open relay: with a proof that they are "

@@ -36,6 +36,10 @@ std::optional<Config> load_for(const Arguments& arguments, Streams& streams,
 int run_check(const Arguments& arguments, Streams& streams);
 /// `postern reload`.
 int run_reload(const Arguments& arguments, Streams& streams);
+/// `postern backup`.
+int run_backup(const Arguments& arguments, Streams& streams);
+/// `postern restore`.
+int run_restore(const Arguments& arguments, Streams& streams);
 /// `postern config`.
 int run_config(const Arguments& arguments, Streams& streams);
 /// `postern completion`.

@@ -133,6 +133,8 @@ int dispatch(const Arguments& arguments, Streams& streams) {
   static constexpr std::pair<std::string_view, Runner> runners[] = {
       {"serve", run_serve},
       {"reload", run_reload},
+      {"backup", run_backup},
+      {"restore", run_restore},
       {"check", run_check},
       {"explain", run_explain},
       {"inbox", run_inbox},

@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "base/disk_full.h"
+#include "base/owned.h"
 #include "base/version.h"
 
 namespace postern::store {
@@ -187,8 +188,9 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, const 
   }
   std::unique_ptr<Database> database(new Database(path));
   // The caller serialises access, so SQLite's own mutexes are not needed.
-  const int flags = SQLITE_OPEN_NOMUTEX |
-                    (own ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY);
+  const int flags = SQLITE_OPEN_NOMUTEX | (own ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+                                           : options.use == Use::copy ? SQLITE_OPEN_READWRITE
+                                                                      : SQLITE_OPEN_READONLY);
   if (const int code = sqlite3_open_v2(path.c_str(), &database->handle_, flags, nullptr);
       code != SQLITE_OK) {
     return tl::unexpected(database->error(code));
@@ -254,6 +256,37 @@ Database::~Database() {
   sqlite3_close_v2(handle_);
 }
 
+Result<void> Database::begin_snapshot() {
+  if (const Result<void> begun = script("BEGIN"); !begun) return begun;
+  // The snapshot is taken by the first statement that reads.
+  const Result<std::int64_t> read = number("SELECT count(*) FROM sqlite_schema");
+  if (!read) return tl::unexpected(read.error());
+  return {};
+}
+
+Result<void> Database::copy_to(const std::string& path) {
+  const auto cannot = [&](int code, const char* why) {
+    return fail(
+        (code & 0xff) == SQLITE_FULL || is_disk_full(errno) ? Fault::disk_full : Fault::permanent,
+        fmt::format("copying {} to {}: {}", path_, path, why));
+  };
+  if (Result<void> made = create_private(path); !made) return made;
+  sqlite3* opened = nullptr;
+  const int found =
+      sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+  const Owned<sqlite3, sqlite3_close_v2> target(opened);
+  if (found != SQLITE_OK) return cannot(found, sqlite3_errstr(found));
+  // Half a copy is thrown away, so it needs no journal.
+  sqlite3_exec(opened, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;", nullptr, nullptr,
+               nullptr);
+  sqlite3_backup* const copy = sqlite3_backup_init(opened, "main", handle_, "main");
+  if (copy == nullptr) return cannot(sqlite3_errcode(opened), sqlite3_errmsg(opened));
+  const int stepped = sqlite3_backup_step(copy, -1);
+  const int finished = sqlite3_backup_finish(copy);
+  if (stepped == SQLITE_DONE && finished == SQLITE_OK) return {};
+  return cannot(stepped, sqlite3_errstr(stepped));
+}
+
 void Database::interrupt() { sqlite3_interrupt(handle_); }
 
 Result<void> Database::script(const char* sql) {
@@ -267,11 +300,12 @@ Result<void> Database::configure(const DatabaseOptions& options) {
   // A hostile file must not run functions through its schema (triggers, views).
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-  if (options.use == Use::beside) {
+  if (options.use != Use::own) {
     // The last connection to close would checkpoint the log and remove it: that is the gateway's
     // task.
     sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-    return script("PRAGMA query_only=ON; PRAGMA temp_store=MEMORY;");
+    return script(options.use == Use::copy ? "PRAGMA temp_store=MEMORY;"
+                                           : "PRAGMA query_only=ON; PRAGMA temp_store=MEMORY;");
   }
   // Deleted values (hashes, secrets) are overwritten on their page.
   const bool full = options.sync == Sync::full;
@@ -347,7 +381,7 @@ Result<void> Database::migrate(const Schema& schema, const DatabaseOptions& opti
                     path_, *version, origin->compatible_from, newest,
                     origin->postern.empty() ? "that one" : "Postern " + origin->postern));
   }
-  if (options.use == Use::beside && *version < newest) {
+  if (options.use != Use::own && *version < newest) {
     return fail(Fault::temporary,
                 fmt::format("{} has schema version {} and this Postern reads {}: the gateway that "
                             "has it open is an older one; restart it",

@@ -51,8 +51,9 @@ enum class Sync { full, normal };
 
 /// Who owns the file. `own`: this process, which may create it and migrate its schema. `beside`: a
 /// running gateway; this process only reads, and touches neither the write-ahead log nor the
-/// schema.
-enum class Use { own, beside };
+/// schema. `copy`: as `beside`, whoever owns the file; a Transaction holds other writers off, to be
+/// given up without a change.
+enum class Use { own, beside, copy };
 
 /// What is told of a migration: the schema's version now, and the version that it comes to.
 using ToldOfMigration = std::function<void(std::int64_t version, std::int64_t newest)>;
@@ -235,6 +236,13 @@ class Database {
 
   /// The number of the row that was inserted last.
   std::int64_t last_row() const;
+
+  /// Begins a transaction that reads: until the database is closed, this object sees the state of
+  /// now. The write-ahead log grows meanwhile. Fault::bug if a transaction is open.
+  Result<void> begin_snapshot();
+  /// Writes what this object sees into a new file (mode 0600), in one step. `path` does not exist.
+  /// Blocks as long as the disk needs for it. Faults name the new file: `disk_full`, `permanent`.
+  Result<void> copy_to(const std::string& path);
 
   /// Makes the running statement fail. Safe from any thread.
   void interrupt();

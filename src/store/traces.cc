@@ -368,6 +368,8 @@ void make_room(Database& database, std::uint64_t max_size) {
 
 }  // namespace
 
+const Schema& traces_schema() { return schema; }
+
 /// What the writer's thread knows: it alone uses it once the thread runs.
 struct TraceWriter::Keeper {
   Seal seal;

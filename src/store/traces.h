@@ -218,4 +218,7 @@ class TraceReader {
   std::string key_path_;
 };
 
+/// The schema of traces.db.
+const Schema& traces_schema();
+
 }  // namespace postern::store

@@ -23,6 +23,8 @@ constexpr std::int64_t room_rows = 2;
 
 }  // namespace
 
+const Schema& verified_schema() { return schema; }
+
 VerifiedStore::VerifiedStore(std::unique_ptr<Database> database, std::size_t most)
     : database_(std::move(database)), most_(most) {}
 

@@ -47,4 +47,7 @@ class VerifiedStore {
   std::shared_ptr<std::size_t> rows_ = std::make_shared<std::size_t>(0);
 };
 
+/// The schema of verify.db.
+const Schema& verified_schema();
+
 }  // namespace postern::store

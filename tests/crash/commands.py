@@ -61,6 +61,8 @@ def recipes(bench, trace):
     return {
         "serve": [Recipe(right=(75,))],  # a second server
         "reload": [Recipe(), Recipe("--json")],
+        "backup": [Recipe(str(files / ("b%d" % time.monotonic_ns()))), Recipe(str(files / ("c%d" % time.monotonic_ns())), "--config-only", "--json")],
+        "restore": [Recipe("/nonexistent", right=(66,)), Recipe("/dev/null", right=(75,))],  # the gateway runs
         "check": [Recipe()],
         "explain": [Recipe(trace), Recipe(trace, "--json"), absent, Recipe("--message", mail, "--to", inbox, *envelope)],
         "inbox": [Recipe(), Recipe("--json"), Recipe(inbox, "--limit", "3")],

@@ -1,0 +1,514 @@
+// `postern backup` and `postern restore`.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+#include <memory>
+#include <ostream>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "backup/backup.h"
+#include "backup/restore.h"
+#include "base/time_text.h"
+#include "base/ulid.h"
+#include "cli/commands.h"
+#include "config/key_file.h"
+#include "serve/control_file.h"
+#include "serve/data_lock.h"
+#include "spool/body_files.h"
+
+namespace postern::app {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::chrono::seconds lock_patience{5};
+
+ExitCode exit_of(const Error& error) {
+  switch (error.fault) {
+    case Fault::malformed:
+      return ExitCode::bad_data;
+    case Fault::denied:
+      return ExitCode::config;  // a newer Postern wrote it
+    case Fault::not_found:
+      return ExitCode::no_input;
+    case Fault::temporary:
+    case Fault::conflict:
+      return ExitCode::try_again;
+    default:
+      return ExitCode::io;
+  }
+}
+
+int refuse(const Error& error, const Arguments& arguments, Streams& streams,
+           std::string_view hint = "") {
+  report(error.message, hint, arguments.has("--json"), streams);
+  return to_int(exit_of(error));
+}
+
+int refuse(ExitCode code, std::string_view message, std::string_view hint,
+           const Arguments& arguments, Streams& streams) {
+  report(message, hint, arguments.has("--json"), streams);
+  return to_int(code);
+}
+
+/// Where the data is, and the name of the gateway.
+struct Gateway {
+  fs::path data_dir;
+  std::string hostname;
+};
+
+std::optional<Gateway> gateway_of(const Arguments& arguments, Streams& streams) {
+  Gateway found;
+  char name[256] = {};
+  if (::gethostname(name, sizeof name - 1) == 0) found.hostname = name;
+  if (const auto given = arguments.value("--data-dir")) {
+    found.data_dir = *given;
+    return found;
+  }
+  const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
+  if (!config) return std::nullopt;
+  found.data_dir = config->server.data_dir;
+  if (!config->server.hostname.empty()) found.hostname = config->server.hostname;
+  return found;
+}
+
+/// The file of a backup. It has its name once it is whole; until then a draft that is removed.
+class Output {
+ public:
+  /// `target`: "-", a directory, or a file that does not exist.
+  static Result<Output> open(const std::string& target, const Gateway& gateway) {
+    Output made;
+    if (target == "-") {
+      made.fd_ = STDOUT_FILENO;
+      return made;
+    }
+    std::error_code unreadable;
+    made.path_ = target;
+    if (fs::is_directory(target, unreadable)) {
+      const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+      made.path_ /= fmt::format("postern-{}-{:%Y%m%dT%H%M%SZ}.tar.zst", gateway.hostname,
+                                fmt::gmtime(std::chrono::system_clock::to_time_t(now)));
+    }
+    if (fs::exists(fs::symlink_status(made.path_, unreadable))) {
+      return fail(Fault::conflict, made.path_.string() + " exists");
+    }
+    made.draft_ = made.path_.string() + "." + new_ulid() + ".part";
+    made.fd_ =
+        ::open(made.draft_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (made.fd_ < 0) {
+      const Error error{Fault::permanent,
+                        fmt::format("making {}: {}", made.draft_, std::strerror(errno))};
+      made.draft_.clear();
+      return tl::unexpected(error);
+    }
+    return made;
+  }
+  ~Output() {
+    if (draft_.empty()) return;
+    ::close(fd_);
+    ::unlink(draft_.c_str());
+  }
+  Output(Output&& other) noexcept
+      : path_(std::move(other.path_)),
+        draft_(std::exchange(other.draft_, {})),
+        fd_(std::exchange(other.fd_, -1)) {}
+  Output& operator=(Output&&) = delete;
+
+  /// False: `errno` says why.
+  bool write(std::string_view octets) const {
+    while (!octets.empty()) {
+      const ssize_t done = ::write(fd_, octets.data(), octets.size());
+      if (done < 0 && errno == EINTR) continue;
+      if (done < 0) return false;
+      octets.remove_prefix(static_cast<std::size_t>(done));
+    }
+    return true;
+  }
+
+  /// Gives the file its name, on stable storage. A file of that name that was made meanwhile stays.
+  Result<void> finish() {
+    if (draft_.empty()) return {};
+    if (::fsync(fd_) != 0 || ::link(draft_.c_str(), path_.c_str()) != 0) {
+      return fail(Fault::permanent,
+                  fmt::format("writing {}: {}", path_.string(), std::strerror(errno)));
+    }
+    const fs::path folder = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
+    return spool::flush_directory(folder.string());
+  }
+
+  /// "" for standard output.
+  std::string name() const { return path_.string(); }
+
+ private:
+  Output() = default;
+  fs::path path_;
+  std::string draft_;
+  int fd_ = -1;
+};
+
+/// The lock of the directory where no gateway runs, none where one runs.
+Result<std::optional<DataLock>> lock_or_gateway(const fs::path& data_dir) {
+  auto lock = DataLock::take(data_dir.string());
+  if (lock) return std::optional<DataLock>(std::move(*lock));
+  if (lock.error().fault != Fault::conflict) return tl::unexpected(lock.error());
+  if (::access(control_path(data_dir.string()).c_str(), F_OK) == 0)
+    return std::optional<DataLock>();
+  lock = DataLock::take(data_dir.string(), lock_patience);  // another command, or it starts
+  if (lock) return std::optional<DataLock>(std::move(*lock));
+  if (lock.error().fault == Fault::conflict &&
+      ::access(control_path(data_dir.string()).c_str(), F_OK) == 0) {
+    return std::optional<DataLock>();
+  }
+  return tl::unexpected(lock.error());
+}
+
+/// Shows on a terminal how far a backup is, in whole percents.
+class Progress {
+ public:
+  explicit Progress(bool shown, std::ostream& to) : shown_(shown), to_(to) {}
+  void show(std::uint64_t done, std::uint64_t all) {
+    const int percent = all == 0 ? 100 : static_cast<int>(done * 100 / all);
+    if (!shown_ || percent == last_) return;
+    last_ = percent;
+    to_ << fmt::format("\r{:3} % of {} octets", std::min(percent, 100), all) << std::flush;
+  }
+  ~Progress() {
+    if (last_ >= 0) to_ << '\n';
+  }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+ private:
+  const bool shown_;
+  std::ostream& to_;
+  int last_ = -1;
+};
+
+void tell(const backup::BackupMade& made, const std::string& file, const Arguments& arguments,
+          Streams& streams) {
+  const backup::Manifest& manifest = made.manifest;
+  std::ostream& out = file.empty() ? streams.err : streams.out;  // the backup is standard output
+  if (arguments.has("--json")) {
+    out << json::serialize(json::object{{"file", file},
+                                        {"time", to_rfc3339(manifest.time)},
+                                        {"files", manifest.files.size()},
+                                        {"octets", made.octets},
+                                        {"messages", manifest.messages},
+                                        {"policies", manifest.policies},
+                                        {"accounts", manifest.accounts},
+                                        {"missing", made.missing},
+                                        {"held_ms", made.held.count()}})
+        << '\n';
+    return;
+  }
+  if (arguments.has("--quiet")) return;
+  out << fmt::format(
+      "{}: {} files, {} octets; {} messages in the queue, {} policies, {} accounts\n"
+      "It contains keys, password hashes and mail: keep it as safe as the gateway.\n",
+      file.empty() ? "standard output" : file, manifest.files.size(), made.octets,
+      manifest.messages, manifest.policies, manifest.accounts);
+}
+
+}  // namespace
+
+int run_backup(const Arguments& arguments, Streams& streams) {
+  if (arguments.words.empty()) {
+    return report_usage({"the file of the backup is missing", "`postern backup --help`"},
+                        arguments.has("--json"), streams);
+  }
+  const std::string& target = arguments.words.front();
+  if (target == "-" && ::isatty(STDOUT_FILENO) == 1) {
+    return report_usage({"a backup is not for a terminal", "`postern backup - > FILE`"},
+                        arguments.has("--json"), streams);
+  }
+  const std::optional<Gateway> gateway = gateway_of(arguments, streams);
+  if (!gateway) return to_int(ExitCode::config);
+  auto lock = lock_or_gateway(gateway->data_dir);
+  if (!lock) return refuse(lock.error(), arguments, streams);
+  auto output = Output::open(target, *gateway);
+  if (!output) {
+    return refuse(ExitCode::cannot_create, output.error().message, "name another file", arguments,
+                  streams);
+  }
+  Progress progress(::isatty(STDERR_FILENO) == 1 && !arguments.has("--quiet"), streams.err);
+  const auto made = backup::make_backup(
+      {.data_dir = gateway->data_dir.string(),
+       .hostname = gateway->hostname,
+       .traces = !arguments.has("--without-traces"),
+       .config_only = arguments.has("--config-only"),
+       .taken = [&] { lock->reset(); },
+       .progress = [&](std::uint64_t done, std::uint64_t all) { progress.show(done, all); }},
+      [&](std::string_view octets) { return output->write(octets); });
+  if (!made) return refuse(made.error(), arguments, streams);
+  if (const Result<void> named = output->finish(); !named) {
+    return refuse(named.error(), arguments, streams);
+  }
+  tell(*made, output->name(), arguments, streams);
+  return to_int(ExitCode::ok);
+}
+
+namespace {
+
+/// The file that is restored, in pieces.
+class Input {
+ public:
+  explicit Input(const std::string& name)
+      : fd_(name == "-" ? STDIN_FILENO : ::open(name.c_str(), O_RDONLY | O_CLOEXEC)) {}
+  ~Input() {
+    if (fd_ > STDIN_FILENO) ::close(fd_);
+  }
+  Input(const Input&) = delete;
+  Input& operator=(const Input&) = delete;
+  bool is_open() const { return fd_ >= 0; }
+  Result<std::string_view> read() {
+    while (true) {
+      const ssize_t got = ::read(fd_, buffer_.data(), buffer_.size());
+      if (got >= 0) return std::string_view(buffer_.data(), static_cast<std::size_t>(got));
+      if (errno == EINTR) continue;
+      return fail(Fault::permanent, fmt::format("reading the backup: {}", std::strerror(errno)));
+    }
+  }
+
+ private:
+  const int fd_;
+  std::string buffer_ = std::string(std::size_t{1} << 18, '\0');
+};
+
+/// A folder that is removed unless it was kept.
+class Draft {
+ public:
+  explicit Draft(fs::path path) : path_(std::move(path)) {}
+  ~Draft() {
+    std::error_code ignored;
+    if (!path_.empty()) fs::remove_all(path_, ignored);
+  }
+  Draft(const Draft&) = delete;
+  Draft& operator=(const Draft&) = delete;
+  const fs::path& path() const { return path_; }
+  void keep() { path_.clear(); }
+
+ private:
+  fs::path path_;
+};
+
+bool is_empty_directory(const fs::path& directory) {
+  std::error_code bad;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory, bad)) {
+    if (entry.path().filename() != "lock") return false;
+  }
+  return true;
+}
+
+/// Owner and group as `like`, for everything below.
+Result<void> give_to_owner(const fs::path& folder, const struct stat& like) {
+  if (::geteuid() != 0 || like.st_uid == 0) return {};
+  bool all = ::lchown(folder.c_str(), like.st_uid, like.st_gid) == 0;
+  std::error_code bad;
+  for (fs::recursive_directory_iterator entry(folder, bad), end; !bad && entry != end;
+       entry.increment(bad)) {
+    all = ::lchown(entry->path().c_str(), like.st_uid, like.st_gid) == 0 && all;
+  }
+  if (all && !bad) return {};
+  return fail(Fault::permanent, fmt::format("giving {} to its owner failed", folder.string()));
+}
+
+/// Everything below is on stable storage.
+Result<void> flush(const fs::path& folder) {
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool done = fd >= 0 && ::syncfs(fd) == 0;
+  const int why = errno;
+  if (fd >= 0) ::close(fd);
+  if (done) return {};
+  return fail(Fault::permanent,
+              fmt::format("flushing {}: {}", folder.string(), std::strerror(why)));
+}
+
+/// Moves the draft into its place in one step; the name of the directory that was there, "" if it
+/// was empty.
+Result<std::string> move_in(const fs::path& draft, const fs::path& target, bool exists) {
+  const auto cannot = [&] {
+    return fail(Fault::permanent,
+                fmt::format("moving {} to {}: {}", draft.string(), target.string(),
+                            errno == EBUSY ? "it is a mount point: name a directory below it"
+                                           : std::strerror(errno)));
+  };
+  if (!exists) {
+    if (::renameat2(AT_FDCWD, draft.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) != 0) {
+      return cannot();
+    }
+    return std::string();
+  }
+  if (::renameat2(AT_FDCWD, draft.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) != 0) {
+    return cannot();
+  }
+  if (is_empty_directory(draft)) return std::string();  // the draft's destructor removes it
+  const std::string aside = target.string() + ".before-" + new_ulid();
+  if (::rename(draft.c_str(), aside.c_str()) != 0) return draft.string();  // it stays there
+  return aside;
+}
+
+std::optional<backup::QueueFate> fate_of(const Arguments& arguments) {
+  const std::string word = arguments.value("--queue").value_or("hold");
+  if (word == "hold") return backup::QueueFate::hold;
+  if (word == "release") return backup::QueueFate::release;
+  if (word == "drop") return backup::QueueFate::drop;
+  return std::nullopt;
+}
+
+std::string age_of(ClockTime time) {
+  const auto age = std::chrono::system_clock::now() - time;
+  const auto minutes = std::chrono::duration_cast<std::chrono::minutes>(age).count();
+  if (minutes < 120) return fmt::format("{} minutes", std::max<long>(minutes, 0));
+  if (minutes < 60 * 48) return fmt::format("{} hours", minutes / 60);
+  return fmt::format("{} days", minutes / 60 / 24);
+}
+
+void tell(const backup::Restored& restored, backup::QueueFate fate, const fs::path& target,
+          const std::string& aside, const Arguments& arguments, Streams& streams) {
+  const backup::Manifest& manifest = restored.manifest;
+  const bool verified = arguments.has("--verify-only");
+  if (arguments.has("--json")) {
+    json::object out{{"postern", manifest.postern},       {"hostname", manifest.hostname},
+                     {"time", to_rfc3339(manifest.time)}, {"files", manifest.files.size()},
+                     {"messages", manifest.messages},     {"policies", manifest.policies},
+                     {"accounts", manifest.accounts}};
+    if (!verified) {
+      out["data_dir"] = target.string();
+      out["waiting"] = restored.waiting;
+      out["queue"] = arguments.value("--queue").value_or("hold");
+      out["moved_aside"] = aside;
+    }
+    streams.out << json::serialize(out) << '\n';
+    return;
+  }
+  if (arguments.has("--quiet")) return;
+  streams.out << fmt::format(
+      "the backup of {} by Postern {}, made at {} ({} ago), is whole: {} files, {} messages in the "
+      "queue, {} policies, {} accounts\n",
+      manifest.hostname, manifest.postern, to_rfc3339(manifest.time, 0), age_of(manifest.time),
+      manifest.files.size(), manifest.messages, manifest.policies, manifest.accounts);
+  if (verified) return;
+  streams.out << fmt::format("restored into {}; sessions and one-time links are ended\n",
+                             target.string());
+  if (!aside.empty()) streams.out << fmt::format("what was there is in {}\n", aside);
+  if (fate == backup::QueueFate::hold && restored.waiting > 0) {
+    streams.out << fmt::format(
+        "{} messages are held, as they may have been delivered since the backup: `postern queue "
+        "list --state held`, then `postern queue release` or `drop`\n",
+        restored.waiting);
+  } else if (fate == backup::QueueFate::drop) {
+    streams.out << fmt::format("{} messages of the queue are dropped\n", manifest.messages);
+  } else if (restored.waiting > 0) {
+    streams.out << fmt::format("{} messages are sent with the next start\n", restored.waiting);
+  }
+  streams.out << fmt::format("what was accepted after {} is not in it\n",
+                             to_rfc3339(manifest.time, 0));
+}
+
+int verify_only(Input& input, const Arguments& arguments, Streams& streams) {
+  std::error_code bad;
+  const Draft draft(fs::temp_directory_path(bad) / ("postern-verify-" + new_ulid()));
+  if (::mkdir(draft.path().c_str(), 0700) != 0) {
+    return refuse(ExitCode::cannot_create,
+                  fmt::format("making {}: {}", draft.path().string(), std::strerror(errno)),
+                  "TMPDIR names a directory with room for the backup", arguments, streams);
+  }
+  const auto restored = backup::extract([&] { return input.read(); }, draft.path().string());
+  if (!restored) return refuse(restored.error(), arguments, streams);
+  tell(*restored, backup::QueueFate::hold, {}, "", arguments, streams);
+  return to_int(ExitCode::ok);
+}
+
+int restore_into(Input& input, const fs::path& named, backup::QueueFate fate,
+                 const Arguments& arguments, Streams& streams) {
+  std::error_code bad;
+  const fs::path target = fs::weakly_canonical(fs::absolute(named), bad);
+  struct stat owner{};
+  const bool exists = ::stat(target.c_str(), &owner) == 0;
+  if (!exists) {
+    if (::stat(target.parent_path().c_str(), &owner) != 0) {
+      return refuse(ExitCode::cannot_create,
+                    fmt::format("there is no directory {}", target.parent_path().string()),
+                    "make it, or mount the disk that has it", arguments, streams);
+    }
+    owner.st_uid = ::geteuid();
+  }
+  std::optional<DataLock> lock;
+  if (exists) {
+    auto taken = DataLock::take(target.string());
+    if (!taken) {
+      const bool runs = taken.error().fault == Fault::conflict;
+      return refuse(runs ? ExitCode::try_again : ExitCode::cannot_create, taken.error().message,
+                    runs ? "stop the gateway first" : "", arguments, streams);
+    }
+    lock = std::move(*taken);
+    if (!is_empty_directory(target) && !arguments.has("--replace")) {
+      return refuse(ExitCode::cannot_create, fmt::format("{} is not empty", target.string()),
+                    "--replace moves it aside", arguments, streams);
+    }
+  }
+  Draft draft(target.parent_path() /
+              fmt::format(".{}.restore-{}", target.filename().string(), new_ulid()));
+  if (::mkdir(draft.path().c_str(), 0700) != 0) {
+    return refuse(ExitCode::cannot_create,
+                  fmt::format("making {}: {}", draft.path().string(), std::strerror(errno)), "",
+                  arguments, streams);
+  }
+  auto restored = backup::extract([&] { return input.read(); }, draft.path().string());
+  if (!restored) return refuse(restored.error(), arguments, streams);
+  Result<void> ready = backup::settle(draft.path().string(), fate, *restored);
+  std::optional<DataLock> next;  // nobody starts on it before all is done
+  if (ready) {
+    auto taken = DataLock::take(draft.path().string());
+    if (taken) next = std::move(*taken);
+    if (!taken) ready = tl::unexpected(taken.error());
+  }
+  if (ready) ready = give_to_owner(draft.path(), owner);
+  if (ready) ready = flush(draft.path());
+  if (!ready) return refuse(ready.error(), arguments, streams);
+  const auto aside = move_in(draft.path(), target, exists);
+  if (!aside) {
+    return refuse(ExitCode::cannot_create, aside.error().message, "", arguments, streams);
+  }
+  if (!exists || !aside->empty()) draft.keep();
+  if (Result<void> named_now = spool::flush_directory(target.parent_path().string()); !named_now) {
+    return refuse(named_now.error(), arguments, streams);
+  }
+  tell(*restored, fate, target, *aside, arguments, streams);
+  return to_int(ExitCode::ok);
+}
+
+}  // namespace
+
+int run_restore(const Arguments& arguments, Streams& streams) {
+  const auto wrong = [&](std::string message) {
+    return report_usage({std::move(message), "`postern restore --help`"}, arguments.has("--json"),
+                        streams);
+  };
+  if (arguments.words.empty()) return wrong("the file of the backup is missing");
+  const auto fate = fate_of(arguments);
+  if (!fate) return wrong("--queue is hold, release or drop");
+  Input input(arguments.words.front());
+  if (!input.is_open()) {
+    return refuse(ExitCode::no_input,
+                  fmt::format("{}: {}", arguments.words.front(), std::strerror(errno)), "",
+                  arguments, streams);
+  }
+  if (arguments.has("--verify-only")) return verify_only(input, arguments, streams);
+  const std::optional<Gateway> gateway = gateway_of(arguments, streams);
+  if (!gateway) return to_int(ExitCode::config);
+  return restore_into(input, gateway->data_dir, *fate, arguments, streams);
+}
+
+}  // namespace postern::app

@@ -1,0 +1,158 @@
+"""System checks of `postern backup` and `postern restore`: beside a gateway under load, and onto another directory."""
+import json
+import pathlib
+import signal
+import subprocess
+import tarfile
+import threading
+import time
+
+from bench import LOCAL, expect, send
+from harness import instance
+from harness.cases import Fail
+
+
+
+def backup(bench, server, name, *words, want=0):
+    status, out, err = bench.run("backup", bench.root / name, "--data-dir", server.root / "data", "--json", *words, seconds=30)
+    expect("exit status of backup: " + out + err, want, status)
+    return json.loads(out) if status == 0 else err
+
+
+def restore(bench, data, name, *words, want=0):
+    status, out, err = bench.run("restore", bench.root / name, "--data-dir", data, "--json", *words, seconds=30)
+    expect("exit status of restore: " + out + err, want, status)
+    return json.loads(out) if status == 0 else err
+
+
+def held(bench, data):
+    status, out, err = bench.run("queue", "list", "--state", "held", "--limit", "1000", "--data-dir", data, "--json")
+    expect("queue list: " + err, 0, status)
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def backup_under_load(bench):
+    """Mail goes on during backups; each message whose 250 came before a backup is in it, with its body; the queue is held."""
+    server = bench.server(LOCAL)
+    account = instance.Account(server)
+    # The receiver does not exist: everything is accepted and waits.
+    hook = account.call("POST", "/webhooks", {"target_url": "http://127.0.0.1:%d/hook" % instance.free_port(), "delivery_mode": "queued"}, expect=201)
+    accepted, stop, wrong = [], threading.Event(), []
+
+    def mail(size):
+        body = "From: a@example.com\r\nTo: {to}\r\nSubject: n\r\n\r\n" + ("x" * 70 + "\r\n") * (size // 72) + "\r\n"
+        while not stop.is_set():
+            reply = send(server, hook["email_address"], content=body)
+            if reply[-1].startswith("250"):
+                accepted.append(1)
+            else:
+                wrong.append(reply)
+
+    threads = [threading.Thread(target=mail, args=(size,)) for size in (4000, 300000)]
+    for thread in threads:
+        thread.start()
+    try:
+        for number in range(6):
+            time.sleep(0.2)
+            before = len(accepted)
+            made = backup(bench, server, "b%d" % number)
+            if made["messages"] < before or made["missing"]:
+                raise Fail("%d messages were accepted before, the backup has %s" % (before, made))
+        killed = subprocess.Popen([str(bench.binary), "backup", str(bench.root / "killed"), "--data-dir", str(server.root / "data")],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(0.03)
+        killed.send_signal(signal.SIGKILL)
+        killed.wait(10)
+        expect("a backup that was killed has its name", False, (bench.root / "killed").exists())
+        before = len(accepted)
+        made = backup(bench, server, "last")
+        if made["messages"] < before:
+            raise Fail("%d messages were accepted before, the backup has %s" % (before, made))
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(30)
+    expect("replies other than 250", [], wrong)
+    expect("folders that are left", [], list((server.root / "data" / "tmp").glob("backup-*")))
+    expect("mode of a backup", 0o600, (bench.root / "last").stat().st_mode & 0o777)
+    for number in range(6):
+        restore(bench, bench.root / "none", "b%d" % number, "--verify-only")
+    expect("a directory after --verify-only", False, (bench.root / "none").exists())
+    data = bench.root / "elsewhere"
+    told = restore(bench, data, "last")
+    expect("waiting", made["messages"], told["waiting"])
+    expect("held", min(1000, made["messages"]), len(held(bench, data)))
+    status, out, err = bench.run("queue", "verify", "--data-dir", data)
+    expect("queue verify: " + out + err, 0, status)
+
+
+def restore_refuses(bench):
+    """A running gateway, a directory in use, another format, a torn or changed file, a newer schema: each with its exit status, and nothing changed."""
+    server = bench.server(LOCAL)
+    data = server.root / "data"
+    backup(bench, server, "good")
+    backup(bench, server, "good", want=73)
+    restore(bench, data, "good", "--replace", want=75)
+    octets = (bench.root / "good").read_bytes()
+    (bench.root / "torn").write_bytes(octets[:len(octets) // 2])
+    (bench.root / "none").write_bytes(b"no archive at all\n" * 100)
+    target = bench.root / "target"
+    for name in ("torn", "none"):
+        restore(bench, target, name, want=65)
+    plain = bench.root / "plain"
+    with open(plain, "wb") as file:
+        expect("zstd", 0, subprocess.run(["zstd", "-dc", str(bench.root / "good")], stdout=file, check=False).returncode)
+    changed = bytearray(plain.read_bytes())
+    changed[1536 + 4096] ^= 1
+    (bench.root / "changed").write_bytes(changed)
+    restore(bench, target, "changed", want=65)
+    for kind, link in ((tarfile.SYMTYPE, "/etc"), (tarfile.LNKTYPE, "postern.db"), (tarfile.DIRTYPE, "")):
+        hostile(bench.root / "hostile", "x", kind, link)
+        restore(bench, target, "hostile", want=65)
+    for name in ("../x", "/tmp/x", "a/../../x", "a//b"):
+        hostile(bench.root / "hostile", name, tarfile.REGTYPE, "")
+        restore(bench, target, "hostile", want=65)
+    expect("a directory after refusals", [], [p for p in bench.root.iterdir() if "target" in p.name])
+    (target / "mine").mkdir(parents=True)
+    restore(bench, target, "good", want=73)
+    told = restore(bench, target, "good", "--replace")
+    expect("moved aside", True, (pathlib.Path(told["moved_aside"]) / "mine").is_dir())
+    expect("restored", True, (target / "postern.db").exists())
+    newer(bench, plain)
+    err = restore(bench, bench.root / "other", "newer", want=78)
+    if "Postern 99.0" not in err:
+        raise Fail("the version is not named: " + err)
+
+
+def hostile(path, name, kind, link):
+    with tarfile.open(path, "w") as tar:
+        info = tarfile.TarInfo(name)
+        info.type, info.linkname = kind, link
+        tar.addfile(info)
+
+
+def newer(bench, plain):
+    """A backup whose control database a newer Postern wrote, with a manifest that is right."""
+    import hashlib
+    import io
+    import sqlite3
+    with tarfile.open(plain) as tar:
+        files = {member.name: tar.extractfile(member).read() for member in tar}
+    path = bench.root / "newer.db"
+    path.write_bytes(files["postern.db"])
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE schema_origin SET compatible_from = 900, postern = '99.0'")
+        database.execute("PRAGMA user_version = 999")
+    database.close()
+    files["postern.db"] = path.read_bytes()
+    manifest = json.loads(files.pop("manifest.json"))
+    for file in manifest["files"]:
+        file["size"], file["sha256"] = len(files[file["name"]]), hashlib.sha256(files[file["name"]]).hexdigest()
+    with tarfile.open(bench.root / "newer", "w") as tar:
+        for name, octets in [*files.items(), ("manifest.json", json.dumps(manifest).encode())]:
+            info = tarfile.TarInfo(name)
+            info.size = len(octets)
+            tar.addfile(info, io.BytesIO(octets))
+
+
+CHECKS = [backup_under_load, restore_refuses]
