@@ -74,7 +74,7 @@ constexpr ExampleSpec restore_examples[] = {
     {"postern restore --verify-only backup.tar.zst", "whether it is whole; nothing is changed"},
     {"postern restore --data-dir /var/lib/postern --replace backup.tar.zst",
      "what is there is moved aside"},
-    {"age -d -i key.txt backup.tar.zst.age | postern restore -", "an encrypted one"},
+    {"postern restore - < backup.tar.zst", "or behind a pipe that decrypts"},
 };
 constexpr OptionSpec restore_options[] = {
     {"--verify-only", "", "read all of it, and change nothing", ""},

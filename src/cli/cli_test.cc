@@ -136,7 +136,7 @@ TEST(CommandLine, help_and_version_are_options_too) {
 
 TEST(Help, the_short_help_fits_on_a_screen) {
   const auto lines = lines_of(short_help());
-  EXPECT_LE(lines.size(), 30u);
+  EXPECT_LE(lines.size(), 32u);
   for (const std::string& line : lines) EXPECT_LE(display_width(line), 80u) << line;
 }
 
@@ -167,8 +167,8 @@ TEST(Help, every_example_is_a_command_line_we_take) {
       for (const std::string_view word : split(example.line, ' ')) words.emplace_back(word);
       ASSERT_EQ(words.front(), "postern");
       words.erase(words.begin());
-      // Redirections are done by the shell.
-      for (const char* sign : {">", ">>", "<"}) {
+      // Redirections and pipes are done by the shell.
+      for (const char* sign : {"|", ">", ">>", "<"}) {
         words.erase(std::find(words.begin(), words.end(), sign), words.end());
       }
       EXPECT_EQ(good(words).command, &command) << example.line;

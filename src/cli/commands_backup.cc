@@ -227,6 +227,7 @@ int run_backup(const Arguments& arguments, Streams& streams) {
     return report_usage({"the file of the backup is missing", "`postern backup --help`"},
                         arguments.has("--json"), streams);
   }
+  ::umask(077);
   const std::string& target = arguments.words.front();
   if (target == "-" && ::isatty(STDOUT_FILENO) == 1) {
     return report_usage({"a backup is not for a terminal", "`postern backup - > FILE`"},
@@ -499,6 +500,7 @@ int run_restore(const Arguments& arguments, Streams& streams) {
   if (arguments.words.empty()) return wrong("the file of the backup is missing");
   const auto fate = fate_of(arguments);
   if (!fate) return wrong("--queue is hold, release or drop");
+  ::umask(077);  // folders, and what SQLite makes
   Input input(arguments.words.front());
   if (!input.is_open()) {
     return refuse(ExitCode::no_input,

@@ -1,5 +1,6 @@
 """System checks of `postern backup` and `postern restore`: beside a gateway under load, and onto another directory."""
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -7,8 +8,8 @@ import tarfile
 import threading
 import time
 
-from bench import LOCAL, expect, send
-from harness import instance
+from bench import LOCAL, MULTIPART, expect, send
+from harness import instance, smtp
 from harness.cases import Fail
 
 
@@ -124,6 +125,50 @@ def restore_refuses(bench):
         raise Fail("the version is not named: " + err)
 
 
+def fates_of_the_queue(bench):
+    """Held, as it was, or dropped; a gateway starts on the restored data; sessions are ended, owners stay; parts that are left out."""
+    server = bench.server(LOCAL)
+    account = instance.Account(server)
+    port = instance.free_port()
+    hook = account.call("POST", "/webhooks", {"target_url": "http://127.0.0.1:%d/hook" % port, "delivery_mode": "queued"}, expect=201)
+    large = MULTIPART + ("x" * 70 + "\r\n") * 3000
+    for content in (MULTIPART, large):
+        smtp.check("250", send(server, hook["email_address"], content=content), "end of data")
+    backup(bench, server, "all")
+    lean, least = backup(bench, server, "lean", "--without-traces"), backup(bench, server, "least", "--config-only")
+    expect("messages without traces, and of the configuration alone", (2, 0), (lean["messages"], least["messages"]))
+    expect("accounts", (1, 1), (lean["accounts"], least["accounts"]))
+    with open(bench.root / "piped", "wb") as file:
+        process = subprocess.run([str(bench.binary), "backup", "-", "--quiet", "--data-dir", str(server.root / "data")], stdout=file, stderr=subprocess.PIPE, check=False)
+    expect("backup to a pipe", (0, b""), (process.returncode, process.stderr))
+    restore(bench, bench.root / "none", "piped", "--verify-only")
+    server.stop()
+    restore(bench, server.root / "data", "least", "--replace")
+    expect("what the configuration alone has", (True, False, False), tuple((server.root / "data" / name).exists() for name in ("postern.db", "traces.db", "spool")))
+    restore(bench, server.root / "data", "lean", "--replace")
+    expect("traces.db", False, (server.root / "data" / "traces.db").exists())
+    told = restore(bench, server.root / "data", "all", "--replace", "--queue", "drop")
+    expect("waiting", 2, told["waiting"])
+    expect("--queue=drop", (0, ""), bench.run("queue", "list", "--json", "--data-dir", server.root / "data")[:2])
+    restore(bench, server.root / "data", "all", "--replace", "--queue", "release")
+    queued = bench.run("queue", "list", "--state", "queued", "--json", "--data-dir", server.root / "data")[1].splitlines()
+    expect("--queue=release", 2, len(queued))
+    if os.geteuid() == 0:
+        os.chown(server.root / "data", 12345, 12346)
+    restore(bench, server.root / "data", "all", "--replace")
+    if os.geteuid() == 0:
+        owners = {(path.stat().st_uid, path.stat().st_gid) for path in [server.root / "data", *(server.root / "data").rglob("*")]}
+        expect("owners", {(12345, 12346)}, owners)
+        for path in [server.root / "data", *(server.root / "data").rglob("*")]:
+            os.chown(path, 0, 0)
+    modes = {path.stat().st_mode & 0o777 for path in (server.root / "data").rglob("*")}
+    expect("modes", {0o600, 0o700}, modes)
+    expect("held", 2, len(held(bench, server.root / "data")))
+    server.start()
+    expect("the session from before", 401, server.http("GET", "/api/v1/webhooks", None, {"Authorization": "Bearer " + account.token})[0])
+    account.call("GET", "/webhooks")  # signs in again, with the password
+
+
 def hostile(path, name, kind, link):
     with tarfile.open(path, "w") as tar:
         info = tarfile.TarInfo(name)
@@ -155,4 +200,4 @@ def newer(bench, plain):
             tar.addfile(info, io.BytesIO(octets))
 
 
-CHECKS = [backup_under_load, restore_refuses]
+CHECKS = [backup_under_load, fates_of_the_queue, restore_refuses]
