@@ -218,6 +218,11 @@ void tell(const backup::BackupMade& made, const std::string& file, const Argumen
       "It contains keys, password hashes and mail: keep it as safe as the gateway.\n",
       file.empty() ? "standard output" : file, manifest.files.size(), made.octets,
       manifest.messages, manifest.policies, manifest.accounts);
+  if (made.missing > 0) {
+    streams.err << fmt::format(
+        "{} files that the databases name do not exist; for mail, `postern queue verify`\n",
+        made.missing);
+  }
 }
 
 }  // namespace

@@ -395,5 +395,41 @@ TEST_F(DatabaseTest, beside_an_older_gateway_its_schema_stays) {
   EXPECT_EQ((*owner)->number("PRAGMA user_version").value(), 1);
 }
 
+TEST_F(DatabaseTest, a_copy_is_the_snapshot_while_the_owner_writes) {
+  const auto owner = open({.busy_timeout = std::chrono::milliseconds(10)});
+  ASSERT_TRUE(owner->execute("INSERT INTO item (name) VALUES ('before')"));
+  const auto reading = Database::open(path_, schema, {.use = Use::copy});
+  const auto holding = Database::open(path_, schema, {.use = Use::copy});
+  ASSERT_TRUE(reading && holding);
+  {
+    const auto held = Transaction::begin(**holding);
+    ASSERT_TRUE(held);
+    ASSERT_TRUE((*reading)->begin_snapshot());
+    EXPECT_EQ(owner->execute("INSERT INTO item (name) VALUES ('held off')").error().fault,
+              Fault::temporary);
+  }
+  EXPECT_EQ((*reading)->begin_snapshot().error().fault, Fault::bug);
+  ASSERT_TRUE(owner->execute("INSERT INTO item (name) VALUES ('after')"));
+  const std::string copy = folder_.file("copy.db");
+  ASSERT_TRUE((*reading)->copy_to(copy));
+  struct stat status{};
+  ASSERT_EQ(stat(copy.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+  const auto copied = Database::open(copy, schema);
+  ASSERT_TRUE(copied) << copied.error().message;
+  const auto names =
+      (*copied)->all("SELECT name FROM item", [](const Row& row) { return row.text(0); });
+  EXPECT_EQ(*names, std::vector<std::string>{"before"});
+  EXPECT_EQ(owner->number("SELECT count(*) FROM item").value(), 2);
+  EXPECT_EQ(owner->lost_file(), "");
+}
+
+TEST_F(DatabaseTest, a_copy_of_an_older_schema_is_not_made) {
+  ASSERT_TRUE(Database::open(path_, old_schema));
+  const auto reading = Database::open(path_, schema, {.use = Use::copy});
+  ASSERT_FALSE(reading);
+  EXPECT_EQ(reading.error().fault, Fault::temporary);
+}
+
 }  // namespace
 }  // namespace postern::store
