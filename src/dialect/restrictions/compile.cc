@@ -14,6 +14,7 @@
 #include "dialect/restrictions/remote_table.h"
 #include "dialect/restrictions/rules.h"
 #include "dialect/restrictions/section.h"
+#include "dialect/restrictions/table_types.h"
 
 namespace postern::dialect::restrictions {
 
@@ -666,12 +667,23 @@ class Compiler {
     return rule;
   }
 
+  /// What to do about a table that cannot be opened.
+  static std::string_view way_out(std::string_view spec) {
+    while (spec.starts_with("proxy:")) spec.remove_prefix(6);
+    const std::string_view type = spec.substr(0, spec.find(':'));
+    const TableType* const known = find_table_type(type);
+    if (type == "inline") return "write it as inline:{ {key = action}, key = word }";
+    if (known == nullptr) return "docs/restriction-keywords.md lists the types of tables";
+    if (known->kind == TableType::Kind::foreign) return {};  // the message says it
+    if (spec.find('{') != std::string_view::npos) return "correct what is within the braces";
+    if (known->is_file()) return "the file must exist, be readable, and hold such a table";
+    return "`postern help R004` shows a right example";
+  }
+
   Rule with_table(Rule rule, const std::string& spec) {
     auto table = open_table(spec, sources_);
     if (!table) {
-      say_late("R004", rule.place, table.error().message,
-               spec.starts_with("inline:") ? "write it as inline:{ {key = action}, key = word }"
-                                           : "check that the file exists and can be read");
+      say_late("R004", rule.place, table.error().message, std::string(way_out(spec)));
     }
     rule.table = table ? std::move(*table) : failing_table(spec, table.error().message);
     return rule;

@@ -362,8 +362,16 @@ class Importer {
       return fmt::format("copied unchanged, and Postern does not start with it: {}",
                          value.error().message);
     }
-    const auto [types, indexed] = foreign_words(setting.value);
+    const auto [types, indexed, unfiled] = foreign_words(setting.value);
     has_indexed_ = has_indexed_ || indexed;
+    if (types.empty() && !unfiled.empty()) {
+      const std::string_view table = *unfiled.begin();
+      const std::string_view name = table.substr(table.find(':') + 1);
+      return fmt::format(
+          "copied unchanged, and Postern does not start with it: {} has its settings in main.cf "
+          "({}_...); write them into a file without `{}_`, and name that: {}:/etc/postfix/{}.cf",
+          table, name, name, table.substr(0, table.find(':')), name);
+    }
     if (types.empty()) {
       const auto found = errors_.find(setting.name);
       if (found == errors_.end()) return {};

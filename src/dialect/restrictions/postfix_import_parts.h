@@ -70,6 +70,8 @@ Judgement judge_networks(std::string_view name, std::string_view key, const Para
 struct ForeignWords {
   std::set<const TableType*> types;  ///< table types that are not read here
   bool indexed = false;  ///< has a hash: table or the like, whose source is read instead
+  /// Tables with a name instead of a file: Postfix reads NAME_host and the like from main.cf.
+  std::set<std::string> unfiled;
 };
 /// Finds them in the value of a parameter.
 ForeignWords foreign_words(std::string_view value);

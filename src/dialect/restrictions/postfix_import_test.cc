@@ -830,6 +830,20 @@ TEST(PostfixImport, TablesOfOtherProgramsAreCarried) {
             std::string("ldap:/etc/postfix/ldap.cf"));
 }
 
+TEST(PostfixImport, TablesWithSettingsInMainCfNeedAFile) {
+  const PostfixImport out = imported(
+      "relay_recipient_maps = proxy:ldap:people\n"
+      "people_server_host = ldap.example.net\n"
+      "virtual_mailbox_maps = mysql:{ {hosts = db.example.net} }\n"
+      "virtual_alias_maps = pgsql:./aliases.cf\n");
+  EXPECT_THAT(fate_of(out, "relay_recipient_maps"),
+              testing::HasSubstr("ldap:people has its settings in main.cf (people_...); write them "
+                                 "into a file without `people_`, and name that: "
+                                 "ldap:/etc/postfix/people.cf"));
+  EXPECT_THAT(fate_of(out, "virtual_mailbox_maps"), testing::Not(testing::HasSubstr("main.cf")));
+  EXPECT_THAT(fate_of(out, "virtual_alias_maps"), testing::Not(testing::HasSubstr("main.cf")));
+}
+
 TEST(PostfixImport, TlsAsItIsServed) {
   const auto mode = [](std::string_view text) {
     return parsed(imported(text))["listener"][0]["tls"].value_or(std::string());

@@ -1,6 +1,8 @@
 // The words of a value that Postern does not carry.
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "base/text.h"
 #include "dialect/restrictions/postfix_import_parts.h"
 #include "dialect/restrictions/rules.h"
@@ -41,6 +43,13 @@ void flatten(std::string_view value, std::vector<std::string>& out, int depth = 
   }
 }
 
+/// Whether the settings of such a table are in a file: ldap_table(5), mysql_table(5),
+/// pgsql_table(5), sqlite_table(5).
+bool wants_settings(const TableType& type) {
+  return type.kind == TableType::Kind::sqlite ||
+         (type.kind == TableType::Kind::program && type.is_file());
+}
+
 }  // namespace
 
 ForeignWords foreign_words(std::string_view value) {
@@ -54,6 +63,13 @@ ForeignWords foreign_words(std::string_view value) {
     if (known == nullptr) continue;
     if (known->kind == TableType::Kind::foreign) out.types.insert(known);
     out.indexed |= known->indexed;
+    const std::string_view name = std::string_view(word).substr(
+        word.find(fmt::format("{}:", known->name)) + known->name.size() + 1);
+    const bool is_name = !name.empty() && std::ranges::all_of(name, [](char c) {
+      return is_alnum(c) || c == '_' || c == '-';
+    });
+    if (is_name && wants_settings(*known))
+      out.unfiled.insert(fmt::format("{}:{}", known->name, name));
   }
   return out;
 }

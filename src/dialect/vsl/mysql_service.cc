@@ -160,6 +160,11 @@ void read_url(const ServiceOptions& options, const std::string& text, MysqlSetti
                                "`; there are user, password, db_name, socket and require_ssl");
     }
   }
+  // The client library takes the server's socket for "localhost", and neither port nor TLS.
+  const bool by_network = parsed->has_port() || settings.tls;
+  if (by_network && (settings.host == "localhost" || settings.host.starts_with("localhost:"))) {
+    settings.host.replace(0, std::string_view("localhost").size(), "127.0.0.1");
+  }
 }
 
 /// The octet where a position is; npos: outside of the text.

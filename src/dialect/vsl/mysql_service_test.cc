@@ -133,6 +133,17 @@ TEST_F(MysqlServiceTest, takes_name_and_password_beside_the_url) {
   EXPECT_THAT(ask("'query', 'select 1'"), HasSubstr("unix:/run/mysqld/mysqld.sock"));
 }
 
+TEST_F(MysqlServiceTest, a_port_or_tls_means_the_network) {
+  for (const auto& [url, host] :
+       {std::pair("mysql://localhost:3307/x", "\"127.0.0.1:3307\""),
+        std::pair("mysql://localhost/x?require_ssl=true", "\"127.0.0.1\""),
+        std::pair("mysql://localhost/x", "\"localhost\""),
+        std::pair("mysql://localhost.example.net:1/x", "\"localhost.example.net:1\"")}) {
+    ASSERT_EQ(declared(std::string("'url', '") + url + "'"), "");
+    EXPECT_THAT(ask("'query', 'select 1'"), HasSubstr(host));
+  }
+}
+
 TEST_F(MysqlServiceTest, changes_nothing_in_a_simulation) {
   ASSERT_EQ(declared("'url', 'mysql://localhost/'"), "");
   script->world.simulated = true;
