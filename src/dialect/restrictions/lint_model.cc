@@ -94,18 +94,11 @@ bool is_total(const Rule& rule) {
   if (!rule.table->is_total()) return false;
   const bool addresses_only =
       rule.table->is_network() || rule.table->name().find("cidr:") != std::string::npos;
-  return !addresses_only || rule.keyword->name == "check_client_access";
+  return !addresses_only || rule.keyword->keys == Keyword::Keys::address;
 }
 
-/// Whether the rule always has something to look up: a name may have no servers, and a client no
-/// login.
-bool always_asks(const Rule& rule) {
-  const Subject subject = rule.keyword->subject;
-  if (subject == Subject::login || subject == Subject::certificate) return false;
-  const std::string_view name = rule.keyword->name;
-  return !(name.ends_with("_mx_access") || name.ends_with("_ns_access") ||
-           name.ends_with("_a_access"));
-}
+/// Whether the rule always has something to look up.
+bool always_asks(const Rule& rule) { return rule.keyword->keys != Keyword::Keys::some; }
 
 Can can_check(const ListPolicy& policy, const Rule& rule, const Moment& moment) {
   if (rule.keyword->subject == Subject::login && moment.stranger) return only_pass;

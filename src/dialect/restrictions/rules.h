@@ -74,13 +74,27 @@ struct Keyword {
   enum class Class : std::uint8_t { permit, reject, check, other };
   /// Kind of argument.
   enum class Takes : std::uint8_t { nothing, zone, table, service, seconds };
+  /// What is looked up in its table.
+  enum class Keys : std::uint8_t {
+    none,     ///< it has no table
+    one,      ///< always something, which need not be an address
+    address,  ///< always an address, at least
+    some,     ///< possibly nothing: a name may have no servers, a client no login
+  };
+  /// How the reply code follows from code_parameter.
+  enum class Code : std::uint8_t {
+    as_set,
+    one_hundred_less,  ///< 450 if that is no reply code, as in Postfix
+  };
 
   std::string_view name;            ///< as written in lists
   std::string_view former;          ///< older spelling with the same meaning; "": none
   Class kind;                       ///< class
   Subject subject;                  ///< what it looks at
   Takes takes;                      ///< argument
+  Keys keys;                        ///< what is looked up in its table
   std::string_view code_parameter;  ///< parameter with the reply code of its refusals; "": none
+  Code code;                        ///< how that follows from the parameter
   smtp::EnhancedCode enhanced;      ///< the first digit is that of the reply code
   /// A pure function; refusals are made by Context.
   RuleOutcome (*judge)(Context& context, const Rule& rule);
