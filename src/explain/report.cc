@@ -9,6 +9,8 @@
 #include "base/terminal.h"
 #include "base/text.h"
 #include "base/time_text.h"
+#include "dialect/restrictions/replies.h"
+#include "dialect/restrictions/verification.h"
 #include "explain/script.h"
 #include "policy/authentication_text.h"
 #include "policy/layer.h"
@@ -356,11 +358,50 @@ std::string rederived_text(const Explanation& explanation, const Paint& paint) {
   return withheld.empty() ? out : out + withheld + "\n";
 }
 
+/// The addresses that the gateway would verify by a probe; explain sends none.
+std::vector<std::string> unprobed(const Explanation& explanation) {
+  std::vector<std::string> found;
+  if (!explanation.live) return found;
+  namespace lists = dialect::restrictions;
+  for (const policy::Consultation& one : explanation.trace.evidence.consulted) {
+    const bool asks =
+        one.service == lists::verify_service || one.service == lists::verify_own_service;
+    if (!asks || !one.failed || one.in_shadow) continue;
+    std::string address(lists::verified_address(one.request));
+    if (std::ranges::find(found, address) == found.end()) found.push_back(std::move(address));
+  }
+  return found;
+}
+
+/// Whether the last reply says no more than that an address was not verified.
+bool depends_on_probe(const Explanation& explanation) {
+  return !unprobed(explanation).empty() && was_refused(explanation.trace) &&
+         explanation.trace.settled().text.ends_with(
+             dialect::restrictions::replies::no_verification_text);
+}
+
+std::string probe_note(const Explanation& explanation) {
+  std::string addresses;
+  for (const std::string& one : unprobed(explanation)) {
+    addresses += (addresses.empty() ? "<" : ", <") + one + ">";
+  }
+  if (addresses.empty()) return {};
+  return "the gateway verifies " + addresses +
+         " by a probe, or knows the result of an earlier one; explain sends no probe. If a mail "
+         "host accepts the address, the rule passes; if it refuses, unverified_recipient_reject_"
+         "code or unverified_sender_reject_code is answered (450 unless it is set); if none can "
+         "say, the defer code (docs/restriction-lists.md, \"Address verification\").";
+}
+
 std::string outcome_line(const Explanation& explanation) {
   const Trace& trace = explanation.trace;
   const smtp::Reply reply = trace.settled();
   const bool refused = was_refused(trace);
   if (explanation.live) {
+    if (depends_on_probe(explanation)) {
+      return "depends on a probe that explain does not send; without its result: " +
+             reply.to_string();
+    }
     if (refused) return "would be refused: " + reply.to_string();
     const bool whole = trace.evidence.message || trace.evidence.recipients.empty();
     return accepted_line(trace, true, whole) + (whole ? "" : "; no message was given");
@@ -408,7 +449,9 @@ std::string explanation_text(const Explanation& explanation, bool color) {
   out += authentication_text(evidence, paint);
   const std::string outcome = outcome_line(explanation);
   out += "\nOutcome: " + (was_refused(trace) ? paint.red(outcome) : paint.green(outcome)) + "\n";
-  if (!explanation.note.empty()) out += "Note: " + shown(explanation.note) + "\n";
+  for (const std::string& note : {probe_note(explanation), explanation.note}) {
+    if (!note.empty()) out += "Note: " + shown(note) + "\n";
+  }
   return out + login_text(trace) + rederived_text(explanation, paint);
 }
 
@@ -605,6 +648,12 @@ json::object explanation_json(const Explanation& explanation) {
   out["outcome"] = trace.outcome;
   if (!explanation.note.empty()) out["note"] = shown(explanation.note);
   out["refused"] = was_refused(trace);
+  if (const auto addresses = unprobed(explanation); !addresses.empty()) {
+    json::array probes;
+    for (const std::string& one : addresses) probes.emplace_back(shown(one));
+    out["unprobed"] = std::move(probes);
+    out["depends_on_probe"] = depends_on_probe(explanation);
+  }
   const smtp::Reply reply = trace.settled();
   out["reply"] = reply.code == 0 ? json::value() : json::value(reply_json(reply));
   out["rederived"] = rederived_json(explanation.again);
