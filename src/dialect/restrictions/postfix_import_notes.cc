@@ -11,7 +11,8 @@ namespace postern::dialect::restrictions {
 
 namespace {
 
-/// The domains that these parameters list, if they are names without a [[route]].
+/// The domains that these parameters list, if they are names without a [[route]], and the tables
+/// and files that list others.
 std::string domains_of(const Parameters& parameters, const Sending& sending,
                        std::initializer_list<std::string_view> names) {
   std::string out;
@@ -19,8 +20,13 @@ std::string domains_of(const Parameters& parameters, const Sending& sending,
   for (const std::string_view name : names) {
     const auto words = parameters.words(name);
     for (const Word& word : words ? *words : std::vector<Word>()) {
-      if (word.text.find_first_of(":/") != std::string::npos) continue;
-      if (word.text.find('.') == std::string::npos || !is_utf8(word.text)) continue;
+      if (word.text.starts_with('!') || !is_utf8(word.text)) continue;
+      if (word.text.find_first_of(":/") != std::string::npos) {
+        if (!seen.insert(word.text).second) continue;
+        out += (out.empty() ? "" : ", ") + ("the domains in " + printable(word.text, 80));
+        continue;
+      }
+      if (word.text.find('.') == std::string::npos) continue;
       if (sending.routed.contains(lower(word.text))) continue;
       if (is_stand_in(lower(word.text), parameters)) continue;
       if (!seen.insert(lower(word.text)).second) continue;
@@ -28,6 +34,20 @@ std::string domains_of(const Parameters& parameters, const Sending& sending,
     }
   }
   return out;
+}
+
+/// What Postfix does with mail for local domains: "gives it to lmtp:unix:private/lmtp
+/// (mailbox_transport)".
+std::string local_delivery(const Parameters& parameters) {
+  std::string out;
+  for (const std::string_view name :
+       {"local_transport", "mailbox_transport", "virtual_transport"}) {
+    const std::string to = parameters.is_set(name) ? parameters.text(name) : "";
+    if (to.empty() || to == "virtual" || to == "local" || to.starts_with("local:")) continue;
+    out += fmt::format("{}{} ({})", out.empty() ? "gives it to " : " or ", printable(to, 80), name);
+  }
+  return out.empty() ? "puts it into mailboxes, which Postern does not keep"
+                     : out + ", which Postern does not do";
 }
 
 /// The defaults that apply because of the file's compatibility level.
@@ -158,8 +178,8 @@ std::vector<std::string> import_notes(const Parameters& parameters, const Sendin
   const std::string local =
       domains_of(parameters, sending, {"mydestination", "virtual_mailbox_domains"});
   if (!local.empty()) {
-    out.push_back("mail for " + local +
-                  ": Postfix puts it into mailboxes, which Postern does not keep; give each "
+    out.push_back("mail for " + local + ": Postfix " + local_delivery(parameters) +
+                  "; give each "
                   "domain webhooks (webhooks.public_domain) or a [[route]] to the server that has "
                   "its mailboxes, or remove it from mydestination and virtual_mailbox_domains; "
                   "until then the gateway accepts such mail and " +

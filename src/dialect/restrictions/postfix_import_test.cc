@@ -931,6 +931,22 @@ TEST(PostfixImport, WhatPosternDoesAnyway) {
   EXPECT_THAT(fate_of("smtpd_forbid_bare_newline = no"), HasSubstr("not supported"));
 }
 
+TEST(PostfixImport, LocalMailIsNamedWithItsTablesAndTransports) {
+  const auto note = [](const std::string& main_cf) -> std::string {
+    for (const std::string& one : imported(main_cf).notes) {
+      if (one.starts_with("mail for ")) return one;
+    }
+    return "";
+  };
+  EXPECT_THAT(note("mydestination = one.example, hash:/etc/more, /etc/domains, localhost"),
+              HasSubstr("mail for one.example, the domains in hash:/etc/more, the domains in "
+                        "/etc/domains: Postfix puts it into mailboxes"));
+  EXPECT_THAT(note("mydestination = one.example\nmailbox_transport = lmtp:unix:private/lmtp"),
+              HasSubstr("Postfix gives it to lmtp:unix:private/lmtp (mailbox_transport)"));
+  EXPECT_THAT(note("mydestination = hash:/etc/more\nlocal_transport = lmtp:inet:127.0.0.1:24"),
+              HasSubstr("Postfix gives it to lmtp:inet:127.0.0.1:24 (local_transport)"));
+}
+
 TEST(PostfixImport, NamesOfTheHost) {
   EXPECT_EQ(fate_of("myorigin = /etc/mailname"),
             "carried with a change: the name in /etc/mailname, as it is now");
