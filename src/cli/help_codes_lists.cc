@@ -201,12 +201,12 @@ constexpr CodePage pages[] = {
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nmydestination = "
      "\"example.net\"\nvirtual_mailbox_domains = \"example.com\"\n"},
     {"R125", "routes in addresses are trusted",
-     "A warning: user%elsewhere@ours counts as ours, and a server behind this one may send it on.",
+     "A warning: user%elsewhere@ours counts as ours, and the next server may send it on.",
      "[restrictions]\nrelay = \"permit_mynetworks, "
      "reject_unauth_destination\"\nallow_untrusted_routing = \"yes\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, "
      "reject_unauth_destination\"\nallow_untrusted_routing = \"no\"\n"},
-    {"R126", "relaying to whoever names this server",
+    {"R126", "relaying to every domain that names this server",
      "A warning: permit_mx_backup permits every domain in whose DNS this server is a backup mail "
      "host, and anybody may put it there.",
      "[restrictions]\nrelay = \"permit_mynetworks, permit_mx_backup, "
@@ -221,7 +221,7 @@ constexpr CodePage pages[] = {
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
      "\"reject_sender_login_mismatch\"\nsmtpd_sender_login_maps = \"inline:{ {ann@example.net = "
      "ann} }\"\n"},
-    {"R128", "strangers choose who is asked",
+    {"R128", "unknown clients choose who is asked",
      "A warning: reject_unverified_sender asks a mail host of the domain that the client names as "
      "its sender's. No rule in front of it permits known clients or refuses bad ones, so any "
      "client can make this server ask hosts of its choice.",

@@ -198,7 +198,7 @@ class Expander {
     }
     text.remove_prefix(found->word.size());
     const auto right = take_braces(text);
-    if (!right) return fail(Fault::malformed, "{text} was expected behind a comparison");
+    if (!right) return fail(Fault::malformed, "{text} was expected after a comparison");
     const auto a = expand(*left, depth + 1);
     if (!a) return a;
     const auto b = expand(*right, depth + 1);

@@ -172,7 +172,7 @@ OpenedTable open_static(std::string spec, std::string_view name) {
   } while (++end < name.size() && depth > 0);
   if (depth > 0 || end != name.size()) {
     return fail(Fault::malformed, fmt::format("{}: {}", printable(spec, 200),
-                                              depth > 0 ? "`{` without `}`" : "text behind `}`"));
+                                              depth > 0 ? "`{` without `}`" : "text after `}`"));
   }
   const std::string_view value = trim_blanks(name.substr(1, name.size() - 2));
   if (value.empty()) return fail(Fault::malformed, printable(spec, 200) + ": an empty value");
