@@ -27,8 +27,9 @@ class AddressVerification {
   /// Whether mail to the address answers a probe.
   virtual bool is_probe_sender(const mail::Mailbox& address) const = 0;
   /// Whether mail to the address answers a probe and is not delivered, since the address can be no
-  /// mailbox of this server's.
-  virtual bool is_discarded(const mail::Mailbox& address) const = 0;
+  /// mailbox of this server's. `said`: is_probe_sender() was true when the client named the
+  /// recipient; it may have changed since.
+  virtual bool is_discarded(const mail::Mailbox& address, bool said = false) const = 0;
 };
 
 }  // namespace postern::gateway

@@ -1,12 +1,14 @@
 #include "serve/accepted_mail.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
 #include "base/subscriber.h"
 #include "base/text.h"
 #include "base/ulid.h"
+#include "dialect/restrictions/verification.h"
 #include "policy/record.h"
 #include "policy/replies.h"
 #include "queue/stored.h"
@@ -43,6 +45,18 @@ State state_of(const gateway::MessageSink::Ruling& ruling) {
 /// Why the message is not queued, as shown to operators.
 std::string reason_of(const gateway::MessageSink::Ruling& ruling) {
   return ruling.afterwards.code == 0 ? std::string() : ruling.afterwards.to_string();
+}
+
+/// The recipients that were senders of this server's probes at RCPT. That depends on the time, so
+/// what the lists were told stands.
+std::set<std::string> senders_of_probes(const policy::Evidence& evidence) {
+  namespace lists = dialect::restrictions;
+  std::set<std::string> found;
+  for (const policy::Consultation& one : evidence.consulted) {
+    if (one.service != lists::probe_sender_service || one.in_shadow || one.failed) continue;
+    if (one.answer == "yes") found.emplace(lists::verified_address(one.request));
+  }
+  return found;
 }
 
 /// A part of an address as a file name; characters that could change the directory are
@@ -262,10 +276,11 @@ spool::Envelope AcceptedMail::envelope_of(const policy::Evidence& evidence, cons
   if (evidence.session.auth) envelope.authn_id = evidence.session.auth->username;
   envelope.account = account_of(evidence);
   const std::shared_ptr<const relay::RelayConfig> relay = relay_.load();
+  const std::set<std::string> probed = senders_of_probes(evidence);
   for (const policy::Recipient& recipient : evidence.recipients) {
     if (recipient.route.webhook) continue;
     const mail::Mailbox address = relay::qualified(recipient.address, *relay, settings_.hostname);
-    if (answers_probe(recipient.address)) continue;
+    if (answers_probe(recipient.address, probed.contains(recipient.address.text()))) continue;
     const auto destination = destination_of(recipient, address, *relay);
     if (!destination) continue;  // accepted and discarded
     envelope.recipients.push_back({.address = address.text(),

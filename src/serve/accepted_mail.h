@@ -90,8 +90,9 @@ class AcceptedMail final : public gateway::MessageSink {
                               Time received) const;
   bool is_postmasters(const spool::Destination& destination) const;
   /// Mail to a sender of probes that is nobody's mailbox is accepted and not delivered.
-  bool answers_probe(const mail::Mailbox& address) const {
-    return rooms_.addresses != nullptr && rooms_.addresses->is_discarded(address);
+  /// `said`: as of AddressVerification::is_discarded().
+  bool answers_probe(const mail::Mailbox& address, bool said = false) const {
+    return rooms_.addresses != nullptr && rooms_.addresses->is_discarded(address, said);
   }
   Task<Result<std::vector<spool::MessageId>>> stored(Accepted& mail);
   Task<smtp::Reply> put(Accepted accepted);

@@ -122,8 +122,8 @@ bool AddressVerifier::is_probe_sender(const mail::Mailbox& address) const {
   return settings && settings->is_probe_sender(address, std::chrono::system_clock::now());
 }
 
-bool AddressVerifier::is_discarded(const mail::Mailbox& address) const {
-  if (!is_probe_sender(address)) return false;
+bool AddressVerifier::is_discarded(const mail::Mailbox& address, bool said) const {
+  if (!said && !is_probe_sender(address)) return false;
   const auto settings = settings_.load();
   if (settings && settings->has_no_mailbox()) return true;
   const auto config = config_.load();

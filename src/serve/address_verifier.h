@@ -50,7 +50,7 @@ class AddressVerifier final : public gateway::AddressVerification {
 
   Task<std::string> verify(Question question, std::function<bool()> left) override;
   bool is_probe_sender(const mail::Mailbox& address) const override;
-  bool is_discarded(const mail::Mailbox& address) const override;
+  bool is_discarded(const mail::Mailbox& address, bool said = false) const override;
 
   /// Counts for metrics.
   struct Counts {

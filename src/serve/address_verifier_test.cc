@@ -401,6 +401,14 @@ TEST_F(AddressVerifierTest, a_mailbox_that_sends_probes_gets_its_mail) {
       << "nothing is relayed to a foreign domain";
 }
 
+TEST_F(AddressVerifierTest, what_rcpt_said_of_a_sender_of_probes_stands) {
+  settings_.sender_ttl = std::chrono::seconds(1);
+  up();
+  const mail::Mailbox former{"double-bounceABCDEFGH", "relay.example.net"};
+  EXPECT_FALSE(verifier_->is_discarded(former)) << "not any more";
+  EXPECT_TRUE(verifier_->is_discarded(former, true));
+}
+
 TEST_F(AddressVerifierTest, probes_follow_new_routes) {
   up();
   relay::Taker moved({.replies = {{"RCPT", "550 5.1.1 moved"}}});

@@ -365,6 +365,12 @@ class Compiler {
     policy_.limits_mx_backup = !words_of("permit_mx_backup_networks").empty();
     policy_.myhostname = lower(parameters_.text("myhostname"));
     policy_.myorigin = lower(parameters_.text("myorigin"));
+    if (policy_.myorigin.starts_with('/')) {
+      say_late("R008", {"myorigin", 0},
+               fmt::format("myorigin = {} is the name of a file, and no file is read for it",
+                           printable(policy_.myorigin, 64)),
+               "write the domain in the first line of that file; `postern import postfix` does so");
+    }
     policy_.mydomain = lower(parameters_.text("mydomain"));
     const std::string bounces = parameters_.text("double_bounce_sender");
     policy_.bounce_sender = bounces.substr(0, bounces.rfind('@'));

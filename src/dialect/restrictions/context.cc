@@ -97,6 +97,7 @@ Address Context::address_of(const mail::Mailbox& mailbox) const {
     } else {
       break;
     }
+    address.rerouted = true;
   }
   // RFC 5321 §4.5.1: this mailbox belongs to the host, whatever myorigin is.
   if (address.bare && iequals(address.local, "postmaster")) address.known = DomainClass::local;

@@ -24,6 +24,8 @@ struct Address {
   DomainClass known = DomainClass::foreign;  ///< of `domain`
   bool routed = false;                       ///< the local part contains a route: x%other, other!x
 
+  bool rerouted = false;  ///< a route was removed from the local part
+
   /// The domain in `key`; it lives as long as the address.
   std::string_view written_domain() const {
     return key.empty() ? std::string_view() : std::string_view(key).substr(local.size() + 1);

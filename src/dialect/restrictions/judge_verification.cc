@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "dialect/restrictions/replies.h"
+#include "mail/address.h"
 
 namespace postern::dialect::restrictions {
 
@@ -13,14 +14,24 @@ namespace {
 
 using Kind = VerificationAnswer::Kind;
 
+/// A local part without quotes as it is written in an address (RFC 5321 §4.1.2).
+std::string quoted_if_needed(const std::string& local) {
+  if (mail::parse_mailbox(local + "@localhost", mail::Utf8::allowed) && local.front() != '"') {
+    return local;
+  }
+  std::string out = "\"";
+  for (const char c : local) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
 /// The address as it would be sent on.
 std::string as_sent(const Address& address) {
+  if (address.rerouted) return quoted_if_needed(address.local) + "@" + address.domain;
   const std::size_t at = address.text.rfind('@');
-  if (at == std::string::npos) return address.text + "@" + address.domain;
-  // A route was removed from the local part, which is then plain.
-  const std::string written = lower(address.text.substr(at + 1));
-  const bool rerouted = written != address.domain && written != address.written_domain();
-  return (rerouted ? address.local : address.text.substr(0, at)) + "@" + address.domain;
+  return address.text.substr(0, at) + "@" + address.domain;
 }
 
 /// What is known of an address; nullopt: an answer is missing.

@@ -517,6 +517,24 @@ TEST(Unverified, AsksTheTablesOfThisServerFirst) {
   EXPECT_EQ(lists.services, std::vector<std::string>{"verify-own amy@mx.example.net"});
 }
 
+TEST(Unverified, AsksAboutTheAddressAtTheEndOfARoute) {
+  const auto asked = [](const std::string& local) {
+    Judged lists = verifying({{"allow_untrusted_routing", "yes"}});
+    lists.verdict = "deliverable yes";
+    lists.recipient(local, "mx.example.net");
+    lists.reply();
+    return lists.services.empty() ? "" : lists.services.back();
+  };
+  EXPECT_EQ(asked("bob%relay.example"), "verify bob@relay.example");
+  EXPECT_EQ(asked("relay.example!bob"), "verify bob@relay.example");
+  EXPECT_EQ(asked("bob%mx.example.net"), "verify-own bob@mx.example.net")
+      << "a route to the domain itself";
+  EXPECT_EQ(asked("\"john doe@relay.example\""), "verify \"john doe\"@relay.example");
+  EXPECT_EQ(asked("\"john.@relay.example\""), "verify \"john.\"@relay.example");
+  EXPECT_EQ(asked(R"("a\\\"b c%relay.example")"), R"(verify "a\\\"b c"@relay.example)");
+  EXPECT_EQ(asked("\"john doe\""), "verify-own \"john doe\"@mx.example.net") << "as it was sent";
+}
+
 TEST(Unverified, MailToTheSenderOfProbesIsAcceptedBeforeTheLists) {
   const auto goes = [](Settings more, const std::string& local, const std::string& verdict = "") {
     more.emplace("smtpd_client_restrictions", "reject");
@@ -562,6 +580,16 @@ TEST(Unverified, ValuesOutOfRangeAreErrorsWhateverTheErrorsSetting) {
     ASSERT_FALSE(made.diagnostics.empty()) << name;
     EXPECT_NE(made.diagnostics.front().message.find(name), std::string::npos) << name;
   }
+}
+
+TEST(Origin, TheNameOfAFileIsAnError) {
+  Settings settings{{"smtpd_relay_restrictions", "reject_unauth_destination"},
+                    {"myorigin", "/etc/mailname"}};
+  const Compiled made =
+      compile(Parameters(std::move(settings), "mx.example.net"), file_sources(), Errors::refuse);
+  ASSERT_FALSE(made.diagnostics.empty());
+  EXPECT_EQ(made.diagnostics.front().code, "R008");
+  EXPECT_EQ(made.diagnostics.front().severity, Diagnostic::Severity::error);
 }
 
 TEST(Unverified, TimesHaveUnits) {
