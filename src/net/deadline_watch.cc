@@ -1,6 +1,8 @@
 #include "net/deadline_watch.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/thread.h"
 
@@ -17,19 +19,28 @@ DeadlineWatch::~DeadlineWatch() {
   }
   wake_.notify_one();
   thread_.join();
+  replace(-1);
 }
 
 void DeadlineWatch::watch(int descriptor) {
+  const int duplicate = descriptor < 0 ? -1 : ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+  // Nothing could end the library's wait for it.
+  if (descriptor >= 0 && duplicate < 0) ::shutdown(descriptor, SHUT_RDWR);
   const std::lock_guard lock(mutex_);
-  descriptor_ = descriptor;
-  if (late_ && descriptor_ >= 0) ::shutdown(descriptor_, SHUT_RDWR);
+  replace(duplicate);
+  if (late_ && duplicate_ >= 0) ::shutdown(duplicate_, SHUT_RDWR);
+}
+
+void DeadlineWatch::replace(int duplicate) {
+  if (duplicate_ >= 0) ::close(duplicate_);
+  duplicate_ = duplicate;
 }
 
 void DeadlineWatch::guard(std::chrono::steady_clock::time_point deadline) {
   std::unique_lock lock(mutex_);
   if (wake_.wait_until(lock, deadline, [this] { return over_; })) return;
   late_ = true;
-  if (descriptor_ >= 0) ::shutdown(descriptor_, SHUT_RDWR);
+  if (duplicate_ >= 0) ::shutdown(duplicate_, SHUT_RDWR);
 }
 
 }  // namespace postern::net
