@@ -83,8 +83,10 @@ Task<void> run_job(net::WorkPool& pool, std::function<Answer()> job, std::shared
   wait->timer.cancel();
 }
 
-/// The answer, or a timeout; after a timeout the job goes on without a listener.
-Task<Answer> within(net::WorkPool& pool, std::function<Answer()> job, Clock::time_point deadline) {
+/// The answer, or a timeout; after a timeout the job goes on without a listener. `servers`: who is
+/// asked, for the error.
+Task<Answer> within(net::WorkPool& pool, std::string servers, std::function<Answer()> job,
+                    Clock::time_point deadline) {
   const auto executor = co_await asio::this_coro::executor;
   const auto wait = std::make_shared<Wait>(asio::steady_timer(executor, deadline));
   asio::co_spawn(executor, run_job(pool, std::move(job), wait), asio::detached);
@@ -93,7 +95,7 @@ Task<Answer> within(net::WorkPool& pool, std::function<Answer()> job, Clock::tim
     static_cast<void>(ignored);
   }
   if (wait->answer) co_return std::move(*wait->answer);
-  co_return fail(Fault::temporary, "no answer in time");
+  co_return fail(Fault::temporary, servers + ": no answer in time");
 }
 
 }  // namespace
@@ -123,7 +125,10 @@ bool RemoteTables::knows(std::string_view service) const {
 Answer RemoteTables::select(const Known& known, const std::string& key,
                             Clock::time_point deadline) {
   // The deadline may have passed while the job waited for a thread.
-  if (Clock::now() >= deadline) return fail(Fault::temporary, "no thread in time");
+  if (Clock::now() >= deadline) {
+    return fail(Fault::temporary,
+                known.table->servers() + ": not asked, no thread was free in time");
+  }
   Result<std::vector<std::string>> results;
   if (known.sql) {
     const auto statement = [&](const net::SqlClient::Quote& quote) {
@@ -169,7 +174,7 @@ Task<Answer> RemoteTables::look_up(std::string service, std::string key,
   std::function<Answer()> job = [known, key = std::move(key), deadline] {
     return select(known, key, deadline);
   };
-  Answer answer = co_await within(pool_, std::move(job), deadline);
+  Answer answer = co_await within(pool_, known.table->servers(), std::move(job), deadline);
   co_return answer;
 }
 

@@ -12,16 +12,20 @@
 namespace postern::net {
 
 /// Calls `connect(server, deadline)` for each server in turn until one succeeds. The remaining time
-/// is divided among the remaining servers, so a server that hangs does not use it up. Returns the
-/// last error if all fail; Fault::malformed: no servers.
+/// is divided among the remaining servers, so a server that hangs does not use it up. If all fail,
+/// the error has their messages, separated by "; ". Fault::malformed: no servers.
 template <class Connection, class Connect>
 Result<std::unique_ptr<Connection>> first_that_connects(
     const std::vector<std::string>& servers, std::chrono::steady_clock::time_point deadline,
     Connect connect) {
   Result<std::unique_ptr<Connection>> made = fail(Fault::malformed, "no servers");
+  std::string earlier;
   for (std::size_t i = 0; i < servers.size() && !made; ++i) {
     const auto now = std::chrono::steady_clock::now();
     made = connect(servers[i], now + (deadline - now) / static_cast<int>(servers.size() - i));
+    if (made) break;
+    made.error().message.insert(0, earlier);
+    earlier = made.error().message + "; ";
   }
   return made;
 }

@@ -153,6 +153,8 @@ TEST(DatabaseClients, a_server_that_hangs_leaves_the_next_its_time) {
   EXPECT_THAT(tried, testing::ElementsAre("a soon", "b soon", "c soon"));
   EXPECT_FALSE(first_that_connects<int>({"b"}, begun + 12s, connect));
   EXPECT_EQ(tried.back(), "b later");
+  EXPECT_EQ(first_that_connects<int>({"a", "b"}, begun + 12s, connect).error().message,
+            "a hangs; b hangs");
   EXPECT_FALSE(first_that_connects<int>({}, begun + 12s, connect));
 }
 

@@ -51,11 +51,16 @@ class Replies {
   const Consultation* find(std::string_view service, std::string_view request);
   /// The first request without a reply; nullopt: none.
   const std::optional<Consultation>& wanted() const { return wanted_; }
+  /// Keeps why a lookup failed, where the caller gets no text.
+  void note_failure(std::string why) { failure_ = std::move(why); }
+  /// The last failure noted: the table, the server and the cause, without secrets; empty: none.
+  const std::string& failure() const { return failure_; }
 
  private:
   const std::vector<Consultation>& known_;
   const bool in_shadow_;
   std::optional<Consultation> wanted_;
+  std::string failure_;
 };
 
 // DNS lookups that several dialects share. Each returns `waiting` while an answer is missing.

@@ -380,6 +380,10 @@ def postgresql(bench):
     trace = refusals(server, 4)[0]
     database.stop()
     answers(server, {"ann@ours.example": "451 4.3.5", "u@more.example": "451 4.3.0", "u@elsewhere.example": "451 4.3.0"})
+    # The log names the table, each server and the cause.
+    for words in ("pgsql:%s: 127.0.0.1:9: " % config, "; 127.0.0.1:%d: " % database.port, "Connection refused",
+                  "the lists of domains cannot be read: pgsql:%s: unix:%s:%d: " % (domains, database.home, database.port)):
+        logged(server, words)
     refused = explained_offline(bench, server, trace, ["that is you", "pgsql:"])
     deferred = explained_offline(bench, server, refusals(server, 5)[4], ["451", "pgsql:"])
     database.start()
@@ -421,6 +425,9 @@ def mariadb(bench):
     trace = refusals(server, 4)[0]
     database.stop()
     answers(server, {"ann@ours.example": "451 4.3.5", "u@more.example": "451 4.3.0", "u@elsewhere.example": "451 4.3.0"})
+    for words in ("mysql:%s: 127.0.0.1:9: " % config, "; inet:127.0.0.1:%d: " % database.port,
+                  "the lists of domains cannot be read: mysql:%s: unix:%s: " % (domains, database.socket)):
+        logged(server, words)
     refused = explained_offline(bench, server, trace, ["that is you", "mysql:"])
     deferred = explained_offline(bench, server, refusals(server, 5)[4], ["451", "mysql:"])
     database.start()
@@ -467,7 +474,7 @@ def mariadb(bench):
     with_more("query = SELECT n FROM many WHERE '%s' > ''\n", {"ann@ours.example": "451 4.3.5"})
     logged(server, "more than 1000 rows")
     with_more("query = SELECT SLEEP(20), '%s'\n", {"ann@ours.example": "451 4.3.5"})
-    logged(server, "no answer in time")
+    logged(server, "mysql:%s: 127.0.0.1:9, inet:127.0.0.1:%d: no answer in time" % (config, database.port))
     with_more("query = SET @a = '%s'\n", {"ann@ours.example": "451 4.3.5"})
     with_more("query = SET @a = '%s'\nrequire_result_set = no\n", {"ann@ours.example": "250"})
     with_more("query = SELECT nothing FROM nowhere WHERE '%s' > ''\n", {"ann@ours.example": "451 4.3.5"})

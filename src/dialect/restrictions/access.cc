@@ -47,7 +47,10 @@ std::optional<RuleOutcome> take(Context& context, const Rule& rule, Subject subj
   if (found.status == Found::Status::absent) return std::nullopt;
   if (found.status == Found::Status::waiting) return RuleOutcome::wait;
   if (found.status == Found::Status::failed) {
-    return context.table_trouble(rule, rule.table->name() + ": " + found.trouble);
+    // A table within another one names itself, and not the one that has it.
+    const std::string name = printable(rule.table->name(), 200);
+    return context.table_trouble(
+        rule, found.trouble.starts_with(name) ? found.trouble : name + ": " + found.trouble);
   }
   if (rule.actions) {
     const auto known = rule.actions->find(found.value);

@@ -279,6 +279,10 @@ RuleOutcome Context::table_trouble(const Rule& rule, std::string_view why) {
   return outcome;
 }
 
+RuleOutcome Context::list_trouble(const Rule& rule, std::string_view list) {
+  return lookup_trouble(rule, unread(list, replies_));
+}
+
 RuleOutcome Context::lookup_trouble(const Rule& rule, std::string_view why) {
   trouble_ = policy::Trouble::lookup;
   made_detail_ = std::string(why);

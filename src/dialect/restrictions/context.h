@@ -139,10 +139,12 @@ class Context {
   RuleOutcome table_trouble(const Rule& rule, std::string_view why);
   /// 451 4.3.0: a lookup failed.
   RuleOutcome lookup_trouble(const Rule& rule, std::string_view why);
+  /// 451 4.3.0: a list cannot be read; the trace names the table of it that failed. `list` is in
+  /// the plural: "the lists of domains", "mynetworks".
+  RuleOutcome list_trouble(const Rule& rule, std::string_view list);
   /// The domain class of an address is unknown: an answer is missing, or a lookup failed.
   RuleOutcome domain_trouble(const Rule& rule) {
-    return waits() ? RuleOutcome::wait
-                   : lookup_trouble(rule, "the lists of domains cannot be read");
+    return waits() ? RuleOutcome::wait : list_trouble(rule, "the lists of domains");
   }
   /// Passes, with the reason for the trace, which must be a static text.
   RuleOutcome pass(std::string_view always) { return settle(RuleOutcome::pass, always); }

@@ -141,10 +141,11 @@ void judge_etrn(Context& context) {
                             .enhanced = {},
                             .text = trouble ? "unable to queue messages for " + domain
                                             : domain + ": service unavailable"};
-  context.result().marks.push_back({.rule = nullptr,
-                                    .result = Mark::Result::refused,
-                                    .fixed = trouble ? "fast_flush_domains cannot be read"
-                                                     : "the domain is not in fast_flush_domains"});
+  context.result().marks.push_back(
+      {.rule = nullptr,
+       .result = Mark::Result::refused,
+       .made = trouble ? unread("fast_flush_domains", context.replies())
+                       : std::string("the domain is not in fast_flush_domains")});
 }
 
 }  // namespace

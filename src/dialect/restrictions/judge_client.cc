@@ -80,7 +80,7 @@ RuleOutcome judge_mynetworks(Context& context, const Rule& rule) {
     case Match::waiting:
       return RuleOutcome::wait;
     case Match::trouble:
-      return context.lookup_trouble(rule, "mynetworks cannot be read");
+      return context.list_trouble(rule, "mynetworks");
     case Match::yes:
       context.trust_client(rule);
       return context.permit("the client is in mynetworks");

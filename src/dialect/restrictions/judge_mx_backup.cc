@@ -124,7 +124,7 @@ RuleOutcome judge_mx_backup(Context& context, const Rule& rule) {
     const Match in = hosts.are_permitted(best);
     if (in == Match::waiting) return RuleOutcome::wait;
     if (in == Match::trouble) {
-      return context.lookup_trouble(rule, "permit_mx_backup_networks cannot be read");
+      return context.list_trouble(rule, "permit_mx_backup_networks");
     }
     if (in != Match::yes)
       return hosts.pass("a first mail host is not in permit_mx_backup_networks");

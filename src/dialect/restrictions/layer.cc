@@ -232,7 +232,7 @@ Task<Verdict> RestrictionsLayer::give_route(Inquiry& inquiry, std::vector<Step>&
     if (of_domain == DomainClass::unknown) {
       const auto& words = replies::route_lookup_failed;
       co_return policy::refuse(words.code, words.enhanced, std::string(words.text),
-                               "the lists of domains cannot be read");
+                               unread("the lists of domains", replies));
     }
     by = Grant::domain;
   }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 
+#include <fmt/core.h>
+
 #include "base/text.h"
 #include "policy/questions/client_in.h"
 #include "policy/questions/domain_below.h"
@@ -32,6 +34,12 @@ Result<std::vector<Word>> words_of_file(const std::string& path, const TableSour
     words.insert(words.end(), more->begin(), more->end());
   }
   return words;
+}
+
+/// Match::trouble; `replies`, which may be null, get the text.
+Match failed(const Found& found, policy::Replies* replies) {
+  if (replies != nullptr) replies->note_failure(found.trouble);
+  return Match::trouble;
 }
 
 /// Called for each element, without its `!`, also for those of files. `quotable`: messages may show
@@ -192,6 +200,11 @@ bool Networks::needs_name() const {
                      [](const Element& one) { return one.kind == Element::Kind::name; });
 }
 
+std::string unread(std::string_view list, const policy::Replies& replies) {
+  const std::string& why = replies.failure();
+  return fmt::format("{} cannot be read{}{}", list, why.empty() ? "" : ": ", why);
+}
+
 Match Networks::contains(const IpAddress& client, const std::string* name,
                          policy::Replies* replies) const {
   // A client with an unknown address is not inside, also if the list has names or `!`.
@@ -213,7 +226,7 @@ Match Networks::contains(const IpAddress& client, const std::string* name,
         break;
       case Element::Kind::table: {
         const Found found = one.table->find(client.to_string(), replies);
-        if (found.status == Found::Status::failed) return Match::trouble;
+        if (found.status == Found::Status::failed) return failed(found, replies);
         if (found.status == Found::Status::waiting) return Match::waiting;
         in = found.status == Found::Status::found;
         break;
@@ -277,7 +290,7 @@ Match Domains::match(const Element& element, std::string_view domain,
   for (bool first = true;; first = false) {
     const std::string asked = first || parents_ ? std::string(key) : "." + std::string(key);
     const Found found = element.table->find(asked, replies);
-    if (found.status == Found::Status::failed) return Match::trouble;
+    if (found.status == Found::Status::failed) return failed(found, replies);
     if (found.status == Found::Status::waiting) return Match::waiting;
     if (found.status == Found::Status::found) return Match::yes;
     const std::size_t dot = key.find('.');

@@ -28,6 +28,10 @@ enum class Match : std::uint8_t {
   waiting,    ///< another program has to be asked first
 };
 
+/// The text of a failure for the trace: "LIST cannot be read", and the failure that `replies` has
+/// noted.
+std::string unread(std::string_view list, const policy::Replies& replies);
+
 /// mynetworks: addresses, networks, `[v6]/bits`, `!` exceptions, files, tables, host names.
 class Networks {
  public:

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "base/shown.h"
 #include "base/text.h"
+#include "dialect/restrictions/key_fold.h"
 #include "dialect/restrictions/table_types.h"
 
 namespace postern::dialect::restrictions {
@@ -13,12 +15,17 @@ constexpr std::string_view found_word = "found ";
 constexpr std::string_view absent_word = "absent";
 
 Found found_in(const policy::Consultation& said) {
-  if (said.failed) return {Found::Status::failed, {}, said.answer};
+  if (said.failed) {
+    return {Found::Status::failed, {}, printable(said.service, 200) + ": " + said.answer};
+  }
   if (said.answer == absent_word) return {};
   if (said.answer.starts_with(found_word)) {
     return {Found::Status::found, said.answer.substr(found_word.size()), {}};
   }
-  return {Found::Status::failed, {}, "a record of a look-up that says neither found nor absent"};
+  return {
+      Found::Status::failed,
+      {},
+      printable(said.service, 200) + ": a record of a look-up that says neither found nor absent"};
 }
 
 /// Replaces the octets that `special` selects by a backslash and two hexadecimal digits.
@@ -60,7 +67,7 @@ Found RemoteTable::lookup_among(std::string_view given, policy::Replies* replies
   std::string key(given);
   if (is_query_) {
     if (!is_utf8(given)) return {};
-    key = lower(given);
+    key = fold_key(given);
     const KeyParts parts(key);
     if (auto other = common_.outside(parts, replies)) return std::move(*other);
     if (!has_all_parts(parts)) return {};
@@ -69,6 +76,18 @@ Found RemoteTable::lookup_among(std::string_view given, policy::Replies* replies
   const policy::Consultation* said = replies->find(name(), key);
   if (said == nullptr) return {Found::Status::waiting, {}, {}};
   return found_in(*said);
+}
+
+std::string RemoteTable::servers() const {
+  std::string list;
+  const auto add = [&list](const std::string& one) {
+    list += (list.empty() ? "" : ", ") + without_passwords(shown(one));
+  };
+  if (const auto* tcp = std::get_if<TcpTable>(&kind_)) add(tcp->service);
+  if (const auto* map = std::get_if<SocketmapTable>(&kind_)) add(map->service);
+  if (const SqlTable* sql = sql_of(kind_)) std::ranges::for_each(sql->hosts, add);
+  if (const auto* ldap = std::get_if<LdapTable>(&kind_)) std::ranges::for_each(ldap->servers, add);
+  return list;
 }
 
 std::string RemoteTable::statement(std::string_view key, const Quote& quote) const {

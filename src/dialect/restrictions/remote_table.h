@@ -90,6 +90,8 @@ class RemoteTable final : public NamedTable {
   // For the program that performs a lookup. `key`: the request of a Consultation.
   /// How to ask.
   const Kind& kind() const { return kind_; }
+  /// The servers as configured, separated by commas, without passwords.
+  std::string servers() const;
   /// pgsql, mysql: the SQL statement. `quote` escapes a value inside a string literal.
   std::string statement(std::string_view key, const Quote& quote) const;
   /// An LDAP search.

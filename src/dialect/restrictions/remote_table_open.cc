@@ -78,6 +78,67 @@ bool holds_password(std::string_view uri) {
          lower(rest).find("password") != std::string::npos;
 }
 
+bool is_port(std::string_view text) {
+  const auto port = parse_number(text);
+  return port && *port >= 1 && *port <= 65535;
+}
+
+bool is_host_name(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return is_alnum(c) || c == '.' || c == '-' || c == '_';
+  });
+}
+
+/// Whether the text is "host", "host:port", "[::1]" or "[::1]:port". A port may be empty if
+/// `empty_port`.
+bool is_server(std::string_view text, bool empty_port = false) {
+  if (text.starts_with('[')) {
+    const std::size_t end = text.find(']');
+    if (end == std::string_view::npos) return false;
+    const auto address = IpAddress::parse(text.substr(1, end - 1));
+    const std::string_view port = text.substr(end + 1);
+    return address && !address->is_v4() &&
+           (port.empty() || (port.front() == ':' && is_port(port.substr(1))));
+  }
+  const std::size_t colon = text.find(':');
+  if (!is_host_name(text.substr(0, colon))) return false;
+  if (colon == std::string_view::npos) return true;
+  return is_port(text.substr(colon + 1)) || (empty_port && colon + 1 == text.size());
+}
+
+/// Whether a postgresql:// URI has a server or none. A percent sign is left to the library.
+bool is_uri_of_server(std::string_view uri) {
+  const std::string_view rest = uri.substr(uri.find("//") + 2);
+  std::string_view server = rest.substr(0, rest.find_first_of("/?"));
+  server.remove_prefix(server.rfind('@') + 1);
+  return server.empty() || server.find('%') != std::string_view::npos || is_server(server, true);
+}
+
+/// For messages: without what may be a password.
+std::string quoted_server(std::string_view text) {
+  return text.find('@') == std::string_view::npos ? fmt::format("`{}`", printable(text, 100))
+                                                  : "an entry with `@`";
+}
+
+/// An entry of `hosts` of an SQL server that is not a URI.
+Result<void> check_host(const TableConfig& config, std::string_view host) {
+  std::string_view rest = host;
+  if (rest.starts_with("unix:")) {
+    if (rest.starts_with("unix:/")) return {};
+    return config.wrong("hosts: write the whole path of the socket, unix:/path");
+  }
+  if (rest.starts_with('/')) {
+    return config.wrong(
+        fmt::format("hosts: `{0}` is a path: write unix:{0}", printable(host, 100)));
+  }
+  if (rest.starts_with("inet:")) rest.remove_prefix(5);
+  if (is_server(rest)) return {};
+  return config.wrong(
+      fmt::format("hosts: {} is not a server: write host, host:port (1 to 65535), [::1]:port or "
+                  "unix:/path",
+                  quoted_server(host)));
+}
+
 /// How a server reads the text of a statement.
 enum class Sql : std::uint8_t { postgresql, mysql };
 
@@ -85,10 +146,18 @@ enum class Sql : std::uint8_t { postgresql, mysql };
 /// $$...$$, a comment or as a number. Returns the error of a query; empty: none.
 std::string_view unsafe_place(std::string_view query, Sql sql) {
   const bool is_mysql = sql == Sql::mysql;
+  // BEGIN NOT ATOMIC ...; END of MariaDB is one statement.
+  const bool is_block = is_mysql && lower(query.substr(0, 5)) == "begin";
   char inside = '\0';  // which quote is open
+  bool ended = false;  // by a semicolon
   for (std::size_t at = 0; at < query.size(); ++at) {
     const char c = query[at];
-    if (c == '%') {
+    if (ended && !is_block && std::string_view(" \t\r\n").find(c) == std::string_view::npos) {
+      return "only one statement is sent: leave out what comes after the `;`";
+    }
+    if (inside == '\0' && c == ';') {
+      ended = true;
+    } else if (c == '%') {
       const bool is_percent_sign = query[++at] == '%';
       if (!is_percent_sign && inside != '\'') return "a key must be within '...'";
     } else if (inside != '\0') {
@@ -142,6 +211,14 @@ Result<PgsqlTable> pgsql_of(const TableConfig& config) {
     if (is_uri && holds_password(host)) {
       return config.wrong("hosts: a URI with a password; write it as `password =`");
     }
+    if (is_uri && !is_uri_of_server(host)) {
+      return config.wrong(
+          "hosts: the URI has no server: write postgresql://host:port/, with a port of "
+          "1 to 65535");
+    }
+    // libpq takes a directory of a socket, and the name of an abstract one.
+    if (is_uri || host.starts_with('/') || host.starts_with('@')) continue;
+    if (const auto good = check_host(config, host); !good) return tl::unexpected(good.error());
   }
   if (table.hosts.empty()) return config.wrong("hosts is empty");
   if (lower(config.text("encoding", "utf8")) != "utf8") {
@@ -170,9 +247,7 @@ Result<MysqlTable> mysql_of(const TableConfig& config) {
     if (host.find("://") != std::string::npos) {
       return config.wrong("hosts: write host, host:port or unix:/socket");
     }
-    if (host.starts_with("unix:") && !host.starts_with("unix:/")) {
-      return config.wrong("hosts: write the whole path of the socket, unix:/path");
-    }
+    if (const auto good = check_host(config, host); !good) return tl::unexpected(good.error());
   }
   if (const std::string charset = lower(config.text("charset", "utf8mb4"));
       charset != "utf8mb4" && charset != "utf8" && charset != "utf8mb3") {
@@ -260,11 +335,25 @@ Result<std::vector<std::string>> ldap_uris(const TableConfig& config) {
   std::vector<std::string> uris;
   for (const std::string& host : config.words("server_host", "localhost")) {
     if (host.find("://") == std::string::npos) {
-      uris.push_back(host.find(':') != std::string::npos
-                         ? "ldap://" + host
-                         : fmt::format("ldap://{}:{}", host, *port));
-    } else if (host.starts_with("ldap://") || host.starts_with("ldaps://") ||
-               host.starts_with("ldapi://")) {
+      if (!is_server(host)) {
+        return config.wrong(
+            fmt::format("server_host: {} is not a server: write host, host:port (1 to 65535), "
+                        "[::1]:port or a URI",
+                        quoted_server(host)));
+      }
+      const bool has_port =
+          host.find(':', host.starts_with('[') ? host.find(']') : 0) != std::string::npos;
+      uris.push_back(has_port ? "ldap://" + host : fmt::format("ldap://{}:{}", host, *port));
+    } else if (host.starts_with("ldap://") || host.starts_with("ldaps://")) {
+      const std::string_view rest = std::string_view(host).substr(host.find("//") + 2);
+      const std::string_view server = rest.substr(0, rest.find('/'));
+      if (!server.empty() && !is_server(server)) {
+        return config.wrong(
+            "server_host: the URI has no server: write ldap://host:port, with a port "
+            "of 1 to 65535");
+      }
+      uris.push_back(host);
+    } else if (host.starts_with("ldapi://")) {
       uris.push_back(host);
     } else {
       return config.wrong("server_host: a URI begins with ldap://, ldaps:// or ldapi://");
@@ -272,6 +361,39 @@ Result<std::vector<std::string>> ldap_uris(const TableConfig& config) {
   }
   if (uris.empty()) return config.wrong("server_host is empty");
   return uris;
+}
+
+/// Whether each `(` of a filter has its `)`, and nothing follows the last one (RFC 4515 §3; in a
+/// value they are escaped). The filter begins with `(`.
+bool is_closed(std::string_view filter) {
+  std::size_t open = 0;
+  for (std::size_t at = 0; at < filter.size(); ++at) {
+    if (filter[at] == '(') ++open;
+    if (filter[at] != ')') continue;
+    if (open == 0) return false;
+    if (--open == 0) return at + 1 == filter.size();
+  }
+  return false;
+}
+
+/// Whether each part of a distinguished name is `name=value` (RFC 4514 §3); a part with a key may
+/// be anything.
+bool is_name_template(std::string_view name) {
+  std::string part;
+  const auto fits = [&part] {
+    return part.find('=') != std::string::npos || part.find('%') != std::string::npos;
+  };
+  for (std::size_t at = 0; at < name.size(); ++at) {
+    if (name[at] == '\\' && at + 1 < name.size()) {
+      part += name[at++];
+    } else if (name[at] == ',' || name[at] == ';') {
+      if (!fits()) return false;
+      part.clear();
+      continue;
+    }
+    part += name[at];
+  }
+  return fits();
 }
 
 Result<LdapTable> ldap_of(const TableConfig& config) {
@@ -320,7 +442,14 @@ Result<LdapTable> ldap_of(const TableConfig& config) {
   if (!is_template(table.search_base)) {
     return config.wrong("search_base has a `%` without a meaning");
   }
+  if (!is_name_template(table.search_base)) {
+    return config.wrong("search_base: write a distinguished name, ou=people,dc=example,dc=org");
+  }
   if (!is_template(table.filter)) return config.wrong("query_filter has a `%` without a meaning");
+  if (!is_closed(table.filter)) {
+    return config.wrong(
+        "query_filter: a parenthesis is missing, or something follows the last one");
+  }
   table.attributes = config.words("result_attribute", "maildrop");
   if (table.attributes.empty()) return config.wrong("result_attribute is empty");
   const std::string scope = lower(config.text("scope", "sub"));

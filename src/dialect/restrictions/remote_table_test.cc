@@ -66,7 +66,7 @@ TEST(RemoteTable, waits_until_it_was_asked) {
   policy::Replies replies(said);
   EXPECT_EQ(table->find("U@example.ORG", &replies).value, "REJECT no");
   EXPECT_EQ(table->find("v@example.org", &replies).status, Status::absent);
-  EXPECT_EQ(table->find("w@example.org", &replies).trouble, "no connection");
+  EXPECT_EQ(table->find("w@example.org", &replies).trouble, "pgsql:/pg: no connection");
   EXPECT_EQ(table->find("x@example.org", &replies).status, Status::failed);
   EXPECT_FALSE(replies.wanted());
   EXPECT_EQ(table->find("y@example.org", nullptr).status, Status::absent);
@@ -153,6 +153,38 @@ TEST(RemoteTable, queries_in_which_a_key_is_safe) {
     const Texts texts = files("query = " + std::string(query) + "\n");
     EXPECT_EQ(error_of("pgsql:/pg", texts), "opened") << query;
   }
+}
+
+TEST(RemoteTable, servers_and_statements_of_all_forms) {
+  const struct {
+    const char* spec;
+    const char* more;
+  } cases[] = {
+      {"mysql:/my", "hosts = db-1.example.org, inet:db_2:65535 [::1] [2001:db8::1]:3306\n"},
+      {"mysql:/my", "hosts = unix:/run/mysqld.sock 127.0.0.1:1\n"},
+      {"mysql:/my", "query = SELECT v FROM t WHERE k = '%s' AND n <> 'a;b';\n"},
+      {"mysql:/my", "query = BEGIN NOT ATOMIC SET @k = '%s'; SELECT v FROM t WHERE k = @k; END\n"},
+      {"pgsql:/pg", "hosts = /run/postgresql unix:/run/postgresql:5433 [::1]:5432 @abstract\n"},
+      {"pgsql:/pg",
+       "hosts = postgresql:///d postgresql://u@a:1/d, "
+       "postgresql://[::1]:2,postgresql://b:/d?connect_timeout=1\n"},
+      {"pgsql:/pg", "hosts = postgres://%2Frun%2Fpostgresql/d\n"},
+      {"pgsql:/pg", "query = SELECT '%s; x' ; \n"},
+      {"ldap:/ldap", "server_host = one two:3389 [::1] [::1]:389 ldapi://%2Frun%2Fldapi ldap://\n"},
+      {"ldap:/ldap", "server_host = ldaps://one:636/ ldap://[::1]:389\n"},
+      {"ldap:/ldap", "search_base = ou=a\\, b,dc=example\nquery_filter = mail=%s\n"},
+      {"ldap:/ldap", "search_base = %d\n"},
+  };
+  for (const auto& one : cases) {
+    EXPECT_EQ(error_of(one.spec, files(one.more, one.more, one.more)), "opened")
+        << one.spec << " " << one.more;
+  }
+  const auto remote_ldap = remote("ldap:/ldap", files({}, "server_host = [::1] [::1]:390\n"));
+  EXPECT_THAT(std::get<LdapTable>(remote_ldap->kind()).servers,
+              ElementsAre("ldap://[::1]:389", "ldap://[::1]:390"));
+  EXPECT_EQ(remote("mysql:/my", files())->servers(), "db1, inet:db2:3307, unix:/run/mysqld.sock");
+  EXPECT_EQ(remote("ldap:/ldap", files())->servers(), "ldap://one, ldaps://two");
+  EXPECT_EQ(remote("tcp:127.0.0.1:7", Texts())->servers(), "inet:127.0.0.1:7");
 }
 
 TEST(RemoteTable, results_are_formatted_and_limited) {
@@ -250,6 +282,23 @@ TEST(RemoteTable, refuses_what_it_cannot_mean) {
       {"mysql:/my", "dbname =\n", "dbname is missing"},
       {"mysql:/my", "hosts = mysql://u:my-hunter2@h/d\n", "hosts: write host"},
       {"mysql:/my", "hosts = unix:run/mysqld.sock\n", "the whole path"},
+      {"mysql:/my", "hosts = 127.0.0.1:x\n", "hosts: `127.0.0.1:x` is not a server: write host"},
+      {"mysql:/my", "hosts = db1:0\n", "`db1:0` is not a server"},
+      {"mysql:/my", "hosts = db1 db2:65536\n", "`db2:65536` is not a server"},
+      {"mysql:/my", "hosts = db1:\n", "`db1:` is not a server"},
+      {"mysql:/my", "hosts = ::1\n", "[::1]:port"},
+      {"mysql:/my", "hosts = [db1]:3306\n", "`[db1]:3306` is not a server"},
+      {"mysql:/my", "hosts = inet:\n", "`inet:` is not a server"},
+      {"mysql:/my", "hosts = u:my-hunter2@db1\n", "is not a server"},
+      {"mysql:/my", "hosts = /run/mysqld.sock\n", "write unix:/run/mysqld.sock"},
+      {"mysql:/my", "query = SELECT '%s'; DROP TABLE t\n", "only one statement is sent"},
+      {"pgsql:/pg", "hosts = db1:x\n", "hosts: `db1:x` is not a server"},
+      {"pgsql:/pg", "hosts = db1;db2\n", "`db1;db2` is not a server"},
+      {"pgsql:/pg", "hosts = postgresql://db1:x/d\n", "hosts: the URI has no server"},
+      {"pgsql:/pg", "hosts = postgresql://u@db1:5432/d,postgresql://db2:0/d\n",
+       "hosts: the URI has no server"},
+      {"pgsql:/pg", "query = SELECT '%s' ; SELECT 2\n", "only one statement is sent"},
+      {"pgsql:/pg", "query = SELECT '%s';;\n", "only one statement is sent"},
       {"mysql:/my", "charset = latin1\n", "utf8mb4"},
       {"mysql:/my", "option_file = /etc/mysql/my.cnf\n", "no my.cnf is read"},
       {"mysql:/my", "option_group = client\n", "no my.cnf is read"},
@@ -271,6 +320,14 @@ TEST(RemoteTable, refuses_what_it_cannot_mean) {
       {"ldap:/ldap", "cache = yes\n", "`cache` is not a setting of ldap tables"},
       {"ldap:/ldap", "start_tls = perhaps\n", "start_tls is neither yes nor no"},
       {"ldap:/ldap", "result_attribute =\n", "result_attribute is empty"},
+      {"ldap:/ldap", "server_host = one:x\n", "server_host: `one:x` is not a server"},
+      {"ldap:/ldap", "server_host = ldap://one:x\n", "server_host: the URI has no server"},
+      {"ldap:/ldap", "server_host = ldaps://one:99999/\n", "server_host: the URI has no server"},
+      {"ldap:/ldap", "search_base = people\n", "search_base: write a distinguished name"},
+      {"ldap:/ldap", "search_base = ou=people,,dc=org\n", "search_base: write"},
+      {"ldap:/ldap", "query_filter = (&(mail=%s)(a=b)\n", "query_filter: a parenthesis"},
+      {"ldap:/ldap", "query_filter = (mail=%s))\n", "query_filter: a parenthesis"},
+      {"ldap:/ldap", "query_filter = (mail=%s)(a=b)\n", "query_filter: a parenthesis"},
   };
   for (const auto& one : cases) {
     const std::string error = error_of(one.spec, files(one.more, one.more, one.more));
@@ -333,12 +390,15 @@ struct Lists : testing::Test {
                               files("query = SELECT 1 WHERE '%s'\n").sources());
   Server server;
 
+  std::string why;  ///< of the last mark
+
   std::string reply(const char* recipient) {
     policy::Evidence evidence = policy::testing::from_client("192.0.2.10");
     evidence.reverse_path = *mail::parse_mailbox("sender@example.com", mail::Utf8::refused);
     evidence.candidate = policy::Recipient{
         .address = *mail::parse_mailbox(recipient, mail::Utf8::refused), .route = {}};
     const Evaluated result = server.evaluate(*compiled.policy, evidence);
+    why = result.marks.empty() ? "" : std::string(result.marks.back().detail());
     return result.reply.code == 0 ? "accepted" : result.reply.to_string();
   }
 };
@@ -382,11 +442,28 @@ TEST_F(Lists, defer_while_a_server_is_down) {
   server.says[{"pgsql:/pg", "ours.example"}] = "x";
   server.down = {"tcp:127.0.0.1:3"};
   EXPECT_THAT(reply("u@ours.example"), HasSubstr("451 4.3.5"));
+  EXPECT_EQ(why, "tcp:127.0.0.1:3: nobody listens");
   server.down = {"tcp:127.0.0.1:1"};
   EXPECT_THAT(reply("u@ours.example"), HasSubstr("451 4.3.0"));
+  EXPECT_EQ(why, "mynetworks cannot be read: tcp:127.0.0.1:1: nobody listens");
   // Not "relay access denied": whether the domain is ours is unknown.
   server.down = {"pgsql:/pg"};
   EXPECT_THAT(reply("u@ours.example"), HasSubstr("451 4.3.0 <u@ours.example>: Temporary lookup"));
+  EXPECT_EQ(why, "the lists of domains cannot be read: pgsql:/pg: nobody listens");
+  auto settings = lists();
+  settings["smtpd_recipient_restrictions"] = "permit";
+  compiled = compile(Parameters(settings, "mx.example.net"),
+                     files("query = SELECT 1 WHERE '%s'\n").sources());
+  server.down = {"ldap:/ldap"};
+  EXPECT_THAT(reply("u@ours.example"), HasSubstr("451 4.3.0"));
+  EXPECT_EQ(why, "ldap:/ldap: nobody listens");
+  // A table within another one.
+  settings["smtpd_sender_restrictions"] = "check_sender_access unionmap:{tcp:127.0.0.1:3}";
+  compiled = compile(Parameters(settings, "mx.example.net"),
+                     files("query = SELECT 1 WHERE '%s'\n").sources());
+  server.down = {"tcp:127.0.0.1:3"};
+  EXPECT_THAT(reply("u@ours.example"), HasSubstr("451 4.3.5"));
+  EXPECT_EQ(why, "unionmap:{tcp:127.0.0.1:3}: tcp:127.0.0.1:3: nobody listens");
 }
 
 TEST_F(Lists, a_definition_holds_no_secret_and_connects_to_nothing) {

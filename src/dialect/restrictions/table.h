@@ -30,7 +30,9 @@ struct Found {
   };
   Status status = Status::absent;  ///< of the lookup
   std::string value;               ///< if found; $1 and the like are filled in
-  std::string trouble;             ///< if failed; one sentence without secrets
+  /// If failed: the table as configured, its server if it has one, and the cause. One sentence
+  /// without secrets.
+  std::string trouble;
 };
 
 /// A loaded table. Immutable; lookups are thread-safe and take bounded time. A RemoteTable answers

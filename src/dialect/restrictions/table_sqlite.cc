@@ -7,6 +7,7 @@
 
 #include "base/sqlite_file.h"
 #include "base/text.h"
+#include "dialect/restrictions/key_fold.h"
 #include "dialect/restrictions/table_query.h"
 #include "dialect/restrictions/table_source.h"
 
@@ -43,7 +44,7 @@ class SqliteTable final : public NamedTable {
   Found lookup(std::string_view key) const override { return lookup_alone(key); }
   Found lookup_among(std::string_view key, policy::Replies* replies) const override {
     if (key.empty() || key.find('\0') != std::string_view::npos) return {};
-    const std::string low = lower(key);
+    const std::string low = fold_key(key);
     const KeyParts parts(low);
     if (const auto other = settings_.common.outside(parts, replies)) return *other;
     const auto sql = expand(settings_.query, parts, parts, sql_quoted);

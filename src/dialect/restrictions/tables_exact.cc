@@ -12,6 +12,7 @@
 #include <fmt/core.h>
 
 #include "base/text.h"
+#include "dialect/restrictions/key_fold.h"
 #include "dialect/restrictions/table_source.h"
 
 namespace postern::dialect::restrictions {
@@ -165,8 +166,13 @@ class ValueIndex {
 
 /// The form of a key that is compared.
 std::string_view folded(std::string_view key, std::array<char, 320>& room, std::string& more) {
-  if (key.size() > room.size()) return more = lower(key);
-  std::transform(key.begin(), key.end(), room.begin(), to_lower);
+  if (key.size() > room.size()) return more = fold_key(key);
+  char all = 0;
+  for (std::size_t at = 0; at < key.size(); ++at) {
+    all = static_cast<char>(all | key[at]);
+    room[at] = to_lower(key[at]);
+  }
+  if ((all & 0x80) != 0) return more = fold_key(key);
   return {room.data(), key.size()};
 }
 
@@ -176,7 +182,7 @@ class ExactTable final : public NamedTable {
 
   /// False: the key existed already.
   bool add(std::string_view key, std::string_view value, std::size_t line) {
-    const std::string low = lower(key);
+    const std::string low = fold_key(key);
     const std::uint32_t hash = hash_of(low);
     if (row_of(low, hash) != OffsetIndex::none) return false;
     const std::uint32_t where = value_offset(value, line);

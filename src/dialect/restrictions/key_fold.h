@@ -1,0 +1,15 @@
+// The form in which tables compare keys: upper and lower case are the same.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace postern::dialect::restrictions {
+
+/// The key folded as by Postfix 3.0 and later with smtputf8_enable: UTF-8 by the full case folding
+/// of Unicode ("ÁLICE" is "álice", "Straße" is "strasse"), without normalization and without a
+/// locale; ASCII letters to lower case. Of a key that is not UTF-8, or contains a NUL, only ASCII
+/// letters are folded. Idempotent.
+std::string fold_key(std::string_view key);
+
+}  // namespace postern::dialect::restrictions
