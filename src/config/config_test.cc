@@ -781,8 +781,8 @@ TEST(Config, all_mistakes_of_a_lua_policy_that_does_not_load_are_said_at_once) {
                        "kumo.on('smtp_server_ehlo', function() tostrin(1) end)\n"),
             (std::vector<std::string>{
                 "L001 2:12 there is no module `sqllite`; did you mean `sqlite`?; ",
-                "L001 3:15 the module `redis` is not carried: keep data in `sqlite`, or ask by "
-                "HTTP; ",
+                "L001 3:15 the module `redis` is not carried: count with `kumo.make_throttle`, "
+                "keep data in `sqlite`, or ask by HTTP; ",
                 "L001 4:40 nothing defines the function `tostrin`; did you mean `tostring`?; "}));
   EXPECT_EQ(wrong_with("lua", "policy.lua", "error 'no'\nlocal function f() tostrin(1) end\n"),
             (std::vector<std::string>{

@@ -317,8 +317,9 @@ class UseLint {
     if (modules_.contains(use.argument) || has_module_(use.argument)) return;
     if (use.argument == "redis") {  // the only module of KumoMTA that Postern lacks
       return add(file, use,
-                 "the module `redis` is not carried: keep data in `sqlite`, or ask by HTTP", {},
-                 !guarded_, use.argument);
+                 "the module `redis` is not carried: count with `kumo.make_throttle`, keep data in "
+                 "`sqlite`, or ask by HTTP",
+                 {}, !guarded_, use.argument);
     }
     std::string what = fmt::format("there is no module `{}`", printable(use.argument, 64));
     const std::string helper = fmt::format("policy-extras.{}", use.argument);

@@ -152,8 +152,8 @@ TEST(UseLint, literals_that_are_always_refused) {
 
 TEST(UseLint, modules) {
   EXPECT_EQ(found("local db = require 'redis'").mistakes,
-            Lines{"policy.lua:1:12: the module `redis` is not carried: keep data in `sqlite`, or "
-                  "ask by HTTP"});
+            Lines{"policy.lua:1:12: the module `redis` is not carried: count with "
+                  "`kumo.make_throttle`, keep data in `sqlite`, or ask by HTTP"});
   EXPECT_EQ(found("local db = require 'sqllite'").mistakes,
             Lines{"policy.lua:1:12: there is no module `sqllite`; did you mean `sqlite`?"});
   EXPECT_EQ(found("require('sqllite')").mistakes.size(), 1u);
