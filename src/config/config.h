@@ -65,6 +65,8 @@ enum class PrivateHosts : std::uint8_t { routes, always, never };
 enum class Chunking : std::uint8_t { automatic, off };
 /// What to do if a next hop lacks an extension: fail, or send anyway.
 enum class Lacking : std::uint8_t { strict, send };
+/// What the gateway does of sandbox::put_on(): all or no start, what the kernel has, nothing.
+enum class SandboxMode : std::uint8_t { strict, best_effort, off };
 /// How DMARC records are found: RFC 7489 §6.6.3, or the tree walk of RFC 9989.
 enum class DmarcDiscovery : std::uint8_t { public_suffix, tree_walk };
 
@@ -77,6 +79,11 @@ struct ServerConfig {
   /// After SIGTERM: the time that open sessions and deliveries have to finish.
   Milliseconds drain_timeout = std::chrono::seconds(30);
   bool core_dumps = false;  ///< whether the process may dump core; read at the start only
+  SandboxMode sandbox = SandboxMode::best_effort;  ///< read at the start only
+  /// Files and directories that the sandbox lets the gateway read; empty: all.
+  std::vector<std::string> sandbox_read;
+  /// Files and directories that it may change, beside those that other keys name.
+  std::vector<std::string> sandbox_write;
 };
 
 /// One [[listener]].

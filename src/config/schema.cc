@@ -28,6 +28,7 @@ constexpr std::array<std::string_view, 2> discoveries{"public_suffix", "tree_wal
 constexpr std::array<std::string_view, 4> dnssec_modes{"auto", "validate", "trust-ad", "off"};
 constexpr std::array<std::string_view, 4> relay_tls{"none", "may", "encrypt", "verify"};
 constexpr std::array<std::string_view, 5> route_tls{"none", "may", "encrypt", "verify", "policy"};
+constexpr std::array<std::string_view, 3> sandbox_modes{"strict", "best_effort", "off"};
 constexpr std::array<std::string_view, 3> families{"both", "v4", "v6"};
 constexpr std::array<std::string_view, 3> private_hosts{"routes", "always", "never"};
 constexpr std::array<std::string_view, 2> chunkings{"auto", "off"};
@@ -64,6 +65,16 @@ const Key keys[] = {
     {"server", "core_dumps", Kind::flag, "false",
      "true: a crash leaves a core file, with passwords and keys in it; for debugging",
      POSTERN_SLOT(c.server.core_dumps)},
+    {"server", "sandbox", Kind::choice, R"("best_effort")",
+     R"("best_effort": what the kernel has of Landlock and seccomp; "strict": no start without; "off")",
+     POSTERN_SLOT(c.server.sandbox), 0, 0, sandbox_modes},
+    {"server", "sandbox_read", Kind::texts, "[]",
+     "files and directories: only these may be read, those that other keys name, and the system's "
+     "libraries; empty = all that the user may read",
+     POSTERN_SLOT(c.server.sandbox_read)},
+    {"server", "sandbox_write", Kind::texts, "[]",
+     "further files and directories that may be changed (docs/sandbox.md)",
+     POSTERN_SLOT(c.server.sandbox_write)},
     {"listener", "name", Kind::name, R"("smtp")", "used in logs and metrics", POSTERN_SLOT(l.name)},
     {"listener", "address", Kind::address, R"("127.0.0.1:2525")",
      R"(an IP address and a port: "0.0.0.0:25", "[::]:25"; or "systemd:NAME", a socket that systemd opens)",

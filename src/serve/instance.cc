@@ -83,7 +83,8 @@ void Instance::charge_scripts(const Config& config) const {
 }
 
 tl::expected<std::unique_ptr<Instance>, StartError> Instance::start(
-    const Config& config, TestRecipients test_recipients, std::vector<PassedSocket> sockets) {
+    const Config& config, TestRecipients test_recipients, std::vector<PassedSocket> sockets,
+    const std::function<Started()>& before_traffic) {
   std::unique_ptr<Instance> instance(new Instance(config));
   instance->test_recipients_ = test_recipients == TestRecipients::on;
   instance->sockets_ = std::move(sockets);
@@ -93,6 +94,9 @@ tl::expected<std::unique_ptr<Instance>, StartError> Instance::start(
     if (Started started = ((*instance).*step)(); !started) {
       return tl::unexpected(started.error());
     }
+  }
+  if (before_traffic) {
+    if (Started done = before_traffic(); !done) return tl::unexpected(done.error());
   }
   instance->outbound_->start();
   instance->server_->start();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -51,13 +52,17 @@ enum class TestRecipients { off, on };
 /// Started by start(), ended by stop(). Its owner's thread calls all functions.
 class Instance {
  public:
+  /// Success, or why the gateway did not start.
+  using Started = tl::expected<void, StartError>;
   /// Opens the data directory, databases, certificates and addresses; after an error everything is
   /// closed again. `test_recipients`: inboxes react to tags in addresses (docs/delivery.md).
   /// Blocks.
   /// `sockets`: of listeners with `systemd:NAME`, whose addresses `config` has (take_addresses()).
+  /// `before_traffic` is called once everything is open, before the first octet of a client is
+  /// read; its error ends the start.
   static tl::expected<std::unique_ptr<Instance>, StartError> start(
       const Config& config, TestRecipients test_recipients = TestRecipients::off,
-      std::vector<PassedSocket> sockets = {});
+      std::vector<PassedSocket> sockets = {}, const std::function<Started()>& before_traffic = {});
   /// Calls stop() if it was not called.
   ~Instance();
 
@@ -84,7 +89,6 @@ class Instance {
   std::size_t stop(std::chrono::milliseconds limit);
 
  private:
-  using Started = tl::expected<void, StartError>;
   using ListenerResult = tl::expected<std::shared_ptr<const gateway::ListenerSettings>, StartError>;
 
   explicit Instance(const Config& config);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <csignal>
 #include <iostream>
+#include <optional>
 #include <utility>
 
 #include <fmt/color.h>
@@ -23,6 +24,7 @@
 #include "serve/first_steps.h"
 #include "serve/instance.h"
 #include "serve/one_time_links.h"
+#include "serve/sandbox_plan.h"
 #include "telemetry/explain_hint.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -117,7 +119,11 @@ void note_loaded() {
       std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()));
 }
 
-ReloadOutcome reload(Instance& instance, const ServeOptions& options) {
+constexpr std::string_view restart_for_sandbox =
+    "the sandbox of a running gateway cannot be widened; restart the gateway";
+
+ReloadOutcome reload(Instance& instance, const ServeOptions& options,
+                     const std::optional<sandbox::Plan>& confined) {
   ReloadOutcome outcome;
   const auto failed = [&outcome](std::string_view why) {
     telemetry::metrics().config_last_reload_successful.gauge({}).set(0);
@@ -141,6 +147,16 @@ ReloadOutcome reload(Instance& instance, const ServeOptions& options) {
   const ConfigResult result = load_config(*options.config_file, load);
   outcome.diagnostics = result.diagnostics.render();
   outcome.json_lines = result.diagnostics.json_lines();
+  if (confined) {
+    // First: a file that cannot be read is a complaint of the loader, too.
+    const auto beyond =
+        beyond_sandbox(*confined, sandbox_plan(result.config, *options.config_file));
+    if (beyond) {
+      outcome.error = "needs a restart: " + *beyond;
+      outcome.hint = restart_for_sandbox;
+      return failed(outcome.error);
+    }
+  }
   if (!result.ok()) return failed(result.diagnostics.first_error());
   if (auto done = instance.reload(result.config); !done) {
     outcome.error = done.error().message;
@@ -163,7 +179,8 @@ ReloadOutcome reload(Instance& instance, const ServeOptions& options) {
 }
 
 /// Waits for signals until one ends the process; a second one ends it immediately.
-void wait_for_the_end(Instance& instance, const ServeOptions& options, const sigset_t& signals) {
+void wait_for_the_end(Instance& instance, const ServeOptions& options, const sigset_t& signals,
+                      const std::optional<sandbox::Plan>& confined) {
   for (;;) {
     int signal = 0;
     if (::sigwait(&signals, &signal) != 0) continue;
@@ -177,7 +194,7 @@ void wait_for_the_end(Instance& instance, const ServeOptions& options, const sig
       tell_manager(reloading_state());
       // Who asks from here on waits for the next one: the file may have changed since it was read.
       const auto asked = instance.reloads().take();
-      ReloadDesk::answer(asked, reload(instance, options));
+      ReloadDesk::answer(asked, reload(instance, options, confined));
       tell_manager("READY=1");
       continue;
     }
@@ -245,8 +262,17 @@ int serve(const Config& config, const ServeOptions& given) {
          "[[listener]] belong together; `systemctl start postern.socket` starts both"},
         options);
   }
-  auto started = Instance::start(
-      config, options.config_file ? TestRecipients::off : TestRecipients::on, options.sockets);
+  std::optional<sandbox::Plan> confined;
+  const auto confine = [&]() -> Instance::Started {
+    const sandbox::Plan plan = sandbox_plan(config, options.config_file.value_or(""));
+    const auto report = enter_sandbox(config, plan);
+    if (!report) return tl::unexpected(report.error());
+    if (report->landlock != 0 || report->seccomp) confined = plan;
+    return {};
+  };
+  auto started =
+      Instance::start(config, options.config_file ? TestRecipients::off : TestRecipients::on,
+                      options.sockets, confine);
   if (!started) {
     log::stop();
     return report_start_error(started.error(), options);
@@ -272,7 +298,7 @@ int serve(const Config& config, const ServeOptions& given) {
   }
   tell_manager(fmt::format("READY=1\nSTATUS=ready, version {}", current_version().number));
   instance.reloads().open();
-  wait_for_the_end(instance, options, signals);
+  wait_for_the_end(instance, options, signals, confined);
   started->reset();
   log::stop();
   return to_int(ExitCode::ok);
