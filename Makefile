@@ -2,12 +2,13 @@
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
-.PHONY: help install package run demo shots test test-all build bootstrap bootstrap-test asan tsan fuzz coverage bench bench-quick bench-growth budget differential crash stop-asan stop-tsan format lint clean
+.PHONY: help docs install package run demo shots test test-all build bootstrap bootstrap-test asan tsan fuzz coverage bench bench-quick bench-growth budget differential crash stop-asan stop-tsan format lint clean
 
 help:
 	@echo "make run       install what is missing, build, start the gateway on this machine only"
 	@echo "make demo      in a second shell: a policy, a webhook, a mail, a refusal explained"
 	@echo "make shots     pictures of every page with demo data, light, dark and phone, in build/shots"
+	@echo "make docs      the handbook, a site with search, in build/docs; links are checked"
 	@echo "make test      install, build, run what every change must pass"
 	@echo "make install   puts the built program and its pages in place (PREFIX=/usr/local, DESTDIR=)"
 	@echo "make package   the Debian package for this machine, in dist/, tried in a root of its own (root)"
@@ -34,6 +35,9 @@ run: bootstrap
 
 demo:
 	@tools/demo
+
+docs: bootstrap-test
+	@tools/docs
 
 shots: bootstrap-test
 	@tools/build release postern
