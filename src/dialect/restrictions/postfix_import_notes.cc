@@ -36,18 +36,40 @@ std::string domains_of(const Parameters& parameters, const Sending& sending,
   return out;
 }
 
-/// What Postfix does with mail for local domains: "gives it to lmtp:unix:private/lmtp
-/// (mailbox_transport)".
-std::string local_delivery(const Parameters& parameters) {
+/// What Postfix does with mail that one of these parameters delivers: "gives it to
+/// lmtp:unix:private/lmtp (mailbox_transport), which Postern does not do".
+std::string local_delivery(const Parameters& parameters,
+                           std::initializer_list<std::string_view> transports) {
   std::string out;
-  for (const std::string_view name :
-       {"local_transport", "mailbox_transport", "virtual_transport"}) {
+  for (const std::string_view name : transports) {
     const std::string to = parameters.is_set(name) ? parameters.text(name) : "";
     if (to.empty() || to == "virtual" || to == "local" || to.starts_with("local:")) continue;
     out += fmt::format("{}{} ({})", out.empty() ? "gives it to " : " or ", printable(to, 80), name);
   }
   return out.empty() ? "puts it into mailboxes, which Postern does not keep"
                      : out + ", which Postern does not do";
+}
+
+/// Notes on domains whose mail Postfix delivers itself; one if it does the same for both classes.
+void local_domains(const Parameters& parameters, const Sending& sending,
+                   std::vector<std::string>& out) {
+  const auto say = [&](const std::string& domains, const std::string& delivery) {
+    if (domains.empty()) return;
+    out.push_back("mail for " + domains + ": Postfix " + delivery +
+                  "; give each "
+                  "domain webhooks (webhooks.public_domain) or a [[route]] to the server that has "
+                  "its mailboxes, or remove it from mydestination and virtual_mailbox_domains; "
+                  "until then the gateway accepts such mail and " +
+                  sending.rest);
+  };
+  const auto domains = [&](std::initializer_list<std::string_view> names) {
+    return domains_of(parameters, sending, names);
+  };
+  const std::string local = local_delivery(parameters, {"local_transport", "mailbox_transport"});
+  const std::string hosted = local_delivery(parameters, {"virtual_transport"});
+  if (local == hosted) return say(domains({"mydestination", "virtual_mailbox_domains"}), local);
+  say(domains({"mydestination"}), local);
+  say(domains({"virtual_mailbox_domains"}), hosted);
 }
 
 /// The defaults that apply because of the file's compatibility level.
@@ -175,16 +197,7 @@ std::vector<std::string> import_notes(const Parameters& parameters, const Sendin
         "message_size_limit is not set: Postfix then accepts messages of 10240000 octets, Postern "
         "of 25 MiB (limits.message_size)");
   }
-  const std::string local =
-      domains_of(parameters, sending, {"mydestination", "virtual_mailbox_domains"});
-  if (!local.empty()) {
-    out.push_back("mail for " + local + ": Postfix " + local_delivery(parameters) +
-                  "; give each "
-                  "domain webhooks (webhooks.public_domain) or a [[route]] to the server that has "
-                  "its mailboxes, or remove it from mydestination and virtual_mailbox_domains; "
-                  "until then the gateway accepts such mail and " +
-                  sending.rest);
-  }
+  local_domains(parameters, sending, out);
   if (const std::string aliased = domains_of(parameters, sending, {"virtual_alias_domains"});
       !aliased.empty()) {
     out.push_back("mail for " + aliased +

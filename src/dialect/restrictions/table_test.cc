@@ -94,7 +94,7 @@ TEST(Table, refuses_what_cannot_be_read) {
     const char* says;
   } cases[] = {
       {"static:{a b", Fault::malformed, "without"},
-      {"static:{a}b", Fault::malformed, "behind"},
+      {"static:{a}b", Fault::malformed, "text after `}`"},
       {"static:{ }", Fault::malformed, "empty"},
       {"inline:x=y", Fault::malformed, "inline:{"},
       {"inline:{}", Fault::malformed, "no keys"},
