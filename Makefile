@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
-.PHONY: help docs install package run demo shots test test-all build bootstrap bootstrap-test asan tsan fuzz coverage bench bench-quick bench-growth budget differential crash stop-asan stop-tsan format lint clean
+.PHONY: help docs install package image release run demo shots test test-all build bootstrap bootstrap-test asan tsan fuzz coverage bench bench-quick bench-growth budget differential crash stop-asan stop-tsan format lint clean
 
 help:
 	@echo "make run       install what is missing, build, start the gateway on this machine only"
@@ -12,6 +12,8 @@ help:
 	@echo "make test      install, build, run what every change must pass"
 	@echo "make install   puts the built program and its pages in place (PREFIX=/usr/local, DESTDIR=)"
 	@echo "make package   the Debian package for this machine, in dist/, tried in a root of its own (root)"
+	@echo "make image     a container image without a shell, with its bills of materials, in dist/, started once (root)"
+	@echo "make release   packages for Debian 12 and 13, image, provenance, in dist/ (root; see docs/release.md first)"
 	@echo "make test-all  the same and more, in longer forms: for the night"
 	@echo "make bench     Postern beside other servers; writes docs/benchmarks.md anew (root)"
 	@echo "make bench-quick  a minute: ratios to the committed figures, a warning at +10 % (root)"
@@ -52,6 +54,13 @@ install: build
 package: bootstrap-test
 	@tools/build release postern
 	@packaging/package
+
+image: bootstrap-test
+	@tools/build release postern
+	@packaging/image
+
+release: bootstrap-test
+	@packaging/release $${KEY:+--key "$$KEY"} $${SUITES:+--suites "$$SUITES"}
 
 test: bootstrap-test
 	@tools/test

@@ -26,7 +26,19 @@ endif()
 add_compile_definitions(_GLIBCXX_ASSERTIONS)
 add_link_options(-pie -Wl,-z,relro,-z,now)
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
-  add_compile_definitions(_FORTIFY_SOURCE=2)
+  # Packages of a release have more protections; their price is not measured yet (docs/decisions/0074-release.md).
+  # packaging/check-hardening asserts each on the linked binary.
+  option(POSTERN_HARDENING "FORTIFY 3, stack probes, shadow stack" OFF)
+  if(POSTERN_HARDENING)
+    add_compile_definitions(_FORTIFY_SOURCE=3)
+    add_compile_options(-fstack-clash-protection)
+    if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+      add_compile_options(-fcf-protection=full)
+      add_link_options(-Wl,-z,shstk)  # Debian's static libraries carry no note of their own and would take it away
+    endif()
+  else()
+    add_compile_definitions(_FORTIFY_SOURCE=2)
+  endif()
 endif()
 if(POSTERN_SANITIZE)
   # object-size knows what the optimizer can prove, of which AddressSanitizer sees the whole, and costs a tenth of the time to compile.

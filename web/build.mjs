@@ -3,7 +3,7 @@
 //   node build.mjs [--out DIR] [--embed DIR] [--fast]
 //
 // --out (default dist) gets the files, each also as .br and .gz; --embed gets assets.S and assets_table.cc, which put them into the
-// binary (cmake/web.cmake, src/web/assets.h). --fast leaves out the types' check. The build fails when a budget is exceeded.
+// binary (cmake/web.cmake, src/web/assets.h); what they name is relative to DIR, so that the folder may be moved. --fast leaves out the types' check. The build fails when a budget is exceeded.
 import { build } from 'esbuild';
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -99,7 +99,7 @@ function compress() {
   }
   const embed = option('--embed', null);
   if (!embed) return;
-  const octets = (symbol, path) => `  .global ${symbol}\n${symbol}:\n  .incbin "${path}"\n  .global ${symbol}_end\n${symbol}_end:\n`;
+  const octets = (symbol, path) => `  .global ${symbol}\n${symbol}:\n  .incbin "${relative(embed, path)}"\n  .global ${symbol}_end\n${symbol}_end:\n`;
   const coded = (a, i) => a.compressed ? octets(`web_asset_${i}_gz`, a.path + '.gz') + octets(`web_asset_${i}_br`, a.path + '.br') : '';
   writeFileSync(join(embed, 'assets.S'), `  .section .rodata, "a", @progbits\n${assets.map((a, i) => octets(`web_asset_${i}`, a.path) + coded(a, i)).join('')}  .section .note.GNU-stack, "", @progbits\n`);
   const declared = (symbol) => `extern const char ${symbol}[], ${symbol}_end[];\n`;
