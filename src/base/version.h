@@ -1,7 +1,10 @@
-// The version of this build (src/CMakeLists.txt).
+// The version of this build, and what is compiled in (src/CMakeLists.txt).
 #pragma once
 
+#include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace postern {
 
@@ -14,5 +17,20 @@ struct Version {
 
 /// Thread-safe.
 Version current_version();
+
+/// A part of other people's code inside the binary. All views are string literals.
+struct Component {
+  std::string_view name;     ///< of the package
+  std::string_view version;  ///< or "unknown", where the build did not find the package installed
+  std::string_view origin;   ///< "deb" or "npm"
+};
+
+/// What was compiled in, in the order of packaging/compiled-in, then of packaging/npm-parts.
+/// Thread-safe.
+std::span<const Component> compiled_in();
+
+/// The files of the shared libraries that this process has loaded, sorted: "libssl.so.3". Symbolic
+/// links are not followed. Thread-safe.
+std::vector<std::string> loaded_libraries();
 
 }  // namespace postern

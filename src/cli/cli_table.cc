@@ -191,6 +191,10 @@ constexpr OptionSpec help_options[] = {
 
 constexpr ExampleSpec version_examples[] = {
     {"postern version --json", "version, revision, compiler"},
+    {"postern version --sbom", "also the libraries inside and beside the program"},
+};
+constexpr OptionSpec version_options[] = {
+    {"--sbom", "", "list the parts that are compiled in, and the shared libraries it loads", ""},
 };
 
 constexpr CommandSpec table[] = {
@@ -270,16 +274,8 @@ constexpr CommandSpec table[] = {
      "lists the configuration keys and the keywords of restriction lists that contain a word.",
      "[COMMAND|TOPIC|CODE|WORD] | --man [NAME]", 2, help_examples, help_options, plain_exits,
      "postern --help"},
-    {"version",
-     "About",
-     "version and build",
-     "Prints version, revision and compiler.",
-     "[--json]",
-     0,
-     version_examples,
-     {},
-     plain_exits,
-     ""},
+    {"version", "About", "version and build", "Prints version, revision and compiler.",
+     "[--sbom] [--json]", 0, version_examples, version_options, plain_exits, ""},
 };
 
 }  // namespace

@@ -441,6 +441,13 @@ TEST(Commands, help_completion_and_version) {
   const auto version = boost::json::parse(run_with(run_version, {"version", "--json"}).out);
   EXPECT_EQ(version.at("version"), "0.1.0");
   EXPECT_THAT(run_with(run_version, {"version"}).out, HasSubstr("postern 0.1.0 ("));
+  const auto bill = boost::json::parse(run_with(run_version, {"version", "--sbom", "--json"}).out);
+  ASSERT_GE(bill.at("compiled_in").as_array().size(), 11U);
+  for (const auto& part : bill.at("compiled_in").as_array()) {
+    EXPECT_NE(part.at("version"), "unknown") << part.at("name");
+  }
+  EXPECT_THAT(run_with(run_version, {"version", "--sbom"}).out,
+              AllOf(HasSubstr("compiled in  preact "), HasSubstr("loaded       libssl.so.")));
 }
 
 TEST(Commands, usage_errors_can_be_json) {

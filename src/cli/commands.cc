@@ -272,14 +272,32 @@ int run_help(const Arguments& arguments, Streams& streams) {
 
 int run_version(const Arguments& arguments, Streams& streams) {
   const Version version = current_version();
+  const bool with_parts = arguments.has("--sbom");
   if (arguments.has("--json")) {
-    streams.out << boost::json::serialize(boost::json::object{{"version", version.number},
-                                                              {"revision", version.revision},
-                                                              {"compiler", version.compiler}})
-                << '\n';
-  } else {
-    streams.out << fmt::format("postern {} ({}, {})\n", version.number, version.revision,
-                               version.compiler);
+    boost::json::object object{{"version", version.number},
+                               {"revision", version.revision},
+                               {"compiler", version.compiler}};
+    if (with_parts) {
+      boost::json::array& parts = object["compiled_in"].emplace_array();
+      for (const Component& part : compiled_in()) {
+        parts.push_back(boost::json::object{
+            {"name", part.name}, {"version", part.version}, {"origin", part.origin}});
+      }
+      boost::json::array& loaded = object["loaded"].emplace_array();
+      for (const std::string& file : loaded_libraries()) loaded.emplace_back(file);
+    }
+    streams.out << boost::json::serialize(object) << '\n';
+    return to_int(ExitCode::ok);
+  }
+  streams.out << fmt::format("postern {} ({}, {})\n", version.number, version.revision,
+                             version.compiler);
+  if (with_parts) {
+    for (const Component& part : compiled_in()) {
+      streams.out << fmt::format("compiled in  {} {} ({})\n", part.name, part.version, part.origin);
+    }
+    for (const std::string& file : loaded_libraries()) {
+      streams.out << fmt::format("loaded       {}\n", file);
+    }
   }
   return to_int(ExitCode::ok);
 }
