@@ -14,6 +14,7 @@
 #include <optional>
 #include <unordered_set>
 
+#include "backup/kept.h"
 #include "base/ulid.h"
 #include "base/version.h"
 #include "spool/spool_schema.h"
@@ -51,6 +52,7 @@ bool is_left_out(const fs::path& name) {
   const std::string first = name.begin()->string();
   const std::string last = name.filename().string();
   if (first == "tmp" || last == "lock" || first.starts_with("control.json")) return true;
+  if (name == note_name) return true;
   if (last.ends_with(".new") && name.has_parent_path() == false) return true;
   for (const std::string_view end : {".db", ".db-wal", ".db-shm"}) {
     if (last.ends_with(end)) return true;  // databases are copied by SQLite

@@ -64,6 +64,7 @@ constexpr ExampleSpec backup_examples[] = {
 constexpr OptionSpec backup_options[] = {
     {"--without-traces", "", "without the recorded decisions, the largest database of many", ""},
     {"--config-only", "", "accounts, policies, webhooks and keys alone: no mail and no logs", ""},
+    {"--keep", "N", "with a directory: delete the oldest backups of this host beyond N", "all"},
     {"--data-dir", "DIR", "where the gateway keeps its data", "./postern-data"},
 };
 constexpr ExitCode backup_exits[] = {
@@ -214,8 +215,8 @@ constexpr CommandSpec table[] = {
      "Writes one compressed archive: accounts, policies, keys, logs, and the queue with every "
      "message that was accepted before. It contains secrets. DIR: a new file there; -: standard "
      "output.",
-     "FILE|DIR|- [--without-traces | --config-only] [--json]", 1, backup_examples, backup_options,
-     backup_exits, "postern restore"},
+     "FILE|DIR|- [--without-traces | --config-only] [--keep N] [--json]", 1, backup_examples,
+     backup_options, backup_exits, "postern restore"},
     {"restore", "Operate", "a data directory from a backup, all or nothing",
      "Reads a backup, verifies every checksum and database, and puts it in place of the data "
      "directory. The gateway must not run. Mail that waited is held, as it may have been delivered "

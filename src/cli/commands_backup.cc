@@ -6,17 +6,17 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <ctime>
 #include <filesystem>
 #include <memory>
 #include <ostream>
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
 #include "backup/backup.h"
+#include "backup/kept.h"
 #include "backup/restore.h"
+#include "base/text.h"
 #include "base/time_text.h"
 #include "base/ulid.h"
 #include "cli/commands.h"
@@ -33,6 +33,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::chrono::seconds lock_patience{5};
+constexpr std::size_t most_kept = 10'000;
 
 ExitCode exit_of(const Error& error) {
   switch (error.fault) {
@@ -96,9 +97,7 @@ class Output {
     std::error_code unreadable;
     made.path_ = target;
     if (fs::is_directory(target, unreadable)) {
-      const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-      made.path_ /= fmt::format("postern-{}-{:%Y%m%dT%H%M%SZ}.tar.zst", gateway.hostname,
-                                fmt::gmtime(std::chrono::system_clock::to_time_t(now)));
+      made.path_ /= backup::file_name_of(gateway.hostname, std::chrono::system_clock::now());
     }
     if (fs::exists(fs::symlink_status(made.path_, unreadable))) {
       return fail(Fault::conflict, made.path_.string() + " exists");
@@ -234,6 +233,18 @@ int run_backup(const Arguments& arguments, Streams& streams) {
   }
   ::umask(077);
   const std::string& target = arguments.words.front();
+  std::size_t keep = 0;
+  if (const auto given = arguments.value("--keep")) {
+    const auto number = parse_number(*given);
+    std::error_code unreadable;
+    if (!number || *number == 0 || *number > most_kept || !fs::is_directory(target, unreadable)) {
+      return report_usage(
+          {fmt::format("`--keep` is a number from 1 to {}, for a directory of backups", most_kept),
+           "`postern backup --help`"},
+          arguments.has("--json"), streams);
+    }
+    keep = *number;
+  }
   if (target == "-" && ::isatty(STDOUT_FILENO) == 1) {
     return report_usage({"a backup is not for a terminal", "`postern backup - > FILE`"},
                         arguments.has("--json"), streams);
@@ -261,6 +272,19 @@ int run_backup(const Arguments& arguments, Streams& streams) {
     return refuse(named.error(), arguments, streams);
   }
   tell(*made, output->name(), arguments, streams);
+  // The backup is whole: what fails now does not take it back.
+  if (!arguments.has("--config-only")) {
+    if (const Result<void> noted = backup::note_backup(gateway->data_dir, made->manifest.time);
+        !noted) {
+      return refuse(noted.error(), arguments, streams);
+    }
+  }
+  if (keep == 0) return to_int(ExitCode::ok);
+  const auto deleted = backup::keep_newest(target, gateway->hostname, keep);
+  if (!deleted) return refuse(deleted.error(), arguments, streams);
+  if (!arguments.has("--json") && !arguments.has("--quiet")) {
+    for (const std::string& name : *deleted) streams.out << "deleted " << name << '\n';
+  }
   return to_int(ExitCode::ok);
 }
 

@@ -76,6 +76,15 @@ def backup_under_load(bench):
     expect("replies other than 250", [], wrong)
     expect("folders that are left", [], list((server.root / "data" / "tmp").glob("backup-*")))
     expect("mode of a backup", 0o600, (bench.root / "last").stat().st_mode & 0o777)
+    note = (server.root / "data" / "last-backup").stat()
+    if time.time() - note.st_mtime > 60:
+        raise Fail("the last backup is noted %d seconds ago" % (time.time() - note.st_mtime))
+    backup(bench, server, "elsewhere", "--keep", "2", want=64)  # no directory
+    (bench.root / "kept").mkdir()
+    for number in range(3):
+        backup(bench, server, "kept", "--keep", "2")
+        time.sleep(1.1)  # the names have seconds
+    expect("backups that are kept", 2, len(list((bench.root / "kept").iterdir())))
     for number in range(6):
         restore(bench, bench.root / "none", "b%d" % number, "--verify-only")
     expect("a directory after --verify-only", False, (bench.root / "none").exists())

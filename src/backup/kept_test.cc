@@ -1,0 +1,74 @@
+#include "backup/kept.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/temporary_folder_test.h"
+
+namespace postern::backup {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using tests::TemporaryFolder;
+
+const ClockTime noon = *from_rfc3339("2026-11-24T12:00:00Z");
+
+std::vector<std::string> names_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) names.push_back(entry.path().filename());
+  std::ranges::sort(names);
+  return names;
+}
+
+TEST(KeptBackups, a_name_sorts_by_its_time) {
+  EXPECT_EQ(file_name_of("mx.example.org", noon),
+            "postern-mx.example.org-20261124T120000Z.tar.zst");
+}
+
+TEST(KeptBackups, only_the_oldest_of_this_host_go) {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path();
+  std::vector<std::string> made;
+  for (int day = 0; day < 4; ++day) {
+    made.push_back(file_name_of("mx.example.org", noon + std::chrono::hours(24 * day)));
+  }
+  const std::vector<std::string> others = {
+      "notes", "postern-mx.example.org-2026.tar.zst",
+      "postern-mx.example.org-20261124X120000Z.tar.zst",
+      "postern-mx.example.org-20261124T120000Z.tar.zst.01J.part", file_name_of("mx", noon)};
+  for (const auto& name : made) std::ofstream(path / name) << "x";
+  for (const auto& name : others) std::ofstream(path / name) << "x";
+  fs::create_directory(path / file_name_of("mx.example.org", noon - std::chrono::hours(24)));
+
+  const auto gone = keep_newest(path, "mx.example.org", 3);
+  ASSERT_TRUE(gone) << gone.error().message;
+  EXPECT_THAT(*gone, ElementsAre(made[0]));
+  EXPECT_EQ(names_in(path).size(), 3 + others.size() + 1);
+  EXPECT_THAT(*keep_newest(path, "mx.example.org", 3), IsEmpty());
+  EXPECT_THAT(*keep_newest(path, "mx.example.org", 1), ElementsAre(made[1], made[2]));
+  EXPECT_TRUE(fs::exists(path / made[3]));
+  EXPECT_FALSE(keep_newest(path / "none", "mx.example.org", 1));
+}
+
+TEST(KeptBackups, the_last_one_is_noted) {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path();
+  EXPECT_EQ(last_backup(path), std::nullopt);
+  ASSERT_TRUE(note_backup(path, noon));
+  EXPECT_EQ(last_backup(path), noon);
+  ASSERT_TRUE(note_backup(path, noon + std::chrono::hours(1)));
+  EXPECT_EQ(last_backup(path), noon + std::chrono::hours(1));
+  EXPECT_THAT(names_in(path), ElementsAre(std::string(note_name)));
+  EXPECT_EQ(fs::status(path / note_name).permissions(),
+            fs::perms::owner_read | fs::perms::owner_write);
+  EXPECT_FALSE(note_backup(path / "none", noon));
+}
+
+}  // namespace
+}  // namespace postern::backup
