@@ -8,6 +8,7 @@
 #include "cli/commands_store.h"
 #include "cli/live_data.h"
 #include "cli/mail_text.h"
+#include "dns/zone_text.h"
 #include "mailauth/names.h"
 
 namespace postern::app {
@@ -53,7 +54,7 @@ std::string_view state_of(const Key& key) {
 /// As a zone file, in which all but the records are comments.
 std::string text_of(const Key& key) {
   return fmt::format("; {}, {}, since {}\n{}\n", key.algorithm, state_of(key), key.since(),
-                     txt_line(key.name(), key.record));
+                     dns::txt_line(key.name(), key.record));
 }
 
 boost::json::object json_of(const Key& key) {

@@ -8,6 +8,7 @@
 #include "cli/commands_mail.h"
 #include "cli/mail_text.h"
 #include "config/key_file.h"
+#include "dns/zone_text.h"
 #include "mailauth/dkim/sign.h"
 #include "mailauth/names.h"
 
@@ -123,7 +124,7 @@ std::string owner_of(const NewKey& key, const Wanted& wanted) {
 }
 
 std::string zone_line(const NewKey& key, const Wanted& wanted) {
-  return txt_line(owner_of(key, wanted), key.key.public_record());
+  return dns::txt_line(owner_of(key, wanted), key.key.public_record());
 }
 
 /// As a zone file, in which all but the records are comments.
@@ -169,7 +170,7 @@ json::object to_json(const std::vector<NewKey>& keys, const Wanted& wanted) {
     }
     list.push_back(std::move(one));
     json::array strings;
-    for (std::string& text : txt_strings(key.key.public_record())) strings.emplace_back(text);
+    for (std::string& text : dns::txt_strings(key.key.public_record())) strings.emplace_back(text);
     json::array records;
     records.push_back(std::move(strings));
     zone[owner_of(key, wanted)] = json::object{{"TXT", std::move(records)}};

@@ -57,21 +57,6 @@ std::string_view words_for(dns::Status status) {
 
 }  // namespace
 
-std::vector<std::string> txt_strings(std::string_view record) {
-  constexpr std::size_t string_octets = 255;
-  std::vector<std::string> out;
-  for (std::size_t at = 0; at < record.size(); at += string_octets) {
-    out.emplace_back(record.substr(at, string_octets));
-  }
-  return out;
-}
-
-std::string txt_line(std::string_view name, std::string_view record) {
-  std::string out = std::string(name) + ". IN TXT";
-  for (const std::string& text : txt_strings(record)) out += " \"" + text + "\"";
-  return out;
-}
-
 std::string dns_text(const std::vector<policy::DnsRecord>& records) {
   if (records.empty()) return {};
   std::string out = "DNS answers in the order asked:\n";

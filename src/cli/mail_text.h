@@ -53,11 +53,6 @@ tl::expected<Envelope, UsageError> read_envelope(const Arguments& arguments);
 /// One line "  name       value" of a report.
 std::string fact(std::string_view name, std::string_view value);
 
-/// Splits a TXT record into strings of at most 255 octets (RFC 1035 §3.3).
-std::vector<std::string> txt_strings(std::string_view record);
-/// A line of a zone file (RFC 1035 §5.1), without its end. `record` must not contain quotes.
-std::string txt_line(std::string_view name, std::string_view record);
-
 /// The DNS answers in order, as text; empty if there are none.
 std::string dns_text(const std::vector<policy::DnsRecord>& records);
 
