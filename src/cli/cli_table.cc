@@ -1,4 +1,5 @@
 #include "cli/cli.h"
+#include "cli/cli_table_doctor.h"
 #include "cli/cli_table_import.h"
 #include "cli/cli_table_mail.h"
 #include "cli/cli_table_queue.h"
@@ -284,6 +285,8 @@ constexpr CommandSpec table[] = {
 std::span<const CommandSpec> commands() {
   static const std::vector<CommandSpec> all = [] {
     std::vector<CommandSpec> out(std::begin(table), std::end(table));
+    const auto doctor = doctor_commands();
+    out.insert(out.end(), doctor.begin(), doctor.end());
     const auto mail = mail_commands();
     out.insert(out.end(), mail.begin(), mail.end());
     const auto import = import_commands();

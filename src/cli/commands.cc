@@ -38,9 +38,6 @@ int report_usage(const UsageError& error, bool json, Streams& streams) {
   return to_int(ExitCode::usage);
 }
 
-namespace {
-
-/// Loads the configuration of --config, of POSTERN_CONFIG, or the defaults; prints nothing.
 ConfigResult load_named(const Arguments& arguments, Streams& streams, const LoadOptions& options,
                         std::string& name) {
   const char* environment = std::getenv("POSTERN_CONFIG");
@@ -56,6 +53,8 @@ ConfigResult load_named(const Arguments& arguments, Streams& streams, const Load
   }
   return load_config(name, options);
 }
+
+namespace {
 
 void print(const Diagnostics& diagnostics, const Arguments& arguments, std::ostream& out) {
   out << (arguments.has("--json") ? diagnostics.json_lines()

@@ -21,6 +21,10 @@ struct Streams {
   bool terminal = false;  ///< `in` is a terminal: passwords are prompted for without echo
 };
 
+/// Loads the configuration of --config, of POSTERN_CONFIG, or the defaults, and prints nothing.
+/// `name` becomes the file, as it is named in diagnostics.
+ConfigResult load_named(const Arguments& arguments, Streams& streams, const LoadOptions& options,
+                        std::string& name);
 /// Whether `err` is coloured: a terminal, without --no-color and NO_COLOR.
 bool wants_color(const Arguments& arguments);
 
@@ -34,6 +38,8 @@ std::optional<Config> load_for(const Arguments& arguments, Streams& streams,
 
 /// `postern check`.
 int run_check(const Arguments& arguments, Streams& streams);
+/// `postern doctor`.
+int run_doctor(const Arguments& arguments, Streams& streams);
 /// `postern reload`.
 int run_reload(const Arguments& arguments, Streams& streams);
 /// `postern backup`.

@@ -1,7 +1,6 @@
 #include <ostream>
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <boost/json.hpp>
 
 #include "base/text.h"
@@ -10,6 +9,7 @@
 #include "cli/mail_dns.h"
 #include "cli/mail_text.h"
 #include "config/input_file.h"
+#include "mailauth/dkim/same_key.h"
 #include "mailauth/names.h"
 
 namespace postern::app {
@@ -91,12 +91,6 @@ std::vector<std::string> remarks_on(const dkim::KeyRecord& key) {
   return out;
 }
 
-/// Whether both are the same key; `own`: the record that publishes the private key.
-bool same_key(const dkim::KeyRecord& published, const std::string& own) {
-  const auto parsed = dkim::parse_key_record(own);
-  return parsed && EVP_PKEY_eq(published.key.get(), parsed->key.get()) == 1;
-}
-
 KeyCheck check_key(const std::string& name, const std::optional<dkim::SigningKey>& own,
                    MailDns& dns) {
   KeyCheck out{.name = name};
@@ -110,7 +104,7 @@ KeyCheck check_key(const std::string& name, const std::optional<dkim::SigningKey
       dkim::key_trouble(key, key.type == dkim::KeyType::rsa ? dkim::Algorithm::rsa_sha256
                                                             : dkim::Algorithm::ed25519_sha256);
   out.remarks = remarks_on(key);
-  if (own) out.matches = same_key(key, own->public_record());
+  if (own) out.matches = dkim::same_key(key, own->public_record());
   return out;
 }
 

@@ -136,6 +136,7 @@ int dispatch(const Arguments& arguments, Streams& streams) {
       {"backup", run_backup},
       {"restore", run_restore},
       {"check", run_check},
+      {"doctor", run_doctor},
       {"explain", run_explain},
       {"inbox", run_inbox},
       {"config", run_config},

@@ -122,7 +122,7 @@ void add_transport(const DnsFacts& facts, List& list) {
             .type = "CAA",
             .value = fmt::format("0 issue \"{}\"", facts.certificate_authority),
             .why = "No other authority may issue certificates for the name.",
-            .check = "caa",
+            .check = {},
             .need = Need::useful});
 }
 
@@ -158,7 +158,10 @@ std::vector<Record> records_for(const DnsFacts& facts) {
   return list.take();
 }
 
-std::string check_command(const Record& record) { return "postern doctor --check " + record.check; }
+std::string check_command(const Record& record) {
+  if (record.check.empty()) return fmt::format("dig {} {}", record.name, record.type);
+  return "postern doctor --check " + record.check;
+}
 
 std::string zone_line(const Record& record) {
   if (record.type == "TXT") return dns::txt_line(record.name, record.value);

@@ -44,14 +44,14 @@ struct Record {
   std::string type;   ///< A, AAAA, MX, PTR, TXT, TLSA or CAA
   std::string value;  ///< as in dns::Answer: the strings of TXT joined, names without trailing dot
   std::string why;    ///< one sentence, with its dot
-  std::string check;  ///< the check of `postern doctor` that looks at it: "mx"
+  std::string check;  ///< the check of `postern doctor` that looks at it: "mx"; empty: none does
   Need need = Need::needed;
 };
 
 /// The records, in the order: address, PTR, MX, SPF, DKIM, DMARC, MTA-STS, TLS reports, TLSA, CAA.
 /// PTR records are published by the provider of the addresses. No record is listed twice.
 std::vector<Record> records_for(const DnsFacts& facts);
-/// The command that looks at a record: "postern doctor --check mx".
+/// The command that looks at a record: "postern doctor --check mx", or `dig` if doctor does not.
 std::string check_command(const Record& record);
 
 /// The record as a line of a zone file (RFC 1035 §5.1), without its end.

@@ -15,6 +15,7 @@
 #include "admin/running_lists.h"
 #include "admin/trace_hub.h"
 #include "base/memory_budget.h"
+#include "base/shared_pointer.h"
 #include "config/config.h"
 #include "config/exit_code.h"
 #include "config/script_runtime.h"
@@ -74,6 +75,10 @@ class Instance {
   net::DnssecState dnssec() const { return name_servers_->dnssec(); }
   /// The control database.
   store::Store& store() { return *store_; }
+  /// Which parts of the sandbox are in force, in words; for `postern doctor`.
+  void note_sandbox(std::string words) {
+    sandbox_.store(std::make_shared<const std::string>(std::move(words)));
+  }
   /// Whether every event loop has run a handler within `limit`. Blocks.
   bool answers(std::chrono::milliseconds limit);
   /// Reloads that commands ask for; whoever waits for signals opens, answers and closes it.
@@ -121,6 +126,7 @@ class Instance {
   /// Verifies addresses as the lists in force say. Needs `deciding_mutex_`, or the start.
   void follow_verification();
   std::vector<admin::SmtpListener> smtp_listeners() const;
+  Task<boost::json::object> health();
   /// Charges the memory of this configuration's scripts to the budget.
   void charge_scripts(const Config& config) const;
   Started follow_file(const Config& config);
@@ -150,6 +156,7 @@ class Instance {
   bool test_recipients_ = false;
   std::vector<PassedSocket> sockets_;
   ReloadDesk reloads_;
+  SharedPointer<const std::string> sandbox_;
   std::optional<DataLock> lock_;
 
   std::unique_ptr<store::SqliteStore> store_;

@@ -1,6 +1,8 @@
 // The API part of an Instance: its dependencies, its thread, and housekeeping.
 #include <filesystem>
 
+#include <unistd.h>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <boost/asio/as_tuple.hpp>
@@ -9,8 +11,11 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/json.hpp>
 
 #include "admin/core.h"
+#include "base/version.h"
+#include "config/descriptors.h"
 #include "config/dnssec_report.h"
 #include "config/room_options.h"
 #include "deliver/template.h"
@@ -152,7 +157,7 @@ Instance::Started Instance::open_api() {
   trace_port_ = std::make_unique<TracePort>(*traces_, data_dir_ + "/traces.db", *disk_pool_);
   live_answers_ = std::make_unique<LiveAnswersPort>(
       *store_, *delivery_log_, inbox_->reader(), *trace_port_, *disk_pool_,
-      [this] { return config_.api.base_url(); }, reloads_);
+      [this] { return config_.api.base_url(); }, reloads_, [this] { return health(); });
   replay_port_ = std::make_unique<ReplayPort>(
       *traces_, data_dir_ + "/traces.db",
       [this](const std::optional<admin::Lists>& lists) { return draft_of(lists); }, *resolver_);
@@ -202,6 +207,28 @@ Instance::Started Instance::open_api() {
   if (!api) return database_error(data_dir_ + "/postern.db", api.error());
   api_ = std::move(*api);
   return {};
+}
+
+/// For `postern doctor` (cli/commands_doctor.cc).
+Task<boost::json::object> Instance::health() {
+  const Version version = current_version();
+  boost::json::array problems;
+  for (const auto& [what, sentence] : co_await readiness_->problems()) {
+    problems.emplace_back(fmt::format("{}: {}", what, sentence));
+  }
+  boost::json::array listeners;
+  for (const ListenerConfig& listener : config_.listeners) {
+    listeners.emplace_back(listener.address.to_string());
+  }
+  listeners.emplace_back(config_.api.address.to_string());
+  const auto sandbox = sandbox_.load();
+  co_return boost::json::object{{"version", version.number},
+                                {"revision", version.revision},
+                                {"user", geteuid()},
+                                {"problems", std::move(problems)},
+                                {"listeners", std::move(listeners)},
+                                {"sandbox", sandbox ? *sandbox : std::string()},
+                                {"descriptors", descriptor_limit()}};
 }
 
 /// In the file's order. The ports are known when this is called.

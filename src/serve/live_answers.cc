@@ -15,6 +15,7 @@ Task<Result<boost::json::object>> LiveAnswersPort::answer(std::string question,
                                   {"error", outcome->error},
                                   {"hint", outcome->hint}};
   }
+  if (question == "health") co_return co_await health_();
   auto work = [this, question = std::move(question), given = std::move(given)] {
     return answer_question(question, *this, given);
   };

@@ -15,18 +15,21 @@ namespace postern::app {
 /// disk threads.
 class LiveAnswersPort final : public admin::LiveAnswers, private Databases {
  public:
+  /// What the process says of itself.
+  using Health = std::function<Task<boost::json::object>()>;
   /// The references outlive it. `pages`: the URL of the pages; any thread. The question "reload" is
-  /// the desk's: it is about the process, not about its data.
+  /// the desk's, and "health" is `health`'s: they are about the process, not about its data.
   LiveAnswersPort(store::Store& store, store::DeliveryLog& log, spool::InboxReader& inbox,
                   TracePort& traces, net::WorkPool& disk, std::function<std::string()> pages,
-                  ReloadDesk& reloads)
+                  ReloadDesk& reloads, Health health)
       : store_(store),
         log_(log),
         inbox_(inbox),
         traces_(traces),
         disk_(disk),
         pages_(std::move(pages)),
-        reloads_(reloads) {}
+        reloads_(reloads),
+        health_(std::move(health)) {}
 
   /// See answer_question().
   Task<Result<boost::json::object>> answer(std::string question,
@@ -46,6 +49,7 @@ class LiveAnswersPort final : public admin::LiveAnswers, private Databases {
   net::WorkPool& disk_;
   const std::function<std::string()> pages_;
   ReloadDesk& reloads_;
+  const Health health_;
 };
 
 }  // namespace postern::app

@@ -306,6 +306,26 @@ Answer dkim_keys(Databases& databases, const Given& given) {
   return json::object{{"keys", std::move(out)}};
 }
 
+/// The verified domains of all accounts.
+Answer verified_domains(Databases& databases, const Given&) {
+  const auto control = databases.control();
+  if (!control) return tl::unexpected(control.error());
+  json::array out;
+  for (store::Page page;; page.offset += page.limit) {
+    const auto accounts = (*control)->accounts(page);
+    if (!accounts) return tl::unexpected(accounts.error());
+    for (const store::AccountRow& account : accounts->rows) {
+      const auto domains = (*control)->domains(account.id);
+      if (!domains) return tl::unexpected(domains.error());
+      for (const store::DomainRow& domain : domains->rows) {
+        if (domain.verified) out.emplace_back(domain.name);
+      }
+    }
+    if (page.offset + page.limit >= accounts->total) break;
+  }
+  return json::object{{"domains", std::move(out)}};
+}
+
 struct Question {
   std::string_view name;
   Answer (*answer)(Databases&, const Given&);
@@ -322,6 +342,7 @@ constexpr Question questions[] = {
     {"reset-link", reset_link},
     {"owner-link", owner_link},
     {"dkim-keys", dkim_keys},
+    {"verified-domains", verified_domains},
 };
 
 }  // namespace

@@ -263,11 +263,13 @@ int serve(const Config& config, const ServeOptions& given) {
         options);
   }
   std::optional<sandbox::Plan> confined;
+  sandbox::Report in_force;
   const auto confine = [&]() -> Instance::Started {
     const sandbox::Plan plan = sandbox_plan(config, options.config_file.value_or(""));
     const auto report = enter_sandbox(config, plan);
     if (!report) return tl::unexpected(report.error());
     if (report->landlock != 0 || report->seccomp) confined = plan;
+    in_force = *report;
     return {};
   };
   auto started =
@@ -278,6 +280,7 @@ int serve(const Config& config, const ServeOptions& given) {
     return report_start_error(started.error(), options);
   }
   Instance& instance = **started;
+  instance.note_sandbox(in_force.brief());
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - begun);
   if (!options.quiet) print_table(instance, options, took);

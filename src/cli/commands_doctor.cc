@@ -1,0 +1,507 @@
+// `postern doctor`: gathers facts and lets the room `doctor` judge them. It changes nothing.
+#include <ifaddrs.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <functional>
+#include <ostream>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <boost/json.hpp>
+
+#include "base/address_guard.h"
+#include "base/text.h"
+#include "base/time_text.h"
+#include "base/version.h"
+#include "cli/commands.h"
+#include "cli/live_data.h"
+#include "cli/mail_dns.h"
+#include "cli/mail_text.h"
+#include "cli/queue_access.h"
+#include "config/descriptors.h"
+#include "dialect/restrictions/lint_report.h"
+#include "doctor/dns_checks.h"
+#include "doctor/gateway_checks.h"
+#include "doctor/machine_checks.h"
+#include "mailauth/names.h"
+#include "prove/relay_proof.h"
+
+namespace postern::app {
+
+namespace {
+
+namespace json = boost::json;
+using doctor::Finding;
+using doctor::Findings;
+using doctor::Level;
+
+std::string text_of(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+std::uint64_t number_of(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  boost::system::error_code bad;
+  const auto number = value ? value->to_number<std::uint64_t>(bad) : 0;
+  return bad ? 0 : number;
+}
+
+std::vector<std::string> texts_of(const json::object& object, std::string_view name) {
+  std::vector<std::string> out;
+  const json::value* value = object.if_contains(name);
+  if (!value || !value->is_array()) return out;
+  for (const json::value& one : value->get_array()) {
+    if (one.is_string()) out.emplace_back(one.get_string());
+  }
+  return out;
+}
+
+std::string version_text(std::string_view number, std::string_view revision) {
+  return fmt::format("{} ({})", number, revision);
+}
+
+doctor::ServerFacts ask_server(const LiveData& data) {
+  doctor::ServerFacts facts;
+  const auto answer = data.ask_gateway("health", {});
+  if (!answer) {
+    facts.trouble =
+        fmt::format("no gateway runs with the data directory {}", data.directory().string());
+    return facts;
+  }
+  if (!*answer) {
+    facts.trouble = answer->error().message;
+    return facts;
+  }
+  const json::object& said = **answer;
+  facts.answers = true;
+  facts.problems = texts_of(said, "problems");
+  facts.version = version_text(text_of(said, "version"), text_of(said, "revision"));
+  facts.sandbox = text_of(said, "sandbox");
+  facts.descriptors = number_of(said, "descriptors");
+  if (said.if_contains("user")) facts.user = static_cast<std::uint32_t>(number_of(said, "user"));
+  facts.listeners = texts_of(said, "listeners");
+  return facts;
+}
+
+/// Public addresses of this machine's interfaces.
+std::vector<IpAddress> machine_addresses(bool v4, bool v6) {
+  std::vector<IpAddress> out;
+  ifaddrs* all = nullptr;
+  if (::getifaddrs(&all) != 0) return out;
+  for (const ifaddrs* each = all; each != nullptr; each = each->ifa_next) {
+    if (each->ifa_addr == nullptr) continue;
+    std::optional<IpAddress> address;
+    if (v4 && each->ifa_addr->sa_family == AF_INET) {
+      const auto* in = reinterpret_cast<const sockaddr_in*>(each->ifa_addr);
+      address = IpAddress::v4(ntohl(in->sin_addr.s_addr));
+    } else if (v6 && each->ifa_addr->sa_family == AF_INET6) {
+      std::array<std::uint8_t, 16> octets{};
+      const auto* in = reinterpret_cast<const sockaddr_in6*>(each->ifa_addr);
+      std::copy_n(in->sin6_addr.s6_addr, octets.size(), octets.begin());
+      address = IpAddress::v6(octets);
+    }
+    if (address && reach_of(*address) == Reach::global) out.push_back(*address);
+  }
+  ::freeifaddrs(all);
+  return out;
+}
+
+/// Addresses at which the gateway is seen: of proxies before it and of listeners, and those that it
+/// sends from.
+std::vector<IpAddress> public_addresses(const Config& config) {
+  std::vector<IpAddress> all;
+  for (const Endpoint& each : config.relay.proxy_addresses) all.push_back(each.address);
+  bool v4 = false;
+  bool v6 = false;
+  for (const ListenerConfig& listener : config.listeners) {
+    const IpAddress& address = listener.address.address;
+    const bool any = std::ranges::all_of(address.octets(), [](char c) { return c == 0; });
+    v4 = v4 || (any && address.is_v4());
+    v6 = v6 || (any && !address.is_v4());
+    if (!any && !address.is_loopback()) all.push_back(address);
+  }
+  if (all.empty()) all = machine_addresses(v4, v6);
+  for (const EgressConfig& egress : config.egress) {
+    if (egress.v4) all.push_back(*egress.v4);
+    if (egress.v6) all.push_back(*egress.v6);
+  }
+  std::ranges::sort(all);
+  const auto twice = std::ranges::unique(all);
+  all.erase(twice.begin(), twice.end());
+  return all;
+}
+
+/// All that checks look at. Facts are read when the first check needs them.
+class Patient {
+ public:
+  Patient(const Arguments& arguments, Streams& streams)
+      : arguments_(arguments), streams_(streams) {}
+
+  /// An exit code ends the command.
+  std::optional<int> open() {
+    LoadOptions load;
+    load.outside_service = true;
+    load.adjust = without_files(arguments_).adjust;
+    loaded_ = load_named(arguments_, streams_, load, file_);
+    for (const std::string& text : arguments_.values("--domain")) {
+      const auto domain = mailauth::normalize_domain(text);
+      if (!domain) return refuse(fmt::format("--domain: `{}` is no name", printable(text, 64)));
+      facts_.domains.push_back(*domain);
+    }
+    for (const std::string& text : arguments_.values("--address")) {
+      const auto address = IpAddress::parse(text);
+      if (!address) return refuse("--address: " + address.error().message);
+      facts_.addresses.push_back(*address);
+    }
+    if (config().server.hostname.empty()) loaded_.config.server.hostname = "localhost";
+    facts_.hostname = mailauth::normalize_domain(config().server.hostname)
+                          .value_or(lower(config().server.hostname));
+    if (facts_.addresses.empty()) facts_.addresses = public_addresses(config());
+    return std::nullopt;
+  }
+
+  const Config& config() const { return loaded_.config; }
+  const ConfigResult& loaded() const { return loaded_; }
+  const std::string& file() const { return file_; }
+
+  const doctor::ServerFacts& server() {
+    if (!server_) server_ = ask_server(LiveData(config().server.data_dir));
+    return *server_;
+  }
+  const doctor::DirectoryFacts& directory() {
+    if (!directory_) directory_ = doctor::look_at_directory(config().server.data_dir.string());
+    return *directory_;
+  }
+  const std::vector<doctor::CertificateFacts>& certificates() {
+    if (!certificates_) certificates_ = look_at_certificates();
+    return *certificates_;
+  }
+  /// With domains, keys and digests.
+  const doctor::DnsFacts& dns_facts() {
+    if (!asked_) add_live_facts();
+    asked_ = true;
+    return facts_;
+  }
+  /// False: an error was printed, and code() is the exit code.
+  bool open_dns() {
+    if (dns_) return true;
+    auto opened = MailDns::open(arguments_, config(), streams_);
+    if (!opened) {
+      code_ = opened.error();
+      return false;
+    }
+    dns_ = std::move(*opened);
+    return true;
+  }
+  MailDns& dns() { return *dns_; }
+  int code() const { return code_; }
+  /// After two questions without an answer, none is asked.
+  dns::Answer ask(const dns::Question& question) {
+    constexpr int most_silences = 2;
+    dns::Answer answer{.status = dns::Status::timeout};
+    if (silences_ >= most_silences) return answer;
+    dns_->run(ask_into(question, answer));
+    silences_ = answer.status == dns::Status::timeout ? silences_ + 1 : 0;
+    return answer;
+  }
+  const Arguments& arguments() const { return arguments_; }
+
+ private:
+  int refuse(const std::string& message) const {
+    return report_usage({message, help_of(arguments_)}, arguments_.has("--json"), streams_);
+  }
+  Task<void> ask_into(dns::Question question, dns::Answer& into) {
+    into = co_await dns_->resolver().lookup(std::move(question), config().dns.timeout);
+  }
+
+  std::vector<doctor::CertificateFacts> look_at_certificates() {
+    std::vector<std::string> files;
+    for (const ListenerConfig& listener : config().listeners) {
+      if (listener.tls == gateway::ListenerTls::none) continue;
+      const std::string file = listener.certificate.empty()
+                                   ? (config().server.data_dir / "tls.crt").string()
+                                   : listener.certificate;
+      if (std::ranges::find(files, file) == files.end()) files.push_back(file);
+    }
+    std::vector<doctor::CertificateFacts> out;
+    for (const std::string& file : files) {
+      out.push_back(doctor::look_at_certificate(file, config().server.hostname));
+    }
+    return out;
+  }
+
+  void add_live_facts() {
+    const LiveData data(config().server.data_dir);
+    if (server().answers) {
+      const auto keys = data.ask_gateway("dkim-keys", {{"domain", ""}});
+      if (keys && *keys && (*keys)->contains("keys")) {
+        for (const json::value& one : (*keys)->at("keys").as_array()) {
+          const json::object& key = one.as_object();
+          const json::value* signing = key.if_contains("signing");
+          if (!signing || !signing->is_bool() || !signing->get_bool()) continue;
+          facts_.dkim.push_back(
+              {text_of(key, "domain"), text_of(key, "selector"), text_of(key, "record")});
+        }
+      }
+    }
+    if (facts_.domains.empty()) {
+      if (server().answers) {
+        const auto domains = data.ask_gateway("verified-domains", {});
+        if (domains && *domains) facts_.domains = texts_of(**domains, "domains");
+      }
+      const std::string& own = config().webhooks.public_domain;
+      if (own != WebhooksConfig().public_domain) facts_.domains.push_back(lower(own));
+      std::ranges::sort(facts_.domains);
+      const auto twice = std::ranges::unique(facts_.domains);
+      facts_.domains.erase(twice.begin(), twice.end());
+    }
+    for (const doctor::CertificateFacts& each : certificates()) {
+      if (!each.key_digest.empty()) facts_.key_digests.push_back(each.key_digest);
+    }
+  }
+
+  const Arguments& arguments_;
+  Streams& streams_;
+  std::string file_;
+  ConfigResult loaded_;
+  doctor::DnsFacts facts_;
+  bool asked_ = false;
+  std::optional<doctor::ServerFacts> server_;
+  std::optional<doctor::DirectoryFacts> directory_;
+  std::optional<std::vector<doctor::CertificateFacts>> certificates_;
+  std::unique_ptr<MailDns> dns_;
+  int code_ = 0;
+  int silences_ = 0;
+};
+
+Findings look_at_relay(Patient& patient) {
+  if (!patient.loaded().ok()) return doctor::check_relay(std::nullopt, false);
+  const auto& judged = patient.config().restrictions.judged;
+  if (judged && judged->lint && judged->lint->open_relay == dialect::restrictions::OpenRelay::yes) {
+    return doctor::check_relay("the restriction lists relay for unknown clients", true);
+  }
+  const auto witness = find_open_relay(patient.config());
+  return doctor::check_relay(witness ? std::optional(witness->dialogue()) : std::nullopt, true);
+}
+
+Findings look_at_queue(Patient& patient) {
+  doctor::QueueFacts facts;
+  if (!patient.server().answers) {
+    facts.trouble = "no gateway runs";
+  } else if (auto queue = open_queue(patient.config().server.data_dir.string()); !queue) {
+    facts.trouble = queue.error().message;
+  } else if (const auto listed = (*queue)->destinations(); !listed) {
+    facts.trouble = listed.error().message;
+  } else if (const json::value* rows = listed->if_contains("destinations");
+             rows && rows->is_array()) {
+    std::optional<std::chrono::system_clock::time_point> oldest;
+    for (const json::value& each : rows->get_array()) {
+      const json::object& row = each.as_object();
+      facts.dead += number_of(row, "dead");
+      const std::uint64_t queued = number_of(row, "queued");
+      facts.queued += queued;
+      const auto since = from_rfc3339(text_of(row, "oldest_at"));
+      if (queued > 0 && since && (!oldest || *since < *oldest)) oldest = *since;
+    }
+    if (oldest) {
+      facts.age = std::chrono::duration_cast<std::chrono::seconds>(
+          std::chrono::system_clock::now() - *oldest);
+    }
+  }
+  return doctor::check_queue(
+      facts, std::chrono::duration_cast<std::chrono::seconds>(patient.config().queue.delay_notice));
+}
+
+Findings look_at_ports(Patient& patient) {
+  const doctor::ServerFacts& server = patient.server();
+  std::vector<doctor::PortFacts> ports;
+  const auto add = [&](const Endpoint& at) {
+    if (!at.passed.empty() || at.port == 0) return;
+    const std::string text = at.to_string();
+    const bool ours = std::ranges::find(server.listeners, text) != server.listeners.end();
+    const int error = server.answers ? 0 : doctor::bind_error(at.address.to_string(), at.port);
+    ports.push_back({text, error, ours});
+  };
+  for (const ListenerConfig& listener : patient.config().listeners) add(listener.address);
+  add(patient.config().api.address);
+  if (ports.empty()) {
+    return {
+        {Level::note, "ports", "not looked at: the system or the service manager picks them", ""}};
+  }
+  return doctor::check_ports(ports, server.answers);
+}
+
+Findings look_at_outgoing(Patient& patient) {
+  const std::string given = *patient.arguments().value("--outgoing");
+  std::string host = given;
+  std::uint16_t port = 25;
+  if (const auto parts = split_port(given); parts && parts->port) {
+    if (const auto number = parse_port(*parts->port)) port = *number;
+    host = std::string(parts->host);
+  }
+  std::string address;
+  if (const auto literal = IpAddress::from_text(host)) {
+    address = literal->to_string();
+  } else {
+    for (const dns::Type type : {dns::Type::a, dns::Type::aaaa}) {
+      const dns::Answer answer = patient.ask({lower(host), type});
+      if (address.empty() && !answer.records.empty()) address = answer.records.front();
+    }
+  }
+  return doctor::check_outgoing(address.empty() ? doctor::OutgoingFacts{.host = host}
+                                                : doctor::try_outgoing(host, address, port));
+}
+
+Findings look_at_dnssec(Patient& patient) {
+  const auto& state = patient.dns().dnssec();
+  return doctor::check_dnssec(state ? std::optional(state->text()) : std::nullopt,
+                              state && state->proves());
+}
+
+template <Findings (*judge)(const doctor::DnsFacts&, const doctor::Ask&)>
+Findings look_at_dns(Patient& patient) {
+  return judge(patient.dns_facts(),
+               [&](const dns::Question& question) { return patient.ask(question); });
+}
+
+/// A check: facts in, findings out.
+struct Check {
+  std::string_view name;
+  bool network;  ///< asks DNS or another host
+  Findings (*look)(Patient&);
+};
+
+constexpr Check checks[] = {
+    {"config", false,
+     [](Patient& p) { return doctor::check_configuration(p.loaded().diagnostics, p.file()); }},
+    {"relay", false, look_at_relay},
+    {"data-dir", false,
+     [](Patient& p) { return doctor::check_data_directory(p.directory(), p.server().user); }},
+    {"wal", false, [](Patient& p) { return doctor::check_wal(p.directory()); }},
+    {"disk", false,
+     [](Patient& p) {
+       return doctor::check_disk(doctor::look_at_disk(p.config().server.data_dir.string()));
+     }},
+    {"clock", false, [](Patient&) { return doctor::check_clock(doctor::clock_is_kept()); }},
+    {"certificate", false,
+     [](Patient& p) {
+       return doctor::check_certificates(p.certificates(), p.config().server.hostname,
+                                         std::time(nullptr));
+     }},
+    {"ports", false, look_at_ports},
+    {"server", false, [](Patient& p) { return doctor::check_server(p.server()); }},
+    {"version", false,
+     [](Patient& p) {
+       const Version own = current_version();
+       return doctor::check_version(p.server(), version_text(own.number, own.revision));
+     }},
+    {"sandbox", false,
+     [](Patient& p) {
+       return doctor::check_sandbox(p.server(), p.config().server.sandbox == SandboxMode::off);
+     }},
+    {"descriptors", false,
+     [](Patient& p) {
+       return doctor::check_descriptors(p.server().descriptors,
+                                        least_descriptors(p.config(), p.config().limits.sessions),
+                                        wanted_descriptors(p.config()));
+     }},
+    {"queue", false, look_at_queue},
+    {"dnssec", true, look_at_dnssec},
+    {"address", true, look_at_dns<doctor::check_addresses>},
+    {"ptr", true, look_at_dns<doctor::check_reverse>},
+    {"mx", true, look_at_dns<doctor::check_mx>},
+    {"spf", true, look_at_dns<doctor::check_spf>},
+    {"dkim", true, look_at_dns<doctor::check_dkim>},
+    {"dmarc", true, look_at_dns<doctor::check_dmarc>},
+    {"mta-sts", true, look_at_dns<doctor::check_mta_sts>},
+    {"tls-rpt", true, look_at_dns<doctor::check_tls_reports>},
+    {"tlsa", true, look_at_dns<doctor::check_tlsa>},
+    {"outgoing", true, look_at_outgoing},
+};
+
+std::vector<std::string_view> check_names() {
+  std::vector<std::string_view> names;
+  for (const Check& check : checks) names.push_back(check.name);
+  return names;
+}
+
+/// Why the options are wrong.
+std::optional<UsageError> refuse_options(const Arguments& arguments) {
+  const auto names = check_names();
+  for (const std::string& given : arguments.values("--check")) {
+    if (std::ranges::find(names, given) != names.end()) continue;
+    const auto near = nearest(given, names);
+    return UsageError{fmt::format("there is no check `{}`{}", printable(given, 64),
+                                  near ? fmt::format("; did you mean `{}`?", *near) : ""),
+                      fmt::format("the checks are {}", fmt::join(names, ", "))};
+  }
+  if (arguments.has("--offline") && arguments.has("--outgoing")) {
+    return UsageError{"--outgoing needs the network, and --offline forbids it", help_of(arguments)};
+  }
+  const auto chosen = arguments.values("--check");
+  if (std::ranges::find(chosen, "outgoing") != chosen.end() && !arguments.has("--outgoing")) {
+    return UsageError{"the check `outgoing` needs --outgoing HOST", help_of(arguments)};
+  }
+  return std::nullopt;
+}
+
+bool wanted(const Check& check, const Arguments& arguments) {
+  if (check.network && arguments.has("--offline")) return false;
+  if (check.name == "outgoing") return arguments.has("--outgoing");
+  const auto chosen = arguments.values("--check");
+  return chosen.empty() || std::ranges::find(chosen, check.name) != chosen.end();
+}
+
+void print(const Findings& findings, const Arguments& arguments, Streams& streams) {
+  if (arguments.has("--json")) {
+    streams.out << doctor::json_of(findings);
+    return;
+  }
+  Findings shown;
+  std::ranges::copy_if(findings, std::back_inserter(shown), [&](const Finding& one) {
+    return one.level == Level::fail || !arguments.has("--quiet");
+  });
+  streams.out << doctor::text_of(shown);
+}
+
+/// `--ready`. With --data-dir no configuration is read.
+int run_ready(const Arguments& arguments, Streams& streams) {
+  std::filesystem::path directory;
+  if (const auto given = arguments.value("--data-dir")) {
+    directory = *given;
+  } else {
+    const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
+    if (!config) return to_int(ExitCode::unavailable);
+    directory = config->server.data_dir;
+  }
+  const Findings findings = doctor::check_server(ask_server(LiveData(directory)));
+  print(findings, arguments, streams);
+  return to_int(doctor::exit_code_of(findings));
+}
+
+}  // namespace
+
+int run_doctor(const Arguments& arguments, Streams& streams) {
+  if (const auto error = refuse_options(arguments)) {
+    return report_usage(*error, arguments.has("--json"), streams);
+  }
+  if (arguments.has("--ready")) return run_ready(arguments, streams);
+  Patient patient(arguments, streams);
+  if (const auto code = patient.open()) return *code;
+  Findings findings;
+  for (const Check& check : checks) {
+    if (!wanted(check, arguments)) continue;
+    if (check.network && !patient.open_dns()) return patient.code();
+    Findings found = check.look(patient);
+    findings.insert(findings.end(), std::make_move_iterator(found.begin()),
+                    std::make_move_iterator(found.end()));
+  }
+  print(findings, arguments, streams);
+  return to_int(doctor::exit_code_of(findings));
+}
+
+}  // namespace postern::app

@@ -1,0 +1,35 @@
+// Compares DNS with the records that a gateway needs. Each function is one check of `postern
+// doctor`: facts and answers in, findings out.
+#pragma once
+
+#include <functional>
+
+#include "dns/dns.h"
+#include "doctor/finding.h"
+#include "doctor/records.h"
+
+namespace postern::doctor {
+
+/// Answers a question. Blocks; does not throw.
+using Ask = std::function<dns::Answer(const dns::Question&)>;
+
+/// A and AAAA records of the hostname: all of our addresses, and no others.
+Findings check_addresses(const DnsFacts& facts, const Ask& ask);
+/// The PTR record of each address names the hostname, and the name has the address.
+Findings check_reverse(const DnsFacts& facts, const Ask& ask);
+/// The MX records of each domain name the hostname.
+Findings check_mx(const DnsFacts& facts, const Ask& ask);
+/// SPF (RFC 7208) passes for mail of each domain from each address.
+Findings check_spf(const DnsFacts& facts, const Ask& ask);
+/// Each DKIM key is published, usable, and the one that signs.
+Findings check_dkim(const DnsFacts& facts, const Ask& ask);
+/// Each domain, or the organization above it, has one DMARC record (RFC 7489 §6.6.3).
+Findings check_dmarc(const DnsFacts& facts, const Ask& ask);
+/// Each domain has one MTA-STS record or none (RFC 8461 §3.1). The policy itself is not fetched.
+Findings check_mta_sts(const DnsFacts& facts, const Ask& ask);
+/// Each domain asks for TLS reports (RFC 8460 §3).
+Findings check_tls_reports(const DnsFacts& facts, const Ask& ask);
+/// The TLSA records of port 25 match a key of facts.key_digests, and are secure (RFC 7672 §3.1.1).
+Findings check_tlsa(const DnsFacts& facts, const Ask& ask);
+
+}  // namespace postern::doctor

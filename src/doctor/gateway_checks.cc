@@ -1,0 +1,305 @@
+#include "doctor/gateway_checks.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include "base/owned.h"
+#include "base/sha256.h"
+#include "base/text.h"
+
+namespace postern::doctor {
+
+namespace {
+
+using Bio = Owned<BIO, BIO_free>;
+using Certificate = Owned<X509, X509_free>;
+
+constexpr std::int64_t day = 86400;
+constexpr std::int64_t days_of_warning = 21;
+constexpr std::int64_t days_of_failure = 7;
+constexpr std::int64_t days_between_backups = 7;
+
+Finding one(Level level, std::string_view check, std::string what, std::string to_do = {}) {
+  return {level, std::string(check), std::move(what), std::move(to_do)};
+}
+
+/// The certificates of the list have owners of their own.
+void release_list(STACK_OF(X509) * list) { sk_X509_free(list); }
+
+/// A certificate is never encrypted; without this OpenSSL would ask on the terminal.
+int no_passphrase(char*, int, int, void*) { return 0; }
+
+std::int64_t seconds_of(const ASN1_TIME* time) {
+  std::tm parts{};
+  return ASN1_TIME_to_tm(time, &parts) == 1 ? static_cast<std::int64_t>(timegm(&parts)) : 0;
+}
+
+std::vector<std::string> names_of(X509* certificate) {
+  std::vector<std::string> names;
+  const Owned<GENERAL_NAMES, GENERAL_NAMES_free> all(static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+  for (int i = 0; all && i < sk_GENERAL_NAME_num(all.get()); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(all.get(), i);
+    if (name->type != GEN_DNS) continue;
+    names.emplace_back(reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName)),
+                       static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName)));
+  }
+  return names;
+}
+
+/// RFC 6698 §2.1.2: selector 1, matching type 1.
+std::string key_digest(X509* certificate) {
+  unsigned char* encoded = nullptr;
+  const int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &encoded);
+  if (length <= 0) return {};
+  const std::string octets(reinterpret_cast<const char*>(encoded),
+                           static_cast<std::size_t>(length));
+  OPENSSL_free(encoded);
+  return hex_encode(sha256(octets));
+}
+
+/// Why the system's authorities do not vouch for the certificate with `others` as its chain, apart
+/// from its dates.
+std::string chain_trouble(X509* certificate, STACK_OF(X509) * others) {
+  const Owned<X509_STORE, X509_STORE_free> store(X509_STORE_new());
+  const Owned<X509_STORE_CTX, X509_STORE_CTX_free> context(X509_STORE_CTX_new());
+  if (!store || !context || X509_STORE_set_default_paths(store.get()) != 1 ||
+      X509_STORE_CTX_init(context.get(), store.get(), certificate, others) != 1) {
+    return "the system's authorities cannot be read";
+  }
+  X509_VERIFY_PARAM_set_flags(X509_STORE_CTX_get0_param(context.get()), X509_V_FLAG_NO_CHECK_TIME);
+  if (X509_verify_cert(context.get()) == 1) return {};
+  return X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get()));
+}
+
+std::string date_text(std::int64_t time) {
+  return fmt::format("{:%Y-%m-%d}", fmt::gmtime(static_cast<std::time_t>(time)));
+}
+
+/// Which finding the days until the end are.
+void judge_dates(const CertificateFacts& facts, std::int64_t now, Findings& found) {
+  constexpr std::string_view check = "certificate";
+  constexpr std::string_view renew = "renew it; `systemctl reload postern` takes it into use";
+  if (facts.not_before > now) {
+    found.push_back(
+        one(Level::fail, check,
+            fmt::format("{} is not valid before {}", facts.file, date_text(facts.not_before)),
+            "postern doctor --check clock"));
+  }
+  const std::int64_t left = facts.not_after - now;
+  if (left < 0) {
+    found.push_back(one(Level::fail, check,
+                        fmt::format("{} ended on {}", facts.file, date_text(facts.not_after)),
+                        std::string(renew)));
+  } else if (left < days_of_warning * day) {
+    found.push_back(one(left < days_of_failure * day ? Level::fail : Level::warn, check,
+                        fmt::format("{} ends on {}, in {} days", facts.file,
+                                    date_text(facts.not_after), left / day),
+                        std::string(renew)));
+  }
+}
+
+}  // namespace
+
+Findings check_configuration(const app::Diagnostics& diagnostics, const std::string& file) {
+  constexpr std::string_view check = "config";
+  Findings found;
+  for (const app::Diagnostic& diagnostic : diagnostics.list()) {
+    if (diagnostic.code == "T004" || diagnostic.code == "T005") continue;
+    const Level level = diagnostic.severity == app::Severity::error     ? Level::fail
+                        : diagnostic.severity == app::Severity::warning ? Level::warn
+                                                                        : Level::note;
+    found.push_back(one(level, check, app::on_one_line(diagnostic), diagnostic.hint));
+  }
+  if (found.empty()) found.push_back(one(Level::ok, check, file + " has no mistake"));
+  return found;
+}
+
+CertificateFacts look_at_certificate(const std::string& file, const std::string& hostname) {
+  CertificateFacts facts;
+  facts.file = file;
+  const Bio source(BIO_new_file(file.c_str(), "r"));
+  if (!source) {
+    facts.trouble = "cannot be read";
+    ERR_clear_error();
+    return facts;
+  }
+  const Certificate certificate(PEM_read_bio_X509(source.get(), nullptr, no_passphrase, nullptr));
+  if (!certificate) {
+    facts.trouble = "has no PEM certificate";
+    ERR_clear_error();
+    return facts;
+  }
+  std::vector<Certificate> owners;
+  const Owned<STACK_OF(X509), release_list> others(
+      sk_X509_new_null());
+  while (X509* next = PEM_read_bio_X509(source.get(), nullptr, no_passphrase, nullptr)) {
+    owners.emplace_back(next);
+    sk_X509_push(others.get(), next);
+  }
+  facts.names = names_of(certificate.get());
+  facts.matches = X509_check_host(certificate.get(), hostname.data(), hostname.size(),
+                                  X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, nullptr) == 1;
+  facts.not_before = seconds_of(X509_get0_notBefore(certificate.get()));
+  facts.not_after = seconds_of(X509_get0_notAfter(certificate.get()));
+  facts.self_signed = X509_NAME_cmp(X509_get_subject_name(certificate.get()),
+                                    X509_get_issuer_name(certificate.get())) == 0;
+  facts.chain_trouble = chain_trouble(certificate.get(), others.get());
+  facts.key_digest = key_digest(certificate.get());
+  ERR_clear_error();
+  return facts;
+}
+
+Findings check_certificates(const std::vector<CertificateFacts>& certificates,
+                            const std::string& hostname, std::int64_t now) {
+  constexpr std::string_view check = "certificate";
+  Findings found;
+  if (certificates.empty()) {
+    return {one(Level::note, check, "no listener has TLS: mail comes in clear text",
+                "set tls = \"starttls\" for the listener")};
+  }
+  for (const CertificateFacts& facts : certificates) {
+    if (!facts.trouble.empty()) {
+      found.push_back(one(Level::note, check,
+                          fmt::format("not looked at: {} {}", facts.file, facts.trouble),
+                          "run doctor as the gateway's user or root; see `postern check`"));
+      continue;
+    }
+    judge_dates(facts, now, found);
+    if (!facts.matches) {
+      found.push_back(
+          one(Level::warn, check,
+              fmt::format("{} is for {}, not for {}", facts.file,
+                          facts.names.empty()
+                              ? "no name"
+                              : printable(fmt::format("{}", fmt::join(facts.names, ", ")), 300),
+                          hostname),
+              fmt::format("get one for {}, or correct server.hostname", hostname)));
+    }
+    if (facts.self_signed) {
+      found.push_back(one(Level::note, check,
+                          fmt::format("{} is self-signed: enough for senders that do not verify, "
+                                      "and with TLSA for those that use DANE",
+                                      facts.file),
+                          "get one from an authority (docs/deploy.md)"));
+    } else if (!facts.chain_trouble.empty()) {
+      found.push_back(
+          one(Level::warn, check,
+              fmt::format("no known authority vouches for {}: {}", facts.file, facts.chain_trouble),
+              "put the intermediate certificates after it in the file"));
+    }
+    const bool silent = std::ranges::none_of(found, [](const Finding& finding) {
+      return finding.level == Level::warn || finding.level == Level::fail;
+    });
+    if (silent) {
+      found.push_back(
+          one(Level::ok, check,
+              fmt::format("{} is valid until {}", facts.file, date_text(facts.not_after))));
+    }
+  }
+  return found;
+}
+
+Findings check_relay(const std::optional<std::string>& dialogue, bool judged) {
+  constexpr std::string_view check = "relay";
+  if (!judged) {
+    return {
+        one(Level::note, check, "not looked at: the configuration has mistakes", "postern check")};
+  }
+  if (!dialogue) return {one(Level::ok, check, "unknown clients cannot send to foreign hosts")};
+  return {one(Level::fail, check, "an open relay: " + *dialogue, "postern check names the rule")};
+}
+
+Findings check_server(const ServerFacts& facts) {
+  if (!facts.answers) {
+    return {one(Level::fail, server_check, facts.trouble, "systemctl start postern")};
+  }
+  Findings found;
+  for (const std::string& problem : facts.problems) {
+    found.push_back(one(Level::fail, server_check, "the gateway defers mail: " + problem,
+                        "journalctl -u postern"));
+  }
+  if (found.empty()) found.push_back(one(Level::ok, server_check, "the gateway accepts mail"));
+  return found;
+}
+
+Findings check_version(const ServerFacts& facts, const std::string& installed) {
+  constexpr std::string_view check = "version";
+  if (!facts.answers || facts.version.empty()) {
+    return {one(Level::note, check, fmt::format("{} is installed; no gateway runs", installed))};
+  }
+  if (facts.version == installed) return {one(Level::ok, check, installed + " runs")};
+  return {one(Level::warn, check,
+              fmt::format("{} runs, and {} is installed", printable(facts.version, 100), installed),
+              "systemctl restart postern")};
+}
+
+Findings check_sandbox(const ServerFacts& facts, bool off) {
+  constexpr std::string_view check = "sandbox";
+  if (!facts.answers || facts.sandbox.empty()) {
+    return {one(Level::note, check, "not looked at: no gateway says what is in force")};
+  }
+  const bool whole = facts.sandbox.find("landlock") != std::string::npos &&
+                     facts.sandbox.find("seccomp") != std::string::npos;
+  if (whole) return {one(Level::ok, check, printable(facts.sandbox, 200) + " are in force")};
+  if (off) {
+    return {one(Level::warn, check, "the configuration switches it off",
+                "remove server.sandbox = \"off\"")};
+  }
+  return {one(Level::warn, check,
+              fmt::format("in force: {}; the kernel lacks the rest", printable(facts.sandbox, 200)),
+              "see docs/sandbox.md")};
+}
+
+Findings check_queue(const QueueFacts& facts, std::chrono::seconds notice) {
+  constexpr std::string_view check = "queue";
+  if (!facts.trouble.empty()) return {one(Level::note, check, "not looked at: " + facts.trouble)};
+  if (notice <= std::chrono::seconds(0)) notice = std::chrono::hours(4);
+  Findings found;
+  if (facts.age && *facts.age > notice) {
+    found.push_back(
+        one(Level::warn, check,
+            fmt::format("{} recipients wait, the oldest for {} h", facts.queued,
+                        std::chrono::duration_cast<std::chrono::hours>(*facts.age).count()),
+            "postern queue destinations"));
+  }
+  if (facts.dead > 0) {
+    found.push_back(one(Level::note, check, fmt::format("{} deliveries were given up", facts.dead),
+                        "postern queue list --state dead"));
+  }
+  if (found.empty()) {
+    found.push_back(one(Level::ok, check, fmt::format("{} recipients wait", facts.queued)));
+  }
+  return found;
+}
+
+Findings check_dnssec(const std::optional<std::string>& kind, bool proves) {
+  constexpr std::string_view check = "dnssec";
+  if (!kind) return {one(Level::note, check, "not looked at: answers come from a file")};
+  if (proves) return {one(Level::ok, check, "DNSSEC: " + printable(*kind, 300))};
+  return {one(Level::warn, check, "DNSSEC: " + printable(*kind, 300),
+              "use a name server that passes DNSSEC records (docs/relay.md)")};
+}
+
+Findings check_backup(std::optional<std::chrono::seconds> age) {
+  constexpr std::string_view check = "backup";
+  if (!age) {
+    return {
+        one(Level::note, check, "no backup is recorded", "postern backup DIR (docs/backup.md)")};
+  }
+  const std::int64_t days = age->count() / day;
+  const std::string what = fmt::format("the last one is {} days old", days);
+  if (days < days_between_backups) return {one(Level::ok, check, what)};
+  return {one(Level::warn, check, what, "postern backup DIR (docs/backup.md)")};
+}
+
+}  // namespace postern::doctor

@@ -1,0 +1,77 @@
+// What is wrong with a gateway itself: its configuration, its certificate, and what it says when it
+// is asked. Facts in, findings out.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/diagnostic.h"
+#include "doctor/finding.h"
+
+namespace postern::doctor {
+
+/// Each error fails and each warning warns; those about dates and names of certificates (T004,
+/// T005) are left to check_certificates().
+Findings check_configuration(const app::Diagnostics& diagnostics, const std::string& file);
+
+/// The first certificate of a file, and its chain.
+struct CertificateFacts {
+  std::string file;                ///< for messages
+  std::string trouble;             ///< why it cannot be used; empty: it was read
+  std::vector<std::string> names;  ///< DNS names, or the subject if there are none
+  bool matches = false;            ///< one of them is the hostname (RFC 6125 §6.4)
+  std::int64_t not_before = 0;     ///< seconds since 1970
+  std::int64_t not_after = 0;      ///< seconds since 1970
+  bool self_signed = false;        ///< issuer and subject are the same
+  std::string chain_trouble;       ///< why the system's authorities do not vouch; empty: they do
+  std::string key_digest;          ///< DnsFacts::key_digests
+};
+/// Reads a certificate and those after it in the file. Blocks on the disk.
+CertificateFacts look_at_certificate(const std::string& file, const std::string& hostname);
+/// Dates, name and chain; `now` in seconds since 1970. Fewer than 21 days left warn, fewer than 7
+/// fail.
+Findings check_certificates(const std::vector<CertificateFacts>& certificates,
+                            const std::string& hostname, std::int64_t now);
+
+/// `dialogue`: how unknown clients send mail to foreign destinations; nullopt: no way was found.
+Findings check_relay(const std::optional<std::string>& dialogue, bool judged);
+
+/// What the running gateway says of itself.
+struct ServerFacts {
+  bool answers = false;                ///< it was asked, and answered
+  std::string trouble;                 ///< why it was not asked, or gave no answer
+  std::vector<std::string> problems;   ///< why it accepts no mail, as in /readyz
+  std::string version;                 ///< number and revision
+  std::string sandbox;                 ///< "landlock 7, seccomp"; empty: unknown
+  std::uint64_t descriptors = 0;       ///< its limit; 0: unknown
+  std::optional<std::uint32_t> user;   ///< its user id
+  std::vector<std::string> listeners;  ///< addresses with ports, the API's included
+};
+/// The gateway answers, and accepts mail.
+Findings check_server(const ServerFacts& facts);
+/// The program that runs is the one that is installed; `installed` as ServerFacts::version.
+Findings check_version(const ServerFacts& facts, const std::string& installed);
+/// Both layers of the sandbox are in force, unless the configuration switched it off (`off`).
+Findings check_sandbox(const ServerFacts& facts, bool off);
+
+/// Mail that waits.
+struct QueueFacts {
+  std::string trouble;                      ///< why it was not asked; empty: it was
+  std::uint64_t queued = 0;                 ///< recipients that wait for an attempt
+  std::uint64_t dead = 0;                   ///< recipients whose delivery was given up
+  std::optional<std::chrono::seconds> age;  ///< of the oldest; nullopt: none waits
+};
+/// Warns when the oldest message waits longer than `notice` (queue.delay_notice; 0: 4 hours).
+Findings check_queue(const QueueFacts& facts, std::chrono::seconds notice);
+
+/// `kind`: whether and how DNSSEC works, as `postern check` says it; `proves`: answers can be
+/// secure. nullopt for `kind`: not asked.
+Findings check_dnssec(const std::optional<std::string>& kind, bool proves);
+
+/// `age` of the newest good backup; nullopt: none was recorded.
+Findings check_backup(std::optional<std::chrono::seconds> age);
+
+}  // namespace postern::doctor

@@ -1,0 +1,355 @@
+#include "doctor/machine_checks.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/timex.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "base/ip.h"
+#include "base/text.h"
+#include "gateway/resources.h"
+
+namespace postern::doctor {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t most_files = 500;
+constexpr int patience_milliseconds = 10'000;
+
+Finding one(Level level, std::string_view check, std::string what, std::string to_do = {}) {
+  return {level, std::string(check), std::move(what), std::move(to_do)};
+}
+
+/// False: `errno` says why. Follows links.
+bool look_at(const std::string& path, FileFacts& facts) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return false;
+  facts = {path, status.st_uid, status.st_mode & 07777u,
+           static_cast<std::uint64_t>(status.st_size)};
+  return true;
+}
+
+void list_files(const fs::path& folder, std::vector<FileFacts>& into) {
+  std::error_code bad;
+  for (fs::directory_iterator it(folder, bad), end; !bad && it != end; it.increment(bad)) {
+    if (into.size() >= most_files) return;
+    FileFacts facts;
+    if (look_at(it->path().string(), facts)) into.push_back(std::move(facts));
+  }
+}
+
+std::string mebibytes(std::uint64_t octets) { return fmt::format("{} MiB", octets >> 20); }
+
+/// A socket that is closed with its scope.
+class Socket {
+ public:
+  explicit Socket(int fd) : fd_(fd) {}
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+  ~Socket() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+/// The length of the address; 0: `ip` is none.
+socklen_t fill(const std::string& ip, std::uint16_t port, sockaddr_storage& into) {
+  into = {};
+  auto* v4 = reinterpret_cast<sockaddr_in*>(&into);
+  auto* v6 = reinterpret_cast<sockaddr_in6*>(&into);
+  if (::inet_pton(AF_INET, ip.c_str(), &v4->sin_addr) == 1) {
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(port);
+    return sizeof *v4;
+  }
+  if (::inet_pton(AF_INET6, ip.c_str(), &v6->sin6_addr) == 1) {
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(port);
+    return sizeof *v6;
+  }
+  return 0;
+}
+
+bool ready(int fd, short event) {
+  pollfd waiting{.fd = fd, .events = event, .revents = 0};
+  return ::poll(&waiting, 1, patience_milliseconds) == 1;
+}
+
+}  // namespace
+
+DirectoryFacts look_at_directory(const std::string& path) {
+  DirectoryFacts facts;
+  facts.self.path = path;
+  if (!look_at(path, facts.self)) {
+    facts.trouble = std::strerror(errno);
+    return facts;
+  }
+  std::error_code bad;
+  if (!fs::is_directory(path, bad)) {
+    facts.trouble = "not a directory";
+    return facts;
+  }
+  list_files(path, facts.files);
+  list_files(fs::path(path) / "spool", facts.files);
+  return facts;
+}
+
+Findings check_data_directory(const DirectoryFacts& facts, std::optional<std::uint32_t> gateway) {
+  constexpr std::string_view check = "data-dir";
+  const std::string& path = facts.self.path;
+  if (!facts.trouble.empty()) {
+    return {one(Level::fail, check, fmt::format("{}: {}", path, facts.trouble),
+                "name the directory with --data-dir DIR or server.data_dir")};
+  }
+  Findings found;
+  if ((facts.self.mode & 077) != 0) {
+    found.push_back(
+        one(Level::fail, check,
+            fmt::format("{} has mode {:04o}: other users can enter it", path, facts.self.mode),
+            fmt::format("chmod 0700 {}", path)));
+  }
+  if (gateway && *gateway != facts.self.owner) {
+    found.push_back(one(Level::fail, check,
+                        fmt::format("{} belongs to user {}, and the gateway is user {}", path,
+                                    facts.self.owner, *gateway),
+                        fmt::format("chown {} {}", *gateway, path)));
+  }
+  for (const FileFacts& file : facts.files) {
+    if (file.owner == facts.self.owner) continue;
+    found.push_back(one(Level::fail, check,
+                        fmt::format("{} belongs to user {}, and the directory to user {}",
+                                    file.path, file.owner, facts.self.owner),
+                        fmt::format("chown --recursive {} {}", facts.self.owner, path)));
+    break;
+  }
+  if (found.empty()) {
+    found.push_back(
+        one(Level::ok, check, fmt::format("{} is user {}'s alone", path, facts.self.owner)));
+  }
+  return found;
+}
+
+Findings check_wal(const DirectoryFacts& facts) {
+  constexpr std::string_view check = "wal";
+  constexpr std::uint64_t most = std::uint64_t{256} << 20;
+  Findings found;
+  std::uint64_t all = 0;
+  for (const FileFacts& file : facts.files) {
+    if (!file.path.ends_with("-wal")) continue;
+    all += file.size;
+    if (file.size < most) continue;
+    found.push_back(one(Level::warn, check,
+                        fmt::format("{} has {}", file.path, mebibytes(file.size)),
+                        "end programs that read the database; if it does not shrink within an "
+                        "hour, restart the gateway"));
+  }
+  if (found.empty()) {
+    found.push_back(
+        facts.trouble.empty()
+            ? one(Level::ok, check, fmt::format("the write-ahead logs have {}", mebibytes(all)))
+            : one(Level::note, check, "not looked at: " + facts.trouble));
+  }
+  return found;
+}
+
+DiskFacts look_at_disk(const std::string& path) {
+  DiskFacts facts;
+  struct statvfs status{};
+  if (::statvfs(path.c_str(), &status) != 0) {
+    facts.trouble = std::strerror(errno);
+    return facts;
+  }
+  facts.size = std::uint64_t{status.f_blocks} * status.f_frsize;
+  facts.free = std::uint64_t{status.f_bavail} * status.f_frsize;
+  facts.floor = gateway::Resources::disk_floor(facts.size);
+  facts.inodes = status.f_files;
+  facts.free_inodes = status.f_favail;
+  return facts;
+}
+
+Findings check_disk(const DiskFacts& facts) {
+  constexpr std::string_view check = "disk";
+  constexpr std::uint64_t twentieth = 20;
+  if (!facts.trouble.empty()) {
+    return {one(Level::note, check, "not looked at: " + facts.trouble,
+                "postern doctor --check data-dir")};
+  }
+  Findings found;
+  const std::string state =
+      fmt::format("{} of {} are free", mebibytes(facts.free), mebibytes(facts.size));
+  if (facts.free < facts.floor) {
+    found.push_back(one(Level::fail, check,
+                        fmt::format("{}; below {} mail is deferred", state, mebibytes(facts.floor)),
+                        "make room, or enlarge the disk"));
+  } else if (facts.free / 2 < facts.floor) {
+    found.push_back(one(Level::warn, check,
+                        fmt::format("{}; below {} mail is deferred", state, mebibytes(facts.floor)),
+                        "make room, or enlarge the disk"));
+  }
+  if (facts.inodes > 0 && facts.free_inodes < facts.inodes / twentieth) {
+    found.push_back(one(facts.free_inodes == 0 ? Level::fail : Level::warn, check,
+                        fmt::format("{} of {} inodes are free", facts.free_inodes, facts.inodes),
+                        "remove small files, or make a file system with more inodes"));
+  }
+  if (found.empty()) found.push_back(one(Level::ok, check, state));
+  return found;
+}
+
+std::optional<bool> clock_is_kept() {
+  timex state{};
+  const int result = ::adjtimex(&state);
+  if (result < 0) return std::nullopt;
+  return result != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
+}
+
+Findings check_clock(std::optional<bool> kept) {
+  if (!kept) return {one(Level::note, "clock", "not looked at: the kernel does not say")};
+  if (*kept) return {one(Level::ok, "clock", "a time service keeps the clock")};
+  return {one(Level::warn, "clock",
+              "no time service keeps the clock: signatures and certificates depend on it",
+              "timedatectl set-ntp true")};
+}
+
+Findings check_descriptors(std::uint64_t limit, std::uint64_t least, std::uint64_t wanted) {
+  constexpr std::string_view check = "descriptors";
+  if (limit == 0) {
+    return {one(Level::note, check, "not looked at: no gateway runs; it reports C034 at the start",
+                "postern check")};
+  }
+  const std::string state = fmt::format("the gateway may open {} files", limit);
+  if (limit < least) {
+    return {one(Level::fail, check, fmt::format("{}, and its sessions need {}", state, least),
+                fmt::format("LimitNOFILE={} in the unit, or fewer limits.sessions", wanted))};
+  }
+  if (limit < wanted) {
+    return {one(Level::warn, check,
+                fmt::format("{}; with {} no session waits for another", state, wanted),
+                fmt::format("LimitNOFILE={} in the unit", wanted))};
+  }
+  return {one(Level::ok, check, state)};
+}
+
+int bind_error(const std::string& ip, std::uint16_t port) {
+  sockaddr_storage address;
+  const socklen_t length = fill(ip, port, address);
+  if (length == 0) return EINVAL;
+  const Socket socket(::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (socket.get() < 0) return errno;
+  const int yes = 1;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  if (address.ss_family == AF_INET6) {
+    ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
+  }
+  return ::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), length) == 0 ? 0 : errno;
+}
+
+Findings check_ports(const std::vector<PortFacts>& ports, bool gateway_runs) {
+  constexpr std::string_view check = "ports";
+  Findings found;
+  for (const PortFacts& port : ports) {
+    const std::string number = port.address.substr(port.address.rfind(':') + 1);
+    if (port.ours) {
+      found.push_back(
+          one(Level::ok, check, fmt::format("the gateway listens on {}", port.address)));
+    } else if (gateway_runs) {
+      found.push_back(one(Level::warn, check,
+                          fmt::format("the gateway does not listen on {}, which the configuration "
+                                      "names",
+                                      port.address),
+                          "systemctl restart postern"));
+    } else if (port.error == 0) {
+      found.push_back(one(Level::ok, check, fmt::format("{} is free", port.address)));
+    } else if (port.error == EACCES) {
+      found.push_back(
+          one(Level::note, check,
+              fmt::format("{} was not looked at: this user may not open it", port.address),
+              "run doctor as root"));
+    } else if (port.error == EADDRINUSE) {
+      found.push_back(one(Level::fail, check,
+                          fmt::format("another program listens on {}", port.address),
+                          fmt::format("ss -ltnp 'sport = :{}' names it; stop it", number)));
+    } else {
+      found.push_back(one(Level::fail, check,
+                          fmt::format("{}: {}", port.address, std::strerror(port.error)),
+                          "correct the address of the listener"));
+    }
+  }
+  return found;
+}
+
+OutgoingFacts try_outgoing(const std::string& host, const std::string& ip, std::uint16_t port) {
+  OutgoingFacts facts{.host = host, .address = ip};
+  sockaddr_storage address;
+  const socklen_t length = fill(ip, port, address);
+  if (length == 0) return facts;
+  const Socket socket(::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (socket.get() < 0) {
+    facts.error = errno;
+    return facts;
+  }
+  if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), length) != 0) {
+    facts.error = errno;
+    if (facts.error != EINPROGRESS) return facts;
+    facts.error = ETIMEDOUT;
+    if (!ready(socket.get(), POLLOUT)) return facts;
+    socklen_t size = sizeof facts.error;
+    ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &facts.error, &size);
+    if (facts.error != 0) return facts;
+  }
+  char buffer[512];
+  if (!ready(socket.get(), POLLIN)) return facts;
+  const ssize_t octets = ::recv(socket.get(), buffer, sizeof buffer, 0);
+  if (octets <= 0) return facts;
+  facts.greeting = std::string(buffer, static_cast<std::size_t>(octets));
+  facts.greeting.resize(std::min(facts.greeting.size(), facts.greeting.find('\r')));
+  constexpr std::string_view goodbye = "QUIT\r\n";
+  (void)::send(socket.get(), goodbye.data(), goodbye.size(), MSG_NOSIGNAL);
+  return facts;
+}
+
+Findings check_outgoing(const OutgoingFacts& facts) {
+  constexpr std::string_view check = "outgoing";
+  if (facts.address.empty()) {
+    return {one(Level::fail, check, fmt::format("{} has no address", facts.host),
+                "name a host that receives mail")};
+  }
+  const std::string peer =
+      facts.host == facts.address ? facts.host : fmt::format("{} ({})", facts.host, facts.address);
+  if (facts.error == ETIMEDOUT) {
+    return {one(Level::fail, check,
+                fmt::format("no connection to {} within 10 s: many providers block outgoing port "
+                            "25",
+                            peer),
+                "ask the provider to open it, or send through a relay (docs/relay.md)")};
+  }
+  if (facts.error != 0) {
+    return {one(Level::fail, check, fmt::format("{}: {}", peer, std::strerror(facts.error)),
+                "try another host; if all fail, see the firewall")};
+  }
+  if (!facts.greeting.starts_with("220")) {
+    return {one(Level::warn, check,
+                fmt::format("{} does not greet: {}", peer,
+                            facts.greeting.empty() ? "silence" : printable(facts.greeting, 200)),
+                "try another host")};
+  }
+  return {one(Level::ok, check, fmt::format("{} greets", peer))};
+}
+
+}  // namespace postern::doctor
