@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <filesystem>
 #include <functional>
 #include <ostream>
 
@@ -316,6 +317,15 @@ Findings look_at_queue(Patient& patient) {
       facts, std::chrono::duration_cast<std::chrono::seconds>(patient.config().queue.delay_notice));
 }
 
+Findings look_at_backup(Patient& patient) {
+  std::error_code none;
+  const auto made =
+      std::filesystem::last_write_time(patient.config().server.data_dir / last_backup_file, none);
+  if (none) return doctor::check_backup(std::nullopt);
+  return doctor::check_backup(std::chrono::duration_cast<std::chrono::seconds>(
+      std::filesystem::file_time_type::clock::now() - made));
+}
+
 Findings look_at_ports(Patient& patient) {
   const doctor::ServerFacts& server = patient.server();
   std::vector<doctor::PortFacts> ports;
@@ -410,6 +420,7 @@ constexpr Check checks[] = {
                                         wanted_descriptors(p.config()));
      }},
     {"queue", false, look_at_queue},
+    {"backup", false, look_at_backup},
     {"dnssec", true, look_at_dnssec},
     {"address", true, look_at_dns<doctor::check_addresses>},
     {"ptr", true, look_at_dns<doctor::check_reverse>},

@@ -140,8 +140,7 @@ CertificateFacts look_at_certificate(const std::string& file, const std::string&
     return facts;
   }
   std::vector<Certificate> owners;
-  const Owned<STACK_OF(X509), release_list> others(
-      sk_X509_new_null());
+  const Owned<STACK_OF(X509), release_list> others(sk_X509_new_null());
   while (X509* next = PEM_read_bio_X509(source.get(), nullptr, no_passphrase, nullptr)) {
     owners.emplace_back(next);
     sk_X509_push(others.get(), next);
@@ -174,6 +173,7 @@ Findings check_certificates(const std::vector<CertificateFacts>& certificates,
                           "run doctor as the gateway's user or root; see `postern check`"));
       continue;
     }
+    const std::size_t before = found.size();
     judge_dates(facts, now, found);
     if (!facts.matches) {
       found.push_back(
@@ -197,9 +197,9 @@ Findings check_certificates(const std::vector<CertificateFacts>& certificates,
               fmt::format("no known authority vouches for {}: {}", facts.file, facts.chain_trouble),
               "put the intermediate certificates after it in the file"));
     }
-    const bool silent = std::ranges::none_of(found, [](const Finding& finding) {
-      return finding.level == Level::warn || finding.level == Level::fail;
-    });
+    const bool silent =
+        std::all_of(found.begin() + static_cast<std::ptrdiff_t>(before), found.end(),
+                    [](const Finding& finding) { return finding.level == Level::note; });
     if (silent) {
       found.push_back(
           one(Level::ok, check,

@@ -27,6 +27,7 @@ sys.dont_write_bytecode = True
 
 import backups  # noqa: E402
 import control_plane  # noqa: E402
+import doctors  # noqa: E402
 import inboxes  # noqa: E402
 import lists  # noqa: E402
 import people  # noqa: E402
@@ -37,7 +38,7 @@ from harness import instance, shim, smtp  # noqa: E402
 from harness.cases import Fail, wanted  # noqa: E402
 from players.conduit import check_standard_signature  # noqa: E402
 
-CHECKS = [*backups.CHECKS, *lists.CHECKS, *people.CHECKS, *control_plane.CHECKS, *inboxes.CHECKS, *service.CHECKS, *shown.CHECKS]
+CHECKS = [*backups.CHECKS, *doctors.CHECKS, *lists.CHECKS, *people.CHECKS, *control_plane.CHECKS, *inboxes.CHECKS, *service.CHECKS, *shown.CHECKS]
 
 
 def check(function):

@@ -1,0 +1,204 @@
+#include "doctor/dns_checks.h"
+
+#include <map>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "mailauth/dkim/sign.h"
+
+namespace postern::doctor {
+namespace {
+
+using dns::Status;
+using dns::Type;
+using testing::HasSubstr;
+
+/// A world in which everything is right; each test breaks one thing.
+class DnsChecksTest : public testing::Test {
+ protected:
+  DnsChecksTest() {
+    facts_.hostname = "mx.example.org";
+    facts_.addresses = {*IpAddress::parse("192.0.2.10")};
+    facts_.domains = {"example.org"};
+    facts_.dkim = {{"example.org", "s1", key_.public_record()}};
+    facts_.key_digests = {digest_};
+    put("mx.example.org", Type::a, {"192.0.2.10"});
+    put("10.2.0.192.in-addr.arpa", Type::ptr, {"mx.example.org"});
+    put("example.org", Type::mx, {"10 mx.example.org"});
+    put("example.org", Type::txt, {"v=spf1 mx -all"});
+    put("s1._domainkey.example.org", Type::txt, {key_.public_record()});
+    put("_dmarc.example.org", Type::txt, {"v=DMARC1; p=reject"});
+    put("_mta-sts.example.org", Type::txt, {"v=STSv1; id=1"});
+    put("_smtp._tls.example.org", Type::txt, {"v=TLSRPTv1; rua=mailto:a@example.org"});
+    put("_25._tcp.mx.example.org", Type::tlsa, {"3 1 1 " + digest_}, true);
+  }
+
+  void put(const std::string& name, Type type, std::vector<std::string> records,
+           bool secure = false) {
+    zone_[{name, type}] = {
+        .status = Status::found, .records = std::move(records), .secure = secure};
+  }
+  void remove(const std::string& name, Type type) { zone_.erase({name, type}); }
+  void break_with(const std::string& name, Type type, Status status) {
+    zone_[{name, type}] = {.status = status};
+  }
+
+  /// The findings of all checks that are not ok: "fail ptr".
+  std::vector<std::string> faults() {
+    const Ask ask = [this](const dns::Question& question) {
+      const auto found = zone_.find(question);
+      return found == zone_.end() ? dns::Answer{.status = Status::no_data} : found->second;
+    };
+    std::vector<std::string> out;
+    for (auto* check : {check_addresses, check_reverse, check_mx, check_spf, check_dkim,
+                        check_dmarc, check_mta_sts, check_tls_reports, check_tlsa}) {
+      const Findings findings = check(facts_, ask);
+      EXPECT_FALSE(findings.empty());
+      for (const Finding& one : findings) {
+        if (one.level == Level::ok) continue;
+        out.push_back(std::string(to_string(one.level)) + " " + one.check);
+        last_ = one;
+      }
+    }
+    return out;
+  }
+  using List = std::vector<std::string>;
+
+  const mailauth::dkim::SigningKey key_ = *mailauth::dkim::SigningKey::generate_ed25519();
+  const std::string digest_ = std::string(64, 'a');
+  DnsFacts facts_;
+  std::map<dns::Question, dns::Answer> zone_;
+  Finding last_;
+};
+
+TEST_F(DnsChecksTest, NothingIsWrongInAWorldThatIsRight) { EXPECT_EQ(faults(), List{}); }
+
+TEST_F(DnsChecksTest, AddressWithoutPtr) {
+  remove("10.2.0.192.in-addr.arpa", Type::ptr);
+  EXPECT_EQ(faults(), List{"fail ptr"});
+  EXPECT_EQ(last_.what, "192.0.2.10 has no PTR record");
+}
+
+TEST_F(DnsChecksTest, AddressWithAnotherName) {
+  put("10.2.0.192.in-addr.arpa", Type::ptr, {"host.example.net"});
+  EXPECT_EQ(faults(), List{"warn ptr"});
+}
+
+TEST_F(DnsChecksTest, HostnameThatIsElsewhere) {
+  put("mx.example.org", Type::a, {"192.0.2.11"});
+  EXPECT_EQ(faults(), (List{"fail address", "warn address", "fail ptr", "fail spf"}));
+}
+
+TEST_F(DnsChecksTest, HostnameWithASecondAddressThatIsNotOurs) {
+  put("mx.example.org", Type::aaaa, {"2001:db8::1"});
+  EXPECT_EQ(faults(), List{"fail address"});
+  EXPECT_THAT(last_.what, HasSubstr("2001:db8::1"));
+}
+
+TEST_F(DnsChecksTest, DomainWithoutMx) {
+  remove("example.org", Type::mx);
+  put("example.org", Type::txt, {"v=spf1 a:mx.example.org -all"});
+  EXPECT_EQ(faults(), List{"fail mx"});
+  EXPECT_EQ(last_.to_do, "publish `example.org. IN MX 10 mx.example.org.`");
+}
+
+TEST_F(DnsChecksTest, MailThatGoesElsewhere) {
+  put("example.org", Type::mx, {"10 mx.example.net"});
+  put("example.org", Type::txt, {"v=spf1 a:mx.example.org -all"});
+  EXPECT_EQ(faults(), List{"warn mx"});
+}
+
+TEST_F(DnsChecksTest, SpfThatForgetsUs) {
+  put("example.org", Type::txt, {"v=spf1 ip4:192.0.2.99 -all"});
+  EXPECT_EQ(faults(), List{"fail spf"});
+  EXPECT_EQ(last_.to_do, "add `ip4:192.0.2.10` to the SPF record of example.org");
+}
+
+TEST_F(DnsChecksTest, SpfThatIsMissingOrInvalid) {
+  remove("example.org", Type::txt);
+  EXPECT_EQ(faults(), List{"warn spf"});
+  put("example.org", Type::txt, {"v=spf1 ip4:x -all"});
+  EXPECT_EQ(faults(), List{"fail spf"});
+}
+
+TEST_F(DnsChecksTest, KeyThatIsNotPublished) {
+  remove("s1._domainkey.example.org", Type::txt);
+  EXPECT_EQ(faults(), List{"fail dkim"});
+  EXPECT_THAT(last_.to_do, HasSubstr(key_.public_record()));
+}
+
+TEST_F(DnsChecksTest, KeyOfAnother) {
+  const auto other = *mailauth::dkim::SigningKey::generate_ed25519();
+  put("s1._domainkey.example.org", Type::txt, {other.public_record()});
+  EXPECT_EQ(faults(), List{"fail dkim"});
+  EXPECT_THAT(last_.what, HasSubstr("another key"));
+}
+
+TEST_F(DnsChecksTest, DmarcRecords) {
+  remove("_dmarc.example.org", Type::txt);
+  EXPECT_EQ(faults(), List{"warn dmarc"});
+  put("_dmarc.example.org", Type::txt, {"v=DMARC1; p=none"});
+  EXPECT_EQ(faults(), List{"note dmarc"});
+  put("_dmarc.example.org", Type::txt, {"v=DMARC1; p=none", "v=DMARC1; p=reject"});
+  EXPECT_EQ(faults(), List{"fail dmarc"});
+  put("_dmarc.example.org", Type::txt, {"v=DMARC1; rua=mailto:a@example.org"});
+  EXPECT_EQ(faults(), List{"warn dmarc"});
+}
+
+TEST_F(DnsChecksTest, DmarcOfTheOrganization) {
+  facts_.domains = {"news.example.org"};
+  facts_.dkim.clear();
+  put("news.example.org", Type::mx, {"10 mx.example.org"});
+  put("news.example.org", Type::txt, {"v=spf1 mx -all"});
+  put("_mta-sts.news.example.org", Type::txt, {"v=STSv1; id=1"});
+  put("_smtp._tls.news.example.org", Type::txt, {"v=TLSRPTv1; rua=mailto:a@example.org"});
+  EXPECT_EQ(faults(), List{"note dkim"});
+}
+
+TEST_F(DnsChecksTest, TextRecordsThatCountOnce) {
+  put("_mta-sts.example.org", Type::txt, {"v=STSv1; id=1", "v=STSv1; id=2"});
+  EXPECT_EQ(faults(), List{"warn mta-sts"});
+  remove("_mta-sts.example.org", Type::txt);
+  EXPECT_EQ(faults(), List{"note mta-sts"});
+  put("_mta-sts.example.org", Type::txt, {"v=STSv1; id=1"});
+  remove("_smtp._tls.example.org", Type::txt);
+  EXPECT_EQ(faults(), List{"note tls-rpt"});
+}
+
+TEST_F(DnsChecksTest, TlsaOfAnotherKey) {
+  put("_25._tcp.mx.example.org", Type::tlsa, {"3 1 1 " + std::string(64, 'b')}, true);
+  EXPECT_EQ(faults(), List{"fail tlsa"});
+  put("_25._tcp.mx.example.org", Type::tlsa, {"3 1 1 " + std::string(64, 'b')}, false);
+  EXPECT_EQ(faults(), List{"warn tlsa"});
+}
+
+TEST_F(DnsChecksTest, TlsaOfThisKeyAndTheNext) {
+  put("_25._tcp.mx.example.org", Type::tlsa, {"3 1 1 " + std::string(64, 'b'), "3 1 1 " + digest_},
+      true);
+  EXPECT_EQ(faults(), List{});
+  put("_25._tcp.mx.example.org", Type::tlsa, {"3 1 1 " + digest_}, false);
+  EXPECT_EQ(faults(), List{"warn tlsa"});
+  put("_25._tcp.mx.example.org", Type::tlsa, {"2 1 1 " + digest_}, true);
+  EXPECT_EQ(faults(), List{"warn tlsa"});
+  remove("_25._tcp.mx.example.org", Type::tlsa);
+  EXPECT_EQ(faults(), List{"note tlsa"});
+}
+
+TEST_F(DnsChecksTest, SilenceIsANoteAndAForgedAnswerAFailure) {
+  break_with("10.2.0.192.in-addr.arpa", Type::ptr, Status::timeout);
+  EXPECT_EQ(faults(), List{"note ptr"});
+  break_with("10.2.0.192.in-addr.arpa", Type::ptr, Status::bogus);
+  EXPECT_EQ(faults(), List{"fail ptr"});
+}
+
+TEST_F(DnsChecksTest, WithoutFactsNothingFails) {
+  facts_.addresses.clear();
+  facts_.domains.clear();
+  facts_.dkim.clear();
+  facts_.key_digests.clear();
+  for (const std::string& one : faults()) EXPECT_TRUE(one.starts_with("note")) << one;
+}
+
+}  // namespace
+}  // namespace postern::doctor

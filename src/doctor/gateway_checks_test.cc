@@ -1,0 +1,141 @@
+#include "doctor/gateway_checks.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/temporary_folder_test.h"
+#include "net/tls.h"
+
+namespace postern::doctor {
+namespace {
+
+using testing::HasSubstr;
+
+std::string levels(const Findings& findings) {
+  std::string out;
+  for (const Finding& one : findings) out += std::string(to_string(one.level)) + " ";
+  return out;
+}
+
+TEST(GatewayChecksTest, Configuration) {
+  app::Diagnostics diagnostics;
+  EXPECT_EQ(levels(check_configuration(diagnostics, "p.toml")), "ok ");
+  diagnostics.add({.severity = app::Severity::warning, .code = "T004", .message = "old"});
+  EXPECT_EQ(levels(check_configuration(diagnostics, "p.toml")), "ok ");
+  diagnostics.add({.severity = app::Severity::warning, .code = "C010", .message = "odd"});
+  diagnostics.add({.code = "C012", .message = "unknown key", .hint = "rename it"});
+  const Findings found = check_configuration(diagnostics, "p.toml");
+  EXPECT_EQ(levels(found), "warn fail ");
+  EXPECT_EQ(found.back().to_do, "rename it");
+}
+
+constexpr std::int64_t day = 86400;
+
+CertificateFacts certificate(std::int64_t days_left) {
+  return {.file = "a.pem",
+          .names = {"mx.example.org"},
+          .matches = true,
+          .not_before = 0,
+          .not_after = 1000 * day + days_left * day};
+}
+
+Findings judge(const CertificateFacts& facts) {
+  return check_certificates({facts}, "mx.example.org", 1000 * day);
+}
+
+TEST(GatewayChecksTest, DaysOfACertificate) {
+  EXPECT_EQ(levels(judge(certificate(21))), "ok ");
+  EXPECT_EQ(levels(judge(certificate(20))), "warn ");
+  EXPECT_EQ(levels(judge(certificate(7))), "warn ");
+  EXPECT_EQ(levels(judge(certificate(6))), "fail ");
+  EXPECT_EQ(levels(judge(certificate(-1))), "fail ");
+  CertificateFacts early = certificate(30);
+  early.not_before = 1001 * day;
+  EXPECT_EQ(levels(judge(early)), "fail ");
+}
+
+TEST(GatewayChecksTest, NameAndChainOfACertificate) {
+  CertificateFacts facts = certificate(90);
+  facts.matches = false;
+  EXPECT_EQ(levels(judge(facts)), "warn ");
+  facts = certificate(90);
+  facts.chain_trouble = "unable to get local issuer certificate";
+  EXPECT_EQ(levels(judge(facts)), "warn ");
+  facts.self_signed = true;
+  EXPECT_EQ(levels(judge(facts)), "note ok ");
+  facts.trouble = "cannot be read";
+  EXPECT_EQ(levels(judge(facts)), "note ");
+  EXPECT_EQ(levels(check_certificates({}, "mx.example.org", 0)), "note ");
+}
+
+TEST(GatewayChecksTest, OneBadCertificateDoesNotHideAGoodOne) {
+  EXPECT_EQ(
+      levels(check_certificates({certificate(-1), certificate(90)}, "mx.example.org", 1000 * day)),
+      "fail ok ");
+}
+
+TEST(GatewayChecksTest, CertificateIsReadAsItIs) {
+  const tests::TemporaryFolder folder;
+  const std::string file = folder.file("c.pem");
+  ASSERT_TRUE(net::ensure_self_signed(file, folder.file("k.pem"), "mx.example.org"));
+  const CertificateFacts facts = look_at_certificate(file, "mx.example.org");
+  EXPECT_EQ(facts.trouble, "");
+  EXPECT_TRUE(facts.matches);
+  EXPECT_TRUE(facts.self_signed);
+  EXPECT_NE(facts.chain_trouble, "");
+  EXPECT_EQ(facts.key_digest.size(), 64u);
+  EXPECT_GT(facts.not_after, facts.not_before);
+  EXPECT_FALSE(look_at_certificate(file, "other.example.org").matches);
+  EXPECT_NE(look_at_certificate(folder.file("none"), "x").trouble, "");
+  folder.write("c.pem", "no certificate");
+  EXPECT_NE(look_at_certificate(file, "x").trouble, "");
+}
+
+TEST(GatewayChecksTest, Relay) {
+  EXPECT_EQ(levels(check_relay(std::nullopt, true)), "ok ");
+  EXPECT_EQ(levels(check_relay("a dialogue", true)), "fail ");
+  EXPECT_EQ(levels(check_relay(std::nullopt, false)), "note ");
+}
+
+TEST(GatewayChecksTest, Server) {
+  ServerFacts facts{.answers = true, .version = "1 (a)", .sandbox = "landlock 7, seccomp"};
+  EXPECT_EQ(levels(check_server(facts)), "ok ");
+  EXPECT_EQ(levels(check_version(facts, "1 (a)")), "ok ");
+  EXPECT_EQ(levels(check_version(facts, "1 (b)")), "warn ");
+  EXPECT_EQ(levels(check_sandbox(facts, false)), "ok ");
+  facts.sandbox = "seccomp";
+  EXPECT_EQ(levels(check_sandbox(facts, false)), "warn ");
+  facts.sandbox = "none";
+  EXPECT_THAT(check_sandbox(facts, true).front().to_do, HasSubstr("server.sandbox"));
+  facts.problems = {"database: it is full"};
+  EXPECT_EQ(levels(check_server(facts)), "fail ");
+  EXPECT_EQ(exit_code_of(check_server({})), app::ExitCode::unavailable);
+  EXPECT_EQ(levels(check_version({}, "1 (a)")), "note ");
+  EXPECT_EQ(levels(check_sandbox({}, false)), "note ");
+}
+
+TEST(GatewayChecksTest, Queue) {
+  using namespace std::chrono_literals;
+  EXPECT_EQ(levels(check_queue({.queued = 3, .age = 1h}, 2h)), "ok ");
+  EXPECT_EQ(levels(check_queue({.queued = 3, .age = 3h}, 2h)), "warn ");
+  EXPECT_EQ(levels(check_queue({.queued = 3, .age = 3h}, 0s)), "ok ");
+  EXPECT_EQ(levels(check_queue({.queued = 3, .age = 5h}, 0s)), "warn ");
+  EXPECT_EQ(levels(check_queue({.dead = 1}, 2h)), "note ");
+  EXPECT_EQ(levels(check_queue({.trouble = "no gateway runs"}, 2h)), "note ");
+}
+
+TEST(GatewayChecksTest, Dnssec) {
+  EXPECT_EQ(levels(check_dnssec("validating", true)), "ok ");
+  EXPECT_EQ(levels(check_dnssec("off: no records", false)), "warn ");
+  EXPECT_EQ(levels(check_dnssec(std::nullopt, false)), "note ");
+}
+
+TEST(GatewayChecksTest, Backup) {
+  using namespace std::chrono_literals;
+  EXPECT_EQ(levels(check_backup(24h * 6)), "ok ");
+  EXPECT_EQ(levels(check_backup(24h * 7)), "warn ");
+  EXPECT_EQ(levels(check_backup(std::nullopt)), "note ");
+}
+
+}  // namespace
+}  // namespace postern::doctor

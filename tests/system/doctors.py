@@ -1,0 +1,145 @@
+"""System checks of `postern doctor`: everything about one gateway is put right, then one thing is broken, and exactly its finding changes."""
+import json
+import os
+import subprocess
+
+from bench import LOCAL, expect
+from harness import instance
+from harness.cases import Fail
+
+HOST, DOMAIN, ADDRESS = "mx.example.org", "example.org", "192.0.2.10"
+ZONE = {
+    "A": "mx.example.org. IN A 192.0.2.10",
+    "PTR": "10.2.0.192.in-addr.arpa. IN PTR mx.example.org.",
+    "MX": "example.org. IN MX 10 mx.example.org.",
+    "SPF": 'example.org. IN TXT "v=spf1 mx -all"',
+    "DMARC": '_dmarc.example.org. IN TXT "v=DMARC1; p=reject; rua=mailto:a@example.org"',
+    "STS": '_mta-sts.example.org. IN TXT "v=STSv1; id=1"',
+    "RPT": '_smtp._tls.example.org. IN TXT "v=TLSRPTv1; rua=mailto:a@example.org"',
+}
+# What depends on the machine that the test runs on, and is not broken here.
+MACHINE = {"clock", "disk", "dnssec", "sandbox", "descriptors"}
+
+
+class Case:
+    """A gateway with a certificate, a zone, and the findings of `doctor` about them."""
+
+    def __init__(self, bench):
+        self.bench = bench
+        self.certificate(days=90)
+        self.server = bench.server({**LOCAL, "server": {"hostname": HOST}, "webhooks": {"public_domain": DOMAIN},
+                                    "listener": [{"certificate": str(bench.root / "c.pem"), "key": str(bench.root / "k.pem")}]})
+        self.data = self.server.root / "data"
+
+    def certificate(self, days, name=HOST):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", str(days), "-subj", "/CN=" + name,
+                        "-addext", "subjectAltName=DNS:" + name, "-keyout", self.bench.root / "k.pem", "-out", self.bench.root / "c.pem"],
+                       check=True, capture_output=True)
+
+    def run(self, *words, zone=None, want=0):
+        file = self.bench.root / "zone"
+        file.write_text("\n".join((ZONE if zone is None else zone).values()) + "\n")
+        status, out, err = self.bench.run("doctor", "--config", self.server.root / "postern.toml", "--dns", file, "--address", ADDRESS, "--json", *words)
+        expect("exit status of doctor: " + out + err, want, status)
+        return {(one["level"], one["check"]) for one in json.loads(out)["findings"] if one["check"] not in MACHINE}
+
+    def changed(self, right, now, gone, come):
+        expect("findings that are gone", set(gone), right - now)
+        expect("findings that have come", set(come), now - right)
+
+
+def one_thing_broken_one_finding_changed(bench):
+    """Wrong mode, expired certificate, wrong name, missing and wrong records, a mistake in the file."""
+    case = Case(bench)
+    right = case.run()
+    faults = sorted(one for one in right if one[0] in ("warn", "fail"))
+    expect("findings that warn or fail of a gateway that is right", [], faults)
+
+    case.data.chmod(0o755)
+    case.changed(right, case.run(want=1), {("ok", "data-dir")}, {("fail", "data-dir")})
+    case.data.chmod(0o700)
+
+    if os.geteuid() == 0:
+        stray = case.data / "stray"
+        stray.write_text("")
+        os.chown(stray, 12345, 12345)
+        case.changed(right, case.run(want=1), {("ok", "data-dir")}, {("fail", "data-dir")})
+        stray.unlink()
+
+    log = case.data / "traces.db-wal.old-wal"
+    with open(log, "wb") as sparse:
+        sparse.truncate(300 << 20)
+    case.changed(right, case.run(), {("ok", "wal")}, {("warn", "wal")})
+    log.unlink()
+
+    kept = [(bench.root / name).read_bytes() for name in ("c.pem", "k.pem")]
+    for days, name, want, come in ((3, HOST, 1, "fail"), (14, HOST, 0, "warn"), (90, "other.example.org", 0, "warn")):
+        case.certificate(days, name)
+        case.changed(right, case.run(want=want), {("ok", "certificate")}, {(come, "certificate")})
+    for name, octets in zip(("c.pem", "k.pem"), kept):
+        (bench.root / name).write_bytes(octets)
+
+    for record, check, level, want in (("PTR", "ptr", "fail", 1), ("DMARC", "dmarc", "warn", 0), ("STS", "mta-sts", "note", 0), ("RPT", "tls-rpt", "note", 0),
+                                       ("SPF", "spf", "warn", 0)):
+        without = {key: line for key, line in ZONE.items() if key != record}
+        case.changed(right, case.run(zone=without, want=want), {("ok", check)}, {(level, check)})
+    elsewhere = {**ZONE, "MX": "example.org. IN MX 10 mx.example.net.", "SPF": 'example.org. IN TXT "v=spf1 a:mx.example.org -all"'}
+    case.changed(right, case.run(zone=elsewhere), {("ok", "mx")}, {("warn", "mx")})
+    case.changed(right, case.run(zone={**ZONE, "SPF": 'example.org. IN TXT "v=spf1 ip4:192.0.2.11 -all"'}, want=1), {("ok", "spf")}, {("fail", "spf")})
+
+    file = case.server.root / "postern.toml"
+    text = file.read_text()
+    file.write_text(text + "\n[limits]\nsesions = 3\n")
+    case.changed(right, case.run(want=1), {("ok", "config"), ("ok", "relay")}, {("fail", "config"), ("note", "relay")})
+    file.write_text(text + '\n[restrictions]\nsmtpd_relay_restrictions = "permit"\ni_know_this_is_an_open_relay = true\n')
+    now = case.run(want=1)
+    if ("fail", "relay") not in now:
+        raise Fail("an open relay was not found: %s" % sorted(now))
+    file.write_text(text)
+    expect("at last", right, case.run())
+
+
+def queue_and_backup(bench):
+    """What the gateway is asked, and the time of the last backup."""
+    case = Case(bench)
+    right = case.run()
+    status, out, err = bench.run("backup", bench.root / "b.tar.zst", "--data-dir", case.data)
+    expect("backup: " + out + err, 0, status)
+    case.changed(right, case.run(), {("note", "backup")}, {("ok", "backup")})
+    week = (case.data / "last-backup").stat().st_mtime - 8 * 86400
+    os.utime(case.data / "last-backup", (week, week))
+    case.changed(right, case.run(), {("note", "backup")}, {("warn", "backup")})
+
+
+def ready_or_not(bench):
+    """--ready, and exit 69 when the gateway is away and nothing else is wrong."""
+    case = Case(bench)
+    expect("--ready: exit", 0, bench.run("doctor", "--ready", "--data-dir", case.data)[0])
+    right = case.run()
+    case.server.stop()
+    expect("--ready without a gateway: exit", 69, bench.run("doctor", "--ready", "--data-dir", case.data)[0])
+    now = case.run(want=69)
+    case.changed(right, now, {("ok", "server"), ("ok", "version"), ("ok", "queue")}, {("fail", "server"), ("note", "version"), ("note", "queue")})
+    with instance.socket.create_server(("127.0.0.1", case.server.smtp_port)):
+        if ("fail", "ports") not in case.run(want=1):
+            raise Fail("another program on the port was not found")
+
+
+def what_is_sent_out(bench):
+    """--offline asks no name server; without it only names of the gateway are asked. --outgoing connects to the named host alone."""
+    case = Case(bench)
+    file = case.server.root / "postern.toml"
+    silent = "127.0.0.1:%d" % instance.free_port()
+    before = file.stat().st_mtime_ns, sorted(os.listdir(case.data))
+    status, out, err = bench.run("doctor", "--config", file, "--offline", "--dns-server", silent, "--json", seconds=10)
+    expect("--offline: exit " + out + err, 0, status)
+    asked = {one["check"] for one in json.loads(out)["findings"]}
+    expect("network checks of --offline", set(), asked & {"mx", "ptr", "spf", "dkim", "dmarc", "tlsa", "dnssec", "address"})
+    expect("what is there afterwards", before, (file.stat().st_mtime_ns, sorted(os.listdir(case.data))))
+    found = case.run("--check", "outgoing", "--outgoing", "127.0.0.1:%d" % case.server.smtp_port)
+    expect("an open port", {("ok", "outgoing")}, found)
+    found = case.run("--check", "outgoing", "--outgoing", silent, want=1)
+    expect("a closed port", {("fail", "outgoing")}, found)
+
+
+CHECKS = [one_thing_broken_one_finding_changed, queue_and_backup, ready_or_not, what_is_sent_out]
