@@ -138,6 +138,10 @@ Result<std::uint16_t> Server::listen(const Address& address,
     boost::system::error_code error;
     probe.open(endpoint.protocol(), error);
     if (!error) probe.set_option(tcp::acceptor::reuse_address(true), error);
+    // As open() does: otherwise a listener on 0.0.0.0 takes the port of one on [::].
+    if (!error && endpoint.protocol() == tcp::v6()) {
+      probe.set_option(asio::ip::v6_only(true), error);
+    }
     if (!error) probe.bind(endpoint, error);
     if (!error) probe.listen(1, error);
     if (error == asio::error::address_in_use) return fail(Fault::conflict, error.message());
