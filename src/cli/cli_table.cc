@@ -4,6 +4,7 @@
 #include "cli/cli_table_mail.h"
 #include "cli/cli_table_queue.h"
 #include "cli/cli_table_replay.h"
+#include "cli/cli_table_setup.h"
 
 namespace postern::app {
 
@@ -287,6 +288,8 @@ std::span<const CommandSpec> commands() {
     std::vector<CommandSpec> out(std::begin(table), std::end(table));
     const auto doctor = doctor_commands();
     out.insert(out.end(), doctor.begin(), doctor.end());
+    const auto setup = setup_commands();
+    out.insert(out.end(), setup.begin(), setup.end());
     const auto mail = mail_commands();
     out.insert(out.end(), mail.begin(), mail.end());
     const auto import = import_commands();

@@ -16,6 +16,7 @@
 #include "cli/commands_mail.h"
 #include "cli/commands_queue.h"
 #include "cli/commands_replay.h"
+#include "cli/commands_setup.h"
 #include "cli/help.h"
 #include "net/tls_memory.h"
 #include "serve/serve.h"
@@ -143,6 +144,7 @@ int dispatch(const Arguments& arguments, Streams& streams) {
       {"passwd", run_passwd},
       {"help", run_help},
       {"completion", run_completion},
+      {"setup", run_setup},
       {"version", run_version},
       {"dkim keygen", run_dkim_keygen},
       {"dkim keys", run_dkim_keys},

@@ -22,7 +22,8 @@ namespace {
 
 constexpr std::size_t max_password_file = 4096;
 
-/// The addresses of this machine, for listeners on wildcard addresses.
+}  // namespace
+
 std::vector<IpAddress> machine_addresses() {
   std::vector<IpAddress> out;
   ifaddrs* list = nullptr;
@@ -42,6 +43,8 @@ std::vector<IpAddress> machine_addresses() {
   freeifaddrs(list);
   return out;
 }
+
+namespace {
 
 bool is_wildcard(const IpAddress& address) {
   const std::string_view octets = address.octets();

@@ -4,7 +4,9 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
+#include "base/ip.h"
 #include "config/config.h"
 #include "relay/relay_config.h"
 
@@ -25,6 +27,8 @@ enum class RelayFiles : std::uint8_t {
   all,    ///< the system's roots, too, which takes milliseconds
 };
 
+/// The addresses of this machine's interfaces, loopback included; empty if they cannot be read.
+std::vector<IpAddress> machine_addresses();
 /// The Maildir for mail to <postmaster> (RFC 5321 §4.5.1), unless a route matches it.
 std::string postmaster_folder(const Config& config);
 

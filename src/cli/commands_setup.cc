@@ -1,0 +1,239 @@
+#include "cli/commands_setup.h"
+
+#include <cerrno>
+#include <ctime>
+#include <filesystem>
+#include <istream>
+#include <ostream>
+#include <system_error>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <boost/json.hpp>
+
+#include "cli/key_input.h"
+#include "cli/setup_answers.h"
+#include "config/key_file.h"
+#include "setup/configuration.h"
+#include "setup/place.h"
+#include "setup/proof.h"
+#include "setup/report.h"
+
+namespace postern::app {
+
+namespace {
+
+namespace json = boost::json;
+namespace fs = std::filesystem;
+using setup::Answers;
+using setup::SigningKey;
+using setup::There;
+
+constexpr std::string_view usual_config = "/etc/postern/postern.toml";
+
+std::string config_path(const Arguments& arguments) {
+  const char* environment = std::getenv("POSTERN_CONFIG");
+  if (auto given = arguments.value("--config")) return *given;
+  return environment != nullptr && *environment != '\0' ? environment : std::string(usual_config);
+}
+
+/// One selector a month: a key that was made earlier in it is used again.
+std::string selector_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  return fmt::format("s{:04}{:02}", parts.tm_year + 1900, parts.tm_mon + 1);
+}
+
+/// What was made, and is removed again unless keep() is called.
+class Made {
+ public:
+  Made() = default;
+  ~Made() {
+    for (const std::string& file : files_) ::unlink(file.c_str());
+    if (!folder_.empty()) ::rmdir(folder_.c_str());
+  }
+  Made(const Made&) = delete;
+  Made& operator=(const Made&) = delete;
+
+  void file(std::string name) { files_.push_back(std::move(name)); }
+  void folder(std::string name) { folder_ = std::move(name); }
+  void keep() {
+    files_.clear();
+    folder_.clear();
+  }
+
+ private:
+  std::vector<std::string> files_;
+  std::string folder_;
+};
+
+class Setup {
+ public:
+  Setup(const Arguments& arguments, Streams& streams)
+      : arguments_(arguments), streams_(streams), json_(arguments.has("--json")) {}
+
+  int run() {
+    config_ = config_path(arguments_);
+    if (config_ == "-") {
+      return report_usage({"--config: a file is written, not standard output",
+                           "`--dry-run` prints the configuration"},
+                          json_, streams_);
+    }
+    config_ = fs::absolute(config_).lexically_normal().string();
+    auto gathered = setup_answers(arguments_, config_, streams_);
+    if (!gathered) return report_usage(gathered.error(), json_, streams_);
+    answers_ = std::move(*gathered);
+    text_ = setup::configuration(answers_);
+    std::string there;
+    const Result<There> found = setup::compare(config_, text_, &there);
+    if (!found) return end(ExitCode::io, found.error().message, "");
+    if (*found == There::other) return refuse_to_overwrite(there);
+    if (const int status = prove(); status != 0) return status;
+    return arguments_.has("--dry-run") ? show() : write(*found);
+  }
+
+ private:
+  int end(ExitCode code, std::string_view message, std::string_view hint) {
+    report(message, hint, json_, streams_);
+    return to_int(code);
+  }
+
+  int refuse_to_overwrite(const std::string& there) {
+    const std::string difference = setup::difference(there, text_);
+    if (json_) {
+      streams_.out << json::serialize(json::object{{"file", config_}, {"difference", difference}})
+                   << '\n';
+    } else {
+      streams_.out << fmt::format("--- {}\n+++ what setup would write\n{}", config_, difference);
+    }
+    return end(ExitCode::cannot_create, config_ + " exists already; it is not overwritten",
+               "edit it by hand, move it away, or name another file with --config");
+  }
+
+  int prove() {
+    LoadOptions load;
+    load.credentials = {{"certs", fs::path(config_).parent_path() / "credentials"}};
+    written_.config_file = config_;
+    written_.proof = setup::prove(text_, config_, answers_, load);
+    const setup::Proof& proof = written_.proof;
+    if (!proof.diagnostics.empty() && !arguments_.has("--quiet")) {
+      streams_.err << (json_ ? proof.diagnostics.json_lines()
+                             : proof.diagnostics.render(wants_color(arguments_)));
+    }
+    if (proof.holds()) return 0;
+    return end(ExitCode::config, proof.trouble, "nothing was written; change the answers");
+  }
+
+  int show() {
+    if (json_) return answer(false);
+    if (arguments_.has("--quiet")) return 0;
+    streams_.out << text_ << "\n" << setup::report(answers_, written_);
+    if (setup::sends_mail(answers_)) {
+      streams_.out << "\nA dry run makes no DKIM key, whose record would be among those above.\n";
+    }
+    return 0;
+  }
+
+  int write(There found) {
+    if (streams_.terminal && !arguments_.has("--yes")) {
+      streams_.err << text_ << '\n';
+      if (!confirmed(fmt::format("Write this to {}?", config_), streams_)) {
+        return end(ExitCode::cannot_create, "nothing was written", "");
+      }
+    }
+    Made made;
+    if (setup::sends_mail(answers_)) {
+      if (const int status = make_keys(made); status != 0) return status;
+    }
+    if (found != There::same) {
+      const Result<void> put = setup::put(config_, text_, found == There::example);
+      if (!put) return end(ExitCode::cannot_create, put.error().message, "nothing was written");
+    }
+    made.keep();
+    const std::string text = setup::report(answers_, written_);
+    const std::string file = (fs::path(config_).parent_path() / "setup-report.txt").string();
+    const Result<void> kept = setup::put(file, text, true);
+    if (json_) return answer(true);
+    if (!arguments_.has("--quiet")) streams_.out << text;
+    if (!kept) return end(ExitCode::io, kept.error().message, "the configuration is in place");
+    if (!arguments_.has("--quiet")) streams_.out << fmt::format("\nThis text is in {}.\n", file);
+    return 0;
+  }
+
+  int make_keys(Made& made) {
+    const std::string folder = (fs::path(config_).parent_path() / "credentials").string();
+    if (::mkdir(folder.c_str(), 0700) == 0) {
+      made.folder(folder);
+    } else if (errno != EEXIST) {
+      return end(ExitCode::cannot_create,
+                 fmt::format("cannot make {}: {}", folder, std::generic_category().message(errno)),
+                 "");
+    }
+    const std::string selector = selector_now();
+    for (const std::string& domain : answers_.domains) {
+      const std::string file = fmt::format("{}/{}.{}.pem", folder, selector, domain);
+      std::error_code unreadable;
+      if (fs::exists(file, unreadable)) {
+        const auto key = read_key(file, arguments_, streams_);
+        if (!key) return key.error();
+        written_.keys.push_back({{domain, selector, key->public_record()}, file});
+        continue;
+      }
+      const auto key = mailauth::dkim::SigningKey::generate_rsa();
+      if (!key) return end(ExitCode::os, key.error().message, "");
+      const Result<void> stored = write_key(file, key->private_pem());
+      if (!stored) return end(ExitCode::cannot_create, stored.error().message, "");
+      made.file(file);
+      written_.keys.push_back({{domain, selector, key->public_record()}, file});
+    }
+    return 0;
+  }
+
+  int answer(bool written) {
+    json::array list;
+    for (const doctor::Record& record : setup::records(answers_, written_.keys)) {
+      list.push_back(json::object{{"name", record.name},
+                                  {"type", record.type},
+                                  {"value", record.value},
+                                  {"why", record.why},
+                                  {"check", doctor::check_command(record)}});
+    }
+    json::array keys;
+    for (const SigningKey& key : written_.keys) {
+      keys.push_back(json::object{
+          {"domain", key.record.domain}, {"selector", key.record.selector}, {"file", key.file}});
+    }
+    json::array ports;
+    for (const unsigned port : setup::open_ports(answers_)) ports.emplace_back(port);
+    streams_.out << json::serialize(
+                        json::object{{"written", written},
+                                     {"file", config_},
+                                     {"configuration", text_},
+                                     {"proof", written_.proof.conclusion},
+                                     {"dialogue", json::value_from(written_.proof.dialogue)},
+                                     {"records", std::move(list)},
+                                     {"keys", std::move(keys)},
+                                     {"ports", std::move(ports)},
+                                     {"report", setup::report(answers_, written_)}})
+                 << '\n';
+    return 0;
+  }
+
+  const Arguments& arguments_;
+  Streams& streams_;
+  const bool json_;
+  std::string config_;
+  Answers answers_;
+  std::string text_;
+  setup::Written written_;
+};
+
+}  // namespace
+
+int run_setup(const Arguments& arguments, Streams& streams) {
+  return Setup(arguments, streams).run();
+}
+
+}  // namespace postern::app

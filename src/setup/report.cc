@@ -1,0 +1,147 @@
+#include "setup/report.h"
+
+#include <fmt/format.h>
+
+namespace postern::setup {
+
+namespace {
+
+/// The authority that `certbot` and most other ACME clients use unless told otherwise.
+constexpr std::string_view usual_authority = "letsencrypt.org";
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
+  return out;
+}
+
+/// Numbers the parts of the report.
+class Parts {
+ public:
+  void add(std::string_view title, std::string_view text) {
+    text_ += fmt::format("\n{}. {}\n\n{}", ++number_, title, text);
+  }
+  std::string text() && { return std::move(text_); }
+  void begin(std::string text) { text_ = std::move(text); }
+
+ private:
+  std::string text_;
+  unsigned number_ = 0;
+};
+
+std::string where_to(const Answers& answers) {
+  switch (answers.destination) {
+    case Destination::relay:
+      return "passes it on to " + answers.relay;
+    case Destination::webhook:
+      return "posts it to " + answers.webhook;
+    case Destination::inbox:
+      return "keeps it in its inbox";
+  }
+  return "";
+}
+
+std::string firewall(const Answers& answers) {
+  std::string in;
+  for (const unsigned port : open_ports(answers)) {
+    in += fmt::format("{}{}", in.empty() ? "" : ", ", port);
+  }
+  if (answers.tls == Certificate::proxy) in += " from " + joined(answers.proxies);
+  if (answers.tls == Certificate::acme) in += "; 80 for the ACME client";
+  std::string out = fmt::format("  in   TCP {}\n  out  TCP and UDP 53", in);
+  out += sends_mail(answers) ? ", TCP 25" : "";
+  out += answers.destination == Destination::webhook ? ", TCP 443\n" : "\n";
+  return out + "Leave 8025 closed: the web pages are on the loopback.\n";
+}
+
+std::string certificate(const Answers& answers) {
+  const std::string install = fmt::format(
+      "postern tls install --data-dir {} /etc/letsencrypt/live/{}/fullchain.pem "
+      "/etc/letsencrypt/live/{}/privkey.pem",
+      answers.data_dir, answers.hostname, answers.hostname);
+  return fmt::format(
+      "Until then it is self-signed, which most senders accept. The hook also runs at renewals.\n"
+      "  certbot certonly --standalone -d {} --deploy-hook \\\n    '{}'\n",
+      answers.hostname, install);
+}
+
+std::string webhook(const Answers& answers) {
+  const bool inbox = answers.destination == Destination::inbox;
+  return fmt::format(
+      "Mail is accepted once its address belongs to a webhook. Sign in, Webhooks, New:\n"
+      "  target   {}\n"
+      "  address  given out below {}; on a domain that you verified (Domains), your choice\n{}",
+      inbox ? "inbox" : answers.webhook, answers.domains.front(),
+      inbox ? fmt::format("Read it: postern inbox --data-dir {}\n", answers.data_dir) : "");
+}
+
+std::string signing(const Written& written) {
+  std::string out = "Sign in, Domains, add and verify the domain, DKIM keys, import:\n";
+  for (const SigningKey& key : written.keys) {
+    out += fmt::format("  {}  selector {}, private key {}\n", key.record.domain,
+                       key.record.selector, key.file);
+  }
+  return out;
+}
+
+std::string try_it(const Answers& answers, const Written& written) {
+  return fmt::format(
+      "From another machine, a test mail:\n"
+      "  printf 'Subject: test\\n\\nhello\\n' | curl -sS --url smtp://{}:25 \\\n"
+      "    --mail-from you@example.com --mail-rcpt postmaster@{} -T -\n"
+      "Here, a refusal and its reason:\n"
+      "  postern explain --config {} --client-ip 192.0.2.10 \\\n"
+      "    --from stranger@example.com --to someone@foreign.invalid\n",
+      answers.hostname,
+      answers.destination == Destination::relay ? answers.domains.front() : answers.hostname,
+      written.config_file);
+}
+
+}  // namespace
+
+std::vector<doctor::Record> records(const Answers& answers, const std::vector<SigningKey>& keys) {
+  doctor::DnsFacts facts;
+  facts.hostname = answers.hostname;
+  facts.addresses = answers.addresses;
+  facts.domains = answers.domains;
+  for (const SigningKey& key : keys) facts.dkim.push_back(key.record);
+  facts.reports = answers.email;
+  if (answers.tls == Certificate::acme) facts.certificate_authority = usual_authority;
+  return doctor::records_for(facts);
+}
+
+std::vector<unsigned> open_ports(const Answers& answers) {
+  return answers.submission ? std::vector<unsigned>{25, 465, 587} : std::vector<unsigned>{25};
+}
+
+std::string report(const Answers& answers, const Written& written) {
+  Parts parts;
+  parts.begin(fmt::format("{} accepts mail for {} and {}.\nConfiguration: {}\n{}\n",
+                          answers.hostname, joined(answers.domains), where_to(answers),
+                          written.config_file, "Proved: " + written.proof.conclusion));
+  std::string zone = doctor::zone_text(records(answers, written.keys));
+  if (answers.addresses.empty()) {
+    zone = fmt::format(
+               "; This machine has no public address: add A and AAAA records of {} with those of\n"
+               "; the router, and ask for their PTR records. --address names them.\n",
+               answers.hostname) +
+           zone;
+  }
+  parts.add("DNS: add these records. PTR: ask the provider of the address.", zone);
+  parts.add("Firewall", firewall(answers));
+  parts.add("Start", fmt::format("  systemctl enable postern; systemctl restart postern\n"
+                                 "  postern doctor --config {}\n",
+                                 written.config_file));
+  if (answers.tls != Certificate::files) parts.add("Certificate", certificate(answers));
+  parts.add("The first account, which operates the gateway",
+            fmt::format("  postern passwd --owner-link --data-dir {}\n"
+                        "Open the link, which works once, on your own machine through a tunnel:\n"
+                        "  ssh -L 8025:127.0.0.1:8025 {}\n",
+                        answers.data_dir, answers.hostname));
+  if (answers.destination != Destination::relay) parts.add("Receive", webhook(answers));
+  if (!written.keys.empty()) parts.add("Sign outgoing mail", signing(written));
+  parts.add("Try it", try_it(answers, written));
+  return std::move(parts).text();
+}
+
+}  // namespace postern::setup

@@ -1,0 +1,72 @@
+#include "setup/report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace postern::setup {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+Answers usual() {
+  return {.hostname = "mx.example.org",
+          .domains = {"example.org"},
+          .email = "postmaster@example.org",
+          .relay = "mail.example.net",
+          .addresses = {IpAddress::parse("203.0.113.25").value()},
+          .data_dir = "/var/lib/postern"};
+}
+
+Written written() {
+  Written out;
+  out.config_file = "/etc/postern/postern.toml";
+  out.keys = {{{"example.org", "s202611", "v=DKIM1; k=rsa; p=MIIB"},
+               "/etc/postern/credentials/s202611.example.org.pem"}};
+  out.proof.conclusion = "closed: nobody relays";
+  return out;
+}
+
+TEST(Report, has_records_commands_and_fits_two_screens) {
+  const std::string text = report(usual(), written());
+  for (const char* part :
+       {"mx.example.org. IN A 203.0.113.25", "example.org. IN MX 10 mx.example.org.",
+        "s202611._domainkey.example.org. IN TXT \"v=DKIM1; k=rsa; p=MIIB\"",
+        "\"v=DMARC1; p=none; rua=mailto:postmaster@example.org\"", "PTR mx.example.org.",
+        "Proved: closed: nobody relays", "in   TCP 25; 80 for the ACME client",
+        "postern doctor --config /etc/postern/postern.toml", "systemctl enable postern",
+        "postern passwd --owner-link --data-dir /var/lib/postern", "postern tls install",
+        "/etc/postern/credentials/s202611.example.org.pem", "--mail-rcpt postmaster@example.org",
+        "--to someone@foreign.invalid", "1. DNS", "2. Firewall", "3. Start"}) {
+    EXPECT_THAT(text, HasSubstr(part));
+  }
+  EXPECT_LE(std::ranges::count(text, '\n'), 70);
+  EXPECT_THAT(text, Not(HasSubstr("link=")));
+}
+
+TEST(Report, follows_the_answers) {
+  Answers answers = usual();
+  answers.destination = Destination::inbox;
+  answers.submission = true;
+  answers.tls = Certificate::proxy;
+  answers.proxies = {"192.0.2.1/32"};
+  answers.addresses.clear();
+  Written none = written();
+  none.keys.clear();
+  const std::string text = report(answers, none);
+  EXPECT_THAT(text, HasSubstr("keeps it in its inbox"));
+  EXPECT_THAT(text, HasSubstr("TCP 25, 465, 587 from 192.0.2.1/32\n"));
+  EXPECT_THAT(text, HasSubstr("This machine has no public address"));
+  EXPECT_THAT(text, HasSubstr("postern inbox --data-dir /var/lib/postern"));
+  EXPECT_THAT(text, Not(HasSubstr("IN CAA")));
+  EXPECT_THAT(text, Not(HasSubstr("DKIM keys, import")));
+}
+
+TEST(Report, with_files_nothing_installs_a_certificate) {
+  Answers answers = usual();
+  answers.tls = Certificate::files;
+  EXPECT_THAT(report(answers, written()), Not(HasSubstr("tls install")));
+}
+
+}  // namespace
+}  // namespace postern::setup

@@ -1,0 +1,246 @@
+#!/usr/bin/env python3
+"""What `postern setup` writes, used as it is: ports 25, 465 and 587 in a network namespace of its own, mail in and out, refusals, a first account.
+
+  setup.py [--binary PATH] [--filter GLOB] [--verbose]
+
+Needs root, for the namespace. Ends with the line "N passed, M failed"; exit status 1 when a check failed.
+"""
+import json
+import os
+import pathlib
+import re
+import smtplib
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "system")]
+sys.dont_write_bytecode = True
+
+import smoke  # noqa: E402
+from bench import expect, wait_ready  # noqa: E402
+from harness import instance, mailsink, smtp  # noqa: E402
+from harness.cases import Fail  # noqa: E402
+from people import Asked  # noqa: E402
+
+INSIDE = "POSTERN_TEST_NAMESPACE"
+GATEWAY, GATEWAY_V6, CLIENT = "203.0.113.25", "2001:db8::25", "198.51.100.7"
+NAMES = ("--hostname", "mx.example.org", "--domain", "example.org", "--domain", "example.net")
+MAIL = "From: a@example.com\r\nTo: b@example.org\r\nSubject: hello\r\n\r\nhello\r\n"
+
+
+def setup(bench, *words, want=0):
+    status, out, err = bench.run("setup", *words, "--config", bench.root / "etc" / "postern.toml", "--data-dir", bench.root / "data",
+                                 "--address", GATEWAY)
+    expect("exit status of setup: " + out + err, want, status)
+    return out, err
+
+
+def fresh(bench):
+    (bench.root / "etc").mkdir()
+    return bench.root / "etc" / "postern.toml"
+
+
+def serve(bench, config):
+    """The gateway with the file that was written, and nothing else on its command line."""
+    status, out, err = bench.run("check", "--config", config)
+    expect("exit status of check: " + out + err, 0, status)
+    server = instance.Postern(bench.binary, {}, root=bench.root)
+    log = open(bench.root / "serve.log", "wb")
+    process = subprocess.Popen([str(bench.binary), "serve", "--config", str(config)], cwd=bench.root, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def stop():
+        process.terminate()
+        process.wait(40)
+        log.close()
+    bench.stack.callback(stop)
+    server.smtp_port, server.api_port = 25, 8025
+    wait_ready(server, process)
+    return server
+
+
+def dialogue(*lines, port=25, to=GATEWAY, source=CLIENT):
+    """The replies of the last line, from a client that is not on the loopback network."""
+    client = smtp.Client(port, to, source)
+    try:
+        client.reply()
+        client.send(b"EHLO client.example.com\r\n")
+        client.reply()
+        for line in lines:
+            client.send(line.encode() + b"\r\n")
+            answer = client.reply()
+        return " ".join(answer)
+    finally:
+        client.close()
+
+
+def relay_in_front_of_a_mail_server(bench):
+    """Mail for the domains reaches the next hop; foreign recipients, and names below the domains, get 554; the example of the package gives way."""
+    config = fresh(bench)
+    config.write_text(bench.run("config", "example")[1])
+    sink = mailsink.Sink()
+    bench.stack.callback(sink.close)
+    setup(bench, *NAMES, "--relay", "127.0.0.1:%d" % sink.port, "--submission")
+    serve(bench, config)
+    sender = "MAIL FROM:<a@example.com>"
+    for recipient, want in (("b@example.org", "250"), ("b@EXAMPLE.net", "250"), ("b@sub.example.org", "554 5.7.1"), ("b@foreign.example", "554 5.7.1"),
+                            ("b%foreign.example@example.org", "5"), ("postmaster", "250")):
+        got = dialogue(sender, "RCPT TO:<%s>" % recipient)
+        if not got.startswith(want):
+            raise Fail("RCPT of %s: %s" % (recipient, got))
+    # This machine has no privilege either.
+    expect("from the loopback", "554 5.7.1", dialogue(sender, "RCPT TO:<b@foreign.example>", to="127.0.0.1", source="127.0.0.1")[:9])
+    expect("over IPv6", "554 5.7.1", dialogue(sender, "RCPT TO:<b@foreign.example>", to=GATEWAY_V6, source="2001:db8::7")[:9])
+    expect("port 587 in the clear", "530 5.7.0", dialogue(sender, port=587)[:9])
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with smtplib.SMTP_SSL(GATEWAY, 465, context=context, timeout=20) as client:
+        client.ehlo("client.example.com")
+        if not client.has_extn("auth"):
+            raise Fail("no AUTH on port 465")
+        expect("unauthenticated on port 465", 554, [client.docmd("MAIL FROM:<a@example.com>"), client.docmd("RCPT TO:<b@foreign.example>")][1][0])
+    with smtplib.SMTP(GATEWAY, 25, source_address=(CLIENT, 0), timeout=20) as client:
+        client.starttls(context=context)
+        client.sendmail("a@example.com", ["b@example.org"], MAIL)
+    message = sink.wait(1)[0]
+    if b"Subject: hello" not in message or b"Received: " not in message:
+        raise Fail("the next hop got %r" % message)
+
+
+def inbox_and_first_account(bench):
+    """The owner link works although sign-up is closed; a webhook below the domain takes mail, and only it."""
+    config = fresh(bench)
+    out, _ = setup(bench, *NAMES, "--inbox")
+    server = serve(bench, config)
+    command = re.search(r"postern (passwd --owner-link .*)", out)
+    status, link, err = bench.run(*command[1].split())
+    expect("exit status of passwd: " + err, 0, status)
+    token = re.search(r"\?link=(\S+)", link)[1]
+    report = (config.parent / "setup-report.txt").read_text()
+    if "link=" in report:
+        raise Fail("the link is in the report")
+    you = {"email": "owner@example.org", "password": "correct-horse-battery"}
+    expect("sign-up without the link", 403, http(server, "/api/v1/accounts", you)[0])
+    status, made = http(server, "/api/v1/accounts", {**you, "link": token})
+    expect("sign-up with the link: %s" % made, 201, status)
+    bearer = {"Authorization": "Bearer " + made["access_token"]} if "access_token" in made else \
+        {"Authorization": "Bearer " + http(server, "/api/v1/sessions", you)[1]["access_token"]}
+    status, webhook = http(server, "/api/v1/webhooks", {"target_url": "inbox"}, bearer)
+    expect("webhook: %s" % webhook, 201, status)
+    address = webhook["email_address"]
+    if not address.endswith("@example.org"):
+        raise Fail("the address is " + address)
+    with smtplib.SMTP(GATEWAY, 25, source_address=(CLIENT, 0), timeout=20) as client:
+        client.sendmail("a@example.com", [address], MAIL)
+    expect("an unknown address", "5", dialogue("MAIL FROM:<a@example.com>", "RCPT TO:<nobody@example.org>")[:1])
+    status, out, err = bench.run("inbox", "--data-dir", bench.root / "data", "--json")
+    expect("exit status of inbox: " + err, 0, status)
+    if "hello" not in out:
+        raise Fail("the inbox has %r" % out)
+
+
+def http(server, path, body, headers=None):
+    status, _, content = server.http("POST", path, json.dumps(body).encode(), {"Content-Type": "application/json", **(headers or {})})
+    return status, json.loads(content) if content else {}
+
+
+def behind_a_proxy(bench):
+    """With --tls proxy, a client without a PROXY header gets nothing, and one with it is judged by the address in it."""
+    config = fresh(bench)
+    setup(bench, *NAMES, "--relay", "192.0.2.7", "--tls", "proxy", "--proxy-from", CLIENT)
+    status, out, err = bench.run("check", "--config", config)
+    expect("exit status of check: " + out + err, 0, status)
+    server = instance.Postern(bench.binary, {}, root=bench.root)
+    process = subprocess.Popen([str(bench.binary), "serve", "--config", str(config), "--quiet"], cwd=bench.root, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    bench.stack.callback(lambda: (process.terminate(), process.wait(40)))
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            server.api_port = 8025
+            if server.http("GET", "/readyz")[0] == 200:
+                break
+        except OSError:
+            pass
+        if time.monotonic() > deadline:
+            raise Fail("the gateway is not ready")
+        time.sleep(0.1)
+    client = smtp.Client(25, GATEWAY, CLIENT)
+    client.send(b"PROXY TCP4 192.0.2.99 203.0.113.25 40000 25\r\n")
+    smtp.check("220", client.reply(), "the greeting behind the proxy")
+    client.close()
+    with socket.create_connection((GATEWAY, 25), source_address=("198.51.100.8", 0)) as other:
+        other.sendall(b"PROXY TCP4 192.0.2.99 203.0.113.25 40000 25\r\n")
+        other.settimeout(10)
+        try:
+            got = other.recv(100)
+        except ConnectionResetError:
+            got = b""
+        expect("from another address", b"", got)
+
+
+def on_a_terminal(bench):
+    """What is missing is asked for; wrong answers are asked for again; a no writes nothing."""
+    config = fresh(bench)
+    words = (bench.binary, "setup", "--config", config, "--data-dir", bench.root / "data", "--hostname", "mx.example.org")
+    for reply, want in (("n", 73), ("y", 0)):
+        asked = Asked(*words, cwd=bench.root)
+        asked.answer("Domains whose mail it accepts [example.org]: ", "no domain!", echo=True)
+        asked.answer("Domains whose mail it accepts [example.org]: ", "", echo=True)
+        asked.answer("[relay]: ", "inbox", echo=True)
+        asked.answer("[Y/n]: ", reply, echo=True)
+        expect("exit status after %r" % reply, want, end(asked))
+        expect("the file after %r" % reply, reply == "y", config.exists())
+
+
+def end(asked):
+    """Reads the terminal to its end: a process that prints more than it holds would wait for ever."""
+    try:
+        while os.read(asked.master, 65536):
+            pass
+    except OSError:  # EIO: nobody has the other end
+        pass
+    return asked.end()
+
+
+def without_a_terminal(bench):
+    """64 and the option that is missing; a file that is there stays, with its difference and 73; a dry run writes nothing."""
+    config = fresh(bench)
+    _, err = setup(bench, "--hostname", "mx.example.org", want=64)
+    if "--domain is missing" not in err:
+        raise Fail("it does not name the option: " + err)
+    out, _ = setup(bench, *NAMES, "--inbox", "--dry-run")
+    if "[webhooks]" not in out or "IN MX 10 mx.example.org." not in out:
+        raise Fail("a dry run prints " + out)
+    expect("files after a dry run", [], list(config.parent.iterdir()))
+    setup(bench, *NAMES, "--inbox")
+    before = {path: path.read_bytes() for path in config.parent.rglob("*") if path.is_file()}
+    out, err = setup(bench, *NAMES, "--relay", "mail.example.net", want=73)
+    if "+relay_domains" not in out or "-[webhooks]" not in out:
+        raise Fail("the difference is " + out)
+    expect("files afterwards", before, {path: path.read_bytes() for path in config.parent.rglob("*") if path.is_file()})
+
+
+CHECKS = [relay_in_front_of_a_mail_server, inbox_and_first_account, behind_a_proxy, on_a_terminal, without_a_terminal]
+
+
+def main():
+    if os.environ.get(INSIDE):
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        for address in (GATEWAY + "/32", CLIENT + "/32", "198.51.100.8/32", GATEWAY_V6 + "/128", "2001:db8::7/128"):
+            subprocess.run(["ip", "address", "add", address, "dev", "lo"], check=True)
+        return smoke.main(CHECKS, __doc__)
+    why = "not root" if os.geteuid() != 0 else "" if shutil.which("ip") and shutil.which("unshare") else "there is no ip or no unshare"
+    if why:
+        print("NOT RUN: " + why, file=sys.stderr)
+        return 1 if os.environ.get("CI") else 77
+    os.environ[INSIDE] = "1"
+    os.execvp("unshare", ["unshare", "--net", "--", sys.executable, os.path.abspath(__file__), *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
