@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <istream>
 #include <ostream>
+#include <sstream>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -103,6 +104,8 @@ class Setup {
   int refuse_to_overwrite(const std::string& there) {
     const std::string difference = setup::difference(there, text_);
     if (json_) {
+      boost::system::error_code malformed;
+      json::value machine = json::parse(look_at_machine(), malformed);
       streams_.out << json::serialize(json::object{{"file", config_}, {"difference", difference}})
                    << '\n';
     } else {
@@ -126,10 +129,39 @@ class Setup {
     return end(ExitCode::config, proof.trouble, "nothing was written; change the answers");
   }
 
+  /// What `postern doctor` finds on this machine; with --json its object. Nothing that depends on
+  /// records or a certificate that are still to come.
+  std::string look_at_machine() {
+    std::error_code unreadable;
+    fs::path disk(answers_.data_dir);
+    while (disk.has_relative_path() && !fs::exists(disk, unreadable)) disk = disk.parent_path();
+    std::vector<std::string> words{"doctor", "--config", "-", "--data-dir", disk.string()};
+    for (const std::string check : {"ports", "disk", "clock", "ptr"}) {
+      words.insert(words.end(), {"--check", check});
+    }
+    for (const IpAddress& address : answers_.addresses) {
+      words.insert(words.end(), {"--address", address.to_string()});
+    }
+    if (arguments_.has("--offline")) words.emplace_back("--offline");
+    if (json_) words.emplace_back("--json");
+    const auto line = parse_command_line(words);
+    std::istringstream in(text_);
+    std::ostringstream out;
+    std::ostringstream ignored;  // diagnostics, which prove() has shown
+    Streams streams{in, out, ignored};
+    (void)run_doctor(std::get<Arguments>(line), streams);
+    return out.str();
+  }
+
+  void print_machine() {
+    streams_.out << "\nThis machine, as `postern doctor` sees it:\n" << look_at_machine();
+  }
+
   int show() {
     if (json_) return answer(false);
     if (arguments_.has("--quiet")) return 0;
     streams_.out << text_ << "\n" << setup::report(answers_, written_);
+    print_machine();
     if (setup::sends_mail(answers_)) {
       streams_.out << "\nA dry run makes no DKIM key, whose record would be among those above.\n";
     }
@@ -155,10 +187,13 @@ class Setup {
     const std::string text = setup::report(answers_, written_);
     const std::string file = (fs::path(config_).parent_path() / "setup-report.txt").string();
     const Result<void> kept = setup::put(file, text, true);
-    if (json_) return answer(true);
-    if (!arguments_.has("--quiet")) streams_.out << text;
+    if (json_ && kept) return answer(true);
+    if (!json_ && !arguments_.has("--quiet")) streams_.out << text;
     if (!kept) return end(ExitCode::io, kept.error().message, "the configuration is in place");
-    if (!arguments_.has("--quiet")) streams_.out << fmt::format("\nThis text is in {}.\n", file);
+    if (!arguments_.has("--quiet")) {
+      print_machine();
+      streams_.out << fmt::format("\nThe text above is in {}.\n", file);
+    }
     return 0;
   }
 
@@ -207,8 +242,11 @@ class Setup {
     }
     json::array ports;
     for (const unsigned port : setup::open_ports(answers_)) ports.emplace_back(port);
+    boost::system::error_code malformed;
+    json::value machine = json::parse(look_at_machine(), malformed);
     streams_.out << json::serialize(
                         json::object{{"written", written},
+                                     {"machine", std::move(machine)},
                                      {"file", config_},
                                      {"configuration", text_},
                                      {"proof", written_.proof.conclusion},

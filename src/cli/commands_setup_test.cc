@@ -34,7 +34,7 @@ class SetupCommand : public ::testing::Test {
   Answer run(std::vector<std::string> words, const std::string& typed = "", bool terminal = false) {
     std::filesystem::create_directories(folder_.file("etc"));
     words.insert(words.begin(), "setup");
-    words.insert(words.end(), {"--config", config(), "--address", "203.0.113.25"});
+    words.insert(words.end(), {"--config", config(), "--address", "203.0.113.25", "--offline"});
     const auto parsed = parse_command_line(words);
     const auto* error = std::get_if<UsageError>(&parsed);
     if (error != nullptr) return {64, "", error->message};
@@ -94,6 +94,10 @@ TEST_F(SetupCommand, writes_configuration_report_and_key) {
   EXPECT_THAT(tests::read_file(config()), HasSubstr("relay_domains = \"example.org\""));
   const std::string text = tests::read_file(report());
   EXPECT_THAT(answer.out, ::testing::StartsWith(text));
+  for (const char* check : {" ports ", " disk ", " clock "}) {
+    EXPECT_THAT(answer.out, HasSubstr(check)) << "of this machine";
+    EXPECT_THAT(text, Not(HasSubstr(check))) << "of a moment";
+  }
   EXPECT_THAT(text, AllOf(HasSubstr("._domainkey.example.org. IN TXT"), Not(HasSubstr("PRIVATE"))));
   std::size_t keys = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder_.file("etc/credentials"))) {
@@ -200,6 +204,7 @@ TEST_F(SetupCommand, answers_in_json) {
   EXPECT_EQ(object.at("ports"), (boost::json::array{25}));
   EXPECT_EQ(object.at("records").as_array().front().at("type"), "A");
   EXPECT_EQ(object.at("dialogue").as_array().size(), 2u);
+  EXPECT_THAT(boost::json::serialize(object.at("machine")), HasSubstr("\"check\":\"ports\""));
 }
 
 TEST_F(SetupCommand, does_not_write_to_standard_output) {

@@ -55,14 +55,13 @@ std::string firewall(const Answers& answers) {
 }
 
 std::string certificate(const Answers& answers) {
-  const std::string install = fmt::format(
-      "postern tls install --data-dir {} /etc/letsencrypt/live/{}/fullchain.pem "
-      "/etc/letsencrypt/live/{}/privkey.pem",
-      answers.data_dir, answers.hostname, answers.hostname);
   return fmt::format(
-      "Until then it is self-signed, which most senders accept. The hook also runs at renewals.\n"
-      "  certbot certonly --standalone -d {} --deploy-hook \\\n    '{}'\n",
-      answers.hostname, install);
+      "Until one is installed, it is self-signed, which most senders accept. The hook gives it to\n"
+      "the running gateway, at each renewal, too.\n"
+      "  certbot certonly --standalone -d {} --deploy-hook \\\n"
+      "    'postern tls install $RENEWED_LINEAGE/fullchain.pem $RENEWED_LINEAGE/privkey.pem \\\n"
+      "      --data-dir {}'\n",
+      answers.hostname, answers.data_dir);
 }
 
 std::string webhook(const Answers& answers) {
@@ -127,11 +126,16 @@ std::string report(const Answers& answers, const Written& written) {
                answers.hostname) +
            zone;
   }
+  if (sends_mail(answers)) {
+    zone += "; If other hosts send mail of the domain, too, its SPF record has to name them.\n";
+  }
   parts.add("DNS: add these records. PTR: ask the provider of the address.", zone);
   parts.add("Firewall", firewall(answers));
+  std::string domains;
+  for (const std::string& domain : answers.domains) domains += " --domain " + domain;
   parts.add("Start", fmt::format("  systemctl enable postern; systemctl restart postern\n"
-                                 "  postern doctor --config {}\n",
-                                 written.config_file));
+                                 "  postern doctor --config {}{}\n",
+                                 written.config_file, domains));
   if (answers.tls != Certificate::files) parts.add("Certificate", certificate(answers));
   parts.add("The first account, which operates the gateway",
             fmt::format("  postern passwd --owner-link --data-dir {}\n"

@@ -34,10 +34,11 @@ TEST(Report, has_records_commands_and_fits_two_screens) {
         "s202611._domainkey.example.org. IN TXT \"v=DKIM1; k=rsa; p=MIIB\"",
         "\"v=DMARC1; p=none; rua=mailto:postmaster@example.org\"", "PTR mx.example.org.",
         "Proved: closed: nobody relays", "in   TCP 25; 80 for the ACME client",
-        "postern doctor --config /etc/postern/postern.toml", "systemctl enable postern",
-        "postern passwd --owner-link --data-dir /var/lib/postern", "postern tls install",
-        "/etc/postern/credentials/s202611.example.org.pem", "--mail-rcpt postmaster@example.org",
-        "--to someone@foreign.invalid", "1. DNS", "2. Firewall", "3. Start"}) {
+        "postern doctor --config /etc/postern/postern.toml --domain example.org\n",
+        "systemctl enable postern", "postern passwd --owner-link --data-dir /var/lib/postern",
+        "postern tls install", "/etc/postern/credentials/s202611.example.org.pem",
+        "--mail-rcpt postmaster@example.org", "--to someone@foreign.invalid", "1. DNS",
+        "2. Firewall", "3. Start"}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
   EXPECT_LE(std::ranges::count(text, '\n'), 70);

@@ -35,7 +35,7 @@ MAIL = "From: a@example.com\r\nTo: b@example.org\r\nSubject: hello\r\n\r\nhello\
 
 def setup(bench, *words, want=0):
     status, out, err = bench.run("setup", *words, "--config", bench.root / "etc" / "postern.toml", "--data-dir", bench.root / "data",
-                                 "--address", GATEWAY)
+                                 "--address", GATEWAY, "--offline")
     expect("exit status of setup: " + out + err, want, status)
     return out, err
 
@@ -186,7 +186,7 @@ def behind_a_proxy(bench):
 def on_a_terminal(bench):
     """What is missing is asked for; wrong answers are asked for again; a no writes nothing."""
     config = fresh(bench)
-    words = (bench.binary, "setup", "--config", config, "--data-dir", bench.root / "data", "--hostname", "mx.example.org")
+    words = (bench.binary, "setup", "--config", config, "--data-dir", bench.root / "data", "--offline", "--hostname", "mx.example.org")
     for reply, want in (("n", 73), ("y", 0)):
         asked = Asked(*words, cwd=bench.root)
         asked.answer("Domains whose mail it accepts [example.org]: ", "no domain!", echo=True)
@@ -225,7 +225,40 @@ def without_a_terminal(bench):
     expect("files afterwards", before, {path: path.read_bytes() for path in config.parent.rglob("*") if path.is_file()})
 
 
-CHECKS = [relay_in_front_of_a_mail_server, inbox_and_first_account, behind_a_proxy, on_a_terminal, without_a_terminal]
+def records_that_doctor_calls_right(bench):
+    """The records of the report, published as they are, satisfy `postern doctor` and `postern dkim check`; each that is left out is missed."""
+    config = fresh(bench)
+    out, _ = setup(bench, *NAMES, "--relay", "mail.example.net")
+    # As a zone file; PTR records are comments in it, as they belong into the provider's.
+    zone = out.split("\n1. DNS", 1)[1].split("\n2. Firewall", 1)[0].split("\n", 1)[1]
+    zone = re.sub(r"^; (\S+ IN PTR )", r"\1", zone, flags=re.M)
+    records = [line for line in zone.splitlines() if line and not line.startswith(";")]
+    kinds = {line.split(" IN ")[1].split()[0] for line in records}
+    expect("kinds of records", {"A", "PTR", "MX", "TXT", "CAA"}, kinds)
+    words = [w for check in ("address", "ptr", "mx", "spf", "dmarc", "tls-rpt") for w in ("--check", check)]
+
+    def doctor(lines):
+        (bench.root / "zone").write_text("\n".join(lines) + "\n")
+        return bench.run("doctor", "--config", config, "--dns", bench.root / "zone", "--address", GATEWAY, "--domain", "example.org", "--domain", "example.net",
+                         *words)
+    status, said, err = doctor(records)
+    expect("exit status of doctor: " + said + err, 0, status)
+    if re.search("^(warn|fail)", said, re.M):
+        raise Fail("doctor says " + said)
+    for left_out in ("IN A", "IN PTR", "example.net. IN MX", "example.org. IN TXT \"v=spf1 mx", "_dmarc.example.net"):
+        rest = [line for line in records if left_out not in line]
+        expect("records without " + left_out, True, len(rest) < len(records))
+        _, said, _ = doctor(rest)
+        if not re.search("^(warn|fail)", said, re.M):
+            raise Fail("doctor does not miss %s: %s" % (left_out, said))
+    doctor(records)
+    for key in (config.parent / "credentials").iterdir():
+        selector, domain = key.stem.split(".", 1)
+        status, said, err = bench.run("dkim", "check", "--domain", domain, "--selector", selector, "--key", key, "--dns", bench.root / "zone")
+        expect("exit status of dkim check: " + said + err, 0, status)
+
+
+CHECKS = [records_that_doctor_calls_right, relay_in_front_of_a_mail_server, inbox_and_first_account, behind_a_proxy, on_a_terminal, without_a_terminal]
 
 
 def main():
