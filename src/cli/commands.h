@@ -25,8 +25,6 @@ struct Streams {
 /// `name` becomes the file, as it is named in diagnostics.
 ConfigResult load_named(const Arguments& arguments, Streams& streams, const LoadOptions& options,
                         std::string& name);
-/// The empty file of the data directory whose time is that of the newest backup.
-inline constexpr const char* last_backup_file = "last-backup";
 /// Whether `err` is coloured: a terminal, without --no-color and NO_COLOR.
 bool wants_color(const Arguments& arguments);
 

@@ -224,20 +224,6 @@ void tell(const backup::BackupMade& made, const std::string& file, const Argumen
   }
 }
 
-/// The time of the file is that of the newest backup; `postern doctor` looks at it. It belongs to
-/// the directory's owner. Without it, doctor only says less.
-void note_backup(const fs::path& data_dir) {
-  const int fd = ::open((data_dir / last_backup_file).c_str(),
-                        O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return;
-  struct stat about{};
-  if (::geteuid() == 0 && ::stat(data_dir.c_str(), &about) == 0) {
-    (void)!::fchown(fd, about.st_uid, about.st_gid);
-  }
-  ::futimens(fd, nullptr);
-  ::close(fd);
-}
-
 }  // namespace
 
 int run_backup(const Arguments& arguments, Streams& streams) {
@@ -285,7 +271,6 @@ int run_backup(const Arguments& arguments, Streams& streams) {
   if (const Result<void> named = output->finish(); !named) {
     return refuse(named.error(), arguments, streams);
   }
-  if (!arguments.has("--config-only")) note_backup(gateway->data_dir);
   tell(*made, output->name(), arguments, streams);
   // The backup is whole: what fails now does not take it back.
   if (!arguments.has("--config-only")) {

@@ -13,6 +13,7 @@
 #include <fmt/ranges.h>
 #include <boost/json.hpp>
 
+#include "backup/kept.h"
 #include "base/address_guard.h"
 #include "base/text.h"
 #include "base/time_text.h"
@@ -318,12 +319,10 @@ Findings look_at_queue(Patient& patient) {
 }
 
 Findings look_at_backup(Patient& patient) {
-  std::error_code none;
-  const auto made =
-      std::filesystem::last_write_time(patient.config().server.data_dir / last_backup_file, none);
-  if (none) return doctor::check_backup(std::nullopt);
-  return doctor::check_backup(std::chrono::duration_cast<std::chrono::seconds>(
-      std::filesystem::file_time_type::clock::now() - made));
+  const auto made = backup::last_backup(patient.config().server.data_dir);
+  if (!made) return doctor::check_backup(std::nullopt);
+  return doctor::check_backup(
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now() - *made));
 }
 
 Findings look_at_ports(Patient& patient) {
