@@ -5,6 +5,7 @@
 #include "cli/cli_table_queue.h"
 #include "cli/cli_table_replay.h"
 #include "cli/cli_table_setup.h"
+#include "cli/cli_table_tls.h"
 
 namespace postern::app {
 
@@ -294,6 +295,8 @@ std::span<const CommandSpec> commands() {
     out.insert(out.end(), mail.begin(), mail.end());
     const auto import = import_commands();
     out.insert(out.end(), import.begin(), import.end());
+    const auto tls = tls_commands();
+    out.insert(out.end(), tls.begin(), tls.end());
     const auto queue = queue_commands();
     out.insert(out.end(), queue.begin(), queue.end());
     const auto replay = replay_commands();
@@ -309,6 +312,8 @@ std::span<const FamilySpec> families() {
     std::vector<FamilySpec> out(mail.begin(), mail.end());
     const auto import = import_families();
     out.insert(out.end(), import.begin(), import.end());
+    const auto tls = tls_families();
+    out.insert(out.end(), tls.begin(), tls.end());
     const auto queue = queue_families();
     out.insert(out.end(), queue.begin(), queue.end());
     return out;

@@ -2,6 +2,7 @@
 // streams that it is given.
 #pragma once
 
+#include <filesystem>
 #include <iosfwd>
 #include <optional>
 #include <string>
@@ -36,12 +37,21 @@ LoadOptions without_files(const Arguments& arguments);
 std::optional<Config> load_for(const Arguments& arguments, Streams& streams,
                                const LoadOptions& options = {});
 
+/// The data directory of the running gateway. With --data-dir no configuration is read: it may be
+/// the one with the mistake that the gateway is to report. nullopt: errors, which are printed.
+std::optional<std::filesystem::path> running_directory(const Arguments& arguments,
+                                                       Streams& streams);
+
 /// `postern check`.
 int run_check(const Arguments& arguments, Streams& streams);
 /// `postern doctor`.
 int run_doctor(const Arguments& arguments, Streams& streams);
 /// `postern reload`.
 int run_reload(const Arguments& arguments, Streams& streams);
+/// `postern tls install`.
+int run_tls_install(const Arguments& arguments, Streams& streams);
+/// `postern tls status`.
+int run_tls_status(const Arguments& arguments, Streams& streams);
 /// `postern backup`.
 int run_backup(const Arguments& arguments, Streams& streams);
 /// `postern restore`.

@@ -13,12 +13,6 @@ namespace json = boost::json;
 
 namespace {
 
-/// The member as text; empty if an older gateway does not send it.
-std::string text_of(const json::object& answer, std::string_view name) {
-  const json::value* value = answer.if_contains(name);
-  return value && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
 void show_json(const json::object& answer, bool in_force, Streams& streams) {
   json::array diagnostics;
   for (const std::string_view line : split(text_of(answer, "json_lines"), '\n')) {
@@ -34,20 +28,19 @@ void show_json(const json::object& answer, bool in_force, Streams& streams) {
   streams.out << json::serialize(out) << '\n';
 }
 
-/// The data directory of the gateway. With --data-dir no configuration is read: it may be the one
-/// with the mistake that the gateway is to report.
-std::optional<std::filesystem::path> data_directory(const Arguments& arguments, Streams& streams) {
+}  // namespace
+
+std::optional<std::filesystem::path> running_directory(const Arguments& arguments,
+                                                       Streams& streams) {
   if (const auto given = arguments.value("--data-dir")) return *given;
   const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
   if (!config) return std::nullopt;
   return config->server.data_dir;
 }
 
-}  // namespace
-
 int run_reload(const Arguments& arguments, Streams& streams) {
   const bool as_json = arguments.has("--json");
-  const auto directory = data_directory(arguments, streams);
+  const auto directory = running_directory(arguments, streams);
   if (!directory) return to_int(ExitCode::config);
   const auto answer = LiveData(*directory).ask_gateway("reload", {});
   if (!answer) {

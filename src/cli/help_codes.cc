@@ -242,8 +242,8 @@ constexpr CodePage pages[] = {
      "", "[[listener]]\ntls = \"starttls\"\n"},
     {"T004", "outside the certificate's dates, or in its last 14 days",
      "A warning: clients that check certificates refuse this one, or will soon. Opportunistic TLS "
-     "still works. A renewed one is used after SIGHUP (`systemctl reload postern`), by new "
-     "sessions.",
+     "still works. New sessions get a renewed one within a minute of its files' change, after "
+     "`postern reload`, or from `postern tls install`.",
      "", "[[listener]]\ntls = \"starttls\"\n"},
     {"T005", "the certificate is for another name",
      "A warning: clients that check certificates ask for `server.hostname`, or for the domain of a "

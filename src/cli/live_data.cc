@@ -94,6 +94,11 @@ std::optional<Result<json::object>> read_answer(const net::LocalHttpAnswer& answ
 
 }  // namespace
 
+std::string text_of(const json::object& answer, std::string_view name) {
+  const json::value* value = answer.if_contains(name);
+  return value && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
 std::optional<Result<json::object>> LiveData::ask_gateway(std::string_view question,
                                                           const json::object& given) const {
   const auto control = read_control(control_path(data_dir_.string()));

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include <boost/json/object.hpp>
@@ -16,6 +17,9 @@
 #include "store/sqlite_store.h"
 
 namespace postern::app {
+
+/// The member of a gateway's answer as text; empty if an older gateway does not send it.
+std::string text_of(const boost::json::object& answer, std::string_view name);
 
 /// Access to the data of one data directory. Thread-safe.
 class LiveData {

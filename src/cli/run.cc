@@ -134,6 +134,8 @@ int dispatch(const Arguments& arguments, Streams& streams) {
   static constexpr std::pair<std::string_view, Runner> runners[] = {
       {"serve", run_serve},
       {"reload", run_reload},
+      {"tls install", run_tls_install},
+      {"tls status", run_tls_status},
       {"backup", run_backup},
       {"restore", run_restore},
       {"check", run_check},

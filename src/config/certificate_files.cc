@@ -1,5 +1,6 @@
 #include "config/certificate_files.h"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -13,13 +14,16 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
 #include "base/owned.h"
 #include "base/text.h"
+#include "net/tls.h"
 
 namespace postern::app {
 
@@ -76,7 +80,7 @@ std::optional<FileComplaint> check_readable(std::string_view key, const std::str
 /// Refuses a key with a passphrase: OpenSSL would prompt on the terminal.
 int no_passphrase(char*, int, int, void*) { return 0; }
 
-std::string subject_of(X509* certificate) {
+std::string subject_of(const X509* certificate) {
   char buffer[256] = {};
   X509_NAME_oneline(X509_get_subject_name(certificate), buffer, sizeof buffer);
   return printable(buffer);
@@ -89,7 +93,7 @@ std::string date_of(const ASN1_TIME* time) {
 }
 
 constexpr std::string_view renewing =
-    "renew it and `systemctl reload postern` (SIGHUP): sessions from then on get the new one";
+    "renew it; `postern tls install` or `systemctl reload postern` gives new sessions the new one";
 constexpr int days_of_warning = 14;
 
 void check_dates(X509* certificate, const std::string& file, std::vector<FileComplaint>& found) {
@@ -116,33 +120,128 @@ void check_dates(X509* certificate, const std::string& file, std::vector<FileCom
 }
 
 /// The DNS names of the certificate; if there are none, its subject.
-std::string names_of(X509* certificate) {
-  std::string names;
+std::vector<std::string> list_of_names(const X509* certificate) {
+  std::vector<std::string> names;
   const Owned<GENERAL_NAMES, GENERAL_NAMES_free> all(static_cast<GENERAL_NAMES*>(
       X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
   for (int i = 0; all && i < sk_GENERAL_NAME_num(all.get()); ++i) {
     const GENERAL_NAME* one = sk_GENERAL_NAME_value(all.get(), i);
     if (one->type != GEN_DNS) continue;
     const ASN1_IA5STRING* text = one->d.dNSName;
-    names += names.empty() ? "" : ", ";
-    names.append(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
-                 static_cast<std::size_t>(ASN1_STRING_length(text)));
+    const std::string_view octets(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                                  static_cast<std::size_t>(ASN1_STRING_length(text)));
+    names.push_back(printable(octets, 255));
   }
-  return names.empty() ? subject_of(certificate) : printable(names, 300);
+  if (names.empty()) names.push_back(subject_of(certificate));
+  return names;
 }
 
-/// RFC 6125 §6.4: one of its names must match the host; a `*` matches the whole left-most label.
+std::string names_of(const X509* certificate) {
+  return printable(fmt::format("{}", fmt::join(list_of_names(certificate), ", ")), 300);
+}
+
+/// Whether one of its names matches the host; a `*` matches the whole left-most label (RFC 6125
+/// §6.4).
+bool is_for(X509* certificate, const std::string& host) {
+  const bool matches = X509_check_host(certificate, host.data(), host.size(),
+                                       X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, nullptr) == 1;
+  ERR_clear_error();
+  return matches;
+}
+
 void check_name(X509* certificate, const std::string& file, const std::string& host,
                 std::vector<FileComplaint>& found) {
-  if (X509_check_host(certificate, host.data(), host.size(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS,
-                      nullptr) == 1) {
-    return;
-  }
-  ERR_clear_error();
+  if (is_for(certificate, host)) return;
   found.push_back({"certificate", "T005",
                    fmt::format("the certificate `{}` is for {}, not for {}", printable(file),
                                names_of(certificate), host),
                    fmt::format("get one for {}, or correct the host name", host), false});
+}
+
+tl::unexpected<Error> unusable(std::string sentence) {
+  ERR_clear_error();
+  return fail(Fault::malformed, std::move(sentence));
+}
+
+/// All certificates of a PEM text, the server's first. Other PEM blocks are passed over.
+Result<std::vector<Certificate>> certificates_in(const std::string& pem) {
+  std::vector<Certificate> chain;
+  const Bio text(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  while (X509* next = PEM_read_bio_X509(text.get(), nullptr, no_passphrase, nullptr)) {
+    chain.emplace_back(next);
+  }
+  const bool at_its_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  ERR_clear_error();
+  if (at_its_end && !chain.empty()) return chain;
+  if (chain.empty()) return unusable("the certificate file holds no PEM certificate");
+  return unusable(fmt::format("certificate {} of the file cannot be read", chain.size() + 1));
+}
+
+/// Whether each certificate was issued by the one that follows (RFC 8446 §4.4.2).
+void check_chain(const std::vector<Certificate>& chain, std::vector<FileComplaint>& found) {
+  X509* const own = chain.front().get();
+  const bool self_signed = X509_check_issued(own, own) == X509_V_OK;
+  if (chain.size() == 1 && !self_signed) {
+    found.push_back({"certificate", "T003", "no certificate of an issuer follows the server's",
+                     "use the file with the whole chain, which ACME clients call fullchain.pem",
+                     false});
+  }
+  for (std::size_t i = 0; i + 1 < chain.size(); ++i) {
+    if (X509_check_issued(chain[i + 1].get(), chain[i].get()) == X509_V_OK) continue;
+    found.push_back({"certificate", "T003",
+                     fmt::format("certificate {} was not issued by the one that follows", i + 1),
+                     "put the server's certificate first, then that of its issuer", false});
+    break;
+  }
+  ERR_clear_error();
+}
+
+/// The key and the certificates as one text; empty: out of memory.
+Secret text_of(EVP_PKEY* key, const std::vector<Certificate>& chain) {
+  const Bio out(BIO_new(BIO_s_secmem()));
+  bool written =
+      out && PEM_write_bio_PrivateKey(out.get(), key, nullptr, nullptr, 0, nullptr, nullptr) == 1;
+  for (const Certificate& one : chain) {
+    written = written && PEM_write_bio_X509(out.get(), one.get()) == 1;
+  }
+  char* data = nullptr;
+  const long size = written ? BIO_get_mem_data(out.get(), &data) : 0;
+  return Secret(std::string(data == nullptr ? "" : data, static_cast<std::size_t>(size)));
+}
+
+Instant instant_of(const ASN1_TIME* time) {
+  std::tm parts{};
+  if (ASN1_TIME_to_tm(time, &parts) != 1) return last_instant;
+  return instant_at(::timegm(&parts)).value_or(last_instant);
+}
+
+std::string issuer_of(const X509* certificate) {
+  const Bio out(BIO_new(BIO_s_mem()));
+  char* data = nullptr;
+  if (!out ||
+      X509_NAME_print_ex(out.get(), X509_get_issuer_name(certificate), 0, XN_FLAG_RFC2253) < 0) {
+    return {};
+  }
+  const long size = BIO_get_mem_data(out.get(), &data);
+  return printable(std::string_view(data, static_cast<std::size_t>(size)), 300);
+}
+
+std::string sha256_of(std::string_view octets) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  EVP_Digest(octets.data(), octets.size(), digest.data(), &size, EVP_sha256(), nullptr);
+  return fmt::format("{:02x}", fmt::join(digest.begin(), digest.begin() + size, ""));
+}
+
+/// The SHA-256 of what OpenSSL writes in DER.
+template <class Object, class Write>
+std::string sha256_of_der(const Object* object, Write write) {
+  unsigned char* der = nullptr;
+  const int size = write(object, &der);
+  if (size < 0) return {};
+  const std::string octets(reinterpret_cast<const char*>(der), static_cast<std::size_t>(size));
+  OPENSSL_free(der);
+  return sha256_of(octets);
 }
 
 }  // namespace
@@ -202,6 +301,46 @@ std::vector<FileComplaint> check_certificate_text(const std::string& pem, const 
   check_dates(certificate.get(), called, found);
   check_name(certificate.get(), called, host, found);
   return found;
+}
+
+Result<CheckedPair> check_certificate_pair(const CertificatePair& pair, const std::string& host) {
+  const auto chain = certificates_in(pair.certificate);
+  if (!chain) return tl::unexpected(chain.error());
+  const std::string& given = pair.key.reveal();
+  const Bio text(BIO_new_mem_buf(given.data(), static_cast<int>(given.size())));
+  const PrivateKey key(PEM_read_bio_PrivateKey(text.get(), nullptr, no_passphrase, nullptr));
+  if (!key) return unusable("the key file holds no PEM private key without a passphrase");
+  X509* const own = chain->front().get();
+  if (X509_check_private_key(own, key.get()) != 1) {
+    return unusable(fmt::format("the key does not belong to the certificate of {}", names_of(own)));
+  }
+  if (X509_cmp_current_time(X509_get0_notAfter(own)) < 0) {
+    return unusable(fmt::format("the certificate of {} ended on {}", names_of(own),
+                                date_of(X509_get0_notAfter(own))));
+  }
+  CheckedPair checked{
+      .pem = text_of(key.get(), *chain), .warnings = {}, .names_host = is_for(own, host)};
+  if (checked.pem.empty()) return fail(Fault::bug, "the pair cannot be written as PEM");
+  // What OpenSSL refuses in a handshake, such as a key that is too short.
+  const auto usable =
+      net::TlsContext::load(net::TlsContext::Pem{.certificate = checked.pem.reveal(),
+                                                 .key = checked.pem,
+                                                 .certificate_name = "the certificate",
+                                                 .key_name = "the key"});
+  if (!usable) return unusable(usable.error().message);
+  check_dates(own, pair.called, checked.warnings);
+  check_name(own, pair.called, host, checked.warnings);
+  check_chain(*chain, checked.warnings);
+  return checked;
+}
+
+CertificateFacts facts_of(const x509_st* certificate) {
+  return {.names = list_of_names(certificate),
+          .issuer = issuer_of(certificate),
+          .not_before = instant_of(X509_get0_notBefore(certificate)),
+          .not_after = instant_of(X509_get0_notAfter(certificate)),
+          .sha256 = sha256_of_der(certificate, i2d_X509),
+          .tlsa = "3 1 1 " + sha256_of_der(X509_get_X509_PUBKEY(certificate), i2d_X509_PUBKEY)};
 }
 
 }  // namespace postern::app

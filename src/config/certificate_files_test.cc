@@ -22,6 +22,7 @@ namespace postern::app {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 /// A directory with keys and self-signed certificates, removed at the end.
 class Files : public testing::Test {
@@ -57,6 +58,7 @@ class Files : public testing::Test {
       X509_add_ext(x509, more, -1);
       X509_EXTENSION_free(more);
     }
+    X509_set_issuer_name(x509, X509_get_subject_name(x509));
     X509_set_pubkey(x509, pair);
     X509_sign(x509, pair, EVP_sha256());
     BIO* out = BIO_new_file(certificate(name).c_str(), "w");
@@ -128,7 +130,7 @@ TEST_F(Files, the_last_14_days_are_a_warning) {
   EXPECT_EQ(found[0].code, "T004");
   EXPECT_FALSE(found[0].fatal);
   EXPECT_THAT(found[0].message, HasSubstr("in less than 14 days"));
-  EXPECT_THAT(found[0].hint, HasSubstr("SIGHUP"));
+  EXPECT_THAT(found[0].hint, HasSubstr("postern tls install"));
   make("today", -day, 60);
   EXPECT_THAT(checked(certificate("today"), key("today"))[0].message,
               HasSubstr("in less than 1 day"));
@@ -157,6 +159,53 @@ TEST_F(Files, the_certificate_is_to_name_the_host) {
   // §6.4.4: without a DNS name, the subject's common name.
   EXPECT_EQ(names("one", "one.example.com"), "");
   EXPECT_THAT(names("one", "mx.example.com"), HasSubstr("/CN=one.example.com"));
+}
+
+TEST_F(Files, a_pair_that_is_installed_is_usable) {
+  make("mx", 0, 60 * day, "DNS:mx.example.com,DNS:*.example.net");
+  make("other", 0, 60 * day);
+  const auto text = [this](const std::string& name) { return tests::read_file(certificate(name)); };
+  const auto pair = [this](const std::string& pem, const std::string& secret) {
+    return CertificatePair{
+        .certificate = pem, .key = Secret(tests::read_file(key(secret))), .called = "mx.pem"};
+  };
+  const auto good = check_certificate_pair(pair(text("mx"), "mx"), "mx.example.com");
+  ASSERT_TRUE(good) << good.error().message;
+  EXPECT_TRUE(good->warnings.empty());
+  EXPECT_TRUE(good->names_host);
+  const std::string file = folder_.write("installed.pem", good->pem.reveal());
+  EXPECT_TRUE(check_certificate_files(file, file, "mx.example.com").empty());
+  // What is around the blocks is not kept, nor is a key among the certificates.
+  const std::string mixed = "a word\n" + tests::read_file(key("other")) + text("mx");
+  const auto clean = check_certificate_pair(pair(mixed, "mx"), "mx.example.com");
+  ASSERT_TRUE(clean);
+  EXPECT_EQ(clean->pem.reveal(), good->pem.reveal());
+
+  const auto elsewhere = check_certificate_pair(pair(text("mx"), "mx"), "mx.example.org");
+  ASSERT_TRUE(elsewhere);
+  EXPECT_FALSE(elsewhere->names_host);
+  ASSERT_EQ(elsewhere->warnings.size(), 1u);
+  EXPECT_THAT(elsewhere->warnings[0].message, HasSubstr("`mx.pem` is for mx.example.com, *."));
+
+  const auto refused = [&](const std::string& pem, const std::string& secret) {
+    const auto answer = check_certificate_pair(pair(pem, secret), "mx.example.com");
+    EXPECT_FALSE(answer);
+    EXPECT_THAT(answer.error().message, Not(HasSubstr("MIG")));  // how each key begins
+    return answer ? "" : answer.error().message;
+  };
+  EXPECT_THAT(refused(text("mx"), "other"), HasSubstr("does not belong"));
+  EXPECT_THAT(refused(text("ended"), "ended"), HasSubstr("ended on"));
+  EXPECT_THAT(refused("", "mx"), HasSubstr("no PEM certificate"));
+  EXPECT_THAT(refused(tests::read_file(key("mx")), "mx"), HasSubstr("no PEM certificate"));
+  const std::string torn = text("mx") + text("other").substr(0, 200);
+  EXPECT_THAT(refused(torn, "mx"), HasSubstr("certificate 2 of the file cannot be read"));
+  EXPECT_THAT(check_certificate_pair({text("mx"), Secret(text("mx")), ""}, "mx").error().message,
+              HasSubstr("no PEM private key"));
+  const auto wrong_order =
+      check_certificate_pair(pair(text("mx") + text("other"), "mx"), "mx.example.com");
+  ASSERT_TRUE(wrong_order);
+  ASSERT_EQ(wrong_order->warnings.size(), 1u);
+  EXPECT_THAT(wrong_order->warnings[0].message, HasSubstr("not issued by the one that follows"));
 }
 
 TEST_F(Files, a_certificate_that_is_no_file_is_looked_at_too) {

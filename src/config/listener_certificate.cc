@@ -1,8 +1,17 @@
 #include "config/listener_certificate.h"
 
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
 #include <fstream>
+#include <system_error>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "base/text.h"
+#include "config/key_file.h"
 
 namespace postern::app {
 
@@ -51,6 +60,65 @@ std::optional<net::TlsContext::Pem> pem_of(const dialect::kumo::Listener& listen
       .key_name = key.file.empty() ? "tls_private_key" : key.file};
 }
 
+std::string installed_certificate(const std::string& data_dir) {
+  return data_dir + "/tls-installed.pem";
+}
+
+CertificateSource source_of(const ListenerConfig& listener, const std::string& data_dir) {
+  using Origin = CertificateOrigin;
+  if (listener.tls == gateway::ListenerTls::none) return {};
+  if (!listener.certificate.empty()) return {Origin::files, listener.certificate, listener.key};
+  if (listener.started && pem_of(*listener.started)) return {Origin::policy, {}, {}};
+  std::error_code error;
+  const std::string installed = installed_certificate(data_dir);
+  if (std::filesystem::exists(installed, error)) {
+    return {Origin::installed, installed, installed};
+  }
+  return {Origin::self_made, data_dir + "/tls.crt", data_dir + "/tls.key"};
+}
+
+Result<void> install_certificate(const std::string& data_dir, const Secret& pem) {
+  const std::string file = installed_certificate(data_dir);
+  const std::string draft = file + ".new";
+  ::unlink(draft.c_str());  // left by a crash
+  if (Result<void> written = write_key(draft, pem); !written) return written;
+  if (std::rename(draft.c_str(), file.c_str()) != 0) {
+    const std::string why = std::generic_category().message(errno);
+    ::unlink(draft.c_str());
+    return fail(Fault::permanent, file + ": " + why);
+  }
+  const int directory = ::open(data_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory >= 0) {
+    ::fsync(directory);
+    ::close(directory);
+  }
+  return {};
+}
+
+std::vector<std::string> certificate_files(const Config& config, const std::string& data_dir) {
+  std::vector<std::string> files;
+  const auto add = [&files](const std::string& file) {
+    if (!file.empty()) files.push_back(file);
+  };
+  const auto add_listener = [&](const ListenerConfig& listener, const auto& self) -> void {
+    const CertificateSource source = source_of(listener, data_dir);
+    add(source.certificate);
+    add(source.key);
+    if (!listener.started) return;
+    add(listener.started->certificate.file);
+    add(listener.started->private_key.file);
+    for (const auto& variant : listener.started->variants) self(started_by(*variant.as), self);
+  };
+  for (const ListenerConfig& listener : config.listeners) add_listener(listener, add_listener);
+  for (const VslVirtual& domain : config.vsl.virtual_domains) {
+    add(domain.certificate);
+    add(domain.key);
+  }
+  std::ranges::sort(files);
+  files.erase(std::ranges::unique(files).begin(), files.end());
+  return files;
+}
+
 Result<std::shared_ptr<const net::TlsContext>> certificate_of(const ListenerConfig& listener,
                                                               const Config& config,
                                                               const std::string& data_dir) {
@@ -64,16 +132,14 @@ Result<std::shared_ptr<const net::TlsContext>> certificate_of(const ListenerConf
       return fail(Fault::permanent, listener.started->place + ": " + loaded.error().message);
     }
   }
-  std::string certificate = listener.certificate;
-  std::string key = listener.key;
-  if (certificate.empty()) {
-    certificate = data_dir + "/tls.crt";
-    key = data_dir + "/tls.key";
-    if (auto made = net::ensure_self_signed(certificate, key, config.server.hostname); !made) {
+  const CertificateSource source = source_of(listener, data_dir);
+  if (source.origin == CertificateOrigin::self_made) {
+    const std::string& host = config.server.hostname;
+    if (auto made = net::ensure_self_signed(source.certificate, source.key, host); !made) {
       return fail(Fault::denied, made.error().message);
     }
   }
-  return net::TlsContext::load(certificate, key, std::move(*by_name));
+  return net::TlsContext::load(source.certificate, source.key, std::move(*by_name));
 }
 
 Result<std::shared_ptr<const net::ClientCertificateCheck>> client_check_of(

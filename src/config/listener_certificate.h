@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "config/config.h"
@@ -19,9 +20,40 @@ ListenerConfig started_by(const dialect::kumo::Listener& started);
 /// are files, or there are none.
 std::optional<net::TlsContext::Pem> pem_of(const dialect::kumo::Listener& listener);
 
-/// Null for a listener without TLS. Without a certificate, creates a self-signed one in `data_dir`:
-/// Fault::denied if that is not writable. Fault::permanent with a sentence: an invalid certificate,
-/// or a key that does not match. Blocks.
+/// Where the certificate of a listener comes from.
+enum class CertificateOrigin {
+  none,       ///< no TLS
+  files,      ///< `certificate` and `key` of the configuration, or files that a policy names
+  policy,     ///< texts of a policy's key sources
+  installed,  ///< `postern tls install`
+  self_made,  ///< made at the first start, until another is installed
+};
+
+/// A listener's certificate and key as files.
+struct CertificateSource {
+  CertificateOrigin origin = CertificateOrigin::none;
+  std::string certificate;  ///< PEM file; empty without files
+  std::string key;          ///< PEM file; may be the same one
+};
+
+/// The file of `postern tls install` in a data directory: the key, then the certificates, so that
+/// one rename replaces both.
+std::string installed_certificate(const std::string& data_dir);
+
+/// Where a listener's certificate comes from now: the files that are named, else the installed
+/// pair if there is one, else the self-made one. Looks at the disk.
+CertificateSource source_of(const ListenerConfig& listener, const std::string& data_dir);
+
+/// Writes the pair of check_certificate_pair() as the installed one, atomically, mode 0600.
+/// Fault::denied or Fault::permanent: the old one stays. Blocks.
+Result<void> install_certificate(const std::string& data_dir, const Secret& pem);
+
+/// The files that certificate_of() reads for these listeners, those of variants included; sorted.
+std::vector<std::string> certificate_files(const Config& config, const std::string& data_dir);
+
+/// Null for a listener without TLS. Without a certificate, uses the installed one, or creates a
+/// self-signed one in `data_dir`: Fault::denied if that is not writable. Fault::permanent with a
+/// sentence: an invalid certificate, or a key that does not match. Blocks.
 Result<std::shared_ptr<const net::TlsContext>> certificate_of(const ListenerConfig& listener,
                                                               const Config& config,
                                                               const std::string& data_dir);

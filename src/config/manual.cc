@@ -45,7 +45,8 @@ mistake with its line and column, `postern help CODE` explains an error code.
   one on. A key with `*` waits, wholly or in part, for the next start; when one was changed the log says so, as
   `config.needs_restart`. A file with a mistake changes nothing, and neither does one that adds, removes or moves a
   `[[listener]]`: that needs a restart.
-* A renewed certificate is used after `SIGHUP` too, by new sessions; the log says `tls.renewed`. The start, `SIGHUP` and
+* New sessions use a renewed certificate within a minute, after `SIGHUP`, or at once by `postern tls install`
+  ([certificates](tls.md)); the log says `tls.renewed`. The start, `SIGHUP` and
   `postern check` warn of one that ends within 14 days, or is for another name than `server.hostname` (RFC 6125).
 * Networks are in CIDR notation without host bits; an IPv4-mapped IPv6 address is its IPv4 address.
 * Relative file names are relative to the working directory. `credential:NAME` is a file that systemd's

@@ -83,7 +83,7 @@ const Key keys[] = {
      R"("starttls", "required" (530 without), "implicit", "none")", POSTERN_SLOT(l.tls), 0, 0,
      tls_modes},
     {"listener", "certificate", Kind::file, R"("")",
-     "PEM chain; with tls and no certificate a self-signed one is made in data_dir",
+     "PEM chain; without it that of `postern tls install`, or a self-signed one in data_dir",
      POSTERN_SLOT(l.certificate)},
     {"listener", "key", Kind::file, R"("")", "PEM; the private key of certificate",
      POSTERN_SLOT(l.key)},

@@ -362,11 +362,13 @@ Instance::Started Instance::open_listener(
 /// Addresses are opened last: a client that connects finds everything ready.
 Instance::Started Instance::open_listeners() {
   start_metrics(config_, api_->routes());
+  remember_certificate_files(deciding_);
   (void)show_queue(*spool_);  // for the first STATUS=; later rounds of housekeeping
   for (ListenerConfig& listener : config_.listeners) {
     ListenerResult settings = listener_settings(listener, deciding_);
     if (!settings) return tl::unexpected(settings.error());
     listeners_.push_back(*settings);
+    note_certificate(nullptr, **settings);
     if (Started opened = open_listener(listener, *settings); !opened) return opened;
   }
   admin::AdminApi* handler = api_.get();

@@ -89,6 +89,16 @@ class Instance {
   /// Applies the keys of `config` that need no restart, such as limits, time-outs and certificates,
   /// to new sessions. After an error nothing has changed. Blocks.
   tl::expected<void, StartError> reload(const Config& config);
+  /// Uses certificates whose files changed since they were read, for new sessions. Of a listener
+  /// whose files cannot be used, the old one stays, which is logged once. Returns whether files had
+  /// changed. Thread-safe. Blocks.
+  bool renew_changed_certificates();
+  /// Answers "tls-install" (`certificate`, `key`: PEM; `called`: the
+  /// certificate's name in warnings; `if_named`: nothing is done with a
+  /// certificate that is not for server.hostname) and "tls-status". Fault::malformed: the pair
+  /// cannot be used; Fault::denied: no listener would use it. Thread-safe. Blocks.
+  Result<boost::json::object> answer_about_tls(const std::string& question,
+                                               const boost::json::object& given);
   /// Ends the gateway; open sessions may finish within `limit`. Returns how many were ended.
   /// instance_stop.cc defines the order. Blocks.
   std::size_t stop(std::chrono::milliseconds limit);
@@ -137,6 +147,15 @@ class Instance {
       const Config& config);
   /// The World that trusts the certificates in `ca_file`; empty: the system's roots.
   ScriptWorld& world_trusting(const std::string& ca_file);
+  /// Logs a certificate that is another one than before, and counts its days.
+  static void note_certificate(const gateway::ListenerSettings* before,
+                               const gateway::ListenerSettings& now);
+  /// The next three need `certificates_mutex_`, or the start. Before the files are read.
+  void remember_certificate_files(const Config& config);
+  /// Reads the certificates again.
+  void renew_certificates();
+  Result<boost::json::object> install(const boost::json::object& given);
+  boost::json::object certificates_in_use();
   ListenerResult listener_settings(const ListenerConfig& listener, const Config& config) const;
 
   class Readiness;
@@ -144,8 +163,11 @@ class Instance {
 
   Config config_;
   std::string data_dir_;
-  std::mutex deciding_mutex_;  ///< guards the next three members
-  Config deciding_;            ///< as last loaded, with the lists in force
+  std::mutex certificates_mutex_;  ///< taken before `deciding_mutex_`; guards the next two members
+  std::string certificate_stamp_;  ///< of the files when they were read
+  std::map<std::string, std::string> certificate_troubles_;  ///< by listener
+  std::mutex deciding_mutex_;                                ///< guards the next three members
+  Config deciding_;  ///< as last loaded, with the lists in force
   std::vector<std::shared_ptr<const gateway::ListenerSettings>> listeners_;
   std::shared_ptr<policy::CurrentEngine> engine_;
   std::shared_ptr<MemoryBudget> memory_;  ///< memory for clients' data and scripts

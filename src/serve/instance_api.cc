@@ -157,7 +157,10 @@ Instance::Started Instance::open_api() {
   trace_port_ = std::make_unique<TracePort>(*traces_, data_dir_ + "/traces.db", *disk_pool_);
   live_answers_ = std::make_unique<LiveAnswersPort>(
       *store_, *delivery_log_, inbox_->reader(), *trace_port_, *disk_pool_,
-      [this] { return config_.api.base_url(); }, reloads_, [this] { return health(); });
+      [this] { return config_.api.base_url(); }, reloads_, [this] { return health(); },
+      [this](const std::string& question, const boost::json::object& given) {
+        return answer_about_tls(question, given);
+      });
   replay_port_ = std::make_unique<ReplayPort>(
       *traces_, data_dir_ + "/traces.db",
       [this](const std::optional<admin::Lists>& lists) { return draft_of(lists); }, *resolver_);
@@ -286,6 +289,12 @@ Task<void> Instance::housekeeping() {
     co_await in_round("deliveries", [this] { return purge_deliveries(); });
     co_await in_round("queue", [this] { return purge_queue(); });
     co_await in_round("inboxes", [this] { return purge_inboxes(); });
+    co_await in_round("certificates", [this]() -> Task<Result<void>> {
+      const auto ran = co_await disk_pool_->run(admin::own_turn(),
+                                                [this] { return renew_changed_certificates(); });
+      if (!ran) co_return tl::unexpected(ran.error());
+      co_return Result<void>();
+    });
     co_await in_round("queue figures", [this] { return count_queue(); });
   }
 }

@@ -1,10 +1,7 @@
 // The part of an Instance that decides on mail and can change while it runs.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <openssl/ssl.h>
-#include <openssl/x509.h>
 
-#include "base/time_text.h"
 #include "config/engine.h"
 #include "config/listener_certificate.h"
 #include "config/relay_options.h"
@@ -14,12 +11,8 @@
 #include "dialect/restrictions/layer.h"
 #include "serve/instance.h"
 #include "telemetry/log.h"
-#include "telemetry/log_record.h"
-#include "telemetry/metrics.h"
 
 namespace postern::app {
-
-using telemetry::metrics;
 
 replay::Draft Instance::draft_of(const std::optional<admin::Lists>& lists) {
   const std::lock_guard lock(deciding_mutex_);
@@ -72,22 +65,6 @@ Instance::Started Instance::follow_file(const Config& config) {
                 "section replaces them");
 }
 
-namespace {
-
-/// Logs that a listener uses another certificate for new sessions.
-void note_renewed(const gateway::ListenerSettings& before, const gateway::ListenerSettings& now) {
-  if (!before.certificate || !now.certificate) return;
-  const X509* const old = SSL_CTX_get0_certificate(before.certificate->handle());
-  const X509* const renewed = SSL_CTX_get0_certificate(now.certificate->handle());
-  if (old == nullptr || renewed == nullptr || X509_cmp(old, renewed) == 0) return;
-  telemetry::log::info("tls.renewed")
-      .msg("new sessions get another certificate, valid until " +
-           to_rfc3339(now.certificate->not_after(), 0))
-      .field("listener", now.name);
-}
-
-}  // namespace
-
 Instance::ListenerResult Instance::listener_settings(const ListenerConfig& listener,
                                                      const Config& config) const {
   auto settings = std::make_shared<gateway::ListenerSettings>(session_settings(listener, config));
@@ -108,13 +85,6 @@ Instance::ListenerResult Instance::listener_settings(const ListenerConfig& liste
   auto clients = client_check_of(listener);
   if (!clients) return cannot(ExitCode::config, clients.error().message, "");
   settings->clients = *clients;
-  if (*certificate) {
-    metrics()
-        .tls_certificate_not_after.gauge({listener.name})
-        .set(std::chrono::floor<std::chrono::seconds>((*certificate)->not_after())
-                 .time_since_epoch()
-                 .count());
-  }
   if (!listener.started) return settings;
   for (const auto& variant : listener.started->variants) {
     ListenerResult made = listener_settings(started_by(*variant.as), config);
@@ -125,6 +95,8 @@ Instance::ListenerResult Instance::listener_settings(const ListenerConfig& liste
 }
 
 tl::expected<void, StartError> Instance::reload(const Config& config) {
+  const std::lock_guard one_at_a_time(certificates_mutex_);
+  remember_certificate_files(config);
   std::vector<std::shared_ptr<const gateway::ListenerSettings>> settings;
   for (const ListenerConfig& listener : config.listeners) {
     ListenerResult made = listener_settings(listener, config);
@@ -163,7 +135,8 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
     listeners_ = std::move(settings);
     return followed;
   }
-  for (std::size_t i = 0; i < settings.size(); ++i) note_renewed(*settings[i], *now[i]);
+  for (std::size_t i = 0; i < settings.size(); ++i) note_certificate(settings[i].get(), *now[i]);
+  certificate_troubles_.clear();
   charge_scripts(config);
   {
     // Open sessions keep their policy.

@@ -17,11 +17,15 @@ class LiveAnswersPort final : public admin::LiveAnswers, private Databases {
  public:
   /// What the process says of itself.
   using Health = std::function<Task<boost::json::object>()>;
+  /// About certificates: the questions whose names begin with "tls-", on a disk thread.
+  using AboutTls = std::function<Result<boost::json::object>(const std::string& question,
+                                                             const boost::json::object& given)>;
   /// The references outlive it. `pages`: the URL of the pages; any thread. The question "reload" is
-  /// the desk's, and "health" is `health`'s: they are about the process, not about its data.
+  /// the desk's, "health" is `health`'s, and those of `about_tls` are its own: they are about the
+  /// process, not about its data.
   LiveAnswersPort(store::Store& store, store::DeliveryLog& log, spool::InboxReader& inbox,
                   TracePort& traces, net::WorkPool& disk, std::function<std::string()> pages,
-                  ReloadDesk& reloads, Health health)
+                  ReloadDesk& reloads, Health health, AboutTls about_tls)
       : store_(store),
         log_(log),
         inbox_(inbox),
@@ -29,7 +33,8 @@ class LiveAnswersPort final : public admin::LiveAnswers, private Databases {
         disk_(disk),
         pages_(std::move(pages)),
         reloads_(reloads),
-        health_(std::move(health)) {}
+        health_(std::move(health)),
+        about_tls_(std::move(about_tls)) {}
 
   /// See answer_question().
   Task<Result<boost::json::object>> answer(std::string question,
@@ -50,6 +55,7 @@ class LiveAnswersPort final : public admin::LiveAnswers, private Databases {
   const std::function<std::string()> pages_;
   ReloadDesk& reloads_;
   const Health health_;
+  const AboutTls about_tls_;
 };
 
 }  // namespace postern::app

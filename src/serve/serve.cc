@@ -19,6 +19,7 @@
 #include "config/descriptors.h"
 #include "config/dnssec_report.h"
 #include "config/exit_code.h"
+#include "config/listener_certificate.h"
 #include "config/signals.h"
 #include "config/words.h"
 #include "serve/first_steps.h"
@@ -44,11 +45,11 @@ void print_table(const Instance& instance, const ServeOptions& options,
   out << fmt::format("Postern {} is ready in {:.1f} s\n\n", current_version().number,
                      static_cast<double>(took.count()) / 1000);
   for (const ListenerConfig& listener : config.listeners) {
-    out << fmt::format("  SMTP    {:<28} {}{}\n", listener.address.to_string(),
-                       tls_text(listener.tls),
-                       listener.tls != gateway::ListenerTls::none && listener.certificate.empty()
-                           ? ", self-made certificate"
-                           : "");
+    out << fmt::format(
+        "  SMTP    {:<28} {}{}\n", listener.address.to_string(), tls_text(listener.tls),
+        source_of(listener, config.server.data_dir.string()).origin == CertificateOrigin::self_made
+            ? ", self-made certificate"
+            : "");
   }
   out << fmt::format("  API     {:<28} try {}/api/v1/ping\n", config.api.base_url(),
                      config.api.base_url());

@@ -26,6 +26,7 @@ sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "syste
 sys.dont_write_bytecode = True
 
 import backups  # noqa: E402
+import certificates  # noqa: E402
 import control_plane  # noqa: E402
 import doctors  # noqa: E402
 import inboxes  # noqa: E402
@@ -38,7 +39,8 @@ from harness import instance, shim, smtp  # noqa: E402
 from harness.cases import Fail, wanted  # noqa: E402
 from players.conduit import check_standard_signature  # noqa: E402
 
-CHECKS = [*backups.CHECKS, *doctors.CHECKS, *lists.CHECKS, *people.CHECKS, *control_plane.CHECKS, *inboxes.CHECKS, *service.CHECKS, *shown.CHECKS]
+CHECKS = [*backups.CHECKS, *certificates.CHECKS, *doctors.CHECKS, *lists.CHECKS, *people.CHECKS, *control_plane.CHECKS, *inboxes.CHECKS, *service.CHECKS,
+          *shown.CHECKS]
 
 
 def check(function):
