@@ -1,4 +1,10 @@
-"""System checks of certificates that are renewed while the gateway runs: by a deploy hook as ACME clients call it, by certbot itself, and by files that change."""
+#!/usr/bin/env python3
+"""System checks of certificates that are renewed while the gateway runs.
+
+  certificates.py [--binary PATH]
+
+By certbot from an ACME server of its own (pebble), and by files that change. smoke.py has the checks that need neither of the two.
+"""
 import json
 import os
 import pathlib
@@ -7,13 +13,18 @@ import signal
 import smtplib
 import ssl
 import subprocess
+import sys
 import time
 
-from bench import LOCAL, expect
-from harness import instance, smtp
-from harness.cases import Fail
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "system")]
+sys.dont_write_bytecode = True
 
-HOOK = pathlib.Path(__file__).resolve().parents[2] / "packaging" / "hooks" / "renewed-certificate"
+from bench import LOCAL, expect  # noqa: E402
+from harness import instance, smtp  # noqa: E402
+from harness.cases import Fail  # noqa: E402
+
+HOOK = ROOT / "packaging" / "hooks" / "renewed-certificate"
 HOST = "mx.hooks.example.net"
 TLS = {**LOCAL, "listener": [{"tls": "starttls"}]}
 
@@ -141,10 +152,7 @@ def renewed_by_a_hook(bench):
 
 
 def renewed_by_certbot(bench):
-    """certbot gets a certificate from an ACME server (pebble) and calls the hook, at the first issue and at `certbot renew`. Skipped where they are not installed."""
-    if not shutil.which("certbot") or not shutil.which("pebble"):
-        print("    NOT RUN: certbot and pebble are not installed")
-        return
+    """certbot gets a certificate from an ACME server (pebble) and calls the hook, at the first issue and at `certbot renew`."""
     server = bench.server(TLS)
     make(bench.root / "ca", "localhost")
     ports = [instance.free_port() for _ in range(4)]
@@ -188,7 +196,7 @@ def renewed_by_certbot(bench):
 
 
 def files_that_change(bench):
-    """Files of the configuration are read again on SIGHUP after a change, and within a minute without a word; the pair that is half replaced changes nothing."""
+    """Files of the configuration that change are used within a minute; `tls install` refuses a pair that no listener would use."""
     lineage = bench.root / "files"
     old, _ = make(lineage)
     server = bench.server({**LOCAL, "listener": [{"tls": "starttls", "certificate": str(lineage / "fullchain.pem"), "key": str(lineage / "privkey.pem")}]})
@@ -207,4 +215,11 @@ def files_that_change(bench):
     expect("exit status", 0, server.process.wait(20))
 
 
-CHECKS = [renewed_by_a_hook, renewed_by_certbot, files_that_change]
+CHECKS = [renewed_by_a_hook]  # of smoke.py
+
+if __name__ == "__main__":
+    import smoke
+    if not shutil.which("certbot") or not shutil.which("pebble"):
+        print("NOT RUN: certbot and pebble of tools/packages-test.txt are not installed", file=sys.stderr)
+        sys.exit(1 if os.environ.get("CI") else 77)
+    sys.exit(smoke.main([renewed_by_certbot, files_that_change], __doc__))
