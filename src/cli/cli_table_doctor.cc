@@ -5,7 +5,8 @@ namespace postern::app {
 namespace {
 
 constexpr ExampleSpec examples[] = {
-    {"postern doctor --config /etc/postern/postern.toml", "everything, one line a finding"},
+    {"postern doctor --config /etc/postern/postern.toml --data-dir /var/lib/postern",
+     "everything, one line a finding"},
     {"postern doctor --check mx --check ptr --domain example.org", "these two alone"},
     {"postern doctor --offline --json", "what needs no network, for scripts"},
     {"postern doctor --ready --data-dir /var/lib/postern", "exit 0 if the gateway accepts mail"},
@@ -20,6 +21,9 @@ constexpr OptionSpec options[] = {
      "of listeners and the machine"},
     {"--outgoing", "HOST", "a host that receives mail: whether port 25 is open on the way", ""},
     {"--data-dir", "DIR", "where the gateway keeps its data", "./postern-data"},
+    {"--credentials", "[ID:]PATH",
+     "where the files of `credential:NAME` are, as of `postern check`; may be repeated",
+     "$CREDENTIALS_DIRECTORY; without it they are not looked at"},
     {"--dns", "FILE", "a zone, or answers in JSON; no server is asked", "the resolvers"},
     {"--dns-server", "ADDR:PORT", "name server to ask; may be repeated",
      "`dns.servers`, else /etc/resolv.conf"},

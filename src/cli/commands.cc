@@ -113,6 +113,18 @@ OfTheMachine look_at_machine(const Config& config, bool asks_dns) {
 
 }  // namespace
 
+LoadOptions beside_service(const Arguments& arguments) {
+  LoadOptions load;
+  load.outside_service = true;
+  for (const std::string& given : arguments.values("--credentials")) {
+    const std::size_t colon = given.find(':');
+    const bool has_id = colon != std::string::npos && given.find('/') > colon;
+    load.credentials.push_back({has_id ? given.substr(0, colon) : std::string(),
+                                has_id ? given.substr(colon + 1) : given});
+  }
+  return load;
+}
+
 LoadOptions without_files(const Arguments& arguments) {
   LoadOptions load;
   load.read_files = false;
@@ -133,14 +145,7 @@ std::optional<Config> load_for(const Arguments& arguments, Streams& streams,
 
 int run_check(const Arguments& arguments, Streams& streams) {
   std::string name;
-  LoadOptions load;
-  load.outside_service = true;
-  for (const std::string& given : arguments.values("--credentials")) {
-    const std::size_t colon = given.find(':');
-    const bool has_id = colon != std::string::npos && given.find('/') > colon;
-    load.credentials.push_back({has_id ? given.substr(0, colon) : std::string(),
-                                has_id ? given.substr(colon + 1) : given});
-  }
+  LoadOptions load = beside_service(arguments);
   ConfigResult result = load_named(arguments, streams, load, name);
   result.diagnostics = refuse_failing_calls(result.diagnostics);
   if (result.ok()) {

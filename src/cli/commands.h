@@ -32,6 +32,9 @@ bool wants_color(const Arguments& arguments);
 /// Options for a command that serves nothing: no certificate, key or policy is opened, and
 /// --data-dir applies. `arguments` must outlive the result.
 LoadOptions without_files(const Arguments& arguments);
+/// Options for a command that reads the files of the configuration as the service would, outside of
+/// it: --credentials applies.
+LoadOptions beside_service(const Arguments& arguments);
 /// Loads the configuration of --config, of POSTERN_CONFIG, or the defaults. Prints errors; with
 /// errors the result is empty.
 std::optional<Config> load_for(const Arguments& arguments, Streams& streams,

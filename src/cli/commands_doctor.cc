@@ -72,10 +72,14 @@ doctor::ServerFacts ask_server(const LiveData& data) {
   if (!answer) {
     facts.trouble =
         fmt::format("no gateway runs with the data directory {}", data.directory().string());
+    facts.to_do = "systemctl start postern";
     return facts;
   }
   if (!*answer) {
     facts.trouble = answer->error().message;
+    facts.to_do = answer->error().fault == Fault::denied
+                      ? "run the command as root or as the gateway's user"
+                      : "journalctl -u postern";
     return facts;
   }
   const json::object& said = **answer;
@@ -145,8 +149,7 @@ class Patient {
 
   /// An exit code ends the command.
   std::optional<int> open() {
-    LoadOptions load;
-    load.outside_service = true;
+    LoadOptions load = beside_service(arguments_);
     load.adjust = without_files(arguments_).adjust;
     loaded_ = load_named(arguments_, streams_, load, file_);
     for (const std::string& text : arguments_.values("--domain")) {
@@ -396,6 +399,12 @@ constexpr Check checks[] = {
        return doctor::check_disk(doctor::look_at_disk(p.config().server.data_dir.string()));
      }},
     {"clock", false, [](Patient&) { return doctor::check_clock(doctor::clock_is_kept()); }},
+    {"journal", false,
+     [](Patient&) {
+       std::error_code none;
+       return doctor::check_journal(std::filesystem::exists("/var/log/journal", none),
+                                    std::filesystem::exists("/run/log/journal", none));
+     }},
     {"certificate", false,
      [](Patient& p) {
        return doctor::check_certificates(p.certificates(), p.config().server.hostname,

@@ -221,7 +221,7 @@ Findings check_relay(const std::optional<std::string>& dialogue, bool judged) {
 
 Findings check_server(const ServerFacts& facts) {
   if (!facts.answers) {
-    return {one(Level::fail, server_check, facts.trouble, "systemctl start postern")};
+    return {one(Level::fail, server_check, facts.trouble, facts.to_do)};
   }
   Findings found;
   for (const std::string& problem : facts.problems) {

@@ -43,6 +43,7 @@ Findings check_relay(const std::optional<std::string>& dialogue, bool judged);
 struct ServerFacts {
   bool answers = false;                ///< it was asked, and answered
   std::string trouble;                 ///< why it was not asked, or gave no answer
+  std::string to_do;                   ///< what can be done about `trouble`
   std::vector<std::string> problems;   ///< why it accepts no mail, as in /readyz
   std::string version;                 ///< number and revision
   std::string sandbox;                 ///< "landlock 7, seccomp"; empty: unknown

@@ -227,6 +227,16 @@ Findings check_clock(std::optional<bool> kept) {
               "timedatectl set-ntp true")};
 }
 
+Findings check_journal(bool persistent, bool passing) {
+  constexpr std::string_view check = "journal";
+  if (persistent) return {one(Level::ok, check, "logs are kept over a restart")};
+  if (passing) {
+    return {one(Level::warn, check, "logs are lost when the machine restarts",
+                "mkdir -p /var/log/journal && systemctl restart systemd-journald")};
+  }
+  return {one(Level::note, check, "not looked at: there is no journal of systemd")};
+}
+
 Findings check_descriptors(std::uint64_t limit, std::uint64_t least, std::uint64_t wanted) {
   constexpr std::string_view check = "descriptors";
   if (limit == 0) {

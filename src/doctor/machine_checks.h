@@ -54,6 +54,10 @@ std::optional<bool> clock_is_kept();
 /// Warns of a clock that nothing keeps: signatures, certificates and retries depend on it.
 Findings check_clock(std::optional<bool> kept);
 
+/// Whether the journal is kept over a restart (journald.conf(5)): `persistent`, /var/log/journal
+/// exists; `passing`, /run/log/journal does.
+Findings check_journal(bool persistent, bool passing);
+
 /// `limit`: descriptors of the running gateway; 0: unknown. `least` and `wanted` as of
 /// config/descriptors.h.
 Findings check_descriptors(std::uint64_t limit, std::uint64_t least, std::uint64_t wanted);

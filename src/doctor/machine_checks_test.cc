@@ -93,6 +93,12 @@ TEST(MachineChecksTest, Clock) {
   EXPECT_EQ(levels(check_clock(std::nullopt)), "note ");
 }
 
+TEST(MachineChecksTest, Journal) {
+  EXPECT_EQ(levels(check_journal(true, true)), "ok ");
+  EXPECT_EQ(levels(check_journal(false, true)), "warn ");
+  EXPECT_EQ(levels(check_journal(false, false)), "note ");
+}
+
 TEST(MachineChecksTest, Descriptors) {
   EXPECT_EQ(levels(check_descriptors(1000, 100, 1000)), "ok ");
   EXPECT_EQ(levels(check_descriptors(999, 100, 1000)), "warn ");

@@ -4,7 +4,7 @@ import os
 import subprocess
 
 from bench import LOCAL, expect
-from harness import instance
+from harness import dns, instance
 from harness.cases import Fail
 
 HOST, DOMAIN, ADDRESS = "mx.example.org", "example.org", "192.0.2.10"
@@ -18,7 +18,7 @@ ZONE = {
     "RPT": '_smtp._tls.example.org. IN TXT "v=TLSRPTv1; rua=mailto:a@example.org"',
 }
 # What depends on the machine that the test runs on, and is not broken here.
-MACHINE = {"clock", "disk", "dnssec", "sandbox", "descriptors"}
+MACHINE = {"clock", "journal", "disk", "dnssec", "sandbox", "descriptors"}
 
 
 class Case:
@@ -142,4 +142,51 @@ def what_is_sent_out(bench):
     expect("a closed port", {("fail", "outgoing")}, found)
 
 
-CHECKS = [one_thing_broken_one_finding_changed, queue_and_backup, ready_or_not, what_is_sent_out]
+def keys_in_a_real_zone(bench):
+    """Domains and keys come from the running gateway, answers from a name server: a key that is published, missing, and another one; DANE."""
+    names = dns.start()
+    bench.stack.callback(names.stop)
+    server = bench.server({"server": {"hostname": HOST}, "dns": {"servers": ["127.0.0.1:%d" % names.port], "timeout": "2s"}})
+    account = instance.Account(server)
+
+    def publish(record, value=None):
+        value = value or record["value"]
+        names.zone.add({record["name"]: {"TXT": [[value[i:i + 255] for i in range(0, len(value), 255)]]}})
+
+    domain = account.call("POST", "/domains", {"name": DOMAIN}, expect=201)
+    publish(domain["verification_record"])
+    account.call("POST", "/domains/%s/verify" % domain["id"])
+    key = account.call("POST", "/domains/%s/dkim-keys" % domain["id"], {"selector": "s1"}, expect=201)
+    account.call("PUT", "/domains/%s/dkim-keys/s1" % domain["id"], {"state": "signing", "skip_dns_check": True})
+
+    def doctor(check, *words):
+        status, out, err = bench.run("doctor", "--config", server.root / "postern.toml", "--check", check, "--json", *words)
+        found = json.loads(out)["findings"]
+        expect("one finding: " + out + err, 1, len(found))
+        return status, found[0]["level"], found[0]["to_do"]
+
+    names.zone.add({"mx.example.org": {"A": [ADDRESS]}, "10.2.0.192.in-addr.arpa": {"PTR": [HOST]}})
+    status, level, to_do = doctor("dkim")
+    expect("a key that is missing", (1, "fail"), (status, level))
+    publish(key["record"])
+    expect("a key that is published", (0, "ok"), doctor("dkim")[:2])
+    publish(key["record"], "v=DKIM1; k=ed25519; p=" + "A" * 43 + "=")
+    expect("another key", (1, "fail"), doctor("dkim")[:2])
+    expect("an MX that is missing", (1, "fail"), doctor("mx")[:2])
+    names.zone.add({DOMAIN: {"MX": [[10, HOST]]}})
+    expect("an MX that is published", (0, "ok"), doctor("mx")[:2])
+    expect("PTR", (0, "ok"), doctor("ptr", "--address", ADDRESS)[:2])
+
+    to_do = doctor("tlsa")[2]
+    digest = to_do.split("TLSA 3 1 1 ")[1][:64]
+    tlsa = lambda data: names.zone.add({"_25._tcp." + HOST: {"TLSA": [[3, 1, 1, data]], "!": {"ad": True}}})
+    tlsa("00" * 32)
+    expect("TLSA of another key", "warn", doctor("tlsa")[1])
+    tlsa(digest)
+    status, level, to_do = doctor("tlsa")
+    expect("TLSA in a zone that nobody signed", (0, "warn", True), (status, level, "DNSSEC" in to_do))
+    names.stop()
+    expect("a name server that is silent", (0, "note"), doctor("mx")[:2])
+
+
+CHECKS = [keys_in_a_real_zone, one_thing_broken_one_finding_changed, queue_and_backup, ready_or_not, what_is_sent_out]
