@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <filesystem>
 #include <functional>
 #include <ostream>
@@ -24,7 +23,10 @@
 #include "cli/mail_text.h"
 #include "cli/queue_access.h"
 #include "config/descriptors.h"
+#include "config/listener_certificate.h"
+#include "dialect/restrictions/layer.h"
 #include "dialect/restrictions/lint_report.h"
+#include "dialect/restrictions/rules.h"
 #include "doctor/dns_checks.h"
 #include "doctor/gateway_checks.h"
 #include "doctor/machine_checks.h"
@@ -39,11 +41,6 @@ namespace json = boost::json;
 using doctor::Finding;
 using doctor::Findings;
 using doctor::Level;
-
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 std::uint64_t number_of(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);
@@ -141,6 +138,27 @@ std::vector<IpAddress> public_addresses(const Config& config) {
   return all;
 }
 
+/// Domains that the configuration receives mail for: those of webhooks, and the plain names of
+/// restriction lists. The gateway's own name is not one: mail to postmaster needs no MX record.
+std::vector<std::string> configured_domains(const Config& config) {
+  std::vector<std::string> all;
+  const std::string& webhooks = config.webhooks.public_domain;
+  if (webhooks != WebhooksConfig().public_domain) all.push_back(lower(webhooks));
+  const auto* lists = config.restrictions.loaded();
+  if (lists == nullptr || lists->compiled.policy == nullptr) return all;
+  const auto& policy = *lists->compiled.policy;
+  for (const auto* domains : {&policy.relay_domains, &policy.mydestination,
+                              &policy.virtual_alias_domains, &policy.virtual_mailbox_domains}) {
+    for (const std::string& name : domains->names()) {
+      const auto domain = mailauth::normalize_domain(name);
+      const bool usual = domain && domain->find('.') != std::string::npos && !name.starts_with('.');
+      if (!usual || domain->starts_with("localhost.")) continue;
+      if (!iequals(*domain, config.server.hostname)) all.push_back(*domain);
+    }
+  }
+  return all;
+}
+
 /// All that checks look at. Facts are read when the first check needs them.
 class Patient {
  public:
@@ -181,7 +199,7 @@ class Patient {
     if (!directory_) directory_ = doctor::look_at_directory(config().server.data_dir.string());
     return *directory_;
   }
-  const std::vector<doctor::CertificateFacts>& certificates() {
+  const std::vector<doctor::CertificateFile>& certificates() {
     if (!certificates_) certificates_ = look_at_certificates();
     return *certificates_;
   }
@@ -223,16 +241,15 @@ class Patient {
     into = co_await dns_->resolver().lookup(std::move(question), config().dns.timeout);
   }
 
-  std::vector<doctor::CertificateFacts> look_at_certificates() {
+  std::vector<doctor::CertificateFile> look_at_certificates() {
     std::vector<std::string> files;
     for (const ListenerConfig& listener : config().listeners) {
-      if (listener.tls == gateway::ListenerTls::none) continue;
-      const std::string file = listener.certificate.empty()
-                                   ? (config().server.data_dir / "tls.crt").string()
-                                   : listener.certificate;
+      const CertificateSource source = source_of(listener, config().server.data_dir.string());
+      const std::string& file = source.certificate;
+      if (file.empty()) continue;
       if (std::ranges::find(files, file) == files.end()) files.push_back(file);
     }
-    std::vector<doctor::CertificateFacts> out;
+    std::vector<doctor::CertificateFile> out;
     for (const std::string& file : files) {
       out.push_back(doctor::look_at_certificate(file, config().server.hostname));
     }
@@ -258,14 +275,16 @@ class Patient {
         const auto domains = data.ask_gateway("verified-domains", {});
         if (domains && *domains) facts_.domains = texts_of(**domains, "domains");
       }
-      const std::string& own = config().webhooks.public_domain;
-      if (own != WebhooksConfig().public_domain) facts_.domains.push_back(lower(own));
+      const auto configured = configured_domains(config());
+      facts_.domains.insert(facts_.domains.end(), configured.begin(), configured.end());
       std::ranges::sort(facts_.domains);
       const auto twice = std::ranges::unique(facts_.domains);
       facts_.domains.erase(twice.begin(), twice.end());
     }
-    for (const doctor::CertificateFacts& each : certificates()) {
-      if (!each.key_digest.empty()) facts_.key_digests.push_back(each.key_digest);
+    for (const doctor::CertificateFile& each : certificates()) {
+      constexpr std::string_view form = "3 1 1 ";
+      const std::string& tlsa = each.facts.tlsa;
+      if (tlsa.starts_with(form)) facts_.key_digests.push_back(tlsa.substr(form.size()));
     }
   }
 
@@ -277,7 +296,7 @@ class Patient {
   bool asked_ = false;
   std::optional<doctor::ServerFacts> server_;
   std::optional<doctor::DirectoryFacts> directory_;
-  std::optional<std::vector<doctor::CertificateFacts>> certificates_;
+  std::optional<std::vector<doctor::CertificateFile>> certificates_;
   std::unique_ptr<MailDns> dns_;
   int code_ = 0;
   int silences_ = 0;
@@ -319,6 +338,23 @@ Findings look_at_queue(Patient& patient) {
   }
   return doctor::check_queue(
       facts, std::chrono::duration_cast<std::chrono::seconds>(patient.config().queue.delay_notice));
+}
+
+/// Why listeners do not take the files that are there; the gateway says so.
+std::vector<std::string> refused_certificates(Patient& patient) {
+  std::vector<std::string> out;
+  if (!patient.server().answers) return out;
+  const auto answer =
+      LiveData(patient.config().server.data_dir).ask_gateway("tls-status", json::object());
+  const json::value* listeners = answer && *answer ? (*answer)->if_contains("listeners") : nullptr;
+  if (listeners == nullptr || !listeners->is_array()) return out;
+  for (const json::value& one : listeners->get_array()) {
+    if (!one.is_object()) continue;
+    const std::string error = text_of(one.get_object(), "error");
+    if (error.empty()) continue;
+    out.push_back(fmt::format("{}: {}", text_of(one.get_object(), "listener"), error));
+  }
+  return out;
 }
 
 Findings look_at_backup(Patient& patient) {
@@ -407,8 +443,9 @@ constexpr Check checks[] = {
      }},
     {"certificate", false,
      [](Patient& p) {
-       return doctor::check_certificates(p.certificates(), p.config().server.hostname,
-                                         std::time(nullptr));
+       return doctor::check_certificates(
+           p.certificates(), refused_certificates(p), p.config().server.hostname,
+           std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()));
      }},
     {"ports", false, look_at_ports},
     {"server", false, [](Patient& p) { return doctor::check_server(p.server()); }},

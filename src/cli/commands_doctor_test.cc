@@ -35,6 +35,15 @@ TEST_F(Doctor, looks_at_what_is_named_alone) {
   EXPECT_EQ(doctor({"--check", "mx", "--check", "ptr", "--dns", "none"}).code, 66);
 }
 
+TEST_F(Doctor, knows_the_domains_of_restriction_lists) {
+  const std::string zone = "example.org. IN MX 10 mx.example.org.\n";
+  folder_.write("p.toml",
+                "[server]\nhostname = \"mx.example.org\"\n[restrictions]\nrelay_domains = "
+                "\"example.org\"\nmydestination = \"$myhostname, localhost\"\n");
+  const Answer one = doctor({"--config", "p.toml", "--check", "mx", "--dns", "-"}, zone);
+  EXPECT_EQ(one.out, "ok    mx           mail for example.org comes to mx.example.org\n");
+}
+
 TEST_F(Doctor, a_configuration_with_a_mistake_is_a_finding) {
   folder_.write("p.toml", "[server]\nhostnam = \"mx.example.org\"\n");
   const Answer answer = doctor({"--config", "p.toml", "--offline", "--json"});

@@ -1,10 +1,7 @@
 #include "doctor/gateway_checks.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <ctime>
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <openssl/err.h>
@@ -13,7 +10,6 @@
 #include <openssl/x509v3.h>
 
 #include "base/owned.h"
-#include "base/sha256.h"
 #include "base/text.h"
 
 namespace postern::doctor {
@@ -24,8 +20,8 @@ using Bio = Owned<BIO, BIO_free>;
 using Certificate = Owned<X509, X509_free>;
 
 constexpr std::int64_t day = 86400;
-constexpr std::int64_t days_of_warning = 21;
-constexpr std::int64_t days_of_failure = 7;
+constexpr int days_of_warning = 21;
+constexpr int days_of_failure = 7;
 constexpr std::int64_t days_between_backups = 7;
 
 Finding one(Level level, std::string_view check, std::string what, std::string to_do = {}) {
@@ -37,35 +33,6 @@ void release_list(STACK_OF(X509) * list) { sk_X509_free(list); }
 
 /// A certificate is never encrypted; without this OpenSSL would ask on the terminal.
 int no_passphrase(char*, int, int, void*) { return 0; }
-
-std::int64_t seconds_of(const ASN1_TIME* time) {
-  std::tm parts{};
-  return ASN1_TIME_to_tm(time, &parts) == 1 ? static_cast<std::int64_t>(timegm(&parts)) : 0;
-}
-
-std::vector<std::string> names_of(X509* certificate) {
-  std::vector<std::string> names;
-  const Owned<GENERAL_NAMES, GENERAL_NAMES_free> all(static_cast<GENERAL_NAMES*>(
-      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
-  for (int i = 0; all && i < sk_GENERAL_NAME_num(all.get()); ++i) {
-    const GENERAL_NAME* name = sk_GENERAL_NAME_value(all.get(), i);
-    if (name->type != GEN_DNS) continue;
-    names.emplace_back(reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName)),
-                       static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName)));
-  }
-  return names;
-}
-
-/// RFC 6698 §2.1.2: selector 1, matching type 1.
-std::string key_digest(X509* certificate) {
-  unsigned char* encoded = nullptr;
-  const int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &encoded);
-  if (length <= 0) return {};
-  const std::string octets(reinterpret_cast<const char*>(encoded),
-                           static_cast<std::size_t>(length));
-  OPENSSL_free(encoded);
-  return hex_encode(sha256(octets));
-}
 
 /// Why the system's authorities do not vouch for the certificate with `others` as its chain, apart
 /// from its dates.
@@ -81,29 +48,29 @@ std::string chain_trouble(X509* certificate, STACK_OF(X509) * others) {
   return X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get()));
 }
 
-std::string date_text(std::int64_t time) {
-  return fmt::format("{:%Y-%m-%d}", fmt::gmtime(static_cast<std::time_t>(time)));
-}
+/// The day, without the time.
+std::string date_text(Instant time) { return to_rfc3339(time, 0).substr(0, 10); }
 
 /// Which finding the days until the end are.
-void judge_dates(const CertificateFacts& facts, std::int64_t now, Findings& found) {
+void judge_dates(const CertificateFile& certificate, Instant now, Findings& found) {
   constexpr std::string_view check = "certificate";
-  constexpr std::string_view renew = "renew it; `systemctl reload postern` takes it into use";
+  constexpr std::string_view renew = "renew it; the gateway takes new files into use (docs/tls.md)";
+  const app::CertificateFacts& facts = certificate.facts;
   if (facts.not_before > now) {
     found.push_back(
         one(Level::fail, check,
-            fmt::format("{} is not valid before {}", facts.file, date_text(facts.not_before)),
+            fmt::format("{} is not valid before {}", certificate.file, date_text(facts.not_before)),
             "postern doctor --check clock"));
   }
-  const std::int64_t left = facts.not_after - now;
-  if (left < 0) {
+  const auto left = std::chrono::floor<std::chrono::days>(facts.not_after - now).count();
+  if (facts.not_after < now) {
     found.push_back(one(Level::fail, check,
-                        fmt::format("{} ended on {}", facts.file, date_text(facts.not_after)),
+                        fmt::format("{} ended on {}", certificate.file, date_text(facts.not_after)),
                         std::string(renew)));
-  } else if (left < days_of_warning * day) {
-    found.push_back(one(left < days_of_failure * day ? Level::fail : Level::warn, check,
-                        fmt::format("{} ends on {}, in {} days", facts.file,
-                                    date_text(facts.not_after), left / day),
+  } else if (left < days_of_warning) {
+    found.push_back(one(left < days_of_failure ? Level::fail : Level::warn, check,
+                        fmt::format("{} ends on {}, in {} days", certificate.file,
+                                    date_text(facts.not_after), left),
                         std::string(renew)));
   }
 }
@@ -124,8 +91,8 @@ Findings check_configuration(const app::Diagnostics& diagnostics, const std::str
   return found;
 }
 
-CertificateFacts look_at_certificate(const std::string& file, const std::string& hostname) {
-  CertificateFacts facts;
+CertificateFile look_at_certificate(const std::string& file, const std::string& hostname) {
+  CertificateFile facts;
   facts.file = file;
   const Bio source(BIO_new_file(file.c_str(), "r"));
   if (!source) {
@@ -145,28 +112,30 @@ CertificateFacts look_at_certificate(const std::string& file, const std::string&
     owners.emplace_back(next);
     sk_X509_push(others.get(), next);
   }
-  facts.names = names_of(certificate.get());
+  facts.facts = app::facts_of(certificate.get());
   facts.matches = X509_check_host(certificate.get(), hostname.data(), hostname.size(),
                                   X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, nullptr) == 1;
-  facts.not_before = seconds_of(X509_get0_notBefore(certificate.get()));
-  facts.not_after = seconds_of(X509_get0_notAfter(certificate.get()));
   facts.self_signed = X509_NAME_cmp(X509_get_subject_name(certificate.get()),
                                     X509_get_issuer_name(certificate.get())) == 0;
   facts.chain_trouble = chain_trouble(certificate.get(), others.get());
-  facts.key_digest = key_digest(certificate.get());
   ERR_clear_error();
   return facts;
 }
 
-Findings check_certificates(const std::vector<CertificateFacts>& certificates,
-                            const std::string& hostname, std::int64_t now) {
+Findings check_certificates(const std::vector<CertificateFile>& certificates,
+                            const std::vector<std::string>& refused, const std::string& hostname,
+                            Instant now) {
   constexpr std::string_view check = "certificate";
   Findings found;
   if (certificates.empty()) {
     return {one(Level::note, check, "no listener has TLS: mail comes in clear text",
                 "set tls = \"starttls\" for the listener")};
   }
-  for (const CertificateFacts& facts : certificates) {
+  for (const std::string& why : refused) {
+    found.push_back(
+        one(Level::fail, check, "an older certificate stays in use: " + why, "postern tls status"));
+  }
+  for (const CertificateFile& facts : certificates) {
     if (!facts.trouble.empty()) {
       found.push_back(one(Level::note, check,
                           fmt::format("not looked at: {} {}", facts.file, facts.trouble),
@@ -175,22 +144,18 @@ Findings check_certificates(const std::vector<CertificateFacts>& certificates,
     }
     const std::size_t before = found.size();
     judge_dates(facts, now, found);
+    const std::string names = printable(fmt::format("{}", fmt::join(facts.facts.names, ", ")), 300);
     if (!facts.matches) {
-      found.push_back(
-          one(Level::warn, check,
-              fmt::format("{} is for {}, not for {}", facts.file,
-                          facts.names.empty()
-                              ? "no name"
-                              : printable(fmt::format("{}", fmt::join(facts.names, ", ")), 300),
-                          hostname),
-              fmt::format("get one for {}, or correct server.hostname", hostname)));
+      found.push_back(one(Level::warn, check,
+                          fmt::format("{} is for {}, not for {}", facts.file, names, hostname),
+                          fmt::format("get one for {}, or correct server.hostname", hostname)));
     }
     if (facts.self_signed) {
       found.push_back(one(Level::note, check,
                           fmt::format("{} is self-signed: enough for senders that do not verify, "
                                       "and with TLSA for those that use DANE",
                                       facts.file),
-                          "get one from an authority (docs/deploy.md)"));
+                          "get one from an authority (docs/tls.md)"));
     } else if (!facts.chain_trouble.empty()) {
       found.push_back(
           one(Level::warn, check,
@@ -203,7 +168,7 @@ Findings check_certificates(const std::vector<CertificateFacts>& certificates,
     if (silent) {
       found.push_back(
           one(Level::ok, check,
-              fmt::format("{} is valid until {}", facts.file, date_text(facts.not_after))));
+              fmt::format("{} is valid until {}", facts.file, date_text(facts.facts.not_after))));
     }
   }
   return found;

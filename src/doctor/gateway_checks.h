@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "base/time_text.h"
+#include "config/certificate_files.h"
 #include "config/diagnostic.h"
 #include "doctor/finding.h"
 
@@ -18,23 +20,21 @@ namespace postern::doctor {
 Findings check_configuration(const app::Diagnostics& diagnostics, const std::string& file);
 
 /// The first certificate of a file, and its chain.
-struct CertificateFacts {
-  std::string file;                ///< for messages
-  std::string trouble;             ///< why it cannot be used; empty: it was read
-  std::vector<std::string> names;  ///< DNS names, or the subject if there are none
-  bool matches = false;            ///< one of them is the hostname (RFC 6125 §6.4)
-  std::int64_t not_before = 0;     ///< seconds since 1970
-  std::int64_t not_after = 0;      ///< seconds since 1970
-  bool self_signed = false;        ///< issuer and subject are the same
-  std::string chain_trouble;       ///< why the system's authorities do not vouch; empty: they do
-  std::string key_digest;          ///< DnsFacts::key_digests
+struct CertificateFile {
+  std::string file;             ///< for messages
+  std::string trouble;          ///< why it cannot be used; empty: it was read
+  app::CertificateFacts facts;  ///< of the certificate
+  bool matches = false;         ///< one of its names is the hostname (RFC 6125 §6.4)
+  bool self_signed = false;     ///< issuer and subject are the same
+  std::string chain_trouble;    ///< why the system's authorities do not vouch; empty: they do
 };
 /// Reads a certificate and those after it in the file. Blocks on the disk.
-CertificateFacts look_at_certificate(const std::string& file, const std::string& hostname);
-/// Dates, name and chain; `now` in seconds since 1970. Fewer than 21 days left warn, fewer than 7
-/// fail.
-Findings check_certificates(const std::vector<CertificateFacts>& certificates,
-                            const std::string& hostname, std::int64_t now);
+CertificateFile look_at_certificate(const std::string& file, const std::string& hostname);
+/// Dates, name and chain. Fewer than 21 days left warn, fewer than 7 fail. `refused`: for each
+/// listener that keeps an older pair, why the gateway does not take the files.
+Findings check_certificates(const std::vector<CertificateFile>& certificates,
+                            const std::vector<std::string>& refused, const std::string& hostname,
+                            Instant now);
 
 /// `dialogue`: how unknown clients send mail to foreign destinations; nullopt: no way was found.
 Findings check_relay(const std::optional<std::string>& dialogue, bool judged);

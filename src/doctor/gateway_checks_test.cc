@@ -29,18 +29,18 @@ TEST(GatewayChecksTest, Configuration) {
   EXPECT_EQ(found.back().to_do, "rename it");
 }
 
-constexpr std::int64_t day = 86400;
+constexpr Instant now{std::chrono::days(20'000)};
 
-CertificateFacts certificate(std::int64_t days_left) {
+CertificateFile certificate(int days_left) {
   return {.file = "a.pem",
-          .names = {"mx.example.org"},
-          .matches = true,
-          .not_before = 0,
-          .not_after = 1000 * day + days_left * day};
+          .facts = {.names = {"mx.example.org"},
+                    .not_before = now - std::chrono::days(1),
+                    .not_after = now + std::chrono::days(days_left)},
+          .matches = true};
 }
 
-Findings judge(const CertificateFacts& facts) {
-  return check_certificates({facts}, "mx.example.org", 1000 * day);
+Findings judge(const CertificateFile& file, const std::vector<std::string>& refused = {}) {
+  return check_certificates({file}, refused, "mx.example.org", now);
 }
 
 TEST(GatewayChecksTest, DaysOfACertificate) {
@@ -49,13 +49,13 @@ TEST(GatewayChecksTest, DaysOfACertificate) {
   EXPECT_EQ(levels(judge(certificate(7))), "warn ");
   EXPECT_EQ(levels(judge(certificate(6))), "fail ");
   EXPECT_EQ(levels(judge(certificate(-1))), "fail ");
-  CertificateFacts early = certificate(30);
-  early.not_before = 1001 * day;
+  CertificateFile early = certificate(30);
+  early.facts.not_before = now + std::chrono::days(1);
   EXPECT_EQ(levels(judge(early)), "fail ");
 }
 
 TEST(GatewayChecksTest, NameAndChainOfACertificate) {
-  CertificateFacts facts = certificate(90);
+  CertificateFile facts = certificate(90);
   facts.matches = false;
   EXPECT_EQ(levels(judge(facts)), "warn ");
   facts = certificate(90);
@@ -65,12 +65,18 @@ TEST(GatewayChecksTest, NameAndChainOfACertificate) {
   EXPECT_EQ(levels(judge(facts)), "note ok ");
   facts.trouble = "cannot be read";
   EXPECT_EQ(levels(judge(facts)), "note ");
-  EXPECT_EQ(levels(check_certificates({}, "mx.example.org", 0)), "note ");
+  EXPECT_EQ(levels(check_certificates({}, {}, "mx.example.org", now)), "note ");
+}
+
+TEST(GatewayChecksTest, APairThatTheGatewayRefused) {
+  const Findings found = judge(certificate(90), {"smtp: the key does not match"});
+  EXPECT_EQ(levels(found), "fail ok ");
+  EXPECT_THAT(found.front().what, HasSubstr("smtp: the key does not match"));
 }
 
 TEST(GatewayChecksTest, OneBadCertificateDoesNotHideAGoodOne) {
   EXPECT_EQ(
-      levels(check_certificates({certificate(-1), certificate(90)}, "mx.example.org", 1000 * day)),
+      levels(check_certificates({certificate(-1), certificate(90)}, {}, "mx.example.org", now)),
       "fail ok ");
 }
 
@@ -78,13 +84,13 @@ TEST(GatewayChecksTest, CertificateIsReadAsItIs) {
   const tests::TemporaryFolder folder;
   const std::string file = folder.file("c.pem");
   ASSERT_TRUE(net::ensure_self_signed(file, folder.file("k.pem"), "mx.example.org"));
-  const CertificateFacts facts = look_at_certificate(file, "mx.example.org");
+  const CertificateFile facts = look_at_certificate(file, "mx.example.org");
   EXPECT_EQ(facts.trouble, "");
   EXPECT_TRUE(facts.matches);
   EXPECT_TRUE(facts.self_signed);
   EXPECT_NE(facts.chain_trouble, "");
-  EXPECT_EQ(facts.key_digest.size(), 64u);
-  EXPECT_GT(facts.not_after, facts.not_before);
+  EXPECT_EQ(facts.facts.tlsa.size(), 6u + 64u);
+  EXPECT_GT(facts.facts.not_after, facts.facts.not_before);
   EXPECT_FALSE(look_at_certificate(file, "other.example.org").matches);
   EXPECT_NE(look_at_certificate(folder.file("none"), "x").trouble, "");
   folder.write("c.pem", "no certificate");
