@@ -126,9 +126,7 @@ std::string report(const Answers& answers, const Written& written) {
                answers.hostname) +
            zone;
   }
-  if (sends_mail(answers)) {
-    zone += "; If other hosts send mail of the domain, too, its SPF record has to name them.\n";
-  }
+  zone += "; If other hosts send mail of the domain, too, its SPF record has to name them.\n";
   parts.add("DNS: add these records. PTR: ask the provider of the address.", zone);
   parts.add("Firewall", firewall(answers));
   std::string domains;

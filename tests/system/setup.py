@@ -3,7 +3,7 @@
 
   setup.py [--binary PATH] [--filter GLOB] [--verbose]
 
-Needs root, for the namespace. Ends with the line "N passed, M failed"; exit status 1 when a check failed.
+Needs root, for the namespaces. Ends with the line "N passed, M failed"; exit status 1 when a check failed.
 """
 import json
 import os
@@ -15,6 +15,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -45,13 +46,13 @@ def fresh(bench):
     return bench.root / "etc" / "postern.toml"
 
 
-def serve(bench, config):
-    """The gateway with the file that was written, and nothing else on its command line."""
+def serve(bench, config, *words):
+    """The gateway with the file that was written, on the ports that it names."""
     status, out, err = bench.run("check", "--config", config)
     expect("exit status of check: " + out + err, 0, status)
     server = instance.Postern(bench.binary, {}, root=bench.root)
     log = open(bench.root / "serve.log", "wb")
-    process = subprocess.Popen([str(bench.binary), "serve", "--config", str(config)], cwd=bench.root, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    process = subprocess.Popen([str(bench.binary), "serve", "--config", str(config), *map(str, words)], cwd=bench.root, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def stop():
         process.terminate()
@@ -225,6 +226,40 @@ def without_a_terminal(bench):
     expect("files afterwards", before, {path: path.read_bytes() for path in config.parent.rglob("*") if path.is_file()})
 
 
+def certificate_in_the_usual_place(bench):
+    """Without --config it is /etc/postern; files of credentials/ there are named as the unit loads them, and the clients get that certificate."""
+    here = pathlib.Path("/etc/postern/credentials")
+    here.mkdir(parents=True, mode=0o700)
+    bench.stack.callback(shutil.rmtree, here.parent)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=mx.example.org", "-addext",
+                    "subjectAltName=DNS:mx.example.org", "-keyout", here / "mx.key", "-out", here / "mx.pem"], check=True, capture_output=True)
+    words = ("setup", *NAMES, "--inbox", "--tls", "files", "--certificate", here / "mx.pem", "--key", here / "mx.key", "--offline", "--address", GATEWAY)
+    status, out, err = bench.run(*words[:-3], "--certificate", here / "other.pem", *words[-3:])
+    expect("exit status without the file: " + out + err, 78, status)
+    expect("files after that", {"credentials"}, {path.name for path in here.parent.iterdir()})
+    status, out, err = bench.run(*words)
+    expect("exit status of setup: " + out + err, 0, status)
+    if "data_dir = \"/var/lib/postern\"" not in (here.parent / "postern.toml").read_text():
+        raise Fail("the data directory is not the usual one")
+    # As systemd gives the files of LoadCredential=certs:DIRECTORY to the service.
+    given = bench.root / "given"
+    given.mkdir()
+    for name in ("mx.pem", "mx.key"):
+        shutil.copy(here / name, given / ("certs_" + name))
+    os.environ["CREDENTIALS_DIRECTORY"] = str(given)
+    try:
+        serve(bench, here.parent / "postern.toml", "--data-dir", bench.root / "data")
+    finally:
+        del os.environ["CREDENTIALS_DIRECTORY"]
+    context = ssl.create_default_context(cafile=here / "mx.pem")
+    with socket.create_connection((GATEWAY, 25), timeout=20) as plain:
+        replies = plain.makefile("rb")
+        replies.readline()
+        plain.sendall(b"STARTTLS\r\n")
+        expect("STARTTLS", b"220", replies.readline()[:3])
+        context.wrap_socket(plain, server_hostname="mx.example.org").close()
+
+
 def records_that_doctor_calls_right(bench):
     """The records of the report, published as they are, satisfy `postern doctor` and `postern dkim check`; each that is left out is missed."""
     config = fresh(bench)
@@ -258,12 +293,16 @@ def records_that_doctor_calls_right(bench):
         expect("exit status of dkim check: " + said + err, 0, status)
 
 
-CHECKS = [records_that_doctor_calls_right, relay_in_front_of_a_mail_server, inbox_and_first_account, behind_a_proxy, on_a_terminal, without_a_terminal]
+CHECKS = [certificate_in_the_usual_place, records_that_doctor_calls_right, relay_in_front_of_a_mail_server, inbox_and_first_account, behind_a_proxy, on_a_terminal, without_a_terminal]
 
 
 def main():
     if os.environ.get(INSIDE):
-        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        # An /etc of its own, to write into.
+        with tempfile.TemporaryDirectory() as copy:
+            for command in (["mount", "-t", "tmpfs", "etc", copy], ["cp", "-a", "/etc/.", copy], ["rm", "-rf", copy + "/postern"],
+                            ["mount", "--bind", copy, "/etc"], ["umount", copy], ["ip", "link", "set", "lo", "up"]):
+                subprocess.run(command, check=True)
         for address in (GATEWAY + "/32", CLIENT + "/32", "198.51.100.8/32", GATEWAY_V6 + "/128", "2001:db8::7/128"):
             subprocess.run(["ip", "address", "add", address, "dev", "lo"], check=True)
         return smoke.main(CHECKS, __doc__)
@@ -272,7 +311,7 @@ def main():
         print("NOT RUN: " + why, file=sys.stderr)
         return 1 if os.environ.get("CI") else 77
     os.environ[INSIDE] = "1"
-    os.execvp("unshare", ["unshare", "--net", "--", sys.executable, os.path.abspath(__file__), *sys.argv[1:]])
+    os.execvp("unshare", ["unshare", "--net", "--mount", "--", sys.executable, os.path.abspath(__file__), *sys.argv[1:]])
 
 
 if __name__ == "__main__":
