@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <future>
 #include <sstream>
 
@@ -176,6 +177,20 @@ TEST_F(DataDirectory, reload_needs_a_running_gateway) {
   const Answer answer = run(run_reload, {"reload"});
   EXPECT_EQ(answer.code, 69);
   EXPECT_THAT(answer.err, HasSubstr("no gateway runs"));
+}
+
+TEST_F(DataDirectory, certificates_are_a_running_gateways) {
+  std::filesystem::create_directory(path_);
+  const std::string pem = path_ + "/x.pem";
+  std::ofstream(pem) << "no PEM\n";
+  const Answer status = run(run_tls_status, {"tls", "status"});
+  EXPECT_EQ(status.code, 69);
+  EXPECT_THAT(status.err, HasSubstr("no gateway runs"));
+  EXPECT_EQ(run(run_tls_install, {"tls", "install", pem, pem}).code, 69);
+  EXPECT_EQ(run(run_tls_install, {"tls", "install", pem}).code, 64);
+  const Answer missing = run(run_tls_install, {"tls", "install", pem, pem + ".key"});
+  EXPECT_EQ(missing.code, 66);
+  EXPECT_THAT(missing.err, HasSubstr("x.pem.key"));
 }
 
 TEST_F(DataDirectory, passwd_refuses_what_the_api_would_refuse) {
