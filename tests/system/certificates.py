@@ -134,6 +134,8 @@ def renewed_by_a_hook(bench):
 
     listed = json.loads(server.command("tls", "status", "--data-dir", server.root / "data", "--json")[1])["listeners"][0]
     expect("status", ("installed", [HOST], "", True), (listed["source"], listed["names"], listed["error"], 88 <= listed["days_left"] <= 90))
+    if not any("tls-installed.pem" in what for _, what in doctor(bench, server)):
+        raise Fail("doctor looks at another certificate: %s" % doctor(bench, server))
     if self_made == certificate:
         raise Fail("the self-made certificate is the installed one")
     status, _, err = server.command("backup", bench.root / "backup", "--data-dir", server.root / "data")
@@ -195,20 +197,40 @@ def renewed_by_certbot(bench):
     without_keys(server, [(live / "privkey.pem").read_text()])
 
 
+def doctor(bench, server):
+    """The findings about certificates, without asking a name server."""
+    (bench.root / "zone").write_text(HOST + ". IN A 192.0.2.10\n")
+    _, out, err = bench.run("doctor", "--config", server.root / "postern.toml", "--dns", bench.root / "zone", "--address", "192.0.2.10", "--json")
+    if not out:
+        raise Fail("doctor says nothing: " + err)
+    return {(one["level"], one["what"]) for one in json.loads(out)["findings"] if one["check"] == "certificate"}
+
+
 def files_that_change(bench):
-    """Files of the configuration that change are used within a minute; `tls install` refuses a pair that no listener would use."""
+    """Files of the configuration are looked at each minute: a certificate without its key yet is reported and not used, the whole pair is. `tls install` refuses a pair that no listener would use."""
     lineage = bench.root / "files"
     old, _ = make(lineage)
     server = bench.server({**LOCAL, "listener": [{"tls": "starttls", "certificate": str(lineage / "fullchain.pem"), "key": str(lineage / "privkey.pem")}]})
+    data = server.root / "data"
     expect("at the start", old, shown(server))
-    status, out, err = server.command("tls", "install", lineage / "fullchain.pem", lineage / "privkey.pem", "--data-dir", server.root / "data")
-    expect("an installation that no listener would use", 65, status)
-    certificate, _ = make(lineage)
+    status, _, err = server.command("tls", "install", lineage / "fullchain.pem", lineage / "privkey.pem", "--data-dir", data)
+    expect("an installation that no listener would use: " + err, 65, status)
+
+    certificate, _ = make(bench.root / "next")
+    shutil.copy(bench.root / "next" / "fullchain.pem", lineage / "fullchain.pem")
     end = time.monotonic() + 90
-    while shown(server) != certificate:
+    while "tls.renewal_failed" not in server.log.read_text():
         if time.monotonic() > end:
-            raise Fail("the changed files are not read")
-        time.sleep(1)
+            raise Fail("the changed file is not read")
+        time.sleep(0.5)
+    expect("with half of the new pair", old, shown(server))
+    if not any(level == "fail" and "an older certificate stays in use" in what for level, what in doctor(bench, server)):
+        raise Fail("doctor does not know of it: %s" % doctor(bench, server))
+    shutil.copy(bench.root / "next" / "privkey.pem", lineage / "privkey.pem")
+    expect("reload", 0, server.command("reload", "--data-dir", data)[0])
+    expect("with the whole pair", certificate, shown(server))
+    if any(level == "fail" for level, _ in doctor(bench, server)):
+        raise Fail("doctor still reports it: %s" % doctor(bench, server))
     if "tls.renewed" not in server.log.read_text():
         raise Fail("the change is not in the log")
     server.process.send_signal(signal.SIGTERM)
