@@ -18,10 +18,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::string_view ending = "Z.tar.zst";
+constexpr std::string_view whole_ending = "Z.tar.zst";
+constexpr std::string_view config_ending = "Z.config.tar.zst";
 constexpr std::size_t time_size = std::string_view("20261124T233559").size();
-
-std::string start_of(const std::string& hostname) { return fmt::format("postern-{}-", hostname); }
 
 bool is_time(std::string_view text) {
   if (text.size() != time_size || text[8] != 'T') return false;
@@ -34,23 +33,25 @@ Error failed(const std::string& what, int why) {
 
 }  // namespace
 
-std::string file_name_of(const std::string& hostname, ClockTime time) {
+std::string file_name_of(const std::string& hostname, ClockTime time, Extent extent) {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
-  return fmt::format("{}{:%Y%m%dT%H%M%S}{}", start_of(hostname),
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)), ending);
+  return fmt::format("postern-{}-{:%Y%m%dT%H%M%S}{}", hostname,
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)),
+                     extent == Extent::whole ? whole_ending : config_ending);
 }
 
-Result<std::vector<std::string>> keep_newest(const fs::path& directory, const std::string& hostname,
-                                             std::size_t keep) {
-  const std::string start = start_of(hostname);
+Result<std::vector<std::string>> keep_newest(const fs::path& made, std::size_t keep) {
+  const std::string newest = made.filename().string();
+  const std::string_view ending = newest.ends_with(config_ending) ? config_ending : whole_ending;
+  const std::string start = newest.substr(0, newest.size() - ending.size() - time_size);
+  const fs::path directory = made.parent_path();
   std::vector<std::string> names;
   std::error_code bad;
   for (fs::directory_iterator entry(directory, bad), end; !bad && entry != end;
        entry.increment(bad)) {
     const std::string name = entry->path().filename().string();
-    const std::size_t around = start.size() + ending.size();
-    if (name.size() != around + time_size || !name.starts_with(start) || !name.ends_with(ending) ||
-        !is_time(std::string_view(name).substr(start.size(), time_size))) {
+    if (name.size() != newest.size() || !name.starts_with(start) || !name.ends_with(ending) ||
+        !is_time(std::string_view(name).substr(start.size(), time_size)) || name >= newest) {
       continue;
     }
     std::error_code gone;
@@ -58,7 +59,7 @@ Result<std::vector<std::string>> keep_newest(const fs::path& directory, const st
   }
   if (bad) return tl::unexpected(failed("reading " + directory.string(), bad.value()));
   std::ranges::sort(names);
-  names.resize(names.size() - std::min(names.size(), keep));
+  names.resize(names.size() - std::min(names.size(), keep - std::min<std::size_t>(keep, 1)));
   for (const std::string& name : names) {
     const fs::path path = directory / name;
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -13,15 +14,19 @@
 
 namespace postern::backup {
 
-/// The name of a backup in a directory: "postern-HOST-20261124T233559Z.tar.zst", in UTC. A file
-/// name of the same host sorts by its time.
-std::string file_name_of(const std::string& hostname, ClockTime time);
+/// What a backup holds: the names differ, so that one kind never counts for the other.
+enum class Extent : std::uint8_t { whole, config_only };
 
-/// Deletes the oldest backups of this host in `directory` so that `keep` remain. Only regular files
-/// with a name of file_name_of() count; others are never touched. Returns the deleted files' names.
-/// Fault: `permanent`, the directory cannot be read or a file cannot be deleted.
-Result<std::vector<std::string>> keep_newest(const std::filesystem::path& directory,
-                                             const std::string& hostname, std::size_t keep);
+/// The name of a backup in a directory: "postern-HOST-20261124T233559Z.tar.zst", in UTC, or
+/// "….config.tar.zst". Names of one host and extent sort by their time.
+std::string file_name_of(const std::string& hostname, ClockTime time, Extent extent);
+
+/// Deletes the oldest backups beside `made` of the same host and extent, so that `keep` remain, at
+/// least `made` itself. Names with a later time than `made` neither count nor go: the clock was
+/// wrong once. Only regular files with a name of file_name_of() count; others are never touched.
+/// `made` has such a name. Returns the deleted files' names. Fault: `permanent`, the directory
+/// cannot be read or a file cannot be deleted.
+Result<std::vector<std::string>> keep_newest(const std::filesystem::path& made, std::size_t keep);
 
 /// Notes in the data directory that a whole backup was made: an empty file whose time is `time`,
 /// with the owner of the directory. Fault: `permanent`.

@@ -26,34 +26,39 @@ std::vector<std::string> names_in(const fs::path& folder) {
   return names;
 }
 
-TEST(KeptBackups, a_name_sorts_by_its_time) {
-  EXPECT_EQ(file_name_of("mx.example.org", noon),
-            "postern-mx.example.org-20261124T120000Z.tar.zst");
+std::string name_at(int day, Extent extent = Extent::whole) {
+  return file_name_of("mx.example.org", noon + std::chrono::hours(24 * day), extent);
 }
 
-TEST(KeptBackups, only_the_oldest_of_this_host_go) {
+TEST(KeptBackups, a_name_sorts_by_its_time) {
+  EXPECT_EQ(name_at(0), "postern-mx.example.org-20261124T120000Z.tar.zst");
+  EXPECT_EQ(name_at(0, Extent::config_only),
+            "postern-mx.example.org-20261124T120000Z.config.tar.zst");
+}
+
+TEST(KeptBackups, only_older_ones_of_this_host_and_extent_go) {
   const TemporaryFolder folder;
   const fs::path path = folder.path();
-  std::vector<std::string> made;
-  for (int day = 0; day < 4; ++day) {
-    made.push_back(file_name_of("mx.example.org", noon + std::chrono::hours(24 * day)));
-  }
-  const std::vector<std::string> others = {
-      "notes", "postern-mx.example.org-2026.tar.zst",
-      "postern-mx.example.org-20261124X120000Z.tar.zst",
-      "postern-mx.example.org-20261124T120000Z.tar.zst.01J.part", file_name_of("mx", noon)};
-  for (const auto& name : made) std::ofstream(path / name) << "x";
+  for (int day = 0; day < 4; ++day) std::ofstream(path / name_at(day)) << "x";
+  const std::vector<std::string> others = {"notes",
+                                           "postern-mx.example.org-2026.tar.zst",
+                                           "postern-mx.example.org-20261124X120000Z.tar.zst",
+                                           name_at(0) + ".01J.part",
+                                           name_at(0, Extent::config_only),
+                                           name_at(9999),  // the clock was wrong once
+                                           file_name_of("mx", noon, Extent::whole)};
   for (const auto& name : others) std::ofstream(path / name) << "x";
-  fs::create_directory(path / file_name_of("mx.example.org", noon - std::chrono::hours(24)));
+  fs::create_directory(path / name_at(-1));
 
-  const auto gone = keep_newest(path, "mx.example.org", 3);
+  const auto gone = keep_newest(path / name_at(3), 3);
   ASSERT_TRUE(gone) << gone.error().message;
-  EXPECT_THAT(*gone, ElementsAre(made[0]));
+  EXPECT_THAT(*gone, ElementsAre(name_at(0)));
   EXPECT_EQ(names_in(path).size(), 3 + others.size() + 1);
-  EXPECT_THAT(*keep_newest(path, "mx.example.org", 3), IsEmpty());
-  EXPECT_THAT(*keep_newest(path, "mx.example.org", 1), ElementsAre(made[1], made[2]));
-  EXPECT_TRUE(fs::exists(path / made[3]));
-  EXPECT_FALSE(keep_newest(path / "none", "mx.example.org", 1));
+  EXPECT_THAT(*keep_newest(path / name_at(3), 3), IsEmpty());
+  EXPECT_THAT(*keep_newest(path / name_at(0, Extent::config_only), 1), IsEmpty());
+  EXPECT_THAT(*keep_newest(path / name_at(3), 1), ElementsAre(name_at(1), name_at(2)));
+  EXPECT_TRUE(fs::exists(path / name_at(3)));
+  EXPECT_FALSE(keep_newest(path / "none" / name_at(3), 1));
 }
 
 TEST(KeptBackups, the_last_one_is_noted) {

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <memory>
@@ -73,13 +74,14 @@ std::optional<Gateway> gateway_of(const Arguments& arguments, Streams& streams) 
   Gateway found;
   char name[256] = {};
   if (::gethostname(name, sizeof name - 1) == 0) found.hostname = name;
-  if (const auto given = arguments.value("--data-dir")) {
+  const auto given = arguments.value("--data-dir");
+  if (given && !arguments.value("--config") && std::getenv("POSTERN_CONFIG") == nullptr) {
     found.data_dir = *given;
     return found;
   }
   const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
   if (!config) return std::nullopt;
-  found.data_dir = config->server.data_dir;
+  found.data_dir = given.value_or(config->server.data_dir.string());
   if (!config->server.hostname.empty()) found.hostname = config->server.hostname;
   return found;
 }
@@ -88,7 +90,8 @@ std::optional<Gateway> gateway_of(const Arguments& arguments, Streams& streams) 
 class Output {
  public:
   /// `target`: "-", a directory, or a file that does not exist.
-  static Result<Output> open(const std::string& target, const Gateway& gateway) {
+  static Result<Output> open(const std::string& target, const Gateway& gateway,
+                             backup::Extent extent) {
     Output made;
     if (target == "-") {
       made.fd_ = STDOUT_FILENO;
@@ -97,7 +100,8 @@ class Output {
     std::error_code unreadable;
     made.path_ = target;
     if (fs::is_directory(target, unreadable)) {
-      made.path_ /= backup::file_name_of(gateway.hostname, std::chrono::system_clock::now());
+      made.path_ /=
+          backup::file_name_of(gateway.hostname, std::chrono::system_clock::now(), extent);
     }
     if (fs::exists(fs::symlink_status(made.path_, unreadable))) {
       return fail(Fault::conflict, made.path_.string() + " exists");
@@ -253,7 +257,9 @@ int run_backup(const Arguments& arguments, Streams& streams) {
   if (!gateway) return to_int(ExitCode::config);
   auto lock = lock_or_gateway(gateway->data_dir);
   if (!lock) return refuse(lock.error(), arguments, streams);
-  auto output = Output::open(target, *gateway);
+  const bool config_only = arguments.has("--config-only");
+  auto output = Output::open(target, *gateway,
+                             config_only ? backup::Extent::config_only : backup::Extent::whole);
   if (!output) {
     return refuse(ExitCode::cannot_create, output.error().message, "name another file", arguments,
                   streams);
@@ -263,7 +269,7 @@ int run_backup(const Arguments& arguments, Streams& streams) {
       {.data_dir = gateway->data_dir.string(),
        .hostname = gateway->hostname,
        .traces = !arguments.has("--without-traces"),
-       .config_only = arguments.has("--config-only"),
+       .config_only = config_only,
        .taken = [&] { lock->reset(); },
        .progress = [&](std::uint64_t done, std::uint64_t all) { progress.show(done, all); }},
       [&](std::string_view octets) { return output->write(octets); });
@@ -273,14 +279,14 @@ int run_backup(const Arguments& arguments, Streams& streams) {
   }
   tell(*made, output->name(), arguments, streams);
   // The backup is whole: what fails now does not take it back.
-  if (!arguments.has("--config-only")) {
+  if (!config_only) {
     if (const Result<void> noted = backup::note_backup(gateway->data_dir, made->manifest.time);
         !noted) {
       return refuse(noted.error(), arguments, streams);
     }
   }
   if (keep == 0) return to_int(ExitCode::ok);
-  const auto deleted = backup::keep_newest(target, gateway->hostname, keep);
+  const auto deleted = backup::keep_newest(output->name(), keep);
   if (!deleted) return refuse(deleted.error(), arguments, streams);
   if (!arguments.has("--json") && !arguments.has("--quiet")) {
     for (const std::string& name : *deleted) streams.out << "deleted " << name << '\n';

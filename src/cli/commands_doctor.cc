@@ -320,8 +320,9 @@ Findings look_at_queue(Patient& patient) {
     facts.trouble = queue.error().message;
   } else if (const auto listed = (*queue)->destinations(); !listed) {
     facts.trouble = listed.error().message;
-  } else if (const json::value* rows = listed->if_contains("destinations");
-             rows && rows->is_array()) {
+  } else if (const json::value* rows = listed->if_contains("data"); !rows || !rows->is_array()) {
+    facts.trouble = "the gateway's answer has no list of destinations";
+  } else {
     std::optional<std::chrono::system_clock::time_point> oldest;
     for (const json::value& each : rows->get_array()) {
       const json::object& row = each.as_object();

@@ -233,8 +233,8 @@ Findings check_queue(const QueueFacts& facts, std::chrono::seconds notice) {
   if (facts.age && *facts.age > notice) {
     found.push_back(
         one(Level::warn, check,
-            fmt::format("{} recipients wait, the oldest for {} h", facts.queued,
-                        std::chrono::duration_cast<std::chrono::hours>(*facts.age).count()),
+            fmt::format("{} recipients wait, the oldest for {} min", facts.queued,
+                        std::chrono::duration_cast<std::chrono::minutes>(*facts.age).count()),
             "postern queue destinations"));
   }
   if (facts.dead > 0) {
@@ -251,8 +251,10 @@ Findings check_dnssec(const std::optional<std::string>& kind, bool proves) {
   constexpr std::string_view check = "dnssec";
   if (!kind) return {one(Level::note, check, "not looked at: answers come from a file")};
   if (proves) return {one(Level::ok, check, "DNSSEC: " + printable(*kind, 300))};
-  return {one(Level::warn, check, "DNSSEC: " + printable(*kind, 300),
-              "use a name server that passes DNSSEC records (docs/relay.md)")};
+  return {
+      one(Level::warn, check, "DNSSEC: " + printable(*kind, 300),
+          "apt install dns-root-data for the trust anchor, and a name server that passes DNSSEC "
+          "records (docs/relay.md, DNSSEC)")};
 }
 
 Findings check_backup(std::optional<std::chrono::seconds> age) {

@@ -362,7 +362,7 @@ Instance::Started Instance::open_listener(
 /// Addresses are opened last: a client that connects finds everything ready.
 Instance::Started Instance::open_listeners() {
   start_metrics(config_, api_->routes());
-  remember_certificate_files(deciding_);
+  certificate_stamp_ = certificate_stamp_of(deciding_);
   (void)show_queue(*spool_);  // for the first STATUS=; later rounds of housekeeping
   for (ListenerConfig& listener : config_.listeners) {
     ListenerResult settings = listener_settings(listener, deciding_);

@@ -150,8 +150,9 @@ class Instance {
   /// Logs a certificate that is another one than before, and counts its days.
   static void note_certificate(const gateway::ListenerSettings* before,
                                const gateway::ListenerSettings& now);
-  /// The next three need `certificates_mutex_`, or the start. Before the files are read.
-  void remember_certificate_files(const Config& config);
+  /// The next three need `certificates_mutex_`, or the start. What `certificate_stamp_` becomes
+  /// once the files are in use; taken before they are read.
+  std::string certificate_stamp_of(const Config& config) const;
   /// Reads the certificates again.
   void renew_certificates();
   Result<boost::json::object> install(const boost::json::object& given);
@@ -164,7 +165,7 @@ class Instance {
   Config config_;
   std::string data_dir_;
   std::mutex certificates_mutex_;  ///< taken before `deciding_mutex_`; guards the next two members
-  std::string certificate_stamp_;  ///< of the files when they were read
+  std::string certificate_stamp_;  ///< of the files in use, before they were read
   std::map<std::string, std::string> certificate_troubles_;  ///< by listener
   std::mutex deciding_mutex_;                                ///< guards the next three members
   Config deciding_;  ///< as last loaded, with the lists in force

@@ -96,7 +96,7 @@ Instance::ListenerResult Instance::listener_settings(const ListenerConfig& liste
 
 tl::expected<void, StartError> Instance::reload(const Config& config) {
   const std::lock_guard one_at_a_time(certificates_mutex_);
-  remember_certificate_files(config);
+  std::string stamp = certificate_stamp_of(config);
   std::vector<std::shared_ptr<const gateway::ListenerSettings>> settings;
   for (const ListenerConfig& listener : config.listeners) {
     ListenerResult made = listener_settings(listener, config);
@@ -137,6 +137,7 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
   }
   for (std::size_t i = 0; i < settings.size(); ++i) note_certificate(settings[i].get(), *now[i]);
   certificate_troubles_.clear();
+  certificate_stamp_ = std::move(stamp);  // a refused reload leaves changed files to be noticed
   charge_scripts(config);
   {
     // Open sessions keep their policy.

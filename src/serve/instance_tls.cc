@@ -129,8 +129,8 @@ void Instance::note_certificate(const ListenerSettings* before, const ListenerSe
       .field("listener", now.name);
 }
 
-void Instance::remember_certificate_files(const Config& config) {
-  certificate_stamp_ = stamp_of(certificate_files(config, data_dir_));
+std::string Instance::certificate_stamp_of(const Config& config) const {
+  return stamp_of(certificate_files(config, data_dir_));
 }
 
 void Instance::renew_certificates() {
@@ -138,7 +138,7 @@ void Instance::renew_certificates() {
     const std::lock_guard lock(deciding_mutex_);
     return deciding_;
   }();
-  remember_certificate_files(config);
+  certificate_stamp_ = certificate_stamp_of(config);
   certificate_troubles_.clear();
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
     const auto loaded = load(config.listeners[i], config, data_dir_);

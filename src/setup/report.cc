@@ -83,17 +83,24 @@ std::string signing(const Written& written) {
   return out;
 }
 
-std::string try_it(const Answers& answers, const Written& written) {
+std::string try_it(const Answers& answers) {
   return fmt::format(
       "From another machine, a test mail:\n"
-      "  printf 'Subject: test\\n\\nhello\\n' | curl -sS --url smtp://{}:25 \\\n"
+      "  printf 'Subject: test\\r\\n\\r\\nhello\\r\\n' | curl -sS --url smtp://{}:25 \\\n"
       "    --mail-from you@example.com --mail-rcpt postmaster@{} -T -\n"
       "Here, a refusal and its reason:\n"
-      "  postern explain --config {} --client-ip 192.0.2.10 \\\n"
-      "    --from stranger@example.com --to someone@foreign.invalid\n",
+      "  postern explain --client-ip 192.0.2.10 \\\n"
+      "    --from stranger@example.com --to someone@foreign.invalid\n{}",
       answers.hostname,
       answers.destination == Destination::relay ? answers.domains.front() : answers.hostname,
-      written.config_file);
+      answers.destination == Destination::relay
+          ? fmt::format(
+                "Every address of the domain is accepted, and one that {} does not know is\n"
+                "reported to its sender later. To refuse it at once, let the gateway ask: remove\n"
+                "the # before `recipient` in the configuration. {} sends no mail through the\n"
+                "gateway unless `mynetworks` names its address.\n",
+                answers.relay, answers.relay)
+          : "");
 }
 
 }  // namespace
@@ -118,22 +125,15 @@ std::string report(const Answers& answers, const Written& written) {
   parts.begin(fmt::format("{} accepts mail for {} and {}.\nConfiguration: {}\n{}\n",
                           answers.hostname, joined(answers.domains), where_to(answers),
                           written.config_file, "Proved: " + written.proof.conclusion));
-  std::string zone = doctor::zone_text(records(answers, written.keys));
-  if (answers.addresses.empty()) {
-    zone = fmt::format(
-               "; This machine has no public address: add A and AAAA records of {} with those of\n"
-               "; the router, and ask for their PTR records. --address names them.\n",
-               answers.hostname) +
-           zone;
-  }
-  zone += "; If other hosts send mail of the domain, too, its SPF record has to name them.\n";
-  parts.add("DNS: add these records. PTR: ask the provider of the address.", zone);
   parts.add("Firewall", firewall(answers));
-  std::string domains;
-  for (const std::string& domain : answers.domains) domains += " --domain " + domain;
-  parts.add("Start", fmt::format("  systemctl enable postern; systemctl restart postern\n"
-                                 "  postern doctor --config {}{}\n",
-                                 written.config_file, domains));
+  std::string addresses;
+  for (const IpAddress& address : answers.addresses)
+    addresses += " --address " + address.to_string();
+  parts.add("Start", fmt::format("The commands below read the configuration from the environment:\n"
+                                 "  export POSTERN_CONFIG={}\n"
+                                 "  systemctl enable postern; systemctl restart postern\n"
+                                 "  postern doctor{}\n",
+                                 written.config_file, addresses));
   if (answers.tls != Certificate::files) parts.add("Certificate", certificate(answers));
   parts.add("The first account, which operates the gateway",
             fmt::format("  postern passwd --owner-link --data-dir {}\n"
@@ -142,7 +142,21 @@ std::string report(const Answers& answers, const Written& written) {
                         answers.data_dir, answers.hostname));
   if (answers.destination != Destination::relay) parts.add("Receive", webhook(answers));
   if (!written.keys.empty()) parts.add("Sign outgoing mail", signing(written));
-  parts.add("Try it", try_it(answers, written));
+  parts.add("Try it", try_it(answers));
+  std::string zone = doctor::zone_text(records(answers, written.keys));
+  if (answers.addresses.empty()) {
+    zone = fmt::format(
+               "; This machine has no public address: add A and AAAA records of {} with those of\n"
+               "; the router, and ask for their PTR records. --address names them.\n",
+               answers.hostname) +
+           zone;
+  }
+  parts.add(
+      "DNS, when a test mail has arrived",
+      "From now on, mail comes here. Replace the MX, SPF and DMARC records that exist: a second\n"
+      "SPF record makes both invalid. Hosts that send mail of the domain by themselves have to\n"
+      "be in the SPF record. PTR: ask the provider of the address.\n\n" +
+          zone);
   return std::move(parts).text();
 }
 

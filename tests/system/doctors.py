@@ -2,8 +2,9 @@
 import json
 import os
 import subprocess
+import time
 
-from bench import LOCAL, expect
+from bench import LOCAL, expect, send
 from harness import dns, instance
 from harness.cases import Fail
 
@@ -109,6 +110,25 @@ def queue_and_backup(bench):
     week = (case.data / "last-backup").stat().st_mtime - 8 * 86400
     os.utime(case.data / "last-backup", (week, week))
     case.changed(right, case.run(), {("note", "backup")}, {("warn", "backup")})
+
+
+def mail_that_waits(bench):
+    """Mail whose next hop is away: how much, and a warning once it is older than queue.delay_notice."""
+    server = bench.server({**LOCAL, "queue": {"delay_notice": "1s"}})
+    hook = instance.Account(server).call("POST", "/webhooks", {"target_url": "http://127.0.0.1:%d/hook" % instance.free_port(), "delivery_mode": "queued"}, expect=201)
+
+    def queue():
+        _, out, err = bench.run("doctor", "--config", server.root / "postern.toml", "--check", "queue", "--json")
+        if not out:
+            raise Fail("doctor says nothing: " + err)
+        return [(one["level"], one["what"]) for one in json.loads(out)["findings"]]
+
+    expect("an empty queue", [("ok", "0 recipients wait")], queue())
+    expect("the reply", "250", send(server, hook["email_address"])[-1][:3])
+    time.sleep(2.1)
+    found = queue()
+    if found[0][0] != "warn" or "1 recipients wait" not in found[0][1]:
+        raise Fail("waiting mail is not seen: %s" % found)
 
 
 def ready_or_not(bench):
