@@ -136,7 +136,7 @@ TEST(CommandLine, help_and_version_are_options_too) {
 
 TEST(Help, the_short_help_fits_on_a_screen) {
   const auto lines = lines_of(short_help());
-  EXPECT_LE(lines.size(), 36u);
+  EXPECT_LE(lines.size(), 32u);
   for (const std::string& line : lines) EXPECT_LE(display_width(line), 80u) << line;
 }
 

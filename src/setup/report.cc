@@ -59,8 +59,8 @@ std::string certificate(const Answers& answers) {
       "Until one is installed, it is self-signed, which most senders accept. The hook gives it to\n"
       "the running gateway, at each renewal, too.\n"
       "  certbot certonly --standalone -d {} --deploy-hook \\\n"
-      "    'postern tls install $RENEWED_LINEAGE/fullchain.pem $RENEWED_LINEAGE/privkey.pem \\\n"
-      "      --data-dir {}'\n",
+      "    'postern tls install $RENEWED_LINEAGE/fullchain.pem $RENEWED_LINEAGE/privkey.pem "
+      "--data-dir {}'\n",
       answers.hostname, answers.data_dir);
 }
 
