@@ -1,7 +1,8 @@
 // The cost of one recipient in restriction lists: 30 rules, none of which decides, no DNS; and
 // smtpd_sender_login_maps of 1,000,000 keys (docs/benchmarks.md).
-//   restrictions_bench [evaluations in each of five attempts]
-//   restrictions_bench settings    prints the lists, one parameter a line, for other programs
+//   restrictions_bench [evaluations in each of five attempts [thirty|logins]]
+//   restrictions_bench settings                  prints the lists, one parameter a line, for other
+//   programs
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -163,7 +164,8 @@ int main(int count, char** words) {
     return 0;
   }
   const std::size_t rounds = count > 1 ? std::strtoull(words[1], nullptr, 10) : 200'000;
-  thirty(rounds);
-  login_map(rounds);
+  const std::string_view only = count > 2 ? words[2] : "";
+  if (only != "logins") thirty(rounds);
+  if (only != "thirty") login_map(rounds);
   return 0;
 }

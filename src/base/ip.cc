@@ -190,6 +190,7 @@ std::string with_port(const IpAddress& address, std::uint16_t port) {
 namespace {
 
 IpAddress masked(const IpAddress& address, int prefix) {
+  if (prefix >= address.bits()) return address;
   std::array<std::uint8_t, 16> octets{};
   std::memcpy(octets.data(), address.octets().data(), address.octets().size());
   for (int i = 0; i < address.bits() / 8; ++i) {
@@ -243,8 +244,13 @@ Result<Cidr> Cidr::parse(std::string_view text) {
 }
 
 bool Cidr::contains(const IpAddress& address) const {
-  return address.is_known() && address.is_v4() == network_.is_v4() &&
-         masked(address, prefix_) == network_;
+  if (!address.is_known() || address.is_v4() != network_.is_v4()) return false;
+  const std::string_view octets = address.octets();
+  const std::string_view first = network_.octets();
+  const auto whole = static_cast<std::size_t>(prefix_ / 8);
+  if (octets.substr(0, whole) != first.substr(0, whole)) return false;
+  const int rest = prefix_ % 8;
+  return rest == 0 || ((octets[whole] ^ first[whole]) & (0xff00 >> rest) & 0xff) == 0;
 }
 
 bool Cidr::contains(const Cidr& network) const {

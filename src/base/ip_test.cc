@@ -3,6 +3,9 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstring>
+
 namespace postern {
 namespace {
 
@@ -167,6 +170,26 @@ TEST(ParsePort, decimal_up_to_65535) {
   EXPECT_EQ(parse_port("65535"), 65535);
   for (const char* text : {"", "65536", "-1", "+25", " 25", "25 ", "smtp", "0x19"}) {
     EXPECT_FALSE(parse_port(text)) << text;
+  }
+}
+
+TEST(Cidr, contains_what_has_its_first_bits) {
+  for (const char* text : {"198.51.100.7", "2001:db8:85a3::8a2e:370:7334"}) {
+    const IpAddress address = *IpAddress::parse(text);
+    for (int prefix = 0; prefix <= address.bits(); ++prefix) {
+      const Cidr network(address, prefix);
+      ASSERT_TRUE(network.contains(address)) << network.to_string();
+      for (int bit = 0; bit < address.bits(); ++bit) {
+        std::array<std::uint8_t, 16> octets{};
+        std::memcpy(octets.data(), address.octets().data(), address.octets().size());
+        octets[bit / 8] = static_cast<std::uint8_t>(octets[bit / 8] ^ 0x80 >> bit % 8);
+        const IpAddress other =
+            address.is_v4() ? IpAddress::v4(static_cast<std::uint32_t>(
+                                  octets[0] << 24 | octets[1] << 16 | octets[2] << 8 | octets[3]))
+                            : IpAddress::v6(octets);
+        ASSERT_EQ(network.contains(other), bit >= prefix) << network.to_string() << " " << bit;
+      }
+    }
   }
 }
 

@@ -51,9 +51,14 @@ std::string upper(std::string_view text) {
 }
 
 bool iequals(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-           return to_lower(x) == to_lower(y);
-         });
+  if (a.size() != b.size()) return false;
+  for (; a.size() >= 8; a.remove_prefix(8), b.remove_prefix(8)) {
+    const std::uint64_t x = eight_octets(a.data());
+    const std::uint64_t y = eight_octets(b.data());
+    if (x != y && (x | capitals(x) >> 2) != (y | capitals(y) >> 2)) return false;
+  }
+  return std::equal(a.begin(), a.end(), b.begin(),
+                    [](char x, char y) { return to_lower(x) == to_lower(y); });
 }
 
 bool istarts_with(std::string_view text, std::string_view prefix) {

@@ -71,5 +71,24 @@ TEST(Ulid, has_its_shape_and_sorts_by_time) {
   EXPECT_FALSE(is_ulid("01hx0000000000000000000000"));
 }
 
+TEST(Text, iequals_agrees_with_a_comparison_octet_by_octet) {
+  for (std::size_t size = 1; size <= 17; ++size) {
+    for (std::size_t at = 0; at < size; ++at) {
+      for (int octet = 0; octet < 256; ++octet) {
+        for (const char other : {'a', 'Z', '@', '[', '`', '{', '\x80', '\xc1', '\xe1', '\0'}) {
+          std::string a(size, 'q');
+          std::string b(size, 'Q');
+          a[at] = static_cast<char>(octet);
+          b[at] = other;
+          const bool same = to_lower(a[at]) == to_lower(other);
+          ASSERT_EQ(iequals(a, b), same) << size << " " << at << " " << octet << " " << int{other};
+        }
+      }
+    }
+  }
+  EXPECT_TRUE(iequals("", ""));
+  EXPECT_FALSE(iequals("example.org", "example.or"));
+}
+
 }  // namespace
 }  // namespace postern

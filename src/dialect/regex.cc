@@ -92,17 +92,21 @@ Result<Regex> Regex::compile(std::string_view pattern, const RegexOptions& optio
   pcre2_pattern_info(compiled, PCRE2_INFO_SIZE, &size);
   pcre2_pattern_info(compiled, PCRE2_INFO_JITSIZE, &jit);
   regex.memory_ = size + jit;
+  regex.is_native_ = jit != 0 && !options.unicode;
   return regex;
 }
 
 namespace {
 
-int run(const void* code, std::string_view subject, std::size_t from) {
-  Workspace& mine = workspace();
+/// `is_native`: the pattern was compiled for the processor and without PCRE2_UTF, so that the
+/// checks of pcre2_match() are not needed.
+int run(Workspace& mine, const void* code, std::string_view subject, std::size_t from,
+        bool is_native) {
   const char* text = subject.empty() ? "" : subject.data();
   const auto once = [&](std::uint32_t options) {
-    return pcre2_match(static_cast<const pcre2_code*>(code), reinterpret_cast<PCRE2_SPTR>(text),
-                       subject.size(), from, options, mine.data, mine.context);
+    const auto& match = is_native && options == 0 ? pcre2_jit_match : pcre2_match;
+    return match(static_cast<const pcre2_code*>(code), reinterpret_cast<PCRE2_SPTR>(text),
+                 subject.size(), from, options, mine.data, mine.context);
   };
   const int result = once(0);
   // The stack for compiled code is small; the interpreter uses the heap.
@@ -119,7 +123,7 @@ Regex::Outcome Regex::match(std::string_view subject) const {
   if (mine.context == nullptr || mine.data == nullptr) return Outcome::failed;
   const auto share = static_cast<std::uint32_t>(steps_per_lookup / (subject.size() + 1));
   pcre2_set_match_limit(mine.context, std::clamp(share, least_steps, most_steps));
-  const int result = run(code_.get(), subject, 0);
+  const int result = run(mine, code_.get(), subject, 0, is_native_);
   if (result >= 0) return Outcome::yes;
   return result == PCRE2_ERROR_NOMATCH ? Outcome::no : Outcome::failed;
 }
@@ -136,7 +140,7 @@ Regex::Outcome Regex::search(std::string_view subject, std::size_t from,
   for (auto began = Clock::now(); outcome == Outcome::no;) {
     const std::size_t last = std::min(from + window, subject.size());
     pcre2_set_offset_limit(mine.context, last);
-    const int result = run(code_.get(), subject, from);
+    const int result = run(mine, code_.get(), subject, from, false);
     if (result >= 0) outcome = Outcome::yes;
     if (result < 0 && result != PCRE2_ERROR_NOMATCH) outcome = Outcome::failed;
     from = last + 1;

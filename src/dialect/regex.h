@@ -66,6 +66,7 @@ class Regex {
   std::unique_ptr<void, Free> code_;
   unsigned groups_ = 0;
   std::size_t memory_ = 0;
+  bool is_native_ = false;  ///< code for the processor, for match()
 };
 
 }  // namespace postern::dialect

@@ -27,11 +27,10 @@ constexpr std::array<Kind, 256> kinds = [] {
   return made;
 }();
 
-}  // namespace
-
-bool is_hostname(std::string_view text) {
+/// The kinds of octets in a host name, or'ed; 0: it is none. A dot at the end does not count.
+unsigned kinds_in_hostname(std::string_view text) {
   text = without_last_dot(text);
-  if (text.empty() || text.size() > 255) return false;
+  if (text.empty() || text.size() > 255) return 0;
   unsigned seen = 0;
   std::size_t begin = 0;  // of the label
   const auto is_label = [&](std::size_t end) {
@@ -39,18 +38,20 @@ bool is_hostname(std::string_view text) {
   };
   for (std::size_t i = 0; i < text.size(); ++i) {
     const Kind kind = kinds[static_cast<unsigned char>(text[i])];
-    if (kind == other) return false;
+    if (kind == other) return 0;
     seen |= kind;
     if (kind != dot) continue;
-    if (!is_label(i)) return false;
+    if (!is_label(i)) return 0;
     begin = i + 1;
   }
-  return is_label(text.size()) && (seen & (letter | hyphen)) != 0;
+  return is_label(text.size()) && (seen & (letter | hyphen)) != 0 ? seen : 0;
 }
 
-bool is_fqdn(std::string_view text) {
-  return is_hostname(text) && without_last_dot(text).find('.') != std::string_view::npos;
-}
+}  // namespace
+
+bool is_hostname(std::string_view text) { return kinds_in_hostname(text) != 0; }
+
+bool is_fqdn(std::string_view text) { return (kinds_in_hostname(text) & dot) != 0; }
 
 std::optional<IpAddress> literal_address(std::string_view text) {
   if (text.size() < 2 || text.front() != '[' || text.back() != ']') return std::nullopt;

@@ -61,8 +61,9 @@ dns::Type address_type(const IpAddress& address) {
   return address.is_v4() ? dns::Type::a : dns::Type::aaaa;
 }
 
-std::string reversed(const IpAddress& address) {
-  char name[64];
+/// `zone`: what follows the octets; at most 16 characters.
+std::string reversed(const IpAddress& address, std::string_view zone = {}) {
+  char name[80];
   char* end = name;
   const std::string_view octets = address.octets();
   for (std::size_t i = octets.size(); i-- > 0;) {
@@ -78,13 +79,13 @@ std::string reversed(const IpAddress& address) {
     *end++ = digits[octet >> 4];
     *end++ = '.';
   }
-  return {name, end};
+  return {name, zone.copy(end, 16) + end};
 }
 
 }  // namespace
 
 std::string reverse_name(const IpAddress& address) {
-  return reversed(address) + (address.is_v4() ? "in-addr.arpa" : "ip6.arpa");
+  return reversed(address, address.is_v4() ? "in-addr.arpa" : "ip6.arpa");
 }
 
 ClientName client_name(const IpAddress& client, Answers& answers) {

@@ -61,18 +61,19 @@ std::optional<RuleOutcome> take(Context& context, const Rule& rule, Subject subj
 
 std::optional<RuleOutcome> try_key(Context& context, const Rule& rule, Subject subject,
                                    std::string_view key) {
-  return take(context, rule, subject, rule.table->find(key, &context.replies()));
+  const Found found = rule.table->find(key, &context.replies());
+  if (found.status == Found::Status::absent) return std::nullopt;
+  return take(context, rule, subject, found);
 }
 
 /// Tries a name, which is in lower case, then its parent domains.
 std::optional<RuleOutcome> try_names(Context& context, const Rule& rule, Subject subject,
                                      std::string_view name) {
-  if (rule.table->is_network() && !looks_like_address(name)) return std::nullopt;
+  const bool is_network = rule.table->is_network();
+  if (is_network && !looks_like_address(name)) return std::nullopt;
   if (auto outcome = try_key(context, rule, subject, name)) return outcome;
-  const bool is_address = looks_like_address(name) && IpAddress::from_text(name);
-  if (rule.table->is_pattern() || rule.table->is_network() || is_address || name.starts_with('[')) {
-    return std::nullopt;
-  }
+  if (is_network || rule.table->is_pattern() || name.starts_with('[')) return std::nullopt;
+  if (looks_like_address(name) && IpAddress::from_text(name)) return std::nullopt;
   for (std::size_t dot = name.find('.'); dot != std::string_view::npos && dot + 1 < name.size();
        dot = name.find('.', dot + 1)) {
     const bool plain = context.policy().access_parents_by_name;
@@ -202,7 +203,7 @@ std::optional<RuleOutcome> try_parts(Context& context, const Rule& rule, Subject
 RuleOutcome check_address(Context& context, const Rule& rule, const Address& address,
                           Subject subject) {
   const auto found = [&](std::string_view key) { return try_key(context, rule, subject, key); };
-  if (address.text.empty()) {
+  if (address.is_null()) {
     const std::string& key = context.policy().null_access_lookup_key;
     const auto outcome = found(key);
     return outcome ? *outcome : context.pass(nothing_found);
@@ -220,7 +221,7 @@ RuleOutcome check_address(Context& context, const Rule& rule, const Address& add
 }
 
 RuleOutcome check_name(Context& context, const Rule& rule, std::string_view name, Subject subject) {
-  const auto outcome = try_names(context, rule, subject, lower(name));
+  const auto outcome = try_names(context, rule, subject, name);
   return outcome ? *outcome : context.pass(nothing_found);
 }
 
@@ -230,7 +231,7 @@ RuleOutcome check_key(Context& context, const Rule& rule, std::string_view key, 
 }
 
 RuleOutcome check_client(Context& context, const Rule& rule) {
-  const policy::ClientName client = context.client_name();
+  const policy::ClientName& client = context.client_name();
   if (client.status == policy::ClientName::Status::waiting) return RuleOutcome::wait;
   const bool verified = client.status == policy::ClientName::Status::verified;
   if (auto outcome =

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "dialect/restrictions/key_fold.h"
 #include "dialect/restrictions/replies.h"
 #include "policy/own_addresses.h"
 
@@ -68,15 +69,17 @@ Context::Context(const ListPolicy& policy, const policy::Evidence& evidence, Sta
 }
 
 Address Context::address_of(const mail::Mailbox& mailbox) const {
-  Address address{.text = mailbox.text(),
+  Address address{.mailbox = &mailbox,
                   .local = mailbox.unquoted_local_part(),
                   .domain = lower(mailbox.domain),
                   .bare = mailbox.domain.empty()};
   if (address.bare) address.domain = policy_.myorigin;
   const std::size_t written = address.domain.size();
-  address.domain = policy::completed_domain(std::move(address.domain), policy_.appended_domain());
-  const std::string completed =
-      !address.bare && address.domain.size() != written ? address.domain : std::string();
+  std::string completed;  // by append_dot_mydomain
+  if (const std::string_view appended = policy_.appended_domain(); !appended.empty()) {
+    address.domain = policy::completed_domain(std::move(address.domain), appended);
+    if (!address.bare && address.domain.size() != written) completed = address.domain;
+  }
   // Address rewriting: a route through one of our own domains is removed first ("Destinations" in
   // docs/restriction-lists.md).
   for (int i = 0; i < 8; ++i) {
@@ -106,9 +109,10 @@ Address Context::address_of(const mail::Mailbox& mailbox) const {
   // Keys of access tables have the domain as it was written.
   std::string_view domain = address.domain;
   if (!completed.empty() && domain == completed) domain = domain.substr(0, written);
-  address.key.resize(address.local.size() + 1 + domain.size(), '@');
+  address.key = std::string(address.local.size() + 1 + domain.size(), '@');
   lower_into(address.local, address.key.data());
   domain.copy(address.key.data() + address.local.size() + 1, domain.size());
+  address.form = policy::questions::name_form(address.written_domain());
   return address;
 }
 
@@ -117,7 +121,7 @@ Match Context::in_mynetworks() {
   const IpAddress& client = evidence_.session.client_ip;
   Match in = policy_.mynetworks.contains(client, nullptr, &replies_);
   if (in == Match::need_name) {
-    const policy::ClientName name = client_name();
+    const policy::ClientName& name = client_name();
     if (name.status == policy::ClientName::Status::waiting) return Match::need_name;
     in = policy_.mynetworks.contains(client, &name.name, &replies_);
   }
@@ -126,9 +130,20 @@ Match Context::in_mynetworks() {
   return in;
 }
 
-policy::ClientName Context::client_name() {
-  if (!policy_.client_names) return {.status = policy::ClientName::Status::none};
-  return policy::client_name(evidence_.session.client_ip, answers_);
+std::string_view Context::helo_key() {
+  const std::string_view name = helo();
+  if (is_folded(name)) return name;
+  if (helo_key_.empty()) helo_key_ = lower(name);
+  return helo_key_;
+}
+
+const policy::ClientName& Context::client_name() {
+  using Status = policy::ClientName::Status;
+  if (!client_name_ || client_name_->status == Status::waiting) {
+    client_name_ = policy_.client_names ? policy::client_name(evidence_.session.client_ip, answers_)
+                                        : policy::ClientName{.status = Status::none};
+  }
+  return *client_name_;
 }
 
 std::string Context::client_label() const {
@@ -184,9 +199,9 @@ std::string Context::judged(Subject subject) const {
     case Subject::helo:
       return bracketed(helo()) + ": Helo command";
     case Subject::sender:
-      return bracketed(sender_ ? sender_->text : "") + ": Sender address";
+      return bracketed(sender_ ? sender_->text() : "") + ": Sender address";
     case Subject::recipient:
-      return bracketed(recipient_ ? recipient_->text : "") + ": Recipient address";
+      return bracketed(recipient_ ? recipient_->text() : "") + ": Recipient address";
     case Subject::data:
       return "<DATA>: Data command";
     case Subject::end_of_data:
@@ -223,7 +238,7 @@ RuleOutcome Context::refuse(const Rule& rule, std::uint16_t code, smtp::Enhanced
 
 RuleOutcome Context::refuse_with(const Rule&, std::uint16_t code, smtp::EnhancedCode enhanced,
                                  std::string text) {
-  made_detail_ = text;
+  reason_ = Reason::made(text);
   if (warn_only_) {
     warned_ = true;
     return RuleOutcome::pass;
@@ -236,7 +251,7 @@ RuleOutcome Context::refuse_with(const Rule&, std::uint16_t code, smtp::Enhanced
 
 RuleOutcome Context::defer_if_permit(const Rule& rule, std::uint16_t code,
                                      smtp::EnhancedCode enhanced, std::string_view reason) {
-  made_detail_ = std::string(reason);
+  reason_ = Reason::made(reason);
   if (warn_only_) return RuleOutcome::pass;  // warn_if_reject covers this too, as in Postfix
   raised_permit_ = true;
   if (!defer_if_permit_) {
@@ -248,7 +263,7 @@ RuleOutcome Context::defer_if_permit(const Rule& rule, std::uint16_t code,
 
 RuleOutcome Context::defer_if_reject(const Rule& rule, std::uint16_t code,
                                      smtp::EnhancedCode enhanced, std::string_view reason) {
-  made_detail_ = std::string(reason);
+  reason_ = Reason::made(reason);
   raised_reject_ = true;
   if (!defer_if_reject_) {
     defer_if_reject_ =
@@ -259,23 +274,22 @@ RuleOutcome Context::defer_if_reject(const Rule& rule, std::uint16_t code,
 
 RuleOutcome Context::configuration_error(const Rule&, std::string_view why) {
   trouble_ = policy::Trouble::configuration;
-  made_detail_ = std::string(why);
+  reason_ = Reason::made(why);
   const auto& words = replies::bad_configuration;
   result_.reply = reply_of(words.code, words.enhanced, std::string(words.text));
   return RuleOutcome::refuse;
 }
 
 void Context::add_reason(std::string_view why) {
-  if (made_detail_.empty()) made_detail_ = detail_;
-  if (!made_detail_.empty()) made_detail_ += "; ";
-  made_detail_ += why;
+  const std::string_view before = reason_.text();
+  reason_ = Reason::made(fmt::format("{}{}{}", before, before.empty() ? "" : "; ", why));
 }
 
 RuleOutcome Context::table_trouble(const Rule& rule, std::string_view why) {
   trouble_ = policy::Trouble::lookup;
   const auto& words = replies::bad_configuration;
   const RuleOutcome outcome = refuse(rule, words.code, words.enhanced, words.text);
-  made_detail_ = std::string(why);
+  reason_ = Reason::made(why);
   return outcome;
 }
 
@@ -285,7 +299,7 @@ RuleOutcome Context::list_trouble(const Rule& rule, std::string_view list) {
 
 RuleOutcome Context::lookup_trouble(const Rule& rule, std::string_view why) {
   trouble_ = policy::Trouble::lookup;
-  made_detail_ = std::string(why);
+  reason_ = Reason::made(why);
   const std::string subject = judged(subject_of(rule));
   const auto& words = replies::lookup_failed;
   result_.reply =
@@ -307,8 +321,7 @@ bool Context::is_webhook() const {
 }
 
 RuleOutcome Context::run_rule(const Rule& rule) {
-  detail_ = {};
-  made_detail_.clear();
+  reason_ = Reason();
   trouble_.reset();
   warned_ = raised_permit_ = raised_reject_ = false;
   const bool outer = warn_only_;
@@ -332,12 +345,7 @@ RuleOutcome Context::run_rule(const Rule& rule) {
                   : raised_permit_                 ? Was::defers_if_permit
                   : raised_reject_                 ? Was::defers_if_reject
                                                    : Was::passed;
-  Mark& mark = result_.marks.emplace_back();
-  mark.rule = &rule;
-  mark.result = was;
-  mark.fixed = detail_;
-  if (!made_detail_.empty()) mark.made = std::move(made_detail_);
-  mark.trouble = trouble_;
+  result_.marks.emplace_back(&rule, std::move(reason_), was, trouble_);
   return outcome;
 }
 

@@ -14,7 +14,7 @@ namespace postern::dialect::restrictions {
 
 /// An envelope address in the forms that rules use.
 struct Address {
-  std::string text;    ///< as the client sent it, without source route
+  const mail::Mailbox* mailbox = nullptr;  ///< of the evidence; null: the null reverse-path
   std::string local;   ///< unquoted; for our domains with percent hack and bang path resolved
   std::string domain;  ///< lower case; `[literal]`; for an address without domain myorigin
   /// `local@domain` in lower case, without what append_dot_mydomain has added to the domain: the
@@ -26,6 +26,14 @@ struct Address {
 
   bool rerouted = false;  ///< a route was removed from the local part
 
+  policy::questions::NameForm form = {};  ///< of written_domain()
+
+  /// As the client sent it, without source route; "": the null reverse-path.
+  std::string text() const { return mailbox != nullptr ? mailbox->text() : std::string(); }
+  /// Whether text() is empty.
+  bool is_null() const {
+    return mailbox == nullptr || (mailbox->local_part.empty() && mailbox->domain.empty());
+  }
   /// The domain in `key`; it lives as long as the address.
   std::string_view written_domain() const {
     return key.empty() ? std::string_view() : std::string_view(key).substr(local.size() + 1);
@@ -85,8 +93,13 @@ class Context {
   std::string_view helo() const {
     return stage_ == policy::Stage::connect ? std::string_view() : evidence_.session.helo;
   }
-  /// Whether the HELO name is valid, of helo().
-  policy::questions::HeloValid helo_valid() const { return policy::questions::helo_valid(helo()); }
+  /// Whether the HELO name is valid, of helo(); computed once.
+  policy::questions::HeloValid helo_valid() {
+    if (!helo_valid_) helo_valid_ = policy::questions::helo_valid(helo());
+    return *helo_valid_;
+  }
+  /// helo() in lower case, as the key of a table.
+  std::string_view helo_key();
   /// Domain of ETRN; "" for other commands.
   std::string_view etrn() const { return etrn_; }
   /// From now on, lists are evaluated as at the command at which they ran: facts that became known
@@ -107,8 +120,8 @@ class Context {
   /// Whether the client sent data early. False after look_back(): had it been true, the list that
   /// asks would have refused at its own command.
   bool early_talker() const { return evidence_.session.early_talker && !looks_back_; }
-  /// From DNS; Status::waiting if an answer is missing.
-  policy::ClientName client_name();
+  /// From DNS; Status::waiting if an answer is missing. Computed once.
+  const policy::ClientName& client_name();
   /// The verified name if a rule has looked it up, else "unknown".
   std::string client_label() const;
   /// The same for the name that may be unverified.
@@ -153,13 +166,13 @@ class Context {
     return settle(RuleOutcome::pass, std::string_view(always));
   }
   /// The same with a text of its own.
-  RuleOutcome pass(std::string seen) { return settle(RuleOutcome::pass, std::move(seen)); }
+  RuleOutcome pass(const std::string& seen) { return settle(RuleOutcome::pass, seen); }
   /// Permits, with the reason for the trace; static text.
   RuleOutcome permit(const char* always) {
     return settle(RuleOutcome::permit, std::string_view(always));
   }
   /// The same with a text of its own.
-  RuleOutcome permit(std::string seen) { return settle(RuleOutcome::permit, std::move(seen)); }
+  RuleOutcome permit(const std::string& seen) { return settle(RuleOutcome::permit, seen); }
   /// Whether the current rule would have refused, after warn_if_reject.
   bool would_refuse() const { return warned_; }
   /// Appends to the rule's reason for the trace.
@@ -220,13 +233,11 @@ class Context {
   Address address_of(const mail::Mailbox& mailbox) const;
   RuleOutcome run_rule(const Rule& rule);
   RuleOutcome settle(RuleOutcome outcome, std::string_view always) {
-    detail_ = always;
-    made_detail_.clear();
+    reason_ = Reason(always);
     return outcome;
   }
-  RuleOutcome settle(RuleOutcome outcome, std::string&& seen) {
-    detail_ = {};
-    made_detail_ = std::move(seen);
+  RuleOutcome settle(RuleOutcome outcome, const std::string& seen) {
+    reason_ = Reason::made(seen);
     return outcome;
   }
   RuleOutcome run_rules(const List& list);
@@ -247,10 +258,12 @@ class Context {
   bool warn_only_ = false;
   bool warned_ = false;
   std::optional<Match> in_mynetworks_;
+  std::optional<policy::questions::HeloValid> helo_valid_;
+  std::string helo_key_;  ///< if it differs from helo()
+  std::optional<policy::ClientName> client_name_;
   std::optional<smtp::Reply> defer_if_permit_;
   std::optional<smtp::Reply> defer_if_reject_;
-  std::string_view detail_;
-  std::string made_detail_;
+  Reason reason_;                           ///< of the current rule
   std::optional<policy::Trouble> trouble_;  ///< why the current rule could not be evaluated
   bool raised_permit_ = false;
   bool raised_reject_ = false;
@@ -271,7 +284,7 @@ RuleOutcome apply(Context& context, const Rule& rule, Subject subject, const Act
 /// Looks up an envelope address.
 RuleOutcome check_address(Context& context, const Rule& rule, const Address& address,
                           Subject subject);
-/// Looks up a host name or an address in text form, with parent domains.
+/// Looks up a host name or an address in text form, in lower case, with parent domains.
 RuleOutcome check_name(Context& context, const Rule& rule, std::string_view name, Subject subject);
 /// Looks up one key.
 RuleOutcome check_key(Context& context, const Rule& rule, std::string_view key, Subject subject);

@@ -48,8 +48,8 @@ std::string delegation_request(const Context& context, const policy::ClientName&
   line("reverse_client_name", client.reverse_name.empty() ? "unknown" : client.reverse_name);
   line("client_port", std::to_string(session.client_port));
   line("helo_name", context.helo());
-  line("sender", context.sender() != nullptr ? context.sender()->text : "");
-  line("recipient", context.recipient() != nullptr ? context.recipient()->text : "");
+  line("sender", context.sender() != nullptr ? context.sender()->text() : "");
+  line("recipient", context.recipient() != nullptr ? context.recipient()->text() : "");
   const bool counted = context.stage() == Stage::data || context.stage() == Stage::message;
   line("recipient_count", std::to_string(counted ? evidence.recipients.size() : 0));
   line("queue_id", "");

@@ -26,7 +26,7 @@ bool run_lists(Context& context, std::initializer_list<ListKind> kinds) {
     if (outcome == RuleOutcome::refuse || outcome == RuleOutcome::wait) return false;
     if (context.discarded()) return false;
     if (kind == ListKind::sender && policy.reject_unlisted_sender && context.sender() != nullptr &&
-        !context.sender()->text.empty()) {
+        !context.sender()->is_null()) {
       if (context.judge_listed(nullptr, *context.sender(), Subject::sender) != RuleOutcome::pass) {
         return false;
       }
@@ -40,8 +40,9 @@ bool settle(Context& context) {
   if (!context.deferral()) return true;
   context.result().reply = *context.deferral();
   context.result().marks.push_back({.rule = nullptr,
-                                    .result = Mark::Result::refused,
-                                    .fixed = "no rule refused, and one had a reason to defer"});
+                                    .reason = Reason("no rule refused, and one had a reason to "
+                                                     "defer"),
+                                    .result = Mark::Result::refused});
   return false;
 }
 
@@ -97,7 +98,7 @@ bool answers_probes(Context& context) {
   }
   context.result().to_prober = true;
   context.result().marks.push_back(
-      {.rule = nullptr, .result = Mark::Result::permitted, .fixed = to_the_prober});
+      {.rule = nullptr, .reason = Reason(to_the_prober), .result = Mark::Result::permitted});
   return true;
 }
 
@@ -143,12 +144,20 @@ void judge_etrn(Context& context) {
                                             : domain + ": service unavailable"};
   context.result().marks.push_back(
       {.rule = nullptr,
-       .result = Mark::Result::refused,
-       .made = trouble ? unread("fast_flush_domains", context.replies())
-                       : std::string("the domain is not in fast_flush_domains")});
+       .reason = trouble ? Reason::made(unread("fast_flush_domains", context.replies()))
+                         : Reason("the domain is not in fast_flush_domains"),
+       .result = Mark::Result::refused});
 }
 
 }  // namespace
+
+Reason Reason::made(std::string_view text) {
+  char* const copy = new char[text.size()];
+  text.copy(copy, text.size());
+  Reason reason({copy, text.size()});
+  reason.is_own_ = true;
+  return reason;
+}
 
 std::vector<std::string> address_keys(const Address& address, const ListPolicy& policy,
                                       bool local) {
@@ -276,8 +285,8 @@ RuleOutcome Context::judge_listed(const Rule* rule, const Address& address, Subj
   }
   if (rule == nullptr && outcome == RuleOutcome::refuse) {
     result_.marks.push_back({.rule = nullptr,
+                             .reason = std::move(reason_),
                              .result = Mark::Result::refused,
-                             .made = std::move(made_detail_),
                              .trouble = found.status == Status::failed ? trouble_ : std::nullopt});
   }
   return outcome;
@@ -286,7 +295,7 @@ RuleOutcome Context::judge_listed(const Rule* rule, const Address& address, Subj
 Evaluated evaluate(const ListPolicy& policy, const policy::Evidence& evidence, Stage stage,
                    std::size_t waited, std::size_t verified) {
   Evaluated result;
-  result.marks.reserve(32);
+  result.marks.reserve(32);  // 1 KiB
   Context context(policy, evidence, stage, result, waited, verified);
   if (context.waits()) {  // for the domain classes of the addresses
     result.wanted_service = context.replies().wanted();

@@ -18,6 +18,44 @@
 
 namespace postern::dialect::restrictions {
 
+/// Why a rule did what it did: a static text, or a text of its own. Small, as every rule that is
+/// evaluated has one.
+class Reason {
+ public:
+  Reason() = default;
+  /// A static text, which is not copied.
+  explicit Reason(std::string_view always)
+      : text_(always.data()), size_(static_cast<std::uint32_t>(always.size())) {}
+  /// A copy of a text.
+  static Reason made(std::string_view text);
+  Reason(Reason&& other) noexcept : text_(other.text_), size_(other.size_), is_own_(other.is_own_) {
+    if (is_own_) other.forget();
+  }
+  Reason& operator=(Reason&& other) noexcept {
+    if (is_own_ && this != &other) delete[] text_;
+    text_ = other.text_;
+    size_ = other.size_;
+    is_own_ = other.is_own_;
+    if (is_own_ && this != &other) other.forget();
+    return *this;
+  }
+  ~Reason() {
+    if (is_own_) delete[] text_;
+  }
+  /// Valid as long as this object. A static text is still there after a move.
+  std::string_view text() const { return {text_, size_}; }
+
+ private:
+  void forget() {
+    text_ = nullptr;
+    size_ = 0;
+    is_own_ = false;
+  }
+  const char* text_ = nullptr;
+  std::uint32_t size_ = 0;
+  bool is_own_ = false;
+};
+
 /// The outcome of one rule.
 struct Mark {
   /// What the rule did.
@@ -30,13 +68,12 @@ struct Mark {
     defers_if_reject,
   };
   const Rule* rule = nullptr;      ///< null: the checks after all lists
+  Reason reason;                   ///< for the trace
   Result result = Result::passed;  ///< of the rule
-  std::string_view fixed;          ///< reason, static text; unused if `made` is not empty
-  std::string made;                ///< reason that was composed
   /// Of a rule that refused because it could not be evaluated.
   std::optional<policy::Trouble> trouble = {};
-  /// The reason, for the trace.
-  std::string_view detail() const { return made.empty() ? fixed : std::string_view(made); }
+  /// The text of the reason.
+  std::string_view detail() const { return reason.text(); }
 };
 
 /// No rule makes the client wait: for evaluations without a client.

@@ -15,7 +15,7 @@ constexpr const char* null_sender = "the null reverse-path";
 
 RuleOutcome non_fqdn(Context& context, const Rule& rule, const Address& address) {
   using policy::questions::NameForm;
-  const NameForm form = policy::questions::name_form(address.written_domain());
+  const NameForm form = address.form;
   if (form == NameForm::literal || form == NameForm::broken_literal) {
     return context.pass("an address literal");
   }
@@ -55,7 +55,7 @@ template <class Judge>
 RuleOutcome of_sender(Context& context, const Judge& judge) {
   const Address* sender = context.sender();
   if (sender == nullptr) return context.pass(not_known_yet);
-  if (sender->text.empty()) return context.pass(null_sender);
+  if (sender->is_null()) return context.pass(null_sender);
   return judge(*sender);
 }
 
@@ -102,13 +102,13 @@ RuleOutcome judge_unlisted_recipient(Context& context, const Rule& rule) {
 
 RuleOutcome judge_rhsbl_sender(Context& context, const Rule& rule) {
   return of_sender(context, [&](const Address& one) {
-    return domain_listed(context, rule, one.domain, one.text, "Sender address");
+    return domain_listed(context, rule, one.domain, one.text(), "Sender address");
   });
 }
 
 RuleOutcome judge_rhsbl_recipient(Context& context, const Rule& rule) {
   return of_recipient(context, [&](const Address& one) {
-    return domain_listed(context, rule, one.domain, one.text, "Recipient address");
+    return domain_listed(context, rule, one.domain, one.text(), "Recipient address");
   });
 }
 
@@ -130,7 +130,7 @@ RuleOutcome judge_unauth_destination(Context& context, const Rule& rule) {
     if (ours != Match::no) return context.domain_trouble(rule);
     const auto& words = replies::relay_denied;
     return context.refuse_with(rule, rule.code, words.enhanced,
-                               fmt::format("<{}>{}", smtp::echo(one.text), words.text));
+                               fmt::format("<{}>{}", smtp::echo(one.text()), words.text));
   });
 }
 

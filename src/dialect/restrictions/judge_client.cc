@@ -48,7 +48,7 @@ RuleOutcome judge_multi_recipient_bounce(Context& context, const Rule& rule) {
   const bool at_rcpt =
       context.stage() == policy::Stage::rcpt && !context.is_vrfy() && !context.is_etrn();
   const std::size_t recipients = context.evidence().recipients.size() + (at_rcpt ? 1 : 0);
-  const bool null_sender = context.sender() != nullptr && context.sender()->text.empty();
+  const bool null_sender = context.sender() != nullptr && context.sender()->is_null();
   if (!null_sender || recipients <= 1) return context.pass("no notification to several");
   return context.refuse(rule, "Multi-recipient bounce");
 }
@@ -59,7 +59,7 @@ RuleOutcome judge_sleep(Context& context, const Rule& rule) {
 }
 
 RuleOutcome judge_policy_service(Context& context, const Rule& rule) {
-  const ClientName name = context.client_name();
+  const ClientName& name = context.client_name();
   if (name.status == ClientName::Status::waiting) return RuleOutcome::wait;
   const policy::Consultation* answer =
       context.replies().find(rule.service, delegation_request(context, name, rule.policy_context));
@@ -93,11 +93,11 @@ RuleOutcome judge_mynetworks(Context& context, const Rule& rule) {
 RuleOutcome judge_authenticated(Context& context, const Rule&) {
   if (!context.policy().sasl) return context.pass("AUTH is switched off");
   const auto client = context.authenticated();
-  return client ? context.permit(client.words()) : context.pass(client.words());
+  return client ? context.permit(client.words()) : context.pass(client.words_without_login());
 }
 
 RuleOutcome judge_unknown_client(Context& context, const Rule& rule) {
-  const ClientName name = context.client_name();
+  const ClientName& name = context.client_name();
   const auto& unanswered = replies::client_unanswered;
   const std::string reason =
       fmt::format("{}[{}]", unanswered.text, context.evidence().session.client_ip.to_string());
@@ -179,14 +179,14 @@ RuleOutcome domain_listed(Context& context, const Rule& rule, std::string_view d
 }
 
 RuleOutcome judge_rhsbl_client(Context& context, const Rule& rule) {
-  const ClientName name = context.client_name();
+  const ClientName& name = context.client_name();
   if (name.status == ClientName::Status::waiting) return RuleOutcome::wait;
   if (name.name.empty()) return context.pass("the client has no verified name");
   return domain_listed(context, rule, name.name, name.name, "Client host");
 }
 
 RuleOutcome judge_rhsbl_reverse_client(Context& context, const Rule& rule) {
-  const ClientName name = context.client_name();
+  const ClientName& name = context.client_name();
   if (name.status == ClientName::Status::waiting) return RuleOutcome::wait;
   if (name.reverse_name.empty()) return context.pass("the client's address has no name");
   return domain_listed(context, rule, name.reverse_name, name.reverse_name,
@@ -235,9 +235,9 @@ RuleOutcome judge_client_access(Context& context, const Rule& rule) {
 }
 
 RuleOutcome judge_reverse_client_access(Context& context, const Rule& rule) {
-  const ClientName name = context.client_name();
+  const ClientName& name = context.client_name();
   if (name.status == ClientName::Status::waiting) return RuleOutcome::wait;
-  const std::string known = name.reverse_name.empty() ? "unknown" : name.reverse_name;
+  const std::string known = name.reverse_name.empty() ? "unknown" : lower(name.reverse_name);
   // The owner of a reverse zone can put any name into it.
   return without_permit(context, rule, check_name(context, rule, known, Subject::reverse_client),
                         "a name nobody verified may not permit");
@@ -246,7 +246,7 @@ RuleOutcome judge_reverse_client_access(Context& context, const Rule& rule) {
 RuleOutcome judge_rhswl_client(Context& context, const Rule& rule) {
   if (!rule.zone) return context.pass("there is no zone");
   if (goes_elsewhere(context)) return context.pass("the recipient is not ours");
-  const ClientName name = context.client_name();
+  const ClientName& name = context.client_name();
   if (name.status == ClientName::Status::waiting) return RuleOutcome::wait;
   if (name.name.empty()) return context.pass("the client has no verified name");
   return allowed(context, rule, rule.zone->look_up(name.name, context.answers()));

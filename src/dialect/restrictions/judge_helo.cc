@@ -78,7 +78,7 @@ RuleOutcome judge_rhsbl_helo(Context& context, const Rule& rule) {
 
 RuleOutcome judge_helo_access(Context& context, const Rule& rule) {
   if (context.helo().empty()) return context.pass(not_known_yet);
-  return check_name(context, rule, context.helo(), Subject::helo);
+  return check_name(context, rule, context.helo_key(), Subject::helo);
 }
 
 }  // namespace postern::dialect::restrictions

@@ -45,9 +45,11 @@ RuleOutcome mismatch(Context& context, const Rule& rule, const Refuses& refuses)
   if (!context.policy().sasl) return context.pass("AUTH is switched off");
   const Address* sender = context.sender();
   if (sender == nullptr) return context.pass(not_known_yet);
-  if (sender->text.empty()) return context.pass("the null reverse-path");
+  if (sender->is_null()) return context.pass("the null reverse-path");
   const auto client = context.authenticated();
-  if (client ? !refuses.with_login : !refuses.without_login) return context.pass(client.words());
+  if (client ? !refuses.with_login : !refuses.without_login) {
+    return client ? context.pass(client.words()) : context.pass(client.words_without_login());
+  }
   if (sender->known == DomainClass::unknown) return context.domain_trouble(rule);
   const Ownership owned = ownership(context, *sender);
   switch (owned.status) {

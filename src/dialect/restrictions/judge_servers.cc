@@ -7,10 +7,10 @@ namespace postern::dialect::restrictions {
 namespace {
 
 /// The part after the last `@`; of an address without domain the whole.
-std::string_view domain_of(const Address& address) {
-  const std::string_view text = address.text;
+std::string domain_of(const Address& address) {
+  const std::string text = address.text();
   const std::size_t at = text.rfind('@');
-  return at == std::string_view::npos ? text : text.substr(at + 1);
+  return at == std::string::npos ? text : text.substr(at + 1);
 }
 
 RuleOutcome check(Context& context, const Rule& rule, std::string_view name, ServersOf which) {
@@ -25,7 +25,7 @@ RuleOutcome check(Context& context, const Rule& rule, std::string_view name, Ser
 RuleOutcome judge_servers(Context& context, const Rule& rule, ServersOf which) {
   const Subject subject = rule.keyword->subject;
   if (subject == Subject::client || subject == Subject::reverse_client) {
-    const policy::ClientName client = context.client_name();
+    const policy::ClientName& client = context.client_name();
     if (client.status == policy::ClientName::Status::waiting) return RuleOutcome::wait;
     const std::string& name = subject == Subject::client ? client.name : client.reverse_name;
     if (name.empty()) return context.pass("the client has no such name");
@@ -37,7 +37,7 @@ RuleOutcome judge_servers(Context& context, const Rule& rule, ServersOf which) {
   }
   const Address* address = subject == Subject::sender ? context.sender() : context.recipient();
   if (address == nullptr) return context.pass(not_known_yet);
-  if (address->text.empty()) return context.pass("the null reverse-path");
+  if (address->is_null()) return context.pass("the null reverse-path");
   return check(context, rule, domain_of(*address), which);
 }
 

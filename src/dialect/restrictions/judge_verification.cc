@@ -30,8 +30,8 @@ std::string quoted_if_needed(const std::string& local) {
 /// The address as it would be sent on.
 std::string as_sent(const Address& address) {
   if (address.rerouted) return quoted_if_needed(address.local) + "@" + address.domain;
-  const std::size_t at = address.text.rfind('@');
-  return address.text.substr(0, at) + "@" + address.domain;
+  const std::string text = address.text();
+  return text.substr(0, text.rfind('@')) + "@" + address.domain;
 }
 
 /// What is known of an address; nullopt: an answer is missing.
@@ -99,7 +99,7 @@ RuleOutcome unverified(Context& context, const Rule& rule, const Address& addres
 RuleOutcome judge_unverified_sender(Context& context, const Rule& rule) {
   const Address* sender = context.sender();
   if (sender == nullptr) return context.pass(not_known_yet);
-  if (sender->text.empty()) return context.pass("the null reverse-path");
+  if (sender->is_null()) return context.pass("the null reverse-path");
   return unverified(context, rule, *sender, context.policy().verification.sender, false, false);
 }
 

@@ -3,11 +3,37 @@
 #include <glib.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
 
 #include "base/owned.h"
 #include "base/text.h"
 
 namespace postern::dialect::restrictions {
+
+bool is_folded(std::string_view key) {
+  constexpr std::uint64_t each = 0x0101010101010101;
+  constexpr std::uint64_t high = 0x80 * each;
+  std::uint64_t others = 0;  // bit 0x80 of an octet: it is no ASCII, or a capital
+  const auto look_at = [&](const char* eight) {
+    std::uint64_t octets = 0;
+    std::memcpy(&octets, eight, sizeof octets);
+    const std::uint64_t low = octets & ~high;
+    const std::uint64_t from_a = low + (0x80 - 'A') * each;
+    const std::uint64_t beyond_z = low + (0x80 - 'Z' - 1) * each;
+    others |= octets | (from_a & ~beyond_z);
+  };
+  if (key.size() < 8) {
+    std::array<char, 8> padded{};
+    std::ranges::copy(key, padded.begin());
+    look_at(padded.data());
+  } else {
+    for (std::size_t at = 0; at + 8 < key.size(); at += 8) look_at(key.data() + at);
+    look_at(key.data() + key.size() - 8);
+  }
+  return (others & high) == 0;
+}
 
 std::string fold_key(std::string_view key) {
   const bool ascii = std::ranges::none_of(key, [](char c) { return (c & 0x80) != 0; });

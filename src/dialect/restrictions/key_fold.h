@@ -12,4 +12,7 @@ namespace postern::dialect::restrictions {
 /// letters are folded. Idempotent.
 std::string fold_key(std::string_view key);
 
+/// Whether the key is ASCII without capitals, so that fold_key() returns it as it is. Quick.
+bool is_folded(std::string_view key);
+
 }  // namespace postern::dialect::restrictions

@@ -27,6 +27,34 @@ TEST(KeyFold, octets_that_are_not_text) {
   EXPECT_EQ(fold_key(std::string_view("Á\0B", 4)), std::string_view("Á\0b", 4));
 }
 
+TEST(KeyFold, is_folded_finds_each_capital_at_each_place) {
+  EXPECT_TRUE(is_folded(""));
+  for (std::size_t size = 1; size <= 20; ++size) {
+    for (std::size_t at = 0; at < size; ++at) {
+      for (int octet = 0; octet < 256; ++octet) {
+        std::string key(size, 'x');
+        key[at] = static_cast<char>(octet);
+        const bool folds = octet >= 0x80 || (octet >= 'A' && octet <= 'Z');
+        ASSERT_EQ(is_folded(key), !folds) << size << " " << at << " " << octet;
+        if (!folds) ASSERT_EQ(fold_key(key), key);
+      }
+    }
+  }
+}
+
+TEST(KeyFold, lengths_that_folding_changes) {
+  // A table knows the lengths of its keys; folding changes those of other scripts only.
+  const std::string longest(70, 'y');
+  const Texts texts = {{"/t", "kelvin OK k\nstrasse OK ss\n" + longest + " OK long\n"}};
+  check({"hash:/t", "\u212Aelvin", "OK k"}, texts);  // KELVIN SIGN, three octets
+  check({"hash:/t", "Straße", "OK ss"}, texts);
+  check({"hash:/t", "STRAẞE", "OK ss"}, texts);
+  check({"hash:/t", std::string(70, 'Y').c_str(), "OK long"}, texts);
+  check({"hash:/t", std::string(69, 'y').c_str(), nullptr}, texts);
+  check({"hash:/t", "elvin", nullptr}, texts);
+  check({"hash:/t", "", nullptr}, texts);
+}
+
 TEST(KeyFold, tables_find_keys_of_either_case) {
   const std::string longer(400, 'x');
   const Texts texts = {{"/t", "álice@example.org OK low\nÉVE@example.org OK up\nstraße@x OK ss\n" +

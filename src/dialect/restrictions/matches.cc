@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "base/text.h"
+#include "dialect/restrictions/key_fold.h"
 #include "policy/questions/client_in.h"
 #include "policy/questions/domain_below.h"
 
@@ -98,8 +99,9 @@ bool is_incomplete_address(std::string_view text) {
 }  // namespace
 
 bool looks_like_address(std::string_view text) {
-  return text.find_first_not_of("0123456789./") == std::string_view::npos ||
-         text.find(':') != std::string_view::npos;
+  const bool only_those =
+      std::ranges::all_of(text, [](char c) { return is_digit(c) || c == '.' || c == '/'; });
+  return only_those || text.find(':') != std::string_view::npos;
 }
 
 Networks Networks::parse(const std::vector<Word>& words, const TableSources& sources,
@@ -301,7 +303,10 @@ Match Domains::match(const Element& element, std::string_view domain,
 
 Match Domains::contains(std::string_view given, policy::Replies* replies) const {
   if (elements_.empty()) return Match::no;
-  const std::string domain = lower(given);
+  // Most domains are in lower case already.
+  const bool as_given = is_folded(given);
+  const std::string lowered = as_given ? std::string() : lower(given);
+  const std::string_view domain = as_given ? given : std::string_view(lowered);
   if (is_plain_) {
     if (plain_.contains(domain)) return Match::yes;
     for (std::size_t dot = domain.find('.'); dot != std::string::npos;

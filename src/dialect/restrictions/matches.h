@@ -88,7 +88,7 @@ class Domains {
   /// `parents`: a plain name also matches its subdomains. `trouble` as in Networks::parse().
   static Domains parse(const std::vector<Word>& words, bool parents, const TableSources& sources,
                        std::vector<std::string>& trouble);
-  /// `domain`: lower case. `replies`: as for Table::find().
+  /// `domain`: in any case. `replies`: as for Table::find().
   Match contains(std::string_view domain, policy::Replies* replies = nullptr) const;
   /// The plain names as written, without those that messages must not quote.
   std::vector<std::string> names() const;
@@ -107,7 +107,14 @@ class Domains {
   };
   Match match(const Element& element, std::string_view domain, policy::Replies* replies) const;
   std::vector<Element> elements_;
-  std::unordered_set<std::string> plain_;
+  /// Hashes views too, so that a look-up copies no name.
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view name) const {
+      return std::hash<std::string_view>{}(name);
+    }
+  };
+  std::unordered_set<std::string, Hash, std::equal_to<>> plain_;
   bool is_plain_ = false;
   bool parents_ = false;
 };

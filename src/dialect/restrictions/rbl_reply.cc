@@ -7,9 +7,9 @@ namespace postern::dialect::restrictions {
 
 namespace {
 
-std::string_view local_of(const Address* address) {
+std::string local_of(const Address* address) {
   if (address == nullptr) return {};
-  const std::string_view text = address->text;
+  const std::string text = address->text();
   return text.substr(0, text.rfind('@'));
 }
 
@@ -31,11 +31,11 @@ struct Attributes {
     if (name == "client_address") return session.client_ip.to_string();
     if (name == "client_name" || name == "reverse_client_name") return context.client_label();
     if (name == "helo_name") return std::string(context.helo());
-    if (name == "sender") return sender != nullptr ? sender->text : "";
-    if (name == "sender_name") return std::string(local_of(sender));
+    if (name == "sender") return sender != nullptr ? sender->text() : "";
+    if (name == "sender_name") return local_of(sender);
     if (name == "sender_domain") return sender != nullptr ? sender->domain : "";
-    if (name == "recipient") return recipient != nullptr ? recipient->text : "";
-    if (name == "recipient_name") return std::string(local_of(recipient));
+    if (name == "recipient") return recipient != nullptr ? recipient->text() : "";
+    if (name == "recipient_name") return local_of(recipient);
     if (name == "recipient_domain") return recipient != nullptr ? recipient->domain : "";
     return {};
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 
 #include <sodium.h>
@@ -164,16 +165,15 @@ class ValueIndex {
   std::vector<Slot> slots_;
 };
 
-/// The form of a key that is compared.
-std::string_view folded(std::string_view key, std::array<char, 320>& room, std::string& more) {
-  if (key.size() > room.size()) return more = fold_key(key);
-  char all = 0;
-  for (std::size_t at = 0; at < key.size(); ++at) {
-    all = static_cast<char>(all | key[at]);
-    room[at] = to_lower(key[at]);
+bool is_ascii(std::string_view text) {
+  std::uint64_t all = 0;
+  for (; text.size() >= 8; text.remove_prefix(8)) {
+    std::uint64_t octets = 0;
+    std::memcpy(&octets, text.data(), sizeof octets);
+    all |= octets;
   }
-  if ((all & 0x80) != 0) return more = fold_key(key);
-  return {room.data(), key.size()};
+  for (const char c : text) all |= static_cast<unsigned char>(c);
+  return (all & 0x8080808080808080) == 0;
 }
 
 class ExactTable final : public NamedTable {
@@ -187,6 +187,7 @@ class ExactTable final : public NamedTable {
     if (row_of(low, hash) != OffsetIndex::none) return false;
     const std::uint32_t where = value_offset(value, line);
     rows_index_.insert(hash, keys_.end());
+    lengths_ |= length_bit(low);
     keys_.add(low);
     keys_.add_number(where);
     return true;
@@ -208,13 +209,9 @@ class ExactTable final : public NamedTable {
   }
 
   Found lookup(std::string_view key) const override {
-    std::array<char, 320> room;
-    std::string more;
-    const std::string_view low = folded(key, room, more);
-    std::uint32_t where = rows_ > most_cached_rows ? large_.find(fingerprint_of(low))
-                                                   : value_of(row_of(low, hash_of(low)));
-    if (where == ValueIndex::none) return {};
-    return {Found::Status::found, std::string(values_.text(where)), {}};
+    // ASCII has the same length when it is folded.
+    if ((lengths_ & length_bit(key)) == 0 && is_ascii(key)) return {};
+    return is_folded(key) ? lookup_folded(key) : lookup_folded(fold_key(key));
   }
   bool is_pattern() const override { return false; }
   std::optional<std::vector<std::string>> values() const override {
@@ -243,6 +240,16 @@ class ExactTable final : public NamedTable {
   }
 
  private:
+  /// A bit for each length of a key; the last one is for all that are longer.
+  static std::uint64_t length_bit(std::string_view key) {
+    return std::uint64_t{1} << std::min<std::size_t>(key.size(), 63);
+  }
+  Found lookup_folded(std::string_view low) const {
+    std::uint32_t where = rows_ > most_cached_rows ? large_.find(fingerprint_of(low))
+                                                   : value_of(row_of(low, hash_of(low)));
+    if (where == ValueIndex::none) return {};
+    return {Found::Status::found, std::string(values_.text(where)), {}};
+  }
   std::uint32_t row_of(std::string_view low, std::uint32_t hash) const {
     return rows_index_.find(hash, [&](std::uint32_t at) { return keys_.text(at) == low; });
   }
@@ -266,6 +273,7 @@ class ExactTable final : public NamedTable {
   Arena keys_;    ///< rows: key, offset of the value
   Arena values_;  ///< distinct values in the order of the source, each with its first line
   std::size_t rows_ = 0;
+  std::uint64_t lengths_ = 0;  ///< of the keys: a small table answers most misses from them
   OffsetIndex rows_index_;   ///< key to its row in keys_; while rows are added, and in small tables
   OffsetIndex value_index_;  ///< the same of values, while rows are added
   ValueIndex large_;         ///< of large tables: key to its value in values_

@@ -21,9 +21,14 @@ Authenticated authenticated(const Evidence& evidence) {
 }
 
 std::string Authenticated::words() const {
+  if (as != As::client) return std::string(words_without_login());
+  return "authenticated as " + printable(login->username, shown);
+}
+
+std::string_view Authenticated::words_without_login() const {
   switch (as) {
     case As::client:
-      return "authenticated as " + printable(login->username, shown);
+      return {};
     case As::tenant:
       return "the client authenticated with a tenant's credentials, which open webhooks";
     case As::nobody:

@@ -21,6 +21,8 @@ struct Authenticated {
   explicit operator bool() const { return login != nullptr; }
   /// For the trace: "authenticated as ann".
   std::string words() const;
+  /// The same if there is no login, else empty. Static.
+  std::string_view words_without_login() const;
 };
 Authenticated authenticated(const Evidence& evidence);
 
