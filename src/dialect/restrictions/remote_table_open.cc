@@ -276,19 +276,20 @@ Result<MysqlTable> mysql_of(const TableConfig& config) {
 template <class SettingsOf>
 OpenedTable open_configured(std::string spec, std::string_view type, std::string_view path,
                             std::span<const std::string_view> known, SettingsOf settings_of,
-                            const TableSources& sources) {
+                            const TableSources& sources, std::size_t depth) {
   const auto text = read_secret(sources, path);
   if (!text) return tl::unexpected(text.error());
   const auto config = TableConfig::parse(type, path, *text, known);
   if (!config) return tl::unexpected(config.error());
   auto table = settings_of(*config);
   if (!table) return tl::unexpected(table.error());
-  auto common = QueryTable::read(*config, sources);
+  auto common = QueryTable::read(*config, sources, depth);
   if (!common) return tl::unexpected(common.error());
   return opened(std::move(spec), std::move(*table), std::move(*common), sources);
 }
 
-OpenedTable open_pgsql(std::string spec, std::string_view path, const TableSources& sources) {
+OpenedTable open_pgsql(std::string spec, std::string_view path, const TableSources& sources,
+                       std::size_t depth) {
   static constexpr std::string_view known[] = {"hosts",           "user",
                                                "password",        "dbname",
                                                "encoding",        "query",
@@ -297,10 +298,11 @@ OpenedTable open_pgsql(std::string spec, std::string_view path, const TableSourc
                                                "expansion_limit", "select_field",
                                                "idle_interval",   "select_function",
                                                "retry_interval",  "additional_conditions"};
-  return open_configured(std::move(spec), "pgsql", path, known, pgsql_of, sources);
+  return open_configured(std::move(spec), "pgsql", path, known, pgsql_of, sources, depth);
 }
 
-OpenedTable open_mysql(std::string spec, std::string_view path, const TableSources& sources) {
+OpenedTable open_mysql(std::string spec, std::string_view path, const TableSources& sources,
+                       std::size_t depth) {
   static constexpr std::string_view known[] = {"hosts",
                                                "user",
                                                "password",
@@ -325,7 +327,7 @@ OpenedTable open_mysql(std::string spec, std::string_view path, const TableSourc
                                                "retry_interval",
                                                "require_result_set",
                                                "additional_conditions"};
-  return open_configured(std::move(spec), "mysql", path, known, mysql_of, sources);
+  return open_configured(std::move(spec), "mysql", path, known, mysql_of, sources, depth);
 }
 
 /// The URIs of `server_host`, which may also contain host names.
@@ -461,7 +463,8 @@ Result<LdapTable> ldap_of(const TableConfig& config) {
   return table;
 }
 
-OpenedTable open_ldap(std::string spec, std::string_view path, const TableSources& sources) {
+OpenedTable open_ldap(std::string spec, std::string_view path, const TableSources& sources,
+                      std::size_t depth) {
   static constexpr std::string_view known[] = {"server_host",
                                                "server_port",
                                                "bind",
@@ -483,18 +486,18 @@ OpenedTable open_ldap(std::string spec, std::string_view path, const TableSource
                                                "leaf_result_attribute",
                                                "special_result_attribute",
                                                "terminal_result_attribute"};
-  return open_configured(std::move(spec), "ldap", path, known, ldap_of, sources);
+  return open_configured(std::move(spec), "ldap", path, known, ldap_of, sources, depth);
 }
 
 }  // namespace
 
 OpenedTable open_remote(std::string spec, std::string_view type, std::string_view name,
-                        const TableSources& sources) {
+                        const TableSources& sources, std::size_t depth) {
   if (type == "tcp") return open_tcp(std::move(spec), name, sources);
   if (type == "socketmap") return open_socketmap(std::move(spec), name, sources);
-  if (type == "pgsql") return open_pgsql(std::move(spec), name, sources);
-  if (type == "mysql") return open_mysql(std::move(spec), name, sources);
-  return open_ldap(std::move(spec), name, sources);
+  if (type == "pgsql") return open_pgsql(std::move(spec), name, sources, depth);
+  if (type == "mysql") return open_mysql(std::move(spec), name, sources, depth);
+  return open_ldap(std::move(spec), name, sources, depth);
 }
 
 }  // namespace postern::dialect::restrictions

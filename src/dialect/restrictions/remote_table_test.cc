@@ -146,6 +146,14 @@ TEST(RemoteTable, statements_filters_and_names_are_quoted) {
   EXPECT_EQ(filter_quoted(std::string("a\0", 2)), "a\\00");
 }
 
+TEST(RemoteTable, tables_that_name_themselves) {
+  const Texts texts{{"/pg", std::string(pgsql) + "domain = pgsql:/pg\n"},
+                    {"/lite", "dbpath = /db\nquery = SELECT '%s'\ndomain = sqlite:/lite\n"}};
+  for (const char* spec : {"pgsql:/pg", "sqlite:/lite"}) {
+    EXPECT_THAT(error_of(spec, texts), HasSubstr("nested more than 8 deep")) << spec;
+  }
+}
+
 TEST(RemoteTable, queries_in_which_a_key_is_safe) {
   for (const char* query :
        {"SELECT 1 WHERE '%s' = 'it''s' AND '100%%' = k",

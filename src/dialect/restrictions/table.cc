@@ -225,9 +225,9 @@ OpenedTable open_any(std::string_view spec, const TableSources& sources, std::si
     case in_turn:
       return open_compound<PipeTable>(std::move(whole), name, sources, depth);
     case TableType::Kind::sqlite:
-      return open_sqlite(std::move(whole), name, sources);
+      return open_sqlite(std::move(whole), name, sources, depth);
     case program:
-      return open_remote(std::move(whole), type, name, sources);
+      return open_remote(std::move(whole), type, name, sources, depth);
     case accounts:
       return open_accounts(std::move(whole), name, sources);
     case foreign:

@@ -133,7 +133,8 @@ std::optional<std::string> expand(std::string_view format, const KeyParts& lower
   return made;
 }
 
-Result<QueryTable> QueryTable::read(const TableConfig& config, const TableSources& sources) {
+Result<QueryTable> QueryTable::read(const TableConfig& config, const TableSources& sources,
+                                    std::size_t depth) {
   QueryTable table;
   table.result_format_ = config.text("result_format", "%s");
   if (!is_template(table.result_format_)) {
@@ -155,7 +156,7 @@ Result<QueryTable> QueryTable::read(const TableConfig& config, const TableSource
       table.domains_.push_back(lower(word.text));
       continue;
     }
-    auto opened = open_nested(word.text, sources, 1);
+    auto opened = open_nested(word.text, sources, depth + 1);
     if (!opened) return config.wrong(opened.error().message);
     table.domain_tables_.push_back(std::move(*opened));
   }

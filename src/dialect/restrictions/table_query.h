@@ -66,8 +66,9 @@ std::optional<std::string> expand(std::string_view format, const KeyParts& lower
 /// The settings that all these tables have.
 class QueryTable {
  public:
-  /// Reads domain, result_format and expansion_limit.
-  static Result<QueryTable> read(const TableConfig& config, const TableSources& sources);
+  /// Reads domain, result_format and expansion_limit. `depth`: nesting of the table.
+  static Result<QueryTable> read(const TableConfig& config, const TableSources& sources,
+                                 std::size_t depth);
 
   /// The result for a key that `domain` excludes, or of a failed lookup in `domain`; nullopt:
   /// query.

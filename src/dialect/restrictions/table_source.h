@@ -165,14 +165,16 @@ enum class PatternKind : std::uint8_t { posix, perl };
 /// regexp or pcre
 OpenedTable open_pattern(std::string spec, PatternKind kind, std::string_view name,
                          const TableSources& sources);
-/// sqlite
-OpenedTable open_sqlite(std::string spec, std::string_view path, const TableSources& sources);
+/// sqlite. `depth`: nesting so far, for tables in `domain`.
+OpenedTable open_sqlite(std::string spec, std::string_view path, const TableSources& sources,
+                        std::size_t depth);
 /// pgsql, mysql, ldap, tcp, socketmap
 bool is_remote_type(std::string_view type);
-/// Opens a remote table; does not connect.
+/// Opens a remote table; does not connect. `depth`: nesting so far, for tables in its settings.
 OpenedTable open_remote(std::string spec, std::string_view type, std::string_view name,
-                        const TableSources& sources);
-/// Opens a table inside `unionmap:` or `pipemap:`, and the like. `depth`: nesting so far.
+                        const TableSources& sources, std::size_t depth);
+/// Opens a table inside `unionmap:` or `pipemap:`, or in the settings of another. `depth`: nesting
+/// so far; beyond 8 it is an error.
 OpenedTable open_nested(std::string_view spec, const TableSources& sources, std::size_t depth);
 
 }  // namespace postern::dialect::restrictions

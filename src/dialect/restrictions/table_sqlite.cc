@@ -105,7 +105,8 @@ class SqliteTable final : public NamedTable {
   SqliteFile handle_;
 };
 
-Result<Settings> settings_of(const TableConfig& config, const TableSources& sources) {
+Result<Settings> settings_of(const TableConfig& config, const TableSources& sources,
+                             std::size_t depth) {
   Settings settings;
   settings.dbpath = config.text("dbpath");
   if (settings.dbpath.empty()) return config.wrong("dbpath is missing");
@@ -118,7 +119,7 @@ Result<Settings> settings_of(const TableConfig& config, const TableSources& sour
   }
   if (settings.query.empty()) return config.wrong("query is missing");
   if (!is_template(settings.query)) return config.wrong("query has a `%` without a meaning");
-  auto common = QueryTable::read(config, sources);
+  auto common = QueryTable::read(config, sources, depth);
   if (!common) return tl::unexpected(common.error());
   settings.common = std::move(*common);
   return settings;
@@ -166,7 +167,8 @@ Result<void> check_query(std::string_view path, const Settings& settings, sqlite
 
 }  // namespace
 
-OpenedTable open_sqlite(std::string spec, std::string_view path, const TableSources& sources) {
+OpenedTable open_sqlite(std::string spec, std::string_view path, const TableSources& sources,
+                        std::size_t depth) {
   static constexpr std::string_view known[] = {
       "dbpath",       "query", "result_format", "expansion_limit",      "domain",
       "select_field", "table", "where_field",   "additional_conditions"};
@@ -174,7 +176,7 @@ OpenedTable open_sqlite(std::string spec, std::string_view path, const TableSour
   if (!text) return tl::unexpected(text.error());
   const auto config = TableConfig::parse("sqlite", path, *text, known);
   if (!config) return tl::unexpected(config.error());
-  auto settings = settings_of(*config, sources);
+  auto settings = settings_of(*config, sources, depth);
   if (!settings) return tl::unexpected(settings.error());
   auto handle = open_database(path, *settings, sources);
   if (!handle) return tl::unexpected(handle.error());
