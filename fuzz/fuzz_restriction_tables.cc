@@ -13,7 +13,7 @@ using fuzz::must;
 constexpr const char* kinds[] = {
     "texthash:/t", "cidr:/t",  "regexp:/t", "pcre:/t",    "sqlite:/t", "inline:",
     "unionmap:",   "pipemap:", "static:",   "cidr:",      "pcre:",     "",
-    "pgsql:/t",    "ldap:/t",  "tcp:",      "socketmap:", "mysql:/t"};
+    "pgsql:/t",    "ldap:/t",  "tcp:",      "socketmap:", "mysql:/t",  "memcache:/t"};
 
 void check_answers(const Table& table, std::string_view key) {
   const Found found = table.lookup(key);

@@ -48,6 +48,14 @@ net::LdapServers servers_of(const LdapTable& table) {
           .verify_certificate = table.verify_certificate};
 }
 
+net::MemcacheServer server_of(const MemcacheTable& table) {
+  return {.service = table.service,
+          .limits = {.line = table.longest_line, .value = table.longest_value},
+          .tries = table.tries,
+          .pause = table.pause,
+          .timeout = table.timeout};
+}
+
 net::LdapSearch::Scope scope_of(LdapTable::Scope scope) {
   switch (scope) {
     case LdapTable::Scope::base:
@@ -168,6 +176,13 @@ Task<Answer> RemoteTables::look_up(std::string service, std::string key,
   if (const auto* map = std::get_if<SocketmapTable>(&kind)) {
     const net::TableReply reply =
         co_await net::ask_socketmap(map->service, map->map, std::move(key), patience);
+    co_return answer_of(reply);
+  }
+  if (const auto* cache = std::get_if<MemcacheTable>(&kind)) {
+    std::optional<std::string> cached = known.table->cache_key(key);
+    if (!cached) co_return fail(Fault::bug, "a key that no cache has");
+    const net::TableReply reply =
+        co_await net::ask_memcache(server_of(*cache), std::move(*cached), patience);
     co_return answer_of(reply);
   }
   const Clock::time_point deadline = Clock::now() + patience;

@@ -44,9 +44,9 @@ Task<Result<Endpoint>> endpoint_of_name(const std::string& service, std::string_
     const auto ignored = co_await search->done.async_wait(quiet);
     static_cast<void>(ignored);
   }
-  if (!search->error) co_return fail(Fault::temporary, service + ": no address in time");
+  if (!search->error) co_return fail(Fault::not_found, service + ": no address in time");
   if (*search->error) {
-    co_return fail(Fault::temporary, service + ": " + search->error->message());
+    co_return fail(Fault::not_found, service + ": " + search->error->message());
   }
   co_return Endpoint(search->found.begin()->endpoint());
 }
@@ -98,13 +98,12 @@ Task<Result<std::string>> exchange(std::string service, std::string request, Ans
     boost::system::error_code ignored;
     connection->socket.close(ignored);
   });
-  const auto trouble = [&](const boost::system::error_code& error) {
+  const auto trouble = [&](const boost::system::error_code& error, Fault fault = Fault::temporary) {
     connection->timer.cancel();
-    return fail(Fault::temporary,
-                service + ": " + (connection->late ? "no answer in time" : error.message()));
+    return fail(fault, service + ": " + (connection->late ? "no answer in time" : error.message()));
   };
   auto [connected] = co_await connection->socket.async_connect(*endpoint, quiet);
-  if (connected || connection->late) co_return trouble(connected);
+  if (connected || connection->late) co_return trouble(connected, Fault::not_found);
   auto [written, sent] =
       co_await asio::async_write(connection->socket, asio::buffer(request), quiet);
   if (written) co_return trouble(written);

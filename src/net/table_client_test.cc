@@ -91,7 +91,7 @@ TEST(TableClient, servers_by_name) {
   ASSERT_TRUE(found) << found.error().message;
   EXPECT_EQ(found->value_or("absent"), "yes");
   ASSERT_FALSE(unknown);
-  EXPECT_EQ(unknown.error().fault, Fault::temporary);
+  EXPECT_EQ(unknown.error().fault, Fault::not_found);
 }
 
 TEST(TableClient, servers_that_do_not_answer) {
@@ -118,6 +118,92 @@ TEST(TableClient, servers_that_do_not_answer) {
                   .reply.error()
                   .message,
               HasSubstr("longer than"));
+}
+
+/// Accepts a connection for each of `replies`, and sends that. Empty: it closes without a word;
+/// "-": it waits.
+Task<void> serve_each(tcp::acceptor& acceptor, std::vector<std::string> replies,
+                      std::vector<std::string>& got) {
+  std::vector<tcp::socket> open;
+  for (const std::string& reply : replies) {
+    open.push_back(co_await acceptor.async_accept(asio::use_awaitable));
+    std::string request;
+    co_await asio::async_read_until(open.back(), asio::dynamic_buffer(request), '\n',
+                                    asio::use_awaitable);
+    got.push_back(request);
+    if (reply.empty()) open.back().close();
+    if (reply.empty() || reply == "-") continue;
+    co_await asio::async_write(open.back(), asio::buffer(reply), asio::use_awaitable);
+  }
+  asio::steady_timer end(acceptor.get_executor(), 1h);
+  co_await end.async_wait(asio::use_awaitable);
+}
+
+struct Cached {
+  TableReply reply = fail(Fault::bug, "not asked");
+  std::vector<std::string> got;
+  std::chrono::milliseconds took{};
+};
+
+Cached ask_cache(std::vector<std::string> replies, std::chrono::milliseconds limit = 5s,
+                 bool listens = true) {
+  asio::io_context loop;
+  tcp::acceptor acceptor(loop, tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0));
+  MemcacheServer server{
+      .service = "inet:127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()),
+      .limits = {.line = 100, .value = 10},
+      .tries = 3,
+      .pause = 20ms,
+      .timeout = 400ms};
+  Cached cached;
+  if (!listens) acceptor.close();
+  if (listens) {
+    asio::co_spawn(loop, serve_each(acceptor, std::move(replies), cached.got), asio::detached);
+  }
+  const auto begun = std::chrono::steady_clock::now();
+  asio::co_spawn(loop, ask_memcache(std::move(server), "key", limit),
+                 [&](std::exception_ptr, TableReply reply) {
+                   cached.reply = std::move(reply);
+                   loop.stop();
+                 });
+  loop.run();
+  cached.took = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - begun);
+  return cached;
+}
+
+TEST(TableClient, memcached_is_asked_again_if_it_does_not_answer) {
+  const std::string yes = "VALUE key 0 3\r\nyes\r\nEND\r\n";
+  for (const std::string bad : {"", "-", "SERVER_ERROR busy\r\n", "HTTP/1.1 400 x\r\n"}) {
+    const Cached cached = ask_cache({bad, yes});
+    ASSERT_TRUE(cached.reply) << bad << cached.reply.error().message;
+    EXPECT_EQ(cached.reply->value_or("absent"), "yes") << bad;
+    EXPECT_EQ(cached.got, std::vector<std::string>(2, "get key\r\n")) << bad;
+  }
+  EXPECT_FALSE(ask_cache({"END\r\n"}).reply.value());
+}
+
+TEST(TableClient, memcached_that_never_answers) {
+  const Cached busy = ask_cache(std::vector<std::string>(4, "SERVER_ERROR busy\r\n"));
+  ASSERT_FALSE(busy.reply);
+  EXPECT_EQ(busy.got.size(), 3u);
+  EXPECT_THAT(busy.reply.error().message, HasSubstr("the server says: SERVER_ERROR busy"));
+  EXPECT_THAT(busy.reply.error().message, testing::StartsWith("inet:127.0.0.1:"));
+  // No try begins after the limit.
+  const Cached mute = ask_cache(std::vector<std::string>(4, "-"), 600ms);
+  ASSERT_FALSE(mute.reply);
+  EXPECT_THAT(mute.reply.error().message, HasSubstr("no answer in time"));
+  EXPECT_LE(mute.got.size(), 2u);
+  EXPECT_GE(mute.took, 400ms);
+  const Cached none = ask_cache({}, 60s, false);
+  ASSERT_FALSE(none.reply);
+  EXPECT_EQ(none.reply.error().fault, Fault::not_found) << "it is asked once";
+  EXPECT_THAT(none.reply.error().message, HasSubstr("Connection refused"));
+  // What a server announces or sends beyond the limits is not read.
+  const Cached more = ask_cache(std::vector<std::string>(3, "VALUE key 0 1500000000\r\n"));
+  EXPECT_THAT(more.reply.error().message, HasSubstr("1500000000 octets"));
+  const Cached line = ask_cache(std::vector<std::string>(3, std::string(100'000, 'x')));
+  EXPECT_THAT(line.reply.error().message, HasSubstr("longer than"));
 }
 
 TEST(ConnectionShelf, tries_again_once_where_a_connection_has_died) {

@@ -47,6 +47,31 @@ std::optional<Netstring> netstring_head(std::string_view text) {
   return Netstring{colon + 1, static_cast<std::size_t>(*length)};
 }
 
+constexpr std::string_view memcache_end = "END\r\n";
+
+/// The line `VALUE KEY FLAGS LENGTH` with which a value begins; a fourth field may follow.
+struct MemcacheHead {
+  std::string_view key;
+  std::uint64_t length;
+};
+
+/// The first line, with its CR; nullopt: it has no end within the limit.
+std::optional<std::string_view> first_line(std::string_view text, const MemcacheLimits& limits) {
+  const std::size_t end = text.substr(0, limits.line + 1).find('\n');
+  return end == std::string_view::npos ? std::nullopt : std::optional(text.substr(0, end));
+}
+
+/// nullopt: another line. `line`: with its CR.
+std::optional<MemcacheHead> memcache_head(std::string_view line) {
+  if (!line.ends_with('\r')) return std::nullopt;
+  line.remove_suffix(1);
+  const auto fields = split(line, ' ');
+  if (fields.size() < 4 || fields.size() > 5 || fields[0] != "VALUE") return std::nullopt;
+  const auto length = parse_number(fields[3]);
+  if (!length || !parse_number(fields[2])) return std::nullopt;
+  return MemcacheHead{fields[1], *length};
+}
+
 }  // namespace
 
 std::string tcp_table_request(std::string_view key) {
@@ -115,6 +140,47 @@ TableReply socketmap_reply(std::string_view reply) {
   if (word == "NOTFOUND") return std::nullopt;
   if (word == "TEMP" || word == "TIMEOUT" || word == "PERM") return not_known(rest);
   return not_understood(text);
+}
+
+std::string memcache_request(std::string_view key) {
+  return std::string("get ").append(key).append("\r\n");
+}
+
+std::size_t memcache_reply_size(std::string_view so_far, const MemcacheLimits& limits) {
+  const auto line = first_line(so_far, limits);
+  if (!line) return so_far.size() > limits.line ? limits.line + 1 : 0;
+  const std::size_t begin = line->size() + 1;
+  const auto head = memcache_head(*line);
+  if (!head || head->length > limits.value) return begin;
+  const std::size_t size = begin + head->length + 2 + memcache_end.size();
+  return so_far.size() < size ? 0 : size;
+}
+
+TableReply memcache_reply(std::string_view reply, std::string_view key,
+                          const MemcacheLimits& limits) {
+  if (reply == memcache_end) return std::nullopt;
+  const auto line = first_line(reply, limits);
+  if (!line) {
+    return reply.size() > limits.line ? fail(Fault::malformed, "a line longer than line_size_limit")
+                                      : not_understood(reply);
+  }
+  const auto head = memcache_head(*line);
+  if (!head) {
+    // protocol.txt of memcached, "Error strings".
+    const bool says = line->starts_with("SERVER_ERROR ") || line->starts_with("CLIENT_ERROR ");
+    return says ? not_known(*line) : not_understood(trim(*line));
+  }
+  if (head->key != key) return fail(Fault::malformed, "the value of another key");
+  if (head->length > limits.value) {
+    return fail(Fault::malformed, "a value of " + std::to_string(head->length) +
+                                      " octets, more than data_size_limit");
+  }
+  const std::string_view rest = reply.substr(line->size() + 1);
+  const std::string_view value = rest.substr(0, head->length);
+  if (rest.substr(value.size()) != std::string("\r\n").append(memcache_end)) {
+    return not_understood(rest.substr(value.size()));
+  }
+  return std::string(value);
 }
 
 }  // namespace postern::net

@@ -1,5 +1,5 @@
-// The wire format of two lookup protocols of Postfix: tcp_table(5), one line each way, and
-// socketmap_table(5), one netstring each way. No sockets.
+// The wire format of lookup protocols: tcp_table(5) of Postfix, one line each way, its
+// socketmap_table(5), one netstring each way, and `get` of memcached. No sockets.
 #pragma once
 
 #include <optional>
@@ -31,5 +31,22 @@ std::string socketmap_request(std::string_view map, std::string_view key);
 std::size_t socketmap_reply_size(std::string_view so_far);
 /// Parses a complete reply, including its framing.
 TableReply socketmap_reply(std::string_view reply);
+
+/// How much of a memcached server's reply is read.
+struct MemcacheLimits {
+  std::size_t line = 1024;     ///< octets of a line with its CR, at most; at least 4, `END`
+  std::size_t value = 10'240;  ///< octets of a value, at most
+  /// The longest reply, in octets: a line, a value, and the line `END`.
+  std::size_t reply() const { return line + 1 + value + 7; }
+};
+
+/// The request for a key, which has neither white space nor a NUL.
+std::string memcache_request(std::string_view key);
+/// The length of the reply in octets; 0: incomplete. For an invalid reply, and one beyond the
+/// limits, all octets up to where that shows.
+std::size_t memcache_reply_size(std::string_view so_far, const MemcacheLimits& limits);
+/// Parses a complete reply to a request for `key`, including its line ends.
+TableReply memcache_reply(std::string_view reply, std::string_view key,
+                          const MemcacheLimits& limits);
 
 }  // namespace postern::net

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Restriction lists whose tables other programs hold: a real PostgreSQL, MariaDB and OpenLDAP, small tcp and
+"""Restriction lists whose tables other programs hold: a real PostgreSQL, MariaDB, OpenLDAP and memcached, small tcp and
 socketmap servers, and a file that postmap wrote.
 
   tables.py [--binary PATH] [--filter GLOB] [--verbose]
 
-The servers are private ones on loopback ports, in a directory of their own; as root they run as `postgres`, `mysql` and
-`openldap`. Needs the
+The servers are private ones on loopback ports, in a directory of their own; as root they run as `postgres`, `mysql`,
+`openldap` and `nobody`. Needs the
 packages of tools/packages-test.txt. Ends with the line "N passed, M failed"; exit status 1 when a check failed.
 """
 import contextlib
@@ -227,6 +227,34 @@ class Slapd(Daemon):
 
     def start(self):
         self.spawn(self.binary, "-F", self.home / "config", "-h", "ldap://127.0.0.1:%d" % self.port, "-d", "0")
+
+
+class Memcached(Daemon):
+    user = "nobody"
+    end = signal.SIGTERM
+
+    def __init__(self, bench, rows):
+        super().__init__(bench)
+        self.rows = rows
+        self.start()
+
+    def own(self):
+        if os.getuid() == 0:
+            shutil.chown(self.home, self.user)
+
+    def identity(self):
+        return {"user": self.user, "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
+
+    def start(self):
+        self.spawn("/usr/bin/memcached", "-l", "127.0.0.1", "-p", self.port, "-U", "0", "-m", "16", "-t", "1")
+        for key, value in self.rows.items():
+            expect("set " + key, b"STORED\r\n", self.ask(b"set %s 3 0 %d\r\n%s\r\n" % (key.encode(), len(value.encode()), value.encode())))
+
+    def ask(self, request):
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection, connection.makefile("rwb") as stream:
+            stream.write(request)
+            stream.flush()
+            return stream.readline()
 
 
 class Lines(socketserver.ThreadingTCPServer):
@@ -631,6 +659,146 @@ def tcp_and_socketmap(bench):
     back = Lines(bench, "tcp", {"ann@ours.example": "REJECT again"}, table.port)
     answers(server, {"ann@ours.example": "554 .*again"})
     expect("asked once a recipient", ["ann@ours.example"], back.asked)
+
+
+LONG = "%s@%s.ours.example" % ("k" * 180, "x" * 60)  # more than the 250 octets of a key
+CACHED = {"ann@ours.example": "REJECT cached", "p:ann@ours.example": "REJECT prefixed", "\u00e1lice@ours.example": "REJECT alice",
+          "big@ours.example": "REJECT " + "x" * 10233, "more@ours.example": "REJECT " + "x" * 10234, "ctrl\x01@ours.example": "REJECT control",
+          "ann": "REJECT the user", "ours.example": "REJECT the domain", "example-ours": "REJECT the labels",
+          "two@ours.example": "REJECT a\r\nEND\r\nb"}
+# Keys, and the settings with which each is looked up: hits, misses, keys that no cache has, and failures.
+LOOKED_UP = [("", key) for key in ("ann@ours.example", "ANN@Ours.Example", "\u00c1LICE@ours.example", "nobody@ours.example", "a b@ours.example",
+                                   "a\tb@ours.example", "ctrl\x01@ours.example", "two@ours.example", "big@ours.example", "more@ours.example",
+                                   LONG, "ours.example")]
+LOOKED_UP += [("key_format = p:%s\n", "ann@ours.example"), ("key_format = %u\n", "ann@ours.example"), ("key_format = %u\n", "@ours.example"),
+              ("key_format = %1-%2\n", "x@ours.example"), ("key_format = %1-%2\n", "x"), ("domain = ours.example\n", "ann@ours.example"),
+              ("domain = ours.example\n", "ours.example"), ("domain = other.example\nbackup = static:REJECT\n", "ann@ours.example"),
+              ("backup = static:REJECT\n", "ann@ours.example"), ("backup = static:REJECT\n", "nobody@ours.example"),
+              ("backup = static:REJECT\n", "a b@ours.example"), ("backup = static:REJECT\n", LONG), ("backup = fail:x\n", "ann@ours.example"),
+              ("backup = fail:x\n", "nobody@ours.example"), ("data_size_limit = 5\n", "ann@ours.example"), ("data_size_limit = 5\n", "nobody@ours.example"),
+              ("line_size_limit = 28\n", "ann@ours.example"), ("line_size_limit = 27\n", "ann@ours.example"), ("line_size_limit = 4\n", "nobody@ours.example"),
+              ("memcache = inet:127.0.0.1:9\n", "ann@ours.example"), ("memcache = inet:127.0.0.1:9\nbackup = static:REJECT\n", "ann@ours.example"),
+              ("memcache = inet:127.0.0.1:9\nbackup = fail:x\n", "ann@ours.example")]
+
+
+@check
+def memcached_as_postmap(bench):
+    """Each look-up has the result of `postmap -q`: a value, none, or a failure."""
+    cache = Memcached(bench, CACHED)
+    folder = bench.root / "postfix"
+    folder.mkdir()
+    (folder / "main.cf").write_text("compatibility_level = 3.6\nsmtputf8_enable = yes\n")
+    differ, results = [], set()
+    for place, (more, key) in enumerate(LOOKED_UP):
+        path = bench.root / ("%d.cf" % place)
+        path.write_text("memcache = inet:127.0.0.1:%d\n%s" % (cache.port, more))
+        os.utime(path, (time.time() - 3600, ) * 2)  # postmap waits where a file is new
+        done = subprocess.run(["/usr/sbin/postmap", "-c", str(folder), "-q", key, "memcache:%s" % path], capture_output=True, text=True, timeout=60)
+        value = done.stdout.partition("\n")[0].removeprefix("REJECT").strip()
+        theirs = "found " + value[:40] if done.returncode == 0 else "failed" if "fatal: table" in done.stderr else "absent"
+        cache.ask(b"delete nobody@ours.example\r\n")  # postmap stores what it has from the backup
+        # The rule looks this key up, whatever the recipient.
+        config = bench.config({"restrictions": {"compatibility_level": "3.6", "mydestination": "", "relay_domains": "ours.example",
+                                                "smtpd_relay_restrictions": "reject_unauth_destination",
+                                                "smtpd_recipient_restrictions": "check_recipient_access pipemap:{ static:{%s}, memcache:%s }" % (key, path)}})
+        _, out, err = bench.run("explain", "--config", config, "--client-ip", "203.0.113.9", "--from", "x@partner.example.com", "--to", "z@ours.example")
+        outcome = (re.findall(r"^Outcome: (.*)", out, re.M) or ["no outcome: %s%s" % (out, err)])[0]
+        refused = re.fullmatch(r"would be refused: 554 5.7.1 <z@ours.example>: Recipient address rejected: (.*)", outcome)
+        text = (refused[1] if refused[1] != "Access denied" else "") if refused else ""
+        ours = "found " + text[:40] if refused else "absent" if outcome.startswith("accepted") else "failed" if " 451 4.3.5 " in outcome else outcome
+        results.add(ours)
+        # A line of a reply ends where a value has a line end.
+        if theirs != ours and not (key[:4] == "two@" and ours.startswith(theirs)):
+            differ.append("%r %.40s: postmap %r, Postern %r" % (more, key, theirs, ours))
+    expect("look-ups that differ, of %d" % len(LOOKED_UP), [], differ)
+    expect("kinds of results", {"found", "absent", "failed"}, {result.split()[0] for result in results})
+    expect("what is stored", b"END\r\n", cache.ask(b"get nobody@ours.example\r\n"))
+
+
+class Silent(socketserver.ThreadingTCPServer):
+    """A memcached that says `says` to each request, and nothing more."""
+    allow_reuse_address = daemon_threads = True
+
+    def __init__(self, bench, says):
+        self.says, self.asked = says, []
+        super().__init__(("127.0.0.1", 0), Saying)
+        self.port = self.server_address[1]
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        bench.stack.callback(self.server_close)
+        bench.stack.callback(self.shutdown)
+
+
+class Saying(socketserver.StreamRequestHandler):
+    def handle(self):
+        self.server.asked.append(self.rfile.readline())
+        with contextlib.suppress(OSError):
+            for chunk in self.server.says:
+                self.wfile.write(chunk)
+            self.rfile.read(1)
+
+
+@check
+def memcached(bench):
+    """A hit, a miss, the backup; gone, silent and endless servers are 451 in time, or the backup's answer; back works; explained offline."""
+    cache = Memcached(bench, {"rcpt:ann@ours.example": "REJECT not today", "rcpt:bob@ours.example": "DUNNO"})
+    people = bench.root / "people"
+    people.write_text("ann@ours.example REJECT from the source\neve@ours.example REJECT that is eve\n")
+    alone, backed = bench.root / "alone.cf", bench.root / "backed.cf"
+
+    def settings(port, more=""):
+        alone.write_text("memcache = inet:127.0.0.1:%d\nkey_format = rcpt:%%s\n%s" % (port, more))
+        backed.write_text(alone.read_text() + "backup = proxy:texthash:%s\nttl = 60\n" % people)
+
+    settings(cache.port)
+    server = gateway(bench, {"relay_domains": "ours.example, backed.example",
+                             "smtpd_recipient_restrictions": "check_recipient_access memcache:%s" % backed,
+                             "smtpd_sender_restrictions": "check_sender_access proxy:memcache:%s" % alone})
+    both = {"ann@ours.example": "554 5.7.1 .*: not today", "ANN@Ours.Example": "554 5.7.1 .*: not today", "eve@ours.example": "554 5.7.1 .*that is eve",
+            "\"a b\"@ours.example": "250", "bob@ours.example": "250", "fay@ours.example": "250"}
+    answers(server, both)
+    got = recipient(server, "bob@ours.example", "ann@ours.example")
+    if not re.match("554 5.7.1 .*Sender address rejected: not today", got):
+        raise Fail("the sender: %r" % got)
+    expect("nothing is stored", b"END\r\n", cache.ask(b"get rcpt:eve@ours.example\r\n"))
+    trace = refusals(server, 4)[0]
+    cache.stop()
+    # The sender's table has no backup.
+    answers(server, {"eve@ours.example": "451 4.3.5"})
+    for words in ("memcache:%s: inet:127.0.0.1:%d: " % (alone, cache.port), "Connection refused"):
+        logged(server, words)
+    explained_offline(bench, server, trace, ["not today", "memcache:"])
+    explained_offline(bench, server, refusals(server, 5)[4], ["451", "memcache:", "Connection refused"])
+    cache.start()
+    answers(server, both)
+    server.stop()
+    # With a backup the decision is the backup's, whatever the server does.
+    no_sender = {"relay_domains": "ours.example", "smtpd_recipient_restrictions": "check_recipient_access memcache:%s" % backed}
+    for says, why in (([], "no answer in time"), ([b"SERVER_ERROR busy\r\n"], "the server says: SERVER_ERROR busy"),
+                      ([b"VALUE rcpt:eve@ours.example 0 1500000000\r\n"] + [b"x" * 65536] * 1000, "1500000000 octets, more than data_size_limit"),
+                      ([b"x" * 65536] * 1000, "longer than"), ([b"VALUE rcpt:other 0 2\r\nOK\r\nEND\r\n"], "the value of another key")):
+        mute = Silent(bench, says)
+        settings(mute.port, "timeout = 1\nmax_try = 1\n")
+        server = gateway(bench, no_sender)
+        begun = time.monotonic()
+        answers(server, {"eve@ours.example": "554 5.7.1 .*that is eve"})
+        took = time.monotonic() - begun
+        if took > 5:
+            raise Fail("%s: %.1f s" % (why, took))
+        expect("requests", [b"get rcpt:eve@ours.example\r\n"], mute.asked)
+        explained_offline(bench, server, refusals(server, 1)[0], [why, "that is eve"])
+        server.stop()
+        # Without one it is a failure. It is tried again while there is time: decide_within is 2 s.
+        settings(mute.port, "timeout = 5\nmax_try = 9\n")
+        server = gateway(bench, {**no_sender, "smtpd_recipient_restrictions": "check_recipient_access memcache:%s" % alone})
+        begun = time.monotonic()
+        answers(server, {"eve@ours.example": "451 4.3.5"})
+        took = time.monotonic() - begun
+        if took > 5:
+            raise Fail("%s: %.1f s" % (why, took))
+        expect("tries", 2 if says == [] else 3, len(mute.asked))
+        logged(server, "memcache:%s: inet:127.0.0.1:%d: " % (alone, mute.port))
+        logged(server, why)
+        server.stop()
 
 
 if __name__ == "__main__":

@@ -783,11 +783,11 @@ TEST(PostfixImport, WhatIsNotCarriedStaysInTheWay) {
   const PostfixImport out = imported(
       "smtpd_sender_restrictions = check_sender_access nis:mail.aliases, permit\n"
       "virtual_mailbox_maps = unionmap:{ hash:/a, proxy:mongodb:/etc/postfix/users.cf }\n"
-      "relay_recipient_maps = memcache:/etc/postfix/memcache.cf\n"
+      "relay_recipient_maps = netinfo:/people\n"
       "relay_domains = ${broken\n");
   EXPECT_THAT(fate_of(out, "smtpd_sender_restrictions"), HasSubstr("nis: tables are not read"));
   EXPECT_THAT(fate_of(out, "virtual_mailbox_maps"), HasSubstr("mongodb: tables are not read"));
-  EXPECT_THAT(fate_of(out, "relay_recipient_maps"), HasSubstr("memcache: tables are not read"));
+  EXPECT_THAT(fate_of(out, "relay_recipient_maps"), HasSubstr("netinfo: tables are not read"));
   EXPECT_THAT(fate_of(out, "relay_domains"), HasSubstr("a ${ is not closed"));
   EXPECT_EQ(parsed(out)["restrictions"].as_table()->size(), 6U) << "the four, the level, and AUTH";
   EXPECT_THAT(out.notes, testing::Contains(HasSubstr("postmap is not needed")));
@@ -819,11 +819,12 @@ TEST(PostfixImport, TablesOfOtherProgramsAreCarried) {
   const PostfixImport out = imported(
       "virtual_mailbox_maps = unionmap:{ hash:/a, proxy:pgsql:/etc/postfix/users.cf }\n"
       "virtual_alias_maps = proxy:mysql:/etc/postfix/aliases.cf\n"
+      "local_recipient_maps = memcache:/etc/postfix/memcache.cf\n"
       "relay_recipient_maps = ldap:/etc/postfix/ldap.cf\n"
       "smtpd_client_restrictions = check_client_access tcp:127.0.0.1:7000,\n"
       "  check_client_access socketmap:unix:/run/maps:clients\n");
-  for (const char* name : {"virtual_mailbox_maps", "virtual_alias_maps", "relay_recipient_maps",
-                           "smtpd_client_restrictions"}) {
+  for (const char* name : {"virtual_mailbox_maps", "virtual_alias_maps", "local_recipient_maps",
+                           "relay_recipient_maps", "smtpd_client_restrictions"}) {
     EXPECT_THAT(fate_of(out, name), testing::StartsWith("carried")) << name;
   }
   EXPECT_EQ(parsed(out)["restrictions"]["relay_recipient_maps"].value_or(""),

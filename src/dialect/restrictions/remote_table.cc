@@ -49,7 +49,8 @@ RemoteTable::RemoteTable(std::string name, Kind kind, QueryTable common)
     : NamedTable(std::move(name)),
       kind_(std::move(kind)),
       common_(std::move(common)),
-      is_query_(sql_of(kind_) != nullptr || std::holds_alternative<LdapTable>(kind_)) {
+      is_query_(!std::holds_alternative<TcpTable>(kind_) &&
+                !std::holds_alternative<SocketmapTable>(kind_)) {
   set_remote(true);
 }
 
@@ -58,6 +59,7 @@ bool RemoteTable::has_all_parts(const KeyParts& key) const {
     return expand(format, key, key, unquoted).has_value();
   };
   if (const SqlTable* sql = sql_of(kind_)) return fits(sql->query);
+  if (std::holds_alternative<MemcacheTable>(kind_)) return cache_key(key.whole).has_value();
   const auto* ldap = std::get_if<LdapTable>(&kind_);
   return ldap == nullptr || (fits(ldap->search_base) && fits(ldap->filter));
 }
@@ -72,10 +74,34 @@ Found RemoteTable::lookup_among(std::string_view given, policy::Replies* replies
     if (auto other = common_.outside(parts, replies)) return std::move(*other);
     if (!has_all_parts(parts)) return {};
   }
-  if (replies == nullptr) return {};
-  const policy::Consultation* said = replies->find(name(), key);
-  if (said == nullptr) return {Found::Status::waiting, {}, {}};
-  return found_in(*said);
+  Found found;
+  if (replies != nullptr) {
+    const policy::Consultation* said = replies->find(name(), key);
+    if (said == nullptr) return {Found::Status::waiting, {}, {}};
+    found = found_in(*said);
+  }
+  if (backup() == nullptr || found.status == Found::Status::found) return found;
+  // It folds the key as it does.
+  Found behind = backup()->find(given, replies);
+  if (behind.status == Found::Status::failed && found.status == Found::Status::failed) {
+    behind.trouble.insert(0, found.trouble + "; ");
+  }
+  return behind;
+}
+
+const Table* RemoteTable::backup() const {
+  const auto* cache = std::get_if<MemcacheTable>(&kind_);
+  return cache == nullptr ? nullptr : cache->backup.get();
+}
+
+std::size_t RemoteTable::rows() const { return backup() == nullptr ? 0 : backup()->rows(); }
+
+std::size_t RemoteTable::memory() const {
+  return sizeof *this + (backup() == nullptr ? 0 : backup()->memory());
+}
+
+std::vector<std::string> RemoteTable::warnings() const {
+  return backup() == nullptr ? std::vector<std::string>() : backup()->warnings();
 }
 
 std::string RemoteTable::servers() const {
@@ -87,6 +113,7 @@ std::string RemoteTable::servers() const {
   if (const auto* map = std::get_if<SocketmapTable>(&kind_)) add(map->service);
   if (const SqlTable* sql = sql_of(kind_)) std::ranges::for_each(sql->hosts, add);
   if (const auto* ldap = std::get_if<LdapTable>(&kind_)) std::ranges::for_each(ldap->servers, add);
+  if (const auto* cache = std::get_if<MemcacheTable>(&kind_)) add(cache->service);
   return list;
 }
 
@@ -102,6 +129,14 @@ RemoteTable::Search RemoteTable::search(std::string_view key) const {
   return {.base = expand(ldap.search_base, parts, parts, name_quoted).value_or(""),
           .filter = expand(ldap.filter, parts, parts, filter_quoted).value_or(""),
           .fixed_base = ldap.search_base.find('%') == std::string::npos};
+}
+
+std::optional<std::string> RemoteTable::cache_key(std::string_view key) const {
+  const KeyParts parts(key);
+  auto made = expand(std::get<MemcacheTable>(kind_).key_format, parts, parts, unquoted);
+  const auto ends_key = [](char c) { return is_blank(c) || c == '\n' || c == '\0'; };
+  if (made && (made->empty() || std::ranges::any_of(*made, ends_key))) return std::nullopt;
+  return made;
 }
 
 Found RemoteTable::value_of(std::span<const std::string> results, std::string_view key) const {
@@ -151,7 +186,8 @@ std::string without_secrets(std::string_view text) {
   static constexpr std::string_view kept[] = {
       "dbname",       "query",       "domain",          "table",           "where_field",
       "select_field", "search_base", "query_filter",    "result_format",   "result_attribute",
-      "size_limit",   "scope",       "expansion_limit", "select_function", "additional_conditions"};
+      "size_limit",   "scope",       "expansion_limit", "select_function", "additional_conditions",
+      "key_format",   "backup"};
   std::string rest;
   for (LogicalLines lines(text); lines.next();) {
     const std::string_view line = lines.text();

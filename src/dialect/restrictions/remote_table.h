@@ -1,7 +1,8 @@
-// Tables that other programs serve: pgsql, mysql, ldap, tcp, socketmap. Nothing here uses a socket.
+// Tables that other programs serve: pgsql, mysql, ldap, memcache, tcp, socketmap. Nothing here uses
+// a socket.
 // A lookup answers from recorded replies, or says what must be asked; the gatherer asks according
 // to kind() and passes the results to value_of(). The configuration files are Postfix's
-// (pgsql_table(5), mysql_table(5), ldap_table(5)).
+// (pgsql_table(5), mysql_table(5), ldap_table(5), memcache_table(5)).
 #pragma once
 
 #include <chrono>
@@ -69,11 +70,24 @@ struct LdapTable {
   std::uint64_t size_limit = 0;         ///< entries at most; 0: unlimited
 };
 
+/// memcache_table(5). The cache is read only: what the backup has is not stored in it.
+struct MemcacheTable {
+  std::string service;                  ///< "inet:127.0.0.1:11211", "unix:/run/memcached.sock"
+  std::string key_format;               ///< template
+  std::shared_ptr<const Table> backup;  ///< asked if the cache has no value; null: none
+  unsigned tries = 2;                   ///< at least 1
+  std::chrono::seconds pause{1};        ///< between two tries
+  std::chrono::seconds timeout{2};      ///< of a try
+  std::size_t longest_line = 1024;      ///< octets of a reply's line, with its CR
+  std::size_t longest_value = 10'240;   ///< octets
+};
+
 /// A table that another program serves. Thread-safe.
 class RemoteTable final : public NamedTable {
  public:
   /// The kinds, with their settings.
-  using Kind = std::variant<TcpTable, SocketmapTable, PgsqlTable, MysqlTable, LdapTable>;
+  using Kind =
+      std::variant<TcpTable, SocketmapTable, PgsqlTable, MysqlTable, LdapTable, MemcacheTable>;
 
   /// `name`: "type:name"; `common`: settings of all query tables.
   RemoteTable(std::string name, Kind kind, QueryTable common);
@@ -84,8 +98,9 @@ class RemoteTable final : public NamedTable {
   bool is_pattern() const override { return !is_query_; }
   std::optional<std::vector<std::string>> values() const override { return std::nullopt; }
   bool is_total() const override { return false; }
-  std::size_t rows() const override { return 0; }
-  std::size_t memory() const override { return sizeof *this; }
+  std::size_t rows() const override;
+  std::size_t memory() const override;
+  std::vector<std::string> warnings() const override;
 
   // For the program that performs a lookup. `key`: the request of a Consultation.
   /// How to ask.
@@ -102,12 +117,17 @@ class RemoteTable final : public NamedTable {
   };
   /// ldap: the search for a key.
   Search search(std::string_view key) const;
+  /// memcache: the key in the cache; nullopt: a cache has no such key, which would be empty or have
+  /// white space.
+  std::optional<std::string> cache_key(std::string_view key) const;
   /// The value of a key, from the results of a query.
   Found value_of(std::span<const std::string> results, std::string_view key) const;
 
  private:
   /// Whether the key has all parts that the templates use.
   bool has_all_parts(const KeyParts& key) const;
+  /// The table behind a cache; null: none.
+  const Table* backup() const;
 
   Kind kind_;
   QueryTable common_;

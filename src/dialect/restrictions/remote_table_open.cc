@@ -27,8 +27,8 @@ OpenedTable opened(std::string spec, RemoteTable::Kind kind, QueryTable common,
   return table;
 }
 
-/// Whether tables may ask the service. Not used for pgsql, mysql and ldap: files name their hosts,
-/// and the authors of the files are responsible for them.
+/// Whether tables may ask the service. Not used for tables with a file: it names their hosts, and
+/// the authors of the files are responsible for them.
 Result<void> ask(const TableSources& sources, std::string_view service) {
   return sources.ask ? sources.ask(service) : Result<void>();
 }
@@ -489,6 +489,66 @@ OpenedTable open_ldap(std::string spec, std::string_view path, const TableSource
   return open_configured(std::move(spec), "ldap", path, known, ldap_of, sources, depth);
 }
 
+/// Reads a number of `least` to `most` into `number`.
+template <class Number>
+Result<void> read_number(const TableConfig& config, std::string_view name, std::uint64_t least,
+                         std::uint64_t most, Number& number) {
+  if (!config.has(name)) return {};
+  const auto value = config.number(name, least);
+  if (!value || *value < least || *value > most) {
+    return config.wrong(fmt::format("{}: write {} to {}", name, least, most));
+  }
+  number = Number(static_cast<std::uint32_t>(*value));
+  return {};
+}
+
+Result<MemcacheTable> memcache_of(const TableConfig& config, const TableSources& sources,
+                                  std::size_t depth) {
+  MemcacheTable table;
+  table.service = config.text("memcache", "inet:localhost:11211");
+  const bool is_inet =
+      table.service.starts_with("inet:") && is_host_and_port(table.service.substr(5));
+  if (!is_inet && !table.service.starts_with("unix:/")) {
+    return config.wrong("memcache: write inet:host:port (1 to 65535) or unix:/path");
+  }
+  table.key_format = config.text("key_format", "%s");
+  if (table.key_format.empty()) return config.wrong("key_format is empty");
+  if (!is_template(table.key_format)) {
+    return config.wrong("key_format has a `%` without a meaning");
+  }
+  if (std::ranges::any_of(table.key_format, is_blank)) {
+    return config.wrong("key_format has white space, which no key of a memcached server has");
+  }
+  // What Postfix writes into the cache; here they have no effect.
+  std::uint64_t unused = 0;
+  for (const auto& read : {read_number(config, "max_try", 1, 100, table.tries),
+                           read_number(config, "retry_pause", 1, 3600, table.pause),
+                           read_number(config, "timeout", 1, 3600, table.timeout),
+                           read_number(config, "line_size_limit", 4, 65'536, table.longest_line),
+                           read_number(config, "data_size_limit", 1, 65'536, table.longest_value),
+                           read_number(config, "flags", 0, 4'294'967'295, unused),
+                           read_number(config, "ttl", 0, 4'294'967'295, unused)}) {
+    if (!read) return tl::unexpected(read.error());
+  }
+  if (const std::string backup = config.text("backup"); !backup.empty()) {
+    auto opened = open_nested(backup, sources, depth + 1);
+    if (!opened) return config.wrong(fmt::format("backup: {}", opened.error().message));
+    table.backup = std::move(*opened);
+  }
+  return table;
+}
+
+OpenedTable open_memcache(std::string spec, std::string_view path, const TableSources& sources,
+                          std::size_t depth) {
+  static constexpr std::string_view known[] = {
+      "memcache",    "backup",          "flags",           "ttl",     "key_format", "domain",
+      "retry_pause", "data_size_limit", "line_size_limit", "max_try", "timeout"};
+  const auto settings_of = [&](const TableConfig& config) {
+    return memcache_of(config, sources, depth);
+  };
+  return open_configured(std::move(spec), "memcache", path, known, settings_of, sources, depth);
+}
+
 }  // namespace
 
 OpenedTable open_remote(std::string spec, std::string_view type, std::string_view name,
@@ -497,6 +557,7 @@ OpenedTable open_remote(std::string spec, std::string_view type, std::string_vie
   if (type == "socketmap") return open_socketmap(std::move(spec), name, sources);
   if (type == "pgsql") return open_pgsql(std::move(spec), name, sources, depth);
   if (type == "mysql") return open_mysql(std::move(spec), name, sources, depth);
+  if (type == "memcache") return open_memcache(std::move(spec), name, sources, depth);
   return open_ldap(std::move(spec), name, sources, depth);
 }
 

@@ -146,10 +146,100 @@ TEST(RemoteTable, statements_filters_and_names_are_quoted) {
   EXPECT_EQ(filter_quoted(std::string("a\0", 2)), "a\\00");
 }
 
+Texts cache(const std::string& more) {
+  return {{"/mc", "memcache = inet:192.0.2.1:11211\n" + more},
+          {"/back", "u@example.org REJECT from the source\nk k\n"}};
+}
+
+TEST(RemoteTable, a_backup_is_asked_where_a_cache_has_no_answer) {
+  const std::vector<Consultation> said = {
+      {"memcache:/mc", "u@example.org", "found REJECT cached", false},
+      {"memcache:/mc", "v@example.org", "absent", false},
+      {"memcache:/mc", "w@example.org", "inet:192.0.2.1:11211: refused", true},
+      {"memcache:/mc", "example.org", "inet:192.0.2.1:11211: refused", true},
+      {"tcp:127.0.0.1:7", "v@example.org", "found other", false},
+      {"tcp:127.0.0.1:7", "w@example.org", "gone", true}};
+  const struct {
+    const char* backup;
+    const char* key;
+    Status status;
+    const char* says;  ///< value or trouble
+  } cases[] = {
+      {"", "U@Example.org", Status::found, "REJECT cached"},
+      {"", "v@example.org", Status::absent, ""},
+      {"", "w@example.org", Status::failed, "memcache:/mc: inet:192.0.2.1:11211: refused"},
+      {"", "x@example.org", Status::waiting, ""},
+      {"backup = inline:{ {V@example.org = OK}, example.org=yes }\n", "v@Example.org",
+       Status::found, "OK"},
+      {"backup = inline:{ {V@example.org = OK}, example.org=yes }\n", "example.org", Status::found,
+       "yes"},
+      {"backup = inline:{ {V@example.org = OK}, example.org=yes }\n", "w@example.org",
+       Status::absent, ""},
+      {"backup = proxy:texthash:/back\n", "u@example.org", Status::found, "REJECT cached"},
+      {"backup = fail:x\n", "v@example.org", Status::failed, "fail:x always fails"},
+      {"backup = tcp:127.0.0.1:7\n", "v@example.org", Status::found, "other"},
+      {"backup = tcp:127.0.0.1:7\n", "w@example.org", Status::failed,
+       "memcache:/mc: inet:192.0.2.1:11211: refused; tcp:127.0.0.1:7: gone"},
+      {"backup = tcp:127.0.0.1:7\n", "example.org", Status::waiting, ""},
+      {"backup = tcp:127.0.0.1:7\n", "x@example.org", Status::waiting, ""},
+  };
+  for (const auto& one : cases) {
+    policy::Replies replies(said);
+    const Found found = cache(one.backup).open("memcache:/mc")->find(one.key, &replies);
+    EXPECT_EQ(found.status, one.status) << one.backup << one.key;
+    EXPECT_EQ(found.value + found.trouble, one.says) << one.backup << one.key;
+    EXPECT_EQ(replies.wanted().has_value(), one.status == Status::waiting) << one.backup;
+  }
+  const auto table = cache("backup = texthash:/back\n").open("memcache:/mc");
+  EXPECT_EQ(table->find("u@example.org", nullptr).value, "REJECT from the source");
+  EXPECT_EQ(table->rows(), 2u);
+  EXPECT_FALSE(table->values());
+}
+
+TEST(RemoteTable, keys_of_a_cache) {
+  const struct {
+    const char* format;
+    const char* key;
+    const char* cached;
+  } cases[] = {
+      {"%s", "u@example.org", "u@example.org"},
+      {"access:%s", "u@example.org", "access:u@example.org"},
+      {"%u", "u@example.org", "u"},
+      {"%u", "u", "u"},
+      {"%U", "u@example.org", "u"},
+      {"%d", "u@a.example.org", "a.example.org"},
+      {"%1-%3", "u@a.example.org", "org-a"},
+      {"100%%%s", "k", "100%k"},
+      {"%s", "ctrl\x01", "ctrl\x01"},
+      {"all", "k", "all"},
+      {"%s", "a b@example.org", "none"},
+      {"%s", "a\tb", "none"},
+      {"%s", "a\r\nset x", "none"},
+      {"%u", "@example.org", "none"},
+      {"%d", "u", "none"},
+      {"%4", "u@a.example.org", "none"},
+  };
+  const std::vector<Consultation> nothing;
+  for (const auto& one : cases) {
+    const Texts texts = cache("backup = static:x\nkey_format = " + std::string(one.format) + "\n");
+    const auto table = remote("memcache:/mc", texts);
+    EXPECT_EQ(table->cache_key(one.key).value_or("none"), one.cached) << one.format << one.key;
+    // As in Postfix a key that no cache has is not looked up in the backup either.
+    policy::Replies replies(nothing);
+    const bool asked = table->find(one.key, &replies).status == Status::waiting;
+    EXPECT_EQ(asked, one.cached != std::string("none")) << one.format << one.key;
+  }
+  const auto table = remote("memcache:/mc", cache("domain = example.org\nbackup = static:x\n"));
+  EXPECT_EQ(table->lookup("u@example.net").status, Status::absent);
+  EXPECT_EQ(table->lookup("example.org").status, Status::absent);
+  EXPECT_EQ(table->lookup("u@example.org").status, Status::waiting);
+}
+
 TEST(RemoteTable, tables_that_name_themselves) {
-  const Texts texts{{"/pg", std::string(pgsql) + "domain = pgsql:/pg\n"},
+  const Texts texts{{"/mc", "backup = unionmap:{ memcache:/mc }\n"},
+                    {"/pg", std::string(pgsql) + "domain = pgsql:/pg\n"},
                     {"/lite", "dbpath = /db\nquery = SELECT '%s'\ndomain = sqlite:/lite\n"}};
-  for (const char* spec : {"pgsql:/pg", "sqlite:/lite"}) {
+  for (const char* spec : {"memcache:/mc", "pgsql:/pg", "sqlite:/lite"}) {
     EXPECT_THAT(error_of(spec, texts), HasSubstr("nested more than 8 deep")) << spec;
   }
 }
@@ -245,6 +335,20 @@ TEST(RemoteTable, settings_as_they_are_meant) {
   EXPECT_EQ(std::get<SocketmapTable>(map->kind()).map, "name");
   EXPECT_TRUE(map->is_pattern());
   EXPECT_EQ(std::get<TcpTable>(remote("tcp:[::1]:9", Texts())->kind()).service, "inet:[::1]:9");
+  const auto preset = std::get<MemcacheTable>(remote("memcache:/e", {{"/e", ""}})->kind());
+  EXPECT_EQ(preset.service, "inet:localhost:11211");
+  EXPECT_EQ(preset.key_format, "%s");
+  const auto cached = remote("proxy:memcache:/mc",
+                             cache("memcache = unix:/run/mc\nttl = 60\nflags = 7\nmax_try = 5\n"
+                                   "retry_pause = 3\ntimeout = 4\nline_size_limit = 99\n"
+                                   "data_size_limit = 65536\n"));
+  const auto set = std::get<MemcacheTable>(cached->kind());
+  EXPECT_EQ(cached->servers(), "unix:/run/mc");
+  EXPECT_EQ(set.tries, 5u);
+  EXPECT_EQ(set.pause, std::chrono::seconds(3));
+  EXPECT_EQ(set.timeout, std::chrono::seconds(4));
+  EXPECT_EQ(set.longest_line, 99u);
+  EXPECT_EQ(set.longest_value, 65'536u);
 }
 
 TEST(RemoteTable, refuses_what_it_cannot_mean) {
@@ -342,6 +446,40 @@ TEST(RemoteTable, refuses_what_it_cannot_mean) {
     EXPECT_THAT(error, HasSubstr(one.says)) << one.spec << " " << one.more;
     EXPECT_THAT(error, Not(HasSubstr("hunter2"))) << one.spec << " " << one.more;
   }
+}
+
+TEST(RemoteTable, refuses_settings_of_a_cache) {
+  const struct {
+    const char* more;
+    const char* says;
+  } cases[] = {
+      {"colour = red\n", "/mc line 2: `colour` is not a setting of memcache tables"},
+      {"result_format = <%s>\n", "`result_format` is not a setting"},
+      {"memcache = 127.0.0.1:11211\n", "/mc: memcache: write inet:host:port (1 to 65535) or"},
+      {"memcache = inet:127.0.0.1\n", "memcache: write"},
+      {"memcache = inet:127.0.0.1:0\n", "memcache: write"},
+      {"memcache = inet:a:1 inet:b:1\n", "memcache: write"},
+      {"memcache = unix:run/mc\n", "memcache: write"},
+      {"memcache =\n", "memcache: write"},
+      {"key_format =\n", "/mc: key_format is empty"},
+      {"key_format = %x\n", "/mc: key_format has a `%` without a meaning"},
+      {"key_format = a %s\n", "/mc: key_format has white space"},
+      {"max_try = 0\n", "/mc: max_try: write 1 to 100"},
+      {"retry_pause = 0\n", "/mc: retry_pause: write 1 to 3600"},
+      {"timeout = 2s\n", "/mc: timeout: write 1 to 3600"},
+      {"line_size_limit = 3\n", "/mc: line_size_limit: write 4 to 65536"},
+      {"data_size_limit = 65537\n", "/mc: data_size_limit: write 1 to 65536"},
+      {"ttl = 1h\n", "/mc: ttl: write 0 to"},
+      {"flags = x\n", "/mc: flags: write 0 to"},
+      {"backup = /etc/access\n", "/mc: backup: `/etc/access` is not a table; write type:name"},
+      {"backup = texthash:/none\n", "/mc: backup: "},
+      {"backup = nis:people\n", "/mc: backup: nis:people: type nis is not carried"},
+      {"domain = /etc/domains\n", "texthash:/etc/domains"},
+  };
+  for (const auto& one : cases) {
+    EXPECT_THAT(error_of("memcache:/mc", cache(one.more)), HasSubstr(one.says)) << one.more;
+  }
+  EXPECT_THAT(error_of("memcache:people", {}), HasSubstr("settings of tables in main.cf"));
 }
 
 // --- in lists ---

@@ -143,11 +143,10 @@ TableSources file_sources(FileRules rules = {});
 /// Opens "type:name": hash, btree, lmdb, dbm, texthash, cdb and sdbm (reads the source file of the
 /// compiled one: "hash:/etc/postfix/access" is /etc/postfix/access), inline ("inline:{ {k = v}, k=v
 /// }"), cidr, regexp, pcre (a file, or "cidr:{ {rule}, {rule} }"), static, unionmap
-/// ("unionmap:{t:a, t:b}"), pipemap, fail, sqlite, and remote tables: pgsql, mysql, ldap, tcp,
-/// socketmap. A prefix "proxy:" is ignored. Fault::malformed with file and line of the first error,
-/// Fault::not_found for a file, Fault::denied for a known type that is not supported (nis,
-/// memcache,
-/// ...). Does not ask other programs.
+/// ("unionmap:{t:a, t:b}"), pipemap, fail, sqlite, and remote tables: pgsql, mysql, ldap, memcache,
+/// tcp, socketmap. A prefix "proxy:" is ignored. Fault::malformed with file and line of the first
+/// error, Fault::not_found for a file, Fault::denied for a known type that is not supported (nis,
+/// mongodb, ...). Does not ask other programs.
 Result<std::shared_ptr<const Table>> open_table(std::string_view spec, const TableSources& sources);
 
 /// Replaces a table that cannot be opened: every lookup fails with this sentence.

@@ -168,7 +168,7 @@ OpenedTable open_pattern(std::string spec, PatternKind kind, std::string_view na
 /// sqlite. `depth`: nesting so far, for tables in `domain`.
 OpenedTable open_sqlite(std::string spec, std::string_view path, const TableSources& sources,
                         std::size_t depth);
-/// pgsql, mysql, ldap, tcp, socketmap
+/// pgsql, mysql, ldap, memcache, tcp, socketmap
 bool is_remote_type(std::string_view type);
 /// Opens a remote table; does not connect. `depth`: nesting so far, for tables in its settings.
 OpenedTable open_remote(std::string spec, std::string_view type, std::string_view name,

@@ -31,13 +31,13 @@ constexpr TableType types[] = {
     {"pgsql", program, "a file with the PostgreSQL server and the query"},
     {"mysql", program, "a file with the MySQL or MariaDB server and the query"},
     {"ldap", program, "a file with the LDAP server and the query"},
+    {"memcache", program, "a file with the memcached server and the table behind it"},
     {"unix", accounts,
      "the machine's accounts, `unix:passwd.byname` of /etc/passwd, or `unix:group.byname` of "
      "/etc/group"},
     {"tcp", program, "a server of the tcp_table(5) protocol"},
     {"socketmap", program, "a server of the socketmap_table(5) protocol"},
     {"mongodb", foreign, export_it},
-    {"memcache", foreign, "name the backing table itself"},
     {"nis", foreign, export_it},
     {"nisplus", foreign, export_it},
     {"netinfo", foreign, export_it},
@@ -50,7 +50,8 @@ constexpr TableType types[] = {
 
 bool TableType::is_file() const {
   return kind == lines || kind == networks || kind == posix || kind == perl ||
-         kind == Kind::sqlite || name == "pgsql" || name == "mysql" || name == "ldap";
+         kind == Kind::sqlite || name == "pgsql" || name == "mysql" || name == "ldap" ||
+         name == "memcache";
 }
 
 std::span<const TableType> table_types() { return types; }
