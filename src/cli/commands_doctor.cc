@@ -184,6 +184,9 @@ class Patient {
     facts_.hostname = mailauth::normalize_domain(config().server.hostname)
                           .value_or(lower(config().server.hostname));
     if (facts_.addresses.empty()) facts_.addresses = public_addresses(config());
+    for (const EgressConfig& each : config().egress) {
+      if (!each.ehlo.empty()) facts_.source_names.push_back(lower(each.ehlo));
+    }
     return std::nullopt;
   }
 

@@ -170,8 +170,9 @@ Findings check_addresses(const DnsFacts& facts, const Ask& ask) {
         "remove the record; if a proxy or NAT forwards, name its address in relay.proxy_addresses");
   }
   if (!missing.empty()) {
+    // Source addresses of a pool need not be those of the hostname.
     report.add(
-        Level::warn,
+        missing.size() < ours.size() ? Level::note : Level::warn,
         fmt::format("{} is not {} in DNS, which this gateway has", facts.hostname, joined(missing)),
         "publish the address, or send from another one (docs/relay.md)");
   }
@@ -193,22 +194,25 @@ Findings check_reverse(const DnsFacts& facts, const Ask& ask) {
                  fmt::format("ask the provider of the address for the name {}", facts.hostname));
       continue;
     }
-    if (!has(names->records, facts.hostname)) {
+    const auto name = std::ranges::find_if(names->records, [&](const std::string& each) {
+      return each == facts.hostname || has(facts.source_names, each);
+    });
+    if (name == names->records.end()) {
       report.add(Level::warn,
                  fmt::format("{} is called {}, and the gateway calls itself {}", text,
                              joined(names->records), facts.hostname),
                  fmt::format("ask the provider of the address for the name {}", facts.hostname));
       continue;
     }
-    const auto forward = addresses_of(facts.hostname, report);
+    const auto forward = addresses_of(*name, report);
     if (!forward) continue;
     if (!has(*forward, text)) {
-      report.add(Level::fail,
-                 fmt::format("{} is called {}, which has not that address", text, facts.hostname),
-                 publish(facts, facts.hostname, address.is_v4() ? "A" : "AAAA"));
+      report.add(
+          Level::fail, fmt::format("{} is called {}, which has not that address", text, *name),
+          fmt::format("publish `{}. IN {} {}`", *name, address.is_v4() ? "A" : "AAAA", text));
       continue;
     }
-    report.add(Level::ok, fmt::format("{} is called {}, and back", text, facts.hostname));
+    report.add(Level::ok, fmt::format("{} is called {}, and back", text, *name));
   }
   return report.take();
 }

@@ -85,6 +85,20 @@ TEST_F(DnsChecksTest, AddressWithAnotherName) {
   EXPECT_EQ(faults(), List{"warn ptr"});
 }
 
+TEST_F(DnsChecksTest, SourceAddressWithItsOwnName) {
+  facts_.addresses.push_back(*IpAddress::parse("192.0.2.20"));
+  put("20.2.0.192.in-addr.arpa", Type::ptr, {"out.example.org"});
+  put("out.example.org", Type::a, {"192.0.2.20"});
+  put("example.org", Type::txt, {"v=spf1 mx a:out.example.org -all"});
+  EXPECT_EQ(faults(), (List{"note address", "warn ptr"}));
+  facts_.source_names = {"out.example.org"};
+  EXPECT_EQ(faults(), List{"note address"});
+  put("out.example.org", Type::a, {"192.0.2.21"});
+  put("example.org", Type::txt, {"v=spf1 ip4:192.0.2.0/24 -all"});
+  EXPECT_EQ(faults(), (List{"note address", "fail ptr"}));
+  EXPECT_EQ(last_.to_do, "publish `out.example.org. IN A 192.0.2.20`");
+}
+
 TEST_F(DnsChecksTest, HostnameThatIsElsewhere) {
   put("mx.example.org", Type::a, {"192.0.2.11"});
   EXPECT_EQ(faults(), (List{"fail address", "warn address", "fail ptr", "fail spf"}));

@@ -27,9 +27,10 @@ struct DnsFacts {
   /// SHA-256 of the certificate's public key (SubjectPublicKeyInfo, RFC 6698 §2.1), 64 lower-case
   /// hexadecimal digits; one for each key in use or next. Only for a zone that is signed.
   std::vector<std::string> key_digests;
-  std::string mta_sts_id;             ///< id of the MTA-STS policy: 1 to 32 letters and digits
-  std::string reports;                ///< address to which DMARC and TLS reports go
-  std::string certificate_authority;  ///< the CAA value (RFC 8659 §4.2): "letsencrypt.org"
+  std::string mta_sts_id;                 ///< id of the MTA-STS policy: 1 to 32 letters and digits
+  std::string reports;                    ///< address to which DMARC and TLS reports go
+  std::string certificate_authority;      ///< the CAA value (RFC 8659 §4.2): "letsencrypt.org"
+  std::vector<std::string> source_names;  ///< names in EHLO of source addresses, beside `hostname`
 };
 
 /// Whether mail flows without a record.
