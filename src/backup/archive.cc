@@ -35,6 +35,10 @@ bool is_safe_name(std::string_view name) {
   });
 }
 
+bool is_beside_database(std::string_view name) {
+  return name.ends_with("-journal") || name.ends_with("-wal") || name.ends_with("-shm");
+}
+
 Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open(Sink sink) {
   std::unique_ptr<ArchiveWriter> writer(new ArchiveWriter(std::move(sink)));
   writer->archive_ = archive_write_new();
@@ -92,15 +96,22 @@ Result<void> ArchiveWriter::write(std::string_view octets) {
 
 Result<std::optional<FileEntry>> ArchiveWriter::add_file(const std::string& name,
                                                          const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0 && (errno == ENOENT || errno == ELOOP)) return std::nullopt;
+  if (fd < 0) {
+    return fail(Fault::permanent, fmt::format("reading {}: {}", path, std::strerror(errno)));
+  }
+  const auto shut = [](const int* open) { ::close(*open); };
+  const std::unique_ptr<const int, decltype(shut)> closing(&fd, shut);
+  return add_open_file(name, fd, path);
+}
+
+Result<std::optional<FileEntry>> ArchiveWriter::add_open_file(const std::string& name, int fd,
+                                                              const std::string& path) {
   const auto cannot = [&] {
     return fail(Fault::permanent, fmt::format("reading {}: {}", path, std::strerror(errno)));
   };
   struct stat about{};
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-  if (fd < 0 && (errno == ENOENT || errno == ELOOP)) return std::nullopt;
-  if (fd < 0) return cannot();
-  const auto shut = [](const int* open) { ::close(*open); };
-  const std::unique_ptr<const int, decltype(shut)> closing(&fd, shut);
   if (::fstat(fd, &about) != 0) return cannot();
   if (!S_ISREG(about.st_mode)) return std::nullopt;
   FileEntry added{.name = name, .size = static_cast<std::uint64_t>(about.st_size)};
@@ -176,7 +187,7 @@ Result<std::optional<FileEntry>> ArchiveReader::next() {
   if (found == ARCHIVE_EOF) return std::nullopt;
   if (found != ARCHIVE_OK) return trouble();
   const char* const name = archive_entry_pathname(entry);
-  if (name == nullptr || !is_safe_name(name)) {
+  if (name == nullptr || !is_safe_name(name) || is_beside_database(name)) {
     return fail(Fault::malformed,
                 fmt::format("the backup has a file with a name that is refused: {}",
                             name == nullptr ? "" : printable(name, 200)));

@@ -25,6 +25,9 @@ struct FileEntry {
 /// Whether a restore may create a file of this name: relative, at most 1024 octets, without empty
 /// parts, "." and "..", and without control characters.
 bool is_safe_name(std::string_view name);
+/// Whether a file with this name belongs to a database beside it: a journal, which SQLite acts on
+/// when it opens the database, a write-ahead log, an index of one. No backup has such a file.
+bool is_beside_database(std::string_view name);
 
 /// Writes an archive. For one thread at a time. Faults of all functions: `disk_full`, `permanent`.
 class ArchiveWriter {
@@ -40,6 +43,10 @@ class ArchiveWriter {
   /// Adds the file at `path` as long as it is now, and returns its entry; nullopt: it does not
   /// exist any more, or is no regular file. Fault::temporary: it became shorter while it was read.
   Result<std::optional<FileEntry>> add_file(const std::string& name, const std::string& path);
+  /// As add_file() with a descriptor, open for reading, that the caller closes. `path` is for
+  /// errors.
+  Result<std::optional<FileEntry>> add_open_file(const std::string& name, int fd,
+                                                 const std::string& path);
   /// Adds a file with this content.
   Result<void> add_text(const std::string& name, std::string_view octets);
   /// Writes the end. Must be the last call.

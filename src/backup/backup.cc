@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/openat2.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <sys/stat.h>
@@ -54,13 +56,14 @@ bool is_left_out(const fs::path& name) {
   if (first == "tmp" || last == "lock" || first.starts_with("control.json")) return true;
   if (name == note_name) return true;
   if (last.ends_with(".new") && name.has_parent_path() == false) return true;
-  for (const std::string_view end : {".db", ".db-wal", ".db-shm"}) {
-    if (last.ends_with(end)) return true;  // databases are copied by SQLite
-  }
+  // Databases are copied by SQLite.
+  if (last.ends_with(".db") || is_beside_database(last)) return true;
   return std::ranges::any_of(named_folders, [&](const NamedFolder& one) {
     return name.string().starts_with(std::string(one.folder) + "/");
   });
 }
+
+constexpr std::string_view work_start = "backup-";
 
 /// A folder for the time of one backup, in the data directory. Locked: one without a lock was left
 /// by a backup that was killed, and the next backup removes it.
@@ -70,15 +73,19 @@ class WorkFolder {
     const fs::path parent = data_dir / "tmp";
     std::error_code bad;
     fs::create_directories(parent, bad);
+    if (fs::is_symlink(parent, bad)) {
+      return fail(Fault::permanent, parent.string() + " is a symbolic link");
+    }
     for (fs::directory_iterator entry(parent, bad), end; !bad && entry != end;
          entry.increment(bad)) {
-      if (!entry->path().filename().string().starts_with("backup-")) continue;
-      const int fd = ::open(entry->path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+      const std::string name = entry->path().filename().string();
+      if (!name.starts_with(work_start) || !is_ulid(name.substr(work_start.size()))) continue;
+      const int fd = ::open(entry->path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
       std::error_code ignored;
       if (fd >= 0 && ::flock(fd, LOCK_EX | LOCK_NB) == 0) fs::remove_all(entry->path(), ignored);
       if (fd >= 0) ::close(fd);
     }
-    WorkFolder made(parent / ("backup-" + new_ulid()));
+    WorkFolder made(parent / (std::string(work_start) + new_ulid()));
     if (::mkdir(made.path_.c_str(), 0700) == 0) {
       made.fd_ = ::open(made.path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     }
@@ -104,6 +111,38 @@ class WorkFolder {
   fs::path path_;
   int fd_ = -1;
 };
+
+/// A file below a directory, open for reading; -1: `errno` says why. Without `links` no symbolic
+/// link is followed on the way, and nothing is found outside of the directory.
+int open_below(const fs::path& directory, const fs::path& path, bool links) {
+  constexpr int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  if (links) return ::open(path.c_str(), flags);
+  const int top = ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (top < 0) return -1;
+  const std::string name = path.lexically_relative(directory).string();
+  open_how how{};
+  how.flags = flags;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  const auto fd = static_cast<int>(::syscall(SYS_openat2, top, name.c_str(), &how, sizeof how));
+  const int why = errno;
+  ::close(top);
+  errno = why;
+  return fd;
+}
+
+/// Copies an open file, as far as it goes.
+bool copy_to(int from, const fs::path& to) {
+  const int fd = ::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return false;
+  std::string buffer(std::size_t{1} << 18, '\0');
+  ssize_t got = 0;
+  bool done = true;
+  while (done && (got = ::read(from, buffer.data(), buffer.size())) > 0) {
+    done = ::write(fd, buffer.data(), static_cast<std::size_t>(got)) == got;
+  }
+  ::close(fd);
+  return done && got == 0;
+}
 
 /// A file that a backup takes.
 struct Taken {
@@ -157,12 +196,19 @@ class Backup {
   bool link(const NamedFolder& named, const std::string& name) {
     const std::string key = fmt::format("{}/{}", named.folder, name);
     if (linked_.contains(key)) return true;
+    if (!is_safe_name(name)) return false;  // a row that somebody else wrote
     const fs::path to = work_ / "files" / key;
     std::error_code failed;
     fs::create_directories(to.parent_path(), failed);
     fs::create_hard_link(data_ / key, to, failed);
-    if (failed == std::errc::cross_device_link) fs::copy_file(data_ / key, to, failed);
-    if (failed) return false;
+    if (failed == std::errc::cross_device_link) {
+      const int fd = open_below(data_, data_ / key, options_.links);
+      const bool copied = fd >= 0 && copy_to(fd, to);
+      if (fd >= 0) ::close(fd);
+      if (!copied) return false;
+    } else if (failed) {
+      return false;
+    }
     linked_.insert(key);
     return true;
   }
@@ -276,7 +322,14 @@ class Backup {
       if (!gone) all += size;
     }
     for (const Taken& file : taken_) {
-      auto added = (*archive)->add_file(file.name, file.path);
+      const int fd = open_below(data_, file.path, options_.links);
+      if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == EXDEV)) continue;
+      if (fd < 0) {
+        return fail(Fault::permanent,
+                    fmt::format("reading {}: {}", file.path, std::strerror(errno)));
+      }
+      auto added = (*archive)->add_open_file(file.name, fd, file.path);
+      ::close(fd);
       if (!added) return tl::unexpected(added.error());
       if (!*added) continue;
       made_.octets += (*added)->size;

@@ -31,6 +31,8 @@ struct BackupOptions {
   std::string hostname;      ///< for the manifest
   bool traces = true;        ///< false: without traces.db
   bool config_only = false;  ///< the control plane, keys and certificate alone
+  /// False: symbolic links below `data_dir` are not followed, as another user put them there.
+  bool links = true;
   /// Called once what is copied cannot change any more: a lock may be given up. Null: nobody.
   std::function<void()> taken = {};
   /// Called with the octets done and the octets in all. Null: nobody.

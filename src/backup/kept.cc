@@ -78,9 +78,10 @@ Result<void> note_backup(const fs::path& data_dir, ClockTime time) {
   struct stat directory{};
   const timespec when{std::chrono::system_clock::to_time_t(time), 0};
   const timespec times[2] = {when, when};
-  const bool done = ::stat(data_dir.c_str(), &directory) == 0 &&
-                    (::geteuid() != 0 || ::fchown(fd, directory.st_uid, directory.st_gid) == 0) &&
-                    ::futimens(fd, times) == 0 && std::rename(draft.c_str(), path.c_str()) == 0;
+  const bool done =
+      ::stat(data_dir.c_str(), &directory) == 0 &&
+      (directory.st_uid == ::geteuid() || ::fchown(fd, directory.st_uid, directory.st_gid) == 0) &&
+      ::futimens(fd, times) == 0 && std::rename(draft.c_str(), path.c_str()) == 0;
   const int why = errno;
   ::close(fd);
   if (done) return {};
@@ -90,7 +91,9 @@ Result<void> note_backup(const fs::path& data_dir, ClockTime time) {
 
 std::optional<ClockTime> last_backup(const fs::path& data_dir) {
   struct stat note{};
-  if (::lstat((data_dir / note_name).c_str(), &note) != 0) return std::nullopt;
+  if (::lstat((data_dir / note_name).c_str(), &note) != 0 || !S_ISREG(note.st_mode)) {
+    return std::nullopt;
+  }
   return std::chrono::system_clock::from_time_t(note.st_mtim.tv_sec);
 }
 

@@ -22,6 +22,7 @@
 #include "base/ulid.h"
 #include "cli/commands.h"
 #include "config/key_file.h"
+#include "serve/acting_owner.h"
 #include "serve/control_file.h"
 #include "serve/data_lock.h"
 #include "spool/body_files.h"
@@ -255,8 +256,6 @@ int run_backup(const Arguments& arguments, Streams& streams) {
   }
   const std::optional<Gateway> gateway = gateway_of(arguments, streams);
   if (!gateway) return to_int(ExitCode::config);
-  auto lock = lock_or_gateway(gateway->data_dir);
-  if (!lock) return refuse(lock.error(), arguments, streams);
   const bool config_only = arguments.has("--config-only");
   auto output = Output::open(target, *gateway,
                              config_only ? backup::Extent::config_only : backup::Extent::whole);
@@ -264,33 +263,41 @@ int run_backup(const Arguments& arguments, Streams& streams) {
     return refuse(ExitCode::cannot_create, output.error().message, "name another file", arguments,
                   streams);
   }
+  // The output is root's, what is read is another user's.
+  auto acting = ActingOwner::of(gateway->data_dir.string());
+  if (!acting) return refuse(acting.error(), arguments, streams);
+  std::optional<ActingOwner> owner(std::move(*acting));
+  auto lock = lock_or_gateway(gateway->data_dir);
+  if (!lock) return refuse(lock.error(), arguments, streams);
   Progress progress(::isatty(STDERR_FILENO) == 1 && !arguments.has("--quiet"), streams.err);
   const auto made = backup::make_backup(
       {.data_dir = gateway->data_dir.string(),
        .hostname = gateway->hostname,
        .traces = !arguments.has("--without-traces"),
        .config_only = config_only,
+       .links = !owner->acts(),
        .taken = [&] { lock->reset(); },
        .progress = [&](std::uint64_t done, std::uint64_t all) { progress.show(done, all); }},
       [&](std::string_view octets) { return output->write(octets); });
   if (!made) return refuse(made.error(), arguments, streams);
+  owner.reset();
   if (const Result<void> named = output->finish(); !named) {
     return refuse(named.error(), arguments, streams);
   }
-  tell(*made, output->name(), arguments, streams);
-  // The backup is whole: what fails now does not take it back.
+  Result<void> noted;
   if (!config_only) {
-    if (const Result<void> noted = backup::note_backup(gateway->data_dir, made->manifest.time);
-        !noted) {
-      return refuse(noted.error(), arguments, streams);
-    }
+    const auto again = ActingOwner::of(gateway->data_dir.string());
+    noted = again ? backup::note_backup(gateway->data_dir, made->manifest.time)
+                  : tl::unexpected(again.error());
   }
-  if (keep == 0) return to_int(ExitCode::ok);
-  const auto deleted = backup::keep_newest(output->name(), keep);
+  tell(*made, output->name(), arguments, streams);
+  const auto deleted =
+      keep > 0 ? backup::keep_newest(output->name(), keep) : Result<std::vector<std::string>>();
   if (!deleted) return refuse(deleted.error(), arguments, streams);
   if (!arguments.has("--json") && !arguments.has("--quiet")) {
     for (const std::string& name : *deleted) streams.out << "deleted " << name << '\n';
   }
+  if (!noted) return refuse(noted.error(), arguments, streams);  // the backup itself is whole
   return to_int(ExitCode::ok);
 }
 

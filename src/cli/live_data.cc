@@ -8,7 +8,9 @@
 
 #include "admin/command_desk.h"
 #include "net/local_http.h"
+#include "serve/acting_owner.h"
 #include "serve/control_file.h"
+#include "serve/data_lock.h"
 #include "serve/live_questions.h"
 
 namespace postern::app {
@@ -101,6 +103,8 @@ std::string text_of(const json::object& answer, std::string_view name) {
 
 std::optional<Result<json::object>> LiveData::ask_gateway(std::string_view question,
                                                           const json::object& given) const {
+  // What a crashed gateway left may name a port that another program has now.
+  if (!DataLock::is_held(data_dir_.string())) return std::nullopt;
   const auto control = read_control(control_path(data_dir_.string()));
   if (!control) return fail(Fault::permanent, control.error().message);
   if (!*control) return std::nullopt;
@@ -125,6 +129,8 @@ Result<json::object> LiveData::ask(std::string_view question, const json::object
       return tl::unexpected(made.error());
     }
   }
+  const auto owner = ActingOwner::of(data_dir_.string());
+  if (!owner) return tl::unexpected(owner.error());
   const auto until = std::chrono::steady_clock::now() + patience;
   for (;;) {
     const auto lock = DataLock::take(data_dir_.string());

@@ -82,9 +82,13 @@ Result<void> install_certificate(const std::string& data_dir, const Secret& pem)
   const std::string draft = file + ".new";
   ::unlink(draft.c_str());  // left by a crash
   if (Result<void> written = write_key(draft, pem); !written) return written;
+  const std::string before = file + ".before";
+  ::unlink(before.c_str());
+  (void)!::link(file.c_str(), before.c_str());  // there may be none
   if (std::rename(draft.c_str(), file.c_str()) != 0) {
     const std::string why = std::generic_category().message(errno);
     ::unlink(draft.c_str());
+    ::unlink(before.c_str());
     return fail(Fault::permanent, file + ": " + why);
   }
   const int directory = ::open(data_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -93,6 +97,16 @@ Result<void> install_certificate(const std::string& data_dir, const Secret& pem)
     ::close(directory);
   }
   return {};
+}
+
+void settle_installed(const std::string& data_dir, bool keep) {
+  const std::string file = installed_certificate(data_dir);
+  const std::string before = file + ".before";
+  if (keep) {
+    ::unlink(before.c_str());
+  } else if (std::rename(before.c_str(), file.c_str()) != 0) {
+    ::unlink(file.c_str());  // there was none before
+  }
 }
 
 std::vector<std::string> certificate_files(const Config& config, const std::string& data_dir) {

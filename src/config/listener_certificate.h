@@ -45,8 +45,11 @@ std::string installed_certificate(const std::string& data_dir);
 CertificateSource source_of(const ListenerConfig& listener, const std::string& data_dir);
 
 /// Writes the pair of check_certificate_pair() as the installed one, atomically, mode 0600.
-/// Fault::denied or Fault::permanent: the old one stays. Blocks.
+/// Fault::denied or Fault::permanent: the old one stays. The old one is kept beside it until
+/// settle_installed(). Blocks.
 Result<void> install_certificate(const std::string& data_dir, const Secret& pem);
+/// After install_certificate(): keeps the new pair, or brings back the one before, or none.
+void settle_installed(const std::string& data_dir, bool keep);
 
 /// The files that certificate_of() reads for these listeners, those of variants included; sorted.
 std::vector<std::string> certificate_files(const Config& config, const std::string& data_dir);

@@ -23,15 +23,15 @@ constexpr std::uint64_t write_file = 1u << 1;
 constexpr std::uint64_t read_file = 1u << 2;
 constexpr std::uint64_t read_dir = 1u << 3;
 constexpr std::uint64_t remove_and_make = 0x1ff0;  // bits 4 to 12
-constexpr std::uint64_t make_char = 1u << 6;
-constexpr std::uint64_t make_block = 1u << 11;
+// Links and pipes in the data directory would mislead programs of root that read there.
+constexpr std::uint64_t make_special = 1u << 6 | 1u << 9 | 1u << 10 | 1u << 11 | 1u << 12;
 constexpr std::uint64_t refer = 1u << 13;
 constexpr std::uint64_t truncate = 1u << 14;
 constexpr std::uint64_t bind_tcp = 1u << 0;
 
 constexpr std::uint64_t reading = read_file | read_dir;
 constexpr std::uint64_t writing =
-    write_file | (remove_and_make & ~make_char & ~make_block) | refer | truncate;
+    write_file | (remove_and_make & ~make_special) | refer | truncate;
 constexpr std::uint64_t of_a_file = read_file | write_file | truncate;
 
 struct Attributes {

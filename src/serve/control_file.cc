@@ -2,10 +2,10 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <fstream>
-#include <sstream>
 #include <system_error>
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <boost/json.hpp>
 
@@ -14,6 +14,12 @@
 #include "config/key_file.h"
 
 namespace postern::app {
+
+namespace {
+
+constexpr std::size_t largest_control = 4096;
+
+}  // namespace
 
 std::string control_path(const std::string& data_dir) { return data_dir + "/control.json"; }
 
@@ -38,14 +44,22 @@ Result<void> write_control(const std::string& path, const ControlFile& control) 
 }
 
 Result<std::optional<ControlFile>> read_control(const std::string& path) {
-  if (::access(path.c_str(), R_OK) != 0) {
-    if (errno == ENOENT) return std::nullopt;
-    return fail(Fault::denied, path + ": " + std::generic_category().message(errno));
+  // The directory is the gateway's user's: no link is followed, and nothing but a small file is
+  // read.
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0 && errno == ENOENT) return std::nullopt;
+  if (fd < 0) return fail(Fault::denied, path + ": " + std::generic_category().message(errno));
+  struct stat about{};
+  std::string text(largest_control + 1, '\0');
+  const bool plain = ::fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
+  const ssize_t size = plain ? ::read(fd, text.data(), text.size()) : -1;
+  ::close(fd);
+  if (size < 0 || static_cast<std::size_t>(size) > largest_control) {
+    return fail(Fault::malformed, path + ": is not a control file");
   }
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
+  text.resize(static_cast<std::size_t>(size));
   boost::system::error_code bad;
-  const boost::json::value value = boost::json::parse(text.str(), bad);
+  const boost::json::value value = boost::json::parse(text, bad);
   const auto* object = bad ? nullptr : value.if_object();
   const auto* url = object ? object->if_contains("url") : nullptr;
   const auto* token = object ? object->if_contains("token") : nullptr;

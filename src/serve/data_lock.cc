@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "serve/acting_owner.h"
+
 namespace postern::app {
 
 Result<DataLock> DataLock::take(const std::string& data_dir, std::chrono::milliseconds patience) {
@@ -23,18 +25,16 @@ Result<DataLock> DataLock::take(const std::string& data_dir, std::chrono::millis
                 fmt::format("{}: {}", data_dir, std::strerror(code)));
   }
   const std::string path = data_dir + "/lock";
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  // The lock belongs to the directory's owner even if root creates it; otherwise the gateway could
+  // not open it.
+  const auto owner = ActingOwner::of(data_dir);
+  if (!owner) return tl::unexpected(owner.error());
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
   if (fd < 0) {
     return fail(Fault::permanent, fmt::format("cannot write in the data directory {}: {}", data_dir,
                                               std::strerror(errno)));
   }
   DataLock lock(fd);
-  // The lock belongs to the directory's owner even if root creates it; otherwise the gateway could
-  // not open it.
-  struct stat made{};
-  if (::geteuid() == 0 && ::fstat(fd, &made) == 0 && made.st_uid != about.st_uid) {
-    (void)!::fchown(fd, about.st_uid, about.st_gid);
-  }
   const auto until = std::chrono::steady_clock::now() + patience;
   while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) {
@@ -47,6 +47,15 @@ Result<DataLock> DataLock::take(const std::string& data_dir, std::chrono::millis
     std::this_thread::sleep_for(pause);
   }
   return lock;
+}
+
+bool DataLock::is_held(const std::string& data_dir) {
+  const int fd =
+      ::open((data_dir + "/lock").c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0) return errno != ENOENT;  // somebody else's may be held
+  const bool free = ::flock(fd, LOCK_SH | LOCK_NB) == 0;
+  ::close(fd);
+  return !free;
 }
 
 DataLock::~DataLock() {

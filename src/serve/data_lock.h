@@ -18,6 +18,8 @@ class DataLock {
   /// Fault::not_found: no such directory; Fault::permanent: no permission. Blocks.
   static Result<DataLock> take(const std::string& data_dir,
                                std::chrono::milliseconds patience = std::chrono::milliseconds(0));
+  /// Whether a process holds the lock, or may: it cannot be looked at. Does not wait.
+  static bool is_held(const std::string& data_dir);
   /// Releases the lock.
   ~DataLock();
   /// The source holds nothing afterwards.

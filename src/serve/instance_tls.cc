@@ -208,10 +208,13 @@ Result<json::object> Instance::install(const json::object& given) {
   for (const std::string& name : users) {
     const auto trouble = certificate_troubles_.find(name);
     if (trouble == certificate_troubles_.end()) continue;
-    return fail(
-        Fault::permanent,
-        fmt::format("it is installed, but listener `{}` cannot use it: {}", name, trouble->second));
+    const std::string why = trouble->second;
+    // A gateway with a pair that it cannot use would not start again.
+    settle_installed(data_dir_, false);
+    renew_certificates();
+    return fail(Fault::malformed, fmt::format("listener `{}` cannot use it: {}", name, why));
   }
+  settle_installed(data_dir_, true);
   answer["installed"] = true;
   answer["listeners"] = json::value_from(users);
   const std::lock_guard lock(deciding_mutex_);

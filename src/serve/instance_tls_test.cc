@@ -1,4 +1,5 @@
 // Certificates of a running gateway: installed, read again, kept.
+#include <cstdlib>
 #include <filesystem>
 
 #include <gmock/gmock.h>
@@ -95,6 +96,45 @@ TEST_F(Certificates, an_installed_pair_is_used_at_once_and_after_a_restart) {
   ASSERT_TRUE(other_name);
   EXPECT_EQ(other_name->at("warnings").as_array().size(), 1u);
   EXPECT_NE(digest(), first);
+}
+
+TEST_F(Certificates, a_pair_that_no_listener_can_use_is_taken_back) {
+  // A name that cannot be read: only the listener's own load finds it.
+  const std::string make_bad =
+      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 9 -subj "
+      "/CN=mx.example.com -addext subjectAltName=DER:30:82:ff:ff:82 -keyout " +
+      file("bad.key") + " -out " + file("bad.pem") + " 2> /dev/null";
+  ASSERT_EQ(std::system(make_bad.c_str()), 0);
+  start();
+  const std::string self_made = digest();
+  const auto first = install("bad.pem", "bad.key");
+  ASSERT_FALSE(first);
+  EXPECT_EQ(first.error().fault, Fault::malformed);
+  EXPECT_FALSE(std::filesystem::exists(installed_certificate(file("data"))));
+  EXPECT_EQ(digest(), self_made);
+  ASSERT_TRUE(install("mx.pem", "mx.key"));
+  const std::string good = digest();
+  EXPECT_FALSE(install("bad.pem", "bad.key"));
+  EXPECT_EQ(digest(), good);
+  EXPECT_EQ(error(), "");
+  start();
+  EXPECT_EQ(digest(), good);
+  EXPECT_FALSE(std::filesystem::exists(installed_certificate(file("data")) + ".before"));
+}
+
+TEST_F(Certificates, a_refused_reload_leaves_changed_files_to_be_noticed) {
+  config_.listeners.front().certificate = file("old.pem");
+  config_.listeners.front().key = file("old.key");
+  start();
+  const std::string old = digest();
+  std::filesystem::rename(file("new.pem"), file("old.pem"));
+  std::filesystem::rename(file("new.key"), file("old.key"));
+  Config moved = config_;
+  moved.listeners.push_back(moved.listeners.front());
+  EXPECT_FALSE(gateway_->reload(moved));
+  EXPECT_EQ(digest(), old);
+  EXPECT_TRUE(gateway_->renew_changed_certificates());
+  EXPECT_NE(digest(), old);
 }
 
 TEST_F(Certificates, without_a_listener_that_would_use_it_nothing_is_installed) {

@@ -49,7 +49,8 @@ std::string destination(const Answers& answers) {
       "\n# Mail is accepted for the domains below and for nobody else: unknown clients cannot "
       "send\n"
       "# through this gateway to other hosts. `postern check` proves it.\n"
-      "[restrictions]\nmynetworks = \"\"\n";
+      "[restrictions]\nmynetworks = \"\"\n"
+      "mydestination = \"\"    # nor for the names of this machine\n";
   out += fmt::format("relay = \"{}reject_unauth_destination, permit\"\n",
                      answers.submission ? "permit_sasl_authenticated, " : "");
   if (answers.destination == Destination::relay) {

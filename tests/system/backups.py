@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import signal
+import sqlite3
 import subprocess
 import tarfile
 import threading
@@ -209,4 +210,53 @@ def newer(bench, plain):
             tar.addfile(info, io.BytesIO(octets))
 
 
-CHECKS = [backup_under_load, fates_of_the_queue, restore_refuses]
+def directory_of_another_user(bench):
+    """What root backs up of a directory that another user can write: no more than that user may read and change."""
+    if os.geteuid() != 0:
+        return
+    server = bench.server(LOCAL)
+    server.stop()
+    data, outside = server.root / "data", bench.root / "outside"
+    outside.mkdir()
+    (outside / "secret").write_text("root's")
+    (outside / "secret").chmod(0o600)
+    (data / "attachments").mkdir(exist_ok=True)
+    (data / "attachments" / "mine").write_text("mine")
+    (data / "way").symlink_to(outside)
+    database = sqlite3.connect(data / "delivery.db")
+    for number, path in enumerate(("mine", "../../outside/secret", "../way/secret", "../" * 9 + str(outside / "secret").lstrip("/"))):
+        database.execute("INSERT INTO attachment (id, webhook_id, path, filename, content_type, size, token_hash, created_at, expires_at) VALUES (?, 'w', ?, 'f', 't', 1, x'00', 1, 2)", (str(number), path))
+    database.commit()
+    database.close()
+    (data / "planted.db-journal").write_text("x")
+    for path in (data, *data.rglob("*")):
+        os.chown(path, 12345, 12345, follow_symlinks=False)
+    made = backup(bench, server, "of-another")
+    expect("files that the backup does not take", 3, made["missing"])
+    extracted = restore(bench, bench.root / "restored", "of-another")
+    names = [path.name for path in (bench.root / "restored").rglob("*")]
+    expect("the user's own file, root's, the journal", (True, False, False), ("mine" in names, "secret" in names, "planted.db-journal" in names))
+    expect("the files of the restored directory", True, extracted["files"] > 0)
+    expect("owner of root's file, and of the note", (0, 12345), ((outside / "secret").stat().st_uid, (data / "last-backup").stat().st_uid))
+
+    # A link in the place of the folder for drafts: nothing is deleted where it leads.
+    victim = outside / "backup-01KB0000000000000000000000"
+    victim.mkdir()
+    subprocess.run(["rm", "-rf", data / "tmp"], check=True)
+    (data / "tmp").symlink_to(outside)
+    backup(bench, server, "through-a-link", want=74)
+    expect("a folder of root", True, victim.exists())
+    (data / "tmp").unlink()
+
+    # A pipe in the place of the control file: nothing waits for it, and a port of somebody else gets no token.
+    control = data / "control.json"
+    control.unlink(missing_ok=True)
+    os.mkfifo(control)
+    os.chown(control, 12345, 12345)
+    status, _, _ = bench.run("doctor", "--ready", "--data-dir", data, seconds=10)
+    expect("--ready without a gateway", 69, status)
+    status, _, _ = bench.run("tls", "status", "--data-dir", data, seconds=10)
+    expect("tls status without a gateway", 69, status)
+
+
+CHECKS = [backup_under_load, directory_of_another_user, fates_of_the_queue, restore_refuses]

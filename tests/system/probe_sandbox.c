@@ -232,6 +232,8 @@ int main(int argc, char** argv) {
     P("create-in-state", close_it, SYS_openat, fd, text(0, path), O_WRONLY | O_CREAT, 0700, 0, 0)
     P("execute-from-state", none, SYS_execve, text(0, path), 0, 0, 0, 0, 0)
     P("unlink-in-state", none, SYS_unlinkat, fd, text(0, path), 0, 0, 0, 0)
+    P("symlink-in-state", none, SYS_symlinkat, text(1, "/etc/shadow"), fd, text(0, path), 0, 0, 0)
+    P("pipe-in-state", none, SYS_mknodat, fd, text(0, path), 0010600, 0, 0, 0)
   }
   // Memory that is written and run.
   P("map-writable-executable", unmap_it, SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,

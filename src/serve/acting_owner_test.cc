@@ -1,0 +1,80 @@
+#include "serve/acting_owner.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "base/temporary_folder_test.h"
+#include "serve/data_lock.h"
+
+namespace postern::app {
+namespace {
+
+constexpr uid_t somebody = 12345;
+
+class ActingOwnerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root can take on the rights of others";
+  }
+  const tests::TemporaryFolder folder_;
+  const std::string data_ = folder_.path() + "/data";
+};
+
+TEST_F(ActingOwnerTest, takes_on_and_gives_back) {
+  ASSERT_EQ(::mkdir(data_.c_str(), 0700), 0);
+  ASSERT_EQ(::chown(data_.c_str(), somebody, somebody), 0);
+  const std::string of_root = folder_.path() + "/roots";
+  std::ofstream(of_root) << "x";
+  ASSERT_EQ(::chmod(of_root.c_str(), 0600), 0);
+  {
+    const auto acting = ActingOwner::of(data_);
+    ASSERT_TRUE(acting) << acting.error().message;
+    EXPECT_TRUE(acting->acts());
+    EXPECT_EQ(::geteuid(), somebody);
+    EXPECT_EQ(::getegid(), somebody);
+    EXPECT_FALSE(ActingOwner::of(data_)->acts()) << "already";
+    std::ofstream(data_ + "/made") << "x";
+    EXPECT_NE(::unlink(of_root.c_str()), 0) << "the folder of the data directory is root's";
+    EXPECT_FALSE(std::ofstream(of_root)) << "root's file cannot be written";
+    // The folder of the test is closed to others, as /var/lib/private is.
+    EXPECT_EQ(::access((data_ + "/made").c_str(), F_OK), 0);
+  }
+  EXPECT_EQ(::geteuid(), 0U);
+  struct stat made{};
+  ASSERT_EQ(::stat((data_ + "/made").c_str(), &made), 0);
+  EXPECT_EQ(made.st_uid, somebody);
+  EXPECT_EQ(::unlink(of_root.c_str()), 0);
+}
+
+TEST_F(ActingOwnerTest, stays_root_where_root_owns_it) {
+  EXPECT_FALSE(ActingOwner::of(folder_.path())->acts());
+  EXPECT_FALSE(ActingOwner::of(folder_.path() + "/none")->acts());
+}
+
+TEST_F(ActingOwnerTest, a_lock_that_is_a_link_changes_no_owner) {
+  ASSERT_EQ(::mkdir(data_.c_str(), 0700), 0);
+  ASSERT_EQ(::chown(data_.c_str(), somebody, somebody), 0);
+  const std::string of_root = folder_.path() + "/roots";
+  std::ofstream(of_root) << "x";
+  ASSERT_EQ(::chmod(of_root.c_str(), 0600), 0);
+  ASSERT_EQ(::link(of_root.c_str(), (data_ + "/lock").c_str()), 0);
+  EXPECT_FALSE(DataLock::take(data_));
+  struct stat about{};
+  ASSERT_EQ(::stat(of_root.c_str(), &about), 0);
+  EXPECT_EQ(about.st_uid, 0U);
+  ASSERT_EQ(::unlink((data_ + "/lock").c_str()), 0);
+  {
+    EXPECT_FALSE(DataLock::is_held(data_));
+    const auto lock = DataLock::take(data_);
+    ASSERT_TRUE(lock) << lock.error().message;
+    EXPECT_TRUE(DataLock::is_held(data_));
+  }
+  ASSERT_EQ(::stat((data_ + "/lock").c_str(), &about), 0);
+  EXPECT_EQ(about.st_uid, somebody);
+}
+
+}  // namespace
+}  // namespace postern::app
