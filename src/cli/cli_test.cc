@@ -12,6 +12,7 @@
 #include <boost/json.hpp>
 
 #include "base/text.h"
+#include "base/version.h"
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "config/diagnostic.h"
@@ -439,8 +440,8 @@ TEST(Commands, help_completion_and_version) {
   EXPECT_EQ(run_with(run_completion, {"completion"}).code, 64);
   EXPECT_EQ(run_with(run_completion, {"completion", "fish"}).code, 0);
   const auto version = boost::json::parse(run_with(run_version, {"version", "--json"}).out);
-  EXPECT_EQ(version.at("version"), "0.1.0");
-  EXPECT_THAT(run_with(run_version, {"version"}).out, HasSubstr("postern 0.1.0 ("));
+  EXPECT_EQ(version.at("version"), current_version().number);
+  EXPECT_THAT(run_with(run_version, {"version"}).out, HasSubstr(fmt::format("postern {} (", current_version().number)));
   const auto bill = boost::json::parse(run_with(run_version, {"version", "--sbom", "--json"}).out);
   ASSERT_GE(bill.at("compiled_in").as_array().size(), 11U);
   for (const auto& part : bill.at("compiled_in").as_array()) {
