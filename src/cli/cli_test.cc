@@ -440,7 +440,7 @@ TEST(Commands, help_completion_and_version) {
   EXPECT_EQ(run_with(run_completion, {"completion"}).code, 64);
   EXPECT_EQ(run_with(run_completion, {"completion", "fish"}).code, 0);
   const auto version = boost::json::parse(run_with(run_version, {"version", "--json"}).out);
-  EXPECT_EQ(version.at("version"), current_version().number);
+  EXPECT_EQ(version.at("version").as_string(), current_version().number);
   EXPECT_THAT(run_with(run_version, {"version"}).out, HasSubstr(fmt::format("postern {} (", current_version().number)));
   const auto bill = boost::json::parse(run_with(run_version, {"version", "--sbom", "--json"}).out);
   ASSERT_GE(bill.at("compiled_in").as_array().size(), 11U);
