@@ -101,10 +101,12 @@ std::optional<std::vector<std::string>> addresses_of(const std::string& name, Re
   return all;
 }
 
-void check_spf_of(const std::string& domain, const DnsFacts& facts, Report& report) {
+/// `absent`: how bad it is to have no record.
+void check_spf_of(const std::string& domain, const std::vector<IpAddress>& addresses, Level absent,
+                  const DnsFacts& facts, Report& report) {
   using mailauth::spf::Status;
   std::vector<std::string> passed;
-  for (const IpAddress& address : facts.addresses) {
+  for (const IpAddress& address : addresses) {
     const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
     const mailauth::spf::Result spf = report.resolve(mailauth::spf::check_host(
         {.client = address, .helo = facts.hostname, .mail_from = "postmaster@" + domain},
@@ -115,7 +117,7 @@ void check_spf_of(const std::string& domain, const DnsFacts& facts, Report& repo
         passed.push_back(from);
         break;
       case Status::none:
-        return report.add(Level::warn, fmt::format("{} has no SPF record", domain),
+        return report.add(absent, fmt::format("{} has no SPF record", domain),
                           publish(facts, domain, "TXT"));
       case Status::temperror:
         return report.add(Level::note,
@@ -136,6 +138,19 @@ void check_spf_of(const std::string& domain, const DnsFacts& facts, Report& repo
   }
   if (passed.empty()) return;
   report.add(Level::ok, fmt::format("mail of {} from {} gets SPF pass", domain, joined(passed)));
+}
+
+/// Delivery reports have no sender but the hostname in EHLO (RFC 7208 §2.4). A source address of a
+/// pool may have a name of its own there: only those count that DNS gives to the hostname.
+void check_spf_of_hostname(const DnsFacts& facts, Report& report) {
+  if (facts.hostname.empty() || has(facts.domains, facts.hostname)) return;
+  std::vector<IpAddress> addresses = facts.addresses;
+  if (!facts.source_names.empty()) {
+    const auto found = addresses_of(facts.hostname, report);
+    if (!found) return;
+    std::erase_if(addresses, [&](const IpAddress& one) { return !has(*found, one.to_string()); });
+  }
+  check_spf_of(facts.hostname, addresses, Level::note, facts, report);
 }
 
 }  // namespace
@@ -244,8 +259,13 @@ Findings check_mx(const DnsFacts& facts, const Ask& ask) {
 
 Findings check_spf(const DnsFacts& facts, const Ask& ask) {
   Report report("spf", ask);
-  if (no_domains(facts, report) || no_addresses(facts, report)) return report.take();
-  for (const std::string& domain : facts.domains) check_spf_of(domain, facts, report);
+  if (no_addresses(facts, report)) return report.take();
+  if (!no_domains(facts, report)) {
+    for (const std::string& domain : facts.domains) {
+      check_spf_of(domain, facts.addresses, Level::warn, facts, report);
+    }
+  }
+  check_spf_of_hostname(facts, report);
   return report.take();
 }
 

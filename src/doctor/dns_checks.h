@@ -19,7 +19,8 @@ Findings check_addresses(const DnsFacts& facts, const Ask& ask);
 Findings check_reverse(const DnsFacts& facts, const Ask& ask);
 /// The MX records of each domain name the hostname.
 Findings check_mx(const DnsFacts& facts, const Ask& ask);
-/// SPF (RFC 7208) passes for mail of each domain from each address.
+/// SPF (RFC 7208) passes for mail of each domain from each address, and for delivery reports of the
+/// hostname.
 Findings check_spf(const DnsFacts& facts, const Ask& ask);
 /// Each DKIM key is published, usable, and the one that signs.
 Findings check_dkim(const DnsFacts& facts, const Ask& ask);

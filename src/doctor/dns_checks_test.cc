@@ -27,6 +27,7 @@ class DnsChecksTest : public testing::Test {
     put("10.2.0.192.in-addr.arpa", Type::ptr, {"mx.example.org"});
     put("example.org", Type::mx, {"10 mx.example.org"});
     put("example.org", Type::txt, {"v=spf1 mx -all"});
+    put("mx.example.org", Type::txt, {"v=spf1 a -all"});
     put("s1._domainkey.example.org", Type::txt, {key_.public_record()});
     put("_dmarc.example.org", Type::txt, {"v=DMARC1; p=reject"});
     put("_mta-sts.example.org", Type::txt, {"v=STSv1; id=1"});
@@ -44,22 +45,28 @@ class DnsChecksTest : public testing::Test {
     zone_[{name, type}] = {.status = status};
   }
 
-  /// The findings of all checks that are not ok: "fail ptr".
-  std::vector<std::string> faults() {
+  /// The findings of all checks.
+  Findings findings() {
     const Ask ask = [this](const dns::Question& question) {
       const auto found = zone_.find(question);
       return found == zone_.end() ? dns::Answer{.status = Status::no_data} : found->second;
     };
-    std::vector<std::string> out;
+    Findings out;
     for (auto* check : {check_addresses, check_reverse, check_mx, check_spf, check_dkim,
                         check_dmarc, check_mta_sts, check_tls_reports, check_tlsa}) {
-      const Findings findings = check(facts_, ask);
-      EXPECT_FALSE(findings.empty());
-      for (const Finding& one : findings) {
-        if (one.level == Level::ok) continue;
-        out.push_back(std::string(to_string(one.level)) + " " + one.check);
-        last_ = one;
-      }
+      const Findings found = check(facts_, ask);
+      EXPECT_FALSE(found.empty());
+      out.insert(out.end(), found.begin(), found.end());
+    }
+    return out;
+  }
+  /// Those that are not ok: "fail ptr".
+  std::vector<std::string> faults() {
+    std::vector<std::string> out;
+    for (const Finding& one : findings()) {
+      if (one.level == Level::ok) continue;
+      out.push_back(std::string(to_string(one.level)) + " " + one.check);
+      last_ = one;
     }
     return out;
   }
@@ -73,6 +80,53 @@ class DnsChecksTest : public testing::Test {
 };
 
 TEST_F(DnsChecksTest, NothingIsWrongInAWorldThatIsRight) { EXPECT_EQ(faults(), List{}); }
+
+TEST_F(DnsChecksTest, EachRecordThatIsRemovedIsMissedByItsOwnCheck) {
+  facts_.addresses.push_back(*IpAddress::parse("2001:db8::25"));
+  facts_.mta_sts_id = "1";
+  facts_.reports = "r@example.net";
+  facts_.certificate_authority = "ca.example";
+  const std::vector<Record> records = records_for(facts_);
+  const auto publish_all_but = [&](const Record* absent) {
+    zone_.clear();
+    for (const Record& one : records) {
+      const auto type = dns::parse_type(one.type);
+      if (&one == absent || !type) continue;
+      dns::Answer& answer = zone_[{one.name, *type}];
+      answer.status = Status::found;
+      answer.secure = true;
+      answer.records.push_back(one.value);
+    }
+  };
+  const auto findings_of = [this](std::string_view check) {
+    std::vector<std::string> out;
+    for (const Finding& one : findings()) {
+      if (one.check == check) out.push_back(std::string(to_string(one.level)) + " " + one.what);
+    }
+    return out;
+  };
+  publish_all_but(nullptr);
+  EXPECT_EQ(faults(), List{"note dmarc"}) << "p=none, to begin with";
+  std::size_t looked_at = 0;
+  for (const Record& one : records) {
+    if (one.check.empty()) continue;
+    publish_all_but(nullptr);
+    const auto right = findings_of(one.check);
+    publish_all_but(&one);
+    EXPECT_NE(findings_of(one.check), right) << zone_line(one);
+    ++looked_at;
+  }
+  EXPECT_EQ(looked_at, 12u);
+}
+
+TEST_F(DnsChecksTest, SpfOfTheHostname) {
+  put("mx.example.org", Type::txt, {"v=spf1 -all"});
+  EXPECT_EQ(faults(), List{"fail spf"});
+  EXPECT_EQ(last_.what, "mail of mx.example.org from 192.0.2.10 gets SPF fail");
+  remove("mx.example.org", Type::txt);
+  EXPECT_EQ(faults(), List{"note spf"});
+  EXPECT_EQ(last_.to_do, "publish `mx.example.org. IN TXT \"v=spf1 a -all\"`");
+}
 
 TEST_F(DnsChecksTest, AddressWithoutPtr) {
   remove("10.2.0.192.in-addr.arpa", Type::ptr);
@@ -90,7 +144,8 @@ TEST_F(DnsChecksTest, SourceAddressWithItsOwnName) {
   put("20.2.0.192.in-addr.arpa", Type::ptr, {"out.example.org"});
   put("out.example.org", Type::a, {"192.0.2.20"});
   put("example.org", Type::txt, {"v=spf1 mx a:out.example.org -all"});
-  EXPECT_EQ(faults(), (List{"note address", "warn ptr"}));
+  EXPECT_EQ(faults(), (List{"note address", "warn ptr", "fail spf"}));
+  EXPECT_EQ(last_.to_do, "add `ip4:192.0.2.20` to the SPF record of mx.example.org");
   facts_.source_names = {"out.example.org"};
   EXPECT_EQ(faults(), List{"note address"});
   put("out.example.org", Type::a, {"192.0.2.21"});
@@ -101,7 +156,7 @@ TEST_F(DnsChecksTest, SourceAddressWithItsOwnName) {
 
 TEST_F(DnsChecksTest, HostnameThatIsElsewhere) {
   put("mx.example.org", Type::a, {"192.0.2.11"});
-  EXPECT_EQ(faults(), (List{"fail address", "warn address", "fail ptr", "fail spf"}));
+  EXPECT_EQ(faults(), (List{"fail address", "warn address", "fail ptr", "fail spf", "fail spf"}));
 }
 
 TEST_F(DnsChecksTest, HostnameWithASecondAddressThatIsNotOurs) {

@@ -83,7 +83,7 @@ void add_dmarc(const DnsFacts& facts, List& list) {
               .type = "TXT",
               .value = "v=DMARC1",
               .why = fmt::format("Allows DMARC reports on {} to go to {}.", domain, host),
-              .check = "dmarc",
+              .check = {},
               .need = Need::useful});
   }
 }

@@ -89,11 +89,15 @@ TEST(RecordsTest, LongTextIsCut) {
 }
 
 TEST(RecordsTest, EachHasAReasonAndACommand) {
-  for (const Record& one : records_for(facts())) {
+  DnsFacts all = facts();
+  all.reports = "r@example.net";
+  std::vector<std::string> by_hand;
+  for (const Record& one : records_for(all)) {
     EXPECT_TRUE(one.why.ends_with(".")) << one.why;
-    EXPECT_EQ(check_command(one),
-              one.type == "CAA" ? "dig mx.example.org CAA" : "postern doctor --check " + one.check);
+    if (one.check.empty()) by_hand.push_back(check_command(one));
   }
+  EXPECT_THAT(by_hand, ElementsAre("dig example.org._report._dmarc.example.net TXT",
+                                   "dig mx.example.org CAA"));
 }
 
 TEST(RecordsTest, AZoneFileHasReasonsAsCommentsAndNoReverseNames) {

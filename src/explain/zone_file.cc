@@ -114,6 +114,25 @@ bool is_type(std::string_view word) {
 
 bool is_ttl(std::string_view word) { return !word.empty() && is_digit(word.front()); }
 
+/// Usage, selector, matching type and hexadecimal digits, which blanks may part (RFC 6698 §2.2), as
+/// one text; nullopt: something else.
+std::optional<std::string> tlsa_of(const std::vector<std::string>& data) {
+  constexpr std::size_t numbers = 3;
+  if (data.size() <= numbers) return std::nullopt;
+  std::string text;
+  for (std::size_t i = 0; i < numbers; ++i) {
+    const auto number = parse_number(data[i]);
+    if (!number || *number > 255) return std::nullopt;
+    text += fmt::format("{} ", *number);
+  }
+  std::string digits;
+  for (std::size_t i = numbers; i < data.size(); ++i) digits += data[i];
+  const bool hexadecimal =
+      std::ranges::all_of(digits, [](char c) { return hex_value(c).has_value(); });
+  if (digits.empty() || digits.size() % 2 != 0 || !hexadecimal) return std::nullopt;
+  return text + digits;
+}
+
 class ZoneReader {
  public:
   Result<std::string> read(std::string_view text) {
@@ -177,7 +196,9 @@ class ZoneReader {
       pair.emplace_back(data[0]);
       pair.emplace_back(complete(data[1]));
       record = std::move(pair);
-    } else if ((dns::parse_type(type) && type != "TLSA") || !is_type(type)) {
+    } else if (const auto tlsa = tlsa_of(data); type == "TLSA" && tlsa) {
+      record = *tlsa;
+    } else if (dns::parse_type(type) || !is_type(type)) {
       return fail(Fault::malformed, fmt::format("this is not a record: {} {}", printable(type, 64),
                                                 data.empty() ? "" : printable(data[0], 64)));
     } else if (!dns::is_record_type(type)) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fmt/format.h>
 #include <boost/json.hpp>
 
 namespace postern::app {
@@ -60,6 +61,16 @@ TEST(ZoneFile, texts_have_strings_escapes_and_parentheses) {
   EXPECT_EQ(strings[2], "three");
   EXPECT_EQ(zone.at("a").at("TXT").at(1).at(0), "");
   EXPECT_EQ(zone.at("b").at("TXT").at(0).at(0).at("base64"), "/w==");
+}
+
+TEST(ZoneFile, tlsa_is_one_text) {
+  const auto zone = good("_25._tcp.mx. TLSA 3 1 1 ABcd\n_25._tcp.mx. TLSA ( 03 1 1 ab\n cd )\n");
+  EXPECT_EQ(zone.at("_25._tcp.mx").at("TLSA"), (boost::json::array{"3 1 1 ABcd", "3 1 1 abcd"}));
+  for (const char* wrong : {"", "3", "3 1 1", "3 1 1 abc", "3 1 1 xy", "3 1 256 ab", "x 1 1 ab"}) {
+    EXPECT_THAT(refused(fmt::format("a. TLSA {}\n", wrong)),
+                HasSubstr("line 1: this is not a record: TLSA"))
+        << wrong;
+  }
 }
 
 TEST(ZoneFile, what_no_check_asks_for_is_skipped) {
