@@ -1,5 +1,6 @@
 #include "cli/commands_setup.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
 #include <filesystem>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 #include <boost/json.hpp>
 
+#include "base/text.h"
 #include "cli/key_input.h"
 #include "cli/setup_answers.h"
 #include "config/key_file.h"
@@ -39,12 +41,35 @@ std::string config_path(const Arguments& arguments) {
   return environment != nullptr && *environment != '\0' ? environment : std::string(usual_config);
 }
 
-/// One selector a month: a key that was made earlier in it is used again.
+/// The selector of a new key.
 std::string selector_now() {
   const std::time_t now = std::time(nullptr);
   std::tm parts{};
   ::gmtime_r(&now, &parts);
   return fmt::format("s{:04}{:02}", parts.tm_year + 1900, parts.tm_mon + 1);
+}
+
+/// Whether it has the form of selector_now(). Other files of the folder may be named after the
+/// domain, too: mx.example.org.pem.
+bool is_selector(std::string_view word) {
+  constexpr std::size_t digits = 6;
+  return word.size() == digits + 1 && word.front() == 's' &&
+         std::ranges::all_of(word.substr(1), [](char c) { return is_digit(c); });
+}
+
+/// The selector of the newest key that an earlier setup made for the domain, else a new one.
+std::string selector_for(const std::string& domain, const std::string& folder) {
+  const std::string rest = fmt::format(".{}.pem", domain);
+  std::string newest;
+  std::error_code error;
+  for (fs::directory_iterator file(folder, error), end; !error && file != end;
+       file.increment(error)) {
+    const std::string name = file->path().filename().string();
+    if (!name.ends_with(rest)) continue;
+    std::string word = name.substr(0, name.size() - rest.size());
+    if (is_selector(word) && word > newest) newest = std::move(word);
+  }
+  return newest.empty() ? selector_now() : newest;
 }
 
 /// What was made, and is removed again unless keep() is called.
@@ -104,8 +129,6 @@ class Setup {
   int refuse_to_overwrite(const std::string& there) {
     const std::string difference = setup::difference(there, text_);
     if (json_) {
-      boost::system::error_code malformed;
-      json::value machine = json::parse(look_at_machine(), malformed);
       streams_.out << json::serialize(json::object{{"file", config_}, {"difference", difference}})
                    << '\n';
     } else {
@@ -206,8 +229,8 @@ class Setup {
                  fmt::format("cannot make {}: {}", folder, std::generic_category().message(errno)),
                  "");
     }
-    const std::string selector = selector_now();
     for (const std::string& domain : answers_.domains) {
+      const std::string selector = selector_for(domain, folder);
       const std::string file = fmt::format("{}/{}.{}.pem", folder, selector, domain);
       std::error_code unreadable;
       if (fs::exists(file, unreadable)) {

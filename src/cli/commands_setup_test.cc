@@ -117,6 +117,24 @@ TEST_F(SetupCommand, writes_configuration_report_and_key) {
   EXPECT_EQ(tests::read_file(report()), text);
 }
 
+TEST_F(SetupCommand, in_another_month_uses_the_key_that_is_there) {
+  ASSERT_EQ(run(relayed).code, 0);
+  const std::string folder = folder_.file("etc/credentials");
+  const auto made = std::filesystem::directory_iterator(folder)->path();
+  std::filesystem::rename(made, folder + "/s202001.example.org.pem");
+  // Neither a key of setup for the domain.
+  std::ofstream(folder + "/mx.example.org.pem") << "a certificate";
+  std::ofstream(folder + "/s202002.sub.example.org.pem") << "a key of another domain";
+  std::vector<std::string> words = relayed;
+  words.emplace_back("--json");
+  const Answer again = run(words);
+  ASSERT_EQ(again.code, 0) << again.err;
+  const auto keys = boost::json::parse(again.out).as_object().at("keys").as_array();
+  ASSERT_EQ(keys.size(), 1u);
+  EXPECT_EQ(keys[0].at("selector"), "s202001");
+  EXPECT_FALSE(std::filesystem::exists(made));
+}
+
 TEST_F(SetupCommand, shows_how_a_file_that_is_there_differs) {
   ASSERT_EQ(run(relayed).code, 0);
   const std::string before = tests::read_file(config());
@@ -130,6 +148,12 @@ TEST_F(SetupCommand, shows_how_a_file_that_is_there_differs) {
   EXPECT_THAT(answer.err, HasSubstr("exists already; it is not overwritten"));
   EXPECT_EQ(tests::read_file(config()), before);
   EXPECT_EQ(files(), count);
+
+  other.emplace_back("--json");
+  const Answer in_json = run(other);
+  EXPECT_EQ(in_json.code, 73);
+  EXPECT_THAT(boost::json::parse(in_json.out).at("difference").as_string().c_str(),
+              HasSubstr("elsewhere.example.net"));
 }
 
 TEST_F(SetupCommand, replaces_the_example_of_the_package) {
@@ -182,6 +206,17 @@ TEST_F(SetupCommand, a_no_or_the_end_of_input_writes_nothing) {
   EXPECT_EQ(run(relayed, "", true).code, 73);
   EXPECT_EQ(run({}, "mx.example.org\n", true).code, 64);
   EXPECT_EQ(files(), 0u);
+}
+
+TEST_F(SetupCommand, only_a_yes_or_an_empty_line_is_a_yes) {
+  for (const char* other : {"q\n", "what?\n", "yesterday\n", "N\n"}) {
+    EXPECT_EQ(run(relayed, other, true).code, 73) << other;
+    EXPECT_EQ(files(), 0u) << other;
+  }
+  for (const char* yes : {"\n", "Y\n", " yes \n"}) {
+    EXPECT_EQ(run(relayed, yes, true).code, 0) << yes;
+    std::filesystem::remove_all(folder_.file("etc"));
+  }
 }
 
 TEST_F(SetupCommand, with_yes_asks_nothing) {

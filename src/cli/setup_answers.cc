@@ -249,7 +249,8 @@ bool confirmed(const std::string& question, Streams& streams) {
     streams.err << '\n';
     return false;
   }
-  return !istarts_with(trim(line), "n");
+  const std::string_view given = trim(line);
+  return given.empty() || iequals(given, "y") || iequals(given, "yes");
 }
 
 }  // namespace postern::app

@@ -12,7 +12,8 @@ namespace postern::app {
 /// the file that is to be written, beside which the service's credentials are.
 tl::expected<setup::Answers, UsageError> setup_answers(const Arguments& arguments,
                                                        const std::string& config, Streams& streams);
-/// Asks a question whose answer is yes unless it begins with n. No answer is a no.
+/// Asks a question. `y`, `yes` and an empty line are a yes, whatever the case; all else, and the
+/// end of the input, is a no.
 bool confirmed(const std::string& question, Streams& streams);
 
 }  // namespace postern::app
