@@ -245,16 +245,19 @@ class Patient {
   }
 
   std::vector<doctor::CertificateFile> look_at_certificates() {
-    std::vector<std::string> files;
+    std::vector<doctor::CertificateFile> out;
     for (const ListenerConfig& listener : config().listeners) {
       const CertificateSource source = source_of(listener, config().server.data_dir.string());
-      const std::string& file = source.certificate;
-      if (file.empty()) continue;
-      if (std::ranges::find(files, file) == files.end()) files.push_back(file);
+      const auto same = [&](const auto& one) { return one.file == source.certificate; };
+      if (source.certificate.empty() || std::ranges::any_of(out, same)) continue;
+      out.push_back(
+          doctor::look_at_certificate(source.certificate, config().server.hostname, source.origin));
     }
-    std::vector<doctor::CertificateFile> out;
-    for (const std::string& file : files) {
-      out.push_back(doctor::look_at_certificate(file, config().server.hostname));
+    for (const VslVirtual& one : config().vsl.virtual_domains) {
+      if (one.domain.empty() || one.certificate.empty()) continue;
+      out.push_back(
+          doctor::look_at_certificate(one.certificate, one.domain, CertificateOrigin::files));
+      out.back().of_virtual_domain = true;
     }
     return out;
   }
@@ -287,6 +290,7 @@ class Patient {
     for (const doctor::CertificateFile& each : certificates()) {
       constexpr std::string_view form = "3 1 1 ";
       const std::string& tlsa = each.facts.tlsa;
+      if (each.of_virtual_domain) continue;  // not shown to clients that ask for the hostname
       if (tlsa.starts_with(form)) facts_.key_digests.push_back(tlsa.substr(form.size()));
     }
   }
@@ -448,7 +452,7 @@ constexpr Check checks[] = {
     {"certificate", false,
      [](Patient& p) {
        return doctor::check_certificates(
-           p.certificates(), refused_certificates(p), p.config().server.hostname,
+           p.certificates(), refused_certificates(p),
            std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()));
      }},
     {"ports", false, look_at_ports},

@@ -240,10 +240,9 @@ constexpr CodePage pages[] = {
      "that "
      "begins with -----BEGIN.",
      "", "[[listener]]\ntls = \"starttls\"\n"},
-    {"T004", "outside the certificate's dates, or in its last 14 days",
+    {"T004", "outside the certificate's dates, or in its last 21 days",
      "A warning: clients that check certificates refuse this one, or will soon. Opportunistic TLS "
-     "still works. New sessions get a renewed one within a minute of its files' change, after "
-     "`postern reload`, or from `postern tls install`.",
+     "still works. The hint says how new sessions get a renewed one.",
      "", "[[listener]]\ntls = \"starttls\"\n"},
     {"T005", "the certificate is for another name",
      "A warning: clients that check certificates ask for `server.hostname`, or for the domain of a "

@@ -23,6 +23,7 @@
 
 #include "base/owned.h"
 #include "base/text.h"
+#include "config/renewal.h"
 #include "net/tls.h"
 
 namespace postern::app {
@@ -92,11 +93,8 @@ std::string date_of(const ASN1_TIME* time) {
   return fmt::format("{:04}-{:02}-{:02}", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday);
 }
 
-constexpr std::string_view renewing =
-    "renew it; `postern tls install` or `systemctl reload postern` gives new sessions the new one";
-constexpr int days_of_warning = 14;
-
-void check_dates(X509* certificate, const std::string& file, std::vector<FileComplaint>& found) {
+void check_dates(X509* certificate, const std::string& file, CertificateOrigin origin,
+                 std::vector<FileComplaint>& found) {
   const ASN1_TIME* end = X509_get0_notAfter(certificate);
   int days = 0;
   int seconds = 0;
@@ -104,12 +102,12 @@ void check_dates(X509* certificate, const std::string& file, std::vector<FileCom
   if (X509_cmp_current_time(end) < 0) {
     found.push_back({"certificate", "T004",
                      fmt::format("the certificate `{}` ended on {}", printable(file), date_of(end)),
-                     std::string(renewing), false});
-  } else if (known && days < days_of_warning) {
+                     std::string(how_to_renew(origin)), false});
+  } else if (known && days < renewal_days_of_warning) {
     found.push_back({"certificate", "T004",
                      fmt::format("the certificate `{}` ends on {}, in less than {} day{}",
                                  printable(file), date_of(end), days + 1, days == 0 ? "" : "s"),
-                     std::string(renewing), false});
+                     std::string(how_to_renew(origin)), false});
   }
   if (X509_cmp_current_time(X509_get0_notBefore(certificate)) > 0) {
     found.push_back({"certificate", "T004",
@@ -285,7 +283,7 @@ std::vector<FileComplaint> check_certificate_files(const std::string& certificat
                      printable(certificate_file), subject_of(certificate.get())),
          "name the key the certificate was made with"});
   }
-  check_dates(certificate.get(), certificate_file, found);
+  check_dates(certificate.get(), certificate_file, CertificateOrigin::files, found);
   check_name(certificate.get(), certificate_file, host, found);
   return found;
 }
@@ -298,7 +296,7 @@ std::vector<FileComplaint> check_certificate_text(const std::string& pem, const 
       text ? PEM_read_bio_X509(text.get(), nullptr, no_passphrase, nullptr) : nullptr);
   ERR_clear_error();
   if (!certificate) return found;
-  check_dates(certificate.get(), called, found);
+  check_dates(certificate.get(), called, CertificateOrigin::policy, found);
   check_name(certificate.get(), called, host, found);
   return found;
 }
@@ -328,7 +326,7 @@ Result<CheckedPair> check_certificate_pair(const CertificatePair& pair, const st
                                                  .certificate_name = "the certificate",
                                                  .key_name = "the key"});
   if (!usable) return unusable(usable.error().message);
-  check_dates(own, pair.called, checked.warnings);
+  check_dates(own, pair.called, CertificateOrigin::installed, checked.warnings);
   check_name(own, pair.called, host, checked.warnings);
   check_chain(*chain, checked.warnings);
   return checked;

@@ -22,10 +22,10 @@ struct FileComplaint {
 };
 
 /// Reads both files as the server does. The certificate must be for `host` and valid for at least
-/// 14 days. Each error names its file and what to do. Blocks on the disk.
+/// 21 days. Each error names its file and what to do. Blocks on the disk.
 std::vector<FileComplaint> check_certificate_files(const std::string& certificate,
                                                    const std::string& key, const std::string& host);
-/// Checks dates and names of the first certificate in a PEM text. `called`: its name in errors. All
+/// Checks dates and names of the first certificate in a text of a policy, PEM. `called`: its name in errors. All
 /// are warnings; a text without a certificate has none.
 std::vector<FileComplaint> check_certificate_text(const std::string& pem, const std::string& called,
                                                   const std::string& host);

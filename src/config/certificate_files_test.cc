@@ -17,6 +17,7 @@
 
 #include "base/temporary_folder_test.h"
 #include "config/config.h"
+#include "config/renewal.h"
 
 namespace postern::app {
 namespace {
@@ -30,10 +31,10 @@ class Files : public testing::Test {
   void SetUp() override {
     // Another user must fail at the file, not at the directory.
     ASSERT_EQ(chmod(folder_.path().c_str(), 0755), 0);
-    make("one", 0, 15 * day);
-    make("two", 0, 15 * day);
+    make("one", 0, 30 * day);
+    make("two", 0, 30 * day);
     make("ended", -7200, -3600);
-    make("future", 3600, 15 * day);
+    make("future", 3600, 30 * day);
   }
 
   std::string certificate(const std::string& name) const { return folder_.file(name + ".crt"); }
@@ -123,18 +124,24 @@ TEST_F(Files, dates_are_a_warning) {
   }
 }
 
-TEST_F(Files, the_last_14_days_are_a_warning) {
-  make("soon", -day, 14 * day - 60);
+TEST(Renewal, the_alert_comes_when_the_checks_warn) {
+  EXPECT_THAT(tests::read_file(POSTERN_SOURCE_DIR "/examples/prometheus/postern.rules.yml"),
+              HasSubstr(fmt::format("time() < {} * 86400", renewal_days_of_warning)));
+}
+
+TEST_F(Files, the_last_21_days_are_a_warning) {
+  make("soon", -day, 21 * day - 60);
   const auto found = checked(certificate("soon"), key("soon"));
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].code, "T004");
   EXPECT_FALSE(found[0].fatal);
-  EXPECT_THAT(found[0].message, HasSubstr("in less than 14 days"));
-  EXPECT_THAT(found[0].hint, HasSubstr("postern tls install"));
+  EXPECT_THAT(found[0].message, HasSubstr("in less than 21 days"));
+  EXPECT_THAT(found[0].hint, HasSubstr("replace the files"));
+  EXPECT_THAT(found[0].hint, Not(HasSubstr("tls install"))) << "refused while there are files";
   make("today", -day, 60);
   EXPECT_THAT(checked(certificate("today"), key("today"))[0].message,
               HasSubstr("in less than 1 day"));
-  make("later", -day, 14 * day + 60);
+  make("later", -day, 21 * day + 60);
   EXPECT_TRUE(checked(certificate("later"), key("later")).empty());
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "config/config.h"
+#include "config/renewal.h"
 #include "dialect/kumo/listener.h"
 #include "net/tls.h"
 
@@ -19,15 +20,6 @@ ListenerConfig started_by(const dialect::kumo::Listener& started);
 /// The certificate and key of a listener, if at least one does not come from a file; nullopt: both
 /// are files, or there are none.
 std::optional<net::TlsContext::Pem> pem_of(const dialect::kumo::Listener& listener);
-
-/// Where the certificate of a listener comes from.
-enum class CertificateOrigin {
-  none,       ///< no TLS
-  files,      ///< `certificate` and `key` of the configuration, or files that a policy names
-  policy,     ///< texts of a policy's key sources
-  installed,  ///< `postern tls install`
-  self_made,  ///< made at the first start, until another is installed
-};
 
 /// A listener's certificate and key as files.
 struct CertificateSource {

@@ -47,7 +47,7 @@ mistake with its line and column, `postern help CODE` explains an error code.
   `[[listener]]`: that needs a restart.
 * New sessions use a renewed certificate within a minute, after `SIGHUP`, or at once by `postern tls install`
   ([certificates](tls.md)); the log says `tls.renewed`. The start, `SIGHUP` and
-  `postern check` warn of one that ends within 14 days, or is for another name than `server.hostname` (RFC 6125).
+  `postern check` warn of one that ends within 21 days, or is for another name than `server.hostname` (RFC 6125).
 * Networks are in CIDR notation without host bits; an IPv4-mapped IPv6 address is its IPv4 address.
 * Relative file names are relative to the working directory. `credential:NAME` is a file that systemd's
   `LoadCredential=` provides; `postern check --credentials ID:PATH` finds it outside of the service ([deployment](deploy.md)).

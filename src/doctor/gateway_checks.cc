@@ -20,8 +20,6 @@ using Bio = Owned<BIO, BIO_free>;
 using Certificate = Owned<X509, X509_free>;
 
 constexpr std::int64_t day = 86400;
-constexpr int days_of_warning = 21;
-constexpr int days_of_failure = 7;
 constexpr std::int64_t days_between_backups = 7;
 
 Finding one(Level level, std::string_view check, std::string what, std::string to_do = {}) {
@@ -54,7 +52,7 @@ std::string date_text(Instant time) { return to_rfc3339(time, 0).substr(0, 10); 
 /// Which finding the days until the end are.
 void judge_dates(const CertificateFile& certificate, Instant now, Findings& found) {
   constexpr std::string_view check = "certificate";
-  constexpr std::string_view renew = "renew it; the gateway takes new files into use (docs/tls.md)";
+  const std::string_view renew = app::how_to_renew(certificate.origin);
   const app::CertificateFacts& facts = certificate.facts;
   if (facts.not_before > now) {
     found.push_back(
@@ -67,8 +65,8 @@ void judge_dates(const CertificateFile& certificate, Instant now, Findings& foun
     found.push_back(one(Level::fail, check,
                         fmt::format("{} ended on {}", certificate.file, date_text(facts.not_after)),
                         std::string(renew)));
-  } else if (left < days_of_warning) {
-    found.push_back(one(left < days_of_failure ? Level::fail : Level::warn, check,
+  } else if (left < app::renewal_days_of_warning) {
+    found.push_back(one(left < app::renewal_days_of_failure ? Level::fail : Level::warn, check,
                         fmt::format("{} ends on {}, in {} days", certificate.file,
                                     date_text(facts.not_after), left),
                         std::string(renew)));
@@ -81,7 +79,8 @@ Findings check_configuration(const app::Diagnostics& diagnostics, const std::str
   constexpr std::string_view check = "config";
   Findings found;
   for (const app::Diagnostic& diagnostic : diagnostics.list()) {
-    if (diagnostic.code == "T004" || diagnostic.code == "T005") continue;
+    const bool of_file = diagnostic.code == "T004" || diagnostic.code == "T005";
+    if (of_file && diagnostic.file == file) continue;
     const Level level = diagnostic.severity == app::Severity::error     ? Level::fail
                         : diagnostic.severity == app::Severity::warning ? Level::warn
                                                                         : Level::note;
@@ -91,9 +90,12 @@ Findings check_configuration(const app::Diagnostics& diagnostics, const std::str
   return found;
 }
 
-CertificateFile look_at_certificate(const std::string& file, const std::string& hostname) {
+CertificateFile look_at_certificate(const std::string& file, const std::string& host,
+                                    app::CertificateOrigin origin) {
   CertificateFile facts;
   facts.file = file;
+  facts.host = host;
+  facts.origin = origin;
   const Bio source(BIO_new_file(file.c_str(), "r"));
   if (!source) {
     facts.trouble = "cannot be read";
@@ -113,7 +115,7 @@ CertificateFile look_at_certificate(const std::string& file, const std::string& 
     sk_X509_push(others.get(), next);
   }
   facts.facts = app::facts_of(certificate.get());
-  facts.matches = X509_check_host(certificate.get(), hostname.data(), hostname.size(),
+  facts.matches = X509_check_host(certificate.get(), host.data(), host.size(),
                                   X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, nullptr) == 1;
   facts.self_signed = X509_NAME_cmp(X509_get_subject_name(certificate.get()),
                                     X509_get_issuer_name(certificate.get())) == 0;
@@ -123,8 +125,7 @@ CertificateFile look_at_certificate(const std::string& file, const std::string& 
 }
 
 Findings check_certificates(const std::vector<CertificateFile>& certificates,
-                            const std::vector<std::string>& refused, const std::string& hostname,
-                            Instant now) {
+                            const std::vector<std::string>& refused, Instant now) {
   constexpr std::string_view check = "certificate";
   Findings found;
   if (certificates.empty()) {
@@ -147,8 +148,9 @@ Findings check_certificates(const std::vector<CertificateFile>& certificates,
     const std::string names = printable(fmt::format("{}", fmt::join(facts.facts.names, ", ")), 300);
     if (!facts.matches) {
       found.push_back(one(Level::warn, check,
-                          fmt::format("{} is for {}, not for {}", facts.file, names, hostname),
-                          fmt::format("get one for {}, or correct server.hostname", hostname)));
+                          fmt::format("{} is for {}, not for {}", facts.file, names, facts.host),
+                          fmt::format("get one for {}, or correct {}", facts.host,
+                                      facts.of_virtual_domain ? "`domain`" : "server.hostname")));
     }
     if (facts.self_signed) {
       found.push_back(one(Level::note, check,

@@ -11,12 +11,14 @@
 #include "base/time_text.h"
 #include "config/certificate_files.h"
 #include "config/diagnostic.h"
+#include "config/renewal.h"
 #include "doctor/finding.h"
 
 namespace postern::doctor {
 
-/// Each error fails and each warning warns; those about dates and names of certificates (T004,
-/// T005) are left to check_certificates().
+/// Each error fails and each warning warns. `file`: the configuration, as diagnostics name it; what
+/// they say in it about dates and names of certificates (T004, T005) is left to
+/// check_certificates(), which looks at the same files. Texts of a policy are at places of its own.
 Findings check_configuration(const app::Diagnostics& diagnostics, const std::string& file);
 
 /// The first certificate of a file, and its chain.
@@ -24,17 +26,21 @@ struct CertificateFile {
   std::string file;             ///< for messages
   std::string trouble;          ///< why it cannot be used; empty: it was read
   app::CertificateFacts facts;  ///< of the certificate
-  bool matches = false;         ///< one of its names is the hostname (RFC 6125 §6.4)
-  bool self_signed = false;     ///< issuer and subject are the same
-  std::string chain_trouble;    ///< why the system's authorities do not vouch; empty: they do
+  std::string host;             ///< the name that clients expect in it
+  app::CertificateOrigin origin = app::CertificateOrigin::files;  ///< says how it is renewed
+  /// Shown to clients that ask for `host` alone (RFC 6066 §3).
+  bool of_virtual_domain = false;
+  bool matches = false;       ///< one of its names is `host` (RFC 6125 §6.4)
+  bool self_signed = false;   ///< issuer and subject are the same
+  std::string chain_trouble;  ///< why the system's authorities do not vouch; empty: they do
 };
 /// Reads a certificate and those after it in the file. Blocks on the disk.
-CertificateFile look_at_certificate(const std::string& file, const std::string& hostname);
+CertificateFile look_at_certificate(const std::string& file, const std::string& host,
+                                    app::CertificateOrigin origin);
 /// Dates, name and chain. Fewer than 21 days left warn, fewer than 7 fail. `refused`: for each
 /// listener that keeps an older pair, why the gateway does not take the files.
 Findings check_certificates(const std::vector<CertificateFile>& certificates,
-                            const std::vector<std::string>& refused, const std::string& hostname,
-                            Instant now);
+                            const std::vector<std::string>& refused, Instant now);
 
 /// `dialogue`: how unknown clients send mail to foreign destinations; nullopt: no way was found.
 Findings check_relay(const std::optional<std::string>& dialogue, bool judged);

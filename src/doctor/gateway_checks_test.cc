@@ -20,12 +20,16 @@ std::string levels(const Findings& findings) {
 TEST(GatewayChecksTest, Configuration) {
   app::Diagnostics diagnostics;
   EXPECT_EQ(levels(check_configuration(diagnostics, "p.toml")), "ok ");
-  diagnostics.add({.severity = app::Severity::warning, .code = "T004", .message = "old"});
+  diagnostics.add(
+      {.severity = app::Severity::warning, .code = "T004", .file = "p.toml", .message = "old"});
   EXPECT_EQ(levels(check_configuration(diagnostics, "p.toml")), "ok ");
+  diagnostics.add(
+      {.severity = app::Severity::warning, .code = "T004", .file = "init.lua", .message = "old"});
+  EXPECT_EQ(levels(check_configuration(diagnostics, "p.toml")), "warn ") << "a policy's text";
   diagnostics.add({.severity = app::Severity::warning, .code = "C010", .message = "odd"});
   diagnostics.add({.code = "C012", .message = "unknown key", .hint = "rename it"});
   const Findings found = check_configuration(diagnostics, "p.toml");
-  EXPECT_EQ(levels(found), "warn fail ");
+  EXPECT_EQ(levels(found), "warn warn fail ");
   EXPECT_EQ(found.back().to_do, "rename it");
 }
 
@@ -36,11 +40,12 @@ CertificateFile certificate(int days_left) {
           .facts = {.names = {"mx.example.org"},
                     .not_before = now - std::chrono::days(1),
                     .not_after = now + std::chrono::days(days_left)},
+          .host = "mx.example.org",
           .matches = true};
 }
 
 Findings judge(const CertificateFile& file, const std::vector<std::string>& refused = {}) {
-  return check_certificates({file}, refused, "mx.example.org", now);
+  return check_certificates({file}, refused, now);
 }
 
 TEST(GatewayChecksTest, DaysOfACertificate) {
@@ -49,6 +54,10 @@ TEST(GatewayChecksTest, DaysOfACertificate) {
   EXPECT_EQ(levels(judge(certificate(7))), "warn ");
   EXPECT_EQ(levels(judge(certificate(6))), "fail ");
   EXPECT_EQ(levels(judge(certificate(-1))), "fail ");
+  CertificateFile installed = certificate(20);
+  EXPECT_THAT(judge(installed).front().to_do, HasSubstr("replace the files"));
+  installed.origin = app::CertificateOrigin::installed;
+  EXPECT_THAT(judge(installed).front().to_do, HasSubstr("postern tls install"));
   CertificateFile early = certificate(30);
   early.facts.not_before = now + std::chrono::days(1);
   EXPECT_EQ(levels(judge(early)), "fail ");
@@ -65,7 +74,7 @@ TEST(GatewayChecksTest, NameAndChainOfACertificate) {
   EXPECT_EQ(levels(judge(facts)), "note ok ");
   facts.trouble = "cannot be read";
   EXPECT_EQ(levels(judge(facts)), "note ");
-  EXPECT_EQ(levels(check_certificates({}, {}, "mx.example.org", now)), "note ");
+  EXPECT_EQ(levels(check_certificates({}, {}, now)), "note ");
 }
 
 TEST(GatewayChecksTest, APairThatTheGatewayRefused) {
@@ -75,26 +84,27 @@ TEST(GatewayChecksTest, APairThatTheGatewayRefused) {
 }
 
 TEST(GatewayChecksTest, OneBadCertificateDoesNotHideAGoodOne) {
-  EXPECT_EQ(
-      levels(check_certificates({certificate(-1), certificate(90)}, {}, "mx.example.org", now)),
-      "fail ok ");
+  EXPECT_EQ(levels(check_certificates({certificate(-1), certificate(90)}, {}, now)), "fail ok ");
 }
 
 TEST(GatewayChecksTest, CertificateIsReadAsItIs) {
   const tests::TemporaryFolder folder;
   const std::string file = folder.file("c.pem");
   ASSERT_TRUE(net::ensure_self_signed(file, folder.file("k.pem"), "mx.example.org"));
-  const CertificateFile facts = look_at_certificate(file, "mx.example.org");
+  const CertificateFile facts =
+      look_at_certificate(file, "mx.example.org", app::CertificateOrigin::files);
   EXPECT_EQ(facts.trouble, "");
   EXPECT_TRUE(facts.matches);
   EXPECT_TRUE(facts.self_signed);
   EXPECT_NE(facts.chain_trouble, "");
   EXPECT_EQ(facts.facts.tlsa.size(), 6u + 64u);
   EXPECT_GT(facts.facts.not_after, facts.facts.not_before);
-  EXPECT_FALSE(look_at_certificate(file, "other.example.org").matches);
-  EXPECT_NE(look_at_certificate(folder.file("none"), "x").trouble, "");
+  EXPECT_FALSE(
+      look_at_certificate(file, "other.example.org", app::CertificateOrigin::files).matches);
+  EXPECT_NE(look_at_certificate(folder.file("none"), "x", app::CertificateOrigin::files).trouble,
+            "");
   folder.write("c.pem", "no certificate");
-  EXPECT_NE(look_at_certificate(file, "x").trouble, "");
+  EXPECT_NE(look_at_certificate(file, "x", app::CertificateOrigin::files).trouble, "");
 }
 
 TEST(GatewayChecksTest, Relay) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "config/renewal.h"
+
 namespace postern::setup {
 
 namespace {
@@ -55,6 +57,18 @@ std::string firewall(const Answers& answers) {
 }
 
 std::string certificate(const Answers& answers) {
+  if (answers.tls == Certificate::files) {
+    return fmt::format("  {}\nAt each renewal {}.\n", answers.certificate_file,
+                       app::how_to_renew(app::CertificateOrigin::files));
+  }
+  if (answers.tls == Certificate::proxy) {
+    return fmt::format(
+        "Until one is installed, it is self-signed, which most senders accept. TLS ends here, not\n"
+        "at the proxy: let an ACME client on the proxy get one for {},\n"
+        "copy it to this machine, and at each renewal, too:\n"
+        "  postern tls install fullchain.pem privkey.pem --data-dir {}\n",
+        answers.hostname, answers.data_dir);
+  }
   return fmt::format(
       "Until one is installed, it is self-signed, which most senders accept. The hook gives it to\n"
       "the running gateway, at each renewal, too.\n"
@@ -134,7 +148,7 @@ std::string report(const Answers& answers, const Written& written) {
                                  "  systemctl enable postern; systemctl restart postern\n"
                                  "  postern doctor{}\n",
                                  written.config_file, addresses));
-  if (answers.tls != Certificate::files) parts.add("Certificate", certificate(answers));
+  parts.add("Certificate", certificate(answers));
   parts.add("The first account, which operates the gateway",
             fmt::format("  postern passwd --owner-link --data-dir {}\n"
                         "Open the link, which works once, on your own machine through a tunnel:\n"

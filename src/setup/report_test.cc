@@ -60,13 +60,18 @@ TEST(Report, follows_the_answers) {
   EXPECT_THAT(text, HasSubstr("This machine has no public address"));
   EXPECT_THAT(text, HasSubstr("postern inbox --data-dir /var/lib/postern"));
   EXPECT_THAT(text, Not(HasSubstr("IN CAA")));
+  EXPECT_THAT(text, HasSubstr("postern tls install fullchain.pem privkey.pem"));
+  EXPECT_THAT(text, Not(HasSubstr("certbot"))) << "the firewall does not open port 80";
   EXPECT_THAT(text, Not(HasSubstr("DKIM keys, import")));
 }
 
 TEST(Report, with_files_nothing_installs_a_certificate) {
   Answers answers = usual();
   answers.tls = Certificate::files;
-  EXPECT_THAT(report(answers, written()), Not(HasSubstr("tls install")));
+  answers.certificate_file = "credential:certs_mx.pem";
+  const std::string text = report(answers, written());
+  EXPECT_THAT(text, Not(HasSubstr("tls install")));
+  EXPECT_THAT(text, HasSubstr("  credential:certs_mx.pem\nAt each renewal replace the files"));
 }
 
 }  // namespace

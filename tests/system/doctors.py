@@ -98,6 +98,13 @@ def one_thing_broken_one_finding_changed(bench):
 
     file = case.server.root / "postern.toml"
     text = file.read_text()
+    ends = bench.root / "virtual.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3", "-subj", "/CN=" + DOMAIN,
+                    "-addext", "subjectAltName=DNS:" + DOMAIN, "-keyout", str(ends) + ".key", "-out", ends], check=True, capture_output=True)
+    file.write_text(text + '\n[[vsl.virtual]]\ndomain = "%s"\ncertificate = "%s"\nkey = "%s.key"\n' % (DOMAIN, ends, ends))
+    now = case.run(want=1)
+    if ("fail", "certificate") not in now or ("ok", "certificate") not in now:
+        raise Fail("the certificate of a virtual domain, which ends, is not seen: %s" % sorted(now))
     file.write_text(text + "\n[limits]\nsesions = 3\n")
     case.changed(right, case.run(want=1), {("ok", "config"), ("ok", "relay")}, {("fail", "config"), ("note", "relay")})
     file.write_text(text + '\n[restrictions]\nsmtpd_relay_restrictions = "permit"\ni_know_this_is_an_open_relay = true\n')
