@@ -2,9 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/openat2.h>
 #include <sys/file.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <sys/stat.h>
@@ -12,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <unordered_set>
@@ -117,17 +116,21 @@ class WorkFolder {
 int open_below(const fs::path& directory, const fs::path& path, bool links) {
   constexpr int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
   if (links) return ::open(path.c_str(), flags);
-  const int top = ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (top < 0) return -1;
-  const std::string name = path.lexically_relative(directory).string();
-  open_how how{};
-  how.flags = flags;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-  const auto fd = static_cast<int>(::syscall(SYS_openat2, top, name.c_str(), &how, sizeof how));
-  const int why = errno;
-  ::close(top);
-  errno = why;
-  return fd;
+  // Part by part: openat2() fails under RestrictSUIDSGID= of systemd.
+  int at = ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  const fs::path name = path.lexically_relative(directory);
+  for (auto part = name.begin(); at >= 0 && part != name.end(); ++part) {
+    const bool last = std::next(part) == name.end();
+    const int next = *part == ".."
+                         ? -1
+                         : ::openat(at, part->c_str(),
+                                    last ? flags : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    const int why = *part == ".." ? ELOOP : errno;
+    ::close(at);
+    errno = why;
+    at = next;
+  }
+  return at;
 }
 
 /// Copies an open file, as far as it goes.
@@ -323,7 +326,7 @@ class Backup {
     }
     for (const Taken& file : taken_) {
       const int fd = open_below(data_, file.path, options_.links);
-      if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == EXDEV)) continue;
+      if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENOTDIR)) continue;
       if (fd < 0) {
         return fail(Fault::permanent,
                     fmt::format("reading {}: {}", file.path, std::strerror(errno)));

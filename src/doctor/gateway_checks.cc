@@ -8,6 +8,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+#include <filesystem>
 
 #include "base/owned.h"
 #include "base/text.h"
@@ -96,6 +97,11 @@ CertificateFile look_at_certificate(const std::string& file, const std::string& 
   facts.file = file;
   facts.host = host;
   facts.origin = origin;
+  std::error_code gone;
+  if (!std::filesystem::is_regular_file(file, gone)) {  // a pipe would be waited for
+    facts.trouble = "cannot be read";
+    return facts;
+  }
   const Bio source(BIO_new_file(file.c_str(), "r"));
   if (!source) {
     facts.trouble = "cannot be read";
@@ -264,6 +270,10 @@ Findings check_backup(std::optional<std::chrono::seconds> age) {
   if (!age) {
     return {
         one(Level::note, check, "no backup is recorded", "postern backup DIR (docs/backup.md)")};
+  }
+  if (*age < std::chrono::seconds(0)) {
+    return {one(Level::warn, check, "the last one is recorded in the future: the clock was wrong",
+                "postern backup DIR (docs/backup.md)")};
   }
   const std::int64_t days = age->count() / day;
   const std::string what = fmt::format("the last one is {} days old", days);

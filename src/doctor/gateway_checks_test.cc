@@ -150,6 +150,7 @@ TEST(GatewayChecksTest, Backup) {
   using namespace std::chrono_literals;
   EXPECT_EQ(levels(check_backup(24h * 6)), "ok ");
   EXPECT_EQ(levels(check_backup(24h * 7)), "warn ");
+  EXPECT_EQ(levels(check_backup(-24h)), "warn ");
   EXPECT_EQ(levels(check_backup(std::nullopt)), "note ");
 }
 
