@@ -29,7 +29,11 @@ Result<DataLock> DataLock::take(const std::string& data_dir, std::chrono::millis
   // not open it.
   const auto owner = ActingOwner::of(data_dir);
   if (!owner) return tl::unexpected(owner.error());
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+  constexpr int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  int fd = ::open(path.c_str(), O_RDWR | O_CREAT | flags, 0600);
+  if (fd < 0 && errno == EACCES && owner->acts()) {
+    fd = ::open(path.c_str(), O_RDONLY | flags);  // root's, in a directory that was given away
+  }
   if (fd < 0) {
     return fail(Fault::permanent, fmt::format("cannot write in the data directory {}: {}", data_dir,
                                               std::strerror(errno)));
