@@ -7,6 +7,7 @@ import json
 import os
 import re
 import struct
+import subprocess
 import time
 
 from harness.cases import Fail
@@ -54,6 +55,8 @@ def recipes(bench, trace):
     (files / "main.cf").write_text("myhostname = mx.example.net\n", encoding="ascii")
     (files / "vsmtp.toml").write_text('[server]\nname = "mx.example.net"\n', encoding="ascii")
     (files / "dns.json").write_text("{}", encoding="ascii")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "9", "-subj", "/CN=mx.example.net",
+                    "-keyout", files / "pair.key", "-out", files / "pair.pem"], check=True, capture_output=True)
     any_answer = tuple(range(70)) + tuple(range(71, 80))  # 70 reports a defect of Postern
     mail, dns = str(files / "m.eml"), str(files / "dns.json")
     absent = Recipe(NOBODY, right=(66,))
@@ -66,6 +69,10 @@ def recipes(bench, trace):
         "check": [Recipe()],
         "explain": [Recipe(trace), Recipe(trace, "--json"), absent, Recipe("--message", mail, "--to", inbox, *envelope)],
         "inbox": [Recipe(), Recipe("--json"), Recipe(inbox, "--limit", "3")],
+        "doctor": [Recipe("--offline", "--json", right=(0, 1)), Recipe("--ready")],
+        "setup": [Recipe("--hostname", "mx.example.org", "--domain", "example.org", "--inbox", "--dry-run", "--offline", config=False)],
+        "tls install": [Recipe(str(files / "pair.pem"), str(files / "pair.key")), Recipe(str(files / "pair.pem"), "/dev/null", right=(65,))],
+        "tls status": [Recipe(), Recipe("--json")],
         "config": [Recipe("example", config=False)],
         "passwd": [Recipe("--create", "second@example.com", text="correct horse battery\n"), Recipe("--reset-link", gateway.account.email)],
         "completion": [Recipe("bash", config=False)],
