@@ -94,24 +94,22 @@ Result<void> ArchiveWriter::write(std::string_view octets) {
   return {};
 }
 
-Result<std::optional<FileEntry>> ArchiveWriter::add_file(const std::string& name,
-                                                         const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-  if (fd < 0 && (errno == ENOENT || errno == ELOOP)) return std::nullopt;
-  if (fd < 0) {
-    return fail(Fault::permanent, fmt::format("reading {}: {}", path, std::strerror(errno)));
-  }
-  const auto shut = [](const int* open) { ::close(*open); };
-  const std::unique_ptr<const int, decltype(shut)> closing(&fd, shut);
-  return add_open_file(name, fd, path);
+int open_file(const std::string& path) {
+  return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 }
 
-Result<std::optional<FileEntry>> ArchiveWriter::add_open_file(const std::string& name, int fd,
-                                                              const std::string& path) {
+Result<std::optional<FileEntry>> ArchiveWriter::add_file(const std::string& name,
+                                                         const std::string& path,
+                                                         const Opener& open) {
   const auto cannot = [&] {
     return fail(Fault::permanent, fmt::format("reading {}: {}", path, std::strerror(errno)));
   };
   struct stat about{};
+  const int fd = open(path);
+  if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENOTDIR)) return std::nullopt;
+  if (fd < 0) return cannot();
+  const auto shut = [](const int* opened) { ::close(*opened); };
+  const std::unique_ptr<const int, decltype(shut)> closing(&fd, shut);
   if (::fstat(fd, &about) != 0) return cannot();
   if (!S_ISREG(about.st_mode)) return std::nullopt;
   FileEntry added{.name = name, .size = static_cast<std::uint64_t>(about.st_size)};

@@ -28,6 +28,10 @@ bool is_safe_name(std::string_view name);
 /// Whether a file with this name belongs to a database beside it: a journal, which SQLite acts on
 /// when it opens the database, a write-ahead log, an index of one. No backup has such a file.
 bool is_beside_database(std::string_view name);
+/// Opens a file for reading; not through a symbolic link in its last part, and without waiting.
+int open_file(const std::string& path);
+/// How a file is opened, if not like that.
+using Opener = std::function<int(const std::string& path)>;
 
 /// Writes an archive. For one thread at a time. Faults of all functions: `disk_full`, `permanent`.
 class ArchiveWriter {
@@ -42,11 +46,9 @@ class ArchiveWriter {
 
   /// Adds the file at `path` as long as it is now, and returns its entry; nullopt: it does not
   /// exist any more, or is no regular file. Fault::temporary: it became shorter while it was read.
-  Result<std::optional<FileEntry>> add_file(const std::string& name, const std::string& path);
-  /// As add_file() with a descriptor, open for reading, that the caller closes. `path` is for
-  /// errors.
-  Result<std::optional<FileEntry>> add_open_file(const std::string& name, int fd,
-                                                 const std::string& path);
+  /// `open` gives a descriptor, which is closed here; -1: `errno` says why.
+  Result<std::optional<FileEntry>> add_file(const std::string& name, const std::string& path,
+                                            const Opener& open = open_file);
   /// Adds a file with this content.
   Result<void> add_text(const std::string& name, std::string_view octets);
   /// Writes the end. Must be the last call.

@@ -16,6 +16,7 @@
 #include <unordered_set>
 
 #include "backup/kept.h"
+#include "base/file_io.h"
 #include "base/ulid.h"
 #include "base/version.h"
 #include "spool/spool_schema.h"
@@ -114,17 +115,16 @@ class WorkFolder {
 /// A file below a directory, open for reading; -1: `errno` says why. Without `links` no symbolic
 /// link is followed on the way, and nothing is found outside of the directory.
 int open_below(const fs::path& directory, const fs::path& path, bool links) {
-  constexpr int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-  if (links) return ::open(path.c_str(), flags);
+  if (links) return open_file(path.string());
   // Part by part: openat2() fails under RestrictSUIDSGID= of systemd.
   int at = ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
   const fs::path name = path.lexically_relative(directory);
   for (auto part = name.begin(); at >= 0 && part != name.end(); ++part) {
     const bool last = std::next(part) == name.end();
-    const int next = *part == ".."
-                         ? -1
-                         : ::openat(at, part->c_str(),
-                                    last ? flags : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    const int next = *part == ".." ? -1
+                                   : ::openat(at, part->c_str(),
+                                              last ? O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
+                                                   : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     const int why = *part == ".." ? ELOOP : errno;
     ::close(at);
     errno = why;
@@ -141,7 +141,7 @@ bool copy_to(int from, const fs::path& to) {
   ssize_t got = 0;
   bool done = true;
   while (done && (got = ::read(from, buffer.data(), buffer.size())) > 0) {
-    done = ::write(fd, buffer.data(), static_cast<std::size_t>(got)) == got;
+    done = write_all(fd, std::string_view(buffer).substr(0, static_cast<std::size_t>(got)));
   }
   ::close(fd);
   return done && got == 0;
@@ -325,14 +325,9 @@ class Backup {
       if (!gone) all += size;
     }
     for (const Taken& file : taken_) {
-      const int fd = open_below(data_, file.path, options_.links);
-      if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENOTDIR)) continue;
-      if (fd < 0) {
-        return fail(Fault::permanent,
-                    fmt::format("reading {}: {}", file.path, std::strerror(errno)));
-      }
-      auto added = (*archive)->add_open_file(file.name, fd, file.path);
-      ::close(fd);
+      auto added = (*archive)->add_file(file.name, file.path, [this](const std::string& path) {
+        return open_below(data_, path, options_.links);
+      });
       if (!added) return tl::unexpected(added.error());
       if (!*added) continue;
       made_.octets += (*added)->size;

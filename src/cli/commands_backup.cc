@@ -17,6 +17,7 @@
 #include "backup/backup.h"
 #include "backup/kept.h"
 #include "backup/restore.h"
+#include "base/file_io.h"
 #include "base/text.h"
 #include "base/time_text.h"
 #include "base/ulid.h"
@@ -130,15 +131,7 @@ class Output {
   Output& operator=(Output&&) = delete;
 
   /// False: `errno` says why.
-  bool write(std::string_view octets) const {
-    while (!octets.empty()) {
-      const ssize_t done = ::write(fd_, octets.data(), octets.size());
-      if (done < 0 && errno == EINTR) continue;
-      if (done < 0) return false;
-      octets.remove_prefix(static_cast<std::size_t>(done));
-    }
-    return true;
-  }
+  bool write(std::string_view octets) const { return write_all(fd_, octets); }
 
   /// Gives the file its name, on stable storage. A file of that name that was made meanwhile stays.
   Result<void> finish() {
@@ -148,7 +141,7 @@ class Output {
                   fmt::format("writing {}: {}", path_.string(), std::strerror(errno)));
     }
     const fs::path folder = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
-    return spool::flush_directory(folder.string());
+    return flush_directory(folder.string());
   }
 
   /// "" for standard output.
@@ -525,7 +518,7 @@ int restore_into(Input& input, const fs::path& named, backup::QueueFate fate,
     return refuse(ExitCode::cannot_create, aside.error().message, "", arguments, streams);
   }
   if (!exists || !aside->empty()) draft.keep();
-  if (Result<void> named_now = spool::flush_directory(target.parent_path().string()); !named_now) {
+  if (Result<void> named_now = flush_directory(target.parent_path().string()); !named_now) {
     return refuse(named_now.error(), arguments, streams);
   }
   tell(*restored, fate, target, *aside, arguments, streams);

@@ -1,11 +1,9 @@
 // `postern doctor`: gathers facts and lets the room `doctor` judge them. It changes nothing.
-#include <ifaddrs.h>
-#include <netinet/in.h>
-
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <iterator>
 #include <ostream>
 
 #include <fmt/format.h>
@@ -24,6 +22,7 @@
 #include "cli/queue_access.h"
 #include "config/descriptors.h"
 #include "config/listener_certificate.h"
+#include "config/relay_options.h"
 #include "dialect/restrictions/layer.h"
 #include "dialect/restrictions/lint_report.h"
 #include "dialect/restrictions/rules.h"
@@ -47,16 +46,6 @@ std::uint64_t number_of(const json::object& object, std::string_view name) {
   boost::system::error_code bad;
   const auto number = value ? value->to_number<std::uint64_t>(bad) : 0;
   return bad ? 0 : number;
-}
-
-std::vector<std::string> texts_of(const json::object& object, std::string_view name) {
-  std::vector<std::string> out;
-  const json::value* value = object.if_contains(name);
-  if (!value || !value->is_array()) return out;
-  for (const json::value& one : value->get_array()) {
-    if (one.is_string()) out.emplace_back(one.get_string());
-  }
-  return out;
 }
 
 std::string version_text(std::string_view number, std::string_view revision) {
@@ -90,29 +79,6 @@ doctor::ServerFacts ask_server(const LiveData& data) {
   return facts;
 }
 
-/// Public addresses of this machine's interfaces.
-std::vector<IpAddress> machine_addresses(bool v4, bool v6) {
-  std::vector<IpAddress> out;
-  ifaddrs* all = nullptr;
-  if (::getifaddrs(&all) != 0) return out;
-  for (const ifaddrs* each = all; each != nullptr; each = each->ifa_next) {
-    if (each->ifa_addr == nullptr) continue;
-    std::optional<IpAddress> address;
-    if (v4 && each->ifa_addr->sa_family == AF_INET) {
-      const auto* in = reinterpret_cast<const sockaddr_in*>(each->ifa_addr);
-      address = IpAddress::v4(ntohl(in->sin_addr.s_addr));
-    } else if (v6 && each->ifa_addr->sa_family == AF_INET6) {
-      std::array<std::uint8_t, 16> octets{};
-      const auto* in = reinterpret_cast<const sockaddr_in6*>(each->ifa_addr);
-      std::copy_n(in->sin6_addr.s6_addr, octets.size(), octets.begin());
-      address = IpAddress::v6(octets);
-    }
-    if (address && reach_of(*address) == Reach::global) out.push_back(*address);
-  }
-  ::freeifaddrs(all);
-  return out;
-}
-
 /// Addresses at which the gateway is seen: of proxies before it and of listeners, and those that it
 /// sends from.
 std::vector<IpAddress> public_addresses(const Config& config) {
@@ -122,12 +88,16 @@ std::vector<IpAddress> public_addresses(const Config& config) {
   bool v6 = false;
   for (const ListenerConfig& listener : config.listeners) {
     const IpAddress& address = listener.address.address;
-    const bool any = std::ranges::all_of(address.octets(), [](char c) { return c == 0; });
+    const bool any = is_wildcard(address);
     v4 = v4 || (any && address.is_v4());
     v6 = v6 || (any && !address.is_v4());
     if (!any && !address.is_loopback()) all.push_back(address);
   }
-  if (all.empty()) all = machine_addresses(v4, v6);
+  if (all.empty()) {
+    std::ranges::copy_if(machine_addresses(), std::back_inserter(all), [&](const IpAddress& one) {
+      return (one.is_v4() ? v4 : v6) && reach_of(one) == Reach::global;
+    });
+  }
   for (const EgressConfig& egress : config.egress) {
     if (egress.v4) all.push_back(*egress.v4);
     if (egress.v6) all.push_back(*egress.v6);

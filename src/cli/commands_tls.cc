@@ -18,16 +18,6 @@ namespace {
 /// Octets of a certificate with its chain, or of a key.
 constexpr std::size_t largest_pem = std::size_t{1} << 20;
 
-std::vector<std::string> texts_of(const json::object& answer, std::string_view name) {
-  std::vector<std::string> texts;
-  const json::value* value = answer.if_contains(name);
-  if (value == nullptr || !value->is_array()) return texts;
-  for (const json::value& one : value->get_array()) {
-    if (one.is_string()) texts.emplace_back(one.get_string());
-  }
-  return texts;
-}
-
 std::int64_t days_of(const json::object& certificate) {
   const json::value* value = certificate.if_contains("days_left");
   return value && value->is_int64() ? value->get_int64() : 0;

@@ -1,6 +1,7 @@
 #include "config/key_file.h"
 
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <system_error>
 
@@ -9,22 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file_io.h"
+
 namespace postern::app {
 
 namespace {
 
 std::string why() { return std::generic_category().message(errno); }
-
-bool write_all(int descriptor, const std::string& text) {
-  std::size_t done = 0;
-  while (done < text.size()) {
-    const ssize_t written = ::write(descriptor, text.data() + done, text.size() - done);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    done += static_cast<std::size_t>(written);
-  }
-  return true;
-}
 
 }  // namespace
 
@@ -41,6 +33,16 @@ Result<void> write_key(const std::string& file, const Secret& pem) {
   const std::string reason = written ? why() : trouble;
   ::unlink(file.c_str());
   return fail(Fault::permanent, fmt::format("cannot write {}: {}", file, reason));
+}
+
+Result<void> replace_key(const std::string& file, const Secret& pem) {
+  const std::string draft = file + ".new";
+  ::unlink(draft.c_str());  // left by a crash
+  if (Result<void> written = write_key(draft, pem); !written) return written;
+  if (std::rename(draft.c_str(), file.c_str()) == 0) return {};
+  const std::string reason = why();
+  ::unlink(draft.c_str());
+  return fail(Fault::permanent, file + ": " + reason);
 }
 
 }  // namespace postern::app

@@ -1,15 +1,14 @@
 #include "config/listener_certificate.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
 
-#include <fcntl.h>
 #include <unistd.h>
 
+#include "base/file_io.h"
 #include "base/text.h"
 #include "config/key_file.h"
 
@@ -79,23 +78,14 @@ CertificateSource source_of(const ListenerConfig& listener, const std::string& d
 
 Result<void> install_certificate(const std::string& data_dir, const Secret& pem) {
   const std::string file = installed_certificate(data_dir);
-  const std::string draft = file + ".new";
-  ::unlink(draft.c_str());  // left by a crash
-  if (Result<void> written = write_key(draft, pem); !written) return written;
   const std::string before = file + ".before";
   ::unlink(before.c_str());
   (void)!::link(file.c_str(), before.c_str());  // there may be none
-  if (std::rename(draft.c_str(), file.c_str()) != 0) {
-    const std::string why = std::generic_category().message(errno);
-    ::unlink(draft.c_str());
+  if (Result<void> replaced = replace_key(file, pem); !replaced) {
     ::unlink(before.c_str());
-    return fail(Fault::permanent, file + ": " + why);
+    return replaced;
   }
-  const int directory = ::open(data_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory >= 0) {
-    ::fsync(directory);
-    ::close(directory);
-  }
+  (void)flush_directory(data_dir);
   return {};
 }
 

@@ -44,12 +44,12 @@ std::vector<IpAddress> machine_addresses() {
   return out;
 }
 
-namespace {
-
 bool is_wildcard(const IpAddress& address) {
   const std::string_view octets = address.octets();
   return std::all_of(octets.begin(), octets.end(), [](char c) { return c == 0; });
 }
+
+namespace {
 
 std::vector<relay::Endpoint> our_endpoints(const Config& config) {
   std::vector<relay::Endpoint> out;

@@ -29,6 +29,8 @@ enum class RelayFiles : std::uint8_t {
 
 /// The addresses of this machine's interfaces, loopback included; empty if they cannot be read.
 std::vector<IpAddress> machine_addresses();
+/// Whether a listener on it takes connections to every address of its kind: 0.0.0.0 or ::.
+bool is_wildcard(const IpAddress& address);
 /// The Maildir for mail to <postmaster> (RFC 5321 §4.5.1), unless a route matches it.
 std::string postmaster_folder(const Config& config);
 

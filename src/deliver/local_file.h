@@ -7,7 +7,7 @@
 
 #include <unistd.h>
 
-#include "spool/io_error.h"
+#include "base/io_error.h"
 
 namespace postern::deliver {
 
@@ -18,7 +18,7 @@ inline tl::unexpected<Error> trouble(Error error) {
 }
 /// A temporary error from `errno`. `what`: "writing PATH".
 inline tl::unexpected<Error> trouble(std::string_view what) {
-  return trouble(spool::io_error(what).value());
+  return trouble(io_error(what).value());
 }
 
 /// Writes all octets; an error is Fault::temporary and names `path`. Blocks on the disk.

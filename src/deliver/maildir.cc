@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file_io.h"
 #include "base/ulid.h"
 #include "deliver/local_file.h"
 #include "mail/received.h"
@@ -54,8 +55,8 @@ Result<void> make_directory(const std::string& path) {
   return {};
 }
 
-Result<void> flush_directory(const std::string& path) {
-  if (auto flushed = spool::flush_directory(path); !flushed) return trouble(flushed.error());
+Result<void> flush_folder(const std::string& path) {
+  if (auto flushed = flush_directory(path); !flushed) return trouble(flushed.error());
   return {};
 }
 
@@ -72,8 +73,8 @@ Result<void> Maildir::prepare() const {
   for (const char* folder : {"", "/cur", "/new", "/tmp"}) {
     if (Result<void> made = make_directory(path_ + folder); !made) return made;
   }
-  if (Result<void> flushed = flush_directory(path_); !flushed) return flushed;
-  return flush_directory(path_ + "/..");
+  if (Result<void> flushed = flush_folder(path_); !flushed) return flushed;
+  return flush_folder(path_ + "/..");
 }
 
 std::string Maildir::unique_name() const {
@@ -109,7 +110,7 @@ Result<std::string> Maildir::deliver(const std::optional<mail::Mailbox>& reverse
   if (done) done = file.move_to(path_ + "/new/" + name);
   if (!done) return tl::unexpected(done.error());
   // A name that is not on stable storage may be lost, so the next attempt writes another file.
-  if (done = flush_directory(path_ + "/new"); !done) {
+  if (done = flush_folder(path_ + "/new"); !done) {
     ::unlink((path_ + "/new/" + name).c_str());
     return tl::unexpected(done.error());
   }

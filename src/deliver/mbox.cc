@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file_io.h"
 #include "base/text.h"
 #include "deliver/local_file.h"
 #include "mail/received.h"
@@ -128,7 +129,7 @@ class Mailfile {
     if (::fsync(fd_) != 0) return trouble("flushing " + path_);
     if (size_ == 0) {
       const std::string folder = path_.substr(0, path_.rfind('/') + 1);
-      if (auto flushed = spool::flush_directory(folder.empty() ? "." : folder); !flushed) {
+      if (auto flushed = flush_directory(folder.empty() ? "." : folder); !flushed) {
         return trouble(flushed.error());
       }
     }

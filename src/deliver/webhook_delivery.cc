@@ -11,6 +11,7 @@
 
 #include <fmt/core.h>
 
+#include "base/io_error.h"
 #include "base/text.h"
 #include "base/ulid.h"
 #include "deliver/delivery_report.h"
@@ -19,7 +20,6 @@
 #include "deliver/template.h"
 #include "policy/replies.h"
 #include "queue/stored.h"
-#include "spool/io_error.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
@@ -306,7 +306,7 @@ Task<Result<WebhookDelivery::Prepared>> WebhookDelivery::made(const Job& job,
         return apply_template(*job.webhook, options_.payload.temporary_directory, prepared.payload,
                               charge);
       });
-  if (!shaped && spool::has_no_room(shaped.error())) {
+  if (!shaped && has_no_room(shaped.error())) {
     refused = own_trouble(shaped.error());
     refused.message_id = std::move(prepared.id);
     co_return tl::unexpected<Error>(shaped.error());

@@ -15,6 +15,10 @@ std::string_view to_string(Level level) {
   return names[static_cast<std::size_t>(level)];
 }
 
+Finding finding(Level level, std::string_view check, std::string what, std::string to_do) {
+  return {level, std::string(check), std::move(what), std::move(to_do)};
+}
+
 std::string text_of(const Findings& findings) {
   std::string out;
   for (const Finding& one : findings) {

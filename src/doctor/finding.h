@@ -30,6 +30,8 @@ struct Finding {
   std::string what;         ///< what was looked at and found; no secrets, no final dot
   std::string to_do;        ///< what to do, as a command if possible; empty: nothing
 };
+/// A finding of `check`.
+Finding finding(Level level, std::string_view check, std::string what, std::string to_do = {});
 /// In the order in which they were found.
 using Findings = std::vector<Finding>;
 

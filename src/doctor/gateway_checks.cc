@@ -23,10 +23,6 @@ using Certificate = Owned<X509, X509_free>;
 constexpr std::int64_t day = 86400;
 constexpr std::int64_t days_between_backups = 7;
 
-Finding one(Level level, std::string_view check, std::string what, std::string to_do = {}) {
-  return {level, std::string(check), std::move(what), std::move(to_do)};
-}
-
 /// The certificates of the list have owners of their own.
 void release_list(STACK_OF(X509) * list) { sk_X509_free(list); }
 
@@ -56,21 +52,22 @@ void judge_dates(const CertificateFile& certificate, Instant now, Findings& foun
   const std::string_view renew = app::how_to_renew(certificate.origin);
   const app::CertificateFacts& facts = certificate.facts;
   if (facts.not_before > now) {
-    found.push_back(
-        one(Level::fail, check,
-            fmt::format("{} is not valid before {}", certificate.file, date_text(facts.not_before)),
-            "postern doctor --check clock"));
+    found.push_back(finding(
+        Level::fail, check,
+        fmt::format("{} is not valid before {}", certificate.file, date_text(facts.not_before)),
+        "postern doctor --check clock"));
   }
   const auto left = std::chrono::floor<std::chrono::days>(facts.not_after - now).count();
   if (facts.not_after < now) {
-    found.push_back(one(Level::fail, check,
-                        fmt::format("{} ended on {}", certificate.file, date_text(facts.not_after)),
-                        std::string(renew)));
+    found.push_back(
+        finding(Level::fail, check,
+                fmt::format("{} ended on {}", certificate.file, date_text(facts.not_after)),
+                std::string(renew)));
   } else if (left < app::renewal_days_of_warning) {
-    found.push_back(one(left < app::renewal_days_of_failure ? Level::fail : Level::warn, check,
-                        fmt::format("{} ends on {}, in {} days", certificate.file,
-                                    date_text(facts.not_after), left),
-                        std::string(renew)));
+    found.push_back(finding(left < app::renewal_days_of_failure ? Level::fail : Level::warn, check,
+                            fmt::format("{} ends on {}, in {} days", certificate.file,
+                                        date_text(facts.not_after), left),
+                            std::string(renew)));
   }
 }
 
@@ -85,9 +82,9 @@ Findings check_configuration(const app::Diagnostics& diagnostics, const std::str
     const Level level = diagnostic.severity == app::Severity::error     ? Level::fail
                         : diagnostic.severity == app::Severity::warning ? Level::warn
                                                                         : Level::note;
-    found.push_back(one(level, check, app::on_one_line(diagnostic), diagnostic.hint));
+    found.push_back(finding(level, check, app::on_one_line(diagnostic), diagnostic.hint));
   }
-  if (found.empty()) found.push_back(one(Level::ok, check, file + " has no mistake"));
+  if (found.empty()) found.push_back(finding(Level::ok, check, file + " has no mistake"));
   return found;
 }
 
@@ -135,48 +132,50 @@ Findings check_certificates(const std::vector<CertificateFile>& certificates,
   constexpr std::string_view check = "certificate";
   Findings found;
   if (certificates.empty()) {
-    return {one(Level::note, check, "no listener has TLS: mail comes in clear text",
-                "set tls = \"starttls\" for the listener")};
+    return {finding(Level::note, check, "no listener has TLS: mail comes in clear text",
+                    "set tls = \"starttls\" for the listener")};
   }
   for (const std::string& why : refused) {
-    found.push_back(
-        one(Level::fail, check, "an older certificate stays in use: " + why, "postern tls status"));
+    found.push_back(finding(Level::fail, check, "an older certificate stays in use: " + why,
+                            "postern tls status"));
   }
   for (const CertificateFile& facts : certificates) {
     if (!facts.trouble.empty()) {
-      found.push_back(one(Level::note, check,
-                          fmt::format("not looked at: {} {}", facts.file, facts.trouble),
-                          "run doctor as the gateway's user or root; see `postern check`"));
+      found.push_back(finding(Level::note, check,
+                              fmt::format("not looked at: {} {}", facts.file, facts.trouble),
+                              "run doctor as the gateway's user or root; see `postern check`"));
       continue;
     }
     const std::size_t before = found.size();
     judge_dates(facts, now, found);
     const std::string names = printable(fmt::format("{}", fmt::join(facts.facts.names, ", ")), 300);
     if (!facts.matches) {
-      found.push_back(one(Level::warn, check,
-                          fmt::format("{} is for {}, not for {}", facts.file, names, facts.host),
-                          fmt::format("get one for {}, or correct {}", facts.host,
-                                      facts.of_virtual_domain ? "`domain`" : "server.hostname")));
+      found.push_back(
+          finding(Level::warn, check,
+                  fmt::format("{} is for {}, not for {}", facts.file, names, facts.host),
+                  fmt::format("get one for {}, or correct {}", facts.host,
+                              facts.of_virtual_domain ? "`domain`" : "server.hostname")));
     }
     if (facts.self_signed) {
-      found.push_back(one(Level::note, check,
-                          fmt::format("{} is self-signed: enough for senders that do not verify, "
-                                      "and with TLSA for those that use DANE",
-                                      facts.file),
-                          "get one from an authority (docs/tls.md)"));
-    } else if (!facts.chain_trouble.empty()) {
       found.push_back(
-          one(Level::warn, check,
-              fmt::format("no known authority vouches for {}: {}", facts.file, facts.chain_trouble),
-              "put the intermediate certificates after it in the file"));
+          finding(Level::note, check,
+                  fmt::format("{} is self-signed: enough for senders that do not verify, "
+                              "and with TLSA for those that use DANE",
+                              facts.file),
+                  "get one from an authority (docs/tls.md)"));
+    } else if (!facts.chain_trouble.empty()) {
+      found.push_back(finding(
+          Level::warn, check,
+          fmt::format("no known authority vouches for {}: {}", facts.file, facts.chain_trouble),
+          "put the intermediate certificates after it in the file"));
     }
     const bool silent =
         std::all_of(found.begin() + static_cast<std::ptrdiff_t>(before), found.end(),
                     [](const Finding& finding) { return finding.level == Level::note; });
     if (silent) {
-      found.push_back(
-          one(Level::ok, check,
-              fmt::format("{} is valid until {}", facts.file, date_text(facts.facts.not_after))));
+      found.push_back(finding(
+          Level::ok, check,
+          fmt::format("{} is valid until {}", facts.file, date_text(facts.facts.not_after))));
     }
   }
   return found;
@@ -185,33 +184,36 @@ Findings check_certificates(const std::vector<CertificateFile>& certificates,
 Findings check_relay(const std::optional<std::string>& dialogue, bool judged) {
   constexpr std::string_view check = "relay";
   if (!judged) {
-    return {
-        one(Level::note, check, "not looked at: the configuration has mistakes", "postern check")};
+    return {finding(Level::note, check, "not looked at: the configuration has mistakes",
+                    "postern check")};
   }
-  if (!dialogue) return {one(Level::ok, check, "unknown clients cannot send to foreign hosts")};
-  return {one(Level::fail, check, "an open relay: " + *dialogue, "postern check names the rule")};
+  if (!dialogue) return {finding(Level::ok, check, "unknown clients cannot send to foreign hosts")};
+  return {
+      finding(Level::fail, check, "an open relay: " + *dialogue, "postern check names the rule")};
 }
 
 Findings check_server(const ServerFacts& facts) {
   if (!facts.answers) {
-    return {one(Level::fail, server_check, facts.trouble, facts.to_do)};
+    return {finding(Level::fail, server_check, facts.trouble, facts.to_do)};
   }
   Findings found;
   for (const std::string& problem : facts.problems) {
-    found.push_back(one(Level::fail, server_check, "the gateway defers mail: " + problem,
-                        "journalctl -u postern"));
+    found.push_back(finding(Level::fail, server_check, "the gateway defers mail: " + problem,
+                            "journalctl -u postern"));
   }
-  if (found.empty()) found.push_back(one(Level::ok, server_check, "the gateway accepts mail"));
+  if (found.empty()) found.push_back(finding(Level::ok, server_check, "the gateway accepts mail"));
   return found;
 }
 
 Findings check_version(const ServerFacts& facts, const std::string& installed) {
   constexpr std::string_view check = "version";
   if (!facts.answers || facts.version.empty()) {
-    return {one(Level::note, check, fmt::format("{} is installed; no gateway runs", installed))};
+    return {
+        finding(Level::note, check, fmt::format("{} is installed; no gateway runs", installed))};
   }
-  if (facts.version == installed) return {one(Level::ok, check, installed + " runs")};
-  return {one(Level::warn, check,
+  if (facts.version == installed) return {finding(Level::ok, check, installed + " runs")};
+  return {
+      finding(Level::warn, check,
               fmt::format("{} runs, and {} is installed", printable(facts.version, 100), installed),
               "systemctl restart postern")};
 }
@@ -219,66 +221,70 @@ Findings check_version(const ServerFacts& facts, const std::string& installed) {
 Findings check_sandbox(const ServerFacts& facts, bool off) {
   constexpr std::string_view check = "sandbox";
   if (!facts.answers || facts.sandbox.empty()) {
-    return {one(Level::note, check, "not looked at: no gateway says what is in force")};
+    return {finding(Level::note, check, "not looked at: no gateway says what is in force")};
   }
   const bool whole = facts.sandbox.find("landlock") != std::string::npos &&
                      facts.sandbox.find("seccomp") != std::string::npos;
-  if (whole) return {one(Level::ok, check, printable(facts.sandbox, 200) + " are in force")};
+  if (whole) return {finding(Level::ok, check, printable(facts.sandbox, 200) + " are in force")};
   if (off) {
-    return {one(Level::warn, check, "the configuration switches it off",
-                "remove server.sandbox = \"off\"")};
+    return {finding(Level::warn, check, "the configuration switches it off",
+                    "remove server.sandbox = \"off\"")};
   }
-  return {one(Level::warn, check,
+  return {
+      finding(Level::warn, check,
               fmt::format("in force: {}; the kernel lacks the rest", printable(facts.sandbox, 200)),
               "see docs/sandbox.md")};
 }
 
 Findings check_queue(const QueueFacts& facts, std::chrono::seconds notice) {
   constexpr std::string_view check = "queue";
-  if (!facts.trouble.empty()) return {one(Level::note, check, "not looked at: " + facts.trouble)};
+  if (!facts.trouble.empty())
+    return {finding(Level::note, check, "not looked at: " + facts.trouble)};
   if (notice <= std::chrono::seconds(0)) notice = std::chrono::hours(4);
   Findings found;
   if (facts.age && *facts.age > notice) {
     found.push_back(
-        one(Level::warn, check,
-            fmt::format("{} recipients wait, the oldest for {} min", facts.queued,
-                        std::chrono::duration_cast<std::chrono::minutes>(*facts.age).count()),
-            "postern queue destinations"));
+        finding(Level::warn, check,
+                fmt::format("{} recipients wait, the oldest for {} min", facts.queued,
+                            std::chrono::duration_cast<std::chrono::minutes>(*facts.age).count()),
+                "postern queue destinations"));
   }
   if (facts.dead > 0) {
-    found.push_back(one(Level::note, check, fmt::format("{} deliveries were given up", facts.dead),
-                        "postern queue list --state dead"));
+    found.push_back(finding(Level::note, check,
+                            fmt::format("{} deliveries were given up", facts.dead),
+                            "postern queue list --state dead"));
   }
   if (found.empty()) {
-    found.push_back(one(Level::ok, check, fmt::format("{} recipients wait", facts.queued)));
+    found.push_back(finding(Level::ok, check, fmt::format("{} recipients wait", facts.queued)));
   }
   return found;
 }
 
 Findings check_dnssec(const std::optional<std::string>& kind, bool proves) {
   constexpr std::string_view check = "dnssec";
-  if (!kind) return {one(Level::note, check, "not looked at: answers come from a file")};
-  if (proves) return {one(Level::ok, check, "DNSSEC: " + printable(*kind, 300))};
-  return {
-      one(Level::warn, check, "DNSSEC: " + printable(*kind, 300),
-          "apt install dns-root-data for the trust anchor, and a name server that passes DNSSEC "
-          "records (docs/relay.md, DNSSEC)")};
+  if (!kind) return {finding(Level::note, check, "not looked at: answers come from a file")};
+  if (proves) return {finding(Level::ok, check, "DNSSEC: " + printable(*kind, 300))};
+  return {finding(
+      Level::warn, check, "DNSSEC: " + printable(*kind, 300),
+      "apt install dns-root-data for the trust anchor, and a name server that passes DNSSEC "
+      "records (docs/relay.md, DNSSEC)")};
 }
 
 Findings check_backup(std::optional<std::chrono::seconds> age) {
   constexpr std::string_view check = "backup";
   if (!age) {
-    return {
-        one(Level::note, check, "no backup is recorded", "postern backup DIR (docs/backup.md)")};
+    return {finding(Level::note, check, "no backup is recorded",
+                    "postern backup DIR (docs/backup.md)")};
   }
   if (*age < std::chrono::seconds(0)) {
-    return {one(Level::warn, check, "the last one is recorded in the future: the clock was wrong",
-                "postern backup DIR (docs/backup.md)")};
+    return {finding(Level::warn, check,
+                    "the last one is recorded in the future: the clock was wrong",
+                    "postern backup DIR (docs/backup.md)")};
   }
   const std::int64_t days = age->count() / day;
   const std::string what = fmt::format("the last one is {} days old", days);
-  if (days < days_between_backups) return {one(Level::ok, check, what)};
-  return {one(Level::warn, check, what, "postern backup DIR (docs/backup.md)")};
+  if (days < days_between_backups) return {finding(Level::ok, check, what)};
+  return {finding(Level::warn, check, what, "postern backup DIR (docs/backup.md)")};
 }
 
 }  // namespace postern::doctor

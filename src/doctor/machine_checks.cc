@@ -30,10 +30,6 @@ namespace {
 constexpr std::size_t most_files = 500;
 constexpr int patience_milliseconds = 10'000;
 
-Finding one(Level level, std::string_view check, std::string what, std::string to_do = {}) {
-  return {level, std::string(check), std::move(what), std::move(to_do)};
-}
-
 /// False: `errno` says why. Follows links.
 bool look_at(const std::string& path, FileFacts& facts) {
   struct stat status{};
@@ -115,33 +111,33 @@ Findings check_data_directory(const DirectoryFacts& facts, std::optional<std::ui
   constexpr std::string_view check = "data-dir";
   const std::string& path = facts.self.path;
   if (!facts.trouble.empty()) {
-    return {one(Level::fail, check, fmt::format("{}: {}", path, facts.trouble),
-                "name the directory with --data-dir DIR or server.data_dir")};
+    return {finding(Level::fail, check, fmt::format("{}: {}", path, facts.trouble),
+                    "name the directory with --data-dir DIR or server.data_dir")};
   }
   Findings found;
   if ((facts.self.mode & 077) != 0) {
     found.push_back(
-        one(Level::fail, check,
-            fmt::format("{} has mode {:04o}: other users can enter it", path, facts.self.mode),
-            fmt::format("chmod 0700 {}", path)));
+        finding(Level::fail, check,
+                fmt::format("{} has mode {:04o}: other users can enter it", path, facts.self.mode),
+                fmt::format("chmod 0700 {}", path)));
   }
   if (gateway && *gateway != facts.self.owner) {
-    found.push_back(one(Level::fail, check,
-                        fmt::format("{} belongs to user {}, and the gateway is user {}", path,
-                                    facts.self.owner, *gateway),
-                        fmt::format("chown {} {}", *gateway, path)));
+    found.push_back(finding(Level::fail, check,
+                            fmt::format("{} belongs to user {}, and the gateway is user {}", path,
+                                        facts.self.owner, *gateway),
+                            fmt::format("chown {} {}", *gateway, path)));
   }
   for (const FileFacts& file : facts.files) {
     if (file.owner == facts.self.owner) continue;
-    found.push_back(one(Level::fail, check,
-                        fmt::format("{} belongs to user {}, and the directory to user {}",
-                                    file.path, file.owner, facts.self.owner),
-                        fmt::format("chown --recursive {} {}", facts.self.owner, path)));
+    found.push_back(finding(Level::fail, check,
+                            fmt::format("{} belongs to user {}, and the directory to user {}",
+                                        file.path, file.owner, facts.self.owner),
+                            fmt::format("chown --recursive {} {}", facts.self.owner, path)));
     break;
   }
   if (found.empty()) {
     found.push_back(
-        one(Level::ok, check, fmt::format("{} is user {}'s alone", path, facts.self.owner)));
+        finding(Level::ok, check, fmt::format("{} is user {}'s alone", path, facts.self.owner)));
   }
   return found;
 }
@@ -155,16 +151,16 @@ Findings check_wal(const DirectoryFacts& facts) {
     if (!file.path.ends_with("-wal")) continue;
     all += file.size;
     if (file.size < most) continue;
-    found.push_back(one(Level::warn, check,
-                        fmt::format("{} has {}", file.path, mebibytes(file.size)),
-                        "end programs that read the database; if it does not shrink within an "
-                        "hour, restart the gateway"));
+    found.push_back(finding(Level::warn, check,
+                            fmt::format("{} has {}", file.path, mebibytes(file.size)),
+                            "end programs that read the database; if it does not shrink within an "
+                            "hour, restart the gateway"));
   }
   if (found.empty()) {
     found.push_back(
         facts.trouble.empty()
-            ? one(Level::ok, check, fmt::format("the write-ahead logs have {}", mebibytes(all)))
-            : one(Level::note, check, "not looked at: " + facts.trouble));
+            ? finding(Level::ok, check, fmt::format("the write-ahead logs have {}", mebibytes(all)))
+            : finding(Level::note, check, "not looked at: " + facts.trouble));
   }
   return found;
 }
@@ -188,27 +184,30 @@ Findings check_disk(const DiskFacts& facts) {
   constexpr std::string_view check = "disk";
   constexpr std::uint64_t twentieth = 20;
   if (!facts.trouble.empty()) {
-    return {one(Level::note, check, "not looked at: " + facts.trouble,
-                "postern doctor --check data-dir")};
+    return {finding(Level::note, check, "not looked at: " + facts.trouble,
+                    "postern doctor --check data-dir")};
   }
   Findings found;
   const std::string state =
       fmt::format("{} of {} are free", mebibytes(facts.free), mebibytes(facts.size));
   if (facts.free < facts.floor) {
-    found.push_back(one(Level::fail, check,
-                        fmt::format("{}; below {} mail is deferred", state, mebibytes(facts.floor)),
-                        "make room, or enlarge the disk"));
+    found.push_back(
+        finding(Level::fail, check,
+                fmt::format("{}; below {} mail is deferred", state, mebibytes(facts.floor)),
+                "make room, or enlarge the disk"));
   } else if (facts.free / 2 < facts.floor) {
-    found.push_back(one(Level::warn, check,
-                        fmt::format("{}; below {} mail is deferred", state, mebibytes(facts.floor)),
-                        "make room, or enlarge the disk"));
+    found.push_back(
+        finding(Level::warn, check,
+                fmt::format("{}; below {} mail is deferred", state, mebibytes(facts.floor)),
+                "make room, or enlarge the disk"));
   }
   if (facts.inodes > 0 && facts.free_inodes < facts.inodes / twentieth) {
-    found.push_back(one(facts.free_inodes == 0 ? Level::fail : Level::warn, check,
-                        fmt::format("{} of {} inodes are free", facts.free_inodes, facts.inodes),
-                        "remove small files, or make a file system with more inodes"));
+    found.push_back(
+        finding(facts.free_inodes == 0 ? Level::fail : Level::warn, check,
+                fmt::format("{} of {} inodes are free", facts.free_inodes, facts.inodes),
+                "remove small files, or make a file system with more inodes"));
   }
-  if (found.empty()) found.push_back(one(Level::ok, check, state));
+  if (found.empty()) found.push_back(finding(Level::ok, check, state));
   return found;
 }
 
@@ -220,40 +219,41 @@ std::optional<bool> clock_is_kept() {
 }
 
 Findings check_clock(std::optional<bool> kept) {
-  if (!kept) return {one(Level::note, "clock", "not looked at: the kernel does not say")};
-  if (*kept) return {one(Level::ok, "clock", "a time service keeps the clock")};
-  return {one(Level::warn, "clock",
-              "no time service keeps the clock: signatures and certificates depend on it",
-              "timedatectl set-ntp true")};
+  if (!kept) return {finding(Level::note, "clock", "not looked at: the kernel does not say")};
+  if (*kept) return {finding(Level::ok, "clock", "a time service keeps the clock")};
+  return {finding(Level::warn, "clock",
+                  "no time service keeps the clock: signatures and certificates depend on it",
+                  "timedatectl set-ntp true")};
 }
 
 Findings check_journal(bool persistent, bool passing) {
   constexpr std::string_view check = "journal";
-  if (persistent) return {one(Level::ok, check, "logs are kept over a restart")};
+  if (persistent) return {finding(Level::ok, check, "logs are kept over a restart")};
   if (passing) {
-    return {one(Level::warn, check, "logs are lost when the machine restarts",
-                "mkdir -p /var/log/journal && systemctl restart systemd-journald")};
+    return {finding(Level::warn, check, "logs are lost when the machine restarts",
+                    "mkdir -p /var/log/journal && systemctl restart systemd-journald")};
   }
-  return {one(Level::note, check, "not looked at: there is no journal of systemd")};
+  return {finding(Level::note, check, "not looked at: there is no journal of systemd")};
 }
 
 Findings check_descriptors(std::uint64_t limit, std::uint64_t least, std::uint64_t wanted) {
   constexpr std::string_view check = "descriptors";
   if (limit == 0) {
-    return {one(Level::note, check, "not looked at: no gateway runs; it reports C034 at the start",
-                "postern check")};
+    return {finding(Level::note, check,
+                    "not looked at: no gateway runs; it reports C034 at the start",
+                    "postern check")};
   }
   const std::string state = fmt::format("the gateway may open {} files", limit);
   if (limit < least) {
-    return {one(Level::fail, check, fmt::format("{}, and its sessions need {}", state, least),
-                fmt::format("LimitNOFILE={} in the unit, or fewer limits.sessions", wanted))};
+    return {finding(Level::fail, check, fmt::format("{}, and its sessions need {}", state, least),
+                    fmt::format("LimitNOFILE={} in the unit, or fewer limits.sessions", wanted))};
   }
   if (limit < wanted) {
-    return {one(Level::warn, check,
-                fmt::format("{}; with {} no session waits for another", state, wanted),
-                fmt::format("LimitNOFILE={} in the unit", wanted))};
+    return {finding(Level::warn, check,
+                    fmt::format("{}; with {} no session waits for another", state, wanted),
+                    fmt::format("LimitNOFILE={} in the unit", wanted))};
   }
-  return {one(Level::ok, check, state)};
+  return {finding(Level::ok, check, state)};
 }
 
 int bind_error(const std::string& ip, std::uint16_t port) {
@@ -277,28 +277,29 @@ Findings check_ports(const std::vector<PortFacts>& ports, bool gateway_runs) {
     const std::string number = port.address.substr(port.address.rfind(':') + 1);
     if (port.ours) {
       found.push_back(
-          one(Level::ok, check, fmt::format("the gateway listens on {}", port.address)));
+          finding(Level::ok, check, fmt::format("the gateway listens on {}", port.address)));
     } else if (gateway_runs) {
-      found.push_back(one(Level::warn, check,
-                          fmt::format("the gateway does not listen on {}, which the configuration "
-                                      "names",
-                                      port.address),
-                          "systemctl restart postern"));
+      found.push_back(
+          finding(Level::warn, check,
+                  fmt::format("the gateway does not listen on {}, which the configuration "
+                              "names",
+                              port.address),
+                  "systemctl restart postern"));
     } else if (port.error == 0) {
-      found.push_back(one(Level::ok, check, fmt::format("{} is free", port.address)));
+      found.push_back(finding(Level::ok, check, fmt::format("{} is free", port.address)));
     } else if (port.error == EACCES) {
       found.push_back(
-          one(Level::note, check,
-              fmt::format("{} was not looked at: this user may not open it", port.address),
-              "run doctor as root"));
+          finding(Level::note, check,
+                  fmt::format("{} was not looked at: this user may not open it", port.address),
+                  "run doctor as root"));
     } else if (port.error == EADDRINUSE) {
-      found.push_back(one(Level::fail, check,
-                          fmt::format("another program listens on {}", port.address),
-                          fmt::format("ss -ltnp 'sport = :{}' names it; stop it", number)));
+      found.push_back(finding(Level::fail, check,
+                              fmt::format("another program listens on {}", port.address),
+                              fmt::format("ss -ltnp 'sport = :{}' names it; stop it", number)));
     } else {
-      found.push_back(one(Level::fail, check,
-                          fmt::format("{}: {}", port.address, std::strerror(port.error)),
-                          "correct the address of the listener"));
+      found.push_back(finding(Level::fail, check,
+                              fmt::format("{}: {}", port.address, std::strerror(port.error)),
+                              "correct the address of the listener"));
     }
   }
   return found;
@@ -337,29 +338,31 @@ OutgoingFacts try_outgoing(const std::string& host, const std::string& ip, std::
 Findings check_outgoing(const OutgoingFacts& facts) {
   constexpr std::string_view check = "outgoing";
   if (facts.address.empty()) {
-    return {one(Level::fail, check, fmt::format("{} has no address", facts.host),
-                "name a host that receives mail")};
+    return {finding(Level::fail, check, fmt::format("{} has no address", facts.host),
+                    "name a host that receives mail")};
   }
   const std::string peer =
       facts.host == facts.address ? facts.host : fmt::format("{} ({})", facts.host, facts.address);
   if (facts.error == ETIMEDOUT) {
-    return {one(Level::fail, check,
+    return {
+        finding(Level::fail, check,
                 fmt::format("no connection to {} within 10 s: many providers block outgoing port "
                             "25",
                             peer),
                 "ask the provider to open it, or send through a relay (docs/relay.md)")};
   }
   if (facts.error != 0) {
-    return {one(Level::fail, check, fmt::format("{}: {}", peer, std::strerror(facts.error)),
-                "try another host; if all fail, see the firewall")};
+    return {finding(Level::fail, check, fmt::format("{}: {}", peer, std::strerror(facts.error)),
+                    "try another host; if all fail, see the firewall")};
   }
   if (!facts.greeting.starts_with("220")) {
-    return {one(Level::warn, check,
+    return {
+        finding(Level::warn, check,
                 fmt::format("{} does not greet: {}", peer,
                             facts.greeting.empty() ? "silence" : printable(facts.greeting, 200)),
                 "try another host")};
   }
-  return {one(Level::ok, check, fmt::format("{} greets", peer))};
+  return {finding(Level::ok, check, fmt::format("{} greets", peer))};
 }
 
 }  // namespace postern::doctor

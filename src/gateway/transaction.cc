@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/io_error.h"
 #include "base/subscriber.h"
 #include "base/text.h"
 #include "base/ulid.h"
@@ -15,7 +16,6 @@
 #include "policy/own_addresses.h"
 #include "policy/replies.h"
 #include "policy/webhook.h"
-#include "spool/io_error.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
@@ -719,7 +719,7 @@ Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
     log::error("store.error")
         .field("session", evidence_.session.id)
         .field("error", message_->trouble->message);
-    smtp::Reply deferred = spool::has_no_room(*message_->trouble)
+    smtp::Reply deferred = has_no_room(*message_->trouble)
                                ? policy::replies::no_room()
                                : reply_of(451, {4, 3, 0}, "local storage trouble");
     settle(deferred);

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/io_error.h"
 #include "base/subscriber.h"
 #include "base/text.h"
 #include "base/ulid.h"
@@ -14,7 +15,6 @@
 #include "queue/stored.h"
 #include "relay/destination.h"
 #include "serve/delivery_agents.h"
-#include "spool/io_error.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
@@ -33,7 +33,7 @@ smtp::Reply accepted(std::string text) {
 
 void note_refusal(const Error& error) {
   telemetry::log::error("store.error").field("error", error.message);
-  telemetry::metrics().spool_refusals.counter({spool::has_no_room(error) ? "full" : "disk"}).add();
+  telemetry::metrics().spool_refusals.counter({has_no_room(error) ? "full" : "disk"}).add();
 }
 
 State state_of(const gateway::MessageSink::Ruling& ruling) {
@@ -90,7 +90,7 @@ std::string folder_of(std::string path, const mail::Mailbox& address) {
 }  // namespace
 
 smtp::Reply reply_of_spool(const Error& error) {
-  if (spool::has_no_room(error)) return policy::replies::no_room();
+  if (has_no_room(error)) return policy::replies::no_room();
   return {451, {4, 3, 0}, "local storage trouble, try again later"};
 }
 

@@ -12,6 +12,7 @@
 
 #include "admin/digest.h"
 #include "base/disk_full.h"
+#include "base/file_io.h"
 #include "base/text.h"
 #include "base/ulid.h"
 #include "spool/body_files.h"
@@ -86,7 +87,7 @@ class AttachmentFiles::Message final : public deliver::LinkedFiles {
   Result<void> finish() override {
     if (::fsync(fd_) != 0) return trouble();
     ::close(std::exchange(fd_, -1));
-    if (Result<void> flushed = spool::flush_directory(owner_.directory_); !flushed) return flushed;
+    if (Result<void> flushed = flush_directory(owner_.directory_); !flushed) return flushed;
     const std::vector<store::AttachmentRow> rows = std::exchange(rows_, {});
     if (Result<void> added = owner_.log_.add_attachments(rows); !added) return added;
     linked_ = true;

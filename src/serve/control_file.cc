@@ -1,7 +1,6 @@
 #include "serve/control_file.h"
 
 #include <cerrno>
-#include <cstdio>
 #include <system_error>
 
 #include <fcntl.h>
@@ -33,14 +32,10 @@ std::string control_url(Endpoint api) {
 }
 
 Result<void> write_control(const std::string& path, const ControlFile& control) {
-  const std::string draft = path + ".new";
-  ::unlink(draft.c_str());
   const Secret text(boost::json::serialize(boost::json::object{{"url", control.url},
                                                                {"token", control.token.reveal()}}) +
                     "\n");
-  if (Result<void> written = write_key(draft, text); !written) return written;
-  if (std::rename(draft.c_str(), path.c_str()) == 0) return {};
-  return fail(Fault::permanent, path + ": " + std::generic_category().message(errno));
+  return replace_key(path, text);
 }
 
 Result<std::optional<ControlFile>> read_control(const std::string& path) {

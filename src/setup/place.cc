@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <sstream>
 #include <string_view>
 #include <system_error>
@@ -13,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file_io.h"
 #include "config/input_file.h"
 #include "config/schema.h"
 
@@ -55,26 +57,6 @@ class Common {
   std::vector<unsigned> lengths_;
 };
 
-/// A directory entry is on the disk when its directory is.
-void flush_directory(const std::string& file) {
-  const std::size_t slash = file.rfind('/');
-  const std::string directory = slash == file.npos ? "." : file.substr(0, slash + 1);
-  const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;
-  (void)::fsync(descriptor);
-  ::close(descriptor);
-}
-
-bool write_all(int descriptor, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(descriptor, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
-}
-
 }  // namespace
 
 Result<There> compare(const std::string& file, const std::string& text, std::string* text_there) {
@@ -113,7 +95,8 @@ Result<void> put(const std::string& file, const std::string& text, bool over) {
     return exists ? fail(Fault::conflict, file + " exists already")
                   : fail(Fault::permanent, fmt::format("cannot write {}: {}", file, reason));
   }
-  flush_directory(file);
+  const std::string directory = std::filesystem::path(file).parent_path().string();
+  (void)flush_directory(directory.empty() ? "." : directory);
   return {};
 }
 

@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "spool/io_error.h"
+#include "base/io_error.h"
 
 namespace postern::spool {
 Body::Body(std::string directory, std::size_t memory_limit)

@@ -7,34 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file_io.h"
+#include "base/io_error.h"
 #include "base/sha256.h"
 #include "base/ulid.h"
-#include "spool/io_error.h"
 
 namespace postern::spool {
 namespace {
-
-/// Retries only after EINTR, which some file systems return and which says nothing about the disk.
-/// Any other error is final.
-int again_after_signal(int (*flush)(int), int fd) {
-  int result = 0;
-  do {
-    result = flush(fd);
-  } while (result != 0 && errno == EINTR);
-  return result;
-}
-
-Result<void> write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      return io_error("writing a message body");
-    }
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
-}
 
 Result<std::string> copy(int fd, const Body& body) {
   Sha256 sum;
@@ -43,9 +22,7 @@ Result<std::string> copy(int fd, const Body& body) {
     const Result<std::string_view> piece = body.piece(at, buffer);
     if (!piece) return tl::unexpected(piece.error());
     sum.add(*piece);
-    if (Result<void> written = write_all(fd, *piece); !written) {
-      return tl::unexpected(written.error());
-    }
+    if (!write_all(fd, *piece)) return io_error("writing a message body");
     at += piece->size();
   }
   if (again_after_signal(::fdatasync, fd) != 0) return io_error("flushing a message body");
@@ -53,15 +30,6 @@ Result<std::string> copy(int fd, const Body& body) {
 }
 
 }  // namespace
-
-Result<void> flush_directory(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return io_error(fmt::format("opening {}", path));
-  Result<void> done;
-  if (again_after_signal(::fsync, fd) != 0) done = io_error(fmt::format("flushing {}", path));
-  ::close(fd);
-  return done;
-}
 
 std::string BodyFiles::folder_of(std::string_view id) const {
   return fmt::format("{}/{}", directory_, id.substr(id.size() - 2));

@@ -45,7 +45,4 @@ class BodyFiles {
   std::set<std::string> folders_;  ///< folders whose names are on stable storage; at most 1024
 };
 
-/// Flushes a directory: its names are on stable storage afterwards. Faults as in io_error().
-Result<void> flush_directory(const std::string& path);
-
 }  // namespace postern::spool

@@ -5,7 +5,7 @@
 
 #include <unistd.h>
 
-#include "spool/io_error.h"
+#include "base/io_error.h"
 
 namespace postern::spool {
 

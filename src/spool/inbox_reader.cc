@@ -2,8 +2,8 @@
 
 #include <unistd.h>
 
+#include "base/io_error.h"
 #include "base/sha256.h"
-#include "spool/io_error.h"
 #include "store/delivery_schema.h"
 #include "store/keyset.h"
 

@@ -8,9 +8,10 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/file_io.h"
+#include "base/io_error.h"
 #include "base/sha256.h"
 #include "base/ulid.h"
-#include "spool/io_error.h"
 #include "spool/spool_schema.h"
 
 namespace postern::spool {

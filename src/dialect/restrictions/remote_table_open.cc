@@ -519,8 +519,7 @@ Result<MemcacheTable> memcache_of(const TableConfig& config, const TableSources&
   if (std::ranges::any_of(table.key_format, is_blank)) {
     return config.wrong("key_format has white space, which no key of a memcached server has");
   }
-  // What Postfix writes into the cache; here they have no effect.
-  std::uint64_t unused = 0;
+  std::uint64_t unused = 0;  // `flags` and `ttl` are for writing into the cache, which is not done
   for (const auto& read : {read_number(config, "max_try", 1, 100, table.tries),
                            read_number(config, "retry_pause", 1, 3600, table.pause),
                            read_number(config, "timeout", 1, 3600, table.timeout),

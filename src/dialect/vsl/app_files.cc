@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "base/file_io.h"
 #include "base/text.h"
 
 namespace postern::dialect::vsl {
@@ -64,16 +65,6 @@ Result<Handle> open_folder(const std::string& root, std::string_view folder) {
     here = std::move(inner);
   }
   return here;
-}
-
-bool write_all(int handle, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(handle, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "base/file_io.h"
 #include "base/text.h"
 
 namespace postern::dialect::vsl {
@@ -38,15 +39,6 @@ class File {
  private:
   const int fd_;
 };
-
-void write_all(int fd, std::string_view octets, const std::string& path) {
-  while (!octets.empty()) {
-    const ssize_t written = ::write(fd, octets.data(), octets.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) trouble("writing " + path);
-    octets.remove_prefix(static_cast<std::size_t>(written));
-  }
-}
 
 /// The octets that one call has written; -1: none, for the reason in `errno`.
 ssize_t write_once(int fd, std::string_view octets) {
@@ -310,7 +302,7 @@ std::string CsvTable::without(const std::string& key) const {
 bool CsvTable::replace(const std::string& text) {
   Replacement file(path_);
   file.take_rights_of(File(path_, O_RDONLY).fd());
-  write_all(file.fd(), text, path_);
+  if (!write_all(file.fd(), text)) trouble("writing " + path_);
   file.flush();
   // Another program may have appended a row since the table was read.
   if (stamp_of(File(path_, O_RDONLY).fd(), path_) != *stamp_) return false;

@@ -1,4 +1,4 @@
-// The faults of failed system calls on the files of messages.
+// The faults of failed system calls on files.
 #pragma once
 
 #include <cerrno>
@@ -10,7 +10,7 @@
 #include "base/disk_full.h"
 #include "base/error.h"
 
-namespace postern::spool {
+namespace postern {
 
 /// The fault for `errno`: Fault::disk_full, Fault::temporary when descriptors or memory ran out
 /// (both reply 452 4.3.1), Fault::permanent for other disk errors (reply 451 4.3.0).
@@ -29,4 +29,4 @@ inline bool has_no_room(const Error& error) {
   return error.fault == Fault::disk_full || error.fault == Fault::temporary;
 }
 
-}  // namespace postern::spool
+}  // namespace postern
