@@ -21,7 +21,7 @@ void check_answers(const Table& table, std::string_view key) {
   must(found.status == Found::Status::found || found.value.empty(), "a value is found");
   must(found.status != Found::Status::waiting || table.is_remote(), "nobody else waits");
   if (table.is_remote()) {
-    const std::vector<policy::Consultation> nothing;
+    const policy::Consultations nothing;
     policy::Replies replies(nothing);
     must(table.find(key, &replies).status == found.status, "nothing was said");
     must((found.status == Found::Status::waiting) == replies.wanted().has_value(), "who is asked");

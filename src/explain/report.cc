@@ -365,9 +365,9 @@ std::vector<std::string> unprobed(const Explanation& explanation) {
   namespace lists = dialect::restrictions;
   for (const policy::Consultation& one : explanation.trace.evidence.consulted) {
     const bool asks =
-        one.service == lists::verify_service || one.service == lists::verify_own_service;
+        one.service == policy::verify_service || one.service == policy::verify_own_service;
     if (!asks || !one.failed || one.in_shadow) continue;
-    std::string address(lists::verified_address(one.request));
+    std::string address(policy::verified_address(one.request));
     if (std::ranges::find(found, address) == found.end()) found.push_back(std::move(address));
   }
   return found;
@@ -581,7 +581,7 @@ json::object authentication_json(const Evidence& evidence) {
   return out;
 }
 
-json::array consulted_json(const std::vector<policy::Consultation>& consulted) {
+json::array consulted_json(const policy::Consultations& consulted) {
   json::array out;
   for (const policy::Consultation& one : consulted) {
     out.push_back(json::object{{"service", shown(one.service)},

@@ -53,7 +53,7 @@ boost::json::object client_json(const policy::SessionFacts& session);
 /// SPF, DKIM, DMARC and ARC results.
 boost::json::object authentication_json(const policy::Evidence& evidence);
 /// Queries to tables and policy servers.
-boost::json::array consulted_json(const std::vector<policy::Consultation>& consulted);
+boost::json::array consulted_json(const policy::Consultations& consulted);
 /// In the form that --dns reads.
 boost::json::array dns_answers_json(const std::vector<policy::DnsRecord>& answers);
 /// The differences, or why the decisions were not made again.

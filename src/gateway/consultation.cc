@@ -202,7 +202,7 @@ void add_answer(policy::Consultation question, const Answer& answer, policy::Evi
 Task<void> consult(policy::Consultation question, std::chrono::milliseconds patience,
                    std::shared_ptr<RemoteTables> tables, policy::Evidence& evidence) {
   Answer answer;
-  if (is_verification(question.service)) {
+  if (policy::is_verification(question.service)) {
     answer = fail(Fault::temporary, "only the running gateway asks mail hosts");
   } else if (tables && tables->knows(question.service)) {
     answer = co_await tables->look_up(question.service, question.request, patience);

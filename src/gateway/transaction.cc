@@ -188,12 +188,12 @@ std::optional<std::string_view> Transaction::message() {
 Task<Result<std::string>> Transaction::verified(const policy::Consultation& question,
                                                 const policy::Evidence& evidence) {
   using namespace dialect::restrictions;
-  const std::string text(verified_address(question.request));
+  const std::string text(policy::verified_address(question.request));
   auto address = mail::parse_mailbox(text, mail::Utf8::allowed);
   if (!address) co_return fail(Fault::malformed, "the address cannot be sent on");
   AddressVerification* const addresses = settings_->addresses;
   if (addresses == nullptr) co_return fail(Fault::temporary, "addresses are not verified here");
-  if (question.service == probe_sender_service) {
+  if (question.service == policy::probe_sender_service) {
     co_return std::string(addresses->is_probe_sender(*address) ? "yes" : "no");
   }
   if (is_ours(*address)) co_return "deliverable an address of a webhook";
@@ -201,14 +201,14 @@ Task<Result<std::string>> Transaction::verified(const policy::Consultation& ques
   const Waiting waiting(waits_);
   std::string answer = co_await addresses->verify(
       {.address = std::move(*address),
-       .ours = question.service == verify_own_service,
+       .ours = question.service == policy::verify_own_service,
        .client = evidence.session.client_ip},
       [this, waits = !evidence.in_shadow] { return !waits || (left_ && left_()); });
   co_return answer;
 }
 
 Task<void> Transaction::consult(policy::Consultation question, policy::Evidence& evidence) {
-  if (dialect::restrictions::is_verification(question.service)) {
+  if (policy::is_verification(question.service)) {
     const Result<std::string> answer = co_await verified(question, evidence);
     add_answer(std::move(question), answer, evidence);
     co_return;
@@ -400,8 +400,7 @@ smtp::Reply Transaction::refuse_helo(policy::Decision decision, policy::Evidence
       }
     }
     asked.dns.insert(asked.dns.begin(), evidence_.dns.begin(), evidence_.dns.end());
-    asked.consulted.insert(asked.consulted.begin(), evidence_.consulted.begin(),
-                           evidence_.consulted.end());
+    asked.consulted.prepend(evidence_.consulted);
   }
   log_refusal(decision, asked, &refused);
   log_remarks(decision, asked, &refused);

@@ -132,7 +132,7 @@ class Transaction final : private policy::Gatherer {
   bool is_ours(const mail::Mailbox& address) override;
   Task<void> consult(policy::Consultation question, policy::Evidence& evidence) override;
   Task<void> wait(std::chrono::seconds time) override;
-  /// The answer to a question about an address (dialect::restrictions::is_verification()).
+  /// The answer to a question about an address (policy::is_verification()).
   Task<Result<std::string>> verified(const policy::Consultation& question,
                                      const policy::Evidence& evidence);
   policy::MessageAuthentication& authentication();

@@ -23,31 +23,8 @@ std::size_t Answers::count() const {
   return static_cast<std::size_t>(seen);
 }
 
-namespace {
-
-/// Whether a record of 0.1.0 contains this request: its requests to policy servers lacked two
-/// attributes. Each attribute is a line (Postfix SMTPD_POLICY_README).
-bool is_earlier_form(std::string_view recorded, std::string_view request) {
-  if (recorded.size() >= request.size() || !recorded.starts_with("request=smtpd_access_policy\n")) {
-    return false;
-  }
-  std::string without;
-  for (const std::string_view line : split(request, '\n')) {
-    if (line.starts_with("server_address=") || line.starts_with("server_port=")) continue;
-    without.append(line).append("\n");
-  }
-  without.pop_back();  // split() returns an empty part after the last line end
-  return recorded == without;
-}
-
-}  // namespace
-
 const Consultation* Replies::find(std::string_view service, std::string_view request) {
-  const auto known = std::find_if(known_.begin(), known_.end(), [&](const Consultation& one) {
-    return (in_shadow_ || !one.in_shadow) && one.service == service &&
-           (one.request == request || is_earlier_form(one.request, request));
-  });
-  if (known != known_.end()) return &*known;
+  if (const Consultation* known = known_.find(service, request, in_shadow_)) return known;
   if (!wanted_) wanted_ = {.service = std::string(service), .request = std::string(request)};
   return nullptr;
 }

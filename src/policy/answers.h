@@ -42,7 +42,7 @@ class Answers {
 class Replies {
  public:
   /// As of Answers.
-  explicit Replies(const std::vector<Consultation>& known, bool in_shadow = false)
+  explicit Replies(const Consultations& known, bool in_shadow = false)
       : known_(known), in_shadow_(in_shadow) {}
   /// As of Answers.
   explicit Replies(const Evidence& evidence) : Replies(evidence.consulted, evidence.in_shadow) {}
@@ -57,7 +57,7 @@ class Replies {
   const std::string& failure() const { return failure_; }
 
  private:
-  const std::vector<Consultation>& known_;
+  const Consultations& known_;
   const bool in_shadow_;
   std::optional<Consultation> wanted_;
   std::string failure_;

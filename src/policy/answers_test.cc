@@ -31,7 +31,7 @@ const IpAddress client = *IpAddress::parse("198.51.100.7");
 // 0.2 added the attributes; decisions recorded before still replay.
 TEST(RepliesOfServices, requests_of_older_records_are_found) {
   const std::string head = "request=smtpd_access_policy\nsender=a@example.com\n";
-  const std::vector<Consultation> known{{.service = "inet:127.0.0.1:9", .request = head + "\n"}};
+  const Consultations known{{.service = "inet:127.0.0.1:9", .request = head + "\n"}};
   Replies replies(known);
   EXPECT_NE(replies.find("inet:127.0.0.1:9", head + "server_address=192.0.2.1\nserver_port=25\n\n"),
             nullptr);

@@ -77,7 +77,7 @@ void Evidence::reset_transaction() {
   dmarc.reset();
   arc.reset();
   dns = std::vector<DnsRecord>();
-  consulted = std::vector<Consultation>();
+  consulted.clear();
   discard.reset();
   copies = std::vector<ScriptCopy>();
   kept.clear();

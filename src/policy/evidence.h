@@ -20,6 +20,7 @@
 #include "mailauth/dkim/verify.h"
 #include "mailauth/dmarc/evaluate.h"
 #include "mailauth/spf/check_host.h"
+#include "policy/consultations.h"
 #include "policy/script_facts.h"
 
 namespace postern::mail {
@@ -151,15 +152,6 @@ struct DnsRecord {
   bool in_shadow = false;  ///< asked for layers in shadow alone: enforced layers do not see it
 };
 
-/// A request to another program during a decision, and its reply.
-struct Consultation {
-  std::string service;     ///< "inet:127.0.0.1:10023"; for a table "ldap:/etc/postfix/people.cf"
-  std::string request;     ///< the request; for a table the key
-  std::string answer;      ///< one line; if failed the reason
-  bool failed = false;     ///< no usable reply
-  bool in_shadow = false;  ///< as DnsRecord::in_shadow
-};
-
 /// All that a decision may depend on, for one session and its current transaction. Not thread-safe:
 /// belongs to the session's event loop.
 struct Evidence {
@@ -194,7 +186,7 @@ struct Evidence {
   /// The DNS answers from which the items above were made. Each question is here once, and once
   /// more if it had failed for a layer in shadow.
   std::vector<DnsRecord> dns;
-  std::vector<Consultation> consulted;  ///< requests to other programs
+  Consultations consulted;  ///< requests to other programs
 
   /// The reason, if a rule discards the message: it is accepted and not delivered. Else nullopt.
   std::optional<std::string> discard;

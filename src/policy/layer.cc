@@ -88,7 +88,7 @@ Inquiry::Trial::~Trial() {
   all_.in_shadow = outer_;
   if (!shadow_) return;
   for (std::size_t i = answers_; i < all_.dns.size(); ++i) all_.dns[i].in_shadow = true;
-  for (std::size_t i = replies_; i < all_.consulted.size(); ++i) all_.consulted[i].in_shadow = true;
+  all_.consulted.hide_from(replies_);
   if (has(lacked_, Need::spf)) all_.spf.reset();
   if (has(lacked_, Need::dkim)) all_.dkim.reset();
   if (has(lacked_, Need::dmarc)) all_.dmarc.reset();

@@ -49,8 +49,12 @@ std::size_t memory_of(const DnsRecord& record) {
 }
 
 std::size_t memory_of(const Consultation& consultation) {
+  // In the index of Consultations: a node and its bucket; for an address also its own list.
+  constexpr std::size_t by_request = 48 + overhead;
+  const std::size_t by_address =
+      is_verification(consultation.service) ? 160 + held(consultation.request) : 0;
   return 2 * sizeof(Consultation) + held(consultation.service) + held(consultation.request) +
-         held(consultation.answer);
+         held(consultation.answer) + by_request + by_address;
 }
 
 std::size_t memory_of(const Decision& decision) {

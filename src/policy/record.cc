@@ -462,6 +462,13 @@ void describe(Archive& archive, Of<Archive, Consultation>& consulted) {
   archive.optional("shadow", consulted.in_shadow);
 }
 
+static void put(Writer& writer, const Consultations& consulted) { writer.items(consulted); }
+static void get(Reader& reader, const json::value& from, Consultations& consulted) {
+  std::vector<Consultation> items;
+  get(reader, from, items);
+  consulted = Consultations(std::move(items));
+}
+
 // Recipients of a script's copy, by their addresses.
 static void describe_recipients(Writer& writer, const ScriptCopy& copy) {
   const auto& all = writer.trace.evidence.recipients;

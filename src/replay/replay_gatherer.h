@@ -60,14 +60,12 @@ class ReplayGatherer final : public policy::Gatherer, private dns::Resolver {
   }
 
   Task<void> consult(policy::Consultation question, policy::Evidence& evidence) override {
-    const auto known = std::ranges::find_if(evidence.consulted, [&](const auto& one) {
-      return one.service == question.service && one.request == question.request;
-    });
-    if (known != evidence.consulted.end() && !known->failed) {  // as in ask()
-      known->in_shadow = false;
+    const auto* known = evidence.consulted.find(question.service, question.request, true);
+    if (known != nullptr && !known->failed) {  // as in ask()
+      evidence.consulted.show(*known);
       co_return;
     }
-    if (dialect::restrictions::is_verification(question.service)) {
+    if (policy::is_verification(question.service)) {
       lack({"what a mail host says about an address", question.request});
     }
     const bool is_table = dialect::restrictions::is_remote_table(question.service);

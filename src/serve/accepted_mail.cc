@@ -53,8 +53,8 @@ std::set<std::string> senders_of_probes(const policy::Evidence& evidence) {
   namespace lists = dialect::restrictions;
   std::set<std::string> found;
   for (const policy::Consultation& one : evidence.consulted) {
-    if (one.service != lists::probe_sender_service || one.in_shadow || one.failed) continue;
-    if (one.answer == "yes") found.emplace(lists::verified_address(one.request));
+    if (one.service != policy::probe_sender_service || one.in_shadow || one.failed) continue;
+    if (one.answer == "yes") found.emplace(policy::verified_address(one.request));
   }
   return found;
 }

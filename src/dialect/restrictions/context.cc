@@ -180,8 +180,9 @@ bool Context::wait(std::chrono::seconds time) {
 const policy::Consultation* Context::verification(std::string_view service,
                                                   std::string_view address) {
   result_.verifies = true;
-  const std::size_t times = verifications_of(evidence_, address, verified_before_);
-  return replies_.find(service, verification_request(address, times));
+  const std::size_t times =
+      evidence_.consulted.verifications_of(address, verified_before_, evidence_.in_shadow);
+  return replies_.find(service, policy::verification_request(address, times));
 }
 
 Subject Context::subject_of(const Rule& rule) const {

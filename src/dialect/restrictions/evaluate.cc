@@ -92,7 +92,8 @@ bool answers_probes(Context& context) {
   if (!candidate || context.is_webhook()) return false;
   if (!settings.may_be_probe_sender(candidate->address)) return false;
   if (settings.sender_ttl.count() > 0) {
-    const auto* answered = context.verification(probe_sender_service, candidate->address.text());
+    const auto* answered =
+        context.verification(policy::probe_sender_service, candidate->address.text());
     if (answered == nullptr) return true;
     if (answered->failed || answered->answer != "yes") return false;
   }

@@ -107,7 +107,7 @@ struct Evaluated {
 /// Evaluates the lists for a command: at Stage::rcpt for RCPT, or for the VRFY or ETRN of the
 /// evidence; not at Stage::auth, nor after Stage::message. The marks borrow from `policy`.
 /// `waited`: how many waits the client has behind it at this command. `verified`: how many
-/// verifications() there were before it; their answers are asked for anew.
+/// Consultations::verifications() there were before it; their answers are asked for anew.
 Evaluated evaluate(const ListPolicy& policy, const policy::Evidence& evidence, policy::Stage stage,
                    std::size_t waited = all_waited, std::size_t verified = 0);
 

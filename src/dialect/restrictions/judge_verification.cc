@@ -57,8 +57,8 @@ std::optional<VerificationAnswer> verified(Context& context, const Address& addr
         break;
     }
   }
-  const policy::Consultation* answered =
-      context.verification(own ? verify_own_service : verify_service, as_sent(address));
+  const policy::Consultation* answered = context.verification(
+      own ? policy::verify_own_service : policy::verify_service, as_sent(address));
   if (answered == nullptr) return std::nullopt;
   return verification_answer(*answered);
 }

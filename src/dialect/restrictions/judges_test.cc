@@ -73,7 +73,7 @@ class Judged {
       } else {
         discards = result.discard.has_value();
         to_prober = result.to_prober;
-        before = verifications(evidence);
+        before = evidence.consulted.verifications(false);
         return result.reply.code == 0 ? "" : result.reply.to_string();
       }
     }

@@ -120,10 +120,12 @@ const Mark* permitting(const Evaluated& result) {
 /// of the whole transaction does not tell.
 constexpr char verified_mark = 'v';
 
-/// verifications() before this decision; taken from a tape that is played.
+/// Consultations::verifications() before this decision; taken from a tape that is played.
 std::size_t verified_before(Inquiry& inquiry) {
   policy::Tape& tape = inquiry.tape;
-  if (!tape.playing) return verifications(inquiry.evidence);
+  if (!tape.playing) {
+    return inquiry.evidence.consulted.verifications(inquiry.evidence.in_shadow);
+  }
   if (!tape.answers.starts_with(verified_mark)) return 0;
   const std::size_t end = std::min(tape.answers.find('\n'), tape.answers.size());
   const auto number = parse_number(std::string_view(tape.answers).substr(1, end - 1));

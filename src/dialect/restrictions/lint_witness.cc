@@ -96,9 +96,9 @@ class Player {
       const Evaluated result = evaluate(policy_, evidence_, stage);
       if (result.wanted_service) {
         policy::Consultation answer = *result.wanted_service;
-        if (is_verification(answer.service)) {
+        if (policy::is_verification(answer.service)) {
           // A client that relays names addresses that exist.
-          answer.answer = answer.service == probe_sender_service ? "no" : "deliverable";
+          answer.answer = answer.service == policy::probe_sender_service ? "no" : "deliverable";
         } else if (is_remote_table(answer.service)) {
           answer.answer = recorded({});
         } else {

@@ -51,7 +51,7 @@ TEST(RemoteTable, waits_until_it_was_asked) {
   const auto table = files().open("pgsql:/pg");
   EXPECT_TRUE(table->is_remote());
   EXPECT_EQ(table->lookup("U@Example.org").status, Status::waiting);
-  std::vector<Consultation> said;
+  policy::Consultations said;
   {
     policy::Replies replies(said);
     EXPECT_EQ(table->find("U@Example.org", &replies).status, Status::waiting);
@@ -73,7 +73,7 @@ TEST(RemoteTable, waits_until_it_was_asked) {
 }
 
 TEST(RemoteTable, keys_that_nobody_is_asked_about) {
-  const std::vector<Consultation> nothing;
+  const policy::Consultations nothing;
   policy::Replies replies(nothing);
   const auto table = files("domain = example.org\n").open("pgsql:/pg");
   for (const std::string key : {"", "no-domain", "u@example.net", "@example.org", "u@\xff"}) {
@@ -84,8 +84,8 @@ TEST(RemoteTable, keys_that_nobody_is_asked_about) {
 }
 
 TEST(RemoteTable, tables_within_others_wait_too) {
-  const std::vector<Consultation> said = {{"tcp:127.0.0.1:7", "k", "found x", false},
-                                          {"tcp:127.0.0.1:7", "gone", "absent", false}};
+  const policy::Consultations said = {{"tcp:127.0.0.1:7", "k", "found x", false},
+                                      {"tcp:127.0.0.1:7", "gone", "absent", false}};
   const struct {
     const char* spec;
     const char* key;
@@ -115,7 +115,7 @@ TEST(RemoteTable, tables_within_others_wait_too) {
 
 TEST(RemoteTable, domain_may_be_another_programs_as_well) {
   const auto table = files("domain = tcp:127.0.0.1:7\n").open("pgsql:/pg");
-  std::vector<Consultation> said;
+  policy::Consultations said;
   policy::Replies first(said);
   EXPECT_EQ(table->find("u@example.org", &first).status, Status::waiting);
   EXPECT_EQ(first.wanted()->service, "tcp:127.0.0.1:7");
@@ -123,7 +123,7 @@ TEST(RemoteTable, domain_may_be_another_programs_as_well) {
   policy::Replies second(said);
   EXPECT_EQ(table->find("u@example.org", &second).status, Status::waiting);
   EXPECT_EQ(second.wanted()->service, "pgsql:/pg");
-  said[0] = {"tcp:127.0.0.1:7", "example.org", "no answer", true};
+  said = {{"tcp:127.0.0.1:7", "example.org", "no answer", true}};
   policy::Replies third(said);
   EXPECT_EQ(table->find("u@example.org", &third).status, Status::failed);
 }
@@ -152,7 +152,7 @@ Texts cache(const std::string& more) {
 }
 
 TEST(RemoteTable, a_backup_is_asked_where_a_cache_has_no_answer) {
-  const std::vector<Consultation> said = {
+  const policy::Consultations said = {
       {"memcache:/mc", "u@example.org", "found REJECT cached", false},
       {"memcache:/mc", "v@example.org", "absent", false},
       {"memcache:/mc", "w@example.org", "inet:192.0.2.1:11211: refused", true},
@@ -219,7 +219,7 @@ TEST(RemoteTable, keys_of_a_cache) {
       {"%d", "u", "none"},
       {"%4", "u@a.example.org", "none"},
   };
-  const std::vector<Consultation> nothing;
+  const policy::Consultations nothing;
   for (const auto& one : cases) {
     const Texts texts = cache("backup = static:x\nkey_format = " + std::string(one.format) + "\n");
     const auto table = remote("memcache:/mc", texts);

@@ -98,7 +98,7 @@ class NamedTable : public Table {
  protected:
   /// lookup() of a table that may contain a remote one: with no recorded replies.
   Found lookup_alone(std::string_view key) const {
-    const std::vector<policy::Consultation> nothing;
+    static const policy::Consultations nothing;
     policy::Replies replies(nothing);
     return lookup_among(key, &replies);
   }

@@ -65,24 +65,6 @@ bool Verification::is_probe_sender(const mail::Mailbox& address,
   return false;
 }
 
-bool is_verification(std::string_view service) {
-  return service == verify_service || service == verify_own_service ||
-         service == probe_sender_service;
-}
-
-std::string verification_request(std::string_view address, std::size_t times) {
-  std::string request(address);
-  if (times > 0) request += " " + std::to_string(times + 1);
-  return request;
-}
-
-std::string_view verified_address(std::string_view request) {
-  const std::size_t blank = request.rfind(' ');
-  const std::size_t at = request.rfind('@');
-  if (blank == std::string_view::npos || at == std::string_view::npos || blank < at) return request;
-  return request.substr(0, blank);
-}
-
 VerificationAnswer verification_answer(const policy::Consultation& answered) {
   using Kind = VerificationAnswer::Kind;
   if (answered.failed) return {Kind::failed, answered.answer};
@@ -94,36 +76,6 @@ VerificationAnswer verification_answer(const policy::Consultation& answered) {
                     : word == "deferred"      ? Kind::deferred
                                               : Kind::failed;
   return {kind, std::string(answer.substr(std::min(blank + 1, answer.size())))};
-}
-
-namespace {
-
-template <class Count>
-void each_verification(const policy::Evidence& evidence, const Count& count) {
-  for (const policy::Consultation& one : evidence.consulted) {
-    if (!is_verification(one.service) || (one.in_shadow && !evidence.in_shadow)) continue;
-    if (!count(one)) return;
-  }
-}
-
-}  // namespace
-
-std::size_t verifications(const policy::Evidence& evidence) {
-  std::size_t all = 0;
-  each_verification(evidence, [&](const policy::Consultation&) { return ++all > 0; });
-  return all;
-}
-
-std::size_t verifications_of(const policy::Evidence& evidence, std::string_view address,
-                             std::size_t among) {
-  std::size_t found = 0;
-  each_verification(evidence, [&](const policy::Consultation& one) {
-    if (among == 0) return false;
-    --among;
-    if (verified_address(one.request) == address) ++found;
-    return true;
-  });
-  return found;
 }
 
 }  // namespace postern::dialect::restrictions

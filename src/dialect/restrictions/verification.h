@@ -52,23 +52,6 @@ struct Verification {
   bool may_be_probe_sender(const mail::Mailbox& address) const;
 };
 
-// Questions to the gateway, by policy::Consultation::service.
-
-/// Whether a mail host accepts mail for an address.
-inline constexpr std::string_view verify_service = "verify";
-/// The same for an address in a domain of this server, which may have no host to ask.
-inline constexpr std::string_view verify_own_service = "verify-own";
-/// Whether an address is Verification::is_probe_sender(): "yes" or "no".
-inline constexpr std::string_view probe_sender_service = "probe-sender";
-/// Whether a service is one of these.
-bool is_verification(std::string_view service);
-
-/// The request about an address that was asked `times` times before in the transaction: a later
-/// command may find another result.
-std::string verification_request(std::string_view address, std::size_t times);
-/// The address of a verification_request().
-std::string_view verified_address(std::string_view request);
-
 /// An answer of the gateway: one of the words and the reason, as "undeliverable no such user".
 struct VerificationAnswer {
   /// What is known of the address.
@@ -78,11 +61,5 @@ struct VerificationAnswer {
 };
 /// Reads the answer of a consultation.
 VerificationAnswer verification_answer(const policy::Consultation& answered);
-
-/// The answers about addresses in the evidence that the layer may see.
-std::size_t verifications(const policy::Evidence& evidence);
-/// How many of the first `among` of them are about this address.
-std::size_t verifications_of(const policy::Evidence& evidence, std::string_view address,
-                             std::size_t among);
 
 }  // namespace postern::dialect::restrictions
