@@ -159,6 +159,10 @@ RuleOutcome apply(Context& context, const Rule& rule, Subject subject, const Act
     case Kind::defer_if_reject:
       return context.defer_if_reject(rule, action.code, enhanced({4, 7, 1}), action.text);
     case Kind::discard:
+      // As in Postfix, whose warning speaks of smtpd_delay_reject alone.
+      if (context.sender() == nullptr) {
+        return context.pass("DISCARD before MAIL, where there is no message");
+      }
       context.discard(rule, action.text.empty() ? rule.words : action.text);
       return context.permit("DISCARD " + action.text);
     case Kind::hold:

@@ -131,8 +131,7 @@ void judge_recipient(Context& context) {
 /// After the lists, decides whether ETRN is served for this domain at all ("ETRN" in
 /// docs/restriction-lists.md). These replies have no enhanced codes (RFC 1985 §5.3).
 void judge_etrn(Context& context) {
-  // DISCARD is about messages: it ends the lists, but does not permit ETRN.
-  if (!context.discarded() && !run_lists(context, {ListKind::etrn}) && !context.discarded()) return;
+  if (!run_lists(context, {ListKind::etrn})) return;
   if (!settle(context)) return;
   const Match served =
       context.policy().fast_flush_domains.contains(context.etrn(), &context.replies());
@@ -331,7 +330,7 @@ Evaluated evaluate(const ListPolicy& policy, const policy::Evidence& evidence, S
           policy.delay_reject
               ? run_lists(context, {ListKind::client, ListKind::helo})
               : recall_deferral(context, std::span(before_rcpt).first<before_mail>());
-      if (passed || context.discarded()) judge_etrn(context);
+      if (passed) judge_etrn(context);
       break;
     }
   }

@@ -192,6 +192,36 @@ TEST(RestrictionsLayer, discard_takes_everything_unseen) {
   EXPECT_EQ(evidence.discard, "loop");
 }
 
+// Measured: so it is in Postfix at every command before MAIL, whatever its list.
+TEST(RestrictionsLayer, discard_passes_where_there_is_no_message) {
+  Outside outside;
+  const auto code = [&](const Settings& lists, Stage stage, Evidence evidence) {
+    evidence.session.helo = "client.example.net";
+    return run(engine(lists).decide(stage, evidence, outside)).reply.code;
+  };
+  const std::string discard = "check_client_access static:DISCARD, reject";
+  Evidence session = from_client("192.0.2.7");
+  EXPECT_EQ(code({{"smtpd_delay_reject", "no"}, {"smtpd_client_restrictions", discard}},
+                 Stage::connect, session),
+            554);
+  EXPECT_EQ(code({{"smtpd_delay_reject", "no"}, {"smtpd_helo_restrictions", discard}}, Stage::helo,
+                 session),
+            554);
+  Evidence vrfy = session;
+  vrfy.candidate = to("a", "relay.example");
+  vrfy.vrfy = Evidence::Vrfy::before_mail;
+  Evidence etrn = session;
+  etrn.etrn = "relay.example";
+  for (const char* list : {"smtpd_client_restrictions", "smtpd_recipient_restrictions"}) {
+    EXPECT_EQ(code({{list, discard}}, Stage::rcpt, vrfy), 554) << list;
+  }
+  for (const char* list : {"smtpd_client_restrictions", "smtpd_etrn_restrictions"}) {
+    EXPECT_EQ(code({{list, discard}}, Stage::rcpt, etrn), 554) << list;
+  }
+  vrfy.vrfy = Evidence::Vrfy::in_transaction;
+  EXPECT_NE(code({{"smtpd_client_restrictions", discard}}, Stage::rcpt, vrfy), 554);
+}
+
 TEST(RestrictionsLayer, an_etrn_command_has_no_recipient_that_a_discard_could_send_on) {
   Outside outside;
   const Engine lists = engine({{"smtpd_etrn_restrictions", "reject"}});
