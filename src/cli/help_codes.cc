@@ -212,13 +212,15 @@ constexpr CodePage pages[] = {
     {"V005", "a warning of the .vsl policy",
      "The policy loads, but the place that the message names probably does not do what was meant. "
      "It is one of these: a variable that nothing defines (a likely misspelling of a defined name "
-     "is the error V001); a call with a wrong number of arguments; a call that works "
-     "only in a later stage; a status in an action, where it has no effect; a rule that never "
+     "is the error V001); a function that may call what works only in another stage; a status in "
+     "an action, where it has no effect; a rule that never "
      "runs. `postern check --strict` treats warnings as errors.",
      "", "[vsl]\nmode = \"shadow\"\n"},
     {"V006", "a call that always fails",
-     "The rule calls a function, a method or a module that neither Postern nor the policy has, or "
-     "write() or dump() while `vsl.app_dir` is not set. When the rule reaches the call it fails, "
+     "The rule calls a function, a method or a module that neither Postern nor the policy has; or "
+     "a function with a wrong number of arguments, with a constant that it refuses, or in a stage "
+     "that does not have it; or write() or dump() while `vsl.app_dir` is not set. When the rule "
+     "reaches the call it fails, "
      "and the client gets 451. `postern check` treats this as "
      "an error; a gateway starts, and warns. docs/vsl-api.md has all functions, and the names of "
      "vSMTP that mean one of them. A function of vSMTP that is known and not carried is the error "

@@ -138,13 +138,29 @@ def a_broken_policy_does_not_start(bench):
 @check
 def warnings(bench):
     """`check` names what is probably not meant, and the policy runs all the same."""
-    server = gateway(bench, '#{\n  mail: [\n    rule "a" || deny(),\n    rule "never" || next(),\n    action "b" || { check_spf("both", "strict", 3); },\n  ],\n'
-                            '  connect: [ rule "early" || check_mail_relay("192.0.2.1") ],\n}\n')
+    server = gateway(bench, '#{\n  mail: [\n    rule "a" || deny(),\n    rule "never" || next(),\n    action "b" || { let x = unset; },\n  ],\n}\n')
     status, out, err = bench.run("check", "--config", server.root / "postern.toml")
     expect("exit status", 0, status)
-    for place in ("main.vsl:4:", "main.vsl:5:", "main.vsl:7:"):
+    for place in ("main.vsl:4:", "main.vsl:5:"):
         if place not in out + err:
             raise Fail("no warning about %s in\n%s" % (place, out + err))
+
+
+@check
+def calls_that_can_only_fail(bench):
+    """`check` refuses wrong numbers of arguments, constants and stages; each of these rules answers 451 where the gateway runs it."""
+    server = gateway(bench, '#{\n  mail: [\n    action "b" || { check_spf("both", "strict", 3); },\n  ],\n'
+                            '  rcpt: [ rule "c" || deny("250 ok") ],\n  connect: [\n    action "fine" || { try { rcpt() } catch { } },\n  ],\n'
+                            '  helo: [ action "early" || check_mail_relay("192.0.2.1") ],\n}\n')
+    status, out, err = bench.run("check", "--json", "--config", server.root / "postern.toml")
+    found = [json.loads(line) for line in (out + err).splitlines() if line.startswith("{")]
+    expect("exit status", 78, status)
+    expect("errors", [("V006", 3), ("V006", 5), ("V006", 9)],
+           sorted((one["code"], one["line"]) for one in found if one.get("severity") == "error"))
+    client = smtp.Client(server.smtp_port)
+    bench.stack.callback(client.close)
+    smtp.check("220", client.reply(), "greeting")
+    smtp.check("451 4.3.0", client.command("EHLO sender.example"), "EHLO")
 
 
 @check

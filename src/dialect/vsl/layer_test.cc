@@ -89,6 +89,75 @@ class VslLayerTest : public ::testing::Test {
   policy::Trace trace_;
 };
 
+/// Arguments of each type, as a script writes them.
+constexpr std::pair<std::string_view, std::string_view> arguments_by_type[] = {
+    {"i64", "3"},     {"f64", "1.5"},
+    {"bool", "true"}, {"array", "[]"},
+    {"map", "#{}"},   {"string", "\"x\""},
+    {"unit", "()"},   {"code", "a_code"},
+    {"ip4", "an_ip"}, {"address", "an_address"},
+};
+
+TEST_F(VslLayerTest, calls_that_the_lint_refuses_fail) {
+  const std::string objects =
+      "object a_code code = \"550 5.7.1 no\"; object an_ip ip4 = \"192.0.2.1\"; "
+      "object an_address address = \"x@doe.example\"; fn f(x) { x } #{ ";
+  std::vector<std::string> calls = {"deny(\"no\")",
+                                    "deny(\"250 ok\")",
+                                    "accept(\"550 no\")",
+                                    "quarantine(\"../x\")",
+                                    "sign_dkim(\"s\", [\"To\"])",
+                                    "sign_dkim(\"s\", [\"From\"], \"relax\")",
+                                    "check_spf(\"al\")",
+                                    "check_spf(\"spf\", \"strickt\")",
+                                    "log(\"err\", 1)",
+                                    "f()",
+                                    "f(1, 2)",
+                                    "m::g()",
+                                    "deny(an_ip)",
+                                    "check_mail_relay(an_address)",
+                                    "check_mail_relay(a_code)"};
+  for (const std::string_view name : function_names()) {
+    const Signature signature = signature_of(name);
+    const std::size_t most = std::min<std::size_t>(signature.most, 4);
+    for (std::size_t count = 0; count <= most + 1; ++count) {
+      for (const auto& [type, text] : arguments_by_type) {
+        std::string call = std::string(name) + "(";
+        for (std::size_t i = 0; i < count; ++i) call += (i > 0 ? ", " : "") + std::string(text);
+        calls.push_back(call + ")");
+        if (count < std::max<std::size_t>(signature.least, 1) || count > most) break;
+      }
+    }
+  }
+  constexpr std::pair<Stage, std::string_view> stages[] = {{Stage::mail, "mail"},
+                                                           {Stage::message, "preq"}};
+  int failing = 0;
+  for (const std::string& call : calls) {
+    for (const auto& [stage, word] : stages) {
+      options_.files = std::make_shared<const std::map<std::string, std::string>>(
+          std::map<std::string, std::string>{
+              {"main.vsl",
+               objects + std::string(word) + ": [ action \"a\" || { " + call + "; } ] }"}});
+      auto loaded = VslPolicy::load(options_, world_);
+      if (!loaded) break;
+      const std::vector<Mistake>& found = (*loaded)->failing_calls();
+      if (found.empty()) continue;
+      ++failing;
+      engine_ = std::make_unique<policy::Engine>(
+          std::vector<policy::LayerEntry>{{std::make_shared<VslLayer>(*loaded)}});
+      evidence_ = policy::testing::from_client("203.0.113.10");
+      evidence_.session.esmtp = true;
+      evidence_.reverse_path = mail::Mailbox{"john", "sender.example"};
+      const std::string said = stage == Stage::message ? message() : say(stage);
+      EXPECT_EQ(said.substr(0, 3), "451")
+          << call << " at " << word << ": " << found.front().to_string();
+      // The same words at the other stage say no more.
+      if (found.front().message.find(" at `") == std::string::npos) break;
+    }
+  }
+  EXPECT_GT(failing, 500);
+}
+
 TEST_F(VslLayerTest, statuses_become_replies) {
   const struct {
     std::string body;

@@ -53,9 +53,9 @@ std::optional<Seen> of_literal(const Node& node) {
 
 class Arguments {
  public:
-  Arguments(Lint& lint, const FileFacts& file, const Node& call,
+  Arguments(Lint& lint, const FileFacts& file, const Node& call, bool is_in_try,
             const std::function<const Node*(const Node&)>& declared)
-      : lint_(lint), file_(file), call_(call), declared_(declared) {}
+      : lint_(lint), file_(file), call_(call), is_in_try_(is_in_try), declared_(declared) {}
 
   void run() {
     const Signature host = lint_.host(file_, call_);
@@ -69,8 +69,11 @@ class Arguments {
   std::optional<Seen> seen(std::size_t index) const;
   void wrong_number(const Signature& host);
   bool types(std::string_view parameters);  ///< false: one is wrong
+  /// False after it reports a text that is no address, where only an address is accepted.
+  bool is_address(std::size_t index, std::string_view wanted);
   void values();
-  void word(std::size_t index, const Words& words, std::string_view what);
+  /// `fatal`: the call fails with another word.
+  void word(std::size_t index, const Words& words, std::string_view what, bool fatal = false);
   void reply(unsigned first, unsigned last);
   void hosts();
   /// Adds the networks that are written as literals.
@@ -83,6 +86,14 @@ class Arguments {
   void warn(std::size_t index, std::string message, std::string hint = {}) {
     lint_.warn(file_, call_.nodes[index]->at, std::move(message), std::move(hint));
   }
+  /// Reports a call that fails whenever it is reached.
+  void fails(Position at, std::string message, std::string hint = {}) {
+    if (is_in_try_) return lint_.warn(file_, at, std::move(message), std::move(hint));
+    lint_.fails(file_, at, std::move(message), std::move(hint));
+  }
+  void fails(std::size_t index, std::string message, std::string hint = {}) {
+    fails(call_.nodes[index]->at, std::move(message), std::move(hint));
+  }
   bool is(std::string_view name) const { return call_.text == name; }
   /// The text of an argument if it is a literal.
   const std::string* text(std::size_t index) const {
@@ -94,6 +105,7 @@ class Arguments {
   Lint& lint_;
   const FileFacts& file_;
   const Node& call_;
+  const bool is_in_try_;
   const std::function<const Node*(const Node&)>& declared_;
 };
 
@@ -122,10 +134,10 @@ void Arguments::wrong_number(const Signature& host) {
   if (host.most > 0) {
     hint = "its parameters: " + std::string(host.function->parameters);
   }
-  lint_.warn(file_, call_.at,
-             shown(call_) + " takes " + takes + (one ? " argument" : " arguments") + ", not " +
-                 number(call_.nodes.size()),
-             std::move(hint));
+  fails(call_.at,
+        shown(call_) + " takes " + takes + (one ? " argument" : " arguments") + ", not " +
+            number(call_.nodes.size()),
+        std::move(hint));
 }
 
 /// Whether the types of a row, such as "string|object", accept a value of `type`. nullopt: unknown,
@@ -160,13 +172,28 @@ bool Arguments::types(std::string_view parameters) {
     const std::size_t colon = rows[i].find(':');
     const std::optional<Seen> there = seen(i);
     if (colon == std::string_view::npos || !there) continue;
+    if (is("check_spf") && call_.nodes.size() == 1) continue;  // may be hosts, see spf()
     const std::string_view wanted = trim(rows[i].substr(colon + 1));
-    if (takes(wanted, there->type) != std::optional(false)) continue;
-    warn(i,
-         shown(call_) + " takes " + std::string(wanted) + " here, not " + std::string(there->type));
+    if (takes(wanted, there->type) != std::optional(false)) {
+      good &= is_address(i, wanted);
+      continue;
+    }
+    std::string message =
+        shown(call_) + " takes " + std::string(wanted) + " here, not " + std::string(there->type);
+    // It is false for values of other types (docs/vsl-api.md).
+    is("in_domain") ? warn(i, std::move(message)) : fails(i, std::move(message));
     good = false;
   }
   return good;
+}
+
+bool Arguments::is_address(std::size_t index, std::string_view wanted) {
+  const bool only_addresses = wanted == "address|string" || is("new_address");
+  const std::string* given = only_addresses ? text(index) : nullptr;
+  if (given == nullptr) return true;
+  const auto made = Object::make(Object::Type::address, *given);
+  if (!made) fails(index, made.error().message);
+  return made.has_value();
 }
 
 void Arguments::values() {
@@ -182,7 +209,7 @@ void Arguments::values() {
   if (is("quarantine")) queue();
 }
 
-void Arguments::word(std::size_t index, const Words& words, std::string_view what) {
+void Arguments::word(std::size_t index, const Words& words, std::string_view what, bool fatal) {
   const std::string* given = text(index);
   if (given == nullptr || std::ranges::find(words, *given) != words.end()) return;
   std::string hint = did_you_mean(*given, words);
@@ -191,7 +218,9 @@ void Arguments::word(std::size_t index, const Words& words, std::string_view wha
       hint += (hint.empty() ? "one of \"" : ", \"") + std::string(one) + "\"";
     }
   }
-  warn(index, "\"" + printable(*given, 60) + "\" is not " + std::string(what), std::move(hint));
+  std::string message = "\"" + printable(*given, 60) + "\" is not " + std::string(what);
+  fatal ? fails(index, std::move(message), std::move(hint))
+        : warn(index, std::move(message), std::move(hint));
 }
 
 void Arguments::reply(unsigned first, unsigned last) {
@@ -200,16 +229,16 @@ void Arguments::reply(unsigned first, unsigned last) {
   const std::optional<Seen> there = seen(0);
   if (given == nullptr) {
     if (there && there->type != "code" && there->type != "string") {
-      warn(0, shown(call_) + " takes a reply code, not " + std::string(there->type),
-           "as in `object name code = \"550 5.7.1 text\"`");
+      fails(0, shown(call_) + " takes a reply code, not " + std::string(there->type),
+            "as in `object name code = \"550 5.7.1 text\"`");
     }
     return;
   }
   const Result<smtp::Reply> parsed = Object::parse_code(*given);
-  if (!parsed) return warn(0, parsed.error().message);
+  if (!parsed) return fails(0, parsed.error().message);
   if (parsed->code < first || parsed->code > last) {
-    warn(0, shown(call_) + " takes a code from " + std::to_string(first) + " to " +
-                std::to_string(last) + ", not " + std::to_string(parsed->code));
+    fails(0, shown(call_) + " takes a code from " + std::to_string(first) + " to " +
+                 std::to_string(last) + ", not " + std::to_string(parsed->code));
   }
   if (parsed->enhanced.present() && parsed->enhanced.klass != parsed->code / 100) {
     warn(0, "the enhanced code " + parsed->enhanced.to_string() + " contradicts the code " +
@@ -234,8 +263,8 @@ void Arguments::hosts() {
   static constexpr std::string_view good[] = {"ip4",  "ip6",   "rg4",    "rg6",  "fqdn",
                                               "file", "group", "string", "array"};
   if (std::ranges::find(good, there->type) != std::ranges::end(good)) return;
-  warn(0, shown(call_) + " takes hosts, not " + std::string(there->type),
-       "hosts are ip4, ip6, rg4, rg6, fqdn, or a group or file of them");
+  fails(0, shown(call_) + " takes hosts, not " + std::string(there->type),
+        "hosts are ip4, ip6, rg4, rg6, fqdn, or a group or file of them");
 }
 
 void Arguments::networks_in(const Node& node, std::vector<Cidr>& networks, int depth) const {
@@ -252,8 +281,8 @@ void Arguments::networks_in(const Node& node, std::vector<Cidr>& networks, int d
 }
 
 void Arguments::spf() {
-  word(0, {"spf", "auth", "both", "none"}, "a header that check_spf() adds");
-  word(1, {"strict", "soft"}, "a policy of check_spf()");
+  word(0, {"spf", "auth", "both", "none"}, "a header that check_spf() adds", true);
+  word(1, {"strict", "soft"}, "a policy of check_spf()", true);
   const std::optional<Seen> there = seen(0);
   if (there && there->type != "string" && call_.nodes.size() == 1) hosts();
 }
@@ -268,8 +297,8 @@ void Arguments::canonicalization() {
                        return part == "simple" || part == "relaxed";
                      });
   if (known) return;
-  warn(index, "\"" + printable(*given, 60) + "\" is not a canonicalization",
-       "for header and body `simple` or `relaxed`, as in \"relaxed/relaxed\"");
+  fails(index, "\"" + printable(*given, 60) + "\" is not a canonicalization",
+        "for header and body `simple` or `relaxed`, as in \"relaxed/relaxed\"");
 }
 
 /// RFC 6376 §5.4: a signature covers From.
@@ -281,7 +310,7 @@ void Arguments::signed_fields() {
   for (const NodePtr& field : there->literal->nodes) {
     if (field->kind != Kind::string || iequals(field->text, "From")) return;
   }
-  warn(index, "a signature has to cover the field From", "add \"From\" to the list");
+  fails(index, "a signature has to cover the field From", "add \"From\" to the list");
 }
 
 void Arguments::queue() {
@@ -293,8 +322,8 @@ void Arguments::queue() {
       !given->empty() && given->front() != '/' &&
       std::ranges::none_of(split(*given, '/'), [](std::string_view part) { return part == ".."; });
   if (allowed && stays) return;
-  warn(0, "\"" + printable(*given, 60) + "\" is not a name of a queue",
-       "letters, digits and `.-_/`, without `/` at the start and without `..`");
+  fails(0, "\"" + printable(*given, 60) + "\" is not a name of a queue",
+        "letters, digits and `.-_/`, without `/` at the start and without `..`");
 }
 
 /// The value of a key in a map; null: there is none.
@@ -306,9 +335,9 @@ const Node* member(const Node& map, std::string_view key) {
 
 }  // namespace
 
-void lint_call(Lint& lint, const FileFacts& file, const Node& call,
+void lint_call(Lint& lint, const FileFacts& file, const Node& call, bool is_in_try,
                const std::function<const Node*(const Node&)>& declared) {
-  Arguments(lint, file, call, declared).run();
+  Arguments(lint, file, call, is_in_try, declared).run();
 }
 
 void lint_code_object(Lint& lint, const FileFacts& file, const Node& object) {

@@ -58,7 +58,7 @@ class Lint {
   /// Adds a name that resembles a known one: to `misspelt`, or as a warning if that is null.
   void misspelt(const FileFacts& file, Position at, std::string message, std::string hint);
   /// Adds a call that fails whenever it is reached: to `failing`, or as a warning if that is null.
-  void fails(const FileFacts& file, Position at, std::string message, std::string hint);
+  void fails(const FileFacts& file, Position at, std::string message, std::string hint = {});
   bool has_app_folder() const { return has_app_folder_; }  ///< of write() and dump()
   /// Adds a call that opens the relay.
   void opens_relay(const FileFacts& file, Position at, std::string message, std::string hint);
@@ -93,8 +93,8 @@ void lint_names(Lint& lint);
 /// Rules, actions, stages and statuses.
 void lint_rules(Lint& lint);
 /// The arguments of a call. `declared`: the declaration of a name at the place of the call; null:
-/// unknown.
-void lint_call(Lint& lint, const FileFacts& file, const Node& call,
+/// unknown. `is_in_try`: the script handles the error of a call that fails.
+void lint_call(Lint& lint, const FileFacts& file, const Node& call, bool is_in_try,
                const std::function<const Node*(const Node&)>& declared);
 /// A `code` object: whether code and enhanced code agree (RFC 3463 §2).
 void lint_code_object(Lint& lint, const FileFacts& file, const Node& object);

@@ -89,6 +89,11 @@ class Names {
   void warn(Position at, std::string message, std::string hint = {}) {
     lint_.warn(file_, at, std::move(message), std::move(hint));
   }
+  /// Reports a call that fails whenever it is reached. In `try` the script handles that.
+  void fails(Position at, std::string message, std::string hint = {}) {
+    if (in_try_) return warn(at, std::move(message), std::move(hint));
+    lint_.fails(file_, at, std::move(message), std::move(hint));
+  }
   /// What a name that nothing declares is used for.
   enum class Use : std::uint8_t { value, call };
   /// Reports a name that nothing declares. A short name is similar to some name by chance.
@@ -98,7 +103,7 @@ class Names {
     if (slip) return lint_.misspelt(file_, at, std::move(message), std::move(hint));
     if (use == Use::value || in_try_) return warn(at, std::move(message), std::move(hint));
     if (hint.empty()) hint = "docs/vsl-api.md has all functions";
-    lint_.fails(file_, at, std::move(message), std::move(hint));
+    fails(at, std::move(message), std::move(hint));
   }
   /// Whether the name is declared here, and its declaration.
   std::pair<bool, const Node*> find(std::string_view name) const;
@@ -258,7 +263,7 @@ void Names::variable(const Node& node) {
 
 void Names::call(const Node& node) {
   if (lint_.full()) return;
-  lint_call(lint_, file_, node, [&](const Node& variable) { return declared(variable); });
+  lint_call(lint_, file_, node, in_try_, [&](const Node& variable) { return declared(variable); });
   const bool is_sys = node.path.size() == 1 && node.path.front() == "sys" && !module("sys").first;
   if (node.path.empty() || is_sys) {
     const auto own = file_.functions.find(node.text);
@@ -299,17 +304,14 @@ void Names::own_call(const Node& node, const std::vector<const Function*>& funct
     if (one->parameters.size() == node.nodes.size()) return;
     takes += (takes.empty() ? "" : " or ") + std::to_string(one->parameters.size());
   }
-  warn(node.at, shown(node) + " takes " + takes + (takes == "1" ? " argument" : " arguments") +
-                    ", not " + std::to_string(node.nodes.size()));
+  fails(node.at, shown(node) + " takes " + takes + (takes == "1" ? " argument" : " arguments") +
+                     ", not " + std::to_string(node.nodes.size()));
 }
 
 /// write() and dump() fail without a folder.
 void Names::folder_of(const Node& node) {
   if (lint_.has_app_folder() || (node.text != "write" && node.text != "dump")) return;
-  const std::string message = shown(node) + " has no folder to write into";
-  const std::string hint = "set `app_dir` below [vsl]";
-  if (in_try_) return warn(node.at, message, hint);
-  lint_.fails(file_, node.at, message, hint);
+  fails(node.at, shown(node) + " has no folder to write into", "set `app_dir` below [vsl]");
 }
 
 /// Which methods a value has depends on the value; a name that no value has is unknown.

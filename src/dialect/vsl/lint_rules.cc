@@ -205,7 +205,7 @@ class Rules {
     const Node* body = body_of(one);
     if (body == nullptr) return;
     called_.clear();
-    calls(stage, entry_, *body, one, 0);
+    calls(stage, entry_, *body, one, 0, true);
     const Outcome outcome = values_.of_body(entry_, *body);
     if (one.word == "action") return action(one, outcome);
     if (outcome.nothing != nullptr) without_status(one, *outcome.nothing);
@@ -247,20 +247,48 @@ class Rules {
   }
 
   /// Checks the host functions that are called at the stage, also through functions of the script.
-  /// Calls in a `try` block are left out, because the script handles their errors.
-  void calls(Stage stage, const FileFacts& file, const Node& node, const Node& from, int depth) {
-    if (node.kind == Kind::try_catch) return calls(stage, file, *node.nodes[1], from, depth);
-    if (node.kind == Kind::call) call(stage, file, node, from, depth);
-    for_each_child(node, [&](const Node& child) { calls(stage, file, child, from, depth); });
+  /// Calls in a `try` block are left out, because the script handles their errors. `is_sure`: the
+  /// node runs whenever the directive calls the function that it is in.
+  void calls(Stage stage, const FileFacts& file, const Node& node, const Node& from, int depth,
+             bool is_sure) {
+    if (node.kind == Kind::try_catch) {
+      return calls(stage, file, *node.nodes[1], from, depth, depth == 0);
+    }
+    if (node.kind == Kind::call) call(stage, file, node, from, depth, is_sure);
+    // In a function, a condition may be false at this stage.
+    const bool may_be_skipped = depth > 0 && has_condition(node);
+    for_each_child(node, [&](const Node& child) {
+      calls(stage, file, child, from, depth, is_sure && !may_be_skipped);
+    });
+  }
+
+  static bool has_condition(const Node& node) {
+    switch (node.kind) {
+      case Kind::if_else:
+      case Kind::switch_case:
+      case Kind::while_loop:
+      case Kind::for_loop:
+      case Kind::loop:
+      case Kind::do_loop:
+      case Kind::closure:
+        return true;
+      case Kind::binary:
+        return node.text == "&&" || node.text == "||" || node.text == "??";
+      default:
+        return false;
+    }
   }
 
   /// `from`: the directive, or the call in it that leads here.
-  void call(Stage stage, const FileFacts& file, const Node& node, const Node& from, int depth) {
+  void call(Stage stage, const FileFacts& file, const Node& node, const Node& from, int depth,
+            bool is_sure) {
     const Callee own = lint_.callee(file, node);
     if (own.function != nullptr) {
-      if (depth == deepest_call || !called_.insert(own.function).second) return;
+      if (depth == deepest_call || !called_.emplace(own.function, is_sure).second) return;
       const Node& first = from.kind == Kind::directive ? node : from;
-      return calls(stage, *own.file, *own.function->body, first, depth + 1);
+      const Node& body = *own.function->body;
+      // What comes after a `return` that may be taken is not sure.
+      return calls(stage, *own.file, body, first, depth + 1, is_sure && !returns_early(body));
     }
     const Signature host = lint_.host(file, node);
     if (host.function == nullptr || (stage >= host.from && stage <= host.to)) return;
@@ -272,12 +300,22 @@ class Rules {
                                               "` to `" + std::string(word_of(host.to)) + "`";
     }
     if (from.kind == Kind::directive) {
-      lint_.warn(file, node.at, shown(node) + " is not available " + at_stage, from_stage);
-    } else {
-      lint_.warn(entry_, from.at,
-                 shown(from) + " calls " + shown(node) + ", which is not available " + at_stage,
-                 from_stage);
+      lint_.fails(file, node.at, shown(node) + " is not available " + at_stage, from_stage);
+      return;
     }
+    std::string message =
+        shown(from) + " calls " + shown(node) + ", which is not available " + at_stage;
+    is_sure ? lint_.fails(entry_, from.at, std::move(message), from_stage)
+            : lint_.warn(entry_, from.at, std::move(message), from_stage);
+  }
+
+  static bool returns_early(const Node& node) {
+    if (node.kind == Kind::return_value) return true;
+    bool found = false;
+    for_each_child(node, [&](const Node& child) {
+      found = found || (child.kind != Kind::closure && returns_early(child));
+    });
+    return found;
   }
 
   /// Warns of stages that no session reaches, because `connect` or `helo` always ends the session
@@ -303,7 +341,8 @@ class Rules {
   Values values_;
   const FileFacts& entry_;
   Seen stages_[policy::stage_count];
-  std::set<const Function*> called_;  ///< by the current directive
+  /// By the current directive, and whether the call is sure.
+  std::set<std::pair<const Function*, bool>> called_;
 };
 
 }  // namespace

@@ -72,7 +72,7 @@ class Player:
                 loading.refused(site, case.data["load"]["error"])
             else:
                 self.converse(site, case.data)
-                loading.checked(site, case.data.get("warnings", []))
+                loading.checked(site, case.data)
         finally:
             site.close()
 
