@@ -67,6 +67,7 @@ class Importer {
     for (std::string& note : master_notes(master_)) {
       result.notes.push_back(std::move(note));
     }
+    for (std::string& note : socket_notes()) result.notes.push_back(std::move(note));
     result.toml = toml();
     result.secrets = std::move(sending_.secrets);
   }
@@ -146,22 +147,28 @@ class Importer {
       }
     }
     const bool in_queue_folder = std::ranges::any_of(restrictions_, [&](const std::string& name) {
-      return names_socket_in_queue(parameters_.raw(name));
+      return !sockets_in_queue(parameters_.raw(name)).empty();
     });
     if (in_queue_folder && parameters_.is_set("queue_directory")) follow("queue_directory");
   }
 
-  /// "unix:private/postgrey".
-  static bool names_socket_in_queue(std::string_view value) {
-    constexpr std::string_view unix_socket = "unix:";
-    for (std::size_t at = value.find(unix_socket); at != std::string_view::npos;
-         at = value.find(unix_socket, at + 1)) {
-      const std::string_view rest = value.substr(at + unix_socket.size());
-      const std::string_view path = rest.substr(0, rest.find_first_of(" \t,}"));
-      // unix:passwd.byname is a table, not a socket.
-      if (!path.starts_with('/') && path.find('/') != std::string_view::npos) return true;
+  /// Notes about the sockets that carried parameters name in the queue directory.
+  std::vector<std::string> socket_notes() const {
+    std::map<std::string, std::set<std::string>> users;
+    for (const std::string& name : restrictions_) {
+      for (std::string& path : sockets_in_queue(parameters_.raw(name))) {
+        users[std::move(path)].insert(name);
+      }
     }
-    return false;
+    if (!sending_.login_socket.empty()) {
+      users[sending_.login_socket].insert("smtpd_sasl_path");
+    }
+    std::vector<std::string> notes;
+    for (const auto& [path, names] : users) {
+      const std::string note = socket_note(path, parameters_, master_);
+      if (!note.empty()) notes.push_back(Importer::users(names) + ": " + note);
+    }
+    return notes;
   }
 
   /// Adds a parameter and those that its value refers to.

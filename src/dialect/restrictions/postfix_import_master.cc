@@ -2,6 +2,7 @@
 // smtpd become listeners; what else has settings of its own is named.
 #include <algorithm>
 #include <iterator>
+#include <ranges>
 
 #include <fmt/format.h>
 
@@ -188,7 +189,11 @@ MasterCf read_master(const std::optional<std::string>& text) {
                           .command = std::string(fields[7]),
                           .line = lines.number(),
                           .host = {},
-                          .overrides = overrides_of(fields)};
+                          .overrides = overrides_of(fields),
+                          .arguments = {}};
+    for (const std::string_view field : fields | std::views::drop(8)) {
+      service.arguments += (service.arguments.empty() ? "" : " ") + std::string(field);
+    }
     if (service.type == "inet") read_address(service);
     service.role = role_of(service);
     out.services.push_back(std::move(service));
@@ -200,6 +205,48 @@ Parameters parameters_of(const MasterService& service, const Parameters& paramet
   auto settings = parameters.settings();
   for (const auto& [name, value] : service.overrides) settings.insert_or_assign(name, value);
   return Parameters(std::move(settings), std::string(no_hostname));
+}
+
+std::vector<std::string> sockets_in_queue(std::string_view value) {
+  constexpr std::string_view unix_socket = "unix:";
+  std::vector<std::string> paths;
+  for (std::size_t at = value.find(unix_socket); at != std::string_view::npos;
+       at = value.find(unix_socket, at + 1)) {
+    const std::string_view rest = value.substr(at + unix_socket.size());
+    const std::string_view path = rest.substr(0, rest.find_first_of(" \t\r\n,}"));
+    // unix:passwd.byname is a table, not a socket.
+    const bool is_socket = !path.starts_with('/') && path.find('/') != std::string_view::npos;
+    if (is_socket && std::ranges::find(paths, path) == paths.end()) paths.emplace_back(path);
+  }
+  return paths;
+}
+
+std::string socket_note(const std::string& path, const Parameters& parameters,
+                        const MasterCf& master) {
+  const std::string folder = parameters.text("queue_directory");
+  const std::string whole = printable(folder + "/" + path, 200);
+  // master(8): private/NAME and public/NAME are the services of type unix.
+  if (!path.starts_with("private/") && !path.starts_with("public/")) return {};
+  const std::string_view name = std::string_view(path).substr(path.find('/') + 1);
+  const auto service = std::ranges::find_if(master.services, [&](const MasterService& one) {
+    return one.type == "unix" && one.name == name;
+  });
+  if (service == master.services.end()) {
+    return fmt::format(
+        "{} is asked there; only Postfix's user may enter {}, so let the program listen "
+        "elsewhere, as in /run, and name that socket, or give Postern's user access",
+        whole, printable(folder + "/" + path.substr(0, path.find('/')), 200));
+  }
+  if (service->command != "spawn") {
+    return fmt::format("{} is the service {} of Postfix (master.cf line {}), which ends with it",
+                       whole, service->text(), service->line);
+  }
+  return fmt::format(
+      "{} is made by Postfix, which starts the program for each connection (master.cf line {}: "
+      "spawn {}). Without Postfix, a socket unit of systemd does that (Accept=yes, and "
+      "StandardInput=socket in the service): put its ListenStream= here instead of {}",
+      whole, service->line, printable(without_passwords(service->arguments), 300),
+      printable(path, 100));
 }
 
 std::vector<std::string> master_notes(const MasterCf& master) {

@@ -103,6 +103,7 @@ struct MasterService {
   std::uint16_t port = 0;  ///< of a listener
   /// The -o settings in order, without syslog_name.
   std::vector<std::pair<std::string, std::string>> overrides;
+  std::string arguments;  ///< of the command: "user=nobody argv=/usr/bin/policy"
 
   /// "submission inet (smtpd)", for notes.
   std::string text() const;
@@ -147,7 +148,8 @@ struct Sending {
   std::vector<SecretFile> secrets;            ///< files for passwords
   std::vector<std::string> notes;             ///< a sentence each
   std::set<std::string, std::less<>> routed;  ///< patterns that have a [[route]]
-  std::string rest;  ///< what the gateway does with other mail: "sends it to smart.example"
+  std::string login_socket;  ///< of Dovecot, relative to the queue directory; "": elsewhere
+  std::string rest;          ///< what the gateway does with other mail: "sends it to smart.example"
 };
 /// Converts the parameters of outgoing mail and logins.
 Sending sending_of(const Parameters& parameters, const MasterCf& master,
@@ -158,6 +160,16 @@ std::span<const std::string_view> parameters_of_levels();
 
 /// Notes about services in master.cf that override a parameter, or listen.
 std::vector<std::string> master_notes(const MasterCf& master);
+
+/// The paths relative to the queue directory in a value of restrictions: "private/postgrey" of
+/// "check_policy_service unix:private/postgrey". Each once, in order.
+std::vector<std::string> sockets_in_queue(std::string_view value);
+
+/// What has to be done for a carried socket in the queue directory: its program may be one that
+/// Postfix starts (spawn(8)), and its folder is closed. `path`: relative, "private/postgrey".
+/// Empty: nothing.
+std::string socket_note(const std::string& path, const Parameters& parameters,
+                        const MasterCf& master);
 
 /// Notes about defaults that the file relies on. `has_indexed`: it has hash: tables or the like.
 std::vector<std::string> import_notes(const Parameters& parameters, const Sending& sending,

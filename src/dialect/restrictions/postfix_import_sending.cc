@@ -789,7 +789,10 @@ class Builder {
                                  "the kind dovecot"));
     }
     if (path.starts_with("unix:")) path.erase(0, 5);
-    if (!path.starts_with('/')) path = parameters_.text("queue_directory") + "/" + path;
+    if (!path.starts_with('/')) {
+      out_.login_socket = path;
+      path = parameters_.text("queue_directory") + "/" + path;
+    }
     out_.sections.push_back(
         {.name = "auth.source",
          .entries = {{"auth.source", "kind", "\"dovecot\"", "smtpd_sasl_type"},

@@ -205,6 +205,37 @@ TEST(PostfixImport, SocketsOfPolicyServicesStandInTheQueueDirectory) {
   EXPECT_THAT(fate_of("queue_directory = /spool"), HasSubstr("has no meaning here"));
 }
 
+TEST(PostfixImport, SocketsThatPostfixMakesAreNoted) {
+  const std::string main_cf =
+      "smtpd_recipient_restrictions = check_policy_service unix:private/spf, "
+      "reject_unauth_pipelining,"
+      "\n  check_policy_service { unix:private/spf, default_action=DUNNO },\n"
+      "  check_policy_service unix:postgrey/socket, check_policy_service unix:private/lmtp,\n"
+      "  check_policy_service unix:/run/absolute, check_policy_service inet:127.0.0.1:10023\n"
+      "smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = dovecot\nsmtpd_sasl_path = private/auth\n";
+  const PostfixImport out =
+      imported(main_cf,
+               "spf unix - n n - 0 spawn\n  user=policyd argv=/usr/bin/spf --config /etc/spf.conf\n"
+               "lmtp unix - - y - - lmtp\n");
+  std::vector<std::string> about;
+  for (const std::string& note : out.notes) {
+    if (note.find("/var/spool/postfix/") != std::string::npos) about.push_back(note);
+  }
+  EXPECT_THAT(
+      about,
+      testing::ElementsAre(
+          "smtpd_sasl_path: /var/spool/postfix/private/auth is asked there; only Postfix's user "
+          "may enter /var/spool/postfix/private, so let the program listen elsewhere, as in "
+          "/run, and name that socket, or give Postern's user access",
+          "smtpd_recipient_restrictions: /var/spool/postfix/private/lmtp is the service lmtp unix "
+          "(lmtp) of Postfix (master.cf line 3), which ends with it",
+          "smtpd_recipient_restrictions: /var/spool/postfix/private/spf is made by Postfix, which "
+          "starts the program for each connection (master.cf line 1: spawn user=policyd "
+          "argv=/usr/bin/spf --config /etc/spf.conf). Without Postfix, a socket unit of systemd "
+          "does that (Accept=yes, and StandardInput=socket in the service): put its "
+          "ListenStream= here instead of private/spf"));
+}
+
 TEST(PostfixImport, WhatCheckWouldSayIsInTheReport) {
   EXPECT_EQ(fate_of("smtpd_recipient_restrictions = check_recipient_access "
                     "inline:{{a@x.example = REDIRECT b@x.example}}, reject_unauth_destination"),
