@@ -98,7 +98,8 @@ constexpr std::string_view environment_topic = R"(Environment variables:
 constexpr std::string_view tracing_topic = R"(How to find out why a message was refused:
 
   1. Every refusal is one line in the log, event decision.refused or
-     decision.deferred, with the reply, the rule and a trace id.
+     decision.deferred, with the reply, the rule and a trace id. What the
+     session refused before any rule, for its form, is session.refused.
   2. `postern explain ID` shows that decision again: each stage, each rule that
      was asked, the evidence it saw, the reply and the time it took.
   3. `postern explain --message m.eml --from A --to B --client-ip IP` decides a

@@ -243,10 +243,14 @@ void Connection::count_violations() {
   for (const smtp::ProtocolError kind : session_.take_protocol_errors()) {
     telemetry::protocol_error(kind);
   }
+  for (const smtp::Reply& reply : session_.take_own_refusals()) {
+    transaction_.log_own_refusal(reply);
+  }
 }
 
 void Connection::turn_away(telemetry::Turned why, const smtp::Reply& reply) {
   metrics_.turned_away(why);
+  transaction_.log_own_refusal(reply);
   session_.refuse(reply);
 }
 

@@ -71,6 +71,9 @@ class Transaction final : private policy::Gatherer {
   /// How a wait for an answer sees that the client has left; without it, it does not.
   void leave_by(std::function<bool()> left) { left_ = std::move(left); }
 
+  /// Logs what the session refused by itself, without a decision.
+  void log_own_refusal(const smtp::Reply& reply) const;
+
   /// Each function handles one event. A reply with code 0 means: no objection.
   Task<smtp::Reply> connected();
   /// `extensions`: the extensions that EHLO is about to offer.

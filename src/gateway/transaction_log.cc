@@ -92,6 +92,19 @@ void Transaction::log_refusal(const policy::Decision& decision, const policy::Ev
   if (!details.empty()) line.field("error", details);
 }
 
+void Transaction::log_own_refusal(const smtp::Reply& reply) const {
+  auto line = log::info("session.refused");
+  if (!line) return;
+  line.field("session", evidence_.session.id)
+      .field("listener", evidence_.session.listener)
+      .field("client_ip", evidence_.session.client_ip)
+      .field("helo", evidence_.session.helo)
+      .field("mail_from", reverse_path_text(evidence_))
+      .field("code", reply.code)
+      .field("enhanced_code", reply.enhanced.to_string())
+      .field("reply", reply.shown());
+}
+
 void Transaction::log_remarks(const policy::Decision& decision, const policy::Evidence& evidence,
                               const policy::Trace* trace) {
   for (const policy::Step& step : decision.steps) {

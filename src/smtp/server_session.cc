@@ -47,6 +47,7 @@ void ServerSession::State::say(std::uint16_t code, EnhancedCode enhanced, std::s
   } else if (code >= 400 && !own_limit && count_error()) {
     return;
   }
+  if (code >= 400 && !driver_answers) own_refusals.push_back({code, enhanced, std::string(text)});
   queue(code, enhanced, text);
   if ((code == 421 || code == 521) && !closing) close(Closed::Reason::policy);
 }
@@ -65,6 +66,7 @@ void ServerSession::State::queue(std::uint16_t code, EnhancedCode enhanced, std:
 bool ServerSession::State::count_error() {
   if (++errors <= options.limits.errors || closing) return false;
   note(ProtocolError::too_many_errors);
+  own_refusals.push_back({421, {4, 7, 0}, "too many errors"});
   queue(421, {4, 7, 0}, "too many errors");
   close(Closed::Reason::too_many_errors);
   return true;
@@ -102,6 +104,12 @@ void ServerSession::State::reset_session() {
 }
 
 void ServerSession::State::answered(const Reply& reply) {
+  driver_answers = true;
+  apply(reply);
+  driver_answers = false;
+}
+
+void ServerSession::State::apply(const Reply& reply) {
   const Asked question = asked;
   asked = Asked::nothing;
   const bool yes = reply.positive();
@@ -131,6 +139,7 @@ void ServerSession::State::answered(const Reply& reply) {
       break;
     case Asked::chunk:
       if (!yes && !reply.closes()) {
+        driver_refused_chunk = true;
         chunk_refusal = reply;  // sent after its octets (RFC 3030 §2)
         reset_transaction();
         return;
@@ -221,6 +230,7 @@ void ServerSession::write(const Reply& said) {
 void ServerSession::part(After after) {
   if (state_->closing) return;
   if (after == After::close_with_421) {
+    state_->driver_answers = true;
     state_->say(421, {4, 7, 0}, state_->options.hostname + " disconnecting due to previous error");
   }
   state_->close(Closed::Reason::policy);
@@ -293,6 +303,9 @@ bool ServerSession::authenticated() const { return state_->authenticated; }
 bool ServerSession::esmtp() const { return state_->extended; }
 std::vector<ProtocolError> ServerSession::take_protocol_errors() {
   return std::exchange(state_->protocol_errors, {});
+}
+std::vector<Reply> ServerSession::take_own_refusals() {
+  return std::exchange(state_->own_refusals, {});
 }
 std::size_t ServerSession::errors() const { return state_->errors; }
 bool ServerSession::in_data() const { return state_->message_begun; }

@@ -174,6 +174,10 @@ class ServerSession {
   std::size_t errors() const;
   /// What the client did against the protocol since the last call, in order, for metrics.
   std::vector<ProtocolError> take_protocol_errors();
+  /// The error replies since the last call, in order, that the session gave by itself and not as an
+  /// answer of the driver: to commands that it did not pass on, and to messages that break a rule
+  /// of form. For the log.
+  std::vector<Reply> take_own_refusals();
   /// A message is being received: after 354 or BDAT, before the final reply.
   bool in_data() const;
   /// From an accepted MAIL to the end of the message, RSET or EHLO.

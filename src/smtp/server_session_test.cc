@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/text.h"
 #include "smtp/test_driver.h"
 
 namespace postern::smtp {
@@ -228,9 +229,38 @@ TEST(ServerSession, tells_each_violation_of_the_protocol_once) {
         << one.said.back().substr(0, 80) << '\n'
         << driver.output;
     EXPECT_TRUE(driver.session().take_protocol_errors().empty());
+    // The driver refuses nothing: each refusal is the session's own.
+    std::vector<std::string> refusals, own;
+    for (const std::string_view line : split(std::string_view(driver.output), '\n')) {
+      if (line.starts_with('4') || line.starts_with('5')) refusals.emplace_back(trim(line));
+    }
+    for (const Reply& reply : driver.session().take_own_refusals()) {
+      own.push_back(reply.to_string());
+    }
+    EXPECT_EQ(own, refusals);
     seen.insert(one.told.begin(), one.told.end());
   }
   EXPECT_EQ(seen.size(), protocol_error_names().size()) << "each kind has a case";
+}
+
+TEST(ServerSession, refusals_of_the_driver_are_not_its_own) {
+  const ServerOptions options = example_options();
+  const std::string begin = "MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\n";
+  const Reply no{550, {5, 7, 1}, "no"};
+  for (const auto& [what, said] : std::vector<std::pair<std::string, std::string>>{
+           {"helo", ""},
+           {"mail", "MAIL FROM:<a@example.com>\r\n"},
+           {"data", begin + "DATA\r\n"},
+           {"data", begin + "BDAT 3\r\nabc"},
+           {"message", begin + "BDAT 3 LAST\r\nabc"}}) {
+    TestDriver driver(options);
+    driver.session().greet();
+    driver.answer(what, no);
+    driver.say("EHLO client.example\r\n");
+    driver.say(said);
+    EXPECT_TRUE(driver.output.find("550 5.7.1 no") != std::string::npos) << driver.output;
+    EXPECT_TRUE(driver.session().take_own_refusals().empty()) << what;
+  }
 }
 
 TEST(ServerSession, can_be_moved) {

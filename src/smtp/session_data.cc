@@ -123,7 +123,9 @@ std::optional<Event> ServerSession::State::swallow_chunk() {
   // the chunk was its first.
   if (in_transaction && recipients > 0) return abort(refusal, std::nullopt);
   phase = Phase::command;
+  driver_answers = std::exchange(driver_refused_chunk, false);
   say(refusal);
+  driver_answers = false;
   return std::nullopt;
 }
 

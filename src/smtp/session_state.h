@@ -41,7 +41,8 @@ struct ServerSession::State {
   Event advance();
   /// Handles exhausted input.
   std::optional<Event> starve();
-  /// Queues a reply; counts errors.
+  /// Queues a reply; counts errors. A 4xx or 5xx is for take_own_refusals(), unless the driver
+  /// answers.
   void say(std::uint16_t code, EnhancedCode enhanced, std::string_view text);
   void say(const Reply& reply) { say(reply.code, reply.enhanced, reply.text); }
   /// Queues a reply without counting it.
@@ -63,6 +64,8 @@ struct ServerSession::State {
   void close(Closed::Reason reason);
   /// Applies the answer of the driver.
   void answered(const Reply& reply);
+  /// The part of answered() that changes the state.
+  void apply(const Reply& reply);
   /// Forgets the transaction.
   void reset_transaction();
   /// HELO or EHLO was accepted.
@@ -148,11 +151,14 @@ struct ServerSession::State {
   };
   std::unique_ptr<Apart> apart;                ///< null until first used
   std::vector<ProtocolError> protocol_errors;  ///< since take_protocol_errors()
+  std::vector<Reply> own_refusals;             ///< since take_own_refusals()
+  bool driver_answers = false;                 ///< the reply that is queued is the driver's
   LineReader lines;
   AuthExchange exchange;
   std::unique_ptr<ChannelBindings> bindings;  ///< of the TLS connection; null: none
   DataReader reader;
 
+  bool driver_refused_chunk = false;   ///< the next member is the driver's
   std::optional<Reply> chunk_refusal;  ///< sent once the octets of the rejected chunk are discarded
   std::uint64_t chunk_left = 0;        ///< octets of the current chunk that are not read yet
   std::uint64_t chunk_size = 0;        ///< octets of the current chunk

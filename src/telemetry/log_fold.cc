@@ -10,9 +10,9 @@ namespace {
 
 bool is_foldable(const LogRecord& record) {
   static constexpr std::string_view events[] = {
-      "decision.refused", "decision.deferred", "auth.failed",
-      "auth.throttled",   "delivery.retry",    "delivery.failed",
-      "store.error",      "budget.exhausted",  "session.error"};
+      "decision.refused", "decision.deferred", "auth.failed", "auth.throttled",
+      "delivery.retry",   "delivery.failed",   "store.error", "budget.exhausted",
+      "session.error",    "session.refused"};
   if (record.event == "session.end")
     return record.find("end") == "refused" || record.find("end") == "replaced";
   return std::find(std::begin(events), std::end(events), record.event) != std::end(events);

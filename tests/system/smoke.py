@@ -147,6 +147,42 @@ def secret_free(server, account, *secrets):
 
 
 @check
+def refusals_before_any_policy(bench):
+    """What the session refuses by itself has a line in the log: commands, messages with bare line ends or too long, early talkers."""
+    server = bench.server({**LOCAL, "limits": {"message_size": "1 MiB"}, "listener": [{"pregreet_wait": "1s"}]})
+
+    def client():
+        one = smtp.Client(server.smtp_port)
+        bench.stack.callback(one.close)
+        smtp.check("220", one.reply(), "greeting")
+        one.command("EHLO client.example", "250")
+        return one
+
+    first = client()
+    smtp.check("500 5.5.1", first.command("FROBNICATE"), "an unknown command")
+    smtp.check("501", first.command("MAIL FROM:<a@client.example> SIZE=x"), "a parameter")
+    for text, want in (("x" * 1100000 + "\r\n", "552 5.3.4"), ("bare\nline\r\n", "550 5.5.2")):
+        one = client()
+        one.command("MAIL FROM:<a@client.example>", "250")
+        one.command("RCPT TO:<postmaster>", "250")
+        one.command("DATA", "354")
+        one.send(text.encode() + b".\r\n")
+        smtp.check(want, one.reply(), "the message")
+    early = smtp.Client(server.smtp_port)
+    bench.stack.callback(early.close)
+    early.send(b"EHLO early.example\r\n")
+    smtp.check("554 5.5.0", early.reply(), "an early talker")
+    wanted = {("500", "5.5.1", ""), ("501", "5.5.4", ""), ("552", "5.3.4", "a@client.example"), ("550", "5.5.2", "a@client.example"), ("554", "5.5.0", "")}
+    end = time.monotonic() + 5
+    found = set()
+    while found != wanted and time.monotonic() < end:
+        lines = [json.loads(line) for line in server.log.read_text(encoding="utf-8", errors="replace").splitlines() if line.startswith("{")]
+        found = {(str(one["code"]), one["enhanced_code"], one["mail_from"]) for one in lines if one.get("event") == "session.refused"}
+        time.sleep(0.1)
+    expect("lines session.refused", wanted, found)
+
+
+@check
 def inbox_target(bench):
     """The built-in inbox keeps what a webhook with the target "inbox" received; `postern inbox` shows it."""
     server = bench.server(LOCAL)
