@@ -1,5 +1,8 @@
 // The settings of tables in other programs, from a name or a configuration file.
 #include <algorithm>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 #include <fmt/core.h>
 
@@ -272,6 +275,32 @@ Result<MysqlTable> mysql_of(const TableConfig& config) {
   return table;
 }
 
+/// Refuses files of TLS that cannot be opened, which the client library would tell at the first
+/// query. Not of recorded lists: their answers are recorded, and the files are another machine's.
+template <class Settings>
+Result<void> check_tls_files(const TableConfig& config, const Settings& table,
+                             const TableSources& sources) {
+  if (!sources.find || sources.bad_rows == BadRows::skip) return {};
+  std::vector<std::pair<std::string_view, std::string_view>> files;
+  if constexpr (std::is_same_v<Settings, MysqlTable>) {
+    files = {{"tls_CAfile", table.ca_file},
+             {"tls_cert_file", table.certificate},
+             {"tls_key_file", table.key}};
+  } else if constexpr (std::is_same_v<Settings, LdapTable>) {
+    files = {{"tls_ca_cert_file", table.ca_file}};
+  }
+  for (const auto& [setting, path] : files) {
+    if (path.empty()) continue;
+    const auto found = sources.find(std::string(path));
+    if (!found) {
+      return config.wrong(fmt::format(
+          "{}: {}", setting,
+          sources.quotes ? found.error().message : "the file cannot be opened, or may not be"));
+    }
+  }
+  return {};
+}
+
 /// Opens a table whose settings are in a file. `settings_of` makes its kind of them.
 template <class SettingsOf>
 OpenedTable open_configured(std::string spec, std::string_view type, std::string_view path,
@@ -283,6 +312,8 @@ OpenedTable open_configured(std::string spec, std::string_view type, std::string
   if (!config) return tl::unexpected(config.error());
   auto table = settings_of(*config);
   if (!table) return tl::unexpected(table.error());
+  const auto tls = check_tls_files(*config, *table, sources);
+  if (!tls) return tl::unexpected(tls.error());
   auto common = QueryTable::read(*config, sources, depth);
   if (!common) return tl::unexpected(common.error());
   return opened(std::move(spec), std::move(*table), std::move(*common), sources);

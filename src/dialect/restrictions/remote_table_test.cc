@@ -328,6 +328,14 @@ TEST(RemoteTable, settings_as_they_are_meant) {
   EXPECT_TRUE(safe.tls && safe.verify_name && !safe.require_result_set);
   EXPECT_THAT((std::vector{safe.ca_file, safe.certificate, safe.key}),
               ElementsAre("/ca", "/c", "/k"));
+  TableSources with_find = files({}, {}, more).sources();
+  with_find.find = [](const std::string& path) { return HostFile::open(path, FileRules{}); };
+  const auto lacking = open_table("mysql:/my", with_find);
+  ASSERT_FALSE(lacking);
+  EXPECT_THAT(lacking.error().message, HasSubstr("/my: tls_CAfile: "));
+  EXPECT_THAT(lacking.error().message, HasSubstr("/ca"));
+  with_find.bad_rows = BadRows::skip;
+  EXPECT_TRUE(open_table("mysql:/my", with_find)) << "recorded lists need no files";
   const auto names = remote("socketmap:inet:maps.example.org:7777:rbl", Texts());
   EXPECT_EQ(std::get<SocketmapTable>(names->kind()).service, "inet:maps.example.org:7777");
   const auto map = remote("socketmap:unix:/run/a:b:name", Texts());
