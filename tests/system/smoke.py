@@ -32,6 +32,7 @@ import doctors  # noqa: E402
 import inboxes  # noqa: E402
 import lists  # noqa: E402
 import people  # noqa: E402
+import releases  # noqa: E402
 import service  # noqa: E402
 import shown  # noqa: E402
 from bench import LOCAL, Bench, expect, one_line_error, send, wait_ready  # noqa: E402
@@ -40,7 +41,7 @@ from harness.cases import Fail, wanted  # noqa: E402
 from players.conduit import check_standard_signature  # noqa: E402
 
 CHECKS = [*backups.CHECKS, *certificates.CHECKS, *doctors.CHECKS, *lists.CHECKS, *people.CHECKS, *control_plane.CHECKS, *inboxes.CHECKS, *service.CHECKS,
-          *shown.CHECKS]
+          *shown.CHECKS, *releases.CHECKS]
 
 
 def check(function):
