@@ -28,6 +28,22 @@ std::string file_name_of(const std::string& hostname, ClockTime time, Extent ext
 /// cannot be read or a file cannot be deleted.
 Result<std::vector<std::string>> keep_newest(const std::filesystem::path& made, std::size_t keep);
 
+/// A backup on its way to the name `made`: a file beside it with mode 0600, "MADE.ULID.part", that
+/// this process alone has locked (flock(2)). The lock ends with the process, and tells which drafts
+/// nobody writes any more.
+struct Draft {
+  std::string path;
+  int fd = -1;  ///< the caller closes it
+};
+
+/// Makes the draft. Fault: `permanent`.
+Result<Draft> make_draft(const std::filesystem::path& made);
+
+/// Deletes the drafts that killed backups left beside `made`: those of its own name and, where it
+/// has a name of file_name_of(), of all such names of its host and extent. Drafts that are being
+/// written stay, and so does what cannot be deleted.
+void remove_drafts(const std::filesystem::path& made);
+
 /// Notes in the data directory that a whole backup was made: an empty file whose time is `time`,
 /// with the owner of the directory. Fault: `permanent`.
 Result<void> note_backup(const std::filesystem::path& data_dir, ClockTime time);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -15,6 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::UnorderedElementsAreArray;
 using tests::TemporaryFolder;
 
 const ClockTime noon = *from_rfc3339("2026-11-24T12:00:00Z");
@@ -59,6 +61,39 @@ TEST(KeptBackups, only_older_ones_of_this_host_and_extent_go) {
   EXPECT_THAT(*keep_newest(path / name_at(3), 1), ElementsAre(name_at(1), name_at(2)));
   EXPECT_TRUE(fs::exists(path / name_at(3)));
   EXPECT_FALSE(keep_newest(path / "none" / name_at(3), 1));
+}
+
+TEST(KeptBackups, drafts_that_nobody_writes_go) {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path();
+  const auto left = [&](const std::string& name) {
+    const auto draft = make_draft(path / name);
+    EXPECT_TRUE(draft) << draft.error().message;
+    ::close(draft->fd);  // as the end of its process does
+    return fs::path(draft->path).filename().string();
+  };
+  const auto written = make_draft(path / name_at(0));
+  ASSERT_TRUE(written) << written.error().message;
+  EXPECT_EQ(fs::status(written->path).permissions(),
+            fs::perms::owner_read | fs::perms::owner_write);
+  left(name_at(1));
+  left(name_at(2));
+  const std::vector<std::string> others = {left(name_at(1, Extent::config_only)), left("mine"),
+                                           left(file_name_of("mx", noon, Extent::whole)),
+                                           name_at(3) + ".x.part", name_at(3) + ".part"};
+  for (const auto& name : others) std::ofstream(path / name, std::ios::app) << "x";
+  const std::string linked = name_at(3) + ".01KB0000000000000000000000.part";
+  fs::create_symlink(path / "mine", path / linked);
+
+  remove_drafts(path / name_at(5));
+  std::vector<std::string> stay = others;
+  stay.push_back(fs::path(written->path).filename().string());
+  stay.push_back(linked);
+  EXPECT_THAT(names_in(path), UnorderedElementsAreArray(stay));
+  ::close(written->fd);
+  remove_drafts(path / "mine");  // a name that was given: its own drafts alone
+  EXPECT_EQ(names_in(path).size(), stay.size() - 1);
+  EXPECT_FALSE(make_draft(path / "none" / "mine"));
 }
 
 TEST(KeptBackups, the_last_one_is_noted) {

@@ -108,15 +108,11 @@ class Output {
     if (fs::exists(fs::symlink_status(made.path_, unreadable))) {
       return fail(Fault::conflict, made.path_.string() + " exists");
     }
-    made.draft_ = made.path_.string() + "." + new_ulid() + ".part";
-    made.fd_ =
-        ::open(made.draft_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (made.fd_ < 0) {
-      const Error error{Fault::permanent,
-                        fmt::format("making {}: {}", made.draft_, std::strerror(errno))};
-      made.draft_.clear();
-      return tl::unexpected(error);
-    }
+    backup::remove_drafts(made.path_);
+    auto draft = backup::make_draft(made.path_);
+    if (!draft) return tl::unexpected(draft.error());
+    made.draft_ = std::move(draft->path);
+    made.fd_ = draft->fd;
     return made;
   }
   ~Output() {
@@ -370,14 +366,19 @@ Result<void> flush(const fs::path& folder) {
               fmt::format("flushing {}: {}", folder.string(), std::strerror(why)));
 }
 
+/// Whether the directory is where a file system is mounted: it cannot be exchanged then.
+bool is_mount_point(const fs::path& directory) {
+  struct statx about{};
+  return ::statx(AT_FDCWD, directory.c_str(), 0, STATX_TYPE, &about) == 0 &&
+         (about.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
 /// Moves the draft into its place in one step; the name of the directory that was there, "" if it
 /// was empty.
 Result<std::string> move_in(const fs::path& draft, const fs::path& target, bool exists) {
   const auto cannot = [&] {
-    return fail(Fault::permanent,
-                fmt::format("moving {} to {}: {}", draft.string(), target.string(),
-                            errno == EBUSY ? "it is a mount point: name a directory below it"
-                                           : std::strerror(errno)));
+    return fail(Fault::permanent, fmt::format("moving {} to {}: {}", draft.string(),
+                                              target.string(), std::strerror(errno)));
   };
   if (!exists) {
     if (::renameat2(AT_FDCWD, draft.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) != 0) {
@@ -489,6 +490,14 @@ int restore_into(Input& input, const fs::path& named, backup::QueueFate fate,
                     runs ? "stop the gateway first" : "", arguments, streams);
     }
     lock = std::move(*taken);
+    if (is_mount_point(target)) {
+      return refuse(ExitCode::cannot_create,
+                    fmt::format("{} is a mount point, which cannot be exchanged", target.string()),
+                    fmt::format("name a directory below it, also in the configuration: `data_dir = "
+                                "\"{}/data\"`",
+                                target.string()),
+                    arguments, streams);
+    }
     if (!is_empty_directory(target) && !arguments.has("--replace")) {
       return refuse(ExitCode::cannot_create, fmt::format("{} is not empty", target.string()),
                     "--replace moves it aside", arguments, streams);

@@ -66,6 +66,8 @@ def backup_under_load(bench):
         killed.send_signal(signal.SIGKILL)
         killed.wait(10)
         expect("a backup that was killed has its name", False, (bench.root / "killed").exists())
+        backup(bench, server, "killed")
+        expect("drafts that killed backups left", [], list(bench.root.glob("killed.*")))
         before = len(accepted)
         made = backup(bench, server, "last")
         if made["messages"] < before:
@@ -179,6 +181,21 @@ def fates_of_the_queue(bench):
     account.call("GET", "/webhooks")  # signs in again, with the password
 
 
+def mount_point(bench):
+    """A data directory that is a mount point is refused before anything is read; a directory below it is not."""
+    if os.geteuid() != 0:
+        return
+    server = bench.server(LOCAL)
+    backup(bench, server, "made")
+    target = bench.root / "disk"
+    target.mkdir()
+    script = 'mount -t tmpfs none "$2" && "$0" restore "$1" --data-dir "$2"; echo "status $?"; ls -A "$2"; "$0" restore "$1" --data-dir "$2/data" --quiet; echo "status $?"'
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script, bench.binary, bench.root / "made", target], capture_output=True, text=True, timeout=60, check=False)
+    expect("onto a mount point, and below (%s)" % done.stderr, ["status 73", "lock", "status 0"], done.stdout.split("\n")[:3])
+    if "is a mount point" not in done.stderr or "data_dir = \"%s/data\"" % target not in done.stderr:
+        raise Fail("the way out is not named: " + done.stderr)
+
+
 def hostile(path, name, kind, link):
     with tarfile.open(path, "w") as tar:
         info = tarfile.TarInfo(name)
@@ -259,4 +276,4 @@ def directory_of_another_user(bench):
     expect("tls status without a gateway", 69, status)
 
 
-CHECKS = [backup_under_load, directory_of_another_user, fates_of_the_queue, restore_refuses]
+CHECKS = [backup_under_load, directory_of_another_user, fates_of_the_queue, mount_point, restore_refuses]
