@@ -395,6 +395,25 @@ TEST_F(DatabaseTest, beside_an_older_gateway_its_schema_stays) {
   EXPECT_EQ((*owner)->number("PRAGMA user_version").value(), 1);
 }
 
+TEST_F(DatabaseTest, a_log_that_has_grown_is_cut) {
+  const auto owner = open();
+  const auto write = [&](const std::string& octets) {
+    ASSERT_TRUE(owner->execute("INSERT OR REPLACE INTO item (id, name, data) VALUES (1, 'a', ?)",
+                               Blob{octets}));
+  };
+  const auto log_size = [&] { return std::filesystem::file_size(path_ + "-wal"); };
+  constexpr std::size_t mib = std::size_t{1} << 20;
+  {
+    const auto reading = Database::open(path_, schema, {.use = Use::copy});
+    ASSERT_TRUE(reading && (*reading)->begin_snapshot());
+    const std::string large(8 * mib, 'x');
+    for (int i = 0; i < 10; ++i) write(large);
+    EXPECT_GT(log_size(), 72 * mib) << "a reader keeps the log from beginning again";
+  }
+  for (int i = 0; i < 3; ++i) write("small");
+  EXPECT_LE(log_size(), 64 * mib);
+}
+
 TEST_F(DatabaseTest, a_copy_is_the_snapshot_while_the_owner_writes) {
   const auto owner = open({.busy_timeout = std::chrono::milliseconds(10)});
   ASSERT_TRUE(owner->execute("INSERT INTO item (name) VALUES ('before')"));
