@@ -85,9 +85,14 @@ Result<std::string> read_network(std::string_view text) {
   }
   const auto network = Cidr::parse(wanted);
   if (!network) return refuse(text, "a network such as 192.0.2.1/32");
-  if (network->prefix() == 0) {
+  // A proxy says of each client where it comes from, so no stranger may be taken for one. Unique
+  // local addresses (RFC 4193 §3.1) are the one large network without strangers.
+  const bool v4 = network->network().is_v4();
+  const bool local = Cidr::parse("fc00::/7")->contains(*network);
+  if (network->prefix() < (v4 ? 8 : 16) && !local) {
     return fail(Fault::malformed,
-                fmt::format("`{}` is every address: any client could claim any address",
+                fmt::format("`{}` is a large part of all addresses: clients there could claim any "
+                            "address; name those of the proxy",
                             printable(text, longest_shown)));
   }
   return network->to_string();

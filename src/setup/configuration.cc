@@ -51,15 +51,19 @@ std::string destination(const Answers& answers) {
       "# through this gateway to other hosts. `postern check` proves it.\n"
       "[restrictions]\nmynetworks = \"\"\n"
       "mydestination = \"\"    # nor for the names of this machine\n";
-  out += fmt::format("relay = \"{}reject_unauth_destination, permit\"\n",
-                     answers.submission ? "permit_sasl_authenticated, " : "");
+  const std::string ours =
+      fmt::format("permit_mynetworks, {}", answers.submission ? "permit_sasl_authenticated, " : "");
+  out += fmt::format("relay = \"{}reject_unauth_destination, permit\"\n", ours);
   if (answers.destination == Destination::relay) {
     out += fmt::format(
         "relay_domains = \"{}\"\n"
         "parent_domain_matches_subdomains = \"\"    # not the names below them\n"
-        "# recipient = \"reject_unverified_recipient\"    # asks the next hop who exists\n"
+        "# The next hop is asked whether a recipient exists. Until a probe has an answer, and for\n"
+        "# unknown ones, the reply is 450; with 550, senders learn it at once.\n"
+        "recipient = \"{}reject_unverified_recipient\"\n"
+        "# unverified_recipient_reject_code = \"550\"\n"
         "\n[[route]]\nmatch = {}\nto = [\"{}\"]\n",
-        names, list_of(answers.domains), answers.relay);
+        names, ours, list_of(answers.domains), answers.relay);
     return out;
   }
   out += fmt::format(

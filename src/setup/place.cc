@@ -62,6 +62,10 @@ class Common {
 Result<There> compare(const std::string& file, const std::string& text, std::string* text_there) {
   struct stat about{};
   if (::lstat(file.c_str(), &about) != 0 && errno == ENOENT) return There::nothing;
+  // A pipe would wait for a writer.
+  if (::stat(file.c_str(), &about) == 0 && !S_ISREG(about.st_mode)) {
+    return fail(Fault::denied, file + " is not a regular file");
+  }
   std::istringstream no_input;
   const Result<std::string> there = app::read_input(file, no_input);
   if (!there) return tl::unexpected(there.error());

@@ -74,6 +74,15 @@ TEST(Place, replaces_only_what_it_is_told_to) {
   EXPECT_EQ(read_file(file), "a\n");
 }
 
+TEST(Place, a_pipe_is_not_waited_for) {
+  const TemporaryFolder folder;
+  const std::string pipe = folder.file("pipe");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const auto found = compare(pipe, "a\n", nullptr);
+  ASSERT_FALSE(found);
+  EXPECT_THAT(found.error().message, ::testing::HasSubstr("not a regular file"));
+}
+
 TEST(Place, an_error_leaves_nothing) {
   const TemporaryFolder folder;
   EXPECT_FALSE(put(folder.file("no/such/folder"), "a\n", false));

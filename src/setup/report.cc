@@ -1,7 +1,10 @@
 #include "setup/report.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "config/renewal.h"
 
 namespace postern::setup {
@@ -30,6 +33,17 @@ class Parts {
   std::string text_;
   unsigned number_ = 0;
 };
+
+/// As one word of a shell.
+std::string shell_word(const std::string& text) {
+  const bool plain = std::ranges::all_of(text, [](char c) {
+    return is_alnum(c) || std::string_view("/._-+@:,%=").find(c) != std::string_view::npos;
+  });
+  if (plain && !text.empty()) return text;
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
 
 std::string where_to(const Answers& answers) {
   switch (answers.destination) {
@@ -92,7 +106,7 @@ std::string signing(const Written& written) {
   std::string out = "Sign in, Domains, add and verify the domain, DKIM keys, import:\n";
   for (const SigningKey& key : written.keys) {
     out += fmt::format("  {}  selector {}, private key {}\n", key.record.domain,
-                       key.record.selector, key.file);
+                       key.record.selector, shell_word(key.file));
   }
   return out;
 }
@@ -109,11 +123,13 @@ std::string try_it(const Answers& answers) {
       answers.destination == Destination::relay ? answers.domains.front() : answers.hostname,
       answers.destination == Destination::relay
           ? fmt::format(
-                "Every address of the domain is accepted, and one that {} does not know is\n"
-                "reported to its sender later. To refuse it at once, let the gateway ask: remove\n"
-                "the # before `recipient` in the configuration. {} sends no mail through the\n"
-                "gateway unless `mynetworks` names its address.\n",
-                answers.relay, answers.relay)
+                "Recipients: {0} decides who exists. The gateway asks it about each new one\n"
+                "and accepts mail for those that it accepts; if it accepts all, so does the "
+                "gateway.\n"
+                "The others get 450. When a test mail has arrived, remove the # before\n"
+                "`unverified_recipient_reject_code` in the configuration: they get 550 at once.\n"
+                "{0} sends no mail through the gateway unless `mynetworks` names its address.\n",
+                answers.relay)
           : "");
 }
 
@@ -147,7 +163,7 @@ std::string report(const Answers& answers, const Written& written) {
                                  "  export POSTERN_CONFIG={}\n"
                                  "  systemctl enable postern; systemctl restart postern\n"
                                  "  postern doctor{}\n",
-                                 written.config_file, addresses));
+                                 shell_word(written.config_file), addresses));
   parts.add("Certificate", certificate(answers));
   parts.add("The first account, which operates the gateway",
             fmt::format("  postern passwd --owner-link --data-dir {}\n"

@@ -26,10 +26,11 @@ import smoke  # noqa: E402
 from bench import expect, wait_ready  # noqa: E402
 from harness import instance, mailsink, smtp  # noqa: E402
 from harness.cases import Fail  # noqa: E402
+from harness.receiver import Receiver  # noqa: E402
 from people import Asked  # noqa: E402
 
 INSIDE = "POSTERN_TEST_NAMESPACE"
-GATEWAY, GATEWAY_V6, CLIENT = "203.0.113.25", "2001:db8::25", "198.51.100.7"
+GATEWAY, GATEWAY_V6, CLIENT, APPLICATION = "203.0.113.25", "2001:db8::25", "198.51.100.7", "203.0.113.80"
 NAMES = ("--hostname", "mx.example.org", "--domain", "example.org", "--domain", "example.net")
 MAIL = "From: a@example.com\r\nTo: b@example.org\r\nSubject: hello\r\n\r\nhello\r\n"
 
@@ -93,6 +94,9 @@ def relay_in_front_of_a_mail_server(bench):
         got = dialogue(sender, "RCPT TO:<%s>" % recipient)
         if not got.startswith(want):
             raise Fail("RCPT of %s: %s" % (recipient, got))
+    sink.replies["RCPT"] = "550 5.1.1 unknown"
+    expect("a recipient that the next hop refuses", "450 4.1.1", dialogue(sender, "RCPT TO:<nobody@example.org>")[:9])
+    del sink.replies["RCPT"]
     # This machine has no privilege either.
     expect("from the loopback", "554 5.7.1", dialogue(sender, "RCPT TO:<b@foreign.example>", to="127.0.0.1", source="127.0.0.1")[:9])
     expect("over IPv6", "554 5.7.1", dialogue(sender, "RCPT TO:<b@foreign.example>", to=GATEWAY_V6, source="2001:db8::7")[:9])
@@ -142,6 +146,68 @@ def inbox_and_first_account(bench):
     expect("exit status of inbox: " + err, 0, status)
     if "hello" not in out:
         raise Fail("the inbox has %r" % out)
+
+
+def webhook_over_https(bench):
+    """The target of the report takes mail of its address as HTTPS requests; what it refuses is refused to the client."""
+    config = fresh(bench)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=app", "-addext",
+                    "subjectAltName=IP:" + APPLICATION, "-keyout", bench.root / "app.key", "-out", bench.root / "app.pem"], check=True, capture_output=True)
+    receiver = Receiver(APPLICATION, 443)
+    bench.stack.callback(receiver.stop)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(bench.root / "app.pem", bench.root / "app.key")
+    receiver.server.socket = context.wrap_socket(receiver.server.socket, server_side=True)
+    out, _ = setup(bench, *NAMES, "--webhook", "https://%s/mail" % APPLICATION)
+    target = re.search(r"target +(\S+)", out)[1]
+    expect("the target", "https://%s/mail" % APPLICATION, target)
+    # Addresses of documentation are no targets otherwise.
+    config.write_text(config.read_text().replace("[webhooks]\n", "[webhooks]\nallow_networks = [\"%s/32\"]\n" % APPLICATION))
+    trusted = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
+    before = trusted.read_text()
+    bench.stack.callback(trusted.write_text, before)
+    trusted.write_text(before + (bench.root / "app.pem").read_text())
+    server = serve(bench, config)
+    bearer = owner(bench, server, out)
+    status, webhook = http(server, "/api/v1/webhooks", {"target_url": target}, bearer)
+    expect("webhook: %s" % webhook, 201, status)
+    with smtplib.SMTP(GATEWAY, 25, source_address=(CLIENT, 0), timeout=20) as client:
+        client.sendmail("a@example.com", [webhook["email_address"]], MAIL)
+    requests = receiver.requests("/mail")
+    expect("requests", 1, len(requests))
+    expect("the subject", "hello", json.loads(requests[0].body)["subject"])
+    receiver.script("/mail", [{"status": 410}])
+    with smtplib.SMTP(GATEWAY, 25, source_address=(CLIENT, 0), timeout=20) as client:
+        try:
+            client.sendmail("a@example.com", [webhook["email_address"]], MAIL)
+            raise Fail("mail that the application refuses gets a 250")
+        except smtplib.SMTPDataError as refused:
+            expect("class of the reply", 5, refused.smtp_code // 100)
+
+
+def odd_places(bench):
+    """A pipe in the place of the file is not waited for; a proxy that is half of all addresses is refused."""
+    config = fresh(bench)
+    os.mkfifo(config)
+    _, err = setup(bench, *NAMES, "--inbox", want=74)
+    if "not a regular file" not in err:
+        raise Fail(err)
+    config.unlink()
+    for network in ("::/1", "0.0.0.0/1", "2000::/3"):
+        _, err = setup(bench, *NAMES, "--inbox", "--tls", "proxy", "--proxy-from", network, want=64)
+        if "a large part of all addresses" not in err:
+            raise Fail(err)
+
+
+def owner(bench, server, report):
+    """The first account, by the command of the report -> its header."""
+    command = re.search(r"postern (passwd --owner-link .*)", report)
+    status, link, err = bench.run(*command[1].split())
+    expect("exit status of passwd: " + err, 0, status)
+    you = {"email": "owner@example.org", "password": "correct-horse-battery"}
+    status, made = http(server, "/api/v1/accounts", {**you, "link": re.search(r"\?link=(\S+)", link)[1]})
+    expect("sign-up with the link: %s" % made, 201, status)
+    return {"Authorization": "Bearer " + http(server, "/api/v1/sessions", you)[1]["access_token"]}
 
 
 def http(server, path, body, headers=None):
@@ -293,7 +359,7 @@ def records_that_doctor_calls_right(bench):
         expect("exit status of dkim check: " + said + err, 0, status)
 
 
-CHECKS = [certificate_in_the_usual_place, records_that_doctor_calls_right, relay_in_front_of_a_mail_server, inbox_and_first_account, behind_a_proxy, on_a_terminal, without_a_terminal]
+CHECKS = [certificate_in_the_usual_place, records_that_doctor_calls_right, relay_in_front_of_a_mail_server, inbox_and_first_account, webhook_over_https, behind_a_proxy, odd_places, on_a_terminal, without_a_terminal]
 
 
 def main():
@@ -303,7 +369,7 @@ def main():
             for command in (["mount", "-t", "tmpfs", "etc", copy], ["cp", "-a", "/etc/.", copy], ["rm", "-rf", copy + "/postern"],
                             ["mount", "--bind", copy, "/etc"], ["umount", copy], ["ip", "link", "set", "lo", "up"]):
                 subprocess.run(command, check=True)
-        for address in (GATEWAY + "/32", CLIENT + "/32", "198.51.100.8/32", GATEWAY_V6 + "/128", "2001:db8::7/128"):
+        for address in (GATEWAY + "/32", APPLICATION + "/32", CLIENT + "/32", "198.51.100.8/32", GATEWAY_V6 + "/128", "2001:db8::7/128"):
             subprocess.run(["ip", "address", "add", address, "dev", "lo"], check=True)
         return smoke.main(CHECKS, __doc__)
     why = "not root" if os.geteuid() != 0 else "" if shutil.which("ip") and shutil.which("unshare") else "there is no ip or no unshare"
