@@ -129,6 +129,30 @@ std::vector<std::string> configured_domains(const Config& config) {
   return all;
 }
 
+/// Zones of the DNS lists of addresses that the restriction lists ask.
+std::vector<std::string> address_lists(const Config& config) {
+  std::vector<std::string> zones;
+  const auto* lists = config.restrictions.loaded();
+  if (lists == nullptr || lists->compiled.policy == nullptr) return zones;
+  const auto& policy = *lists->compiled.policy;
+  const auto add = [&](const dialect::restrictions::List& rules) {
+    for (const auto& rule : rules) {
+      const bool of_addresses =
+          rule.keyword != nullptr && rule.zone &&
+          (rule.keyword->name == "reject_rbl_client" || rule.keyword->name == "reject_maps_rbl" ||
+           rule.keyword->name == "permit_dnswl_client");
+      if (of_addresses) zones.push_back(rule.zone->zone());
+    }
+  };
+  for (const auto& rules : policy.lists) add(rules);
+  for (const auto& [name, rules] : policy.classes) add(*rules);
+  add(policy.maps_rbl);
+  std::ranges::sort(zones);
+  const auto twice = std::ranges::unique(zones);
+  zones.erase(twice.begin(), twice.end());
+  return zones;
+}
+
 /// All that checks look at. Facts are read when the first check needs them.
 class Patient {
  public:
@@ -236,9 +260,11 @@ class Patient {
     const LiveData data(config().server.data_dir);
     if (server().answers) {
       const auto keys = data.ask_gateway("dkim-keys", {{"domain", ""}});
-      if (keys && *keys && (*keys)->contains("keys")) {
-        for (const json::value& one : (*keys)->at("keys").as_array()) {
-          const json::object& key = one.as_object();
+      const json::value* list = keys && *keys ? (*keys)->if_contains("keys") : nullptr;
+      if (list != nullptr && list->is_array()) {
+        for (const json::value& one : list->get_array()) {
+          if (!one.is_object()) continue;
+          const json::object& key = one.get_object();
           const json::value* signing = key.if_contains("signing");
           if (!signing || !signing->is_bool() || !signing->get_bool()) continue;
           facts_.dkim.push_back(
@@ -302,7 +328,8 @@ Findings look_at_queue(Patient& patient) {
   } else {
     std::optional<std::chrono::system_clock::time_point> oldest;
     for (const json::value& each : rows->get_array()) {
-      const json::object& row = each.as_object();
+      if (!each.is_object()) continue;
+      const json::object& row = each.get_object();
       facts.dead += number_of(row, "dead");
       const std::uint64_t queued = number_of(row, "queued");
       facts.queued += queued;
@@ -454,6 +481,11 @@ constexpr Check checks[] = {
     {"mta-sts", true, look_at_dns<doctor::check_mta_sts>},
     {"tls-rpt", true, look_at_dns<doctor::check_tls_reports>},
     {"tlsa", true, look_at_dns<doctor::check_tlsa>},
+    {"dns-lists", true,
+     [](Patient& p) {
+       return doctor::check_dns_lists(address_lists(p.config()),
+                                      [&](const dns::Question& one) { return p.ask(one); });
+     }},
     {"outgoing", true, look_at_outgoing},
 };
 

@@ -150,7 +150,7 @@ class RemoteQueue final : public QueueAccess {
     boost::system::error_code bad;
     json::value value = json::parse(*answer, bad);
     if (bad || !value.is_object()) {
-      return failed(ExitCode::bug, "the gateway's answer is not a JSON object");
+      return failed(ExitCode::bad_data, "the gateway's answer is not a JSON object");
     }
     return std::move(value.get_object());
   }

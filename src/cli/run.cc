@@ -3,9 +3,12 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <stdexcept>
 
 #include <fmt/format.h>
 #include <unistd.h>
+#include <boost/json.hpp>
+#include <boost/system/system_error.hpp>
 
 #include "base/terminal.h"
 #include "base/text.h"
@@ -175,6 +178,21 @@ int dispatch(const Arguments& arguments, Streams& streams) {
   return to_int(ExitCode::bug);
 }
 
+// Members of an answer are read as the questions promise them (serve/live_questions.h). Another
+// program on the port of a gateway, or one of another version, may answer anything: Boost.JSON then
+// throws one of these, by its version.
+
+bool is_of_json(const boost::system::system_error& error) {
+  return error.code().category() ==
+         boost::json::make_error_code(boost::json::error::not_array).category();
+}
+
+/// Texts such as "array required"; those of the C++ library name a function.
+bool is_of_json(const std::logic_error& error) {
+  const std::string_view text = error.what();
+  return text.find("::") == text.npos && text.find(' ') != text.npos;
+}
+
 }  // namespace
 
 int run_line(const std::vector<std::string>& words, Streams& streams) {
@@ -187,7 +205,21 @@ int run_line(const std::vector<std::string>& words, Streams& streams) {
     streams.err << (none->family ? family_help(*none->family) : short_help());
     return to_int(ExitCode::usage);
   }
-  return dispatch(std::get<Arguments>(parsed), streams);
+  const auto& arguments = std::get<Arguments>(parsed);
+  std::string odd;
+  try {
+    return dispatch(arguments, streams);
+  } catch (const boost::system::system_error& error) {
+    if (!is_of_json(error)) throw;
+    odd = error.code().message();
+  } catch (const std::logic_error& error) {
+    if (!is_of_json(error)) throw;
+    odd = error.what();
+  }
+  report(fmt::format("an answer of the gateway does not have the expected form: {}", odd),
+         "restart the gateway if it is of another version: `postern doctor --check version`",
+         arguments.has("--json"), streams);
+  return to_int(ExitCode::bad_data);
 }
 
 int run(int argc, char** argv) {

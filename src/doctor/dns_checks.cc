@@ -101,6 +101,25 @@ std::optional<std::vector<std::string>> addresses_of(const std::string& name, Re
   return all;
 }
 
+/// Our addresses may match early in a record that is invalid for all others: receivers of mail from
+/// elsewhere, and programs that look at the whole record, get `permerror` (RFC 7208 §4.6.4).
+void check_spf_terms(const std::string& domain, const DnsFacts& facts, Report& report) {
+  // Reserved (RFC 1112 §4): no record has it.
+  static const IpAddress nobody = IpAddress::parse("240.0.0.1").value();
+  const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  const mailauth::spf::Result spf = report.resolve(mailauth::spf::check_host(
+      {.client = nobody, .helo = facts.hostname, .mail_from = "postmaster@" + domain},
+      {.want_explanation = false, .receiver = facts.hostname, .now = now}));
+  const bool too_many = spf.status == mailauth::spf::Status::permerror &&
+                        spf.lookup_terms >= mailauth::spf::max_lookup_terms;
+  if (!too_many) return;
+  report.add(Level::warn,
+             fmt::format("the SPF record of {} needs more than {} DNS look-ups: it is invalid for "
+                         "hosts that it names late, or not at all",
+                         domain, mailauth::spf::max_lookup_terms),
+             "write `ip4:` and `ip6:` in place of `include:`, `a` and `mx`");
+}
+
 /// `absent`: how bad it is to have no record.
 void check_spf_of(const std::string& domain, const std::vector<IpAddress>& addresses, Level absent,
                   const DnsFacts& facts, Report& report) {
@@ -138,6 +157,7 @@ void check_spf_of(const std::string& domain, const std::vector<IpAddress>& addre
   }
   if (passed.empty()) return;
   report.add(Level::ok, fmt::format("mail of {} from {} gets SPF pass", domain, joined(passed)));
+  check_spf_terms(domain, facts, report);
 }
 
 /// Delivery reports have no sender but the hostname in EHLO (RFC 7208 §2.4). A source address of a
@@ -376,6 +396,43 @@ Findings check_mta_sts(const DnsFacts& facts, const Ask& ask) {
   for (const std::string& domain : facts.domains) {
     check_single_text("_mta-sts." + domain, "v=STSv1", "senders without DANE do not insist on TLS",
                       report, "see docs/dns-records.md");
+  }
+  return report.take();
+}
+
+Findings check_dns_lists(const std::vector<std::string>& zones, const Ask& ask) {
+  Report report("dns-lists", ask);
+  if (zones.empty()) {
+    report.add(Level::note, "not looked at: the configuration asks no list of addresses");
+    return report.take();
+  }
+  for (const std::string& zone : zones) {
+    // Every list has 127.0.0.2, and never 127.0.0.1 (RFC 5782 §5).
+    const auto listed = report.ask("2.0.0.127." + zone, Type::a);
+    if (!listed) continue;
+    const auto unlisted = report.ask("1.0.0.127." + zone, Type::a);
+    if (!unlisted) continue;
+    const auto refuses = [](const dns::Answer& answer) {
+      return std::ranges::any_of(
+          answer.records, [](const std::string& one) { return one.starts_with("127.255.255."); });
+    };
+    if (refuses(*listed) || refuses(*unlisted)) {
+      report.add(Level::fail,
+                 fmt::format("{} answers {}: it refuses the questions of this resolver", zone,
+                             joined(listed->records)),
+                 "use a resolver of your own: unbound, and dns.servers");
+    } else if (!unlisted->records.empty()) {
+      report.add(Level::fail, fmt::format("{} lists every address: it is given up", zone),
+                 "remove it from the restriction lists");
+    } else if (listed->records.empty()) {
+      report.add(Level::fail,
+                 fmt::format("{} does not list the address for tests: it is given up, or refuses "
+                             "the questions of this resolver",
+                             zone),
+                 "use a resolver of your own, or remove the list from the restriction lists");
+    } else {
+      report.add(Level::ok, fmt::format("{} answers", zone));
+    }
   }
   return report.take();
 }

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "dns/dns.h"
 #include "doctor/finding.h"
@@ -28,6 +30,9 @@ Findings check_dkim(const DnsFacts& facts, const Ask& ask);
 Findings check_dmarc(const DnsFacts& facts, const Ask& ask);
 /// Each domain has one MTA-STS record or none (RFC 8461 §3.1). The policy itself is not fetched.
 Findings check_mta_sts(const DnsFacts& facts, const Ask& ask);
+/// Each DNS list of addresses that the configuration asks, as "bl.example.net", answers this
+/// resolver: it has the address for tests and not every address (RFC 5782 §5).
+Findings check_dns_lists(const std::vector<std::string>& zones, const Ask& ask);
 /// Each domain asks for TLS reports (RFC 8460 §3).
 Findings check_tls_reports(const DnsFacts& facts, const Ask& ask);
 /// The TLSA records of port 25 match a key of facts.key_digests, and are secure (RFC 7672 §3.1.1).

@@ -79,6 +79,49 @@ class DnsChecksTest : public testing::Test {
   Finding last_;
 };
 
+TEST_F(DnsChecksTest, spf_with_too_many_look_ups) {
+  std::string includes;
+  for (int i = 0; i < 11; ++i) {
+    const std::string name = "s" + std::to_string(i) + ".example.net";
+    includes += " include:" + name;
+    put(name, Type::txt, {"v=spf1 ip4:198.51.100.1 -all"});
+  }
+  // Ours matches first: the record is invalid for all others.
+  put("example.org", Type::txt, {"v=spf1 ip4:192.0.2.10" + includes + " -all"});
+  EXPECT_EQ(faults(), (List{"warn spf"}));
+  EXPECT_THAT(last_.what, HasSubstr("more than 10 DNS look-ups"));
+  put("example.org", Type::txt, {"v=spf1" + includes + " ip4:192.0.2.10 -all"});
+  EXPECT_EQ(faults(), (List{"fail spf"}));
+  put("example.org", Type::txt,
+      {"v=spf1 ip4:192.0.2.10" + includes.substr(0, includes.rfind(" include")) + " -all"});
+  EXPECT_EQ(faults(), List{}) << "ten are allowed";
+}
+
+TEST_F(DnsChecksTest, lists_of_addresses) {
+  const Ask ask = [this](const dns::Question& question) {
+    const auto found = zone_.find(question);
+    return found == zone_.end() ? dns::Answer{.status = Status::nx_domain} : found->second;
+  };
+  const auto level = [&] {
+    const Findings found = check_dns_lists({"bl.example.net"}, ask);
+    EXPECT_EQ(found.size(), 1u);
+    last_ = found.front();
+    return found.front().level;
+  };
+  EXPECT_EQ(check_dns_lists({}, ask).front().level, Level::note);
+  EXPECT_EQ(level(), Level::fail) << "it lists nothing";
+  put("2.0.0.127.bl.example.net", Type::a, {"127.0.0.2", "127.0.0.4"});
+  EXPECT_EQ(level(), Level::ok);
+  put("1.0.0.127.bl.example.net", Type::a, {"127.0.0.2"});
+  EXPECT_EQ(level(), Level::fail);
+  EXPECT_THAT(last_.what, HasSubstr("lists every address"));
+  put("2.0.0.127.bl.example.net", Type::a, {"127.255.255.254"});
+  EXPECT_EQ(level(), Level::fail);
+  EXPECT_THAT(last_.what, HasSubstr("refuses the questions of this resolver"));
+  break_with("2.0.0.127.bl.example.net", Type::a, Status::timeout);
+  EXPECT_EQ(level(), Level::note);
+}
+
 TEST_F(DnsChecksTest, NothingIsWrongInAWorldThatIsRight) { EXPECT_EQ(faults(), List{}); }
 
 TEST_F(DnsChecksTest, EachRecordThatIsRemovedIsMissedByItsOwnCheck) {

@@ -1,4 +1,5 @@
 """System checks of `postern doctor`: everything about one gateway is put right, then one thing is broken, and exactly its finding changes."""
+import fcntl
 import json
 import os
 import subprocess
@@ -91,6 +92,10 @@ def one_thing_broken_one_finding_changed(bench):
     for broken in ({"SPF": 'example.org. IN TXT "v=spf1 ip4:192.0.2.11 -all"'}, {"HELO": 'mx.example.org. IN TXT "v=spf1 -all"'}):
         case.changed(right, case.run(zone={**ZONE, **broken}, want=1), set(), {("fail", "spf")})
 
+    many = {"SPF": 'example.org. IN TXT "v=spf1 ip4:192.0.2.10 %s -all"' % " ".join("include:s%d.example.net" % i for i in range(11)),
+            **{"S%d" % i: 's%d.example.net. IN TXT "v=spf1 ip4:198.51.100.1 -all"' % i for i in range(11)}}
+    case.changed(right, case.run(zone={**ZONE, **many}), set(), {("warn", "spf")})
+
     digest = subprocess.run("openssl x509 -in %s -pubkey -noout | openssl pkey -pubin -outform DER | sha256sum" % (bench.root / "c.pem"),
                             shell=True, check=True, capture_output=True, text=True).stdout[:64]
     zone = {**ZONE, "TLSA": "_25._tcp.mx.example.org. IN TLSA 3 1 1 ( %s %s )" % (digest[:32], digest[32:].upper())}
@@ -105,6 +110,13 @@ def one_thing_broken_one_finding_changed(bench):
     now = case.run(want=1)
     if ("fail", "certificate") not in now or ("ok", "certificate") not in now:
         raise Fail("the certificate of a virtual domain, which ends, is not seen: %s" % sorted(now))
+    file.write_text(text + '\n[restrictions]\nsmtpd_client_restrictions = "reject_rbl_client bl.example.net"\n')
+    listed = {"LISTED": "2.0.0.127.bl.example.net. IN A 127.0.0.2"}
+    with_list = case.run(zone={**ZONE, **listed})
+    if ("ok", "dns-lists") not in with_list:
+        raise Fail("a list that answers: %s" % sorted(with_list))
+    case.changed(with_list, case.run(zone={**ZONE, "LISTED": "2.0.0.127.bl.example.net. IN A 127.255.255.254"}, want=1), {("ok", "dns-lists")}, {("fail", "dns-lists")})
+    case.changed(with_list, case.run(want=1), {("ok", "dns-lists")}, {("fail", "dns-lists")})
     file.write_text(text + "\n[limits]\nsesions = 3\n")
     case.changed(right, case.run(want=1), {("ok", "config"), ("ok", "relay")}, {("fail", "config"), ("note", "relay")})
     file.write_text(text + '\n[restrictions]\nsmtpd_relay_restrictions = "permit"\ni_know_this_is_an_open_relay = true\n')
@@ -224,4 +236,43 @@ def keys_in_a_real_zone(bench):
     expect("a name server that is silent", (0, "note"), doctor("mx")[:2])
 
 
-CHECKS = [keys_in_a_real_zone, mail_that_waits, one_thing_broken_one_finding_changed, queue_and_backup, ready_or_not, what_is_sent_out]
+def odd_answers(bench):
+    """Whatever a program on the gateway's port answers, a command ends with an error in words, and not with 70."""
+    data = bench.root / "data"
+    data.mkdir(mode=0o700)
+    with open(data / "lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        other = bench.receiver()
+        (data / "control.json").write_text(json.dumps({"url": other.url, "token": "t" * 43}))
+        (data / "control.json").chmod(0o600)
+        commands = (["queue", "list"], ["queue", "destinations"], ["queue", "show", "01JD9X3V5W6Y7Z8A9B0C1D2E3F"], ["dkim", "keys"], ["inbox"], ["tls", "status"],
+                    ["reload"], ["replay"], ["doctor", "--offline", "--json"])
+        for answer in ('', '[]', '7', '{}', '{"data": 7}', '{"data": [7]}', '{"keys": {}}', '{"keys": [7]}', '{"keys": [{}]}', '{"messages": [7]}', '{"messages": [{}]}',
+                       '{"records": [7]}', '{"full": 7, "messages": []}', '{"listeners": [7]}', '{"data": [{"id": 7, "recipients": [7]}]}', "\x00", "<html>"):
+            other.seen.clear()
+            for words in commands:
+                given = {"status": 200, "body": answer, "headers": {"Content-Type": "application/json"}}
+                with other.lock:
+                    other.scripts = Always([given])
+                status, out, err = bench.run(*words, "--data-dir", data)
+                said = "%s after %r: %d %s%s" % (" ".join(words), answer, status, out, err)
+                if status in (70, 71) or status < 0 or status > 78 or "unexpected" in err:
+                    raise Fail(said)
+                if status != 0 and not (out + err).strip():
+                    raise Fail("no words: " + said)
+            if not other.seen:
+                raise Fail("nobody was asked")
+
+
+class Always(dict):
+    """The same answers at every path."""
+
+    def __init__(self, answers):
+        super().__init__()
+        self.answers = answers
+
+    def get(self, key, default=None):
+        return list(self.answers)
+
+
+CHECKS = [keys_in_a_real_zone, mail_that_waits, odd_answers, one_thing_broken_one_finding_changed, queue_and_backup, ready_or_not, what_is_sent_out]
