@@ -169,8 +169,7 @@ Task<void> Runner::load() {
   loading_ = true;
   while (!stopping_) {
     fresh_ = false;
-    auto page = co_await disk_.run(
-        [this, after = loaded_] { return spool_.parcels(after, options_.page); });
+    auto page = co_await disk_.run([this] { return spool_.parcels(loaded_, options_.page); });
     if (!page || !*page) {
       if (page) log::error("store.error").field("error", page->error().message);
       asio::steady_timer later(loop_, when_busy);
@@ -180,20 +179,17 @@ Task<void> Runner::load() {
     for (const spool::Parcel& parcel : **page) {
       // A new message arrived just now, even if the wall clock was set meanwhile. It does not wait
       // behind the messages of the start.
-      if (parcel.sequence > spool_.inherited()) end_of_start();
+      if (!parcel.inherited) end_of_start();
       add(parcel, spread_ ? stored_arrival(parcel) : now(), spread_ ? &*spread_ : nullptr);
     }
     pump();
     if ((*page)->empty()) {
       end_of_start();
       if (!fresh_) break;
-    } else {
-      loaded_ = (*page)->back().sequence;
+    } else if ((*page)->size() < options_.page / 4) {
       // Under load, wait for a larger page: small pages would cost more than their delivery.
-      if ((*page)->size() < options_.page / 4) {
-        asio::steady_timer pause(loop_, between_looks);
-        co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
-      }
+      asio::steady_timer pause(loop_, between_looks);
+      co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
     }
   }
   loading_ = false;
@@ -235,11 +231,7 @@ void Runner::told(spool::Sequence message, bool urgent) {
 }
 
 Task<void> Runner::reload(spool::Sequence message, bool urgent) {
-  if (message > loaded_) {  // load() will read its current state
-    wake();
-    co_return;
-  }
-  auto found = co_await disk_.run([this, message] { return spool_.parcels(message - 1, 1); });
+  auto found = co_await disk_.run([this, message] { return spool_.parcels_of(message); });
   if (!found || !*found) {
     asio::steady_timer later(loop_, when_busy);
     co_await later.async_wait(asio::as_tuple(asio::use_awaitable));
@@ -259,7 +251,6 @@ Task<void> Runner::reload(spool::Sequence message, bool urgent) {
     }
   }
   for (const spool::Parcel& parcel : **found) {
-    if (parcel.sequence != message) break;
     const bool is_running = std::any_of(running_.begin(), running_.end(), [&](const auto& one) {
       return message_of(one.first) == message && one.second.destination == parcel.destination;
     });

@@ -160,7 +160,7 @@ class Runner {
   /// Messages that an operator drops with a report; no attempt begins. Nullopt: the report is being
   /// made.
   std::unordered_map<spool::Sequence, std::optional<Told>> dropped_;
-  spool::Sequence loaded_ = 0;                  ///< of the last message read
+  spool::Cursor loaded_;                        ///< only load() uses it
   std::optional<relay::StartupSpread> spread_;  ///< while the messages of the start are read
   bool loading_ = false;
   bool stopping_ = false;

@@ -16,6 +16,7 @@
 #include "gateway/consultation.h"
 #include "policy/catalogue.h"
 #include "serve/queue_metrics.h"
+#include "spool/sqlite_spool.h"
 #include "store/token_file.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"

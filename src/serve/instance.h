@@ -42,7 +42,7 @@
 #include "serve/trace_port.h"
 #include "serve/trace_rerun.h"
 #include "spool/inbox.h"
-#include "spool/sqlite_spool.h"
+#include "spool/spool.h"
 #include "store/sqlite_store.h"
 
 namespace postern::app {
@@ -185,7 +185,7 @@ class Instance {
   std::unique_ptr<store::SqliteStore> store_;
   std::unique_ptr<store::DeliveryLog> delivery_log_;
   std::unique_ptr<store::TraceWriter> traces_;
-  std::unique_ptr<spool::SqliteSpool> spool_;
+  std::unique_ptr<spool::Spool> spool_;
   std::unique_ptr<spool::Inbox> inbox_;
   ControlFile control_;
   policy::Directory directory_;

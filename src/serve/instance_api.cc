@@ -112,7 +112,7 @@ class Instance::MetricsPort final : public admin::MetricsSource {
 
   Task<std::string> text() override {
     // If the queue cannot be read, its last values stay.
-    spool::SqliteSpool* spool = instance_.spool_.get();
+    spool::Spool* spool = instance_.spool_.get();
     co_await instance_.queue_pool_->run({.account = "metrics", .client = {}},
                                         [spool] { return show_queue(*spool); });
     metrics().store_policies.gauge({}).set(
@@ -329,7 +329,7 @@ Task<Result<void>> Instance::purge_queue() {
 }
 
 Task<Result<void>> Instance::count_queue() {
-  spool::SqliteSpool* spool = spool_.get();
+  spool::Spool* spool = spool_.get();
   const auto ran = co_await queue_pool_->run({.account = "metrics", .client = {}},
                                              [spool] { return show_queue(*spool); });
   if (!ran) co_return tl::unexpected(ran.error());

@@ -21,7 +21,7 @@
 #include "serve/address_verifier.h"
 #include "serve/delivery_agents.h"
 #include "serve/queue_port.h"
-#include "spool/sqlite_spool.h"
+#include "spool/spool.h"
 
 namespace postern::app {
 
@@ -33,7 +33,7 @@ class Outbound {
   struct Rooms {
     deliver::WebhookDelivery& webhooks;  ///< calls webhooks
     policy::Directory& directory;        ///< accounts' webhooks and policies
-    spool::SqliteSpool& spool;           ///< the stored queue
+    spool::Spool& spool;           ///< the stored queue
     policy::DkimKeyring& keys;           ///< sign outgoing mail
     dns::Resolver& resolver;             ///< MX, address and TLSA look-ups
     net::WorkPool& workers;              ///< CPU-bound work

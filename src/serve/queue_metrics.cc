@@ -24,7 +24,7 @@ void keep_older(std::optional<spool::Time>& oldest, spool::Time received) {
 
 }  // namespace
 
-Result<void> show_queue(spool::SqliteSpool& spool) {
+Result<void> show_queue(spool::Spool& spool) {
   // Before the counts, as a failed disk may make those fail.
   const Result<void> ready = spool.ready(0);
   metrics().spool_failed.gauge({}).set(!ready && ready.error().fault == Fault::permanent ? 1 : 0);

@@ -20,7 +20,8 @@ namespace postern::spool {
 using Time = std::chrono::system_clock::time_point;
 /// A ULID, never reused: the Idempotency-Key of a delivery.
 using MessageId = std::string;
-/// Increases with each stored message and is never reused, even after the queue was empty.
+/// Identifies a stored message as well as its id does, in 48 bits. Never reused, even after the
+/// queue was empty.
 using Sequence = std::int64_t;
 
 /// How a message leaves. Stored as numbers: never reorder them.
@@ -85,7 +86,7 @@ struct Mail {
 /// A stored message, without its body.
 struct Message {
   MessageId id;            ///< its id
-  Sequence sequence = 0;   ///< its place in the order of storing
+  Sequence sequence = 0;   ///< its number
   std::uint64_t size = 0;  ///< octets of the body
   bool in_file = false;    ///< the body is in a file
   std::string damage;      ///< why it cannot be delivered; empty: it is not damaged
@@ -104,6 +105,24 @@ struct Parcel {
   std::chrono::milliseconds held{0};  ///< the longest of its recipients
   bool noticed = false;               ///< the sender got the delay notice for all of them
   bool null_path = false;             ///< the message has the null reverse-path
+  bool inherited = false;             ///< another process stored the message, or an earlier one
+};
+
+/// How far a reader has come in Spool::parcels(). Only the spool reads and changes it.
+struct Cursor {
+  /// A part of the spool that this process schedules; a spool of one node has one.
+  struct Part {
+    std::int64_t epoch = 0;  ///< of the ownership: a part that comes back is read anew
+    Sequence after = 0;      ///< of the last message that was read
+  };
+  std::vector<Part> parts;  ///< by the number of the part
+};
+
+/// Counters since the start of the process.
+struct SpoolCounters {
+  std::uint64_t commits = 0;  ///< commits of the database, each with a flush
+  std::uint64_t orphans = 0;  ///< files without a message, removed at the start
+  std::uint64_t damaged = 0;  ///< messages whose file was missing at the start
 };
 
 /// Identifies a recipient; `index` is its index in the envelope.
@@ -199,13 +218,12 @@ class Spool {
   /// Returns the ids in their order.
   virtual void put(std::vector<Mail> mails, Done<std::vector<MessageId>> done) = 0;
 
-  /// The sequence of the last message that an earlier process stored; later messages were stored by
-  /// this process, whatever the wall clock said. 0 when the spool was empty.
-  virtual Sequence inherited() const = 0;
-  /// Parcels of the messages after the sequence `after`, in the order of sequence: those of at most
-  /// `limit` messages with queued recipients. All parcels of a message come together. Repeated
-  /// calls with the last sequence return every message once.
-  virtual Result<std::vector<Parcel>> parcels(Sequence after, std::size_t limit) = 0;
+  /// The next parcels that this process has to schedule: those of at most `limit` messages with
+  /// queued recipients, in the order of storing. All parcels of a message come together. Moves
+  /// `cursor`, so that repeated calls return every message once; an error moves nothing.
+  virtual Result<std::vector<Parcel>> parcels(Cursor& cursor, std::size_t limit) = 0;
+  /// The parcels of one message; none when nothing of it is queued.
+  virtual Result<std::vector<Parcel>> parcels_of(Sequence message) = 0;
 
   /// Messages, newest first, that are older than the message `before` (the last id of the previous
   /// page; empty: all). At most `limit`. Blocks on the disk. Each filter has an index; matches are
@@ -250,6 +268,14 @@ class Spool {
 
   /// Reads every row and every body. Blocks as long as that takes; mail is processed meanwhile.
   virtual Result<Verification> verify() = 0;
+  /// Makes a running verify(), and every later one, fail with Fault::temporary.
+  virtual void stop_verifying() = 0;
+
+  /// Waits for what was put or settled; later changes are refused with Fault::temporary. Reading
+  /// remains possible. May be called again.
+  virtual void stop() = 0;
+  /// The counters.
+  virtual SpoolCounters counters() const = 0;
 };
 
 }  // namespace postern::spool

@@ -30,13 +30,6 @@ struct SqliteSpoolOptions {
   unsigned file_threads = 2;  ///< threads that write files; at least 1 is used
 };
 
-/// Counters since open().
-struct SpoolCounters {
-  std::uint64_t commits = 0;  ///< commits of the database, each with a flush
-  std::uint64_t orphans = 0;  ///< files without a message, removed by open()
-  std::uint64_t damaged = 0;  ///< messages whose file was missing at open()
-};
-
 /// The implementation of Spool. The functions of Spool are documented there.
 class SqliteSpool final : public Spool {
  public:
@@ -48,12 +41,6 @@ class SqliteSpool final : public Spool {
   /// As stop(); also releases the lock.
   ~SqliteSpool() override;
 
-  /// Makes a running verify(), and every later one, fail with Fault::temporary.
-  void stop_verifying();
-  /// Waits for what was put or settled; later changes are refused with Fault::temporary. Reading
-  /// remains possible. May be called again.
-  void stop();
-
   /// Also checks the free space with statvfs(2).
   Result<void> ready(std::uint64_t octets) const override;
   void put(Envelope envelope, Body body, Done<MessageId> done) override;
@@ -62,8 +49,8 @@ class SqliteSpool final : public Spool {
                                     std::size_t limit) override;
   Result<std::optional<Message>> get(const MessageId& id) override;
   Result<std::optional<Message>> get(Sequence sequence) override;
-  Sequence inherited() const override { return inherited_; }
-  Result<std::vector<Parcel>> parcels(Sequence after, std::size_t limit) override;
+  Result<std::vector<Parcel>> parcels(Cursor& cursor, std::size_t limit) override;
+  Result<std::vector<Parcel>> parcels_of(Sequence message) override;
   Result<std::vector<DestinationCount>> counts() override;
   Result<std::uint64_t> size() override;
   Result<BodyReader> body(const MessageId& id) override;
@@ -75,9 +62,9 @@ class SqliteSpool final : public Spool {
   void act(Action action, const MessageId& id, Time now, Done<void> done) override;
   void quarantine(const MessageId& id, std::string damage, Done<void> done) override;
   Result<Verification> verify() override;
-
-  /// The counters.
-  SpoolCounters counters() const;
+  void stop_verifying() override;
+  void stop() override;
+  SpoolCounters counters() const override;
 
  private:
   struct Put;
@@ -94,13 +81,14 @@ class SqliteSpool final : public Spool {
   void verify_message(const Message& message, Verification& found);
   Result<void> verify_database(Verification& found);
   Result<void> verify_files(Verification& found);
+  Result<std::vector<Parcel>> parcels_after(Sequence after, std::size_t limit);
   template <class Id>
   Result<std::optional<Message>> read(const char* sql, const Id& id);
 
   const SqliteSpoolOptions options_;
   BodyFiles files_;
   int lock_ = -1;
-  Sequence inherited_ = 0;
+  Sequence inherited_ = 0;  ///< of the last message that an earlier process stored
   std::unique_ptr<store::Database> writing_;
   std::mutex mutex_;  ///< guards `reading_`
   std::unique_ptr<store::Database> reading_;

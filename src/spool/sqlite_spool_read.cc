@@ -61,7 +61,20 @@ Result<std::optional<Message>> SqliteSpool::get(Sequence sequence) {
               sequence);
 }
 
-Result<std::vector<Parcel>> SqliteSpool::parcels(Sequence after, std::size_t limit) {
+Result<std::vector<Parcel>> SqliteSpool::parcels(Cursor& cursor, std::size_t limit) {
+  cursor.parts.resize(1);
+  auto page = parcels_after(cursor.parts[0].after, limit);
+  if (page && !page->empty()) cursor.parts[0].after = page->back().sequence;
+  return page;
+}
+
+Result<std::vector<Parcel>> SqliteSpool::parcels_of(Sequence message) {
+  auto found = parcels_after(message - 1, 1);
+  if (found && !found->empty() && found->front().sequence != message) found->clear();
+  return found;
+}
+
+Result<std::vector<Parcel>> SqliteSpool::parcels_after(Sequence after, std::size_t limit) {
   const std::lock_guard guard(mutex_);
   // The owner, for fair shares: the account, or else the authenticated user.
   return reading_->all(
@@ -75,7 +88,7 @@ Result<std::vector<Parcel>> SqliteSpool::parcels(Sequence after, std::size_t lim
       "ORDER BY seq LIMIT ?2) AS m "
       "CROSS JOIN recipient AS r ON r.message = m.seq WHERE r.state = 0 "
       "GROUP BY m.seq, r.kind, r.destination ORDER BY m.seq",
-      [](const Row& row) {
+      [this](const Row& row) {
         return Parcel{.sequence = row.integer(0),
                       .first = static_cast<std::uint32_t>(row.integer(1)),
                       .destination = {static_cast<RouteKind>(row.integer(2)), row.text(3)},
@@ -85,7 +98,8 @@ Result<std::vector<Parcel>> SqliteSpool::parcels(Sequence after, std::size_t lim
                       .due = row.time(7),
                       .held = std::chrono::milliseconds(row.integer(8)),
                       .noticed = row.boolean(9),
-                      .null_path = row.boolean(10)};
+                      .null_path = row.boolean(10),
+                      .inherited = row.integer(0) <= inherited_};
       },
       after, limit);
 }
