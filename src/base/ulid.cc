@@ -46,6 +46,12 @@ std::string new_ulid(std::chrono::system_clock::time_point at) {
   return encode(bytes);
 }
 
+std::string first_ulid(std::chrono::system_clock::time_point at) {
+  std::string id = new_ulid(at);
+  id.replace(10, std::string::npos, 16, '0');  // the characters after the time are random
+  return id;
+}
+
 std::string ulid_from_bytes(std::string_view sixteen_bytes) {
   std::array<unsigned char, 16> bytes{};
   std::copy_n(sixteen_bytes.begin(), std::min<std::size_t>(16, sixteen_bytes.size()),
@@ -57,6 +63,15 @@ bool is_ulid(std::string_view text) {
   return text.size() == 26 && text.front() <= '7' &&
          std::all_of(text.begin(), text.end(),
                      [](char c) { return alphabet.find(c) != std::string_view::npos; });
+}
+
+std::string ulid_octets(std::string_view text) {
+  if (!is_ulid(text)) return {};
+  unsigned __int128 value = 0;
+  for (const char c : text) value = value << 5 | alphabet.find(c);
+  std::string out(16, '\0');
+  for (std::size_t i = out.size(); i-- > 0; value >>= 8) out[i] = static_cast<char>(value & 0xff);
+  return out;
 }
 
 }  // namespace postern

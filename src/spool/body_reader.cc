@@ -15,8 +15,13 @@ BodyReader::BodyReader(std::string bytes, std::string digest)
 BodyReader::BodyReader(int fd, std::uint64_t size, std::string digest)
     : digest_(std::move(digest)), size_(size), fd_(fd) {}
 
+BodyReader::BodyReader(Source source, std::uint64_t size, std::string digest)
+    : source_(std::move(source)), digest_(std::move(digest)), size_(size) {}
+
 BodyReader::BodyReader(BodyReader&& other) noexcept
     : buffer_(std::move(other.buffer_)),
+      source_(std::move(other.source_)),
+      used_(other.used_),
       digest_(std::move(other.digest_)),
       size_(other.size_),
       at_(other.at_),
@@ -27,7 +32,22 @@ BodyReader::~BodyReader() {
   if (fd_ >= 0) ::close(fd_);
 }
 
+Result<std::string_view> BodyReader::fetch(std::size_t wanted) {
+  if (used_ == buffer_.size()) {
+    Result<std::string> more = source_();
+    if (!more) return tl::unexpected(more.error());
+    buffer_ = std::move(*more);
+    used_ = 0;
+  }
+  if (buffer_.size() - used_ < wanted) {
+    return fail(Fault::permanent, "a message body ends too early");
+  }
+  used_ += wanted;
+  return std::string_view(buffer_).substr(used_ - wanted, wanted);
+}
+
 Result<std::string_view> BodyReader::load(std::size_t wanted) {
+  if (source_) return fetch(wanted);
   if (fd_ < 0) return std::string_view(buffer_).substr(at_, wanted);
   buffer_.resize(wanted);
   std::size_t got = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -15,10 +16,15 @@ class BodyReader {
  public:
   static constexpr std::size_t piece = 64 * 1024;  ///< octets that next() returns at most
 
+  /// Returns the next octets of a body: any number that is a multiple of `piece`, but for the last.
+  using Source = std::function<Result<std::string>()>;
+
   /// A body in memory. `digest`: its SHA-256, raw octets.
   BodyReader(std::string bytes, std::string digest);
   /// A body in a file. Takes over `fd`, an open file of `size` octets.
   BodyReader(int fd, std::uint64_t size, std::string digest);
+  /// A body of `size` octets in pieces that `source` fetches.
+  BodyReader(Source source, std::uint64_t size, std::string digest);
   BodyReader(BodyReader&& other) noexcept;
   BodyReader& operator=(BodyReader&&) = delete;
   /// Closes the file.
@@ -33,8 +39,11 @@ class BodyReader {
 
  private:
   Result<std::string_view> load(std::size_t wanted);
+  Result<std::string_view> fetch(std::size_t wanted);
 
-  std::string buffer_;  ///< without a file all octets, else one piece
+  std::string buffer_;  ///< without a file all octets, or what the source gave; else one piece
+  Source source_;
+  std::size_t used_ = 0;  ///< octets of what the source gave
   std::string digest_;
   std::uint64_t size_ = 0;
   std::uint64_t at_ = 0;

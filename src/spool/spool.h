@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -76,6 +77,12 @@ struct Envelope {
   std::string evidence;               ///< JSON: authentication results and verdicts
   std::vector<Recipient> recipients;  ///< their indexes identify them
 };
+
+/// Whether put() takes it: it has recipients, and none of them is finished at first.
+bool may_be_put(const Envelope& envelope);
+/// Why it does not.
+inline constexpr std::string_view unfit =
+    "a message needs recipients, and none of them may be finished at first";
 
 /// A message to store.
 struct Mail {

@@ -10,23 +10,44 @@
 #include <gtest/gtest.h>
 
 #include "base/temporary_folder_test.h"
+#include "cluster/pgsql_server_test.h"
+#include "spool/pgsql_schema.h"
+#include "spool/pgsql_spool.h"
 #include "spool/sqlite_spool.h"
 
 namespace postern::spool {
 
+/// What keeps the messages.
+enum class Engine { sqlite, pgsql };
+
 /// A test with a spool, which open() opens.
 class SpoolTest : public ::testing::Test {
  protected:
-  SpoolTest() {
+  explicit SpoolTest(Engine engine = Engine::sqlite) : engine_(engine) {
     options_.directory = folder_.path();
     options_.min_free = 0;
   }
+  ~SpoolTest() override {
+    spool_.reset();
+    node_.reset();
+  }
 
+  /// Opens the spool; one that is open is closed first, as at the end of a process.
   void open() {
     spool_.reset();
-    auto opened = SqliteSpool::open(options_);
-    ASSERT_TRUE(opened) << opened.error().message;
-    spool_ = std::move(*opened);
+    engine_ == Engine::sqlite ? open_sqlite() : open_pgsql();
+  }
+
+  /// The number of bodies that are stored outside of their message's row.
+  std::size_t large_bodies() {
+    if (engine_ == Engine::sqlite) return files().size();
+    auto session = database_->connect();
+    EXPECT_TRUE(session);
+    const auto said =
+        (*session)->run({.sql = "SELECT count(DISTINCT message) FROM part", .values = {}},
+                        cluster::Clock::now() + cluster::answer_limit);
+    EXPECT_TRUE(said);
+    return static_cast<std::size_t>(said->integer(0, 0));
   }
 
   static Envelope envelope(std::size_t recipients = 1, Time received = at(0)) {
@@ -85,7 +106,7 @@ class SpoolTest : public ::testing::Test {
     return found;
   }
 
-  static Result<std::string> read(SqliteSpool& spool, const MessageId& id) {
+  static Result<std::string> read(Spool& spool, const MessageId& id) {
     Result<BodyReader> reader = spool.body(id);
     if (!reader) return tl::unexpected(reader.error());
     std::string all;
@@ -109,8 +130,63 @@ class SpoolTest : public ::testing::Test {
   }
 
   tests::TemporaryFolder folder_;
+  const Engine engine_;
   SqliteSpoolOptions options_;
-  std::unique_ptr<SqliteSpool> spool_;
+  PgsqlSpoolOptions pgsql_options_;
+  std::unique_ptr<cluster::Database> database_;
+  std::unique_ptr<cluster::Node> node_;
+  std::unique_ptr<Spool> spool_;
+
+ private:
+  void open_sqlite() {
+    auto opened = SqliteSpool::open(options_);
+    ASSERT_TRUE(opened) << opened.error().message;
+    spool_ = std::move(*opened);
+  }
+  void open_pgsql() {
+    node_.reset();
+    if (!database_) {
+      auto made = cluster::Database::make(
+          {.postgres = tests::PgsqlServer::one().database(), .allow_one_copy = true});
+      ASSERT_TRUE(made) << made.error().message;
+      database_ = std::move(*made);
+      auto session = database_->connect();
+      ASSERT_TRUE(session) << session.error().message;
+      for (const cluster::Schema* schema : {&cluster::node_schema(), &pgsql_spool_schema()}) {
+        const Result<void> done = cluster::migrate(**session, *schema);
+        ASSERT_TRUE(done) << done.error().message;
+      }
+    }
+    auto node = cluster::Node::join(*database_, {.name = "mx1", .version = "test"});
+    ASSERT_TRUE(node) << node.error().message;
+    node_ = std::move(*node);
+    auto opened = PgsqlSpool::open(*database_, *node_, pgsql_options_);
+    ASSERT_TRUE(opened) << opened.error().message;
+    spool_ = std::move(*opened);
+  }
 };
+
+/// What holds with every engine.
+class EverySpoolTest : public SpoolTest, public ::testing::WithParamInterface<Engine> {
+ protected:
+  EverySpoolTest() : SpoolTest(GetParam()) {}
+
+  State state(const MessageId& id, std::size_t index = 0) {
+    const auto message = spool_->get(id);
+    EXPECT_TRUE(message && *message);
+    return (*message)->envelope.recipients[index].state;
+  }
+  bool gone(const MessageId& id) { return !*spool_->get(id); }
+  /// Claims the first recipient of a message.
+  std::uint32_t begin(const MessageId& id, Time now = at(0)) {
+    const auto claims = claim({{id, 0}}, now, now + std::chrono::seconds(60));
+    EXPECT_TRUE(claims && claims->size() == 1);
+    return claims->front().attempt;
+  }
+};
+
+inline std::string name_of(const ::testing::TestParamInfo<Engine>& engine) {
+  return engine.param == Engine::sqlite ? "sqlite" : "pgsql";
+}
 
 }  // namespace postern::spool

@@ -185,14 +185,7 @@ void SqliteSpool::put(Envelope envelope, Body body, Done<MessageId> done) {
 void SqliteSpool::put(std::vector<Mail> mails, Done<std::vector<MessageId>> done) {
   std::uint64_t octets = 0;
   for (const Mail& mail : mails) {
-    const auto& recipients = mail.envelope.recipients;
-    const bool fit = std::all_of(recipients.begin(), recipients.end(), [](const Recipient& one) {
-      return one.state != State::delivered && one.state != State::failed;
-    });
-    if (recipients.empty() || !fit) {
-      return done(fail(Fault::malformed,
-                       "a message needs recipients, and none of them may be finished at first"));
-    }
+    if (!may_be_put(mail.envelope)) return done(fail(Fault::malformed, std::string(unfit)));
     octets += mail.body.size();
   }
   if (Result<void> able = ready(octets); !able) return done(tl::unexpected(able.error()));

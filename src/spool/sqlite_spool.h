@@ -78,7 +78,6 @@ class SqliteSpool final : public Spool {
   void write_rows(const std::shared_ptr<Batch>& batch);
   void finish(Batch& batch, Result<void> result);
   void remove_files(const std::vector<MessageId>& ids);
-  void verify_message(const Message& message, Verification& found);
   Result<void> verify_database(Verification& found);
   Result<void> verify_files(Verification& found);
   Result<std::vector<Parcel>> parcels_after(Sequence after, std::size_t limit);

@@ -15,13 +15,6 @@ namespace {
 
 using store::Row;
 
-/// The lowest id that put() assigns from `time` on.
-MessageId first_id_from(Time time) {
-  MessageId id = new_ulid(time);
-  id.replace(10, MessageId::npos, 16, '0');  // the characters after the time are random
-  return id;
-}
-
 /// A SELECT over messages. Values are bound to these parameters, never written into the query: ?1
 /// before, ?2 limit, ?3 destination, ?4 account, ?5 sender, ?6 recipient, ?7 stored before, ?8
 /// quarantine.
@@ -105,7 +98,7 @@ Result<std::vector<Message>> SqliteSpool::list(const ListFilter& filter, const M
   return asking_->all(
       sql, read_message, before, limit, filter.destination ? filter.destination->key : "",
       filter.account.value_or(""), filter.sender.value_or(""), filter.recipient.value_or(""),
-      filter.stored_before ? first_id_from(*filter.stored_before) : MessageId(),
+      filter.stored_before ? first_ulid(*filter.stored_before) : MessageId(),
       filter.quarantine.value_or(""));
 }
 

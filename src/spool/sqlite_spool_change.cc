@@ -4,6 +4,7 @@
 #include <future>
 #include <utility>
 
+#include "spool/actions.h"
 #include "spool/sqlite_spool.h"
 
 namespace postern::spool {
@@ -104,7 +105,7 @@ Result<void> settle_all(Database& database, const std::vector<Settlement>& settl
 }
 
 /// The reason why an action changed no recipient. A retry succeeds when an attempt is running.
-Result<void> nothing_done(Database& database, Action action, const Place& place) {
+Result<void> why_nothing(Database& database, Action action, const Place& place) {
   const auto count = [&](std::string_view which) {
     const auto found = database.one(
         "SELECT count(*) FROM recipient WHERE message = ? AND " + std::string(which),
@@ -112,13 +113,9 @@ Result<void> nothing_done(Database& database, Action action, const Place& place)
     return found && *found ? **found : 0;
   };
   if (action == Action::retry && count("state = 0") > 0) return {};
-  const std::string_view state = count("state = 3") > 0   ? "held"
-                                 : count("state = 5") > 0 ? "quarantined"
-                                 : count("state = 4") > 0 ? "a dead letter"
-                                                          : "queued";
-  std::string text = "nothing was done: the message is " + std::string(state);
-  if (action == Action::retry) text += "; `release` queues it";
-  return fail(Fault::conflict, std::move(text));
+  return nothing_was_done(action, {.held = count("state = 3") > 0,
+                                   .quarantined = count("state = 5") > 0,
+                                   .dead = count("state = 4") > 0});
 }
 
 Result<void> act_on(Database& database, Action action, const MessageId& id, Time now,
@@ -126,7 +123,7 @@ Result<void> act_on(Database& database, Action action, const MessageId& id, Time
   files->clear();
   const auto found = find(database, id);
   if (!found) return tl::unexpected(found.error());
-  if (!*found) return fail(Fault::not_found, "no such message is queued");
+  if (!*found) return fail(Fault::not_found, std::string(no_such_message));
   const Place& place = **found;
   if (place.damaged && (action == Action::release || action == Action::retry)) {
     return fail(Fault::conflict, "the message is damaged and can only be dropped");
@@ -156,7 +153,7 @@ Result<void> act_on(Database& database, Action action, const MessageId& id, Time
       return remove(database, id, place, files);
   }
   if (!changed) return tl::unexpected(changed.error());
-  return *changed > 0 ? Result<void>() : nothing_done(database, action, place);
+  return *changed > 0 ? Result<void>() : why_nothing(database, action, place);
 }
 
 Result<void> claim_all(Database& database, const std::vector<RecipientKey>& keys, Time now,
@@ -262,7 +259,7 @@ void SqliteSpool::quarantine(const MessageId& id, std::string damage, Done<void>
         const auto marked =
             database.execute("UPDATE message SET damage = ? WHERE id = ?", damage, id);
         if (!marked) return tl::unexpected(marked.error());
-        if (*marked == 0) return fail(Fault::not_found, "no such message is queued");
+        if (*marked == 0) return fail(Fault::not_found, std::string(no_such_message));
         return none(database.execute(
             "UPDATE recipient SET state = 5, claimed = 0 WHERE state IN (0, 3, 4) AND message = "
             "(SELECT seq FROM message WHERE id = ?)",

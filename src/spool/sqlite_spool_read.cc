@@ -1,6 +1,7 @@
 // Reading for the scheduler. It uses its own connection, so that the writer does not wait for it.
 #include <utility>
 
+#include "spool/actions.h"
 #include "spool/message_row.h"
 #include "spool/sqlite_spool.h"
 
@@ -125,7 +126,7 @@ Result<BodyReader> SqliteSpool::body(const MessageId& id) {
         id);
   }
   if (!found) return tl::unexpected(found.error());
-  if (!*found) return fail(Fault::not_found, "no such message is queued");
+  if (!*found) return fail(Fault::not_found, std::string(no_such_message));
   Stored& stored = **found;
   if (!stored.damage.empty()) return fail(Fault::permanent, stored.damage);
   if (stored.in_file) {

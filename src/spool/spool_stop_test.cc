@@ -6,9 +6,11 @@
 namespace postern::spool {
 namespace {
 
-class SpoolStop : public SpoolTest {};
+class SpoolStop : public EverySpoolTest {};
 
-TEST_F(SpoolStop, what_was_put_is_written_and_what_comes_later_is_refused) {
+INSTANTIATE_TEST_SUITE_P(, SpoolStop, ::testing::Values(Engine::sqlite, Engine::pgsql), name_of);
+
+TEST_P(SpoolStop, what_was_put_is_written_and_what_comes_later_is_refused) {
   open();
   std::promise<Result<MessageId>> answer;
   spool_->put(envelope(), body(std::string(400 << 10, 'x')),  // a file, by another thread
@@ -30,7 +32,7 @@ TEST_F(SpoolStop, what_was_put_is_written_and_what_comes_later_is_refused) {
   EXPECT_EQ(spool_->list({}, "", 10)->size(), 1u);
 }
 
-TEST_F(SpoolStop, no_verification_goes_on_or_begins) {
+TEST_P(SpoolStop, no_verification_goes_on_or_begins) {
   open();
   ASSERT_TRUE(put(envelope(), "hello"));
   ASSERT_TRUE(spool_->verify());

@@ -14,7 +14,7 @@ using ::testing::UnorderedElementsAre;
 const Destination here{RouteKind::webhook, "wh_1"};
 const Destination there{RouteKind::relay, "example.com"};
 
-class SpoolAskTest : public SpoolTest {
+class SpoolAskTest : public EverySpoolTest {
  protected:
   SpoolAskTest() { open(); }
 
@@ -44,7 +44,9 @@ class SpoolAskTest : public SpoolTest {
   }
 };
 
-TEST_F(SpoolAskTest, each_filter_and_every_pair_of_them_finds_its_messages) {
+INSTANTIATE_TEST_SUITE_P(, SpoolAskTest, ::testing::Values(Engine::sqlite, Engine::pgsql), name_of);
+
+TEST_P(SpoolAskTest, each_filter_and_every_pair_of_them_finds_its_messages) {
   const MessageId a = add("a@example.org", {{"x@example.net", here}}, "acc_1");
   const MessageId b = add("", {{"x@example.net", there}, {"y@example.net", here}}, "acc_2");
   const MessageId held = add("a@example.org", {{"y@example.net", there, State::held}}, "acc_1");
@@ -90,7 +92,7 @@ TEST_F(SpoolAskTest, each_filter_and_every_pair_of_them_finds_its_messages) {
   }
 }
 
-TEST_F(SpoolAskTest, state_destination_and_recipient_are_of_one_recipient) {
+TEST_P(SpoolAskTest, state_destination_and_recipient_are_of_one_recipient) {
   const MessageId id =
       add("a@example.org", {{"x@example.net", here}, {"y@example.net", there, State::held}});
   EXPECT_THAT(found({.state = State::held, .destination = there}), ElementsAre(id));
@@ -99,7 +101,7 @@ TEST_F(SpoolAskTest, state_destination_and_recipient_are_of_one_recipient) {
   EXPECT_THAT(found({.destination = there, .recipient = "y@example.net"}), ElementsAre(id));
 }
 
-TEST_F(SpoolAskTest, pages_go_on_where_the_last_one_ended_under_every_filter) {
+TEST_P(SpoolAskTest, pages_go_on_where_the_last_one_ended_under_every_filter) {
   std::set<MessageId> all;
   for (int i = 0; i < 25; ++i) all.insert(add("a@example.org", {{"x@example.net", here}}, "acc"));
   for (const ListFilter& filter :
@@ -121,14 +123,14 @@ TEST_F(SpoolAskTest, pages_go_on_where_the_last_one_ended_under_every_filter) {
   }
 }
 
-TEST_F(SpoolAskTest, finds_what_was_stored_before_a_time) {
+TEST_P(SpoolAskTest, finds_what_was_stored_before_a_time) {
   const MessageId id = add("a@example.org", {{"x@example.net", here}});
   const Time now = std::chrono::system_clock::now();
   EXPECT_THAT(found({.stored_before = now + std::chrono::seconds(5)}), ElementsAre(id));
   EXPECT_THAT(found({.stored_before = now - std::chrono::seconds(60)}), IsEmpty());
 }
 
-TEST_F(SpoolAskTest, counts_recipients_by_destination_and_state) {
+TEST_P(SpoolAskTest, counts_recipients_by_destination_and_state) {
   const auto none = spool_->counts();
   ASSERT_TRUE(none) << none.error().message;
   EXPECT_THAT(*none, IsEmpty());
@@ -157,7 +159,12 @@ TEST_F(SpoolAskTest, counts_recipients_by_destination_and_state) {
   EXPECT_EQ((*counts)[2].oldest, at(30));
 }
 
-TEST_F(SpoolAskTest, its_size_counts_the_database_and_the_files) {
+class SqliteSpoolSizeTest : public SpoolTest {
+ protected:
+  SqliteSpoolSizeTest() { open(); }
+};
+
+TEST_F(SqliteSpoolSizeTest, its_size_counts_the_database_and_the_files) {
   const auto before = spool_->size();
   ASSERT_TRUE(before && *before > 0);
   ASSERT_TRUE(put(envelope(), std::string(400 << 10, 'x')));

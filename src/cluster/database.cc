@@ -1,0 +1,180 @@
+#include "cluster/database.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <libpq-fe.h>
+
+#include "base/text.h"
+
+namespace postern::cluster {
+namespace {
+
+using Session = net::PgsqlSession;
+using Settings = Session::Settings;
+
+struct Free {
+  void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
+};
+
+std::vector<std::string> items(const std::string& list) {
+  std::vector<std::string> out;
+  std::size_t from = 0;
+  for (;;) {
+    const std::size_t comma = list.find(',', from);
+    out.push_back(list.substr(from, comma - from));
+    if (comma == std::string::npos) return out;
+    from = comma + 1;
+  }
+}
+
+/// The value of a keyword that holds one for each host; one value serves all.
+std::string of_host(const std::string& list, std::size_t host) {
+  const std::vector<std::string> values = items(list);
+  return values.size() == 1 ? values[0] : host < values.size() ? values[host] : "";
+}
+
+/// Whether the octets of a session with `host` stay on this machine: a socket, or loopback.
+bool stays_here(const std::string& host) {
+  return host.empty() || host.front() == '/' || host.front() == '@' || host == "localhost" ||
+         host == "::1" || host.starts_with("127.");
+}
+
+/// What the primary says about itself. The functions work for a role without rights of its own.
+constexpr const char* about =
+    "SELECT pg_is_in_recovery(), current_setting('synchronous_commit'), "
+    "current_setting('synchronous_standby_names'), current_setting('fsync'), "
+    "current_setting('full_page_writes'), "
+    "coalesce(current_setting('transaction_timeout', true), '0'), "
+    "(SELECT system_identifier::text FROM pg_control_system()), "
+    "CASE WHEN pg_is_in_recovery() THEN '' "
+    "ELSE substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) END";
+
+}  // namespace
+
+Result<std::unique_ptr<Database>> Database::make(DatabaseOptions options) {
+  char* why = nullptr;
+  const std::unique_ptr<PQconninfoOption, Free> parsed(
+      PQconninfoParse(options.postgres.c_str(), &why));
+  if (!parsed) {
+    // The text of the error repeats the string, which may hold a password.
+    PQfreemem(why);
+    return fail(Fault::malformed, "the connection string of PostgreSQL cannot be read");
+  }
+  Settings common;
+  std::string hosts;
+  std::string addresses;
+  std::string ports;
+  std::string sslmode;
+  for (const PQconninfoOption* one = parsed.get(); one->keyword != nullptr; ++one) {
+    if (one->val == nullptr) continue;
+    const std::string_view keyword(one->keyword);
+    if (keyword == "password") {
+      return fail(Fault::malformed,
+                  "the connection string holds a password: put it into `password_file`");
+    }
+    if (keyword == "host") {
+      hosts = one->val;
+    } else if (keyword == "hostaddr") {
+      addresses = one->val;
+    } else if (keyword == "sslmode") {
+      sslmode = one->val;
+    } else if (keyword == "port") {
+      ports = one->val;
+    } else if (keyword != "target_session_attrs") {  // the check below is stricter
+      common.emplace_back(keyword, one->val);
+    }
+  }
+  // A host that has vanished is noticed within 6 seconds, also while a commit waits.
+  for (const auto& [keyword, value] : {std::pair("tcp_user_timeout", "4000"),
+                                       {"keepalives_idle", "2"},
+                                       {"keepalives_interval", "1"},
+                                       {"keepalives_count", "3"},
+                                       {"client_encoding", "UTF8"},
+                                       {"application_name", "postern"}}) {
+    common.emplace_back(keyword, value);
+  }
+  if (!options.password.empty()) common.emplace_back("password", options.password.reveal());
+  std::vector<Settings> all;
+  const std::size_t count = std::max(items(hosts).size(), items(addresses).size());
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string host = of_host(hosts, i);
+    const std::string address = of_host(addresses, i);
+    Settings& one = all.emplace_back(common);
+    if (!host.empty()) one.emplace_back("host", host);
+    if (!address.empty()) one.emplace_back("hostaddr", address);
+    if (const std::string port = of_host(ports, i); !port.empty()) one.emplace_back("port", port);
+    if (stays_here(address.empty() ? host : address)) {
+      if (!sslmode.empty()) one.emplace_back("sslmode", sslmode);
+      continue;
+    }
+    if (!sslmode.empty() && sslmode != "verify-full") {
+      return fail(Fault::malformed, "sslmode must be verify-full for a host that is elsewhere");
+    }
+    one.emplace_back("sslmode", "verify-full");
+  }
+  return std::unique_ptr<Database>(new Database(std::move(all), options.allow_one_copy));
+}
+
+/// Whether a commit of this host is on two disks when it returns. Fault::not_found: a standby.
+Result<Epoch> Database::examine(Session& session) const {
+  const auto said = session.run({.sql = about, .values = {}}, Clock::now() + answer_limit);
+  if (!said) return fail(Fault::temporary, said.error().message);
+  if (said->boolean(0, 0)) return fail(Fault::not_found, "is a standby");
+  const auto must_be = [&](int column, std::string_view wanted, std::string_view name) {
+    const std::string is = said->text(0, column);
+    return is == wanted ? std::string() : fmt::format("{} is {}, not {}", name, is, wanted);
+  };
+  for (const std::string& wrong :
+       {must_be(1, "on", "synchronous_commit"), must_be(3, "on", "fsync"),
+        must_be(4, "on", "full_page_writes"), must_be(5, "0", "transaction_timeout")}) {
+    if (!wrong.empty()) return fail(Fault::denied, wrong);
+  }
+  if (said->octets(0, 2).empty() && !allow_one_copy_) {
+    return fail(Fault::denied,
+                "synchronous_standby_names is empty: a commit would be on one disk only");
+  }
+  return Epoch{.system = said->text(0, 6), .timeline = std::stoll(said->text(0, 7), nullptr, 16)};
+}
+
+Epoch Database::epoch() const {
+  const std::lock_guard guard(mutex_);
+  return epoch_;
+}
+
+Result<std::unique_ptr<Session>> Database::connect() {
+  auto sessions = Session::connect(hosts_, Clock::now() + answer_limit);
+  std::unique_ptr<Session> best;
+  Epoch newest;
+  Error trouble{.fault = Fault::temporary, .message = "PostgreSQL: no host is known"};
+  for (auto& session : sessions) {
+    Result<Epoch> found = session ? examine(**session) : tl::unexpected(session.error());
+    if (!found) {
+      // A host that must not be trusted says more than one that is away.
+      if (trouble.fault != Fault::denied) trouble = found.error();
+      continue;
+    }
+    if (best && found->timeline <= newest.timeline) continue;
+    best = std::move(*session);
+    newest = std::move(*found);
+  }
+  if (!best) {
+    const Fault fault = trouble.fault == Fault::denied ? Fault::denied : Fault::temporary;
+    return fail(fault, "PostgreSQL: " + trouble.message);
+  }
+  const std::lock_guard guard(mutex_);
+  if (!epoch_.system.empty() && epoch_.system != newest.system) {
+    return fail(Fault::denied, fmt::format("PostgreSQL: another database than before: its system "
+                                           "identifier is {}, not {}",
+                                           newest.system, epoch_.system));
+  }
+  if (newest.timeline < epoch_.timeline) {
+    return fail(Fault::temporary,
+                fmt::format("PostgreSQL: the host writes timeline {}, an older one than {}",
+                            newest.timeline, epoch_.timeline));
+  }
+  epoch_ = newest;
+  return best;
+}
+
+}  // namespace postern::cluster

@@ -1,0 +1,62 @@
+// Where a cluster keeps its data: the one host of PostgreSQL that may be written to, found anew for
+// each session, and checked before anything is entrusted to it.
+#pragma once
+
+#include <chrono>
+#include <compare>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "base/error.h"
+#include "base/secret.h"
+#include "net/pgsql_session.h"
+
+namespace postern::cluster {
+
+using Clock = std::chrono::steady_clock;
+/// Time limit of one statement, and of finding the primary.
+inline constexpr std::chrono::seconds answer_limit{5};
+
+/// How the database is reached.
+struct DatabaseOptions {
+  /// A connection string of libpq, keywords or URI, that may name several hosts.
+  std::string postgres;
+  Secret password;  ///< empty: none, or one that libpq finds itself
+  /// Whether a primary that waits for no standby is taken: for trials, and for tests.
+  bool allow_one_copy = false;
+};
+
+/// Which history a primary writes. A failover begins a new timeline.
+struct Epoch {
+  std::string system;         ///< the system identifier; empty: none was seen
+  std::int64_t timeline = 0;  ///< rises with each failover
+  auto operator<=>(const Epoch&) const = default;
+};
+
+/// Makes sessions with the primary. Thread-safe.
+class Database {
+ public:
+  /// Fault::malformed: not a connection string, or one with a password in it.
+  static Result<std::unique_ptr<Database>> make(DatabaseOptions options);
+
+  /// A session with the writable host of the highest timeline; all hosts are asked at once.
+  /// Fault::temporary: there is none now. Fault::denied: what is there must not be trusted: a
+  /// setting gives up durability, or it is another database than before.
+  Result<std::unique_ptr<net::PgsqlSession>> connect();
+  /// The epoch of the newest primary that connect() saw.
+  Epoch epoch() const;
+
+ private:
+  explicit Database(std::vector<net::PgsqlSession::Settings> hosts, bool allow_one_copy)
+      : hosts_(std::move(hosts)), allow_one_copy_(allow_one_copy) {}
+  Result<Epoch> examine(net::PgsqlSession& session) const;
+
+  const std::vector<net::PgsqlSession::Settings> hosts_;
+  const bool allow_one_copy_;
+  mutable std::mutex mutex_;
+  Epoch epoch_;
+};
+
+}  // namespace postern::cluster

@@ -1,0 +1,274 @@
+#include "cluster/node.h"
+
+#include <algorithm>
+#include <ctime>
+
+#include <sodium.h>
+
+#include "base/thread.h"
+
+namespace postern::cluster {
+namespace {
+
+namespace pg = net::pgsql;
+using net::PgsqlEnd;
+using net::PgsqlRows;
+using net::PgsqlStatement;
+
+/// Numbers that are reserved at a time; what a crash leaves unused is lost.
+constexpr std::int64_t block = 1'000'000;
+/// Parts that are given up at a time.
+constexpr std::size_t give_at_once = 8;
+/// Smaller differences of two clocks are noise of the measurement.
+constexpr std::chrono::milliseconds least_offset{100};
+
+/// Time that also runs while the machine sleeps: a lease must not survive a suspension.
+std::chrono::nanoseconds boot_time() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
+constexpr const char* live_node =
+    "NOT ended AND NOT replaced AND now() - greatest(seen, (SELECT back_since FROM cluster)) <= "
+    "interval '30 s'";
+
+}  // namespace
+
+Node::Node(Database& database, NodeOptions options)
+    : database_(database), options_(std::move(options)), boot_(16, '\0') {
+  randombytes_buf(boot_.data(), boot_.size());
+}
+
+Node::~Node() { leave(); }
+
+Result<std::unique_ptr<Node>> Node::join(Database& database, NodeOptions options) {
+  std::unique_ptr<Node> node(new Node(database, std::move(options)));
+  if (Result<void> joined = node->join(); !joined) return tl::unexpected(joined.error());
+  node->thread_ = named_thread("cluster-node", [self = node.get()] { self->run(); });
+  return node;
+}
+
+Result<void> Node::have_session() {
+  if (session_ && session_->usable()) return {};
+  auto session = database_.connect();
+  if (!session) return tl::unexpected(session.error());
+  session_ = std::move(*session);
+  return {};
+}
+
+/// Commits on this node's session. What ends unknown is repeated by the next heartbeat: each of its
+/// transactions may run twice.
+Result<std::vector<PgsqlRows>> Node::commit(std::vector<PgsqlStatement> statements) {
+  if (Result<void> there = have_session(); !there) return tl::unexpected(there.error());
+  net::PgsqlOutcome outcome =
+      session_->transact(std::move(statements), Clock::now() + answer_limit);
+  if (outcome.end == PgsqlEnd::committed) return std::move(outcome.rows);
+  return fail(Fault::temporary, "PostgreSQL: " + outcome.failure.message);
+}
+
+Result<void> Node::join() {
+  const auto done = commit(
+      {{.sql = "UPDATE node SET replaced = true WHERE name = $1 AND NOT replaced",
+        .values = {pg::text(options_.name)}},
+       {.sql = "DELETE FROM node WHERE name = $1 AND seen < now() - interval '1 day' AND boot NOT "
+               "IN (SELECT boot FROM shard WHERE boot IS NOT NULL)",
+        .values = {pg::text(options_.name)}},
+       {.sql = "INSERT INTO node (boot, name, version, started, seen, beat) SELECT $1, $2, $3, "
+               "now(), now(), 1 + coalesce(max(beat), 0) FROM node WHERE name = $2",
+        .values = {pg::uuid(boot_), pg::text(options_.name), pg::text(options_.version)}}});
+  if (!done) return tl::unexpected(done.error());
+  if (Result<void> beaten = beat(); !beaten) return beaten;
+  return share_out();
+}
+
+void Node::run() {
+  std::unique_lock lock(mutex_);
+  auto pause = options_.heartbeat;
+  while (!stopping_) {
+    wake_.wait_for(lock, pause, [this] { return stopping_; });
+    if (stopping_ || is_replaced_) break;
+    lock.unlock();
+    Result<void> done = beat();
+    if (done) done = share_out();
+    if (done) done = reserve();
+    pause = done ? options_.heartbeat : options_.after_trouble;
+    lock.lock();
+  }
+}
+
+Result<void> Node::beat() {
+  const auto sent = boot_time();
+  const auto before = std::chrono::system_clock::now();
+  const auto rows = commit(
+      {{.sql = "UPDATE cluster SET back_since = now() WHERE (SELECT max(seen) FROM node WHERE NOT "
+               "ended) < now() - interval '10 s'",
+        .values = {}},
+       {.sql = "UPDATE node SET seen = now(), beat = beat + 1 WHERE boot = $1 AND NOT replaced "
+               "RETURNING beat, clock_timestamp()",
+        .values = {pg::uuid(boot_)}}});
+  if (!rows) return tl::unexpected(rows.error());
+  const auto after = std::chrono::system_clock::now();
+  const std::lock_guard guard(mutex_);
+  if ((*rows)[1].size() == 0) {
+    is_replaced_ = true;
+    owned_.clear();
+    return fail(Fault::conflict, "another process has the name of this node: " + options_.name);
+  }
+  heard_ = sent;
+  const auto measured = std::chrono::duration_cast<std::chrono::milliseconds>(
+      (*rows)[1].time(0, 1) - (before + (after - before) / 2));
+  offset_ =
+      measured > -least_offset && measured < least_offset ? std::chrono::milliseconds(0) : measured;
+  return {};
+}
+
+/// Takes free parts up to this node's share, or gives up what is above it.
+Result<void> Node::share_out() {
+  if (Result<void> there = have_session(); !there) return there;
+  const std::vector<PgsqlStatement> ask = {
+      {.sql = std::string("SELECT count(*) FROM node WHERE ") + live_node, .values = {}},
+      {.sql = std::string("SELECT shard, boot = $1 FROM shard WHERE boot = $1 OR boot IS NULL OR "
+                          "NOT EXISTS (SELECT 1 FROM node WHERE node.boot = shard.boot AND ") +
+              live_node + ") ORDER BY shard",
+       .values = {pg::uuid(boot_)}}};
+  const auto said =
+      session_->run(std::span<const PgsqlStatement>(ask), Clock::now() + answer_limit);
+  if (!said) return fail(Fault::temporary, "PostgreSQL: " + said.error().message);
+  const auto nodes = std::max<std::int64_t>(1, (*said)[0].integer(0, 0));
+  const auto share = static_cast<std::size_t>((part_count + nodes - 1) / nodes);
+  std::vector<std::int64_t> mine;
+  std::vector<std::int64_t> free;
+  for (std::size_t row = 0; row < (*said)[1].size(); ++row) {
+    ((*said)[1].boolean(row, 1) ? mine : free).push_back((*said)[1].integer(row, 0));
+  }
+  if (mine.size() < share && !free.empty()) {
+    free.resize(std::min(free.size(), share - mine.size()));
+    return take(std::move(free));
+  }
+  if (mine.size() <= share) return {};
+  mine.erase(mine.begin(),
+             mine.end() - static_cast<std::ptrdiff_t>(std::min(mine.size() - share, give_at_once)));
+  return give(std::move(mine));
+}
+
+/// The exclusive lock waits for the last put of the former owner, so that what it stored is there
+/// when this node reads the part.
+Result<void> Node::take(std::vector<std::int64_t> parts) {
+  const auto rows = commit(
+      {{.sql = "SELECT pg_advisory_xact_lock(7305, n::int) FROM unnest($1::bigint[]) AS n ORDER BY "
+               "n",
+        .values = {pg::integers(parts)}},
+       {.sql = std::string(
+                   "UPDATE shard SET owner = $2, boot = $3, epoch = epoch + 1, since = now(), "
+                   "next_seq = next_seq + $4 WHERE shard = ANY($1::bigint[]) AND (boot IS NULL OR "
+                   "NOT EXISTS (SELECT 1 FROM node WHERE node.boot = shard.boot AND ") +
+               live_node + ")) RETURNING shard, epoch, next_seq - $4",
+        .values = {pg::integers(parts), pg::text(options_.name), pg::uuid(boot_),
+                   pg::integer(block)}}});
+  if (!rows) return tl::unexpected(rows.error());
+  const std::lock_guard guard(mutex_);
+  for (std::size_t row = 0; row < (*rows)[1].size(); ++row) {
+    const Part part{.number = static_cast<int>((*rows)[1].integer(row, 0)),
+                    .epoch = (*rows)[1].integer(row, 1),
+                    .first = (*rows)[1].integer(row, 2)};
+    owned_[part.number] = {.part = part, .next = part.first, .limit = part.first + block};
+  }
+  return {};
+}
+
+Result<void> Node::give(std::vector<std::int64_t> parts) {
+  {
+    const std::lock_guard guard(mutex_);
+    for (const std::int64_t part : parts) owned_.erase(static_cast<int>(part));
+  }
+  const auto done = commit({{.sql = "UPDATE shard SET owner = NULL, boot = NULL, since = now() "
+                                    "WHERE shard = ANY($1::bigint[]) AND boot = $2",
+                             .values = {pg::integers(parts), pg::uuid(boot_)}}});
+  return done ? Result<void>() : tl::unexpected(done.error());
+}
+
+/// Reserves numbers in the parts that have used half of theirs.
+Result<void> Node::reserve() {
+  std::vector<std::int64_t> parts;
+  {
+    const std::lock_guard guard(mutex_);
+    for (const auto& [number, owned] : owned_) {
+      if (owned.limit - owned.next < block / 2) parts.push_back(number);
+    }
+  }
+  if (parts.empty()) return {};
+  const auto rows =
+      commit({{.sql = "UPDATE shard SET next_seq = next_seq + $2 WHERE shard = ANY($1::bigint[]) "
+                      "AND boot = $3 RETURNING shard, next_seq - $2",
+               .values = {pg::integers(parts), pg::integer(block), pg::uuid(boot_)}}});
+  if (!rows) return tl::unexpected(rows.error());
+  const std::lock_guard guard(mutex_);
+  for (std::size_t row = 0; row < (*rows)[0].size(); ++row) {
+    const auto at = owned_.find(static_cast<int>((*rows)[0].integer(row, 0)));
+    if (at == owned_.end()) continue;
+    at->second.next = (*rows)[0].integer(row, 1);
+    at->second.limit = at->second.next + block;
+  }
+  return {};
+}
+
+void Node::leave() {
+  {
+    const std::lock_guard guard(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  if (!thread_.joinable()) return;
+  thread_.join();
+  std::vector<std::int64_t> parts;
+  for (const Part& part : this->parts()) parts.push_back(part.number);
+  // What does not arrive is found out by the silence of this node.
+  if (!parts.empty()) static_cast<void>(give(std::move(parts)));
+  static_cast<void>(commit(
+      {{.sql = "UPDATE node SET ended = true WHERE boot = $1", .values = {pg::uuid(boot_)}}}));
+}
+
+std::vector<Part> Node::parts() const {
+  const std::lock_guard guard(mutex_);
+  std::vector<Part> out;
+  for (const auto& [number, owned] : owned_) out.push_back(owned.part);
+  return out;
+}
+
+std::optional<Numbers> Node::numbers(std::int64_t count) {
+  const std::lock_guard guard(mutex_);
+  for (std::size_t tried = 0; tried < owned_.size(); ++tried) {
+    auto at = owned_.upper_bound(turn_);
+    if (at == owned_.end()) at = owned_.begin();
+    turn_ = at->first;
+    Owned& owned = at->second;
+    if (owned.limit - owned.next < count) continue;  // the next heartbeat reserves more
+    owned.next += count;
+    return Numbers{.part = owned.part, .first = owned.next - count};
+  }
+  return std::nullopt;
+}
+
+void Node::lost(const Part& part) {
+  const std::lock_guard guard(mutex_);
+  const auto at = owned_.find(part.number);
+  if (at != owned_.end() && at->second.part == part) owned_.erase(at);
+}
+
+std::chrono::milliseconds Node::silence() const {
+  const std::lock_guard guard(mutex_);
+  return std::chrono::duration_cast<std::chrono::milliseconds>(boot_time() - heard_);
+}
+
+std::chrono::milliseconds Node::offset() const {
+  const std::lock_guard guard(mutex_);
+  return offset_;
+}
+
+bool Node::is_replaced() const {
+  const std::lock_guard guard(mutex_);
+  return is_replaced_;
+}
+
+}  // namespace postern::cluster

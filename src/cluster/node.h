@@ -1,0 +1,112 @@
+// This process as a member of the cluster: its heartbeat, and the parts of the spool that it owns.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/error.h"
+#include "cluster/database.h"
+
+namespace postern::cluster {
+
+/// Parts of the spool.
+inline constexpr int part_count = 64;
+/// A node that was silent for so long is dead: others take its parts.
+inline constexpr std::chrono::seconds dead_after{30};
+/// After so long nobody waits for its attempts either.
+inline constexpr std::chrono::seconds claims_end_after{60};
+
+/// Settings of a node.
+struct NodeOptions {
+  std::string name;                               ///< unique in the cluster
+  std::string version;                            ///< of the program
+  std::chrono::milliseconds heartbeat{5000};      ///< between two heartbeats
+  std::chrono::milliseconds after_trouble{2000};  ///< the same after a failed one
+};
+
+/// A part that this node owns.
+struct Part {
+  int number = 0;          ///< below part_count
+  std::int64_t epoch = 0;  ///< of its ownership, which rises with each owner
+  std::int64_t first = 0;  ///< messages with a lower number were there before
+  auto operator<=>(const Part&) const = default;
+};
+
+/// Numbers for messages of one part.
+struct Numbers {
+  Part part;               ///< the part
+  std::int64_t first = 0;  ///< the first of them
+};
+
+/// Thread-safe. It has a thread of its own.
+class Node {
+ public:
+  /// Registers the process and takes the parts that are free. Blocks. Fault::temporary: PostgreSQL
+  /// cannot be reached; Fault::denied: as Database::connect().
+  static Result<std::unique_ptr<Node>> join(Database& database, NodeOptions options);
+  /// As leave().
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  /// Gives the parts back and ends the claims of this process. May be called again.
+  void leave();
+
+  /// Identifies this run of the process: 16 octets.
+  const std::string& boot() const { return boot_; }
+  /// The parts that this node owns, by number.
+  std::vector<Part> parts() const;
+  /// `count` numbers that nobody else uses, in the part whose turn it is. Nullopt: it owns none.
+  std::optional<Numbers> numbers(std::int64_t count);
+  /// Somebody else owns a part by now: it is not used any more.
+  void lost(const Part& part);
+  /// How long ago the last heartbeat that was acknowledged was sent.
+  std::chrono::milliseconds silence() const;
+  /// What to add to a time of this machine to have it on the primary's clock. 0 when the clocks
+  /// differ by less than 100 ms.
+  std::chrono::milliseconds offset() const;
+  /// Whether another process has taken this node's name.
+  bool is_replaced() const;
+
+ private:
+  struct Owned {
+    Part part;
+    std::int64_t next = 0;
+    std::int64_t limit = 0;  ///< the first number that is not reserved
+  };
+  Node(Database& database, NodeOptions options);
+  void run();
+  Result<void> join();
+  Result<void> beat();
+  Result<void> share_out();
+  Result<void> take(std::vector<std::int64_t> parts);
+  Result<void> give(std::vector<std::int64_t> parts);
+  Result<void> reserve();
+  Result<std::vector<net::PgsqlRows>> commit(std::vector<net::PgsqlStatement> statements);
+  Result<void> have_session();
+
+  Database& database_;
+  const NodeOptions options_;
+  std::string boot_;
+  std::unique_ptr<net::PgsqlSession> session_;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::map<int, Owned> owned_;
+  int turn_ = 0;
+  std::chrono::nanoseconds heard_{0};  ///< CLOCK_BOOTTIME of the last good heartbeat
+  std::chrono::milliseconds offset_{0};
+  bool is_replaced_ = false;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace postern::cluster

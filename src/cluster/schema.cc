@@ -1,0 +1,95 @@
+#include "cluster/schema.h"
+
+#include <fmt/format.h>
+
+#include "cluster/database.h"
+
+namespace postern::cluster {
+namespace {
+
+// `node` has a row for each start of a process (a boot), so that a claim names a life and not a
+// machine. `shard` has a row for each part of the spool.
+constexpr const char* first = R"sql(
+DO $do$ BEGIN
+CREATE TABLE cluster (
+  one boolean PRIMARY KEY DEFAULT true CHECK (one),
+  back_since timestamptz NOT NULL
+);
+INSERT INTO cluster (back_since) VALUES ('-infinity');
+CREATE TABLE node (
+  boot uuid PRIMARY KEY,
+  name text NOT NULL,
+  version text NOT NULL,
+  started timestamptz NOT NULL,
+  seen timestamptz NOT NULL,
+  beat bigint NOT NULL,
+  replaced boolean NOT NULL DEFAULT false,
+  ended boolean NOT NULL DEFAULT false
+);
+CREATE INDEX node_name ON node (name);
+CREATE TABLE shard (
+  shard smallint PRIMARY KEY,
+  owner text,
+  boot uuid,
+  epoch bigint NOT NULL DEFAULT 0,
+  since timestamptz NOT NULL DEFAULT now(),
+  next_seq bigint NOT NULL DEFAULT 1
+);
+INSERT INTO shard (shard) SELECT n FROM generate_series(0, 63) AS n;
+END $do$
+)sql";
+
+constexpr const char* versions[] = {first};
+constexpr Schema schema{.name = "node", .versions = versions};
+
+}  // namespace
+
+const Schema& node_schema() { return schema; }
+
+Result<void> migrate(net::PgsqlSession& session, const Schema& wanted) {
+  const auto deadline = Clock::now() + std::chrono::minutes(10);
+  const auto failed = [&](const net::PgsqlFailure& failure) -> Result<void> {
+    session.roll_back(deadline);
+    return fail(Fault::temporary, "PostgreSQL: " + failure.message);
+  };
+  const std::vector<net::PgsqlStatement> opening = {
+      {.sql = "BEGIN", .values = {}},
+      {.sql = "SELECT pg_advisory_xact_lock(7304)", .values = {}},
+      {.sql = "CREATE TABLE IF NOT EXISTS schema_version (name text PRIMARY KEY, version int NOT "
+              "NULL, at timestamptz NOT NULL DEFAULT now())",
+       .values = {}}};
+  for (const net::PgsqlStatement& statement : opening) {
+    if (const auto said = session.run(statement, deadline); !said) return failed(said.error());
+  }
+  const auto known = session.run({.sql = "SELECT version FROM schema_version WHERE name = $1",
+                                  .values = {net::pgsql::text(wanted.name)}},
+                                 deadline);
+  if (!known) return failed(known.error());
+  const std::int64_t is = known->size() > 0 ? known->integer(0, 0) : 0;
+  const auto newest = static_cast<std::int64_t>(wanted.versions.size());
+  if (is > newest) {
+    session.roll_back(deadline);
+    return fail(Fault::conflict, fmt::format("the tables `{}` have version {}; this program knows "
+                                             "{}",
+                                             wanted.name, is, newest));
+  }
+  for (std::int64_t version = is; version < newest; ++version) {
+    const char* text = wanted.versions[static_cast<std::size_t>(version)];
+    if (const auto said = session.run({.sql = text, .values = {}}, deadline); !said) {
+      return failed(said.error());
+    }
+  }
+  const auto noted = session.run(
+      {.sql = "INSERT INTO schema_version (name, version) VALUES ($1, $2::bigint) ON CONFLICT "
+              "(name) DO UPDATE SET version = excluded.version, at = now()",
+       .values = {net::pgsql::text(wanted.name), net::pgsql::integer(newest)}},
+      deadline);
+  if (!noted) return failed(noted.error());
+  const net::PgsqlOutcome end = session.commit(deadline);
+  if (end.end != net::PgsqlEnd::committed) {
+    return fail(Fault::temporary, "PostgreSQL: " + end.failure.message);
+  }
+  return {};
+}
+
+}  // namespace postern::cluster

@@ -1,0 +1,71 @@
+// Shared by the files of PgsqlSpool.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ulid.h"
+#include "spool/pgsql_spool.h"
+
+namespace postern::spool {
+
+namespace pg = net::pgsql;
+
+/// Octets in a row of `part`.
+inline constexpr std::size_t part_octets = 256 << 10;
+static_assert(part_octets % BodyReader::piece == 0);
+/// Bits of a Sequence for the number within a part; the number of the part stands above them.
+inline constexpr int sequence_bits = 42;
+
+inline Sequence sequence_of(std::int64_t part, std::int64_t number) {
+  return part << sequence_bits | number;
+}
+inline std::int64_t part_of(Sequence sequence) { return sequence >> sequence_bits; }
+inline std::int64_t number_of(Sequence sequence) {
+  return sequence & ((std::int64_t{1} << sequence_bits) - 1);
+}
+
+/// Bits of `flags` of a message.
+inline constexpr std::int64_t flag_header_8bit = 1;
+inline constexpr std::int64_t flag_body_8bit = 2;
+inline constexpr std::int64_t flag_smtputf8 = 4;
+inline constexpr std::int64_t flag_require_tls = 8;
+
+/// Whether the claim of the recipient `r` is one that may still be kept: by a process that was
+/// heard of within a minute (claims_end_after).
+inline constexpr const char* claim_lives =
+    "EXISTS (SELECT 1 FROM node AS n WHERE n.boot = r.claimed_by AND NOT n.ended AND now() - "
+    "greatest(n.seen, (SELECT back_since FROM cluster)) <= interval '60 s')";
+
+/// A message that is being put.
+struct PgsqlSpool::Put {
+  std::string id;  ///< 16 octets
+  Envelope envelope;
+  Body body;
+  std::string digest;
+};
+
+/// The messages of one put().
+struct PgsqlSpool::Batch {
+  std::vector<Put> puts;
+  std::uint64_t octets = 0;
+  std::optional<cluster::Numbers> numbers;  ///< one for each message
+  Done<std::vector<MessageId>> done;
+};
+
+/// A change of stored messages.
+struct PgsqlSpool::Change {
+  /// Its statements, which are sent together with others'.
+  std::vector<net::PgsqlStatement> statements;
+  /// Takes over their results; its error is the change's alone.
+  std::function<Result<void>(std::span<const net::PgsqlRows>)> read;
+  /// For a change that decides by what it reads: run in the same transaction instead. It changes
+  /// nothing when its error is its own.
+  std::function<tl::expected<Result<void>, net::PgsqlFailure>(net::PgsqlSession&)> converse;
+  Result<void> result;
+  Done<void> done;
+};
+
+}  // namespace postern::spool

@@ -1,0 +1,44 @@
+// A session for reading, which is made again when it is lost.
+#pragma once
+
+#include <memory>
+#include <mutex>
+
+#include "cluster/database.h"
+#include "spool/pgsql_spool.h"
+
+namespace postern::spool {
+
+/// Thread-safe; one statement at a time. What is read proves nothing: only a commit of one's own
+/// does.
+class PgsqlSpool::Reader {
+ public:
+  explicit Reader(cluster::Database& database) : database_(database) {}
+
+  /// Runs a SELECT. Fault::temporary: PostgreSQL cannot be reached now, or does not answer.
+  Result<net::PgsqlRows> ask(const net::PgsqlStatement& statement) {
+    const std::lock_guard guard(mutex_);
+    Error error;
+    // A session that idled over a failover fails once.
+    for (int i = 0; i < 2; ++i) {
+      if (!session_ || !session_->usable()) {
+        auto session = database_.connect();
+        if (!session) return tl::unexpected(session.error());
+        session_ = std::move(*session);
+      }
+      const auto said =
+          session_->run(std::span(&statement, 1), cluster::Clock::now() + cluster::answer_limit);
+      if (said) return said->front();
+      error = {Fault::temporary, "PostgreSQL: " + said.error().message};
+      if (!said.error().state.empty()) break;
+    }
+    return tl::unexpected(error);
+  }
+
+ private:
+  cluster::Database& database_;
+  std::mutex mutex_;
+  std::unique_ptr<net::PgsqlSession> session_;
+};
+
+}  // namespace postern::spool

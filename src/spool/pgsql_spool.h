@@ -1,0 +1,103 @@
+// The spool of a cluster: PostgreSQL with synchronous replication. Every node puts into its own
+// parts and schedules them; what keeps two nodes from delivering the same message is the claim.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "cluster/node.h"
+#include "spool/pgsql_writer.h"
+#include "spool/spool.h"
+
+namespace postern::spool {
+
+/// Settings of the spool of a cluster.
+struct PgsqlSpoolOptions {
+  std::uint64_t row_threshold = 256 << 10;  ///< octets; larger bodies are split over rows
+  /// How long a message waits for its commit, and a change for its.
+  std::chrono::milliseconds publish_wait{60'000};
+  std::uint64_t max_waiting = 4096;             ///< messages in put() at a time
+  std::uint64_t max_waiting_octets = 64 << 20;  ///< octets of their bodies, in all
+};
+
+/// The implementation of Spool for a cluster. The functions of Spool are documented there.
+class PgsqlSpool final : public Spool {
+ public:
+  /// `database` and `node` are borrowed. Fault::temporary: PostgreSQL cannot be reached.
+  static Result<std::unique_ptr<PgsqlSpool>> open(cluster::Database& database, cluster::Node& node,
+                                                  PgsqlSpoolOptions options = {});
+  /// As stop().
+  ~PgsqlSpool() override;
+
+  Result<void> ready(std::uint64_t octets) const override;
+  void put(Envelope envelope, Body body, Done<MessageId> done) override;
+  void put(std::vector<Mail> mails, Done<std::vector<MessageId>> done) override;
+  Result<std::vector<Parcel>> parcels(Cursor& cursor, std::size_t limit) override;
+  Result<std::vector<Parcel>> parcels_of(Sequence message) override;
+  Result<std::vector<Message>> list(const ListFilter& filter, const MessageId& before,
+                                    std::size_t limit) override;
+  Result<std::optional<Message>> get(const MessageId& id) override;
+  Result<std::optional<Message>> get(Sequence sequence) override;
+  Result<std::vector<DestinationCount>> counts() override;
+  Result<std::uint64_t> size() override;
+  Result<BodyReader> body(const MessageId& id) override;
+  void claim(std::vector<RecipientKey> keys, Time now, Time until,
+             Done<std::vector<Claim>> done) override;
+  void settle(std::vector<Settlement> settlements, Done<void> done) override;
+  void notice(std::vector<RecipientKey> keys, Done<void> done) override;
+  Result<std::uint64_t> purge_dead(Time before) override;
+  void act(Action action, const MessageId& id, Time now, Done<void> done) override;
+  void quarantine(const MessageId& id, std::string damage, Done<void> done) override;
+  Result<Verification> verify() override;
+  void stop_verifying() override { no_verifying_ = true; }
+  void stop() override;
+  SpoolCounters counters() const override;
+
+ private:
+  struct Put;
+  struct Batch;
+  struct Change;
+  class Reader;
+  /// What was put into a part since this node owns it.
+  struct Progress {
+    std::int64_t epoch = 0;
+    std::multiset<std::int64_t> in_flight;  ///< numbers in a commit
+    std::int64_t committed = 0;             ///< the highest number that is stored
+  };
+
+  PgsqlSpool(cluster::Database& database, cluster::Node& node, PgsqlSpoolOptions options);
+  bool number(Batch& batch);
+  void forget_number(Batch& batch, bool stored);
+  net::PgsqlOutcome commit_puts(net::PgsqlSession& session, std::span<std::shared_ptr<Batch>> jobs);
+  net::PgsqlOutcome commit_large(net::PgsqlSession& session, Batch& batch);
+  net::PgsqlOutcome commit_changes(net::PgsqlSession& session,
+                                   std::span<std::shared_ptr<Change>> jobs, bool again);
+  void finish(Batch& batch, const Result<void>& result);
+  Progress& progress(const cluster::Part& part);
+  net::PgsqlTime at(Time time) const;
+  Time from(net::PgsqlTime time) const;
+  Result<std::vector<Parcel>> parcels_between(const cluster::Part& part, std::int64_t after,
+                                              std::int64_t below, std::size_t limit);
+  Message message_of(const net::PgsqlRows& rows, std::size_t row) const;
+  Result<std::optional<Message>> one(net::PgsqlStatement statement);
+
+  cluster::Database& database_;
+  cluster::Node& node_;
+  const PgsqlSpoolOptions options_;
+  std::unique_ptr<Reader> reading_;  ///< for deliveries
+  std::unique_ptr<Reader> asking_;   ///< for operators' queries, which may take long
+  std::unique_ptr<PgsqlWriter<std::shared_ptr<Batch>>> small_;
+  std::unique_ptr<PgsqlWriter<std::shared_ptr<Batch>>> large_;
+  std::unique_ptr<PgsqlWriter<std::shared_ptr<Change>>> changes_;
+  std::atomic<bool> no_verifying_{false};
+  std::atomic<std::uint64_t> waiting_{0};
+  std::atomic<std::uint64_t> waiting_octets_{0};
+  std::mutex mutex_;  ///< guards `progress_`
+  std::array<Progress, cluster::part_count> progress_;
+};
+
+}  // namespace postern::spool

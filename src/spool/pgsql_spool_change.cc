@@ -1,0 +1,323 @@
+// Changes of stored messages in a cluster: attempts and operators' actions.
+#include <algorithm>
+#include <future>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "spool/actions.h"
+#include "spool/pgsql_parts.h"
+#include "spool/pgsql_reader.h"
+
+namespace postern::spool {
+namespace {
+
+using cluster::Clock;
+using net::PgsqlFailure;
+using net::PgsqlRows;
+using net::PgsqlSession;
+using net::PgsqlStatement;
+
+/// The answer of a step of a conversation.
+using Said = tl::expected<PgsqlRows, PgsqlFailure>;
+using Own = tl::expected<Result<void>, PgsqlFailure>;
+
+struct Keys {
+  std::vector<std::string> messages;
+  std::vector<std::int64_t> indexes;
+
+  void add(const RecipientKey& key) {
+    messages.push_back(ulid_octets(key.message));
+    indexes.push_back(key.index);
+    if (messages.back().empty()) messages.back().assign(16, '\0');  // no message has this id
+  }
+};
+
+/// Settlements that one statement makes.
+struct Settled {
+  Keys keys;
+  std::vector<std::int64_t> states, attempts, extras;
+  std::vector<net::PgsqlTime> due;
+  std::vector<std::string_view> replies;
+  std::vector<std::string> quarantines;
+};
+
+constexpr const char* settled_rows =
+    "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS k(message, idx, state, attempt, extra, due, "
+    "reply, quarantine) WHERE r.message = k.message AND r.idx = k.idx AND ";
+
+std::vector<net::PgsqlValue> values_of(const Settled& all) {
+  return {pg::uuids(all.keys.messages), pg::integers(all.keys.indexes), pg::integers(all.states),
+          pg::integers(all.attempts),   pg::integers(all.extras),       pg::times(all.due),
+          pg::blobs(all.replies),       pg::texts(all.quarantines)};
+}
+
+/// Deletes those of the messages $1 whose recipients are all in a final state.
+constexpr const char* retire =
+    "WITH gone AS (DELETE FROM message AS m WHERE m.id = ANY($1) AND NOT EXISTS (SELECT 1 FROM "
+    "recipient AS r WHERE r.message = m.id AND r.state NOT IN (1, 2)) RETURNING m.id), parts AS "
+    "(DELETE FROM part USING gone WHERE part.message = gone.id) DELETE FROM recipient AS r USING "
+    "gone WHERE r.message = gone.id";
+
+/// Deletes the messages $1 whatever their state.
+constexpr const char* remove_all =
+    "WITH gone AS (DELETE FROM message AS m WHERE m.id = ANY($1) RETURNING m.id), parts AS (DELETE "
+    "FROM part USING gone WHERE part.message = gone.id) DELETE FROM recipient AS r USING gone "
+    "WHERE "
+    "r.message = gone.id";
+
+std::int64_t state_of(AttemptOutcome outcome) {
+  switch (outcome) {
+    case AttemptOutcome::delivered:
+      return static_cast<std::int64_t>(State::delivered);
+    case AttemptOutcome::failed:
+      return static_cast<std::int64_t>(State::failed);
+    case AttemptOutcome::dead:
+      return static_cast<std::int64_t>(State::dead);
+    case AttemptOutcome::quarantined:
+      return static_cast<std::int64_t>(State::quarantined);
+    case AttemptOutcome::retry:
+      break;
+  }
+  return static_cast<std::int64_t>(State::queued);
+}
+
+Said ask(PgsqlSession& session, std::string sql, std::vector<net::PgsqlValue> values) {
+  return session.run({.sql = std::move(sql), .values = std::move(values)},
+                     Clock::now() + cluster::answer_limit);
+}
+
+}  // namespace
+
+void PgsqlSpool::claim(std::vector<RecipientKey> keys, Time now, Time until,
+                       Done<std::vector<Claim>> done) {
+  Keys all;
+  for (const RecipientKey& key : keys) all.add(key);
+  const auto claims = std::make_shared<std::vector<Claim>>();
+  const auto change = std::make_shared<Change>();
+  // Of two nodes one gets the row: the other waits for it and sees it changed. A claim of this
+  // process's own ends when the caller says so, one of another's with that process.
+  change->statements.push_back(
+      {.sql = fmt::format("UPDATE recipient AS r SET claimed_by = $3, attempts = r.attempts + 1, "
+                          "next_at = $4 FROM unnest($1, $2) AS k(message, idx) WHERE r.message = "
+                          "k.message AND r.idx = k.idx AND r.state = 0 AND r.next_at <= $5 AND "
+                          "(r.claimed_by IS NULL OR r.claimed_by = $3 OR NOT {}) RETURNING "
+                          "r.message, r.idx, r.attempts",
+                          claim_lives),
+       .values = {pg::uuids(all.messages), pg::integers(all.indexes), pg::uuid(node_.boot()),
+                  pg::time(at(until)), pg::time(at(now))}});
+  change->read = [claims](std::span<const PgsqlRows> rows) -> Result<void> {
+    claims->clear();
+    for (std::size_t row = 0; row < rows[0].size(); ++row) {
+      claims->push_back({.key = {ulid_from_bytes(rows[0].octets(row, 0)),
+                                 static_cast<std::uint32_t>(rows[0].integer(row, 1))},
+                         .attempt = static_cast<std::uint32_t>(rows[0].integer(row, 2))});
+    }
+    std::sort(claims->begin(), claims->end(),
+              [](const Claim& a, const Claim& b) { return a.key < b.key; });
+    return {};
+  };
+  change->done = [claims, done = std::move(done)](Result<void> result) {
+    if (!result) return done(tl::unexpected(std::move(result.error())));
+    done(std::move(*claims));
+  };
+  changes_->submit(change);
+}
+
+void PgsqlSpool::settle(std::vector<Settlement> settlements, Done<void> done) {
+  const auto kept = std::make_shared<std::vector<Settlement>>(std::move(settlements));
+  const Time now = std::chrono::system_clock::now();
+  Settled delivered;
+  Settled again;
+  Settled over;
+  std::vector<std::string> touched;
+  for (const Settlement& one : *kept) {
+    const bool is_delivered = one.outcome == AttemptOutcome::delivered;
+    const bool is_retry = one.outcome == AttemptOutcome::retry;
+    const bool is_held = one.outcome == AttemptOutcome::quarantined;
+    Settled& into = is_delivered ? delivered : is_retry ? again : over;
+    into.keys.add(one.key);
+    into.states.push_back(state_of(one.outcome));
+    into.attempts.push_back(one.attempt);
+    into.extras.push_back(one.extra ? 1 : 0);
+    into.due.push_back(at(is_retry ? one.next_attempt : now));
+    into.replies.push_back(is_held ? std::string_view() : std::string_view(one.reply));
+    into.quarantines.push_back(is_held ? one.reply : std::string());
+    touched.push_back(into.keys.messages.back());
+  }
+  std::sort(touched.begin(), touched.end());
+  touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
+
+  const auto change = std::make_shared<Change>();
+  const auto add = [&](const Settled& all, std::string sql) {
+    if (all.states.empty()) return;
+    change->statements.push_back({.sql = std::move(sql), .values = values_of(all)});
+  };
+  // Two nodes may settle recipients of one message at once: whoever comes second sees all of it.
+  change->statements.push_back(
+      {.sql = "SELECT 1 FROM message WHERE id = ANY($1) ORDER BY id FOR UPDATE",
+       .values = {pg::uuids(touched)}});
+  // Who delivered has delivered, whatever became of the claim.
+  add(delivered, std::string("UPDATE recipient AS r SET state = 1, claimed_by = NULL, last_reply = "
+                             "k.reply ") +
+                     settled_rows + "r.state NOT IN (1, 2)");
+  const auto with_boot = [&](const Settled& all, std::string sql) {
+    if (all.states.empty()) return;
+    std::vector<net::PgsqlValue> values = values_of(all);
+    values.push_back(pg::uuid(node_.boot()));
+    change->statements.push_back({.sql = std::move(sql), .values = std::move(values)});
+  };
+  with_boot(again, std::string("UPDATE recipient AS r SET claimed_by = NULL, next_at = k.due, "
+                               "last_reply = k.reply, attempts = r.attempts - k.extra ") +
+                       settled_rows +
+                       "r.state = 0 AND r.claimed_by = $9 AND r.attempts = k.attempt");
+  // Without an attempt (0), nobody may be at work.
+  with_boot(over,
+            std::string("UPDATE recipient AS r SET state = k.state, claimed_by = NULL, "
+                        "last_reply = CASE WHEN k.state = 5 THEN r.last_reply ELSE k.reply "
+                        "END, quarantine = CASE WHEN k.state = 5 THEN k.quarantine ELSE "
+                        "r.quarantine END, next_at = CASE WHEN k.state = 5 THEN r.next_at "
+                        "ELSE k.due END, held_at = CASE WHEN k.state = 5 THEN k.due ELSE "
+                        "r.held_at END ") +
+                settled_rows +
+                "r.state = 0 AND (r.claimed_by = $9 AND r.attempts = k.attempt OR k.attempt = "
+                "0 AND (r.claimed_by IS NULL OR NOT " +
+                claim_lives + "))");
+  change->statements.push_back({.sql = retire, .values = {pg::uuids(touched)}});
+  change->done = [done = std::move(done)](Result<void> result) { done(std::move(result)); };
+  changes_->submit(change);
+}
+
+void PgsqlSpool::notice(std::vector<RecipientKey> keys, Done<void> done) {
+  Keys all;
+  for (const RecipientKey& key : keys) all.add(key);
+  const auto change = std::make_shared<Change>();
+  change->statements.push_back(
+      {.sql = "UPDATE recipient AS r SET noticed = true FROM unnest($1, $2) AS k(message, idx) "
+              "WHERE r.message = k.message AND r.idx = k.idx",
+       .values = {pg::uuids(all.messages), pg::integers(all.indexes)}});
+  change->done = std::move(done);
+  changes_->submit(change);
+}
+
+void PgsqlSpool::quarantine(const MessageId& id, std::string damage, Done<void> done) {
+  const std::string octets = ulid_octets(id);
+  if (octets.empty()) return done(fail(Fault::not_found, std::string(no_such_message)));
+  const auto change = std::make_shared<Change>();
+  change->statements = {
+      {.sql = "UPDATE message SET damage = $2 WHERE id = $1",
+       .values = {pg::uuid(octets), pg::text(printable(damage))}},
+      {.sql = "UPDATE recipient SET state = 5, claimed_by = NULL WHERE state IN (0, 3, 4) AND "
+              "message = $1",
+       .values = {pg::uuid(octets)}}};
+  change->read = [](std::span<const PgsqlRows> rows) -> Result<void> {
+    if (rows[0].changed() == 0) return fail(Fault::not_found, std::string(no_such_message));
+    return {};
+  };
+  change->done = std::move(done);
+  changes_->submit(change);
+}
+
+namespace {
+
+/// The reason why an action changed no recipient. A retry succeeds when an attempt is running.
+Own nothing_done(PgsqlSession& session, Action action, const std::string& id) {
+  const Said states =
+      ask(session, "SELECT DISTINCT state FROM recipient WHERE message = $1", {pg::uuid(id)});
+  if (!states) return tl::unexpected(states.error());
+  const auto has = [&](State state) {
+    for (std::size_t row = 0; row < states->size(); ++row) {
+      if (states->integer(row, 0) == static_cast<std::int64_t>(state)) return true;
+    }
+    return false;
+  };
+  if (action == Action::retry && has(State::queued)) return Result<void>();
+  return nothing_was_done(
+      action,
+      {.held = has(State::held), .quarantined = has(State::quarantined), .dead = has(State::dead)});
+}
+
+Own act_on(PgsqlSession& session, Action action, const std::string& id, net::PgsqlTime now) {
+  const Said found =
+      ask(session, "SELECT damage <> '' FROM message WHERE id = $1 FOR UPDATE", {pg::uuid(id)});
+  if (!found) return tl::unexpected(found.error());
+  if (found->size() == 0) {
+    return Result<void>(fail(Fault::not_found, std::string(no_such_message)));
+  }
+  if (found->boolean(0, 0) && (action == Action::release || action == Action::retry)) {
+    return Result<void>(fail(Fault::conflict, "the message is damaged and can only be dropped"));
+  }
+  Said changed;
+  switch (action) {
+    case Action::hold:
+      changed = ask(session,
+                    "UPDATE recipient SET state = 3, claimed_by = NULL, held_at = $1 WHERE message "
+                    "= $2 AND state = 0",
+                    {pg::time(now), pg::uuid(id)});
+      break;
+    case Action::release:
+      changed =
+          ask(session,
+              "UPDATE recipient SET state = 0, next_at = $1, held_ms = held_ms + greatest(0, "
+              "round(extract(epoch FROM $1 - held_at) * 1000)::bigint) WHERE message = $2 AND "
+              "state IN (3, 5)",
+              {pg::time(now), pg::uuid(id)});
+      break;
+    case Action::retry:
+      // A running attempt goes on; no second one begins.
+      changed = ask(session,
+                    fmt::format("UPDATE recipient AS r SET state = 0, next_at = $1 WHERE r.message "
+                                "= $2 AND r.state IN (0, 4) AND (r.claimed_by IS NULL OR NOT {})",
+                                claim_lives),
+                    {pg::time(now), pg::uuid(id)});
+      break;
+    case Action::drop: {
+      const std::vector<std::string> one{id};
+      const Said gone = ask(session, remove_all, {pg::uuids(one)});
+      if (!gone) return tl::unexpected(gone.error());
+      return Result<void>();
+    }
+  }
+  if (!changed) return tl::unexpected(changed.error());
+  return changed->changed() > 0 ? Own(Result<void>()) : nothing_done(session, action, id);
+}
+
+}  // namespace
+
+void PgsqlSpool::act(Action action, const MessageId& id, Time now, Done<void> done) {
+  const std::string octets = ulid_octets(id);
+  if (octets.empty()) return done(fail(Fault::not_found, std::string(no_such_message)));
+  const auto change = std::make_shared<Change>();
+  change->converse = [this, action, octets, now](PgsqlSession& session) {
+    return act_on(session, action, octets, at(now));
+  };
+  change->done = std::move(done);
+  changes_->submit(change);
+}
+
+Result<std::uint64_t> PgsqlSpool::purge_dead(Time before) {
+  std::uint64_t gone = 0;
+  for (;;) {
+    const auto old = reading_->ask(
+        {.sql =
+             "SELECT DISTINCT r.message FROM recipient AS r WHERE r.state = 4 AND r.next_at < $1 "
+             "AND NOT EXISTS (SELECT 1 FROM recipient AS o WHERE o.message = r.message AND "
+             "o.state NOT IN (1, 2, 4)) LIMIT 2000",
+         .values = {pg::time(at(before))}});
+    if (!old) return tl::unexpected(old.error());
+    if (old->size() == 0) return gone;
+    for (std::size_t row = 0; row < old->size(); ++row) {
+      std::promise<Result<void>> done;
+      act(Action::drop, ulid_from_bytes(old->octets(row, 0)), before,
+          [&](Result<void> result) { done.set_value(std::move(result)); });
+      const Result<void> dropped = done.get_future().get();
+      if (dropped) ++gone;
+      if (!dropped && dropped.error().fault != Fault::not_found) {
+        return tl::unexpected(dropped.error());
+      }
+    }
+  }
+}
+
+}  // namespace postern::spool

@@ -1,0 +1,176 @@
+// Threads that commit jobs in batches, each with a session of its own, and repeat what ended
+// unknown.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/thread.h"
+#include "cluster/database.h"
+
+namespace postern::spool {
+
+/// How large a batch may become, how many threads write, and how long a job may wait.
+struct PgsqlWriterOptions {
+  std::string thread;                          ///< name of the threads
+  unsigned threads = 1;                        ///< each with a session
+  std::size_t jobs = 64;                       ///< in one transaction
+  std::uint64_t octets = 4 << 20;              ///< the same; a larger job is alone
+  std::chrono::milliseconds patience{60'000};  ///< after which a job fails
+};
+
+/// submit() is thread-safe. What is submitted is done once, at the latest after the patience. A
+/// commit whose end is unknown is made again, so a job's statements must be such that the second
+/// time changes nothing, and writes something: only a commit that writes waits for a standby.
+template <class Job>
+class PgsqlWriter {
+ public:
+  /// Commits the jobs in one transaction. `again`: an earlier end was unknown.
+  using Commit = std::function<net::PgsqlOutcome(net::PgsqlSession&, std::span<Job>, bool again)>;
+  /// Completes a job, with the error that ended it. Called once, on a thread of the writer.
+  using Done = std::function<void(Job&, const Result<void>&)>;
+
+  PgsqlWriter(cluster::Database& database, PgsqlWriterOptions options, Commit commit, Done done)
+      : database_(database),
+        options_(std::move(options)),
+        commit_(std::move(commit)),
+        done_(std::move(done)) {
+    for (unsigned i = 0; i < options_.threads; ++i) {
+      threads_.push_back(
+          named_thread(options_.thread + "-" + std::to_string(i), [this] { run(); }));
+    }
+  }
+  ~PgsqlWriter() { stop(); }
+  PgsqlWriter(const PgsqlWriter&) = delete;
+  PgsqlWriter& operator=(const PgsqlWriter&) = delete;
+
+  /// Queues a job of so many octets. After stop() it fails at once, on the caller's thread.
+  void submit(Job job, std::uint64_t octets = 0) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!stopping_) {
+        queue_.push_back({std::move(job), octets, Clock::now() + options_.patience});
+        work_.notify_one();
+        return;
+      }
+    }
+    done_(job, fail(Fault::temporary, "the spool is closed; try again later"));
+  }
+
+  /// Commits what is queued, then ends the threads. While PostgreSQL is away, what is queued fails
+  /// at once. May be called again.
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    work_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+  }
+
+  /// Committed transactions.
+  std::uint64_t commits() const {
+    const std::lock_guard lock(mutex_);
+    return commits_;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Waiting {
+    Job job;
+    std::uint64_t octets = 0;
+    Clock::time_point until;
+  };
+
+  void run() {
+    std::unique_ptr<net::PgsqlSession> session;
+    for (;;) {
+      std::vector<Job> jobs;
+      Clock::time_point until;
+      {
+        std::unique_lock lock(mutex_);
+        work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+        if (queue_.empty()) return;
+        until = queue_.front().until;
+        std::uint64_t octets = 0;
+        while (!queue_.empty() && jobs.size() < options_.jobs &&
+               (jobs.empty() || octets + queue_.front().octets <= options_.octets)) {
+          octets += queue_.front().octets;
+          jobs.push_back(std::move(queue_.front().job));
+          queue_.pop_front();
+        }
+      }
+      settle(session, jobs, until);
+    }
+  }
+
+  /// Whether there was time to wait before the next try.
+  bool pause(Clock::time_point until) {
+    std::unique_lock lock(mutex_);
+    if (stopping_ || Clock::now() >= until) return false;
+    work_.wait_for(lock, std::chrono::milliseconds(200), [this] { return stopping_; });
+    return true;
+  }
+
+  void settle(std::unique_ptr<net::PgsqlSession>& session, std::span<Job> jobs,
+              Clock::time_point until) {
+    Error error;
+    bool again = false;
+    do {
+      if (!session || !session->usable()) {
+        auto connected = database_.connect();
+        if (!connected) {
+          session.reset();
+          error = connected.error();
+          continue;
+        }
+        session = std::move(*connected);
+      }
+      const net::PgsqlOutcome outcome = commit_(*session, jobs, again);
+      if (outcome.end == net::PgsqlEnd::committed) {
+        {
+          const std::lock_guard lock(mutex_);
+          commits_ += 1;
+        }
+        for (Job& job : jobs) done_(job, {});
+        return;
+      }
+      error = {Fault::temporary, "PostgreSQL: " + outcome.failure.message};
+      const std::string& state = outcome.failure.state;
+      // Deadlocks, conflicts of transactions, and 22012 by which a part says that it is another's,
+      // pass when they are tried again; an error of the data does not.
+      const bool passes = outcome.end == net::PgsqlEnd::unknown || state.starts_with("40") ||
+                          state == "22012" || state.starts_with("57") || state.starts_with("53");
+      again = again || outcome.end == net::PgsqlEnd::unknown;
+      if (passes) continue;
+      error.fault = Fault::permanent;
+      if (jobs.size() == 1) break;
+      for (Job& job : jobs) settle(session, {&job, 1}, until);
+      return;
+    } while (pause(until));
+    for (Job& job : jobs) done_(job, tl::unexpected(error));
+  }
+
+  cluster::Database& database_;
+  const PgsqlWriterOptions options_;
+  const Commit commit_;
+  const Done done_;
+  mutable std::mutex mutex_;
+  std::condition_variable work_;
+  std::deque<Waiting> queue_;
+  bool stopping_ = false;
+  std::uint64_t commits_ = 0;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace postern::spool
