@@ -37,7 +37,8 @@ class PgsqlServer {
   void start() {
     const std::string& path = folder_.path();
     server("pg_ctl -D " + path + "/db -w -l " + path + "/server.log -o \"-c listen_addresses= -c " +
-           "unix_socket_directories=" + path + " -c max_connections=60 -c shared_buffers=32MB\" " +
+           "unix_socket_directories=" + path +
+           " -c max_connections=60 -c shared_buffers=32MB -c recovery_init_sync_method=syncfs\" " +
            "start");
   }
 

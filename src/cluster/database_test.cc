@@ -1,0 +1,79 @@
+#include "cluster/database.h"
+
+#include <gtest/gtest.h>
+
+#include "cluster/pgsql_server_test.h"
+
+namespace postern::cluster {
+namespace {
+
+std::string complaint(DatabaseOptions options) {
+  const auto made = Database::make(std::move(options));
+  return made ? "" : made.error().message;
+}
+
+TEST(Database, a_password_or_weak_tls_is_refused_before_anything_is_asked) {
+  EXPECT_EQ(complaint({.postgres = "host=127.0.0.1 dbname=postern"}), "");
+  EXPECT_EQ(complaint({.postgres = "host=pg1.example.org,pg2.example.org dbname=postern"}), "");
+  EXPECT_EQ(complaint({.postgres = "host=/run/postgresql sslmode=disable"}), "");
+  const std::string with_password =
+      complaint({.postgres = "postgresql://postern:abc123@pg1.example.org/postern"});
+  EXPECT_NE(with_password.find("password_file"), std::string::npos) << with_password;
+  EXPECT_EQ(with_password.find("abc123"), std::string::npos);
+  const std::string unreadable = complaint({.postgres = "host=x password"});
+  EXPECT_FALSE(unreadable.empty());
+  for (const std::string weak : {"disable", "prefer", "require", "verify-ca"}) {
+    EXPECT_NE(complaint({.postgres = "host=pg1.example.org,127.0.0.1 sslmode=" + weak}), "")
+        << weak;
+  }
+  EXPECT_EQ(complaint({.postgres = "host=pg1.example.org sslmode=verify-full"}), "");
+}
+
+TEST(Database, a_primary_that_gives_up_durability_is_not_trusted) {
+  const std::string place = tests::PgsqlServer::one().database();
+  const auto trusting = *Database::make({.postgres = place, .allow_one_copy = true});
+  auto session = trusting->connect();
+  ASSERT_TRUE(session) << session.error().message;
+  EXPECT_FALSE(trusting->epoch().system.empty());
+  EXPECT_EQ(trusting->epoch().timeline, 1);
+
+  const auto strict = *Database::make({.postgres = place});
+  const auto alone = strict->connect();
+  ASSERT_FALSE(alone);
+  EXPECT_EQ(alone.error().fault, Fault::denied);
+  EXPECT_NE(alone.error().message.find("synchronous_standby_names"), std::string::npos);
+
+  const auto set = [&](const std::string& how) {
+    const auto done = (*session)->run(
+        {.sql = "ALTER ROLE postgres IN DATABASE " + place.substr(place.find("dbname=") + 7) + how,
+         .values = {}},
+        Clock::now() + answer_limit);
+    ASSERT_TRUE(done) << done.error().message;
+  };
+  for (const std::string weaker : {"off", "local", "remote_write", "remote_apply"}) {
+    set(" SET synchronous_commit = " + weaker);
+    const auto weak = trusting->connect();
+    ASSERT_FALSE(weak) << weaker;
+    EXPECT_EQ(weak.error().fault, Fault::denied);
+  }
+  set(" RESET synchronous_commit");
+  EXPECT_TRUE(trusting->connect());
+}
+
+TEST(Database, of_several_hosts_the_one_that_answers_is_taken) {
+  const std::string place = tests::PgsqlServer::one().database();
+  const std::string socket = place.substr(5, place.find(' ') - 5);
+  const auto database =
+      *Database::make({.postgres = "host=/nowhere," + socket + ",127.0.0.1 port=5432,5432,1 " +
+                                   place.substr(place.find(' ')),
+                       .allow_one_copy = true});
+  const auto session = database->connect();
+  ASSERT_TRUE(session) << session.error().message;
+  const auto none =
+      (*Database::make({.postgres = "host=127.0.0.1 port=1", .allow_one_copy = true}))->connect();
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().fault, Fault::temporary);
+}
+
+}  // namespace
+}  // namespace postern::cluster

@@ -1,0 +1,198 @@
+// What only a spool of a cluster does: its promises over failures of PostgreSQL, and between nodes.
+#include "spool/pgsql_spool.h"
+
+#include <future>
+#include <thread>
+
+#include "spool/spool_fixture.h"
+
+namespace postern::spool {
+namespace {
+
+using namespace std::chrono_literals;
+
+class PgsqlSpoolTest : public SpoolTest {
+ protected:
+  PgsqlSpoolTest() : SpoolTest(Engine::pgsql) {
+    open();
+    session_ = *database_->connect();
+  }
+  ~PgsqlSpoolTest() override { other_.reset(); }
+
+  net::PgsqlRows sql(const std::string& text) {
+    const auto done =
+        session_->run({.sql = text, .values = {}}, cluster::Clock::now() + cluster::answer_limit);
+    EXPECT_TRUE(done) << done.error().message;
+    return done ? *done : net::PgsqlRows();
+  }
+  std::future<Result<MessageId>> begin_put(std::string_view bytes) {
+    auto answer = std::make_shared<std::promise<Result<MessageId>>>();
+    spool_->put(envelope(), body(bytes),
+                [answer](Result<MessageId> id) { answer->set_value(std::move(id)); });
+    return answer->get_future();
+  }
+  bool soon(const std::function<bool()>& condition) {
+    for (int i = 0; i < 1000; ++i) {
+      if (condition()) return true;
+      std::this_thread::sleep_for(10ms);
+    }
+    return false;
+  }
+  /// Opens the spool of a second node on the same database.
+  void join_another() {
+    other_node_ =
+        *cluster::Node::join(*database_, {.name = "mx2", .version = "test", .heartbeat = 50ms});
+    other_ = *PgsqlSpool::open(*database_, *other_node_, {});
+  }
+
+  std::unique_ptr<net::PgsqlSession> session_;
+  std::unique_ptr<cluster::Node> other_node_;
+  std::unique_ptr<PgsqlSpool> other_;
+};
+
+TEST_F(PgsqlSpoolTest, a_put_waits_over_a_crash_of_the_server_and_is_stored_once) {
+  ASSERT_TRUE(put(envelope(), "before"));
+  tests::PgsqlServer::one().crash();
+  auto small = begin_put("small");
+  auto large = begin_put(std::string(700'000, 'x'));
+  EXPECT_EQ(small.wait_for(500ms), std::future_status::timeout) << "held, not refused";
+  tests::PgsqlServer::one().start();
+  const Result<MessageId> first = small.get();
+  ASSERT_TRUE(first) << first.error().message;
+  const Result<MessageId> second = large.get();
+  ASSERT_TRUE(second) << second.error().message;
+  EXPECT_EQ(spool_->list({}, "", 10)->size(), 3u);
+  EXPECT_EQ(read(*first).value(), "small");
+  EXPECT_EQ(read(*second)->size(), 700'000u);
+  EXPECT_EQ(spool_->verify()->wrong, 0u);
+}
+
+TEST_F(PgsqlSpoolTest, a_put_gives_up_after_its_time) {
+  pgsql_options_.publish_wait = 600ms;
+  open();
+  tests::PgsqlServer::one().crash();
+  const Result<MessageId> late = begin_put("late").get();
+  tests::PgsqlServer::one().start();
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().fault, Fault::temporary);
+  open();
+  EXPECT_TRUE(put(envelope(), "later"));
+}
+
+// Trap 1: a commit whose wait for a standby is cancelled is reported as a success, with a warning.
+TEST_F(PgsqlSpoolTest, a_warning_is_no_success) {
+  sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+  sql("SELECT pg_reload_conf()");
+  auto stored = begin_put("waits for a standby");
+  const char* waiting =
+      "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND datname = "
+      "current_database()";
+  ASSERT_TRUE(soon([&] { return sql(waiting).size() > 0; }));
+  sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND "
+      "datname "
+      "= current_database()");
+  EXPECT_EQ(stored.wait_for(700ms), std::future_status::timeout)
+      << "the repetition waits for the standby, too";
+  sql("ALTER SYSTEM RESET synchronous_standby_names");
+  sql("SELECT pg_reload_conf()");
+  const Result<MessageId> id = stored.get();
+  ASSERT_TRUE(id) << id.error().message;
+  EXPECT_EQ(spool_->list({}, "", 10)->size(), 1u) << "stored once";
+  EXPECT_EQ(spool_->get(*id)->value().envelope.recipients.size(), 1u);
+}
+
+TEST_F(PgsqlSpoolTest, octets_that_are_no_text_are_kept) {
+  Envelope odd = envelope();
+  odd.reverse_path = std::string("caf\xe9\0@example.org", 17);
+  odd.recipients[0].address = "\xff\xfe@example.net";
+  const auto id = put(odd, std::string("\0\xff", 2));
+  ASSERT_TRUE(id) << id.error().message;
+  const auto kept = spool_->get(*id)->value();
+  EXPECT_EQ(kept.envelope.reverse_path, odd.reverse_path);
+  EXPECT_EQ(kept.envelope.recipients[0].address, odd.recipients[0].address);
+  EXPECT_EQ(read(*id).value(), std::string("\0\xff", 2));
+  EXPECT_EQ(spool_->list({.sender = odd.reverse_path}, "", 10)->size(), 1u);
+}
+
+TEST_F(PgsqlSpoolTest, who_lost_a_part_puts_into_another) {
+  const cluster::Part mine = node_->parts().front();
+  for (const cluster::Part& part : node_->parts()) {
+    if (part.number != 7) node_->lost(part);
+  }
+  ASSERT_TRUE(put(envelope(), "into part 7"));
+  // Another node takes it, and this one has not heard of it.
+  sql("UPDATE shard SET epoch = epoch + 1, owner = 'mx9', boot = "
+      "'00000000-0000-0000-0000-000000000001' WHERE shard = 7");
+  auto stored = begin_put("next");
+  EXPECT_EQ(stored.wait_for(300ms), std::future_status::timeout) << "it owns none";
+  EXPECT_TRUE(node_->parts().empty());
+  EXPECT_EQ(spool_->list({}, "", 10)->size(), 1u);
+  spool_->stop();
+  EXPECT_FALSE(stored.get());
+}
+
+TEST_F(PgsqlSpoolTest, what_one_node_put_is_scheduled_by_the_one_that_takes_its_part) {
+  std::set<Sequence> seen;
+  Cursor mine;
+  for (int i = 0; i < 64; ++i) ASSERT_TRUE(put(envelope(), "x"));
+  const auto put_here = *spool_->parcels(mine, 1000);
+  for (const Parcel& parcel : put_here) {
+    EXPECT_FALSE(parcel.inherited);
+    seen.insert(parcel.sequence);
+  }
+  EXPECT_EQ(seen.size(), 64u);
+  join_another();
+  node_->leave();
+  ASSERT_TRUE(soon([&] { return other_node_->parts().size() == 64; }));
+  Cursor theirs;
+  std::set<Sequence> taken;
+  const auto read_there = *other_->parcels(theirs, 1000);
+  for (const Parcel& parcel : read_there) {
+    EXPECT_TRUE(parcel.inherited);
+    taken.insert(parcel.sequence);
+  }
+  EXPECT_EQ(taken, seen);
+  EXPECT_TRUE(other_->parcels(theirs, 1000)->empty());
+}
+
+TEST_F(PgsqlSpoolTest, a_claim_is_kept_while_its_process_may_live) {
+  join_another();
+  const MessageId id = *put(envelope(), "x");
+  ASSERT_EQ(claim({{id, 0}}, at(0), at(60))->size(), 1u);
+  const auto theirs = [&] {
+    return wait<std::vector<Claim>>(
+        [&](auto done) { other_->claim({{id, 0}}, Time::max(), at(90), done); });
+  };
+  EXPECT_TRUE(theirs()->empty()) << "due or not, it is another's";
+  EXPECT_TRUE(other_->get(id)->value().envelope.recipients[0].claimed);
+  // A settlement by who has no claim changes nothing, but for a delivery.
+  ASSERT_TRUE(wait<void>([&](auto done) {
+    other_->settle({{.key = {id, 0}, .attempt = 1, .outcome = AttemptOutcome::failed}}, done);
+  }));
+  EXPECT_EQ(spool_->get(id)->value().envelope.recipients[0].state, State::queued);
+  node_->leave();
+  EXPECT_EQ(theirs()->size(), 1u) << "it ended in order";
+}
+
+TEST_F(PgsqlSpoolTest, a_message_behind_one_that_is_being_stored_is_read_later) {
+  // Part 7 alone, so that both messages are in one part.
+  for (const cluster::Part& part : node_->parts()) {
+    if (part.number != 7) node_->lost(part);
+  }
+  sql("BEGIN");
+  sql("LOCK TABLE part IN ACCESS EXCLUSIVE MODE");  // the large one waits for this
+  auto large = begin_put(std::string(700'000, 'x'));
+  ASSERT_TRUE(soon([&] {
+    return sql("SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'part'::regclass").size() >
+           0;
+  }));
+  ASSERT_TRUE(put(envelope(), "small"));
+  Cursor cursor;
+  EXPECT_TRUE(spool_->parcels(cursor, 10)->empty());
+  sql("COMMIT");
+  ASSERT_TRUE(large.get());
+  EXPECT_EQ(spool_->parcels(cursor, 10)->size(), 2u);
+}
+
+}  // namespace
+}  // namespace postern::spool
