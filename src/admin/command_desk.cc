@@ -9,9 +9,9 @@ namespace postern::admin {
 namespace {
 
 /// In the order of Fault.
-constexpr std::string_view fault_names[] = {"malformed", "limit",  "temporary",
-                                            "permanent", "denied", "not_found",
-                                            "conflict",  "bug",    "disk_full"};
+constexpr std::string_view fault_names[] = {"malformed", "limit",      "temporary", "permanent",
+                                            "denied",    "not_found",  "conflict",  "bug",
+                                            "disk_full", "unreachable"};
 constexpr bool is_named(Fault fault, std::string_view name) {
   const auto at = static_cast<std::size_t>(fault);
   return at < std::size(fault_names) && fault_names[at] == name;
@@ -21,7 +21,8 @@ static_assert(is_named(Fault::malformed, "malformed") && is_named(Fault::limit, 
               is_named(Fault::denied, "denied") && is_named(Fault::not_found, "not_found") &&
               is_named(Fault::conflict, "conflict") && is_named(Fault::bug, "bug") &&
               is_named(Fault::disk_full, "disk_full") &&
-              static_cast<std::size_t>(Fault::disk_full) + 1 == std::size(fault_names));
+              is_named(Fault::unreachable, "unreachable") &&
+              static_cast<std::size_t>(Fault::unreachable) + 1 == std::size(fault_names));
 
 }  // namespace
 

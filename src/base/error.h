@@ -20,6 +20,7 @@ enum class Fault {
   conflict,   ///< the name is taken, or the version is stale
   bug,        ///< an invariant is broken
   disk_full,  ///< no space on the disk, or a quota is used up; a retry succeeds once there is space
+  unreachable,  ///< the database of the cluster cannot be reached now; nothing is damaged
 };
 
 /// A fault and one sentence for the log. The sentence never contains a secret.

@@ -1,4 +1,5 @@
 #include "cli/cli.h"
+#include "cli/cli_table_cluster.h"
 #include "cli/cli_table_doctor.h"
 #include "cli/cli_table_import.h"
 #include "cli/cli_table_mail.h"
@@ -295,6 +296,8 @@ std::span<const CommandSpec> commands() {
     out.insert(out.end(), mail.begin(), mail.end());
     const auto import = import_commands();
     out.insert(out.end(), import.begin(), import.end());
+    const auto cluster = cluster_commands();
+    out.insert(out.end(), cluster.begin(), cluster.end());
     const auto tls = tls_commands();
     out.insert(out.end(), tls.begin(), tls.end());
     const auto queue = queue_commands();
@@ -312,6 +315,8 @@ std::span<const FamilySpec> families() {
     std::vector<FamilySpec> out(mail.begin(), mail.end());
     const auto import = import_families();
     out.insert(out.end(), import.begin(), import.end());
+    const auto cluster = cluster_families();
+    out.insert(out.end(), cluster.begin(), cluster.end());
     const auto tls = tls_families();
     out.insert(out.end(), tls.begin(), tls.end());
     const auto queue = queue_families();

@@ -51,6 +51,10 @@ int run_check(const Arguments& arguments, Streams& streams);
 int run_doctor(const Arguments& arguments, Streams& streams);
 /// `postern reload`.
 int run_reload(const Arguments& arguments, Streams& streams);
+/// `postern cluster init`.
+int run_cluster_init(const Arguments& arguments, Streams& streams);
+/// `postern cluster status`.
+int run_cluster_status(const Arguments& arguments, Streams& streams);
 /// `postern tls install`.
 int run_tls_install(const Arguments& arguments, Streams& streams);
 /// `postern tls status`.

@@ -139,6 +139,12 @@ constexpr CodePage pages[] = {
      "in the AD bit needs name servers, from `dns.servers` or /etc/resolv.conf.",
      "[dns]\ndnssec = \"validate\"\ntrust_anchor = \"/nonexistent/root.key\"\n",
      "[dns]\ndnssec = \"auto\"\ntrust_anchor = \"/nonexistent/root.key\"\n"},
+    {"C062", "the cluster's database cannot be used as configured",
+     "The connection string of `[cluster]` must be one that libpq reads, holds no password (that "
+     "is "
+     "in `password_file`), and asks for verified TLS where a host is not this machine.",
+     "[cluster]\ndatabase = \"postgresql://postern:abc@pg1,pg2/postern\"\n",
+     "[cluster]\ndatabase = \"postgresql://postern@pg1,pg2/postern\"\n"},
     {"C050", "an invalid route",
      "`match` names the recipients of a route and `to` its next hops; a recipient is in one route "
      "only. A password is sent only where tls = \"verify\" (or tlsa) proves the identity of the "

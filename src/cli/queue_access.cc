@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cli/commands_store.h"
 #include "net/local_http.h"
+#include "serve/cluster_member.h"
 #include "serve/control_file.h"
 #include "serve/data_lock.h"
 #include "serve/queue_port.h"
@@ -251,6 +252,10 @@ QueueResult<std::unique_ptr<QueueAccess>> open_queue(const std::string& data_dir
   if (about.st_uid == ::geteuid()) {
     auto lock = DataLock::take(data_dir);
     if (!lock && lock.error().fault != Fault::conflict) return failed(lock.error());
+    if (lock && ::access(cluster_mark(data_dir).c_str(), F_OK) == 0) {
+      return failed(ExitCode::unavailable, "the queue is in the database of a cluster",
+                    "ask on a machine of the cluster where a gateway runs");
+    }
     if (lock) {
       auto spool = spool::SqliteSpool::open({.directory = directory});
       if (spool) return std::make_unique<LocalQueue>(std::move(*lock), std::move(*spool));

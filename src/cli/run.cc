@@ -137,6 +137,8 @@ int dispatch(const Arguments& arguments, Streams& streams) {
   static constexpr std::pair<std::string_view, Runner> runners[] = {
       {"serve", run_serve},
       {"reload", run_reload},
+      {"cluster init", run_cluster_init},
+      {"cluster status", run_cluster_status},
       {"tls install", run_tls_install},
       {"tls status", run_tls_status},
       {"backup", run_backup},

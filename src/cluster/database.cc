@@ -69,6 +69,7 @@ Result<std::unique_ptr<Database>> Database::make(DatabaseOptions options) {
   for (const PQconninfoOption* one = parsed.get(); one->keyword != nullptr; ++one) {
     if (one->val == nullptr) continue;
     const std::string_view keyword(one->keyword);
+    if (keyword == "user" && !options.user.empty()) continue;
     if (keyword == "password") {
       return fail(Fault::malformed,
                   "the connection string holds a password: put it into `password_file`");
@@ -94,6 +95,7 @@ Result<std::unique_ptr<Database>> Database::make(DatabaseOptions options) {
                                        {"application_name", "postern"}}) {
     common.emplace_back(keyword, value);
   }
+  if (!options.user.empty()) common.emplace_back("user", options.user);
   if (!options.password.empty()) common.emplace_back("password", options.password.reveal());
   std::vector<Settings> all;
   const std::size_t count = std::max(items(hosts).size(), items(addresses).size());
@@ -119,7 +121,7 @@ Result<std::unique_ptr<Database>> Database::make(DatabaseOptions options) {
 /// Whether a commit of this host is on two disks when it returns. Fault::not_found: a standby.
 Result<Epoch> Database::examine(Session& session) const {
   const auto said = session.run({.sql = about, .values = {}}, Clock::now() + answer_limit);
-  if (!said) return fail(Fault::temporary, said.error().message);
+  if (!said) return fail(Fault::unreachable, said.error().message);
   if (said->boolean(0, 0)) return fail(Fault::not_found, "is a standby");
   const auto must_be = [&](int column, std::string_view wanted, std::string_view name) {
     const std::string is = said->text(0, column);
@@ -146,7 +148,7 @@ Result<std::unique_ptr<Session>> Database::connect() {
   auto sessions = Session::connect(hosts_, Clock::now() + answer_limit);
   std::unique_ptr<Session> best;
   Epoch newest;
-  Error trouble{.fault = Fault::temporary, .message = "PostgreSQL: no host is known"};
+  Error trouble{.fault = Fault::unreachable, .message = "PostgreSQL: no host is known"};
   for (auto& session : sessions) {
     Result<Epoch> found = session ? examine(**session) : tl::unexpected(session.error());
     if (!found) {
@@ -159,7 +161,7 @@ Result<std::unique_ptr<Session>> Database::connect() {
     newest = std::move(*found);
   }
   if (!best) {
-    const Fault fault = trouble.fault == Fault::denied ? Fault::denied : Fault::temporary;
+    const Fault fault = trouble.fault == Fault::denied ? Fault::denied : Fault::unreachable;
     return fail(fault, "PostgreSQL: " + trouble.message);
   }
   const std::lock_guard guard(mutex_);
@@ -169,7 +171,7 @@ Result<std::unique_ptr<Session>> Database::connect() {
                                            newest.system, epoch_.system));
   }
   if (newest.timeline < epoch_.timeline) {
-    return fail(Fault::temporary,
+    return fail(Fault::unreachable,
                 fmt::format("PostgreSQL: the host writes timeline {}, an older one than {}",
                             newest.timeline, epoch_.timeline));
   }

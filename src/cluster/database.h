@@ -23,7 +23,8 @@ inline constexpr std::chrono::seconds answer_limit{5};
 struct DatabaseOptions {
   /// A connection string of libpq, keywords or URI, that may name several hosts.
   std::string postgres;
-  Secret password;  ///< empty: none, or one that libpq finds itself
+  std::string user;  ///< instead of that of the string; empty: that one
+  Secret password;   ///< empty: none, or one that libpq finds itself
   /// Whether a primary that waits for no standby is taken: for trials, and for tests.
   bool allow_one_copy = false;
 };
@@ -42,7 +43,7 @@ class Database {
   static Result<std::unique_ptr<Database>> make(DatabaseOptions options);
 
   /// A session with the writable host of the highest timeline; all hosts are asked at once.
-  /// Fault::temporary: there is none now. Fault::denied: what is there must not be trusted: a
+  /// Fault::unreachable: there is none now. Fault::denied: what is there must not be trusted: a
   /// setting gives up durability, or it is another database than before.
   Result<std::unique_ptr<net::PgsqlSession>> connect();
   /// The epoch of the newest primary that connect() saw.

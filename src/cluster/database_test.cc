@@ -72,7 +72,7 @@ TEST(Database, of_several_hosts_the_one_that_answers_is_taken) {
   const auto none =
       (*Database::make({.postgres = "host=127.0.0.1 port=1", .allow_one_copy = true}))->connect();
   ASSERT_FALSE(none);
-  EXPECT_EQ(none.error().fault, Fault::temporary);
+  EXPECT_EQ(none.error().fault, Fault::unreachable);
 }
 
 }  // namespace

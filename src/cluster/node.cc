@@ -29,10 +29,6 @@ std::chrono::nanoseconds boot_time() {
   return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
 }
 
-constexpr const char* live_node =
-    "NOT ended AND NOT replaced AND now() - greatest(seen, (SELECT back_since FROM cluster)) <= "
-    "interval '30 s'";
-
 }  // namespace
 
 Node::Node(Database& database, NodeOptions options)
@@ -64,7 +60,7 @@ Result<std::vector<PgsqlRows>> Node::commit(std::vector<PgsqlStatement> statemen
   net::PgsqlOutcome outcome =
       session_->transact(std::move(statements), Clock::now() + answer_limit);
   if (outcome.end == PgsqlEnd::committed) return std::move(outcome.rows);
-  return fail(Fault::temporary, "PostgreSQL: " + outcome.failure.message);
+  return fail(Fault::unreachable, "PostgreSQL: " + outcome.failure.message);
 }
 
 Result<void> Node::join() {
@@ -134,7 +130,7 @@ Result<void> Node::share_out() {
        .values = {pg::uuid(boot_)}}};
   const auto said =
       session_->run(std::span<const PgsqlStatement>(ask), Clock::now() + answer_limit);
-  if (!said) return fail(Fault::temporary, "PostgreSQL: " + said.error().message);
+  if (!said) return fail(Fault::unreachable, "PostgreSQL: " + said.error().message);
   const auto nodes = std::max<std::int64_t>(1, (*said)[0].integer(0, 0));
   const auto share = static_cast<std::size_t>((part_count + nodes - 1) / nodes);
   std::vector<std::int64_t> mine;

@@ -25,6 +25,12 @@ inline constexpr std::chrono::seconds dead_after{30};
 /// After so long nobody waits for its attempts either.
 inline constexpr std::chrono::seconds claims_end_after{60};
 
+/// The condition on a row of `node` that is neither dead nor at its end. A failover of the database
+/// makes nobody dead: what counts is the silence since it is back.
+inline constexpr const char* live_node =
+    "NOT ended AND NOT replaced AND now() - greatest(seen, (SELECT back_since FROM cluster)) <= "
+    "interval '30 s'";
+
 /// Settings of a node.
 struct NodeOptions {
   std::string name;                               ///< unique in the cluster
@@ -50,8 +56,8 @@ struct Numbers {
 /// Thread-safe. It has a thread of its own.
 class Node {
  public:
-  /// Registers the process and takes the parts that are free. Blocks. Fault::temporary: PostgreSQL
-  /// cannot be reached; Fault::denied: as Database::connect().
+  /// Registers the process and takes the parts that are free. Blocks. Fault::unreachable:
+  /// PostgreSQL cannot be reached; Fault::denied: as Database::connect().
   static Result<std::unique_ptr<Node>> join(Database& database, NodeOptions options);
   /// As leave().
   ~Node();

@@ -39,6 +39,11 @@ INSERT INTO shard (shard) SELECT n FROM generate_series(0, 63) AS n;
 END $do$
 )sql";
 
+tl::unexpected<Error> newer(const Schema& schema, std::int64_t version) {
+  return fail(Fault::conflict, fmt::format("the tables `{}` have version {}; this program knows {}",
+                                           schema.name, version, schema.versions.size()));
+}
+
 constexpr const char* versions[] = {first};
 constexpr Schema schema{.name = "node", .versions = versions};
 
@@ -50,7 +55,7 @@ Result<void> migrate(net::PgsqlSession& session, const Schema& wanted) {
   const auto deadline = Clock::now() + std::chrono::minutes(10);
   const auto failed = [&](const net::PgsqlFailure& failure) -> Result<void> {
     session.roll_back(deadline);
-    return fail(Fault::temporary, "PostgreSQL: " + failure.message);
+    return fail(Fault::unreachable, "PostgreSQL: " + failure.message);
   };
   const std::vector<net::PgsqlStatement> opening = {
       {.sql = "BEGIN", .values = {}},
@@ -69,9 +74,7 @@ Result<void> migrate(net::PgsqlSession& session, const Schema& wanted) {
   const auto newest = static_cast<std::int64_t>(wanted.versions.size());
   if (is > newest) {
     session.roll_back(deadline);
-    return fail(Fault::conflict, fmt::format("the tables `{}` have version {}; this program knows "
-                                             "{}",
-                                             wanted.name, is, newest));
+    return newer(wanted, is);
   }
   for (std::int64_t version = is; version < newest; ++version) {
     const char* text = wanted.versions[static_cast<std::size_t>(version)];
@@ -87,9 +90,43 @@ Result<void> migrate(net::PgsqlSession& session, const Schema& wanted) {
   if (!noted) return failed(noted.error());
   const net::PgsqlOutcome end = session.commit(deadline);
   if (end.end != net::PgsqlEnd::committed) {
-    return fail(Fault::temporary, "PostgreSQL: " + end.failure.message);
+    return fail(Fault::unreachable, "PostgreSQL: " + end.failure.message);
   }
   return {};
+}
+
+Result<void> grant(net::PgsqlSession& session, const std::string& role) {
+  const auto deadline = Clock::now() + answer_limit;
+  // The server quotes the name.
+  const auto texts = session.run(
+      {.sql = "SELECT format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO %I', table_name, $1) "
+              "FROM information_schema.tables WHERE table_schema = current_schema() AND table_name "
+              "<> 'schema_version' AND table_type = 'BASE TABLE' UNION ALL SELECT format('GRANT "
+              "SELECT ON schema_version TO %I', $1)",
+       .values = {net::pgsql::text(role)}},
+      deadline);
+  if (!texts) return fail(Fault::unreachable, "PostgreSQL: " + texts.error().message);
+  for (std::size_t row = 0; row < texts->size(); ++row) {
+    const auto done = session.run({.sql = texts->text(row, 0), .values = {}}, deadline);
+    if (!done) return fail(Fault::malformed, "PostgreSQL: " + done.error().message);
+  }
+  return {};
+}
+
+Result<void> expect(net::PgsqlSession& session, const Schema& wanted) {
+  const auto known = session.run({.sql = "SELECT version FROM schema_version WHERE name = $1",
+                                  .values = {net::pgsql::text(wanted.name)}},
+                                 Clock::now() + answer_limit);
+  if (!known && known.error().state != "42P01") {
+    return fail(Fault::unreachable, "PostgreSQL: " + known.error().message);
+  }
+  const std::int64_t is = known && known->size() > 0 ? known->integer(0, 0) : 0;
+  const auto newest = static_cast<std::int64_t>(wanted.versions.size());
+  if (is == newest) return {};
+  if (is > newest) return newer(wanted, is);
+  return fail(Fault::not_found, is == 0 ? std::string("the database has no tables of Postern")
+                                        : fmt::format("the tables `{}` have version {}, not {}",
+                                                      wanted.name, is, newest));
 }
 
 }  // namespace postern::cluster

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "config/certificate_files.h"
+#include "config/cluster_options.h"
 #include "config/config.h"
 #include "config/descriptors.h"
 #include "config/listener_certificate.h"
@@ -97,6 +98,7 @@ class Checker {
     check_auth();
     check_limits();
     check_dnssec();
+    check_cluster();
     check_scripts();
     check_pools();
     const RelayFiles files = options_.read_files ? RelayFiles::named : RelayFiles::none;
@@ -440,6 +442,17 @@ class Checker {
             "write for example `servers = [\"127.0.0.1\"]`");
       }
     }
+  }
+
+  void check_cluster() {
+    const ClusterConfig& given = config_.cluster;
+    if (given.database.empty()) return;
+    const auto options = cluster_options(given, options_.read_files);
+    if (options) return;
+    const bool of_file = options.error().fault != Fault::malformed;
+    add(of_file ? "cluster.password_file" : "cluster.database", "C062",
+        fmt::format("`{}`: {}", of_file ? "password_file" : "database", options.error().message),
+        "", "write for example `database = \"postgresql://postern@pg1,pg2,pg3/postern\"`");
   }
 
   /// RFC 5321 §4.5.3.1: the minimum sizes that a server must accept.

@@ -86,6 +86,16 @@ struct ServerConfig {
   std::vector<std::string> sandbox_write;
 };
 
+/// The section [cluster].
+struct ClusterConfig {
+  std::string database;       ///< a connection string of libpq; empty: no cluster
+  std::string password_file;  ///< one line; empty: none is sent
+  std::string node;           ///< name in the cluster; empty: server.hostname
+  /// How long the reply to a message may wait for its commit.
+  Milliseconds publish_wait = std::chrono::seconds(60);
+  bool allow_one_copy = false;  ///< a primary without a standby is taken
+};
+
 /// One [[listener]].
 struct ListenerConfig {
   std::string name = "smtp";                                  ///< unique; a metrics label
@@ -329,6 +339,7 @@ struct InboxConfig {
 /// A whole configuration.
 struct Config {
   ServerConfig server;                    ///< the process
+  ClusterConfig cluster;                  ///< [cluster]
   std::vector<ListenerConfig> listeners;  ///< not empty after a successful load
   LimitsConfig limits;                    ///< of sessions and accounts
   TimeoutsConfig timeouts;                ///< of sessions

@@ -14,6 +14,7 @@ ExitCode exit_code_of(Fault fault) {
       return ExitCode::bad_data;
     case Fault::temporary:
     case Fault::conflict:
+    case Fault::unreachable:
       return ExitCode::try_again;
     case Fault::not_found:
       return ExitCode::no_input;

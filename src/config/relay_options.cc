@@ -12,17 +12,12 @@
 #include <netinet/in.h>
 
 #include "base/text.h"
+#include "config/password_file.h"
 #include "dialect/kumo/listener.h"
 #include "relay/destination.h"
 #include "relay/tls_policy.h"
 
 namespace postern::app {
-
-namespace {
-
-constexpr std::size_t max_password_file = 4096;
-
-}  // namespace
 
 std::vector<IpAddress> machine_addresses() {
   std::vector<IpAddress> out;
@@ -83,21 +78,6 @@ relay::RoutingConfig routing_of(const Config& config) {
   out.dane = given.dane;
   out.default_tls = given.tls;
   return out;
-}
-
-Result<std::string> read_password(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) return fail(Fault::permanent, fmt::format("cannot read {}", printable(file, 200)));
-  std::string text(max_password_file + 1, '\0');
-  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(stream.gcount()));
-  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
-  const bool one_line = text.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos;
-  if (text.empty() || text.size() > max_password_file || !one_line) {
-    return fail(Fault::permanent,
-                fmt::format("{} does not hold one line with a password", printable(file, 200)));
-  }
-  return text;
 }
 
 class Reader {
@@ -306,12 +286,12 @@ void Reader::read_login(const RouteConfig& given, relay::RouteSettings& into) {
              "write `tls = \"verify\"`; or `auth_insecure = true` on your own network");
   }
   if (files_ == RelayFiles::none) return;
-  Result<std::string> password = read_password(given.auth_password);
+  Result<Secret> password = password_in(given.auth_password);
   if (!password) {
     return complain("auth_password", password.error().message,
                     "a file that Postern's user can read, with one line", "T001");
   }
-  into.login = relay::RouteLogin{given.auth_user, Secret(std::move(*password))};
+  into.login = relay::RouteLogin{given.auth_user, std::move(*password)};
 }
 
 std::shared_ptr<const net::TlsClientContext> Reader::roots(const std::string& file) {

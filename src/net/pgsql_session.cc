@@ -66,9 +66,9 @@ struct PgsqlSession::Attempt {
   short events() const { return next == PGRES_POLLING_READING ? POLLIN : POLLOUT; }
 
   Result<std::unique_ptr<PgsqlSession>> end() {
-    if (is_open()) return fail(Fault::temporary, "no connection in time");
+    if (is_open()) return fail(Fault::unreachable, "no connection in time");
     if (next != PGRES_POLLING_OK) {
-      return fail(Fault::temporary,
+      return fail(Fault::unreachable,
                   handle ? printable(trim(PQerrorMessage(handle.get())), longest_message)
                          : "out of memory");
     }

@@ -51,7 +51,7 @@ class PgsqlSession {
   using Settings = std::vector<std::pair<std::string, std::string>>;
 
   /// Connects to all hosts at once; one entry for each of `hosts`, in their order.
-  /// Fault::temporary: it cannot be reached before the deadline, or refuses the user.
+  /// Fault::unreachable: it cannot be reached before the deadline, or refuses the user.
   static std::vector<Result<std::unique_ptr<PgsqlSession>>> connect(
       const std::vector<Settings>& hosts, Clock::time_point deadline);
   ~PgsqlSession();

@@ -15,6 +15,7 @@
 #include "config/room_options.h"
 #include "gateway/consultation.h"
 #include "policy/catalogue.h"
+#include "serve/cluster_member.h"
 #include "serve/queue_metrics.h"
 #include "spool/sqlite_spool.h"
 #include "store/token_file.h"
@@ -32,6 +33,8 @@ constexpr std::size_t payload_queue = 1024;
 constexpr std::chrono::microseconds longest_migration = std::chrono::minutes(15);
 /// Longer than a command holds the databases.
 constexpr std::chrono::seconds lock_patience{3};
+/// How long the start waits for the primary of a cluster.
+constexpr std::chrono::seconds cluster_patience{60};
 /// Look-ups in databases: threads, which is also connections per table, and waiting jobs.
 constexpr std::size_t lookup_threads = 4;
 constexpr std::size_t lookup_queue = 256;
@@ -216,9 +219,7 @@ Instance::Started Instance::open_databases() {
     telemetry::log::warning("traces.key").field("path", traces).msg(*trouble);
   }
 
-  auto spool = spool::SqliteSpool::open({.directory = data_dir_ + "/spool"});
-  if (!spool) return database_error(data_dir_ + "/spool/spool.db", spool.error());
-  spool_ = std::move(*spool);
+  if (Started opened = open_spool(); !opened) return opened;
 
   publisher_ = std::make_unique<admin::Publisher>(*store_, directory_,
                                                   config_.webhooks.public_domain, &dkim_keys_);
@@ -233,6 +234,65 @@ Instance::Started Instance::open_databases() {
   if (Result<void> swept = attachments_->recover(); !swept) {
     return database_error(delivery, swept.error());
   }
+  return {};
+}
+
+/// Mail in the queue of this machine would wait for ever beside that of a cluster.
+Instance::Started Instance::no_local_queue() const {
+  const std::string directory = data_dir_ + "/spool";
+  const std::string path = directory + "/spool.db";
+  if (fs::exists(path)) {
+    auto local = spool::SqliteSpool::open({.directory = directory});
+    if (!local) return database_error(path, local.error());
+    const auto waiting = (*local)->list({}, "", 1);
+    if (!waiting) return database_error(path, waiting.error());
+    if (!waiting->empty()) {
+      return cannot(ExitCode::config,
+                    fmt::format("messages wait in the queue of this machine, {}", path),
+                    "serve without `[cluster]` until `postern queue list` is empty");
+    }
+  }
+  if (const Result<void> marked = mark_cluster(data_dir_); !marked) {
+    return cannot(ExitCode::cannot_create, marked.error().message, "");
+  }
+  return {};
+}
+
+Instance::Started Instance::open_spool() {
+  if (config_.cluster.database.empty()) {
+    auto spool = spool::SqliteSpool::open({.directory = data_dir_ + "/spool"});
+    if (!spool) return database_error(data_dir_ + "/spool/spool.db", spool.error());
+    spool_ = std::move(*spool);
+    std::error_code ignored;
+    fs::remove(cluster_mark(data_dir_), ignored);
+    return {};
+  }
+  if (Started empty = no_local_queue(); !empty) return empty;
+  tell_manager(fmt::format("EXTEND_TIMEOUT_USEC={}\nSTATUS=waiting for the cluster's database",
+                           std::chrono::microseconds(2 * cluster_patience).count()));
+  auto member = join_cluster(config_, cluster_patience);
+  if (!member) {
+    switch (member.error().fault) {
+      case Fault::not_found:
+        return cannot(ExitCode::config, member.error().message,
+                      "make them once, as the owner of the database: `postern cluster init`");
+      case Fault::conflict:
+        return cannot(ExitCode::config, member.error().message, "install the newer Postern");
+      case Fault::denied:
+        return cannot(ExitCode::config, member.error().message,
+                      "docs/cluster.md says what the database must be; for a trial without a "
+                      "standby set `allow_one_copy = true`");
+      case Fault::malformed:
+      case Fault::permanent:
+        return cannot(ExitCode::config, member.error().message, "correct `[cluster]`");
+      default:
+        return cannot(ExitCode::try_again, member.error().message,
+                      "see that its primary is up and reachable from this machine");
+    }
+  }
+  cluster_ = std::move(member->database);
+  node_ = std::move(member->node);
+  spool_ = std::move(member->spool);
   return {};
 }
 

@@ -16,6 +16,7 @@
 #include "admin/trace_hub.h"
 #include "base/memory_budget.h"
 #include "base/shared_pointer.h"
+#include "cluster/node.h"
 #include "config/config.h"
 #include "config/exit_code.h"
 #include "config/script_runtime.h"
@@ -109,6 +110,8 @@ class Instance {
   explicit Instance(const Config& config);
   Started open_directory();
   Started open_databases();
+  Started open_spool();
+  Started no_local_queue() const;
   Started open_resolver();
   Started open_delivery();
   Started open_api();
@@ -185,6 +188,8 @@ class Instance {
   std::unique_ptr<store::SqliteStore> store_;
   std::unique_ptr<store::DeliveryLog> delivery_log_;
   std::unique_ptr<store::TraceWriter> traces_;
+  std::unique_ptr<cluster::Database> cluster_;  ///< null: the queue is on this machine's disk
+  std::unique_ptr<cluster::Node> node_;
   std::unique_ptr<spool::Spool> spool_;
   std::unique_ptr<spool::Inbox> inbox_;
   ControlFile control_;

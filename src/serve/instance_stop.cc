@@ -115,6 +115,8 @@ void Instance::destroy_owners() {
   server_.reset();
   outbound_.reset();
   spool_.reset();
+  node_.reset();  // others take over what it had
+  cluster_.reset();
   inbox_.reset();
   http_.reset();
   api_.reset();

@@ -119,6 +119,7 @@ Reply reply_for(Fault fault) {
     case Fault::permanent:
     case Fault::conflict:
     case Fault::bug:
+    case Fault::unreachable:
       break;
   }
   // A local failure, even a permanent one such as a disk error, is temporary to the client.

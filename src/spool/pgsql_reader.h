@@ -15,7 +15,7 @@ class PgsqlSpool::Reader {
  public:
   explicit Reader(cluster::Database& database) : database_(database) {}
 
-  /// Runs a SELECT. Fault::temporary: PostgreSQL cannot be reached now, or does not answer.
+  /// Runs a SELECT. Fault::unreachable: PostgreSQL cannot be reached now, or does not answer.
   Result<net::PgsqlRows> ask(const net::PgsqlStatement& statement) {
     const std::lock_guard guard(mutex_);
     Error error;
@@ -29,7 +29,7 @@ class PgsqlSpool::Reader {
       const auto said =
           session_->run(std::span(&statement, 1), cluster::Clock::now() + cluster::answer_limit);
       if (said) return said->front();
-      error = {Fault::temporary, "PostgreSQL: " + said.error().message};
+      error = {Fault::unreachable, "PostgreSQL: " + said.error().message};
       if (!said.error().state.empty()) break;
     }
     return tl::unexpected(error);

@@ -199,10 +199,13 @@ Time PgsqlSpool::from(net::PgsqlTime time) const {
 
 Result<void> PgsqlSpool::ready(std::uint64_t octets) const {
   if (node_.silence() > options_.publish_wait) {
-    return fail(Fault::temporary, "PostgreSQL has not answered for a minute");
+    return fail(Fault::unreachable, "PostgreSQL has not answered for a minute");
+  }
+  if (node_.is_replaced()) {
+    return fail(Fault::unreachable, "another process has this gateway's name in the cluster");
   }
   if (node_.parts().empty()) {
-    return fail(Fault::temporary, "this node owns no part of the spool yet");
+    return fail(Fault::unreachable, "this node owns no part of the spool yet");
   }
   if (waiting_ >= options_.max_waiting ||
       (waiting_ > 0 && waiting_octets_ + octets > options_.max_waiting_octets)) {

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "cluster/node.h"
+#include "net/pgsql_session.h"
 #include "spool/pgsql_writer.h"
 #include "spool/spool.h"
 
@@ -27,7 +28,7 @@ struct PgsqlSpoolOptions {
 /// The implementation of Spool for a cluster. The functions of Spool are documented there.
 class PgsqlSpool final : public Spool {
  public:
-  /// `database` and `node` are borrowed. Fault::temporary: PostgreSQL cannot be reached.
+  /// `database` and `node` are borrowed. Fault::unreachable: PostgreSQL cannot be reached.
   static Result<std::unique_ptr<PgsqlSpool>> open(cluster::Database& database, cluster::Node& node,
                                                   PgsqlSpoolOptions options = {});
   /// As stop().

@@ -74,7 +74,7 @@ TEST_F(PgsqlSpoolTest, a_put_gives_up_after_its_time) {
   const Result<MessageId> late = begin_put("late").get();
   tests::PgsqlServer::one().start();
   ASSERT_FALSE(late);
-  EXPECT_EQ(late.error().fault, Fault::temporary);
+  EXPECT_EQ(late.error().fault, Fault::unreachable);
   open();
   EXPECT_TRUE(put(envelope(), "later"));
 }

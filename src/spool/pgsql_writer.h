@@ -145,7 +145,7 @@ class PgsqlWriter {
         for (Job& job : jobs) done_(job, {});
         return;
       }
-      error = {Fault::temporary, "PostgreSQL: " + outcome.failure.message};
+      error = {Fault::unreachable, "PostgreSQL: " + outcome.failure.message};
       const std::string& state = outcome.failure.state;
       // Deadlocks, conflicts of transactions, and 22012 by which a part says that it is another's,
       // pass when they are tried again; an error of the data does not.

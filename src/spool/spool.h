@@ -204,7 +204,8 @@ struct Verification {
 };
 
 /// Thread-safe. Faults of all functions: `disk_full` and `temporary`, there is no room (reply 452
-/// 4.3.1); `permanent`, the disk failed, is read-only or damaged (reply 451 4.3.0). Success is
+/// 4.3.1); `permanent`, the disk failed, is read-only or damaged (reply 451 4.3.0); `unreachable`,
+/// the cluster's database cannot be reached now (451 4.3.0). Success is
 /// never reported without a commit. A completion runs once, on a thread of the spool or, when
 /// refused at once, on the caller's. It must not block, and the spool must outlive it.
 class Spool {

@@ -71,6 +71,8 @@ def recipes(bench, trace):
         "inbox": [Recipe(), Recipe("--json"), Recipe(inbox, "--limit", "3")],
         "doctor": [Recipe("--offline", "--json", right=(0, 1)), Recipe("--ready")],
         "setup": [Recipe("--hostname", "mx.example.org", "--domain", "example.org", "--inbox", "--dry-run", "--offline", config=False)],
+        "cluster init": [Recipe(right=(78,))],  # the gateway under load belongs to no cluster
+        "cluster status": [Recipe("--json", right=(78,))],
         "tls install": [Recipe(str(files / "pair.pem"), str(files / "pair.key")), Recipe(str(files / "pair.pem"), "/dev/null", right=(65,))],
         "tls status": [Recipe(), Recipe("--json")],
         "config": [Recipe("example", config=False)],

@@ -1,0 +1,118 @@
+// `postern cluster`.
+#include <ostream>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "cli/commands.h"
+#include "cluster/members.h"
+#include "cluster/node.h"
+#include "cluster/schema.h"
+#include "config/cluster_options.h"
+#include "spool/pgsql_schema.h"
+
+namespace postern::app {
+
+namespace json = boost::json;
+
+namespace {
+
+/// The database of the configuration. After an error, which is printed, the value is the exit code.
+tl::expected<std::unique_ptr<cluster::Database>, int> database_of(const Arguments& arguments,
+                                                                  Streams& streams) {
+  const bool as_json = arguments.has("--json");
+  const auto owner = arguments.value("--owner");
+  const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
+  if (!config) return tl::unexpected(to_int(ExitCode::config));
+  if (config->cluster.database.empty()) {
+    report("the configuration names no cluster",
+           "add `[cluster]` with `database = \"postgresql://postern@pg1,pg2,pg3/postern\"`",
+           as_json, streams);
+    return tl::unexpected(to_int(ExitCode::config));
+  }
+  // The password is that of the gateways' role.
+  auto options = cluster_options(config->cluster, !owner);
+  if (options && owner) options->user = *owner;
+  auto made = options ? cluster::Database::make(*options) : tl::unexpected(options.error());
+  if (!made) {
+    report(made.error().message, "", as_json, streams);
+    return tl::unexpected(to_int(ExitCode::config));
+  }
+  return std::move(*made);
+}
+
+int refuse(const Error& error, const Arguments& arguments, Streams& streams) {
+  report(error.message, "", arguments.has("--json"), streams);
+  const bool is_setting = error.fault == Fault::denied || error.fault == Fault::conflict;
+  return to_int(is_setting ? ExitCode::config : exit_code_of(error.fault));
+}
+
+std::string_view state_of(const cluster::Member& member) {
+  return member.is_dead ? "dead" : "live";
+}
+
+}  // namespace
+
+int run_cluster_init(const Arguments& arguments, Streams& streams) {
+  const auto database = database_of(arguments, streams);
+  if (!database) return database.error();
+  auto session = (*database)->connect();
+  if (!session) return refuse(session.error(), arguments, streams);
+  for (const cluster::Schema* schema : {&cluster::node_schema(), &spool::pgsql_spool_schema()}) {
+    if (const Result<void> done = cluster::migrate(**session, *schema); !done) {
+      return refuse(done.error(), arguments, streams);
+    }
+  }
+  const auto role = arguments.value("--gateway");
+  if (role) {
+    if (const Result<void> done = cluster::grant(**session, *role); !done) {
+      return refuse(done.error(), arguments, streams);
+    }
+  }
+  if (arguments.has("--json")) {
+    streams.out << json::serialize(json::object{{"ready", true}}) << '\n';
+  } else {
+    streams.out << "the tables are there; start the gateways\n";
+  }
+  return to_int(ExitCode::ok);
+}
+
+int run_cluster_status(const Arguments& arguments, Streams& streams) {
+  const auto database = database_of(arguments, streams);
+  if (!database) return database.error();
+  const Result<cluster::Members> found = cluster::members(**database);
+  if (!found) return refuse(found.error(), arguments, streams);
+  const int code = to_int(found->without_owner > 0 ? ExitCode::no : ExitCode::ok);
+  if (arguments.has("--json")) {
+    json::array nodes;
+    for (const cluster::Member& one : found->nodes) {
+      nodes.push_back(json::object{{"name", one.name},
+                                   {"version", one.version},
+                                   {"state", state_of(one)},
+                                   {"silence_ms", one.silence.count()},
+                                   {"parts", one.parts}});
+    }
+    streams.out << json::serialize(json::object{{"nodes", std::move(nodes)},
+                                                {"parts_without_owner", found->without_owner},
+                                                {"system", found->epoch.system},
+                                                {"timeline", found->epoch.timeline}})
+                << '\n';
+    return code;
+  }
+  streams.out << fmt::format("{:24} {:12} {:6} {:>10} {:>6}\n", "node", "version", "state",
+                             "heard ago", "parts");
+  for (const cluster::Member& one : found->nodes) {
+    streams.out << fmt::format("{:24} {:12} {:6} {:>8.1f} s {:>6}\n", one.name, one.version,
+                               state_of(one), static_cast<double>(one.silence.count()) / 1000,
+                               one.parts);
+  }
+  streams.out << fmt::format("timeline {} of database {}\n", found->epoch.timeline,
+                             found->epoch.system);
+  if (found->without_owner > 0) {
+    streams.out << fmt::format("{} of {} parts have no owner: their mail waits\n",
+                               found->without_owner, cluster::part_count);
+  }
+  return code;
+}
+
+}  // namespace postern::app

@@ -1,0 +1,32 @@
+// Who belongs to the cluster, for people and machines that ask.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cluster/database.h"
+
+namespace postern::cluster {
+
+/// A gateway of the cluster, as the database knows it.
+struct Member {
+  std::string name;                   ///< unique among those that live
+  std::string version;                ///< of its program
+  std::chrono::milliseconds silence;  ///< since its last heartbeat
+  bool is_dead = false;               ///< it was silent for too long, or stopped
+  std::int64_t parts = 0;             ///< parts of the queue that it owns
+};
+
+/// The cluster at one moment.
+struct Members {
+  std::vector<Member> nodes;       ///< by name: the last start of each
+  std::int64_t without_owner = 0;  ///< parts that no live node owns
+  Epoch epoch;                     ///< of the primary
+};
+
+/// Asks the database. Faults as for Database::connect().
+Result<Members> members(Database& database);
+
+}  // namespace postern::cluster

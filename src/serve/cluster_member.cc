@@ -1,0 +1,71 @@
+#include "serve/cluster_member.h"
+
+#include <fstream>
+#include <thread>
+
+#include "base/version.h"
+#include "cluster/schema.h"
+#include "config/cluster_options.h"
+#include "spool/pgsql_schema.h"
+#include "telemetry/log.h"
+
+namespace postern::app {
+
+namespace {
+
+constexpr std::chrono::milliseconds between_tries{500};
+
+Result<void> look(cluster::Database& database) {
+  const auto session = database.connect();
+  if (!session) return tl::unexpected(session.error());
+  for (const cluster::Schema* schema : {&cluster::node_schema(), &spool::pgsql_spool_schema()}) {
+    if (Result<void> there = cluster::expect(**session, *schema); !there) return there;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> mark_cluster(const std::string& data_dir) {
+  const std::string mark = cluster_mark(data_dir);
+  if ((std::ofstream(mark) << "The queue is in the database of `[cluster]`.\n").flush()) return {};
+  return fail(Fault::permanent, "cannot write " + mark);
+}
+
+Result<ClusterMember> join_cluster(const Config& config, std::chrono::milliseconds patience) {
+  const auto options = cluster_options(config.cluster, true);
+  if (!options) return tl::unexpected(options.error());
+  ClusterMember member;
+  auto database = cluster::Database::make(*options);
+  if (!database) return tl::unexpected(database.error());
+  member.database = std::move(*database);
+  const auto end = std::chrono::steady_clock::now() + patience;
+  for (bool told = false;;) {
+    const Result<void> there = look(*member.database);
+    if (there) break;
+    const bool may_pass =
+        there.error().fault == Fault::unreachable || there.error().fault == Fault::denied;
+    if (!may_pass || std::chrono::steady_clock::now() >= end) return tl::unexpected(there.error());
+    if (!told) {
+      telemetry::log::warning("cluster.waiting").field("error", there.error().message);
+      told = true;
+    }
+    std::this_thread::sleep_for(between_tries);
+  }
+  const std::string name =
+      config.cluster.node.empty() ? config.server.hostname : config.cluster.node;
+  auto node = cluster::Node::join(*member.database,
+                                  {.name = name, .version = std::string(current_version().number)});
+  if (!node) return tl::unexpected(node.error());
+  member.node = std::move(*node);
+  auto spool = spool::PgsqlSpool::open(*member.database, *member.node,
+                                       {.publish_wait = config.cluster.publish_wait});
+  if (!spool) return tl::unexpected(spool.error());
+  member.spool = std::move(*spool);
+  telemetry::log::info("cluster.joined")
+      .field("name", name)
+      .field("count", member.node->parts().size());
+  return member;
+}
+
+}  // namespace postern::app

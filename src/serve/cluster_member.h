@@ -1,0 +1,35 @@
+// The gateway as a member of a cluster: its database, its heartbeat, its spool.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+#include "cluster/database.h"
+#include "cluster/node.h"
+#include "config/config.h"
+#include "spool/pgsql_spool.h"
+
+namespace postern::app {
+
+/// The members end in the reverse of their order.
+struct ClusterMember {
+  std::unique_ptr<cluster::Database> database;
+  std::unique_ptr<cluster::Node> node;
+  std::unique_ptr<spool::PgsqlSpool> spool;
+};
+
+/// Joins the cluster of the configuration. Waits up to `patience` for a primary.
+/// Fault::unreachable: there was none; Fault::denied: it must not be trusted; Fault::not_found: it
+/// has not the tables; Fault::conflict: they are of a newer version; else as cluster_options().
+Result<ClusterMember> join_cluster(const Config& config, std::chrono::milliseconds patience);
+
+/// Notes in the data directory that its queue is elsewhere. Fault::permanent: it cannot.
+Result<void> mark_cluster(const std::string& data_dir);
+/// The file of that note.
+inline std::string cluster_mark(const std::string& data_dir) {
+  return data_dir + "/spool/in-cluster";
+}
+
+}  // namespace postern::app

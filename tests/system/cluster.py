@@ -1,0 +1,252 @@
+#!/usr/bin/env python3
+"""Gateways that keep their queue in one PostgreSQL: what a crash of the database, of a gateway, and a wrong setting do to mail.
+
+  cluster.py [--binary PATH] [--filter GLOB] [--verbose]
+
+The PostgreSQL is a private one on a loopback port, without a standby; as root it runs as `postgres`. Needs the packages of
+tools/packages-test.txt. Ends with the line "N passed, M failed"; exit status 1 when a check failed.
+"""
+import concurrent.futures
+import glob
+import json
+import pathlib
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "system")]
+sys.dont_write_bytecode = True
+
+import smoke  # noqa: E402
+from bench import expect  # noqa: E402
+from harness import instance, smtp  # noqa: E402
+from harness.cases import Fail  # noqa: E402
+from harness.mailsink import Sink  # noqa: E402
+from tables import Daemon  # noqa: E402
+
+PASSWORD = "pg-hunter2-secret"
+CHECKS = []
+MAIL = "From: <a@example.com>\r\nTo: <b@example.net>\r\nSubject: {n}\r\n\r\nnumber {n}\r\n"
+
+
+def check(function):
+    CHECKS.append(function)
+    return function
+
+
+class Postgres(Daemon):
+    user = "postgres"
+
+    def __init__(self, bench):
+        super().__init__(bench)
+        self.bin = pathlib.Path(sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1])
+        (self.home / "pw").write_text(PASSWORD)
+        self.own()
+        self.run(self.bin / "initdb", "-D", self.home / "db", "-U", "postern", "-A", "scram-sha-256", "--pwfile", self.home / "pw",
+                 "-E", "UTF8", "--locale", "C", "--no-sync")
+        self.start()
+
+    def start(self):
+        self.spawn(self.bin / "postgres", "-D", self.home / "db", "-p", self.port, "-c", "listen_addresses=127.0.0.1",
+                   "-c", "unix_socket_directories=" + str(self.home), "-c", "recovery_init_sync_method=syncfs")
+        end = time.monotonic() + 20
+        while True:
+            try:
+                return self.sql("SELECT 1")
+            except Fail:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.1)
+
+    def crash(self):
+        """As a kill -9 of the whole server: its children end when they miss it."""
+        self.run(self.bin / "pg_ctl", "-D", self.home / "db", "-m", "immediate", "-w", "stop")
+        self.process.wait(20)
+        self.process = None
+
+    def sql(self, text):
+        return self.run(self.bin / "psql", "-h", "127.0.0.1", "-p", self.port, "-U", "postern", "-d", "postgres", "-v", "ON_ERROR_STOP=1",
+                        "-qAtc", text, PGPASSWORD=PASSWORD)
+
+    def settings(self, bench, node, **more):
+        password = bench.root / "pg.password"
+        password.write_text(PASSWORD + "\n")
+        return {"database": "host=127.0.0.1 port=%d dbname=postgres user=postern" % self.port, "password_file": str(password),
+                "node": node, "allow_one_copy": True, **more}
+
+
+def settings(bench, database, node, sink_port, **more):
+    return {"cluster": database.settings(bench, node, **more),
+            "restrictions": {"mynetworks": "127.0.0.0/8", "mydestination": "",
+                             "smtpd_relay_restrictions": "permit_mynetworks, reject_unauth_destination"},
+            "route": [{"match": ["*"], "to": ["[127.0.0.1]:%d" % sink_port], "tls": "none"}]}
+
+
+def initialised(bench, database):
+    config = bench.config({"cluster": database.settings(bench, "setup")}, "init.toml")
+    status, out, err = bench.run("cluster", "init", "--config", config)
+    expect("exit status of cluster init (%s)" % err, 0, status)
+    return config
+
+
+def send(server, number, seconds=70):
+    """The reply to the end of data of one message."""
+    client = smtp.Client(server.smtp_port)
+    try:
+        client.reply()
+        client.command("EHLO client.example.com", "250")
+        client.command("MAIL FROM:<a@example.com>", "250")
+        client.command("RCPT TO:<b@example.net>", "250")
+        client.command("DATA", "354")
+        client.send((MAIL.format(n=number) + ".\r\n").encode())
+        client.sock.settimeout(seconds)
+        return client.reply()
+    finally:
+        client.close()
+
+
+def numbers_of(messages):
+    return sorted(int(text.rsplit(b"number ", 1)[1]) for text in messages)
+
+
+def members(bench, config):
+    status, out, err = bench.run("cluster", "status", "--json", "--config", config)
+    if status not in (0, 1):
+        raise Fail("cluster status: %d, %s" % (status, err))
+    return json.loads(out)
+
+
+def until(what, condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise Fail("not within %d s: %s" % (seconds, what))
+        time.sleep(0.1)
+
+
+@check
+def a_wrong_database_is_refused_with_what_to_do(bench):
+    """No tables, no standby, a password in the string: each is said with the way out, and none with the password."""
+    database = Postgres(bench)
+    for told, wanted, cluster in (
+            ("no tables", "postern cluster init", database.settings(bench, "mx1")),
+            ("no standby", "synchronous_standby_names", {**database.settings(bench, "mx1"), "allow_one_copy": False}),
+            ("a password", "password_file", {**database.settings(bench, "mx1"), "database": "postgresql://postern:%s@127.0.0.1/x" % PASSWORD})):
+        config = bench.config({"server": {"data_dir": str(bench.root / "data")}, "cluster": cluster})
+        status, out, err = bench.run("serve", "--config", config, seconds=80)
+        expect("exit status with " + told, 78, status)
+        if wanted not in out + err:
+            raise Fail("%s: %r is not said in %s%s" % (told, wanted, out, err))
+        if PASSWORD in out + err:
+            raise Fail("the password is shown")
+    status, out, err = bench.run("cluster", "status", "--config", bench.config({}, "none.toml"))
+    expect("exit status of cluster status without a cluster", 78, status)
+
+
+@check
+def rights_of_the_gateways_role(bench):
+    """`cluster init --gateway` gives what a gateway needs, and neither tables nor their removal."""
+    database = Postgres(bench)
+    database.sql("CREATE ROLE gateway LOGIN PASSWORD '%s'" % PASSWORD)
+    config = initialised(bench, database)
+    status, _, err = bench.run("cluster", "init", "--config", config, "--gateway", "gateway")
+    expect("exit status of cluster init --gateway (%s)" % err, 0, status)
+    sink = Sink()
+    own = settings(bench, database, "mx1", sink.port)
+    own["cluster"]["database"] = own["cluster"]["database"].replace("user=postern", "user=gateway")
+    server = bench.server(own)
+    smtp.check("250 2.0.0", send(server, 1), "end of data")
+    sink.wait(1)
+    for forbidden in ("DROP TABLE message", "TRUNCATE recipient", "CREATE TABLE x (y int)", "ALTER TABLE node ADD x int"):
+        try:
+            database.sql("SET ROLE gateway; " + forbidden)
+        except Fail:
+            continue
+        raise Fail("the gateways' role may: " + forbidden)
+    sink.close()
+
+
+@check
+def a_crash_of_the_database_holds_mail_and_loses_none(bench):
+    """Messages whose end of data comes while PostgreSQL is down get their 250 when it is back, and arrive once."""
+    database = Postgres(bench)
+    initialised(bench, database)
+    sink = Sink()
+    server = bench.server(settings(bench, database, "mx1", sink.port))
+    for number in range(5):
+        smtp.check("250 2.0.0", send(server, number), "end of data")
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        database.crash()
+        held = [pool.submit(send, server, number) for number in range(5, 25)]
+        time.sleep(2)
+        early = [one.result() for one in held if one.done()]
+        expect("replies while the database is down", [], early)
+        database.start()
+        for one in held:
+            smtp.check("250 2.0.0", one.result(), "end of data over a crash")
+    sink.wait(25, 40)
+    expect("messages, each once", list(range(25)), numbers_of(sink.messages))
+    sink.close()
+
+
+@check
+def after_a_minute_without_the_database_mail_is_deferred(bench):
+    """With a short publish_wait: the held message gets 451, and so does the next MAIL; then all is well again by itself."""
+    database = Postgres(bench)
+    initialised(bench, database)
+    sink = Sink()
+    server = bench.server(settings(bench, database, "mx1", sink.port, publish_wait="3s"))
+    database.crash()
+    smtp.check("451 4.3.0", send(server, 1), "end of data after publish_wait")
+    until("/readyz is red", lambda: server.http("GET", "/readyz")[0] == 503)
+    client = smtp.Client(server.smtp_port)
+    client.reply()
+    client.command("EHLO client.example.com", "250")
+    client.command("MAIL FROM:<a@example.com>", "451 4.3.0")
+    client.close()
+    database.start()
+    until("/readyz is green", lambda: server.http("GET", "/readyz")[0] == 200)
+    smtp.check("250 2.0.0", send(server, 2), "end of data")
+    sink.wait(1)
+    expect("what arrived", [2], numbers_of(sink.messages))
+    sink.close()
+
+
+@check
+def mail_of_a_gateway_that_dies_is_delivered_by_the_other(bench):
+    """kill -9 of one of two: the other takes its parts, and every message that had its 250 arrives."""
+    database = Postgres(bench)
+    config = initialised(bench, database)
+    expect("parts without an owner, before any start", 64, members(bench, config)["parts_without_owner"])
+    port = instance.free_port()  # nobody listens there yet
+    first, second = (bench.server(settings(bench, database, name, port)) for name in ("mx1", "mx2"))
+    until("two share the parts", lambda: sorted(n["parts"] for n in members(bench, config)["nodes"]) == [32, 32], 40)
+    for number in range(20):
+        smtp.check("250 2.0.0", send((first, second)[number % 2], number), "end of data")
+    first.process.kill()
+    first.process.wait()
+    until("the other owns all", lambda: [n["parts"] for n in members(bench, config)["nodes"] if n["state"] == "live"] == [64], 60)
+    sink = Sink(port)
+    end = time.monotonic() + 60
+    while len(sink.messages) < 20 and time.monotonic() < end:
+        bench.run("queue", "retry", "--all", "--config", second.root / "postern.toml")
+        time.sleep(1)
+    expect("messages, each once", list(range(20)), numbers_of(sink.messages))
+    sink.close()
+
+
+@check
+def two_gateways_of_one_name(bench):
+    """The one that came later has the name; the other takes no mail any more."""
+    database = Postgres(bench)
+    initialised(bench, database)
+    sink = Sink()
+    first, second = (bench.server(settings(bench, database, "mx1", sink.port)) for _ in range(2))
+    until("the first one takes no mail", lambda: not first.alive() or first.http("GET", "/readyz")[0] == 503)
+    smtp.check("250 2.0.0", send(second, 1), "end of data at the second one")
+    sink.wait(1)
+    sink.close()
+
+
+if __name__ == "__main__":
+    sys.exit(smoke.main(CHECKS, __doc__))
