@@ -241,7 +241,7 @@ RuleOutcome Context::refuse_with(const Rule&, std::uint16_t code, smtp::Enhanced
                                  std::string text) {
   reason_ = Reason::made(text);
   if (warn_only_) {
-    warned_ = true;
+    raised_ = Mark::Result::warned;
     return RuleOutcome::pass;
   }
   // defer_if_reject replaces a 5xx only.
@@ -254,7 +254,7 @@ RuleOutcome Context::defer_if_permit(const Rule& rule, std::uint16_t code,
                                      smtp::EnhancedCode enhanced, std::string_view reason) {
   reason_ = Reason::made(reason);
   if (warn_only_) return RuleOutcome::pass;  // warn_if_reject covers this too, as in Postfix
-  raised_permit_ = true;
+  if (raised_ != Mark::Result::warned) raised_ = Mark::Result::defers_if_permit;
   if (!defer_if_permit_) {
     defer_if_permit_ =
         reply_of(code, enhanced, fmt::format("{} rejected: {}", judged(subject_of(rule)), reason));
@@ -265,7 +265,7 @@ RuleOutcome Context::defer_if_permit(const Rule& rule, std::uint16_t code,
 RuleOutcome Context::defer_if_reject(const Rule& rule, std::uint16_t code,
                                      smtp::EnhancedCode enhanced, std::string_view reason) {
   reason_ = Reason::made(reason);
-  raised_reject_ = true;
+  if (raised_ == Mark::Result::passed) raised_ = Mark::Result::defers_if_reject;
   if (!defer_if_reject_) {
     defer_if_reject_ =
         reply_of(code, enhanced, fmt::format("{} rejected: {}", judged(subject_of(rule)), reason));
@@ -324,14 +324,14 @@ bool Context::is_webhook() const {
 RuleOutcome Context::run_rule(const Rule& rule) {
   reason_ = Reason();
   trouble_.reset();
-  warned_ = raised_permit_ = raised_reject_ = false;
+  raised_ = Mark::Result::passed;
   const bool outer = warn_only_;
   warn_only_ = outer || rule.warn_only;
   RuleOutcome outcome = RuleOutcome::pass;
   if (rule.list) {
     outcome = run(*rule.list);
     settle(outcome, std::string_view("its rules stand above"));
-    warned_ = raised_permit_ = raised_reject_ = false;
+    raised_ = Mark::Result::passed;
   } else if (rule.keyword == nullptr) {
     outcome = configuration_error(rule, rule.trouble);
   } else {
@@ -342,10 +342,7 @@ RuleOutcome Context::run_rule(const Rule& rule) {
   using Was = Mark::Result;
   const Was was = outcome == RuleOutcome::refuse   ? Was::refused
                   : outcome == RuleOutcome::permit ? Was::permitted
-                  : warned_                        ? Was::warned
-                  : raised_permit_                 ? Was::defers_if_permit
-                  : raised_reject_                 ? Was::defers_if_reject
-                                                   : Was::passed;
+                                                   : raised_;
   result_.marks.emplace_back(&rule, std::move(reason_), was, trouble_);
   return outcome;
 }

@@ -174,7 +174,7 @@ class Context {
   /// The same with a text of its own.
   RuleOutcome permit(const std::string& seen) { return settle(RuleOutcome::permit, seen); }
   /// Whether the current rule would have refused, after warn_if_reject.
-  bool would_refuse() const { return warned_; }
+  bool would_refuse() const { return raised_ == Mark::Result::warned; }
   /// Appends to the rule's reason for the trace.
   void add_reason(std::string_view why);
   /// Holds the message.
@@ -256,7 +256,8 @@ class Context {
   ListKind list_ = ListKind::client;
   bool looks_back_ = false;
   bool warn_only_ = false;
-  bool warned_ = false;
+  /// What the current rule, which passes, has done: warned, or raised a reason to defer.
+  Mark::Result raised_ = Mark::Result::passed;
   std::optional<Match> in_mynetworks_;
   std::optional<policy::questions::HeloValid> helo_valid_;
   std::string helo_key_;  ///< if it differs from helo()
@@ -265,9 +266,7 @@ class Context {
   std::optional<smtp::Reply> defer_if_reject_;
   Reason reason_;                           ///< of the current rule
   std::optional<policy::Trouble> trouble_;  ///< why the current rule could not be evaluated
-  bool raised_permit_ = false;
-  bool raised_reject_ = false;
-  int depth_ = 0;  ///< of lists within lists
+  int depth_ = 0;                           ///< of lists within lists
   const std::size_t verified_before_;
   std::size_t waits_left_;  ///< rules that have made the client wait for this command
 };
