@@ -78,6 +78,10 @@ Answer answer_of(const net::TableReply& reply) {
   return *reply ? recorded({Found::Status::found, **reply, {}}) : recorded({});
 }
 
+/// A cache with a backup that let a key wait for this long in vain is not asked for so long.
+constexpr std::chrono::milliseconds slow_failure{1000};
+constexpr std::chrono::seconds rest{10};
+
 /// A job on a thread of the pool, and the coroutine that waits for it, if it still does.
 struct Wait {
   explicit Wait(asio::steady_timer when) : timer(std::move(when)) {}
@@ -123,6 +127,7 @@ void RemoteTables::replace(const Named& tables) {
   }
   const std::lock_guard lock(mutex_);
   tables_.swap(next);
+  resting_.clear();
 }
 
 bool RemoteTables::knows(std::string_view service) const {
@@ -181,9 +186,8 @@ Task<Answer> RemoteTables::look_up(std::string service, std::string key,
   if (const auto* cache = std::get_if<MemcacheTable>(&kind)) {
     std::optional<std::string> cached = known.table->cache_key(key);
     if (!cached) co_return fail(Fault::bug, "a key that no cache has");
-    const net::TableReply reply =
-        co_await net::ask_memcache(server_of(*cache), std::move(*cached), patience);
-    co_return answer_of(reply);
+    Answer answer = co_await ask_cache(*cache, std::move(*cached), patience);
+    co_return answer;
   }
   const Clock::time_point deadline = Clock::now() + patience;
   std::function<Answer()> job = [known, key = std::move(key), deadline] {
@@ -191,6 +195,26 @@ Task<Answer> RemoteTables::look_up(std::string service, std::string key,
   };
   Answer answer = co_await within(pool_, known.table->servers(), std::move(job), deadline);
   co_return answer;
+}
+
+Task<Answer> RemoteTables::ask_cache(const MemcacheTable& cache, std::string key,
+                                     std::chrono::milliseconds patience) {
+  const Clock::time_point begun = Clock::now();
+  if (cache.backup) {
+    const std::lock_guard lock(mutex_);
+    const auto found = resting_.find(cache.service);
+    if (found != resting_.end() && begun < found->second) {
+      co_return fail(Fault::temporary, cache.service + ": not asked, it failed a moment ago");
+    }
+  }
+  const net::TableReply reply =
+      co_await net::ask_memcache(server_of(cache), std::move(key), patience);
+  // A quick failure costs no client a wait, and may be about its key alone.
+  if (cache.backup && !reply && Clock::now() - begun >= slow_failure) {
+    const std::lock_guard lock(mutex_);
+    resting_[cache.service] = Clock::now() + rest;
+  }
+  co_return answer_of(reply);
 }
 
 void add_answer(policy::Consultation question, const Answer& answer, policy::Evidence& evidence) {

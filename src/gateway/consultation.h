@@ -42,12 +42,17 @@ class RemoteTables {
     std::shared_ptr<net::SqlClient> sql;    ///< null if not a pgsql or mysql table
     std::shared_ptr<net::LdapClient> ldap;  ///< null if not an ldap table
   };
+  /// Asks a cache. One with a backup that let a key wait is left alone for a while.
+  Task<Result<std::string>> ask_cache(const dialect::restrictions::MemcacheTable& cache,
+                                      std::string key, std::chrono::milliseconds patience);
   static Result<std::string> select(const Known& known, const std::string& key,
                                     std::chrono::steady_clock::time_point deadline);
 
   net::WorkPool& pool_;
   mutable std::mutex mutex_;
   std::map<std::string, Known, std::less<>> tables_;
+  /// By server: until when it is not asked.
+  std::map<std::string, std::chrono::steady_clock::time_point, std::less<>> resting_;
 };
 
 /// Adds the answer or the error to evidence.consulted.
