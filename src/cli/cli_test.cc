@@ -383,6 +383,22 @@ TEST(Dnssec, is_told_without_the_resolvers_own_words) {
       << "of a doubt, too";
 }
 
+TEST(Commands, beside_check_warnings_are_one_line) {
+  const std::string warns = "[limits]\nrecipients = 5\n";
+  const auto said = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words{"queue", "list", "--config", "-"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run_with(
+               [](const Arguments& arguments, Streams& streams) {
+                 return load_for(arguments, streams, without_files(arguments)) ? 0 : 78;
+               },
+               words, warns)
+        .err;
+  };
+  EXPECT_EQ(said({}), "1 warning in <stdin>: `postern check` shows it\n");
+  EXPECT_EQ(said({"--json"}), "");
+}
+
 TEST(Commands, check_prints_every_mistake_and_exits_78) {
   const Answer answer =
       run_with(run_check, {"check", "--config", "-"}, "[limits]\nsesions = 5\nrecipients = 5\n");

@@ -138,6 +138,23 @@ std::optional<Config> load_for(const Arguments& arguments, Streams& streams,
                                const LoadOptions& options) {
   std::string name;
   ConfigResult result = load_named(arguments, streams, options, name);
+  if (!result.ok()) {
+    print(result.diagnostics, arguments, streams.err);
+    return std::nullopt;
+  }
+  // `check` and `serve` show them; here they would bury the answer.
+  const std::size_t warnings = result.diagnostics.warnings();
+  if (warnings > 0 && !arguments.has("--quiet") && !arguments.has("--json")) {
+    streams.err << fmt::format("{} in {}: `postern check` shows {}\n",
+                               counted(warnings, "warning"), name, warnings == 1 ? "it" : "them");
+  }
+  return std::move(result.config);
+}
+
+std::optional<Config> load_to_serve(const Arguments& arguments, Streams& streams,
+                                    const LoadOptions& options) {
+  std::string name;
+  ConfigResult result = load_named(arguments, streams, options, name);
   if (!arguments.has("--quiet") || !result.ok()) print(result.diagnostics, arguments, streams.err);
   if (!result.ok()) return std::nullopt;
   return std::move(result.config);

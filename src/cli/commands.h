@@ -35,10 +35,13 @@ LoadOptions without_files(const Arguments& arguments);
 /// Options for a command that reads the files of the configuration as the service would, outside of
 /// it: --credentials applies.
 LoadOptions beside_service(const Arguments& arguments);
-/// Loads the configuration of --config, of POSTERN_CONFIG, or the defaults. Prints errors; with
-/// errors the result is empty.
+/// Loads the configuration of --config, of POSTERN_CONFIG, or the defaults. Prints errors, and how
+/// many warnings there are; with errors the result is empty.
 std::optional<Config> load_for(const Arguments& arguments, Streams& streams,
                                const LoadOptions& options = {});
+/// The same for the gateway, with each warning.
+std::optional<Config> load_to_serve(const Arguments& arguments, Streams& streams,
+                                    const LoadOptions& options);
 
 /// The data directory of the running gateway. With --data-dir no configuration is read: it may be
 /// the one with the mistake that the gateway is to report. nullopt: errors, which are printed.
