@@ -29,6 +29,15 @@ std::chrono::nanoseconds boot_time() {
   return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
 }
 
+/// When nobody was heard of for 10 seconds, the database was away: whoever comes back first makes
+/// nobody dead by that.
+PgsqlStatement back_again() {
+  return {.sql =
+              "UPDATE cluster SET back_since = now() WHERE (SELECT max(seen) FROM node WHERE NOT "
+              "ended AND NOT replaced) < now() - interval '10 s'",
+          .values = {}};
+}
+
 }  // namespace
 
 Node::Node(Database& database, NodeOptions options)
@@ -65,7 +74,8 @@ Result<std::vector<PgsqlRows>> Node::commit(std::vector<PgsqlStatement> statemen
 
 Result<void> Node::join() {
   const auto done = commit(
-      {{.sql = "UPDATE node SET replaced = true WHERE name = $1 AND NOT replaced",
+      {back_again(),
+       {.sql = "UPDATE node SET replaced = true WHERE name = $1 AND NOT replaced",
         .values = {pg::text(options_.name)}},
        {.sql = "DELETE FROM node WHERE name = $1 AND seen < now() - interval '1 day' AND boot NOT "
                "IN (SELECT boot FROM shard WHERE boot IS NOT NULL)",
@@ -97,9 +107,7 @@ Result<void> Node::beat() {
   const auto sent = boot_time();
   const auto before = std::chrono::system_clock::now();
   const auto rows = commit(
-      {{.sql = "UPDATE cluster SET back_since = now() WHERE (SELECT max(seen) FROM node WHERE NOT "
-               "ended) < now() - interval '10 s'",
-        .values = {}},
+      {back_again(),
        {.sql = "UPDATE node SET seen = now(), beat = beat + 1 WHERE boot = $1 AND NOT replaced "
                "RETURNING beat, clock_timestamp()",
         .values = {pg::uuid(boot_)}}});
@@ -138,6 +146,11 @@ Result<void> Node::share_out() {
   for (std::size_t row = 0; row < (*said)[1].size(); ++row) {
     ((*said)[1].boolean(row, 1) ? mine : free).push_back((*said)[1].integer(row, 0));
   }
+  // A take whose end was unknown left parts that this node does not know of; while it was silent,
+  // others took some.
+  if (std::vector<std::int64_t> unknown = keep_only(mine); !unknown.empty()) {
+    return take(std::move(unknown));
+  }
   if (mine.size() < share && !free.empty()) {
     free.resize(std::min(free.size(), share - mine.size()));
     return take(std::move(free));
@@ -148,6 +161,19 @@ Result<void> Node::share_out() {
   return give(std::move(mine));
 }
 
+/// Forgets parts that are not among these; returns those of them that it does not know.
+std::vector<std::int64_t> Node::keep_only(const std::vector<std::int64_t>& parts) {
+  const std::lock_guard guard(mutex_);
+  std::erase_if(owned_, [&](const auto& one) {
+    return !std::binary_search(parts.begin(), parts.end(), one.first);
+  });
+  std::vector<std::int64_t> unknown;
+  for (const std::int64_t part : parts) {
+    if (!owned_.contains(static_cast<int>(part))) unknown.push_back(part);
+  }
+  return unknown;
+}
+
 /// The exclusive lock waits for the last put of the former owner, so that what it stored is there
 /// when this node reads the part.
 Result<void> Node::take(std::vector<std::int64_t> parts) {
@@ -155,11 +181,12 @@ Result<void> Node::take(std::vector<std::int64_t> parts) {
       {{.sql = "SELECT pg_advisory_xact_lock(7305, n::int) FROM unnest($1::bigint[]) AS n ORDER BY "
                "n",
         .values = {pg::integers(parts)}},
-       {.sql = std::string(
-                   "UPDATE shard SET owner = $2, boot = $3, epoch = epoch + 1, since = now(), "
-                   "next_seq = next_seq + $4 WHERE shard = ANY($1::bigint[]) AND (boot IS NULL OR "
-                   "NOT EXISTS (SELECT 1 FROM node WHERE node.boot = shard.boot AND ") +
-               live_node + ")) RETURNING shard, epoch, next_seq - $4",
+       {.sql =
+            std::string(
+                "UPDATE shard SET owner = $2, boot = $3, epoch = epoch + 1, since = now(), "
+                "next_seq = next_seq + $4 WHERE shard = ANY($1::bigint[]) AND (boot IS NULL OR "
+                "boot = $3 OR NOT EXISTS (SELECT 1 FROM node WHERE node.boot = shard.boot AND ") +
+            live_node + ")) RETURNING shard, epoch, next_seq - $4",
         .values = {pg::integers(parts), pg::text(options_.name), pg::uuid(boot_),
                    pg::integer(block)}}});
   if (!rows) return tl::unexpected(rows.error());

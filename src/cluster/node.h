@@ -94,6 +94,7 @@ class Node {
   Result<void> join();
   Result<void> beat();
   Result<void> share_out();
+  std::vector<std::int64_t> keep_only(const std::vector<std::int64_t>& parts);
   Result<void> take(std::vector<std::int64_t> parts);
   Result<void> give(std::vector<std::int64_t> parts);
   Result<void> reserve();

@@ -145,6 +145,7 @@ std::int64_t PgsqlRows::integer(std::size_t row, int column) const {
 
 PgsqlTime PgsqlRows::time(std::size_t row, int column) const {
   if (is_null(row, column)) return {};
+  if (integer(row, column) == std::numeric_limits<std::int64_t>::max()) return PgsqlTime::max();
   return PgsqlTime(epoch_of_postgres + std::chrono::microseconds(integer(row, column)));
 }
 

@@ -60,7 +60,7 @@ class PgsqlRows {
   std::string_view octets(std::size_t row, int column) const;
   /// As octets(), copied.
   std::string text(std::size_t row, int column) const { return std::string(octets(row, column)); }
-  /// timestamptz; the epoch for NULL.
+  /// timestamptz; the epoch for NULL, max() for infinity.
   PgsqlTime time(std::size_t row, int column) const;
 
  private:

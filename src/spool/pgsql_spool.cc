@@ -165,7 +165,7 @@ Result<std::unique_ptr<PgsqlSpool>> PgsqlSpool::open(cluster::Database& database
       PgsqlWriterOptions{
           .thread = "spool-large", .threads = 2, .jobs = 1, .patience = options.publish_wait},
       [self](PgsqlSession& session, std::span<std::shared_ptr<Batch>> jobs, bool) {
-        return self->commit_large(session, *jobs.front());
+        return self->commit_large(session, jobs.front());
       },
       done);
   spool->changes_ = std::make_unique<PgsqlWriter<std::shared_ptr<Change>>>(
@@ -238,7 +238,9 @@ void PgsqlSpool::put(std::vector<Mail> mails, Done<std::vector<MessageId>> done)
                            .digest = {}});
   }
   if (Result<void> able = ready(batch->octets); !able) return done(tl::unexpected(able.error()));
+  // A large body is read by the thread that stores it.
   for (Put& put : batch->puts) {
+    if (is_large) break;
     const Result<std::string_view> bytes = put.body.view();
     if (!bytes) return done(tl::unexpected(bytes.error()));
     put.digest = sha256(*bytes);
@@ -258,13 +260,24 @@ PgsqlSpool::Progress& PgsqlSpool::progress(const cluster::Part& part) {
   return found;
 }
 
-/// Gives the messages of a batch their numbers. False: this node owns no part now.
-bool PgsqlSpool::number(Batch& batch) {
-  if (batch.numbers) return true;
-  batch.numbers = node_.numbers(static_cast<std::int64_t>(batch.puts.size()));
-  if (!batch.numbers) return false;
+/// Gives the messages of a transaction numbers of one part. Those of an earlier try stay: what it
+/// may have stored is not scheduled before its end is known. False: this node owns no part now.
+bool PgsqlSpool::number(std::span<std::shared_ptr<Batch>> jobs) {
+  if (jobs.front()->numbers) return true;
+  std::int64_t count = 0;
+  for (const std::shared_ptr<Batch>& job : jobs) {
+    count += static_cast<std::int64_t>(job->puts.size());
+  }
+  const std::optional<cluster::Numbers> numbers = node_.numbers(count);
+  if (!numbers) return false;
+  std::int64_t next = numbers->first;
   const std::lock_guard guard(mutex_);
-  progress(batch.numbers->part).in_flight.insert(batch.numbers->first);
+  Progress& found = progress(numbers->part);
+  for (const std::shared_ptr<Batch>& job : jobs) {
+    job->numbers = {.part = numbers->part, .first = next};
+    found.in_flight.insert(next);
+    next += static_cast<std::int64_t>(job->puts.size());
+  }
   return true;
 }
 
@@ -283,44 +296,31 @@ void PgsqlSpool::forget_number(Batch& batch, bool stored) {
 
 PgsqlOutcome PgsqlSpool::commit_puts(PgsqlSession& session,
                                      std::span<std::shared_ptr<Batch>> jobs) {
-  // One part a transaction: where the numbers of an earlier try are of another, they are given
-  // anew.
+  if (!number(jobs)) return refused({.state = "22012", .message = "this node owns no part"});
+  const cluster::Part part = jobs.front()->numbers->part;
+  std::vector<PgsqlStatement> statements = owning(part, node_.boot());
+  Rows rows(part.number, [this](Time time) { return at(time); });
   for (const std::shared_ptr<Batch>& job : jobs) {
-    if (!number(*job)) return refused({.state = "22012", .message = "this node owns no part"});
-  }
-  std::vector<cluster::Part> parts;
-  for (const std::shared_ptr<Batch>& job : jobs) parts.push_back(job->numbers->part);
-  std::sort(parts.begin(), parts.end());
-  parts.erase(std::unique(parts.begin(), parts.end()), parts.end());
-
-  std::vector<PgsqlStatement> statements;
-  for (const cluster::Part& part : parts) {
-    for (PgsqlStatement& one : owning(part, node_.boot())) statements.push_back(std::move(one));
-  }
-  for (const cluster::Part& part : parts) {
-    Rows rows(part.number, [this](Time time) { return at(time); });
-    for (const std::shared_ptr<Batch>& job : jobs) {
-      if (job->numbers->part != part) continue;
-      std::int64_t next = job->numbers->first;
-      for (Put& put : job->puts) {
-        const Result<std::string_view> bytes = put.body.view();
-        if (!bytes) return refused({.state = "58030", .message = bytes.error().message});
-        rows.add(put.id, next++, put.envelope, put.body.size(), put.digest, *bytes);
-      }
+    std::int64_t next = job->numbers->first;
+    for (Put& put : job->puts) {
+      const Result<std::string_view> bytes = put.body.view();
+      if (!bytes) return refused({.state = "58030", .message = bytes.error().message});
+      rows.add(put.id, next++, put.envelope, put.body.size(), put.digest, *bytes);
     }
-    statements.push_back(rows.statement());
   }
+  statements.push_back(rows.statement());
   PgsqlOutcome outcome = session.transact(std::move(statements), Clock::now() + commit_limit);
   if (outcome.end == PgsqlEnd::refused && outcome.failure.state == "22012") {
-    for (const cluster::Part& part : parts) node_.lost(part);
+    node_.lost(part);
     for (const std::shared_ptr<Batch>& job : jobs) forget_number(*job, false);
   }
   return outcome;
 }
 
 /// A body above the threshold goes in rows of its own before its message, a few at a time.
-PgsqlOutcome PgsqlSpool::commit_large(PgsqlSession& session, Batch& batch) {
-  if (!number(batch)) return refused({.state = "22012", .message = "this node owns no part"});
+PgsqlOutcome PgsqlSpool::commit_large(PgsqlSession& session, std::shared_ptr<Batch>& job) {
+  if (!number({&job, 1})) return refused({.state = "22012", .message = "this node owns no part"});
+  Batch& batch = *job;
   const cluster::Part part = batch.numbers->part;
   const auto deadline = [] { return Clock::now() + commit_limit; };
   std::vector<PgsqlStatement> statements = owning(part, node_.boot());
@@ -340,6 +340,7 @@ PgsqlOutcome PgsqlSpool::commit_large(PgsqlSession& session, Batch& batch) {
       session.roll_back(deadline());
       return refused({.state = "58030", .message = bytes.error().message});
     }
+    if (put.digest.empty()) put.digest = sha256(*bytes);
     const bool in_parts = bytes->size() > options_.row_threshold;
     rows.add(put.id, next++, put.envelope, bytes->size(), put.digest,
              in_parts ? std::nullopt : std::optional(*bytes));
@@ -359,6 +360,7 @@ PgsqlOutcome PgsqlSpool::commit_large(PgsqlSession& session, Batch& batch) {
     if (outcome.end != PgsqlEnd::refused) return outcome;
     failure = outcome.failure;
   }
+  if (!session.usable()) return {.end = PgsqlEnd::unknown, .rows = {}, .failure = *failure};
   session.roll_back(deadline());
   if (failure->state == "22012") {
     node_.lost(part);

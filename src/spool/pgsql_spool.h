@@ -71,10 +71,10 @@ class PgsqlSpool final : public Spool {
   };
 
   PgsqlSpool(cluster::Database& database, cluster::Node& node, PgsqlSpoolOptions options);
-  bool number(Batch& batch);
+  bool number(std::span<std::shared_ptr<Batch>> jobs);
   void forget_number(Batch& batch, bool stored);
   net::PgsqlOutcome commit_puts(net::PgsqlSession& session, std::span<std::shared_ptr<Batch>> jobs);
-  net::PgsqlOutcome commit_large(net::PgsqlSession& session, Batch& batch);
+  net::PgsqlOutcome commit_large(net::PgsqlSession& session, std::shared_ptr<Batch>& job);
   net::PgsqlOutcome commit_changes(net::PgsqlSession& session,
                                    std::span<std::shared_ptr<Change>> jobs, bool again);
   void finish(Batch& batch, const Result<void>& result);

@@ -122,16 +122,31 @@ class PgsqlWriter {
     return true;
   }
 
+  bool stops_without_server() const {
+    const std::lock_guard lock(mutex_);
+    return stopping_ && absent_;
+  }
+  void note_absence() {
+    const std::lock_guard lock(mutex_);
+    absent_ = stopping_;
+  }
+
   void settle(std::unique_ptr<net::PgsqlSession>& session, std::span<Job> jobs,
               Clock::time_point until) {
     Error error;
     bool again = false;
     do {
       if (!session || !session->usable()) {
+        // At the end nobody waits for a server that has just not answered.
+        if (stops_without_server()) {
+          error = {Fault::unreachable, "the spool is closed while PostgreSQL is away"};
+          break;
+        }
         auto connected = database_.connect();
         if (!connected) {
           session.reset();
           error = connected.error();
+          note_absence();
           continue;
         }
         session = std::move(*connected);
@@ -169,6 +184,7 @@ class PgsqlWriter {
   std::condition_variable work_;
   std::deque<Waiting> queue_;
   bool stopping_ = false;
+  bool absent_ = false;  ///< since stop() a connection failed
   std::uint64_t commits_ = 0;
   std::vector<std::thread> threads_;
 };
