@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "store/database.h"
 #include "store/records.h"
+#include "store/sql.h"
 
 namespace postern::store {
 
@@ -36,17 +37,17 @@ inline constexpr std::chrono::milliseconds search_time{40};
 /// Reads one slice. `sql` selects rows in descending order of `seq`, which is its column
 /// `seq_column`; its last parameter is the exclusive upper bound of `seq`. `fits(row, needle)`
 /// selects rows. Errors: Database's faults.
-template <class Read, class Fits, class... Values>
-auto slice(Database& database, std::string_view sql, int seq_column, const Keyset& keyset,
-           Read&& read, Fits&& fits, const Values&... values)
-    -> Result<Slice<decltype(read(std::declval<Row>()))>> {
-  Slice<decltype(read(std::declval<Row>()))> found;
+template <class OneRow, class Source, class Read, class Fits, class... Values>
+auto slice_of(Source& source, std::string_view sql, int seq_column, const Keyset& keyset,
+              Read&& read, Fits&& fits, const Values&... values)
+    -> Result<Slice<decltype(read(std::declval<OneRow>()))>> {
+  Slice<decltype(read(std::declval<OneRow>()))> found;
   const Needle needle(keyset.needle);
   std::uint64_t seen = 0;
   std::uint64_t last = 0;
   const auto end = std::chrono::steady_clock::now() + search_time;
   const auto late = [&] { return seen % 256 == 255 && std::chrono::steady_clock::now() > end; };
-  const auto take = [&](const Row& row) {
+  const auto take = [&](const OneRow& row) {
     const bool searches = !needle.everything();
     if (found.rows.size() == keyset.limit || seen == search_budget || (searches && late())) {
       found.next = last;
@@ -59,9 +60,20 @@ auto slice(Database& database, std::string_view sql, int seq_column, const Keyse
   };
   const std::uint64_t top = std::numeric_limits<std::int64_t>::max();
   const Result<void> done =
-      database.each(sql, take, values..., keyset.before == 0 ? top : keyset.before);
+      source.each(sql, take, values..., keyset.before == 0 ? top : keyset.before);
   if (!done) return tl::unexpected(done.error());
   return found;
+}
+
+/// Reads one slice from a database of SQLite.
+template <class... Arguments>
+auto slice(Database& database, const Arguments&... arguments) {
+  return slice_of<Row>(database, arguments...);
+}
+/// Reads one slice from the control plane.
+template <class... Arguments>
+auto slice(const Sql& sql, const Arguments&... arguments) {
+  return slice_of<SqlRow>(sql, arguments...);
 }
 
 }  // namespace postern::store

@@ -2,7 +2,7 @@
 
 #include "base/temporary_folder_test.h"
 #include "store/delivery_log.h"
-#include "store/sqlite_store_fixture.h"
+#include "store/store_fixture.h"
 
 namespace postern::store {
 namespace {
@@ -21,7 +21,7 @@ std::string walk(Keyset keyset, Fetch fetch, Name name) {
   return all;
 }
 
-class KeysetTest : public SqliteStoreTest {
+class KeysetTest : public EveryStoreTest {
  protected:
   std::string policies(Keyset keyset) {
     return walk(
@@ -36,7 +36,7 @@ class KeysetTest : public SqliteStoreTest {
   std::string account_ = add_account("a@example.com");
 };
 
-TEST_F(KeysetTest, follows_policies_newest_first) {
+TEST_P(KeysetTest, follows_policies_newest_first) {
   const std::string other = add_account("b@example.com");
   for (const char* name : {"one", "two", "three", "four"}) {
     add_policy(account_, name);
@@ -51,7 +51,7 @@ TEST_F(KeysetTest, follows_policies_newest_first) {
   EXPECT_EQ(policies({.before = 1}), "| ");
 }
 
-TEST_F(KeysetTest, a_piece_stays_where_it_is_when_rows_come_and_go) {
+TEST_P(KeysetTest, a_piece_stays_where_it_is_when_rows_come_and_go) {
   for (const char* name : {"one", "two", "three", "four"}) add_policy(account_, name);
   const auto first = store_->policy_slice(account_, {.limit = 2}).value();
   add_policy(account_, "five");
@@ -64,7 +64,7 @@ TEST_F(KeysetTest, a_piece_stays_where_it_is_when_rows_come_and_go) {
   EXPECT_EQ(policies({.before = first.next}), "two one | ");
 }
 
-TEST_F(KeysetTest, searches_names_addresses_and_targets) {
+TEST_P(KeysetTest, searches_names_addresses_and_targets) {
   WebhookRow named = webhook(account_, "a@example.org");
   named.name = "Invoices";
   WebhookRow off = webhook(account_, "b@example.org");
@@ -137,6 +137,8 @@ TEST_F(LogKeysetTest, a_search_looks_at_so_many_rows_and_says_where_to_go_on) {
   ASSERT_EQ(slice.rows.size(), 1u);
   EXPECT_EQ(slice.next, 0u);
 }
+
+INSTANTIATE_TEST_SUITE_P(, KeysetTest, every_engine, name_of);
 
 }  // namespace
 }  // namespace postern::store

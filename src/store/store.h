@@ -63,7 +63,33 @@ enum class Tokens { keep, revoke };
 /// What deleting a policy does to webhooks that use it.
 enum class IfUsed { detach, refuse };
 
-/// The interface; SqliteStore implements it.
+/// An edit of what the memory of a gateway may hold, by any node of a cluster.
+struct Change {
+  /// An object that was made, changed or deleted.
+  struct Key {
+    /// "policy", "webhook", "dkim", "domain" (verified or not any more), "signing_seed", "lists",
+    /// "signing_key", "access" (see Store::on_access_change())
+    std::string kind;
+    /// Its id; the name of a domain, for "dkim" too; the revision of lists; a kid.
+    std::string id;
+    std::string account_id;  ///< whose it is; empty: nobody's
+    auto operator<=>(const Key&) const = default;
+  };
+  std::uint64_t number = 0;  ///< from 1 on, without gaps, in the order of commits
+  std::string edit;          ///< 16 octets that no other edit has
+  std::vector<Key> keys;     ///< what it changed
+};
+
+/// What Store::snapshot() calls for each row, as the each_*() of the same name.
+struct SnapshotReader {
+  std::function<void(PolicyRow)> policy;                               ///< each_policy()
+  std::function<void(WebhookRow)> webhook;                             ///< each_webhook()
+  std::function<void(DomainRow)> verified_domain;                      ///< each_verified_domain()
+  std::function<void(DkimKeyRow)> dkim_signing_key;                    ///< each_dkim_signing_key()
+  std::function<void(std::string account, Secret seed)> signing_seed;  ///< each_signing_seed()
+};
+
+/// The interface; SqliteStore and PgsqlStore implement it.
 class Store {
  public:
   virtual ~Store() = default;
@@ -342,6 +368,17 @@ class Store {
   /// The accounts with `v1a` signatures: id and seed.
   virtual Result<void> each_signing_seed(
       const std::function<void(std::string account, Secret seed)>& take) = 0;
+  /// All of the above in one state of the database, and the number of its newest change.
+  virtual Result<std::uint64_t> snapshot(const SnapshotReader& take) = 0;
+
+  // The edits of all nodes. A store that only this process writes has none: 0, and no changes.
+  /// The number of the newest change; 0: none.
+  virtual Result<std::uint64_t> head() = 0;
+  /// The changes that follow `after`, oldest first. Fault::not_found: they are not kept any more,
+  /// or the database is not the one that had the change `after`: take a snapshot().
+  virtual Result<std::vector<Change>> changes(std::uint64_t after, std::size_t limit) = 0;
+  /// The highest number of a change by this object; 0: none. At once.
+  virtual std::uint64_t newest_own_change() const = 0;
 };
 
 }  // namespace postern::store

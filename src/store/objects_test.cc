@@ -1,9 +1,7 @@
-#include "store/sqlite_store.h"
-
+// What every Store does: policies, webhooks, domains, lists.
 #include <thread>
 
-#include "store/sqlite_schema.h"
-#include "store/sqlite_store_fixture.h"
+#include "store/store_fixture.h"
 
 namespace postern::store {
 namespace {
@@ -11,7 +9,9 @@ namespace {
 using std::chrono::hours;
 using std::chrono::minutes;
 
-TEST_F(SqliteStoreTest, policies_belong_to_their_account) {
+class ObjectStoreTest : public EveryStoreTest {};
+
+TEST_P(ObjectStoreTest, policies_belong_to_their_account) {
   const std::string ann = add_account("ann@example.com");
   const std::string bob = add_account("bob@example.com");
   PolicyRow row = add_policy(ann, "p");
@@ -28,7 +28,7 @@ TEST_F(SqliteStoreTest, policies_belong_to_their_account) {
   EXPECT_EQ(store_->create_policy(orphan, nullptr).value(), WriteOutcome::not_found);
 }
 
-TEST_F(SqliteStoreTest, policies_are_listed_newest_first) {
+TEST_P(ObjectStoreTest, policies_are_listed_newest_first) {
   const std::string ann = add_account("ann@example.com");
   for (int i = 0; i < 5; ++i) add_policy(ann, std::to_string(i));
   const auto page = store_->policies(ann, {.offset = 1, .limit = 2}).value();
@@ -38,7 +38,7 @@ TEST_F(SqliteStoreTest, policies_are_listed_newest_first) {
   EXPECT_EQ(page.rows[1].name, "2");
 }
 
-TEST_F(SqliteStoreTest, an_update_needs_the_version_it_was_made_from) {
+TEST_P(ObjectStoreTest, an_update_needs_the_version_it_was_made_from) {
   const std::string ann = add_account("ann@example.com");
   PolicyRow row = add_policy(ann, "p");
   row.name = "q";
@@ -57,7 +57,7 @@ TEST_F(SqliteStoreTest, an_update_needs_the_version_it_was_made_from) {
             WriteOutcome::done);
 }
 
-TEST_F(SqliteStoreTest, concurrent_updates_never_lose_one) {
+TEST_P(ObjectStoreTest, concurrent_updates_never_lose_one) {
   const std::string ann = add_account("ann@example.com");
   const PolicyRow row = add_policy(ann, "p");
   std::vector<std::thread> threads;
@@ -74,7 +74,7 @@ TEST_F(SqliteStoreTest, concurrent_updates_never_lose_one) {
   EXPECT_EQ(store_->policy(ann, row.id).value()->version, 41u);
 }
 
-TEST_F(SqliteStoreTest, credentials_keep_their_order_over_all_policies) {
+TEST_P(ObjectStoreTest, credentials_keep_their_order_over_all_policies) {
   const std::string ann = add_account("ann@example.com");
   PolicyRow first = policy(ann, "first");
   first.credentials = {{"shared", Secret("h1")}, {"x", Secret("h2")}};
@@ -97,7 +97,7 @@ TEST_F(SqliteStoreTest, credentials_keep_their_order_over_all_policies) {
   EXPECT_GT(one[0].order, two[0].order) << "a new user stands behind";
 }
 
-TEST_F(SqliteStoreTest, deleting_a_policy_detaches_its_webhooks_in_the_same_transaction) {
+TEST_P(ObjectStoreTest, deleting_a_policy_detaches_its_webhooks_in_the_same_transaction) {
   const std::string ann = add_account("ann@example.com");
   PolicyRow row = policy(ann, "p");
   row.credentials = {{"u", Secret("h")}};
@@ -132,7 +132,7 @@ TEST_F(SqliteStoreTest, deleting_a_policy_detaches_its_webhooks_in_the_same_tran
   EXPECT_EQ(store_->policies(ann, {}).value().total, 0u);
 }
 
-TEST_F(SqliteStoreTest, webhooks_keep_every_field) {
+TEST_P(ObjectStoreTest, webhooks_keep_every_field) {
   const std::string ann = add_account("ann@example.com");
   const PolicyRow rule = add_policy(ann, "p");
   WebhookRow row = webhook(ann, "in@example.com");
@@ -181,7 +181,7 @@ TEST_F(SqliteStoreTest, webhooks_keep_every_field) {
   EXPECT_EQ(cleared->policy_id, std::nullopt);
 }
 
-TEST_F(SqliteStoreTest, a_webhook_may_name_its_own_accounts_policies_only) {
+TEST_P(ObjectStoreTest, a_webhook_may_name_its_own_accounts_policies_only) {
   const std::string ann = add_account("ann@example.com");
   const std::string bob = add_account("bob@example.com");
   const PolicyRow rule = add_policy(ann, "p");
@@ -196,7 +196,7 @@ TEST_F(SqliteStoreTest, a_webhook_may_name_its_own_accounts_policies_only) {
   EXPECT_EQ(store_->update_webhook(row, 1, nullptr).value(), WriteOutcome::no_such_policy);
 }
 
-TEST_F(SqliteStoreTest, addresses_are_unique_over_all_accounts) {
+TEST_P(ObjectStoreTest, addresses_are_unique_over_all_accounts) {
   const std::string ann = add_account("ann@example.com");
   const std::string bob = add_account("bob@example.com");
   add_webhook(ann, "in@example.com");
@@ -213,7 +213,7 @@ TEST_F(SqliteStoreTest, addresses_are_unique_over_all_accounts) {
             WriteOutcome::not_found);
 }
 
-TEST_F(SqliteStoreTest, totals_follow_every_change) {
+TEST_P(ObjectStoreTest, totals_follow_every_change) {
   const std::string ann = add_account("ann@example.com");
   const PolicyRow p = add_policy(ann, "p");
   const PolicyRow q = add_policy(ann, "q");
@@ -246,7 +246,7 @@ TEST_F(SqliteStoreTest, totals_follow_every_change) {
   EXPECT_EQ(store_->account(ann).value()->policy_count, 2u);
 }
 
-TEST_F(SqliteStoreTest, an_account_stores_no_more_than_its_limits) {
+TEST_P(ObjectStoreTest, an_account_stores_no_more_than_its_limits) {
   const std::string account = add_account("a@example.com");
   const std::string other = add_account("b@example.com");
   const AccountLimits limits{.policies = 2, .credentials = 3, .webhooks = 1, .octets = 2000};
@@ -285,7 +285,7 @@ TEST_F(SqliteStoreTest, an_account_stores_no_more_than_its_limits) {
   EXPECT_EQ(store_->create_policy(policy(account, "third"), nullptr).value(), WriteOutcome::done);
 }
 
-TEST_F(SqliteStoreTest, many_claim_a_domain_and_the_first_verified_has_it) {
+TEST_P(ObjectStoreTest, many_claim_a_domain_and_the_first_verified_has_it) {
   const std::string ann = add_account("ann@example.com");
   const std::string bob = add_account("bob@example.com");
   const auto claim = [&](const std::string& account, const std::string& id) {
@@ -316,7 +316,7 @@ TEST_F(SqliteStoreTest, many_claim_a_domain_and_the_first_verified_has_it) {
   EXPECT_EQ(store_->domains(ann).value().rows[0].verification_token, "conduit-verify-dom_a");
 }
 
-TEST_F(SqliteStoreTest, an_account_claims_no_more_domains_than_its_limit) {
+TEST_P(ObjectStoreTest, an_account_claims_no_more_domains_than_its_limit) {
   const std::string ann = add_account("ann@example.com");
   const std::string bob = add_account("bob@example.com");
   const auto claim = [&](const std::string& account, const std::string& name) {
@@ -344,7 +344,7 @@ TEST_F(SqliteStoreTest, an_account_claims_no_more_domains_than_its_limit) {
   EXPECT_EQ(claim(bob, "c.example.com"), WriteOutcome::done);
 }
 
-TEST_F(SqliteStoreTest, a_lost_domain_passes_on_with_its_addresses_switched_off) {
+TEST_P(ObjectStoreTest, a_lost_domain_passes_on_with_its_addresses_switched_off) {
   const std::string ann = add_account("ann@example.com");
   const std::string bob = add_account("bob@example.com");
   for (const auto& [account, id] : {std::pair(ann, "dom_a"), std::pair(bob, "dom_b")}) {
@@ -379,7 +379,7 @@ TEST_F(SqliteStoreTest, a_lost_domain_passes_on_with_its_addresses_switched_off)
   EXPECT_EQ(store_->delete_domain(ann, "dom_a", nullptr).value(), WriteOutcome::not_found);
 }
 
-TEST_F(SqliteStoreTest, start_up_reads_everything_in_order_of_creation) {
+TEST_P(ObjectStoreTest, start_up_reads_everything_in_order_of_creation) {
   const std::string ann = add_account("ann@example.com");
   PolicyRow rule = policy(ann, "p");
   rule.credentials = {{"u", Secret("h")}, {"v", Secret("i")}};
@@ -395,38 +395,7 @@ TEST_F(SqliteStoreTest, start_up_reads_everything_in_order_of_creation) {
                                             "3@example.com", "4@example.com"}));
 }
 
-TEST_F(SqliteStoreTest, the_common_questions_use_an_index) {
-  store_.reset();
-  const auto database = std::move(*Database::open(folder_.file("postern.db"), control_schema()));
-  const char* const questions[] = {
-      "SELECT id FROM webhook WHERE account_id = 'a' ORDER BY seq DESC LIMIT 20",
-      "SELECT id FROM webhook WHERE account_id = 'a' AND is_active = 1 ORDER BY seq DESC LIMIT 20",
-      "SELECT id FROM webhook WHERE address = 'a'",
-      "SELECT id FROM webhook WHERE policy_id = 'p' ORDER BY seq",
-      "UPDATE webhook SET policy_id = NULL WHERE policy_id = 'p'",
-      "SELECT id FROM webhook WHERE domain = 'd' AND account_id <> 'a' AND is_active",
-      "SELECT id FROM policy WHERE account_id = 'a' ORDER BY seq DESC LIMIT 20",
-      "SELECT username FROM credential WHERE policy_id = 'p' ORDER BY position",
-      "SELECT id FROM audit WHERE account_id = 'a' ORDER BY seq DESC LIMIT 50",
-      "SELECT id FROM api_token WHERE hash = 'h'",
-      "SELECT id FROM account WHERE email = 'e'",
-      "SELECT id FROM account WHERE length(signing_seed) > 0",
-      "DELETE FROM session WHERE expires_at < 5",
-      "SELECT id FROM domain WHERE verified AND checked_at < 5 ORDER BY checked_at LIMIT 5",
-  };
-  for (const char* question : questions) {
-    const auto plan = database->all(std::string("EXPLAIN QUERY PLAN ") + question,
-                                    [](const Row& row) { return row.text(3); });
-    ASSERT_TRUE(plan) << plan.error().message;
-    for (const std::string& step : *plan) {
-      EXPECT_TRUE(!step.starts_with("SCAN") || step.find("account_signing") != std::string::npos)
-          << question << " -> " << step;
-      if (std::string(question).find("position") == std::string::npos) {
-        EXPECT_EQ(step.find("TEMP B-TREE"), std::string::npos) << question << " -> " << step;
-      }
-    }
-  }
-}
+INSTANTIATE_TEST_SUITE_P(, ObjectStoreTest, every_engine, name_of);
 
 }  // namespace
 }  // namespace postern::store

@@ -1,4 +1,4 @@
-#include "store/sqlite_rows.h"
+#include "store/sql_rows.h"
 
 #include <concepts>
 
@@ -49,26 +49,28 @@ namespace {
 
 // How a column is read follows from the type of the member.
 template <std::integral T>
-void get(const Row& row, int at, T& into) {
+void get(const SqlRow& row, int at, T& into) {
   into = static_cast<T>(row.integer(at));
 }
-void get(const Row& row, int at, std::string& into) { into = row.text(at); }
-void get(const Row& row, int at, Secret& into) { into = row.secret(at); }
-void get(const Row& row, int at, Time& into) { into = row.time(at); }
-void get(const Row& row, int at, Role& into) { into = role_of(row.text(at)).value_or(Role::none); }
-void get(const Row& row, int at, std::vector<std::string>& into) {
+void get(const SqlRow& row, int at, std::string& into) { into = row.text(at); }
+void get(const SqlRow& row, int at, Secret& into) { into = row.secret(at); }
+void get(const SqlRow& row, int at, Time& into) { into = row.time(at); }
+void get(const SqlRow& row, int at, Role& into) {
+  into = role_of(row.text(at)).value_or(Role::none);
+}
+void get(const SqlRow& row, int at, std::vector<std::string>& into) {
   into = split_words(row.text(at));
 }
-void get(const Row& row, int at, std::map<std::string, std::string>& into) {
+void get(const SqlRow& row, int at, std::map<std::string, std::string>& into) {
   into = headers_from_json(row.text(at));
 }
 template <class T>
-void get(const Row& row, int at, std::optional<T>& into) {
+void get(const SqlRow& row, int at, std::optional<T>& into) {
   if (!row.is_null(at)) get(row, at, into.emplace());
 }
 
 template <auto member, class T>
-void into(const Row& row, int at, T& made) {
+void into(const SqlRow& row, int at, T& made) {
   get(row, at, made.*member);
 }
 
@@ -80,7 +82,7 @@ const Columns<AccountRow> account = {
     {"password_hash", into<&AccountRow::password_hash>},
     {"timezone", into<&AccountRow::timezone>},
     {"totp_secret",
-     [](const Row& row, int at, AccountRow& made) {
+     [](const SqlRow& row, int at, AccountRow& made) {
        made.totp_secret = row.secret(at);
        made.totp_enabled = !made.totp_secret.empty();
      }},
@@ -165,11 +167,11 @@ const Columns<WebhookRow> webhook = {
     {"created_at", into<&WebhookRow::created_at>},
     {"updated_at", into<&WebhookRow::updated_at>},
     {"inbox_messages",
-     [](const Row& row, int at, WebhookRow& made) { get(row, at, made.inbox.messages); }},
+     [](const SqlRow& row, int at, WebhookRow& made) { get(row, at, made.inbox.messages); }},
     {"inbox_octets",
-     [](const Row& row, int at, WebhookRow& made) { get(row, at, made.inbox.octets); }},
+     [](const SqlRow& row, int at, WebhookRow& made) { get(row, at, made.inbox.octets); }},
     {"inbox_keep_days",
-     [](const Row& row, int at, WebhookRow& made) { get(row, at, made.inbox.keep_days); }},
+     [](const SqlRow& row, int at, WebhookRow& made) { get(row, at, made.inbox.keep_days); }},
 };
 
 const Columns<DomainRow> domain = {

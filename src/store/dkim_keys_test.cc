@@ -1,11 +1,11 @@
-#include "store/sqlite_store_fixture.h"
+#include "store/store_fixture.h"
 
 namespace postern::store {
 namespace {
 
 using std::chrono::hours;
 
-class DkimKeyTest : public SqliteStoreTest {
+class DkimKeyTest : public EveryStoreTest {
  protected:
   DomainRow add_domain(const std::string& account, const std::string& name, bool verified = true) {
     DomainRow row{.id = new_id("dom_"),
@@ -46,7 +46,7 @@ class DkimKeyTest : public SqliteStoreTest {
   }
 };
 
-TEST_F(DkimKeyTest, are_listed_newest_first_without_their_secret) {
+TEST_P(DkimKeyTest, are_listed_newest_first_without_their_secret) {
   const std::string ann = add_account("ann@example.com");
   const DomainRow domain = add_domain(ann, "example.com");
   EXPECT_EQ(add(domain, "a"), WriteOutcome::done);
@@ -65,7 +65,7 @@ TEST_F(DkimKeyTest, are_listed_newest_first_without_their_secret) {
   EXPECT_EQ(add(domain, "d"), WriteOutcome::in_use) << "three at most";
 }
 
-TEST_F(DkimKeyTest, belong_to_the_account_of_their_domain) {
+TEST_P(DkimKeyTest, belong_to_the_account_of_their_domain) {
   const std::string ann = add_account("ann@example.com");
   const std::string bob = add_account("bob@example.com");
   DomainRow domain = add_domain(ann, "example.com");
@@ -79,7 +79,7 @@ TEST_F(DkimKeyTest, belong_to_the_account_of_their_domain) {
   EXPECT_EQ(signing("example.com"), "");
 }
 
-TEST_F(DkimKeyTest, sign_while_they_are_set_to_and_the_domain_is_verified) {
+TEST_P(DkimKeyTest, sign_while_they_are_set_to_and_the_domain_is_verified) {
   const std::string ann = add_account("ann@example.com");
   const DomainRow domain = add_domain(ann, "example.com");
   const DomainRow claimed = add_domain(add_account("bob@example.com"), "example.net", false);
@@ -109,7 +109,7 @@ TEST_F(DkimKeyTest, sign_while_they_are_set_to_and_the_domain_is_verified) {
   EXPECT_EQ(signing("example.com"), "") << "no longer verified";
 }
 
-TEST_F(DkimKeyTest, go_with_their_domain) {
+TEST_P(DkimKeyTest, go_with_their_domain) {
   const std::string ann = add_account("ann@example.com");
   const DomainRow domain = add_domain(ann, "example.com");
   ASSERT_EQ(add(domain, "a", true), WriteOutcome::done);
@@ -118,6 +118,8 @@ TEST_F(DkimKeyTest, go_with_their_domain) {
   EXPECT_TRUE(store_->dkim_keys(ann, again.id).value().empty());
   EXPECT_EQ(signing("example.com"), "");
 }
+
+INSTANTIATE_TEST_SUITE_P(, DkimKeyTest, every_engine, name_of);
 
 }  // namespace
 }  // namespace postern::store

@@ -1,5 +1,5 @@
-// Conversions between the rows of postern.db and the types of records.h, for the files of
-// SqliteStore.
+// Conversions between the rows of the control plane and the types of records.h, for the files of
+// SqlStore.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "store/records.h"
+#include "store/sql.h"
 
 namespace postern::store::rows {
 
@@ -39,7 +40,7 @@ class Columns {
   /// A column.
   struct Column {
     std::string_view sql;  ///< its name, or an expression in parentheses, which is not stored
-    void (*read)(const Row& row, int at, T& into);  ///< reads the column `at`
+    void (*read)(const SqlRow& row, int at, T& into);  ///< reads the column `at`
   };
   /// Static texts, in the order of the SELECT.
   Columns(std::initializer_list<Column> columns) : columns_(columns) {
@@ -50,7 +51,7 @@ class Columns {
     }
   }
   /// Reads a row that begins with `list`.
-  T operator()(const Row& row) const {
+  T operator()(const SqlRow& row) const {
     T made;
     for (int at = 0; at < count(); ++at) columns_[static_cast<std::size_t>(at)].read(row, at, made);
     return made;

@@ -1,15 +1,14 @@
 #include <gtest/gtest.h>
 
 #include "base/temporary_folder_test.h"
-#include "store/sqlite_schema.h"
-#include "store/sqlite_store_fixture.h"
+#include "store/store_fixture.h"
 
 namespace postern::store {
 namespace {
 
 using Kind = LinkRow::Kind;
 
-class PeopleStoreTest : public SqliteStoreTest {
+class PeopleStoreTest : public EveryStoreTest {
  protected:
   std::string add_member(const std::string& team, const std::string& email, Role role) {
     const AccountRow row{.id = new_id("acc_"),
@@ -73,7 +72,7 @@ TEST(PeopleSchema, an_older_file_is_brought_along) {
   }
 }
 
-TEST_F(PeopleStoreTest, roles_have_words) {
+TEST_P(PeopleStoreTest, roles_have_words) {
   for (const Role role : {Role::viewer, Role::operates, Role::owner}) {
     EXPECT_EQ(role_of(to_string(role)), role);
   }
@@ -82,7 +81,7 @@ TEST_F(PeopleStoreTest, roles_have_words) {
   EXPECT_LT(Role::operates, Role::owner);
 }
 
-TEST_F(PeopleStoreTest, a_team_keeps_an_owner) {
+TEST_P(PeopleStoreTest, a_team_keeps_an_owner) {
   const std::string ann = add_account("ann@example.com");
   const std::string bob = add_member(ann, "bob@example.com", Role::operates);
   EXPECT_EQ(store_->set_role(ann, ann, Role::viewer, nullptr).value(), WriteOutcome::in_use);
@@ -92,7 +91,7 @@ TEST_F(PeopleStoreTest, a_team_keeps_an_owner) {
   EXPECT_EQ(store_->remove_member(ann, bob, nullptr).value(), WriteOutcome::in_use);
 }
 
-TEST_F(PeopleStoreTest, another_team_is_not_found) {
+TEST_P(PeopleStoreTest, another_team_is_not_found) {
   const std::string ann = add_account("ann@example.com");
   const std::string eve = add_account("eve@example.com");
   EXPECT_EQ(store_->set_role(eve, ann, Role::viewer, nullptr).value(), WriteOutcome::not_found);
@@ -103,7 +102,7 @@ TEST_F(PeopleStoreTest, another_team_is_not_found) {
   EXPECT_EQ(store_->delete_invitation(ann, row.id, nullptr).value(), WriteOutcome::done);
 }
 
-TEST_F(PeopleStoreTest, what_is_the_teams_stays_when_its_first_person_goes) {
+TEST_P(PeopleStoreTest, what_is_the_teams_stays_when_its_first_person_goes) {
   const std::string ann = add_account("ann@example.com");
   const std::string bob = add_member(ann, "bob@example.com", Role::owner);
   const WebhookRow webhook = add_webhook(ann, "a@example.net");
@@ -126,7 +125,7 @@ TEST_F(PeopleStoreTest, what_is_the_teams_stays_when_its_first_person_goes) {
   EXPECT_EQ(store_->remove_member(ann, ann, nullptr).value(), WriteOutcome::not_found);
 }
 
-TEST_F(PeopleStoreTest, a_team_that_is_deleted_takes_its_people_along) {
+TEST_P(PeopleStoreTest, a_team_that_is_deleted_takes_its_people_along) {
   const std::string ann = add_account("ann@example.com");
   add_member(ann, "bob@example.com", Role::viewer);
   const std::string eve = add_account("eve@example.com");
@@ -135,7 +134,7 @@ TEST_F(PeopleStoreTest, a_team_that_is_deleted_takes_its_people_along) {
   EXPECT_TRUE(store_->account(eve).value());
 }
 
-TEST_F(PeopleStoreTest, the_first_account_is_the_one_that_came_into_an_empty_store) {
+TEST_P(PeopleStoreTest, the_first_account_is_the_one_that_came_into_an_empty_store) {
   const std::string ann = add_account("ann@example.com");
   const std::string eve = add_account("eve@example.com");
   EXPECT_EQ(store_->first_account().value(), ann);
@@ -149,7 +148,7 @@ TEST_F(PeopleStoreTest, the_first_account_is_the_one_that_came_into_an_empty_sto
   EXPECT_EQ(store_->first_account().value(), kim);
 }
 
-TEST_F(PeopleStoreTest, links_of_who_is_no_owner_any_more_are_gone) {
+TEST_P(PeopleStoreTest, links_of_who_is_no_owner_any_more_are_gone) {
   const std::string ann = add_account("ann@example.com");
   const std::string bob = add_member(ann, "bob@example.com", Role::owner);
   ASSERT_EQ(store_->create_link(link(Kind::invitation, ann, bob), Secret("1"), nullptr).value(),
@@ -161,7 +160,7 @@ TEST_F(PeopleStoreTest, links_of_who_is_no_owner_any_more_are_gone) {
   EXPECT_FALSE(store_->link(Secret("2"), at_).value());
 }
 
-TEST_F(PeopleStoreTest, a_link_for_nobody_is_refused_and_old_ones_are_swept) {
+TEST_P(PeopleStoreTest, a_link_for_nobody_is_refused_and_old_ones_are_swept) {
   EXPECT_EQ(store_->create_link(link(Kind::reset, "acc_none"), Secret("1"), nullptr).value(),
             WriteOutcome::not_found);
   const std::string ann = add_account("ann@example.com");
@@ -176,7 +175,7 @@ TEST_F(PeopleStoreTest, a_link_for_nobody_is_refused_and_old_ones_are_swept) {
   EXPECT_FALSE(store_->link(Secret("1"), at_).value()) << "its row is gone";
 }
 
-TEST_F(PeopleStoreTest, a_reset_keeps_the_second_factor) {
+TEST_P(PeopleStoreTest, a_reset_keeps_the_second_factor) {
   const std::string ann = add_account("ann@example.com");
   ASSERT_TRUE(store_->begin_totp(ann, Secret("SECRET")));
   ASSERT_EQ(store_->enable_totp(ann, Secret("SECRET"), 1, {Secret("c")}, nullptr).value(),
@@ -192,7 +191,7 @@ TEST_F(PeopleStoreTest, a_reset_keeps_the_second_factor) {
             WriteOutcome::not_found);
 }
 
-TEST_F(PeopleStoreTest, presence_is_noted_to_the_hour) {
+TEST_P(PeopleStoreTest, presence_is_noted_to_the_hour) {
   const std::string ann = add_account("ann@example.com");
   EXPECT_FALSE(store_->account(ann).value()->last_seen_at);
   ASSERT_TRUE(store_->touch_account(ann, at_));
@@ -201,6 +200,8 @@ TEST_F(PeopleStoreTest, presence_is_noted_to_the_hour) {
   ASSERT_TRUE(store_->touch_account(ann, at_ + std::chrono::minutes(60)));
   EXPECT_EQ(store_->account(ann).value()->last_seen_at, at_ + std::chrono::minutes(60));
 }
+
+INSTANTIATE_TEST_SUITE_P(, PeopleStoreTest, every_engine, name_of);
 
 }  // namespace
 }  // namespace postern::store

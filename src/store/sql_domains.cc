@@ -1,0 +1,231 @@
+// SqlStore: domains, the audit log, and the server's secrets.
+#include "store/sql_rows.h"
+#include "store/sql_store.h"
+
+namespace postern::store {
+
+using rows::affected;
+using rows::exists;
+
+Result<WriteOutcome> SqlStore::create_domain(const DomainRow& domain, const AuditRow* audit) {
+  return write(audit, [&](const Sql& sql) {
+    sql.lock_account(domain.account_id);
+    if (exists(sql.number(
+            "SELECT count(*) FROM domain WHERE name = ? AND (verified OR account_id = ?)",
+            domain.name, domain.account_id))) {
+      return WriteOutcome::taken;
+    }
+    // Counts up to the limit only.
+    constexpr std::uint64_t all = std::numeric_limits<std::int64_t>::max();
+    const auto held = sql.number(
+        "SELECT count(*) FROM (SELECT 1 FROM domain WHERE account_id = ? LIMIT ?) AS found",
+        domain.account_id, std::min(limits_.domains, all));
+    if (held && static_cast<std::uint64_t>(*held) >= limits_.domains) return WriteOutcome::too_many;
+    sql.execute("INSERT INTO domain (" + rows::domain.stored + ") VALUES (?,?,?,?,?,?,?,?,?)",
+                domain.id, domain.account_id, domain.name, domain.verified,
+                domain.verification_token, domain.checked_at, domain.failing_since,
+                domain.created_at, domain.updated_at);
+    return WriteOutcome::done;
+  });
+}
+
+Result<std::optional<DomainRow>> SqlStore::domain(std::string_view account, std::string_view id) {
+  const Result<Sql> sql = reading();
+  if (!sql) return tl::unexpected(sql.error());
+  return sql->one("SELECT " + rows::domain.list + " FROM domain WHERE id = ? AND account_id = ?",
+                  rows::domain, id, account);
+}
+
+Result<Listed<DomainRow>> SqlStore::domains(std::string_view account) {
+  const Result<Sql> sql = reading();
+  if (!sql) return tl::unexpected(sql.error());
+  auto found = sql->all(
+      "SELECT " + rows::domain.list + " FROM domain WHERE account_id = ? ORDER BY seq DESC",
+      rows::domain, account);
+  if (!found) return tl::unexpected(found.error());
+  const std::uint64_t total = found->size();
+  return Listed<DomainRow>{std::move(*found), total};
+}
+
+Result<bool> SqlStore::owns_verified_domain(std::string_view account, std::string_view name) {
+  const Result<Sql> sql = reading();
+  if (!sql) return tl::unexpected(sql.error());
+  const auto found = sql->number(
+      "SELECT count(*) FROM domain WHERE name = ? AND account_id = ? AND verified", name, account);
+  if (!found) return tl::unexpected(found.error());
+  return *found != 0;
+}
+
+Result<DomainVerified> SqlStore::verify_domain(std::string_view account, std::string_view id,
+                                               Time at, const AuditRow* audit) {
+  DomainVerified verified;
+  const Result<WriteOutcome> outcome = write(audit, [&](const Sql& sql) {
+    sql.lock_account(account);
+    const auto name = sql.one(
+        "SELECT name FROM domain WHERE id = ? AND account_id = ?",
+        [](const SqlRow& row) { return row.text(0); }, id, account);
+    if (!rows::found(name)) return WriteOutcome::not_found;
+    if (exists(sql.number(
+            "SELECT count(*) FROM domain WHERE name = ? AND verified AND account_id <> ?", **name,
+            account))) {
+      return WriteOutcome::taken;
+    }
+    sql.execute(
+        "UPDATE domain SET verified = true, checked_at = ?, failing_since = NULL, updated_at = ? "
+        "WHERE id = ?",
+        at, at, id);
+    // Otherwise addresses of a former owner would keep receiving the new owner's mail.
+    verified.deactivated_webhooks =
+        sql.all(
+               "SELECT id FROM webhook WHERE domain = ? AND account_id <> ? AND is_active",
+               [](const SqlRow& row) { return row.text(0); }, **name, account)
+            .value_or(std::vector<std::string>());
+    sql.execute(
+        "UPDATE webhook SET is_active = false, version = version + 1, updated_at = ? "
+        "WHERE domain = ? AND account_id <> ? AND is_active",
+        at, **name, account);
+    return WriteOutcome::done;
+  });
+  if (!outcome) return tl::unexpected(outcome.error());
+  verified.outcome = *outcome;
+  return verified;
+}
+
+Result<WriteOutcome> SqlStore::delete_domain(std::string_view account, std::string_view id,
+                                             const AuditRow* audit) {
+  return write(audit, [&](const Sql& sql) {
+    sql.lock_account(account);
+    if (exists(sql.number(
+            "SELECT count(*) FROM (SELECT 1 FROM webhook WHERE account_id = ?1 AND domain = "
+            "(SELECT name FROM domain WHERE id = ?2 AND account_id = ?1) LIMIT 1) AS found",
+            account, id))) {
+      return WriteOutcome::in_use;
+    }
+    const auto gone =
+        sql.execute("DELETE FROM domain WHERE id = ? AND account_id = ?", id, account);
+    return affected(gone) == 0 ? WriteOutcome::not_found : WriteOutcome::done;
+  });
+}
+
+Result<std::vector<DomainRow>> SqlStore::domains_due(Time checked_before, std::uint64_t limit) {
+  const Result<Sql> sql = reading();
+  if (!sql) return tl::unexpected(sql.error());
+  return sql->all("SELECT " + rows::domain.list +
+                      " FROM domain WHERE verified AND checked_at < ? "
+                      "ORDER BY checked_at LIMIT ?",
+                  rows::domain, checked_before, limit);
+}
+
+Result<WriteOutcome> SqlStore::note_domain_check(std::string_view id, Time at,
+                                                 std::optional<Time> failing_since, bool verified) {
+  return write(nullptr, [&](const Sql& sql) {
+    const auto changed = sql.execute(
+        "UPDATE domain SET checked_at = ?, failing_since = ?, verified = ?, updated_at = ? "
+        "WHERE id = ?",
+        at, failing_since, verified, at, id);
+    return affected(changed) == 0 ? WriteOutcome::not_found : WriteOutcome::done;
+  });
+}
+
+namespace {
+
+Result<void> done_by(const Result<WriteOutcome>& outcome) {
+  if (!outcome) return tl::unexpected(outcome.error());
+  return {};
+}
+
+}  // namespace
+
+// Audit
+
+Result<void> SqlStore::append_audit(const AuditRow& entry) {
+  return done_by(write(&entry, [](const Sql&) { return WriteOutcome::done; }));
+}
+
+Result<Listed<AuditRow>> SqlStore::audit_log(std::string_view account, const AuditPage& page) {
+  const Result<Sql> sql = reading();
+  if (!sql) return tl::unexpected(sql.error());
+  auto found = sql->all(
+      "SELECT id, account_id, action, details, ip, actor, created_at, "
+      "(SELECT email FROM account WHERE account.id = actor AND role <> ''), "
+      "(SELECT name FROM api_token WHERE api_token.id = actor) FROM audit "
+      "WHERE account_id = ?1 AND seq < CASE WHEN ?2 = '' THEN 9223372036854775807 ELSE "
+      "(SELECT seq FROM audit AS last WHERE last.id = ?2 AND last.account_id = ?1) END "
+      "ORDER BY seq DESC LIMIT ?3",
+      [](const SqlRow& row) {
+        return AuditRow{row.text(0), row.text(1), row.text(2), row.text(3),
+                        row.text(4), row.text(5), row.time(6), row.text(row.is_null(7) ? 8 : 7)};
+      },
+      account, page.before, page.limit);
+  if (!found) return tl::unexpected(found.error());
+  const auto total = sql->number("SELECT audit_count FROM account WHERE id = ?", account);
+  if (!total) return tl::unexpected(total.error());
+  return Listed<AuditRow>{std::move(*found), static_cast<std::uint64_t>(*total)};
+}
+
+// The server's secrets
+
+Result<std::vector<SigningKeyRow>> SqlStore::signing_keys() {
+  const Result<Sql> sql = reading();
+  if (!sql) return tl::unexpected(sql.error());
+  return sql->all(
+      "SELECT kid, key, created_at, retired_at FROM signing_key ORDER BY created_at DESC, kid",
+      [](const SqlRow& row) {
+        return SigningKeyRow{row.text(0), row.secret(1), row.time(2), row.optional_time(3)};
+      });
+}
+
+Result<void> SqlStore::put_signing_key(const SigningKeyRow& key) {
+  return done_by(write(nullptr, [&](const Sql& sql) {
+    sql.execute(
+        "INSERT INTO signing_key (kid, key, created_at, retired_at) VALUES (?,?,?,?) "
+        "ON CONFLICT (kid) DO UPDATE SET key = excluded.key, retired_at = excluded.retired_at",
+        key.kid, Blob{key.key.reveal()}, key.created_at, key.retired_at);
+    return WriteOutcome::done;
+  }));
+}
+
+Result<void> SqlStore::delete_signing_key(std::string_view kid) {
+  return done_by(write(nullptr, [&](const Sql& sql) {
+    sql.execute("DELETE FROM signing_key WHERE kid = ?", kid);
+    return WriteOutcome::done;
+  }));
+}
+
+/// The update changes nothing, but a commit that writes is on a second disk before a key is used.
+Result<Secret> SqlStore::server_secret(std::string_view name, const Secret& first) {
+  Secret value;
+  const Result<void> done = done_by(write(nullptr, [&](const Sql& sql) {
+    auto kept = sql.one(
+        "INSERT INTO server_secret (name, value) VALUES (?,?) "
+        "ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING value",
+        [](const SqlRow& row) { return row.secret(0); }, name, Blob{first.reveal()});
+    if (rows::found(kept)) value = std::move(**kept);
+    return WriteOutcome::done;
+  }));
+  if (!done) return tl::unexpected(done.error());
+  return value;
+}
+
+Result<void> SqlStore::each_verified_domain(const std::function<void(DomainRow)>& take) {
+  const Result<Sql> sql = reading();
+  return sql ? read_domains(*sql, take) : tl::unexpected(sql.error());
+}
+
+Result<void> SqlStore::read_domains(const Sql& sql, const std::function<void(DomainRow)>& take) {
+  return sql.each("SELECT " + rows::domain.list + " FROM domain WHERE verified",
+                  [&](const SqlRow& row) { take(rows::domain(row)); });
+}
+
+Result<void> SqlStore::each_signing_seed(const std::function<void(std::string, Secret)>& take) {
+  const Result<Sql> sql = reading();
+  return sql ? read_seeds(*sql, take) : tl::unexpected(sql.error());
+}
+
+Result<void> SqlStore::read_seeds(const Sql& sql,
+                                  const std::function<void(std::string, Secret)>& take) {
+  return sql.each("SELECT id, signing_seed FROM account WHERE length(signing_seed) > 0",
+                  [&](const SqlRow& row) { take(row.text(0), row.secret(1)); });
+}
+
+}  // namespace postern::store
