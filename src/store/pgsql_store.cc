@@ -15,7 +15,8 @@ using net::PgsqlFailure;
 using net::PgsqlRows;
 using net::PgsqlSession;
 
-/// Rows that stream() holds at a time.
+/// Rows that stream() holds at a time; most pages end in the first ones.
+constexpr std::size_t first_rows = 64;
 constexpr std::size_t rows_at_once = 500;
 /// Time limit of probe(): who waits longer has no database.
 constexpr std::chrono::seconds probe_limit{2};
@@ -42,8 +43,10 @@ std::string numbered(std::string_view text) {
 /// The faults of Database for the errors of PostgreSQL (its documentation, appendix A).
 Error error_of(const PgsqlFailure& failure) {
   const std::string& state = failure.state;
-  Fault fault = Fault::temporary;
-  if (state == "23505") {
+  Fault fault = Fault::unreachable;
+  if (state.starts_with("40")) {
+    fault = Fault::temporary;
+  } else if (state == "23505") {
     fault = Fault::conflict;
   } else if (state == "23503") {
     fault = Fault::not_found;
@@ -150,10 +153,11 @@ class PgsqlStore::Session final : public SqlSession {
     const auto declared =
         run(fmt::format("DECLARE {} NO SCROLL CURSOR FOR {}", name, sql), std::move(values));
     if (!declared) return tl::unexpected(declared.error());
-    for (bool more = true; more;) {
-      const auto rows = run(fmt::format("FETCH {} FROM {}", rows_at_once, name), {});
+    std::size_t wanted = first_rows;
+    for (bool more = true; more; wanted = rows_at_once) {
+      const auto rows = run(fmt::format("FETCH {} FROM {}", wanted, name), {});
       if (!rows) return tl::unexpected(rows.error());
-      more = rows->size() == rows_at_once;
+      more = rows->size() == wanted;
       for (std::size_t at = 0; at < rows->size(); ++at) {
         if (read(SqlRow(*rows, at))) continue;
         more = false;
@@ -202,7 +206,7 @@ Result<std::shared_ptr<PgsqlStore::Session>> PgsqlStore::borrow() {
     std::unique_lock lock(mutex_);
     if (!given_back_.wait_for(lock, options_.patience,
                               [this] { return in_use_ < options_.sessions; })) {
-      return fail(Fault::temporary, "PostgreSQL: all sessions of the control plane are in use");
+      return fail(Fault::unreachable, "PostgreSQL: all sessions of the control plane are in use");
     }
     in_use_ += 1;
     if (!idle_.empty()) {
@@ -317,7 +321,7 @@ Result<WriteOutcome> PgsqlStore::write(const AuditRow* audit, const Work& work, 
     }
     if (pause(until)) continue;
     if (was_in_doubt) {
-      return fail(Fault::temporary,
+      return fail(Fault::unreachable,
                   "the change may have been stored: " + one.outcome.error().message);
     }
     return std::move(one.outcome);

@@ -22,12 +22,12 @@ struct PgsqlStoreOptions {
   std::chrono::milliseconds doubt{10'000};
 };
 
-/// The methods of Store are documented in store.h. Fault::temporary: PostgreSQL cannot be reached
+/// The methods of Store are documented in store.h. Fault::unreachable: PostgreSQL cannot be reached
 /// or does not answer; a write may have been done then.
 class PgsqlStore final : public SqlStore {
  public:
-  /// `database` is borrowed; it has the tables of pgsql_store_schema(). Fault::temporary: it cannot
-  /// be reached; Fault::permanent: it has no such tables.
+  /// `database` is borrowed; it has the tables of pgsql_store_schema(). Fault::unreachable: it
+  /// cannot be reached; Fault::permanent: it has no such tables.
   static Result<std::unique_ptr<PgsqlStore>> open(cluster::Database& database,
                                                   PgsqlStoreOptions options = {});
   ~PgsqlStore() override;

@@ -247,9 +247,9 @@ TEST_F(PgsqlStoreTest, a_call_gives_up_after_its_time) {
   const auto read = store_->account("acc_1");
   tests::PgsqlServer::one().start();
   ASSERT_FALSE(written);
-  EXPECT_EQ(written.error().fault, Fault::temporary);
+  EXPECT_EQ(written.error().fault, Fault::unreachable);
   ASSERT_FALSE(read);
-  EXPECT_EQ(read.error().fault, Fault::temporary);
+  EXPECT_EQ(read.error().fault, Fault::unreachable);
 }
 
 // Trap 1: a commit whose wait for a standby is cancelled is reported as a success, with a warning.
@@ -293,7 +293,7 @@ TEST_F(PgsqlStoreTest, notes_of_use_wait_for_nobody) {
   let_commits_wait(false);
   EXPECT_TRUE(done) << done.error().message;
   ASSERT_FALSE(probe) << "a write would wait";
-  EXPECT_EQ(probe.error().fault, Fault::temporary);
+  EXPECT_EQ(probe.error().fault, Fault::unreachable);
   EXPECT_EQ(store_->account(ann).value()->last_seen_at, at_);
   EXPECT_TRUE(store_->probe());
 }

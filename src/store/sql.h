@@ -165,6 +165,8 @@ class Sql {
   void lock_account(std::string_view id) const {
     on_pgsql("SELECT 1 FROM account WHERE id = ? FOR UPDATE", id);
   }
+  /// Makes others who create accounts or owner's links wait for the end of this transaction.
+  void lock_accounts() const { on_pgsql("SELECT pg_advisory_xact_lock(7307)"); }
   /// The condition that an account has the address ?1, ignoring ASCII case.
   std::string_view same_email() const {
     return session_ ? "lower(email) = lower(?1)" : "email = ?1";

@@ -156,6 +156,7 @@ Result<WriteOutcome> SqlStore::create_link(const LinkRow& link, const Secret& ha
   return write(audit, [&](const Sql& sql) {
     sql.execute("DELETE FROM link WHERE expires_at <= ?", link.created_at);
     if (link.kind == LinkRow::Kind::owner) {
+      sql.lock_accounts();
       sql.execute("DELETE FROM link WHERE kind = 'owner'");
     }
     sql.execute(
@@ -197,6 +198,7 @@ Result<WriteOutcome> SqlStore::create_account_by_link(const AccountRow& account,
                                                       const Secret& link_hash,
                                                       const AuditRow* audit) {
   return write(audit, [&](const Sql& sql) {
+    sql.lock_accounts();
     const auto spent =
         sql.execute("DELETE FROM link WHERE kind <> 'reset' AND " POSTERN_LINK_IS_GOOD,
                     Blob{link_hash.reveal()}, account.created_at);

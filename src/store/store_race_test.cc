@@ -196,6 +196,33 @@ TEST_P(RaceStoreTest, a_link_makes_one_account) {
   }
 }
 
+TEST_P(RaceStoreTest, the_owners_link_is_one_and_makes_one_owner) {
+  for (int i = 0; i < rounds; ++i) {
+    const Outcomes made = race([&](SqlStore& store, int which) {
+      const LinkRow link{.id = new_id("lnk_"),
+                         .kind = LinkRow::Kind::owner,
+                         .created_at = at_,
+                         .expires_at = at_ + std::chrono::hours(1)};
+      return store.create_link(link, Secret("l" + std::to_string(which)), nullptr);
+    });
+    EXPECT_EQ(made, (Outcomes{WriteOutcome::done, WriteOutcome::done}));
+    const bool first = store_->link(Secret("l0"), at_).value().has_value();
+    EXPECT_NE(first, store_->link(Secret("l1"), at_).value().has_value());
+    const AccountRow plain = person("plain@example.com");
+    const AccountRow owner = person("owner@example.com");
+    const auto [by_link, without] = race(
+        [&] { return store_->create_account_by_link(owner, Secret(first ? "l0" : "l1"), nullptr); },
+        [&] { return other_->create_account(plain, nullptr); });
+    EXPECT_EQ(without.value(), WriteOutcome::done);
+    EXPECT_EQ(store_->first_account().value(),
+              by_link.value() == WriteOutcome::done ? owner.id : plain.id)
+        << "the link is for an empty store";
+    for (const AccountRow& one : {plain, owner}) {
+      ASSERT_TRUE(store_->delete_account(one.id, nullptr));
+    }
+  }
+}
+
 TEST_P(RaceStoreTest, a_domain_is_verified_for_one) {
   const std::string accounts[] = {add_account("ann@example.com"), add_account("bob@example.com")};
   for (int i = 0; i < rounds; ++i) {
