@@ -40,6 +40,14 @@ bool stays_here(const std::string& host) {
          host == "::1" || host.starts_with("127.");
 }
 
+/// The server ends sessions whose client is gone, or hangs in the middle of a transaction: they
+/// hold locks. None of these cuts a commit that waits for a standby, since that is neither idle nor
+/// interrupted for a lost client (SyncRepWaitForLSN).
+constexpr const char* of_the_server =
+    "-c idle_in_transaction_session_timeout=20s -c client_connection_check_interval=2s -c "
+    "tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c "
+    "tcp_user_timeout=15s";
+
 /// What the primary says about itself. The functions work for a role without rights of its own.
 constexpr const char* about =
     "SELECT pg_is_in_recovery(), current_setting('synchronous_commit'), "
@@ -66,10 +74,15 @@ Result<std::unique_ptr<Database>> Database::make(DatabaseOptions options) {
   std::string addresses;
   std::string ports;
   std::string sslmode;
+  std::string server_options = of_the_server;
   for (const PQconninfoOption* one = parsed.get(); one->keyword != nullptr; ++one) {
     if (one->val == nullptr) continue;
     const std::string_view keyword(one->keyword);
     if (keyword == "user" && !options.user.empty()) continue;
+    if (keyword == "options") {
+      server_options = std::string(one->val) + " " + server_options;
+      continue;
+    }
     if (keyword == "password") {
       return fail(Fault::malformed,
                   "the connection string holds a password: put it into `password_file`");
@@ -95,6 +108,7 @@ Result<std::unique_ptr<Database>> Database::make(DatabaseOptions options) {
                                        {"application_name", "postern"}}) {
     common.emplace_back(keyword, value);
   }
+  common.emplace_back("options", server_options);
   if (!options.user.empty()) common.emplace_back("user", options.user);
   if (!options.password.empty()) common.emplace_back("password", options.password.reveal());
   std::vector<Settings> all;

@@ -174,30 +174,40 @@ std::vector<std::int64_t> Node::keep_only(const std::vector<std::int64_t>& parts
   return unknown;
 }
 
-/// The exclusive lock waits for the last put of the former owner, so that what it stored is there
-/// when this node reads the part.
+/// The exclusive lock excludes a put of the former owner that is under way, so that what it stored
+/// is there when this node reads the part. A part whose lock is taken is left for the next
+/// heartbeat: a put ends, or the server ends its session.
 Result<void> Node::take(std::vector<std::int64_t> parts) {
   const auto rows = commit(
-      {{.sql = "SELECT pg_advisory_xact_lock(7305, n::int) FROM unnest($1::bigint[]) AS n ORDER BY "
-               "n",
-        .values = {pg::integers(parts)}},
-       {.sql =
+      {{.sql =
             std::string(
-                "UPDATE shard SET owner = $2, boot = $3, epoch = epoch + 1, since = now(), "
-                "next_seq = next_seq + $4 WHERE shard = ANY($1::bigint[]) AND (boot IS NULL OR "
-                "boot = $3 OR NOT EXISTS (SELECT 1 FROM node WHERE node.boot = shard.boot AND ") +
+                "WITH free AS MATERIALIZED (SELECT n FROM unnest($1::bigint[]) AS n WHERE "
+                "pg_try_advisory_xact_lock(7305, n::int)) UPDATE shard SET owner = $2, boot = $3, "
+                "epoch = epoch + 1, since = now(), next_seq = next_seq + $4 WHERE shard IN "
+                "(SELECT n FROM free) AND (boot IS NULL OR boot = $3 OR NOT EXISTS (SELECT 1 FROM "
+                "node WHERE node.boot = shard.boot AND ") +
             live_node + ")) RETURNING shard, epoch, next_seq - $4",
         .values = {pg::integers(parts), pg::text(options_.name), pg::uuid(boot_),
                    pg::integer(block)}}});
   if (!rows) return tl::unexpected(rows.error());
-  const std::lock_guard guard(mutex_);
-  for (std::size_t row = 0; row < (*rows)[1].size(); ++row) {
-    const Part part{.number = static_cast<int>((*rows)[1].integer(row, 0)),
-                    .epoch = (*rows)[1].integer(row, 1),
-                    .first = (*rows)[1].integer(row, 2)};
-    owned_[part.number] = {.part = part, .next = part.first, .limit = part.first + block};
+  const PgsqlRows& taken = (*rows)[0];
+  {
+    const std::lock_guard guard(mutex_);
+    for (std::size_t row = 0; row < taken.size(); ++row) {
+      const Part part{.number = static_cast<int>(taken.integer(row, 0)),
+                      .epoch = taken.integer(row, 1),
+                      .first = taken.integer(row, 2)};
+      owned_[part.number] = {.part = part, .next = part.first, .limit = part.first + block};
+    }
   }
+  const std::lock_guard guard(gained_mutex_);
+  if (taken.size() > 0 && gained_) gained_();
   return {};
+}
+
+void Node::on_gain(std::function<void()> gained) {
+  const std::lock_guard guard(gained_mutex_);
+  gained_ = std::move(gained);
 }
 
 Result<void> Node::give(std::vector<std::int64_t> parts) {

@@ -73,6 +73,9 @@ class Node {
   std::vector<Part> parts() const;
   /// `count` numbers that nobody else uses, in the part whose turn it is. Nullopt: it owns none.
   std::optional<Numbers> numbers(std::int64_t count);
+  /// Calls `gained` when this node has taken parts, on its thread. Null: no more. No call is
+  /// running when it returns.
+  void on_gain(std::function<void()> gained);
   /// Somebody else owns a part by now: it is not used any more.
   void lost(const Part& part);
   /// How long ago the last heartbeat that was acknowledged was sent.
@@ -105,6 +108,8 @@ class Node {
   const NodeOptions options_;
   std::string boot_;
   std::unique_ptr<net::PgsqlSession> session_;
+  std::mutex gained_mutex_;  ///< guards `gained_`; held during its calls
+  std::function<void()> gained_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::map<int, Owned> owned_;

@@ -69,7 +69,7 @@ Runner::Runner(asio::io_context& loop, spool::Spool& spool, net::WorkPool& disk,
       scheduler_(options_.limits),
       timer_(loop) {}
 
-Runner::~Runner() = default;
+Runner::~Runner() { spool_.on_gain(nullptr); }
 
 relay::Time Runner::now() const { return clock_.now(steady()); }
 
@@ -150,11 +150,13 @@ std::optional<spool::Time> Runner::sleeps_until(const spool::Destination& destin
 
 void Runner::start() {
   spread_.emplace(now());
+  spool_.on_gain([this] { wake(); });
   wake();
 }
 
 void Runner::stop() {
   stopping_ = true;
+  spool_.on_gain(nullptr);
   timer_.cancel();
 }
 

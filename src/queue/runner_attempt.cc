@@ -100,7 +100,9 @@ Task<Runner::Ended> Runner::try_once(const Scheduler::Work& work) {
   }
   fetched.recipients.clear();
   for (const spool::Claim& claim : *claims) fetched.recipients.push_back(claim.key.index);
-  if (fetched.recipients.empty()) co_return Ended{};
+  // An operator was faster, or the claim of a process that died still counts: it is looked at
+  // again.
+  if (fetched.recipients.empty()) co_return in_trouble;
 
   const auto begun = std::chrono::steady_clock::now();
   // Only for the first attempt of a message and destination: a host may take minutes to reply

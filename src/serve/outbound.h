@@ -33,7 +33,7 @@ class Outbound {
   struct Rooms {
     deliver::WebhookDelivery& webhooks;  ///< calls webhooks
     policy::Directory& directory;        ///< accounts' webhooks and policies
-    spool::Spool& spool;           ///< the stored queue
+    spool::Spool& spool;                 ///< the stored queue
     policy::DkimKeyring& keys;           ///< sign outgoing mail
     dns::Resolver& resolver;             ///< MX, address and TLSA look-ups
     net::WorkPool& workers;              ///< CPU-bound work

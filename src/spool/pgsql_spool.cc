@@ -18,6 +18,8 @@ using net::PgsqlStatement;
 
 /// Time limit for the answers of a commit, which waits for a standby.
 constexpr std::chrono::seconds commit_limit{15};
+/// How long the result of an attempt is kept while PostgreSQL is away.
+constexpr std::chrono::hours result_patience{24 * 365};
 /// Rows of `part` that are on their way at a time.
 constexpr std::size_t parts_at_once = 4;
 
@@ -168,14 +170,19 @@ Result<std::unique_ptr<PgsqlSpool>> PgsqlSpool::open(cluster::Database& database
         return self->commit_large(session, jobs.front());
       },
       done);
-  spool->changes_ = std::make_unique<PgsqlWriter<std::shared_ptr<Change>>>(
-      database, PgsqlWriterOptions{.thread = "spool-change", .patience = options.publish_wait},
-      [self](PgsqlSession& session, std::span<std::shared_ptr<Change>> jobs, bool again) {
-        return self->commit_changes(session, jobs, again);
-      },
-      [](std::shared_ptr<Change>& change, const Result<void>& result) {
-        change->done(result ? std::move(change->result) : result);
-      });
+  const auto changing = [&](const char* thread, std::chrono::milliseconds patience) {
+    return std::make_unique<PgsqlWriter<std::shared_ptr<Change>>>(
+        database, PgsqlWriterOptions{.thread = thread, .patience = patience},
+        [self](PgsqlSession& session, std::span<std::shared_ptr<Change>> jobs, bool again) {
+          return self->commit_changes(session, jobs, again);
+        },
+        [](std::shared_ptr<Change>& change, const Result<void>& result) {
+          change->done(result ? std::move(change->result) : result);
+        });
+  };
+  spool->changes_ = changing("spool-change", options.publish_wait);
+  // What was delivered must be noted, or it is delivered again.
+  spool->results_ = changing("spool-result", result_patience);
   return spool;
 }
 
@@ -183,10 +190,12 @@ void PgsqlSpool::stop() {
   if (small_) small_->stop();
   if (large_) large_->stop();
   if (changes_) changes_->stop();
+  if (results_) results_->stop();
 }
 
 SpoolCounters PgsqlSpool::counters() const {
-  return {.commits = small_->commits() + large_->commits() + changes_->commits()};
+  return {.commits =
+              small_->commits() + large_->commits() + changes_->commits() + results_->commits()};
 }
 
 net::PgsqlTime PgsqlSpool::at(Time time) const {

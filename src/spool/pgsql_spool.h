@@ -39,6 +39,7 @@ class PgsqlSpool final : public Spool {
   void put(std::vector<Mail> mails, Done<std::vector<MessageId>> done) override;
   Result<std::vector<Parcel>> parcels(Cursor& cursor, std::size_t limit) override;
   Result<std::vector<Parcel>> parcels_of(Sequence message) override;
+  void on_gain(std::function<void()> gained) override { node_.on_gain(std::move(gained)); }
   Result<std::vector<Message>> list(const ListFilter& filter, const MessageId& before,
                                     std::size_t limit) override;
   Result<std::optional<Message>> get(const MessageId& id) override;
@@ -94,6 +95,7 @@ class PgsqlSpool final : public Spool {
   std::unique_ptr<PgsqlWriter<std::shared_ptr<Batch>>> small_;
   std::unique_ptr<PgsqlWriter<std::shared_ptr<Batch>>> large_;
   std::unique_ptr<PgsqlWriter<std::shared_ptr<Change>>> changes_;
+  std::unique_ptr<PgsqlWriter<std::shared_ptr<Change>>> results_;  ///< of attempts
   std::atomic<bool> no_verifying_{false};
   std::atomic<std::uint64_t> waiting_{0};
   std::atomic<std::uint64_t> waiting_octets_{0};

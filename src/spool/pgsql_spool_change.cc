@@ -186,7 +186,7 @@ void PgsqlSpool::settle(std::vector<Settlement> settlements, Done<void> done) {
                 claim_lives + "))");
   change->statements.push_back({.sql = retire, .values = {pg::uuids(touched)}});
   change->done = [done = std::move(done)](Result<void> result) { done(std::move(result)); };
-  changes_->submit(change);
+  results_->submit(change);
 }
 
 void PgsqlSpool::notice(std::vector<RecipientKey> keys, Done<void> done) {

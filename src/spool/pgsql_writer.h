@@ -162,12 +162,16 @@ class PgsqlWriter {
       }
       error = {Fault::unreachable, "PostgreSQL: " + outcome.failure.message};
       const std::string& state = outcome.failure.state;
-      // Deadlocks, conflicts of transactions, and 22012 by which a part says that it is another's,
-      // pass when they are tried again; an error of the data does not.
-      const bool passes = outcome.end == net::PgsqlEnd::unknown || state.starts_with("40") ||
-                          state == "22012" || state.starts_with("57") || state.starts_with("53");
+      // An error of the data stays when it is tried again. Everything else may pass: a lost part
+      // (22012), a deadlock, a host that became a standby, rights that somebody takes and gives.
+      const bool is_of_data = outcome.end == net::PgsqlEnd::refused && state != "22012" &&
+                              (state.starts_with("22") || state.starts_with("23"));
+      if (outcome.end == net::PgsqlEnd::refused && !state.starts_with("22") &&
+          !state.starts_with("40")) {
+        session.reset();  // another host may be the right one
+      }
       again = again || outcome.end == net::PgsqlEnd::unknown;
-      if (passes) continue;
+      if (!is_of_data) continue;
       error.fault = Fault::permanent;
       if (jobs.size() == 1) break;
       for (Job& job : jobs) settle(session, {&job, 1}, until);

@@ -230,6 +230,9 @@ class Spool {
   /// queued recipients, in the order of storing. All parcels of a message come together. Moves
   /// `cursor`, so that repeated calls return every message once; an error moves nothing.
   virtual Result<std::vector<Parcel>> parcels(Cursor& cursor, std::size_t limit) = 0;
+  /// Calls `gained` when parcels() has messages that another process stored, which happens in a
+  /// cluster alone; on a thread of the spool. Null: no more. No call is running when it returns.
+  virtual void on_gain(std::function<void()> gained) { static_cast<void>(gained); }
   /// The parcels of one message; none when nothing of it is queued.
   virtual Result<std::vector<Parcel>> parcels_of(Sequence message) = 0;
 

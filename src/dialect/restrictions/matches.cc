@@ -245,7 +245,7 @@ Domains Domains::parse(const std::vector<Word>& words, bool parents, const Table
   made.parents_ = parents;
   const Take take = [&](const std::string_view* given, bool negated, bool quotable) {
     const std::string_view text = given != nullptr ? *given : std::string_view();
-    Element element{.negated = negated, .quotable = quotable, .name = fold_key(text), .table = {}};
+    Element element{.negated = negated, .quotable = quotable, .name = lower(text), .table = {}};
     if (given == nullptr) {
       element.kind = Element::Kind::bad;
     } else if (is_table_spec(text)) {
@@ -305,8 +305,8 @@ Match Domains::contains(std::string_view given, policy::Replies* replies) const 
   if (elements_.empty()) return Match::no;
   // Most domains are in lower case already.
   const bool as_given = is_folded(given);
-  const std::string folded = as_given ? std::string() : fold_key(given);
-  const std::string_view domain = as_given ? given : std::string_view(folded);
+  const std::string lowered = as_given ? std::string() : lower(given);
+  const std::string_view domain = as_given ? given : std::string_view(lowered);
   if (is_plain_) {
     if (plain_.contains(domain)) return Match::yes;
     for (std::size_t dot = domain.find('.'); dot != std::string::npos;
