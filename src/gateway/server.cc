@@ -214,6 +214,13 @@ void Server::out_of_descriptors(tcp::acceptor& acceptor) {
 
 Task<void> Server::accept(Worker& worker, std::size_t listener,
                           std::shared_ptr<tcp::acceptor> acceptor) {
+  accepting_.fetch_add(1);
+  co_await accept_until_closed(worker, listener, std::move(acceptor));
+  accepting_.fetch_sub(1);
+}
+
+Task<void> Server::accept_until_closed(Worker& worker, std::size_t listener,
+                                       std::shared_ptr<tcp::acceptor> acceptor) {
   while (acceptor->is_open()) {
     auto [error, socket] = co_await acceptor->async_accept(asio::as_tuple(asio::use_awaitable));
     if (!error) {
@@ -304,7 +311,9 @@ void Server::close() {
 }
 
 void Server::wait_until(std::chrono::steady_clock::time_point end) const {
-  while (sessions_.load() > 0 && std::chrono::steady_clock::now() < end) {
+  // A connection that was accepted before its acceptor closed is a session a moment later.
+  while ((accepting_.load() > 0 || sessions_.load() > 0) &&
+         std::chrono::steady_clock::now() < end) {
     std::this_thread::sleep_for(look_again);
   }
 }

@@ -73,6 +73,8 @@ class Server {
 
   Task<void> accept(Worker& worker, std::size_t listener,
                     std::shared_ptr<boost::asio::ip::tcp::acceptor> acceptor);
+  Task<void> accept_until_closed(Worker& worker, std::size_t listener,
+                                 std::shared_ptr<boost::asio::ip::tcp::acceptor> acceptor);
   Task<void> sweep(Worker& worker);
   Task<void> serve(Worker& worker, std::size_t listener, std::unique_ptr<Connection> connection);
   std::shared_ptr<const ListenerSettings> settings(std::size_t listener,
@@ -91,6 +93,7 @@ class Server {
   std::mutex mutex_;  ///< guards the settings in listeners_, and spare_descriptor_
   std::vector<Listener> listeners_;
   std::atomic<std::size_t> sessions_{0};
+  std::atomic<std::size_t> accepting_{0};  ///< coroutines that accept
   std::atomic<std::uint64_t> accepted_{0};
   std::uint64_t accepted_seen_ = 0;  ///< used by the first loop only, as are the next members
   std::uint64_t accepted_trimmed_ = 0;
