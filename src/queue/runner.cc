@@ -69,7 +69,7 @@ Runner::Runner(asio::io_context& loop, spool::Spool& spool, net::WorkPool& disk,
       scheduler_(options_.limits),
       timer_(loop) {}
 
-Runner::~Runner() { spool_.on_gain(nullptr); }
+Runner::~Runner() = default;
 
 relay::Time Runner::now() const { return clock_.now(steady()); }
 

@@ -70,7 +70,7 @@ class Runner {
   /// Begins with the stored messages.
   void start();
   /// Starts no more attempts. Running attempts continue as long as the loop runs; the spool has
-  /// their state.
+  /// their state. Once started, a runner is stopped before its end, while the spool lives.
   void stop();
   /// A message was put into the spool. Callable from any thread.
   void wake();

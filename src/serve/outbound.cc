@@ -275,7 +275,10 @@ void Outbound::halt() {
   disk_.stop();
   folder_disk_.stop();
   loop_.stop();
-  if (thread_.joinable()) thread_.join();
+  if (thread_.joinable()) {
+    thread_.join();
+    runner_->stop();  // again: the loop may have been stuck in drain()
+  }
   if (addresses_) addresses_->flush();
 }
 
