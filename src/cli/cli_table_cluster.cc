@@ -30,6 +30,23 @@ constexpr ExampleSpec status_examples[] = {
 constexpr ExitCode status_exits[] = {ExitCode::ok,       ExitCode::no,        ExitCode::usage,
                                      ExitCode::bad_data, ExitCode::try_again, ExitCode::config};
 
+constexpr ExampleSpec drain_examples[] = {
+    {"postern cluster drain mx2 --config postern.toml", "before an upgrade of mx2"},
+};
+constexpr ExitCode drain_exits[] = {ExitCode::ok,       ExitCode::usage,     ExitCode::no_input,
+                                    ExitCode::bad_data, ExitCode::try_again, ExitCode::config};
+
+constexpr ExampleSpec accept_loss_examples[] = {
+    {"postern cluster accept-loss --config postern.toml", "says what it would do"},
+    {"postern cluster accept-loss --yes --config postern.toml", "goes on with what is there"},
+};
+constexpr OptionSpec accept_loss_options[] = {
+    {"--yes", "", "go on with the older copy", ""},
+};
+constexpr ExitCode accept_loss_exits[] = {ExitCode::ok,        ExitCode::no,
+                                          ExitCode::usage,     ExitCode::bad_data,
+                                          ExitCode::try_again, ExitCode::config};
+
 constexpr CommandSpec table[] = {
     {"cluster init", "Operate", "makes the tables in the cluster's database",
      "Makes the tables of a cluster in the database that `[cluster]` names, or brings them to the "
@@ -52,6 +69,28 @@ constexpr CommandSpec table[] = {
      {},
      status_exits,
      "postern cluster init"},
+    {"cluster drain",
+     "Operate",
+     "stops one gateway in order, and waits for it",
+     "Asks a gateway of the cluster to stop: it is not ready for balancers at once, takes no new "
+     "sessions after five seconds, lets the open ones and its deliveries end (`[server] "
+     "drain_timeout`), gives its parts of the queue to the others and ends with exit code 0. The "
+     "command returns when that is done. Run it before an upgrade of that machine, from any other.",
+     "NODE [--json]",
+     1,
+     drain_examples,
+     {},
+     drain_exits,
+     "postern cluster status"},
+    {"cluster accept-loss", "Operate", "goes on with a database that has lost what it promised",
+     "A gateway that finds less in the database than it was promised takes no mail, sends none and "
+     "is not ready: the primary is an older copy of itself, restored from a backup or brought back "
+     "by a failover without its last commits. First look for a host that has everything. If there "
+     "is none, this command makes all gateways go on with what is there: mail that was "
+     "acknowledged "
+     "and is missing stays missing, and mail that was delivered meanwhile is delivered again.",
+     "[--yes] [--json]", 0, accept_loss_examples, accept_loss_options, accept_loss_exits,
+     "postern cluster status"},
 };
 
 }  // namespace

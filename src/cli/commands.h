@@ -58,6 +58,10 @@ int run_reload(const Arguments& arguments, Streams& streams);
 int run_cluster_init(const Arguments& arguments, Streams& streams);
 /// `postern cluster status`.
 int run_cluster_status(const Arguments& arguments, Streams& streams);
+/// `postern cluster drain`.
+int run_cluster_drain(const Arguments& arguments, Streams& streams);
+/// `postern cluster accept-loss`.
+int run_cluster_accept_loss(const Arguments& arguments, Streams& streams);
 /// `postern tls install`.
 int run_tls_install(const Arguments& arguments, Streams& streams);
 /// `postern tls status`.

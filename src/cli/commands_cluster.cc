@@ -1,5 +1,7 @@
 // `postern cluster`.
+#include <chrono>
 #include <ostream>
+#include <thread>
 
 #include <fmt/format.h>
 #include <boost/json.hpp>
@@ -16,6 +18,9 @@ namespace postern::app {
 namespace json = boost::json;
 
 namespace {
+
+/// More than the longest `drain_timeout` and its rest.
+constexpr std::chrono::minutes longest_drain{15};
 
 /// The database of the configuration. After an error, which is printed, the value is the exit code.
 tl::expected<std::unique_ptr<cluster::Database>, int> database_of(const Arguments& arguments,
@@ -113,6 +118,63 @@ int run_cluster_status(const Arguments& arguments, Streams& streams) {
                                found->without_owner, cluster::part_count);
   }
   return code;
+}
+
+int run_cluster_drain(const Arguments& arguments, Streams& streams) {
+  const bool as_json = arguments.has("--json");
+  const std::string& name = arguments.words.front();
+  const auto database = database_of(arguments, streams);
+  if (!database) return database.error();
+  if (const Result<void> asked = cluster::drain(**database, name); !asked) {
+    if (asked.error().fault != Fault::not_found) return refuse(asked.error(), arguments, streams);
+    report(asked.error().message, "`postern cluster status` shows who does", as_json, streams);
+    return to_int(ExitCode::no_input);
+  }
+  if (!as_json) streams.out << name << " is asked to stop\n" << std::flush;
+  const auto began = std::chrono::steady_clock::now();
+  for (;;) {
+    const Result<bool> there = cluster::is_there(**database, name);
+    if (!there) return refuse(there.error(), arguments, streams);
+    if (!*there) break;
+    if (std::chrono::steady_clock::now() - began > longest_drain) {
+      report(fmt::format("{} has not stopped within {} minutes", name, longest_drain.count()),
+             "see its log", as_json, streams);
+      return to_int(ExitCode::try_again);
+    }
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - began);
+  if (as_json) {
+    streams.out << json::serialize(json::object{{"node", name}, {"took_ms", took.count()}}) << '\n';
+  } else {
+    streams.out << fmt::format("{} has stopped, after {:.1f} s; the others have its parts\n", name,
+                               static_cast<double>(took.count()) / 1000);
+  }
+  return to_int(ExitCode::ok);
+}
+
+int run_cluster_accept_loss(const Arguments& arguments, Streams& streams) {
+  const bool as_json = arguments.has("--json");
+  const auto database = database_of(arguments, streams);
+  if (!database) return database.error();
+  if (!arguments.has("--yes")) {
+    const Result<cluster::Members> found = cluster::members(**database);
+    if (!found) return refuse(found.error(), arguments, streams);
+    report(fmt::format("nothing is changed. With --yes all gateways go on with timeline {} of "
+                       "database {}, whatever it lacks",
+                       found->epoch.timeline, found->epoch.system),
+           "look for a host that has everything first", as_json, streams);
+    return to_int(ExitCode::no);
+  }
+  const Result<std::int64_t> times = cluster::accept_loss(**database);
+  if (!times) return refuse(times.error(), arguments, streams);
+  if (as_json) {
+    streams.out << json::serialize(json::object{{"losses_accepted", *times}}) << '\n';
+  } else {
+    streams.out << "the gateways go on with what is there, within some seconds\n";
+  }
+  return to_int(ExitCode::ok);
 }
 
 }  // namespace postern::app

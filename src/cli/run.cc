@@ -139,6 +139,8 @@ int dispatch(const Arguments& arguments, Streams& streams) {
       {"reload", run_reload},
       {"cluster init", run_cluster_init},
       {"cluster status", run_cluster_status},
+      {"cluster drain", run_cluster_drain},
+      {"cluster accept-loss", run_cluster_accept_loss},
       {"tls install", run_tls_install},
       {"tls status", run_tls_status},
       {"backup", run_backup},

@@ -178,6 +178,26 @@ Result<std::unique_ptr<Session>> Database::connect() {
     const Fault fault = trouble.fault == Fault::denied ? Fault::denied : Fault::unreachable;
     return fail(fault, "PostgreSQL: " + trouble.message);
   }
+  if (Result<void> known = follow(newest); !known) return tl::unexpected(known.error());
+  const std::shared_lock guard(witness_mutex_);
+  if (witness_) {
+    if (Result<void> kept = witness_(*best); !kept) return tl::unexpected(kept.error());
+  }
+  return best;
+}
+
+void Database::expect(const Epoch& seen) {
+  const std::lock_guard guard(mutex_);
+  epoch_ = std::max(epoch_, seen);
+}
+
+void Database::ask_first(Witness witness) {
+  const std::lock_guard guard(witness_mutex_);
+  witness_ = std::move(witness);
+}
+
+/// A failover begins a new timeline; neither an older one nor another database is followed.
+Result<void> Database::follow(const Epoch& newest) {
   const std::lock_guard guard(mutex_);
   if (!epoch_.system.empty() && epoch_.system != newest.system) {
     return fail(Fault::denied, fmt::format("PostgreSQL: another database than before: its system "
@@ -190,7 +210,7 @@ Result<std::unique_ptr<Session>> Database::connect() {
                             newest.timeline, epoch_.timeline));
   }
   epoch_ = newest;
-  return best;
+  return {};
 }
 
 }  // namespace postern::cluster

@@ -5,8 +5,10 @@
 #include <chrono>
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <string>
 
 #include "base/error.h"
@@ -46,18 +48,28 @@ class Database {
   /// Fault::unreachable: there is none now. Fault::denied: what is there must not be trusted: a
   /// setting gives up durability, or it is another database than before.
   Result<std::unique_ptr<net::PgsqlSession>> connect();
-  /// The epoch of the newest primary that connect() saw.
+  /// The epoch of the newest primary that connect() saw, or of expect().
   Epoch epoch() const;
+  /// An earlier process saw this epoch: no older one is taken.
+  void expect(const Epoch& seen);
+  /// What is asked of every new session before it is used: whether the database still has what it
+  /// promised. Its error is that of connect(). Null: nothing. It is called on any thread, and no
+  /// call is running when this returns.
+  using Witness = std::function<Result<void>(net::PgsqlSession&)>;
+  void ask_first(Witness witness);
 
  private:
   explicit Database(std::vector<net::PgsqlSession::Settings> hosts, bool allow_one_copy)
       : hosts_(std::move(hosts)), allow_one_copy_(allow_one_copy) {}
   Result<Epoch> examine(net::PgsqlSession& session) const;
+  Result<void> follow(const Epoch& newest);
 
   const std::vector<net::PgsqlSession::Settings> hosts_;
   const bool allow_one_copy_;
   mutable std::mutex mutex_;
   Epoch epoch_;
+  std::shared_mutex witness_mutex_;  ///< guards `witness_`; shared during its calls
+  Witness witness_;
 };
 
 }  // namespace postern::cluster

@@ -32,4 +32,48 @@ Result<Members> members(Database& database) {
   return found;
 }
 
+namespace {
+
+/// The rows of the last of these statements, which are one transaction.
+Result<net::PgsqlRows> change(Database& database, std::vector<net::PgsqlStatement> statements) {
+  auto session = database.connect();
+  if (!session) return tl::unexpected(session.error());
+  net::PgsqlOutcome outcome =
+      (*session)->transact(std::move(statements), Clock::now() + answer_limit);
+  if (outcome.end == net::PgsqlEnd::committed) return std::move(outcome.rows.back());
+  return fail(Fault::unreachable, "PostgreSQL: " + outcome.failure.message);
+}
+
+}  // namespace
+
+Result<void> drain(Database& database, const std::string& name) {
+  const auto rows = change(
+      database, {{.sql = std::string("UPDATE node SET draining = true WHERE name = $1 AND ") +
+                         live_node + " RETURNING boot",
+                  .values = {net::pgsql::text(name)}}});
+  if (!rows) return tl::unexpected(rows.error());
+  if (rows->size() == 0) return fail(Fault::not_found, "no gateway of this name lives: " + name);
+  return {};
+}
+
+Result<bool> is_there(Database& database, const std::string& name) {
+  Result<Members> all = members(database);
+  if (!all) return tl::unexpected(all.error());
+  for (const Member& one : all->nodes) {
+    if (one.name == name) return !one.is_dead;
+  }
+  return false;
+}
+
+// Numbers that were in use may be unknown to the copy: all go on far above them.
+Result<std::int64_t> accept_loss(Database& database) {
+  const auto rows = change(
+      database, {{.sql = "UPDATE shard SET owner = NULL, boot = NULL, since = now(), epoch = epoch "
+                         "+ 1000000, next_seq = next_seq + 100000000",
+                  .values = {}},
+                 {.sql = "UPDATE cluster SET losses = losses + 1 RETURNING losses", .values = {}}});
+  if (!rows) return tl::unexpected(rows.error());
+  return rows->integer(0, 0);
+}
+
 }  // namespace postern::cluster

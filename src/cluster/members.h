@@ -29,4 +29,14 @@ struct Members {
 /// Asks the database. Faults as for Database::connect().
 Result<Members> members(Database& database);
 
+/// Asks the process of this node to stop in order; it hears of it at its next heartbeat.
+/// Fault::not_found: none of this name lives.
+Result<void> drain(Database& database, const std::string& name);
+/// Whether a process of this node has parts or claims, or may have them.
+Result<bool> is_there(Database& database, const std::string& name);
+
+/// People know that the database is an older copy of itself, and go on with it: all nodes take
+/// what is there for what was promised. Returns how often that was done.
+Result<std::int64_t> accept_loss(Database& database);
+
 }  // namespace postern::cluster

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include <fmt/format.h>
 #include <sodium.h>
 
 #include "base/thread.h"
@@ -49,9 +50,71 @@ Node::~Node() { leave(); }
 
 Result<std::unique_ptr<Node>> Node::join(Database& database, NodeOptions options) {
   std::unique_ptr<Node> node(new Node(database, std::move(options)));
+  if (Result<void> known = node->remember(); !known) return tl::unexpected(known.error());
+  database.ask_first(
+      [self = node.get()](net::PgsqlSession& session) { return self->witness(session); });
   if (Result<void> joined = node->join(); !joined) return tl::unexpected(joined.error());
   node->thread_ = named_thread("cluster-node", [self = node.get()] { self->run(); });
   return node;
+}
+
+/// Takes over what the database promised to this node's process before.
+Result<void> Node::remember() {
+  promised_.node = options_.name;
+  if (options_.promised_file.empty()) return {};
+  Result<std::optional<Promised>> known = read_promised(options_.promised_file);
+  if (!known) return tl::unexpected(known.error());
+  if (!*known) return {};
+  database_.expect((*known)->epoch);
+  if ((*known)->node != options_.name) return {};
+  promised_ = **known;
+  before_ = promised_.boot;
+  return {};
+}
+
+/// Timelines prove nothing: two histories can have one number. Each commit of a heartbeat and of
+/// messages raises a number, so a database that has a lower one lacks something that it promised.
+Result<void> Node::witness(net::PgsqlSession& session) {
+  std::vector<std::int64_t> parts;
+  {
+    const std::lock_guard guard(mutex_);
+    for (const auto& [number, owned] : owned_) parts.push_back(number);
+  }
+  const std::vector<PgsqlStatement> ask = {
+      {.sql = "SELECT coalesce((SELECT max(beat) FROM node WHERE name = $1), 0), losses FROM "
+              "cluster",
+       .values = {pg::text(options_.name)}},
+      {.sql = "SELECT shard, epoch, puts FROM shard WHERE shard = ANY($1::bigint[])",
+       .values = {pg::integers(parts)}}};
+  const auto said = session.run(std::span<const PgsqlStatement>(ask), Clock::now() + answer_limit);
+  if (!said) return fail(Fault::unreachable, "PostgreSQL: " + said.error().message);
+  const std::int64_t beat = (*said)[0].integer(0, 0);
+  const std::int64_t losses = (*said)[0].integer(0, 1);
+  const std::lock_guard guard(mutex_);
+  if (losses > promised_.losses) {
+    promised_.beat = beat;
+    promised_.losses = losses;
+    owned_.clear();
+  }
+  std::string less;
+  if (beat < promised_.beat) {
+    less = fmt::format("the last heartbeat was acknowledged as number {}, and it knows {}",
+                       promised_.beat, beat);
+  }
+  for (std::size_t row = 0; row < (*said)[1].size() && less.empty(); ++row) {
+    const auto at = owned_.find(static_cast<int>((*said)[1].integer(row, 0)));
+    if (at == owned_.end()) continue;
+    const Owned& owned = at->second;
+    const std::int64_t epoch = (*said)[1].integer(row, 1);
+    if (epoch < owned.part.epoch ||
+        (epoch == owned.part.epoch && (*said)[1].integer(row, 2) < owned.puts)) {
+      less = fmt::format("messages of part {} that it acknowledged are not there", at->first);
+    }
+  }
+  rolled_back_ = less;
+  if (less.empty()) return {};
+  return fail(Fault::denied, "the primary of the cluster is an older copy: " + less +
+                                 "; see `postern cluster accept-loss --help`");
 }
 
 Result<void> Node::have_session() {
@@ -73,17 +136,28 @@ Result<std::vector<PgsqlRows>> Node::commit(std::vector<PgsqlStatement> statemen
 }
 
 Result<void> Node::join() {
+  // A process of this name that lives elsewhere keeps it: two would take it from each other for
+  // ever. What this machine's disk names as the process before is over: the directory has a lock.
   const auto done = commit(
       {back_again(),
-       {.sql = "UPDATE node SET replaced = true WHERE name = $1 AND NOT replaced",
-        .values = {pg::text(options_.name)}},
-       {.sql = "DELETE FROM node WHERE name = $1 AND seen < now() - interval '1 day' AND boot NOT "
-               "IN (SELECT boot FROM shard WHERE boot IS NOT NULL)",
+       {.sql = std::string("UPDATE node SET replaced = true WHERE name = $1 AND NOT replaced AND "
+                           "(boot = $2 OR NOT (") +
+               live_node + "))",
+        .values = {pg::text(options_.name),
+                   pg::uuid(before_.empty() ? std::string(16, '\0') : before_)}},
+       {.sql = "DELETE FROM node AS old WHERE name = $1 AND seen < now() - interval '1 day' AND "
+               "boot NOT IN (SELECT boot FROM shard WHERE boot IS NOT NULL) AND EXISTS (SELECT 1 "
+               "FROM node WHERE name = $1 AND beat > old.beat)",
         .values = {pg::text(options_.name)}},
        {.sql = "INSERT INTO node (boot, name, version, started, seen, beat) SELECT $1, $2, $3, "
-               "now(), now(), 1 + coalesce(max(beat), 0) FROM node WHERE name = $2",
+               "now(), now(), 1 + coalesce(max(beat), 0) FROM node WHERE name = $2 HAVING NOT "
+               "coalesce(bool_or(NOT replaced AND boot <> $1), false) RETURNING beat",
         .values = {pg::uuid(boot_), pg::text(options_.name), pg::text(options_.version)}}});
   if (!done) return tl::unexpected(done.error());
+  if (done->back().size() == 0) {
+    return fail(Fault::conflict,
+                "another gateway that lives has this name in the cluster: " + options_.name);
+  }
   if (Result<void> beaten = beat(); !beaten) return beaten;
   return share_out();
 }
@@ -91,15 +165,29 @@ Result<void> Node::join() {
 void Node::run() {
   std::unique_lock lock(mutex_);
   auto pause = options_.heartbeat;
+  std::optional<Clock::time_point> ends_at;
   while (!stopping_) {
     wake_.wait_for(lock, pause, [this] { return stopping_; });
-    if (stopping_ || is_replaced_) break;
+    if (stopping_) break;
     lock.unlock();
     Result<void> done = beat();
     if (done) done = share_out();
     if (done) done = reserve();
     pause = done ? options_.heartbeat : options_.after_trouble;
     lock.lock();
+    if (is_draining_ && !ends_at) ends_at = Clock::now() + options_.notice;
+    const bool ends = is_replaced_ || (ends_at && Clock::now() >= *ends_at);
+    if (ends_at && !ends) {
+      pause =
+          std::min(pause, std::chrono::ceil<std::chrono::milliseconds>(*ends_at - Clock::now()));
+    }
+    if (!ends) continue;
+    // It goes on until leave(): work in progress needs the parts.
+    ends_at = Clock::time_point::max();
+    lock.unlock();
+    if (options_.ends) options_.ends();
+    lock.lock();
+    if (is_replaced_) break;
   }
 }
 
@@ -109,22 +197,29 @@ Result<void> Node::beat() {
   const auto rows = commit(
       {back_again(),
        {.sql = "UPDATE node SET seen = now(), beat = beat + 1 WHERE boot = $1 AND NOT replaced "
-               "RETURNING beat, clock_timestamp()",
+               "RETURNING beat, clock_timestamp(), draining",
         .values = {pg::uuid(boot_)}}});
   if (!rows) return tl::unexpected(rows.error());
   const auto after = std::chrono::system_clock::now();
-  const std::lock_guard guard(mutex_);
+  std::unique_lock lock(mutex_);
   if ((*rows)[1].size() == 0) {
     is_replaced_ = true;
     owned_.clear();
     return fail(Fault::conflict, "another process has the name of this node: " + options_.name);
   }
   heard_ = sent;
+  is_draining_ = (*rows)[1].boolean(0, 2);
+  promised_.epoch = database_.epoch();
+  promised_.boot = boot_;
+  promised_.beat = (*rows)[1].integer(0, 0);
   const auto measured = std::chrono::duration_cast<std::chrono::milliseconds>(
       (*rows)[1].time(0, 1) - (before + (after - before) / 2));
   offset_ =
       measured > -least_offset && measured < least_offset ? std::chrono::milliseconds(0) : measured;
-  return {};
+  const Promised promised = promised_;
+  lock.unlock();
+  if (options_.promised_file.empty()) return {};
+  return write_promised(options_.promised_file, promised);
 }
 
 /// Takes free parts up to this node's share, or gives up what is above it.
@@ -183,10 +278,12 @@ Result<void> Node::take(std::vector<std::int64_t> parts) {
             std::string(
                 "WITH free AS MATERIALIZED (SELECT n FROM unnest($1::bigint[]) AS n WHERE "
                 "pg_try_advisory_xact_lock(7305, n::int)) UPDATE shard SET owner = $2, boot = $3, "
-                "epoch = epoch + 1, since = now(), next_seq = next_seq + $4 WHERE shard IN "
+                "epoch = epoch + 1, since = now(), next_seq = next_seq + $4, was_dead = boot IS "
+                "NOT "
+                "NULL AND boot <> $3 WHERE shard IN "
                 "(SELECT n FROM free) AND (boot IS NULL OR boot = $3 OR NOT EXISTS (SELECT 1 FROM "
                 "node WHERE node.boot = shard.boot AND ") +
-            live_node + ")) RETURNING shard, epoch, next_seq - $4",
+            live_node + ")) RETURNING shard, epoch, next_seq - $4, puts, was_dead",
         .values = {pg::integers(parts), pg::text(options_.name), pg::uuid(boot_),
                    pg::integer(block)}}});
   if (!rows) return tl::unexpected(rows.error());
@@ -197,7 +294,11 @@ Result<void> Node::take(std::vector<std::int64_t> parts) {
       const Part part{.number = static_cast<int>(taken.integer(row, 0)),
                       .epoch = taken.integer(row, 1),
                       .first = taken.integer(row, 2)};
-      owned_[part.number] = {.part = part, .next = part.first, .limit = part.first + block};
+      owned_[part.number] = {.part = part,
+                             .next = part.first,
+                             .limit = part.first + block,
+                             .puts = taken.integer(row, 3)};
+      (taken.boolean(row, 4) ? takeovers_.dead : takeovers_.free) += 1;
     }
   }
   const std::lock_guard guard(gained_mutex_);
@@ -247,6 +348,7 @@ Result<void> Node::reserve() {
 }
 
 void Node::leave() {
+  database_.ask_first(nullptr);
   {
     const std::lock_guard guard(mutex_);
     stopping_ = true;
@@ -299,9 +401,58 @@ std::chrono::milliseconds Node::offset() const {
   return offset_;
 }
 
+void Node::stored(const Part& part, std::int64_t puts) {
+  const std::lock_guard guard(mutex_);
+  const auto at = owned_.find(part.number);
+  if (at != owned_.end() && at->second.part == part) {
+    at->second.puts = std::max(at->second.puts, puts);
+  }
+}
+
 bool Node::is_replaced() const {
   const std::lock_guard guard(mutex_);
   return is_replaced_;
+}
+
+bool Node::is_draining() const {
+  const std::lock_guard guard(mutex_);
+  return is_draining_;
+}
+
+Node::Takeovers Node::takeovers() const {
+  const std::lock_guard guard(mutex_);
+  return takeovers_;
+}
+
+std::string Node::rolled_back() const {
+  const std::lock_guard guard(mutex_);
+  return rolled_back_;
+}
+
+Result<void> Node::may_deliver() const {
+  if (is_replaced() || !rolled_back().empty() || silence() > delivers_until) {
+    return fail(Fault::unreachable,
+                "not delivered: PostgreSQL has not answered for so long that another gateway may "
+                "deliver it");
+  }
+  return {};
+}
+
+std::optional<NodeTrouble> Node::trouble(std::chrono::milliseconds patience) const {
+  if (is_replaced()) {
+    return NodeTrouble{"name", "another process has this gateway's name in the cluster"};
+  }
+  if (const std::string less = rolled_back(); !less.empty()) {
+    return NodeTrouble{"rolled_back", "the cluster's database is an older copy: " + less};
+  }
+  if (silence() > patience) {
+    return NodeTrouble{
+        "database",
+        fmt::format("PostgreSQL has not answered for {} s",
+                    std::chrono::duration_cast<std::chrono::seconds>(patience).count())};
+  }
+  if (parts().empty()) return NodeTrouble{"parts", "this node owns no part of the spool yet"};
+  return std::nullopt;
 }
 
 }  // namespace postern::cluster

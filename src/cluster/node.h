@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "cluster/database.h"
+#include "cluster/promised.h"
 
 namespace postern::cluster {
 
@@ -24,6 +25,8 @@ inline constexpr int part_count = 64;
 inline constexpr std::chrono::seconds dead_after{30};
 /// After so long nobody waits for its attempts either.
 inline constexpr std::chrono::seconds claims_end_after{60};
+/// A node that was silent for so long delivers nothing: another one may soon do it.
+inline constexpr std::chrono::seconds delivers_until{25};
 
 /// The condition on a row of `node` that is neither dead nor at its end. A failover of the database
 /// makes nobody dead: what counts is the silence since it is back.
@@ -37,6 +40,19 @@ struct NodeOptions {
   std::string version;                            ///< of the program
   std::chrono::milliseconds heartbeat{5000};      ///< between two heartbeats
   std::chrono::milliseconds after_trouble{2000};  ///< the same after a failed one
+  /// The file of Promised; empty: none.
+  std::string promised_file;
+  /// From the request of this process's end (drain()) to `ends`: balancers see it not ready.
+  std::chrono::milliseconds notice{5000};
+  /// Called once, on the node's thread, when another process has taken the name, or when somebody
+  /// asks for this process's end. Null: nothing.
+  std::function<void()> ends = nullptr;
+};
+
+/// Why a node takes no mail, for people and machines.
+struct NodeTrouble {
+  std::string word;      ///< one word
+  std::string sentence;  ///< the same for people
 };
 
 /// A part that this node owns.
@@ -56,8 +72,11 @@ struct Numbers {
 /// Thread-safe. It has a thread of its own.
 class Node {
  public:
-  /// Registers the process and takes the parts that are free. Blocks. Fault::unreachable:
-  /// PostgreSQL cannot be reached; Fault::denied: as Database::connect().
+  /// Registers the process and takes the parts that are free. Blocks. `database` is borrowed; from
+  /// here on its sessions are asked first whether it has all that it promised to this node.
+  /// Fault::unreachable: PostgreSQL cannot be reached. Fault::conflict: another process that lives
+  /// has this name. Fault::denied: as Database::connect(), or the database is an older copy.
+  /// Fault::malformed, Fault::permanent: the file of Promised.
   static Result<std::unique_ptr<Node>> join(Database& database, NodeOptions options);
   /// As leave().
   ~Node();
@@ -78,6 +97,8 @@ class Node {
   void on_gain(std::function<void()> gained);
   /// Somebody else owns a part by now: it is not used any more.
   void lost(const Part& part);
+  /// A put into this part was committed as the one with this number.
+  void stored(const Part& part, std::int64_t puts);
   /// How long ago the last heartbeat that was acknowledged was sent.
   std::chrono::milliseconds silence() const;
   /// What to add to a time of this machine to have it on the primary's clock. 0 when the clocks
@@ -85,17 +106,36 @@ class Node {
   std::chrono::milliseconds offset() const;
   /// Whether another process has taken this node's name.
   bool is_replaced() const;
+  /// Whether somebody asked for the end of this process.
+  bool is_draining() const;
+  /// Whether a delivery may take the step that cannot be taken back. No when the last good
+  /// heartbeat is so old that another node may soon deliver the same. Fault::unreachable.
+  Result<void> may_deliver() const;
+  /// What keeps this node from taking mail, and `patience`: how long PostgreSQL may be silent
+  /// first.
+  std::optional<NodeTrouble> trouble(std::chrono::milliseconds patience) const;
+  /// Times that this node took parts, and of them those of a node that had died.
+  struct Takeovers {
+    std::uint64_t free = 0;
+    std::uint64_t dead = 0;
+  };
+  Takeovers takeovers() const;
+  /// Why the database is not trusted any more: it has less than it promised. Empty: it has all.
+  std::string rolled_back() const;
 
  private:
   struct Owned {
     Part part;
     std::int64_t next = 0;
     std::int64_t limit = 0;  ///< the first number that is not reserved
+    std::int64_t puts = 0;   ///< the highest that was committed
   };
   Node(Database& database, NodeOptions options);
   void run();
   Result<void> join();
   Result<void> beat();
+  Result<void> remember();
+  Result<void> witness(net::PgsqlSession& session);
   Result<void> share_out();
   std::vector<std::int64_t> keep_only(const std::vector<std::int64_t>& parts);
   Result<void> take(std::vector<std::int64_t> parts);
@@ -116,7 +156,12 @@ class Node {
   int turn_ = 0;
   std::chrono::nanoseconds heard_{0};  ///< CLOCK_BOOTTIME of the last good heartbeat
   std::chrono::milliseconds offset_{0};
+  Promised promised_;
+  std::string before_;  ///< the boot of this node's process before this one; empty: unknown
+  std::string rolled_back_;
+  Takeovers takeovers_;
   bool is_replaced_ = false;
+  bool is_draining_ = false;
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -1,10 +1,14 @@
 #include "cluster/node.h"
 
+#include <atomic>
+#include <fstream>
 #include <set>
 #include <thread>
 
 #include <gtest/gtest.h>
 
+#include "base/temporary_folder_test.h"
+#include "cluster/members.h"
 #include "cluster/pgsql_server_test.h"
 #include "cluster/schema.h"
 
@@ -16,25 +20,33 @@ using namespace std::chrono_literals;
 class NodeTest : public ::testing::Test {
  protected:
   NodeTest() {
-    database_ =
-        *Database::make({.postgres = tests::PgsqlServer::one().database(), .allow_one_copy = true});
+    database_string_ = tests::PgsqlServer::one().database();
+    database_ = *Database::make({.postgres = database_string_, .allow_one_copy = true});
     session_ = *database_->connect();
     const Result<void> migrated = migrate(*session_, node_schema());
     EXPECT_TRUE(migrated) << migrated.error().message;
   }
 
-  std::unique_ptr<Node> join(const std::string& name) {
-    auto node = Node::join(
-        *database_, {.name = name, .version = "test", .heartbeat = 50ms, .after_trouble = 50ms});
+  std::unique_ptr<Node> join(const std::string& name, NodeOptions options = {}) {
+    auto node = try_join(name, std::move(options));
     EXPECT_TRUE(node) << node.error().message;
     return std::move(*node);
+  }
+  Result<std::unique_ptr<Node>> try_join(const std::string& name, NodeOptions options = {}) {
+    options.name = name;
+    options.version = "test";
+    options.heartbeat = 50ms;
+    options.after_trouble = 50ms;
+    return Node::join(*database_, std::move(options));
   }
   void sql(const std::string& text) {
     const auto done = session_->run({.sql = text, .values = {}}, Clock::now() + answer_limit);
     ASSERT_TRUE(done) << done.error().message;
   }
-  static bool soon(const std::function<bool()>& condition) {
-    for (int i = 0; i < 1000; ++i) {
+  static bool soon(const std::function<bool()>& condition,
+                   std::chrono::milliseconds limit = std::chrono::seconds(10)) {
+    const auto end = Clock::now() + limit;
+    while (Clock::now() < end) {
       if (condition()) return true;
       std::this_thread::sleep_for(10ms);
     }
@@ -46,6 +58,7 @@ class NodeTest : public ::testing::Test {
     return out;
   }
 
+  std::string database_string_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<net::PgsqlSession> session_;
 };
@@ -109,13 +122,131 @@ TEST_F(NodeTest, numbers_are_never_given_twice_and_rise_within_a_part) {
   EXPECT_EQ(node->parts().size(), 63u);
 }
 
-TEST_F(NodeTest, who_takes_a_name_ends_the_one_that_had_it) {
-  const auto first = join("mx1");
-  const auto second = join("mx1");
+TEST_F(NodeTest, who_lives_keeps_its_name_and_loses_it_when_it_is_dead) {
+  std::atomic<int> ends = 0;
+  const auto first = join("mx1", {.ends = [&] { ends += 1; }});
+  const auto second = try_join("mx1");
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().fault, Fault::conflict);
+  EXPECT_FALSE(soon([&] { return ends > 0; }, 300ms)) << "nothing happens to the first one";
+  EXPECT_EQ(first->parts().size(), 64u);
+  // As if it had been frozen: its row is old when the other one asks.
+  const auto taken = (*database_->connect())
+                         ->run({.sql = "WITH old AS (UPDATE node SET replaced = true WHERE name = "
+                                       "'mx1' RETURNING 1) SELECT count(*) FROM old",
+                                .values = {}},
+                               Clock::now() + answer_limit);
+  ASSERT_TRUE(taken);
   EXPECT_TRUE(soon([&] { return first->is_replaced(); }));
   EXPECT_TRUE(first->parts().empty());
   EXPECT_FALSE(first->numbers(1));
-  EXPECT_TRUE(soon([&] { return second->parts().size() == 64; }));
+  EXPECT_FALSE(first->may_deliver());
+  EXPECT_TRUE(soon([&] { return ends == 1; }));
+  const auto third = join("mx1");
+  EXPECT_EQ(third->parts().size(), 64u);
+}
+
+TEST_F(NodeTest, a_restart_after_a_crash_has_its_name_at_once) {
+  const tests::TemporaryFolder folder;
+  const std::string file = folder.path() + "/cluster.json";
+  {
+    const auto crashed = join("mx1", {.promised_file = file});
+    const auto noted = read_promised(file);
+    ASSERT_TRUE(noted && *noted) << "from the first heartbeat on";
+    EXPECT_EQ((*noted)->boot, crashed->boot());
+    sql("UPDATE node SET ended = false");
+  }
+  sql("UPDATE node SET ended = false");
+  const auto elsewhere = try_join("mx1");
+  ASSERT_FALSE(elsewhere);
+  EXPECT_EQ(elsewhere.error().fault, Fault::conflict);
+  const auto again = join("mx1", {.promised_file = file});
+  EXPECT_EQ(again->parts().size(), 64u);
+}
+
+TEST_F(NodeTest, a_database_that_has_less_than_it_promised_is_not_trusted) {
+  const tests::TemporaryFolder folder;
+  const std::string file = folder.path() + "/cluster.json";
+  auto node = join("mx1", {.promised_file = file});
+  ASSERT_TRUE(database_->connect());
+  EXPECT_TRUE(node->may_deliver());
+
+  const Part some = node->parts().front();
+  sql("UPDATE shard SET puts = 7 WHERE shard = " + std::to_string(some.number));
+  node->stored(some, 7);
+  ASSERT_TRUE(database_->connect());
+  sql("UPDATE shard SET puts = 6 WHERE shard = " + std::to_string(some.number));
+  const auto older = database_->connect();
+  ASSERT_FALSE(older);
+  EXPECT_EQ(older.error().fault, Fault::denied);
+  EXPECT_NE(older.error().message.find("accept-loss"), std::string::npos);
+  EXPECT_FALSE(node->may_deliver());
+  ASSERT_TRUE(node->trouble(60s));
+  EXPECT_EQ(node->trouble(60s)->word, "rolled_back");
+
+  // Somebody else's connection, as that of the command.
+  const auto other = *Database::make({.postgres = database_string_, .allow_one_copy = true});
+  const auto times = accept_loss(*other);
+  ASSERT_TRUE(times) << times.error().message;
+  EXPECT_EQ(*times, 1);
+  ASSERT_TRUE(database_->connect());
+  EXPECT_TRUE(node->may_deliver());
+  EXPECT_TRUE(soon([&] { return node->parts().size() == 64; }));
+  for (const Part& part : node->parts()) EXPECT_GT(part.epoch, 1'000'000);
+
+  // The same after a restart, from the disk.
+  node = nullptr;
+  sql("UPDATE node SET beat = 1");
+  const auto back = try_join("mx1", {.promised_file = file});
+  ASSERT_FALSE(back);
+  EXPECT_EQ(back.error().fault, Fault::denied);
+  ASSERT_TRUE(accept_loss(*other));
+  EXPECT_TRUE(try_join("mx1", {.promised_file = file}));
+}
+
+TEST_F(NodeTest, who_is_asked_to_stop_says_so_goes_on_and_ends_after_the_notice) {
+  std::atomic<int> ends = 0;
+  const auto node = join("mx1", {.notice = 300ms, .ends = [&] { ends += 1; }});
+  EXPECT_EQ(drain(*database_, "mx2").error().fault, Fault::not_found);
+  ASSERT_TRUE(drain(*database_, "mx1"));
+  EXPECT_TRUE(soon([&] { return node->is_draining(); }));
+  EXPECT_EQ(ends, 0) << "balancers have time to see it";
+  EXPECT_TRUE(soon([&] { return ends == 1; }));
+  std::this_thread::sleep_for(200ms);
+  EXPECT_EQ(ends, 1);
+  EXPECT_LT(node->silence(), 300ms) << "what is under way keeps its lease";
+  EXPECT_TRUE(*is_there(*database_, "mx1"));
+  node->leave();
+  EXPECT_FALSE(*is_there(*database_, "mx1"));
+}
+
+TEST(Promised, a_file_that_says_something_else_is_an_error_and_none_is_none) {
+  const tests::TemporaryFolder folder;
+  const std::string file = folder.path() + "/cluster.json";
+  const auto none = read_promised(file);
+  ASSERT_TRUE(none);
+  EXPECT_FALSE(*none);
+  for (const char* text :
+       {"", "{}", "[1]",
+        R"({"system":"1","timeline":-1,"node":"a","boot":"00","beat":1,"losses":0})",
+        R"({"system":"1","timeline":1,"node":"a","boot":"0g","beat":1,"losses":0})"}) {
+    std::ofstream(file) << text;
+    const auto read = read_promised(file);
+    ASSERT_FALSE(read) << text;
+    EXPECT_EQ(read.error().fault, Fault::malformed);
+  }
+  const Promised some{.epoch = {.system = "73", .timeline = 4},
+                      .node = "mx1",
+                      .boot = std::string("\0\1\2\3\4\5\6\7\0\1\2\3\4\5\6\7", 16),
+                      .beat = 12,
+                      .losses = 1};
+  ASSERT_TRUE(write_promised(file, some));
+  const auto back = read_promised(file);
+  ASSERT_TRUE(back && *back);
+  EXPECT_EQ((*back)->epoch, some.epoch);
+  EXPECT_EQ((*back)->boot, some.boot);
+  EXPECT_EQ((*back)->beat, 12);
+  EXPECT_EQ((*back)->losses, 1);
 }
 
 TEST_F(NodeTest, a_crash_of_the_server_is_survived) {

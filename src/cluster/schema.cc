@@ -8,12 +8,15 @@ namespace postern::cluster {
 namespace {
 
 // `node` has a row for each start of a process (a boot), so that a claim names a life and not a
-// machine. `shard` has a row for each part of the spool.
+// machine. `shard` has a row for each part of the spool. `beat` of a name, and `puts` of a part,
+// only rise: whoever remembers a higher one is told less than the database once promised. `losses`
+// counts how often people accepted that.
 constexpr const char* first = R"sql(
 DO $do$ BEGIN
 CREATE TABLE cluster (
   one boolean PRIMARY KEY DEFAULT true CHECK (one),
-  back_since timestamptz NOT NULL
+  back_since timestamptz NOT NULL,
+  losses int NOT NULL DEFAULT 0
 );
 INSERT INTO cluster (back_since) VALUES ('-infinity');
 CREATE TABLE node (
@@ -24,17 +27,21 @@ CREATE TABLE node (
   seen timestamptz NOT NULL,
   beat bigint NOT NULL,
   replaced boolean NOT NULL DEFAULT false,
-  ended boolean NOT NULL DEFAULT false
+  ended boolean NOT NULL DEFAULT false,
+  draining boolean NOT NULL DEFAULT false
 );
 CREATE INDEX node_name ON node (name);
+CREATE UNIQUE INDEX node_now ON node (name) WHERE NOT replaced;
 CREATE TABLE shard (
   shard smallint PRIMARY KEY,
   owner text,
   boot uuid,
   epoch bigint NOT NULL DEFAULT 0,
   since timestamptz NOT NULL DEFAULT now(),
-  next_seq bigint NOT NULL DEFAULT 1
-);
+  next_seq bigint NOT NULL DEFAULT 1,
+  puts bigint NOT NULL DEFAULT 0,
+  was_dead boolean NOT NULL DEFAULT false
+) WITH (fillfactor = 50);
 INSERT INTO shard (shard) SELECT n FROM generate_series(0, 63) AS n;
 END $do$
 )sql";

@@ -101,7 +101,8 @@ Task<queue::Carried> QueuedWebhooks::carry(const queue::DeliveryTask& task, queu
                                          .received_at = task.message.envelope.received,
                                          .number = task.attempt,
                                          .next = task.next_attempt,
-                                         .trace_id = task.message.envelope.trace_id};
+                                         .trace_id = task.message.envelope.trace_id,
+                                         .may_send = [&text] { return text.may_deliver(); }};
   const DeliveryOutcome outcome = co_await delivery_.redeliver(attempt, std::move(payload));
   if (outcome.http_status == http_gone && webhook) gone_(*webhook);
   all(result_of(outcome));

@@ -391,6 +391,9 @@ Task<DeliveryOutcome> WebhookDelivery::redeliver(const Attempt& attempt, spool::
                                 .detail = "too many deliveries of this webhook under way"},
                                attempt.id);
         }
+        if (attempt.may_send) {
+          if (Result<void> may = attempt.may_send(); !may) co_return own_trouble(may.error());
+        }
         co_return co_await post(job, attempt.id, std::move(payload), job.webhook);
       });
   co_return outcome;

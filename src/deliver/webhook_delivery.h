@@ -97,6 +97,8 @@ class WebhookDelivery {
     /// Time of the next attempt if this one fails; nullopt: it is the last.
     std::optional<Time> next;
     std::string trace_id = {};  ///< "" if there is none
+    /// Asked right before the request; an error is the outcome. Null: nothing is asked.
+    std::function<Result<void>()> may_send = nullptr;
   };
   /// Sends a queued payload once and records the attempt. Never throws.
   Task<DeliveryOutcome> redeliver(const Attempt& attempt, spool::Body payload);

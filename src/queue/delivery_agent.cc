@@ -26,6 +26,11 @@ void Text::rewind() {
 
 std::string_view Text::read(std::uint64_t offset, std::size_t room) {
   if (damaged()) return {};
+  if (Result<void> may = spool_.may_deliver(); !may) {
+    release();
+    trouble_ = may.error();
+    return {};
+  }
   if (offset < start_ || !reader_) rewind();
   while (!trouble_ && offset >= start_ + piece_.size()) {
     start_ += piece_.size();

@@ -31,6 +31,9 @@ class Text {
   std::string_view read(std::uint64_t offset, std::size_t room);
   /// Frees memory and descriptor; the next read opens the body again.
   void release();
+  /// As Spool::may_deliver(), which every read() asks first: ask it again before the step that
+  /// cannot be taken back, when time has passed since the last one.
+  Result<void> may_deliver() const { return spool_.may_deliver(); }
   /// The last error; Fault::permanent: the octets are not those that were stored.
   const std::optional<Error>& trouble() const { return trouble_; }
   /// Whether the stored body is damaged.

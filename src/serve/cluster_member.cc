@@ -1,7 +1,10 @@
 #include "serve/cluster_member.h"
 
+#include <csignal>
 #include <fstream>
 #include <thread>
+
+#include <unistd.h>
 
 #include "base/version.h"
 #include "cluster/schema.h"
@@ -54,9 +57,24 @@ Result<ClusterMember> join_cluster(const Config& config, std::chrono::millisecon
   }
   const std::string name =
       config.cluster.node.empty() ? config.server.hostname : config.cluster.node;
-  auto node = cluster::Node::join(*member.database,
-                                  {.name = name, .version = std::string(current_version().number)});
-  if (!node) return tl::unexpected(node.error());
+  const auto join = [&] {
+    return cluster::Node::join(*member.database,
+                               {.name = name,
+                                .version = std::string(current_version().number),
+                                .promised_file = config.server.data_dir.string() + "/cluster.json",
+                                .ends = [] { ::kill(::getpid(), SIGTERM); }});
+  };
+  auto node = join();
+  // A process of this name that died on another machine is dead after half a minute.
+  while (!node && node.error().fault == Fault::conflict && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(between_tries);
+    node = join();
+  }
+  if (!node) {
+    Error error = std::move(node.error());
+    if (error.fault == Fault::conflict) error.fault = Fault::temporary;
+    return tl::unexpected(std::move(error));
+  }
   member.node = std::move(*node);
   auto spool = spool::PgsqlSpool::open(*member.database, *member.node,
                                        {.publish_wait = config.cluster.publish_wait});

@@ -22,7 +22,9 @@ struct ClusterMember {
 
 /// Joins the cluster of the configuration. Waits up to `patience` for a primary.
 /// Fault::unreachable: there was none; Fault::denied: it must not be trusted; Fault::not_found: it
-/// has not the tables; Fault::conflict: they are of a newer version; else as cluster_options().
+/// has not the tables; Fault::conflict: they are of a newer version; Fault::temporary: another
+/// gateway that lives has its name; Fault::malformed: what the data directory says of the cluster;
+/// else as cluster_options(). When the cluster wants this process to end, it sends itself SIGTERM.
 Result<ClusterMember> join_cluster(const Config& config, std::chrono::milliseconds patience);
 
 /// Notes in the data directory that its queue is elsewhere. Fault::permanent: it cannot.

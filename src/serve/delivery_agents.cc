@@ -192,6 +192,7 @@ Task<queue::Carried> FolderAgent::carry(const queue::DeliveryTask& task, queue::
     auto kept = co_await workers_.run(
         [this, path = task.destination.key, id = task.message.id, address = recipient.address,
          from = task.message.envelope.reverse_path]() -> Result<std::string> {
+          if (Result<void> may = spool_.may_deliver(); !may) return tl::unexpected(may.error());
           Result<spool::BodyReader> body = spool_.body(id);
           if (!body) return tl::unexpected(body.error());
           const auto to = mail::parse_mailbox(address, mail::Utf8::allowed);

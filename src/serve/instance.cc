@@ -285,6 +285,10 @@ Instance::Started Instance::open_spool() {
       case Fault::malformed:
       case Fault::permanent:
         return cannot(ExitCode::config, member.error().message, "correct `[cluster]`");
+      case Fault::temporary:
+        return cannot(ExitCode::try_again, member.error().message,
+                      "give each gateway its own name, `[cluster] node`; a gateway that died "
+                      "elsewhere gives its name free after half a minute");
       default:
         return cannot(ExitCode::try_again, member.error().message,
                       "see that its primary is up and reachable from this machine");

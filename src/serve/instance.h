@@ -72,6 +72,8 @@ class Instance {
   const Config& config() const { return config_; }
   /// Open SMTP sessions.
   std::size_t sessions() const { return server_ ? server_->sessions() : 0; }
+  /// False: in the cluster another process has taken this one's name.
+  bool has_its_name() const { return !node_ || !node_->is_replaced(); }
   /// State of DNSSEC validation.
   net::DnssecState dnssec() const { return name_servers_->dnssec(); }
   /// The control database.

@@ -40,6 +40,8 @@ constexpr std::chrono::seconds tick_interval{1};
 constexpr std::size_t disk_queue = 1024;
 constexpr std::size_t account_queue = 64;
 constexpr std::size_t queue_questions = 64;
+/// Longer than most failovers: else all gateways leave the balancer at once, and nobody is held.
+constexpr std::chrono::seconds ready_without_primary{35};
 
 }  // namespace
 
@@ -67,6 +69,12 @@ class Instance::Readiness final : public admin::ReadinessProbe {
           fmt::format("removed or replaced while the gateway has them open: {}; mail is deferred. "
                       "Stop the gateway cleanly, never kill it, and start it again",
                       fmt::join(probed->second, ", ")));
+    }
+    if (instance_.node_) {
+      if (instance_.node_->is_draining()) found.emplace_back("draining", "it was asked to stop");
+      if (const auto trouble = instance_.node_->trouble(ready_without_primary)) {
+        found.emplace_back(trouble->word, trouble->sentence);
+      }
     }
     if (const Result<void> ready = instance_.spool_->ready(0); !ready) {
       found.emplace_back("spool", ready.error().fault == Fault::permanent

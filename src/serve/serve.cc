@@ -179,9 +179,10 @@ ReloadOutcome reload(Instance& instance, const ServeOptions& options,
   return outcome;
 }
 
-/// Waits for signals until one ends the process; a second one ends it immediately.
-void wait_for_the_end(Instance& instance, const ServeOptions& options, const sigset_t& signals,
-                      const std::optional<sandbox::Plan>& confined) {
+/// Waits for signals until one ends the process; a second one ends it immediately. Returns the exit
+/// code of the process.
+ExitCode wait_for_the_end(Instance& instance, const ServeOptions& options, const sigset_t& signals,
+                          const std::optional<sandbox::Plan>& confined) {
   for (;;) {
     int signal = 0;
     if (::sigwait(&signals, &signal) != 0) continue;
@@ -200,6 +201,7 @@ void wait_for_the_end(Instance& instance, const ServeOptions& options, const sig
       continue;
     }
     const auto limit = instance.config().server.drain_timeout;
+    const ExitCode code = instance.has_its_name() ? ExitCode::ok : ExitCode::try_again;
     if (!options.quiet) {
       std::cerr << fmt::format("stopping: {} sessions in hand, up to {} s (Ctrl-C again to cut)\n",
                                instance.sessions(), limit.count() / 1000);
@@ -217,7 +219,7 @@ void wait_for_the_end(Instance& instance, const ServeOptions& options, const sig
     ::pthread_sigmask(SIG_UNBLOCK, &again, nullptr);
     const std::size_t cut = instance.stop(limit);
     if (cut > 0) log::warning("server.stopping").msg("sessions were cut").field("count", cut);
-    return;
+    return code;
   }
 }
 
@@ -302,10 +304,10 @@ int serve(const Config& config, const ServeOptions& given) {
   }
   tell_manager(fmt::format("READY=1\nSTATUS=ready, version {}", current_version().number));
   instance.reloads().open();
-  wait_for_the_end(instance, options, signals, confined);
+  const ExitCode code = wait_for_the_end(instance, options, signals, confined);
   started->reset();
   log::stop();
-  return to_int(ExitCode::ok);
+  return to_int(code);
 }
 
 }  // namespace postern::app

@@ -48,6 +48,12 @@ std::vector<PgsqlStatement> owning(const cluster::Part& part, const std::string&
            .values = {pg::integer(part.number), pg::uuid(boot), pg::integer(part.epoch)}}};
 }
 
+/// Counts a put, so that a database that has lost it is recognised (Node::stored()).
+PgsqlStatement counted(const cluster::Part& part) {
+  return {.sql = "UPDATE shard SET puts = puts + 1 WHERE shard = $1::bigint RETURNING puts",
+          .values = {pg::integer(part.number)}};
+}
+
 /// The rows of messages and their recipients. Of a message that is there already, nothing changes.
 class Rows {
  public:
@@ -207,14 +213,8 @@ Time PgsqlSpool::from(net::PgsqlTime time) const {
 }
 
 Result<void> PgsqlSpool::ready(std::uint64_t octets) const {
-  if (node_.silence() > options_.publish_wait) {
-    return fail(Fault::unreachable, "PostgreSQL has not answered for a minute");
-  }
-  if (node_.is_replaced()) {
-    return fail(Fault::unreachable, "another process has this gateway's name in the cluster");
-  }
-  if (node_.parts().empty()) {
-    return fail(Fault::unreachable, "this node owns no part of the spool yet");
+  if (const auto trouble = node_.trouble(options_.publish_wait)) {
+    return fail(Fault::unreachable, trouble->sentence);
   }
   if (waiting_ >= options_.max_waiting ||
       (waiting_ > 0 && waiting_octets_ + octets > options_.max_waiting_octets)) {
@@ -318,7 +318,9 @@ PgsqlOutcome PgsqlSpool::commit_puts(PgsqlSession& session,
     }
   }
   statements.push_back(rows.statement());
+  statements.push_back(counted(part));
   PgsqlOutcome outcome = session.transact(std::move(statements), Clock::now() + commit_limit);
+  if (outcome.end == PgsqlEnd::committed) node_.stored(part, outcome.rows.back().integer(0, 0));
   if (outcome.end == PgsqlEnd::refused && outcome.failure.state == "22012") {
     node_.lost(part);
     for (const std::shared_ptr<Batch>& job : jobs) forget_number(*job, false);
@@ -335,10 +337,12 @@ PgsqlOutcome PgsqlSpool::commit_large(PgsqlSession& session, std::shared_ptr<Bat
   std::vector<PgsqlStatement> statements = owning(part, node_.boot());
   statements.insert(statements.begin(), {.sql = "BEGIN", .values = {}});
   std::optional<net::PgsqlFailure> failure;
+  std::int64_t puts = 0;
   const auto flush = [&] {
     const auto said = session.run(std::span<const PgsqlStatement>(statements), deadline());
     statements.clear();
     if (!said) failure = said.error();
+    if (said && said->back().size() > 0) puts = said->back().integer(0, 0);
     return said.has_value();
   };
   Rows rows(part.number, [this](Time time) { return at(time); });
@@ -363,9 +367,13 @@ PgsqlOutcome PgsqlSpool::commit_large(PgsqlSession& session, std::shared_ptr<Bat
     }
     if (failure) break;
   }
-  if (!failure) statements.push_back(rows.statement());
+  if (!failure) {
+    statements.push_back(rows.statement());
+    statements.push_back(counted(part));  // last: it locks the part's row
+  }
   if (!failure && flush()) {
     PgsqlOutcome outcome = session.commit(deadline());
+    if (outcome.end == PgsqlEnd::committed) node_.stored(part, puts);
     if (outcome.end != PgsqlEnd::refused) return outcome;
     failure = outcome.failure;
   }

@@ -35,6 +35,7 @@ class PgsqlSpool final : public Spool {
   ~PgsqlSpool() override;
 
   Result<void> ready(std::uint64_t octets) const override;
+  Result<void> may_deliver() const override { return node_.may_deliver(); }
   void put(Envelope envelope, Body body, Done<MessageId> done) override;
   void put(std::vector<Mail> mails, Done<std::vector<MessageId>> done) override;
   Result<std::vector<Parcel>> parcels(Cursor& cursor, std::size_t limit) override;

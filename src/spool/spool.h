@@ -255,6 +255,9 @@ class Spool {
   /// the body is damaged; call quarantine() then.
   virtual Result<BodyReader> body(const MessageId& id) = 0;
 
+  /// Whether an attempt may take the step that cannot be taken back: the end of a message's octets,
+  /// or a request. Fault::unreachable: another process may soon deliver the same message.
+  virtual Result<void> may_deliver() const { return {}; }
   /// Begins an attempt for those of `keys` that are queued and due at `now`, and returns them. Of
   /// two concurrent claims of a recipient, one gets it. The claim ends at `until`, when the
   /// recipient is due again. That holds after a crash, too, so that a message that crashes the

@@ -106,6 +106,18 @@ def send(server, number, seconds=70):
         client.close()
 
 
+def mail(server):
+    """The reply to MAIL."""
+    client = smtp.Client(server.smtp_port)
+    try:
+        client.reply()
+        client.command("EHLO client.example.com", "250")
+        client.send(b"MAIL FROM:<a@example.com>\r\n")
+        return client.reply()
+    finally:
+        client.close()
+
+
 def numbers_of(messages):
     return sorted(int(text.rsplit(b"number ", 1)[1]) for text in messages)
 
@@ -235,14 +247,95 @@ def mail_of_a_gateway_that_dies_is_delivered_by_the_other(bench):
 
 @check
 def two_gateways_of_one_name(bench):
-    """The one that came later has the name; the other takes no mail any more."""
+    """The one that lives keeps the name; the other waits for a minute, and ends with what to do."""
     database = Postgres(bench)
     initialised(bench, database)
     sink = Sink()
-    first, second = (bench.server(settings(bench, database, "mx1", sink.port)) for _ in range(2))
-    until("the first one takes no mail", lambda: not first.alive() or first.http("GET", "/readyz")[0] == 503)
-    smtp.check("250 2.0.0", send(second, 1), "end of data at the second one")
+    first = bench.server(settings(bench, database, "mx1", sink.port))
+    other = bench.config({"server": {"data_dir": str(bench.root / "other")}, **settings(bench, database, "mx1", sink.port)}, "other.toml")
+    status, out, err = bench.run("serve", "--config", other, seconds=90)
+    expect("exit status of the second one", 75, status)
+    if "name" not in out + err or "[cluster] node" not in out + err:
+        raise Fail("what to do is not said: %s%s" % (out, err))
+    smtp.check("250 2.0.0", send(first, 1), "end of data at the first one")
     sink.wait(1)
+    sink.close()
+
+
+@check
+def a_restart_after_a_crash_does_not_wait_for_its_name(bench):
+    """The data directory says which process had the name before."""
+    database = Postgres(bench)
+    initialised(bench, database)
+    sink = Sink()
+    server = bench.server(settings(bench, database, "mx1", sink.port))
+    server.process.kill()
+    server.process.wait()
+    began = time.monotonic()
+    server.start()
+    if time.monotonic() - began > 10:
+        raise Fail("the start took %.1f s" % (time.monotonic() - began))
+    until("it is ready", lambda: server.http("GET", "/readyz")[0] == 200)
+    smtp.check("250 2.0.0", send(server, 1), "end of data")
+    sink.wait(1)
+    sink.close()
+
+
+@check
+def drain_stops_one_gateway_and_loses_nothing(bench):
+    """`cluster drain` from elsewhere: not ready at once, then gone with exit code 0, and its mail is the other's."""
+    database = Postgres(bench)
+    config = initialised(bench, database)
+    port = instance.free_port()  # nobody listens there yet
+    first, second = (bench.server(settings(bench, database, name, port)) for name in ("mx1", "mx2"))
+    until("two share the parts", lambda: sorted(n["parts"] for n in members(bench, config)["nodes"]) == [32, 32], 40)
+    for number in range(6):
+        smtp.check("250 2.0.0", send((first, second)[number % 2], number), "end of data")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        draining = pool.submit(bench.run, "cluster", "drain", "mx1", "--config", config)
+        until("it is not ready", lambda: b"draining" in first.http("GET", "/readyz")[2], 10)
+        expect("it still runs then", True, first.alive())
+        status, out, err = draining.result(90)
+    expect("exit status of drain (%s)" % err, 0, status)
+    expect("exit status of the gateway", 0, first.process.wait(30))
+    until("the other owns all", lambda: [n["parts"] for n in members(bench, config)["nodes"] if n["state"] == "live"] == [64], 30)
+    sink = Sink(port)
+    sink.wait(6, 60)
+    expect("messages, each once", list(range(6)), numbers_of(sink.messages))
+    status, out, err = bench.run("cluster", "drain", "mx1", "--config", config)
+    expect("exit status of drain of one that is gone", 66, status)
+    sink.close()
+
+
+@check
+def a_database_without_what_it_promised_gets_no_mail(bench):
+    """An older copy of the database is recognised when a gateway connects to it, and taken when a person says so."""
+    database = Postgres(bench)
+    config = initialised(bench, database)
+    sink = Sink()
+    server = bench.server(settings(bench, database, "mx1", sink.port))
+    smtp.check("250 2.0.0", send(server, 1), "end of data")
+    sink.wait(1)
+    database.crash()
+    database.run("cp", "-a", database.home / "db", database.home / "older")
+    database.start()
+    until("it is ready", lambda: server.http("GET", "/readyz")[0] == 200, 30)
+    smtp.check("250 2.0.0", send(server, 2), "end of data")
+    sink.wait(2)
+    database.crash()
+    database.run("mv", database.home / "db", database.home / "newer")
+    database.run("mv", database.home / "older", database.home / "db")
+    database.start()
+    until("it is not ready", lambda: b"older copy" in server.http("GET", "/readyz")[2], 30)
+    smtp.check("451 4.3.0", mail(server), "MAIL with an older copy")
+    status, out, err = bench.run("cluster", "accept-loss", "--config", config)
+    expect("exit status without --yes", 1, status)
+    smtp.check("451 4.3.0", mail(server), "MAIL with an older copy")
+    status, out, err = bench.run("cluster", "accept-loss", "--yes", "--config", config)
+    expect("exit status of accept-loss (%s)" % err, 0, status)
+    until("it is ready", lambda: server.http("GET", "/readyz")[0] == 200, 30)
+    smtp.check("250 2.0.0", send(server, 3), "end of data")
+    sink.wait(3)
     sink.close()
 
 

@@ -1,0 +1,88 @@
+#include "cluster/promised.h"
+
+#include <cerrno>
+#include <cstdio>
+
+#include <fcntl.h>
+#include <unistd.h>
+#include <boost/json.hpp>
+
+#include "base/file_io.h"
+#include "base/io_error.h"
+#include "base/rfc4648.h"
+
+namespace postern::cluster {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::size_t largest = 4096;
+
+bool text_of(const json::object& object, std::string_view key, std::string& into) {
+  const json::value* value = object.if_contains(key);
+  if (value == nullptr || !value->is_string()) return false;
+  into = std::string(value->get_string());
+  return true;
+}
+
+bool number_of(const json::object& object, std::string_view key, std::int64_t& into) {
+  const json::value* value = object.if_contains(key);
+  if (value == nullptr || !value->is_int64() || value->get_int64() < 0) return false;
+  into = value->get_int64();
+  return true;
+}
+
+}  // namespace
+
+Result<std::optional<Promised>> read_promised(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0 && errno == ENOENT) return std::nullopt;
+  if (fd < 0) return io_error(path);
+  std::string text(largest, '\0');
+  const ssize_t size = ::read(fd, text.data(), text.size());
+  const tl::unexpected<Error> trouble = io_error(path);
+  ::close(fd);
+  if (size < 0) return trouble;
+  text.resize(static_cast<std::size_t>(size));
+  boost::system::error_code bad;
+  const json::value value = json::parse(text, bad);
+  Promised found;
+  std::string boot;
+  const json::object* object = bad ? nullptr : value.if_object();
+  if (object == nullptr || !text_of(*object, "system", found.epoch.system) ||
+      !number_of(*object, "timeline", found.epoch.timeline) ||
+      !text_of(*object, "node", found.node) || !text_of(*object, "boot", boot) ||
+      !number_of(*object, "beat", found.beat) || !number_of(*object, "losses", found.losses)) {
+    return fail(Fault::malformed, path + " does not say what the cluster's database promised");
+  }
+  Result<std::string> octets = decode(boot, Base::hex, Padding::without);
+  if (!octets || octets->size() != 16) {
+    return fail(Fault::malformed, path + ": `boot` must be 32 hexadecimal digits");
+  }
+  found.boot = std::move(*octets);
+  return found;
+}
+
+Result<void> write_promised(const std::string& path, const Promised& promised) {
+  const std::string text =
+      json::serialize(json::object{{"system", promised.epoch.system},
+                                   {"timeline", promised.epoch.timeline},
+                                   {"node", promised.node},
+                                   {"boot", encode(promised.boot, Base::hex, Padding::without)},
+                                   {"beat", promised.beat},
+                                   {"losses", promised.losses}}) +
+      "\n";
+  const std::string draft = path + ".new";
+  const int fd = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0) return io_error(draft);
+  const bool written = write_all(fd, text) && again_after_signal(::fdatasync, fd) == 0;
+  const tl::unexpected<Error> trouble = io_error(draft);
+  ::close(fd);
+  if (!written) return trouble;
+  if (std::rename(draft.c_str(), path.c_str()) != 0) return io_error(path);
+  const std::size_t slash = path.rfind('/');
+  return flush_directory(slash == std::string::npos ? "." : path.substr(0, slash));
+}
+
+}  // namespace postern::cluster

@@ -1,0 +1,29 @@
+// What the cluster's database has promised to this node, on this machine's disk: a database that
+// has less is an older copy of itself.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/error.h"
+#include "cluster/database.h"
+
+namespace postern::cluster {
+
+/// The state after the last commit of which this node knows.
+struct Promised {
+  Epoch epoch;              ///< of the primary
+  std::string node;         ///< name of the node
+  std::string boot;         ///< of the process that wrote it: 16 octets
+  std::int64_t beat = 0;    ///< last acknowledged heartbeat of this name
+  std::int64_t losses = 0;  ///< times that people accepted a loss
+};
+
+/// nullopt: no such file. Fault::malformed: it is something else; Fault::denied or
+/// Fault::permanent: it cannot be read.
+Result<std::optional<Promised>> read_promised(const std::string& path);
+/// Replaces the file and flushes it. Faults as in io_error().
+Result<void> write_promised(const std::string& path, const Promised& promised);
+
+}  // namespace postern::cluster
