@@ -226,7 +226,9 @@ Result<void> Node::beat() {
 Result<void> Node::share_out() {
   if (Result<void> there = have_session(); !there) return there;
   const std::vector<PgsqlStatement> ask = {
-      {.sql = std::string("SELECT count(*) FROM node WHERE ") + live_node, .values = {}},
+      {.sql = std::string("SELECT count(*), count(*) FILTER (WHERE draining) FROM node WHERE ") +
+              live_node,
+       .values = {}},
       {.sql = std::string("SELECT shard, boot = $1 FROM shard WHERE boot = $1 OR boot IS NULL OR "
                           "NOT EXISTS (SELECT 1 FROM node WHERE node.boot = shard.boot AND ") +
               live_node + ") ORDER BY shard",
@@ -235,6 +237,11 @@ Result<void> Node::share_out() {
       session_->run(std::span<const PgsqlStatement>(ask), Clock::now() + answer_limit);
   if (!said) return fail(Fault::unreachable, "PostgreSQL: " + said.error().message);
   const auto nodes = std::max<std::int64_t>(1, (*said)[0].integer(0, 0));
+  {
+    const std::lock_guard guard(mutex_);
+    counts_.nodes = nodes;
+    counts_.draining = (*said)[0].integer(0, 1);
+  }
   const auto share = static_cast<std::size_t>((part_count + nodes - 1) / nodes);
   std::vector<std::int64_t> mine;
   std::vector<std::int64_t> free;
@@ -259,7 +266,7 @@ Result<void> Node::share_out() {
 /// Forgets parts that are not among these; returns those of them that it does not know.
 std::vector<std::int64_t> Node::keep_only(const std::vector<std::int64_t>& parts) {
   const std::lock_guard guard(mutex_);
-  std::erase_if(owned_, [&](const auto& one) {
+  counts_.lost += std::erase_if(owned_, [&](const auto& one) {
     return !std::binary_search(parts.begin(), parts.end(), one.first);
   });
   std::vector<std::int64_t> unknown;
@@ -298,7 +305,7 @@ Result<void> Node::take(std::vector<std::int64_t> parts) {
                              .next = part.first,
                              .limit = part.first + block,
                              .puts = taken.integer(row, 3)};
-      (taken.boolean(row, 4) ? takeovers_.dead : takeovers_.free) += 1;
+      (taken.boolean(row, 4) ? counts_.dead : counts_.free) += 1;
     }
   }
   const std::lock_guard guard(gained_mutex_);
@@ -388,7 +395,9 @@ std::optional<Numbers> Node::numbers(std::int64_t count) {
 void Node::lost(const Part& part) {
   const std::lock_guard guard(mutex_);
   const auto at = owned_.find(part.number);
-  if (at != owned_.end() && at->second.part == part) owned_.erase(at);
+  if (at == owned_.end() || at->second.part != part) return;
+  owned_.erase(at);
+  counts_.lost += 1;
 }
 
 std::chrono::milliseconds Node::silence() const {
@@ -419,9 +428,9 @@ bool Node::is_draining() const {
   return is_draining_;
 }
 
-Node::Takeovers Node::takeovers() const {
+Node::Counts Node::counts() const {
   const std::lock_guard guard(mutex_);
-  return takeovers_;
+  return counts_;
 }
 
 std::string Node::rolled_back() const {

@@ -114,12 +114,15 @@ class Node {
   /// What keeps this node from taking mail, and `patience`: how long PostgreSQL may be silent
   /// first.
   std::optional<NodeTrouble> trouble(std::chrono::milliseconds patience) const;
-  /// Times that this node took parts, and of them those of a node that had died.
-  struct Takeovers {
-    std::uint64_t free = 0;
-    std::uint64_t dead = 0;
+  /// What this node has seen since it joined.
+  struct Counts {
+    std::uint64_t free = 0;     ///< parts taken that nobody owned
+    std::uint64_t dead = 0;     ///< parts taken of nodes that had died
+    std::uint64_t lost = 0;     ///< parts that others have, or that it gave up
+    std::int64_t nodes = 1;     ///< that live, by the last heartbeat
+    std::int64_t draining = 0;  ///< of these, asked to stop
   };
-  Takeovers takeovers() const;
+  Counts counts() const;
   /// Why the database is not trusted any more: it has less than it promised. Empty: it has all.
   std::string rolled_back() const;
 
@@ -159,7 +162,7 @@ class Node {
   Promised promised_;
   std::string before_;  ///< the boot of this node's process before this one; empty: unknown
   std::string rolled_back_;
-  Takeovers takeovers_;
+  Counts counts_;
   bool is_replaced_ = false;
   bool is_draining_ = false;
   bool stopping_ = false;

@@ -195,6 +195,10 @@ TEST_F(NodeTest, a_database_that_has_less_than_it_promised_is_not_trusted) {
   for (const Part& part : node->parts()) EXPECT_GT(part.epoch, 1'000'000);
 
   // The same after a restart, from the disk.
+  EXPECT_TRUE(soon([&] {
+    const auto noted = read_promised(file);
+    return noted && *noted && (*noted)->losses == 1;
+  }));
   node = nullptr;
   sql("UPDATE node SET beat = 1");
   const auto back = try_join("mx1", {.promised_file = file});

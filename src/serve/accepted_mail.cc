@@ -189,8 +189,12 @@ Task<Result<std::vector<spool::MessageId>>> AcceptedMail::stored(Accepted& mail)
         co_await queue::stored<void>([&](auto done) { files->keep(std::move(done)); });
     if (!kept) co_return fail(Fault::temporary, kept.error().message);
   }
-  co_return co_await queue::stored<std::vector<spool::MessageId>>(
+  const auto begun = std::chrono::steady_clock::now();
+  auto ids = co_await queue::stored<std::vector<spool::MessageId>>(
       [&](auto done) { rooms_.spool.put(std::move(mail.mails), std::move(done)); });
+  static telemetry::Histogram waits = telemetry::metrics().spool_publish_wait.histogram({});
+  if (ids) waits.observe(std::chrono::steady_clock::now() - begun);
+  co_return ids;
 }
 
 Task<smtp::Reply> AcceptedMail::put(Accepted accepted_mail) {

@@ -112,6 +112,23 @@ void show_addresses(const AddressVerifier::Counts& counts, const CatchUp& catch_
   catch_up(metrics().address_probes.counter({"limited"}), counts.limited);
 }
 
+template <class CatchUp>
+void show_cluster(const cluster::Node& node, const cluster::Database& database,
+                  const CatchUp& catch_up) {
+  const cluster::Node::Counts counts = node.counts();
+  metrics().cluster_nodes.gauge({"live"}).set(counts.nodes);
+  metrics().cluster_nodes.gauge({"draining"}).set(counts.draining);
+  metrics().cluster_partitions.gauge({}).set(static_cast<std::int64_t>(node.parts().size()));
+  catch_up(metrics().cluster_takeovers.counter({"free"}), counts.free);
+  catch_up(metrics().cluster_takeovers.counter({"dead"}), counts.dead);
+  catch_up(metrics().cluster_lease_lost.counter({}), counts.lost);
+  metrics().cluster_heartbeat_age.gauge({}).set(
+      std::chrono::duration_cast<std::chrono::seconds>(node.silence()).count());
+  metrics().cluster_clock_offset.gauge({}).set(node.offset().count());
+  metrics().cluster_epoch.gauge({}).set(database.epoch().timeline);
+  metrics().cluster_rolled_back.gauge({}).set(node.rolled_back().empty() ? 0 : 1);
+}
+
 }  // namespace
 
 class Instance::MetricsPort final : public admin::MetricsSource {
@@ -138,6 +155,10 @@ class Instance::MetricsPort final : public admin::MetricsSource {
     metrics().cache_entries.gauge({"dns"}).set(
         static_cast<std::int64_t>(instance_.resolver_->size()));
     show_addresses(instance_.outbound_->addresses().counts(), catch_up);
+    if (instance_.node_) {
+      show_cluster(*instance_.node_, *instance_.cluster_, catch_up);
+      catch_up(metrics().cluster_unknown.counter({}), instance_.spool_->counters().unknown);
+    }
     catch_up(metrics().trace_dropped.counter({"error"}), instance_.traces_->failed());
     catch_up(metrics().memory_refusals.counter({}),
              instance_.memory_->refusals() + instance_.resources_->refusals());

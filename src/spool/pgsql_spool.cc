@@ -200,8 +200,9 @@ void PgsqlSpool::stop() {
 }
 
 SpoolCounters PgsqlSpool::counters() const {
-  return {.commits =
-              small_->commits() + large_->commits() + changes_->commits() + results_->commits()};
+  return {
+      .commits = small_->commits() + large_->commits() + changes_->commits() + results_->commits(),
+      .unknown = small_->unknown() + large_->unknown() + changes_->unknown() + results_->unknown()};
 }
 
 net::PgsqlTime PgsqlSpool::at(Time time) const {

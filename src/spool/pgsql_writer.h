@@ -83,6 +83,11 @@ class PgsqlWriter {
     const std::lock_guard lock(mutex_);
     return commits_;
   }
+  /// Transactions whose end was unknown.
+  std::uint64_t unknown() const {
+    const std::lock_guard lock(mutex_);
+    return unknown_;
+  }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -125,6 +130,10 @@ class PgsqlWriter {
   bool stops_without_server() const {
     const std::lock_guard lock(mutex_);
     return stopping_ && absent_;
+  }
+  void note_unknown() {
+    const std::lock_guard lock(mutex_);
+    unknown_ += 1;
   }
   void note_absence() {
     const std::lock_guard lock(mutex_);
@@ -171,6 +180,7 @@ class PgsqlWriter {
         session.reset();  // another host may be the right one
       }
       again = again || outcome.end == net::PgsqlEnd::unknown;
+      if (outcome.end == net::PgsqlEnd::unknown) note_unknown();
       if (!is_of_data) continue;
       error.fault = Fault::permanent;
       if (jobs.size() == 1) break;
@@ -190,6 +200,7 @@ class PgsqlWriter {
   bool stopping_ = false;
   bool absent_ = false;  ///< since stop() a connection failed
   std::uint64_t commits_ = 0;
+  std::uint64_t unknown_ = 0;
   std::vector<std::thread> threads_;
 };
 

@@ -128,6 +128,7 @@ struct Cursor {
 /// Counters since the start of the process.
 struct SpoolCounters {
   std::uint64_t commits = 0;  ///< commits of the database, each with a flush
+  std::uint64_t unknown = 0;  ///< of these, made again since the end of the first one was unknown
   std::uint64_t orphans = 0;  ///< files without a message, removed at the start
   std::uint64_t damaged = 0;  ///< messages whose file was missing at the start
 };

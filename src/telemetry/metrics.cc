@@ -214,6 +214,10 @@ Metrics::Metrics(const MetricsSetup& setup)
                                 "1: the queue's disk has failed, and nothing is taken or delivered "
                                 "before a restart.",
                                 gauge)),
+      spool_publish_wait(registry.add(
+          "spool_publish_wait_seconds",
+          "Time from the end of a message's octets to the commit that its 250 depends on.",
+          histogram, {}, MetricUnit::seconds)),
       spool_destinations(registry.add_ranking(
           "spool_destination_messages",
           "Recipients queued for the ten destinations with most; all others are one.",
@@ -235,6 +239,34 @@ Metrics::Metrics(const MetricsSetup& setup)
       relay_oldest(registry.add("relay_oldest_seconds",
                                 "Age of the oldest message queued for another mail server.",
                                 gauge)),
+      cluster_nodes(
+          registry.add("cluster_nodes",
+                       "Gateways of the cluster that live; without a cluster all of these are 0.",
+                       gauge, {label("state", {"live", "draining"})})),
+      cluster_partitions(registry.add(
+          "cluster_partitions", "Parts of the cluster's queue that this gateway owns.", gauge)),
+      cluster_takeovers(registry.add(
+          "cluster_takeovers_total",
+          "Parts of the queue that this gateway took: free ones, and those of dead gateways.",
+          counter, {label("why", {"free", "dead"})})),
+      cluster_heartbeat_age(registry.add(
+          "cluster_heartbeat_age_seconds",
+          "Time since the last heartbeat that the cluster's database acknowledged.", gauge)),
+      cluster_clock_offset(registry.add(
+          "cluster_clock_offset_milliseconds",
+          "What the database's clock is ahead of this machine's; below 100 it counts as 0.",
+          gauge)),
+      cluster_epoch(registry.add("cluster_epoch", "Timeline of the cluster's database.", gauge)),
+      cluster_rolled_back(registry.add(
+          "cluster_rolled_back",
+          "1: the cluster's database has less than it promised, and no mail is taken.", gauge)),
+      cluster_unknown(registry.add(
+          "cluster_commit_unknown_total",
+          "Commits of the queue whose end was unknown; they are made again.", counter)),
+      cluster_lease_lost(registry.add(
+          "cluster_lease_lost_total",
+          "Parts of the queue that this gateway lost, to another or because it was silent.",
+          counter)),
       api_requests(registry.add("api_requests_total", "API requests.", counter,
                                 {pairs("method", "route", setup.routes),
                                  label("code", {"200", "201", "202", "204", "304", "400", "401",

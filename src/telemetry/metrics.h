@@ -110,12 +110,24 @@ struct Metrics {
   Family& spool_commits;             ///< C
   Family& spool_refusals;            ///< C reason (full, disk)
   Family& spool_failed;              ///< G, 0 or 1
+  Family& spool_publish_wait;        ///< H; seconds
   Ranking& spool_destinations;       ///< G route, destination
   Family& queue_slots;     ///< G kind (relay, report, webhook, folder), state (used, free)
   Family& queue_waiting;   ///< G kind
   Family& relay_attempts;  ///< C result (delivered, temporary, permanent, unreachable, tls, dns)
   Family& relay_queue_messages;  ///< G
   Family& relay_oldest;          ///< G, seconds
+
+  // Cluster: 0 where there is none
+  Family& cluster_nodes;          ///< G state (live, draining)
+  Family& cluster_partitions;     ///< G
+  Family& cluster_takeovers;      ///< C why (free, dead)
+  Family& cluster_heartbeat_age;  ///< G, seconds
+  Family& cluster_clock_offset;   ///< G, milliseconds
+  Family& cluster_epoch;          ///< G, the timeline
+  Family& cluster_rolled_back;    ///< G, 0 or 1
+  Family& cluster_unknown;        ///< C
+  Family& cluster_lease_lost;     ///< C
 
   // Control plane
   Family& api_requests;          ///< C method, route, code
