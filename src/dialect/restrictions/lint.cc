@@ -20,10 +20,15 @@ using Severity = Finding::Severity;
 /// Rules of which Postfix requires one before it serves (R113 in docs/restriction-lists.md).
 bool protects(const Rule& rule) {
   if (rule.keyword == nullptr) return false;
-  const std::string_view name = rule.keyword->name;
-  return name == "reject_unauth_destination" || name == "defer_unauth_destination" ||
-         name == "reject" || name == "defer" || name == "defer_if_permit" ||
-         name == "check_relay_domains";
+  const Keyword& keyword = *rule.keyword;
+  if (keyword.certain == Keyword::Certain::always) return keyword.kind == Keyword::Class::reject;
+  return keyword.certain == Keyword::Certain::foreign ||
+         keyword.certain == Keyword::Certain::deferral;
+}
+
+/// Whether no later rule is reached.
+bool ends_list(const Rule& rule) {
+  return rule.keyword != nullptr && rule.keyword->certain == Keyword::Certain::always;
 }
 
 bool has_protection(const List& list, int depth = 0) {
@@ -35,7 +40,7 @@ bool has_protection(const List& list, int depth = 0) {
       continue;
     }
     if (protects(rule)) return true;
-    if (rule.keyword != nullptr && rule.keyword->name == "permit") return false;
+    if (ends_list(rule)) return false;
   }
   return false;
 }

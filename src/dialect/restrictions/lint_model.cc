@@ -10,6 +10,7 @@ namespace postern::dialect::restrictions {
 namespace {
 
 using Class = Keyword::Class;
+using Certain = Keyword::Certain;
 
 /// Nesting of classes through tables; any outcome is assumed beyond it.
 constexpr int max_depth = 16;
@@ -130,58 +131,50 @@ Can can_check(const ListPolicy& policy, const Rule& rule, const Moment& moment) 
 }
 
 Can can_permit(const ListPolicy& policy, const Rule& rule, const Moment& moment) {
-  const std::string_view name = rule.keyword->name;
-  if (name == "permit") return only_permit;
-  if (name == "permit_dnswl_client" || name == "permit_rhswl_client") {
+  const Certain certain = rule.keyword->certain;
+  if (certain == Certain::always) return only_permit;
+  if (certain == Certain::listed) {
     // These permit only our own destinations, if there is a recipient to judge.
     if (!rule.zone || (moment.stranger && moment.recipient == Known::yes)) return only_pass;
     return permit_or_pass;
   }
   if (!moment.stranger) return permit_or_pass;
-  if (name == "permit_mynetworks") return moment.swallowed ? permit_or_pass : only_pass;
+  if (certain == Certain::networks) return moment.swallowed ? permit_or_pass : only_pass;
   // A certificate of the client's own making has any fingerprint.
-  if (rule.keyword->subject == Subject::certificate) {
+  if (certain == Certain::certificates) {
     return policy.relay_clientcerts.is_total() ? permit_or_pass : only_pass;
   }
   // permit_mx_backup permits domains whose owner names this server, which is no open relay
   // (SettingsChecker warns of it).
-  const bool for_others = name == "permit_sasl_authenticated" || name == "permit_mx_backup" ||
-                          name == "permit_auth_destination" || name == "permit_inet_interfaces";
-  return for_others ? only_pass : permit_or_pass;
+  return certain == Certain::ours ? only_pass : permit_or_pass;
 }
 
 Can can_reject(const Rule& rule, const Moment& moment) {
-  const std::string_view name = rule.keyword->name;
-  if (name == "reject" || name == "defer") return only_refuse;
+  const Certain certain = rule.keyword->certain;
+  if (certain == Certain::always) return only_refuse;
   if (rule.keyword->takes == Keyword::Takes::zone && !rule.zone) return only_pass;
-  const bool relays = name == "reject_unauth_destination" || name == "defer_unauth_destination";
-  if (relays && moment.stranger) return only_refuse;
-  const bool defers =
-      name.starts_with("reject_unverified_") ||
-      (name.starts_with("reject_unknown_") && rule.keyword->subject != Subject::client);
-  if (defers) return refuse_pass_or_defer;
-  return refuse_or_pass;
+  if (certain == Certain::foreign && moment.stranger) return only_refuse;
+  return certain == Certain::by_dns ? refuse_pass_or_defer : refuse_or_pass;
 }
 
 Can can_keyword(const ListPolicy& policy, const Rule& rule, const Moment& moment) {
-  const std::string_view name = rule.keyword->name;
-  switch (rule.keyword->kind) {
+  const Keyword& keyword = *rule.keyword;
+  switch (keyword.kind) {
     case Class::permit:
       return can_permit(policy, rule, moment);
     case Class::reject:
       return can_reject(rule, moment);
     case Class::check:
-      if (name == "check_relay_domains") {
+      if (keyword.certain == Certain::foreign) {
         return moment.stranger ? only_refuse : Can{.permit = true, .refuse = true};
       }
-      return rule.keyword->takes == Keyword::Takes::service ? can_say_anything
-                                                            : can_check(policy, rule, moment);
+      return keyword.takes == Keyword::Takes::service ? can_say_anything
+                                                      : can_check(policy, rule, moment);
     case Class::other:
       break;
   }
-  if (name == "defer_if_permit") return {.defer = true};
-  if (name == "defer_if_reject" || name == "sleep") return only_pass;
-  return can_say_anything;
+  if (keyword.certain == Certain::deferral) return {.defer = true};
+  return keyword.certain == Certain::pass ? only_pass : can_say_anything;
 }
 
 }  // namespace

@@ -81,6 +81,20 @@ struct Keyword {
     address,  ///< always an address, at least
     some,     ///< possibly nothing: a name may have no servers, a client no login
   };
+  /// What is certain of its answers, for the linter and the proof. Mail of strangers is that of an
+  /// unknown client to a foreign destination.
+  enum class Certain : std::uint8_t {
+    nothing,       ///< any answer of its class
+    always,        ///< it never passes
+    ours,          ///< permits our clients, accounts or destinations: mail of strangers passes
+    networks,      ///< the same by mynetworks
+    certificates,  ///< the same by certificates
+    listed,        ///< the same by a public list, unless there is no recipient to judge
+    foreign,       ///< refuses mail of strangers
+    by_dns,        ///< refuses or passes, and defers when DNS or a probe has no answer
+    deferral,      ///< refuses for now what a later rule permits
+    pass,          ///< it passes
+  };
   /// How the reply code follows from code_parameter.
   enum class Code : std::uint8_t {
     as_set,
@@ -93,6 +107,7 @@ struct Keyword {
   Subject subject;                  ///< what it looks at
   Takes takes;                      ///< argument
   Keys keys;                        ///< what is looked up in its table
+  Certain certain;                  ///< what is certain of its answers
   std::string_view code_parameter;  ///< parameter with the reply code of its refusals; "": none
   Code code;                        ///< how that follows from the parameter
   smtp::EnhancedCode enhanced;      ///< the first digit is that of the reply code
