@@ -9,6 +9,7 @@
 
 #include "base/owned.h"
 #include "base/text.h"
+#include "mailauth/names.h"
 
 namespace postern::dialect::restrictions {
 
@@ -41,6 +42,17 @@ std::string fold_key(std::string_view key) {
   if (ascii || key.find('\0') != std::string_view::npos || !is_utf8(key)) return lower(key);
   const Owned<char, g_free> folded(g_utf8_casefold(key.data(), static_cast<gssize>(key.size())));
   return folded.get();
+}
+
+std::optional<std::string> with_a_labels(std::string_view key) {
+  const std::size_t at = key.rfind('@');
+  std::size_t start = at == std::string_view::npos ? 0 : at + 1;
+  if (key.substr(start).starts_with('.')) ++start;
+  const std::string_view domain = key.substr(start);
+  if (is_ascii(domain)) return std::nullopt;
+  const auto name = mailauth::normalize_domain(domain);
+  if (!name) return std::nullopt;
+  return std::string(key.substr(0, start)) + *name;
 }
 
 }  // namespace postern::dialect::restrictions

@@ -1,6 +1,7 @@
 // The form in which tables compare keys: upper and lower case are the same.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,11 @@ namespace postern::dialect::restrictions {
 /// locale; ASCII letters to lower case. Of a key that is not UTF-8, or contains a NUL, only ASCII
 /// letters are folded. Idempotent.
 std::string fold_key(std::string_view key);
+
+/// A domain, or the domain of an address or of a name below it (`.domain`), as addresses have it
+/// when they are looked up: lower case, with A-labels for its U-labels (RFC 6531 §3.2). nullopt:
+/// the domain is ASCII, or none of IDNA2008.
+std::optional<std::string> with_a_labels(std::string_view key);
 
 /// Whether the key is ASCII without capitals, so that fold_key() returns it as it is. Quick.
 bool is_folded(std::string_view key);

@@ -76,5 +76,14 @@ TEST(KeyFold, tables_find_keys_of_either_case) {
   }
 }
 
+TEST(KeyFold, domains_of_keys_have_a_labels) {
+  EXPECT_EQ(with_a_labels("M\xc3\xbcnchen.Example"), "xn--mnchen-3ya.example");
+  EXPECT_EQ(with_a_labels(".m\xc3\xbcnchen.example"), ".xn--mnchen-3ya.example");
+  EXPECT_EQ(with_a_labels("\xc3\xa1@m\xc3\xbcnchen.example"), "\xc3\xa1@xn--mnchen-3ya.example");
+  EXPECT_EQ(with_a_labels("\xc3\xa1@example.net"), std::nullopt) << "its domain is ASCII";
+  EXPECT_EQ(with_a_labels("m\xc3\xbc nchen"), std::nullopt);
+  EXPECT_EQ(with_a_labels("\xff.example"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace postern::dialect::restrictions

@@ -150,7 +150,7 @@ Networks Networks::parse(const std::vector<Word>& words, const TableSources& sou
       }
     } else {
       element.kind = Element::Kind::name;
-      element.name = lower(text);
+      element.name = with_a_labels(text).value_or(lower(text));
     }
     made.elements_.push_back(std::move(element));
   };
@@ -245,7 +245,10 @@ Domains Domains::parse(const std::vector<Word>& words, bool parents, const Table
   made.parents_ = parents;
   const Take take = [&](const std::string_view* given, bool negated, bool quotable) {
     const std::string_view text = given != nullptr ? *given : std::string_view();
-    Element element{.negated = negated, .quotable = quotable, .name = lower(text), .table = {}};
+    Element element{.negated = negated,
+                    .quotable = quotable,
+                    .name = with_a_labels(text).value_or(lower(text)),
+                    .table = {}};
     if (given == nullptr) {
       element.kind = Element::Kind::bad;
     } else if (is_table_spec(text)) {

@@ -43,5 +43,18 @@ TEST(Domains, names_fold_ascii_only) {
   EXPECT_EQ(domains.contains("ssx.example"), Match::no);
 }
 
+// Addresses and names of hosts have A-labels when they are looked up (RFC 6531 §3.2).
+TEST(Domains, u_labels_are_the_a_labels_of_the_same_domain) {
+  const Texts texts{{}};
+  std::vector<std::string> trouble;
+  const Domains domains = Domains::parse(words("M\xc3\xbcnchen.Example, .z\xc3\xbcrich.example"),
+                                         false, texts.sources(), trouble);
+  EXPECT_EQ(domains.contains("xn--mnchen-3ya.example"), Match::yes);
+  EXPECT_EQ(domains.contains("a.xn--zrich-kva.example"), Match::yes);
+  EXPECT_EQ(domains.contains("xn--zrich-kva.example"), Match::no);
+  EXPECT_EQ(domains.names(),
+            (std::vector<std::string>{"xn--mnchen-3ya.example", ".xn--zrich-kva.example"}));
+}
+
 }  // namespace
 }  // namespace postern::dialect::restrictions

@@ -151,6 +151,8 @@ TEST(Table, exact_keys_from_a_file) {
                      "a\\ b escaped\n"
                      "e\ttab\ttab\n"
                      "g val\r\n"
+                     "M\xc3\xbcnchen.example domain\n"
+                     "p\xc3\xb6st@m\xc3\xbcnchen.example address\n"
                      "last v"}};
   const Case cases[] = {
       {"hash:/t", "a@example.com", "REJECT   no  way"},
@@ -163,6 +165,9 @@ TEST(Table, exact_keys_from_a_file) {
       {"texthash:/t", "e", "tab\ttab"},
       {"proxy:hash:/t", "g", "val"},
       {"hash:/t", "last", "v"},
+      {"hash:/t", "xn--mnchen-3ya.example", "domain"},
+      {"hash:/t", "m\xc3\xbcnchen.example", "domain"},
+      {"hash:/t", "p\xc3\xb6st@xn--mnchen-3ya.example", "address"},
       {"hash:/t", "", nullptr},
       {"hash:/t", "example.com", nullptr},
   };

@@ -199,6 +199,8 @@ class ExactTable final : public NamedTable {
     lengths_ |= length_bit(low);
     keys_.add(low);
     keys_.add_number(where);
+    // Domains are looked up with A-labels.
+    if (const auto ascii = with_a_labels(key)) static_cast<void>(add(*ascii, value, line));
     return true;
   }
   void finish(RowReport& report) {
