@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "dialect/dkim_work.h"
+#include "dialect/vsl/constants.h"
 #include "dialect/vsl/functions.h"
 #include "dialect/vsl/security.h"
 #include "mailauth/dkim/sign.h"
@@ -79,9 +80,8 @@ std::vector<std::string> names_of(const std::optional<Value>& wanted) {
 dkim::SignOptions options_of(const std::string& selector, const std::optional<Value>& fields,
                              const std::optional<Value>& canonicalization) {
   const std::string form = canonicalization ? text_from(*canonicalization) : "simple/relaxed";
+  demand_text(refused_forms, form);
   const auto forms = dkim::parse_forms(form);
-  demand(forms.has_value(),
-         "sign_dkim: '" + printable(form, 60) + "' is no canonicalization such as simple/relaxed");
   dkim::SignOptions options;
   options.selector = selector;
   options.forms = *forms;

@@ -3,6 +3,7 @@
 
 #include "base/ip.h"
 #include "base/text.h"
+#include "dialect/vsl/constants.h"
 #include "dialect/vsl/functions.h"
 #include "mail/hostname.h"
 
@@ -79,33 +80,10 @@ void rewrite_rcpt_envelop(Call& call, Value old_address, Value new_address) {
   add(context, after);
 }
 
-/// "192.0.2.1", "192.0.2.1:25", "2001:db8::1", "[2001:db8::1]:25", "mx.example", "mx.example:25".
-bool is_target(std::string_view text) {
-  const auto split = split_port(text);
-  if (!split || (split->port && parse_port(*split->port).value_or(0) == 0)) return false;
-  const auto address = IpAddress::from_text(split->host);
-  if (split->bracketed) return address && !address->is_v4();
-  return address || mail::is_hostname(split->host);
-}
-
-/// The host of a URL of vSMTP 2: `smtp://mx.example:25`. A URL with more is refused, and not
-/// repeated: it may hold a password.
-std::string host_of_url(const std::string& text) {
-  constexpr std::string_view scheme = "smtp://";
-  if (text.find("://") == std::string::npos) return text;
-  demand(text.starts_with(scheme) && text.find_first_of("@?") == std::string::npos,
-         "a target is `smtp://HOST:PORT` at most: a login, TLS and other options of a next hop are "
-         "those of a [[route]]");
-  std::string host = text.substr(scheme.size());
-  if (host.ends_with('/')) host.pop_back();
-  return host;
-}
-
 Transport forward_to(const Value& target) {
-  std::string text = host_of_url(text_from(target));
-  demand(is_target(text), "`" + printable(text, 100) +
-                              "` is no target: an address or a host name, with or without a port");
-  return {Transport::Kind::forward, std::move(text)};
+  const std::string text = text_from(target);
+  demand_text(refused_target, text);
+  return {Transport::Kind::forward, host_of_target(text)};
 }
 
 void set_transport(Call& call, const Value& recipient, Transport transport) {

@@ -5,6 +5,7 @@
 #include "base/strangers.h"
 #include "base/text.h"
 #include "dialect/ask_dns.h"
+#include "dialect/vsl/constants.h"
 #include "mail/address.h"
 #include "policy/questions/client_in.h"
 
@@ -15,19 +16,13 @@ namespace {
 using script::demand;
 using Type = Object::Type;
 
-void add_name(const std::string& text, Hosts& hosts) {
-  const auto domain = mail::Domain::parse(text);
-  demand(domain.has_value(),
-         "`" + printable(text, 100) + "` is no address, range or name of hosts");
-  hosts.names.push_back(domain->text());
-}
-
 void add_text(const std::string& text, Hosts& hosts) {
+  demand_text(refused_hosts, text);
   const bool v6 = text.find(':') != std::string::npos;
   if (const auto range = Object::make(v6 ? Type::rg6 : Type::rg4, text)) {
     hosts.networks.push_back(*(*range)->network());
   } else {
-    add_name(text, hosts);
+    hosts.names.push_back(mail::Domain::parse(text)->text());
   }
 }
 
@@ -40,7 +35,6 @@ void add_object(const ObjectPtr& object, Hosts& hosts) {
       hosts.networks.push_back(*object->network());
       return;
     case Type::fqdn:
-      return add_name(object->text(), hosts);
     case Type::string:
       return add_text(object->text(), hosts);
     case Type::regex:

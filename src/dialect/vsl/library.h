@@ -48,6 +48,9 @@ struct Signature {
 std::map<std::string_view, Signature> signatures_of(std::span<const Group> groups);
 /// The signature of a host function. Null function: there is none of that name.
 Signature signature_of(std::string_view name);
+/// The same of a method of values, which counts the value: `len(x)` is `x.len()`. Null function:
+/// none of that name, or one that takes what the value's type says.
+Signature method_of(std::string_view name);
 /// The names of all host functions, sorted, for "did you mean".
 std::vector<std::string_view> function_names();
 /// The objects that files need not declare: the replies of reply_codes.h and the networks of

@@ -4,6 +4,7 @@
 
 #include "base/strangers.h"
 #include "base/text.h"
+#include "dialect/vsl/constants.h"
 #include "dialect/vsl/lint_facts.h"
 #include "dialect/vsl/object.h"
 
@@ -58,10 +59,19 @@ class Arguments {
       : lint_(lint), file_(file), call_(call), is_in_try_(is_in_try), declared_(declared) {}
 
   void run() {
-    const Signature host = lint_.host(file_, call_);
-    if (host.function == nullptr) return;
     const std::size_t given = call_.nodes.size();
-    if (given < host.least || given > host.most) return wrong_number(host);
+    const auto takes = [given](const Signature& one) {
+      return one.function != nullptr && given >= one.least && given <= one.most;
+    };
+    const Signature host = lint_.host(file_, call_);
+    const Signature method = given > 0 ? method_of(call_.text) : Signature{};
+    const bool is_own = lint_.callee(file_, call_).function != nullptr;
+    if (method.function != nullptr && !is_own && !takes(host)) {
+      if (!takes(method)) wrong_number(method);
+      return;
+    }
+    if (host.function == nullptr) return;
+    if (!takes(host)) return wrong_number(host);
     if (types(host.function->parameters)) values();
   }
 
@@ -79,9 +89,8 @@ class Arguments {
   /// Adds the networks that are written as literals.
   void networks_in(const Node& node, std::vector<Cidr>& networks, int depth = 0) const;
   void spf();
-  void canonicalization();
   void signed_fields();
-  void queue();
+  void texts_of(const Node& node, std::string (*refused)(std::string_view), int depth = 0);
 
   void warn(std::size_t index, std::string message, std::string hint = {}) {
     lint_.warn(file_, call_.nodes[index]->at, std::move(message), std::move(hint));
@@ -121,15 +130,19 @@ std::optional<Seen> Arguments::seen(std::size_t index) const {
   return of_literal(*declaration->nodes.front());
 }
 
+/// The value before the dot of `value.f(...)` is not counted.
 void Arguments::wrong_number(const Signature& host) {
-  const auto number = [](std::size_t count) { return std::to_string(count); };
+  const std::size_t value = call_.kind == Kind::method ? 1 : 0;
+  const auto number = [value](std::size_t count) {
+    return std::to_string(count - std::min(count, value));
+  };
   std::string takes = number(host.least);
   if (host.most == std::string_view::npos) {
     takes += " or more";
   } else if (host.most > host.least) {
     takes += (host.most == host.least + 1 ? " or " : " to ") + number(host.most);
   }
-  const bool one = host.least == 1 && host.most == 1;
+  const bool one = host.least == 1 + value && host.most == 1 + value;
   std::string hint;
   if (host.most > 0) {
     hint = "its parameters: " + std::string(host.function->parameters);
@@ -202,11 +215,37 @@ void Arguments::values() {
   if (is("deny") || is("info")) reply(400, 599);
   if (is("check_mail_relay") || is("check_rcpt_relay")) hosts();
   if (is("check_spf")) spf();
-  if (is("sign_dkim") || is("dkim_sign")) {
-    signed_fields();
-    canonicalization();
+  if (is("sign_dkim") || is("dkim_sign")) signed_fields();
+  for (const Demanded& one : demanded()) {
+    if (!is(one.function)) continue;
+    const std::size_t given = call_.nodes.size();
+    const bool is_last = one.index == Demanded::last_of_three;
+    if (is_last && given < 3) continue;
+    const std::size_t index = is_last ? given - 1 : one.index;
+    if (index < given) texts_of(*call_.nodes[index], one.refused);
   }
-  if (is("quarantine")) queue();
+}
+
+/// Of a list, each text is one.
+void Arguments::texts_of(const Node& node, std::string (*refused)(std::string_view), int depth) {
+  if (depth > 16) return;
+  if (node.kind == Kind::array) {
+    for (const NodePtr& one : node.nodes) texts_of(*one, refused, depth + 1);
+    return;
+  }
+  if (node.kind == Kind::variable) {
+    const Node* declaration = declared_(node);
+    if (declaration != nullptr && declaration->kind == Kind::let) {
+      if (!declaration->flag || !declaration->nodes.front()) return;  // it may have changed
+      declaration = declaration->nodes.front().get();
+    }
+    if (declaration != nullptr && declaration->kind == Kind::string) {
+      texts_of(*declaration, refused, depth + 1);
+    }
+    return;
+  }
+  if (node.kind != Kind::string) return;
+  if (std::string why = refused(node.text); !why.empty()) fails(node.at, std::move(why));
 }
 
 void Arguments::word(std::size_t index, const Words& words, std::string_view what, bool fatal) {
@@ -287,20 +326,6 @@ void Arguments::spf() {
   if (there && there->type != "string" && call_.nodes.size() == 1) hosts();
 }
 
-/// RFC 6376 §3.5: one word for the header and one for the body.
-void Arguments::canonicalization() {
-  const std::size_t index = call_.nodes.empty() ? 0 : call_.nodes.size() - 1;
-  const std::string* given = index < 2 ? nullptr : text(index);
-  if (given == nullptr) return;
-  const std::vector<std::string_view> parts = split(*given, '/');
-  const bool known = parts.size() <= 2 && std::ranges::all_of(parts, [](std::string_view part) {
-                       return part == "simple" || part == "relaxed";
-                     });
-  if (known) return;
-  fails(index, "\"" + printable(*given, 60) + "\" is not a canonicalization",
-        "for header and body `simple` or `relaxed`, as in \"relaxed/relaxed\"");
-}
-
 /// RFC 6376 §5.4: a signature covers From.
 void Arguments::signed_fields() {
   std::size_t index = 1;
@@ -311,19 +336,6 @@ void Arguments::signed_fields() {
     if (field->kind != Kind::string || iequals(field->text, "From")) return;
   }
   fails(index, "a signature has to cover the field From", "add \"From\" to the list");
-}
-
-void Arguments::queue() {
-  const std::string* given = text(0);
-  if (given == nullptr) return;
-  const bool allowed = std::ranges::all_of(
-      *given, [](char c) { return is_alnum(c) || c == '.' || c == '-' || c == '_' || c == '/'; });
-  const bool stays =
-      !given->empty() && given->front() != '/' &&
-      std::ranges::none_of(split(*given, '/'), [](std::string_view part) { return part == ".."; });
-  if (allowed && stays) return;
-  fails(0, "\"" + printable(*given, 60) + "\" is not a name of a queue",
-        "letters, digits and `.-_/`, without `/` at the start and without `..`");
 }
 
 /// The value of a key in a map; null: there is none.

@@ -319,6 +319,10 @@ void Names::method(const Node& node) {
   if (lint_.full()) return;
   const bool known = is_in(node.text, methods) || file_.functions.contains(node.text) ||
                      lint_.find(node.text).function != nullptr;
+  if (known) {
+    lint_call(lint_, file_, node, in_try_,
+              [&](const Node& variable) { return declared(variable); });
+  }
   if (known && !file_.functions.contains(node.text)) return folder_of(node);
   if (known) return;
   unknown(node.text, node.at, "no value has a method `" + node.text + "`",

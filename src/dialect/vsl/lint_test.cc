@@ -4,6 +4,8 @@
 
 #include <regex>
 
+#include "dialect/vsl/constants.h"
+#include "dialect/vsl/library.h"
 #include "dialect/vsl/loader.h"
 #include "dialect/vsl/suite_files_test.h"
 
@@ -164,14 +166,12 @@ TEST(VslLint, LooksAtArguments) {
            "\"strickt\" is not a policy of check_spf() (did you mean `strict`?)"},
           {"sign_dkim(\"s\", [\"From\", \"To\"], \"relaxed/simple\")", 0, ""},
           {"sign_dkim(\"s\", [\"from\"], \"relax\")", 26,
-           "\"relax\" is not a canonicalization (for header and body `simple` or `relaxed`, "
-           "as in \"relaxed/relaxed\")"},
+           "`relax` is no canonicalization such as simple/relaxed"},
           {"sign_dkim(\"s\", [\"To\"])", 16,
            "a signature has to cover the field From (add \"From\" to the list)"},
           {"quarantine(\"spam/today\")", 0, ""},
           {"quarantine(\"../x\")", 12,
-           "\"../x\" is not a name of a queue (letters, digits and `.-_/`, without `/` at the "
-           "start and without `..`)"},
+           "`../x` is no name of a queue: letters, digits and .-_ with / between them"},
       });
 }
 
@@ -383,6 +383,53 @@ TEST(VslLint, tells_calls_of_unknown_functions_from_other_warnings) {
             "\"absent\" as absent;`)\n"
             "main.vsl:5:5: no value has a method `absent` (docs/vsl-api.md has all functions)\n"
             "main.vsl:6:3: `m::p()` is private to m.vsl (write `fn` without `private` there)\n");
+}
+
+TEST(VslLint, finds_constants_that_functions_refuse_and_methods_with_wrong_numbers) {
+  const auto failing = [](const std::string& call) {
+    const auto files = std::make_shared<std::map<std::string, std::string>>();
+    (*files)["main.vsl"] =
+        "const bad = \"\";\n#{ postq: [ action \"a\" || {\n  " + call + ";\n} ] }\n";
+    const auto sources = load_sources("main.vsl", read_given(files));
+    EXPECT_TRUE(sources.has_value()) << call;
+    std::vector<Mistake> found;
+    if (sources) lint(*sources, signature_of, function_names(), nullptr, nullptr, &found);
+    return shown(found);
+  };
+  for (const char* call : {R"(lookup(""))",
+                           R"(lookup("a..b"))",
+                           "lookup(bad)",
+                           R"(rlookup("not an ip"))",
+                           R"("not an ip".rlookup())",
+                           R"(get_root_domain("-"))",
+                           R"(forward_all(""))",
+                           R"(forward("a@example.net", "smtp://user@mx.example"))",
+                           R"(append_header("bad name", "v"))",
+                           R"(prepend_header("X-A", "a\nb"))",
+                           R"(rename_header("X-A", "b:"))",
+                           R"(check_rcpt_relay(["999.1.1.1/99"]))",
+                           R"(check_mail_relay([ "10.0.0.0/8", ["-"] ]))",
+                           R"(quarantine("a/../b"))",
+                           R"(sign_dkim("s", ["From"], "loose"))",
+                           R"("abc".contains())",
+                           R"("abc".sub_string())",
+                           R"(contains("abc"))",
+                           "[1].push()",
+                           R"("a".len(1))"}) {
+    EXPECT_NE(failing(call), "") << call;
+  }
+  for (const char* call :
+       {R"(lookup("mx.example.net"))", R"(rlookup("2001:db8::1"))", R"("192.0.2.1".rlookup())",
+        R"(forward_all("smtp://mx.example:25/"))", R"(forward_all("[2001:db8::1]:25"))",
+        R"(append_header("X-A", "v"))", R"(check_mail_relay(["192.0.2.1", "relay.example.net"]))",
+        R"(let at = ""; lookup(at))", R"("abc".sub_string(1))", R"("abc".sub_string(1, 2))",
+        R"(contains("abc", "b"))", R"("a@example.net".get_domain())", "[1].push(2)",
+        R"(#{ a: 1 }.keys())", R"(sign_dkim("s", ["From"], "relaxed"))"}) {
+    EXPECT_EQ(failing(call), "") << call;
+  }
+  for (const Demanded& one : demanded()) {
+    EXPECT_NE(signature_of(one.function).function, nullptr) << one.function;
+  }
 }
 
 TEST(VslLint, finds_files_that_have_no_folder) {

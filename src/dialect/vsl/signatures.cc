@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "dialect/vsl/library.h"
+#include "dialect/vsl/machine.h"
 
 namespace postern::dialect::vsl {
 
@@ -56,6 +57,24 @@ std::map<std::string_view, Signature> signatures_of(std::span<const Group> group
     }
   }
   return all;
+}
+
+Signature method_of(std::string_view name) {
+  static const std::map<std::string_view, Signature> all = [] {
+    constexpr std::string_view before = "vsl_method.";
+    std::map<std::string_view, Signature> made;
+    for (const script::HostTable table : {method_functions(), array_functions()}) {
+      for (const script::HostFunction& row : table) {
+        if (!row.name.starts_with(before)) continue;
+        Signature signature{.function = &row};
+        count(row.parameters, signature);
+        made.emplace(row.name.substr(before.size()), signature);
+      }
+    }
+    return made;
+  }();
+  const auto found = all.find(name);
+  return found == all.end() ? Signature{} : found->second;
 }
 
 }  // namespace postern::dialect::vsl

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "dialect/vsl/constants.h"
 #include "dialect/vsl/functions.h"
 #include "dialect/vsl/reply_codes.h"
 
@@ -43,22 +44,8 @@ StatusPtr faccept(Code code) { return with_code(Status::Kind::faccept, code); }
 StatusPtr deny(Code code) { return with_code(Status::Kind::deny, code); }
 StatusPtr info(Value code) { return with_code(Status::Kind::info, std::move(code)); }
 
-bool is_queue_name(std::string_view name) {
-  const auto fit = [](char c) {
-    return is_alnum(c) || c == '.' || c == '-' || c == '_' || c == '/';
-  };
-  if (name.empty() || name.size() > 200 || !std::all_of(name.begin(), name.end(), fit))
-    return false;
-  const std::vector<std::string_view> parts = split(name, '/');
-  return std::none_of(parts.begin(), parts.end(), [](std::string_view part) {
-    return part.empty() || part == "." || part == "..";
-  });
-}
-
 StatusPtr quarantine(Text queue) {
-  demand(is_queue_name(queue.value),
-         "`" + printable(queue.value, 100) +
-             "` is no name of a queue: letters, digits and .-_ with / between them");
+  demand_text(refused_queue, queue.value);
   return std::make_shared<Status>(
       Status{.kind = Status::Kind::quarantine, .queue = std::move(queue.value)});
 }

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "dialect/ask_dns.h"
 #include "dialect/vsl/app_files.h"
+#include "dialect/vsl/constants.h"
 #include "dialect/vsl/functions.h"
 #include "mailauth/names.h"
 #include "policy/answers.h"
@@ -94,8 +95,8 @@ Task<Value> lookup(Call& call, Text host) {
     found.push_back(address->to_string());
     co_return found;
   }
+  demand_text(refused_host, host.value);
   const auto name = mailauth::normalize_domain(host.value);
-  demand(name.has_value(), "`" + printable(host.value, 100) + "` is no domain name");
   std::string trouble;
   for (const dns::Type type : {dns::Type::a, dns::Type::aaaa}) {
     const dns::Answer answer = co_await ask_dns(context.inquiry, *name, type);
@@ -108,9 +109,8 @@ Task<Value> lookup(Call& call, Text host) {
 
 Task<Value> rlookup(Call& call, Text ip) {
   Context& context = rule_of(call);
+  demand_text(refused_ip, ip.value);
   const auto address = IpAddress::from_text(ip.value);
-  demand(address.has_value(), "invalid type conversion expected: `ip address`, but got: `" +
-                                  printable(ip.value, 100) + "`");
   const std::string name = policy::reverse_name(*address);
   const dns::Answer answer = co_await ask_dns(context.inquiry, name, dns::Type::ptr);
   demand(!answer.trouble(), dns_sentence(name, dns::Type::ptr, answer));
@@ -121,8 +121,8 @@ Task<Value> rlookup(Call& call, Text ip) {
 }
 
 std::string get_root_domain(Text domain) {
+  demand_text(refused_domain, domain.value);
   const auto name = mailauth::normalize_domain(behind_at(domain.value));
-  demand(name.has_value(), "`" + printable(domain.value, 100) + "` is no domain name");
   return mailauth::SuffixList::system().organizational_domain(*name);
 }
 
