@@ -17,7 +17,7 @@ namespace postern::dialect::vsl {
 
 namespace {
 
-std::string quoted(std::string_view text) { return "`" + printable(text, 100) + "`"; }
+std::string marked(std::string_view text) { return "`" + printable(text, 100) + "`"; }
 
 /// "192.0.2.1", "192.0.2.1:25", "2001:db8::1", "[2001:db8::1]:25", "mx.example", "mx.example:25".
 bool is_target(std::string_view text) {
@@ -61,12 +61,12 @@ void demand_text(std::string (*refused)(std::string_view), std::string_view text
 
 std::string refused_host(std::string_view text) {
   if (IpAddress::from_text(text) || mailauth::normalize_domain(text)) return {};
-  return quoted(text) + " is no domain name";
+  return marked(text) + " is no domain name";
 }
 
 std::string refused_ip(std::string_view text) {
   if (IpAddress::from_text(text)) return {};
-  return "invalid type conversion expected: `ip address`, but got: " + quoted(text);
+  return "invalid type conversion expected: `ip address`, but got: " + marked(text);
 }
 
 std::string refused_domain(std::string_view text) {
@@ -74,14 +74,14 @@ std::string refused_domain(std::string_view text) {
   if (mailauth::normalize_domain(at == std::string_view::npos ? text : text.substr(at + 1))) {
     return {};
   }
-  return quoted(text) + " is no domain name";
+  return marked(text) + " is no domain name";
 }
 
 std::string refused_hosts(std::string_view text) {
   const bool v6 = text.find(':') != std::string_view::npos;
   const auto type = v6 ? Object::Type::rg6 : Object::Type::rg4;
   if (Object::make(type, std::string(text)) || mail::Domain::parse(text)) return {};
-  return quoted(text) + " is no address, range or name of hosts";
+  return marked(text) + " is no address, range or name of hosts";
 }
 
 std::string host_of_target(std::string_view text) {
@@ -99,7 +99,7 @@ std::string refused_target(std::string_view text) {
   }
   const std::string host = host_of_target(text);
   if (is_target(host)) return {};
-  return quoted(host) + " is no target: an address or a host name, with or without a port";
+  return marked(host) + " is no target: an address or a host name, with or without a port";
 }
 
 std::string refused_field(std::string_view name) {
@@ -122,12 +122,12 @@ std::string refused_queue(std::string_view text) {
                          return part.empty() || part == "." || part == "..";
                        });
   if (is_name) return {};
-  return quoted(text) + " is no name of a queue: letters, digits and .-_ with / between them";
+  return marked(text) + " is no name of a queue: letters, digits and .-_ with / between them";
 }
 
 std::string refused_forms(std::string_view text) {
   if (mailauth::dkim::parse_forms(text)) return {};
-  return quoted(text) + " is no canonicalization such as simple/relaxed";
+  return marked(text) + " is no canonicalization such as simple/relaxed";
 }
 
 }  // namespace postern::dialect::vsl

@@ -228,7 +228,7 @@ TEST_F(SignDkim, mistakes_are_errors_and_nothing_is_signed) {
       {"'s1', array.of('From', ''), 'simple/simple'", "is no name"},
       {"'s1', array.of('From', 'x;d=bank.example'), 'simple/simple'", "is no name"},
       {"'s1', 'From', 'simple/simple'", "an array of names"},
-      {"'s1', array.of('From'), 'loose'", "'loose' is no canonicalization"},
+      {"'s1', array.of('From'), 'loose'", "`loose` is no canonicalization"},
       {"'s1', array.of('From'), 'simple/relaxed/simple'", "is no canonicalization"},
       {"''", "the selector is no name"},
       {"'a b'", "the selector is no name"},
