@@ -421,6 +421,13 @@ Task<std::optional<net::HttpResponse>> AdminApi::refuse_large_body(const net::Ht
 
 void AdminApi::stop() { parts_->core.stopping = true; }
 
+Result<void> AdminApi::follow_keys() {
+  Result<TokenKeys> keys = TokenKeys::load(parts_->core.deps.store, store::now());
+  if (!keys) return tl::unexpected(keys.error());
+  parts_->core.set_keys(std::move(*keys));
+  return {};
+}
+
 Task<void> AdminApi::housekeeping() {
   try {
     Core& core = parts_->core;

@@ -114,6 +114,9 @@ class AdminApi {
   /// Periodic work, to be called every few minutes: checks domains that are due, purges expired
   /// sessions, renews signing keys.
   Task<void> housekeeping();
+  /// Another gateway of the cluster has made or retired a signing key of tokens. Blocks on the
+  /// store. Safe from any thread.
+  Result<void> follow_keys();
   /// The gateway is stopping: answers requests that wait for something to happen, and refuses long
   /// work. Safe from any thread.
   void stop();

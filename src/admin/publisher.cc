@@ -143,6 +143,56 @@ Result<void> Publisher::load_signers() {
   return read;
 }
 
+/// What is read is the newest state, whatever the edit made of it: the edits that follow it lead to
+/// the same.
+Result<void> Publisher::follow(const store::Change& edit) {
+  const std::lock_guard lock(mutex_);
+  policy::Change change;
+  for (const store::Change::Key& key : edit.keys) {
+    if (key.kind == "policy") {
+      const auto row = store_.policy(key.account_id, key.id);
+      if (!row) return tl::unexpected(row.error());
+      if (!*row) {
+        change.remove_policies.push_back(key.id);
+        continue;
+      }
+      auto compiled = to_policy(**row);
+      if (!compiled) return diverged(compiled.error());
+      change.put_policies.push_back(std::move(*compiled));
+    } else if (key.kind == "webhook") {
+      const auto row = store_.webhook(key.account_id, key.id);
+      if (!row) return tl::unexpected(row.error());
+      if (*row) {
+        change.put_webhooks.push_back(to_webhook(**row, seed_of(key.account_id)));
+      } else {
+        change.remove_webhooks.push_back(key.id);
+      }
+    } else if (key.kind == "domain") {
+      const auto owned = store_.owns_verified_domain(key.account_id, key.id);
+      if (!owned) return tl::unexpected(owned.error());
+      *owned ? change.put_domains.push_back({key.id, key.account_id})
+             : change.remove_domains.push_back(key.id);
+    }
+  }
+  directory_.apply(std::move(change));
+  for (const store::Change::Key& key : edit.keys) {
+    if (key.kind == "dkim" || key.kind == "domain") {
+      if (auto published = publish_signer(key.id); !published) return published;
+    } else if (key.kind == "signing_seed") {
+      const auto row = store_.account(key.account_id.empty() ? key.id : key.account_id);
+      if (!row) return tl::unexpected(row.error());
+      const std::string& account = key.account_id.empty() ? key.id : key.account_id;
+      if (*row && !(*row)->signing_seed.empty()) {
+        seeds_[account] = (*row)->signing_seed;
+      } else {
+        seeds_.erase(account);
+      }
+      if (auto published = publish_all_webhooks(account); !published) return published;
+    }
+  }
+  return {};
+}
+
 Result<void> Publisher::publish_signer(const std::string& domain) {
   if (keyring_ == nullptr) return {};
   const auto keys = store_.dkim_signing_keys(domain);

@@ -36,6 +36,10 @@ class Publisher {
   /// Fills directory and keyring from the store. Call it once, before mail is accepted.
   Result<void> load();
 
+  /// Applies an edit of another node of the cluster, or once more an own one: reads the objects
+  /// that it names. Keys of other kinds are ignored. Errors: the store's; call it again then.
+  Result<void> follow(const store::Change& edit);
+
   /// Stores and applies a new policy.
   Result<store::WriteOutcome> create_policy(const store::PolicyRow& policy,
                                             const store::AuditRow& audit);

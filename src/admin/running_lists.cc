@@ -103,6 +103,22 @@ Result<void> RunningLists::follow_file(const std::optional<restrictions::Section
   return {};
 }
 
+Result<void> RunningLists::follow_store() {
+  const std::lock_guard lock(change_);
+  auto newest = store_.newest_list_revision();
+  if (!newest) return tl::unexpected(newest.error());
+  if (!*newest || (**newest).revision == current()->row.revision) return {};
+  Result<Lists> again = judged_again(std::move(**newest), hostname_, file_rules());
+  if (!again) return tl::unexpected(again.error());
+  if (again->judged && !again->judged->ok()) {
+    return fail(Fault::malformed,
+                fmt::format("restriction lists, revision {}, made by another gateway: {}",
+                            again->row.revision, first_error(*again->judged)));
+  }
+  run(std::move(*again));
+  return {};
+}
+
 Result<WriteOutcome> RunningLists::put(Lists next, std::optional<std::uint64_t> expected,
                                        const store::AuditRow& audit) {
   const std::lock_guard lock(change_);

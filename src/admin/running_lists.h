@@ -55,6 +55,11 @@ class RunningLists {
     return follow_file(section, judged, file_rules());
   }
 
+  /// Another gateway of the cluster has made a revision: the newest one comes into force. Call it
+  /// after follow_file(). Fault::malformed: it cannot be used here, so the lists in force stay.
+  /// Other errors: the store's.
+  Result<void> follow_store();
+
   /// Stores `next` (judged, without errors) as the newest revision, sets its number and puts it
   /// into force. `expected`: the revision that it was made from; nullopt: any. Outcome::stale:
   /// another revision is the newest.

@@ -244,6 +244,11 @@ class Backup {
 
   Result<void> read_databases() {
     std::error_code unreadable;
+    if (fs::exists(data_ / "spool" / "in-cluster", unreadable)) {
+      return fail(Fault::not_found,
+                  "accounts, policies and the queue are in the database of the cluster, which has "
+                  "a backup of its own");
+    }
     if (!fs::exists(data_ / "postern.db", unreadable)) {
       return fail(Fault::not_found, fmt::format("there is no postern.db in {}", data_.string()));
     }

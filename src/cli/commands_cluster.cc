@@ -12,6 +12,7 @@
 #include "cluster/schema.h"
 #include "config/cluster_options.h"
 #include "spool/pgsql_schema.h"
+#include "store/pgsql_store_schema.h"
 
 namespace postern::app {
 
@@ -63,7 +64,8 @@ int run_cluster_init(const Arguments& arguments, Streams& streams) {
   if (!database) return database.error();
   auto session = (*database)->connect();
   if (!session) return refuse(session.error(), arguments, streams);
-  for (const cluster::Schema* schema : {&cluster::node_schema(), &spool::pgsql_spool_schema()}) {
+  for (const cluster::Schema* schema :
+       {&cluster::node_schema(), &spool::pgsql_spool_schema(), &store::pgsql_store_schema()}) {
     if (const Result<void> done = cluster::migrate(**session, *schema); !done) {
       return refuse(done.error(), arguments, streams);
     }

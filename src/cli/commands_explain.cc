@@ -16,12 +16,14 @@
 #include "base/ulid.h"
 #include "cli/commands_store.h"
 #include "cli/live_data.h"
+#include "config/cluster_options.h"
 #include "config/room_options.h"
 #include "config/script_runtime.h"
 #include "explain/live.h"
 #include "explain/report.h"
 #include "policy/record.h"
 #include "store/operators.h"
+#include "store/pgsql_store.h"
 #include "store/sqlite_store.h"
 
 namespace postern::app {
@@ -81,10 +83,28 @@ Result<void> take_running_lists(Config& config, store::Store& store) {
   return {};
 }
 
+/// The store of the cluster of the configuration.
+Result<LiveData::Control> cluster_control(const Config& config) {
+  auto options = cluster_options(config.cluster, true);
+  if (!options) return tl::unexpected(options.error());
+  LiveData::Control control;
+  auto database = cluster::Database::make(std::move(*options));
+  if (!database) return tl::unexpected(database.error());
+  control.database = std::move(*database);
+  auto store = store::PgsqlStore::open(*control.database);
+  if (!store) return tl::unexpected(store.error());
+  control.store = std::move(*store);
+  return control;
+}
+
 /// Loads the store's policies if there is a store, and closes it before deciding.
 Result<void> load_policies(bool there, Config& running, policy::Directory& directory) {
   LiveData::Control control;
-  if (there) {
+  if (!running.cluster.database.empty()) {
+    auto opened = cluster_control(running);
+    if (!opened) return tl::unexpected(opened.error());
+    control = std::move(*opened);
+  } else if (there) {
     auto borrowed = LiveData(running.server.data_dir).borrow_control();
     if (!borrowed) return tl::unexpected(borrowed.error());
     control = std::move(*borrowed);
@@ -118,7 +138,9 @@ Result<Explanation> live(const Config& config, const ExplainOptions& options) {
   std::error_code unreadable;
   const bool there = std::filesystem::exists(path, unreadable);
   // Restriction lists are part of the configuration: they decide even without webhooks.
-  if (!there && !config.restrictions.present && !config.lua.loaded && !config.vsl.loaded) {
+  const bool in_cluster = !config.cluster.database.empty();
+  if (!there && !in_cluster && !config.restrictions.present && !config.lua.loaded &&
+      !config.vsl.loaded) {
     return fail(Fault::not_found, "there is no " + path.string());
   }
   Config running = config;

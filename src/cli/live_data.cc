@@ -9,9 +9,11 @@
 #include "admin/command_desk.h"
 #include "net/local_http.h"
 #include "serve/acting_owner.h"
+#include "serve/cluster_member.h"
 #include "serve/control_file.h"
 #include "serve/data_lock.h"
 #include "serve/live_questions.h"
+#include "store/sqlite_store.h"
 
 namespace postern::app {
 
@@ -24,6 +26,15 @@ namespace {
 constexpr std::chrono::seconds patience{10};
 constexpr std::chrono::milliseconds pause{50};
 
+/// Fault::temporary: accounts and policies are in the database of a cluster.
+Result<void> keeps_accounts(const fs::path& directory) {
+  std::error_code unreadable;
+  if (!fs::exists(cluster_mark(directory.string()), unreadable)) return {};
+  return fail(Fault::temporary,
+              "accounts, policies and webhooks are in the database of the cluster: start the "
+              "gateway, or ask where one runs");
+}
+
 /// Opens the databases that a question needs, under the lock.
 class OwnDatabases final : public Databases {
  public:
@@ -31,6 +42,9 @@ class OwnDatabases final : public Databases {
       : directory_(directory), make_(make) {}
 
   Result<store::Store*> control() override {
+    if (Result<void> here = keeps_accounts(directory_); !here) {
+      return tl::unexpected(here.error());
+    }
     return opened(control_, "postern.db", make_ == LiveData::Make::yes,
                   [](const std::string& path) { return store::SqliteStore::open(path); });
   }
@@ -167,6 +181,7 @@ Result<LiveData::Control> LiveData::borrow_control() const {
   auto lock = DataLock::take(data_dir_.string());
   if (!lock && lock.error().fault != Fault::conflict) return tl::unexpected(lock.error());
   if (lock) control.lock = std::move(*lock);
+  if (Result<void> here = keeps_accounts(data_dir_); !here) return tl::unexpected(here.error());
   auto store = store::SqliteStore::open(path, control.lock ? store::Use::own : store::Use::beside);
   if (!store) return tl::unexpected(store.error());
   control.store = std::move(*store);

@@ -14,8 +14,9 @@
 #include <boost/json/object.hpp>
 
 #include "base/error.h"
+#include "cluster/database.h"
 #include "serve/data_lock.h"
-#include "store/sqlite_store.h"
+#include "store/sql_store.h"
 
 namespace postern::app {
 
@@ -44,8 +45,9 @@ class LiveData {
   /// Policies, webhooks and domains, for deciding like the gateway: too large and too secret for an
   /// answer. If a gateway runs, the database is opened read-only.
   struct Control {
-    std::optional<DataLock> lock;               ///< nullopt: a gateway runs
-    std::unique_ptr<store::SqliteStore> store;  ///< closed before the lock is released
+    std::optional<DataLock> lock;                 ///< nullopt: a gateway runs
+    std::unique_ptr<cluster::Database> database;  ///< of a cluster; null: none
+    std::unique_ptr<store::SqlStore> store;       ///< closed before the lock is released
   };
   /// Opens the control database. Errors are those of DataLock::take(), except Fault::conflict, and
   /// of the store. Blocks.

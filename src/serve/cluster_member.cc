@@ -10,6 +10,7 @@
 #include "cluster/schema.h"
 #include "config/cluster_options.h"
 #include "spool/pgsql_schema.h"
+#include "store/pgsql_store_schema.h"
 #include "telemetry/log.h"
 
 namespace postern::app {
@@ -21,7 +22,8 @@ constexpr std::chrono::milliseconds between_tries{500};
 Result<void> look(cluster::Database& database) {
   const auto session = database.connect();
   if (!session) return tl::unexpected(session.error());
-  for (const cluster::Schema* schema : {&cluster::node_schema(), &spool::pgsql_spool_schema()}) {
+  for (const cluster::Schema* schema :
+       {&cluster::node_schema(), &spool::pgsql_spool_schema(), &store::pgsql_store_schema()}) {
     if (Result<void> there = cluster::expect(**session, *schema); !there) return there;
   }
   return {};

@@ -18,6 +18,8 @@
 #include "serve/cluster_member.h"
 #include "serve/queue_metrics.h"
 #include "spool/sqlite_spool.h"
+#include "store/pgsql_store.h"
+#include "store/sqlite_store.h"
 #include "store/token_file.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -164,19 +166,39 @@ Instance::Started Instance::open_directory() {
   return {};
 }
 
-Instance::Started Instance::open_databases() {
+Instance::Started Instance::open_store() {
   const std::string control = data_dir_ + "/postern.db";
-  auto store = store::SqliteStore::open(control);
-  if (store) {
-    const LimitsConfig& limits = config_.limits;
-    (*store)->limit_accounts({.policies = limits.account_policies,
-                              .credentials = limits.account_credentials,
-                              .webhooks = limits.account_webhooks,
-                              .domains = limits.account_domains,
-                              .octets = limits.account_octets});
+  if (!cluster_) {
+    auto store = store::SqliteStore::open(control);
+    if (!store) return database_error(control, store.error());
+    store_ = std::move(*store);
+  } else {
+    auto store = store::PgsqlStore::open(*cluster_);
+    if (!store) return cluster_error(store.error());
+    store_ = std::move(*store);
+    std::error_code unreadable;
+    if (fs::exists(control, unreadable)) {
+      telemetry::log::warning("cluster.local_store")
+          .field("path", control)
+          .msg("accounts, policies and webhooks are those of the cluster; this file is not used");
+    }
   }
-  if (!store) return database_error(control, store.error());
-  store_ = std::move(*store);
+  const LimitsConfig& limits = config_.limits;
+  store_->limit_accounts({.policies = limits.account_policies,
+                          .credentials = limits.account_credentials,
+                          .webhooks = limits.account_webhooks,
+                          .domains = limits.account_domains,
+                          .octets = limits.account_octets});
+  // Read before anything else: what is edited meanwhile is followed.
+  const Result<std::uint64_t> head = store_->head();
+  if (!head) return cluster_error(head.error());
+  follow_from_ = *head;
+  return {};
+}
+
+Instance::Started Instance::open_databases() {
+  if (Started opened = open_spool(); !opened) return opened;
+  if (Started opened = open_store(); !opened) return opened;
 
   const std::string delivery = data_dir_ + "/delivery.db";
   store::DeliveryLogOptions log_options;
@@ -219,12 +241,11 @@ Instance::Started Instance::open_databases() {
     telemetry::log::warning("traces.key").field("path", traces).msg(*trouble);
   }
 
-  if (Started opened = open_spool(); !opened) return opened;
-
   publisher_ = std::make_unique<admin::Publisher>(*store_, directory_,
                                                   config_.webhooks.public_domain, &dkim_keys_);
   if (Result<void> loaded = publisher_->load(); !loaded) {
-    return database_error(control, loaded.error());
+    return cluster_ ? cluster_error(loaded.error())
+                    : database_error(data_dir_ + "/postern.db", loaded.error());
   }
   lists_ = std::make_unique<admin::RunningLists>(
       *store_, config_.server.hostname, [this](const admin::Lists& lists) { follow_lists(lists); });
@@ -235,6 +256,30 @@ Instance::Started Instance::open_databases() {
     return database_error(delivery, swept.error());
   }
   return {};
+}
+
+Instance::Started Instance::cluster_error(const Error& error) {
+  switch (error.fault) {
+    case Fault::not_found:
+      return cannot(ExitCode::config, error.message,
+                    "make them once, as the owner of the database: `postern cluster init`");
+    case Fault::conflict:
+      return cannot(ExitCode::config, error.message, "install the newer Postern");
+    case Fault::denied:
+      return cannot(ExitCode::config, error.message,
+                    "docs/cluster.md says what the database must be; for a trial without a "
+                    "standby set `allow_one_copy = true`");
+    case Fault::malformed:
+    case Fault::permanent:
+      return cannot(ExitCode::config, error.message, "correct `[cluster]`");
+    case Fault::temporary:
+      return cannot(ExitCode::try_again, error.message,
+                    "give each gateway its own name, `[cluster] node`; a gateway that died "
+                    "elsewhere gives its name free after half a minute");
+    default:
+      return cannot(ExitCode::try_again, error.message,
+                    "see that its primary is up and reachable from this machine");
+  }
 }
 
 /// Mail in the queue of this machine would wait for ever beside that of a cluster.
@@ -271,29 +316,7 @@ Instance::Started Instance::open_spool() {
   tell_manager(fmt::format("EXTEND_TIMEOUT_USEC={}\nSTATUS=waiting for the cluster's database",
                            std::chrono::microseconds(2 * cluster_patience).count()));
   auto member = join_cluster(config_, cluster_patience);
-  if (!member) {
-    switch (member.error().fault) {
-      case Fault::not_found:
-        return cannot(ExitCode::config, member.error().message,
-                      "make them once, as the owner of the database: `postern cluster init`");
-      case Fault::conflict:
-        return cannot(ExitCode::config, member.error().message, "install the newer Postern");
-      case Fault::denied:
-        return cannot(ExitCode::config, member.error().message,
-                      "docs/cluster.md says what the database must be; for a trial without a "
-                      "standby set `allow_one_copy = true`");
-      case Fault::malformed:
-      case Fault::permanent:
-        return cannot(ExitCode::config, member.error().message, "correct `[cluster]`");
-      case Fault::temporary:
-        return cannot(ExitCode::try_again, member.error().message,
-                      "give each gateway its own name, `[cluster] node`; a gateway that died "
-                      "elsewhere gives its name free after half a minute");
-      default:
-        return cannot(ExitCode::try_again, member.error().message,
-                      "see that its primary is up and reachable from this machine");
-    }
-  }
+  if (!member) return cluster_error(member.error());
   cluster_ = std::move(member->database);
   node_ = std::move(member->node);
   spool_ = std::move(member->spool);

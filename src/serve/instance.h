@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "admin/api.h"
+#include "admin/follower.h"
 #include "admin/publisher.h"
 #include "admin/running_lists.h"
 #include "admin/trace_hub.h"
@@ -44,7 +45,7 @@
 #include "serve/trace_rerun.h"
 #include "spool/inbox.h"
 #include "spool/spool.h"
-#include "store/sqlite_store.h"
+#include "store/sql_store.h"
 
 namespace postern::app {
 
@@ -72,8 +73,9 @@ class Instance {
   const Config& config() const { return config_; }
   /// Open SMTP sessions.
   std::size_t sessions() const { return server_ ? server_->sessions() : 0; }
-  /// False: in the cluster another process has taken this one's name.
-  bool has_its_name() const { return !node_ || !node_->is_replaced(); }
+  /// Whether the process should be started again after its end: in the cluster another one has
+  /// taken its name, or what it knows has to be read anew.
+  bool wants_restart() const { return begins_anew_ || (node_ && node_->is_replaced()); }
   /// State of DNSSEC validation.
   net::DnssecState dnssec() const { return name_servers_->dnssec(); }
   /// The control database.
@@ -112,6 +114,10 @@ class Instance {
   explicit Instance(const Config& config);
   Started open_directory();
   Started open_databases();
+  Started open_store();
+  static Started cluster_error(const Error& error);
+  Result<void> follow(const store::Change& edit);
+  void follow_cluster();
   Started open_spool();
   Started no_local_queue() const;
   Started open_resolver();
@@ -187,7 +193,7 @@ class Instance {
   SharedPointer<const std::string> sandbox_;
   std::optional<DataLock> lock_;
 
-  std::unique_ptr<store::SqliteStore> store_;
+  std::unique_ptr<store::SqlStore> store_;
   std::unique_ptr<store::DeliveryLog> delivery_log_;
   std::unique_ptr<store::TraceWriter> traces_;
   std::unique_ptr<cluster::Database> cluster_;  ///< null: the queue is on this machine's disk
@@ -199,6 +205,9 @@ class Instance {
   policy::DkimKeyring dkim_keys_;  ///< signs outgoing mail
   policy::AuthenticationCaches authentication_;
   std::unique_ptr<admin::Publisher> publisher_;
+  std::uint64_t follow_from_ = 0;              ///< the newest edit when the store was opened
+  std::unique_ptr<admin::Follower> follower_;  ///< null: no cluster
+  std::atomic<bool> begins_anew_{false};
   std::unique_ptr<admin::RunningLists> lists_;
   std::unique_ptr<AttachmentFiles> attachments_;
   std::unique_ptr<gateway::Resources> resources_;

@@ -40,6 +40,8 @@ constexpr std::chrono::seconds tick_interval{1};
 constexpr std::size_t disk_queue = 1024;
 constexpr std::size_t account_queue = 64;
 constexpr std::size_t queue_questions = 64;
+/// Edits that are read later are rules that this gateway does not keep.
+constexpr std::chrono::seconds longest_lag{5};
 /// Longer than most failovers: else all gateways leave the balancer at once, and nobody is held.
 constexpr std::chrono::seconds ready_without_primary{35};
 
@@ -69,6 +71,9 @@ class Instance::Readiness final : public admin::ReadinessProbe {
           fmt::format("removed or replaced while the gateway has them open: {}; mail is deferred. "
                       "Stop the gateway cleanly, never kill it, and start it again",
                       fmt::join(probed->second, ", ")));
+    }
+    if (instance_.follower_ && instance_.follower_->behind() > longest_lag) {
+      found.emplace_back("changes", "edits of other gateways cannot be read");
     }
     if (instance_.node_) {
       if (instance_.node_->is_draining()) found.emplace_back("draining", "it was asked to stop");
@@ -238,6 +243,7 @@ Instance::Started Instance::open_api() {
                                    options);
   if (!api) return database_error(data_dir_ + "/postern.db", api.error());
   api_ = std::move(*api);
+  if (cluster_) follow_cluster();
   return {};
 }
 

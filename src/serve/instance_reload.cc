@@ -1,6 +1,10 @@
 // The part of an Instance that decides on mail and can change while it runs.
+#include <algorithm>
+#include <csignal>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include "config/engine.h"
 #include "config/listener_certificate.h"
@@ -51,6 +55,35 @@ void Instance::follow_verification() {
 }
 
 /// The data directory stays, even if the changed file names another one.
+/// Another gateway of the cluster has edited something, or this one.
+Result<void> Instance::follow(const store::Change& edit) {
+  if (Result<void> done = publisher_->follow(edit); !done) return done;
+  const auto names = [&](std::string_view kind) {
+    return std::ranges::any_of(edit.keys, [&](const auto& key) { return key.kind == kind; });
+  };
+  if (names("lists")) {
+    const Result<void> done = lists_->follow_store();
+    if (!done && done.error().fault != Fault::malformed) return done;
+    if (!done) {
+      telemetry::log::error("lists.unusable")
+          .field("error", done.error().message)
+          .msg("the restriction lists before them stay in force on this gateway");
+    }
+  }
+  return names("signing_key") ? api_->follow_keys() : Result<void>();
+}
+
+void Instance::follow_cluster() {
+  follower_ = std::make_unique<admin::Follower>(
+      *store_, follow_from_,
+      admin::Follower::Hooks{.apply = [this](const store::Change& edit) { return follow(edit); },
+                             .lost =
+                                 [this] {
+                                   begins_anew_ = true;
+                                   ::kill(::getpid(), SIGTERM);
+                                 }});
+}
+
 Instance::Started Instance::follow_file(const Config& config) {
   const RestrictionsConfig& restrictions = config.restrictions;
   const auto section = restrictions.present ? std::optional(restrictions.section) : std::nullopt;

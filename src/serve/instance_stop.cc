@@ -73,6 +73,7 @@ void Instance::stop_threads() {
   if (!control_.url.empty()) ::unlink(control_path(data_dir_).c_str());
   control_.url.clear();
   heartbeat_.reset();  // it asks the loops
+  follower_.reset();
   if (replay_port_) replay_port_->wait();
   const auto pools = {auth_pool_.get(),  source_pool_.get(),  account_pool_.get(),
                       disk_pool_.get(),  payload_pool_.get(), heavy_pool_.get(),

@@ -201,7 +201,7 @@ ExitCode wait_for_the_end(Instance& instance, const ServeOptions& options, const
       continue;
     }
     const auto limit = instance.config().server.drain_timeout;
-    const ExitCode code = instance.has_its_name() ? ExitCode::ok : ExitCode::try_again;
+    const ExitCode code = instance.wants_restart() ? ExitCode::try_again : ExitCode::ok;
     if (!options.quiet) {
       std::cerr << fmt::format("stopping: {} sessions in hand, up to {} s (Ctrl-C again to cut)\n",
                                instance.sessions(), limit.count() / 1000);

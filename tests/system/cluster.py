@@ -18,7 +18,7 @@ sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "syste
 sys.dont_write_bytecode = True
 
 import smoke  # noqa: E402
-from bench import expect  # noqa: E402
+from bench import LOCAL, expect  # noqa: E402
 from harness import instance, smtp  # noqa: E402
 from harness.cases import Fail  # noqa: E402
 from harness.mailsink import Sink  # noqa: E402
@@ -337,6 +337,92 @@ def a_database_without_what_it_promised_gets_no_mail(bench):
     smtp.check("250 2.0.0", send(server, 3), "end of data")
     sink.wait(3)
     sink.close()
+
+
+def two_with_accounts(bench, database):
+    """Two gateways of one cluster that take mail for webhooks, and an account made at the first."""
+    first, second = (bench.server({"cluster": database.settings(bench, name), **LOCAL}) for name in ("mx1", "mx2"))
+    return first, second, instance.Account(first)
+
+
+def rcpt(server, to):
+    """The reply to RCPT, without a message."""
+    client = smtp.Client(server.smtp_port)
+    try:
+        client.reply()
+        client.command("EHLO client.example.com", "250")
+        client.command("MAIL FROM:<a@example.com>", "250")
+        return client.command("RCPT TO:<%s>" % to)[-1]
+    finally:
+        client.close()
+
+
+def seconds_until(condition, limit=5):
+    began = time.monotonic()
+    while not condition():
+        if time.monotonic() - began > limit:
+            raise Fail("not within %d s" % limit)
+        time.sleep(0.002)
+    return time.monotonic() - began
+
+
+@check
+def what_one_gateway_edits_all_of_them_keep(bench):
+    """Accounts, sessions, policies, webhooks and lists of one gateway are in force on the other, within two seconds."""
+    database = Postgres(bench)
+    initialised(bench, database)
+    first, second, account = two_with_accounts(bench, database)
+    receiver = bench.receiver()
+    there = instance.Account.__new__(instance.Account)
+    there.postern, there.email, there.token = second, account.email, account.token
+    expect("who the token of the first one is at the second", account.call("GET", "/accounts/me")["id"], there.call("GET", "/accounts/me")["id"])
+
+    waits = []
+    for number in range(20):
+        made = account.call("POST", "/webhooks", {"target_url": receiver.url + "/hook"}, expect=201)
+        waits.append(seconds_until(lambda: rcpt(second, made["email_address"]).startswith("250")))
+    print("     in force at the other after %.0f ms, at most %.0f ms" % (1000 * sorted(waits)[10], 1000 * max(waits)))
+    if max(waits) > 2:
+        raise Fail("an edit took %.1f s" % max(waits))
+    expect("what the other lists", made["id"], there.call("GET", "/webhooks/" + made["id"])["id"])
+
+    policy = there.call("POST", "/smtp-policies", {"name": "p", "allowed_source_ips": ["192.0.2.0/24"]}, expect=201)
+    there.call("PUT", "/webhooks/" + made["id"], {"smtp_security_policy_id": policy["id"]})
+    seconds_until(lambda: rcpt(first, made["email_address"]).startswith("5"))
+    there.call("PUT", "/webhooks/" + made["id"], {"clear_security_policy": True})
+    seconds_until(lambda: rcpt(first, made["email_address"]).startswith("250"))
+    there.call("DELETE", "/webhooks/" + made["id"], expect=204)
+    seconds_until(lambda: rcpt(first, made["email_address"]).startswith("5"))
+
+    other = there.call("POST", "/webhooks", {"target_url": receiver.url + "/hook"}, expect=201)
+    seconds_until(lambda: rcpt(first, other["email_address"]).startswith("250"))
+    there.call("PUT", "/connection-policies", {"lists": {"recipient": "reject"}, "note": "closed at the second"})
+    seconds_until(lambda: rcpt(first, other["email_address"]).startswith("554"))
+    expect("what the first one shows", "closed at the second", account.call("GET", "/connection-policies/revisions")["data"][0]["note"])
+
+    account.call("DELETE", "/sessions", {"refresh_token": account.refresh_token}, expect=204)
+    status = second.http("GET", "/api/v1/accounts/me", headers={"Authorization": "Bearer " + there.token})[0]
+    expect("status of a token whose session ended at the other", 401, status)
+
+
+@check
+def edits_survive_a_crash_of_the_database(bench):
+    """What was acknowledged is there afterwards, and both gateways have it; the API says 503 meanwhile."""
+    database = Postgres(bench)
+    initialised(bench, database)
+    first, second, account = two_with_accounts(bench, database)
+    receiver = bench.receiver()
+    made = [account.call("POST", "/webhooks", {"target_url": receiver.url + "/hook"}, expect=201) for _ in range(5)]
+    database.crash()
+    status, headers, body = first.http("GET", "/api/v1/webhooks", headers={"Authorization": "Bearer " + account.token})
+    expect("status without a database (%s)" % body, 503, status)
+    expect("what is said to those who ask", "5", headers.get("retry-after"))
+    database.start()
+    until("it answers again", lambda: first.http("GET", "/api/v1/webhooks", headers={"Authorization": "Bearer " + account.token})[0] == 200, 30)
+    made.append(account.call("POST", "/webhooks", {"target_url": receiver.url + "/hook"}, expect=201))
+    for server in (first, second):
+        for one in made:
+            seconds_until(lambda: rcpt(server, one["email_address"]).startswith("250"), 10)
 
 
 if __name__ == "__main__":

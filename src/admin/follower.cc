@@ -1,0 +1,80 @@
+#include "admin/follower.h"
+
+#include "base/thread.h"
+#include "telemetry/log.h"
+
+namespace postern::admin {
+namespace {
+
+/// Changes that are read at a time.
+constexpr std::size_t at_once = 500;
+
+}  // namespace
+
+Follower::Follower(store::Store& store, std::uint64_t after, Hooks hooks,
+                   std::chrono::milliseconds pause)
+    : store_(store), hooks_(std::move(hooks)), pause_(pause), applied_(after) {
+  thread_ = named_thread("follower", [this] { run(); });
+}
+
+Follower::~Follower() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+std::chrono::milliseconds Follower::behind() const {
+  const std::lock_guard lock(mutex_);
+  if (works_) return std::chrono::milliseconds(0);
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
+                                                               good_);
+}
+
+/// Applies what has come since the last time.
+Result<void> Follower::step() {
+  for (;;) {
+    const Result<std::vector<store::Change>> changes = store_.changes(applied_, at_once);
+    if (!changes) return tl::unexpected(changes.error());
+    for (const store::Change& change : *changes) {
+      if (Result<void> done = hooks_.apply(change); !done) return done;
+      applied_ = change.number;
+    }
+    if (changes->size() < at_once) return {};
+  }
+}
+
+void Follower::run() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    lock.unlock();
+    const Result<void> done = step();
+    lock.lock();
+    if (done) {
+      good_ = std::chrono::steady_clock::now();
+      works_ = true;
+    } else if (done.error().fault == Fault::not_found) {
+      telemetry::log::error("cluster.changes_lost")
+          .field("version", applied_.load())
+          .field("error", done.error().message)
+          .msg("the log of edits does not go on from here; the gateway reads everything anew");
+      works_ = false;
+      lock.unlock();
+      hooks_.lost();
+      return;
+    } else {
+      if (works_) {
+        telemetry::log::warning("cluster.changes_wait")
+            .field("version", applied_.load())
+            .field("error", done.error().message)
+            .msg("edits of other gateways cannot be followed now");
+      }
+      works_ = false;
+    }
+    wake_.wait_for(lock, pause_, [this] { return stopping_; });
+  }
+}
+
+}  // namespace postern::admin

@@ -1,0 +1,58 @@
+// Follows the edits of all gateways of a cluster: reads the log of changes and has each applied, in
+// the order of their numbers, own ones too.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "store/store.h"
+
+namespace postern::admin {
+
+/// It has a thread of its own, on which it calls the functions that it was given.
+class Follower {
+ public:
+  /// What it does with what it reads.
+  struct Hooks {
+    /// Applies a change; an error: it is tried again. A change may be applied twice.
+    std::function<Result<void>(const store::Change& change)> apply;
+    /// The log does not go on where this process has come to: its memory must be made anew. Called
+    /// once; nothing is applied after it.
+    std::function<void()> lost;
+  };
+
+  /// `store` is borrowed. Applies the changes that follow `after`; `pause` between two readings.
+  Follower(store::Store& store, std::uint64_t after, Hooks hooks,
+           std::chrono::milliseconds pause = std::chrono::milliseconds(50));
+  /// Ends its thread.
+  ~Follower();
+  Follower(const Follower&) = delete;
+  Follower& operator=(const Follower&) = delete;
+
+  /// The number of the last change that was applied. Safe from any thread, as the next one.
+  std::uint64_t applied() const { return applied_; }
+  /// Since when nothing could be read or applied; 0: it works.
+  std::chrono::milliseconds behind() const;
+
+ private:
+  void run();
+  Result<void> step();
+
+  store::Store& store_;
+  const Hooks hooks_;
+  const std::chrono::milliseconds pause_;
+  std::atomic<std::uint64_t> applied_;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  std::chrono::steady_clock::time_point good_ = std::chrono::steady_clock::now();
+  bool works_ = true;
+  std::thread thread_;
+};
+
+}  // namespace postern::admin
