@@ -8,8 +8,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <ostream>
+#include <thread>
 
 #include <fmt/format.h>
 #include <boost/json.hpp>
@@ -102,10 +104,11 @@ class Output {
     std::error_code unreadable;
     made.path_ = target;
     if (fs::is_directory(target, unreadable)) {
-      made.path_ /=
-          backup::file_name_of(gateway.hostname, std::chrono::system_clock::now(), extent);
-    }
-    if (fs::exists(fs::symlink_status(made.path_, unreadable))) {
+      made.named_ = [folder = made.path_, hostname = gateway.hostname, extent] {
+        return folder / backup::file_name_of(hostname, std::chrono::system_clock::now(), extent);
+      };
+      made.path_ = made.named_();
+    } else if (fs::exists(fs::symlink_status(made.path_, unreadable))) {
       return fail(Fault::conflict, made.path_.string() + " exists");
     }
     backup::remove_drafts(made.path_);
@@ -122,6 +125,7 @@ class Output {
   }
   Output(Output&& other) noexcept
       : path_(std::move(other.path_)),
+        named_(std::move(other.named_)),
         draft_(std::exchange(other.draft_, {})),
         fd_(std::exchange(other.fd_, -1)) {}
   Output& operator=(Output&&) = delete;
@@ -132,7 +136,14 @@ class Output {
   /// Gives the file its name, on stable storage. A file of that name that was made meanwhile stays.
   Result<void> finish() {
     if (draft_.empty()) return {};
-    if (::fsync(fd_) != 0 || ::link(draft_.c_str(), path_.c_str()) != 0) {
+    bool made = ::fsync(fd_) == 0 && ::link(draft_.c_str(), path_.c_str()) == 0;
+    // Names are by the second, and another backup may have this one.
+    for (int tries = 0; !made && errno == EEXIST && named_ && tries < most_of_a_second; ++tries) {
+      std::this_thread::sleep_for(std::chrono::seconds(1));
+      path_ = named_();
+      made = ::link(draft_.c_str(), path_.c_str()) == 0;
+    }
+    if (!made) {
       return fail(Fault::permanent,
                   fmt::format("writing {}: {}", path_.string(), std::strerror(errno)));
     }
@@ -144,8 +155,10 @@ class Output {
   std::string name() const { return path_.string(); }
 
  private:
+  static constexpr int most_of_a_second = 10;  ///< backups that end at once
   Output() = default;
   fs::path path_;
+  std::function<fs::path()> named_;  ///< the name that it would get now; null: it was given
   std::string draft_;
   int fd_ = -1;
 };

@@ -181,6 +181,20 @@ def fates_of_the_queue(bench):
     account.call("GET", "/webhooks")  # signs in again, with the password
 
 
+def several_in_one_second(bench):
+    """Into one directory: each gets a name of its own."""
+    server = bench.server(LOCAL)
+    kept = bench.root / "kept"
+    kept.mkdir()
+    command = [str(bench.binary), "backup", str(kept), "--data-dir", str(server.root / "data"), "--quiet"]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(3)]
+    for one in running:
+        out, _ = one.communicate(timeout=60)
+        expect("exit status of a backup (%s)" % out, 0, one.returncode)
+    names = sorted(path.name for path in kept.iterdir())
+    expect("backups (%s)" % names, 3, len(names))
+
+
 def mount_point(bench):
     """A data directory that is a mount point is refused before anything is read; a directory below it is not."""
     if os.geteuid() != 0:
@@ -276,4 +290,4 @@ def directory_of_another_user(bench):
     expect("tls status without a gateway", 69, status)
 
 
-CHECKS = [backup_under_load, directory_of_another_user, fates_of_the_queue, mount_point, restore_refuses]
+CHECKS = [backup_under_load, directory_of_another_user, fates_of_the_queue, mount_point, restore_refuses, several_in_one_second]
