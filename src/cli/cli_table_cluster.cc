@@ -30,6 +30,13 @@ constexpr ExampleSpec status_examples[] = {
 constexpr ExitCode status_exits[] = {ExitCode::ok,       ExitCode::no,        ExitCode::usage,
                                      ExitCode::bad_data, ExitCode::try_again, ExitCode::config};
 
+constexpr ExampleSpec doctor_examples[] = {
+    {"postern cluster doctor --config postern.toml", "what is wrong with the database"},
+    {"postern cluster doctor --config postern.toml --json", "the same, as one object"},
+};
+constexpr ExitCode doctor_exits[] = {ExitCode::ok,       ExitCode::no,        ExitCode::usage,
+                                     ExitCode::bad_data, ExitCode::try_again, ExitCode::config};
+
 constexpr ExampleSpec drain_examples[] = {
     {"postern cluster drain mx2 --config postern.toml", "before an upgrade of mx2"},
 };
@@ -69,6 +76,21 @@ constexpr CommandSpec table[] = {
      {},
      status_exits,
      "postern cluster init"},
+    {"cluster doctor",
+     "Operate",
+     "checks the cluster's database, and says what to do",
+     "Looks at the database as a gateway sees it: whether standbys stream, how far they are "
+     "behind, "
+     "slots that fill the disk, TLS, rights of the role beyond what gateways need, the clocks, "
+     "dead "
+     "rows, sessions, and the gateways. It changes nothing. What only the failover manager knows "
+     "(Patroni's version and settings) it does not see. Exit code 1: something fails.",
+     "[--json]",
+     0,
+     doctor_examples,
+     {},
+     doctor_exits,
+     "postern cluster status"},
     {"cluster drain",
      "Operate",
      "stops one gateway in order, and waits for it",

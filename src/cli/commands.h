@@ -58,6 +58,8 @@ int run_reload(const Arguments& arguments, Streams& streams);
 int run_cluster_init(const Arguments& arguments, Streams& streams);
 /// `postern cluster status`.
 int run_cluster_status(const Arguments& arguments, Streams& streams);
+/// `postern cluster doctor`.
+int run_cluster_doctor(const Arguments& arguments, Streams& streams);
 /// `postern cluster drain`.
 int run_cluster_drain(const Arguments& arguments, Streams& streams);
 /// `postern cluster accept-loss`.

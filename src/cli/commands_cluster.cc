@@ -7,10 +7,12 @@
 #include <boost/json.hpp>
 
 #include "cli/commands.h"
+#include "cluster/facts.h"
 #include "cluster/members.h"
 #include "cluster/node.h"
 #include "cluster/schema.h"
 #include "config/cluster_options.h"
+#include "doctor/cluster_checks.h"
 #include "spool/pgsql_schema.h"
 #include "store/pgsql_store_schema.h"
 
@@ -24,8 +26,10 @@ namespace {
 constexpr std::chrono::minutes longest_drain{15};
 
 /// The database of the configuration. After an error, which is printed, the value is the exit code.
+/// `allow_one_copy`: set to that of the configuration; may be null.
 tl::expected<std::unique_ptr<cluster::Database>, int> database_of(const Arguments& arguments,
-                                                                  Streams& streams) {
+                                                                  Streams& streams,
+                                                                  bool* allow_one_copy = nullptr) {
   const bool as_json = arguments.has("--json");
   const auto owner = arguments.value("--owner");
   const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
@@ -36,6 +40,7 @@ tl::expected<std::unique_ptr<cluster::Database>, int> database_of(const Argument
            as_json, streams);
     return tl::unexpected(to_int(ExitCode::config));
   }
+  if (allow_one_copy != nullptr) *allow_one_copy = config->cluster.allow_one_copy;
   // The password is that of the gateways' role.
   auto options = cluster_options(config->cluster, !owner);
   if (options && owner) options->user = *owner;
@@ -120,6 +125,17 @@ int run_cluster_status(const Arguments& arguments, Streams& streams) {
                                found->without_owner, cluster::part_count);
   }
   return code;
+}
+
+int run_cluster_doctor(const Arguments& arguments, Streams& streams) {
+  bool allow_one_copy = false;
+  const auto database = database_of(arguments, streams, &allow_one_copy);
+  if (!database) return database.error();
+  const Result<cluster::Facts> facts = cluster::facts(**database);
+  if (!facts) return refuse(facts.error(), arguments, streams);
+  const doctor::Findings found = doctor::check_cluster(*facts, allow_one_copy);
+  streams.out << (arguments.has("--json") ? doctor::json_of(found) : doctor::text_of(found));
+  return to_int(doctor::exit_code_of(found));
 }
 
 int run_cluster_drain(const Arguments& arguments, Streams& streams) {

@@ -139,6 +139,7 @@ int dispatch(const Arguments& arguments, Streams& streams) {
       {"reload", run_reload},
       {"cluster init", run_cluster_init},
       {"cluster status", run_cluster_status},
+      {"cluster doctor", run_cluster_doctor},
       {"cluster drain", run_cluster_drain},
       {"cluster accept-loss", run_cluster_accept_loss},
       {"tls install", run_tls_install},

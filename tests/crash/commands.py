@@ -73,6 +73,7 @@ def recipes(bench, trace):
         "setup": [Recipe("--hostname", "mx.example.org", "--domain", "example.org", "--inbox", "--dry-run", "--offline", config=False)],
         "cluster init": [Recipe(right=(78,))],  # the gateway under load belongs to no cluster
         "cluster status": [Recipe("--json", right=(78,))],
+        "cluster doctor": [Recipe("--json", right=(78,))],
         "cluster drain": [Recipe("mx1", "--json", right=(78,))],
         "cluster accept-loss": [Recipe("--json", right=(78,))],
         "tls install": [Recipe(str(files / "pair.pem"), str(files / "pair.key")), Recipe(str(files / "pair.pem"), "/dev/null", right=(65,))],

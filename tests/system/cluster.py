@@ -180,6 +180,24 @@ def rights_of_the_gateways_role(bench):
 
 
 @check
+def doctor_says_what_is_wrong(bench):
+    """A trial without a standby: a warning each for that and for the role, and parts that nobody owns fail."""
+    database = Postgres(bench)
+    config = initialised(bench, database)
+    status, out, err = bench.run("cluster", "doctor", "--json", "--config", config)
+    expect("exit status without a gateway (%s)" % err, 1, status)
+    server = bench.server({"cluster": database.settings(bench, "mx1")})
+    expect("it is ready", 200, server.http("GET", "/readyz")[0])
+    status, out, err = bench.run("cluster", "doctor", "--json", "--config", config)
+    expect("exit status (%s)" % err, 0, status)
+    said = {one["check"]: one["level"] for one in json.loads(out)["findings"]}
+    expect("findings", {"standby": "warn", "tls": "ok", "rights": "warn", "nodes": "ok"}, said)
+    database.crash()
+    status, out, err = bench.run("cluster", "doctor", "--json", "--config", config, seconds=30)
+    expect("exit status without a database (%s)" % err, 75, status)
+
+
+@check
 def a_crash_of_the_database_holds_mail_and_loses_none(bench):
     """Messages whose end of data comes while PostgreSQL is down get their 250 when it is back, and arrive once."""
     database = Postgres(bench)

@@ -1,0 +1,131 @@
+#include "doctor/cluster_checks.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace postern::doctor {
+namespace {
+
+/// Sessions of a gateway at most.
+constexpr std::int64_t sessions_of_a_node = 12;
+/// Of the operators and the server itself.
+constexpr std::int64_t other_sessions = 20;
+constexpr std::chrono::milliseconds largest_offset{2000};
+constexpr std::chrono::milliseconds longest_lag{5000};
+
+void check_standbys(const cluster::Facts& facts, bool allow_one_copy, Findings& found) {
+  const auto count =
+      std::ranges::count(facts.standbys, std::string("streaming"), &cluster::Standby::state);
+  const auto hidden = std::ranges::count(facts.standbys, std::string(), &cluster::Standby::state);
+  if (facts.standby_names.empty()) {
+    found.push_back(finding(allow_one_copy ? Level::warn : Level::fail, "standby",
+                            "synchronous_standby_names is empty: a commit is on one disk only",
+                            "let Patroni set it (synchronous_mode: quorum), with two standbys"));
+    return;
+  }
+  if (hidden > 0) {
+    found.push_back(finding(Level::note, "standby",
+                            fmt::format("{} standbys are connected; their state is not shown to "
+                                        "this role",
+                                        facts.standbys.size()),
+                            "as a superuser: GRANT pg_read_all_stats TO the gateways' role"));
+  } else if (count == 0) {
+    found.push_back(finding(Level::fail, "standby",
+                            "no standby streams: every commit waits, and mail is held",
+                            "start a standby; `patronictl list` shows why none follows"));
+  } else if (count == 1) {
+    found.push_back(finding(Level::warn, "standby",
+                            "one standby streams: if it fails, every commit waits",
+                            "run two standbys"));
+  } else {
+    found.push_back(finding(Level::ok, "standby", fmt::format("{} standbys stream", count)));
+  }
+  for (const cluster::Standby& one : facts.standbys) {
+    if (!one.flush_lag || *one.flush_lag <= longest_lag) continue;
+    found.push_back(finding(Level::warn, "standby",
+                            fmt::format("{} is {:.1f} s behind", one.name,
+                                        static_cast<double>(one.flush_lag->count()) / 1000),
+                            "look at its disk and at the network to it"));
+  }
+  if (facts.idle_slots > 0) {
+    found.push_back(finding(
+        Level::warn, "standby",
+        fmt::format("{} replication slots keep WAL for nobody: the disk fills", facts.idle_slots),
+        "start their standbys, or drop them (pg_replication_slots)"));
+  }
+}
+
+void check_session(const cluster::Facts& facts, Findings& found) {
+  if (!facts.has_tls && !facts.is_local) {
+    found.push_back(finding(Level::fail, "tls", "the session with the database has no TLS",
+                            "`hostssl` alone in pg_hba.conf, and sslmode=verify-full"));
+  } else {
+    found.push_back(
+        finding(Level::ok, "tls", facts.has_tls ? "the session has TLS" : "the session is local"));
+  }
+  if (!facts.rights.empty()) {
+    found.push_back(finding(Level::warn, "rights",
+                            fmt::format("the role has more rights than gateways need: {}",
+                                        fmt::join(facts.rights, ", ")),
+                            "use two roles: docs/cluster.md, \"Set it up\""));
+  }
+  const auto offset = std::chrono::abs(facts.offset);
+  if (offset > largest_offset) {
+    found.push_back(finding(Level::warn, "clock",
+                            fmt::format("the clock of the database differs by {:.1f} s",
+                                        static_cast<double>(facts.offset.count()) / 1000),
+                            "run an NTP client on both machines"));
+  }
+}
+
+void check_members(const cluster::Facts& facts, Findings& found) {
+  std::set<std::string> versions;
+  std::int64_t live = 0;
+  for (const cluster::Member& one : facts.members.nodes) {
+    if (one.is_dead) continue;
+    ++live;
+    versions.insert(one.version);
+  }
+  if (facts.members.without_owner > 0) {
+    found.push_back(finding(Level::fail, "nodes",
+                            fmt::format("{} parts of the queue have no owner: their mail waits",
+                                        facts.members.without_owner),
+                            "start a gateway"));
+  } else {
+    found.push_back(finding(Level::ok, "nodes", fmt::format("{} gateways live", live)));
+  }
+  if (versions.size() > 1) {
+    found.push_back(
+        finding(Level::note, "nodes",
+                fmt::format("the gateways have different versions: {}", fmt::join(versions, ", ")),
+                "finish the upgrade"));
+  }
+  const std::int64_t wanted = live * sessions_of_a_node + other_sessions;
+  if (facts.connections < wanted) {
+    found.push_back(finding(Level::warn, "sessions",
+                            fmt::format("max_connections is {}; {} gateways may need {}",
+                                        facts.connections, live, wanted),
+                            "raise max_connections"));
+  }
+}
+
+}  // namespace
+
+Findings check_cluster(const cluster::Facts& facts, bool allow_one_copy) {
+  Findings found;
+  check_standbys(facts, allow_one_copy, found);
+  check_session(facts, found);
+  check_members(facts, found);
+  for (const cluster::Bloat& one : facts.bloats) {
+    found.push_back(finding(Level::warn, "vacuum",
+                            fmt::format("the table {} has {} dead rows beside {} live ones",
+                                        one.table, one.dead, one.live),
+                            "see that autovacuum runs and no transaction is open for hours"));
+  }
+  return found;
+}
+
+}  // namespace postern::doctor
