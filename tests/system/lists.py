@@ -2,6 +2,7 @@
 import base64
 import json
 import pathlib
+import re
 import signal
 import time
 
@@ -328,4 +329,24 @@ def verified_addresses(bench):
     expect("probes after the restart", 2, len(asked))
 
 
-CHECKS = [verified_addresses, a_mailbox_that_sends_probes, a_tenants_login_relays_nothing, a_tenants_grant_outlives_no_login, etrn_of_many_domains, lists_over_the_api, lists_of_the_file, replay_over_the_api, files_that_requests_name, open_relays]
+def a_sender_of_probes_that_changes(bench):
+    """With `address_verify_sender_ttl` probes have another sender after a while, and the one of now takes mail."""
+    senders = []
+    hop = Hop("127.0.0.1", {}, lambda sender, recipient: senders.append(sender))
+    bench.stack.callback(hop.stop)
+    restrictions = {"compatibility_level": "3.6", "mydestination": "ours.example.net", "myorigin": "ours.example.net", "relay_domains": "relay.example.net",
+                    "smtpd_relay_restrictions": "reject_unauth_destination", "smtpd_recipient_restrictions": "reject_unverified_recipient",
+                    "address_verify_sender_ttl": "1s"}
+    server = bench.server({**LOCAL, "restrictions": restrictions, "route": [{"match": ["relay.example.net"], "to": ["[127.0.0.1]:%d" % hop.port]}]})
+    client = connect(bench, server)
+    for name in ("amy", "bea"):
+        smtp.check("250 2.1.5", rcpt(client, name + "@relay.example.net"), "RCPT of an address that exists")
+        smtp.check("250 2.1.5", rcpt(client, senders[-1]), "RCPT of the sender of this probe")
+        time.sleep(4)
+    client.command("QUIT", "221")
+    expect("senders of two probes, four seconds apart", 2, len(set(senders)))
+    for sender in senders:
+        expect("the part that changes (%s)" % sender, True, bool(re.fullmatch("double-bounce[A-Za-z0-9]+@ours\\.example\\.net", sender)))
+
+
+CHECKS = [verified_addresses, a_sender_of_probes_that_changes, a_mailbox_that_sends_probes, a_tenants_login_relays_nothing, a_tenants_grant_outlives_no_login, etrn_of_many_domains, lists_over_the_api, lists_of_the_file, replay_over_the_api, files_that_requests_name, open_relays]
