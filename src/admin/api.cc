@@ -1,5 +1,6 @@
 #include "admin/api.h"
 
+#include <fmt/format.h>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -43,6 +44,10 @@ namespace {
 
 namespace asio = boost::asio;
 using namespace asio::experimental::awaitable_operators;
+
+/// How long an answer waits until all gateways of a cluster have its edit.
+constexpr std::chrono::seconds edit_wait{1};
+constexpr std::chrono::milliseconds look_again{10};
 
 bool is_json(std::string_view content_type) {
   return iequals(trim(content_type.substr(0, content_type.find(';'))), "application/json");
@@ -215,6 +220,7 @@ struct AdminApi::Parts {
   Task<const Route*> admit(Call& call, const Router::Match& match);
   Task<net::HttpResponse> dispatch(Call& call, const Router::Match& match);
   Task<net::HttpResponse> answer(Call& call, const Router::Match& match);
+  Task<void> wait_for_the_others(net::HttpResponse& response);
   /// Runs a handler that waits for something to happen, until its caller disconnects or loses
   /// access.
   Task<net::HttpResponse> wait(Call& call, const Route& route);
@@ -368,6 +374,29 @@ Task<net::HttpResponse> AdminApi::Parts::answer(Call& call, const Router::Match&
   }
 }
 
+/// A client may go on at any gateway: each should have its edit when it is told of success.
+Task<void> AdminApi::Parts::wait_for_the_others(net::HttpResponse& response) {
+  const std::uint64_t edit = core.deps.store.newest_own_change();
+  response.headers.emplace_back("Postern-Edit", std::to_string(edit));
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  for (const auto end = std::chrono::steady_clock::now() + edit_wait;;) {
+    const auto state = co_await core.deps.disk.run(
+        own_turn(), [applied = core.deps.applied, edit] { return applied(edit); });
+    const bool known = state && *state;
+    const bool all = known && (**state).first == (**state).second;
+    if (all || std::chrono::steady_clock::now() >= end) {
+      if (known) {
+        response.headers.emplace_back("Postern-Applied",
+                                      fmt::format("{}/{}", (**state).second, (**state).first));
+      }
+      co_return;
+    }
+    timer.expires_after(look_again);
+    boost::system::error_code ignored;
+    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+}
+
 AdminApi::AdminApi(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 AdminApi::~AdminApi() = default;
 
@@ -395,7 +424,11 @@ Task<net::HttpResponse> AdminApi::handle(net::HttpRequest request) {
   Call call = parts_->call_of(std::move(request));
   const Router::Match match = parts_->router.find(call.request.method, call.request.segments);
   call.ids = match.ids;
+  const std::uint64_t edits = parts_->core.deps.store.newest_own_change();
   net::HttpResponse response = co_await parts_->answer(call, match);
+  if (parts_->core.deps.applied && parts_->core.deps.store.newest_own_change() != edits) {
+    co_await parts_->wait_for_the_others(response);
+  }
   response.holds = std::move(call.place);
   if (parts_->core.deps.metrics != nullptr) {
     const std::string_view route = match.path.empty() ? std::string_view("other") : match.path;

@@ -93,6 +93,9 @@ struct Dependencies {
   std::function<std::vector<SmtpListener>()> smtp_listeners = {};
   /// Where DNSSEC verdicts come from, for people; unset: DNS is not used.
   std::function<std::string()> dnssec = {};
+  /// In a cluster: how many gateways live, and how many of them have applied the edit of this
+  /// number. Blocks. Null: no cluster.
+  std::function<Result<std::pair<std::int64_t, std::int64_t>>(std::uint64_t edit)> applied = {};
 };
 
 /// The API. Called on any event loop.

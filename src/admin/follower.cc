@@ -42,6 +42,7 @@ Result<void> Follower::step() {
       if (Result<void> done = hooks_.apply(change); !done) return done;
       applied_ = change.number;
     }
+    if (noted_ != applied_ && hooks_.applied && hooks_.applied(applied_)) noted_ = applied_;
     if (changes->size() < at_once) return {};
   }
 }

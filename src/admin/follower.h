@@ -21,6 +21,9 @@ class Follower {
   struct Hooks {
     /// Applies a change; an error: it is tried again. A change may be applied twice.
     std::function<Result<void>(const store::Change& change)> apply;
+    /// Everything up to this number is applied. Called when it has risen, and again after an error;
+    /// null: nothing.
+    std::function<Result<void>(std::uint64_t number)> applied = nullptr;
     /// The log does not go on where this process has come to: its memory must be made anew. Called
     /// once; nothing is applied after it.
     std::function<void()> lost;
@@ -47,6 +50,7 @@ class Follower {
   const Hooks hooks_;
   const std::chrono::milliseconds pause_;
   std::atomic<std::uint64_t> applied_;
+  std::uint64_t noted_ = ~std::uint64_t{0};  ///< by Hooks::applied; first of all where it begins
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;

@@ -28,7 +28,8 @@ CREATE TABLE node (
   beat bigint NOT NULL,
   replaced boolean NOT NULL DEFAULT false,
   ended boolean NOT NULL DEFAULT false,
-  draining boolean NOT NULL DEFAULT false
+  draining boolean NOT NULL DEFAULT false,
+  applied bigint NOT NULL DEFAULT 0
 );
 CREATE INDEX node_name ON node (name);
 CREATE UNIQUE INDEX node_now ON node (name) WHERE NOT replaced;

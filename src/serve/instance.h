@@ -17,6 +17,7 @@
 #include "admin/trace_hub.h"
 #include "base/memory_budget.h"
 #include "base/shared_pointer.h"
+#include "cluster/applied.h"
 #include "cluster/node.h"
 #include "config/config.h"
 #include "config/exit_code.h"
@@ -118,6 +119,7 @@ class Instance {
   static Started cluster_error(const Error& error);
   Result<void> follow(const store::Change& edit);
   void follow_cluster();
+  std::function<Result<std::pair<std::int64_t, std::int64_t>>(std::uint64_t)> applied_by();
   Started open_spool();
   Started no_local_queue() const;
   Started open_resolver();
@@ -205,8 +207,9 @@ class Instance {
   policy::DkimKeyring dkim_keys_;  ///< signs outgoing mail
   policy::AuthenticationCaches authentication_;
   std::unique_ptr<admin::Publisher> publisher_;
-  std::uint64_t follow_from_ = 0;              ///< the newest edit when the store was opened
-  std::unique_ptr<admin::Follower> follower_;  ///< null: no cluster
+  std::uint64_t follow_from_ = 0;                   ///< the newest edit when the store was opened
+  std::unique_ptr<cluster::AppliedEdits> applied_;  ///< null: no cluster
+  std::unique_ptr<admin::Follower> follower_;       ///< the same
   std::atomic<bool> begins_anew_{false};
   std::unique_ptr<admin::RunningLists> lists_;
   std::unique_ptr<AttachmentFiles> attachments_;

@@ -239,12 +239,25 @@ Instance::Started Instance::open_api() {
                                     .trace_rerun = trace_rerun_.get(),
                                     .answers = live_answers_.get(),
                                     .smtp_listeners = [this] { return smtp_listeners(); },
-                                    .dnssec = [this] { return dnssec().text(); }},
+                                    .dnssec = [this] { return dnssec().text(); },
+                                    .applied = applied_by()},
                                    options);
   if (!api) return database_error(data_dir_ + "/postern.db", api.error());
   api_ = std::move(*api);
   if (cluster_) follow_cluster();
   return {};
+}
+
+/// For AdminApi; null without a cluster.
+std::function<Result<std::pair<std::int64_t, std::int64_t>>(std::uint64_t)> Instance::applied_by() {
+  if (!cluster_) return nullptr;
+  applied_ = std::make_unique<cluster::AppliedEdits>(*cluster_, node_->boot());
+  return [applied =
+              applied_.get()](std::uint64_t edit) -> Result<std::pair<std::int64_t, std::int64_t>> {
+    const auto state = applied->of(edit);
+    if (!state) return tl::unexpected(state.error());
+    return std::pair(state->nodes, state->have);
+  };
 }
 
 /// For `postern doctor` (cli/commands_doctor.cc).

@@ -76,12 +76,14 @@ Result<void> Instance::follow(const store::Change& edit) {
 void Instance::follow_cluster() {
   follower_ = std::make_unique<admin::Follower>(
       *store_, follow_from_,
-      admin::Follower::Hooks{.apply = [this](const store::Change& edit) { return follow(edit); },
-                             .lost =
-                                 [this] {
-                                   begins_anew_ = true;
-                                   ::kill(::getpid(), SIGTERM);
-                                 }});
+      admin::Follower::Hooks{
+          .apply = [this](const store::Change& edit) { return follow(edit); },
+          .applied = [this](std::uint64_t number) { return applied_->note(number); },
+          .lost =
+              [this] {
+                begins_anew_ = true;
+                ::kill(::getpid(), SIGTERM);
+              }});
 }
 
 Instance::Started Instance::follow_file(const Config& config) {

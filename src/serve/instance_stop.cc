@@ -116,6 +116,7 @@ void Instance::destroy_owners() {
   server_.reset();
   outbound_.reset();
   spool_.reset();
+  applied_.reset();
   node_.reset();  // others take over what it had
   cluster_.reset();
   inbox_.reset();
