@@ -90,7 +90,7 @@ Result<void> Node::witness(net::PgsqlSession& session) {
   if (!said) return fail(Fault::unreachable, "PostgreSQL: " + said.error().message);
   const std::int64_t beat = (*said)[0].integer(0, 0);
   const std::int64_t losses = (*said)[0].integer(0, 1);
-  const std::lock_guard guard(mutex_);
+  std::unique_lock lock(mutex_);
   if (losses > promised_.losses) {
     promised_.beat = beat;
     promised_.losses = losses;
@@ -111,7 +111,10 @@ Result<void> Node::witness(net::PgsqlSession& session) {
       less = fmt::format("messages of part {} that it acknowledged are not there", at->first);
     }
   }
+  const bool changes = less.empty() != rolled_back_.empty();
   rolled_back_ = less;
+  lock.unlock();
+  if (changes && options_.rolled_back) options_.rolled_back(less);
   if (less.empty()) return {};
   return fail(Fault::denied, "the primary of the cluster is an older copy: " + less +
                                  "; see `postern cluster accept-loss --help`");

@@ -47,6 +47,9 @@ struct NodeOptions {
   /// Called once, on the node's thread, when another process has taken the name, or when somebody
   /// asks for this process's end. Null: nothing.
   std::function<void()> ends = nullptr;
+  /// Called on any thread when the database is found to have less than it promised, with what is
+  /// missing, and with an empty text when it is trusted again. Null: nothing.
+  std::function<void(const std::string& missing)> rolled_back = nullptr;
 };
 
 /// Why a node takes no mail, for people and machines.

@@ -19,6 +19,18 @@ namespace {
 
 constexpr std::chrono::milliseconds between_tries{500};
 
+void tell_of_loss(const std::string& missing) {
+  if (missing.empty()) {
+    telemetry::log::info("cluster.rolled_back").msg("the database is trusted again");
+    return;
+  }
+  telemetry::log::error("cluster.rolled_back")
+      .field("error", missing)
+      .msg(
+          "the primary is an older copy of itself: no mail is taken or delivered before "
+          "`postern cluster accept-loss`, or before a host that has everything is back");
+}
+
 Result<void> look(cluster::Database& database) {
   const auto session = database.connect();
   if (!session) return tl::unexpected(session.error());
@@ -64,7 +76,8 @@ Result<ClusterMember> join_cluster(const Config& config, std::chrono::millisecon
                                {.name = name,
                                 .version = std::string(current_version().number),
                                 .promised_file = config.server.data_dir.string() + "/cluster.json",
-                                .ends = [] { ::kill(::getpid(), SIGTERM); }});
+                                .ends = [] { ::kill(::getpid(), SIGTERM); },
+                                .rolled_back = tell_of_loss});
   };
   auto node = join();
   // A process of this name that died on another machine is dead after half a minute.

@@ -347,6 +347,7 @@ def a_database_without_what_it_promised_gets_no_mail(bench):
     database.start()
     until("it is not ready", lambda: b"older copy" in server.http("GET", "/readyz")[2], 30)
     smtp.check("451 4.3.0", mail(server), "MAIL with an older copy")
+    until("the log says so", lambda: b"cluster.rolled_back" in server.log.read_bytes(), 5)
     status, out, err = bench.run("cluster", "accept-loss", "--config", config)
     expect("exit status without --yes", 1, status)
     smtp.check("451 4.3.0", mail(server), "MAIL with an older copy")
