@@ -31,6 +31,17 @@ TEST(ServerSession, refuses_a_connection_with_one_reply) {
   EXPECT_EQ(session.output_size(), 0u);
 }
 
+TEST(ServerSession, a_client_that_was_turned_away_may_pipeline) {
+  ServerOptions options = example_options();
+  options.reject_unauth_pipelining = true;
+  ServerSession session(options);
+  session.turn_away({554, {5, 7, 1}, "not you"});
+  session.feed("MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.com>\r\n");
+  EXPECT_TRUE(std::holds_alternative<NeedInput>(session.next()));
+  EXPECT_EQ(session.take_output(),
+            "554 5.7.1 not you\r\n503 5.7.0 access denied\r\n503 5.7.0 access denied\r\n");
+}
+
 TEST(ServerSession, tells_where_it_stands) {
   const ServerOptions options = example_options();
   TestDriver driver(options);

@@ -131,7 +131,8 @@ bool ServerSession::State::refused_by_pipelining(Verb verb) {
   if (!waits) return false;
   early_talker = true;
   note(ProtocolError::pipelining);
-  if (!options.reject_unauth_pipelining) return false;
+  // A session that was turned away gets nothing but 503, however it speaks.
+  if (!options.reject_unauth_pipelining || turned_away) return false;
   close(Closed::Reason::protocol);
   say(554, {5, 5, 0}, "SMTP protocol synchronization error");  // as smtpd_forbid_unauth_pipelining
   return true;

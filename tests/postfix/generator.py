@@ -5,6 +5,8 @@ A draft is a case whose lists are still lists of elements:
   plain   parameter -> value
   rows    table name -> {"type", "rows"}
   steps   what the client says, the connection left out
+  cert    the client certificate of its TLS session, None for none
+  hops    whether the mail hosts of verify.test answer probes
 `case_of(draft)` writes it as a case.
 """
 import copy
@@ -17,7 +19,7 @@ LISTS = ("client", "helo", "sender", "relay", "recipient", "data", "end_of_data"
 PARAMETER = {name: "smtpd_%s_restrictions" % name for name in LISTS}
 
 GENERIC = {"permit": 4, "reject": 1, "defer": 1, "defer_if_permit": 1, "defer_if_reject": 2, "reject_unauth_pipelining": 2, "reject_plaintext_session": 1,
-           "reject_multi_recipient_bounce": 1, "check_policy_service @policy": 1}
+           "reject_multi_recipient_bounce": 1, "check_policy_service @policy": 1, "sleep 0": 1, "sleep SECONDS": 1}
 NATIVE = {
     "login": {"reject_sender_login_mismatch": 2, "reject_authenticated_sender_login_mismatch": 2, "reject_unauthenticated_sender_login_mismatch": 2,
               "reject_known_sender_login_mismatch": 2, "check_sasl_access inline:{ {bob = OK} }": 1, "check_sasl_access inline:{ {BOB = REJECT} {x = OK} }": 1},
@@ -34,7 +36,17 @@ NATIVE = {
     "recipient": {"reject_unauth_destination": 4, "defer_unauth_destination": 1, "permit_auth_destination": 2, "reject_non_fqdn_recipient": 2,
                   "reject_unknown_recipient_domain": 2, "reject_unlisted_recipient": 2, "reject_rhsbl_recipient RHSBL": 1, "check_recipient_access TABLE": 5},
     "etrn": {"check_etrn_access ETRN": 3, "permit_mynetworks": 2, "reject": 1},
+    "certificates": {"permit_tls_clientcerts": 3, "permit_tls_all_clientcerts": 2, "check_ccert_access PRINTS": 3, "reject_plaintext_session": 1},
 }
+# Only in drafts whose mail hosts answer probes.
+PROBES = {"reject_unverified_recipient": 2, "reject_unverified_sender": 2}
+PROBE_PLAIN = {
+    "unverified_recipient_reject_code": ["550", "451", "250"], "unverified_sender_reject_code": ["550", "554", "250"], "unverified_recipient_defer_code": ["451", "250"],
+    "unverified_sender_defer_code": ["451", "250"], "unverified_recipient_tempfail_action": ["defer", "permit"], "unverified_sender_tempfail_action": ["defer", "permit"],
+    "unverified_recipient_reject_reason": ["we asked its host"], "unverified_sender_reject_reason": ["5.7.9 we asked its host"],
+}
+CERTIFICATES = {"alice": 3, "bob": 3, "carol": 1, "expired": 1, "mallory": 1, "olga": 1, None: 2}
+SECONDS = ["1", "x", "-1", "1s"]
 HOME = {"client": ["client"], "helo": ["helo"], "sender": ["sender", "sender", "login"], "relay": ["recipient", "client", "rare"],
         "recipient": ["recipient", "client", "sender", "servers", "login"], "data": ["client", "sender", "recipient"], "end_of_data": ["client", "sender", "recipient"],
         "etrn": ["etrn"]}
@@ -81,6 +93,7 @@ class Maker:
 
     def draft(self):
         self.tables, self.classes, self.within_class = {}, {}, False
+        self.tls, self.hops = self.chance(0.15), self.chance(0.12)
         plain = {}
         if self.chance(0.35):
             for name in self.random.sample(["strict", "half", "easy"], self.random.randint(1, 2)):
@@ -99,11 +112,17 @@ class Maker:
         if self.chance(0.1):
             plain.update({"virtual_mailbox_domains": "virtual.test", "virtual_mailbox_maps": "inline:{v@virtual.test=x}", "virtual_alias_domains": "alias.test",
                           "virtual_alias_maps": "inline:{al@alias.test=a@local.test}"})
+        if self.hops:
+            plain["relay_domains"] = "relay.test, verify.test"
+            for name in self.random.sample(sorted(PROBE_PLAIN), self.random.choice([0, 1, 2])):
+                plain[name] = self.random.choice(PROBE_PLAIN[name])
+        if self.tls:
+            plain.update(self.certificates())
         sasl = self.chance(0.3)
         if sasl:
             plain["smtpd_sasl_auth_enable"] = "yes"
         draft = {"lists": {**lists, **self.classes}, "classes": sorted(self.classes), "plain": plain, "rows": self.tables, "steps": self.steps(sasl),
-                 "client": pick(self.random, world.CLIENTS), "policy": self.policy()}
+                 "client": pick(self.random, world.CLIENTS), "policy": self.policy(), "cert": pick(self.random, CERTIFICATES) if self.tls else None, "hops": self.hops}
         return pruned(draft)
 
     # ------------------------------------------------------------ lists
@@ -120,14 +139,18 @@ class Maker:
         if classes and self.classes and self.chance(0.12):
             return prefix + self.random.choice(sorted(self.classes))
         if self.chance(0.18):
-            return prefix + pick(self.random, GENERIC)
+            return prefix + pick(self.random, GENERIC).replace("SECONDS", self.random.choice(SECONDS))
         kind = self.random.choice(HOME[name]) if self.chance(0.8) else self.random.choice(sorted(NATIVE))
-        word = pick(self.random, NATIVE[kind])
+        if self.tls and self.chance(0.3):
+            kind = "certificates"
+        word = pick(self.random, PROBES if self.hops and self.chance(0.3) else NATIVE[kind])
         if self.chance(0.04):
             word = word.upper() if " " not in word else word.partition(" ")[0].upper() + " " + word.partition(" ")[2]
         for zone, zones in (("RHSBL", world.RHSBL_ZONES), ("RBL", world.RBL_ZONES), ("WHITE", world.WHITE_ZONES)):
             if word.endswith(" " + zone):
                 word = word[:-len(zone)] + self.random.choice(zones)
+        if word.upper().endswith(" PRINTS"):
+            word = word[:-len("PRINTS")] + self.prints()
         if word.endswith(" SERVERS"):
             word = word[:-len("SERVERS")] + self.servers()
         if word.endswith(" ETRN"):
@@ -156,6 +179,23 @@ class Maker:
         keys = self.random.sample(world.SERVER_KEYS, self.random.randint(1, 3))
         return "inline:{ %s }" % " ".join("{%s = %s}" % (key, self.random.choice(["REJECT", "DUNNO", "DEFER", "550 5.1.2 bad hosts", "OK", "DEFER_IF_PERMIT"])) for key in keys)
 
+    def prints(self):
+        """A table about certificates and public keys, by their fingerprints."""
+        keys = self.random.sample(world.PRINTS, self.random.randint(1, 3))
+        return "inline:{ %s }" % " ".join("{%s = %s}" % (key, self.random.choice(["OK", "REJECT", "DUNNO", "DEFER", "550 5.7.8 not this one", "DEFER_IF_PERMIT"])) for key in keys)
+
+    def certificates(self):
+        """What the server asks of clients with TLS."""
+        plain = {"smtpd_tls_security_level": pick(self.random, {"may": 9, "encrypt": 1})}
+        if self.chance(0.85):
+            plain["smtpd_tls_ask_ccert"] = "yes"
+        if self.chance(0.7):
+            keys = self.random.sample(world.PRINTS, self.random.randint(1, 2))
+            plain["relay_clientcerts"] = "inline:{ %s }" % " ".join("{%s = x}" % key for key in keys)
+        if self.chance(0.1):
+            plain["smtpd_tls_fingerprint_digest"] = self.random.choice(["md5", "sha1", "sha512"])
+        return plain
+
     def row(self, kind, style):
         action = pick(self.random, ACTIONS)
         if action == "CLASS":
@@ -179,6 +219,8 @@ class Maker:
         steps = []
         if not self.chance(0.07):
             steps.append("%s %s" % ("HELO" if self.chance(0.12) else "EHLO", pick(self.random, world.HELO_NAMES)))
+        if self.chance(0.85) if self.tls else self.chance(0.02):
+            steps += ["STARTTLS", "EHLO %s" % pick(self.random, world.HELO_NAMES)] if self.chance(0.95) else ["STARTTLS"]
         if sasl and self.chance(0.7):
             steps.append("AUTH PLAIN " + self.random.choice(["AGJvYgBwdw=="] * 4 + ["AGJvYgBubw=="]))
         elif self.chance(0.01):
@@ -207,9 +249,13 @@ class Maker:
             return self.random.choice(world.FORMS).replace("{D}", self.random.choice(world.FORM_DOMAINS)) if self.chance(0.9) else "<>"
         return "<%s>" % pick(self.random, addresses)
 
+    def probed(self, addresses):
+        return world.PROBED if self.hops and self.chance(0.7) else addresses
+
     def transaction(self):
-        mail = "MAIL FROM:%s" % self.path(world.SENDERS)
-        recipients = ["RCPT TO:%s" % self.path(world.RECIPIENTS) for _ in range(self.random.choice([1, 1, 2, 2, 3]))]
+        senders, recipients = (self.probed(plain) for plain in (world.SENDERS, world.RECIPIENTS))
+        mail = "MAIL FROM:%s" % self.path(senders)
+        recipients = ["RCPT TO:%s" % self.path(recipients) for _ in range(self.random.choice([1, 1, 2, 2, 3]))]
         ahead = [mail, *recipients]
         end = []
         if self.chance(0.5):
@@ -255,6 +301,10 @@ def case_of(draft, name):
         case["tables"] = {name: {"type": t["type"], "text": "".join("%s %s\n" % row for row in map(tuple, t["rows"]))} for name, t in draft["rows"].items()}
     if draft["policy"]:
         case["policy"] = draft["policy"]
+    if draft.get("hops"):
+        case["next_hop"] = world.HOPS
+    if draft.get("cert"):
+        case["client_cert"] = draft["cert"]
     if draft["plain"].get("smtpd_sasl_auth_enable") == "yes":
         case["users"] = world.BASE_USERS
     for step in draft["steps"]:

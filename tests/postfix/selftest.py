@@ -20,7 +20,7 @@ DRAFT = {"lists": {"smtpd_sender_restrictions": ["permit_mynetworks", "warn_if_r
          "classes": ["strict"], "plain": {"reject_code": "571", "smtpd_sasl_auth_enable": "yes"},
          "rows": {"t1": {"type": "hash", "rows": [("a", "OK"), ("b", "REJECT"), ("c", "DUNNO")]}, "t2": {"type": "hash", "rows": [("d", "OK")]}},
          "steps": ["EHLO c.example", "AUTH PLAIN x", {"pipeline": ["MAIL FROM:<>", "RCPT TO:<a@relay.test>", "RCPT TO:<b@relay.test>"]}, "DATA", ["Subject: a", "", "b"]],
-         "client": "192.0.2.10", "policy": []}
+         "client": "192.0.2.10", "policy": [], "cert": None, "hops": False}
 
 
 class Drafts(unittest.TestCase):
@@ -43,7 +43,7 @@ class Drafts(unittest.TestCase):
                 self.assertIn(name, case["tables"])
             for name in filter(None, case["config"].get("smtpd_restriction_classes", "").split(", ")):
                 self.assertIn(name, case["config"])
-            for placeholder in ("RBL", "TABLE", "WHITE", "CLASS"):
+            for placeholder in ("RBL", "TABLE", "WHITE", "CLASS", "PRINTS", "SECONDS"):
                 self.assertNotRegex(text, r"\b%s\b" % placeholder)
 
     def test_odd_lines_are_drawn(self):
@@ -55,10 +55,14 @@ class Drafts(unittest.TestCase):
 
     def test_keywords_are_carried(self):
         maker = generator.Maker(5)
-        words = {w.lower() for _ in range(500) for elements in maker.draft()["lists"].values() for e in elements for w in generator.re.findall(r"[\w-]+", e)}
-        self.assertFalse(words & {"reject_unverified_sender", "reject_unverified_recipient"}, "nothing answers probes there")
+        drafts = [maker.draft() for _ in range(800)]
+        words_of = lambda draft: {w.lower() for elements in draft["lists"].values() for e in elements for w in generator.re.findall(r"[\w-]+", e)}
+        words = set().union(*map(words_of, drafts))
+        for draft in drafts:
+            self.assertTrue(draft["hops"] or not words_of(draft) & {"reject_unverified_sender", "reject_unverified_recipient"}, "nothing answers probes there")
         for keyword in ("reject_unauth_destination", "defer_if_permit", "warn_if_reject", "check_client_access", "strict", "permit_dnswl_client", "reject_sender_login_mismatch", "check_sender_mx_access",
-                        "permit_mx_backup", "check_etrn_access"):
+                        "permit_mx_backup", "check_etrn_access", "sleep", "permit_tls_clientcerts", "permit_tls_all_clientcerts", "check_ccert_access", "reject_unverified_sender",
+                        "reject_unverified_recipient"):
             self.assertIn(keyword, words)
 
     def test_parts_go_alone_and_take_what_hangs_on_them(self):
@@ -101,10 +105,10 @@ class Small(unittest.TestCase):
         for _ in range(40):
             draft = {**maker.draft(), "plain": {}}  # the names of parameters contain names of rules
             elements = [e.removeprefix("warn_if_reject ") for e in draft["lists"]["smtpd_recipient_restrictions"]]
-            if not elements:
+            if not elements or elements[0] in draft["classes"]:  # "strict" stands in the name of each list
                 continue
             small = minimise.minimise(draft, self.LINE, self.differ([elements[0], "RCPT"]))
-            self.assertEqual(sum(map(len, small["lists"].values())), 1 + bool(small["classes"]) * len(small["lists"][small["classes"][0]] if small["classes"] else []))
+            self.assertEqual(sum(map(len, small["lists"].values())), 1)
             self.assertEqual(len(small["steps"]), 1)
 
     def test_another_difference_does_not_count(self):

@@ -104,6 +104,7 @@ class Postfix:
         for start in range(0, len(cases), self.BATCH):
             part = cases[start:start + self.BATCH]
             self.rig.dns.load(part[0]["dns"])
+            self.rig.hops.load(world.HOPS)
             self.rig.auth.users = world.BASE_USERS
             self.rig.policies = {n: stubs.PolicyStub(c.get("policy") or []) for n, c in enumerate(part) if "@policy" in repr(c["config"])}
             log = pathlib.Path(self.rig.log)
@@ -139,6 +140,9 @@ class Postfix:
         measured = self.measure.run_case(own, number, copy.deepcopy(case))
         if policy:
             measured["log"] = [line.replace(service(policy), "@policy") for line in measured["log"]]
+        # The instance remembers what it verified for other cases, so who was asked is not compared.
+        for name in ("probes", "next_hop_seen"):
+            measured.pop(name, None)
         if not alone:
             del measured["dns_queries"]
         return measured

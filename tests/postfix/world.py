@@ -33,6 +33,16 @@ RECIPIENTS = {
     "@hop.test:x@relay.test": 1, "other@listed.example": 1, "postmaster@relay.test": 1, '"x@other.test"@relay.test': 1,
 }
 
+# Addresses that only a probe can judge: what the mail host of each domain says is in HOPS, its address in DNS.
+PROBED = {
+    "ann@good.verify.test": 4, "ann@bad.verify.test": 4, "ann@later.verify.test": 2, "ann@gone.verify.test": 2, "ann@nodata.verify.test": 1, "ann@null.verify.test": 1, "ann@trouble.verify.test": 1,
+    "ann@two.verify.test": 1, "joe@some.verify.test": 1, "ann@some.verify.test": 1, "ann@full.verify.test": 1, "ann@busy.verify.test": 1, "ann@gruff.verify.test": 1, "Ann@Bad.Verify.Test": 1,
+}
+HOPS = {
+    "198.51.100.50": {}, "198.51.100.51": {"rcpt": {"*": "550 5.1.1 no such user"}}, "198.51.100.52": {"rcpt": {"*": "450 4.2.0 later"}},
+    "198.51.100.54": {"rcpt": {"joe@some.verify.test": "250 2.1.5 ok", "*": "553 5.1.3 no"}}, "198.51.100.55": {"mail": "552 5.2.2 full"}, "198.51.100.56": {"greeting": "421 4.3.2 busy"},
+    "198.51.100.57": {"greeting": "554 5.7.1 go away"},
+}
 # What is written behind "MAIL FROM:" and "RCPT TO:" beside an address in brackets; {D} is a domain.
 FORMS = [
     "<eve..x@{D}>", "<.eve@{D}>", "<eve.@{D}>", "<eve.>", "<@{D}>", "<\"\"@{D}>", "<eve@{D}.>", "<eve@{D}..>", "<Eve <eve@{D}>>", "<\"Eve X\" <eve@{D}>>", "<@hop.test,@other.test:.eve@{D}>", "eve@{D}", "eve@{D}>",
@@ -60,6 +70,10 @@ DNS = {
     "sender.example": {"MX": ["10 mail.sender.example"]}, "mail.sender.example": {"A": ["192.0.2.40"]}, "sub.sender.example": {"A": ["192.0.2.41"]},
     "nomx.example": {"A": ["192.0.2.42"]}, "nullmx.example": {"MX": ["0 ."]}, "tempfail.example": {"rcode": "SERVFAIL"}, "listed.example": {"A": ["192.0.2.43"]},
     "relay.test": {"MX": ["10 mx.postern.test"]}, "sub.relay.test": {"MX": ["10 mx.postern.test"]}, "mx.postern.test": {"A": ["192.0.2.1"]},
+    **{"%s.verify.test" % name: {"MX": ["10 mx.%s.verify.test" % name]} for name in ("good", "bad", "later", "gone", "some", "full", "busy", "gruff")},
+    **{"mx.%s.verify.test" % name: {"A": ["198.51.100.%d" % last]}
+       for name, last in (("good", 50), ("bad", 51), ("later", 52), ("gone", 53), ("some", 54), ("full", 55), ("busy", 56), ("gruff", 57))},
+    "null.verify.test": {"MX": ["0 ."]}, "trouble.verify.test": {"rcode": "SERVFAIL"}, "two.verify.test": {"MX": ["10 mx.gone.verify.test", "20 mx.bad.verify.test"]},
     "other.test": {"MX": ["10 mail.other.test"]}, "mail.other.test": {"A": ["192.0.2.50"]}, "local.test": {"MX": ["10 mx.postern.test"]},
     "10.2.0.192.bl1.test": {"A": ["127.0.0.4"], "TXT": ["see https://bl1.test/"]}, "11.2.0.192.bl1.test": {"A": ["127.0.0.2", "127.0.0.10"]},
     "0.1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.bl2.test": {"A": ["127.0.0.3"]}, "7.100.51.198.bl2.test": {"rcode": "SERVFAIL"},
@@ -80,6 +94,8 @@ KEYS = {
     "recipient": ["user@relay.test", "relay.test", ".relay.test", "sub.relay.test", "other.test", "x@", "x@other.test", "local.test", "a@local.test", "test", "virtual.test", "user+tag@relay.test"],
 }
 SERVER_KEYS = ["mail.sender.example", "sender.example", "mx.postern.test", "test", "192.0.2.40", "192.0.2", "192.0.2.1", "mail.friend.example", "198.51.100.7", "2001:db8::20", "mail.other.test", "c.example"]
+# Certificates of tests/suites/restrictions: "fp" of the certificate, "pk" of its public key.
+PRINTS = ["@fp:alice", "@fp:bob", "@pk:alice", "@pk:bob", "@fp:carol", "@fp:mallory", "@fp.sha1:bob", "@fp.md5:bob", "@fp.sha256.lower:alice", "@fp:expired"]
 NETWORKS = ["192.0.2.0/24", "192.0.2.10", "10.0.0.0/8", "0.0.0.0/0", "::/0", "2001:db8::/32", "198.51.100.0/24", "!192.0.2.0/28", "::ffff:192.0.2.0/120"]
 PATTERNS = {
     "client": ["/^192\\.0\\.2\\./", "/example\\.net$/", "/^unknown$/", "/friend/", "!/^10\\./"],
