@@ -132,6 +132,21 @@ bool nobody_has(const std::string& name, const Config& config, const policy::Dir
          (!config.auth.policies || directory.credentials(name, 1).empty());
 }
 
+/// What the gateway of the data directory remembers of an address, or its file does.
+std::optional<relay::VerifiedAddresses::Entry> remembered(LiveData& data,
+                                                          const std::string& address) {
+  using Kind = relay::Verified::Kind;
+  const auto answer = data.ask("verified", {{"address", address}});
+  const auto* const result = answer ? answer->if_contains("result") : nullptr;
+  if (result == nullptr || !result->is_object()) return std::nullopt;
+  const boost::json::object& row = result->get_object();
+  const auto kind = row.at("kind").to_number<std::int64_t>();
+  if (kind < 0 || kind > static_cast<std::int64_t>(Kind::deferred)) return std::nullopt;
+  return relay::VerifiedAddresses::Entry{
+      {static_cast<Kind>(kind), text_of(row, "why")},
+      store::from_millis(row.at("found_at").to_number<std::int64_t>())};
+}
+
 /// Decides with the store's policies, then treats the record like a trace of the gateway.
 Result<Explanation> live(const Config& config, const ExplainOptions& options) {
   const std::filesystem::path path = config.server.data_dir / "postern.db";
@@ -151,7 +166,10 @@ Result<Explanation> live(const Config& config, const ExplainOptions& options) {
   for (const auto& runtime : {running.lua.runtime, running.vsl.runtime}) {
     if (runtime) runtime->simulate();
   }
-  const Result<policy::Trace> trace = decide_live(running, options, directory);
+  LiveData data(config.server.data_dir);
+  const Result<policy::Trace> trace =
+      decide_live(running, options, directory,
+                  [&data](const std::string& address) { return remembered(data, address); });
   if (!trace) return tl::unexpected(trace.error());
   const auto kept = policy::definitions_of(*trace);
   Result<Explanation> explanation =

@@ -61,6 +61,14 @@ class OwnDatabases final : public Databases {
     return opened(traces_, "traces.db", false,
                   [](const std::string& path) { return store::TraceReader::open(path); });
   }
+  Result<std::optional<store::VerifiedRow>> verified(const std::string& address) override {
+    const auto store = opened(verified_, "verify.db", false, [](const std::string& path) {
+      return store::VerifiedStore::open(path, std::numeric_limits<std::size_t>::max());
+    });
+    if (store) return (*store)->find(address);
+    if (store.error().fault == Fault::not_found) return std::nullopt;  // nothing was verified yet
+    return tl::unexpected(store.error());
+  }
   std::string pages() const override { return {}; }
 
  private:
@@ -85,6 +93,7 @@ class OwnDatabases final : public Databases {
   std::unique_ptr<store::DeliveryLog> deliveries_;
   std::unique_ptr<spool::InboxReader> inbox_;
   std::unique_ptr<store::TraceReader> traces_;
+  std::unique_ptr<store::VerifiedStore> verified_;
 };
 
 /// nullopt: the answer is not from the gateway of this control file.

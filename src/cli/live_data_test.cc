@@ -32,8 +32,7 @@ struct Answer {
   std::string err;
 };
 
-Config config_of(const std::string& data) {
-  Config config = default_config().config;
+Config config_of(const std::string& data, Config config = default_config().config) {
   config.server.data_dir = data;
   config.api.address = *Endpoint::parse("127.0.0.1:0");
   for (auto& listener : config.listeners) listener.address = *Endpoint::parse("127.0.0.1:0");
@@ -89,9 +88,9 @@ class LiveCommand : public ::testing::TestWithParam<bool> {
   }
   ~LiveCommand() override { gateway_.reset(); }
 
-  void let_go() {
+  void let_go(Config config = default_config().config) {
     if (!GetParam()) return;
-    auto started = Instance::start(config_of(data_));
+    auto started = Instance::start(config_of(data_, std::move(config)));
     ASSERT_TRUE(started) << started.error().message;
     gateway_ = std::move(*started);
   }
@@ -173,6 +172,38 @@ TEST_P(LiveCommand, keys_and_traces_are_read) {
   EXPECT_EQ(data.ask("what-nobody-knows", {}).error().fault, Fault::malformed);
   EXPECT_EQ(data.ask("set-password", {{"email", "a@example.com"}, {"hash", "plain"}}).error().fault,
             Fault::malformed);
+}
+
+TEST_P(LiveCommand, explain_knows_what_was_verified) {
+  {
+    const auto store = store::VerifiedStore::open(data_ + "/verify.db", 100).value();
+    ASSERT_TRUE(store->all());
+    const store::Time now = store::now();
+    store->keep({"good@example.com", 0, "250 ok", now});
+    store->keep({"bad@example.com", 1, "host mx.example.com said: 550 no such user", now});
+    store->keep({"old@example.com", 1, "550 forgotten", now - std::chrono::hours(4 * 24)});
+    store->flush();
+  }
+  const std::string lists = folder_.write("lists.toml",
+                                          "[server]\nhostname = \"mx.example.net\"\n"
+                                          "[restrictions]\nrelay_domains = \"example.com\"\n"
+                                          "relay = \"reject_unauth_destination\"\n"
+                                          "recipient = \"reject_unverified_recipient\"\n"
+                                          "unverified_recipient_reject_code = 550\n");
+  Config config = parse_config(tests::read_file(lists), "lists.toml").config;
+  let_go(std::move(config));
+  const auto explained = [&](const std::string& to) {
+    ::testing::internal::CaptureStdout();
+    (void)run({"explain", "--config", lists, "--client-ip", "203.0.113.9", "--from",
+               "a@example.org", "--to", to});
+    return ::testing::internal::GetCapturedStdout();
+  };
+  EXPECT_THAT(explained("good@example.com"), HasSubstr("Outcome: accepted"));
+  EXPECT_THAT(explained("bad@example.com"),
+              HasSubstr("550 5.1.1 <bad@example.com>: Recipient address rejected: undeliverable "
+                        "address: host mx.example.com said: 550 no such user"));
+  EXPECT_THAT(explained("old@example.com"), HasSubstr("depends on a probe"));
+  EXPECT_THAT(explained("new@example.com"), HasSubstr("depends on a probe"));
 }
 
 TEST_P(LiveCommand, the_policies_are_borrowed_and_left_as_they_are) {

@@ -13,10 +13,12 @@
 #include "config/input_file.h"
 #include "config/relay_options.h"
 #include "config/room_options.h"
+#include "config/verification_options.h"
 #include "explain/dns_file.h"
 #include "gateway/consultation.h"
 #include "net/unbound_resolver.h"
 #include "policy/authentication.h"
+#include "policy/consultations.h"
 #include "policy/own_addresses.h"
 #include "relay/destination.h"
 
@@ -28,14 +30,47 @@ using policy::Trace;
 
 namespace {
 
+/// Answers about addresses without a probe.
+class Verifications {
+ public:
+  /// `parameters`: null without lists. The references outlive it.
+  Verifications(std::shared_ptr<const dialect::restrictions::Verification> parameters,
+                const relay::RelayConfig& relay, const RememberedAddress& remembered)
+      : parameters_(std::move(parameters)), relay_(relay), remembered_(remembered) {}
+
+  Result<std::string> answer(std::string_view service, const mail::Mailbox& address) const {
+    if (!parameters_) return fail(Fault::temporary, "addresses are not verified here");
+    const auto now = std::chrono::system_clock::now();
+    if (service == policy::probe_sender_service) {
+      return parameters_->is_probe_sender(address, now) ? "yes" : "no";
+    }
+    const bool ours = service == policy::verify_own_service;
+    if (const auto known = verified_at_once(*parameters_, relay_, address, ours, now)) {
+      return verification_text(*known);
+    }
+    const auto found = remembered_ ? remembered_(address.text()) : std::nullopt;
+    if (found && verified_times(*parameters_).holds(found->verified.kind, now - found->found)) {
+      return verification_text(found->verified);
+    }
+    return fail(Fault::temporary, "only the running gateway asks mail hosts");
+  }
+
+ private:
+  const std::shared_ptr<const dialect::restrictions::Verification> parameters_;
+  const relay::RelayConfig& relay_;
+  const RememberedAddress& remembered_;
+};
+
 /// Rate limits count as unused: only the running gateway knows their state.
 class LiveGatherer final : public policy::Gatherer {
  public:
   LiveGatherer(const policy::AuthenticationOptions& options, policy::AuthenticationCaches& caches,
                dns::Resolver& resolver, std::shared_ptr<gateway::RemoteTables> tables,
-               const policy::Directory& directory, policy::OwnNames names)
+               const Verifications& verifications, const policy::Directory& directory,
+               policy::OwnNames names)
       : directory_(directory),
         names_(names),
+        verifications_(verifications),
         patience_(options.decide_within),
         tables_(std::move(tables)),
         authentication_(options, caches, resolver) {}
@@ -60,12 +95,26 @@ class LiveGatherer final : public policy::Gatherer {
   }
 
   Task<void> consult(policy::Consultation question, Evidence& evidence) override {
+    if (policy::is_verification(question.service)) {
+      gateway::add_answer(question, verified(question), evidence);
+      co_return;
+    }
     co_await gateway::consult(std::move(question), patience_, tables_, evidence);
   }
 
  private:
+  Result<std::string> verified(const policy::Consultation& question) {
+    const std::string text(policy::verified_address(question.request));
+    const auto address = mail::parse_mailbox(text, mail::Utf8::allowed);
+    if (!address) return fail(Fault::malformed, "the address cannot be sent on");
+    const bool is_probe_sender = question.service == policy::probe_sender_service;
+    if (!is_probe_sender && is_ours(*address)) return "deliverable an address of a webhook";
+    return verifications_.answer(question.service, *address);
+  }
+
   const policy::Directory& directory_;
   const policy::OwnNames names_;
+  const Verifications& verifications_;
   const std::chrono::milliseconds patience_;
   const std::shared_ptr<gateway::RemoteTables> tables_;
   std::optional<std::string_view> message_;
@@ -200,7 +249,7 @@ Task<bool> decide(const policy::Engine& engine, const Sent& sent,
 }  // namespace
 
 Result<Trace> decide_live(const Config& config, const ExplainOptions& options,
-                          const policy::Directory& directory) {
+                          const policy::Directory& directory, const RememberedAddress& remembered) {
   Evidence evidence;
   evidence.session = session_of(config, options, directory);
   gateway::ListenerSettings listener;
@@ -241,7 +290,9 @@ Result<Trace> decide_live(const Config& config, const ExplainOptions& options,
   net::WorkPool lookups(1, 1);
   const auto tables = std::make_shared<gateway::RemoteTables>(lookups);
   tables->replace(remote_tables(config));
-  LiveGatherer gatherer(authentication, caches, **resolver, tables, directory, sent.names);
+  const Verifications verifications(verification_of(config.restrictions), sent.relay, remembered);
+  LiveGatherer gatherer(authentication, caches, **resolver, tables, verifications, directory,
+                        sent.names);
   bool accepted = false;
   boost::asio::co_spawn(loop, decide(engine, sent, directory, evidence, trace, gatherer),
                         [&](std::exception_ptr error, bool result) {

@@ -42,7 +42,7 @@ VerifiedAddresses::Found VerifiedAddresses::look_up(const std::string& address,
   if (const auto known = entries_.find(address); known != entries_.end()) {
     const Entry& entry = known->second.entry;
     const auto age = now - entry.found;
-    if (age >= expires_after(entry.verified)) {
+    if (!times_.holds(entry.verified.kind, age)) {
       forget(known);
     } else {
       used_.splice(used_.begin(), used_, known->second.place);
@@ -77,7 +77,7 @@ const VerifiedAddresses::Entry* VerifiedAddresses::settle(const std::string& add
     known->second.refused = now;
     return nullptr;
   }
-  if (!deliverable && !times_.keep_negative) return nullptr;
+  if (!times_.holds(verified.kind, {})) return nullptr;
   return &put(address, {std::move(verified), now}).entry;
 }
 
@@ -90,8 +90,13 @@ void VerifiedAddresses::give_up(const std::string& address) {
 }
 
 void VerifiedAddresses::restore(const std::string& address, Entry entry, Time now) {
-  if (entries_.contains(address) || now - entry.found >= expires_after(entry.verified)) return;
+  if (entries_.contains(address) || !times_.holds(entry.verified.kind, now - entry.found)) return;
   put(address, std::move(entry));
+}
+
+const VerifiedAddresses::Entry* VerifiedAddresses::find(const std::string& address) const {
+  const auto known = entries_.find(address);
+  return known == entries_.end() ? nullptr : &known->second.entry;
 }
 
 VerifiedAddresses::Kept& VerifiedAddresses::put(const std::string& address, Entry entry) {

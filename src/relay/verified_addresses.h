@@ -21,6 +21,11 @@ struct VerifiedTimes {
   std::chrono::seconds negative_refresh = std::chrono::hours(3);       ///< of all other results
   std::chrono::seconds negative_expire = std::chrono::hours(3 * 24);   ///< of all other results
   bool keep_negative = true;  ///< if not, only that an address is deliverable is ever known
+  /// Whether a result of this age is known still.
+  bool holds(Verified::Kind kind, std::chrono::system_clock::duration age) const {
+    if (kind == Verified::Kind::deliverable) return age < positive_expire;
+    return keep_negative && age < negative_expire;
+  }
   bool operator==(const VerifiedTimes&) const = default;
 };
 
@@ -70,6 +75,8 @@ class VerifiedAddresses {
   /// Takes a stored result, unless one is known or it has expired.
   void restore(const std::string& address, Entry entry, Time now);
 
+  /// The result for an address, whatever its age; nullptr: none. Valid until the next call.
+  const Entry* find(const std::string& address) const;
   /// Number of results.
   std::size_t size() const { return entries_.size(); }
   /// Number of questions without result.
@@ -91,10 +98,6 @@ class VerifiedAddresses {
     Time begun_{};
     std::unordered_map<std::string, std::size_t> count_;
   };
-  std::chrono::seconds expires_after(const Verified& verified) const {
-    return verified.kind == Verified::Kind::deliverable ? times_.positive_expire
-                                                        : times_.negative_expire;
-  }
   bool may_ask(const std::string& client, const std::string& domain, Time now);
   Kept& put(const std::string& address, Entry entry);
   void forget(std::unordered_map<std::string, Kept>::iterator at);

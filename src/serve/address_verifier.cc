@@ -11,6 +11,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/subscriber.h"
+#include "config/verification_options.h"
 #include "relay/destination.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -36,18 +37,6 @@ constexpr std::chrono::minutes probe_limit{5};
 /// How often a session that waits looks whether its client has left.
 constexpr std::chrono::milliseconds look_again{250};
 
-std::string answer_of(const Verified& verified) {
-  return std::string(to_string(verified.kind)) + " " + verified.why;
-}
-
-relay::VerifiedTimes times_of(const AddressVerifier::Settings& settings) {
-  return {.positive_refresh = settings.positive_refresh,
-          .positive_expire = settings.positive_expire,
-          .negative_refresh = settings.negative_refresh,
-          .negative_expire = settings.negative_expire,
-          .keep_negative = settings.negative_cache};
-}
-
 }  // namespace
 
 AddressVerifier::AddressVerifier(asio::io_context& loop, std::string database,
@@ -69,7 +58,7 @@ void AddressVerifier::use(std::shared_ptr<const Settings> settings, bool enforce
   if (!settings) return;
   {
     const std::lock_guard lock(mutex_);
-    known_.use(times_of(*settings));
+    known_.use(verified_times(*settings));
   }
   if (settings->keeps && !std::exchange(opened_, true)) open_store();
 }
@@ -108,6 +97,12 @@ void AddressVerifier::flush() {
   if (store_) store_->flush();
 }
 
+std::optional<AddressVerifier::Entry> AddressVerifier::known(const std::string& address) const {
+  const std::lock_guard lock(mutex_);
+  const Entry* const entry = known_.find(address);
+  return entry != nullptr ? std::optional(*entry) : std::nullopt;
+}
+
 AddressVerifier::Counts AddressVerifier::counts() const {
   const std::lock_guard lock(mutex_);
   Counts counts = counts_;
@@ -140,7 +135,7 @@ std::optional<std::string> AddressVerifier::look_up(const Question& question,
   const auto found =
       known_.look_up(address, subscriber_key(question.client), question.address.domain, now);
   std::optional<std::string> answer;
-  if (found.verified != nullptr) answer = answer_of(*found.verified);
+  if (found.verified != nullptr) answer = verification_text(*found.verified);
   if (found.limited) {
     ++counts_.limited;
     answer = too_many;
@@ -165,12 +160,9 @@ Task<std::string> AddressVerifier::verify(Question question, std::function<bool(
   const auto config = config_.load();
   if (!settings) co_return in_progress;
   const mail::Mailbox& asked = question.address;
-  if (settings->is_probe_sender(asked, std::chrono::system_clock::now())) {
-    co_return "deliverable the sender of our own probes";
-  }
-  if (const auto known =
-          relay::verified_without_probe(*config, asked.local_part, asked.domain, question.ours)) {
-    co_return answer_of(*known);
+  if (const auto known = verified_at_once(*settings, *config, asked, question.ours,
+                                          std::chrono::system_clock::now())) {
+    co_return verification_text(*known);
   }
   const std::string address = asked.text();
   const auto executor = co_await asio::this_coro::executor;
@@ -274,7 +266,7 @@ void AddressVerifier::settle(const Job& job, Verified verified) {
       .field("rcpt_to", job.address)
       .field("status", to_string(verified.kind))
       .field("reply", verified.why);
-  const std::string answer = answer_of(verified);
+  const std::string answer = verification_text(verified);
   std::vector<std::weak_ptr<Waiter>> waiting;
   {
     const std::lock_guard lock(mutex_);

@@ -32,6 +32,7 @@ namespace postern::app {
 class AddressVerifier final : public gateway::AddressVerification {
  public:
   using Settings = dialect::restrictions::Verification;
+  using Entry = relay::VerifiedAddresses::Entry;
   /// `loop` runs the probes. `database`: the file for results. `resolver` outlives it.
   AddressVerifier(boost::asio::io_context& loop, std::string database,
                   std::shared_ptr<const relay::RelayConfig> config, dns::Resolver& resolver,
@@ -51,6 +52,10 @@ class AddressVerifier final : public gateway::AddressVerification {
   Task<std::string> verify(Question question, std::function<bool()> left) override;
   bool is_probe_sender(const mail::Mailbox& address) const override;
   bool is_discarded(const mail::Mailbox& address, bool said = false) const override;
+
+  /// The result that is remembered for an address, whatever its age; sends no probe. `address`: as
+  /// Mailbox::text().
+  std::optional<Entry> known(const std::string& address) const;
 
   /// Counts for metrics.
   struct Counts {

@@ -190,7 +190,7 @@ Instance::Started Instance::open_api() {
       TestMailOptions{.hostname = config_.server.hostname});
   trace_port_ = std::make_unique<TracePort>(*traces_, data_dir_ + "/traces.db", *disk_pool_);
   live_answers_ = std::make_unique<LiveAnswersPort>(
-      *store_, *delivery_log_, inbox_->reader(), *trace_port_, *disk_pool_,
+      *store_, *delivery_log_, inbox_->reader(), *trace_port_, outbound_->addresses(), *disk_pool_,
       [this] { return config_.api.base_url(); }, reloads_, [this] { return health(); },
       [this](const std::string& question, const boost::json::object& given) {
         return answer_about_tls(question, given);

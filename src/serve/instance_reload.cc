@@ -11,6 +11,7 @@
 #include "config/relay_options.h"
 #include "config/restart.h"
 #include "config/room_options.h"
+#include "config/verification_options.h"
 #include "dialect/kumo/rewriter.h"
 #include "dialect/restrictions/layer.h"
 #include "serve/instance.h"
@@ -46,12 +47,8 @@ void Instance::follow_lists(const admin::Lists& lists) {
 
 void Instance::follow_verification() {
   if (!outbound_) return;  // at the start, before there is a queue
-  const auto* loaded = deciding_.restrictions.loaded();
-  std::shared_ptr<const AddressVerifier::Settings> settings;
-  if (loaded != nullptr && loaded->compiled.policy) {
-    settings = {loaded->compiled.policy, &loaded->compiled.policy->verification};
-  }
-  outbound_->addresses().use(std::move(settings), !deciding_.restrictions.section.shadow);
+  outbound_->addresses().use(verification_of(deciding_.restrictions),
+                             !deciding_.restrictions.section.shadow);
 }
 
 /// The data directory stays, even if the changed file names another one.

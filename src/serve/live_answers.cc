@@ -25,4 +25,13 @@ Task<Result<boost::json::object>> LiveAnswersPort::answer(std::string question,
   co_return std::move(*answered);
 }
 
+Result<std::optional<store::VerifiedRow>> LiveAnswersPort::verified(const std::string& address) {
+  const auto known = addresses_.known(address);
+  if (!known) return std::nullopt;
+  return store::VerifiedRow{.address = address,
+                            .kind = static_cast<std::int64_t>(known->verified.kind),
+                            .why = known->verified.why,
+                            .found = known->found};
+}
+
 }  // namespace postern::app

@@ -5,6 +5,7 @@
 
 #include "admin/ports.h"
 #include "net/work_pool.h"
+#include "serve/address_verifier.h"
 #include "serve/live_questions.h"
 #include "serve/reload_desk.h"
 #include "serve/trace_port.h"
@@ -24,12 +25,14 @@ class LiveAnswersPort final : public admin::LiveAnswers, private Databases {
   /// the desk's, "health" is `health`'s, and those of `about_tls` are its own: they are about the
   /// process, not about its data.
   LiveAnswersPort(store::Store& store, store::DeliveryLog& log, spool::InboxReader& inbox,
-                  TracePort& traces, net::WorkPool& disk, std::function<std::string()> pages,
-                  ReloadDesk& reloads, Health health, AboutTls about_tls)
+                  TracePort& traces, const AddressVerifier& addresses, net::WorkPool& disk,
+                  std::function<std::string()> pages, ReloadDesk& reloads, Health health,
+                  AboutTls about_tls)
       : store_(store),
         log_(log),
         inbox_(inbox),
         traces_(traces),
+        addresses_(addresses),
         disk_(disk),
         pages_(std::move(pages)),
         reloads_(reloads),
@@ -45,12 +48,14 @@ class LiveAnswersPort final : public admin::LiveAnswers, private Databases {
   Result<store::DeliveryLog*> deliveries() override { return &log_; }
   Result<spool::InboxReader*> inbox() override { return &inbox_; }
   Result<store::TraceReader*> traces() override { return traces_.reader(); }
+  Result<std::optional<store::VerifiedRow>> verified(const std::string& address) override;
   std::string pages() const override { return pages_(); }
 
   store::Store& store_;
   store::DeliveryLog& log_;
   spool::InboxReader& inbox_;
   TracePort& traces_;
+  const AddressVerifier& addresses_;
   net::WorkPool& disk_;
   const std::function<std::string()> pages_;
   ReloadDesk& reloads_;

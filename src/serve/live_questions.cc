@@ -326,6 +326,17 @@ Answer verified_domains(Databases& databases, const Given&) {
   return json::object{{"domains", std::move(out)}};
 }
 
+/// What address verification remembers of an address.
+Answer verified(Databases& databases, const Given& given) {
+  const auto found = databases.verified(given.text("address"));
+  if (!found) return tl::unexpected(found.error());
+  if (!*found) return json::object{{"result", nullptr}};
+  const store::VerifiedRow& row = **found;
+  return json::object{{"result", json::object{{"kind", row.kind},
+                                              {"why", row.why},
+                                              {"found_at", store::to_millis(row.found)}}}};
+}
+
 struct Question {
   std::string_view name;
   Answer (*answer)(Databases&, const Given&);
@@ -343,6 +354,7 @@ constexpr Question questions[] = {
     {"owner-link", owner_link},
     {"dkim-keys", dkim_keys},
     {"verified-domains", verified_domains},
+    {"verified", verified},
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 // running gateway calls, or the command itself if none runs.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,7 @@
 #include "store/delivery_log.h"
 #include "store/sqlite_store.h"
 #include "store/traces.h"
+#include "store/verified_store.h"
 
 namespace postern::app {
 
@@ -28,6 +30,8 @@ class Databases {
   virtual Result<spool::InboxReader*> inbox() = 0;
   /// Includes all traces posted so far.
   virtual Result<store::TraceReader*> traces() = 0;
+  /// What address verification remembers of an address, whatever its age.
+  virtual Result<std::optional<store::VerifiedRow>> verified(const std::string& address) = 0;
   /// The URL of the running gateway's pages; "": none runs.
   virtual std::string pages() const = 0;
 };

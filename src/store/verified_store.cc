@@ -18,6 +18,10 @@ CREATE INDEX verified_found ON verified(found);
 )sql"};
 constexpr Schema schema{.application_id = 0x506f5665, .migrations = migrations};  // "PoVe"
 
+VerifiedRow row_of(const Row& row) {
+  return {row.text(0), row.integer(1), row.text(2), row.time(3)};
+}
+
 /// Rows above the limit that one write removes: more than it adds.
 constexpr std::int64_t room_rows = 2;
 
@@ -36,10 +40,8 @@ Result<std::unique_ptr<VerifiedStore>> VerifiedStore::open(const std::string& pa
 }
 
 Result<std::vector<VerifiedRow>> VerifiedStore::all() {
-  auto rows = database_->all(
-      "SELECT address, kind, why, found FROM verified ORDER BY found", [](const Row& row) {
-        return VerifiedRow{row.text(0), row.integer(1), row.text(2), row.time(3)};
-      });
+  auto rows =
+      database_->all("SELECT address, kind, why, found FROM verified ORDER BY found", row_of);
   if (!rows) return rows;
   *rows_ = rows->size();
   // As many as are kept stay; the rest is of a larger limit, and goes with the next writes.
@@ -47,6 +49,11 @@ Result<std::vector<VerifiedRow>> VerifiedStore::all() {
   rows->erase(rows->begin(), rows->begin() + static_cast<std::ptrdiff_t>(extra));
   writer_ = std::make_unique<BatchWriter>(*database_, BatchWriterOptions{.thread = "verified"});
   return rows;
+}
+
+Result<std::optional<VerifiedRow>> VerifiedStore::find(const std::string& address) {
+  return database_->one("SELECT address, kind, why, found FROM verified WHERE address = ?", row_of,
+                        address);
 }
 
 void VerifiedStore::keep(VerifiedRow row) {

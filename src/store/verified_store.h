@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,8 @@ class VerifiedStore {
   /// The results in the file when it was opened, the oldest first. Blocks on the disk; call it
   /// once, before keep().
   Result<std::vector<VerifiedRow>> all();
+  /// The result for an address. Blocks on the disk.
+  Result<std::optional<VerifiedRow>> find(const std::string& address);
   /// Writes a result soon, in place of an older one. Does not block; lost if the disk is too slow.
   void keep(VerifiedRow row);
   /// Blocks until everything is written.

@@ -27,6 +27,9 @@ TEST(VerifiedStore, keeps_the_newest_results) {
     store->keep({"a5", 1, "otherwise", from_millis(2000)});
     store->flush();
   }
+  const auto store = VerifiedStore::open(path, 3).value();
+  EXPECT_EQ(store->find("a5").value()->why, "otherwise");
+  EXPECT_FALSE(store->find("a0").value());
   const auto left = addresses(path, 3);
   ASSERT_FALSE(left.empty());
   EXPECT_LE(left.size(), 3u);
