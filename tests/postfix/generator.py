@@ -229,7 +229,8 @@ class Maker:
             steps += self.transaction()
         if self.chance(0.05):
             steps.insert(self.place(steps), "NOOP")
-        if self.chance(0.1):
+        # Where probes go, other mail is discarded: Postern has nothing that ETRN could send.
+        if self.chance(0.1) and not self.hops:
             steps.insert(self.place(steps), ("ETRN %s" % pick(self.random, world.ETRN)).rstrip())
         if self.chance(0.15):
             steps.insert(self.place(steps), self.vrfy())
