@@ -38,8 +38,9 @@ class Verifications {
                 const relay::RelayConfig& relay, const RememberedAddress& remembered)
       : parameters_(std::move(parameters)), relay_(relay), remembered_(remembered) {}
 
-  Result<std::string> answer(std::string_view service, const mail::Mailbox& address) const {
+  Result<std::string> answer(std::string_view service, const mail::Mailbox& said) const {
     if (!parameters_) return fail(Fault::temporary, "addresses are not verified here");
+    const mail::Mailbox address = relay::qualified(said, relay_, relay_.routing.hostname);
     const auto now = std::chrono::system_clock::now();
     if (service == policy::probe_sender_service) {
       return parameters_->is_probe_sender(address, now) ? "yes" : "no";

@@ -159,6 +159,8 @@ Task<std::string> AddressVerifier::verify(Question question, std::function<bool(
   const auto settings = settings_.load();
   const auto config = config_.load();
   if (!settings) co_return in_progress;
+  // As mail goes: an address of this host is one of its name.
+  question.address = relay::qualified(question.address, *config, config->routing.hostname);
   const mail::Mailbox& asked = question.address;
   if (const auto known = verified_at_once(*settings, *config, asked, question.ours,
                                           std::chrono::system_clock::now())) {

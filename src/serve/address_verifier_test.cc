@@ -212,6 +212,19 @@ TEST_F(AddressVerifierTest, without_a_negative_cache_only_success_is_told) {
   EXPECT_EQ(ask("bob"), accepted);
 }
 
+TEST_F(AddressVerifierTest, an_address_literal_of_this_host_is_its_name) {
+  up();
+  AddressVerifier::Question asked = question("bob", "[127.0.0.1]");
+  asked.ours = true;
+  EXPECT_EQ(begin(asked).get(), "deliverable a domain of this server");
+  EXPECT_EQ(verifier_->counts().results, 0u);
+  down();
+  route("relay.example.net", {host_.hop()});
+  up();
+  EXPECT_EQ(begin(asked).get(), accepted);
+  EXPECT_THAT(boxes_.asked(1), ElementsAre("bob@relay.example.net"));
+}
+
 TEST_F(AddressVerifierTest, several_sessions_wait_for_one_probe) {
   up();
   boxes_.hold(true);
