@@ -149,10 +149,10 @@ class Maker:
         for zone, zones in (("RHSBL", world.RHSBL_ZONES), ("RBL", world.RBL_ZONES), ("WHITE", world.WHITE_ZONES)):
             if word.endswith(" " + zone):
                 word = word[:-len(zone)] + self.random.choice(zones)
-        if word.upper().endswith(" PRINTS"):
-            word = word[:-len("PRINTS")] + self.prints()
+        if word.endswith(" PRINTS"):
+            word = word[:-len("PRINTS")] + self.table_about(world.PRINTS, "550 5.7.8 not this one")
         if word.endswith(" SERVERS"):
-            word = word[:-len("SERVERS")] + self.servers()
+            word = word[:-len("SERVERS")] + self.table_about(world.SERVER_KEYS, "550 5.1.2 bad hosts")
         if word.endswith(" ETRN"):
             word = word[:-len("ETRN")] + "inline:{ {relay.test = %s} {test = DUNNO} }" % self.random.choice(["REJECT 5.7.3 no", "OK", "DEFER", "DUNNO"])
         if word.upper().endswith(" TABLE"):
@@ -174,15 +174,10 @@ class Maker:
         self.tables[name] = {"type": style, "rows": rows}
         return "%s:@%s" % (style, name)
 
-    def servers(self):
-        """A table about mail hosts, name servers and addresses; OK is an error there, as in Postfix."""
-        keys = self.random.sample(world.SERVER_KEYS, self.random.randint(1, 3))
-        return "inline:{ %s }" % " ".join("{%s = %s}" % (key, self.random.choice(["REJECT", "DUNNO", "DEFER", "550 5.1.2 bad hosts", "OK", "DEFER_IF_PERMIT"])) for key in keys)
-
-    def prints(self):
-        """A table about certificates and public keys, by their fingerprints."""
-        keys = self.random.sample(world.PRINTS, self.random.randint(1, 3))
-        return "inline:{ %s }" % " ".join("{%s = %s}" % (key, self.random.choice(["OK", "REJECT", "DUNNO", "DEFER", "550 5.7.8 not this one", "DEFER_IF_PERMIT"])) for key in keys)
+    def table_about(self, keys, refusal):
+        """A table about mail hosts, name servers and addresses, where OK is an error, as in Postfix, or about fingerprints."""
+        actions = ["REJECT", "DUNNO", "DEFER", refusal, "OK", "DEFER_IF_PERMIT"]
+        return "inline:{ %s }" % " ".join("{%s = %s}" % (key, self.random.choice(actions)) for key in self.random.sample(keys, self.random.randint(1, 3)))
 
     def certificates(self):
         """What the server asks of clients with TLS."""
@@ -219,7 +214,7 @@ class Maker:
         steps = []
         if not self.chance(0.07):
             steps.append("%s %s" % ("HELO" if self.chance(0.12) else "EHLO", pick(self.random, world.HELO_NAMES)))
-        if self.chance(0.85) if self.tls else self.chance(0.02):
+        if self.chance(0.85 if self.tls else 0.02):
             steps += ["STARTTLS", "EHLO %s" % pick(self.random, world.HELO_NAMES)] if self.chance(0.95) else ["STARTTLS"]
         if sasl and self.chance(0.7):
             steps.append("AUTH PLAIN " + self.random.choice(["AGJvYgBwdw=="] * 4 + ["AGJvYgBubw=="]))
@@ -251,12 +246,13 @@ class Maker:
         return "<%s>" % pick(self.random, addresses)
 
     def probed(self, addresses):
+        """Those instead that a probe judges, where mail hosts answer."""
         return world.PROBED if self.hops and self.chance(0.7) else addresses
 
     def transaction(self):
-        senders, recipients = (self.probed(plain) for plain in (world.SENDERS, world.RECIPIENTS))
+        senders, takers = self.probed(world.SENDERS), self.probed(world.RECIPIENTS)
         mail = "MAIL FROM:%s" % self.path(senders)
-        recipients = ["RCPT TO:%s" % self.path(recipients) for _ in range(self.random.choice([1, 1, 2, 2, 3]))]
+        recipients = ["RCPT TO:%s" % self.path(takers) for _ in range(self.random.choice([1, 1, 2, 2, 3]))]
         ahead = [mail, *recipients]
         end = []
         if self.chance(0.5):
@@ -302,9 +298,9 @@ def case_of(draft, name):
         case["tables"] = {name: {"type": t["type"], "text": "".join("%s %s\n" % row for row in map(tuple, t["rows"]))} for name, t in draft["rows"].items()}
     if draft["policy"]:
         case["policy"] = draft["policy"]
-    if draft.get("hops"):
+    if draft["hops"]:
         case["next_hop"] = world.HOPS
-    if draft.get("cert"):
+    if draft["cert"]:
         case["client_cert"] = draft["cert"]
     if draft["plain"].get("smtpd_sasl_auth_enable") == "yes":
         case["users"] = world.BASE_USERS
