@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/ulid.h"
 #include "config/exit_code.h"
+#include "config/verification_options.h"
 #include "dialect/webhook/compile.h"
 #include "explain/live.h"
 #include "explain/report.h"
@@ -115,6 +116,28 @@ TEST_F(Explain, nobody_has_signed_in_before_auth) {
         << list;
   }
   EXPECT_EQ(lists(late + "sender = \"permit_sasl_authenticated, reject\"\n"), "");
+}
+
+TEST_F(Explain, knows_the_sender_of_probes_unless_the_lists_are_in_shadow) {
+  const auto is_probe_sender = [&](const std::string& more) {
+    config_ = parse_config(
+                  "[server]\nhostname = \"mx.example.net\"\n[restrictions]\n"
+                  "myorigin = \"example.net\"\naddress_verify_sender_ttl = \"1h\"\n"
+                  "recipient = \"reject_unverified_recipient\"\n" +
+                      more,
+                  "postern.toml")
+                  .config;
+    config_.server.data_dir = folder_.path();
+    const auto parameters = verification_of(config_.restrictions);
+    options_.recipients = {parameters->probe_sender(std::chrono::system_clock::now())};
+    std::string answer = "not asked";
+    for (const policy::Consultation& one : decided().evidence.consulted) {
+      if (one.service == policy::probe_sender_service) answer = one.answer;
+    }
+    return answer;
+  };
+  EXPECT_EQ(is_probe_sender(""), "yes");
+  EXPECT_EQ(is_probe_sender("mode = \"shadow\"\n"), "no");
 }
 
 TEST_F(Explain, dns_of_a_file_is_a_zone_or_json) {

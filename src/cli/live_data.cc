@@ -1,6 +1,7 @@
 #include "cli/live_data.h"
 
 #include <chrono>
+#include <limits>
 #include <thread>
 
 #include <fmt/format.h>

@@ -30,21 +30,25 @@ using policy::Trace;
 
 namespace {
 
-/// Answers about addresses without a probe.
+/// Answers about addresses without a probe, as the gateway would.
 class Verifications {
  public:
-  /// `parameters`: null without lists. The references outlive it.
-  Verifications(std::shared_ptr<const dialect::restrictions::Verification> parameters,
-                const relay::RelayConfig& relay, const RememberedAddress& remembered)
-      : parameters_(std::move(parameters)), relay_(relay), remembered_(remembered) {}
+  /// `lists` and the references outlive it.
+  Verifications(const RestrictionsConfig& lists, const relay::RelayConfig& relay,
+                const RememberedAddress& remembered)
+      : parameters_(verification_of(lists)),
+        enforced_(!lists.section.shadow),
+        relay_(relay),
+        remembered_(remembered) {}
 
-  Result<std::string> answer(std::string_view service, const mail::Mailbox& said) const {
-    if (!parameters_) return fail(Fault::temporary, "addresses are not verified here");
-    const mail::Mailbox address = relay::qualified(said, relay_, relay_.routing.hostname);
+  /// Nullopt: only the running gateway can find out.
+  std::optional<std::string> answer(std::string_view service, const mail::Mailbox& said) const {
+    if (!parameters_) return std::nullopt;
     const auto now = std::chrono::system_clock::now();
     if (service == policy::probe_sender_service) {
-      return parameters_->is_probe_sender(address, now) ? "yes" : "no";
+      return enforced_ && parameters_->is_probe_sender(said, now) ? "yes" : "no";
     }
+    const mail::Mailbox address = relay::qualified(said, relay_, relay_.routing.hostname);
     const bool ours = service == policy::verify_own_service;
     if (const auto known = verified_at_once(*parameters_, relay_, address, ours, now)) {
       return verification_text(*known);
@@ -53,11 +57,12 @@ class Verifications {
     if (found && verified_times(*parameters_).holds(found->verified.kind, now - found->found)) {
       return verification_text(found->verified);
     }
-    return fail(Fault::temporary, "only the running gateway asks mail hosts");
+    return std::nullopt;
   }
 
  private:
   const std::shared_ptr<const dialect::restrictions::Verification> parameters_;
+  const bool enforced_;
   const relay::RelayConfig& relay_;
   const RememberedAddress& remembered_;
 };
@@ -96,18 +101,20 @@ class LiveGatherer final : public policy::Gatherer {
   }
 
   Task<void> consult(policy::Consultation question, Evidence& evidence) override {
-    if (policy::is_verification(question.service)) {
-      gateway::add_answer(question, verified(question), evidence);
+    if (const auto answer = verified(question)) {
+      gateway::add_answer(std::move(question), *answer, evidence);
       co_return;
     }
     co_await gateway::consult(std::move(question), patience_, tables_, evidence);
   }
 
  private:
-  Result<std::string> verified(const policy::Consultation& question) {
+  /// The answer to a question about an address; nullopt: it is another one, or nobody knows.
+  std::optional<std::string> verified(const policy::Consultation& question) {
+    if (!policy::is_verification(question.service)) return std::nullopt;
     const std::string text(policy::verified_address(question.request));
     const auto address = mail::parse_mailbox(text, mail::Utf8::allowed);
-    if (!address) return fail(Fault::malformed, "the address cannot be sent on");
+    if (!address) return std::nullopt;
     const bool is_probe_sender = question.service == policy::probe_sender_service;
     if (!is_probe_sender && is_ours(*address)) return "deliverable an address of a webhook";
     return verifications_.answer(question.service, *address);
@@ -291,7 +298,7 @@ Result<Trace> decide_live(const Config& config, const ExplainOptions& options,
   net::WorkPool lookups(1, 1);
   const auto tables = std::make_shared<gateway::RemoteTables>(lookups);
   tables->replace(remote_tables(config));
-  const Verifications verifications(verification_of(config.restrictions), sent.relay, remembered);
+  const Verifications verifications(config.restrictions, sent.relay, remembered);
   LiveGatherer gatherer(authentication, caches, **resolver, tables, verifications, directory,
                         sent.names);
   bool accepted = false;

@@ -387,7 +387,7 @@ std::string probe_note(const Explanation& explanation) {
   }
   if (addresses.empty()) return {};
   return "the gateway verifies " + addresses +
-         " by a probe, or knows the result of an earlier one; explain sends no probe. If a mail "
+         " by a probe; explain sends none, and no earlier result was found. If a mail "
          "host accepts the address, the rule passes; if it refuses, unverified_recipient_reject_"
          "code or unverified_sender_reject_code is answered (450 unless it is set); if none can "
          "say, the defer code (docs/restriction-lists.md, \"Address verification\").";

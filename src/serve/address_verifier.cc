@@ -159,7 +159,7 @@ Task<std::string> AddressVerifier::verify(Question question, std::function<bool(
   const auto settings = settings_.load();
   const auto config = config_.load();
   if (!settings) co_return in_progress;
-  // As mail goes: an address of this host is one of its name.
+  // An address literal of this host stands for its name, as in delivery (RFC 5321 §4.1.3).
   question.address = relay::qualified(question.address, *config, config->routing.hostname);
   const mail::Mailbox& asked = question.address;
   if (const auto known = verified_at_once(*settings, *config, asked, question.ours,
