@@ -224,7 +224,8 @@ constexpr CodePage pages[] = {
     {"R128", "unknown clients choose who is asked",
      "A warning: reject_unverified_sender asks a mail host of the domain that the client names as "
      "its sender's. No rule in front of it permits known clients or refuses bad ones, so any "
-     "client can make this server ask hosts of its choice.",
+     "client can make this server ask hosts of its choice. A permit in another list ends that list "
+     "only.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
      "\"reject_unverified_sender\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "

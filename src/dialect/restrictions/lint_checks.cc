@@ -168,8 +168,14 @@ class RuleChecker {
     return rule.list != nullptr || (rule.keyword != nullptr && !rule.warn_only &&
                                     rule.keyword->kind != Keyword::Class::other);
   }
+  /// The same without rules that only permit: a permit ends its own list, and the next one runs.
+  static bool can_end_all(const Rule& rule) {
+    return can_end(rule) &&
+           (rule.keyword == nullptr || rule.keyword->kind != Keyword::Class::permit);
+  }
 
-  /// Whether a rule before this one, of this list or of one that is asked before it, may decide.
+  /// Whether a rule before this one may decide: one of this list, or of a list that is asked before
+  /// it.
   bool is_guarded(std::size_t i) const {
     const auto end = list_.begin() + static_cast<std::ptrdiff_t>(i);
     if (std::any_of(list_.begin(), end, can_end)) return true;
@@ -178,7 +184,7 @@ class RuleChecker {
          {ListKind::client, ListKind::helo, ListKind::sender, ListKind::relay}) {
       const List& before = policy_.list(kind);
       if (&before == &list_) return false;
-      if (std::any_of(before.begin(), before.end(), can_end)) return true;
+      if (std::any_of(before.begin(), before.end(), can_end_all)) return true;
     }
     return false;
   }

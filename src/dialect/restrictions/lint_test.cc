@@ -166,6 +166,12 @@ TEST(Lint, Finds) {
         {"smtpd_sender_restrictions", "reject_unverified_sender"}},
        "R128",
        {}},
+      {{{"smtpd_client_restrictions", "permit_mynetworks"},
+        {"smtpd_sender_restrictions", "reject_unverified_sender"}},
+       "R128",
+       {"smtpd_sender_restrictions:0 reject_unverified_sender lets every unknown client choose the "
+        "mail hosts that this server asks"}},
+      {{{"smtpd_sender_restrictions", "permit_mynetworks, reject_unverified_sender"}}, "R128", {}},
       {{{"address_verify_sender", "probe@elsewhere.example"}},
        "R129",
        {"address_verify_sender:- mail to probe@elsewhere.example is accepted and not delivered, "
