@@ -301,6 +301,11 @@ TEST(Certificates, OfAnybodyOpenTheRelay) {
   };
   EXPECT_EQ(open("inline:{ {AA:01 = x} }"), OpenRelay::no);
   EXPECT_EQ(open("static:x"), OpenRelay::yes);
+  EXPECT_EQ(open("pcre:{ {/^([0-9A-F]{2}:){31}[0-9A-F]{2}$$/ x} }"), OpenRelay::yes);
+  EXPECT_EQ(open("regexp:{ {/^AA:01/ x} }"), OpenRelay::keyed) << "found by trying";
+  EXPECT_EQ(open("tcp:127.0.0.1:1"), OpenRelay::keyed) << "it may have any key";
+  EXPECT_EQ(open("pipemap:{static:a, inline:{a=x}}"), OpenRelay::yes);
+  EXPECT_EQ(open("cidr:{ {0.0.0.0/0 x} {::/0 x} }"), OpenRelay::no) << "no fingerprint is one";
 }
 
 // --- time, backup mail hosts, and older words ---

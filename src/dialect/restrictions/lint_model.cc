@@ -105,7 +105,7 @@ Can can_check(const ListPolicy& policy, const Rule& rule, const Moment& moment) 
   if (rule.keyword->subject == Subject::login && moment.stranger) return only_pass;
   // Unknown clients have certificates that no row names.
   if (rule.keyword->subject == Subject::certificate && moment.stranger && rule.table &&
-      !rule.table->is_total() && !rule.table->is_pattern()) {
+      rule.actions && !rule.table->is_total() && !rule.table->is_pattern()) {
     return only_pass;
   }
   if (!rule.table || !rule.actions) return can_say_anything;
@@ -140,9 +140,9 @@ Can can_permit(const ListPolicy& policy, const Rule& rule, const Moment& moment)
   }
   if (!moment.stranger) return permit_or_pass;
   if (certain == Certain::networks) return moment.swallowed ? permit_or_pass : only_pass;
-  // A certificate of the client's own making has any fingerprint.
+  // A client makes certificates until a pattern matches one.
   if (certain == Certain::certificates) {
-    return policy.relay_clientcerts.is_total() ? permit_or_pass : only_pass;
+    return policy.relay_clientcerts.has_named_keys() ? only_pass : permit_or_pass;
   }
   // permit_mx_backup permits domains whose owner names this server, which is no open relay
   // (SettingsChecker warns of it).
@@ -291,6 +291,18 @@ Can fold(const ListPolicy& policy, const List& list, const Moment& outer) {
   }
   all.pass = more;
   return outer.folds->emplace(key, all).first->second;
+}
+
+policy::ClientCertificate certificate_of_stranger() {
+  const auto print = [](std::string_view last) {
+    std::string text;
+    for (int octet = 0; octet < 31; ++octet) text += "5A:";
+    return text.append(last);
+  };
+  return {.name = "stranger.example",
+          .fingerprint = print("17"),
+          .key_fingerprint = print("18"),
+          .trusted = false};
 }
 
 std::optional<IpAddress> swallowed_stranger(const ListPolicy& policy) {

@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "dialect/restrictions/rules.h"
+#include "policy/evidence.h"
 
 namespace postern::dialect::restrictions {
 
@@ -65,6 +66,8 @@ bool decides(const Can& can);
 
 /// Possible outcomes of a table's value.
 Can can_say(const ListPolicy& policy, const Action& action, const Moment& moment);
+/// A certificate that an unknown client has made itself, with fingerprints as SHA-256 has them.
+policy::ClientCertificate certificate_of_stranger();
 /// The address of an unknown client that is in mynetworks, if mynetworks is so wide; else nullopt.
 std::optional<IpAddress> swallowed_stranger(const ListPolicy& policy);
 

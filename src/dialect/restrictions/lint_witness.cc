@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "dialect/restrictions/evaluate.h"
 #include "dialect/restrictions/lint_candidates.h"
+#include "dialect/restrictions/lint_model.h"
 #include "dialect/restrictions/lint_relay.h"
 #include "dialect/restrictions/remote_table.h"
 
@@ -59,12 +60,7 @@ class Player {
     if (!passes(Stage::connect)) return false;
     session.helo = dialogue_.helo;
     if (dialogue_.tls) {
-      // With a certificate of the client's own making.
-      session.tls = policy::Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384",
-                                policy::ClientCertificate{.name = "stranger.example",
-                                                          .fingerprint = "5A:17",
-                                                          .key_fingerprint = "5A:18",
-                                                          .trusted = false}};
+      session.tls = policy::Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384", certificate_of_stranger()};
     }
     if (!session.helo.empty() && !passes(Stage::helo)) return false;
     if (session.helo.empty() && policy_.helo_required) return false;

@@ -341,9 +341,11 @@ Maps Maps::parse(const std::vector<Word>& words, const TableSources& sources,
   return made;
 }
 
-bool Maps::is_total() const {
-  return std::ranges::any_of(
-      tables_, [](const auto& table) { return table->is_total() && !table->is_network(); });
+bool Maps::has_named_keys() const {
+  return std::ranges::all_of(tables_, [](const auto& table) {
+    const auto values = table->values();
+    return values && (values->empty() || !table->is_pattern() || table->is_network());
+  });
 }
 
 Found Maps::find(const std::vector<std::string>& keys, policy::Replies* replies) const {

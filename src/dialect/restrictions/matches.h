@@ -127,8 +127,8 @@ class Maps {
                     std::vector<std::string>& trouble);
   /// Whether there are no tables.
   bool empty() const { return tables_.empty(); }
-  /// Whether every key is in one of the tables.
-  bool is_total() const;
+  /// Whether only keys that a row names are found: no table has patterns or is a database.
+  bool has_named_keys() const;
   /// The first match: tries all tables with the first key, then with the next. `replies`: as for
   /// Table::find().
   Found find(const std::vector<std::string>& keys, policy::Replies* replies) const;
