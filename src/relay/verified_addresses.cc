@@ -27,7 +27,9 @@ bool VerifiedAddresses::Rate::take(const std::string& who, std::size_t most, Tim
 }
 
 /// Both rates count, so that a client cannot ask for free at the limit of a domain.
-bool VerifiedAddresses::may_ask(const std::string& client, const std::string& domain, Time now) {
+bool VerifiedAddresses::may_ask(const std::string& client, const std::string& domain,
+                                bool is_foreign, Time now) {
+  if (is_foreign && open_foreign_ >= limits_.foreign_open) return false;
   const auto of_client = open_of_client_.find(client);
   if (of_client != open_of_client_.end() && of_client->second >= limits_.client_open) return false;
   return open_.size() < limits_.open && by_client_.take(client, limits_.client_rate, now) &&
@@ -36,7 +38,8 @@ bool VerifiedAddresses::may_ask(const std::string& client, const std::string& do
 
 VerifiedAddresses::Found VerifiedAddresses::look_up(const std::string& address,
                                                     const std::string& client,
-                                                    const std::string& domain, Time now) {
+                                                    const std::string& domain, bool is_foreign,
+                                                    Time now) {
   Found found;
   bool wanted = true;
   if (const auto known = entries_.find(address); known != entries_.end()) {
@@ -54,11 +57,12 @@ VerifiedAddresses::Found VerifiedAddresses::look_up(const std::string& address,
     }
   }
   if (!wanted || open_.contains(address)) return found;
-  if (!may_ask(client, domain, now)) {
+  if (!may_ask(client, domain, is_foreign, now)) {
     found.limited = found.verified == nullptr;
     return found;
   }
-  open_.emplace(address, client);
+  open_.emplace(address, Open{.client = client, .is_foreign = is_foreign});
+  if (is_foreign) ++open_foreign_;
   ++open_of_client_[client];
   found.ask = true;
   return found;
@@ -84,8 +88,9 @@ const VerifiedAddresses::Entry* VerifiedAddresses::settle(const std::string& add
 void VerifiedAddresses::give_up(const std::string& address) {
   const auto asked = open_.find(address);
   if (asked == open_.end()) return;
-  const auto of_client = open_of_client_.find(asked->second);
+  const auto of_client = open_of_client_.find(asked->second.client);
   if (--of_client->second == 0) open_of_client_.erase(of_client);
+  if (asked->second.is_foreign) --open_foreign_;
   open_.erase(asked);
 }
 

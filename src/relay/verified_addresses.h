@@ -33,6 +33,9 @@ struct VerifiedTimes {
 struct VerifiedLimits {
   std::size_t results = 100'000;  ///< kept; the ones not used for longest go first
   std::size_t open = 5000;        ///< questions without a result
+  /// Of these, about addresses whose hosts only DNS names: hosts of others may be as slow as they
+  /// like, and must not keep those of the operator's routes from being asked.
+  std::size_t foreign_open = 2500;
   /// The same, caused by one client: slow hosts must not keep the hosts of others from being asked.
   std::size_t client_open = 20;
   /// Questions in a minute that one client may cause.
@@ -65,8 +68,9 @@ class VerifiedAddresses {
   void use(const VerifiedTimes& times) { times_ = times; }
 
   /// What is known about an address. `client` and `domain` are counted if this must be asked.
+  /// `is_foreign`: no route names the hosts of the domain.
   Found look_up(const std::string& address, const std::string& client, const std::string& domain,
-                Time now);
+                bool is_foreign, Time now);
   /// The result of a question; returns the entry to store, nullptr: none is. Valid until the next
   /// call.
   const Entry* settle(const std::string& address, Verified verified, Time now);
@@ -98,15 +102,21 @@ class VerifiedAddresses {
     Time begun_{};
     std::unordered_map<std::string, std::size_t> count_;
   };
-  bool may_ask(const std::string& client, const std::string& domain, Time now);
+  /// A question without a result.
+  struct Open {
+    std::string client;  ///< whose question it is
+    bool is_foreign = false;
+  };
+  bool may_ask(const std::string& client, const std::string& domain, bool is_foreign, Time now);
   Kept& put(const std::string& address, Entry entry);
   void forget(std::unordered_map<std::string, Kept>::iterator at);
 
   VerifiedLimits limits_;
   VerifiedTimes times_;
   std::unordered_map<std::string, Kept> entries_;
-  std::list<std::string> used_;                        ///< addresses, the one used last in front
-  std::unordered_map<std::string, std::string> open_;  ///< address being asked about -> client
+  std::list<std::string> used_;                 ///< addresses, the one used last in front
+  std::unordered_map<std::string, Open> open_;  ///< by the address that is asked about
+  std::size_t open_foreign_ = 0;                ///< of these
   std::unordered_map<std::string, std::size_t> open_of_client_;
   Rate by_client_;
   Rate by_domain_;

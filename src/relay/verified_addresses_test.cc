@@ -18,16 +18,16 @@ class VerifiedAddressesTest : public testing::Test {
                 .negative_expire = 50s});
   }
   /// "ask", "ask again", "limited", or what is known.
-  std::string look(const std::string& address, const std::string& client = "c") {
-    const auto found = known_.look_up(address, client, "x.example", now_);
+  std::string look(const std::string& address, const std::string& client = "c",
+                   bool is_foreign = false) {
+    const auto found = known_.look_up(address, client, "x.example", is_foreign, now_);
     if (found.limited) return "limited";
     if (found.verified == nullptr) return found.ask ? "ask" : "open";
     return std::string(to_string(found.verified->kind)) + (found.ask ? ", ask again" : "");
   }
   void settle(const std::string& address, Kind kind) { known_.settle(address, {kind, "so"}, now_); }
 
-  VerifiedAddresses known_{
-      {.results = 3, .open = 4, .client_rate = 5, .domain_rate = 7}};
+  VerifiedAddresses known_{{.results = 3, .open = 4, .client_rate = 5, .domain_rate = 7}};
   Time now_{std::chrono::hours(500'000)};
 };
 
@@ -74,6 +74,19 @@ TEST_F(VerifiedAddressesTest, one_client_has_few_open_questions) {
   EXPECT_EQ(look("d", "other"), "ask");
   settle("a", Kind::deferred);
   EXPECT_EQ(look("e"), "ask");
+}
+
+TEST_F(VerifiedAddressesTest, hosts_of_others_leave_room_for_those_of_routes) {
+  known_ = VerifiedAddresses({.open = 3, .foreign_open = 2});
+  EXPECT_EQ(look("a", "c", true), "ask");
+  EXPECT_EQ(look("b", "d", true), "ask");
+  EXPECT_EQ(look("c", "e", true), "limited");
+  EXPECT_EQ(look("c", "e"), "ask");
+  EXPECT_EQ(look("d", "e"), "limited") << "three are open";
+  settle("c", Kind::deferred);
+  EXPECT_EQ(look("d", "e", true), "limited") << "the place is not theirs";
+  settle("a", Kind::deferred);
+  EXPECT_EQ(look("d", "e", true), "ask");
 }
 
 TEST_F(VerifiedAddressesTest, failures_may_be_forgotten) {

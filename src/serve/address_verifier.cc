@@ -132,8 +132,11 @@ std::optional<std::string> AddressVerifier::look_up(const Question& question,
                                                     const std::string& address) {
   const auto now = std::chrono::system_clock::now();
   const auto config = config_.load();
-  const auto found =
-      known_.look_up(address, subscriber_key(question.client), question.address.domain, now);
+  const relay::Route& route =
+      relay::route_of(*config, question.address.local_part, question.address.domain);
+  const bool is_foreign = route.kind == relay::Route::Kind::mx && route.settings == 0;
+  const auto found = known_.look_up(address, subscriber_key(question.client),
+                                    question.address.domain, is_foreign, now);
   std::optional<std::string> answer;
   if (found.verified != nullptr) answer = verification_text(*found.verified);
   if (found.limited) {
@@ -144,12 +147,10 @@ std::optional<std::string> AddressVerifier::look_up(const Question& question,
     known_.give_up(address);
     if (!answer) answer = in_progress;
   } else if (found.ask) {
-    const relay::Route& route =
-        relay::route_of(*config, question.address.local_part, question.address.domain);
     asked_.push_back(
         {address,
          relay::destination_of(*config, question.address.local_part, question.address.domain),
-         route.kind == relay::Route::Kind::mx && route.settings == 0});
+         is_foreign});
     asio::post(loop_, [this] { pump(); });
   }
   return answer;
