@@ -201,17 +201,21 @@ class Compiler {
     return std::max(least, unit);
   }
 
-  UnverifiedWords unverified_words(const std::string& whose) {
-    const std::string action = "unverified_" + whose + "_tempfail_action";
+  /// Whether a rule that DNS or a probe leaves without an answer defers at once.
+  bool defers_at_once(const std::string& action) {
     const std::string said = parameters_.text(action);
     if (said != "defer" && said != "defer_if_permit") {
       say(Severity::error, "R008", {action, 0},
           fmt::format("{} = {} is no action", action, printable(said, 64)),
           "write defer or defer_if_permit");
     }
+    return said == "defer";
+  }
+
+  UnverifiedWords unverified_words(const std::string& whose) {
     return {.defer_code = within("unverified_" + whose + "_defer_code", 200, 499),
             .reason = parameters_.text("unverified_" + whose + "_reject_reason"),
-            .refuses_now = said == "defer"};
+            .refuses_now = defers_at_once("unverified_" + whose + "_tempfail_action")};
   }
 
   void read_verification() {
@@ -399,9 +403,8 @@ class Compiler {
     policy_.strict_envelopes = flag("strict_rfc821_envelopes");
     policy_.swap_bangpath = flag("swap_bangpath");
     policy_.allow_percent_hack = flag("allow_percent_hack");
-    policy_.defer_unknown_address = parameters_.text("unknown_address_tempfail_action") == "defer";
-    policy_.defer_unknown_helo =
-        parameters_.text("unknown_helo_hostname_tempfail_action") == "defer";
+    policy_.defer_unknown_address = defers_at_once("unknown_address_tempfail_action");
+    policy_.defer_unknown_helo = defers_at_once("unknown_helo_hostname_tempfail_action");
     const auto parents = words_of("parent_domain_matches_subdomains");
     policy_.access_parents_by_name =
         std::any_of(parents.begin(), parents.end(),

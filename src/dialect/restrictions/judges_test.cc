@@ -576,6 +576,8 @@ TEST(Unverified, ValuesOutOfRangeAreErrorsWhateverTheErrorsSetting) {
   for (const auto& [name, value] : Settings{{"unverified_recipient_defer_code", "550"},
                                             {"unverified_sender_reject_code", "600"},
                                             {"unverified_sender_tempfail_action", "permit"},
+                                            {"unknown_address_tempfail_action", "permit"},
+                                            {"unknown_helo_hostname_tempfail_action", "permit"},
                                             {"address_verify_poll_count", "0"},
                                             {"address_verify_poll_delay", "0s"},
                                             {"address_verify_negative_expire_time", "soon"},
