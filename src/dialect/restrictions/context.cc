@@ -237,8 +237,10 @@ RuleOutcome Context::refuse(const Rule& rule, std::uint16_t code, smtp::Enhanced
                      fmt::format("{} rejected: {}", judged(subject_of(rule)), reason));
 }
 
-RuleOutcome Context::refuse_with(const Rule&, std::uint16_t code, smtp::EnhancedCode enhanced,
+RuleOutcome Context::refuse_with(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
                                  std::string text) {
+  // A reply without a code would not refuse, and would end the list.
+  if (code == 0) return configuration_error(rule, "the rule has no reply code");
   reason_ = Reason::made(text);
   if (warn_only_) {
     raised_ = Mark::Result::warned;

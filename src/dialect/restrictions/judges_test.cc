@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "base/text.h"
+#include "dialect/restrictions/context.h"
 #include "dialect/restrictions/evaluate.h"
 #include "dialect/restrictions/footer.h"
 #include "dialect/restrictions/lint_relay.h"
@@ -380,6 +381,16 @@ TEST(NakedAddress, IsPermittedAsHelo) {
   EXPECT_EQ(lists.reply(), "");
   lists.evidence.session.helo = "192.0.2.777";
   EXPECT_EQ(code(lists.reply()), "501 5.5.2");
+}
+
+TEST(Refusal, WithoutAReplyCodeIsATemporaryOne) {
+  const Compiled made = compiled({});
+  const Evidence evidence = from_client("192.0.2.7");
+  Evaluated result;
+  Context context(*made.policy, evidence, Stage::rcpt, result);
+  const Rule rule{.keyword = find_keyword("reject")};
+  EXPECT_EQ(context.refuse(rule, "no"), RuleOutcome::refuse);
+  EXPECT_EQ(result.reply.to_string(), "451 4.3.5 Server configuration error");
 }
 
 // --- parameters ---

@@ -588,7 +588,8 @@ OpenedTable open_remote(std::string spec, std::string_view type, std::string_vie
   if (type == "pgsql") return open_pgsql(std::move(spec), name, sources, depth);
   if (type == "mysql") return open_mysql(std::move(spec), name, sources, depth);
   if (type == "memcache") return open_memcache(std::move(spec), name, sources, depth);
-  return open_ldap(std::move(spec), name, sources, depth);
+  if (type == "ldap") return open_ldap(std::move(spec), name, sources, depth);
+  return fail(Fault::bug, fmt::format("{}: no reader of such tables", printable(spec, 200)));
 }
 
 }  // namespace postern::dialect::restrictions

@@ -7,6 +7,7 @@
 #include "dialect/restrictions/layer.h"
 #include "dialect/restrictions/lint.h"
 #include "dialect/restrictions/table_test_support.h"
+#include "dialect/restrictions/table_types.h"
 #include "policy/testing.h"
 
 namespace postern::dialect::restrictions {
@@ -45,6 +46,15 @@ std::shared_ptr<const RemoteTable> remote(const std::string& spec, const Texts& 
 std::string error_of(const std::string& spec, const Texts& texts) {
   const auto table = open_table(spec, texts.sources());
   return table ? "opened" : table.error().message;
+}
+
+TEST(RemoteTable, every_type_of_another_program_has_a_reader) {
+  for (const TableType& type : table_types()) {
+    if (type.kind != TableType::Kind::program) continue;
+    const auto opened = open_table(std::string(type.name) + ":x", Texts{}.sources());
+    ASSERT_FALSE(opened) << type.name;
+    EXPECT_NE(opened.error().fault, Fault::bug) << type.name;
+  }
 }
 
 TEST(RemoteTable, waits_until_it_was_asked) {
