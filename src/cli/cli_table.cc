@@ -4,6 +4,7 @@
 #include "cli/cli_table_import.h"
 #include "cli/cli_table_mail.h"
 #include "cli/cli_table_queue.h"
+#include "cli/cli_table_plan.h"
 #include "cli/cli_table_replay.h"
 #include "cli/cli_table_setup.h"
 #include "cli/cli_table_tls.h"
@@ -302,6 +303,8 @@ std::span<const CommandSpec> commands() {
     out.insert(out.end(), tls.begin(), tls.end());
     const auto queue = queue_commands();
     out.insert(out.end(), queue.begin(), queue.end());
+    const auto plan = plan_commands();
+    out.insert(out.end(), plan.begin(), plan.end());
     const auto replay = replay_commands();
     out.insert(out.end(), replay.begin(), replay.end());
     return out;

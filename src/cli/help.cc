@@ -196,6 +196,10 @@ std::string_view meaning_of(ExitCode code) {
       return "done";
     case ExitCode::no:
       return "a negative result: a check failed, a message is refused, a replay differs";
+    case ExitCode::differs:
+      return "two versions of a configuration differ";
+    case ExitCode::not_proved:
+      return "whether two versions differ is not proved";
     case ExitCode::usage:
       return "the command line is wrong";
     case ExitCode::bad_data:

@@ -17,6 +17,7 @@
 #include "cli/commands_explain.h"
 #include "cli/commands_import.h"
 #include "cli/commands_mail.h"
+#include "cli/commands_plan.h"
 #include "cli/commands_queue.h"
 #include "cli/commands_replay.h"
 #include "cli/commands_setup.h"
@@ -167,6 +168,7 @@ int dispatch(const Arguments& arguments, Streams& streams) {
       {"import postfix", run_import_postfix},
       {"import vsmtp", run_import_vsmtp},
       {"replay", run_replay},
+      {"plan", run_plan},
       {"queue list", run_queue_list},
       {"queue show", run_queue_show},
       {"queue retry", run_queue_retry},

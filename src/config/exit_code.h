@@ -13,6 +13,8 @@ enum class ExitCode : int {
   ok = 0,  ///< success
   no = 1,  ///< the answer is no: a proof failed, `explain --exit-code` says refused, `replay` finds
            ///< changes
+  differs = 2,         ///< `plan`: two versions differ
+  not_proved = 3,      ///< `plan`: whether they differ is not proved
   usage = 64,          ///< the command line is wrong
   bad_data = 65,       ///< a message, trace or policy file is invalid
   no_input = 66,       ///< a named file does not exist

@@ -24,7 +24,9 @@ Result<replay::Rederived> made_again(const policy::Trace& trace, const Secret* p
   return result;
 }
 
-/// Where rules stand, as the recorded layers have it (restrictions::definition_of()).
+}  // namespace
+
+// As restrictions::definition_of() writes it.
 std::map<std::string, std::string, std::less<>> places_of(const policy::Trace& trace) {
   std::map<std::string, std::string, std::less<>> places;
   std::set<std::string_view> seen;
@@ -44,8 +46,6 @@ std::map<std::string, std::string, std::less<>> places_of(const policy::Trace& t
   }
   return places;
 }
-
-}  // namespace
 
 Result<Explanation> explanation_of(const std::string& record, DefinitionText definitions,
                                    const Secret* password) {

@@ -30,6 +30,9 @@ using DefinitionText = std::function<Result<std::string>(const std::string&, std
 Result<Explanation> explanation_of(const std::string& record, DefinitionText definitions,
                                    const Secret* password = nullptr);
 
+/// Where rules stand in files ("main.cf:12:3", by Step::origin), as the layers that decided have it.
+std::map<std::string, std::string, std::less<>> places_of(const policy::Trace& trace);
+
 /// Whether the client's last reply is, or would be, a refusal.
 bool was_refused(const policy::Trace& trace);
 /// The whole explanation as text with LF line ends.

@@ -93,6 +93,7 @@ def recipes(bench, trace):
         "route": [Recipe("someone@relayed.example.org", "--dns", dns, right=any_answer)],
         "import postfix": [Recipe(str(files / "main.cf"), right=any_answer, config=False)],
         "import vsmtp": [Recipe(str(files / "vsmtp.toml"), right=any_answer, config=False)],
+        "plan": [Recipe(str(gateway.config), str(gateway.config), "--json", right=(0, 3), config=False)],
         "replay": [Recipe("--limit", "500", right=(0, 1)), Recipe("--since", "1h", "--limit", "10", "--json", right=(0, 1))],
         "queue list": [Recipe(), Recipe("--json")],
         "queue show": [absent],

@@ -171,8 +171,7 @@ RuleOutcome apply(Context& context, const Rule& rule, Subject subject, const Act
     case Kind::note:
       return context.pass(action.text);
     case Kind::rules:
-      context.result().kept.push_back(action.list);
-      return context.run(*action.list);
+      return context.run_row(action.list);
     case Kind::invalid:
       break;
   }

@@ -247,6 +247,7 @@ RuleOutcome Context::refuse_with(const Rule& rule, std::uint16_t code, smtp::Enh
     return RuleOutcome::pass;
   }
   // defer_if_reject replaces a 5xx only.
+  refusal_yields_ = code >= 500;
   result_.reply = code >= 500 && defer_if_reject_ ? *defer_if_reject_
                                                   : reply_of(code, enhanced, std::move(text));
   return RuleOutcome::refuse;

@@ -197,6 +197,30 @@ class Context {
   /// Runs the rules of one of the policy's lists in order. `fresh`: a defer_if_reject that an
   /// earlier list raised is dropped first.
   RuleOutcome run_list(ListKind kind, bool fresh);
+  /// From now on one rule of this list is judged on its own (rule_effect.h): rules of a table's row
+  /// are left out, and left_out() has them.
+  void stand_alone(ListKind kind, bool warn_only) {
+    list_ = kind;
+    warn_only_ = warn_only;
+    is_alone_ = true;
+  }
+  /// Judges a rule that is not a restriction class.
+  RuleOutcome run_alone(const Rule& rule) { return run_rule(rule); }
+  /// The rules that were left out; null: none.
+  const std::shared_ptr<const List>& left_out() const { return left_out_; }
+  /// Whether a raised defer_if_reject would have replaced the refusal.
+  bool refusal_yields() const { return refusal_yields_; }
+  /// The reply of the raised defer_if_reject; nullopt: none.
+  const std::optional<smtp::Reply>& raised_if_reject() const { return defer_if_reject_; }
+  /// Runs the rules of a table's row.
+  RuleOutcome run_row(const std::shared_ptr<const List>& list) {
+    if (is_alone_) {
+      left_out_ = list;
+      return RuleOutcome::pass;
+    }
+    result_.kept.push_back(list);
+    return run(*list);
+  }
   /// Runs a list within a list. More than 100 levels, as of a class that contains itself through a
   /// table, are a configuration error.
   RuleOutcome run(const List& list);
@@ -267,6 +291,9 @@ class Context {
   Reason reason_;                           ///< of the current rule
   std::optional<policy::Trouble> trouble_;  ///< why the current rule could not be evaluated
   int depth_ = 0;                           ///< of lists within lists
+  bool is_alone_ = false;
+  bool refusal_yields_ = false;
+  std::shared_ptr<const List> left_out_;
   const std::size_t verified_before_;
   std::size_t waits_left_;  ///< rules that have made the client wait for this command
 };

@@ -359,4 +359,20 @@ Found Maps::find(const std::vector<std::string>& keys, policy::Replies* replies)
   return {};
 }
 
+std::vector<std::shared_ptr<const Table>> Networks::tables() const {
+  std::vector<std::shared_ptr<const Table>> tables;
+  for (const Element& element : elements_) {
+    if (element.table && !element.table->is_network()) tables.push_back(element.table);
+  }
+  return tables;
+}
+
+std::vector<std::shared_ptr<const Table>> Domains::tables() const {
+  std::vector<std::shared_ptr<const Table>> tables;
+  for (const Element& element : elements_) {
+    if (element.table) tables.push_back(element.table);
+  }
+  return tables;
+}
+
 }  // namespace postern::dialect::restrictions

@@ -58,6 +58,8 @@ class Networks {
   std::vector<Written> written() const;
   /// These and the rows of cidr tables, in order: all that is known without lookups.
   std::vector<AddressClaim> claims() const;
+  /// The tables inside that are not of networks.
+  std::vector<std::shared_ptr<const Table>> tables() const;
 
  private:
   struct Element {
@@ -96,6 +98,8 @@ class Domains {
   bool empty() const { return elements_.empty(); }
   /// Whether a match of a domain implies a match of all its subdomains.
   bool covers_subdomains() const { return is_plain_ && parents_; }
+  /// The tables inside.
+  std::vector<std::shared_ptr<const Table>> tables() const;
 
  private:
   struct Element {
@@ -129,6 +133,8 @@ class Maps {
   bool empty() const { return tables_.empty(); }
   /// Whether only keys that a row names are found: no table has patterns or is a database.
   bool has_named_keys() const;
+  /// In the order of the list.
+  const std::vector<std::shared_ptr<const Table>>& tables() const { return tables_; }
   /// The first match: tries all tables with the first key, then with the next. `replies`: as for
   /// Table::find().
   Found find(const std::vector<std::string>& keys, policy::Replies* replies) const;

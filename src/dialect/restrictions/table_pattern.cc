@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "dialect/regex.h"
+#include "dialect/restrictions/pattern_questions.h"
 #include "dialect/restrictions/posix_regex.h"
 #include "dialect/restrictions/table_source.h"
 
@@ -109,7 +110,8 @@ struct Rule {
   Kind kind = Kind::row;
   bool negated = false;
   std::optional<Regex> regex;
-  std::string pattern;  ///< as written
+  std::string pattern;   ///< as written
+  std::string question;  ///< its name in PatternQuestions; empty: it matches every key
   Template result;
   std::size_t line = 0;
   std::size_t behind = 0;  ///< of a block: index of the rule after its endif
@@ -120,31 +122,11 @@ class PatternTable final : public NamedTable {
   using NamedTable::NamedTable;
 
   Found lookup(std::string_view key) const override {
-    for (std::size_t i = 0; i < rules_.size();) {
-      const Rule& rule = rules_[i];
-      if (rule.kind == Rule::Kind::end) {
-        ++i;
-        continue;
-      }
-      const Regex::Outcome outcome = rule.regex->match(key);
-      if (outcome == Regex::Outcome::failed) {
-        return {Found::Status::failed,
-                {},
-                fmt::format("{} line {}: the pattern took more steps than are allowed",
-                            printable(name(), 200), rule.line)};
-      }
-      const bool holds = (outcome == Regex::Outcome::yes) != rule.negated;
-      if (rule.kind == Rule::Kind::block) {
-        i = holds ? i + 1 : rule.behind;
-      } else if (holds) {
-        return {Found::Status::found, rule.result.expand(key), {}};
-      } else {
-        ++i;
-      }
-    }
-    return {};
+    PatternQuestions* questions = PatternQuestions::current();
+    return search(key, questions != nullptr && questions->asks_about(key) ? questions : nullptr);
   }
   bool is_pattern() const override { return true; }
+
   std::optional<std::vector<std::string>> values() const override {
     std::vector<std::string> list;
     std::set<std::string> seen;
@@ -182,6 +164,46 @@ class PatternTable final : public NamedTable {
 
  private:
   friend class PatternReader;
+
+  Found search(std::string_view key, PatternQuestions* questions) const {
+    for (std::size_t i = 0; i < rules_.size();) {
+      const Rule& rule = rules_[i];
+      if (rule.kind == Rule::Kind::end) {
+        ++i;
+        continue;
+      }
+      const std::optional<Regex::Outcome> outcome = match(rule, key, questions);
+      if (!outcome) return {Found::Status::waiting, {}, {}};
+      if (*outcome == Regex::Outcome::failed) {
+        return {Found::Status::failed,
+                {},
+                fmt::format("{} line {}: the pattern took more steps than are allowed",
+                            printable(name(), 200), rule.line)};
+      }
+      const bool holds = (*outcome == Regex::Outcome::yes) != rule.negated;
+      if (rule.kind == Rule::Kind::block) {
+        i = holds ? i + 1 : rule.behind;
+      } else if (holds) {
+        // A pattern that was asked has no groups; values() is nullopt if they mattered.
+        const bool asked = questions != nullptr && !rule.result.is_constant();
+        return {Found::Status::found,
+                asked ? certain_value(rule.result).value_or("") : rule.result.expand(key),
+                {}};
+      } else {
+        ++i;
+      }
+    }
+    return {};
+  }
+  /// Whether the pattern matches; nullopt: `questions` has no answer yet.
+  static std::optional<Regex::Outcome> match(const Rule& rule, std::string_view key,
+                                             PatternQuestions* questions) {
+    if (questions == nullptr || rule.question.empty()) return rule.regex->match(key);
+    const auto said = questions->answer(rule.question, key);
+    if (!said) return std::nullopt;
+    return *said ? Regex::Outcome::yes : Regex::Outcome::no;
+  }
+
   std::vector<Rule> rules_;
   std::size_t rows_ = 0;
   bool total_ = false;
@@ -256,6 +278,10 @@ class PatternReader {
     auto regex = compile(*pattern);
     if (!regex) return report_.bad(line_, regex.error().message);
     rule.regex = std::move(*regex);
+    if (!matches_all(*pattern)) {
+      rule.question =
+          fmt::format("{} {}", kind_ == PatternKind::perl ? "pcre" : "regexp", text_of(*pattern));
+    }
     if (kind == Rule::Kind::block) {
       if (!text.empty()) report_.warn(line_, "text after the pattern of `if` is ignored");
       open_.push_back(table_.rules_.size());
@@ -365,12 +391,15 @@ class PatternReader {
     return !pattern.negated && pattern.extended && !pattern.options.extended &&
            pattern.options.dot_all && std::find(all.begin(), all.end(), pattern.text) != all.end();
   }
+  /// The flags and the text: equal for equal patterns.
+  static std::string text_of(const Pattern& pattern) {
+    return fmt::format("{:d}{:d}{:d}{:d}{:d}{:d}{:d}{:d} {}", pattern.extended,
+                       pattern.options.caseless, pattern.options.multiline, pattern.options.dot_all,
+                       pattern.options.extended, pattern.options.anchored,
+                       pattern.options.dollar_end_only, pattern.options.ungreedy, pattern.text);
+  }
   void note_hidden(const Pattern& pattern) {
-    const std::string key =
-        fmt::format("{}{}{}{}{}{}{}{}{}{}", pattern.negated, pattern.extended,
-                    pattern.options.caseless, pattern.options.multiline, pattern.options.dot_all,
-                    pattern.options.extended, pattern.options.anchored,
-                    pattern.options.dollar_end_only, pattern.options.ungreedy, pattern.text);
+    const std::string key = fmt::format("{:d} {}", pattern.negated, text_of(pattern));
     const bool repeated = seen_.contains(key);
     if (table_.total_ || repeated) report_.hidden(line_);
     // A rule in a block hides nothing outside the block.

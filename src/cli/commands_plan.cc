@@ -1,0 +1,190 @@
+#include "cli/commands_plan.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <boost/json/serialize.hpp>
+
+#include "base/amount.h"
+#include "base/sha256.h"
+#include "base/text.h"
+#include "cli/mail_text.h"
+#include "config/engine.h"
+#include "dialect/restrictions/layer.h"
+#include "dialect/restrictions/lint.h"
+#include "plan/report.h"
+
+namespace postern::app {
+
+namespace {
+
+/// What the command line asks for.
+struct Options {
+  plan::CompareOptions compare;
+  std::vector<plan::Answer> allowed;  ///< --allow
+  bool has_allowed = false;
+  bool replies = false;
+  std::optional<plan::Group> only;
+};
+
+std::vector<std::string> parts_of(std::string_view text) {
+  std::vector<std::string> parts;
+  std::istringstream in{std::string(text)};
+  for (std::string part; std::getline(in, part, ',');) parts.emplace_back(trim(part));
+  return parts;
+}
+
+tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
+  Options options;
+  options.replies = arguments.has("--replies");
+  if (arguments.words.size() != 2) {
+    return tl::unexpected(UsageError{"which two versions?", "`postern plan old.toml new.toml`"});
+  }
+  if (const auto text = arguments.value("--allow")) {
+    options.has_allowed = true;
+    for (const std::string& word : parts_of(*text)) {
+      constexpr plan::Answer all[] = {plan::Answer::same, plan::Answer::refuses_more,
+                                      plan::Answer::accepts_more, plan::Answer::both};
+      const auto found = std::ranges::find_if(all, [&](plan::Answer one) {
+        std::string written(plan::to_string(one));
+        std::ranges::replace(written, '_', '-');
+        return word == written;
+      });
+      if (found == std::end(all)) {
+        return tl::unexpected(
+            UsageError{fmt::format("--allow: `{}` is no answer", printable(word, 64)),
+                       "same, refuses-more, accepts-more, both"});
+      }
+      options.allowed.push_back(*found);
+    }
+  }
+  if (const auto text = arguments.value("--budget")) {
+    const auto parts = parts_of(*text);
+    const auto time = parse_duration(parts.empty() ? "" : parts[0]);
+    std::uint64_t nodes = options.compare.nodes;
+    bool good = time.has_value() && time->count() > 0 && parts.size() <= 2;
+    if (parts.size() == 2) {
+      std::string number = parts[1];
+      const bool millions = number.ends_with('M');
+      if (millions) number.pop_back();
+      const auto count = parse_number(number);
+      good = good && count && *count > 0 && *count <= 1'000'000'000;
+      if (good) nodes = *count * (millions ? 1'000'000 : 1);
+      good = good && nodes <= 100'000'000;
+    }
+    if (!good) {
+      return tl::unexpected(
+          UsageError{fmt::format("--budget: `{}` is not a time, or a time and a number of nodes",
+                                 printable(*text, 64)),
+                     "--budget 30s, or --budget 30s,4M"});
+    }
+    options.compare.time = *time;
+    options.compare.nodes = nodes;
+  }
+  if (const auto text = arguments.value("--only")) {
+    for (const plan::Group group : {plan::Group::ours, plan::Group::relay, plan::Group::foreign}) {
+      if (*text == plan::to_string(group)) options.only = group;
+    }
+    if (!options.only) {
+      return tl::unexpected(
+          UsageError{fmt::format("--only: `{}` is no group of destinations", printable(*text, 64)),
+                     "ours, relay or foreign"});
+    }
+  }
+  return options;
+}
+
+/// A version, loaded. Lists that are an open relay load, too: the comparison says so.
+struct LoadedVersion {
+  Config config;
+  std::string digest;
+  std::string open_relay;
+};
+
+std::optional<LoadedVersion> load_version(const std::string& file, const Arguments& arguments,
+                                          Streams& streams, ExitCode& code) {
+  LoadOptions load = without_files(arguments);
+  load.load_policy = true;
+  ConfigResult result = load_config(file, load);
+  const auto& errors = result.diagnostics.list();
+  const bool missing = std::ranges::any_of(errors, [](const Diagnostic& one) {
+    return one.code == "C002" && one.severity == Severity::error;
+  });
+  const dialect::restrictions::Judged* judged = result.config.restrictions.judged.get();
+  const auto counts = [&](const Diagnostic& one) {
+    // An open relay would not be served; it can be compared.
+    return one.severity == Severity::error && one.code != "R110" && one.code != "R113";
+  };
+  if (std::ranges::any_of(errors, counts)) {
+    streams.err << (arguments.has("--json") ? result.diagnostics.json_lines()
+                                            : result.diagnostics.render(wants_color(arguments)));
+    report(fmt::format("{} does not load", file), "`postern check --config " + file + "`",
+           arguments.has("--json"), streams);
+    code = missing ? ExitCode::no_input : ExitCode::config;
+    return std::nullopt;
+  }
+  LoadedVersion version{.config = std::move(result.config)};
+  version.digest = "sha256:" + hex_encode(sha256(engine_for(version.config).definition()));
+  if (judged != nullptr && judged->lint) {
+    version.open_relay = dialect::restrictions::to_string(judged->lint->open_relay);
+  }
+  return version;
+}
+
+ExitCode code_of(const plan::Comparison& found, const Options& options) {
+  const plan::Answer answer = found.answer();
+  if (options.has_allowed) {
+    const bool allowed = std::ranges::find(options.allowed, answer) != options.allowed.end();
+    return allowed ? ExitCode::ok : ExitCode::no;
+  }
+  if (answer == plan::Answer::not_proved || found.handling == plan::Known::unknown) {
+    return ExitCode::not_proved;
+  }
+  const bool differs = answer != plan::Answer::same || found.handling == plan::Known::yes ||
+                       (options.replies && found.replies == plan::Known::yes) ||
+                       found.routes == plan::Known::yes;
+  return differs ? ExitCode::differs : ExitCode::ok;
+}
+
+}  // namespace
+
+int run_plan(const Arguments& arguments, Streams& streams) {
+  const auto options = read_options(arguments);
+  const bool json = arguments.has("--json");
+  if (!options) return report_usage(options.error(), json, streams);
+  ExitCode code = ExitCode::ok;
+  auto before = load_version(arguments.words[0], arguments, streams, code);
+  if (!before) return to_int(code);
+  auto after = load_version(arguments.words[1], arguments, streams, code);
+  if (!after) return to_int(code);
+  const auto nobody = std::make_shared<const policy::Directory>();
+  plan::Report found;
+  found.comparison =
+      plan::compare({.name = arguments.words[0], .config = &before->config, .directory = nobody},
+                    {.name = arguments.words[1], .config = &after->config, .directory = nobody},
+                    options->compare);
+  if (options->only) {
+    for (const plan::Group group : {plan::Group::ours, plan::Group::relay, plan::Group::foreign}) {
+      if (group == *options->only) continue;
+      found.comparison.groups[static_cast<std::size_t>(group)] = {};
+    }
+    std::erase_if(found.comparison.witnesses,
+                  [&](const plan::Witness& one) { return one.group != *options->only; });
+  }
+  found.before = arguments.words[0];
+  found.after = arguments.words[1];
+  found.before_digest = before->digest;
+  found.after_digest = after->digest;
+  found.open_relay = after->open_relay;
+  found.after_is_open =
+      after->open_relay == "yes" && !after->config.restrictions.section.open_relay_is_known;
+  if (json) {
+    streams.out << boost::json::serialize(plan::report_json(found)) << '\n';
+  } else if (!arguments.has("--quiet")) {
+    streams.out << plan::report_text(found);
+  }
+  return to_int(code_of(found.comparison, *options));
+}
+
+}  // namespace postern::app

@@ -1,0 +1,174 @@
+#include "dialect/restrictions/policy_words.h"
+
+#include <limits>
+
+#include "base/text.h"
+#include "dialect/restrictions/rule_effect.h"
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+/// Collects the words of one policy.
+class Collector {
+ public:
+  Collector(const ListPolicy& policy, PolicyWords& words) : policy_(policy), words_(words) {}
+
+  void collect() {
+    for (std::size_t kind = 0; kind < list_count; ++kind) {
+      if (static_cast<ListKind>(kind) == ListKind::etrn) continue;
+      list_ = static_cast<ListKind>(kind);
+      rules(policy_.lists[kind]);
+    }
+    for (const AddressClaim& claim : policy_.mynetworks.claims()) {
+      words_.clients.push_back(claim.range);
+    }
+    for (const auto& table : policy_.mynetworks.tables()) address_keys(*table);
+    words_.asks_client_name = words_.asks_client_name || policy_.mynetworks.needs_name();
+    for (const IpAddress& own : policy_.own_addresses) words_.clients.push_back({own, own});
+    for (const Domains* domains :
+         {&policy_.mydestination, &policy_.relay_domains, &policy_.virtual_alias_domains,
+          &policy_.virtual_mailbox_domains}) {
+      for (const std::string& name : domains->names()) words_.domains.insert(lower(name));
+      for (const auto& table : domains->tables()) keys(*table, words_.domains);
+    }
+    words_.domains.insert(lower(policy_.myorigin));
+    for (const Maps* maps : {&policy_.local_recipient_maps, &policy_.relay_recipient_maps,
+                             &policy_.virtual_alias_maps, &policy_.virtual_mailbox_maps}) {
+      for (const auto& table : maps->tables()) keys(*table, words_.mailbox_keys);
+    }
+  }
+
+ private:
+  void keys(const Table& table, std::set<std::string>& into) {
+    if (table.is_remote()) return;  // asked, and the answer is a variable
+    const auto values = table.values();
+    if (!values) {
+      words_.not_listed.insert(table.name());
+      return;
+    }
+    if (table.is_pattern() && !table.is_network()) {
+      for (const std::string& value : *values) {
+        const auto rows = table.rows_with(value, std::numeric_limits<std::size_t>::max());
+        if (!rows) continue;
+        for (const Table::Row& row : *rows) words_.patterns.insert(row.key);
+      }
+      return;
+    }
+    for (const std::string& value : *values) {
+      const auto rows = table.rows_with(value, std::numeric_limits<std::size_t>::max());
+      if (!rows) {
+        words_.not_listed.insert(table.name());
+        return;
+      }
+      for (const Table::Row& row : *rows) {
+        if (row.last.empty()) {
+          into.insert(lower(row.key));
+          continue;
+        }
+        const auto first = IpAddress::parse(row.key);
+        const auto last = IpAddress::parse(row.last);
+        if (first && last) words_.clients.push_back({*first, *last});
+      }
+    }
+  }
+
+  /// Keys that may be addresses, networks by their first octets, or names.
+  void address_keys(const Table& table) {
+    std::set<std::string> found;
+    keys(table, found);
+    for (const std::string& key : found) {
+      if (const auto range = network_of(key)) {
+        words_.clients.push_back(*range);
+      } else {
+        words_.client_keys.insert(key);
+      }
+    }
+  }
+
+  /// "192.0.2" or "2001:db8" of an access table; nullopt: a name.
+  static std::optional<AddressRange> network_of(const std::string& key) {
+    if (const auto address = IpAddress::from_text(key)) return AddressRange{*address, *address};
+    if (!looks_like_address(key)) return std::nullopt;
+    const bool is_v4 = key.find(':') == std::string::npos;
+    std::string text = key;
+    if (is_v4) {
+      const auto dots = std::count(key.begin(), key.end(), '.');
+      for (auto missing = 3 - dots; missing > 0; --missing) text += ".0";
+      const auto address = IpAddress::from_text(text);
+      if (!address) return std::nullopt;
+      return range_of(Cidr(*address, static_cast<int>(8 * (dots + 1))));
+    }
+    const auto colons = std::count(key.begin(), key.end(), ':');
+    const auto address = IpAddress::from_text(text + (colons < 7 ? "::" : ""));
+    if (!address) return std::nullopt;
+    return range_of(Cidr(*address, static_cast<int>(16 * (colons + 1))));
+  }
+
+  void rules(const List& list) {
+    if (!seen_.insert({&list, list_}).second) return;
+    for (const Rule& rule : list) one(rule);
+  }
+
+  void one(const Rule& rule) {
+    if (rule.list != nullptr) rules(*rule.list);
+    if (rule.keyword == nullptr) return;
+    const LooksAt looks = looks_at(policy_, rule, list_);
+    words_.asks_client_name = words_.asks_client_name || looks.name;
+    const std::string_view name = rule.keyword->name;
+    if (looks.session)
+      (name == "reject_plaintext_session" ? words_.asks_tls : words_.asks_login) = true;
+    const bool knows_all =
+        looks.client && looks.name && looks.helo && looks.session && looks.sender;
+    if (knows_all || name == "permit_mx_backup" ||
+        name.find("_login_mismatch") != std::string::npos || name == "check_ccert_access" ||
+        name == "permit_tls_clientcerts") {
+      words_.not_listed.insert(std::string(name));
+    }
+    if (rule.zone) words_.zones.push_back(*rule.zone);
+    if (name == "reject_maps_rbl") rules(policy_.maps_rbl);
+    if (rule.table == nullptr) return;
+    switch (rule.keyword->subject) {
+      case Subject::client:
+        address_keys(*rule.table);
+        break;
+      case Subject::reverse_client:
+        keys(*rule.table, words_.client_keys);
+        break;
+      case Subject::helo:
+        keys(*rule.table, words_.helo_keys);
+        break;
+      case Subject::sender:
+        keys(*rule.table, words_.sender_keys);
+        break;
+      case Subject::recipient:
+        keys(*rule.table, words_.recipient_keys);
+        break;
+      case Subject::login:
+        keys(*rule.table, words_.logins);
+        break;
+      case Subject::list:
+      case Subject::data:
+      case Subject::end_of_data:
+      case Subject::etrn:
+      case Subject::certificate:
+        words_.not_listed.insert(std::string(name));
+        break;
+    }
+    if (!rule.actions) return;
+    for (const auto& [value, action] : *rule.actions) {
+      if (action.list) rules(*action.list);
+    }
+  }
+
+  const ListPolicy& policy_;
+  PolicyWords& words_;
+  ListKind list_ = ListKind::client;
+  std::set<std::pair<const List*, ListKind>> seen_;
+};
+
+}  // namespace
+
+void PolicyWords::add(const ListPolicy& policy) { Collector(policy, *this).collect(); }
+
+}  // namespace postern::dialect::restrictions

@@ -1,0 +1,37 @@
+// The words of restriction lists that tell one dialogue from another: what the comparison of
+// policies (src/plan) makes its classes from.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/strangers.h"
+#include "dialect/restrictions/rules.h"
+
+namespace postern::dialect::restrictions {
+
+/// Words of one or several policies. Keys are as in their tables, in lower case.
+struct PolicyWords {
+  std::vector<AddressRange> clients;     ///< networks of clients
+  std::set<std::string> client_keys;     ///< keys of tables about the client, without networks
+  std::set<std::string> helo_keys;       ///< keys of tables about HELO
+  std::set<std::string> sender_keys;     ///< keys of tables about the sender
+  std::set<std::string> recipient_keys;  ///< keys of tables about the recipient
+  std::set<std::string> domains;         ///< domains of this server
+  std::set<std::string> mailbox_keys;    ///< keys of local_recipient_maps and the like
+  std::set<std::string> logins;          ///< login names
+  std::vector<policy::DnsList> zones;    ///< lists in DNS
+  bool asks_login = false;               ///< a rule looks at the login
+  bool asks_tls = false;                 ///< a rule looks at TLS
+  bool asks_client_name = false;         ///< a rule looks at the client's name
+  std::set<std::string> patterns;        ///< texts of patterns of tables
+  /// Tables and rules whose answers cannot be listed: "sqlite:/etc/postfix/people.cf".
+  std::set<std::string> not_listed;
+
+  /// Adds those of a policy.
+  void add(const ListPolicy& policy);
+};
+
+}  // namespace postern::dialect::restrictions

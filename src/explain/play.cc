@@ -1,0 +1,448 @@
+#include "explain/play.h"
+
+#include <algorithm>
+#include <memory>
+
+#include <fmt/format.h>
+#include <boost/asio/co_spawn.hpp>
+
+#include "base/ulid.h"
+#include "config/relay_options.h"
+#include "config/room_options.h"
+#include "config/verification_options.h"
+#include "gateway/consultation.h"
+#include "policy/answers.h"
+#include "policy/authentication.h"
+#include "policy/consultations.h"
+#include "policy/own_addresses.h"
+#include "relay/destination.h"
+
+namespace postern::app {
+
+using policy::Evidence;
+using policy::Stage;
+using policy::Trace;
+
+namespace {
+
+/// Answers about addresses without a probe, as the gateway would.
+class Verifications {
+ public:
+  /// `lists` and the references outlive it.
+  Verifications(const RestrictionsConfig& lists, const relay::RelayConfig& relay,
+                const Scene& scene)
+      : parameters_(verification_of(lists)),
+        enforced_(!lists.section.shadow),
+        relay_(relay),
+        scene_(scene) {}
+
+  /// Nullopt: only the running gateway can find out.
+  std::optional<std::string> answer(std::string_view service, const mail::Mailbox& said) const {
+    if (!parameters_) return std::nullopt;
+    const auto now = scene_.now;
+    if (service == policy::probe_sender_service) {
+      return enforced_ && parameters_->is_probe_sender(said, now) ? "yes" : "no";
+    }
+    const mail::Mailbox address = relay::qualified(said, relay_, relay_.routing.hostname);
+    const bool ours = service == policy::verify_own_service;
+    if (const auto known = verified_at_once(*parameters_, relay_, address, ours, now)) {
+      return verification_text(*known);
+    }
+    const auto found = scene_.remembered ? scene_.remembered(address.text()) : std::nullopt;
+    if (found && verified_times(*parameters_).holds(found->verified.kind, now - found->found)) {
+      return verification_text(found->verified);
+    }
+    return std::nullopt;
+  }
+
+ private:
+  const std::shared_ptr<const dialect::restrictions::Verification> parameters_;
+  const bool enforced_;
+  const relay::RelayConfig& relay_;
+  const Scene& scene_;
+};
+
+/// A resolver by which the client has this name, verified.
+class NamedClient final : public dns::Resolver {
+ public:
+  NamedClient(dns::Resolver& inner, const IpAddress& address, std::string name)
+      : inner_(inner),
+        owner_(policy::reverse_name(address)),
+        type_(address.is_v4() ? dns::Type::a : dns::Type::aaaa),
+        address_(address.to_string()),
+        name_(std::move(name)) {}
+
+  Task<dns::Answer> lookup(dns::Question question, std::chrono::milliseconds limit) override {
+    constexpr std::chrono::seconds ttl{60};
+    if (question.type == dns::Type::ptr && question.name == owner_) {
+      co_return dns::Answer{.status = dns::Status::found, .records = {name_}, .ttl = ttl};
+    }
+    const bool own = question.type == type_ && question.name == name_;
+    dns::Answer answer = co_await inner_.lookup(std::move(question), limit);
+    if (!own || std::ranges::find(answer.records, address_) != answer.records.end()) {
+      co_return answer;
+    }
+    if (answer.status != dns::Status::found) answer = {.status = dns::Status::found, .ttl = ttl};
+    answer.records.push_back(address_);
+    co_return answer;
+  }
+
+ private:
+  dns::Resolver& inner_;
+  const std::string owner_;
+  const dns::Type type_;
+  const std::string address_;
+  const std::string name_;
+};
+
+/// Rate limits count as unused: only the running gateway knows their state.
+class PlayGatherer final : public policy::Gatherer {
+ public:
+  PlayGatherer(const Scene& scene, const policy::AuthenticationOptions& options,
+               policy::AuthenticationCaches& caches, dns::Resolver& resolver,
+               const Verifications& verifications, policy::OwnNames names)
+      : scene_(scene),
+        names_(names),
+        verifications_(verifications),
+        authentication_(options, caches, resolver) {}
+
+  policy::MessageAuthentication& authentication() { return authentication_; }
+  void set_message(std::string_view text) { message_ = text; }
+  std::optional<std::string_view> message() override { return message_; }
+
+  Task<void> gather(policy::Need needs, Evidence& evidence) override {
+    if (policy::has(needs, policy::Need::rate_tokens) && evidence.candidate &&
+        evidence.candidate->route.webhook) {
+      evidence.rate_tokens = evidence.candidate->route.webhook->rate_limit_per_minute;
+    }
+    take_frozen(needs, evidence);
+    co_await authentication_.gather(policy::without(needs, policy::Need::rate_tokens), evidence);
+  }
+
+  Task<void> report(policy::Need needs, Evidence& evidence) {
+    take_frozen(needs, evidence);
+    co_await authentication_.report(needs, evidence);
+  }
+
+  Task<void> ask(dns::Question question, Evidence& evidence) override {
+    co_await authentication_.ask(std::move(question), evidence);
+  }
+
+  bool is_ours(const mail::Mailbox& address) override {
+    return policy::route_of(scene_.directory, address, names_).kind != policy::Route::Kind::none;
+  }
+
+  Task<void> consult(policy::Consultation question, Evidence& evidence) override {
+    if (const auto answer = verified(question)) {
+      gateway::add_answer(std::move(question), *answer, evidence);
+    } else if (scene_.others) {
+      co_await scene_.others(std::move(question), evidence);
+    } else {
+      gateway::add_answer(std::move(question), fail(Fault::temporary, "nobody is asked"), evidence);
+    }
+  }
+
+ private:
+  /// DMARC takes SPF and DKIM with it.
+  void take_frozen(policy::Need needs, Evidence& evidence) const {
+    using policy::Need;
+    const FrozenEvidence& frozen = scene_.frozen;
+    const bool dmarc = policy::has(needs, Need::dmarc);
+    if (frozen.spf && (dmarc || policy::has(needs, Need::spf))) evidence.spf = frozen.spf;
+    if (frozen.dkim && (dmarc || policy::has(needs, Need::dkim))) evidence.dkim = frozen.dkim;
+    if (frozen.author && dmarc) evidence.author = frozen.author;
+    if (frozen.dmarc && dmarc) evidence.dmarc = frozen.dmarc;
+    if (frozen.arc && policy::has(needs, Need::arc)) evidence.arc = frozen.arc;
+  }
+
+  /// The answer to a question about an address; nullopt: it is another one, or nobody knows.
+  std::optional<std::string> verified(const policy::Consultation& question) {
+    if (!policy::is_verification(question.service)) return std::nullopt;
+    const std::string text(policy::verified_address(question.request));
+    const auto address = mail::parse_mailbox(text, mail::Utf8::allowed);
+    if (!address) return std::nullopt;
+    const bool is_probe_sender = question.service == policy::probe_sender_service;
+    if (!is_probe_sender && is_ours(*address)) return "deliverable an address of a webhook";
+    return verifications_.answer(question.service, *address);
+  }
+
+  const Scene& scene_;
+  const policy::OwnNames names_;
+  const Verifications& verifications_;
+  std::optional<std::string_view> message_;
+  policy::MessageAuthentication authentication_;
+};
+
+policy::Authentication identity_of(const std::string& login, const Scene& scene) {
+  constexpr std::size_t every = 256;
+  policy::Authentication identity;
+  identity.username = std::string(policy::split_login(login).username);
+  identity.mechanism = "PLAIN";
+  // As the verifier of policies sets it.
+  const std::vector<std::string>& operators = scene.config.api.operators;
+  const auto operates = [&](const std::string& account) {
+    return std::ranges::find(operators, account) != operators.end();
+  };
+  const auto matches = scene.directory.credentials(login, every);
+  identity.tenant = !matches.empty();
+  for (const auto& match : matches) {
+    identity.granted.emplace(match.policy->id, match.stamp);
+    identity.tenant = identity.tenant && !operates(match.policy->account_id);
+  }
+  identity.authz_id = identity.username;
+  return identity;
+}
+
+/// One dialogue, with what gateway::Transaction keeps of it from command to command.
+class Player {
+ public:
+  /// The arguments outlive it.
+  Player(const Scene& scene, const Dialogue& said, const gateway::ListenerSettings& listener,
+         const relay::RelayConfig& relay, policy::OwnNames names, PlayGatherer& gatherer)
+      : scene_(scene),
+        said_(said),
+        listener_(listener),
+        relay_(relay),
+        names_(names),
+        gatherer_(gatherer) {
+    const auto& front = scene.config.listeners.front();
+    policy::SessionFacts& session = evidence_.session;
+    session.id = new_ulid();
+    session.listener = front.name;
+    session.client_ip = said.client;
+    uses_tls_ = said.tls || said.login;  // AUTH is offered only inside TLS
+    // STARTTLS comes after EHLO.
+    tls_first_ = uses_tls_ && (front.tls == gateway::ListenerTls::implicit || !said.helo);
+  }
+
+  /// Whether the message, or so much of it as there is, is accepted.
+  Task<bool> run() {
+    co_return co_await greeted() && co_await secured() && co_await authenticated() &&
+        co_await sender_accepted() && co_await recipients_accepted() && co_await data_accepted();
+  }
+
+  Trace take() {
+    trace_.evidence = std::move(evidence_);
+    return std::move(trace_);
+  }
+
+ private:
+  bool take(policy::Decision decision) {
+    const bool accepted = !policy::refused(decision);
+    trace_.note(std::move(decision));
+    return accepted;
+  }
+
+  Task<bool> asked(Stage stage) {
+    if (!scene_.engine.speaks_at(stage)) co_return true;
+    policy::Decision decision = co_await scene_.engine.decide(stage, evidence_, gatherer_);
+    co_return take(std::move(decision));
+  }
+
+  Task<bool> greeted() {
+    if (tls_first_) begin_tls();
+    const bool accepted = co_await asked(Stage::connect);
+    if (accepted) discard_at_connect_ = evidence_.discard;
+    co_return accepted;
+  }
+
+  Task<bool> ehlo() {
+    Evidence asked_with = evidence_.greeted(*said_.helo, true);
+    asked_with.dns = std::move(evidence_.dns);  // the trace has all answers
+    asked_with.consulted = std::move(evidence_.consulted);
+    evidence_ = std::move(asked_with);
+    const bool accepted = co_await asked(Stage::helo);
+    if (accepted) discard_at_helo_ = evidence_.discard;
+    co_return accepted;
+  }
+
+  /// EHLO, and with STARTTLS once more.
+  Task<bool> secured() {
+    if (!said_.helo) co_return true;
+    const bool accepted = co_await ehlo();
+    if (!accepted || !uses_tls_ || tls_first_) co_return accepted;
+    forget_session();
+    begin_tls();
+    co_return co_await ehlo();
+  }
+
+  void begin_tls() { evidence_.session.tls = policy::Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"}; }
+
+  /// RFC 3207 §4.2: as gateway::Transaction::tls_begins().
+  void forget_session() {
+    std::erase_if(trace_.decisions, [](const auto& one) { return one.stage != Stage::connect; });
+    for (policy::Decision& one : trace_.decisions) one.before_tls = true;
+    discard_at_helo_.reset();
+    evidence_.session.helo.clear();
+    evidence_.session.esmtp = false;
+    if (auto& script = evidence_.session.script) {
+      script->greeted_as.clear();
+      script->meta = script->meta_at_connect;
+      script->offered.reset();
+    }
+  }
+
+  Task<bool> authenticated() {
+    if (!said_.login) co_return true;
+    evidence_.session.auth = identity_of(*said_.login, scene_);
+    if (auto& script = evidence_.session.script) script->forget_identity();
+    co_return co_await asked(Stage::auth);
+  }
+
+  Task<bool> sender_accepted() {
+    std::vector<policy::DnsRecord> answers = std::move(evidence_.dns);
+    policy::Consultations consulted = std::move(evidence_.consulted);
+    evidence_.reset_transaction();
+    evidence_.dns = std::move(answers);
+    evidence_.consulted = std::move(consulted);
+    evidence_.message_id = new_ulid();
+    for (const auto& discard : {discard_at_connect_, discard_at_helo_}) {
+      if (discard) evidence_.discard = discard;
+    }
+    if (!said_.helo && listener_.session.helo_required) {  // as smtp::ServerSession
+      co_return take(
+          refusal(Stage::mail, "helo_required",
+                  {.code = 503, .enhanced = {5, 5, 1}, .text = "send HELO or EHLO first"}));
+    }
+    evidence_.reverse_path = said_.sender;
+    co_return co_await asked(Stage::mail);
+  }
+
+  Task<bool> recipients_accepted() {
+    for (const mail::Mailbox& recipient : said_.recipients) {
+      policy::Route route = policy::route_of(scene_.directory, recipient, names_);
+      evidence_.consider({.address = recipient, .route = std::move(route)});
+      policy::Decision decision = co_await scene_.engine.decide(Stage::rcpt, evidence_, gatherer_);
+      ask_next_hop(*evidence_.candidate, decision);
+      if (take(std::move(decision))) evidence_.recipients.push_back(*evidence_.candidate);
+    }
+    evidence_.candidate.reset();
+    co_return !evidence_.recipients.empty();
+  }
+
+  /// The check of the next hop after the layers accept a recipient.
+  void ask_next_hop(policy::Recipient recipient, policy::Decision& decision) const {
+    if (policy::refused(decision)) return;
+    recipient.address = policy::completed(std::move(recipient.address), names_);
+    if (recipient.route.webhook) return;
+    const auto found = relay::refusal_of(recipient.address, relay_, names_.hostname);
+    if (!found) return;
+    decision.reply = *found;
+    decision.steps.push_back(refusal(Stage::rcpt, "next_hop", *found).steps.front());
+  }
+
+  /// The gateway itself refuses.
+  static policy::Decision refusal(Stage stage, std::string_view check, const smtp::Reply& reply) {
+    policy::Decision decision{.stage = stage, .reply = reply};
+    decision.steps.push_back({.stage = stage,
+                              .layer = "gateway",
+                              .check = check,
+                              .origin = {},
+                              .verdict = policy::refuse(reply.code, reply.enhanced, reply.text)});
+    return decision;
+  }
+
+  Task<bool> data_accepted() {
+    const bool begins = co_await asked(Stage::data);
+    if (!begins || !said_.message) co_return begins;
+    const auto policy = evidence_.recipients.front().route.policy;
+    gatherer_.set_message(*said_.message);
+    gatherer_.authentication().begin(policy ? &policy->dkim_domains : nullptr);
+    gatherer_.authentication().feed(*said_.message);
+    evidence_.message =
+        scene_.frozen.message ? scene_.frozen.message : policy::facts_of(*said_.message);
+    policy::Decision decision = co_await scene_.engine.decide(Stage::message, evidence_, gatherer_);
+    const bool accepted = take(std::move(decision));
+    for (const Stage stage : {Stage::queued, Stage::delivery}) {
+      if (!accepted || evidence_.discard) break;
+      const bool goes_on = co_await asked(stage);
+      if (!goes_on) break;
+    }
+    co_await gatherer_.report(policy::reported_needs(!accepted, evidence_), evidence_);
+    const std::uint64_t limit = scene_.config.limits.session.message_size;
+    if (accepted && evidence_.message->size > limit) {  // RFC 1870 §6.3
+      trace_.reply = {.code = 552,
+                      .enhanced = {5, 3, 4},
+                      .text = fmt::format("message exceeds {} octets", limit)};
+      co_return false;
+    }
+    co_return accepted;
+  }
+
+  const Scene& scene_;
+  const Dialogue& said_;
+  const gateway::ListenerSettings& listener_;
+  const relay::RelayConfig& relay_;
+  const policy::OwnNames names_;
+  PlayGatherer& gatherer_;
+  bool uses_tls_ = false;
+  bool tls_first_ = false;  ///< the connection begins with TLS
+  std::optional<std::string> discard_at_connect_;
+  std::optional<std::string> discard_at_helo_;
+  Evidence evidence_;
+  Trace trace_;
+};
+
+Task<void> answer_recorded(const RecordedAnswers& answers, policy::Consultation question,
+                           Evidence& evidence) {
+  const RecordedAnswers::Answer* answer = nullptr;
+  const auto request = answers.requests.find({question.service, question.request});
+  if (request != answers.requests.end()) {
+    answer = &request->second;
+  } else if (const auto all = answers.services.find(question.service);
+             all != answers.services.end()) {
+    answer = &all->second;
+  }
+  Result<std::string> given = fail(Fault::temporary, "no answer is recorded");
+  if (answer != nullptr && *answer) given = **answer;
+  if (answer != nullptr && !*answer) given = fail(Fault::temporary, "it does not answer");
+  gateway::add_answer(std::move(question), given, evidence);
+  co_return;
+}
+
+}  // namespace
+
+AskOthers others_from(const RecordedAnswers& answers) {
+  return [&answers](policy::Consultation question, Evidence& evidence) {
+    return answer_recorded(answers, std::move(question), evidence);
+  };
+}
+
+Trace play(const Scene& scene, const Dialogue& dialogue) {
+  gateway::ListenerSettings listener;
+  follow_lists(listener, scene.config.restrictions);
+  const policy::OwnNames names{.hostname = scene.config.server.hostname,
+                               .origin = listener.origin,
+                               .appended = listener.appended_domain};
+  // No connection is made: certificates and passwords are not needed.
+  const relay::RelayConfig relay =
+      read_relay(scene.config, RelayFiles::none, [](RelayComplaint) {});
+  std::optional<NamedClient> named;
+  if (dialogue.client_name) {
+    named.emplace(scene.resolver, dialogue.client, *dialogue.client_name);
+  }
+  dns::Resolver& resolver = named ? static_cast<dns::Resolver&>(*named) : scene.resolver;
+  const policy::AuthenticationOptions authentication = authentication_options(scene.config);
+  policy::AuthenticationCaches caches;
+  const Verifications verifications(scene.config.restrictions, relay, scene);
+  PlayGatherer gatherer(scene, authentication, caches, resolver, verifications, names);
+  Player player(scene, dialogue, listener, relay, names, gatherer);
+
+  boost::asio::io_context own(1);
+  boost::asio::io_context& loop = scene.loop != nullptr ? *scene.loop : own;
+  bool accepted = false;
+  boost::asio::co_spawn(loop, player.run(), [&](std::exception_ptr error, bool result) {
+    accepted = !error && result;
+    loop.stop();  // the resolver keeps the loop running
+  });
+  loop.restart();
+  loop.run();
+  Trace trace = player.take();
+  trace.id = new_ulid();
+  trace.started = scene.now;
+  const smtp::Reply reply = trace.settled();
+  trace.outcome = accepted ? "accepted" : reply.temporary() ? "deferred" : "rejected";
+  return trace;
+}
+
+}  // namespace postern::app

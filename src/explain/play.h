@@ -1,0 +1,81 @@
+// One dialogue played on the production evaluator: `postern explain`, `postern test`.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+#include "config/config.h"
+#include "dns/resolver.h"
+#include "policy/directory.h"
+#include "policy/layer.h"
+#include "policy/trace.h"
+#include "relay/verified_addresses.h"
+
+namespace postern::app {
+
+/// What address verification remembers of an address, as Mailbox::text() writes it.
+using RememberedAddress =
+    std::function<std::optional<relay::VerifiedAddresses::Entry>(const std::string& address)>;
+
+/// Asks another program, and adds the answer to the evidence (gateway::add_answer()).
+using AskOthers = std::function<Task<void>(policy::Consultation, policy::Evidence&)>;
+
+/// What a client does: greeting, EHLO, STARTTLS with another EHLO, AUTH, MAIL, RCPT, DATA.
+struct Dialogue {
+  IpAddress client = IpAddress::v4(0x7f000001);  ///< its address
+  std::optional<std::string> client_name;  ///< verified by DNS; nullopt: as the resolver has it
+  std::optional<std::string> helo;         ///< nullopt: it says neither EHLO nor HELO
+  bool tls = false;                        ///< it uses TLS
+  std::optional<std::string> login;        ///< authenticates as this name, with TLS; nullopt: not
+  std::optional<mail::Mailbox> sender;     ///< nullopt: the null reverse-path
+  std::vector<mail::Mailbox> recipients;   ///< in order
+  std::optional<std::string> message;      ///< lines end in CRLF; nullopt: it ends after DATA
+};
+
+/// Evidence that is given: it is taken where a rule needs it, and not computed.
+struct FrozenEvidence {
+  std::optional<mailauth::spf::Result> spf;
+  std::optional<mailauth::dmarc::Author> author;
+  std::optional<mailauth::dkim::Results> dkim;
+  std::optional<mailauth::dmarc::Result> dmarc;
+  std::optional<mailauth::arc::Verdict> arc;
+  std::optional<policy::MessageFacts> message;  ///< in place of those of Dialogue::message
+};
+
+/// Answers of other programs that were recorded, in the form of policy::Consultation::answer.
+/// nullopt: the program does not answer.
+struct RecordedAnswers {
+  using Answer = std::optional<std::string>;
+  std::map<std::pair<std::string, std::string>, Answer> requests;  ///< by service and request
+  std::map<std::string, Answer, std::less<>> services;             ///< to every other request
+};
+
+/// All that a decision depends on apart from the dialogue. The references outlive the call.
+struct Scene {
+  const Config& config;
+  const policy::Engine& engine;  ///< of the configuration: engine_for()
+  const policy::Directory& directory;
+  dns::Resolver& resolver;
+  boost::asio::io_context* loop = nullptr;  ///< that of the resolver; null: it needs none
+  AskOthers others = {};                    ///< null: no other program answers
+  FrozenEvidence frozen = {};
+  RememberedAddress remembered = {};  ///< null: nothing is remembered
+  std::chrono::system_clock::time_point now = std::chrono::system_clock::now();
+};
+
+/// Asks nobody: what is not recorded fails. `answers` outlives the function.
+AskOthers others_from(const RecordedAnswers& answers);
+
+/// Plays the dialogue. Each stage sees what the client has said by then: the greeting and the
+/// EHLO before STARTTLS see neither TLS nor login. The first refusal ends it, that of one of
+/// several recipients does not. Nothing is sent, no rate token is taken. Blocks.
+policy::Trace play(const Scene& scene, const Dialogue& dialogue);
+
+}  // namespace postern::app

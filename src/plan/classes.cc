@@ -1,0 +1,354 @@
+#include "plan/classes.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "base/text.h"
+
+namespace postern::plan {
+
+namespace {
+
+using Octets = std::array<std::uint8_t, 16>;
+
+Octets octets_of(const IpAddress& address) {
+  Octets octets{};
+  const std::string_view text = address.octets();
+  std::transform(text.begin(), text.end(), octets.begin() + (address.is_v4() ? 12 : 0),
+                 [](char c) { return static_cast<std::uint8_t>(c); });
+  return octets;
+}
+
+IpAddress address_of(const Octets& octets, bool is_v4) {
+  if (!is_v4) return IpAddress::v6(octets);
+  return IpAddress::v4((std::uint32_t{octets[12]} << 24) | (std::uint32_t{octets[13]} << 16) |
+                       (std::uint32_t{octets[14]} << 8) | octets[15]);
+}
+
+/// Adds a number; false: there is no such number.
+bool add(Octets& octets, unsigned number, bool is_v4) {
+  for (int i = 15; i >= (is_v4 ? 12 : 0) && number > 0; --i) {
+    const auto place = static_cast<std::size_t>(i);
+    number += octets[place];
+    octets[place] = static_cast<std::uint8_t>(number & 0xff);
+    number >>= 8;
+  }
+  return number == 0;
+}
+
+/// The number before; `octets` is not 0.
+void decrement(Octets& octets) {
+  for (int i = 15; i >= 0; --i) {
+    if (octets[static_cast<std::size_t>(i)]-- != 0) return;
+  }
+}
+
+/// The classes of one family: between all ends of ranges.
+void add_clients(const std::vector<AddressRange>& ranges, bool is_v4,
+                 const std::vector<AddressRange>& impossible, const IpAddress& preferred,
+                 std::vector<ClientClass>& clients) {
+  Octets lowest{};
+  Octets highest{};
+  highest.fill(0xff);
+  if (is_v4) std::fill(highest.begin(), highest.begin() + 12, 0);
+  std::set<Octets> starts{lowest};
+  const auto cut = [&](const AddressRange& range) {
+    if (range.first.is_v4() != is_v4 || !range.first.is_known()) return;
+    starts.insert(octets_of(range.first));
+    Octets behind = octets_of(range.last);
+    if (add(behind, 1, is_v4)) starts.insert(behind);
+  };
+  std::ranges::for_each(ranges, cut);
+  std::ranges::for_each(impossible, cut);
+  const auto inside = [&](const Octets& at, const std::vector<AddressRange>& all) {
+    return std::ranges::any_of(all, [&](const AddressRange& range) {
+      return range.first.is_v4() == is_v4 && octets_of(range.first) <= at &&
+             at <= octets_of(range.last);
+    });
+  };
+  // Few rows mean few classes; many rows have so many ends that a search in all is too slow, and
+  // then only the classes' order suffers.
+  const bool few = ranges.size() <= 2000;
+  for (auto start = starts.begin(); start != starts.end(); ++start) {
+    if (inside(*start, impossible)) continue;
+    const auto next = std::next(start);
+    Octets last = next == starts.end() ? highest : *next;
+    if (next != starts.end()) decrement(last);
+    ClientClass made;
+    made.first = address_of(*start, is_v4);
+    made.last = address_of(last, is_v4);
+    const Octets wanted = octets_of(preferred);
+    Octets one = *start;
+    if (*start <= wanted && wanted <= last) {
+      one = wanted;
+    } else {
+      for (const unsigned step : {7u, 1u}) {  // an inner address, if there is one
+        Octets inner = *start;
+        if (!add(inner, step, is_v4) || inner >= last) continue;
+        one = inner;
+        break;
+      }
+    }
+    made.one = address_of(one, is_v4);
+    made.stranger = few && !inside(*start, ranges) && !made.one.is_loopback();
+    clients.push_back(made);
+  }
+}
+
+IpAddress ip(std::string_view text) { return IpAddress::parse(text).value_or(IpAddress()); }
+
+std::vector<ClientClass> clients_of(const std::vector<AddressRange>& ranges) {
+  std::vector<ClientClass> clients;
+  // RFC 6890 §2.2: addresses that no TCP connection comes from.
+  const std::vector<AddressRange> no_v4{{ip("0.0.0.0"), ip("0.255.255.255")},
+                                        {ip("224.0.0.0"), ip("255.255.255.255")}};
+  std::vector<AddressRange> v4 = ranges;
+  v4.push_back({ip("127.0.0.0"), ip("127.255.255.255")});
+  add_clients(v4, true, no_v4, ip("203.0.113.77"), clients);
+  Octets mapped{};  // ::ffff:0:0/96 is IPv4
+  mapped[10] = mapped[11] = 0xff;
+  Octets mapped_last = mapped;
+  std::fill(mapped_last.begin() + 12, mapped_last.end(), 0xff);
+  const std::vector<AddressRange> no_v6{
+      {ip("::"), ip("::")}, {ip("ff00::"), ip("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")}};
+  std::vector<AddressRange> v6 = ranges;
+  v6.push_back({ip("::1"), ip("::1")});
+  add_clients(v6, false, no_v6, ip("2001:db8:ffff::77"), clients);
+  std::ranges::stable_sort(
+      clients, [](const ClientClass& a, const ClientClass& b) { return a.stranger > b.stranger; });
+  return clients;
+}
+
+/// Whether one of the keys is the name or a parent of it.
+bool is_named(const std::string& name, const std::set<std::string>& keys) {
+  for (std::size_t at = 0;;) {
+    if (keys.contains(name.substr(at))) return true;
+    const std::size_t dot = name.find('.', at);
+    if (dot == std::string::npos) return false;
+    at = dot + 1;
+  }
+}
+
+/// A name that is no key and below none.
+std::string unrelated(const std::string& start, const std::set<std::string>& keys) {
+  for (const std::string_view top : {"test", "example", "invalid", "example.net", "example.org"}) {
+    std::string name = start + "." + std::string(top);
+    if (!is_named(name, keys)) return name;
+  }
+  for (int i = 0;; ++i) {
+    std::string name = start + ".t" + std::to_string(i);
+    if (!is_named(name, keys)) return name;
+  }
+}
+
+/// A name below `key` that is no key and below no longer one.
+std::string below(const std::string& key, const std::set<std::string>& keys) {
+  std::string label = "h";
+  for (int i = 1; keys.contains(label + "." + key); ++i) label = "h" + std::to_string(i);
+  return label + "." + key;
+}
+
+bool is_domain(const std::string& key) {
+  return !key.empty() && key.find_first_of("@<> []") == std::string::npos;
+}
+
+/// Domains without their leading dots.
+std::set<std::string> bare_domains(const std::set<std::string>& keys) {
+  std::set<std::string> domains;
+  for (const std::string& key : keys) {
+    const std::string name = key.starts_with('.') ? key.substr(1) : key;
+    if (is_domain(name)) domains.insert(name);
+  }
+  return domains;
+}
+
+/// Each key and a name below it.
+std::vector<std::string> names_around(const std::set<std::string>& keys) {
+  std::vector<std::string> names;
+  for (const std::string& key : keys) {
+    names.push_back(key);
+    if (!IpAddress::from_text(key)) names.push_back(below(key, keys));
+  }
+  return names;
+}
+
+/// Collects addresses, each once.
+class Addresses {
+ public:
+  explicit Addresses(std::vector<AddressClass>& into) : into_(into) {}
+
+  void add(const std::string& local, const std::string& domain, bool listed, std::string words,
+           bool exact = false) {
+    if (local.empty() || domain.empty()) return;
+    const auto parsed = mail::parse_mailbox(local + "@" + domain, mail::Utf8::allowed);
+    if (!parsed || !seen_.insert(lower(parsed->text())).second) return;
+    into_.push_back({.one = *parsed, .listed = listed, .exact = exact, .words = std::move(words)});
+  }
+
+ private:
+  std::vector<AddressClass>& into_;
+  std::set<std::string> seen_;
+};
+
+/// The classes of addresses that tables with these keys tell apart. `domains`: of this server;
+/// `locals`: keys that are local parts of these.
+std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
+                                       const std::set<std::string>& own,
+                                       const std::set<std::string>& locals,
+                                       const std::string& delimiters,
+                                       const std::string& unrelated_start,
+                                       const std::string& plain_local) {
+  std::set<std::string> domains = bare_domains(own);
+  std::vector<std::pair<std::string, std::string>> whole;  // local part, domain
+  std::set<std::string> anywhere(locals);                  // local parts with any domain
+  for (const std::string& key : keys) {
+    const std::size_t at = key.rfind('@');
+    if (at == std::string::npos) {
+      if (is_domain(key)) domains.insert(key.starts_with('.') ? key.substr(1) : key);
+      continue;
+    }
+    const std::string local = key.substr(0, at);
+    const std::string domain = key.substr(at + 1);
+    if (domain.empty()) {
+      anywhere.insert(local);
+    } else {
+      if (is_domain(domain)) domains.insert(domain);
+      if (!local.empty()) whole.emplace_back(local, domain);
+    }
+  }
+  std::vector<AddressClass> classes;
+  Addresses addresses(classes);
+  const std::string other = unrelated(unrelated_start, domains);
+  addresses.add(plain_local, other, false, "any other address");
+  const auto extended = [&](const std::string& local, const std::string& domain) {
+    addresses.add(local, domain, true, local + "@" + domain, domains.contains(domain));
+    if (!delimiters.empty() && local.find_first_of(delimiters) == std::string::npos) {
+      const std::string more = local + delimiters.front() + "ext";
+      addresses.add(more, domain, true, more + "@" + domain);
+    }
+  };
+  for (const auto& [local, domain] : whole) extended(local, domain);
+  std::vector<std::string> names = names_around(domains);
+  for (const std::string& name : names) {
+    const bool exact = domains.contains(name);
+    addresses.add("x", name, true, exact ? name : "below " + name.substr(name.find('.') + 1));
+  }
+  names.push_back(other);
+  for (const std::string& local : anywhere) {
+    for (const std::string& name : names) extended(local, name);
+  }
+  addresses.add("u", "dotless", false, "a domain of one label");
+  addresses.add("u", "[203.0.113.99]", false, "an address literal");
+  return classes;
+}
+
+}  // namespace
+
+std::size_t Classes::count(Axis axis) const {
+  switch (axis) {
+    case Axis::session:
+      return sessions.size();
+    case Axis::client:
+      return clients.size();
+    case Axis::name:
+      return names.size();
+    case Axis::helo:
+      return helos.size();
+    case Axis::sender:
+      return senders.size();
+    case Axis::recipient:
+      return recipients.size();
+    case Axis::early:
+      break;
+  }
+  return early;
+}
+
+Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::string& delimiters) {
+  Classes classes;
+  classes.sessions.push_back({});
+  if (words.asks_tls || words.asks_login) classes.sessions.push_back({.tls = true, .login = {}});
+  if (words.asks_login) {
+    std::string any = "alice";
+    while (words.logins.contains(any)) any += "1";
+    classes.sessions.push_back({.tls = true, .login = any});
+    for (const std::string& login : words.logins) {
+      classes.sessions.push_back({.tls = true, .login = login});
+    }
+  }
+  classes.clients = clients_of(words.clients);
+
+  classes.names.push_back({});
+  if (words.asks_client_name) {
+    using Kind = NameClass::Kind;
+    const std::set<std::string> keys = bare_domains(words.client_keys);
+    std::vector<std::string> names = names_around(keys);
+    names.insert(names.begin(), unrelated("host.fresh", keys));
+    for (const std::string& name : names) {
+      for (const Kind kind : {Kind::verified, Kind::unverified, Kind::unconfirmed}) {
+        classes.names.push_back({.kind = kind, .name = name, .exact = keys.contains(name)});
+      }
+    }
+    classes.names.push_back({.kind = Kind::trouble, .name = {}});
+  }
+
+  const std::set<std::string> helo_keys = bare_domains(words.helo_keys);
+  classes.helos.push_back({.name = unrelated("mx.client", helo_keys)});
+  for (const std::string& name : names_around(helo_keys)) {
+    classes.helos.push_back({.name = name, .listed = true, .exact = helo_keys.contains(name)});
+  }
+  for (const std::string& key : words.helo_keys) {
+    if (key.starts_with('[')) classes.helos.push_back({.name = key, .listed = true, .exact = true});
+  }
+  for (const std::string_view name : {"bare", "a..b", "[192.0.2.9]", "[192.0.2", "192.0.2.9", ""}) {
+    const auto same = [&](const HeloClass& one) { return one.name == name; };
+    if (std::ranges::none_of(classes.helos, same))
+      classes.helos.push_back({.name = std::string(name)});
+  }
+
+  std::set<std::string> mailbox_locals;
+  if (!words.mailbox_keys.empty()) mailbox_locals.insert("postmaster");
+  std::set<std::string> mailboxes;
+  for (const std::string& key : words.mailbox_keys) {
+    (key.find('@') == std::string::npos ? mailbox_locals : mailboxes).insert(key);
+  }
+  std::set<std::string> sender_keys = words.sender_keys;
+  sender_keys.insert(mailboxes.begin(), mailboxes.end());
+  classes.senders = addresses_of(sender_keys, words.domains, {}, delimiters, "sender", "a");
+  classes.senders.push_back({.one = {}, .listed = false, .words = "the null sender"});
+  std::set<std::string> recipient_keys = words.recipient_keys;
+  recipient_keys.insert(mailboxes.begin(), mailboxes.end());
+  classes.recipients =
+      addresses_of(recipient_keys, words.domains, mailbox_locals, delimiters, "foreign", "b");
+  const mail::Mailbox foreign = *classes.recipients.front().one;
+  Addresses routed(classes.recipients);
+  for (const std::string& domain : bare_domains(words.domains)) {
+    routed.add("b%" + foreign.domain, domain, true, "addresses with a route through " + domain);
+  }
+
+  auto& open = classes.open_keys;
+  for (const ClientClass& one : classes.clients) {
+    if (one.first != one.last) open.insert(one.one.to_string());
+  }
+  for (const NameClass& one : classes.names) {
+    if (!one.name.empty() && !one.exact) open.insert(one.name);
+  }
+  for (const HeloClass& one : classes.helos) {
+    if (!one.name.empty() && !one.exact) open.insert(lower(one.name));
+  }
+  for (const auto* addresses : {&classes.senders, &classes.recipients}) {
+    for (const AddressClass& one : *addresses) {
+      if (!one.one || one.exact) continue;
+      const std::string local = lower(one.one->unquoted_local_part());
+      const std::string domain = lower(one.one->domain);
+      open.insert(local + "@" + domain);
+      open.insert(local);
+      if (!words.domains.contains(domain)) open.insert("@" + domain);
+      if (!words.domains.contains(domain)) open.insert(domain);
+    }
+  }
+  return classes;
+}
+
+}  // namespace postern::plan

@@ -1,0 +1,90 @@
+// The classes of what can come: for each part of a dialogue, values that no rule of either version
+// tells apart are one class, and one of them stands for all (docs/plan.md, "How it is proved").
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "dialect/restrictions/policy_words.h"
+#include "mail/address.h"
+#include "plan/diagram.h"
+
+namespace postern::plan {
+
+/// A client's address: all from `first` to `last`.
+struct ClientClass {
+  IpAddress first;       ///< the lowest
+  IpAddress last;        ///< the highest, of the same family
+  IpAddress one;         ///< stands for all
+  bool stranger = true;  ///< no list names these addresses
+};
+
+/// What DNS says about the client's name.
+struct NameClass {
+  /// How far the look-ups get.
+  enum class Kind {
+    none,         ///< no PTR record
+    trouble,      ///< the look-up of the PTR record fails
+    verified,     ///< the name has the client's address
+    unverified,   ///< it has not
+    unconfirmed,  ///< the look-up of its address fails
+  };
+  Kind kind = Kind::none;  ///< of this class
+  std::string name;        ///< for the last three kinds
+  bool exact = false;      ///< the name stands for itself alone
+};
+
+/// The name in HELO.
+struct HeloClass {
+  std::string name;     ///< "": the client sends no HELO
+  bool listed = false;  ///< a list names it or a parent of it
+  bool exact = false;   ///< it stands for itself alone
+};
+
+/// TLS and login.
+struct SessionClass {
+  bool tls = false;                  ///< after STARTTLS
+  std::optional<std::string> login;  ///< its name; with TLS only
+};
+
+/// An envelope address.
+struct AddressClass {
+  std::optional<mail::Mailbox> one;  ///< stands for all; nullopt: the null sender
+  bool listed = false;               ///< a list names it, its domain or a parent of that
+  bool exact = false;                ///< it stands for itself alone
+  std::string words;  ///< "x@partner.test", "partner.test (and below)", "any other address"
+};
+
+/// Which recipients a question is about.
+enum class Group { ours, relay, foreign };
+
+/// The parts of a dialogue, in the order of their variables.
+enum class Axis { session, client, name, helo, sender, recipient, early };
+/// Number of parts.
+inline constexpr std::size_t axis_count = 7;
+
+/// The classes of all parts.
+struct Classes {
+  std::vector<SessionClass> sessions;    ///< the first: in clear
+  std::vector<ClientClass> clients;      ///< the first: a stranger
+  std::vector<NameClass> names;          ///< the first: no name
+  std::vector<HeloClass> helos;          ///< the first: a name that no list has
+  std::vector<AddressClass> senders;     ///< the first: an address that no list has
+  std::vector<AddressClass> recipients;  ///< the first: a foreign address
+  std::size_t early = 1;                 ///< 2: whether commands come ahead is asked
+
+  /// Keys of look-ups that stand for others, too.
+  std::set<std::string, std::less<>> open_keys;
+
+  /// Number of classes of a part.
+  std::size_t count(Axis axis) const;
+};
+
+/// The classes that tell apart all that these words tell apart. `delimiters`: of all versions.
+Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::string& delimiters);
+
+}  // namespace postern::plan

@@ -1,0 +1,372 @@
+#include "plan/compare.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "dialect/restrictions/layer.h"
+
+namespace postern::plan {
+
+namespace restrictions = dialect::restrictions;
+using policy::Stage;
+
+std::string_view to_string(Known known) {
+  switch (known) {
+    case Known::no:
+      return "no";
+    case Known::yes:
+      return "yes";
+    case Known::unknown:
+      break;
+  }
+  return "unknown";
+}
+
+std::string_view to_string(Answer answer) {
+  switch (answer) {
+    case Answer::same:
+      return "same";
+    case Answer::refuses_more:
+      return "refuses_more";
+    case Answer::accepts_more:
+      return "accepts_more";
+    case Answer::both:
+      return "both";
+    case Answer::not_proved:
+      break;
+  }
+  return "not_proved";
+}
+
+std::string_view words_of(Answer answer) {
+  switch (answer) {
+    case Answer::same:
+      return "same";
+    case Answer::refuses_more:
+      return "refuses more";
+    case Answer::accepts_more:
+      return "accepts more";
+    case Answer::both:
+      return "both differ";
+    case Answer::not_proved:
+      break;
+  }
+  return "not proved";
+}
+
+std::string_view to_string(Group group) {
+  switch (group) {
+    case Group::ours:
+      return "ours";
+    case Group::relay:
+      return "relay";
+    case Group::foreign:
+      break;
+  }
+  return "foreign";
+}
+
+std::string_view to_string(Axis axis) {
+  switch (axis) {
+    case Axis::session:
+      return "session";
+    case Axis::client:
+      return "client";
+    case Axis::name:
+      return "client_name";
+    case Axis::helo:
+      return "helo";
+    case Axis::sender:
+      return "sender";
+    case Axis::recipient:
+      return "rcpt";
+    case Axis::early:
+      break;
+  }
+  return "pipelining";
+}
+
+namespace {
+
+Answer answer_of(Known refuses_more, Known accepts_more) {
+  if (refuses_more == Known::unknown || accepts_more == Known::unknown) return Answer::not_proved;
+  if (refuses_more == Known::yes) {
+    return accepts_more == Known::yes ? Answer::both : Answer::refuses_more;
+  }
+  return accepts_more == Known::yes ? Answer::accepts_more : Answer::same;
+}
+
+/// How the outcomes of a dialogue differ.
+enum class Kind : Leaf { none, refuses_more, accepts_more, handling, replies };
+constexpr std::size_t kind_count = 5;
+
+std::string_view to_string(Kind kind) {
+  switch (kind) {
+    case Kind::refuses_more:
+      return "refuses_more";
+    case Kind::accepts_more:
+      return "accepts_more";
+    case Kind::handling:
+      return "handling";
+    case Kind::replies:
+    case Kind::none:
+      break;
+  }
+  return "replies";
+}
+
+Kind kind_of(const Outcome& before, const Outcome& after) {
+  if (before.taken != after.taken) return before.taken ? Kind::refuses_more : Kind::accepts_more;
+  if (before.taken) {
+    return before.handling() == after.handling() ? Kind::none : Kind::handling;
+  }
+  const bool same = before.stage == after.stage && before.refusal == after.refusal;
+  return same ? Kind::none : Kind::replies;
+}
+
+/// The lists of a version; null: it has none.
+std::shared_ptr<const restrictions::ListPolicy> lists_of(const app::Config& config) {
+  const restrictions::Loaded* loaded = config.restrictions.loaded();
+  return loaded != nullptr ? loaded->compiled.policy : nullptr;
+}
+
+/// One comparison.
+class Comparer {
+ public:
+  Comparer(const Version& before, const Version& after, const CompareOptions& options)
+      : sides_{&before, &after},
+        options_(options),
+        deadline_(Clock::now() + options.time),
+        diagrams_(options.nodes, [this] {
+          if (Clock::now() > deadline_) throw OverBudget("budget_time");
+        }) {}
+
+  Comparison run() {
+    const auto began = Clock::now();
+    try {
+      prove();
+    } catch (const NotCompiled& error) {
+      leave_open(error.reason, error.what());
+    } catch (const OverBudget& error) {
+      leave_open(error.what(), "the comparison needs more than it may use");
+    }
+    result_.nodes = diagrams_.size();
+    result_.took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began);
+    return std::move(result_);
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void leave_open(const std::string& reason, const std::string& text) {
+    for (GroupAnswer& group : result_.groups) {
+      if (group.refuses_more == Known::no) group.refuses_more = Known::unknown;
+      if (group.accepts_more == Known::no) group.accepts_more = Known::unknown;
+    }
+    if (result_.handling == Known::no) result_.handling = Known::unknown;
+    if (result_.replies == Known::no) result_.replies = Known::unknown;
+    result_.not_proved.push_back({.layer = "restrictions", .reason = reason, .text = text});
+  }
+
+  void prove() {
+    std::array<std::shared_ptr<const restrictions::ListPolicy>, 2>& lists = lists_;
+    restrictions::PolicyWords& words = words_;
+    std::string delimiters;
+    for (std::size_t side = 0; side < 2; ++side) {
+      lists[side] = lists_of(*sides_[side]->config);
+      if (!lists[side]) continue;
+      words.add(*lists[side]);
+      delimiters += lists[side]->recipient_delimiter;
+    }
+    if (!words.not_listed.empty()) {
+      throw NotCompiled("external_table", *words.not_listed.begin());
+    }
+    vocabulary_ = std::make_unique<Vocabulary>(diagrams_, words, delimiters);
+    for (std::size_t axis = 0; axis < axis_count; ++axis) {
+      result_.classes[axis] = vocabulary_->classes().count(static_cast<Axis>(axis));
+    }
+    std::array<Ref, 2> compiled{};
+    for (std::size_t side = 0; side < 2; ++side) {
+      if (!lists[side]) throw NotCompiled("no_lists", "a version has no restriction lists");
+      compiled[side] = compile(*lists[side], *vocabulary_);
+    }
+    for (const auto& question : vocabulary_->questions()) result_.evidence.push_back(question->key);
+    const Ref kinds = diagrams_.apply(compiled[0], compiled[1], [&](Leaf before, Leaf after) {
+      return static_cast<Leaf>(kind_of(vocabulary_->outcome(before), vocabulary_->outcome(after)));
+    });
+    const Ref possible = vocabulary_->possible();
+    const Ref differ = diagrams_.apply(
+        kinds, possible, [](Leaf kind, Leaf is) -> Leaf { return is == 0 ? 0 : kind; });
+    player_ = std::make_unique<Player>(
+        *vocabulary_, words_, std::vector<const Version*>{sides_[0], sides_[1]}, deadline_);
+    groups_ = groups_of();
+    for (const Group group : {Group::ours, Group::relay, Group::foreign}) look(differ, group);
+  }
+
+  /// The group of an address is its class in OLD, unless foreign there; then its class in NEW.
+  Group group_of(const policy::Evidence& evidence) const {
+    auto where = restrictions::destination_of(*lists_[0], evidence);
+    if (where == restrictions::Destination::foreign) {
+      where = restrictions::destination_of(*lists_[1], evidence);
+    }
+    return where == restrictions::Destination::ours    ? Group::ours
+           : where == restrictions::Destination::relay ? Group::relay
+                                                       : Group::foreign;
+  }
+
+  std::vector<Group> groups_of() const {
+    std::vector<Group> groups;
+    const Classes& classes = vocabulary_->classes();
+    for (std::size_t at = 0; at < classes.recipients.size(); ++at) {
+      Chosen chosen;
+      chosen[Axis::recipient] = at;
+      groups.push_back(group_of(evidence_of(classes, chosen, Stage::rcpt)));
+    }
+    return groups;
+  }
+
+  Ref only(Ref diagram, Group group) {
+    std::vector<Ref> by_recipient;
+    for (const Group one : groups_) by_recipient.push_back(diagrams_.leaf(one == group ? 1 : 0));
+    const Ref mask = diagrams_.choose(Vocabulary::variable(Axis::recipient), by_recipient);
+    return diagrams_.apply(diagram, mask,
+                           [](Leaf kind, Leaf is) -> Leaf { return is == 0 ? 0 : kind; });
+  }
+
+  void look(Ref differ, Group group) {
+    Ref here = only(differ, group);
+    GroupAnswer& answer = result_.groups[static_cast<std::size_t>(group)];
+    for (std::size_t number = 1; number < kind_count; ++number) {
+      const Kind kind = static_cast<Kind>(number);
+      // One witness is enough for what is no verdict.
+      const bool is_verdict = kind == Kind::refuses_more || kind == Kind::accepts_more;
+      Known& known = kind == Kind::refuses_more   ? answer.refuses_more
+                     : kind == Kind::accepts_more ? answer.accepts_more
+                     : kind == Kind::handling     ? result_.handling
+                                                  : result_.replies;
+      if (!is_verdict && known == Known::yes) continue;
+      const Known found = search(here, group, kind);
+      if (found != Known::no) known = found;
+      if (found == Known::yes && is_verdict) {
+        (kind == Kind::refuses_more ? answer.refused : answer.accepted) = difference(here, kind);
+      }
+    }
+  }
+
+  Known search(Ref here, Group group, Kind kind) {
+    constexpr int most_tries = 16;
+    Ref left = diagrams_.map(
+        here, [&](Leaf one) -> Leaf { return one == static_cast<Leaf>(kind) ? 1 : 0; });
+    bool any = false;
+    for (int attempt = 0; attempt < most_tries; ++attempt) {
+      const auto path = cheapest(*vocabulary_, diagrams_, left);
+      if (!path) return any ? Known::unknown : Known::no;
+      any = true;
+      const auto found = player_->play(
+          *path, {.about = [&](const policy::Evidence& to) { return group_of(to) == group; },
+                  .holds =
+                      [&](const std::vector<Side>& sides) {
+                        return kind_of(outcome_of(sides[0]), outcome_of(sides[1])) == kind;
+                      }});
+      result_.played = player_->count();
+      if (found) {
+        result_.witnesses.push_back({.spoken = found->spoken,
+                                     .group = group,
+                                     .kind = std::string(to_string(kind)),
+                                     .before = found->sides[0],
+                                     .after = found->sides[1]});
+        return Known::yes;
+      }
+      ++result_.unconfirmed;
+      left = without(diagrams_, left, *path);
+    }
+    result_.not_proved.push_back({.group = std::string(plan::to_string(group)),
+                                  .direction = std::string(to_string(kind)),
+                                  .layer = "restrictions",
+                                  .reason = "witness_not_confirmed",
+                                  .text = "the dialogues found were judged alike when played"});
+    return Known::unknown;
+  }
+
+  // The difference in words.
+
+  /// The values of each variable at which the diagram is not 0, if these are all that it says.
+  std::optional<Difference> difference(Ref here, Kind kind) {
+    const Ref wanted = diagrams_.map(
+        here, [&](Leaf one) -> Leaf { return one == static_cast<Leaf>(kind) ? 1 : 0; });
+    std::map<Variable, std::set<std::size_t>> values;
+    std::set<Ref> seen;
+    const std::function<bool(Ref)> walk = [&](Ref ref) -> bool {  // whether it is not 0
+      if (diagrams_.is_leaf(ref)) return diagrams_.leaf_of(ref) == 1;
+      const bool is_new = seen.insert(ref).second;
+      const auto children = diagrams_.children_of(ref);
+      bool any_child = false;
+      for (std::size_t value = 0; value < children.size(); ++value) {
+        const bool one = is_new ? walk(children[value]) : children[value] != diagrams_.leaf(0);
+        if (one && is_new) values[diagrams_.variable_of(ref)].insert(value);
+        any_child = any_child || one;
+      }
+      return any_child;
+    };
+    walk(wanted);
+    Ref cube = vocabulary_->possible();
+    for (const auto& [variable, some] : values) {
+      std::vector<Ref> children;
+      for (std::size_t value = 0; value < diagrams_.values(variable); ++value) {
+        children.push_back(diagrams_.leaf(some.contains(value) ? 1 : 0));
+      }
+      cube = diagrams_.apply(cube, diagrams_.choose(variable, children),
+                             [](Leaf a, Leaf b) -> Leaf { return a & b; });
+    }
+    if (cube != wanted) return std::nullopt;
+    Difference found;
+    for (const auto& [variable, some] : values) {
+      if (some.size() == diagrams_.values(variable)) continue;
+      std::vector<std::string> words;
+      for (const std::size_t value : some)
+        words.push_back(words_for(*vocabulary_, variable, value));
+      found.conditions.emplace_back(variable < axis_count
+                                        ? std::string(plan::to_string(static_cast<Axis>(variable)))
+                                        : vocabulary_->question(variable)->key,
+                                    std::move(words));
+    }
+    return found;
+  }
+
+  const std::array<const Version*, 2> sides_;
+  const CompareOptions options_;
+  const Clock::time_point deadline_;
+  Diagrams diagrams_;
+  std::unique_ptr<Vocabulary> vocabulary_;
+  std::vector<Group> groups_;
+  std::array<std::shared_ptr<const restrictions::ListPolicy>, 2> lists_;
+  std::unique_ptr<Player> player_;
+  restrictions::PolicyWords words_;
+  Comparison result_;
+};
+
+}  // namespace
+
+Answer GroupAnswer::answer() const { return answer_of(refuses_more, accepts_more); }
+
+Answer Comparison::answer() const {
+  const auto any = [&](Known GroupAnswer::* question) {
+    Known known = Known::no;
+    for (const GroupAnswer& group : groups) {
+      if (group.*question == Known::unknown) return Known::unknown;
+      if (group.*question == Known::yes) known = Known::yes;
+    }
+    return known;
+  };
+  return answer_of(any(&GroupAnswer::refuses_more), any(&GroupAnswer::accepts_more));
+}
+
+Comparison compare(const Version& before, const Version& after, const CompareOptions& options) {
+  return Comparer(before, after, options).run();
+}
+
+}  // namespace postern::plan

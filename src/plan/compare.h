@@ -1,0 +1,106 @@
+// What a change of policy does: two versions of a configuration compared, dialogue by dialogue
+// (docs/plan.md).
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/json/object.hpp>
+
+#include "config/config.h"
+#include "plan/classes.h"
+#include "plan/compile.h"
+#include "plan/player.h"
+#include "policy/directory.h"
+
+namespace postern::plan {
+
+/// The answer to "does NEW refuse what OLD takes?", or the converse.
+enum class Known { no, yes, unknown };
+/// The word: "no", "yes", "unknown".
+std::string_view to_string(Known known);
+
+/// What NEW does that OLD does not.
+enum class Answer { same, refuses_more, accepts_more, both, not_proved };
+/// The word of JSON: "refuses_more".
+std::string_view to_string(Answer answer);
+/// The word of text: "refuses more".
+std::string_view words_of(Answer answer);
+/// "ours", "relay", "foreign".
+std::string_view to_string(Group group);
+
+/// The name of a part of the dialogue in JSON.
+std::string_view to_string(Axis axis);
+
+/// A dialogue that both versions' production evaluators have decided, with different results.
+struct Witness {
+  Spoken spoken;
+  Group group = Group::foreign;
+  std::string kind;  ///< "refuses_more", "accepts_more", "handling", "replies"
+  Side before;       ///< OLD
+  Side after;        ///< NEW
+};
+
+/// Why something was not proved.
+struct NotProved {
+  std::string group;      ///< "" : all
+  std::string direction;  ///< "refuses_more", "accepts_more"; "": both
+  std::string layer;      ///< "restrictions"
+  std::string place;      ///< may be empty
+  std::string reason;     ///< a word of docs/plan.md, "Not proved"
+  std::string text;       ///< one sentence
+};
+
+/// Where two versions differ, if that is one condition on each part of the dialogue.
+struct Difference {
+  /// What a part must be: "sender", "client", or a question, and its values. A part that is not
+  /// here may be anything.
+  std::vector<std::pair<std::string, std::vector<std::string>>> conditions;
+};
+
+/// The two questions about one group of destinations.
+struct GroupAnswer {
+  Known refuses_more = Known::no;
+  Known accepts_more = Known::no;
+  /// All dialogues that only OLD takes; nullopt: none, or it is not one condition.
+  std::optional<Difference> refused;
+  /// All dialogues that only NEW takes.
+  std::optional<Difference> accepted;
+  /// The word that follows from both.
+  Answer answer() const;
+};
+
+/// Options of a comparison.
+struct CompareOptions {
+  std::chrono::milliseconds time{2000};
+  std::size_t nodes = 1'000'000;
+  bool routes = false;
+};
+
+/// The result.
+struct Comparison {
+  std::array<GroupAnswer, 3> groups;  ///< by Group
+  Known handling = Known::no;         ///< whether it differs
+  Known replies = Known::no;          ///< whether they differ
+  std::optional<Known> routes;        ///< nullopt: not asked
+  std::vector<Witness> witnesses;
+  std::vector<NotProved> not_proved;
+  std::array<std::size_t, axis_count> classes = {};
+  std::vector<std::string> evidence;  ///< questions, as OpenQuestion::key
+  std::size_t nodes = 0;
+  std::chrono::microseconds took{0};
+  std::size_t unconfirmed = 0;  ///< witnesses that playing did not confirm
+  std::size_t played = 0;       ///< dialogues played on both versions
+
+  /// Of all groups.
+  Answer answer() const;
+};
+
+/// Compares. Blocks for CompareOptions::time at most, and the time of one rule. Sends nothing.
+Comparison compare(const Version& before, const Version& after, const CompareOptions& options);
+
+}  // namespace postern::plan

@@ -1,0 +1,838 @@
+#include "plan/compile.h"
+
+#include <algorithm>
+#include <functional>
+#include <set>
+
+#include "base/text.h"
+#include "dialect/restrictions/remote_table.h"
+#include "policy/answers.h"
+
+namespace postern::plan {
+
+namespace restrictions = dialect::restrictions;
+using policy::Evidence;
+using policy::Stage;
+using restrictions::List;
+using restrictions::ListKind;
+using restrictions::ListPolicy;
+using restrictions::ReplyCodes;
+using restrictions::Rule;
+using restrictions::RuleEffect;
+using restrictions::RuleMoment;
+using restrictions::RuleOutcome;
+
+namespace {
+
+constexpr std::string_view some_v4 = "192.0.2.80";
+constexpr std::string_view some_v6 = "2001:db8::80";
+
+dns::Answer found(std::vector<std::string> records) {
+  return {.status = dns::Status::found, .records = std::move(records)};
+}
+dns::Answer missing() { return {.status = dns::Status::nx_domain, .records = {}}; }
+dns::Answer failed() { return {.status = dns::Status::server_failure, .records = {}}; }
+
+/// More answers than these are not told apart.
+constexpr std::size_t most_listings = 64;
+
+}  // namespace
+
+// ---------------------------------------------------------------------------------- Vocabulary
+
+Vocabulary::Vocabulary(Diagrams& diagrams, const restrictions::PolicyWords& words,
+                       const std::string& delimiters)
+    : diagrams_(diagrams), classes_(classes_of(words, delimiters)), zones_(words.zones) {
+  for (std::size_t axis = 0; axis < axis_count; ++axis) {
+    diagrams_.add(classes_.count(static_cast<Axis>(axis)));
+  }
+}
+
+const OpenQuestion* Vocabulary::question(Variable variable) const {
+  if (variable < axis_count) return nullptr;
+  return questions_[variable - axis_count].get();
+}
+
+OpenQuestion& Vocabulary::add(OpenQuestion question) {
+  question.variable = diagrams_.add(question.answers.size());
+  questions_.push_back(std::make_unique<OpenQuestion>(std::move(question)));
+  by_key_.emplace(questions_.back()->key, questions_.back().get());
+  return *questions_.back();
+}
+
+/// The sets of records that the filters of a zone tell apart (RFC 5782 §2.1).
+std::vector<PossibleAnswer> Vocabulary::listings(const std::string& zone) const {
+  std::vector<const policy::DnsList*> lists;
+  std::set<int> numbers{2, 99};
+  for (const policy::DnsList& list : zones_) {
+    if (list.zone() != zone) continue;
+    lists.push_back(&list);
+    // The ends of the ranges of the last number, and their neighbours.
+    const std::size_t equals = list.text().find('=');
+    if (equals == std::string::npos) continue;
+    std::size_t at = equals + 1;
+    while (at < list.text().size()) {
+      std::size_t end = at;
+      while (end < list.text().size() && is_digit(list.text()[end])) ++end;
+      if (end > at) {
+        const int number = static_cast<int>(*parse_number(list.text().substr(at, end - at)));
+        for (const int near : {number - 1, number, number + 1}) {
+          if (near >= 0 && near < 256) numbers.insert(near);
+        }
+      }
+      at = std::max(end, at + 1);
+    }
+  }
+  /// Which of the lists have the name when DNS gives these records.
+  const auto meets = [&](const std::vector<std::string>& records) {
+    const std::vector<policy::DnsRecord> known{
+        {.question = {"x." + zone, dns::Type::a}, .answer = found(records)},
+        {.question = {"x." + zone, dns::Type::txt}, .answer = missing()}};
+    std::vector<bool> listed;
+    for (const policy::DnsList* list : lists) {
+      policy::Answers answers(known);
+      listed.push_back(list->look_up(std::string_view("x"), answers).status ==
+                       policy::DnsList::Status::listed);
+    }
+    return listed;
+  };
+  std::map<std::vector<bool>, std::vector<std::string>> sets;
+  for (const int number : numbers) {
+    const std::vector<std::string> records{"127.0.0." + std::to_string(number)};
+    sets.emplace(meets(records), records);
+  }
+  // Filters that look at the other numbers.
+  for (const int number : numbers) {
+    for (const std::string_view form : {"127.0.", "127."}) {
+      const std::string text =
+          std::string(form) + std::to_string(number) + (form == "127.0." ? ".1" : ".0.1");
+      sets.emplace(meets({text}), std::vector<std::string>{text});
+    }
+  }
+  // All unions of them.
+  for (bool grew = true; grew && sets.size() <= most_listings;) {
+    grew = false;
+    const auto before = sets;
+    for (const auto& [one, records] : before) {
+      for (const auto& [other, more] : before) {
+        std::vector<std::string> both = records;
+        for (const std::string& record : more) {
+          if (std::ranges::find(both, record) == both.end()) both.push_back(record);
+        }
+        grew |= sets.emplace(meets(both), both).second;
+      }
+    }
+  }
+  if (sets.size() > most_listings) {
+    throw NotCompiled("table_too_large", "more than 64 results of " + zone);
+  }
+  std::vector<PossibleAnswer> answers{{.dns = missing(), .words = "not listed"}};
+  for (const auto& [listed, records] : sets) {
+    std::string words;
+    for (const std::string& record : records) words += (words.empty() ? "" : " ") + record;
+    answers.push_back({.dns = found(records), .words = std::move(words)});
+  }
+  answers.push_back({.dns = failed(), .words = "no answer"});
+  return answers;
+}
+
+const OpenQuestion& Vocabulary::ask(const dns::Question& asked, const IpAddress& client) {
+  const std::string name = lower(asked.name);
+  OpenQuestion question;
+  question.dns = dns::Question{name, asked.type};
+  if (asked.type == dns::Type::a) {
+    const policy::DnsList* best = nullptr;
+    for (const policy::DnsList& list : zones_) {
+      if (name.ends_with("." + list.zone()) &&
+          (best == nullptr || list.zone().size() > best->zone().size())) {
+        best = &list;
+      }
+    }
+    if (best != nullptr) {
+      question.zone = best->zone();
+      std::string prefix = name.substr(0, name.size() - best->zone().size() - 1);
+      std::string reversed = policy::reverse_name(client);
+      reversed.resize(reversed.find(client.is_v4() ? ".in-addr.arpa" : ".ip6.arpa"));
+      question.about_client = prefix == reversed;
+      if (question.about_client) prefix = "%client";
+      question.key = "list " + best->zone() + " " + prefix;
+    }
+  }
+  if (question.key.empty()) {
+    question.key = std::string(dns::to_string(asked.type)) + " " + name;
+  }
+  if (const auto known = by_key_.find(question.key); known != by_key_.end()) return *known->second;
+  if (!question.zone.empty()) {
+    question.answers = listings(question.zone);
+    return add(std::move(question));
+  }
+  question.answers.push_back({.dns = missing(), .words = "missing"});
+  switch (asked.type) {
+    case dns::Type::a:
+      question.answers.push_back({.dns = found({std::string(some_v4)}), .words = "found"});
+      break;
+    case dns::Type::aaaa:
+      question.answers.push_back({.dns = found({std::string(some_v6)}), .words = "found"});
+      break;
+    case dns::Type::mx:
+      question.answers.push_back({.dns = found({"10 mx." + name}), .words = "found"});
+      question.answers.push_back({.dns = found({"0 ."}), .words = "null MX"});  // RFC 7505 §3
+      break;
+    case dns::Type::ns:
+    case dns::Type::cname:
+    case dns::Type::ptr:
+    case dns::Type::txt:
+    case dns::Type::tlsa:
+      throw NotCompiled("external_table", "a rule asks for records of type " +
+                                              std::string(dns::to_string(asked.type)));
+  }
+  question.answers.push_back({.dns = failed(), .words = "no answer"});
+  return add(std::move(question));
+}
+
+const OpenQuestion& Vocabulary::ask(const policy::Consultation& asked) {
+  OpenQuestion question;
+  question.service = asked;
+  const bool is_table = restrictions::is_remote_table(asked.service);
+  if (policy::is_verification(asked.service)) {
+    throw NotCompiled("external_table", "a rule verifies addresses");
+  }
+  if (is_table) {
+    question.key = asked.service + " " + asked.request;
+  } else {
+    // A server is told everything about the dialogue; at one command, with one policy_context, it
+    // is asked the same, and both versions get one answer.
+    const auto line = [&](std::string_view name) {
+      const std::size_t at = asked.request.find("\n" + std::string(name) + "=");
+      if (at == std::string::npos) return std::string();
+      return asked.request.substr(at + 1, asked.request.find('\n', at + 1) - at - 1);
+    };
+    question.key = asked.service + " " + line("protocol_state") + " " + line("policy_context");
+  }
+  if (const auto known = by_key_.find(question.key); known != by_key_.end()) return *known->second;
+  const auto add_answer = [&](std::string_view text) {
+    PossibleAnswer one;
+    one.service = asked;
+    one.service.answer = is_table ? "found " + std::string(text) : std::string(text);
+    one.words = std::string(text);
+    question.answers.push_back(std::move(one));
+  };
+  if (is_table) {
+    add_answer("");
+    question.answers.back().service.answer = "absent";
+    question.answers.back().words = "absent";
+  }
+  for (const std::string_view text : {"DUNNO", "OK", "REJECT", "DEFER", "DEFER_IF_PERMIT",
+                                      "DEFER_IF_REJECT", "HOLD", "DISCARD"}) {
+    add_answer(text);
+  }
+  add_answer("no answer");
+  question.answers.back().service.failed = true;
+  question.answers.back().service.answer = "no answer";
+  return add(std::move(question));
+}
+
+const OpenQuestion& Vocabulary::ask(const restrictions::PatternQuestions::Question& asked) {
+  OpenQuestion question;
+  question.key = asked.first + " " + asked.second;
+  if (const auto known = by_key_.find(question.key); known != by_key_.end()) return *known->second;
+  question.pattern = asked;
+  question.answers.push_back({.words = "no"});
+  question.answers.push_back({.words = "yes"});
+  return add(std::move(question));
+}
+
+Leaf Vocabulary::number(const Outcome& outcome) {
+  const auto [at, is_new] = numbers_.emplace(outcome, static_cast<Leaf>(outcomes_.size()));
+  if (is_new) outcomes_.push_back(outcome);
+  return at->second;
+}
+
+Ref Vocabulary::possible() {
+  Ref possible = diagrams_.leaf(1);
+  const auto demand = [&](Ref condition) {
+    possible = diagrams_.apply(possible, condition, [](Leaf a, Leaf b) -> Leaf { return a & b; });
+  };
+  // A verified name has the client's address; the addresses of another one can be looked up, or
+  // not.
+  for (const auto& question : questions_) {
+    if (!question->dns || !question->zone.empty()) continue;
+    const bool is_v4 = question->dns->type == dns::Type::a;
+    if (!is_v4 && question->dns->type != dns::Type::aaaa) continue;
+    std::vector<Ref> by_name;
+    bool matters = false;
+    for (const NameClass& name : classes_.names) {
+      if (name.name.empty() || !iequals(name.name, question->dns->name)) {
+        by_name.push_back(diagrams_.leaf(1));
+        continue;
+      }
+      matters = true;
+      std::vector<Ref> by_answer;
+      for (const PossibleAnswer& answer : question->answers) {
+        using Kind = NameClass::Kind;
+        const bool fits = name.kind == Kind::verified     ? answer.dns.status == dns::Status::found
+                          : name.kind == Kind::unverified ? !answer.dns.trouble()
+                                                          : answer.dns.trouble();
+        by_answer.push_back(diagrams_.leaf(fits ? 1 : 0));
+      }
+      const Ref has = diagrams_.choose(question->variable, by_answer);
+      std::vector<Ref> by_client;
+      for (const ClientClass& client : classes_.clients) {
+        by_client.push_back(client.one.is_v4() == is_v4 ? has : diagrams_.leaf(1));
+      }
+      by_name.push_back(diagrams_.choose(variable(Axis::client), by_client));
+    }
+    if (matters) demand(diagrams_.choose(variable(Axis::name), by_name));
+  }
+  return possible;
+}
+
+// ---------------------------------------------------------------------------------- evidence_of
+
+Evidence evidence_of(const Classes& classes, const Chosen& chosen, Stage stage,
+                     bool after_starttls) {
+  Evidence evidence;
+  policy::SessionFacts& session = evidence.session;
+  session.id = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+  session.client_ip = classes.clients[chosen[Axis::client]].one;
+  session.client_port = 40'000;
+  session.server_ip = IpAddress::v4(0xc0000219);  // 192.0.2.25
+  session.server_port = 25;
+  session.early_talker = chosen[Axis::early] == 1;
+  session.esmtp = true;
+  if (stage != Stage::connect) session.helo = classes.helos[chosen[Axis::helo]].name;
+  const SessionClass& secured = classes.sessions[chosen[Axis::session]];
+  if (stage != Stage::connect && after_starttls && secured.tls) {
+    session.tls = policy::Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};
+  }
+  if (stage >= Stage::mail && secured.login) {
+    policy::Authentication identity;
+    identity.username = identity.authz_id = *secured.login;
+    identity.mechanism = "PLAIN";
+    session.auth = std::move(identity);
+  }
+  if (stage >= Stage::mail) evidence.reverse_path = classes.senders[chosen[Axis::sender]].one;
+  if (stage >= Stage::rcpt) {
+    policy::Recipient recipient{.address = *classes.recipients[chosen[Axis::recipient]].one,
+                                .route = {}};
+    if (stage == Stage::rcpt) {
+      evidence.candidate = std::move(recipient);
+    } else {
+      evidence.recipients.push_back(std::move(recipient));
+    }
+  }
+  if (stage == Stage::message) evidence.message = policy::MessageFacts{.size = 100};
+
+  const NameClass& name = classes.names[chosen[Axis::name]];
+  const dns::Question pointer{policy::reverse_name(session.client_ip), dns::Type::ptr};
+  using Kind = NameClass::Kind;
+  if (name.kind == Kind::none || name.kind == Kind::trouble) {
+    evidence.dns.push_back({pointer, name.kind == Kind::none ? missing() : failed()});
+    return evidence;
+  }
+  const bool is_v4 = session.client_ip.is_v4();
+  evidence.dns.push_back({pointer, found({name.name})});
+  dns::Answer forward = name.kind == Kind::verified     ? found({session.client_ip.to_string()})
+                        : name.kind == Kind::unverified ? missing()
+                                                        : failed();
+  evidence.dns.push_back({{name.name, is_v4 ? dns::Type::a : dns::Type::aaaa}, std::move(forward)});
+  return evidence;
+}
+
+// ---------------------------------------------------------------------------------- compile
+
+namespace {
+
+/// How far a dialogue has come in the lists.
+struct State {
+  bool refused = false;
+  Stage stage = Stage::connect;  ///< of the refusal
+  ReplyCodes refusal = {};
+  bool list_over = false;  ///< a rule has permitted, or both reasons to defer are up behind one
+  std::optional<ReplyCodes> if_permit = {};
+  std::optional<ReplyCodes> if_reject = {};
+  bool hold = false;
+  bool discard = false;
+  auto operator<=>(const State&) const = default;
+
+  /// Whether no further rule of the list runs.
+  bool stops() const { return refused || list_over || discard; }
+};
+
+/// Numbers values.
+template <class Value, class Less = std::less<Value>>
+class Numbers {
+ public:
+  Leaf of(const Value& value) {
+    const auto [at, is_new] = numbers_.emplace(value, static_cast<Leaf>(values_.size()));
+    if (is_new) values_.push_back(value);
+    return at->second;
+  }
+  const Value& operator[](Leaf number) const { return values_[number]; }
+
+ private:
+  std::map<Value, Leaf, Less> numbers_;
+  std::vector<Value> values_;
+};
+
+/// What one rule does, as a value.
+struct Step {
+  bool permits = false;
+  bool refuses = false;
+  ReplyCodes refusal = {};
+  bool yields = false;
+  std::optional<ReplyCodes> if_permit = {};
+  std::optional<ReplyCodes> if_reject = {};
+  bool hold = false;
+  bool discard = false;
+  std::shared_ptr<const List> rules = nullptr;
+  restrictions::InnerPermit inner = restrictions::InnerPermit::permits;
+  auto operator<=>(const Step&) const = default;
+};
+
+class Compiler {
+ public:
+  Compiler(const ListPolicy& policy, Vocabulary& vocabulary)
+      : policy_(policy),
+        vocabulary_(vocabulary),
+        diagrams_(vocabulary.diagrams()),
+        classes_(vocabulary.classes()) {}
+
+  Ref run() {
+    Ref state = diagrams_.leaf(states_.of({}));
+    if (!policy_.delay_reject) state = early_lists(state);
+    state = without_helo(state);
+    state = recipient_lists(state);
+    state = later_list(state, ListKind::data, Stage::data);
+    state = later_list(state, ListKind::end_of_data, Stage::message);
+    return diagrams_.map(state, [&](Leaf leaf) {
+      const State& at = states_[leaf];
+      Outcome outcome;
+      outcome.taken = !at.refused;
+      if (at.refused) {
+        outcome.stage = at.stage;
+        outcome.refusal = at.refusal;
+      } else {
+        outcome.hold = at.hold && !at.discard;
+        outcome.discard = at.discard;
+      }
+      return vocabulary_.number(outcome);
+    });
+  }
+
+ private:
+  // The stages.
+
+  /// Changes the states in which the dialogue goes on.
+  template <class Change>
+  Ref change(Ref state, const Change& how) {
+    return diagrams_.map(state, [&](Leaf leaf) {
+      State at = states_[leaf];
+      if (!at.refused) how(at);
+      return states_.of(at);
+    });
+  }
+
+  /// Where the client has sent HELO `with`, else `without`.
+  Ref if_helo(Ref with, Ref without) {
+    std::vector<Ref> by_helo;
+    for (const HeloClass& helo : classes_.helos)
+      by_helo.push_back(helo.name.empty() ? without : with);
+    return diagrams_.choose(Vocabulary::variable(Axis::helo), by_helo);
+  }
+  /// Where the client has used STARTTLS `with`, else `without`.
+  Ref if_tls(Ref with, Ref without) {
+    std::vector<Ref> by_session;
+    for (const SessionClass& one : classes_.sessions)
+      by_session.push_back(one.tls ? with : without);
+    return diagrams_.choose(Vocabulary::variable(Axis::session), by_session);
+  }
+
+  /// A list on its own at an early command; only its refusal counts.
+  Ref only_refusal(Ref state, Ref list, Stage stage) {
+    return diagrams_.apply(state, list, [&](Leaf before, Leaf after) {
+      State at = states_[before];
+      const State& judged = states_[after];
+      if (!at.refused && judged.refused) {
+        at.refused = true;
+        at.stage = stage;
+        at.refusal = judged.refusal;
+      }
+      // A reason to defer from in front of a DISCARD prevails.
+      if (!at.refused && stage == Stage::mail && judged.discard && judged.if_permit) {
+        return states_.of({.refused = true, .stage = stage, .refusal = *judged.if_permit});
+      }
+      // A message that a list discards at MAIL is discarded.
+      if (!at.refused && stage == Stage::mail && judged.discard) at.discard = true;
+      if (!at.refused && stage == Stage::mail && judged.hold) at.hold = true;
+      return states_.of(at);
+    });
+  }
+
+  Ref fresh() { return diagrams_.leaf(states_.of({})); }
+
+  /// smtpd_delay_reject = no: the first three lists at their own commands.
+  Ref early_lists(Ref state) {
+    state = only_refusal(state,
+                         list(fresh(), ListKind::client, moment(ListKind::client, Stage::connect)),
+                         Stage::connect);
+    // RFC 3207 §4.2: after STARTTLS there is a second EHLO, and the first one is judged in clear.
+    after_starttls_ = false;
+    const Ref clear = list(fresh(), ListKind::helo, moment(ListKind::helo, Stage::helo));
+    after_starttls_ = true;
+    const Ref secured = list(fresh(), ListKind::helo, moment(ListKind::helo, Stage::helo));
+    Ref greeted = only_refusal(state, clear, Stage::helo);
+    greeted = if_tls(only_refusal(greeted, secured, Stage::helo), greeted);
+    state = if_helo(greeted, state);
+    return state;
+  }
+
+  /// smtpd_helo_required: MAIL is refused before any list runs (RFC 5321 §4.1.4).
+  Ref without_helo(Ref state) {
+    if (policy_.helo_required) {
+      const Ref refused = change(state, [](State& at) {
+        at.refused = true;
+        at.stage = Stage::mail;
+        at.refusal = {503, {5, 5, 1}};
+      });
+      state = if_helo(state, refused);
+    }
+    if (!policy_.delay_reject) {
+      Ref sender = list(fresh(), ListKind::sender, moment(ListKind::sender, Stage::mail));
+      sender = unlisted_sender(sender, Stage::mail, false);
+      state = only_refusal(state, sender, Stage::mail);
+    }
+    return state;
+  }
+
+  /// What the lists at earlier commands raised, met again at RCPT.
+  Ref recalled(Ref state, ListKind kind, Stage stage) {
+    if (policy_.list(kind).empty() && kind != ListKind::sender) return state;
+    RuleMoment at = moment(kind, stage);
+    at.looks_back = true;
+    Ref then = list(fresh(), kind, at);
+    if (kind == ListKind::helo) then = if_helo(then, fresh());
+    return diagrams_.apply(state, then, [&](Leaf before, Leaf after) {
+      State now = states_[before];
+      const bool goes_on = !now.refused && !now.discard;
+      if (goes_on && !now.if_permit) now.if_permit = states_[after].if_permit;
+      return states_.of(now);
+    });
+  }
+
+  Ref recipient_lists(Ref state) {
+    if (policy_.delay_reject) {
+      state = next_list(state, ListKind::client, Stage::rcpt, true);
+      const Ref with = next_list(state, ListKind::helo, Stage::rcpt, true);
+      state = if_helo(with, state);
+      state = next_list(state, ListKind::sender, Stage::rcpt, true);
+      state = unlisted_sender(state, Stage::rcpt, true);
+    } else {
+      state = recalled(state, ListKind::client, Stage::connect);
+      state = recalled(state, ListKind::helo, Stage::helo);
+      state = recalled(state, ListKind::sender, Stage::mail);
+    }
+    const bool relay_first = policy_.relay_first;
+    state =
+        next_list(state, relay_first ? ListKind::relay : ListKind::recipient, Stage::rcpt, true);
+    state =
+        next_list(state, relay_first ? ListKind::recipient : ListKind::relay, Stage::rcpt, false);
+    state = settle(state, Stage::rcpt);
+    if (policy_.reject_unlisted_recipient) {
+      const Ref effect = unlisted(restrictions::Subject::recipient, Stage::rcpt);
+      state = apply_check(state, effect, Stage::rcpt);
+    }
+    return change(state, [](State& at) {
+      at.list_over = false;
+      at.if_permit.reset();
+      at.if_reject.reset();
+    });
+  }
+
+  /// A reason to defer from a list that no later one has refused.
+  Ref settle(Ref state, Stage stage) {
+    return change(state, [&](State& at) {
+      at.list_over = false;
+      if (at.if_permit) {
+        at.refused = true;
+        at.stage = stage;
+        at.refusal = *at.if_permit;
+        at.if_permit.reset();
+        at.discard = false;
+      }
+    });
+  }
+
+  /// A list after others of the same command.
+  Ref next_list(Ref state, ListKind kind, Stage stage, bool fresh_if_reject) {
+    state = change(state, [&](State& at) {
+      at.list_over = false;
+      if (fresh_if_reject && !at.discard) at.if_reject.reset();
+    });
+    return mark_stage(list(state, kind, moment(kind, stage)), stage);
+  }
+
+  Ref mark_stage(Ref state, Stage stage) {
+    return diagrams_.map(state, [&](Leaf leaf) {
+      State at = states_[leaf];
+      if (at.refused && at.stage == Stage::delivery) at.stage = stage;
+      return states_.of(at);
+    });
+  }
+
+  Ref later_list(Ref state, ListKind kind, Stage stage) {
+    if (policy_.list(kind).empty()) return state;
+    state = next_list(state, kind, stage, true);
+    return settle(state, stage);
+  }
+
+  Ref unlisted_sender(Ref state, Stage stage, bool mark) {
+    if (!policy_.reject_unlisted_sender) return state;
+    const Ref effect = unlisted(restrictions::Subject::sender, stage);
+    state = apply_check(state, effect, Stage::delivery);
+    return mark ? mark_stage(state, stage) : state;
+  }
+
+  // Rules.
+
+  static RuleMoment moment(ListKind kind, Stage stage) { return {.list = kind, .stage = stage}; }
+
+  Ref list(Ref state, ListKind kind, const RuleMoment& at) {
+    return rules(state, policy_.list(kind), at, 0);
+  }
+
+  Ref rules(Ref state, const List& list, const RuleMoment& at, int depth) {
+    if (depth > 20) throw NotCompiled("table_too_large", "lists within lists");
+    for (const Rule& rule : list) {
+      RuleMoment here = at;
+      here.warn_only = at.warn_only || rule.warn_only;
+      if (rule.list != nullptr) {
+        state = rules(state, *rule.list, here, depth + 1);
+        continue;
+      }
+      state = apply_rule(state, rule, here, depth);
+    }
+    return state;
+  }
+
+  /// A refusal of a list has the stage `delivery` until mark_stage().
+  Ref apply_steps(Ref state, Ref effect, Stage stage) {
+    return diagrams_.apply(state, effect, [&](Leaf before, Leaf what) {
+      State at = states_[before];
+      if (at.stops()) return before;
+      const Step& step = steps_[what];
+      if (step.if_permit && !at.if_permit) at.if_permit = step.if_permit;
+      if (step.refuses) {
+        at.refused = true;
+        at.stage = stage;
+        at.refusal = step.yields && at.if_reject ? *at.if_reject : step.refusal;
+        at.if_permit.reset();
+        at.if_reject.reset();
+        at.hold = at.discard = at.list_over = false;
+        return states_.of(at);
+      }
+      if (step.if_reject && !at.if_reject) at.if_reject = step.if_reject;
+      at.hold = at.hold || step.hold;
+      at.discard = at.discard || step.discard;
+      // With both reasons no rule behind this one can prevent the deferral.
+      at.list_over = at.list_over || step.permits || (at.if_permit && at.if_reject);
+      return states_.of(at);
+    });
+  }
+
+  /// A check behind lists, which a permit does not end.
+  Ref apply_check(Ref state, Ref effect, Stage stage) {
+    return diagrams_.apply(state, effect, [&](Leaf before, Leaf what) {
+      const State at = states_[before];
+      const Step& step = steps_[what];
+      if (at.refused || at.discard || !step.refuses) return before;
+      State refused{.refused = true, .stage = stage, .refusal = step.refusal};
+      if (step.yields && at.if_reject) refused.refusal = *at.if_reject;
+      return states_.of(refused);
+    });
+  }
+
+  Ref apply_rule(Ref state, const Rule& rule, const RuleMoment& at, int depth) {
+    const Ref effect = effect_of(rule, at);
+    std::set<Leaf> nested;
+    each_leaf(effect, [&](Leaf leaf) {
+      if (steps_[leaf].rules) nested.insert(leaf);
+    });
+    Ref after = apply_steps(state, effect, Stage::delivery);
+    for (const Leaf leaf : nested) {
+      const Step step = steps_[leaf];
+      const Ref inner = rules(state, *step.rules, at, depth + 1);
+      const Ref met = diagrams_.map(effect, [&](Leaf one) -> Leaf { return one == leaf ? 1 : 0; });
+      const Ref settled = inner_permits(state, inner, step.inner);
+      // Where the row was found, what its rules do; else what the rule does.
+      const Ref chosen = diagrams_.apply(
+          met, settled, [](Leaf is, Leaf value) -> Leaf { return is == 1 ? value + 1 : 0; });
+      after = diagrams_.apply(
+          chosen, after, [](Leaf one, Leaf other) -> Leaf { return one > 0 ? one - 1 : other; });
+    }
+    return after;
+  }
+
+  Ref inner_permits(Ref before, Ref after, restrictions::InnerPermit meaning) {
+    if (meaning == restrictions::InnerPermit::permits) return after;
+    return diagrams_.apply(before, after, [&](Leaf old, Leaf now) {
+      State at = states_[now];
+      const bool permitted = at.list_over && !(at.if_permit && at.if_reject);
+      if (states_[old].stops() || !permitted || at.discard) return now;
+      at.list_over = false;
+      if (meaning == restrictions::InnerPermit::fails) {
+        at = {.refused = true, .stage = Stage::delivery, .refusal = {451, {4, 3, 5}}};
+      }
+      return states_.of(at);
+    });
+  }
+
+  template <class Visit>
+  void each_leaf(Ref root, const Visit& visit) {
+    std::set<Ref> seen;
+    const std::function<void(Ref)> walk = [&](Ref ref) {
+      if (!seen.insert(ref).second) return;
+      if (diagrams_.is_leaf(ref)) {
+        visit(diagrams_.leaf_of(ref));
+        return;
+      }
+      for (const Ref child : diagrams_.children_of(ref)) walk(child);
+    };
+    walk(root);
+  }
+
+  // Effects.
+
+  Leaf number(const RuleEffect& effect) {
+    Step step;
+    step.permits = effect.outcome == RuleOutcome::permit;
+    step.refuses = effect.outcome == RuleOutcome::refuse;
+    if (step.refuses) step.refusal = effect.refusal;
+    step.yields = effect.yields && step.refuses;
+    step.if_permit = effect.defers_if_permit;
+    step.if_reject = effect.defers_if_reject;
+    step.hold = effect.holds;
+    step.discard = effect.discards;
+    step.rules = effect.rules;
+    step.inner = effect.inner_permit;
+    // Equal row texts are parsed anew each time; the first list stands for all.
+    if (step.rules && effect.rules->empty()) step.rules = nullptr;
+    return steps_.of(step);
+  }
+
+  using Judge = std::function<RuleEffect(const Evidence&, const restrictions::KnownPatterns&)>;
+
+  /// The effects for each answer to what is still to be asked.
+  Ref explore(Evidence& evidence, restrictions::KnownPatterns& patterns, const Judge& judge) {
+    const RuleEffect effect = judge(evidence, patterns);
+    if (effect.outcome != RuleOutcome::wait) return diagrams_.leaf(number(effect));
+    std::vector<Ref> by_answer;
+    if (effect.wanted_pattern) {
+      const OpenQuestion& question = vocabulary_.ask(*effect.wanted_pattern);
+      for (const bool matches : {false, true}) {
+        patterns.answers[*effect.wanted_pattern] = matches;
+        by_answer.push_back(explore(evidence, patterns, judge));
+      }
+      patterns.answers.erase(*effect.wanted_pattern);
+      return diagrams_.choose(question.variable, by_answer);
+    }
+    if (effect.wanted_dns) {
+      // Texts of a list in DNS decide nothing.
+      if (effect.wanted_dns->type == dns::Type::txt) {
+        evidence.dns.push_back({*effect.wanted_dns, missing()});
+        const Ref rest = explore(evidence, patterns, judge);
+        evidence.dns.pop_back();
+        return rest;
+      }
+      const OpenQuestion& question =
+          vocabulary_.ask(*effect.wanted_dns, evidence.session.client_ip);
+      for (const PossibleAnswer& answer : question.answers) {
+        evidence.dns.push_back({*effect.wanted_dns, answer.dns});
+        by_answer.push_back(explore(evidence, patterns, judge));
+        evidence.dns.pop_back();
+      }
+      return diagrams_.choose(question.variable, by_answer);
+    }
+    if (!effect.wanted_service) throw NotCompiled("external_table", "a rule waits");
+    const OpenQuestion& question = vocabulary_.ask(*effect.wanted_service);
+    const policy::Consultations before = evidence.consulted;
+    for (const PossibleAnswer& answer : question.answers) {
+      policy::Consultation said = *effect.wanted_service;
+      said.answer = answer.service.answer;
+      said.failed = answer.service.failed;
+      evidence.consulted = before;
+      evidence.consulted.push_back(std::move(said));
+      by_answer.push_back(explore(evidence, patterns, judge));
+    }
+    evidence.consulted = before;
+    return diagrams_.choose(question.variable, by_answer);
+  }
+
+  Ref over_axes(const std::vector<Axis>& axes, std::size_t at, Chosen& chosen, Stage stage,
+                const Judge& judge) {
+    if (at == axes.size()) {
+      Evidence evidence = evidence_of(classes_, chosen, stage, after_starttls_);
+      restrictions::KnownPatterns patterns{.keys = classes_.open_keys};
+      return explore(evidence, patterns, judge);
+    }
+    std::vector<Ref> children;
+    const Axis axis = axes[at];
+    for (std::size_t value = 0; value < classes_.count(axis); ++value) {
+      chosen[axis] = value;
+      children.push_back(over_axes(axes, at + 1, chosen, stage, judge));
+    }
+    chosen[axis] = 0;
+    return diagrams_.choose(Vocabulary::variable(axis), children);
+  }
+
+  Ref effect_of(const Rule& rule, const RuleMoment& at) {
+    const auto key =
+        std::make_tuple(&rule, at.list, at.stage, at.warn_only, at.looks_back, after_starttls_);
+    if (const auto known = effects_.find(key); known != effects_.end()) return known->second;
+    const restrictions::LooksAt looks = restrictions::looks_at(policy_, rule, at.list);
+    std::vector<Axis> axes;
+    if (looks.session) axes.push_back(Axis::session);
+    if (looks.client) axes.push_back(Axis::client);
+    if (looks.name) axes.push_back(Axis::name);
+    if (looks.helo) axes.push_back(Axis::helo);
+    if (looks.sender) axes.push_back(Axis::sender);
+    if (looks.recipient) axes.push_back(Axis::recipient);
+    if (looks.early) axes.push_back(Axis::early);
+    Chosen chosen;
+    const Ref effect =
+        over_axes(axes, 0, chosen, at.stage,
+                  [&](const Evidence& evidence, const restrictions::KnownPatterns& patterns) {
+                    return restrictions::effect_of(policy_, rule, at, evidence, patterns);
+                  });
+    effects_.emplace(key, effect);
+    return effect;
+  }
+
+  Ref unlisted(restrictions::Subject subject, Stage stage) {
+    const bool sender = subject == restrictions::Subject::sender;
+    const RuleMoment at = moment(sender ? ListKind::sender : ListKind::recipient, stage);
+    Chosen chosen;
+    return over_axes({sender ? Axis::sender : Axis::recipient}, 0, chosen, stage,
+                     [&](const Evidence& evidence, const restrictions::KnownPatterns& patterns) {
+                       return restrictions::effect_of_unlisted(policy_, subject, at, evidence,
+                                                               patterns);
+                     });
+  }
+
+  const ListPolicy& policy_;
+  Vocabulary& vocabulary_;
+  Diagrams& diagrams_;
+  const Classes& classes_;
+  bool after_starttls_ = true;
+  Numbers<State> states_;
+  Numbers<Step> steps_;
+  std::map<std::tuple<const Rule*, ListKind, Stage, bool, bool, bool>, Ref> effects_;
+};
+
+}  // namespace
+
+Ref compile(const ListPolicy& policy, Vocabulary& vocabulary) {
+  return Compiler(policy, vocabulary).run();
+}
+
+}  // namespace postern::plan

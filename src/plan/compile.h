@@ -1,0 +1,122 @@
+// Restriction lists as a decision diagram: what they do with each dialogue. Rules are judged by the
+// production code, one at a time, for each class of what they look at and each answer that DNS or a
+// program can give (docs/plan.md, "How it is proved").
+#pragma once
+
+#include <compare>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dialect/restrictions/rule_effect.h"
+#include "plan/classes.h"
+#include "plan/diagram.h"
+#include "policy/evidence.h"
+
+namespace postern::plan {
+
+/// Thrown for what cannot be compiled.
+struct NotCompiled : std::runtime_error {
+  /// `reason`: a word of docs/plan.md, "Not proved"; `what`: the rule or table.
+  NotCompiled(std::string reason_word, const std::string& what)
+      : std::runtime_error(what), reason(std::move(reason_word)) {}
+  std::string reason;
+};
+
+/// An answer that a question about DNS or of a program may have.
+struct PossibleAnswer {
+  dns::Answer dns = {};               ///< for a question of DNS
+  policy::Consultation service = {};  ///< for a program: answer and failed
+  std::string words;                  ///< "missing", "found", "127.0.0.2"
+};
+
+/// A question that both versions may ask, with its possible answers. The first answer is the one of
+/// an empty world.
+struct OpenQuestion {
+  std::string key;  ///< unique; with placeholders where the client's address stands
+  std::optional<dns::Question> dns;             ///< as asked of the first client
+  std::optional<policy::Consultation> service;  ///< as first asked
+  std::optional<dialect::restrictions::PatternQuestions::Question> pattern;  ///< and a key
+  bool about_client = false;            ///< `dns` has the client's address in its name
+  std::string zone;                     ///< of a list in DNS
+  std::vector<PossibleAnswer> answers;  ///< by the variable's value
+  Variable variable = 0;                ///< in the arena
+};
+
+/// What becomes of a dialogue.
+struct Outcome {
+  bool taken = false;
+  bool hold = false;                               ///< if taken
+  bool discard = false;                            ///< if taken
+  policy::Stage stage = policy::Stage::connect;    ///< if refused
+  dialect::restrictions::ReplyCodes refusal = {};  ///< if refused
+  auto operator<=>(const Outcome&) const = default;
+  /// "deliver", "hold" or "discard".
+  std::string_view handling() const { return discard ? "discard" : hold ? "hold" : "deliver"; }
+};
+
+/// The vocabulary of one comparison: classes, questions and their variables. Not thread-safe.
+class Vocabulary {
+ public:
+  /// `words`: of both versions.
+  Vocabulary(Diagrams& diagrams, const dialect::restrictions::PolicyWords& words,
+             const std::string& delimiters);
+
+  /// The arena.
+  Diagrams& diagrams() { return diagrams_; }
+  /// The classes.
+  const Classes& classes() const { return classes_; }
+  /// The variable of a part of the dialogue.
+  static Variable variable(Axis axis) { return static_cast<Variable>(axis); }
+  /// The question with this variable; null: it is a part of the dialogue.
+  const OpenQuestion* question(Variable variable) const;
+  /// All questions.
+  const std::vector<std::unique_ptr<OpenQuestion>>& questions() const { return questions_; }
+
+  /// The question of DNS; `client`: whose questions it may be. Throws NotCompiled.
+  const OpenQuestion& ask(const dns::Question& question, const IpAddress& client);
+  /// The question to a program.
+  const OpenQuestion& ask(const policy::Consultation& question);
+  /// The question whether a pattern matches a key.
+  const OpenQuestion& ask(const dialect::restrictions::PatternQuestions::Question& question);
+
+  /// Numbers an outcome.
+  Leaf number(const Outcome& outcome);
+  /// The outcome with this number.
+  const Outcome& outcome(Leaf number) const { return outcomes_[number]; }
+
+  /// What is certain of questions: 1 where a dialogue is possible, else 0.
+  Ref possible();
+
+ private:
+  OpenQuestion& add(OpenQuestion question);
+  std::vector<PossibleAnswer> listings(const std::string& zone) const;
+
+  Diagrams& diagrams_;
+  Classes classes_;
+  std::vector<policy::DnsList> zones_;
+  std::vector<std::unique_ptr<OpenQuestion>> questions_;
+  std::map<std::string, OpenQuestion*> by_key_;
+  std::map<Outcome, Leaf> numbers_;
+  std::vector<Outcome> outcomes_;
+};
+
+/// Fills in what a client has said and done so far, of the classes with these numbers.
+struct Chosen {
+  std::size_t value[axis_count] = {};
+  std::size_t operator[](Axis axis) const { return value[static_cast<std::size_t>(axis)]; }
+  std::size_t& operator[](Axis axis) { return value[static_cast<std::size_t>(axis)]; }
+};
+
+/// What a client says up to a stage, with the answers of DNS about its name. An unverified name has
+/// no address: rules about the client's name do not tell it from one with another address.
+policy::Evidence evidence_of(const Classes& classes, const Chosen& chosen, policy::Stage stage,
+                             bool after_starttls = true);
+
+/// The diagram of the outcomes of a policy: its leaves are Vocabulary::outcome() numbers. Throws
+/// NotCompiled and OverBudget.
+Ref compile(const dialect::restrictions::ListPolicy& policy, Vocabulary& vocabulary);
+
+}  // namespace postern::plan

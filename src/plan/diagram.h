@@ -1,0 +1,118 @@
+// Decision diagrams with many values a variable and many results: functions from the classes of a
+// dialogue to what a policy does with it (docs/plan.md, "How it is proved").
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <stdexcept>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace postern::plan {
+
+/// A diagram of an arena. Equal functions are equal numbers.
+using Ref = std::uint32_t;
+/// A variable; a smaller one is nearer to the root.
+using Variable = std::uint32_t;
+/// A result at the end of a diagram.
+using Leaf = std::uint32_t;
+
+/// Thrown when an arena has reached its limit, or its time is over.
+struct OverBudget : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Makes diagrams that are reduced and shared: no node whose children are all the same, no two
+/// nodes that are equal (Bryant 1986, with more than two children). Not thread-safe.
+class Diagrams {
+ public:
+  /// Called every thousand nodes; throws OverBudget to stop.
+  using Poll = std::function<void()>;
+  /// At most `most_nodes` nodes.
+  explicit Diagrams(std::size_t most_nodes = 1'000'000, Poll poll = {})
+      : most_nodes_(most_nodes), poll_(std::move(poll)) {}
+
+  /// A new variable below all others, with the values 0 to `values` - 1.
+  Variable add(std::size_t values);
+  /// Number of values of a variable.
+  std::size_t values(Variable variable) const { return values_[variable]; }
+  /// Number of variables.
+  std::size_t variables() const { return values_.size(); }
+
+  /// The constant function.
+  Ref leaf(Leaf value);
+  /// The function that is children[k] where the variable has the value k. The children may ask any
+  /// variable.
+  Ref choose(Variable variable, const std::vector<Ref>& children);
+  /// Combines the results of two functions, one dialogue at a time. `combine` is a pure function.
+  template <class Combine>
+  Ref apply(Ref a, Ref b, const Combine& combine) {
+    std::unordered_map<std::uint64_t, Ref> known;
+    return apply_among(a, b, combine, known);
+  }
+  /// The function with other results. `change` is a pure function.
+  template <class Change>
+  Ref map(Ref a, const Change& change) {
+    const Ref none = leaf(0);
+    return apply(a, none, [&](Leaf value, Leaf) { return change(value); });
+  }
+
+  /// Whether it is a constant function.
+  bool is_leaf(Ref ref) const { return nodes_[ref].children.empty(); }
+  /// The result of a constant function.
+  Leaf leaf_of(Ref ref) const { return nodes_[ref].variable; }
+  /// The variable at the root of a function that is not constant.
+  Variable variable_of(Ref ref) const { return nodes_[ref].variable; }
+  /// The functions below the root, by the variable's value.
+  const std::vector<Ref>& children_of(Ref ref) const { return nodes_[ref].children; }
+  /// Number of nodes of the arena.
+  std::size_t size() const { return nodes_.size(); }
+
+ private:
+  struct Node {
+    std::uint32_t variable = 0;  ///< of a leaf its value
+    std::vector<Ref> children;   ///< none: a leaf
+    bool operator==(const Node&) const = default;
+  };
+  struct Hash {
+    std::size_t operator()(const Node& node) const;
+  };
+
+  Ref intern(Node node);
+  /// The variable at the root; a leaf is below all variables.
+  std::uint64_t level(Ref ref) const {
+    return is_leaf(ref) ? values_.size() : nodes_[ref].variable;
+  }
+  /// The function where `variable` has this value, if it is at the root.
+  Ref below(Ref ref, Variable variable, std::size_t value) const {
+    return level(ref) == variable ? nodes_[ref].children[value] : ref;
+  }
+
+  template <class Combine>
+  Ref apply_among(Ref a, Ref b, const Combine& combine,
+                  std::unordered_map<std::uint64_t, Ref>& known) {
+    if (is_leaf(a) && is_leaf(b)) return leaf(combine(leaf_of(a), leaf_of(b)));
+    const std::uint64_t key = (std::uint64_t{a} << 32) | b;
+    if (const auto found = known.find(key); found != known.end()) return found->second;
+    const auto top = static_cast<Variable>(std::min(level(a), level(b)));
+    Node node{.variable = top, .children = {}};
+    node.children.reserve(values_[top]);
+    for (std::size_t value = 0; value < values_[top]; ++value) {
+      node.children.push_back(
+          apply_among(below(a, top, value), below(b, top, value), combine, known));
+    }
+    const Ref made = intern(std::move(node));
+    known.emplace(key, made);
+    return made;
+  }
+
+  const std::size_t most_nodes_;
+  const Poll poll_;
+  std::vector<Node> nodes_;
+  std::vector<std::size_t> values_;
+  std::unordered_map<Node, Ref, Hash> known_;
+};
+
+}  // namespace postern::plan

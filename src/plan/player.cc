@@ -1,0 +1,402 @@
+#include "plan/player.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "config/engine.h"
+#include "explain/report.h"
+#include "plan/samples.h"
+#include "policy/answers.h"
+
+namespace postern::plan {
+
+namespace json = boost::json;
+using policy::Stage;
+
+namespace {
+
+/// Answers the questions of one dialogue as an assignment says, and keeps what was asked.
+class AssignedWorld final : public dns::Resolver {
+ public:
+  AssignedWorld(Vocabulary& vocabulary, const Assignment& values, const policy::Evidence& given)
+      : vocabulary_(vocabulary), values_(values), given_(given) {}
+
+  Task<dns::Answer> lookup(dns::Question question, std::chrono::milliseconds) override {
+    dns::Answer answer = answer_to(question);
+    if (answer.status == dns::Status::found || answer.trouble()) {
+      asked_.insert_or_assign({lower(question.name), question.type}, answer);
+    }
+    co_return answer;
+  }
+
+  /// The zone of what was asked.
+  json::object zone() const {
+    json::object zone;
+    for (const auto& [question, answer] : asked_) {
+      json::value& name = zone[question.first];
+      if (name.is_null()) name.emplace_object();
+      json::value& records = name.as_object()[dns::to_string(question.second)];
+      if (answer.trouble()) {
+        records = "SERVFAIL";
+        continue;
+      }
+      json::array& list = records.emplace_array();
+      for (const std::string& record : answer.records) {
+        if (question.second != dns::Type::mx) {
+          list.emplace_back(record);
+          continue;
+        }
+        const std::size_t blank = record.find(' ');
+        list.push_back(
+            json::array{*parse_number(record.substr(0, blank)), record.substr(blank + 1)});
+      }
+    }
+    return zone;
+  }
+  /// Who was asked something.
+  const std::map<std::pair<std::string, dns::Type>, dns::Answer>& asked() const { return asked_; }
+
+ private:
+  dns::Answer answer_to(const dns::Question& question) {
+    for (const policy::DnsRecord& known : given_.dns) {
+      // A name that is not the client's may have another address.
+      const bool open =
+          known.question.type != dns::Type::ptr && known.answer.status != dns::Status::found;
+      if (open) continue;
+      if (iequals(known.question.name, question.name) && known.question.type == question.type) {
+        return known.answer;
+      }
+    }
+    dns::Answer none{.status = dns::Status::nx_domain, .records = {}};
+    if (question.type == dns::Type::txt) return none;
+    try {
+      const OpenQuestion& open = vocabulary_.ask(question, given_.session.client_ip);
+      const std::size_t value = open.variable < values_.size() ? values_[open.variable] : 0;
+      return open.answers[value].dns;
+    } catch (const NotCompiled&) {
+      return none;
+    }
+  }
+
+  Vocabulary& vocabulary_;
+  const Assignment& values_;
+  const policy::Evidence& given_;
+  std::map<std::pair<std::string, dns::Type>, dns::Answer> asked_;
+};
+
+constexpr std::string_view plain_message =
+    "From: a@sender.test\r\nDate: Thu, 1 Jan 2026 00:00:00 +0000\r\nMessage-ID: <1@sender.test>\r\n"
+    "Subject: hello\r\n\r\nhello\r\n";
+
+/// What the production evaluator did, from its trace.
+Side side_of(const policy::Trace& trace) {
+  Side side;
+  side.reply = trace.settled();
+  side.taken = trace.outcome == "accepted";
+  const policy::Step* by = nullptr;
+  for (const policy::Decision& decision : trace.decisions) {
+    if (const policy::Step* refusing = policy::refusing_step(decision)) {
+      by = refusing;
+      side.stage = policy::to_string(decision.stage);
+    }
+  }
+  if (side.taken) {
+    side.handling = trace.evidence.discard ? "discard" : "deliver";
+    for (const policy::Decision& decision : trace.decisions) {
+      if (decision.quarantine && !trace.evidence.discard) side.handling = "hold";
+      for (const policy::Step& step : decision.steps) {
+        if (step.enforced && decision.stage == Stage::rcpt &&
+            step.verdict.kind == policy::Verdict::Kind::permit) {
+          by = &step;
+        }
+      }
+    }
+    if (!trace.evidence.recipients.empty()) {
+      side.route = trace.evidence.recipients.front().route.webhook ? "webhook" : "relay";
+    }
+    side.stage.clear();
+  } else if (side.stage.empty()) {
+    side.stage = policy::to_string(Stage::mail);
+  }
+  if (by != nullptr) {
+    side.layer = by->layer;
+    side.rule = by->check;
+    side.at = by->origin;
+    const auto places = app::places_of(trace);
+    if (const auto place = places.find(side.at); place != places.end()) side.place = place->second;
+  }
+  return side;
+}
+
+std::vector<std::string> needs_of(const Vocabulary& vocabulary, const AssignedWorld& world,
+                                  const app::Dialogue& dialogue, bool programs) {
+  bool client_dns = false;
+  bool sender_dns = false;
+  bool third_party = programs;
+  for (const auto& [question, answer] : world.asked()) {
+    const bool listing = std::ranges::any_of(vocabulary.questions(), [&](const auto& one) {
+      return !one->zone.empty() && question.first.ends_with("." + one->zone);
+    });
+    if (listing) {
+      third_party = true;
+    } else if (question.second == dns::Type::ptr) {
+      client_dns = true;
+    } else {
+      sender_dns = true;
+    }
+  }
+  std::vector<std::string> needs{"client"};
+  if (sender_dns) needs.emplace_back("sender_dns");
+  if (client_dns) needs.emplace_back("client_dns");
+  if (third_party) needs.emplace_back("third_party");
+  if (dialogue.login) needs.emplace_back("login");
+  return needs;
+}
+
+/// What a value asks of the client; the least is preferred.
+unsigned cost(const Vocabulary& vocabulary, Variable variable, std::size_t value) {
+  if (value == 0) return 0;
+  const Classes& classes = vocabulary.classes();
+  if (variable >= axis_count) {
+    const OpenQuestion* question = vocabulary.question(variable);
+    return question->answers[value].dns.trouble() || question->answers[value].service.failed ? 60
+                                                                                             : 50;
+  }
+  switch (static_cast<Axis>(variable)) {
+    case Axis::session:
+      return classes.sessions[value].login ? 20 : 10;
+    case Axis::client:
+      return classes.clients[value].stranger ? 2 : 12;
+    case Axis::name:
+      return 15;
+    case Axis::helo:
+      return classes.helos[value].name.empty() ? 9 : 5;
+    case Axis::sender:
+    case Axis::recipient:
+      return 4;
+    case Axis::early:
+      break;
+  }
+  return 8;
+}
+
+}  // namespace
+
+std::optional<Assignment> cheapest(const Vocabulary& vocabulary, const Diagrams& diagrams,
+                                   Ref root) {
+  constexpr unsigned never = static_cast<unsigned>(-1);
+  std::map<Ref, std::pair<unsigned, std::size_t>> best;  // cost, value
+  const std::function<unsigned(Ref)> walk = [&](Ref ref) -> unsigned {
+    if (diagrams.is_leaf(ref)) return diagrams.leaf_of(ref) == 1 ? 0 : never;
+    if (const auto known = best.find(ref); known != best.end()) return known->second.first;
+    std::pair<unsigned, std::size_t> found{never, 0};
+    const auto children = diagrams.children_of(ref);
+    for (std::size_t value = 0; value < children.size(); ++value) {
+      const unsigned below = walk(children[value]);
+      if (below == never) continue;
+      const unsigned all = below + cost(vocabulary, diagrams.variable_of(ref), value);
+      if (all < found.first) found = {all, value};
+    }
+    best.emplace(ref, found);
+    return found.first;
+  };
+  if (walk(root) == never) return std::nullopt;
+  Assignment path(diagrams.variables(), any_value);
+  for (Ref at = root; !diagrams.is_leaf(at);) {
+    const std::size_t value = best.at(at).second;
+    path[diagrams.variable_of(at)] = value;
+    at = diagrams.children_of(at)[value];
+  }
+  return path;
+}
+
+Ref without(Diagrams& diagrams, Ref diagram, const Assignment& path) {
+  Ref cube = diagrams.leaf(1);
+  for (std::size_t variable = path.size(); variable-- > 0;) {
+    if (path[variable] == any_value) continue;
+    std::vector<Ref> children(diagrams.values(static_cast<Variable>(variable)), diagrams.leaf(0));
+    children[path[variable]] = cube;
+    cube = diagrams.choose(static_cast<Variable>(variable), children);
+  }
+  return diagrams.apply(diagram, cube, [](Leaf is, Leaf out) -> Leaf { return out == 1 ? 0 : is; });
+}
+
+std::string words_for(const Vocabulary& vocabulary, Variable variable, std::size_t value) {
+  if (variable >= axis_count) return vocabulary.question(variable)->answers[value].words;
+  const Classes& classes = vocabulary.classes();
+  switch (static_cast<Axis>(variable)) {
+    case Axis::session: {
+      const SessionClass& one = classes.sessions[value];
+      return one.login ? "login " + *one.login : one.tls ? "TLS" : "in clear";
+    }
+    case Axis::client: {
+      const ClientClass& one = classes.clients[value];
+      return one.first == one.last ? one.first.to_string()
+                                   : one.first.to_string() + " to " + one.last.to_string();
+    }
+    case Axis::name: {
+      const NameClass& one = classes.names[value];
+      using enum NameClass::Kind;
+      return one.kind == none         ? "no name"
+             : one.kind == trouble    ? "no answer of DNS"
+             : one.kind == verified   ? one.name
+             : one.kind == unverified ? one.name + " (unverified)"
+                                      : one.name + " (no answer about its address)";
+    }
+    case Axis::helo:
+      return classes.helos[value].name.empty() ? "none" : classes.helos[value].name;
+    case Axis::sender:
+      return classes.senders[value].words;
+    case Axis::recipient:
+      return classes.recipients[value].words;
+    case Axis::early:
+      break;
+  }
+  return value == 1 ? "yes" : "no";
+}
+
+Outcome outcome_of(const Side& side) {
+  Outcome outcome;
+  outcome.taken = side.taken;
+  if (side.taken) {
+    outcome.hold = side.handling == "hold";
+    outcome.discard = side.handling == "discard";
+    return outcome;
+  }
+  outcome.refusal = {side.reply.code, side.reply.enhanced};
+  for (const Stage stage : {Stage::connect, Stage::helo, Stage::auth, Stage::mail, Stage::rcpt,
+                            Stage::data, Stage::message}) {
+    if (policy::to_string(stage) == side.stage) outcome.stage = stage;
+  }
+  return outcome;
+}
+
+Player::Player(Vocabulary& vocabulary, const dialect::restrictions::PolicyWords& words,
+               std::vector<const Version*> versions, Clock::time_point deadline)
+    : vocabulary_(vocabulary),
+      words_(words),
+      versions_(std::move(versions)),
+      deadline_(deadline),
+      engines_(versions_.size()) {}
+
+std::optional<Player::Played> Player::play(const Assignment& path, const Claim& claim) {
+  Assignment values = path;
+  for (std::size_t& value : values) {
+    if (value == any_value) value = 0;
+  }
+  Chosen chosen;
+  for (std::size_t axis = 0; axis < axis_count; ++axis) chosen.value[axis] = values[axis];
+  const policy::Evidence given = evidence_of(vocabulary_.classes(), chosen, Stage::rcpt);
+  app::Dialogue dialogue;
+  dialogue.client = given.session.client_ip;
+  if (!given.session.helo.empty()) dialogue.helo = given.session.helo;
+  dialogue.tls = given.session.tls.has_value();
+  if (given.session.auth) dialogue.login = given.session.auth->username;
+  dialogue.sender = given.reverse_path;
+  dialogue.recipients = {given.candidate->address};
+  dialogue.message = std::string(plain_message);
+  if (auto played = play(dialogue, values, chosen, claim)) return played;
+  if (!hangs_on_patterns(values)) return std::nullopt;
+  for (const app::Dialogue& other : variants_of(dialogue)) {
+    if (Clock::now() > deadline_) return std::nullopt;
+    if (auto played = play(other, values, chosen, claim)) return played;
+  }
+  return std::nullopt;
+}
+
+bool Player::hangs_on_patterns(const Assignment& values) const {
+  return std::ranges::any_of(vocabulary_.questions(), [&](const auto& one) {
+    return one->pattern && one->variable < values.size() && values[one->variable] == 1;
+  });
+}
+
+std::vector<app::Dialogue> Player::variants_of(const app::Dialogue& dialogue) const {
+  std::vector<app::Dialogue> variants;
+  const auto address = [&](const mail::Mailbox& like, std::string_view text,
+                           const std::function<void(app::Dialogue&, mail::Mailbox)>& put) {
+    for (const std::string& one :
+         {std::string(text), fmt::format("x{}", text), fmt::format("{}test", text),
+          fmt::format("x{}test", text), fmt::format("{}@{}", text, like.domain),
+          fmt::format("x@{}", text), fmt::format("x@a{}test", text),
+          fmt::format("{}@{}", like.local_part, text)}) {
+      auto parsed = mail::parse_mailbox(one, mail::Utf8::allowed);
+      if (!parsed) continue;
+      variants.push_back(dialogue);
+      put(variants.back(), std::move(*parsed));
+    }
+  };
+  for (const std::string& pattern : words_.patterns) {
+    for (const std::string& text : samples_of(pattern)) {
+      if (dialogue.sender) {
+        address(*dialogue.sender, text,
+                [](app::Dialogue& one, mail::Mailbox mailbox) { one.sender = std::move(mailbox); });
+      }
+      address(dialogue.recipients.front(), text, [](app::Dialogue& one, mail::Mailbox mailbox) {
+        one.recipients = {std::move(mailbox)};
+      });
+      if (!dialogue.helo) continue;
+      for (const std::string& one :
+           {text, "a" + text, text + "test", "a" + text + "test", "a." + text}) {
+        variants.push_back(dialogue);
+        variants.back().helo = one;
+      }
+      if (const auto client = IpAddress::parse(text)) {
+        variants.push_back(dialogue);
+        variants.back().client = *client;
+      }
+    }
+  }
+  return variants;
+}
+
+std::optional<Player::Played> Player::play(const app::Dialogue& dialogue, const Assignment& values,
+                                           const Chosen& chosen, const Claim& claim) {
+  const policy::Evidence given = evidence_of(vocabulary_.classes(), chosen, Stage::rcpt);
+  policy::Evidence about = given;
+  about.candidate->address = dialogue.recipients.front();
+  if (!claim.about(about)) return std::nullopt;
+  AssignedWorld world(vocabulary_, values, given);
+  std::map<std::string, std::string> answers;
+  const app::AskOthers others = [&](policy::Consultation question,
+                                    policy::Evidence& evidence) -> Task<void> {
+    const OpenQuestion& open = vocabulary_.ask(question);
+    const std::size_t value = open.variable < values.size() ? values[open.variable] : 0;
+    question.answer = open.answers[value].service.answer;
+    question.failed = open.answers[value].service.failed;
+    answers[question.service] = open.answers[value].words;
+    evidence.consulted.push_back(std::move(question));
+    co_return;
+  };
+  Played played;
+  for (std::size_t side = 0; side < versions_.size(); ++side) {
+    const app::Config& config = *versions_[side]->config;
+    if (!engines_[side]) engines_[side].emplace(app::engine_for(config));
+    played.sides.push_back(side_of(app::play({.config = config,
+                                              .engine = *engines_[side],
+                                              .directory = *versions_[side]->directory,
+                                              .resolver = world,
+                                              .others = others},
+                                             dialogue)));
+  }
+  ++count_;
+  if (!claim.holds(played.sides)) return std::nullopt;
+  Spoken& spoken = played.spoken;
+  spoken.client = dialogue.client.to_string();
+  const NameClass& name = vocabulary_.classes().names[chosen[Axis::name]];
+  if (name.kind == NameClass::Kind::verified) spoken.client_name = name.name;
+  spoken.helo = dialogue.helo;
+  spoken.tls = dialogue.tls;
+  spoken.login = dialogue.login;
+  spoken.sender = dialogue.sender ? dialogue.sender->text() : "";
+  spoken.recipient = dialogue.recipients.front().text();
+  spoken.dns = world.zone();
+  spoken.answers.assign(answers.begin(), answers.end());
+  spoken.needs = needs_of(vocabulary_, world, dialogue, !answers.empty());
+  return played;
+}
+
+}  // namespace postern::plan

@@ -1,0 +1,110 @@
+// Dialogues that a diagram names, played by the production evaluation.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/json/object.hpp>
+
+#include "config/config.h"
+#include "explain/play.h"
+#include "plan/compile.h"
+#include "policy/directory.h"
+
+namespace postern::plan {
+
+/// A version of a configuration. Its engine is made when the first dialogue is played.
+struct Version {
+  std::string name;                                    ///< as the user named it: "old.toml"
+  const app::Config* config = nullptr;                 ///< outlives the comparison
+  std::shared_ptr<const policy::Directory> directory;  ///< its webhooks; never null
+};
+
+/// What one version did with a dialogue, from the trace of the production evaluation.
+struct Side {
+  bool taken = false;
+  std::string handling;  ///< "deliver", "hold", "discard", if taken
+  std::string route;     ///< "relay", "webhook", if taken
+  std::string stage;     ///< "rcpt", if refused
+  smtp::Reply reply{.code = 0, .enhanced = {}, .text = {}};  ///< if refused
+  std::string layer;  ///< of the rule that decided; empty: none did
+  std::string rule;   ///< "reject_unauth_destination"
+  std::string at;     ///< "smtpd_relay_restrictions:3"
+  std::string place;  ///< "old.toml:4:9"; may be empty
+};
+
+/// What was said, and what DNS and other programs answered.
+struct Spoken {
+  std::string client;                      ///< its address
+  std::optional<std::string> client_name;  ///< verified
+  std::optional<std::string> helo;
+  bool tls = false;
+  std::optional<std::string> login;
+  std::string sender;  ///< "": the null sender
+  std::string recipient;
+  boost::json::object dns;  ///< a zone, as `explain --dns` reads it
+  std::vector<std::pair<std::string, std::string>> answers;  ///< of programs: service, answer
+  /// Who has to take part: "client", "sender_dns", "client_dns", "third_party", "login".
+  std::vector<std::string> needs;
+};
+
+/// A value for each variable; `any_value` where the path does not say.
+using Assignment = std::vector<std::size_t>;
+inline constexpr std::size_t any_value = static_cast<std::size_t>(-1);
+
+/// The path to the leaf 1 that asks least of the client; nullopt: there is none.
+std::optional<Assignment> cheapest(const Vocabulary& vocabulary, const Diagrams& diagrams,
+                                   Ref root);
+/// The diagram, with 0 on this path.
+Ref without(Diagrams& diagrams, Ref diagram, const Assignment& path);
+/// A value of a variable in words: "partner.test", "192.0.2.0 to 192.0.2.255", "found".
+std::string words_for(const Vocabulary& vocabulary, Variable variable, std::size_t value);
+
+/// The outcome that a side has.
+Outcome outcome_of(const Side& side);
+
+/// Plays dialogues. Not thread-safe.
+class Player {
+ public:
+  using Clock = std::chrono::steady_clock;
+  /// All outlive this object.
+  Player(Vocabulary& vocabulary, const dialect::restrictions::PolicyWords& words,
+         std::vector<const Version*> versions, Clock::time_point deadline);
+
+  /// A dialogue that was played on all versions.
+  struct Played {
+    Spoken spoken;
+    std::vector<Side> sides;  ///< by version
+  };
+  /// Whether the recipient of this evidence is what the question is about, and whether the verdicts
+  /// are as claimed.
+  struct Claim {
+    std::function<bool(const policy::Evidence&)> about;
+    std::function<bool(const std::vector<Side>&)> holds;
+  };
+  /// Plays the dialogue of the path, then, where it hangs on patterns, others with texts that the
+  /// patterns may match, until one is as claimed. Nullopt: none is. Blocks.
+  std::optional<Played> play(const Assignment& path, const Claim& claim);
+  /// How many dialogues were played.
+  std::size_t count() const { return count_; }
+
+ private:
+  bool hangs_on_patterns(const Assignment& values) const;
+  std::vector<app::Dialogue> variants_of(const app::Dialogue& dialogue) const;
+  std::optional<Played> play(const app::Dialogue& dialogue, const Assignment& values,
+                             const Chosen& chosen, const Claim& claim);
+
+  Vocabulary& vocabulary_;
+  const dialect::restrictions::PolicyWords& words_;
+  const std::vector<const Version*> versions_;
+  const Clock::time_point deadline_;
+  std::vector<std::optional<policy::Engine>> engines_;
+  std::size_t count_ = 0;
+};
+
+}  // namespace postern::plan

@@ -1,0 +1,284 @@
+#include "plan/report.h"
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "base/text.h"
+
+namespace postern::plan {
+
+namespace json = boost::json;
+
+namespace {
+
+std::string enhanced_text(const smtp::EnhancedCode& code) {
+  return fmt::format("{}.{}.{}", code.klass, code.subject, code.detail);
+}
+
+json::value or_null(const std::optional<std::string>& text) {
+  return text ? json::value(json::string(*text)) : json::value();
+}
+
+/// "old.toml:4:9".
+json::value place_json(const std::string& place) {
+  const std::size_t column = place.rfind(':');
+  if (column == std::string::npos || column == 0) return nullptr;
+  const std::size_t line = place.rfind(':', column - 1);
+  if (line == std::string::npos) return nullptr;
+  return json::object{{"file", place.substr(0, line)},
+                      {"line", parse_number(place.substr(line + 1, column - line - 1)).value_or(0)},
+                      {"column", parse_number(place.substr(column + 1)).value_or(0)}};
+}
+
+json::object side_json(const Side& side) {
+  json::object object;
+  if (side.taken) {
+    object = {{"verdict", "taken"}, {"handling", side.handling}, {"route", side.route}};
+  } else {
+    object = {{"verdict", "refused"},
+              {"stage", side.stage},
+              {"reply", json::object{{"code", side.reply.code},
+                                     {"enhanced", enhanced_text(side.reply.enhanced)},
+                                     {"text", side.reply.text}}}};
+  }
+  object["layer"] = side.layer.empty() ? json::value() : json::value(side.layer);
+  object["rule"] = side.rule.empty() ? json::value() : json::value(side.rule);
+  object["at"] = side.at.empty() ? json::value() : json::value(side.at);
+  object["place"] = place_json(side.place);
+  return object;
+}
+
+json::object witness_json(const Witness& witness) {
+  json::array answers;
+  for (const auto& [service, answer] : witness.spoken.answers) {
+    answers.push_back(json::object{{"service", service}, {"answer", answer}});
+  }
+  return {{"group", to_string(witness.group)},
+          {"kind", witness.kind},
+          {"confirmed", true},
+          {"client", witness.spoken.client},
+          {"client_name", or_null(witness.spoken.client_name)},
+          {"helo", or_null(witness.spoken.helo)},
+          {"tls", witness.spoken.tls},
+          {"auth", or_null(witness.spoken.login)},
+          {"mail_from", witness.spoken.sender},
+          {"rcpt_to", witness.spoken.recipient},
+          {"message", nullptr},
+          {"dns", witness.spoken.dns},
+          {"answers", std::move(answers)},
+          {"needs", json::value_from(witness.spoken.needs)},
+          {"old", side_json(witness.before)},
+          {"new", side_json(witness.after)}};
+}
+
+json::value differs(Known known) {
+  if (known == Known::unknown) return "unknown";
+  return known == Known::yes ? "differs" : "same";
+}
+
+constexpr std::array<Group, 3> all_groups{Group::ours, Group::relay, Group::foreign};
+std::string_view axis_name(std::size_t axis) { return to_string(static_cast<Axis>(axis)); }
+
+/// Both directions' conditions.
+json::array difference_json(const GroupAnswer& answer) {
+  json::array list;
+  for (const auto* difference : {&answer.refused, &answer.accepted}) {
+    if (!*difference) continue;
+    json::object& conditions = list.emplace_back(json::object()).as_object();
+    for (const auto& [part, values] : (*difference)->conditions) {
+      conditions[part] = json::value_from(values);
+    }
+  }
+  return list;
+}
+
+/// Whether these are all.
+bool is_complete(const GroupAnswer& answer) {
+  return answer.refused.has_value() == (answer.refuses_more == Known::yes) &&
+         answer.accepted.has_value() == (answer.accepts_more == Known::yes) &&
+         answer.answer() != Answer::not_proved;
+}
+
+/// "sender partner.test or below partner.test".
+std::string difference_text(const std::optional<Difference>& difference) {
+  if (!difference) return "";
+  std::string text;
+  for (const auto& [part, values] : difference->conditions) {
+    if (part == "rcpt") continue;  // the group says it
+    text += text.empty() ? ": " : ", ";
+    text += part + " ";
+    constexpr std::size_t most = 4;
+    for (std::size_t at = 0; at < values.size() && at < most; ++at) {
+      text += (at == 0 ? "" : " or ") + printable(values[at], 100);
+    }
+    if (values.size() > most) text += fmt::format(" and {} more", values.size() - most);
+  }
+  return text;
+}
+
+std::string reply_text(const Side& side) {
+  if (side.taken) {
+    return fmt::format("250, taken{}{}", side.handling == "deliver" ? "" : ", " + side.handling,
+                       side.route.empty() ? "" : ", route " + side.route);
+  }
+  return fmt::format("{} {} {}", side.reply.code, enhanced_text(side.reply.enhanced),
+                     side.reply.text);
+}
+
+void add_side(std::string& text, std::string_view which, const Side& side) {
+  text += fmt::format("    {}  {}\n", which, printable(reply_text(side), 400));
+  if (side.layer.empty()) return;
+  text += fmt::format("         {} {}{}{}\n", side.layer, side.rule,
+                      side.at.empty() ? "" : "  " + side.at,
+                      side.place.empty() ? "" : "  " + side.place);
+}
+
+std::string conditions(const Witness& witness) {
+  std::string text = fmt::format("client {}", witness.spoken.client);
+  if (witness.spoken.client_name) text += fmt::format(" ({})", *witness.spoken.client_name);
+  text += witness.spoken.helo ? ", HELO " + printable(*witness.spoken.helo, 255) : ", no HELO";
+  if (witness.spoken.login) {
+    text += fmt::format(", authenticated as {}", printable(*witness.spoken.login, 255));
+  } else {
+    text += witness.spoken.tls ? ", TLS, not authenticated" : ", not authenticated";
+  }
+  return text;
+}
+
+void add_witness(std::string& text, const Witness& witness) {
+  text += fmt::format("  for example ({}, {})\n", to_string(witness.group),
+                      witness.kind == "handling"       ? "other handling"
+                      : witness.kind == "replies"      ? "other reply"
+                      : witness.kind == "refuses_more" ? "refused by new"
+                                                       : "accepted by new");
+  text += fmt::format("    {}\n", conditions(witness));
+  for (const auto& [name, records] : witness.spoken.dns) {
+    text += fmt::format("    DNS {} {}\n", std::string_view(name), json::serialize(records));
+  }
+  for (const auto& [service, answer] : witness.spoken.answers) {
+    text += fmt::format("    {} answers {}\n", printable(service, 200), printable(answer, 200));
+  }
+  text +=
+      fmt::format("    C: MAIL FROM:<{}>\n    C: RCPT TO:<{}>\n",
+                  printable(witness.spoken.sender, 400), printable(witness.spoken.recipient, 400));
+  add_side(text, "old", witness.before);
+  add_side(text, "new", witness.after);
+  text += "  played on both versions: confirmed\n";
+}
+
+std::string headline(const Comparison& comparison) {
+  switch (comparison.answer()) {
+    case Answer::same:
+      return comparison.handling == Known::yes
+                 ? "SAME VERDICTS, OTHER HANDLING: what is taken is handled differently"
+                 : "same: every dialogue gets the same verdict";
+    case Answer::refuses_more:
+      return "REFUSES MORE: new refuses what old takes, and takes nothing else";
+    case Answer::accepts_more: {
+      const GroupAnswer& foreign = comparison.groups[static_cast<std::size_t>(Group::foreign)];
+      return foreign.accepts_more == Known::yes
+                 ? "ACCEPTS MORE: new takes mail to foreign destinations that old refuses"
+                 : "ACCEPTS MORE: new takes what old refuses, and refuses nothing else";
+    }
+    case Answer::both:
+      return "BOTH DIFFER: new takes some mail that old refuses, and refuses some that old takes";
+    case Answer::not_proved:
+      break;
+  }
+  return "NOT PROVED";
+}
+
+}  // namespace
+
+json::object report_json(const Report& report) {
+  const Comparison& found = report.comparison;
+  json::object groups;
+  json::object classes;
+  for (const Group group : all_groups) {
+    const GroupAnswer& one = found.groups[static_cast<std::size_t>(group)];
+    groups[to_string(group)] = json::object{{"answer", to_string(one.answer())},
+                                            {"refuses_more", to_string(one.refuses_more)},
+                                            {"accepts_more", to_string(one.accepts_more)},
+                                            {"difference", difference_json(one)},
+                                            {"difference_complete", is_complete(one)}};
+  }
+  for (std::size_t axis = 0; axis < axis_count; ++axis) {
+    if (found.classes[axis] > 1) classes[axis_name(axis)] = found.classes[axis];
+  }
+  json::array witnesses;
+  for (const Witness& witness : found.witnesses) witnesses.push_back(witness_json(witness));
+  json::array not_proved;
+  for (const NotProved& one : found.not_proved) {
+    not_proved.push_back(json::object{
+        {"group", one.group.empty() ? json::value() : json::value(one.group)},
+        {"direction", one.direction.empty() ? json::value() : json::value(one.direction)},
+        {"layer", one.layer},
+        {"place", one.place.empty() ? json::value() : json::value(one.place)},
+        {"reason", one.reason},
+        {"text", one.text},
+        {"tried", found.played}});
+  }
+  return {{"plan", 1},
+          {"answer", to_string(found.answer())},
+          {"handling", differs(found.handling)},
+          {"replies", differs(found.replies)},
+          {"routes", found.routes ? differs(*found.routes) : json::value()},
+          {"groups", std::move(groups)},
+          {"witnesses", std::move(witnesses)},
+          {"not_proved", std::move(not_proved)},
+          {"layers", json::object{{"restrictions", to_string(found.answer())}}},
+          {"proof", json::object{{"method", "diagrams"},
+                                 {"classes", std::move(classes)},
+                                 {"evidence", json::value_from(found.evidence)},
+                                 {"nodes", found.nodes},
+                                 {"ms", static_cast<double>(found.took.count()) / 1000.0}}},
+          {"assumptions", json::array{"one_recipient", "rate_limits_unused", "zone_constant"}},
+          {"guardrails", json::array()},
+          {"lint", json::object{{"open_relay", report.open_relay.empty()
+                                                   ? json::value()
+                                                   : json::value(report.open_relay)}}},
+          {"versions", json::object{{"old", report.before_digest}, {"new", report.after_digest}}}};
+}
+
+std::string report_text(const Report& report) {
+  const Comparison& found = report.comparison;
+  std::string text = headline(found) + "\n";
+  for (const Group group : all_groups) {
+    const GroupAnswer& one = found.groups[static_cast<std::size_t>(group)];
+    const Answer answer = one.answer();
+    const bool single = answer == Answer::refuses_more || answer == Answer::accepts_more;
+    text += fmt::format(
+        "  {:<9}{}{}\n", to_string(group), words_of(answer),
+        !single ? ""
+                : difference_text(answer == Answer::refuses_more ? one.refused : one.accepted));
+  }
+  for (const NotProved& one : found.not_proved) {
+    text += fmt::format("  not proved{}{}: {} ({})\n", one.group.empty() ? "" : " for " + one.group,
+                        one.direction.empty() ? "" : ", " + one.direction, one.text, one.reason);
+  }
+  for (const Witness& witness : found.witnesses) {
+    if (witness.kind != "replies") add_witness(text, witness);
+  }
+  std::string classes;
+  for (std::size_t axis = 0; axis < axis_count; ++axis) {
+    if (found.classes[axis] < 2) continue;
+    classes +=
+        fmt::format("{}{} {}", classes.empty() ? "" : ", ", found.classes[axis], axis_name(axis));
+  }
+  text += fmt::format("  classes: {}; questions: {}; {} nodes, {:.1f} ms\n",
+                      classes.empty() ? "none" : classes, found.evidence.size(), found.nodes,
+                      static_cast<double>(found.took.count()) / 1000.0);
+  text += fmt::format("  replies: {}; handling: {}\n",
+                      found.replies == Known::yes  ? "codes differ"
+                      : found.replies == Known::no ? "the same codes"
+                                                   : "not known",
+                      found.handling == Known::yes  ? "differs"
+                      : found.handling == Known::no ? "the same"
+                                                    : "not known");
+  if (report.after_is_open) {
+    text += fmt::format("  R110 open relay: {} would not be served\n", report.after);
+  }
+  return text;
+}
+
+}  // namespace postern::plan

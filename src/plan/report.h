@@ -1,0 +1,28 @@
+// A comparison as text and as JSON (docs/plan.md).
+#pragma once
+
+#include <string>
+
+#include <boost/json/object.hpp>
+
+#include "plan/compare.h"
+
+namespace postern::plan {
+
+/// What both forms are made from.
+struct Report {
+  Comparison comparison;
+  std::string before;          ///< name of OLD
+  std::string after;           ///< name of NEW
+  std::string before_digest;   ///< "sha256:…" of the decided configuration
+  std::string after_digest;    ///< likewise
+  bool after_is_open = false;  ///< NEW is an open relay: it would not be served
+  std::string open_relay;      ///< "no", "keyed", "yes" of NEW's lists; empty: no lists
+};
+
+/// The report in JSON.
+boost::json::object report_json(const Report& report);
+/// The report for people; lines end in LF.
+std::string report_text(const Report& report);
+
+}  // namespace postern::plan
