@@ -12,7 +12,6 @@ constexpr OptionSpec options[] = {
     {"--allow", "WORDS", "exit 0 for these answers: same,refuses-more,accepts-more,both", "-"},
     {"--budget", "TIME[,NODES]", "how long, and how many nodes of diagrams at most", "2s,1M"},
     {"--replies", "", "other codes of refusals are a difference, too", "counted only"},
-    {"--routes", "", "other routes of taken mail are a difference, too", "not compared"},
     {"--only", "GROUP", "one group of destinations: ours, relay or foreign", "all"},
 };
 constexpr ExitCode exits[] = {ExitCode::ok,         ExitCode::no,    ExitCode::differs,

@@ -115,8 +115,13 @@ std::vector<ClientClass> clients_of(const std::vector<AddressRange>& ranges) {
   std::vector<AddressRange> v6 = ranges;
   v6.push_back({ip("::1"), ip("::1")});
   add_clients(v6, false, no_v6, ip("2001:db8:ffff::77"), clients);
-  std::ranges::stable_sort(
-      clients, [](const ClientClass& a, const ClientClass& b) { return a.stranger > b.stranger; });
+  // The first is a stranger, one with an address of the documentation if that is none of ours.
+  std::ranges::stable_sort(clients, [](const ClientClass& a, const ClientClass& b) {
+    const auto rank = [](const ClientClass& one) {
+      return !one.stranger ? 2 : one.one == ip("203.0.113.77") ? 0 : 1;
+    };
+    return rank(a) < rank(b);
+  });
   return clients;
 }
 

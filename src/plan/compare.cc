@@ -202,7 +202,7 @@ class Comparer {
     const Ref differ = diagrams_.apply(
         kinds, possible, [](Leaf kind, Leaf is) -> Leaf { return is == 0 ? 0 : kind; });
     player_ = std::make_unique<Player>(
-        *vocabulary_, words_, std::vector<const Version*>{sides_[0], sides_[1]}, deadline_);
+        *vocabulary_, std::vector<const Version*>{sides_[0], sides_[1]}, deadline_);
     groups_ = groups_of();
     for (const Group group : {Group::ours, Group::relay, Group::foreign}) look(differ, group);
   }
@@ -326,13 +326,17 @@ class Comparer {
     Difference found;
     for (const auto& [variable, some] : values) {
       if (some.size() == diagrams_.values(variable)) continue;
-      std::vector<std::string> words;
-      for (const std::size_t value : some)
-        words.push_back(words_for(*vocabulary_, variable, value));
-      found.conditions.emplace_back(variable < axis_count
+      const std::size_t all = diagrams_.values(variable);
+      Difference::Part part{.name = variable < axis_count
                                         ? std::string(plan::to_string(static_cast<Axis>(variable)))
                                         : vocabulary_->question(variable)->key,
-                                    std::move(words));
+                            .negated = some.size() > all / 2,
+                            .values = {}};
+      for (std::size_t value = 0; value < all; ++value) {
+        if (some.contains(value) == part.negated) continue;
+        part.values.push_back(words_for(*vocabulary_, variable, value));
+      }
+      found.conditions.push_back(std::move(part));
     }
     return found;
   }

@@ -57,15 +57,19 @@ struct NotProved {
 
 /// Where two versions differ, if that is one condition on each part of the dialogue.
 struct Difference {
-  /// What a part must be: "sender", "client", or a question, and its values. A part that is not
-  /// here may be anything.
-  std::vector<std::pair<std::string, std::vector<std::string>>> conditions;
+  /// What a part of the dialogue, or the answer to a question, must be.
+  struct Part {
+    std::string name;                 ///< "sender", or OpenQuestion::key
+    bool negated = false;             ///< anything but these values
+    std::vector<std::string> values;  ///< in words
+  };
+  std::vector<Part> conditions;  ///< all of them hold; what is not here may be anything
 };
 
 /// The two questions about one group of destinations.
 struct GroupAnswer {
-  Known refuses_more = Known::no;
-  Known accepts_more = Known::no;
+  Known refuses_more = Known::no;  ///< does NEW refuse what OLD takes?
+  Known accepts_more = Known::no;  ///< does NEW take what OLD refuses?
   /// All dialogues that only OLD takes; nullopt: none, or it is not one condition.
   std::optional<Difference> refused;
   /// All dialogues that only NEW takes.
@@ -76,9 +80,8 @@ struct GroupAnswer {
 
 /// Options of a comparison.
 struct CompareOptions {
-  std::chrono::milliseconds time{2000};
-  std::size_t nodes = 1'000'000;
-  bool routes = false;
+  std::chrono::milliseconds time{2000};  ///< for everything
+  std::size_t nodes = 1'000'000;         ///< of the arena, at most
 };
 
 /// The result.
@@ -87,14 +90,14 @@ struct Comparison {
   Known handling = Known::no;         ///< whether it differs
   Known replies = Known::no;          ///< whether they differ
   std::optional<Known> routes;        ///< nullopt: not asked
-  std::vector<Witness> witnesses;
-  std::vector<NotProved> not_proved;
+  std::vector<Witness> witnesses;     ///< one for each `yes`
+  std::vector<NotProved> not_proved;  ///< one for each `unknown`, or one for all
   std::array<std::size_t, axis_count> classes = {};
   std::vector<std::string> evidence;  ///< questions, as OpenQuestion::key
-  std::size_t nodes = 0;
-  std::chrono::microseconds took{0};
-  std::size_t unconfirmed = 0;  ///< witnesses that playing did not confirm
-  std::size_t played = 0;       ///< dialogues played on both versions
+  std::size_t nodes = 0;              ///< that the proof needed
+  std::chrono::microseconds took{0};  ///< wall time
+  std::size_t unconfirmed = 0;        ///< witnesses that playing did not confirm
+  std::size_t played = 0;             ///< dialogues played on both versions
 
   /// Of all groups.
   Answer answer() const;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <set>
 
+#include "base/domain_below.h"
 #include "base/text.h"
 #include "dialect/restrictions/remote_table.h"
 #include "policy/answers.h"
@@ -143,7 +144,7 @@ const OpenQuestion& Vocabulary::ask(const dns::Question& asked, const IpAddress&
   if (asked.type == dns::Type::a) {
     const policy::DnsList* best = nullptr;
     for (const policy::DnsList& list : zones_) {
-      if (name.ends_with("." + list.zone()) &&
+      if (name != list.zone() && domain_below(name, list.zone()) &&
           (best == nullptr || list.zone().size() > best->zone().size())) {
         best = &list;
       }

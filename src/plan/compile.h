@@ -22,7 +22,7 @@ struct NotCompiled : std::runtime_error {
   /// `reason`: a word of docs/plan.md, "Not proved"; `what`: the rule or table.
   NotCompiled(std::string reason_word, const std::string& what)
       : std::runtime_error(what), reason(std::move(reason_word)) {}
-  std::string reason;
+  std::string reason;  ///< reason_word
 };
 
 /// An answer that a question about DNS or of a program may have.
@@ -47,7 +47,7 @@ struct OpenQuestion {
 
 /// What becomes of a dialogue.
 struct Outcome {
-  bool taken = false;
+  bool taken = false;                              ///< answered 250 in the end
   bool hold = false;                               ///< if taken
   bool discard = false;                            ///< if taken
   policy::Stage stage = policy::Stage::connect;    ///< if refused
@@ -105,7 +105,7 @@ class Vocabulary {
 
 /// Fills in what a client has said and done so far, of the classes with these numbers.
 struct Chosen {
-  std::size_t value[axis_count] = {};
+  std::size_t value[axis_count] = {};  ///< by Axis
   std::size_t operator[](Axis axis) const { return value[static_cast<std::size_t>(axis)]; }
   std::size_t& operator[](Axis axis) { return value[static_cast<std::size_t>(axis)]; }
 };

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "dialect/restrictions/layer.h"
 #include "policy/answers.h"
+#include "policy/questions/client_in.h"
 
 namespace postern::plan {
 
@@ -122,8 +123,8 @@ class Checker {
     }
     vocabulary_ = std::make_unique<Vocabulary>(diagrams_, words_, lists_->recipient_delimiter);
     outcomes_ = compile(*lists_, *vocabulary_);
-    player_ = std::make_unique<Player>(*vocabulary_, words_, std::vector<const Version*>{&version_},
-                                       deadline_);
+    player_ =
+        std::make_unique<Player>(*vocabulary_, std::vector<const Version*>{&version_}, deadline_);
   }
 
   static bool is(const Outcome& outcome, Verb verb) {
@@ -220,17 +221,19 @@ class Checker {
     return iequals(one.text(), other.text());
   }
 
+  /// As permit_mynetworks judges a client without a name.
+  bool in_mynetworks(const IpAddress& client) const {
+    const std::string no_name;
+    return lists_->mynetworks.contains(client, &no_name) == restrictions::Match::yes;
+  }
+
   Ref term(const Term& term) {
     const Classes& classes = vocabulary_->classes();
     switch (term.about) {
       case About::client:
         return among(Axis::client, classes.clients, [&](const ClientClass& client) {
-          const std::string no_name;
-          return (term.mynetworks &&
-                  lists_->mynetworks.contains(client.one, &no_name) == restrictions::Match::yes) ||
-                 std::ranges::any_of(term.networks, [&](const Cidr& network) {
-                   return network.contains(client.one);
-                 });
+          return (term.mynetworks && in_mynetworks(client.one)) ||
+                 policy::questions::client_in(client.one, term.networks).yes;
         });
       case About::client_name:
         return among(Axis::name, classes.names, [&](const NameClass& name) {

@@ -1,4 +1,4 @@
-// Whether sentences hold of a configuration, proved (docs/guardrails.md).
+// Whether sentences hold of a configuration, proved.
 #pragma once
 
 #include <chrono>
@@ -13,14 +13,15 @@ namespace postern::plan {
 
 /// A sentence with its name.
 struct Guardrail {
-  std::string name;  ///< unique
-  std::string text;  ///< as written
-  Sentence sentence;
+  std::string name;    ///< unique
+  std::string text;    ///< as written
+  Sentence sentence;   ///< the same, read
   bool warns = false;  ///< enforce = "warn": a broken one is a warning
 };
 
 /// What is known of a guardrail.
 struct GuardResult {
+  /// The answer.
   enum class Word { holds, violated, not_proved };
   std::string name;              ///< of the guardrail
   Word word = Word::holds;       ///< proved, or with a witness
@@ -33,8 +34,8 @@ struct GuardResult {
 
 /// The budget of one check.
 struct GuardBudget {
-  std::chrono::milliseconds time{2000};
-  std::size_t nodes = 1'000'000;
+  std::chrono::milliseconds time{2000};  ///< for all sentences
+  std::size_t nodes = 1'000'000;         ///< of the arena, at most
 };
 
 /// Proves each sentence, or finds a dialogue that breaks it and plays it. In the order given.

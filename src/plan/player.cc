@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/domain_below.h"
 #include "base/text.h"
 #include "config/engine.h"
 #include "explain/report.h"
@@ -139,7 +140,7 @@ std::vector<std::string> needs_of(const Vocabulary& vocabulary, const AssignedWo
   bool third_party = programs;
   for (const auto& [question, answer] : world.asked()) {
     const bool listing = std::ranges::any_of(vocabulary.questions(), [&](const auto& one) {
-      return !one->zone.empty() && question.first.ends_with("." + one->zone);
+      return !one->zone.empty() && domain_below(question.first, one->zone);
     });
     if (listing) {
       third_party = true;
@@ -275,10 +276,9 @@ Outcome outcome_of(const Side& side) {
   return outcome;
 }
 
-Player::Player(Vocabulary& vocabulary, const dialect::restrictions::PolicyWords& words,
-               std::vector<const Version*> versions, Clock::time_point deadline)
+Player::Player(Vocabulary& vocabulary, std::vector<const Version*> versions,
+               Clock::time_point deadline)
     : vocabulary_(vocabulary),
-      words_(words),
       versions_(std::move(versions)),
       deadline_(deadline),
       engines_(versions_.size()) {}
@@ -295,59 +295,78 @@ std::optional<Player::Played> Player::play(const Assignment& path, const Claim& 
   dialogue.client = given.session.client_ip;
   if (!given.session.helo.empty()) dialogue.helo = given.session.helo;
   dialogue.tls = given.session.tls.has_value();
-  if (given.session.auth) dialogue.login = given.session.auth->username;
+  dialogue.login = vocabulary_.classes().sessions[chosen[Axis::session]].login;
   dialogue.sender = given.reverse_path;
   dialogue.recipients = {given.candidate->address};
   dialogue.message = std::string(plain_message);
   if (auto played = play(dialogue, values, chosen, claim)) return played;
-  if (!hangs_on_patterns(values)) return std::nullopt;
-  for (const app::Dialogue& other : variants_of(dialogue)) {
+  for (const app::Dialogue& other : variants_of(dialogue, texts_of(values))) {
     if (Clock::now() > deadline_) return std::nullopt;
     if (auto played = play(other, values, chosen, claim)) return played;
   }
   return std::nullopt;
 }
 
-bool Player::hangs_on_patterns(const Assignment& values) const {
-  return std::ranges::any_of(vocabulary_.questions(), [&](const auto& one) {
-    return one->pattern && one->variable < values.size() && values[one->variable] == 1;
-  });
+/// Texts that the patterns which have to match may match, alone and two at a time.
+std::vector<std::string> Player::texts_of(const Assignment& values) const {
+  std::vector<std::vector<std::string>> of_pattern;
+  for (const auto& one : vocabulary_.questions()) {
+    if (!one->pattern || one->variable >= values.size() || values[one->variable] != 1) continue;
+    // "regexp 11010010 TEXT"
+    const std::string& question = one->pattern->first;
+    const std::size_t flags = question.find(' ') + 1;
+    of_pattern.push_back(
+        samples_of(std::string_view(question).substr(question.find(' ', flags) + 1)));
+  }
+  std::vector<std::string> texts;
+  for (const auto& one : of_pattern) texts.insert(texts.end(), one.begin(), one.end());
+  const std::vector<std::string> alone = texts;
+  constexpr std::size_t most = 400;
+  for (const std::string& first : alone) {
+    for (const std::string& second : alone) {
+      if (texts.size() >= most) return texts;
+      // The end of an address and its beginning meet at the @.
+      const bool meet = first.ends_with('@') && second.starts_with('@');
+      texts.push_back(first + (meet ? second.substr(1) : second));
+    }
+  }
+  return texts;
 }
 
-std::vector<app::Dialogue> Player::variants_of(const app::Dialogue& dialogue) const {
+/// The dialogue with other texts.
+std::vector<app::Dialogue> Player::variants_of(const app::Dialogue& dialogue,
+                                               const std::vector<std::string>& texts) {
   std::vector<app::Dialogue> variants;
   const auto address = [&](const mail::Mailbox& like, std::string_view text,
                            const std::function<void(app::Dialogue&, mail::Mailbox)>& put) {
     for (const std::string& one :
-         {std::string(text), fmt::format("x{}", text), fmt::format("{}test", text),
-          fmt::format("x{}test", text), fmt::format("{}@{}", text, like.domain),
-          fmt::format("x@{}", text), fmt::format("x@a{}test", text),
-          fmt::format("{}@{}", like.local_part, text)}) {
+         {std::string(text), fmt::format("{}{}", text, like.domain), fmt::format("x{}", text),
+          fmt::format("{}test", text), fmt::format("x{}test", text),
+          fmt::format("{}@{}", text, like.domain), fmt::format("x@{}", text),
+          fmt::format("x@a{}test", text), fmt::format("{}@{}", like.local_part, text)}) {
       auto parsed = mail::parse_mailbox(one, mail::Utf8::allowed);
       if (!parsed) continue;
       variants.push_back(dialogue);
       put(variants.back(), std::move(*parsed));
     }
   };
-  for (const std::string& pattern : words_.patterns) {
-    for (const std::string& text : samples_of(pattern)) {
-      if (dialogue.sender) {
-        address(*dialogue.sender, text,
-                [](app::Dialogue& one, mail::Mailbox mailbox) { one.sender = std::move(mailbox); });
-      }
-      address(dialogue.recipients.front(), text, [](app::Dialogue& one, mail::Mailbox mailbox) {
-        one.recipients = {std::move(mailbox)};
-      });
-      if (!dialogue.helo) continue;
-      for (const std::string& one :
-           {text, "a" + text, text + "test", "a" + text + "test", "a." + text}) {
-        variants.push_back(dialogue);
-        variants.back().helo = one;
-      }
-      if (const auto client = IpAddress::parse(text)) {
-        variants.push_back(dialogue);
-        variants.back().client = *client;
-      }
+  for (const std::string& text : texts) {
+    if (dialogue.sender) {
+      address(*dialogue.sender, text,
+              [](app::Dialogue& one, mail::Mailbox mailbox) { one.sender = std::move(mailbox); });
+    }
+    address(dialogue.recipients.front(), text, [](app::Dialogue& one, mail::Mailbox mailbox) {
+      one.recipients = {std::move(mailbox)};
+    });
+    if (!dialogue.helo) continue;
+    for (const std::string& one :
+         {text, "a" + text, text + "test", "a" + text + "test", "a." + text}) {
+      variants.push_back(dialogue);
+      variants.back().helo = one;
+    }
+    if (const auto client = IpAddress::parse(text)) {
+      variants.push_back(dialogue);
+      variants.back().client = *client;
     }
   }
   return variants;

@@ -27,7 +27,7 @@ struct Version {
 
 /// What one version did with a dialogue, from the trace of the production evaluation.
 struct Side {
-  bool taken = false;
+  bool taken = false;    ///< answered 250 in the end
   std::string handling;  ///< "deliver", "hold", "discard", if taken
   std::string route;     ///< "relay", "webhook", if taken
   std::string stage;     ///< "rcpt", if refused
@@ -42,12 +42,12 @@ struct Side {
 struct Spoken {
   std::string client;                      ///< its address
   std::optional<std::string> client_name;  ///< verified
-  std::optional<std::string> helo;
-  bool tls = false;
-  std::optional<std::string> login;
-  std::string sender;  ///< "": the null sender
-  std::string recipient;
-  boost::json::object dns;  ///< a zone, as `explain --dns` reads it
+  std::optional<std::string> helo;         ///< nullopt: none
+  bool tls = false;                        ///< after STARTTLS
+  std::optional<std::string> login;        ///< nullopt: not authenticated
+  std::string sender;                      ///< "": the null sender
+  std::string recipient;                   ///< forward-path
+  boost::json::object dns;                 ///< a zone, as `explain --dns` reads it
   std::vector<std::pair<std::string, std::string>> answers;  ///< of programs: service, answer
   /// Who has to take part: "client", "sender_dns", "client_dns", "third_party", "login".
   std::vector<std::string> needs;
@@ -55,6 +55,7 @@ struct Spoken {
 
 /// A value for each variable; `any_value` where the path does not say.
 using Assignment = std::vector<std::size_t>;
+/// No value: the path does not look at the variable.
 inline constexpr std::size_t any_value = static_cast<std::size_t>(-1);
 
 /// The path to the leaf 1 that asks least of the client; nullopt: there is none.
@@ -71,14 +72,14 @@ Outcome outcome_of(const Side& side);
 /// Plays dialogues. Not thread-safe.
 class Player {
  public:
+  /// Of the deadline.
   using Clock = std::chrono::steady_clock;
   /// All outlive this object.
-  Player(Vocabulary& vocabulary, const dialect::restrictions::PolicyWords& words,
-         std::vector<const Version*> versions, Clock::time_point deadline);
+  Player(Vocabulary& vocabulary, std::vector<const Version*> versions, Clock::time_point deadline);
 
   /// A dialogue that was played on all versions.
   struct Played {
-    Spoken spoken;
+    Spoken spoken;            ///< the dialogue
     std::vector<Side> sides;  ///< by version
   };
   /// Whether the recipient of this evidence is what the question is about, and whether the verdicts
@@ -94,13 +95,13 @@ class Player {
   std::size_t count() const { return count_; }
 
  private:
-  bool hangs_on_patterns(const Assignment& values) const;
-  std::vector<app::Dialogue> variants_of(const app::Dialogue& dialogue) const;
+  std::vector<std::string> texts_of(const Assignment& values) const;
+  static std::vector<app::Dialogue> variants_of(const app::Dialogue& dialogue,
+                                                const std::vector<std::string>& texts);
   std::optional<Played> play(const app::Dialogue& dialogue, const Assignment& values,
                              const Chosen& chosen, const Claim& claim);
 
   Vocabulary& vocabulary_;
-  const dialect::restrictions::PolicyWords& words_;
   const std::vector<const Version*> versions_;
   const Clock::time_point deadline_;
   std::vector<std::optional<policy::Engine>> engines_;

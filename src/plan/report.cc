@@ -85,8 +85,8 @@ json::array difference_json(const GroupAnswer& answer) {
   for (const auto* difference : {&answer.refused, &answer.accepted}) {
     if (!*difference) continue;
     json::object& conditions = list.emplace_back(json::object()).as_object();
-    for (const auto& [part, values] : (*difference)->conditions) {
-      conditions[part] = json::value_from(values);
+    for (const Difference::Part& part : (*difference)->conditions) {
+      conditions[part.negated ? "not " + part.name : part.name] = json::value_from(part.values);
     }
   }
   return list;
@@ -103,15 +103,14 @@ bool is_complete(const GroupAnswer& answer) {
 std::string difference_text(const std::optional<Difference>& difference) {
   if (!difference) return "";
   std::string text;
-  for (const auto& [part, values] : difference->conditions) {
-    if (part == "rcpt") continue;  // the group says it
-    text += text.empty() ? ": " : ", ";
-    text += part + " ";
+  for (const Difference::Part& part : difference->conditions) {
+    if (part.name == "rcpt") continue;  // the group says it
+    text += (text.empty() ? ": " : ", ") + part.name + (part.negated ? " not " : " ");
     constexpr std::size_t most = 4;
-    for (std::size_t at = 0; at < values.size() && at < most; ++at) {
-      text += (at == 0 ? "" : " or ") + printable(values[at], 100);
+    for (std::size_t at = 0; at < part.values.size() && at < most; ++at) {
+      text += (at == 0 ? "" : " or ") + printable(part.values[at], 100);
     }
-    if (values.size() > most) text += fmt::format(" and {} more", values.size() - most);
+    if (part.values.size() > most) text += fmt::format(" and {} more", part.values.size() - most);
   }
   return text;
 }

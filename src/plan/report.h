@@ -11,7 +11,7 @@ namespace postern::plan {
 
 /// What both forms are made from.
 struct Report {
-  Comparison comparison;
+  Comparison comparison;       ///< what was found
   std::string before;          ///< name of OLD
   std::string after;           ///< name of NEW
   std::string before_digest;   ///< "sha256:…" of the decided configuration

@@ -6,14 +6,13 @@
 
 #include <fmt/format.h>
 
+#include "base/domain_below.h"
 #include "base/text.h"
 
 namespace postern::plan {
 
 bool DomainPattern::has(std::string_view domain) const {
-  if (!below) return domain == name;
-  return domain.size() > name.size() + 1 && domain.ends_with(name) &&
-         domain[domain.size() - name.size() - 1] == '.';
+  return below ? domain != name && domain_below(domain, name) : domain == name;
 }
 
 namespace {

@@ -1,4 +1,4 @@
-// Guardrails: sentences that no edit of the policy may break (docs/guardrails.md).
+// Guardrails: sentences that no edit of the policy may break.
 #pragma once
 
 #include <cstdint>
@@ -50,7 +50,7 @@ struct Term {
     header_from,    ///< in domains
     size,           ///< larger than a number
   };
-  About about = About::client;
+  About about = About::client;                ///< which members are set
   std::vector<Cidr> networks = {};            ///< of `client`
   bool mynetworks = false;                    ///< of `client`: those of the configuration
   std::vector<DomainPattern> domains = {};    ///< of names and addresses
@@ -65,17 +65,18 @@ struct Term {
 
 /// A condition: a term, or others put together.
 struct Condition {
+  /// How the parts are put together.
   enum class Kind { always, term, negation, conjunction, disjunction };
-  Kind kind = Kind::always;
+  Kind kind = Kind::always;           ///< always: no condition
   Term term = {};                     ///< of Kind::term
   std::vector<Condition> parts = {};  ///< of the last three kinds
 };
 
 /// `never accept where …`.
 struct Sentence {
-  bool never = true;  ///< false: `always`
-  Verb verb = Verb::accept;
-  Condition condition = {};
+  bool never = true;         ///< false: `always`
+  Verb verb = Verb::accept;  ///< what becomes of the mail
+  Condition condition = {};  ///< of which dialogues
 };
 
 /// Why a sentence cannot be read.

@@ -131,7 +131,7 @@ class Folders(unittest.TestCase):
 
     def test_every_case_of_the_suites_is_in_the_format(self):
         import importlib
-        for name in ("attacks", "conduit", "kumo_lua", "mailauth", "messages", "relay", "restrictions", "vsl"):
+        for name in ("attacks", "conduit", "kumo_lua", "mailauth", "messages", "plan", "relay", "restrictions", "vsl"):
             with self.subTest(name):
                 cases = importlib.import_module("players." + name).Player().load(dns.SUITES / name.replace("_", "-"))
                 self.assertEqual([c.fault for c in cases if c.fault], [])
