@@ -17,7 +17,7 @@ struct ExplainOptions {
   std::optional<std::string> mail_from;      ///< --from; "" is the null reverse-path
   std::vector<std::string> recipients;       ///< --to, may be repeated
   std::optional<IpAddress> client_ip;        ///< --client-ip
-  std::optional<std::string> helo;           ///< --helo
+  std::optional<std::string> helo;           ///< --helo; "": none is said
   bool tls = false;                          ///< --tls: as if after STARTTLS
   std::optional<std::string> auth;           ///< --auth NAME: as if NAME were authenticated
   std::optional<std::filesystem::path> dns;  ///< --dns FILE: the only source of DNS answers

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <boost/asio/co_spawn.hpp>
 
+#include "base/text.h"
 #include "base/ulid.h"
 #include "config/relay_options.h"
 #include "config/room_options.h"
@@ -386,7 +387,11 @@ class Player {
 Task<void> answer_recorded(const RecordedAnswers& answers, policy::Consultation question,
                            Evidence& evidence) {
   const RecordedAnswers::Answer* answer = nullptr;
-  const auto request = answers.requests.find({question.service, question.request});
+  auto request = answers.requests.find({question.service, question.request});
+  if (request == answers.requests.end()) {
+    const std::string state(protocol_state_of(question.request));
+    request = answers.requests.find({question.service, state});
+  }
   if (request != answers.requests.end()) {
     answer = &request->second;
   } else if (const auto all = answers.services.find(question.service);
@@ -401,6 +406,14 @@ Task<void> answer_recorded(const RecordedAnswers& answers, policy::Consultation 
 }
 
 }  // namespace
+
+std::string_view protocol_state_of(std::string_view request) {
+  constexpr std::string_view name = "protocol_state=";
+  for (const std::string_view line : split(request, '\n')) {
+    if (line.starts_with(name)) return line.substr(name.size());
+  }
+  return {};
+}
 
 AskOthers others_from(const RecordedAnswers& answers) {
   return [&answers](policy::Consultation question, Evidence& evidence) {
