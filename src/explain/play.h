@@ -41,18 +41,18 @@ struct Dialogue {
 
 /// Evidence that is given: it is taken where a rule needs it, and not computed.
 struct FrozenEvidence {
-  std::optional<mailauth::spf::Result> spf;
-  std::optional<mailauth::dmarc::Author> author;
-  std::optional<mailauth::dkim::Results> dkim;
-  std::optional<mailauth::dmarc::Result> dmarc;
-  std::optional<mailauth::arc::Verdict> arc;
-  std::optional<policy::MessageFacts> message;  ///< in place of those of Dialogue::message
+  std::optional<mailauth::spf::Result> spf;       ///< Evidence::spf
+  std::optional<mailauth::dmarc::Author> author;  ///< Evidence::author
+  std::optional<mailauth::dkim::Results> dkim;    ///< Evidence::dkim
+  std::optional<mailauth::dmarc::Result> dmarc;   ///< Evidence::dmarc
+  std::optional<mailauth::arc::Verdict> arc;      ///< Evidence::arc
+  std::optional<policy::MessageFacts> message;    ///< in place of those of Dialogue::message
 };
 
 /// Answers of other programs that were recorded, in the form of policy::Consultation::answer.
 /// nullopt: the program does not answer.
 struct RecordedAnswers {
-  using Answer = std::optional<std::string>;
+  using Answer = std::optional<std::string>;  ///< of one request
   /// By service and request; of a policy server by its protocol_state ("RCPT"), too.
   std::map<std::pair<std::string, std::string>, Answer> requests;
   std::map<std::string, Answer, std::less<>> services;  ///< to every other request
@@ -63,10 +63,10 @@ std::string_view protocol_state_of(std::string_view request);
 
 /// All that a decision depends on apart from the dialogue. The references outlive the call.
 struct Scene {
-  const Config& config;
-  const policy::Engine& engine;  ///< of the configuration: engine_for()
-  const policy::Directory& directory;
-  dns::Resolver& resolver;
+  const Config& config;                     ///< loaded without errors
+  const policy::Engine& engine;             ///< of the configuration: engine_for()
+  const policy::Directory& directory;       ///< webhooks and their policies
+  dns::Resolver& resolver;                  ///< answers all questions
   boost::asio::io_context* loop = nullptr;  ///< that of the resolver; null: it needs none
   AskOthers others = {};                    ///< null: no other program answers
   FrozenEvidence frozen = {};
