@@ -1,16 +1,21 @@
 #include "cli/commands_plan.h"
 
 #include <algorithm>
+#include <array>
+#include <iostream>
+#include <set>
 #include <sstream>
 
 #include <fmt/format.h>
-#include <boost/json/serialize.hpp>
+#include <boost/json.hpp>
 
 #include "base/amount.h"
 #include "base/sha256.h"
 #include "base/text.h"
+#include "base/toml.h"
 #include "cli/mail_text.h"
 #include "config/engine.h"
+#include "config/input_file.h"
 #include "dialect/restrictions/layer.h"
 #include "dialect/restrictions/lint.h"
 #include "plan/report.h"
@@ -132,6 +137,54 @@ std::optional<LoadedVersion> load_version(const std::string& file, const Argumen
   return version;
 }
 
+/// Sections that decide nothing about mail as it comes in, or that are compared.
+constexpr std::string_view not_asked[] = {"restrictions", "log",   "traces", "delivery_log",
+                                          "inbox",        "api",   "queue",  "cluster",
+                                          "timeouts",     "egress"};
+
+/// What two files have differently, apart from these.
+std::vector<plan::Elsewhere> elsewhere(const std::string& before, const std::string& after) {
+  std::vector<plan::Elsewhere> found;
+  const auto add = [&](std::string_view section) {
+    const bool lua = section == "lua";
+    found.push_back({.what = std::string(section), .reason = lua ? "lua" : "other_layers"});
+  };
+  const auto texts = std::array{read_input(before, std::cin), read_input(after, std::cin)};
+  if (!texts[0] || !texts[1]) return found;  // they have been loaded before
+  const auto old_file = parse_toml(*texts[0]);
+  const auto new_file = parse_toml(*texts[1]);
+  if (!old_file || !new_file) return found;
+  std::set<std::string, std::less<>> sections;
+  for (const auto& [name, node] : *old_file) sections.emplace(name.str());
+  for (const auto& [name, node] : *new_file) sections.emplace(name.str());
+  for (const std::string& section : sections) {
+    if (std::ranges::find(not_asked, section) != std::end(not_asked)) continue;
+    const toml::node* one = old_file->get(section);
+    const toml::node* other = new_file->get(section);
+    if (section == "server") {  // only the name is told to clients
+      one = one != nullptr && one->is_table() ? one->as_table()->get("hostname") : nullptr;
+      other = other != nullptr && other->is_table() ? other->as_table()->get("hostname") : nullptr;
+    }
+    const auto text = [](const toml::node* node) {
+      std::ostringstream out;
+      if (node != nullptr) out << toml::node_view<const toml::node>(node);
+      return out.str();
+    };
+    if (text(one) != text(other)) add(section);
+  }
+  return found;
+}
+
+/// What decides in the lists of a version: their parameters and tables.
+std::string lists_of(const Config& config) {
+  const auto* loaded = config.restrictions.loaded();
+  if (loaded == nullptr) return "none";
+  boost::json::value definition = boost::json::parse(loaded->definition);
+  definition.as_object().erase("places");  // they name the file
+  return fmt::format("{} {}", config.restrictions.section.shadow,
+                     boost::json::serialize(definition));
+}
+
 ExitCode code_of(const plan::Comparison& found, const Options& options) {
   const plan::Answer answer = found.answer();
   if (options.has_allowed) {
@@ -150,7 +203,7 @@ ExitCode code_of(const plan::Comparison& found, const Options& options) {
 }  // namespace
 
 int run_plan(const Arguments& arguments, Streams& streams) {
-  const auto options = read_options(arguments);
+  auto options = read_options(arguments);
   const bool json = arguments.has("--json");
   if (!options) return report_usage(options.error(), json, streams);
   ExitCode code = ExitCode::ok;
@@ -159,6 +212,8 @@ int run_plan(const Arguments& arguments, Streams& streams) {
   auto after = load_version(arguments.words[1], arguments, streams, code);
   if (!after) return to_int(code);
   const auto nobody = std::make_shared<const policy::Directory>();
+  options->compare.elsewhere = elsewhere(arguments.words[0], arguments.words[1]);
+  options->compare.lists_are_equal = lists_of(before->config) == lists_of(after->config);
   plan::Report found;
   found.comparison =
       plan::compare({.name = arguments.words[0], .config = &before->config, .directory = nobody},

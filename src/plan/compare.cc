@@ -134,6 +134,15 @@ std::shared_ptr<const restrictions::ListPolicy> lists_of(const app::Config& conf
   return loaded != nullptr ? loaded->compiled.policy : nullptr;
 }
 
+/// The parameters that rules may depend on: all but the lists.
+std::string settings_of(const app::Config& config) {
+  std::string text;
+  for (const auto& [name, value] : config.restrictions.section.parameters) {
+    if (!name.ends_with("_restrictions")) text += name + " = " + value + "\n";
+  }
+  return text;
+}
+
 /// One comparison.
 class Comparer {
  public:
@@ -148,11 +157,16 @@ class Comparer {
   Comparison run() {
     const auto began = Clock::now();
     try {
-      prove();
+      if (!options_.lists_are_equal) prove();
     } catch (const NotCompiled& error) {
       leave_open(error.reason, error.what());
     } catch (const OverBudget& error) {
       leave_open(error.what(), "the comparison needs more than it may use");
+    }
+    result_.lists = result_.answer();
+    for (const Elsewhere& one : options_.elsewhere) {
+      leave_open(one.reason,
+                 fmt::format("[{}] differs, and only restriction lists are compared", one.what));
     }
     result_.nodes = diagrams_.size();
     result_.took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began);
@@ -179,6 +193,9 @@ class Comparer {
     for (std::size_t side = 0; side < 2; ++side) {
       lists[side] = lists_of(*sides_[side]->config);
       if (!lists[side]) continue;
+      if (sides_[side]->config->restrictions.section.shadow) {
+        throw NotCompiled("other_layers", "the lists of a version are in shadow");
+      }
       words.add(*lists[side]);
       delimiters += lists[side]->recipient_delimiter;
     }
@@ -192,9 +209,11 @@ class Comparer {
     std::array<Ref, 2> compiled{};
     for (std::size_t side = 0; side < 2; ++side) {
       if (!lists[side]) throw NotCompiled("no_lists", "a version has no restriction lists");
-      compiled[side] = compile(*lists[side], *vocabulary_);
+      compiled[side] = compile(*lists[side], *vocabulary_, settings_of(*sides_[side]->config));
     }
-    for (const auto& question : vocabulary_->questions()) result_.evidence.push_back(question->key);
+    for (const auto& question : vocabulary_->questions()) {
+      result_.evidence.push_back(question->key.substr(0, question->key.find('\n')));
+    }
     const Ref kinds = diagrams_.apply(compiled[0], compiled[1], [&](Leaf before, Leaf after) {
       return static_cast<Leaf>(kind_of(vocabulary_->outcome(before), vocabulary_->outcome(after)));
     });
@@ -262,9 +281,11 @@ class Comparer {
     Ref left = diagrams_.map(
         here, [&](Leaf one) -> Leaf { return one == static_cast<Leaf>(kind) ? 1 : 0; });
     bool any = false;
+    std::string reason = "witness_not_confirmed";
+    std::string text = "the dialogues found were judged alike when played: a fault of Postern";
     for (int attempt = 0; attempt < most_tries; ++attempt) {
       const auto path = cheapest(*vocabulary_, diagrams_, left);
-      if (!path) return any ? Known::unknown : Known::no;
+      if (!path) break;
       any = true;
       const auto found = player_->play(
           *path, {.about = [&](const policy::Evidence& to) { return group_of(to) == group; },
@@ -281,15 +302,33 @@ class Comparer {
                                      .after = found->sides[1]});
         return Known::yes;
       }
-      ++result_.unconfirmed;
+      if (const OpenQuestion* question = opaque_on(*path)) {
+        const bool pattern = question->pattern.has_value();
+        reason = pattern ? "opaque_pattern" : "external_table";
+        text = fmt::format("it hangs on {}, and no dialogue was found that shows it",
+                           question->key.substr(0, question->key.find('\n')));
+      } else {
+        ++result_.unconfirmed;
+      }
       left = without(diagrams_, left, *path);
     }
+    if (!any) return Known::no;
     result_.not_proved.push_back({.group = std::string(plan::to_string(group)),
                                   .direction = std::string(to_string(kind)),
                                   .layer = "restrictions",
-                                  .reason = "witness_not_confirmed",
-                                  .text = "the dialogues found were judged alike when played"});
+                                  .place = {},
+                                  .reason = reason,
+                                  .text = text});
     return Known::unknown;
+  }
+
+  /// A pattern or a rule on the path whose answer cannot be supplied; null: none.
+  const OpenQuestion* opaque_on(const Assignment& path) const {
+    for (const auto& one : vocabulary_->questions()) {
+      if (!one->pattern && !one->is_rule) continue;
+      if (one->variable < path.size() && path[one->variable] != any_value) return one.get();
+    }
+    return nullptr;
   }
 
   // The difference in words.

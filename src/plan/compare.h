@@ -78,10 +78,20 @@ struct GroupAnswer {
   Answer answer() const;
 };
 
+/// What differs outside of the lists, so that no `no` is proved: "lua", "route", "authentication".
+struct Elsewhere {
+  std::string what;    ///< a section of the configuration
+  std::string reason;  ///< a word of docs/plan.md, "Not proved"
+};
+
 /// Options of a comparison.
 struct CompareOptions {
   std::chrono::milliseconds time{2000};  ///< for everything
   std::size_t nodes = 1'000'000;         ///< of the arena, at most
+  /// What differs outside of the lists.
+  std::vector<Elsewhere> elsewhere = {};
+  /// The lists and their tables are the same: they are not compared.
+  bool lists_are_equal = false;
 };
 
 /// The result.
@@ -101,6 +111,8 @@ struct Comparison {
 
   /// Of all groups.
   Answer answer() const;
+  /// Of the lists alone, whatever differs elsewhere.
+  Answer lists = Answer::same;
 };
 
 /// Compares. Blocks for CompareOptions::time at most, and the time of one rule. Sends nothing.

@@ -34,6 +34,25 @@ dns::Answer found(std::vector<std::string> records) {
 dns::Answer missing() { return {.status = dns::Status::nx_domain, .records = {}}; }
 dns::Answer failed() { return {.status = dns::Status::server_failure, .records = {}}; }
 
+/// What a rule may do whose answers cannot be listed.
+struct OpaqueStep {
+  std::string_view words;
+  bool permits = false;
+  std::uint16_t refuses = 0;  ///< a code
+  bool if_permit = false;
+  bool if_reject = false;
+  bool hold = false;
+  bool discard = false;
+};
+constexpr OpaqueStep opaque_steps[] = {{.words = "passes"},
+                                       {.words = "permits", .permits = true},
+                                       {.words = "refuses", .refuses = 554},
+                                       {.words = "refuses for now", .refuses = 450},
+                                       {.words = "defers if permitted", .if_permit = true},
+                                       {.words = "defers if refused", .if_reject = true},
+                                       {.words = "holds", .hold = true},
+                                       {.words = "discards", .permits = true, .discard = true}};
+
 /// More answers than these are not told apart.
 constexpr std::size_t most_listings = 64;
 
@@ -43,7 +62,10 @@ constexpr std::size_t most_listings = 64;
 
 Vocabulary::Vocabulary(Diagrams& diagrams, const restrictions::PolicyWords& words,
                        const std::string& delimiters)
-    : diagrams_(diagrams), classes_(classes_of(words, delimiters)), zones_(words.zones) {
+    : diagrams_(diagrams),
+      classes_(classes_of(words, delimiters)),
+      zones_(words.zones),
+      opaque_(words.opaque) {
   for (std::size_t axis = 0; axis < axis_count; ++axis) {
     diagrams_.add(classes_.count(static_cast<Axis>(axis)));
   }
@@ -243,6 +265,17 @@ const OpenQuestion& Vocabulary::ask(const restrictions::PatternQuestions::Questi
   return add(std::move(question));
 }
 
+const OpenQuestion& Vocabulary::ask_rule(const std::string& key) {
+  if (const auto known = by_key_.find(key); known != by_key_.end()) return *known->second;
+  OpenQuestion question;
+  question.key = key;
+  question.is_rule = true;
+  for (const OpaqueStep& step : opaque_steps) {
+    question.answers.push_back({.words = std::string(step.words)});
+  }
+  return add(std::move(question));
+}
+
 Leaf Vocabulary::number(const Outcome& outcome) {
   const auto [at, is_new] = numbers_.emplace(outcome, static_cast<Leaf>(outcomes_.size()));
   if (is_new) outcomes_.push_back(outcome);
@@ -393,8 +426,9 @@ struct Step {
 
 class Compiler {
  public:
-  Compiler(const ListPolicy& policy, Vocabulary& vocabulary)
+  Compiler(const ListPolicy& policy, Vocabulary& vocabulary, const std::string& settings)
       : policy_(policy),
+        settings_(settings),
         vocabulary_(vocabulary),
         diagrams_(vocabulary.diagrams()),
         classes_(vocabulary.classes()) {}
@@ -790,6 +824,11 @@ class Compiler {
     const auto key =
         std::make_tuple(&rule, at.list, at.stage, at.warn_only, at.looks_back, after_starttls_);
     if (const auto known = effects_.find(key); known != effects_.end()) return known->second;
+    if (vocabulary_.is_opaque(rule)) {
+      const Ref effect = opaque(rule, at);
+      effects_.emplace(key, effect);
+      return effect;
+    }
     const restrictions::LooksAt looks = restrictions::looks_at(policy_, rule, at.list);
     std::vector<Axis> axes;
     if (looks.session) axes.push_back(Axis::session);
@@ -809,6 +848,33 @@ class Compiler {
     return effect;
   }
 
+  /// A rule that may do anything, and the same wherever it stands with these words.
+  Ref opaque(const Rule& rule, const RuleMoment& at) {
+    const bool of_list = rule.keyword->subject == restrictions::Subject::list;
+    const OpenQuestion& question = vocabulary_.ask_rule(
+        "rule " + rule.words + " at " + std::string(policy::to_string(at.stage)) +
+        (of_list ? " in " + std::string(restrictions::parameter_of(at.list)) : "") +
+        (after_starttls_ ? "" : " in clear") + "\n" + settings_);
+    std::vector<Ref> by_answer;
+    for (const OpaqueStep& one : opaque_steps) {
+      Step step;
+      step.permits = one.permits;
+      step.hold = one.hold;
+      step.discard = one.discard;
+      const auto deferral = ReplyCodes{.code = 450, .enhanced = {4, 7, 1}};
+      if (one.if_reject) step.if_reject = deferral;
+      if (!at.warn_only) {
+        if (one.if_permit) step.if_permit = deferral;
+        step.refuses = one.refuses != 0;
+        step.yields = one.refuses >= 500;
+        if (one.refuses == 554) step.refusal = {.code = 554, .enhanced = {5, 7, 1}};
+        if (one.refuses == 450) step.refusal = deferral;
+      }
+      by_answer.push_back(diagrams_.leaf(steps_.of(step)));
+    }
+    return diagrams_.choose(question.variable, by_answer);
+  }
+
   Ref unlisted(restrictions::Subject subject, Stage stage) {
     const bool sender = subject == restrictions::Subject::sender;
     const RuleMoment at = moment(sender ? ListKind::sender : ListKind::recipient, stage);
@@ -821,6 +887,7 @@ class Compiler {
   }
 
   const ListPolicy& policy_;
+  const std::string& settings_;
   Vocabulary& vocabulary_;
   Diagrams& diagrams_;
   const Classes& classes_;
@@ -832,8 +899,8 @@ class Compiler {
 
 }  // namespace
 
-Ref compile(const ListPolicy& policy, Vocabulary& vocabulary) {
-  return Compiler(policy, vocabulary).run();
+Ref compile(const ListPolicy& policy, Vocabulary& vocabulary, const std::string& settings) {
+  return Compiler(policy, vocabulary, settings).run();
 }
 
 }  // namespace postern::plan

@@ -39,8 +39,9 @@ struct OpenQuestion {
   std::optional<dns::Question> dns;             ///< as asked of the first client
   std::optional<policy::Consultation> service;  ///< as first asked
   std::optional<dialect::restrictions::PatternQuestions::Question> pattern;  ///< and a key
-  bool about_client = false;            ///< `dns` has the client's address in its name
-  std::string zone;                     ///< of a list in DNS
+  bool is_rule = false;       ///< what a rule does: the answers are opaque_steps in compile.cc
+  bool about_client = false;  ///< `dns` has the client's address in its name
+  std::string zone;           ///< of a list in DNS
   std::vector<PossibleAnswer> answers;  ///< by the variable's value
   Variable variable = 0;                ///< in the arena
 };
@@ -72,6 +73,8 @@ class Vocabulary {
   static Variable variable(Axis axis) { return static_cast<Variable>(axis); }
   /// The question with this variable; null: it is a part of the dialogue.
   const OpenQuestion* question(Variable variable) const;
+  /// Whether the answers of a rule cannot be listed: it is a question itself.
+  bool is_opaque(const dialect::restrictions::Rule& rule) const { return opaque_.contains(&rule); }
   /// All questions.
   const std::vector<std::unique_ptr<OpenQuestion>>& questions() const { return questions_; }
 
@@ -81,6 +84,9 @@ class Vocabulary {
   const OpenQuestion& ask(const policy::Consultation& question);
   /// The question whether a pattern matches a key.
   const OpenQuestion& ask(const dialect::restrictions::PatternQuestions::Question& question);
+
+  /// What a rule does whose answers cannot be listed; equal keys are equal rules.
+  const OpenQuestion& ask_rule(const std::string& key);
 
   /// Numbers an outcome.
   Leaf number(const Outcome& outcome);
@@ -97,6 +103,7 @@ class Vocabulary {
   Diagrams& diagrams_;
   Classes classes_;
   std::vector<policy::DnsList> zones_;
+  std::set<const dialect::restrictions::Rule*> opaque_;
   std::vector<std::unique_ptr<OpenQuestion>> questions_;
   std::map<std::string, OpenQuestion*> by_key_;
   std::map<Outcome, Leaf> numbers_;
@@ -117,6 +124,9 @@ policy::Evidence evidence_of(const Classes& classes, const Chosen& chosen, polic
 
 /// The diagram of the outcomes of a policy: its leaves are Vocabulary::outcome() numbers. Throws
 /// NotCompiled and OverBudget.
-Ref compile(const dialect::restrictions::ListPolicy& policy, Vocabulary& vocabulary);
+/// `settings`: parameters that rules depend on beside their own words; rules that are questions are
+/// the same in two policies if these are.
+Ref compile(const dialect::restrictions::ListPolicy& policy, Vocabulary& vocabulary,
+            const std::string& settings = {});
 
 }  // namespace postern::plan

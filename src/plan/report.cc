@@ -184,7 +184,7 @@ std::string headline(const Comparison& comparison) {
     case Answer::not_proved:
       break;
   }
-  return "NOT PROVED";
+  return "NOT PROVED: what is known is below";
 }
 
 }  // namespace
@@ -225,7 +225,7 @@ json::object report_json(const Report& report) {
           {"groups", std::move(groups)},
           {"witnesses", std::move(witnesses)},
           {"not_proved", std::move(not_proved)},
-          {"layers", json::object{{"restrictions", to_string(found.answer())}}},
+          {"layers", json::object{{"restrictions", to_string(found.lists)}}},
           {"proof", json::object{{"method", "diagrams"},
                                  {"classes", std::move(classes)},
                                  {"evidence", json::value_from(found.evidence)},
@@ -274,6 +274,10 @@ std::string report_text(const Report& report) {
                       found.handling == Known::yes  ? "differs"
                       : found.handling == Known::no ? "the same"
                                                     : "not known");
+  text +=
+      "  assumed: one recipient, rate limits not reached, DNS and tables do not change; tables of "
+      "the "
+      "same name are the same\n";
   if (report.after_is_open) {
     text += fmt::format("  R110 open relay: {} would not be served\n", report.after);
   }

@@ -113,6 +113,18 @@ class Collector {
   void one(const Rule& rule) {
     if (rule.list != nullptr) rules(*rule.list);
     if (rule.keyword == nullptr) return;
+    std::set<std::string> before;
+    before.swap(words_.not_listed);
+    words_of(rule);
+    if (!words_.not_listed.empty()) words_.opaque.insert(&rule);
+    words_.not_listed = std::move(before);
+    if (!rule.actions) return;
+    for (const auto& [value, action] : *rule.actions) {
+      if (action.list) rules(*action.list);
+    }
+  }
+
+  void words_of(const Rule& rule) {
     const LooksAt looks = looks_at(policy_, rule, list_);
     words_.asks_client_name = words_.asks_client_name || looks.name;
     const std::string_view name = rule.keyword->name;
@@ -154,10 +166,6 @@ class Collector {
       case Subject::certificate:
         words_.not_listed.insert(std::string(name));
         break;
-    }
-    if (!rule.actions) return;
-    for (const auto& [value, action] : *rule.actions) {
-      if (action.list) rules(*action.list);
     }
   }
 

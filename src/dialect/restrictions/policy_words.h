@@ -27,7 +27,11 @@ struct PolicyWords {
   bool asks_tls = false;                 ///< a rule looks at TLS
   bool asks_client_name = false;         ///< a rule looks at the client's name
   std::set<std::string> patterns;        ///< texts of patterns of tables
-  /// Tables and rules whose answers cannot be listed: "sqlite:/etc/postfix/people.cf".
+  /// Rules whose answers cannot be listed: of verified addresses, of servers of a domain, of
+  /// databases.
+  std::set<const Rule*> opaque;
+  /// Tables of domains, networks and mailboxes whose answers cannot be listed:
+  /// "sqlite:/etc/postfix/people.cf".
   std::set<std::string> not_listed;
 
   /// Adds those of a policy.
