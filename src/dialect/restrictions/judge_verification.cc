@@ -27,11 +27,10 @@ std::string quoted_if_needed(const std::string& local) {
   return out + '"';
 }
 
-/// The address as it would be sent on.
+/// The address as it would be sent on. It is not the null reverse-path.
 std::string as_sent(const Address& address) {
   if (address.rerouted) return quoted_if_needed(address.local) + "@" + address.domain;
-  const std::string text = address.text();
-  return text.substr(0, text.rfind('@')) + "@" + address.domain;
+  return address.mailbox->local_part + "@" + address.domain;
 }
 
 /// What is known of an address; nullopt: an answer is missing.

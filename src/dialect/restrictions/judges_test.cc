@@ -533,6 +533,14 @@ TEST(Unverified, AsksTheTablesOfThisServerFirst) {
   EXPECT_EQ(lists.services, std::vector<std::string>{"verify-own amy@mx.example.net"});
 }
 
+TEST(Unverified, AsksAboutABareAddressWithTheOriginsDomain) {
+  Judged lists({{"smtpd_sender_restrictions", "reject_unverified_sender"}});
+  lists.evidence.reverse_path = address("\"a@b\"", "");
+  lists.verdict = "deliverable ok";
+  EXPECT_EQ(lists.reply(), "");
+  EXPECT_EQ(lists.services, std::vector<std::string>{"verify \"a@b\"@example.net"});
+}
+
 TEST(Unverified, AsksAboutTheAddressAtTheEndOfARoute) {
   const auto asked = [](const std::string& local) {
     Judged lists = verifying({{"allow_untrusted_routing", "yes"}});
