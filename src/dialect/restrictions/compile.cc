@@ -81,6 +81,51 @@ std::optional<std::chrono::seconds> seconds_of(std::string_view text) {
   return std::chrono::seconds(*value);
 }
 
+/// What is wrong with the argument of a rule.
+struct BadArgument {
+  std::string_view code;  ///< of the finding
+  std::string message;
+  std::string_view hint;
+  enum class Rule : std::uint8_t {
+    broken,   ///< 451 4.3.5 where errors do not keep Postfix from starting
+    skipped,  ///< the rule finds nothing there
+    refused,  ///< an error whatever happens to others: Postfix dies where it stands
+  } rule = Rule::broken;
+};
+
+/// Reads the zone or the time that follows a keyword, in a list and in a table's value.
+std::optional<BadArgument> take_argument(Rule& rule, const std::string& text) {
+  using What = BadArgument::Rule;
+  if (rule.keyword->takes == Takes::seconds) {
+    const auto time = seconds_of(text);
+    if (!time) {
+      return BadArgument{.code = "R003",
+                         .message = printable(text, 64) + " is no number of seconds",
+                         .hint = "write digits only, for example sleep 1"};
+    }
+    rule.time = *time;
+    return {};
+  }
+  if (text.starts_with('<')) {
+    return BadArgument{.code = "R009",
+                       .message = printable(text, 64) + " is a placeholder",
+                       .hint = "put the DNS list's zone in its place, for example zen.example.net"};
+  }
+  if (text.ends_with('.')) {  // Postfix finds nothing in it
+    return BadArgument{.code = "R005",
+                       .message = printable(text, 64) + " ends in a dot",
+                       .hint = "remove the dot",
+                       .rule = What::skipped};
+  }
+  auto zone = policy::DnsList::parse(text);
+  if (!zone) {
+    return BadArgument{
+        .code = "R005", .message = zone.error().message, .hint = {}, .rule = What::refused};
+  }
+  rule.zone = std::move(*zone);
+  return {};
+}
+
 /// The reply code of a keyword's refusals.
 std::uint16_t code_of(const Keyword& keyword, const ListPolicy& policy) {
   const auto found = policy.codes.find(keyword.code_parameter);
@@ -421,7 +466,7 @@ class Compiler {
                 .place = {"maps_rbl_domains", zone.offset}};
       rule.keyword = find_keyword("reject_maps_rbl");
       rule.code = code_of(*rule.keyword, policy_);
-      policy_.maps_rbl.push_back(with_zone(std::move(rule), zone.text));
+      policy_.maps_rbl.push_back(with_argument(std::move(rule), zone.text));
     }
     policy_.access_reject_code = code("access_map_reject_code");
     policy_.access_defer_code = code("access_map_defer_code");
@@ -526,14 +571,13 @@ class Compiler {
     rule.words += " " + argument;
     switch (rule.keyword->takes) {
       case Takes::zone:
-        return with_zone(std::move(rule), argument);
+      case Takes::seconds:
+        return with_argument(std::move(rule), argument);
       case Takes::service:
         return with_service(std::move(rule), words[i]);
       case Takes::table:
         if (words[i].grouped) return with_certificate_table(std::move(rule), argument);
         return with_table(std::move(rule), argument);
-      case Takes::seconds:
-        return with_seconds(std::move(rule), argument);
       case Takes::nothing:
         break;
     }
@@ -644,35 +688,22 @@ class Compiler {
     return with_table(std::move(rule), parts->front().text);
   }
 
-  Rule with_seconds(Rule rule, const std::string& text) {
-    const auto time = seconds_of(text);
-    if (!time) {
-      return broken(std::move(rule), "R003",
-                    fmt::format("{} is no number of seconds", printable(text, 64)),
-                    "write digits only, for example sleep 1");
+  Rule with_argument(Rule rule, const std::string& text) {
+    auto bad = take_argument(rule, text);
+    if (!bad) return rule;
+    switch (bad->rule) {
+      case BadArgument::Rule::broken:
+        return broken(std::move(rule), std::string(bad->code), std::move(bad->message),
+                      std::string(bad->hint));
+      case BadArgument::Rule::skipped:
+        say_late(std::string(bad->code), rule.place, std::move(bad->message),
+                 std::string(bad->hint));
+        break;
+      case BadArgument::Rule::refused:
+        say(Severity::error, std::string(bad->code), rule.place, std::move(bad->message));
+        rule.keyword = nullptr;
+        break;
     }
-    rule.time = *time;
-    return rule;
-  }
-
-  Rule with_zone(Rule rule, const std::string& text) {
-    if (text.starts_with('<')) {
-      return broken(std::move(rule), "R009",
-                    fmt::format("{} is a placeholder", printable(text, 64)),
-                    "put the DNS list's zone in its place, for example zen.example.net");
-    }
-    if (text.ends_with('.')) {  // Postfix finds nothing in it
-      say_late("R005", rule.place, fmt::format("{} ends in a dot", printable(text, 64)),
-               "remove the dot");
-      return rule;
-    }
-    auto zone = policy::DnsList::parse(text);
-    if (!zone) {  // Postfix dies when it evaluates such a filter: an error in either mode
-      say(Severity::error, "R005", rule.place, zone.error().message);
-      rule.keyword = nullptr;
-      return rule;
-    }
-    rule.zone = std::move(*zone);
     return rule;
   }
 
@@ -867,16 +898,14 @@ Result<std::shared_ptr<const List>> compile_action_list(std::string_view value,
       return fail(Fault::malformed,
                   std::string(rule.keyword->name) + " may not be used in a table");
     }
-    if (rule.keyword->takes == Takes::zone) {
-      if (i + 1 == words->size()) return fail(Fault::malformed, word + " lacks its zone");
-      auto zone = policy::DnsList::parse((*words)[++i].text);
-      if (!zone) return tl::unexpected(zone.error());
-      rule.zone = std::move(*zone);
-    }
-    if (rule.keyword->takes == Takes::seconds) {
-      const auto time = i + 1 < words->size() ? seconds_of((*words)[++i].text) : std::nullopt;
-      if (!time) return fail(Fault::malformed, word + " lacks its number of seconds");
-      rule.time = *time;
+    if (rule.keyword->takes != Takes::nothing) {
+      if (i + 1 == words->size()) {
+        return fail(Fault::malformed, fmt::format("{} lacks its {}", rule.keyword->name,
+                                                  argument_of(rule.keyword->takes)));
+      }
+      if (auto bad = take_argument(rule, (*words)[++i].text)) {
+        return fail(Fault::malformed, std::move(bad->message));
+      }
     }
     rule.code = code_of(*rule.keyword, policy);
     list->push_back(std::move(rule));

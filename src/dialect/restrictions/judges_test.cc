@@ -110,6 +110,28 @@ Judged with_senders(std::string keyword, std::string table) {
   return Judged({{"smtpd_sender_restrictions", keyword + " " + table}});
 }
 
+// --- arguments ---
+
+// A list and a table's value read the argument of a keyword alike.
+TEST(Arguments, AreReadInATableAsInAList) {
+  const auto said = [](const std::string& parameter, const std::string& value) {
+    const Compiled made = compile(
+        Parameters({{parameter, value}, {"smtpd_relay_restrictions", "reject_unauth_destination"}},
+                   "mx.example.net"),
+        file_sources(), Errors::refuse);
+    return made.diagnostics.empty() ? std::string() : made.diagnostics.front().message;
+  };
+  for (const std::string rule :
+       {"reject_rbl_client bl.example.", "reject_rbl_client <zone>", "reject_rbl_client a=b",
+        "reject_rbl_client", "sleep x", "sleep"}) {
+    const std::string list = said("smtpd_client_restrictions", rule);
+    EXPECT_NE(list, "") << rule;
+    const std::string table =
+        said("smtpd_client_restrictions", "check_client_access inline:{ {a = " + rule + "} }");
+    EXPECT_NE(table.find(list), std::string::npos) << list << " / " << table;
+  }
+}
+
 // --- servers ---
 
 TEST(ServerTables, MailHostsAreLookedUpInTheOrderOfTheAnswer) {
