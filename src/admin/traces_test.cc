@@ -1,10 +1,13 @@
 #include "admin/traces.h"
 
+#include <set>
+
 #include <gtest/gtest.h>
 
 #include "admin/reason_words.h"
 #include "admin/test_api.h"
 #include "base/temporary_folder_test.h"
+#include "dialect/restrictions/rules.h"
 
 namespace postern::admin {
 namespace {
@@ -183,6 +186,24 @@ TEST(ReasonWords, name_what_a_rule_means_and_leave_names_of_scripts) {
   for (const char* rule : {"helo_literal_is_client", "reject_unless_helo_literal_is_client"}) {
     EXPECT_EQ(reason_words("restrictions", rule, "5.7.1"),
               "HELO is the address literal of another host");
+  }
+}
+
+TEST(ReasonWords, know_each_keyword_that_can_refuse) {
+  using Name = std::string_view;
+  // These never refuse by themselves; what they raise is answered by another rule.
+  const std::set<Name> harmless{"permit",
+                                "permit_sasl_authenticated",
+                                "permit_inet_interfaces",
+                                "permit_dnswl_client",
+                                "permit_rhswl_client",
+                                "defer_if_reject",
+                                "sleep"};
+  for (const auto& keyword : dialect::restrictions::keywords()) {
+    const Name words = reason_words("restrictions", keyword.name, "");
+    EXPECT_EQ(words == keyword.name, harmless.contains(keyword.name)) << keyword.name;
+    // Traces have the new name.
+    EXPECT_EQ(reason_words("restrictions", keyword.former, ""), keyword.former);
   }
 }
 
