@@ -199,7 +199,7 @@ void Reader::add(const RouteConfig& given, const relay::Route& route) {
 /// route, the MX look-up would lead back to this host.
 void Reader::add_postmaster(const std::string& hostname) {
   const relay::Route& written = out_.routes.find("postmaster", hostname);
-  if (written.kind != relay::Route::Kind::mx || written.settings != 0) return;
+  if (!written.is_default()) return;
   (void)out_.routes.add("postmaster@" + hostname,
                         {.kind = relay::Route::Kind::maildir, .path = postmaster_folder(config_)});
 }

@@ -53,9 +53,8 @@ std::optional<Verified> verified_without_probe(const RelayConfig& config,
   if (route.kind == Route::Kind::maildir) {
     return Verified{Verified::Kind::deliverable, "a route keeps its mail in a folder"};
   }
-  const bool no_route =
-      route.kind == Route::Kind::mx && route.mx_domain.empty() && route.settings == 0;
-  if (ours && no_route) return Verified{Verified::Kind::deliverable, "a domain of this server"};
+  if (ours && route.is_default())
+    return Verified{Verified::Kind::deliverable, "a domain of this server"};
   return std::nullopt;
 }
 

@@ -56,6 +56,9 @@ struct Route {
   std::vector<std::string> names;  ///< reference names for `verify`; empty: the host's name
   std::size_t settings = 0;        ///< index into RelayConfig::settings
   bool operator==(const Route&) const = default;
+
+  /// Whether no route of the configuration matched: the mail goes to the MX of its domain.
+  bool is_default() const { return kind == Kind::mx && mx_domain.empty() && settings == 0; }
 };
 
 /// Parses the next hops of a route: one of `mx`, `mx:DOMAIN`, `discard`, `maildir:/PATH` and

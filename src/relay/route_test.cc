@@ -11,6 +11,13 @@ Route parsed(const std::vector<std::string>& to) {
   return route.value_or(Route{});
 }
 
+TEST(Route, that_says_nothing_leads_to_the_mx_of_the_domain) {
+  EXPECT_TRUE(Route{}.is_default());
+  EXPECT_FALSE(Route{.settings = 1}.is_default());
+  EXPECT_FALSE(Route{.mx_domain = "other.example"}.is_default());
+  EXPECT_FALSE(Route{.kind = Route::Kind::discard}.is_default());
+}
+
 TEST(ParseRoute, reads_what_a_route_may_say) {
   EXPECT_EQ(parsed({"mx"}), Route{});
   EXPECT_EQ(parsed({"mx:Hub.Example."}).mx_domain, "hub.example");

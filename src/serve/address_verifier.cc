@@ -124,7 +124,7 @@ bool AddressVerifier::is_discarded(const mail::Mailbox& address, bool said) cons
   const auto config = config_.load();
   const relay::Route& route = relay::route_of(*config, address.local_part, address.domain);
   // A domain without a route of its own is not this server's: nothing is relayed there.
-  return route.kind == relay::Route::Kind::mx && route.settings == 0;
+  return route.is_default();
 }
 
 /// The answer that is known now; starts a probe if one is due. Call it with the mutex held.
@@ -134,7 +134,7 @@ std::optional<std::string> AddressVerifier::look_up(const Question& question,
   const auto config = config_.load();
   const relay::Route& route =
       relay::route_of(*config, question.address.local_part, question.address.domain);
-  const bool is_foreign = route.kind == relay::Route::Kind::mx && route.settings == 0;
+  const bool is_foreign = route.is_default();
   const auto found = known_.look_up(address, subscriber_key(question.client),
                                     question.address.domain, is_foreign, now);
   std::optional<std::string> answer;
