@@ -175,9 +175,7 @@ Task<std::string> AddressVerifier::verify(Question question, std::function<bool(
     const std::lock_guard lock(mutex_);
     if (auto answer = look_up(question, address)) co_return std::move(*answer);
     if (longest.count() == 0) co_return in_progress;
-    auto& waiting = waiters_[address];
-    std::erase_if(waiting, [](const auto& one) { return one.expired(); });
-    waiting.push_back(waiter);
+    waiters_[address].add(waiter);
   }
   const auto until = std::chrono::steady_clock::now() + longest;
   while (!waiter->answer && !left()) {
@@ -284,7 +282,7 @@ void AddressVerifier::settle(const Job& job, Verified verified) {
     // Without a negative cache, sessions hear only of addresses that exist.
     const bool untold = failed && settings && !settings->negative_cache;
     if (const auto found = waiters_.find(job.address); found != waiters_.end()) {
-      if (!untold) waiting = std::move(found->second);
+      if (!untold) waiting = std::move(found->second).take();
       waiters_.erase(found);
     }
   }

@@ -24,6 +24,7 @@
 #include "gateway/address_verification.h"
 #include "relay/courier.h"
 #include "relay/verified_addresses.h"
+#include "serve/waiters.h"
 #include "store/verified_store.h"
 
 namespace postern::app {
@@ -107,7 +108,7 @@ class AddressVerifier final : public gateway::AddressVerification {
 
   mutable std::mutex mutex_;  ///< guards the next members
   relay::VerifiedAddresses known_;
-  std::unordered_map<std::string, std::vector<std::weak_ptr<Waiter>>> waiters_;
+  std::unordered_map<std::string, Waiters<Waiter>> waiters_;
   std::unique_ptr<store::VerifiedStore> store_;
   bool opened_ = false;
   Counts counts_;
