@@ -26,12 +26,6 @@ namespace {
 constexpr const char* in_progress = "deferred Address verification in progress";
 constexpr const char* too_many = "deferred too many addresses are verified now";
 
-/// Probes at a time, in all and to one destination.
-constexpr std::size_t most_running = 100;
-constexpr std::size_t most_to_destination = 10;
-/// To hosts that only DNS names. The rest is for routes of the operator: hosts of others may be as
-/// slow as they like.
-constexpr std::size_t most_foreign = most_running / 2;
 /// A probe ends after this time; hosts may take minutes for a reply (RFC 5321 §4.5.3.2).
 constexpr std::chrono::minutes probe_limit{5};
 /// How often a session that waits looks whether its client has left.
@@ -191,41 +185,17 @@ Task<std::string> AddressVerifier::verify(Question question, std::function<bool(
 void AddressVerifier::pump() {
   {
     const std::lock_guard lock(mutex_);
-    std::move(asked_.begin(), asked_.end(), std::back_inserter(backlog_));
-    asked_.clear();
+    for (Job& job : std::exchange(asked_, {})) queue_.add(std::move(job));
   }
-  while (running_ < most_running && !backlog_.empty()) {
-    Job job = std::move(backlog_.front());
-    backlog_.pop_front();
-    if (job.is_foreign && running_foreign_ >= most_foreign) {
-      foreign_waiting_.push_back(std::move(job));
-      continue;
-    }
-    Traffic& traffic = traffic_[job.destination];
-    const auto limit = relay::limits_of(*config_.load(), job.destination).max_connections;
-    const std::size_t most =
-        std::min<std::size_t>(limit.value_or(most_to_destination), most_to_destination);
-    if (traffic.running >= most) {
-      const bool leaves_a_place = job.is_foreign;
-      traffic.waiting.push_back(std::move(job));
-      if (leaves_a_place) admit_foreign();
-      continue;
-    }
-    begin(std::move(job));
+  const auto config = config_.load();
+  const auto most = [&](const Job& job) {
+    const auto limit = relay::limits_of(*config, job.destination).max_connections;
+    return std::min<std::size_t>(limit.value_or(ProbeQueue::most_to_destination),
+                                 ProbeQueue::most_to_destination);
+  };
+  while (auto job = queue_.next(most)) {
+    asio::co_spawn(loop_, run(std::move(*job)), asio::detached);
   }
-}
-
-void AddressVerifier::admit_foreign() {
-  if (foreign_waiting_.empty() || running_foreign_ >= most_foreign) return;
-  backlog_.push_back(std::move(foreign_waiting_.front()));
-  foreign_waiting_.pop_front();
-}
-
-void AddressVerifier::begin(Job job) {
-  ++running_;
-  if (job.is_foreign) ++running_foreign_;
-  ++traffic_[job.destination].running;
-  asio::co_spawn(loop_, run(std::move(job)), asio::detached);
 }
 
 Task<void> AddressVerifier::run(Job job) {
@@ -299,17 +269,7 @@ void AddressVerifier::settle(const Job& job, Verified verified) {
 }
 
 void AddressVerifier::ended(const Job& job) {
-  --running_;
-  if (job.is_foreign) --running_foreign_;
-  admit_foreign();
-  const auto traffic = traffic_.find(job.destination);
-  --traffic->second.running;
-  if (!traffic->second.waiting.empty()) {
-    backlog_.push_front(std::move(traffic->second.waiting.front()));
-    traffic->second.waiting.pop_front();
-  } else if (traffic->second.running == 0) {
-    traffic_.erase(traffic);
-  }
+  queue_.ended(job);
   // Not a call: a probe that ends at once would make the stack deeper by each one that waits.
   asio::post(loop_, [this] { pump(); });
 }

@@ -24,6 +24,7 @@
 #include "gateway/address_verification.h"
 #include "relay/courier.h"
 #include "relay/verified_addresses.h"
+#include "serve/probe_queue.h"
 #include "serve/waiters.h"
 #include "store/verified_store.h"
 
@@ -75,22 +76,10 @@ class AddressVerifier final : public gateway::AddressVerification {
     boost::asio::steady_timer timer;
     std::optional<std::string> answer;  ///< on the waiter's loop
   };
-  struct Job {
-    std::string address;
-    std::string destination;
-    bool is_foreign = false;  ///< no route names the destination: its owner names the hosts
-  };
-  /// What is sent to one destination.
-  struct Traffic {
-    std::size_t running = 0;
-    std::deque<Job> waiting;
-  };
+  using Job = ProbeQueue::Job;
 
   std::optional<std::string> look_up(const Question& question, const std::string& address);
   void pump();
-  void begin(Job job);
-  /// Queues the first of `foreign_waiting_` if it may run.
-  void admit_foreign();
   Task<void> run(Job job);
   void settle(const Job& job, relay::Verified verified);
   void ended(const Job& job);
@@ -115,11 +104,7 @@ class AddressVerifier final : public gateway::AddressVerification {
   std::deque<Job> asked_;  ///< not yet taken by the loop
 
   // On the loop.
-  std::deque<Job> backlog_;
-  std::unordered_map<std::string, Traffic> traffic_;
-  std::size_t running_ = 0;
-  std::size_t running_foreign_ = 0;
-  std::deque<Job> foreign_waiting_;
+  ProbeQueue queue_;
   std::shared_ptr<relay::Courier> courier_;
   std::shared_ptr<const relay::RelayConfig> used_;
 };
