@@ -36,6 +36,9 @@ Subject subject_of_list(ListKind kind) {
   return Subject::etrn;
 }
 
+/// Routes that are removed from an address; one with more keeps the rest, and is routed.
+constexpr int most_routes = 8;
+
 /// Nesting of lists; Postfix has the same limit.
 constexpr int max_depth = 100;
 
@@ -82,9 +85,10 @@ Address Context::address_of(const mail::Mailbox& mailbox) const {
   }
   // Address rewriting: a route through one of our own domains is removed first ("Destinations" in
   // docs/restriction-lists.md).
-  for (int i = 0; i < 8; ++i) {
+  for (int removed = 0;; ++removed) {
+    // Of the domain that is left, also after the last rewrite: it decides where the mail goes.
     address.known = policy_.domain_class(address.domain, &replies_, evidence_.session.server_ip);
-    if (address.known != DomainClass::local) break;
+    if (address.known != DomainClass::local || removed == most_routes) break;
     const std::size_t at = address.local.rfind('@');
     const std::size_t bang = address.local.find('!');
     const std::size_t percent = address.local.rfind('%');
