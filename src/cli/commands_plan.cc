@@ -194,9 +194,10 @@ ExitCode code_of(const plan::Comparison& found, const Options& options) {
   if (answer == plan::Answer::not_proved || found.handling == plan::Known::unknown) {
     return ExitCode::not_proved;
   }
-  const bool differs = answer != plan::Answer::same || found.handling == plan::Known::yes ||
-                       (options.replies && found.replies == plan::Known::yes) ||
-                       found.routes == plan::Known::yes;
+  const bool differs =
+      answer != plan::Answer::same || found.winding.answer() != plan::Answer::same ||
+      found.handling == plan::Known::yes ||
+      (options.replies && found.replies == plan::Known::yes) || found.routes == plan::Known::yes;
   return differs ? ExitCode::differs : ExitCode::ok;
 }
 

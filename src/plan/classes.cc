@@ -178,17 +178,38 @@ std::vector<std::string> names_around(const std::set<std::string>& keys) {
   return names;
 }
 
+constexpr std::size_t most_addresses = 50'000;
+
 /// Collects addresses, each once.
 class Addresses {
  public:
-  explicit Addresses(std::vector<AddressClass>& into) : into_(into) {}
+  explicit Addresses(std::vector<AddressClass>& into) : into_(into) {
+    for (const AddressClass& one : into) {
+      if (one.one) seen_.insert(lower(one.one->text()));
+    }
+  }
 
   void add(const std::string& local, const std::string& domain, bool listed, std::string words,
            bool exact = false) {
     if (local.empty() || domain.empty()) return;
-    const auto parsed = mail::parse_mailbox(local + "@" + domain, mail::Utf8::allowed);
-    if (!parsed || !seen_.insert(lower(parsed->text())).second) return;
-    into_.push_back({.one = *parsed, .listed = listed, .exact = exact, .words = std::move(words)});
+    auto parsed = mail::parse_mailbox(local + "@" + domain, mail::Utf8::allowed);
+    // A local part that is no word stands in quotes (RFC 5321 §4.1.2).
+    if (!parsed) {
+      std::string quoted = "\"";
+      for (const char c : local) {
+        if (c == '"' || c == '\\') quoted += '\\';
+        quoted += c;
+      }
+      parsed = mail::parse_mailbox(quoted + "\"@" + domain, mail::Utf8::allowed);
+    }
+    if (parsed) put(std::move(*parsed), listed, std::move(words), exact);
+  }
+
+  void put(mail::Mailbox mailbox, bool listed, std::string words, bool exact = false) {
+    if (!seen_.insert(lower(mailbox.text())).second) return;
+    if (into_.size() >= most_addresses) throw TooManyClasses("more than 50,000 kinds of addresses");
+    into_.push_back(
+        {.one = std::move(mailbox), .listed = listed, .exact = exact, .words = std::move(words)});
   }
 
  private:
@@ -196,8 +217,14 @@ class Addresses {
   std::set<std::string> seen_;
 };
 
-/// The classes of addresses that tables with these keys tell apart. `domains`: of this server;
-/// `locals`: keys that are local parts of these.
+/// A local part that none of these is.
+std::string unlike(std::string start, const std::set<std::string>& locals) {
+  for (int i = 1; locals.contains(start); ++i) start = "x" + std::to_string(i);
+  return start;
+}
+
+/// The classes of addresses that tables with these keys tell apart. `own`: domains of this server;
+/// `locals`: local parts that mean something at any of these.
 std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
                                        const std::set<std::string>& own,
                                        const std::set<std::string>& locals,
@@ -205,47 +232,83 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
                                        const std::string& unrelated_start,
                                        const std::string& plain_local) {
   std::set<std::string> domains = bare_domains(own);
+  std::set<std::string> literals{"[203.0.113.99]"};
   std::vector<std::pair<std::string, std::string>> whole;  // local part, domain
   std::set<std::string> anywhere(locals);                  // local parts with any domain
+  std::set<std::string> known(locals);                     // all local parts
+  const auto note_domain = [&](const std::string& domain) {
+    if (domain.starts_with('[')) literals.insert(domain);
+    if (is_domain(domain)) domains.insert(domain.starts_with('.') ? domain.substr(1) : domain);
+  };
   for (const std::string& key : keys) {
     const std::size_t at = key.rfind('@');
     if (at == std::string::npos) {
-      if (is_domain(key)) domains.insert(key.starts_with('.') ? key.substr(1) : key);
+      note_domain(key);
       continue;
     }
     const std::string local = key.substr(0, at);
     const std::string domain = key.substr(at + 1);
+    known.insert(local);
     if (domain.empty()) {
       anywhere.insert(local);
     } else {
-      if (is_domain(domain)) domains.insert(domain);
+      note_domain(domain);
       if (!local.empty()) whole.emplace_back(local, domain);
     }
   }
   std::vector<AddressClass> classes;
   Addresses addresses(classes);
   const std::string other = unrelated(unrelated_start, domains);
-  addresses.add(plain_local, other, false, "any other address");
+  addresses.add(unlike(plain_local, known), other, false, "any other address");
   const auto extended = [&](const std::string& local, const std::string& domain) {
-    addresses.add(local, domain, true, local + "@" + domain, domains.contains(domain));
-    if (!delimiters.empty() && local.find_first_of(delimiters) == std::string::npos) {
-      const std::string more = local + delimiters.front() + "ext";
+    addresses.add(local, domain, true, local + "@" + domain,
+                  domains.contains(domain) || literals.contains(domain));
+    for (const char delimiter : std::set<char>(delimiters.begin(), delimiters.end())) {
+      if (local.find(delimiter) != std::string::npos) continue;
+      const std::string more = local + delimiter + "ext";
       addresses.add(more, domain, true, more + "@" + domain);
     }
   };
   for (const auto& [local, domain] : whole) extended(local, domain);
   std::vector<std::string> names = names_around(domains);
+  const std::string any = unlike("x", known);
   for (const std::string& name : names) {
     const bool exact = domains.contains(name);
-    addresses.add("x", name, true, exact ? name : "below " + name.substr(name.find('.') + 1));
+    addresses.add(any, name, true, exact ? name : "below " + name.substr(name.find('.') + 1));
   }
+  for (const std::string& literal : literals) addresses.add(any, literal, true, literal);
   names.push_back(other);
+  names.insert(names.end(), literals.begin(), literals.end());
   for (const std::string& local : anywhere) {
     for (const std::string& name : names) extended(local, name);
   }
-  addresses.add("u", "dotless", false, "a domain of one label");
-  addresses.add("u", "[203.0.113.99]", false, "an address literal");
+  addresses.add(any, "dotless", false, "a domain of one label");
+  // Where lists are in use, an address may lack its domain.
+  for (const std::string& local : anywhere) addresses.put({local, ""}, true, local, true);
+  addresses.put({any, ""}, false, "an address without domain");
   return classes;
+}
+
+/// Addresses with a route through a domain of this server, in each form.
+void add_routed(const std::set<std::string>& own, const std::string& foreign,
+                std::vector<AddressClass>& recipients) {
+  constexpr std::size_t most_targets = 8;
+  Addresses routed(recipients);
+  std::vector<std::string> targets{foreign};
+  for (const std::string& domain : own) {
+    if (targets.size() <= most_targets) targets.push_back(domain);
+  }
+  for (const std::string& hop : names_around(own)) {
+    for (const std::string& target : targets) {
+      const std::string words = "addresses with a route through " + hop;
+      const std::size_t before = recipients.size();
+      routed.add("b%" + target, hop, true, words);
+      routed.add(target + "!b", hop, true, words);
+      routed.add("b@" + target, hop, true, words);
+      const bool usual = target == foreign && own.contains(hop);
+      for (std::size_t at = before; at < recipients.size(); ++at) recipients[at].winding = !usual;
+    }
+  }
 }
 
 }  // namespace
@@ -274,12 +337,14 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   Classes classes;
   classes.sessions.push_back({});
   if (words.asks_tls || words.asks_login) classes.sessions.push_back({.tls = true, .login = {}});
+  std::string any = "alice";
   if (words.asks_login) {
-    std::string any = "alice";
     while (words.logins.contains(any)) any += "1";
     classes.sessions.push_back({.tls = true, .login = any});
+    if (words.auth_in_clear) classes.sessions.push_back({.tls = false, .login = any});
     for (const std::string& login : words.logins) {
       classes.sessions.push_back({.tls = true, .login = login});
+      if (words.auth_in_clear) classes.sessions.push_back({.tls = false, .login = login});
     }
   }
   classes.clients = clients_of(words.clients);
@@ -304,7 +369,12 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
     classes.helos.push_back({.name = name, .listed = true, .exact = helo_keys.contains(name)});
   }
   for (const std::string& key : words.helo_keys) {
-    if (key.starts_with('[')) classes.helos.push_back({.name = key, .listed = true, .exact = true});
+    const bool is_new = std::ranges::none_of(
+        classes.helos, [&](const HeloClass& one) { return iequals(one.name, key); });
+    const bool can_be_said = !key.empty() && key.find_first_of(" \t") == std::string::npos;
+    if (is_new && can_be_said) {
+      classes.helos.push_back({.name = key, .listed = true, .exact = true});
+    }
   }
   for (const std::string_view name : {"bare", "a..b", "[192.0.2.9]", "[192.0.2", "192.0.2.9", ""}) {
     const auto same = [&](const HeloClass& one) { return one.name == name; };
@@ -312,8 +382,8 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
       classes.helos.push_back({.name = std::string(name)});
   }
 
-  std::set<std::string> mailbox_locals;
-  if (!words.mailbox_keys.empty()) mailbox_locals.insert("postmaster");
+  std::set<std::string> mailbox_locals = words.locals;
+  mailbox_locals.insert("postmaster");
   std::set<std::string> mailboxes;
   for (const std::string& key : words.mailbox_keys) {
     (key.find('@') == std::string::npos ? mailbox_locals : mailboxes).insert(key);
@@ -326,11 +396,8 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   recipient_keys.insert(mailboxes.begin(), mailboxes.end());
   classes.recipients =
       addresses_of(recipient_keys, words.domains, mailbox_locals, delimiters, "foreign", "b");
-  const mail::Mailbox foreign = *classes.recipients.front().one;
-  Addresses routed(classes.recipients);
-  for (const std::string& domain : bare_domains(words.domains)) {
-    routed.add("b%" + foreign.domain, domain, true, "addresses with a route through " + domain);
-  }
+  const std::string foreign = classes.recipients.front().one->domain;
+  add_routed(bare_domains(words.domains), foreign, classes.recipients);
 
   auto& open = classes.open_keys;
   for (const ClientClass& one : classes.clients) {
@@ -342,6 +409,7 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   for (const HeloClass& one : classes.helos) {
     if (!one.name.empty() && !one.exact) open.insert(lower(one.name));
   }
+  open.insert(any);  // a login
   for (const auto* addresses : {&classes.senders, &classes.recipients}) {
     for (const AddressClass& one : *addresses) {
       if (!one.one || one.exact) continue;

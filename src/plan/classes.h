@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,8 @@ struct AddressClass {
   std::optional<mail::Mailbox> one;  ///< stands for all; nullopt: the null sender
   bool listed = false;               ///< a list names it, its domain or a parent of that
   bool exact = false;                ///< it stands for itself alone
+  /// A route to a domain of this server, or through a name below one.
+  bool winding = false;
   std::string words;  ///< "x@partner.test", "partner.test (and below)", "any other address"
 };
 
@@ -84,7 +87,13 @@ struct Classes {
   std::size_t count(Axis axis) const;
 };
 
+/// Thrown if there are more classes than one comparison may have.
+struct TooManyClasses : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 /// The classes that tell apart all that these words tell apart. `delimiters`: of all versions.
+/// Throws TooManyClasses.
 Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::string& delimiters);
 
 }  // namespace postern::plan

@@ -138,7 +138,23 @@ std::shared_ptr<const restrictions::ListPolicy> lists_of(const app::Config& conf
 std::string settings_of(const app::Config& config) {
   std::string text;
   for (const auto& [name, value] : config.restrictions.section.parameters) {
-    if (!name.ends_with("_restrictions")) text += name + " = " + value + "\n";
+    bool is_list = false;
+    for (std::size_t kind = 0; kind < restrictions::list_count; ++kind) {
+      is_list |= name == restrictions::parameter_of(static_cast<restrictions::ListKind>(kind));
+    }
+    if (!is_list) text += name + " = " + value + "\n";
+  }
+  return text;
+}
+
+/// Mail to the sender of probes is taken before the lists, which the diagrams do not have.
+std::string probe_sender_of(const app::Config& config) {
+  std::string text;
+  for (const std::string_view name :
+       {"address_verify_sender", "address_verify_sender_ttl", "double_bounce_sender", "myorigin"}) {
+    const auto& parameters = config.restrictions.section.parameters;
+    const auto found = parameters.find(name);
+    text += (found != parameters.end() ? found->second : "") + "\n";
   }
   return text;
 }
@@ -160,8 +176,15 @@ class Comparer {
       if (!options_.lists_are_equal) prove();
     } catch (const NotCompiled& error) {
       leave_open(error.reason, error.what());
+    } catch (const TooManyClasses& error) {
+      leave_open("table_too_large", error.what());
     } catch (const OverBudget& error) {
       leave_open(error.what(), "the comparison needs more than it may use");
+    }
+    if (!options_.lists_are_equal &&
+        probe_sender_of(*sides_[0]->config) != probe_sender_of(*sides_[1]->config)) {
+      leave_open("other_layers",
+                 "the sender of probes, whose mail is taken before the lists, differs");
     }
     result_.lists = result_.answer();
     for (const Elsewhere& one : options_.elsewhere) {
@@ -177,10 +200,12 @@ class Comparer {
   using Clock = std::chrono::steady_clock;
 
   void leave_open(const std::string& reason, const std::string& text) {
-    for (GroupAnswer& group : result_.groups) {
+    const auto open = [](GroupAnswer& group) {
       if (group.refuses_more == Known::no) group.refuses_more = Known::unknown;
       if (group.accepts_more == Known::no) group.accepts_more = Known::unknown;
-    }
+    };
+    std::ranges::for_each(result_.groups, open);
+    open(result_.winding);
     if (result_.handling == Known::no) result_.handling = Known::unknown;
     if (result_.replies == Known::no) result_.replies = Known::unknown;
     result_.not_proved.push_back({.layer = "restrictions", .reason = reason, .text = text});
@@ -197,6 +222,7 @@ class Comparer {
         throw NotCompiled("other_layers", "the lists of a version are in shadow");
       }
       words.add(*lists[side]);
+      words.auth_in_clear = words.auth_in_clear || auth_in_clear(*sides_[side]->config);
       delimiters += lists[side]->recipient_delimiter;
     }
     if (!words.not_listed.empty()) {
@@ -224,6 +250,7 @@ class Comparer {
         *vocabulary_, std::vector<const Version*>{sides_[0], sides_[1]}, deadline_);
     groups_ = groups_of();
     for (const Group group : {Group::ours, Group::relay, Group::foreign}) look(differ, group);
+    look(differ, std::nullopt);
   }
 
   /// The group of an address is its class in OLD, unless foreign there; then its class in NEW.
@@ -237,28 +264,34 @@ class Comparer {
                                                        : Group::foreign;
   }
 
-  std::vector<Group> groups_of() const {
-    std::vector<Group> groups;
+  /// Nullopt: AddressClass::winding.
+  std::vector<std::optional<Group>> groups_of() const {
+    std::vector<std::optional<Group>> groups;
     const Classes& classes = vocabulary_->classes();
     for (std::size_t at = 0; at < classes.recipients.size(); ++at) {
       Chosen chosen;
       chosen[Axis::recipient] = at;
-      groups.push_back(group_of(evidence_of(classes, chosen, Stage::rcpt)));
+      if (classes.recipients[at].winding) {
+        groups.emplace_back(std::nullopt);
+        continue;
+      }
+      groups.emplace_back(group_of(evidence_of(classes, chosen, Stage::rcpt)));
     }
     return groups;
   }
 
-  Ref only(Ref diagram, Group group) {
+  Ref only(Ref diagram, std::optional<Group> group) {
     std::vector<Ref> by_recipient;
-    for (const Group one : groups_) by_recipient.push_back(diagrams_.leaf(one == group ? 1 : 0));
+    for (const auto& one : groups_) by_recipient.push_back(diagrams_.leaf(one == group ? 1 : 0));
     const Ref mask = diagrams_.choose(Vocabulary::variable(Axis::recipient), by_recipient);
     return diagrams_.apply(diagram, mask,
                            [](Leaf kind, Leaf is) -> Leaf { return is == 0 ? 0 : kind; });
   }
 
-  void look(Ref differ, Group group) {
+  void look(Ref differ, std::optional<Group> group) {
     Ref here = only(differ, group);
-    GroupAnswer& answer = result_.groups[static_cast<std::size_t>(group)];
+    GroupAnswer& answer =
+        group ? result_.groups[static_cast<std::size_t>(*group)] : result_.winding;
     for (std::size_t number = 1; number < kind_count; ++number) {
       const Kind kind = static_cast<Kind>(number);
       // One witness is enough for what is no verdict.
@@ -267,7 +300,7 @@ class Comparer {
                      : kind == Kind::accepts_more ? answer.accepts_more
                      : kind == Kind::handling     ? result_.handling
                                                   : result_.replies;
-      if (!is_verdict && known == Known::yes) continue;
+      if (!is_verdict && (known == Known::yes || !group)) continue;
       const Known found = search(here, group, kind);
       if (found != Known::no) known = found;
       if (found == Known::yes && is_verdict) {
@@ -276,7 +309,7 @@ class Comparer {
     }
   }
 
-  Known search(Ref here, Group group, Kind kind) {
+  Known search(Ref here, std::optional<Group> group, Kind kind) {
     constexpr int most_tries = 16;
     Ref left = diagrams_.map(
         here, [&](Leaf one) -> Leaf { return one == static_cast<Leaf>(kind) ? 1 : 0; });
@@ -288,15 +321,17 @@ class Comparer {
       if (!path) break;
       any = true;
       const auto found = player_->play(
-          *path, {.about = [&](const policy::Evidence& to) { return group_of(to) == group; },
-                  .holds =
-                      [&](const std::vector<Side>& sides) {
-                        return kind_of(outcome_of(sides[0]), outcome_of(sides[1])) == kind;
-                      }});
+          *path,
+          {.about = [&](const policy::Evidence& to) { return !group || group_of(to) == *group; },
+           .holds =
+               [&](const std::vector<Side>& sides) {
+                 return kind_of(outcome_of(sides[0]), outcome_of(sides[1])) == kind;
+               }});
       result_.played = player_->count();
       if (found) {
+        if (!group) return Known::yes;
         result_.witnesses.push_back({.spoken = found->spoken,
-                                     .group = group,
+                                     .group = *group,
                                      .kind = std::string(to_string(kind)),
                                      .before = found->sides[0],
                                      .after = found->sides[1]});
@@ -313,7 +348,7 @@ class Comparer {
       left = without(diagrams_, left, *path);
     }
     if (!any) return Known::no;
-    result_.not_proved.push_back({.group = std::string(plan::to_string(group)),
+    result_.not_proved.push_back({.group = group ? std::string(plan::to_string(*group)) : "winding",
                                   .direction = std::string(to_string(kind)),
                                   .layer = "restrictions",
                                   .place = {},
@@ -385,7 +420,7 @@ class Comparer {
   const Clock::time_point deadline_;
   Diagrams diagrams_;
   std::unique_ptr<Vocabulary> vocabulary_;
-  std::vector<Group> groups_;
+  std::vector<std::optional<Group>> groups_;
   std::array<std::shared_ptr<const restrictions::ListPolicy>, 2> lists_;
   std::unique_ptr<Player> player_;
   restrictions::PolicyWords words_;

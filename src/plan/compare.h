@@ -97,6 +97,8 @@ struct CompareOptions {
 /// The result.
 struct Comparison {
   std::array<GroupAnswer, 3> groups;  ///< by Group
+  /// Addresses of AddressClass::winding, which are in no group.
+  GroupAnswer winding;
   Known handling = Known::no;         ///< whether it differs
   Known replies = Known::no;          ///< whether they differ
   std::optional<Known> routes;        ///< nullopt: not asked

@@ -1,8 +1,11 @@
 #include "plan/compile.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <set>
+
+#include <fmt/format.h>
 
 #include "base/domain_below.h"
 #include "base/text.h"
@@ -65,7 +68,8 @@ Vocabulary::Vocabulary(Diagrams& diagrams, const restrictions::PolicyWords& word
     : diagrams_(diagrams),
       classes_(classes_of(words, delimiters)),
       zones_(words.zones),
-      opaque_(words.opaque) {
+      opaque_(words.opaque),
+      actions_(words.actions) {
   for (std::size_t axis = 0; axis < axis_count; ++axis) {
     diagrams_.add(classes_.count(static_cast<Axis>(axis)));
   }
@@ -86,25 +90,38 @@ OpenQuestion& Vocabulary::add(OpenQuestion question) {
 /// The sets of records that the filters of a zone tell apart (RFC 5782 §2.1).
 std::vector<PossibleAnswer> Vocabulary::listings(const std::string& zone) const {
   std::vector<const policy::DnsList*> lists;
-  std::set<int> numbers{2, 99};
+  // The ends of the ranges of each number, and their neighbours.
+  std::array<std::set<int>, 4> numbers{std::set<int>{127, 10}, {0}, {0}, {2, 99}};
   for (const policy::DnsList& list : zones_) {
     if (list.zone() != zone) continue;
     lists.push_back(&list);
-    // The ends of the ranges of the last number, and their neighbours.
     const std::size_t equals = list.text().find('=');
     if (equals == std::string::npos) continue;
-    std::size_t at = equals + 1;
-    while (at < list.text().size()) {
-      std::size_t end = at;
-      while (end < list.text().size() && is_digit(list.text()[end])) ++end;
-      if (end > at) {
-        const int number = static_cast<int>(*parse_number(list.text().substr(at, end - at)));
+    std::size_t octet = 0;
+    bool in_brackets = false;
+    const std::string& text = list.text();
+    for (std::size_t at = equals + 1; at < text.size();) {
+      if (is_digit(text[at])) {
+        std::size_t end = at;
+        while (end < text.size() && is_digit(text[end])) ++end;
+        const int number = static_cast<int>(parse_number(text.substr(at, end - at)).value_or(0));
         for (const int near : {number - 1, number, number + 1}) {
-          if (near >= 0 && near < 256) numbers.insert(near);
+          if (near >= 0 && near < 256 && octet < numbers.size()) numbers[octet].insert(near);
         }
+        at = end;
+        continue;
       }
-      at = std::max(end, at + 1);
+      if (text[at] == '[') in_brackets = true;
+      if (text[at] == ']') in_brackets = false;
+      if (text[at] == '.' && !in_brackets) ++octet;
+      ++at;
     }
+  }
+  std::size_t combinations = 1;
+  for (const std::set<int>& octet : numbers) combinations *= octet.size();
+  constexpr std::size_t most_combinations = 100'000;
+  if (combinations > most_combinations) {
+    throw NotCompiled("table_too_large", "the filters of " + zone);
   }
   /// Which of the lists have the name when DNS gives these records.
   const auto meets = [&](const std::vector<std::string>& records) {
@@ -120,16 +137,21 @@ std::vector<PossibleAnswer> Vocabulary::listings(const std::string& zone) const 
     return listed;
   };
   std::map<std::vector<bool>, std::vector<std::string>> sets;
-  for (const int number : numbers) {
-    const std::vector<std::string> records{"127.0.0." + std::to_string(number)};
-    sets.emplace(meets(records), records);
-  }
-  // Filters that look at the other numbers.
-  for (const int number : numbers) {
-    for (const std::string_view form : {"127.0.", "127."}) {
-      const std::string text =
-          std::string(form) + std::to_string(number) + (form == "127.0." ? ".1" : ".0.1");
-      sets.emplace(meets({text}), std::vector<std::string>{text});
+  for (const int first : numbers[0]) {
+    for (const int second : numbers[1]) {
+      for (const int third : numbers[2]) {
+        for (const int fourth : numbers[3]) {
+          const std::vector<std::string> records{
+              fmt::format("{}.{}.{}.{}", first, second, third, fourth)};
+          auto listed = meets(records);
+          const bool usual = first == 127 && second == 0 && third == 0;
+          if (usual) {
+            sets.insert_or_assign(std::move(listed), records);
+          } else {
+            sets.emplace(std::move(listed), records);
+          }
+        }
+      }
     }
   }
   // All unions of them.
@@ -245,10 +267,13 @@ const OpenQuestion& Vocabulary::ask(const policy::Consultation& asked) {
     question.answers.back().service.answer = "absent";
     question.answers.back().words = "absent";
   }
-  for (const std::string_view text : {"DUNNO", "OK", "REJECT", "DEFER", "DEFER_IF_PERMIT",
-                                      "DEFER_IF_REJECT", "HOLD", "DISCARD"}) {
+  for (const std::string_view text :
+       {"DUNNO", "OK", "REJECT", "DEFER", "DEFER_IF_PERMIT", "DEFER_IF_REJECT", "HOLD", "DISCARD",
+        "permit_mynetworks", "permit_sasl_authenticated", "permit_auth_destination",
+        "reject_unauth_destination"}) {
     add_answer(text);
   }
+  for (const std::string& name : actions_) add_answer(name);
   add_answer("no answer");
   question.answers.back().service.failed = true;
   question.answers.back().service.answer = "no answer";
@@ -759,6 +784,11 @@ class Compiler {
 
   /// The effects for each answer to what is still to be asked.
   Ref explore(Evidence& evidence, restrictions::KnownPatterns& patterns, const Judge& judge) {
+    diagrams_.poll();
+    constexpr std::size_t most_open = 1000;  // the recursion is as deep
+    if (patterns.answers.size() + evidence.dns.size() > most_open) {
+      throw NotCompiled("table_too_large", "more than 1,000 patterns of one table");
+    }
     const RuleEffect effect = judge(evidence, patterns);
     if (effect.outcome != RuleOutcome::wait) return diagrams_.leaf(number(effect));
     std::vector<Ref> by_answer;

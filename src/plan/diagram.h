@@ -38,6 +38,10 @@ class Diagrams {
   Variable add(std::size_t values);
   /// Number of values of a variable.
   std::size_t values(Variable variable) const { return values_[variable]; }
+  /// Throws OverBudget if the time is over; for work between nodes.
+  void poll() const {
+    if (poll_) poll_();
+  }
   /// Number of variables.
   std::size_t variables() const { return values_.size(); }
 

@@ -103,6 +103,8 @@ class Checker {
       }
     } catch (const NotCompiled& error) {
       leave_open(error.reason, error.what());
+    } catch (const TooManyClasses& error) {
+      leave_open("table_too_large", error.what());
     } catch (const OverBudget& error) {
       leave_open(error.what(), "the proof needs more than it may use");
     }
@@ -117,6 +119,7 @@ class Checker {
     }
     lists_ = loaded->compiled.policy;
     words_.add(*lists_);
+    words_.auth_in_clear = auth_in_clear(*version_.config);
     for (const Guardrail& one : guardrails_) add_words(one.sentence.condition, words_);
     if (!words_.not_listed.empty()) {
       throw NotCompiled("external_table", *words_.not_listed.begin());

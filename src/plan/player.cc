@@ -260,6 +260,10 @@ std::string words_for(const Vocabulary& vocabulary, Variable variable, std::size
   return value == 1 ? "yes" : "no";
 }
 
+bool auth_in_clear(const app::Config& config) {
+  return std::ranges::any_of(config.listeners, &app::ListenerConfig::auth_without_tls);
+}
+
 Outcome outcome_of(const Side& side) {
   Outcome outcome;
   outcome.taken = side.taken;

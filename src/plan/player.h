@@ -66,6 +66,8 @@ Ref without(Diagrams& diagrams, Ref diagram, const Assignment& path);
 /// A value of a variable in words: "partner.test", "192.0.2.0 to 192.0.2.255", "found".
 std::string words_for(const Vocabulary& vocabulary, Variable variable, std::size_t value);
 
+/// Whether a listener offers AUTH without TLS.
+bool auth_in_clear(const app::Config& config);
 /// The outcome that a side has.
 Outcome outcome_of(const Side& side);
 

@@ -223,6 +223,7 @@ json::object report_json(const Report& report) {
           {"replies", differs(found.replies)},
           {"routes", found.routes ? differs(*found.routes) : json::value()},
           {"groups", std::move(groups)},
+          {"winding", to_string(found.winding.answer())},
           {"witnesses", std::move(witnesses)},
           {"not_proved", std::move(not_proved)},
           {"layers", json::object{{"restrictions", to_string(found.lists)}}},
@@ -250,6 +251,12 @@ std::string report_text(const Report& report) {
         "  {:<9}{}{}\n", to_string(group), words_of(answer),
         !single ? ""
                 : difference_text(answer == Answer::refuses_more ? one.refused : one.accepted));
+  }
+  const Answer winding = found.winding.answer();
+  if (winding != Answer::same && winding != Answer::not_proved) {
+    text += fmt::format(
+        "  {} for addresses with a route to a domain of this host, or through a name below one\n",
+        words_of(found.winding.answer()));
   }
   for (const NotProved& one : found.not_proved) {
     text += fmt::format("  not proved{}{}: {} ({})\n", one.group.empty() ? "" : " for " + one.group,

@@ -277,6 +277,28 @@ TEST(SaslTable, LooksTheWholeLoginUp) {
   EXPECT_EQ(lists.reply(), "");
 }
 
+// --- routes in addresses ---
+
+TEST(Routes, NoNumberOfThemHidesAForeignDestination) {
+  for (int routes = 0; routes < 14; ++routes) {
+    std::string percent = "b%foreign.example";
+    std::string bang = "foreign.example!b";
+    std::string quoted = "b@foreign.example";
+    for (int i = 0; i < routes; ++i) {
+      percent += "%local.example";
+      bang.insert(0, "local.example!");
+      quoted += "@local.example";
+    }
+    for (const std::string& local : {percent, bang, "\"" + quoted + "\""}) {
+      Judged lists({{"mydestination", "local.example"},
+                    {"local_recipient_maps", ""},
+                    {"smtpd_relay_restrictions", "reject_unauth_destination"}});
+      lists.recipient(local, "local.example");
+      EXPECT_EQ(code(lists.reply()), "554 5.7.1") << local;
+    }
+  }
+}
+
 // --- certificates ---
 
 TEST(Certificates, OfRelayClientcertsMayRelay) {

@@ -367,6 +367,22 @@ std::vector<std::shared_ptr<const Table>> Networks::tables() const {
   return tables;
 }
 
+std::vector<std::string> Networks::names() const {
+  std::vector<std::string> names;
+  for (const Element& element : elements_) {
+    if (element.kind == Element::Kind::name) names.push_back(element.name);
+  }
+  return names;
+}
+
+std::vector<std::string> Domains::all_names() const {
+  std::vector<std::string> names;
+  for (const Element& element : elements_) {
+    if (element.kind == Element::Kind::name) names.push_back(element.name);
+  }
+  return names;
+}
+
 std::vector<std::shared_ptr<const Table>> Domains::tables() const {
   std::vector<std::shared_ptr<const Table>> tables;
   for (const Element& element : elements_) {

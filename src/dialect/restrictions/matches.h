@@ -58,6 +58,8 @@ class Networks {
   std::vector<Written> written() const;
   /// These and the rows of cidr tables, in order: all that is known without lookups.
   std::vector<AddressClaim> claims() const;
+  /// The names inside.
+  std::vector<std::string> names() const;
   /// The tables inside that are not of networks.
   std::vector<std::shared_ptr<const Table>> tables() const;
 
@@ -94,6 +96,8 @@ class Domains {
   Match contains(std::string_view domain, policy::Replies* replies = nullptr) const;
   /// The plain names as written, without those that messages must not quote.
   std::vector<std::string> names() const;
+  /// All names, exceptions too, also those that messages must not quote.
+  std::vector<std::string> all_names() const;
   /// Whether there are no elements.
   bool empty() const { return elements_.empty(); }
   /// Whether a match of a domain implies a match of all its subdomains.

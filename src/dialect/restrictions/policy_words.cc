@@ -24,12 +24,17 @@ class Collector {
       words_.clients.push_back(claim.range);
     }
     for (const auto& table : policy_.mynetworks.tables()) address_keys(*table);
+    for (const std::string& name : policy_.mynetworks.names()) {
+      words_.client_keys.insert(lower(name));
+    }
+    words_.locals.insert(lower(policy_.bounce_sender));
+    for (const auto& [name, list] : policy_.classes) words_.actions.insert(name);
     words_.asks_client_name = words_.asks_client_name || policy_.mynetworks.needs_name();
     for (const IpAddress& own : policy_.own_addresses) words_.clients.push_back({own, own});
     for (const Domains* domains :
          {&policy_.mydestination, &policy_.relay_domains, &policy_.virtual_alias_domains,
           &policy_.virtual_mailbox_domains}) {
-      for (const std::string& name : domains->names()) words_.domains.insert(lower(name));
+      for (const std::string& name : domains->all_names()) words_.domains.insert(lower(name));
       for (const auto& table : domains->tables()) keys(*table, words_.domains);
     }
     words_.domains.insert(lower(policy_.myorigin));
@@ -78,12 +83,30 @@ class Collector {
     std::set<std::string> found;
     keys(table, found);
     for (const std::string& key : found) {
+      // Keys are cut as text: with zeros left out, the text of an address is not its network.
+      if (key.find(':') != std::string::npos && !is_plain_v6(key)) {
+        words_.not_listed.insert(table.name());
+        continue;
+      }
       if (const auto range = network_of(key)) {
         words_.clients.push_back(*range);
       } else {
         words_.client_keys.insert(key);
       }
     }
+  }
+
+  /// Whether the text of each address of this network, and of no other, begins with it.
+  static bool is_plain_v6(const std::string& key) {
+    if (key.find("::") != std::string::npos) return false;
+    for (std::size_t at = 0; at <= key.size();) {
+      const std::size_t end = std::min(key.find(':', at), key.size());
+      if (end == at || key.substr(at, end - at).find_first_not_of('0') == std::string::npos) {
+        return false;
+      }
+      at = end + 1;
+    }
+    return true;
   }
 
   /// "192.0.2" or "2001:db8" of an access table; nullopt: a name.
@@ -134,12 +157,17 @@ class Collector {
         looks.client && looks.name && looks.helo && looks.session && looks.sender;
     if (knows_all || name == "permit_mx_backup" ||
         name.find("_login_mismatch") != std::string::npos || name == "check_ccert_access" ||
-        name == "permit_tls_clientcerts") {
+        name == "permit_tls_clientcerts" || name == "permit_tls_all_clientcerts") {
       words_.not_listed.insert(std::string(name));
     }
     if (rule.zone) words_.zones.push_back(*rule.zone);
     if (name == "reject_maps_rbl") rules(policy_.maps_rbl);
     if (rule.table == nullptr) return;
+    // Addresses in other places than the client's are no classes.
+    if (rule.table->is_network() && rule.keyword->subject != Subject::client) {
+      words_.not_listed.insert(rule.table->name());
+      return;
+    }
     switch (rule.keyword->subject) {
       case Subject::client:
         address_keys(*rule.table);

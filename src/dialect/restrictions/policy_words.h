@@ -22,11 +22,14 @@ struct PolicyWords {
   std::set<std::string> domains;         ///< domains of this server
   std::set<std::string> mailbox_keys;    ///< keys of local_recipient_maps and the like
   std::set<std::string> logins;          ///< login names
-  std::vector<policy::DnsList> zones;    ///< lists in DNS
-  bool asks_login = false;               ///< a rule looks at the login
-  bool asks_tls = false;                 ///< a rule looks at TLS
-  bool asks_client_name = false;         ///< a rule looks at the client's name
-  std::set<std::string> patterns;        ///< texts of patterns of tables
+  std::set<std::string> locals;   ///< local parts that mean something at each domain of this server
+  std::set<std::string> actions;  ///< restriction classes, which an answer of a program may name
+  std::vector<policy::DnsList> zones;  ///< lists in DNS
+  bool asks_login = false;             ///< a rule looks at the login
+  bool auth_in_clear = false;          ///< a listener offers AUTH without TLS
+  bool asks_tls = false;               ///< a rule looks at TLS
+  bool asks_client_name = false;       ///< a rule looks at the client's name
+  std::set<std::string> patterns;      ///< texts of patterns of tables
   /// Rules whose answers cannot be listed: of verified addresses, of servers of a domain, of
   /// databases.
   std::set<const Rule*> opaque;
