@@ -10,6 +10,7 @@
 #include "base/domain_below.h"
 #include "base/text.h"
 #include "dialect/restrictions/remote_table.h"
+#include "dialect/restrictions/verification.h"
 #include "policy/answers.h"
 
 namespace postern::plan {
@@ -580,7 +581,32 @@ class Compiler {
     });
   }
 
-  Ref recipient_lists(Ref state) {
+  /// Where the recipient is one that is taken before any list is asked `before`, else `after`.
+  Ref unless_taken_first(Ref before, Ref after) {
+    std::vector<Ref> by_recipient;
+    for (const AddressClass& recipient : classes_.recipients) {
+      const mail::Mailbox& mailbox = *recipient.one;
+      // RFC 5321 §4.5.1: <postmaster> without a domain.
+      if (mailbox.domain.empty() && iequals(mailbox.local_part, "postmaster")) {
+        by_recipient.push_back(before);
+      } else if (!policy_.verification.may_be_probe_sender(mailbox)) {
+        by_recipient.push_back(after);
+      } else if (policy_.verification.sender_ttl.count() == 0) {
+        by_recipient.push_back(before);
+      } else {
+        const OpenQuestion& question = vocabulary_.ask(restrictions::PatternQuestions::Question{
+            "address_verify_sender", lower(mailbox.text())});
+        by_recipient.push_back(diagrams_.choose(question.variable, {after, before}));
+      }
+    }
+    return diagrams_.choose(Vocabulary::variable(Axis::recipient), by_recipient);
+  }
+
+  Ref recipient_lists(Ref before) {
+    return unless_taken_first(before, asked_recipient_lists(before));
+  }
+
+  Ref asked_recipient_lists(Ref state) {
     if (policy_.delay_reject) {
       state = next_list(state, ListKind::client, Stage::rcpt, true);
       const Ref with = next_list(state, ListKind::helo, Stage::rcpt, true);
