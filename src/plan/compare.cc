@@ -265,7 +265,7 @@ class Comparer {
   }
 
   /// Nullopt: AddressClass::winding.
-  std::vector<std::optional<Group>> groups_of() const {
+  std::vector<std::optional<Group>> groups_of() {
     std::vector<std::optional<Group>> groups;
     const Classes& classes = vocabulary_->classes();
     for (std::size_t at = 0; at < classes.recipients.size(); ++at) {
@@ -275,6 +275,9 @@ class Comparer {
         groups.emplace_back(std::nullopt);
         continue;
       }
+      for (std::size_t side = 0; side < 2; ++side) {
+        if (taken_first(*lists_[side], *classes.recipients[at].one)) not_compared_.insert(at);
+      }
       groups.emplace_back(group_of(evidence_of(classes, chosen, Stage::rcpt)));
     }
     return groups;
@@ -282,7 +285,10 @@ class Comparer {
 
   Ref only(Ref diagram, std::optional<Group> group) {
     std::vector<Ref> by_recipient;
-    for (const auto& one : groups_) by_recipient.push_back(diagrams_.leaf(one == group ? 1 : 0));
+    for (std::size_t at = 0; at < groups_.size(); ++at) {
+      const bool is = groups_[at] == group && !not_compared_.contains(at);
+      by_recipient.push_back(diagrams_.leaf(is ? 1 : 0));
+    }
     const Ref mask = diagrams_.choose(Vocabulary::variable(Axis::recipient), by_recipient);
     return diagrams_.apply(diagram, mask,
                            [](Leaf kind, Leaf is) -> Leaf { return is == 0 ? 0 : kind; });
@@ -421,6 +427,7 @@ class Comparer {
   Diagrams diagrams_;
   std::unique_ptr<Vocabulary> vocabulary_;
   std::vector<std::optional<Group>> groups_;
+  std::set<std::size_t> not_compared_;  ///< recipients that are taken before any list
   std::array<std::shared_ptr<const restrictions::ListPolicy>, 2> lists_;
   std::unique_ptr<Player> player_;
   restrictions::PolicyWords words_;

@@ -955,6 +955,11 @@ class Compiler {
 
 }  // namespace
 
+bool taken_first(const ListPolicy& policy, const mail::Mailbox& recipient) {
+  return (recipient.domain.empty() && iequals(recipient.local_part, "postmaster")) ||
+         policy.verification.may_be_probe_sender(recipient);
+}
+
 Ref compile(const ListPolicy& policy, Vocabulary& vocabulary, const std::string& settings) {
   return Compiler(policy, vocabulary, settings).run();
 }

@@ -123,6 +123,10 @@ struct Chosen {
 policy::Evidence evidence_of(const Classes& classes, const Chosen& chosen, policy::Stage stage,
                              bool after_starttls = true);
 
+/// Whether mail to the recipient is taken before any list is asked: <postmaster> without a domain
+/// (RFC 5321 §4.5.1), and perhaps the sender of probes.
+bool taken_first(const dialect::restrictions::ListPolicy& policy, const mail::Mailbox& recipient);
+
 /// The diagram of the outcomes of a policy: its leaves are Vocabulary::outcome() numbers. Throws
 /// NotCompiled and OverBudget.
 /// `settings`: parameters that rules depend on beside their own words; rules that are questions are
