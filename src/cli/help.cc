@@ -229,7 +229,7 @@ std::string_view meaning_of(ExitCode code) {
 std::string short_help() {
   std::string out =
       "Postern: an SMTP gateway whose acceptance policy is yours, and explained.\n"
-      "usage: postern COMMAND [--config FILE] [--json] [--quiet] [--no-color] [--help]\n\n";
+      "usage: postern COMMAND [--config FILE] [--json] [--quiet] [--no-color] [--help]\n";
   for (const auto& [group, verb] : group_verbs) {
     out += fmt::format("{}: {}\n", group, verb);
     const FamilySpec* last = nullptr;
