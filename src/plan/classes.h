@@ -11,6 +11,7 @@
 
 #include "base/ip.h"
 #include "dialect/restrictions/policy_words.h"
+#include "dialect/restrictions/rule_effect.h"
 #include "mail/address.h"
 #include "plan/diagram.h"
 
@@ -63,7 +64,7 @@ struct AddressClass {
 };
 
 /// Which recipients a question is about.
-enum class Group { ours, relay, foreign };
+using Group = dialect::restrictions::Destination;
 
 /// The parts of a dialogue, in the order of their variables.
 enum class Axis { session, client, name, helo, sender, recipient, early };

@@ -243,9 +243,9 @@ class Comparer {
     const Ref kinds = diagrams_.apply(compiled[0], compiled[1], [&](Leaf before, Leaf after) {
       return static_cast<Leaf>(kind_of(vocabulary_->outcome(before), vocabulary_->outcome(after)));
     });
-    const Ref possible = vocabulary_->possible();
+    possible_ = vocabulary_->possible();
     const Ref differ = diagrams_.apply(
-        kinds, possible, [](Leaf kind, Leaf is) -> Leaf { return is == 0 ? 0 : kind; });
+        kinds, possible_, [](Leaf kind, Leaf is) -> Leaf { return is == 0 ? 0 : kind; });
     player_ = std::make_unique<Player>(
         *vocabulary_, std::vector<const Version*>{sides_[0], sides_[1]}, deadline_);
     groups_ = groups_of();
@@ -255,13 +255,9 @@ class Comparer {
 
   /// The group of an address is its class in OLD, unless foreign there; then its class in NEW.
   Group group_of(const policy::Evidence& evidence) const {
-    auto where = restrictions::destination_of(*lists_[0], evidence);
-    if (where == restrictions::Destination::foreign) {
-      where = restrictions::destination_of(*lists_[1], evidence);
-    }
-    return where == restrictions::Destination::ours    ? Group::ours
-           : where == restrictions::Destination::relay ? Group::relay
-                                                       : Group::foreign;
+    const Group before = restrictions::destination_of(*lists_[0], evidence);
+    if (before != Group::foreign) return before;
+    return restrictions::destination_of(*lists_[1], evidence);
   }
 
   /// Nullopt: AddressClass::winding.
@@ -348,8 +344,6 @@ class Comparer {
         reason = pattern ? "opaque_pattern" : "external_table";
         text = fmt::format("it hangs on {}, and no dialogue was found that shows it",
                            question->key.substr(0, question->key.find('\n')));
-      } else {
-        ++result_.unconfirmed;
       }
       left = without(diagrams_, left, *path);
     }
@@ -393,7 +387,7 @@ class Comparer {
       return any_child;
     };
     walk(wanted);
-    Ref cube = vocabulary_->possible();
+    Ref cube = possible_;
     for (const auto& [variable, some] : values) {
       std::vector<Ref> children;
       for (std::size_t value = 0; value < diagrams_.values(variable); ++value) {
@@ -426,6 +420,7 @@ class Comparer {
   const Clock::time_point deadline_;
   Diagrams diagrams_;
   std::unique_ptr<Vocabulary> vocabulary_;
+  Ref possible_ = 0;  ///< Vocabulary::possible() of all that the lists ask
   std::vector<std::optional<Group>> groups_;
   std::set<std::size_t> not_compared_;  ///< recipients that are taken before any list
   std::array<std::shared_ptr<const restrictions::ListPolicy>, 2> lists_;

@@ -101,14 +101,12 @@ struct Comparison {
   GroupAnswer winding;
   Known handling = Known::no;         ///< whether it differs
   Known replies = Known::no;          ///< whether they differ
-  std::optional<Known> routes;        ///< nullopt: not asked
   std::vector<Witness> witnesses;     ///< one for each `yes`
   std::vector<NotProved> not_proved;  ///< one for each `unknown`, or one for all
   std::array<std::size_t, axis_count> classes = {};
   std::vector<std::string> evidence;  ///< questions, as OpenQuestion::key
   std::size_t nodes = 0;              ///< that the proof needed
   std::chrono::microseconds took{0};  ///< wall time
-  std::size_t unconfirmed = 0;        ///< witnesses that playing did not confirm
   std::size_t played = 0;             ///< dialogues played on both versions
 
   /// Of all groups.

@@ -126,15 +126,8 @@ std::vector<PossibleAnswer> Vocabulary::listings(const std::string& zone) const 
   }
   /// Which of the lists have the name when DNS gives these records.
   const auto meets = [&](const std::vector<std::string>& records) {
-    const std::vector<policy::DnsRecord> known{
-        {.question = {"x." + zone, dns::Type::a}, .answer = found(records)},
-        {.question = {"x." + zone, dns::Type::txt}, .answer = missing()}};
     std::vector<bool> listed;
-    for (const policy::DnsList* list : lists) {
-      policy::Answers answers(known);
-      listed.push_back(list->look_up(std::string_view("x"), answers).status ==
-                       policy::DnsList::Status::listed);
-    }
+    for (const policy::DnsList* list : lists) listed.push_back(has_listed(*list, found(records)));
     return listed;
   };
   std::map<std::vector<bool>, std::vector<std::string>> sets;
@@ -197,10 +190,7 @@ const OpenQuestion& Vocabulary::ask(const dns::Question& asked, const IpAddress&
     if (best != nullptr) {
       question.zone = best->zone();
       std::string prefix = name.substr(0, name.size() - best->zone().size() - 1);
-      std::string reversed = policy::reverse_name(client);
-      reversed.resize(reversed.find(client.is_v4() ? ".in-addr.arpa" : ".ip6.arpa"));
-      question.about_client = prefix == reversed;
-      if (question.about_client) prefix = "%client";
+      if (prefix == reversed_client(client)) prefix = "%client";
       question.key = "list " + best->zone() + " " + prefix;
     }
   }
@@ -348,6 +338,20 @@ Ref Vocabulary::possible() {
 }
 
 // ---------------------------------------------------------------------------------- evidence_of
+
+std::string reversed_client(const IpAddress& client) {
+  std::string name = policy::reverse_name(client);
+  name.resize(name.find(client.is_v4() ? ".in-addr.arpa" : ".ip6.arpa"));
+  return name;
+}
+
+bool has_listed(const policy::DnsList& list, const dns::Answer& answer) {
+  const std::vector<policy::DnsRecord> known{
+      {.question = {"x." + list.zone(), dns::Type::a}, .answer = answer},
+      {.question = {"x." + list.zone(), dns::Type::txt}, .answer = missing()}};
+  policy::Answers answers(known);
+  return list.look_up(std::string_view("x"), answers).status == policy::DnsList::Status::listed;
+}
 
 Evidence evidence_of(const Classes& classes, const Chosen& chosen, Stage stage,
                      bool after_starttls) {
@@ -801,8 +805,6 @@ class Compiler {
     step.discard = effect.discards;
     step.rules = effect.rules;
     step.inner = effect.inner_permit;
-    // Equal row texts are parsed anew each time; the first list stands for all.
-    if (step.rules && effect.rules->empty()) step.rules = nullptr;
     return steps_.of(step);
   }
 
@@ -885,7 +887,7 @@ class Compiler {
       effects_.emplace(key, effect);
       return effect;
     }
-    const restrictions::LooksAt looks = restrictions::looks_at(policy_, rule, at.list);
+    const restrictions::LooksAt looks = restrictions::looks_at(policy_, rule);
     std::vector<Axis> axes;
     if (looks.session) axes.push_back(Axis::session);
     if (looks.client) axes.push_back(Axis::client);

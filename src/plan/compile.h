@@ -39,9 +39,8 @@ struct OpenQuestion {
   std::optional<dns::Question> dns;             ///< as asked of the first client
   std::optional<policy::Consultation> service;  ///< as first asked
   std::optional<dialect::restrictions::PatternQuestions::Question> pattern;  ///< and a key
-  bool is_rule = false;       ///< what a rule does: the answers are opaque_steps in compile.cc
-  bool about_client = false;  ///< `dns` has the client's address in its name
-  std::string zone;           ///< of a list in DNS
+  bool is_rule = false;  ///< what a rule does: the answers are opaque_steps in compile.cc
+  std::string zone;      ///< of a list in DNS
   std::vector<PossibleAnswer> answers;  ///< by the variable's value
   Variable variable = 0;                ///< in the arena
 };
@@ -117,6 +116,11 @@ struct Chosen {
   std::size_t operator[](Axis axis) const { return value[static_cast<std::size_t>(axis)]; }
   std::size_t& operator[](Axis axis) { return value[static_cast<std::size_t>(axis)]; }
 };
+
+/// The first labels of names about a client in lists in DNS: "7.113.0.203" (RFC 5782 §2.1).
+std::string reversed_client(const IpAddress& client);
+/// Whether the list has a name for which DNS gives this answer.
+bool has_listed(const policy::DnsList& list, const dns::Answer& answer);
 
 /// What a client says up to a stage, with the answers of DNS about its name. An unverified name has
 /// no address: rules about the client's name do not tell it from one with another address.

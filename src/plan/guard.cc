@@ -294,10 +294,7 @@ class Checker {
       chosen[Axis::recipient] = at;
       const auto where =
           restrictions::destination_of(*lists_, evidence_of(classes, chosen, Stage::rcpt));
-      const Group found = where == restrictions::Destination::ours    ? Group::ours
-                          : where == restrictions::Destination::relay ? Group::relay
-                                                                      : Group::foreign;
-      children.push_back(diagrams_.leaf(found == group ? 1 : 0));
+      children.push_back(diagrams_.leaf(where == group ? 1 : 0));
     }
     return diagrams_.choose(Vocabulary::variable(Axis::recipient), children);
   }
@@ -308,14 +305,7 @@ class Checker {
         vocabulary_->ask({.name = name + "." + list.zone(), .type = dns::Type::a}, client);
     std::vector<Ref> children;
     for (const PossibleAnswer& answer : question.answers) {
-      const std::vector<policy::DnsRecord> known{
-          {.question = {"x." + list.zone(), dns::Type::a}, .answer = answer.dns},
-          {.question = {"x." + list.zone(), dns::Type::txt},
-           .answer = {.status = dns::Status::nx_domain, .records = {}}}};
-      policy::Answers answers(known);
-      const bool is_listed =
-          list.look_up(std::string_view("x"), answers).status == policy::DnsList::Status::listed;
-      children.push_back(diagrams_.leaf(is_listed ? 1 : 0));
+      children.push_back(diagrams_.leaf(has_listed(list, answer.dns) ? 1 : 0));
     }
     return diagrams_.choose(question.variable, children);
   }
@@ -324,9 +314,7 @@ class Checker {
     const Classes& classes = vocabulary_->classes();
     const IpAddress& client = classes.clients.front().one;
     if (term.about == About::client_listed) {
-      std::string reversed = policy::reverse_name(client);
-      reversed.resize(reversed.find(client.is_v4() ? ".in-addr.arpa" : ".ip6.arpa"));
-      return listed_name(*term.zone, reversed, client);
+      return listed_name(*term.zone, reversed_client(client), client);
     }
     std::vector<Ref> children;
     if (term.about == About::sender_listed) {

@@ -20,6 +20,11 @@ using policy::Stage;
 
 namespace {
 
+/// The answer that an assignment has; the first one to a question that came up later.
+const PossibleAnswer& answer_in(const Assignment& values, const OpenQuestion& question) {
+  return question.answers[question.variable < values.size() ? values[question.variable] : 0];
+}
+
 /// Answers the questions of one dialogue as an assignment says, and keeps what was asked.
 class AssignedWorld final : public dns::Resolver {
  public:
@@ -76,8 +81,7 @@ class AssignedWorld final : public dns::Resolver {
     if (question.type == dns::Type::txt) return none;
     try {
       const OpenQuestion& open = vocabulary_.ask(question, given_.session.client_ip);
-      const std::size_t value = open.variable < values_.size() ? values_[open.variable] : 0;
-      return open.answers[value].dns;
+      return answer_in(values_, open).dns;
     } catch (const NotCompiled&) {
       return none;
     }
@@ -303,10 +307,10 @@ std::optional<Player::Played> Player::play(const Assignment& path, const Claim& 
   dialogue.sender = given.reverse_path;
   dialogue.recipients = {given.candidate->address};
   dialogue.message = std::string(plain_message);
-  if (auto played = play(dialogue, values, chosen, claim)) return played;
+  if (auto played = play(dialogue, values, chosen, given, claim)) return played;
   for (const app::Dialogue& other : variants_of(dialogue, texts_of(values))) {
     if (Clock::now() > deadline_) return std::nullopt;
-    if (auto played = play(other, values, chosen, claim)) return played;
+    if (auto played = play(other, values, chosen, given, claim)) return played;
   }
   return std::nullopt;
 }
@@ -377,8 +381,8 @@ std::vector<app::Dialogue> Player::variants_of(const app::Dialogue& dialogue,
 }
 
 std::optional<Player::Played> Player::play(const app::Dialogue& dialogue, const Assignment& values,
-                                           const Chosen& chosen, const Claim& claim) {
-  const policy::Evidence given = evidence_of(vocabulary_.classes(), chosen, Stage::rcpt);
+                                           const Chosen& chosen, const policy::Evidence& given,
+                                           const Claim& claim) {
   policy::Evidence about = given;
   about.candidate->address = dialogue.recipients.front();
   if (!claim.about(about)) return std::nullopt;
@@ -387,10 +391,10 @@ std::optional<Player::Played> Player::play(const app::Dialogue& dialogue, const 
   const app::AskOthers others = [&](policy::Consultation question,
                                     policy::Evidence& evidence) -> Task<void> {
     const OpenQuestion& open = vocabulary_.ask(question);
-    const std::size_t value = open.variable < values.size() ? values[open.variable] : 0;
-    question.answer = open.answers[value].service.answer;
-    question.failed = open.answers[value].service.failed;
-    answers[question.service] = open.answers[value].words;
+    const PossibleAnswer& answer = answer_in(values, open);
+    question.answer = answer.service.answer;
+    question.failed = answer.service.failed;
+    answers[question.service] = answer.words;
     evidence.consulted.push_back(std::move(question));
     co_return;
   };

@@ -101,7 +101,8 @@ class Player {
   static std::vector<app::Dialogue> variants_of(const app::Dialogue& dialogue,
                                                 const std::vector<std::string>& texts);
   std::optional<Played> play(const app::Dialogue& dialogue, const Assignment& values,
-                             const Chosen& chosen, const Claim& claim);
+                             const Chosen& chosen, const policy::Evidence& given,
+                             const Claim& claim);
 
   Vocabulary& vocabulary_;
   const std::vector<const Version*> versions_;

@@ -4,16 +4,13 @@
 #include <boost/json.hpp>
 
 #include "base/text.h"
+#include "explain/report.h"
 
 namespace postern::plan {
 
 namespace json = boost::json;
 
 namespace {
-
-std::string enhanced_text(const smtp::EnhancedCode& code) {
-  return fmt::format("{}.{}.{}", code.klass, code.subject, code.detail);
-}
 
 json::value or_null(const std::optional<std::string>& text) {
   return text ? json::value(json::string(*text)) : json::value();
@@ -35,11 +32,8 @@ json::object side_json(const Side& side) {
   if (side.taken) {
     object = {{"verdict", "taken"}, {"handling", side.handling}, {"route", side.route}};
   } else {
-    object = {{"verdict", "refused"},
-              {"stage", side.stage},
-              {"reply", json::object{{"code", side.reply.code},
-                                     {"enhanced", enhanced_text(side.reply.enhanced)},
-                                     {"text", side.reply.text}}}};
+    object = {
+        {"verdict", "refused"}, {"stage", side.stage}, {"reply", app::reply_json(side.reply)}};
   }
   object["layer"] = side.layer.empty() ? json::value() : json::value(side.layer);
   object["rule"] = side.rule.empty() ? json::value() : json::value(side.rule);
@@ -120,8 +114,7 @@ std::string reply_text(const Side& side) {
     return fmt::format("250, taken{}{}", side.handling == "deliver" ? "" : ", " + side.handling,
                        side.route.empty() ? "" : ", route " + side.route);
   }
-  return fmt::format("{} {} {}", side.reply.code, enhanced_text(side.reply.enhanced),
-                     side.reply.text);
+  return fmt::format("{} {} {}", side.reply.code, side.reply.enhanced.to_string(), side.reply.text);
 }
 
 void add_side(std::string& text, std::string_view which, const Side& side) {
@@ -221,7 +214,7 @@ json::object report_json(const Report& report) {
           {"answer", to_string(found.answer())},
           {"handling", differs(found.handling)},
           {"replies", differs(found.replies)},
-          {"routes", found.routes ? differs(*found.routes) : json::value()},
+          {"routes", nullptr},
           {"groups", std::move(groups)},
           {"winding", to_string(found.winding.answer())},
           {"witnesses", std::move(witnesses)},

@@ -52,14 +52,7 @@ class Collector {
       words_.not_listed.insert(table.name());
       return;
     }
-    if (table.is_pattern() && !table.is_network()) {
-      for (const std::string& value : *values) {
-        const auto rows = table.rows_with(value, std::numeric_limits<std::size_t>::max());
-        if (!rows) continue;
-        for (const Table::Row& row : *rows) words_.patterns.insert(row.key);
-      }
-      return;
-    }
+    if (table.is_pattern() && !table.is_network()) return;  // patterns are asked, too
     for (const std::string& value : *values) {
       const auto rows = table.rows_with(value, std::numeric_limits<std::size_t>::max());
       if (!rows) {
@@ -148,11 +141,11 @@ class Collector {
   }
 
   void words_of(const Rule& rule) {
-    const LooksAt looks = looks_at(policy_, rule, list_);
+    const LooksAt looks = looks_at(policy_, rule);
     words_.asks_client_name = words_.asks_client_name || looks.name;
     const std::string_view name = rule.keyword->name;
-    if (looks.session)
-      (name == "reject_plaintext_session" ? words_.asks_tls : words_.asks_login) = true;
+    if (looks.session && name == "reject_plaintext_session") words_.asks_tls = true;
+    if (looks.session && name != "reject_plaintext_session") words_.asks_login = true;
     const bool knows_all =
         looks.client && looks.name && looks.helo && looks.session && looks.sender;
     if (knows_all || name == "permit_mx_backup" ||

@@ -29,7 +29,6 @@ struct PolicyWords {
   bool auth_in_clear = false;          ///< a listener offers AUTH without TLS
   bool asks_tls = false;               ///< a rule looks at TLS
   bool asks_client_name = false;       ///< a rule looks at the client's name
-  std::set<std::string> patterns;      ///< texts of patterns of tables
   /// Rules whose answers cannot be listed: of verified addresses, of servers of a domain, of
   /// databases.
   std::set<const Rule*> opaque;

@@ -90,7 +90,7 @@ Destination destination_of(const ListPolicy& policy, const policy::Evidence& evi
   return recipient->known == DomainClass::relay ? Destination::relay : Destination::ours;
 }
 
-LooksAt looks_at(const ListPolicy& policy, const Rule& rule, ListKind list) {
+LooksAt looks_at(const ListPolicy& policy, const Rule& rule) {
   LooksAt everything{true, true, true, true, true, true, true};
   if (rule.keyword == nullptr) return {};  // always an error of the configuration
   const std::string_view name = rule.keyword->name;
@@ -102,7 +102,8 @@ LooksAt looks_at(const ListPolicy& policy, const Rule& rule, ListKind list) {
           "check_etrn_access"})) {
     return {};
   }
-  if (is({"reject_maps_rbl", "reject_rbl_client"})) return {.any_client_asks_alike = true};
+  // They ask about the client, whoever it is: one question stands for all clients.
+  if (is({"reject_maps_rbl", "reject_rbl_client"})) return {};
   // A policy server is told everything; two requests at one command are the same.
   if (name == "check_policy_service") return {};
   if (name == "reject_unauth_pipelining") return {.early = true};
@@ -121,7 +122,7 @@ LooksAt looks_at(const ListPolicy& policy, const Rule& rule, ListKind list) {
   if (name == "check_client_access") {
     return {.client = true, .name = rule.table == nullptr || !rule.table->is_network()};
   }
-  if (name == "permit_dnswl_client") return {.recipient = true, .any_client_asks_alike = true};
+  if (name == "permit_dnswl_client") return {.recipient = true};
   if (name == "permit_rhswl_client") return {.name = true, .recipient = true};
   if (is({"reject_invalid_helo_hostname", "reject_non_fqdn_helo_hostname",
           "reject_unknown_helo_hostname", "reject_rhsbl_helo", "check_helo_access"})) {
@@ -144,7 +145,6 @@ LooksAt looks_at(const ListPolicy& policy, const Rule& rule, ListKind list) {
   if (name == "check_relay_domains") {
     return {.client = true, .name = network_names, .recipient = true};
   }
-  static_cast<void>(list);
   return everything;
 }
 

@@ -92,10 +92,8 @@ struct LooksAt {
   bool sender = false;     ///< the reverse-path
   bool recipient = false;  ///< the forward-path
   bool early = false;      ///< whether commands came ahead
-  /// It asks only about the client: questions about one client are those about any other.
-  bool any_client_asks_alike = false;
 };
-/// Of a rule in this list. For a keyword that is not known here: everything.
-LooksAt looks_at(const ListPolicy& policy, const Rule& rule, ListKind list);
+/// Of a rule. For a keyword that is not known here: everything.
+LooksAt looks_at(const ListPolicy& policy, const Rule& rule);
 
 }  // namespace postern::dialect::restrictions
