@@ -25,8 +25,8 @@ struct FileComplaint {
 /// 21 days. Each error names its file and what to do. Blocks on the disk.
 std::vector<FileComplaint> check_certificate_files(const std::string& certificate,
                                                    const std::string& key, const std::string& host);
-/// Checks dates and names of the first certificate in a text of a policy, PEM. `called`: its name in errors. All
-/// are warnings; a text without a certificate has none.
+/// Checks dates and names of the first certificate in a text of a policy, PEM. `called`: its name
+/// in errors. All are warnings; a text without a certificate has none.
 std::vector<FileComplaint> check_certificate_text(const std::string& pem, const std::string& called,
                                                   const std::string& host);
 

@@ -371,6 +371,7 @@ struct CredentialSource {
 struct LoadOptions {
   bool read_files = true;        ///< opens certificates and keys, loads policies
   bool load_policy = false;      ///< loads policies even without read_files
+  bool asks_nobody = false;      ///< scripts ask no other host, neither while they load nor later
   std::uint64_t open_files = 0;  ///< hard limit of RLIMIT_NOFILE; 0: as the system says
   std::string machine_name;      ///< empty: as the system says
   /// Empty: CREDENTIALS_DIRECTORY, which systemd sets for a service.

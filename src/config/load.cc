@@ -454,8 +454,8 @@ ConfigResult parse_config(std::string_view text, std::string_view name,
   compile_restrictions(result.config.restrictions, result.config.server.hostname,
                        table_files(result.config), positions, result.diagnostics);
   if (effective.read_files || effective.load_policy) {
-    load_vsl(result.config, positions, result.diagnostics);
-    load_lua(result.config, positions, result.diagnostics);
+    load_vsl(result.config, effective, positions, result.diagnostics);
+    load_lua(result.config, effective, positions, result.diagnostics);
   }
   if (parsed) check_config(result.config, effective, positions, result.diagnostics);
   result.diagnostics.sort();

@@ -211,7 +211,8 @@ void check_listeners(const LuaConfig& lua, const std::string& hostname, const Fi
 
 }  // namespace
 
-void load_lua(Config& config, const Positions& positions, Diagnostics& diagnostics) {
+void load_lua(Config& config, const LoadOptions& options, const Positions& positions,
+              Diagnostics& diagnostics) {
   LuaConfig& lua = config.lua;
   refuse_strangers(
       lua.relay_hosts.networks(), lua,
@@ -226,7 +227,7 @@ void load_lua(Config& config, const Positions& positions, Diagnostics& diagnosti
     diagnostics.add(std::move(diagnostic));
     return;
   }
-  auto runtime = ScriptRuntime::open(resolver_options(config), lua.ca);
+  auto runtime = ScriptRuntime::open(resolver_options(config), lua.ca, options.asks_nobody);
   if (!runtime) {
     diagnostics.add(positions.at("dns.servers", "L002", "DNS: " + runtime.error().message));
     return;

@@ -43,7 +43,9 @@ struct LuaConfig {
   std::shared_ptr<ScriptRuntime> runtime;
 };
 
-/// Loads the policy and reports errors at their places; adds its listeners to `config`. Blocks.
-void load_lua(Config& config, const Positions& positions, Diagnostics& diagnostics);
+/// Loads the policy and reports errors at their places; adds its listeners to `config`. `options`:
+/// whether its scripts ask others. Blocks.
+void load_lua(Config& config, const LoadOptions& options, const Positions& positions,
+              Diagnostics& diagnostics);
 
 }  // namespace postern::app

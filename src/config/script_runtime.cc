@@ -23,11 +23,13 @@ constexpr std::chrono::hours no_limit{24 * 365};
 }  // namespace
 
 Result<std::shared_ptr<ScriptRuntime>> ScriptRuntime::open(const net::UnboundOptions& dns,
-                                                           const std::string& ca_file) {
+                                                           const std::string& ca_file,
+                                                           bool asks_nobody) {
   // The first policy is loaded before serve() blocks the signals: until then only the main thread
   // receives them, so that a slow load can be interrupted.
   const SignalsBlocked blocked;
   std::shared_ptr<ScriptRuntime> runtime(new ScriptRuntime());
+  runtime->world_.alone = asks_nobody;
   net::UnboundOptions options = dns;
   options.probe_wait = {};  // a policy loads before its loop runs
   options.on_change = [raw = runtime.get()](const net::DnssecState&) { raw->resolver_->forget(); };
@@ -73,8 +75,17 @@ Task<dns::Answer> ScriptRuntime::ask(dns::Question question) {
   return resolver_->lookup(std::move(question), limit);
 }
 
+namespace {
+
+Task<Result<script::HttpAnswer>> nobody() {
+  co_return fail(Fault::temporary, "no other host is asked here");
+}
+
+}  // namespace
+
 Task<Result<script::HttpAnswer>> ScriptRuntime::World::http(script::HttpQuestion question,
                                                             script::Clock::time_point deadline) {
+  if (alone) return nobody();
   return asio::co_spawn(runtime_.loop_, runtime_.inner_->http(std::move(question), deadline),
                         asio::use_awaitable);
 }

@@ -23,9 +23,10 @@ namespace postern::app {
 class ScriptRuntime {
  public:
   /// Starts loop and threads. `ca_file`: PEM roots for HTTPS; empty: the system's. The error is the
-  /// resolver's.
+  /// resolver's. `asks_nobody`: see script::World.
   static Result<std::shared_ptr<ScriptRuntime>> open(const net::UnboundOptions& dns,
-                                                     const std::string& ca_file);
+                                                     const std::string& ca_file,
+                                                     bool asks_nobody = false);
   /// Calls stop().
   ~ScriptRuntime();
 
@@ -73,10 +74,12 @@ class ScriptRuntime {
       memory_ = std::move(budget);
     }
     bool simulates() override { return simulated; }
+    bool asks_nobody() override { return alone; }
     void log(std::string_view level, std::string_view place, std::string_view text) override;
 
     std::vector<Line>* lines = nullptr;
     bool simulated = false;
+    bool alone = false;
 
    private:
     ScriptRuntime& runtime_;

@@ -199,7 +199,8 @@ void warn(const Config& config, const Positions& positions, Diagnostics& diagnos
 
 }  // namespace
 
-void load_vsl(Config& config, const Positions& positions, Diagnostics& diagnostics) {
+void load_vsl(Config& config, const LoadOptions& options, const Positions& positions,
+              Diagnostics& diagnostics) {
   VslConfig& given = config.vsl;
   if (!given.is_meant()) return;
   const auto stranger = stranger_in(given.relay_networks.networks());
@@ -212,7 +213,7 @@ void load_vsl(Config& config, const Positions& positions, Diagnostics& diagnosti
         "i_know_this_is_an_open_relay = true";
     diagnostics.add(std::move(diagnostic));
   }
-  auto runtime = ScriptRuntime::open(resolver_options(config), "");
+  auto runtime = ScriptRuntime::open(resolver_options(config), "", options.asks_nobody);
   if (!runtime) {
     diagnostics.add(positions.at("dns.servers", "V002", "DNS: " + runtime.error().message));
     return;

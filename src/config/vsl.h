@@ -66,7 +66,9 @@ struct VslConfig {
   }
 };
 
-/// Loads the policy and reports errors at their places. Blocks.
-void load_vsl(Config& config, const Positions& positions, Diagnostics& diagnostics);
+/// Loads the policy and reports errors at their places. `options`: whether its scripts ask others.
+/// Blocks.
+void load_vsl(Config& config, const LoadOptions& options, const Positions& positions,
+              Diagnostics& diagnostics);
 
 }  // namespace postern::app

@@ -51,6 +51,7 @@ class CallWorld final : public script::World {
   void log(std::string_view level, std::string_view place, std::string_view text) override;
   std::shared_ptr<MemoryBudget> memory() override { return live_.memory(); }
   bool simulates() override { return live_.simulates(); }
+  bool asks_nobody() override { return live_.asks_nobody(); }
 
  private:
   script::World& live_;

@@ -49,6 +49,8 @@ class World {
   virtual std::shared_ptr<MemoryBudget> memory() { return nullptr; }
   /// Whether this is a simulation, in which nothing is written and no program is run.
   virtual bool simulates() { return false; }
+  /// Whether no other host is asked: http() fails, and databases of others are left alone.
+  virtual bool asks_nobody() { return false; }
   /// Writes a log line of a script. `level`: "debug", "info", "warning", "error". `place`:
   /// "policy.lua:3".
   virtual void log(std::string_view level, std::string_view place, std::string_view text) = 0;

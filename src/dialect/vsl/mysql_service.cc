@@ -94,6 +94,7 @@ class MysqlService final : public Service {
       return made.text(quote);
     };
     demand(server_ != nullptr, "there is no database in a replay");
+    demand(!call.world().asks_nobody(), "no database of another host is asked here");
     if (!SqlText::only_reads(sql) &&
         call.leaves_undone("change service `" + printable(name(), 60) + "`")) {
       co_return Value(Value::Array());

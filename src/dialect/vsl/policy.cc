@@ -34,6 +34,7 @@ class VslPolicy::PlacedWorld final : public script::World {
   }
   std::shared_ptr<MemoryBudget> memory() override { return inner_.memory(); }
   bool simulates() override { return inner_.simulates(); }
+  bool asks_nobody() override { return inner_.asks_nobody(); }
   void log(std::string_view level, std::string_view place, std::string_view text) override {
     inner_.log(level, script_ != nullptr ? script_->place_of(place) : std::string(place), text);
   }
