@@ -134,6 +134,7 @@ class RecordedResolver::Zone {
   void add(std::string_view name, const json::value& entry);
   void set_verdicts(const json::object& given);
   Answer answer(const Question& question, std::chrono::milliseconds limit);
+  std::vector<std::string> unasked();
 
  private:
   struct Options {
@@ -150,17 +151,19 @@ class RecordedResolver::Zone {
     std::map<Type, Status> faults;
     std::optional<Status> others;  ///< the status for "*"
     std::vector<Options> options;
+    bool asked = false;  ///< answered a question
   };
 
   static Options options_of(const json::value& value);
   Entry* find(const std::string& name);
+  Entry* entry_for(const std::string& name);
   Answer unsigned_answer(const Question& question, std::chrono::milliseconds limit,
                          std::vector<std::string>& steps);
   Verdict verdict_of(const std::string& name, Type type) const;
   Options* options_for(Entry& entry, const Question& question);
 
   std::optional<Verdicts> verdicts_;
-  std::mutex mutex_;  ///< guards the hit counters
+  std::mutex mutex_;  ///< guards the hit counters and Entry::asked
   std::map<std::string, Entry> entries_;
   std::set<std::string> parents_;  ///< empty non-terminals: names with a name below them
   Entry empty_;
@@ -228,6 +231,28 @@ void RecordedResolver::Zone::add(std::string_view name, const json::value& value
 }
 
 RecordedResolver::Zone::Entry* RecordedResolver::Zone::find(const std::string& name) {
+  Entry* entry = entry_for(name);
+  if (entry == nullptr) {
+    const auto others = entries_.find("*");
+    if (others != entries_.end()) entry = &others->second;
+  }
+  if (entry != nullptr && entry != &empty_) {
+    const std::lock_guard lock(mutex_);
+    entry->asked = true;
+  }
+  return entry;
+}
+
+std::vector<std::string> RecordedResolver::Zone::unasked() {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& [name, entry] : entries_) {
+    if (!entry.asked) names.push_back(name);
+  }
+  return names;
+}
+
+RecordedResolver::Zone::Entry* RecordedResolver::Zone::entry_for(const std::string& name) {
   if (const auto exact = entries_.find(name); exact != entries_.end()) return &exact->second;
   if (parents_.contains(name)) return &empty_;
   std::string up = name;
@@ -429,6 +454,10 @@ Result<std::unique_ptr<RecordedResolver>> RecordedResolver::parse(std::string_vi
     return fail(Fault::malformed, fmt::format("the DNS data of {} cannot be read",
                                               place.empty() ? "the file" : printable(place, 300)));
   }
+}
+
+std::vector<std::string> RecordedResolver::unasked() const {
+  return zone_ ? zone_->unasked() : std::vector<std::string>();
 }
 
 Task<Answer> RecordedResolver::lookup(Question question, std::chrono::milliseconds limit) {

@@ -24,6 +24,7 @@ class RecordedResolver final : public Resolver {
   ///     of the test suites reads it: wildcards, aliases and faults included. A fault that only
   ///     exists on the wire (GARBAGE) is a server failure; a delay beyond the caller's limit is a
   ///     time-out.
+  ///     An entry of the name `*` answers for all names that are not there.
   ///     `{"zone": …}` may have a sibling `"sec": {"default": verdict, "secure": [name…],
   ///     "overrides":
   ///     {"name/TYPE": verdict}}` with DNSSEC verdicts: `secure`, `insecure` or `bogus`.
@@ -31,6 +32,9 @@ class RecordedResolver final : public Resolver {
   /// Fault::malformed: the message gives the name that cannot be read, or the line with an unknown
   /// record type.
   static Result<std::unique_ptr<RecordedResolver>> parse(std::string_view json);
+
+  /// Names of a zone, in lower case, that no question was answered from so far.
+  std::vector<std::string> unasked() const;
 
   ~RecordedResolver() override;
   Task<Answer> lookup(Question question, std::chrono::milliseconds limit) override;
