@@ -4,9 +4,9 @@ import tempfile
 
 from harness.cases import Case, FormatError, each
 from pending import UNPLAYED
-from players.plans import lists
+from players.plans import lists, ptest
 
-PLAYERS = {"lists": lists}
+PLAYERS = {"lists": lists, "ptest": ptest}
 
 
 class Player:
