@@ -86,6 +86,10 @@ class LineParser {
       out_.options_[name].emplace_back();
       return true;
     }
+    if (equals == std::string::npos && !option->takes_word()) {
+      out_.options_[name].emplace_back();
+      return true;
+    }
     if (equals == std::string::npos && at_ + 1 >= words_.size()) {
       return refuse(fmt::format("option `{}` needs a value: {} {}", name, name, option->value),
                     help_line());

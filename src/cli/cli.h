@@ -17,9 +17,14 @@ namespace postern::app {
 /// One option of a command.
 struct OptionSpec {
   std::string_view name;    ///< "--config"
-  std::string_view value;   ///< "FILE"; empty: the option takes no value
+  std::string_view value;   ///< "FILE"; empty: the option takes no value; "[=yes]": it may have one
   std::string_view help;    ///< what it does
   std::string_view preset;  ///< the default; empty: not mentioned
+
+  /// Whether the value is another word of the line, if it is not after `=`.
+  bool takes_word() const { return !value.empty() && !value.starts_with("[="); }
+  /// "--config FILE", "--update[=yes]".
+  std::string usage() const;
 };
 
 /// One example of a command's help.

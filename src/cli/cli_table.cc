@@ -3,6 +3,7 @@
 #include "cli/cli_table_doctor.h"
 #include "cli/cli_table_import.h"
 #include "cli/cli_table_mail.h"
+#include "cli/cli_table_ptest.h"
 #include "cli/cli_table_queue.h"
 #include "cli/cli_table_plan.h"
 #include "cli/cli_table_replay.h"
@@ -135,6 +136,10 @@ constexpr OptionSpec explain_options[] = {
      "it",
      ""},
     {"--data-dir", "DIR", "where the gateway keeps its databases", "./postern-data"},
+    {"--as-test", "", "print a test that expects this decision, for `postern test`", ""},
+    {"--with-message", "", "with --as-test: the text of the message, not only what was found in it",
+     ""},
+    {"--redact", "", "with --as-test: replace local parts of addresses and the login name", ""},
     {"--exit-code", "", "exit 1 when the decision is a refusal", ""},
 };
 constexpr ExitCode explain_exits[] = {
@@ -307,6 +312,8 @@ std::span<const CommandSpec> commands() {
     out.insert(out.end(), plan.begin(), plan.end());
     const auto replay = replay_commands();
     out.insert(out.end(), replay.begin(), replay.end());
+    const auto ptest = ptest_commands();
+    out.insert(out.end(), ptest.begin(), ptest.end());
     return out;
   }();
   return all;
@@ -327,6 +334,12 @@ std::span<const FamilySpec> families() {
     return out;
   }();
   return all;
+}
+
+std::string OptionSpec::usage() const {
+  std::string out(name);
+  if (takes_word()) out += ' ';
+  return out.append(value);
 }
 
 std::span<const OptionSpec> common_options() { return shared; }

@@ -17,11 +17,14 @@
 #include "cli/commands_store.h"
 #include "cli/live_data.h"
 #include "config/cluster_options.h"
+#include "config/input_file.h"
 #include "config/room_options.h"
 #include "config/script_runtime.h"
 #include "explain/live.h"
 #include "explain/report.h"
 #include "policy/record.h"
+#include "ptest/run.h"
+#include "ptest/test_of_trace.h"
 #include "store/operators.h"
 #include "store/pgsql_store.h"
 #include "store/sqlite_store.h"
@@ -212,6 +215,16 @@ int explain_error(const Error& error, const Config& config, const ExplainOptions
   return fail_with(exit_code_of(error.fault), error.message, "", options.json);
 }
 
+/// "decision 01JD9X…", "refused at rcpt by reject_rbl_client".
+std::string test_name(const policy::Trace& trace, const ExplainOptions& options) {
+  if (options.id) return "decision " + upper(*options.id);
+  const ptest::Got got = ptest::got_of(trace);
+  const auto rule = got.find("rule");
+  return rule == got.end()
+             ? got.at("verdict")
+             : fmt::format("{} at {} by {}", got.at("verdict"), got.at("stage"), rule->second);
+}
+
 }  // namespace
 
 int explain(const Config& config, const ExplainOptions& options) {
@@ -224,7 +237,15 @@ int explain(const Config& config, const ExplainOptions& options) {
   const Result<Explanation> explanation =
       options.id ? recorded(config, id, options.password) : live(config, options);
   if (!explanation) return explain_error(explanation.error(), config, options);
-  if (options.json) {
+  if (options.as_test) {
+    ptest::AsTest how{.name = test_name(explanation->trace, options), .redact = options.redact};
+    if (options.with_message) {
+      Result<std::string> text = read_input(*options.message, std::cin);
+      if (!text) return explain_error(text.error(), config, options);
+      how.message = std::move(*text);
+    }
+    std::cout << ptest::as_test(explanation->trace, how);
+  } else if (options.json) {
     std::cout << boost::json::serialize(explanation_json(*explanation)) << '\n';
   } else {
     std::cout << explanation_text(*explanation, !options.no_color && ::isatty(STDOUT_FILENO) == 1);

@@ -65,8 +65,7 @@ std::string option_rows(std::span<const OptionSpec> options, std::string_view sk
   std::string out;
   for (const OptionSpec& option : options) {
     if (option.name == skipped) continue;
-    const std::string left = option.value.empty() ? std::string(option.name)
-                                                  : fmt::format("{} {}", option.name, option.value);
+    const std::string left = option.usage();
     const std::string right = option.preset.empty()
                                   ? std::string(option.help)
                                   : fmt::format("{} (default: {})", option.help, option.preset);

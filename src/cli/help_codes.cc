@@ -257,6 +257,32 @@ constexpr CodePage pages[] = {
      "[[vsl.virtual]], and refuse a certificate without that name. A wildcard matches one whole "
      "label: *.example.com matches mx.example.com, not example.com (RFC 6125, section 6.4.3).",
      "", "[[listener]]\ntls = \"starttls\"\n"},
+    {"U001", "a file of tests is not TOML",
+     "The .ptest file breaks the rules of TOML (https://toml.io). Reading stops at the first "
+     "error.",
+     "", ""},
+    {"U002", "unknown key of a test",
+     "An unknown key is an error, so that a misspelt one is not silently ignored. The message "
+     "names "
+     "the nearest key. In `dns`, the keys of a name are record types.",
+     "", ""},
+    {"U003", "something is missing in a test",
+     "A file has a `[[test]]`, and a test has `name`, `client`, `from`, `rcpt` and `expect`, which "
+     "expects something.",
+     "", ""},
+    {"U004", "a value of a test",
+     "The value is of another kind, or none of those that its key takes (docs/policy-tests.md).",
+     "", ""},
+    {"U005", "a name is there twice",
+     "The names of the tests of a file are different, and so are those of its zone, also in upper "
+     "and lower case.",
+     "", ""},
+    {"U006", "values of a test contradict each other",
+     "The test could never pass: only a refusal has a code, and `auth` needs TLS.", "", ""},
+    {"U007", "a file that a test names",
+     "A message is read from a file beside the file of tests, and it is not there.", "", ""},
+    {"U008", "a file of tests cannot be read",
+     "The file named on the command line is missing or not readable by this user.", "", ""},
 };
 
 }  // namespace

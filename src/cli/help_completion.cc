@@ -124,7 +124,7 @@ std::string zsh_arguments(const CommandSpec& command, int at) {
   std::string out = "_arguments";
   const auto add = [&](const OptionSpec& option) {
     out += fmt::format(" '{}[{}]{}'", option.name, zsh_text(option.help),
-                       option.value.empty() ? std::string()
+                       !option.takes_word() ? std::string()
                        : takes_path(option) ? fmt::format(":{}:_files", option.value)
                                             : fmt::format(":{}:", zsh_text(option.value)));
   };
@@ -192,7 +192,7 @@ std::string fish_options(const CommandSpec& command) {
   const auto add = [&](const OptionSpec& option) {
     out += fmt::format("complete -c postern -n '{}' -l {} {}-d '{}'\n", condition,
                        option.name.substr(2),
-                       option.value.empty() ? ""
+                       !option.takes_word() ? ""
                        : takes_path(option) ? "-r -F "
                                             : "-x ",
                        fish_text(option.help));

@@ -56,8 +56,7 @@ std::string head(std::string_view name, int section, std::string_view brief) {
 std::string list_of_options(std::span<const OptionSpec> options) {
   std::string out;
   for (const OptionSpec& option : options) {
-    const std::string left = option.value.empty() ? std::string(option.name)
-                                                  : fmt::format("{} {}", option.name, option.value);
+    const std::string left = option.usage();
     out += fmt::format(".It {}\n{}", argument(left), roff(wrapped(option.help, 0)));
     if (!option.preset.empty()) out += roff(wrapped(fmt::format("Default: {}", option.preset), 0));
   }

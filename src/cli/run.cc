@@ -18,6 +18,7 @@
 #include "cli/commands_import.h"
 #include "cli/commands_mail.h"
 #include "cli/commands_plan.h"
+#include "cli/commands_ptest.h"
 #include "cli/commands_queue.h"
 #include "cli/commands_replay.h"
 #include "cli/commands_setup.h"
@@ -92,6 +93,9 @@ std::optional<UsageError> read_explain(const Arguments& arguments, ExplainOption
   options.auth = arguments.value("--auth");
   options.dns = path_option(arguments, "--dns");
   options.config_file = config_file(arguments);
+  options.as_test = arguments.has("--as-test");
+  options.with_message = arguments.has("--with-message");
+  options.redact = arguments.has("--redact");
   options.json = arguments.has("--json");
   options.exit_code = arguments.has("--exit-code");
   options.no_color = !wants_color(arguments);
@@ -99,6 +103,13 @@ std::optional<UsageError> read_explain(const Arguments& arguments, ExplainOption
     const Result<IpAddress> address = IpAddress::parse(*text);
     if (!address) return UsageError{fmt::format("--client-ip: {}", address.error().message), hint};
     options.client_ip = *address;
+  }
+  if (!options.as_test && (options.with_message || options.redact)) {
+    return UsageError{"--with-message and --redact are for --as-test", hint};
+  }
+  if (options.with_message && (!options.message || *options.message == "-")) {
+    return UsageError{"--with-message needs --message FILE: no record has the text of a message",
+                      hint};
   }
   if (options.id && (options.message || !options.recipients.empty())) {
     return UsageError{"an ID and a described message exclude each other", hint};
@@ -169,6 +180,7 @@ int dispatch(const Arguments& arguments, Streams& streams) {
       {"import vsmtp", run_import_vsmtp},
       {"replay", run_replay},
       {"plan", run_plan},
+      {"test", run_test},
       {"queue list", run_queue_list},
       {"queue show", run_queue_show},
       {"queue retry", run_queue_retry},

@@ -23,6 +23,9 @@ struct ExplainOptions {
   std::optional<std::filesystem::path> dns;  ///< --dns FILE: the only source of DNS answers
   std::optional<std::filesystem::path> config_file;  ///< --config; nullopt: see load_for()
   std::optional<Secret> password;  ///< --password-stdin: the password of the recorded login
+  bool as_test = false;            ///< --as-test: the decision as a test of docs/policy-tests.md
+  bool with_message = false;       ///< --with-message: with the text of the message
+  bool redact = false;             ///< --redact: without local parts and names
   bool json = false;               ///< --json
   bool exit_code = false;          ///< --exit-code: 1 if the decision is a refusal
   bool no_color = false;           ///< --no-color

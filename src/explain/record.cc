@@ -61,4 +61,12 @@ Result<Explanation> explanation_of(const std::string& record, DefinitionText def
                      .places = std::move(places)};
 }
 
+Explanation explanation_of(policy::Trace trace) {
+  auto places = places_of(trace);
+  return Explanation{.trace = std::move(trace),
+                     .live = true,
+                     .again = fail(Fault::bug, "it was not made"),
+                     .places = std::move(places)};
+}
+
 }  // namespace postern::app

@@ -205,6 +205,7 @@ class Table {
 
 struct Paint {
   bool color;
+  bool lasting = false;  ///< without what differs from one run to the next
   std::string red(std::string text) const { return wrap(Ink::red, std::move(text)); }
   std::string green(std::string text) const { return wrap(Ink::green, std::move(text)); }
   std::string bold(std::string text) const { return wrap(Ink::bold, std::move(text)); }
@@ -238,16 +239,19 @@ std::string accepted_line(const Trace& trace, bool live, bool whole = true) {
 std::string decision_text(const Explanation& explanation, const Decision& decision,
                           const Paint& paint) {
   const bool refused = policy::refused(decision);
-  std::string out =
-      fmt::format("\n{}   {}\n", paint.bold(stage_title(decision)),
-                  fmt::format("stage {}, {:.0f} us", policy::to_string(decision.stage),
-                              static_cast<double>(decision.took.count()) / 1000));
+  std::string out = fmt::format("\n{}   stage {}", paint.bold(stage_title(decision)),
+                                policy::to_string(decision.stage));
+  if (!paint.lasting) {
+    out += fmt::format(", {:.0f} us", static_cast<double>(decision.took.count()) / 1000);
+  }
+  out += "\n";
   if (decision.candidate) out += "  route: " + route_line(decision) + "\n";
   Table table;
   table.add({"layer", "rule", "verdict", "place", "evidence"});
   for (const Step& step : decision.steps) {
     table.add({std::string(step.layer), std::string(step.check), verdict_word(step),
-               where(explanation, step.origin), shown(evidence_of(step))});
+               where(explanation, step.origin),
+               shown(paint.lasting ? step.verdict.detail : evidence_of(step))});
   }
   if (!decision.steps.empty()) out += table.text("  ");
   for (const policy::EffectNote& effect : decision.effects) {
@@ -427,10 +431,11 @@ bool was_refused(const Trace& trace) {
   return trace.settled().code != 0;
 }
 
-std::string explanation_text(const Explanation& explanation, bool color) {
+namespace {
+
+std::string text_of(const Explanation& explanation, const Paint& paint) {
   const Trace& trace = explanation.trace;
   const Evidence& evidence = trace.evidence;
-  const Paint paint{color};
   std::string out;
   if (explanation.live) {
     out += paint.bold("A message that was never sent, by the policies as they are now") + "\n";
@@ -452,7 +457,18 @@ std::string explanation_text(const Explanation& explanation, bool color) {
   for (const std::string& note : {probe_note(explanation), explanation.note}) {
     if (!note.empty()) out += "Note: " + shown(note) + "\n";
   }
+  if (paint.lasting) return out;
   return out + login_text(trace) + rederived_text(explanation, paint);
+}
+
+}  // namespace
+
+std::string explanation_text(const Explanation& explanation, bool color) {
+  return text_of(explanation, {.color = color});
+}
+
+std::string lasting_text(const Explanation& explanation) {
+  return text_of(explanation, {.color = false, .lasting = true});
 }
 
 json::object reply_json(const smtp::Reply& reply) {

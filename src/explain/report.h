@@ -32,11 +32,16 @@ Result<Explanation> explanation_of(const std::string& record, DefinitionText def
 
 /// Where rules stand in files ("main.cf:12:3", by Step::origin), as the layers that decided have it.
 std::map<std::string, std::string, std::less<>> places_of(const policy::Trace& trace);
+/// Of a decision that was just made: live, and not made again.
+Explanation explanation_of(policy::Trace trace);
 
 /// Whether the client's last reply is, or would be, a refusal.
 bool was_refused(const policy::Trace& trace);
 /// The whole explanation as text with LF line ends.
 std::string explanation_text(const Explanation& explanation, bool color);
+/// The same without what differs from one run to the next: times, durations, and whether the
+/// decisions were made again.
+std::string lasting_text(const Explanation& explanation);
 /// The whole explanation; see docs/explain.md.
 boost::json::object explanation_json(const Explanation& explanation);
 

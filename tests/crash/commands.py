@@ -16,6 +16,7 @@ from load import Load, Message, greeted, send, targets_of
 
 NOBODY = "01JD9X3V5W6Y7Z8A9B0C1D2E3F"  # an id without a message or a trace
 MAIL = "From: <a@example.com>\r\nTo: <b@example.net>\r\nSubject: x\r\n\r\nbody\r\n"
+PTEST = '[[test]]\nname = "x"\nclient = "192.0.2.1"\nfrom = ""\nrcpt = "x@foreign.example"\nexpect.verdict = "refused"\n'
 SCENARIO = '{"messages": [{"to": "a@example.net"}]}'
 INBOX_PACE = 0.3       # seconds between messages to the inbox
 INBOX_UNDER_LOAD = 60  # an inbox holds this many messages, whatever its limit
@@ -54,6 +55,7 @@ def recipes(bench, trace):
     (files / "scenario.json").write_text(SCENARIO, encoding="ascii")
     (files / "main.cf").write_text("myhostname = mx.example.net\n", encoding="ascii")
     (files / "vsmtp.toml").write_text('[server]\nname = "mx.example.net"\n', encoding="ascii")
+    (files / "policy.ptest").write_text(PTEST, encoding="utf-8")
     (files / "dns.json").write_text("{}", encoding="ascii")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "9", "-subj", "/CN=mx.example.net",
                     "-keyout", files / "pair.key", "-out", files / "pair.pem"], check=True, capture_output=True)
@@ -94,6 +96,7 @@ def recipes(bench, trace):
         "import postfix": [Recipe(str(files / "main.cf"), right=any_answer, config=False)],
         "import vsmtp": [Recipe(str(files / "vsmtp.toml"), right=any_answer, config=False)],
         "plan": [Recipe(str(gateway.config), str(gateway.config), "--json", right=(0, 3), config=False)],
+        "test": [Recipe(str(files / "policy.ptest")), Recipe(str(files / "policy.ptest"), "--format", "tap"), Recipe(NOBODY, right=(66,))],
         "replay": [Recipe("--limit", "500", right=(0, 1)), Recipe("--since", "1h", "--limit", "10", "--json", right=(0, 1))],
         "queue list": [Recipe(), Recipe("--json")],
         "queue show": [absent],

@@ -1,0 +1,360 @@
+#include "cli/commands_ptest.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+#include <boost/json/serialize.hpp>
+
+#include "base/text.h"
+#include "cli/file_update.h"
+#include "cli/mail_text.h"
+#include "config/input_file.h"
+#include "ptest/coverage.h"
+#include "ptest/directory.h"
+#include "ptest/report.h"
+#include "ptest/run.h"
+#include "ptest/update.h"
+
+namespace postern::app {
+
+namespace {
+
+namespace fs = std::filesystem;
+using ptest::FileResult;
+using ptest::Format;
+using ptest::Results;
+
+constexpr std::size_t largest_file = std::size_t{16} << 20;
+constexpr std::string_view suffix = ".ptest";
+
+struct Options {
+  std::string filter;
+  Format format = Format::human;
+  std::optional<std::string> output;
+  bool update = false;
+  bool sure = false;  ///< --update=yes
+  bool coverage = false;
+  std::string coverage_file;  ///< empty: it is in the report alone
+  std::uint64_t fail_under = 0;
+};
+
+tl::expected<Options, UsageError> options_of(const Arguments& arguments, const Streams& streams) {
+  const std::string help = help_of(arguments);
+  if (arguments.words.empty()) {
+    return tl::unexpected(UsageError{"which tests?", "`postern test policy.ptest`"});
+  }
+  Options options;
+  options.filter = arguments.value("--filter").value_or("");
+  options.output = arguments.value("--output");
+  const std::string form =
+      arguments.value("--format").value_or(arguments.has("--json") ? "json" : "human");
+  const auto format = ptest::format_named(form);
+  if (!format) {
+    const auto near = nearest(form, {"human", "tap", "junit", "json"});
+    return tl::unexpected(
+        UsageError{fmt::format("--format: `{}` is no form of a report{}", printable(form, 64),
+                               near ? fmt::format("; did you mean `{}`?", *near) : ""),
+                   "human, tap, junit or json"});
+  }
+  options.format = *format;
+  if (const auto under = arguments.value("--fail-under")) {
+    const auto percent = parse_number(*under);
+    if (!percent || *percent > 100) {
+      return tl::unexpected(UsageError{
+          fmt::format("--fail-under: `{}` is not a number from 0 to 100", printable(*under, 64)),
+          help});
+    }
+    options.fail_under = *percent;
+    options.coverage = true;
+  }
+  if (const auto file = arguments.value("--coverage")) {
+    options.coverage = true;
+    options.coverage_file = *file;
+  }
+  if (const auto update = arguments.value("--update")) {
+    options.update = true;
+    options.sure = *update == "yes";
+    if (!options.sure && !update->empty()) {
+      return tl::unexpected(
+          UsageError{fmt::format("--update: `{}` is not `yes`", printable(*update, 64)), help});
+    }
+    if (!options.sure && !streams.terminal) {
+      return tl::unexpected(UsageError{"--update asks on a terminal, and there is none",
+                                       "`--update=yes` writes without asking"});
+    }
+  }
+  return options;
+}
+
+/// The files that the words name: a folder means all files of tests below it.
+std::vector<std::string> files_of(const std::vector<std::string>& words,
+                                  std::vector<std::string>& missing) {
+  std::vector<std::string> files;
+  for (const std::string& word : words) {
+    std::error_code error;
+    if (!fs::is_directory(word, error)) {
+      files.push_back(word);
+      continue;
+    }
+    std::vector<std::string> found;
+    fs::recursive_directory_iterator below(word, fs::directory_options::skip_permission_denied,
+                                           error);
+    for (const auto end = fs::recursive_directory_iterator(); !error && below != end;
+         below.increment(error)) {
+      std::error_code unknown;
+      if (below->path().extension() == suffix && below->is_regular_file(unknown)) {
+        found.push_back(below->path().lexically_normal().string());
+      }
+    }
+    std::ranges::sort(found);
+    if (found.empty()) missing.push_back(fmt::format("there is no .ptest file below {}", word));
+    files.insert(files.end(), found.begin(), found.end());
+  }
+  return files;
+}
+
+/// A name in a file of tests, as seen from this process.
+std::string beside(const std::string& file, const std::string& name) {
+  return (fs::path(file).parent_path() / name).lexically_normal().string();
+}
+
+/// Configurations by name. A script may keep values from one decision to the next, so that each
+/// test gets a configuration of its own where there is one.
+class Configurations {
+ public:
+  /// The configuration of a file of tests: --config, its own, the one beside it, that of
+  /// POSTERN_CONFIG.
+  Configurations(const Arguments& arguments) : given_(arguments.value("--config")) {
+    if (const char* named = std::getenv("POSTERN_CONFIG"); named != nullptr && *named != '\0') {
+      environment_ = named;
+    }
+  }
+
+  std::string name_for(const ptest::File& file) const {
+    if (given_) return *given_;
+    if (file.config) return beside(file.name, file.config->name);
+    std::string near = beside(file.name, "postern.toml");
+    std::error_code error;
+    if (fs::exists(near, error) || !environment_) return near;
+    return *environment_;
+  }
+
+  /// Valid until the next call.
+  const ConfigResult& load(const std::string& name) {
+    const auto found = loaded_.find(name);
+    if (found != loaded_.end()) return found->second;
+    LoadOptions options;
+    options.read_files = false;
+    options.load_policy = true;
+    options.asks_nobody = true;
+    options.machine_name = "localhost";
+    ConfigResult result = load_config(name, options);
+    result.config.api.operators = {ptest::account};
+    const bool has_scripts = result.config.lua.loaded || result.config.vsl.loaded;
+    if (has_scripts) return fresh_ = std::move(result);
+    return loaded_.emplace(name, std::move(result)).first->second;
+  }
+
+ private:
+  const std::optional<std::string> given_;
+  std::optional<std::string> environment_;
+  std::map<std::string, ConfigResult> loaded_;
+  ConfigResult fresh_;
+};
+
+/// Whether a mistake of the configuration was found.
+bool add_errors(const ConfigResult& loaded, FileResult& result) {
+  if (loaded.ok()) return false;
+  result.config_is_wrong = true;
+  for (const Diagnostic& one : loaded.diagnostics.list()) {
+    if (one.severity == Severity::error) result.diagnostics.add(one);
+  }
+  return true;
+}
+
+void run_file(const std::string& name, const Options& options, Configurations& configurations,
+              ptest::Coverage& coverage, FileResult& result) {
+  result.name = name;
+  Result<std::string> text = read_input(name, std::cin, largest_file);
+  if (!text) {
+    Diagnostic diagnostic{.code = "U008", .file = name, .message = text.error().message};
+    result.diagnostics.add(std::move(diagnostic));
+    result.missing = true;
+    return;
+  }
+  ptest::Parsed parsed = ptest::parse_file(std::move(*text), name);
+  result.file = std::move(parsed.file);
+  result.diagnostics = std::move(parsed.diagnostics);
+  if (!result.usable()) return;
+  const auto read = [&](const std::string& relative) {
+    return read_input(beside(name, relative), std::cin);
+  };
+  ptest::Player player(result.file, read);
+  player.prepare(result.diagnostics);
+  if (!result.usable()) return;
+  const std::string config = configurations.name_for(result.file);
+  std::set<std::string> policies;
+  for (const auto& [id, spot] : result.file.policy_spots) policies.insert(id);
+  for (const ptest::Test& test : result.file.tests) {
+    if (test.name.find(options.filter) == std::string::npos) continue;
+    const ConfigResult& loaded = configurations.load(config);
+    if (add_errors(loaded, result)) {
+      result.outcomes.clear();
+      return;
+    }
+    result.outcomes.push_back(player.play(test, loaded.config));
+    if (!options.coverage) continue;
+    coverage.add_rules(loaded.config);
+    coverage.add_rules(player.directory(), policies);
+    coverage.add_test(result.outcomes.back().decided);
+  }
+  if (options.filter.empty()) result.unasked = player.unasked();
+}
+
+/// A file that is to be rewritten.
+struct Change {
+  std::string file;
+  std::string before;
+  std::string after;
+};
+
+std::vector<Change> changes_of(const Results& results, Streams& streams, bool& complete) {
+  std::vector<Change> changes;
+  std::map<std::string, bool> seen;
+  for (const FileResult& result : results.files) {
+    ptest::Updated updated = ptest::update(result.file, result.outcomes);
+    for (const ptest::Test* test : updated.untouched) {
+      complete = false;
+      streams.err << fmt::format(
+          "{}:{}: nothing would be expected of `{}` any more, and it is left as it is; what the "
+          "policy does now is shown without --update\n",
+          result.name, test->spot.line, printable(test->name, 200));
+    }
+    if (updated.text != result.file.text) {
+      changes.push_back({result.name, result.file.text, std::move(updated.text)});
+    }
+    for (const ptest::Outcome& outcome : result.outcomes) {
+      const auto& golden = outcome.test->golden;
+      const bool differs =
+          golden && std::ranges::any_of(outcome.differs, [&](const ptest::Difference& one) {
+            return outcome.test->expected[one.index].key == "trace";
+          });
+      if (!differs) continue;
+      const std::string file = beside(result.name, golden->name);
+      if (!seen.emplace(file, true).second) {
+        complete = false;
+        streams.err << fmt::format("{} is the trace of several tests, which differ\n", file);
+        continue;
+      }
+      const Result<std::string> before = read_input(file, std::cin);
+      changes.push_back({file, before ? *before : std::string(), outcome.trace});
+    }
+  }
+  return changes;
+}
+
+bool agrees(Streams& streams) {
+  streams.err << "write this? [y/N] " << std::flush;
+  std::string answer;
+  return std::getline(streams.in, answer) && (answer == "y" || answer == "yes");
+}
+
+/// Rewrites the files; the exit code.
+int write_changes(const Results& results, const Options& options, bool json, Streams& streams) {
+  bool complete = true;
+  const std::vector<Change> changes = changes_of(results, streams, complete);
+  for (const Change& one : changes) {
+    streams.out << ptest::difference_of(one.file, one.before, one.after);
+  }
+  streams.out.flush();
+  if (!changes.empty() && !options.sure && !agrees(streams)) return to_int(ExitCode::no);
+  for (const Change& one : changes) {
+    if (const Result<void> done = replace_file(one.file, one.before, one.after); !done) {
+      report(done.error().message, "run it again", json, streams);
+      return to_int(done.error().fault == Fault::denied ? ExitCode::cannot_create
+                                                        : ExitCode::bad_data);
+    }
+  }
+  return to_int(complete ? ExitCode::ok : ExitCode::no);
+}
+
+ExitCode code_of(const Results& results, bool any_missing) {
+  const auto any = [&](auto condition) { return std::ranges::any_of(results.files, condition); };
+  if (any_missing || any([](const FileResult& one) { return one.missing; })) {
+    return ExitCode::no_input;
+  }
+  if (any([](const FileResult& one) { return !one.usable() && !one.config_is_wrong; })) {
+    return ExitCode::bad_data;
+  }
+  if (any([](const FileResult& one) { return one.config_is_wrong; })) return ExitCode::config;
+  return results.failed() > 0 ? ExitCode::no : ExitCode::ok;
+}
+
+}  // namespace
+
+int run_test(const Arguments& arguments, Streams& streams) {
+  const bool json = arguments.has("--json") || arguments.value("--format") == "json";
+  const auto options = options_of(arguments, streams);
+  if (!options) return report_usage(options.error(), json, streams);
+  std::vector<std::string> missing;
+  const std::vector<std::string> files = files_of(arguments.words, missing);
+  Results results;
+  results.files.resize(files.size());
+  Configurations configurations(arguments);
+  ptest::Coverage coverage;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    run_file(files[i], *options, configurations, coverage, results.files[i]);
+  }
+  if (options->coverage) {
+    results.coverage = coverage.json();
+    results.coverage_text = coverage.text();
+  }
+  const std::size_t tests = results.passed() + results.failed();
+  if (tests == 0 && missing.empty() && results.unusable() == 0) {
+    missing.push_back(fmt::format("no test has `{}` in its name", printable(options->filter, 64)));
+  }
+  for (const FileResult& one : results.files) {
+    if (one.usable()) continue;
+    streams.err << (json ? one.diagnostics.json_lines()
+                         : one.diagnostics.render(wants_color(arguments)));
+  }
+  for (const std::string& one : missing) report(one, "", json, streams);
+  ExitCode code = code_of(results, !missing.empty());
+  if (code == ExitCode::ok && coverage.percent() < static_cast<double>(options->fail_under)) {
+    code = ExitCode::no;
+  }
+  const bool broken = code != ExitCode::ok && code != ExitCode::no;
+  if (options->update && !broken) return write_changes(results, *options, json, streams);
+  const bool color = wants_color(arguments) && !options->output;
+  const std::string text = ptest::report_text(results, options->format, color);
+  if (!options->coverage_file.empty()) {
+    const auto written =
+        write_file(options->coverage_file, boost::json::serialize(results.coverage) + "\n");
+    if (!written) {
+      report(written.error().message, "", json, streams);
+      return to_int(ExitCode::cannot_create);
+    }
+  }
+  if (options->output) {
+    const Result<void> written = write_file(*options->output, text);
+    if (!written) {
+      report(written.error().message, "", json, streams);
+      return to_int(ExitCode::cannot_create);
+    }
+    if (!arguments.has("--quiet") && options->format != Format::json) {
+      streams.out << ptest::report_text(results, Format::human, wants_color(arguments));
+    }
+  } else if (!arguments.has("--quiet") || options->format != Format::human ||
+             code != ExitCode::ok) {
+    streams.out << text;
+  }
+  streams.out.flush();
+  return to_int(code);
+}
+
+}  // namespace postern::app

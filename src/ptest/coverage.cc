@@ -1,0 +1,120 @@
+#include "ptest/coverage.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "base/shown.h"
+#include "dialect/kumo/events.h"
+#include "dialect/kumo/policy.h"
+#include "dialect/restrictions/layer.h"
+#include "dialect/restrictions/rules.h"
+#include "dialect/vsl/policy.h"
+#include "policy/webhook.h"
+
+namespace postern::ptest {
+
+namespace json = boost::json;
+
+void Coverage::add_rules(const app::Config& config) {
+  if (const auto* loaded = config.restrictions.loaded()) {
+    const auto add = [this](const dialect::restrictions::List& list) {
+      for (const auto& rule : list) {
+        const std::string name(rule.keyword != nullptr ? rule.keyword->name : rule.words);
+        rules_[{"restrictions", rule.origin, name}];
+      }
+    };
+    const auto& policy = *loaded->compiled.policy;
+    for (const auto& list : policy.lists) add(list);
+    for (const auto& [name, list] : policy.classes) add(*list);
+  }
+  if (config.vsl.loaded) {
+    for (std::size_t i = 0; i < policy::stage_count; ++i) {
+      for (const auto& one : config.vsl.loaded->directives(static_cast<policy::Stage>(i))) {
+        rules_[{"vsl", one.place(), one.name}];
+      }
+    }
+  }
+  if (config.lua.loaded) {
+    for (const auto& event : dialect::kumo::all_events()) {
+      const bool judges = event.fired() && event.name.starts_with("smtp_server_") &&
+                          event.name != dialect::kumo::events::rewrite &&
+                          event.name != dialect::kumo::events::dynamic &&
+                          event.name != dialect::kumo::events::auth_plain;
+      if (!judges || !config.lua.loaded->handles(event.name)) continue;
+      rules_[{"lua", config.lua.loaded->place_of(event.name), std::string(event.name)}];
+    }
+  }
+}
+
+void Coverage::add_rules(const policy::Directory& directory,
+                         const std::set<std::string>& policies) {
+  for (const std::string& id : policies) {
+    const auto policy = directory.policy(id);
+    if (!policy) continue;
+    for (std::size_t i = 0; i < policy::stage_count; ++i) {
+      for (const policy::Rule& rule : policy->plan.at(static_cast<policy::Stage>(i))) {
+        rules_[{"webhook", rule.origin, std::string(rule.check->name)}];
+      }
+    }
+  }
+}
+
+void Coverage::add_test(const policy::Trace& trace) {
+  std::map<Key, bool> seen;
+  for (const policy::Decision& decision : trace.decisions) {
+    for (const policy::Step& step : decision.steps) {
+      const Key key{std::string(step.layer), step.origin, std::string(step.check)};
+      bool& decides = seen[key];
+      const bool passes = step.verdict.kind == policy::Verdict::Kind::pass_on;
+      decides = decides || (step.enforced && !passes);
+    }
+  }
+  for (const auto& [key, decides] : seen) {
+    const auto rule = rules_.find(key);
+    if (rule == rules_.end()) continue;
+    ++rule->second.asked;
+    if (decides) ++rule->second.decided;
+  }
+}
+
+std::size_t Coverage::decided() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(rules_, [](const auto& rule) { return rule.second.decided > 0; }));
+}
+
+double Coverage::percent() const {
+  if (rules_.empty()) return 100;
+  return 100.0 * static_cast<double>(decided()) / static_cast<double>(rules_.size());
+}
+
+json::object Coverage::json() const {
+  json::array rules;
+  for (const auto& [key, count] : rules_) {
+    const auto& [layer, at, rule] = key;
+    rules.push_back(json::object{{"layer", layer},
+                                 {"at", shown(at)},
+                                 {"rule", shown(rule)},
+                                 {"decided", count.decided},
+                                 {"asked", count.asked}});
+  }
+  return {{"rules", std::move(rules)},
+          {"decided", decided()},
+          {"all", rules_.size()},
+          {"percent", percent()}};
+}
+
+std::string Coverage::text() const {
+  std::string out = fmt::format("{} of {} rules were decided by a test ({:.0f} %)\n", decided(),
+                                rules_.size(), percent());
+  for (const auto& [key, count] : rules_) {
+    if (count.decided > 0) continue;
+    const auto& [layer, at, rule] = key;
+    out += fmt::format("  {}  {} {} at {}\n", count.asked > 0 ? "asked" : "never", layer,
+                       shown(rule), shown(at));
+  }
+  return out;
+}
+
+}  // namespace postern::ptest

@@ -1,0 +1,198 @@
+#include "ptest/run.h"
+
+#include <gmock/gmock.h>
+
+#include <fmt/format.h>
+
+#include "ptest/report.h"
+#include "ptest/test_of_trace.h"
+
+namespace postern::ptest {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+
+constexpr std::string_view lists = R"([server]
+hostname = "mx.local.test"
+[restrictions]
+compatibility_level = "3.6"
+mynetworks = "10.1.0.0/16"
+mydestination = "local.test"
+local_recipient_maps = ""
+smtpd_sasl_auth_enable = "yes"
+smtpd_sender_restrictions = "check_sender_access inline:{ {spam.test = 550 5.7.1 not wanted} {hold.test = HOLD} }"
+smtpd_relay_restrictions = "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination"
+smtpd_recipient_restrictions = "reject_rbl_client bl.test, check_policy_service inet:127.0.0.1:10023"
+)";
+
+class Played : public ::testing::Test {
+ protected:
+  /// The outcomes of the tests of a file.
+  std::vector<Outcome>& run(const std::string& text, std::string_view config = lists) {
+    parsed_ = parse_file(text, "t.ptest");
+    EXPECT_TRUE(parsed_.ok()) << parsed_.diagnostics.render();
+    const app::ConfigResult loaded = app::parse_config(config, "postern.toml");
+    EXPECT_TRUE(loaded.ok()) << loaded.diagnostics.render();
+    Player player(parsed_.file, [this](const std::string& name) -> Result<std::string> {
+      const auto found = files_.find(name);
+      if (found == files_.end()) return fail(Fault::not_found, "no " + name);
+      return found->second;
+    });
+    player.prepare(parsed_.diagnostics);
+    EXPECT_TRUE(parsed_.ok()) << parsed_.diagnostics.render();
+    outcomes_.clear();
+    for (const ptest::Test& test : parsed_.file.tests) {
+      outcomes_.push_back(player.play(test, loaded.config));
+    }
+    return outcomes_;
+  }
+
+  static std::string test(const std::string& more, const std::string& rcpt = "\"b@local.test\"") {
+    return "[[test]]\nname = \"x\"\nclient = \"192.0.2.7\"\nhelo = \"mx.client.test\"\n"
+           "from = \"a@sender.test\"\nrcpt = " +
+           rcpt + "\n" + more;
+  }
+
+  Parsed parsed_;
+  std::vector<Outcome> outcomes_;
+  std::map<std::string, std::string> files_;
+};
+
+constexpr const char* dunno = "answers.\"inet:127.0.0.1:10023\" = \"DUNNO\"\n";
+
+TEST_F(Played, dns_is_that_of_the_test) {
+  const auto& listed =
+      run(test(std::string(dunno) + "dns.\"7.2.0.192.bl.test\" = { A = [\"127.0.0.2\"] }\n"
+                                    "dns.\"unused.test\" = { A = [\"127.0.0.2\"] }\n"
+                                    "expect.rule = \"reject_rbl_client\"\n"))
+          .front();
+  EXPECT_TRUE(listed.passed()) << listed.trace;
+  EXPECT_THAT(listed.unasked, testing::ElementsAre("unused.test"));
+  EXPECT_THAT(listed.got, Contains(Pair("at", "smtpd_recipient_restrictions:1")));
+  EXPECT_TRUE(run(test(std::string(dunno) + "expect.verdict = \"taken\"\n")).front().passed());
+}
+
+TEST_F(Played, other_programs_answer_what_the_test_says) {
+  EXPECT_THAT(run(test("answers.\"inet:127.0.0.1:10023\" = \"550 5.7.1 no\"\nexpect.code = 550\n"))
+                  .front()
+                  .differs,
+              IsEmpty());
+  const auto& silent = run(test("expect.verdict = \"taken\"\n")).front();
+  EXPECT_THAT(silent.got, Contains(Pair("code", "451"))) << "nobody is asked: " << silent.trace;
+}
+
+TEST_F(Played, a_golden_trace_has_no_times) {
+  files_["x.trace"] = "other";
+  const std::string text = test(std::string(dunno) + "expect.trace = \"x.trace\"\n");
+  const std::string trace = run(text).front().trace;
+  EXPECT_THAT(trace, HasSubstr("RCPT TO:<b@local.test>   stage rcpt\n"));
+  EXPECT_FALSE(outcomes_.front().passed());
+  files_["x.trace"] = trace;
+  EXPECT_TRUE(run(text).front().passed());
+}
+
+TEST_F(Played, each_recipient_has_its_own_values) {
+  const auto& outcome =
+      run(test(std::string(dunno) + "expect.verdict = \"taken\"\n"
+                                    "expect.rcpt.\"b@local.test\".verdict = \"taken\"\n"
+                                    "expect.rcpt.\"c@foreign.test\".code = 554\n",
+               "[\"b@local.test\", \"c@foreign.test\"]"))
+          .front();
+  EXPECT_TRUE(outcome.passed()) << outcome.trace;
+}
+
+TEST_F(Played, evidence_wins_over_computing_it) {
+  constexpr std::string_view dmarc =
+      "[restrictions]\nrelay_domains = \"local.test\"\n"
+      "[authentication]\ndmarc = \"enforce\"\n";
+  const auto& outcome =
+      run(test("evidence = { dmarc = \"fail\", dmarc_policy = \"reject\", author = \"x.test\" }\n"
+               "expect.enhanced = \"5.7.26\"\nexpect.stage = \"message\"\n"),
+          dmarc)
+          .front();
+  EXPECT_TRUE(outcome.passed()) << outcome.trace;
+  EXPECT_TRUE(run(test("evidence = { dmarc = \"pass\" }\nexpect.verdict = \"taken\"\n"), dmarc)
+                  .front()
+                  .passed());
+}
+
+TEST_F(Played, webhooks_of_the_file) {
+  const std::string hooks =
+      "[policy.strict]\nallowed_source_ips = \"198.51.100.0/24\"\n"
+      "[webhook.\"in@hooks.test\"]\npolicy = \"strict\"\n";
+  const auto& outcome = run(hooks + test("expect.code = 550\nexpect.layer = \"webhook\"\n"
+                                         "expect.at = \"strict/allowed_source_ips\"\n",
+                                         "\"in@hooks.test\""),
+                            "")
+                            .front();
+  EXPECT_TRUE(outcome.passed()) << outcome.trace;
+}
+
+TEST_F(Played, the_greeting_knows_neither_tls_nor_login) {
+  constexpr std::string_view early = R"([restrictions]
+compatibility_level = "3.6"
+smtpd_delay_reject = "no"
+smtpd_sasl_auth_enable = "yes"
+mydestination = "local.test"
+local_recipient_maps = ""
+)";
+  const std::string said = test("auth = \"alice\"\nexpect.code = 554\n");
+  for (const char* const list : {"client", "helo"}) {
+    const std::string config = fmt::format(
+        "{}smtpd_{}_restrictions = \"permit_sasl_authenticated, reject\"\n", early, list);
+    const auto& outcome = run(said, config).front();
+    EXPECT_TRUE(outcome.passed()) << outcome.trace;
+    EXPECT_THAT(outcome.got,
+                Contains(Pair("stage", std::string_view(list) == "helo" ? "helo" : "connect")));
+  }
+  // The first EHLO is in clear, the second one is not.
+  const auto& plain = run(said, fmt::format("{}smtpd_helo_restrictions = "
+                                            "\"reject_plaintext_session\"\n",
+                                            early))
+                          .front();
+  EXPECT_THAT(plain.got, Contains(Pair("stage", "helo"))) << plain.trace;
+}
+
+TEST_F(Played, a_decision_is_a_test_that_passes) {
+  const std::string given = std::string(dunno) +
+                            "dns.\"7.2.0.192.bl.test\" = { A = [\"127.0.0.2\"] }\n"
+                            "expect.verdict = \"taken\"\n";
+  for (const std::string& rcpt :
+       {std::string("\"b@local.test\""), std::string("[\"b@foreign.test\", \"c@local.test\"]")}) {
+    const policy::Trace trace = run(test(given, rcpt)).front().decided;
+    const std::string written = as_test(trace, {.name = "again"});
+    EXPECT_THAT(written, HasSubstr("expect.verdict = \"refused\"\n"));
+    EXPECT_TRUE(run(written).front().passed()) << written;
+    const std::string redacted = as_test(trace, {.name = "again", .redact = true});
+    EXPECT_THAT(redacted, testing::Not(HasSubstr("\"a@sender.test\"")));
+    EXPECT_TRUE(run(redacted).front().passed()) << redacted;
+  }
+}
+
+TEST_F(Played, reports) {
+  Results results;
+  FileResult& file = results.files.emplace_back();
+  file.outcomes = run(test(std::string(dunno) + "expect.code = 554\nexpect.rule = \"<&>\"\n") +
+                      "[[test]]\nname = \"a # b\"\nclient = \"192.0.2.7\"\nfrom = \"\"\n"
+                      "rcpt = \"b@local.test\"\n" +
+                      dunno + "expect.verdict = \"taken\"\n");
+  file.name = "t.ptest";
+  file.file = parsed_.file;
+  EXPECT_EQ(report_text(results, Format::tap, false).substr(0, 40),
+            "TAP version 14\n1..2\nnot ok 1 - x\n  ---\n");
+  EXPECT_THAT(report_text(results, Format::tap, false), HasSubstr("\nok 2 - a \\# b\n"));
+  const std::string junit = report_text(results, Format::junit, false);
+  EXPECT_THAT(junit, HasSubstr("<testsuite name=\"t.ptest\" tests=\"2\" failures=\"1\""));
+  EXPECT_THAT(junit, HasSubstr("message=\"code: expected 554, got nothing\""));
+  const std::string json = report_text(results, Format::json, false);
+  EXPECT_THAT(json, HasSubstr(R"("name":"x","result":"fail","got":{"verdict":"taken"})"));
+  EXPECT_THAT(json, HasSubstr(R"({"key":"code","expected":554,"got":null})"));
+  EXPECT_THAT(report_text(results, Format::human, false),
+              HasSubstr("2 tests, 1 passed, 1 failed\n"));
+}
+
+}  // namespace
+}  // namespace postern::ptest

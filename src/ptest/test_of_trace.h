@@ -1,0 +1,22 @@
+// A decision as a test that expects it again: `postern explain --as-test`.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "policy/trace.h"
+
+namespace postern::ptest {
+
+/// What a test of a decision may say.
+struct AsTest {
+  std::string name;                    ///< of the test
+  bool redact = false;                 ///< local parts, login name and Message-ID are replaced
+  std::optional<std::string> message;  ///< nullopt: evidence stands in its place
+};
+
+/// The decision as TOML: `[[test]]`, and above it the webhooks that it needs. It has neither
+/// passwords nor, without AsTest::message, anything of the message's text.
+std::string as_test(const policy::Trace& trace, const AsTest& options);
+
+}  // namespace postern::ptest
