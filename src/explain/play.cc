@@ -223,6 +223,9 @@ class Player {
   }
 
   Trace take() {
+    // What scripts and dialects keep belongs to the engine, which the trace may outlive.
+    evidence_.session.script.reset();
+    evidence_.kept.clear();
     trace_.evidence = std::move(evidence_);
     return std::move(trace_);
   }
@@ -435,7 +438,8 @@ Trace play(const Scene& scene, const Dialogue& dialogue) {
     named.emplace(scene.resolver, dialogue.client, *dialogue.client_name);
   }
   dns::Resolver& resolver = named ? static_cast<dns::Resolver&>(*named) : scene.resolver;
-  const policy::AuthenticationOptions authentication = authentication_options(scene.config);
+  policy::AuthenticationOptions authentication = authentication_options(scene.config);
+  authentication.now = std::chrono::system_clock::to_time_t(scene.now);
   policy::AuthenticationCaches caches;
   const Verifications verifications(scene.config.restrictions, relay, scene);
   PlayGatherer gatherer(scene, authentication, caches, resolver, verifications, names);

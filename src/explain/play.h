@@ -71,6 +71,7 @@ struct Scene {
   AskOthers others = {};                    ///< null: no other program answers
   FrozenEvidence frozen = {};
   RememberedAddress remembered = {};  ///< null: nothing is remembered
+  /// When it happens, for signatures and what is remembered.
   std::chrono::system_clock::time_point now = std::chrono::system_clock::now();
 };
 

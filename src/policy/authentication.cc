@@ -12,7 +12,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-std::int64_t unix_time() {
+std::int64_t unix_time(const AuthenticationOptions& options) {
+  if (options.now) return *options.now;
   return std::chrono::duration_cast<std::chrono::seconds>(
              std::chrono::system_clock::now().time_since_epoch())
       .count();
@@ -142,8 +143,10 @@ void MessageAuthentication::begin(const DomainSet* preferred) {
                                     .skew_seconds = options_.skew_seconds,
                                     .header = {},
                                     .cache = &caches_.keys},
-      mailauth::arc::Options{
-          .now = unix_time(), .skew = options_.skew_seconds, .header = {}, .keys = &caches_.keys});
+      mailauth::arc::Options{.now = unix_time(options_),
+                             .skew = options_.skew_seconds,
+                             .header = {},
+                             .keys = &caches_.keys});
 }
 
 void MessageAuthentication::feed(std::string_view chunk) { message_->feed(chunk); }
@@ -161,7 +164,7 @@ Task<void> find_spf(Evidence& evidence, DnsDesk& desk, const AuthenticationOptio
   auto check = mailauth::spf::check_host(
       std::move(request), {.want_explanation = false,  // never shown to anybody (RFC 7208 §11.5)
                            .receiver = options.receiver,
-                           .now = unix_time(),
+                           .now = unix_time(options),
                            .cache = cache});
   evidence.spf = co_await desk.run(check);
 }
@@ -173,7 +176,7 @@ Task<void> MessageAuthentication::find_dkim(Evidence& evidence, DnsDesk& desk) {
     co_return;
   }
   message_->end(evidence);
-  auto check = message_->dkim.finish(unix_time());
+  auto check = message_->dkim.finish(unix_time(options_));
   evidence.dkim = co_await desk.run(check);
 }
 

@@ -31,7 +31,9 @@ struct AuthenticationOptions {
   /// Time limit of all verdicts together that are only reported.
   std::chrono::milliseconds report_within{5000};
   std::chrono::milliseconds question_within{5000};  ///< time limit of one DNS query
-  std::size_t signatures = 10;      ///< DKIM signatures evaluated per message at most
+  std::size_t signatures = 10;  ///< DKIM signatures evaluated per message at most
+  /// Seconds since 1970 by which t=, x= and the macro %{t} of SPF are judged; nullopt: the clock.
+  std::optional<std::int64_t> now;
   std::int64_t skew_seconds = 300;  ///< clock skew allowed for t= and x= of DKIM signatures
   mailauth::dmarc::Mode dmarc =
       mailauth::dmarc::Mode::public_suffix;  ///< how the organizational domain is found
