@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -129,7 +130,9 @@ class Configurations {
  public:
   /// The configuration of a file of tests: --config, its own, the one beside it, that of
   /// POSTERN_CONFIG.
-  Configurations(const Arguments& arguments) : given_(arguments.value("--config")) {
+  Configurations(const Arguments& arguments, std::istream& in)
+      : given_(arguments.value("--config")) {
+    if (given_ == "-") text_.assign(std::istreambuf_iterator<char>(in), {});
     if (const char* named = std::getenv("POSTERN_CONFIG"); named != nullptr && *named != '\0') {
       environment_ = named;
     }
@@ -153,7 +156,8 @@ class Configurations {
     options.load_policy = true;
     options.asks_nobody = true;
     options.machine_name = "localhost";
-    ConfigResult result = load_config(name, options);
+    ConfigResult result =
+        given_ == "-" ? parse_config(text_, "<stdin>", options) : load_config(name, options);
     result.config.api.operators = {ptest::account};
     const bool has_scripts = result.config.lua.loaded || result.config.vsl.loaded;
     if (has_scripts) return fresh_ = std::move(result);
@@ -163,6 +167,7 @@ class Configurations {
  private:
   const std::optional<std::string> given_;
   std::optional<std::string> environment_;
+  std::string text_;  ///< with `--config -`
   std::map<std::string, ConfigResult> loaded_;
   ConfigResult fresh_;
 };
@@ -305,7 +310,7 @@ int run_test(const Arguments& arguments, Streams& streams) {
   const std::vector<std::string> files = files_of(arguments.words, missing);
   Results results;
   results.files.resize(files.size());
-  Configurations configurations(arguments);
+  Configurations configurations(arguments, streams.in);
   ptest::Coverage coverage;
   for (std::size_t i = 0; i < files.size(); ++i) {
     run_file(files[i], *options, configurations, coverage, results.files[i]);

@@ -24,9 +24,9 @@ bool takes_path(const OptionSpec& option) {
   return option.value == "FILE" || option.value == "DIR";
 }
 
-/// Commands whose argument is a message file.
-bool takes_message(const CommandSpec& command) {
-  return command.name == "dkim sign" || command.name == "dkim verify";
+/// Commands whose argument is a file.
+bool takes_file(const CommandSpec& command) {
+  return command.name == "dkim sign" || command.name == "dkim verify" || command.name == "test";
 }
 
 std::string joined(const std::vector<std::string>& words) {
@@ -132,7 +132,7 @@ std::string zsh_arguments(const CommandSpec& command, int at) {
   for (const OptionSpec& option : common_options()) add(option);
   const std::string words = joined(argument_words(command));
   if (!words.empty()) out += fmt::format(" '{}:argument:({})'", at, words);
-  if (takes_message(command)) out += fmt::format(" '{}:message:_files'", at);
+  if (takes_file(command)) out += fmt::format(" '{}:file:_files'", at);
   return out;
 }
 
@@ -202,7 +202,7 @@ std::string fish_options(const CommandSpec& command) {
   for (const std::string& word : argument_words(command)) {
     out += fmt::format("complete -c postern -n '{}' -a {}\n", condition, word);
   }
-  if (takes_message(command)) out += fmt::format("complete -c postern -n '{}' -F\n", condition);
+  if (takes_file(command)) out += fmt::format("complete -c postern -n '{}' -F\n", condition);
   return out;
 }
 

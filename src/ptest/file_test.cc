@@ -109,7 +109,7 @@ TEST(TestFile, each_mistake_has_its_place) {
        "7:15 U006 a message that is taken has no `code`: 550"},
       {"# nothing\n", "1:1 U003 the file has no test"},
       {"", "1:1 U003 the file has no test"},
-      {with("192.0.2.1", "192.0.2.300"), "3:10 U004 not an IP address: 192.0.2.300"},
+      {with("192.0.2.1", "192.0.2.300"), "3:10 U004 `192.0.2.300` is not an IP address"},
       {with("\"taken\"", "\"takn\""), "6:18 U004 `takn` is no verdict"},
       {with("\"taken\"", "7"), "6:18 U004 `verdict` is text, not a number"},
       {with("verdict = \"taken\"", "code = 250"),

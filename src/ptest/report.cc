@@ -94,7 +94,8 @@ std::string human(const Results& results, bool color) {
   for (const FileResult& result : results.files) {
     out += paint.wrap(Ink::bold, result.name) + "\n";
     if (!result.usable()) {
-      out += result.diagnostics.render(color);
+      out += fmt::format("  {}  {}\n", paint.wrap(Ink::red, "unusable"),
+                         result.diagnostics.first_error());
       continue;
     }
     for (const Outcome& outcome : result.outcomes) {

@@ -181,7 +181,7 @@ TEST_F(Played, reports) {
                       dunno + "expect.verdict = \"taken\"\n");
   file.name = "t.ptest";
   file.file = parsed_.file;
-  EXPECT_EQ(report_text(results, Format::tap, false).substr(0, 40),
+  EXPECT_EQ(report_text(results, Format::tap, false).substr(0, 39),
             "TAP version 14\n1..2\nnot ok 1 - x\n  ---\n");
   EXPECT_THAT(report_text(results, Format::tap, false), HasSubstr("\nok 2 - a \\# b\n"));
   const std::string junit = report_text(results, Format::junit, false);

@@ -1,6 +1,7 @@
 #include "ptest/update.h"
 
 #include <algorithm>
+#include <functional>
 
 #include <fmt/format.h>
 
@@ -52,8 +53,8 @@ Edit without_inline(std::string_view text, const Spot& spot) {
   }
   std::size_t end = spot.end;
   while (end < text.size() && (text[end] == ' ' || text[end] == '\t')) ++end;
-  if (opened > 0 && text[opened - 1] == ',') return {opened - 1, spot.end, {}};
   if (end < text.size() && text[end] == ',') return {opened, end + 1, {}};
+  if (opened > 0 && text[opened - 1] == ',') return {opened - 1, spot.end, {}};
   return {opened, spot.end, {}};
 }
 
@@ -67,24 +68,21 @@ Edit without_line(std::string_view text, const Spot& spot) {
   return {start, next == std::string_view::npos ? text.size() : next + 1, {}};
 }
 
-Edit without(const File& file, const Expectation& expected) {
-  return expected.is_inline ? without_inline(file.text, expected.spot)
-                            : without_line(file.text, expected.spot);
-}
+/// A value to be written or, without one, to be removed with its key.
+struct Wanted {
+  const Expectation* expected = nullptr;
+  std::optional<std::string> value;
+};
 
-std::vector<Edit> edits_of(const File& file, const Outcome& outcome) {
-  std::vector<Edit> edits;
+std::vector<Wanted> wanted_of(const Outcome& outcome) {
+  std::vector<Wanted> all;
   for (const Difference& one : outcome.differs) {
     const Expectation& expected = outcome.test->expected[one.index];
     if (expected.key == "trace") continue;
-    if (!one.got) {
-      edits.push_back(without(file, expected));
-      continue;
-    }
-    const std::string value = expected.key == "text" ? pattern_of(*one.got) : *one.got;
-    edits.push_back({expected.spot.begin, expected.spot.end, written(file, expected, value)});
+    const bool is_pattern = expected.key == "text" && one.got;
+    all.push_back({&expected, is_pattern ? pattern_of(*one.got) : one.got});
   }
-  return edits;
+  return all;
 }
 
 /// Whether a key would be left.
@@ -126,25 +124,30 @@ std::string toml_string(std::string_view text) {
 
 Updated update(const File& file, const std::vector<Outcome>& outcomes) {
   Updated out;
-  std::vector<Edit> edits;
+  std::vector<Wanted> all;
   for (const Outcome& outcome : outcomes) {
     if (outcome.passed()) continue;
     if (!keeps_any(outcome)) {
       out.untouched.push_back(outcome.test);
       continue;
     }
-    for (Edit& one : edits_of(file, outcome)) edits.push_back(std::move(one));
+    for (Wanted& one : wanted_of(outcome)) all.push_back(std::move(one));
   }
-  std::ranges::sort(edits, {}, &Edit::begin);
-  std::size_t at = 0;
-  for (Edit& one : edits) {
-    one.begin = std::max(one.begin, at);  // two neighbours in `{ }` share a comma
-    if (one.end < one.begin) continue;
-    out.text.append(file.text, at, one.begin - at);
-    out.text += one.text;
-    at = one.end;
+  // From the last one to the first: places in front of an edit stay.
+  std::ranges::sort(all, std::greater<>(),
+                    [](const Wanted& one) { return one.expected->spot.begin; });
+  out.text = file.text;
+  for (const Wanted& one : all) {
+    const Spot& spot = one.expected->spot;
+    Edit edit{spot.begin, spot.end, {}};
+    if (one.value) {
+      edit.text = written(file, *one.expected, *one.value);
+    } else {
+      edit =
+          one.expected->is_inline ? without_inline(out.text, spot) : without_line(out.text, spot);
+    }
+    out.text.replace(edit.begin, edit.end - edit.begin, edit.text);
   }
-  out.text.append(file.text, at);
   return out;
 }
 

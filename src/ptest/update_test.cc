@@ -62,6 +62,10 @@ TEST(Update, removes_what_has_no_value_any_more) {
        "expect = { verdict = \"taken\" }\n"},
       {"expect = { code = 550, rule = \"x\", verdict = \"refused\" }\n",
        "expect = { verdict = \"taken\" }\n"},
+      {"expect = { verdict = \"refused\", code = 550, rule = \"x\" } # c\n",
+       "expect = { verdict = \"taken\" } # c\n"},
+      {"expect = {rule = \"x\", verdict = \"refused\", code = 550}\n",
+       "expect = { verdict = \"taken\"}\n"},
   };
   for (const auto& c : cases) EXPECT_EQ(updated(head(c.before), taken), head(c.after));
 }
