@@ -68,12 +68,16 @@ Task<bool> Connection::handshake() {
   }
   const auto facts = stream_.tls_facts();
   metrics_.handshake(telemetry::Handshake::ok, facts->version);
-  policy::Tls tls{facts->version, facts->cipher};
+  policy::Tls tls{.version = facts->version,
+                  .cipher = facts->cipher,
+                  .key_bits = facts->key_bits,
+                  .starttls = settings_->tls != ListenerTls::implicit};
   if (facts->client) {
     tls.client = policy::ClientCertificate{.name = facts->client->common_name,
                                            .fingerprint = facts->client->fingerprint,
                                            .key_fingerprint = facts->client->key_fingerprint,
-                                           .trusted = facts->client->trusted};
+                                           .trusted = facts->client->trusted,
+                                           .issuer = facts->client->issuer};
   }
   transaction_.session().tls = std::move(tls);
   transaction_.session().server_name = facts->server_name;

@@ -56,9 +56,8 @@ std::string key_fingerprint_of(X509* certificate, const EVP_MD* digest) {
   return done == 1 ? text_of(octets, size) : std::string();
 }
 
-std::string common_name_of(X509* certificate) {
+std::string common_name_of(X509_NAME* subject) {
   constexpr std::size_t longest = 255;
-  X509_NAME* const subject = X509_get_subject_name(certificate);
   const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
   if (at < 0) return {};
   unsigned char* text = nullptr;
@@ -115,10 +114,11 @@ std::optional<PeerCertificate> ClientCertificateCheck::of(ssl_st* ssl) const {
 PeerCertificate ClientCertificateCheck::of(x509_st* certificate, stack_st_X509* chain) const {
   const Digest digest = digest_named(digest_);
   PeerCertificate peer{
-      .common_name = common_name_of(certificate),
+      .common_name = common_name_of(X509_get_subject_name(certificate)),
       .fingerprint = digest ? fingerprint_of(certificate, digest.get()) : "",
       .key_fingerprint = digest ? key_fingerprint_of(certificate, digest.get()) : "",
-      .trusted = is_trusted(authorities_.get(), certificate, chain)};
+      .trusted = is_trusted(authorities_.get(), certificate, chain),
+      .issuer = common_name_of(X509_get_issuer_name(certificate))};
   ERR_clear_error();
   return peer;
 }

@@ -22,6 +22,7 @@ struct PeerCertificate {
   std::string fingerprint;
   std::string key_fingerprint;  ///< the same of its SubjectPublicKeyInfo (RFC 5280 §4.1)
   bool trusted = false;         ///< its chain ends at one of the authorities, and is valid now
+  std::string issuer;           ///< common name of its issuer; as common_name
 };
 
 /// Asks clients for certificates, and judges them. Immutable; thread-safe.

@@ -61,6 +61,7 @@ TEST_F(ClientCertificate, is_known_by_its_name_and_two_fingerprints) {
   OPENSSL_free(key);
   EXPECT_EQ(peer.key_fingerprint, hex(octets, size));
   EXPECT_FALSE(peer.trusted);
+  EXPECT_EQ(peer.issuer, "client.example.com");  // signed by itself
 }
 
 TEST_F(ClientCertificate, is_trusted_by_the_authorities_of_the_file_alone) {

@@ -303,7 +303,8 @@ std::optional<TlsFacts> Stream::tls_facts() const {
   return TlsFacts{.version = SSL_get_version(ssl_.get()),
                   .cipher = SSL_get_cipher_name(ssl_.get()),
                   .server_name = name != nullptr ? name : "",
-                  .client = clients_ ? clients_->of(ssl_.get()) : std::nullopt};
+                  .client = clients_ ? clients_->of(ssl_.get()) : std::nullopt,
+                  .key_bits = SSL_get_cipher_bits(ssl_.get(), nullptr)};
 }
 
 ChannelBinding Stream::channel_binding() const {

@@ -22,6 +22,7 @@ struct TlsFacts {
   std::string cipher;       ///< "TLS_AES_256_GCM_SHA384"
   std::string server_name;  ///< requested by the client (SNI, RFC 6066 §3); empty: none
   std::optional<PeerCertificate> client = {};  ///< nullopt: none was asked for, or presented
+  int key_bits = 0;                            ///< secret bits of the cipher
 };
 
 /// A server's certificate and settings: TLS 1.2 and later, no renegotiation, no compression, no

@@ -39,6 +39,7 @@ struct ClientCertificate {
   std::string fingerprint;      ///< of the certificate (DER)
   std::string key_fingerprint;  ///< of its public key (SubjectPublicKeyInfo, RFC 5280 §4.1.2.7)
   bool trusted = false;         ///< the listener's authorities issued it, and it was valid
+  std::string issuer = {};      ///< common name of its issuer; empty: none
 };
 
 /// The negotiated TLS parameters.
@@ -46,6 +47,8 @@ struct Tls {
   std::string version;                           ///< "TLSv1.3"
   std::string cipher;                            ///< "TLS_AES_128_GCM_SHA256"
   std::optional<ClientCertificate> client = {};  ///< nullopt: none was asked for, or presented
+  int key_bits = 0;       ///< secret bits of the cipher; 0: not known, as in records of 0.2.0
+  bool starttls = false;  ///< began with STARTTLS, not with the connection (RFC 8314 §3.3)
 };
 
 /// The SASL identity of the session, and the webhook policies whose credentials it matched.

@@ -188,6 +188,7 @@ void describe(Archive& archive, Of<Archive, ClientCertificate>& certificate) {
   archive.required("fingerprint", certificate.fingerprint);
   archive.required("key_fingerprint", certificate.key_fingerprint);
   archive.optional("trusted", certificate.trusted);
+  archive.optional("issuer", certificate.issuer);
 }
 
 template <class Archive>
@@ -195,6 +196,8 @@ void describe(Archive& archive, Of<Archive, Tls>& tls) {
   archive.required("version", tls.version);
   archive.required("cipher", tls.cipher);
   archive.optional("client", tls.client);
+  archive.optional("key_bits", tls.key_bits);
+  archive.optional("starttls", tls.starttls);
 }
 
 template <class Archive>

@@ -70,6 +70,9 @@ Trace full_trace() {
   evidence.session.tls = Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};
   evidence.session.auth = Authentication{"sender1", "PLAIN", {{"pol_1", 77}}};
   evidence.declared_size = 1234;
+  evidence.session.tls->client = ClientCertificate{"alice", "AA:01", "BB:02", true, "CA"};
+  evidence.session.tls->key_bits = 256;
+  evidence.session.tls->starttls = true;
   evidence.smtputf8 = evidence.body_8bitmime = evidence.require_tls = true;
   evidence.ret = "HDRS";
   evidence.envid = "QQ+2B314159";
@@ -197,7 +200,9 @@ TEST(Record, every_member_is_written_as_it_was_read) {
       R"("client_ip":"2001:db8::7","client_port":40001,"server_ip":"192.0.2.1",)"
       R"("server_port":25,"server_name":"mx.example.com","connected":1700000000,)"
       R"("helo":{"base64":"Y2Fm6SAicXVvdGVkIg=="},"esmtp":true,"early_talker":true,)"
-      R"("tls":{"version":"TLSv1.3","cipher":"TLS_AES_256_GCM_SHA384"},)"
+      R"("tls":{"version":"TLSv1.3","cipher":"TLS_AES_256_GCM_SHA384",)"
+      R"("client":{"name":"alice","fingerprint":"AA:01","key_fingerprint":"BB:02",)"
+      R"("trusted":true,"issuer":"CA"},"key_bits":256,"starttls":true},)"
       R"("auth":{"username":"sender1","mechanism":"PLAIN","granted":["pol_1","pol_2"],)"
       R"("authz_id":"other","groups":["g1",{"base64":"Z/8="}],"tenant":true},)"
       R"("revoked":{"username":"u","mechanism":"LOGIN","granted":[]}},)"

@@ -110,10 +110,17 @@ class Context {
     const bool later = looks_back_ && stage_ < policy::Stage::mail;
     return later ? policy::questions::Authenticated{} : policy::questions::authenticated(evidence_);
   }
-  /// The client's certificate; null: none was asked for, or presented.
-  const policy::ClientCertificate* certificate() const {
+  /// The TLS of the session; null: none, or after look_back() none yet, as at a greeting before
+  /// STARTTLS.
+  const policy::Tls* tls() const {
     const auto& tls = evidence_.session.tls;
-    return tls && tls->client ? &*tls->client : nullptr;
+    const bool later = looks_back_ && stage_ == policy::Stage::connect && tls && tls->starttls;
+    return tls && !later ? &*tls : nullptr;
+  }
+  /// The client's certificate in tls(); null: none was asked for, or presented.
+  const policy::ClientCertificate* certificate() const {
+    const policy::Tls* session = tls();
+    return session != nullptr && session->client ? &*session->client : nullptr;
   }
   /// The client's login; "": none, or AUTH is switched off.
   std::string_view login_name() const;

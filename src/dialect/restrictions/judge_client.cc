@@ -40,7 +40,7 @@ RuleOutcome judge_unauth_pipelining(Context& context, const Rule& rule) {
 }
 
 RuleOutcome judge_plaintext(Context& context, const Rule& rule) {
-  if (context.evidence().session.tls) return context.pass("the session is encrypted");
+  if (context.tls() != nullptr) return context.pass("the session is encrypted");
   return context.refuse(rule, "Session encryption is required");
 }
 

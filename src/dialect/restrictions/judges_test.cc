@@ -301,6 +301,15 @@ TEST(Routes, NoNumberOfThemHidesAForeignDestination) {
 
 // --- certificates ---
 
+TEST(ClientCertificates, AreUnknownToAClientListThatRanBeforeStarttls) {
+  Judged lists({{"smtpd_delay_reject", "no"},
+                {"smtpd_client_restrictions", "permit_tls_all_clientcerts, defer_if_permit"}});
+  lists.certificate(true);
+  EXPECT_EQ(lists.reply(), "");  // TLS from the start
+  lists.evidence.session.tls->starttls = true;
+  EXPECT_EQ(code(lists.reply()), "450 4.7.0");
+}
+
 TEST(Certificates, OfRelayClientcertsMayRelay) {
   Judged lists({{"smtpd_relay_restrictions", "permit_tls_clientcerts, reject_unauth_destination"},
                 {"relay_clientcerts", "inline:{ {bb:02 = x} }"}});
