@@ -39,6 +39,23 @@ TEST(RepliesOfServices, requests_of_older_records_are_found) {
   EXPECT_EQ(replies.find("inet:127.0.0.1:8", head + "server_port=25\n\n"), nullptr);
 }
 
+// 0.2 said nothing of certificates; the attributes were empty.
+TEST(RepliesOfServices, requests_without_certificates_are_found) {
+  const std::string head = "request=smtpd_access_policy\nsender=a@example.com\n";
+  const std::string empty = "ccert_subject=\nccert_fingerprint=\nencryption_protocol=TLSv1.3\n";
+  const std::string full = "ccert_subject=a\nccert_fingerprint=AA\nencryption_protocol=TLSv1.3\n";
+  const std::string server = "server_address=192.0.2.1\nserver_port=25\n\n";
+  const std::string service = "inet:127.0.0.1:9";
+  for (const std::string& recorded : {head + empty + server, head + empty + "\n"}) {
+    const Consultations known{{.service = service, .request = recorded}};
+    EXPECT_NE(Replies(known).find(service, head + full + server), nullptr);
+  }
+  const Consultations other{
+      {.service = service, .request = head + "ccert_subject=b\nccert_fingerprint=\n\n"}};
+  EXPECT_EQ(Replies(other).find(service, head + "ccert_subject=a\nccert_fingerprint=AA\n\n"),
+            nullptr);
+}
+
 TEST(ClientName, is_verified_by_its_address) {
   const std::string ptr = "7.100.51.198.in-addr.arpa";
   struct {

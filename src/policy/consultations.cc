@@ -12,36 +12,48 @@ namespace {
 
 constexpr std::string_view policy_request = "request=smtpd_access_policy\n";
 
-/// Whether requests in records of 0.1.0 lack this line (Postfix SMTPD_POLICY_README).
-bool is_later_line(std::string_view line) {
-  return line.starts_with("server_address=") || line.starts_with("server_port=");
+/// A line of a policy request (Postfix SMTPD_POLICY_README) as older records have it: those of
+/// 0.1.0 lack the server's address, and those of 0.2.0 say nothing of certificates.
+std::string_view earlier_form(std::string_view line) {
+  if (line.starts_with("server_address=") || line.starts_with("server_port=")) return {};
+  return line.starts_with("ccert_") ? line.substr(0, line.find('=') + 1) : line;
 }
 
-/// Calls `take` with each part of the request that its earlier form has.
-template <class Take>
-void each_earlier_part(std::string_view request, const Take& take) {
-  if (!request.starts_with(policy_request)) return take(request);
-  while (!request.empty()) {
-    const std::size_t end = std::min(request.find('\n'), request.size() - 1) + 1;
-    if (!is_later_line(request)) take(request.substr(0, end));
-    request.remove_prefix(end);
-  }
+/// Removes the first line, with its end, and returns it.
+std::string_view take_line(std::string_view& request) {
+  const std::string_view line =
+      request.substr(0, std::min(request.find('\n'), request.size() - 1) + 1);
+  request.remove_prefix(line.size());
+  return line;
 }
 
-/// The same for a request and its earlier form.
+/// The same for a request and its earlier forms.
 std::size_t hash_of(std::string_view service, std::string_view request) {
   constexpr std::hash<std::string_view> hash;
   std::size_t all = hash(service);
-  each_earlier_part(request, [&](std::string_view part) { all = all * 31 + hash(part); });
+  if (!request.starts_with(policy_request)) return all * 31 + hash(request);
+  while (!request.empty()) {
+    const std::string_view line = earlier_form(take_line(request));
+    if (!line.empty()) all = all * 31 + hash(line);
+  }
   return all;
 }
 
-/// Whether a record of 0.1.0 contains this request.
+/// Whether an older record contains this request.
 bool is_earlier_form(std::string_view recorded, std::string_view request) {
   if (recorded.size() >= request.size() || !recorded.starts_with(policy_request)) return false;
-  std::string without;
-  each_earlier_part(request, [&](std::string_view part) { without += part; });
-  return recorded == without;
+  while (!request.empty()) {
+    const std::string_view line = take_line(request);
+    if (recorded.starts_with(line)) {
+      recorded.remove_prefix(line.size());
+    } else if (const std::string_view before = earlier_form(line); !before.empty()) {
+      if (!recorded.starts_with(before)) return false;
+      recorded.remove_prefix(before.size());
+      if (!recorded.starts_with('\n')) return false;
+      recorded.remove_prefix(1);
+    }
+  }
+  return recorded.empty();
 }
 
 void drop(std::vector<std::uint32_t>& positions, std::uint32_t at) {

@@ -65,9 +65,9 @@ class Consultations {
   /// A reply that layers in shadow got counts for enforced ones, too. `one` is in this object.
   void show(const Consultation& one);
 
-  /// The first reply to this request, or to its form in records of 0.1.0, which lacked two
-  /// attributes. Null: none. `in_shadow`: those for layers in shadow, too. Valid until the next
-  /// change.
+  /// The first reply to this request, or to its form in older records: those of 0.1.0 lacked the
+  /// server's address, those of 0.2.0 the values of certificates. Null: none. `in_shadow`: those
+  /// for layers in shadow, too. Valid until the next change.
   const Consultation* find(std::string_view service, std::string_view request,
                            bool in_shadow) const;
   /// How many requests find() compares with this one, for tests.

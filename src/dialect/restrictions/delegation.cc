@@ -1,5 +1,7 @@
 #include "dialect/restrictions/delegation.h"
 
+#include <fmt/format.h>
+
 #include "base/text.h"
 
 namespace postern::dialect::restrictions {
@@ -25,6 +27,19 @@ std::string_view state_of(const Context& context) {
     default:
       return "RCPT";
   }
+}
+
+/// A name of a certificate as Postfix sends it: xtext (RFC 3461 §4) in which `=` stands for itself.
+std::string coded(std::string_view name) {
+  std::string out;
+  for (const char c : name) {
+    if (is_printable_ascii(c) && c != ' ' && c != '+') {
+      out += c;
+    } else {
+      out += fmt::format("+{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
 }
 
 }  // namespace
@@ -61,13 +76,17 @@ std::string delegation_request(const Context& context, const policy::ClientName&
   line("sasl_method", auth != nullptr ? auth->mechanism : "");
   line("sasl_username", auth != nullptr ? auth->username : "");
   line("sasl_sender", "");
-  line("ccert_subject", "");
-  line("ccert_issuer", "");
-  line("ccert_fingerprint", "");
-  line("ccert_pubkey_fingerprint", "");
-  line("encryption_protocol", session.tls ? session.tls->version : "");
-  line("encryption_cipher", session.tls ? session.tls->cipher : "");
-  line("encryption_keysize", "0");
+  const policy::ClientCertificate* certificate = context.certificate();
+  // Anybody can write any name into a certificate, so names need an authority.
+  const bool named = certificate != nullptr && certificate->trusted;
+  line("ccert_subject", named ? coded(certificate->name) : "");
+  line("ccert_issuer", named ? coded(certificate->issuer) : "");
+  line("ccert_fingerprint", certificate != nullptr ? certificate->fingerprint : "");
+  line("ccert_pubkey_fingerprint", certificate != nullptr ? certificate->key_fingerprint : "");
+  const policy::Tls* tls = context.tls();
+  line("encryption_protocol", tls != nullptr ? tls->version : "");
+  line("encryption_cipher", tls != nullptr ? tls->cipher : "");
+  line("encryption_keysize", std::to_string(tls != nullptr ? tls->key_bits : 0));
   line("policy_context", policy_context);
   line("server_address", session.server_ip.is_known() ? session.server_ip.to_string() : "");
   line("server_port", std::to_string(session.server_port));

@@ -301,6 +301,30 @@ TEST(Routes, NoNumberOfThemHidesAForeignDestination) {
 
 // --- certificates ---
 
+TEST(ClientCertificates, APolicyServerIsToldWhatIsKnown) {
+  const auto told = [](bool trusted) {
+    Judged lists({{"smtpd_recipient_restrictions", "check_policy_service inet:127.0.0.1:10023"}});
+    lists.certificate(trusted);
+    lists.evidence.session.tls->key_bits = 256;
+    lists.evidence.session.tls->client->name = "a +=b\xc3\xa9";
+    lists.evidence.session.tls->client->issuer = "CA 1";
+    lists.verdict = "DUNNO";
+    lists.reply();
+    return lists.services.empty() ? "" : lists.services.front();
+  };
+  const std::string trusted = told(true);
+  EXPECT_NE(trusted.find("\nccert_subject=a+20+2B=b+C3+A9\nccert_issuer=CA+201\n"
+                         "ccert_fingerprint=AA:01\nccert_pubkey_fingerprint=BB:02\n"
+                         "encryption_protocol=TLSv1.3\n"),
+            std::string::npos)
+      << trusted;
+  EXPECT_NE(trusted.find("\nencryption_keysize=256\n"), std::string::npos) << trusted;
+  const std::string other = told(false);  // names only from those that an authority vouches for
+  EXPECT_NE(other.find("\nccert_subject=\nccert_issuer=\nccert_fingerprint=AA:01\n"),
+            std::string::npos)
+      << other;
+}
+
 TEST(ClientCertificates, AreUnknownToAClientListThatRanBeforeStarttls) {
   Judged lists({{"smtpd_delay_reject", "no"},
                 {"smtpd_client_restrictions", "permit_tls_all_clientcerts, defer_if_permit"}});
