@@ -308,11 +308,14 @@ RuleOutcome Context::list_trouble(const Rule& rule, std::string_view list) {
 RuleOutcome Context::lookup_trouble(const Rule& rule, std::string_view why) {
   trouble_ = policy::Trouble::lookup;
   reason_ = Reason::made(why);
-  const std::string subject = judged(subject_of(rule));
+  // Of the client and its certificate Postfix names what the list is about.
+  const Subject own = subject_of(rule);
+  const bool client = own == Subject::client || own == Subject::certificate;
+  const std::string subject = judged(client ? subject_of_list(list_) : own);
   const auto& words = replies::lookup_failed;
   result_.reply =
       reply_of(words.code, words.enhanced,
-               fmt::format("{}: {}", subject.substr(0, subject.find(": ")), words.text));
+               fmt::format("{}: {}", subject.substr(0, subject.rfind(": ")), words.text));
   return RuleOutcome::refuse;
 }
 

@@ -157,7 +157,8 @@ class Context {
   RuleOutcome configuration_error(const Rule& rule, std::string_view why);
   /// 451 4.3.5: the rule's table cannot be used. warn_if_reject applies to it.
   RuleOutcome table_trouble(const Rule& rule, std::string_view why);
-  /// 451 4.3.0: a lookup failed.
+  /// 451 4.3.0: a lookup failed. The reply names what the rule is about; for the client and its
+  /// certificate what the list is about.
   RuleOutcome lookup_trouble(const Rule& rule, std::string_view why);
   /// 451 4.3.0: a list cannot be read; the trace names the table of it that failed. `list` is in
   /// the plural: "the lists of domains", "mynetworks".

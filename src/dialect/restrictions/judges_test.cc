@@ -334,6 +334,22 @@ TEST(ClientCertificates, AreUnknownToAClientListThatRanBeforeStarttls) {
   EXPECT_EQ(code(lists.reply()), "450 4.7.0");
 }
 
+TEST(ClientCertificates, TroubleWithATableNamesWhatTheListIsAbout) {
+  Judged lists({{"smtpd_relay_restrictions", "permit_tls_clientcerts, reject_unauth_destination"},
+                {"relay_clientcerts", "hash:/nonexistent/c"}},
+               Errors::defer);
+  lists.certificate(false);
+  EXPECT_EQ(lists.reply(), "451 4.3.0 <user@relay.example>: Temporary lookup failure");
+  Judged networks({{"mynetworks", "hash:/nonexistent/n"},
+                   {"smtpd_relay_restrictions", "permit_mynetworks, reject_unauth_destination"}},
+                  Errors::defer);
+  EXPECT_EQ(networks.reply(), "451 4.3.0 <user@relay.example>: Temporary lookup failure");
+  Judged greeted(
+      {{"mynetworks", "hash:/nonexistent/n"}, {"smtpd_client_restrictions", "permit_mynetworks"}},
+      Errors::defer);
+  EXPECT_EQ(greeted.reply(), "451 4.3.0 <unknown[192.0.2.7]>: Temporary lookup failure");
+}
+
 TEST(Certificates, OfRelayClientcertsMayRelay) {
   Judged lists({{"smtpd_relay_restrictions", "permit_tls_clientcerts, reject_unauth_destination"},
                 {"relay_clientcerts", "inline:{ {bb:02 = x} }"}});
