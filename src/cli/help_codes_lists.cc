@@ -271,6 +271,24 @@ constexpr CodePage pages[] = {
      "\"reject_maps_rbl\"\nmaps_rbl_domains = \"bl.example.net\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
      "\"reject_rbl_client bl.example.net\"\n"},
+    {"R136", "a rule about certificates that no listener asks for",
+     "A warning: permit_tls_clientcerts, permit_tls_all_clientcerts and check_ccert_access pass "
+     "while no listener with TLS has client_certificate = \"ask\" or \"require\".",
+     "[restrictions]\nrelay = \"permit_tls_clientcerts, reject_unauth_destination\"\n"
+     "relay_clientcerts = \"inline:{ AA:01=x }\"\n",
+     "[[listener]]\ntls = \"starttls\"\nclient_certificate = \"ask\"\n[restrictions]\n"
+     "relay = \"permit_tls_clientcerts, reject_unauth_destination\"\n"
+     "relay_clientcerts = \"inline:{ AA:01=x }\"\n"},
+    {"R137", "anybody can have a certificate that is trusted",
+     "A warning: permit_tls_all_clientcerts permits every client with a certificate of an "
+     "authority in client_ca or client_ca_directory, and these are the public ones of the system. "
+     "Such a client may relay.",
+     "[[listener]]\ntls = \"starttls\"\nclient_certificate = \"ask\"\n"
+     "client_ca_directory = \"/etc/ssl/certs\"\n[restrictions]\n"
+     "relay = \"permit_tls_all_clientcerts, reject_unauth_destination\"\n",
+     "[[listener]]\ntls = \"starttls\"\nclient_certificate = \"ask\"\n[restrictions]\n"
+     "relay = \"permit_tls_clientcerts, reject_unauth_destination\"\n"
+     "relay_clientcerts = \"inline:{ AA:01=x }\"\n"},
 };
 
 }  // namespace

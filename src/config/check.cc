@@ -94,6 +94,7 @@ class Checker {
     check_virtual_domains();
     check_sessions();
     check_sleeps();
+    check_certificate_rules();
     check_api();
     check_auth();
     check_limits();
@@ -166,6 +167,42 @@ class Checker {
     add("restrictions", "R008",
         fmt::format("`sleep {}` is longer than timeouts.command", policy->longest_sleep.count()),
         "", "write a shorter time");
+  }
+
+  /// Certificates in lists are those that listeners ask for.
+  void check_certificate_rules() {
+    const auto* lists = config_.restrictions.loaded();
+    const auto* policy = lists != nullptr ? lists->compiled.policy.get() : nullptr;
+    if (policy == nullptr) return;
+    bool any_trusted = false;
+    for (const auto* keyword : policy->used) {
+      if (keyword->subject != dialect::restrictions::Subject::certificate) continue;
+      any_trusted |= keyword->name == "permit_tls_all_clientcerts";
+      if (std::ranges::any_of(config_.listeners, asks_clients)) continue;
+      add("restrictions", "R136",
+          fmt::format("{} has no effect: no listener asks clients for certificates", keyword->name),
+          "", "write `client_certificate = \"ask\"` in a [[listener]] with TLS", Severity::warning);
+    }
+    if (!any_trusted || !options_.read_files) return;
+    for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
+      const ListenerConfig& listener = config_.listeners[i];
+      if (!asks_clients(listener)) continue;
+      for (const auto& [key, value] :
+           {std::pair{"client_ca", &listener.client_ca},
+            std::pair{"client_ca_directory", &listener.client_ca_directory}}) {
+        if (!net::are_public_authorities(*value)) continue;
+        add(path(i, key), "R137",
+            fmt::format("permit_tls_all_clientcerts trusts the public authorities of `{}`: anybody "
+                        "can have a certificate of theirs, and may send anywhere",
+                        key),
+            "", "name an authority of your own, or write permit_tls_clientcerts",
+            Severity::warning);
+      }
+    }
+  }
+  static bool asks_clients(const ListenerConfig& listener) {
+    return listener.client_certificate != gateway::ClientCertificates::no &&
+           listener.tls != gateway::ListenerTls::none;
   }
 
   void check_clients(std::size_t i) {

@@ -48,6 +48,39 @@ TEST(ConfigLint, AnOpenRelayIsAnErrorAtTheRuleUnlessItIsKnown) {
   }
 }
 
+TEST(ConfigLint, CertificatesInListsAreThoseThatAListenerAsksFor) {
+  const auto found = [](const std::string& listener, const std::string& lists) {
+    const ConfigResult result =
+        parse_config("[server]\nhostname = \"mx.example.net\"\n[[listener]]\n" + listener +
+                         "[restrictions]\n" + lists,
+                     "postern.toml");
+    Codes all;
+    for (const Diagnostic& one : result.diagnostics.list()) {
+      if (one.severity == Severity::warning) all.push_back(one.code);
+    }
+    return all;
+  };
+  const std::string listed =
+      "relay = \"permit_tls_clientcerts, reject_unauth_destination\"\n"
+      "relay_clientcerts = \"inline:{ AA:01=x }\"\n";
+  const std::string trusted = "relay = \"permit_tls_all_clientcerts, reject_unauth_destination\"\n";
+  const std::string in_table =
+      "relay = \"reject_unauth_destination\"\n"
+      "client = \"check_client_access inline:{ {a.example = permit_tls_clientcerts} }\"\n";
+  const std::string asks = "tls = \"starttls\"\nclient_certificate = \"ask\"\n";
+  const std::string system = "client_ca_directory = \"/etc/ssl/certs\"\n";
+  EXPECT_THAT(found("", listed), testing::Contains("R136"));
+  EXPECT_THAT(found("", in_table), testing::Contains("R136"));
+  EXPECT_THAT(found("", "relay = \"reject_unauth_destination\"\n"),
+              testing::Not(testing::Contains("R136")));
+  EXPECT_THAT(found("tls = \"none\"\nclient_certificate = \"ask\"\n", listed),
+              testing::Contains("R136"));
+  EXPECT_THAT(found(asks, listed), testing::Not(testing::Contains("R136")));
+  EXPECT_THAT(found(asks + system, trusted), testing::Contains("R137"));
+  EXPECT_THAT(found(asks + system, listed), testing::Not(testing::Contains("R137")));
+  EXPECT_THAT(found(asks, trusted), testing::Not(testing::Contains("R137")));
+}
+
 TEST(ConfigLint, TheElementThatIsMeantIsMarked) {
   const std::string networks =
       "mynetworks = \"\"\"\n  192.0.2.0/24,\n  [2001:db8::]/32\n  !192.0.2.7\n\"\"\"\n";

@@ -1,6 +1,8 @@
 #include "net/client_certificate.h"
 
+#include <algorithm>
 #include <array>
+#include <filesystem>
 
 #include <fmt/format.h>
 #include <openssl/err.h>
@@ -77,6 +79,22 @@ bool is_trusted(X509_STORE* authorities, X509* certificate, STACK_OF(X509) * cha
 }
 
 }  // namespace
+
+bool are_public_authorities(const std::string& path) {
+  if (path.empty()) return false;
+  const auto where = [](const std::filesystem::path& one) {
+    std::error_code ignored;
+    return std::filesystem::weakly_canonical(one, ignored);
+  };
+  // Debian, Red Hat, Alpine.
+  static constexpr const char* usual[] = {"/etc/ssl/certs", "/etc/ssl/certs/ca-certificates.crt",
+                                          "/etc/ssl/cert.pem", "/etc/pki/tls/certs",
+                                          "/etc/pki/tls/certs/ca-bundle.crt"};
+  const auto given = where(path);
+  return given == where(X509_get_default_cert_file()) ||
+         given == where(X509_get_default_cert_dir()) ||
+         std::ranges::any_of(usual, [&](const char* one) { return given == where(one); });
+}
 
 bool is_digest(const std::string& name) { return static_cast<bool>(digest_named(name)); }
 

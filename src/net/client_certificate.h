@@ -50,6 +50,10 @@ class ClientCertificateCheck {
   std::string digest_;
 };
 
+/// Whether this file or directory has the authorities that the system trusts for servers of the
+/// Internet. Looks at the disk.
+bool are_public_authorities(const std::string& path);
+
 /// Whether OpenSSL knows a digest by this name.
 bool is_digest(const std::string& name);
 

@@ -79,6 +79,14 @@ TEST_F(ClientCertificate, has_fingerprints_of_the_digest_that_is_set) {
   EXPECT_EQ(judged({.digest = "sha512"}, certificate).fingerprint.size(), 64 * 3 - 1u);
 }
 
+TEST_F(ClientCertificate, authorities_of_the_system_are_public) {
+  EXPECT_TRUE(are_public_authorities(X509_get_default_cert_dir()));
+  EXPECT_TRUE(are_public_authorities("/etc/ssl/../ssl/certs/ca-certificates.crt"));
+  EXPECT_FALSE(are_public_authorities("/etc/ssl/certs/our-ca.pem"));
+  EXPECT_FALSE(are_public_authorities(folder_.path()));
+  EXPECT_FALSE(are_public_authorities(""));
+}
+
 TEST_F(ClientCertificate, cannot_be_judged_with_wrong_settings) {
   const auto digest = ClientCertificateCheck::load({.digest = "nosuch"});
   ASSERT_FALSE(digest);

@@ -164,8 +164,8 @@ class Compiler {
     for (List& list : policy_.lists) fill_actions(list);
     for (const auto& list : class_lists_) fill_actions(*list);
     bound_lists();
-    for (const List& list : policy_.lists) find_sleeps(list);
-    for (const auto& list : class_lists_) find_sleeps(*list);
+    for (const List& list : policy_.lists) note_rules(list);
+    for (const auto& list : class_lists_) note_rules(*list);
     policy_.policy_service_trouble =
         parse_action(parameters_.text("smtpd_policy_service_default_action"), policy_);
     Compiled compiled{.policy = nullptr, .draft = nullptr, .diagnostics = std::move(diagnostics_)};
@@ -792,12 +792,13 @@ class Compiler {
         "the row has no effect here, like DUNNO: docs/postfix-differences.md");
   }
 
-  void find_sleeps(const List& list) {
+  void note_rules(const List& list) {
     for (const Rule& rule : list) {
       policy_.longest_sleep = std::max(policy_.longest_sleep, rule.time);
+      if (rule.keyword != nullptr) policy_.used.insert(rule.keyword);
       if (!rule.actions) continue;
       for (const auto& [value, action] : *rule.actions) {
-        if (action.list) find_sleeps(*action.list);
+        if (action.list) note_rules(*action.list);
       }
     }
   }

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -266,6 +267,9 @@ struct ListPolicy {
 
   /// The longest time of a `sleep` in the lists and in tables that can be read; 0: none.
   std::chrono::seconds longest_sleep{0};
+
+  /// The keywords of rules in the lists and in tables that can be read.
+  std::set<const Keyword*> used;
 
   bool quotes = true;  ///< TableSources::quotes
 
