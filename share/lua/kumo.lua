@@ -1231,7 +1231,9 @@ local ConnMeta = {}
 
 ---A value of the connection: one that was set, or one that Postern sets (`received_from`,
 ---`received_via`, `hostname`, `ehlo_domain`, `authn_id`, `authz_id`, `reception_protocol`,
----`tls_cipher`, `tls_protocol_version`).
+---`tls_cipher`, `tls_protocol_version`, `tls_peer_subject_name`: `{'CN=…'}` of a trusted
+---certificate; `orig_received_from` and `orig_received_via`, the ends of the connection itself
+---where PROXY or XCLIENT named others).
 ---@param name string
 ---@return any
 function ConnMeta:get_meta(name) end

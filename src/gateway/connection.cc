@@ -385,6 +385,9 @@ Task<smtp::Reply> Connection::apply_xclient(const smtp::Xclient& event) {
   // From the first XCLIENT on, the proxy's own address, which may be in a trusted network, is not
   // used any more. Attributes of a later XCLIENT are added (Postfix XCLIENT_README).
   if (event.address || !speaks_for_another_) {
+    if (facts.proxy_from.empty()) {
+      facts.proxy_from = with_port(facts.client_ip, facts.client_port);
+    }
     facts.client_ip = event.address.value_or(IpAddress::unknown());
     if (!facts.client_ip.is_known()) facts.client_port = 0;
   }

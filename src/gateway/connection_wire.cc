@@ -34,7 +34,11 @@ Task<bool> Connection::read_proxy_header() {
     if (*header) {
       const net::ProxyHeader found = **header;
       stream_.skip(found.length);
+      if (found.kind != net::ProxyHeader::Kind::local) {
+        facts.proxy_from = with_port(facts.client_ip, facts.client_port);
+      }
       if (found.kind == net::ProxyHeader::Kind::proxied) {
+        facts.proxy_via = with_port(facts.server_ip, facts.server_port);
         facts.client_ip = found.source;
         facts.client_port = found.source_port;
         facts.server_ip = found.destination;

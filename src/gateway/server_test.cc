@@ -63,6 +63,8 @@ class KeepingSink final : public MessageSink {
       const auto view = copy.message->view();
       messages.emplace_back(view ? *view : "unreadable");
       senders.push_back(copy.evidence->session.client_ip.to_string());
+      proxy_from = copy.evidence->session.proxy_from;
+      proxy_via = copy.evidence->session.proxy_via;
       const auto& sender = copy.evidence->reverse_path;
       reverse_paths.push_back(sender ? sender->text() : "");
       for (const auto& one : copy.evidence->recipients) recipients.push_back(one.address.text());
@@ -80,6 +82,7 @@ class KeepingSink final : public MessageSink {
   std::vector<std::string> messages;
   std::vector<std::string> held;  ///< why each message was, "": it was not
   std::vector<std::string> senders;
+  std::string proxy_from, proxy_via;  ///< of the last one
   std::vector<std::string> reverse_paths;
   std::vector<std::string> recipients;
   smtp::Reply answer{.code = 250, .enhanced = {2, 0, 0}, .text = "taken"};
@@ -618,6 +621,8 @@ TEST_F(ServerTest, the_proxy_header_names_the_client) {
   EXPECT_NE(client.transact("closed@hooks.example.net", message).find("|250 2.0.0"),
             std::string::npos);
   EXPECT_EQ(sink.senders.at(0), "192.0.2.44");
+  EXPECT_EQ(sink.proxy_from.substr(0, 10), "127.0.0.1:");
+  EXPECT_EQ(sink.proxy_via, "127.0.0.1:" + std::to_string(port));
 
   telemetry::Counter malformed =
       telemetry::metrics().smtp_protocol_errors.counter({"proxy_header"});
@@ -680,7 +685,13 @@ TEST_F(ServerTest, behind_xclient_the_proxys_address_is_nobodys) {
     return sink.senders.back();
   };
   EXPECT_EQ(sender({}), "127.0.0.1");
+  EXPECT_EQ(sink.proxy_from, "");
   EXPECT_EQ(sender({"XCLIENT ADDR=192.0.2.44"}), "192.0.2.44");
+  EXPECT_EQ(sink.proxy_from.substr(0, 10), "127.0.0.1:");
+  EXPECT_EQ(sink.proxy_via, "");
+  // A second XCLIENT does not make the first client a proxy.
+  EXPECT_EQ(sender({"XCLIENT ADDR=192.0.2.44", "XCLIENT ADDR=192.0.2.45"}), "192.0.2.45");
+  EXPECT_EQ(sink.proxy_from.substr(0, 10), "127.0.0.1:");
   EXPECT_EQ(sender({"XCLIENT NAME=client.example"}), "unknown");
   EXPECT_EQ(sender({"XCLIENT ADDR=[UNAVAILABLE]"}), "unknown");
   EXPECT_EQ(sender({"XCLIENT ADDR=[TEMPUNAVAIL] NAME=client.example"}), "unknown");

@@ -77,6 +77,10 @@ struct SessionFacts {
   std::uint16_t client_port = 0;  ///< the client's port
   IpAddress server_ip;            ///< our address of the connection
   std::uint16_t server_port = 0;  ///< our port
+  /// The ends of the connection itself, as `address:port`, where PROXY or XCLIENT named others;
+  /// empty: they did not.
+  std::string proxy_from;
+  std::string proxy_via;    ///< our end of it
   std::string server_name;  ///< server name that the client sent in TLS (RFC 6066 §3); empty: none
   std::chrono::system_clock::time_point connected;  ///< when the connection was accepted
   std::string helo;                                 ///< argument of HELO or EHLO; empty: none yet

@@ -222,6 +222,8 @@ void describe(Archive& archive, Of<Archive, SessionFacts>& session) {
   archive.required("client_port", session.client_port);
   archive.written_if(session.server_port != 0, "server_ip", session.server_ip);
   archive.optional("server_port", session.server_port);
+  archive.optional("proxy_from", session.proxy_from);
+  archive.optional("proxy_via", session.proxy_via);
   archive.optional("server_name", session.server_name);
   using Clock = std::chrono::system_clock;
   std::int64_t connected = Clock::to_time_t(session.connected);

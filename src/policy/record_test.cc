@@ -65,14 +65,16 @@ Trace full_trace() {
   evidence.session.id = "01HX0000000000000000000001";
   evidence.session.listener = "smtp";
   evidence.session.client_port = 40001;
+  evidence.session.proxy_from = "192.0.2.9:4000";
+  evidence.session.proxy_via = "192.0.2.1:25";
   evidence.session.helo = "caf\xe9 \"quoted\"";
   evidence.session.esmtp = true;
   evidence.session.tls = Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};
-  evidence.session.auth = Authentication{"sender1", "PLAIN", {{"pol_1", 77}}};
-  evidence.declared_size = 1234;
   evidence.session.tls->client = ClientCertificate{"alice", "AA:01", "BB:02", true, "CA"};
   evidence.session.tls->key_bits = 256;
   evidence.session.tls->starttls = true;
+  evidence.session.auth = Authentication{"sender1", "PLAIN", {{"pol_1", 77}}};
+  evidence.declared_size = 1234;
   evidence.smtputf8 = evidence.body_8bitmime = evidence.require_tls = true;
   evidence.ret = "HDRS";
   evidence.envid = "QQ+2B314159";
@@ -198,7 +200,8 @@ TEST(Record, every_member_is_written_as_it_was_read) {
       R"("outcome":"rejected","reply":{"code":550,"enhanced":"5.7.1","text":"no"},)"
       R"("omitted":4,"session":{"id":"01HX0000000000000000000001","listener":"smtp",)"
       R"("client_ip":"2001:db8::7","client_port":40001,"server_ip":"192.0.2.1",)"
-      R"("server_port":25,"server_name":"mx.example.com","connected":1700000000,)"
+      R"("server_port":25,"proxy_from":"192.0.2.9:4000","proxy_via":"192.0.2.1:25",)"
+      R"("server_name":"mx.example.com","connected":1700000000,)"
       R"("helo":{"base64":"Y2Fm6SAicXVvdGVkIg=="},"esmtp":true,"early_talker":true,)"
       R"("tls":{"version":"TLSv1.3","cipher":"TLS_AES_256_GCM_SHA384",)"
       R"("client":{"name":"alice","fingerprint":"AA:01","key_fingerprint":"BB:02",)"

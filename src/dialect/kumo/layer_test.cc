@@ -93,6 +93,25 @@ TEST_F(Layer, connect_tells_where_from_and_may_turn_away) {
   EXPECT_THAT(said(), ElementsAre("203.0.113.10:4000 192.0.2.1:25 mx.example.org smtp nil"));
 }
 
+TEST_F(Layer, knows_the_certificate_and_the_proxy) {
+  load(
+      "kumo.on('smtp_server_mail_from', function(_, c) "
+      "local names = c:get_meta 'tls_peer_subject_name' "
+      "kumo.log_info(names and table.concat(names, ';') or 'none', "
+      "tostring(c:get_meta 'orig_received_from'), tostring(c:get_meta 'orig_received_via')) end)");
+  EXPECT_EQ(verdict(Stage::mail), "pass");
+  policy::SessionFacts& session = evidence_.session;
+  session.proxy_from = "192.0.2.9:4000";
+  session.proxy_via = "192.0.2.1:25";
+  session.tls.emplace();
+  session.tls->client = policy::ClientCertificate{.name = "client.example"};
+  EXPECT_EQ(verdict(Stage::mail), "pass");
+  session.tls->client->trusted = true;
+  EXPECT_EQ(verdict(Stage::mail), "pass");
+  EXPECT_THAT(said(), ElementsAre("none nil nil", "none 192.0.2.9:4000 192.0.2.1:25",
+                                  "CN=client.example 192.0.2.9:4000 192.0.2.1:25"));
+}
+
 TEST_F(Layer, ehlo_may_offer_another_list) {
   load(
       "kumo.on('smtp_server_ehlo', function(domain, c, list) "

@@ -55,7 +55,8 @@ constexpr std::string_view of_peer[] = {"allow_xclient"};
 /// Options that keep clients out, or determine the address that is checked against relay_hosts.
 /// They are never ignored.
 constexpr std::pair<std::string_view, std::string_view> refused[] = {
-    {"tls_required_client_ca", "clients are not asked for certificates"},
+    {"tls_required_client_ca",
+     "client_certificate and client_ca in [[listener]] ask clients for certificates"},
     {"require_proxy_protocol", "proxy_protocol in [[listener]] has that"},
     // Of KumoMTA until 2023: it says who may relay.
     {"domains",

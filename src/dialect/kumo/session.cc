@@ -13,9 +13,18 @@ namespace postern::dialect::kumo {
 
 namespace {
 
-constexpr std::string_view names[] = {"reception_protocol", "received_via", "received_from",
-                                      "hostname",           "ehlo_domain",  "authn_id",
-                                      "authz_id",           "tls_cipher",   "tls_protocol_version"};
+constexpr std::string_view names[] = {"reception_protocol",
+                                      "received_via",
+                                      "received_from",
+                                      "hostname",
+                                      "ehlo_domain",
+                                      "authn_id",
+                                      "authz_id",
+                                      "tls_cipher",
+                                      "tls_protocol_version",
+                                      "tls_peer_subject_name",
+                                      "orig_received_via",
+                                      "orig_received_from"};
 
 policy::ScriptSession& session_of(script::Call& call) { return hook_of(call).inquiry.session(); }
 
@@ -91,7 +100,9 @@ const script::HostFunction functions[] = {
     {"ConnMeta:get_meta", "name: string", "any",
      "A value of the connection: one that was set, or one that Postern sets (`received_from`, "
      "`received_via`, `hostname`, `ehlo_domain`, `authn_id`, `authz_id`, `reception_protocol`, "
-     "`tls_cipher`, `tls_protocol_version`).",
+     "`tls_cipher`, `tls_protocol_version`, `tls_peer_subject_name`: `{'CN=…'}` of a trusted "
+     "certificate; `orig_received_from` and `orig_received_via`, the ends of the connection itself "
+     "where PROXY or XCLIENT named others).",
      script::bind<&get_meta>},
     {"ConnMeta:set_meta", "name: string, value: any", "",
      "Sets a value of the connection, any data; messages inherit it, and records leave out its "
@@ -190,6 +201,16 @@ json::value predefined(const Context& context, std::string_view name) {
   if (session.tls) {
     if (name == "tls_cipher") return json::value(session.tls->cipher);
     if (name == "tls_protocol_version") return json::value(session.tls->version);
+    const auto& client = session.tls->client;
+    if (name == "tls_peer_subject_name" && client && client->trusted && !client->name.empty()) {
+      return json::array{"CN=" + client->name};
+    }
+  }
+  if (name == "orig_received_from" && !session.proxy_from.empty()) {
+    return json::value(session.proxy_from);
+  }
+  if (name == "orig_received_via" && !session.proxy_via.empty()) {
+    return json::value(session.proxy_via);
   }
   return nullptr;
 }
