@@ -23,7 +23,8 @@ constexpr CommandSpec table[] = {
      "Compares two versions of a configuration over all dialogues there can be: same, refuses "
      "more, "
      "accepts more, or both. A difference is shown by a dialogue that both versions' production "
-     "evaluators have decided. Nothing is sent, and nothing is changed.",
+     "evaluators have decided. A version is a configuration file, or a file of tests with the "
+     "webhooks and policies of that version. Nothing is sent, and nothing is changed.",
      "OLD NEW [--allow WORDS] [--budget TIME] [--only GROUP] [--json]", 2, examples, options, exits,
      "postern check, postern explain, postern replay"},
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <iostream>
+#include <iterator>
+#include <memory>
 #include <set>
 #include <sstream>
 
@@ -19,6 +21,9 @@
 #include "dialect/restrictions/layer.h"
 #include "dialect/restrictions/lint.h"
 #include "plan/report.h"
+#include "plan/webhooks.h"
+#include "ptest/directory.h"
+#include "ptest/file.h"
 
 namespace postern::app {
 
@@ -97,12 +102,60 @@ tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
 /// A version, loaded. Lists that are an open relay load, too: the comparison says so.
 struct LoadedVersion {
   Config config;
+  std::string file;  ///< of the configuration
   std::string digest;
   std::string open_relay;
+  std::shared_ptr<policy::Directory> directory = std::make_shared<policy::Directory>();
+  std::set<std::string> webhooks;  ///< their addresses
 };
 
-std::optional<LoadedVersion> load_version(const std::string& file, const Arguments& arguments,
+/// Reports what is wrong with a version.
+void report_version(const Diagnostics& diagnostics, const std::string& word,
+                    const std::string& advice, const Arguments& arguments, Streams& streams) {
+  streams.err << (arguments.has("--json") ? diagnostics.json_lines()
+                                          : diagnostics.render(wants_color(arguments)));
+  report(fmt::format("{} does not load", word), advice, arguments.has("--json"), streams);
+}
+
+/// The webhooks and policies of a file of tests, and the name of its configuration. Its tests are
+/// not asked.
+bool add_webhooks(const std::string& file, LoadedVersion& version, const Arguments& arguments,
+                  Streams& streams, ExitCode& code) {
+  constexpr std::size_t largest_file = std::size_t{16} << 20;
+  Result<std::string> text = read_input(file, std::cin, largest_file);
+  if (!text) {
+    report(text.error().message, "name a file of tests (docs/policy-tests.md)",
+           arguments.has("--json"), streams);
+    code = ExitCode::no_input;
+    return false;
+  }
+  ptest::Parsed parsed = ptest::parse_file(std::move(*text), file);
+  Diagnostics diagnostics;
+  for (const Diagnostic& one : parsed.diagnostics.list()) {
+    if (one.code != "U003") diagnostics.add(one);  // that there is no test
+  }
+  if (diagnostics.errors() == 0) {
+    ptest::fill_directory(parsed.file, *version.directory, diagnostics);
+  }
+  if (diagnostics.errors() > 0) {
+    report_version(diagnostics, file, "docs/policy-tests.md says what a file of tests has",
+                   arguments, streams);
+    code = ExitCode::bad_data;
+    return false;
+  }
+  for (const auto& [address, body] : parsed.file.webhooks) version.webhooks.insert(lower(address));
+  const auto& config = parsed.file.config;
+  version.file = ptest::beside(file, config ? config->name : "postern.toml");
+  return true;
+}
+
+std::optional<LoadedVersion> load_version(const std::string& word, const Arguments& arguments,
                                           Streams& streams, ExitCode& code) {
+  LoadedVersion version;
+  version.file = word;
+  const bool has_webhooks = word.ends_with(".ptest");
+  if (has_webhooks && !add_webhooks(word, version, arguments, streams, code)) return std::nullopt;
+  const std::string& file = version.file;
   LoadOptions load = without_files(arguments);
   load.load_policy = true;
   ConfigResult result = load_config(file, load);
@@ -116,14 +169,13 @@ std::optional<LoadedVersion> load_version(const std::string& file, const Argumen
     return one.severity == Severity::error && one.code != "R110" && one.code != "R113";
   };
   if (std::ranges::any_of(errors, counts)) {
-    streams.err << (arguments.has("--json") ? result.diagnostics.json_lines()
-                                            : result.diagnostics.render(wants_color(arguments)));
-    report(fmt::format("{} does not load", file), "`postern check --config " + file + "`",
-           arguments.has("--json"), streams);
+    report_version(result.diagnostics, file, "`postern check --config " + file + "`", arguments,
+                   streams);
     code = missing ? ExitCode::no_input : ExitCode::config;
     return std::nullopt;
   }
-  LoadedVersion version{.config = std::move(result.config)};
+  version.config = std::move(result.config);
+  if (has_webhooks) version.config.api.operators = {ptest::account};
   version.digest = "sha256:" + hex_encode(sha256(engine_for(version.config).definition()));
   if (judged != nullptr && judged->lint) {
     version.open_relay = dialect::restrictions::to_string(judged->lint->open_relay);
@@ -179,6 +231,37 @@ std::string lists_of(const Config& config) {
                      boost::json::serialize(definition));
 }
 
+/// Compares the webhooks of both versions. If something else differs, too, nothing is proved to be
+/// the same for them.
+void compare_directories(const plan::Version& before, const plan::Version& after,
+                         std::set<std::string> addresses, const plan::CompareOptions& options,
+                         plan::Player::Clock::time_point deadline, plan::Comparison& found) {
+  if (addresses.empty()) return;
+  plan::WebhookComparison webhooks =
+      plan::compare_webhooks(before, after, {addresses.begin(), addresses.end()}, deadline);
+  if (!options.lists_are_equal || !options.elsewhere.empty()) {
+    const auto open = [](plan::Known& known) {
+      if (known == plan::Known::no) known = plan::Known::unknown;
+    };
+    for (plan::WebhookAnswer& one : webhooks.addresses) {
+      open(one.answer.refuses_more);
+      open(one.answer.accepts_more);
+    }
+    webhooks.not_proved.push_back(
+        {.group = "",
+         .direction = "",
+         .layer = "webhook",
+         .place = "",
+         .reason = "other_layers",
+         .text = "more than webhooks and their policies differs, and that is compared without "
+                 "webhooks"});
+  }
+  found.webhooks = std::move(webhooks.addresses);
+  found.played += webhooks.played;
+  std::ranges::move(webhooks.witnesses, std::back_inserter(found.witnesses));
+  std::ranges::move(webhooks.not_proved, std::back_inserter(found.not_proved));
+}
+
 ExitCode code_of(const plan::Comparison& found, const Options& options) {
   const plan::Answer answer = found.answer();
   if (options.has_allowed) {
@@ -205,14 +288,19 @@ int run_plan(const Arguments& arguments, Streams& streams) {
   if (!before) return to_int(code);
   auto after = load_version(arguments.words[1], arguments, streams, code);
   if (!after) return to_int(code);
-  const auto nobody = std::make_shared<const policy::Directory>();
-  options->compare.elsewhere = elsewhere(arguments.words[0], arguments.words[1]);
+  options->compare.elsewhere = elsewhere(before->file, after->file);
   options->compare.lists_are_equal = lists_of(before->config) == lists_of(after->config);
+  const plan::Version old_version{
+      .name = before->file, .config = &before->config, .directory = before->directory};
+  const plan::Version new_version{
+      .name = after->file, .config = &after->config, .directory = after->directory};
+  const auto deadline = plan::Player::Clock::now() + options->compare.time;
   plan::Report found;
-  found.comparison =
-      plan::compare({.name = arguments.words[0], .config = &before->config, .directory = nobody},
-                    {.name = arguments.words[1], .config = &after->config, .directory = nobody},
-                    options->compare);
+  found.comparison = plan::compare(old_version, new_version, options->compare);
+  std::set<std::string> addresses = before->webhooks;
+  addresses.insert(after->webhooks.begin(), after->webhooks.end());
+  compare_directories(old_version, new_version, std::move(addresses), options->compare, deadline,
+                      found.comparison);
   if (options->only) {
     for (const plan::Group group : {plan::Group::ours, plan::Group::relay, plan::Group::foreign}) {
       if (group == *options->only) continue;
@@ -220,6 +308,7 @@ int run_plan(const Arguments& arguments, Streams& streams) {
     }
     std::erase_if(found.comparison.witnesses,
                   [&](const plan::Witness& one) { return one.group != *options->only; });
+    if (*options->only != plan::Group::ours) found.comparison.webhooks.clear();
   }
   found.before = arguments.words[0];
   found.after = arguments.words[1];

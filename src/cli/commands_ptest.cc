@@ -119,11 +119,6 @@ std::vector<std::string> files_of(const std::vector<std::string>& words,
   return files;
 }
 
-/// A name in a file of tests, as seen from this process.
-std::string beside(const std::string& file, const std::string& name) {
-  return (fs::path(file).parent_path() / name).lexically_normal().string();
-}
-
 /// Configurations by name. A script may keep values from one decision to the next, so that each
 /// test gets a configuration of its own where there is one.
 class Configurations {
@@ -140,8 +135,8 @@ class Configurations {
 
   std::string name_for(const ptest::File& file) const {
     if (given_) return *given_;
-    if (file.config) return beside(file.name, file.config->name);
-    std::string near = beside(file.name, "postern.toml");
+    if (file.config) return ptest::beside(file.name, file.config->name);
+    std::string near = ptest::beside(file.name, "postern.toml");
     std::error_code error;
     if (fs::exists(near, error) || !environment_) return near;
     return *environment_;
@@ -197,7 +192,7 @@ void run_file(const std::string& name, const Options& options, Configurations& c
   result.diagnostics = std::move(parsed.diagnostics);
   if (!result.usable()) return;
   const auto read = [&](const std::string& relative) {
-    return read_input(beside(name, relative), std::cin);
+    return read_input(ptest::beside(name, relative), std::cin);
   };
   ptest::Player player(result.file, read);
   player.prepare(result.diagnostics);
@@ -250,7 +245,7 @@ std::vector<Change> changes_of(const Results& results, Streams& streams, bool& c
             return outcome.test->expected[one.index].key == "trace";
           });
       if (!differs) continue;
-      const std::string file = beside(result.name, golden->name);
+      const std::string file = ptest::beside(result.name, golden->name);
       if (!seen.emplace(file, true).second) {
         complete = false;
         streams.err << fmt::format("{} is the trace of several tests, which differ\n", file);

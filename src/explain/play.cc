@@ -174,7 +174,8 @@ class PlayGatherer final : public policy::Gatherer {
   policy::MessageAuthentication authentication_;
 };
 
-policy::Authentication identity_of(const std::string& login, const Scene& scene) {
+policy::Authentication identity_of(const Dialogue& said, const Scene& scene) {
+  const std::string& login = *said.login;
   constexpr std::size_t every = 256;
   policy::Authentication identity;
   identity.username = std::string(policy::split_login(login).username);
@@ -184,7 +185,10 @@ policy::Authentication identity_of(const std::string& login, const Scene& scene)
   const auto operates = [&](const std::string& account) {
     return std::ranges::find(operators, account) != operators.end();
   };
-  const auto matches = scene.directory.credentials(login, every);
+  auto matches = scene.directory.credentials(login, every);
+  if (said.credential) {
+    std::erase_if(matches, [&](const auto& match) { return match.stamp != *said.credential; });
+  }
   identity.tenant = !matches.empty();
   for (const auto& match : matches) {
     identity.granted.emplace(match.policy->id, match.stamp);
@@ -288,7 +292,7 @@ class Player {
 
   Task<bool> authenticated() {
     if (!said_.login) co_return true;
-    evidence_.session.auth = identity_of(*said_.login, scene_);
+    evidence_.session.auth = identity_of(said_, scene_);
     if (auto& script = evidence_.session.script) script->forget_identity();
     co_return co_await asked(Stage::auth);
   }

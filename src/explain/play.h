@@ -34,9 +34,11 @@ struct Dialogue {
   std::optional<std::string> helo;         ///< nullopt: it says neither EHLO nor HELO
   bool tls = false;                        ///< it uses TLS
   std::optional<std::string> login;        ///< authenticates as this name, with TLS; nullopt: not
-  std::optional<mail::Mailbox> sender;     ///< nullopt: the null reverse-path
-  std::vector<mail::Mailbox> recipients;   ///< in order
-  std::optional<std::string> message;      ///< lines end in CRLF; nullopt: it ends after DATA
+  /// Credential::stamp of what it authenticates with; nullopt: it opens all that the name opens.
+  std::optional<std::uint64_t> credential;
+  std::optional<mail::Mailbox> sender;    ///< nullopt: the null reverse-path
+  std::vector<mail::Mailbox> recipients;  ///< in order
+  std::optional<std::string> message;     ///< lines end in CRLF; nullopt: it ends after DATA
 };
 
 /// Evidence that is given: it is taken where a rule needs it, and not computed.

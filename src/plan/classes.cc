@@ -44,6 +44,30 @@ void decrement(Octets& octets) {
   }
 }
 
+/// Whether addresses that are asked in rising order are in a range.
+class Covered {
+ public:
+  Covered(const std::vector<AddressRange>& ranges, bool is_v4) {
+    for (const AddressRange& range : ranges) {
+      if (range.first.is_known() && range.first.is_v4() == is_v4) {
+        ranges_.emplace_back(octets_of(range.first), octets_of(range.last));
+      }
+    }
+    std::ranges::sort(ranges_);
+  }
+  bool reaches(const Octets& at) {
+    for (; next_ < ranges_.size() && ranges_[next_].first <= at; ++next_) {
+      if (!end_ || *end_ < ranges_[next_].second) end_ = ranges_[next_].second;
+    }
+    return end_ && at <= *end_;
+  }
+
+ private:
+  std::vector<std::pair<Octets, Octets>> ranges_;  ///< sorted
+  std::size_t next_ = 0;                           ///< the first that begins behind
+  std::optional<Octets> end_;                      ///< of those before
+};
+
 /// The classes of one family: between all ends of ranges.
 void add_clients(const std::vector<AddressRange>& ranges, bool is_v4,
                  const std::vector<AddressRange>& impossible, const IpAddress& preferred,
@@ -61,17 +85,12 @@ void add_clients(const std::vector<AddressRange>& ranges, bool is_v4,
   };
   std::ranges::for_each(ranges, cut);
   std::ranges::for_each(impossible, cut);
-  const auto inside = [&](const Octets& at, const std::vector<AddressRange>& all) {
-    return std::ranges::any_of(all, [&](const AddressRange& range) {
-      return range.first.is_v4() == is_v4 && octets_of(range.first) <= at &&
-             at <= octets_of(range.last);
-    });
-  };
-  // Few rows mean few classes; many rows have so many ends that a search in all is too slow, and
-  // then only the classes' order suffers.
-  const bool few = ranges.size() <= 2000;
+  // The classes come in the order of their addresses, so that each list is walked once.
+  Covered named(ranges, is_v4);
+  Covered never(impossible, is_v4);
   for (auto start = starts.begin(); start != starts.end(); ++start) {
-    if (inside(*start, impossible)) continue;
+    const bool listed = named.reaches(*start);
+    if (never.reaches(*start)) continue;
     const auto next = std::next(start);
     Octets last = next == starts.end() ? highest : *next;
     if (next != starts.end()) decrement(last);
@@ -91,12 +110,14 @@ void add_clients(const std::vector<AddressRange>& ranges, bool is_v4,
       }
     }
     made.one = address_of(one, is_v4);
-    made.stranger = few && !inside(*start, ranges) && !made.one.is_loopback();
+    made.stranger = !listed && !made.one.is_loopback();
     clients.push_back(made);
   }
 }
 
 IpAddress ip(std::string_view text) { return IpAddress::parse(text).value_or(IpAddress()); }
+
+}  // namespace
 
 std::vector<ClientClass> clients_of(const std::vector<AddressRange>& ranges) {
   std::vector<ClientClass> clients;
@@ -124,6 +145,8 @@ std::vector<ClientClass> clients_of(const std::vector<AddressRange>& ranges) {
   });
   return clients;
 }
+
+namespace {
 
 /// Whether one of the keys is the name or a parent of it.
 bool is_named(const std::string& name, const std::set<std::string>& keys) {

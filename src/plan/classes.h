@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "base/strangers.h"
 #include "dialect/restrictions/policy_words.h"
 #include "dialect/restrictions/rule_effect.h"
 #include "mail/address.h"
@@ -92,6 +93,10 @@ struct Classes {
 struct TooManyClasses : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+
+/// The addresses between all ends of ranges, those that no TCP connection comes from left out. The
+/// first is a stranger if there is one. O(n log n).
+std::vector<ClientClass> clients_of(const std::vector<AddressRange>& ranges);
 
 /// The classes that tell apart all that these words tell apart. `delimiters`: of all versions.
 /// Throws TooManyClasses.

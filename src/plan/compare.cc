@@ -189,7 +189,7 @@ class Comparer {
     result_.lists = result_.answer();
     for (const Elsewhere& one : options_.elsewhere) {
       leave_open(one.reason,
-                 fmt::format("[{}] differs, and only restriction lists are compared", one.what));
+                 fmt::format("[{}] differs, and that section is not compared", one.what));
     }
     result_.nodes = diagrams_.size();
     result_.took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began);
@@ -436,10 +436,12 @@ Answer GroupAnswer::answer() const { return answer_of(refuses_more, accepts_more
 Answer Comparison::answer() const {
   const auto any = [&](Known GroupAnswer::* question) {
     Known known = Known::no;
-    for (const GroupAnswer& group : groups) {
-      if (group.*question == Known::unknown) return Known::unknown;
-      if (group.*question == Known::yes) known = Known::yes;
-    }
+    const auto add = [&](const GroupAnswer& one) {
+      if (known == Known::unknown) return;
+      if (one.*question != Known::no) known = one.*question;
+    };
+    std::ranges::for_each(groups, add);
+    for (const WebhookAnswer& webhook : webhooks) add(webhook.answer);
     return known;
   };
   return answer_of(any(&GroupAnswer::refuses_more), any(&GroupAnswer::accepts_more));

@@ -78,6 +78,12 @@ struct GroupAnswer {
   Answer answer() const;
 };
 
+/// The two questions about one webhook's address.
+struct WebhookAnswer {
+  std::string address;  ///< local@domain
+  GroupAnswer answer;
+};
+
 /// What differs outside of the lists, so that no `no` is proved: "lua", "route", "authentication".
 struct Elsewhere {
   std::string what;    ///< a section of the configuration
@@ -99,10 +105,11 @@ struct Comparison {
   std::array<GroupAnswer, 3> groups;  ///< by Group
   /// Addresses of AddressClass::winding, which are in no group.
   GroupAnswer winding;
-  Known handling = Known::no;         ///< whether it differs
-  Known replies = Known::no;          ///< whether they differ
-  std::vector<Witness> witnesses;     ///< one for each `yes`
-  std::vector<NotProved> not_proved;  ///< one for each `unknown`, or one for all
+  std::vector<WebhookAnswer> webhooks;  ///< by address, if webhooks were compared
+  Known handling = Known::no;           ///< whether it differs
+  Known replies = Known::no;            ///< whether they differ
+  std::vector<Witness> witnesses;       ///< one for each `yes`
+  std::vector<NotProved> not_proved;    ///< one for each `unknown`, or one for all
   std::array<std::size_t, axis_count> classes = {};
   std::vector<std::string> evidence;  ///< questions, as OpenQuestion::key
   std::size_t nodes = 0;              ///< that the proof needed

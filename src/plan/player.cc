@@ -93,50 +93,6 @@ class AssignedWorld final : public dns::Resolver {
   std::map<std::pair<std::string, dns::Type>, dns::Answer> asked_;
 };
 
-constexpr std::string_view plain_message =
-    "From: a@sender.test\r\nDate: Thu, 1 Jan 2026 00:00:00 +0000\r\nMessage-ID: <1@sender.test>\r\n"
-    "Subject: hello\r\n\r\nhello\r\n";
-
-/// What the production evaluator did, from its trace.
-Side side_of(const policy::Trace& trace) {
-  Side side;
-  side.reply = trace.settled();
-  side.taken = trace.outcome == "accepted";
-  const policy::Step* by = nullptr;
-  for (const policy::Decision& decision : trace.decisions) {
-    if (const policy::Step* refusing = policy::refusing_step(decision)) {
-      by = refusing;
-      side.stage = policy::to_string(decision.stage);
-    }
-  }
-  if (side.taken) {
-    side.handling = trace.evidence.discard ? "discard" : "deliver";
-    for (const policy::Decision& decision : trace.decisions) {
-      if (decision.quarantine && !trace.evidence.discard) side.handling = "hold";
-      for (const policy::Step& step : decision.steps) {
-        if (step.enforced && decision.stage == Stage::rcpt &&
-            step.verdict.kind == policy::Verdict::Kind::permit) {
-          by = &step;
-        }
-      }
-    }
-    if (!trace.evidence.recipients.empty()) {
-      side.route = trace.evidence.recipients.front().route.webhook ? "webhook" : "relay";
-    }
-    side.stage.clear();
-  } else if (side.stage.empty()) {
-    side.stage = policy::to_string(Stage::mail);
-  }
-  if (by != nullptr) {
-    side.layer = by->layer;
-    side.rule = by->check;
-    side.at = by->origin;
-    const auto places = app::places_of(trace);
-    if (const auto place = places.find(side.at); place != places.end()) side.place = place->second;
-  }
-  return side;
-}
-
 std::vector<std::string> needs_of(const Vocabulary& vocabulary, const AssignedWorld& world,
                                   const app::Dialogue& dialogue, bool programs) {
   bool client_dns = false;
@@ -266,6 +222,45 @@ std::string words_for(const Vocabulary& vocabulary, Variable variable, std::size
 
 bool auth_in_clear(const app::Config& config) {
   return std::ranges::any_of(config.listeners, &app::ListenerConfig::auth_without_tls);
+}
+
+Side side_of(const policy::Trace& trace) {
+  Side side;
+  side.reply = trace.settled();
+  side.taken = trace.outcome == "accepted";
+  const policy::Step* by = nullptr;
+  for (const policy::Decision& decision : trace.decisions) {
+    if (const policy::Step* refusing = policy::refusing_step(decision)) {
+      by = refusing;
+      side.stage = policy::to_string(decision.stage);
+    }
+  }
+  if (side.taken) {
+    side.handling = trace.evidence.discard ? "discard" : "deliver";
+    for (const policy::Decision& decision : trace.decisions) {
+      if (decision.quarantine && !trace.evidence.discard) side.handling = "hold";
+      for (const policy::Step& step : decision.steps) {
+        if (step.enforced && decision.stage == Stage::rcpt &&
+            step.verdict.kind == policy::Verdict::Kind::permit) {
+          by = &step;
+        }
+      }
+    }
+    if (!trace.evidence.recipients.empty()) {
+      side.route = trace.evidence.recipients.front().route.webhook ? "webhook" : "relay";
+    }
+    side.stage.clear();
+  } else if (side.stage.empty()) {
+    side.stage = policy::to_string(Stage::mail);
+  }
+  if (by != nullptr) {
+    side.layer = by->layer;
+    side.rule = by->check;
+    side.at = by->origin;
+    const auto places = app::places_of(trace);
+    if (const auto place = places.find(side.at); place != places.end()) side.place = place->second;
+  }
+  return side;
 }
 
 Outcome outcome_of(const Side& side) {

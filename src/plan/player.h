@@ -49,6 +49,11 @@ struct Spoken {
   std::string recipient;                   ///< forward-path
   boost::json::object dns;                 ///< a zone, as `explain --dns` reads it
   std::vector<std::pair<std::string, std::string>> answers;  ///< of programs: service, answer
+  /// Of the login's password, if the versions have different ones: "old", "new"; "": it does not
+  /// matter. Hashes are told to nobody.
+  std::string password_of = {};
+  std::optional<std::string> spf = {};   ///< the result, if it was given
+  std::optional<std::string> dkim = {};  ///< the domain of the one acceptable signature
   /// Who has to take part: "client", "sender_dns", "client_dns", "third_party", "login".
   std::vector<std::string> needs;
 };
@@ -68,6 +73,12 @@ std::string words_for(const Vocabulary& vocabulary, Variable variable, std::size
 
 /// Whether a listener offers AUTH without TLS.
 bool auth_in_clear(const app::Config& config);
+/// A message that is said where none matters. Lines end in CRLF.
+inline constexpr std::string_view plain_message =
+    "From: a@sender.test\r\nDate: Thu, 1 Jan 2026 00:00:00 +0000\r\nMessage-ID: <1@sender.test>\r\n"
+    "Subject: hello\r\n\r\nhello\r\n";
+/// What the production evaluator did, from its trace.
+Side side_of(const policy::Trace& trace);
 /// The outcome that a side has.
 Outcome outcome_of(const Side& side);
 

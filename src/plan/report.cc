@@ -47,22 +47,29 @@ json::object witness_json(const Witness& witness) {
   for (const auto& [service, answer] : witness.spoken.answers) {
     answers.push_back(json::object{{"service", service}, {"answer", answer}});
   }
-  return {{"group", to_string(witness.group)},
-          {"kind", witness.kind},
-          {"confirmed", true},
-          {"client", witness.spoken.client},
-          {"client_name", or_null(witness.spoken.client_name)},
-          {"helo", or_null(witness.spoken.helo)},
-          {"tls", witness.spoken.tls},
-          {"auth", or_null(witness.spoken.login)},
-          {"mail_from", witness.spoken.sender},
-          {"rcpt_to", witness.spoken.recipient},
-          {"message", nullptr},
-          {"dns", witness.spoken.dns},
-          {"answers", std::move(answers)},
-          {"needs", json::value_from(witness.spoken.needs)},
-          {"old", side_json(witness.before)},
-          {"new", side_json(witness.after)}};
+  json::object object{{"group", to_string(witness.group)},
+                      {"kind", witness.kind},
+                      {"confirmed", true},
+                      {"client", witness.spoken.client},
+                      {"client_name", or_null(witness.spoken.client_name)},
+                      {"helo", or_null(witness.spoken.helo)},
+                      {"tls", witness.spoken.tls},
+                      {"auth", or_null(witness.spoken.login)},
+                      {"mail_from", witness.spoken.sender},
+                      {"rcpt_to", witness.spoken.recipient},
+                      {"message", nullptr},
+                      {"dns", witness.spoken.dns},
+                      {"answers", std::move(answers)},
+                      {"needs", json::value_from(witness.spoken.needs)},
+                      {"old", side_json(witness.before)},
+                      {"new", side_json(witness.after)}};
+  const Spoken& spoken = witness.spoken;
+  if (!spoken.password_of.empty()) object["password_of"] = spoken.password_of;
+  if (spoken.spf) {
+    object["spf"] = *spoken.spf;
+    object["dkim"] = or_null(spoken.dkim);
+  }
+  return object;
 }
 
 json::value differs(Known known) {
@@ -93,6 +100,14 @@ bool is_complete(const GroupAnswer& answer) {
          answer.answer() != Answer::not_proved;
 }
 
+json::object answer_json(const GroupAnswer& one) {
+  return {{"answer", to_string(one.answer())},
+          {"refuses_more", to_string(one.refuses_more)},
+          {"accepts_more", to_string(one.accepts_more)},
+          {"difference", difference_json(one)},
+          {"difference_complete", is_complete(one)}};
+}
+
 /// "sender partner.test or below partner.test".
 std::string difference_text(const std::optional<Difference>& difference) {
   if (!difference) return "";
@@ -106,6 +121,14 @@ std::string difference_text(const std::optional<Difference>& difference) {
     }
     if (part.values.size() > most) text += fmt::format(" and {} more", part.values.size() - most);
   }
+  return text;
+}
+
+/// "accepts more: client 203.0.113.128 to 203.0.113.255".
+std::string answer_text(const GroupAnswer& one) {
+  std::string text(words_of(one.answer()));
+  if (one.answer() == Answer::refuses_more) text += difference_text(one.refused);
+  if (one.answer() == Answer::accepts_more) text += difference_text(one.accepted);
   return text;
 }
 
@@ -134,6 +157,13 @@ std::string conditions(const Witness& witness) {
   } else {
     text += witness.spoken.tls ? ", TLS, not authenticated" : ", not authenticated";
   }
+  if (!witness.spoken.password_of.empty()) {
+    text += fmt::format(" with the {} password", witness.spoken.password_of);
+  }
+  if (witness.spoken.spf) {
+    text += fmt::format(", SPF {}, {}", *witness.spoken.spf,
+                        witness.spoken.dkim ? "signed by " + *witness.spoken.dkim : "no signature");
+  }
   return text;
 }
 
@@ -156,6 +186,23 @@ void add_witness(std::string& text, const Witness& witness) {
   add_side(text, "old", witness.before);
   add_side(text, "new", witness.after);
   text += "  played on both versions: confirmed\n";
+}
+
+/// A line for each webhook that differs, at most ten.
+std::string webhooks_text(const std::vector<WebhookAnswer>& webhooks) {
+  constexpr std::size_t most = 10;
+  std::string text;
+  std::size_t differ = 0;
+  for (const WebhookAnswer& one : webhooks) {
+    if (one.answer.answer() == Answer::same) continue;
+    if (++differ > most) continue;
+    text += fmt::format("  {}  {}\n", printable(one.address, 320), answer_text(one.answer));
+  }
+  if (differ > most) text += fmt::format("  and {} more webhooks\n", differ - most);
+  if (differ < webhooks.size()) {
+    text += fmt::format("  {} webhooks  same\n", webhooks.size() - differ);
+  }
+  return text;
 }
 
 std::string headline(const Comparison& comparison) {
@@ -185,15 +232,12 @@ std::string headline(const Comparison& comparison) {
 json::object report_json(const Report& report) {
   const Comparison& found = report.comparison;
   json::object groups;
+  json::object webhooks;
   json::object classes;
   for (const Group group : all_groups) {
-    const GroupAnswer& one = found.groups[static_cast<std::size_t>(group)];
-    groups[to_string(group)] = json::object{{"answer", to_string(one.answer())},
-                                            {"refuses_more", to_string(one.refuses_more)},
-                                            {"accepts_more", to_string(one.accepts_more)},
-                                            {"difference", difference_json(one)},
-                                            {"difference_complete", is_complete(one)}};
+    groups[to_string(group)] = answer_json(found.groups[static_cast<std::size_t>(group)]);
   }
+  for (const WebhookAnswer& one : found.webhooks) webhooks[one.address] = answer_json(one.answer);
   for (std::size_t axis = 0; axis < axis_count; ++axis) {
     if (found.classes[axis] > 1) classes[axis_name(axis)] = found.classes[axis];
   }
@@ -216,6 +260,7 @@ json::object report_json(const Report& report) {
           {"replies", differs(found.replies)},
           {"routes", nullptr},
           {"groups", std::move(groups)},
+          {"webhooks", std::move(webhooks)},
           {"winding", to_string(found.winding.answer())},
           {"witnesses", std::move(witnesses)},
           {"not_proved", std::move(not_proved)},
@@ -237,14 +282,10 @@ std::string report_text(const Report& report) {
   const Comparison& found = report.comparison;
   std::string text = headline(found) + "\n";
   for (const Group group : all_groups) {
-    const GroupAnswer& one = found.groups[static_cast<std::size_t>(group)];
-    const Answer answer = one.answer();
-    const bool single = answer == Answer::refuses_more || answer == Answer::accepts_more;
-    text += fmt::format(
-        "  {:<9}{}{}\n", to_string(group), words_of(answer),
-        !single ? ""
-                : difference_text(answer == Answer::refuses_more ? one.refused : one.accepted));
+    text += fmt::format("  {:<9}{}\n", to_string(group),
+                        answer_text(found.groups[static_cast<std::size_t>(group)]));
   }
+  text += webhooks_text(found.webhooks);
   const Answer winding = found.winding.answer();
   if (winding != Answer::same && winding != Answer::not_proved) {
     text += fmt::format(

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <set>
 #include <span>
 #include <utility>
@@ -16,9 +17,9 @@
 #include "dialect/restrictions/remote_table.h"
 #include "dns/record_types.h"
 #include "dns/recorded_resolver.h"
+#include "explain/evidence_words.h"
 #include "mail/literal.h"
 #include "mail/postfix_path.h"
-#include "ptest/evidence.h"
 #include "ptest/pattern.h"
 
 namespace postern::ptest {
@@ -489,14 +490,14 @@ class Reader {
   void read_evidence(const toml::key& key, const toml::node& node, Test& test) {
     const toml::table* given = table(key, node);
     if (given == nullptr) return;
-    EvidenceWords& words = test.evidence.emplace();
+    app::EvidenceWords& words = test.evidence.emplace();
     for (const auto& [name, value] : *given) {
       const std::string_view word = name.str();
-      if (!among(word, evidence_keys)) {
-        unknown(name, evidence_keys);
+      if (!among(word, app::evidence_keys)) {
+        unknown(name, app::evidence_keys);
         continue;
       }
-      if (is_count(word)) {
+      if (app::is_evidence_count(word)) {
         const auto* number = value.as_integer();
         if (number == nullptr || number->get() < 0) {
           wrong_type(name, value, "a number that is not negative");
@@ -511,7 +512,7 @@ class Reader {
       }
       const auto content = text(name, value);
       if (!content) continue;
-      const std::vector<std::string_view> known = words_of(word);
+      const std::vector<std::string_view> known = app::evidence_results(word);
       if (!known.empty() && std::ranges::find(known, *content) == known.end()) {
         not_a_word(value, fmt::format("result of `{}`", word), *content, known);
         continue;
@@ -713,6 +714,10 @@ Diagnostic error_at(const File& file, const Spot& spot, std::string code, std::s
   diagnostic.source_line = std::string(line);
   diagnostic.message = std::move(message);
   return diagnostic;
+}
+
+std::string beside(const std::string& file, const std::string& name) {
+  return (std::filesystem::path(file).parent_path() / name).lexically_normal().string();
 }
 
 Parsed parse_file(std::string text, std::string name) {

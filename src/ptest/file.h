@@ -12,8 +12,8 @@
 #include <boost/json/object.hpp>
 
 #include "config/diagnostic.h"
+#include "explain/evidence_words.h"
 #include "explain/play.h"
-#include "ptest/evidence.h"
 
 namespace postern::ptest {
 
@@ -47,16 +47,16 @@ struct NamedFile {
 
 /// One `[[test]]`.
 struct Test {
-  std::string name;                       ///< unique in the file
-  Spot spot;                              ///< of its header
-  app::Dialogue dialogue;                 ///< without the text of `message`
-  std::optional<NamedFile> message;       ///< a file with the message
-  std::optional<NamedFile> golden;        ///< expect.trace
-  boost::json::object zone;               ///< of the test and of the file
-  std::map<std::string, Spot> names;      ///< what the test itself has of it
-  app::RecordedAnswers answers;           ///< of other programs
-  std::optional<EvidenceWords> evidence;  ///< nullopt: it is computed
-  std::vector<Expectation> expected;      ///< in the order of the file
+  std::string name;                            ///< unique in the file
+  Spot spot;                                   ///< of its header
+  app::Dialogue dialogue;                      ///< without the text of `message`
+  std::optional<NamedFile> message;            ///< a file with the message
+  std::optional<NamedFile> golden;             ///< expect.trace
+  boost::json::object zone;                    ///< of the test and of the file
+  std::map<std::string, Spot> names;           ///< what the test itself has of it
+  app::RecordedAnswers answers;                ///< of other programs
+  std::optional<app::EvidenceWords> evidence;  ///< nullopt: it is computed
+  std::vector<Expectation> expected;           ///< in the order of the file
 };
 
 /// The tests of one file.
@@ -83,6 +83,9 @@ struct Parsed {
 
 /// Reads a file's text. `name`: the file in diagnostics. Opens nothing.
 Parsed parse_file(std::string text, std::string name);
+
+/// A name in a file of tests, as seen from this process.
+std::string beside(const std::string& file, const std::string& name);
 
 /// An error at a place of the file.
 app::Diagnostic error_at(const File& file, const Spot& spot, std::string code, std::string message);

@@ -76,7 +76,7 @@ code = 450
   EXPECT_EQ(test.answers.requests.at({"inet:127.0.0.1:10023", "DATA"}), std::nullopt);
   EXPECT_EQ(test.answers.requests.at({"tcp:127.0.0.1:9", "a@example.org"}), "found OK");
   EXPECT_EQ(test.answers.services.at("tcp:127.0.0.1:9"), "absent");
-  const app::FrozenEvidence frozen = frozen_from(*test.evidence);
+  const app::FrozenEvidence frozen = app::frozen_from(*test.evidence);
   EXPECT_EQ(frozen.spf->status, mailauth::spf::Status::fail);
   EXPECT_TRUE(frozen.dkim->any_acceptable());
   EXPECT_EQ(frozen.dkim->signatures.front().signature.domain, "example.org");

@@ -109,7 +109,7 @@ bool is_met(const Expectation& expected, const std::optional<std::string>& got) 
 }
 
 /// A message for evidence that has none: what its header says is in the evidence.
-std::string stand_in(const app::Dialogue& said, const EvidenceWords& words) {
+std::string stand_in(const app::Dialogue& said, const app::EvidenceWords& words) {
   const auto author = words.words.find("author");
   const std::string from = author != words.words.end() ? "author@" + author->second
                            : said.sender               ? said.sender->text()
@@ -120,7 +120,7 @@ std::string stand_in(const app::Dialogue& said, const EvidenceWords& words) {
       from, said.recipients.empty() ? std::string() : said.recipients.front().text());
 }
 
-policy::MessageFacts facts_of(const std::string& text, const EvidenceWords& words) {
+policy::MessageFacts facts_of(const std::string& text, const app::EvidenceWords& words) {
   policy::MessageFacts facts = policy::facts_of(text);
   const auto take = [&](std::string_view key, auto& into) {
     const auto found = words.counts.find(key);
@@ -209,7 +209,7 @@ Outcome Player::play(const Test& test, const app::Config& config) {
   if (test.message) said.message = messages_.at(test.message->name);
   app::FrozenEvidence frozen;
   if (test.evidence) {
-    frozen = frozen_from(*test.evidence);
+    frozen = app::frozen_from(*test.evidence);
     if (!said.message) said.message = stand_in(said, *test.evidence);
     frozen.message = facts_of(*said.message, *test.evidence);
   }

@@ -13,11 +13,11 @@
 #include "dialect/restrictions/remote_table.h"
 #include "dialect/webhook/fields.h"
 #include "dns/dns.h"
+#include "explain/evidence_words.h"
 #include "explain/play.h"
 #include "explain/report.h"
 #include "policy/consultations.h"
 #include "policy/webhook.h"
-#include "ptest/evidence.h"
 #include "ptest/run.h"
 #include "ptest/update.h"
 
@@ -163,7 +163,7 @@ std::string answer_lines(const policy::Consultations& consulted, const Names& na
 }
 
 std::string evidence_line(const policy::Evidence& evidence, bool redact) {
-  const EvidenceWords words = words_of_evidence(evidence);
+  const app::EvidenceWords words = app::words_of_evidence(evidence);
   std::map<std::string, std::string> members;
   for (const auto& [key, value] : words.words) {
     if (key == "message_id" && redact) continue;

@@ -4,9 +4,9 @@ import tempfile
 
 from harness.cases import Case, FormatError, each
 from pending import UNPLAYED
-from players.plans import lists, ptest
+from players.plans import lists, ptest, webhook
 
-PLAYERS = {"lists": lists, "ptest": ptest}
+PLAYERS = {"lists": lists, "ptest": ptest, "webhook": webhook}
 
 
 class Player:

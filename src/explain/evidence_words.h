@@ -1,4 +1,4 @@
-// Evidence that a test gives instead of a message: results in the words of docs/policy-tests.md.
+// Results that are given instead of a message, in the words of docs/policy-tests.md.
 #pragma once
 
 #include <array>
@@ -11,7 +11,7 @@
 
 #include "explain/play.h"
 
-namespace postern::ptest {
+namespace postern::app {
 
 /// Keys of `evidence`.
 inline constexpr std::array<std::string_view, 12> evidence_keys{
@@ -19,9 +19,9 @@ inline constexpr std::array<std::string_view, 12> evidence_keys{
     "header_fields", "header_size", "message_id", "received", "size",         "spf"};
 
 /// Whether the value of a key is a number.
-bool is_count(std::string_view key);
+bool is_evidence_count(std::string_view key);
 /// The results that a key may have; empty: any text.
-std::vector<std::string_view> words_of(std::string_view key);
+std::vector<std::string_view> evidence_results(std::string_view key);
 
 /// `evidence` as it is written: valid keys and words.
 struct EvidenceWords {
@@ -31,8 +31,8 @@ struct EvidenceWords {
 };
 
 /// The results that the words name.
-app::FrozenEvidence frozen_from(const EvidenceWords& words);
+FrozenEvidence frozen_from(const EvidenceWords& words);
 /// The words of what a decision found out.
 EvidenceWords words_of_evidence(const policy::Evidence& evidence);
 
-}  // namespace postern::ptest
+}  // namespace postern::app

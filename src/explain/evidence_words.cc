@@ -1,8 +1,8 @@
-#include "ptest/evidence.h"
+#include "explain/evidence_words.h"
 
 #include <algorithm>
 
-namespace postern::ptest {
+namespace postern::app {
 
 namespace {
 
@@ -44,12 +44,12 @@ std::vector<std::string_view> arc_words() {
 
 }  // namespace
 
-bool is_count(std::string_view key) {
+bool is_evidence_count(std::string_view key) {
   return key == "size" || key == "header_size" || key == "header_fields" || key == "received" ||
          key == "from_fields";
 }
 
-std::vector<std::string_view> words_of(std::string_view key) {
+std::vector<std::string_view> evidence_results(std::string_view key) {
   if (key == "spf") return spf_words();
   if (key == "dmarc") return dmarc_words();
   if (key == "dmarc_policy") return policy_words();
@@ -57,8 +57,8 @@ std::vector<std::string_view> words_of(std::string_view key) {
   return {};
 }
 
-app::FrozenEvidence frozen_from(const EvidenceWords& given) {
-  app::FrozenEvidence out;
+FrozenEvidence frozen_from(const EvidenceWords& given) {
+  FrozenEvidence out;
   const auto word = [&](std::string_view key) {
     const auto found = given.words.find(key);
     return found == given.words.end() ? nullptr : &found->second;
@@ -126,4 +126,4 @@ EvidenceWords words_of_evidence(const policy::Evidence& evidence) {
   return out;
 }
 
-}  // namespace postern::ptest
+}  // namespace postern::app

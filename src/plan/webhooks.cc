@@ -1,0 +1,545 @@
+#include "plan/webhooks.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "config/engine.h"
+#include "dns/recorded_resolver.h"
+#include "explain/evidence_words.h"
+#include "mail/hostname.h"
+#include "plan/classes.h"
+#include "policy/catalogue.h"
+#include "policy/credentials.h"
+#include "policy/questions/offered.h"
+#include "policy/webhook.h"
+
+namespace postern::plan {
+
+namespace checks = policy::checks;
+
+namespace {
+
+/// The parts of a dialogue that conditions are about. No condition is about two of them.
+enum class Part : std::uint8_t { client, login, helo, sender, spf, dkim };
+constexpr std::array<std::string_view, 6> part_names{"client", "auth", "helo",
+                                                     "sender", "spf",  "dkim"};
+constexpr std::size_t part_count = part_names.size();
+/// A value of each part, as its place among Values.
+using Choice = std::array<std::size_t, part_count>;
+
+/// What a check looks at; nullopt: not known here.
+std::optional<Part> part_of(const policy::Check* check) {
+  if (check == &checks::client_in_networks) return Part::client;
+  if (check == &checks::client_authenticated) return Part::login;
+  if (check == &checks::spf_domain_listed) return Part::sender;
+  if (check == &checks::spf_authorised) return Part::spf;
+  if (check == &checks::dkim_signed) return Part::dkim;
+  if (check->name == "helo_literal_is_client") return Part::helo;
+  return std::nullopt;
+}
+
+/// Something to authenticate with.
+struct Login {
+  std::string user;         ///< "": none
+  std::uint64_t stamp = 0;  ///< Credential::stamp
+  /// Which version has this password for the user; "": both, or it is the only one.
+  std::string password_of;
+};
+
+/// A domain that stands for all that no rule tells apart from it.
+struct DomainClass {
+  std::string name;
+  std::string words;
+};
+
+/// What can come, part by part. Values that no condition of either version tells apart are one. The
+/// first of each part is what a stranger has.
+struct Values {
+  std::vector<ClientClass> clients;
+  std::vector<Login> logins{Login{}};
+  std::vector<DomainClass> senders;
+  std::vector<std::string> spf;
+  std::vector<DomainClass> signers;  ///< the first: no signature
+
+  std::size_t count(Part part) const {
+    switch (part) {
+      case Part::client:
+        return clients.size();
+      case Part::login:
+        return logins.size();
+      case Part::helo:
+        return 2;  // a name, the literal of another address
+      case Part::sender:
+        return senders.size();
+      case Part::spf:
+        return spf.size();
+      case Part::dkim:
+        return signers.size();
+    }
+    return 0;
+  }
+};
+
+/// What one version has behind an address.
+struct Holder {
+  policy::Route route;
+  const policy::WebhookPolicy* policy = nullptr;  ///< that refuses; null: none does
+
+  /// Whether mail may be taken at all.
+  bool is_open() const {
+    return route.webhook && route.webhook->is_active && (!route.webhook->policy_id || route.policy);
+  }
+};
+
+Holder holder_of(const Version& version, const std::string& address) {
+  Holder holder;
+  const auto mailbox = mail::parse_mailbox(address, mail::Utf8::allowed);
+  if (!mailbox) return holder;
+  holder.route = version.directory->resolve(*mailbox);
+  if (holder.route.policy && !holder.route.policy->shadow) {
+    holder.policy = holder.route.policy.get();
+  }
+  return holder;
+}
+
+/// Calls `visit` with each rule.
+template <class Visit>
+void each_rule(const policy::WebhookPolicy* policy, Visit visit) {
+  if (policy == nullptr) return;
+  for (std::size_t stage = 0; stage < policy::stage_count; ++stage) {
+    for (const policy::Rule& rule : policy->plan.at(static_cast<policy::Stage>(stage))) visit(rule);
+  }
+}
+
+/// A label in front of `parent` that makes a name which is in none of the lists.
+std::string below(const std::string& parent, const std::set<std::string>& listed) {
+  for (int i = 0;; ++i) {
+    std::string name = (i == 0 ? "h." : fmt::format("h{}.", i)) + parent;
+    if (!listed.contains(name)) return name;
+  }
+}
+
+/// The classes of names of some lists: each that stands there, one below each that covers those
+/// below it, and one that no list has.
+std::vector<DomainClass> domains_of(const std::vector<const policy::DomainSet*>& lists) {
+  std::set<std::string> exact;
+  std::set<std::string> covering;
+  for (const policy::DomainSet* list : lists) {
+    for (const std::string& entry : list->entries()) {
+      if (entry.starts_with('.')) {
+        covering.insert(entry.substr(1));
+      } else {
+        exact.insert(entry);
+      }
+    }
+  }
+  const auto listed = [&](const std::string& name) {
+    return std::ranges::any_of(lists, [&](const auto* list) { return list->contains(name); });
+  };
+  std::string other = "sender.example";
+  for (int i = 1; listed(other); ++i) other = fmt::format("sender{}.test", i);
+  std::vector<DomainClass> classes{{other, "any other"}};
+  for (const std::string& name : exact) classes.push_back({name, name});
+  for (const std::string& name : covering) {
+    classes.push_back({below(name, exact), "below " + name});
+  }
+  return classes;
+}
+
+std::vector<Login> logins_of(const Holder& before, const Holder& after) {
+  std::vector<Login> logins{Login{}};
+  const auto has = [](const Holder& holder, const policy::Credential& one) {
+    const auto* same = holder.policy ? holder.policy->credential(one.username) : nullptr;
+    return same != nullptr && same->stamp == one.stamp;
+  };
+  const auto knows = [](const Holder& holder, const policy::Credential& one) {
+    return holder.policy != nullptr && holder.policy->credential(one.username) != nullptr;
+  };
+  if (before.policy != nullptr) {
+    for (const policy::Credential& one : before.policy->credentials) {
+      const bool other = knows(after, one) && !has(after, one);
+      logins.push_back({one.username, one.stamp, other ? "old" : ""});
+    }
+  }
+  if (after.policy != nullptr) {
+    for (const policy::Credential& one : after.policy->credentials) {
+      if (has(before, one)) continue;
+      logins.push_back({one.username, one.stamp, knows(before, one) ? "new" : ""});
+    }
+  }
+  return logins;
+}
+
+Values values_of(const Holder& before, const Holder& after) {
+  std::vector<AddressRange> ranges;
+  std::vector<const policy::DomainSet*> senders;
+  std::vector<const policy::DomainSet*> signers;
+  for (const Holder* holder : {&before, &after}) {
+    each_rule(holder->policy, [&](const policy::Rule& rule) {
+      if (const auto* networks = std::get_if<CidrSet>(&rule.argument)) {
+        for (const Cidr& network : networks->networks()) ranges.push_back(range_of(network));
+      }
+      if (const auto* domains = std::get_if<policy::DomainSet>(&rule.argument)) {
+        (part_of(rule.check) == Part::dkim ? signers : senders).push_back(domains);
+      }
+    });
+  }
+  Values values;
+  values.clients = clients_of(ranges);
+  values.logins = logins_of(before, after);
+  values.senders = domains_of(senders);
+  for (const std::string_view word : app::evidence_results("spf")) values.spf.emplace_back(word);
+  values.signers = domains_of(signers);
+  values.signers.insert(values.signers.begin(), DomainClass{"", "none"});
+  return values;
+}
+
+/// An address literal of another host than the client.
+std::string literal_of_another(const IpAddress& client) {
+  const std::string literal = "[192.0.2.1]";
+  return mail::literal_address(literal) == client ? "[192.0.2.2]" : literal;
+}
+
+/// One dialogue of `values`.
+struct Said {
+  app::Dialogue dialogue;
+  app::FrozenEvidence frozen;
+  Spoken spoken;
+};
+
+app::EvidenceWords words_of_choice(const Values& values, const Choice& choice) {
+  app::EvidenceWords words;
+  words.words["spf"] = values.spf[choice[static_cast<std::size_t>(Part::spf)]];
+  words.dkim.emplace();
+  const std::string& signer = values.signers[choice[static_cast<std::size_t>(Part::dkim)]].name;
+  if (!signer.empty()) words.dkim->push_back(signer);
+  return words;
+}
+
+Said said_in(const Values& values, const Choice& choice, const std::string& address) {
+  const auto at = [&](Part part) { return choice[static_cast<std::size_t>(part)]; };
+  const Login& login = values.logins[at(Part::login)];
+  const app::EvidenceWords words = words_of_choice(values, choice);
+  Said said;
+  said.dialogue.client = values.clients[at(Part::client)].one;
+  said.dialogue.helo =
+      at(Part::helo) == 0 ? "mx.client.test" : literal_of_another(said.dialogue.client);
+  if (!login.user.empty()) {
+    said.dialogue.tls = true;
+    said.dialogue.login = login.user;
+    said.dialogue.credential = login.stamp;
+  }
+  said.dialogue.sender = mail::Mailbox{"a", values.senders[at(Part::sender)].name};
+  if (auto recipient = mail::parse_mailbox(address, mail::Utf8::allowed)) {
+    said.dialogue.recipients = {std::move(*recipient)};
+  }
+  said.dialogue.message = std::string(plain_message);
+  said.frozen = app::frozen_from(words);
+  Spoken& spoken = said.spoken;
+  spoken.client = said.dialogue.client.to_string();
+  spoken.helo = said.dialogue.helo;
+  spoken.tls = said.dialogue.tls;
+  spoken.login = said.dialogue.login;
+  spoken.password_of = login.password_of;
+  spoken.sender = said.dialogue.sender->text();
+  spoken.recipient = address;
+  spoken.spf = words.words.at("spf");
+  if (!words.dkim->empty()) spoken.dkim = words.dkim->front();
+  spoken.needs = {"client"};
+  if (spoken.spf == "pass" || spoken.dkim) spoken.needs.emplace_back("sender_dns");
+  if (spoken.login) spoken.needs.emplace_back("login");
+  return said;
+}
+
+/// What one version takes: the values of each part that all its conditions on it let through.
+struct Takes {
+  bool open = false;
+  std::array<std::vector<bool>, part_count> values;
+  std::set<std::string_view> unknown;  ///< checks that no part is known of
+
+  /// Whether there is anything that it takes.
+  bool any() const {
+    return open && std::ranges::all_of(values, [](const std::vector<bool>& part) {
+             return std::ranges::find(part, true) != part.end();
+           });
+  }
+};
+
+/// The evidence that conditions see with these values.
+class Judge {
+ public:
+  Judge(const Values& values, const Holder& holder, const std::string& address)
+      : values_(values), holder_(holder) {
+    policy::Recipient recipient;
+    if (auto mailbox = mail::parse_mailbox(address, mail::Utf8::allowed)) {
+      recipient.address = std::move(*mailbox);
+    }
+    recipient.route = holder.route;
+    evidence_.candidate = std::move(recipient);
+    for (std::size_t part = 0; part < part_count; ++part) set(static_cast<Part>(part), 0);
+  }
+
+  /// By the production check.
+  bool lets_through(const policy::Rule& rule, Part part, std::size_t value) {
+    set(part, value);
+    const bool through = !rule.check->judge(evidence_, rule.argument).refuses();
+    set(part, 0);
+    return through;
+  }
+
+ private:
+  void set(Part part, std::size_t value) {
+    policy::SessionFacts& session = evidence_.session;
+    choice_[static_cast<std::size_t>(part)] = value;
+    switch (part) {
+      case Part::client:
+        session.client_ip = values_.clients[value].one;
+        break;
+      case Part::login: {
+        const Login& login = values_.logins[value];
+        session.auth.reset();
+        if (login.user.empty()) break;
+        session.auth.emplace().username = login.user;
+        if (const auto* policy = holder_.policy) {
+          const policy::Credential* known = policy->credential(login.user);
+          if (known != nullptr && known->stamp == login.stamp) {
+            session.auth->granted.emplace(policy->id, login.stamp);
+          }
+        }
+        break;
+      }
+      case Part::helo:
+        session.helo = value == 0 ? "mx.client.test" : literal_of_another(session.client_ip);
+        break;
+      case Part::sender:
+        evidence_.reverse_path = mail::Mailbox{"a", values_.senders[value].name};
+        break;
+      case Part::spf:
+        evidence_.spf = app::frozen_from(words_of_choice(values_, choice_)).spf;
+        break;
+      case Part::dkim:
+        evidence_.dkim = app::frozen_from(words_of_choice(values_, choice_)).dkim;
+        break;
+    }
+  }
+
+  const Values& values_;
+  const Holder& holder_;
+  policy::Evidence evidence_;
+  Choice choice_{};
+};
+
+Takes takes_of(const Values& values, const Holder& holder, const std::string& address) {
+  Takes takes;
+  takes.open = holder.is_open();
+  for (std::size_t part = 0; part < part_count; ++part) {
+    takes.values[part].assign(values.count(static_cast<Part>(part)), true);
+  }
+  Judge judge(values, holder, address);
+  each_rule(holder.policy, [&](const policy::Rule& rule) {
+    const auto part = part_of(rule.check);
+    if (!part) {
+      takes.unknown.insert(rule.check->name);
+      return;
+    }
+    std::vector<bool>& through = takes.values[static_cast<std::size_t>(*part)];
+    for (std::size_t value = 0; value < through.size(); ++value) {
+      through[value] = through[value] && judge.lets_through(rule, *part, value);
+    }
+  });
+  return takes;
+}
+
+/// Dialogues that `one` takes and `other` does not, if that follows from a single part: at most
+/// `most`. Parts that do not matter have what both take, if there is such.
+std::vector<Choice> choices_between(const Takes& one, const Takes& other, std::size_t most) {
+  std::vector<Choice> choices;
+  if (!one.any()) return choices;
+  Choice base{};
+  for (std::size_t part = 0; part < part_count; ++part) {
+    const std::vector<bool>& mine = one.values[part];
+    const auto begin = mine.begin();
+    std::size_t first = static_cast<std::size_t>(std::find(begin, mine.end(), true) - begin);
+    for (std::size_t value = first; value < mine.size(); ++value) {
+      if (!mine[value] || !other.values[part][value]) continue;
+      first = value;
+      break;
+    }
+    base[part] = first;
+  }
+  if (!other.open) return {base};
+  for (std::size_t part = 0; part < part_count; ++part) {
+    for (std::size_t value = 0; value < one.values[part].size(); ++value) {
+      if (!one.values[part][value] || other.values[part][value]) continue;
+      if (choices.size() >= most) return choices;
+      choices.push_back(base);
+      choices.back()[part] = value;
+    }
+  }
+  return choices;
+}
+
+std::string words_for_value(const Values& values, Part part, std::size_t value) {
+  switch (part) {
+    case Part::client: {
+      const ClientClass& one = values.clients[value];
+      return one.first == one.last
+                 ? one.first.to_string()
+                 : fmt::format("{} to {}", one.first.to_string(), one.last.to_string());
+    }
+    case Part::login: {
+      const Login& login = values.logins[value];
+      if (login.user.empty()) return "none";
+      return login.password_of.empty()
+                 ? login.user
+                 : fmt::format("{} with the {} password", login.user, login.password_of);
+    }
+    case Part::helo:
+      return value == 0 ? "a name, or the client's address" : "the literal of another address";
+    case Part::sender:
+      return values.senders[value].words;
+    case Part::spf:
+      return values.spf[value];
+    case Part::dkim:
+      return values.signers[value].words;
+  }
+  return "";
+}
+
+/// All that `one` takes and `other` does not, if it is one condition on each part.
+std::optional<Difference> difference_between(const Values& values, const Takes& one,
+                                             const Takes& other) {
+  std::array<std::vector<bool>, part_count> only = one.values;
+  std::optional<std::size_t> apart;
+  for (std::size_t part = 0; part < part_count && other.open; ++part) {
+    std::vector<bool> lost = one.values[part];
+    for (std::size_t i = 0; i < lost.size(); ++i) lost[i] = lost[i] && !other.values[part][i];
+    if (std::ranges::find(lost, true) == lost.end()) continue;
+    if (apart) return std::nullopt;
+    apart = part;
+    only[part] = std::move(lost);
+  }
+  Difference difference;
+  for (std::size_t part = 0; part < part_count; ++part) {
+    if (std::ranges::find(only[part], false) == only[part].end()) continue;
+    Difference::Part condition{
+        .name = std::string(part_names[part]), .negated = false, .values = {}};
+    for (std::size_t value = 0; value < only[part].size(); ++value) {
+      if (!only[part][value]) continue;
+      condition.values.push_back(words_for_value(values, static_cast<Part>(part), value));
+    }
+    difference.conditions.push_back(std::move(condition));
+  }
+  return difference;
+}
+
+/// Plays on both versions.
+class BothVersions {
+ public:
+  BothVersions(const Version& before, const Version& after)
+      : versions_{&before, &after},
+        engines_{app::engine_for(*before.config), app::engine_for(*after.config)} {}
+
+  std::array<Side, 2> play(const Said& said) {
+    std::array<Side, 2> sides;
+    for (std::size_t i = 0; i < sides.size(); ++i) {
+      sides[i] = side_of(app::play({.config = *versions_[i]->config,
+                                    .engine = engines_[i],
+                                    .directory = *versions_[i]->directory,
+                                    .resolver = nobody_,
+                                    .frozen = said.frozen},
+                                   said.dialogue));
+    }
+    ++count;
+    return sides;
+  }
+
+  std::size_t count = 0;  ///< of dialogues
+
+ private:
+  std::array<const Version*, 2> versions_;
+  std::array<policy::Engine, 2> engines_;
+  dns::RecordedResolver nobody_{{}};
+};
+
+/// What is the same for all addresses with the same two policies.
+struct Pair {
+  Values values;
+  Takes before;
+  Takes after;
+};
+
+}  // namespace
+
+WebhookComparison compare_webhooks(const Version& before, const Version& after,
+                                   const std::vector<std::string>& addresses,
+                                   Player::Clock::time_point deadline) {
+  constexpr std::size_t most_tries = 16;
+  WebhookComparison found;
+  BothVersions versions(before, after);
+  using Key = std::tuple<const policy::WebhookPolicy*, const policy::WebhookPolicy*, bool, bool>;
+  std::map<Key, Pair> pairs;
+  for (const std::string& address : addresses) {
+    const Holder old_holder = holder_of(before, address);
+    const Holder new_holder = holder_of(after, address);
+    Pair& pair =
+        pairs[{old_holder.policy, new_holder.policy, old_holder.is_open(), new_holder.is_open()}];
+    if (pair.values.clients.empty()) {
+      pair.values = values_of(old_holder, new_holder);
+      pair.before = takes_of(pair.values, old_holder, address);
+      pair.after = takes_of(pair.values, new_holder, address);
+    }
+    WebhookAnswer& answer = found.addresses.emplace_back();
+    answer.address = address;
+    const auto ask = [&](std::string_view kind, const Takes& one, const Takes& other,
+                         std::optional<Difference>& difference) {
+      const auto unknown = [&](std::string reason, std::string text) {
+        found.not_proved.push_back({.group = address,
+                                    .direction = std::string(kind),
+                                    .layer = "webhook",
+                                    .place = "",
+                                    .reason = std::move(reason),
+                                    .text = std::move(text)});
+        return Known::unknown;
+      };
+      if (Player::Clock::now() > deadline) {
+        return unknown("budget_time", "the time of the comparison is over");
+      }
+      const std::size_t taker = &one == &pair.before ? 0 : 1;
+      const auto choices = choices_between(one, other, most_tries);
+      for (const Choice& choice : choices) {
+        Said said = said_in(pair.values, choice, address);
+        std::array<Side, 2> sides = versions.play(said);
+        if (!sides[taker].taken || sides[1 - taker].taken) continue;
+        found.witnesses.push_back({.spoken = std::move(said.spoken),
+                                   .group = Group::ours,
+                                   .kind = std::string(kind),
+                                   .before = std::move(sides[0]),
+                                   .after = std::move(sides[1])});
+        difference = difference_between(pair.values, one, other);
+        return Known::yes;
+      }
+      if (!choices.empty()) {
+        return unknown("witness_not_confirmed",
+                       "another layer refuses what was tried, on both sides");
+      }
+      if (one.unknown != other.unknown) {
+        return unknown("other_layers", "a condition is not known to the comparison");
+      }
+      return Known::no;
+    };
+    answer.answer.refuses_more =
+        ask("refuses_more", pair.before, pair.after, answer.answer.refused);
+    answer.answer.accepts_more =
+        ask("accepts_more", pair.after, pair.before, answer.answer.accepted);
+  }
+  found.played = versions.count;
+  return found;
+}
+
+}  // namespace postern::plan

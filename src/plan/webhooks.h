@@ -1,0 +1,30 @@
+// What an edit of webhooks and their policies does: the conditions of a policy are independent
+// parts of the dialogue, and each version of a webhook takes what fulfils all of them
+// (docs/plan.md, "Webhook policies").
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "plan/compare.h"
+#include "plan/player.h"
+
+namespace postern::plan {
+
+/// What a comparison of webhooks found.
+struct WebhookComparison {
+  std::vector<WebhookAnswer> addresses;  ///< as they were asked
+  std::vector<Witness> witnesses;        ///< one for each `yes`
+  std::vector<NotProved> not_proved;     ///< one for each `unknown`
+  std::size_t played = 0;                ///< dialogues played on both versions
+};
+
+/// Compares what both versions take for these addresses. An address that a version does not know is
+/// one that takes nothing. `addresses`: local@domain, valid; each stands once. Blocks until
+/// `deadline` at most, and the time of one dialogue. Sends nothing.
+WebhookComparison compare_webhooks(const Version& before, const Version& after,
+                                   const std::vector<std::string>& addresses,
+                                   Player::Clock::time_point deadline);
+
+}  // namespace postern::plan
