@@ -8,14 +8,15 @@
 namespace postern::dns {
 namespace {
 
-constexpr std::array<std::pair<Type, std::string_view>, 8> types{{{Type::a, "A"},
+constexpr std::array<std::pair<Type, std::string_view>, 9> types{{{Type::a, "A"},
                                                                   {Type::ns, "NS"},
                                                                   {Type::cname, "CNAME"},
                                                                   {Type::ptr, "PTR"},
                                                                   {Type::mx, "MX"},
                                                                   {Type::txt, "TXT"},
                                                                   {Type::aaaa, "AAAA"},
-                                                                  {Type::tlsa, "TLSA"}}};
+                                                                  {Type::tlsa, "TLSA"},
+                                                                  {Type::caa, "CAA"}}};
 constexpr std::array<std::pair<Status, std::string_view>, 6> statuses{
     {{Status::found, "found"},
      {Status::no_data, "no_data"},

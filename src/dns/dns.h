@@ -13,7 +13,7 @@
 namespace postern::dns {
 
 /// The record types that Postern queries, with their numbers (RFC 1035 §3.2.2, RFC 3596 §2.1,
-/// RFC 6698 §7.1).
+/// RFC 6698 §7.1, RFC 8659 §4.1).
 enum class Type : std::uint16_t {
   a = 1,
   ns = 2,
@@ -22,7 +22,8 @@ enum class Type : std::uint16_t {
   mx = 15,
   txt = 16,
   aaaa = 28,
-  tlsa = 52
+  tlsa = 52,
+  caa = 257
 };
 /// The name: "A", "MX", ...; "?" for another type.
 std::string_view to_string(Type type);
@@ -49,7 +50,8 @@ struct Answer {
   Status status = Status::server_failure;
   /// One string per record. A, AAAA: text form. TXT: the strings joined, octets as received (RFC
   /// 7208 §3.3). MX: "preference host". PTR, CNAME, NS: the name, lower case, without trailing dot.
-  /// TLSA: three numbers and hexadecimal data.
+  /// TLSA: three numbers and hexadecimal data. CAA: flags, tag in lower case, value: `0 issue
+  /// ca.example`.
   std::vector<std::string> records;
   bool secure = false;          ///< DNSSEC-validated (RFC 4035 §4.3)
   std::chrono::seconds ttl{0};  ///< remaining; 0: do not cache

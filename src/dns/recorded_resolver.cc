@@ -65,6 +65,8 @@ std::string record_text(Type type, const json::value& value) {
       for (const json::value& chunk : value.as_array()) joined += octets(chunk);
       return joined;
     }
+    case Type::caa:
+      return octets(value);
     case Type::tlsa: {
       if (value.is_string()) return lower(value.as_string());
       std::string text;

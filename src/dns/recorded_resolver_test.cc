@@ -35,6 +35,7 @@ constexpr const char* zone = R"({"zone": {
   "*.wild.example.com": {"TXT": ["anything"]},
   "deep.below.example.com": {"A": ["192.0.2.3"]},
   "tls.example.com": {"TLSA": [[3, 1, 1, "ABCD"], "2 0 1 EF"], "!": {"ad": true, "ttl": 7}},
+  "ca.example.com": {"CAA": ["0 issue ca.example", {"hex": "3020697373756520ff"}]},
   "silent.example.com": "timeout",
   "other.example.com": {"A": ["192.0.2.4"], "*": "REFUSED"},
   "once.example.com": {"A": ["192.0.2.5"], "!": {"fault": "SERVFAIL", "times": 1}},
@@ -62,6 +63,8 @@ TEST_F(RecordedZone, gives_records_in_their_text_forms) {
   EXPECT_EQ(answer("example.com", Type::mx).records, Records{"10 mx.example.com"});
   EXPECT_EQ(answer("example.com", Type::txt).records,
             (Records{"v=spf1 -all", std::string("\0\xff", 2)}));
+  EXPECT_EQ(answer("ca.example.com", Type::caa).records,
+            (Records{"0 issue ca.example", "0 issue \xff"}));
   EXPECT_EQ(answer("1.2.0.192.in-addr.arpa", Type::ptr).records, Records{"host.example.com"});
   EXPECT_EQ(answer("slow.example.com", Type::aaaa).records, Records{"2001:db8::6"});
   const Answer tlsa = answer("tls.example.com", Type::tlsa);

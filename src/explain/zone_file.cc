@@ -133,6 +133,14 @@ std::optional<std::string> tlsa_of(const std::vector<std::string>& data) {
   return text + digits;
 }
 
+/// Flags, tag and value (RFC 8659 §4.1.1), as of dns::Answer; nullopt: something else.
+std::optional<std::string> caa_of(const std::vector<std::string>& data) {
+  if (data.size() != 3 || data[1].empty()) return std::nullopt;
+  const auto flags = parse_number(data[0]);
+  if (!flags || *flags > 255 || !std::ranges::all_of(data[1], is_alnum)) return std::nullopt;
+  return fmt::format("{} {} {}", *flags, lower(data[1]), data[2]);
+}
+
 class ZoneReader {
  public:
   Result<std::string> read(std::string_view text) {
@@ -198,6 +206,8 @@ class ZoneReader {
       record = std::move(pair);
     } else if (const auto tlsa = tlsa_of(data); type == "TLSA" && tlsa) {
       record = *tlsa;
+    } else if (const auto caa = caa_of(data); type == "CAA" && caa) {
+      record = policy::octets_json(*caa);
     } else if (dns::parse_type(type) || !is_type(type)) {
       return fail(Fault::malformed, fmt::format("this is not a record: {} {}", printable(type, 64),
                                                 data.empty() ? "" : printable(data[0], 64)));

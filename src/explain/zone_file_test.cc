@@ -73,6 +73,21 @@ TEST(ZoneFile, tlsa_is_one_text) {
   }
 }
 
+TEST(ZoneFile, caa_is_one_text) {
+  const auto zone = good(
+      "a. CAA 0 ISSUE \"ca.example; account=1\"\na. CAA 128 iodef mailto:a@example.org\na. CAA 0 "
+      "issue \";\"\n");
+  EXPECT_EQ(zone.at("a").at("CAA"),
+            (boost::json::array{"0 issue ca.example; account=1", "128 iodef mailto:a@example.org",
+                                "0 issue ;"}));
+  for (const char* wrong :
+       {"", "0", "0 issue", "256 issue x", "x issue x", "0 is-sue x", "0 a b c"}) {
+    EXPECT_THAT(refused(fmt::format("a. CAA {}\n", wrong)),
+                HasSubstr("line 1: this is not a record: CAA"))
+        << wrong;
+  }
+}
+
 TEST(ZoneFile, what_no_check_asks_for_is_skipped) {
   EXPECT_EQ(good("a. IN SOA ns. x. ( 1\n 2 3 4 5 )\na. TYPE65280 \\# 0\n").as_object(),
             boost::json::object());

@@ -78,6 +78,13 @@ std::optional<std::string> record_of(dns::Type type, std::string_view data) {
       if (data.size() < 4) return std::nullopt;
       return fmt::format("{} {} {} {}", octet(data, 0), octet(data, 1), octet(data, 2),
                          hex_encode(data.substr(3)));
+    case dns::Type::caa: {  // RFC 8659 §4.1
+      if (data.size() < 2) return std::nullopt;
+      const std::size_t length = octet(data, 1);
+      if (length == 0 || length > data.size() - 2) return std::nullopt;
+      return fmt::format("{} {} {}", octet(data, 0), lower(data.substr(2, length)),
+                         data.substr(2 + length));
+    }
   }
   return std::nullopt;
 }

@@ -385,6 +385,21 @@ TEST(DnsMessage, has_its_records_behind_aliases) {
   EXPECT_TRUE(found.secure);
 }
 
+TEST(DnsMessage, has_properties_of_authorities) {
+  using namespace std::string_literals;
+  const auto records = [](const std::string& data) {
+    std::string out = "\x12\x34\x81\x80\0\1\0\1\0\0\0\0"s;
+    out += "\1w\7example\0\1\1\0\1"s;  // w.example CAA
+    out += "\xc0\x0c\1\1\0\1\0\0\0\x3c\0"s + static_cast<char>(data.size()) + data;
+    return answer_of(out, {"w.example", dns::Type::caa}).records;
+  };
+  EXPECT_EQ(records("\x80\5ISSUEca.example; a=1"s), Records{"128 issue ca.example; a=1"});
+  EXPECT_EQ(records("\0\5issue"s), Records{"0 issue "});
+  for (const std::string& wrong : {""s, "\0"s, "\0\0x"s, "\0\6issue"s}) {
+    EXPECT_EQ(records(wrong), Records{});
+  }
+}
+
 TEST(DnsMessage, says_of_what_types_it_has_records) {
   EXPECT_TRUE(has_record(message(), 5));
   EXPECT_TRUE(has_record(message(), 15));

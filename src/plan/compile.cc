@@ -219,6 +219,7 @@ const OpenQuestion& Vocabulary::ask(const dns::Question& asked, const IpAddress&
     case dns::Type::ptr:
     case dns::Type::txt:
     case dns::Type::tlsa:
+    case dns::Type::caa:
       throw NotCompiled("external_table", "a rule asks for records of type " +
                                               std::string(dns::to_string(asked.type)));
   }
