@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
@@ -59,6 +60,47 @@ bool is_usable_tlsa(std::string_view record) {
   if (*matching == 0) return is_whole(*data, *selector);
   if (*matching == 1) return data->size() == 32;  // SHA-256
   return *matching == 2 && data->size() == 64;    // SHA-512
+}
+
+Result<StsPolicy> parse_sts_policy(std::string_view text) {
+  constexpr std::uint64_t longest_age = 31'557'600;  // RFC 8461 §3.2: one year
+  const auto wrong = [](std::string sentence) {
+    return fail(Fault::malformed, std::move(sentence));
+  };
+  StsPolicy policy;
+  std::optional<std::string> version;
+  std::optional<std::string> mode;
+  std::optional<std::string> age;
+  for (const std::string_view line : split(text, '\n')) {
+    const std::string_view field = trim(line);
+    if (field.empty()) continue;
+    const std::size_t colon = field.find(':');
+    if (colon == std::string_view::npos) {
+      return wrong(fmt::format("`{}` is no field", printable(field, 60)));
+    }
+    const std::string_view name = field.substr(0, colon);
+    const std::string value(trim(field.substr(colon + 1)));
+    if (name == "mx") policy.mx.push_back(value);
+    if (name == "version" && !version) version = value;
+    if (name == "mode" && !mode) mode = value;
+    if (name == "max_age" && !age) age = value;
+  }
+  if (version != "STSv1") return wrong("it has no `version: STSv1`");
+  if (mode == "enforce") {
+    policy.mode = StsPolicy::Mode::enforce;
+  } else if (mode == "testing") {
+    policy.mode = StsPolicy::Mode::testing;
+  } else if (mode != "none") {
+    return wrong(mode ? fmt::format("there is no mode `{}`", printable(*mode, 60))
+                      : std::string("it has no `mode`"));
+  }
+  const auto seconds = age ? parse_number(*age) : std::nullopt;
+  if (!seconds || *seconds > longest_age) {
+    return wrong("`max_age` is no number of seconds up to one year");
+  }
+  policy.max_age = static_cast<std::uint32_t>(*seconds);
+  if (policy.mx.empty() && policy.mode != StsPolicy::Mode::none) return wrong("it has no `mx`");
+  return policy;
 }
 
 bool sts_allows(const StsPolicy& policy, std::string_view mx_name) {

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
+
 namespace postern::relay {
 
 /// Whether a TLSA record is usable for SMTP (RFC 7672 §3.1). `record` is text, `usage selector
@@ -20,7 +22,12 @@ struct StsPolicy {
   enum class Mode : std::uint8_t { none, testing, enforce };
   Mode mode = Mode::none;       ///< `mode`
   std::vector<std::string> mx;  ///< `mx`: names and `*.` patterns
+  std::uint32_t max_age = 0;    ///< `max_age`: seconds for which senders keep it
 };
+
+/// Parses the file of a policy. Fault::malformed with a sentence: senders ignore such a file.
+/// Unknown fields are passed over, and of a repeated one the first counts, except for `mx`.
+Result<StsPolicy> parse_sts_policy(std::string_view text);
 
 /// Whether the policy allows an MX host: an equal name, or `*.` in place of exactly one label
 /// (RFC 8461 §4.1). Case is ignored.
