@@ -15,10 +15,14 @@
 #include <boost/json.hpp>
 
 #include "base/text.h"
+#include "cli/doctor_sources.h"
 #include "cli/key_input.h"
+#include "cli/mail_dns.h"
 #include "cli/setup_answers.h"
 #include "config/key_file.h"
+#include "doctor/finding.h"
 #include "setup/configuration.h"
+#include "setup/machine.h"
 #include "setup/place.h"
 #include "setup/proof.h"
 #include "setup/report.h"
@@ -152,32 +156,26 @@ class Setup {
     return end(ExitCode::config, proof.trouble, "nothing was written; change the answers");
   }
 
-  /// What `postern doctor` finds on this machine; with --json its object. Nothing that depends on
-  /// records or a certificate that are still to come.
-  std::string look_at_machine() {
-    std::error_code unreadable;
-    fs::path disk(answers_.data_dir);
-    while (disk.has_relative_path() && !fs::exists(disk, unreadable)) disk = disk.parent_path();
-    std::vector<std::string> words{"doctor", "--config", "-", "--data-dir", disk.string()};
-    for (const std::string check : {"ports", "disk", "clock", "ptr"}) {
-      words.insert(words.end(), {"--check", check});
+  /// What `postern doctor` finds on this machine.
+  doctor::Findings look_at_machine() {
+    LoadOptions load;
+    load.read_files = false;
+    const Config config = parse_config(text_, config_, load).config;
+    std::ostringstream ignored;  // without name servers, what needs none is looked at
+    std::istringstream nothing;
+    Streams silent{nothing, ignored, ignored};
+    std::unique_ptr<MailDns> dns;
+    if (!arguments_.has("--offline")) {
+      dns = MailDns::open(arguments_, config, silent).value_or(nullptr);
     }
-    for (const IpAddress& address : answers_.addresses) {
-      words.insert(words.end(), {"--address", address.to_string()});
-    }
-    if (arguments_.has("--offline")) words.emplace_back("--offline");
-    if (json_) words.emplace_back("--json");
-    const auto line = parse_command_line(words);
-    std::istringstream in(text_);
-    std::ostringstream out;
-    std::ostringstream ignored;  // diagnostics, which prove() has shown
-    Streams streams{in, out, ignored};
-    (void)run_doctor(std::get<Arguments>(line), streams);
-    return out.str();
+    return setup::look_at_machine(
+        text_, answers_,
+        doctor_sources(setup::data_place(answers_), dns.get(), config.dns.timeout));
   }
 
   void print_machine() {
-    streams_.out << "\nThis machine, as `postern doctor` sees it:\n" << look_at_machine();
+    streams_.out << "\nThis machine, as `postern doctor` sees it:\n"
+                 << doctor::text_of(look_at_machine());
   }
 
   int show() {
@@ -266,7 +264,7 @@ class Setup {
     json::array ports;
     for (const unsigned port : setup::open_ports(answers_)) ports.emplace_back(port);
     boost::system::error_code malformed;
-    json::value machine = json::parse(look_at_machine(), malformed);
+    json::value machine = json::parse(doctor::json_of(look_at_machine()), malformed);
     streams_.out << json::serialize(
                         json::object{{"written", written},
                                      {"machine", std::move(machine)},

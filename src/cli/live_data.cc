@@ -120,21 +120,6 @@ std::optional<Result<json::object>> read_answer(const net::LocalHttpAnswer& answ
 
 }  // namespace
 
-std::string text_of(const json::object& answer, std::string_view name) {
-  const json::value* value = answer.if_contains(name);
-  return value && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-std::vector<std::string> texts_of(const json::object& answer, std::string_view name) {
-  std::vector<std::string> texts;
-  const json::value* value = answer.if_contains(name);
-  if (value == nullptr || !value->is_array()) return texts;
-  for (const json::value& one : value->get_array()) {
-    if (one.is_string()) texts.emplace_back(one.get_string());
-  }
-  return texts;
-}
-
 std::optional<Result<json::object>> LiveData::ask_gateway(std::string_view question,
                                                           const json::object& given) const {
   // What a crashed gateway left may name a port that another program has now.

@@ -9,21 +9,16 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <boost/json/object.hpp>
 
 #include "base/error.h"
+#include "base/json_members.h"
 #include "cluster/database.h"
 #include "serve/data_lock.h"
 #include "store/sql_store.h"
 
 namespace postern::app {
-
-/// The member of a gateway's answer as text; empty if an older gateway does not send it.
-std::string text_of(const boost::json::object& answer, std::string_view name);
-/// The same for a list of texts; other elements are left out.
-std::vector<std::string> texts_of(const boost::json::object& answer, std::string_view name);
 
 /// Access to the data of one data directory. Thread-safe.
 class LiveData {
