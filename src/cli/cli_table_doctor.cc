@@ -19,6 +19,8 @@ constexpr OptionSpec options[] = {
      "the gateway's domains"},
     {"--address", "IP", "a public address of the gateway; may be repeated",
      "of listeners and the machine"},
+    {"--next-certificate", "FILE",
+     "the certificate that is installed next: how far its TLSA record is", ""},
     {"--outgoing", "HOST", "a host that receives mail: whether port 25 is open on the way", ""},
     {"--data-dir", "DIR", "where the gateway keeps its data", "./postern-data"},
     {"--credentials", "[ID:]PATH",

@@ -71,7 +71,12 @@ tl::expected<doctor::Named, UsageError> read_options(const Arguments& arguments)
     named.addresses.push_back(*address);
   }
   named.outgoing = arguments.value("--outgoing").value_or("");
-  return named;
+  named.next_certificate = arguments.value("--next-certificate").value_or("");
+  if (named.next_certificate.empty()) return named;
+  const auto next =
+      doctor::look_at_certificate(named.next_certificate, "", CertificateOrigin::files);
+  if (next.trouble.empty()) return named;
+  return refuse(fmt::format("--next-certificate: {} {}", next.file, next.trouble));
 }
 
 int print(const Findings& findings, const Arguments& arguments, Streams& streams) {

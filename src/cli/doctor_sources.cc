@@ -4,6 +4,7 @@
 
 #include "cli/live_data.h"
 #include "cli/queue_access.h"
+#include "net/http_client.h"
 
 namespace postern::app {
 
@@ -14,6 +15,23 @@ namespace json = boost::json;
 Task<void> ask_into(dns::Resolver& resolver, dns::Question question,
                     std::chrono::milliseconds timeout, dns::Answer& into) {
   into = co_await resolver.lookup(std::move(question), timeout);
+}
+
+Task<void> fetch_into(MailDns& dns, std::string url, doctor::Fetched& into) {
+  net::HttpClient client(dns.executor(), dns.resolver(), {});
+  net::OutgoingRequest request;
+  request.url = std::move(url);
+  request.method = "GET";
+  request.timeout = std::chrono::seconds(10);
+  const net::HttpResult result = co_await client.send(std::move(request));
+  if (result.trouble != net::HttpTrouble::none) {
+    into.trouble = result.detail;
+  } else if (result.body_cut) {
+    into.trouble = "the file is longer than 64 KiB, or was cut";
+  }
+  into.status = result.status;
+  if (const auto types = result.values("Content-Type"); !types.empty()) into.type = types.front();
+  into.text = result.body;
 }
 
 Result<json::object> destinations_of(const std::filesystem::path& data_dir) {
@@ -41,6 +59,12 @@ doctor::Sources doctor_sources(const std::filesystem::path& data_dir, MailDns* d
     return answer;
   };
   sources.dnssec = dns->dnssec();
+  if (!sources.dnssec) return sources;  // names come from a file, and their hosts need not be there
+  sources.fetch = [dns](const std::string& url) {
+    doctor::Fetched fetched;
+    dns->run(fetch_into(*dns, url, fetched));
+    return fetched;
+  };
   return sources;
 }
 

@@ -37,6 +37,8 @@ class MailDns {
   /// Runs a task that uses resolver(). Blocks.
   void run(Task<void> task);
 
+  /// Where tasks of run() run.
+  boost::asio::any_io_executor executor() { return loop_.get_executor(); }
   /// Lives as long as this object.
   dns::Resolver& resolver() { return *resolver_; }
   /// nullopt if a --dns file answers.

@@ -14,6 +14,7 @@
 #include "mailauth/spf/check_host.h"
 #include "mailauth/spf/macro.h"
 #include "policy/authentication.h"
+#include "relay/tls_policy.h"
 
 namespace postern::doctor {
 
@@ -69,10 +70,12 @@ std::string joined(const std::vector<std::string>& list) {
   return printable(fmt::format("{}", fmt::join(list, ", ")), 300);
 }
 
-/// What to publish: the record of `all` for this name and type.
-std::string publish(const DnsFacts& facts, const std::string& name, std::string_view type) {
+/// What to publish: the record of this name, type and end.
+std::string publish(const DnsFacts& facts, const std::string& name, std::string_view type,
+                    std::string_view end = {}) {
   for (const Record& one : records_for(facts)) {
-    if (one.name == name && one.type == type) return "publish `" + zone_line(one) + "`";
+    if (one.name != name || one.type != type || !one.value.ends_with(end)) continue;
+    return "publish `" + zone_line(one) + "`";
   }
   return "publish the record";
 }
@@ -88,6 +91,15 @@ bool no_domains(const DnsFacts& facts, Report& report) {
   if (!facts.domains.empty()) return false;
   report.add(Level::note, "not looked at: no domain is known", "name one with --domain NAME");
   return true;
+}
+
+/// The host names of MX records.
+std::vector<std::string> hosts_of(const dns::Answer& answer) {
+  std::vector<std::string> hosts;
+  for (const std::string& one : answer.records) {
+    hosts.push_back(lower(one.substr(std::min(one.size(), one.find(' ') + 1))));
+  }
+  return hosts;
 }
 
 /// Both address types of a name; nullopt if one could not be asked.
@@ -258,10 +270,7 @@ Findings check_mx(const DnsFacts& facts, const Ask& ask) {
   for (const std::string& domain : facts.domains) {
     const auto answer = report.ask(domain, Type::mx);
     if (!answer) continue;
-    std::vector<std::string> hosts;
-    for (const std::string& one : answer->records) {
-      hosts.push_back(lower(one.substr(std::min(one.size(), one.find(' ') + 1))));
-    }
+    const std::vector<std::string> hosts = hosts_of(*answer);
     if (has(hosts, facts.hostname)) {
       report.add(Level::ok, fmt::format("mail for {} comes to {}", domain, facts.hostname));
     } else if (hosts.empty()) {
@@ -331,6 +340,29 @@ std::optional<std::vector<mailauth::dmarc::Record>> dmarc_records(const std::str
   return out;
 }
 
+/// Whether the hosts that reports go to agree to get them (RFC 7489 §7.1): otherwise none come.
+void check_report_hosts(const std::string& domain, const mailauth::dmarc::Record& record,
+                        Report& report) {
+  const auto& suffixes = mailauth::SuffixList::system();
+  for (const std::string& uri : record.rua) {
+    const std::size_t at = uri.rfind('@');
+    if (!istarts_with(uri, "mailto:") || at == std::string::npos) continue;
+    const std::string host = lower(uri.substr(at + 1, uri.find('!', at) - at - 1));
+    if (suffixes.organizational_domain(host) == suffixes.organizational_domain(domain)) continue;
+    const std::string name = fmt::format("{}._report._dmarc.{}", domain, host);
+    const auto answer = report.ask(name, Type::txt);
+    if (!answer) continue;
+    const bool agrees = std::ranges::any_of(answer->records, [](const std::string& one) {
+      return mailauth::dmarc::Record::parse(one).has_value();
+    });
+    if (agrees) continue;
+    report.add(Level::warn,
+               fmt::format("reports on {} go to {}, which does not agree to get them", domain,
+                           printable(host, 100)),
+               fmt::format("publish `{}. IN TXT \"v=DMARC1\"`", printable(name, 300)));
+  }
+}
+
 void check_dmarc_of(const std::string& domain, const DnsFacts& facts, Report& report) {
   using mailauth::dmarc::Policy;
   auto found = dmarc_records(domain, report);
@@ -346,6 +378,7 @@ void check_dmarc_of(const std::string& domain, const DnsFacts& facts, Report& re
     return report.add(Level::warn, fmt::format("{} has no DMARC record", domain),
                       publish(facts, "_dmarc." + domain, "TXT"));
   }
+  check_report_hosts(domain, found->front(), report);
   const std::optional<Policy> policy = found->front().p.policy;
   if (!policy) {
     report.add(Level::warn, fmt::format("the DMARC record of {} has no valid p=", domain),
@@ -371,11 +404,11 @@ Findings check_dmarc(const DnsFacts& facts, const Ask& ask) {
 
 namespace {
 
-/// Records of `name` that begin with `version`: one is right, none is possible.
-void check_single_text(const std::string& name, std::string_view version, std::string_view absent,
+/// Records of `name` that begin with `version`: one is right, none is possible. True: there is one.
+bool check_single_text(const std::string& name, std::string_view version, std::string_view absent,
                        Report& report, const std::string& to_do) {
   const auto answer = report.ask(name, Type::txt);
-  if (!answer) return;
+  if (!answer) return false;
   const auto n = std::ranges::count_if(
       answer->records, [&](const std::string& one) { return one.starts_with(version); });
   if (n == 1) {
@@ -386,16 +419,87 @@ void check_single_text(const std::string& name, std::string_view version, std::s
     report.add(Level::warn, fmt::format("{} has several {} records, so none counts", name, version),
                "leave one of them");
   }
+  return n == 1;
+}
+
+void judge_sts_policy(const std::string& domain, const relay::StsPolicy& policy,
+                      const DnsFacts& facts, Report& report) {
+  using Mode = relay::StsPolicy::Mode;
+  constexpr std::uint32_t day = 86400;
+  if (policy.mode == Mode::none) {
+    report.add(Level::note, fmt::format("the policy of {} has `mode: none`", domain),
+               "remove the record, or publish `mode: testing`");
+    return;
+  }
+  const auto mx = report.ask(domain, Type::mx);
+  if (!mx) return;
+  std::vector<std::string> hosts = hosts_of(*mx);
+  if (hosts.empty()) hosts.push_back(facts.hostname);
+  std::erase_if(hosts, [&](const std::string& host) { return sts_allows(policy, host); });
+  if (!hosts.empty()) {
+    report.add(policy.mode == Mode::enforce ? Level::fail : Level::warn,
+               fmt::format("the policy of {} does not allow {}: senders {}", domain, joined(hosts),
+                           policy.mode == Mode::enforce ? "do not deliver there"
+                                                        : "would not deliver there"),
+               fmt::format("add `mx: {}` to the policy, then change the id of the record",
+                           printable(hosts.front(), 255)));
+    return;
+  }
+  if (policy.max_age < day) {
+    report.add(Level::warn,
+               fmt::format("the policy of {} is kept for {} s: it protects hardly any mail", domain,
+                           policy.max_age),
+               "publish `max_age: 604800`");
+    return;
+  }
+  if (policy.mode == Mode::testing) {
+    report.add(Level::note,
+               fmt::format("the policy of {} has `mode: testing`: senders do not insist on TLS yet",
+                           domain),
+               "once TLS reports show no failure, publish `mode: enforce`");
+    return;
+  }
+  report.add(Level::ok, fmt::format("the policy of {} allows its MX hosts", domain));
+}
+
+void check_sts_policy(const std::string& domain, const DnsFacts& facts, const Fetch& fetch,
+                      Report& report) {
+  constexpr int success = 200;
+  const std::string url = fmt::format("https://mta-sts.{}/.well-known/mta-sts.txt", domain);
+  const Fetched file = fetch(url);
+  const std::string to_do = "see docs/dns-records.md; senders ignore the record until then";
+  if (!file.trouble.empty() || file.status != success) {
+    report.add(Level::warn,
+               fmt::format("{} cannot be fetched: {}", url,
+                           file.trouble.empty() ? fmt::format("status {}", file.status)
+                                                : printable(file.trouble, 200)),
+               to_do);
+    return;
+  }
+  const auto policy = relay::parse_sts_policy(file.text);
+  if (!policy) {
+    report.add(Level::warn, fmt::format("{} is no policy: {}", url, policy.error().message), to_do);
+    return;
+  }
+  if (!istarts_with(trim(file.type), "text/plain")) {
+    report.add(
+        Level::warn,
+        fmt::format("{} has the type `{}`: some senders ignore it", url, printable(file.type, 100)),
+        "serve it as text/plain");
+  }
+  judge_sts_policy(domain, *policy, facts, report);
 }
 
 }  // namespace
 
-Findings check_mta_sts(const DnsFacts& facts, const Ask& ask) {
+Findings check_mta_sts(const DnsFacts& facts, const Ask& ask, const Fetch& fetch) {
   Report report("mta-sts", ask);
   if (no_domains(facts, report)) return report.take();
   for (const std::string& domain : facts.domains) {
-    check_single_text("_mta-sts." + domain, "v=STSv1", "senders without DANE do not insist on TLS",
-                      report, "see docs/dns-records.md");
+    const bool has_record = check_single_text("_mta-sts." + domain, "v=STSv1",
+                                              "senders without DANE do not insist on TLS", report,
+                                              "see docs/dns-records.md");
+    if (has_record && fetch) check_sts_policy(domain, facts, fetch, report);
   }
   return report.take();
 }
@@ -447,6 +551,123 @@ Findings check_tls_reports(const DnsFacts& facts, const Ask& ask) {
   return report.take();
 }
 
+namespace {
+
+constexpr std::string_view usual_tlsa = "3 1 1 ";
+
+/// `3 1 1` records of these keys among the records.
+bool names_one(const std::vector<std::string>& records, const std::vector<std::string>& digests) {
+  return std::ranges::any_of(records, [&](const std::string& record) {
+    return record.starts_with(usual_tlsa) && has(digests, lower(record.substr(usual_tlsa.size())));
+  });
+}
+
+/// The change to another key: its record is published beside the old one, is known everywhere two
+/// TTL later, and only then the key is used (RFC 7671 §8.1).
+void check_next_key(const DnsFacts& facts, const std::string& name, const dns::Answer& answer,
+                    Report& report) {
+  for (const std::string& next : facts.next_digests) {
+    const bool used = has(facts.key_digests, next);
+    const bool published = names_one(answer.records, {next});
+    if (used) {
+      report.add(Level::ok, "the next key is in use",
+                 answer.records.size() > 1 ? "remove the record of the old key" : "");
+    } else if (published) {
+      report.add(Level::ok, fmt::format("{} has the next key", name),
+                 "two TTL of the record after it was published, `postern tls install`");
+    } else {
+      report.add(Level::warn, fmt::format("{} does not have the next key yet", name),
+                 publish(facts, name, "TLSA", next) + " beside the old record, and wait two TTL");
+    }
+  }
+}
+
+/// A property of CAA (RFC 8659 §4.1).
+struct CaaProperty {
+  bool critical = false;
+  std::string tag;
+  std::string value;
+};
+
+std::optional<CaaProperty> caa_property(const std::string& record) {
+  constexpr std::uint64_t critical_bit = 128;
+  const std::size_t first = record.find(' ');
+  const std::size_t second = record.find(' ', first + 1);
+  const auto flags = parse_number(record.substr(0, first));
+  if (!flags || first == std::string::npos || second == std::string::npos) return std::nullopt;
+  return CaaProperty{.critical = (*flags & critical_bit) != 0,
+                     .tag = record.substr(first + 1, second - first - 1),
+                     .value = record.substr(second + 1)};
+}
+
+}  // namespace
+
+Findings check_caa(const DnsFacts& facts, const Ask& ask) {
+  Report report("caa", ask);
+  // The records of the nearest name count alone (RFC 8659 §3).
+  std::string name = facts.hostname;
+  std::optional<dns::Answer> answer;
+  while (true) {
+    answer = report.ask(name, Type::caa);
+    if (!answer) return report.take();
+    const std::size_t dot = name.find('.');
+    if (!answer->records.empty() || dot == std::string::npos) break;
+    name.erase(0, dot + 1);
+  }
+  if (answer->records.empty()) {
+    report.add(Level::note,
+               fmt::format("any authority may issue certificates for {}: it has no CAA record",
+                           facts.hostname),
+               fmt::format("publish `{}. IN CAA 0 issue \"AUTHORITY\"` with the name that yours "
+                           "documents (Let's Encrypt: letsencrypt.org)",
+                           facts.hostname));
+    return report.take();
+  }
+  std::vector<std::string> authorities;
+  bool restricts = false;
+  for (const std::string& record : answer->records) {
+    const auto property = caa_property(record);
+    if (!property) continue;
+    const bool known = property->tag == "issue" || property->tag == "issuewild" ||
+                       property->tag == "iodef" || property->tag == "issuemail" ||
+                       property->tag == "contactemail" || property->tag == "contactphone";
+    if (property->critical && !known) {
+      report.add(Level::warn,
+                 fmt::format("CAA of {} has the critical property `{}`: authorities that do not "
+                             "know it issue nothing",
+                             name, printable(property->tag, 60)),
+                 "remove it, or set its flags to 0");
+    }
+    if (property->tag != "issue") continue;
+    restricts = true;
+    const std::string authority(
+        trim(std::string_view(property->value).substr(0, property->value.find(';'))));
+    if (!authority.empty()) authorities.push_back(lower(authority));
+  }
+  if (!restricts) {
+    report.add(Level::note,
+               fmt::format("any authority may issue certificates for {}: CAA of {} "
+                           "has no `issue`",
+                           facts.hostname, name),
+               "add one: 0 issue \"AUTHORITY\"");
+  } else if (authorities.empty()) {
+    report.add(Level::warn,
+               fmt::format("no authority may issue certificates for {}: CAA of {} says so",
+                           facts.hostname, name),
+               "name yours, or the certificate cannot be renewed");
+  } else if (!facts.certificate_authority.empty() &&
+             !has(authorities, facts.certificate_authority)) {
+    report.add(Level::fail,
+               fmt::format("{} may not issue certificates for {}: CAA of {} names {}",
+                           facts.certificate_authority, facts.hostname, name, joined(authorities)),
+               publish(facts, facts.hostname, "CAA"));
+  } else {
+    report.add(Level::ok, fmt::format("{} may issue certificates for {} (CAA of {})",
+                                      joined(authorities), facts.hostname, name));
+  }
+  return report.take();
+}
+
 Findings check_tlsa(const DnsFacts& facts, const Ask& ask) {
   Report report("tlsa", ask);
   const std::string name = "_25._tcp." + facts.hostname;
@@ -462,12 +683,10 @@ Findings check_tlsa(const DnsFacts& facts, const Ask& ask) {
                "postern doctor --check certificate");
     return report.take();
   }
-  const auto ours = [&](const std::string& record) {
-    return record.starts_with("3 1 1 ") && has(facts.key_digests, lower(record.substr(6)));
-  };
+  check_next_key(facts, name, *answer, report);
   const bool comparable = std::ranges::all_of(
-      answer->records, [](const std::string& one) { return one.starts_with("3 1 1 "); });
-  if (std::ranges::any_of(answer->records, ours)) {
+      answer->records, [](const std::string& one) { return one.starts_with(usual_tlsa); });
+  if (names_one(answer->records, facts.key_digests)) {
     if (answer->secure) {
       report.add(Level::ok, fmt::format("{} has the key of the certificate", name));
     } else {

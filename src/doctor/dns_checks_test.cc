@@ -33,6 +33,7 @@ class DnsChecksTest : public testing::Test {
     put("_mta-sts.example.org", Type::txt, {"v=STSv1; id=1"});
     put("_smtp._tls.example.org", Type::txt, {"v=TLSRPTv1; rua=mailto:a@example.org"});
     put("_25._tcp.mx.example.org", Type::tlsa, {"3 1 1 " + digest_}, true);
+    put("example.org", Type::caa, {"0 issue ca.example"});
   }
 
   void put(const std::string& name, Type type, std::vector<std::string> records,
@@ -52,9 +53,21 @@ class DnsChecksTest : public testing::Test {
       return found == zone_.end() ? dns::Answer{.status = Status::no_data} : found->second;
     };
     Findings out;
+    Fetch fetch;
+    if (policy_) {
+      fetch = [this](const std::string& url) {
+        EXPECT_EQ(url, "https://mta-sts.example.org/.well-known/mta-sts.txt");
+        return *policy_;
+      };
+    }
+    std::vector<std::function<Findings()>> checks;
     for (auto* check : {check_addresses, check_reverse, check_mx, check_spf, check_dkim,
-                        check_dmarc, check_mta_sts, check_tls_reports, check_tlsa}) {
-      const Findings found = check(facts_, ask);
+                        check_dmarc, check_tls_reports, check_tlsa, check_caa}) {
+      checks.emplace_back([=, this] { return check(facts_, ask); });
+    }
+    checks.emplace_back([&] { return check_mta_sts(facts_, ask, fetch); });
+    for (const auto& check : checks) {
+      const Findings found = check();
       EXPECT_FALSE(found.empty());
       out.insert(out.end(), found.begin(), found.end());
     }
@@ -76,6 +89,7 @@ class DnsChecksTest : public testing::Test {
   const std::string digest_ = std::string(64, 'a');
   DnsFacts facts_;
   std::map<dns::Question, dns::Answer> zone_;
+  std::optional<Fetched> policy_;
   Finding last_;
 };
 
@@ -152,14 +166,13 @@ TEST_F(DnsChecksTest, EachRecordThatIsRemovedIsMissedByItsOwnCheck) {
   EXPECT_EQ(faults(), List{"note dmarc"}) << "p=none, to begin with";
   std::size_t looked_at = 0;
   for (const Record& one : records) {
-    if (one.check.empty()) continue;
     publish_all_but(nullptr);
     const auto right = findings_of(one.check);
     publish_all_but(&one);
     EXPECT_NE(findings_of(one.check), right) << zone_line(one);
     ++looked_at;
   }
-  EXPECT_EQ(looked_at, 12u);
+  EXPECT_EQ(looked_at, 14u);
 }
 
 TEST_F(DnsChecksTest, SpfOfTheHostname) {
@@ -295,6 +308,102 @@ TEST_F(DnsChecksTest, TlsaOfThisKeyAndTheNext) {
   EXPECT_EQ(faults(), List{"warn tlsa"});
   remove("_25._tcp.mx.example.org", Type::tlsa);
   EXPECT_EQ(faults(), List{"note tlsa"});
+}
+
+TEST_F(DnsChecksTest, TlsaOfTheNextKeyStepByStep) {
+  const std::string name = "_25._tcp.mx.example.org";
+  const std::string next(64, 'b');
+  facts_.next_digests = {next};
+  EXPECT_EQ(faults(), List{"warn tlsa"});
+  EXPECT_EQ(last_.what, name + " does not have the next key yet");
+  EXPECT_THAT(last_.to_do, HasSubstr("IN TLSA 3 1 1 " + next));
+  put(name, Type::tlsa, {"3 1 1 " + digest_, "3 1 1 " + next}, true);
+  EXPECT_EQ(faults(), List{});
+  const auto to_do = [&] {
+    for (const Finding& one : findings()) {
+      if (one.check == "tlsa") return one.to_do;
+    }
+    return std::string();
+  };
+  EXPECT_THAT(to_do(), HasSubstr("postern tls install"));
+  facts_.key_digests = {next};
+  EXPECT_EQ(faults(), List{});
+  EXPECT_EQ(to_do(), "remove the record of the old key");
+  put(name, Type::tlsa, {"3 1 1 " + next}, true);
+  EXPECT_EQ(to_do(), "");
+}
+
+TEST_F(DnsChecksTest, CaaOfTheNearestName) {
+  put("mx.example.org", Type::caa, {"0 issue ;"});
+  EXPECT_EQ(faults(), List{"warn caa"});
+  EXPECT_EQ(last_.what,
+            "no authority may issue certificates for mx.example.org: CAA of "
+            "mx.example.org says so");
+  put("mx.example.org", Type::caa,
+      {"0 issue ca.example; account=1", "0 iodef mailto:a@example.org"});
+  EXPECT_EQ(faults(), List{});
+  facts_.certificate_authority = "other.example";
+  EXPECT_EQ(faults(), List{"fail caa"});
+  facts_.certificate_authority = "ca.example";
+  EXPECT_EQ(faults(), List{});
+  put("mx.example.org", Type::caa, {"0 issue ca.example", "128 future x"});
+  EXPECT_EQ(faults(), List{"warn caa"});
+  EXPECT_THAT(last_.what, HasSubstr("critical property `future`"));
+  put("mx.example.org", Type::caa, {"0 issuewild ca.example"});
+  EXPECT_EQ(faults(), List{"note caa"});
+  remove("mx.example.org", Type::caa);
+  remove("example.org", Type::caa);
+  EXPECT_EQ(faults(), List{"note caa"});
+  EXPECT_THAT(last_.to_do, HasSubstr("publish `mx.example.org. IN CAA 0 issue"));
+}
+
+TEST_F(DnsChecksTest, ThePolicyOfMtaSts) {
+  const auto serve = [&](const std::string& mode, const std::string& mx, int age = 604800) {
+    policy_ = {.trouble = {},
+               .status = 200,
+               .type = "text/plain; charset=utf-8",
+               .text = "version: STSv1\r\nmode: " + mode + "\r\nmx: " + mx +
+                       "\r\nmax_age: " + std::to_string(age) + "\r\n"};
+  };
+  serve("enforce", "mx.example.org");
+  EXPECT_EQ(faults(), List{});
+  serve("enforce", "*.example.org");
+  EXPECT_EQ(faults(), List{});
+  serve("enforce", "mx.example.net");
+  EXPECT_EQ(faults(), List{"fail mta-sts"});
+  EXPECT_THAT(last_.to_do, HasSubstr("`mx: mx.example.org`"));
+  serve("testing", "mx.example.net");
+  EXPECT_EQ(faults(), List{"warn mta-sts"});
+  serve("testing", "mx.example.org");
+  EXPECT_EQ(faults(), List{"note mta-sts"});
+  serve("none", "mx.example.org");
+  EXPECT_EQ(faults(), List{"note mta-sts"});
+  serve("enforce", "mx.example.org", 60);
+  EXPECT_EQ(faults(), List{"warn mta-sts"});
+  serve("enforce", "mx.example.org");
+  policy_->type = "text/html";
+  EXPECT_EQ(faults(), List{"warn mta-sts"});
+  serve("strict", "mx.example.org");
+  EXPECT_EQ(faults(), List{"warn mta-sts"});
+  EXPECT_THAT(last_.what, HasSubstr("is no policy: there is no mode `strict`"));
+  policy_ = {.trouble = {}, .status = 404, .type = {}, .text = {}};
+  EXPECT_EQ(faults(), List{"warn mta-sts"});
+  EXPECT_THAT(last_.what, HasSubstr("cannot be fetched: status 404"));
+  policy_->trouble = "certificate of another name";
+  EXPECT_EQ(faults(), List{"warn mta-sts"});
+  remove("_mta-sts.example.org", Type::txt);
+  EXPECT_EQ(faults(), List{"note mta-sts"}) << "without a record nothing is fetched";
+}
+
+TEST_F(DnsChecksTest, ReportsThatGoElsewhere) {
+  put("_dmarc.example.org", Type::txt, {"v=DMARC1; p=reject; rua=mailto:r@reports.example.net!5m"});
+  EXPECT_EQ(faults(), List{"warn dmarc"});
+  EXPECT_EQ(last_.to_do,
+            "publish `example.org._report._dmarc.reports.example.net. IN TXT \"v=DMARC1\"`");
+  put("example.org._report._dmarc.reports.example.net", Type::txt, {"v=DMARC1"});
+  EXPECT_EQ(faults(), List{});
+  put("_dmarc.example.org", Type::txt, {"v=DMARC1; p=reject; rua=mailto:r@mail.example.org"});
+  EXPECT_EQ(faults(), List{}) << "the same organization";
 }
 
 TEST_F(DnsChecksTest, SilenceIsANoteAndAForgedAnswerAFailure) {

@@ -17,6 +17,8 @@
 #include "config/listener_certificate.h"
 #include "dialect/restrictions/lint_report.h"
 #include "doctor/configured.h"
+#include "doctor/program.h"
+#include "doctor/unit_checks.h"
 #include "mailauth/names.h"
 #include "prove/relay_proof.h"
 
@@ -145,6 +147,11 @@ void Examination::add_live_facts() {
     if (each.of_virtual_domain) continue;  // not shown to clients that ask for the hostname
     if (tlsa.starts_with(tlsa_form)) facts_.key_digests.push_back(tlsa.substr(tlsa_form.size()));
   }
+  if (named_.next_certificate.empty()) return;
+  const std::string next = look_at_certificate(named_.next_certificate, config().server.hostname,
+                                               app::CertificateOrigin::files)
+                               .facts.tlsa;
+  if (next.starts_with(tlsa_form)) facts_.next_digests.push_back(next.substr(tlsa_form.size()));
 }
 
 namespace {
@@ -196,9 +203,13 @@ std::vector<std::string> refused_certificates(Examination& from) {
 }
 
 Findings look_at_certificates(Examination& from) {
-  return check_certificates(
+  Findings found = check_certificates(
       from.certificates(), refused_certificates(from),
       std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()));
+  const Findings more =
+      check_renewed(from.certificates(), look_at_renewed(from.config().server.hostname));
+  found.insert(found.end(), more.begin(), more.end());
+  return found;
 }
 
 Findings look_at_backup(Examination& from) {
@@ -275,6 +286,7 @@ constexpr Check all_checks[] = {
     {"clock", false, false, [](Examination&) { return check_clock(clock_is_kept()); }},
     {"journal", false, false, look_at_journal},
     {"certificate", false, false, look_at_certificates},
+    {"unit", false, false, [](Examination&) { return check_unit(look_at_unit(run_program)); }},
     {"ports", false, false, look_at_ports},
     {"server", false, false, [](Examination& e) { return check_server(e.server()); }},
     {"version", false, false,
@@ -301,9 +313,14 @@ constexpr Check all_checks[] = {
     {"spf", true, false, look_at_dns<check_spf>},
     {"dkim", true, false, look_at_dns<check_dkim>},
     {"dmarc", true, false, look_at_dns<check_dmarc>},
-    {"mta-sts", true, false, look_at_dns<check_mta_sts>},
+    {"mta-sts", true, false,
+     [](Examination& e) {
+       return check_mta_sts(
+           e.dns_facts(), [&](const dns::Question& one) { return e.ask(one); }, e.sources().fetch);
+     }},
     {"tls-rpt", true, false, look_at_dns<check_tls_reports>},
     {"tlsa", true, false, look_at_dns<check_tlsa>},
+    {"caa", true, false, look_at_dns<check_caa>},
     {"dns-lists", true, false,
      [](Examination& e) {
        return check_dns_lists(address_lists(e.config()),

@@ -35,6 +35,7 @@ struct Sources {
   Ask dns;
   /// Whether answers of `dns` can be secure; nullopt: they come from a file.
   std::optional<net::DnssecState> dnssec;
+  Fetch fetch;  ///< empty: nothing is fetched
 };
 
 /// What an operator names beside the configuration.
@@ -43,6 +44,7 @@ struct Named {
   std::vector<std::string> domains;  ///< A-labels in lower case; empty: those of the gateway
   std::vector<IpAddress> addresses;  ///< empty: those of the configuration and the machine
   std::string outgoing;              ///< a host with or without a port, for the check `outgoing`
+  std::string next_certificate;      ///< a PEM file that is not in use yet; empty: none
 };
 
 /// What the gateway says of itself. `directory`: its data directory, for messages.

@@ -181,6 +181,38 @@ Findings check_certificates(const std::vector<CertificateFile>& certificates,
   return found;
 }
 
+std::optional<CertificateFile> look_at_renewed(const std::string& host) {
+  CertificateFile facts =
+      look_at_certificate(fmt::format("/etc/letsencrypt/live/{}/fullchain.pem", host), host,
+                          app::CertificateOrigin::files);
+  if (!facts.trouble.empty() || !facts.matches) return std::nullopt;
+  return facts;
+}
+
+Findings check_renewed(const std::vector<CertificateFile>& certificates,
+                       const std::optional<CertificateFile>& renewed) {
+  if (!renewed) return {};
+  Findings found;
+  for (const CertificateFile& one : certificates) {
+    const bool older = one.trouble.empty() && one.facts.not_after < renewed->facts.not_after;
+    const bool named = one.self_signed || one.matches;
+    if (one.of_virtual_domain || !named || (!older && !one.self_signed)) continue;
+    if (one.facts.sha256 == renewed->facts.sha256) continue;
+    const std::string lineage = std::filesystem::path(renewed->file).parent_path().string();
+    found.push_back(finding(
+        Level::warn, "certificate",
+        fmt::format("{} is valid until {}, and the gateway uses {} until {}: the hook of the "
+                    "renewal did not run",
+                    renewed->file, date_text(renewed->facts.not_after), one.file,
+                    date_text(one.facts.not_after)),
+        one.origin == app::CertificateOrigin::files
+            ? fmt::format("copy it to {}, at each renewal too (docs/tls.md)", one.file)
+            : fmt::format("RENEWED_LINEAGE={} /usr/lib/postern/hooks/renewed-certificate",
+                          lineage)));
+  }
+  return found;
+}
+
 Findings check_relay(const std::optional<std::string>& dialogue, bool judged) {
   constexpr std::string_view check = "relay";
   if (!judged) {

@@ -42,6 +42,13 @@ CertificateFile look_at_certificate(const std::string& file, const std::string& 
 Findings check_certificates(const std::vector<CertificateFile>& certificates,
                             const std::vector<std::string>& refused, Instant now);
 
+/// The certificate that certbot keeps for a host; nullopt: none, or it cannot be read.
+std::optional<CertificateFile> look_at_renewed(const std::string& host);
+/// Warns if it ends later than one that the gateway shows for that host: the hook of the renewal
+/// did not run. Empty if there is nothing to say.
+Findings check_renewed(const std::vector<CertificateFile>& certificates,
+                       const std::optional<CertificateFile>& renewed);
+
 /// `dialogue`: how unknown clients send mail to foreign destinations; nullopt: no way was found.
 Findings check_relay(const std::optional<std::string>& dialogue, bool judged);
 

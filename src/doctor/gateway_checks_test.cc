@@ -63,6 +63,25 @@ TEST(GatewayChecksTest, DaysOfACertificate) {
   EXPECT_EQ(levels(judge(early)), "fail ");
 }
 
+TEST(GatewayChecksTest, ARenewalWhoseHookDidNotRun) {
+  CertificateFile renewed = certificate(90);
+  renewed.file = "/etc/letsencrypt/live/mx.example.org/fullchain.pem";
+  renewed.facts.sha256 = "b";
+  const CertificateFile used = certificate(20);
+  EXPECT_EQ(levels(check_renewed({used}, std::nullopt)), "");
+  const Findings found = check_renewed({used}, renewed);
+  EXPECT_EQ(levels(found), "warn ");
+  EXPECT_THAT(found.front().to_do, HasSubstr("copy it to a.pem"));
+  CertificateFile made = certificate(3650);
+  made.self_signed = true;
+  made.origin = app::CertificateOrigin::self_made;
+  EXPECT_EQ(check_renewed({made}, renewed).front().to_do,
+            "RENEWED_LINEAGE=/etc/letsencrypt/live/mx.example.org "
+            "/usr/lib/postern/hooks/renewed-certificate");
+  EXPECT_EQ(levels(check_renewed({renewed}, renewed)), "");
+  EXPECT_EQ(levels(check_renewed({certificate(91)}, renewed)), "") << "another client's, and newer";
+}
+
 TEST(GatewayChecksTest, NameAndChainOfACertificate) {
   CertificateFile facts = certificate(90);
   facts.matches = false;

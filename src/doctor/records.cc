@@ -83,7 +83,7 @@ void add_dmarc(const DnsFacts& facts, List& list) {
               .type = "TXT",
               .value = "v=DMARC1",
               .why = fmt::format("Allows DMARC reports on {} to go to {}.", domain, host),
-              .check = {},
+              .check = "dmarc",
               .need = Need::useful});
   }
 }
@@ -109,7 +109,9 @@ void add_transport(const DnsFacts& facts, List& list) {
               .check = "tls-rpt",
               .need = Need::useful});
   }
-  for (const std::string& digest : facts.key_digests) {
+  std::vector<std::string> digests = facts.key_digests;
+  digests.insert(digests.end(), facts.next_digests.begin(), facts.next_digests.end());
+  for (const std::string& digest : digests) {
     list.add({.name = "_25._tcp." + facts.hostname,
               .type = "TLSA",
               .value = "3 1 1 " + digest,
@@ -120,15 +122,19 @@ void add_transport(const DnsFacts& facts, List& list) {
   if (facts.certificate_authority.empty()) return;
   list.add({.name = facts.hostname,
             .type = "CAA",
-            .value = fmt::format("0 issue \"{}\"", facts.certificate_authority),
+            .value = "0 issue " + facts.certificate_authority,
             .why = "No other authority may issue certificates for the name.",
-            .check = {},
+            .check = "caa",
             .need = Need::useful});
 }
 
 /// The value as a zone file has it.
 std::string zone_value(const Record& record) {
   if (record.type == "MX" || record.type == "PTR") return record.value + ".";
+  if (record.type == "CAA") {  // the last of three words is a string (RFC 8659 §4.1.1)
+    const std::size_t value = record.value.rfind(' ') + 1;
+    return fmt::format("{}\"{}\"", record.value.substr(0, value), record.value.substr(value));
+  }
   return record.value;
 }
 
@@ -158,10 +164,7 @@ std::vector<Record> records_for(const DnsFacts& facts) {
   return list.take();
 }
 
-std::string check_command(const Record& record) {
-  if (record.check.empty()) return fmt::format("dig {} {}", record.name, record.type);
-  return "postern doctor --check " + record.check;
-}
+std::string check_command(const Record& record) { return "postern doctor --check " + record.check; }
 
 std::string zone_line(const Record& record) {
   if (record.type == "TXT") return dns::txt_line(record.name, record.value);

@@ -25,8 +25,9 @@ struct DnsFacts {
   std::vector<std::string> domains;  ///< whose mail the gateway receives or sends
   std::vector<DkimKey> dkim;         ///< the keys that sign, and those that will sign next
   /// SHA-256 of the certificate's public key (SubjectPublicKeyInfo, RFC 6698 §2.1), 64 lower-case
-  /// hexadecimal digits; one for each key in use or next. Only for a zone that is signed.
+  /// hexadecimal digits; one for each key in use. Only for a zone that is signed.
   std::vector<std::string> key_digests;
+  std::vector<std::string> next_digests;  ///< of keys that are not in use yet
   std::string mta_sts_id;                 ///< id of the MTA-STS policy: 1 to 32 letters and digits
   std::string reports;                    ///< address to which DMARC and TLS reports go
   std::string certificate_authority;      ///< the CAA value (RFC 8659 §4.2): "letsencrypt.org"
@@ -45,14 +46,14 @@ struct Record {
   std::string type;   ///< A, AAAA, MX, PTR, TXT, TLSA or CAA
   std::string value;  ///< as in dns::Answer: the strings of TXT joined, names without trailing dot
   std::string why;    ///< one sentence, with its dot
-  std::string check;  ///< the check of `postern doctor` that looks at it: "mx"; empty: none does
+  std::string check;  ///< the check of `postern doctor` that looks at it: "mx"
   Need need = Need::needed;
 };
 
 /// The records, in the order: address, PTR, MX, SPF, DKIM, DMARC, MTA-STS, TLS reports, TLSA, CAA.
 /// PTR records are published by the provider of the addresses. No record is listed twice.
 std::vector<Record> records_for(const DnsFacts& facts);
-/// The command that looks at a record: "postern doctor --check mx", or `dig` if doctor does not.
+/// The command that looks at a record: "postern doctor --check mx".
 std::string check_command(const Record& record);
 
 /// The record as a line of a zone file (RFC 1035 §5.1), without its end.

@@ -91,13 +91,10 @@ TEST(RecordsTest, LongTextIsCut) {
 TEST(RecordsTest, EachHasAReasonAndACommand) {
   DnsFacts all = facts();
   all.reports = "r@example.net";
-  std::vector<std::string> by_hand;
   for (const Record& one : records_for(all)) {
     EXPECT_TRUE(one.why.ends_with(".")) << one.why;
-    if (one.check.empty()) by_hand.push_back(check_command(one));
+    EXPECT_THAT(check_command(one), testing::MatchesRegex("postern doctor --check [a-z-]+"));
   }
-  EXPECT_THAT(by_hand, ElementsAre("dig example.org._report._dmarc.example.net TXT",
-                                   "dig mx.example.org CAA"));
 }
 
 TEST(RecordsTest, AZoneFileHasReasonsAsCommentsAndNoReverseNames) {

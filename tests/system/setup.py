@@ -336,7 +336,7 @@ def records_that_doctor_calls_right(bench):
     records = [line for line in zone.splitlines() if line and not line.startswith(";")]
     kinds = {line.split(" IN ")[1].split()[0] for line in records}
     expect("kinds of records", {"A", "PTR", "MX", "TXT", "CAA"}, kinds)
-    words = [w for check in ("address", "ptr", "mx", "spf", "dmarc", "tls-rpt") for w in ("--check", check)]
+    words = [w for check in ("address", "ptr", "mx", "spf", "dmarc", "tls-rpt", "caa") for w in ("--check", check)]
 
     def doctor(lines):
         (bench.root / "zone").write_text("\n".join(lines) + "\n")
