@@ -257,6 +257,13 @@ constexpr CodePage pages[] = {
      "[[vsl.virtual]], and refuse a certificate without that name. A wildcard matches one whole "
      "label: *.example.com matches mx.example.com, not example.com (RFC 6125, section 6.4.3).",
      "", "[[listener]]\ntls = \"starttls\"\n"},
+    {"T006", "no client can shake hands with the certificate",
+     "The certificate and its key fit, and a handshake with them fails: the key is too short, or "
+     "of "
+     "a curve that clients do not have. Each TLS session would fail. Make a key of P-256, or an "
+     "RSA "
+     "key with 2048 bits, and get a certificate for it.",
+     "", "[[listener]]\ntls = \"starttls\"\n"},
     {"U001", "a file of tests is not TOML",
      "The .ptest file breaks the rules of TOML (https://toml.io). Reading stops at the first "
      "error.",

@@ -283,6 +283,14 @@ std::vector<FileComplaint> check_certificate_files(const std::string& certificat
                      printable(certificate_file), subject_of(certificate.get())),
          "name the key the certificate was made with"});
   }
+  if (found.empty()) {
+    // What parses and fits may still be refused in a handshake: a key that is too short.
+    const auto usable = net::TlsContext::load(certificate_file, key_file);
+    if (!usable) {
+      found.push_back({"certificate", "T006", printable(usable.error().message, 500),
+                       "get a certificate for a key of P-256, Ed25519 or RSA with 2048 bits"});
+    }
+  }
   check_dates(certificate.get(), certificate_file, CertificateOrigin::files, found);
   check_name(certificate.get(), certificate_file, host, found);
   return found;
@@ -319,7 +327,7 @@ Result<CheckedPair> check_certificate_pair(const CertificatePair& pair, const st
   CheckedPair checked{
       .pem = text_of(key.get(), *chain), .warnings = {}, .names_host = is_for(own, host)};
   if (checked.pem.empty()) return fail(Fault::bug, "the pair cannot be written as PEM");
-  // What OpenSSL refuses in a handshake, such as a key that is too short.
+  // What is refused in a handshake, such as a key that is too short.
   const auto usable =
       net::TlsContext::load(net::TlsContext::Pem{.certificate = checked.pem.reveal(),
                                                  .key = checked.pem,

@@ -15,7 +15,8 @@ namespace postern::app {
 /// An error of a certificate or its key on disk, without secrets.
 struct FileComplaint {
   std::string_view key;  ///< the configuration key to change: "certificate" or "key"
-  std::string code;  ///< T001 unreadable, T002 no match, T003 not PEM, T004 dates, T005 other name
+  std::string code;  ///< T001 unreadable, T002 no match, T003 not PEM, T004 dates, T005 other name,
+                     ///< T006 no handshake
   std::string message;  ///< one sentence
   std::string hint;     ///< what to do
   bool fatal = true;    ///< false: a warning

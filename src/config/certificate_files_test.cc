@@ -43,8 +43,9 @@ class Files : public testing::Test {
   static constexpr long day = 86400;
 
   /// `names`: DNS names besides the subject's, as "DNS:a.example,DNS:b.example".
-  void make(const std::string& name, long from, long to, const std::string& names = {}) {
-    EVP_PKEY* pair = EVP_EC_gen("P-256");
+  void make(const std::string& name, long from, long to, const std::string& names = {},
+            const char* curve = "P-256") {
+    EVP_PKEY* pair = EVP_EC_gen(curve);
     X509* x509 = X509_new();
     X509_set_version(x509, 2);
     X509_gmtime_adj(X509_getm_notBefore(x509), from);
@@ -92,6 +93,19 @@ TEST_F(Files, a_key_of_another_certificate_is_named_with_the_subject) {
   EXPECT_EQ(found[0].code, "T002");
   EXPECT_EQ(found[0].key, "key");
   EXPECT_THAT(found[0].message, HasSubstr("one.example.com"));
+}
+
+TEST_F(Files, a_pair_that_no_client_takes_is_an_error) {
+  make("odd", 0, 60 * day, "", "secp256k1");
+  const auto found = checked(certificate("odd"), key("odd"));
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].code, "T006");
+  EXPECT_TRUE(found[0].fatal);
+  const auto installed = check_certificate_pair(
+      {tests::read_file(certificate("odd")), Secret(tests::read_file(key("odd"))), "odd.pem"},
+      "odd.example.com");
+  ASSERT_FALSE(installed);
+  EXPECT_THAT(installed.error().message, HasSubstr("no client can shake hands"));
 }
 
 TEST_F(Files, both_missing_files_are_named_at_once) {

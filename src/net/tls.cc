@@ -106,23 +106,83 @@ Bio reader_of(std::string_view text) {
   return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
+/// What is read, and how it is called in messages.
+struct Source {
+  Bio text;  ///< null: it cannot be opened, which is in OpenSSL's list of errors
+  const std::string& name;
+};
+
 /// An encrypted key is rejected instead of asking for a passphrase.
 int no_passphrase(char*, int, int, void*) { return 0; }
 
 /// The first certificate is the server's, the others are its chain.
-bool use_certificates(SSL_CTX* context, std::string_view pem) {
-  const Bio text = reader_of(pem);
+bool use_certificates(SSL_CTX* context, BIO* text) {
   using Certificate = Owned<X509, X509_free>;
-  const Certificate own(PEM_read_bio_X509_AUX(text.get(), nullptr, no_passphrase, nullptr));
+  const Certificate own(PEM_read_bio_X509_AUX(text, nullptr, no_passphrase, nullptr));
   if (!own || SSL_CTX_use_certificate(context, own.get()) != 1) return false;
   for (;;) {
-    Certificate next(PEM_read_bio_X509(text.get(), nullptr, no_passphrase, nullptr));
+    Certificate next(PEM_read_bio_X509(text, nullptr, no_passphrase, nullptr));
     if (!next) break;
     if (SSL_CTX_add0_chain_cert(context, next.get()) != 1) return false;
     static_cast<void>(next.release());
   }
   ERR_clear_error();  // set by the end of the text
   return true;
+}
+
+bool use_key(SSL_CTX* context, BIO* text) {
+  const Owned<EVP_PKEY, EVP_PKEY_free> key(
+      PEM_read_bio_PrivateKey(text, nullptr, no_passphrase, nullptr));
+  return key && SSL_CTX_use_PrivateKey(context, key.get()) == 1 &&
+         SSL_CTX_check_private_key(context) == 1;
+}
+
+/// Why a client that verifies nothing cannot shake hands; empty: it can. Both ends are here.
+std::string handshake_trouble(SSL_CTX* context) {
+  constexpr int most_turns = 100;
+  const Owned<SSL_CTX, SSL_CTX_free> of_client(SSL_CTX_new(TLS_client_method()));
+  const Owned<SSL, SSL_free> client(of_client ? SSL_new(of_client.get()) : nullptr);
+  const Owned<SSL, SSL_free> server(SSL_new(context));
+  BIO* one = nullptr;
+  BIO* other = nullptr;
+  if (!client || !server || BIO_new_bio_pair(&one, 0, &other, 0) != 1) return openssl_reason();
+  SSL_set_bio(client.get(), one, one);
+  SSL_set_bio(server.get(), other, other);
+  SSL_set_verify(client.get(), SSL_VERIFY_NONE, nullptr);
+  SSL_set_connect_state(client.get());
+  SSL_set_accept_state(server.get());
+  ERR_clear_error();  // SSL_get_error(3) would take what a decoder left for its own
+  const auto fails = [](const SSL* end, int result) {
+    const int error = SSL_get_error(end, result);
+    return result != 1 && error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE;
+  };
+  for (int turn = 0; turn < most_turns; ++turn) {
+    const int asked = SSL_do_handshake(client.get());
+    if (fails(client.get(), asked)) return openssl_reason();
+    const int served = SSL_do_handshake(server.get());
+    if (fails(server.get(), served)) return openssl_reason();
+    if (asked == 1 && served == 1) return {};
+  }
+  return "it does not end";
+}
+
+/// A context that has shaken hands once.
+Result<std::shared_ptr<SSL_CTX>> loaded_context(Source certificate, Source key) {
+  std::shared_ptr<SSL_CTX> context = new_context();
+  if (!context) return fail(Fault::bug, "no TLS context: " + openssl_reason());
+  if (!certificate.text || !use_certificates(context.get(), certificate.text.get())) {
+    return fail(Fault::permanent,
+                fmt::format("cannot use certificate {}: {}", certificate.name, openssl_reason()));
+  }
+  if (!key.text || !use_key(context.get(), key.text.get())) {
+    return fail(Fault::permanent, fmt::format("cannot use key {} with certificate {}: {}", key.name,
+                                              certificate.name, openssl_reason()));
+  }
+  if (const std::string trouble = handshake_trouble(context.get()); !trouble.empty()) {
+    return fail(Fault::permanent, fmt::format("no client can shake hands with certificate {}: {}",
+                                              certificate.name, trouble));
+  }
+  return context;
 }
 
 }  // namespace
@@ -147,38 +207,18 @@ std::shared_ptr<const TlsContext> TlsContext::shared(std::shared_ptr<ssl_ctx_st>
 Result<std::shared_ptr<const TlsContext>> TlsContext::load(const std::string& certificate_pem_file,
                                                            const std::string& key_pem_file,
                                                            ByName by_name) {
-  const std::shared_ptr<SSL_CTX> context = new_context();
-  if (!context) return fail(Fault::bug, "no TLS context: " + openssl_reason());
-  if (SSL_CTX_use_certificate_chain_file(context.get(), certificate_pem_file.c_str()) != 1) {
-    return fail(Fault::permanent, fmt::format("cannot use certificate {}: {}", certificate_pem_file,
-                                              openssl_reason()));
-  }
-  if (SSL_CTX_use_PrivateKey_file(context.get(), key_pem_file.c_str(), SSL_FILETYPE_PEM) != 1 ||
-      SSL_CTX_check_private_key(context.get()) != 1) {
-    return fail(Fault::permanent,
-                fmt::format("cannot use key {} with certificate {}: {}", key_pem_file,
-                            certificate_pem_file, openssl_reason()));
-  }
-  return shared(context, std::move(by_name));
+  auto context = loaded_context(
+      {.text = Bio(BIO_new_file(certificate_pem_file.c_str(), "r")), .name = certificate_pem_file},
+      {.text = Bio(BIO_new_file(key_pem_file.c_str(), "r")), .name = key_pem_file});
+  if (!context) return tl::unexpected(context.error());
+  return shared(std::move(*context), std::move(by_name));
 }
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::load(const Pem& pem, ByName by_name) {
-  const std::shared_ptr<SSL_CTX> context = new_context();
-  if (!context) return fail(Fault::bug, "no TLS context: " + openssl_reason());
-  if (!use_certificates(context.get(), pem.certificate)) {
-    return fail(Fault::permanent, fmt::format("cannot use certificate {}: {}", pem.certificate_name,
-                                              openssl_reason()));
-  }
-  const Bio text = reader_of(pem.key.reveal());
-  const Owned<EVP_PKEY, EVP_PKEY_free> key(
-      PEM_read_bio_PrivateKey(text.get(), nullptr, no_passphrase, nullptr));
-  if (!key || SSL_CTX_use_PrivateKey(context.get(), key.get()) != 1 ||
-      SSL_CTX_check_private_key(context.get()) != 1) {
-    return fail(Fault::permanent,
-                fmt::format("cannot use key {} with certificate {}: {}", pem.key_name,
-                            pem.certificate_name, openssl_reason()));
-  }
-  return shared(context, std::move(by_name));
+  auto context = loaded_context({.text = reader_of(pem.certificate), .name = pem.certificate_name},
+                                {.text = reader_of(pem.key.reveal()), .name = pem.key_name});
+  if (!context) return tl::unexpected(context.error());
+  return shared(std::move(*context), std::move(by_name));
 }
 
 Result<void> ensure_self_signed(const std::string& certificate, const std::string& key,

@@ -31,7 +31,8 @@ class TlsContext {
  public:
   /// Contexts by requested server name, in lower case.
   using ByName = std::map<std::string, std::shared_ptr<const TlsContext>, std::less<>>;
-  /// Loads PEM files. `by_name`: certificates for clients that request these names (RFC 6066 §3).
+  /// Loads PEM files, and shakes hands with itself: a pair that parses may still be one that no
+  /// client takes. `by_name`: certificates for clients that request these names (RFC 6066 §3).
   /// Fault::permanent: a file cannot be used; the message names it.
   static Result<std::shared_ptr<const TlsContext>> load(const std::string& certificate_pem_file,
                                                         const std::string& key_pem_file,

@@ -5,6 +5,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "base/owned.h"
 #include "base/temporary_folder_test.h"
 
 namespace postern::net {
@@ -81,6 +82,42 @@ TEST_F(TlsFromText, says_which_of_both_is_wrong_and_nothing_of_the_key) {
     ASSERT_FALSE(no_key);
     EXPECT_THAT(no_key.error().message, HasSubstr("key tls_private_key"));
   }
+}
+
+/// A key of this curve and its certificate, as PEM.
+std::pair<std::string, std::string> pair_of(const char* curve) {
+  const Owned<EVP_PKEY, EVP_PKEY_free> key(EVP_EC_gen(curve));
+  const Owned<X509, X509_free> own(X509_new());
+  X509_set_version(own.get(), X509_VERSION_3);
+  X509_gmtime_adj(X509_getm_notBefore(own.get()), 0);
+  X509_gmtime_adj(X509_getm_notAfter(own.get()), 3600);
+  X509_set_pubkey(own.get(), key.get());
+  EXPECT_NE(X509_sign(own.get(), key.get(), EVP_sha256()), 0);
+  const Owned<BIO, BIO_free_all> certificate(BIO_new(BIO_s_mem()));
+  const Owned<BIO, BIO_free_all> secret(BIO_new(BIO_s_mem()));
+  PEM_write_bio_X509(certificate.get(), own.get());
+  PEM_write_bio_PrivateKey(secret.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr);
+  const auto text_of = [](BIO* bio) {
+    char* data = nullptr;
+    const long size = BIO_get_mem_data(bio, &data);
+    return std::string(data, static_cast<std::size_t>(size));
+  };
+  return {text_of(certificate.get()), text_of(secret.get())};
+}
+
+TEST_F(TlsFromText, takes_no_pair_that_no_client_takes) {
+  const auto [usual, its_key] = pair_of("P-384");
+  const auto good = TlsContext::load(pem(usual, its_key));
+  EXPECT_TRUE(good) << good.error().message;
+  const auto [certificate, key] = pair_of("secp256k1");
+  const auto refused = TlsContext::load(pem(certificate, key));
+  ASSERT_FALSE(refused) << "it fits, and no client has the curve";
+  EXPECT_THAT(refused.error().message,
+              HasSubstr("no client can shake hands with certificate tls_certificate"));
+  const auto from_files =
+      TlsContext::load(folder_.write("c.pem", certificate), folder_.write("k.pem", key));
+  ASSERT_FALSE(from_files);
+  EXPECT_THAT(from_files.error().message, HasSubstr("c.pem"));
 }
 
 }  // namespace
