@@ -1,5 +1,6 @@
 #include "net/tls.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include <fcntl.h>
@@ -202,6 +203,12 @@ std::shared_ptr<const TlsContext> TlsContext::shared(std::shared_ptr<ssl_ctx_st>
     result->not_after_ = instant_at(::timegm(&when)).value_or(last_instant);
   }
   return result;
+}
+
+Instant TlsContext::first_not_after() const {
+  Instant first = not_after_;
+  for (const auto& [name, context] : by_name_) first = std::min(first, context->not_after());
+  return first;
 }
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::load(const std::string& certificate_pem_file,

@@ -50,6 +50,8 @@ class TlsContext {
   ssl_ctx_st* handle() const { return context_.get(); }
   /// When the certificate expires; the end of the year 9999 means never (RFC 5280 §4.1.2.5).
   Instant not_after() const { return not_after_; }
+  /// When the first of it and those by name expires.
+  Instant first_not_after() const;
 
  private:
   TlsContext() = default;

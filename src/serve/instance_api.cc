@@ -129,7 +129,7 @@ void show_cluster(const cluster::Node& node, const cluster::Database& database,
   catch_up(metrics().cluster_lease_lost.counter({}), counts.lost);
   metrics().cluster_heartbeat_age.gauge({}).set(
       std::chrono::duration_cast<std::chrono::seconds>(node.silence()).count());
-  metrics().cluster_clock_offset.gauge({}).set(node.offset().count());
+  metrics().cluster_clock_offset.gauge({}).set(std::chrono::nanoseconds(node.offset()).count());
   metrics().cluster_epoch.gauge({}).set(database.epoch().timeline);
   metrics().cluster_rolled_back.gauge({}).set(node.rolled_back().empty() ? 0 : 1);
 }

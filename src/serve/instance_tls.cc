@@ -118,7 +118,7 @@ void Instance::note_certificate(const ListenerSettings* before, const ListenerSe
   if (used == nullptr) return;
   telemetry::metrics()
       .tls_certificate_not_after.gauge({now.name})
-      .set(std::chrono::floor<std::chrono::seconds>(now.certificate->not_after())
+      .set(std::chrono::floor<std::chrono::seconds>(now.certificate->first_not_after())
                .time_since_epoch()
                .count());
   const X509* const old = before ? own_of(before->certificate) : nullptr;

@@ -71,7 +71,8 @@ Metrics::Metrics(const MetricsSetup& setup)
       logs_dropped(registry.add("logs_dropped_total",
                                 "Log lines lost because their reader was too slow.", counter)),
       tls_certificate_not_after(registry.add(
-          "tls_certificate_not_after_timestamp_seconds", "When the listener's certificate ends.",
+          "tls_certificate_not_after_timestamp_seconds",
+          "When the first of the listener's certificates ends, those of [[vsl.virtual]] included.",
           gauge, {label("name", setup.listeners)}, MetricUnit::none, Show::used)),
       memory_charged(registry.add(
           "memory_charged_bytes",
@@ -253,9 +254,9 @@ Metrics::Metrics(const MetricsSetup& setup)
           "cluster_heartbeat_age_seconds",
           "Time since the last heartbeat that the cluster's database acknowledged.", gauge)),
       cluster_clock_offset(registry.add(
-          "cluster_clock_offset_milliseconds",
-          "What the database's clock is ahead of this machine's; below 100 it counts as 0.",
-          gauge)),
+          "cluster_clock_offset_seconds",
+          "What the database's clock is ahead of this machine's; below 0.1 it counts as 0.", gauge,
+          {}, MetricUnit::seconds)),
       cluster_epoch(registry.add("cluster_epoch", "Timeline of the cluster's database.", gauge)),
       cluster_rolled_back(registry.add(
           "cluster_rolled_back",

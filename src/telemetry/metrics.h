@@ -123,7 +123,7 @@ struct Metrics {
   Family& cluster_partitions;     ///< G
   Family& cluster_takeovers;      ///< C why (free, dead)
   Family& cluster_heartbeat_age;  ///< G, seconds
-  Family& cluster_clock_offset;   ///< G, milliseconds
+  Family& cluster_clock_offset;   ///< G, nanoseconds
   Family& cluster_epoch;          ///< G, the timeline
   Family& cluster_rolled_back;    ///< G, 0 or 1
   Family& cluster_unknown;        ///< C

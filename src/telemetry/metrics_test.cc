@@ -94,6 +94,21 @@ TEST(Metrics, the_wrong_number_of_labels_or_kind_counts_nothing) {
   EXPECT_EQ(Counter().value(), 0u);
 }
 
+TEST(Metrics, gauges_of_seconds_are_set_in_nanoseconds) {
+  Registry registry(1);
+  Family& family =
+      registry.add("ahead_seconds", "Ahead.", MetricType::gauge, {}, MetricUnit::seconds);
+  const auto shown = [&](std::int64_t value) {
+    family.gauge({}).set(value);
+    std::string page;
+    family.render(page);
+    return page.substr(page.rfind(' ') + 1);
+  };
+  EXPECT_EQ(shown(1'500'000'000), "1.5\n");
+  EXPECT_EQ(shown(-250'000'000), "-0.25\n");
+  EXPECT_EQ(shown(0), "0\n");
+}
+
 TEST(Metrics, gauges_go_up_and_down) {
   Registry registry(3);
   Family& family = registry.add("open", "Open.", MetricType::gauge);

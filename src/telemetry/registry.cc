@@ -248,8 +248,11 @@ void Family::render(std::string& out) const {
     if (type_ == MetricType::histogram) {
       render_histogram(out, series, labels);
     } else if (type_ == MetricType::gauge) {
-      out += fmt::format("{}{} {}\n", name_, with_labels(labels),
-                         static_cast<std::int64_t>(cells_->total(series)));
+      const auto value = static_cast<std::int64_t>(cells_->total(series));
+      const std::uint64_t size =
+          value < 0 ? 0 - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value);
+      out += fmt::format("{}{} {}{}\n", name_, with_labels(labels), value < 0 ? "-" : "",
+                         in_unit(size, unit_));
     } else {
       out += fmt::format("{}{} {}\n", name_, with_labels(labels), cells_->total(series));
     }
