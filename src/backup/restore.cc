@@ -13,6 +13,7 @@
 #include <unordered_map>
 
 #include "backup/backup.h"
+#include "base/descriptor.h"
 #include "base/disk_full.h"
 #include "base/sha256.h"
 #include "base/text.h"
@@ -37,16 +38,11 @@ tl::unexpected<Error> trouble(const fs::path& path) {
 class NewFile {
  public:
   explicit NewFile(const fs::path& path)
-      : fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)) {}
-  ~NewFile() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  NewFile(const NewFile&) = delete;
-  NewFile& operator=(const NewFile&) = delete;
-  bool is_open() const { return fd_ >= 0; }
+      : file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)) {}
+  bool is_open() const { return file_.is_open(); }
   bool write(std::string_view octets) const {
     while (!octets.empty()) {
-      const ssize_t done = ::write(fd_, octets.data(), octets.size());
+      const ssize_t done = ::write(file_.get(), octets.data(), octets.size());
       if (done < 0 && errno == EINTR) continue;
       if (done < 0) return false;
       octets.remove_prefix(static_cast<std::size_t>(done));
@@ -55,7 +51,7 @@ class NewFile {
   }
 
  private:
-  const int fd_;
+  const Descriptor file_;
 };
 
 /// Reads the current file of the archive into `take`; its checksum.

@@ -17,6 +17,7 @@
 
 #include <fmt/format.h>
 
+#include "base/descriptor.h"
 #include "base/ip.h"
 #include "base/text.h"
 #include "gateway/resources.h"
@@ -49,21 +50,6 @@ void list_files(const fs::path& folder, std::vector<FileFacts>& into) {
 }
 
 std::string mebibytes(std::uint64_t octets) { return fmt::format("{} MiB", octets >> 20); }
-
-/// A socket that is closed with its scope.
-class Socket {
- public:
-  explicit Socket(int fd) : fd_(fd) {}
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  ~Socket() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 /// The length of the address; 0: `ip` is none.
 socklen_t fill(const std::string& ip, std::uint16_t port, sockaddr_storage& into) {
@@ -260,8 +246,8 @@ int bind_error(const std::string& ip, std::uint16_t port) {
   sockaddr_storage address;
   const socklen_t length = fill(ip, port, address);
   if (length == 0) return EINVAL;
-  const Socket socket(::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (socket.get() < 0) return errno;
+  const Descriptor socket(::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket.is_open()) return errno;
   const int yes = 1;
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   if (address.ss_family == AF_INET6) {
@@ -310,8 +296,9 @@ OutgoingFacts try_outgoing(const std::string& host, const std::string& ip, std::
   sockaddr_storage address;
   const socklen_t length = fill(ip, port, address);
   if (length == 0) return facts;
-  const Socket socket(::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (socket.get() < 0) {
+  const Descriptor socket(
+      ::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.is_open()) {
     facts.error = errno;
     return facts;
   }

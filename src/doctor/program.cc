@@ -13,6 +13,8 @@
 
 #include <fmt/format.h>
 
+#include "base/descriptor.h"
+
 namespace postern::doctor {
 
 namespace {
@@ -72,12 +74,14 @@ Result<std::string> run_program(const std::vector<std::string>& words) {
   if (::pipe2(ends, O_CLOEXEC) != 0) {
     return fail(Fault::permanent, std::generic_category().message(errno));
   }
+  Descriptor from(ends[0]);
+  Descriptor into(ends[1]);
   pid_t pid = -1;
-  const int error = start(path, words, ends[1], pid);
-  ::close(ends[1]);
+  const int error = start(path, words, into.get(), pid);
+  into.close();
   std::string text;
-  const bool whole = error == 0 && read_all(ends[0], text);
-  ::close(ends[0]);
+  const bool whole = error == 0 && read_all(from.get(), text);
+  from.close();
   if (error != 0) return fail(Fault::permanent, std::generic_category().message(error));
   if (!whole) ::kill(pid, SIGKILL);
   int status = 0;

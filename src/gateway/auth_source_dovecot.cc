@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "base/descriptor.h"
 #include "base/text.h"
 #include "gateway/auth_source_verifier.h"
 #include "net/socket_wait.h"
@@ -30,27 +31,23 @@ class Dialogue {
  public:
   explicit Dialogue(Clock::time_point deadline)
       : deadline_(deadline),
-        fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {}
-  ~Dialogue() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Dialogue(const Dialogue&) = delete;
-  Dialogue& operator=(const Dialogue&) = delete;
+        socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {}
 
   bool connect(const std::string& path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (fd_ < 0) return false;
+    if (!socket_.is_open()) return false;
     if (path.size() >= sizeof address.sun_path) {
       errno = ENAMETOOLONG;
       return false;
     }
     path.copy(address.sun_path, path.size());
-    return ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    return ::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) ==
+           0;
   }
   bool write(std::string_view text) {
     while (!text.empty()) {
-      const ssize_t done = ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
+      const ssize_t done = ::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL);
       if (done > 0) {
         text.remove_prefix(static_cast<std::size_t>(done));
       } else if (errno != EAGAIN || !wait(POLLOUT)) {
@@ -70,17 +67,17 @@ class Dialogue {
       }
       if (buffer_.size() > longest_line || !wait(POLLIN)) return std::nullopt;
       char chunk[4096];
-      const ssize_t got = ::recv(fd_, chunk, sizeof chunk, 0);
+      const ssize_t got = ::recv(socket_.get(), chunk, sizeof chunk, 0);
       if (got <= 0) return std::nullopt;
       buffer_.append(chunk, static_cast<std::size_t>(got));
     }
   }
 
  private:
-  bool wait(short events) { return net::wait_for_socket(fd_, events, deadline_); }
+  bool wait(short events) { return net::wait_for_socket(socket_.get(), events, deadline_); }
 
   const Clock::time_point deadline_;
-  const int fd_;
+  const Descriptor socket_;
   std::string buffer_;
 };
 

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "sandbox/every_thread.h"
 
 namespace postern::sandbox {
@@ -30,8 +31,7 @@ constexpr std::uint64_t truncate = 1u << 14;
 constexpr std::uint64_t bind_tcp = 1u << 0;
 
 constexpr std::uint64_t reading = read_file | read_dir;
-constexpr std::uint64_t writing =
-    write_file | (remove_and_make & ~make_special) | refer | truncate;
+constexpr std::uint64_t writing = write_file | (remove_and_make & ~make_special) | refer | truncate;
 constexpr std::uint64_t of_a_file = read_file | write_file | truncate;
 
 struct Attributes {
@@ -49,31 +49,17 @@ struct ToPort {
 constexpr int below_path = 1;
 constexpr int to_port = 2;
 
-class Descriptor {
- public:
-  explicit Descriptor(int value) : value_(value) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (value_ >= 0) ::close(value_);
-  }
-  int value() const { return value_; }
-
- private:
-  int value_;
-};
-
 Result<void> trouble(std::string_view where) {
   return fail(Fault::permanent, fmt::format("Landlock, {}: {}", where, std::strerror(errno)));
 }
 
 Result<void> allow(int ruleset, const std::filesystem::path& path, std::uint64_t what) {
   const Descriptor place(::open(path.c_str(), O_PATH | O_CLOEXEC));
-  if (place.value() < 0) return {};
+  if (place.get() < 0) return {};
   struct stat about{};
-  if (::fstat(place.value(), &about) != 0) return trouble(path.native());
+  if (::fstat(place.get(), &about) != 0) return trouble(path.native());
   if (!S_ISDIR(about.st_mode)) what &= of_a_file;
-  const BelowPath rule{.allowed = what, .parent = place.value()};
+  const BelowPath rule{.allowed = what, .parent = place.get()};
   if (what != 0 && ::syscall(SYS_landlock_add_rule, ruleset, below_path, &rule, 0) != 0) {
     return trouble(path.native());
   }
@@ -103,21 +89,21 @@ Result<void> restrict_files(const Plan& plan) {
   const std::size_t size = version >= 4 ? sizeof attributes : sizeof attributes.files;
   const Descriptor ruleset(
       static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, size, 0)));
-  if (ruleset.value() < 0) return trouble("landlock_create_ruleset");
+  if (ruleset.get() < 0) return trouble("landlock_create_ruleset");
   for (const auto& path : plan.write) {
-    if (auto done = allow(ruleset.value(), path, (reading | writing) & handled); !done) return done;
+    if (auto done = allow(ruleset.get(), path, (reading | writing) & handled); !done) return done;
   }
   for (const auto& path : plan.read) {
-    if (auto done = allow(ruleset.value(), path, reading & handled); !done) return done;
+    if (auto done = allow(ruleset.get(), path, reading & handled); !done) return done;
   }
-  if (auto done = allow(ruleset.value(), "/dev/null", write_file & handled); !done) return done;
+  if (auto done = allow(ruleset.get(), "/dev/null", write_file & handled); !done) return done;
   if (version >= 4) {
     const ToPort rule{.allowed = bind_tcp, .port = 0};
-    if (::syscall(SYS_landlock_add_rule, ruleset.value(), to_port, &rule, 0) != 0) {
+    if (::syscall(SYS_landlock_add_rule, ruleset.get(), to_port, &rule, 0) != 0) {
       return trouble("landlock_add_rule");
     }
   }
-  if (auto done = on_every_thread(restrict_this_thread, ruleset.value()); !done) {
+  if (auto done = on_every_thread(restrict_this_thread, ruleset.get()); !done) {
     return fail(done.error().fault, "Landlock: " + done.error().message);
   }
   return {};

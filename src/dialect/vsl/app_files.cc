@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "base/descriptor.h"
 #include "base/file_io.h"
 #include "base/text.h"
 
@@ -15,24 +16,6 @@ namespace postern::dialect::vsl {
 namespace {
 
 constexpr int most_of_one_name = 1000;
-
-class Handle {
- public:
-  explicit Handle(int handle) : handle_(handle) {}
-  Handle(Handle&& other) noexcept : handle_(other.handle_) { other.handle_ = -1; }
-  Handle& operator=(Handle&& other) noexcept {
-    std::swap(handle_, other.handle_);
-    return *this;
-  }
-  ~Handle() {
-    if (handle_ >= 0) ::close(handle_);
-  }
-  int get() const { return handle_; }
-  bool is_open() const { return handle_ >= 0; }
-
- private:
-  int handle_;
-};
 
 tl::unexpected<Error> trouble(const std::string& path) {
   return fail(Fault::temporary,
@@ -44,11 +27,11 @@ bool is_plain(std::string_view part) {
   return part != ".." && part.find('\0') == std::string_view::npos;
 }
 
-Result<Handle> open_folder(const std::string& root, std::string_view folder) {
+Result<Descriptor> open_folder(const std::string& root, std::string_view folder) {
   if (folder.starts_with('/')) {
     return fail(Fault::denied, "`" + printable(folder, 100) + "` is not below the app directory");
   }
-  Handle here(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  Descriptor here(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!here.is_open()) return trouble(root);
   for (const std::string_view part : split(folder, '/')) {
     if (part.empty() || part == ".") continue;
@@ -59,7 +42,7 @@ Result<Handle> open_folder(const std::string& root, std::string_view folder) {
     if (::mkdirat(here.get(), name.c_str(), 0750) != 0 && errno != EEXIST) {
       return trouble(root + "/" + printable(folder, 100));
     }
-    Handle inner(
+    Descriptor inner(
         ::openat(here.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!inner.is_open()) return trouble(root + "/" + printable(folder, 100));
     here = std::move(inner);
@@ -72,15 +55,15 @@ Result<Handle> open_folder(const std::string& root, std::string_view folder) {
 Result<std::string> write_new_file(const std::string& root, std::string_view folder,
                                    std::string_view name, std::string_view extension,
                                    std::string_view text) {
-  const Result<Handle> here = open_folder(root, folder);
+  const Result<Descriptor> here = open_folder(root, folder);
   if (!here) return tl::unexpected(here.error());
   for (int i = 1; i <= most_of_one_name; ++i) {
     std::string file(name);
     if (i > 1) file += "-" + std::to_string(i);
     file += extension;
     const std::string path = root + "/" + std::string(folder) + "/" + file;
-    const Handle handle(::openat(here->get(), file.c_str(),
-                                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640));
+    const Descriptor handle(::openat(here->get(), file.c_str(),
+                                     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640));
     if (!handle.is_open() && errno == EEXIST) continue;
     if (!handle.is_open()) return trouble(path);
     if (!write_all(handle.get(), text)) {

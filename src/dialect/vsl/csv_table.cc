@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "base/descriptor.h"
 #include "base/file_io.h"
 #include "base/text.h"
 
@@ -27,17 +28,14 @@ constexpr int most_attempts = 10;
 class File {
  public:
   File(const std::string& path, int flags, mode_t mode = 0)
-      : fd_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {
-    if (fd_ < 0) trouble(path);
+      : file_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {
+    if (!file_.is_open()) trouble(path);
   }
-  explicit File(int fd) : fd_(fd) {}
-  ~File() { ::close(fd_); }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  int fd() const { return fd_; }
+  explicit File(int fd) : file_(fd) {}
+  int fd() const { return file_.get(); }
 
  private:
-  const int fd_;
+  const Descriptor file_;
 };
 
 /// The octets that one call has written; -1: none, for the reason in `errno`.
