@@ -13,9 +13,11 @@
 #include "admin/publisher.h"
 #include "admin/running_lists.h"
 #include "base/text.h"
+#include "base/time_text.h"
 #include "base/ulid.h"
 #include "cli/commands_store.h"
 #include "cli/live_data.h"
+#include "cli/queue_access.h"
 #include "config/cluster_options.h"
 #include "config/input_file.h"
 #include "config/room_options.h"
@@ -53,18 +55,134 @@ Result<std::string> wait_for_record(LiveData& data, const std::string& id) {
   }
 }
 
-Result<Explanation> recorded(const Config& config, const std::string& id,
-                             const std::optional<Secret>& password) {
+/// Of ids with another prefix than those of messages and deliveries: what they name.
+constexpr std::pair<std::string_view, std::string_view> other_prefixes[] = {
+    {"wh_", "a webhook"},   {"pol_", "a policy"},
+    {"acc_", "an account"}, {"dom_", "a domain"},
+    {"key_", "a key"},      {"tok_", "an API token"},
+    {"ses_", "a sign-in"},  {"al_", "a record of the audit log"},
+};
+
+/// The id as it is stored; nullopt: it cannot lead to a decision.
+std::optional<std::string> stored_id(std::string_view text) {
+  const std::size_t prefix = text.find('_') + 1;
+  std::string id = lower(text.substr(0, prefix)) + upper(text.substr(prefix));
+  const bool known = prefix == 0 || id.starts_with("msg_") || id.starts_with("log_");
+  return known && is_ulid(std::string_view(id).substr(prefix)) ? std::optional(std::move(id))
+                                                               : std::nullopt;
+}
+
+std::string hint_about(std::string_view text) {
+  for (const auto& [prefix, what] : other_prefixes) {
+    if (!text.starts_with(prefix)) continue;
+    return fmt::format(
+        "it is the id of {}; the decisions that name it are found by a search: the page Traces, or "
+        "GET /api/v1/traces?q=...",
+        what);
+  }
+  if (text.find('@') != std::string_view::npos) {
+    return "the sender made this id: the log has the session of its message, with the field "
+           "`trace`; a search for the addresses finds it too (the page Traces, or GET "
+           "/api/v1/traces?q=...)";
+  }
+  return "an id has 26 letters and digits, as in 01JD9X3V5W6Y7Z8A9B0C1D2E3F: that of a decision "
+         "(`trace` in the log), a session or a message; that of a webhook's delivery has `msg_` or "
+         "`log_` before it";
+}
+
+/// A decision that was found by an id.
+struct Sought {
+  std::string trace;   ///< its own id
+  std::string record;  ///< what is stored of it
+  std::string note;    ///< what the id names, if not the decision
+};
+
+/// Why no decision, or no single one, is shown.
+struct NotFound {
+  Error error;
+  std::string hint = {};
+};
+
+tl::unexpected<NotFound> not_found(Error error) {
+  return tl::unexpected<NotFound>(NotFound{.error = std::move(error)});
+}
+
+/// "01JD…  2026-11-20T14:00:00Z  rejected 550  <a@example.org> to <b@example.net>"
+std::string line_of(const boost::json::object& row) {
+  const auto code = row.at("code").to_number<int>();
+  const std::string rcpt = text_of(row, "rcpt");
+  return fmt::format("{}  {}  {}{}  <{}>{}", text_of(row, "id"),
+                     to_rfc3339(store::from_millis(row.at("time").to_number<std::int64_t>()), 0),
+                     text_of(row, "outcome"), code == 0 ? "" : fmt::format(" {}", code),
+                     printable(text_of(row, "mail_from"), 255),
+                     rcpt.empty() ? "" : fmt::format(" to <{}>", printable(rcpt, 255)));
+}
+
+/// The decision on what the id names, if it is not the id of a decision. Of a message that waits,
+/// the queue knows it.
+tl::expected<Sought, NotFound> by_another_id(LiveData& data, const Config& config,
+                                             const std::string& id) {
+  const auto found = data.ask("decisions", {{"id", id}});
+  if (!found) return not_found(found.error());
+  const boost::json::array& rows = found->at("rows").as_array();
+  const std::string what = text_of(*found, "what");
+  if (rows.size() > 1) {
+    std::string lines = "explain one of them, by its own id:";
+    for (const auto& row : rows) lines += "\n    " + line_of(row.as_object());
+    return tl::unexpected<NotFound>(NotFound{
+        .error = {Fault::not_found,
+                  fmt::format("{} is the id of {} with {} decisions", id, what, rows.size())},
+        .hint = std::move(lines)});
+  }
+  std::string trace = rows.empty() ? "" : text_of(rows.front().as_object(), "id");
+  std::string note = fmt::format("{} is the id of {}, and this is the decision on it", id, what);
+  if (trace.empty()) {
+    const auto queue = is_ulid(id) ? open_queue(config.server.data_dir.string())
+                                   : tl::unexpected<QueueError>(QueueError{});
+    const auto message = queue ? (*queue)->show(id) : tl::unexpected<QueueError>(QueueError{});
+    if (message) trace = text_of(*message, "trace_id");
+    if (message && trace.empty()) {
+      return tl::unexpected<NotFound>(
+          NotFound{.error = {Fault::not_found,
+                             id + " is a message that no client sent: no decision let it in"},
+                   .hint = fmt::format("`postern queue show {}` shows it; if it is a report, the "
+                                       "log line report.queued names the message it is about as "
+                                       "`original`",
+                                       id)});
+    }
+    note = id + " is the queue's id of a message, and this is the decision on it";
+  }
+  if (trace.empty()) return not_found({Fault::not_found, "no trace " + id});
+  const auto answer = data.ask("trace", {{"id", trace}});
+  if (!answer) return not_found(answer.error());
+  const auto* record = answer->at("record").if_string();
+  if (record == nullptr) return not_found({Fault::not_found, "no trace " + trace});
+  return Sought{std::move(trace), std::string(*record), std::move(note)};
+}
+
+tl::expected<Sought, NotFound> sought(LiveData& data, const Config& config, const std::string& id) {
+  if (!is_ulid(id)) return by_another_id(data, config, id);
+  Result<std::string> record = wait_for_record(data, id);
+  if (record) return Sought{id, std::move(*record), {}};
+  if (!record.error().message.starts_with("no trace")) return not_found(record.error());
+  return by_another_id(data, config, id);
+}
+
+tl::expected<Explanation, NotFound> recorded(const Config& config, const std::string& id,
+                                             const std::optional<Secret>& password) {
   LiveData data(config.server.data_dir);
-  const Result<std::string> record = wait_for_record(data, id);
-  if (!record) return tl::unexpected(record.error());
+  const auto found = sought(data, config, id);
+  if (!found) return tl::unexpected(found.error());
   const auto definitions = [&](const std::string& name,
                                std::uint64_t version) -> Result<std::string> {
     const auto answer = data.ask("trace-definition", {{"id", name}, {"version", version}});
     if (!answer) return tl::unexpected(answer.error());
     return std::string(answer->at("text").as_string());
   };
-  return explanation_of(*record, definitions, password ? &*password : nullptr);
+  auto explanation = explanation_of(found->record, definitions, password ? &*password : nullptr);
+  if (!explanation) return not_found(explanation.error());
+  explanation->note = found->note;
+  return std::move(*explanation);
 }
 
 /// Applies the lists that were set through the API, if they are in force.
@@ -192,18 +310,24 @@ Result<Explanation> live(const Config& config, const ExplainOptions& options) {
   return explanation;
 }
 
-int explain_error(const Error& error, const Config& config, const ExplainOptions& options) {
+int explain_error(const NotFound& failed, const Config& config, const ExplainOptions& options) {
+  const Error& error = failed.error;
   const std::string data_dir = config.server.data_dir.string();
   if (error.fault == Fault::not_found) {
-    const std::string hint =
-        options.id
-            ? fmt::format(
-                  "look for the id in the log (`trace`); {} keeps traces for as long as "
-                  "`traces.keep` says; --data-dir names another directory",
-                  data_dir)
-            : std::string(
-                  "name a file that exists, or the gateway's data directory with --data-dir DIR or "
-                  "--config FILE");
+    std::string hint = failed.hint;
+    if (hint.empty()) {
+      hint = options.id
+                 ? fmt::format(
+                       "search the log for it: `trace` in its lines is the id of a decision. There "
+                       "is none for a line session.refused, where the session itself refused, nor "
+                       "for a report (report.queued), which names its message as `original`. {} "
+                       "keeps traces for as long as `traces.keep` says; --data-dir names another "
+                       "directory",
+                       data_dir)
+                 : std::string(
+                       "name a file that exists, or the gateway's data directory with --data-dir "
+                       "DIR or --config FILE");
+    }
     const std::string where = options.id ? fmt::format(" in {}/traces.db", data_dir) : "";
     const bool unknown = error.message.starts_with("no trace");
     return fail_with(ExitCode::no_input, error.message + (unknown ? where : ""), hint,
@@ -217,7 +341,7 @@ int explain_error(const Error& error, const Config& config, const ExplainOptions
 
 /// "decision 01JD9X…", "refused at rcpt by reject_rbl_client".
 std::string test_name(const policy::Trace& trace, const ExplainOptions& options) {
-  if (options.id) return "decision " + upper(*options.id);
+  if (options.id) return "decision " + trace.id;
   const ptest::Got got = ptest::got_of(trace);
   const auto rule = got.find("rule");
   return rule == got.end()
@@ -228,20 +352,23 @@ std::string test_name(const policy::Trace& trace, const ExplainOptions& options)
 }  // namespace
 
 int explain(const Config& config, const ExplainOptions& options) {
-  const std::string id = upper(options.id.value_or(""));
-  if (options.id && !is_ulid(id)) {
-    return fail_with(
-        ExitCode::usage, fmt::format("`{}` is not a trace id", printable(*options.id, 64)),
-        "an id has 26 letters and digits, as in 01JD9X3V5W6Y7Z8A9B0C1D2E3F", options.json);
+  const auto id = stored_id(options.id.value_or(""));
+  if (options.id && !id) {
+    return fail_with(ExitCode::usage,
+                     fmt::format("`{}` is not the id of a decision", printable(*options.id, 64)),
+                     hint_about(*options.id), options.json);
   }
-  const Result<Explanation> explanation =
-      options.id ? recorded(config, id, options.password) : live(config, options);
+  const tl::expected<Explanation, NotFound> explanation =
+      options.id ? recorded(config, *id, options.password)
+                 : live(config, options).map_error([](Error error) {
+                     return NotFound{.error = std::move(error)};
+                   });
   if (!explanation) return explain_error(explanation.error(), config, options);
   if (options.as_test) {
     ptest::AsTest how{.name = test_name(explanation->trace, options), .redact = options.redact};
     if (options.with_message) {
       Result<std::string> text = read_input(*options.message, std::cin);
-      if (!text) return explain_error(text.error(), config, options);
+      if (!text) return explain_error({.error = text.error()}, config, options);
       how.message = std::move(*text);
     }
     std::cout << ptest::as_test(explanation->trace, how);

@@ -362,3 +362,51 @@ TEST_F(Explain, live_uses_the_policies_of_the_data_directory) {
 
 }  // namespace
 }  // namespace postern::app
+TEST_F(Explain, other_ids_lead_to_the_decision) {
+  const auto kept = [&](const std::string& session, std::string text) {
+    policy::Trace trace = decided();
+    trace.evidence.session.id = session;
+    trace.reply = {.code = 250, .enhanced = {2, 0, 0}, .text = std::move(text)};
+    keep(trace);
+    return trace.id;
+  };
+  const std::string session = new_ulid();
+  const std::string delivered = new_id("msg_");
+  const std::string queued = new_ulid();
+  const std::string only = kept(session, "accepted " + delivered);
+  const auto shown = [&](const std::string& id, int code = 0) {
+    options_ = {.id = id};
+    return run_command(code);
+  };
+  const std::string live = options_.mail_from.value();
+  for (const std::string& id : {session, lower(session), delivered, upper(delivered)}) {
+    const std::string out = shown(id);
+    EXPECT_NE(out.find("Trace " + only), std::string::npos) << id << out;
+    EXPECT_NE(out.find("Note: "), std::string::npos) << out;
+  }
+  EXPECT_NE(shown(delivered).find(delivered + " is the id of a message"), std::string::npos);
+  options_ = {.mail_from = live, .recipients = {"open@hooks.example.net"}};
+  const std::string second = kept(session, "queued as " + queued);
+  EXPECT_NE(shown(queued).find("Trace " + second), std::string::npos) << "as of earlier versions";
+  shown(session, 66);
+  for (const std::string& word :
+       {session + " is the id of a session with 2 decisions", only, second}) {
+    EXPECT_NE(errors_.find(word), std::string::npos) << word << "\n" << errors_;
+  }
+}
+
+TEST_F(Explain, other_ids_than_those_of_decisions_say_where_to_look) {
+  keep(policy::Trace{.id = new_ulid(), .outcome = "accepted"});
+  const auto said = [&](const std::string& id, int code) {
+    options_ = {.id = id};
+    run_command(code);
+    return errors_;
+  };
+  EXPECT_NE(said(new_id("wh_"), 64).find("it is the id of a webhook"), std::string::npos);
+  EXPECT_NE(said(new_id("pol_"), 64).find("it is the id of a policy"), std::string::npos);
+  EXPECT_NE(said("<a@example.com>", 64).find("the sender made this id"), std::string::npos);
+  EXPECT_NE(said("nothing", 64).find("26 letters and digits"), std::string::npos);
+  EXPECT_NE(said(new_ulid(), 66).find("session.refused"), std::string::npos) << errors_;
+  EXPECT_NE(said(new_id("log_"), 66).find("no trace log_"), std::string::npos) << errors_;
+}
+

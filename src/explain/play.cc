@@ -459,7 +459,8 @@ Trace play(const Scene& scene, const Dialogue& dialogue) {
   loop.restart();
   loop.run();
   Trace trace = player.take();
-  trace.id = new_ulid();
+  trace.id = trace.evidence.message_id;
+  if (trace.id.empty()) trace.id = new_ulid();
   trace.started = scene.now;
   const smtp::Reply reply = trace.settled();
   trace.outcome = accepted ? "accepted" : reply.temporary() ? "deferred" : "rejected";

@@ -322,7 +322,8 @@ void Transaction::refuse_ourselves(Stage stage, policy::Decision& decision) {
 void Transaction::record(policy::Decision decision) {
   if (!trace_) {
     trace_ = std::make_unique<policy::Trace>();
-    trace_->id = new_ulid();
+    // The client knows its message by this id: it is in the reply to the end of data.
+    trace_->id = evidence_.message_id.empty() ? new_ulid() : evidence_.message_id;
     trace_->started = std::chrono::system_clock::now();
     trace_->decisions = std::exchange(before_, {});
   }
@@ -492,7 +493,7 @@ Task<smtp::Reply> Transaction::mail(smtp::Mail event) {
   evidence_.reset_transaction();
   forget_revoked();
   recount();
-  evidence_.message_id = new_ulid();
+  evidence_.message_id = trace_ ? trace_->id : new_ulid();
   for (const Fate& fate : fates_) {
     if (fate.discard) evidence_.discard = fate.discard;
   }

@@ -56,6 +56,18 @@ TEST(RepliesOfServices, requests_without_certificates_are_found) {
             nullptr);
 }
 
+// Records of 0.2 have the session as the instance.
+TEST(RepliesOfServices, requests_with_another_instance_are_found) {
+  const std::string head = "request=smtpd_access_policy\nsender=a@example.com\n";
+  const std::string service = "inet:127.0.0.1:9";
+  const Consultations known{{.service = service, .request = head + "instance=S1\nsize=1\n\n"}};
+  for (const std::string instance : {"instance=M1\n", "instance=\n", "instance=longer\n"}) {
+    EXPECT_NE(Replies(known).find(service, head + instance + "size=1\n\n"), nullptr) << instance;
+    EXPECT_EQ(Replies(known).find(service, head + instance + "size=2\n\n"), nullptr) << instance;
+  }
+  EXPECT_EQ(Replies(known).find(service, head + "size=1\n\n"), nullptr);
+}
+
 TEST(ClientName, is_verified_by_its_address) {
   const std::string ptr = "7.100.51.198.in-addr.arpa";
   struct {

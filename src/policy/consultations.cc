@@ -12,10 +12,16 @@ namespace {
 
 constexpr std::string_view policy_request = "request=smtpd_access_policy\n";
 
+constexpr std::string_view instance_line = "instance=";
+
 /// A line of a policy request (Postfix SMTPD_POLICY_README) as older records have it: those of
-/// 0.1.0 lack the server's address, and those of 0.2.0 say nothing of certificates.
+/// 0.1.0 lack the server's address, and those of 0.2.0 say nothing of certificates. Their instance
+/// is the session, which no later request can say.
 std::string_view earlier_form(std::string_view line) {
-  if (line.starts_with("server_address=") || line.starts_with("server_port=")) return {};
+  if (line.starts_with("server_address=") || line.starts_with("server_port=") ||
+      line.starts_with(instance_line)) {
+    return {};
+  }
   return line.starts_with("ccert_") ? line.substr(0, line.find('=') + 1) : line;
 }
 
@@ -41,10 +47,12 @@ std::size_t hash_of(std::string_view service, std::string_view request) {
 
 /// Whether an older record contains this request.
 bool is_earlier_form(std::string_view recorded, std::string_view request) {
-  if (recorded.size() >= request.size() || !recorded.starts_with(policy_request)) return false;
+  if (!recorded.starts_with(policy_request)) return false;
   while (!request.empty()) {
     const std::string_view line = take_line(request);
-    if (recorded.starts_with(line)) {
+    if (line.starts_with(instance_line) && recorded.starts_with(instance_line)) {
+      (void)take_line(recorded);
+    } else if (recorded.starts_with(line)) {
       recorded.remove_prefix(line.size());
     } else if (const std::string_view before = earlier_form(line); !before.empty()) {
       if (!recorded.starts_with(before)) return false;

@@ -694,6 +694,7 @@ Result<Trace> read_record(std::string_view text, const DefinitionSource& source)
   try {
     records::Reader reader(parsed.as_object(), source);
     describe(reader, reader.trace);
+    reader.trace.evidence.message_id = reader.trace.id;
     return std::move(reader.trace);
   } catch (const records::BadRecord& found) {
     return tl::unexpected(found.error);

@@ -25,7 +25,10 @@ Evidence evidence_at(const Trace& trace, const Decision& decision) {
   evidence.session.script.reset();
   evidence.kept.clear();
   if (!decision.discarded) evidence.discard.reset();
-  if (decision.stage < Stage::mail) evidence.reverse_path.reset();
+  if (decision.stage < Stage::mail) {
+    evidence.reverse_path.reset();
+    evidence.message_id.clear();
+  }
   if (!decision.after_revoked && evidence.session.revoked) {
     evidence.session.auth = std::move(evidence.session.revoked);
     evidence.session.revoked.reset();

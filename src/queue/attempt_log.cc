@@ -68,6 +68,7 @@ void note_attempt(const DeliveryTask& task, const Carried& carried,
     telemetry::Line line = line_for(settlements[i].outcome);
     if (!line) continue;
     line.field("message_id", task.message.id)
+        .field("trace", task.message.envelope.trace_id)
         .field("mail_from", task.message.envelope.reverse_path)
         .field("rcpt_to", task.message.envelope.recipients[task.recipients[i]].address)
         .field("route", task.destination.key)

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "base/ulid.h"
+#include "serve/decision_lookup.h"
 #include "serve/one_time_links.h"
 
 namespace postern::app {
@@ -153,6 +154,22 @@ Answer trace(Databases& databases, const Given& given) {
   const auto record = (*traces)->record(given.text("id"));
   if (!record) return tl::unexpected(record.error());
   return json::object{{"record", *record ? json::value(**record) : json::value(nullptr)}};
+}
+
+/// The decisions on what another id than that of a trace names.
+Answer decisions(Databases& databases, const Given& given) {
+  const auto found = decisions_of(databases, given.text("id"));
+  if (!found) return tl::unexpected(found.error());
+  json::array rows;
+  for (const store::TraceRow& row : found->rows) {
+    rows.push_back(json::object{{"id", row.id},
+                                {"time", store::to_millis(row.time)},
+                                {"outcome", row.outcome},
+                                {"mail_from", row.mail_from},
+                                {"rcpt", row.rcpt},
+                                {"code", row.code}});
+  }
+  return json::object{{"what", to_text(found->kind)}, {"rows", std::move(rows)}};
 }
 
 Answer trace_definition(Databases& databases, const Given& given) {
@@ -347,6 +364,7 @@ constexpr Question questions[] = {
     {"inbox-payload", inbox_payload},
     {"trace", trace},
     {"trace-definition", trace_definition},
+    {"decisions", decisions},
     {"trace-span", trace_span},
     {"trace-records", trace_records},
     {"set-password", set_password},

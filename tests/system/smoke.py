@@ -120,6 +120,47 @@ def refusal_explained(bench):
         raise Fail("explain in words: status %d, %r" % (status, out[:300]))
 
 
+@check
+def every_id_leads_to_its_decision(bench):
+    """Explain takes what a client saw in a reply, and what the log and the API call a session, a message or a delivery."""
+    receiver = bench.receiver()
+    server = bench.server({**LOCAL, "restrictions": {"mynetworks": "127.0.0.0/8"},
+                           "route": [{"match": ["far.example"], "to": ["127.0.0.1:%d" % instance.free_port()]}]})
+    account = instance.Account(server)
+    webhooks = [account.call("POST", "/webhooks", {"target_url": receiver.url + "/hook", **more}, expect=201)
+                for more in ({}, {"delivery_mode": "queued"})]
+    config = server.root / "postern.toml"
+
+    def explained(id, *want):
+        status, out, err = bench.run("explain", id, "--json", "--config", config)
+        expect("exit status of explain %s (stderr: %s)" % (id, err), 0, status)
+        for word in want:
+            if word not in out:
+                raise Fail("explain %s does not say %r: %s" % (id, word, out[:600]))
+        return json.loads(out)["id"]
+
+    relayed = send(server, "ann@far.example")[-1]
+    smtp.check("250 2.0.0 queued as", [relayed], "end of data")
+    queued = relayed.split()[-1]
+    expect("the id of the decision on a queued message", queued, explained(queued, "ann@far.example"))
+    lines = [json.loads(line) for line in server.log.read_text(encoding="utf-8").splitlines() if queued in line]
+    expect("the decision of the session", queued, explained(lines[0]["session"], "is the id of a session"))
+    for webhook in webhooks:
+        replied = send(server, webhook["email_address"])[-1]
+        message = replied.split()[-1]
+        if not message.startswith("msg_"):
+            raise Fail("the reply has no id: " + replied)
+        trace = explained(message, webhook["id"], "is the id of a message")
+        end = time.monotonic() + 10
+        while not (logged := account.call("GET", "/webhooks/%s/logs" % webhook["id"])["data"]) and time.monotonic() < end:
+            time.sleep(0.1)
+        expect("the decision on a delivery", trace, explained(logged[0]["id"], "is the id of a delivery"))
+        expect("the message of the delivery", message, logged[0]["message_id"])
+    status, _, err = bench.run("explain", webhooks[0]["id"], "--config", config)
+    if status != 64 or "is the id of a webhook" not in err:
+        raise Fail("the id of a webhook: %d %s" % (status, err))
+
+
 def refused_trace(server):
     """The trace id in the log line of the refusal; traces are written behind the reply, the log line as well."""
     end = time.monotonic() + 5

@@ -68,7 +68,9 @@ std::string delegation_request(const Context& context, const policy::ClientName&
   const bool counted = context.stage() == Stage::data || context.stage() == Stage::message;
   line("recipient_count", std::to_string(counted ? evidence.recipients.size() : 0));
   line("queue_id", "");
-  line("instance", session.id);
+  // As in Postfix: one for all requests about a message, and none before its MAIL is accepted.
+  const bool begun = context.stage() > Stage::mail && context.sender() != nullptr;
+  line("instance", begun ? std::string_view(evidence.message_id) : std::string_view());
   line("size", std::to_string(evidence.message ? evidence.message->size : evidence.declared_size));
   line("etrn_domain", context.etrn());
   line("stress", "");
