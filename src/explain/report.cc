@@ -13,6 +13,7 @@
 #include "dialect/restrictions/verification.h"
 #include "explain/script.h"
 #include "policy/authentication_text.h"
+#include "policy/deferral.h"
 #include "policy/layer.h"
 #include "policy/webhook.h"
 #include "telemetry/log_record.h"
@@ -487,6 +488,12 @@ json::object step_json(const Explanation& explanation, const Step& step) {
                    {"verdict", policy::to_string(step.verdict.kind)},
                    {"enforced", step.enforced}};
   if (step.verdict.refuses()) out["reply"] = reply_json(step.verdict.reply);
+  if (const auto raised = policy::raised_by(step.verdict)) {
+    const std::string origin(raised->origin);
+    out["raised_by"] = json::object{{"rule", shown(raised->check)},
+                                    {"origin", shown(origin)},
+                                    {"place", place_json(explanation, origin)}};
+  }
   return out;
 }
 

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "dialect/restrictions/evaluate.h"
 #include "dialect/webhook/controls.h"
+#include "policy/deferral.h"
 #include "policy/webhook.h"
 
 namespace postern::app {
@@ -18,6 +20,10 @@ std::vector<std::string> hints_for(const policy::Step& decider, const policy::Re
     if (rule == nullptr) return {};
     return {rule->hint(*fields, evidence)};
   }
+  if (const auto raised = policy::raised_by(decider.verdict)) {
+    return {fmt::format("{} had no reason to defer", raised->check)};
+  }
+  if (decider.check == dialect::restrictions::name_of(nullptr)) return {};
   if (decider.layer == "restrictions") {
     return {
         fmt::format("{} did not match, or a rule before it had permitted the mail", decider.check)};

@@ -639,6 +639,8 @@ Task<smtp::Reply> Transaction::etrn(smtp::Etrn event) {
   evidence_.etrn = event.domain;
   const auto engine = settings_->engine->get();
   const policy::Decision decision = co_await judged(*engine, Stage::rcpt, evidence_);
+  if (policy::refused(decision)) log_refusal(decision, evidence_, nullptr);
+  log_remarks(decision, evidence_, nullptr);
   evidence_.reset_transaction();
   if (policy::refused(decision)) co_return decision.reply;
   const std::string domain = smtp::echo(event.domain);

@@ -5,6 +5,7 @@
 
 #include "dialect/restrictions/remarks.h"
 #include "gateway/transaction.h"
+#include "policy/deferral.h"
 #include "telemetry/log.h"
 
 namespace postern::gateway {
@@ -82,6 +83,10 @@ void Transaction::log_refusal(const policy::Decision& decision, const policy::Ev
   for (const policy::Step& step : decision.steps) {
     if (!step.verdict.refuses() || !step.enforced) continue;
     layer = step.layer;
+    if (const auto raised = policy::raised_by(step.verdict)) {
+      join(rules, raised->check);
+      join(origins, raised->origin);
+    }
     join(rules, step.check);
     join(origins, step.origin);
     join(details, step.verdict.detail);

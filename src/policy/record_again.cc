@@ -1,6 +1,7 @@
 // Replay of a recorded decision: its evidence, and the comparison of the results.
 #include <algorithm>
 
+#include "policy/deferral.h"
 #include "policy/layer.h"
 #include "policy/record.h"
 
@@ -49,8 +50,13 @@ std::string sentence(const Step& step) {
   return text + (step.enforced ? "" : " [shadow]");
 }
 
-bool same(const Step& a, const Step& b) {
-  return sentence(a) == sentence(b) && a.origin == b.origin && a.stage == b.stage;
+/// Version 0.2.0 recorded no raised_by().
+bool same(const Step& recorded, Step derived) {
+  if (!raised_by(recorded.verdict)) {
+    derived.verdict.detail = without_raiser(derived.verdict.detail);
+  }
+  return sentence(recorded) == sentence(derived) && recorded.origin == derived.origin &&
+         recorded.stage == derived.stage;
 }
 
 /// Steps about the running gateway, not the mail: they cannot be replayed.

@@ -6,6 +6,7 @@
 
 #include "policy/authentication_text.h"
 #include "policy/bcrypt.h"
+#include "policy/deferral.h"
 #include "policy/gateway_layer.h"
 #include "policy/testing.h"
 
@@ -160,6 +161,25 @@ TEST(Record, what_the_moment_refused_is_no_difference) {
   other.steps.push_back(
       {Stage::rcpt, "gateway", "recipient_known", "routes", refuse(550, {5, 7, 1}, "no"), true});
   EXPECT_EQ(differences(other, derived).size(), 2u);
+}
+
+// 0.2.0 did not record which rule had the reason.
+TEST(Record, the_rule_behind_a_deferral_is_no_difference_to_older_records) {
+  const auto with = [](const std::string& detail) {
+    Decision decision{.stage = Stage::rcpt};
+    decision.reply = {.code = 450, .enhanced = {4, 1, 8}, .text = "later"};
+    decision.steps.push_back({Stage::rcpt, "restrictions", "end_of_lists", "",
+                              refuse(450, {4, 1, 8}, "later", detail), true});
+    return decision;
+  };
+  const Decision older = with("no rule refused");
+  const Decision named =
+      with(with_raiser({"reject_unknown_sender_domain", "l:1"}, "no rule refused"));
+  const Decision other = with(with_raiser({"defer_if_permit", "l:1"}, "no rule refused"));
+  EXPECT_TRUE(differences(older, named).empty());
+  EXPECT_TRUE(differences(named, named).empty());
+  EXPECT_FALSE(differences(named, other).empty());
+  EXPECT_FALSE(differences(named, older).empty());
 }
 
 TEST(Record, reads_back_what_it_wrote) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "policy/deferral.h"
 #include "policy/layer.h"
 #include "policy/webhook.h"
 #include "store/traces.h"
@@ -43,8 +44,9 @@ void tell_reason(const policy::Trace& trace, TraceRow& row) {
   const policy::Step* step = settling ? policy::refusing_step(*settling) : nullptr;
   if (step != nullptr) {
     row.layer = step->layer;
-    row.rule = step->check;
-    row.origin = cut(step->origin);
+    const auto raised = policy::raised_by(step->verdict);
+    row.rule = raised ? raised->check : step->check;
+    row.origin = cut(raised ? raised->origin : step->origin);
     row.reason = cut(step->verdict.detail);
   } else if (settling != nullptr) {
     row.layer = "gateway";  // the SMTP dialogue itself: a wrong password, a limit

@@ -9,6 +9,7 @@
 
 #include "base/temporary_folder_test.h"
 #include "base/ulid.h"
+#include "policy/deferral.h"
 #include "policy/record.h"
 #include "policy/webhook.h"
 #include "store/trace_words.h"
@@ -856,6 +857,19 @@ TEST_F(Traces, a_list_says_who_decided) {
                                     .verdict = no});
   EXPECT_EQ(row_of(own).rule, "client_in_networks");
   EXPECT_EQ(row_of(own).origin, "pol_1/allowed_source_ips");
+
+  Trace put_off = own;
+  put_off.outcome = "deferred";
+  put_off.decisions[0].steps.back() = {
+      .stage = Stage::rcpt,
+      .layer = "restrictions",
+      .check = "end_of_lists",
+      .origin = {},
+      .verdict = policy::refuse(
+          450, {4, 1, 8}, "later",
+          policy::with_raiser({"reject_unknown_sender_domain", "list:2"}, "no rule refused"))};
+  EXPECT_EQ(row_of(put_off).rule, "reject_unknown_sender_domain");
+  EXPECT_EQ(row_of(put_off).origin, "list:2");
 
   // One recipient was refused; the message was accepted for another, whose endpoint refused it.
   Trace delivered = own;

@@ -121,6 +121,24 @@ def refusal_explained(bench):
 
 
 @check
+def a_deferral_names_its_rule(bench):
+    """The log and explain name the rule that had the reason to defer, beside the end of the lists, where it applied."""
+    server = bench.server({**LOCAL, "restrictions": {"relay_domains": "in.example", "sender": "check_sender_access static:DEFER_IF_PERMIT"}})
+    smtp.check("450 4.7.1", send(server, "ann@in.example"), "RCPT")
+    end = time.monotonic() + 5
+    while not (lines := [line for line in server.log.read_text(encoding="utf-8").splitlines() if "decision.deferred" in line]) and time.monotonic() < end:
+        time.sleep(0.1)
+    line = json.loads(lines[0])
+    expect("rule and place in the log", ("check_sender_access; end_of_lists", "smtpd_sender_restrictions:1"), (line["rule"], line["policy"]))
+    status, out, err = bench.run("explain", line["trace"], "--json", "--config", server.root / "postern.toml")
+    expect("exit status of explain (stderr: %s)" % err, 0, status)
+    last = json.loads(out)["decisions"][-1]["steps"][-1]
+    expect("the last step", ("end_of_lists", "check_sender_access"), (last["rule"], last["raised_by"]["rule"]))
+    if not (last["raised_by"]["place"] or "").startswith("postern.toml:"):
+        raise Fail("the place of the rule: %r" % last)
+
+
+@check
 def every_id_leads_to_its_decision(bench):
     """Explain takes what a client saw in a reply, and what the log and the API call a session, a message or a delivery."""
     receiver = bench.receiver()

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "dialect/restrictions/key_fold.h"
 #include "dialect/restrictions/replies.h"
+#include "policy/deferral.h"
 #include "policy/own_addresses.h"
 
 namespace postern::dialect::restrictions {
@@ -45,6 +46,12 @@ constexpr int max_depth = 100;
 std::string bracketed(std::string_view text) { return "<" + smtp::echo(text) + ">"; }
 
 }  // namespace
+
+std::string_view name_of(const Rule* rule) {
+  if (rule == nullptr) return "end_of_lists";
+  if (rule->keyword != nullptr) return rule->keyword->name;
+  return rule->list ? "restriction_class" : "configuration_error";
+}
 
 Context::Context(const ListPolicy& policy, const policy::Evidence& evidence, Stage stage,
                  Evaluated& result, std::size_t waited, std::size_t verified)
@@ -252,9 +259,22 @@ RuleOutcome Context::refuse_with(const Rule& rule, std::uint16_t code, smtp::Enh
   }
   // defer_if_reject replaces a 5xx only.
   refusal_yields_ = code >= 500;
-  result_.reply = code >= 500 && defer_if_reject_ ? *defer_if_reject_
-                                                  : reply_of(code, enhanced, std::move(text));
+  if (!refusal_yields_ || !defer_if_reject_) {
+    result_.reply = reply_of(code, enhanced, std::move(text));
+    return RuleOutcome::refuse;
+  }
+  const Deferral& raised = *defer_if_reject_;
+  result_.reply = raised.reply;
+  reason_ = Reason::made(policy::with_raiser({raised.check, raised.origin}, text));
   return RuleOutcome::refuse;
+}
+
+Deferral Context::deferral_of(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
+                              std::string_view reason) const {
+  return {.reply = reply_of(code, enhanced,
+                            fmt::format("{} rejected: {}", judged(subject_of(rule)), reason)),
+          .check = name_of(&rule),
+          .origin = rule.origin};
 }
 
 RuleOutcome Context::defer_if_permit(const Rule& rule, std::uint16_t code,
@@ -262,10 +282,7 @@ RuleOutcome Context::defer_if_permit(const Rule& rule, std::uint16_t code,
   reason_ = Reason::made(reason);
   if (warn_only_) return RuleOutcome::pass;  // warn_if_reject covers this too, as in Postfix
   if (raised_ != Mark::Result::warned) raised_ = Mark::Result::defers_if_permit;
-  if (!defer_if_permit_) {
-    defer_if_permit_ =
-        reply_of(code, enhanced, fmt::format("{} rejected: {}", judged(subject_of(rule)), reason));
-  }
+  if (!defer_if_permit_) defer_if_permit_ = deferral_of(rule, code, enhanced, reason);
   return RuleOutcome::pass;
 }
 
@@ -273,10 +290,7 @@ RuleOutcome Context::defer_if_reject(const Rule& rule, std::uint16_t code,
                                      smtp::EnhancedCode enhanced, std::string_view reason) {
   reason_ = Reason::made(reason);
   if (raised_ == Mark::Result::passed) raised_ = Mark::Result::defers_if_reject;
-  if (!defer_if_reject_) {
-    defer_if_reject_ =
-        reply_of(code, enhanced, fmt::format("{} rejected: {}", judged(subject_of(rule)), reason));
-  }
+  if (!defer_if_reject_) defer_if_reject_ = deferral_of(rule, code, enhanced, reason);
   return RuleOutcome::pass;
 }
 

@@ -56,6 +56,13 @@ struct Listed {
   std::string why;                   ///< if unlisted or failed: one line
 };
 
+/// A reason to defer that was put off.
+struct Deferral {
+  smtp::Reply reply;       ///< if it applies
+  std::string_view check;  ///< name of the rule; static
+  std::string origin;      ///< Rule::origin
+};
+
 /// State of one evaluation. Borrows its arguments; not thread-safe.
 class Context {
  public:
@@ -218,8 +225,8 @@ class Context {
   const std::shared_ptr<const List>& left_out() const { return left_out_; }
   /// Whether a raised defer_if_reject would have replaced the refusal.
   bool refusal_yields() const { return refusal_yields_; }
-  /// The reply of the raised defer_if_reject; nullopt: none.
-  const std::optional<smtp::Reply>& raised_if_reject() const { return defer_if_reject_; }
+  /// The raised defer_if_reject; nullopt: none.
+  const std::optional<Deferral>& raised_if_reject() const { return defer_if_reject_; }
   /// Runs the rules of a table's row.
   RuleOutcome run_row(const std::shared_ptr<const List>& list) {
     if (is_alone_) {
@@ -254,8 +261,8 @@ class Context {
   }
   /// Drops a raised defer_if_permit.
   void forget_deferral() { defer_if_permit_.reset(); }
-  /// The reply of the raised defer_if_permit; nullopt: none.
-  const std::optional<smtp::Reply>& deferral() const { return defer_if_permit_; }
+  /// The raised defer_if_permit; nullopt: none.
+  const std::optional<Deferral>& deferral() const { return defer_if_permit_; }
   /// The reply so far.
   const smtp::Reply& reply() const { return result_.reply; }
   /// The result so far.
@@ -275,6 +282,8 @@ class Context {
   RuleOutcome run_rules(const List& list);
   std::string judged(Subject subject) const;  ///< "<u@example>: Sender address"
   smtp::Reply reply_of(std::uint16_t code, smtp::EnhancedCode enhanced, std::string text) const;
+  Deferral deferral_of(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
+                       std::string_view reason) const;
 
   const ListPolicy& policy_;
   const policy::Evidence& evidence_;
@@ -294,8 +303,8 @@ class Context {
   std::optional<policy::questions::HeloValid> helo_valid_;
   std::string helo_key_;  ///< if it differs from helo()
   std::optional<policy::ClientName> client_name_;
-  std::optional<smtp::Reply> defer_if_permit_;
-  std::optional<smtp::Reply> defer_if_reject_;
+  std::optional<Deferral> defer_if_permit_;
+  std::optional<Deferral> defer_if_reject_;
   Reason reason_;                           ///< of the current rule
   std::optional<policy::Trouble> trouble_;  ///< why the current rule could not be evaluated
   int depth_ = 0;                           ///< of lists within lists

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "dialect/restrictions/context.h"
+#include "policy/deferral.h"
 
 namespace postern::dialect::restrictions {
 
@@ -38,11 +39,13 @@ bool run_lists(Context& context, std::initializer_list<ListKind> kinds) {
 /// What happens when no list has refused.
 bool settle(Context& context) {
   if (!context.deferral()) return true;
-  context.result().reply = *context.deferral();
-  context.result().marks.push_back({.rule = nullptr,
-                                    .reason = Reason("no rule refused, and one had a reason to "
-                                                     "defer"),
-                                    .result = Mark::Result::refused});
+  const Deferral& raised = *context.deferral();
+  context.result().reply = raised.reply;
+  context.result().marks.push_back(
+      {.rule = nullptr,
+       .reason = Reason::made(policy::with_raiser(
+           {raised.check, raised.origin}, "no rule refused, and one had a reason to defer")),
+       .result = Mark::Result::refused});
   return false;
 }
 

@@ -76,6 +76,9 @@ struct Mark {
   std::string_view detail() const { return reason.text(); }
 };
 
+/// The name of a rule in traces; static. Null: of the checks after all lists.
+std::string_view name_of(const Rule* rule);
+
 /// No rule makes the client wait: for evaluations without a client.
 inline constexpr std::size_t all_waited = static_cast<std::size_t>(-1);
 

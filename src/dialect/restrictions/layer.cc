@@ -54,17 +54,11 @@ Verdict verdict_of(const Mark& mark, const smtp::Reply& reply) {
 }
 
 void note_steps(Stage stage, Evaluated& result, std::vector<Step>& steps) {
-  static constexpr std::string_view after_all = "end_of_lists";
   for (Mark& mark : result.marks) {
     const Rule* rule = mark.rule;
-    const bool named = rule != nullptr && rule->keyword != nullptr;
     steps.push_back({.stage = stage,
                      .layer = "restrictions",
-                     .check = named ? rule->keyword->name
-                              : rule != nullptr && rule->list
-                                  ? std::string_view("restriction_class")
-                              : rule != nullptr ? std::string_view("configuration_error")
-                                                : after_all,
+                     .check = name_of(rule),
                      .origin = rule != nullptr ? rule->origin : std::string(),
                      .verdict = verdict_of(mark, result.reply)});
   }
@@ -161,7 +155,7 @@ Task<Ruling> RestrictionsLayer::judge(Stage stage, Inquiry& inquiry,
                                                  "more questions than one evaluation may ask");
       steps.push_back({.stage = stage,
                        .layer = "restrictions",
-                       .check = "end_of_lists",
+                       .check = name_of(nullptr),
                        .origin = {},
                        .verdict = verdict});
       co_return verdict;

@@ -7,6 +7,7 @@
 #include "base/temporary_folder_test.h"
 #include "dialect/restrictions/remarks.h"
 #include "dialect/webhook/layer.h"
+#include "policy/deferral.h"
 #include "policy/gateway_layer.h"
 #include "policy/questions/offered.h"
 #include "policy/testing.h"
@@ -281,6 +282,33 @@ TEST(RestrictionsLayer, a_policy_server_is_told_of_vrfy) {
   EXPECT_EQ(vrfy(lists, before, outside), "");
   ASSERT_EQ(outside.requests.size(), 1u);
   EXPECT_NE(outside.requests[0].find("protocol_state=VRFY\n"), std::string::npos);
+}
+
+TEST(RestrictionsLayer, a_deferral_names_the_rule_that_raised_it) {
+  Outside outside;
+  const auto raiser = [&](Settings settings, const std::string& ended) {
+    const Played played = rcpt(engine(std::move(settings)), to("a", "relay.example"), outside);
+    EXPECT_TRUE(played.decision.reply.temporary()) << played.reply;
+    const policy::Step* step = policy::refusing_step(played.decision);
+    if (step == nullptr) return std::string();
+    EXPECT_EQ(step->check, ended);
+    const auto raised = policy::raised_by(step->verdict);
+    return raised ? std::string(raised->check) + " " + std::string(raised->origin) : "";
+  };
+  const std::string end = "end_of_lists";
+  EXPECT_EQ(raiser({{"smtpd_recipient_restrictions", "defer_if_permit, defer_if_permit"}}, end),
+            "defer_if_permit smtpd_recipient_restrictions:1");
+  EXPECT_EQ(raiser({{"smtpd_delay_reject", "no"},
+                    {"smtpd_client_restrictions", "permit_mynetworks, defer_if_permit"},
+                    {"smtpd_recipient_restrictions", "defer_if_permit"}},
+                   end),
+            "defer_if_permit smtpd_client_restrictions:2");
+  EXPECT_EQ(
+      raiser({{"smtpd_sender_restrictions", "check_sender_access static:DEFER_IF_PERMIT"}}, end),
+      "check_sender_access smtpd_sender_restrictions:1");
+  EXPECT_EQ(raiser({{"smtpd_recipient_restrictions", "defer_if_reject, reject"}}, "reject"),
+            "defer_if_reject smtpd_recipient_restrictions:1");
+  EXPECT_EQ(raiser({{"smtpd_recipient_restrictions", "defer"}}, "defer"), "");
 }
 
 // As measured: Postfix has no instance before it accepted MAIL, nor at VRFY before MAIL and at

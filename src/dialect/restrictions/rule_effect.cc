@@ -11,8 +11,8 @@ namespace {
 
 ReplyCodes codes_of(const smtp::Reply& reply) { return {reply.code, reply.enhanced}; }
 
-std::optional<ReplyCodes> codes_of(const std::optional<smtp::Reply>& reply) {
-  return reply ? std::optional(codes_of(*reply)) : std::nullopt;
+std::optional<ReplyCodes> codes_of(const std::optional<Deferral>& raised) {
+  return raised ? std::optional(codes_of(raised->reply)) : std::nullopt;
 }
 
 /// What `judge` did to the context.
