@@ -3,9 +3,9 @@
 #include "cli/cli_table_doctor.h"
 #include "cli/cli_table_import.h"
 #include "cli/cli_table_mail.h"
+#include "cli/cli_table_plan.h"
 #include "cli/cli_table_ptest.h"
 #include "cli/cli_table_queue.h"
-#include "cli/cli_table_plan.h"
 #include "cli/cli_table_replay.h"
 #include "cli/cli_table_setup.h"
 #include "cli/cli_table_tls.h"
@@ -129,7 +129,8 @@ constexpr OptionSpec explain_options[] = {
     {"--client-ip", "IP", "address of the client", "127.0.0.1"},
     {"--helo", "NAME", "name of the client in HELO or EHLO", "the client's address"},
     {"--tls", "", "as if the session were encrypted", ""},
-    {"--auth", "NAME", "as if NAME had authenticated", ""},
+    {"--auth", "NAME", "as if NAME had authenticated, after STARTTLS", ""},
+    {"--no-tls", "", "with --auth: without STARTTLS", ""},
     {"--dns", "FILE", "DNS answers, a zone or JSON; no server is asked", "the resolvers"},
     {"--password-stdin", "",
      "with ID: the password of its login, a line of standard input, for a Lua handler that checks "

@@ -178,7 +178,8 @@ TEST_F(Explain, judges_the_message_as_it_would_travel) {
 TEST_F(Explain, lists_judge_addresses_without_a_domain) {
   options_.mail_from = "root";
   options_.recipients = {"postmaster"};
-  EXPECT_FALSE(decide_live(config_, options_, directory_)) << "without lists they are refused";
+  options_.auth.reset();
+  EXPECT_EQ(reply(), "550 5.7.1 relay not permitted") << "completed with the host's name";
   config_ = parse_config(
                 "[restrictions]\nmynetworks = \"203.0.113.0/24\"\n"
                 "myorigin = \"hooks.example.net\"\n",
@@ -194,6 +195,52 @@ TEST_F(Explain, lists_judge_addresses_without_a_domain) {
   trace = decided();
   ASSERT_EQ(trace.evidence.recipients.size(), 1u);
   EXPECT_NE(trace.evidence.recipients[0].route.webhook, nullptr) << "completed with myorigin";
+}
+
+TEST_F(Explain, the_session_refuses_what_it_does_not_read) {
+  const auto of = [&](const std::string& from, const std::string& to) {
+    options_.mail_from = from;
+    options_.recipients = {to};
+    options_.auth.reset();
+    return reply();
+  };
+  const std::string good = "open@hooks.example.net";
+  EXPECT_EQ(of("a@example.com", good), "");
+  EXPECT_EQ(of("<a@example.com>", "<" + good + ">"), "");
+  EXPECT_EQ(of("ann..b@example.com", good).substr(0, 9), "501 5.1.7");
+  EXPECT_EQ(of("a@example.com", "two words@example.com").substr(0, 9), "501 5.1.3");
+  EXPECT_EQ(of("a@example.com", "").substr(0, 9), "501 5.1.3");
+  EXPECT_EQ(of("j\u00fcrgen@example.com", good), "") << "with SMTPUTF8";
+  config_ = parse_config("[restrictions]\nrelay_domains = \"hooks.example.net\"\n", "x").config;
+  config_.server.data_dir = folder_.path();
+  EXPECT_EQ(of("ann..b@example.com", good), "") << "as Postfix reads it";
+  for (const char* address : {"-joe@example.com", "<-joe@example.com>", "joe@127.0.0.1"}) {
+    EXPECT_EQ(of(address, good).substr(0, 9), "501 5.1.7") << address;
+    EXPECT_EQ(of("a@example.com", address).substr(0, 9), "501 5.1.3") << address;
+  }
+  const policy::Trace trace = decided();
+  ASSERT_FALSE(trace.decisions.empty());
+  EXPECT_EQ(trace.decisions.back().recipient, "joe@127.0.0.1");
+  EXPECT_EQ(trace.decisions.back().steps.back().check, "session");
+}
+
+TEST_F(Explain, auth_without_tls_gets_what_the_listener_says) {
+  const auto with = [&](const std::string& listener) {
+    config_ = parse_config("[[listener]]\naddress = \"127.0.0.1:25\"\n" + listener, "x").config;
+    config_.server.data_dir = folder_.path();
+    return reply();
+  };
+  EXPECT_EQ(with(""), "");
+  EXPECT_EQ(with("tls = \"none\"\n"), "502 5.5.1 STARTTLS not offered");
+  EXPECT_EQ(with("tls = \"none\"\n[[listener]]\nname = \"submission\"\n"
+                 "address = \"127.0.0.1:465\"\ntls = \"implicit\"\n"),
+            "");
+  EXPECT_EQ(decided().evidence.session.listener, "submission");
+  options_.no_tls = true;
+  EXPECT_EQ(with(""), "538 5.7.11 encryption required, use STARTTLS first");
+  EXPECT_EQ(with("tls = \"required\"\n"), "530 5.7.0 must issue a STARTTLS command first");
+  EXPECT_EQ(with("auth_without_tls = true\n"), "");
+  EXPECT_FALSE(decided().evidence.session.tls);
 }
 
 TEST_F(Explain, says_who_granted_relaying_and_where_the_rule_stands) {
@@ -240,10 +287,10 @@ TEST_F(Explain, names_the_option_that_is_wrong) {
   options_.message = "no-such-file.eml";
   EXPECT_EQ(decide_live(config_, options_, directory_).error().fault, Fault::not_found);
   options_.message.reset();
-  options_.recipients = {"two words@example.com"};
+  options_.recipients = {"two\r\nRSET"};
   const Error error = decide_live(config_, options_, directory_).error();
   EXPECT_EQ(error.fault, Fault::malformed);
-  EXPECT_TRUE(error.message.starts_with("--to two words@example.com: ")) << error.message;
+  EXPECT_TRUE(error.message.starts_with("--to two\\x0D")) << error.message;
   options_.recipients = {"open@hooks.example.net"};
   options_.dns = folder_.write("dns.json", "[1]");
   EXPECT_EQ(decide_live(config_, options_, directory_).error().fault, Fault::malformed);
@@ -318,50 +365,6 @@ TEST_F(Explain, unknown_ids_and_missing_files_are_66) {
   run_command(64);
 }
 
-TEST_F(Explain, waits_a_moment_for_a_trace_that_is_being_written) {
-  policy::Trace trace = decided();
-  keep(policy::Trace{.id = new_ulid(), .outcome = "accepted"});
-  options_ = {.id = trace.id};
-  std::thread late([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(120));
-    keep(trace);
-  });
-  EXPECT_NE(run_command(0).find("Outcome: accepted"), std::string::npos);
-  late.join();
-}
-
-TEST_F(Explain, live_uses_the_policies_of_the_data_directory) {
-  run_command(66);
-  const std::string database = folder_.file("postern.db");
-  {
-    auto store = store::SqliteStore::open(database);
-    ASSERT_TRUE(store) << store.error().message;
-    store::AccountRow account{.id = new_id("acc_"), .email = "a@example.com"};
-    ASSERT_TRUE((*store)->create_account(account, nullptr));
-    store::WebhookRow row{.id = new_id("wh_"),
-                          .account_id = account.id,
-                          .address = "stored@hooks.example.net",
-                          .target_url = "inbox"};
-    row.secret = Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
-    ASSERT_TRUE((*store)->create_webhook(row, nullptr));
-  }
-  options_.recipients = {"stored@hooks.example.net"};
-  const std::string out = run_command(0);
-  EXPECT_NE(out.find("A message that was never sent"), std::string::npos);
-  EXPECT_NE(out.find("accepted so far → webhook wh_"), std::string::npos) << out;
-  EXPECT_NE(out.find("; no message was given"), std::string::npos) << out;
-  EXPECT_NE(out.find("Note: no account has the user name sender1: the gateway would answer AUTH "
-                     "with 535"),
-            std::string::npos)
-      << out;
-  EXPECT_NE(out.find("1 of 1 decision the same"), std::string::npos);
-  options_.recipients = {"other@hooks.example.net"};
-  EXPECT_NE(run_command(0).find("would be refused: 550 5.7.1 relay not permitted"),
-            std::string::npos);
-}
-
-}  // namespace
-}  // namespace postern::app
 TEST_F(Explain, other_ids_lead_to_the_decision) {
   const auto kept = [&](const std::string& session, std::string text) {
     policy::Trace trace = decided();
@@ -410,3 +413,47 @@ TEST_F(Explain, other_ids_than_those_of_decisions_say_where_to_look) {
   EXPECT_NE(said(new_id("log_"), 66).find("no trace log_"), std::string::npos) << errors_;
 }
 
+TEST_F(Explain, waits_a_moment_for_a_trace_that_is_being_written) {
+  policy::Trace trace = decided();
+  keep(policy::Trace{.id = new_ulid(), .outcome = "accepted"});
+  options_ = {.id = trace.id};
+  std::thread late([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(120));
+    keep(trace);
+  });
+  EXPECT_NE(run_command(0).find("Outcome: accepted"), std::string::npos);
+  late.join();
+}
+
+TEST_F(Explain, live_uses_the_policies_of_the_data_directory) {
+  run_command(66);
+  const std::string database = folder_.file("postern.db");
+  {
+    auto store = store::SqliteStore::open(database);
+    ASSERT_TRUE(store) << store.error().message;
+    store::AccountRow account{.id = new_id("acc_"), .email = "a@example.com"};
+    ASSERT_TRUE((*store)->create_account(account, nullptr));
+    store::WebhookRow row{.id = new_id("wh_"),
+                          .account_id = account.id,
+                          .address = "stored@hooks.example.net",
+                          .target_url = "inbox"};
+    row.secret = Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+    ASSERT_TRUE((*store)->create_webhook(row, nullptr));
+  }
+  options_.recipients = {"stored@hooks.example.net"};
+  const std::string out = run_command(0);
+  EXPECT_NE(out.find("A message that was never sent"), std::string::npos);
+  EXPECT_NE(out.find("accepted so far → webhook wh_"), std::string::npos) << out;
+  EXPECT_NE(out.find("; no message was given"), std::string::npos) << out;
+  EXPECT_NE(out.find("Note: no account has the user name sender1: the gateway would answer AUTH "
+                     "with 535"),
+            std::string::npos)
+      << out;
+  EXPECT_NE(out.find("1 of 1 decision the same"), std::string::npos);
+  options_.recipients = {"other@hooks.example.net"};
+  EXPECT_NE(run_command(0).find("would be refused: 550 5.7.1 relay not permitted"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace postern::app

@@ -90,6 +90,7 @@ std::optional<UsageError> read_explain(const Arguments& arguments, ExplainOption
   options.recipients = arguments.values("--to");
   options.helo = arguments.value("--helo");
   options.tls = arguments.has("--tls");
+  options.no_tls = arguments.has("--no-tls");
   options.auth = arguments.value("--auth");
   options.dns = path_option(arguments, "--dns");
   options.config_file = config_file(arguments);
@@ -111,6 +112,8 @@ std::optional<UsageError> read_explain(const Arguments& arguments, ExplainOption
     return UsageError{"--with-message needs --message FILE: no record has the text of a message",
                       hint};
   }
+  if (options.tls && options.no_tls)
+    return UsageError{"--tls and --no-tls exclude each other", hint};
   if (options.id && (options.message || !options.recipients.empty())) {
     return UsageError{"an ID and a described message exclude each other", hint};
   }

@@ -1,10 +1,12 @@
 #include "explain/live.h"
 
+#include <algorithm>
 #include <iostream>
 
 #include <fmt/format.h>
 #include <boost/asio/io_context.hpp>
 
+#include "base/text.h"
 #include "config/engine.h"
 #include "config/input_file.h"
 #include "config/room_options.h"
@@ -17,15 +19,15 @@ namespace postern::app {
 
 namespace {
 
-/// `bare`: the domain may be missing, as in an address of this server.
-Result<mail::Mailbox> address(const std::string& option, const std::string& text, bool bare) {
-  Result<mail::Mailbox> parsed = mail::parse_mailbox(text, mail::Utf8::allowed);
-  if (parsed) return parsed;
-  if (bare) {
-    const auto path = mail::parse_postfix_path("<" + text + ">", mail::Utf8::allowed);
-    if (path && path->length == text.size() + 2 && path->mailbox) return *path->mailbox;
+/// The path of a command; what an option says may have its brackets. A control character would end
+/// the command.
+Result<std::string> path(const std::string& option, const std::string& text) {
+  const auto is_control = [](unsigned char c) { return c < ' ' || c == 0x7f; };
+  if (std::ranges::any_of(text, is_control)) {
+    return fail(Fault::malformed,
+                fmt::format("{} {}: a control character", option, printable(text, 255)));
   }
-  return fail(Fault::malformed, fmt::format("{} {}: {}", option, text, parsed.error().message));
+  return text.starts_with('<') ? text : "<" + text + ">";
 }
 
 /// The answers of the --dns file, otherwise the configured name servers.
@@ -40,25 +42,21 @@ Result<std::unique_ptr<dns::Resolver>> resolver_for(const Config& config,
   return dns_from_file(options.dns->string(), std::cin);
 }
 
-Result<Dialogue> dialogue_of(const Config& config, const ExplainOptions& options) {
-  gateway::ListenerSettings listener;
-  follow_lists(listener, config.restrictions);
-  const bool bare = listener.session.bare_addresses;
+Result<Dialogue> dialogue_of(const ExplainOptions& options) {
   Dialogue said;
   said.client = options.client_ip.value_or(said.client);
   said.helo = options.helo.value_or(mail::literal_of(said.client));
   if (said.helo->empty()) said.helo.reset();
   said.tls = options.tls;
   said.login = options.auth;
-  if (options.mail_from && !options.mail_from->empty()) {
-    Result<mail::Mailbox> path = address("--from", *options.mail_from, bare);
-    if (!path) return tl::unexpected(path.error());
-    said.sender = std::move(*path);
-  }
+  said.auth_in_clear = options.no_tls;
+  Result<std::string> sender = path("--from", options.mail_from.value_or(""));
+  if (!sender) return tl::unexpected(sender.error());
+  said.mail_path = std::move(*sender);
   for (const std::string& text : options.recipients) {
-    Result<mail::Mailbox> recipient = address("--to", text, bare);
+    Result<std::string> recipient = path("--to", text);
     if (!recipient) return tl::unexpected(recipient.error());
-    said.recipients.push_back(std::move(*recipient));
+    said.rcpt_paths.push_back(std::move(*recipient));
   }
   if (options.message) {
     const Result<std::string> text = read_input(*options.message, std::cin);
@@ -73,7 +71,7 @@ Result<Dialogue> dialogue_of(const Config& config, const ExplainOptions& options
 Result<policy::Trace> decide_live(const Config& config, const ExplainOptions& options,
                                   const policy::Directory& directory,
                                   const RememberedAddress& remembered) {
-  const Result<Dialogue> said = dialogue_of(config, options);
+  const Result<Dialogue> said = dialogue_of(options);
   if (!said) return tl::unexpected(said.error());
   const policy::Engine engine = engine_for(config);
   boost::asio::io_context loop(1);

@@ -19,6 +19,7 @@ struct ExplainOptions {
   std::optional<IpAddress> client_ip;        ///< --client-ip
   std::optional<std::string> helo;           ///< --helo; "": none is said
   bool tls = false;                          ///< --tls: as if after STARTTLS
+  bool no_tls = false;                       ///< --no-tls: --auth without STARTTLS
   std::optional<std::string> auth;           ///< --auth NAME: as if NAME were authenticated
   std::optional<std::filesystem::path> dns;  ///< --dns FILE: the only source of DNS answers
   std::optional<std::filesystem::path> config_file;  ///< --config; nullopt: see load_for()

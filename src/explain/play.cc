@@ -17,6 +17,7 @@
 #include "policy/consultations.h"
 #include "policy/own_addresses.h"
 #include "relay/destination.h"
+#include "smtp/server_session.h"
 
 namespace postern::app {
 
@@ -198,6 +199,66 @@ policy::Authentication identity_of(const Dialogue& said, const Scene& scene) {
   return identity;
 }
 
+/// The client's side of a session.
+class Client {
+ public:
+  /// `options` outlives it.
+  explicit Client(const smtp::ServerOptions& options) : session_(options) {}
+
+  smtp::ServerSession& session() { return session_; }
+
+  /// The event of a command, which is to be answered, or the session's own refusal.
+  tl::expected<smtp::Event, smtp::Reply> says(const std::string& command) {
+    if (session_.closed()) {
+      return tl::unexpected(
+          smtp::Reply{.code = 421, .enhanced = {4, 7, 0}, .text = "the session is over"});
+    }
+    line_ = command + "\r\n";
+    session_.feed(line_);
+    smtp::Event event = session_.next();
+    (void)session_.take_output();
+    const std::vector<smtp::Reply> refusals = session_.take_own_refusals();
+    if (!refusals.empty()) return tl::unexpected(refusals.front());
+    return event;
+  }
+  /// Answers the event; code 0: no objection.
+  void answer(const smtp::Reply& reply, std::uint16_t positive) {
+    const bool yes = reply.code < 400;
+    session_.reply(yes ? smtp::Reply{.code = positive, .enhanced = {}, .text = "ok"} : reply);
+    (void)session_.next();
+    (void)session_.take_output();
+  }
+
+ private:
+  smtp::ServerSession session_;
+  std::string line_;
+};
+
+/// What the client says of itself beside its commands.
+bool uses_tls(const Dialogue& said) { return said.tls || (said.login && !said.auth_in_clear); }
+
+/// A listener as it serves a client, with a certificate and a source of accounts.
+gateway::ListenerSettings served(const ListenerConfig& listener, const Config& config) {
+  gateway::ListenerSettings settings = session_settings(listener, config);
+  settings.session.starttls = listener.tls == gateway::ListenerTls::starttls ||
+                              listener.tls == gateway::ListenerTls::required;
+  settings.session.mechanisms = "PLAIN";
+  return settings;
+}
+
+/// The first listener that offers what the client does; without one the first of all.
+gateway::ListenerSettings listener_for(const Dialogue& said, const Config& config) {
+  for (const ListenerConfig& one : config.listeners) {
+    gateway::ListenerSettings settings = served(one, config);
+    const bool tls = uses_tls(said);
+    const bool implicit = one.tls == gateway::ListenerTls::implicit;
+    const bool fits = tls ? implicit || settings.session.starttls : !implicit;
+    const bool logs_in = settings.session.auth && (tls || settings.session.auth_without_tls);
+    if (fits && (!said.login || logs_in)) return settings;
+  }
+  return served(config.listeners.front(), config);
+}
+
 /// One dialogue, with what gateway::Transaction keeps of it from command to command.
 class Player {
  public:
@@ -206,18 +267,17 @@ class Player {
          const relay::RelayConfig& relay, policy::OwnNames names, PlayGatherer& gatherer)
       : scene_(scene),
         said_(said),
-        listener_(listener),
         relay_(relay),
         names_(names),
-        gatherer_(gatherer) {
-    const auto& front = scene.config.listeners.front();
+        gatherer_(gatherer),
+        client_(listener.session) {
     policy::SessionFacts& session = evidence_.session;
     session.id = new_ulid();
-    session.listener = front.name;
+    session.listener = listener.name;
     session.client_ip = said.client;
-    uses_tls_ = said.tls || said.login;  // AUTH is offered only inside TLS
+    uses_tls_ = uses_tls(said);
     // STARTTLS comes after EHLO.
-    tls_first_ = uses_tls_ && (front.tls == gateway::ListenerTls::implicit || !said.helo);
+    tls_first_ = uses_tls_ && (listener.tls == gateway::ListenerTls::implicit || !said.helo);
   }
 
   /// Whether the message, or so much of it as there is, is accepted.
@@ -251,17 +311,34 @@ class Player {
     if (tls_first_) begin_tls();
     const bool accepted = co_await asked(Stage::connect);
     if (accepted) discard_at_connect_ = evidence_.discard;
+    client_.session().greet();
+    (void)client_.session().next();
     co_return accepted;
   }
 
+  /// The event of a command. Nullopt: the session itself refuses, as it is noted then.
+  std::optional<smtp::Event> said(const std::string& command, Stage stage,
+                                  std::string recipient = {}) {
+    auto event = client_.says(command);
+    if (event) return std::move(*event);
+    policy::Decision decision = refusal(stage, "session", event.error());
+    decision.recipient = std::move(recipient);
+    (void)take(std::move(decision));
+    return std::nullopt;
+  }
+
   Task<bool> ehlo() {
+    if (!said("EHLO " + *said_.helo, Stage::helo)) co_return false;
     Evidence asked_with = evidence_.greeted(*said_.helo, true);
     asked_with.dns = std::move(evidence_.dns);  // the trace has all answers
     asked_with.consulted = std::move(evidence_.consulted);
     evidence_ = std::move(asked_with);
     const bool accepted = co_await asked(Stage::helo);
-    if (accepted) discard_at_helo_ = evidence_.discard;
-    co_return accepted;
+    if (!accepted) co_return false;
+    discard_at_helo_ = evidence_.discard;
+    client_.session().accept();
+    (void)client_.session().next();
+    co_return true;
   }
 
   /// EHLO, and with STARTTLS once more.
@@ -269,12 +346,16 @@ class Player {
     if (!said_.helo) co_return true;
     const bool accepted = co_await ehlo();
     if (!accepted || !uses_tls_ || tls_first_) co_return accepted;
+    if (!said("STARTTLS", Stage::helo)) co_return false;
     forget_session();
     begin_tls();
     co_return co_await ehlo();
   }
 
-  void begin_tls() { evidence_.session.tls = policy::Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"}; }
+  void begin_tls() {
+    evidence_.session.tls = policy::Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};
+    client_.session().tls_started();
+  }
 
   /// RFC 3207 §4.2: as gateway::Transaction::tls_begins().
   void forget_session() {
@@ -292,9 +373,17 @@ class Player {
 
   Task<bool> authenticated() {
     if (!said_.login) co_return true;
-    evidence_.session.auth = identity_of(said_, scene_);
+    policy::Authentication identity = identity_of(said_, scene_);
+    std::string credentials(1, '\0');
+    credentials += identity.username;
+    credentials += '\0';
+    credentials += "password";
+    if (!said("AUTH PLAIN " + base64_encode(credentials), Stage::auth)) co_return false;
+    evidence_.session.auth = std::move(identity);
     if (auto& script = evidence_.session.script) script->forget_identity();
-    co_return co_await asked(Stage::auth);
+    const bool accepted = co_await asked(Stage::auth);
+    if (accepted) client_.answer({.code = 0}, 235);
+    co_return accepted;
   }
 
   Task<bool> sender_accepted() {
@@ -307,22 +396,43 @@ class Player {
     for (const auto& discard : {discard_at_connect_, discard_at_helo_}) {
       if (discard) evidence_.discard = discard;
     }
-    if (!said_.helo && listener_.session.helo_required) {  // as smtp::ServerSession
-      co_return take(
-          refusal(Stage::mail, "helo_required",
-                  {.code = 503, .enhanced = {5, 5, 1}, .text = "send HELO or EHLO first"}));
-    }
-    evidence_.reverse_path = said_.sender;
-    co_return co_await asked(Stage::mail);
+    const std::string path = said_.mail_path.value_or(path_of(said_.sender));
+    const bool utf8 = !is_ascii(path) || !std::ranges::all_of(paths(), is_ascii);
+    auto event = said("MAIL FROM:" + path + (utf8 ? " SMTPUTF8" : ""), Stage::mail);
+    if (!event) co_return false;
+    auto& mail = std::get<smtp::Mail>(*event);
+    evidence_.reverse_path = std::move(mail.reverse_path);
+    evidence_.smtputf8 = mail.smtputf8;
+    const bool accepted = co_await asked(Stage::mail);
+    if (accepted) client_.answer({.code = 0}, 250);
+    co_return accepted;
+  }
+
+  static std::string path_of(const std::optional<mail::Mailbox>& address) {
+    return address ? "<" + address->text() + ">" : "<>";
+  }
+
+  std::vector<std::string> paths() const {
+    if (!said_.rcpt_paths.empty()) return said_.rcpt_paths;
+    std::vector<std::string> paths;
+    for (const mail::Mailbox& one : said_.recipients) paths.push_back(path_of(one));
+    return paths;
   }
 
   Task<bool> recipients_accepted() {
-    for (const mail::Mailbox& recipient : said_.recipients) {
+    for (const std::string& path : paths()) {
+      const bool framed = path.size() > 2 && path.starts_with('<') && path.ends_with('>');
+      auto event =
+          said("RCPT TO:" + path, Stage::rcpt, framed ? path.substr(1, path.size() - 2) : path);
+      if (!event) continue;
+      mail::Mailbox recipient = std::move(std::get<smtp::Rcpt>(*event).forward_path);
       policy::Route route = policy::route_of(scene_.directory, recipient, names_);
-      evidence_.consider({.address = recipient, .route = std::move(route)});
+      evidence_.consider({.address = std::move(recipient), .route = std::move(route)});
       policy::Decision decision = co_await scene_.engine.decide(Stage::rcpt, evidence_, gatherer_);
       ask_next_hop(*evidence_.candidate, decision);
+      const smtp::Reply reply = decision.reply;
       if (take(std::move(decision))) evidence_.recipients.push_back(*evidence_.candidate);
+      client_.answer(reply, 250);
     }
     evidence_.candidate.reset();
     co_return !evidence_.recipients.empty();
@@ -379,10 +489,10 @@ class Player {
 
   const Scene& scene_;
   const Dialogue& said_;
-  const gateway::ListenerSettings& listener_;
   const relay::RelayConfig& relay_;
   const policy::OwnNames names_;
   PlayGatherer& gatherer_;
+  Client client_;
   bool uses_tls_ = false;
   bool tls_first_ = false;  ///< the connection begins with TLS
   std::optional<std::string> discard_at_connect_;
@@ -429,8 +539,7 @@ AskOthers others_from(const RecordedAnswers& answers) {
 }
 
 Trace play(const Scene& scene, const Dialogue& dialogue) {
-  gateway::ListenerSettings listener;
-  follow_lists(listener, scene.config.restrictions);
+  const gateway::ListenerSettings listener = listener_for(dialogue, scene.config);
   const policy::OwnNames names{.hostname = scene.config.server.hostname,
                                .origin = listener.origin,
                                .appended = listener.appended_domain};

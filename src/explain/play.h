@@ -36,9 +36,12 @@ struct Dialogue {
   std::optional<std::string> login;        ///< authenticates as this name, with TLS; nullopt: not
   /// Credential::stamp of what it authenticates with; nullopt: it opens all that the name opens.
   std::optional<std::uint64_t> credential;
-  std::optional<mail::Mailbox> sender;    ///< nullopt: the null reverse-path
-  std::vector<mail::Mailbox> recipients;  ///< in order
-  std::optional<std::string> message;     ///< lines end in CRLF; nullopt: it ends after DATA
+  bool auth_in_clear = false;              ///< it authenticates without TLS
+  std::optional<mail::Mailbox> sender;     ///< nullopt: the null reverse-path
+  std::vector<mail::Mailbox> recipients;   ///< in order
+  std::optional<std::string> mail_path;    ///< "<a@example.com>", in place of `sender`
+  std::vector<std::string> rcpt_paths;     ///< in place of `recipients`; empty: these
+  std::optional<std::string> message;      ///< lines end in CRLF; nullopt: it ends after DATA
 };
 
 /// Evidence that is given: it is taken where a rule needs it, and not computed.
@@ -80,9 +83,11 @@ struct Scene {
 /// Asks nobody: what is not recorded fails. `answers` outlives the function.
 AskOthers others_from(const RecordedAnswers& answers);
 
-/// Plays the dialogue. Each stage sees what the client has said by then: the greeting and the
-/// EHLO before STARTTLS see neither TLS nor login. The first refusal ends it, that of one of
-/// several recipients does not. Nothing is sent, no rate token is taken. Blocks.
+/// Plays the dialogue with the listener's session (smtp::ServerSession), which refuses by itself
+/// what it would refuse of this client: a path, AUTH without TLS. Of several listeners it is the
+/// first one that offers what the client does. Each stage sees what the client has said by then:
+/// the greeting and the EHLO before STARTTLS see neither TLS nor login. The first refusal ends it,
+/// that of one of several recipients does not. Nothing is sent, no rate token is taken. Blocks.
 policy::Trace play(const Scene& scene, const Dialogue& dialogue);
 
 }  // namespace postern::app
