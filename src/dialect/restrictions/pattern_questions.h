@@ -2,6 +2,7 @@
 // key stands for others that the pattern may or may not match.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -19,9 +20,12 @@ class PatternQuestions {
   using Question = std::pair<std::string, std::string>;
   /// Whether the pattern matches the key.
   using Answers = std::map<Question, bool>;
+  /// Whether the keys are looked up without capitals, also those that a key stands for.
+  enum class Keys : std::uint8_t { as_they_are, folded };
 
   /// Both outlive this object.
-  PatternQuestions(const std::set<std::string, std::less<>>& keys, const Answers& answers);
+  PatternQuestions(const std::set<std::string, std::less<>>& keys, const Answers& answers,
+                   Keys are = Keys::as_they_are);
   PatternQuestions(const PatternQuestions&) = delete;
   PatternQuestions& operator=(const PatternQuestions&) = delete;
   ~PatternQuestions();
@@ -31,6 +35,8 @@ class PatternQuestions {
 
   /// Whether patterns are asked about this key.
   bool asks_about(std::string_view key) const { return keys_.contains(key); }
+  /// Whether `/x/` and `/x/i` are one question.
+  bool are_folded() const { return are_ == Keys::folded; }
   /// Nullopt: no answer yet; wanted() is then the first such question.
   std::optional<bool> answer(const std::string& pattern, std::string_view key);
   /// The first question without an answer; nullopt: none.
@@ -39,6 +45,7 @@ class PatternQuestions {
  private:
   const std::set<std::string, std::less<>>& keys_;
   const Answers& answers_;
+  const Keys are_;
   std::optional<Question> wanted_;
 };
 

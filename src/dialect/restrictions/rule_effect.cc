@@ -15,12 +15,22 @@ std::optional<ReplyCodes> codes_of(const std::optional<Deferral>& raised) {
   return raised ? std::optional(codes_of(raised->reply)) : std::nullopt;
 }
 
+/// How the tables of a rule are looked up. Those of the others have keys of several kinds.
+PatternQuestions::Keys keys_of(const Rule& rule) {
+  constexpr std::array in_lower_case{"check_client_access", "check_helo_access",
+                                     "check_reverse_client_hostname_access", "check_sender_access",
+                                     "check_recipient_access"};
+  const std::string_view name = rule.keyword != nullptr ? rule.keyword->name : std::string_view();
+  const bool folded = std::ranges::find(in_lower_case, name) != in_lower_case.end();
+  return folded ? PatternQuestions::Keys::folded : PatternQuestions::Keys::as_they_are;
+}
+
 /// What `judge` did to the context.
 template <class Judge>
 RuleEffect observe(const ListPolicy& policy, const RuleMoment& moment,
                    const policy::Evidence& evidence, const KnownPatterns& patterns,
-                   const Judge& judge) {
-  PatternQuestions questions(patterns.keys, patterns.answers);
+                   PatternQuestions::Keys keys, const Judge& judge) {
+  PatternQuestions questions(patterns.keys, patterns.answers, keys);
   Evaluated result;
   Context context(policy, evidence, moment.stage, result);
   RuleEffect effect;
@@ -55,11 +65,12 @@ RuleEffect observe(const ListPolicy& policy, const RuleMoment& moment,
 RuleEffect effect_of(const ListPolicy& policy, const Rule& rule, const RuleMoment& moment,
                      const policy::Evidence& evidence, const KnownPatterns& patterns) {
   bool routed = false;
-  RuleEffect effect = observe(policy, moment, evidence, patterns, [&](Context& context) {
-    const Address* recipient = context.recipient();
-    routed = recipient != nullptr && recipient->routed && !policy.allow_untrusted_routing;
-    return context.run_alone(rule);
-  });
+  RuleEffect effect =
+      observe(policy, moment, evidence, patterns, keys_of(rule), [&](Context& context) {
+        const Address* recipient = context.recipient();
+        routed = recipient != nullptr && recipient->routed && !policy.allow_untrusted_routing;
+        return context.run_alone(rule);
+      });
   if (effect.rules && rule.keyword != nullptr) {
     // As check_address() and without_permit() do with the outcome of these rules.
     if (!rule.keyword->may_permit) effect.inner_permit = InnerPermit::fails;
@@ -72,7 +83,8 @@ RuleEffect effect_of(const ListPolicy& policy, const Rule& rule, const RuleMomen
 
 RuleEffect effect_of_unlisted(const ListPolicy& policy, Subject subject, const RuleMoment& moment,
                               const policy::Evidence& evidence, const KnownPatterns& patterns) {
-  return observe(policy, moment, evidence, patterns, [&](Context& context) {
+  constexpr auto as_they_are = PatternQuestions::Keys::as_they_are;
+  return observe(policy, moment, evidence, patterns, as_they_are, [&](Context& context) {
     const Address* address = subject == Subject::sender ? context.sender() : context.recipient();
     if (address == nullptr || context.is_webhook()) return RuleOutcome::pass;
     if (subject == Subject::sender && address->is_null()) return RuleOutcome::pass;

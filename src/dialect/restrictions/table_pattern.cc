@@ -112,6 +112,7 @@ struct Rule {
   std::optional<Regex> regex;
   std::string pattern;   ///< as written
   std::string question;  ///< its name in PatternQuestions; empty: it matches every key
+  std::string folded;    ///< the same where no key has capitals
   Template result;
   std::size_t line = 0;
   std::size_t behind = 0;  ///< of a block: index of the rule after its endif
@@ -199,7 +200,7 @@ class PatternTable final : public NamedTable {
   static std::optional<Regex::Outcome> match(const Rule& rule, std::string_view key,
                                              PatternQuestions* questions) {
     if (questions == nullptr || rule.question.empty()) return rule.regex->match(key);
-    const auto said = questions->answer(rule.question, key);
+    const auto said = questions->answer(questions->are_folded() ? rule.folded : rule.question, key);
     if (!said) return std::nullopt;
     return *said ? Regex::Outcome::yes : Regex::Outcome::no;
   }
@@ -279,8 +280,15 @@ class PatternReader {
     if (!regex) return report_.bad(line_, regex.error().message);
     rule.regex = std::move(*regex);
     if (!matches_all(*pattern)) {
-      rule.question =
-          fmt::format("{} {}", kind_ == PatternKind::perl ? "pcre" : "regexp", text_of(*pattern));
+      const std::string_view kind = kind_ == PatternKind::perl ? "pcre" : "regexp";
+      rule.question = fmt::format("{} {}", kind, text_of(*pattern));
+      Pattern caseless = *pattern;
+      caseless.options.caseless = true;
+      const std::string in_lower_case = lower(pattern->text);
+      caseless.text = in_lower_case;
+      rule.folded = is_same_in_lower_case(*pattern, kind_ == PatternKind::perl)
+                        ? fmt::format("{} {}", kind, text_of(caseless))
+                        : rule.question;
     }
     if (kind == Rule::Kind::block) {
       if (!text.empty()) report_.warn(line_, "text after the pattern of `if` is ignored");
@@ -390,6 +398,49 @@ class PatternReader {
                                     ".+$", "^.+$", "(.*)", "^(.*)$", "(.+)", "^(.+)$"};
     return !pattern.negated && pattern.extended && !pattern.options.extended &&
            pattern.options.dot_all && std::find(all.begin(), all.end(), pattern.text) != all.end();
+  }
+  /// Whether the pattern matches keys without capitals as its text in lower case does, whatever the
+  /// case means to it. False also where that is not certain: escapes of letters and digits, classes
+  /// that tell the cases apart, ranges in which there may be capitals.
+  static bool is_same_in_lower_case(const Pattern& pattern, bool perl) {
+    constexpr std::array neutral{"alnum", "alpha", "blank", "cntrl", "digit",
+                                 "graph", "print", "punct", "space", "xdigit"};
+    constexpr std::array groups{":", "=", "!", "<=", "<!"};
+    const std::string_view text = pattern.text;
+    const auto starts = [](std::string_view rest) {
+      return [rest](std::string_view one) { return rest.starts_with(one); };
+    };
+    const bool has_capitals = lower(text) != text;
+    if (has_capitals && !pattern.options.caseless) return false;
+    bool in_class = false;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+      const std::string_view rest = text.substr(at + 1);
+      const char next = rest.empty() ? '\0' : rest.front();
+      if (text[at] == '\\' && (perl || !in_class)) {
+        const bool is_known = perl && (next == 'd' || next == 'w' || next == 's' || next == 'b');
+        if (is_alnum(next) && !is_known) return false;
+        ++at;
+      } else if (!in_class && text[at] == '(' && (next == '?' || next == '*')) {
+        if (next == '*' ? perl : std::ranges::none_of(groups, starts(rest.substr(1)))) return false;
+      } else if (!in_class && text[at] == '[') {
+        in_class = true;
+        if (next == '^') ++at;
+        if (at + 1 < text.size() && text[at + 1] == ']') ++at;  // it stands for itself
+      } else if (in_class && text[at] == '[' && (next == ':' || next == '.' || next == '=')) {
+        const std::size_t end = rest.find(":]");
+        if (next != ':' || end == std::string_view::npos) return false;
+        if (std::ranges::find(neutral, rest.substr(1, end - 1)) == neutral.end()) return false;
+        at += end + 2;
+      } else if (in_class && text[at] == ']') {
+        in_class = false;
+      } else if (in_class && text[at] == '-' && next != ']') {
+        const char first = text[at - 1];
+        const bool letters = is_alpha(first) && is_alpha(next);
+        const bool same_case = letters && (first >= 'a') == (next >= 'a');
+        if (!same_case && !(is_digit(first) && is_digit(next))) return false;
+      }
+    }
+    return !in_class;
   }
   /// The flags and the text: equal for equal patterns.
   static std::string text_of(const Pattern& pattern) {

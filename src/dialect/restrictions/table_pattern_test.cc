@@ -1,7 +1,12 @@
+#include <random>
+#include <set>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/growth_test.h"
+#include "base/text.h"
+#include "dialect/restrictions/pattern_questions.h"
 #include "dialect/restrictions/table_test_support.h"
 
 namespace postern::dialect::restrictions {
@@ -55,6 +60,78 @@ TEST(PatternTable, rows_of_both_kinds) {
     check_rules("regexp", row);
     check_rules("pcre", row);
   }
+}
+
+/// What a table with this row asks about a key; "": nothing.
+std::string question_of(const std::string& type, const std::string& row, const std::string& key,
+                        PatternQuestions::Keys are) {
+  const auto table = Texts{{"/t", row + " R"}}.open(type + ":/t");
+  const std::set<std::string, std::less<>> keys{key};
+  const PatternQuestions::Answers none;
+  PatternQuestions questions(keys, none, are);
+  (void)table->lookup(key);
+  return questions.wanted() ? questions.wanted()->first : "";
+}
+
+TEST(PatternQuestions, case_is_no_question_where_keys_have_none) {
+  using Keys = PatternQuestions::Keys;
+  const auto same = [](const std::string& type, const std::string& a, const std::string& b) {
+    EXPECT_NE(question_of(type, a, "k", Keys::as_they_are),
+              question_of(type, b, "k", Keys::as_they_are))
+        << a << b;
+    return question_of(type, a, "k", Keys::folded) == question_of(type, b, "k", Keys::folded);
+  };
+  for (const char* type : {"regexp", "pcre"}) {
+    EXPECT_TRUE(same(type, "/^x@/", "/^x@/i"));
+    EXPECT_TRUE(same(type, "/^X@/", "/^x@/i"));
+    EXPECT_TRUE(
+        same(type, "/[a-z][0-9]\\.(a|b)*[[:alpha:]]/", "/[a-z][0-9]\\.(a|b)*[[:alpha:]]/i"));
+    EXPECT_FALSE(same(type, "/^X@/", "/^X@/i")) << "a capital that must be one";
+    EXPECT_FALSE(same(type, "/[[:upper:]]/", "/[[:upper:]]/i"));
+    EXPECT_FALSE(same(type, "/[9-^]/", "/[9-^]/i")) << "capitals are in the range";
+    EXPECT_FALSE(same(type, "/^x@/", "/^y@/i"));
+  }
+  EXPECT_TRUE(same("pcre", "/\\d(?:a)(?=b)/", "/\\d(?:a)(?=b)/i"));
+  EXPECT_FALSE(same("pcre", "/\\x41/", "/\\x41/i"));
+  EXPECT_FALSE(same("pcre", "/(?-i)a/", "/(?-i)a/i"));
+}
+
+TEST(PatternQuestions, patterns_with_one_question_match_the_same_keys) {
+  const std::string parts[] = {"a",           "B",     "[a-c]",       "[^b]", "[^B]",  "\\.",
+                               "[[:upper:]]", "[9-^]", "[B-a]",       ".",    "(a|B)", "*",
+                               "[]a]",        "[A-C]", "[[:lower:]]", "$"};
+  std::mt19937 draw(7);
+  const auto below = [&](std::size_t n) { return draw() % n; };
+  const auto row = [&] {
+    std::string text = "/";
+    for (std::size_t n = 1 + below(3); n > 0; --n) text += parts[below(std::size(parts))];
+    return text + (below(2) == 0 ? "/" : "/i");
+  };
+  std::size_t pairs = 0;
+  for (int i = 0; i < 4000; ++i) {
+    const std::string type = below(2) == 0 ? "regexp" : "pcre";
+    std::string a = row();
+    std::string b = row();
+    if (below(2) == 0) {  // more pairs that are nearly the same
+      b = lower(a);
+      if (below(2) == 0) b = b.ends_with("i") ? b.substr(0, b.size() - 1) : b + "i";
+    }
+    const auto one = open_table(type + ":/t", Texts{{"/t", a + " R"}}.sources());
+    const auto other = open_table(type + ":/t", Texts{{"/t", b + " R"}}.sources());
+    if (!one || !other || a == b) continue;
+    if (question_of(type, a, "k", PatternQuestions::Keys::folded) !=
+        question_of(type, b, "k", PatternQuestions::Keys::folded)) {
+      continue;
+    }
+    ++pairs;
+    for (int n = 0; n < 30; ++n) {
+      std::string key;
+      for (std::size_t left = below(4); left > 0; --left) key += "abcz.9@]^-"[below(10)];
+      EXPECT_EQ((*one)->lookup(key).status, (*other)->lookup(key).status)
+          << type << " " << a << " " << b << " " << key;
+    }
+  }
+  EXPECT_GT(pairs, 300u);
 }
 
 TEST(PatternTable, perl_expressions) {
