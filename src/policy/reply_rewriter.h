@@ -1,4 +1,4 @@
-// Changes the text of replies.
+// Changes what replies say.
 #pragma once
 
 #include <optional>
@@ -14,7 +14,7 @@ namespace postern::policy {
 class ReplyRewriter {
  public:
   virtual ~ReplyRewriter() = default;
-  /// A reply with another text and the same first digit (RFC 5321 §4.2.1); the decision stays.
+  /// A reply with another text; a refusal may get another code, 4nn or 5nn. The decision stays.
   /// `command`: the command that it answers, without credentials; nullopt at connect. Does not
   /// throw: after an error it returns `reply`.
   virtual Task<smtp::Reply> rewrite(smtp::Reply reply, std::optional<std::string> command,

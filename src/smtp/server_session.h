@@ -134,8 +134,8 @@ class ServerSession {
   /// With ServerOptions::replies_apart: the replies since the last call, in order. The session has
   /// already acted on them; the driver queues each with write().
   std::vector<Given> take_replies();
-  /// Queues a reply of take_replies(). Its text may differ, and its code within the same class. A
-  /// reply that ends the session is the last one.
+  /// Queues a reply of take_replies(). Its text may differ, its code only among refusals, or
+  /// within its class. A reply that ends the session is the last one.
   void write(const Reply& said);
   /// Answers Helo with 250 and the extension list.
   void accept();

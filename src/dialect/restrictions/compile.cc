@@ -425,6 +425,8 @@ class Compiler {
     policy_.bounce_sender = bounces.substr(0, bounces.rfind('@'));
     policy_.reject_footer = parameters_.raw("smtpd_reject_footer");
     policy_.reject_footer_maps = maps("smtpd_reject_footer_maps");
+    policy_.reject_filter_maps = maps("smtpd_reject_filter_maps");
+    check_reject_filter();
     policy_.recipient_delimiter = parameters_.text("recipient_delimiter");
     policy_.null_access_lookup_key = parameters_.text("smtpd_null_access_lookup_key");
     policy_.default_rbl_reply = parameters_.raw("default_rbl_reply");
@@ -764,6 +766,22 @@ class Compiler {
         warn_of_action(rule, actions_not_carried[word], not_carried[word]);
       }
       rule.actions = std::make_shared<const Actions>(std::move(actions));
+    }
+  }
+
+  /// Values that replace no reply. Those with what a pattern matched are only known then.
+  void check_reject_filter() {
+    for (const auto& table : policy_.reject_filter_maps.tables()) {
+      const auto values = table->values();
+      if (!values || values->size() > most_actions) continue;
+      for (const std::string& value : *values) {
+        if (filtered_reply(value) || value.find('$') != std::string::npos) continue;
+        say(Severity::warning, "R011", {"smtpd_reject_filter_maps", 0},
+            fmt::format("{}: the value is no refusal, and replaces no reply",
+                        row_of(*table, value)),
+            "write a code 4nn or 5nn, a blank and a text; an enhanced code has the same first "
+            "digit");
+      }
     }
   }
 

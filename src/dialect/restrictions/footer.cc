@@ -29,13 +29,14 @@ class Footer final : public policy::ReplyRewriter {
   Task<smtp::Reply> rewrite(smtp::Reply reply, std::optional<std::string> /*command*/,
                             policy::Inquiry& inquiry) const override {
     if (reply.code < 400) co_return reply;
-    Found found;
-    for (std::size_t round = 0; round < most_questions; ++round) {
-      policy::Replies replies(inquiry.evidence);
-      found = policy_->reject_footer_maps.find({reply.to_string()}, &replies);
-      if (found.status != Found::Status::waiting || !replies.wanted()) break;
-      co_await inquiry.consult(*replies.wanted());
+    const Found other = co_await row_of(policy_->reject_filter_maps, reply, inquiry);
+    if (other.status == Found::Status::found) {
+      if (auto filtered = filtered_reply(other.value)) {
+        filtered->after = reply.after;
+        reply = std::move(*filtered);
+      }
     }
+    const Found found = co_await row_of(policy_->reject_footer_maps, reply, inquiry);
     const bool special = found.status == Found::Status::found;
     const std::string& text = special ? found.value : policy_->reject_footer;
     if (text.empty()) co_return reply;
@@ -43,6 +44,18 @@ class Footer final : public policy::ReplyRewriter {
   }
 
  private:
+  /// What the tables have for the whole reply.
+  static Task<Found> row_of(const Maps& maps, const smtp::Reply& reply, policy::Inquiry& inquiry) {
+    Found found;
+    for (std::size_t round = 0; round < most_questions; ++round) {
+      policy::Replies replies(inquiry.evidence);
+      found = maps.find({reply.to_string()}, &replies);
+      if (found.status != Found::Status::waiting || !replies.wanted()) break;
+      co_await inquiry.consult(*replies.wanted());
+    }
+    co_return found;
+  }
+
   static constexpr std::size_t most_questions = 8;
   std::shared_ptr<const ListPolicy> policy_;
 };
@@ -54,8 +67,23 @@ bool is_footer_name(std::string_view name) {
          name == "server_name";
 }
 
+std::optional<smtp::Reply> filtered_reply(std::string_view value) {
+  const auto code = value.size() > 3 ? parse_number(value.substr(0, 3)) : std::nullopt;
+  if (!code || *code < 400 || *code > 599) return std::nullopt;
+  if (value[3] != ' ' && value[3] != '\t' && value[3] != '-') return std::nullopt;
+  std::string_view text = trim(value.substr(4));
+  const auto enhanced = smtp::take_enhanced(text);
+  if (enhanced && enhanced->klass != *code / 100) return std::nullopt;
+  return smtp::Reply{.code = static_cast<std::uint16_t>(*code),
+                     .enhanced = enhanced.value_or(smtp::EnhancedCode{}),
+                     .text = printable(text, 400)};
+}
+
 std::shared_ptr<const policy::ReplyRewriter> footer_of(std::shared_ptr<const ListPolicy> policy) {
-  if (policy->reject_footer.empty() && policy->reject_footer_maps.empty()) return nullptr;
+  if (policy->reject_footer.empty() && policy->reject_footer_maps.empty() &&
+      policy->reject_filter_maps.empty()) {
+    return nullptr;
+  }
   return std::make_shared<const Footer>(std::move(policy));
 }
 

@@ -524,6 +524,31 @@ TEST(VirtualAliases, ThatCannotBeReadDeferLocalRecipients) {
   EXPECT_EQ(code(lists.reply()), "451 4.3.0");
 }
 
+TEST(RejectFilter, ReplacesARefusalByAnother) {
+  const auto filtered = [](std::string_view value) {
+    const auto reply = filtered_reply(value);
+    return reply ? reply->to_string() : "none";
+  };
+  EXPECT_EQ(filtered("450 4.7.1 come back later"), "450 4.7.1 come back later");
+  EXPECT_EQ(filtered("521 go"), "521 go");
+  EXPECT_EQ(filtered("554-5.7.1 no"), "554 5.7.1 no");
+  for (const std::string_view value : {"250 2.0.0 welcome", "550 4.7.1 two classes", "550", "600 x",
+                                       "5xx no", "REJECT", "", "550no"}) {
+    EXPECT_EQ(filtered(value), "none") << value;
+  }
+  const auto footer = [](const std::string& value) {
+    const Compiled made =
+        compiled({{"smtpd_reject_filter_maps", "inline:{ {a = " + value + "} }"}});
+    EXPECT_NE(footer_of(made.policy), nullptr);
+    std::string said;
+    for (const Diagnostic& one : made.diagnostics) said += one.code + " " + one.message + "\n";
+    return said;
+  };
+  EXPECT_EQ(footer("550 5.7.1 no"), "");
+  EXPECT_EQ(footer("OK"),
+            "R011 inline:{ {a = OK} } row 1 (a): the value is no refusal, and replaces no reply\n");
+}
+
 TEST(RejectFooter, IsJoinedOrALineOfItsOwn) {
   const Compiled made = compiled({});
   policy::SessionFacts session;

@@ -85,6 +85,7 @@ constexpr Known deciding[] = {
     {"smtpd_policy_service_default_action", "451 4.3.5 Server configuration problem"},
     {"smtpd_policy_service_policy_context", ""},
     {"smtpd_recipient_restrictions", ""},
+    {"smtpd_reject_filter_maps", ""},
     {"smtpd_reject_footer", ""},
     {"smtpd_reject_footer_maps", ""},
     {"smtpd_reject_unlisted_recipient", "yes"},

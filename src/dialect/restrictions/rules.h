@@ -218,6 +218,7 @@ struct ListPolicy {
   Networks mx_backup_networks;      ///< permit_mx_backup_networks
   Maps relay_clientcerts;           ///< fingerprints of certificates that may relay
   Maps reject_footer_maps;          ///< smtpd_reject_footer_maps
+  Maps reject_filter_maps;          ///< smtpd_reject_filter_maps: replies by those they replace
   bool limits_mx_backup = false;    ///< permit_mx_backup_networks is not empty
   List maps_rbl;                    ///< reject_maps_rbl: a rule for each zone of maps_rbl_domains
 
