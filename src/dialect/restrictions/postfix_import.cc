@@ -285,7 +285,7 @@ class Importer {
     auto own = judge_outside(name);
     if (own) entries_.insert(entries_.end(), own->entries.begin(), own->entries.end());
     if (restrictions_.contains(name)) return judge_restriction(setting, own);
-    if (!own) own = judge_by_name(name);
+    if (!own) own = judge_by_name(name, parameters_);
     if (own) return with_users(name, *std::move(own));
     if (elsewhere_.contains(name)) {
       return {.name = name, .fate = Fate::carried, .note = "used by " + users(elsewhere_[name])};
@@ -333,7 +333,7 @@ class Importer {
       out.note = "a restriction class";
     } else {
       out.note = "used by " + users(users_[name]);
-      auto other = own ? own : judge_by_name(name);
+      auto other = own ? own : judge_by_name(name, parameters_);
       if (other && (other->fate == Fate::not_supported || other->fate == Fate::changed)) {
         out.fate = Fate::changed;
         out.note += "; itself: " + other->note;
@@ -402,7 +402,8 @@ class Importer {
     if (name == "address_verify_map") {
       out.fate = Fate::changed;
       out.note = "results are kept in the data directory; an empty value keeps them in memory";
-    } else if (name == "virtual_alias_maps" || name == "virtual_maps") {
+    } else if ((name == "virtual_alias_maps" || name == "virtual_maps") &&
+               !trim(parameters_.text(name)).empty()) {
       out.fate = Fate::changed;
       out.note = "names the recipients that exist; addresses are not rewritten";
     } else if (name == "alias_maps" && is_asked("alias_maps", "local_recipient_maps")) {

@@ -65,6 +65,11 @@ constexpr std::string_view proxies[] = {"smtpd_upstream_proxy_protocol"};
 constexpr std::string_view rates[] = {
     "smtpd_client_message_rate_limit", "smtpd_client_recipient_rate_limit",
     "smtpd_client_auth_rate_limit", "smtpd_client_new_tls_session_rate_limit"};
+constexpr std::string_view client_networks[] = {"smtpd_client_ipv4_prefix_length",
+                                                "smtpd_client_ipv6_prefix_length"};
+constexpr std::string_view hidden_clients[] = {"smtpd_hide_client_session"};
+constexpr std::string_view demanded_tls[] = {"requiretls_*", "smtp_requiretls_*",
+                                             "smtpd_requiretls_*"};
 constexpr std::string_view delegates[] = {"smtpd_policy_service_*"};
 constexpr std::string_view screens[] = {"postscreen_*", "dnsblog_*"};
 constexpr std::string_view extensions[] = {"smtpd_discard_ehlo_keywords",
@@ -141,7 +146,6 @@ constexpr std::string_view mailbox_details[] = {"command_expansion_filter",
                                                 "default_privs",
                                                 "export_environment",
                                                 "expand_owner_alias",
-                                                "owner_request_special",
                                                 "reset_owner_alias",
                                                 "require_home_directory",
                                                 "strict_mailbox_ownership",
@@ -288,6 +292,10 @@ constexpr Group groups[] = {
      "[limits] counts only a client's sessions; a policy limits only the mail to its own webhooks "
      "(docs/webhook-policies.md)",
      rates},
+    {lost, "[limits] counts an IPv4 client by its address, an IPv6 client by its /64",
+     client_networks},
+    {lost, "Received names the client and its session, whoever has signed in", hidden_clients},
+    {nothing, "REQUIRETLS (RFC 8689) is offered inside TLS, and kept on the way", demanded_tls},
     {lost,
      "a policy server is asked once, on a connection of its own, and has "
      "authentication.decide_within to answer",
@@ -353,6 +361,17 @@ bool is_near(std::string_view one, std::string_view other) {
   return longer - std::min(one.size(), other.size()) <= 2 && edit_distance(one, other) <= 2;
 }
 
+/// Whether nothing is lost with it. A value that cannot be read is none of these.
+bool asks_for_nothing(std::string_view name, const Parameters& parameters) {
+  const auto value = parameters.value(name);
+  if (!value) return false;
+  const std::string_view text = trim(*value);
+  if (name == "smtpd_client_ipv4_prefix_length") return text == "32";
+  if (name == "smtpd_client_ipv6_prefix_length") return text == "64";
+  const bool is_flag = name.starts_with("strict_") || name == "smtpd_hide_client_session";
+  return text.empty() || (is_flag && iequals(text, "no"));
+}
+
 }  // namespace
 
 std::optional<std::string_view> likely_parameter(std::string_view name) {
@@ -370,7 +389,7 @@ std::optional<std::string_view> likely_parameter(std::string_view name) {
   return std::nullopt;
 }
 
-std::optional<Judgement> judge_by_name(std::string_view name) {
+std::optional<Judgement> judge_by_name(std::string_view name, const Parameters& parameters) {
   for (const Group& group : groups) {
     const auto found = std::any_of(group.patterns.begin(), group.patterns.end(),
                                    [&](std::string_view pattern) { return fits(pattern, name); });
@@ -378,6 +397,9 @@ std::optional<Judgement> judge_by_name(std::string_view name) {
     const bool is_guess = group.patterns.data() == other_switches;
     const auto meant = is_guess ? likely_parameter(name) : std::nullopt;
     if (meant) return not_supported(fmt::format("not known; did you mean {}?", *meant));
+    if (group.fate == lost && !is_guess && asks_for_nothing(name, parameters)) {
+      return carried("as set, nothing is lost");
+    }
     return Judgement{group.fate, std::string(group.note), {}};
   }
   return std::nullopt;

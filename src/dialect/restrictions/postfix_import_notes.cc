@@ -216,10 +216,12 @@ std::vector<std::string> import_notes(const Parameters& parameters, const Sendin
         "delay_warning_time is not set: Postfix then reports no delay, Postern reports one to the "
         "sender after 4 hours (queue.delay_notice)");
   }
-  out.push_back(
-      "header fields: Postfix drops Bcc, Resent-Bcc, Content-Length and Return-Path of mail that "
-      "it accepts (message_drop_headers); Postern passes them on: if a mail program leaves a Bcc "
-      "field in a message, recipients see it");
+  const std::string drops = "message_drop_headers";
+  if (!parameters.is_set(drops) || !trim(parameters.text(drops)).empty())
+    out.push_back(
+        "header fields: Postfix drops Bcc, Resent-Bcc, Content-Length and Return-Path of mail that "
+        "it accepts (message_drop_headers); Postern passes them on: if a mail program leaves a Bcc "
+        "field in a message, recipients see it");
   out.push_back(
       "8-bit mail for a host without 8BITMIME: Postfix converts it to 7 bits, Postern returns it "
       "to its sender (5.6.3); route.eightbit changes that");

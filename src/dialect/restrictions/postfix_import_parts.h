@@ -81,8 +81,9 @@ std::vector<std::string_view> setting_names();
 /// A Postfix parameter with a similar name, for typing errors; nullopt: none.
 std::optional<std::string_view> likely_parameter(std::string_view name);
 
-/// Parameters without a key, judged by name only. nullopt: not a Postfix parameter.
-std::optional<Judgement> judge_by_name(std::string_view name);
+/// Parameters without a key, judged by name, and by whether the value asks for anything. nullopt:
+/// not a Postfix parameter.
+std::optional<Judgement> judge_by_name(std::string_view name, const Parameters& parameters);
 
 /// A service of master.cf (master(5)).
 struct MasterService {

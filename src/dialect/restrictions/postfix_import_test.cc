@@ -392,6 +392,35 @@ TEST(PostfixImport, ReasonsAreThoseOfTheParameter) {
   }
 }
 
+TEST(PostfixImport, NothingIsLostWithAValueThatAsksForNothing) {
+  for (const std::string name :
+       {"content_filter", "smtpd_milters", "header_checks", "canonical_maps", "always_bcc",
+        "smtp_pix_workarounds", "message_drop_headers", "smtpd_tls_dcert_file",
+        "smtpd_discard_ehlo_keywords", "mailbox_command"}) {
+    EXPECT_EQ(fate_of(name + " ="), "carried: as set, nothing is lost");
+    EXPECT_EQ(fate_of(name + " = $nobody\nnobody ="), "carried: as set, nothing is lost");
+    EXPECT_THAT(fate_of(name + " = x"), testing::StartsWith("not supported: "));
+  }
+  EXPECT_EQ(fate_of("virtual_alias_maps ="), "carried");
+  EXPECT_EQ(fate_of("strict_8bitmime = no"), "carried: as set, nothing is lost");
+  EXPECT_THAT(fate_of("strict_8bitmime = yes"), testing::StartsWith("not supported: "));
+  EXPECT_EQ(fate_of("smtpd_hide_client_session = no"), "carried: as set, nothing is lost");
+  EXPECT_EQ(fate_of("smtpd_client_ipv6_prefix_length = 64"), "carried: as set, nothing is lost");
+  std::string notes;
+  for (const std::string& one : imported("message_drop_headers =\n").notes) notes += one;
+  EXPECT_THAT(notes, Not(HasSubstr("message_drop_headers")));
+}
+
+TEST(PostfixImport, KnowsParametersOfLaterVersions) {
+  EXPECT_EQ(fate_of("smtpd_reject_filter_maps = inline:{ {a = 550 b} }"), "carried");
+  EXPECT_THAT(fate_of("smtpd_client_ipv4_prefix_length = 24"),
+              HasSubstr("not supported: [limits] counts an IPv4 client by its address"));
+  EXPECT_THAT(fate_of("smtpd_client_ipv6_prefix_length = 84"), HasSubstr("by its /64"));
+  EXPECT_THAT(fate_of("smtpd_hide_client_session = yes"),
+              HasSubstr("not supported: Received names the client"));
+  EXPECT_THAT(fate_of("requiretls_enable = yes"), HasSubstr("is offered inside TLS"));
+}
+
 TEST(PostfixImport, WhatHappensToMessagesThemselvesIsSaid) {
   EXPECT_THAT(fate_of("message_drop_headers = bcc"),
               HasSubstr("not supported: header fields are not dropped"));
