@@ -67,7 +67,7 @@ PLAIN = {
     "access_map_defer_code": ["451"], "maps_rbl_reject_code": ["550", "450"], "relay_domains_reject_code": ["550", "455"], "plaintext_reject_code": ["550"],
     "multi_recipient_bounce_reject_code": ["554"], "unknown_local_recipient_reject_code": ["450", "551"], "unknown_relay_recipient_reject_code": ["551"],
     "reject_tempfail_action": ["defer", "defer_if_permit"], "unknown_helo_hostname_tempfail_action": ["defer"], "unknown_address_tempfail_action": ["defer"],
-    "smtpd_reject_unlisted_recipient": ["no"], "smtpd_reject_unlisted_sender": ["yes"], "smtpd_null_access_lookup_key": ["null"], "recipient_delimiter": ["+"],
+    "smtpd_reject_unlisted_recipient": ["no"], "smtpd_reject_unlisted_sender": ["yes"], "smtpd_null_access_lookup_key": ["null"], "recipient_delimiter": ["+", "-", "+-"], "owner_request_special": ["no"],
     "parent_domain_matches_subdomains": ["", "relay_domains", "smtpd_access_maps"], "mynetworks": ["10.0.0.0/8", "!192.0.2.10, 192.0.2.0/24", "[2001:db8::]/32 198.51.100.7", "[::ffff:192.0.2.0]/120", ""],
     "relay_recipient_maps": ["inline:{ {user@relay.test = x} {@sub.relay.test = x} }"],
     "relay_domains": ["relay.test, listed.example", ".relay.test", "inline:{relay.test=x}", ""], "mydestination": ["local.test", "mx.postern.test, local.test, sender.example"],

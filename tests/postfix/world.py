@@ -23,7 +23,7 @@ HELO_NAMES = {
 SENDERS = {
     "u@sender.example": 8, "": 3, "u@nomx.example": 2, "u@nodns.example": 3, "u@nullmx.example": 2, "u@tempfail.example": 2, "u@host": 2, "u": 1, "u@local.test": 2,
     "nobody@local.test": 1, "u@relay.test": 1, "u@sub.sender.example": 2, "U@Sender.Example": 1, "u+tag@sender.example": 1, "u@[192.0.2.10]": 1, "u@listed.example": 2,
-    "u@under_score.example": 1, "other@sender.example": 2,
+    "u@under_score.example": 1, "other@sender.example": 2, "u-request@sender.example": 1, "u-tag@sender.example": 1, "b@alias.test": 1, "w@virtual.test": 1,
 }
 
 RECIPIENTS = {
@@ -31,6 +31,7 @@ RECIPIENTS = {
     "x@tempfail.example": 1, "a@host": 1, "a": 1, "postmaster": 1, "user+tag@relay.test": 1, "x%other.test@relay.test": 1, "x%other.test@local.test": 1,
     "x@[127.0.0.1]": 1, "x@[192.0.2.10]": 1, "b@mx.postern.test": 1, "v@virtual.test": 2, "w@virtual.test": 1, "al@alias.test": 1, "User@Relay.Test": 1,
     "@hop.test:x@relay.test": 1, "other@listed.example": 1, "postmaster@relay.test": 1, '"x@other.test"@relay.test': 1,
+    "user-request@relay.test": 1, "user-tag@relay.test": 1, "owner-user@relay.test": 1, "++a@relay.test": 1,
 }
 
 # Addresses that only a probe can judge: what the mail host of each domain says is in HOPS, its address in DNS.
@@ -91,7 +92,7 @@ KEYS = {
     "client": ["client.example.net", "example.net", ".example.net", "friend.example", "192.0.2.10", "192.0.2", "192.0", "10.1.2.3", "10", "2001:db8::10", "2001:db8", "net", "unknown", "198.51.100"],
     "helo": ["client.example.net", "c.example", "friend.example", ".friend.example", "localhost", "example", "[192.0.2.10]", "192.0.2.10", "a..b", "unknown.invalid"],
     "sender": ["u@sender.example", "sender.example", ".sender.example", "example", "u@", "<>", "other@sender.example", "local.test", "u@host", "listed.example", "u+tag@sender.example"],
-    "recipient": ["user@relay.test", "relay.test", ".relay.test", "sub.relay.test", "other.test", "x@", "x@other.test", "local.test", "a@local.test", "test", "virtual.test", "user+tag@relay.test"],
+    "recipient": ["user@relay.test", "relay.test", ".relay.test", "sub.relay.test", "other.test", "x@", "x@other.test", "local.test", "a@local.test", "test", "virtual.test", "user+tag@relay.test", "owner@relay.test", "+@relay.test"],
 }
 SERVER_KEYS = ["mail.sender.example", "sender.example", "mx.postern.test", "test", "192.0.2.40", "192.0.2", "192.0.2.1", "mail.friend.example", "198.51.100.7", "2001:db8::20", "mail.other.test", "c.example"]
 # Certificates of tests/suites/restrictions: "fp" of the certificate, "pk" of its public key.

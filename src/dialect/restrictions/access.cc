@@ -187,9 +187,7 @@ std::optional<RuleOutcome> try_parts(Context& context, const Rule& rule, Subject
   const auto found = [&](std::string_view key) { return try_key(context, rule, subject, key); };
   const std::string_view key = address.key;
   const std::size_t at = address.local.size();
-  const std::string& delimiters = context.policy().recipient_delimiter;
-  const std::size_t extension =
-      delimiters.empty() ? std::string_view::npos : key.substr(0, at).find_first_of(delimiters, 1);
+  const std::size_t extension = context.policy().extension_at(key.substr(0, at));
   std::string without;  // the address without its extension
   if (extension != std::string_view::npos) {
     without.append(key.substr(0, extension)).append(key.substr(at));

@@ -233,6 +233,16 @@ class Compiler {
     return static_cast<std::uint16_t>(least);
   }
 
+  /// The same for what a probe's result is answered with; 2nn: nothing.
+  std::uint16_t code_of_probes(std::string_view parameter, unsigned most) {
+    const std::uint16_t value = within(parameter, 200, most);
+    if (value < 300 || value > 399) return value;
+    say_late("R008", {std::string(parameter), 0},
+             fmt::format("{} = {} is no reply to RCPT", parameter, value),
+             "a reply code 2nn, 4nn or 5nn");
+    return 450;  // as Postfix answers then
+  }
+
   /// The same for a time. `unit`: of a bare number.
   std::chrono::seconds time(const std::string& parameter, std::chrono::seconds unit,
                             std::chrono::seconds least = std::chrono::seconds(1)) {
@@ -258,7 +268,7 @@ class Compiler {
   }
 
   UnverifiedWords unverified_words(const std::string& whose) {
-    return {.defer_code = within("unverified_" + whose + "_defer_code", 200, 499),
+    return {.defer_code = code_of_probes("unverified_" + whose + "_defer_code", 499),
             .reason = parameters_.text("unverified_" + whose + "_reject_reason"),
             .refuses_now = defers_at_once("unverified_" + whose + "_tempfail_action")};
   }
@@ -448,6 +458,7 @@ class Compiler {
     policy_.allow_untrusted_routing = flag("allow_untrusted_routing");
     policy_.append_dot_mydomain = flag("append_dot_mydomain");
     policy_.strict_envelopes = flag("strict_rfc821_envelopes");
+    policy_.owner_request_special = flag("owner_request_special");
     policy_.swap_bangpath = flag("swap_bangpath");
     policy_.allow_percent_hack = flag("allow_percent_hack");
     policy_.defer_unknown_address = defers_at_once("unknown_address_tempfail_action");
@@ -459,8 +470,8 @@ class Compiler {
     for (const Keyword& one : keywords()) {
       if (one.code_parameter.empty() || policy_.codes.contains(one.code_parameter)) continue;
       const bool any = one.code_parameter.starts_with("unverified_");
-      policy_.codes.emplace(one.code_parameter,
-                            any ? within(one.code_parameter, 200, 599) : code(one.code_parameter));
+      policy_.codes.emplace(one.code_parameter, any ? code_of_probes(one.code_parameter, 599)
+                                                    : code(one.code_parameter));
     }
     read_verification();
     for (const Word& zone : words_of("maps_rbl_domains")) {
@@ -578,8 +589,11 @@ class Compiler {
       case Takes::service:
         return with_service(std::move(rule), words[i]);
       case Takes::table:
-        if (words[i].grouped) return with_certificate_table(std::move(rule), argument);
-        return with_table(std::move(rule), argument);
+        if (!words[i].grouped) return with_table(std::move(rule), argument);
+        if (rule.keyword->subject == Subject::certificate) {
+          return with_certificate_table(std::move(rule), argument);
+        }
+        return with_braces(std::move(rule), argument);
       case Takes::nothing:
         break;
     }
@@ -670,10 +684,7 @@ class Compiler {
                     "cert_fingerprint, pubkey_fingerprint } }");
     };
     const auto parts = split_words(text);
-    const bool has_options = rule.keyword->subject == Subject::certificate;
-    if (!parts || parts->empty() || parts->size() > 2 || (parts->size() == 2 && !has_options)) {
-      return bad();
-    }
+    if (!parts || parts->empty() || parts->size() > 2) return bad();
     if (parts->size() == 2) {
       const std::string_view option = parts->back().text;
       const std::size_t equals = std::min(option.find('='), option.size());
@@ -720,6 +731,16 @@ class Compiler {
     if (spec.find('{') != std::string_view::npos) return "correct what is within the braces";
     if (known->is_file()) return "the file must exist, be readable, and hold such a table";
     return "`postern help R004` shows a right example";
+  }
+
+  /// Postfix takes the braces for a part of the name.
+  Rule with_braces(Rule rule, const std::string& inner) {
+    const std::string spec = fmt::format("{{{}}}", inner);
+    const std::string trouble = fmt::format("{} is no table", printable(spec, 64));
+    say_late("R004", rule.place, trouble,
+             fmt::format("write {} {}", rule.keyword->name, trim(printable(inner, 64))));
+    rule.table = failing_table(spec, trouble);
+    return rule;
   }
 
   Rule with_table(Rule rule, const std::string& spec) {

@@ -78,13 +78,7 @@ bool recall_deferral(Context& context, std::span<const std::pair<Stage, ListKind
 constexpr std::string_view to_the_prober =
     "the sender of probes (address_verify_sender): accepted before the lists";
 
-bool is_postmaster(const Address& address) { return iequals(address.local, "postmaster"); }
-
-/// A mailbox that exists in every local domain.
-bool is_own_mailbox(const Address& address, const ListPolicy& policy) {
-  return is_postmaster(address) || iequals(address.local, "mailer-daemon") ||
-         iequals(address.local, policy.bounce_sender);
-}
+bool is_postmaster(std::string_view local) { return iequals(local, "postmaster"); }
 
 /// Mail to the sender of our probes is accepted before any list is asked: two servers that
 /// verify each other's senders would refuse each other. True: the recipient is decided
@@ -110,7 +104,7 @@ void judge_recipient(Context& context) {
   const ListPolicy& policy = context.policy();
   // RFC 5321 §4.5.1: <postmaster> without a domain is always accepted.
   if (context.recipient() != nullptr && context.recipient()->bare &&
-      is_postmaster(*context.recipient())) {
+      is_postmaster(context.recipient()->local)) {
     return;
   }
   if (!context.is_vrfy() && answers_probes(context)) return;
@@ -162,12 +156,29 @@ Reason Reason::made(std::string_view text) {
   return reason;
 }
 
+bool ListPolicy::is_own_mailbox(std::string_view local) const {
+  return is_postmaster(local) || iequals(local, "mailer-daemon") || iequals(local, bounce_sender);
+}
+
+std::size_t ListPolicy::extension_at(std::string_view local) const {
+  constexpr std::size_t none = std::string_view::npos;
+  const std::size_t at = local.find_first_of(recipient_delimiter);
+  // Not if nothing were left of the local part.
+  if (at == none || at == 0 || is_own_mailbox(local)) return none;
+  if (owner_request_special && recipient_delimiter.find('-') != none) {
+    // The addresses of a mailing list's owner and of requests to it are their own.
+    constexpr std::string_view owner = "owner-";
+    constexpr std::string_view request = "-request";
+    const std::size_t end = local.size() - std::min(local.size(), request.size());
+    if (istarts_with(local, owner) || iequals(local.substr(end), request)) return none;
+  }
+  return at;
+}
+
 std::vector<std::string> address_keys(const Address& address, const ListPolicy& policy,
                                       bool local) {
   std::vector<std::string> locals{address.local};
-  const std::size_t extension = policy.recipient_delimiter.empty()
-                                    ? std::string::npos
-                                    : address.local.find_first_of(policy.recipient_delimiter, 1);
+  const std::size_t extension = policy.extension_at(address.local);
   if (extension != std::string::npos) locals.push_back(address.local.substr(0, extension));
   std::vector<std::string> keys;
   for (const std::string& one : locals) keys.push_back(one + "@" + address.domain);
@@ -236,7 +247,8 @@ Listed Context::listed(const Address& address) {
   const Listed no_table{.status = Status::no_table, .passes = "its domain has no table", .why = {}};
   const bool is_local = address.known == DomainClass::local;
   if (!table) return no_table;
-  if (is_local && is_own_mailbox(address, policy_)) return listed("a mailbox that always exists");
+  if (is_local && policy_.is_own_mailbox(address.local))
+    return listed("a mailbox that always exists");
   const bool has_none = table->maps->empty() && !table->needed;
   if (has_none && policy_.virtual_alias_maps.empty()) return no_table;
   const auto keys = address_keys(address, policy_, is_local);
@@ -279,10 +291,11 @@ RuleOutcome Context::judge_listed(const Rule* rule, const Address& address, Subj
       outcome = lookup_trouble(asked, found.why);
       break;
     case Status::unlisted: {
-      const bool sender = subject == Subject::sender;
-      outcome = refuse_with(asked, found.code,
-                            sender ? smtp::EnhancedCode{5, 1, 0} : smtp::EnhancedCode{5, 1, 1},
-                            judged(subject) + " rejected: " + found.why);
+      const bool alias = address.known == DomainClass::virtual_alias;
+      const smtp::EnhancedCode code = subject != Subject::sender ? smtp::EnhancedCode{5, 1, 1}
+                                      : alias                    ? smtp::EnhancedCode{5, 1, 7}
+                                                                 : smtp::EnhancedCode{5, 1, 0};
+      outcome = refuse_with(asked, found.code, code, judged(subject) + " rejected: " + found.why);
       break;
     }
   }

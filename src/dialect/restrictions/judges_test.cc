@@ -564,6 +564,23 @@ TEST(RejectFooter, IsJoinedOrALineOfItsOwn) {
 
 // --- address verification ---
 
+TEST(Unverified, CodesAreRepliesToRcpt) {
+  const auto said = [](const std::string& parameter, const std::string& value) {
+    std::string out;
+    for (const Diagnostic& one : compiled({{parameter, value}}).diagnostics) {
+      out += one.code + " " + one.message + "\n";
+    }
+    return out;
+  };
+  const std::string reject = "unverified_recipient_reject_code";
+  EXPECT_EQ(said(reject, "250"), "");
+  EXPECT_EQ(said(reject, "550"), "");
+  EXPECT_EQ(said(reject, "399"),
+            "R008 unverified_recipient_reject_code = 399 is no reply to RCPT\n");
+  EXPECT_EQ(said("unverified_sender_defer_code", "354"),
+            "R008 unverified_sender_defer_code = 354 is no reply to RCPT\n");
+}
+
 Judged verifying(Settings more = {}) {
   more.emplace("smtpd_recipient_restrictions", "reject_unverified_recipient");
   return Judged(std::move(more));

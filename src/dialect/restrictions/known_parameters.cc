@@ -58,6 +58,7 @@ constexpr Known deciding[] = {
     {"mynetworks", "127.0.0.0/8 [::1]/128"},
     {"myorigin", "$myhostname"},
     {"non_fqdn_reject_code", "504"},
+    {"owner_request_special", "yes"},
     {"parent_domain_matches_subdomains",
      "debug_peer_list,fast_flush_domains,mynetworks,permit_mx_backup_networks,"
      "qmqpd_authorized_clients,relay_domains,smtpd_access_maps"},

@@ -243,6 +243,7 @@ struct ListPolicy {
   bool allow_untrusted_routing = false;   ///< parameter of this name
   bool append_dot_mydomain = false;       ///< parameter of this name
   bool strict_envelopes = false;          ///< strict_rfc821_envelopes
+  bool owner_request_special = true;      ///< parameter of this name
   bool swap_bangpath = true;              ///< parameter of this name
   bool allow_percent_hack = true;         ///< parameter of this name
   bool defer_unknown_address = false;     ///< unknown_address_tempfail_action = defer
@@ -276,6 +277,10 @@ struct ListPolicy {
 
   /// Whether an address is ours. `reached`: the address that the client has connected to.
   bool is_own(const IpAddress& address, const IpAddress& reached) const;
+  /// Whether an address with this local part exists in every local domain.
+  bool is_own_mailbox(std::string_view local) const;
+  /// Where the extension of a local part begins, with its delimiter; npos: it has none.
+  std::size_t extension_at(std::string_view local) const;
   /// What completes a domain of one label; "": nothing does.
   std::string_view appended_domain() const {
     return append_dot_mydomain ? std::string_view(mydomain) : std::string_view();
