@@ -75,11 +75,14 @@ Result<void> Node::remember() {
 /// Timelines prove nothing: two histories can have one number. Each commit of a heartbeat and of
 /// messages raises a number, so a database that has a lower one lacks something that it promised.
 Result<void> Node::witness(net::PgsqlSession& session) {
+  // What was acknowledged before it is asked. Other threads are told of more meanwhile, which the
+  // answer need not have.
   std::vector<std::int64_t> parts;
-  {
-    const std::lock_guard guard(mutex_);
-    for (const auto& [number, owned] : owned_) parts.push_back(number);
-  }
+  std::unique_lock lock(mutex_);
+  Promised promised = promised_;
+  const std::map<int, Owned> before = owned_;
+  lock.unlock();
+  for (const auto& [number, owned] : before) parts.push_back(number);
   const std::vector<PgsqlStatement> ask = {
       {.sql = "SELECT coalesce((SELECT max(beat) FROM node WHERE name = $1), 0), losses FROM "
               "cluster",
@@ -90,20 +93,21 @@ Result<void> Node::witness(net::PgsqlSession& session) {
   if (!said) return fail(Fault::unreachable, "PostgreSQL: " + said.error().message);
   const std::int64_t beat = (*said)[0].integer(0, 0);
   const std::int64_t losses = (*said)[0].integer(0, 1);
-  std::unique_lock lock(mutex_);
-  if (losses > promised_.losses) {
-    promised_.beat = beat;
+  lock.lock();
+  const bool is_accepted = losses > promised_.losses;
+  if (is_accepted) {
+    promised_.beat = promised.beat = beat;
     promised_.losses = losses;
     owned_.clear();
   }
   std::string less;
-  if (beat < promised_.beat) {
+  if (beat < promised.beat) {
     less = fmt::format("the last heartbeat was acknowledged as number {}, and it knows {}",
-                       promised_.beat, beat);
+                       promised.beat, beat);
   }
-  for (std::size_t row = 0; row < (*said)[1].size() && less.empty(); ++row) {
-    const auto at = owned_.find(static_cast<int>((*said)[1].integer(row, 0)));
-    if (at == owned_.end()) continue;
+  for (std::size_t row = 0; row < (*said)[1].size() && less.empty() && !is_accepted; ++row) {
+    const auto at = before.find(static_cast<int>((*said)[1].integer(row, 0)));
+    if (at == before.end()) continue;
     const Owned& owned = at->second;
     const std::int64_t epoch = (*said)[1].integer(row, 1);
     if (epoch < owned.part.epoch ||

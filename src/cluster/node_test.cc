@@ -86,6 +86,34 @@ TEST_F(NodeTest, who_is_alone_owns_all_and_two_share) {
   EXPECT_TRUE(soon([&] { return first->parts().size() == 64; })) << "what was given back is taken";
 }
 
+// What is acknowledged while it is asked for what it has is no loss.
+TEST_F(NodeTest, a_new_session_beside_heartbeats_and_puts_finds_no_loss) {
+  std::atomic<int> losses = 0;
+  auto node = *Node::join(*database_, {.name = "mx1",
+                                       .version = "test",
+                                       .heartbeat = 1ms,
+                                       .after_trouble = 1ms,
+                                       .rolled_back = [&](const std::string&) { ++losses; }});
+  const Part part = node->parts().front();
+  std::atomic<bool> ends = false;
+  std::thread puts([&] {
+    for (std::int64_t n = 1; !ends; ++n) {
+      const auto done =
+          session_->run({.sql = "UPDATE shard SET puts = $1::bigint WHERE shard = $2::bigint",
+                         .values = {net::pgsql::integer(n), net::pgsql::integer(part.number)}},
+                        Clock::now() + answer_limit);
+      if (done) node->stored(part, n);
+    }
+  });
+  for (int i = 0; i < 300 && losses == 0; ++i) {
+    const auto session = database_->connect();
+    EXPECT_TRUE(session) << session.error().message;
+  }
+  ends = true;
+  puts.join();
+  EXPECT_EQ(losses, 0);
+}
+
 TEST_F(NodeTest, a_silent_node_loses_its_parts_and_a_failover_makes_nobody_silent) {
   sql("INSERT INTO node (boot, name, version, started, seen, beat) VALUES "
       "('00000000-0000-0000-0000-000000000001', 'mx9', 'test', now(), now(), 1)");
