@@ -184,14 +184,16 @@ constexpr CodePage pages[] = {
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nrelay_domains = "
      "\"co.uk\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nrelay_domains = "
-     "\"example.co.uk\"\n"},
+     "\"example.co.uk\"\n"
+     "[[route]]\nmatch = [\"example.co.uk\"]\nto = [\"mail.example.co.uk\"]\n"},
     {"R123", "not a domain name",
      "A warning: the word matches nothing. Often it is a comment: # begins one only at the start "
      "of a main.cf line.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nrelay_domains = "
      "\"example.net, #old\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nrelay_domains = "
-     "\"example.net\"\n"},
+     "\"example.net\"\n"
+     "[[route]]\nmatch = [\"example.net\"]\nto = [\"mail.example.net\"]\n"},
     {"R124", "a domain in two lists",
      "A warning: mydestination counts first, then virtual_alias_domains, virtual_mailbox_domains, "
      "relay_domains.",
@@ -199,7 +201,8 @@ constexpr CodePage pages[] = {
      "\"example.net\"\nrelay_domains = \"example.com\"\nvirtual_mailbox_domains = "
      "\"example.net\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nmydestination = "
-     "\"example.net\"\nvirtual_mailbox_domains = \"example.com\"\n"},
+     "\"example.net\"\nvirtual_mailbox_domains = \"example.com\"\n"
+     "[[route]]\nmatch = [\"example.net\", \"example.com\"]\nto = [\"mail.example.net\"]\n"},
     {"R125", "routes in addresses are trusted",
      "A warning: user%elsewhere@ours counts as ours, and the next server may send it on.",
      "[restrictions]\nrelay = \"permit_mynetworks, "
@@ -212,7 +215,8 @@ constexpr CodePage pages[] = {
      "[restrictions]\nrelay = \"permit_mynetworks, permit_mx_backup, "
      "reject_unauth_destination\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, "
-     "reject_unauth_destination\"\nrelay_domains = \"example.net\"\n"},
+     "reject_unauth_destination\"\nrelay_domains = \"example.net\"\n"
+     "[[route]]\nmatch = [\"example.net\"]\nto = [\"mx\"]\n"},
     {"R127", "nobody owns a sender",
      "A warning: without tables in smtpd_sender_login_maps no login owns a sender, and the rule "
      "refuses all clients that have authenticated.",
@@ -238,7 +242,8 @@ constexpr CodePage pages[] = {
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\n"
      "mydestination = \"example.net\"\naddress_verify_sender = \"probe@example.com\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\n"
-     "mydestination = \"example.net\"\naddress_verify_sender = \"probe@example.net\"\n"},
+     "mydestination = \"example.net\"\naddress_verify_sender = \"probe@example.net\"\n"
+     "[[route]]\nmatch = [\"example.net\"]\nto = [\"mail.example.net\"]\n"},
     {"R130", "a temporary refusal by default",
      "A note: the rule answers 4xx, so that clients retry for days. Its code parameter changes "
      "that.",
@@ -289,6 +294,20 @@ constexpr CodePage pages[] = {
      "[[listener]]\ntls = \"starttls\"\nclient_certificate = \"ask\"\n[restrictions]\n"
      "relay = \"permit_tls_clientcerts, reject_unauth_destination\"\n"
      "relay_clientcerts = \"inline:{ AA:01=x }\"\n"},
+    {"R138", "mail is accepted, and has no place",
+     "A warning: the lists accept mail for a domain of mydestination, virtual_alias_domains, "
+     "virtual_mailbox_domains or relay_domains, and no [[route]] has it, so it goes to the MX "
+     "hosts "
+     "of its domain. Where these are this gateway it is lost. A route of `*` has the domains of "
+     "relay_domains; those of the other lists it has only if it keeps the mail (maildir), refuses "
+     "it (error) or drops it (discard), since Postfix would not send their mail on. Webhooks take "
+     "the mail to their addresses whatever the lists say: their domains need not be in one. With a "
+     "Lua or .vsl policy, which may choose next hops, nothing is said.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\n"
+     "virtual_mailbox_domains = \"example.net\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\n"
+     "virtual_mailbox_domains = \"example.net\"\n"
+     "[[route]]\nmatch = [\"example.net\"]\nto = [\"mail.example.net\"]\n"},
 };
 
 }  // namespace

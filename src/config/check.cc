@@ -14,6 +14,7 @@
 #include "config/positions.h"
 #include "config/relay_options.h"
 #include "config/room_options.h"
+#include "config/routeless.h"
 #include "dialect/kumo/listener.h"
 #include "dialect/restrictions/layer.h"
 #include "net/unbound_resolver.h"
@@ -103,9 +104,14 @@ class Checker {
     check_scripts();
     check_pools();
     const RelayFiles files = options_.read_files ? RelayFiles::named : RelayFiles::none;
-    read_relay(config_, files, [&](const RelayComplaint& complaint) {
-      add(complaint.path, complaint.code, complaint.message, "", complaint.hint);
-    });
+    const relay::RelayConfig relay =
+        read_relay(config_, files, [&](const RelayComplaint& complaint) {
+          add(complaint.path, complaint.code, complaint.message, "", complaint.hint);
+        });
+    for (const Routeless& one : routeless_domains(config_, relay.routes)) {
+      add("restrictions." + one.parameter, "R138", message_of(one), "", hint_of(one),
+          Severity::warning);
+    }
   }
 
  private:

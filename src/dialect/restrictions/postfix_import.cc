@@ -512,7 +512,24 @@ class Importer {
         out += fmt::format("{} = {}{}\n", entry.key, entry.value, origin(entry.origin));
       }
     }
-    return out + restrictions();
+    return out + wanted_routes() + restrictions();
+  }
+
+  /// A [[route]] to fill in for the domains that have none.
+  std::string wanted_routes() const {
+    std::vector<std::string> names;
+    std::set<std::string_view> seen;
+    for (const auto& [parameter, domains] : sending_.homeless) {
+      for (const Homeless& one : domains) {
+        if (!one.name.empty() && seen.insert(one.name).second) names.push_back(one.name);
+      }
+    }
+    if (names.empty()) return {};
+    return fmt::format(
+        "\n# Mail for these domains is accepted, and has no place yet: name the server that has "
+        "the "
+        "mailboxes.\n# [[route]]\n# match = {}\n# to = [\"HOST\"]\n",
+        toml_list(names));
   }
 
   static constexpr std::size_t most_hints = 100;  ///< parameters for which a name is suggested

@@ -1,4 +1,5 @@
 // Notes about settings that a main.cf leaves to their defaults.
+#include <algorithm>
 #include <initializer_list>
 #include <set>
 
@@ -11,27 +12,29 @@ namespace postern::dialect::restrictions {
 
 namespace {
 
-/// The domains that these parameters list, if they are names without a [[route]], and the tables
-/// and files that list others.
-std::string domains_of(const Parameters& parameters, const Sending& sending,
-                       std::initializer_list<std::string_view> names) {
-  std::string out;
+constexpr std::size_t most_domains = 10;  ///< that a note names
+
+/// The domains that these parameters list and that have no [[route]].
+struct HomelessDomains {
+  std::string text;  ///< "one.example, the domains in hash:/etc/more"; "": none
+  std::vector<std::string> names;
+};
+HomelessDomains domains_of(const Sending& sending,
+                           std::initializer_list<std::string_view> parameters) {
+  HomelessDomains out;
   std::set<std::string> seen;
-  for (const std::string_view name : names) {
-    const auto words = parameters.words(name);
-    for (const Word& word : words ? *words : std::vector<Word>()) {
-      if (word.text.starts_with('!') || !is_utf8(word.text)) continue;
-      if (word.text.find_first_of(":/") != std::string::npos) {
-        if (!seen.insert(word.text).second) continue;
-        out += (out.empty() ? "" : ", ") + ("the domains in " + printable(word.text, 80));
-        continue;
-      }
-      if (word.text.find('.') == std::string::npos) continue;
-      if (sending.routed.contains(lower(word.text))) continue;
-      if (is_stand_in(lower(word.text), parameters)) continue;
-      if (!seen.insert(lower(word.text)).second) continue;
-      out += (out.empty() ? "" : ", ") + printable(word.text, 80);
+  for (const std::string_view parameter : parameters) {
+    const auto found = sending.homeless.find(parameter);
+    if (found == sending.homeless.end()) continue;
+    for (const Homeless& one : found->second) {
+      if (!seen.insert(lower(one.text)).second) continue;
+      if (!one.name.empty()) out.names.push_back(one.name);
+      if (seen.size() > most_domains) continue;
+      out.text += (out.text.empty() ? "" : ", ") + one.text;
     }
+  }
+  if (seen.size() > most_domains) {
+    out.text += fmt::format(" and {} more", seen.size() - most_domains);
   }
   return out;
 }
@@ -53,17 +56,17 @@ std::string local_delivery(const Parameters& parameters,
 /// Notes on domains whose mail Postfix delivers itself; one if it does the same for both classes.
 void local_domains(const Parameters& parameters, const Sending& sending,
                    std::vector<std::string>& out) {
-  const auto say = [&](const std::string& domains, const std::string& delivery) {
-    if (domains.empty()) return;
-    out.push_back("mail for " + domains + ": Postfix " + delivery +
-                  "; give each "
-                  "domain webhooks (webhooks.public_domain) or a [[route]] to the server that has "
-                  "its mailboxes, or remove it from mydestination and virtual_mailbox_domains; "
-                  "until then the gateway accepts such mail and " +
+  const auto say = [&](const HomelessDomains& domains, const std::string& delivery) {
+    if (domains.text.empty()) return;
+    out.push_back("mail for " + domains.text + ": Postfix " + delivery + "; add " +
+                  wanted_route(domains.names) +
+                  ", the server that has its mailboxes, or give each domain webhooks "
+                  "(webhooks.public_domain), or remove it from mydestination and "
+                  "virtual_mailbox_domains; until then the gateway accepts such mail and " +
                   sending.rest);
   };
   const auto domains = [&](std::initializer_list<std::string_view> names) {
-    return domains_of(parameters, sending, names);
+    return domains_of(sending, names);
   };
   const std::string local = local_delivery(parameters, {"local_transport", "mailbox_transport"});
   const std::string hosted = local_delivery(parameters, {"virtual_transport"});
@@ -152,6 +155,14 @@ bool is_stand_in(std::string_view domain, const Parameters& parameters) {
   return domain == no_hostname || domain == "localhost.invalid";
 }
 
+std::string wanted_route(const std::vector<std::string>& names) {
+  std::vector<std::string> shown(names.begin(),
+                                 names.begin() + std::min(names.size(), most_domains));
+  std::string list = shown.empty() ? "[\"DOMAIN\"]" : toml_list(shown);
+  if (shown.size() < names.size()) list.insert(list.size() - 1, ", ...");
+  return fmt::format("[[route]] match = {} to = [\"HOST\"]", list);
+}
+
 std::vector<std::string> import_notes(const Parameters& parameters, const Sending& sending,
                                       bool has_indexed) {
   std::vector<std::string> out;
@@ -198,13 +209,23 @@ std::vector<std::string> import_notes(const Parameters& parameters, const Sendin
         "of 25 MiB (limits.message_size)");
   }
   local_domains(parameters, sending, out);
-  if (const std::string aliased = domains_of(parameters, sending, {"virtual_alias_domains"});
-      !aliased.empty()) {
-    out.push_back("mail for " + aliased +
-                  ": addresses are not rewritten, so it is passed on unchanged; give each domain "
-                  "webhooks or a [[route]] to a server that rewrites it, or remove it from "
+  if (const HomelessDomains aliased = domains_of(sending, {"virtual_alias_domains"});
+      !aliased.text.empty()) {
+    out.push_back("mail for " + aliased.text +
+                  ": addresses are not rewritten, so it is passed on unchanged; add " +
+                  wanted_route(aliased.names) +
+                  ", a server that rewrites it, or give each domain webhooks, or remove it from "
                   "virtual_alias_domains; until then the gateway accepts such mail and " +
                   sending.rest);
+  }
+  if (const HomelessDomains relayed = domains_of(sending, {"relay_domains"});
+      !relayed.text.empty()) {
+    out.push_back("mail for " + relayed.text +
+                  ": goes to the MX hosts of its domain, as in Postfix; where these are this "
+                  "gateway, it is lost: add " +
+                  wanted_route(relayed.names) +
+                  ", the server that has its mailboxes, or to = [\"mx\"] if the MX hosts are "
+                  "others");
   }
   if (!parameters.is_set("bounce_queue_lifetime")) {
     out.push_back(

@@ -140,6 +140,12 @@ struct TomlSection {
   std::vector<TomlEntry> entries;  ///< in order
 };
 
+/// Domains whose mail is accepted, and that have no [[route]].
+struct Homeless {
+  std::string text;  ///< "one.example", "the domains in hash:/etc/more"
+  std::string name;  ///< the domain; "": several, which cannot be listed
+};
+
 /// Outgoing mail and logins. Each depends on several parameters and on the tables that they refer
 /// to.
 struct Sending {
@@ -149,6 +155,9 @@ struct Sending {
   std::vector<SecretFile> secrets;            ///< files for passwords
   std::vector<std::string> notes;             ///< a sentence each
   std::set<std::string, std::less<>> routed;  ///< patterns that have a [[route]]
+  /// By the parameter that lists them, in its order: mydestination, virtual_alias_domains,
+  /// virtual_mailbox_domains, relay_domains.
+  std::map<std::string, std::vector<Homeless>, std::less<>> homeless;
   std::string login_socket;  ///< of Dovecot, relative to the queue directory; "": elsewhere
   std::string rest;          ///< what the gateway does with other mail: "sends it to smart.example"
 };
@@ -158,6 +167,9 @@ Sending sending_of(const Parameters& parameters, const MasterCf& master,
 
 /// Parameters with a default that depends on the compatibility level, sorted.
 std::span<const std::string_view> parameters_of_levels();
+
+/// The section to add for these domains: `[[route]]`, `match = [...]` and `to = ["HOST"]`.
+std::string wanted_route(const std::vector<std::string>& names);
 
 /// Notes about services in master.cf that override a parameter, or listen.
 std::vector<std::string> master_notes(const MasterCf& master);

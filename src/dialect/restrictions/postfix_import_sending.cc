@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/ip.h"
+#include "base/shown.h"
 #include "base/text.h"
 #include "dialect/restrictions/lmdb_text.h"
 #include "dialect/restrictions/postfix_import_parts.h"
@@ -160,6 +161,10 @@ class Builder {
     read_logins();
     for (const Route& route : routes_) write(route);
     tell_where_mail_goes();
+    for (const std::string_view name :
+         {"mydestination", "virtual_mailbox_domains", "virtual_alias_domains", "relay_domains"}) {
+      find_homeless(name);
+    }
     leave_out_what_is_no_text();
     return std::move(out_);
   }
@@ -198,58 +203,61 @@ class Builder {
       trouble = words.error().message;
       return rows;
     }
-    for (const Word& word : *words) {
-      std::string_view spec = word.text;
-      while (spec.starts_with("proxy:")) spec.remove_prefix(6);
-      const std::size_t colon = spec.find(':');
-      if (colon == std::string_view::npos || !is_exact_type(spec.substr(0, colon))) {
-        add_trouble(trouble, fmt::format("the rows of {} cannot be listed; write a [[route]] for "
-                                         "each destination",
-                                         without_rows(spec)));
-        continue;
-      }
-      const std::string path(spec.substr(colon + 1));
-      auto text = options_.read ? options_.read(path)
-                                : Result<std::string>(fail(Fault::not_found, "not looked at"));
-      if (!text && options_.read && spec.starts_with("lmdb:")) {
-        const std::string compiled = path + ".lmdb";
-        if (auto octets = options_.read(compiled)) text = source_text(compiled, std::move(*octets));
-      }
-      if (!text) {
-        const std::string why = printable(text.error().message, 200);
-        const bool names_it = why.find(printable(path, 80)) != std::string::npos;
-        add_trouble(
-            trouble,
-            names_it ? why : fmt::format("{} could not be read: {}", printable(path, 80), why));
-        continue;
-      }
-      std::vector<std::size_t> no_text;
-      for (LogicalLines lines(*text); lines.next();) {
-        const std::string_view line = lines.text();
-        const std::size_t length = key_length(line);
-        if (length == 0 || length >= line.size()) continue;
-        if (!is_utf8(line)) {
-          no_text.push_back(lines.number());
-          continue;
-        }
-        std::string key = lower(line.substr(0, length));
-        if (!seen.insert(key).second) continue;
-        if (rows.size() == most_rows) {
-          add_trouble(trouble, fmt::format("only the first {} rows became routes", most_rows));
-          break;
-        }
-        rows.push_back({std::move(key), std::string(trim(line.substr(length)))});
-      }
-      if (!no_text.empty()) {
-        add_trouble(
-            trouble,
-            fmt::format(
-                "{} line {}{} left out: {}", printable(path, 80), no_text.front(),
-                no_text.size() > 1 ? fmt::format(" and {} more are", no_text.size() - 1) : " is",
-                not_utf8));
-      }
-    }
+    for (const Word& word : *words) add_rows(word.text, rows, seen, trouble);
     return rows;
+  }
+
+  /// The rows of one table.
+  void add_rows(std::string_view spec, std::vector<Row>& rows, std::set<std::string>& seen,
+                std::string& trouble) {
+    while (spec.starts_with("proxy:")) spec.remove_prefix(6);
+    const std::size_t colon = spec.find(':');
+    if (colon == std::string_view::npos || !is_exact_type(spec.substr(0, colon))) {
+      add_trouble(trouble, fmt::format("the rows of {} cannot be listed; write a [[route]] for "
+                                       "each destination",
+                                       without_rows(spec)));
+      return;
+    }
+    const std::string path(spec.substr(colon + 1));
+    auto text = options_.read ? options_.read(path)
+                              : Result<std::string>(fail(Fault::not_found, "not looked at"));
+    if (!text && options_.read && spec.starts_with("lmdb:")) {
+      const std::string compiled = path + ".lmdb";
+      if (auto octets = options_.read(compiled)) text = source_text(compiled, std::move(*octets));
+    }
+    if (!text) {
+      const std::string why = printable(text.error().message, 200);
+      const bool names_it = why.find(printable(path, 80)) != std::string::npos;
+      add_trouble(trouble, names_it
+                               ? why
+                               : fmt::format("{} could not be read: {}", printable(path, 80), why));
+      return;
+    }
+    std::vector<std::size_t> no_text;
+    for (LogicalLines lines(*text); lines.next();) {
+      const std::string_view line = lines.text();
+      const std::size_t length = key_length(line);
+      if (length == 0 || length >= line.size()) continue;
+      if (!is_utf8(line)) {
+        no_text.push_back(lines.number());
+        continue;
+      }
+      std::string key = lower(line.substr(0, length));
+      if (!seen.insert(key).second) continue;
+      if (rows.size() == most_rows) {
+        add_trouble(trouble, fmt::format("only the first {} rows became routes", most_rows));
+        break;
+      }
+      rows.push_back({std::move(key), std::string(trim(line.substr(length)))});
+    }
+    if (!no_text.empty()) {
+      add_trouble(
+          trouble,
+          fmt::format(
+              "{} line {}{} left out: {}", printable(path, 80), no_text.front(),
+              no_text.size() > 1 ? fmt::format(" and {} more are", no_text.size() - 1) : " is",
+              not_utf8));
+    }
   }
 
   // --- routes ---
@@ -823,6 +831,36 @@ class Builder {
       out_.rest = "sends it to the MX hosts of " + to.substr(3);
     } else {
       out_.rest = "sends it to " + to;
+    }
+  }
+
+  /// The domains of a parameter that have no [[route]]. relay_domains follow the one of `*`, as in
+  /// Postfix.
+  void find_homeless(std::string_view name) {
+    const bool relayed = name == "relay_domains";
+    if (relayed && (!parameters_.is_set(name) || route_of_all() != nullptr)) return;
+    std::vector<Homeless>& out = out_.homeless[std::string(name)];
+    std::set<std::string> seen;
+    const auto add = [&](std::string_view text) {
+      const std::string domain = lower(text);
+      if (domain.find('.') == std::string::npos || domain.find('@') != std::string::npos) return;
+      if (out_.routed.contains(domain) || is_stand_in(domain, parameters_)) return;
+      if (seen.insert(domain).second) out.push_back({printable(text, 80), domain});
+    };
+    const auto words = parameters_.words(name);
+    for (const Word& word : words ? *words : std::vector<Word>()) {
+      if (word.text.starts_with('!') || !is_utf8(word.text)) continue;
+      if (word.text.find_first_of(":/") == std::string::npos) {
+        add(word.text);
+        continue;
+      }
+      std::vector<Row> rows;
+      std::set<std::string> keys;
+      std::string trouble;
+      add_rows(word.text, rows, keys, trouble);
+      for (const Row& row : rows) add(row.key);
+      if (trouble.empty() || !seen.insert(word.text).second) continue;
+      out.push_back({"the domains in " + printable(without_passwords(word.text), 80), ""});
     }
   }
 

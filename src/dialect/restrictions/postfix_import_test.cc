@@ -1008,6 +1008,35 @@ TEST(PostfixImport, LocalMailIsNamedWithItsTablesAndTransports) {
               HasSubstr("Postfix gives it to lmtp:inet:127.0.0.1:24 (local_transport)"));
 }
 
+TEST(PostfixImport, TheRouteThatIsMissingIsWritten) {
+  const auto note = [](const PostfixImport& out) -> std::string {
+    for (const std::string& one : out.notes) {
+      if (one.starts_with("mail for ")) return one;
+    }
+    return "";
+  };
+  const std::string none = "mydestination =\n";
+  const PostfixImport box = imported(none + "virtual_mailbox_domains = b.example, a.example\n");
+  EXPECT_THAT(note(box), HasSubstr("add [[route]] match = [\"b.example\", \"a.example\"] to = "
+                                   "[\"HOST\"], the server that has its mailboxes"));
+  EXPECT_THAT(box.toml, HasSubstr("\n# [[route]]\n# match = [\"b.example\", \"a.example\"]\n# to = "
+                                  "[\"HOST\"]\n"));
+  // The rows of a table are its domains, without those that have a route, and addresses.
+  EXPECT_THAT(note(imported(none + "virtual_mailbox_domains = hash:/all_rows\n")),
+              HasSubstr("mail for a.example: "));
+  EXPECT_EQ(note(imported(none + "virtual_mailbox_domains = hash:/all_rows\n"
+                                 "transport_maps = hash:/all_rows\n")),
+            "");
+  EXPECT_THAT(note(imported(none + "relay_domains = r.example\n")),
+              HasSubstr("mail for r.example: goes to the MX hosts of its domain, as in Postfix; "
+                        "where these are this gateway, it is lost: add [[route]]"));
+  EXPECT_EQ(note(imported(none + "relay_domains = r.example\nrelayhost = smart.example\n")), "");
+  EXPECT_THAT(note(imported(none + "relay_domains = mysql:/etc/my.cf\n")),
+              HasSubstr("the domains in mysql:/etc/my.cf: goes to"));
+  EXPECT_THAT(imported("myhostname = mx.example\nmydestination = \n").toml,
+              Not(HasSubstr("# [[route]]")));
+}
+
 TEST(PostfixImport, NamesOfTheHost) {
   EXPECT_EQ(fate_of("myorigin = /etc/mailname"),
             "carried with a change: the name in /etc/mailname, as it is now");
