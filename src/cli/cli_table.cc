@@ -128,6 +128,8 @@ constexpr OptionSpec explain_options[] = {
     {"--to", "ADDRESS", "forward-path of the envelope; may be repeated", ""},
     {"--client-ip", "IP", "address of the client", "127.0.0.1"},
     {"--helo", "NAME", "name of the client in HELO or EHLO", "the client's address"},
+    {"--listener", "NAME", "the listener that the client connects to, as it decides",
+     "the first, whatever it says of TLS"},
     {"--tls", "", "as if the session were encrypted", ""},
     {"--auth", "NAME", "as if NAME had authenticated, after STARTTLS", ""},
     {"--no-tls", "", "with --auth: without STARTTLS", ""},

@@ -98,6 +98,52 @@ TEST_F(Explain, decides_live_what_the_gateway_would) {
   EXPECT_EQ(decided().outcome, "accepted") << "one recipient is enough for the message";
 }
 
+TEST_F(Explain, answers_as_the_listener_would) {
+  config_ = parse_config(R"(
+[server]
+hostname = "mx.example.net"
+[[listener]]
+name = "smtp"
+address = "127.0.0.1:2525"
+[[listener]]
+name = "submission"
+address = "127.0.0.1:2587"
+tls = "required"
+[[listener]]
+name = "submissions"
+address = "127.0.0.1:2465"
+tls = "implicit"
+[restrictions]
+relay_domains = "example.com"
+smtpd_restriction_classes = "signed_in"
+signed_in = "permit_sasl_authenticated, reject"
+client = "check_listener_access inline:{submission=signed_in}"
+)",
+                         "postern.toml")
+                .config;
+  config_.server.data_dir = folder_.path();
+  config_.api.operators = {"acc_1"};
+  options_.dns = folder_.write("dns.json", "{}");
+  options_.recipients = {"bob@example.com"};
+  options_.auth.reset();
+  EXPECT_EQ(reply(), "");
+  options_.listener = "submission";
+  EXPECT_EQ(reply(), "530 5.7.0 must issue a STARTTLS command first");
+  options_.tls = true;
+  EXPECT_THAT(reply(), HasSubstr("554 5.7.1 <unknown[203.0.113.10]>: Client host rejected"));
+  EXPECT_EQ(decided().evidence.session.listener, "submission");
+  options_.auth = "sender1";
+  EXPECT_EQ(reply(), "");
+  options_.listener = "submissions";
+  options_.auth.reset();
+  options_.tls = false;
+  EXPECT_EQ(reply(), "");
+  EXPECT_TRUE(decided().evidence.session.tls);
+  options_.listener = "nowhere";
+  run_command(65);
+  EXPECT_THAT(errors_, HasSubstr("there is no such listener; there is smtp, submission, "));
+}
+
 TEST_F(Explain, nobody_has_signed_in_before_auth) {
   const auto lists = [&](const std::string& rules) {
     config_ = parse_config("[server]\nhostname = \"mx.example.net\"\n[restrictions]\n" + rules,

@@ -308,6 +308,17 @@ constexpr CodePage pages[] = {
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\n"
      "virtual_mailbox_domains = \"example.net\"\n"
      "[[route]]\nmatch = [\"example.net\"]\nto = [\"mail.example.net\"]\n"},
+    {"R139", "a listener that is not there",
+     "A warning: check_listener_access looks the name of the listener up, and no [[listener]] has "
+     "this name. The rules that are meant for it are for none.",
+     "[[listener]]\nname = \"submission\"\n[restrictions]\nsmtpd_restriction_classes = "
+     "\"signed_in\"\nsigned_in = \"permit_sasl_authenticated, reject\"\nrelay = "
+     "\"permit_mynetworks, reject_unauth_destination\"\nclient = \"check_listener_access "
+     "inline:{submision=signed_in}\"\n",
+     "[[listener]]\nname = \"submission\"\n[restrictions]\nsmtpd_restriction_classes = "
+     "\"signed_in\"\nsigned_in = \"permit_sasl_authenticated, reject\"\nrelay = "
+     "\"permit_mynetworks, reject_unauth_destination\"\nclient = \"check_listener_access "
+     "inline:{submission=signed_in}\"\n"},
 };
 
 }  // namespace

@@ -89,6 +89,7 @@ std::optional<UsageError> read_explain(const Arguments& arguments, ExplainOption
   options.mail_from = arguments.value("--from");
   options.recipients = arguments.values("--to");
   options.helo = arguments.value("--helo");
+  options.listener = arguments.value("--listener").value_or("");
   options.tls = arguments.has("--tls");
   options.no_tls = arguments.has("--no-tls");
   options.auth = arguments.value("--auth");

@@ -26,6 +26,7 @@ namespace {
 
 using gateway::AuthSource;
 using Source = AuthSource::Kind;
+using Row = dialect::restrictions::Table::Row;
 
 /// A key of [[auth.source]] that only some kinds use.
 struct SourceKey {
@@ -96,6 +97,7 @@ class Checker {
     check_sessions();
     check_sleeps();
     check_certificate_rules();
+    check_listener_rules();
     check_api();
     check_auth();
     check_limits();
@@ -205,6 +207,36 @@ class Checker {
             Severity::warning);
       }
     }
+  }
+  /// A listener that is misspelt in a table is one without the rules that are meant for it.
+  void check_listener_rules() {
+    const auto* lists = config_.restrictions.loaded();
+    const auto* policy = lists != nullptr ? lists->compiled.policy.get() : nullptr;
+    if (policy == nullptr) return;
+    std::string there;
+    for (const ListenerConfig& one : config_.listeners) {
+      there += (there.empty() ? "" : ", ") + one.name;
+    }
+    const auto look_at = [&](const dialect::restrictions::List& rules) {
+      for (const auto& rule : rules) {
+        const bool asks = rule.keyword != nullptr && rule.table &&
+                          rule.keyword->subject == dialect::restrictions::Subject::listener;
+        if (!asks || rule.table->is_pattern()) continue;
+        for (const std::string& value : rule.table->values().value_or(std::vector<std::string>())) {
+          for (const auto& row : rule.table->rows_with(value, 100).value_or(std::vector<Row>())) {
+            const bool known = std::ranges::any_of(
+                config_.listeners, [&](const auto& one) { return iequals(one.name, row.key); });
+            if (known) continue;
+            add("restrictions." + rule.place.parameter, "R139",
+                fmt::format("{}: no listener is called {}", rule.keyword->name,
+                            printable(row.key, 64)),
+                "", fmt::format("name one of these: {}", printable(there, 300)), Severity::warning);
+          }
+        }
+      }
+    };
+    for (const auto& rules : policy->lists) look_at(rules);
+    for (const auto& [name, rules] : policy->classes) look_at(*rules);
   }
   static bool asks_clients(const ListenerConfig& listener) {
     return listener.client_certificate != gateway::ClientCertificates::no &&

@@ -47,6 +47,16 @@ Result<Dialogue> dialogue_of(const ExplainOptions& options) {
   said.client = options.client_ip.value_or(said.client);
   said.helo = options.helo.value_or(mail::literal_of(said.client));
   if (said.helo->empty()) said.helo.reset();
+  said.listener = options.listener;
+  if (listener_named(config, said.listener) == nullptr) {
+    std::string names;
+    for (const ListenerConfig& one : config.listeners) {
+      names += (names.empty() ? "" : ", ") + one.name;
+    }
+    return fail(Fault::malformed,
+                fmt::format("--listener {}: there is no such listener; there is {}",
+                            printable(said.listener, 64), names));
+  }
   said.tls = options.tls;
   said.login = options.auth;
   said.auth_in_clear = options.no_tls;

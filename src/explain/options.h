@@ -18,6 +18,7 @@ struct ExplainOptions {
   std::vector<std::string> recipients;       ///< --to, may be repeated
   std::optional<IpAddress> client_ip;        ///< --client-ip
   std::optional<std::string> helo;           ///< --helo; "": none is said
+  std::string listener = {};                 ///< --listener NAME; empty: the first
   bool tls = false;                          ///< --tls: as if after STARTTLS
   bool no_tls = false;                       ///< --no-tls: --auth without STARTTLS
   std::optional<std::string> auth;           ///< --auth NAME: as if NAME were authenticated

@@ -246,8 +246,13 @@ gateway::ListenerSettings served(const ListenerConfig& listener, const Config& c
   return settings;
 }
 
-/// The first listener that offers what the client does; without one the first of all.
+/// The listener that the dialogue names; otherwise the first that offers what the client does, or
+/// the first of all.
 gateway::ListenerSettings listener_for(const Dialogue& said, const Config& config) {
+  if (!said.listener.empty()) {
+    const ListenerConfig* named = listener_named(config, said.listener);
+    return served(named != nullptr ? *named : config.listeners.front(), config);
+  }
   for (const ListenerConfig& one : config.listeners) {
     gateway::ListenerSettings settings = served(one, config);
     const bool tls = uses_tls(said);
@@ -275,9 +280,10 @@ class Player {
     session.id = new_ulid();
     session.listener = listener.name;
     session.client_ip = said.client;
-    uses_tls_ = uses_tls(said);
+    const bool implicit = listener.tls == gateway::ListenerTls::implicit;
+    uses_tls_ = uses_tls(said) || (implicit && !said.listener.empty());
     // STARTTLS comes after EHLO.
-    tls_first_ = uses_tls_ && (listener.tls == gateway::ListenerTls::implicit || !said.helo);
+    tls_first_ = uses_tls_ && (implicit || !said.helo);
   }
 
   /// Whether the message, or so much of it as there is, is accepted.
@@ -308,6 +314,12 @@ class Player {
   }
 
   Task<bool> greeted() {
+    if (listener_named(scene_.config, said_.listener) == nullptr) {  // of a test
+      co_return take(refusal(Stage::connect, "listener",
+                             {.code = 421,
+                              .enhanced = {4, 3, 2},
+                              .text = "no listener is called " + printable(said_.listener, 64)}));
+    }
     if (tls_first_) begin_tls();
     const bool accepted = co_await asked(Stage::connect);
     if (accepted) discard_at_connect_ = evidence_.discard;
@@ -530,6 +542,12 @@ std::string_view protocol_state_of(std::string_view request) {
     if (line.starts_with(name)) return line.substr(name.size());
   }
   return {};
+}
+
+const ListenerConfig* listener_named(const Config& config, std::string_view name) {
+  if (name.empty()) return &config.listeners.front();
+  const auto found = std::ranges::find(config.listeners, name, &ListenerConfig::name);
+  return found == config.listeners.end() ? nullptr : &*found;
 }
 
 AskOthers others_from(const RecordedAnswers& answers) {

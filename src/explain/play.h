@@ -42,7 +42,12 @@ struct Dialogue {
   std::optional<std::string> mail_path;    ///< "<a@example.com>", in place of `sender`
   std::vector<std::string> rcpt_paths;     ///< in place of `recipients`; empty: these
   std::optional<std::string> message;      ///< lines end in CRLF; nullopt: it ends after DATA
+  /// The name of the listener that it connects to: one of the configuration. Where that requires
+  /// TLS, so does the dialogue. Empty: the first listener, without such a requirement.
+  std::string listener = {};
 };
+/// The listener of this name; the first one if it is empty; null: there is none.
+const ListenerConfig* listener_named(const Config& config, std::string_view name);
 
 /// Evidence that is given: it is taken where a rule needs it, and not computed.
 struct FrozenEvidence {

@@ -33,9 +33,9 @@ namespace {
 using Words = std::span<const std::string_view>;
 
 constexpr std::array<std::string_view, 5> file_keys{"config", "dns", "policy", "test", "webhook"};
-constexpr std::array<std::string_view, 13> test_keys{
-    "answers", "auth",    "client",       "dns",  "evidence", "expect", "from",
-    "helo",    "message", "message_text", "name", "rcpt",     "tls"};
+constexpr std::array<std::string_view, 14> test_keys{
+    "answers", "auth",     "client",  "dns",          "evidence", "expect", "from",
+    "helo",    "listener", "message", "message_text", "name",     "rcpt",   "tls"};
 constexpr std::array<std::string_view, 11> expect_keys{"at",   "code",  "enhanced", "layer",
                                                        "rcpt", "route", "rule",     "stage",
                                                        "text", "trace", "verdict"};
@@ -357,6 +357,8 @@ class Reader {
         read_client(key, node, test);
       } else if (word == "helo") {
         if (auto helo = text(key, node)) test.dialogue.helo = std::move(*helo);
+      } else if (word == "listener") {
+        if (auto name = text(key, node)) test.dialogue.listener = std::move(*name);
       } else if (word == "tls") {
         if (const auto* flag = node.as_boolean()) {
           tls = test.dialogue.tls = flag->get();

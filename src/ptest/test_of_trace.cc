@@ -270,6 +270,9 @@ std::string as_test(const policy::Trace& trace, const AsTest& options) {
   out += fmt::format("name = {}\n", toml_string(options.name));
   out += fmt::format("client = {}\n", toml_string(session.client_ip.to_string()));
   out += fmt::format("helo = {}\n", toml_string(session.helo));
+  if (session.listener != app::ListenerConfig().name) {
+    out += fmt::format("listener = {}\n", toml_string(session.listener));
+  }
   if (session.auth) {
     out += fmt::format("auth = {}\n", toml_string(names.login(session.auth->username)));
   } else if (session.tls) {

@@ -204,6 +204,7 @@ Subject Context::subject_of(const Rule& rule) const {
 std::string Context::judged(Subject subject) const {
   switch (subject) {
     case Subject::client:
+    case Subject::listener:
       return fmt::format("<{}[{}]>: Client host", client_label(),
                          evidence_.session.client_ip.to_string());
     case Subject::reverse_client:

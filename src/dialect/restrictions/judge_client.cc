@@ -96,6 +96,12 @@ RuleOutcome judge_authenticated(Context& context, const Rule&) {
   return client ? context.permit(client.words()) : context.pass(client.words_without_login());
 }
 
+RuleOutcome judge_listener_access(Context& context, const Rule& rule) {
+  const std::string& listener = context.evidence().session.listener;
+  if (listener.empty()) return context.pass("the listener is not known");
+  return check_key(context, rule, listener, Subject::listener);
+}
+
 RuleOutcome judge_unknown_client(Context& context, const Rule& rule) {
   const ClientName& name = context.client_name();
   const auto& unanswered = replies::client_unanswered;

@@ -135,6 +135,8 @@ RuleOutcome judge_known_mismatch(Context& context, const Rule& rule);
 RuleOutcome judge_login_mismatch(Context& context, const Rule& rule);
 /// check_sasl_access
 RuleOutcome judge_sasl_access(Context& context, const Rule& rule);
+/// check_listener_access
+RuleOutcome judge_listener_access(Context& context, const Rule& rule);
 
 /// check_SUBJECT_mx_access, _ns_access, _a_access: looks at the servers of the name that the
 /// keyword's subject has.

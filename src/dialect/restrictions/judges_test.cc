@@ -49,6 +49,7 @@ class Judged {
     identity.username = std::move(name);
     evidence.session.auth = identity;
   }
+  void listener(const std::string& name) { evidence.session.listener = name; }
   void certificate(bool trusted) {
     evidence.session.tls =
         policy::Tls{"TLSv1.3", "", policy::ClientCertificate{"alice", "AA:01", "BB:02", trusted}};
@@ -274,6 +275,21 @@ TEST(SaslTable, LooksTheWholeLoginUp) {
   lists.login("Ann");
   EXPECT_EQ(lists.reply(), "550 5.0.0 <Ann>: SASL login name rejected: gone");
   lists.login("ann@example.org");
+  EXPECT_EQ(lists.reply(), "");
+}
+
+// --- listeners ---
+
+TEST(ListenerTable, ChoosesAListByTheListenersName) {
+  Judged lists({{"smtpd_restriction_classes", "signed_in"},
+                {"signed_in", "permit_sasl_authenticated, reject"},
+                {"smtpd_client_restrictions",
+                 "check_listener_access inline:{submission=signed_in}, permit_mynetworks"}});
+  EXPECT_EQ(lists.reply(), "") << "of another listener";
+  lists.listener("submission");
+  EXPECT_EQ(code(lists.reply()), "554 5.7.1");
+  EXPECT_THAT(lists.reply(), testing::HasSubstr("Client host rejected: Access denied"));
+  lists.login("ann");
   EXPECT_EQ(lists.reply(), "");
 }
 

@@ -65,6 +65,7 @@ class Collector {
     if (!policy_.helo_required) all_.helos.emplace_back();
     all_.senders = {"someone@stranger.example", ""};
     all_.services = {"DUNNO", "OK"};
+    all_.listeners = {""};
     for (const char* text : {"victim@foreign.example", "q7-probe@elsewhere.test",
                              "an.address@far-away.invalid", "zz9@host.example.net"}) {
       add_recipient(text);
@@ -122,6 +123,9 @@ class Collector {
         break;
       case Subject::recipient:
         take_recipient(key, is_pattern);
+        break;
+      case Subject::listener:
+        add(all_.listeners, key);
         break;
       default:
         break;

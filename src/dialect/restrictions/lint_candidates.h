@@ -20,6 +20,7 @@ struct Candidates {
   std::vector<std::string> senders;       ///< "": the null reverse-path
   std::vector<std::string> recipients;    ///< all foreign
   std::vector<std::string> services;      ///< replies of policy servers
+  std::vector<std::string> listeners;     ///< "": one that no table names
   /// Values from tables that messages must not quote.
   std::set<std::string, std::less<>> hidden;
 

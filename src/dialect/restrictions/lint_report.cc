@@ -101,6 +101,9 @@ std::vector<std::string> dialogue(const Witness& witness) {
   lines.push_back(fmt::format("client {} [{}]",
                               witness.client_name.empty() ? "unknown" : witness.client_name,
                               witness.client.to_string()));
+  if (!witness.listener.empty()) {
+    lines.back() += " at the listener " + printable(witness.listener, 64);
+  }
   if (!witness.provided.empty()) lines.push_back("provided that " + witness.provided);
   if (!witness.helo.empty()) lines.push_back("C: EHLO " + printable(witness.helo, 255));
   if (witness.tls) {

@@ -224,6 +224,20 @@ TEST(Lint, OpensForWhomTheTablesName) {
   EXPECT_EQ(verdict("check_policy_service inet:127.0.0.1:10023"), OpenRelay::keyed);
 }
 
+TEST(Lint, AListenerThatATableNamesIsOpenToEverybody) {
+  const auto report = [](const std::string& row) {
+    return lint_of({{"smtpd_restriction_classes", "signed_in"},
+                    {"signed_in", "permit_sasl_authenticated, reject"},
+                    {"smtpd_relay_restrictions", "check_listener_access inline:{submission=" + row +
+                                                     "}, reject_unauth_destination"}});
+  };
+  EXPECT_EQ(report("signed_in").open_relay, OpenRelay::no);
+  const LintReport open = report("OK");
+  EXPECT_EQ(open.open_relay, OpenRelay::yes);
+  EXPECT_EQ(dialogue(open.witness).front(),
+            "client mail.stranger.example [198.51.100.77] at the listener submission");
+}
+
 TEST(Lint, AListThatStopsStrangersClosesTheRest) {
   for (const char* list :
        {"smtpd_client_restrictions", "smtpd_sender_restrictions", "smtpd_recipient_restrictions",

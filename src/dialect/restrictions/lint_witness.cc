@@ -53,6 +53,7 @@ class Player {
   bool run() {
     policy::SessionFacts& session = evidence_.session;
     session.id = "witness";
+    session.listener = dialogue_.listener;
     session.client_ip = dialogue_.client;
     session.client_port = 40000;
     session.esmtp = true;
@@ -201,9 +202,10 @@ std::size_t most_rounds(const ListPolicy& policy) {
 
 class Search {
  public:
-  Search(const ListPolicy& policy, const Candidates& candidates)
+  Search(const ListPolicy& policy, const Candidates& candidates, std::string listener)
       : policy_(policy),
         candidates_(candidates),
+        listener_(std::move(listener)),
         rounds_(most_rounds(policy)),
         share_(std::max<std::size_t>(rounds_ / 16, 250)) {}
 
@@ -257,7 +259,8 @@ class Search {
                      .sender = candidates_.senders[choice[1]],
                      .recipients = {candidates_.recipients[choice[0]]},
                      .passed = {},
-                     .provided = {}};
+                     .provided = {},
+                     .listener = listener_};
     if (choice[5] == 1) dialogue.recipients.push_back("another-" + dialogue.recipients[0]);
     const std::string& service = candidates_.services[choice[7]];
     if (!Player(policy_, dialogue, service, rounds_).run()) return false;
@@ -308,6 +311,7 @@ class Search {
 
   const ListPolicy& policy_;
   const Candidates& candidates_;
+  const std::string listener_;
   int left_ = most_dialogues;
   std::size_t rounds_;
   const std::size_t share_;  ///< of the rounds, for is_anybodys()
@@ -322,6 +326,7 @@ void hide(Witness& witness, const Candidates& candidates) {
     if (candidates.hidden.contains(text)) text = "one-that-a-table-lists";
   };
   hide(witness.client_name);
+  hide(witness.listener);
   hide(witness.helo);
   hide(witness.sender);
   for (std::string& recipient : witness.recipients) {
@@ -347,9 +352,14 @@ bool goes_through(const ListPolicy& policy, Witness& dialogue, const std::string
 SearchResult find_way(const ListPolicy& policy) {
   const Candidates candidates = candidates_of(policy);
   if (candidates.clients.empty() || candidates.recipients.empty()) return {};
-  Search search(policy, candidates);
-  SearchResult result{.way = search.run(), .ended_early = false};
-  result.ended_early = search.ended_early();
+  SearchResult result;
+  for (const std::string& listener : candidates.listeners) {
+    Search search(policy, candidates, listener);
+    std::optional<Way> way = search.run();
+    result.ended_early |= search.ended_early();
+    if (way && (!result.way || way->anybody)) result.way = std::move(way);
+    if (result.way && result.way->anybody) break;
+  }
   if (result.way) hide(result.way->witness, candidates);
   return result;
 }

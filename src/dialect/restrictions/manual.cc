@@ -34,6 +34,8 @@ std::string_view subject_of(Subject subject) {
       return "the client's certificate";
     case Subject::login:
       return "the client's login";
+    case Subject::listener:
+      return "the listener";
     case Subject::etrn:
       return "the domain of ETRN";
   }

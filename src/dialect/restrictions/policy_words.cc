@@ -185,6 +185,7 @@ class Collector {
       case Subject::end_of_data:
       case Subject::etrn:
       case Subject::certificate:
+      case Subject::listener:
         words_.not_listed.insert(std::string(name));
         break;
     }

@@ -26,6 +26,11 @@ bool is_list(std::string_view name) {
          name == "mynetworks" || name == "mydestination";
 }
 
+/// Whether no brace is open at the end of the line.
+bool has_whole_braces(const std::string& line) {
+  return std::ranges::count(line, '{') == std::ranges::count(line, '}');
+}
+
 std::string joined(const std::vector<std::string>& words) {
   std::string out;
   for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
@@ -37,7 +42,7 @@ class Importer {
   Importer(std::vector<Setting> settings, const ImportOptions& options)
       : options_(options),
         master_(read_master(options.master_cf)),
-        settings_(unique(with_master(std::move(settings)))),
+        settings_(with_lists(unique(with_master(std::move(settings))))),
         parameters_(values(settings_), std::string(no_hostname)),
         sending_(sending_of(parameters_, master_, options)) {}
 
@@ -55,6 +60,10 @@ class Importer {
         if (!report.note.empty()) report.note += "; ";
         report.note += fmt::format("-o in master.cf line {}", service->second);
       }
+      if (const auto chosen = chosen_.find(setting.name); chosen != chosen_.end()) {
+        if (!report.note.empty()) report.note += "; ";
+        report.note += "before it, the lists of " + chosen->second + " in master.cf";
+      }
       report.overridden = overridden_[setting.name];
       if (!report.overridden.empty()) {
         if (!report.note.empty()) report.note += "; ";
@@ -64,7 +73,7 @@ class Importer {
     }
     result.notes = import_notes(parameters_, sending_, has_indexed_);
     result.notes.insert(result.notes.end(), sending_.notes.begin(), sending_.notes.end());
-    for (std::string& note : master_notes(master_)) {
+    for (std::string& note : master_notes(master_, lists_)) {
       result.notes.push_back(std::move(note));
     }
     for (std::string& note : socket_notes()) result.notes.push_back(std::move(note));
@@ -99,6 +108,53 @@ class Importer {
       if (name != enable && (!is_login || is_set(name))) continue;
       only_for_logins_.insert(name);
       add(name, value, logs_in->line);
+    }
+    return all;
+  }
+
+  /// Adds the lists of listeners, as classes that the list of all begins with.
+  std::vector<Setting> with_lists(std::vector<Setting> all) {
+    const Parameters base(values(all), std::string(no_hostname));
+    lists_ = listener_lists(imported_listeners(base, master_, options_), base);
+    const auto put_before = [&](const std::string& name, const std::string& words,
+                                std::size_t line) {
+      const auto found = std::ranges::find(all, name, &Setting::name);
+      if (found == all.end()) {
+        services_[name] = line;
+        lines_[name] = 0;
+        const std::string rest = base.raw(name);
+        const std::string value = words + (rest.empty() ? "" : ", " + rest);
+        all.push_back({.name = name, .value = value, .line = 0, .lines = {value}});
+        return;
+      }
+      const bool is_empty = trim(found->value).empty();
+      found->value = words + (is_empty ? "" : ", " + found->value);
+      if (found->lines.size() > 1) {
+        found->lines.insert(found->lines.begin(), words + ",");
+      } else {
+        found->lines = {found->value};
+      }
+    };
+    std::string classes;
+    std::map<std::string, std::string> rows;
+    std::map<std::string, std::size_t> lines;
+    for (const ListenerList& list : lists_) {
+      services_[list.class_name] = list.line;
+      lines_[list.class_name] = 0;
+      all.push_back(
+          {.name = list.class_name, .value = list.rules, .line = 0, .lines = {list.rules}});
+      classes += (classes.empty() ? "" : ", ") + list.class_name;
+      for (const std::string& listener : list.listeners) {
+        std::string& row = rows[list.parameter];
+        row += fmt::format("{}{}={}", row.empty() ? "" : ", ", listener, list.class_name);
+        std::string& names = chosen_[list.parameter];
+        names += (names.empty() ? "" : ", ") + listener;
+      }
+      lines.emplace(list.parameter, list.line);
+    }
+    if (!lists_.empty()) put_before("smtpd_restriction_classes", classes, lists_.front().line);
+    for (const auto& [name, row] : rows) {
+      put_before(name, "check_listener_access inline:{" + row + "}", lines[name]);
     }
     return all;
   }
@@ -469,7 +525,7 @@ class Importer {
     for (const Setting& setting : settings_) {
       if (!restrictions_.contains(setting.name)) continue;
       const bool laid_out = (is_list(setting.name) || classes_.contains(setting.name)) &&
-                            setting.value.find('{') == std::string::npos;
+                            std::ranges::all_of(setting.lines, has_whole_braces);
       std::vector<std::string> lines = laid_out ? setting.lines : std::vector{setting.value};
       if (const auto other = replaced_.find(setting.name); other != replaced_.end()) {
         lines = {other->second};
@@ -496,9 +552,9 @@ class Importer {
     std::string out =
         fmt::format("# Made from {} by `postern import postfix`.\n", options_.file_name);
     out += section("server");
-    for (const auto& listener : listener_entries(of_reception(), master_, options_)) {
+    for (const auto& listener : imported_listeners(of_reception(), master_, options_)) {
       out += "\n[[listener]]\n";
-      for (const TomlEntry& entry : listener) {
+      for (const TomlEntry& entry : listener.entries) {
         out += fmt::format("{} = {}{}\n", entry.key, entry.value, origin(entry.origin));
       }
     }
@@ -539,6 +595,8 @@ class Importer {
   const MasterCf master_;
   std::map<std::string, std::size_t, std::less<>> services_;  ///< lines of -o settings, by name
   std::set<std::string> only_for_logins_;  ///< settings of another service, for all listeners here
+  std::vector<ListenerList> lists_;        ///< of listeners
+  std::map<std::string, std::string, std::less<>> chosen_;  ///< their names, by parameter
   std::map<std::string, std::vector<std::size_t>, std::less<>> overridden_;
   std::map<std::string, std::size_t, std::less<>> lines_;
   std::vector<Setting> settings_;

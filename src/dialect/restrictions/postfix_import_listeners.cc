@@ -325,7 +325,7 @@ Judgement judge_client_certificates(std::string_view name, const Parameters& par
 namespace {
 
 /// The listeners of one service. `own`: the service of master.cf; null: port 25.
-void add_listeners(std::vector<std::vector<TomlEntry>>& listeners, const Parameters& parameters,
+void add_listeners(std::vector<ImportedListener>& listeners, const Parameters& parameters,
                    const MasterService* own, const ImportOptions& options) {
   const auto certificate = certificate_of(parameters, options);
   const std::string_view mode = tls_mode(parameters, options);
@@ -347,8 +347,8 @@ void add_listeners(std::vector<std::vector<TomlEntry>>& listeners, const Paramet
   for (const std::string& address :
        listen_addresses(parameters, own != nullptr ? own->host : "", port)) {
     const auto is_taken = [&](std::string_view key, const std::string& value) {
-      return std::ranges::any_of(listeners, [&](const std::vector<TomlEntry>& one) {
-        return std::ranges::any_of(one, [&](const TomlEntry& entry) {
+      return std::ranges::any_of(listeners, [&](const ImportedListener& one) {
+        return std::ranges::any_of(one.entries, [&](const TomlEntry& entry) {
           return entry.key == key && entry.value == toml_quoted(value);
         });
       });
@@ -388,9 +388,16 @@ void add_listeners(std::vector<std::vector<TomlEntry>>& listeners, const Paramet
       out.push_back({"listener", "reject_unauth_pipelining", "true",
                      origin("smtpd_forbid_unauth_pipelining")});
     }
-    listeners.push_back(std::move(out));
+    listeners.push_back({own, std::move(name), std::move(out)});
   }
 }
+
+}  // namespace
+
+namespace {
+
+constexpr std::string_view list_prefix = "smtpd_";
+constexpr std::string_view list_suffix = "_restrictions";
 
 }  // namespace
 
@@ -406,10 +413,10 @@ bool is_listener_setting(std::string_view name) {
   return std::ranges::find(names, name) != std::end(names);
 }
 
-std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameters,
-                                                     const MasterCf& master,
-                                                     const ImportOptions& options) {
-  std::vector<std::vector<TomlEntry>> listeners;
+std::vector<ImportedListener> imported_listeners(const Parameters& parameters,
+                                                 const MasterCf& master,
+                                                 const ImportOptions& options) {
+  std::vector<ImportedListener> listeners;
   const bool has_others = std::ranges::any_of(master.services, [](const MasterService& one) {
     return one.role == MasterService::Role::listener;
   });
@@ -421,6 +428,55 @@ std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameter
     add_listeners(listeners, parameters_of(service, parameters), &service, options);
   }
   return listeners;
+}
+
+bool is_list_of_listener(std::string_view name) {
+  return name.starts_with(list_prefix) && name.ends_with(list_suffix) &&
+         is_restriction_parameter(name);
+}
+
+std::vector<ListenerList> listener_lists(const std::vector<ImportedListener>& listeners,
+                                         const Parameters& parameters) {
+  std::vector<ListenerList> out;
+  for (const ImportedListener& listener : listeners) {
+    if (listener.service == nullptr) continue;
+    const Parameters own = parameters_of(*listener.service, parameters);
+    for (const auto& [name, value] : listener.service->overrides) {
+      if (!is_list_of_listener(name)) continue;
+      const auto same = std::ranges::find_if(out, [&](const ListenerList& one) {
+        return one.parameter == name && one.line == listener.service->line;
+      });
+      if (same != out.end()) {
+        same->listeners.insert(listener.name);
+        continue;
+      }
+      const auto words = own.words(name);
+      const bool empty = words && words->empty();
+      const bool refuses =
+          words && !empty &&
+          (iequals(words->back().text, "reject") || iequals(words->back().text, "defer"));
+      // Without a refusal of its own such a list would let strangers relay.
+      const bool relays =
+          name == "smtpd_relay_restrictions" ||
+          (name == "smtpd_recipient_restrictions" && own.text("smtpd_relay_restrictions").empty());
+      if (relays && empty) continue;
+      std::string stem = listener.name;
+      std::ranges::replace(stem, '-', '_');
+      const std::string_view kind(name.data() + list_prefix.size(),
+                                  name.size() - list_prefix.size() - list_suffix.size());
+      ListenerList list{.parameter = name,
+                        .class_name = fmt::format("{}_{}", stem, kind),
+                        .rules = empty ? "" : own.raw(name),
+                        .line = listener.service->line,
+                        .listeners = {listener.name}};
+      for (int i = 2; parameters.is_set(list.class_name); ++i) {
+        list.class_name = fmt::format("{}_{}_{}", stem, kind, i);
+      }
+      if (!refuses && !relays) list.rules += empty ? "permit" : ", permit";
+      out.push_back(std::move(list));
+    }
+  }
+  return out;
 }
 
 std::optional<Judgement> judge_listener(std::string_view name, const Parameters& parameters,

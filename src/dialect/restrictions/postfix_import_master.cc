@@ -113,26 +113,35 @@ bool is_any(std::string_view) { return true; }
 bool is_login_setting(std::string_view name) { return name.starts_with("smtpd_sasl_"); }
 
 /// What becomes of a service; empty: nothing to tell.
-std::string note_of(const MasterService& service) {
+std::string note_of(const MasterService& service, const std::vector<ListenerList>& lists) {
   const std::string all = settings_text(service, is_any);
   switch (service.role) {
     case Role::reception:
       return {};  // its settings are in the report
     case Role::listener: {
       std::string out = service.text() + " is a [[listener]]";
-      const std::string lost = settings_text(service, [](std::string_view name) {
-        return !is_listener_setting(name) && !is_login_setting(name);
+      const auto is_carried = [&](std::string_view name) {
+        return std::ranges::any_of(lists, [&](const ListenerList& one) {
+          return one.line == service.line && one.parameter == name;
+        });
+      };
+      const std::string lost = settings_text(service, [&](std::string_view name) {
+        return !is_listener_setting(name) && !is_login_setting(name) && !is_carried(name);
       });
       const std::string logins = settings_text(service, is_login_setting);
       if (!logins.empty()) out += "; for all listeners alike: " + logins;
       if (!lost.empty()) out += "; not carried: " + lost;
-      const bool has_list = std::ranges::any_of(
-          service.overrides, [](const auto& one) { return one.first.ends_with("_restrictions"); });
-      if (has_list) {
+      const std::string own = settings_text(service, is_carried);
+      if (!own.empty()) {
+        out += "; its restriction lists are classes that check_listener_access chooses: " + own;
+      }
+      const bool stays = std::ranges::any_of(service.overrides, [&](const auto& one) {
+        return is_list_of_listener(one.first) && !is_carried(one.first);
+      });
+      if (stays) {
         out +=
-            "; restriction lists are the same for all listeners: if a port is only for clients "
-            "that have signed in, a Lua policy refuses the others (docs/auth.md, A port where "
-            "everybody signs in)";
+            "; a list about relaying that refuses nobody is not carried, and that of main.cf stays "
+            "in force";
       }
       return out;
     }
@@ -249,7 +258,8 @@ std::string socket_note(const std::string& path, const Parameters& parameters,
       printable(path, 100));
 }
 
-std::vector<std::string> master_notes(const MasterCf& master) {
+std::vector<std::string> master_notes(const MasterCf& master,
+                                      const std::vector<ListenerList>& lists) {
   if (!master.is_read) {
     return {
         "master.cf is not read (the folder of main.cf has none): its services on ports "
@@ -259,7 +269,7 @@ std::vector<std::string> master_notes(const MasterCf& master) {
   std::vector<std::string> out;
   for (const MasterService& service : master.services) {
     if (out.size() == most_notes) break;
-    const std::string note = note_of(service);
+    const std::string note = note_of(service, lists);
     if (!note.empty()) out.push_back(fmt::format("master.cf line {}: {}", service.line, note));
   }
   return out;

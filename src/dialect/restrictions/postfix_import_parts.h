@@ -55,7 +55,7 @@ std::optional<Judgement> judge_setting(std::string_view name, const Parameters& 
 /// Whether clients may authenticate without TLS: as in Postfix, unless a setting forbids it.
 bool is_auth_in_the_clear(const Parameters& parameters, const ImportOptions& options);
 
-/// The part of judge_setting() for listeners; their keys are in listener_entries().
+/// The part of judge_setting() for listeners; their keys are in imported_listeners().
 std::optional<Judgement> judge_listener(std::string_view name, const Parameters& parameters,
                                         const ImportOptions& options);
 
@@ -123,16 +123,37 @@ struct MasterCf {
 };
 /// Reads the services.
 MasterCf read_master(const std::optional<std::string>& text);
-/// The -o settings of a listener that listener_entries() carries.
+/// The -o settings of a listener that imported_listeners() carries.
 bool is_listener_setting(std::string_view name);
 /// The settings of a service: those of main.cf, and its own.
 Parameters parameters_of(const MasterService& service, const Parameters& parameters);
 
-/// The keys of one [[listener]] per address, in order: of port 25, unless master.cf has no such
-/// service, then of the other ones. `parameters`: of port 25.
-std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameters,
-                                                     const MasterCf& master,
-                                                     const ImportOptions& options);
+/// One [[listener]].
+struct ImportedListener {
+  const MasterService* service = nullptr;  ///< null: port 25
+  std::string name;                        ///< "submission"
+  std::vector<TomlEntry> entries;          ///< its keys
+};
+/// One per address, in order: of port 25, unless master.cf has no such service, then of the other
+/// ones. `parameters`: of port 25.
+std::vector<ImportedListener> imported_listeners(const Parameters& parameters,
+                                                 const MasterCf& master,
+                                                 const ImportOptions& options);
+
+/// A restriction list of one service, as a class that check_listener_access chooses.
+struct ListenerList {
+  std::string parameter;            ///< "smtpd_client_restrictions"
+  std::string class_name;           ///< "submission_client"
+  std::string rules;                ///< of the class
+  std::size_t line = 0;             ///< of the service in master.cf
+  std::set<std::string> listeners;  ///< names
+};
+/// Whether it is a list that a service may set for itself.
+bool is_list_of_listener(std::string_view name);
+/// The lists of the listeners' services. One that could let strangers relay, as it refuses nobody
+/// itself, leaves the rest to the list of main.cf.
+std::vector<ListenerList> listener_lists(const std::vector<ImportedListener>& listeners,
+                                         const Parameters& parameters);
 
 /// A section of the file that may occur several times: "[[route]]".
 struct TomlSection {
@@ -172,7 +193,9 @@ std::span<const std::string_view> parameters_of_levels();
 std::string wanted_route(const std::vector<std::string>& names);
 
 /// Notes about services in master.cf that override a parameter, or listen.
-std::vector<std::string> master_notes(const MasterCf& master);
+/// `lists`: those that are carried.
+std::vector<std::string> master_notes(const MasterCf& master,
+                                      const std::vector<ListenerList>& lists);
 
 /// The paths relative to the queue directory in a value of restrictions: "private/postgrey" of
 /// "check_policy_service unix:private/postgrey". Each once, in order.

@@ -460,9 +460,9 @@ TEST(PostfixImport, ServicesOfMasterAreListeners) {
   EXPECT_THAT(notes,
               HasSubstr("master.cf line 3: submission inet (smtpd) is a [[listener]]; for all "
                         "listeners alike: smtpd_sasl_auth_enable=yes, smtpd_sasl_type=dovecot, "
-                        "smtpd_sasl_path=private/auth; not carried: "
-                        "smtpd_client_restrictions=$mua_client_restrictions; restriction lists "
-                        "are the same for all listeners"));
+                        "smtpd_sasl_path=private/auth; its restriction lists are classes that "
+                        "check_listener_access chooses: "
+                        "smtpd_client_restrictions=$mua_client_restrictions\n"));
   EXPECT_THAT(notes, HasSubstr("smtps inet (smtpd) is a [[listener]]\n"));
   EXPECT_THAT(notes, HasSubstr("10025 inet (smtpd) is not carried: it takes mail back from a "
                                "content filter, and none is called; it sets content_filter=, "));
@@ -471,7 +471,9 @@ TEST(PostfixImport, ServicesOfMasterAreListeners) {
   EXPECT_THAT(notes, HasSubstr("filter unix (pipe) is not carried; it sets c=d\n"));
   EXPECT_THAT(notes, Not(HasSubstr("relay unix")));
   EXPECT_THAT(notes, Not(HasSubstr("line 1:")));
-  EXPECT_THAT(fate_of(both, "mua_client_restrictions"), HasSubstr("only master.cf refers to it"));
+  EXPECT_EQ(fate_of(both, "mua_client_restrictions"), "carried: used by submission_client");
+  EXPECT_EQ(fate_of(both, "submission_client"),
+            "carried: a restriction class; -o in master.cf line 3");
   const auto toml = parsed(both);
   const auto listener = [&](std::size_t at) {
     std::string out;
@@ -490,6 +492,59 @@ TEST(PostfixImport, ServicesOfMasterAreListeners) {
   // Port 25 itself offers no AUTH in Postfix: not without TLS here either.
   EXPECT_FALSE(toml["listener"][0]["auth_without_tls"]);
   EXPECT_THAT(fate_of(both, "smtpd_sasl_auth_enable"), HasSubstr("-o in master.cf line 3"));
+}
+
+TEST(PostfixImport, ListsOfAServiceAreThoseOfItsListener) {
+  const auto lists = [](const std::string& main_cf, const std::string& overrides) {
+    const PostfixImport out =
+        imported("inet_protocols = ipv4\ncompatibility_level = 3.6\n" + main_cf,
+                 "smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd " + overrides + "\n");
+    std::string all;
+    for (const char* name : {"smtpd_restriction_classes", "submission_client", "submission_relay",
+                             "submission_recipient", "smtpd_client_restrictions",
+                             "smtpd_relay_restrictions", "smtpd_recipient_restrictions"}) {
+      const auto value = parsed(out)["restrictions"][name].value<std::string>();
+      if (value) all += std::string(name) + " = " + *value + "\n";
+    }
+    return all;
+  };
+  EXPECT_EQ(lists("smtpd_client_restrictions = reject_rbl_client bl.example\n",
+                  "-o smtpd_client_restrictions=permit_sasl_authenticated,reject"),
+            "smtpd_restriction_classes = submission_client\n"
+            "submission_client = permit_sasl_authenticated,reject\n"
+            "smtpd_client_restrictions = check_listener_access inline:{submission="
+            "submission_client}, reject_rbl_client bl.example\n");
+  // Without a list in main.cf the default goes on.
+  EXPECT_EQ(lists("", "-o smtpd_relay_restrictions=permit_sasl_authenticated,reject"),
+            "smtpd_restriction_classes = submission_relay\n"
+            "submission_relay = permit_sasl_authenticated,reject\n"
+            "smtpd_relay_restrictions = check_listener_access inline:{submission="
+            "submission_relay}, permit_mynetworks, permit_sasl_authenticated, "
+            "defer_unauth_destination\n");
+  // An empty list permits, but where it would let strangers relay.
+  EXPECT_EQ(lists("smtpd_client_restrictions = reject_rbl_client bl.example\n"
+                  "smtpd_restriction_classes = mine\nmine = reject\n",
+                  "-o smtpd_client_restrictions= -o smtpd_relay_restrictions= -o "
+                  "smtpd_recipient_restrictions=permit_mynetworks,permit_sasl_authenticated"),
+            "smtpd_restriction_classes = submission_client, submission_recipient, mine\n"
+            "submission_client = permit\n"
+            "submission_recipient = permit_mynetworks,permit_sasl_authenticated\n"
+            "smtpd_client_restrictions = check_listener_access inline:{submission="
+            "submission_client}, reject_rbl_client bl.example\n"
+            "smtpd_recipient_restrictions = check_listener_access inline:{submission="
+            "submission_recipient}\n");
+}
+
+TEST(PostfixImport, AListOfAListenerKeepsTheLinesOfTheOthers) {
+  const PostfixImport out = imported(
+      "inet_protocols = ipv4\nsmtpd_client_restrictions = permit_mynetworks,\n    "
+      "reject_rbl_client bl.example\n",
+      "587 inet n - y - - smtpd -o smtpd_client_restrictions=permit_sasl_authenticated,reject\n");
+  EXPECT_THAT(out.toml, HasSubstr("smtpd_client_restrictions = \"\"\"\n  check_listener_access "
+                                  "inline:{submission=submission_client},\n  permit_mynetworks,\n"
+                                  "  reject_rbl_client bl.example\n\"\"\"  # main.cf:2\n"));
+  EXPECT_EQ(fate_of(out, "smtpd_client_restrictions"),
+            "carried: before it, the lists of submission in master.cf");
 }
 
 TEST(PostfixImport, SettingsOfTheServiceOnPort25OverrideMainCf) {

@@ -54,6 +54,7 @@ enum class Subject : std::uint8_t {
   etrn,
   login,        ///< the client's login
   certificate,  ///< the client's certificate
+  listener,     ///< the listener that the client has connected to
 };
 
 class Context;
