@@ -231,7 +231,16 @@ RuleOutcome check_key(Context& context, const Rule& rule, std::string_view key, 
   return outcome ? *outcome : context.pass(nothing_found);
 }
 
-RuleOutcome check_client(Context& context, const Rule& rule) {
+void trust_if_relayed(Context& context, const Rule& rule) {
+  const bool relays = context.list() == ListKind::relay || context.list() == ListKind::recipient;
+  const Address* recipient = relays && !rule.table->is_total() ? context.recipient() : nullptr;
+  if (recipient == nullptr || context.discarded()) return;
+  if (context.is_authorised(*recipient) == Match::no) context.trust_client(rule);
+}
+
+namespace {
+
+RuleOutcome look_up_client(Context& context, const Rule& rule) {
   const policy::ClientName& client = context.client_name();
   if (client.status == policy::ClientName::Status::waiting) return RuleOutcome::wait;
   const bool verified = client.status == policy::ClientName::Status::verified;
@@ -242,6 +251,14 @@ RuleOutcome check_client(Context& context, const Rule& rule) {
   const auto outcome =
       try_host_address(context, rule, Subject::client, context.evidence().session.client_ip);
   return outcome ? *outcome : context.pass(nothing_found);
+}
+
+}  // namespace
+
+RuleOutcome check_client(Context& context, const Rule& rule) {
+  const RuleOutcome outcome = look_up_client(context, rule);
+  if (outcome == RuleOutcome::permit) trust_if_relayed(context, rule);
+  return outcome;
 }
 
 RuleOutcome check_servers(Context& context, const Rule& rule, std::string_view name,

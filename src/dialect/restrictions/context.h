@@ -329,6 +329,9 @@ RuleOutcome check_address(Context& context, const Rule& rule, const Address& add
                           Subject subject);
 /// Looks up a host name or an address in text form, in lower case, with parent domains.
 RuleOutcome check_name(Context& context, const Rule& rule, std::string_view name, Subject subject);
+/// After a row about the client or its certificate has permitted: if that lets it send to a
+/// destination that is not ours, the client is trusted.
+void trust_if_relayed(Context& context, const Rule& rule);
 /// Looks up one key.
 RuleOutcome check_key(Context& context, const Rule& rule, std::string_view key, Subject subject);
 /// Looks up the client's name and address.

@@ -88,7 +88,7 @@ struct Evaluated {
   std::vector<Mark> marks;                                   ///< one a rule, in the order evaluated
   std::optional<std::string> hold;                           ///< HOLD: why the message is held
   std::optional<std::string> discard;  ///< DISCARD: why it is accepted and thrown away
-  bool trusted_client = false;         ///< a rule permitted the client by its network
+  bool trusted_client = false;         ///< a rule lets the client relay, as it is known
   /// The rules that did so; null: none.
   const Rule* held_by = nullptr;
   const Rule* discarded_by = nullptr;  ///< DISCARD

@@ -19,6 +19,7 @@ RuleOutcome judge_listed_certificate(Context& context, const Rule& rule) {
     if (found.status == Found::Status::waiting) return RuleOutcome::wait;
     if (found.status == Found::Status::failed) return context.lookup_trouble(rule, found.trouble);
     if (found.status == Found::Status::found) {
+      context.trust_client(rule);
       return context.permit("the certificate is in relay_clientcerts");
     }
   }
@@ -28,6 +29,7 @@ RuleOutcome judge_listed_certificate(Context& context, const Rule& rule) {
 RuleOutcome judge_trusted_certificate(Context& context, const Rule& rule) {
   const policy::ClientCertificate* certificate = context.certificate();
   if (certificate != nullptr && certificate->trusted) {
+    context.trust_client(rule);
     return context.permit("the certificate is trusted");
   }
   return judge_listed_certificate(context, rule);
@@ -45,6 +47,7 @@ RuleOutcome judge_certificate_access(Context& context, const Rule& rule) {
     outcome = check_key(context, rule, key, Subject::certificate);
     if (outcome != RuleOutcome::pass) break;
   }
+  if (outcome == RuleOutcome::permit) trust_if_relayed(context, rule);
   return outcome;
 }
 

@@ -75,6 +75,7 @@ class Judged {
       } else {
         discards = result.discard.has_value();
         to_prober = result.to_prober;
+        trusted = result.trusted_client;
         before = evidence.consulted.verifications(false);
         return result.reply.code == 0 ? "" : result.reply.to_string();
       }
@@ -97,6 +98,7 @@ class Judged {
   std::vector<std::chrono::seconds> waits;
   bool discards = false;
   bool to_prober = false;
+  bool trusted = false;               ///< the client counts as one of ours
   std::size_t before = 0;             ///< verifications at earlier commands
   std::vector<std::string> services;  ///< service and request of each consultation
   std::string verdict;                ///< the answer to each; "": it fails
@@ -316,6 +318,27 @@ TEST(Routes, NoNumberOfThemHidesAForeignDestination) {
 }
 
 // --- certificates ---
+
+TEST(ClientCertificates, AClientThatMayRelayByOneIsOneOfOurs) {
+  const auto trusted = [](const std::string& rule, bool by_authority = false,
+                          const std::string& to = "foreign.example") {
+    Judged lists({{"relay_domains", "relay.example"},
+                  {"relay_clientcerts", "inline:{ AA:01=x }"},
+                  {"smtpd_relay_restrictions", rule + ", reject_unauth_destination"}});
+    lists.certificate(by_authority);
+    lists.recipient("bob", to);
+    return lists.reply().empty() && lists.trusted;
+  };
+  EXPECT_TRUE(trusted("permit_tls_clientcerts"));
+  EXPECT_TRUE(trusted("permit_tls_clientcerts", false, "relay.example"));
+  EXPECT_TRUE(trusted("permit_tls_all_clientcerts", true));
+  EXPECT_TRUE(trusted("check_ccert_access inline:{ AA:01=OK }"));
+  EXPECT_TRUE(trusted("check_client_access inline:{ 192.0.2.7=OK }"));
+  // They are let through for what everybody may do.
+  EXPECT_FALSE(trusted("check_ccert_access inline:{ AA:01=OK }", false, "relay.example"));
+  EXPECT_FALSE(trusted("check_client_access inline:{ 192.0.2.7=OK }", false, "relay.example"));
+  EXPECT_FALSE(trusted("check_client_access inline:{ 192.0.2.7=DISCARD }"));
+}
 
 TEST(ClientCertificates, APolicyServerIsToldWhatIsKnown) {
   const auto told = [](bool trusted) {
