@@ -38,7 +38,10 @@ constexpr CodePage pages[] = {
      "\"reject_rbl_client bl.example.net=127.0.0.[2..9]\"\n"},
     {"R006", "an element that cannot be read",
      "In mynetworks: an address, a network without bits set after its prefix, an IPv6 network in "
-     "brackets, a table, a host name. With one bad element Postfix answers 451 to every client.",
+     "brackets, a table, a host name. With one bad element Postfix answers 451 to every client. "
+     "Write "
+     "what was meant: to leave an element out can let more in, if it is an exception (`!`) or the "
+     "only table of the recipients that exist.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nmynetworks = "
      "\"10.1.2.3/8\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nmynetworks = "
@@ -142,8 +145,9 @@ constexpr CodePage pages[] = {
      "These lists let any client send mail through this server to any destination. `postern check` "
      "prints an SMTP dialogue that succeeds, and which rule lets it through: put "
      "reject_unauth_destination before that rule. Spammers find such a server within hours; then "
-     "blocklists list it and other servers refuse its mail. If it is intended, set "
-     "`i_know_this_is_an_open_relay = true`.",
+     "blocklists list it and other servers refuse its mail. A server that nobody outside can "
+     "reach, and "
+     "that shall take everything, as for tests, has `i_know_this_is_an_open_relay = true`.",
      "[restrictions]\nrelay = \"permit\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\n"},
     {"R111", "some unknown clients may relay",

@@ -163,8 +163,8 @@ void refuse_strangers(std::span<const Cidr> networks, const LuaConfig& lua, Diag
   diagnostic.code = "L003";
   diagnostic.message += relay_witness(*stranger);
   diagnostic.hint =
-      "name the networks of your own clients; if it is intended, set "
-      "i_know_this_is_an_open_relay = true";
+      "name the networks of your own clients; for an open relay on purpose, see "
+      "`postern help L003`";
   diagnostics.add(std::move(diagnostic));
 }
 

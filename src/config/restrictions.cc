@@ -60,7 +60,7 @@ void compile_restrictions(RestrictionsConfig& config, const std::string& hostnam
     diagnostic.severity = severity_of(one);
     diagnostic.hint = one.hint;
     if (restrictions::is_about_relay(one)) {
-      diagnostic.hint += "; if it is intended, set i_know_this_is_an_open_relay = true";
+      diagnostic.hint += "; for an open relay on purpose, see `postern help R110`";
     }
     diagnostics.add(std::move(diagnostic));
   }

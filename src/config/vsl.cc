@@ -209,8 +209,8 @@ void load_vsl(Config& config, const LoadOptions& options, const Positions& posit
         positions.at("vsl.relay_networks", "V004",
                      "unknown clients may send mail anywhere" + relay_witness(*stranger));
     diagnostic.hint =
-        "name the networks of your own clients; if it is intended, set "
-        "i_know_this_is_an_open_relay = true";
+        "name the networks of your own clients; for an open relay on purpose, see "
+        "`postern help V004`";
     diagnostics.add(std::move(diagnostic));
   }
   auto runtime = ScriptRuntime::open(resolver_options(config), "", options.asks_nobody);

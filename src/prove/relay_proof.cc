@@ -174,9 +174,9 @@ std::optional<Diagnostic> open_relay_warning(const Config& config) {
       fmt::format("the policy lets unknown clients send mail anywhere{}{}",
                   witness->origin.empty() ? "" : " (" + witness->origin + ")", witness->dialogue());
   diagnostic.hint = fmt::format(
-      "grant relaying to your own clients or domains alone, or confirm it: "
-      "{}.i_know_this_is_an_open_relay = true",
-      by_vsl ? "vsl" : "lua");
+      "grant relaying to your own clients or domains alone; for an open relay on purpose, see "
+      "`postern help {}`",
+      diagnostic.code);
   return diagnostic;
 }
 

@@ -315,8 +315,8 @@ class Compiler {
   void troubles(const std::string& parameter, std::vector<std::string>& found,
                 std::string_view mended) {
     for (std::string& one : found) {
-      say_late("R006", {parameter, 0}, std::move(one),
-               fmt::format("write {}, or remove it", mended));
+      // An element may be an exception, or the only list of recipients that exist: never "remove".
+      say_late("R006", {parameter, 0}, std::move(one), fmt::format("write {}", mended));
     }
     found.clear();
   }
@@ -367,8 +367,8 @@ class Compiler {
         const auto near = ++unknown <= most_hints ? nearest(one.name, names) : std::nullopt;
         const std::string message =
             fmt::format("${} is not defined: its value is empty", printable(one.name, 64));
-        const std::string hint =
-            near ? fmt::format("did you mean ${}?", *near) : "define the parameter, or remove it";
+        const std::string hint = near ? fmt::format("did you mean ${}?", *near)
+                                      : "define the parameter: what it stands for is missing here";
         if (is_list) {
           say_late("R012", {name, one.offset}, message, hint);
         } else {

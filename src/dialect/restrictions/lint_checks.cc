@@ -28,7 +28,8 @@ class RuleChecker {
       if (ended) {
         dead(i, "R102",
              fmt::format("never asked: {} before it always decides", quoted(list_[end_])),
-             "remove it, or move it to the front");
+             one.permit ? std::string("remove it: it changes nothing")
+                        : fmt::format("if it shall count, put it before {}", quoted(list_[end_])));
         continue;
       }
       check_reach(i);
@@ -88,7 +89,7 @@ class RuleChecker {
     }
     if (earlier) {
       dead(i, "R103", fmt::format("the same as element {}, which was asked before", *earlier + 1),
-           "remove one of them");
+           "remove this one: the first decides");
       return;
     }
     const bool at_data = moment_.recipient == Known::maybe;
