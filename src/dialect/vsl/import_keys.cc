@@ -195,7 +195,13 @@ Result<Verdict> log_level(Draft& draft, const Setting& setting) {
   if (std::find(words.begin(), words.end(), word) == words.end()) {
     return fail(Fault::malformed, R"("error", "warn", "info", "debug" or "trace")");
   }
-  draft.set("log", "level", toml_quoted(word), setting);
+  // Refusals and deliveries are of level info.
+  const bool hides = word == "warning" || word == "error";
+  draft.set("log", "level", toml_quoted(hides ? "info" : word), setting);
+  if (hides) {
+    return changed(
+        fmt::format("log.level: with \"{}\" no refusal and no delivery would be in the log", word));
+  }
   if (setting.texts.size() > 1) return changed("log.level: one level for everything");
   return carried("log.level");
 }

@@ -185,7 +185,7 @@ expire = "1d"  # vsmtp.toml:64
 servers = ["1.1.1.1", "1.0.0.1"]  # vsmtp.toml:68
 
 [log]
-level = "warning"  # vsmtp.toml:23
+level = "info"  # vsmtp.toml:23
 
 [vsl]
 domain = "doe-family.com"  # vsmtp.toml:4
@@ -214,6 +214,9 @@ TEST(VsmtpImport, AWordOnEveryKey) {
   const std::pair<std::string_view, std::string_view> wanted[] = {
       {"version_requirement", "has no meaning here: it is about vSMTP's version"},
       {"server.interfaces.addr", "carried: [[listener]]"},
+      {"server.logs.level",
+       "carried with a change: log.level: with \"warning\" no refusal and no delivery would be in "
+       "the log"},
       {"server.logs.filename", "not supported: the log goes to standard error (docs/logs.md)"},
       {"server.smtp.auth.attempt_count_max",
        "not supported: limits.auth_failures: there is no \"unlimited\"; its default stays"},
