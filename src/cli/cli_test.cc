@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <map>
+#include <regex>
 #include <set>
 #include <sstream>
 
@@ -187,6 +188,31 @@ TEST(Help, topics_and_codes_are_known) {
   EXPECT_FALSE(help_on("nonsense"));
   EXPECT_THAT(*help_on("exit-codes"), HasSubstr("78  the configuration is wrong"));
   EXPECT_THAT(*help_on("c012"), HasSubstr("mesage_size"));
+}
+
+TEST(Help, every_topic_is_named_where_one_looks) {
+  const std::string help = *help_on("help");
+  std::string words;  // without line breaks
+  for (const std::string& line : lines_of(help)) words += line + " ";
+  for (const char* topic :
+       {"exit-codes", "configuration", "environment", "tracing", "keywords", "capabilities",
+        "codes", "tables", "verification", "postfix", "differences"}) {
+    ASSERT_TRUE(help_on(topic)) << topic;
+    EXPECT_THAT(words, HasSubstr(topic));
+  }
+  EXPECT_THAT(*help_on("codes"), HasSubstr("R110"));
+  EXPECT_THAT(*help_on("codes"), HasSubstr("C012"));
+  EXPECT_THAT(*help_on("tables"), HasSubstr("  cidr\n"));
+  EXPECT_THAT(*help_on("verification"), HasSubstr("address_verify_poll_count"));
+  // Every code that a topic sends to exists.
+  static const std::regex code("postern help ([A-Z][0-9]{3})");
+  for (const char* topic : {"differences", "postfix", "verification"}) {
+    const std::string text = *help_on(topic);
+    for (auto it = std::sregex_iterator(text.begin(), text.end(), code);
+         it != std::sregex_iterator(); ++it) {
+      EXPECT_TRUE(help_on((*it)[1].str())) << (*it)[1];
+    }
+  }
 }
 
 TEST(Help, words_of_smtp_of_the_configuration_and_of_lists_are_found) {
@@ -457,7 +483,8 @@ TEST(Commands, help_completion_and_version) {
   EXPECT_EQ(run_with(run_completion, {"completion", "fish"}).code, 0);
   const auto version = boost::json::parse(run_with(run_version, {"version", "--json"}).out);
   EXPECT_EQ(version.at("version").as_string(), current_version().number);
-  EXPECT_THAT(run_with(run_version, {"version"}).out, HasSubstr(fmt::format("postern {} (", current_version().number)));
+  EXPECT_THAT(run_with(run_version, {"version"}).out,
+              HasSubstr(fmt::format("postern {} (", current_version().number)));
   const auto bill = boost::json::parse(run_with(run_version, {"version", "--sbom", "--json"}).out);
   ASSERT_GE(bill.at("compiled_in").as_array().size(), 11U);
   for (const auto& part : bill.at("compiled_in").as_array()) {

@@ -8,6 +8,7 @@
 #include "config/schema.h"
 #include "dialect/capabilities.h"
 #include "dialect/restrictions/rules.h"
+#include "dialect/restrictions/table_types.h"
 #include "smtp/codes.h"
 
 namespace postern::app {
@@ -166,6 +167,94 @@ std::string capability_topic() {
   return out;
 }
 
+std::string code_topic() {
+  std::string out =
+      "Codes of errors, warnings and notes. `postern help CODE` has more, with a wrong\nand a "
+      "right "
+      "example; `postern help 550` is about a reply code.\n\n";
+  for (const CodePage& page : code_pages()) out += row(page.code, page.title, 8);
+  return out;
+}
+
+std::string table_topic() {
+  std::string out =
+      "Types of tables in restriction lists, written as TYPE:NAME\n(docs/restriction-keywords.md, "
+      "Tables):\n\n";
+  for (const auto& one : dialect::restrictions::table_types()) {
+    out += fmt::format("  {}\n", one.name) + wrapped(one.help, 6);
+  }
+  return out;
+}
+
+constexpr std::string_view verification_topic =
+    R"(Address verification (docs/restriction-lists.md, Address verification):
+
+  [restrictions]
+  recipient = "reject_unauth_destination, reject_unverified_recipient"
+
+reject_unverified_recipient and reject_unverified_sender ask a mail host whether
+it takes mail for the address, with MAIL and RCPT and no message. The host is
+the one that mail would go to: by [[route]], else by MX.
+
+  deliverable     the rule passes
+  undeliverable   450, or unverified_recipient_reject_code (550)
+  not known yet   450, or unverified_recipient_defer_code
+
+A command waits address_verify_poll_count times address_verify_poll_delay for a
+result; the probe goes on, and a later command finds its result. Results are
+kept in verify.db of the data directory (address_verify_map = "": in memory).
+
+A probe comes from address_verify_sender. It is a connection of its route: where
+route.max_connections is reached, it waits.
+
+What was found, and what is remembered:
+
+  postern explain ID               the result is in the steps of a decision
+  postern explain --from A --to B  uses what is remembered, sends no probe
+  address.verified                 in the log: each answer of a host
+)";
+
+constexpr std::string_view differences_topic =
+    R"(What a Postfix user will find different (docs/postfix-differences.md has all):
+
+  mailboxes    None: mail for mydestination and virtual_mailbox_domains needs a
+               [[route]] or webhooks (postern help R138).
+  rewriting    Addresses are not rewritten: virtual_alias_maps, alias_maps and
+               the like say which recipients exist, and nothing else.
+  tables       hash:, btree:, lmdb: and dbm: are read from the source file;
+               postmap is not needed, a reload is (postern help tables).
+  actions      REDIRECT, FILTER, BCC and PREPEND do nothing (postern help R013).
+  listeners    All have the same lists; check_listener_access chooses others, as
+               -o in master.cf does.
+  mistakes     A misspelt keyword, a bad network and a table that cannot be read
+               are errors at the start; Postfix answers 451 when it gets there.
+  open relays  `postern check` proves that lists relay for nobody else, and
+               Postern does not start with lists that do (postern help R110).
+  addresses    Comments, blanks and nested brackets in paths are refused.
+  milters      None is called. SPF, DKIM, DMARC and ARC are built in.
+  VRFY         252 where disable_vrfy_command is set.
+  headers      Bcc and Return-Path of passed-on mail stay.
+)";
+
+constexpr std::string_view postfix_topic = R"(Moving from Postfix (docs/postfix.md):
+
+  postern import postfix /etc/postfix/main.cf --out postern.toml
+  postern check --config postern.toml
+  postern explain --config postern.toml --client-ip 192.0.2.9 --from A --to B
+
+  postconf -n           postern check; postern config example
+  postmap -q            postern explain shows the row that a rule found
+  postqueue -p, mailq   postern queue list
+  postqueue -f          postern queue retry --all --state queued
+  postsuper -d, -h, -H  postern queue drop, hold, release
+  postfix check         postern check; postern doctor
+  postfix reload        postern reload
+  sendmail -bv          postern route ADDRESS
+  /var/log/mail.log     the journal, or standard error (docs/logs.md)
+
+More: postern help differences|keywords|tables|verification|codes
+)";
+
 struct Topic {
   std::string_view name;
   std::string (*text)();
@@ -177,6 +266,11 @@ constexpr Topic topics[] = {
     {"tracing", [] { return std::string(tracing_topic); }},
     {"keywords", keyword_topic},
     {"capabilities", capability_topic},
+    {"codes", code_topic},
+    {"tables", table_topic},
+    {"verification", [] { return std::string(verification_topic); }},
+    {"postfix", [] { return std::string(postfix_topic); }},
+    {"differences", [] { return std::string(differences_topic); }},
 };
 
 std::string code_text(const CodePage& page) {
