@@ -112,8 +112,7 @@ constexpr std::string_view destinations[] = {"*_destination_concurrency_limit",
 constexpr std::string_view sending[] = {"smtp_*", "ignore_mx_lookup_error", "disable_dns_lookups",
                                         "detect_8bit_encoding_header"};
 constexpr std::string_view milter_details[] = {"milter_*"};
-constexpr std::string_view filter_details[] = {"receive_override_options", "smtpd_proxy_*",
-                                               "internal_mail_filter_classes"};
+constexpr std::string_view filter_details[] = {"smtpd_proxy_*", "internal_mail_filter_classes"};
 constexpr std::string_view check_details[] = {"body_checks_size_limit",
                                               "mime_boundary_length_limit",
                                               "header_address_token_limit", "disable_mime_*"};
@@ -123,9 +122,6 @@ constexpr std::string_view rewrite_details[] = {"canonical_classes",
                                                 "masquerade_classes",
                                                 "masquerade_exceptions",
                                                 "propagate_unmatched_extensions",
-                                                "local_header_rewrite_clients",
-                                                "always_add_missing_headers",
-                                                "undisclosed_recipients_header",
                                                 "header_from_format",
                                                 "enable_original_recipient",
                                                 "virtual_alias_*_limit",
@@ -161,14 +157,20 @@ constexpr std::string_view mailbox_details[] = {"command_expansion_filter",
                                                 "send_cyrus_sasl_authzid",
                                                 "pipe_delivery_status_filter",
                                                 "duplicate_filter_limit"};
-constexpr std::string_view queue_details[] = {"bounce_size_limit",
-                                              "bounce_template_file",
-                                              "default_delivery_status_filter",
-                                              "default_verp_delimiters",
-                                              "defer_transports",
+constexpr std::string_view notices[] = {"*_notice_recipient", "notify_classes"};
+constexpr std::string_view reports[] = {"bounce_size_limit", "bounce_template_file",
+                                        "confirm_delay_cleared"};
+constexpr std::string_view pauses[] = {"defer_transports"};
+constexpr std::string_view status_filters[] = {"default_delivery_status_filter"};
+constexpr std::string_view free_space[] = {"queue_minfree"};
+constexpr std::string_view missing_headers[] = {
+    "always_add_missing_headers", "local_header_rewrite_clients", "undisclosed_recipients_header"};
+constexpr std::string_view authorities[] = {"tls_append_default_CA"};
+constexpr std::string_view old_fingerprints[] = {"tls_legacy_public_key_fingerprints"};
+constexpr std::string_view expansions[] = {"smtpd_expansion_filter"};
+constexpr std::string_view queue_details[] = {"default_verp_delimiters",
                                               "delay_logging_resolution_limit",
                                               "queue_file_attribute_count_limit",
-                                              "queue_minfree",
                                               "queue_run_delay",
                                               "qmgr_*",
                                               "*_destination_*",
@@ -182,11 +184,8 @@ constexpr std::string_view queue_details[] = {"bounce_size_limit",
                                               "*_initial_destination_*",
                                               "initial_destination_concurrency",
                                               "destination_concurrency_*",
-                                              "*_notice_recipient",
                                               "2bounce_*",
-                                              "notify_classes",
                                               "double_bounce_sender",
-                                              "confirm_delay_cleared",
                                               "hash_queue_*",
                                               "in_flow_delay",
                                               "fast_flush_*",
@@ -256,7 +255,6 @@ constexpr std::string_view internals[] = {"daemon_table_open_error_is_fatal",
                                           "strict_smtputf8",
                                           "smtputf8_autodetect_classes",
                                           "smtpd_service_name",
-                                          "smtpd_expansion_filter",
                                           "smtpd_history_flush_threshold",
                                           "smtpd_recipient_overshoot_limit",
                                           "smtpd_delay_open_until_valid_rcpt",
@@ -327,6 +325,25 @@ constexpr Group groups[] = {
      "a [[route]] has max_connections, messages_per_minute and max_recipients (docs/relay.md)",
      destinations},
     {lost, sentence_of(Part::client), sending},
+    {lost,
+     "postmaster gets no copies of bounces and errors: they are in the log and the metrics "
+     "(docs/monitoring.md)",
+     notices},
+    {lost, "delivery reports have a text and limits of their own (docs/reports.md)", reports},
+    {lost, "no transport is paused: `postern queue hold` holds mail that waits (docs/queue.md)",
+     pauses},
+    {lost, "replies of other hosts are not changed; they decide about retries as they are",
+     status_filters},
+    {lost,
+     "how much must be free on the disk is not set: the gateway refuses mail before it is full",
+     free_space},
+    {lost, "header fields that are missing are not added", missing_headers},
+    {lost, "a client's certificate is trusted by listener.client_ca and client_ca_directory alone",
+     authorities},
+    {lost,
+     "fingerprints of keys are those of Postfix 2.9.6 and later: write them anew in the tables",
+     old_fingerprints},
+    {lost, "names in replies are expanded as with the parameter's default", expansions},
     {nothing, "it is only for milters", milter_details},
     {nothing, "there are no content filters", filter_details},
     {nothing, "headers and bodies are not searched", check_details},

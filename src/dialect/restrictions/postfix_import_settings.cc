@@ -183,6 +183,17 @@ Judgement judge_broken_clients(const Parameters& parameters) {
   return not_supported("EHLO has \"AUTH PLAIN\", never \"AUTH=PLAIN\" for clients of before 1999");
 }
 
+Judgement judge_overrides(const Parameters& parameters) {
+  const auto words = parameters.words("receive_override_options");
+  const bool unchecked = words && std::ranges::any_of(*words, [](const Word& word) {
+                           return iequals(word.text, "no_unknown_recipient_checks");
+                         });
+  if (!unchecked) return meaningless("there are no content filters");
+  return not_supported(
+      "no_unknown_recipient_checks: recipients that do not exist are refused; write "
+      "smtpd_reject_unlisted_recipient = no to accept them");
+}
+
 Judgement judge_rate_unit(const Parameters& parameters) {
   if (parse_seconds(parameters.text("anvil_rate_time_unit")) == 60) {
     return carried("rates are counted a minute");
@@ -273,6 +284,7 @@ std::optional<Judgement> judge_setting(std::string_view name, const Parameters& 
     return out;
   }
   if (name == "mynetworks_style") return judge_style(parameters);
+  if (name == "receive_override_options") return judge_overrides(parameters);
   if (name == "anvil_rate_time_unit") return judge_rate_unit(parameters);
   if (name == "append_at_myorigin") return judge_at_myorigin(parameters);
   if (name == "broken_sasl_auth_clients") return judge_broken_clients(parameters);

@@ -1047,6 +1047,22 @@ TEST(PostfixImport, WhatPosternDoesAnyway) {
   EXPECT_THAT(fate_of("smtpd_forbid_bare_newline = no"), HasSubstr("not supported"));
 }
 
+TEST(PostfixImport, WhatIsLostIsNotCalledMeaningless) {
+  for (const char* line :
+       {"notify_classes = bounce, resource", "bounce_notice_recipient = ops@example.org",
+        "2bounce_notice_recipient = ops@example.org",
+        "bounce_template_file = /etc/postfix/bounce.cf", "confirm_delay_cleared = yes",
+        "defer_transports = smtp", "default_delivery_status_filter = pcre:/etc/postfix/dsn",
+        "queue_minfree = 1000000", "always_add_missing_headers = yes",
+        "local_header_rewrite_clients = static:all", "tls_append_default_CA = yes",
+        "tls_legacy_public_key_fingerprints = yes", "smtpd_expansion_filter = x",
+        "receive_override_options = no_unknown_recipient_checks"}) {
+    EXPECT_THAT(fate_of(line), HasSubstr("not supported: ")) << line;
+  }
+  EXPECT_EQ(fate_of("receive_override_options = no_milters"),
+            "has no meaning here: there are no content filters");
+}
+
 TEST(PostfixImport, LocalMailIsNamedWithItsTablesAndTransports) {
   const auto note = [](const std::string& main_cf) -> std::string {
     for (const std::string& one : imported(main_cf).notes) {
