@@ -216,11 +216,25 @@ void Runner::add(const spool::Parcel& parcel, relay::Time arrival, relay::Startu
 }
 
 void Runner::limit(const spool::Destination& destination) {
-  if (destination.kind == RouteKind::webhook) {
-    scheduler_.limit(lane_name(destination), options_.webhook_limits, now());
-  } else if (options_.limits_of) {
-    scheduler_.limit(lane_name(destination), options_.limits_of(destination), now());
-  }
+  scheduler_.limit(lane_name(destination), limits_of(destination), now());
+}
+
+relay::DestinationLimits Runner::limits_of(const spool::Destination& destination) const {
+  if (destination.kind == RouteKind::webhook) return options_.webhook_limits;
+  return options_.limits_of ? options_.limits_of(destination) : relay::DestinationLimits{};
+}
+
+std::uint32_t Runner::free_connections(const spool::Destination& destination) const {
+  return scheduler_.free_connections(lane_name(destination), limits_of(destination));
+}
+
+void Runner::guest_came(const spool::Destination& destination) {
+  scheduler_.guest_came(lane_name(destination), limits_of(destination), now());
+}
+
+void Runner::guest_left(const spool::Destination& destination) {
+  scheduler_.guest_left(lane_name(destination), now());
+  pump();
 }
 
 void Runner::told(spool::Sequence message, bool urgent) {

@@ -45,6 +45,9 @@ struct RunnerOptions {
   std::chrono::milliseconds longest_crowded_attempt = std::chrono::minutes(2);
   /// The limits that a route sets for a destination; nullptr: none.
   std::function<relay::DestinationLimits(const spool::Destination&)> limits_of;
+  /// Called when an attempt has ended, before others begin: a guest may take its connection.
+  /// nullptr: nobody waits.
+  std::function<void(const spool::Destination&)> freed;
   std::size_t page = 2000;  ///< messages read at a time
 };
 
@@ -84,6 +87,12 @@ class Runner {
   /// Fault::not_found: it is not in the spool.
   Task<Result<Told>> report_dropped(const spool::Message& message);
 
+  /// Connections to a destination beside its messages count as theirs (Scheduler::guest_came()):
+  /// how many are free, one begins, one has ended.
+  std::uint32_t free_connections(const spool::Destination& destination) const;
+  void guest_came(const spool::Destination& destination);  ///< see free_connections()
+  void guest_left(const spool::Destination& destination);  ///< see free_connections()
+
   /// Number of scheduled messages, counted once for each destination.
   std::size_t scheduled() const { return scheduler_.size(); }
   /// Number of running attempts.
@@ -113,6 +122,7 @@ class Runner {
   Task<void> reload(spool::Sequence message, bool urgent);
   void add(const spool::Parcel& parcel, relay::Time arrival, relay::StartupSpread* spread);
   void limit(const spool::Destination& destination);
+  relay::DestinationLimits limits_of(const spool::Destination& destination) const;
   void pump();
   void start_work(const relay::Scheduler::Work& work);
   Task<void> attempt(relay::Scheduler::Work work);

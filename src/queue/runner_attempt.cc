@@ -64,6 +64,8 @@ Task<void> Runner::attempt(Scheduler::Work work) {
   scheduler_.finished(running.place, ended.contact, ended.times, now());
   if (!ended.times) forget(number);
   if (running.changed) co_await reload(message_of(number), running.urgent);
+  // Mail and guests take turns: the end of a guest's connection lets mail begin first.
+  if (options_.freed) options_.freed(running.destination);
   pump();
 }
 

@@ -157,10 +157,10 @@ std::uint32_t Scheduler::lane(std::uint32_t tenant, std::uint32_t destination) {
   return at->second;
 }
 
-/// Forgets a destination without messages, unless it sleeps.
+/// Forgets a destination without messages and guests, unless it sleeps.
 void Scheduler::release_destination(std::uint32_t index) {
   Destination& destination = destinations_[index];
-  if (destination.lanes > 0 || destination.timer != never) return;
+  if (destination.lanes > 0 || destination.guests > 0 || destination.timer != never) return;
   keep_pace(destination);
   destination_names_.erase(destination.name);
   free_destinations_.push_back(index);
@@ -335,8 +335,13 @@ std::uint32_t Scheduler::room(const Destination& destination, Time now) {
   if (destination.asleep) {  // one message probes it, regardless of older attempts
     return now >= destination.wakes && destination.probe == nowhere ? 1 : 0;
   }
-  if (destination.running >= destination.connections) return 0;
-  return destination.gap.count() > 0 ? 1 : destination.connections - destination.running;
+  const std::uint32_t open = destination.running + destination.guests;
+  if (destination.running >= destination.connections || open >= destination.max_connections) {
+    return 0;
+  }
+  if (destination.gap.count() > 0) return 1;
+  return std::min(destination.connections - destination.running,
+                  destination.max_connections - open);
 }
 
 /// Calls lanes to their tenants' lines while connections are available. Lanes of tenants without a
@@ -573,6 +578,29 @@ void Scheduler::finished(Place place, Contact contact, std::optional<Times> time
   } else {
     remove(place, now);
   }
+}
+
+std::uint32_t Scheduler::free_connections(std::string_view name,
+                                          const DestinationLimits& limits) const {
+  const std::uint32_t most = std::max(1u, limits.max_connections.value_or(limits_.max_connections));
+  const auto at = destination_names_.find(std::string(name));
+  if (at == destination_names_.end()) return most;
+  const std::uint32_t open = destinations_[at->second].running + destinations_[at->second].guests;
+  return most > open ? most - open : 0;
+}
+
+void Scheduler::guest_came(std::string_view name, const DestinationLimits& limits, Time now) {
+  ++destinations_[destination(name)].guests;
+  limit(name, limits, now);
+}
+
+void Scheduler::guest_left(std::string_view name, Time now) {
+  const auto at = destination_names_.find(std::string(name));
+  if (at == destination_names_.end()) return;
+  const std::uint32_t index = at->second;
+  --destinations_[index].guests;
+  offer(index, now);
+  release_destination(index);
 }
 
 void Scheduler::put_to_sleep(std::string_view name, Time until, Time now) {

@@ -124,6 +124,15 @@ class Scheduler {
   /// message.
   void finished(Place place, Contact contact, std::optional<Times> times, Time now);
 
+  /// How many connections to the destination are free for others than its messages, such as probes
+  /// of addresses. `limits`: of its route, as for limit().
+  std::uint32_t free_connections(std::string_view destination,
+                                 const DestinationLimits& limits) const;
+  /// Such a connection begins; attempts have one fewer until guest_left().
+  void guest_came(std::string_view destination, const DestinationLimits& limits, Time now);
+  /// It has ended. Call it once for each guest_came().
+  void guest_left(std::string_view destination, Time now);
+
   /// Starts no attempts to the destination before `until`, except for the operator's; then one
   /// message probes it.
   void put_to_sleep(std::string_view destination, Time until, Time now);
@@ -192,6 +201,7 @@ class Scheduler {
     IndexedHeap waiting;  ///< lanes with a due message, while no connection is available
     std::uint32_t lanes = 0;
     std::uint32_t running = 0;
+    std::uint32_t guests = 0;       ///< connections of others, within max_connections
     std::uint32_t connections = 0;  ///< connections allowed now
     std::uint32_t max_connections = 0;
     std::uint32_t successes = 0;  ///< in the current round

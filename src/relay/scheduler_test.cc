@@ -159,6 +159,44 @@ TEST(Scheduler, attempts_that_fail_after_it_fell_asleep_do_not_make_sleep_longer
   EXPECT_EQ(scheduler.sleeps_until("x.test"), Time{4s + 60s});
 }
 
+TEST(Scheduler, connections_of_others_count_as_those_of_the_destination) {
+  Scheduler scheduler({.initial_connections = 20});
+  const DestinationLimits two{.max_connections = 2};
+  EXPECT_EQ(scheduler.free_connections("example.test", two), 2u);
+  scheduler.guest_came("example.test", two, Time{0});
+  EXPECT_EQ(scheduler.free_connections("example.test", two), 1u);
+  for (std::uint64_t i = 1; i <= 3; ++i) scheduler.add(i, "t", "example.test", at_once, Time{0});
+  scheduler.limit("example.test", two, Time{0});
+  const auto first = scheduler.next(Time{0});
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(scheduler.next(Time{0}));
+  EXPECT_EQ(scheduler.free_connections("example.test", two), 0u);
+  // The guest's place is the mail's when it leaves.
+  scheduler.guest_left("example.test", Time{1s});
+  const auto second = scheduler.next(Time{1s});
+  ASSERT_TRUE(second);
+  EXPECT_FALSE(scheduler.next(Time{1s}));
+  // And the mail's is the guest's.
+  scheduler.finished(first->place, Contact::delivered, std::nullopt, Time{2s});
+  EXPECT_EQ(scheduler.free_connections("example.test", two), 1u);
+  scheduler.guest_came("example.test", two, Time{2s});
+  EXPECT_FALSE(scheduler.next(Time{2s}));
+  scheduler.finished(second->place, Contact::delivered, std::nullopt, Time{3s});
+  EXPECT_EQ(start_all(scheduler, Time{3s}), (std::vector<std::uint64_t>{3}));
+  scheduler.guest_left("example.test", Time{4s});
+}
+
+TEST(Scheduler, a_destination_with_guests_alone_is_forgotten_with_the_last) {
+  Scheduler scheduler;
+  scheduler.guest_came("example.test", {}, Time{0});
+  scheduler.guest_came("example.test", {}, Time{0});
+  scheduler.guest_left("example.test", Time{0});
+  EXPECT_EQ(scheduler.destinations(), 1u);
+  scheduler.guest_left("example.test", Time{0});
+  EXPECT_EQ(scheduler.destinations(), 0u);
+  EXPECT_EQ(scheduler.free_connections("example.test", {}), 20u);
+}
+
 TEST(Scheduler, operators_retry_ignores_sleep_and_connections) {
   Scheduler scheduler({.initial_connections = 1});
   const auto held = scheduler.add(1, "t", "x.test", {never, never}, Time{0});

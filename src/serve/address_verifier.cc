@@ -189,11 +189,16 @@ void AddressVerifier::pump() {
   }
   const auto config = config_.load();
   const auto most = [&](const Job& job) {
+    constexpr std::size_t most_probes = ProbeQueue::most_to_destination;
+    if (connections_.free) {
+      const std::size_t running = queue_.running_to(job.destination);
+      return std::min(running + connections_.free(job.destination), most_probes);
+    }
     const auto limit = relay::limits_of(*config, job.destination).max_connections;
-    return std::min<std::size_t>(limit.value_or(ProbeQueue::most_to_destination),
-                                 ProbeQueue::most_to_destination);
+    return std::min<std::size_t>(limit.value_or(most_probes), most_probes);
   };
   while (auto job = queue_.next(most)) {
+    if (connections_.begins) connections_.begins(job->destination);
     asio::co_spawn(loop_, run(std::move(*job)), asio::detached);
   }
 }
@@ -268,8 +273,13 @@ void AddressVerifier::settle(const Job& job, Verified verified) {
   }
 }
 
+void AddressVerifier::freed(const std::string& destination) {
+  if (queue_.freed(destination)) pump();
+}
+
 void AddressVerifier::ended(const Job& job) {
   queue_.ended(job);
+  if (connections_.ended) connections_.ended(job.destination);
   // Not a call: a probe that ends at once would make the stack deeper by each one that waits.
   asio::post(loop_, [this] { pump(); });
 }

@@ -46,6 +46,17 @@ class AddressVerifier final : public gateway::AddressVerification {
   void use(std::shared_ptr<const Settings> settings, bool enforced);
   /// Routes and hosts for probes that begin later.
   void follow(std::shared_ptr<const relay::RelayConfig> config);
+  /// The connections of the queue, of which probes are some; on the loop. Each takes
+  /// relay::destination_of().
+  struct Connections {
+    std::function<std::size_t(const std::string&)> free;  ///< how many more there may be
+    std::function<void(const std::string&)> begins;       ///< one of a probe
+    std::function<void(const std::string&)> ended;        ///< one of a probe
+  };
+  /// Call it before the first question.
+  void share(Connections connections) { connections_ = std::move(connections); }
+  /// A connection to a destination has ended: a probe that waits may begin. On the loop.
+  void freed(const std::string& destination);
   /// Starts no more probes.
   void stop();
   /// Blocks until results are on the disk.
@@ -104,6 +115,7 @@ class AddressVerifier final : public gateway::AddressVerification {
   std::deque<Job> asked_;  ///< not yet taken by the loop
 
   // On the loop.
+  Connections connections_;  ///< unset: probes have their own
   ProbeQueue queue_;
   std::shared_ptr<relay::Courier> courier_;
   std::shared_ptr<const relay::RelayConfig> used_;

@@ -109,10 +109,23 @@ std::unique_ptr<Outbound> Outbound::make(const Config& config, const std::string
     return destination.kind == spool::RouteKind::relay ? courier->limits_of(destination)
                                                        : relay::DestinationLimits{};
   };
+  options.freed = [addresses = outbound->addresses_.get()](const spool::Destination& destination) {
+    if (destination.kind == spool::RouteKind::relay) addresses->freed(destination.key);
+  };
   outbound->runner_ = std::make_unique<queue::Runner>(
       outbound->loop_, rooms.spool, outbound->disk_,
       queue::Runner::Couriers{*self.queued_, *self.relay_, *self.folders_},
       outbound->reports_.get(), std::move(options));
+  const auto to = [](const std::string& name) {
+    return spool::Destination{spool::RouteKind::relay, name};
+  };
+  outbound->addresses_->share(
+      {.free = [runner = outbound->runner_.get(),
+                to](const std::string& name) { return runner->free_connections(to(name)); },
+       .begins = [runner = outbound->runner_.get(),
+                  to](const std::string& name) { runner->guest_came(to(name)); },
+       .ended = [runner = outbound->runner_.get(),
+                 to](const std::string& name) { runner->guest_left(to(name)); }});
   outbound->sink_ = std::make_unique<AcceptedMail>(
       AcceptedMail::Rooms{
           rooms.webhooks, *outbound->queued_, rooms.spool, rooms.workers, rooms.directory,

@@ -51,12 +51,20 @@ void ProbeQueue::ended(const Job& job) {
   if (job.is_foreign) --running_foreign_;
   const auto traffic = traffic_.find(job.destination);
   --traffic->second.running;
-  if (!traffic->second.waiting.empty()) {
-    freed_.push_back(std::move(traffic->second.waiting.front()));
-    traffic->second.waiting.pop_front();
-  } else if (traffic->second.running == 0) {
-    traffic_.erase(traffic);
-  }
+  if (!freed(job.destination) && traffic->second.running == 0) traffic_.erase(traffic);
+}
+
+bool ProbeQueue::freed(const std::string& destination) {
+  const auto traffic = traffic_.find(destination);
+  if (traffic == traffic_.end() || traffic->second.waiting.empty()) return false;
+  freed_.push_back(std::move(traffic->second.waiting.front()));
+  traffic->second.waiting.pop_front();
+  return true;
+}
+
+std::size_t ProbeQueue::running_to(const std::string& destination) const {
+  const auto traffic = traffic_.find(destination);
+  return traffic == traffic_.end() ? 0 : traffic->second.running;
 }
 
 }  // namespace postern::app

@@ -34,6 +34,10 @@ class ProbeQueue {
   std::optional<Job> next(const std::function<std::size_t(const Job&)>& most);
   /// A job that ran has ended.
   void ended(const Job& job);
+  /// One that waits for a place at the destination may be tried again. False: none waits.
+  bool freed(const std::string& destination);
+  /// Number of jobs that run to the destination.
+  std::size_t running_to(const std::string& destination) const;
 
  private:
   /// What is sent to one destination.

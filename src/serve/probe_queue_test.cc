@@ -40,6 +40,23 @@ TEST(ProbeOrder, hosts_of_others_leave_room_for_those_of_routes) {
   EXPECT_EQ(probes.start().size(), ProbeQueue::most_running - ProbeQueue::most_foreign);
 }
 
+TEST(ProbeOrder, one_that_waits_for_a_connection_goes_on_when_it_is_told) {
+  ProbeQueue queue;
+  std::size_t free = 0;
+  const auto most = [&](const Job& job) { return queue.running_to(job.destination) + free; };
+  queue.add({.address = "a@one.example", .destination = "one.example"});
+  EXPECT_FALSE(queue.next(most));
+  EXPECT_FALSE(queue.freed("two.example"));
+  free = 1;
+  EXPECT_FALSE(queue.next(most)) << "nobody said that one is free";
+  EXPECT_TRUE(queue.freed("one.example"));
+  const auto job = queue.next(most);
+  ASSERT_TRUE(job);
+  EXPECT_EQ(queue.running_to("one.example"), 1u);
+  queue.ended(*job);
+  EXPECT_EQ(queue.running_to("one.example"), 0u);
+}
+
 TEST(ProbeOrder, a_destination_gets_few_at_a_time) {
   Probes probes;
   for (int i = 0; i < 30; ++i) probes.add("one.example", false);
