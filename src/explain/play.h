@@ -36,14 +36,14 @@ struct Dialogue {
   std::optional<std::string> login;        ///< authenticates as this name, with TLS; nullopt: not
   /// Credential::stamp of what it authenticates with; nullopt: it opens all that the name opens.
   std::optional<std::uint64_t> credential;
-  bool auth_in_clear = false;              ///< it authenticates without TLS
-  std::optional<mail::Mailbox> sender;     ///< nullopt: the null reverse-path
-  std::vector<mail::Mailbox> recipients;   ///< in order
-  std::optional<std::string> mail_path;    ///< "<a@example.com>", in place of `sender`
-  std::vector<std::string> rcpt_paths;     ///< in place of `recipients`; empty: these
-  std::optional<std::string> message;      ///< lines end in CRLF; nullopt: it ends after DATA
-  /// The name of the listener that it connects to: one of the configuration. Where that requires
-  /// TLS, so does the dialogue. Empty: the first listener, without such a requirement.
+  bool auth_in_clear = false;             ///< it authenticates without TLS
+  std::optional<mail::Mailbox> sender;    ///< nullopt: the null reverse-path
+  std::vector<mail::Mailbox> recipients;  ///< in order
+  std::optional<std::string> mail_path;   ///< "<a@example.com>", in place of `sender`
+  std::vector<std::string> rcpt_paths;    ///< in place of `recipients`; empty: these
+  std::optional<std::string> message;     ///< lines end in CRLF; nullopt: it ends after DATA
+  /// The name of the listener that it connects to. Empty: the first one that offers what the
+  /// client does.
   std::string listener = {};
 };
 /// The listener of this name; the first one if it is empty; null: there is none.
