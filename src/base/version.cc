@@ -4,6 +4,9 @@
 
 #include <algorithm>
 
+#include "base/sha256.h"
+#include "base/text.h"
+
 namespace postern {
 
 namespace {
@@ -18,7 +21,18 @@ Version current_version() {
   return {POSTERN_VERSION, POSTERN_REVISION, "clang " __clang_version__};
 }
 
+std::string_view build_suite() { return POSTERN_SUITE; }
+
 std::span<const Component> compiled_in() { return components; }
+
+std::string compiled_in_digest() {
+  std::string lines;
+  for (const Component& part : components) {
+    for (const std::string_view word : {part.name, part.version}) lines.append(word).append(" ");
+    lines.append(part.origin).append("\n");
+  }
+  return hex_encode(sha256(lines));
+}
 
 std::vector<std::string> loaded_libraries() {
   std::vector<std::string> files;

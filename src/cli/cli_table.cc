@@ -204,7 +204,7 @@ constexpr OptionSpec help_options[] = {
 };
 
 constexpr ExampleSpec version_examples[] = {
-    {"postern version --json", "version, revision, compiler"},
+    {"postern version --json", "version, revision, compiler, suite, a digest of the parts"},
     {"postern version --sbom", "also the libraries inside and beside the program"},
 };
 constexpr OptionSpec version_options[] = {

@@ -483,6 +483,9 @@ TEST(Commands, help_completion_and_version) {
   EXPECT_EQ(run_with(run_completion, {"completion", "fish"}).code, 0);
   const auto version = boost::json::parse(run_with(run_version, {"version", "--json"}).out);
   EXPECT_EQ(version.at("version").as_string(), current_version().number);
+  EXPECT_THAT(std::string(version.at("suite").as_string()), testing::MatchesRegex("[a-z]+"));
+  EXPECT_THAT(std::string(version.at("sbom_sha256").as_string()),
+              testing::MatchesRegex("[0-9a-f]+"));
   EXPECT_THAT(run_with(run_version, {"version"}).out,
               HasSubstr(fmt::format("postern {} (", current_version().number)));
   const auto bill = boost::json::parse(run_with(run_version, {"version", "--sbom", "--json"}).out);

@@ -145,8 +145,8 @@ std::optional<Config> load_for(const Arguments& arguments, Streams& streams,
   // `check` and `serve` show them; here they would bury the answer.
   const std::size_t warnings = result.diagnostics.warnings();
   if (warnings > 0 && !arguments.has("--quiet") && !arguments.has("--json")) {
-    streams.err << fmt::format("{} in {}: `postern check` shows {}\n",
-                               counted(warnings, "warning"), name, warnings == 1 ? "it" : "them");
+    streams.err << fmt::format("{} in {}: `postern check` shows {}\n", counted(warnings, "warning"),
+                               name, warnings == 1 ? "it" : "them");
   }
   return std::move(result.config);
 }
@@ -297,7 +297,9 @@ int run_version(const Arguments& arguments, Streams& streams) {
   if (arguments.has("--json")) {
     boost::json::object object{{"version", version.number},
                                {"revision", version.revision},
-                               {"compiler", version.compiler}};
+                               {"compiler", version.compiler},
+                               {"suite", build_suite()},
+                               {"sbom_sha256", compiled_in_digest()}};
     if (with_parts) {
       boost::json::array& parts = object["compiled_in"].emplace_array();
       for (const Component& part : compiled_in()) {
