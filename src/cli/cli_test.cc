@@ -287,7 +287,11 @@ TEST(Help, bash_accepts_its_script) {
 
 TEST(Manual, has_a_page_of_each_command_with_its_options_and_of_each_key) {
   EXPECT_THAT(run_with(run_help, {"help", "--man"}).out, HasSubstr("postern-serve.8\n"));
-  EXPECT_EQ(manual_pages().size(), commands().size() + 2);
+  EXPECT_EQ(manual_pages().size(), commands().size() + 3);
+  EXPECT_THAT(run_with(run_help, {"help", "--man"}).out, HasSubstr("postern-doctor.8\n"));
+  for (const CodePage& page : code_pages()) {
+    EXPECT_THAT(*manual_page("postern-errors"), HasSubstr("\"\\&" + std::string(page.code) + ": "));
+  }
   for (const std::string& file : manual_pages()) {
     const auto page = manual_page(file.substr(0, file.size() - 2));
     ASSERT_TRUE(page) << file;

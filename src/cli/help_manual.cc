@@ -30,6 +30,18 @@ std::string roff(std::string_view text) {
   return out;
 }
 
+/// A paragraph with its end, each sentence on a line of its own, as mdoc(7) wants it.
+std::string prose(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    std::size_t before = i;
+    while (before > 0 && std::string_view(")\"'`]").find(text[before - 1]) != text.npos) --before;
+    const bool ends = before > 0 && std::string_view(".!?").find(text[before - 1]) != text.npos;
+    out += text[i] == ' ' && ends ? '\n' : text[i];
+  }
+  return roff(out) + "\n";
+}
+
 /// The arguments of a macro: words that are macros themselves lose their meaning by `\&`.
 std::string argument(std::string_view text) {
   std::string quotes;
@@ -43,8 +55,11 @@ std::string dashed(std::string_view name) {
   return out;
 }
 
+/// 8: those that run the gateway or prepare it, as root; 1: the others.
 int section_of(const CommandSpec& command) {
-  return command.name == "serve" || command.name == "reload" ? 8 : 1;
+  constexpr std::string_view of_operators[] = {"serve",  "reload", "setup",
+                                               "doctor", "backup", "restore"};
+  return std::ranges::find(of_operators, command.name) == std::end(of_operators) ? 1 : 8;
 }
 
 /// Without a date: the same octets come from the same source.
@@ -57,8 +72,8 @@ std::string list_of_options(std::span<const OptionSpec> options) {
   std::string out;
   for (const OptionSpec& option : options) {
     const std::string left = option.usage();
-    out += fmt::format(".It {}\n{}", argument(left), roff(wrapped(option.help, 0)));
-    if (!option.preset.empty()) out += roff(wrapped(fmt::format("Default: {}", option.preset), 0));
+    out += fmt::format(".It {}\n{}", argument(left), prose(option.help));
+    if (!option.preset.empty()) out += prose(fmt::format("Default: {}", option.preset));
   }
   return out;
 }
@@ -77,16 +92,16 @@ std::string page_of(const CommandSpec& command) {
   std::string out = head("postern-" + dashed(command.name), section_of(command), command.summary);
   out += fmt::format(".Sh SYNOPSIS\n.Nm postern\n{}\n",
                      roff(fmt::format("{} {}", command.name, command.usage)));
-  out += ".Sh DESCRIPTION\n" + roff(wrapped(command.purpose, 0));
+  out += ".Sh DESCRIPTION\n" + prose(command.purpose);
   out += ".Pp\nThe options are:\n.Bl -tag -width Ds\n" + list_of_options(command.options) +
          list_of_options(common_options()) + ".El\n";
   out += ".Sh EXIT STATUS\n.Bl -tag -width Ds\n";
   for (const ExitCode code : command.exit_codes) {
-    out += fmt::format(".It {}\n{}", to_int(code), roff(wrapped(meaning_of(code), 0)));
+    out += fmt::format(".It {}\n{}", to_int(code), prose(meaning_of(code)));
   }
   out += ".El\n.Sh EXAMPLES\n.Bl -tag -width Ds\n";
   for (const ExampleSpec& example : command.examples) {
-    out += fmt::format(".It {}\n{}", argument(example.line), roff(wrapped(example.what, 0)));
+    out += fmt::format(".It {}\n{}", argument(example.line), prose(example.what));
   }
   return out + ".El\n.Sh SEE ALSO\n.Xr postern.toml 5 ,\n.Xr postern 8\n";
 }
@@ -98,9 +113,10 @@ std::string page_of_all() {
       "Takes mail over SMTP, decides by a policy whether it is accepted, and hands it to a webhook "
       "or relays it.\nThe commands are:\n.Bl -tag -width Ds\n";
   for (const CommandSpec& command : commands()) {
-    out += fmt::format(".It {}\n{}", argument(command.name), roff(wrapped(command.purpose, 0)));
+    out += fmt::format(".It {}\n{}", argument(command.name), prose(command.purpose));
   }
-  return out + ".El\n.Sh SEE ALSO\n" + pages_of_commands(nullptr) + " ,\n.Xr postern.toml 5\n";
+  return out + ".El\n.Sh SEE ALSO\n" + pages_of_commands(nullptr) +
+         " ,\n.Xr postern.toml 5 ,\n.Xr postern\\-errors 7\n";
 }
 
 std::string page_of_configuration() {
@@ -116,15 +132,28 @@ std::string page_of_configuration() {
       out += fmt::format(".Ss {}\n.Bl -tag -width Ds\n", argument(section_header(section)));
     }
     out += fmt::format(".It {}\n{}", argument(fmt::format("{} = {}", key.name, key.preset)),
-                       roff(wrapped(key.comment, 0)));
+                       prose(key.comment));
   }
   return out + ".El\n.Sh SEE ALSO\n.Xr postern\\-check 1 ,\n.Xr postern 8\n";
+}
+
+std::string page_of_errors() {
+  std::string out = head("postern-errors", 7, "error codes of Postern");
+  out +=
+      ".Sh DESCRIPTION\nErrors and warnings about a configuration or a policy have a code.\n"
+      "The command\n.Ql postern help CODE\nalso shows an example of each.\n"
+      ".Bl -tag -width Ds\n";
+  for (const CodePage& page : code_pages()) {
+    out += fmt::format(".It {}\n{}", argument(fmt::format("{}: {}", page.code, page.title)),
+                       prose(page.text));
+  }
+  return out + ".El\n.Sh SEE ALSO\n.Xr postern\\-check 1 ,\n.Xr postern.toml 5 ,\n.Xr postern 8\n";
 }
 
 }  // namespace
 
 std::vector<std::string> manual_pages() {
-  std::vector<std::string> names{"postern.8", "postern.toml.5"};
+  std::vector<std::string> names{"postern.8", "postern.toml.5", "postern-errors.7"};
   for (const CommandSpec& command : commands()) {
     names.push_back(fmt::format("postern-{}.{}", dashed(command.name), section_of(command)));
   }
@@ -134,6 +163,7 @@ std::vector<std::string> manual_pages() {
 std::optional<std::string> manual_page(std::string_view name) {
   if (name == "postern") return page_of_all();
   if (name == "postern.toml") return page_of_configuration();
+  if (name == "postern-errors") return page_of_errors();
   for (const CommandSpec& command : commands()) {
     const std::string dash = dashed(command.name);
     if (name == command.name || name == dash || name == "postern-" + dash) return page_of(command);

@@ -1,0 +1,30 @@
+"""System check of the manual pages: mandoc has no remark on any, and what they refer to is there."""
+import re
+import shutil
+import subprocess
+
+from bench import expect
+from harness.cases import Fail
+
+
+def manual_pages(bench):
+    """`mandoc -T lint -W warning` is silent about each page of `postern help --man`, and each `.Xr` names one of them."""
+    status, out, err = bench.run("help", "--man")
+    expect("exit status of help --man: " + err, 0, status)
+    files = out.split()
+    text = {}
+    for file in files:
+        status, text[file], err = bench.run("help", "--man", file.rsplit(".", 1)[0])
+        expect("exit status of %s: %s" % (file, err), 0, status)
+        (bench.root / file).write_text(text[file])
+    for file, page in text.items():
+        for name, section in re.findall(r"^\.Xr (\S+) (\d)", page, re.M):
+            if "%s.%s" % (name.replace("\\", ""), section) not in text:
+                raise Fail("%s refers to %s(%s), which is not there" % (file, name, section))
+    if not shutil.which("mandoc"):
+        return  # of tools/packages-test.txt; the package is looked at by lintian too
+    said = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", *files], cwd=bench.root, capture_output=True, text=True, timeout=60, check=False)
+    expect("mandoc", "", said.stdout + said.stderr)
+
+
+CHECKS = [manual_pages]
