@@ -399,9 +399,11 @@ Result<std::vector<Change>> PgsqlStore::changes(std::uint64_t after, std::size_t
   const Result<Sql> sql = reading();
   if (!sql) return tl::unexpected(sql.error());
   std::uint64_t head = 0;
+  std::string edit_there;  // of the change `after`; empty: it is not kept any more
   std::vector<Change> found;
   const auto add = [&](const SqlRow& row) {
     head = static_cast<std::uint64_t>(row.integer(0));
+    edit_there = row.text(6);
     if (row.is_null(1)) return true;
     const auto number = static_cast<std::uint64_t>(row.integer(1));
     if (found.empty() || found.back().number != number) {
@@ -411,8 +413,9 @@ Result<std::vector<Change>> PgsqlStore::changes(std::uint64_t after, std::size_t
     return true;
   };
   const auto rows = sql->all(
-      "SELECT DISTINCT h.n, c.n, c.edit, k.kind, k.id, k.account_id FROM change_head AS h "
-      "LEFT JOIN (SELECT n, edit, tx FROM change WHERE n > ? ORDER BY n LIMIT ?) AS c ON true "
+      "SELECT DISTINCT h.n, c.n, c.edit, k.kind, k.id, k.account_id, l.edit FROM change_head AS h "
+      "LEFT JOIN change AS l ON l.n = ?1 "
+      "LEFT JOIN (SELECT n, edit, tx FROM change WHERE n > ?1 ORDER BY n LIMIT ?2) AS c ON true "
       "LEFT JOIN change_key k ON k.tx = c.tx ORDER BY 2, 4, 5",
       add, after, limit);
   if (!rows) return tl::unexpected(rows.error());
@@ -421,6 +424,17 @@ Result<std::vector<Change>> PgsqlStore::changes(std::uint64_t after, std::size_t
   for (std::size_t i = 0; i < found.size(); ++i) follows &= found[i].number == after + 1 + i;
   if (!follows) {
     return fail(Fault::not_found, fmt::format("change {} is followed by none that is kept", after));
+  }
+  // A failover may undo an edit that nobody was told of, and its number is given again.
+  const std::lock_guard lock(mutex_);
+  const bool is_known = last_read_.number == after && !last_read_.edit.empty();
+  if (is_known && !edit_there.empty() && edit_there != last_read_.edit) {
+    return fail(Fault::not_found, fmt::format("a failover has undone change {}", after));
+  }
+  if (!found.empty()) {
+    last_read_ = {.number = found.back().number, .edit = found.back().edit, .keys = {}};
+  } else if (!is_known) {
+    last_read_ = {.number = after, .edit = edit_there, .keys = {}};
   }
   return found;
 }

@@ -63,8 +63,9 @@ class PgsqlStore final : public SqlStore {
   std::size_t in_use_ = 0;
   std::vector<std::unique_ptr<net::PgsqlSession>> idle_;
   std::function<void(std::string_view id)> access_changed_;
-  std::uint64_t newest_own_ = 0;            ///< the highest number of this store's changes
-  std::uint64_t own_ = 0;                   ///< its changes since `seen_` was read
+  Change last_read_;              ///< the newest that changes() has returned, without its keys
+  std::uint64_t newest_own_ = 0;  ///< the highest number of this store's changes
+  std::uint64_t own_ = 0;         ///< its changes since `seen_` was read
   std::optional<std::uint64_t> seen_ = {};  ///< the head at the last written_elsewhere()
 };
 

@@ -185,6 +185,49 @@ TEST_F(PgsqlStoreTest, changes_that_are_not_kept_are_missed_loudly) {
   EXPECT_EQ(store_->changes(9, 10).error().fault, Fault::not_found) << "an older copy";
 }
 
+TEST_F(PgsqlStoreTest, the_log_is_purged_by_one_and_of_nothing_that_is_read) {
+  const std::string ann = add_account("ann@example.com");
+  for (int i = 0; i < 3; ++i) add_policy(ann, "p");
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(store_->probe());
+  const auto count = [&](const char* what) { return sql(what).integer(0, 0); };
+  const auto marks = [&] { return count("SELECT count(*) FROM change WHERE n IS NULL"); };
+  const auto keys = [&] { return count("SELECT count(*) FROM change_key"); };
+  EXPECT_GE(marks(), 4);
+  sql("UPDATE change SET at = now() - interval '59 minutes'");
+  ASSERT_TRUE(store_->purge_sessions(at_));
+  EXPECT_GE(marks(), 4) << "an edit in doubt may still be repeated";
+  sql("UPDATE change SET at = now() - interval '6 days'");
+  sql("BEGIN");
+  sql("SELECT pg_advisory_xact_lock(7306, 1)");
+  ASSERT_TRUE(store_->purge_sessions(at_));
+  EXPECT_GE(marks(), 4) << "another node is at it";
+  sql("ROLLBACK");
+  ASSERT_TRUE(store_->purge_sessions(at_));
+  EXPECT_EQ(marks(), 1) << "its own";
+  EXPECT_EQ(store_->changes(0, 10).value().size(), 3u) << "a node that was away goes on";
+  sql("UPDATE change SET at = now() - interval '8 days' WHERE n = 1");
+  ASSERT_TRUE(store_->purge_sessions(at_));
+  EXPECT_EQ(store_->changes(1, 10).value().size(), 2u);
+  EXPECT_EQ(keys(), 2) << "they go with their change";
+}
+
+// Trap 9: who had applied a change that was undone would take the other one for known.
+TEST_F(PgsqlStoreTest, a_number_that_is_given_again_is_noticed) {
+  const auto other = open_pgsql();
+  const std::string ann = add_account("ann@example.com");
+  add_policy(ann, "p");
+  EXPECT_EQ(other->changes(0, 10).value().size(), 1u);
+  EXPECT_EQ(store_->changes(1, 10).value().size(), 0u) << "one that begins there";
+  sql("UPDATE change SET edit = gen_random_uuid() WHERE n = 1");
+  add_policy(ann, "q");
+  for (SqlStore* one : {static_cast<SqlStore*>(other.get()), store_.get()}) {
+    const auto changes = one->changes(1, 10);
+    ASSERT_FALSE(changes);
+    EXPECT_EQ(changes.error().fault, Fault::not_found);
+  }
+  EXPECT_EQ(open_pgsql()->changes(1, 10).value().size(), 1u);
+}
+
 TEST_F(PgsqlStoreTest, who_loses_access_is_told_at_once) {
   std::vector<std::string> told;
   ASSERT_TRUE(store_->on_access_change([&](std::string_view id) { told.emplace_back(id); }));

@@ -134,13 +134,32 @@ Result<Listed<SessionRow>> SqlStore::sessions(std::string_view account, Time at)
   return Listed<SessionRow>{std::move(*found), total};
 }
 
+namespace {
+
+/// The log of edits, by one node at a time. Marks of edits that no memory holds are not asked for
+/// after the seconds in which an edit in doubt is repeated. Changes stay for a week: a node that
+/// was silent for less goes on where it was, and any other one begins anew. Piece by piece, since
+/// each statement has a time limit.
+void purge_changes(const Sql& sql) {
+  if (sql.sqlite() != nullptr) return;  // it has no log
+  const auto mine = sql.number("SELECT pg_try_advisory_xact_lock(7306, 1)::int::bigint");
+  if (!mine || *mine == 0) return;
+  sql.on_pgsql(
+      "DELETE FROM change WHERE edit IN (SELECT edit FROM change WHERE n IS NULL AND at < now() - "
+      "interval '1 hour' LIMIT 50000)");
+  sql.on_pgsql(
+      "WITH gone AS (DELETE FROM change WHERE edit IN (SELECT edit FROM change WHERE at < now() - "
+      "interval '7 days' ORDER BY n LIMIT 10000) RETURNING tx) DELETE FROM change_key USING gone "
+      "WHERE change_key.tx = gone.tx");
+}
+
+}  // namespace
+
 Result<std::uint64_t> SqlStore::purge_sessions(Time expired_before) {
   std::int64_t gone = 0;
   const Result<WriteOutcome> outcome = write(nullptr, [&](const Sql& sql) {
     gone = affected(sql.execute("DELETE FROM session WHERE expires_at < ?", expired_before));
-    // Marks of done edits, and changes that every node has followed long since.
-    sql.on_pgsql("DELETE FROM change WHERE at < now() - interval '7 days'");
-    sql.on_pgsql("DELETE FROM change_key WHERE at < now() - interval '7 days'");
+    purge_changes(sql);
     return WriteOutcome::done;
   });
   if (!outcome) return tl::unexpected(outcome.error());
