@@ -1,6 +1,8 @@
 // What every Store does: policies, webhooks, domains, lists.
 #include <thread>
 
+#include <fmt/format.h>
+
 #include "store/store_fixture.h"
 
 namespace postern::store {
@@ -393,6 +395,40 @@ TEST_P(ObjectStoreTest, start_up_reads_everything_in_order_of_creation) {
   ASSERT_TRUE(store_->each_webhook([&](WebhookRow row) { seen.push_back(row.address); }));
   EXPECT_EQ(seen, (std::vector<std::string>{"p", "0@example.com", "1@example.com", "2@example.com",
                                             "3@example.com", "4@example.com"}));
+}
+
+TEST_P(ObjectStoreTest, each_policy_comes_with_its_own_credentials) {
+  const std::string ann = add_account("ann@example.com");
+  const auto wanted = [](int i) {
+    std::string all;
+    for (int n = i % 4; n > 0; --n) all += fmt::format("u{}-{} ", n, i);
+    return all;
+  };
+  for (int i = 0; i < 300; ++i) {
+    PolicyRow rule = policy(ann, std::to_string(i));
+    for (int n = i % 4; n > 0; --n) {
+      rule.credentials.push_back({fmt::format("u{}-{}", n, i), Secret("h")});
+    }
+    ASSERT_EQ(store_->create_policy(rule, nullptr).value(), WriteOutcome::done);
+  }
+  const auto users = [](const PolicyRow& row) {
+    std::string all;
+    for (const CredentialRow& one : row.credentials) all += one.username + " ";
+    return all;
+  };
+  int next = 0;
+  ASSERT_TRUE(store_->each_policy([&](const PolicyRow& row) {
+    EXPECT_EQ(row.name, std::to_string(next));
+    EXPECT_EQ(users(row), wanted(next++));
+  }));
+  EXPECT_EQ(next, 300);
+  for (const PolicyRow& row : store_->policies(ann, {.offset = 10, .limit = 20}).value().rows) {
+    EXPECT_EQ(users(row), wanted(std::stoi(row.name)));
+  }
+  for (const PolicyRow& row : store_->policy_slice(ann, {.limit = 20}).value().rows) {
+    EXPECT_EQ(users(row), wanted(std::stoi(row.name)));
+  }
+  EXPECT_TRUE(store_->policies(ann, {.offset = 1000, .limit = 20}).value().rows.empty());
 }
 
 INSTANTIATE_TEST_SUITE_P(, ObjectStoreTest, every_engine, name_of);

@@ -1,5 +1,8 @@
 // SqlStore: policies with their credentials.
 #include <map>
+#include <span>
+
+#include <fmt/format.h>
 
 #include "store/keyset.h"
 #include "store/sql_rows.h"
@@ -15,13 +18,33 @@ CredentialRow credential(const SqlRow& row) {
   return {row.text(0), row.secret(1), static_cast<std::uint64_t>(row.integer(2))};
 }
 
-Result<void> add_credentials(const Sql& sql, PolicyRow& policy) {
-  auto list =
-      sql.all("SELECT username, hash, ord FROM credential WHERE policy_id = ? ORDER BY position",
-              credential, policy.id);
-  if (!list) return tl::unexpected(list.error());
-  policy.credentials = std::move(*list);
-  return {};
+/// Policies that are read at a time.
+constexpr std::size_t policies_at_once = 256;
+
+/// Adds their credentials to policies, with one statement.
+Result<void> add_credentials(const Sql& sql, std::span<PolicyRow> policies) {
+  if (policies.empty()) return {};
+  std::map<std::string_view, PolicyRow*> by_id;
+  std::string ids;  // made by new_id(): without commas and quotes
+  for (PolicyRow& policy : policies) {
+    by_id[policy.id] = &policy;
+    ids += (ids.empty() ? "" : ",") + policy.id;
+  }
+  const std::string_view among =
+      sql.sqlite() != nullptr
+          ? R"(IN (SELECT value FROM json_each('["' || replace(?, ',', '","') || '"]')))"
+          : "= ANY(string_to_array(?, ','))";
+  const auto added = sql.all(
+      fmt::format("SELECT username, hash, ord, policy_id FROM credential WHERE policy_id {} ORDER "
+                  "BY policy_id, position",
+                  among),
+      [&](const SqlRow& row) {
+        const auto policy = by_id.find(row.text(3));
+        if (policy != by_id.end()) policy->second->credentials.push_back(credential(row));
+        return true;
+      },
+      ids);
+  return added ? Result<void>() : tl::unexpected(added.error());
 }
 
 std::uint64_t octets_of(const PolicyRow& policy) {
@@ -84,7 +107,7 @@ Result<std::optional<PolicyRow>> SqlStore::policy(std::string_view account, std:
       sql->one("SELECT " + rows::policy.list + " FROM policy WHERE id = ? AND account_id = ?",
                rows::policy, id, account);
   if (!rows::found(found)) return found;
-  if (const auto added = add_credentials(*sql, **found); !added) {
+  if (const auto added = add_credentials(*sql, std::span(&**found, 1)); !added) {
     return tl::unexpected(added.error());
   }
   return found;
@@ -98,10 +121,8 @@ Result<Listed<PolicyRow>> SqlStore::policies(std::string_view account, const Pag
                             "ORDER BY seq DESC LIMIT ? OFFSET ?",
                         rows::policy, account, page.limit, page.offset);
   if (!found) return tl::unexpected(found.error());
-  for (PolicyRow& policy : *found) {
-    if (const auto added = add_credentials(*sql, policy); !added) {
-      return tl::unexpected(added.error());
-    }
+  if (const auto added = add_credentials(*sql, *found); !added) {
+    return tl::unexpected(added.error());
   }
   const auto total = sql->number("SELECT policy_count FROM account WHERE id = ?", account);
   if (!total) return tl::unexpected(total.error());
@@ -121,10 +142,8 @@ Result<Slice<PolicyRow>> SqlStore::policy_slice(std::string_view account, const 
       },
       account);
   if (!found) return found;
-  for (PolicyRow& policy : found->rows) {
-    if (const auto added = add_credentials(*sql, policy); !added) {
-      return tl::unexpected(added.error());
-    }
+  if (const auto added = add_credentials(*sql, found->rows); !added) {
+    return tl::unexpected(added.error());
   }
   return found;
 }
@@ -199,19 +218,23 @@ Result<void> SqlStore::each_policy(const std::function<void(PolicyRow)>& take) {
 }
 
 Result<void> SqlStore::read_policies(const Sql& sql, const std::function<void(PolicyRow)>& take) {
-  std::optional<Error> trouble;
+  std::vector<PolicyRow> page;
+  Result<void> given;
+  const auto give = [&] {
+    given = add_credentials(sql, page);
+    if (given) {
+      for (PolicyRow& policy : page) take(std::move(policy));
+    }
+    page.clear();
+    return given.has_value();
+  };
   Result<void> done =
       sql.each("SELECT " + rows::policy.list + " FROM policy ORDER BY seq", [&](const SqlRow& row) {
-        PolicyRow policy = rows::policy(row);
-        if (const auto added = add_credentials(sql, policy); !added) {
-          trouble = added.error();
-          return false;
-        }
-        take(std::move(policy));
-        return true;
+        page.push_back(rows::policy(row));
+        return page.size() < policies_at_once || give();
       });
-  if (trouble) return tl::unexpected(*trouble);
-  return done;
+  if (done && given) give();
+  return given ? done : given;
 }
 
 }  // namespace postern::store
