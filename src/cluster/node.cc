@@ -233,9 +233,11 @@ Result<void> Node::beat() {
 Result<void> Node::share_out() {
   if (Result<void> there = have_session(); !there) return there;
   const std::vector<PgsqlStatement> ask = {
-      {.sql = std::string("SELECT count(*), count(*) FILTER (WHERE draining) FROM node WHERE ") +
+      {.sql = std::string("SELECT count(*), count(*) FILTER (WHERE draining), coalesce((array_agg("
+                          "boot ORDER BY draining, started, boot))[1] = $1, false) FROM node "
+                          "WHERE ") +
               live_node,
-       .values = {}},
+       .values = {pg::uuid(boot_)}},
       {.sql = std::string("SELECT shard, boot = $1 FROM shard WHERE boot = $1 OR boot IS NULL OR "
                           "NOT EXISTS (SELECT 1 FROM node WHERE node.boot = shard.boot AND ") +
               live_node + ") ORDER BY shard",
@@ -248,6 +250,7 @@ Result<void> Node::share_out() {
     const std::lock_guard guard(mutex_);
     counts_.nodes = nodes;
     counts_.draining = (*said)[0].integer(0, 1);
+    leads_ = (*said)[0].boolean(0, 2);
   }
   const auto share = static_cast<std::size_t>((part_count + nodes - 1) / nodes);
   std::vector<std::int64_t> mine;
@@ -433,6 +436,11 @@ bool Node::is_replaced() const {
 bool Node::is_draining() const {
   const std::lock_guard guard(mutex_);
   return is_draining_;
+}
+
+bool Node::leads() const {
+  const std::lock_guard guard(mutex_);
+  return leads_;
 }
 
 Node::Counts Node::counts() const {

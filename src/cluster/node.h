@@ -117,6 +117,9 @@ class Node {
   /// What keeps this node from taking mail, and `patience`: how long PostgreSQL may be silent
   /// first.
   std::optional<NodeTrouble> trouble(std::chrono::milliseconds patience) const;
+  /// Whether this node does what one does for all: of those that live it has run the longest. Two
+  /// may say so for a heartbeat, or none.
+  bool leads() const;
   /// What this node has seen since it joined.
   struct Counts {
     std::uint64_t free = 0;     ///< parts taken that nobody owned
@@ -168,6 +171,7 @@ class Node {
   Counts counts_;
   bool is_replaced_ = false;
   bool is_draining_ = false;
+  bool leads_ = false;
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -86,6 +86,22 @@ TEST_F(NodeTest, who_is_alone_owns_all_and_two_share) {
   EXPECT_TRUE(soon([&] { return first->parts().size() == 64; })) << "what was given back is taken";
 }
 
+TEST_F(NodeTest, one_does_what_is_done_for_all) {
+  auto first = join("mx1");
+  EXPECT_TRUE(first->leads());
+  const auto second = join("mx0");
+  EXPECT_FALSE(second->leads()) << "not by its name";
+  std::this_thread::sleep_for(300ms);
+  EXPECT_TRUE(first->leads());
+  EXPECT_FALSE(second->leads());
+  sql("UPDATE node SET draining = true WHERE name = 'mx1'");
+  EXPECT_TRUE(soon([&] { return second->leads() && !first->leads(); }));
+  sql("UPDATE node SET draining = false WHERE name = 'mx1'");
+  EXPECT_TRUE(soon([&] { return first->leads() && !second->leads(); }));
+  first->leave();
+  EXPECT_TRUE(soon([&] { return second->leads(); }));
+}
+
 // What is acknowledged while it is asked for what it has is no loss.
 TEST_F(NodeTest, a_new_session_beside_heartbeats_and_puts_finds_no_loss) {
   std::atomic<int> losses = 0;

@@ -77,6 +77,8 @@ class Instance {
   /// Whether the process should be started again after its end: in the cluster another one has
   /// taken its name, or what it knows has to be read anew.
   bool wants_restart() const { return begins_anew_ || (node_ && node_->is_replaced()); }
+  /// Whether this gateway does what one does for all of its cluster; without one it always does.
+  bool leads() const { return !node_ || node_->leads(); }
   /// State of DNSSEC validation.
   net::DnssecState dnssec() const { return name_servers_->dnssec(); }
   /// The control database.

@@ -330,12 +330,18 @@ Task<void> Instance::housekeeping() {
     timer.expires_after(housekeeping_interval);
     const auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
     if (error) co_return;
-    co_await in_round("sessions", [this]() -> Task<Result<void>> {
+    const bool for_all = leads();
+    co_await in_round("sessions", [this, for_all]() -> Task<Result<void>> {
+      if (!for_all) {
+        const auto ran =
+            co_await disk_pool_->run(admin::own_turn(), [this] { return api_->follow_keys(); });
+        co_return ran ? *ran : tl::unexpected(ran.error());
+      }
       co_await api_->housekeeping();
       co_return Result<void>();
     });
     co_await in_round("deliveries", [this] { return purge_deliveries(); });
-    co_await in_round("queue", [this] { return purge_queue(); });
+    if (for_all) co_await in_round("queue", [this] { return purge_queue(); });
     co_await in_round("inboxes", [this] { return purge_inboxes(); });
     co_await in_round("certificates", [this]() -> Task<Result<void>> {
       const auto ran = co_await disk_pool_->run(admin::own_turn(),

@@ -86,8 +86,10 @@ ServeOptions quiet_if_not_a_terminal(ServeOptions options) {
 }
 
 /// A user of this terminal may create the first account, from any browser. What is no terminal is a
-/// log, which others read: it gets no link.
+/// log, which others read: it gets no link. In a cluster one gateway prints it, since a second link
+/// would end the first.
 void print_owner_link(Instance& instance) {
+  if (!instance.leads()) return;
   if (::isatty(STDERR_FILENO) != 1) {
     const auto accounts = instance.store().accounts({.offset = 0, .limit = 1});
     if (!accounts || accounts->total > 0) return;

@@ -392,6 +392,7 @@ def what_one_gateway_edits_all_of_them_keep(bench):
     database = Postgres(bench)
     initialised(bench, database)
     first, second, account = two_with_accounts(bench, database)
+    expect("gateways that offer the first account", [True, False], [b"There is no account yet" in one.log.read_bytes() for one in (first, second)])
     receiver = bench.receiver()
     there = instance.Account.__new__(instance.Account)
     there.postern, there.email, there.token = second, account.email, account.token
