@@ -11,19 +11,20 @@ constexpr std::size_t at_once = 500;
 
 }  // namespace
 
-Follower::Follower(store::Store& store, std::uint64_t after, Hooks hooks,
-                   std::chrono::milliseconds pause)
-    : store_(store), hooks_(std::move(hooks)), pause_(pause), applied_(after) {
+Follower::Follower(std::uint64_t after, Hooks hooks, std::chrono::milliseconds pause)
+    : hooks_(std::move(hooks)), pause_(pause), applied_(after) {
   thread_ = named_thread("follower", [this] { run(); });
 }
 
-Follower::~Follower() {
+Follower::~Follower() { stop(); }
+
+void Follower::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   wake_.notify_one();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 std::chrono::milliseconds Follower::behind() const {
@@ -36,7 +37,7 @@ std::chrono::milliseconds Follower::behind() const {
 /// Applies what has come since the last time.
 Result<void> Follower::step() {
   for (;;) {
-    const Result<std::vector<store::Change>> changes = store_.changes(applied_, at_once);
+    const Result<std::vector<store::Change>> changes = hooks_.read(applied_, at_once);
     if (!changes) return tl::unexpected(changes.error());
     for (const store::Change& change : *changes) {
       if (Result<void> done = hooks_.apply(change); !done) return done;

@@ -9,6 +9,7 @@
 #include <functional>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "store/store.h"
 
@@ -17,8 +18,10 @@ namespace postern::admin {
 /// It has a thread of its own, on which it calls the functions that it was given.
 class Follower {
  public:
-  /// What it does with what it reads.
+  /// Where it reads, and what it does with what it reads.
   struct Hooks {
+    /// As Store::changes().
+    std::function<Result<std::vector<store::Change>>(std::uint64_t after, std::size_t limit)> read;
     /// Applies a change; an error: it is tried again. A change may be applied twice.
     std::function<Result<void>(const store::Change& change)> apply;
     /// Everything up to this number is applied. Called when it has risen, and again after an error;
@@ -29,14 +32,16 @@ class Follower {
     std::function<void()> lost;
   };
 
-  /// `store` is borrowed. Applies the changes that follow `after`; `pause` between two readings.
-  Follower(store::Store& store, std::uint64_t after, Hooks hooks,
+  /// Applies the changes that follow `after`; `pause` between two readings.
+  Follower(std::uint64_t after, Hooks hooks,
            std::chrono::milliseconds pause = std::chrono::milliseconds(50));
-  /// Ends its thread.
+  /// As stop().
   ~Follower();
   Follower(const Follower&) = delete;
   Follower& operator=(const Follower&) = delete;
 
+  /// Ends its thread: nothing is applied any more. May be called again.
+  void stop();
   /// The number of the last change that was applied. Safe from any thread, as the next one.
   std::uint64_t applied() const { return applied_; }
   /// Since when nothing could be read or applied; 0: it works.
@@ -46,7 +51,6 @@ class Follower {
   void run();
   Result<void> step();
 
-  store::Store& store_;
   const Hooks hooks_;
   const std::chrono::milliseconds pause_;
   std::atomic<std::uint64_t> applied_;

@@ -95,7 +95,8 @@ smtp::Reply reply_of_spool(const Error& error) {
 }
 
 std::optional<smtp::Reply> AcceptedMail::trouble(std::uint64_t octets) const {
-  const Result<void> ready = rooms_.spool.ready(octets);
+  Result<void> ready = rooms_.spool.ready(octets);
+  if (ready && rooms_.rules) ready = rooms_.rules();
   if (ready) return std::nullopt;
   note_refusal(ready.error());
   return reply_of_spool(ready.error());

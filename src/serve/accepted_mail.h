@@ -47,6 +47,8 @@ class AcceptedMail final : public gateway::MessageSink {
     PostmasterBox::Later measure_postmaster = [] {};
     /// Whose answers are not delivered; null: there are none.
     const gateway::AddressVerification* addresses = nullptr;
+    /// Whether the rules in memory are recent enough to take mail by them; null: they always are.
+    std::function<Result<void>()> rules = {};
   };
 
   /// `relay` is not null.
@@ -60,7 +62,7 @@ class AcceptedMail final : public gateway::MessageSink {
   Task<smtp::Reply> take(std::vector<Copy> copies, Ruling ruling) override;
   /// Whether the next hop rules the recipient out.
   std::optional<smtp::Reply> refusal(const policy::Recipient& recipient) const override;
-  /// Whether spool and disk have room.
+  /// Whether spool and disk have room, and the rules are recent.
   std::optional<smtp::Reply> trouble(std::uint64_t octets) const override;
   /// ETRN for one domain.
   QueueRun run_queue(const std::string& domain) override;

@@ -382,9 +382,10 @@ Instance::Started Instance::open_delivery() {
         .field("path", kept)
         .msg("mail to <postmaster> is kept here; a [[route]] may say where it goes instead");
   }
-  outbound_ = Outbound::make(
-      config_, data_dir_, std::make_shared<const relay::RelayConfig>(std::move(*relay)),
-      {*delivery_, directory_, *spool_, dkim_keys_, *resolver_, *payload_pool_, *publisher_});
+  outbound_ = Outbound::make(config_, data_dir_,
+                             std::make_shared<const relay::RelayConfig>(std::move(*relay)),
+                             {*delivery_, directory_, *spool_, dkim_keys_, *resolver_,
+                              *payload_pool_, *publisher_, [this] { return rules_are_recent(); }});
   follow_verification();
   recorder_ = std::make_unique<Recorder>(*delivery_log_, *traces_, &trace_hub_);
   recorder_->watch(trace_watch_);

@@ -121,6 +121,7 @@ class Instance {
   static Started cluster_error(const Error& error);
   Result<void> follow(const store::Change& edit);
   void follow_cluster();
+  Result<void> rules_are_recent() const;
   std::function<Result<std::pair<std::int64_t, std::int64_t>>(std::uint64_t)> applied_by();
   Started open_spool();
   Started no_local_queue() const;

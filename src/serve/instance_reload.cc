@@ -19,6 +19,13 @@
 
 namespace postern::app {
 
+namespace {
+
+/// How long mail is judged by the rules in memory while edits of other gateways cannot be read.
+constexpr std::chrono::seconds serve_stale{60};
+
+}  // namespace
+
 replay::Draft Instance::draft_of(const std::optional<admin::Lists>& lists) {
   const std::lock_guard lock(deciding_mutex_);
   Config draft = deciding_;
@@ -72,15 +79,22 @@ Result<void> Instance::follow(const store::Change& edit) {
 
 void Instance::follow_cluster() {
   follower_ = std::make_unique<admin::Follower>(
-      *store_, follow_from_,
-      admin::Follower::Hooks{
-          .apply = [this](const store::Change& edit) { return follow(edit); },
-          .applied = [this](std::uint64_t number) { return applied_->note(number); },
-          .lost =
-              [this] {
-                begins_anew_ = true;
-                ::kill(::getpid(), SIGTERM);
-              }});
+      follow_from_, admin::Follower::Hooks{
+                        .read = [this](std::uint64_t after,
+                                       std::size_t limit) { return store_->changes(after, limit); },
+                        .apply = [this](const store::Change& edit) { return follow(edit); },
+                        .applied = [this](std::uint64_t number) { return applied_->note(number); },
+                        .lost =
+                            [this] {
+                              begins_anew_ = true;
+                              ::kill(::getpid(), SIGTERM);
+                            }});
+}
+
+/// An edit elsewhere may have taken a right away that this gateway would go on to give.
+Result<void> Instance::rules_are_recent() const {
+  if (!follower_ || follower_->behind() <= serve_stale) return {};
+  return fail(Fault::unreachable, "edits of other gateways have been out of reach for a minute");
 }
 
 Instance::Started Instance::follow_file(const Config& config) {

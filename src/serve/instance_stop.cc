@@ -73,7 +73,8 @@ void Instance::stop_threads() {
   if (!control_.url.empty()) ::unlink(control_path(data_dir_).c_str());
   control_.url.clear();
   heartbeat_.reset();  // it asks the loops
-  follower_.reset();
+  // Sessions still ask it how far it is.
+  if (follower_) follower_->stop();
   if (replay_port_) replay_port_->wait();
   const auto pools = {auth_pool_.get(),  source_pool_.get(),  account_pool_.get(),
                       disk_pool_.get(),  payload_pool_.get(), heavy_pool_.get(),
@@ -116,6 +117,7 @@ void Instance::destroy_owners() {
   server_.reset();
   outbound_.reset();
   spool_.reset();
+  follower_.reset();
   applied_.reset();
   node_.reset();  // others take over what it had
   cluster_.reset();

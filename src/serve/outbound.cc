@@ -127,13 +127,14 @@ std::unique_ptr<Outbound> Outbound::make(const Config& config, const std::string
        .ended = [runner = outbound->runner_.get(),
                  to](const std::string& name) { runner->guest_left(to(name)); }});
   outbound->sink_ = std::make_unique<AcceptedMail>(
-      AcceptedMail::Rooms{
-          rooms.webhooks, *outbound->queued_, rooms.spool, rooms.workers, rooms.directory,
-          rooms.keys, [runner = outbound->runner_.get()] { runner->wake(); },
-          [&self](std::string domain, spool::Destination destination) {
-            return self.run_queue(std::move(domain), std::move(destination));
-          },
-          &self.postmaster_, [&self] { self.measure_postmaster(); }, self.addresses_.get()},
+      AcceptedMail::Rooms{rooms.webhooks, *outbound->queued_, rooms.spool, rooms.workers,
+                          rooms.directory, rooms.keys,
+                          [runner = outbound->runner_.get()] { runner->wake(); },
+                          [&self](std::string domain, spool::Destination destination) {
+                            return self.run_queue(std::move(domain), std::move(destination));
+                          },
+                          &self.postmaster_, [&self] { self.measure_postmaster(); },
+                          self.addresses_.get(), rooms.rules},
       AcceptedMail::Settings{.hostname = config.server.hostname,
                              .temporary_directory = data_dir + "/tmp",
                              .hostnames = listener_hostnames(config),

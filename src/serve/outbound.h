@@ -38,6 +38,8 @@ class Outbound {
     dns::Resolver& resolver;             ///< MX, address and TLSA look-ups
     net::WorkPool& workers;              ///< CPU-bound work
     admin::Publisher& publisher;         ///< disables failing webhooks
+    /// Whether the rules in memory are recent enough to take mail by them; null: they always are.
+    std::function<Result<void>()> rules = {};
   };
 
   /// Nothing runs before start(). Not null.

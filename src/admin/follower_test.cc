@@ -1,0 +1,154 @@
+#include "admin/follower.h"
+
+#include <gtest/gtest.h>
+
+namespace postern::admin {
+namespace {
+
+using namespace std::chrono_literals;
+using store::Change;
+
+/// A log of changes, and what a follower does with it. Locked, as two threads use it.
+class FollowerTest : public ::testing::Test {
+ protected:
+  void add(std::uint64_t count) {
+    const std::lock_guard lock(mutex_);
+    for (; count > 0; --count) log_.push_back({.number = log_.size() + 1, .edit = {}, .keys = {}});
+  }
+  template <class Value>
+  void set(Value& value, Value to) {
+    const std::lock_guard lock(mutex_);
+    value = std::move(to);
+  }
+  template <class Value>
+  Value get(const Value& value) {
+    const std::lock_guard lock(mutex_);
+    return value;
+  }
+  std::unique_ptr<Follower> follow(std::uint64_t after) {
+    return std::make_unique<Follower>(
+        after,
+        Follower::Hooks{
+            .read = [this](std::uint64_t from, std::size_t limit) { return read(from, limit); },
+            .apply = [this](const Change& change) -> Result<void> {
+              const std::lock_guard lock(mutex_);
+              if (change.number == refused_) return fail(Fault::unreachable, "refused");
+              applied_.push_back(change.number);
+              return {};
+            },
+            .applied = [this](std::uint64_t number) -> Result<void> {
+              const std::lock_guard lock(mutex_);
+              if (note_fails_) return fail(Fault::unreachable, "not noted");
+              noted_.push_back(number);
+              return {};
+            },
+            .lost =
+                [this] {
+                  const std::lock_guard lock(mutex_);
+                  ++lost_;
+                }},
+        1ms);
+  }
+  static bool soon(const std::function<bool()>& condition) {
+    for (int i = 0; i < 2000; ++i) {
+      if (condition()) return true;
+      std::this_thread::sleep_for(5ms);
+    }
+    return false;
+  }
+  static std::vector<std::uint64_t> span(std::uint64_t from, std::uint64_t to) {
+    std::vector<std::uint64_t> all;
+    for (; from <= to; ++from) all.push_back(from);
+    return all;
+  }
+
+  std::mutex mutex_;
+  std::vector<Change> log_;
+  std::optional<Error> trouble_;
+  std::uint64_t refused_ = 0;
+  bool note_fails_ = false;
+  std::vector<std::uint64_t> applied_, noted_;
+  int reads_ = 0, lost_ = 0;
+
+ private:
+  Result<std::vector<Change>> read(std::uint64_t after, std::size_t limit) {
+    const std::lock_guard lock(mutex_);
+    ++reads_;
+    if (trouble_) return tl::unexpected(*trouble_);
+    std::vector<Change> found;
+    for (const Change& one : log_) {
+      if (one.number > after && found.size() < limit) found.push_back(one);
+    }
+    return found;
+  }
+};
+
+TEST_F(FollowerTest, applies_each_change_once_and_in_order) {
+  add(1203);
+  const auto follower = follow(2);
+  EXPECT_TRUE(soon([&] { return follower->applied() == 1203; }));
+  EXPECT_EQ(get(applied_), span(3, 1203)) << "piece by piece";
+  EXPECT_TRUE(soon([&] { return !get(noted_).empty() && get(noted_).back() == 1203; }));
+  EXPECT_EQ(get(reads_) >= 3, true);
+  add(1);
+  EXPECT_TRUE(soon([&] { return follower->applied() == 1204; }));
+  EXPECT_EQ(get(applied_).size(), 1202u);
+  EXPECT_EQ(follower->behind(), 0ms);
+}
+
+TEST_F(FollowerTest, says_where_it_begins_and_then_what_is_new) {
+  const auto follower = follow(0);
+  EXPECT_TRUE(soon([&] { return get(reads_) > 5; }));
+  EXPECT_EQ(get(noted_), std::vector<std::uint64_t>{0});
+  set(note_fails_, true);
+  add(1);
+  EXPECT_TRUE(soon([&] { return follower->applied() == 1; }));
+  EXPECT_EQ(get(noted_).size(), 1u);
+  set(note_fails_, false);
+  EXPECT_TRUE(soon([&] { return get(noted_).size() == 2; })) << "said again until it is heard";
+  EXPECT_EQ(get(noted_).back(), 1u);
+}
+
+TEST_F(FollowerTest, waits_for_a_log_that_cannot_be_read) {
+  set(trouble_, std::optional(Error{.fault = Fault::unreachable, .message = "away"}));
+  add(2);
+  const auto follower = follow(0);
+  EXPECT_TRUE(soon([&] { return follower->behind() > 0ms; }));
+  EXPECT_EQ(follower->applied(), 0u);
+  set(trouble_, std::optional<Error>());
+  EXPECT_TRUE(soon([&] { return follower->applied() == 2 && follower->behind() == 0ms; }));
+  EXPECT_EQ(get(lost_), 0);
+  follower->stop();
+  add(1);
+  std::this_thread::sleep_for(20ms);
+  EXPECT_EQ(follower->applied(), 2u);
+}
+
+TEST_F(FollowerTest, a_change_that_cannot_be_applied_stops_those_behind_it) {
+  set(refused_, std::uint64_t{2});
+  add(3);
+  const auto follower = follow(0);
+  EXPECT_TRUE(soon([&] { return get(reads_) > 5; }));
+  EXPECT_EQ(get(applied_), span(1, 1)) << "and the first one is not applied again";
+  EXPECT_GT(follower->behind(), 0ms);
+  set(refused_, std::uint64_t{0});
+  EXPECT_TRUE(soon([&] { return follower->applied() == 3; }));
+  EXPECT_EQ(get(applied_), span(1, 3));
+}
+
+TEST_F(FollowerTest, a_log_that_does_not_go_on_is_said_once_and_followed_no_more) {
+  add(1);
+  const auto follower = follow(0);
+  EXPECT_TRUE(soon([&] { return follower->applied() == 1; }));
+  set(trouble_, std::optional(Error{.fault = Fault::not_found, .message = "gone"}));
+  EXPECT_TRUE(soon([&] { return get(lost_) == 1; }));
+  set(trouble_, std::optional<Error>());
+  add(1);
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(get(lost_), 1);
+  EXPECT_EQ(follower->applied(), 1u);
+  EXPECT_GT(follower->behind(), 0ms) << "not ready";
+}
+
+}  // namespace
+}  // namespace postern::admin
