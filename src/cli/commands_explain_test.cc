@@ -130,7 +130,8 @@ client = "check_listener_access inline:{submission=signed_in}"
   options_.listener = "submission";
   EXPECT_EQ(reply(), "530 5.7.0 must issue a STARTTLS command first");
   options_.tls = true;
-  EXPECT_THAT(reply(), testing::HasSubstr("554 5.7.1 <unknown[203.0.113.10]>: Client host rejected"));
+  EXPECT_THAT(reply(),
+              testing::HasSubstr("554 5.7.1 <unknown[203.0.113.10]>: Client host rejected"));
   EXPECT_EQ(decided().evidence.session.listener, "submission");
   options_.auth = "sender1";
   EXPECT_EQ(reply(), "");
@@ -141,7 +142,8 @@ client = "check_listener_access inline:{submission=signed_in}"
   EXPECT_TRUE(decided().evidence.session.tls);
   options_.listener = "nowhere";
   run_command(65);
-  EXPECT_THAT(errors_, testing::HasSubstr("there is no such listener; there is smtp, submission, "));
+  EXPECT_THAT(errors_,
+              testing::HasSubstr("there is no such listener; there is smtp, submission, "));
 }
 
 TEST_F(Explain, nobody_has_signed_in_before_auth) {

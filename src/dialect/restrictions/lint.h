@@ -53,7 +53,7 @@ struct Witness {
   std::vector<std::string> recipients;  ///< in order
   /// Why each list permits it: parameter and reason.
   std::vector<std::pair<std::string, std::string>> passed;
-  std::string provided;  ///< what else it depends on: "inet:127.0.0.1:10023 answers OK"
+  std::string provided;       ///< what else it depends on: "inet:127.0.0.1:10023 answers OK"
   std::string listener = {};  ///< that it connects to, if a table names it; "": any other
   /// Whether there is no dialogue.
   bool empty() const { return recipients.empty(); }
