@@ -257,8 +257,9 @@ gateway::ListenerSettings listener_for(const Dialogue& said, const Config& confi
     gateway::ListenerSettings settings = served(one, config);
     const bool tls = uses_tls(said);
     const bool implicit = one.tls == gateway::ListenerTls::implicit;
-    const bool fits = tls ? implicit || settings.session.starttls : !implicit;
-    const bool logs_in = settings.session.auth && (tls || settings.session.auth_without_tls);
+    const smtp::ServerOptions& offered = settings.session;
+    const bool fits = tls ? implicit || offered.starttls : !implicit;
+    const bool logs_in = offered.auth && (tls || offered.auth_without_tls);
     if (fits && (!said.login || logs_in)) return settings;
   }
   return served(config.listeners.front(), config);
