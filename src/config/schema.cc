@@ -18,9 +18,9 @@ constexpr std::uint64_t hours(std::uint64_t n) { return n * 3'600'000; }
 // In the order of the enumerators.
 constexpr std::array<std::string_view, 4> tls_modes{"starttls", "implicit", "none", "required"};
 constexpr std::array<std::string_view, 3> client_certificates{"no", "ask", "require"};
-constexpr std::array<std::string_view, 9> source_kinds{"none",   "static",     "htpasswd",
-                                                       "sqlite", "postgresql", "ldap",
-                                                       "vault",  "dovecot",    "introspection"};
+constexpr std::array<std::string_view, 10> source_kinds{
+    "none",  "static", "htpasswd", "sqlite",  "postgresql",
+    "mysql", "ldap",   "vault",    "dovecot", "introspection"};
 constexpr std::array<std::string_view, 2> proxy_protocols{"off", "required"};
 constexpr std::array<std::string_view, 2> bare_newlines{"reject", "normalize"};
 constexpr std::array<std::string_view, 2> dispositions{"deliver", "discard"};
@@ -283,23 +283,26 @@ const Key keys[] = {
      "static, htpasswd: a file of users; sqlite: the database; dovecot: the socket",
      POSTERN_SLOT(s.file)},
     {"auth.source", "query", Kind::text, R"("")",
-     "sqlite, postgresql: returns what is stored for :user, :local, :domain",
+     "sqlite, postgresql, mysql: returns what is stored for :user, :local, :domain",
      POSTERN_SLOT(s.query)},
     {"auth.source", "servers", Kind::texts, "[]",
-     R"(postgresql: "host:5432", "unix:/run/postgresql"; ldap: "ldaps://host")",
+     R"(postgresql: "host:5432", "unix:/run/postgresql"; mysql: "host:3306", "unix:/run/mysqld/mysqld.sock"; ldap: "ldaps://host")",
      POSTERN_SLOT(s.servers)},
     {"auth.source", "user", Kind::text, R"("")",
-     "postgresql: the role to connect as; ldap: the name to search as", POSTERN_SLOT(s.user)},
+     "postgresql, mysql: the role to connect as; ldap: the name to search as",
+     POSTERN_SLOT(s.user)},
     {"auth.source", "password", Kind::file, R"("")", "a file that holds the password of user",
      POSTERN_SLOT(s.password)},
-    {"auth.source", "database", Kind::text, R"("")", "postgresql", POSTERN_SLOT(s.database)},
+    {"auth.source", "database", Kind::text, R"("")", "postgresql, mysql", POSTERN_SLOT(s.database)},
     {"auth.source", "dn", Kind::text, R"("")",
      "ldap: the name to bind as; %s is the user name, %u and %d its parts", POSTERN_SLOT(s.dn)},
     {"auth.source", "base", Kind::text, R"("")", "ldap: where filter searches",
      POSTERN_SLOT(s.base)},
     {"auth.source", "filter", Kind::text, R"("")", "ldap: finds the entry, in place of dn",
      POSTERN_SLOT(s.filter)},
-    {"auth.source", "start_tls", Kind::flag, "false", "ldap", POSTERN_SLOT(s.start_tls)},
+    {"auth.source", "start_tls", Kind::flag, "false",
+     "ldap: StartTLS; mysql: TLS, with a certificate for the server's name",
+     POSTERN_SLOT(s.start_tls)},
     {"auth.source", "ca", Kind::file, R"("")", "PEM; roots to trust; empty = those of the system",
      POSTERN_SLOT(s.ca)},
     {"auth.source", "address", Kind::text, R"("")", "vault: its URL; introspection: the endpoint's",

@@ -1,5 +1,6 @@
 #include "gateway/auth_source.h"
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 
@@ -7,12 +8,14 @@
 #include <sodium.h>
 
 #include "base/hmac.h"
+#include "base/ip.h"
 #include "base/subscriber.h"
 #include "base/text.h"
 #include "dialect/restrictions/table_query.h"
 #include "gateway/auth_source_verifier.h"
 #include "gateway/authenticator.h"
 #include "net/http_target.h"
+#include "net/sql_client.h"
 #include "policy/bcrypt.h"
 #include "smtp/saslprep.h"
 
@@ -31,9 +34,9 @@ std::string random_octets(std::size_t size) {
 }
 
 // In the order of the enumerators.
-constexpr std::array<std::string_view, 9> kinds{"none",   "static",     "htpasswd",
-                                                "sqlite", "postgresql", "ldap",
-                                                "vault",  "dovecot",    "introspection"};
+constexpr std::array<std::string_view, 10> kinds{"none",       "static",       "htpasswd", "sqlite",
+                                                 "postgresql", "mysql",        "ldap",     "vault",
+                                                 "dovecot",    "introspection"};
 
 /// Collects missing and invalid keys.
 class Judge {
@@ -76,6 +79,31 @@ class Judge {
   const AuthSource& source_;
 };
 
+/// Whether what is sent to the server stays on this machine.
+bool is_on_this_machine(const std::string& server) {
+  const net::SqlHost parts(server);
+  if (parts.is_path || parts.host == "localhost") return true;
+  const auto address = IpAddress::parse(parts.host);
+  return address && address->is_loopback();
+}
+
+void judge_mysql(const AuthSource& source, Judge& judge) {
+  judge.need("servers", !source.servers.empty());
+  judge.need("query", !source.query.empty());
+  // with_names() does not read them as the server does.
+  if (source.query.find_first_of("\\#") != std::string::npos) {
+    judge.complain("query",
+                   "a query of kind \"mysql\" holds no \\ and no #: a quote in a text is written "
+                   "twice, a comment in /* */");
+  }
+  const bool shows = has_name(source.query, "password") && !source.start_tls;
+  if (shows && !std::ranges::all_of(source.servers, is_on_this_machine)) {
+    judge.complain("start_tls",
+                   "the query sends passwords of clients to another machine: it needs "
+                   "`start_tls = true`");
+  }
+}
+
 void judge_ldap(const AuthSource& source, Judge& judge) {
   judge.need("servers", !source.servers.empty());
   judge.check_template("dn", source.dn);
@@ -109,6 +137,9 @@ std::vector<AuthSourceComplaint> complaints_of(const AuthSource& source, AuthFil
       judge.need("servers", !source.servers.empty());
       judge.need("query", !source.query.empty());
       break;
+    case Kind::mysql:
+      judge_mysql(source, judge);
+      break;
     case Kind::ldap:
       judge_ldap(source, judge);
       break;
@@ -136,7 +167,8 @@ std::vector<AuthSourceComplaint> complaints_of(const AuthSource& source, AuthFil
       judge.complain(source.users.empty() ? "file" : "users", users.error().message);
   }
   const bool can_scram = source.kind == Kind::fixed || source.kind == Kind::vault ||
-                         source.kind == Kind::sqlite || source.kind == Kind::postgresql;
+                         source.kind == Kind::sqlite || source.kind == Kind::postgresql ||
+                         source.kind == Kind::mysql;
   if (source.scram && !can_scram)
     judge.complain("scram", fmt::format("kind \"{}\" has no SCRAM verifiers", judge.word()));
   if (source.scram && has_name(source.query, "password"))
@@ -180,6 +212,7 @@ OpenedSource open_auth_source(const AuthSource& source, AuthWorkers workers) {
       return open_users(source, workers);
     case Kind::sqlite:
     case Kind::postgresql:
+    case Kind::mysql:
       return open_sql(source, workers);
     case Kind::ldap:
       return open_ldap(source, workers);

@@ -31,6 +31,7 @@ struct AuthSource {
     htpasswd,
     sqlite,
     postgresql,
+    mysql,
     ldap,
     vault,
     dovecot,
@@ -46,15 +47,15 @@ struct AuthSource {
 
   std::vector<std::string> users;  ///< fixed: "name:hash"
   std::string file;                ///< path of the user file, database or socket
-  std::string query;  ///< sqlite, postgresql: SQL with :user, :local, :domain, :password
-  std::vector<std::string> servers;  ///< postgresql, ldap
+  std::string query;  ///< sqlite, postgresql, mysql: SQL with :user, :local, :domain, :password
+  std::vector<std::string> servers;  ///< postgresql, mysql, ldap
   std::string user;                ///< user name at the server: a PostgreSQL role, an LDAP bind DN
   std::string password;            ///< path of the file with that user's password
-  std::string database;            ///< postgresql: database name
+  std::string database;            ///< postgresql, mysql: database name
   std::string dn;                  ///< ldap: template of the bind DN with %s, %u, %d
   std::string base;                ///< ldap: search base
   std::string filter;              ///< ldap: search filter, same letters as `dn`
-  bool start_tls = false;          ///< ldap: StartTLS before the bind
+  bool start_tls = false;          ///< ldap: StartTLS before the bind; mysql: TLS is required
   std::string ca;                  ///< path of a PEM file with trusted certificates
   std::string address;             ///< vault, introspection: URL
   std::string token;               ///< vault: path of the file with the token

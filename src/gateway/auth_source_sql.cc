@@ -1,10 +1,11 @@
-// Sources that query a database: SQLite and PostgreSQL.
+// Sources that query a database: SQLite, PostgreSQL and MySQL.
 #include <algorithm>
 #include <thread>
 
 #include "base/sqlite_file.h"
 #include "base/text.h"
 #include "gateway/auth_source_verifier.h"
+#include "net/mysql_client.h"
 #include "net/pgsql_client.h"
 
 namespace postern::gateway {
@@ -70,9 +71,9 @@ Field select_sqlite(const AuthSource& source, const AuthAttempt& attempt, Clock:
   return field;
 }
 
-Field select_pgsql(net::PgsqlClient& client, const AuthSource& source, const AuthAttempt& attempt,
-                   Clock::time_point until) {
-  const auto statement = [&](const net::PgsqlClient::Quote& quote) {
+Field select_remote(net::SqlClient& client, const AuthSource& source, const AuthAttempt& attempt,
+                    Clock::time_point until) {
+  const auto statement = [&](const net::SqlClient::Quote& quote) {
     return with_names(source.query, [&](std::string_view name) {
       const auto value = named_value(name, attempt);
       return value ? "'" + quote(*value) + "'" : ":" + std::string(name);
@@ -94,16 +95,15 @@ std::string without(const std::string& sentence, const Secret& password) {
 
 class SqlVerifier final : public TableVerifier {
  public:
-  SqlVerifier(const AuthSource& source, AuthWorkers workers,
-              std::shared_ptr<net::PgsqlClient> pgsql)
-      : TableVerifier(source, workers), lookups_(workers.lookups), pgsql_(std::move(pgsql)) {}
+  SqlVerifier(const AuthSource& source, AuthWorkers workers, std::shared_ptr<net::SqlClient> server)
+      : TableVerifier(source, workers), lookups_(workers.lookups), server_(std::move(server)) {}
 
  protected:
   Task<Field> field(AuthAttempt attempt, net::Turn turn) const {
-    auto find = [source = source_, pgsql = pgsql_, attempt = std::move(attempt),
+    auto find = [source = source_, server = server_, attempt = std::move(attempt),
                  until = deadline()]() -> Field {
-      return pgsql ? select_pgsql(*pgsql, source, attempt, until)
-                   : select_sqlite(source, attempt, until);
+      return server ? select_remote(*server, source, attempt, until)
+                    : select_sqlite(source, attempt, until);
     };
     Field found = co_await on_thread(lookups_, std::move(turn), std::move(find));
     co_return found;
@@ -147,7 +147,7 @@ class SqlVerifier final : public TableVerifier {
 
  private:
   net::WorkPool& lookups_;
-  std::shared_ptr<net::PgsqlClient> pgsql_;  ///< null: SQLite
+  std::shared_ptr<net::SqlClient> server_;  ///< null: SQLite
 };
 
 bool is_name(char c) { return is_alnum(c) || c == '_'; }
@@ -161,6 +161,7 @@ std::size_t end_of_quoted(std::string_view query, std::size_t at) {
   };
   if (rest.starts_with("'")) return behind("'", 1);
   if (rest.starts_with("\"")) return behind("\"", 1);
+  if (rest.starts_with("`")) return behind("`", 1);
   if (rest.starts_with("--")) return behind("\n", 2);
   if (rest.starts_with("/*")) return behind("*/", 2);
   return at;
@@ -222,6 +223,17 @@ OpenedSource open_sql(const AuthSource& source, AuthWorkers workers) {
   Result<Secret> password = Secret();
   if (!source.password.empty()) password = secret_in(source.password);
   if (!password) return tl::unexpected<Error>(password.error());
+  if (source.kind == AuthSource::Kind::mysql) {
+    return std::make_shared<const SqlVerifier>(
+        source, workers,
+        std::make_shared<net::MysqlClient>(net::MysqlServers{
+            .hosts = source.servers,
+            .user = source.user,
+            .password = std::move(*password),
+            .dbname = source.database,
+            .tls = {.required = source.start_tls, .ca_file = source.ca, .verify_name = true},
+            .read_only = true}));
+  }
   auto client =
       std::make_shared<net::PgsqlClient>(net::PgsqlServers{.hosts = source.servers,
                                                            .user = source.user,

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""AUTH against real back-ends: files, SQLite, PostgreSQL, OpenLDAP, a Vault stub, Dovecot, an introspection endpoint; real clients.
+"""AUTH against real back-ends: files, SQLite, PostgreSQL, MariaDB, OpenLDAP, a Vault stub, Dovecot, an introspection endpoint; real clients.
 
   auth.py [--binary PATH] [--filter GLOB] [--verbose]
 
@@ -219,6 +219,54 @@ def postgresql(bench):
     database.start()
     attempts(server, cases)
     no_secrets(server, tables.PG_SECRET)
+
+
+@check
+def mariadb(bench):
+    """The same of MariaDB, by its socket, TCP and TLS; passwords of clients go to another machine in TLS alone; explain says who said what."""
+    database = tables.MariaDb(bench, """CREATE TABLE users(name varchar(200), `hash` varchar(200)) COLLATE utf8mb4_bin;
+        INSERT INTO users VALUES ('scott', '%s'), ('o''neil', '%s'), ('nobody', NULL), ('two', 'x'), ('two', 'y');
+        CREATE FUNCTION lets_in(u text, p text) RETURNS boolean READS SQL DATA RETURN IF(u IN ('fun', 'sad'), u = 'fun' AND p = '%s', NULL);
+        """ % (bcrypt(PASSWORD), scram(PASSWORD), PASSWORD))
+    secret = bench.root / "mysql.password"
+    secret.write_text(tables.MYSQL_SECRET + "\n")
+    base = {"kind": "mysql", "servers": ["127.0.0.1:9", "127.0.0.1:%d" % database.port], "user": "mail", "password": str(secret),
+            "database": "mail", "timeout": "3s"}
+    server = gateway(bench, {**base, "name": "hashes", "scram": True, "query": "SELECT `hash` FROM users WHERE name = :user"},
+                     {**base, "name": "function", "servers": ["unix:%s" % database.socket], "query": "SELECT lets_in(:local, :password)"})
+    cases = {("scott", PASSWORD): OK, ("scott", "x"): WRONG, ("Scott", PASSWORD): WRONG, ("o'neil", PASSWORD): OK, ("x' OR '1'='1", PASSWORD): WRONG,
+             ("x\\' OR 1=1 -- ", PASSWORD): WRONG, ("nobody", PASSWORD): WRONG, ("fun@example.com", PASSWORD): OK, ("fun", "x"): WRONG,
+             ("sad", PASSWORD): WRONG, ("back\\slash'", PASSWORD): WRONG}
+    attempts(server, cases)
+    attempts(server, {("two", PASSWORD): LATER})  # several rows
+    let_in, said = gsasl(server, "o'neil", PASSWORD, "SCRAM-SHA-256-PLUS")
+    if not let_in:
+        raise Fail("gsasl was not let in: %s\n%s" % (said, server.tail()))
+    lines = [json.loads(line) for line in server.log.read_text().splitlines() if "auth.failed" in line]
+    status, text, _ = bench.run("explain", lines[0]["trace"], "--config", server.root / "postern.toml")
+    if status != 0 or "hashes" not in text:
+        raise Fail("explain does not name the source: %s" % text)
+    database.stop()
+    attempts(server, {("scott", PASSWORD): LATER})
+    database.start()
+    attempts(server, cases)
+    database.sql("SET GLOBAL sql_mode = 'NO_BACKSLASH_ESCAPES'")
+    attempts(gateway(bench, {**base, "query": "SELECT `hash` FROM users WHERE name = :user"}),
+             {("o'neil", PASSWORD): OK, ("x\\' OR 1=1 -- ", PASSWORD): WRONG})
+    database.sql("SET GLOBAL sql_mode = ''")
+    # In TLS, with a certificate that an authority of `ca` vouches for; the user may come in no other way.
+    database.sql("ALTER USER mail@'%' REQUIRE SSL")
+    query = {**base, "servers": ["127.0.0.1:%d" % database.port], "query": "SELECT `hash` FROM users WHERE name = :user"}
+    attempts(gateway(bench, query), {("scott", PASSWORD): LATER})
+    attempts(gateway(bench, {**query, "start_tls": True}), {("scott", PASSWORD): LATER})
+    attempts(gateway(bench, {**query, "start_tls": True, "ca": str(database.home / "cert.pem")}), {("scott", PASSWORD): OK, ("scott", "x"): WRONG})
+    for wrong, words in (({"servers": ["db.example.net"], "query": "SELECT lets_in(:user, :password)"}, "start_tls"),
+                         ({"query": "SELECT 'it\\'s :user'"}, "a quote in a text is written twice"), ({"query": ""}, "query"), ({"servers": []}, "servers")):
+        config = bench.config({"auth.source": [{**base, **wrong}]}, "wrong.toml")
+        status, out, err = bench.run("check", "--config", config)
+        if status != 78 or words not in out + err:
+            raise Fail("check of %r does not say %r: %d %s" % (wrong, words, status, out + err))
+    no_secrets(server, tables.MYSQL_SECRET)
 
 
 PERSON = """
