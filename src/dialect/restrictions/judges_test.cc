@@ -563,6 +563,40 @@ TEST(VirtualAliases, ThatCannotBeReadDeferLocalRecipients) {
   EXPECT_EQ(code(lists.reply()), "451 4.3.0");
 }
 
+TEST(Extension, IsNotWhatAListOrAServerNeeds) {
+  const auto left = [](const std::string& delimiters, const std::string& special,
+                       const std::string& local) {
+    const Compiled made =
+        compiled({{"recipient_delimiter", delimiters}, {"owner_request_special", special}});
+    return local.substr(0, made.policy->extension_at(local));
+  };
+  EXPECT_EQ(left("", "yes", "ann+x"), "ann+x");
+  EXPECT_EQ(left("+", "yes", "ann+x+y"), "ann");
+  EXPECT_EQ(left("+", "yes", "ann+"), "ann");
+  EXPECT_EQ(left("+", "yes", "++ann"), "++ann");
+  EXPECT_EQ(left("-", "yes", "list-x"), "list");
+  EXPECT_EQ(left("-", "yes", "list-request-x"), "list");
+  for (const std::string local :
+       {"list-request", "LIST-REQUEST", "owner-list", "Owner-", "mailer-daemon", "double-bounce"}) {
+    EXPECT_EQ(left("-", "yes", local), local);
+  }
+  EXPECT_EQ(left("+-", "yes", "list+x-request"), "list+x-request");
+  EXPECT_EQ(left("+-", "yes", "owner+x"), "owner");
+  EXPECT_EQ(left("-", "no", "list-request"), "list");
+  EXPECT_EQ(left("-", "no", "mailer-daemon"), "mailer-daemon");
+}
+
+TEST(Braces, AreNotAroundTables) {
+  std::string said;
+  for (const Diagnostic& one :
+       compiled({{"smtpd_sender_restrictions", "check_sender_access {static:OK}"}}).diagnostics) {
+    said += one.code + " " + one.message + ": " + one.hint;
+  }
+  EXPECT_EQ(said, "R004 {static:OK} is no table: write check_sender_access static:OK");
+  EXPECT_NE(compiled({{"smtpd_client_restrictions", "check_ccert_access {static:OK}"}}).policy,
+            nullptr);
+}
+
 TEST(RejectFilter, ReplacesARefusalByAnother) {
   const auto filtered = [](std::string_view value) {
     const auto reply = filtered_reply(value);
