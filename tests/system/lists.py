@@ -329,6 +329,22 @@ def verified_addresses(bench):
     expect("probes after the restart", 2, len(asked))
 
 
+def refusals_in_other_words(bench):
+    """`smtpd_reject_filter_maps` replaces refusals of lists and of the session by what it has for the whole reply, and 521 ends the session."""
+    rows = {"554 5.7.1 <b@foreign.example>: Relay access denied": "450 4.7.1 come back later", "554 5.7.1 <c@foreign.example>: Relay access denied": "OK",
+            "500 5.5.1 command not recognized": "521 5.5.1 what was that"}
+    restrictions = {"compatibility_level": "3.6", "smtpd_relay_restrictions": "reject_unauth_destination", "smtpd_reject_footer": "\\c, says the gateway",
+                    "smtpd_reject_filter_maps": "inline:{ %s }" % " ".join("{%s = %s}" % row for row in rows.items())}
+    server = bench.server({**LOCAL, "restrictions": restrictions})
+    client = connect(bench, server)
+    expect("a refusal without a row", ["554 5.7.1 <a@foreign.example>: Relay access denied, says the gateway"], rcpt(client, "a@foreign.example"))
+    expect("a refusal that a row replaces", ["450 4.7.1 come back later, says the gateway"], rcpt(client, "b@foreign.example"))
+    expect("a row that is no refusal", ["554 5.7.1 <c@foreign.example>: Relay access denied, says the gateway"], rcpt(client, "c@foreign.example"))
+    expect("a refusal of the session", ["521 5.5.1 what was that, says the gateway"], client.command("NONSENSE"))
+    client.receive()
+    expect("the session after 521", True, client.closed)
+
+
 def a_sender_of_probes_that_changes(bench):
     """With `address_verify_sender_ttl` probes have another sender after a while, and the one of now takes mail."""
     senders = []
@@ -349,4 +365,4 @@ def a_sender_of_probes_that_changes(bench):
         expect("the part that changes (%s)" % sender, True, bool(re.fullmatch("double-bounce[A-Za-z0-9]+@ours\\.example\\.net", sender)))
 
 
-CHECKS = [verified_addresses, a_sender_of_probes_that_changes, a_mailbox_that_sends_probes, a_tenants_login_relays_nothing, a_tenants_grant_outlives_no_login, etrn_of_many_domains, lists_over_the_api, lists_of_the_file, replay_over_the_api, files_that_requests_name, open_relays]
+CHECKS = [verified_addresses, refusals_in_other_words, a_sender_of_probes_that_changes, a_mailbox_that_sends_probes, a_tenants_login_relays_nothing, a_tenants_grant_outlives_no_login, etrn_of_many_domains, lists_over_the_api, lists_of_the_file, replay_over_the_api, files_that_requests_name, open_relays]
