@@ -34,7 +34,7 @@ class Machine : public testing::Test {
 
 TEST_F(Machine, finds_the_disk_of_a_directory_that_is_made_later) {
   EXPECT_EQ(data_place(answers_), folder_.path());
-  EXPECT_THAT(names(), testing::ElementsAre("ports", "disk", "clock"));
+  EXPECT_THAT(names(), testing::ElementsAre("disk", "clock", "ports"));
 }
 
 TEST_F(Machine, asks_for_the_names_of_the_addresses_that_were_answered) {
@@ -43,7 +43,7 @@ TEST_F(Machine, asks_for_the_names_of_the_addresses_that_were_answered) {
     asked.push_back(question.name);
     return {.status = dns::Status::nx_domain, .records = {}};
   };
-  EXPECT_THAT(names(), testing::ElementsAre("ports", "disk", "clock", "ptr"));
+  EXPECT_THAT(names(), testing::ElementsAre("disk", "clock", "ports", "ptr"));
   EXPECT_THAT(asked, testing::ElementsAre("10.2.0.192.in-addr.arpa"));
 }
 
