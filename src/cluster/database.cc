@@ -42,9 +42,11 @@ bool stays_here(const std::string& host) {
 
 /// The server ends sessions whose client is gone, or hangs in the middle of a transaction: they
 /// hold locks. None of these cuts a commit that waits for a standby, since that is neither idle nor
-/// interrupted for a lost client (SyncRepWaitForLSN).
+/// interrupted for a lost client (SyncRepWaitForLSN). No statement here is long enough to compile:
+/// without statistics the planner thinks otherwise, and a look at the log of edits took a second.
 constexpr const char* of_the_server =
-    "-c idle_in_transaction_session_timeout=20s -c client_connection_check_interval=2s -c "
+    "-c jit=off -c idle_in_transaction_session_timeout=20s -c client_connection_check_interval=2s "
+    "-c "
     "tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c "
     "tcp_user_timeout=15s";
 

@@ -60,6 +60,17 @@ TEST(Database, a_primary_that_gives_up_durability_is_not_trusted) {
   EXPECT_TRUE(trusting->connect());
 }
 
+TEST(Database, statements_are_not_compiled) {
+  const auto database =
+      *Database::make({.postgres = tests::PgsqlServer::one().database() + " options='-c jit=on'",
+                       .allow_one_copy = true});
+  const auto session = database->connect();
+  ASSERT_TRUE(session) << session.error().message;
+  const auto said = (*session)->run({.sql = "SHOW jit", .values = {}}, Clock::now() + answer_limit);
+  ASSERT_TRUE(said) << said.error().message;
+  EXPECT_EQ(said->text(0, 0), "off");
+}
+
 TEST(Database, of_several_hosts_the_one_that_answers_is_taken) {
   const std::string place = tests::PgsqlServer::one().database();
   const std::string socket = place.substr(5, place.find(' ') - 5);
