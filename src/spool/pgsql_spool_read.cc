@@ -131,12 +131,23 @@ Result<std::optional<Message>> PgsqlSpool::get(Sequence sequence) {
 Result<std::vector<Parcel>> PgsqlSpool::parcels_between(const cluster::Part& part,
                                                         std::int64_t after, std::int64_t below,
                                                         std::size_t limit) {
+  // What a process had begun that died is tried again as soon as its claim ends, and not at its
+  // next retry: the first time only, since it may be the message of which processes die.
+  static const std::string due =
+      std::string(
+          "min(CASE WHEN r.claimed_by IS NULL OR r.attempts > 1 THEN r.next_at ELSE "
+          "least(r.next_at, (SELECT CASE WHEN ended THEN now() ELSE greatest(seen, "
+          "(SELECT back_since FROM cluster)) + interval '60 s' END FROM node WHERE boot = "
+          "r.claimed_by AND NOT (") +
+      cluster::live_node + "))) END)";
   // The owner, for fair shares: the account, or else the authenticated user.
   const auto rows = reading_->ask(
       {.sql =
            "SELECT m.seq, min(r.idx), r.kind, r.destination, CASE WHEN m.account <> '' OR "
            "length(m.authn_id) = 0 THEN convert_to(m.account, 'UTF8') ELSE 'user '::bytea || "
-           "m.authn_id END, max(r.attempts), m.received, min(r.next_at), max(r.held_ms), "
+           "m.authn_id END, max(r.attempts), m.received, " +
+           due +
+           ", max(r.held_ms), "
            "bool_and(r.noticed), length(m.reverse_path) = 0 FROM (SELECT id, seq, account, "
            "authn_id, received, reverse_path FROM message AS n WHERE shard = "
            "($1::bigint)::smallint AND seq > $2 AND seq < $3 AND EXISTS (SELECT 1 FROM recipient "

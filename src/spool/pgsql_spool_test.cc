@@ -174,6 +174,30 @@ TEST_F(PgsqlSpoolTest, a_claim_is_kept_while_its_process_may_live) {
   EXPECT_EQ(theirs()->size(), 1u) << "it ended in order";
 }
 
+TEST_F(PgsqlSpoolTest, what_a_dead_process_had_begun_is_due_when_its_claim_ends) {
+  ASSERT_TRUE(put(envelope(), "x"));
+  sql("INSERT INTO node (boot, name, version, started, seen, beat) VALUES "
+      "('00000000-0000-0000-0000-000000000009', 'mx9', 'test', now(), now(), 1)");
+  sql("UPDATE recipient SET claimed_by = '00000000-0000-0000-0000-000000000009', attempts = 1, "
+      "next_at = now() + interval '1 hour'");
+  const auto due_in = [&] {
+    Cursor cursor;
+    const auto parcels = spool_->parcels(cursor, 10).value();
+    EXPECT_EQ(parcels.size(), 1u);
+    return std::chrono::duration_cast<std::chrono::seconds>(parcels.at(0).due -
+                                                            std::chrono::system_clock::now());
+  };
+  EXPECT_GT(due_in(), 50min) << "it lives";
+  sql("UPDATE node SET seen = now() - interval '40 s' WHERE name = 'mx9'");
+  EXPECT_GT(due_in(), 10s);
+  EXPECT_LE(due_in(), 20s);
+  sql("UPDATE recipient SET attempts = 2");
+  EXPECT_GT(due_in(), 50min) << "its processes die again and again";
+  sql("UPDATE recipient SET attempts = 1");
+  sql("UPDATE node SET ended = true WHERE name = 'mx9'");
+  EXPECT_LE(due_in(), 0s);
+}
+
 TEST_F(PgsqlSpoolTest, a_message_behind_one_that_is_being_stored_is_read_later) {
   // Part 7 alone, so that both messages are in one part.
   for (const cluster::Part& part : node_->parts()) {
