@@ -338,7 +338,7 @@ TEST_F(Explain, names_the_option_that_is_wrong) {
   options_.recipients = {"two\r\nRSET"};
   const Error error = decide_live(config_, options_, directory_).error();
   EXPECT_EQ(error.fault, Fault::malformed);
-  EXPECT_TRUE(error.message.starts_with("--to two\\x0D")) << error.message;
+  EXPECT_TRUE(error.message.starts_with("--to two\\x0d")) << error.message;
   options_.recipients = {"open@hooks.example.net"};
   options_.dns = folder_.write("dns.json", "[1]");
   EXPECT_EQ(decide_live(config_, options_, directory_).error().fault, Fault::malformed);

@@ -95,6 +95,12 @@ TEST_F(AuthSourceTest, says_what_is_missing_before_anything_is_opened) {
       {{.kind = Kind::sqlite, .file = "x.db"}, "query"},
       {{.kind = Kind::sqlite, .file = "x.db", .query = "SELECT :name"}, "query"},
       {{.kind = Kind::postgresql, .query = "SELECT 1"}, "servers"},
+      {{.kind = Kind::mysql, .query = "SELECT 1"}, "servers"},
+      {{.kind = Kind::mysql, .servers = {"localhost"}}, "query"},
+      {{.kind = Kind::mysql, .query = "SELECT 'it\\'s', :user", .servers = {"localhost"}}, "query"},
+      {{.kind = Kind::mysql, .query = "SELECT :user # who's", .servers = {"localhost"}}, "query"},
+      {{.kind = Kind::mysql, .query = "SELECT f(:password)", .servers = {"unix:/s", "192.0.2.1"}},
+       "start_tls"},
       {{.kind = Kind::ldap, .servers = {"ldap://h"}}, "dn"},
       {{.kind = Kind::ldap, .servers = {"ldap://h"}, .dn = "uid=%x"}, "dn"},
       {{.kind = Kind::ldap, .servers = {"ldap://h"}, .filter = "(uid=%u)"}, "base"},
@@ -110,6 +116,18 @@ TEST_F(AuthSourceTest, says_what_is_missing_before_anything_is_opened) {
     EXPECT_EQ(found[0].key, c.key) << found[0].message;
     EXPECT_EQ(found[0].message.find("tiger"), std::string::npos);
   }
+}
+
+TEST_F(AuthSourceTest, a_query_of_mysql_may_have_the_password_on_this_machine_or_in_tls) {
+  AuthSource source{.kind = Kind::mysql, .query = "SELECT `f`(:user, :password)"};
+  for (const char* server : {"unix:/run/mysqld.sock", "localhost", "127.0.0.1:3306", "[::1]"}) {
+    source.servers = {server};
+    EXPECT_TRUE(complaints_of(source, AuthFiles::read).empty()) << server;
+  }
+  source.servers = {"db.example.net"};
+  EXPECT_FALSE(complaints_of(source, AuthFiles::read).empty());
+  source.start_tls = true;
+  EXPECT_TRUE(complaints_of(source, AuthFiles::read).empty());
 }
 
 TEST_F(AuthSourceTest, users_of_the_configuration) {

@@ -22,10 +22,11 @@ using restrictions::ListPolicy;
 
 using Settings = std::map<std::string, std::string, std::less<>>;
 
-std::shared_ptr<const ListPolicy> compiled(const Settings& settings) {
+std::shared_ptr<const ListPolicy> compiled(const Settings& settings, const Settings& files = {}) {
   restrictions::TableSources sources;
-  sources.read = [](const std::string& path) -> Result<std::string> {
-    return fail(Fault::not_found, path);
+  sources.read = [files](const std::string& path) -> Result<std::string> {
+    const auto file = files.find(path);
+    return file == files.end() ? Result<std::string>(fail(Fault::not_found, path)) : file->second;
   };
   auto result = restrictions::compile(restrictions::Parameters(settings, "mx.postern.test"),
                                       sources, restrictions::Errors::defer);
@@ -376,6 +377,43 @@ TEST(PlanCompileTest, DiagramsSayWhatTheEvaluationSays) {
     }
   }
   EXPECT_GT(compared, lists * dialogues / 2);
+}
+
+/// Whether two policies whose tables have these rows are proved to be the same.
+bool same_with(const std::string& list, const std::string& table, const std::string& one,
+               const std::string& other) {
+  const auto policy_of = [&](const std::string& row) {
+    return compiled({{"compatibility_level", "3.6"},
+                     {"mydestination", "local.example"},
+                     {"relay_domains", "relay.example"},
+                     {list, table}},
+                    {{"/t", row + "\n"}});
+  };
+  const auto first = policy_of(one);
+  const auto second = policy_of(other);
+  EXPECT_TRUE(first && second);
+  restrictions::PolicyWords words;
+  words.add(*first);
+  words.add(*second);
+  Diagrams diagrams(1'000'000);
+  Vocabulary vocabulary(diagrams, words, first->recipient_delimiter);
+  const Ref of_first = compile(*first, vocabulary);
+  return of_first == compile(*second, vocabulary);
+}
+
+TEST(PlanCompileTest, TheCaseOfAPatternIsNoQuestionInAccessTables) {
+  for (const char* type : {"regexp:/t", "pcre:/t"}) {
+    for (const char* subject : {"sender", "recipient", "client", "helo"}) {
+      const std::string list = std::string("smtpd_") + subject + "_restrictions";
+      const std::string rule = std::string("check_") + subject + "_access " + type;
+      EXPECT_TRUE(same_with(list, rule, "/^spam/ REJECT", "/^spam/i REJECT")) << rule;
+      EXPECT_TRUE(same_with(list, rule, "/^SPAM/ REJECT", "/^spam/i REJECT")) << rule;
+      EXPECT_FALSE(same_with(list, rule, "/^SPAM/ REJECT", "/^SPAM/i REJECT")) << rule;
+      EXPECT_FALSE(same_with(list, rule, "/^spam/ REJECT", "/^ham/ REJECT")) << rule;
+    }
+    EXPECT_FALSE(same_with("local_recipient_maps", type, "/^ann@/ x", "/^ann@/i x"))
+        << "such keys are as the client writes them";
+  }
 }
 
 }  // namespace
