@@ -21,7 +21,7 @@ ZONE = {
     "RPT": '_smtp._tls.example.org. IN TXT "v=TLSRPTv1; rua=mailto:a@example.org"',
 }
 # What depends on the machine that the test runs on, and is not broken here.
-MACHINE = {"clock", "journal", "disk", "dnssec", "sandbox", "descriptors"}
+MACHINE = {"clock", "journal", "disk", "dnssec", "sandbox", "descriptors", "unit"}
 
 
 class Case:
@@ -100,6 +100,13 @@ def one_thing_broken_one_finding_changed(bench):
                             shell=True, check=True, capture_output=True, text=True).stdout[:64]
     zone = {**ZONE, "TLSA": "_25._tcp.mx.example.org. IN TLSA 3 1 1 ( %s %s )" % (digest[:32], digest[32:].upper())}
     case.changed(right, case.run(zone=zone), {("note", "tlsa")}, {("warn", "tlsa")})
+    case.changed(right, case.run("--next-certificate", bench.root / "c.pem", zone=zone), {("note", "tlsa")}, {("warn", "tlsa"), ("ok", "tlsa")})
+    authority = {**ZONE, "CAA": 'example.org. IN CAA 0 issue "ca.example"'}
+    case.changed(right, case.run(zone=authority), {("note", "caa")}, {("ok", "caa")})
+    case.changed(right, case.run(zone={**authority, "MORE": 'mx.example.org. IN CAA 0 issue ";"'}), {("note", "caa")}, {("warn", "caa")})
+    elsewhere = {**ZONE, "DMARC": '_dmarc.example.org. IN TXT "v=DMARC1; p=reject; rua=mailto:a@example.net"'}
+    case.changed(right, case.run(zone=elsewhere), set(), {("warn", "dmarc")})
+    case.changed(right, case.run(zone={**elsewhere, "AGREES": 'example.org._report._dmarc.example.net. IN TXT "v=DMARC1"'}), set(), set())
 
     file = case.server.root / "postern.toml"
     text = file.read_text()
