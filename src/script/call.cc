@@ -174,9 +174,10 @@ void Call::keep_derived(const std::vector<std::string_view>& texts, std::string_
 
 /// SplitMix64: fast, and sufficient for policies. Unpredictable values come from kumo.uuid.
 std::uint64_t Call::random() {
-  if (!random_) seed_random();
-  *random_ += 0x9e3779b97f4a7c15;
-  std::uint64_t mixed = *random_;
+  std::optional<std::uint64_t>& state = sequence();
+  if (!state) seed_random();
+  *state += 0x9e3779b97f4a7c15;
+  std::uint64_t mixed = *state;
   mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9;
   mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111eb;
   return mixed ^ (mixed >> 31);
@@ -191,8 +192,9 @@ std::uint64_t Call::seed_random() {
         return made;
       },
       Source::facts);
-  random_ = static_cast<std::uint64_t>(seed.to_number<std::int64_t>());
-  return *random_;
+  const auto value = static_cast<std::uint64_t>(seed.to_number<std::int64_t>());
+  sequence() = value;
+  return value;
 }
 
 }  // namespace postern::script

@@ -181,7 +181,7 @@ class Call {
   /// seed.
   std::uint64_t random();
   /// Sets the seed.
-  void seed_random(std::uint64_t seed) { random_ = seed; }
+  void seed_random(std::uint64_t seed) { sequence() = seed; }
   /// Sets and returns a random seed, which is recorded.
   std::uint64_t seed_random();
 
@@ -203,6 +203,10 @@ class Call {
   enum class Facts { as_they_are, kept, answered };
 
   void keep(Told told);
+  /// What is left out of the record has random numbers of its own: in a rerun it draws none.
+  std::optional<std::uint64_t>& sequence() {
+    return recording_ && paused_ > 0 ? random_aside_ : random_;
+  }
   bool has_fact(std::string_view function) const;
   json::array next_recorded(Recorded& recorded, std::string_view function);
 
@@ -230,6 +234,7 @@ class Call {
   bool ran_out_ = false;
   bool lacked_ = false;
   std::optional<std::uint64_t> random_;
+  std::optional<std::uint64_t> random_aside_;  ///< of what is not recorded; see sequence()
   std::vector<std::function<void()>> at_end_;
 };
 

@@ -272,7 +272,11 @@ Task<std::optional<Raised>> State::drive(Loan& loan, int arguments, const Read& 
     std::unique_ptr<stack::Pending> pending = std::move(pending_);
     const Clock::time_point last_slice = slice_began_;
     const Clock::time_point began = Clock::now();
+    // The record has the result alone, which a rerun is given: what the work asks is not in it.
+    const bool only_result = pending->is_data();
+    if (only_result) call.pause_record();
     co_await pending->run();
+    if (only_result) call.resume_record();
     Clock::time_point now = Clock::now();
     // What the host knows at once needs no turn: no other call has run since, and this one has not
     // had the loop for long.

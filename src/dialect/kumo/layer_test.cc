@@ -14,6 +14,7 @@ namespace {
 using policy::Stage;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 constexpr const char* local_problem = " 4.3.0 temporary local problem, try again later";
 
@@ -523,6 +524,30 @@ TEST_F(Layer, a_record_has_the_clock_and_what_came_by_chance) {
   const auto again = script::testing::run(replay::rederive(trace));
   ASSERT_TRUE(again.has_value()) << again.error().message;
   ASSERT_EQ(again->answers.size(), 1u);
+  EXPECT_THAT(again->answers.front().differences, ElementsAre());
+}
+
+// The numbers of a new Message-ID and a boundary are drawn inside of functions that are not run
+// again.
+TEST_F(Layer, a_record_has_no_draws_of_what_is_not_run_again) {
+  load(R"(
+kumo.on('smtp_server_message_received', function(msg)
+  msg:check_fix_conformance('', 'MISSING_MESSAGE_ID_HEADER|MISSING_DATE_HEADER|MISSING_MIME_VERSION')
+  local one = math.random(1 << 40)
+  msg:check_fix_conformance('', 'MISSING_COLON_VALUE')
+  kumo.reject(550, table.concat({ one, os.time(), math.random(1 << 40),
+    msg:get_first_named_header_value 'Message-ID' }, ' '))
+end))");
+  recipients({"anna"});
+  receive("From: <a@example.com>\r\n\r\ntext\r\n");
+  policy::Trace trace;
+  EXPECT_THAT(verdict(Stage::message), StartsWith("550 "));
+  trace.note(decision_);
+  trace.evidence = evidence_;
+  const auto again = script::testing::run(replay::rederive(trace));
+  ASSERT_TRUE(again.has_value()) << again.error().message;
+  ASSERT_EQ(again->answers.size(), 1u);
+  EXPECT_TRUE(again->answers.front().asked);
   EXPECT_THAT(again->answers.front().differences, ElementsAre());
 }
 
