@@ -225,9 +225,14 @@ constexpr CodePage pages[] = {
     {"V006", "a call that always fails",
      "The rule calls a function, a method or a module that neither Postern nor the policy has; or "
      "a function with a wrong number of arguments, with a constant that it refuses, or in a stage "
-     "that does not have it; or write() or dump() while `vsl.app_dir` is not set. When the rule "
-     "reaches the call it fails, "
-     "and the client gets 451. `postern check` treats this as "
+     "that does not have it; or a function of a service that its kind lacks. Or the call needs "
+     "what "
+     "the configuration does not have: write() and dump() `vsl.app_dir`, sign_dkim() a key, a "
+     "`cmd` "
+     "service its program in `vsl.allow_commands`, authenticate() an [[auth.source]]. When the "
+     "rule "
+     "reaches the call it fails, and the client gets 451 (a login that authenticate() refuses: "
+     "535). `postern check` treats this as "
      "an error; a gateway starts, and warns. docs/vsl-api.md has all functions, and the names of "
      "vSMTP that mean one of them. A function of vSMTP that is known and not carried is the error "
      "V001, with a way out.",

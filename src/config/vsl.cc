@@ -147,6 +147,9 @@ vsl::VslPolicyOptions options_of(const Config& config, vsl::Site site) {
   options.site = std::move(site);
   options.own_folders = {std::filesystem::absolute(config.server.data_dir).string()};
   options.must_be_authenticated = given.must_be_authenticated;
+  options.has_accounts = std::ranges::any_of(
+      config.auth.sources,
+      [](const gateway::AuthSource& one) { return one.kind != gateway::AuthSource::Kind::none; });
   options.keep = given.runtime;
   options.limits = {.call = {.instructions = given.instructions,
                              .memory = given.memory,
@@ -232,9 +235,13 @@ void load_vsl(Config& config, const LoadOptions& options, const Positions& posit
   const std::filesystem::path folder = std::filesystem::path(given.policy).parent_path();
   auto loaded = vsl::VslPolicy::load(options_of(config, std::move(site)), given.runtime->world());
   if (!loaded) {
-    for (const vsl::Mistake& mistake : loaded.error()) {
+    for (const vsl::LoadMistake& mistake : loaded.error()) {
       Diagnostic diagnostic = diagnostic_of(mistake, folder);
       if (diagnostic.file.empty()) diagnostic.file = given.policy;
+      if (mistake.is_failing_call) {
+        diagnostic.severity = Severity::warning;
+        diagnostic.code = failing_call_code;
+      }
       if (diagnostic.hint.empty()) diagnostic.hint = "see `postern help V001`";
       diagnostics.add(std::move(diagnostic));
     }

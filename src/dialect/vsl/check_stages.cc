@@ -1,10 +1,12 @@
-// Checks stage maps: the names of stages, and the directives in them.
+// Checks stage maps: the names of stages, and the directives in them; and the values of objects.
 #include <algorithm>
 #include <map>
 
 #include "base/text.h"
 #include "dialect/vsl/compiler.h"
 #include "dialect/vsl/loader.h"
+#include "dialect/vsl/object.h"
+#include "dialect/vsl/walk.h"
 
 namespace postern::dialect::vsl {
 
@@ -52,6 +54,8 @@ bool is_no_function(const Node& body) {
       return false;
   }
 }
+
+std::string error_of(const auto& result) { return result ? std::string() : result.error().message; }
 
 class Checker {
  public:
@@ -131,6 +135,25 @@ class Checker {
 };
 
 }  // namespace
+
+std::vector<Mistake> check_objects(const Sources& sources) {
+  std::vector<Mistake> mistakes;
+  for (const File& file : sources.files) {
+    for_each_node_of(file, [&](const Node& node) {
+      if (node.kind != Kind::object || node.nodes.front()->kind != Kind::string) return;
+      const std::string& text = node.nodes.front()->text;
+      const auto type = object_type(node.word);
+      if (!type || *type == Object::Type::file || *type == Object::Type::group ||
+          *type == Object::Type::string) {
+        return;
+      }
+      const auto why = *type == Object::Type::code ? error_of(Object::parse_code(text))
+                                                   : error_of(Object::make(*type, text));
+      if (!why.empty()) mistakes.push_back({file.name, node.at, why, ""});
+    });
+  }
+  return mistakes;
+}
 
 std::vector<Mistake> check_stages(const Sources& sources) {
   return Checker(sources.files.front()).run();

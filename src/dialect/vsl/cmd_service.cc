@@ -38,28 +38,6 @@ constexpr std::string_view search_path = "/usr/local/bin:/usr/bin:/bin";
 constexpr int most_children = 200;
 std::atomic<int> children{0};
 
-bool is_program(const std::string& path) {
-  std::error_code none;
-  return fs::is_regular_file(path, none) && ::access(path.c_str(), X_OK) == 0;
-}
-
-/// The path of a command that the configuration allows. Throws a sentence.
-std::string allowed_program(const std::string& command, const std::vector<std::string>& allowed) {
-  for (const std::string& entry : allowed) {
-    const bool is_path = entry.starts_with('/');
-    const bool same = entry == command || (is_path && fs::path(entry).filename() == command);
-    if (!same) continue;
-    if (is_path) return entry;
-    for (const std::string_view folder : split(search_path, ':')) {
-      const std::string path = std::string(folder) + "/" + entry;
-      if (is_program(path)) return path;
-    }
-    throw std::runtime_error("command '" + printable(command, 100) + "' is in none of " +
-                             std::string(search_path));
-  }
-  throw std::runtime_error("command '" + printable(command, 100) + "' is not allowed");
-}
-
 /// Owns the file actions and attributes for posix_spawn().
 class SpawnPlan {
  public:
@@ -199,15 +177,17 @@ class CmdService final : public Service {
       : Service(std::move(name)), options_(std::move(options)) {}
   std::string_view kind() const override { return "cmd"; }
 
-  Task<Value> call(script::Call& call, std::string method, std::vector<Value> given) override {
-    if (method != "run" && method != "cmd_run" && method != "run_cmd") no_method(method);
-    demand_arguments(given, method, 0, 1);
+ private:
+  Task<Value> run(script::Call& call, const ServiceMethod& /*method*/,
+                  std::vector<Value> given) override {
     std::vector<std::string> arguments = options_.arguments;
     if (!given.empty()) arguments = arguments_of(given.front());
     for (const std::string& one : arguments) {
       demand(one.find('\0') == std::string::npos, "an argument of a command cannot hold a NUL");
     }
-    std::string path = allowed_program(options_.command, rule_of(call).site.allowed_commands);
+    auto allowed = allowed_program(options_.command, rule_of(call).site.allowed_commands);
+    demand(allowed.has_value(), allowed ? "" : allowed.error());
+    std::string path = std::move(*allowed);
     call.demand_real("run " + printable(path, 200));
     if (!options_.as.empty()) {
       arguments.insert(arguments.begin(), path);
@@ -228,7 +208,6 @@ class CmdService final : public Service {
     co_return Value(std::move(result));
   }
 
- private:
   static std::vector<std::string> arguments_of(const Value& value) {
     const auto* array = std::get_if<Value::Array>(&value.is);
     demand(array != nullptr, "the arguments of a command are an array");
@@ -286,6 +265,28 @@ std::vector<std::string> as_user(const script::Call& call, ServiceOptions& optio
 }
 
 }  // namespace
+
+bool is_program(const std::string& path) {
+  std::error_code none;
+  return fs::is_regular_file(path, none) && ::access(path.c_str(), X_OK) == 0;
+}
+
+tl::expected<std::string, std::string> allowed_program(const std::string& command,
+                                                       const std::vector<std::string>& allowed) {
+  const std::string shown = "command '" + printable(command, 100) + "'";
+  for (const std::string& entry : allowed) {
+    const bool is_path = entry.starts_with('/');
+    const bool same = entry == command || (is_path && fs::path(entry).filename() == command);
+    if (!same) continue;
+    if (is_path) return entry;
+    for (const std::string_view folder : split(search_path, ':')) {
+      std::string path = std::string(folder) + "/" + entry;
+      if (is_program(path)) return path;
+    }
+    return tl::unexpected(shown + " is in none of " + std::string(search_path));
+  }
+  return tl::unexpected(shown + " is not allowed: `vsl.allow_commands` does not have it");
+}
 
 ServicePtr make_cmd_service(script::Call& call, const std::string& name, ServiceOptions options) {
   CmdService::Options read{.command = options.text("command"),

@@ -19,8 +19,7 @@ class CsvService final : public Service {
   struct Options {
     std::string path;
     char delimiter = ',';
-    bool reads = true;
-    bool writes = true;
+    std::string access;
     CsvTable::Refresh refresh = CsvTable::Refresh::always;
   };
   CsvService(std::string name, Options options)
@@ -29,14 +28,16 @@ class CsvService final : public Service {
         table_(CsvTable::of(options_.path, options_.delimiter)) {}
   std::string_view kind() const override { return "db:csv"; }
 
-  Task<Value> call(script::Call& call, std::string method, std::vector<Value> arguments) override {
-    const bool get = method == "get" || method == "db_query";
-    const bool set = method == "set" || method == "db_add";
-    const bool remove = method == "rm" || method == "db_rm";
-    if (!get && !set && !remove) no_method(method);
-    demand_arguments(arguments, method, 1, 1);
-    demand(!get || options_.reads, "the database is write-only");
-    demand(get || options_.writes, "the database is read-only");
+  /// Reads the file, so that its errors are found while the policy loads.
+  void load() const { table_->get("", options_.refresh); }
+
+ private:
+  Task<Value> run(script::Call& call, const ServiceMethod& method,
+                  std::vector<Value> arguments) override {
+    const bool get = method.does == ServiceMethod::Does::read;
+    const bool set = method.name == "set" || method.name == "db_add";
+    const std::string refused = refused_access(options_.access, method.does);
+    demand(refused.empty(), refused);
     if (!get && call.leaves_undone("change service `" + printable(name(), 60) + "`"))
       co_return Value();
     const auto result = std::make_shared<CsvFields>();
@@ -59,10 +60,6 @@ class CsvService final : public Service {
     co_return Value(std::move(row));
   }
 
-  /// Reads the file, so that its errors are found while the policy loads.
-  void load() const { table_->get("", options_.refresh); }
-
- private:
   static CsvFields fields_of(const Value& value) {
     const auto* array = std::get_if<Value::Array>(&value.is);
     demand(array != nullptr && !array->empty() && array->size() <= most_fields,
@@ -88,8 +85,7 @@ ServicePtr make_csv_service(script::Call& call, const std::string& name, Service
   CsvService::Options read{
       .path = policy_file(call, options.text("connector"), "service `" + printable(name, 60) + "`"),
       .delimiter = delimiter.front(),
-      .reads = access != "O_WRONLY",
-      .writes = access != "O_RDONLY",
+      .access = access,
       .refresh = refresh == "no" ? CsvTable::Refresh::once : CsvTable::Refresh::always};
   options.done();
   auto service = std::make_shared<CsvService>(name, std::move(read));

@@ -37,9 +37,7 @@ struct Signer {
 
 /// Null key: the domain has none.
 Signer signer_for(const Site& site, const std::string& domain) {
-  const auto found = site.virtual_domains.find(domain);
-  if (found != site.virtual_domains.end() && found->second) return {domain, found->second};
-  return {site.domain, iequals(domain, site.domain) ? site.dkim_key : nullptr};
+  return {iequals(domain, site.domain) ? site.domain : domain, key_of(site, domain)};
 }
 
 /// The signer of the sender's domain, else the server's.
@@ -127,6 +125,18 @@ Request request_of(const Value::Map& map) {
 }
 
 }  // namespace
+
+std::shared_ptr<const dkim::SigningKey> key_of(const Site& site, std::string_view domain) {
+  const auto found = site.virtual_domains.find(domain);
+  if (found != site.virtual_domains.end() && found->second) return found->second;
+  return iequals(domain, site.domain) ? site.dkim_key : nullptr;
+}
+
+bool has_keys(const Site& site) {
+  return site.dkim_key != nullptr || std::ranges::any_of(site.virtual_domains, [](const auto& one) {
+           return one.second != nullptr;
+         });
+}
 
 std::vector<ar::MethodResult> dkim_methods(const policy::Evidence& evidence) {
   const dkim::Results results = looked_at(*evidence.dkim);

@@ -158,6 +158,41 @@ TEST_F(VslLayerTest, calls_that_the_lint_refuses_fail) {
   EXPECT_GT(failing, 500);
 }
 
+TEST_F(VslLayerTest, one_mistake_does_not_hide_others) {
+  const auto found = [&](std::map<std::string, std::string> files) {
+    options_.files = std::make_shared<const std::map<std::string, std::string>>(std::move(files));
+    options_.site.open_relay_is_known = false;
+    const auto loaded = VslPolicy::load(options_, world_);
+    std::string lines;
+    if (loaded) return lines;
+    for (const LoadMistake& one : loaded.error()) {
+      lines += one.file + ":" + std::to_string(one.at.line) +
+               (one.is_failing_call ? " fails" : "") + ", ";
+    }
+    return lines;
+  };
+  // A broken file, what it imports, and the rest of the policy.
+  EXPECT_EQ(found({{"main.vsl",
+                    "import \"a\" as a;\n"
+                    "#{ mail: [ rule \"x\" || absent() ],\n"
+                    "   nowhere: [],\n"
+                    "   rcpt: [ rule \"r\" || check_rcpt_relay([\"0.0.0.0/0\"]),\n"
+                    "           rule \"s\" || denny() ] }\n"},
+                   {"a.vsl", "import \"b\" as b;\nlet = 1;\nfn f() { let = 2; }\n"},
+                   {"b.vsl", "import \"none\" as none;\nlet x = absent();\n"}}),
+            "a.vsl:2, a.vsl:3, b.vsl:1, b.vsl:2 fails, main.vsl:2 fails, main.vsl:3, main.vsl:4, "
+            "main.vsl:5, ");
+  // What runs while the policy loads stops at the first object.
+  EXPECT_EQ(found({{"main.vsl",
+                    "object one ip4 = \"192.0.2\";\n"
+                    "object two code = \"no code\";\n"
+                    "object good fqdn = \"doe.example\";\n"
+                    "#{ mail: [ rule \"x\" || deny(\"250 ok\") ] }\n"}}),
+            "main.vsl:1, main.vsl:2, main.vsl:4 fails, ");
+  EXPECT_EQ(found({{"main.vsl", "#{ mail: [ rule \"x\" || deny(\"250 ok\") ] }\n"}}), "")
+      << "alone it prevents no load";
+}
+
 TEST_F(VslLayerTest, statuses_become_replies) {
   const struct {
     std::string body;

@@ -10,12 +10,9 @@
 namespace postern::dialect::vsl {
 
 Lint::Lint(const Sources& sources, const Find& find, const std::vector<std::string_view>& names,
-           std::vector<Mistake>* misspelt, std::vector<Mistake>* failing, bool has_app_folder)
-    : find_(find),
-      names_(names),
-      misspelt_(misspelt),
-      failing_(failing),
-      has_app_folder_(has_app_folder) {
+           std::vector<Mistake>* misspelt, std::vector<Mistake>* failing,
+           const LintSettings* settings)
+    : find_(find), names_(names), misspelt_(misspelt), failing_(failing), settings_(settings) {
   files_.reserve(sources.files.size());
   for (const File& file : sources.files) {
     files_.push_back(
@@ -143,8 +140,8 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string_vi
 std::vector<Mistake> lint(const Sources& sources, const Lint::Find& find,
                           const std::vector<std::string_view>& names,
                           std::vector<Mistake>* open_relays, std::vector<Mistake>* misspelt,
-                          std::vector<Mistake>* failing, bool has_app_folder) {
-  Lint all(sources, find, names, misspelt, failing, has_app_folder);
+                          std::vector<Mistake>* failing, const LintSettings* settings) {
+  Lint all(sources, find, names, misspelt, failing, settings);
   lint_names(all);
   lint_rules(all);
   if (open_relays != nullptr) *open_relays = all.take_open_relays();

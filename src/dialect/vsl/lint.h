@@ -10,6 +10,14 @@
 
 namespace postern::dialect::vsl {
 
+struct Site;
+
+/// The configuration, as far as calls need it.
+struct LintSettings {
+  const Site& site;          ///< folder, keys and commands; outlives the lint
+  bool has_accounts = true;  ///< for authenticate()
+};
+
 /// The most warnings; no more are looked for.
 inline constexpr std::size_t max_warnings = 500;
 
@@ -24,13 +32,14 @@ inline constexpr std::size_t max_warnings = 500;
 /// public addresses. `misspelt`, unless null, gets the undeclared names of at least four letters
 /// that resemble a known one; they are then not in the result. `failing`, unless null, gets the
 /// other calls that fail whenever they are reached; they are then not in the result either. These
-/// are calls of functions that nothing defines, and of write() and dump() if `has_app_folder` is
-/// false, because they have no folder to write into.
+/// are calls of functions that nothing defines, of methods that a service lacks, and, unless
+/// `settings` is null, those that need what this configuration does not have (lint_site.cc).
 std::vector<Mistake> lint(const Sources& sources,
                           const std::function<Signature(std::string_view)>& find,
                           const std::vector<std::string_view>& names = {},
                           std::vector<Mistake>* open_relays = nullptr,
                           std::vector<Mistake>* misspelt = nullptr,
-                          std::vector<Mistake>* failing = nullptr, bool has_app_folder = true);
+                          std::vector<Mistake>* failing = nullptr,
+                          const LintSettings* settings = nullptr);
 
 }  // namespace postern::dialect::vsl

@@ -33,10 +33,9 @@ struct Callee {
 class Lint {
  public:
   using Find = std::function<Signature(std::string_view)>;  ///< signature_of
-  /// `misspelt`, `failing` and `has_app_folder`: see lint(). The arguments must outlive this
-  /// object.
+  /// `misspelt`, `failing` and `settings`: see lint(). The arguments must outlive this object.
   Lint(const Sources& sources, const Find& find, const std::vector<std::string_view>& names,
-       std::vector<Mistake>* misspelt, std::vector<Mistake>* failing, bool has_app_folder);
+       std::vector<Mistake>* misspelt, std::vector<Mistake>* failing, const LintSettings* settings);
 
   const FileFacts& entry() const { return files_.front(); }  ///< of the entry file
   /// In the order of Sources::files.
@@ -59,7 +58,7 @@ class Lint {
   void misspelt(const FileFacts& file, Position at, std::string message, std::string hint);
   /// Adds a call that fails whenever it is reached: to `failing`, or as a warning if that is null.
   void fails(const FileFacts& file, Position at, std::string message, std::string hint = {});
-  bool has_app_folder() const { return has_app_folder_; }  ///< of write() and dump()
+  const LintSettings* settings() const { return settings_; }  ///< null: unknown
   /// Adds a call that opens the relay.
   void opens_relay(const FileFacts& file, Position at, std::string message, std::string hint);
   std::vector<Mistake> take_open_relays() { return std::move(open_relays_); }  ///< and forgets them
@@ -79,7 +78,7 @@ class Lint {
   std::vector<Mistake> open_relays_;                    ///< the Mistake, with the index of its file
   std::vector<Mistake>* misspelt_;                      ///< null: such names are warnings
   std::vector<Mistake>* failing_;                       ///< null: such calls are warnings
-  bool has_app_folder_;
+  const LintSettings* settings_;                        ///< null: unknown
 };
 
 /// A call for messages: `f()`, with back-ticks.
@@ -95,6 +94,10 @@ void lint_rules(Lint& lint);
 /// The arguments of a call. `declared`: the declaration of a name at the place of the call; null:
 /// unknown. `is_in_try`: the script handles the error of a call that fails.
 void lint_call(Lint& lint, const FileFacts& file, const Node& call, bool is_in_try,
+               const std::function<const Node*(const Node&)>& declared);
+/// What a call needs besides its arguments: a method of the service, and of the configuration a
+/// folder, keys, accounts, an allowed command. The parameters are those of lint_call().
+void lint_site(Lint& lint, const FileFacts& file, const Node& call, bool is_in_try,
                const std::function<const Node*(const Node&)>& declared);
 /// A `code` object: whether code and enhanced code agree (RFC 3463 §2).
 void lint_code_object(Lint& lint, const FileFacts& file, const Node& object);

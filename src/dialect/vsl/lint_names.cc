@@ -75,7 +75,7 @@ class Names {
   void variable(const Node& node);
   void call(const Node& node);
   void own_call(const Node& node, const std::vector<const Function*>& functions);
-  void folder_of(const Node& node);
+  void needs_of(const Node& node);
   void method(const Node& node);
   void exported(const Node& node);
   void twice();
@@ -273,8 +273,8 @@ void Names::call(const Node& node) {
       if (!is_host) own_call(node, own->second);
       return;
     }
-    if (is_host) return folder_of(node);
-    if (!is_sys && (is_method || is_in(node.text, of_language))) return;
+    if (is_host || (!is_sys && is_method)) return needs_of(node);
+    if (!is_sys && is_in(node.text, of_language)) return;
     std::vector<std::string_view> there = lint_.function_names();
     std::ranges::copy(file_.functions | std::views::keys, std::back_inserter(there));
     std::string hint = did_you_mean(node.text, there);
@@ -308,10 +308,8 @@ void Names::own_call(const Node& node, const std::vector<const Function*>& funct
                      ", not " + std::to_string(node.nodes.size()));
 }
 
-/// write() and dump() fail without a folder.
-void Names::folder_of(const Node& node) {
-  if (lint_.has_app_folder() || (node.text != "write" && node.text != "dump")) return;
-  fails(node.at, shown(node) + " has no folder to write into", "set `app_dir` below [vsl]");
+void Names::needs_of(const Node& node) {
+  lint_site(lint_, file_, node, in_try_, [&](const Node& variable) { return declared(variable); });
 }
 
 /// Which methods a value has depends on the value; a name that no value has is unknown.
@@ -323,7 +321,7 @@ void Names::method(const Node& node) {
     lint_call(lint_, file_, node, in_try_,
               [&](const Node& variable) { return declared(variable); });
   }
-  if (known && !file_.functions.contains(node.text)) return folder_of(node);
+  if (known && !file_.functions.contains(node.text)) return needs_of(node);
   if (known) return;
   unknown(node.text, node.at, "no value has a method `" + node.text + "`",
           did_you_mean(node.text, {std::begin(methods), std::end(methods)}), Use::call);

@@ -5,6 +5,7 @@
 #include <regex>
 
 #include "dialect/vsl/constants.h"
+#include "dialect/vsl/context.h"
 #include "dialect/vsl/library.h"
 #include "dialect/vsl/loader.h"
 #include "dialect/vsl/suite_files_test.h"
@@ -444,13 +445,14 @@ TEST(VslLint, finds_files_that_have_no_folder) {
   const auto sources = load_sources("main.vsl", read_given(files));
   ASSERT_TRUE(sources.has_value());
   std::vector<Mistake> failing;
-  const auto warnings = [&](bool has_app_folder) {
+  const auto warnings = [&](const Site& site) {
+    const LintSettings settings{.site = site};
     return shown(
-        lint(*sources, signature_of, function_names(), nullptr, nullptr, &failing, has_app_folder));
+        lint(*sources, signature_of, function_names(), nullptr, nullptr, &failing, &settings));
   };
-  EXPECT_EQ(warnings(true), "");
+  EXPECT_EQ(warnings({.app_directory = "/var/spool/app"}), "");
   EXPECT_EQ(shown(failing), "");
-  EXPECT_EQ(warnings(false),
+  EXPECT_EQ(warnings({}),
             "main.vsl:5:9: `dump()` has no folder to write into (set `app_dir` below [vsl])\n");
   EXPECT_EQ(shown(failing),
             "main.vsl:2:3: `write()` has no folder to write into (set `app_dir` below [vsl])\n"
@@ -465,8 +467,125 @@ TEST(VslLint, keeps_functions_of_the_policy_that_are_named_as_those_of_files) {
       "#{ preq: [ action \"a\" || { dump(\"in\"); \"in\".dump() } ] }\n";
   const auto sources = load_sources("main.vsl", read_given(files));
   ASSERT_TRUE(sources.has_value());
-  EXPECT_EQ(shown(lint(*sources, signature_of, function_names(), nullptr, nullptr, nullptr, false)),
+  const Site site;
+  const LintSettings settings{.site = site};
+  EXPECT_EQ(
+      shown(lint(*sources, signature_of, function_names(), nullptr, nullptr, nullptr, &settings)),
+      "");
+}
+
+/// The calls that fail whenever they are reached, in a policy with the services `scan`, `table`,
+/// `grey` and `av`.
+std::string failing_of(const std::string& stages, const Site* site, bool has_accounts = true) {
+  const auto files = std::make_shared<std::map<std::string, std::string>>();
+  (*files)["main.vsl"] =
+      "import \"services\" as services;\n"
+      "service scan cmd = #{ command: \"scan\" };\n" +
+      stages;
+  (*files)["services.vsl"] =
+      "service scan cmd = #{ command: \"/opt/none/scan\" };\n"
+      "service table db:csv = #{ connector: \"t.csv\", access: \"O_RDONLY\" };\n"
+      "service sink db:csv = #{ connector: \"t.csv\", access: \"O_WRONLY\" };\n"
+      "service grey db:sqlite = #{ path: \"grey.db\" };\n"
+      "service av smtp = #{ delegator: #{ address: \"127.0.0.1:1\" }, receiver: \"127.0.0.1:2\" "
+      "};\n";
+  const auto sources = load_sources("main.vsl", read_given(files));
+  EXPECT_TRUE(sources.has_value()) << stages;
+  std::vector<Mistake> found;
+  if (sources && site == nullptr) {
+    lint(*sources, signature_of, function_names(), nullptr, nullptr, &found);
+  } else if (sources) {
+    const LintSettings settings{.site = *site, .has_accounts = has_accounts};
+    lint(*sources, signature_of, function_names(), nullptr, nullptr, &found, &settings);
+  }
+  std::string text;
+  for (const Mistake& one : found) text += one.message + " (" + one.hint + ")\n";
+  return text;
+}
+
+TEST(VslLint, finds_calls_that_need_what_the_configuration_lacks) {
+  const std::string keys =
+      " (set `dkim_key` below [vsl], or in a [[vsl.virtual]] for its domain; `postern dkim keygen` "
+      "makes a key)\n";
+  const std::string commands =
+      " (write the path of the program into `allow_commands` below [vsl])\n";
+  const std::string programs = " (install it, or correct `allow_commands` below [vsl])\n";
+  Site bare;
+  bare.domain = "doe.example";
+  const struct {
+    std::string stages;
+    std::string wanted;
+  } cases[] = {
+      {"authenticate: [ rule \"a\" || authenticate() ]",
+       "`authenticate()` refuses every login: there are no accounts (write an [[auth.source]] into "
+       "postern.toml (docs/auth.md))\n"},
+      {"preq: [ action \"a\" || sign_dkim(\"s\") ]",
+       "`sign_dkim()` has no key to sign with" + keys},
+      {"preq: [ action \"a\" || dkim_sign(\"s\") ]",
+       "`dkim_sign()` has no key to sign with" + keys},
+      {"mail: [ action \"a\" || { scan.run(); } ]",
+       "command 'scan' is not allowed: `vsl.allow_commands` does not have it" + commands},
+      {"mail: [ action \"a\" || { run(scan); } ]",
+       "command 'scan' is not allowed: `vsl.allow_commands` does not have it" + commands},
+      {"mail: [ action \"a\" || { services::scan.cmd_run([\"x\"]); } ]",
+       "command '/opt/none/scan' is not allowed: `vsl.allow_commands` does not have it" + commands},
+      {"fn f() { scan.run() } mail: [ action \"a\" || { f(); } ]",
+       "command 'scan' is not allowed: `vsl.allow_commands` does not have it" + commands},
+      {"mail: [ action \"a\" || { try { scan.run(); } catch { } } ]", ""},
+      {"mail: [ action \"a\" || { let scan = \"x\"; scan.len(); } ]", ""},
+  };
+  for (const auto& one : cases) {
+    EXPECT_EQ(failing_of(one.stages, &bare, false), one.wanted) << one.stages;
+    EXPECT_EQ(failing_of(one.stages, nullptr), "") << one.stages;
+  }
+  Site full = bare;
+  full.allowed_commands = {"/usr/bin/env", "/opt/none/scan"};
+  full.virtual_domains["alias.example"] = std::make_shared<const mailauth::dkim::SigningKey>(
+      mailauth::dkim::SigningKey::generate_ed25519().value());
+  EXPECT_EQ(failing_of(cases[0].stages, &full), "");
+  EXPECT_EQ(failing_of(cases[1].stages, &full), "") << "the sender may be of alias.example";
+  const std::string sdid = "preq: [ action \"a\" || sign_dkim(#{ selector: \"s\", sdid: \"";
+  EXPECT_EQ(failing_of(sdid + "Alias.Example\" }) ]", &full), "");
+  EXPECT_EQ(failing_of(sdid + "doe.example\" }) ]", &full),
+            "`sign_dkim()` has no key of 'doe.example' to sign with" + keys);
+  EXPECT_EQ(failing_of(cases[3].stages, &full),
+            "there is no program /opt/none/scan that can be run" + programs);
+  full.allowed_commands = {"/usr/bin/env", "no-such-program"};
+  EXPECT_EQ(failing_of("service s cmd = #{ command: \"env\" }; mail: [ action \"a\" || { s.run(); "
+                       "} ]",
+                       &full),
             "");
+  EXPECT_EQ(failing_of("service s cmd = #{ command: \"no-such-program\" }; mail: [ action \"a\" "
+                       "|| { s.run(); } ]",
+                       &full),
+            "command 'no-such-program' is in none of /usr/local/bin:/usr/bin:/bin" + commands);
+  full.signs = false;
+  full.virtual_domains.clear();
+  EXPECT_EQ(failing_of(cases[1].stages, &full), "") << "a replay has no keys";
+}
+
+TEST(VslLint, finds_functions_that_a_service_lacks) {
+  const std::string hint = " (docs/vsl-services.md has the functions of services)\n";
+  const struct {
+    std::string call;
+    std::string wanted;
+  } cases[] = {
+      {"scan.rm(\"x\")", "a cmd service has no function 'rm'" + hint},
+      {"scan.run(1, 2)", "function 'run' does not take 2 parameter(s)" + hint},
+      {"services::table.get(\"x\")", ""},
+      {"services::table.set([1])",
+       "the database is read-only (write `access: \"O_RDWR\"` in the service's options)\n"},
+      {"services::sink.set([1])", ""},
+      {"services::sink.db_query(1)",
+       "the database is write-only (write `access: \"O_RDWR\"` in the service's options)\n"},
+      {"services::grey.query(\"select 1\", [])", ""},
+      {"services::grey.get(\"x\")", "a db:sqlite service has no function 'get'" + hint},
+      {"services::av.run()", "a smtp service has no function 'run'" + hint},
+  };
+  for (const auto& one : cases) {
+    EXPECT_EQ(failing_of("mail: [ action \"a\" || { " + one.call + "; } ]", nullptr), one.wanted)
+        << one.call;
+  }
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/text.h"
+#include "dialect/vsl/lexer.h"
 #include "dialect/vsl/parser.h"
 #include "dialect/vsl/vsmtp_names.h"
 #include "dialect/vsl/walk.h"
@@ -46,16 +47,17 @@ class Loader {
  public:
   explicit Loader(const SourceReader& reader) : reader_(reader) {}
 
-  tl::expected<Sources, std::vector<Mistake>> run(const std::string& entry) {
+  SourcesRead run(const std::string& entry) {
     const Result<std::string> text = reader_.read(entry);
     if (!text) {
-      return tl::unexpected(std::vector<Mistake>{
-          {entry, {1, 1}, "the script cannot be read: " + text.error().message, ""}});
+      mistakes_.push_back(
+          {entry, {1, 1}, "the script cannot be read: " + text.error().message, ""});
+    } else {
+      add(entry, *text);
+      if (computed_) add_all_others();
     }
-    add(entry, *text);
-    if (computed_) add_all_others();
-    if (!mistakes_.empty()) return tl::unexpected(std::move(mistakes_));
-    return std::move(sources_);
+    const bool has_entry = !sources_.files.empty() && sources_.files.front().name == entry;
+    return {std::move(sources_), std::move(mistakes_), has_entry};
   }
 
  private:
@@ -67,6 +69,7 @@ class Loader {
       known_.emplace(path, std::nullopt);
       mistakes_.push_back(std::move(file.error()));
       std::ranges::move(further, std::back_inserter(mistakes_));
+      follow_words(path, text);
       return;
     }
     std::ranges::move(translate_names(*file), std::back_inserter(mistakes_));
@@ -78,6 +81,24 @@ class Loader {
     sources_.files.push_back(std::move(*file));
     open_.push_back(path);
     for (Node* one : imports) follow(*one, path);
+    open_.pop_back();
+  }
+
+  /// Follows the imports of a file that does not parse, as far as its words show them.
+  void follow_words(const std::string& path, const std::string& text) {
+    const auto tokens = tokens_of(path, text);
+    if (!tokens) return;
+    open_.push_back(path);
+    for (std::size_t i = 0; i + 1 < tokens->size(); ++i) {
+      const Token& word = (*tokens)[i];
+      const Token& what = (*tokens)[i + 1];
+      if (word.kind != TokenKind::keyword || word.text != "import") continue;
+      if (what.kind != TokenKind::string) continue;
+      Node import{.kind = Kind::import, .at = word.at};
+      import.nodes.push_back(
+          std::make_unique<Node>(Node{.kind = Kind::string, .at = what.at, .text = what.text}));
+      follow(import, path);
+    }
     open_.pop_back();
   }
 
@@ -175,9 +196,15 @@ class Loader {
 
 }  // namespace
 
+SourcesRead read_sources(const std::string& entry, const SourceReader& reader) {
+  return Loader(reader).run(entry);
+}
+
 tl::expected<Sources, std::vector<Mistake>> load_sources(const std::string& entry,
                                                          const SourceReader& reader) {
-  return Loader(reader).run(entry);
+  SourcesRead read = read_sources(entry, reader);
+  if (!read.mistakes.empty()) return tl::unexpected(std::move(read.mistakes));
+  return std::move(read.sources);
 }
 
 std::optional<std::size_t> find_import(const Sources& sources, std::string_view importer,

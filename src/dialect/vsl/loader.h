@@ -32,6 +32,16 @@ SourceReader read_directory(const std::string& directory, std::vector<std::strin
 /// Reads from a record, by File::name.
 SourceReader read_given(const std::shared_ptr<const std::map<std::string, std::string>>& files);
 
+/// The files of a policy as far as they parse, and the mistakes that were found.
+struct SourcesRead {
+  Sources sources;                ///< without mistakes: complete
+  std::vector<Mistake> mistakes;  ///< empty: the sources can be compiled
+  bool has_entry = false;         ///< the first file is the entry file
+};
+/// Reads as load_sources() does. Of a file that does not parse, imports are followed, so that its
+/// mistake does not hide those of other files.
+SourcesRead read_sources(const std::string& entry, const SourceReader& reader);
+
 /// Reads `entry` and, recursively, every file that an `import` with a literal path names, and sets
 /// Node::file. If any path is computed, all other files of the directory that parse come after
 /// those; an import of theirs that fails has no Node::file. The error has at least one mistake; a
@@ -49,5 +59,8 @@ std::optional<std::size_t> find_import(const Sources& sources, std::string_view 
 /// are not arrays of directives, duplicate names, a delegate before `postq`, a directive without a
 /// function. In the order of the text.
 std::vector<Mistake> check_stages(const Sources& sources);
+/// Objects whose values are refused, as far as literals show them. For a policy that did not load:
+/// an object in a function that nothing calls prevents no load.
+std::vector<Mistake> check_objects(const Sources& sources);
 
 }  // namespace postern::dialect::vsl

@@ -85,9 +85,9 @@ class MysqlService final : public Service {
       : Service(std::move(name)), server_(std::move(server)), timeout_(timeout) {}
   std::string_view kind() const override { return "db:mysql"; }
 
-  Task<Value> call(script::Call& call, std::string method, std::vector<Value> arguments) override {
-    if (method != "query" && method != "db_query") no_method(method);
-    demand_arguments(arguments, method, 1, 2);
+ private:
+  Task<Value> run(script::Call& call, const ServiceMethod& /*method*/,
+                  std::vector<Value> arguments) override {
     const std::string sql = text_from(arguments.front());
     const Value* given = arguments.size() == 2 ? &arguments.back() : nullptr;
     auto statement = [made = statement_of(sql, given)](const MysqlServer::Quote& quote) {
@@ -111,7 +111,6 @@ class MysqlService final : public Service {
     co_return rows_of(**result);
   }
 
- private:
   static Value rows_of(const MysqlServer::Rows& result) {
     Value::Array rows;
     for (const auto& each : result.rows) {

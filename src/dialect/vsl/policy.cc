@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <tuple>
 
 #include "base/ip.h"
 #include "dialect/script_record.h"
@@ -17,6 +18,34 @@ namespace {
 /// What vSMTP does if no file is configured.
 constexpr std::string_view deny_all =
     "#{ connect: [ rule \"no policy is configured\" || deny() ] }";
+
+/// All mistakes: those that prevent the load, and of the others, which may be failing calls, those
+/// in lines that have none yet. Those of a file are sorted by their places.
+std::vector<LoadMistake> all_of(const std::vector<Mistake>& mistakes,
+                                const std::vector<Mistake>& objects,
+                                const std::vector<Mistake>& failing_calls) {
+  std::vector<LoadMistake> all;
+  for (const Mistake& one : mistakes) all.push_back({one});
+  const auto add = [&](const std::vector<Mistake>& further, bool are_failing_calls) {
+    const std::size_t before = all.size();
+    for (const Mistake& one : further) {
+      const bool has_line =
+          std::any_of(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(before),
+                      [&](const LoadMistake& other) {
+                        return other.file == one.file && other.at.line == one.at.line;
+                      });
+      if (!has_line) all.push_back({one, are_failing_calls});
+    }
+  };
+  add(objects, false);
+  add(failing_calls, true);
+  std::map<std::string, std::size_t> files;
+  for (const LoadMistake& one : all) files.emplace(one.file, files.size());
+  std::ranges::sort(all, {}, [&](const LoadMistake& one) {
+    return std::tuple(files.at(one.file), one.at, std::string_view(one.message));
+  });
+  return all;
+}
 
 }  // namespace
 
@@ -47,7 +76,7 @@ class VslPolicy::PlacedWorld final : public script::World {
 VslPolicy::VslPolicy(VslPolicyOptions options, script::World& world)
     : options_(std::move(options)), world_(world), placed_(std::make_unique<PlacedWorld>(world)) {}
 
-tl::expected<std::shared_ptr<const VslPolicy>, std::vector<Mistake>> VslPolicy::load(
+tl::expected<std::shared_ptr<const VslPolicy>, std::vector<LoadMistake>> VslPolicy::load(
     VslPolicyOptions options, script::World& world) {
   if (options.path.empty()) {
     options.path = "main.vsl";
@@ -60,24 +89,33 @@ tl::expected<std::shared_ptr<const VslPolicy>, std::vector<Mistake>> VslPolicy::
   const SourceReader reader = given.files
                                   ? read_given(given.files)
                                   : read_directory(path.parent_path().string(), given.own_folders);
-  auto sources = load_sources(path.filename().string(), reader);
-  if (!sources) return tl::unexpected(std::move(sources.error()));
-  std::vector<Mistake> mistakes = check_stages(*sources);
+  SourcesRead read = read_sources(path.filename().string(), reader);
+  Sources& sources = read.sources;
+  std::vector<Mistake> mistakes = std::move(read.mistakes);
   std::vector<Mistake> open_relays;
-  // In a replay (`signs` is false), findings of the lint do not stop the load.
-  policy->warnings_ = lint(*sources, signature_of, function_names(), &open_relays,
-                           given.site.signs ? &mistakes : nullptr, &policy->failing_calls_,
-                           !given.site.app_directory.empty());
+  if (read.has_entry) {
+    std::ranges::move(check_stages(sources), std::back_inserter(mistakes));
+    std::vector<Mistake> misspelt;
+    const LintSettings settings{.site = given.site, .has_accounts = given.has_accounts};
+    // In a replay (`signs` is false), findings of the lint do not stop the load.
+    policy->warnings_ =
+        lint(sources, signature_of, function_names(), &open_relays,
+             given.site.signs ? &misspelt : nullptr, &policy->failing_calls_, &settings);
+    std::ranges::move(misspelt, std::back_inserter(mistakes));
+  }
   if (!given.files) {
-    for (const File& file : sources->files) {
+    for (const File& file : sources.files) {
       std::string text = file.text;
       std::ranges::move(hide_passwords(file, text), std::back_inserter(mistakes));
       policy->texts_[file.name] = std::move(text);
     }
   }
-  if (!mistakes.empty()) return tl::unexpected(std::move(mistakes));
-  if (!open_relays.empty() && !given.site.open_relay_is_known && given.site.signs)
-    return tl::unexpected(std::move(open_relays));
+  if (!given.site.open_relay_is_known && given.site.signs) {
+    std::ranges::move(open_relays, std::back_inserter(mistakes));
+  }
+  if (!mistakes.empty()) {
+    return tl::unexpected(all_of(mistakes, {}, policy->failing_calls_));
+  }
   const auto seen = std::make_shared<script::Files::Seen>();
   ScriptOptions script{.limits = given.limits,
                        .files = {.directory = path.has_parent_path() ? path.parent_path().string()
@@ -91,8 +129,12 @@ tl::expected<std::shared_ptr<const VslPolicy>, std::vector<Mistake>> VslPolicy::
                        .site = &given.site,
                        .run = given.run,
                        .states = given.states};
-  auto loaded = Script::load(std::move(*sources), std::move(script), *policy->placed_);
-  if (!loaded) return tl::unexpected(std::vector<Mistake>{std::move(loaded.error())});
+  const std::vector<Mistake> objects = check_objects(sources);
+  auto loaded = Script::load(std::move(sources), std::move(script), *policy->placed_);
+  if (!loaded) {
+    // The load stops at the first object or service that is wrong.
+    return tl::unexpected(all_of({loaded.error()}, objects, policy->failing_calls_));
+  }
   policy->script_ = std::move(*loaded);
   policy->placed_->follow(policy->script_.get());
   policy->make_definition(given.files ? *given.files : seen->end());

@@ -22,7 +22,8 @@ struct VslPolicyOptions {
   Site site;         ///< the configuration for scripts
   std::vector<std::string> own_folders = {};  ///< the gateway's own folders, closed to scripts
   bool must_be_authenticated = false;         ///< MAIL without AUTH gets 530 5.7.0 (RFC 4954 §6)
-  ScriptLimits limits;                        ///< of one directive
+  bool has_accounts = true;    ///< for authenticate(), which refuses every login otherwise
+  ScriptLimits limits;         ///< of one directive
   std::size_t states = 1;      ///< Lua states made at once; further threads make their own
   script::RunToEnd run;        ///< runs a task to its end, for the load
   std::shared_ptr<void> keep;  ///< owner of what the world uses; lives as long as the policy
@@ -31,20 +32,26 @@ struct VslPolicyOptions {
   std::shared_ptr<const std::map<std::string, std::string>> files;
 };
 
+/// Why a policy did not load.
+struct LoadMistake : Mistake {
+  bool is_failing_call =
+      false;  ///< a call that fails when it is reached, which alone prevents no load
+};
+
 /// Immutable and safe to use from any thread. A session keeps the policy that it began with.
 class VslPolicy {
  public:
   /// Loads a policy, running the top level of its files. Blocks. `world` must outlive the policy.
   /// The error is every mistake that was found.
-  static tl::expected<std::shared_ptr<const VslPolicy>, std::vector<Mistake>> load(
+  static tl::expected<std::shared_ptr<const VslPolicy>, std::vector<LoadMistake>> load(
       VslPolicyOptions options, script::World& world);
 
   /// The directives of a stage, in the order in which they run.
   std::span<const Directive> directives(policy::Stage stage) const;
   /// Probable mistakes.
   const std::vector<Mistake>& warnings() const { return warnings_; }
-  /// Calls that fail: of functions that nothing defines, and of write() and dump() without
-  /// Site::app_directory. The rule that reaches one fails.
+  /// Calls that fail: of functions that nothing defines, and of those that need what Site does not
+  /// have. The rule that reaches one fails.
   const std::vector<Mistake>& failing_calls() const { return failing_calls_; }
   const Site& site() const { return options_.site; }            ///< of the options
   const VslPolicyOptions& options() const { return options_; }  ///< of load()

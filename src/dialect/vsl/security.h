@@ -41,6 +41,10 @@ Value private_keys(script::Call& call, Text domain);
 /// DMARC (RFC 7489 §6.6) as a status; adds Authentication-Results.
 Task<StatusPtr> check_dmarc(script::Call& call);
 
+/// The DKIM key of a local domain, in lower case; null: it has none.
+std::shared_ptr<const mailauth::dkim::SigningKey> key_of(const Site& site, std::string_view domain);
+/// Whether any local domain has a DKIM key.
+bool has_keys(const Site& site);
 /// Throws a sentence before the message is received, and if it was not kept.
 void need_message(Context& context);
 /// Collects the evidence that is still missing.

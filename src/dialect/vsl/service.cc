@@ -1,5 +1,7 @@
 #include "dialect/vsl/service.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -9,13 +11,57 @@ namespace postern::dialect::vsl {
 
 using script::demand;
 
-void Service::no_method(std::string_view method) const {
-  throw std::runtime_error(
-      fmt::format("a {} service has no function '{}'", kind(), printable(method, 60)));
+namespace {
+
+using Does = ServiceMethod::Does;
+
+constexpr ServiceMethod methods[] = {
+    {"cmd", "run", 0, 1, Does::run},
+    {"cmd", "cmd_run", 0, 1, Does::run},
+    {"cmd", "run_cmd", 0, 1, Does::run},
+    {"db:csv", "get", 1, 1, Does::read},
+    {"db:csv", "db_query", 1, 1, Does::read},
+    {"db:csv", "set", 1, 1, Does::write},
+    {"db:csv", "db_add", 1, 1, Does::write},
+    {"db:csv", "rm", 1, 1, Does::write},
+    {"db:csv", "db_rm", 1, 1, Does::write},
+    {"db:sqlite", "query", 1, 2, Does::query},
+    {"db:sqlite", "db_query", 1, 2, Does::query},
+    {"db:mysql", "query", 1, 2, Does::query},
+    {"db:mysql", "db_query", 1, 2, Does::query},
+};
+
+}  // namespace
+
+tl::expected<const ServiceMethod*, std::string> service_method(std::string_view kind,
+                                                               std::string_view name,
+                                                               std::size_t arguments) {
+  const auto found = std::ranges::find_if(
+      methods, [&](const ServiceMethod& one) { return one.kind == kind && one.name == name; });
+  if (found == std::ranges::end(methods)) {
+    return tl::unexpected(
+        fmt::format("a {} service has no function '{}'", kind, printable(name, 60)));
+  }
+  if (arguments < found->least || arguments > found->most) {
+    return tl::unexpected(
+        fmt::format("function '{}' does not take {} parameter(s)", name, arguments));
+  }
+  return found;
 }
 
-Task<Value> Service::call(script::Call&, std::string method, std::vector<Value>) {
-  no_method(method);
+std::string refused_access(std::string_view access, Does does) {
+  if (access == "O_WRONLY" && does == Does::read) return "the database is write-only";
+  if (access == "O_RDONLY" && does == Does::write) return "the database is read-only";
+  return {};
+}
+
+Task<Value> Service::call(script::Call& call, std::string method, std::vector<Value> arguments) {
+  const auto found = service_method(kind(), method, arguments.size());
+  demand(found.has_value(), found ? "" : found.error());
+  co_return co_await run(call, **found, std::move(arguments));
+}
+
+Task<Value> Service::run(script::Call&, const ServiceMethod&, std::vector<Value>) {
   co_return Value();
 }
 

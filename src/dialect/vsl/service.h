@@ -3,16 +3,42 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <tl/expected.hpp>
 
 #include "base/task.h"
 #include "dialect/vsl/value.h"
 #include "script/call.h"
 
 namespace postern::dialect::vsl {
+
+/// A method of services, as in `N.run()`.
+struct ServiceMethod {
+  /// What it does with what the service holds.
+  enum class Does : std::uint8_t { run, read, write, query };
+  std::string_view kind;  ///< of the service: "cmd", "db:csv"
+  std::string_view name;  ///< of the method
+  std::size_t least;      ///< arguments, at least
+  std::size_t most;       ///< arguments, at most
+  Does does;              ///< with what the service holds
+};
+/// A method with so many arguments; otherwise why there is none, as one sentence.
+tl::expected<const ServiceMethod*, std::string> service_method(std::string_view kind,
+                                                               std::string_view name,
+                                                               std::size_t arguments);
+/// Why a table with the option `access` does not do it; empty: it does. Thread-safe.
+std::string refused_access(std::string_view access, ServiceMethod::Does does);
+/// The path of a command of `allowed`: names and paths. Otherwise why it is not run, as one
+/// sentence. Looks at the disk.
+tl::expected<std::string, std::string> allowed_program(const std::string& command,
+                                                       const std::vector<std::string>& allowed);
+/// Whether a file can be run as a program.
+bool is_program(const std::string& path);
 
 /// A declared service. Made while the policy loads, used by directives on any thread.
 class Service {
@@ -25,14 +51,15 @@ class Service {
   /// The name in scripts.
   const std::string& name() const { return name_; }
   virtual std::string_view kind() const = 0;  ///< "cmd", "db:csv"
-  /// Calls a method, as in `N.run()`. Throws a sentence; by default there are no methods. The
-  /// caller must keep the service until the task is done.
-  virtual Task<Value> call(script::Call& call, std::string method, std::vector<Value> arguments);
-
- protected:
-  [[noreturn]] void no_method(std::string_view method) const;
+  /// Calls a method, as in `N.run()`. Throws a sentence. The caller must keep the service until the
+  /// task is done.
+  Task<Value> call(script::Call& call, std::string method, std::vector<Value> arguments);
 
  private:
+  /// Calls a method of this kind with as many arguments as it takes. By default there are none.
+  virtual Task<Value> run(script::Call& call, const ServiceMethod& method,
+                          std::vector<Value> arguments);
+
   const std::string name_;
 };
 /// How scripts share a service.

@@ -119,13 +119,6 @@ std::string argument_text(const Value& value, std::string_view what) {
   return text_of(value);
 }
 
-void demand_arguments(const std::vector<Value>& arguments, std::string_view method,
-                      std::size_t least, std::size_t most) {
-  if (arguments.size() >= least && arguments.size() <= most) return;
-  throw std::runtime_error(
-      fmt::format("function '{}' does not take {} parameter(s)", method, arguments.size()));
-}
-
 std::string policy_file(script::Call& call, const std::string& path, std::string_view where) {
   const script::Files& files = call.state().files();
   if (files.given) return path;

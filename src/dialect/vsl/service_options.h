@@ -52,9 +52,6 @@ class ServiceOptions {
 /// An argument as text: a string, a number, or the text of an object. Throws a sentence for other
 /// types. `what`: "the key".
 std::string argument_text(const Value& value, std::string_view what);
-/// Throws a sentence unless the number of arguments is in the range.
-void demand_arguments(const std::vector<Value>& arguments, std::string_view method,
-                      std::size_t least, std::size_t most);
 /// The real path of a file below the policy directory; during a replay, the path as written. Throws
 /// a sentence if the file does not exist or may not be read.
 std::string policy_file(script::Call& call, const std::string& path, std::string_view where);

@@ -53,9 +53,9 @@ class SqliteService final : public Service {
         connection_(std::make_shared<SqliteConnection>(std::move(options))) {}
   std::string_view kind() const override { return "db:sqlite"; }
 
-  Task<Value> call(script::Call& call, std::string method, std::vector<Value> arguments) override {
-    if (method != "query" && method != "db_query") no_method(method);
-    demand_arguments(arguments, method, 1, 2);
+ private:
+  Task<Value> run(script::Call& call, const ServiceMethod& /*method*/,
+                  std::vector<Value> arguments) override {
     const auto* sql = std::get_if<std::string>(&arguments.front().is);
     demand(sql != nullptr, "a query is a string");
     std::vector<json::value> parameters;
@@ -75,7 +75,6 @@ class SqliteService final : public Service {
     co_return rows_of(*result);
   }
 
- private:
   static Value rows_of(const json::value& result) {
     Value::Array rows;
     if (!result.is_array()) return rows;  // a statement without rows

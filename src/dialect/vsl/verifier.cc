@@ -50,6 +50,7 @@ Task<AuthAnswer> VslVerifier::verify(const AuthAttempt& attempt, policy::Inquiry
                   .attempt = &attempt,
                   .authenticate = {}};
   context.authenticate = [&]() -> Task<AuthAnswer> {
+    if (accounts_.empty()) co_return AuthAnswer{.detail = "no [[auth.source]] is configured"};
     policy::Asked asked = co_await policy::ask_in_order(accounts_, attempt, inquiry, steps);
     if (asked.answer.kind == AuthAnswer::Kind::accepted) known = asked.answer.identity;
     co_return std::move(asked.answer);
