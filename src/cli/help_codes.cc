@@ -193,6 +193,14 @@ constexpr CodePage pages[] = {
      "both. docs/lua-api.md has all such names. A call that would open a gap in the policy if it "
      "were silently ignored is an error, L001, and not this warning.",
      "", "[lua]\nmode = \"shadow\"\n"},
+    {"L006", "a call that always fails",
+     "A hook calls a function with fewer arguments than it takes, with a literal of another type, "
+     "or "
+     "with one that the function refuses: a reply code outside of 400 to 599, a mode, a regular "
+     "expression, an address or an option of a DKIM signer that is none. When a hook comes to the "
+     "call it fails, and the client gets a 4xx. `postern check` treats this as an error; a gateway "
+     "starts, and warns. docs/lua-api.md has all functions with their parameters.",
+     "", "[lua]\nmode = \"shadow\"\n"},
     {"V001", "the .vsl policy did not load",
      "The policy has a mistake. The message names its file, line and column, and the text after it "
      "says what is wrong. Postern reads and evaluates all .vsl files when it starts; with a "

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "config/certificate_files.h"
 #include "config/config.h"
+#include "config/failing_calls.h"
 #include "config/listener_certificate.h"
 #include "config/reaper.h"
 #include "config/room_options.h"
@@ -261,6 +262,7 @@ void load_lua(Config& config, const LoadOptions& options, const Positions& posit
     warn("L004", line.place.empty() ? line.text : line.place + ": " + line.text);
   }
   for (const std::string& said : lua.loaded->elsewhere()) warn("L005", said);
+  for (const std::string& said : lua.loaded->failing_calls()) warn(failing_lua_call_code, said);
   FileRules rules = table_files(config);
   rules.largest = largest_policy;
   check_listeners(lua, config.server.hostname, rules, diagnostics);

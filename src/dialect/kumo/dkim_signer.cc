@@ -8,6 +8,7 @@
 #include "dialect/dkim_work.h"
 #include "dialect/kumo/lib_secrets.h"
 #include "dialect/kumo/library.h"
+#include "dialect/kumo/literal_lint.h"
 #include "dialect/kumo/message.h"
 #include "mail/address.h"
 #include "mailauth/dkim/signature.h"
@@ -100,12 +101,8 @@ class Reader {
 
  private:
   void check(std::string_view name, const json::value& value) const {
-    if (among(options, name)) return;
-    const bool off = value.is_bool() && !value.get_bool();
-    if (among(missing, name)) return demand(off, in(name, "is not available in Postern"));
-    const auto near = nearest(name, {options.begin(), options.end()});
-    demand(false, std::string(function_) + ": unknown option '" + printable(name, 64) + "'" +
-                      (near ? "; did you mean '" + std::string(*near) + "'?" : ""));
+    const std::string refused = refused_signer_option(name, value.is_bool() && !value.get_bool());
+    demand(refused.empty(), std::string(function_) + ": " + refused);
   }
 
   std::string text(std::string_view name) const {
@@ -255,6 +252,16 @@ constexpr script::HostFunction functions[] = {
 };
 
 }  // namespace
+
+std::string refused_signer_option(std::string_view name, bool off) {
+  if (among(options, name)) return {};
+  if (among(missing, name)) {
+    return off ? "" : "'" + std::string(name) + "' is not available in Postern";
+  }
+  const auto near = nearest(name, {options.begin(), options.end()});
+  return "unknown option '" + printable(name, 64) + "'" +
+         (near ? "; did you mean '" + std::string(*near) + "'?" : "");
+}
 
 script::HostTable dkim_signer_functions() { return functions; }
 

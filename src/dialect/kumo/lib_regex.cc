@@ -41,14 +41,10 @@ using Outcome = Regex::Outcome;
 constexpr std::chrono::milliseconds longest_operation{250};
 
 ARegex compile(std::string pattern) {
-  auto regex = Regex::compile(
-      as_pcre(pattern),
-      {.caseless = false, .dot_all = false, .dollar_end_only = true, .unicode = true});
-  if (!regex) throw std::runtime_error("regular expression: " + regex.error().message);
   auto made = std::make_shared<Expression>();
-  for (auto& [name, number] : regex->names()) made->names.emplace(name, number);
+  made->regex = compiled(pattern);
+  for (auto& [name, number] : made->regex.names()) made->names.emplace(name, number);
   made->pattern = std::move(pattern);
-  made->regex = std::move(*regex);
   return made;
 }
 

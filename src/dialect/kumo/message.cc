@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "dialect/kumo/literal_lint.h"
 #include "dialect/kumo/recorded_values.h"
 #include "mail/received.h"
 #include "script/only.h"
@@ -32,9 +33,9 @@ struct FromScript<dialect::kumo::GivenAddress> {
     }
     const std::string_view text = stack::text_at(L, index);
     if (text.empty()) return {};
-    const auto mailbox = mail::parse_mailbox(text, mail::Utf8::allowed);
-    demand(mailbox.has_value(), "not an address: " + printable(text, 100));
-    return {*mailbox};
+    const std::string refused = kumo::refused_address(text);
+    demand(refused.empty(), refused);
+    return {*mail::parse_mailbox(text, mail::Utf8::allowed)};
   }
 };
 
@@ -268,6 +269,11 @@ MessageDraft& draft_with_header(Call& call) {
     draft.header.insert(draft.header.begin(), {"Received", draft.trace});
   }
   return draft;
+}
+
+std::string refused_address(std::string_view text) {
+  const bool good = text.empty() || mail::parse_mailbox(text, mail::Utf8::allowed).has_value();
+  return good ? "" : "not an address: " + printable(text, 100);
 }
 
 std::string whole_text(const Context& context, const MessageDraft& draft) {

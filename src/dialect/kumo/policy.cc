@@ -217,6 +217,7 @@ tl::expected<std::shared_ptr<const LuaPolicy>, Raised> LuaPolicy::load(LuaPolicy
   if (!given.files) {  // a recorded policy was checked before
     UseFindings uses = uses_of(given, texts);
     std::ranges::move(uses.warnings, std::back_inserter(policy->warnings_));
+    policy->failing_calls_ = std::move(uses.failing_calls);
     if (!uses.mistakes.empty()) {
       Raised raised;
       for (const std::string& one : uses.mistakes) {

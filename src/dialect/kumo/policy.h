@@ -60,6 +60,8 @@ class LuaPolicy {
   const std::vector<Listener>& listeners() const { return started_; }  ///< started by `init`
   /// "policy.lua:3: ...": probable mistakes.
   const std::vector<std::string>& warnings() const { return warnings_; }
+  /// Likewise, calls of hooks that fail whenever they are reached.
+  const std::vector<std::string>& failing_calls() const { return failing_calls_; }
   /// Likewise, about calls that have no effect and belong in the configuration.
   const std::vector<std::string>& elsewhere() const { return elsewhere_; }
   /// With the listeners that the policy started.
@@ -112,6 +114,7 @@ class LuaPolicy {
   std::map<std::string, std::string, std::less<>> places_;
   std::vector<Listener> started_;
   std::vector<std::string> warnings_;
+  std::vector<std::string> failing_calls_;
   std::string program_text_;  ///< the policy's and that of its modules
   std::vector<std::string> elsewhere_;
   std::shared_ptr<const std::string> definition_;

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "dialect/kumo/lib_secrets.h"
+#include "dialect/kumo/literal_lint.h"
 #include "script/state.h"
 
 namespace postern::dialect::kumo {
@@ -89,9 +90,14 @@ smtp::Reply worded(std::uint16_t code, std::string_view text) {
   return reply;
 }
 
+std::string refused_code(std::int64_t code) {
+  if (code >= 400 && code < 600) return {};
+  return "a refusal needs a code from 400 to 599, not " + std::to_string(code);
+}
+
 smtp::Reply reply_of(std::int64_t code, std::string_view text) {
-  demand(code >= 400 && code < 600,
-         "a refusal needs a code from 400 to 599, not " + std::to_string(code));
+  const std::string refused = refused_code(code);
+  demand(refused.empty(), refused);
   smtp::Reply reply = worded(static_cast<std::uint16_t>(code), text);
   if (reply.text.empty()) {
     if (reply.enhanced.klass == 0) reply.enhanced = {static_cast<std::uint8_t>(code / 100), 7, 1};

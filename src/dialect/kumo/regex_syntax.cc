@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "base/text.h"
+#include "dialect/kumo/literal_lint.h"
 
 namespace postern::dialect::kumo {
 
@@ -159,5 +160,22 @@ class Writer {
 }  // namespace
 
 std::string as_pcre(std::string_view pattern) { return Writer(pattern).write(); }
+
+Regex compiled(std::string_view pattern) {
+  auto regex = Regex::compile(
+      as_pcre(pattern),
+      {.caseless = false, .dot_all = false, .dollar_end_only = true, .unicode = true});
+  if (!regex) throw std::runtime_error("regular expression: " + regex.error().message);
+  return std::move(*regex);
+}
+
+std::string refused_pattern(std::string_view pattern) {
+  try {
+    compiled(pattern);
+    return {};
+  } catch (const std::runtime_error& error) {
+    return error.what();
+  }
+}
 
 }  // namespace postern::dialect::kumo

@@ -5,10 +5,14 @@
 #include <string>
 #include <string_view>
 
+#include "dialect/regex.h"
+
 namespace postern::dialect::kumo {
 
 /// Translates a pattern of fancy_regex into PCRE2's syntax. Throws a sentence about a construct
 /// that PCRE2 lacks and would silently read as something else.
 std::string as_pcre(std::string_view pattern);
+/// The compiled pattern. Throws a sentence about one that is wrong.
+Regex compiled(std::string_view pattern);
 
 }  // namespace postern::dialect::kumo

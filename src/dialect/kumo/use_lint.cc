@@ -8,11 +8,10 @@
 
 #include "base/text.h"
 #include "dialect/kumo/api.h"
-#include "dialect/kumo/conformance.h"
 #include "dialect/kumo/hook_parts.h"
+#include "dialect/kumo/literal_lint.h"
 #include "dialect/kumo/lua_words.h"
 #include "dialect/kumo/name_lint.h"
-#include "dialect/kumo/throttles.h"
 
 namespace postern::dialect::kumo {
 
@@ -124,58 +123,6 @@ void each_use(std::string_view text, const Take& take, const Say& say) {
   }
 }
 
-/// The arguments of a call, in order, for those that are one string literal without escapes; others
-/// are empty. `words`: after the opening parenthesis.
-std::vector<std::string_view> literal_arguments(LuaWords words) {
-  std::vector<std::string_view> arguments(1);
-  std::size_t in_argument = 0;
-  int depth = 0;
-  for (std::string_view word = words.next().text; !word.empty(); word = words.next().text) {
-    if (depth == 0 && (word == ")" || word == ",")) {
-      if (word == ")") break;
-      arguments.emplace_back();
-      in_argument = 0;
-      continue;
-    }
-    depth += word == "(" || word == "{" || word == "function" || word == "[";
-    depth -= word == ")" || word == "}" || word == "end" || word == "]";
-    arguments.back() = ++in_argument == 1 ? in_quotes(word) : std::string_view();
-  }
-  return arguments;
-}
-
-/// A literal that the called function refuses.
-struct Refused {
-  LuaWords::Word word;  ///< the function's name
-  std::string why;
-};
-
-/// Passes each call of kumo.make_throttle() and msg:check_fix_conformance() to `take` whose
-/// literals are no rate and no names of issues.
-template <class Take>
-void each_refused(std::string_view text, const Take& take) {
-  LuaWords words(text);
-  std::string_view before;
-  for (LuaWords::Word word = words.next(); !word.text.empty(); word = words.next()) {
-    const bool rate = before == "." && word.text == "make_throttle";
-    const bool issues = before == ":" && word.text == "check_fix_conformance";
-    before = word.text;
-    if (!rate && !issues) continue;
-    LuaWords ahead = words;
-    if (ahead.next().text != "(") continue;
-    const std::vector<std::string_view> arguments = literal_arguments(ahead);
-    for (std::size_t i = rate ? 1 : 0; i < std::min<std::size_t>(arguments.size(), 2); ++i) {
-      if (arguments[i].empty()) continue;
-      if (rate) {
-        if (const auto spec = parse_throttle(arguments[i]); !spec)
-          take({word, spec.error().message});
-      } else if (const auto named = parse_issues(arguments[i]); !named) {
-        take({word, named.error().message});
-      }
-    }
-  }
-}
-
 class UseLint {
  public:
   UseLint(const std::function<bool(std::string_view)>& has_module, const HookParts& parts)
@@ -235,12 +182,13 @@ class UseLint {
 
   void look(std::string_view file, std::string_view text) {
     each_use(text, [&](const Use& use) { judge(file, use); }, [](std::string_view) {});
-    each_refused(text, [&](const Refused& one) {
-      const bool certain = parts_.holds(one.word.text);
-      (certain ? found_.mistakes : found_.warnings)
-          .push_back(fmt::format("{}:{}:{}: {}: {}", file, one.word.line, one.word.column,
-                                 one.word.text, one.why));
-    });
+    const auto class_of = [this](std::string_view variable) { return parts_.class_of(variable); };
+    for (const RefusedCall& one : refused_calls(text, all_functions(), class_of)) {
+      std::vector<std::string>& into = !parts_.holds(one.word.text) ? found_.warnings
+                                       : one.stops_load             ? found_.mistakes
+                                                                    : found_.failing_calls;
+      into.push_back(fmt::format("{}:{}:{}: {}", file, one.word.line, one.word.column, one.why));
+    }
     const auto in_hook = [this](std::string_view word) { return parts_.holds(word); };
     for (MissingName& one : lint_names(file, text, all_functions(), in_hook)) {
       const bool misspelt = one.misspelt_call && !uncertain_ && !guarded_;

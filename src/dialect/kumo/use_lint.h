@@ -14,6 +14,9 @@ namespace postern::dialect::kumo {
 /// The outcome of lint_uses().
 struct UseFindings {
   std::vector<std::string> mistakes;  ///< calls that certainly fail
+  /// Calls of hooks that certainly fail too, with arguments that the function refuses; the policy
+  /// loads, and a hook that comes to one fails.
+  std::vector<std::string> failing_calls;
   std::vector<std::string> warnings;  ///< calls that probably fail
 };
 
@@ -25,8 +28,9 @@ struct UseFindings {
 /// uses `package`, which may add modules, findings about modules are. A missing name below `kumo`
 /// is a mistake if a call misspells it; if a text uses `pcall`, which may catch it, it is a
 /// warning. What a hook calls of KumoMTA's and Postern lacks is always a mistake (hook_parts.h),
-/// and so are literals of kumo.make_throttle() and check_fix_conformance() that these refuse. A
-/// method that the class of a handler's parameter does not have is one if it looks misspelt.
+/// and so are literals of kumo.make_throttle() and check_fix_conformance() that these refuse; other
+/// calls there with arguments that the function always refuses are failing calls (literal_lint.h).
+/// A method that the class of a handler's parameter does not have is one if it looks misspelt.
 UseFindings lint_uses(const std::vector<std::pair<std::string, std::string_view>>& texts,
                       const std::function<bool(std::string_view name)>& has_module);
 

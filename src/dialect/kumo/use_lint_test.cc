@@ -138,6 +138,11 @@ TEST(UseLint, literals_that_are_always_refused) {
               HasSubstr("make_throttle: "));
   EXPECT_THAT(line(found(on + "msg:check_fix_conformance('', 'LINE_TO_LONG') end)")),
               StartsWith("policy.lua:1:59: check_fix_conformance: "));
+  const UseFindings rejects = found(on + "kumo.reject(250, 'ok') end)");
+  EXPECT_EQ(rejects.mistakes, Lines{}) << "the policy loads";
+  EXPECT_EQ(rejects.failing_calls,
+            Lines{"policy.lua:1:60: reject: a refusal needs a code from 400 to 599, not 250"});
+  EXPECT_EQ(found("local function f() kumo.reject(250, 'ok') end").failing_calls, Lines{});
   for (const std::string& fine :
        {"kumo.make_throttle('a', '2/minute')", "kumo.make_throttle('a', rate .. '/fortnight')",
         "kumo.make_throttle('a', '2/' .. 'minute')", "kumo.make_throttle('a', ('2/x'):gsub(1, 2))",

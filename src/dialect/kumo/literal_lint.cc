@@ -1,0 +1,342 @@
+#include "dialect/kumo/literal_lint.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "dialect/kumo/conformance.h"
+#include "dialect/kumo/throttles.h"
+
+namespace postern::dialect::kumo {
+
+namespace {
+
+using Word = LuaWords::Word;
+
+/// A value that stands in the text, or one that is computed.
+struct Argument {
+  enum class Is : std::uint8_t { computed, text, number, boolean, nil, table, function };
+  Is is = Is::computed;
+  std::string text;  ///< of a text without escapes, and of a number
+  bool is_readable = false;
+  bool may_be_many = false;  ///< a call or `...`, which as the last one may be any number of values
+  std::vector<Word> words;   ///< of a table, to read its keys
+};
+
+bool is_name(std::string_view word) {
+  return !word.empty() && (is_alpha(word.front()) || word.front() == '_');
+}
+bool is_quoted(std::string_view word) {
+  return word.size() > 1 && (word.front() == '"' || word.front() == '\'' ||
+                             (word.front() == '[' && word.back() == ']'));
+}
+
+Argument literal(std::string_view word) {
+  using Is = Argument::Is;
+  Argument argument;
+  if (is_quoted(word)) {
+    argument.is = Is::text;
+    const bool is_long = word.starts_with("[[");
+    if (is_long) {
+      word = word.substr(2, word.size() - 4);
+      if (word.starts_with('\n')) word.remove_prefix(1);
+    } else {
+      word = word.substr(1, word.size() - 2);
+    }
+    argument.is_readable = is_long || word.find('\\') == std::string_view::npos;
+    argument.text = word;
+  } else if (word.find_first_not_of("0123456789") == std::string_view::npos) {
+    argument.is = Is::number;
+    argument.is_readable = true;
+    argument.text = word;
+  } else if (word == "true" || word == "false") {
+    argument.is = Is::boolean;
+  } else if (word == "nil") {
+    argument.is = Is::nil;
+  }
+  return argument;
+}
+
+/// Of one or more words. A table or function counts as one if nothing follows it.
+Argument argument_of(std::vector<Word> words) {
+  using Is = Argument::Is;
+  if (words.size() == 1) {
+    Argument argument = literal(words.front().text);
+    argument.may_be_many = words.front().text == "...";
+    return argument;
+  }
+  Argument argument;
+  const std::string_view first = words.front().text;
+  const std::string_view last = words.back().text;
+  const std::string_view before = words[words.size() - 2].text;
+  argument.may_be_many = last == ")" || ((is_quoted(last) || last == "}") && first != "{" &&
+                                         (is_name(before) || before == ")" || before == "]"));
+  if (first == "{" && last == "}") {
+    int depth = 0;
+    std::size_t closed = 0;
+    for (const Word& word : words) {
+      depth += word.text == "{";
+      depth -= word.text == "}";
+      ++closed;
+      if (depth == 0) break;
+    }
+    if (closed == words.size()) {
+      argument.is = Is::table;
+      argument.words = std::move(words);
+    }
+  } else if (last == "}" && first != "{") {
+    argument.may_be_many = true;  // f { ... }
+  }
+  return argument;
+}
+
+/// The arguments of a call. `words`: after the name. nullopt: they do not end.
+std::optional<std::vector<Argument>> arguments_of(LuaWords words) {
+  std::vector<Argument> arguments;
+  Word word = words.next();
+  if (is_quoted(word.text)) return std::vector{literal(word.text)};
+  const bool is_list = word.text == "(";
+  int depth = is_list ? 0 : 1;
+  std::vector<Word> current;
+  if (!is_list) current.push_back(word);  // f { ... }
+  for (word = words.next(); !word.text.empty(); word = words.next()) {
+    const std::string_view text = word.text;
+    if (is_list && depth == 0 && (text == ")" || text == ",")) {
+      if (!current.empty()) arguments.push_back(argument_of(std::move(current)));
+      current.clear();
+      if (text == ")") return arguments;
+      continue;
+    }
+    depth += text == "(" || text == "{" || text == "[" || text == "function" || text == "do" ||
+             text == "if" || text == "repeat";
+    depth -= text == ")" || text == "}" || text == "]" || text == "end" || text == "until";
+    current.push_back(word);
+    if (!is_list && depth == 0) return std::vector{argument_of(std::move(current))};
+  }
+  return std::nullopt;
+}
+
+/// A parameter of a row: "mode?: 'ro'|'rw'".
+struct Parameter {
+  std::string_view name;
+  std::string_view type;
+  bool is_optional = false;
+};
+
+std::vector<Parameter> parameters_of(std::string_view row) {
+  std::vector<Parameter> all;
+  int depth = 0;
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i <= row.size(); ++i) {
+    const char c = i < row.size() ? row[i] : ',';
+    depth += c == '(' || c == '{' || c == '<';
+    depth -= c == ')' || c == '}' || c == '>';
+    if (c != ',' || depth != 0) continue;
+    const std::string_view one = trim(row.substr(begin, i - begin));
+    begin = i + 1;
+    const std::size_t colon = one.find(':');
+    if (colon == std::string_view::npos) continue;
+    Parameter parameter{.name = one.substr(0, colon), .type = trim(one.substr(colon + 1))};
+    if (parameter.name.ends_with('?')) {
+      parameter.name.remove_suffix(1);
+      parameter.is_optional = true;
+    }
+    all.push_back(parameter);
+  }
+  return all;
+}
+
+/// Whether nil is no value of the type.
+bool is_simple(std::string_view type) {
+  return type == "string" || type == "integer" || type == "number" || type == "boolean";
+}
+
+/// Why an argument is no value of the type; empty: it may be one.
+std::string wrong_type(const Parameter& parameter, const Argument& given) {
+  using Is = Argument::Is;
+  const auto sentence = [&](std::string_view what) {
+    return fmt::format("`{}` is {}, not {}", parameter.name, parameter.type, what);
+  };
+  if (given.is == Is::computed) return {};
+  if (given.is == Is::nil) {
+    return !parameter.is_optional && is_simple(parameter.type) ? sentence("nil") : "";
+  }
+  if (parameter.type.starts_with('\'')) {
+    if (given.is != Is::text || !given.is_readable) return {};
+    const auto words = split(parameter.type, '|');
+    return std::ranges::find(words, "'" + given.text + "'") == words.end()
+               ? sentence("'" + printable(given.text, 60) + "'")
+               : "";
+  }
+  if (!is_simple(parameter.type)) return {};
+  if (given.is == Is::table) return sentence("a table");
+  if (parameter.type == "boolean") {
+    return given.is == Is::text || given.is == Is::number ? sentence("text or a number") : "";
+  }
+  if (given.is == Is::boolean) return sentence("a boolean");
+  const bool may_be_number = given.text.find_first_of("0123456789") != std::string::npos;
+  if (parameter.type != "string" && given.is == Is::text && given.is_readable && !may_be_number) {
+    return sentence("'" + printable(given.text, 60) + "'");
+  }
+  return {};
+}
+
+std::string refused_rate(std::string_view text) {
+  const auto spec = parse_throttle(text);
+  return spec ? "" : spec.error().message;
+}
+std::string refused_issues(std::string_view text) {
+  const auto named = parse_issues(text);
+  return named ? "" : named.error().message;
+}
+std::string refused_number(std::string_view text) {
+  const auto code = parse_number(text);
+  return code && *code < 1'000'000 ? refused_code(static_cast<std::int64_t>(*code)) : "";
+}
+
+/// A literal that a function refuses.
+struct Demanded {
+  std::string_view function;
+  std::size_t index;  ///< of the argument
+  std::string (*refused)(std::string_view text);
+  bool stops_load = false;  ///< RefusedCall::stops_load
+};
+constexpr Demanded demanded[] = {
+    {"kumo.reject", 0, refused_number},
+    {"kumo.disconnect", 0, refused_number},
+    {"kumo.make_throttle", 1, refused_rate, true},
+    {"kumo.regex.compile", 0, refused_pattern},
+    {"Message:check_fix_conformance", 0, refused_issues, true},
+    {"Message:check_fix_conformance", 1, refused_issues, true},
+    {"Message:set_sender", 0, refused_address},
+    {"Message:set_recipient", 0, refused_address},
+};
+
+/// Why a signer does not take an option of the table; empty: it takes all of them.
+std::string refused_options(const std::vector<Word>& words) {
+  int depth = 0;
+  for (std::size_t i = 0; i + 2 < words.size(); ++i) {
+    const std::string_view text = words[i].text;
+    depth += text == "{" || text == "(" || text == "[" || text == "function";
+    depth -= text == "}" || text == ")" || text == "]" || text == "end";
+    const bool begins =
+        i > 0 && (words[i - 1].text == "{" || words[i - 1].text == "," || words[i - 1].text == ";");
+    if (depth != 1 || !begins || !is_name(text) || words[i + 1].text != "=") continue;
+    std::string why = refused_signer_option(text, words[i + 2].text == "false");
+    if (!why.empty()) return why;
+  }
+  return {};
+}
+
+class Calls {
+ public:
+  Calls(const std::vector<script::HostTable>& tables,
+        const std::function<std::string_view(std::string_view)>& class_of)
+      : class_of_(class_of) {
+    for (const script::HostTable& table : tables) {
+      for (const script::HostFunction& row : table) rows_.emplace(row.name, &row);
+    }
+  }
+
+  std::vector<RefusedCall> of(std::string_view text) const {
+    std::vector<RefusedCall> found;
+    LuaWords words(text);
+    std::string chain;        // "kumo.regex.compile"
+    std::string_view object;  // the variable before a colon
+    std::string_view before;
+    std::string_view two_before;
+    bool defines = false;  // `function a.b:c(`
+    for (Word word = words.next(); !word.text.empty(); word = words.next()) {
+      defines = word.text == "function" ||
+                (defines && (is_name(word.text) || word.text == "." || word.text == ":"));
+      LuaWords ahead = words;
+      const std::string_view next = ahead.next().text;
+      if (is_name(word.text)) {
+        const bool is_method = before == ":";
+        object = is_method ? two_before : std::string_view();
+        chain = before == "." ? chain + "." + std::string(word.text) : std::string(word.text);
+        const bool is_call = !defines && (next == "(" || next == "{" || is_quoted(next));
+        if (is_call && is_method) method(word, object, words, found);
+        if (is_call && !is_method) function(chain, word, words, found);
+      } else if (word.text != ".") {
+        chain.clear();
+      }
+      two_before = before;
+      before = word.text;
+    }
+    return found;
+  }
+
+ private:
+  void method(const Word& word, std::string_view object, const LuaWords& words,
+              std::vector<RefusedCall>& found) const {
+    const std::string_view known = is_name(object) ? class_of_(object) : std::string_view();
+    const auto row = rows_.find(fmt::format("{}:{}", known.empty() ? "Message" : known, word.text));
+    if (row != rows_.end()) judge(*row->second, !known.empty(), word, words, found);
+  }
+  void function(std::string_view chain, const Word& word, const LuaWords& words,
+                std::vector<RefusedCall>& found) const {
+    const auto row = rows_.find(chain);
+    // A single word may be a function of the policy.
+    if (row != rows_.end() && chain.find('.') != std::string_view::npos) {
+      judge(*row->second, true, word, words, found);
+    }
+  }
+
+  /// `is_sure`: that the call is of this row.
+  static void judge(const script::HostFunction& row, bool is_sure, const Word& word,
+                    const LuaWords& words, std::vector<RefusedCall>& found) {
+    const auto given = arguments_of(words);
+    if (!given) return;
+    std::string why = is_sure ? wrong_arguments(row, *given) : std::string();
+    bool stops_load = false;
+    for (const Demanded& one : demanded) {
+      if (!why.empty() || one.function != row.name || one.index >= given->size()) continue;
+      if (!is_sure && word.text != "check_fix_conformance") continue;  // no other class has it
+      const Argument& argument = (*given)[one.index];
+      if (!argument.is_readable) continue;
+      why = one.refused(argument.text);
+      stops_load = !why.empty() && one.stops_load;
+    }
+    if (why.empty() && row.name.starts_with("kumo.dkim.") && !given->empty()) {
+      why = refused_options(given->front().words);
+    }
+    if (!why.empty()) found.push_back({word, fmt::format("{}: {}", word.text, why), stops_load});
+  }
+
+  static std::string wrong_arguments(const script::HostFunction& row,
+                                     const std::vector<Argument>& given) {
+    const std::vector<Parameter> parameters = parameters_of(row.parameters);
+    std::size_t least = 0;
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      const Parameter& one = parameters[i];
+      if (!one.is_optional && is_simple(one.type) && one.name != "...") least = i + 1;
+    }
+    const bool open = !given.empty() && given.back().may_be_many;
+    if (given.size() < least && !open) {
+      return fmt::format("takes {} argument{}, not {}: {}", least, least == 1 ? "" : "s",
+                         given.size(), row.parameters);
+    }
+    for (std::size_t i = 0; i < std::min(given.size(), parameters.size()); ++i) {
+      std::string why = wrong_type(parameters[i], given[i]);
+      if (!why.empty()) return why;
+    }
+    return {};
+  }
+
+  const std::function<std::string_view(std::string_view)>& class_of_;
+  std::map<std::string, const script::HostFunction*, std::less<>> rows_;
+};
+
+}  // namespace
+
+std::vector<RefusedCall> refused_calls(
+    std::string_view text, const std::vector<script::HostTable>& tables,
+    const std::function<std::string_view(std::string_view variable)>& class_of) {
+  return Calls(tables, class_of).of(text);
+}
+
+}  // namespace postern::dialect::kumo
