@@ -64,6 +64,7 @@
 ---@class ListenerDomain
 ---@field relay_to? boolean Whether mail for the domain is accepted from any client.
 ---@field relay_from? string[] Networks whose clients may send from the domain to anywhere: `192.0.2.0/24`.
+---@field relay_from_authz? string The authorization identity because of which `relay_from` has the client's address, for the trace; `policy-extras.listener_domains` sets it. It permits nothing.
 ---@field log_oob? ReportHandling Whether asynchronous bounces are accepted, and then relayed: multipart/report of the type delivery-status (RFC 3464).
 ---@field log_arf? ReportHandling The same for complaints: feedback-report (RFC 5965).
 

@@ -121,6 +121,9 @@ constexpr DataField listener_domain_fields[] = {
     {"relay_to?", "boolean", "Whether mail for the domain is accepted from any client."},
     {"relay_from?", "string[]",
      "Networks whose clients may send from the domain to anywhere: `192.0.2.0/24`."},
+    {"relay_from_authz?", "string",
+     "The authorization identity because of which `relay_from` has the client's address, for the "
+     "trace; `policy-extras.listener_domains` sets it. It permits nothing."},
     {"log_oob?", "ReportHandling",
      "Whether asynchronous bounces are accepted, and then relayed: multipart/report of the type "
      "delivery-status (RFC 3464)."},

@@ -61,6 +61,8 @@ struct Listener::Variant {
 struct DomainGrant {
   bool relay_to = false;         ///< any client may send to the domain
   std::vector<Cidr> relay_from;  ///< clients that may send anywhere with a sender of the domain
+  /// The authorization identity that put the client into `relay_from`; empty: none.
+  std::string relay_from_authz;
   Reports log_oob = Reports::ignore;  ///< for bounces, see Reports
   Reports log_arf = Reports::ignore;  ///< for complaints, see Reports
 };

@@ -158,15 +158,18 @@ json::object parameters_for(const ListenerDomain& domain, std::string_view peer,
                             const std::optional<std::string>& authz_id) {
   json::array relay_from;
   const auto from = parse_address_and_port(peer);
-  if (authz_id && domain.relay_from_authz.contains(*authz_id)) {
+  const bool by_identity = authz_id && domain.relay_from_authz.contains(*authz_id);
+  if (by_identity) {
     if (from) relay_from.emplace_back(from->address.to_string());
   } else {
     for (const Cidr& network : domain.relay_from) relay_from.emplace_back(network.to_string());
   }
-  return {{"relay_to", domain.relay_to},
-          {"relay_from", std::move(relay_from)},
-          {"log_oob", to_string(domain.log_oob)},
-          {"log_arf", to_string(domain.log_arf)}};
+  json::object parameters{{"relay_to", domain.relay_to},
+                          {"relay_from", std::move(relay_from)},
+                          {"log_oob", to_string(domain.log_oob)},
+                          {"log_arf", to_string(domain.log_arf)}};
+  if (by_identity) parameters["relay_from_authz"] = *authz_id;
+  return parameters;
 }
 
 }  // namespace postern::dialect::kumo

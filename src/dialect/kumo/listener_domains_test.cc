@@ -102,6 +102,10 @@ TEST(ListenerDomains, a_listed_identity_relays_from_where_it_is) {
     EXPECT_EQ(json::serialize(parameters_for(*found, c.peer, c.authz_id).at("relay_from")),
               c.relay_from)
         << c.peer;
+    const auto parameters = parameters_for(*found, c.peer, c.authz_id);
+    const json::value* by = parameters.if_contains("relay_from_authz");
+    EXPECT_EQ(by != nullptr ? std::string(by->as_string()) : "", c.authz_id == "john" ? "john" : "")
+        << "the trace names what permits";
   }
 }
 

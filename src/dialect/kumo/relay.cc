@@ -4,6 +4,8 @@
 #include <functional>
 #include <set>
 
+#include <fmt/format.h>
+
 #include "base/strangers.h"
 #include "base/text.h"
 #include "dialect/kumo/hook.h"
@@ -191,7 +193,10 @@ Task<Verdict> ask_relay(const LuaPolicy& policy, Context& context, Stage stage,
       note(steps, stage, open);
       co_return open;
     }
-    answer.why = client.words("relay_from of the sender's domain");
+    answer.why = of_sender.relay_from_authz.empty()
+                     ? client.words("relay_from of the sender's domain")
+                     : fmt::format("{} is in relay_from_authz of the sender's domain",
+                                   printable(of_sender.relay_from_authz, 100));
   } else if (of_recipient.relay_to) {
     answer.why = "relay_to of " + domain;
     answer.by = policy::Grant::domain;

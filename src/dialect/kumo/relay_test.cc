@@ -71,6 +71,25 @@ TEST_F(Relay, networks_of_relay_hosts_send_anywhere) {
   EXPECT_EQ(changed("msg:set_recipient 'x@far.example'", "{}"), "pass");
 }
 
+TEST_F(Relay, the_trace_names_what_permits) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"relay_from = { '203.0.113.0/24' }", "203.0.113.10 is in relay_from of the sender's domain"},
+      {"relay_from = { '203.0.113.10' }, relay_from_authz = 'john'",
+       "john is in relay_from_authz of the sender's domain"},
+      {"relay_from_authz = 'john'", "nothing lets this client relay"},
+  };
+  for (const auto& [grant, why] : cases) {
+    load(std::string("kumo.on('get_listener_domain', function(domain) if domain == 'send.example' "
+                     "then return kumo.make_listener_domain { ") +
+         grant + " } end end)");
+    evidence_.session.script.reset();
+    evidence_.kept.clear();
+    evidence_.reverse_path = mail::Mailbox{"a", "send.example"};
+    has_route("x", "far.example");
+    EXPECT_EQ(decision_.steps.back().verdict.detail, why) << grant;
+  }
+}
+
 TEST_F(Relay, reports_are_taken_and_nothing_else) {
   struct Case {
     const char* domain;

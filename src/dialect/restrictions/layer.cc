@@ -102,8 +102,25 @@ Effect effect_of(decltype(Effect::what) what, const Rule* rule, std::string why)
           .place = rule != nullptr ? rule->origin : std::string()};
 }
 
-/// The last rule that permitted the recipient; null: no rule did, the lists only did not refuse.
+/// The rule of a list that lets the recipient be relayed: the one that found its domain to be ours
+/// and would have refused it otherwise, or the one that ended the list before. Null: there is none.
+const Mark* granting(const Evaluated& result, ListKind kind) {
+  const std::string beginning = std::string(parameter_of(kind)) + ":";
+  for (const Mark& mark : result.marks) {
+    if (mark.rule == nullptr || !mark.rule->origin.starts_with(beginning)) continue;
+    const Keyword* keyword = mark.rule->keyword;
+    const bool lets_ours_pass = keyword != nullptr && mark.result == Mark::Result::passed &&
+                                keyword->certain == Keyword::Certain::foreign;
+    if (lets_ours_pass || mark.result == Mark::Result::permitted) return &mark;
+  }
+  return nullptr;
+}
+
+/// The rule that lets the recipient be relayed, else the last one that permitted it; null: no rule
+/// did, the lists only did not refuse. The relay list decides, whichever list runs first.
 const Mark* permitting(const Evaluated& result) {
+  if (const Mark* by = granting(result, ListKind::relay)) return by;
+  if (const Mark* by = granting(result, ListKind::recipient)) return by;
   const auto last = std::find_if(result.marks.rbegin(), result.marks.rend(), [](const Mark& one) {
     return one.result == Mark::Result::permitted;
   });

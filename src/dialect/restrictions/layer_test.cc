@@ -182,6 +182,44 @@ TEST(RestrictionsLayer, every_rule_leaves_a_step_that_says_why) {
   EXPECT_EQ(outside.asked, 2) << "the address, then the reason";
 }
 
+// A rule that permits in the recipient list permits no relaying: the relay list has done that.
+TEST(RestrictionsLayer, the_effect_names_the_rule_that_lets_a_recipient_be_relayed) {
+  const std::string ok = "check_client_access inline:{192.0.2.7=OK}";
+  const struct {
+    std::string relay;
+    std::string recipient;
+    std::string domain;
+    std::string client;
+    std::string granted;
+  } cases[] = {
+      {ok + ", reject_unauth_destination", "check_recipient_access inline:{foreign.example=OK}",
+       "foreign.example", "192.0.2.7", "smtpd_relay_restrictions:1 check_client_access: OK"},
+      {"permit_mynetworks, reject_unauth_destination", "permit", "foreign.example", "10.1.2.3",
+       "smtpd_relay_restrictions:1 permit_mynetworks: the client is in mynetworks"},
+      {"permit_mynetworks, reject_unauth_destination", ok, "relay.example", "192.0.2.7",
+       "smtpd_relay_restrictions:2 reject_unauth_destination: a destination of ours"},
+      {"", "reject_unauth_destination, permit", "relay.example", "192.0.2.7",
+       "smtpd_recipient_restrictions:1 reject_unauth_destination: a destination of ours"},
+      {"", "permit_mynetworks, reject_unauth_destination", "foreign.example", "10.1.2.3",
+       "smtpd_recipient_restrictions:1 permit_mynetworks: the client is in mynetworks"},
+  };
+  Outside outside;
+  for (const auto& one : cases) {
+    for (const char* relay_first : {"yes", "no"}) {
+      const Engine lists = engine({{"smtpd_relay_restrictions", one.relay},
+                                   {"smtpd_recipient_restrictions", one.recipient},
+                                   {"smtpd_relay_before_recipient_restrictions", relay_first}});
+      const Played played = rcpt(lists, to("x", one.domain), outside, one.client);
+      std::string granted;
+      for (const policy::EffectNote& note : played.decision.effects) {
+        if (note.effect != "grant_relay") continue;
+        granted += note.place + " " + std::string(note.check) + ": " + note.why;
+      }
+      EXPECT_EQ(granted, one.granted) << one.relay << " | " << one.recipient;
+    }
+  }
+}
+
 TEST(RestrictionsLayer, discard_takes_everything_unseen) {
   Outside outside;
   const Engine lists =
