@@ -14,9 +14,9 @@ constexpr OptionSpec options[] = {
     {"--samples", "N", "how many of each kind of change are shown", "5"},
     {"--data-dir", "DIR", "where the gateway keeps its databases", "what the draft says"},
 };
-constexpr ExitCode exits[] = {ExitCode::ok,        ExitCode::no,       ExitCode::usage,
-                              ExitCode::bad_data,  ExitCode::no_input, ExitCode::io,
-                              ExitCode::try_again, ExitCode::config};
+constexpr ExitCode exits[] = {ExitCode::ok,       ExitCode::no,        ExitCode::not_proved,
+                              ExitCode::usage,    ExitCode::bad_data,  ExitCode::no_input,
+                              ExitCode::io,       ExitCode::try_again, ExitCode::config};
 
 constexpr CommandSpec table[] = {
     {"replay", "Write policy", "what a draft would change about recorded mail",
@@ -24,7 +24,7 @@ constexpr CommandSpec table[] = {
      "DNS, and says what changes: newly refused, newly accepted, other replies. The draft's "
      "restriction lists, limits and DMARC rule are used; policies of webhooks are those recorded "
      "with each trace. Decisions for which a trace lacks evidence are counted separately. Exits 1 "
-     "when anything would change.",
+     "when anything would change, and 3 when nothing would but some decisions lack evidence.",
      "--config DRAFT [--since TIME] [--limit N] [--samples N] [--json]", 0, examples, options,
      exits, "postern check, postern explain"},
 };

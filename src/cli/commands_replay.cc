@@ -199,7 +199,8 @@ int run_replay(const Arguments& arguments, Streams& streams) {
     streams.err << fmt::format("{:.1f} s, {:.0f} decisions a second\n", seconds,
                                static_cast<double>(tally->decisions()) / std::max(seconds, 1e-3));
   }
-  return to_int(tally->changes() ? ExitCode::no : ExitCode::ok);
+  if (tally->changes()) return to_int(ExitCode::no);
+  return to_int(tally->undecidable() ? ExitCode::not_proved : ExitCode::ok);
 }
 
 }  // namespace postern::app

@@ -292,7 +292,7 @@ std::string_view meaning_of(ExitCode code) {
     case ExitCode::differs:
       return "two versions of a configuration differ";
     case ExitCode::not_proved:
-      return "whether two versions differ is not proved";
+      return "whether anything differs is not proved: it could not be decided";
     case ExitCode::usage:
       return "the command line is wrong";
     case ExitCode::bad_data:

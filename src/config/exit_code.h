@@ -14,7 +14,7 @@ enum class ExitCode : int {
   no = 1,  ///< the answer is no: a proof failed, `explain --exit-code` says refused, `replay` finds
            ///< changes
   differs = 2,         ///< `plan`: two versions differ
-  not_proved = 3,      ///< `plan`: whether they differ is not proved
+  not_proved = 3,      ///< `plan`, `replay`: whether anything changes is not known
   usage = 64,          ///< the command line is wrong
   bad_data = 65,       ///< a message, trace or policy file is invalid
   no_input = 66,       ///< a named file does not exist

@@ -178,6 +178,8 @@ bool ReplayTally::changes() const {
                      [this](Change change) { return count(change) > 0; });
 }
 
+bool ReplayTally::undecidable() const { return count(Change::undecidable) > 0; }
+
 std::string ReplayTally::change_text(Change change) const {
   const auto kind = static_cast<std::size_t>(change);
   std::string out = fmt::format("\n{}: {}\n", title_of(change), counts_[kind]);

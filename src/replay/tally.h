@@ -51,6 +51,8 @@ class ReplayTally {
   std::uint64_t traces() const { return traces_; }
   /// Whether any decision changed.
   bool changes() const;
+  /// Whether any decision was not decidable.
+  bool undecidable() const;
 
   /// The report. `under`: the draft's name.
   std::string text(std::string_view under) const;

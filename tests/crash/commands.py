@@ -97,7 +97,7 @@ def recipes(bench, trace):
         "import vsmtp": [Recipe(str(files / "vsmtp.toml"), right=any_answer, config=False)],
         "plan": [Recipe(str(gateway.config), str(gateway.config), "--json", right=(0, 3), config=False)],
         "test": [Recipe(str(files / "policy.ptest")), Recipe(str(files / "policy.ptest"), "--format", "tap"), Recipe(NOBODY, right=(66,))],
-        "replay": [Recipe("--limit", "500", right=(0, 1)), Recipe("--since", "1h", "--limit", "10", "--json", right=(0, 1))],
+        "replay": [Recipe("--limit", "500", right=(0, 1, 3)), Recipe("--since", "1h", "--limit", "10", "--json", right=(0, 1, 3))],
         "queue list": [Recipe(), Recipe("--json")],
         "queue show": [absent],
         "queue retry": [absent],
