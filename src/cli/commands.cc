@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "base/version.h"
+#include "cli/check_guardrails.h"
 #include "cli/help.h"
 #include "config/dnssec_report.h"
 #include "config/failing_calls.h"
@@ -170,6 +171,15 @@ int run_check(const Arguments& arguments, Streams& streams) {
       result.diagnostics.add(std::move(*warning));
     }
   }
+  CheckedGuardrails guarded;
+  if (result.ok()) {
+    guarded = check_guardrails(result.config);
+    if (result.config.guardrails) {
+      for (Diagnostic& one : plan::diagnostics_of(guarded.results, *result.config.guardrails)) {
+        result.diagnostics.add(std::move(one));
+      }
+    }
+  }
   const Diagnostics& found = result.diagnostics;
   const bool json = arguments.has("--json");
   const bool quiet = arguments.has("--quiet");
@@ -198,6 +208,7 @@ int run_check(const Arguments& arguments, Streams& streams) {
                 << (is_proof ? dialect::restrictions::conclusion_text(*lint)
                              : "not proved: correct the errors above, then check again\n");
   }
+  if (!guarded.results.empty() && !json && !quiet) streams.err << guardrails_text(guarded);
   if (!json && (!ok || !quiet)) {
     for (const auto& warning : {machine.traces_key, machine.dane})
       if (warning) streams.err << "warning: " << *warning << "\n";
@@ -209,6 +220,7 @@ int run_check(const Arguments& arguments, Streams& streams) {
     if (!machine.dnssec.empty()) answer["dnssec"] = machine.dnssec;
     if (machine.dane) answer["dane"] = *machine.dane;
     if (machine.traces_key) answer["traces_key"] = *machine.traces_key;
+    if (!guarded.results.empty()) answer["guardrails"] = guardrails_json(guarded);
     if (lint) {
       boost::json::object lists = dialect::restrictions::to_json(*lint);
       lists["mode"] = in_shadow ? "shadow" : "enforce";

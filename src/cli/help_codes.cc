@@ -18,6 +18,29 @@ constexpr CodePage pages[] = {
      "The file named with --config or POSTERN_CONFIG is missing, a directory, larger than 1 MiB, "
      "or not readable by this user. Without a named file Postern uses embedded defaults.",
      "", "# postern config example > postern.toml\n"},
+    {"G001", "a guardrail that cannot be read",
+     "A guardrail is a sentence: `never` or `always`, then accept, refuse, discard or hold, then "
+     "perhaps `where` and a condition. The message says where the word at fault stands; "
+     "docs/guardrails.md has all words.",
+     "[guardrails]\nno_relay = \"never except where rcpt is foreign\"\n",
+     "[guardrails]\nno_relay = \"never accept where client not in mynetworks and auth = none and "
+     "rcpt is foreign\"\n"},
+    {"G002", "a guardrail is broken",
+     "A dialogue was found, and played by the production evaluation, that the sentence forbids. "
+     "The "
+     "message shows it, and which rule decides it. Change that rule, or the sentence. With "
+     "`enforce = \"warn\"` a broken sentence is a warning.",
+     "", ""},
+    {"G003", "a guardrail is not proved",
+     "No dialogue was found that breaks the sentence, and it could not be proved that there is "
+     "none; the message says why (docs/plan.md, \"Not proved\"). A sentence that is not proved "
+     "refuses, too, unless it has `enforce = \"warn\"`.",
+     "", ""},
+    {"G101", "a guardrail that may say less than was meant",
+     "A warning: no dialogue meets the condition of the sentence, a set of networks is empty, or "
+     "the sentence names a list in DNS that no rule asks. Such a sentence holds, and protects "
+     "nothing.",
+     "", ""},
     {"C011", "unknown section",
      "An unknown section is an error, so that a misspelt one is not silently ignored. Listeners "
      "are a list: two brackets, once for each.",

@@ -31,6 +31,8 @@ struct Listener;
 
 namespace postern::app {
 
+struct Guardrails;
+
 /// The unit of all durations.
 using Milliseconds = std::chrono::milliseconds;
 
@@ -359,6 +361,8 @@ struct Config {
   DeliveryLogConfig delivery_log;         ///< log of webhook deliveries
   InboxConfig inbox;                      ///< built-in inboxes
   telemetry::LogOptions log;              ///< the program's log
+  /// [guardrails]; null: there are none.
+  std::shared_ptr<const Guardrails> guardrails;
 };
 
 /// Where files of `credential:NAME` are, as LoadCredential= of a unit has it (systemd.exec(5)).

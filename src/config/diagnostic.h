@@ -40,8 +40,8 @@ class SourceLine {
 struct Diagnostic {
   /// How bad it is.
   Severity severity = Severity::error;
-  std::string
-      code;  ///< "C012": C config, P policy, L Lua, V vsl, R restriction list, T TLS, D store
+  /// "C012": C config, G guardrail, P policy, L Lua, V vsl, R restriction list, T TLS, D store
+  std::string code;
   std::string file;              ///< as the user named it; empty: none
   std::uint32_t line = 0;        ///< from 1
   std::uint32_t column = 0;      ///< from 1

@@ -1,6 +1,7 @@
 // Reads TOML text into a Config, key by key. Reports every error and continues; an invalid value
 // leaves the default.
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -12,6 +13,7 @@
 #include "base/text.h"
 #include "base/toml.h"
 #include "config/config.h"
+#include "config/guardrails.h"
 #include "config/positions.h"
 #include "config/room_options.h"
 #include "config/schema.h"
@@ -87,6 +89,8 @@ class Reader {
     for (const auto& [name, node] : root) {
       if (name.str() == "restrictions") {
         read_restrictions(name, node);
+      } else if (name.str() == "guardrails") {
+        read_guardrails(name, node);
       } else if (find_section(name.str())) {
         read_section(name, node);
       } else {
@@ -118,7 +122,9 @@ class Reader {
       unknown_key("", name);
       return;
     }
-    const auto near = nearest(name.str(), config_sections());
+    std::vector<std::string_view> sections = config_sections();
+    sections.insert(sections.end(), {"restrictions", "guardrails"});
+    const auto near = nearest(name.str(), sections);
     const std::string brackets = section_header(near.value_or(""));
     add(place, "C011", fmt::format("unknown section `{}`", text),
         near ? fmt::format("did you mean `{}`?", brackets) : "no section has this name",
@@ -223,6 +229,119 @@ class Reader {
         add(place_of(value.source()), "C017",
             fmt::format("`{}`: {}", printable(key.str(), 64), refusal), "");
       }
+    }
+  }
+
+  /// Its keys are names that the operator has chosen, for sentences; `networks` has sets.
+  void read_guardrails(const toml::key& name, const toml::node& node) {
+    positions_.set("guardrails", place_of(name.source()));
+    const toml::table* table = node.as_table();
+    if (!table) {
+      wrong_type(place_of(name.source()), "`guardrails`", "a section", node,
+                 "write `[guardrails]` on a separate line and its sentences below");
+      return;
+    }
+    WrittenGuardrails written;
+    for (const auto& [key, value] : *table) {
+      if (key.str() == "networks") {
+        read_network_sets(key, value, written);
+      } else if (is_chosen_name(key)) {
+        read_guardrail(key, value, written);
+      }
+    }
+    config_.guardrails = app::read_guardrails(written, positions_, diagnostics_);
+  }
+
+  /// Reports a name that is none.
+  bool is_chosen_name(const toml::key& key) {
+    constexpr std::size_t longest = 64;
+    const std::string_view name = key.str();
+    if (!name.empty() && name.size() <= longest &&
+        std::ranges::all_of(name, [](char c) { return is_alnum(c) || c == '_' || c == '-'; })) {
+      return true;
+    }
+    add(place_of(key.source()), "C020", fmt::format("`{}` is not a name", printable(name, 64)),
+        "letters, digits, `_` and `-`, at most 64", "rename it, or see `postern help C020`");
+    return false;
+  }
+
+  void read_network_sets(const toml::key& key, const toml::node& node, WrittenGuardrails& written) {
+    const toml::table* table = node.as_table();
+    if (!table) {
+      wrong_type(place_of(key.source()), "`networks`", "sets of networks", node,
+                 "write `networks.inside = \"10.0.0.0/8, 192.0.2.0/24\"`; a sentence needs "
+                 "another name");
+      return;
+    }
+    for (const auto& [name, value] : *table) {
+      if (!is_chosen_name(name)) continue;
+      const auto text = value.value_exact<std::string_view>();
+      if (!text) {
+        wrong_type(place_of(value.source()), fmt::format("the set `{}`", name.str()), "text", value,
+                   "write networks with commas: \"10.0.0.0/8, 192.0.2.0/24\"");
+        continue;
+      }
+      positions_.set(fmt::format("guardrails.networks.{}", name.str()), place_of(value.source()));
+      written.sets.emplace(name.str(), *text);
+    }
+  }
+
+  void read_guardrail(const toml::key& key, const toml::node& node, WrittenGuardrails& written) {
+    Guardrail guardrail{.name = std::string(key.str()), .text = {}};
+    const std::string path = fmt::format("guardrails.{}.rule", key.str());
+    const auto take = [&](const toml::node& value) {
+      const auto text = value.value_exact<std::string_view>();
+      if (!text) {
+        wrong_type(place_of(value.source()), fmt::format("the guardrail `{}`", key.str()),
+                   "a sentence", value, "write `never accept where …`, in quotes");
+        return false;
+      }
+      guardrail.text = *text;
+      positions_.set(path, place_of(value.source()));
+      return true;
+    };
+    const toml::table* table = node.as_table();
+    if (!table) {
+      if (take(node)) written.sentences.push_back(std::move(guardrail));
+      return;
+    }
+    bool has_rule = false;
+    for (const auto& [member, value] : *table) {
+      if (member.str() == "rule") {
+        has_rule = true;
+        if (!take(value)) return;
+      } else if (member.str() == "enforce") {
+        const auto word = value.value_exact<std::string_view>();
+        if (!word || (*word != "refuse" && *word != "warn")) {
+          add(place_of(value.source()), "C017", "`enforce`: not one of \"refuse\", \"warn\"", "",
+              "write `enforce = \"warn\"`, or leave it out");
+          continue;
+        }
+        guardrail.warns = *word == "warn";
+      } else if (member.str() == "public") {
+        const auto flag = value.value_exact<bool>();
+        if (!flag) {
+          wrong_type(place_of(value.source()), "`public`", "true or false", value,
+                     "write `public = true`, or leave it out");
+          continue;
+        }
+        guardrail.is_public = *flag;
+      } else {
+        constexpr std::array<std::string_view, 3> members{"rule", "enforce", "public"};
+        const auto near =
+            nearest(member.str(), std::vector<std::string_view>(members.begin(), members.end()));
+        add(place_of(member.source()), "C012",
+            fmt::format("unknown key `{}`", printable(member.str(), 64)),
+            near ? fmt::format("did you mean `{}`?", *near)
+                 : "a guardrail has rule, enforce and public",
+            "rename the key, or see `postern help C012`");
+      }
+    }
+    if (has_rule) {
+      written.sentences.push_back(std::move(guardrail));
+    } else {
+      add(place_of(key.source()), "G001", fmt::format("the guardrail `{}` has no rule", key.str()),
+          "", "write `rule = \"never accept where …\"`");
     }
   }
 

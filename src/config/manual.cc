@@ -126,6 +126,11 @@ std::string example_config() {
     out += fmt::format("{:<32}  # {}\n", fmt::format("#   {} = {}", row.name, preset_of(row)),
                        row.comment);
   }
+  out +=
+      "\n# Sentences that no edit of the policy may break (docs/guardrails.md), each with a name.\n"
+      "#   [guardrails]\n"
+      "#   no_relay = \"never accept where client not in mynetworks and auth = none and rcpt is "
+      "foreign\"\n";
   return out;
 }
 
@@ -149,6 +154,14 @@ std::string config_manual() {
   for (const ListKey& row : list_keys) {
     out += fmt::format("| `{}` | `{}` | {} |\n", row.name, preset_of(row), row.comment);
   }
+  out +=
+      "\n## `[guardrails]`\n\nSentences that no edit of the policy may break "
+      "([guardrails](guardrails.md)). Each key is a name that you choose; its value is a "
+      "sentence,\nor a table with these keys.\n\n| key | default | meaning |\n|---|---|---|\n"
+      "| `rule` |  | the sentence |\n"
+      "| `enforce` | `\"refuse\"` | `\"warn\"`: a broken sentence is a warning |\n"
+      "| `public` | `false` | other accounts may read the sentence when it refuses their edit |\n"
+      "| `networks.NAME` |  | networks with commas, which sentences call `@NAME` |\n";
   return out;
 }
 

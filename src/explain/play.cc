@@ -175,30 +175,6 @@ class PlayGatherer final : public policy::Gatherer {
   policy::MessageAuthentication authentication_;
 };
 
-policy::Authentication identity_of(const Dialogue& said, const Scene& scene) {
-  const std::string& login = *said.login;
-  constexpr std::size_t every = 256;
-  policy::Authentication identity;
-  identity.username = std::string(policy::split_login(login).username);
-  identity.mechanism = "PLAIN";
-  // As the verifier of policies sets it.
-  const std::vector<std::string>& operators = scene.config.api.operators;
-  const auto operates = [&](const std::string& account) {
-    return std::ranges::find(operators, account) != operators.end();
-  };
-  auto matches = scene.directory.credentials(login, every);
-  if (said.credential) {
-    std::erase_if(matches, [&](const auto& match) { return match.stamp != *said.credential; });
-  }
-  identity.tenant = !matches.empty();
-  for (const auto& match : matches) {
-    identity.granted.emplace(match.policy->id, match.stamp);
-    identity.tenant = identity.tenant && !operates(match.policy->account_id);
-  }
-  identity.authz_id = identity.username;
-  return identity;
-}
-
 /// The client's side of a session.
 class Client {
  public:
@@ -386,7 +362,8 @@ class Player {
 
   Task<bool> authenticated() {
     if (!said_.login) co_return true;
-    policy::Authentication identity = identity_of(said_, scene_);
+    policy::Authentication identity =
+        identity_of(*said_.login, scene_.directory, scene_.config, said_.credential);
     std::string credentials(1, '\0');
     credentials += identity.username;
     credentials += '\0';
@@ -514,6 +491,13 @@ class Player {
   Trace trace_;
 };
 
+/// Views of both.
+policy::OwnNames names_of(const Config& config, const gateway::ListenerSettings& listener) {
+  return {.hostname = config.server.hostname,
+          .origin = listener.origin,
+          .appended = listener.appended_domain};
+}
+
 Task<void> answer_recorded(const RecordedAnswers& answers, policy::Consultation question,
                            Evidence& evidence) {
   const RecordedAnswers::Answer* answer = nullptr;
@@ -551,6 +535,38 @@ const ListenerConfig* listener_named(const Config& config, std::string_view name
   return found == config.listeners.end() ? nullptr : &*found;
 }
 
+policy::Authentication identity_of(const std::string& login, const policy::Directory& directory,
+                                   const Config& config,
+                                   const std::optional<std::uint64_t>& credential) {
+  constexpr std::size_t every = 256;
+  policy::Authentication identity;
+  identity.username = std::string(policy::split_login(login).username);
+  identity.mechanism = "PLAIN";
+  // As the verifier of policies sets it.
+  const std::vector<std::string>& operators = config.api.operators;
+  const auto operates = [&](const std::string& account) {
+    return std::ranges::find(operators, account) != operators.end();
+  };
+  auto matches = directory.credentials(login, every);
+  if (credential) {
+    std::erase_if(matches, [&](const auto& match) { return match.stamp != *credential; });
+  }
+  identity.tenant = !matches.empty();
+  for (const auto& match : matches) {
+    identity.granted.emplace(match.policy->id, match.stamp);
+    identity.tenant = identity.tenant && !operates(match.policy->account_id);
+  }
+  identity.authz_id = identity.username;
+  return identity;
+}
+
+policy::Route route_of(const mail::Mailbox& address, const policy::Directory& directory,
+                       const Config& config) {
+  gateway::ListenerSettings listener;
+  follow_lists(listener, config.restrictions);
+  return policy::route_of(directory, address, names_of(config, listener));
+}
+
 AskOthers others_from(const RecordedAnswers& answers) {
   return [&answers](policy::Consultation question, Evidence& evidence) {
     return answer_recorded(answers, std::move(question), evidence);
@@ -559,9 +575,7 @@ AskOthers others_from(const RecordedAnswers& answers) {
 
 Trace play(const Scene& scene, const Dialogue& dialogue) {
   const gateway::ListenerSettings listener = listener_for(dialogue, scene.config);
-  const policy::OwnNames names{.hostname = scene.config.server.hostname,
-                               .origin = listener.origin,
-                               .appended = listener.appended_domain};
+  const policy::OwnNames names = names_of(scene.config, listener);
   // No connection is made: certificates and passwords are not needed.
   const relay::RelayConfig relay =
       read_relay(scene.config, RelayFiles::none, [](RelayComplaint) {});

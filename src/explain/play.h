@@ -85,6 +85,16 @@ struct Scene {
   std::chrono::system_clock::time_point now = std::chrono::system_clock::now();
 };
 
+/// What the gateway knows of a client that has authenticated with the right password: the policies
+/// that its login opens.
+policy::Authentication identity_of(const std::string& login, const policy::Directory& directory,
+                                   const Config& config,
+                                   const std::optional<std::uint64_t>& credential = {});
+
+/// Where mail to an address goes before any layer is asked.
+policy::Route route_of(const mail::Mailbox& address, const policy::Directory& directory,
+                       const Config& config);
+
 /// Asks nobody: what is not recorded fails. `answers` outlives the function.
 AskOthers others_from(const RecordedAnswers& answers);
 

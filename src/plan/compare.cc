@@ -339,7 +339,7 @@ class Comparer {
                                      .after = found->sides[1]});
         return Known::yes;
       }
-      if (const OpenQuestion* question = opaque_on(*path)) {
+      if (const OpenQuestion* question = opaque_on(*vocabulary_, *path)) {
         const bool pattern = question->pattern.has_value();
         reason = pattern ? "opaque_pattern" : "external_table";
         text = fmt::format("it hangs on {}, and no dialogue was found that shows it",
@@ -348,6 +348,7 @@ class Comparer {
       left = without(diagrams_, left, *path);
     }
     if (!any) return Known::no;
+    if (reason == "witness_not_confirmed") note_unconfirmed();
     result_.not_proved.push_back({.group = group ? std::string(plan::to_string(*group)) : "winding",
                                   .direction = std::string(to_string(kind)),
                                   .layer = "restrictions",
@@ -355,15 +356,6 @@ class Comparer {
                                   .reason = reason,
                                   .text = text});
     return Known::unknown;
-  }
-
-  /// A pattern or a rule on the path whose answer cannot be supplied; null: none.
-  const OpenQuestion* opaque_on(const Assignment& path) const {
-    for (const auto& one : vocabulary_->questions()) {
-      if (!one->pattern && !one->is_rule) continue;
-      if (one->variable < path.size() && path[one->variable] != any_value) return one.get();
-    }
-    return nullptr;
   }
 
   // The difference in words.

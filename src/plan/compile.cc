@@ -282,6 +282,16 @@ const OpenQuestion& Vocabulary::ask(const restrictions::PatternQuestions::Questi
   return add(std::move(question));
 }
 
+const OpenQuestion& Vocabulary::ask_fact(const std::string& key,
+                                         const std::vector<std::string>& words) {
+  const std::string full = "message " + key;
+  if (const auto known = by_key_.find(full); known != by_key_.end()) return *known->second;
+  OpenQuestion question;
+  question.key = full;
+  for (const std::string& one : words) question.answers.push_back({.words = one});
+  return add(std::move(question));
+}
+
 const OpenQuestion& Vocabulary::ask_rule(const std::string& key) {
   if (const auto known = by_key_.find(key); known != by_key_.end()) return *known->second;
   OpenQuestion question;

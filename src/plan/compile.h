@@ -84,6 +84,9 @@ class Vocabulary {
   /// The question whether a pattern matches a key.
   const OpenQuestion& ask(const dialect::restrictions::PatternQuestions::Question& question);
 
+  /// A fact about the message (plan/facts.h) that has one of these values, by their words. The
+  /// first is that of a plain message.
+  const OpenQuestion& ask_fact(const std::string& key, const std::vector<std::string>& words);
   /// What a rule does whose answers cannot be listed; equal keys are equal rules.
   const OpenQuestion& ask_rule(const std::string& key);
 

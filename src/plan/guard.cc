@@ -1,25 +1,39 @@
 #include "plan/guard.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
+#include <boost/json.hpp>
 
 #include "base/text.h"
+#include "config/room_options.h"
 #include "dialect/restrictions/layer.h"
+#include "plan/behind.h"
+#include "plan/report.h"
 #include "policy/answers.h"
+#include "policy/own_addresses.h"
 #include "policy/questions/client_in.h"
+#include "policy/questions/dkim.h"
 
 namespace postern::plan {
 
 namespace restrictions = dialect::restrictions;
+using app::Condition;
+using app::DomainPattern;
+using app::Guardrail;
+using app::Sentence;
+using app::Term;
+using app::Verb;
+using policy::Evidence;
 using policy::Stage;
 using About = Term::About;
 
 namespace {
 
 /// Adds the words of a condition, so that the classes tell apart what it tells apart.
-void add_words(const Condition& condition, restrictions::PolicyWords& words) {
-  for (const Condition& part : condition.parts) add_words(part, words);
+void add_words(const Condition& condition, restrictions::PolicyWords& words, FactWords& facts) {
+  for (const Condition& part : condition.parts) add_words(part, words, facts);
   if (condition.kind != Condition::Kind::term) return;
   const Term& term = condition.term;
   const auto domains_to = [&](std::set<std::string>& keys) {
@@ -55,131 +69,356 @@ void add_words(const Condition& condition, restrictions::PolicyWords& words) {
     case About::helo_listed:
       words.zones.push_back(*term.zone);
       break;
+    case About::dkim_domain: {
+      std::vector<std::string> entries;
+      for (const DomainPattern& domain : term.domains) {
+        entries.push_back((domain.below ? "." : "") + domain.name);
+      }
+      facts.signers.emplace_back(std::move(entries));
+      break;
+    }
+    case About::header_from:
+      // SPF and signatures of these domains count for them.
+      domains_to(facts.authors);
+      domains_to(words.sender_keys);
+      domains_to(words.helo_keys);
+      break;
+    case About::dmarc:
+    case About::dmarc_policy:
+      facts.asks_dmarc = true;
+      break;
+    case About::size:
+      facts.sizes.insert(term.number);
+      break;
     case About::destination:
     case About::spf:
     case About::dkim:
-    case About::dkim_domain:
-    case About::dmarc:
-    case About::dmarc_policy:
-    case About::header_from:
-    case About::size:
       break;
   }
 }
 
-/// One check of all sentences.
+/// Calls `visit` with each term.
+template <class Visit>
+void each_term(const Condition& condition, const Visit& visit) {
+  for (const Condition& part : condition.parts) each_term(part, visit);
+  if (condition.kind == Condition::Kind::term) visit(condition.term);
+}
+
+bool has(const std::vector<DomainPattern>& domains, std::string_view name) {
+  const std::string domain = lower(name);
+  return std::ranges::any_of(domains, [&](const DomainPattern& one) { return one.has(domain); });
+}
+
+/// How much is known of what a layer behind the lists does.
+enum class Refusal : Leaf { no, perhaps, yes };
+
+/// Whether the verb is what happens, in any case or if what is not known is so.
+struct Happens {
+  bool surely = false;
+  bool perhaps = false;
+};
+Happens happens(Verb verb, const Outcome& lists, Refusal behind, bool scripts) {
+  const bool taken_surely = lists.taken && behind == Refusal::no;
+  const bool taken_perhaps = lists.taken && behind != Refusal::yes;
+  switch (verb) {
+    case Verb::accept:
+      return {taken_surely, taken_perhaps};
+    case Verb::refuse:
+      return {!taken_perhaps, !taken_surely};
+    case Verb::discard:
+      return {taken_surely && lists.discard, taken_perhaps && (lists.discard || scripts)};
+    case Verb::hold:
+      break;
+  }
+  return {taken_surely && lists.hold, taken_perhaps && (lists.hold || scripts)};
+}
+
+bool is(const Outcome& outcome, Verb verb) {
+  return happens(verb, outcome, Refusal::no, false).surely;
+}
+
+using Clock = Player::Clock;
+
+/// The sentences over the mail for one webhook, or over all other mail.
 class Checker {
  public:
-  Checker(const Version& version, const std::vector<Guardrail>& guardrails,
-          const GuardBudget& budget)
+  /// `webhook`: null for all mail that is for none.
+  Checker(const Version& version, const app::Guardrails& guardrails, const policy::Webhook* webhook,
+          Clock::time_point deadline, std::size_t nodes)
       : version_(version),
         guardrails_(guardrails),
-        deadline_(Player::Clock::now() + budget.time),
-        diagrams_(budget.nodes, [this] {
-          if (Player::Clock::now() > deadline_) throw OverBudget("budget_time");
+        webhook_(webhook),
+        deadline_(deadline),
+        diagrams_(nodes, [this] {
+          if (Clock::now() > deadline_) throw OverBudget("budget_time");
         }) {}
 
-  std::vector<GuardResult> run() {
-    std::vector<GuardResult> results;
-    for (const Guardrail& one : guardrails_) results.push_back({.name = one.name, .got = {}});
-    std::size_t done = 0;
-    const auto leave_open = [&](const std::string& reason, const std::string& text) {
-      for (std::size_t at = done; at < results.size(); ++at) {
-        results[at].word = GuardResult::Word::not_proved;
-        results[at].reason = reason;
-        results[at].text = text;
-      }
+  /// Adds to results; those that are violated are not asked again.
+  void run(std::vector<GuardResult>& results) {
+    std::size_t at = 0;
+    const auto leave_open = [&](std::size_t number, const std::string& reason,
+                                const std::string& text) {
+      GuardResult& one = results[number];
+      if (one.word != GuardResult::Word::holds) return;
+      one.word = GuardResult::Word::not_proved;
+      one.reason = reason;
+      one.text = text;
+    };
+    const auto leave_rest = [&](const std::string& reason, const std::string& text) {
+      for (; at < results.size(); ++at) leave_open(at, reason, text);
     };
     try {
       prepare();
-      for (; done < results.size(); ++done) {
+      for (; at < results.size(); ++at) {
+        if (results[at].word == GuardResult::Word::violated) continue;
         try {
-          judge(guardrails_[done].sentence, results[done]);
+          judge(guardrails_.sentences[at].sentence, results[at]);
         } catch (const NotCompiled& error) {
-          results[done].word = GuardResult::Word::not_proved;
-          results[done].reason = error.reason;
-          results[done].text = error.what();
+          leave_open(at, error.reason, error.what());
         }
       }
     } catch (const NotCompiled& error) {
-      leave_open(error.reason, error.what());
+      leave_rest(error.reason, error.what());
     } catch (const TooManyClasses& error) {
-      leave_open("table_too_large", error.what());
+      leave_rest("table_too_large", error.what());
     } catch (const OverBudget& error) {
-      leave_open(error.what(), "the proof needs more than it may use");
+      leave_rest(error.what(), "the proof needs more than it may use");
     }
-    return results;
   }
 
  private:
   void prepare() {
-    const restrictions::Loaded* loaded = version_.config->restrictions.loaded();
-    if (loaded == nullptr || !loaded->compiled.policy) {
-      throw NotCompiled("no_lists", "the configuration has no restriction lists");
+    deciding_ = deciding_in(*version_.config);
+    std::string delimiters;
+    if (deciding_.lists != nullptr) {
+      words_.add(*deciding_.lists);
+      delimiters = deciding_.lists->recipient_delimiter;
+      zones_ = words_.zones;
     }
-    lists_ = loaded->compiled.policy;
-    words_.add(*lists_);
     words_.auth_in_clear = auth_in_clear(*version_.config);
-    for (const Guardrail& one : guardrails_) add_words(one.sentence.condition, words_);
+    FactWords facts;
+    for (const Guardrail& one : guardrails_.sentences) {
+      add_words(one.sentence.condition, words_, facts);
+    }
+    plan::add_words(*version_.config, facts);
+    if (webhook_ != nullptr) {
+      const auto policy =
+          webhook_->policy_id ? version_.directory->policy(*webhook_->policy_id) : nullptr;
+      plan::add_words(*webhook_, policy.get(), words_, facts);
+    }
     if (!words_.not_listed.empty()) {
       throw NotCompiled("external_table", *words_.not_listed.begin());
     }
-    vocabulary_ = std::make_unique<Vocabulary>(diagrams_, words_, lists_->recipient_delimiter);
-    outcomes_ = compile(*lists_, *vocabulary_);
+    vocabulary_ = std::make_unique<Vocabulary>(diagrams_, words_, delimiters);
+    facts_ = std::make_unique<Facts>(*vocabulary_, facts,
+                                     app::authentication_options(*version_.config).dmarc);
+    outcomes_ = deciding_.lists != nullptr ? compile(*deciding_.lists, *vocabulary_)
+                                           : diagrams_.leaf(vocabulary_->number({.taken = true}));
+    Behind behind = behind_lists(version_, deciding_, *vocabulary_, *facts_);
+    if (!facts.sizes.empty()) {
+      const std::uint64_t limit = version_.config->limits.session.message_size;
+      const Ref larger = facts_->over({.size = true}, [&](const Evidence& evidence) -> Leaf {
+        return evidence.message->size > limit ? 1 : 0;
+      });
+      behind.must = either(behind.must, larger);
+      behind.may = either(behind.may, larger);
+    }
+    behind_ = diagrams_.apply(behind.must, behind.may, [](Leaf must, Leaf may) -> Leaf {
+      return static_cast<Leaf>(must == 1  ? Refusal::yes
+                               : may == 1 ? Refusal::perhaps
+                                          : Refusal::no);
+    });
+    asked_ = asked();
     player_ =
         std::make_unique<Player>(*vocabulary_, std::vector<const Version*>{&version_}, deadline_);
+    player_->use(
+        {.frozen = [this](const Assignment& values,
+                          const app::Dialogue& said) { return facts_->frozen(values, said); },
+         .text =
+             [this](const Assignment& values, const app::Dialogue& said,
+                    const dns::Question& question) {
+               return facts_->text(values, said, question);
+             }});
   }
 
-  static bool is(const Outcome& outcome, Verb verb) {
-    switch (verb) {
-      case Verb::accept:
-        return outcome.taken;
-      case Verb::refuse:
-        return !outcome.taken;
-      case Verb::discard:
-        return outcome.taken && outcome.discard;
-      case Verb::hold:
-        break;
+  /// 1 for the recipients of this check. Mail to <postmaster> and to the sender of probes is taken
+  /// before any list, and no sentence speaks of it.
+  Ref asked() {
+    std::vector<Ref> children;
+    const std::string domain =
+        webhook_ != nullptr ? webhook_->address.substr(webhook_->address.rfind('@') + 1) : "";
+    for (const AddressClass& recipient : vocabulary_->classes().recipients) {
+      const mail::Mailbox& address = *recipient.one;
+      const policy::Route route = route_of(address);
+      bool is = webhook_ != nullptr ? iequals(address.domain, domain) : !route.webhook;
+      if (webhook_ != nullptr && route.webhook) is = route.webhook->id == webhook_->id;
+      if (deciding_.lists != nullptr) {
+        is = is && (route.webhook || !taken_first(*deciding_.lists, address));
+      } else {
+        const std::string& host = version_.config->server.hostname;
+        is = is && (route.webhook || !policy::is_own_postmaster(address, {host, {}}));
+      }
+      children.push_back(diagrams_.leaf(is ? 1 : 0));
     }
-    return outcome.taken && outcome.hold;
+    return diagrams_.choose(Vocabulary::variable(Axis::recipient), children);
+  }
+
+  policy::Route route_of(const mail::Mailbox& address) const {
+    return app::route_of(address, *version_.directory, *version_.config);
   }
 
   Ref both(Ref a, Ref b) {
     return diagrams_.apply(a, b, [](Leaf one, Leaf other) -> Leaf { return one & other; });
   }
+  Ref either(Ref a, Ref b) {
+    return diagrams_.apply(a, b, [](Leaf one, Leaf other) -> Leaf { return one | other; });
+  }
+
+  /// 1 where the sentence is broken, surely or perhaps.
+  Ref breaks(const Sentence& sentence, bool surely) {
+    return diagrams_.apply(outcomes_, behind_, [&](Leaf lists, Leaf behind) -> Leaf {
+      const Happens what = happens(sentence.verb, vocabulary_->outcome(lists),
+                                   static_cast<Refusal>(behind), deciding_.scripts);
+      const bool broken = sentence.never ? (surely ? what.surely : what.perhaps)
+                                         : (surely ? !what.perhaps : !what.surely);
+      return broken ? 1 : 0;
+    });
+  }
 
   void judge(const Sentence& sentence, GuardResult& result) {
     const Ref where = condition(sentence.condition);
-    const Ref meets = both(where, vocabulary_->possible());
-    result.vacuous = meets == diagrams_.leaf(0);
-    const Ref breaks = diagrams_.map(outcomes_, [&](Leaf number) -> Leaf {
-      return is(vocabulary_->outcome(number), sentence.verb) == sentence.never ? 1 : 0;
-    });
-    Ref left = both(meets, breaks);
-    bool any = false;
+    const Ref meets = both(both(where, asked_), vocabulary_->possible());
+    if (webhook_ == nullptr) result.doubt = doubt_of(sentence, where);
+    Ref left = both(meets, breaks(sentence, true));
+    std::optional<Assignment> open = search(sentence, left, result);
+    if (result.word == GuardResult::Word::violated) return;
+    const bool known = open.has_value();
+    Ref perhaps = both(meets, breaks(sentence, false));
+    const auto other = search(sentence, perhaps, result);
+    if (result.word == GuardResult::Word::violated) return;
+    if (!open) open = other;
+    if (!open || result.word == GuardResult::Word::not_proved) return;
+    result.word = GuardResult::Word::not_proved;
+    const OpenQuestion* question = opaque_on(*vocabulary_, *open);
+    if (deciding_.scripts) {
+      result.reason = version_.config->lua.loaded ? "lua" : "other_layers";
+      result.text = "a script may decide otherwise, and no dialogue was found that shows it";
+    } else if (question != nullptr) {
+      result.reason = question->pattern ? "opaque_pattern" : "external_table";
+      result.text = fmt::format("it hangs on {}, and no dialogue was found that shows it",
+                                question->key.substr(0, question->key.find('\n')));
+    } else if (!known) {
+      result.reason = "other_layers";
+      result.text = "a check behind the lists may decide otherwise, and none was seen to do so";
+    } else {
+      result.reason = "witness_not_confirmed";
+      result.text =
+          "the dialogues that break it were judged otherwise when played: a fault of Postern";
+      note_unconfirmed();
+    }
+  }
+
+  /// Plays paths of `left`, the cheapest first, and takes them out. The first one that was not
+  /// confirmed; nullopt: there is none, or the result is `violated` now.
+  std::optional<Assignment> search(const Sentence& sentence, Ref& left, GuardResult& result) {
+    std::optional<Assignment> open;
     constexpr int most_tries = 16;
     for (int attempt = 0; attempt < most_tries; ++attempt) {
       const auto path = cheapest(*vocabulary_, diagrams_, left);
       if (!path) break;
-      any = true;
+      std::optional<Evidence> said;  // what the path says; others are played where it has patterns
       const auto found = player_->play(
-          *path, {.about = [](const policy::Evidence&) { return true; },
+          *path, {.about =
+                      [&](const Evidence& one) {
+                        if (said) return meets_the_same(sentence.condition, *said, one);
+                        said = one;
+                        return true;
+                      },
                   .holds =
                       [&](const std::vector<Side>& sides) {
                         return is(outcome_of(sides[0]), sentence.verb) == sentence.never;
                       }});
       if (found) {
         result.word = GuardResult::Word::violated;
+        result.reason.clear();
+        result.text.clear();
         result.spoken = found->spoken;
+        result.message = facts_->words_of(*path);
         result.got = found->sides[0];
-        return;
+        return std::nullopt;
       }
+      if (!open) open = path;
       left = without(diagrams_, left, *path);
     }
-    if (!any) return;
-    result.word = GuardResult::Word::not_proved;
-    result.reason = "witness_not_confirmed";
-    result.text = "the dialogues that break it were judged otherwise when played";
+    return open;
+  }
+
+  /// Why the sentence may say less than was meant.
+  std::string doubt_of(const Sentence& sentence, Ref where) {
+    if (both(where, vocabulary_->possible()) == diagrams_.leaf(0)) {
+      return "no dialogue meets its condition";
+    }
+    std::string doubt;
+    each_term(sentence.condition, [&](const Term& term) {
+      if (!term.zone) return;
+      const auto same = [&](const policy::DnsList& one) { return one.zone() == term.zone->zone(); };
+      if (std::ranges::none_of(zones_, same)) {
+        doubt = fmt::format("no rule of the lists asks {}", term.zone->zone());
+      }
+    });
+    return doubt;
+  }
+
+  /// Whether each term says of the two dialogues, which have the same answers, the same.
+  bool meets_the_same(const Condition& condition, const Evidence& one, const Evidence& other) {
+    bool same = true;
+    const auto domain = [](const Evidence& said) {
+      return said.reverse_path ? lower(said.reverse_path->domain) : std::string();
+    };
+    each_term(condition, [&](const Term& term) {
+      switch (term.about) {
+        case About::client:
+          same = same && meets(term, one.session.client_ip) == meets(term, other.session.client_ip);
+          return;
+        case About::helo:
+          same = same && meets_helo(term, one.session.helo) == meets_helo(term, other.session.helo);
+          return;
+        case About::sender:
+          same = same && meets(term, one.reverse_path) == meets(term, other.reverse_path);
+          return;
+        case About::recipient:
+          same = same && meets_recipient(term, one.candidate->address) ==
+                             meets_recipient(term, other.candidate->address);
+          return;
+        case About::destination:
+          same = same && group_of(one) == group_of(other);
+          return;
+        case About::client_listed:
+          same = same && one.session.client_ip == other.session.client_ip;
+          return;
+        case About::helo_listed:
+          same = same && iequals(one.session.helo, other.session.helo);
+          return;
+        case About::sender_listed:
+          same = same && domain(one) == domain(other);
+          return;
+        case About::client_name:
+        case About::auth:
+        case About::tls:
+          return;  // they stay as they are
+        case About::spf:
+        case About::dkim:
+        case About::dkim_domain:
+        case About::dmarc:
+        case About::dmarc_policy:
+        case About::header_from:
+        case About::size:
+          same =
+              same && domain(one) == domain(other) && iequals(one.session.helo, other.session.helo);
+          return;
+      }
+    });
+    return same;
   }
 
   // Conditions: 1 where they hold.
@@ -214,39 +453,54 @@ class Checker {
     return diagrams_.choose(Vocabulary::variable(axis), children);
   }
 
-  static bool has(const std::vector<DomainPattern>& domains, std::string_view name) {
-    const std::string domain = lower(name);
-    return std::ranges::any_of(domains, [&](const DomainPattern& one) { return one.has(domain); });
-  }
-
-  /// A mailbox in the canonical form of addresses in sentences.
-  static bool is_address(const mail::Mailbox& one, const mail::Mailbox& other) {
-    return iequals(one.text(), other.text());
-  }
+  // Terms.
 
   /// As permit_mynetworks judges a client without a name.
   bool in_mynetworks(const IpAddress& client) const {
     const std::string no_name;
-    return lists_->mynetworks.contains(client, &no_name) == restrictions::Match::yes;
+    return deciding_.lists != nullptr &&
+           deciding_.lists->mynetworks.contains(client, &no_name) == restrictions::Match::yes;
+  }
+  bool meets(const Term& term, const IpAddress& client) const {
+    return (term.mynetworks && in_mynetworks(client)) ||
+           policy::questions::client_in(client, term.networks).yes;
+  }
+  static bool meets(const Term& term, const std::optional<mail::Mailbox>& sender) {
+    if (term.word == "null") return !sender.has_value();
+    if (!sender) return false;
+    return term.address ? iequals(sender->text(), term.address->text())
+                        : has(term.domains, sender->domain);
+  }
+  static bool meets_helo(const Term& term, const std::string& helo) {
+    return term.word == "none" ? helo.empty() : !helo.empty() && has(term.domains, helo);
+  }
+  static bool meets_recipient(const Term& term, const mail::Mailbox& recipient) {
+    return term.address ? iequals(recipient.text(), term.address->text())
+                        : has(term.domains, recipient.domain);
+  }
+  /// Of the candidate.
+  Group group_of(const Evidence& evidence) const {
+    const policy::Route route = route_of(evidence.candidate->address);
+    const bool own = route.webhook || route.missing == policy::Route::Missing::unknown_address;
+    if (own) return Group::ours;
+    return deciding_.lists != nullptr ? restrictions::destination_of(*deciding_.lists, evidence)
+                                      : Group::foreign;
   }
 
   Ref term(const Term& term) {
     const Classes& classes = vocabulary_->classes();
+    const auto says = [](bool yes) -> Leaf { return yes ? 1 : 0; };
     switch (term.about) {
       case About::client:
-        return among(Axis::client, classes.clients, [&](const ClientClass& client) {
-          return (term.mynetworks && in_mynetworks(client.one)) ||
-                 policy::questions::client_in(client.one, term.networks).yes;
-        });
+        return among(Axis::client, classes.clients,
+                     [&](const ClientClass& client) { return meets(term, client.one); });
       case About::client_name:
         return among(Axis::name, classes.names, [&](const NameClass& name) {
           return name.kind == NameClass::Kind::verified && has(term.domains, name.name);
         });
       case About::helo:
-        return among(Axis::helo, classes.helos, [&](const HeloClass& helo) {
-          return term.word == "none" ? helo.name.empty()
-                                     : !helo.name.empty() && has(term.domains, helo.name);
-        });
+        return among(Axis::helo, classes.helos,
+                     [&](const HeloClass& helo) { return meets_helo(term, helo.name); });
       case About::auth:
         return among(Axis::session, classes.sessions, [&](const SessionClass& session) {
           if (term.is_login) return session.login == term.word;
@@ -257,16 +511,11 @@ class Checker {
           return session.tls == (term.word == "yes");
         });
       case About::sender:
-        return among(Axis::sender, classes.senders, [&](const AddressClass& sender) {
-          if (term.word == "null") return !sender.one.has_value();
-          if (!sender.one) return false;
-          return term.address ? is_address(*sender.one, *term.address)
-                              : has(term.domains, sender.one->domain);
-        });
+        return among(Axis::sender, classes.senders,
+                     [&](const AddressClass& sender) { return meets(term, sender.one); });
       case About::recipient:
         return among(Axis::recipient, classes.recipients, [&](const AddressClass& recipient) {
-          return term.address ? is_address(*recipient.one, *term.address)
-                              : has(term.domains, recipient.one->domain);
+          return meets_recipient(term, *recipient.one);
         });
       case About::destination:
         return destination(term.group);
@@ -275,15 +524,42 @@ class Checker {
       case About::helo_listed:
         return listed(term);
       case About::spf:
+        return facts_->over({.spf = true}, [&](const Evidence& evidence) {
+          return says(mailauth::spf::to_string(evidence.spf->status) == term.word);
+        });
       case About::dkim:
+        return facts_->over({.dkim = true}, [&](const Evidence& evidence) {
+          const bool passes = evidence.dkim->any_acceptable();
+          return says(passes ? term.word == "pass"
+                             : mailauth::dkim::to_text(evidence.dkim->overall()) == term.word);
+        });
       case About::dkim_domain:
+        return facts_->over({.dkim = true}, [&](const Evidence& evidence) {
+          const auto domains = policy::questions::vouching_domains(evidence);
+          return says(std::ranges::any_of(
+              domains, [&](const std::string& one) { return has(term.domains, one); }));
+        });
       case About::dmarc:
+        return facts_->over({.dmarc = true}, [&](const Evidence& evidence) {
+          return says(mailauth::dmarc::to_string(evidence.dmarc->status) == term.word);
+        });
       case About::dmarc_policy:
+        return facts_->over({.dmarc = true}, [&](const Evidence& evidence) {
+          return says(evidence.dmarc->record &&
+                      mailauth::dmarc::to_string(evidence.dmarc->policy) == term.word);
+        });
       case About::header_from:
+        return facts_->over({.author = true}, [&](const Evidence& evidence) {
+          return says(std::ranges::any_of(evidence.author->domains, [&](const std::string& one) {
+            return has(term.domains, one);
+          }));
+        });
       case About::size:
         break;
     }
-    throw NotCompiled("external_table", "sentences about messages and their authentication");
+    return facts_->over({.size = true}, [&](const Evidence& evidence) {
+      return says(evidence.message->size > term.number);
+    });
   }
 
   Ref destination(Group group) {
@@ -292,8 +568,7 @@ class Checker {
     for (std::size_t at = 0; at < classes.recipients.size(); ++at) {
       Chosen chosen;
       chosen[Axis::recipient] = at;
-      const auto where =
-          restrictions::destination_of(*lists_, evidence_of(classes, chosen, Stage::rcpt));
+      const Group where = group_of(evidence_of(classes, chosen, Stage::rcpt));
       children.push_back(diagrams_.leaf(where == group ? 1 : 0));
     }
     return diagrams_.choose(Vocabulary::variable(Axis::recipient), children);
@@ -334,23 +609,67 @@ class Checker {
   }
 
   const Version& version_;
-  const std::vector<Guardrail>& guardrails_;
-  const Player::Clock::time_point deadline_;
+  const app::Guardrails& guardrails_;
+  const policy::Webhook* webhook_;
+  const Clock::time_point deadline_;
   Diagrams diagrams_;
   restrictions::PolicyWords words_;
-  std::shared_ptr<const restrictions::ListPolicy> lists_;
+  std::vector<policy::DnsList> zones_;  ///< those that the lists ask
+  Deciding deciding_;
   std::unique_ptr<Vocabulary> vocabulary_;
+  std::unique_ptr<Facts> facts_;
   std::unique_ptr<Player> player_;
-  Ref outcomes_ = 0;
+  Ref outcomes_ = 0;  ///< of the lists
+  Ref behind_ = 0;    ///< Refusal
+  Ref asked_ = 0;     ///< 1 for the recipients of this check
 };
+
+/// Whether a sentence names the webhook's address or its domain.
+bool is_named(const policy::Webhook& webhook, const app::Guardrails& guardrails) {
+  const std::string domain = webhook.address.substr(webhook.address.rfind('@') + 1);
+  bool named = false;
+  for (const Guardrail& one : guardrails.sentences) {
+    each_term(one.sentence.condition, [&](const Term& term) {
+      if (term.about != About::recipient) return;
+      named = named ||
+              (term.address ? iequals(term.address->domain, domain) : has(term.domains, domain));
+    });
+  }
+  return named;
+}
+
+/// Of the webhooks that no sentence names, one for each policy.
+Webhooks worth_asking(const Webhooks& webhooks, const app::Guardrails& guardrails) {
+  Webhooks some;
+  std::set<std::pair<std::string, bool>> seen;
+  for (const auto& webhook : webhooks) {
+    if (is_named(*webhook, guardrails) ||
+        seen.emplace(webhook->policy_id.value_or(""), webhook->is_active).second) {
+      some.push_back(webhook);
+    }
+  }
+  return some;
+}
 
 }  // namespace
 
-std::vector<GuardResult> check_guardrails(const Version& version,
-                                          const std::vector<Guardrail>& guardrails,
-                                          const GuardBudget& budget) {
-  if (guardrails.empty()) return {};
-  return Checker(version, guardrails, budget).run();
+std::vector<GuardResult> check_guardrails(const Version& version, const app::Guardrails& guardrails,
+                                          const GuardScope& scope, const GuardBudget& budget) {
+  const auto deadline = Clock::now() + budget.time;
+  std::vector<GuardResult> results;
+  for (const Guardrail& one : guardrails.sentences)
+    results.push_back({.name = one.name, .got = {}});
+  if (scope.host) {
+    Checker(version, guardrails, nullptr, deadline, budget.nodes).run(results);
+  }
+  for (const auto& webhook : worth_asking(scope.webhooks, guardrails)) {
+    Checker(version, guardrails, webhook.get(), deadline, budget.nodes).run(results);
+  }
+  return results;
+}
+
+bool refuses(const GuardResult& result, const app::Guardrail& guardrail) {
+  return result.word != GuardResult::Word::holds && !guardrail.warns;
 }
 
 std::string_view to_string(GuardResult::Word word) {
@@ -368,17 +687,72 @@ std::string_view to_string(GuardResult::Word word) {
 std::string dialogue_of(const GuardResult& result) {
   if (!result.spoken) return "";
   const Spoken& spoken = *result.spoken;
+  std::string message;
+  for (const std::string& fact : result.message) {
+    message += (message.empty() ? " a message with " : ", ") + fact;
+  }
   return fmt::format(
-      "a client at {}{}{} says MAIL FROM:<{}> and RCPT TO:<{}>, and is answered {}", spoken.client,
-      spoken.helo ? "" : " without HELO",
-      spoken.login ? " with the login " + printable(*spoken.login, 64) : "",
+      "a client at {}{}{} says MAIL FROM:<{}> and RCPT TO:<{}>{}{}, and is answered {}",
+      spoken.client, spoken.helo ? " with HELO " + printable(*spoken.helo, 64) : " without HELO",
+      spoken.login ? " and the login " + printable(*spoken.login, 64) : "",
       printable(spoken.sender, 200), printable(spoken.recipient, 200),
-      result.got.taken
-          ? result.got.handling == "deliver"
-                ? "250"
-                : "250, and the message is " +
-                      std::string(result.got.handling == "hold" ? "held" : "thrown away")
-          : std::to_string(result.got.reply.code));
+      message.empty() ? "" : ", sends", printable(message, 400),
+      !result.got.taken ? std::to_string(result.got.reply.code)
+      : result.got.handling == "deliver"
+          ? "250"
+          : "250, and the message is " +
+                std::string(result.got.handling == "hold" ? "held" : "thrown away"));
+}
+
+boost::json::object witness_of(const GuardResult& result) {
+  if (!result.spoken) return {};
+  boost::json::object witness = spoken_json(*result.spoken);
+  witness["message"] =
+      result.message.empty() ? boost::json::value() : boost::json::value_from(result.message);
+  witness["got"] = side_json(result.got);
+  return witness;
+}
+
+std::vector<app::Diagnostic> diagnostics_of(const std::vector<GuardResult>& results,
+                                            const app::Guardrails& guardrails) {
+  using Word = GuardResult::Word;
+  std::vector<app::Diagnostic> found;
+  const auto add = [&](const Guardrail& guardrail, std::string code, app::Severity severity,
+                       std::string message, std::string hint) {
+    app::Diagnostic diagnostic = guardrail.place;
+    diagnostic.code = std::move(code);
+    diagnostic.severity = severity;
+    diagnostic.message = std::move(message);
+    diagnostic.hint = std::move(hint);
+    found.push_back(std::move(diagnostic));
+  };
+  for (std::size_t at = 0; at < results.size(); ++at) {
+    const GuardResult& result = results[at];
+    const Guardrail& guardrail = guardrails.sentences[at];
+    const auto severity = guardrail.warns ? app::Severity::warning : app::Severity::error;
+    if (result.word == Word::violated) {
+      const Side& got = result.got;
+      std::string by = "`postern help G002`";
+      if (!got.rule.empty()) {
+        by = fmt::format("{} {} decides it{}{}; see `postern help G002`", got.layer, got.rule,
+                         got.at.empty() ? "" : ", " + got.at,
+                         got.place.empty() ? "" : " at " + got.place);
+      }
+      add(guardrail, "G002", severity,
+          fmt::format("the guardrail `{}` is broken: {}", guardrail.name, dialogue_of(result)), by);
+    } else if (result.word == Word::not_proved) {
+      add(guardrail, "G003", severity,
+          fmt::format("the guardrail `{}` is not proved: {} ({})", guardrail.name,
+                      printable(result.text, 300), result.reason),
+          "narrow the sentence, or set enforce = \"warn\" for it; see `postern help G003`");
+    }
+    if (!result.doubt.empty()) {
+      add(guardrail, "G101", app::Severity::warning,
+          fmt::format("the guardrail `{}`: {}", guardrail.name, result.doubt),
+          "see `postern help G101`");
+    }
+  }
+  return found;
 }
 
 }  // namespace postern::plan

@@ -1,52 +1,72 @@
-// Whether sentences hold of a configuration, proved.
+// Whether sentences hold of a configuration, proved (docs/guardrails.md).
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include <boost/json/object.hpp>
+
+#include "config/guardrails.h"
 #include "plan/player.h"
-#include "plan/sentence.h"
+#include "policy/webhook.h"
 
 namespace postern::plan {
-
-/// A sentence with its name.
-struct Guardrail {
-  std::string name;    ///< unique
-  std::string text;    ///< as written
-  Sentence sentence;   ///< the same, read
-  bool warns = false;  ///< enforce = "warn": a broken one is a warning
-};
 
 /// What is known of a guardrail.
 struct GuardResult {
   /// The answer.
-  enum class Word { holds, violated, not_proved };
-  std::string name;              ///< of the guardrail
-  Word word = Word::holds;       ///< proved, or with a witness
-  std::optional<Spoken> spoken;  ///< the dialogue that breaks it, if violated
-  Side got;                      ///< what the production evaluation did with it
-  std::string reason;            ///< if not proved, a word of docs/plan.md
-  std::string text;              ///< if not proved, one sentence
-  bool vacuous = false;          ///< its condition cannot be met
+  enum class Word { holds, not_proved, violated };
+  std::string name;                  ///< of the guardrail
+  Word word = Word::holds;           ///< proved, or with a witness
+  std::optional<Spoken> spoken;      ///< the dialogue that breaks it, if violated
+  std::vector<std::string> message;  ///< what its message must be: "spf pass"
+  Side got;                          ///< what the production evaluation did with it
+  std::string reason;                ///< if not proved, a word of docs/plan.md
+  std::string text;                  ///< if not proved, one sentence
+  std::string doubt;  ///< why it may say less than was meant (G101); empty: nothing is odd
 };
 
 /// The budget of one check.
 struct GuardBudget {
-  std::chrono::milliseconds time{2000};  ///< for all sentences
-  std::size_t nodes = 1'000'000;         ///< of the arena, at most
+  std::chrono::milliseconds time{10'000};  ///< for all sentences
+  std::size_t nodes = 1'000'000;           ///< of an arena, at most
+};
+/// What an edit through the API may take.
+inline constexpr std::chrono::milliseconds time_of_an_edit{200};
+
+/// Webhooks of a directory.
+using Webhooks = std::vector<std::shared_ptr<const policy::Webhook>>;
+
+/// Of which mail the sentences are proved.
+struct GuardScope {
+  bool host = true;        ///< mail that is for no webhook
+  Webhooks webhooks = {};  ///< mail for these; their policies are those of Version::directory
 };
 
-/// Proves each sentence, or finds a dialogue that breaks it and plays it. In the order given.
-/// Blocks.
-std::vector<GuardResult> check_guardrails(const Version& version,
-                                          const std::vector<Guardrail>& guardrails,
+/// The one judge of guardrails: proves each sentence, or finds a dialogue that breaks it and plays
+/// it. The answers stand in the order of the sentences. Each webhook is checked on its own, and of
+/// those that no sentence names one for each policy. Blocks for the budget's time at most, and the
+/// time of one rule. Thread-safe.
+std::vector<GuardResult> check_guardrails(const Version& version, const app::Guardrails& guardrails,
+                                          const GuardScope& scope = {},
                                           const GuardBudget& budget = {});
+/// Whether a configuration with this result is refused.
+bool refuses(const GuardResult& result, const app::Guardrail& guardrail);
+
 /// "holds", "violated", "not proved".
 std::string_view to_string(GuardResult::Word word);
 /// The dialogue that breaks a sentence, in one line: "a client at 192.0.2.7 says MAIL FROM:<…> and
 /// RCPT TO:<…>, and is answered 250".
 std::string dialogue_of(const GuardResult& result);
+/// The same as JSON, with what the production evaluation did ("got").
+boost::json::object witness_of(const GuardResult& result);
+/// What each sentence's result is for who loads the configuration: G002 broken, G003 not proved,
+/// G101 odd, at the sentence's place. Those that only warn, and G101, are warnings.
+std::vector<app::Diagnostic> diagnostics_of(const std::vector<GuardResult>& results,
+                                            const app::Guardrails& guardrails);
 
 }  // namespace postern::plan

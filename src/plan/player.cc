@@ -12,6 +12,8 @@
 #include "explain/report.h"
 #include "plan/samples.h"
 #include "policy/answers.h"
+#include "replay/rederive.h"
+#include "telemetry/metrics.h"
 
 namespace postern::plan {
 
@@ -28,8 +30,14 @@ const PossibleAnswer& answer_in(const Assignment& values, const OpenQuestion& qu
 /// Answers the questions of one dialogue as an assignment says, and keeps what was asked.
 class AssignedWorld final : public dns::Resolver {
  public:
-  AssignedWorld(Vocabulary& vocabulary, const Assignment& values, const policy::Evidence& given)
-      : vocabulary_(vocabulary), values_(values), given_(given) {}
+  /// What it is made of outlives it.
+  AssignedWorld(Vocabulary& vocabulary, const Assignment& values, const policy::Evidence& given,
+                const MessageWorld& message, const app::Dialogue& dialogue)
+      : vocabulary_(vocabulary),
+        values_(values),
+        given_(given),
+        message_(message),
+        dialogue_(dialogue) {}
 
   Task<dns::Answer> lookup(dns::Question question, std::chrono::milliseconds) override {
     dns::Answer answer = answer_to(question);
@@ -78,7 +86,10 @@ class AssignedWorld final : public dns::Resolver {
       }
     }
     dns::Answer none{.status = dns::Status::nx_domain, .records = {}};
-    if (question.type == dns::Type::txt) return none;
+    if (question.type == dns::Type::txt) {
+      const auto text = message_.text ? message_.text(values_, dialogue_, question) : std::nullopt;
+      return text.value_or(none);
+    }
     try {
       const OpenQuestion& open = vocabulary_.ask(question, given_.session.client_ip);
       return answer_in(values_, open).dns;
@@ -90,6 +101,8 @@ class AssignedWorld final : public dns::Resolver {
   Vocabulary& vocabulary_;
   const Assignment& values_;
   const policy::Evidence& given_;
+  const MessageWorld& message_;
+  const app::Dialogue& dialogue_;
   std::map<std::pair<std::string, dns::Type>, dns::Answer> asked_;
 };
 
@@ -220,6 +233,16 @@ std::string words_for(const Vocabulary& vocabulary, Variable variable, std::size
   return value == 1 ? "yes" : "no";
 }
 
+const OpenQuestion* opaque_on(const Vocabulary& vocabulary, const Assignment& path) {
+  for (const auto& one : vocabulary.questions()) {
+    if (!one->pattern && !one->is_rule) continue;
+    if (one->variable < path.size() && path[one->variable] != any_value) return one.get();
+  }
+  return nullptr;
+}
+
+void note_unconfirmed() { telemetry::metrics().plan_unconfirmed.counter({}).add(); }
+
 bool auth_in_clear(const app::Config& config) {
   return std::ranges::any_of(config.listeners, &app::ListenerConfig::auth_without_tls);
 }
@@ -278,6 +301,21 @@ Outcome outcome_of(const Side& side) {
   }
   return outcome;
 }
+
+namespace {
+
+/// Scripts are played as records have them: a copy reaches no server, file or log, and what it
+/// remembers stays in the copy.
+policy::Engine engine_of(const app::Config& config) {
+  policy::Engine engine = app::engine_for(config);
+  if (!config.lua.loaded && !config.vsl.loaded) return engine;
+  Result<policy::Engine> copy = replay::engine_from(engine.definition());
+  if (!copy)
+    throw NotCompiled("other_layers", "the scripts cannot be copied: " + copy.error().message);
+  return std::move(*copy);
+}
+
+}  // namespace
 
 Player::Player(Vocabulary& vocabulary, std::vector<const Version*> versions,
                Clock::time_point deadline)
@@ -380,8 +418,11 @@ std::optional<Player::Played> Player::play(const app::Dialogue& dialogue, const 
                                            const Claim& claim) {
   policy::Evidence about = given;
   about.candidate->address = dialogue.recipients.front();
+  about.reverse_path = dialogue.sender;
+  about.session.helo = dialogue.helo.value_or("");
+  about.session.client_ip = dialogue.client;
   if (!claim.about(about)) return std::nullopt;
-  AssignedWorld world(vocabulary_, values, given);
+  AssignedWorld world(vocabulary_, values, given, world_, dialogue);
   std::map<std::string, std::string> answers;
   const app::AskOthers others = [&](policy::Consultation question,
                                     policy::Evidence& evidence) -> Task<void> {
@@ -396,13 +437,15 @@ std::optional<Player::Played> Player::play(const app::Dialogue& dialogue, const 
   Played played;
   for (std::size_t side = 0; side < versions_.size(); ++side) {
     const app::Config& config = *versions_[side]->config;
-    if (!engines_[side]) engines_[side].emplace(app::engine_for(config));
-    played.sides.push_back(side_of(app::play({.config = config,
-                                              .engine = *engines_[side],
-                                              .directory = *versions_[side]->directory,
-                                              .resolver = world,
-                                              .others = others},
-                                             dialogue)));
+    if (!engines_[side]) engines_[side].emplace(engine_of(config));
+    played.sides.push_back(side_of(app::play(
+        {.config = config,
+         .engine = *engines_[side],
+         .directory = *versions_[side]->directory,
+         .resolver = world,
+         .others = others,
+         .frozen = world_.frozen ? world_.frozen(values, dialogue) : app::FrozenEvidence{}},
+        dialogue)));
   }
   ++count_;
   if (!claim.holds(played.sides)) return std::nullopt;

@@ -71,6 +71,12 @@ Ref without(Diagrams& diagrams, Ref diagram, const Assignment& path);
 /// A value of a variable in words: "partner.test", "192.0.2.0 to 192.0.2.255", "found".
 std::string words_for(const Vocabulary& vocabulary, Variable variable, std::size_t value);
 
+/// A pattern or a rule on the path whose answer cannot be supplied; null: none.
+const OpenQuestion* opaque_on(const Vocabulary& vocabulary, const Assignment& path);
+/// Counts dialogues that a diagram named and the production evaluation judged otherwise: a fault of
+/// ours.
+void note_unconfirmed();
+
 /// Whether a listener offers AUTH without TLS.
 bool auth_in_clear(const app::Config& config);
 /// A message that is said where none matters. Lines end in CRLF.
@@ -82,6 +88,16 @@ Side side_of(const policy::Trace& trace);
 /// The outcome that a side has.
 Outcome outcome_of(const Side& side);
 
+/// What is found out about the message of a dialogue, if that is not what the plain message shows.
+struct MessageWorld {
+  /// Evidence that is given; null: none is.
+  std::function<app::FrozenEvidence(const Assignment&, const app::Dialogue&)> frozen = {};
+  /// The answer to a question for texts; nullopt, or null: there are none.
+  std::function<std::optional<dns::Answer>(const Assignment&, const app::Dialogue&,
+                                           const dns::Question&)>
+      text = {};
+};
+
 /// Plays dialogues. Not thread-safe.
 class Player {
  public:
@@ -90,13 +106,16 @@ class Player {
   /// All outlive this object.
   Player(Vocabulary& vocabulary, std::vector<const Version*> versions, Clock::time_point deadline);
 
+  /// Of all dialogues from here on.
+  void use(MessageWorld world) { world_ = std::move(world); }
+
   /// A dialogue that was played on all versions.
   struct Played {
     Spoken spoken;            ///< the dialogue
     std::vector<Side> sides;  ///< by version
   };
-  /// Whether the recipient of this evidence is what the question is about, and whether the verdicts
-  /// are as claimed.
+  /// Whether this dialogue, with the recipient as candidate, is what the question is about, and
+  /// whether the verdicts are as claimed.
   struct Claim {
     std::function<bool(const policy::Evidence&)> about;
     std::function<bool(const std::vector<Side>&)> holds;
@@ -120,6 +139,7 @@ class Player {
   const Clock::time_point deadline_;
   std::vector<std::optional<policy::Engine>> engines_;
   std::size_t count_ = 0;
+  MessageWorld world_;
 };
 
 }  // namespace postern::plan

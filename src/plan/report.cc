@@ -27,6 +27,8 @@ json::value place_json(const std::string& place) {
                       {"column", parse_number(place.substr(column + 1)).value_or(0)}};
 }
 
+}  // namespace
+
 json::object side_json(const Side& side) {
   json::object object;
   if (side.taken) {
@@ -42,33 +44,38 @@ json::object side_json(const Side& side) {
   return object;
 }
 
-json::object witness_json(const Witness& witness) {
+json::object spoken_json(const Spoken& spoken) {
   json::array answers;
-  for (const auto& [service, answer] : witness.spoken.answers) {
+  for (const auto& [service, answer] : spoken.answers) {
     answers.push_back(json::object{{"service", service}, {"answer", answer}});
   }
-  json::object object{{"group", to_string(witness.group)},
-                      {"kind", witness.kind},
-                      {"confirmed", true},
-                      {"client", witness.spoken.client},
-                      {"client_name", or_null(witness.spoken.client_name)},
-                      {"helo", or_null(witness.spoken.helo)},
-                      {"tls", witness.spoken.tls},
-                      {"auth", or_null(witness.spoken.login)},
-                      {"mail_from", witness.spoken.sender},
-                      {"rcpt_to", witness.spoken.recipient},
+  json::object object{{"confirmed", true},
+                      {"client", spoken.client},
+                      {"client_name", or_null(spoken.client_name)},
+                      {"helo", or_null(spoken.helo)},
+                      {"tls", spoken.tls},
+                      {"auth", or_null(spoken.login)},
+                      {"mail_from", spoken.sender},
+                      {"rcpt_to", spoken.recipient},
                       {"message", nullptr},
-                      {"dns", witness.spoken.dns},
+                      {"dns", spoken.dns},
                       {"answers", std::move(answers)},
-                      {"needs", json::value_from(witness.spoken.needs)},
-                      {"old", side_json(witness.before)},
-                      {"new", side_json(witness.after)}};
-  const Spoken& spoken = witness.spoken;
+                      {"needs", json::value_from(spoken.needs)}};
   if (!spoken.password_of.empty()) object["password_of"] = spoken.password_of;
   if (spoken.spf) {
     object["spf"] = *spoken.spf;
     object["dkim"] = or_null(spoken.dkim);
   }
+  return object;
+}
+
+namespace {
+
+json::object witness_json(const Witness& witness) {
+  json::object object{{"group", to_string(witness.group)}, {"kind", witness.kind}};
+  for (auto& member : spoken_json(witness.spoken)) object[member.key()] = member.value();
+  object["old"] = side_json(witness.before);
+  object["new"] = side_json(witness.after);
   return object;
 }
 

@@ -20,6 +20,11 @@ struct Report {
   std::string open_relay;      ///< "no", "keyed", "yes" of NEW's lists; empty: no lists
 };
 
+/// A dialogue that was played.
+boost::json::object spoken_json(const Spoken& spoken);
+/// What a version did with it.
+boost::json::object side_json(const Side& side);
+
 /// The report in JSON.
 boost::json::object report_json(const Report& report);
 /// The report for people; lines end in LF.

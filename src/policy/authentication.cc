@@ -190,7 +190,7 @@ Task<void> MessageAuthentication::find_arc(Evidence& evidence, DnsDesk& desk) {
   evidence.arc = co_await desk.run(check);
 }
 
-Task<void> find_dmarc(Evidence& evidence, DnsDesk& desk, const AuthenticationOptions& options) {
+mailauth::dmarc::Request dmarc_request(const Evidence& evidence) {
   using mailauth::dmarc::Identifier;
   using Outcome = Identifier::Outcome;
   mailauth::dmarc::Request request;
@@ -211,9 +211,13 @@ Task<void> find_dmarc(Evidence& evidence, DnsDesk& desk, const AuthenticationOpt
                                                                   : Outcome::other,
                             .domain = one.signature.domain});
   }
-  auto check =
-      mailauth::dmarc::evaluate_author(evidence.author.value_or(mailauth::dmarc::Author{}),
-                                       std::move(request), {.mode = options.dmarc, .draw = {}});
+  return request;
+}
+
+Task<void> find_dmarc(Evidence& evidence, DnsDesk& desk, const AuthenticationOptions& options) {
+  auto check = mailauth::dmarc::evaluate_author(evidence.author.value_or(mailauth::dmarc::Author{}),
+                                                dmarc_request(evidence),
+                                                {.mode = options.dmarc, .draw = {}});
   evidence.dmarc = co_await desk.run(check);
 }
 

@@ -50,6 +50,10 @@ struct AuthenticationCaches {
 /// Converts a resolver's answer for mailauth.
 mailauth::Answer to_mailauth(const dns::Answer& answer);
 
+/// What DMARC is evaluated from: SPF, if it is known, and the signatures of the evidence, which
+/// are.
+mailauth::dmarc::Request dmarc_request(const Evidence& evidence);
+
 /// Answers the questions of evaluations, within a number of queries and a time. A question that was
 /// answered before is not asked again. An answer that a layer in shadow got counts for an enforced
 /// one as if it was asked again, and a failure is asked again. Not thread-safe.

@@ -282,7 +282,11 @@ Metrics::Metrics(const MetricsSetup& setup)
       dnssec(registry.add("dnssec",
                           "1 for where verdicts of DNSSEC come from: checked here, the name "
                           "servers' word, or nowhere.",
-                          gauge, {label("mode", {"validating", "trusting", "off"})})) {
+                          gauge, {label("mode", {"validating", "trusting", "off"})})),
+      plan_unconfirmed(registry.add(
+          "plan_unconfirmed_total",
+          "Proofs of guardrails and plans whose dialogue was judged otherwise: a fault of Postern.",
+          counter)) {
   build_info.gauge({setup.version, setup.revision, setup.compiler}).set(1);
   for (const std::string& name : setup.listeners) {
     listeners_.emplace_back(name, std::make_unique<ListenerMetrics>(*this, name));

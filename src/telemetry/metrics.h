@@ -135,6 +135,7 @@ struct Metrics {
   Family& store_policies;        ///< G
   Family& store_webhooks;        ///< G
   Family& dnssec;                ///< G mode: 1 for the mode in effect
+  Family& plan_unconfirmed;      ///< C
 
  private:
   std::vector<std::pair<std::string, std::unique_ptr<ListenerMetrics>>> listeners_;

@@ -1,4 +1,4 @@
-#include "plan/sentence.h"
+#include "config/sentence.h"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@
 #include "base/domain_below.h"
 #include "base/text.h"
 
-namespace postern::plan {
+namespace postern::app {
 
 bool DomainPattern::has(std::string_view domain) const {
   return below ? domain != name && domain_below(domain, name) : domain == name;
@@ -314,6 +314,7 @@ class Parser {
       const Token word = tokens_.take();
       const auto group = std::ranges::find(groups, word.text);
       if (group == groups.end()) no_such(word, "group of destinations", groups);
+      using Group = dialect::restrictions::Destination;
       constexpr std::array<Group, 3> values{Group::ours, Group::relay, Group::foreign};
       return just({.about = Term::About::destination,
                    .group = values[static_cast<std::size_t>(group - groups.begin())]});
@@ -342,4 +343,4 @@ tl::expected<Sentence, SentenceError> parse_sentence(std::string_view text,
   }
 }
 
-}  // namespace postern::plan
+}  // namespace postern::app

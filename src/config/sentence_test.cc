@@ -1,8 +1,8 @@
-#include "plan/sentence.h"
+#include "config/sentence.h"
 
 #include <gtest/gtest.h>
 
-namespace postern::plan {
+namespace postern::app {
 namespace {
 
 struct Wrong {
@@ -81,4 +81,4 @@ TEST(SentenceTest, ParenthesesAreLimited) {
 }
 
 }  // namespace
-}  // namespace postern::plan
+}  // namespace postern::app

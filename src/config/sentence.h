@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,11 +11,11 @@
 #include <tl/expected.hpp>
 
 #include "base/ip.h"
+#include "dialect/restrictions/rule_effect.h"
 #include "mail/address.h"
-#include "plan/classes.h"
 #include "policy/answers.h"
 
-namespace postern::plan {
+namespace postern::app {
 
 /// What a sentence forbids or demands.
 enum class Verb { accept, refuse, discard, hold };
@@ -57,10 +58,10 @@ struct Term {
   std::optional<mail::Mailbox> address = {};  ///< of `sender` and `recipient`
   /// A word: "none", "any", "null", "yes", "pass", or the login.
   std::string word = {};
-  bool is_login = false;                     ///< of `auth`: the word is a name
-  Group group = Group::ours;                 ///< of `destination`
-  std::optional<policy::DnsList> zone = {};  ///< of the three `_listed`
-  std::uint64_t number = 0;                  ///< of `size`, octets
+  bool is_login = false;                          ///< of `auth`: the word is a name
+  dialect::restrictions::Destination group = {};  ///< of `destination`
+  std::optional<policy::DnsList> zone = {};       ///< of the three `_listed`
+  std::uint64_t number = 0;                       ///< of `size`, octets
 };
 
 /// A condition: a term, or others put together.
@@ -92,4 +93,4 @@ using NetworkSets = std::map<std::string, std::vector<Cidr>, std::less<>>;
 tl::expected<Sentence, SentenceError> parse_sentence(std::string_view text,
                                                      const NetworkSets& sets);
 
-}  // namespace postern::plan
+}  // namespace postern::app

@@ -1,0 +1,246 @@
+#include "plan/behind.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "config/config.h"
+#include "dialect/restrictions/layer.h"
+#include "policy/catalogue.h"
+#include "policy/relaying.h"
+
+namespace postern::plan {
+
+namespace restrictions = dialect::restrictions;
+namespace checks = policy::checks;
+using policy::Evidence;
+using policy::Route;
+using policy::Rule;
+using policy::Stage;
+
+namespace {
+
+/// The gateway's check of DMARC; null: it has none (policy/gateway_layer.cc).
+const policy::Check* dmarc_check(const app::Config& config) {
+  switch (config.authentication.dmarc) {
+    case policy::DmarcRule::enforce:
+      return &checks::dmarc_aligned;
+    case policy::DmarcRule::require:
+      return &checks::dmarc_passed;
+    case policy::DmarcRule::report:
+      break;
+  }
+  return nullptr;
+}
+
+/// Calls `visit` with each rule of a policy that can refuse.
+template <class Visit>
+void each_rule(const policy::WebhookPolicy* policy, const Visit& visit) {
+  if (policy == nullptr || policy->shadow) return;
+  for (const Stage stage : {Stage::rcpt, Stage::message}) {
+    for (const Rule& rule : policy->plan.at(stage)) visit(rule);
+  }
+}
+
+class Builder {
+ public:
+  Builder(const Version& version, const Deciding& deciding, Vocabulary& vocabulary, Facts& facts)
+      : version_(version),
+        deciding_(deciding),
+        diagrams_(vocabulary.diagrams()),
+        classes_(vocabulary.classes()),
+        facts_(facts) {}
+
+  Behind run() {
+    const bool routes_refuse =
+        std::ranges::any_of(version_.config->routes, [](const app::RouteConfig& route) {
+          return std::ranges::any_of(route.to,
+                                     [](const std::string& to) { return to.starts_with("error"); });
+        });
+    std::vector<Ref> must;
+    std::vector<Ref> may;
+    for (const AddressClass& recipient : classes_.recipients) {
+      const Route route = app::route_of(*recipient.one, *version_.directory, *version_.config);
+      Behind one =
+          route.webhook ? of_webhook(*recipient.one, route) : of_host(*recipient.one, route);
+      if (!route.webhook && routes_refuse) one.may = diagrams_.leaf(1);
+      must.push_back(one.must);
+      may.push_back(one.may);
+    }
+    Behind all{.must = diagrams_.choose(Vocabulary::variable(Axis::recipient), must),
+               .may = diagrams_.choose(Vocabulary::variable(Axis::recipient), may)};
+    if (const policy::Check* check = dmarc_check(*version_.config)) {
+      const Ref refuses = facts_.over({.dmarc = true}, [check](const Evidence& evidence) -> Leaf {
+        return check->judge(evidence, {}).refuses() ? 1 : 0;
+      });
+      all.must = either(all.must, refuses);
+      all.may = either(all.may, refuses);
+    }
+    if (deciding_.scripts) all.may = diagrams_.leaf(1);
+    if (deciding_.lists == nullptr) all.may = either(all.may, without_helo());
+    return all;
+  }
+
+ private:
+  Ref either(Ref a, Ref b) {
+    return diagrams_.apply(a, b, [](Leaf one, Leaf other) -> Leaf { return one | other; });
+  }
+  Behind both(bool refuses) {
+    return {diagrams_.leaf(refuses ? 1 : 0), diagrams_.leaf(refuses ? 1 : 0)};
+  }
+
+  /// Listeners may demand HELO.
+  Ref without_helo() {
+    std::vector<Ref> by_helo;
+    for (const HeloClass& helo : classes_.helos) {
+      by_helo.push_back(diagrams_.leaf(helo.name.empty() ? 1 : 0));
+    }
+    return diagrams_.choose(Vocabulary::variable(Axis::helo), by_helo);
+  }
+
+  /// A recipient that no webhook has: whether the lists that take it give it a route, as their
+  /// layer does, and whether there can be a next hop.
+  Behind of_host(const mail::Mailbox& recipient, const Route& route) {
+    if (route.kind == Route::Kind::relay) return both(false);  // <postmaster> of this host
+    const std::string& domain = recipient.domain;
+    // An address without domain is completed; another needs one that DNS can know.
+    const bool may_lack_hop = !domain.empty() && !mail::Domain::parse(domain);
+    const Behind unknown{diagrams_.leaf(0), diagrams_.leaf(1)};
+    if (deciding_.scripts) return unknown;
+    if (deciding_.lists == nullptr) return both(true);
+    if (policy::gives_route(policy::Grant::rules, route)) {
+      return may_lack_hop ? unknown : both(false);
+    }
+    if (domain.empty()) return unknown;
+    policy::Evidence none;
+    policy::Replies replies(none);
+    const auto of_domain = deciding_.lists->domain_class(domain, &replies);
+    return of_domain == restrictions::DomainClass::foreign ? both(true) : unknown;
+  }
+
+  Behind of_webhook(const mail::Mailbox& recipient, const Route& route) {
+    Evidence evidence = evidence_of(classes_, {}, Stage::rcpt);
+    evidence.candidate = policy::Recipient{.address = recipient, .route = route};
+    for (const policy::Check* check : {&checks::webhook_active, &checks::policy_loaded}) {
+      if (check->judge(evidence, {}).refuses()) return both(true);
+    }
+    Behind all = both(false);
+    each_rule(route.policy.get(), [&](const Rule& rule) {
+      const Ref refuses = of_rule(rule, *evidence.candidate);
+      if (!is_known(*rule.check)) {
+        all.may = diagrams_.leaf(1);
+        return;
+      }
+      all.must = either(all.must, refuses);
+      all.may = either(all.may, refuses);
+    });
+    return all;
+  }
+
+  static bool is_known(const policy::Check& check) {
+    const policy::Check* known[] = {&checks::client_in_networks, &checks::client_authenticated,
+                                    &checks::spf_domain_listed,  &checks::spf_authorised,
+                                    &checks::dkim_signed,        &checks::dmarc_aligned,
+                                    &checks::dmarc_passed};
+    return std::ranges::find(known, &check) != std::end(known);
+  }
+
+  /// 1 where a rule that is_known() refuses.
+  Ref of_rule(const Rule& rule, const policy::Recipient& recipient) {
+    const auto refuses = [&](const Evidence& evidence) -> Leaf {
+      return rule.check->judge(evidence, rule.argument).refuses() ? 1 : 0;
+    };
+    if (rule.check == &checks::client_in_networks) {
+      return over(Axis::client, [&](const Chosen& chosen) {
+        return refuses(evidence_of(classes_, chosen, Stage::rcpt));
+      });
+    }
+    if (rule.check == &checks::client_authenticated) {
+      return over(Axis::session, [&](const Chosen& chosen) {
+        Evidence evidence = evidence_of(classes_, chosen, Stage::rcpt);
+        evidence.candidate = recipient;
+        if (const auto& login = classes_.sessions[chosen[Axis::session]].login) {
+          evidence.session.auth = app::identity_of(*login, *version_.directory, *version_.config);
+        }
+        return refuses(evidence);
+      });
+    }
+    const bool dmarc = policy::has(rule.check->needs, policy::Need::dmarc);
+    return facts_.over({.sender = rule.check == &checks::spf_domain_listed,
+                        .spf = policy::has(rule.check->needs, policy::Need::spf),
+                        .dkim = policy::has(rule.check->needs, policy::Need::dkim),
+                        .dmarc = dmarc},
+                       refuses);
+  }
+
+  template <class Judge>
+  Ref over(Axis axis, const Judge& judge) {
+    std::vector<Ref> children;
+    Chosen chosen;
+    for (std::size_t value = 0; value < classes_.count(axis); ++value) {
+      chosen[axis] = value;
+      children.push_back(diagrams_.leaf(judge(chosen)));
+    }
+    return diagrams_.choose(Vocabulary::variable(axis), children);
+  }
+
+  const Version& version_;
+  const Deciding deciding_;
+  Diagrams& diagrams_;
+  const Classes& classes_;
+  Facts& facts_;
+};
+
+}  // namespace
+
+Deciding deciding_in(const app::Config& config) {
+  Deciding deciding;
+  const restrictions::Loaded* loaded = config.restrictions.loaded();
+  if (loaded != nullptr && !config.restrictions.section.shadow) {
+    deciding.lists = loaded->compiled.policy.get();
+  }
+  const auto decides = [](const auto& scripts) {
+    return scripts.loaded && scripts.mode == app::LuaMode::enforce;
+  };
+  deciding.scripts = decides(config.vsl) || decides(config.lua);
+  return deciding;
+}
+
+void add_words(const policy::Webhook& webhook, const policy::WebhookPolicy* policy,
+               restrictions::PolicyWords& words, FactWords& facts) {
+  words.recipient_keys.insert(webhook.address);
+  // A tagged address is the webhook's, too.
+  if (const std::size_t at = webhook.address.rfind('@'); at != std::string::npos) {
+    words.recipient_keys.insert(webhook.address.substr(0, at) + "+tag" +
+                                webhook.address.substr(at));
+  }
+  each_rule(policy, [&](const Rule& rule) {
+    if (rule.check == &checks::client_in_networks) {
+      for (const Cidr& network : std::get<CidrSet>(rule.argument).networks()) {
+        words.clients.push_back(range_of(network));
+      }
+    } else if (rule.check == &checks::client_authenticated) {
+      words.asks_login = true;
+      for (const policy::Credential& one : policy->credentials) words.logins.insert(one.username);
+    } else if (rule.check == &checks::spf_domain_listed) {
+      for (const std::string& entry : std::get<policy::DomainSet>(rule.argument).entries()) {
+        words.sender_keys.insert(lower(entry));
+        words.helo_keys.insert(lower(entry));
+      }
+    } else if (rule.check == &checks::dkim_signed) {
+      facts.signers.push_back(std::get<policy::DomainSet>(rule.argument));
+    } else if (policy::has(rule.check->needs, policy::Need::dmarc)) {
+      facts.asks_dmarc = true;
+    }
+  });
+}
+
+void add_words(const app::Config& config, FactWords& facts) {
+  facts.asks_dmarc = facts.asks_dmarc || dmarc_check(config) != nullptr;
+}
+
+Behind behind_lists(const Version& version, const Deciding& deciding, Vocabulary& vocabulary,
+                    Facts& facts) {
+  return Builder(version, deciding, vocabulary, facts).run();
+}
+
+}  // namespace postern::plan

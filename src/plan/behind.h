@@ -1,0 +1,39 @@
+// What the layers behind the restriction lists refuse: policies of webhooks, the gateway itself.
+// Scripts may do anything (docs/guardrails.md, "What is proved").
+#pragma once
+
+#include <memory>
+
+#include "dialect/restrictions/policy_words.h"
+#include "plan/facts.h"
+#include "plan/player.h"
+#include "policy/webhook.h"
+
+namespace postern::plan {
+
+/// 1 where they refuse what the lists take.
+struct Behind {
+  Ref must = 0;  ///< in any case
+  Ref may = 0;   ///< in any case, or if something that is not known here is so
+};
+
+/// What decides in a version, besides its lists.
+struct Deciding {
+  const dialect::restrictions::ListPolicy* lists = nullptr;  ///< null: none, or in shadow
+  bool scripts = false;                                      ///< .vsl or Lua decides, too
+};
+/// Of a version.
+Deciding deciding_in(const app::Config& config);
+
+/// Adds the words of a webhook: its address, and what its policy tells apart. `policy`: may be
+/// null.
+void add_words(const policy::Webhook& webhook, const policy::WebhookPolicy* policy,
+               dialect::restrictions::PolicyWords& words, FactWords& facts);
+/// The same for the gateway's own checks.
+void add_words(const app::Config& config, FactWords& facts);
+
+/// The diagrams. Throws NotCompiled and OverBudget.
+Behind behind_lists(const Version& version, const Deciding& deciding, Vocabulary& vocabulary,
+                    Facts& facts);
+
+}  // namespace postern::plan

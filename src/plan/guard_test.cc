@@ -1,0 +1,184 @@
+#include "plan/guard.h"
+
+#include <gtest/gtest.h>
+
+#include "config/config.h"
+#include "dialect/webhook/compile.h"
+
+namespace postern::plan {
+namespace {
+
+using Word = GuardResult::Word;
+
+/// A configuration with one sentence, and perhaps a webhook.
+struct Guarded {
+  app::ConfigResult loaded;
+  std::shared_ptr<policy::Directory> directory = std::make_shared<policy::Directory>();
+  Webhooks webhooks;
+
+  explicit Guarded(const std::string& sentence, const std::string& config = "") {
+    app::LoadOptions options;
+    options.read_files = false;
+    options.machine_name = "mx.example.com";
+    loaded = app::parse_config(config + "\n[guardrails]\na = '" + sentence + "'\n", "postern.toml",
+                               options);
+    EXPECT_TRUE(loaded.ok()) << loaded.diagnostics.render();
+  }
+
+  /// in@hooks.test with this policy.
+  Guarded& with(const dialect::webhook::PolicyFields& fields) {
+    auto webhook = std::make_shared<policy::Webhook>();
+    webhook->id = "wh_1";
+    webhook->address = "in@hooks.test";
+    webhook->policy_id = "pol_1";
+    webhooks = {webhook};
+    policy::Change change;
+    change.put_domains.emplace_back("hooks.test");
+    change.put_webhooks = {webhook};
+    change.put_policies = {dialect::webhook::compile("pol_1", "acc_1", 1, 1, fields)};
+    directory->apply(std::move(change));
+    return *this;
+  }
+
+  GuardResult result(std::chrono::milliseconds time = std::chrono::seconds(30)) const {
+    const auto results =
+        check_guardrails({.name = "now", .config = &loaded.config, .directory = directory},
+                         *loaded.config.guardrails, {.webhooks = webhooks}, {.time = time});
+    EXPECT_EQ(results.size(), 1u);
+    return results.front();
+  }
+};
+
+std::string word(const GuardResult& result) {
+  return std::string(to_string(result.word)) + (result.text.empty() ? "" : ": " + result.text);
+}
+
+constexpr auto lists = "[restrictions]\nrelay_domains = \"relay.test\"\n";
+
+std::string with_dmarc(const std::string& rule) {
+  return std::string(lists) + "[authentication]\ndmarc = \"" + rule + "\"\n";
+}
+
+TEST(GuardTest, DmarcIsWhatTheGatewayMakesOfIt) {
+  const struct {
+    std::string sentence, rule, word;
+  } cases[] = {
+      {"never accept where dmarc = fail", "report", "violated"},
+      {"never accept where dmarc = fail and dmarc_policy = reject", "enforce", "holds"},
+      {"never accept where dmarc = fail and dmarc_policy = quarantine", "enforce", "holds"},
+      {"never accept where dmarc = fail", "enforce", "violated"},
+      {"never accept where dmarc = fail", "require", "holds"},
+      {"never accept where dmarc = none", "require", "holds"},
+      {"never accept where dmarc = permerror", "enforce", "holds"},
+      {"never accept where dmarc = temperror and dmarc_policy = reject", "enforce", "holds"},
+      {"never accept where header_from in x.test and dmarc = pass", "require", "violated"},
+      // Aligned SPF or an aligned signature there must be.
+      {"never accept where dmarc = pass and header_from in x.test and not from in x.test, *.x.test "
+       "and not helo in x.test, *.x.test and not dkim in x.test, *.x.test",
+       "report", "holds"},
+      {"never accept where dmarc = pass and header_from in x.test and not dkim in x.test, *.x.test "
+       "and not spf = pass",
+       "report", "holds"},
+  };
+  for (const auto& one : cases) {
+    const GuardResult result = Guarded(one.sentence, with_dmarc(one.rule)).result();
+    EXPECT_EQ(word(result), one.word) << one.rule << ": " << one.sentence;
+    EXPECT_EQ(result.spoken.has_value(), one.word == "violated");
+  }
+}
+
+TEST(GuardTest, AWitnessSaysWhatTheMessageMustBe) {
+  const GuardResult result =
+      Guarded("never accept where spf = softfail and header_from in x.test", lists).result();
+  ASSERT_EQ(word(result), "violated");
+  EXPECT_NE(dialogue_of(result).find("spf softfail"), std::string::npos) << dialogue_of(result);
+}
+
+TEST(GuardTest, SizesAreComparedWithTheLimit) {
+  const std::string limit = std::string(lists) + "[limits]\nmessage_size = \"1 MiB\"\n";
+  EXPECT_EQ(word(Guarded("never accept where size > 1048576", limit).result()), "holds");
+  EXPECT_EQ(word(Guarded("never accept where size > 1048575", limit).result()), "violated");
+}
+
+TEST(GuardTest, PoliciesOfWebhooksAreProved) {
+  dialect::webhook::PolicyFields spf;
+  spf.require_spf = true;
+  spf.allowed_spf_domains = {"partner.test"};
+  dialect::webhook::PolicyFields dkim;
+  dkim.require_dkim = true;
+  dkim.allowed_dkim_domains = {"partner.test", "other.test"};
+  dialect::webhook::PolicyFields networks;
+  networks.allowed_source_ips = {*Cidr::parse("203.0.113.0/24")};
+  dialect::webhook::PolicyFields users;
+  users.require_smtp_auth = true;
+  const struct {
+    const dialect::webhook::PolicyFields& fields;
+    std::string sentence, word;
+  } cases[] = {
+      {spf, "never accept where rcpt = in@hooks.test and not spf = pass", "holds"},
+      {spf, "never accept where rcpt = in@hooks.test and not from in partner.test", "violated"},
+      {spf,
+       "never accept where rcpt = in@hooks.test and not from in partner.test and not from = null",
+       "holds"},
+      {dkim, "never accept where rcpt = in@hooks.test and not dkim in partner.test", "violated"},
+      {dkim, "never accept where not dkim in partner.test, other.test", "holds"},
+      {dkim, "never accept where rcpt in hooks.test and dkim = none", "holds"},
+      {networks, "never accept where client not in 203.0.113.0/24", "holds"},
+      {networks, "never accept where client not in 203.0.113.0/25", "violated"},
+      {networks,
+       "never refuse where rcpt = in@hooks.test and client in 203.0.113.0/25 and not helo = none",
+       "holds"},
+      {networks, "never refuse where rcpt = in@hooks.test", "violated"},
+      {users, "never accept where auth = none", "holds"},
+      {users, "never accept where rcpt in hooks.test and auth = any", "holds"},
+  };
+  for (const auto& one : cases) {
+    EXPECT_EQ(word(Guarded(one.sentence).with(one.fields).result()), one.word) << one.sentence;
+  }
+}
+
+TEST(GuardTest, ShadowAndInactive) {
+  dialect::webhook::PolicyFields shadow;
+  shadow.allowed_source_ips = {*Cidr::parse("203.0.113.0/24")};
+  shadow.shadow = true;
+  const std::string sentence = "never accept where client not in 203.0.113.0/24";
+  EXPECT_EQ(word(Guarded(sentence).with(shadow).result()), "violated");
+  EXPECT_EQ(word(Guarded("never accept where client in 10.0.0.0/8",
+                         std::string(lists) + "client = \"check_client_access cidr:{ {10.0.0.0/8 "
+                                              "REJECT} }\"\nmode = \"shadow\"\n")
+                     .result()),
+            "holds")
+      << "lists in shadow give no route, so nothing is taken";
+}
+
+TEST(GuardTest, ASentenceThatIsNotProvedSaysWhy) {
+  const GuardResult late = Guarded("never discard", lists).result(std::chrono::milliseconds(0));
+  EXPECT_EQ(late.word, Word::not_proved);
+  EXPECT_EQ(late.reason, "budget_time");
+}
+
+TEST(GuardTest, OddSentencesAreNamed) {
+  EXPECT_EQ(Guarded("never accept where tls = no and tls = yes", lists).result().doubt,
+            "no dialogue meets its condition");
+  EXPECT_EQ(Guarded("never accept where client listed in \"bl.test\" and rcpt is foreign", lists)
+                .result()
+                .doubt,
+            "no rule of the lists asks bl.test");
+  EXPECT_EQ(Guarded("never discard", lists).result().doubt, "");
+}
+
+TEST(GuardTest, DiagnosticsHaveThePlaceOfTheSentence) {
+  const Guarded guarded(
+      "never refuse where rcpt is relay and client in 192.0.2.0/24 and not helo = none",
+      std::string(lists) + "client = \"reject_rbl_client bl.test\"\nsender = \"\"\n");
+  const std::vector<GuardResult> results{guarded.result()};
+  const auto found = diagnostics_of(results, *guarded.loaded.config.guardrails);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].code, "G002");
+  EXPECT_EQ(found[0].line, 7u);
+  EXPECT_NE(found[0].message.find("is answered 554"), std::string::npos) << found[0].message;
+  EXPECT_NE(found[0].hint.find("reject_rbl_client"), std::string::npos) << found[0].hint;
+}
+
+}  // namespace
+}  // namespace postern::plan
