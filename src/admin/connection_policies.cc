@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "admin/guarded_edit.h"
 #include "base/text.h"
 #include "dialect/restrictions/layer.h"
 #include "dialect/restrictions/lint.h"
@@ -197,6 +198,8 @@ net::HttpResponse ConnectionPolicies::put(const Call& call, Lists next, std::str
   if (!version_matches(call, before)) throw version_mismatch();
   std::optional<std::uint64_t> expected;
   if (call.request.header("if-match")) expected = before;
+  GuardedEdit guarded(core_);
+  guarded.lists(next);
   next.row.actor = call.caller.actor;
   next.row.created_at = call.now;
   json::object details{{"replaces", before}, {"source", to_string(next.row.source)}};

@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "admin/guarded_edit.h"
 #include "admin/publisher.h"
 #include "base/shown.h"
 #include "base/ulid.h"
@@ -238,10 +239,12 @@ Task<std::optional<store::PolicyRow>> Policies::try_update(Call& call) {
   if (write.credentials_changed) row.credentials_version += 1;
   row.updated_at = call.now;
   assign(row, write.fields);
-  auto keep = [&publisher = core_.deps.publisher, row, version,
-               audit =
-                   core_.audit(call, "smtp_policy.updated", audit_details(row, write.changed))] {
-    return publisher.update_policy(row, version, audit);
+  auto keep = [this, row, version,
+               audit = core_.audit(call, "smtp_policy.updated", audit_details(row, write.changed))](
+                  const Call& own_call) {
+    GuardedEdit guarded(core_);
+    guarded.policy(own_call, row);
+    return core_.deps.publisher.update_policy(row, version, audit);
   };
   const WriteOutcome kept = co_await core_.disk(call, std::move(keep));
   if (kept == WriteOutcome::stale) co_return std::nullopt;
@@ -271,6 +274,8 @@ net::HttpResponse Policies::remove(const Call& call) const {
                         {"name", row.name},
                         {"detached_webhooks", boost::json::value_from(detached)}});
   };
+  GuardedEdit guarded(core_);
+  guarded.detachment(call, row);
   const store::PolicyDeleted deleted = unwrap(core_.deps.publisher.delete_policy(
       row.account_id, row.id, expected, if_used, call.now, audit));
   if (deleted.outcome == WriteOutcome::in_use)

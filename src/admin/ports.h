@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +25,43 @@
 #include "store/traces.h"
 
 namespace postern::admin {
+
+/// A guardrail of the configuration that an edit would break (docs/guardrails.md).
+struct BrokenGuardrail {
+  std::string name;             ///< of the guardrail
+  std::string sentence;         ///< as the operator wrote it
+  bool is_public = false;       ///< other accounts may read name and sentence
+  bool proved = true;           ///< false: it could not be proved
+  std::string why;              ///< the dialogue that breaks it, or why it is not proved
+  boost::json::object witness;  ///< the dialogue; empty if it is not proved
+};
+
+/// Proves the guardrails before an edit. Each call blocks for a quarter of a second at most, and
+/// the time to read the webhooks of the store. Edits are made while edits() is locked, so that two
+/// that are harmless alone do not break a sentence together. Thread-safe.
+class Guards {
+ public:
+  /// Webhooks as they would be after an edit.
+  struct WebhookEdit {
+    std::vector<std::shared_ptr<const policy::Webhook>> webhooks;  ///< changed ones
+    /// The changed policy; null: each has the policy that is stored.
+    std::shared_ptr<const policy::WebhookPolicy> policy;
+    std::vector<std::string> removed;  ///< addresses of webhooks that are no more
+  };
+
+  virtual ~Guards() = default;
+  /// Whether there is any guardrail. If not, nothing else need be called.
+  virtual bool any() = 0;
+  /// The first that the lists would break; nullopt: none.
+  virtual std::optional<BrokenGuardrail> broken_by(const Lists& next) = 0;
+  /// The first that an edit of webhooks and policies would break; nullopt: none.
+  virtual std::optional<BrokenGuardrail> broken_by(const WebhookEdit& edit) = 0;
+  /// Held from the proof until the edit is in force.
+  std::mutex& edits() { return edits_; }
+
+ private:
+  std::mutex edits_;
+};
 
 /// A synthetic message for a webhook; the simulator makes up what is not given.
 struct SimulationRequest {

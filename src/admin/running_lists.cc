@@ -59,6 +59,12 @@ void RunningLists::run(Lists lists) {
   current_ = std::move(next);
 }
 
+Result<void> RunningLists::guarded(const Lists& lists) const {
+  const std::string why_not = why_not_ ? why_not_(lists) : std::string();
+  if (!why_not.empty()) return fail(Fault::denied, why_not);
+  return {};
+}
+
 Result<WriteOutcome> RunningLists::keep(Lists& next, std::uint64_t newest,
                                         const store::AuditRow* audit) {
   next.row.definition = text_of(next.section);
@@ -81,11 +87,13 @@ Result<void> RunningLists::follow_file(const std::optional<restrictions::Section
                   fmt::format("restriction lists, revision {}, set through the API: {}",
                               again->row.revision, first_error(*again->judged)));
     }
+    if (Result<void> may = guarded(*again); !may) return may;
     let_read(rules);
     run(std::move(*again));
     return {};
   }
   Lists next{.row = newest->value_or(ListRevisionRow{}), .section = section, .judged = judged};
+  if (Result<void> may = guarded(next); !may) return may;
   if (next.row.definition != text_of(section)) {
     const ListRevisionRow before = std::exchange(next.row, {.created_at = store::now()});
     const Result<WriteOutcome> kept = keep(next, before.revision, nullptr);
@@ -115,6 +123,7 @@ Result<void> RunningLists::follow_store() {
                 fmt::format("restriction lists, revision {}, made by another gateway: {}",
                             again->row.revision, first_error(*again->judged)));
   }
+  if (Result<void> may = guarded(*again); !may) return may;
   run(std::move(*again));
   return {};
 }

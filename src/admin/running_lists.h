@@ -36,6 +36,8 @@ class RunningLists {
   /// Sets which files and servers may be named by lists set through the API; initially none. Lists
   /// of the configuration file may name others, within the same limits.
   void let_read(FileRules rules);
+  /// Sets what is asked before lists come into force: it says why they may not, or nothing.
+  void guard(std::function<std::string(const Lists&)> why_not) { why_not_ = std::move(why_not); }
   /// What let_read() set.
   FileRules file_rules() const;
   /// The lists in force; never null.
@@ -45,7 +47,8 @@ class RunningLists {
   /// file has none) differs from the newest revision from a file, it becomes a new revision.
   /// Otherwise the newest revision stays in force, and its tables are read again. `judged`: of
   /// `section`. `rules`: see let_read(). Fault::malformed: the lists cannot be used, so the
-  /// previous lists and rules stay in force. Other errors: the store's.
+  /// previous lists and rules stay in force. Fault::denied: guard() has refused them; likewise.
+  /// Other errors: the store's.
   Result<void> follow_file(const std::optional<dialect::restrictions::Section>& section,
                            const std::shared_ptr<const dialect::restrictions::Judged>& judged,
                            const FileRules& rules);
@@ -56,7 +59,8 @@ class RunningLists {
   }
 
   /// Another gateway of the cluster has made a revision: the newest one comes into force. Call it
-  /// after follow_file(). Fault::malformed: it cannot be used here, so the lists in force stay.
+  /// after follow_file(). Fault::malformed, Fault::denied: it cannot be used here, so the lists in
+  /// force stay.
   /// Other errors: the store's.
   Result<void> follow_store();
 
@@ -69,10 +73,13 @@ class RunningLists {
  private:
   Result<store::WriteOutcome> keep(Lists& next, std::uint64_t newest, const store::AuditRow* audit);
   void run(Lists lists);
+  /// Fault::denied: guard() has refused them.
+  Result<void> guarded(const Lists& lists) const;
 
   store::Store& store_;
   std::string hostname_;
   std::function<void(const Lists&)> apply_;
+  std::function<std::string(const Lists&)> why_not_;
   std::mutex change_;  ///< held during a change of store and gateway
   mutable std::mutex mutex_;
   std::shared_ptr<const Lists> current_;

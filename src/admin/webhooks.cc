@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 
+#include "admin/guarded_edit.h"
 #include "admin/publisher.h"
 #include "admin/signing_key.h"
 #include "admin/webhook_facts.h"
@@ -153,6 +154,8 @@ store::WebhookRow Webhooks::edit(const Call& call, const std::string& action,
     const store::AuditRow audit = core_.audit(
         call, action,
         {{"id", row.id}, {"name", audit_name(row)}, {"changed", boost::json::value_from(changed)}});
+    GuardedEdit guarded(core_);
+    guarded.webhook(call, row);
     const WriteOutcome kept = unwrap(core_.deps.publisher.update_webhook(row, version, audit));
     if (kept == WriteOutcome::stale) continue;
     check_outcome(kept);
@@ -217,6 +220,8 @@ net::HttpResponse Webhooks::create(const Call& call) const {
   const store::AuditRow audit =
       core_.audit(call, "webhook.created",
                   {{"id", row.id}, {"name", audit_name(row)}, {"email_address", row.address}});
+  GuardedEdit guarded(core_);
+  guarded.webhook(call, row);
   check_outcome(unwrap(core_.deps.publisher.create_webhook(row, audit)));
   boost::json::object body = to_json(row, public_key_of(core_.deps.store, row.account_id));
   body["secret"] = row.secret.reveal();
@@ -243,6 +248,8 @@ net::HttpResponse Webhooks::remove(const Call& call) const {
   const store::AuditRow audit =
       core_.audit(call, "webhook.deleted",
                   {{"id", row.id}, {"name", audit_name(row)}, {"email_address", row.address}});
+  GuardedEdit guarded(core_);
+  guarded.removal(call, row);
   const WriteOutcome erased =
       unwrap(core_.deps.publisher.delete_webhook(row.account_id, row.id, expected, audit));
   if (erased == WriteOutcome::stale) throw version_mismatch();

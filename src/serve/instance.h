@@ -33,6 +33,7 @@
 #include "serve/attachment_files.h"
 #include "serve/control_file.h"
 #include "serve/data_lock.h"
+#include "serve/guardrail_desk.h"
 #include "serve/live_answers.h"
 #include "serve/metered_resolver.h"
 #include "serve/outbound.h"
@@ -215,6 +216,7 @@ class Instance {
   std::unique_ptr<admin::Follower> follower_;       ///< the same
   std::atomic<bool> begins_anew_{false};
   std::unique_ptr<admin::RunningLists> lists_;
+  std::unique_ptr<GuardrailDesk> guardrails_;
   std::unique_ptr<AttachmentFiles> attachments_;
   std::unique_ptr<gateway::Resources> resources_;
   std::unique_ptr<gateway::SignatureSightings> sightings_;

@@ -238,6 +238,7 @@ Instance::Started Instance::open_api() {
                                     .trace_hub = &trace_hub_,
                                     .trace_rerun = trace_rerun_.get(),
                                     .answers = live_answers_.get(),
+                                    .guards = guardrails_.get(),
                                     .smtp_listeners = [this] { return smtp_listeners(); },
                                     .dnssec = [this] { return dnssec().text(); },
                                     .applied = applied_by()},

@@ -67,7 +67,9 @@ Result<void> Instance::follow(const store::Change& edit) {
   };
   if (names("lists")) {
     const Result<void> done = lists_->follow_store();
-    if (!done && done.error().fault != Fault::malformed) return done;
+    const bool refused =
+        !done && (done.error().fault == Fault::malformed || done.error().fault == Fault::denied);
+    if (!done && !refused) return done;
     if (!done) {
       telemetry::log::error("lists.unusable")
           .field("error", done.error().message)
@@ -103,6 +105,10 @@ Instance::Started Instance::follow_file(const Config& config) {
   const Result<void> followed =
       lists_->follow_file(section, restrictions.judged, request_files(config, data_dir_));
   if (followed) return {};
+  if (followed.error().fault == Fault::denied) {
+    return cannot(ExitCode::config, followed.error().message,
+                  "correct the rule that decides, or the sentence: `postern help G002`");
+  }
   if (followed.error().fault != Fault::malformed) {
     return database_error(data_dir_ + "/postern.db", followed.error());
   }

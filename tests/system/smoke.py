@@ -29,6 +29,7 @@ import backups  # noqa: E402
 import certificates  # noqa: E402
 import control_plane  # noqa: E402
 import doctors  # noqa: E402
+import guardrails  # noqa: E402
 import inboxes  # noqa: E402
 import lists  # noqa: E402
 import manual  # noqa: E402
@@ -41,8 +42,8 @@ from harness import instance, shim, smtp  # noqa: E402
 from harness.cases import Fail, wanted  # noqa: E402
 from players.conduit import check_standard_signature  # noqa: E402
 
-CHECKS = [*backups.CHECKS, *certificates.CHECKS, *doctors.CHECKS, *lists.CHECKS, *manual.CHECKS, *people.CHECKS, *control_plane.CHECKS, *inboxes.CHECKS, *service.CHECKS,
-          *shown.CHECKS, *releases.CHECKS]
+CHECKS = [*backups.CHECKS, *certificates.CHECKS, *doctors.CHECKS, *guardrails.CHECKS, *lists.CHECKS, *manual.CHECKS, *people.CHECKS,
+          *control_plane.CHECKS, *inboxes.CHECKS, *service.CHECKS,          *shown.CHECKS, *releases.CHECKS]
 
 
 def check(function):

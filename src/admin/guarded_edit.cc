@@ -1,0 +1,84 @@
+#include "admin/guarded_edit.h"
+
+#include <fmt/format.h>
+
+#include "admin/ports.h"
+#include "admin/publisher.h"
+#include "store/operators.h"
+
+namespace postern::admin {
+
+namespace {
+
+Refusal refusal_of(const BrokenGuardrail& one, bool shown) {
+  const std::string whose =
+      shown ? fmt::format("the guardrail `{}`", one.name) : std::string("an operator's guardrail");
+  Refusal refusal{409, one.proved ? "guardrail_violated" : "guardrail_not_proved", {}, {}, {}};
+  refusal.sentence =
+      one.proved ? fmt::format("this would break {}: {}", whose, one.why)
+                 : fmt::format("it cannot be proved that {} holds then: {}", whose, one.why);
+  refusal.more["guardrail"] = shown ? boost::json::value(one.name) : boost::json::value();
+  refusal.more["sentence"] = shown ? boost::json::value(one.sentence) : boost::json::value();
+  boost::json::object witness = one.witness;
+  if (!shown && witness.contains("got")) {
+    // Where rules of the operator stand is not for others.
+    witness["got"].as_object().erase("at");
+    witness["got"].as_object().erase("place");
+  }
+  refusal.more["witness"] =
+      witness.empty() ? boost::json::value() : boost::json::value(std::move(witness));
+  return refusal;
+}
+
+}  // namespace
+
+GuardedEdit::GuardedEdit(Core& core) : core_(core), guards_(core.deps.guards) {
+  if (guards_ != nullptr && !guards_->any()) guards_ = nullptr;
+  if (guards_ != nullptr) held_ = std::unique_lock(guards_->edits());
+}
+
+void GuardedEdit::lists(const Lists& next) const {
+  if (guards_ == nullptr) return;
+  if (const auto broken = guards_->broken_by(next)) throw refusal_of(*broken, true);
+}
+
+void GuardedEdit::refuse(const Call& call, const Guards::WebhookEdit& edit) const {
+  const auto broken = guards_->broken_by(edit);
+  if (!broken) return;
+  const store::Operators operators(core_.deps.store, core_.options.operators);
+  const bool shown = broken->is_public || unwrap(operators.contains(call.caller.account_id));
+  throw refusal_of(*broken, shown);
+}
+
+void GuardedEdit::webhook(const Call& call, const store::WebhookRow& row) const {
+  if (guards_ != nullptr)
+    refuse(call, {.webhooks = {to_webhook(row, Secret())}, .policy = {}, .removed = {}});
+}
+
+void GuardedEdit::removal(const Call& call, const store::WebhookRow& row) const {
+  if (guards_ != nullptr) refuse(call, {.webhooks = {}, .policy = {}, .removed = {row.address}});
+}
+
+void GuardedEdit::policy(const Call& call, const store::PolicyRow& row) const {
+  if (guards_ == nullptr) return;
+  Guards::WebhookEdit edit;
+  edit.policy = unwrap(to_policy(row));
+  for (const store::WebhookRow& one :
+       unwrap(core_.deps.store.webhooks_of_policy(row.account_id, row.id))) {
+    edit.webhooks.push_back(to_webhook(one, Secret()));
+  }
+  if (!edit.webhooks.empty()) refuse(call, edit);
+}
+
+void GuardedEdit::detachment(const Call& call, const store::PolicyRow& row) const {
+  if (guards_ == nullptr) return;
+  Guards::WebhookEdit edit;
+  for (store::WebhookRow one :
+       unwrap(core_.deps.store.webhooks_of_policy(row.account_id, row.id))) {
+    one.policy_id.reset();
+    edit.webhooks.push_back(to_webhook(one, Secret()));
+  }
+  if (!edit.webhooks.empty()) refuse(call, edit);
+}
+
+}  // namespace postern::admin

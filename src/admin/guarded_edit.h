@@ -1,0 +1,39 @@
+// An edit that may not break a guardrail (docs/guardrails.md): 409 with the dialogue, and nothing
+// is changed.
+#pragma once
+
+#include <mutex>
+
+#include "admin/core.h"
+#include "admin/running_lists.h"
+
+namespace postern::admin {
+
+/// From the proof to the end of the edit: no other edit that is guarded happens in between. Without
+/// guardrails it does nothing. Its functions throw 409 `guardrail_violated` or
+/// `guardrail_not_proved`, and block: use it on a disk thread.
+class GuardedEdit {
+ public:
+  /// `core` outlives it.
+  explicit GuardedEdit(Core& core);
+
+  /// These lists come into force, by an operator.
+  void lists(const Lists& next) const;
+  /// The webhook is put as this row has it.
+  void webhook(const Call& call, const store::WebhookRow& row) const;
+  /// The webhook is deleted.
+  void removal(const Call& call, const store::WebhookRow& row) const;
+  /// The policy is put as this row has it.
+  void policy(const Call& call, const store::PolicyRow& row) const;
+  /// The policy is deleted, and its webhooks are without one.
+  void detachment(const Call& call, const store::PolicyRow& row) const;
+
+ private:
+  void refuse(const Call& call, const Guards::WebhookEdit& edit) const;
+
+  Core& core_;
+  Guards* guards_;  ///< null: there are no guardrails
+  std::unique_lock<std::mutex> held_;
+};
+
+}  // namespace postern::admin

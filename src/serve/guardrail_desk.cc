@@ -1,0 +1,111 @@
+#include "serve/guardrail_desk.h"
+
+#include <algorithm>
+
+#include "admin/publisher.h"
+#include "config/room_options.h"
+#include "telemetry/log.h"
+
+namespace postern::app {
+
+namespace {
+
+constexpr std::string_view running = "the configuration";
+
+admin::BrokenGuardrail not_known(const std::string& why) {
+  return {
+      .name = "*", .sentence = {}, .is_public = false, .proved = false, .why = why, .witness = {}};
+}
+
+}  // namespace
+
+Result<GuardrailDesk::Stored> GuardrailDesk::stored(const Config& config) const {
+  Stored all{.directory = std::make_shared<policy::Directory>(), .webhooks = {}};
+  admin::Publisher publisher(store_, *all.directory, config.webhooks.public_domain);
+  if (Result<void> loaded = publisher.load(); !loaded) return tl::unexpected(loaded.error());
+  const Result<void> read = store_.each_webhook([&](const store::WebhookRow& row) {
+    all.webhooks.push_back(admin::to_webhook(row, Secret()));
+  });
+  if (!read) return tl::unexpected(read.error());
+  return all;
+}
+
+std::optional<admin::BrokenGuardrail> GuardrailDesk::first_broken(
+    const Config& config, std::shared_ptr<policy::Directory> directory,
+    const plan::GuardScope& scope) const {
+  const auto results = plan::check_guardrails(
+      {.name = std::string(running), .config = &config, .directory = std::move(directory)},
+      *config.guardrails, scope, {.time = plan::time_of_an_edit});
+  for (std::size_t at = 0; at < results.size(); ++at) {
+    const plan::GuardResult& result = results[at];
+    const Guardrail& guardrail = config.guardrails->sentences[at];
+    if (!plan::refuses(result, guardrail)) continue;
+    const bool violated = result.word == plan::GuardResult::Word::violated;
+    return admin::BrokenGuardrail{.name = guardrail.name,
+                                  .sentence = guardrail.text,
+                                  .is_public = guardrail.is_public,
+                                  .proved = violated,
+                                  .why = violated ? plan::dialogue_of(result) : result.text,
+                                  .witness = plan::witness_of(result)};
+  }
+  return std::nullopt;
+}
+
+std::optional<admin::BrokenGuardrail> GuardrailDesk::broken_by(const admin::Lists& next) {
+  Config config = deciding_();
+  if (!config.guardrails) return std::nullopt;
+  config.restrictions = restrictions_of(next);
+  auto all = stored(config);
+  if (!all) return not_known("the webhooks cannot be read: " + all.error().message);
+  return first_broken(config, std::move(all->directory), {.webhooks = std::move(all->webhooks)});
+}
+
+std::optional<admin::BrokenGuardrail> GuardrailDesk::broken_by(const WebhookEdit& edit) {
+  const Config config = deciding_();
+  if (!config.guardrails) return std::nullopt;
+  const auto directory = std::make_shared<policy::Directory>();
+  policy::Change change;
+  change.put_domains.emplace_back(config.webhooks.public_domain);
+  const auto add_domain = [&](const std::string& address) {
+    change.put_domains.emplace_back(address.substr(address.rfind('@') + 1));
+  };
+  for (const std::string& address : edit.removed) add_domain(address);
+  for (const auto& webhook : edit.webhooks) {
+    add_domain(webhook->address);
+    change.put_webhooks.push_back(webhook);
+    if (!webhook->policy_id || (edit.policy && edit.policy->id == *webhook->policy_id)) continue;
+    const auto row = store_.policy(webhook->account_id, *webhook->policy_id);
+    if (!row) return not_known("the policy cannot be read: " + row.error().message);
+    if (!*row) continue;
+    auto compiled = admin::to_policy(**row);
+    if (!compiled) return not_known(compiled.error().message);
+    change.put_policies.push_back(std::move(*compiled));
+  }
+  if (edit.policy) change.put_policies.push_back(edit.policy);
+  directory->apply(std::move(change));
+  // A deleted webhook's address is one of the host.
+  return first_broken(config, directory,
+                      {.host = !edit.removed.empty(), .webhooks = edit.webhooks});
+}
+
+std::string GuardrailDesk::why_not(const admin::Lists& lists) {
+  Config config = deciding_();
+  if (!config.guardrails) return {};
+  config.restrictions = restrictions_of(lists);
+  auto all = stored(config);
+  if (!all) return "the guardrails need the webhooks, which cannot be read: " + all.error().message;
+  const auto results = plan::check_guardrails(
+      {.name = std::string(running), .config = &config, .directory = std::move(all->directory)},
+      *config.guardrails, {.webhooks = std::move(all->webhooks)});
+  std::string why_not;
+  for (const Diagnostic& one : plan::diagnostics_of(results, *config.guardrails)) {
+    if (one.severity == Severity::error) {
+      why_not += (why_not.empty() ? "" : "\n") + on_one_line(one);
+    } else {
+      telemetry::log::warning("guardrail.warning").msg(on_one_line(one));
+    }
+  }
+  return why_not;
+}
+
+}  // namespace postern::app

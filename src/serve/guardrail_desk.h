@@ -1,0 +1,48 @@
+// The guardrails of the running gateway (docs/guardrails.md): proved when a configuration is
+// loaded, and before each edit through the API.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "admin/ports.h"
+#include "config/config.h"
+#include "plan/guard.h"
+#include "store/store.h"
+
+namespace postern::app {
+
+/// Proves them with the one judge, plan::check_guardrails(). Thread-safe.
+class GuardrailDesk final : public admin::Guards {
+ public:
+  /// `deciding`: the configuration that decides now, with its lists. `store` outlives this object.
+  GuardrailDesk(store::Store& store, std::function<Config()> deciding)
+      : store_(store), deciding_(std::move(deciding)) {}
+
+  bool any() override { return deciding_().guardrails != nullptr; }
+  std::optional<admin::BrokenGuardrail> broken_by(const admin::Lists& next) override;
+  std::optional<admin::BrokenGuardrail> broken_by(const WebhookEdit& edit) override;
+
+  /// The same at the start and at a reload, where there is more time: why the configuration may not
+  /// come into force with these lists, each broken guardrail on a line; empty: it may. Warnings are
+  /// logged.
+  std::string why_not(const admin::Lists& lists);
+
+ private:
+  /// The stored webhooks with their policies.
+  struct Stored {
+    std::shared_ptr<policy::Directory> directory;
+    plan::Webhooks webhooks;
+  };
+  Result<Stored> stored(const Config& config) const;
+  std::optional<admin::BrokenGuardrail> first_broken(const Config& config,
+                                                     std::shared_ptr<policy::Directory> directory,
+                                                     const plan::GuardScope& scope) const;
+
+  store::Store& store_;
+  const std::function<Config()> deciding_;
+};
+
+}  // namespace postern::app

@@ -1,0 +1,88 @@
+"""System checks of guardrails: at the start, at SIGHUP, and before edits over the API nothing that breaks a sentence comes into force."""
+import json
+import signal
+
+from bench import LOCAL, expect
+from harness import instance
+from harness.cases import Fail
+from lists import wait_for
+
+NO_RELAY = "never accept where client not in mynetworks and auth = none and rcpt is foreign"
+PARTNER_IN = "permit_mynetworks, check_sender_access inline:{ {partner.example.com=OK} }, reject_unauth_destination"
+CLOSED = {"mynetworks": "10.1.0.0/16", "relay": "permit_mynetworks, reject_unauth_destination", "i_know_this_is_an_open_relay": True}
+
+
+def guarded(sentences, **restrictions):
+    return {**LOCAL, "restrictions": {**CLOSED, **restrictions}, "guardrails": sentences}
+
+
+def a_broken_one_does_not_start(bench):
+    """Exit status 78 of check and serve, every broken sentence with its dialogue; a warning starts."""
+    sentences = {"relay": NO_RELAY, "thrown": "never discard", "fine": "never hold"}
+    config = bench.config(guarded(sentences, relay=PARTNER_IN, sender="check_sender_access inline:{ {bin.example.com=DISCARD} }"))
+    for words in (["check", "--config", config], ["serve", "--config", config, "--data-dir", bench.root / "data"]):
+        status, out, err = bench.run(*words)
+        expect("exit status of %s" % words[0], 78, status)
+        for word in ("`relay` is broken", "@partner.example.com>", "`thrown` is broken", "@bin.example.com>"):
+            if word not in out + err:
+                raise Fail("%s does not say %s: %s%s" % (words[0], word, out, err))
+        if "fine" in out + err:
+            raise Fail("%s names a guardrail that holds: %s%s" % (words[0], out, err))
+
+
+def inside_only(bench):
+    """A sentence about a set of networks, which no lint knows: PUT, rollback, SIGHUP."""
+    sentences = {"networks.inside": "10.1.0.0/16", "inside": "never accept where client not in @inside and auth = none and rcpt is foreign"}
+    server = bench.server(guarded(sentences))
+    account = instance.Account(server)
+    lists = {"relay": CLOSED["relay"]}
+    first = account.call("GET", "/connection-policies")["revision"]
+    broken = account.call("PUT", "/connection-policies", {"lists": lists, "parameters": {"mynetworks": "10.1.0.0/16, 192.0.2.0/24"}}, expect=409)
+    expect("code and guardrail", ("guardrail_violated", "inside"), (broken["code"], broken["guardrail"]))
+    witness = broken["witness"]
+    if not witness["client"].startswith("192.0.2.") or witness["got"]["verdict"] != "taken":
+        raise Fail("another witness: %r" % broken)
+    expect("revision", first, account.call("GET", "/connection-policies")["revision"])
+    account.call("PUT", "/connection-policies", {"lists": lists, "parameters": {"mynetworks": "10.1.2.0/24"}})
+
+    def hang_up(settings, event):
+        server.write_config(settings)
+        count = server.log.read_text().count(event)
+        server.process.send_signal(signal.SIGHUP)
+        wait_for("lines %s" % event, True, lambda: server.log.read_text().count(event) > count)
+
+    # The sentence is gone, wider lists come; with the sentence back, neither they nor a rollback to them are possible.
+    wide = guarded({}, mynetworks="10.1.0.0/16, 192.0.2.0/24")
+    hang_up(wide, "reload.ok")
+    second = account.call("GET", "/connection-policies")["revision"]
+    hang_up({**wide, "guardrails": sentences}, "reload.failed")
+    if "`inside` is broken" not in server.log.read_text():
+        raise Fail("the log does not say why")
+    hang_up(guarded(sentences), "reload.ok")
+    back = account.call("POST", "/connection-policies/rollback", {"revision": second}, expect=409)
+    expect("code of the rollback", "guardrail_violated", back["code"])
+
+
+def webhooks_over_the_api(bench):
+    """A webhook's policy, its attachment and its deletion against sentences; others do not read them unless they are public."""
+    sentence = "never accept where rcpt in hooks.example.net and client not in 203.0.113.0/24"
+    server = bench.server({**LOCAL, "guardrails": {"hooks": sentence}})
+    account = instance.Account(server)
+    refused = account.call("POST", "/webhooks", {"target_url": "inbox"}, expect=409)
+    expect("without a policy", ("guardrail_violated", "hooks"), (refused["code"], refused["guardrail"]))
+    policy = account.call("POST", "/smtp-policies", {"name": "near", "allowed_source_ips": "203.0.113.0/25"}, expect=201)
+    webhook = account.call("POST", "/webhooks", {"target_url": "inbox", "smtp_security_policy_id": policy["id"]}, expect=201)
+    path = "/smtp-policies/" + policy["id"]
+    wider = account.call("PUT", path, {"name": "near", "allowed_source_ips": "203.0.113.0/24, 198.51.100.7"}, expect=409)
+    expect("client of the witness", "198.51.100.7", wider["witness"]["client"])
+    account.call("PUT", path, {"name": "near", "allowed_source_ips": "203.0.113.0/24"})
+    expect("deletion of the policy", "guardrail_violated", account.call("DELETE", path, expect=409)["code"])
+    detached = account.call("PUT", "/webhooks/" + webhook["id"], {"target_url": "inbox", "smtp_security_policy_id": None}, expect=409)
+    expect("detachment", "guardrail_violated", detached["code"])
+    other = instance.Account(server)
+    hidden = other.call("POST", "/webhooks", {"target_url": "inbox"}, expect=409)
+    if "hooks" in json.dumps({k: v for k, v in hidden.items() if k != "witness"}) or hidden["sentence"] is not None:
+        raise Fail("another account reads the sentence: %r" % hidden)
+
+
+CHECKS = [a_broken_one_does_not_start, inside_only, webhooks_over_the_api]
