@@ -1,0 +1,119 @@
+#include "admin/guarded_edit.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "admin/test_api.h"
+
+namespace postern::admin {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+/// Says that every edit breaks a sentence, once told so.
+class AnyEditBreaks final : public Guards {
+ public:
+  bool any() override { return true; }
+  std::optional<BrokenGuardrail> broken_by(const Lists&) override { return answer(); }
+  std::optional<BrokenGuardrail> broken_by(const WebhookEdit& edit) override {
+    last = edit;
+    return answer();
+  }
+
+  std::optional<BrokenGuardrail> broken;
+  WebhookEdit last;
+
+ private:
+  std::optional<BrokenGuardrail> answer() const { return broken; }
+};
+
+BrokenGuardrail sentence(bool is_public, bool proved = true) {
+  return {.name = "near",
+          .sentence = "never accept where client not in 203.0.113.0/24",
+          .is_public = is_public,
+          .proved = proved,
+          .why = "a client at 192.0.2.7 …, and is answered 250",
+          .witness = {
+              {"client", "192.0.2.7"},
+              {"got", boost::json::object{{"verdict", "taken"}, {"place", "postern.toml:3:1"}}}}};
+}
+
+struct Guarded {
+  Guarded() : api([this](Options&, Dependencies& deps) { deps.guards = &guards; }) {
+    operating = api.account();
+    tenant = api.account();
+  }
+  Answer call(const std::string& method, const std::string& path, const std::string& body,
+              const std::string& token) {
+    return api.call({method, "/api/v1" + path, body, token, {}});
+  }
+
+  AnyEditBreaks guards;
+  TestApi api;
+  std::string operating;  ///< the first account operates the gateway
+  std::string tenant;
+};
+
+constexpr auto webhook = R"({"target_url":"inbox"})";
+
+TEST(GuardedEdit, a_broken_sentence_is_409_and_nothing_is_changed) {
+  Guarded gateway;
+  const std::string id = gateway.call("POST", "/webhooks", webhook, gateway.operating).text("/id");
+  gateway.guards.broken = sentence(false);
+  const Answer refused = gateway.call("POST", "/webhooks", webhook, gateway.operating);
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_EQ(refused.code(), "guardrail_violated");
+  EXPECT_EQ(refused.text("/guardrail"), "near");
+  EXPECT_EQ(refused.text("/witness/client"), "192.0.2.7");
+  EXPECT_EQ(refused.text("/witness/got/place"), "postern.toml:3:1");
+  for (const char* what : {"activate", "deactivate"}) {
+    const Answer answer =
+        gateway.call("POST", "/webhooks/" + id + "/" + what, "", gateway.operating);
+    // What is as it was is no edit.
+    EXPECT_EQ(answer.status, what == std::string("activate") ? 200 : 409) << answer.body;
+  }
+  EXPECT_EQ(gateway.call("DELETE", "/webhooks/" + id, "", gateway.operating).status, 409);
+  EXPECT_EQ(gateway.guards.last.removed.size(), 1u);
+  EXPECT_EQ(gateway.call("GET", "/webhooks", "", gateway.operating).json.at("total").as_int64(), 1);
+}
+
+TEST(GuardedEdit, policies_are_proved_for_their_webhooks) {
+  Guarded gateway;
+  const std::string policy =
+      gateway.call("POST", "/smtp-policies", R"({"name":"p"})", gateway.operating).text("/id");
+  const std::string path = "/smtp-policies/" + policy;
+  gateway.guards.broken = sentence(false, false);
+  EXPECT_EQ(gateway.call("PUT", path, R"({"name":"q"})", gateway.operating).status, 200)
+      << "no webhook has it";
+  gateway.guards.broken.reset();
+  gateway.call("POST", "/webhooks",
+               R"({"target_url":"inbox","smtp_security_policy_id":")" + policy + "\"}",
+               gateway.operating);
+  gateway.guards.broken = sentence(false, false);
+  const Answer refused = gateway.call("PUT", path, R"({"name":"r"})", gateway.operating);
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_EQ(refused.code(), "guardrail_not_proved");
+  ASSERT_NE(gateway.guards.last.policy, nullptr);
+  EXPECT_EQ(gateway.guards.last.policy->name, "r");
+  EXPECT_EQ(gateway.call("DELETE", path, "", gateway.operating).status, 409);
+  EXPECT_EQ(gateway.guards.last.policy, nullptr);
+  EXPECT_FALSE(gateway.guards.last.webhooks.front()->policy_id);
+  EXPECT_EQ(gateway.call("GET", path, "", gateway.operating).text("/name"), "q");
+}
+
+TEST(GuardedEdit, others_read_a_sentence_only_if_it_is_public) {
+  Guarded gateway;
+  gateway.guards.broken = sentence(false);
+  const Answer hidden = gateway.call("POST", "/webhooks", webhook, gateway.tenant);
+  EXPECT_EQ(hidden.status, 409);
+  EXPECT_THAT(hidden.body, Not(HasSubstr("near")));
+  EXPECT_THAT(hidden.body, Not(HasSubstr("postern.toml")));
+  EXPECT_TRUE(hidden.json.at("sentence").is_null());
+  gateway.guards.broken = sentence(true);
+  EXPECT_THAT(gateway.call("POST", "/webhooks", webhook, gateway.tenant).text("/sentence"),
+              HasSubstr("never accept"));
+}
+
+}  // namespace
+}  // namespace postern::admin

@@ -1,0 +1,130 @@
+#include "serve/guardrail_desk.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/temporary_folder_test.h"
+#include "config/room_options.h"
+#include "dialect/restrictions/table.h"
+#include "dialect/webhook/compile.h"
+#include "store/sqlite_store.h"
+
+namespace postern::app {
+namespace {
+
+namespace restrictions = dialect::restrictions;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+
+constexpr auto closed = "permit_mynetworks, reject_unauth_destination";
+
+/// A gateway whose configuration file has a sentence, and lists under it.
+struct Desk {
+  explicit Desk(const std::string& guardrail) {
+    LoadOptions options;
+    options.read_files = false;
+    options.machine_name = "mx.example.com";
+    auto loaded = parse_config(
+        "[webhooks]\npublic_domain = \"hooks.test\"\n[guardrails]\n" + guardrail + "\n",
+        "postern.toml", options);
+    EXPECT_TRUE(loaded.ok()) << loaded.diagnostics.render();
+    config = std::move(loaded.config);
+    lists.guard([this](const admin::Lists& next) { return desk.why_not(next); });
+  }
+
+  static admin::Lists judged(const std::string& mynetworks, const std::string& relay = closed) {
+    restrictions::Section section;
+    section.parameters = {{"mynetworks", mynetworks}, {"smtpd_relay_restrictions", relay}};
+    return admin::judged(std::move(section), "mx.example.com", {});
+  }
+  Result<void> follow(const std::string& mynetworks) {
+    const admin::Lists next = judged(mynetworks);
+    return lists.follow_file(next.section, next.judged);
+  }
+  /// in@hooks.test with this policy, or none.
+  static admin::Guards::WebhookEdit edit(const std::optional<std::string>& network) {
+    auto webhook = std::make_shared<policy::Webhook>();
+    webhook->id = "wh_1";
+    webhook->account_id = "acc_1";
+    webhook->address = "in@hooks.test";
+    admin::Guards::WebhookEdit made;
+    if (network) {
+      dialect::webhook::PolicyFields fields;
+      fields.allowed_source_ips = {*Cidr::parse(*network)};
+      made.policy = dialect::webhook::compile("pol_1", "acc_1", 1, 1, fields);
+      webhook->policy_id = "pol_1";
+    }
+    made.webhooks = {webhook};
+    return made;
+  }
+
+  tests::TemporaryFolder folder;
+  std::unique_ptr<store::SqliteStore> store =
+      std::move(store::SqliteStore::open(folder.file("postern.db")).value());
+  Config config;
+  GuardrailDesk desk{*store, [this] { return config; }};
+  admin::RunningLists lists{*store, "mx.example.com", [this](const admin::Lists& now) {
+                              config.restrictions = restrictions_of(now);
+                            }};
+};
+
+constexpr auto inside_only =
+    "networks.inside = \"10.0.0.0/8\"\n"
+    "inside = \"never accept where client not in @inside and auth = none and rcpt is foreign\"";
+
+TEST(GuardrailDesk, lists_of_the_file_that_break_a_sentence_do_not_come_into_force) {
+  Desk gateway(inside_only);
+  ASSERT_TRUE(gateway.follow("10.1.0.0/16"));
+  const std::uint64_t revision = gateway.lists.current()->row.revision;
+  const Result<void> wide = gateway.follow("10.1.0.0/16, 192.0.2.0/24");
+  ASSERT_FALSE(wide);
+  EXPECT_EQ(wide.error().fault, Fault::denied);
+  EXPECT_THAT(wide.error().message, HasSubstr("`inside` is broken: a client at 192.0.2."));
+  EXPECT_THAT(wide.error().message, HasSubstr("postern.toml:5:"));
+  EXPECT_EQ(gateway.lists.current()->row.revision, revision);
+  EXPECT_EQ(gateway.store->newest_list_revision().value()->revision, revision);
+}
+
+TEST(GuardrailDesk, an_edit_of_lists_has_its_witness) {
+  Desk gateway(inside_only);
+  ASSERT_TRUE(gateway.desk.any());
+  EXPECT_FALSE(gateway.desk.broken_by(Desk::judged("10.1.0.0/16")));
+  const auto broken = gateway.desk.broken_by(Desk::judged("10.1.0.0/16, 192.0.2.0/24"));
+  ASSERT_TRUE(broken);
+  EXPECT_EQ(broken->name, "inside");
+  EXPECT_TRUE(broken->proved);
+  EXPECT_FALSE(broken->is_public);
+  EXPECT_EQ(broken->witness.at("got").at("verdict").as_string(), "taken");
+  EXPECT_THAT(broken->why, HasSubstr("and is answered 250"));
+}
+
+TEST(GuardrailDesk, a_sentence_that_warns_lets_lists_through) {
+  Desk gateway("a = { rule = \"never accept where rcpt is foreign\", enforce = \"warn\" }");
+  EXPECT_TRUE(gateway.follow("10.1.0.0/16"));
+  EXPECT_FALSE(gateway.desk.broken_by(Desk::judged("10.1.0.0/16")));
+}
+
+TEST(GuardrailDesk, webhooks_are_proved_before_they_are_put) {
+  Desk gateway("near = \"never accept where client not in 203.0.113.0/24\"");
+  EXPECT_FALSE(gateway.desk.broken_by(Desk::edit("203.0.113.0/25")));
+  EXPECT_TRUE(gateway.desk.broken_by(Desk::edit("203.0.112.0/23")));
+  const auto open = gateway.desk.broken_by(Desk::edit(std::nullopt));
+  ASSERT_TRUE(open);
+  EXPECT_THAT(std::string(open->witness.at("rcpt_to").as_string()), EndsWith("@hooks.test"));
+}
+
+TEST(GuardrailDesk, a_webhook_that_must_be_heard_cannot_be_deleted) {
+  Desk gateway("heard = \"never refuse where rcpt = in@hooks.test and not helo = none\"");
+  EXPECT_FALSE(gateway.desk.broken_by(Desk::edit(std::nullopt)));
+  EXPECT_TRUE(gateway.desk.broken_by(Desk::edit("203.0.113.0/24")));
+  EXPECT_TRUE(gateway.desk.broken_by({.webhooks = {}, .policy = {}, .removed = {"in@hooks.test"}}));
+}
+
+TEST(GuardrailDesk, without_guardrails_nothing_is_asked) {
+  Desk gateway("");
+  EXPECT_FALSE(gateway.desk.any());
+  EXPECT_EQ(gateway.desk.why_not(Desk::judged("0.0.0.0/0")), "");
+}
+
+}  // namespace
+}  // namespace postern::app
