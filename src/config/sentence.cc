@@ -291,7 +291,15 @@ class Parser {
     if (next_is_in()) return domains_of(Term::About::helo);
     equals();
     if (tokens_.take("none")) return just({.about = Term::About::helo, .word = "none"});
-    return just({.about = Term::About::helo, .domains = {domain()}});
+    // A client may say anything: a literal, a bare address.
+    const Token word = tokens_.peek();
+    if (!word.quoted && word.text.find_first_of("[:") == std::string::npos &&
+        !IpAddress::parse(word.text)) {
+      return just({.about = Term::About::helo, .domains = {domain()}});
+    }
+    tokens_.take();
+    return just(
+        {.about = Term::About::helo, .domains = {{.name = lower(word.text), .below = false}}});
   }
 
   Condition auth() {

@@ -74,6 +74,19 @@ TEST(SentenceTest, NotAndListsAndSets) {
   EXPECT_FALSE(names.domains[1].has("xspam.example"));
 }
 
+TEST(SentenceTest, HeloMayBeAnything) {
+  for (const std::string name :
+       {"mx.example.com", "[192.0.2.9]", "192.0.2.9", "[IPv6:2001:db8::1]", "\"no name\""}) {
+    const auto parsed = parse_sentence("never accept where helo = " + name, {});
+    ASSERT_TRUE(parsed) << name << parsed.error().message;
+    const auto& domains = parsed->condition.term.domains;
+    ASSERT_EQ(domains.size(), 1u) << name;
+    EXPECT_NE(domains[0].name, "none");
+  }
+  EXPECT_EQ(parse_sentence("never accept where helo = none", {})->condition.term.word, "none");
+  EXPECT_FALSE(parse_sentence("never accept where helo = a..b", {}));
+}
+
 TEST(SentenceTest, ParenthesesAreLimited) {
   std::string text = "never accept where ";
   for (int i = 0; i < 10'000; ++i) text += '(';
