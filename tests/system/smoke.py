@@ -43,7 +43,7 @@ from harness.cases import Fail, wanted  # noqa: E402
 from players.conduit import check_standard_signature  # noqa: E402
 
 CHECKS = [*backups.CHECKS, *certificates.CHECKS, *doctors.CHECKS, *guardrails.CHECKS, *lists.CHECKS, *manual.CHECKS, *people.CHECKS,
-          *control_plane.CHECKS, *inboxes.CHECKS, *service.CHECKS,          *shown.CHECKS, *releases.CHECKS]
+          *control_plane.CHECKS, *inboxes.CHECKS, *service.CHECKS, *shown.CHECKS, *releases.CHECKS]
 
 
 def check(function):
