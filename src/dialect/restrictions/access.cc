@@ -180,36 +180,51 @@ RuleOutcome apply(Context& context, const Rule& rule, Subject subject, const Act
 
 namespace {
 
+/// Tries a key that begins with a local part of `size` octets: first as it is written in an
+/// address, if that has quotes, and then without them.
+std::optional<RuleOutcome> try_local(Context& context, const Rule& rule, Subject subject,
+                                     const Address& address, std::string_view key,
+                                     std::size_t size) {
+  if (address.quoted) {
+    const std::string written = quoted_local(key.substr(0, size)).append(key.substr(size));
+    if (auto outcome = try_key(context, rule, subject, written)) return outcome;
+  }
+  return try_key(context, rule, subject, key);
+}
+
 /// The keys after the whole address: the address without its extension, the domain and its parents,
 /// the local part.
 std::optional<RuleOutcome> try_parts(Context& context, const Rule& rule, Subject subject,
                                      const Address& address) {
-  const auto found = [&](std::string_view key) { return try_key(context, rule, subject, key); };
+  const auto found = [&](std::string_view key, std::size_t size) {
+    return try_local(context, rule, subject, address, key, size);
+  };
   const std::string_view key = address.key;
   const std::size_t at = address.local.size();
   const std::size_t extension = context.policy().extension_at(key.substr(0, at));
   std::string without;  // the address without its extension
   if (extension != std::string_view::npos) {
     without.append(key.substr(0, extension)).append(key.substr(at));
-    if (auto outcome = found(without)) return outcome;
+    if (auto outcome = found(without, extension)) return outcome;
   }
   if (auto outcome = try_names(context, rule, subject, address.written_domain())) return outcome;
-  if (auto outcome = found(key.substr(0, at + 1))) return outcome;
+  if (auto outcome = found(key.substr(0, at + 1), at)) return outcome;
   if (extension == std::string_view::npos) return std::nullopt;
-  return found(std::string_view(without).substr(0, extension + 1));
+  return found(std::string_view(without).substr(0, extension + 1), extension);
 }
 
 }  // namespace
 
 RuleOutcome check_address(Context& context, const Rule& rule, const Address& address,
                           Subject subject) {
-  const auto found = [&](std::string_view key) { return try_key(context, rule, subject, key); };
   if (address.is_null()) {
     const std::string& key = context.policy().null_access_lookup_key;
-    const auto outcome = found(key);
+    if (key.empty()) return context.pass("smtpd_null_access_lookup_key is empty");
+    const auto outcome = try_key(context, rule, subject, key);
     return outcome ? *outcome : context.pass(nothing_found);
   }
-  std::optional<RuleOutcome> outcome = found(address.key);
+  std::optional<RuleOutcome> outcome =
+      try_local(context, rule, subject, address, address.key, address.local.size());
   if (!outcome && !rule.table->is_pattern()) outcome = try_parts(context, rule, subject, address);
   if (!outcome) return context.pass(nothing_found);
   // OK does not permit a recipient with a sender-specified route, such as user%elsewhere@ours.

@@ -16,6 +16,20 @@ using policy::Stage;
 
 namespace {
 
+/// Whether a local part needs no quotes (RFC 5321 §4.1.2, RFC 6531 §3.3).
+bool is_dot_atom(std::string_view local) {
+  const auto is_atext = [](char c) {
+    return is_alnum(c) || static_cast<unsigned char>(c) > 127 ||
+           std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
+  };
+  bool begins = true;  // an atom
+  for (const char c : local) {
+    if (c == '.' ? begins : !is_atext(c)) return false;
+    begins = c == '.';
+  }
+  return !begins;
+}
+
 Subject subject_of_list(ListKind kind) {
   switch (kind) {
     case ListKind::client:
@@ -78,6 +92,15 @@ Context::Context(const ListPolicy& policy, const policy::Evidence& evidence, Sta
   }
 }
 
+std::string quoted_local(std::string_view local) {
+  std::string out = "\"";
+  for (const char c : local) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
 Address Context::address_of(const mail::Mailbox& mailbox) const {
   Address address{.mailbox = &mailbox,
                   .local = mailbox.unquoted_local_part(),
@@ -115,6 +138,7 @@ Address Context::address_of(const mail::Mailbox& mailbox) const {
   }
   // RFC 5321 §4.5.1: this mailbox belongs to the host, whatever myorigin is.
   if (address.bare && iequals(address.local, "postmaster")) address.known = DomainClass::local;
+  address.quoted = !is_dot_atom(address.local);
   address.routed = std::any_of(address.local.begin(), address.local.end(),
                                [](char c) { return c == '@' || c == '%' || c == '!'; });
   // Keys of access tables have the domain as it was written.

@@ -27,6 +27,7 @@ struct Address {
   bool rerouted = false;  ///< a route was removed from the local part
 
   policy::questions::NameForm form = {};  ///< of written_domain()
+  bool quoted = false;                    ///< `local` is no dot-atom: keys have quotes first
 
   /// As the client sent it, without source route; "": the null reverse-path.
   std::string text() const { return mailbox != nullptr ? mailbox->text() : std::string(); }
@@ -39,6 +40,9 @@ struct Address {
     return key.empty() ? std::string_view() : std::string_view(key).substr(local.size() + 1);
   }
 };
+
+/// A local part in quotes, as it is written in an address (RFC 5321 §4.1.2).
+std::string quoted_local(std::string_view local);
 
 /// Whether the table of its domain has an address.
 struct Listed {

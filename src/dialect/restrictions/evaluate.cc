@@ -181,8 +181,14 @@ std::vector<std::string> address_keys(const Address& address, const ListPolicy& 
   const std::size_t extension = policy.extension_at(address.local);
   if (extension != std::string::npos) locals.push_back(address.local.substr(0, extension));
   std::vector<std::string> keys;
-  for (const std::string& one : locals) keys.push_back(one + "@" + address.domain);
-  if (local) keys.insert(keys.end(), locals.begin(), locals.end());
+  const auto add = [&](const std::string& rest) {
+    for (const std::string& one : locals) {
+      if (address.quoted) keys.push_back(quoted_local(one) + rest);
+      keys.push_back(one + rest);
+    }
+  };
+  add("@" + address.domain);
+  if (local) add("");
   keys.push_back("@" + address.domain);
   return keys;
 }

@@ -586,6 +586,30 @@ TEST(Extension, IsNotWhatAListOrAServerNeeds) {
   EXPECT_EQ(left("-", "no", "mailer-daemon"), "mailer-daemon");
 }
 
+TEST(QuotedLocalParts, AreAskedForWithQuotesFirst) {
+  const auto answer = [](const std::string& parameter, const std::string& table,
+                         const std::string& local) {
+    Judged lists({{"relay_domains", "example.org"}, {parameter, table}});
+    lists.recipient(local, "example.org");
+    return code(lists.reply());
+  };
+  const std::string list = "smtpd_recipient_restrictions";
+  const auto access = [](const std::string& first, const std::string& second) {
+    return "check_recipient_access inline:{ {" + first + " = 550 5.7.1 a} {" + second +
+           " = 550 5.7.2 b} }";
+  };
+  const std::string quoted = "\"eve..x\"";
+  EXPECT_EQ(answer(list, access("eve..x@example.org", "\"eve..x\"@example.org"), quoted),
+            "550 5.7.2");
+  EXPECT_EQ(answer(list, access("eve..x@example.org", "example.org"), quoted), "550 5.7.1");
+  EXPECT_EQ(answer(list, access("eve..x@", "\"eve..x\"@"), quoted), "550 5.7.2");
+  EXPECT_EQ(answer(list, access("\"eve\"@example.org", "eve@example.org"), "\"eve\""), "550 5.7.2");
+  const std::string maps = "relay_recipient_maps";
+  EXPECT_EQ(answer(maps, "inline:{ {\"eve..x\"@example.org = x} }", quoted), "");
+  EXPECT_EQ(answer(maps, "inline:{ {eve..x@example.org = x} }", quoted), "");
+  EXPECT_EQ(answer(maps, "inline:{ {eve.x@example.org = x} }", quoted), "550 5.1.1");
+}
+
 TEST(Braces, AreNotAroundTables) {
   std::string said;
   for (const Diagnostic& one :
