@@ -14,9 +14,9 @@ constexpr OptionSpec options[] = {
     {"--samples", "N", "how many of each kind of change are shown", "5"},
     {"--data-dir", "DIR", "where the gateway keeps its databases", "what the draft says"},
 };
-constexpr ExitCode exits[] = {ExitCode::ok,       ExitCode::no,        ExitCode::not_proved,
-                              ExitCode::usage,    ExitCode::bad_data,  ExitCode::no_input,
-                              ExitCode::io,       ExitCode::try_again, ExitCode::config};
+constexpr ExitCode exits[] = {ExitCode::ok,    ExitCode::no,        ExitCode::not_proved,
+                              ExitCode::usage, ExitCode::bad_data,  ExitCode::no_input,
+                              ExitCode::io,    ExitCode::try_again, ExitCode::config};
 
 constexpr CommandSpec table[] = {
     {"replay", "Write policy", "what a draft would change about recorded mail",
