@@ -42,7 +42,7 @@ Result<std::unique_ptr<dns::Resolver>> resolver_for(const Config& config,
   return dns_from_file(options.dns->string(), std::cin);
 }
 
-Result<Dialogue> dialogue_of(const ExplainOptions& options) {
+Result<Dialogue> dialogue_of(const Config& config, const ExplainOptions& options) {
   Dialogue said;
   said.client = options.client_ip.value_or(said.client);
   said.helo = options.helo.value_or(mail::literal_of(said.client));
@@ -81,7 +81,7 @@ Result<Dialogue> dialogue_of(const ExplainOptions& options) {
 Result<policy::Trace> decide_live(const Config& config, const ExplainOptions& options,
                                   const policy::Directory& directory,
                                   const RememberedAddress& remembered) {
-  const Result<Dialogue> said = dialogue_of(options);
+  const Result<Dialogue> said = dialogue_of(config, options);
   if (!said) return tl::unexpected(said.error());
   const policy::Engine engine = engine_for(config);
   boost::asio::io_context loop(1);
