@@ -18,14 +18,16 @@ namespace {
 namespace lists = dialect::restrictions;
 using Route = relay::Route;
 
-constexpr std::size_t most_rows = 10'000;  ///< of a table that are looked at
-constexpr std::size_t shown = 8;           ///< domains in a message
+constexpr std::size_t most_rows = 10'000;      ///< of a table that are looked at
+constexpr std::size_t most_looks = 2'000'000;  ///< at rows of a table
+constexpr std::size_t shown = 8;               ///< domains in a message
 
 /// The keys of the table that are names of domains; nullopt: they cannot be listed.
 std::optional<std::vector<std::string>> domains_in(const lists::Table& table) {
   if (table.is_remote() || table.is_pattern()) return std::nullopt;
   const auto values = table.values();
-  if (!values) return std::nullopt;
+  // For each value all rows are looked at.
+  if (!values || values->size() * table.rows() > most_looks) return std::nullopt;
   std::vector<std::pair<std::size_t, std::string>> found;
   for (const std::string& value : *values) {
     const auto rows = table.rows_with(value, most_rows);
