@@ -56,15 +56,7 @@ CheckedGuardrails check_guardrails(const Config& config) {
 
 boost::json::array guardrails_json(const CheckedGuardrails& checked) {
   boost::json::array all;
-  for (const plan::GuardResult& one : checked.results) {
-    boost::json::object object{{"name", one.name}, {"result", plan::to_string(one.word)}};
-    if (one.spoken) object["witness"] = plan::witness_of(one);
-    if (!one.reason.empty()) {
-      object["reason"] = one.reason;
-      object["text"] = one.text;
-    }
-    all.push_back(std::move(object));
-  }
+  for (const plan::GuardResult& one : checked.results) all.push_back(plan::guard_json(one));
   return all;
 }
 

@@ -17,9 +17,11 @@
 #include "base/toml.h"
 #include "cli/mail_text.h"
 #include "config/engine.h"
+#include "config/guardrails.h"
 #include "config/input_file.h"
 #include "dialect/restrictions/layer.h"
 #include "dialect/restrictions/lint.h"
+#include "plan/guard.h"
 #include "plan/report.h"
 #include "plan/webhooks.h"
 #include "ptest/directory.h"
@@ -103,6 +105,7 @@ tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
 struct LoadedVersion {
   Config config;
   std::string file;  ///< of the configuration
+  std::string text;  ///< of that file
   std::string digest;
   std::string open_relay;
   std::shared_ptr<policy::Directory> directory = std::make_shared<policy::Directory>();
@@ -158,7 +161,9 @@ std::optional<LoadedVersion> load_version(const std::string& word, const Argumen
   const std::string& file = version.file;
   LoadOptions load = without_files(arguments);
   load.load_policy = true;
-  ConfigResult result = load_config(file, load);
+  // Read once: the sections are compared by the same text.
+  const Result<std::string> text = read_input(file, streams.in);
+  ConfigResult result = text ? parse_config(*text, file, load) : load_config(file, load);
   const auto& errors = result.diagnostics.list();
   const bool missing = std::ranges::any_of(errors, [](const Diagnostic& one) {
     return one.code == "C002" && one.severity == Severity::error;
@@ -175,6 +180,7 @@ std::optional<LoadedVersion> load_version(const std::string& word, const Argumen
     return std::nullopt;
   }
   version.config = std::move(result.config);
+  version.text = *text;
   if (has_webhooks) version.config.api.operators = {ptest::account};
   version.digest = "sha256:" + hex_encode(sha256(engine_for(version.config).definition()));
   if (judged != nullptr && judged->lint) {
@@ -184,21 +190,19 @@ std::optional<LoadedVersion> load_version(const std::string& word, const Argumen
 }
 
 /// Sections that decide nothing about mail as it comes in, or that are compared.
-constexpr std::string_view not_asked[] = {"restrictions", "log",   "traces", "delivery_log",
-                                          "inbox",        "api",   "queue",  "cluster",
-                                          "timeouts",     "egress"};
+constexpr std::string_view not_asked[] = {"restrictions", "guardrails", "log",   "traces",
+                                          "delivery_log", "inbox",      "api",   "queue",
+                                          "cluster",      "timeouts",   "egress"};
 
-/// What two files have differently, apart from these.
+/// What the texts of two files have differently, apart from these.
 std::vector<plan::Elsewhere> elsewhere(const std::string& before, const std::string& after) {
   std::vector<plan::Elsewhere> found;
   const auto add = [&](std::string_view section) {
     const bool lua = section == "lua";
     found.push_back({.what = std::string(section), .reason = lua ? "lua" : "other_layers"});
   };
-  const auto texts = std::array{read_input(before, std::cin), read_input(after, std::cin)};
-  if (!texts[0] || !texts[1]) return found;  // they have been loaded before
-  const auto old_file = parse_toml(*texts[0]);
-  const auto new_file = parse_toml(*texts[1]);
+  const auto old_file = parse_toml(before);
+  const auto new_file = parse_toml(after);
   if (!old_file || !new_file) return found;
   std::set<std::string, std::less<>> sections;
   for (const auto& [name, node] : *old_file) sections.emplace(name.str());
@@ -262,6 +266,19 @@ void compare_directories(const plan::Version& before, const plan::Version& after
   std::ranges::move(webhooks.not_proved, std::back_inserter(found.not_proved));
 }
 
+/// The webhooks of a version.
+plan::Webhooks webhooks_of(const LoadedVersion& version) {
+  plan::Webhooks webhooks;
+  for (const std::string& address : version.webhooks) {
+    const auto mailbox = mail::parse_mailbox(address, mail::Utf8::allowed);
+    if (!mailbox) continue;
+    if (auto webhook = version.directory->resolve(*mailbox).webhook) {
+      webhooks.push_back(std::move(webhook));
+    }
+  }
+  return webhooks;
+}
+
 ExitCode code_of(const plan::Comparison& found, const Options& options) {
   const plan::Answer answer = found.answer();
   if (options.has_allowed) {
@@ -288,7 +305,7 @@ int run_plan(const Arguments& arguments, Streams& streams) {
   if (!before) return to_int(code);
   auto after = load_version(arguments.words[1], arguments, streams, code);
   if (!after) return to_int(code);
-  options->compare.elsewhere = elsewhere(before->file, after->file);
+  options->compare.elsewhere = elsewhere(before->text, after->text);
   options->compare.lists_are_equal = lists_of(before->config) == lists_of(after->config);
   const plan::Version old_version{
       .name = before->file, .config = &before->config, .directory = before->directory};
@@ -317,12 +334,25 @@ int run_plan(const Arguments& arguments, Streams& streams) {
   found.open_relay = after->open_relay;
   found.after_is_open =
       after->open_relay == "yes" && !after->config.restrictions.section.open_relay_is_known;
+  found.weakened = plan::weakened(before->config.guardrails.get(), after->config.guardrails.get());
+  bool broken = false;  // as `check` finds it
+  if (const auto& guardrails = after->config.guardrails) {
+    found.guardrails =
+        plan::check_guardrails(new_version, *guardrails, {.webhooks = webhooks_of(*after)});
+    for (std::size_t at = 0; at < found.guardrails.size(); ++at) {
+      broken = broken || plan::refuses(found.guardrails[at], guardrails->sentences[at]);
+    }
+  }
   if (json) {
     streams.out << boost::json::serialize(plan::report_json(found)) << '\n';
   } else if (!arguments.has("--quiet")) {
     streams.out << plan::report_text(found);
   }
-  return to_int(code_of(found.comparison, *options));
+  if (broken) return to_int(ExitCode::config);
+  const ExitCode compared = code_of(found.comparison, *options);
+  return to_int(compared == ExitCode::ok && !found.weakened.empty() && !options->has_allowed
+                    ? ExitCode::differs
+                    : compared);
 }
 
 }  // namespace postern::app

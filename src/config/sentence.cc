@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -13,6 +14,14 @@ namespace postern::app {
 
 bool DomainPattern::has(std::string_view domain) const {
   return below ? domain != name && domain_below(domain, name) : domain == name;
+}
+
+bool Term::operator==(const Term& other) const {
+  const auto text = [](const Term& term) { return term.zone ? term.zone->text() : std::string(); };
+  return std::tie(about, networks, mynetworks, domains, address, word, is_login, group, number) ==
+             std::tie(other.about, other.networks, other.mynetworks, other.domains, other.address,
+                      other.word, other.is_login, other.group, other.number) &&
+         text(*this) == text(other);
 }
 
 namespace {

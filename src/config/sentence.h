@@ -26,6 +26,7 @@ struct DomainPattern {
   bool below = false;  ///< written as `*.name`
   /// Whether it has the domain, which is in lower case.
   bool has(std::string_view domain) const;
+  bool operator==(const DomainPattern&) const = default;
 };
 
 /// One term of the condition.
@@ -62,6 +63,8 @@ struct Term {
   dialect::restrictions::Destination group = {};  ///< of `destination`
   std::optional<policy::DnsList> zone = {};       ///< of the three `_listed`
   std::uint64_t number = 0;                       ///< of `size`, octets
+  /// Whether both say the same, word for word.
+  bool operator==(const Term& other) const;
 };
 
 /// A condition: a term, or others put together.
@@ -71,6 +74,7 @@ struct Condition {
   Kind kind = Kind::always;           ///< always: no condition
   Term term = {};                     ///< of Kind::term
   std::vector<Condition> parts = {};  ///< of the last three kinds
+  bool operator==(const Condition&) const = default;
 };
 
 /// `never accept where …`.
@@ -78,6 +82,7 @@ struct Sentence {
   bool never = true;         ///< false: `always`
   Verb verb = Verb::accept;  ///< what becomes of the mail
   Condition condition = {};  ///< of which dialogues
+  bool operator==(const Sentence&) const = default;
 };
 
 /// Why a sentence cannot be read.

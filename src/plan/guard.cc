@@ -713,6 +713,29 @@ boost::json::object witness_of(const GuardResult& result) {
   return witness;
 }
 
+boost::json::object guard_json(const GuardResult& result) {
+  boost::json::object object{{"name", result.name}, {"result", to_string(result.word)}};
+  if (result.spoken) object["witness"] = witness_of(result);
+  if (!result.reason.empty()) {
+    object["reason"] = result.reason;
+    object["text"] = result.text;
+  }
+  return object;
+}
+
+std::vector<std::string> weakened(const app::Guardrails* before, const app::Guardrails* after) {
+  std::vector<std::string> gone;
+  if (before == nullptr) return gone;
+  for (const Guardrail& one : before->sentences) {
+    const bool kept =
+        after != nullptr && std::ranges::any_of(after->sentences, [&](const Guardrail& other) {
+          return other.sentence == one.sentence && (one.warns || !other.warns);
+        });
+    if (!kept) gone.push_back(one.name);
+  }
+  return gone;
+}
+
 std::vector<app::Diagnostic> diagnostics_of(const std::vector<GuardResult>& results,
                                             const app::Guardrails& guardrails) {
   using Word = GuardResult::Word;

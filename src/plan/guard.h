@@ -54,6 +54,8 @@ struct GuardScope {
 std::vector<GuardResult> check_guardrails(const Version& version, const app::Guardrails& guardrails,
                                           const GuardScope& scope = {},
                                           const GuardBudget& budget = {});
+/// The guardrails of `before` that `after` has not, or lets pass with a warning. Null: none.
+std::vector<std::string> weakened(const app::Guardrails* before, const app::Guardrails* after);
 /// Whether a configuration with this result is refused.
 bool refuses(const GuardResult& result, const app::Guardrail& guardrail);
 
@@ -64,6 +66,8 @@ std::string_view to_string(GuardResult::Word word);
 std::string dialogue_of(const GuardResult& result);
 /// The same as JSON, with what the production evaluation did ("got").
 boost::json::object witness_of(const GuardResult& result);
+/// A result as JSON: name, result, and the witness or the reason.
+boost::json::object guard_json(const GuardResult& result);
 /// What each sentence's result is for who loads the configuration: G002 broken, G003 not proved,
 /// G101 odd, at the sentence's place. Those that only warn, and G101, are warnings.
 std::vector<app::Diagnostic> diagnostics_of(const std::vector<GuardResult>& results,

@@ -250,6 +250,8 @@ json::object report_json(const Report& report) {
   }
   json::array witnesses;
   for (const Witness& witness : found.witnesses) witnesses.push_back(witness_json(witness));
+  json::array guardrails;
+  for (const GuardResult& one : report.guardrails) guardrails.push_back(guard_json(one));
   json::array not_proved;
   for (const NotProved& one : found.not_proved) {
     not_proved.push_back(json::object{
@@ -278,7 +280,8 @@ json::object report_json(const Report& report) {
                                  {"nodes", found.nodes},
                                  {"ms", static_cast<double>(found.took.count()) / 1000.0}}},
           {"assumptions", json::array{"one_recipient", "rate_limits_unused", "zone_constant"}},
-          {"guardrails", json::array()},
+          {"guardrails", std::move(guardrails)},
+          {"weakened", json::value_from(report.weakened)},
           {"lint", json::object{{"open_relay", report.open_relay.empty()
                                                    ? json::value()
                                                    : json::value(report.open_relay)}}},
@@ -326,6 +329,14 @@ std::string report_text(const Report& report) {
       "  assumed: one recipient, rate limits not reached, DNS and tables do not change; tables of "
       "the "
       "same name are the same\n";
+  for (const GuardResult& one : report.guardrails) {
+    if (one.word == GuardResult::Word::holds) continue;
+    text += fmt::format("  guardrail {} of new is {}: {}\n", one.name, to_string(one.word),
+                        printable(one.spoken ? dialogue_of(one) : one.text, 600));
+  }
+  for (const std::string& name : report.weakened) {
+    text += fmt::format("  guardrail {} of old is not in new as it was\n", name);
+  }
   if (report.after_is_open) {
     text += fmt::format("  R110 open relay: {} would not be served\n", report.after);
   }

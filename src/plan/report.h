@@ -2,22 +2,26 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <boost/json/object.hpp>
 
 #include "plan/compare.h"
+#include "plan/guard.h"
 
 namespace postern::plan {
 
 /// What both forms are made from.
 struct Report {
-  Comparison comparison;       ///< what was found
-  std::string before;          ///< name of OLD
-  std::string after;           ///< name of NEW
-  std::string before_digest;   ///< "sha256:…" of the decided configuration
-  std::string after_digest;    ///< likewise
-  bool after_is_open = false;  ///< NEW is an open relay: it would not be served
-  std::string open_relay;      ///< "no", "keyed", "yes" of NEW's lists; empty: no lists
+  Comparison comparison;                ///< what was found
+  std::string before;                   ///< name of OLD
+  std::string after;                    ///< name of NEW
+  std::string before_digest;            ///< "sha256:…" of the decided configuration
+  std::string after_digest;             ///< likewise
+  bool after_is_open = false;           ///< NEW is an open relay: it would not be served
+  std::string open_relay;               ///< "no", "keyed", "yes" of NEW's lists; empty: no lists
+  std::vector<GuardResult> guardrails;  ///< of NEW
+  std::vector<std::string> weakened;    ///< guardrails of OLD that NEW does not have as they were
 };
 
 /// A dialogue that was played.
