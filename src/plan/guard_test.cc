@@ -157,6 +157,25 @@ TEST(GuardTest, ASentenceThatIsNotProvedSaysWhy) {
   EXPECT_EQ(late.reason, "budget_time");
 }
 
+TEST(GuardTest, SentencesThatAreGoneAreWeakened) {
+  const auto of = [](const std::string& sentence) {
+    return Guarded(sentence, lists).loaded.config.guardrails;
+  };
+  const auto before = of("never accept where client in 10.0.0.0/8, mynetworks");
+  EXPECT_TRUE(weakened(before.get(), before.get()).empty());
+  EXPECT_TRUE(weakened(nullptr, before.get()).empty());
+  EXPECT_EQ(weakened(before.get(), nullptr), std::vector<std::string>{"a"});
+  EXPECT_TRUE(
+      weakened(before.get(), of("never  accept where (client in 10.0.0.0/8,mynetworks)").get())
+          .empty());
+  EXPECT_EQ(weakened(before.get(), of("never accept where client in 10.0.0.0/9, mynetworks").get()),
+            std::vector<std::string>{"a"});
+  app::Guardrails warning = *before;
+  warning.sentences[0].warns = true;
+  EXPECT_EQ(weakened(before.get(), &warning), std::vector<std::string>{"a"});
+  EXPECT_TRUE(weakened(&warning, before.get()).empty());
+}
+
 TEST(GuardTest, OddSentencesAreNamed) {
   EXPECT_EQ(Guarded("never accept where tls = no and tls = yes", lists).result().doubt,
             "no dialogue meets its condition");
