@@ -1,5 +1,7 @@
 // `postern cluster`.
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <ostream>
 #include <thread>
 
@@ -26,10 +28,9 @@ namespace {
 constexpr std::chrono::minutes longest_drain{15};
 
 /// The database of the configuration. After an error, which is printed, the value is the exit code.
-/// `allow_one_copy`: set to that of the configuration; may be null.
-tl::expected<std::unique_ptr<cluster::Database>, int> database_of(const Arguments& arguments,
-                                                                  Streams& streams,
-                                                                  bool* allow_one_copy = nullptr) {
+/// `settings`: set to those of the configuration; may be null.
+tl::expected<std::unique_ptr<cluster::Database>, int> database_of(
+    const Arguments& arguments, Streams& streams, ClusterConfig* settings = nullptr) {
   const bool as_json = arguments.has("--json");
   const auto owner = arguments.value("--owner");
   const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
@@ -40,7 +41,7 @@ tl::expected<std::unique_ptr<cluster::Database>, int> database_of(const Argument
            as_json, streams);
     return tl::unexpected(to_int(ExitCode::config));
   }
-  if (allow_one_copy != nullptr) *allow_one_copy = config->cluster.allow_one_copy;
+  if (settings != nullptr) *settings = config->cluster;
   // The password is that of the gateways' role.
   auto options = cluster_options(config->cluster, !owner);
   if (options && owner) options->user = *owner;
@@ -128,12 +129,16 @@ int run_cluster_status(const Arguments& arguments, Streams& streams) {
 }
 
 int run_cluster_doctor(const Arguments& arguments, Streams& streams) {
-  bool allow_one_copy = false;
-  const auto database = database_of(arguments, streams, &allow_one_copy);
+  ClusterConfig settings;
+  const auto database = database_of(arguments, streams, &settings);
   if (!database) return database.error();
   const Result<cluster::Facts> facts = cluster::facts(**database);
   if (!facts) return refuse(facts.error(), arguments, streams);
-  const doctor::Findings found = doctor::check_cluster(*facts, allow_one_copy);
+  doctor::Findings found = doctor::check_cluster(*facts, settings.allow_one_copy);
+  std::ranges::move(doctor::check_patroni(cluster::ask_patroni(settings.patroni),
+                                          settings.patroni_protocol == PatroniProtocol::etcd3,
+                                          settings.publish_wait),
+                    std::back_inserter(found));
   streams.out << (arguments.has("--json") ? doctor::json_of(found) : doctor::text_of(found));
   return to_int(doctor::exit_code_of(found));
 }

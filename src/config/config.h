@@ -69,6 +69,8 @@ enum class Chunking : std::uint8_t { automatic, off };
 enum class Lacking : std::uint8_t { strict, send };
 /// What the gateway does of sandbox::put_on(): all or no start, what the kernel has, nothing.
 enum class SandboxMode : std::uint8_t { strict, best_effort, off };
+/// Where Patroni keeps its leader's lock.
+enum class PatroniProtocol : std::uint8_t { etcd3, etcd, other };
 /// How DMARC records are found: RFC 7489 §6.6.3, or the tree walk of RFC 9989.
 enum class DmarcDiscovery : std::uint8_t { public_suffix, tree_walk };
 
@@ -95,7 +97,11 @@ struct ClusterConfig {
   std::string node;           ///< name in the cluster; empty: server.hostname
   /// How long the reply to a message may wait for its commit.
   Milliseconds publish_wait = std::chrono::seconds(60);
-  bool allow_one_copy = false;  ///< a primary without a standby is taken
+  /// How long rules are kept in force while edits of others cannot be read.
+  Milliseconds serve_stale = std::chrono::seconds(60);
+  bool allow_one_copy = false;       ///< a primary without a standby is taken
+  std::vector<std::string> patroni;  ///< URLs of Patroni's REST API; empty: it is not asked
+  PatroniProtocol patroni_protocol = PatroniProtocol::etcd3;
 };
 
 /// One [[listener]].

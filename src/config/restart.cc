@@ -11,8 +11,8 @@ namespace postern::app {
 namespace {
 
 /// Sections whose keys all need a restart, except `taken`.
-constexpr std::array<std::string_view, 8> sections{"server", "api", "inbox", "delivery_log",
-                                                   "traces", "log", "queue", "webhooks"};
+constexpr std::array<std::string_view, 9> sections{
+    "server", "cluster", "api", "inbox", "delivery_log", "traces", "log", "queue", "webhooks"};
 constexpr std::array<std::string_view, 2> taken{"api.table_folders", "api.table_services"};
 /// Keys of other sections. Sessions apply some of them, but other parts need a restart.
 constexpr std::array<std::string_view, 20> keys{"limits.memory",

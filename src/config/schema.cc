@@ -29,6 +29,7 @@ constexpr std::array<std::string_view, 4> dnssec_modes{"auto", "validate", "trus
 constexpr std::array<std::string_view, 4> relay_tls{"none", "may", "encrypt", "verify"};
 constexpr std::array<std::string_view, 5> route_tls{"none", "may", "encrypt", "verify", "policy"};
 constexpr std::array<std::string_view, 3> sandbox_modes{"strict", "best_effort", "off"};
+constexpr std::array<std::string_view, 3> patroni_protocols{"etcd3", "etcd", "other"};
 constexpr std::array<std::string_view, 3> families{"both", "v4", "v6"};
 constexpr std::array<std::string_view, 3> private_hosts{"routes", "always", "never"};
 constexpr std::array<std::string_view, 2> chunkings{"auto", "off"};
@@ -87,6 +88,15 @@ const Key keys[] = {
     {"cluster", "publish_wait", Kind::duration, R"("60s")",
      "how long a message waits for PostgreSQL before its client gets 451",
      POSTERN_SLOT(c.cluster.publish_wait), 1000, seconds(540)},
+    {"cluster", "serve_stale", Kind::duration, R"("60s")",
+     "how long mail is judged while edits of other gateways cannot be read; then 451",
+     POSTERN_SLOT(c.cluster.serve_stale), 5000, hours(1)},
+    {"cluster", "patroni", Kind::texts, "[]",
+     R"(Patroni's REST API on each database host: "http://pg1:8008"; the start and `cluster doctor` ask it)",
+     POSTERN_SLOT(c.cluster.patroni)},
+    {"cluster", "patroni_protocol", Kind::choice, R"("etcd3")",
+     R"(where Patroni keeps its lock: "etcd3", "etcd" (the older protocol), "other")",
+     POSTERN_SLOT(c.cluster.patroni_protocol), 0, 0, patroni_protocols},
     {"cluster", "allow_one_copy", Kind::flag, "false",
      "true: for trials, a primary without a synchronous standby is taken; its loss loses mail",
      POSTERN_SLOT(c.cluster.allow_one_copy)},

@@ -40,14 +40,16 @@ enum class Kind : std::uint8_t {
 
 /// Where a value is stored. Choices are enums whose values are indices in Key::choices; of a choice
 /// that may be absent the last word means nullopt.
-using Slot = std::variant<
-    std::string*, std::filesystem::path*, bool*, std::uint64_t*, Milliseconds*, CidrSet*, Endpoint*,
-    std::vector<Endpoint>*, std::vector<std::uint16_t>*, std::vector<std::string>*,
-    std::vector<Milliseconds>*, gateway::ListenerTls*, gateway::ClientCertificates*, ProxyProtocol*,
-    smtp::BareNewline*, std::optional<IpAddress>*, relay::TlsLevel*,
-    std::optional<relay::TlsLevel>*, SandboxMode*, Families*, PrivateHosts*, Chunking*, Lacking*,
-    policy::DmarcRule*, DmarcDiscovery*, net::Dnssec*, Disposition*, Signup*, LuaMode*,
-    telemetry::LogFormat*, telemetry::Level*, telemetry::AddressStyle*, gateway::AuthSource::Kind*>;
+using Slot =
+    std::variant<std::string*, std::filesystem::path*, bool*, std::uint64_t*, Milliseconds*,
+                 CidrSet*, Endpoint*, std::vector<Endpoint>*, std::vector<std::uint16_t>*,
+                 std::vector<std::string>*, std::vector<Milliseconds>*, gateway::ListenerTls*,
+                 gateway::ClientCertificates*, ProxyProtocol*, smtp::BareNewline*,
+                 std::optional<IpAddress>*, relay::TlsLevel*, std::optional<relay::TlsLevel>*,
+                 SandboxMode*, PatroniProtocol*, Families*, PrivateHosts*, Chunking*, Lacking*,
+                 policy::DmarcRule*, DmarcDiscovery*, net::Dnssec*, Disposition*, Signup*, LuaMode*,
+                 telemetry::LogFormat*, telemetry::Level*, telemetry::AddressStyle*,
+                 gateway::AuthSource::Kind*>;
 
 /// The element of a list section that is being read; the member of that section is used.
 /// One member for each list section.

@@ -128,4 +128,68 @@ Findings check_cluster(const cluster::Facts& facts, bool allow_one_copy) {
   return found;
 }
 
+/// A version below it gives the lock to members with an older term of etcd.
+constexpr const char* safe_patroni = "4.0.6";
+/// A silent host costs its lock's time, and its successor needs some.
+constexpr std::chrono::seconds to_take_over{10};
+
+Findings check_patroni(const cluster::Patroni& patroni, bool with_etcd3,
+                       std::chrono::milliseconds publish_wait) {
+  Findings found;
+  const auto add = [&](Level level, std::string what, std::string to_do) {
+    found.push_back(finding(level, "patroni", std::move(what), std::move(to_do)));
+  };
+  if (patroni.hosts.empty()) {
+    add(Level::note, "who decides over failovers is not asked",
+        "name Patroni's REST API: `patroni = [\"http://pg1:8008\", …]` in [cluster]");
+    return found;
+  }
+  for (const cluster::PatroniHost& one : patroni.hosts) {
+    if (one.version.empty()) {
+      add(Level::warn, fmt::format("{} does not answer: {}", one.url, one.trouble),
+          "start Patroni there, or correct `patroni`");
+    }
+  }
+  if (const std::string loss = cluster::loses_mail(patroni, with_etcd3); !loss.empty()) {
+    add(Level::fail, loss,
+        "upgrade to Patroni 4.0.6 or newer, or use its older protocol and say so: "
+        "`patroni_protocol = \"etcd\"`");
+  } else {
+    for (const cluster::PatroniHost& one : patroni.hosts) {
+      if (one.version.empty() || !cluster::is_older(one.version, safe_patroni)) continue;
+      add(Level::warn, fmt::format("{} has version {}, with known faults", one.url, one.version),
+          fmt::format("upgrade to Patroni {} or newer", safe_patroni));
+    }
+  }
+  if (!patroni.is_known) return found;
+  if (!patroni.synchronous) {
+    add(Level::fail, "synchronous_mode is off: a failover loses what was acknowledged",
+        "`patronictl edit-config -s synchronous_mode=quorum`");
+  } else if (!patroni.strict) {
+    add(Level::fail,
+        "synchronous_mode_strict is off: without a standby a commit is on one disk only",
+        "`patronictl edit-config -s synchronous_mode_strict=true`");
+  }
+  if (patroni.paused) {
+    add(Level::warn, "it is paused: nobody takes over", "`patronictl resume`");
+  } else if (patroni.candidates == 0) {
+    add(Level::fail, "no standby may take over: if the primary fails, all mail waits",
+        "`patronictl list` shows why none is a synchronous standby");
+  }
+  if (std::chrono::seconds(patroni.ttl) + to_take_over >= publish_wait) {
+    add(Level::warn,
+        fmt::format("a failover takes {} s and more, and a message waits for {} s only",
+                    patroni.ttl + to_take_over.count(),
+                    std::chrono::duration_cast<std::chrono::seconds>(publish_wait).count()),
+        "`ttl` 20 in Patroni, or a longer `publish_wait`");
+  }
+  if (found.empty()) {
+    add(Level::ok,
+        fmt::format("{} hosts answer; {} standbys may take over", patroni.hosts.size(),
+                    patroni.candidates),
+        "");
+  }
+  return found;
+}
+
 }  // namespace postern::doctor

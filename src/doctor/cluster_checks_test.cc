@@ -83,5 +83,45 @@ TEST(ClusterChecks, one_copy_that_was_allowed_is_a_warning) {
           "warn standby: synchronous_standby_names is empty: a commit is on one disk only"));
 }
 
+/// What decides over failovers, without a fault.
+cluster::Patroni sound_patroni() {
+  cluster::Patroni patroni;
+  patroni.hosts = {{"http://pg1:8008", "4.0.7", ""}, {"http://pg2:8008", "4.0.7", ""}};
+  patroni.is_known = patroni.synchronous = patroni.strict = true;
+  patroni.ttl = 20;
+  patroni.candidates = 2;
+  return patroni;
+}
+
+TEST(ClusterChecks, what_decides_over_failovers) {
+  const auto with = [](const std::function<void(cluster::Patroni&)>& change, bool etcd3 = true,
+                       milliseconds publish_wait = milliseconds(60'000)) {
+    cluster::Patroni patroni = sound_patroni();
+    change(patroni);
+    const Findings found = check_patroni(patroni, etcd3, publish_wait);
+    if (found.size() != 1) return std::to_string(found.size()) + " findings";
+    EXPECT_EQ(found[0].to_do.empty(), found[0].level == Level::ok) << found[0].what;
+    return std::string(to_string(found[0].level)) + ": " + found[0].what;
+  };
+  EXPECT_EQ(with([](auto&) {}), "ok: 2 hosts answer; 2 standbys may take over");
+  EXPECT_EQ(with([](auto& p) { p = {}; }), "note: who decides over failovers is not asked");
+  EXPECT_EQ(with([](auto& p) { p.hosts[1] = {"http://pg2:8008", "", "no connection"}; }),
+            "warn: http://pg2:8008 does not answer: no connection");
+  const auto old = [](auto& p) { p.hosts[0].version = "3.0.2"; };
+  EXPECT_EQ(with(old).substr(0, 30), "fail: Patroni 3.0.2 at http://");
+  EXPECT_EQ(with(old, false), "warn: http://pg1:8008 has version 3.0.2, with known faults");
+  EXPECT_EQ(with([](auto& p) { p.hosts[0].version = "4.0.5"; }),
+            "warn: http://pg1:8008 has version 4.0.5, with known faults");
+  EXPECT_EQ(with([](auto& p) { p.synchronous = p.strict = false; }),
+            "fail: synchronous_mode is off: a failover loses what was acknowledged");
+  EXPECT_EQ(with([](auto& p) { p.strict = false; }),
+            "fail: synchronous_mode_strict is off: without a standby a commit is on one disk only");
+  EXPECT_EQ(with([](auto& p) { p.paused = true; }), "warn: it is paused: nobody takes over");
+  EXPECT_EQ(with([](auto& p) { p.candidates = 0; }),
+            "fail: no standby may take over: if the primary fails, all mail waits");
+  EXPECT_EQ(with([](auto& p) { p.ttl = 30; }, true, milliseconds(40'000)),
+            "warn: a failover takes 40 s and more, and a message waits for 40 s only");
+}
+
 }  // namespace
 }  // namespace postern::doctor

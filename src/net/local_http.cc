@@ -38,6 +38,7 @@ Result<LocalHttpAnswer> local_http(const LocalHttpRequest& request,
   Owned<curl_slist, curl_slist_free_all> headers;
   for (const char* line : {authorization.reveal().c_str(), "Content-Type: application/json",
                            "Accept: application/json", "Expect:"}) {
+    if (request.bearer.empty() && line == authorization.reveal().c_str()) continue;
     curl_slist* const longer = curl_slist_append(headers.get(), line);
     if (longer == nullptr) return fail(Fault::temporary, "out of memory");
     headers.release();
@@ -48,10 +49,11 @@ Result<LocalHttpAnswer> local_http(const LocalHttpRequest& request,
     curl_easy_setopt(easy.get(), option, value);
   };
   set(CURLOPT_URL, request.url.c_str());
-  set(CURLOPT_PROTOCOLS_STR, "http");
+  set(CURLOPT_PROTOCOLS_STR, request.tls ? "http,https" : "http");
   set(CURLOPT_PROXY, "");
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_CONNECTTIMEOUT, 5L);
+  set(CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));
   set(CURLOPT_TCP_KEEPALIVE, 1L);
   set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
   set(CURLOPT_HTTPHEADER, headers.get());
@@ -66,7 +68,7 @@ Result<LocalHttpAnswer> local_http(const LocalHttpRequest& request,
     return fail(Fault::malformed, curl_easy_strerror(done));
   }
   if (done == CURLE_COULDNT_CONNECT) return fail(Fault::not_found, curl_easy_strerror(done));
-  if (done == CURLE_OPERATION_TIMEDOUT) {  // the connection's time-out; the response has none
+  if (done == CURLE_OPERATION_TIMEDOUT && request.timeout.count() == 0) {  // of the connection
     return fail(Fault::not_found, curl_easy_strerror(done));
   }
   if (done != CURLE_OK) return fail(Fault::temporary, curl_easy_strerror(done));

@@ -1,7 +1,8 @@
-// A blocking HTTP request of the command line to the gateway on the same machine. Not for other
-// targets: it has no SSRF guard and no TLS.
+// A blocking HTTP request to where the operator of the gateway says: to the gateway on the same
+// machine, or to what manages its database. Not for other targets: it has no SSRF guard.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -16,8 +17,11 @@ struct LocalHttpRequest {
   /// "GET", "POST", ...
   std::string method = "GET";
   std::string url;   ///< http://ADDRESS:PORT/...
-  Secret bearer;     ///< sent as `Authorization: Bearer`
+  Secret bearer;     ///< sent as `Authorization: Bearer`; empty: nothing is
   std::string body;  ///< JSON; empty: no body
+  bool tls = false;  ///< https is taken, too
+  /// For all of it, 0: without limit.
+  std::chrono::milliseconds timeout{0};
 };
 
 /// The response.
@@ -27,10 +31,10 @@ struct LocalHttpAnswer {
   std::string body;  ///< at most 64 MiB; empty if `sink` got it
 };
 
-/// Waits 5 s for the connection, and for the response without limit. `sink` gets the body of a 200
-/// in pieces; it ends the request by returning false. Fault::not_found: no connection, so nothing
-/// was done. Fault::temporary: the connection was lost; the request may have been executed.
-/// Fault::malformed: not such a URL.
+/// Waits 5 s for the connection, and for the response up to the time limit. `sink` gets the body of
+/// a 200 in pieces; it ends the request by returning false. Fault::not_found: no connection, so
+/// nothing was done. Fault::temporary: the connection was lost, or the time was over; the request
+/// may have been executed. Fault::malformed: not such a URL.
 Result<LocalHttpAnswer> local_http(const LocalHttpRequest& request,
                                    const std::function<bool(std::string_view)>& sink = {});
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/version.h"
+#include "cluster/patroni.h"
 #include "cluster/schema.h"
 #include "config/cluster_options.h"
 #include "spool/pgsql_schema.h"
@@ -31,6 +32,17 @@ void tell_of_loss(const std::string& missing) {
           "`postern cluster accept-loss`, or before a host that has everything is back");
 }
 
+Result<void> look_at_patroni(const ClusterConfig& config) {
+  const cluster::Patroni patroni = cluster::ask_patroni(config.patroni);
+  for (const cluster::PatroniHost& one : patroni.hosts) {
+    if (!one.version.empty()) continue;
+    telemetry::log::warning("cluster.patroni").field("remote", one.url).field("error", one.trouble);
+  }
+  const std::string loss =
+      cluster::loses_mail(patroni, config.patroni_protocol == PatroniProtocol::etcd3);
+  return loss.empty() ? Result<void>() : fail(Fault::denied, loss);
+}
+
 Result<void> look(cluster::Database& database) {
   const auto session = database.connect();
   if (!session) return tl::unexpected(session.error());
@@ -52,6 +64,9 @@ Result<void> mark_cluster(const std::string& data_dir) {
 Result<ClusterMember> join_cluster(const Config& config, std::chrono::milliseconds patience) {
   const auto options = cluster_options(config.cluster, true);
   if (!options) return tl::unexpected(options.error());
+  if (Result<void> safe = look_at_patroni(config.cluster); !safe) {
+    return tl::unexpected(safe.error());
+  }
   ClusterMember member;
   auto database = cluster::Database::make(*options);
   if (!database) return tl::unexpected(database.error());

@@ -19,13 +19,6 @@
 
 namespace postern::app {
 
-namespace {
-
-/// How long mail is judged by the rules in memory while edits of other gateways cannot be read.
-constexpr std::chrono::seconds serve_stale{60};
-
-}  // namespace
-
 replay::Draft Instance::draft_of(const std::optional<admin::Lists>& lists) {
   const std::lock_guard lock(deciding_mutex_);
   Config draft = deciding_;
@@ -95,8 +88,9 @@ void Instance::follow_cluster() {
 
 /// An edit elsewhere may have taken a right away that this gateway would go on to give.
 Result<void> Instance::rules_are_recent() const {
-  if (!follower_ || follower_->behind() <= serve_stale) return {};
-  return fail(Fault::unreachable, "edits of other gateways have been out of reach for a minute");
+  if (!follower_ || follower_->behind() <= config_.cluster.serve_stale) return {};
+  return fail(Fault::unreachable,
+              "edits of other gateways cannot be read for longer than `serve_stale`");
 }
 
 Instance::Started Instance::follow_file(const Config& config) {

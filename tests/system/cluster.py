@@ -8,10 +8,12 @@ tools/packages-test.txt. Ends with the line "N passed, M failed"; exit status 1 
 """
 import concurrent.futures
 import glob
+import http.server
 import json
 import pathlib
 import signal
 import sys
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -192,7 +194,7 @@ def doctor_says_what_is_wrong(bench):
     status, out, err = bench.run("cluster", "doctor", "--json", "--config", config)
     expect("exit status (%s)" % err, 0, status)
     said = {one["check"]: one["level"] for one in json.loads(out)["findings"]}
-    expect("findings", {"standby": "warn", "tls": "ok", "rights": "warn", "nodes": "ok"}, said)
+    expect("findings", {"standby": "warn", "tls": "ok", "rights": "warn", "nodes": "ok", "patroni": "note"}, said)
     database.crash()
     status, out, err = bench.run("cluster", "doctor", "--json", "--config", config, seconds=30)
     expect("exit status without a database (%s)" % err, 75, status)
@@ -246,19 +248,63 @@ def after_a_minute_without_the_database_mail_is_deferred(bench):
 
 @check
 def rules_that_may_be_old_take_no_mail(bench):
-    """A minute without the log of edits: MAIL gets 451, also while messages may wait longer."""
+    """After serve_stale without the log of edits MAIL gets 451, also while messages may wait longer; a held one waits on."""
     database = Postgres(bench)
     initialised(bench, database)
     sink = Sink()
-    server = bench.server(settings(bench, database, "mx1", sink.port, publish_wait="300s"))
-    database.crash()
-    smtp.check("250", mail(server), "MAIL at once")
-    until("MAIL is deferred", lambda: mail(server)[0].startswith("451 4.3.0"), 90)
-    database.start()
+    server = bench.server(settings(bench, database, "mx1", sink.port, publish_wait="300s", serve_stale="5s"))
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        database.crash()
+        smtp.check("250", mail(server), "MAIL at once")
+        held = pool.submit(send, server, 1, 200)
+        until("MAIL is deferred", lambda: mail(server)[0].startswith("451 4.3.0"), 90)
+        expect("whether the message is still held", True, not held.done())
+        database.start()
+        smtp.check("250 2.0.0", held.result(), "end of data")
     until("MAIL is taken", lambda: mail(server)[0].startswith("250"), 20)
-    smtp.check("250 2.0.0", send(server, 1), "end of data")
     sink.wait(1)
     sink.close()
+
+
+@check
+def a_failover_manager_that_loses_mail_is_refused(bench):
+    """Patroni 3.0.2 with etcd3 ends the start with what to do; with its older protocol it is a warning of doctor."""
+    database = Postgres(bench)
+    initialised(bench, database)
+    answers = {"/patroni": {"state": "running", "patroni": {"version": "3.0.2", "scope": "mail"}},
+               "/config": {"ttl": 20, "loop_wait": 5, "retry_timeout": 5, "synchronous_mode": True, "synchronous_mode_strict": True},
+               "/cluster": {"members": [{"name": "n1", "role": "leader", "state": "running"}, {"name": "n2", "role": "sync_standby", "state": "running"}]}}
+
+    class Patroni(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = json.dumps(answers[self.path]).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    api = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Patroni)
+    threading.Thread(target=api.serve_forever, daemon=True).start()
+    urls = ["http://127.0.0.1:%d" % api.server_port, "http://127.0.0.1:%d" % instance.free_port()]
+    try:
+        refused = bench.config({"server": {"data_dir": str(bench.root / "data")}, "cluster": database.settings(bench, "mx1", patroni=urls)}, "p.toml")
+        status, out, err = bench.run("serve", "--config", refused)
+        expect("exit status with etcd3", 78, status)
+        if "Patroni 3.0.2" not in out + err or "etcd3" not in out + err:
+            raise Fail("it is not said: %s%s" % (out, err))
+        status, out, err = bench.run("cluster", "doctor", "--json", "--config", refused)
+        expect("levels with etcd3", ["fail", "warn"], sorted(one["level"] for one in json.loads(out)["findings"] if one["check"] == "patroni"))
+        server = bench.server({"cluster": database.settings(bench, "mx1", patroni=urls, patroni_protocol="etcd")})
+        expect("it is ready", 200, server.http("GET", "/readyz")[0])
+        status, out, err = bench.run("cluster", "doctor", "--json", "--config", server.write_config())
+        expect("levels with etcd", ["warn", "warn"], [one["level"] for one in json.loads(out)["findings"] if one["check"] == "patroni"])
+        expect("exit status of doctor", 0, status)
+    finally:
+        api.shutdown()
+        api.server_close()
 
 
 @check
