@@ -1,0 +1,512 @@
+"""Gateways of a cluster while things break (tests/suites/cluster/README.md): two gateways over one PostgreSQL of the run's own, which can be killed, restarted and
+replaced by an older copy. Steps that need three database hosts, another release or another clock are needs of a case."""
+import concurrent.futures
+import contextlib
+import glob
+import http.client
+import itertools
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import socket
+import sys
+import threading
+import time
+
+from harness import instance, smtp
+from harness.cases import Case, Fail, FormatError, Skip, each, known, wanted
+from harness.mailsink import Sink
+from pending import UNPLAYED
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent.parent
+HERE = {"gw-kill", "gw-start", "gw-restart", "gw-freeze", "gw-thaw", "edits", "pg-start", "pg-replace-by-older-copy", "heal", "freeze-walreceivers",
+        "thaw-walreceivers", "pg-cancel-waiting"}
+RIG = {"etcd-kill", "etcd-start", "slow", "pg-terminate-waiting", "pg-set", "pg-switchover", "power", "fill-disk", "free-disk"}
+# No case has these so far.
+UNPLAYED_STEPS = {"create-webhooks", "queue-acts", "auth-guesses", "totp-same-code"}
+RELEASES = {"gw-upgrade", "gw-downgrade", "migrate"}
+MOVES = {"migrate-from-sqlite", "export-to-sqlite"}
+DEFAULTS = {"lost": 0, "double_unexplained": 0}
+KEEP = os.environ.get("CLUSTER_KEEP")  # a directory for the gateways' logs
+PACE = 0.5  # seconds between two messages of a sender
+PATIENCE = 150  # seconds until everything that was accepted must have arrived
+MAIL = "From: <a@example.com>\r\nTo: <b@example.net>\r\nMessage-ID: <{n}@client.example.com>\r\nSubject: number-{n}-end\r\n\r\n{body}\r\n"
+
+
+def needs_of(steps, load):
+    needs = set()
+    for step in steps:
+        do = step["do"]
+        if do in RIG or (do == "cut" and not (step.get("peers") == "all-pg" and step["host"] in ("g1", "g2"))) or (do == "pg-kill" and not (step.get("host") == "all" or step.get("what") == "postgres")):
+            needs.add("rig")
+        elif do in UNPLAYED_STEPS:
+            needs.add(UNPLAYED + do)
+        elif do in RELEASES:
+            needs.add("releases")
+        elif do in MOVES:
+            needs.add("moves")
+        elif do not in HERE and do not in ("pg-kill", "cut"):
+            raise FormatError("the step %s is not known" % do)
+    if load.get("clock"):
+        needs.add("clock")
+    return needs
+
+
+class Player:
+    def load(self, directory):
+        cases = []
+        for path in sorted(directory.glob("*.json")):
+            document = json.loads(path.read_text(encoding="utf-8"))
+            if document.get("part") == "limits":
+                cases += [Case(entry["id"], entry["title"], None, frozenset(["limits"])) for entry in document["cases"]]
+            elif document.get("part") == "nemesis":
+                cases += each(document["cases"], path.name, self.nemesis)
+            else:
+                raise FormatError("%s: the part %r is not known" % (path.name, document.get("part")))
+        if not cases:
+            raise FormatError("no cases in %s" % directory)
+        return cases
+
+    def nemesis(self, entry):
+        given = entry["input"]
+        needs = needs_of(given["steps"], given["load"])
+        return Case(entry["id"], entry["title"], {"load": given["load"], "steps": given["steps"], "expected": {**DEFAULTS, **entry["expected"]}},
+                    frozenset(needs), slow=True)
+
+    def open(self, context):
+        if not glob.glob("/usr/lib/postgresql/*/bin/initdb"):
+            raise Fail("PostgreSQL is not installed (tools/packages-test.txt)")
+        self.two_at_a_time = threading.Semaphore(2)
+
+    def close(self):
+        pass
+
+    def play(self, case, context):
+        sys.path.append(str(ROOT / "tests" / "system"))
+        import bench
+        import cluster
+        with self.two_at_a_time, bench.Bench(context.binary) as place:
+            run = Run(case.data, place, cluster)
+            try:
+                run.go()
+            finally:
+                run.end()
+
+
+class Message:
+    def __init__(self, number):
+        self.number, self.taken_at, self.taken_by, self.in_doubt = number, None, None, 0
+
+
+class Link:
+    """The way of a gateway to PostgreSQL. While it is cut nothing passes, and nobody is told."""
+
+    def __init__(self, port):
+        self.to, self.open = port, threading.Event()
+        self.open.set()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                near = self.listener.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=self.join, args=(near,), daemon=True).start()
+
+    def join(self, near):
+        self.open.wait()
+        try:
+            far = socket.create_connection(("127.0.0.1", self.to))
+        except OSError:
+            near.close()
+            return
+        for a, b in ((near, far), (far, near)):
+            threading.Thread(target=self.pump, args=(a, b), daemon=True).start()
+
+    def pump(self, source, sink):
+        try:
+            while piece := source.recv(65536):
+                self.open.wait()
+                sink.sendall(piece)
+        except OSError:
+            pass
+        self.open.wait()
+        for one in (source, sink):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+
+class Gateway:
+    """One node, and whether the balancer sends to it."""
+
+    def __init__(self, name, server):
+        self.name, self.server, self.up, self.red, self.green = name, server, True, 0, 0
+
+    def probe(self):
+        """The balancer's rule X2: out after two bad answers, in after two good ones."""
+        try:
+            good = self.server.alive() and self.server.http("GET", "/readyz", timeout=2)[0] == 200
+        except (OSError, http.client.HTTPException):
+            good = False
+        self.red, self.green = (0, self.green + 1) if good else (self.red + 1, 0)
+        if self.red >= 2:
+            self.up = False
+        elif self.green >= 2:
+            self.up = True
+
+
+class Run:
+    def __init__(self, case, place, system):
+        self.case, self.place, self.system = case, place, system
+        self.load, self.expected = case["load"], case["expected"]
+        known(self.load, {"senders", "octets", "routes", "seconds", "at", "receivers"}, "load")
+        self.lock, self.numbers = threading.Lock(), itertools.count(1)
+        self.messages, self.refused, self.kills, self.freezes, self.edits, self.troubles = [], [], [], [], [], []
+        self.stale, self.replaced_at, self.stopping, self.ending = 0, None, False, False
+        self.gateways, self.links, self.cut, self.frozen, self.judged_until = {}, {}, None, None, 0
+
+    def set_up(self):
+        self.database = self.system.Postgres(self.place)
+        self.config = self.system.initialised(self.place, self.database)
+        receivers = self.load.get("receivers", {})
+        self.sink = Sink(slow=receivers.get("dot_delay_ms", receivers.get("delay_ms", 0)) / 1000)
+        self.receiver = self.place.receiver()
+        self.receiver.script("/hook", [{"status": 200, "delay_ms": receivers.get("delay_ms", 0)}])
+        for name in ("g1", "g2"):
+            own = {**self.system.settings(self.place, self.database, name, self.sink.port), **self.system.LOCAL}
+            if any(step["do"] == "cut" and step["host"] == name for step in self.case["steps"]):
+                self.links[name] = Link(self.database.port)
+                own["cluster"]["database"] = own["cluster"]["database"].replace("port=%d" % self.database.port, "port=%d" % self.links[name].port)
+            self.gateways[name] = Gateway(name, self.place.server(own))
+        self.account = instance.Account(self.gateways["g1"].server)
+        made = self.account.call("POST", "/webhooks", {"target_url": self.receiver.url + "/hook", "delivery_mode": "queued"}, expect=201)
+        self.routes = {"webhook": made["email_address"], "relay": "b@example.net"}
+        self.until("two share the parts", lambda: sorted(n["parts"] for n in self.system.members(self.place, self.config)["nodes"]) == [32, 32], 60)
+
+    def until(self, what, condition, seconds):
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end:
+                raise Fail("not within %d s: %s" % (seconds, what))
+            time.sleep(0.25)
+
+    def go(self):
+        self.set_up()
+        self.began = time.monotonic()
+        self.began_wall = time.time()
+        workers = concurrent.futures.ThreadPoolExecutor(self.load["senders"] + 4)
+        at = self.load.get("at") or {"g1": (self.load["senders"] + 1) // 2, "g2": self.load["senders"] // 2}
+        homes = [name for name, count in at.items() for _ in range(count)]
+        senders = [workers.submit(self.sender, home) for home in homes]
+        health = workers.submit(self.watch)
+        others = []
+        for step in self.case["steps"]:
+            time.sleep(max(0, self.began + step["t"] - time.monotonic()))
+            if step["do"] == "edits":
+                others.append(workers.submit(self.make_edits, step))
+            else:
+                self.step(step)
+        time.sleep(max(0, self.began + self.load["seconds"] - time.monotonic()))
+        self.stopping = True
+        for one in [*senders, *others]:
+            one.result(200)
+        self.wait_for_all()
+        self.ending = True
+        health.result(20)
+        workers.shutdown()
+        self.judge()
+
+    def end(self):
+        self.stopping = self.ending = True
+        for one in self.gateways.values():
+            for log in one.server.root.glob("log-*") if KEEP else ():
+                shutil.copy(log, pathlib.Path(KEEP) / ("%s-%s" % (one.name, log.name)))
+        if hasattr(self, "sink"):
+            self.sink.close()
+
+    # What happens
+
+    def watch(self):
+        while not self.ending:
+            for one in self.gateways.values():
+                one.probe()
+            time.sleep(2)
+
+    def step(self, step):
+        do, gateway = step["do"], self.gateways.get(step.get("node"))
+        now = time.monotonic()
+        if do == "gw-kill":
+            gateway.server.process.kill()
+            gateway.server.process.wait()
+            self.kills.append((now, gateway.name))
+            threading.Thread(target=self.see_takeover, args=(now,), daemon=True).start()
+        elif do == "gw-start":
+            gateway.server.start()
+        elif do == "gw-restart":
+            gateway.up = False  # its service manager takes it out of the balancer first
+            status = gateway.server.stop()
+            if status != 0:
+                self.troubles.append("%s ended with status %s" % (gateway.name, status))
+            gateway.server.start()
+            gateway.up = True
+        elif do == "gw-freeze":
+            gateway.server.process.send_signal(19)
+            self.freezes.append([now, None, gateway.name])
+        elif do == "gw-thaw":
+            gateway.server.process.send_signal(18)
+            self.freezes[-1][1] = now
+        elif do == "pg-kill":
+            self.before_away = self.taken_over()
+            self.database.crash()
+            if step.get("what") == "postgres":  # what manages it starts it again, in place
+                time.sleep(3)
+                self.database.start()
+        elif do == "pg-start":
+            self.database.start()
+        elif do == "cut":
+            self.links[step["host"]].open.clear()
+            self.cut = [now, None, step["host"]]
+            threading.Thread(target=self.ask_the_cut_one, daemon=True).start()
+        elif do == "heal":
+            for link in self.links.values():
+                link.open.set()
+            self.cut[1] = now
+        elif do in ("freeze-walreceivers", "thaw-walreceivers"):
+            # A standby that does not come: every commit waits.
+            self.database.sql("ALTER SYSTEM SET synchronous_standby_names = '%s'" % ("nobody" if do.startswith("freeze") else ""))
+            self.database.sql("SELECT pg_reload_conf()")
+            if do.startswith("freeze"):
+                self.frozen = [now + 0.5, None]
+            else:
+                self.frozen[1] = now
+        elif do == "pg-cancel-waiting":
+            self.database.sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+        elif do == "pg-replace-by-older-copy":
+            # A copy is made first, so the older one is as old as the step wants when it comes back.
+            self.database.crash()
+            self.database.run("cp", "-a", self.database.home / "db", self.database.home / "older")
+            self.database.start()
+            time.sleep(step["age_s"])
+            self.database.crash()
+            self.replaced_at = time.monotonic()
+            self.database.run("mv", self.database.home / "db", self.database.home / "newer")
+            self.database.run("mv", self.database.home / "older", self.database.home / "db")
+            self.database.start()
+
+    def ask_the_cut_one(self):
+        while self.cut[1] is None and not self.ending:
+            with contextlib.suppress(Fail, OSError):
+                if self.system.mail(self.gateways[self.cut[2]].server)[-1].startswith("250"):
+                    self.judged_until = time.monotonic() - self.cut[0]
+            time.sleep(0.5)
+
+    def see_takeover(self, since):
+        self.takeover = None
+        while not self.ending:
+            live = [n["parts"] for n in self.system.members(self.place, self.config)["nodes"] if n["state"] == "live"]
+            if live == [64]:
+                self.takeover = time.monotonic() - since
+                return
+            time.sleep(0.5)
+
+    def taken_over(self):
+        """Parts that were taken of nodes that had died, over all gateways."""
+        total = 0
+        for one in self.gateways.values():
+            text = one.server.http("GET", "/metrics")[2].decode()
+            found = re.search(r'^postern_cluster_takeovers_total\{[^}]*why="dead"[^}]*\} (\d+)', text, re.M)
+            total += int(found.group(1)) if found else 0
+        return total
+
+    def make_edits(self, step):
+        there, probe = self.gateways[step["at"]].server, self.gateways[step["probe"]].server
+        policy = self.account.call("POST", "/smtp-policies", {"name": "edited", "allowed_source_ips": ["127.0.0.1/32"]}, expect=201)
+        hook = self.account.call("POST", "/webhooks", {"target_url": self.receiver.url + "/edited", "smtp_security_policy_id": policy["id"]}, expect=201)
+        for number in range(step["count"]):
+            if self.stopping:
+                self.troubles.append("only %d of %d edits were made in time" % (number, step["count"]))
+                return
+            allowed = number % 2 == 0
+            body = json.dumps({"name": "edited", "allowed_source_ips": ["127.0.0.1/32" if allowed else "192.0.2.0/24"]})
+            began = time.monotonic()
+            status, headers, out = there.http("PUT", "/api/v1/smtp-policies/" + policy["id"], body,
+                                              {"Content-Type": "application/json", "Authorization": "Bearer " + self.account.token})
+            if status == 401:
+                self.account.sign_in()
+                continue
+            if status != 200:
+                self.troubles.append("an edit got %d %s" % (status, out[:200]))
+                continue
+            self.edits.append(time.monotonic() - began)
+            if headers.get("postern-applied") != "2/2":
+                self.troubles.append("an edit was applied by %s" % headers.get("postern-applied"))
+            if self.system.rcpt(probe, hook["email_address"]).startswith("250") != allowed:
+                self.stale += 1
+
+    # The mail
+
+    def sender(self, home):
+        draw = random.Random(home)
+        while not self.stopping:
+            message = Message(next(self.numbers))
+            with self.lock:
+                self.messages.append(message)
+            to = self.routes[draw.choices(*zip(*self.load["routes"].items()))[0]] if self.load.get("routes") else self.routes["relay"]
+            size = draw.choice(self.load["octets"])
+            line = "x" * 70 + "\r\n"
+            octets = (MAIL.format(n=message.number, body=(line * (size // len(line) + 1))[:size]) + ".\r\n").encode()
+            end = time.monotonic() + 180
+            while message.taken_at is None and time.monotonic() < end and not (self.stopping and self.replaced_at):
+                gateway = self.gateways[home]
+                if not gateway.up or not gateway.server.alive():
+                    gateway = next((g for g in self.gateways.values() if g.up and g.server.alive()), gateway)
+                try:
+                    self.send(gateway, to, octets, message)
+                except (Fail, OSError):
+                    time.sleep(0.1)
+            time.sleep(PACE)
+
+    def send(self, gateway, to, octets, message):
+        client = smtp.Client(gateway.server.smtp_port)
+        try:
+            if not client.reply()[-1].startswith("220"):
+                return time.sleep(0.1)
+            client.command("EHLO client.example.com", "250")
+            for line in ("MAIL FROM:<a@example.com>", "RCPT TO:<%s>" % to, "DATA"):
+                reply = client.command(line)[-1]
+                if reply[:1] not in "23":
+                    self.note_refusal(line, reply)
+                    return
+            client.send(octets)
+            message.in_doubt += 1
+            client.sock.settimeout(100)
+            reply = self.final_reply(client)
+            if reply.startswith("250"):
+                message.in_doubt -= 1
+                message.taken_at, message.taken_by = time.monotonic(), gateway.name
+            elif reply[:1] in "45":
+                # The commit may have happened all the same (RFC 1047).
+                self.note_refusal("the final dot", reply)
+        finally:
+            client.close()
+
+    @staticmethod
+    def final_reply(client):
+        while b"\n" not in client.buffer:
+            client.receive(100)
+            if client.closed:
+                return ""
+        return client.reply()[-1]
+
+    def note_refusal(self, what, reply):
+        with self.lock:
+            self.refused.append((time.monotonic() - self.began, what, reply))
+        time.sleep(1)
+
+    def delivered(self):
+        """When each message arrived, by number, on the clock of the load."""
+        found = {}
+        for request in self.receiver.requests("/hook"):
+            number = re.search(rb"number-(\d+)-end", request.body)
+            found.setdefault(int(number.group(1)), []).append(request.time - self.began_wall + self.began)
+        for text, at in zip(list(self.sink.messages), list(self.sink.times)):
+            number = re.search(rb"number-(\d+)-end", text)
+            found.setdefault(int(number.group(1)), []).append(at)
+        return found
+
+    def wait_for_all(self):
+        end = time.monotonic() + (10 if self.replaced_at else PATIENCE)
+        while time.monotonic() < end:
+            there = self.delivered()
+            if all(m.number in there for m in self.messages if m.taken_at):
+                break
+            time.sleep(1)
+        time.sleep(3)  # what comes twice, comes soon
+
+    # What is judged
+
+    def double_kind(self, message, times):
+        """The kind of cluster.md §9 that explains a second delivery; empty: none."""
+        if message.in_doubt > 0:
+            return "9.1"
+        if any(-5 <= times[0] - at <= 1 for at, _ in self.kills):
+            return "9.2"
+        for frozen, thawed, _ in self.freezes:
+            if any(-5 <= one - frozen <= 1 or (thawed and 0 <= one - thawed <= 10) for one in times):
+                return "9.3"
+        return ""
+
+    def judge(self):
+        there = self.delivered()
+        taken = [m for m in self.messages if m.taken_at]
+        doubles = [self.double_kind(m, sorted(there[m.number])) for m in self.messages if len(there.get(m.number, [])) > 1]
+        acks = sorted(m.taken_at for m in taken)
+        points = [self.began, *acks, max(self.began + self.load["seconds"], acks[-1] if acks else 0)]
+        speaks = sum(b'"cluster.rolled_back"' in one.server.log.read_bytes() for one in self.gateways.values())
+        if os.environ.get("CLUSTER_VERBOSE"):
+            figures = {"acknowledged": len(taken), "delivered": len(there), "doubles": len(doubles), "refused": len(self.refused)}
+            print("     %s" % json.dumps(figures), file=sys.stderr)
+        got = {
+            "lost": sum(m.number not in there for m in taken),
+            "double_unexplained": doubles.count(""),
+            "double": len(doubles),
+            "no_ack_s": max((b - a for a, b in zip(points, points[1:])), default=0),
+            "refused_4xx": len(self.refused),
+            "rolled_back": speaks,
+            "reports_double": self.reports_twice(),
+            "stale_answers": self.stale,
+            "crashed": sum(b"crash." in one.server.log.read_bytes() for one in self.gateways.values()),
+        }
+        if self.kills:
+            at, name = self.kills[0]
+            waiting = [m for m in taken if m.taken_by == name and m.taken_at < at and min(there.get(m.number, [at]), default=at) > at]
+            got["first_delivery_after_kill_s"] = max((min(there[m.number]) - at for m in waiting if m.number in there), default=0)
+            got["takeover_s"] = getattr(self, "takeover", None) or 999
+        if self.edits:
+            times = sorted(self.edits)
+            # The answer comes when all hold the edit: the wait for it is no less than what is asked for.
+            got["in_force_ms_p99"] = got["told_ms_p99"] = 1000 * times[int(len(times) * 0.99)]
+        if self.replaced_at:
+            got["acks_after_rollback"] = sum(at > self.replaced_at + 1 for at in acks)
+        if self.cut:
+            late = [m.taken_at - self.cut[0] for m in taken if m.taken_by == self.cut[2] and self.cut[0] < m.taken_at < self.cut[1]]
+            got["accepted_by_cut_node_after_s"] = int(max(late, default=0))
+            got["sync_by_old_rules_until_s"] = int(self.judged_until)
+        if self.frozen:
+            got["acks_while_frozen"] = sum(self.frozen[0] < at < self.frozen[1] for at in acks)
+        if "takeovers" in self.expected:
+            got["takeovers"] = self.taken_over() - self.before_away
+        wrong = list(self.troubles)
+        for member, bound in self.expected.items():
+            if bound is None or member in ("stale_settles", "lease_lost"):  # what they do shows as lost or double
+                continue
+            if member == "double_of_kind":
+                if set(doubles) - set(bound):
+                    wrong.append("doubles of the kinds %s, not only %s" % (sorted(set(doubles)), bound))
+            elif member not in got:
+                raise Skip("no answer to %s" % member)
+            elif member == "rolled_back" and bound > 0:
+                if got[member] == 0:
+                    wrong.append("no gateway noticed")
+            elif got[member] > bound:
+                wrong.append("%s is %s, at most %s" % (member, round(got[member], 1), bound))
+        if not taken:
+            wrong.append("nothing was acknowledged")
+        if wrong:
+            raise Fail(wanted("after %d messages, refused %s" % (len(taken), self.refused[:3]), "the bounds of the case", "; ".join(wrong)))
+
+    def reports_twice(self):
+        """Reports go to the sender, which the run routes to its mail host."""
+        seen = {}
+        for text, envelope in zip(list(self.sink.messages), list(self.sink.envelopes)):
+            if any(line.upper().startswith("MAIL FROM:<>") for line in envelope):
+                number = re.search(rb"number-(\d+)-end", text)
+                key = number.group(1) if number else text
+                seen[key] = seen.get(key, 0) + 1
+        return sum(count > 1 for count in seen.values())
