@@ -217,7 +217,8 @@ constexpr CodePage pages[] = {
      "were silently ignored is an error, L001, and not this warning.",
      "", "[lua]\nmode = \"shadow\"\n"},
     {"L006", "a call that always fails",
-     "A hook calls a function with fewer arguments than it takes, with a literal of another type, "
+     "A hook calls a method that the object does not have, or a function with fewer arguments than "
+     "it takes, with a literal of another type, "
      "or "
      "with one that the function refuses: a reply code outside of 400 to 599, a mode, a regular "
      "expression, an address or an option of a DKIM signer that is none. When a hook comes to the "

@@ -253,6 +253,11 @@ constexpr script::HostFunction functions[] = {
 
 }  // namespace
 
+std::span<const std::string_view> needed_signer_options() {
+  static constexpr std::string_view needed[] = {"domain", "selector", "headers", "key"};
+  return needed;
+}
+
 std::string refused_signer_option(std::string_view name, bool off) {
   if (among(options, name)) return {};
   if (among(missing, name)) {

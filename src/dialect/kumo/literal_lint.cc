@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -215,18 +216,29 @@ constexpr Demanded demanded[] = {
     {"Message:set_recipient", 0, refused_address},
 };
 
-/// Why a signer does not take an option of the table; empty: it takes all of them.
+/// Why a signer does not take the options of a table; empty: it may take them.
 std::string refused_options(const std::vector<Word>& words) {
+  std::set<std::string_view> given;
+  bool is_whole = !words.empty();  // each entry is `name = value`
   int depth = 0;
   for (std::size_t i = 0; i + 2 < words.size(); ++i) {
     const std::string_view text = words[i].text;
+    const bool begins = depth == 1 && (words[i - 1].text == "{" || words[i - 1].text == "," ||
+                                       words[i - 1].text == ";");
     depth += text == "{" || text == "(" || text == "[" || text == "function";
     depth -= text == "}" || text == ")" || text == "]" || text == "end";
-    const bool begins =
-        i > 0 && (words[i - 1].text == "{" || words[i - 1].text == "," || words[i - 1].text == ";");
-    if (depth != 1 || !begins || !is_name(text) || words[i + 1].text != "=") continue;
+    if (!begins || text == "}") continue;
+    if (!is_name(text) || words[i + 1].text != "=") {
+      is_whole = false;
+      continue;
+    }
+    given.insert(text);
     std::string why = refused_signer_option(text, words[i + 2].text == "false");
     if (!why.empty()) return why;
+  }
+  if (!is_whole) return {};
+  for (const std::string_view name : needed_signer_options()) {
+    if (!given.contains(name)) return fmt::format("'{}' is missing", name);
   }
   return {};
 }

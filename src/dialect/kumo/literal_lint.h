@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,8 @@ std::string refused_pattern(std::string_view pattern);  ///< of kumo.regex
 std::string refused_address(std::string_view text);     ///< of the envelope
 /// An option of a DKIM signer; `off`: its value is false.
 std::string refused_signer_option(std::string_view name, bool off);
+/// The options that a DKIM signer needs.
+std::span<const std::string_view> needed_signer_options();
 
 /// A call that fails whenever it is reached.
 struct RefusedCall {

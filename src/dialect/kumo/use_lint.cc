@@ -284,9 +284,15 @@ class UseLint {
     const auto found = of_class_.find(parts_.class_of(use.object));
     if (found == of_class_.end()) return false;
     if (found->second.contains(name)) return true;
-    // A mistake only if it looks misspelled, as with methods of other objects.
-    add(file, use, fmt::format("`{}` has no method `{}`", found->first, name), found->second,
-        !near_one(name, found->second).empty());
+    std::string what = fmt::format("`{}` has no method `{}`", found->first, name);
+    // The load ends only if it looks misspelled, as with methods of other objects.
+    const bool slip = !near_one(name, found->second).empty();
+    if (slip || uncertain_) {
+      add(file, use, std::move(what), found->second, slip);
+    } else {
+      found_.failing_calls.push_back(
+          fmt::format("{}:{}:{}: {}", file, use.word.line, use.word.column, what));
+    }
     return true;
   }
 

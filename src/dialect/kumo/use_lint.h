@@ -14,8 +14,8 @@ namespace postern::dialect::kumo {
 /// The outcome of lint_uses().
 struct UseFindings {
   std::vector<std::string> mistakes;  ///< calls that certainly fail
-  /// Calls of hooks that certainly fail too, with arguments that the function refuses; the policy
-  /// loads, and a hook that comes to one fails.
+  /// Calls of hooks that certainly fail too: of a method that the object does not have, or with
+  /// arguments that the function refuses. The policy loads, and a hook that comes to one fails.
   std::vector<std::string> failing_calls;
   std::vector<std::string> warnings;  ///< calls that probably fail
 };
@@ -30,7 +30,8 @@ struct UseFindings {
 /// warning. What a hook calls of KumoMTA's and Postern lacks is always a mistake (hook_parts.h),
 /// and so are literals of kumo.make_throttle() and check_fix_conformance() that these refuse; other
 /// calls there with arguments that the function always refuses are failing calls (literal_lint.h).
-/// A method that the class of a handler's parameter does not have is one if it looks misspelt.
+/// A call of a method that the class of a handler's parameter does not have is a failing call, and
+/// a mistake if it looks misspelt.
 UseFindings lint_uses(const std::vector<std::pair<std::string, std::string_view>>& texts,
                       const std::function<bool(std::string_view name)>& has_module);
 

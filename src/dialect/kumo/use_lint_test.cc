@@ -112,7 +112,12 @@ TEST(UseLint, methods_of_what_a_handler_is_given) {
   const UseFindings accept =
       found("kumo.on('smtp_server_message_received', function(m)\n  return m:accept()\nend)");
   EXPECT_EQ(accept.mistakes, Lines{});
-  EXPECT_EQ(accept.warnings, Lines{"policy.lua:2:12: `Message` has no method `accept`"});
+  EXPECT_EQ(accept.failing_calls, Lines{"policy.lua:2:12: `Message` has no method `accept`"});
+  EXPECT_EQ(accept.warnings, Lines{});
+  const UseFindings maybe =
+      found("kumo.on('smtp_server_message_received', function(m) m:accept() end) _G[x] = 1");
+  EXPECT_EQ(maybe.failing_calls, Lines{});
+  EXPECT_EQ(maybe.warnings.size(), 1u);
   EXPECT_EQ(
       found("kumo.on('smtp_server_mail_from', function(s, c)\n  c:set_mta('a', 1)\nend)").mistakes,
       Lines{"policy.lua:2:5: `ConnMeta` has no method `set_mta`; did you mean `set_meta`?"});
@@ -122,6 +127,8 @@ TEST(UseLint, methods_of_what_a_handler_is_given) {
         "kumo.on('smtp_server_message_received', function(x) each(function(m) m:accept() end) end)",
         "kumo.on('http_message_generated', function(m) m:accept() end)"}) {
     EXPECT_EQ(found(fine, "function each() end function other() end").mistakes, Lines{}) << fine;
+    EXPECT_EQ(found(fine, "function each() end function other() end").failing_calls, Lines{})
+        << fine;
   }
 }
 
