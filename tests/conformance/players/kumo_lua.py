@@ -107,7 +107,7 @@ class Player:
             self.converse(site, talk, entry)
             judge_log(asserts.get("log_contains", []), site)
             judge_vault(asserts.get("vault_requests", {}), site)
-            said = loading.checked(site, entry["load"])
+            said = loading.checked(site, entry)
         leaks.judge(asserts.get("never_anywhere", []), site, talk, said)
         for name in asserts.get("files_absent", []):
             if (site.work / name).exists():
