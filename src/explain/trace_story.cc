@@ -10,6 +10,7 @@
 #include "base/time_text.h"
 #include "explain/script.h"
 #include "explain/trace_hints.h"
+#include "policy/deferral.h"
 #include "policy/layer.h"
 #include "policy/webhook.h"
 #include "telemetry/log_record.h"
@@ -284,6 +285,10 @@ json::value Story::decided_by() const {
                    {"rule", decider_->check},
                    {"origin", shown(decider_->origin)},
                    {"text", shown(evidence_of(*decider_))}};
+  if (const auto raised = policy::raised_by(decider_->verdict)) {
+    out["raised_by"] =
+        json::object{{"rule", shown(raised->check)}, {"origin", shown(raised->origin)}};
+  }
   const policy::Recipient* subject = subject_of(*refusal_);
   if (decider_->layer != "webhook" || subject == nullptr || !subject->route.policy) return out;
   out["policy_id"] = subject->route.policy->id;

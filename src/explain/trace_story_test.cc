@@ -8,6 +8,7 @@
 #include "dialect/webhook/compile.h"
 #include "explain/live.h"
 #include "explain/options.h"
+#include "policy/deferral.h"
 #include "policy/testing.h"
 #include "serve/trace_port.h"
 
@@ -112,6 +113,26 @@ TEST_F(TraceStory, says_which_offered_check_refused) {
   EXPECT_EQ(text_at(*story, "/would_pass_if"),
             R"(["this held: an address literal in HELO is the client's address"])");
   EXPECT_EQ(text_at(*story, "/again/agrees"), "true");
+}
+
+TEST_F(TraceStory, names_the_rule_that_had_the_reason_to_defer) {
+  policy::Trace trace = decided();
+  trace.outcome = "deferred";
+  policy::Decision& last = trace.decisions.back();
+  last.reply = {.code = 450, .enhanced = {4, 7, 1}, .text = "later"};
+  last.steps = {{.stage = last.stage,
+                 .layer = "restrictions",
+                 .check = "end_of_lists",
+                 .origin = {},
+                 .verdict = policy::refuse(
+                     450, {4, 7, 1}, "later",
+                     policy::with_raiser({"defer_if_permit", "list:2"}, "no rule refused"))}};
+  const auto story = told(trace);
+  ASSERT_TRUE(story);
+  EXPECT_EQ(text_at(*story, "/decided_by/rule"), "end_of_lists");
+  EXPECT_EQ(text_at(*story, "/decided_by/raised_by/rule"), "defer_if_permit");
+  EXPECT_EQ(text_at(*story, "/decided_by/raised_by/origin"), "list:2");
+  EXPECT_EQ(text_at(*story, "/would_pass_if"), R"(["defer_if_permit had no reason to defer"])");
 }
 
 TEST_F(TraceStory, shadow_rules_never_answer) {

@@ -101,6 +101,7 @@ function AgainResult({ again }: { again: ReturnType<typeof useAgain> }) {
 /** Who gave the answer, as a sentence. */
 function Decider({ by }: { by: NonNullable<Story['decided_by']> }) {
   if (by.layer === 'delivery') return <>No rule objected; it could not be delivered.</>;
+  if (by.raised_by) return <>Deferred by the {layerName(by.layer)}, rule <code>{by.raised_by.rule}</code>{by.raised_by.origin ? <> at <code>{by.raised_by.origin}</code></> : null}, which had the reason; <code>{by.rule}</code> gave the answer.</>;
   if (!by.policy_id) return <>Decided by the {layerName(by.layer)}, rule <code>{by.rule}</code>{by.origin ? <> at <code>{by.origin}</code></> : null}.</>;
   return <>Decided by <a class="inline-link" href={`/app/smtp-policies/${by.policy_id}`}>{by.policy_name ?? by.policy_id}</a>{by.policy_version ? ` version ${by.policy_version}` : ''}, {by.field ? <>field <span title={by.field}>{labels[by.field] ?? by.field}</span></> : <>rule <code>{by.rule}</code></>}.</>;
 }
@@ -160,6 +161,6 @@ function Offline({ story }: { story: Story }) {
 const search = (words: Record<string, string>) => '/app/traces?' + new URLSearchParams(words);
 function Like({ story }: { story: Story }) {
   const ip = text(story.client, 'ip'), by = story.decided_by, plain = (word: string) => word !== '' && word.length < 300 && !/["\u0000-\u001f]/.test(word);
-  const links: [string, string, string][] = [['Same sender', 'from', story.mail_from || '<>'], ['Same client', 'ip', ip], ['Same rule', 'rule', by?.rule ?? ''], ['Same reply', 'reply', story.reply ? `${story.reply.code} ${story.reply.enhanced}`.trim() : '']];
+  const links: [string, string, string][] = [['Same sender', 'from', story.mail_from || '<>'], ['Same client', 'ip', ip], ['Same rule', 'rule', by?.raised_by?.rule ?? by?.rule ?? ''], ['Same reply', 'reply', story.reply ? `${story.reply.code} ${story.reply.enhanced}`.trim() : '']];
   return <Card title="Like this one"><ul class="like small">{links.filter(([, , value]) => plain(value)).map(([name, word, value]) => <li key={word}><a href={search({ q: `${word}:${/\s/.test(value) ? `"${value}"` : value}` })}>{name}</a></li>)}</ul></Card>;
 }
