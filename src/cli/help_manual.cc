@@ -78,14 +78,14 @@ std::string list_of_options(std::span<const OptionSpec> options) {
   return out;
 }
 
-std::string pages_of_commands(const CommandSpec* without) {
+/// Names with their sections, in the order of mdoc(7).
+std::string references(std::vector<std::pair<int, std::string>> pages) {
+  std::ranges::sort(pages);
   std::string out;
-  for (const CommandSpec& command : commands()) {
-    if (&command == without) continue;
-    out += fmt::format("{}.Xr {} {}", out.empty() ? "" : " ,\n",
-                       roff("postern-" + dashed(command.name)), section_of(command));
+  for (const auto& [section, name] : pages) {
+    out += fmt::format("{}.Xr {} {}", out.empty() ? "" : " ,\n", roff(name), section);
   }
-  return out;
+  return out + "\n";
 }
 
 std::string page_of(const CommandSpec& command) {
@@ -103,7 +103,7 @@ std::string page_of(const CommandSpec& command) {
   for (const ExampleSpec& example : command.examples) {
     out += fmt::format(".It {}\n{}", argument(example.line), prose(example.what));
   }
-  return out + ".El\n.Sh SEE ALSO\n.Xr postern.toml 5 ,\n.Xr postern 8\n";
+  return out + ".El\n.Sh SEE ALSO\n" + references({{5, "postern.toml"}, {8, "postern"}});
 }
 
 std::string page_of_all() {
@@ -115,8 +115,11 @@ std::string page_of_all() {
   for (const CommandSpec& command : commands()) {
     out += fmt::format(".It {}\n{}", argument(command.name), prose(command.purpose));
   }
-  return out + ".El\n.Sh SEE ALSO\n" + pages_of_commands(nullptr) +
-         " ,\n.Xr postern.toml 5 ,\n.Xr postern\\-errors 7\n";
+  std::vector<std::pair<int, std::string>> pages{{5, "postern.toml"}, {7, "postern-errors"}};
+  for (const CommandSpec& command : commands()) {
+    pages.emplace_back(section_of(command), "postern-" + dashed(command.name));
+  }
+  return out + ".El\n.Sh SEE ALSO\n" + references(std::move(pages));
 }
 
 std::string page_of_configuration() {
@@ -134,7 +137,7 @@ std::string page_of_configuration() {
     out += fmt::format(".It {}\n{}", argument(fmt::format("{} = {}", key.name, key.preset)),
                        prose(key.comment));
   }
-  return out + ".El\n.Sh SEE ALSO\n.Xr postern\\-check 1 ,\n.Xr postern 8\n";
+  return out + ".El\n.Sh SEE ALSO\n" + references({{1, "postern-check"}, {8, "postern"}});
 }
 
 std::string page_of_errors() {
@@ -147,7 +150,8 @@ std::string page_of_errors() {
     out += fmt::format(".It {}\n{}", argument(fmt::format("{}: {}", page.code, page.title)),
                        prose(page.text));
   }
-  return out + ".El\n.Sh SEE ALSO\n.Xr postern\\-check 1 ,\n.Xr postern.toml 5 ,\n.Xr postern 8\n";
+  return out + ".El\n.Sh SEE ALSO\n" +
+         references({{1, "postern-check"}, {5, "postern.toml"}, {8, "postern"}});
 }
 
 }  // namespace

@@ -24,7 +24,9 @@ def manual_pages(bench):
     if not shutil.which("mandoc"):
         return  # of tools/packages-test.txt; the package is looked at by lintian too
     said = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", *files], cwd=bench.root, capture_output=True, text=True, timeout=60, check=False)
-    expect("mandoc", "", said.stdout + said.stderr)
+    # Without a date, so that the same source gives the same octets.
+    remarks = [line for line in (said.stdout + said.stderr).splitlines() if "missing date" not in line]
+    expect("mandoc", [], remarks)
 
 
 CHECKS = [manual_pages]
