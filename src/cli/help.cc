@@ -22,7 +22,7 @@ constexpr std::string_view group_verbs[][2] = {
     {"Write policy", "say what is accepted, and see why"},
     {"Operate", "operate a running gateway"},
     {"Set up", "make files, keys and accounts; try DNS records"},
-    {"About", "read more"}};
+    {"About", "more with postern help configuration|keywords|tracing|help"}};
 
 constexpr ExitCode every_code[] = {ExitCode::ok,       ExitCode::no,        ExitCode::usage,
                                    ExitCode::bad_data, ExitCode::no_input,  ExitCode::unavailable,
@@ -334,7 +334,7 @@ std::string short_help() {
       last = family;
     }
   }
-  return out + "Start: postern serve. More: postern help configuration|keywords|tracing|help\n";
+  return out;
 }
 
 std::string command_help(const CommandSpec& command) {
