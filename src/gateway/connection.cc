@@ -175,6 +175,10 @@ Task<void> Connection::converse() {
     count_violations();  // before the replies are written: a client that has read them is counted
     if (std::holds_alternative<smtp::NeedInput>(event)) {
       open = co_await flush();
+      if (session_.closed()) {  // a rewriter has made 421 or 521 of a refusal (RFC 5321 §3.8)
+        end_ = "refused";
+        continue;
+      }
       if (open && !charge()) {
         turn_away(telemetry::Turned::limit, no_memory());
         continue;

@@ -347,6 +347,24 @@ TEST_F(ServerTest, a_rewriter_has_the_last_word) {
   EXPECT_EQ(commands[8], "QUIT");
 }
 
+/// Makes 521 of every refusal.
+class Closer final : public policy::ReplyRewriter {
+ public:
+  Task<smtp::Reply> rewrite(smtp::Reply reply, std::optional<std::string>,
+                            policy::Inquiry&) const override {
+    if (reply.code >= 400) reply.code = 521;
+    co_return reply;
+  }
+};
+
+TEST_F(ServerTest, a_refusal_that_a_rewriter_makes_521_ends_the_session) {
+  settings.rewriter = std::make_shared<Closer>();
+  start();
+  auto client = greeted();
+  EXPECT_EQ(client->ask("NONSENSE"), "521 5.5.1 command not recognized");
+  EXPECT_EQ(client->reply(), "closed");
+}
+
 TEST_F(ServerTest, a_recipient_counts_once_a_transaction_and_again_in_the_next) {
   start();
   auto client = greeted();

@@ -334,7 +334,7 @@ def refusals_in_other_words(bench):
     rows = {"554 5.7.1 <b@foreign.example>: Relay access denied": "450 4.7.1 come back later", "554 5.7.1 <c@foreign.example>: Relay access denied": "OK",
             "500 5.5.1 command not recognized": "521 5.5.1 what was that"}
     restrictions = {"compatibility_level": "3.6", "smtpd_relay_restrictions": "reject_unauth_destination", "smtpd_reject_footer": "\\c, says the gateway",
-                    "smtpd_reject_filter_maps": "inline:{ %s }" % " ".join("{%s = %s}" % row for row in rows.items())}
+                    "smtpd_reject_filter_maps": "pcre:{ %s }" % " ".join("{/^%s$$/ %s}" % row for row in rows.items())}
     server = bench.server({**LOCAL, "restrictions": restrictions})
     client = connect(bench, server)
     expect("a refusal without a row", ["554 5.7.1 <a@foreign.example>: Relay access denied, says the gateway"], rcpt(client, "a@foreign.example"))

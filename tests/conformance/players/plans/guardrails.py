@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 
-from harness import instance
+from harness import dns, instance
 from harness.cases import Case, Fail, FormatError, known, wanted
 from players.later import require
 from players.plans.lists import MESSAGE, SECONDS, run, write_config
@@ -124,12 +124,14 @@ def play_file(entry, base, binary, folder):
 
 
 def play_policy(entry, context):
-    """The webhook is made first, without a policy where that would break the sentence."""
+    """The webhook is made with its policy, by an account that has verified the domain."""
     for name, sentence in entry["guardrails"].items():
-        server = context.postern({"webhooks": {"public_domain": "hooks.test"}, "api": {"signup": "open", "rate_limits": False}, "guardrails": {name: sentence}})
+        names = dns.start()
+        server = context.postern({"api": {"signup": "open", "rate_limits": False}, "dns": {"servers": ["127.0.0.1:%d" % names.port]}, "guardrails": {name: sentence}})
         try:
             server.start()
             account = instance.Account(server)
+            account.claim_domain(WEBHOOK.partition("@")[2], names.zone)
             policy = account.call("POST", "/smtp-policies", {"name": "p", **entry["policy"]}, expect=201)
             violated = entry["expect"][name]["result"] == "violated"
             body = {"target_url": "inbox", "email_address": WEBHOOK, "smtp_security_policy_id": policy["id"]}
@@ -140,6 +142,7 @@ def play_policy(entry, context):
                 raise Fail("no witness: %s" % answer)
         finally:
             server.stop()
+            names.stop()
 
 
 def play(data, context, folder):
