@@ -252,15 +252,15 @@ constexpr CodePage pages[] = {
      "It is one of these: a variable that nothing defines (a likely misspelling of a defined name "
      "is the error V001); a function that may call what works only in another stage; a status in "
      "an action, where it has no effect; a rule that never "
-     "runs. `postern check --strict` treats warnings as errors.",
+     "runs; sign_dkim() without a key; a program of a service that is not on this machine. "
+     "`postern check --strict` treats warnings as errors.",
      "", "[vsl]\nmode = \"shadow\"\n"},
     {"V006", "a call that always fails",
      "The rule calls a function, a method or a module that neither Postern nor the policy has; or "
      "a function with a wrong number of arguments, with a constant that it refuses, or in a stage "
      "that does not have it; or a function of a service that its kind lacks. Or the call needs "
      "what "
-     "the configuration does not have: write() and dump() `vsl.app_dir`, sign_dkim() a key, a "
-     "`cmd` "
+     "the configuration does not have: write() and dump() `vsl.app_dir`, a `cmd` "
      "service its program in `vsl.allow_commands`, authenticate() an [[auth.source]]. When the "
      "rule "
      "reaches the call it fails, and the client gets 451 (a login that authenticate() refuses: "

@@ -33,6 +33,10 @@ class Needs {
     if (is_in_try_) return lint_.warn(file_, call_.at, std::move(message), std::move(hint));
     lint_.fails(file_, call_.at, std::move(message), std::move(hint));
   }
+  /// For what may come until the policy serves, or be on the machine that serves it.
+  void lacks(std::string message, std::string hint) const {
+    lint_.warn(file_, call_.at, std::move(message), std::move(hint));
+  }
   bool is(std::string_view name) const { return call_.text == name; }
 
   Lint& lint_;
@@ -57,7 +61,7 @@ void Needs::of_service(const Node& service) const {
   if (!path) {
     fails(path.error(), "write the path of the program into `allow_commands` below [vsl]");
   } else if (!is_program(*path)) {
-    fails("there is no program " + printable(*path, 200) + " that can be run",
+    lacks("there is no program " + printable(*path, 200) + " that can be run",
           "install it, or correct `allow_commands` below [vsl]");
   }
 }
@@ -79,9 +83,9 @@ void Needs::of_signature(const Site& site) const {
       "makes a key";
   const std::string* domain = call_.nodes.empty() ? nullptr : text_in(*call_.nodes.front(), "sdid");
   if (!has_keys(site)) {
-    fails(shown(call_) + " has no key to sign with", hint);
+    lacks(shown(call_) + " has no key to sign with", hint);
   } else if (domain != nullptr && key_of(site, lower(*domain)) == nullptr) {
-    fails(shown(call_) + " has no key of '" + printable(*domain, 100) + "' to sign with", hint);
+    lacks(shown(call_) + " has no key of '" + printable(*domain, 100) + "' to sign with", hint);
   }
 }
 

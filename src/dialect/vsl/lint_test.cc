@@ -492,14 +492,20 @@ std::string failing_of(const std::string& stages, const Site* site, bool has_acc
   const auto sources = load_sources("main.vsl", read_given(files));
   EXPECT_TRUE(sources.has_value()) << stages;
   std::vector<Mistake> found;
+  std::vector<Mistake> warnings;
   if (sources && site == nullptr) {
-    lint(*sources, signature_of, function_names(), nullptr, nullptr, &found);
+    warnings = lint(*sources, signature_of, function_names(), nullptr, nullptr, &found);
   } else if (sources) {
     const LintSettings settings{.site = *site, .has_accounts = has_accounts};
-    lint(*sources, signature_of, function_names(), nullptr, nullptr, &found, &settings);
+    warnings = lint(*sources, signature_of, function_names(), nullptr, nullptr, &found, &settings);
   }
   std::string text;
   for (const Mistake& one : found) text += one.message + " (" + one.hint + ")\n";
+  for (const Mistake& one : warnings) {
+    const bool lacks = one.message.find("to sign with") != std::string::npos ||
+                       one.message.find("there is no program") != std::string::npos;
+    if (lacks) text += "warning: " + one.message + " (" + one.hint + ")\n";
+  }
   return text;
 }
 
@@ -520,9 +526,9 @@ TEST(VslLint, finds_calls_that_need_what_the_configuration_lacks) {
        "`authenticate()` refuses every login: there are no accounts (write an [[auth.source]] into "
        "postern.toml (docs/auth.md))\n"},
       {"preq: [ action \"a\" || sign_dkim(\"s\") ]",
-       "`sign_dkim()` has no key to sign with" + keys},
+       "warning: `sign_dkim()` has no key to sign with" + keys},
       {"preq: [ action \"a\" || dkim_sign(\"s\") ]",
-       "`dkim_sign()` has no key to sign with" + keys},
+       "warning: `dkim_sign()` has no key to sign with" + keys},
       {"mail: [ action \"a\" || { scan.run(); } ]",
        "command 'scan' is not allowed: `vsl.allow_commands` does not have it" + commands},
       {"mail: [ action \"a\" || { run(scan); } ]",
@@ -547,9 +553,9 @@ TEST(VslLint, finds_calls_that_need_what_the_configuration_lacks) {
   const std::string sdid = "preq: [ action \"a\" || sign_dkim(#{ selector: \"s\", sdid: \"";
   EXPECT_EQ(failing_of(sdid + "Alias.Example\" }) ]", &full), "");
   EXPECT_EQ(failing_of(sdid + "doe.example\" }) ]", &full),
-            "`sign_dkim()` has no key of 'doe.example' to sign with" + keys);
+            "warning: `sign_dkim()` has no key of 'doe.example' to sign with" + keys);
   EXPECT_EQ(failing_of(cases[3].stages, &full),
-            "there is no program /opt/none/scan that can be run" + programs);
+            "warning: there is no program /opt/none/scan that can be run" + programs);
   full.allowed_commands = {"/usr/bin/env", "no-such-program"};
   EXPECT_EQ(failing_of("service s cmd = #{ command: \"env\" }; mail: [ action \"a\" || { s.run(); "
                        "} ]",
