@@ -64,9 +64,9 @@ std::string guardrails_text(const CheckedGuardrails& checked) {
   const auto broken = static_cast<std::size_t>(std::ranges::count_if(
       checked.results,
       [](const plan::GuardResult& one) { return one.word != plan::GuardResult::Word::holds; }));
-  std::string text =
-      broken == 0 ? fmt::format("guardrails: {} proved", checked.results.size())
-                  : fmt::format("guardrails: {} of {} not proved", broken, checked.results.size());
+  std::string text = broken == 0 ? fmt::format("guardrails: {} proved", checked.results.size())
+                                 : fmt::format("guardrails: {} of {} broken or not proved", broken,
+                                               checked.results.size());
   if (!checked.webhooks_unknown.empty()) {
     text += fmt::format(", without the webhooks ({})", printable(checked.webhooks_unknown, 300));
   }
