@@ -252,7 +252,8 @@ constexpr CodePage pages[] = {
      "It is one of these: a variable that nothing defines (a likely misspelling of a defined name "
      "is the error V001); a function that may call what works only in another stage; a status in "
      "an action, where it has no effect; a rule that never "
-     "runs; sign_dkim() without a key; a program of a service that is not on this machine. "
+     "runs; sign_dkim() without a key; authenticate() without an [[auth.source]]; a program of a "
+     "service that is not on this machine. "
      "`postern check --strict` treats warnings as errors.",
      "", "[vsl]\nmode = \"shadow\"\n"},
     {"V006", "a call that always fails",
@@ -261,10 +262,8 @@ constexpr CodePage pages[] = {
      "that does not have it; or a function of a service that its kind lacks. Or the call needs "
      "what "
      "the configuration does not have: write() and dump() `vsl.app_dir`, a `cmd` "
-     "service its program in `vsl.allow_commands`, authenticate() an [[auth.source]]. When the "
-     "rule "
-     "reaches the call it fails, and the client gets 451 (a login that authenticate() refuses: "
-     "535). `postern check` treats this as "
+     "service its program in `vsl.allow_commands`. When the rule "
+     "reaches the call it fails, and the client gets 451. `postern check` treats this as "
      "an error; a gateway starts, and warns. docs/vsl-api.md has all functions, and the names of "
      "vSMTP that mean one of them. A function of vSMTP that is known and not carried is the error "
      "V001, with a way out.",

@@ -70,7 +70,7 @@ void Needs::of_function(const LintSettings& settings) const {
   if ((is("write") || is("dump")) && settings.site.app_directory.empty()) {
     fails(shown(call_) + " has no folder to write into", "set `app_dir` below [vsl]");
   } else if (is("authenticate") && !settings.has_accounts) {
-    fails(shown(call_) + " refuses every login: there are no accounts",
+    lacks(shown(call_) + " refuses every login: there are no accounts",
           "write an [[auth.source]] into postern.toml (docs/auth.md)");
   } else if (is("sign_dkim") || is("dkim_sign")) {
     of_signature(settings.site);

@@ -503,6 +503,7 @@ std::string failing_of(const std::string& stages, const Site* site, bool has_acc
   for (const Mistake& one : found) text += one.message + " (" + one.hint + ")\n";
   for (const Mistake& one : warnings) {
     const bool lacks = one.message.find("to sign with") != std::string::npos ||
+                       one.message.find("refuses every login") != std::string::npos ||
                        one.message.find("there is no program") != std::string::npos;
     if (lacks) text += "warning: " + one.message + " (" + one.hint + ")\n";
   }
@@ -523,7 +524,8 @@ TEST(VslLint, finds_calls_that_need_what_the_configuration_lacks) {
     std::string wanted;
   } cases[] = {
       {"authenticate: [ rule \"a\" || authenticate() ]",
-       "`authenticate()` refuses every login: there are no accounts (write an [[auth.source]] into "
+       "warning: `authenticate()` refuses every login: there are no accounts (write an "
+       "[[auth.source]] into "
        "postern.toml (docs/auth.md))\n"},
       {"preq: [ action \"a\" || sign_dkim(\"s\") ]",
        "warning: `sign_dkim()` has no key to sign with" + keys},
