@@ -109,7 +109,7 @@ TEST(Lint, Finds) {
        "R108",
        {"smtpd_sender_restrictions:0 check_sender_access static:DUNNO never decides anything"}},
       {{{"smtpd_relay_restrictions",
-         "check_recipient_access { inline:{ {foreign.example = OK} } }, "
+         "check_recipient_access inline:{ {foreign.example = OK} }, "
          "reject_unauth_destination"}},
        "R111",
        {"smtpd_relay_restrictions:0 check_recipient_access inline:{ {foreign.example = OK} } can "
@@ -190,36 +190,35 @@ TEST(Lint, OpensForWhomTheTablesName) {
   };
   // A foreign domain below one of ours: mydestination does not match subdomains, relay_domains
   // does.
-  EXPECT_EQ(verdict("check_recipient_access { inline:{ {u@example.net = OK} } }"), OpenRelay::no);
-  EXPECT_EQ(verdict("check_recipient_access { inline:{ {relay.example.net = OK} } }"),
-            OpenRelay::no);
-  EXPECT_EQ(verdict("check_recipient_access { inline:{ {example.net = OK} } }"), OpenRelay::keyed);
-  EXPECT_EQ(verdict("check_recipient_access { inline:{ {postmaster@ = OK} } }"), OpenRelay::keyed);
+  EXPECT_EQ(verdict("check_recipient_access inline:{ {u@example.net = OK} }"), OpenRelay::no);
+  EXPECT_EQ(verdict("check_recipient_access inline:{ {relay.example.net = OK} }"), OpenRelay::no);
+  EXPECT_EQ(verdict("check_recipient_access inline:{ {example.net = OK} }"), OpenRelay::keyed);
+  EXPECT_EQ(verdict("check_recipient_access inline:{ {postmaster@ = OK} }"), OpenRelay::keyed);
   EXPECT_EQ(verdict("check_recipient_access static:OK"), OpenRelay::yes);
-  EXPECT_EQ(verdict("check_recipient_access { regexp:{ {/^/ OK} } }"), OpenRelay::yes);
+  EXPECT_EQ(verdict("check_recipient_access regexp:{ {/^/ OK} }"), OpenRelay::yes);
   // Clients: listed ones, ones that are inside anyway, half of the Internet, any without a name.
-  EXPECT_EQ(verdict("check_client_access { cidr:{ {203.0.113.0/24 OK} } }"), OpenRelay::keyed);
-  EXPECT_EQ(verdict("check_client_access { cidr:{ {192.0.2.0/25 OK} } }"), OpenRelay::no);
-  EXPECT_EQ(verdict("check_client_access { cidr:{ {128.0.0.0/1 OK} } }"), OpenRelay::yes);
-  EXPECT_EQ(verdict("check_client_access { inline:{ {unknown = OK} } }"), OpenRelay::yes);
-  EXPECT_EQ(verdict("check_client_access { inline:{ {friend.example = OK} } }"), OpenRelay::keyed);
+  EXPECT_EQ(verdict("check_client_access cidr:{ {203.0.113.0/24 OK} }"), OpenRelay::keyed);
+  EXPECT_EQ(verdict("check_client_access cidr:{ {192.0.2.0/25 OK} }"), OpenRelay::no);
+  EXPECT_EQ(verdict("check_client_access cidr:{ {128.0.0.0/1 OK} }"), OpenRelay::yes);
+  EXPECT_EQ(verdict("check_client_access inline:{ {unknown = OK} }"), OpenRelay::yes);
+  EXPECT_EQ(verdict("check_client_access inline:{ {friend.example = OK} }"), OpenRelay::keyed);
   // Texts that the client itself chooses.
-  EXPECT_EQ(verdict("check_sender_access { inline:{ {boss@ = OK} } }"), OpenRelay::yes);
-  EXPECT_EQ(verdict("check_sender_access { inline:{ {<> = OK} } }"), OpenRelay::yes);
-  EXPECT_EQ(verdict("check_helo_access { pcre:{ {/^mail[0-9]+\\.friend\\.example$$/ OK} } }"),
+  EXPECT_EQ(verdict("check_sender_access inline:{ {boss@ = OK} }"), OpenRelay::yes);
+  EXPECT_EQ(verdict("check_sender_access inline:{ {<> = OK} }"), OpenRelay::yes);
+  EXPECT_EQ(verdict("check_helo_access pcre:{ {/^mail[0-9]+\\.friend\\.example$$/ OK} }"),
             OpenRelay::yes);
   EXPECT_EQ(verdict("reject_plaintext_session, check_helo_access static:OK"), OpenRelay::yes);
   // Two forgeries at once; mail to several recipients where DATA judges single ones.
-  EXPECT_EQ(verdict("check_sender_access { inline:{ {a.example = OK} } }",
-                    {{"smtpd_helo_restrictions",
-                      "check_helo_access { inline:{ {b.example = OK} } }, reject"},
-                     {"smtpd_data_restrictions", "reject_unauth_destination"}}),
-            OpenRelay::yes);
+  EXPECT_EQ(
+      verdict("check_sender_access inline:{ {a.example = OK} }",
+              {{"smtpd_helo_restrictions", "check_helo_access inline:{ {b.example = OK} }, reject"},
+               {"smtpd_data_restrictions", "reject_unauth_destination"}}),
+      OpenRelay::yes);
   // Groups: text after REJECT does not matter, text that makes a keyword does.
-  EXPECT_EQ(verdict("check_recipient_access { pcre:{ {/@(.*)/ REJECT not $$1} } }"), OpenRelay::no);
-  EXPECT_EQ(verdict("check_recipient_access { pcre:{ {/@(.*)/ 550 no $$1} } }"), OpenRelay::no);
-  EXPECT_NE(verdict("check_recipient_access { pcre:{ {/@(.*)/ 550 $$1} } }"), OpenRelay::no);
-  EXPECT_NE(verdict("check_recipient_access { pcre:{ {/^(.*)@/ $$1} } }"), OpenRelay::no);
+  EXPECT_EQ(verdict("check_recipient_access pcre:{ {/@(.*)/ REJECT not $$1} }"), OpenRelay::no);
+  EXPECT_EQ(verdict("check_recipient_access pcre:{ {/@(.*)/ 550 no $$1} }"), OpenRelay::no);
+  EXPECT_NE(verdict("check_recipient_access pcre:{ {/@(.*)/ 550 $$1} }"), OpenRelay::no);
+  EXPECT_NE(verdict("check_recipient_access pcre:{ {/^(.*)@/ $$1} }"), OpenRelay::no);
   // Unpredictable.
   EXPECT_EQ(verdict("check_policy_service inet:127.0.0.1:10023"), OpenRelay::keyed);
 }
@@ -294,7 +293,7 @@ TEST(Lint, NetworksThatHoldTheInternetTogetherOpenTheRelay) {
 TEST(Lint, AWitnessReadsAsADialogue) {
   const LintReport report =
       lint_of({{"smtpd_relay_restrictions",
-                "permit_mynetworks, check_helo_access { inline:{ {friend.example = OK} } }, "
+                "permit_mynetworks, check_helo_access inline:{ {friend.example = OK} }, "
                 "reject_unauth_destination"}});
   EXPECT_EQ(
       dialogue(report.witness),

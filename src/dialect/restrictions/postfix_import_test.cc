@@ -155,6 +155,11 @@ key = "/etc/ssl/mx.key"  # main.cf:10
 exempt_networks = ["127.0.0.0/8", "192.0.2.0/24"]  # main.cf:6
 message_size = "52428800"  # main.cf:8
 
+# Mail for these domains is accepted, and has no place yet: name the server that has the mailboxes.
+# [[route]]
+# match = ["mx.example.com", "localhost.example.com"]
+# to = ["HOST"]
+
 [restrictions]
 compatibility_level = "3.6"  # main.cf:2
 myhostname = "mx.example.com"  # main.cf:3
