@@ -319,7 +319,8 @@ DomainGrant grant_of(const json::value& value) {
       grant.relay_to = option.get_bool();
     } else if (name == "relay_from") {
       grant.relay_from = networks_of(name, option);
-    } else if (name == "relay_from_authz" && option.is_string()) {
+    } else if (name == "relay_from_authz") {
+      demand(option.is_string(), where + "'relay_from_authz' must be a string");
       grant.relay_from_authz = option.get_string();
     } else if (name == "log_oob" || name == "log_arf") {
       const std::optional<Reports> reports = parse_reports(option);

@@ -313,7 +313,8 @@ class Calls {
       why = one.refused(argument.text);
       stops_load = !why.empty() && one.stops_load;
     }
-    if (why.empty() && row.name.starts_with("kumo.dkim.") && !given->empty()) {
+    if (why.empty() && row.name.starts_with("kumo.dkim.") && row.returns == "DkimSigner" &&
+        !given->empty()) {
       why = refused_options(given->front().words);
     }
     if (!why.empty()) found.push_back({word, fmt::format("{}: {}", word.text, why), stops_load});
