@@ -28,7 +28,7 @@ constexpr CodePage pages[] = {
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
      "\"check_client_access texthash:/nonexistent\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
-     "\"check_client_access { inline:{ {198.51.100.7 = REJECT} } }\"\n"},
+     "\"check_client_access inline:{ {198.51.100.7 = REJECT} }\"\n"},
     {"R005", "not a DNS list",
      "A DNS list is a zone, or a zone and the answers that count: four numbers or [a;b..c] with "
      "dots between them.",
@@ -73,14 +73,14 @@ constexpr CodePage pages[] = {
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
      "\"check_client_access { inline:{ {x = OK} }\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
-     "\"check_client_access { inline:{ {x = REJECT} } }\"\n"},
+     "\"check_client_access inline:{ {x = REJECT} }\"\n"},
     {"R011", "an action that cannot be read",
      "The action of a table row is one of Postfix's actions, or a list of keywords and classes, "
      "none of which may need a table.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
-     "\"check_client_access { inline:{ {x = PERMIT_ME} } }\"\n",
+     "\"check_client_access inline:{ {x = PERMIT_ME} }\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
-     "\"check_client_access { inline:{ {x = REJECT} } }\"\n"},
+     "\"check_client_access inline:{ {x = REJECT} }\"\n"},
     {"R012", "a $name that is not defined",
      "An undefined name expands to nothing, and its rules would silently be missing. In a list of "
      "rules this is an error, elsewhere a warning. ${name?text} and ${name:text} test whether a "
@@ -135,9 +135,9 @@ constexpr CodePage pages[] = {
      "A warning: the first row that matches counts, and the lines named never do: their key occurs "
      "earlier, or their network is within an earlier one.",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
-     "\"check_client_access { cidr:{ {10.0.0.0/8 REJECT} {10.1.1.1 DUNNO} } }\"\n",
+     "\"check_client_access cidr:{ {10.0.0.0/8 REJECT} {10.1.1.1 DUNNO} }\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
-     "\"check_client_access { cidr:{ {10.1.1.1 DUNNO} {10.0.0.0/8 REJECT} } }\"\n"},
+     "\"check_client_access cidr:{ {10.1.1.1 DUNNO} {10.0.0.0/8 REJECT} }\"\n"},
     {"R108", "a table that never decides", "A note: all it can say is DUNNO.", "",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
      "\"check_sender_access static:REJECT\"\n"},
@@ -154,7 +154,7 @@ constexpr CodePage pages[] = {
      "A warning: this rule can permit mail to destinations that are not ours, for the recipients "
      "or clients that its table lists, or when a policy server says so. After "
      "reject_unauth_destination it cannot.",
-     "[restrictions]\nrelay = \"\"\"check_recipient_access { inline:{ {foreign.example = OK} } },\n"
+     "[restrictions]\nrelay = \"\"\"check_recipient_access inline:{ {foreign.example = OK} },\n"
      "  reject_unauth_destination\"\"\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\n"},
     {"R112", "mail is accepted and discarded",

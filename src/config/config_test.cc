@@ -197,7 +197,7 @@ TEST(Config, the_sources_of_the_manual_are_good) {
       kinds.insert(gateway::to_string(source.kind));
   }
   ::unsetenv("CREDENTIALS_DIRECTORY");
-  EXPECT_EQ(kinds.size(), 8u);
+  EXPECT_EQ(kinds.size(), 9u);
 }
 
 TEST(Config, sources_keep_their_order_and_say_what_they_lack) {
