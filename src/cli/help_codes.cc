@@ -23,8 +23,7 @@ constexpr CodePage pages[] = {
      "perhaps `where` and a condition. The message says where the word at fault stands; "
      "docs/guardrails.md has all words.",
      "[guardrails]\nno_relay = \"never except where rcpt is foreign\"\n",
-     "[guardrails]\nno_relay = \"never accept where client not in mynetworks and auth = none and "
-     "rcpt is foreign\"\n"},
+     "[guardrails]\nno_relay = \"never accept where auth = none and rcpt is foreign\"\n"},
     {"G002", "a guardrail is broken",
      "A dialogue was found, and played by the production evaluation, that the sentence forbids. "
      "The "
