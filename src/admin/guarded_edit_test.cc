@@ -42,7 +42,7 @@ BrokenGuardrail sentence(bool is_public, bool proved = true) {
 struct Guarded {
   Guarded() : api([this](Options&, Dependencies& deps) { deps.guards = &guards; }) {
     operating = api.account();
-    tenant = api.account();
+    tenant = api.account("b@example.com");
   }
   Answer call(const std::string& method, const std::string& path, const std::string& body,
               const std::string& token) {
