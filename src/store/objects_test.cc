@@ -422,10 +422,12 @@ TEST_P(ObjectStoreTest, each_policy_comes_with_its_own_credentials) {
     EXPECT_EQ(users(row), wanted(next++));
   }));
   EXPECT_EQ(next, 300);
-  for (const PolicyRow& row : store_->policies(ann, {.offset = 10, .limit = 20}).value().rows) {
+  const auto page = store_->policies(ann, {.offset = 10, .limit = 20}).value();
+  for (const PolicyRow& row : page.rows) {
     EXPECT_EQ(users(row), wanted(std::stoi(row.name)));
   }
-  for (const PolicyRow& row : store_->policy_slice(ann, {.limit = 20}).value().rows) {
+  const auto slice = store_->policy_slice(ann, {.limit = 20}).value();
+  for (const PolicyRow& row : slice.rows) {
     EXPECT_EQ(users(row), wanted(std::stoi(row.name)));
   }
   EXPECT_TRUE(store_->policies(ann, {.offset = 1000, .limit = 20}).value().rows.empty());
