@@ -297,13 +297,17 @@ class Walk:
         self.call("getConnectionPolicies")
 
     def granted(self):
-        """Lists that grant relaying: an effect in the trace."""
-        self.call("putConnectionPolicies", body={"lists": {"relay": "permit_mynetworks, reject", "data": "reject"}, "parameters": {"mynetworks": "127.0.0.0/8"}})
+        """Lists that grant relaying, an effect in the trace; and such that put a deferral off, whose reason is another rule's than the end of the lists."""
+        self.refused_by({"relay": "permit_mynetworks, reject", "data": "reject"}, ("RCPT TO:<bob@far.example>", "250"), ("DATA", "554"))
+        self.refused_by({"sender": "check_sender_access static:DEFER_IF_PERMIT", "relay": "permit_mynetworks, reject"}, ("RCPT TO:<bob@far.example>", "450"))
+
+    def refused_by(self, lists, *commands):
+        """The trace of a transaction under these lists."""
+        self.call("putConnectionPolicies", body={"lists": lists, "parameters": {"mynetworks": "127.0.0.0/8"}})
         client = smtp.Client(self.server.smtp_port)
         try:
             client.reply()
-            for line, want in (("EHLO mx.partner.example.com", "250"), ("MAIL FROM:<alerts@partner.example.com>", "250"), ("RCPT TO:<bob@far.example>", "250"),
-                               ("DATA", "554")):
+            for line, want in (("EHLO mx.partner.example.com", "250"), ("MAIL FROM:<alerts@partner.example.com>", "250"), *commands):
                 client.command(line, want)
         finally:
             client.close()
