@@ -32,15 +32,6 @@ const policy::Check* dmarc_check(const app::Config& config) {
   return nullptr;
 }
 
-/// Calls `visit` with each rule of a policy that can refuse.
-template <class Visit>
-void each_rule(const policy::WebhookPolicy* policy, const Visit& visit) {
-  if (policy == nullptr || policy->shadow) return;
-  for (const Stage stage : {Stage::rcpt, Stage::message}) {
-    for (const Rule& rule : policy->plan.at(stage)) visit(rule);
-  }
-}
-
 class Builder {
  public:
   Builder(const Version& version, const Deciding& deciding, Vocabulary& vocabulary, Facts& facts)
@@ -118,21 +109,18 @@ class Builder {
   }
 
   Behind of_webhook(const mail::Mailbox& recipient, const Route& route) {
-    Evidence evidence = evidence_of(classes_, {}, Stage::rcpt);
-    evidence.candidate = policy::Recipient{.address = recipient, .route = route};
-    for (const policy::Check* check : {&checks::webhook_active, &checks::policy_loaded}) {
-      if (check->judge(evidence, {}).refuses()) return both(true);
-    }
+    const policy::Recipient whole{.address = recipient, .route = route};
+    if (refuses_all(whole)) return both(true);
     Behind all = both(false);
-    each_rule(route.policy.get(), [&](const Rule& rule) {
-      const Ref refuses = of_rule(rule, *evidence.candidate);
-      if (!is_known(*rule.check)) {
+    for (const Rule* rule : refusing_rules(route.policy.get())) {
+      const Ref refuses = of_rule(*rule, whole);
+      if (!is_known(*rule->check)) {
         all.may = diagrams_.leaf(1);
-        return;
+        continue;
       }
       all.must = either(all.must, refuses);
       all.may = either(all.may, refuses);
-    });
+    }
     return all;
   }
 
@@ -192,6 +180,22 @@ class Builder {
 
 }  // namespace
 
+std::vector<const Rule*> refusing_rules(const policy::WebhookPolicy* policy) {
+  std::vector<const Rule*> rules;
+  if (policy == nullptr || policy->shadow) return rules;
+  for (const Stage stage : {Stage::rcpt, Stage::message}) {
+    for (const Rule& rule : policy->plan.at(stage)) rules.push_back(&rule);
+  }
+  return rules;
+}
+
+bool refuses_all(const policy::Recipient& recipient) {
+  Evidence evidence;
+  evidence.candidate = recipient;
+  return checks::webhook_active.judge(evidence, {}).refuses() ||
+         checks::policy_loaded.judge(evidence, {}).refuses();
+}
+
 Deciding deciding_in(const app::Config& config) {
   Deciding deciding;
   const restrictions::Loaded* loaded = config.restrictions.loaded();
@@ -213,14 +217,16 @@ void add_words(const policy::Webhook& webhook, const policy::WebhookPolicy* poli
     words.recipient_keys.insert(webhook.address.substr(0, at) + "+tag" +
                                 webhook.address.substr(at));
   }
-  each_rule(policy, [&](const Rule& rule) {
+  for (const Rule* one : refusing_rules(policy)) {
+    const Rule& rule = *one;
     if (rule.check == &checks::client_in_networks) {
       for (const Cidr& network : std::get<CidrSet>(rule.argument).networks()) {
         words.clients.push_back(range_of(network));
       }
     } else if (rule.check == &checks::client_authenticated) {
       words.asks_login = true;
-      for (const policy::Credential& one : policy->credentials) words.logins.insert(one.username);
+      for (const policy::Credential& known : policy->credentials)
+        words.logins.insert(known.username);
     } else if (rule.check == &checks::spf_domain_listed) {
       for (const std::string& entry : std::get<policy::DomainSet>(rule.argument).entries()) {
         words.sender_keys.insert(lower(entry));
@@ -231,7 +237,7 @@ void add_words(const policy::Webhook& webhook, const policy::WebhookPolicy* poli
     } else if (policy::has(rule.check->needs, policy::Need::dmarc)) {
       facts.asks_dmarc = true;
     }
-  });
+  }
 }
 
 void add_words(const app::Config& config, FactWords& facts) {

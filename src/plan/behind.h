@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "dialect/restrictions/policy_words.h"
 #include "plan/facts.h"
@@ -24,6 +25,13 @@ struct Deciding {
 };
 /// Of a version.
 Deciding deciding_in(const app::Config& config);
+
+/// The rules of a webhook's policy, in the order of the stages; none in shadow mode, which refuses
+/// nothing. `policy` may be null; the rules live as long as it.
+std::vector<const policy::Rule*> refusing_rules(const policy::WebhookPolicy* policy);
+/// Whether a webhook refuses all mail, whatever its policy says: it is not active, or its policy is
+/// not loaded.
+bool refuses_all(const policy::Recipient& recipient);
 
 /// Adds the words of a webhook: its address, and what its policy tells apart. `policy`: may be
 /// null.

@@ -119,6 +119,11 @@ IpAddress ip(std::string_view text) { return IpAddress::parse(text).value_or(IpA
 
 }  // namespace
 
+std::string words_of(const ClientClass& clients) {
+  if (clients.first == clients.last) return clients.first.to_string();
+  return clients.first.to_string() + " to " + clients.last.to_string();
+}
+
 std::vector<ClientClass> clients_of(const std::vector<AddressRange>& ranges) {
   std::vector<ClientClass> clients;
   // RFC 6890 §2.2: addresses that no TCP connection comes from.

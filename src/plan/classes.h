@@ -26,6 +26,9 @@ struct ClientClass {
   bool stranger = true;  ///< no list names these addresses
 };
 
+/// "192.0.2.0 to 192.0.2.255", or the only one.
+std::string words_of(const ClientClass& clients);
+
 /// What DNS says about the client's name.
 struct NameClass {
   /// How far the look-ups get.

@@ -207,11 +207,8 @@ std::string words_for(const Vocabulary& vocabulary, Variable variable, std::size
       const SessionClass& one = classes.sessions[value];
       return one.login ? "login " + *one.login : one.tls ? "TLS" : "in clear";
     }
-    case Axis::client: {
-      const ClientClass& one = classes.clients[value];
-      return one.first == one.last ? one.first.to_string()
-                                   : one.first.to_string() + " to " + one.last.to_string();
-    }
+    case Axis::client:
+      return words_of(classes.clients[value]);
     case Axis::name: {
       const NameClass& one = classes.names[value];
       using enum NameClass::Kind;

@@ -12,6 +12,7 @@
 #include "dns/recorded_resolver.h"
 #include "explain/evidence_words.h"
 #include "mail/hostname.h"
+#include "plan/behind.h"
 #include "plan/classes.h"
 #include "policy/catalogue.h"
 #include "policy/credentials.h"
@@ -87,33 +88,18 @@ struct Values {
 
 /// What one version has behind an address.
 struct Holder {
-  policy::Route route;
-  const policy::WebhookPolicy* policy = nullptr;  ///< that refuses; null: none does
-
-  /// Whether mail may be taken at all.
-  bool is_open() const {
-    return route.webhook && route.webhook->is_active && (!route.webhook->policy_id || route.policy);
-  }
+  policy::Recipient recipient;
+  const policy::WebhookPolicy* policy = nullptr;  ///< of the webhook; null: none
+  bool open = false;                              ///< it takes mail, if its policy lets it
 };
 
-Holder holder_of(const Version& version, const std::string& address) {
+Holder holder_of(const Version& version, mail::Mailbox address) {
   Holder holder;
-  const auto mailbox = mail::parse_mailbox(address, mail::Utf8::allowed);
-  if (!mailbox) return holder;
-  holder.route = version.directory->resolve(*mailbox);
-  if (holder.route.policy && !holder.route.policy->shadow) {
-    holder.policy = holder.route.policy.get();
-  }
+  holder.recipient.route = version.directory->resolve(address);
+  holder.recipient.address = std::move(address);
+  holder.policy = holder.recipient.route.policy.get();
+  holder.open = holder.recipient.route.webhook && !refuses_all(holder.recipient);
   return holder;
-}
-
-/// Calls `visit` with each rule.
-template <class Visit>
-void each_rule(const policy::WebhookPolicy* policy, Visit visit) {
-  if (policy == nullptr) return;
-  for (std::size_t stage = 0; stage < policy::stage_count; ++stage) {
-    for (const policy::Rule& rule : policy->plan.at(static_cast<policy::Stage>(stage))) visit(rule);
-  }
 }
 
 /// A label in front of `parent` that makes a name which is in none of the lists.
@@ -180,14 +166,14 @@ Values values_of(const Holder& before, const Holder& after) {
   std::vector<const policy::DomainSet*> senders;
   std::vector<const policy::DomainSet*> signers;
   for (const Holder* holder : {&before, &after}) {
-    each_rule(holder->policy, [&](const policy::Rule& rule) {
-      if (const auto* networks = std::get_if<CidrSet>(&rule.argument)) {
+    for (const policy::Rule* rule : refusing_rules(holder->policy)) {
+      if (const auto* networks = std::get_if<CidrSet>(&rule->argument)) {
         for (const Cidr& network : networks->networks()) ranges.push_back(range_of(network));
       }
-      if (const auto* domains = std::get_if<policy::DomainSet>(&rule.argument)) {
-        (part_of(rule.check) == Part::dkim ? signers : senders).push_back(domains);
+      if (const auto* domains = std::get_if<policy::DomainSet>(&rule->argument)) {
+        (part_of(rule->check) == Part::dkim ? signers : senders).push_back(domains);
       }
-    });
+    }
   }
   Values values;
   values.clients = clients_of(ranges);
@@ -221,7 +207,7 @@ app::EvidenceWords words_of_choice(const Values& values, const Choice& choice) {
   return words;
 }
 
-Said said_in(const Values& values, const Choice& choice, const std::string& address) {
+Said said_in(const Values& values, const Choice& choice, const mail::Mailbox& recipient) {
   const auto at = [&](Part part) { return choice[static_cast<std::size_t>(part)]; };
   const Login& login = values.logins[at(Part::login)];
   const app::EvidenceWords words = words_of_choice(values, choice);
@@ -235,9 +221,7 @@ Said said_in(const Values& values, const Choice& choice, const std::string& addr
     said.dialogue.credential = login.stamp;
   }
   said.dialogue.sender = mail::Mailbox{"a", values.senders[at(Part::sender)].name};
-  if (auto recipient = mail::parse_mailbox(address, mail::Utf8::allowed)) {
-    said.dialogue.recipients = {std::move(*recipient)};
-  }
+  said.dialogue.recipients = {recipient};
   said.dialogue.message = std::string(plain_message);
   said.frozen = app::frozen_from(words);
   Spoken& spoken = said.spoken;
@@ -247,7 +231,7 @@ Said said_in(const Values& values, const Choice& choice, const std::string& addr
   spoken.login = said.dialogue.login;
   spoken.password_of = login.password_of;
   spoken.sender = said.dialogue.sender->text();
-  spoken.recipient = address;
+  spoken.recipient = recipient.text();
   spoken.spf = words.words.at("spf");
   if (!words.dkim->empty()) spoken.dkim = words.dkim->front();
   spoken.needs = {"client"};
@@ -273,14 +257,8 @@ struct Takes {
 /// The evidence that conditions see with these values.
 class Judge {
  public:
-  Judge(const Values& values, const Holder& holder, const std::string& address)
-      : values_(values), holder_(holder) {
-    policy::Recipient recipient;
-    if (auto mailbox = mail::parse_mailbox(address, mail::Utf8::allowed)) {
-      recipient.address = std::move(*mailbox);
-    }
-    recipient.route = holder.route;
-    evidence_.candidate = std::move(recipient);
+  Judge(const Values& values, const Holder& holder) : values_(values), holder_(holder) {
+    evidence_.candidate = holder.recipient;
     for (std::size_t part = 0; part < part_count; ++part) set(static_cast<Part>(part), 0);
   }
 
@@ -334,24 +312,24 @@ class Judge {
   Choice choice_{};
 };
 
-Takes takes_of(const Values& values, const Holder& holder, const std::string& address) {
+Takes takes_of(const Values& values, const Holder& holder) {
   Takes takes;
-  takes.open = holder.is_open();
+  takes.open = holder.open;
   for (std::size_t part = 0; part < part_count; ++part) {
     takes.values[part].assign(values.count(static_cast<Part>(part)), true);
   }
-  Judge judge(values, holder, address);
-  each_rule(holder.policy, [&](const policy::Rule& rule) {
-    const auto part = part_of(rule.check);
+  Judge judge(values, holder);
+  for (const policy::Rule* rule : refusing_rules(holder.policy)) {
+    const auto part = part_of(rule->check);
     if (!part) {
-      takes.unknown.insert(rule.check->name);
-      return;
+      takes.unknown.insert(rule->check->name);
+      continue;
     }
     std::vector<bool>& through = takes.values[static_cast<std::size_t>(*part)];
     for (std::size_t value = 0; value < through.size(); ++value) {
-      through[value] = through[value] && judge.lets_through(rule, *part, value);
+      through[value] = through[value] && judge.lets_through(*rule, *part, value);
     }
-  });
+  }
   return takes;
 }
 
@@ -386,12 +364,8 @@ std::vector<Choice> choices_between(const Takes& one, const Takes& other, std::s
 
 std::string words_for_value(const Values& values, Part part, std::size_t value) {
   switch (part) {
-    case Part::client: {
-      const ClientClass& one = values.clients[value];
-      return one.first == one.last
-                 ? one.first.to_string()
-                 : fmt::format("{} to {}", one.first.to_string(), one.last.to_string());
-    }
+    case Part::client:
+      return words_of(values.clients[value]);
     case Part::login: {
       const Login& login = values.logins[value];
       if (login.user.empty()) return "none";
@@ -485,14 +459,14 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
   using Key = std::tuple<const policy::WebhookPolicy*, const policy::WebhookPolicy*, bool, bool>;
   std::map<Key, Pair> pairs;
   for (const std::string& address : addresses) {
-    const Holder old_holder = holder_of(before, address);
-    const Holder new_holder = holder_of(after, address);
-    Pair& pair =
-        pairs[{old_holder.policy, new_holder.policy, old_holder.is_open(), new_holder.is_open()}];
+    const mail::Mailbox mailbox = mail::parse_mailbox(address, mail::Utf8::allowed).value();
+    const Holder old_holder = holder_of(before, mailbox);
+    const Holder new_holder = holder_of(after, mailbox);
+    Pair& pair = pairs[{old_holder.policy, new_holder.policy, old_holder.open, new_holder.open}];
     if (pair.values.clients.empty()) {
       pair.values = values_of(old_holder, new_holder);
-      pair.before = takes_of(pair.values, old_holder, address);
-      pair.after = takes_of(pair.values, new_holder, address);
+      pair.before = takes_of(pair.values, old_holder);
+      pair.after = takes_of(pair.values, new_holder);
     }
     WebhookAnswer& answer = found.addresses.emplace_back();
     answer.address = address;
@@ -513,7 +487,7 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
       const std::size_t taker = &one == &pair.before ? 0 : 1;
       const auto choices = choices_between(one, other, most_tries);
       for (const Choice& choice : choices) {
-        Said said = said_in(pair.values, choice, address);
+        Said said = said_in(pair.values, choice, mailbox);
         std::array<Side, 2> sides = versions.play(said);
         if (!sides[taker].taken || sides[1 - taker].taken) continue;
         found.witnesses.push_back({.spoken = std::move(said.spoken),
