@@ -1,5 +1,5 @@
-// Reading JSON that another version of this program wrote: what is absent or of another type is
-// empty.
+// Reading JSON that another program wrote, or another version of this one: what is absent or of
+// another type is empty.
 #pragma once
 
 #include <cstdint>

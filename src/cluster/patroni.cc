@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "base/json_members.h"
 #include "net/local_http.h"
 
 namespace postern::cluster {
@@ -26,17 +27,12 @@ Result<json::object> ask(const HttpGet& get, const std::string& url) {
   return said.get_object();
 }
 
-std::string text_at(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
 /// YAML's and JSON's ways to say yes, and the kinds of synchronous_mode.
 bool is_on(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains(key);
   if (value == nullptr) return false;
   if (value->is_bool()) return value->get_bool();
-  const std::string text = text_at(object, key);
+  const std::string text = text_of(object, key);
   return text == "on" || text == "true" || text == "yes" || text == "quorum";
 }
 
@@ -46,12 +42,9 @@ void take_number(const json::object& object, std::string_view key, std::int64_t&
 }
 
 std::int64_t candidates_in(const json::object& said) {
-  const json::value* members = said.if_contains("members");
-  if (members == nullptr || !members->is_array()) return 0;
-  return std::ranges::count_if(members->get_array(), [](const json::value& one) {
-    if (!one.is_object()) return false;
-    const std::string role = text_at(one.get_object(), "role");
-    const std::string state = text_at(one.get_object(), "state");
+  return std::ranges::count_if(objects_of(said, "members"), [](const json::object* one) {
+    const std::string role = text_of(*one, "role");
+    const std::string state = text_of(*one, "state");
     return (role == "sync_standby" || role == "quorum_standby") &&
            (state == "streaming" || state == "running");
   });
@@ -81,7 +74,7 @@ Patroni ask_patroni(const std::vector<std::string>& urls, const HttpGet& get) {
     }
     const json::value* itself = about->if_contains("patroni");
     if (itself != nullptr && itself->is_object()) {
-      host.version = text_at(itself->get_object(), "version");
+      host.version = text_of(itself->get_object(), "version");
     }
     if (host.version.empty()) host.trouble = "the answer is not that of Patroni";
     if (found.is_known) continue;
